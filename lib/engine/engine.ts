@@ -1,0 +1,95 @@
+/**
+ * The one interface that every training engine has; what it computes is stated here, how is each engine's own.
+ *
+ * B sequences a batch, T tokens a sequence (T ≤ config.block), V the vocabulary. Losses are means over B·T tokens, in nats.
+ */
+import type { ModelConfig, Weights } from '../models/index.ts';
+
+export type EngineName = 'native' | 'tfjs';
+
+export interface EngineOptions {
+  /** auto: native, or tfjs where the addon is not built (said once, on stderr) */
+  name?: 'auto' | EngineName;
+  precision?: 'fp32' | 'bf16';
+  /** CPU threads; part of what makes a run repeatable bit for bit. Default 1 */
+  threads?: number;
+  /** tfjs only: node-gpu, node, webgpu, wasm or cpu; default the first that loads */
+  device?: string;
+}
+
+export interface Engine {
+  readonly name: EngineName;
+  /** for people and logs: "native fp32, AVX-512, 2 threads" */
+  readonly description: string;
+  /** A model with these weights (copied), or with `initialWeights(config, seed)`. */
+  model(config: ModelConfig, start: { seed: number } | { weights: Weights }): Model;
+  /** Peak bytes that training this model at this batch (sequences per microbatch) needs: known before it is taken. */
+  memory(config: ModelConfig, batch: number): number;
+}
+
+/** B × T tokens in, the B × T tokens that follow them. */
+export interface Batch {
+  inputs: Uint16Array | Uint32Array;
+  targets: Uint16Array | Uint32Array;
+  /** B */
+  sequences: number;
+  /** T */
+  length: number;
+}
+
+/** AdamW as PyTorch has it; the schedule is the caller's, so the learning rate comes with each step. */
+export interface StepOptions {
+  learningRate: number;
+  /** default [0.9, 0.95] */
+  betas?: [number, number];
+  /** default 1e-8 */
+  epsilon?: number;
+  /** default 0.1, on parameters whose `decay` is true */
+  weightDecay?: number;
+  /** global norm above which gradients are scaled down; 0 or absent: never */
+  clip?: number;
+  /** sequences taken at a time; gradients accumulate over the batch. Default: the engine's choice */
+  microbatch?: number;
+}
+
+export interface StepResult {
+  /** of this batch, before the update */
+  loss: number;
+  /** global norm of the gradient before clipping */
+  gradientNorm: number;
+}
+
+/** What has to be kept for training to go on bit for bit: AdamW's moments, the step count and the dropout state. */
+export interface OptimizerState {
+  step: number;
+  first: Weights;
+  second: Weights;
+}
+
+export interface Model {
+  readonly config: ModelConfig;
+  /** Forward, backward, clip and AdamW on one batch. Asynchronous: the event loop lives while it computes. */
+  trainStep(batch: Batch, options: StepOptions): Promise<StepResult>;
+  /** Mean loss without dropout, in nats a token. */
+  loss(batch: Batch): Promise<number>;
+  /** Loss and its gradients without an update and without dropout: for tests and for gradient checks. */
+  gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }>;
+  /** B × T × V, without dropout. */
+  logits(inputs: Batch['inputs'], sequences: number, length: number): Promise<Float32Array>;
+  /** A decoder of `sequences` independent streams with its own cache (keys and values, or LSTM state). */
+  decoder(sequences: number): Decoder;
+  weights(): Weights;
+  optimizerState(): OptimizerState;
+  restoreOptimizer(state: OptimizerState): void;
+  dispose(): void;
+}
+
+export interface Decoder {
+  /** Feeds one token to each stream; returns sequences × V logits of the next. Throws when the block is full (GPT). */
+  step(tokens: Uint16Array | Uint32Array): Float32Array;
+  /** Tokens fed so far. */
+  readonly position: number;
+  /** Forgets everything fed. */
+  reset(): void;
+  dispose(): void;
+}

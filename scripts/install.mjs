@@ -1,0 +1,77 @@
+// Makes what cannot be shipped as source: run by `npm ci` (the install script) and by `npm run build`.
+//
+//   dist/repro.js        the runner, bundled, so that it starts as fast as node does
+//   dist/tfjs.js         TensorFlow.js core with its gradients and the CPU backend, which only a bundler can join
+//   native/*/build       the addons: bpe, engine
+//
+// The addons are optional: without a compiler the project falls back on TypeScript, says so once and goes on.
+// It downloads nothing: node-gyp is pointed at the headers that come with Node where they are there.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { build } from 'esbuild';
+
+const root = resolve(import.meta.dirname ?? dirname(new URL(import.meta.url).pathname), '..');
+process.chdir(root);
+
+const bundle = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  logLevel: 'warning',
+  absWorkingDir: root,
+};
+
+async function bundleRunner() {
+  if (!existsSync('lib/repro/cli.ts')) return;
+  await build({
+    ...bundle,
+    entryPoints: { repro: 'lib/repro/cli.ts' },
+    outdir: 'dist',
+    splitting: true,
+    packages: 'external',
+    chunkNames: 'repro-[hash]',
+    banner: { js: '#!/usr/bin/env node' },
+  });
+  linkBin();
+}
+
+/** npm links the bins of dependencies, not of the project itself; `npx repro` would build a copy of it each time. */
+function linkBin() {
+  mkdirSync('node_modules/.bin', { recursive: true });
+  rmSync('node_modules/.bin/repro', { force: true });
+  symlinkSync('../../dist/repro.js', 'node_modules/.bin/repro');
+}
+
+/** Compiles one addon; resolves to an explanation when that is not possible, to undefined when it is built. */
+function compile(name) {
+  const nodeGyp = join(dirname(createRequire(import.meta.url).resolve('node-gyp/package.json')), 'bin/node-gyp.js');
+  const headers = resolve(dirname(process.execPath), '..');
+  const args = [nodeGyp, 'rebuild', '-C', `native/${name}`, '-j', String(availableParallelism())];
+  if (existsSync(join(headers, 'include/node/node_api.h'))) args.push(`--nodedir=${headers}`);
+  return new Promise((done) => {
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let log = '';
+    child.stdout.on('data', (text) => (log += text));
+    child.stderr.on('data', (text) => (log += text));
+    child.on('close', (code) => {
+      if (code === 0) return done(undefined);
+      mkdirSync('dist', { recursive: true });
+      writeFileSync(`dist/native-${name}.log`, log);
+      const cause = log.split('\n').find((line) => /not found|error:|could not find|Error:/i.test(line)) ?? '';
+      done(`native/${name} was not compiled (${cause.trim() || `exit ${code}`}; all of it: dist/native-${name}.log)`);
+    });
+  });
+}
+
+await bundleRunner();
+const problems = (await Promise.all(['bpe', 'engine'].filter((n) => existsSync(`native/${n}/binding.gyp`)).map(compile))).filter(Boolean);
+for (const problem of problems) console.warn(`warning: ${problem}`);
+if (problems.length > 0)
+  console.warn(
+    'warning: everything works without it, slowly: tokenizing in TypeScript, training in TensorFlow.js.\n' +
+      '         Install a C++ compiler, make and Python 3, then `npm run build`.',
+  );
