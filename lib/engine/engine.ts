@@ -50,6 +50,8 @@ export interface StepOptions {
   clip?: number;
   /** sequences taken at a time; gradients accumulate over the batch. Default: the engine's choice */
   microbatch?: number;
+  /** Dropout masks are a function of this, the step count and the engine, so that a resumed run draws the same. Default 0 */
+  dropoutSeed?: number;
 }
 
 export interface StepResult {
@@ -59,8 +61,9 @@ export interface StepResult {
   gradientNorm: number;
 }
 
-/** What has to be kept for training to go on bit for bit: AdamW's moments, the step count and the dropout state. */
+/** What has to be kept, beside the weights, for training to go on bit for bit: AdamW's moments and the steps taken. */
 export interface OptimizerState {
+  /** updates made; dropout masks and AdamW's bias correction follow from it */
   step: number;
   first: Weights;
   second: Weights;
