@@ -3,7 +3,9 @@
  *
  * B sequences a batch, T tokens a sequence (T ≤ config.block), V the vocabulary. Losses are means over B·T tokens, in nats.
  */
-import type { ModelConfig, Weights } from '../models/index.ts';
+import type { ModelConfig, OptimizerState, Weights } from '../models/index.ts';
+
+export type { OptimizerState };
 
 export type EngineName = 'native' | 'tfjs';
 
@@ -59,14 +61,6 @@ export interface StepResult {
   loss: number;
   /** global norm of the gradient before clipping */
   gradientNorm: number;
-}
-
-/** What has to be kept, beside the weights, for training to go on bit for bit: AdamW's moments and the steps taken. */
-export interface OptimizerState {
-  /** updates made; dropout masks and AdamW's bias correction follow from it */
-  step: number;
-  first: Weights;
-  second: Weights;
 }
 
 export interface Model {

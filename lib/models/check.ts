@@ -1,0 +1,52 @@
+/** Whether a configuration describes a model at all; each refusal names the key and what would be right. */
+import type { ModelConfig } from './config.ts';
+import { ModelError } from './error.ts';
+
+/** @throws ModelError whose `key` is the setting that is wrong */
+export function checkConfig(config: ModelConfig): void {
+  switch (config.architecture) {
+    case 'gpt':
+      for (const key of ['vocabularySize', 'block', 'layers', 'width', 'heads'] as const) checkCount(key, config[key]);
+      checkDropout(config.dropout);
+      if (typeof config.bias !== 'boolean')
+        throw new ModelError(`bias is ${show(config.bias)}; it must be true or false`, 'bias');
+      checkHeads(config.width, config.heads);
+      return;
+    case 'lstm':
+      for (const key of ['vocabularySize', 'block', 'layers', 'width', 'embedding'] as const)
+        checkCount(key, config[key]);
+      checkDropout(config.dropout);
+      return;
+    default: {
+      const { architecture } = config as { architecture: unknown };
+      throw new ModelError(`architecture is ${show(architecture)}; it must be "gpt" or "lstm"`, 'architecture');
+    }
+  }
+}
+
+function checkCount(key: string, value: unknown): void {
+  if (!Number.isSafeInteger(value) || (value as number) < 1)
+    throw new ModelError(`${key} is ${show(value)}; it must be a whole number of at least 1`, key);
+}
+
+function checkDropout(value: unknown): void {
+  if (typeof value !== 'number' || !(value >= 0 && value < 1))
+    throw new ModelError(`dropout is ${show(value)}; it must be a probability of at least 0 and below 1`, 'dropout');
+}
+
+function checkHeads(width: number, heads: number): void {
+  if (width % heads === 0) return;
+  const divisors = [];
+  for (let n = 1; n <= width; n++) if (width % n === 0) divisors.push(n);
+  const below = divisors.findLast((n) => n < heads);
+  const above = divisors.find((n) => n > heads);
+  const nearest = [below, above].filter((n) => n !== undefined).join(' and ');
+  throw new ModelError(
+    `heads is ${heads}, which does not divide the width of ${width}; the nearest that do are ${nearest}`,
+    'heads',
+  );
+}
+
+function show(value: unknown): string {
+  return value === undefined ? 'missing' : typeof value === 'string' ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,19 @@
+/** How much arithmetic training takes: matrix products only, which is all but a percent or so of it. */
+import type { ModelConfig } from './config.ts';
+import { parameters, sizeOf } from './parameters.ts';
+
+/**
+ * Floating-point operations to train on one token within windows of `length` tokens, forward and backward, with the output layer.
+ *
+ * A product with a matrix of n numbers takes 2n forward (a multiplication and an addition each) and twice that backward,
+ * for the gradients of its input and of the matrix. So 6·M for the M numbers in matrices that multiply: the head counts,
+ * tied or not; looking up an embedding is free. Attention adds 12·L·C·T: queries with keys and weights with values, 2·T·C
+ * each, three times over, the causal mask not deducted (Chowdhery et al. 2022, PaLM, appendix B; also nanoGPT).
+ */
+export function flopsPerToken(config: ModelConfig, length: number): number {
+  let multiplied = config.vocabularySize * config.width;
+  for (const { name, shape } of parameters(config))
+    if (/\.(h|rnn)\./.test(`.${name}`) && shape.length === 2) multiplied += sizeOf(shape);
+  const attention = config.architecture === 'gpt' ? 12 * config.layers * config.width * length : 0;
+  return 6 * multiplied + attention;
+}

@@ -1,0 +1,41 @@
+/**
+ * The weights that training starts from, by seed: the same bits on every machine and for every engine.
+ *
+ * GPT as GPT-2 and nanoGPT: matrices normal with deviation 0.02, the projections that end a residual branch scaled by
+ * 1/√(2L) so that the residual stream does not grow with depth, biases 0, LayerNorm gains 1.
+ * LSTM as torch.nn.LSTM: uniform over ±1/√H. Its embedding and head are uniform over ±0.1 and the head's bias 0, as in
+ * PyTorch's word language model and Merity et al. (2018); torch's own default for an embedding, normal with deviation 1,
+ * gives a tied head logits of deviation up to √H at the start and trains badly.
+ */
+import type { ModelConfig, Weights } from './config.ts';
+import { parameters, sizeOf } from './parameters.ts';
+import { Random } from './random.ts';
+
+/** @param seed a whole number of at least 0 */
+export function initialWeights(config: ModelConfig, seed: number): Weights {
+  const weights: Weights = new Map();
+  for (const [index, { name, shape }] of parameters(config).entries()) {
+    const data = new Float32Array(sizeOf(shape));
+    const random = new Random(seed, 'initial weights', index);
+    const start = config.architecture === 'gpt' ? gptStart(name, config.layers) : lstmStart(name, config.width);
+    if ('value' in start) data.fill(start.value);
+    else if ('deviation' in start) for (let i = 0; i < data.length; i++) data[i] = start.deviation * random.normal();
+    else for (let i = 0; i < data.length; i++) data[i] = start.bound * (2 * random.uniform() - 1);
+    weights.set(name, { shape: [...shape], data });
+  }
+  return weights;
+}
+
+/** all one value, normal with mean 0, or uniform over ±bound */
+type Start = { value: number } | { deviation: number } | { bound: number };
+
+function gptStart(name: string, layers: number): Start {
+  if (name.endsWith('.bias')) return { value: 0 };
+  if (/\.ln_\w\.weight$/.test(name)) return { value: 1 };
+  return { deviation: name.endsWith('.c_proj.weight') ? 0.02 / Math.sqrt(2 * layers) : 0.02 };
+}
+
+function lstmStart(name: string, width: number): Start {
+  if (name === 'decoder.bias') return { value: 0 };
+  return { bound: name.startsWith('rnn.') ? 1 / Math.sqrt(width) : 0.1 };
+}

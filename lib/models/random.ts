@@ -1,0 +1,139 @@
+/**
+ * The project's random numbers: Philox4x32-10, a counter-based generator (Salmon et al., "Parallel random numbers: as easy
+ * as 1, 2, 3", SC 2011), as PyTorch, JAX and TensorFlow use on GPUs.
+ *
+ * A draw is a function of (seed, purpose, index, position), so there is no state to keep: the windows of step 7 are
+ * `new Random(seed, 'windows', 7)` whether or not steps 1 to 6 ran in this process. Only operations that IEEE 754 rounds
+ * exactly are used (no Math.log, no Math.sin), so every machine draws the same bits. Not for cryptography.
+ */
+export class Random {
+  private readonly key: [number, number];
+  private readonly counter: [number, number, number, number];
+  private readonly words = new Uint32Array(4);
+  private used = 4;
+  private spare: number | undefined;
+
+  /**
+   * @param seed a whole number, 0 ≤ seed ≤ 2⁵³ − 1
+   * @param purpose what the numbers are for; two purposes never share a sequence
+   * @param index which of the purpose's sequences, 0 ≤ index ≤ 2⁵³ − 1
+   */
+  constructor(seed: number, purpose: string, index = 0) {
+    for (const [name, value] of Object.entries({ seed, index }))
+      if (!Number.isSafeInteger(value) || value < 0)
+        throw new RangeError(`${name} is ${value}; it must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`);
+    this.key = halves(seed);
+    this.counter = [0, fnv1a(purpose), ...halves(index)];
+  }
+
+  /** Uniform over 0 … 2³² − 1. */
+  uint32(): number {
+    if (this.used === 4) {
+      philox(this.counter, this.key, this.words);
+      this.counter[0]++;
+      this.used = 0;
+    }
+    return this.words[this.used++];
+  }
+
+  /** Uniform over [0, 1), 53 bits of it. */
+  uniform(): number {
+    return ((this.uint32() >>> 5) * 0x4000000 + (this.uint32() >>> 6)) / 2 ** 53;
+  }
+
+  /** A whole number, uniform over 0 … n − 1, without bias (n ≤ 2⁵³; the top remainder of the range is drawn again). */
+  below(n: number): number {
+    if (!Number.isSafeInteger(n) || n < 1)
+      throw new RangeError(`below(${n}): the bound must be a whole number of at least 1`);
+    const range = 2 ** 53;
+    const limit = range - (range % n);
+    for (;;) {
+      const draw = (this.uint32() >>> 5) * 0x4000000 + (this.uint32() >>> 6);
+      if (draw < limit) return draw % n;
+    }
+  }
+
+  /** Normal with mean 0 and variance 1, by Marsaglia's polar method: two draws from a point in the unit disc. */
+  normal(): number {
+    if (this.spare !== undefined) {
+      const spare = this.spare;
+      this.spare = undefined;
+      return spare;
+    }
+    for (;;) {
+      const u = (this.uint32() + 0.5) / 2 ** 31 - 1;
+      const v = (this.uint32() + 0.5) / 2 ** 31 - 1;
+      const s = u * u + v * v;
+      if (s >= 1) continue;
+      const scale = Math.sqrt((-2 * naturalLogarithm(s)) / s);
+      this.spare = v * scale;
+      return u * scale;
+    }
+  }
+}
+
+/**
+ * ln x for 0 < x < 1, to about 1e-15, from exactly rounded operations: x = m·2⁻ᵏ with ½ ≤ m < 1 by exact doublings,
+ * ln m = 2·artanh((m − 1)/(m + 1)) by its series.
+ */
+export function naturalLogarithm(x: number): number {
+  let exponent = 0;
+  while (x < Math.SQRT1_2) {
+    x *= 2;
+    exponent--;
+  }
+  const z = (x - 1) / (x + 1);
+  const z2 = z * z;
+  let sum = 0;
+  for (let n = 21; n >= 1; n -= 2) sum = sum * z2 + 1 / n;
+  return 2 * z * sum + exponent * Math.LN2;
+}
+
+/** Ten rounds over a 128-bit counter with a 64-bit key, into `out`. */
+export function philox(counter: number[], key: number[], out: Uint32Array): void {
+  let c0 = counter[0] | 0;
+  let c1 = counter[1] | 0;
+  let c2 = counter[2] | 0;
+  let c3 = counter[3] | 0;
+  let k0 = key[0] | 0;
+  let k1 = key[1] | 0;
+  for (let round = 0; round < 10; round++) {
+    const high0 = multiplyHigh(0xd2511f53, c0);
+    const low0 = Math.imul(0xd2511f53, c0);
+    const high1 = multiplyHigh(0xcd9e8d57, c2);
+    const low1 = Math.imul(0xcd9e8d57, c2);
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + 0x9e3779b9) | 0;
+    k1 = (k1 + 0xbb67ae85) | 0;
+  }
+  out[0] = c0;
+  out[1] = c1;
+  out[2] = c2;
+  out[3] = c3;
+}
+
+/** The upper 32 of the 64 bits of a product of two unsigned 32-bit numbers, by halves; no sum here exceeds 32 bits. */
+function multiplyHigh(a: number, b: number): number {
+  const aLow = a & 0xffff;
+  const aHigh = a >>> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
+  const middle = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) | 0;
+  const cross = (Math.imul(aLow, bHigh) + (middle & 0xffff)) | 0;
+  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (cross >>> 16)) | 0;
+}
+
+/** Low and high 32 bits. */
+function halves(n: number): [number, number] {
+  return [n >>> 0, Math.floor(n / 2 ** 32)];
+}
+
+/** FNV-1a of the text's characters, 32 bits. */
+function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}

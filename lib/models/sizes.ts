@@ -1,0 +1,37 @@
+/** From an entry of params.yaml's `sizes` to the configuration of a model. */
+import { checkConfig } from './check.ts';
+import type { ModelConfig } from './config.ts';
+import { ModelError } from './error.ts';
+
+/** What params.yaml says of a size: its shape, but nothing that the data or the study decides. */
+export type Size =
+  | { architecture: 'gpt'; layers: number; width: number; heads: number; bias?: boolean }
+  | { architecture: 'lstm'; layers: number; width: number; embedding?: number };
+
+/** What the data and the study decide for all sizes alike. */
+export type Setting = Pick<ModelConfig, 'vocabularySize' | 'block' | 'dropout'>;
+
+const keys = {
+  gpt: ['architecture', 'layers', 'width', 'heads', 'bias'],
+  lstm: ['architecture', 'layers', 'width', 'embedding'],
+};
+
+/**
+ * A GPT has biases unless told otherwise, as GPT-2 has; an LSTM's embedding is as wide as its layers, so that the head is tied.
+ * @throws ModelError naming the key that is wrong, unknown keys included
+ */
+export function modelConfig(size: Size, { vocabularySize, block, dropout }: Setting): ModelConfig {
+  const known = keys[size.architecture] ?? [];
+  const unknown = Object.keys(size).find((key) => !known.includes(key));
+  if (known.length > 0 && unknown !== undefined)
+    throw new ModelError(
+      `${unknown} is not a setting of a ${size.architecture} size; there are ${known.join(', ')}`,
+      unknown,
+    );
+  const config: ModelConfig =
+    size.architecture === 'lstm'
+      ? { vocabularySize, block, dropout, embedding: size.width, ...size }
+      : { vocabularySize, block, dropout, bias: true, ...size };
+  checkConfig(config);
+  return config;
+}
