@@ -1,0 +1,33 @@
+/** MODEL and TOKENS → metrics: losses on the held-out splits, in nats a token and, comparable between tokenizers, in bits a byte. */
+import { join } from 'node:path';
+import { evaluate, openEngine } from '../lib/engine/index.ts';
+import { loadCheckpoint } from '../lib/models/index.ts';
+import { TokenStore } from '../lib/tokenizer/index.ts';
+import { stage } from './stage.ts';
+
+await stage({
+  name: 'evaluate',
+  does: 'Measures the loss of MODEL over the validation and test splits of TOKENS; writes metrics only.',
+  paths: ['MODEL', 'TOKENS'],
+  async run({ paths: [modelDir, tokens], params, progress }) {
+    const { config, weights } = await loadCheckpoint(modelDir);
+    const { engine: name, precision } = params.train;
+    const engine = await openEngine({ name, precision, threads: 1 });
+    const model = engine.model(config, { weights });
+    const source = await TokenStore.open(tokens);
+    const maxTokens = params.evaluate.max_tokens;
+    const val = await evaluate({ model, source, split: 'val', maxTokens, onProgress: progress.update });
+    const test = await evaluate({ model, source, split: 'test', maxTokens, onProgress: progress.update });
+    await source.close();
+    model.dispose();
+    return {
+      val_loss: val.loss,
+      test_loss: test.loss,
+      val_bits_per_byte: val.bitsPerByte,
+      test_bits_per_byte: test.bitsPerByte,
+      perplexity: Math.exp(test.loss),
+      val_tokens: val.tokens,
+      test_tokens: test.tokens,
+    };
+  },
+});

@@ -1,0 +1,55 @@
+/** The shape of params.yaml, for the compiler; params.schema.json says the same to people, with limits. */
+
+export interface Params {
+  download: { dataset: string; pieces: number; seed: number };
+  convert: { grid: number; layout: 'interleaved' | 'voices' };
+  split: {
+    fractions: { train: number; val: number; test: number };
+    min_bars: number;
+    max_bars: number;
+    min_notes: number;
+    max_voices: number;
+    max_chars: number;
+    max_empty_bars: number;
+    transpose: number[];
+    seed: number;
+  };
+  tokenize: {
+    char: Record<string, never>;
+    bpe: { vocabulary: number; pretokenizer: 'bar' | 'line' | 'none' };
+  };
+  train: TrainParams;
+  evaluate: { max_tokens: number };
+  generate: { count: number; max_tokens: number; temperature: number; top_k: number; top_p: number; seed: number };
+  fit: { size: 'params' | 'params_non_embedding'; loss: string; confidence: number };
+  report: { title: string; samples: number };
+  sizes: Record<string, SizeParams>;
+  published: Record<string, Partial<TrainParams>>;
+}
+
+export interface TrainParams {
+  tokenizers: ('char' | 'bpe')[];
+  sizes: string[];
+  seeds: number[];
+  tokens: number;
+  block: number;
+  batch: number;
+  lr: number;
+  lr_width: number;
+  lr_exponent: number;
+  lr_floor: number;
+  warmup: number;
+  weight_decay: number;
+  betas: [number, number];
+  clip: number;
+  dropout: number;
+  evaluations: number;
+  evaluation_tokens: number;
+  engine: 'auto' | 'native' | 'tfjs';
+  precision: 'fp32' | 'bf16';
+  threads: number;
+}
+
+export type SizeParams =
+  | { architecture: 'gpt'; layers: number; width: number; heads: number; bias?: boolean }
+  | { architecture: 'lstm'; layers: number; width: number; embedding?: number };
