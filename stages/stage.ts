@@ -8,7 +8,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openProgress, readParams } from '../lib/repro/index.ts';
+import { inWords, openProgress, readParams } from '../lib/repro/index.ts';
 import type { Params } from './params.ts';
 
 const paramsSchema = new URL('./params.schema.json', import.meta.url);
@@ -88,25 +88,12 @@ function parseCall<Flag extends string>(definition: Stage<Flag>) {
   };
 }
 
-const systemErrors: Record<string, string> = {
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  EACCES: 'no permission',
-  EPERM: 'not permitted',
-  EROFS: 'the file system is read-only',
-  ENOENT: 'there is no such file or folder',
-  ENOTDIR: 'a part of the path is a file, not a folder',
-  EISDIR: 'it is a folder, not a file',
-  EMFILE: 'too many files are open',
-};
-
 /** One sentence for a person; the stack too, with DEBUG set. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (process.env.DEBUG) return error.stack ?? error.message;
-  const { code, path } = error as NodeJS.ErrnoException;
-  const known = code ? systemErrors[code] : undefined;
-  if (known) return path ? `${path}: ${known}` : `${known} (${error.message})`;
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  if (code && syscall) return path ? `${path}: ${inWords(error)}` : inWords(error);
   const fault = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
   return fault ? `a fault in the program: ${error.message} (DEBUG=1 shows where)` : error.message;
 }

@@ -1,0 +1,38 @@
+/**
+ * What a newcomer does, from nothing: a clone in an empty folder, an empty npm cache, the README's commands; times and peak memory.
+ *
+ *     npx tsx scripts/verify.ts [--revision HEAD] [--keep]
+ *
+ * It verifies what is committed, not the working tree, and changes nothing here. Run it before a release.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { $, argv, cd } from 'zx';
+
+$.verbose = false;
+const revision = String(argv.revision ?? 'HEAD');
+const source = (await $`git rev-parse --show-toplevel`).stdout.trim();
+const commit = (await $`git rev-parse ${revision}`).stdout.trim();
+const folder = await mkdtemp(join(tmpdir(), 'verify-'));
+await $`git clone --quiet ${source} ${join(folder, 'clone')}`;
+cd(join(folder, 'clone'));
+await $`git checkout --quiet ${commit}`;
+$.env = { ...process.env, npm_config_cache: join(folder, 'npm-cache') };
+
+let failed = false;
+for (const command of ['npm ci', 'npx repro', 'npx repro', 'npx repro metrics diff HEAD', 'npm test']) {
+  const start = performance.now();
+  const result = await $({ nothrow: true })`/usr/bin/time -f ${'peak %M KB'} sh -c ${command}`;
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  const peak = /peak (\d+) KB/.exec(result.stderr)?.[1];
+  const memory = peak ? `, largest process ${Math.round(Number(peak) / 1024)} MB` : '';
+  console.log(`${result.exitCode === 0 ? 'ok    ' : 'FAILED'} ${command}: ${seconds} s${memory}`);
+  if (result.exitCode !== 0) {
+    failed = true;
+    console.log(`${result.stdout}\n${result.stderr}`.trim().split('\n').slice(-40).join('\n'));
+  }
+}
+if (argv.keep) console.log(`kept: ${folder}`);
+else await rm(folder, { recursive: true, force: true });
+process.exitCode = failed ? 1 : 0;
