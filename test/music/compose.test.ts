@@ -1,0 +1,218 @@
+/** The synthetic data set: pieces that are real MIDI files, the same everywhere, on a grid, and built of parts that return. */
+import { createHash } from 'node:crypto';
+import midiPackage from '@tonejs/midi';
+import { describe, expect, test } from 'vitest';
+import { composePiece, composeScore, type Score, styleNames } from '../../lib/music/compose.ts';
+import { degreePitch, isChordTone, keyOfSignature, relativeMajor } from '../../lib/music/compose-harmony.ts';
+import { composeMelody } from '../../lib/music/compose-melody.ts';
+import { SeededRandom } from '../../lib/music/compose-random.ts';
+import { DRUMS, METRES, type MetreName, STYLES } from '../../lib/music/compose-styles.ts';
+
+const scores: Score[] = Array.from({ length: 200 }, (_, seed) => composeScore(seed));
+
+describe('a piece', () => {
+  test('is the same bytes for a seed, on every machine', () => {
+    const digest = createHash('sha256');
+    for (let seed = 0; seed < 20; seed++) digest.update(composePiece(seed));
+    // A change here means that every synthetic data set, and each figure measured on one, is another.
+    expect(digest.digest('hex')).toBe('bfee6b6a6ffecc70c5060b924515d4fb25be0349cf04ec50658119bfb0ef9f61');
+    expect(composePiece('7')).toEqual(composePiece(7));
+    expect(composePiece(8)).not.toEqual(composePiece(7));
+  });
+
+  test('is a MIDI file that holds exactly the notes of its score, its tempo, metre and key', () => {
+    for (let seed = 0; seed < 24; seed++) {
+      const score = scores[seed];
+      const { header, tracks } = new midiPackage.Midi(composePiece(seed));
+      expect(tracks.map((track) => track.notes.map((note) => [note.ticks, note.durationTicks, note.midi]))).toEqual(
+        score.voices.map(({ notes }) => notes.map((note) => [note.start * 120, note.duration * 120, note.pitch])),
+      );
+      expect(tracks.map((track) => track.instrument.number)).toEqual(score.voices.map((voice) => voice.program));
+      expect(tracks.map((track) => track.channel === 9)).toEqual(score.voices.map((voice) => voice.drums));
+      expect(header.timeSignatures[0].timeSignature).toEqual([score.metre.numerator, score.metre.denominator]);
+      expect(header.tempos[0].bpm).toBeCloseTo((score.tempo * score.metre.beat) / 4, 2);
+      expect(header.keySignatures).toHaveLength(score.keys.length);
+    }
+  });
+
+  test('has 2 to 5 voices and 16 to 41 bars, and no note leaves its bars', () => {
+    for (const score of scores) {
+      expect(score.voices.length).toBeGreaterThanOrEqual(2);
+      expect(score.voices.length).toBeLessThanOrEqual(5);
+      expect(score.bars).toBeGreaterThanOrEqual(16);
+      expect(score.bars).toBeLessThanOrEqual(41);
+      const end = score.bars * score.metre.bar;
+      const wrong = score.voices
+        .flatMap((voice) => voice.notes)
+        .filter(
+          ({ start, duration }) => start % 1 !== 0 || duration % 1 !== 0 || duration <= 0 || start + duration > end,
+        );
+      expect(wrong).toEqual([]);
+    }
+  });
+
+  test('has voices in their registers: melody over bass', () => {
+    for (const score of scores) {
+      for (const { role, notes } of score.voices) {
+        const pitches = notes.map((note) => note.pitch);
+        if (role === 'melody') expect([Math.min(...pitches) >= 53, Math.max(...pitches) <= 88]).toEqual([true, true]);
+        if (role === 'bass') expect([Math.min(...pitches) >= 24, Math.max(...pitches) <= 55]).toEqual([true, true]);
+      }
+    }
+  });
+
+  test('never sounds a note twice at once in a voice', () => {
+    for (const score of scores) {
+      for (const { notes } of score.voices) {
+        const soundsUntil = new Map<number, number>();
+        const overlaps = notes.filter(({ pitch, start, duration }) => {
+          const before = soundsUntil.get(pitch) ?? 0;
+          soundsUntil.set(pitch, start + duration);
+          return before > start;
+        });
+        expect(overlaps).toEqual([]);
+      }
+    }
+  });
+});
+
+describe('a data set of pieces', () => {
+  test('has every style, many metres, keys and forms', () => {
+    expect(new Set(scores.map((score) => score.style)).size).toBe(styleNames.length);
+    expect(new Set(scores.map((score) => `${score.metre.numerator}/${score.metre.denominator}`)).size).toBe(6);
+    expect(new Set(scores.map((score) => score.keys[0].key.tonic)).size).toBeGreaterThan(9);
+    expect(new Set(scores.map((score) => score.form)).size).toBeGreaterThan(6);
+  });
+
+  test('asked for one style has that style only; an unknown one is refused by name', () => {
+    for (const style of styleNames) expect(composeScore(3, { style }).style).toBe(style);
+    expect(() => composePiece(3, { style: 'polka' })).toThrow(/no style "polka".*waltz/);
+  });
+});
+
+describe('structure', () => {
+  /** A voice's notes in a section, from its start, less the section's last bar where endings differ. */
+  const sectionNotes = (score: Score, section: Score['sections'][number], role: string) => {
+    const from = section.bar * score.metre.bar;
+    const to = from + (section.bars - 1) * score.metre.bar;
+    const voice = score.voices.find((candidate) => candidate.role === role);
+    return voice?.notes
+      .filter((note) => note.start >= from && note.start < to)
+      .map(({ start, duration, pitch }) => [start - from, duration, pitch]);
+  };
+
+  test('sections return: the same bass, and the same melody or an ornamented one', () => {
+    let exact = 0;
+    let ornamented = 0;
+    for (const score of scores.filter(({ keys }) => keys.length === 1)) {
+      const first = new Map<string, Score['sections'][number]>();
+      for (const section of score.sections.filter(({ bars }) => bars > 1)) {
+        const before = first.get(section.letter);
+        if (!before) {
+          first.set(section.letter, section);
+          continue;
+        }
+        expect(sectionNotes(score, section, 'bass')).toEqual(sectionNotes(score, before, 'bass'));
+        const now = sectionNotes(score, section, 'melody')!;
+        const then = sectionNotes(score, before, 'melody')!;
+        if (now.length === then.length) {
+          expect(now).toEqual(then);
+          exact++;
+        } else {
+          const onsets = new Set(now.map(([start, , pitch]) => `${start} ${pitch}`));
+          for (const [start, , pitch] of then) expect(onsets).toContain(`${start} ${pitch}`);
+          ornamented++;
+        }
+      }
+    }
+    expect(exact).toBeGreaterThan(3 * ornamented);
+    expect(ornamented).toBeGreaterThan(10);
+  });
+
+  test('a lifted chorus returns a tone higher, and the file says so', () => {
+    const lifted = scores.filter(({ keys }) => keys.length === 2);
+    expect(lifted.length).toBeGreaterThan(3);
+    for (const { keys } of lifted) expect((keys[1].key.tonic - keys[0].key.tonic + 12) % 12).toBe(2);
+  });
+
+  test('within a section motifs return: fewer rhythms than bars', () => {
+    for (const score of scores) {
+      const melody = score.voices.find((voice) => voice.role === 'melody')!;
+      const section = score.sections.find(({ letter }) => letter === 'A')!;
+      const rhythms = Array.from({ length: section.bars }, (_, bar) => {
+        const from = (section.bar + bar) * score.metre.bar;
+        const notes = melody.notes.filter((note) => note.start >= from && note.start < from + score.metre.bar);
+        return notes.map((note) => `${note.start - from}:${note.duration}`).join(' ');
+      });
+      expect(new Set(rhythms).size).toBeLessThan(section.bars);
+    }
+  });
+
+  test('notes on beats belong to the chord; the last note of an open phrase is not the tonic where the chord allows', () => {
+    const key = { tonic: 2, mode: 'major' } as const;
+    const chord = (root: number) => ({ root, size: 3, alter: {} }) as const;
+    const chords = [0, 5, 1, 4, 0, 3, 4, 0].map(chord);
+    for (let seed = 0; seed < 50; seed++) {
+      const { notes } = composeMelody(new SeededRandom(seed), {
+        key,
+        metre: METRES['4/4'],
+        density: 'running',
+        chords,
+        chordsPerBar: 1,
+        bars: 8,
+        targets: [1, 0],
+      });
+      const inner = notes.filter((note, i) => note.start % 4 === 0 && i !== notes.length - 1);
+      for (const note of inner) expect(isChordTone(note.degree, note.chord)).toBe(true);
+      const last = (bar: number) => notes.filter((note) => Math.floor(note.start / 16) === bar).at(-1)!;
+      expect((((last(3).degree - 1) % 7) + 7) % 7).toBe(0);
+      expect(((last(7).degree % 7) + 7) % 7).toBe(0);
+    }
+  });
+
+  test('drums fill the last bar of a section', () => {
+    const score = scores.find(({ voices, sections }) => voices.some((voice) => voice.drums) && sections.length > 3)!;
+    const drums = score.voices.find((voice) => voice.drums)!;
+    const bar = (index: number) =>
+      drums.notes
+        .filter((note) => Math.floor(note.start / score.metre.bar) === index && note.pitch !== DRUMS.crash)
+        .map((note) => [note.start % score.metre.bar, note.pitch]);
+    const section = score.sections[1];
+    const last = section.bar + section.bars - 1;
+    expect(bar(last - 1)).toEqual(bar(last - 2));
+    expect(bar(last)).not.toEqual(bar(last - 1));
+  });
+});
+
+describe('tables', () => {
+  test('every pattern divides its bar into whole sixteenths and has known marks only', () => {
+    for (const style of STYLES) {
+      for (const [name, patterns] of Object.entries(style.patterns)) {
+        const { bar } = METRES[name as MetreName];
+        const drums = patterns.drums.flatMap((beat) => [...Object.values(beat.groove), ...Object.values(beat.fill)]);
+        for (const [texts, marks] of [
+          [patterns.chords, /^[x0-3.-]+$/],
+          [patterns.bass, /^[R3578la.-]+$/],
+          [drums, /^[x.]+$/],
+        ] as const) {
+          for (const text of texts) {
+            expect([style.name, text, bar % text.length]).toEqual([style.name, text, 0]);
+            expect(text).toMatch(marks);
+          }
+        }
+      }
+    }
+  });
+
+  test('a mode has the signature of its relative major', () => {
+    expect(relativeMajor({ tonic: 9, mode: 'minor' })).toBe(0);
+    expect(relativeMajor({ tonic: 2, mode: 'dorian' })).toBe(0);
+    expect(relativeMajor({ tonic: 7, mode: 'mixolydian' })).toBe(0);
+    expect(keyOfSignature(7, 'minor')).toEqual({ tonic: 4, mode: 'minor' });
+    // D dorian, up from the D above middle C: D E F G A B C D
+    const dorian = { tonic: 2, mode: 'dorian' } as const;
+    expect([0, 1, 2, 3, 4, 5, 6, 7].map((degree) => degreePitch(dorian, degree))).toEqual([
+      62, 64, 65, 67, 69, 71, 72, 74,
+    ]);
+  });
+});
