@@ -1,0 +1,18 @@
+export { type ArchitectureComparison, type Difference, predictDifference } from './architectures.ts';
+export { type ChinchillaFit, type ChinchillaOptions, fitChinchilla, type TokenPoint } from './chinchilla.ts';
+export type { Comparison, Form } from './comparison.ts';
+export {
+  fitPowerLaw,
+  type Interval,
+  isRefusal,
+  type Point,
+  type PowerLawFit,
+  type PowerLawOptions,
+  type Prediction,
+  predict,
+  type Refusal,
+  ScalingError,
+} from './power-law.ts';
+export { type RunRow, readRuns } from './runs.ts';
+export { fitStudy, type GroupFit, groupName, lossName, type Study, type StudyOptions } from './study.ts';
+export { type Cell, type ColumnKind, readTable, TableError, type TableSchema } from './table.ts';
