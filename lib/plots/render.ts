@@ -36,7 +36,9 @@ export async function renderPlot(spec: TopLevelSpec, pathWithoutExtension: strin
 export async function plotSvg(spec: TopLevelSpec): Promise<string> {
   const [vega, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
   // Without a canvas Vega takes every letter for 0.8 em, and leaves gaps in legends and beside axes. Its types leave this out.
-  const { textMetrics } = vega as unknown as { textMetrics: { width: (item: { fontSize?: number }, text: string) => number } };
+  const { textMetrics } = vega as unknown as {
+    textMetrics: { width: (item: { fontSize?: number }, text: string) => number };
+  };
   textMetrics.width = (item, text) =>
     (item.fontSize ?? 11) * [...String(text)].reduce((width, letter) => width + letterWidth(letter), 0);
   const view = new vega.View(vega.parse(compile(spec).spec), { renderer: 'none', logLevel: vega.Warn });
@@ -54,7 +56,9 @@ export async function svgPng(svg: string): Promise<Buffer> {
     fitTo: { mode: 'zoom', value: SCALE },
     font: {
       loadSystemFonts: false,
-      fontFiles: ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf', 'DejaVuSans-Oblique.ttf'].map((file) => join(fonts, 'ttf', file)),
+      fontFiles: ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf', 'DejaVuSans-Oblique.ttf'].map((file) =>
+        join(fonts, 'ttf', file),
+      ),
       defaultFontFamily: 'DejaVu Sans',
     },
   });

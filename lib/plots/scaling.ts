@@ -93,7 +93,12 @@ export function scalingPlot(rows: readonly RunRow[], study: Study): TopLevelSpec
       {
         data: { name: 'names', values: seriesLabels(series, runs, curves, x, y) },
         mark: { type: 'text', align: 'left', baseline: 'middle', dx: 12, fontSize: 13, fontWeight: 'bold' },
-        encoding: { x: scales.x, y: { ...scales.y, field: 'label_at' }, text: { field: 'series' }, color: scales.colour },
+        encoding: {
+          x: scales.x,
+          y: { ...scales.y, field: 'label_at' },
+          text: { field: 'series' },
+          color: scales.colour,
+        },
       },
       {
         data: { name: 'names', values: seriesLabels(series, runs, curves, x, y) },
@@ -172,7 +177,8 @@ function seriesLabels(
 
 function title(series: readonly Series[], study: Study): string {
   const lawful = series.filter(({ fit }) => !isRefusal(fit.fit));
-  if (lawful.length === series.length) return `Larger models predict music better: ${lossName(study.loss)} against size`;
+  if (lawful.length === series.length)
+    return `Larger models predict music better: ${lossName(study.loss)} against size`;
   if (lawful.length === 0) return `No scaling law yet: ${lossName(study.loss)} against size`;
   return `${lawful.map(({ name }) => name).join(', ')}: a scaling law; the rest: none yet`;
 }
@@ -184,7 +190,10 @@ function subtitle(series: readonly Series[], study: Study): string[] {
 }
 
 function axisTitle(size: string): string {
-  return { params: 'parameters N', params_non_embedding: 'parameters without embeddings N' }[size] ?? size.replaceAll('_', ' ');
+  return (
+    { params: 'parameters N', params_non_embedding: 'parameters without embeddings N' }[size] ??
+    size.replaceAll('_', ' ')
+  );
 }
 
 function lossTitle(loss: string): string {

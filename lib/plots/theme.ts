@@ -24,7 +24,11 @@ export function ramp(colour: string, count: number): string[] {
     const share = count === 1 ? 0.5 : i / (count - 1);
     const mixed = channels.map((channel) =>
       // The first third of the way is towards white, the last towards black.
-      Math.round(share < 0.6 ? channel + (255 - channel) * 0.62 * (1 - share / 0.6) : channel * (1 - 0.55 * ((share - 0.6) / 0.4))),
+      Math.round(
+        share < 0.6
+          ? channel + (255 - channel) * 0.62 * (1 - share / 0.6)
+          : channel * (1 - 0.55 * ((share - 0.6) / 0.4)),
+      ),
     );
     return `#${mixed.map((channel) => channel.toString(16).padStart(2, '0')).join('')}`;
   });

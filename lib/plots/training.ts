@@ -1,0 +1,145 @@
+/** Training curves: validation loss against tokens seen, a panel for each tokenizer and architecture, darker for larger models. */
+import type { TopLevelSpec } from 'vega-lite';
+import { groupName, type RunRow } from '../scaling/index.ts';
+import { COUNT_LABEL, logDomain, logTicks, spread } from './axes.ts';
+import type { CurveRow } from './curves.ts';
+import { CONFIG, colours, ramp } from './theme.ts';
+
+const HEIGHT = 340;
+const WIDTH = { one: 640, two: 330 };
+
+interface Panel {
+  group: string;
+  /** by size, smallest first */
+  sizes: { size: string; runs: string[] }[];
+  colour: string;
+}
+
+/** `rows` say which architecture and size a run is; a run that is not among them is drawn in a panel of its own kind. */
+export function trainingPlot(curves: readonly CurveRow[], rows: readonly RunRow[] = []): TopLevelSpec {
+  const panels = panelsOf(curves, rows);
+  const trained = curves.filter((row) => row.tokens > 0);
+  const losses = trained
+    .flatMap((row) => [row.val_loss, row.train_loss])
+    .filter((loss): loss is number => loss !== null && loss > 0);
+  const domains = {
+    x: logDomain(
+      trained.map((row) => row.tokens),
+      0,
+      0,
+    ),
+    y: logDomain(losses, 0.06, 0.04),
+  };
+  const width = panels.length > 1 ? WIDTH.two : WIDTH.one;
+  return {
+    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    description: 'Validation loss of every run against the tokens it has seen.',
+    title: {
+      text: 'Training: validation loss as tokens are seen',
+      subtitle: ['Strong lines: validation loss; faint lines: loss of the training batches. Darker is larger.'],
+    },
+    config: CONFIG,
+    columns: 2,
+    spacing: 50,
+    concat: panels.map((panel, i) => panelSpec(panel, trained, domains, width, i % 2 === 0)),
+  };
+}
+
+function panelsOf(curves: readonly CurveRow[], rows: readonly RunRow[]): Panel[] {
+  const known = new Map(rows.map((row) => [row.run, row]));
+  const groups = new Map<string, { size: string; params: number; run: string }[]>();
+  for (const run of new Set(curves.map((row) => row.run))) {
+    const row = known.get(run);
+    const group = row ? groupName(row) : 'runs';
+    const entry = { run, size: row?.size || run, params: row?.params ?? 0 };
+    groups.set(group, [...(groups.get(group) ?? []), entry]);
+  }
+  const names = [...groups.keys()];
+  const architectures = names.map((name) => known.get(groups.get(name)![0].run)?.architecture ?? name);
+  const palette = colours(architectures);
+  return names.map((group, i) => {
+    const members = groups.get(group)!.sort((a, b) => a.params - b.params);
+    const sizes = [...new Set(members.map((member) => member.size))].map((size) => ({
+      size,
+      runs: members.filter((member) => member.size === size).map((member) => member.run),
+    }));
+    return { group, sizes, colour: palette[i] };
+  });
+}
+
+function panelSpec(
+  panel: Panel,
+  curves: readonly CurveRow[],
+  domains: { x: [number, number]; y: [number, number] },
+  width: number,
+  first: boolean,
+) {
+  const palette = ramp(panel.colour, panel.sizes.length);
+  const size = new Map(panel.sizes.flatMap(({ size, runs }) => runs.map((run) => [run, size])));
+  const points = curves.flatMap((row) => {
+    const name = size.get(row.run);
+    return name === undefined
+      ? []
+      : [{ run: row.run, size: name, tokens: row.tokens, train: row.train_loss, val: row.val_loss }];
+  });
+  const ends = panel.sizes.flatMap(({ size, runs }) => {
+    const last = points.filter((point) => point.run === runs[0] && point.val !== null).at(-1);
+    return last ? [{ size, tokens: domains.x[1], loss: last.val! }] : [];
+  });
+  const [low, high] = domains.y;
+  const toPixel = (loss: number) => (HEIGHT * Math.log(high / loss)) / Math.log(high / low);
+  const placed = spread(
+    ends.map(({ loss }) => toPixel(loss)),
+    15,
+    [6, HEIGHT],
+  );
+  const labels = ends.map((end, i) => ({ ...end, label_at: high * (low / high) ** (placed[i] / HEIGHT) }));
+  const x = {
+    field: 'tokens',
+    type: 'quantitative',
+    scale: { type: 'log', domain: domains.x, nice: false },
+    axis: { title: 'tokens seen', values: logTicks(domains.x, 5), labelExpr: COUNT_LABEL },
+  } as const;
+  const y = {
+    type: 'quantitative',
+    scale: { type: 'log', domain: domains.y, nice: false },
+    axis: { title: first ? 'loss (nats a token)' : null, values: logTicks(domains.y, 6), format: '~r' },
+  } as const;
+  const color = {
+    field: 'size',
+    type: 'nominal',
+    scale: { domain: panel.sizes.map(({ size }) => size), range: palette },
+    legend: null,
+  } as const;
+  return {
+    title: { text: panel.group, fontSize: 14, offset: 8, anchor: 'start', frame: 'group' } as const,
+    width,
+    height: HEIGHT,
+    resolve: { scale: { color: 'independent' } } as const,
+    layer: [
+      {
+        data: {
+          values: points
+            .filter((point) => point.train !== null)
+            .map(({ run, size, tokens, train }) => ({ run, size, tokens, loss: train })),
+        },
+        mark: { type: 'line', strokeWidth: 0.8, opacity: 0.35, clip: true } as const,
+        encoding: { x, y: { ...y, field: 'loss' }, color, detail: { field: 'run' } },
+      },
+      {
+        data: {
+          values: points
+            .filter((point) => point.val !== null)
+            .map(({ run, size, tokens, val }) => ({ run, size, tokens, loss: val })),
+        },
+        mark: { type: 'line', strokeWidth: 2, clip: true } as const,
+        encoding: { x, y: { ...y, field: 'loss' }, color, detail: { field: 'run' } },
+      },
+      {
+        data: { values: labels },
+        mark: { type: 'text', align: 'left', baseline: 'middle', dx: 8, fontSize: 11.5 } as const,
+        encoding: { x, y: { ...y, field: 'label_at' }, text: { field: 'size' }, color },
+      },
+    ],
+  };
+}
