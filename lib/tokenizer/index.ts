@@ -1,0 +1,23 @@
+/** Character and byte-pair tokenizers, and the store of tokens that training reads. */
+export { type BpeOptions, BpeTokenizer } from './bpe.ts';
+export type { BpeTrainingOptions, TrainingProgress } from './bpe-training.ts';
+export { CharTokenizer, UNKNOWN } from './char.ts';
+export {
+  type CorpusMetrics,
+  type CorpusOptions,
+  type CorpusProgress,
+  type SplitMetrics,
+  tokenizeCorpus,
+} from './corpus.ts';
+export { loadTokenizer } from './load.ts';
+export type { Pretokenizer } from './pretokenizer.ts';
+export {
+  type Extent,
+  SPLITS,
+  type Split,
+  type StoreOptions,
+  TokenStore,
+  TokenStoreWriter,
+  type Totals,
+} from './store.ts';
+export { END_OF_TEXT, type Encoded, type TokenArray, type Tokenizer, TokenizerError } from './tokenizer.ts';
