@@ -22,8 +22,9 @@ export interface Stage<Flag extends string> {
   does: string;
   /** The positional arguments by name, all required. */
   paths: string[];
-  /** Flags beside --params and --metrics, with what they mean; all required. */
+  /** Flags beside --params and --metrics, with what they mean; required but for those in `optional`. */
   flags?: Record<Flag, string>;
+  optional?: NoInfer<Flag>[];
   /** Returns the metrics: what was kept, what was dropped and why. */
   run(call: {
     paths: string[];
@@ -78,7 +79,7 @@ function parseCall<Flag extends string>(definition: Stage<Flag>) {
     const wanted = definition.paths.join(' ');
     throw new StageError(`needs ${wanted}, and got ${parsed.positionals.length} paths\n\n${usage(definition)}`);
   }
-  const missing = names.find((name) => parsed.values[name] === undefined);
+  const missing = names.find((name) => parsed.values[name] === undefined && !definition.optional?.includes(name));
   if (missing) throw new StageError(`--${missing} is missing\n\n${usage(definition)}`);
   return {
     paths: parsed.positionals,

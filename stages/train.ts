@@ -1,8 +1,9 @@
 /** TOKENS → MODEL (config.json, model.safetensors) and CURVE.csv: one model of the grid, trained on a budget of tokens. */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { csvFormat } from 'd3-dsv';
 import { openEngine, train } from '../lib/engine/index.ts';
-import { checkConfig, countParameters, modelConfig, saveCheckpoint } from '../lib/models/index.ts';
-import { TokenStore, loadTokenizer } from '../lib/tokenizer/index.ts';
+import { checkConfig, countParameters, ModelError, modelConfig, saveCheckpoint } from '../lib/models/index.ts';
+import { loadTokenizer, TokenStore } from '../lib/tokenizer/index.ts';
 import type { Params } from './params.ts';
 import { StageError, stage, writeText } from './stage.ts';
 
@@ -16,25 +17,26 @@ await stage({
     seed: 'of the initial weights and the order of the data',
     checkpoint: 'folder from which an interrupted attempt goes on',
   },
+  optional: ['checkpoint'],
   async run({ paths: [tokens, modelDir, curveFile], flags, params, progress }) {
-    const run = `${flags.tokenizer}-${flags.size}-${flags.seed}`;
-    const seed = Number(flags.seed);
+    const name = basename(modelDir);
     const settings = params.train;
     const tokenizer = await loadTokenizer(join(tokens, 'tokenizer.json'));
     const config = configOf(params, flags.size, tokenizer.vocabularySize);
-    const engine = await openEngine({ name: settings.engine, precision: settings.precision, threads: settings.threads });
+    const { engine: engineName, precision, threads } = settings;
+    const engine = await openEngine({ name: engineName, precision, threads });
+    const learningRate = settings.lr * (settings.lr_width / config.width) ** settings.lr_exponent;
     const source = await TokenStore.open(tokens);
-
     const result = await train({
       engine,
       config,
       source,
-      seed,
+      seed: Number(flags.seed),
       settings: {
         tokens: settings.tokens,
         batch: settings.batch,
         block: settings.block,
-        learningRate: settings.lr * (settings.lr_width / config.width) ** settings.lr_exponent,
+        learningRate,
         minLearningRateRatio: settings.lr_floor,
         warmup: settings.warmup,
         weightDecay: settings.weight_decay,
@@ -45,18 +47,56 @@ await stage({
       },
       checkpointDir: flags.checkpoint,
       onProgress: progress.update,
+      signal: interruption(),
     });
     await source.close();
     await saveCheckpoint(modelDir, { config, weights: result.weights });
-    await writeText(curveFile, curveCsv(run, result.curve));
-    return { run };
+    await writeText(curveFile, `${csvFormat(result.curve.map((row) => ({ run: name, ...row })))}\n`);
+
+    const count = countParameters(config);
+    return {
+      run: name,
+      tokenizer: flags.tokenizer,
+      architecture: config.architecture,
+      size: flags.size,
+      seed: Number(flags.seed),
+      params: count.total,
+      params_non_embedding: count.nonEmbedding,
+      steps: result.steps,
+      tokens: result.tokens,
+      flops: result.flops,
+      train_loss: result.trainLoss,
+      val_loss: result.valLoss,
+      seconds: result.seconds,
+      tokens_per_second: result.tokensPerSecond,
+      peak_memory_mb: process.resourceUsage().maxRSS / 1024,
+      learning_rate: learningRate,
+      diverged: result.diverged !== undefined,
+      ...(result.diverged && { diverged_at: result.diverged }),
+      engine: engine.description,
+    };
   },
 });
 
 function configOf(params: Params, size: string, vocabularySize: number) {
   const shape = params.sizes[size];
   if (!shape) throw new StageError(`params.yaml: train.sizes names ${size}, which sizes does not have`);
-  const config = modelConfig(shape, { vocabularySize, block: params.train.block, dropout: params.train.dropout });
-  checkConfig(config);
-  return config;
+  try {
+    const config = modelConfig(shape, { vocabularySize, block: params.train.block, dropout: params.train.dropout });
+    checkConfig(config);
+    return config;
+  } catch (error) {
+    if (error instanceof ModelError) throw new StageError(`params.yaml: sizes.${size}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Ctrl-C and a runner's stop let the step under way end, and keep a checkpoint to go on from. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () =>
+      controller.abort(new StageError(`interrupted (${signal}); the next attempt goes on from here`)),
+    );
+  return controller.signal;
 }
