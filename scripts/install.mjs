@@ -39,6 +39,26 @@ async function bundleRunner() {
   linkBin();
 }
 
+/**
+ * TensorFlow.js core registers its gradients from a module whose imports have no file extensions, so node cannot load it;
+ * and the gradients must join the very copy of core that the backend joins.
+ */
+async function bundleTfjs() {
+  const contents = `
+    import '@tensorflow/tfjs-core/dist/register_all_gradients';
+    import '@tensorflow/tfjs-backend-cpu';
+    export * from '@tensorflow/tfjs-core';`;
+  await build({
+    ...bundle,
+    stdin: { contents, resolveDir: root },
+    mainFields: ['module', 'main'],
+    // core's Node platform calls require('util') and require('node-fetch') inside functions
+    banner: { js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);` },
+    minify: true,
+    outfile: 'dist/tfjs.js',
+  });
+}
+
 /** npm links the bins of dependencies, not of the project itself; `npx repro` would build a copy of it each time. */
 function linkBin() {
   mkdirSync('node_modules/.bin', { recursive: true });
@@ -67,8 +87,10 @@ function compile(name) {
   });
 }
 
-await bundleRunner();
-const problems = (await Promise.all(['bpe', 'engine'].filter((n) => existsSync(`native/${n}/binding.gyp`)).map(compile))).filter(Boolean);
+await Promise.all([bundleRunner(), bundleTfjs()]);
+const problems = (
+  await Promise.all(['bpe', 'engine'].filter((n) => existsSync(`native/${n}/binding.gyp`)).map(compile))
+).filter(Boolean);
 for (const problem of problems) console.warn(`warning: ${problem}`);
 if (problems.length > 0)
   console.warn(

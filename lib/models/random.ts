@@ -1,3 +1,5 @@
+import { ModelError } from './error.ts';
+
 /**
  * The project's random numbers: Philox4x32-10, a counter-based generator (Salmon et al., "Parallel random numbers: as easy
  * as 1, 2, 3", SC 2011), as PyTorch, JAX and TensorFlow use on GPUs.
@@ -21,7 +23,7 @@ export class Random {
   constructor(seed: number, purpose: string, index = 0) {
     for (const [name, value] of Object.entries({ seed, index }))
       if (!Number.isSafeInteger(value) || value < 0)
-        throw new RangeError(`${name} is ${value}; it must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`);
+        throw new ModelError(`${name} is ${value}; it must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`);
     this.key = halves(seed);
     this.counter = [0, fnv1a(purpose), ...halves(index)];
   }
@@ -44,7 +46,7 @@ export class Random {
   /** A whole number, uniform over 0 … n − 1, without bias (n ≤ 2⁵³; the top remainder of the range is drawn again). */
   below(n: number): number {
     if (!Number.isSafeInteger(n) || n < 1)
-      throw new RangeError(`below(${n}): the bound must be a whole number of at least 1`);
+      throw new ModelError(`below(${n}): the bound must be a whole number of at least 1`);
     const range = 2 ** 53;
     const limit = range - (range % n);
     for (;;) {

@@ -1,0 +1,34 @@
+/** What every engine asks of its input, checked before any kernel sees it. */
+import type { ModelConfig } from '../models/index.ts';
+import type { Batch } from './engine.ts';
+import { EngineError } from './error.ts';
+
+/** @throws EngineError when the batch is not one that this model takes */
+export function checkBatch({ inputs, targets, sequences, length }: Batch, config: ModelConfig): void {
+  checkInputs(inputs, sequences, length, config);
+  if (targets.length !== inputs.length)
+    throw new EngineError(`the batch has ${inputs.length} inputs but ${targets.length} targets; each input needs one`);
+  checkTokens(targets, config);
+}
+
+/** @throws EngineError when these are not `sequences` windows of `length` tokens of the vocabulary, within the block */
+export function checkInputs(inputs: Batch['inputs'], sequences: number, length: number, config: ModelConfig): void {
+  for (const [name, n] of Object.entries({ sequences, length }))
+    if (!Number.isSafeInteger(n) || n < 1)
+      throw new EngineError(`${name} is ${n}; it must be a whole number of at least 1`);
+  if (length > config.block)
+    throw new EngineError(`a window of ${length} tokens is longer than the model's block of ${config.block}`);
+  if (inputs.length !== sequences * length)
+    throw new EngineError(
+      `${sequences} windows of ${length} tokens are ${sequences * length} tokens, not ${inputs.length}`,
+    );
+  checkTokens(inputs, config);
+}
+
+export function checkTokens(tokens: Batch['inputs'], { vocabularySize }: ModelConfig): void {
+  for (let i = 0; i < tokens.length; i++)
+    if (tokens[i] >= vocabularySize)
+      throw new EngineError(
+        `token ${tokens[i]} at position ${i} is outside the vocabulary of ${vocabularySize}; the tokens were made with another tokenizer`,
+      );
+}

@@ -1,0 +1,76 @@
+/**
+ * Checkpoints of a run under way: a folder step-N at a time, whole or not there at all, and the newest is where a resumed run
+ * goes on. A checkpoint of another run (other data, settings, seed or engine) is refused, not trained on.
+ */
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Checkpoint, loadCheckpoint, type OptimizerState, saveCheckpoint } from '../models/index.ts';
+import { EngineError } from './error.ts';
+
+/** What makes a run this run and no other; compared as JSON. */
+export type Identity = Record<string, unknown>;
+
+export interface Resumed<Progress> extends Checkpoint {
+  optimizer: OptimizerState;
+  progress: Progress;
+}
+
+/** Written beside the one before, which is deleted after. */
+export async function keepCheckpoint(dir: string, identity: Identity, checkpoint: Resumed<unknown>): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  const earlier = await stepsIn(dir);
+  const name = `step-${checkpoint.optimizer.step}`;
+  if (earlier.includes(name)) return;
+  const partial = join(dir, 'partial');
+  await rm(partial, { recursive: true, force: true });
+  await saveCheckpoint(partial, { ...checkpoint, progress: { identity, progress: checkpoint.progress } });
+  await rename(partial, join(dir, name));
+  for (const each of earlier) await rm(join(dir, each), { recursive: true, force: true });
+}
+
+/**
+ * @returns the newest checkpoint in the folder, undefined if there is none
+ * @throws EngineError when it is of another run
+ */
+export async function resumeFrom<Progress>(dir: string, identity: Identity): Promise<Resumed<Progress> | undefined> {
+  const newest = (await stepsIn(dir)).at(-1);
+  if (newest === undefined) return undefined;
+  const checkpoint = await loadCheckpoint(join(dir, newest));
+  const kept = checkpoint.progress as { identity: Identity; progress: Progress } | null;
+  if (!checkpoint.optimizer || !kept)
+    throw new EngineError(`${join(dir, newest)} has no optimizer's state to go on from; delete it to start anew`);
+  const difference = firstDifference(kept.identity, JSON.parse(JSON.stringify(identity)));
+  if (difference !== undefined)
+    throw new EngineError(
+      `${dir} has a checkpoint of another run: ${difference}. Delete it to start anew, or name another folder`,
+    );
+  return { ...checkpoint, optimizer: checkpoint.optimizer, progress: kept.progress };
+}
+
+/** Once a run is done there is nothing to go on from. */
+export async function forgetCheckpoints(dir: string): Promise<void> {
+  for (const each of [...(await stepsIn(dir)), 'partial']) await rm(join(dir, each), { recursive: true, force: true });
+}
+
+/** The checkpoints in the folder, oldest first. */
+async function stepsIn(dir: string): Promise<string[]> {
+  const names = await readdir(dir).catch((error) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const stepOf = (name: string) => Number(name.slice('step-'.length));
+  return names.filter((name) => /^step-\d+$/.test(name)).sort((a, b) => stepOf(a) - stepOf(b));
+}
+
+/** "settings.batch was 8 and is 16"; undefined when the two are equal. */
+function firstDifference(was: unknown, is: unknown, path = ''): string | undefined {
+  if (typeof was !== 'object' || typeof is !== 'object' || was === null || is === null)
+    return Object.is(was, is) ? undefined : `${path} was ${JSON.stringify(was)} and is ${JSON.stringify(is)}`;
+  const keys = new Set([...Object.keys(was), ...Object.keys(is)]);
+  for (const key of keys) {
+    const [a, b] = [was, is].map((value) => (value as Record<string, unknown>)[key]);
+    const difference = firstDifference(a, b, path ? `${path}.${key}` : key);
+    if (difference !== undefined) return difference;
+  }
+  return undefined;
+}

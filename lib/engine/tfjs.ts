@@ -1,0 +1,291 @@
+/**
+ * The TensorFlow.js engine: the same mathematics as the native one, written once in public ops and differentiated by the
+ * library. It runs where no addon could be built, on a GPU where tfjs-node-gpu is installed, and is the oracle that the
+ * native engine is tested against. On the CPU it is slow, and blocks the event loop for a microbatch at a time.
+ */
+import { setImmediate } from 'node:timers/promises';
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import { checkConfig, initialWeights, type ModelConfig, parameters, type Weights } from '../models/index.ts';
+import { checkBatch, checkInputs } from './batch.ts';
+import type {
+  Batch,
+  Decoder,
+  Engine,
+  EngineOptions,
+  Model,
+  OptimizerState,
+  StepOptions,
+  StepResult,
+} from './engine.ts';
+import { EngineError } from './error.ts';
+import { adamw, clipFactor, type Slot, squaredNorms } from './tfjs-adamw.ts';
+import {
+  type Architecture,
+  crossEntropy,
+  type Forward,
+  lookup,
+  type Pass,
+  type State,
+  type Tokens,
+} from './tfjs-architecture.ts';
+import { loadTensorFlow, type TensorFlow } from './tfjs-backend.ts';
+import { gpt } from './tfjs-gpt.ts';
+import { lstm } from './tfjs-lstm.ts';
+import { activationBytes, stateBytes } from './tfjs-memory.ts';
+
+const architectures = { gpt, lstm } as Record<ModelConfig['architecture'], Architecture<ModelConfig>>;
+
+/** Microbatches are chosen so that what the backward pass needs stays below this. */
+const activationBudget = 512 * 2 ** 20;
+
+/** @throws EngineError when the device does not load, or what is asked for is not to be had here */
+export async function openTfjs(options: EngineOptions = {}): Promise<Engine> {
+  if (options.precision === 'bf16')
+    throw new EngineError(
+      'the tfjs engine computes in fp32 only; set the precision to fp32, or build the native engine',
+    );
+  const { tf, device } = await loadTensorFlow(options.device);
+  return {
+    name: 'tfjs',
+    description: `tfjs fp32, ${device}`,
+    model(config, start) {
+      checkConfig(config);
+      return new TfjsModel(tf, config, 'weights' in start ? start.weights : initialWeights(config, start.seed));
+    },
+    memory: (config, batch) => stateBytes(config) + activationBytes(config, batch),
+  };
+}
+
+class TfjsModel implements Model {
+  readonly config: ModelConfig;
+  private readonly tf: TensorFlow;
+  /** by parameter name, in the order of `parameters(config)` */
+  private readonly slots = new Map<string, Slot>();
+  private readonly decays = new Map<string, boolean>();
+  private step = 0;
+
+  constructor(tf: TensorFlow, config: ModelConfig, weights: Weights) {
+    this.tf = tf;
+    this.config = config;
+    for (const { name, shape, decay } of parameters(config)) {
+      const zeros = () => tf.zeros(shape);
+      this.slots.set(name, { weight: this.upload(weights, name, shape), first: zeros(), second: zeros() });
+      this.decays.set(name, decay);
+    }
+  }
+
+  async trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
+    checkBatch(batch, this.config);
+    const { tf } = this;
+    const { loss, gradients } = await this.differentiate(batch, options);
+    const norms = tf.tidy(() => squaredNorms(tf, gradients));
+    const gradientNorm = Math.sqrt(((await norms.data()) as Float32Array).reduce((sum, square) => sum + square, 0));
+    norms.dispose();
+
+    this.step++;
+    const factor = clipFactor(gradientNorm, options.clip);
+    [...this.slots].forEach(([name, slot], i) => {
+      const next = tf.tidy(() => {
+        const gradient = factor === 1 ? gradients[i] : tf.mul(gradients[i], factor);
+        return adamw(tf, slot, gradient, this.step, this.decays.get(name)!, options) as Slot & Record<string, Tensor>;
+      });
+      tf.dispose([gradients[i], slot.weight, slot.first, slot.second]);
+      this.slots.set(name, next);
+    });
+    return { loss, gradientNorm };
+  }
+
+  async gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }> {
+    checkBatch(batch, this.config);
+    const { loss, gradients } = await this.differentiate(batch, undefined);
+    const named: Weights = new Map([...this.slots.keys()].map((name, i) => [name, download(gradients[i])]));
+    this.tf.dispose(gradients);
+    return { loss, gradients: named };
+  }
+
+  async loss(batch: Batch): Promise<number> {
+    checkBatch(batch, this.config);
+    const { tf } = this;
+    let sum = 0;
+    for (const part of this.microbatches(batch)) {
+      const loss = tf.tidy(() => crossEntropy(tf, this.forward(part).logits, part.targets));
+      sum += (await loss.data())[0] * part.sequences;
+      loss.dispose();
+      await setImmediate();
+    }
+    return sum / batch.sequences;
+  }
+
+  async logits(inputs: Batch['inputs'], sequences: number, length: number): Promise<Float32Array> {
+    checkInputs(inputs, sequences, length, this.config);
+    const all = new Float32Array(inputs.length * this.config.vocabularySize);
+    let offset = 0;
+    for (const part of this.microbatches({ inputs, targets: inputs, sequences, length })) {
+      const logits = this.tf.tidy(() => this.forward(part).logits);
+      all.set(await logits.data(), offset);
+      offset += logits.size;
+      logits.dispose();
+    }
+    return all;
+  }
+
+  decoder(sequences: number): Decoder {
+    return new TfjsDecoder(this.tf, this.config, sequences, (...call) => this.forward(...call));
+  }
+
+  weights(): Weights {
+    return this.download('weight');
+  }
+
+  optimizerState(): OptimizerState {
+    return { step: this.step, first: this.download('first'), second: this.download('second') };
+  }
+
+  restoreOptimizer({ step, first, second }: OptimizerState): void {
+    this.step = step;
+    for (const { name, shape } of parameters(this.config)) {
+      const slot = this.slots.get(name)!;
+      const restored = { first: this.upload(first, name, shape), second: this.upload(second, name, shape) };
+      this.tf.dispose([slot.first, slot.second]);
+      this.slots.set(name, { ...slot, ...restored });
+    }
+  }
+
+  dispose(): void {
+    for (const { weight, first, second } of this.slots.values()) this.tf.dispose([weight, first, second]);
+    this.slots.clear();
+  }
+
+  /** Mean loss and its gradients over the batch, in the order of the slots; with dropout where step options are given. */
+  private async differentiate(
+    batch: Batch,
+    options: StepOptions | undefined,
+  ): Promise<{ loss: number; gradients: Tensor[] }> {
+    const { tf } = this;
+    const names = [...this.slots.keys()];
+    const weights = [...this.slots.values()].map((slot) => slot.weight);
+    let lossSum = 0;
+    let gradients: Tensor[] | undefined;
+    for (const part of this.microbatches(batch, options?.microbatch)) {
+      const share = part.sequences / batch.sequences;
+      const seed = options && `${options.dropoutSeed ?? 0}/${this.step}/${part.first}`;
+      const earlier = gradients;
+      const { value, sums } = tf.tidy(() => {
+        const lossOf = (...at: Tensor[]) => {
+          const { logits } = this.forward(part, undefined, 0, new Map(names.map((name, i) => [name, at[i]])), seed);
+          return tf.mul(crossEntropy(tf, logits, part.targets), share);
+        };
+        const { value, grads } = tf.valueAndGrads(lossOf)(weights);
+        return { value, sums: earlier ? grads.map((gradient, i) => tf.add(earlier[i], gradient)) : grads };
+      });
+      tf.dispose(earlier ?? []);
+      gradients = sums;
+      lossSum += (await value.data())[0];
+      value.dispose();
+      await setImmediate();
+    }
+    return { loss: lossSum, gradients: gradients! };
+  }
+
+  /** @param dropout what its masks are drawn from; without it nothing is dropped */
+  private forward(
+    tokens: Tokens,
+    state?: State,
+    position = 0,
+    weights?: Map<string, Tensor>,
+    dropout?: string,
+  ): Forward {
+    const { tf, config, slots } = this;
+    let sites = 0;
+    const optional = (name: string) => (weights ? weights.get(name) : slots.get(name)?.weight);
+    const pass: Pass = {
+      tf,
+      optional,
+      weight(name) {
+        const weight = optional(name);
+        if (!weight) throw new EngineError(`there is no parameter ${name}`);
+        return weight;
+      },
+      lookup: (table, indices) => lookup(tf, table, indices),
+      drop<T extends Tensor>(x: T): T {
+        if (dropout === undefined || config.dropout === 0) return x;
+        return tf.dropout(x, config.dropout, undefined, `${dropout}/${sites++}`) as T;
+      },
+    };
+    return architectures[config.architecture](pass, config, tokens, state, position);
+  }
+
+  private *microbatches({ inputs, targets, sequences, length }: Batch, size = this.microbatchFor(length)) {
+    for (let first = 0; first < sequences; first += size) {
+      const end = Math.min(first + size, sequences);
+      const part = (tokens: Batch['inputs']) => Int32Array.from(tokens.subarray(first * length, end * length));
+      yield { ids: part(inputs), targets: part(targets), sequences: end - first, length, first };
+    }
+  }
+
+  private microbatchFor(length: number): number {
+    return Math.max(1, Math.floor(activationBudget / activationBytes({ ...this.config, block: length }, 1)));
+  }
+
+  /** A copy: the CPU backend computes on the very array that it is given. */
+  private upload(from: Weights, name: string, shape: number[]): Tensor {
+    const tensor = from.get(name);
+    if (!tensor || String(tensor.shape) !== String(shape))
+      throw new EngineError(`${name} has the shape [${tensor?.shape ?? 'missing'}]; the model needs [${shape}]`);
+    return this.tf.tensor(tensor.data.slice(), shape);
+  }
+
+  private download(part: keyof Slot): Weights {
+    return new Map([...this.slots].map(([name, slot]) => [name, download(slot[part])]));
+  }
+}
+
+function download(tensor: Tensor) {
+  return { shape: [...tensor.shape], data: (tensor.dataSync() as Float32Array).slice() };
+}
+
+class TfjsDecoder implements Decoder {
+  position = 0;
+  private state: State | undefined;
+  private readonly tf: TensorFlow;
+  private readonly config: ModelConfig;
+  private readonly sequences: number;
+  private readonly forward: (tokens: Tokens, state: State | undefined, position: number) => Forward;
+
+  constructor(tf: TensorFlow, config: ModelConfig, sequences: number, forward: TfjsDecoder['forward']) {
+    this.tf = tf;
+    this.config = config;
+    this.sequences = sequences;
+    this.forward = forward;
+  }
+
+  step(tokens: Uint16Array | Uint32Array): Float32Array {
+    checkInputs(tokens, this.sequences, 1, this.config);
+    if (this.config.architecture === 'gpt' && this.position === this.config.block)
+      throw new EngineError(
+        `the block of ${this.config.block} tokens is full; reset the decoder and feed it the end of the text`,
+      );
+    const before = this.state;
+    const { logits, state } = this.tf.tidy(() => {
+      const ids = Int32Array.from(tokens);
+      const after = this.forward({ ids, sequences: this.sequences, length: 1 }, before, this.position);
+      return after as Forward & Record<string, Tensor2D | State>;
+    });
+    this.tf.dispose(before ?? []);
+    this.state = state;
+    this.position++;
+    const values = (logits.dataSync() as Float32Array).slice();
+    logits.dispose();
+    return values;
+  }
+
+  reset(): void {
+    this.dispose();
+    this.state = undefined;
+    this.position = 0;
+  }
+
+  dispose(): void {
+    this.tf.dispose(this.state ?? []);
+  }
+}
