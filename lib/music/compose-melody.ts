@@ -208,17 +208,20 @@ export function composeMelody(
   const phrases = bars / phraseBars;
   const a = options.theme ?? newMotif(random, metre, density);
   const motifs: Record<string, Motif> = { a, 'a′': varyMotif(random, a), b: newMotif(random, metre, density) };
-  const schema = random.choose(PHRASE_SCHEMAS[phraseBars]);
-  const arch = random.choose(ARCHES);
+  // The answering phrase is shaped as the first (a period) or has a shape of its own.
+  const shape = () => ({ schema: random.choose(PHRASE_SCHEMAS[phraseBars]), arch: random.choose(ARCHES) });
+  const first = shape();
+  const answer = random.chance(0.5) ? first : shape();
   const cadence = cadenceMotif(random, metre);
   const home = nearestChordTone(centreDegree(key) + random.between(-2, 2), chords[0]);
-  // The answering phrases begin like the first (a period) or, at times, a step or two away.
+  // It begins at the same height, or a third above.
   const lifts = Array.from({ length: phrases }, (_, phrase) => (phrase > 0 && random.chance(0.25) ? 2 : 0));
 
   const melody: Melody = { bars: [], notes: [] };
   for (let bar = 0; bar < bars; bar++) {
     const phrase = Math.floor(bar / phraseBars);
     const within = bar % phraseBars;
+    const { schema, arch } = phrase % 2 === 0 ? first : answer;
     const letter = schema[within];
     const motif = letter === 'k' ? cadence : motifs[letter];
     const barChords = chords.slice(bar * chordsPerBar, (bar + 1) * chordsPerBar);
@@ -293,7 +296,9 @@ function centreDegree(key: Key): number {
 /** Degrees by which a bar moves, an octave or none, so as not to leave the range. */
 function octaveIntoRange(key: Key, notes: readonly MelodyNote[]): number {
   const pitches = notes.map((note) => degreePitch(key, note.degree, note.chord.alter));
-  return Math.max(...pitches) > HIGHEST ? -7 : Math.min(...pitches) < LOWEST ? 7 : 0;
+  const [low, high] = [Math.min(...pitches), Math.max(...pitches)];
+  if (high > HIGHEST) return -7;
+  return low < LOWEST && high + 12 <= HIGHEST ? 7 : 0;
 }
 
 function length(rhythm: readonly number[]): number {

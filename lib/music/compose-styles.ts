@@ -99,13 +99,11 @@ export interface Style {
 
 const FORMS = {
   AABB: { name: 'AABB', sections: ['A', 'A', 'B', 'B'], bars: 8 },
-  shortAABB: { name: 'AABB', sections: ['A', 'A', 'B', 'B'], bars: 4 },
   AABA: { name: 'AABA', sections: ['A', 'A', 'B', 'A'], bars: 8 },
-  shortAABA: { name: 'AABA', sections: ['A', 'A', 'B', 'A'], bars: 4 },
   ABA: { name: 'ABA', sections: ['A', 'B', 'A'], bars: 8 },
-  ABAC: { name: 'ABAC', sections: ['A', 'B', 'A', 'C'], bars: 4 },
-  rondo: { name: 'rondo', sections: ['A', 'B', 'A', 'C', 'A'], bars: 4 },
-  verses: { name: 'verse and chorus', sections: ['i', 'A', 'B', 'A', 'B'], bars: 4 },
+  ABAC: { name: 'ABAC', sections: ['A', 'B', 'A', 'C'], bars: 8 },
+  rondo: { name: 'rondo', sections: ['A', 'B', 'A', 'C', 'A'], bars: 8 },
+  verses: { name: 'verse and chorus', sections: ['i', 'A', 'B', 'A', 'B'], bars: 8 },
   lifted: { name: 'verse and chorus', sections: ['i', 'A', 'B', 'A', 'B', "B'"], bars: 4 },
   bridge: { name: 'verse, chorus, bridge', sections: ['i', 'A', 'B', 'A', 'B', 'C', 'B'], bars: 4 },
   blues: { name: 'blues choruses', sections: ['A', 'A'], bars: 12 },
@@ -225,7 +223,7 @@ export const STYLES: readonly Style[] = [
     chordSize: 3,
     density: ['calm'],
     tempo: [66, 92],
-    forms: [FORMS.shortAABA, FORMS.shortAABB, FORMS.ABAC],
+    forms: [FORMS.AABA, FORMS.AABB, FORMS.ABAC],
     layers: [
       { role: 'melody', programs: [52, 19, 48], presence: 1 },
       { role: 'inner', programs: [52, 19, 48], presence: 1 },
@@ -243,7 +241,7 @@ export const STYLES: readonly Style[] = [
     chordSize: 3,
     density: ['calm', 'moving'],
     tempo: [54, 84],
-    forms: [FORMS.ABA, FORMS.shortAABA, FORMS.rondo],
+    forms: [FORMS.ABA, FORMS.AABA, FORMS.rondo],
     layers: [
       { role: 'melody', programs: [0, 42, 73], presence: 1 },
       { role: 'chords', programs: [0, 46], presence: 1 },
@@ -316,7 +314,7 @@ export const STYLES: readonly Style[] = [
     chordSize: 2,
     density: ['syncopated', 'moving'],
     tempo: [104, 152],
-    forms: [FORMS.verses, FORMS.shortAABA, FORMS.bridge],
+    forms: [FORMS.verses, FORMS.AABA, FORMS.bridge],
     layers: [
       { role: 'melody', programs: [29, 30, 18], presence: 1 },
       { role: 'chords', programs: [29, 30], presence: 1 },
@@ -375,7 +373,7 @@ export const STYLES: readonly Style[] = [
     chordSize: 4,
     density: ['syncopated'],
     tempo: [112, 140],
-    forms: [FORMS.shortAABA, FORMS.ABA, FORMS.rondo],
+    forms: [FORMS.AABA, FORMS.ABAC, FORMS.rondo],
     layers: [
       { role: 'melody', programs: [73, 66, 24], presence: 1 },
       { role: 'chords', programs: [24, 4], presence: 1 },
