@@ -1,5 +1,3 @@
-import { ModelError } from './error.ts';
-
 /**
  * The project's random numbers: Philox4x32-10, a counter-based generator (Salmon et al., "Parallel random numbers: as easy
  * as 1, 2, 3", SC 2011), as PyTorch, JAX and TensorFlow use on GPUs.
@@ -8,6 +6,8 @@ import { ModelError } from './error.ts';
  * `new Random(seed, 'windows', 7)` whether or not steps 1 to 6 ran in this process. Only operations that IEEE 754 rounds
  * exactly are used (no Math.log, no Math.sin), so every machine draws the same bits. Not for cryptography.
  */
+import { ModelError } from './error.ts';
+
 export class Random {
   private readonly key: [number, number];
   private readonly counter: [number, number, number, number];

@@ -1,0 +1,187 @@
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Checkpoint,
+  type GptConfig,
+  initialWeights,
+  type LstmConfig,
+  loadCheckpoint,
+  ModelError,
+  saveCheckpoint,
+  type Weights,
+} from '../../lib/models/index.ts';
+import { readSafetensors, writeSafetensors } from '../../lib/models/safetensors.ts';
+
+const gpt: GptConfig = {
+  ...{ architecture: 'gpt', vocabularySize: 10, block: 8, layers: 1, width: 4, heads: 2, dropout: 0.1, bias: true },
+};
+const lstm: LstmConfig = {
+  ...{ architecture: 'lstm', vocabularySize: 10, block: 8, layers: 2, width: 4, embedding: 3, dropout: 0 },
+};
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'checkpoint-'));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+const resumable = (step: number): Checkpoint => ({
+  config: gpt,
+  weights: initialWeights(gpt, 1),
+  optimizer: { step, first: initialWeights(gpt, 2), second: initialWeights(gpt, 3) },
+  progress: { curve: [1.5, 0.1 + 0.2] },
+});
+
+describe('a checkpoint', () => {
+  it.each([gpt, { ...gpt, bias: false }, lstm, { ...lstm, embedding: 4 }])(
+    'comes back as it was saved: %o',
+    async (config) => {
+      const weights = initialWeights(config, 1);
+      await saveCheckpoint(dir, { config, weights });
+      expect(await loadCheckpoint(dir)).toEqual({ config, weights });
+      expect((await readdir(dir)).sort()).toEqual(['config.json', 'model.safetensors']);
+    },
+  );
+
+  it('that can be resumed comes back with the optimizer and the progress, to the bit', async () => {
+    await saveCheckpoint(dir, resumable(7));
+    expect(await loadCheckpoint(dir)).toEqual(resumable(7));
+  });
+
+  it('has the same bytes each time', async () => {
+    await saveCheckpoint(join(dir, 'a'), resumable(7));
+    await saveCheckpoint(join(dir, 'b'), resumable(7));
+    for (const name of await readdir(join(dir, 'a')))
+      expect(await readFile(join(dir, 'a', name))).toEqual(await readFile(join(dir, 'b', name)));
+  });
+
+  it("names its settings as transformers' GPT2Config does", async () => {
+    await saveCheckpoint(dir, { config: gpt, weights: initialWeights(gpt, 1) });
+    expect(JSON.parse(await readFile(join(dir, 'config.json'), 'utf8'))).toMatchObject({
+      ...{ model_type: 'gpt2', architectures: ['GPT2LMHeadModel'], activation_function: 'gelu_new' },
+      ...{ vocab_size: 10, n_positions: 8, n_embd: 4, n_layer: 1, n_head: 2, layer_norm_epsilon: 1e-5 },
+      ...{ resid_pdrop: 0.1, embd_pdrop: 0.1, attn_pdrop: 0.1, tie_word_embeddings: true },
+    });
+  });
+
+  it('opens a GPT-2 as it is published: without a prefix, with the causal mask and the tied head among the tensors', async () => {
+    const weights = initialWeights(gpt, 1);
+    await saveCheckpoint(dir, { config: gpt, weights });
+    const published: Weights = new Map(
+      [...weights].map(([name, tensor]) => [name.replace('transformer.', ''), tensor]),
+    );
+    published.set('h.0.attn.bias', { shape: [1, 1, 8, 8], data: new Float32Array(64) });
+    published.set('lm_head.weight', weights.get('transformer.wte.weight')!);
+    await writeSafetensors(join(dir, 'model.safetensors'), published, { format: 'pt' });
+    expect((await loadCheckpoint(dir)).weights).toEqual(weights);
+  });
+
+  it('stays as it was when the next one cannot be written', async () => {
+    await saveCheckpoint(dir, resumable(7));
+    const broken = resumable(8);
+    broken.weights.delete('transformer.ln_f.weight');
+    await expect(saveCheckpoint(dir, broken)).rejects.toThrow('transformer.ln_f.weight is missing');
+    expect(await loadCheckpoint(dir)).toEqual(resumable(7));
+  });
+});
+
+describe('what is no checkpoint is refused in words', () => {
+  const saved = () => saveCheckpoint(dir, resumable(7));
+  const model = () => join(dir, 'model.safetensors');
+  const refusal = async (message: RegExp) => {
+    await expect(loadCheckpoint(dir)).rejects.toThrow(ModelError);
+    await expect(loadCheckpoint(dir)).rejects.toThrow(message);
+  };
+
+  it('an empty folder', () => refusal(/is no checkpoint: .*config.json is missing/));
+
+  it('a folder without weights', async () => {
+    await saved();
+    await rm(model());
+    await refusal(/model.safetensors is missing/);
+  });
+
+  it('weights cut short, anywhere', async () => {
+    await saved();
+    const { length } = await readFile(model());
+    for (const size of [length - 1, length - 400, 100, 9, 8]) {
+      await truncate(model(), size);
+      await refusal(new RegExp(`cut short: ${size} bytes are there of \\d+`));
+    }
+    await truncate(model(), 3);
+    await refusal(/not a safetensors file: it has 3 bytes/);
+  });
+
+  it('a foreign file', async () => {
+    await saved();
+    await writeFile(model(), 'PK\u0003\u0004 this is an archive and no safetensors file at all');
+    await refusal(/not a safetensors file/);
+    await writeFile(model(), Buffer.concat([Buffer.from([8, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('not JSON')]));
+    await refusal(/its header is not a JSON object/);
+  });
+
+  it('numbers of another type', async () => {
+    await saved();
+    const bytes = await readFile(model());
+    await writeFile(model(), Buffer.from(bytes.toString('latin1').replace('"F32"', '"I32"'), 'latin1'));
+    await refusal(/type I32; only F32/);
+  });
+
+  it('weights of another shape than the configuration', async () => {
+    await saved();
+    const other = { ...gpt, width: 8 };
+    await writeSafetensors(model(), initialWeights(other, 1));
+    await refusal(/transformer.wte.weight has the shape \[10,8\]; the configuration asks for \[10,4\]/);
+  });
+
+  it('a weight too many', async () => {
+    await saved();
+    const weights = initialWeights(gpt, 1);
+    await writeSafetensors(model(), weights.set('transformer.extra', { shape: [1], data: new Float32Array(1) }));
+    await refusal(/transformer.extra is no parameter/);
+  });
+
+  it('an optimizer of another step than the model', async () => {
+    await saved();
+    await saveCheckpoint(join(dir, 'later'), resumable(8));
+    await writeFile(model(), await readFile(join(dir, 'later/model.safetensors')));
+    await refusal(/mixes two checkpoints: .*step 7.*step 8/);
+  });
+
+  it('a configuration that is no JSON, or not of a model', async () => {
+    await saved();
+    const config = join(dir, 'config.json');
+    const json = JSON.parse(await readFile(config, 'utf8'));
+    await writeFile(config, '{');
+    await refusal(/config.json is not JSON/);
+    await writeFile(config, JSON.stringify({ ...json, n_head: 3 }));
+    await refusal(/config.json: heads is 3, which does not divide/);
+    await writeFile(config, JSON.stringify({ ...json, model_type: 'bert' }));
+    await refusal(/model_type is "bert"/);
+    await writeFile(config, JSON.stringify({ ...json, activation_function: 'relu' }));
+    await refusal(/activation_function is "relu"; only "gelu_new"/);
+  });
+});
+
+describe('a safetensors file', () => {
+  it('is a length, a JSON header padded to 8 bytes, and the numbers in order', async () => {
+    const file = join(dir, 'x.safetensors');
+    const tensors: Weights = new Map([
+      ['a', { shape: [2, 1], data: Float32Array.of(1, 2) }],
+      ['b', { shape: [], data: Float32Array.of(3) }],
+    ]);
+    await writeSafetensors(file, tensors, { format: 'pt' });
+    const bytes = await readFile(file);
+    const header = Number(bytes.readBigUInt64LE());
+    expect(header % 8).toBe(0);
+    expect(JSON.parse(bytes.subarray(8, 8 + header).toString())).toEqual({
+      __metadata__: { format: 'pt' },
+      a: { dtype: 'F32', shape: [2, 1], data_offsets: [0, 8] },
+      b: { dtype: 'F32', shape: [], data_offsets: [8, 12] },
+    });
+    expect([8, 12, 16].map((at) => bytes.readFloatLE(header + at))).toEqual([1, 2, 3]);
+    expect(await readSafetensors(file)).toEqual({ tensors, metadata: { format: 'pt' } });
+  });
+});

@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import {
+  checkConfig,
+  countParameters,
+  flopsPerToken,
+  type GptConfig,
+  type LstmConfig,
+  ModelError,
+  modelConfig,
+  parameters,
+  type Size,
+} from '../../lib/models/index.ts';
+
+const gpt: GptConfig = {
+  ...{ architecture: 'gpt', vocabularySize: 50, block: 16, layers: 1, width: 8, heads: 2, dropout: 0, bias: true },
+};
+const lstm: LstmConfig = {
+  ...{ architecture: 'lstm', vocabularySize: 50, block: 16, layers: 2, width: 8, embedding: 8, dropout: 0 },
+};
+const table = (config: GptConfig | LstmConfig) => Object.fromEntries(parameters(config).map((p) => [p.name, p.shape]));
+
+describe('the parameters of a GPT', () => {
+  it("are those of transformers' GPT2LMHeadModel, in its order", () => {
+    expect(parameters(gpt).map(({ name, shape }) => [name, shape])).toEqual([
+      ['transformer.wte.weight', [50, 8]],
+      ['transformer.wpe.weight', [16, 8]],
+      ['transformer.h.0.ln_1.weight', [8]],
+      ['transformer.h.0.ln_1.bias', [8]],
+      ['transformer.h.0.attn.c_attn.weight', [8, 24]],
+      ['transformer.h.0.attn.c_attn.bias', [24]],
+      ['transformer.h.0.attn.c_proj.weight', [8, 8]],
+      ['transformer.h.0.attn.c_proj.bias', [8]],
+      ['transformer.h.0.ln_2.weight', [8]],
+      ['transformer.h.0.ln_2.bias', [8]],
+      ['transformer.h.0.mlp.c_fc.weight', [8, 32]],
+      ['transformer.h.0.mlp.c_fc.bias', [32]],
+      ['transformer.h.0.mlp.c_proj.weight', [32, 8]],
+      ['transformer.h.0.mlp.c_proj.bias', [8]],
+      ['transformer.ln_f.weight', [8]],
+      ['transformer.ln_f.bias', [8]],
+    ]);
+  });
+
+  it('have no biases where the configuration has none', () => {
+    expect(Object.keys(table({ ...gpt, bias: false })).filter((name) => name.endsWith('.bias'))).toEqual([]);
+  });
+
+  it('are as many as published for GPT-2: 124,439,808, of which 85,056,000 are no embedding', () => {
+    const small = { ...gpt, vocabularySize: 50257, block: 1024, layers: 12, width: 768, heads: 12 };
+    expect(countParameters(small)).toEqual({ total: 124_439_808, nonEmbedding: 85_056_000 });
+  });
+});
+
+describe('the parameters of an LSTM', () => {
+  it("are those of torch.nn.LSTM, between an encoder and a decoder that shares the encoder's matrix", () => {
+    expect(table(lstm)).toEqual({
+      'encoder.weight': [50, 8],
+      'rnn.weight_ih_l0': [32, 8],
+      'rnn.weight_hh_l0': [32, 8],
+      'rnn.bias_ih_l0': [32],
+      'rnn.bias_hh_l0': [32],
+      'rnn.weight_ih_l1': [32, 8],
+      'rnn.weight_hh_l1': [32, 8],
+      'rnn.bias_ih_l1': [32],
+      'rnn.bias_hh_l1': [32],
+      'decoder.bias': [50],
+    });
+  });
+
+  it('have a decoder matrix of their own where the embedding is of another width', () => {
+    const untied = table({ ...lstm, embedding: 4 });
+    expect(untied['rnn.weight_ih_l0']).toEqual([32, 4]);
+    expect(untied['rnn.weight_ih_l1']).toEqual([32, 8]);
+    expect(untied['decoder.weight']).toEqual([50, 8]);
+  });
+
+  it('are counted without encoder and decoder when embeddings do not count', () => {
+    const perLayer = 4 * 8 * (8 + 8) + 2 * 4 * 8;
+    expect(countParameters(lstm)).toEqual({ total: 2 * perLayer + 50 * 8 + 50, nonEmbedding: 2 * perLayer });
+  });
+});
+
+it('weight decay applies to matrices only', () => {
+  for (const config of [gpt, lstm])
+    for (const { name, shape, decay } of parameters(config)) expect(decay, name).toBe(shape.length === 2);
+});
+
+describe('floating-point operations a token', () => {
+  it('of a GPT are 6 for each number of its matrices and head, and 12·layers·width·length for attention', () => {
+    const matrices = 8 * 24 + 8 * 8 + 2 * 8 * 32;
+    expect(flopsPerToken(gpt, 16)).toBe(6 * (matrices + 50 * 8) + 12 * 1 * 8 * 16);
+    expect(flopsPerToken(gpt, 4)).toBe(6 * (matrices + 50 * 8) + 12 * 1 * 8 * 4);
+  });
+
+  it('of an LSTM are 6 for each number of its matrices and head, tied or not, at any length', () => {
+    expect(flopsPerToken(lstm, 16)).toBe(6 * (4 * 32 * 8 + 50 * 8));
+    expect(flopsPerToken({ ...lstm, embedding: 4 }, 99)).toBe(6 * (32 * 4 + 3 * 32 * 8 + 50 * 8));
+  });
+});
+
+describe('a configuration that cannot be', () => {
+  const refusals: [what: string, config: object, key: string, message: RegExp][] = [
+    ['heads that do not divide', { ...gpt, width: 1024, heads: 12 }, 'heads', /12.*1024.*nearest.* 8 and 16/],
+    ['more heads than width', { ...gpt, heads: 9 }, 'heads', /nearest that do are 8$/],
+    ['no layers', { ...gpt, layers: 0 }, 'layers', /layers is 0; .*at least 1/],
+    ['a broken width', { ...lstm, width: 2.5 }, 'width', /width is 2.5; .*whole number/],
+    ['a missing embedding', { ...lstm, embedding: undefined }, 'embedding', /embedding is missing/],
+    ['a certain dropout', { ...gpt, dropout: 1 }, 'dropout', /below 1/],
+    ['a bias that is no truth value', { ...gpt, bias: 'no' }, 'bias', /"no".*true or false/],
+    ['another architecture', { ...gpt, architecture: 'rwkv' }, 'architecture', /"rwkv".*"gpt" or "lstm"/],
+  ];
+  it.each(refusals)('%s: is refused by the name of its key', (_, config, key, message) => {
+    const check = () => checkConfig(config as GptConfig);
+    expect(check).toThrow(ModelError);
+    expect(check).toThrow(message);
+    expect(check).toThrow(expect.objectContaining({ key }));
+  });
+});
+
+describe('a size', () => {
+  const setting = { vocabularySize: 96, block: 256, dropout: 0.1 };
+
+  it('becomes a configuration with what the data and the study decide', () => {
+    expect(modelConfig({ architecture: 'gpt', layers: 4, width: 128, heads: 4 }, setting)).toEqual({
+      ...{
+        architecture: 'gpt',
+        vocabularySize: 96,
+        block: 256,
+        layers: 4,
+        width: 128,
+        heads: 4,
+        dropout: 0.1,
+        bias: true,
+      },
+    });
+    expect(modelConfig({ architecture: 'lstm', layers: 2, width: 64 }, setting)).toEqual({
+      ...{ architecture: 'lstm', vocabularySize: 96, block: 256, layers: 2, width: 64, embedding: 64, dropout: 0.1 },
+    });
+  });
+
+  it('with an unknown key is refused', () => {
+    const size = { architecture: 'lstm', layers: 2, width: 64, heads: 4 } as Size;
+    expect(() => modelConfig(size, setting)).toThrow('heads is not a setting of a lstm size');
+  });
+
+  it('of params.yaml is a model, each of them', () => {
+    const { sizes } = parse(readFileSync(new URL('../../params.yaml', import.meta.url), 'utf8'));
+    for (const [name, size] of Object.entries(sizes))
+      expect(() => modelConfig(size as Size, setting), name).not.toThrow();
+  });
+});
