@@ -23,11 +23,8 @@ export interface Engine {
   readonly name: EngineName;
   /** for people and logs: "native fp32, AVX-512, 2 threads" */
   readonly description: string;
-  /**
-   * A model with these weights (copied), or with `initialWeights(config, seed)`. Dropout masks are drawn from the seed
-   * and the step: give it with the weights too when training is to go on as it would have (default 0).
-   */
-  model(config: ModelConfig, start: { seed: number } | { weights: Weights; seed?: number }): Model;
+  /** A model with these weights (copied), or with `initialWeights(config, seed)`. */
+  model(config: ModelConfig, start: { seed: number } | { weights: Weights }): Model;
   /** Peak bytes that training this model at this batch (sequences per microbatch) needs: known before it is taken. */
   memory(config: ModelConfig, batch: number): number;
 }

@@ -1,0 +1,86 @@
+/** The addon of native/engine as TypeScript sees it: plain functions on handles and typed arrays. */
+import { createRequire } from 'node:module';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type ModelConfig, type Parameter, sizeOf } from '../models/index.ts';
+import { EngineError } from './error.ts';
+
+declare const handle: unique symbol;
+export type ModelHandle = { [handle]: 'model' };
+export type DecoderHandle = { [handle]: 'decoder' };
+
+/** Every number of the configuration, those that the architecture lacks being 0. */
+export type AddonConfig = Record<
+  'gpt' | 'vocabularySize' | 'block' | 'layers' | 'width' | 'heads' | 'bias' | 'embedding' | 'dropout',
+  number
+>;
+export type AddonParameter = { name: string; size: number; decay: number };
+export type AddonStep = Record<
+  'learningRate' | 'beta1' | 'beta2' | 'epsilon' | 'weightDecay' | 'clip' | 'microbatch' | 'dropoutSeed',
+  number
+>;
+
+/** What `run` computes. */
+export const work = { train: 0, loss: 1, gradients: 2, logits: 3 } as const;
+/** What `read` and `write` transfer, parameters one after the other. */
+export const state = { weights: 0, first: 1, second: 2 } as const;
+
+export interface Addon {
+  /** @returns what the kernels of this name are called for people, undefined where the CPU lacks them; '': the best there are */
+  kernelsName(name: string): string | undefined;
+  create(config: AddonConfig, parameters: AddonParameter[], threads: number, kernels: string): ModelHandle;
+  /** bytes; microbatch 0: the engine's choice */
+  memory(
+    config: AddonConfig,
+    parameters: AddonParameter[],
+    threads: number,
+    microbatch: number,
+    kernels: string,
+  ): number;
+  read(model: ModelHandle, which: number, out: Float32Array): void;
+  write(model: ModelHandle, which: number, values: Float32Array): void;
+  step(model: ModelHandle): number;
+  setStep(model: ModelHandle, step: number): void;
+  dispose(model: ModelHandle): void;
+  /** Tokens are copied; gradients and logits are written into `out`. */
+  run(
+    model: ModelHandle,
+    work: number,
+    inputs: Uint32Array,
+    targets: Uint32Array | undefined,
+    sequences: number,
+    length: number,
+    options: AddonStep | undefined,
+    out: Float32Array | undefined,
+  ): Promise<{ loss: number; gradientNorm: number }>;
+  decoder(model: ModelHandle, streams: number): DecoderHandle;
+  decoderStep(decoder: DecoderHandle, tokens: Uint32Array, logits: Float32Array): void;
+  decoderReset(decoder: DecoderHandle): void;
+  decoderDispose(decoder: DecoderHandle): void;
+}
+
+/** @throws EngineError where the addon is not built, or was built for another machine */
+export function loadAddon(): Addon {
+  const folder = resolve(dirname(fileURLToPath(import.meta.url)), '../../native/engine');
+  const require = createRequire(import.meta.url);
+  try {
+    return require('node-gyp-build')(folder) as Addon;
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0];
+    throw new EngineError(
+      `the native engine is not built (${reason}); install a C++ compiler, make and Python 3, then run \`npm run build\``,
+    );
+  }
+}
+
+export function addonConfig(config: ModelConfig): AddonConfig {
+  const { vocabularySize, block, layers, width, dropout } = config;
+  const shape = { vocabularySize, block, layers, width, dropout };
+  return config.architecture === 'gpt'
+    ? { ...shape, gpt: 1, heads: config.heads, bias: Number(config.bias), embedding: 0 }
+    : { ...shape, gpt: 0, heads: 0, bias: 1, embedding: config.embedding };
+}
+
+export function addonParameters(list: Parameter[]): AddonParameter[] {
+  return list.map(({ name, shape, decay }) => ({ name, size: sizeOf(shape), decay: Number(decay) }));
+}

@@ -1,0 +1,279 @@
+/**
+ * The native engine: a whole training step in one call into the C++ addon of native/engine, which computes on threads of its
+ * own while the event loop lives. See native/README.md for what is where in it.
+ *
+ * Everything is checked here, before the addon sees it. Calls on one model wait for each other; what answers at once
+ * (weights, a decoder's step) is refused while one of them computes.
+ */
+import { availableParallelism } from 'node:os';
+import { checkConfig, initialWeights, type ModelConfig, parameters, sizeOf, type Weights } from '../models/index.ts';
+import { checkBatch, checkInputs } from './batch.ts';
+import type {
+  Batch,
+  Decoder,
+  Engine,
+  EngineOptions,
+  Model,
+  OptimizerState,
+  StepOptions,
+  StepResult,
+} from './engine.ts';
+import { EngineError } from './error.ts';
+import {
+  type Addon,
+  addonConfig,
+  addonParameters,
+  type DecoderHandle,
+  loadAddon,
+  type ModelHandle,
+  state,
+  work,
+} from './native-addon.ts';
+
+/**
+ * ENGINE_ISA = generic, avx2 or avx512 takes the kernels of that name instead of the best that the CPU has.
+ *
+ * @throws EngineError where the addon is not built, or cannot do what is asked for
+ */
+export function openNative(options: EngineOptions = {}): Engine {
+  const { precision = 'fp32', threads = 1 } = options;
+  const cores = availableParallelism();
+  if (!Number.isSafeInteger(threads) || threads < 1 || threads > cores)
+    throw new EngineError(
+      `threads is ${threads}; it must be a whole number from 1 to ${cores}, the cores of this machine`,
+    );
+  const addon = loadAddon();
+  if (precision !== 'fp32')
+    throw new EngineError(
+      `the native engine computes in fp32 only so far, not in ${precision}; set the precision to fp32`,
+    );
+  const kernels = process.env.ENGINE_ISA ?? '';
+  const kernelsName = addon.kernelsName(kernels);
+  if (kernelsName === undefined)
+    throw new EngineError(
+      `ENGINE_ISA is ${kernels}, which this CPU lacks or which is none of generic, avx2, avx512; unset it for the best that there is`,
+    );
+  return {
+    name: 'native',
+    description: `native ${precision}, ${kernelsName}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    model(config, start) {
+      checkConfig(config);
+      const handle = addon.create(addonConfig(config), addonParameters(parameters(config)), threads, kernels);
+      const weights = 'weights' in start ? start.weights : initialWeights(config, start.seed);
+      return new NativeModel(addon, handle, config, weights);
+    },
+    memory(config, batch) {
+      checkConfig(config);
+      if (!Number.isSafeInteger(batch) || batch < 1)
+        throw new EngineError(`the microbatch is ${batch}; it must be a whole number of at least 1`);
+      return addon.memory(addonConfig(config), addonParameters(parameters(config)), threads, batch, kernels);
+    },
+  };
+}
+
+class NativeModel implements Model {
+  readonly config: ModelConfig;
+  private readonly addon: Addon;
+  private readonly handle: ModelHandle;
+  /** the call under way and those that wait for it */
+  private queue: Promise<unknown> = Promise.resolve();
+  private waiting = 0;
+  private disposed = false;
+
+  constructor(addon: Addon, handle: ModelHandle, config: ModelConfig, weights: Weights) {
+    this.addon = addon;
+    this.handle = handle;
+    this.config = config;
+    this.write(state.weights, weights);
+  }
+
+  trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
+    return this.enqueue(() => {
+      checkBatch(batch, this.config);
+      const step = {
+        learningRate: options.learningRate,
+        beta1: options.betas?.[0] ?? 0.9,
+        beta2: options.betas?.[1] ?? 0.95,
+        epsilon: options.epsilon ?? 1e-8,
+        weightDecay: options.weightDecay ?? 0.1,
+        clip: options.clip ?? 0,
+        microbatch: options.microbatch ?? 0,
+        dropoutSeed: (options.dropoutSeed ?? 0) >>> 0,
+      };
+      for (const [name, value] of Object.entries(step))
+        if (!Number.isFinite(value) || value < 0)
+          throw new EngineError(`${name} is ${value}; it must be a number of at least 0`);
+      return this.run(work.train, batch, step);
+    });
+  }
+
+  loss(batch: Batch): Promise<number> {
+    return this.enqueue(async () => {
+      checkBatch(batch, this.config);
+      return (await this.run(work.loss, batch)).loss;
+    });
+  }
+
+  gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }> {
+    return this.enqueue(async () => {
+      checkBatch(batch, this.config);
+      const flat = this.flat();
+      const { loss } = await this.run(work.gradients, batch, undefined, flat);
+      return { loss, gradients: this.named(flat) };
+    });
+  }
+
+  logits(inputs: Batch['inputs'], sequences: number, length: number): Promise<Float32Array> {
+    return this.enqueue(async () => {
+      checkInputs(inputs, sequences, length, this.config);
+      const logits = new Float32Array(inputs.length * this.config.vocabularySize);
+      await this.run(work.logits, { inputs, sequences, length }, undefined, logits);
+      return logits;
+    });
+  }
+
+  decoder(sequences: number): Decoder {
+    this.checkIdle('make a decoder');
+    if (!Number.isSafeInteger(sequences) || sequences < 1)
+      throw new EngineError(`a decoder of ${sequences} streams; it must have a whole number of at least 1`);
+    return new NativeDecoder(this.addon, this.addon.decoder(this.handle, sequences), this.config, sequences, () =>
+      this.checkIdle('decode'),
+    );
+  }
+
+  weights(): Weights {
+    return this.read(state.weights);
+  }
+
+  optimizerState(): OptimizerState {
+    const [first, second] = [this.read(state.first), this.read(state.second)];
+    return { step: this.addon.step(this.handle), first, second };
+  }
+
+  restoreOptimizer({ step, first, second }: OptimizerState): void {
+    if (!Number.isSafeInteger(step) || step < 0)
+      throw new EngineError(`the optimizer's step is ${step}; it must be a whole number of at least 0`);
+    this.write(state.first, first);
+    this.write(state.second, second);
+    this.addon.setStep(this.handle, step);
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.addon.dispose(this.handle);
+  }
+
+  private enqueue<T>(call: () => Promise<T>): Promise<T> {
+    const result = this.queue.then(() => {
+      if (this.disposed) throw new EngineError('the model was disposed of');
+      return call();
+    });
+    this.waiting++;
+    this.queue = result.then(
+      () => this.waiting--,
+      () => this.waiting--,
+    );
+    return result;
+  }
+
+  private run(
+    what: number,
+    { inputs, targets, sequences, length }: Omit<Batch, 'targets'> & Partial<Batch>,
+    options?: Parameters<Addon['run']>[6],
+    out?: Float32Array,
+  ) {
+    const tokens = (from: Batch['inputs']) => (from instanceof Uint32Array ? from : Uint32Array.from(from));
+    return this.addon.run(
+      this.handle,
+      what,
+      tokens(inputs),
+      targets && tokens(targets),
+      sequences,
+      length,
+      options,
+      out,
+    );
+  }
+
+  private checkIdle(wish: string): void {
+    if (this.disposed) throw new EngineError('the model was disposed of');
+    if (this.waiting > 0)
+      throw new EngineError(`cannot ${wish} while the model computes; await what was called before`);
+  }
+
+  private read(which: number): Weights {
+    this.checkIdle('read the model');
+    const flat = this.flat();
+    this.addon.read(this.handle, which, flat);
+    return this.named(flat);
+  }
+
+  private write(which: number, values: Weights): void {
+    this.checkIdle('change the model');
+    const flat = this.flat();
+    let offset = 0;
+    for (const { name, shape } of parameters(this.config)) {
+      const tensor = values.get(name);
+      if (!tensor || String(tensor.shape) !== String(shape))
+        throw new EngineError(`${name} has the shape [${tensor?.shape ?? 'missing'}]; the model needs [${shape}]`);
+      flat.set(tensor.data, offset);
+      offset += sizeOf(shape);
+    }
+    this.addon.write(this.handle, which, flat);
+  }
+
+  /** Room for every parameter, one after the other. */
+  private flat(): Float32Array {
+    return new Float32Array(parameters(this.config).reduce((sum, { shape }) => sum + sizeOf(shape), 0));
+  }
+
+  private named(flat: Float32Array): Weights {
+    let offset = 0;
+    return new Map(
+      parameters(this.config).map(({ name, shape }) => {
+        const data = flat.slice(offset, (offset += sizeOf(shape)));
+        return [name, { shape: [...shape], data }];
+      }),
+    );
+  }
+}
+
+class NativeDecoder implements Decoder {
+  position = 0;
+  private readonly addon: Addon;
+  private readonly handle: DecoderHandle;
+  private readonly config: ModelConfig;
+  private readonly sequences: number;
+  private readonly checkIdle: () => void;
+
+  constructor(addon: Addon, handle: DecoderHandle, config: ModelConfig, sequences: number, checkIdle: () => void) {
+    this.addon = addon;
+    this.handle = handle;
+    this.config = config;
+    this.sequences = sequences;
+    this.checkIdle = checkIdle;
+  }
+
+  step(tokens: Uint16Array | Uint32Array): Float32Array {
+    this.checkIdle();
+    checkInputs(tokens, this.sequences, 1, this.config);
+    if (this.config.architecture === 'gpt' && this.position === this.config.block)
+      throw new EngineError(
+        `the block of ${this.config.block} tokens is full; reset the decoder and feed it the end of the text`,
+      );
+    const logits = new Float32Array(this.sequences * this.config.vocabularySize);
+    this.addon.decoderStep(this.handle, Uint32Array.from(tokens), logits);
+    this.position++;
+    return logits;
+  }
+
+  reset(): void {
+    this.addon.decoderReset(this.handle);
+    this.position = 0;
+  }
+
+  dispose(): void {
+    this.addon.decoderDispose(this.handle);
+  }
+}

@@ -1,0 +1,404 @@
+// What JavaScript sees: plain functions on handles and typed arrays. Arguments have been checked by lib/engine/native.ts;
+// here only what would crash is checked again. Computing runs on libuv's threads and on the trainer's pool.
+#define NAPI_VERSION 8
+#include <node_api.h>
+
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "src/trainer.hpp"
+
+namespace engine {
+namespace {
+
+[[noreturn]] void fail(const std::string& message) { throw std::runtime_error(message); }
+
+void check(napi_status status) {
+  if (status != napi_ok) fail("an argument has the wrong type");
+}
+
+/// Calls f and turns what it throws into a JavaScript exception.
+template <class F>
+napi_value guarded(napi_env env, F f) {
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+    napi_throw_error(env, nullptr, "not enough memory");
+  } catch (const std::exception& e) {
+    napi_throw_error(env, nullptr, e.what());
+  }
+  return nullptr;
+}
+
+template <size_t count>
+struct Arguments {
+  napi_value values[count];
+  Arguments(napi_env env, napi_callback_info info) {
+    size_t given = count;
+    check(napi_get_cb_info(env, info, &given, values, nullptr, nullptr));
+    if (given < count) fail("too few arguments");
+  }
+  napi_value operator[](size_t i) const { return values[i]; }
+};
+
+double number(napi_env env, napi_value value) {
+  double x;
+  check(napi_get_value_double(env, value, &x));
+  return x;
+}
+double number(napi_env env, napi_value object, const char* name) {
+  napi_value value;
+  check(napi_get_named_property(env, object, name, &value));
+  return number(env, value);
+}
+std::string text(napi_env env, napi_value value) {
+  char buffer[256];
+  size_t length;
+  check(napi_get_value_string_utf8(env, value, buffer, sizeof buffer, &length));
+  return std::string(buffer, length);
+}
+
+template <class T>
+struct Array {
+  T* data;
+  size_t size;
+};
+template <class T>
+Array<T> array(napi_env env, napi_value value, napi_typedarray_type wanted) {
+  napi_typedarray_type type;
+  size_t size;
+  void* data;
+  check(napi_get_typedarray_info(env, value, &type, &size, &data, nullptr, nullptr));
+  if (type != wanted) fail("an array has the wrong type");
+  return {static_cast<T*>(data), size};
+}
+Array<float> floats(napi_env env, napi_value value) { return array<float>(env, value, napi_float32_array); }
+Array<uint32_t> tokens(napi_env env, napi_value value) { return array<uint32_t>(env, value, napi_uint32_array); }
+
+napi_value asValue(napi_env env, double x) {
+  napi_value value;
+  check(napi_create_double(env, x, &value));
+  return value;
+}
+void set(napi_env env, napi_value object, const char* name, double x) {
+  check(napi_set_named_property(env, object, name, asValue(env, x)));
+}
+
+/// {gpt, vocabularySize, block, layers, width, heads, bias, embedding, dropout}, all numbers
+Config readConfig(napi_env env, napi_value o) {
+  const auto integer = [&](const char* name) { return static_cast<int>(number(env, o, name)); };
+  Config c;
+  c.gpt = integer("gpt") != 0;
+  c.vocabulary = integer("vocabularySize");
+  c.block = integer("block");
+  c.layers = integer("layers");
+  c.width = integer("width");
+  c.heads = integer("heads");
+  c.bias = integer("bias") != 0;
+  c.embedding = integer("embedding");
+  c.dropout = static_cast<float>(number(env, o, "dropout"));
+  return c;
+}
+
+/// [{name, size, decay}, …]
+Slots readSlots(napi_env env, napi_value list) {
+  uint32_t length;
+  check(napi_get_array_length(env, list, &length));
+  Slots slots;
+  for (uint32_t i = 0; i < length; i++) {
+    napi_value item, name;
+    check(napi_get_element(env, list, i, &item));
+    check(napi_get_named_property(env, item, "name", &name));
+    slots.add(text(env, name), static_cast<size_t>(number(env, item, "size")), number(env, item, "decay") != 0);
+  }
+  return slots;
+}
+
+const Kernels& kernelsNamed(const std::string& name) {
+  const Kernels* kernels = chooseKernels(name.c_str());
+  if (!kernels) fail("this CPU has no kernels named " + name);
+  return *kernels;
+}
+
+// ── handles ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+struct ModelHandle {
+  std::shared_ptr<Trainer> trainer;
+  int vocabulary;
+};
+struct DecoderHandle {
+  std::shared_ptr<Trainer> trainer;  // whose weights the decoder reads
+  std::unique_ptr<Decoder> decoder;
+  size_t streams, vocabulary;
+};
+
+template <class T>
+napi_value wrap(napi_env env, T* handle) {
+  napi_value value;
+  check(napi_create_external(env, handle, [](napi_env, void* p, void*) { delete static_cast<T*>(p); }, nullptr, &value));
+  return value;
+}
+template <class T>
+T& unwrap(napi_env env, napi_value value) {
+  void* p;
+  check(napi_get_value_external(env, value, &p));
+  return *static_cast<T*>(p);
+}
+ModelHandle& model(napi_env env, napi_value value) {
+  auto& handle = unwrap<ModelHandle>(env, value);
+  if (!handle.trainer) fail("the model was disposed of");
+  return handle;
+}
+
+// ── functions ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// kernelsName(wanted | "") → the name of the kernels this CPU gets, or undefined
+napi_value kernelsName(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<1> a(env, info);
+    const Kernels* kernels = chooseKernels(text(env, a[0]).c_str());
+    napi_value name;
+    if (!kernels) return nullptr;
+    check(napi_create_string_utf8(env, kernels->name, NAPI_AUTO_LENGTH, &name));
+    return name;
+  });
+}
+
+/// create(config, parameters, threads, kernels) → model
+napi_value create(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<4> a(env, info);
+    const Config config = readConfig(env, a[0]);
+    auto trainer = std::make_shared<Trainer>(config, kernelsNamed(text(env, a[3])), readSlots(env, a[1]),
+                                             static_cast<int>(number(env, a[2])));
+    return wrap(env, new ModelHandle{std::move(trainer), config.vocabulary});
+  });
+}
+
+/// memory(config, parameters, threads, microbatch, kernels) → bytes
+napi_value memory(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<5> a(env, info);
+    return asValue(env, Trainer::memory(readConfig(env, a[0]), kernelsNamed(text(env, a[4])), readSlots(env, a[1]),
+                                        static_cast<int>(number(env, a[2])), static_cast<int>(number(env, a[3]))));
+  });
+}
+
+napi_value transfer(napi_env env, napi_callback_info info, bool writing) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<3> a(env, info);
+    Trainer& trainer = *model(env, a[0]).trainer;
+    const auto which = static_cast<Trainer::State>(static_cast<int>(number(env, a[1])));
+    const auto values = floats(env, a[2]);
+    if (values.size != trainer.parameters()) fail("an array is not as long as the parameters");
+    std::lock_guard<std::mutex> lock(trainer.busy);
+    if (writing)
+      trainer.write(which, values.data);
+    else
+      trainer.read(which, values.data);
+    return nullptr;
+  });
+}
+/// read(model, which, out), write(model, which, in); which: 0 weights, 1 first moments, 2 second moments
+napi_value read(napi_env env, napi_callback_info info) { return transfer(env, info, false); }
+napi_value write(napi_env env, napi_callback_info info) { return transfer(env, info, true); }
+
+/// step(model) → number
+napi_value step(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<1> a(env, info);
+    return asValue(env, static_cast<double>(model(env, a[0]).trainer->step()));
+  });
+}
+/// setStep(model, number)
+napi_value setStep(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<2> a(env, info);
+    model(env, a[0]).trainer->setStep(static_cast<int64_t>(number(env, a[1])));
+    return nullptr;
+  });
+}
+
+/// dispose(model): memory is given back when nothing runs on it any more
+napi_value dispose(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<1> a(env, info);
+    unwrap<ModelHandle>(env, a[0]).trainer.reset();
+    return nullptr;
+  });
+}
+
+enum class Work { train, loss, gradients, logits };
+
+struct Job {
+  Work work;
+  std::shared_ptr<Trainer> trainer;
+  std::vector<uint32_t> inputs, targets;
+  Batch batch;
+  StepOptions options = {};
+  float* out = nullptr;
+  napi_ref outReference = nullptr;
+  StepResult result = {};
+  std::string error;
+  napi_deferred deferred;
+  napi_async_work handle;
+};
+
+void execute(napi_env, void* data) {
+  Job& job = *static_cast<Job*>(data);
+  try {
+    std::lock_guard<std::mutex> lock(job.trainer->busy);
+    switch (job.work) {
+      case Work::train: job.result = job.trainer->trainStep(job.batch, job.options); break;
+      case Work::loss: job.result.loss = job.trainer->loss(job.batch); break;
+      case Work::gradients: job.result.loss = job.trainer->gradients(job.batch, job.out); break;
+      case Work::logits: job.trainer->logits(job.batch, job.out); break;
+    }
+  } catch (const std::bad_alloc&) {
+    job.error = "not enough memory for this batch";
+  } catch (const std::exception& e) {
+    job.error = e.what();
+  }
+}
+
+void complete(napi_env env, napi_status, void* data) {
+  std::unique_ptr<Job> job(static_cast<Job*>(data));
+  if (job->error.empty()) {
+    napi_value result;
+    napi_create_object(env, &result);
+    set(env, result, "loss", job->result.loss);
+    set(env, result, "gradientNorm", job->result.gradientNorm);
+    napi_resolve_deferred(env, job->deferred, result);
+  } else {
+    napi_value message, error;
+    napi_create_string_utf8(env, job->error.c_str(), NAPI_AUTO_LENGTH, &message);
+    napi_create_error(env, nullptr, message, &error);
+    napi_reject_deferred(env, job->deferred, error);
+  }
+  if (job->outReference) napi_delete_reference(env, job->outReference);
+  napi_delete_async_work(env, job->handle);
+}
+
+/// run(model, work, inputs, targets | undefined, sequences, length, options | undefined, out | undefined)
+///   → Promise of {loss, gradientNorm}
+napi_value run(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<8> a(env, info);
+    const ModelHandle& handle = model(env, a[0]);
+    auto job = std::make_unique<Job>();
+    job->trainer = handle.trainer;
+    job->work = static_cast<Work>(static_cast<int>(number(env, a[1])));
+    const size_t sequences = static_cast<size_t>(number(env, a[4])), length = static_cast<size_t>(number(env, a[5]));
+    const auto copy = [&](napi_value value, std::vector<uint32_t>& to) {
+      const auto from = tokens(env, value);
+      if (from.size != sequences * length || from.size == 0) fail("an array of tokens is not sequences × length long");
+      for (size_t i = 0; i < from.size; i++)
+        if (from.data[i] >= static_cast<uint32_t>(handle.vocabulary)) fail("a token is outside the vocabulary");
+      to.assign(from.data, from.data + from.size);
+    };
+    copy(a[2], job->inputs);
+    if (job->work != Work::logits) copy(a[3], job->targets);
+    job->batch = {job->inputs.data(), job->targets.empty() ? nullptr : job->targets.data(), static_cast<int>(sequences),
+                  static_cast<int>(length)};
+    if (job->work == Work::train) {
+      const napi_value o = a[6];
+      job->options = {number(env, o, "learningRate"), number(env, o, "beta1"), number(env, o, "beta2"),
+                      number(env, o, "epsilon"), number(env, o, "weightDecay"), number(env, o, "clip"),
+                      static_cast<int>(number(env, o, "microbatch")),
+                      static_cast<uint32_t>(number(env, o, "dropoutSeed"))};
+    }
+    if (job->work == Work::gradients || job->work == Work::logits) {
+      const auto out = floats(env, a[7]);
+      const size_t wanted = job->work == Work::gradients ? job->trainer->parameters()
+                                                         : sequences * length * static_cast<size_t>(handle.vocabulary);
+      if (out.size != wanted) fail("an array for results has the wrong length");
+      job->out = out.data;
+      check(napi_create_reference(env, a[7], 1, &job->outReference));
+    }
+    napi_value promise, name;
+    check(napi_create_promise(env, &job->deferred, &promise));
+    check(napi_create_string_utf8(env, "engine", NAPI_AUTO_LENGTH, &name));
+    check(napi_create_async_work(env, nullptr, name, execute, complete, job.get(), &job->handle));
+    check(napi_queue_async_work(env, job->handle));
+    job.release();
+    return promise;
+  });
+}
+
+/// decoder(model, streams) → decoder
+napi_value decoder(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<2> a(env, info);
+    const ModelHandle& handle = model(env, a[0]);
+    const int streams = static_cast<int>(number(env, a[1]));
+    return wrap(env, new DecoderHandle{handle.trainer, handle.trainer->decoder(streams), static_cast<size_t>(streams),
+                                       static_cast<size_t>(handle.vocabulary)});
+  });
+}
+DecoderHandle& decoderAt(napi_env env, napi_value value) {
+  auto& handle = unwrap<DecoderHandle>(env, value);
+  if (!handle.decoder) fail("the decoder was disposed of");
+  return handle;
+}
+/// decoderStep(decoder, tokens, logits)
+napi_value decoderStep(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<3> a(env, info);
+    auto& handle = decoderAt(env, a[0]);
+    const auto fed = tokens(env, a[1]);
+    const auto logits = floats(env, a[2]);
+    if (fed.size != handle.streams || logits.size != handle.streams * handle.vocabulary)
+      fail("an array has the wrong length");
+    for (size_t i = 0; i < fed.size; i++)
+      if (fed.data[i] >= handle.vocabulary) fail("a token is outside the vocabulary");
+    std::lock_guard<std::mutex> lock(handle.trainer->busy);
+    handle.trainer->prepare();
+    handle.decoder->step(fed.data, logits.data);
+    return nullptr;
+  });
+}
+/// decoderReset(decoder)
+napi_value decoderReset(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<1> a(env, info);
+    decoderAt(env, a[0]).decoder->reset();
+    return nullptr;
+  });
+}
+/// decoderDispose(decoder)
+napi_value decoderDispose(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const Arguments<1> a(env, info);
+    auto& handle = unwrap<DecoderHandle>(env, a[0]);
+    handle.decoder.reset();
+    handle.trainer.reset();
+    return nullptr;
+  });
+}
+
+}  // namespace
+}  // namespace engine
+
+NAPI_MODULE_INIT() {
+  const struct {
+    const char* name;
+    napi_callback function;
+  } functions[] = {
+      {"kernelsName", engine::kernelsName},   {"create", engine::create},
+      {"memory", engine::memory},             {"read", engine::read},
+      {"write", engine::write},               {"step", engine::step},
+      {"setStep", engine::setStep},           {"dispose", engine::dispose},
+      {"run", engine::run},                   {"decoder", engine::decoder},
+      {"decoderStep", engine::decoderStep},   {"decoderReset", engine::decoderReset},
+      {"decoderDispose", engine::decoderDispose},
+  };
+  for (const auto& f : functions) {
+    napi_value value;
+    if (napi_create_function(env, f.name, NAPI_AUTO_LENGTH, f.function, nullptr, &value) != napi_ok ||
+        napi_set_named_property(env, exports, f.name, value) != napi_ok)
+      return nullptr;
+  }
+  return exports;
+}

@@ -1,0 +1,107 @@
+// The kernels that everything else is built from: one table of functions for each instruction set, all compiled from the
+// same source in kernels/. Model code sees only this table. Matrices are row-major; sizes are in elements.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace engine {
+
+/// Which dropout mask: Philox is keyed by (seed, step) and counts (element, sequence, site).
+struct MaskKey {
+  uint32_t seed, step, sequence, site;
+};
+
+struct AdamW {
+  float learningRate, beta1, beta2, epsilon, weightDecay;
+  /// 1 − βᵗ
+  float correction1, correction2;
+  /// what gradients are multiplied with first: the clipping factor
+  float gradientScale;
+};
+
+/// What a product is added to: C = A·B + addend + bias. With addend = C it accumulates.
+struct Epilogue {
+  const float* addend = nullptr;
+  long addendStride = 0;
+  /// one value a column
+  const float* bias = nullptr;
+};
+
+struct Kernels {
+  const char* name;
+  /// columns of a packed panel: packed matrices of K × N take packedColumns(N) · K floats
+  int panel;
+
+  // ── products ─────────────────────────────────────────────────────────────────────────────────────────────────
+  /// B (K × N, rows `stride` apart) into panels of `panel` columns, padded with zeros
+  void (*pack)(int K, int N, const float* B, long stride, float* packed);
+  /// the transpose of B (N × K) into panels
+  void (*packTransposed)(int K, int N, const float* B, long stride, float* packed);
+  /// C (M × N) = A·B + …; A's element (i, k) stands at A[i·rowStride + k·columnStride]; B was packed with panels of
+  /// packedRows ≥ K rows, of which the first K are used
+  void (*product)(int M, int N, int K, const float* A, long rowStride, long columnStride, const float* packedB,
+                  int packedRows, float* C, long strideC, Epilogue epilogue);
+  /// C (M × N) += Aᵀ·B for A (K × M) and B (K × N): the gradient of a weight. scratch: panel · gradientBlock floats
+  void (*accumulateGradient)(int M, int N, int K, const float* A, long strideA, const float* B, long strideB, float* C,
+                             long strideC, float* scratch);
+
+  // ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  /// out = (x − mean)/√(var + 1e-5) · gain + bias, a row at a time; mean and 1/√… kept where asked for
+  void (*layerNorm)(int rows, int C, const float* x, const float* gain, const float* bias, float* out, float* mean,
+                    float* rstd);
+  /// dx += the gradient through LayerNorm of dout; dgain and dbias (may be null) accumulate
+  void (*layerNormBackward)(int rows, int C, const float* x, const float* gain, const float* mean, const float* rstd,
+                            const float* dout, float* dx, float* dgain, float* dbias);
+  /// sums[j] += Σᵢ x(i, j)
+  void (*addColumnSums)(int rows, int N, const float* x, long stride, float* sums);
+  /// Causal softmax of scores · scale for query rows first … first + rows, in place: row r has first + r + 1 keys, the rest up
+  /// to `keys` becomes 0. logsum[r] = log Σ exp.
+  void (*causalSoftmax)(int rows, int first, int keys, float scale, float* scores, long stride, float* logsum);
+  /// the same probabilities again from scores and logsum
+  void (*causalProbabilities)(int rows, int first, int keys, float scale, float* scores, long stride,
+                              const float* logsum);
+  /// dscores = p · (dp − Σ p·dp) · scale into dp
+  void (*causalSoftmaxBackward)(int rows, int first, int keys, float scale, const float* p, float* dp, long stride);
+  /// Σ of −log softmax(logits)[target] over rows; the logits become (softmax − onehot) · scale where scale ≠ 0
+  double (*crossEntropy)(int rows, int V, float* logits, const uint32_t* targets, float scale);
+
+  // ── elements ─────────────────────────────────────────────────────────────────────────────────────────────────
+  /// GELU in its tanh form
+  void (*gelu)(long n, const float* x, float* out);
+  /// out = gelu(x), dout becomes dx
+  void (*geluBackward)(long n, const float* x, float* out, float* dout);
+  void (*add)(long n, const float* x, float* sum);
+  /// out = x / (1 − p) where the mask keeps it, else 0; threshold = p · 65536. In place allowed.
+  void (*dropout)(long n, const float* x, float* out, uint32_t threshold, MaskKey key);
+  /// the same for the rows of one head's attention: key.sequence's mask row firstRow + r
+  void (*dropoutRows)(int rows, int keys, const float* x, float* out, long stride, uint32_t firstRow,
+                      uint32_t threshold, MaskKey key);
+  /// One time step of B streams: gates (B × 4H: i f g o, before their nonlinearities) in place; previousCell may be null
+  void (*lstmCell)(int B, int H, float* gates, const float* previousCell, float* cell, float* tanhCell, float* hidden);
+  /// gates become their gradients before the nonlinearities; dcell: gradient from the next step in, to the previous out
+  void (*lstmCellBackward)(int B, int H, float* gates, const float* previousCell, const float* tanhCell,
+                           const float* dhidden, float* dcell);
+  double (*sumOfSquares)(long n, const float* x);
+  void (*adamw)(long n, float* w, const float* g, float* m, float* v, AdamW settings);
+  /// for tests
+  void (*exp)(long n, const float* x, float* out);
+  void (*tanh)(long n, const float* x, float* out);
+  void (*sigmoid)(long n, const float* x, float* out);
+
+  long packedColumns(long N) const { return (N + panel - 1) / panel * panel; }
+  size_t packedSize(long K, long N) const { return static_cast<size_t>(packedColumns(N)) * K; }
+};
+
+/// rows of K that a gradient product takes at a time
+constexpr int kGradientBlock = 256;
+
+const Kernels& genericKernels();
+#ifdef ENGINE_X64
+const Kernels& avx2Kernels();
+const Kernels& avx512Kernels();
+#endif
+
+/// The best that this CPU has, or the one named (generic, avx2, avx512). Null when the CPU lacks it or there is no such name.
+const Kernels* chooseKernels(const char* name);
+
+}  // namespace engine

@@ -1,0 +1,173 @@
+// Kernels that work an element at a time: GELU, dropout, the LSTM cell, AdamW.
+#pragma once
+#include "../kernels.hpp"
+#include "math.hpp"
+
+namespace {
+
+// GELU's tanh form is x·σ(2u) with u = √(2/π)·(x + 0.044715·x³), since (1 + tanh u)/2 = σ(2u).
+constexpr float kGelu = 1.5957691216f;         // 2·√(2/π)
+constexpr float kGeluCubic = 0.07135481627f;   // 2·√(2/π)·0.044715
+
+static void gelu(long n, const float* x, float* out) {
+  forVectors(n, [&](long i, int lanes) {
+    const vf v = loadLanes(x + i, lanes);
+    storeLanes(out + i, v * sigmoid(v * (v * v * kGeluCubic + kGelu)), lanes);
+  });
+}
+
+static void geluBackward(long n, const float* x, float* out, float* dout) {
+  forVectors(n, [&](long i, int lanes) {
+    const vf v = loadLanes(x + i, lanes);
+    const vf square = v * v;
+    const vf s = sigmoid(v * (square * kGeluCubic + kGelu));
+    const vf y = v * s;
+    storeLanes(out + i, y, lanes);
+    const vf slope = s + (y - y * s) * (square * (3 * kGeluCubic) + kGelu);
+    storeLanes(dout + i, loadLanes(dout + i, lanes) * slope, lanes);
+  });
+}
+
+static void add(long n, const float* x, float* sum) {
+  forVectors(n, [&](long i, int lanes) { storeLanes(sum + i, loadLanes(sum + i, lanes) + loadLanes(x + i, lanes), lanes); });
+}
+
+// Philox-4x32-10 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011). A chunk of 128 elements takes 16
+// counters; each gives 8 numbers of 16 bits. The layout is the same for every instruction set.
+constexpr int kChunk = 128;
+constexpr int kLanes = 16;
+
+static void maskBits(uint32_t chunk, uint32_t row, engine::MaskKey key, uint32_t* __restrict bits) {
+  uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
+  for (int i = 0; i < kLanes; i++) {
+    c0[i] = chunk * kLanes + i;
+    c1[i] = row;
+    c2[i] = key.sequence;
+    c3[i] = key.site;
+  }
+  uint32_t k0 = key.seed, k1 = key.step;
+  for (int round = 0; round < 10; round++) {
+    for (int i = 0; i < kLanes; i++) {
+      const uint64_t first = static_cast<uint64_t>(c0[i]) * 0xD2511F53u;
+      const uint64_t second = static_cast<uint64_t>(c2[i]) * 0xCD9E8D57u;
+      c0[i] = static_cast<uint32_t>(second >> 32) ^ c1[i] ^ k0;
+      c2[i] = static_cast<uint32_t>(first >> 32) ^ c3[i] ^ k1;
+      c1[i] = static_cast<uint32_t>(second);
+      c3[i] = static_cast<uint32_t>(first);
+    }
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  for (int i = 0; i < kLanes; i++) {
+    bits[i] = c0[i] & 0xffff;
+    bits[kLanes + i] = c0[i] >> 16;
+    bits[2 * kLanes + i] = c1[i] & 0xffff;
+    bits[3 * kLanes + i] = c1[i] >> 16;
+    bits[4 * kLanes + i] = c2[i] & 0xffff;
+    bits[5 * kLanes + i] = c2[i] >> 16;
+    bits[6 * kLanes + i] = c3[i] & 0xffff;
+    bits[7 * kLanes + i] = c3[i] >> 16;
+  }
+}
+
+INLINE void dropRow(long n, const float* x, float* out, uint32_t row, uint32_t threshold, engine::MaskKey key) {
+  const float scale = 65536.0f / (65536 - threshold);
+  uint32_t bits[kChunk];
+  for (long i = 0; i < n; i += kChunk) {
+    maskBits(static_cast<uint32_t>(i / kChunk), row, key, bits);
+    const int m = n - i < kChunk ? static_cast<int>(n - i) : kChunk;
+    for (int e = 0; e < m; e++) out[i + e] = bits[e] >= threshold ? x[i + e] * scale : 0.0f;
+  }
+}
+
+static void dropout(long n, const float* x, float* out, uint32_t threshold, engine::MaskKey key) {
+  dropRow(n, x, out, 0, threshold, key);
+}
+
+static void dropoutRows(int rows, int keys, const float* x, float* out, long stride, uint32_t firstRow,
+                        uint32_t threshold, engine::MaskKey key) {
+  for (int r = 0; r < rows; r++) dropRow(keys, x + r * stride, out + r * stride, firstRow + r, threshold, key);
+}
+
+static void lstmCell(int B, int H, float* gates, const float* previousCell, float* cell, float* tanhCell,
+                     float* hidden) {
+  for (int b = 0; b < B; b++, gates += 4 * H, cell += H, tanhCell += H, hidden += H) {
+    forVectors(H, [&](long j, int n) {
+      const vf i = sigmoid(loadLanes(gates + j, n));
+      const vf f = sigmoid(loadLanes(gates + H + j, n));
+      const vf g = hyperbolicTangent(loadLanes(gates + 2 * H + j, n));
+      const vf o = sigmoid(loadLanes(gates + 3 * H + j, n));
+      vf c = i * g;
+      if (previousCell) c += f * loadLanes(previousCell + j, n);
+      const vf t = hyperbolicTangent(c);
+      storeLanes(gates + j, i, n);
+      storeLanes(gates + H + j, f, n);
+      storeLanes(gates + 2 * H + j, g, n);
+      storeLanes(gates + 3 * H + j, o, n);
+      storeLanes(cell + j, c, n);
+      storeLanes(tanhCell + j, t, n);
+      storeLanes(hidden + j, o * t, n);
+    });
+    if (previousCell) previousCell += H;
+  }
+}
+
+static void lstmCellBackward(int B, int H, float* gates, const float* previousCell, const float* tanhCell,
+                             const float* dhidden, float* dcell) {
+  for (int b = 0; b < B; b++, gates += 4 * H, tanhCell += H, dhidden += H, dcell += H) {
+    forVectors(H, [&](long j, int n) {
+      const vf i = loadLanes(gates + j, n), f = loadLanes(gates + H + j, n);
+      const vf g = loadLanes(gates + 2 * H + j, n), o = loadLanes(gates + 3 * H + j, n);
+      const vf t = loadLanes(tanhCell + j, n), dh = loadLanes(dhidden + j, n);
+      const vf previous = previousCell ? loadLanes(previousCell + j, n) : vf{};
+      const vf dc = loadLanes(dcell + j, n) + dh * o * (1.0f - t * t);
+      storeLanes(gates + j, dc * g * i * (1.0f - i), n);
+      storeLanes(gates + H + j, dc * previous * f * (1.0f - f), n);
+      storeLanes(gates + 2 * H + j, dc * i * (1.0f - g * g), n);
+      storeLanes(gates + 3 * H + j, dh * t * o * (1.0f - o), n);
+      storeLanes(dcell + j, dc * f, n);
+    });
+    if (previousCell) previousCell += H;
+  }
+}
+
+static double sumOfSquares(long n, const float* x) {
+  double total = 0;
+  // vectors of floats over short stretches, doubles over all
+  for (long start = 0; start < n; start += 1024) {
+    vf sum = {};
+    forVectors(n - start < 1024 ? n - start : 1024, [&](long i, int lanes) {
+      const vf v = loadLanes(x + start + i, lanes);
+      sum += v * v;
+    });
+    total += sumLanes(sum);
+  }
+  return total;
+}
+
+static void adamw(long n, float* __restrict w, const float* __restrict g, float* __restrict m, float* __restrict v,
+                  engine::AdamW s) {
+  const float keep = 1.0f - s.learningRate * s.weightDecay;
+  const float size = s.learningRate / s.correction1;
+  const float root = 1.0f / __builtin_sqrtf(s.correction2);
+  for (long i = 0; i < n; i++) {
+    const float gradient = g[i] * s.gradientScale;
+    const float first = m[i] + (gradient - m[i]) * (1.0f - s.beta1);
+    const float second = v[i] * s.beta2 + gradient * gradient * (1.0f - s.beta2);
+    m[i] = first;
+    v[i] = second;
+    w[i] = w[i] * keep - size * first / (__builtin_sqrtf(second) * root + s.epsilon);
+  }
+}
+
+static void exponentialArray(long n, const float* x, float* out) {
+  forVectors(n, [&](long i, int lanes) { storeLanes(out + i, exponential(loadLanes(x + i, lanes)), lanes); });
+}
+static void tanhArray(long n, const float* x, float* out) {
+  forVectors(n, [&](long i, int lanes) { storeLanes(out + i, hyperbolicTangent(loadLanes(x + i, lanes)), lanes); });
+}
+static void sigmoidArray(long n, const float* x, float* out) {
+  forVectors(n, [&](long i, int lanes) { storeLanes(out + i, sigmoid(loadLanes(x + i, lanes)), lanes); });
+}
+
+}  // namespace

@@ -1,0 +1,7 @@
+// The kernels compiled for every CPU: SSE2 on x86-64, NEON on arm64.
+#include "table.hpp"
+
+const engine::Kernels& engine::genericKernels() {
+  static const Kernels kernels = table("generic");
+  return kernels;
+}

@@ -1,0 +1,471 @@
+// GPT as GPT-2 has it: learned positions, pre-LayerNorm, causal attention, GELU (tanh form), head tied to the embedding.
+//
+// B sequences of T tokens are taken as R = B·T rows of C numbers. What the backward pass needs and is dear to compute again is
+// kept for each layer (10·C numbers a token); LayerNorm outputs, GELU and attention probabilities are computed twice instead,
+// which costs less than moving them through memory.
+#include <algorithm>
+#include <cmath>
+
+#include "network.hpp"
+
+namespace engine {
+namespace {
+
+// query rows that attention takes at a time
+constexpr int kQueries = 32;
+// floats of logits that exist at a time
+constexpr int kLogits = 1 << 16;
+
+struct Norm {
+  size_t gain, bias;
+};
+struct Linear {
+  Matrix weight;
+  size_t bias;
+};
+struct Block {
+  Norm norm1, norm2;
+  Linear attention, attentionOut, expand, contract;
+};
+
+// What a layer keeps of its forward pass.
+struct Kept {
+  float *x;        // R × C, its input
+  float *mean1, *rstd1;
+  float *qkv;      // R × 3C
+  float *logsum;   // B × heads × T
+  float *attended; // R × C
+  float *middle;   // R × C, after attention
+  float *mean2, *rstd2;
+  float *hidden;   // R × 4C, before GELU
+};
+
+struct GptWorkspace : Workspace {
+  std::vector<Kept> layers;
+  float *x, *mean, *rstd;          // after the last layer
+  float *normal, *dnormal, *dx;    // R × C
+  float *branch;                   // R × C
+  float *wide, *dwide;             // R × 4C
+  float *logits;                   // rows at a time × V
+  // attention, one head of one sequence
+  float *keys, *keysTransposed, *values, *valuesTransposed;
+  float *scores, *dscores, *dropped;  // kQueries × T
+  float *scratch;
+};
+
+class Gpt final : public Network {
+ public:
+  Gpt(const Config& config, const Kernels& kernels, const Slots& slots);
+
+  std::unique_ptr<Workspace> workspace(int sequences, int length, bool training) const override;
+  size_t workspaceSize(int sequences, int length, bool training) const override {
+    GptWorkspace w;
+    return place(w, nullptr, sequences, length, training);
+  }
+  int bestMicrobatch(int length) const override;
+  double pass(Workspace&, const Pass&) const override;
+  std::unique_ptr<Decoder> decoder(int streams) const override;
+
+ private:
+  friend class GptDecoder;
+  enum Site { kAttention, kAttentionOut, kContract, kEmbedding };
+
+  size_t place(GptWorkspace&, float* memory, int sequences, int length, bool training) const;
+  int logitRows() const { return std::max(16, kLogits / config.vocabulary); }
+
+  const float* at(size_t offset) const { return weights + offset; }
+  const float* biasAt(size_t offset) const { return config.bias ? weights + offset : nullptr; }
+  static float* biasAt(float* gradients, size_t offset, bool bias) { return bias ? gradients + offset : nullptr; }
+  MaskKey key(const Pass& p, int sequence, int layer, Site site) const {
+    return {p.seed, p.step, static_cast<uint32_t>(p.firstSequence + sequence), static_cast<uint32_t>(layer * 4 + site)};
+  }
+
+  void linear(int R, const Linear& l, const float* x, float* out, const float* addend) const;
+  void linearBackward(GptWorkspace& w, int R, const Linear& l, const float* x, const float* dout, float* dx,
+                      float* gradients) const;
+  void dropRows(const Pass& p, int layer, Site site, const float* x, float* out) const;
+  void embed(GptWorkspace& w, const Pass& p) const;
+  void embedBackward(GptWorkspace& w, const Pass& p) const;
+  void attend(GptWorkspace& w, const Pass& p, int layer) const;
+  void attendBackward(GptWorkspace& w, const Pass& p, int layer, const float* dattended, float* dqkv) const;
+  void block(GptWorkspace& w, const Pass& p, int layer) const;
+  void blockBackward(GptWorkspace& w, const Pass& p, int layer) const;
+  double head(GptWorkspace& w, const Pass& p) const;
+
+  Matrix wte_;
+  size_t wpe_;
+  std::vector<Block> blocks_;
+  Norm final_;
+  const int C_, heads_, headWidth_;
+  const float scale_;
+};
+
+Gpt::Gpt(const Config& config, const Kernels& kernels, const Slots& slots)
+    : Network(config, kernels),
+      C_(config.width),
+      heads_(config.heads),
+      headWidth_(config.width / config.heads),
+      scale_(1.0f / std::sqrt(static_cast<float>(config.width / config.heads))) {
+  const auto vector = [&](const std::string& name, int size) {
+    return config.bias ? slots.offset(name, size) : 0;
+  };
+  const auto norm = [&](const std::string& name) {
+    return Norm{slots.offset(name + ".weight", C_), vector(name + ".bias", C_)};
+  };
+  const auto linear = [&](const std::string& name, int in, int out) {
+    Linear l;
+    l.weight = Matrix{in, out, slots.offset(name + ".weight", static_cast<size_t>(in) * out)};
+    l.bias = vector(name + ".bias", out);
+    return l;
+  };
+  wte_ = Matrix{config.vocabulary, C_, slots.offset("transformer.wte.weight", static_cast<size_t>(config.vocabulary) * C_)};
+  wpe_ = slots.offset("transformer.wpe.weight", static_cast<size_t>(config.block) * C_);
+  for (int i = 0; i < config.layers; i++) {
+    const std::string h = "transformer.h." + std::to_string(i);
+    blocks_.push_back({norm(h + ".ln_1"), norm(h + ".ln_2"), linear(h + ".attn.c_attn", C_, 3 * C_),
+                       linear(h + ".attn.c_proj", C_, C_), linear(h + ".mlp.c_fc", C_, 4 * C_),
+                       linear(h + ".mlp.c_proj", 4 * C_, C_)});
+  }
+  final_ = norm("transformer.ln_f");
+  matrices_.push_back(&wte_);
+  for (Block& b : blocks_)
+    for (Linear* l : {&b.attention, &b.attentionOut, &b.expand, &b.contract}) matrices_.push_back(&l->weight);
+}
+
+// ── buffers ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+size_t Gpt::place(GptWorkspace& w, float* memory, int sequences, int T, bool training) const {
+  Arena arena(memory);
+  const size_t R = static_cast<size_t>(sequences) * T, C = C_;
+  w.layers.resize(config.layers);
+  for (int i = 0; i < config.layers; i++) {
+    // without a backward pass one layer's buffers serve all
+    if (i > 0 && !training) {
+      w.layers[i] = w.layers[0];
+      continue;
+    }
+    Kept& k = w.layers[i];
+    k.x = arena.take(R * C);
+    k.mean1 = arena.take(R);
+    k.rstd1 = arena.take(R);
+    k.qkv = arena.take(R * 3 * C);
+    k.logsum = arena.take(R * heads_);
+    k.attended = arena.take(R * C);
+    k.middle = arena.take(R * C);
+    k.mean2 = arena.take(R);
+    k.rstd2 = arena.take(R);
+    k.hidden = arena.take(R * 4 * C);
+  }
+  w.x = training ? arena.take(R * C) : w.layers[0].x;
+  w.mean = arena.take(R);
+  w.rstd = arena.take(R);
+  w.normal = arena.take(R * C);
+  w.dnormal = arena.take(training ? R * C : 0);
+  w.dx = arena.take(training ? R * C : 0);
+  w.branch = arena.take(R * C);
+  w.wide = arena.take(R * 4 * C);
+  w.dwide = arena.take(training ? R * 4 * C : 0);
+  w.logits = arena.take(static_cast<size_t>(std::min<size_t>(logitRows(), R)) * config.vocabulary);
+  const size_t alongKeys = kernels.packedSize(headWidth_, T), alongWidth = kernels.packedSize(T, headWidth_);
+  w.keysTransposed = arena.take(alongKeys);
+  w.values = arena.take(alongWidth);
+  w.keys = arena.take(training ? alongWidth : 0);
+  w.valuesTransposed = arena.take(training ? alongKeys : 0);
+  w.scores = arena.take(static_cast<size_t>(kQueries) * T);
+  w.dscores = arena.take(static_cast<size_t>(kQueries) * T);
+  w.dropped = arena.take(static_cast<size_t>(kQueries) * T);
+  w.scratch = arena.take(static_cast<size_t>(kernels.panel) * kGradientBlock);
+  return arena.used();
+}
+
+std::unique_ptr<Workspace> Gpt::workspace(int sequences, int length, bool training) const {
+  auto w = std::make_unique<GptWorkspace>();
+  w->memory = Floats(place(*w, nullptr, sequences, length, training));
+  place(*w, w->memory.data(), sequences, length, training);
+  w->sequences = sequences;
+  w->length = length;
+  w->training = training;
+  return w;
+}
+
+// Enough rows for the products to run at speed, few enough for a layer to stay in the second-level cache.
+int Gpt::bestMicrobatch(int length) const { return std::max(1, 256 / length); }
+
+// ── pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// out = x·W + b (+ addend)
+void Gpt::linear(int R, const Linear& l, const float* x, float* out, const float* addend) const {
+  kernels.product(R, l.weight.columns, l.weight.rows, x, l.weight.rows, 1, l.weight.panels, l.weight.rows, out,
+                  l.weight.columns, {addend, l.weight.columns, biasAt(l.bias)});
+}
+
+/// dx = dout·Wᵀ, dW += xᵀ·dout, db += Σ dout
+void Gpt::linearBackward(GptWorkspace& w, int R, const Linear& l, const float* x, const float* dout, float* dx,
+                         float* gradients) const {
+  const int in = l.weight.rows, out = l.weight.columns;
+  kernels.product(R, in, out, dout, out, 1, l.weight.transposedPanels, out, dx, in, {});
+  kernels.accumulateGradient(in, out, R, x, in, dout, out, gradients + l.weight.offset, out, w.scratch);
+  if (config.bias) kernels.addColumnSums(R, out, dout, out, gradients + l.bias);
+}
+
+void Gpt::dropRows(const Pass& p, int layer, Site site, const float* x, float* out) const {
+  const long size = static_cast<long>(p.length) * C_;
+  for (int s = 0; s < p.sequences; s++)
+    kernels.dropout(size, x + s * size, out + s * size, dropoutThreshold(config.dropout), key(p, s, layer, site));
+}
+
+void Gpt::embed(GptWorkspace& w, const Pass& p) const {
+  float* x = w.layers[0].x;
+  for (int r = 0; r < p.sequences * p.length; r++) {
+    const float* token = at(wte_.offset) + static_cast<size_t>(p.inputs[r]) * C_;
+    const float* position = at(wpe_) + static_cast<size_t>(r % p.length) * C_;
+    for (int c = 0; c < C_; c++) x[static_cast<size_t>(r) * C_ + c] = token[c] + position[c];
+  }
+  if (p.dropout) dropRows(p, 0, kEmbedding, x, x);
+}
+
+void Gpt::embedBackward(GptWorkspace& w, const Pass& p) const {
+  if (p.dropout) dropRows(p, 0, kEmbedding, w.dx, w.dx);
+  for (int r = 0; r < p.sequences * p.length; r++) {
+    const float* d = w.dx + static_cast<size_t>(r) * C_;
+    kernels.add(C_, d, p.gradients + wte_.offset + static_cast<size_t>(p.inputs[r]) * C_);
+    kernels.add(C_, d, p.gradients + wpe_ + static_cast<size_t>(r % p.length) * C_);
+  }
+}
+
+void Gpt::attend(GptWorkspace& w, const Pass& p, int layer) const {
+  const Kept& k = w.layers[layer];
+  const int T = p.length, stride = 3 * C_, D = headWidth_;
+  for (int s = 0; s < p.sequences; s++)
+    for (int h = 0; h < heads_; h++) {
+      const float* q = k.qkv + static_cast<size_t>(s) * T * stride + h * D;
+      float* out = k.attended + static_cast<size_t>(s) * T * C_ + h * D;
+      float* logsum = k.logsum + (static_cast<size_t>(s) * heads_ + h) * T;
+      kernels.packTransposed(D, T, q + C_, stride, w.keysTransposed);
+      kernels.pack(T, D, q + 2 * C_, stride, w.values);
+      for (int i = 0; i < T; i += kQueries) {
+        const int rows = std::min(kQueries, T - i), keys = i + rows;
+        kernels.product(rows, keys, D, q + static_cast<size_t>(i) * stride, stride, 1, w.keysTransposed, D, w.scores, T,
+                        {});
+        kernels.causalSoftmax(rows, i, keys, scale_, w.scores, T, logsum + i);
+        if (p.dropout)
+          kernels.dropoutRows(rows, keys, w.scores, w.scores, T, h * T + i, dropoutThreshold(config.dropout),
+                              key(p, s, layer, kAttention));
+        kernels.product(rows, D, keys, w.scores, T, 1, w.values, T, out + static_cast<size_t>(i) * C_, C_, {});
+      }
+    }
+}
+
+void Gpt::attendBackward(GptWorkspace& w, const Pass& p, int layer, const float* dattended, float* dqkv) const {
+  const Kept& k = w.layers[layer];
+  const int T = p.length, stride = 3 * C_, D = headWidth_;
+  const uint32_t threshold = dropoutThreshold(config.dropout);
+  for (int r = 0; r < p.sequences * T; r++)
+    std::fill_n(dqkv + static_cast<size_t>(r) * stride + C_, 2 * C_, 0.0f);
+  for (int s = 0; s < p.sequences; s++)
+    for (int h = 0; h < heads_; h++) {
+      const float* q = k.qkv + static_cast<size_t>(s) * T * stride + h * D;
+      float* dq = dqkv + static_cast<size_t>(s) * T * stride + h * D;
+      const float* dout = dattended + static_cast<size_t>(s) * T * C_ + h * D;
+      const float* logsum = k.logsum + (static_cast<size_t>(s) * heads_ + h) * T;
+      const MaskKey mask = key(p, s, layer, kAttention);
+      kernels.packTransposed(D, T, q + C_, stride, w.keysTransposed);
+      kernels.pack(T, D, q + C_, stride, w.keys);
+      kernels.packTransposed(D, T, q + 2 * C_, stride, w.valuesTransposed);
+      for (int i = 0; i < T; i += kQueries) {
+        const int rows = std::min(kQueries, T - i), keys = i + rows;
+        const float* qRows = q + static_cast<size_t>(i) * stride;
+        const float* doutRows = dout + static_cast<size_t>(i) * C_;
+        kernels.product(rows, keys, D, qRows, stride, 1, w.keysTransposed, D, w.scores, T, {});
+        kernels.causalProbabilities(rows, i, keys, scale_, w.scores, T, logsum + i);
+        kernels.product(rows, keys, D, doutRows, C_, 1, w.valuesTransposed, D, w.dscores, T, {});
+        const float* attention = w.scores;
+        if (p.dropout) {
+          kernels.dropoutRows(rows, keys, w.scores, w.dropped, T, h * T + i, threshold, mask);
+          kernels.dropoutRows(rows, keys, w.dscores, w.dscores, T, h * T + i, threshold, mask);
+          attention = w.dropped;
+        }
+        kernels.accumulateGradient(keys, D, rows, attention, T, doutRows, C_, dq + 2 * C_, stride, w.scratch);
+        kernels.causalSoftmaxBackward(rows, i, keys, scale_, w.scores, w.dscores, T);
+        kernels.product(rows, D, keys, w.dscores, T, 1, w.keys, T, dq + static_cast<size_t>(i) * stride, stride, {});
+        kernels.accumulateGradient(keys, D, rows, w.dscores, T, qRows, stride, dq + C_, stride, w.scratch);
+      }
+    }
+}
+
+// ── a layer ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Gpt::block(GptWorkspace& w, const Pass& p, int layer) const {
+  const Block& b = blocks_[layer];
+  const Kept& k = w.layers[layer];
+  float* next = layer + 1 < config.layers ? w.layers[layer + 1].x : w.x;
+  const int R = p.sequences * p.length;
+  const long size = static_cast<long>(R) * C_;
+
+  kernels.layerNorm(R, C_, k.x, at(b.norm1.gain), biasAt(b.norm1.bias), w.normal, k.mean1, k.rstd1);
+  linear(R, b.attention, w.normal, k.qkv, nullptr);
+  attend(w, p, layer);
+  if (p.dropout) {
+    linear(R, b.attentionOut, k.attended, k.middle, nullptr);
+    dropRows(p, layer, kAttentionOut, k.middle, k.middle);
+    kernels.add(size, k.x, k.middle);
+  } else {
+    linear(R, b.attentionOut, k.attended, k.middle, k.x);
+  }
+
+  kernels.layerNorm(R, C_, k.middle, at(b.norm2.gain), biasAt(b.norm2.bias), w.normal, k.mean2, k.rstd2);
+  linear(R, b.expand, w.normal, k.hidden, nullptr);
+  kernels.gelu(4 * size, k.hidden, w.wide);
+  if (p.dropout) {
+    linear(R, b.contract, w.wide, next, nullptr);
+    dropRows(p, layer, kContract, next, next);
+    kernels.add(size, k.middle, next);
+  } else {
+    linear(R, b.contract, w.wide, next, k.middle);
+  }
+}
+
+/// w.dx: in, the gradient of what the layer gave; out, of what it was given
+void Gpt::blockBackward(GptWorkspace& w, const Pass& p, int layer) const {
+  const Block& b = blocks_[layer];
+  const Kept& k = w.layers[layer];
+  const int R = p.sequences * p.length;
+  const long size = static_cast<long>(R) * C_;
+  float* g = p.gradients;
+  const auto branchGradient = [&](Site site) -> const float* {
+    if (!p.dropout) return w.dx;
+    dropRows(p, layer, site, w.dx, w.branch);
+    return w.branch;
+  };
+
+  const float* dout = branchGradient(kContract);
+  // dW of `contract` needs gelu(hidden), which comes with its gradient: so the product for dwide first
+  kernels.product(R, 4 * C_, C_, dout, C_, 1, b.contract.weight.transposedPanels, C_, w.dwide, 4 * C_, {});
+  kernels.geluBackward(4 * size, k.hidden, w.wide, w.dwide);
+  kernels.accumulateGradient(4 * C_, C_, R, w.wide, 4 * C_, dout, C_, g + b.contract.weight.offset, C_, w.scratch);
+  if (config.bias) kernels.addColumnSums(R, C_, dout, C_, g + b.contract.bias);
+  kernels.layerNorm(R, C_, k.middle, at(b.norm2.gain), biasAt(b.norm2.bias), w.normal, nullptr, nullptr);
+  linearBackward(w, R, b.expand, w.normal, w.dwide, w.dnormal, g);
+  kernels.layerNormBackward(R, C_, k.middle, at(b.norm2.gain), k.mean2, k.rstd2, w.dnormal, w.dx, g + b.norm2.gain,
+                            biasAt(g, b.norm2.bias, config.bias));
+
+  dout = branchGradient(kAttentionOut);
+  linearBackward(w, R, b.attentionOut, k.attended, dout, w.dnormal, g);
+  float* dqkv = w.dwide;
+  attendBackward(w, p, layer, w.dnormal, dqkv);
+  kernels.layerNorm(R, C_, k.x, at(b.norm1.gain), biasAt(b.norm1.bias), w.normal, nullptr, nullptr);
+  linearBackward(w, R, b.attention, w.normal, dqkv, w.dnormal, g);
+  kernels.layerNormBackward(R, C_, k.x, at(b.norm1.gain), k.mean1, k.rstd1, w.dnormal, w.dx, g + b.norm1.gain,
+                            biasAt(g, b.norm1.bias, config.bias));
+}
+
+// ── the whole ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Logits, loss and, where gradients are wanted, dnormal; some rows at a time, since V may be large.
+double Gpt::head(GptWorkspace& w, const Pass& p) const {
+  const int R = p.sequences * p.length, V = config.vocabulary;
+  kernels.layerNorm(R, C_, w.x, at(final_.gain), biasAt(final_.bias), w.normal, w.mean, w.rstd);
+  double loss = 0;
+  for (int r = 0; r < R; r += logitRows()) {
+    const int rows = std::min(logitRows(), R - r);
+    const float* x = w.normal + static_cast<size_t>(r) * C_;
+    float* logits = p.logits ? p.logits + static_cast<size_t>(r) * V : w.logits;
+    kernels.product(rows, V, C_, x, C_, 1, wte_.transposedPanels, C_, logits, V, {});
+    if (p.logits) continue;
+    loss += kernels.crossEntropy(rows, V, logits, p.targets + r, p.gradients ? p.gradientScale : 0.0f);
+    if (!p.gradients) continue;
+    kernels.product(rows, C_, V, logits, V, 1, wte_.panels, V, w.dnormal + static_cast<size_t>(r) * C_, C_, {});
+    kernels.accumulateGradient(V, C_, rows, logits, V, x, C_, p.gradients + wte_.offset, C_, w.scratch);
+  }
+  return loss;
+}
+
+double Gpt::pass(Workspace& workspace, const Pass& p) const {
+  auto& w = static_cast<GptWorkspace&>(workspace);
+  const int R = p.sequences * p.length;
+  embed(w, p);
+  for (int layer = 0; layer < config.layers; layer++) block(w, p, layer);
+  const double loss = head(w, p);
+  if (!p.gradients) return loss;
+  std::fill_n(w.dx, static_cast<size_t>(R) * C_, 0.0f);
+  kernels.layerNormBackward(R, C_, w.x, at(final_.gain), w.mean, w.rstd, w.dnormal, w.dx, p.gradients + final_.gain,
+                            biasAt(p.gradients, final_.bias, config.bias));
+  for (int layer = config.layers - 1; layer >= 0; layer--) blockBackward(w, p, layer);
+  embedBackward(w, p);
+  return loss;
+}
+
+// ── one token at a time ────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Keys and values of what was fed, kept in the panels that products take: keys transposed (a column a token), values by rows.
+class GptDecoder final : public Decoder {
+ public:
+  GptDecoder(const Gpt& gpt, int streams) : gpt_(gpt), streams_(streams) {
+    const Kernels& k = gpt.kernels;
+    const int T = gpt.config.block, D = gpt.headWidth_;
+    keysSize_ = k.packedSize(D, T);
+    valuesSize_ = k.packedSize(T, D);
+    cache_ = Floats((keysSize_ + valuesSize_) * gpt.heads_ * streams * gpt.config.layers);
+    const size_t C = gpt.C_, B = streams;
+    buffers_ = Floats(B * C * 10 + T + 6 * 16);
+  }
+
+  void reset() override { position_ = 0; }
+
+  void step(const uint32_t* tokens, float* logits) override {
+    const Kernels& k = gpt_.kernels;
+    const int B = streams_, C = gpt_.C_, D = gpt_.headWidth_, T = gpt_.config.block, V = gpt_.config.vocabulary;
+    Arena arena(buffers_.data());
+    const size_t size = static_cast<size_t>(B) * C;
+    float *x = arena.take(size), *normal = arena.take(size), *qkv = arena.take(3 * size), *attended = arena.take(size);
+    float *wide = arena.take(4 * size), *scores = arena.take(T);
+    for (int b = 0; b < B; b++)
+      for (int c = 0; c < C; c++)
+        x[b * C + c] = gpt_.at(gpt_.wte_.offset)[static_cast<size_t>(tokens[b]) * C + c] +
+                       gpt_.at(gpt_.wpe_)[static_cast<size_t>(position_) * C + c];
+    float* cache = cache_.data();
+    for (const Block& block : gpt_.blocks_) {
+      k.layerNorm(B, C, x, gpt_.at(block.norm1.gain), gpt_.biasAt(block.norm1.bias), normal, nullptr, nullptr);
+      gpt_.linear(B, block.attention, normal, qkv, nullptr);
+      for (int b = 0; b < B; b++)
+        for (int h = 0; h < gpt_.heads_; h++, cache += keysSize_ + valuesSize_) {
+          const float* q = qkv + static_cast<size_t>(b) * 3 * C + h * D;
+          float *keys = cache, *values = cache + keysSize_;
+          const int panel = position_ / k.panel, column = position_ % k.panel;
+          for (int d = 0; d < D; d++) {
+            keys[(static_cast<size_t>(panel) * D + d) * k.panel + column] = q[C + d];
+            values[(static_cast<size_t>(d / k.panel) * T + position_) * k.panel + d % k.panel] = q[2 * C + d];
+          }
+          float unused;
+          k.product(1, position_ + 1, D, q, D, 1, keys, D, scores, T, {});
+          k.causalSoftmax(1, position_, position_ + 1, gpt_.scale_, scores, T, &unused);
+          k.product(1, D, position_ + 1, scores, T, 1, values, T, attended + static_cast<size_t>(b) * C + h * D, C, {});
+        }
+      gpt_.linear(B, block.attentionOut, attended, x, x);
+      k.layerNorm(B, C, x, gpt_.at(block.norm2.gain), gpt_.biasAt(block.norm2.bias), normal, nullptr, nullptr);
+      gpt_.linear(B, block.expand, normal, wide, nullptr);
+      k.gelu(4 * static_cast<long>(size), wide, wide);
+      gpt_.linear(B, block.contract, wide, x, x);
+    }
+    k.layerNorm(B, C, x, gpt_.at(gpt_.final_.gain), gpt_.biasAt(gpt_.final_.bias), normal, nullptr, nullptr);
+    k.product(B, V, C, normal, C, 1, gpt_.wte_.transposedPanels, C, logits, V, {});
+    position_++;
+  }
+
+ private:
+  const Gpt& gpt_;
+  const int streams_;
+  int position_ = 0;
+  size_t keysSize_, valuesSize_;
+  Floats cache_, buffers_;
+};
+
+std::unique_ptr<Decoder> Gpt::decoder(int streams) const { return std::make_unique<GptDecoder>(*this, streams); }
+
+}  // namespace
+
+std::unique_ptr<Network> makeGpt(const Config& config, const Kernels& kernels, const Slots& slots) {
+  return std::make_unique<Gpt>(config, kernels, slots);
+}
+
+}  // namespace engine

@@ -1,0 +1,46 @@
+#include "network.hpp"
+
+#include <stdexcept>
+
+namespace engine {
+
+void Slots::add(const std::string& name, size_t size, bool decay) {
+  index_[name] = list_.size();
+  list_.push_back({name, total_, size, decay});
+  total_ += (size + 15) / 16 * 16;
+}
+
+size_t Slots::offset(const std::string& name, size_t size) const {
+  const auto found = index_.find(name);
+  if (found == index_.end()) throw std::runtime_error("the parameter " + name + " is missing");
+  const Slot& slot = list_[found->second];
+  if (slot.size != size)
+    throw std::runtime_error("the parameter " + name + " has " + std::to_string(slot.size) + " numbers; it must have " +
+                             std::to_string(size));
+  return slot.offset;
+}
+
+size_t Network::panelsSize() const {
+  size_t size = 0;
+  for (const Matrix* m : matrices_)
+    size += kernels.packedSize(m->rows, m->columns) + kernels.packedSize(m->columns, m->rows) + 32;
+  return size;
+}
+
+void Network::placePanels(float* memory) {
+  Arena arena(memory);
+  for (Matrix* m : matrices_) {
+    m->panels = arena.take(kernels.packedSize(m->rows, m->columns));
+    m->transposedPanels = arena.take(kernels.packedSize(m->columns, m->rows));
+  }
+}
+
+void Network::pack(int first, int stride) const {
+  for (size_t i = first; i < matrices_.size(); i += stride) {
+    const Matrix& m = *matrices_[i];
+    kernels.pack(m.rows, m.columns, weights + m.offset, m.columns, m.panels);
+    kernels.packTransposed(m.columns, m.rows, weights + m.offset, m.columns, m.transposedPanels);
+  }
+}
+
+}  // namespace engine

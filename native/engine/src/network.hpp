@@ -1,0 +1,122 @@
+// What an architecture has to provide: where its parameters are, and a pass over some sequences. Everything else (threads,
+// accumulation, clipping, AdamW) is Trainer's and the same for all.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../kernels.hpp"
+#include "memory.hpp"
+
+namespace engine {
+
+struct Config {
+  bool gpt;
+  int vocabulary, block, layers, width;
+  /// GPT
+  int heads;
+  bool bias;
+  /// LSTM
+  int embedding;
+  float dropout;
+};
+
+/// A parameter's place in the one array that holds them all (and in those of gradients and moments).
+struct Slot {
+  std::string name;
+  size_t offset, size;
+  bool decay;
+};
+
+class Slots {
+ public:
+  void add(const std::string& name, size_t size, bool decay);
+  /// throws std::runtime_error when there is none of this name and size
+  size_t offset(const std::string& name, size_t size) const;
+  const std::vector<Slot>& list() const { return list_; }
+  size_t total() const { return total_; }
+
+ private:
+  std::vector<Slot> list_;
+  std::map<std::string, size_t> index_;
+  size_t total_ = 0;
+};
+
+/// A parameter matrix and its panels for x·W and for dy·Wᵀ.
+struct Matrix {
+  /// as stored: rows × columns
+  int rows, columns;
+  size_t offset;
+  /// panels of the matrix as it is stored, and of its transpose
+  float *panels = nullptr, *transposedPanels = nullptr;
+};
+
+/// Some sequences to take through the network.
+struct Pass {
+  /// token t of sequence s: inputs[s · length + t]
+  const uint32_t *inputs, *targets;
+  int sequences, length;
+  /// the number of the first one within the batch: masks depend on it
+  int firstSequence;
+  /// accumulated into where not null; 1 / (B·T) of the batch scales the loss gradient
+  float* gradients;
+  float gradientScale;
+  bool dropout;
+  uint32_t seed, step;
+  /// sequences × length × V where wanted instead of a loss
+  float* logits;
+};
+
+/// Buffers of one thread for passes of up to so many sequences of up to some length.
+struct Workspace {
+  virtual ~Workspace() = default;
+  Floats memory;
+  int sequences = 0, length = 0;
+  bool training = false;
+};
+
+/// Streams that are fed a token each at a time.
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  virtual void step(const uint32_t* tokens, float* logits) = 0;
+  virtual void reset() = 0;
+};
+
+class Network {
+ public:
+  Network(const Config& config, const Kernels& kernels) : config(config), kernels(kernels) {}
+  virtual ~Network() = default;
+
+  virtual std::unique_ptr<Workspace> workspace(int sequences, int length, bool training) const = 0;
+  /// floats that such a workspace takes
+  virtual size_t workspaceSize(int sequences, int length, bool training) const = 0;
+  /// sequences of this length that are best taken at a time
+  virtual int bestMicrobatch(int length) const = 0;
+  /// Σ of the losses of all tokens (0 when logits were asked for)
+  virtual double pass(Workspace&, const Pass&) const = 0;
+  virtual std::unique_ptr<Decoder> decoder(int streams) const = 0;
+
+  size_t panelsSize() const;
+  /// gives the matrices their place
+  void placePanels(float* memory);
+  /// brings the panels of matrices first, first + stride, … up to date
+  void pack(int first, int stride) const;
+
+  const Config config;
+  const Kernels& kernels;
+  const float* weights = nullptr;
+
+ protected:
+  std::vector<Matrix*> matrices_;
+};
+
+std::unique_ptr<Network> makeGpt(const Config&, const Kernels&, const Slots&);
+std::unique_ptr<Network> makeLstm(const Config&, const Kernels&, const Slots&);
+
+/// p as Philox's 16-bit numbers are compared with it
+inline uint32_t dropoutThreshold(float p) { return static_cast<uint32_t>(p * 65536.0f + 0.5f); }
+
+}  // namespace engine
