@@ -1,0 +1,151 @@
+/**
+ * Performance → Score: every onset and duration to the grid, moved by less than one step.
+ *
+ * Which way a duration between two steps goes is chosen for the simpler score: to meet the next onset, else to what is
+ * written without a tie, else to the nearer. What stands on the grid stays, so that a score played and read again is the same score.
+ */
+import { layBars } from './bars.ts';
+import { MusicError } from './errors.ts';
+import { detectKey } from './key.ts';
+import type { Part, Performance } from './performance.ts';
+import { compareNotes, MAX_VOICES, type Score, type ScoreNote, type ScoreVoice } from './score.ts';
+
+export const DEFAULT_GRID = 16;
+const GRIDS = [1, 2, 4, 8, 16, 32];
+
+/** A duration that standard notation writes as one note: a power of two, plain, dotted or double-dotted. */
+export function isPlainDuration(steps: number): boolean {
+  const odd = steps / (steps & -steps);
+  return odd === 1 || odd === 3 || odd === 7;
+}
+
+/** Throws MusicError where there is no note, and where the music is longer than bars.ts allows. */
+export function quantise(performance: Performance, grid: number = DEFAULT_GRID): { score: Score; warnings: string[] } {
+  if (!GRIDS.includes(grid)) {
+    throw new MusicError(
+      `a grid of ${grid} steps a beat cannot be written in ABC: it must be one of ${GRIDS.join(', ')}`,
+    );
+  }
+  const warnings: string[] = [];
+  const voices = joinParts(performance.parts, warnings).map((part) =>
+    quantisePart(part, grid / performance.ticksPerBeat),
+  );
+  if (voices.length === 0) throw new MusicError('there is no note in it');
+  voices.sort(compareVoices);
+  let end = 0;
+  for (const voice of voices) for (const note of voice.notes) end = Math.max(end, note.start + note.duration);
+  const bars = layBars(performance, grid, end, () => detectKey(voices), warnings);
+  return { score: { grid, bars, voices }, warnings };
+}
+
+/** One part for all drums; and if there are still too many, like programs together, then the smallest. */
+function joinParts(parts: Part[], warnings: string[]): Part[] {
+  const drums = parts.filter((part) => part.drum && part.notes.length > 0);
+  const pitched = parts.filter((part) => !part.drum && part.notes.length > 0);
+  const room = MAX_VOICES - Math.min(1, drums.length);
+  if (pitched.length > room) {
+    warnings.push(
+      `${pitched.length} parts beside the drums were joined to ${room}: ABC software takes ${MAX_VOICES} voices`,
+    );
+    pitched.sort((a, b) => b.notes.length - a.notes.length);
+    while (pitched.length > room) {
+      const smallest = pitched.pop()!;
+      let target = pitched.findLastIndex((part) => part.notes[0].program === smallest.notes[0].program);
+      if (target < 0) target = pitched.length - 1;
+      pitched[target] = join([pitched[target], smallest]);
+    }
+  }
+  if (drums.length > 1) return [...pitched, join(drums)];
+  return [...pitched, ...drums];
+}
+
+function join(parts: Part[]): Part {
+  return { drum: parts[0].drum, notes: parts.flatMap((part) => part.notes).sort((a, b) => a.start - b.start) };
+}
+
+function quantisePart(part: Part, stepsPerTick: number): ScoreVoice {
+  const notes: ScoreNote[] = new Array(part.notes.length);
+  for (let i = 0; i < notes.length; i++) {
+    const { start, duration, pitch, program } = part.notes[i];
+    // Durations stay fractional until all onsets are known.
+    notes[i] = { start: Math.round(start * stepsPerTick), duration: duration * stepsPerTick, pitch, program };
+  }
+  notes.sort((a, b) => a.start - b.start || a.duration - b.duration);
+  for (let i = 0; i < notes.length; ) {
+    let j = i + 1;
+    while (j < notes.length && notes[j].start === notes[i].start) j++;
+    const gap = j < notes.length ? notes[j].start - notes[i].start : 0;
+    settleDurations(notes, i, j, gap);
+    i = j;
+  }
+  firstInFirstOut(notes);
+  notes.sort(compareNotes);
+  oneProgramAnOnset(notes);
+  return { drum: part.drum, notes };
+}
+
+/** Gives notes i…j−1, of one onset and in order of duration, whole durations, alike where they can be. */
+function settleDurations(notes: ScoreNote[], i: number, j: number, gap: number): void {
+  while (i < j) {
+    // The longest run that has a whole duration in common: its low end is its last note's floor.
+    const high = Math.max(1, Math.ceil(notes[i].duration - 1e-9));
+    let low = Math.max(1, Math.floor(notes[i].duration + 1e-9));
+    let k = i + 1;
+    let sum = notes[i].duration;
+    for (; k < j; k++) {
+      const floor = Math.max(1, Math.floor(notes[k].duration + 1e-9));
+      if (floor > high) break;
+      low = floor;
+      sum += notes[k].duration;
+    }
+    let duration = high;
+    if (low < high) {
+      if (gap === low || gap === high) duration = gap;
+      else if (isPlainDuration(low) !== isPlainDuration(high)) duration = isPlainDuration(low) ? low : high;
+      else duration = sum / (k - i) - low < 0.5 ? low : high;
+    }
+    for (; i < k; i++) notes[i].duration = duration;
+  }
+}
+
+/**
+ * Of two notes of one pitch that overlap, the first to begin is made the first to end: a channel cannot say otherwise.
+ * Rounding, and joining tracks, may have turned them round.
+ */
+function firstInFirstOut(notes: ScoreNote[]): void {
+  const last: (ScoreNote | undefined)[] = new Array(128);
+  for (let turned = true, pass = 0; turned && pass < 8; pass++) {
+    turned = false;
+    last.fill(undefined);
+    for (const note of notes) {
+      const before = last[note.pitch];
+      if (before !== undefined && before.start + before.duration > note.start + note.duration) {
+        const end = before.start + before.duration;
+        before.duration = note.start + note.duration - before.start;
+        note.duration = end - note.start;
+        turned = true;
+      }
+      last[note.pitch] = note;
+    }
+  }
+}
+
+/** A voice changes its program between onsets only: notes of one onset take the last one's. */
+function oneProgramAnOnset(notes: ScoreNote[]): void {
+  for (let i = notes.length - 2; i >= 0; i--) {
+    if (notes[i].start === notes[i + 1].start) notes[i].program = notes[i + 1].program;
+  }
+}
+
+/** From high to low by mean pitch, drums last; what is equal in that, by its notes. */
+function compareVoices(a: ScoreVoice, b: ScoreVoice): number {
+  if (a.drum !== b.drum) return a.drum ? 1 : -1;
+  const mean = (voice: ScoreVoice) => voice.notes.reduce((sum, note) => sum + note.pitch, 0) / voice.notes.length;
+  const difference = mean(b) - mean(a);
+  if (difference !== 0) return difference;
+  for (let i = 0; i < Math.min(a.notes.length, b.notes.length); i++) {
+    const order = compareNotes(a.notes[i], b.notes[i]);
+    if (order !== 0) return order;
+  }
+  return a.notes.length - b.notes.length;
+}
