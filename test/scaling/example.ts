@@ -97,7 +97,15 @@ export function exampleCurves(laws: readonly Law[] = LAWS, seed = 1): Record<str
         const train = end * 0.97 + fall + 0.02 * random();
         const val = step % 100 === 0 ? (end + fall).toFixed(4) : '';
         lines.push(
-          [run, step, step * 1024, (1e-3 * rate).toExponential(3), train.toFixed(4), val, (0.4 + fall / 3).toFixed(3)].join(','),
+          [
+            run,
+            step,
+            step * 1024,
+            (1e-3 * rate).toExponential(3),
+            train.toFixed(4),
+            val,
+            (0.4 + fall / 3).toFixed(3),
+          ].join(','),
         );
       }
       curves[run] = `${lines.join('\n')}\n`;

@@ -1,0 +1,249 @@
+/** The page's sections, from the top; pure: data in, HTML out. */
+import { GRID, INK, MUTED, PAPER } from '../plots/index.ts';
+import { type GroupFit, isRefusal, lossName, type RunRow, type Study } from '../scaling/index.ts';
+import { Html, html, scriptJson } from './html.ts';
+import type { ClientFiles, PageSample, ReportData, ReportPlot } from './report.ts';
+
+export function page(data: ReportData, samples: readonly PageSample[], client: ClientFiles): string {
+  const { title, study, results, plots } = data;
+  const sections: [id: string, name: string, body: Html | null][] = [
+    ['findings', 'Findings', findings(study, results, samples)],
+    ['plots', 'Plots', plots.length > 0 ? html`${plots.map(figure)}` : null],
+    ['listen', 'Listen', samples.length > 0 ? listen(samples, results) : null],
+    ['runs', 'Runs', runTable(results, study)],
+    ['settings', 'Settings', settings(data)],
+  ];
+  const shown = sections.filter(([, , body]) => body !== null);
+  return html`${new Html('<!doctype html>')}
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>${title}</title>
+<style>${new Html(client.css)}${new Html(plotColours())}</style>
+</head>
+<body>
+<header class="top"><h1>${title}</h1>${standfirst(results, study)}
+<nav aria-label="Sections">${shown.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav></header>
+<main>
+${shown.map(([id, name, body]) => html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${name}</h2>${body}</section>\n`)}
+</main>
+${samples.length > 0 && html`<script type="application/json" id="samples-data">${scriptJson(samples.map(({ score, packed }) => ({ score, notes: packed })))}</script>`}
+${client.scripts.map((script) => html`<script>${new Html(script.replaceAll('</script', '<\\/script'))}</script>\n`)}
+</body>
+</html>
+`.text;
+}
+
+/** The plots' neutrals are replaced by the page's, so that they are read on a dark screen too. */
+function plotColours(): string {
+  const rules: [string, string][] = [
+    [INK, '--ink'],
+    [MUTED, '--muted'],
+    [GRID, '--grid'],
+    [PAPER, '--plot'],
+  ];
+  return rules
+    .flatMap(([colour, name]) =>
+      ['fill', 'stroke'].map((part) => `figure svg [${part}="${colour}"]{${part}:var(${name})}`),
+    )
+    .join('');
+}
+
+function standfirst(results: readonly RunRow[], study: Study): Html {
+  const architectures = [...new Set(results.map((row) => row.architecture).filter(Boolean))];
+  const sizes = results.map((row) => row.params);
+  return html`<p class="standfirst">${plural(results.length, 'model')}${architectures.length > 0 && ` (${architectures.join(', ')})`} from ${count(Math.min(...sizes))} to ${count(Math.max(...sizes))} parameters, trained on music written as text, and how their ${lossName(study.loss)} falls with size.</p>`;
+}
+
+// ---- findings -------------------------------------------------------------------------------------------------------------------
+
+function findings(study: Study, results: readonly RunRow[], samples: readonly PageSample[]): Html {
+  const groups = Object.entries(study.fits);
+  const best = groups.flatMap(([, group]) => (group.best ? [group.best] : [])).sort((a, b) => a.loss - b.loss)[0];
+  const valid = samples.filter((sample) => sample.valid).length;
+  const points = [
+    ...groups.map(([, group]) => group.verdict),
+    ...study.comparisons.map(({ verdict }) => verdict),
+    ...(best
+      ? [
+          `The best model is ${best.run}: ${digits(best.loss)} ${lossName(study.loss)} with ${count(best.params)} parameters.`,
+        ]
+      : []),
+    ...(samples.length > 0 ? [`${valid} of the ${samples.length} samples below are valid ABC.`] : []),
+  ];
+  const warnings = [
+    ...study.warnings,
+    ...groups.flatMap(([name, group]) => group.fit.warnings.map((warning) => `${name}: ${warning}`)),
+  ];
+  void results;
+  return html`<ul class="verdicts">${points.map((point) => html`<li>${point}</li>`)}</ul>
+${fitTable(study)}
+${warnings.length > 0 && html`<aside class="notes"><h3>To bear in mind</h3><ul>${warnings.map((warning) => html`<li>${warning}</li>`)}</ul></aside>`}`;
+}
+
+function fitTable(study: Study): Html {
+  const confidence = `${Number((100 * study.confidence).toPrecision(3))} %`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Scaling laws"><table class="fits">
+<caption>The laws, with ${confidence} intervals. L is ${lossName(study.loss)}, N is ${study.size.replaceAll('_', ' ')}.</caption>
+<thead><tr><th scope="col">models</th><th scope="col">law</th><th scope="col">α</th><th scope="col">a</th><th scope="col">c</th><th scope="col">error</th><th scope="col">runs</th><th scope="col">sizes</th></tr></thead>
+<tbody>${Object.entries(study.fits).map(([name, group]) => fitRow(name, group))}</tbody></table></div>`;
+}
+
+function fitRow(name: string, { fit, runs, sizes }: GroupFit): Html {
+  const counts = html`<td class="number">${runs}</td><td class="number">${sizes}</td>`;
+  if (isRefusal(fit))
+    return html`<tr><th scope="row">${name}</th><td colspan="5" class="refused">none: ${fit.refused}</td>${counts}</tr>`;
+  const { alpha, a, c } = fit.parameters;
+  const { intervals } = fit;
+  const floor =
+    fit.form === 'power'
+      ? intervals.c === null
+        ? 'not asked'
+        : html`0 <small>up to ${digits(intervals.c[1])}</small>`
+      : withInterval(c, intervals.c);
+  return html`<tr><th scope="row">${name}</th><td class="law">${fit.formula}</td><td class="number">${withInterval(alpha, intervals.alpha)}</td><td class="number">${withInterval(a, intervals.a)}</td><td class="number">${floor}</td><td class="number">${digits(fit.rmse, 2)}</td>${counts}</tr>`;
+}
+
+function withInterval(value: number, interval: readonly [number, number] | null): Html {
+  return html`${digits(value)}${interval && html` <small>${digits(interval[0])}–${digits(interval[1])}</small>`}`;
+}
+
+// ---- plots ----------------------------------------------------------------------------------------------------------------------
+
+function figure({ name, svg, caption }: ReportPlot): Html {
+  // The drawing scales with the page; ids would clash between drawings on one page.
+  const drawing = svg
+    .slice(svg.indexOf('<svg'))
+    .replace(/<svg\b([^>]*)>/, (_, attributes: string) => {
+      const viewBox = /viewBox=/.test(attributes)
+        ? ''
+        : ` viewBox="0 0 ${size(attributes, 'width')} ${size(attributes, 'height')}"`;
+      const kept = attributes.replace(/\s(width|height)="[^"]*"/g, '');
+      return `<svg role="img" aria-label="${html`${caption}`.text}"${kept}${viewBox} style="max-width:${size(attributes, 'width')}px">`;
+    })
+    .replace(/\b(id="|url\(#|href="#)/g, `$1${name.replace(/\W/g, '-')}-`);
+  return html`<figure id="plot-${name}">${new Html(drawing)}<figcaption>${caption}</figcaption></figure>`;
+}
+
+function size(attributes: string, name: string): string {
+  return new RegExp(`\\b${name}="([\\d.]+)`).exec(attributes)?.[1] ?? '900';
+}
+
+// ---- samples --------------------------------------------------------------------------------------------------------------------
+
+function listen(samples: readonly PageSample[], results: readonly RunRow[]): Html {
+  const runs = [...new Set(samples.map((sample) => sample.run))];
+  const params = new Map(results.map((row) => [row.run, row.params]));
+  const largest = runs.reduce((a, b) => ((params.get(b) ?? 0) > (params.get(a) ?? 0) ? b : a), runs[0]);
+  return html`<p>What the models compose when nothing is asked of them, drawn as they wrote it and played by a plain synthesizer in this page.</p>
+${runs.map((run) => {
+  const own = samples.flatMap((sample, i) => (sample.run === run ? [{ sample, i }] : []));
+  const valid = own.filter(({ sample }) => sample.valid).length;
+  const detail = [params.has(run) && `${count(params.get(run)!)} parameters`, `${valid} of ${own.length} valid`]
+    .filter(Boolean)
+    .join(', ');
+  return html`<details class="run"${new Html(run === largest ? ' open' : '')}><summary>${run} <small>${detail}</small></summary>${own.map(({ sample, i }) => sampleCard(sample, i))}</details>`;
+})}`;
+}
+
+function sampleCard(sample: PageSample, position: number): Html {
+  const name = `${sample.run}, sample ${sample.index}`;
+  const facts: [string, string][] = [
+    ['bars', String(sample.measures)],
+    ...Object.entries(sample.metrics ?? {}).map(([key, value]): [string, string] => [
+      key.replaceAll('_', ' '),
+      digits(value),
+    ]),
+  ];
+  return html`<article class="sample" data-sample="${position}" aria-label="${name}">
+<header><h3>Sample ${sample.index}</h3><span class="${sample.valid ? 'valid' : 'invalid'}">${sample.valid ? 'valid' : `not valid${sample.problem ? `: ${sample.problem}` : ''}`}</span></header>
+${
+  sample.packed.length > 0
+    ? html`<div class="player"><button type="button" class="play" aria-label="Play ${name}">▶</button><input type="range" class="seek" min="0" max="1000" value="0" step="1" aria-label="Position in ${name}"><output class="time">0:00</output></div>`
+    : html`<p class="silent">There is nothing to play.</p>`
+}
+<div class="score" tabindex="0" role="img" aria-label="Score of ${name}"></div>
+<dl class="facts">${facts.map(([key, value]) => html`<div><dt>${key}</dt><dd>${value}</dd></div>`)}</dl>
+<details class="source"><summary>ABC</summary><pre>${sample.abc}</pre>${sample.midiBase64 !== undefined && html`<p><a download="${sample.run}-${String(sample.index).padStart(3, '0')}.mid" href="data:audio/midi;base64,${sample.midiBase64}">MIDI file</a></p>`}</details>
+</article>`;
+}
+
+// ---- runs, settings -------------------------------------------------------------------------------------------------------------
+
+/** Columns shown, and how; those that no run fills are left away. */
+const COLUMNS: [column: string, name: string, write: (value: number) => string][] = [
+  ['params', 'parameters', count],
+  ['tokens', 'tokens', count],
+  ['train_loss', 'train loss', (value) => digits(value, 4)],
+  ['val_loss', 'val loss', (value) => digits(value, 4)],
+  ['test_loss', 'test loss', (value) => digits(value, 4)],
+  ['test_bits_per_byte', 'test bits per byte', (value) => digits(value, 4)],
+  ['perplexity', 'perplexity', (value) => digits(value)],
+  ['seconds', 'seconds', (value) => digits(value)],
+  ['tokens_per_second', 'tokens/s', count],
+  ['peak_memory_mb', 'memory (MB)', (value) => value.toFixed(0)],
+];
+
+function runTable(results: readonly RunRow[], study: Study): Html {
+  const columns = COLUMNS.filter(([column]) =>
+    results.some((row) => row[column] !== null && row[column] !== undefined),
+  );
+  if (!columns.some(([column]) => column === study.loss))
+    columns.push([study.loss, lossName(study.loss), (value) => digits(value, 4)]);
+  const heading = (name: string, i: number) =>
+    html`<th scope="col" aria-sort="none"><button type="button" data-column="${i}">${name}</button></th>`;
+  return html`<p>Losses are in nats a token. A column's name sorts by it.</p>
+<div class="scroll" tabindex="0" role="region" aria-label="Runs"><table class="sortable"><thead><tr>${['run', ...columns.map(([, name]) => name)].map(heading)}</tr></thead>
+<tbody>${results.map(
+    (row) =>
+      html`<tr${new Html(row.diverged ? ' class="diverged"' : '')}><th scope="row" data-value="${row.run}">${row.run}${row.diverged && html` <small>diverged</small>`}</th>${columns.map(
+        ([column, , write]) => {
+          const value = row[column];
+          const shown = typeof value === 'number' && Number.isFinite(value);
+          return html`<td class="number" data-value="${shown ? value : ''}">${shown ? write(value) : '–'}</td>`;
+        },
+      )}</tr>`,
+  )}</tbody></table></div>`;
+}
+
+function settings({ settings, provenance }: ReportData): Html {
+  return html`<div class="columns"><div><h3>Made by</h3><dl class="pairs">${Object.entries(provenance).map(([key, value]) => html`<dt>${key}</dt><dd>${value}</dd>`)}</dl></div>
+<div><h3>Parameters</h3>${tree(settings)}</div></div>`;
+}
+
+function tree(value: unknown): Html {
+  if (value === null || typeof value !== 'object') return html`${String(value)}`;
+  if (Array.isArray(value))
+    return html`${value.map((item) => (item !== null && typeof item === 'object' ? JSON.stringify(item) : String(item))).join(', ')}`;
+  const entries = Object.entries(value);
+  const nested = entries.filter(([, item]) => item !== null && typeof item === 'object' && !Array.isArray(item));
+  const plain = entries.filter((entry) => !nested.includes(entry));
+  return html`${plain.length > 0 && html`<dl class="pairs">${plain.map(([key, item]) => html`<dt>${key}</dt><dd>${tree(item)}</dd>`)}</dl>`}${nested.map(([key, item]) => html`<details><summary>${key}</summary>${tree(item)}</details>`)}`;
+}
+
+// ---- numbers --------------------------------------------------------------------------------------------------------------------
+
+function digits(value: number, precision = 3): string {
+  if (!Number.isFinite(value)) return '–';
+  const size = Math.abs(value);
+  const text =
+    size !== 0 && (size < 1e-4 || size >= 1e6)
+      ? value.toExponential(precision - 1)
+      : size >= 10 ** precision
+        ? value.toFixed(0)
+        : value.toPrecision(precision);
+  return text.replace('-', '−').replace('e+', 'e');
+}
+
+/** 512,640 */
+function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+function plural(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
