@@ -1,0 +1,286 @@
+// The addon's face in JavaScript; lib/tokenizer/native.ts has its types. What takes long runs on libuv's thread pool.
+#include <napi.h>
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include "encode.h"
+#include "pieces.h"
+#include "train.h"
+
+namespace {
+
+using namespace bpe;
+
+Pretokenizer readPretokenizer(const Napi::Value& value) {
+  const std::string name = value.As<Napi::String>();
+  if (name == "bar") return Pretokenizer::bar;
+  if (name == "line") return Pretokenizer::line;
+  if (name == "none") return Pretokenizer::none;
+  throw Napi::TypeError::New(value.Env(), "the pre-tokenizer is bar, line or none");
+}
+
+struct Span {
+  const uint8_t* bytes;
+  size_t length;
+};
+
+Span readBytes(const Napi::Value& value) {
+  if (!value.IsTypedArray()) throw Napi::TypeError::New(value.Env(), "a Uint8Array is wanted");
+  const auto array = value.As<Napi::TypedArray>();
+  if (array.TypedArrayType() != napi_uint8_array) throw Napi::TypeError::New(value.Env(), "a Uint8Array is wanted");
+  const auto bytes = array.As<Napi::Uint8Array>();
+  return {bytes.Data(), bytes.ByteLength()};
+}
+
+// Documents laid end to end, and where each ends.
+std::vector<Span> readDocuments(const Napi::Value& bytes, const Napi::Value& ends) {
+  const Span all = readBytes(bytes);
+  const auto ends64 = ends.As<Napi::Float64Array>();
+  std::vector<Span> documents;
+  documents.reserve(ends64.ElementLength());
+  size_t start = 0;
+  for (size_t i = 0; i < ends64.ElementLength(); i++) {
+    const auto end = static_cast<size_t>(ends64[i]);
+    if (!(ends64[i] >= 0) || end < start || end > all.length) {
+      throw Napi::RangeError::New(bytes.Env(), "documents end in ascending order, inside the bytes");
+    }
+    documents.push_back({all.bytes + start, end - start});
+    start = end;
+  }
+  return documents;
+}
+
+std::vector<Merge> readMerges(const Napi::Value& value) {
+  const auto array = value.As<Napi::Uint32Array>();
+  std::vector<Merge> merges(array.ElementLength() / 2);
+  for (size_t k = 0; k < merges.size(); k++) merges[k] = {array[2 * k], array[2 * k + 1]};
+  return merges;
+}
+
+// A promise for what `work` does on another thread; `finish` makes the result on JavaScript's. Keeps `held` alive meanwhile.
+class Task : public Napi::AsyncWorker {
+ public:
+  using Work = std::function<void()>;
+  using Finish = std::function<Napi::Value(Napi::Env)>;
+
+  static Napi::Promise start(Napi::Env env, std::vector<Napi::Value> held, Work work, Finish finish) {
+    auto* task = new Task(env, std::move(work), std::move(finish));
+    for (const Napi::Value& value : held) task->held_.push_back(Napi::Persistent(value.As<Napi::Object>()));
+    task->Queue();
+    return task->deferred_.Promise();
+  }
+
+ protected:
+  void Execute() override {
+    try {
+      work_();
+    } catch (const std::bad_alloc&) {
+      SetError("out of memory");
+    }
+  }
+  void OnOK() override { deferred_.Resolve(finish_(Env())); }
+  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+
+ private:
+  Task(Napi::Env env, Work work, Finish finish)
+      : Napi::AsyncWorker(env), deferred_(env), work_(std::move(work)), finish_(std::move(finish)) {}
+
+  Napi::Promise::Deferred deferred_;
+  std::vector<Napi::ObjectReference> held_;
+  Work work_;
+  Finish finish_;
+};
+
+class JsTrainer : public Napi::ObjectWrap<JsTrainer> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Trainer", {InstanceMethod<&JsTrainer::add>("add"), InstanceMethod<&JsTrainer::learn>("learn")});
+  }
+  explicit JsTrainer(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<JsTrainer>(info), counter_(readPretokenizer(info[0])) {}
+
+ private:
+  Napi::Value add(const Napi::CallbackInfo& info) {
+    begin(info.Env());
+    auto documents = readDocuments(info[0], info[1]);
+    return Task::start(
+        info.Env(), {info.This(), info[0]},
+        [this, documents = std::move(documents)] {
+          const Ended ended(busy_);
+          for (const Span& document : documents) counter_.add(document.bytes, document.length);
+        },
+        [](Napi::Env env) { return env.Undefined(); });
+  }
+
+  Napi::Value learn(const Napi::CallbackInfo& info) {
+    begin(info.Env());
+    TrainOptions options{info[0].As<Napi::Number>().Uint32Value(),
+                         static_cast<uint64_t>(std::max<int64_t>(0, info[1].As<Napi::Number>().Int64Value())),
+                         {}};
+    const auto forbidden = info[2].As<Napi::Array>();
+    for (uint32_t i = 0; i < forbidden.Length(); i++) {
+      const Span bytes = readBytes(forbidden.Get(i));
+      options.forbidden.emplace_back(reinterpret_cast<const char*>(bytes.bytes), bytes.length);
+    }
+    static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t), "progress is written where JavaScript reads it");
+    auto* progress = reinterpret_cast<std::atomic<int32_t>*>(info[3].As<Napi::Int32Array>().Data());
+    auto merges = std::make_shared<std::vector<Merge>>();
+    return Task::start(
+        info.Env(), {info.This(), info[3]},
+        [this, options, merges, progress] {
+          const Ended ended(busy_);
+          *merges = learnMerges(counter_, options, *progress);
+        },
+        [merges](Napi::Env env) {
+          auto result = Napi::Uint32Array::New(env, 2 * merges->size());
+          for (size_t k = 0; k < merges->size(); k++) {
+            result[2 * k] = (*merges)[k].left;
+            result[2 * k + 1] = (*merges)[k].right;
+          }
+          return result;
+        });
+  }
+
+  void begin(Napi::Env env) {
+    if (busy_.exchange(true)) throw Napi::Error::New(env, "the trainer is at work: one call at a time");
+  }
+
+  struct Ended {
+    explicit Ended(std::atomic<bool>& busy) : busy(busy) {}
+    ~Ended() { busy = false; }
+    std::atomic<bool>& busy;
+  };
+
+  PieceCounter counter_;
+  std::atomic<bool> busy_{false};
+};
+
+class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Encoder",
+                       {InstanceMethod<&JsEncoder::encode>("encode"), InstanceMethod<&JsEncoder::encodeAll>("encodeAll")});
+  }
+
+  explicit JsEncoder(const Napi::CallbackInfo& info) : Napi::ObjectWrap<JsEncoder>(info) {
+    try {
+      encoder_ = std::make_unique<Encoder>(readMerges(info[0]));
+    } catch (const std::invalid_argument& error) {
+      throw Napi::Error::New(info.Env(), error.what());
+    }
+    const auto ids = info[1].As<Napi::Uint32Array>();
+    ids_.assign(ids.Data(), ids.Data() + ids.ElementLength());
+    if (ids_.size() != encoder_->symbolCount()) throw Napi::Error::New(info.Env(), "an id is wanted for each symbol");
+    wide_ = info[2].As<Napi::Boolean>();
+    pretokenizer_ = readPretokenizer(info[3]);
+  }
+
+ private:
+  Napi::Value encode(const Napi::CallbackInfo& info) {
+    const Span text = readBytes(info[0]);
+    symbols_.clear();
+    encodeDocument(text, scratch_, symbols_);
+    return makeIds(info.Env(), {&symbols_});
+  }
+
+  Napi::Value encodeAll(const Napi::CallbackInfo& info) {
+    auto documents = readDocuments(info[0], info[1]);
+    const size_t threads = std::clamp<size_t>(info[2].As<Napi::Number>().Uint32Value(), 1, 256);
+    auto encoded = std::make_shared<Batch>();
+    return Task::start(
+        info.Env(), {info.This(), info[0]},
+        [this, documents = std::move(documents), threads, encoded] { encodeBatch(documents, threads, *encoded); },
+        [this, encoded](Napi::Env env) {
+          std::vector<const std::vector<uint32_t>*> parts;
+          for (const auto& part : encoded->parts) parts.push_back(&part);
+          auto ends = Napi::Uint32Array::New(env, encoded->ends.size());
+          std::copy(encoded->ends.begin(), encoded->ends.end(), ends.Data());
+          auto result = Napi::Object::New(env);
+          result.Set("ids", makeIds(env, parts));
+          result.Set("ends", ends);
+          return result;
+        });
+  }
+
+  struct Batch {
+    // one a thread, in the order of the documents
+    std::vector<std::vector<uint32_t>> parts;
+    std::vector<uint32_t> ends;
+  };
+
+  void encodeDocument(const Span& text, Encoder::Scratch& scratch, std::vector<uint32_t>& symbols) const {
+    eachPiece(text.bytes, text.length, pretokenizer_,
+              [&](const uint8_t* piece, size_t length) { encoder_->encode(piece, length, scratch, symbols); });
+  }
+
+  // Each thread takes a run of documents of about the same number of bytes.
+  void encodeBatch(const std::vector<Span>& documents, size_t threads, Batch& batch) const {
+    size_t bytes = 0;
+    for (const Span& document : documents) bytes += document.length;
+    std::vector<size_t> firsts{0};
+    size_t seen = 0;
+    for (size_t i = 0; i < documents.size() && firsts.size() < threads; i++) {
+      seen += documents[i].length;
+      if (seen * threads >= bytes * firsts.size()) firsts.push_back(i + 1);
+    }
+    firsts.push_back(documents.size());
+    batch.parts.resize(firsts.size() - 1);
+    batch.ends.resize(documents.size());
+    std::atomic<bool> outOfMemory{false};
+    const auto run = [&](size_t part) {
+      try {
+        Encoder::Scratch scratch;
+        for (size_t i = firsts[part]; i < firsts[part + 1]; i++) {
+          encodeDocument(documents[i], scratch, batch.parts[part]);
+          batch.ends[i] = static_cast<uint32_t>(batch.parts[part].size());
+        }
+      } catch (const std::bad_alloc&) {
+        outOfMemory = true;
+      }
+    };
+    std::vector<std::thread> running;
+    for (size_t part = 1; part < batch.parts.size(); part++) running.emplace_back(run, part);
+    run(0);
+    for (std::thread& thread : running) thread.join();
+    if (outOfMemory) throw std::bad_alloc();
+    uint32_t before = 0;
+    for (size_t part = 0; part < batch.parts.size(); part++) {
+      for (size_t i = firsts[part]; i < firsts[part + 1]; i++) batch.ends[i] += before;
+      before += static_cast<uint32_t>(batch.parts[part].size());
+    }
+  }
+
+  Napi::Value makeIds(Napi::Env env, const std::vector<const std::vector<uint32_t>*>& parts) const {
+    size_t length = 0;
+    for (const auto* part : parts) length += part->size();
+    const auto fill = [&](auto array) {
+      auto* out = array.Data();
+      for (const auto* part : parts) {
+        for (const uint32_t symbol : *part) *out++ = static_cast<std::remove_reference_t<decltype(*out)>>(ids_[symbol]);
+      }
+      return array;
+    };
+    if (wide_) return fill(Napi::Uint32Array::New(env, length));
+    return fill(Napi::Uint16Array::New(env, length));
+  }
+
+  std::unique_ptr<Encoder> encoder_;
+  std::vector<uint32_t> ids_;
+  bool wide_ = false;
+  Pretokenizer pretokenizer_ = Pretokenizer::none;
+  Encoder::Scratch scratch_;
+  std::vector<uint32_t> symbols_;
+};
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  exports.Set("Trainer", JsTrainer::define(env));
+  exports.Set("Encoder", JsEncoder::define(env));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(bpe, init)
