@@ -1,5 +1,11 @@
 export { type ArchitectureComparison, type Difference, predictDifference } from './architectures.ts';
-export { type ChinchillaFit, type ChinchillaOptions, fitChinchilla, type TokenPoint } from './chinchilla.ts';
+export {
+  type ChinchillaFit,
+  type ChinchillaOptions,
+  type ChinchillaParameter,
+  fitChinchilla,
+  type TokenPoint,
+} from './chinchilla.ts';
 export type { Comparison, Form } from './comparison.ts';
 export {
   fitPowerLaw,
@@ -11,8 +17,8 @@ export {
   type Prediction,
   predict,
   type Refusal,
-  ScalingError,
 } from './power-law.ts';
 export { type RunRow, readRuns } from './runs.ts';
+export { ScalingError } from './scaling-error.ts';
 export { fitStudy, type GroupFit, groupName, lossName, type Study, type StudyOptions } from './study.ts';
 export { type Cell, type ColumnKind, readTable, TableError, type TableSchema } from './table.ts';

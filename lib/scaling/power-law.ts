@@ -11,6 +11,7 @@
 import { type Comparison, compareForms, polynomial } from './comparison.ts';
 import { fCumulative, fQuantile } from './distributions.ts';
 import { ALPHA_LIMIT, type Interval, mean, Projection } from './projection.ts';
+import { ScalingError } from './scaling-error.ts';
 import { count, interval, number, percent } from './wording.ts';
 
 export type { Interval } from './projection.ts';
@@ -199,11 +200,6 @@ export function isRefusal<Fit extends object>(
   fit: Fit | Refusal | { refused: string },
 ): fit is Extract<typeof fit, { refused: string }> {
   return 'refused' in fit;
-}
-
-/** What is wrong with the data or the call, for people. */
-export class ScalingError extends Error {
-  override name = 'ScalingError';
 }
 
 // ---- what the points are ----------------------------------------------------------------------------------------------------------
