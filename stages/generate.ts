@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openEngine, sample } from '../lib/engine/index.ts';
 import { loadCheckpoint } from '../lib/models/index.ts';
-import { abcToMidi, checkAbc, measure, trimToCompleteBars } from '../lib/music/index.ts';
+import { abcToMidi, abcToScore, MusicError, measure, shapeOf, trimToCompleteBars } from '../lib/music/index.ts';
 import { loadTokenizer } from '../lib/tokenizer/index.ts';
 import { stage } from './stage.ts';
 
@@ -37,21 +37,35 @@ await stage({
       const text = tokenizer.decode(ids);
       samples.push({ name, ended: ids.length < settings.max_tokens, ...(await write(join(out, name), text)) });
     }
-    const valid = samples.filter((s) => s.problems.length === 0).length;
-    return { samples: samples.length, valid, valid_share: valid / samples.length, each: samples };
+    const valid = samples.filter((sample) => sample.valid).length;
+    const playable = samples.filter((sample) => sample.bars > 0).length;
+    return { samples: samples.length, valid, playable, valid_share: valid / samples.length, each: samples };
   },
 });
 
-/** Keeps what the model wrote; a text that is no music stays as it is, with the reason in the metrics. */
+/**
+ * Writes what a model wrote up to its first error, or up to its last complete bar where there is none; a text in which no
+ * bar is valid is kept as it is, without MIDI.
+ */
 async function write(path: string, written: string) {
-  const abc = trimToCompleteBars(written);
-  await writeFile(`${path}.abc`, abc);
-  const problems = checkAbc(abc).map(({ line, column, message }) => `${line}:${column}: ${message}`);
   try {
+    const { abc, dropped, problem } = trimToCompleteBars(written);
     const midi = abcToMidi(abc);
+    await writeFile(`${path}.abc`, abc);
     await writeFile(`${path}.mid`, midi);
-    return { characters: abc.length, problems, measures: measure(midi) };
+    const { bars } = shapeOf(abcToScore(abc));
+    const where = problem && `line ${problem.line}, column ${problem.column}: ${problem.message}`;
+    return {
+      valid: problem === undefined,
+      bars,
+      characters: abc.length,
+      dropped,
+      problem: where,
+      measures: measure(midi),
+    };
   } catch (error) {
-    return { characters: abc.length, problems: [...problems, (error as Error).message] };
+    if (!(error instanceof MusicError)) throw error;
+    await writeFile(`${path}.abc`, written);
+    return { valid: false, bars: 0, characters: 0, dropped: written.length, problem: error.message };
   }
 }

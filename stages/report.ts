@@ -1,0 +1,76 @@
+/** Everything the study found → REPORT/index.html: one page with the verdict, tables, plots, and samples to read and play. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ReportSample, writeReport } from '../lib/report/index.ts';
+import { readRuns, type Study } from '../lib/scaling/index.ts';
+import { stage } from './stage.ts';
+
+const captions = {
+  scaling: 'Loss against model size: a point a run, a curve a fit, its band the interval.',
+  architectures: 'The architectures side by side.',
+  training: 'Losses along each run.',
+};
+
+/** What generate writes of a sample into its metrics. */
+interface SampleMetrics {
+  name: string;
+  valid: boolean;
+  bars: number;
+  problem?: string;
+  measures?: Record<string, number>;
+}
+
+await stage({
+  name: 'report',
+  does: 'Writes REPORT/index.html, a page that opens from disk and fetches nothing.',
+  paths: ['RUNS.csv', 'SCALING.json', 'PLOTS', 'SAMPLES', 'METRICS', 'REPORT'],
+  async run({ paths: [runs, scaling, plotsDir, samplesDir, metricsDir, out], params, progress }) {
+    const results = readRuns(await readFile(runs, 'utf8'), runs);
+    const study: Study = JSON.parse(await readFile(scaling, 'utf8'));
+    const plots = [];
+    for (const [name, caption] of Object.entries(captions))
+      plots.push({ name, caption, svg: await readFile(join(plotsDir, `${name}.svg`), 'utf8') });
+
+    const samples: ReportSample[] = [];
+    for (const [i, { run }] of results.entries()) {
+      progress.update({ done: i, total: results.length, unit: 'runs', text: run });
+      const { each } = await readMetrics(join(metricsDir, 'generate', `${run}.json`));
+      for (const sample of each.slice(0, params.report.samples)) samples.push(await read(samplesDir, run, sample));
+    }
+    const { engine } = await readMetrics(join(metricsDir, 'train', `${results[0].run}.json`));
+    const settings = { train: params.train, fit: params.fit };
+    await writeReport(out, {
+      title: params.report.title,
+      results,
+      study,
+      plots,
+      samples,
+      settings,
+      provenance: { engine },
+    });
+    return { runs: results.length, plots: plots.length, samples: samples.length };
+  },
+});
+
+async function read(
+  folder: string,
+  run: string,
+  { name, valid, bars, problem, measures }: SampleMetrics,
+): Promise<ReportSample> {
+  const path = join(folder, run, name);
+  return {
+    run,
+    index: Number(name),
+    abc: await readFile(`${path}.abc`, 'utf8'),
+    midiBase64: bars > 0 ? await readFile(`${path}.mid`, 'base64') : undefined,
+    valid,
+    measures: bars,
+    metrics: measures,
+    problem,
+  };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: each stage's metrics have a shape of their own
+async function readMetrics(file: string): Promise<any> {
+  return JSON.parse(await readFile(file, 'utf8'));
+}
