@@ -10,6 +10,7 @@
  * WebGPU is not among them: it gives back numbers only asynchronously, and weights and decoding are synchronous here.
  */
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import util from 'node:util';
 import { EngineError } from './error.ts';
@@ -30,6 +31,7 @@ const devices = {
 
 export type Device = keyof typeof devices;
 
+const require = createRequire(import.meta.url);
 const bundle = new URL('../../dist/tfjs.js', import.meta.url);
 
 /**
@@ -76,18 +78,18 @@ async function load(device: Device): Promise<{ tf: TensorFlow; device: Device }>
   return { tf, device };
 }
 
-async function loadNode(name: string): Promise<TensorFlow> {
+function loadNode(name: string): TensorFlow {
   // Node 23 took away functions that tfjs-node's runtime still calls.
   const removed = util as unknown as Record<string, (value: unknown) => boolean>;
   removed.isNullOrUndefined ??= (value) => value === null || value === undefined;
   removed.isArray ??= Array.isArray;
-  return importPackage(name);
+  return require(name);
 }
 
 /** The backend joins the copy of core that `@tensorflow/tfjs` brings, which has the gradients. */
-async function loadWasm(): Promise<TensorFlow> {
-  const tf = await importPackage('@tensorflow/tfjs');
-  await importPackage('@tensorflow/tfjs-backend-wasm');
+function loadWasm(): TensorFlow {
+  const tf = require('@tensorflow/tfjs');
+  require('@tensorflow/tfjs-backend-wasm');
   return tf;
 }
 
@@ -97,15 +99,9 @@ async function loadCpu(): Promise<TensorFlow> {
   return import(bundle.href);
 }
 
-/** A CommonJS package's exports are under `default`. */
-async function importPackage(name: string): Promise<TensorFlow> {
-  const module = await import(name);
-  return module.default ?? module;
-}
-
 function isMissing(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
-  return code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
+  return code === 'MODULE_NOT_FOUND';
 }
 
 function warn(error: Error): void {

@@ -1,0 +1,59 @@
+/** The native engine against the tfjs engine, its oracle, at sizes that no longer fit a vector register or a loop by hand. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Engine } from '../../lib/engine/index.ts';
+import { initialWeights, type ModelConfig, parameters } from '../../lib/models/index.ts';
+import { engines, livelyWeights, nativeIsBuilt, randomBatch } from './tiny.ts';
+
+const gpt = { vocabularySize: 53, block: 24, layers: 3, width: 36, heads: 3, dropout: 0 };
+const lstm = { vocabularySize: 53, block: 24, layers: 2, width: 37, dropout: 0 };
+const configs: [name: string, config: ModelConfig][] = [
+  ['a GPT', { architecture: 'gpt', ...gpt, bias: true }],
+  ['a GPT without biases', { architecture: 'gpt', ...gpt, bias: false }],
+  ['an LSTM', { architecture: 'lstm', ...lstm, embedding: 37 }],
+  ['an LSTM with a head of its own', { architecture: 'lstm', ...lstm, embedding: 19 }],
+];
+
+describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped where the addon is not built: `npm run build`)', () => {
+  let tfjs: Engine;
+  let native: Engine;
+  beforeAll(async () => {
+    [tfjs, native] = await Promise.all(engines.map(([, open]) => open()));
+  });
+  const both = (config: ModelConfig) => {
+    const weights = livelyWeights(initialWeights(config, 1));
+    return [tfjs, native].map((engine) => engine.model(config, { weights }));
+  };
+
+  it.each(configs)('%s: the same loss, and every gradient within 1e-5 of its largest', async (_, config) => {
+    const models = both(config);
+    const batch = randomBatch(config, 5, config.block);
+    const [oracle, tested] = await Promise.all(models.map((model) => model.gradients(batch)));
+    expect(Math.abs(tested.loss - oracle.loss) / oracle.loss).toBeLessThan(1e-5);
+    for (const { name } of parameters(config)) {
+      const expected = oracle.gradients.get(name)!.data;
+      const actual = tested.gradients.get(name)!.data;
+      const scale = expected.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      const worst = expected.reduce((most, x, i) => Math.max(most, Math.abs(x - actual[i])), 0);
+      expect(worst / scale, name).toBeLessThan(1e-5);
+    }
+    for (const model of models) model.dispose();
+  });
+
+  it.each(configs)('%s: the same losses and gradient norms over ten steps of training', async (_, config) => {
+    const models = both(config);
+    const curve = async (model: (typeof models)[number]) => {
+      const results = [];
+      for (let step = 0; step < 10; step++)
+        results.push(await model.trainStep(randomBatch(config, 3, 12, step), { learningRate: 0.003, clip: 1 }));
+      return results;
+    };
+    const [oracle, tested] = await Promise.all(models.map(curve));
+    for (const [step, { loss, gradientNorm }] of oracle.entries()) {
+      expect(Math.abs(tested[step].loss - loss) / loss, `loss of step ${step}`).toBeLessThan(5e-5);
+      expect(Math.abs(tested[step].gradientNorm - gradientNorm) / gradientNorm, `norm of step ${step}`).toBeLessThan(
+        1e-3,
+      );
+    }
+    for (const model of models) model.dispose();
+  });
+});

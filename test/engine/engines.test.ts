@@ -1,0 +1,290 @@
+/** What holds for every engine: one specification, run on each. The native engine is passed over where it is not built. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Batch, Engine, Model } from '../../lib/engine/index.ts';
+import { EngineError } from '../../lib/engine/index.ts';
+import { initialWeights, type ModelConfig, parameters, type Weights } from '../../lib/models/index.ts';
+import { inDoubles, referenceLogits, referenceLoss } from './reference.ts';
+import { engines, livelyWeights, nativeIsBuilt, randomBatch, tinyConfigs, tinyGpt, tinyLstm } from './tiny.ts';
+
+const rows = ({ length, sequences }: Batch, tokens: Batch['inputs']) =>
+  Array.from({ length: sequences }, (_, s) => [...tokens.subarray(s * length, (s + 1) * length)]);
+const lively = (config: ModelConfig) => livelyWeights(initialWeights(config, 1));
+const settings = { learningRate: 0.01, clip: 1 };
+
+/** The largest difference of any number, relative to the largest number of its tensor. */
+function difference(a: Weights, b: Weights): number {
+  expect([...a.keys()]).toEqual([...b.keys()]);
+  let worst = 0;
+  for (const [name, { data }] of a) {
+    const other = b.get(name)!.data;
+    const scale = data.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-6);
+    worst = Math.max(worst, ...data.map((x, i) => Math.abs(x - other[i]) / scale));
+  }
+  return worst;
+}
+
+describe.each(engines)('the %s engine', (name, open) => {
+  if (name === 'native' && !nativeIsBuilt) return void it.skip('is not built here: `npm run build`');
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await open();
+  });
+  const withModel = async <T>(config: ModelConfig, weights: Weights, use: (model: Model) => Promise<T>) => {
+    const model = engine.model(config, { weights });
+    try {
+      return await use(model);
+    } finally {
+      model.dispose();
+    }
+  };
+
+  describe.each(tinyConfigs)('with %s', (_, config) => {
+    const batch = randomBatch(config, 3, config.block);
+    const inputs = rows(batch, batch.inputs);
+    const targets = rows(batch, batch.targets);
+
+    it('gives the logits and the loss of the reference', () =>
+      withModel(config, lively(config), async (model) => {
+        const weights = inDoubles(lively(config));
+        const expected = inputs.flatMap((ids) => referenceLogits(config, weights, ids).flat());
+        const logits = await model.logits(batch.inputs, batch.sequences, batch.length);
+        const worst = logits.reduce((most, x, i) => Math.max(most, Math.abs(x - expected[i])), 0);
+        expect(worst).toBeLessThan(2e-5);
+        expect(await model.loss(batch)).toBeCloseTo(referenceLoss(config, weights, inputs, targets), 5);
+      }));
+
+    it("gives gradients that finite differences of the reference's loss confirm, for every parameter", () =>
+      withModel(config, lively(config), async (model) => {
+        const { loss, gradients } = await model.gradients(batch);
+        const weights = inDoubles(lively(config));
+        expect(loss).toBeCloseTo(referenceLoss(config, weights, inputs, targets), 5);
+        expect([...gradients.keys()]).toEqual(parameters(config).map((parameter) => parameter.name));
+        for (const [parameter, { data }] of gradients) {
+          const at = weights.get(parameter)!.data;
+          const scale = data.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-3);
+          for (let i = 0; i < data.length; i += Math.ceil(data.length / 4)) {
+            const value = at[i];
+            const lossAt = (x: number) => {
+              at[i] = x;
+              return referenceLoss(config, weights, inputs, targets);
+            };
+            const slope = (lossAt(value + 1e-4) - lossAt(value - 1e-4)) / 2e-4;
+            at[i] = value;
+            expect(Math.abs(data[i] - slope) / scale, `${parameter}[${i}]`).toBeLessThan(1e-5);
+          }
+        }
+      }));
+
+    it('decodes token by token to the logits of the whole', () =>
+      withModel(config, lively(config), async (model) => {
+        const whole = await model.logits(batch.inputs, batch.sequences, batch.length);
+        const V = config.vocabularySize;
+        const decoder = model.decoder(batch.sequences);
+        for (let attempt = 0; attempt < 2; attempt++) {
+          for (let t = 0; t < batch.length; t++) {
+            expect(decoder.position).toBe(t);
+            const step = decoder.step(Uint16Array.from(inputs, (ids) => ids[t]));
+            for (let s = 0; s < batch.sequences; s++)
+              for (let v = 0; v < V; v++)
+                expect(Math.abs(step[s * V + v] - whole[(s * batch.length + t) * V + v])).toBeLessThan(1e-5);
+          }
+          decoder.reset();
+        }
+        decoder.dispose();
+      }));
+
+    it('takes windows shorter than the block', () =>
+      withModel(config, lively(config), async (model) => {
+        const short = randomBatch(config, 2, 2);
+        const expected = referenceLoss(
+          config,
+          inDoubles(lively(config)),
+          rows(short, short.inputs),
+          rows(short, short.targets),
+        );
+        expect(await model.loss(short)).toBeCloseTo(expected, 5);
+      }));
+  });
+
+  it('with all weights 0 guesses: the loss is ln V, and only the head learns', () =>
+    withModel(tinyLstm, zeros(tinyLstm), async (model) => {
+      const batch = { inputs: Uint16Array.of(0, 1), targets: Uint16Array.of(4, 4), sequences: 1, length: 2 };
+      const { loss, gradients } = await model.gradients(batch);
+      expect(loss).toBeCloseTo(Math.log(11), 6);
+      // softmax − one-hot: 1/11 everywhere, less 1 for the token that came
+      for (const [v, slope] of gradients.get('decoder.bias')!.data.entries())
+        expect(slope).toBeCloseTo(v === 4 ? 1 / 11 - 1 : 1 / 11, 6);
+      expect(gradients.get('rnn.weight_hh_l0')!.data.every((slope) => slope === 0)).toBe(true);
+    }));
+
+  it("updates as PyTorch's AdamW: two steps by hand, with clipping, and decay on matrices only", () =>
+    withModel(tinyGpt, lively(tinyGpt), async (model) => {
+      const batch = randomBatch(tinyGpt, 2, 6);
+      const options = {
+        learningRate: 0.01,
+        betas: [0.8, 0.9] as [number, number],
+        epsilon: 1e-6,
+        weightDecay: 0.2,
+        clip: 0.5,
+      };
+      const expected = inDoubles(lively(tinyGpt));
+      const moments = new Map(
+        [...expected].map(([key, { data }]) => [key, { m: data.map(() => 0), v: data.map(() => 0) }]),
+      );
+      for (const step of [1, 2]) {
+        const { gradients } = await model.gradients(batch);
+        const squares = [...gradients.values()].reduce((sum, { data }) => data.reduce((s, g) => s + g * g, sum), 0);
+        const factor = 0.5 / (Math.sqrt(squares) + 1e-6);
+        expect(factor).toBeLessThan(1);
+        for (const { name, decay } of parameters(tinyGpt)) {
+          const { data } = expected.get(name)!;
+          const { m, v } = moments.get(name)!;
+          for (let i = 0; i < data.length; i++) {
+            const g = gradients.get(name)!.data[i] * factor;
+            m[i] = 0.8 * m[i] + 0.2 * g;
+            v[i] = 0.9 * v[i] + 0.1 * g * g;
+            if (decay) data[i] *= 1 - 0.01 * 0.2;
+            data[i] -= ((0.01 / (1 - 0.8 ** step)) * m[i]) / (Math.sqrt(v[i] / (1 - 0.9 ** step)) + 1e-6);
+          }
+        }
+        const { gradientNorm } = await model.trainStep(batch, options);
+        expect(gradientNorm).toBeCloseTo(Math.sqrt(squares), 5);
+      }
+      expect(difference(model.weights(), toWeights(expected))).toBeLessThan(1e-5);
+      const { step, first, second } = model.optimizerState();
+      expect(step).toBe(2);
+      expect(
+        difference(first, toWeights(new Map([...moments].map(([key, { m }]) => [key, { shape: [], data: m }])))),
+      ).toBeLessThan(1e-4);
+      expect(
+        difference(second, toWeights(new Map([...moments].map(([key, { v }]) => [key, { shape: [], data: v }])))),
+      ).toBeLessThan(1e-4);
+    }));
+
+  it('takes the same step whatever the microbatch', () =>
+    withModel(tinyLstm, lively(tinyLstm), (whole) =>
+      withModel(tinyLstm, lively(tinyLstm), async (parts) => {
+        const batch = randomBatch(tinyLstm, 5, 6);
+        const a = await whole.trainStep(batch, { ...settings, microbatch: 5 });
+        const b = await parts.trainStep(batch, { ...settings, microbatch: 2 });
+        expect(b.loss).toBeCloseTo(a.loss, 5);
+        expect(b.gradientNorm).toBeCloseTo(a.gradientNorm, 5);
+        expect(difference(parts.optimizerState().first, whole.optimizerState().first)).toBeLessThan(1e-5);
+      }),
+    ));
+
+  it.each([tinyGpt, tinyLstm])(
+    'goes on from weights and optimizer state bit for bit, dropout included: $architecture',
+    async (plain) => {
+      const config = { ...plain, dropout: 0.2 };
+      const batches = [1, 2, 3, 4].map((seed) => randomBatch(config, 2, 6, seed));
+      const steps = async (model: Model, some: Batch[]) => {
+        for (const batch of some) await model.trainStep(batch, { ...settings, dropoutSeed: 7 });
+        return model;
+      };
+      const through = await steps(engine.model(config, { seed: 1 }), batches);
+      const before = await steps(engine.model(config, { seed: 1 }), batches.slice(0, 2));
+      const after = engine.model(config, { weights: before.weights() });
+      after.restoreOptimizer(before.optimizerState());
+      await steps(after, batches.slice(2));
+      expect(after.weights()).toEqual(through.weights());
+      expect(after.optimizerState()).toEqual(through.optimizerState());
+      for (const model of [through, before, after]) model.dispose();
+    },
+  );
+
+  it('drops out in training alone, by seed', async () => {
+    const config = { ...tinyGpt, dropout: 0.5 };
+    const batch = randomBatch(config, 2, 6);
+    const losses = [];
+    for (const dropoutSeed of [1, 1, 2])
+      losses.push(
+        await withModel(
+          config,
+          lively(config),
+          async (m) => (await m.trainStep(batch, { ...settings, dropoutSeed })).loss,
+        ),
+      );
+    expect(losses[0]).toBe(losses[1]);
+    expect(losses[0]).not.toBe(losses[2]);
+    const without = await withModel(tinyGpt, lively(config), (model) => model.loss(batch));
+    await withModel(config, lively(config), async (model) => {
+      expect(await model.loss(batch)).toBe(without);
+      expect((await model.gradients(batch)).loss).toBeCloseTo(without, 6);
+    });
+  });
+
+  it('keeps the mean of what it drops out of: losses with dropout surround the one without', async () => {
+    const config = { ...tinyGpt, dropout: 0.05 };
+    const batch = randomBatch(config, 4, 6);
+    const without = await withModel(tinyGpt, lively(config), (model) => model.loss(batch));
+    let sum = 0;
+    for (let dropoutSeed = 0; dropoutSeed < 10; dropoutSeed++)
+      sum += await withModel(
+        config,
+        lively(config),
+        async (m) => (await m.trainStep(batch, { ...settings, dropoutSeed })).loss,
+      );
+    expect(Math.abs(sum / 10 - without) / without).toBeLessThan(0.05);
+  });
+
+  it('copies weights in and out', () =>
+    withModel(tinyGpt, initialWeights(tinyGpt, 1), async (model) => {
+      const out = model.weights();
+      for (const { data } of out.values()) data.fill(9);
+      expect(model.weights()).toEqual(initialWeights(tinyGpt, 1));
+      await model.trainStep(randomBatch(tinyGpt, 1, 6), settings);
+      expect(model.weights()).not.toEqual(initialWeights(tinyGpt, 1));
+    }));
+
+  it('says what memory training takes: more for more layers, width, length and sequences', () => {
+    const base = engine.memory(tinyGpt, 1);
+    expect(base).toBeGreaterThan(0);
+    for (const more of [{ layers: 8 }, { width: 64 }, { block: 256 }])
+      expect(engine.memory({ ...tinyGpt, ...more }, 1)).toBeGreaterThan(base);
+    expect(engine.memory({ ...tinyGpt, block: 256 }, 8)).toBeGreaterThan(engine.memory({ ...tinyGpt, block: 256 }, 1));
+  });
+
+  it('refuses what is no batch of this model, and stays usable', () =>
+    withModel(tinyGpt, initialWeights(tinyGpt, 1), async (model) => {
+      const batch = randomBatch(tinyGpt, 2, 6);
+      const refuse = async (wrong: Partial<Batch>, message: RegExp) => {
+        await expect(model.trainStep({ ...batch, ...wrong }, settings)).rejects.toThrow(EngineError);
+        await expect(model.loss({ ...batch, ...wrong })).rejects.toThrow(message);
+      };
+      await refuse(
+        { inputs: Uint16Array.from({ length: 12 }, () => 11) },
+        /token 11 at position 0 is outside the vocabulary of 11/,
+      );
+      await refuse({ targets: Uint16Array.from({ length: 12 }, (_, i) => i) }, /token 11 at position 11/);
+      await refuse({ targets: new Uint16Array(11) }, /12 inputs but 11 targets/);
+      await refuse({ length: 5 }, /2 windows of 5 tokens are 10 tokens, not 12/);
+      await refuse({ sequences: 1, length: 12 }, /window of 12 tokens is longer than the model's block of 6/);
+      await refuse({ sequences: 0 }, /sequences is 0/);
+      const decoder = model.decoder(1);
+      for (let t = 0; t < 6; t++) decoder.step(Uint16Array.of(t));
+      expect(() => decoder.step(Uint16Array.of(0))).toThrow(/block of 6 tokens is full/);
+      decoder.reset();
+      expect(() => decoder.step(Uint16Array.of(11))).toThrow(/outside the vocabulary/);
+      decoder.dispose();
+      expect(await model.loss(batch)).toBeGreaterThan(0);
+    }));
+
+  it('refuses a model that cannot be, and weights of another shape', () => {
+    expect(() => engine.model({ ...tinyGpt, heads: 3 }, { seed: 1 })).toThrow(/heads is 3/);
+    const weights = initialWeights({ ...tinyGpt, width: 16 }, 1);
+    expect(() => engine.model(tinyGpt, { weights })).toThrow(
+      /wte.weight has the shape \[11,16\]; the model needs \[11,8\]/,
+    );
+  });
+});
+
+function zeros(config: ModelConfig): Weights {
+  return new Map(
+    [...initialWeights(config, 1)].map(([name, { shape, data }]) => [name, { shape, data: data.fill(0) }]),
+  );
+}
+
+function toWeights(doubles: Map<string, { shape: number[]; data: Float64Array }>): Weights {
+  return new Map([...doubles].map(([name, { shape, data }]) => [name, { shape, data: Float32Array.from(data) }]));
+}

@@ -1,0 +1,50 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Engine, EngineError, evaluate, openEngine } from '../../lib/engine/index.ts';
+import { initialWeights } from '../../lib/models/index.ts';
+import { inDoubles, referenceLoss } from './reference.ts';
+import { countingSource, livelyWeights, tinyGpt } from './tiny.ts';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await openEngine({ name: 'tfjs', device: 'cpu' });
+});
+
+describe('the loss over a split', () => {
+  const weights = livelyWeights(initialWeights(tinyGpt, 1));
+  const model = () => engine.model(tinyGpt, { weights });
+  const token = (i: number) => (i * 3) % 11;
+  /** Sum of the losses over the window of `length` tokens from `offset`, by the reference. */
+  const lossOf = (offset: number, length: number) => {
+    const tokens = (from: number) => Array.from({ length }, (_, i) => token(from + i));
+    return length * referenceLoss(tinyGpt, inDoubles(weights), [tokens(offset)], [tokens(offset + 1)]);
+  };
+
+  it('predicts every token but the first, once, in windows as long as the block and a shorter last one', async () => {
+    const { loss, tokens, bitsPerByte } = await evaluate({
+      model: model(),
+      source: countingSource(11, 21),
+      split: 'test',
+    });
+    expect(tokens).toBe(20);
+    const expected = (lossOf(0, 6) + lossOf(6, 6) + lossOf(12, 6) + lossOf(18, 2)) / 20;
+    expect(loss).toBeCloseTo(expected, 5);
+    // this source says that 21 tokens stand for 42 bytes
+    expect(bitsPerByte).toBeCloseTo(expected / Math.LN2 / 2, 5);
+  });
+
+  it('stops at maxTokens, and tells how far it is', async () => {
+    const seen: [number, number][] = [];
+    const onProgress = ({ done, total }: { done: number; total: number }) => seen.push([done, total]);
+    const source = countingSource(11, 1000);
+    const { loss, tokens } = await evaluate({ model: model(), source, split: 'val', maxTokens: 8, onProgress });
+    expect(tokens).toBe(8);
+    expect(loss).toBeCloseTo((lossOf(0, 6) + lossOf(6, 2)) / 8, 5);
+    expect(seen.at(-1)).toEqual([8, 8]);
+  });
+
+  it('of a split shorter than a window is refused with both numbers', async () => {
+    const short = evaluate({ model: model(), source: countingSource(11, 5), split: 'test' });
+    await expect(short).rejects.toThrow(EngineError);
+    await expect(short).rejects.toThrow(/the test split has 5 tokens; .*window of 6 .* need 7/);
+  });
+});

@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+import { EngineError, openEngine } from '../../lib/engine/index.ts';
+import { activationBytes, stateBytes } from '../../lib/engine/tfjs-memory.ts';
+import { nativeIsBuilt, randomBatch, tinyGpt, tinyLstm } from './tiny.ts';
+
+it('opens the native engine where it is built, and TensorFlow.js otherwise', async () => {
+  expect((await openEngine()).name).toBe(nativeIsBuilt ? 'native' : 'tfjs');
+});
+
+it('opens the engine that is named, and says what it computes on', async () => {
+  const engine = await openEngine({ name: 'tfjs', device: 'cpu' });
+  expect([engine.name, engine.description]).toEqual(['tfjs', 'tfjs fp32, cpu']);
+});
+
+it.each([
+  [{ name: 'torch' }, /engine is torch; it must be one of auto, native, tfjs/],
+  [{ precision: 'fp8' }, /precision is fp8; it must be one of fp32, bf16/],
+  [{ name: 'tfjs', precision: 'bf16' }, /tfjs engine computes in fp32 only/],
+  [{ name: 'tfjs', device: 'tpu' }, /no tfjs device tpu; there are node-gpu, node, wasm, cpu/],
+  [{ name: 'tfjs', device: 'node-gpu' }, /device node-gpu does not load: it needs @tensorflow\/tfjs-node-gpu/],
+  [
+    { name: 'tfjs', device: 'wasm' },
+    /device wasm does not load: it needs @tensorflow\/tfjs and @tensorflow\/tfjs-backend-wasm/,
+  ],
+])('refuses %o', async (options, message) => {
+  await expect(openEngine(options as object)).rejects.toThrow(EngineError);
+  await expect(openEngine(options as object)).rejects.toThrow(message);
+});
+
+it('of tfjs: the memory it says it needs is what the library counts, and up to a tenth more', async () => {
+  const { loadTensorFlow } = await import('../../lib/engine/tfjs-backend.ts');
+  const { tf } = await loadTensorFlow('cpu');
+  const engine = await openEngine({ name: 'tfjs', device: 'cpu' });
+  for (const plain of [tinyGpt, { ...tinyLstm, embedding: 4 }]) {
+    const config = { ...plain, block: 24, dropout: 0.1 };
+    const model = engine.model(config, { seed: 1 });
+    const { peakBytes } = await tf.profile(async () => {
+      await model.trainStep(randomBatch(config, 3, 24), { learningRate: 0.01, microbatch: 3 });
+      return tf.scalar(0);
+    });
+    model.dispose();
+    expect(engine.memory(config, 3)).toBe(stateBytes(config) + activationBytes(config, 3));
+    expect(engine.memory(config, 3) / peakBytes).toBeGreaterThan(1);
+    expect(engine.memory(config, 3) / peakBytes).toBeLessThan(1.15);
+  }
+});

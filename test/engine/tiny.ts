@@ -1,0 +1,50 @@
+/** Models small enough for every test, batches for them, and the engines there are. */
+import { type Batch, type Engine, openEngine, type TokenSource } from '../../lib/engine/index.ts';
+import { type GptConfig, type LstmConfig, type ModelConfig, Random, type Weights } from '../../lib/models/index.ts';
+
+export const tinyGpt: GptConfig = {
+  ...{ architecture: 'gpt', vocabularySize: 11, block: 6, layers: 2, width: 8, heads: 2, dropout: 0, bias: true },
+};
+export const tinyLstm: LstmConfig = {
+  ...{ architecture: 'lstm', vocabularySize: 11, block: 6, layers: 2, width: 6, embedding: 6, dropout: 0 },
+};
+/** Each way in which the mathematics can branch. */
+export const tinyConfigs: [name: string, config: ModelConfig][] = [
+  ['a GPT', tinyGpt],
+  ['a GPT without biases', { ...tinyGpt, bias: false }],
+  ['a GPT of one layer and head', { ...tinyGpt, layers: 1, heads: 1 }],
+  ['an LSTM', tinyLstm],
+  ['an LSTM with a head of its own', { ...tinyLstm, embedding: 5 }],
+  ['an LSTM of one layer', { ...tinyLstm, layers: 1 }],
+];
+
+/** Random weights large enough that every part of the model matters, biases and gains included. */
+export function livelyWeights(weights: Weights, seed = 1): Weights {
+  const random = new Random(seed, 'lively weights');
+  for (const { data } of weights.values()) for (let i = 0; i < data.length; i++) data[i] += 0.3 * random.normal();
+  return weights;
+}
+
+export function randomBatch(config: ModelConfig, sequences: number, length: number, seed = 1): Batch {
+  const random = new Random(seed, 'batch');
+  const tokens = () => Uint16Array.from({ length: sequences * length }, () => random.below(config.vocabularySize));
+  return { inputs: tokens(), targets: tokens(), sequences, length };
+}
+
+/** Token t of the train, val and test splits alike is t·step modulo the vocabulary: easy to learn. */
+export function countingSource(vocabulary: number, tokens: number, step = 3): TokenSource {
+  return {
+    window: (_, offset, length) => Uint16Array.from({ length }, (_, i) => ((offset + i) * step) % vocabulary),
+    totals: () => ({ tokens, bytes: 2 * tokens }),
+  };
+}
+
+export const nativeIsBuilt = await openEngine({ name: 'native' }).then(
+  () => true,
+  () => false,
+);
+
+export const engines: [name: 'tfjs' | 'native', open: () => Promise<Engine>][] = [
+  ['tfjs', () => openEngine({ name: 'tfjs', device: 'cpu' })],
+  ['native', () => openEngine({ name: 'native' })],
+];

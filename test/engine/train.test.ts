@@ -1,0 +1,191 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Engine,
+  EngineError,
+  openEngine,
+  type TrainOptions,
+  type TrainSettings,
+  train,
+} from '../../lib/engine/index.ts';
+import { drawOffsets, planTraining } from '../../lib/engine/plan.ts';
+import { flopsPerToken } from '../../lib/models/index.ts';
+import { countingSource, tinyGpt, tinyLstm } from './tiny.ts';
+
+const config = { ...tinyGpt, layers: 1, dropout: 0.1 };
+const source = countingSource(11, 600);
+const settings: TrainSettings = {
+  ...{ tokens: 30 * 24, batch: 4, learningRate: 0.03, warmup: 0.1, clip: 1, evaluations: 3, evaluationTokens: 60 },
+};
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await openEngine({ name: 'tfjs', device: 'cpu' });
+});
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'train-'));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+const run = (more: Partial<TrainOptions> = {}) => train({ engine, config, source, settings, seed: 1, ...more });
+
+describe('a training run', () => {
+  it('learns, reads its budget, and tells what it did', async () => {
+    const { curve, ...result } = await run({ config: { ...config, dropout: 0 } });
+    expect(result.diverged).toBeUndefined();
+    expect(result.steps).toBe(30);
+    expect(result.tokens).toBe(720);
+    expect(result.flops).toBe(720 * flopsPerToken(config, 6));
+    expect(curve.map(({ step, tokens }) => [step, tokens])).toEqual([...[[10, 240]], ...[[20, 480]], ...[[30, 720]]]);
+    expect(curve[0].train_loss).toBeGreaterThan(curve[2].train_loss);
+    expect(result.valLoss).toBe(curve[2].val_loss);
+    expect(result.valLoss).toBeLessThan(0.5 * Math.log(11));
+    expect(result.trainLoss).toBeLessThan(curve[2].train_loss);
+    expect(result.seconds).toBeGreaterThan(0);
+    expect(result.tokensPerSecond).toBeGreaterThan(720 / result.seconds);
+    expect(curve[0].learning_rate).toBeGreaterThan(curve[2].learning_rate);
+    expect(curve.every(({ gradient_norm }) => gradient_norm > 0)).toBe(true);
+  });
+
+  it('repeats bit for bit with its seed, and is another with another', async () => {
+    const [first, again, other] = [await run(), await run(), await run({ seed: 2 })];
+    expect(again.weights).toEqual(first.weights);
+    expect(again.curve).toEqual(first.curve);
+    expect(other.weights).not.toEqual(first.weights);
+  });
+
+  it('tells its progress in tokens, up to the budget', async () => {
+    const seen: number[] = [];
+    await run({
+      onProgress: ({ done, total, unit }) => seen.push(done) && expect([total, unit]).toEqual([720, 'tokens']),
+    });
+    expect(seen).toEqual(Array.from({ length: 30 }, (_, i) => 24 * (i + 1)));
+  });
+});
+
+describe('a run that is interrupted', () => {
+  const interruptAt = async (tokens: number, more: Partial<TrainOptions> = {}) => {
+    const stop = new AbortController();
+    const onProgress = ({ done }: { done: number }) => done >= tokens && stop.abort(new Error('enough'));
+    await expect(run({ ...more, checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow('enough');
+  };
+
+  it.each(['gpt', 'lstm'])('and resumed, twice, equals one that was not, bit for bit: %s', async (architecture) => {
+    const model = architecture === 'gpt' ? config : { ...tinyLstm, dropout: 0.1 };
+    const through = await run({ config: model });
+    await interruptAt(24 * 7, { config: model });
+    expect(await readdir(dir)).toEqual(['step-7']);
+    await interruptAt(24 * 14, { config: model });
+    expect(await readdir(dir)).toEqual(['step-14']);
+    const resumed = await run({ config: model, checkpointDir: dir });
+    expect(resumed.weights).toEqual(through.weights);
+    expect(resumed.curve).toEqual(through.curve);
+    expect(resumed.trainLoss).toBe(through.trainLoss);
+    expect(resumed.tokens).toBe(through.tokens);
+  });
+
+  it('without notice goes on from the last checkpoint kept along the way', async () => {
+    const killed = new Error('killed');
+    const steps = async () => (await readdir(dir)).filter((name) => name.startsWith('step-'));
+    const dies = run({
+      checkpointDir: dir,
+      checkpointSeconds: 0,
+      onProgress({ done }) {
+        if (done === 24 * 9) throw killed;
+      },
+    });
+    await expect(dies).rejects.toBe(killed);
+    expect(await steps()).toEqual(['step-8']);
+    const resumed: number[] = [];
+    const { weights } = await run({ checkpointDir: dir, onProgress: ({ done }) => resumed.push(done) });
+    expect(resumed[0]).toBe(24 * 9);
+    expect(weights).toEqual((await run()).weights);
+  });
+
+  it('leaves no checkpoint once it is done', async () => {
+    await interruptAt(24 * 7);
+    await writeFile(join(dir, 'notes.txt'), 'mine');
+    await run({ checkpointDir: dir });
+    expect(await readdir(dir)).toEqual(['notes.txt']);
+  });
+
+  it('is not resumed as another run', async () => {
+    await interruptAt(24 * 7);
+    const other = (more: Partial<TrainOptions>) => expect(run({ checkpointDir: dir, ...more })).rejects;
+    await other({ seed: 2 }).toThrow(/checkpoint of another run: seed was 1 and is 2/);
+    await other({ settings: { ...settings, learningRate: 0.1 } }).toThrow(/settings.learningRate was 0.03 and is 0.1/);
+    await other({ config: { ...config, width: 16 } }).toThrow(/config.width was 8 and is 16/);
+    await other({ source: countingSource(11, 700) }).toThrow(/tokens was 600 and is 700/);
+  });
+});
+
+describe('a run that diverges', () => {
+  it('stops, says at which step, and returns the weights it had when it was last evaluated', async () => {
+    const wild = { ...settings, learningRate: 1e30, warmup: 0, clip: 0, evaluations: 30, tokens: 720 };
+    const result = await run({ settings: wild });
+    expect(result.diverged?.reason).toMatch(/loss|gradient/);
+    expect(result.diverged?.step).toBeGreaterThan(0);
+    expect(result.steps).toBe(result.diverged?.step);
+    expect(result.steps).toBeLessThan(30);
+    for (const { data } of result.weights.values()) expect(data.every(Number.isFinite)).toBe(true);
+    expect(Number.isFinite(result.valLoss)).toBe(true);
+    expect(Number.isFinite(result.trainLoss)).toBe(true);
+  });
+
+  it('by a loss far above that of guessing is stopped, too', async () => {
+    const wild = { ...settings, learningRate: 3, warmup: 0, weightDecay: 0, tokens: 24 * 60, evaluations: 2 };
+    const { diverged } = await run({ settings: wild, config: { ...config, width: 32, dropout: 0 } });
+    expect(diverged?.reason).toMatch(/the loss is \d+\.\d+ on average over 10 steps; guessing would give 2.40/);
+  });
+});
+
+describe('what cannot be trained is refused before any of it is', () => {
+  const refuse = async (more: Partial<TrainOptions>, message: RegExp) => {
+    await expect(run(more)).rejects.toThrow(EngineError);
+    await expect(run(more)).rejects.toThrow(message);
+  };
+  it('a split shorter than a window', async () => {
+    await refuse({ source: countingSource(11, 6) }, /the train split has 6 tokens; .*window of 6 .* need 7/);
+    const halves = { ...source, totals: (split: string) => ({ tokens: split === 'val' ? 5 : 600, bytes: 1 }) };
+    await refuse({ source: halves }, /the val split has 5 tokens/);
+  });
+
+  it.each([
+    [{ tokens: 0 }, /tokens is 0; .*at least 1/],
+    [{ batch: 1.5 }, /batch is 1.5/],
+    [{ block: 7 }, /block is 7; .*from 1 to the model's block of 6/],
+    [{ learningRate: Number.NaN }, /learningRate is NaN; .*above 0/],
+    [{ warmup: -1 }, /warmup is -1; .*share of the steps below 1, or a whole number/],
+    [{ betas: [0.9, 1] as [number, number] }, /betas\[1\] is 1/],
+    [{ evaluations: 0 }, /evaluations is 0/],
+  ])('settings that make no sense: %o', (wrong, message) => refuse({ settings: { ...settings, ...wrong } }, message));
+
+  it('a model larger than the memory of the machine, with both numbers', () =>
+    refuse(
+      { config: { ...config, width: 2 ** 18, layers: 100 } },
+      /100 layers × 262144 needs \d+\.\d GiB .*; this machine has \d+\.\d GiB/,
+    ));
+});
+
+describe('the windows of a step', () => {
+  const plan = planTraining(settings, config, source);
+  it('depend on seed and step alone, and reach the first and the last token', () => {
+    const at = (step: number) => drawOffsets(1, step, plan, source);
+    expect(at(5)).toEqual(at(5));
+    expect(at(5)).not.toEqual(at(6));
+    expect(drawOffsets(2, 5, plan, source)).not.toEqual(at(5));
+    const all = Array.from({ length: 1000 }, (_, step) => at(step)).flat();
+    expect([Math.min(...all), Math.max(...all)]).toEqual([0, 600 - 7]);
+  });
+
+  it('of the validation loss are spread over the split and do not overlap', () => {
+    const offsets = plan.evaluationWindows.map(({ offset }) => offset);
+    expect(offsets).toHaveLength(10);
+    for (let i = 1; i < offsets.length; i++) expect(offsets[i] - offsets[i - 1]).toBeGreaterThanOrEqual(6);
+    expect(offsets[9] + 7).toBeLessThanOrEqual(600);
+    expect(offsets[9]).toBeGreaterThan(500);
+  });
+});
