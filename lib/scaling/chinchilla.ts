@@ -8,7 +8,8 @@
  * The law in N alone, for runs of one token budget, is power-law.ts.
  */
 import { minimise, type Objective } from './minimise.ts';
-import { type Interval, mean } from './projection.ts';
+import { mean } from './projection.ts';
+import type { Interval } from './region.ts';
 import { ScalingError } from './scaling-error.ts';
 import { count, number } from './wording.ts';
 

@@ -5,16 +5,17 @@
  *               └─ no: refused   └─ yes: refused          └─ no: refused  └─ no ────────────→ a·N^(−α), and the bound on c
  *
  * Points are never dropped and never weighted. Models of equal size are replicates: they tell noise from misfit. Intervals are profile
- * likelihoods (see projection.ts), which for five to ten runs hold what they promise where a bootstrap of residuals does not.
+ * likelihoods (see region.ts), which for five to ten runs hold what they promise where a bootstrap of residuals does not.
  * How loss falls with data as well as with size is in chinchilla.ts.
  */
 import { type Comparison, compareForms, polynomial } from './comparison.ts';
 import { fCumulative, fQuantile } from './distributions.ts';
-import { ALPHA_LIMIT, type Interval, mean, Projection } from './projection.ts';
+import { ALPHA_LIMIT, mean, Projection } from './projection.ts';
+import { ConfidenceRegion, type Interval } from './region.ts';
 import { ScalingError } from './scaling-error.ts';
 import { count, interval, number, percent } from './wording.ts';
 
-export type { Interval } from './projection.ts';
+export type { Interval } from './region.ts';
 
 export interface Point {
   /** N, as the caller counts parameters */
@@ -105,12 +106,12 @@ export function fitPowerLaw(points: readonly Point[], options: PowerLawOptions =
   }
 
   const power = new Projection(observed, false);
-  const powerThreshold = power.threshold(confidence);
-  const powerAlpha = power.alphaInterval(powerThreshold);
+  const powerRegion = new ConfidenceRegion(power, confidence);
+  const powerAlpha = powerRegion.alpha;
   const canFloor = enough(observed.length, sizes.length, 3);
   const floored = canFloor ? new Projection(observed, true) : undefined;
   const falls = powerAlpha[0] > 0 || (floored !== undefined && beatsConstant(floored, confidence));
-  const turn = floored ? turningPoint(observed, sizes, floored) : undefined;
+  const turn = floored ? turningPoint(observed, sizes, floored, confidence) : undefined;
   if (turn !== undefined)
     return refuse(
       `loss falls up to about ${number(turn)} parameters and then rises, which no power law does: the larger models are probably trained on too few tokens, or at a learning rate that is wrong for them`,
@@ -120,9 +121,9 @@ export function fitPowerLaw(points: readonly Point[], options: PowerLawOptions =
   warnings.push(...riseWarnings(sizes));
 
   if (floored) {
-    const threshold = floored.threshold(confidence);
-    const c = floored.constantInterval(threshold);
-    const alpha = floored.alphaInterval(threshold);
+    const region = new ConfidenceRegion(floored, confidence);
+    const { alpha } = region;
+    const c = region.constant();
     if (c[0] > 0 && isOpen(alpha))
       return refuse(
         `loss is flat beyond the smallest sizes, so that α has no upper bound (it is at least ${number(alpha[0])}): sizes between and below the smallest ones are missing, or more tokens for the larger`,
@@ -132,7 +133,7 @@ export function fitPowerLaw(points: readonly Point[], options: PowerLawOptions =
       return finish(floored, {
         form: 'power-plus-constant',
         formula: 'a·N^(−α) + c',
-        intervals: { alpha, a: floored.scaleInterval(threshold), c },
+        intervals: { alpha, a: region.scale(), c },
         alpha_if_constant: null,
       });
     warnings.push(
@@ -151,7 +152,7 @@ export function fitPowerLaw(points: readonly Point[], options: PowerLawOptions =
     return finish(power, {
       form: 'power',
       formula: 'a·N^(−α)',
-      intervals: { alpha: powerAlpha, a: power.scaleInterval(powerThreshold), c },
+      intervals: { alpha: powerAlpha, a: powerRegion.scale(), c },
       alpha_if_constant: alphaWithConstant && [
         alphaWithConstant[0],
         isOpen(alphaWithConstant) ? null : alphaWithConstant[1],
@@ -189,9 +190,9 @@ export function fitPowerLaw(points: readonly Point[], options: PowerLawOptions =
 export function predict(fit: PowerLawFit, params: readonly number[]): Prediction[] {
   const observed = fit.observation === 'run' ? fit.points : bySize(fit.points);
   const projection = new Projection(observed, fit.form === 'power-plus-constant');
-  const threshold = projection.threshold(fit.confidence);
+  const region = new ConfidenceRegion(projection, fit.confidence);
   return params.map((size) => {
-    const [low, high] = projection.curveInterval(size, threshold);
+    const [low, high] = region.curve(size);
     return { loss: projection.curve(size), low, high };
   });
 }
@@ -270,15 +271,28 @@ function beatsConstant(fit: Projection, confidence: number): boolean {
   return gain > (fit.best.squares / fit.degreesOfFreedom) * fQuantile(confidence, 2, fit.degreesOfFreedom);
 }
 
-/** The size from which loss rises again, where a parabola in log N says so clearly and the sizes themselves show it. */
-function turningPoint(observed: readonly Point[], sizes: readonly Size[], fit: Projection): number | undefined {
-  const parabola = polynomial(observed, 2);
-  const { curvature, vertex } = parabola;
-  const least = Math.min(...sizes.map((size) => size.loss));
-  const inside = curvature > 0 && vertex > sizes[0].params && vertex < sizes[sizes.length - 1].params;
-  const rises = sizes[sizes.length - 1].loss > least;
-  const evidence = observed.length * Math.log(fit.best.squares / parabola.squares);
-  return inside && rises && evidence > STRONG_EVIDENCE ? vertex : undefined;
+/**
+ * The size from which loss rises again, where a parabola in log N shows it: its curvature is significant, it beats the law clearly, its
+ * vertex lies among the sizes, and the largest size is in fact above the lowest.
+ */
+function turningPoint(
+  observed: readonly Point[],
+  sizes: readonly Size[],
+  fit: Projection,
+  confidence: number,
+): number | undefined {
+  const { squares, curvature, vertex } = polynomial(observed, 2);
+  const curved = (polynomial(observed, 1).squares - squares) / (squares / fit.degreesOfFreedom);
+  const evidence = observed.length * Math.log(fit.best.squares / squares);
+  const last = sizes[sizes.length - 1];
+  const turns =
+    curvature > 0 &&
+    curved > fQuantile(confidence, 1, fit.degreesOfFreedom) &&
+    evidence > STRONG_EVIDENCE &&
+    vertex > sizes[0].params &&
+    vertex < last.params &&
+    last.loss > Math.min(...sizes.map((size) => size.loss));
+  return turns ? vertex : undefined;
 }
 
 function notFalling(sizes: readonly Size[], alpha: Interval, confidence: number): string {

@@ -1,0 +1,266 @@
+/** L(N) = a·N^(−α) + c: that known laws are found again, that intervals hold what they promise, and when a law is refused. */
+import { describe, expect, it } from 'vitest';
+import { fQuantile } from '../../lib/scaling/distributions.ts';
+import { fitPowerLaw, isRefusal, type Point, type PowerLawFit, predict } from '../../lib/scaling/index.ts';
+import { normal } from './example.ts';
+
+const SIZES = [5_000, 15_000, 50_000, 150_000, 500_000];
+
+/** Runs that follow the law, with normal noise of this deviation. */
+function runs(
+  law: { alpha: number; a: number; c?: number },
+  { sizes = SIZES, seeds = 1, noise = 0, random = normal(1) } = {},
+): Point[] {
+  return sizes.flatMap((params) =>
+    Array.from({ length: seeds }, () => ({
+      params,
+      loss: law.a * params ** -law.alpha + (law.c ?? 0) + noise * random(),
+    })),
+  );
+}
+
+function fitted(points: Point[]): PowerLawFit {
+  const fit = fitPowerLaw(points);
+  if (isRefusal(fit)) throw new Error(fit.refused);
+  return fit;
+}
+
+function refused(points: Point[]): string {
+  const fit = fitPowerLaw(points);
+  if (!isRefusal(fit)) throw new Error(`there is a law: ${JSON.stringify(fit.parameters)}`);
+  return fit.refused;
+}
+
+describe('known laws', () => {
+  it.each([
+    { alpha: 0.076, a: 10, c: 0.4 },
+    { alpha: 0.34, a: 406, c: 1.69 },
+    { alpha: 0.8, a: 900, c: 0.6 },
+  ])('finds α = $alpha, a = $a, c = $c again from exact losses', (law) => {
+    const fit = fitted(runs(law));
+    expect(fit.form).toBe('power-plus-constant');
+    expect(fit.parameters.alpha).toBeCloseTo(law.alpha, 6);
+    expect(fit.parameters.a / law.a).toBeCloseTo(1, 5);
+    expect(fit.parameters.c).toBeCloseTo(law.c, 6);
+    expect(fit.rmse).toBeLessThan(1e-8);
+  });
+
+  it('does not depend on the order of the points, nor on the unit of the loss', () => {
+    const points = runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004 });
+    const straight = fitted(points);
+    const reversed = fitted([...points].reverse());
+    const inNats = fitted(points.map(({ params, loss }) => ({ params, loss: loss * Math.LN2 })));
+    expect(reversed.parameters.alpha).toBeCloseTo(straight.parameters.alpha, 8);
+    expect(inNats.parameters.alpha).toBeCloseTo(straight.parameters.alpha, 8);
+    expect(inNats.intervals.c![1]).toBeCloseTo(straight.intervals.c![1] * Math.LN2, 6);
+  });
+
+  it('agrees with a fit by exhaustion', () => {
+    const points = runs({ alpha: 0.25, a: 6, c: 1.1 }, { noise: 0.01, seeds: 2, random: normal(3) });
+    const fit = fitted(points);
+    const squares = (alpha: number, c: number) => {
+      const u = points.map(({ params }) => params ** -alpha);
+      const a = u.reduce((s, v, i) => s + v * (points[i].loss - c), 0) / u.reduce((s, v) => s + v * v, 0);
+      return points.reduce((s, { loss }, i) => s + (loss - a * u[i] - c) ** 2, 0);
+    };
+    let least = Number.POSITIVE_INFINITY;
+    for (let alpha = 0.05; alpha < 0.8; alpha += 0.002)
+      for (let c = 0; c < 1.4; c += 0.002) least = Math.min(least, squares(alpha, c));
+    const found = fit.rmse ** 2 * points.length;
+    expect(found).toBeLessThanOrEqual(least);
+    expect(found).toBeGreaterThan(0.99 * least);
+  });
+
+  it('keeps every point, in order, with its residual', () => {
+    const points = runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004 }).map((point, i) => ({
+      ...point,
+      group: `size ${i}`,
+    }));
+    points[2].loss += 0.05;
+    const fit = fitted(points);
+    expect(fit.points).toEqual(points);
+    expect(fit.residuals).toHaveLength(points.length);
+    expect(fit.residuals[2]).toBeGreaterThan(0);
+    expect(fit.residuals[2]).toBeCloseTo(points[2].loss - predict(fit, [points[2].params])[0].loss, 10);
+  });
+});
+
+describe('intervals', () => {
+  it('rest on the quantiles of F', () => {
+    // Of printed tables.
+    expect(fQuantile(0.95, 1, 2)).toBeCloseTo(18.513, 3);
+    expect(fQuantile(0.95, 2, 10)).toBeCloseTo(4.1028, 4);
+    expect(fQuantile(0.99, 5, 30)).toBeCloseTo(3.699, 3);
+  });
+
+  it('of a pure power law with small noise agree with linear regression on logarithms', () => {
+    const points = runs({ alpha: 0.1, a: 5 }, { noise: 1e-4, sizes: [...SIZES, 1_500_000], random: normal(2) });
+    const [x, y] = [points.map((p) => Math.log(p.params)), points.map((p) => Math.log(p.loss))];
+    const mean = (v: number[]) => v.reduce((s, e) => s + e, 0) / v.length;
+    const sxx = x.reduce((s, e) => s + (e - mean(x)) ** 2, 0);
+    const slope = x.reduce((s, e, i) => s + (e - mean(x)) * (y[i] - mean(y)), 0) / sxx;
+    const rss = y.reduce((s, e, i) => s + (e - mean(y) - slope * (x[i] - mean(x))) ** 2, 0);
+    const t = Math.sqrt(fQuantile(0.95, 1, 4));
+    const half = t * Math.sqrt(rss / 4 / sxx);
+    const { intervals, parameters } = fitted(points);
+    expect(parameters.alpha).toBeCloseTo(-slope, 4);
+    expect((intervals.alpha[1] - intervals.alpha[0]) / 2 / half).toBeCloseTo(1, 0);
+  });
+
+  it('hold the true value in 95 of 100 studies, for every parameter and for the curve', () => {
+    const law = { alpha: 0.3, a: 8, c: 0.9 };
+    const random = normal(5);
+    const studies = 120;
+    const held = { alpha: 0, a: 0, c: 0, curve: 0 };
+    const within = ([low, high]: readonly [number, number], value: number) => (low <= value && value <= high ? 1 : 0);
+    for (let study = 0; study < studies; study++) {
+      const fit = fitted(runs(law, { noise: 0.004, random }));
+      held.alpha += within(fit.intervals.alpha, law.alpha);
+      held.a += within(fit.intervals.a, law.a);
+      held.c += within(fit.intervals.c!, law.c);
+      const [{ low, high }] = predict(fit, [100_000]);
+      held.curve += within([low, high], law.a * 100_000 ** -law.alpha + law.c);
+    }
+    // Two standard errors of a share of 120 about .95; the seed is fixed.
+    for (const share of Object.values(held).map((count) => count / studies)) {
+      expect(share).toBeGreaterThan(0.91);
+      expect(share).toBeLessThan(0.99);
+    }
+  });
+
+  it('widen with confidence', () => {
+    const points = runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004 });
+    const widths = [0.5, 0.8, 0.95, 0.99].map((confidence) => {
+      const fit = fitPowerLaw(points, { confidence }) as PowerLawFit;
+      return fit.intervals.alpha[1] - fit.intervals.alpha[0];
+    });
+    expect([...widths].sort((a, b) => a - b)).toEqual(widths);
+  });
+
+  it('of the curve are wider outside the sizes measured than among them', () => {
+    const fit = fitted(runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004 }));
+    const [inside, outside] = predict(fit, [50_000, 50_000_000]);
+    expect(outside.high - outside.low).toBeGreaterThan(2 * (inside.high - inside.low));
+    expect(inside.low).toBeLessThan(inside.loss);
+    expect(inside.high).toBeGreaterThan(inside.loss);
+  });
+
+  it('can be asked of a fit that was written as JSON', () => {
+    const fit = fitted(runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004 }));
+    expect(predict(JSON.parse(JSON.stringify(fit)), [1e4, 1e6])).toEqual(predict(fit, [1e4, 1e6]));
+  });
+});
+
+describe('a floor that cannot be told from 0', () => {
+  it('is said so, with its bound, and the pure power law is given', () => {
+    const fit = fitted(runs({ alpha: 0.08, a: 3 }, { noise: 0.002 }));
+    expect(fit.form).toBe('power');
+    expect(fit.parameters.c).toBe(0);
+    expect(fit.intervals.c![0]).toBe(0);
+    expect(fit.intervals.c![1]).toBeGreaterThan(0.1);
+    expect(fit.intervals.alpha[0]).toBeLessThan(0.08);
+    expect(fit.intervals.alpha[1]).toBeGreaterThan(0.08);
+    expect(fit.alpha_if_constant![1]).toBeGreaterThan(fit.intervals.alpha[1]);
+    expect(fit.warnings.join()).toContain('c cannot be told from 0');
+  });
+
+  it('is not asked of four runs, which are enough for the pure power law', () => {
+    const fit = fitted(runs({ alpha: 0.2, a: 8 }, { sizes: SIZES.slice(0, 4), noise: 0.002 }));
+    expect(fit.form).toBe('power');
+    expect(fit.intervals.c).toBeNull();
+    expect(fit.warnings.join()).toMatch(
+      /c is not fitted: .* needs at least 5 runs of 4 sizes, and there are 4 runs of 4 sizes: 1 more is missing/,
+    );
+  });
+});
+
+describe('forms compared', () => {
+  it('prefers the form that made the data', () => {
+    const sizes = [5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6];
+    const preferred = (points: Point[]) =>
+      fitPowerLaw(points).comparison.find(({ difference }) => difference === 0)!.form;
+    expect(preferred(runs({ alpha: 0.4, a: 20, c: 0.9 }, { sizes, noise: 0.003 }))).toBe('power-plus-constant');
+    expect(preferred(runs({ alpha: 0.2, a: 10 }, { sizes, noise: 0.003 }))).toBe('power');
+    const random = normal(4);
+    expect(preferred(sizes.map((params) => ({ params, loss: 4 - 0.2 * Math.log(params) + 0.003 * random() })))).toBe(
+      'log-linear',
+    );
+    expect(preferred(sizes.map((params) => ({ params, loss: 2 + 0.01 * random() })))).toBe('constant');
+  });
+
+  it('has no AICc for four parameters and five runs, and says how many are missing', () => {
+    const fit = fitted(runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004 }));
+    const floored = fit.comparison.find(({ form }) => form === 'power-plus-constant')!;
+    expect(floored).toMatchObject({ parameters: 4, aicc: null, difference: null, missing_runs: 1 });
+    expect(fit.warnings.join()).toContain('1 more run would define it');
+  });
+
+  it('warns where a straight line in log N does as well', () => {
+    const random = normal(9);
+    const sizes = [5e3, 1e4, 2e4, 5e4, 1e5, 2e5];
+    const fit = fitted(sizes.map((params) => ({ params, loss: 4 - 0.2 * Math.log(params) + 0.01 * random() })));
+    expect(fit.warnings.join()).toContain('a straight line in log N describes these runs as well');
+  });
+});
+
+describe('several seeds a size', () => {
+  it('count as runs, and narrow the interval', () => {
+    const random = normal(6);
+    const one = fitted(runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004, random }));
+    const three = fitted(runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004, seeds: 3, random }));
+    expect(three.observation).toBe('run');
+    expect(three.degrees_of_freedom).toBe(12);
+    const width = ({ intervals: { alpha } }: PowerLawFit) => alpha[1] - alpha[0];
+    expect(width(three)).toBeLessThan(width(one));
+  });
+
+  it('count once a size where sizes miss the law by more than seeds scatter', () => {
+    const random = normal(8);
+    const points = runs({ alpha: 0.3, a: 8, c: 0.9 }, { seeds: 4, noise: 0.0005, random });
+    const uneven = [0.01, -0.012, 0.009, 0.008, -0.011];
+    const fit = fitted(points.map((point) => ({ ...point, loss: point.loss + uneven[SIZES.indexOf(point.params)] })));
+    expect(fit.observation).toBe('size');
+    expect(fit.points).toHaveLength(20);
+    expect(fit.warnings.join()).toContain('the intervals count sizes, not runs');
+  });
+});
+
+describe('refusals say what is missing', () => {
+  it('of too few runs', () => {
+    expect(refused([])).toMatch(/needs at least 4 runs of 3 sizes, and there are 0 runs of 0 sizes/);
+    expect(refused(runs({ alpha: 0.3, a: 8 }, { sizes: SIZES.slice(0, 2) }))).toMatch(
+      /2 more of further sizes are missing/,
+    );
+    expect(refused(runs({ alpha: 0.3, a: 8 }, { sizes: [5000], seeds: 9 }))).toMatch(
+      /9 runs of 1 size: 2 more of further sizes/,
+    );
+  });
+
+  it('of loss that does not fall', () => {
+    const random = normal(2);
+    expect(refused(SIZES.map((params) => ({ params, loss: 2 + 0.01 * random() })))).toMatch(
+      /does not fall distinguishably/,
+    );
+    expect(refused(SIZES.map((params, i) => ({ params, loss: 2 + 0.1 * i })))).toMatch(/does not fall distinguishably/);
+  });
+
+  it('of loss that falls and rises again', () => {
+    const losses = [2, 1.5, 1.3, 1.35, 1.6];
+    expect(refused(SIZES.map((params, i) => ({ params, loss: losses[i] })))).toMatch(
+      /falls up to about [\d.]+ k parameters and then rises/,
+    );
+  });
+
+  it('of loss that is flat after its first fall, where α has no bound', () => {
+    const losses = [2, 1.001, 1, 1.0005, 0.9995];
+    expect(refused(SIZES.map((params, i) => ({ params, loss: losses[i] })))).toMatch(/flat beyond the smallest sizes/);
+  });
+
+  it('but what is no number is an error that names the point', () => {
+    expect(() => fitPowerLaw([{ params: 1000, loss: Number.NaN, group: 'tiny' }])).toThrow(
+      'point 1 (tiny) has loss NaN',
+    );
+    expect(() => fitPowerLaw([{ params: 0, loss: 1 }])).toThrow('point 1 has params 0');
+    expect(() => fitPowerLaw([], { confidence: 95 })).toThrow('confidence is 95: it must lie between 0 and 1');
+  });
+});
