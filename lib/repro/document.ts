@@ -3,8 +3,8 @@
  * It knows nothing of what the file means.
  */
 import { readFileSync } from 'node:fs';
-import type { Document as YamlDocument } from 'yaml';
 import { inWords, type Place, ReproError } from './errors.ts';
+import type { Document as YamlDocument } from './yaml.ts';
 
 /** Keys and indices from the top of a document down to a value. */
 export type KeyPath = readonly (string | number)[];
@@ -31,7 +31,7 @@ export function readText(path: string, name = path): string {
 }
 
 export async function parseSource(text: string, file: string): Promise<SourceDocument> {
-  const yaml = await import('yaml');
+  const yaml = await import('./yaml.ts');
   const lines = new yaml.LineCounter();
   const document = yaml.parseDocument(text.replace(/^\uFEFF/, ''), {
     lineCounter: lines,
@@ -52,7 +52,7 @@ export async function parseSource(text: string, file: string): Promise<SourceDoc
   }
   return {
     file,
-    value: valueOf(document, file),
+    value: toValue(document, file),
     at: (path, part = 'key') => {
       let node: unknown = document.contents;
       let offset = rangeStart(node) ?? 0;
@@ -78,7 +78,7 @@ export async function parseSource(text: string, file: string): Promise<SourceDoc
   };
 }
 
-function valueOf(document: YamlDocument, file: string): unknown {
+function toValue(document: YamlDocument, file: string): unknown {
   try {
     return document.toJS();
   } catch (error) {

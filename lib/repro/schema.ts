@@ -21,7 +21,8 @@ export function readSchema(path: string, name = path): object {
 /** Throws ReproError with every problem found; returns when the document is as the schema says. */
 export async function checkAgainstSchema(document: SourceDocument, schema: object, schemaName: string): Promise<void> {
   const dialect = String((schema as { $schema?: string }).$schema ?? '');
-  const Ajv = dialect.includes('draft-07') ? (await import('ajv')).Ajv : (await import('ajv/dist/2020.js')).Ajv2020;
+  const { Ajv: Ajv07, Ajv2020 } = await import('./ajv.ts');
+  const Ajv = dialect.includes('draft-07') ? Ajv07 : Ajv2020;
   const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, logger: false });
   let validate: ReturnType<typeof ajv.compile>;
   try {

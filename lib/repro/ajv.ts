@@ -1,0 +1,3 @@
+/** The JSON Schema library, to be imported dynamically: it is only needed for what has not been checked before. */
+export { Ajv } from 'ajv';
+export { Ajv2020 } from 'ajv/dist/2020.js';

@@ -1,0 +1,133 @@
+/**
+ * Runs one shell command in a process group of its own and tells what it says. Nothing it started is left when it has
+ * ended; if repro itself is killed, the reaper ends it.
+ *
+ *   fd 1, 2  one pipe, so that what the command says stays in order     fd 3  progress     fd 4  the gate
+ *
+ * The shell waits at the gate until the process group has been noted down (lease, reaper): there is no moment at which a
+ * kill of repro could leave a command running that nobody knows of. If repro dies first, the gate closes and it ends.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
+import type { ProgressUpdate } from './progress.ts';
+
+export interface CommandOptions {
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+  /** seconds */
+  timeout?: number;
+  /** Called with the process group before the command begins. */
+  onGroup(group: number): void;
+  onOutput(text: string): void;
+  onProgress(update: ProgressUpdate): void;
+}
+
+export interface CommandResult {
+  exit?: number;
+  signal?: NodeJS.Signals;
+  timedOut: boolean;
+  /** It could not even be started: why. */
+  error?: string;
+}
+
+export interface RunningCommand {
+  result: Promise<CommandResult>;
+  /** To the whole group. */
+  kill(signal: NodeJS.Signals): void;
+}
+
+const GATE = 'read -r _ <&4 && exec 4<&- 2>&1 || exit 125\n';
+/** Milliseconds between a polite and a rude end, and that output may stay open after the end. */
+const GRACE = 5_000;
+const LINGER = 500;
+
+export function startCommand(cmd: string, options: CommandOptions): RunningCommand {
+  let child: ChildProcess;
+  try {
+    child = spawn('/bin/sh', ['-c', GATE + cmd], {
+      cwd: options.cwd,
+      env: { ...options.env, REPRO_PROGRESS_FD: '3' },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+    });
+  } catch (error) {
+    return { result: Promise.resolve({ timedOut: false, error: (error as Error).message }), kill: () => {} };
+  }
+  const kill = (signal: NodeJS.Signals) => killGroup(child.pid, signal);
+  let timedOut = false;
+  const timers: NodeJS.Timeout[] = [];
+  if (options.timeout !== undefined) {
+    const stop = () => {
+      timedOut = true;
+      kill('SIGTERM');
+      timers.push(setTimeout(() => kill('SIGKILL'), GRACE));
+    };
+    timers.push(setTimeout(stop, options.timeout * 1000));
+  }
+  readText(child.stdout!, options.onOutput);
+  readText(child.stderr!, options.onOutput);
+  readProgress(child.stdio[3] as Readable, options.onProgress);
+  const gate = child.stdio[4] as Writable;
+  gate.on('error', () => {});
+
+  const result = new Promise<CommandResult>((resolve) => {
+    child.on('error', (error) => {
+      for (const timer of timers) clearTimeout(timer);
+      resolve({ timedOut, error: error.message });
+    });
+    child.on('exit', (exit, signal) => {
+      for (const timer of timers) clearTimeout(timer);
+      // What it left behind in its group ends with it.
+      kill('SIGKILL');
+      const finish = () => {
+        clearTimeout(lingering);
+        resolve({ exit: exit ?? undefined, signal: signal ?? undefined, timedOut });
+      };
+      const lingering = setTimeout(() => {
+        for (const stream of child.stdio) stream?.destroy();
+        finish();
+      }, LINGER);
+      child.on('close', finish);
+    });
+  });
+  if (child.pid !== undefined) {
+    options.onGroup(child.pid);
+    gate.end('\n');
+  }
+  return { result, kill };
+}
+
+function killGroup(group: number | undefined, signal: NodeJS.Signals): void {
+  if (group === undefined) return;
+  try {
+    process.kill(-group, signal);
+  } catch {
+    // It has ended.
+  }
+}
+
+function readText(stream: Readable, onText: (text: string) => void): void {
+  const decoder = new StringDecoder('utf8');
+  stream.on('data', (chunk: Buffer) => {
+    const text = decoder.write(chunk);
+    if (text !== '') onText(text);
+  });
+  stream.on('error', () => {});
+}
+
+/** Lines that are no progress are passed over: a stage's slip must not fail it. */
+function readProgress(stream: Readable, onProgress: (update: ProgressUpdate) => void): void {
+  let rest = '';
+  stream.on('data', (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split('\n');
+    rest = lines.pop()!;
+    for (const line of lines) {
+      try {
+        const update = JSON.parse(line) as ProgressUpdate;
+        if (typeof update?.done === 'number') onProgress(update);
+      } catch {}
+    }
+  });
+  stream.on('error', () => {});
+}

@@ -1,0 +1,85 @@
+/** `repro [TARGET…]`: plan, then execute, with the events shown as asked. */
+import { editParams } from '../editParams.ts';
+import { execute, type Interrupt } from '../execute.ts';
+import { select } from '../graph.ts';
+import { Ledger } from '../ledger.ts';
+import { findRoot } from '../pipeline.ts';
+import { makePlan } from '../plan.ts';
+import { openProject } from '../project.ts';
+import { openView } from '../view.ts';
+import { showPlan } from './dry.ts';
+
+export interface RunCall {
+  force?: boolean;
+  singleItem?: boolean;
+  pipeline?: boolean;
+  downstream?: boolean;
+  glob?: boolean;
+  jobs?: number;
+  keepGoing?: boolean;
+  ignoreErrors?: boolean;
+  dry?: boolean;
+  setParam?: string[];
+  runCache: boolean;
+  commit: boolean;
+  allowMissing?: boolean;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+export async function run(targets: readonly string[], call: RunCall): Promise<number> {
+  if (call.setParam && !call.dry) await editParams(findRoot(process.cwd()), call.setParam);
+  const project = await openProject(process.cwd(), { write: !call.dry });
+  try {
+    const names = select(project.graph, {
+      targets,
+      single: call.singleItem,
+      pipeline: call.pipeline,
+      downstream: call.downstream,
+      glob: call.glob,
+    });
+    const options = {
+      force: call.force,
+      runCache: call.runCache,
+      allowMissing: call.allowMissing,
+      jobs: call.jobs,
+      keepGoing: call.keepGoing || call.ignoreErrors,
+      commit: call.commit,
+    };
+    const plan = await makePlan(project, names, options);
+    const ledger = new Ledger(project.root);
+    if (call.dry) return await showPlan(project, plan, ledger, call);
+
+    const view = openView(call.json ? 'json' : process.stdout.isTTY ? 'terminal' : 'lines', {
+      readLog: (log) => ledger.read(log),
+      quiet: call.quiet,
+    });
+    const signals = listenToSignals();
+    try {
+      const { outcomes, interrupted } = await execute(project, plan, options, (event) => view.listen(event), signals);
+      if (interrupted !== undefined) return interrupted === 'SIGTERM' ? 143 : 130;
+      const failed = [...outcomes.values()].some(({ outcome }) => outcome === 'failed' || outcome === 'skipped');
+      return failed && !call.ignoreErrors ? 1 : 0;
+    } finally {
+      view.close();
+      signals.close();
+    }
+  } finally {
+    await project.close();
+  }
+}
+
+function listenToSignals(): Interrupt & { close(): void } {
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  let handler: (signal: NodeJS.Signals) => void = () => {};
+  const listener = (signal: NodeJS.Signals) => handler(signal);
+  for (const name of names) process.on(name, listener);
+  return {
+    onSignal: (then) => {
+      handler = then;
+    },
+    close: () => {
+      for (const name of names) process.off(name, listener);
+    },
+  };
+}

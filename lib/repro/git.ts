@@ -1,0 +1,42 @@
+/** What repro asks of git: files as they were at a revision. It changes nothing there. */
+import { ReproError } from './errors.ts';
+
+export interface Revision {
+  name: string;
+  /** Undefined when the file was not in it. */
+  read(path: string): Promise<string | undefined>;
+  /** Paths in it, relative to the root, under `prefix`. */
+  list(prefix: string): Promise<string[]>;
+}
+
+/** Throws ReproError, in one sentence, where there is no git, no repository or no such revision. */
+export async function openRevision(root: string, name: string): Promise<Revision> {
+  const { execa } = await import('execa');
+  const git = (...args: string[]) => execa('git', args, { cwd: root, reject: false, stripFinalNewline: false });
+  const found = await git('rev-parse', '--verify', '--quiet', `${name}^{commit}`);
+  if (found.code === 'ENOENT')
+    throw new ReproError(`git is not installed, so there is no revision "${name}" to compare with`);
+  if (found.exitCode !== 0) {
+    const inside = await git('rev-parse', '--git-dir');
+    if (inside.exitCode !== 0)
+      throw new ReproError(`this folder is in no git repository, so there is no revision "${name}" to compare with`);
+    const any = await git('rev-parse', '--verify', '--quiet', 'HEAD');
+    throw new ReproError(
+      any.exitCode === 0
+        ? `git knows no revision "${name}"; \`git log --oneline\` and \`git branch\` list what it knows`
+        : `this git repository has no commit yet, so there is no revision "${name}" to compare with`,
+    );
+  }
+  const commit = found.stdout.trim();
+  return {
+    name,
+    read: async (path) => {
+      const shown = await git('show', `${commit}:./${path}`);
+      return shown.exitCode === 0 ? shown.stdout : undefined;
+    },
+    list: async (prefix) => {
+      const listed = await git('ls-tree', '-r', '--name-only', '-z', commit, '--', prefix);
+      return listed.exitCode === 0 ? listed.stdout.split('\0').filter((path) => path !== '') : [];
+    },
+  };
+}

@@ -1,0 +1,110 @@
+/** Plain data: its type, dotted access, comparison without regard to key order, and one canonical text. */
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+export function isMapping(value: unknown): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export type LookUp = { found: true; value: Json } | { found: false; missing: string; known: string[] };
+
+/**
+ * The value at a dotted key such as `train.sizes[0].width`. A name that itself holds dots is found too: at each step the
+ * longest name that exists is taken.
+ */
+export function lookUp(root: Json, key: string): LookUp {
+  const path = keyPath(root, key);
+  if (!Array.isArray(path)) return path as { found: false; missing: string; known: string[] };
+  let value = root;
+  for (const step of path) value = (value as Record<string | number, Json>)[step];
+  return { found: true, value };
+}
+
+/** The steps of a dotted key through `root`, or what was not found and what stands there instead. */
+export function keyPath(
+  root: Json,
+  key: string,
+): (string | number)[] | { found: false; missing: string; known: string[] } {
+  const path: (string | number)[] = [];
+  let value = root;
+  let rest = key;
+  while (rest !== '') {
+    const index = /^\[(\d+)\]\.?/.exec(rest);
+    if (index && Array.isArray(value)) {
+      if (Number(index[1]) >= value.length) return { found: false, missing: index[0], known: [] };
+      path.push(Number(index[1]));
+      value = value[Number(index[1])];
+      rest = rest.slice(index[0].length);
+      continue;
+    }
+    if (!isMapping(value)) {
+      const number = /^(\d+)(\.|$)/.exec(rest);
+      if (number && Array.isArray(value) && Number(number[1]) < value.length) {
+        path.push(Number(number[1]));
+        value = value[Number(number[1])];
+        rest = rest.slice(number[0].length);
+        continue;
+      }
+      return { found: false, missing: rest, known: [] };
+    }
+    const name = longestName(value, rest);
+    if (name === undefined)
+      return { found: false, missing: /^[^.[]+/.exec(rest)?.[0] ?? rest, known: Object.keys(value) };
+    path.push(name);
+    value = value[name];
+    rest = rest.slice(name.length).replace(/^\./, '');
+  }
+  return path;
+}
+
+function longestName(mapping: { readonly [key: string]: Json }, rest: string): string | undefined {
+  for (let end = rest.length; end > 0; end = Math.max(rest.lastIndexOf('.', end - 1), rest.lastIndexOf('[', end - 1))) {
+    const name = rest.slice(0, end);
+    if (Object.hasOwn(mapping, name)) return name;
+  }
+  return undefined;
+}
+
+/** JSON with sorted keys: equal values have equal texts. */
+export function canonical(value: Json | undefined): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (isMapping(value)) {
+    const members = Object.keys(value).sort();
+    return `{${members.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(',')}}`;
+  }
+  return JSON.stringify(value) ?? 'null';
+}
+
+export function equal(a: Json | undefined, b: Json | undefined): boolean {
+  return a === b || ((a === undefined) === (b === undefined) && canonical(a) === canonical(b));
+}
+
+/** A leaf that differs between two values; absent sides are undefined. */
+export interface Difference {
+  key: string;
+  old?: Json;
+  new?: Json;
+}
+
+/** Every leaf that differs, by dotted key under `prefix`; lists of equal length are compared item by item. */
+export function differences(before: Json | undefined, after: Json | undefined, prefix = ''): Difference[] {
+  if (equal(before, after)) return [];
+  const join = (step: string) => (prefix === '' ? step : `${prefix}.${step}`);
+  if (isMapping(before) && isMapping(after)) {
+    const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+    return keys.flatMap((key) => differences(before[key], after[key], join(key)));
+  }
+  if (Array.isArray(before) && Array.isArray(after) && before.length === after.length) {
+    return before.flatMap((item, i) => differences(item, after[i], `${prefix}[${i}]`));
+  }
+  return [{ key: prefix, old: before, new: after }];
+}
+
+/** Every leaf of a value by dotted key; an empty list or mapping is a leaf. */
+export function leaves(value: Json, prefix = ''): [string, Json][] {
+  const join = (step: string) => (prefix === '' ? step : `${prefix}.${step}`);
+  if (isMapping(value) && Object.keys(value).length > 0)
+    return Object.entries(value).flatMap(([key, item]) => leaves(item, join(key)));
+  if (Array.isArray(value) && value.length > 0) return value.flatMap((item, i) => leaves(item, `${prefix}[${i}]`));
+  return [[prefix, value]];
+}

@@ -1,0 +1,202 @@
+/**
+ * dvc-like.lock: what the last run of each stage used and made. YAML, one block a stage in one canonical form, sorted by
+ * name, so that two branches merge and the same work gives the same bytes. It holds no time, host or absolute path.
+ *
+ * A block is only ever replaced whole; the text of every other block stays as it is, byte for byte.
+ */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Content, identity, sha256, statOrUndefined } from './content.ts';
+import { inWords, ReproError } from './errors.ts';
+import type { Json } from './json.ts';
+import type { State } from './state.ts';
+
+export const LOCK = 'dvc-like.lock';
+
+/** null: an optional dependency that was not there. */
+export type Recorded = Content | null;
+
+/** What one stage used and made. */
+export interface LockedStage {
+  cmd: string | string[];
+  /** Absent: the pipeline's folder. */
+  wdir?: string;
+  env?: { [name: string]: string };
+  deps?: { [path: string]: Recorded };
+  code?: { [entry: string]: Content };
+  /** By file, then by key; the key "" is the whole file. */
+  params?: { [file: string]: { [key: string]: Json } };
+  outs?: { [path: string]: Content };
+}
+
+const HEADER = '# What the last run of each stage used and made. Written by repro; commit it to git.\nstages:\n';
+
+export class Lock {
+  readonly #root: string;
+  readonly #state: State;
+  #texts = new Map<string, string>();
+  #parsed = new Map<string, LockedStage>();
+  #identity = '';
+  #waiting = new Map<string, string | undefined>();
+  #timer: NodeJS.Timeout | undefined;
+  #lastWrite = { ended: 0, took: 0 };
+
+  constructor(root: string, state: State) {
+    this.#root = root;
+    this.#state = state;
+  }
+
+  /** Reads the file if it has changed since it was last read; tells whether it had. Throws ReproError if it is damaged. */
+  async refresh(): Promise<boolean> {
+    const path = join(this.#root, LOCK);
+    const stat = statOrUndefined(path);
+    const now = stat ? identity(stat) : 'none';
+    if (now === this.#identity) return false;
+    this.#load(stat ? readFileSync(path, 'utf8') : '', now);
+    await this.#parse();
+    return true;
+  }
+
+  get names(): string[] {
+    return [...this.#texts.keys()];
+  }
+
+  get(name: string): LockedStage | undefined {
+    return this.#parsed.get(name);
+  }
+
+  /**
+   * Puts a stage's block in place. It is on disk at once, or, where writing the file takes long beside the stages'
+   * own time, a moment later together with others; `flush` waits for nothing.
+   */
+  async set(name: string, block: LockedStage): Promise<void> {
+    const text = await blockText(name, block);
+    this.#parsed.set(name, block);
+    this.#state.memos.put(`lock ${sha256(text)}`, JSON.stringify(block));
+    this.#change(name, text);
+  }
+
+  /** Takes stages out that are no longer in the pipeline. */
+  remove(name: string): void {
+    this.#parsed.delete(name);
+    this.#change(name, undefined);
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#waiting.size === 0) return;
+    const started = performance.now();
+    const changes = this.#waiting;
+    this.#waiting = new Map();
+    this.#state.exclusively(() => this.#write(changes));
+    this.#lastWrite = { ended: performance.now(), took: performance.now() - started };
+  }
+
+  #change(name: string, text: string | undefined): void {
+    this.#waiting.set(name, text);
+    // Writing takes at most a tenth of the time. A block that is lost to a kill meanwhile comes back from the run cache.
+    const pause = this.#lastWrite.ended + 9 * this.#lastWrite.took - performance.now();
+    if (pause <= 0) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), pause);
+  }
+
+  #write(changes: ReadonlyMap<string, string | undefined>): void {
+    const path = join(this.#root, LOCK);
+    const stat = statOrUndefined(path);
+    const now = stat ? identity(stat) : 'none';
+    // Another repro has written in the meantime: its blocks stay.
+    if (now !== this.#identity) this.#load(stat ? readFileSync(path, 'utf8') : '', now);
+    for (const [name, text] of changes) {
+      if (text === undefined) this.#texts.delete(name);
+      else this.#texts.set(name, text);
+    }
+    const names = [...this.#texts.keys()].sort();
+    const temporary = `${path}.${process.pid}.tmp`;
+    try {
+      writeFileSync(temporary, HEADER + names.map((name) => this.#texts.get(name)).join(''));
+      renameSync(temporary, path);
+    } catch (error) {
+      throw new ReproError(`${LOCK} cannot be written: ${inWords(error)}`, 1);
+    }
+    this.#identity = identity(statOrUndefined(path)!);
+  }
+
+  #load(text: string, identity: string): void {
+    const conflict = text.split('\n').findIndex((line) => /^(<{7}|={7}|>{7})( |$)/.test(line));
+    if (conflict >= 0)
+      throw new ReproError({
+        message: 'holds a merge conflict; keep either side of each block, repro puts right what is then stale',
+        place: { file: LOCK, line: conflict + 1, column: 1 },
+      });
+    this.#texts = splitBlocks(text);
+    this.#identity = identity;
+  }
+
+  async #parse(): Promise<void> {
+    this.#parsed = new Map();
+    for (const [name, text] of this.#texts) {
+      const key = `lock ${sha256(text)}`;
+      const memo = this.#state.memos.get(key);
+      let block: LockedStage;
+      if (memo === undefined) {
+        block = await parseBlock(name, text);
+        this.#state.memos.put(key, JSON.stringify(block));
+      } else block = JSON.parse(memo);
+      this.#parsed.set(name, block);
+    }
+  }
+}
+
+/** Texts of the blocks under `stages:` by name; a block starts at a line indented by two and reaches to the next. */
+function splitBlocks(text: string): Map<string, string> {
+  const blocks = new Map<string, string>();
+  let name: string | undefined;
+  let inStages = false;
+  for (const line of text.split(/(?<=\n)/)) {
+    if (/^\S/.test(line) && !line.startsWith('#')) {
+      inStages = /^stages:\s*$/.test(line);
+      name = undefined;
+      if (!inStages && !/^stages:\s*(\{\s*\})?\s*$/.test(line))
+        throw new ReproError({
+          message: 'this is no lock file of repro; delete it, and run repro',
+          place: { file: LOCK },
+        });
+    } else if (inStages && /^ {2}[^ #\n]/.test(line)) {
+      name = blockName(line);
+      blocks.set(name, line);
+    } else if (name !== undefined) blocks.set(name, blocks.get(name)! + line);
+  }
+  return blocks;
+}
+
+function blockName(line: string): string {
+  const key = line.trimEnd().replace(/:$/, '').trim();
+  if (key.startsWith('"')) return JSON.parse(key);
+  return key.startsWith("'") ? key.slice(1, -1).replaceAll("''", "'") : key;
+}
+
+async function blockText(name: string, block: LockedStage): Promise<string> {
+  const { stringify } = await import('./yaml.ts');
+  const text = stringify({ [name]: block }, { sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false });
+  return text.replace(/^(?=.)/gm, '  ');
+}
+
+async function parseBlock(name: string, text: string): Promise<LockedStage> {
+  const { parse } = await import('./yaml.ts');
+  let value: unknown;
+  try {
+    value = (parse(text) as { [name: string]: unknown })[name];
+  } catch (error) {
+    throw new ReproError({
+      message: `the block of ${name} is damaged (${inWords(error).split('\n')[0]}); delete it, and run repro`,
+      place: { file: LOCK },
+    });
+  }
+  if (typeof value !== 'object' || value === null || !('cmd' in value))
+    throw new ReproError({
+      message: `the block of ${name} is damaged; delete it, and run repro`,
+      place: { file: LOCK },
+    });
+  return value as LockedStage;
+}

@@ -1,0 +1,181 @@
+/** What a stage's inputs and outputs are at this moment. It looks; it does not judge. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Code } from './code.ts';
+import { type Content, type Contents, type Scanned, sha256 } from './content.ts';
+import { inWords, type Problem, ReproError } from './errors.ts';
+import { canonical, type Json, lookUp } from './json.ts';
+import type { LockedStage, Recorded } from './lock.ts';
+import { suggestion } from './nearest.ts';
+import type { Stage } from './pipeline.ts';
+import type { State } from './state.ts';
+
+export interface Inputs {
+  /** null: not there, and optional. */
+  deps: { [path: string]: Recorded };
+  code: { [entry: string]: Content };
+  /** By file, then key; "" is the whole file. */
+  params: { [file: string]: { [key: string]: Json } };
+}
+
+export class Observer {
+  readonly #root: string;
+  readonly #state: State;
+  readonly #contents: Contents;
+  readonly #code: Code;
+  /** By the SHA-256 of a params file's text. */
+  readonly #params = new Map<string, Json>();
+
+  constructor(root: string, state: State, contents: Contents, code: Code) {
+    this.#root = root;
+    this.#state = state;
+    this.#contents = contents;
+    this.#code = code;
+  }
+
+  /** To be called when a command has started or ended. */
+  forget(): void {
+    this.#contents.forget();
+    this.#code.forget();
+  }
+
+  scan(path: string): Promise<Scanned | undefined> {
+    return this.#contents.scan(path);
+  }
+
+  /**
+   * Leaves out what `except` says is not settled yet. Throws ReproError for what is missing, with the list and entry
+   * of the definition as its key.
+   */
+  async inputs(stage: Stage, except: (path: string) => boolean = () => false): Promise<Inputs> {
+    const problems: MissingInput[] = [];
+    const deps: Inputs['deps'] = {};
+    for (const [index, { path, optional }] of stage.deps.entries()) {
+      if (except(path)) continue;
+      const scanned = await this.#contents.scan(path);
+      if (scanned === undefined && !optional) problems.push({ kind: 'dep', path, index });
+      else deps[path] = scanned?.content ?? null;
+    }
+    const entries = stage.code.filter((entry) => !except(entry));
+    const absent: string[] = [];
+    for (const entry of entries) {
+      if (await this.#contents.scan(entry)) continue;
+      absent.push(entry);
+      problems.push({ kind: 'code', path: entry, index: stage.code.indexOf(entry) });
+    }
+    const closures = await this.#code.closures(entries.filter((entry) => !absent.includes(entry)));
+    const params: Inputs['params'] = {};
+    for (const { file, keys } of stage.params) {
+      if (except(file)) continue;
+      const value = await this.paramsFile(file);
+      if (value === undefined) {
+        problems.push({ kind: 'params', path: file, index: 0 });
+        continue;
+      }
+      params[file] = {};
+      for (const key of keys ?? ['']) {
+        const found = lookUp(value, key);
+        if (found.found) params[file][key] = found.value;
+        else
+          problems.push({
+            kind: 'param',
+            path: file,
+            index: 0,
+            key,
+            hint: suggestion(found.missing, found.known),
+          });
+      }
+    }
+    if (problems.length > 0) throw new MissingInputs(stage, problems);
+    const code = Object.fromEntries([...closures].map(([entry, { content }]) => [entry, content]));
+    return { deps, code, params };
+  }
+
+  /** Undefined for an output that is not there. */
+  async outputs(stage: Stage): Promise<Map<string, Scanned | undefined>> {
+    const found = new Map<string, Scanned | undefined>();
+    for (const { path } of stage.outs) found.set(path, await this.#contents.scan(path));
+    return found;
+  }
+
+  /** The modules behind a code entry. */
+  async closure(entry: string): Promise<Scanned | undefined> {
+    return (await this.#code.closures([entry])).get(entry);
+  }
+
+  /** Undefined when there is no such file. */
+  async paramsFile(file: string): Promise<Json | undefined> {
+    let text: string;
+    try {
+      text = readFileSync(join(this.#root, file), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw new ReproError({ message: `cannot be read: ${inWords(error)}`, place: { file } });
+    }
+    const sha = sha256(text);
+    if (!this.#params.has(sha)) {
+      const memo = this.#state.memos.get(`params ${sha}`);
+      if (memo !== undefined) this.#params.set(sha, JSON.parse(memo));
+      else {
+        const { parseSource } = await import('./document.ts');
+        const value = ((await parseSource(text, file)).value ?? {}) as Json;
+        this.#params.set(sha, value);
+        this.#state.memos.put(`params ${sha}`, JSON.stringify(value));
+      }
+    }
+    return this.#params.get(sha);
+  }
+}
+
+export interface MissingInput {
+  kind: 'dep' | 'code' | 'params' | 'param';
+  path: string;
+  /** In the definition's list. */
+  index: number;
+  key?: string;
+  hint?: string;
+}
+
+/** Kept apart from ReproError's text because who makes a file, and where its entry stands, is known elsewhere. */
+export class MissingInputs extends ReproError {
+  readonly stage: Stage;
+  readonly missing: readonly MissingInput[];
+
+  constructor(stage: Stage, missing: readonly MissingInput[]) {
+    super(missing.map((input) => describeMissing(stage, input)));
+    this.stage = stage;
+    this.missing = missing;
+  }
+}
+
+export function describeMissing(stage: Stage, { kind, path, key, hint }: MissingInput): Problem {
+  const messages = {
+    dep: `${stage.name}: the dependency "${path}" is missing, and no stage makes it`,
+    code: `${stage.name}: the module "${path}" is missing`,
+    params: `${stage.name}: the params file "${path}" is missing`,
+    param: `${stage.name}: there is no param "${key}" in ${path}${hint ?? ''}`,
+  };
+  return { message: messages[kind], key };
+}
+
+/** A stage's block, as the lock and the run cache hold it. */
+export function lockedStage(stage: Stage, inputs: Inputs, outs: { [path: string]: Content }): LockedStage {
+  const unlessEmpty = <T extends object>(name: string, value: T) =>
+    Object.keys(value).length > 0 ? { [name]: value } : {};
+  return {
+    cmd: stage.cmd.length === 1 ? stage.cmd[0] : stage.cmd,
+    ...(stage.wdir === '.' ? {} : { wdir: stage.wdir }),
+    ...unlessEmpty('env', stage.env),
+    ...unlessEmpty('deps', inputs.deps),
+    ...unlessEmpty('code', inputs.code),
+    ...unlessEmpty('params', inputs.params),
+    ...unlessEmpty('outs', outs),
+  };
+}
+
+/** What a run is known by: everything that goes into it, and the paths of what comes out. */
+export function runKey(stage: Stage, inputs: Inputs): string {
+  const { outs: _, ...identity } = lockedStage(stage, inputs, {});
+  const outs = stage.outs.map(({ path }) => path).sort();
+  return sha256(canonical({ ...identity, outs } as unknown as Json));
+}

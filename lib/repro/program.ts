@@ -1,0 +1,128 @@
+/** Every command and option of `repro`, with its help. What a command does is in commands/, loaded when it is called. */
+import { Command, CommanderError, Option } from 'commander';
+import { ReproError } from './errors.ts';
+
+/** Carries out a call and returns its exit code: 0 done, 1 a stage failed, 2 the pipeline or the call is wrong. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = buildProgram((code) => {
+    exitCode = code;
+  });
+  // Who closes the pipe that we write to (`repro dag | head`) has seen enough.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCode);
+    throw error;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof ReproError) {
+      process.stderr.write(`repro: ${error.message}\n`);
+      return error.exitCode;
+    }
+    const { code, message } = error as NodeJS.ErrnoException;
+    // A fault of the machine, such as a full disk, is no bug of repro.
+    if (typeof code === 'string' && /^E[A-Z]+$/.test(code)) {
+      process.stderr.write(`repro: ${message}\n`);
+      return 1;
+    }
+    throw error;
+  }
+}
+
+function buildProgram(exit: (code: number) => void): Command {
+  const collect = (value: string, before: string[] = []) => [...before, value];
+  const jobs = (value: string) => {
+    const number = Number(value);
+    if (!Number.isInteger(number) || number < 1) throw new ReproError(`-j ${value}: must be a whole number from 1`);
+    return number;
+  };
+  const program = new Command('repro')
+    .description('Brings the pipeline in pipeline.yaml up to date: runs what changed, and nothing else.')
+    .exitOverride()
+    .showSuggestionAfterError()
+    .enablePositionalOptions()
+    .argument('[target...]', 'stages, groups of them (train for every train@…) or outputs; default: everything')
+    .option('-f, --force', 'run them even if nothing changed')
+    .option('-s, --single-item', 'the targets alone, without what they need')
+    .option('-p, --pipeline', 'the whole pipelines that the targets are part of')
+    .option('--downstream', 'the targets and everything that needs them')
+    .option('--glob', 'targets are patterns: train@gpt-*')
+    .option('-j, --jobs <n>', 'how many stages run at once (default: cores, or GPUs)', jobs)
+    .option('-k, --keep-going', 'after a failure, go on with what does not depend on it')
+    .option('--ignore-errors', 'as -k, and exit 0')
+    .option('--dry', 'say what would become of each stage; change nothing')
+    .option(
+      '-S, --set-param <key=value>',
+      'edit params.yaml first; +key=value adds one, key=@other copies one',
+      collect,
+    )
+    .option('--no-run-cache', 'run even what the run cache could restore')
+    .option('--no-commit', 'do not record what was made')
+    .option('--allow-missing', 'take missing data for unchanged where the lock knows it')
+    .option('--json', 'events as JSON, one a line')
+    .option('-q, --quiet', 'leave out what stages say')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done · 1 a stage failed · 2 the pipeline or the call is wrong · 130 interrupted\nExamples:\n  repro                       bring everything up to date\n  repro train -j 4            all cells of train and what they need, four at a time\n  repro -S train.lr=1e-3      change a param and run what it touches\n  repro status                what would run, and why',
+    )
+    .action(async (targets: string[], options) =>
+      exit(await (await import('./commands/run.ts')).run(targets, options)),
+    );
+
+  program
+    .command('status')
+    .description('each stage: fresh, stale, restorable, frozen or maybe, with the reasons')
+    .argument('[target...]')
+    .option('--json', 'as JSON')
+    .option('-q, --quiet', 'say nothing; exit 1 if anything is stale')
+    .action(async (targets: string[], options) =>
+      exit(await (await import('./commands/status.ts')).status(targets, options)),
+    );
+
+  program
+    .command('dag')
+    .description('which stage needs which')
+    .argument('[target...]')
+    .addOption(new Option('--mermaid', 'as a Mermaid flowchart').conflicts(['dot', 'json']))
+    .addOption(new Option('--dot', 'as a Graphviz digraph').conflicts(['mermaid', 'json']))
+    .addOption(new Option('--json', 'as JSON').conflicts(['mermaid', 'dot']))
+    .action(async (targets: string[], options) =>
+      exit(await (await import('./commands/dag.ts')).dag(targets, options)),
+    );
+
+  const comparison = (command: Command) =>
+    command
+      .option('--json', 'as JSON')
+      .option('--md', 'as a Markdown table')
+      .option('--all', 'also what did not change')
+      .option('--precision <digits>', 'significant digits', jobs);
+
+  const metrics = program.command('metrics').description('what stages measured');
+  comparison(metrics.command('show').description('the metrics there are now').argument('[file...]')).action(
+    async (files: string[], options) => exit(await (await import('./commands/metrics.ts')).showMetrics(files, options)),
+  );
+  comparison(
+    metrics
+      .command('diff')
+      .description('what changed from revision A (default HEAD) to B (default the workspace)')
+      .argument('[a]')
+      .argument('[b]'),
+  ).action(async (a: string | undefined, b: string | undefined, options) =>
+    exit(await (await import('./commands/metrics.ts')).diffMetrics(a, b, options)),
+  );
+
+  const params = program.command('params').description('what stages are given');
+  comparison(
+    params
+      .command('diff')
+      .description('what changed from revision A (default HEAD) to B (default the workspace)')
+      .argument('[a]')
+      .argument('[b]'),
+  ).action(async (a: string | undefined, b: string | undefined, options) =>
+    exit(await (await import('./commands/metrics.ts')).diffParams(a, b, options)),
+  );
+  return program;
+}

@@ -1,0 +1,138 @@
+/** Everything about one pipeline that is open: its stages, their graph, and where contents, lock and caches are kept. */
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Cache } from './cache.ts';
+import { Code } from './code.ts';
+import { Contents, sha256 } from './content.ts';
+import { readDocument } from './document.ts';
+import { type Problem, ReproError } from './errors.ts';
+import { buildGraph, type Graph } from './graph.ts';
+import { Lock } from './lock.ts';
+import { describeMissing, type MissingInputs, Observer } from './observe.ts';
+import { findRoot, loadPipeline, PIPELINE, type Pipeline, type Stage } from './pipeline.ts';
+import { Runs } from './runs.ts';
+import { checkAgainstSchema, readSchema } from './schema.ts';
+import { openState, type State } from './state.ts';
+
+export interface Project {
+  root: string;
+  pipeline: Pipeline;
+  graph: Graph;
+  state: State;
+  contents: Contents;
+  observer: Observer;
+  lock: Lock;
+  cache: Cache;
+  runs: Runs;
+  close(): Promise<void>;
+}
+
+/** Opens the pipeline that `start` lies in. Without `write`, nothing on disk is touched. */
+export async function openProject(start: string, options: { write: boolean }): Promise<Project> {
+  const root = findRoot(start);
+  const state = await openState(root, options);
+  try {
+    const pipeline = await knownPipeline(root, state);
+    const graph = graphOf(pipeline);
+    const contents = new Contents(root, state);
+    const code = new Code(root, state, contents);
+    const lock = new Lock(root, state);
+    await lock.refresh();
+    const readOnly = !options.write;
+    return {
+      root,
+      pipeline,
+      graph,
+      state,
+      contents,
+      observer: new Observer(root, state, contents, code),
+      lock,
+      cache: new Cache(root, contents, { readOnly }),
+      runs: new Runs(root, { readOnly }),
+      close: () => state.close(),
+    };
+  } catch (error) {
+    await state.close();
+    throw error;
+  }
+}
+
+function graphOf(pipeline: Pipeline): Graph {
+  try {
+    return buildGraph(pipeline.stages);
+  } catch (error) {
+    if (!(error instanceof ReproError)) throw error;
+    throw new ReproError(error.problems.map((problem) => ({ place: { file: PIPELINE }, ...problem })));
+  }
+}
+
+interface KnownPipeline {
+  by: string;
+  /** SHA-256 by file; null: it was not there. */
+  sources: { [file: string]: string | null };
+  pipeline: Pipeline;
+}
+
+/** The pipeline as it was last worked out, if every file that it came from is as it was; else worked out now. */
+async function knownPipeline(root: string, state: State): Promise<Pipeline> {
+  const by = ownIdentity();
+  const memo = state.memos.get('pipeline');
+  if (memo !== undefined) {
+    const known = JSON.parse(memo) as KnownPipeline;
+    const same = Object.entries(known.sources).every(([file, sha]) => hashOrNull(join(root, file)) === sha);
+    if (same && known.by === by) return { ...known.pipeline, root };
+  }
+  const checkedOnce = async (
+    document: { file: string; value: unknown },
+    schema: object,
+    check: () => Promise<void>,
+  ) => {
+    const key = `valid ${by} ${sha256(JSON.stringify([schema, document.value]))}`;
+    if (state.memos.get(key) !== undefined) return;
+    await check();
+    state.memos.put(key, 'yes');
+  };
+  const pipeline = await loadPipeline(root, checkedOnce);
+  for (const [file, name] of Object.entries(pipeline.schemas)) {
+    const document = await readDocument(join(root, file), file);
+    const schema = readSchema(join(root, name), name);
+    await checkedOnce(document, schema, () => checkAgainstSchema(document, schema, name));
+  }
+  const sources = Object.fromEntries(pipeline.sources.map((file) => [file, hashOrNull(join(root, file))]));
+  const known: KnownPipeline = { by, sources, pipeline };
+  state.memos.put('pipeline', JSON.stringify(known));
+  return pipeline;
+}
+
+/** Tells one build of repro from another, which may read the same file otherwise. */
+function ownIdentity(): string {
+  const { size, mtimeMs } = statSync(fileURLToPath(import.meta.url));
+  return `${size}:${mtimeMs}`;
+}
+
+function hashOrNull(path: string): string | null {
+  try {
+    return sha256(readFileSync(path));
+  } catch {
+    return null;
+  }
+}
+
+/** An error about missing inputs, with the spot in pipeline.yaml that asks for each. */
+export async function placeMissing(project: Project, error: MissingInputs): Promise<ReproError> {
+  const document = await readDocument(join(project.root, PIPELINE), PIPELINE);
+  const list = { dep: 'deps', code: 'code', params: 'params', param: 'params' } as const;
+  return new ReproError(
+    error.missing.map((input): Problem => {
+      const path = [...error.stage.source, list[input.kind], ...(input.kind.startsWith('param') ? [] : [input.index])];
+      return { ...describeMissing(error.stage, input), place: document.at(path) };
+    }),
+  );
+}
+
+export function stageNamed(project: Project, name: string): Stage {
+  const stage = project.graph.stages.get(name);
+  if (!stage) throw new ReproError(`there is no stage "${name}"`);
+  return stage;
+}

@@ -1,0 +1,50 @@
+/**
+ * The run cache: for everything that ever ran to its end, what it used and made, by its run key. A stage whose exact
+ * inputs ran before is restored from here rather than run.
+ */
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { LockedStage } from './lock.ts';
+import type { Stage } from './pipeline.ts';
+
+export class Runs {
+  readonly #root: string;
+  readonly #readOnly: boolean;
+
+  constructor(root: string, options: { readOnly: boolean }) {
+    this.#root = root;
+    this.#readOnly = options.readOnly;
+  }
+
+  path(key: string): string {
+    return join(this.#root, '.repro/runs', key.slice(0, 2), `${key.slice(2)}.json`);
+  }
+
+  /** `damaged` when there is an entry that cannot be used; it has then been dropped. */
+  get(key: string, stage: Stage): LockedStage | 'damaged' | undefined {
+    let text: string;
+    try {
+      text = readFileSync(this.path(key), 'utf8');
+    } catch {
+      return undefined;
+    }
+    try {
+      const block = JSON.parse(text) as LockedStage;
+      if (stage.outs.every(({ path }) => /^[0-9a-f]{64}$/.test(block.outs?.[path]?.sha256 ?? ''))) return block;
+    } catch {}
+    this.drop(key);
+    return 'damaged';
+  }
+
+  put(key: string, block: LockedStage): void {
+    const path = this.path(key);
+    const temporary = `${path}.${process.pid}.tmp`;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(temporary, `${JSON.stringify(block)}\n`);
+    renameSync(temporary, path);
+  }
+
+  drop(key: string): void {
+    if (!this.#readOnly) rmSync(this.path(key), { force: true });
+  }
+}

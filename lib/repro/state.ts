@@ -1,0 +1,73 @@
+/**
+ * What repro remembers between runs only to be quick: an LMDB store in .repro/state. All of it can be deleted at any
+ * time; then it is worked out again. Several repros may have it open at once.
+ */
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Database, RootDatabase } from 'lmdb';
+
+export interface State {
+  /** What a file's content was when it looked so; `key` is a path. */
+  files: MemoTable;
+  /** Anything worked out from content, by a key that names that content. */
+  memos: MemoTable;
+  /** Runs `work` while no other process is in such a section. Keep it short. */
+  exclusively<T>(work: () => T): T;
+  close(): Promise<void>;
+}
+
+export interface MemoTable {
+  get(key: string): string | undefined;
+  put(key: string, value: string): void;
+  remove(key: string): void;
+}
+
+/** LMDB takes keys of up to 1978 bytes. */
+const LONGEST_KEY = 500;
+
+/** A store in the project at `root`; without `write`, one that is forgotten, and nothing on disk is touched. */
+export async function openState(root: string, options: { write: boolean }): Promise<State> {
+  if (!options.write) return forgetfulState();
+  const path = join(root, '.repro', 'state');
+  mkdirSync(join(root, '.repro'), { recursive: true });
+  const { open } = await import('lmdb');
+  const openStore = () => open<string, string>({ path, maxDbs: 4, encoding: 'string', noSubdir: false });
+  let store: RootDatabase<string, string>;
+  try {
+    store = openStore();
+  } catch {
+    // A store that does not open is worth nothing: it can all be worked out again.
+    if (existsSync(path)) rmSync(path, { recursive: true, force: true });
+    store = openStore();
+  }
+  const table = (name: string): MemoTable => {
+    const database: Database<string, string> = store.openDB({ name, encoding: 'string' });
+    return {
+      get: (key) => (key.length > LONGEST_KEY ? undefined : database.get(key)),
+      put: (key, value) => {
+        if (key.length <= LONGEST_KEY) void database.put(key, value).catch(() => {});
+      },
+      remove: (key) => {
+        if (key.length <= LONGEST_KEY) void database.remove(key).catch(() => {});
+      },
+    };
+  };
+  return {
+    files: table('files'),
+    memos: table('memos'),
+    exclusively: (work) => store.transactionSync(work) as ReturnType<typeof work>,
+    close: () => store.close(),
+  };
+}
+
+function forgetfulState(): State {
+  const table = (): MemoTable => {
+    const values = new Map<string, string>();
+    return {
+      get: (key) => values.get(key),
+      put: (key, value) => void values.set(key, value),
+      remove: (key) => void values.delete(key),
+    };
+  };
+  return { files: table(), memos: table(), exclusively: (work) => work(), close: async () => {} };
+}

@@ -1,0 +1,21 @@
+/** Rows as aligned text, or as Markdown; numbers stand right. */
+
+export function plainTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
+  const numeric = header.map((_, i) => rows.length > 0 && rows.every((row) => isNumeric(row[i])));
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => (numeric[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
+      .join('  ')
+      .trimEnd();
+  return `${[line(header), ...rows.map(line)].join('\n')}\n`;
+}
+
+export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return `${[line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n')}\n`;
+}
+
+function isNumeric(text: string): boolean {
+  return /^[-+]?(\d|—|$)/.test(text) && !/[a-z]{2}/i.test(text);
+}

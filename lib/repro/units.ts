@@ -1,0 +1,57 @@
+/** Sizes and times as people write them, both ways. */
+
+const BYTE_UNITS: Record<string, number> = {
+  '': 1,
+  b: 1,
+  k: 1024,
+  kb: 1e3,
+  kib: 1024,
+  m: 1024 ** 2,
+  mb: 1e6,
+  mib: 1024 ** 2,
+  g: 1024 ** 3,
+  gb: 1e9,
+  gib: 1024 ** 3,
+  t: 1024 ** 4,
+  tb: 1e12,
+  tib: 1024 ** 4,
+};
+
+/** "4GiB" → 4294967296; undefined for what is no size. */
+export function bytes(value: unknown): number | undefined {
+  return measure(value, BYTE_UNITS);
+}
+
+const SECOND_UNITS: Record<string, number> = { '': 1, ms: 0.001, s: 1, m: 60, min: 60, h: 3600, d: 86400 };
+
+/** "90s", "10m", "2h", 90 → seconds; undefined for what is no time. */
+export function seconds(value: unknown): number | undefined {
+  const result = measure(value, SECOND_UNITS);
+  return result === 0 ? undefined : result;
+}
+
+function measure(value: unknown, units: Record<string, number>): number | undefined {
+  const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(String(value)) ?? [];
+  const factor = unit === undefined ? undefined : units[unit.toLowerCase()];
+  return factor === undefined ? undefined : Number(number) * factor;
+}
+
+export function describeBytes(count: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = count;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** 0.4 s, 12 s, 3 min 20 s, 2 h 5 min */
+export function describeSeconds(value: number): string {
+  if (value < 9.95) return `${value.toFixed(1)} s`;
+  const whole = Math.round(value);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min${whole % 60 ? ` ${whole % 60} s` : ''}`;
+  return `${Math.floor(whole / 3600)} h${Math.floor((whole % 3600) / 60) ? ` ${Math.floor((whole % 3600) / 60)} min` : ''}`;
+}

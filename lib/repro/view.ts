@@ -1,0 +1,225 @@
+/**
+ * What a person sees of a run: on a terminal a live line for each running stage over one finished line a stage; elsewhere
+ * plain lines, with a sign of life when nothing else was said for a while. A program gets the events as JSON lines.
+ */
+import { describeCount, describeRunning, type Running } from './bar.ts';
+import type { Listener, RunEvent } from './events.ts';
+import { describeReason } from './stale.ts';
+import { describeSeconds } from './units.ts';
+
+export interface View {
+  listen: Listener;
+  close(): void;
+}
+
+/** Milliseconds between frames on a terminal, and between signs of life elsewhere. */
+const FRAME = 100;
+const SIGN_OF_LIFE = 10_000;
+/** Lines of a failed stage's output that are shown. */
+const REPLAYED = 60;
+
+export interface ViewOptions {
+  readLog(path: string): string;
+  quiet?: boolean;
+}
+
+export function openView(kind: 'terminal' | 'lines' | 'json', options: ViewOptions): View {
+  if (kind === 'json') return jsonView();
+  return kind === 'terminal' ? new TerminalView(options) : new LinesView(options);
+}
+
+function jsonView(): View {
+  return { listen: (event) => process.stdout.write(`${JSON.stringify(event)}\n`), close: () => {} };
+}
+
+/** What both views for people share: who runs, what waits, and the words for what ended. */
+abstract class PeopleView implements View {
+  protected readonly running = new Map<string, Running>();
+  protected readonly options: ViewOptions;
+  protected total = 0;
+  protected ended = 0;
+
+  constructor(options: ViewOptions) {
+    this.options = options;
+  }
+
+  abstract listen(event: RunEvent): void;
+  abstract close(): void;
+
+  /** Keeps the books, and returns the lines that the event is worth. */
+  protected take(event: RunEvent): string[] {
+    switch (event.event) {
+      case 'plan':
+        this.total = event.stages.length;
+        return describePlan(event);
+      case 'start':
+        this.running.set(event.stage, { stage: event.stage, started: performance.now(), expected: event.expected });
+        return [];
+      case 'progress':
+      case 'output': {
+        const running = this.running.get(event.stage);
+        if (running === undefined) return [];
+        if (event.event === 'progress') running.progress = event;
+        else running.lastLine = lastLine(event.text) ?? running.lastLine;
+        return [];
+      }
+      case 'note':
+        return [`! ${event.stage ? `${event.stage}: ` : ''}${event.text}`];
+      case 'end':
+        this.ended++;
+        this.running.delete(event.stage);
+        return this.#describeEnd(event);
+      case 'done':
+        return describeDone(event);
+    }
+  }
+
+  #describeEnd(event: Extract<RunEvent, { event: 'end' }>): string[] {
+    switch (event.outcome) {
+      case 'ran':
+        return [`✓ ${event.stage}  ${describeSeconds(event.seconds)}`];
+      case 'restored':
+        return [`✓ ${event.stage}  restored from the run cache`];
+      case 'fresh':
+        return [];
+      case 'skipped':
+        return [`- ${event.stage}  not run: ${event.because}`];
+      case 'failed': {
+        const said = event.log ? this.options.readLog(event.log).trimEnd().split('\n') : [];
+        const left = said.length > REPLAYED ? [`  … (${said.length - REPLAYED} lines before: ${event.log})`] : [];
+        return [
+          `✗ ${event.stage}: ${event.message}`,
+          ...left,
+          ...said.slice(-REPLAYED).map((line) => `  │ ${line}`),
+        ].filter((line) => line !== '  │ ' || said.length > 1);
+      }
+    }
+  }
+}
+
+class TerminalView extends PeopleView {
+  readonly #timer: NodeJS.Timeout;
+  #drawn = 0;
+
+  constructor(options: ViewOptions) {
+    super(options);
+    this.#timer = setInterval(() => this.#draw([]), FRAME);
+    process.stdout.write('\u001b[?25l');
+  }
+
+  listen(event: RunEvent): void {
+    const lines = this.take(event);
+    if (lines.length > 0 || event.event === 'start') this.#draw(lines);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.running.clear();
+    this.#draw([], true);
+    process.stdout.write('\u001b[?25h');
+  }
+
+  /** Writes `lines` for good, and under them the live region anew. */
+  #draw(lines: readonly string[], last = false): void {
+    const columns = process.stdout.columns || 80;
+    const rows = Math.max(3, (process.stdout.rows || 24) - 2);
+    const now = performance.now();
+    const running = [...this.running.values()];
+    const width = Math.min(40, Math.max(0, ...running.map(({ stage }) => stage.length)));
+    const live = running.slice(0, rows - 1).map((each) => describeRunning(each, now, width, columns - 1));
+    const waiting = this.total - this.ended - running.length;
+    if (running.length > 0 && !last)
+      live.push(`  ${this.ended} of ${this.total} done, ${running.length} running, ${waiting} waiting`);
+    const up = this.#drawn > 0 ? `\u001b[${this.#drawn}A` : '';
+    const text = [...lines, ...live].map((line) => `\u001b[2K${line}\n`).join('');
+    if (up || text) process.stdout.write(`${up}\r\u001b[0J${text}`);
+    this.#drawn = live.length;
+  }
+}
+
+class LinesView extends PeopleView {
+  #timer: NodeJS.Timeout | undefined;
+  readonly #partial = new Map<string, string>();
+
+  listen(event: RunEvent): void {
+    if (event.event === 'start') {
+      this.#say([`> ${event.stage}  ${event.reasons.map(describeReason).slice(0, 3).join('; ')}`]);
+    }
+    if (event.event === 'output' && this.#wantsOutput()) this.#sayOutput(event.stage, event.text);
+    if (event.event === 'end') this.#endOutput(event.stage);
+    this.#say(this.take(event));
+    this.#timer ??= setInterval(() => this.#signOfLife(), SIGN_OF_LIFE);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #wantsOutput(): boolean {
+    return this.options.quiet !== true;
+  }
+
+  #sayOutput(stage: string, text: string): void {
+    const lines = ((this.#partial.get(stage) ?? '') + text).split('\n');
+    this.#partial.set(stage, lines.pop()!);
+    this.#say(lines.map((line) => `${stage} | ${afterReturns(line)}`));
+  }
+
+  #endOutput(stage: string): void {
+    const rest = this.#partial.get(stage);
+    this.#partial.delete(stage);
+    if (rest) this.#say([`${stage} | ${afterReturns(rest)}`]);
+  }
+
+  #say(lines: readonly string[]): void {
+    if (lines.length === 0) return;
+    process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+    this.#timer?.refresh();
+  }
+
+  #signOfLife(): void {
+    const now = performance.now();
+    for (const running of this.running.values()) {
+      const elapsed = describeSeconds((now - running.started) / 1000);
+      const progress = running.progress
+        ? `${describeCount(running.progress)}${running.progress.text ? `, ${running.progress.text}` : ''}, `
+        : '';
+      process.stdout.write(`… ${running.stage}: ${progress}running for ${elapsed}\n`);
+    }
+  }
+}
+
+function describePlan({ stages }: Extract<RunEvent, { event: 'plan' }>): string[] {
+  const count = (state: string) => stages.filter((stage) => stage.state === state).length;
+  const parts = ['stale', 'maybe', 'restorable', 'frozen']
+    .filter((state) => count(state) > 0)
+    .map((s) => `${count(s)} ${s}`);
+  if (parts.length === 0) return [];
+  return [`${stages.length} stages: ${parts.join(', ')}, ${count('fresh')} fresh`];
+}
+
+function describeDone(done: Extract<RunEvent, { event: 'done' }>): string[] {
+  const { ran, restored, fresh, skipped, failed } = done;
+  if (done.interrupted)
+    return [`interrupted by ${done.interrupted}: ${ran} ran, ${skipped + failed} did not; what is done stays done`];
+  if (ran + restored + skipped + failed === 0) return [`everything is up to date (${fresh} stages)`];
+  const parts = [
+    [ran, 'ran'],
+    [restored, 'restored'],
+    [fresh, 'fresh'],
+    [failed, 'failed'],
+    [skipped, 'not run'],
+  ]
+    .filter(([count]) => Number(count) > 0)
+    .map(([count, word]) => `${count} ${word}`);
+  return [`${parts.join(', ')} in ${describeSeconds(done.seconds)}`];
+}
+
+function lastLine(text: string): string | undefined {
+  return afterReturns(text.trimEnd().split('\n').at(-1) ?? '').trim() || undefined;
+}
+
+/** What a terminal would show of a line that rewrites itself. */
+function afterReturns(line: string): string {
+  return line.replace(/\r$/, '').split('\r').at(-1)!;
+}
