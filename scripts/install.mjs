@@ -7,7 +7,7 @@
 // The addons are optional: without a compiler the project falls back on TypeScript, says so once and goes on.
 // It downloads nothing: node-gyp is pointed at the headers that come with Node where they are there.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -25,6 +25,7 @@ const bundle = {
   absWorkingDir: root,
 };
 
+/** All of it in a few files, for a quick start, but for the packages that bring binaries of their own. */
 async function bundleRunner() {
   if (!existsSync('lib/repro/cli.ts')) return;
   await build({
@@ -32,10 +33,15 @@ async function bundleRunner() {
     entryPoints: { repro: 'lib/repro/cli.ts' },
     outdir: 'dist',
     splitting: true,
-    packages: 'external',
-    chunkNames: 'repro-[hash]',
-    banner: { js: '#!/usr/bin/env node' },
+    minifySyntax: true,
+    external: ['lmdb', 'esbuild'],
+    chunkNames: 'repro/[name]-[hash]',
+    // Bundled CommonJS packages call require for Node's own modules.
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   });
+  const bin = 'dist/repro.js';
+  writeFileSync(bin, `#!/usr/bin/env node\n${readFileSync(bin, 'utf8')}`);
+  chmodSync(bin, 0o755);
   linkBin();
 }
 
