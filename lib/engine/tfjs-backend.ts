@@ -31,31 +31,43 @@ const devices = {
 
 export type Device = keyof typeof devices;
 
+interface Loaded {
+  tf: TensorFlow;
+  device: Device;
+}
+
+/** Copies of TensorFlow.js share one global state, the current backend too, so a process has one device. */
+let loaded: Loaded | undefined;
+
 const require = createRequire(import.meta.url);
 const bundle = new URL('../../dist/tfjs.js', import.meta.url);
 
 /**
  * @param device one of the devices above; without it, the first that loads. One that is installed but does not load is
  *   passed over with a warning on stderr.
- * @throws EngineError when the named device does not load, with what it needs
+ * @throws EngineError when the named device does not load, with what it needs, or another is in use
  */
-export async function loadTensorFlow(device?: string): Promise<{ tf: TensorFlow; device: Device }> {
-  if (device !== undefined) {
-    if (!Object.hasOwn(devices, device))
-      throw new EngineError(`there is no tfjs device ${device}; there are ${Object.keys(devices).join(', ')}`);
-    return load(device as Device);
-  }
-  for (const each of Object.keys(devices) as Device[])
+export async function loadTensorFlow(device?: string): Promise<Loaded> {
+  if (device !== undefined && !Object.hasOwn(devices, device))
+    throw new EngineError(`there is no tfjs device ${device}; there are ${Object.keys(devices).join(', ')}`);
+  if (loaded && device !== undefined && device !== loaded.device)
+    throw new EngineError(`this process computes on the tfjs device ${loaded.device} already; ${device} needs its own`);
+  loaded ??= device === undefined ? await loadFirst() : await load(device as Device);
+  return loaded;
+}
+
+async function loadFirst(): Promise<Loaded> {
+  for (const device of Object.keys(devices) as Device[])
     try {
-      return await load(each);
+      return await load(device);
     } catch (error) {
-      if (each === 'cpu') throw error;
-      if (!(error as EngineError).cause || !isMissing((error as EngineError).cause)) warn(error as Error);
+      if (device === 'cpu') throw error;
+      if (!isMissing((error as Error).cause)) process.stderr.write(`warning: ${(error as Error).message}\n`);
     }
   throw new EngineError('no TensorFlow.js device loads');
 }
 
-async function load(device: Device): Promise<{ tf: TensorFlow; device: Device }> {
+async function load(device: Device): Promise<Loaded> {
   const { load, packages, backend } = devices[device];
   let tf: TensorFlow;
   try {
@@ -100,10 +112,5 @@ async function loadCpu(): Promise<TensorFlow> {
 }
 
 function isMissing(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'MODULE_NOT_FOUND';
-}
-
-function warn(error: Error): void {
-  process.stderr.write(`warning: ${error.message}\n`);
+  return (error as NodeJS.ErrnoException | undefined)?.code === 'MODULE_NOT_FOUND';
 }

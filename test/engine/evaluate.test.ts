@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Engine, EngineError, evaluate, openEngine } from '../../lib/engine/index.ts';
+import { type Engine, EngineError, evaluate } from '../../lib/engine/index.ts';
 import { initialWeights } from '../../lib/models/index.ts';
 import { inDoubles, referenceLoss } from './reference.ts';
-import { countingSource, livelyWeights, tinyGpt } from './tiny.ts';
+import { anyEngine, countingSource, livelyWeights, tinyGpt } from './tiny.ts';
 
 let engine: Engine;
 beforeAll(async () => {
-  engine = await openEngine({ name: 'tfjs', device: 'cpu' });
+  engine = await anyEngine();
 });
 
 describe('the loss over a split', () => {

@@ -16,12 +16,6 @@ it.each([
   [{ name: 'torch' }, /engine is torch; it must be one of auto, native, tfjs/],
   [{ precision: 'fp8' }, /precision is fp8; it must be one of fp32, bf16/],
   [{ name: 'tfjs', precision: 'bf16' }, /tfjs engine computes in fp32 only/],
-  [{ name: 'tfjs', device: 'tpu' }, /no tfjs device tpu; there are node-gpu, node, wasm, cpu/],
-  [{ name: 'tfjs', device: 'node-gpu' }, /device node-gpu does not load: it needs @tensorflow\/tfjs-node-gpu/],
-  [
-    { name: 'tfjs', device: 'wasm' },
-    /device wasm does not load: it needs @tensorflow\/tfjs and @tensorflow\/tfjs-backend-wasm/,
-  ],
 ])('refuses %o', async (options, message) => {
   await expect(openEngine(options as object)).rejects.toThrow(EngineError);
   await expect(openEngine(options as object)).rejects.toThrow(message);

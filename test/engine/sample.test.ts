@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Engine, EngineError, openEngine, type SampleOptions, sample, train } from '../../lib/engine/index.ts';
+import { type Engine, EngineError, type SampleOptions, sample, train } from '../../lib/engine/index.ts';
 import { initialWeights, type ModelConfig, type Weights } from '../../lib/models/index.ts';
-import { countingSource, livelyWeights, tinyGpt, tinyLstm } from './tiny.ts';
+import { anyEngine, countingSource, livelyWeights, tinyGpt, tinyLstm } from './tiny.ts';
 
 let engine: Engine;
 beforeAll(async () => {
-  engine = await openEngine({ name: 'tfjs', device: 'cpu' });
+  engine = await anyEngine();
 });
 
 const draw = (config: ModelConfig, weights: Weights, options: Partial<SampleOptions> = {}) => {

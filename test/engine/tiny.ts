@@ -48,3 +48,6 @@ export const engines: [name: 'tfjs' | 'native', open: () => Promise<Engine>][] =
   ['tfjs', () => openEngine({ name: 'tfjs', device: 'cpu' })],
   ['native', () => openEngine({ name: 'native' })],
 ];
+
+/** For what no engine does its own way: the fastest there is. */
+export const anyEngine = () => openEngine(nativeIsBuilt ? { name: 'native' } : { name: 'tfjs', device: 'cpu' });

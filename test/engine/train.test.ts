@@ -2,17 +2,10 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  type Engine,
-  EngineError,
-  openEngine,
-  type TrainOptions,
-  type TrainSettings,
-  train,
-} from '../../lib/engine/index.ts';
+import { type Engine, EngineError, type TrainOptions, type TrainSettings, train } from '../../lib/engine/index.ts';
 import { drawOffsets, planTraining } from '../../lib/engine/plan.ts';
 import { flopsPerToken } from '../../lib/models/index.ts';
-import { countingSource, tinyGpt, tinyLstm } from './tiny.ts';
+import { anyEngine, countingSource, tinyGpt, tinyLstm } from './tiny.ts';
 
 const config = { ...tinyGpt, layers: 1, dropout: 0.1 };
 const source = countingSource(11, 600);
@@ -22,7 +15,7 @@ const settings: TrainSettings = {
 
 let engine: Engine;
 beforeAll(async () => {
-  engine = await openEngine({ name: 'tfjs', device: 'cpu' });
+  engine = await anyEngine();
 });
 let dir: string;
 beforeEach(async () => {
