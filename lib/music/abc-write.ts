@@ -4,7 +4,7 @@
  * A header of X, M, L, Q and K; a V: for each voice where there are several, with its program or drum channel; then the bars.
  * Interleaved, a line holds one bar of all voices; voice after voice, four bars of one.
  */
-import { type BarLayers, layVoice, type Piece } from './layers.ts';
+import { type BarLayers, layScore, type Piece } from './layers.ts';
 import type { Score, ScoreBar, ScoreVoice } from './score.ts';
 import { accidentalText, keyText, POSITION_TEXT, POSITIONS, type Spelling, spellingOf } from './spelling.ts';
 
@@ -18,7 +18,7 @@ const DRUM_KEY = { fifths: 0, minor: false };
 
 export function writeAbc(score: Score, layout: Layout = 'interleaved'): string {
   const { bars, voices, grid } = score;
-  const laid = voices.map((voice) => layVoice(voice, bars));
+  const laid = layScore(score);
   const unit = shortestUnit(laid, grid);
   const lengths = new LengthTexts((4 * grid) / unit);
   const [first] = bars;
@@ -154,11 +154,14 @@ function writeLayer(pieces: Piece[], spelling: Spelling, accidentals: Accidental
       text += accidentals.write(pitches[0], spelling);
     } else {
       text += '[';
-      for (let p = 0; p < pitches.length; p++) text += accidentals.write(pitches[p], spelling);
+      for (let p = 0; p < pitches.length; p++) {
+        text += accidentals.write(pitches[p], spelling);
+        if (typeof tied !== 'boolean' && tied[p]) text += '-';
+      }
       text += ']';
     }
     text += lengths.of(duration);
-    if (tied) text += '-';
+    if (tied === true) text += '-';
   }
   return text;
 }

@@ -1,19 +1,22 @@
 /**
- * A voice of a score → what stands in each bar of each of its layers: notes, chords and rests, one after another without a gap.
+ * Voices of a score → what stands in each bar of each of their layers: notes, chords and rests, one after another without a gap.
  *
  * Notes that sound together from one onset for one duration are a chord; what overlaps otherwise is laid side by side, in
  * layers that a bar joins with `&`. A note keeps its layer over bar lines, tied. A layer is there only in bars that need it.
+ *
+ * abc2midi gives each voice, and each layer of a voice beyond the first, a MIDI channel, and has fifteen beside the drums'. Where
+ * there would be more, the voice with the most layers is sliced instead: one layer, cut at every beginning and end, tied across.
  */
 import { isPlainDuration } from './quantise.ts';
-import type { ScoreBar, ScoreVoice } from './score.ts';
+import { MAX_PITCHED_VOICES, type Score, type ScoreBar, type ScoreNote, type ScoreVoice } from './score.ts';
 
 export interface Piece {
   /** in steps; a plain duration */
   duration: number;
   /** ascending; none is a rest */
   pitches: number[];
-  /** whether the piece after it in the layer goes on with the same sound */
-  tied: boolean;
+  /** whether the piece after it in the layer goes on with the same sound; by pitch, where they differ in that */
+  tied: boolean | boolean[];
   /** the program that begins here, or −1 */
   program: number;
 }
@@ -45,8 +48,22 @@ interface OpenLayer {
   heldUntil: number;
 }
 
+/** The bars of each voice, in as many layers as ABC software can play. */
+export function layScore({ voices, bars }: Score): BarLayers[][] {
+  const laid = voices.map((voice) => layVoice(voice, bars));
+  const layers = laid.map((voice, v) => (voices[v].drum ? 0 : Math.max(...voice.map((bar) => bar.length))));
+  const total = () => layers.reduce((sum, count) => sum + count, 0);
+  while (total() > MAX_PITCHED_VOICES) {
+    const most = layers.indexOf(Math.max(...layers));
+    if (layers[most] <= 1) break;
+    laid[most] = sliceVoice(voices[most], bars);
+    layers[most] = 1;
+  }
+  return laid;
+}
+
 /** One entry for each bar. Program changes stand with the first note that has them; the first program is not among them. */
-export function layVoice(voice: ScoreVoice, bars: ScoreBar[]): BarLayers[] {
+function layVoice(voice: ScoreVoice, bars: ScoreBar[]): BarLayers[] {
   const { notes } = voice;
   const layers: OpenLayer[] = [];
   const result: BarLayers[] = new Array(bars.length);
@@ -127,4 +144,38 @@ function closeBar(layers: OpenLayer[], from: number, to: number): BarLayers {
     result.push(pieces);
   }
   return result;
+}
+
+/** A voice in one layer. */
+function sliceVoice({ notes }: ScoreVoice, bars: ScoreBar[]): BarLayers[] {
+  let sounding: ScoreNote[] = [];
+  let program = notes[0].program;
+  let next = 0;
+  return bars.map((bar) => {
+    const pieces: Piece[] = [];
+    const to = bar.start + bar.length;
+    for (let at = bar.start; at < to; ) {
+      let change = -1;
+      for (; next < notes.length && notes[next].start === at; next++) {
+        sounding.push(notes[next]);
+        if (notes[next].program !== program) change = program = notes[next].program;
+      }
+      let end = next < notes.length ? Math.min(to, notes[next].start) : to;
+      for (const note of sounding) end = Math.min(end, note.start + note.duration);
+      // Of equal pitches the one that began first comes first: a reader joins ties in this order.
+      sounding.sort((a, b) => a.pitch - b.pitch || a.start - b.start || a.duration - b.duration);
+      const ties = sounding.map((note) => note.start + note.duration > end);
+      const same = ties.every((tie) => tie === ties[0]);
+      const parts = plainParts(end - at);
+      const pitches = sounding.map((note) => note.pitch);
+      for (let i = 0; i < parts.length; i++) {
+        const last = i === parts.length - 1;
+        const tied = pitches.length > 0 && (last ? (same ? ties[0] : ties) : true);
+        pieces.push({ duration: parts[i], pitches, tied, program: i === 0 ? change : -1 });
+      }
+      sounding = sounding.filter((_, i) => ties[i]);
+      at = end;
+    }
+    return pieces.every((piece) => piece.pitches.length === 0) ? [] : [pieces];
+  });
 }

@@ -8,7 +8,7 @@ import { layBars } from './bars.ts';
 import { MusicError } from './errors.ts';
 import { detectKey } from './key.ts';
 import type { Part, Performance } from './performance.ts';
-import { compareNotes, MAX_VOICES, type Score, type ScoreNote, type ScoreVoice } from './score.ts';
+import { compareNotes, MAX_PITCHED_VOICES, type Score, type ScoreNote, type ScoreVoice } from './score.ts';
 
 export const DEFAULT_GRID = 16;
 const GRIDS = [1, 2, 4, 8, 16, 32];
@@ -42,11 +42,9 @@ export function quantise(performance: Performance, grid: number = DEFAULT_GRID):
 function joinParts(parts: Part[], warnings: string[]): Part[] {
   const drums = parts.filter((part) => part.drum && part.notes.length > 0);
   const pitched = parts.filter((part) => !part.drum && part.notes.length > 0);
-  const room = MAX_VOICES - Math.min(1, drums.length);
+  const room = MAX_PITCHED_VOICES;
   if (pitched.length > room) {
-    warnings.push(
-      `${pitched.length} parts beside the drums were joined to ${room}: ABC software takes ${MAX_VOICES} voices`,
-    );
+    warnings.push(`${pitched.length} parts beside the drums were joined to ${room}: ABC software plays no more`);
     pitched.sort((a, b) => b.notes.length - a.notes.length);
     while (pitched.length > room) {
       const smallest = pitched.pop()!;

@@ -42,8 +42,8 @@ export interface Score {
   voices: ScoreVoice[];
 }
 
-/** What ABC software can take: abc2midi has sixteen channels. */
-export const MAX_VOICES = 16;
+/** What ABC software can play: MIDI's sixteen channels, less that of the drums. */
+export const MAX_PITCHED_VOICES = 15;
 
 /** The order that `ScoreVoice.notes` is in. */
 export function compareNotes(a: ScoreNote, b: ScoreNote): number {
