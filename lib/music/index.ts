@@ -3,6 +3,7 @@ export { checkAbc } from './abc-check.ts';
 export { parseAbc } from './abc-parse.ts';
 export { abcToMidi, abcToScore } from './abc-to-midi.ts';
 export { type Layout, writeAbc } from './abc-write.ts';
+export { type ComposeOptions, composePiece, styleNames } from './compose.ts';
 export { MusicError } from './errors.ts';
 export { fingerprint } from './fingerprint.ts';
 export { detectKey, type Key } from './key.ts';

@@ -1,0 +1,61 @@
+/**
+ * The data sets known by name: where they lie, what they are, under which licence.
+ *
+ * Size and SHA-256 are given where they are published or where independent projects agree on them; the others are recorded when
+ * first downloaded (see download.ts), and what is downloaded later must be the same. Data sets of a git repository are named by
+ * commit; the archive that GitHub makes of one need not keep its bytes, so it has no checksum here.
+ */
+export interface KnownDataset {
+  name: string;
+  title: string;
+  url: string;
+  licence: string;
+  homepage: string;
+  /** of the archive */
+  bytes?: number;
+  /** of the archive, in hexadecimal */
+  sha256?: string;
+}
+
+export const KNOWN_DATASETS: readonly KnownDataset[] = [
+  {
+    name: 'lakh-matched',
+    title: 'Lakh MIDI Dataset, matched to the Million Song Dataset (LMD-matched)',
+    url: 'http://hog.ee.columbia.edu/craffel/lmd/lmd_matched.tar.gz',
+    licence: 'CC BY 4.0',
+    homepage: 'https://colinraffel.com/projects/lmd/',
+    bytes: 1_407_072_670,
+    sha256: '621ff830aed771f469e5bfa13dc12a33c6ed69090adeda63d0b5c47783af0191',
+  },
+  {
+    name: 'lakh-clean',
+    title: 'Lakh MIDI Dataset, the clean subset (file names give artist and title)',
+    url: 'http://hog.ee.columbia.edu/craffel/lmd/clean_midi.tar.gz',
+    licence: 'CC BY 4.0',
+    homepage: 'https://colinraffel.com/projects/lmd/',
+    bytes: 234_283_029,
+  },
+  {
+    name: 'maestro',
+    title: 'MAESTRO v3.0.0, piano performances (MIDI only)',
+    url: 'https://storage.googleapis.com/magentadata/datasets/maestro/v3.0.0/maestro-v3.0.0-midi.zip',
+    licence: 'CC BY-NC-SA 4.0',
+    homepage: 'https://magenta.tensorflow.org/datasets/maestro',
+    bytes: 58_416_533,
+    sha256: '70470ee253295c8d2c71e6d9d4a815189e35c89624b76d22fce5a019d5dde12c',
+  },
+  {
+    name: 'nottingham',
+    title: 'Nottingham Music Database, folk tunes with chords, cleaned by Jukedeck',
+    url: 'https://github.com/jukedeck/nottingham-dataset/archive/0992bb6cd864f6d4b90d6663e08c0ef53ffaa08f.tar.gz',
+    licence: 'GPL-3.0',
+    homepage: 'https://github.com/jukedeck/nottingham-dataset',
+  },
+  {
+    name: 'pop909',
+    title: 'POP909, piano arrangements of pop songs',
+    url: 'https://github.com/music-x-lab/POP909-Dataset/archive/d83e6edba6872a704f5d3b8b32f5cb540088dae6.tar.gz',
+    licence: 'MIT',
+    homepage: 'https://github.com/music-x-lab/POP909-Dataset',
+  },
+];

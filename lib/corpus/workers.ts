@@ -1,0 +1,164 @@
+/**
+ * Runs a task over many items on worker threads, in batches, and gives the results back in the items' order.
+ *
+ * The task is a module that default-exports a function of (item, settings); what it returns is copied between threads. A task that
+ * throws, hangs or takes its thread down costs its own item only. Without workers (`threads` 0) the module runs here, with neither
+ * protection against hanging nor against running out of memory.
+ */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { reasonOf } from './errors.ts';
+
+export type Outcome<Result> = { result: Result } | { failed: string };
+
+export type Task<Item, Settings, Result> = (item: Item, settings: Settings) => Result | Promise<Result>;
+
+export interface PoolOptions<Item> {
+  /** threads; 0 is none. Default: as many as cores, and none for fewer items than `worthwhile` */
+  threads?: number;
+  /** milliseconds that one item may take before its thread is stopped. Default 60,000 */
+  timeout?: number;
+  /** called in the order of completion */
+  onDone?: (item: Item, index: number) => void;
+}
+
+/** A thread takes about a second to load the project through tsx: below so many items it does not pay. */
+const WORTHWHILE = 600;
+/** Items sent at a time: few messages, yet no thread waits long for another. */
+const BATCH = 16;
+/** MiB of heap a thread may have: one that needs more has met a file built to exhaust it. */
+const HEAP = 512;
+
+/** What passes between the threads. */
+export interface WorkerData {
+  task: string;
+  settings: unknown;
+}
+export type ToWorker = { index: number; item: unknown }[];
+export type FromWorker = { index: number; started: true } | { index: number; outcome: Outcome<unknown> };
+
+export async function runTasks<Item, Settings, Result>(
+  task: URL,
+  items: readonly Item[],
+  settings: Settings,
+  options: PoolOptions<Item> = {},
+): Promise<Outcome<Result>[]> {
+  const threads = options.threads ?? (items.length < WORTHWHILE ? 0 : availableParallelism());
+  if (threads === 0) return runHere(task, items, settings, options);
+  const pool = new Pool<Item, Result>(task, items, settings, options);
+  await Promise.all(Array.from({ length: Math.min(threads, Math.ceil(items.length / BATCH)) }, () => pool.run()));
+  return pool.outcomes;
+}
+
+async function runHere<Item, Settings, Result>(
+  task: URL,
+  items: readonly Item[],
+  settings: Settings,
+  { onDone }: PoolOptions<Item>,
+): Promise<Outcome<Result>[]> {
+  const run: Task<Item, Settings, Result> = (await import(task.href)).default;
+  const outcomes: Outcome<Result>[] = [];
+  for (const [index, item] of items.entries()) {
+    outcomes.push(await outcomeOf(() => run(item, settings)));
+    onDone?.(item, index);
+  }
+  return outcomes;
+}
+
+export async function outcomeOf<Result>(run: () => Result | Promise<Result>): Promise<Outcome<Result>> {
+  try {
+    return { result: await run() };
+  } catch (error) {
+    return { failed: reasonOf(error) };
+  }
+}
+
+class Pool<Item, Result> {
+  readonly outcomes: Outcome<Result>[] = [];
+  readonly #task: URL;
+  readonly #items: readonly Item[];
+  readonly #settings: unknown;
+  readonly #options: PoolOptions<Item>;
+  #next = 0;
+
+  constructor(task: URL, items: readonly Item[], settings: unknown, options: PoolOptions<Item>) {
+    this.#task = task;
+    this.#items = items;
+    this.#settings = settings;
+    this.#options = options;
+  }
+
+  /** One thread's share: batches until none are left, on a new thread whenever the last one is lost. */
+  async run(): Promise<void> {
+    let left: number[] = [];
+    for (;;) {
+      if (left.length === 0) left = this.#batch();
+      if (left.length === 0) return;
+      left = await this.#runThread(left);
+    }
+  }
+
+  #batch(): number[] {
+    const end = Math.min(this.#next + BATCH, this.#items.length);
+    const batch = Array.from({ length: end - this.#next }, (_, i) => this.#next + i);
+    this.#next = end;
+    return batch;
+  }
+
+  #settle(index: number, outcome: Outcome<Result>): void {
+    this.outcomes[index] = outcome;
+    this.#options.onDone?.(this.#items[index], index);
+  }
+
+  /** Feeds a thread until nothing is left to do; where it is lost before, returns what it had not begun. */
+  #runThread(first: number[]): Promise<number[]> {
+    const { timeout = 60_000 } = this.#options;
+    const workerData: WorkerData = { task: this.#task.href, settings: this.#settings };
+    const worker = new Worker(new URL('./worker-start.mjs', import.meta.url), {
+      workerData,
+      // Not what the process was started with: tsx or a test runner would load themselves into the thread.
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: HEAP },
+    });
+    let queue = first;
+    let running: number | undefined;
+    let lost = '';
+    let timer: NodeJS.Timeout | undefined;
+    const send = () =>
+      worker.postMessage(queue.map((index) => ({ index, item: this.#items[index] })) satisfies ToWorker);
+    return new Promise((resolve) => {
+      worker.on('message', (message: FromWorker) => {
+        clearTimeout(timer);
+        if ('started' in message) {
+          running = message.index;
+          timer = setTimeout(() => {
+            lost = `took more than ${timeout / 1000} s`;
+            worker.terminate();
+          }, timeout);
+          return;
+        }
+        running = undefined;
+        this.#settle(message.index, message.outcome as Outcome<Result>);
+        queue = queue.filter((index) => index !== message.index);
+        if (queue.length > 0) return;
+        queue = this.#batch();
+        if (queue.length > 0) send();
+        else worker.terminate();
+      });
+      worker.on('error', (error: NodeJS.ErrnoException) => {
+        lost = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? `needs more than ${HEAP} MiB` : reasonOf(error);
+      });
+      worker.on('exit', () => {
+        clearTimeout(timer);
+        // A thread that dies before it has begun anything would die again: its first item answers for it.
+        const culprit = running ?? queue[0];
+        if (culprit !== undefined) {
+          this.#settle(culprit, { failed: lost || 'its thread ended without a word' });
+          queue = queue.filter((index) => index !== culprit);
+        }
+        resolve(queue);
+      });
+      send();
+    });
+  }
+}
