@@ -1,37 +1,62 @@
 /** Architectures compared: what each gets for its training compute, and how far they are apart at equal size. */
 import type { TopLevelSpec } from 'vega-lite';
-import { groupName, isRefusal, lossName, predictDifference, type RunRow, type Study } from '../scaling/index.ts';
-import { COUNT_LABEL, linearTicks, logDomain, logTicks } from './axes.ts';
-import { CONFIG, colours, INK, MUTED, PAPER } from './theme.ts';
+import {
+  type Difference,
+  groupName,
+  isRefusal,
+  lossName,
+  predictDifference,
+  type RunRow,
+  type Study,
+} from '../scaling/index.ts';
+import {
+  countLabel,
+  linearTicks,
+  logDomain,
+  logTicks,
+  plainLabel,
+  powerLabel,
+  signedLabel,
+  ticks,
+  wrap,
+} from './axes.ts';
+import { displayName, seriesOf } from './series.ts';
+import { CONFIG, INK, MUTED, PAPER } from './theme.ts';
 
-const WIDTH = 350;
 const HEIGHT = 340;
+const WIDTH = { one: 650, two: 350 };
 const DRAWN = 64;
 
 type Panel = Extract<TopLevelSpec, { concat: unknown }>['concat'][number];
 
 export function architecturesPlot(rows: readonly RunRow[], study: Study): TopLevelSpec {
-  const panels = [computePanel(rows, study), differencePanel(study)].filter((panel) => panel !== undefined);
+  const differences = differencesOf(study);
+  const width = differences.length > 0 ? WIDTH.two : WIDTH.one;
+  const panels = [computePanel(rows, study, width), differencePanel(differences, study, width)];
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     description: study.comparisons.map(({ verdict }) => verdict).join(' '),
-    title: { text: 'Architectures compared', subtitle: study.comparisons.map(({ verdict }) => verdict) },
+    title: {
+      text: 'Architectures compared',
+      subtitle: study.comparisons.flatMap(({ verdict }) => wrap(verdict, 112)),
+    },
     config: CONFIG,
     columns: 2,
     spacing: 60,
-    resolve: { scale: { color: 'independent' } },
-    concat: panels,
+    resolve: { scale: { color: 'independent', shape: 'independent', strokeDash: 'independent' } },
+    concat: panels.filter((panel) => panel !== undefined),
   };
 }
 
 /** Loss against training compute, so that what is cheap to train is seen as cheap. */
-function computePanel(rows: readonly RunRow[], study: Study): Panel | undefined {
-  const fits = Object.entries(study.fits);
+function computePanel(rows: readonly RunRow[], study: Study, width: number): Panel | undefined {
+  const series = seriesOf(study);
+  const names = new Map(series.map(({ group, name }) => [group, name]));
   const runs = rows.flatMap((row) => {
-    const [flops, loss, series] = [row.flops, row[study.loss], groupName(row)];
-    const used = study.fits[series] && !study.fits[series].left_out.includes(row.run);
+    const [flops, loss, group] = [row.flops, row[study.loss], groupName(row)];
+    const used = names.has(group) && !study.fits[group].left_out.includes(row.run);
     return used && typeof flops === 'number' && flops > 0 && typeof loss === 'number'
-      ? [{ series, size: row.size, flops, loss }]
+      ? [{ series: names.get(group)!, run: row.run, flops, loss }]
       : [];
   });
   if (runs.length === 0) return undefined;
@@ -41,63 +66,89 @@ function computePanel(rows: readonly RunRow[], study: Study): Panel | undefined 
     0.08,
     0.08,
   );
+  const domain = series.map(({ name }) => name);
+  const legend = { title: null, orient: 'top-right', symbolSize: 90, symbolOpacity: 1 } as const;
   const encoding = {
     x: {
       field: 'flops',
       type: 'quantitative',
       scale: { type: 'log', domain: x, nice: false },
-      axis: { title: 'training compute (FLOP)', values: logTicks(x, 4), format: '.0e' },
+      axis: { title: 'training compute (FLOP)', ...ticks(logTicks(x, 4), powerLabel) },
     },
     y: {
       type: 'quantitative',
       scale: { type: 'log', domain: y, nice: false },
-      axis: { title: lossName(study.loss), values: logTicks(y), format: '~r' },
+      axis: { title: lossName(study.loss), ...ticks(logTicks(y), plainLabel) },
     },
     color: {
       field: 'series',
       type: 'nominal',
-      scale: {
-        domain: fits.map(([name]) => name),
-        range: colours(fits.map(([name, fit]) => (oneTokenizer(study) ? fit.architecture : name))),
-      },
-      legend: { title: null, orient: 'top-right', symbolType: 'circle', symbolSize: 90, symbolOpacity: 1 },
+      scale: { domain, range: series.map(({ colour }) => colour) },
+      legend,
     },
+  } as const;
+  const dashes = {
+    field: 'series',
+    type: 'nominal',
+    scale: { domain, range: series.map(({ dash }) => dash) },
+  } as const;
+  const shapes = {
+    field: 'series',
+    type: 'nominal',
+    scale: { domain, range: series.map(({ shape }) => shape) },
   } as const;
   return {
     title: panelTitle('For the same compute'),
-    width: WIDTH,
+    width,
     height: HEIGHT,
     data: { values: runs },
     layer: [
       {
-        mark: { type: 'line', strokeWidth: 1.5, opacity: 0.6 } as const,
-        encoding: { ...encoding, y: { ...encoding.y, field: 'loss', aggregate: 'mean' } as const },
+        mark: { type: 'line', strokeWidth: 1.5, opacity: 0.6 },
+        encoding: {
+          ...encoding,
+          y: { ...encoding.y, field: 'loss', aggregate: 'mean' },
+          strokeDash: { ...dashes, legend },
+        },
       },
       {
-        mark: { type: 'point', filled: true, size: 70, opacity: 1, stroke: PAPER, strokeWidth: 1.5 } as const,
-        encoding: { ...encoding, y: { ...encoding.y, field: 'loss' } },
+        mark: { type: 'point', filled: true, size: 70, opacity: 1, stroke: PAPER, strokeWidth: 1.5 },
+        encoding: { ...encoding, y: { ...encoding.y, field: 'loss' }, shape: { ...shapes, legend } },
       },
     ],
   };
 }
 
-/** The laws' difference, with the line of no difference that an interval has to clear. */
-function differencePanel(study: Study): Panel | undefined {
-  const pairs = study.comparisons.flatMap((comparison) => {
-    const [a, b] = comparison.architectures.map((architecture) =>
-      Object.values(study.fits).find(
-        (fit) => fit.tokenizer === comparison.tokenizer && fit.architecture === architecture,
-      ),
+interface PairDifference {
+  pair: string;
+  a: string;
+  b: string;
+  points: Difference[];
+}
+
+/** The laws' differences over the sizes that both of a pair were measured in, where both have a law. */
+function differencesOf(study: Study): PairDifference[] {
+  return study.comparisons.flatMap(({ tokenizer, architectures, range }) => {
+    const [a, b] = architectures.map((architecture) =>
+      Object.values(study.fits).find((fit) => fit.tokenizer === tokenizer && fit.architecture === architecture),
     );
-    if (!a || !b || comparison.range === null || isRefusal(a.fit) || isRefusal(b.fit)) return [];
-    const [low, high] = comparison.range.map(Math.log);
+    if (!a || !b || range === null || isRefusal(a.fit) || isRefusal(b.fit)) return [];
+    const [low, high] = range.map(Math.log);
     const sizes = Array.from({ length: DRAWN + 1 }, (_, i) => Math.exp(low + ((high - low) * i) / DRAWN));
-    const pair = `${comparison.tokenizer ? `${comparison.tokenizer}: ` : ''}${a.architecture} − ${b.architecture}`;
-    return [predictDifference(a.fit, b.fit, sizes).map((point) => ({ pair, ...point }))];
+    const [nameA, nameB] = architectures.map(displayName);
+    const pair = `${nameA} − ${nameB}${tokenizer ? ` (${tokenizer})` : ''}`;
+    return [{ pair, a: nameA, b: nameB, points: predictDifference(a.fit, b.fit, sizes) }];
   });
+}
+
+/** Muted: these are neither of the two architectures. */
+const PAIR_COLOURS = ['#5c6b7a', '#009e73', '#cc79a7', '#8c6d00'];
+
+/** The laws' difference, with the line of no difference that an interval has to clear. */
+function differencePanel(pairs: readonly PairDifference[], study: Study, width: number): Panel | undefined {
   if (pairs.length === 0) return undefined;
-  const points = pairs.flat();
-  const names = pairs.map(([point]) => point.pair);
+  const points = pairs.flatMap(({ pair, points }) => points.map((point) => ({ pair, ...point })));
+  const names = pairs.map(({ pair }) => pair);
   const x = logDomain(
     points.map((point) => point.params),
     0.03,
@@ -107,34 +158,36 @@ function differencePanel(study: Study): Panel | undefined {
   const [least, most] = [Math.min(...ends), Math.max(...ends)];
   const margin = 0.12 * (most - least);
   const y: [number, number] = [least - margin, most + margin];
-  const comparison = study.comparisons[0];
   const encoding = {
     x: {
       field: 'params',
       type: 'quantitative',
       scale: { type: 'log', domain: x, nice: false },
-      axis: { title: 'parameters N', values: logTicks(x, 4), labelExpr: COUNT_LABEL },
+      axis: { title: 'parameters N', ...ticks(logTicks(x, 4), countLabel) },
     },
     y: {
       type: 'quantitative',
       scale: { domain: y, nice: false, zero: false },
-      axis: { title: `difference in ${lossName(study.loss)}`, values: linearTicks(y, 6), format: '+~r' },
+      axis: { title: `difference in ${lossName(study.loss)}`, ...ticks(linearTicks(y, 6), signedLabel) },
     },
     color: {
       field: 'pair',
       type: 'nominal',
-      scale: { domain: names, range: names.length === 1 ? [MUTED] : colours(names) },
+      scale: { domain: names, range: names.length === 1 ? [MUTED] : PAIR_COLOURS },
       legend: names.length === 1 ? null : { title: null, orient: 'bottom' },
     },
   } as const;
-  const [a, b] = comparison.architectures;
-  const hints = [
-    { params: x[0], at: y[1], text: `${b} is better`, baseline: 'top' },
-    { params: x[0], at: y[0], text: `${a} is better`, baseline: 'bottom' },
-  ];
+  const [{ a, b }] = pairs;
+  const oneOrder = pairs.every((pair) => pair.a === a && pair.b === b);
+  const hints = !oneOrder
+    ? []
+    : [
+        { params: x[0], at: y[1], text: `${b} is better`, baseline: 'top' },
+        { params: x[0], at: y[0], text: `${a} is better`, baseline: 'bottom' },
+      ];
   return {
-    title: panelTitle(names.length === 1 ? `At equal size: ${a} − ${b}` : 'At equal size'),
-    width: WIDTH,
+    title: panelTitle(oneOrder ? `At equal size: ${a} − ${b}` : 'At equal size'),
+    width,
     height: HEIGHT,
     layer: [
       {
@@ -167,10 +220,6 @@ function differencePanel(study: Study): Panel | undefined {
       })),
     ],
   };
-}
-
-function oneTokenizer(study: Study): boolean {
-  return new Set(Object.values(study.fits).map((fit) => fit.tokenizer)).size === 1;
 }
 
 function panelTitle(text: string) {

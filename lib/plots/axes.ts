@@ -1,7 +1,51 @@
-/** Domains and ticks of axes, stated and not left to the library: its "nice" logarithmic domains round to whole decades. */
+/** Domains, ticks and labels of axes, stated and not left to the library: its "nice" logarithmic domains round to whole decades. */
 
-/** How a number is written on an axis of counts: 10k, 1.5M. As a Vega expression on `datum.value`. */
-export const COUNT_LABEL = "replace(replace(format(datum.value, '~s'), 'G', 'B'), 'k', 'k')";
+/** Ticks and what is written at them, as an axis takes them. */
+export function ticks(values: readonly number[], label: (value: number) => string) {
+  // A Vega expression can look a label up, and so need not be able to make it.
+  const labels = Object.fromEntries(values.map((value) => [String(value), label(value)]));
+  return { values: [...values], labelExpr: `(${JSON.stringify(labels)})[toString(datum.value)]` };
+}
+
+/** 500, 10k, 1.5M, 2B */
+export function countLabel(value: number): string {
+  for (const [unit, letter] of [
+    [1e12, 'T'],
+    [1e9, 'B'],
+    [1e6, 'M'],
+    [1e3, 'k'],
+  ] as const)
+    if (value >= unit) return `${Number((value / unit).toPrecision(3))}${letter}`;
+  return String(value);
+}
+
+/** 3·10¹¹ */
+export function powerLabel(value: number): string {
+  const [digits, exponent] = value.toExponential().split('e');
+  const raised = [...exponent.replace('+', '')].map((digit) => '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'['-0123456789'.indexOf(digit)]).join('');
+  return Number(digits) === 1 ? `10${raised}` : `${digits}·10${raised}`;
+}
+
+/** 0.5, 1, 1.2 */
+export function plainLabel(value: number): string {
+  return String(Number(value.toPrecision(6))).replace('-', '−');
+}
+
+/** +0.05, 0, −0.1 */
+export function signedLabel(value: number): string {
+  return value > 0 ? `+${plainLabel(value)}` : plainLabel(value);
+}
+
+/** Lines of at most so many letters. */
+export function wrap(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const last = lines[lines.length - 1];
+    if (last !== '' && last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
+  }
+  return lines;
+}
 
 /** The smallest and largest, pushed apart by these shares of their logarithmic distance. */
 export function logDomain(values: readonly number[], below = 0.06, above = 0.06): [number, number] {

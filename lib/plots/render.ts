@@ -41,6 +41,8 @@ export async function plotSvg(spec: TopLevelSpec): Promise<string> {
   };
   textMetrics.width = (item, text) =>
     (item.fontSize ?? 11) * [...String(text)].reduce((width, letter) => width + letterWidth(letter), 0);
+  // Ids of clips count on from drawing to drawing; the same plot is to be the same bytes.
+  vega.resetSVGDefIds();
   const view = new vega.View(vega.parse(compile(spec).spec), { renderer: 'none', logLevel: vega.Warn });
   try {
     return await view.toSVG();

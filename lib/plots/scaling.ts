@@ -1,209 +1,276 @@
-/** Scaling curves: every run as a point, each law as a line in its confidence band, both axes logarithmic. */
+/** Scaling curves: every run as a point, each law as a line in its confidence band with its floor, both axes logarithmic. */
 import type { TopLevelSpec } from 'vega-lite';
-import { type GroupFit, groupName, isRefusal, lossName, predict, type RunRow, type Study } from '../scaling/index.ts';
-import { COUNT_LABEL, logDomain, logTicks, spread } from './axes.ts';
-import { CONFIG, colours, INK, MUTED, PAPER } from './theme.ts';
+import { groupName, isRefusal, lossName, predict, type RunRow, type Study } from '../scaling/index.ts';
+import { countLabel, logDomain, logTicks, plainLabel, spread, ticks, wrap } from './axes.ts';
+import { type Series, seriesOf, sizeName } from './series.ts';
+import { CONFIG, INK, MUTED, PAPER } from './theme.ts';
 
-const WIDTH = 620;
-const HEIGHT = 430;
+const WIDTH = 650;
+const HEIGHT = 440;
 /** sizes along each curve */
 const DRAWN = 80;
+/** A floor is drawn where it is this near below the lowest loss, as a share of it: further down it would press the rest together. */
+const FLOOR_NEAR = 0.7;
 
-interface Series {
-  name: string;
-  fit: GroupFit;
-  colour: string;
+interface Run {
+  series: string;
+  run: string;
+  size: string;
+  params: number;
+  loss: number;
+}
+
+interface CurvePoint {
+  series: string;
+  params: number;
+  loss: number;
+  low: number;
+  high: number;
 }
 
 export function scalingPlot(rows: readonly RunRow[], study: Study): TopLevelSpec {
-  const entries = Object.entries(study.fits);
-  const palette = colours(entries.map(([name, fit]) => seriesKey(name, fit, study)));
-  const series: Series[] = entries.map(([name, fit], i) => ({ name, fit, colour: palette[i] }));
-  const runs = rows.flatMap((row) => {
-    const fit = study.fits[groupName(row)];
-    const [params, loss] = [row[study.size], row[study.loss]];
-    return fit && !fit.left_out.includes(row.run) && typeof params === 'number' && typeof loss === 'number'
-      ? [{ series: groupName(row), run: row.run, size: row.size, params, loss }]
-      : [];
-  });
-  const curves = series.flatMap(({ name, fit }) => curve(name, fit));
+  const series = seriesOf(study);
+  const runs = runsOf(rows, study, series);
+  const curves = series.flatMap(curveOf);
+  const least = Math.min(...runs.map((run) => run.loss));
+  const floors = series.flatMap((one) => floorOf(one, FLOOR_NEAR * least));
 
   const x = logDomain(runs.map((run) => run.params));
-  const y = logDomain([...runs.map((run) => run.loss), ...curves.map((point) => point.loss)], 0.1, 0.08);
-  const scales = {
+  const y = logDomain(
+    [...runs, ...curves, ...floors].map((point) => point.loss),
+    0.1,
+    0.08,
+  );
+  const names = series.map(({ name }) => name);
+  const encoding = {
     x: {
       field: 'params',
       type: 'quantitative',
       scale: { type: 'log', domain: x, nice: false },
-      axis: { title: axisTitle(study.size), values: logTicks(x), labelExpr: COUNT_LABEL },
+      axis: { title: sizeTitle(study.size), ...ticks(logTicks(x), countLabel) },
     },
     y: {
       type: 'quantitative',
       scale: { type: 'log', domain: y, nice: false },
-      axis: { title: lossTitle(study.loss), values: logTicks(y), format: '~r' },
+      axis: { title: lossTitle(study.loss), ...ticks(logTicks(y), plainLabel) },
     },
-    colour: {
+    color: {
       field: 'series',
       type: 'nominal',
-      scale: { domain: series.map(({ name }) => name), range: palette },
+      scale: { domain: names, range: series.map(({ colour }) => colour) },
       legend: null,
     },
+    strokeDash: {
+      field: 'series',
+      type: 'nominal',
+      scale: { domain: names, range: series.map(({ dash }) => dash) },
+      legend: null,
+    },
+    shape: {
+      field: 'series',
+      type: 'nominal',
+      scale: { domain: names, range: series.map(({ shape }) => shape) },
+      legend: null,
+    },
+  } as const;
+  const { color, strokeDash, shape } = encoding;
+  const labels = seriesLabels(series, runs, curves, x, y);
+  const sizes = sizeLabels(runs, y);
+  const sizeText = {
+    x: encoding.x,
+    y: { ...encoding.y, field: 'label_at' },
+    text: { field: 'size' },
   } as const;
 
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    description: `${lossTitle(study.loss)} against ${axisTitle(study.size)}. ${Object.values(study.fits)
-      .map((fit) => fit.verdict)
-      .join(' ')}`,
+    description: `${lossTitle(study.loss)} against ${sizeTitle(study.size)}. ${series.map(({ fit }) => fit.verdict).join(' ')}`,
     title: { text: title(series, study), subtitle: subtitle(series, study) },
     width: WIDTH,
     height: HEIGHT,
     config: CONFIG,
     layer: [
       {
-        data: { name: 'laws', values: curves },
-        mark: { type: 'area', opacity: 0.16, clip: true, interpolate: 'monotone' },
-        encoding: {
-          x: scales.x,
-          y: { ...scales.y, field: 'low' },
-          y2: { field: 'high' },
-          color: scales.colour,
-        },
+        data: { name: 'floors', values: floors },
+        mark: { type: 'rule', strokeDash: [3, 4], opacity: 0.75 },
+        encoding: { y: { ...encoding.y, field: 'loss' }, color },
+      },
+      {
+        data: { name: 'floors', values: floors },
+        mark: { type: 'text', align: 'left', baseline: 'bottom', dx: 4, dy: -3, fontSize: 11 },
+        encoding: { x: { value: 0 }, y: { ...encoding.y, field: 'loss' }, text: { field: 'label' }, color },
+      },
+      {
+        data: { name: 'bands', values: curves },
+        mark: { type: 'area', opacity: 0.16, clip: true },
+        encoding: { x: encoding.x, y: { ...encoding.y, field: 'low' }, y2: { field: 'high' }, color },
       },
       {
         data: { name: 'laws', values: curves },
         mark: { type: 'line', strokeWidth: 2.5, clip: true },
-        encoding: { x: scales.x, y: { ...scales.y, field: 'loss' }, color: scales.colour },
+        encoding: { x: encoding.x, y: { ...encoding.y, field: 'loss' }, color, strokeDash },
       },
       {
         data: { name: 'runs', values: runs },
         mark: { type: 'point', filled: true, size: 78, opacity: 1, stroke: PAPER, strokeWidth: 1.5 },
         encoding: {
-          x: scales.x,
-          y: { ...scales.y, field: 'loss' },
-          color: scales.colour,
+          x: encoding.x,
+          y: { ...encoding.y, field: 'loss' },
+          color,
+          shape,
           tooltip: ['run', 'params', 'loss'].map((field) => ({ field })),
         },
       },
+      // Paper behind the letters, so that a curve does not strike through them.
       {
-        data: { name: 'sizes', values: sizeLabels(runs, y) },
-        mark: { type: 'text', fontSize: 11, color: MUTED, baseline: 'middle' },
-        encoding: { x: scales.x, y: { ...scales.y, field: 'label_at' }, text: { field: 'size' } },
+        data: { name: 'sizes', values: sizes },
+        mark: { ...SIZE_TEXT, stroke: PAPER, strokeWidth: 4 },
+        encoding: sizeText,
+      },
+      { data: { name: 'sizes', values: sizes }, mark: SIZE_TEXT, encoding: sizeText },
+      {
+        data: { name: 'names', values: labels },
+        mark: { type: 'text', align: 'left', baseline: 'middle', dx: 14, fontSize: 14, fontWeight: 'bold' },
+        encoding: { x: { value: WIDTH }, y: { ...encoding.y, field: 'label_at' }, text: { field: 'series' }, color },
       },
       {
-        data: { name: 'names', values: seriesLabels(series, runs, curves, x, y) },
-        mark: { type: 'text', align: 'left', baseline: 'middle', dx: 12, fontSize: 13, fontWeight: 'bold' },
-        encoding: {
-          x: scales.x,
-          y: { ...scales.y, field: 'label_at' },
-          text: { field: 'series' },
-          color: scales.colour,
-        },
+        data: { name: 'names', values: labels },
+        mark: { type: 'text', align: 'left', baseline: 'middle', dx: 14, dy: 18, fontSize: 12, color: INK },
+        encoding: { x: { value: WIDTH }, y: { ...encoding.y, field: 'label_at' }, text: { field: 'law' } },
       },
       {
-        data: { name: 'names', values: seriesLabels(series, runs, curves, x, y) },
-        mark: { type: 'text', align: 'left', baseline: 'middle', dx: 12, dy: 17, fontSize: 12, color: INK },
-        encoding: { x: scales.x, y: { ...scales.y, field: 'label_at' }, text: { field: 'law' } },
+        data: { name: 'names', values: labels },
+        mark: { type: 'text', align: 'left', baseline: 'middle', dx: 14, dy: 34, fontSize: 11, color: MUTED },
+        encoding: { x: { value: WIDTH }, y: { ...encoding.y, field: 'label_at' }, text: { field: 'interval' } },
       },
     ],
   };
 }
 
-/** One architecture keeps its colour; with several tokenizers a colour is a pair. */
-function seriesKey(name: string, fit: GroupFit, study: Study): string {
-  const tokenizers = new Set(Object.values(study.fits).map((group) => group.tokenizer));
-  return tokenizers.size === 1 ? fit.architecture : name;
+const SIZE_TEXT = { type: 'text', fontSize: 11, color: MUTED, baseline: 'middle' } as const;
+
+/** Those that a law was sought in, and those that were left out of it but have a loss are not shown: they are named in the study. */
+function runsOf(rows: readonly RunRow[], study: Study, series: readonly Series[]): Run[] {
+  const names = new Map(series.map(({ group, name }) => [group, name]));
+  return rows.flatMap((row) => {
+    const group = groupName(row);
+    const [params, loss] = [row[study.size], row[study.loss]];
+    const fitted = names.has(group) && !study.fits[group].left_out.includes(row.run);
+    return fitted && typeof params === 'number' && typeof loss === 'number'
+      ? [{ series: names.get(group)!, run: row.run, size: sizeName(row), params, loss }]
+      : [];
+  });
 }
 
-function curve(series: string, { fit }: GroupFit) {
+function curveOf({ name, fit: { fit } }: Series): CurvePoint[] {
   if (isRefusal(fit)) return [];
   const sizes = fit.points.map((point) => point.params);
   const [low, high] = [Math.log(Math.min(...sizes)), Math.log(Math.max(...sizes))];
   const params = Array.from({ length: DRAWN + 1 }, (_, i) => Math.exp(low + ((high - low) * i) / DRAWN));
-  return predict(fit, params).map((point, i) => ({ series, params: params[i], ...point }));
+  return predict(fit, params).map((point, i) => ({ series: name, params: params[i], ...point }));
 }
 
-/** Each size's name once a series, above the runs of the upper series and below those of the lower. */
-function sizeLabels(
-  runs: readonly { series: string; size: string; params: number; loss: number }[],
-  y: [number, number],
-) {
-  const groups = new Map<string, typeof runs>();
+function floorOf({ name, fit: { fit } }: Series, least: number): { series: string; loss: number; label: string }[] {
+  if (isRefusal(fit) || fit.form !== 'power-plus-constant' || fit.parameters.c < least) return [];
+  const { c } = fit.parameters;
+  return [{ series: name, loss: c, label: `${name}: floor c = ${digits(c)}, ${range(fit.intervals.c!)}` }];
+}
+
+/** Sizes by name, above the points of the uppermost series and below those of the lowest; in between there is no room. */
+function sizeLabels(runs: readonly Run[], y: [number, number]) {
+  const sizes = new Map<string, Run[]>();
   for (const run of runs) {
     const key = `${run.series} ${run.size} ${run.params}`;
-    groups.set(key, [...(groups.get(key) ?? []), run]);
+    sizes.set(key, [...(sizes.get(key) ?? []), run]);
   }
-  const offset = (Math.log(y[1] / y[0]) / HEIGHT) * 17;
-  const average = (series: string) => {
+  const offset = (Math.log(y[1] / y[0]) / HEIGHT) * 16;
+  const height = (series: string) => {
     const losses = runs.filter((run) => run.series === series).map((run) => Math.log(run.loss));
     return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
   };
-  const lowest = [...new Set(runs.map((run) => run.series))].sort((a, b) => average(a) - average(b))[0];
-  return [...groups.values()].map((members) => {
+  const order = [...new Set(runs.map((run) => run.series))].sort((a, b) => height(a) - height(b));
+  return [...sizes.values()].flatMap((members) => {
     const { series, size, params } = members[0];
+    const place = order.indexOf(series);
+    if (place > 0 && place < order.length - 1) return [];
     const losses = members.map((run) => Math.log(run.loss));
-    const log = series === lowest ? Math.min(...losses) - offset : Math.max(...losses) + offset;
-    return { series, size, params, label_at: Math.exp(log) };
+    const log = place === 0 ? Math.min(...losses) - offset : Math.max(...losses) + offset;
+    return [{ series, size, params, label_at: Math.exp(log) }];
   });
 }
 
-/** Names at the right end of each series, moved apart where they would overlap. */
+/** Names, laws and intervals at the right of each series, moved apart where they would overlap. */
 function seriesLabels(
   series: readonly Series[],
-  runs: readonly { series: string; params: number; loss: number }[],
-  curves: readonly { series: string; params: number; loss: number }[],
+  runs: readonly Run[],
+  curves: readonly CurvePoint[],
   x: [number, number],
   y: [number, number],
 ) {
   const toPixel = (loss: number) => (HEIGHT * Math.log(y[1] / loss)) / Math.log(y[1] / y[0]);
   const toLoss = (pixel: number) => y[1] * (y[0] / y[1]) ** (pixel / HEIGHT);
-  const ends = series.map(({ name }) => {
-    const last = [...curves, ...runs].filter((point) => point.series === name);
-    return last.reduce((best, point) => (point.params >= best.params ? point : best), last[0]);
+  const shown = series.flatMap((one) => {
+    const points = [...curves, ...runs].filter((point) => point.series === one.name);
+    const end = points.reduce<(typeof points)[number] | undefined>(
+      (last, point) => (last && last.params > point.params ? last : point),
+      undefined,
+    );
+    return end ? [{ one, end }] : [];
   });
-  const shown = series.map((s, i) => ({ ...s, end: ends[i] })).filter(({ end }) => end !== undefined);
   const pixels = spread(
-    shown.map(({ end }) => toPixel(end.loss) - 8),
-    42,
-    [0, HEIGHT - 20],
+    shown.map(({ end }) => toPixel(end.loss) - 16),
+    60,
+    [6, HEIGHT - 36],
   );
-  return shown.map(({ name, fit: { fit } }, i) => ({
+  return shown.map(({ one: { name, fit } }, i) => ({
     series: name,
-    law: isRefusal(fit) ? 'no law supported' : `α = ${digits(fit.parameters.alpha)}  (${range(fit.intervals.alpha)})`,
+    ...lawLabel(fit.fit),
     params: x[1],
     label_at: toLoss(pixels[i]),
   }));
 }
 
+function lawLabel(fit: Series['fit']['fit']): { law: string; interval: string } {
+  if (isRefusal(fit)) return { law: 'no law supported', interval: '' };
+  return {
+    law: `α = ${digits(fit.parameters.alpha)}`,
+    interval: `${fit.confidence * 100} %: ${range(fit.intervals.alpha)}`,
+  };
+}
+
 function title(series: readonly Series[], study: Study): string {
-  const lawful = series.filter(({ fit }) => !isRefusal(fit.fit));
-  if (lawful.length === series.length)
-    return `Larger models predict music better: ${lossName(study.loss)} against size`;
-  if (lawful.length === 0) return `No scaling law yet: ${lossName(study.loss)} against size`;
-  return `${lawful.map(({ name }) => name).join(', ')}: a scaling law; the rest: none yet`;
+  const lawful = series.filter(({ fit }) => !isRefusal(fit.fit)).map(({ name }) => name);
+  if (lawful.length === series.length) return `Larger models predict music better: ${lossName(study.loss)} by size`;
+  if (lawful.length === 0) return `These runs support no scaling law: ${lossName(study.loss)} by size`;
+  return `A scaling law for ${lawful.join(' and ')} only: ${lossName(study.loss)} by size`;
 }
 
 function subtitle(series: readonly Series[], study: Study): string[] {
   const forms = new Set(series.flatMap(({ fit: { fit } }) => (isRefusal(fit) ? [] : [fit.formula])));
-  const laws = forms.size === 0 ? 'no law is drawn' : `lines: L(N) = ${[...forms].join(' or ')}`;
-  return [`Points: runs. ${laws[0].toUpperCase()}${laws.slice(1)}; bands: ${study.confidence * 100} % confidence.`];
+  const written = [...forms].join(' or ').replaceAll('N^(−α)', 'N⁻ᵅ');
+  const laws =
+    forms.size === 0
+      ? ''
+      : ` Lines are fits of L(N) = ${written}; bands, their ${study.confidence * 100} % confidence.`;
+  return wrap(`Each point is a trained model.${laws}`, 105);
 }
 
-function axisTitle(size: string): string {
-  return (
-    { params: 'parameters N', params_non_embedding: 'parameters without embeddings N' }[size] ??
-    size.replaceAll('_', ' ')
-  );
+function sizeTitle(size: string): string {
+  const known: Record<string, string> = {
+    params: 'parameters (N)',
+    params_non_embedding: 'parameters without embeddings (N)',
+  };
+  return known[size] ?? size.replaceAll('_', ' ');
 }
 
 function lossTitle(loss: string): string {
-  return /loss$/.test(loss) ? `${lossName(loss)} (nats a token)` : lossName(loss);
+  return loss.endsWith('_loss') ? `${lossName(loss)} (nats a token)` : lossName(loss);
 }
 
 function digits(value: number): string {
-  return value.toPrecision(2);
+  return value.toPrecision(2).replace('-', '−');
 }
 
 function range([low, high]: readonly [number, number]): string {
-  return `${digits(low)}–${digits(high)}`;
+  return `${digits(low)} to ${digits(high)}`;
 }

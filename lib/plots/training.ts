@@ -1,35 +1,46 @@
 /** Training curves: validation loss against tokens seen, a panel for each tokenizer and architecture, darker for larger models. */
 import type { TopLevelSpec } from 'vega-lite';
-import { groupName, type RunRow } from '../scaling/index.ts';
-import { COUNT_LABEL, logDomain, logTicks, spread } from './axes.ts';
+import type { RunRow } from '../scaling/index.ts';
+import { countLabel, logDomain, logTicks, plainLabel, spread, ticks } from './axes.ts';
 import type { CurveRow } from './curves.ts';
+import { displayName, sizeName } from './series.ts';
 import { CONFIG, colours, ramp } from './theme.ts';
 
 const HEIGHT = 340;
-const WIDTH = { one: 640, two: 330 };
+const WIDTH = { one: 700, two: 335 };
 
 interface Panel {
+  tokenizer: string;
   group: string;
   /** by size, smallest first */
   sizes: { size: string; runs: string[] }[];
   colour: string;
 }
 
+/** A run, as its row in the table of runs has it. */
+interface Member {
+  run: string;
+  size: string;
+  params: number;
+  architecture: string;
+  tokenizer: string;
+}
+
 /** `rows` say which architecture and size a run is; a run that is not among them is drawn in a panel of its own kind. */
 export function trainingPlot(curves: readonly CurveRow[], rows: readonly RunRow[] = []): TopLevelSpec {
   const panels = panelsOf(curves, rows);
   const trained = curves.filter((row) => row.tokens > 0);
-  const losses = trained
-    .flatMap((row) => [row.val_loss, row.train_loss])
-    .filter((loss): loss is number => loss !== null && loss > 0);
-  const domains = {
-    x: logDomain(
-      trained.map((row) => row.tokens),
-      0,
-      0,
-    ),
-    y: logDomain(losses, 0.06, 0.04),
-  };
+  const x = logDomain(
+    trained.map((row) => row.tokens),
+    0,
+    0,
+  );
+  // Losses a token compare within a tokenizer only, and so do the panels.
+  const y = (tokenizer: string) =>
+    lossDomain(
+      panels.filter((panel) => panel.tokenizer === tokenizer),
+      trained,
+    );
   const width = panels.length > 1 ? WIDTH.two : WIDTH.one;
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
@@ -41,29 +52,49 @@ export function trainingPlot(curves: readonly CurveRow[], rows: readonly RunRow[
     config: CONFIG,
     columns: 2,
     spacing: 50,
-    concat: panels.map((panel, i) => panelSpec(panel, trained, domains, width, i % 2 === 0)),
+    concat: panels.map((panel, i) => panelSpec(panel, trained, { x, y: y(panel.tokenizer) }, width, i % 2 === 0)),
   };
+}
+
+function lossDomain(panels: readonly Panel[], curves: readonly CurveRow[]): [number, number] {
+  const runs = new Set(panels.flatMap(({ sizes }) => sizes.flatMap((size) => size.runs)));
+  const own = curves.filter((row) => runs.has(row.run));
+  const losses = own.flatMap((row) => [row.val_loss, row.train_loss]).filter((loss): loss is number => loss !== null);
+  return logDomain(losses, 0.06, 0.04);
 }
 
 function panelsOf(curves: readonly CurveRow[], rows: readonly RunRow[]): Panel[] {
   const known = new Map(rows.map((row) => [row.run, row]));
-  const groups = new Map<string, { size: string; params: number; run: string }[]>();
+  const several = new Set(rows.map((row) => row.tokenizer)).size > 1;
+  const groups = new Map<string, Member[]>();
   for (const run of new Set(curves.map((row) => row.run))) {
     const row = known.get(run);
-    const group = row ? groupName(row) : 'runs';
-    const entry = { run, size: row?.size || run, params: row?.params ?? 0 };
+    const group = row ? [displayName(row.architecture), several && row.tokenizer].filter(Boolean).join(', ') : 'runs';
+    const entry = row
+      ? {
+          run,
+          size: sizeName(row) || run,
+          params: row.params,
+          architecture: row.architecture,
+          tokenizer: row.tokenizer,
+        }
+      : { run, size: run, params: 0, architecture: 'runs', tokenizer: '' };
     groups.set(group, [...(groups.get(group) ?? []), entry]);
   }
-  const names = [...groups.keys()];
-  const architectures = names.map((name) => known.get(groups.get(name)![0].run)?.architecture ?? name);
+  const architectures = [...new Set([...groups.values()].map(([first]) => first.architecture))];
   const palette = colours(architectures);
-  return names.map((group, i) => {
-    const members = groups.get(group)!.sort((a, b) => a.params - b.params);
+  return [...groups].map(([group, members]) => {
+    members.sort((a, b) => a.params - b.params);
     const sizes = [...new Set(members.map((member) => member.size))].map((size) => ({
       size,
       runs: members.filter((member) => member.size === size).map((member) => member.run),
     }));
-    return { group, sizes, colour: palette[i] };
+    return {
+      group,
+      tokenizer: members[0].tokenizer,
+      sizes,
+      colour: palette[architectures.indexOf(members[0].architecture)],
+    };
   });
 }
 
@@ -98,12 +129,12 @@ function panelSpec(
     field: 'tokens',
     type: 'quantitative',
     scale: { type: 'log', domain: domains.x, nice: false },
-    axis: { title: 'tokens seen', values: logTicks(domains.x, 5), labelExpr: COUNT_LABEL },
+    axis: { title: 'tokens seen', ...ticks(logTicks(domains.x, 5), countLabel) },
   } as const;
   const y = {
     type: 'quantitative',
     scale: { type: 'log', domain: domains.y, nice: false },
-    axis: { title: first ? 'loss (nats a token)' : null, values: logTicks(domains.y, 6), format: '~r' },
+    axis: { title: first ? 'loss (nats a token)' : null, ...ticks(logTicks(domains.y, 6), plainLabel) },
   } as const;
   const color = {
     field: 'size',

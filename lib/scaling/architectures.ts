@@ -116,7 +116,7 @@ function verdict(
   const [first, last] = [along[0], along[along.length - 1]];
   const range = `${number(first.params)} to ${number(last.params)} parameters`;
   if (crossing)
-    return `${first.better ?? other(last.better, a, b)} is lower at small sizes and ${last.better ?? other(first.better, a, b)} at large ones; the laws cross near ${number(crossing.params)} parameters, anywhere from ${number(crossing.low)} to ${number(crossing.high)}.`;
+    return `${first.better ?? other(last.better, a, b)} is better at small sizes and ${last.better ?? other(first.better, a, b)} at large ones; the laws cross near ${number(crossing.params)} parameters, anywhere from ${number(crossing.low)} to ${number(crossing.high)}.`;
   const told = along.filter((point) => point.better !== null);
   if (told.length === 0)
     return `${a} and ${b} are not distinguishable at equal size, from ${range}: at ${number(at[1].params)} they differ by ${number(at[1].difference)} (${interval([at[1].low!, at[1].high!])}).`;
@@ -129,8 +129,8 @@ function verdict(
   const bounds = [sign * widest.low!, sign * widest.high!].sort((x, y) => x - y) as [number, number];
   const by = `by ${number(Math.abs(widest.difference))} (${interval(bounds)}) at ${number(widest.params)}`;
   if (told.length === along.length)
-    return `${better} is lower than ${other(better, a, b)} at every size from ${range}, ${by}.`;
-  return `${better} is lower than ${other(better, a, b)} from ${number(told[0].params)} to ${number(told[told.length - 1].params)} parameters, ${by}; elsewhere in ${range} they are not distinguishable.`;
+    return `${better} is better than ${other(better, a, b)} at every size from ${range}, ${by}.`;
+  return `${better} is better than ${other(better, a, b)} from ${number(told[0].params)} to ${number(told[told.length - 1].params)} parameters, ${by}; elsewhere from ${range} they are not distinguishable.`;
 }
 
 function other(name: string | null, a: string, b: string): string {

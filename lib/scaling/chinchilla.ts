@@ -124,7 +124,7 @@ function checkPoint({ params, tokens, loss }: TokenPoint, index: number): void {
 }
 
 function whyNot(points: readonly TokenPoint[]): string | undefined {
-  const form = 'E + A·N^(−α) + B·D^(−β)';
+  const form = 'the law E + A·N^(−α) + B·D^(−β)';
   if (points.length < LEAST_RUNS)
     return `${form} needs at least ${LEAST_RUNS} runs, and there are ${points.length}: ${LEAST_RUNS - points.length} more are missing`;
   for (const [key, noun] of [

@@ -239,7 +239,7 @@ function enough(runs: number, sizes: number, parameters: number): boolean {
 
 function tooFew(runs: number, sizes: number, parameters: number): string {
   const form = parameters === 2 ? 'a·N^(−α)' : 'a·N^(−α) + c';
-  const needed = `${form} needs at least ${parameters + SPARE_RUNS} runs of ${parameters + SPARE_SIZES} sizes`;
+  const needed = `the law ${form} needs at least ${parameters + SPARE_RUNS} runs of ${parameters + SPARE_SIZES} sizes`;
   const missing = Math.max(parameters + SPARE_RUNS - runs, parameters + SPARE_SIZES - sizes);
   const kind = sizes < parameters + SPARE_SIZES ? ' of further sizes' : '';
   return `${needed}, and there ${runs === 1 ? 'is' : 'are'} ${count(runs, 'run')} of ${count(sizes, 'size')}: ${missing} more${kind} ${missing === 1 ? 'is' : 'are'} missing`;

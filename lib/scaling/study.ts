@@ -123,7 +123,7 @@ function verdict(name: string, fit: PowerLawFit | Refusal, loss: string): string
   if (isRefusal(fit)) return `${name}: no scaling law is supported. ${sentence(fit.refused)}`;
   const { alpha, a, c } = fit.parameters;
   const sizes = fit.points.map((point) => point.params);
-  const range = `${count(fit.points.length, 'run')} of ${count(fit.sizes, 'size')} from ${number(Math.min(...sizes))} to ${number(Math.max(...sizes))} parameters`;
+  const range = `${count(fit.points.length, 'run')} of ${count(fit.sizes, 'size')}, ${number(Math.min(...sizes))} to ${number(Math.max(...sizes))} parameters`;
   const doubling = percent(Number((1 - 2 ** -alpha).toPrecision(2)));
   const bounds = `α = ${number(alpha)} (${percent(fit.confidence)}: ${interval(fit.intervals.alpha)})`;
   if (fit.form === 'power-plus-constant')

@@ -124,14 +124,14 @@ describe('architectures at equal size', () => {
     expect(at(GPT, comparison.crossing!.low)).toBeGreaterThan(at(LSTM, comparison.crossing!.low));
     expect(at(GPT, comparison.crossing!.high)).toBeLessThan(at(LSTM, comparison.crossing!.high));
     expect(comparison.at.map(({ better }) => better)).toEqual(['lstm', 'gpt', 'gpt']);
-    expect(comparison.verdict).toMatch(/lstm is lower at small sizes and gpt at large ones; the laws cross near/);
+    expect(comparison.verdict).toMatch(/lstm is better at small sizes and gpt at large ones; the laws cross near/);
   });
 
   it('says by how much one is better throughout', () => {
     const [comparison] = study([GPT, like(GPT, 'lstm', { c: 0.75 })]).comparisons;
     expect(comparison.crossing).toBeNull();
     expect(comparison.verdict).toMatch(
-      /^char: gpt is lower than lstm at every size from 5\.63 k to 513 k parameters, by 0\.1\d+ \(0\.1/,
+      /^char: gpt is better than lstm at every size from 5\.63 k to 513 k parameters, by 0\.1\d+ \(0\.1/,
     );
     for (const { low, high } of comparison.at) {
       expect(low!).toBeLessThan(-0.12);

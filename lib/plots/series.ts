@@ -1,0 +1,50 @@
+/** The series of a study: what a tokenizer and an architecture look like in every plot, and what they and their sizes are called. */
+import type { GroupFit, RunRow, Study } from '../scaling/index.ts';
+import { colours } from './theme.ts';
+
+export interface Series {
+  /** as in study.fits */
+  group: string;
+  /** as people read it: the architecture alone where there is one tokenizer */
+  name: string;
+  fit: GroupFit;
+  /** of the architecture */
+  colour: string;
+  /** of the tokenizer: the first has full lines and round points */
+  dash: number[];
+  shape: 'circle' | 'diamond' | 'square' | 'triangle-up';
+}
+
+const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
+const SHAPES = ['circle', 'diamond', 'square', 'triangle-up'] as const;
+
+export function seriesOf(study: Study): Series[] {
+  const fits = Object.entries(study.fits);
+  const tokenizers = [...new Set(fits.map(([, fit]) => fit.tokenizer))];
+  const architectures = [...new Set(fits.map(([, fit]) => fit.architecture))];
+  const palette = colours(architectures);
+  return fits.map(([group, fit]) => {
+    const tokenizer = tokenizers.indexOf(fit.tokenizer) % DASHES.length;
+    const architecture = displayName(fit.architecture);
+    return {
+      group,
+      name:
+        tokenizers.length > 1 ? [architecture, fit.tokenizer].filter(Boolean).join(', ') : architecture || 'all runs',
+      fit,
+      colour: palette[architectures.indexOf(fit.architecture)],
+      dash: DASHES[tokenizer],
+      shape: SHAPES[tokenizer],
+    };
+  });
+}
+
+/** gpt → GPT, lstm → LSTM; others as they are. */
+export function displayName(architecture: string): string {
+  return /^(gpt|lstm|rnn|gru)$/.test(architecture) ? architecture.toUpperCase() : architecture;
+}
+
+/** gpt-tiny → tiny: the plot says gpt already. */
+export function sizeName(row: Pick<RunRow, 'size' | 'architecture'>): string {
+  const prefix = `${row.architecture}-`;
+  return row.size.startsWith(prefix) ? row.size.slice(prefix.length) : row.size;
+}

@@ -1,0 +1,218 @@
+/** Plots: what is drawn, on which axes, and that it reaches SVG and PNG with its text. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compile, type TopLevelSpec } from 'vega-lite';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { linearTicks, logDomain, logTicks, powerLabel, spread, wrap } from '../../lib/plots/axes.ts';
+import {
+  architecturesPlot,
+  plotSvg,
+  readCurves,
+  renderPlot,
+  scalingPlot,
+  trainingPlot,
+} from '../../lib/plots/index.ts';
+import { fitStudy, readRuns } from '../../lib/scaling/index.ts';
+import { exampleCurves, exampleResults, LAWS, type Law } from '../scaling/example.ts';
+
+function study(laws: Law[] = LAWS) {
+  const rows = readRuns(exampleResults(laws, [1]));
+  return { rows, study: fitStudy(rows) };
+}
+
+const curves = Object.entries(exampleCurves()).flatMap(([run, csv]) => readCurves(csv, `${run}.csv`));
+
+/** Words of an SVG, as a reader sees them. */
+function words(svg: string): string {
+  return [...svg.matchAll(/<(?:text|tspan)\b[^>]*>([^<]+)/g)].map(([, text]) => text).join('\n');
+}
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'plots-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('the scaling curves', () => {
+  const { rows, study: fitted } = study();
+  const spec = scalingPlot(rows, fitted) as TopLevelSpec & { layer: { data: { name: string; values: object[] } }[] };
+  const data = (name: string) => spec.layer.find((layer) => layer.data.name === name)!.data.values;
+
+  it('show every run, and each law with a band that holds it', () => {
+    expect(data('runs')).toHaveLength(9);
+    for (const { low, loss, high } of data('laws') as { low: number; loss: number; high: number }[]) {
+      expect(low).toBeLessThanOrEqual(loss);
+      expect(high).toBeGreaterThanOrEqual(loss);
+    }
+  });
+
+  it('have logarithmic axes whose domains are given and hold all runs', () => {
+    const scales = (compile(spec).spec.scales ?? []).filter(({ name }) => name === 'x' || name === 'y');
+    expect(scales).toHaveLength(2);
+    for (const scale of scales) {
+      expect(scale).toMatchObject({ type: 'log', nice: false });
+      const [low, high] = (scale as unknown as { domain: [number, number] }).domain;
+      const field = scale.name === 'x' ? 'params' : 'loss';
+      for (const run of data('runs') as Record<string, number>[]) {
+        expect(run[field]).toBeGreaterThan(low);
+        expect(run[field]).toBeLessThan(high);
+      }
+    }
+  });
+
+  it('say what is seen: the finding, the architectures, their exponents, their sizes', async () => {
+    const text = words(await plotSvg(spec));
+    expect(text).toContain('Larger models predict music better');
+    for (const word of ['GPT', 'LSTM', 'tiny', 'large', 'parameters (N)', 'test bits per byte', '100k'])
+      expect(text.split('\n')).toContain(word);
+    expect(text).toMatch(/α = 0\.3\d/);
+    expect(text).toMatch(/95 %: 0\.\d+ to 0\.\d+/);
+  });
+
+  it('say so where a law is refused, and draw the points alone', async () => {
+    const { rows, study: fitted } = study([LAWS[0], { ...LAWS[1], sizes: LAWS[1].sizes.slice(0, 2) }]);
+    const text = words(await plotSvg(scalingPlot(rows, fitted)));
+    expect(text).toContain('A scaling law for GPT only');
+    expect(text).toContain('no law supported');
+  });
+
+  it('tell tokenizers apart by name, dash and shape, and keep the colour of the architecture', () => {
+    const { rows, study: fitted } = study([
+      ...LAWS,
+      ...LAWS.map((law) => ({ ...law, tokenizer: 'bpe', c: law.c + 0.1 })),
+    ]);
+    const compiled = compile(scalingPlot(rows, fitted)).spec.scales as {
+      name: string;
+      domain: string[];
+      range: unknown[];
+    }[];
+    const of = (name: string) => compiled.find((scale) => scale.name === name)!;
+    expect(of('color').domain).toEqual(['GPT, char', 'LSTM, char', 'GPT, bpe', 'LSTM, bpe']);
+    expect(of('color').range[0]).toBe(of('color').range[2]);
+    expect(of('strokeDash').range[0]).not.toEqual(of('strokeDash').range[2]);
+    expect(of('shape').range[0]).not.toBe(of('shape').range[2]);
+  });
+});
+
+describe('the architectures', () => {
+  it('are compared by compute, and by difference at equal size', async () => {
+    const { rows, study: fitted } = study();
+    const text = words(await plotSvg(architecturesPlot(rows, fitted)));
+    for (const part of ['For the same compute', 'At equal size: GPT − LSTM', 'LSTM is better', 'GPT is better', '10¹²'])
+      expect(text).toContain(part);
+    expect(text.replaceAll('\n', ' ')).toContain(fitted.comparisons[0].verdict);
+  });
+
+  it('are compared by compute alone where one has no law', async () => {
+    const { rows, study: fitted } = study([LAWS[0], { ...LAWS[1], sizes: LAWS[1].sizes.slice(0, 2) }]);
+    const text = words(await plotSvg(architecturesPlot(rows, fitted)));
+    expect(text).toContain('For the same compute');
+    expect(text).not.toContain('At equal size');
+  });
+});
+
+describe('the training curves', () => {
+  it('have a panel an architecture, and the name of each size', async () => {
+    const text = words(await plotSvg(trainingPlot(curves, study().rows))).split('\n');
+    for (const word of ['GPT', 'LSTM', 'tokens seen', 'loss (nats a token)']) expect(text).toContain(word);
+    expect(text.filter((word) => word === 'medium')).toHaveLength(2);
+  });
+
+  it('are drawn of runs that no table names', async () => {
+    expect(words(await plotSvg(trainingPlot(curves)))).toContain('char-gpt-tiny-1');
+  });
+
+  it('are read from CSV with errors that name line and column', () => {
+    const csv = 'run,step,tokens,learning_rate,train_loss,val_loss,gradient_norm\na,0,0,0,,3.1,\na,1,8,1e-3,3,x,1\n';
+    expect(() => readCurves(csv, 'a.csv')).toThrow("a.csv:3, column val_loss: 'x' is not a number");
+    expect(readCurves(csv.replace(',x,', ',,'))[0]).toMatchObject({ train_loss: null, val_loss: 3.1 });
+  });
+});
+
+describe('renderPlot', () => {
+  it('writes a specification with its data inside, an SVG and a PNG', async () => {
+    const { rows, study: fitted } = study();
+    const files = await renderPlot(scalingPlot(rows, fitted), join(folder, 'made', 'scaling'));
+    expect(Object.values(files).map((file) => file.slice(folder.length + 1))).toEqual([
+      'made/scaling.vl.json',
+      'made/scaling.svg',
+      'made/scaling.png',
+    ]);
+    const spec = await readFile(files.spec, 'utf8');
+    expect(compile(JSON.parse(spec)).spec).toBeDefined();
+    expect(spec).not.toMatch(/"url":/);
+    expect(await readFile(files.svg, 'utf8')).toMatch(/^<svg [\s\S]*<\/svg>$/);
+    const png = await readFile(files.png);
+    expect(png.subarray(1, 4).toString()).toBe('PNG');
+    expect(png.readUInt32BE(16)).toBeGreaterThan(1600);
+  });
+
+  it('draws the same bytes twice', async () => {
+    const { rows, study: fitted } = study();
+    const [a, b] = [
+      await renderPlot(scalingPlot(rows, fitted), join(folder, 'a')),
+      await renderPlot(scalingPlot(rows, fitted), join(folder, 'b')),
+    ];
+    expect(await readFile(a.svg)).toEqual(await readFile(b.svg));
+    expect(await readFile(a.png)).toEqual(await readFile(b.png));
+  });
+
+  it('draws text into the PNG, which resvg leaves out in silence where it has no font', async () => {
+    const { Resvg } = await import('@resvg/resvg-js');
+    const { rows, study: fitted } = study();
+    const { svg, png } = await renderPlot(scalingPlot(rows, fitted), join(folder, 'text'));
+    const drawing = await readFile(svg, 'utf8');
+    const bare = new Resvg(drawing, { fitTo: { mode: 'zoom', value: 2 }, font: { loadSystemFonts: false } })
+      .render()
+      .asPng();
+    // The title is black on white: its strip of the picture has ink only if the letters are there.
+    const titleInk = (picture: Buffer) => {
+      const href = `data:image/png;base64,${picture.toString('base64')}`;
+      const strip = `<svg xmlns="http://www.w3.org/2000/svg" width="600" height="44"><image href="${href}"/></svg>`;
+      const { pixels } = new Resvg(strip).render();
+      let dark = 0;
+      for (let i = 0; i < pixels.length; i += 4) if (pixels[i + 3] > 128 && pixels[i] < 100) dark++;
+      return dark;
+    };
+    expect(titleInk(bare)).toBe(0);
+    expect(titleInk(await readFile(png))).toBeGreaterThan(1000);
+  });
+});
+
+describe('axes', () => {
+  it('have ticks inside their domain, few enough to read', () => {
+    for (const domain of [
+      [4.3e3, 6.8e5],
+      [0.56, 1.53],
+      [2.1, 2.4],
+      [1e6, 1e12],
+      [30, 900],
+    ] as [number, number][]) {
+      const ticks = logTicks(domain);
+      expect(ticks.length, `${domain}`).toBeGreaterThanOrEqual(3);
+      expect(ticks.length, `${domain}`).toBeLessThanOrEqual(10);
+      for (const tick of ticks) expect(tick >= domain[0] && tick <= domain[1]).toBe(true);
+    }
+    expect(linearTicks([-0.13, 0.07], 5)).toEqual([-0.1, -0.05, 0, 0.05]);
+    expect(powerLabel(3e11)).toBe('3·10¹¹');
+  });
+
+  it('have room where all values are the same, or there are none', () => {
+    const [low, high] = logDomain([2, 2]);
+    expect(low).toBeLessThan(2);
+    expect(high).toBeGreaterThan(2);
+    expect(logDomain([])).toEqual([1, 10]);
+  });
+
+  it('move labels apart, in order, by no more than needed', () => {
+    expect(spread([10, 200], 20, [0, 400])).toEqual([10, 200]);
+    expect(spread([100, 101, 102], 20, [0, 400])).toEqual([81, 101, 121]);
+    expect(spread([0, 1], 20, [0, 400])).toEqual([0, 20]);
+    expect(spread([50, 40], 20, [0, 400])).toEqual([55, 35]);
+  });
+
+  it('wrap text at words', () => {
+    expect(wrap('a law is refused', 6)).toEqual(['a law', 'is', 'refused']);
+  });
+});
