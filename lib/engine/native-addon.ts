@@ -57,6 +57,8 @@ export interface Addon {
   decoderStep(decoder: DecoderHandle, tokens: Uint32Array, logits: Float32Array): void;
   decoderReset(decoder: DecoderHandle): void;
   decoderDispose(decoder: DecoderHandle): void;
+  /** One kernel of a set (generic, avx2, avx512) on these arrays; for tests. */
+  kernel(set: string, name: string, numbers: number[], arrays: (Float32Array | Uint32Array | null)[]): number;
 }
 
 /** @throws EngineError where the addon is not built, or was built for another machine */

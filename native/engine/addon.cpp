@@ -11,6 +11,9 @@
 #include "src/trainer.hpp"
 
 namespace engine {
+
+napi_value kernel(napi_env env, napi_callback_info info);  // addon-kernels.cpp
+
 namespace {
 
 [[noreturn]] void fail(const std::string& message) { throw std::runtime_error(message); }
@@ -392,7 +395,7 @@ NAPI_MODULE_INIT() {
       {"setStep", engine::setStep},           {"dispose", engine::dispose},
       {"run", engine::run},                   {"decoder", engine::decoder},
       {"decoderStep", engine::decoderStep},   {"decoderReset", engine::decoderReset},
-      {"decoderDispose", engine::decoderDispose},
+      {"decoderDispose", engine::decoderDispose}, {"kernel", engine::kernel},
   };
   for (const auto& f : functions) {
     napi_value value;

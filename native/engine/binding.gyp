@@ -19,6 +19,7 @@
       'target_name': 'engine',
       'sources': [
         'addon.cpp',
+        'addon-kernels.cpp',
         'kernels/choose.cpp',
         'src/gpt.cpp',
         'src/lstm.cpp',

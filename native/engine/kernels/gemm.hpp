@@ -63,9 +63,25 @@ static void tile(long K, const float* __restrict A, long rowStride, long columnS
     A += columnStride;
     B += strideB;
   }
+  if (n == NV * W) {
+    for (int v = 0; v < NV; v++) {
+      const vf offset = bias ? load(bias + v * W) : vf{};
+      for (int i = 0; i < m; i++) sum[i][v] += offset;
+    }
+    if (addend)
+      for (int i = 0; i < m; i++)
+        for (int v = 0; v < NV; v++) sum[i][v] += load(addend + i * addendStride + v * W);
+    for (int i = 0; i < m; i++)
+      for (int v = 0; v < NV; v++) store(C + i * strideC + v * W, sum[i][v]);
+    return;
+  }
+  // the right edge: the last vector is a part of one
+  const int last = n - (NV - 1) * W;
+#pragma GCC unroll 2
   for (int v = 0; v < NV; v++) {
-    const int lanes = n - v * W < W ? n - v * W : W;
+    const int lanes = v + 1 < NV ? W : last;
     const vf offset = bias ? loadLanes(bias + v * W, lanes) : vf{};
+#pragma GCC unroll 16
     for (int i = 0; i < m; i++) {
       vf x = sum[i][v] + offset;
       if (addend) x += loadLanes(addend + i * addendStride + v * W, lanes);

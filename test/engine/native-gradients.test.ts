@@ -1,0 +1,104 @@
+/** The native engine's gradients: by finite differences, and against TensorFlow.js, in every instruction set of this CPU. */
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { openNative } from '../../lib/engine/native.ts';
+import { openTfjs } from '../../lib/engine/tfjs.ts';
+import { type ModelConfig, parameters, type Weights } from '../../lib/models/index.ts';
+import { instructionSets, isBuilt } from './native-build.ts';
+import { batchOf, difference, gpt, lstm, models, weightsOf } from './native-models.ts';
+
+test.skipIf(isBuilt)('the native engine is not built: nothing to test', () => {});
+
+afterEach(() => vi.unstubAllEnvs());
+
+describe.skipIf(!isBuilt).each(models)('%s', (_, config) => {
+  test('has the losses, gradients and logits that TensorFlow.js gives', async () => {
+    const weights = weightsOf(config);
+    const batch = batchOf(config, 3);
+    const oracle = (await openTfjs({ device: 'cpu' })).model(config, { weights });
+    const expected = await oracle.gradients(batch);
+    const expectedLogits = await oracle.logits(batch.inputs, batch.sequences, batch.length);
+    for (const set of instructionSets)
+      for (const threads of [1, 2]) {
+        vi.stubEnv('ENGINE_ISA', set);
+        const model = openNative({ threads }).model(config, { weights });
+        const { loss, gradients } = await model.gradients(batch);
+        expect(Math.abs(loss / expected.loss - 1)).toBeLessThan(1e-6);
+        expect(difference(gradients, expected.gradients)).toBeLessThan(1e-5);
+        expect(await model.loss(batch)).toBe(loss);
+        const logits = await model.logits(batch.inputs, batch.sequences, batch.length);
+        for (let i = 0; i < logits.length; i++) expect.soft(Math.abs(logits[i] - expectedLogits[i]) < 1e-5).toBe(true);
+        model.dispose();
+      }
+    oracle.dispose();
+  });
+
+  test('has the gradients that finite differences give', async () => {
+    const batch = batchOf(config);
+    const engine = openNative();
+    const weights = weightsOf(config);
+    const model = engine.model(config, { weights });
+    const { gradients } = await model.gradients(batch);
+    for (const { name } of parameters(config)) {
+      const lossAt = async (moved: Weights) => {
+        const there = engine.model(config, { weights: moved });
+        const loss = await there.loss(batch);
+        there.dispose();
+        return loss;
+      };
+      const measured = await slopeAlong(weights, name, gradients, lossAt);
+      expect(Math.abs(measured - 1), name).toBeLessThan(5e-3);
+    }
+    model.dispose();
+  });
+});
+
+describe.skipIf(!isBuilt).each([
+  ['a GPT', gpt],
+  ['an LSTM', lstm],
+] as [string, ModelConfig][])('%s with dropout', (_, plain) => {
+  test('has the gradients of the loss under the masks of that step', async () => {
+    const config = { ...plain, dropout: 0.2 };
+    const batch = batchOf(config);
+    const engine = openNative();
+    const weights = weightsOf(config);
+    // a step of rate 0 changes nothing; its first moments are (1 − β₁) times the gradient
+    const options = { learningRate: 0, betas: [0.5, 0.5] as [number, number], dropoutSeed: 7 };
+    const model = engine.model(config, { weights });
+    await model.trainStep(batch, options);
+    const gradients: Weights = new Map(
+      [...model.optimizerState().first].map(([name, { shape, data }]) => [
+        name,
+        { shape, data: data.map((x) => x / 0.5) },
+      ]),
+    );
+    const lossAt = async (moved: Weights) => {
+      const there = engine.model(config, { weights: moved });
+      const { loss } = await there.trainStep(batch, options);
+      there.dispose();
+      return loss;
+    };
+    for (const { name } of parameters(config)) {
+      const measured = await slopeAlong(weights, name, gradients, lossAt);
+      expect(Math.abs(measured - 1), name).toBeLessThan(5e-3);
+    }
+    expect(Math.abs((await model.loss(batch)) - (await lossAt(weights)))).toBeGreaterThan(1e-3);
+    model.dispose();
+  });
+});
+
+/** The slope of the loss along one parameter's gradient, by central differences, over what the gradient says it is. */
+async function slopeAlong(
+  weights: Weights,
+  name: string,
+  gradients: Weights,
+  lossAt: (weights: Weights) => Promise<number>,
+): Promise<number> {
+  const { shape, data } = weights.get(name)!;
+  const gradient = gradients.get(name)!.data;
+  const norm = Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0));
+  // the loss moves by about 2e-3: far above rounding, far below its curvature
+  const h = Math.min(2e-2, 1e-3 / norm);
+  const moved = (by: number): Weights =>
+    new Map(weights).set(name, { shape, data: data.map((x, i) => x + (by * gradient[i]) / norm) });
+  return ((await lossAt(moved(h))) - (await lossAt(moved(-h)))) / (2 * h) / norm;
+}

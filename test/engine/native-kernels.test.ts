@@ -1,0 +1,349 @@
+/** Every kernel of the native engine, in every instruction set that this CPU has, against its formula in double precision. */
+import { describe, expect, test } from 'vitest';
+import { loadAddon } from '../../lib/engine/native-addon.ts';
+import { instructionSets, isBuilt } from './native-build.ts';
+
+test.skipIf(isBuilt)('the native engine is not built: nothing to test', () => {});
+const addon = isBuilt ? loadAddon() : undefined!;
+
+/** the same numbers in −1 … 1 for the same salt */
+function numbers(count: number, salt: number, scale = 1): Float32Array {
+  return Float32Array.from({ length: count }, (_, i) => {
+    const x = Math.sin((i + 1) * 12.9898 + salt * 78.233) * 43758.5453;
+    return scale * 2 * (x - Math.floor(x) - 0.5);
+  });
+}
+const zeros = (count: number) => new Float32Array(count);
+
+/** the largest difference, relative to the largest number */
+function difference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  expect(actual.length).toBe(expected.length);
+  let largest = 1e-30;
+  let apart = 0;
+  for (let i = 0; i < expected.length; i++) {
+    largest = Math.max(largest, Math.abs(expected[i]));
+    apart = Math.max(apart, Number.isFinite(actual[i]) ? Math.abs(actual[i] - expected[i]) : Number.POSITIVE_INFINITY);
+  }
+  return apart / largest;
+}
+const close = 2e-6;
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+const gelu = (x: number) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+
+describe.each(instructionSets)('%s', (set) => {
+  const run = (name: string, values: number[], ...arrays: (Float32Array | Uint32Array | null)[]) =>
+    addon.kernel(set, name, values, arrays);
+
+  const panel = run('panel', []);
+  const packed = (B: Float32Array, K: number, N: number, transposed = false) => {
+    const panels = zeros(Math.ceil(N / panel) * panel * K);
+    run(transposed ? 'packTransposed' : 'pack', [K, N, transposed ? K : N], B, panels);
+    return panels;
+  };
+  const shapes = [
+    [1, 1, 1],
+    [3, 5, 7],
+    [13, 33, 17],
+    [14, 32, 64],
+    [29, 47, 300],
+    [64, 96, 31],
+    [100, 8, 513],
+    [5, 131, 16],
+  ];
+
+  test.each(shapes)('product of %i × %i with K = %i', (M, N, K) => {
+    const [A, B] = [numbers(M * K, 1), numbers(K * N, 2)];
+    const [addend, bias] = [numbers(M * N, 3), numbers(N, 4)];
+    const expected = Array.from({ length: M * N }, (_, e) => {
+      const [i, j] = [Math.floor(e / N), e % N];
+      let sum = addend[e] + bias[j];
+      for (let k = 0; k < K; k++) sum += A[i * K + k] * B[k * N + j];
+      return sum;
+    });
+    const C = zeros(M * N);
+    run('product', [M, N, K, K, 1, K, N, N], A, packed(B, K, N), C, addend, bias);
+    expect(difference(C, expected)).toBeLessThan(close);
+
+    const transpose = (x: Float32Array, rows: number, columns: number) =>
+      Float32Array.from(x, (_, e) => x[(e % rows) * columns + Math.floor(e / rows)]);
+    C.set(addend);
+    // in place, from the transposes of both
+    run('product', [M, N, K, 1, M, K, N, N], transpose(A, M, K), packed(transpose(B, K, N), K, N, true), C, C, bias);
+    expect(difference(C, expected)).toBeLessThan(close);
+  });
+
+  test.each(shapes)('gradient product into %i × %i over %i rows', (M, N, K) => {
+    const [A, B, C] = [numbers(K * M, 1), numbers(K * N, 2), numbers(M * N, 3)];
+    const expected = Array.from(C, (start, e) => {
+      let sum = start;
+      for (let k = 0; k < K; k++) sum += A[k * M + Math.floor(e / N)] * B[k * N + (e % N)];
+      return sum;
+    });
+    run('accumulateGradient', [M, N, K, M, N, N], A, B, C, zeros(panel * 256));
+    expect(difference(C, expected)).toBeLessThan(close);
+  });
+
+  test.each([1, 7, 16, 48, 129])('LayerNorm and its gradient over rows of %i', (C) => {
+    const rows = 3;
+    const x = numbers(rows * C, 1, 3).map((value, i) => value + (i % C === 0 ? 2 : 0));
+    const [gain, bias, dout, before] = [numbers(C, 2), numbers(C, 3), numbers(rows * C, 4), numbers(rows * C, 5)];
+    const [out, mean, rstd] = [zeros(rows * C), zeros(rows), zeros(rows)];
+    run('layerNorm', [rows, C], x, gain, bias, out, mean, rstd);
+    const [dx, dgain, dbias] = [before.slice(), zeros(C), zeros(C)];
+    run('layerNormBackward', [rows, C], x, gain, mean, rstd, dout, dx, dgain, dbias);
+
+    const expected = { out: [] as number[], dx: [] as number[], dgain: Array(C).fill(0), dbias: Array(C).fill(0) };
+    for (let r = 0; r < rows; r++) {
+      const row = Array.from(x.subarray(r * C, (r + 1) * C));
+      const mu = row.reduce((a, b) => a + b) / C;
+      const rho = 1 / Math.sqrt(row.reduce((a, b) => a + (b - mu) ** 2, 0) / C + 1e-5);
+      const y = row.map((value) => (value - mu) * rho);
+      const g = y.map((_, c) => dout[r * C + c] * gain[c]);
+      const [meanG, meanGy] = [g.reduce((a, b) => a + b) / C, g.reduce((a, b, c) => a + b * y[c], 0) / C];
+      for (let c = 0; c < C; c++) {
+        expected.out.push(y[c] * gain[c] + bias[c]);
+        expected.dx.push(before[r * C + c] + rho * (g[c] - meanG - y[c] * meanGy));
+        expected.dgain[c] += dout[r * C + c] * y[c];
+        expected.dbias[c] += dout[r * C + c];
+      }
+    }
+    expect(difference(out, expected.out)).toBeLessThan(close);
+    expect(difference(dx, expected.dx)).toBeLessThan(1e-5);
+    expect(difference(dgain, expected.dgain)).toBeLessThan(1e-5);
+    expect(difference(dbias, expected.dbias)).toBeLessThan(close);
+    // a LayerNorm without bias
+    run('layerNorm', [rows, C], x, gain, null, out, null, null);
+    expect(
+      difference(
+        out,
+        expected.out.map((value, i) => value - bias[i % C]),
+      ),
+    ).toBeLessThan(1e-5);
+  });
+
+  test.each([
+    [1, 0, 1],
+    [5, 8, 13],
+    [17, 30, 64],
+  ])('causal softmax of %i rows from row %i, %i keys', (rows, first, keys) => {
+    const stride = keys + 3;
+    const [scores, dp] = [numbers(rows * stride, 1, 8), numbers(rows * stride, 2)];
+    const [p, again, logsum, ds] = [scores.slice(), scores.slice(), zeros(rows), dp.slice()];
+    run('causalSoftmax', [rows, first, keys, 0.3, stride], p, logsum);
+    run('causalProbabilities', [rows, first, keys, 0.3, stride], again, logsum);
+    run('causalSoftmaxBackward', [rows, first, keys, 0.3, stride], p, ds);
+    const expected = { p: Array.from(scores), ds: Array.from(dp), logsum: [] as number[] };
+    for (let r = 0; r < rows; r++) {
+      const at = r * stride;
+      const e = Array.from({ length: first + r + 1 }, (_, j) => Math.exp(scores[at + j] * 0.3));
+      const sum = e.reduce((a, b) => a + b);
+      const inner = e.reduce((a, x, j) => a + (x / sum) * dp[at + j], 0);
+      expected.logsum.push(Math.log(sum));
+      for (let j = 0; j < keys; j++) {
+        expected.p[at + j] = (e[j] ?? 0) / sum;
+        expected.ds[at + j] = ((e[j] ?? 0) / sum) * (dp[at + j] - inner) * 0.3;
+      }
+    }
+    expect(difference(p, expected.p)).toBeLessThan(close);
+    expect(difference(again, expected.p)).toBeLessThan(close);
+    expect(difference(logsum, expected.logsum)).toBeLessThan(close);
+    expect(difference(ds, expected.ds)).toBeLessThan(close);
+  });
+
+  test.each([2, 37, 256])('cross-entropy and its gradient over a vocabulary of %i', (V) => {
+    const rows = 5;
+    const logits = numbers(rows * V, 1, 10);
+    const targets = Uint32Array.from({ length: rows }, (_, r) => (r * 7) % V);
+    const gradient = logits.slice();
+    const loss = run('crossEntropy', [rows, V, 0.25], gradient, targets);
+    let expectedLoss = 0;
+    const expected = Array.from(logits, (_, e) => {
+      const r = Math.floor(e / V);
+      const row = Array.from(logits.subarray(r * V, (r + 1) * V));
+      const sum = row.reduce((a, b) => a + Math.exp(b), 0);
+      if (e % V === 0) expectedLoss += Math.log(sum) - row[targets[r]];
+      return 0.25 * (Math.exp(logits[e]) / sum - (e % V === targets[r] ? 1 : 0));
+    });
+    expect(loss).toBeCloseTo(expectedLoss, 4);
+    expect(difference(gradient, expected)).toBeLessThan(close);
+    expect(run('crossEntropy', [rows, V, 0], logits.slice(), targets)).toBe(loss);
+  });
+
+  test('the loss of a diverged model is no number', () => {
+    const logits = numbers(37, 1);
+    logits[20] = Number.NaN;
+    expect(run('crossEntropy', [1, 37, 0], logits.slice(), Uint32Array.of(3))).toBeNaN();
+    logits[20] = Number.POSITIVE_INFINITY;
+    expect(run('crossEntropy', [1, 37, 0], logits.slice(), Uint32Array.of(3))).toBeNaN();
+  });
+
+  test('exp, sigmoid and tanh are within 3e-7 of the truth, relatively', () => {
+    const x = Float32Array.from({ length: 20_001 }, (_, i) => (i - 10_000) / 120);
+    const small = Float32Array.from({ length: 1001 }, (_, i) => (i - 500) / 400);
+    const worst = (name: string, f: (x: number) => number, at: Float32Array) => {
+      const out = zeros(at.length);
+      run(name, [at.length], at, out);
+      return Math.max(...Array.from(at, (value, i) => (out[i] === f(value) ? 0 : Math.abs(out[i] / f(value) - 1))));
+    };
+    expect(worst('exp', Math.exp, x)).toBeLessThan(3e-7);
+    expect(worst('sigmoid', sigmoid, x)).toBeLessThan(3e-7);
+    expect(worst('tanh', Math.tanh, x)).toBeLessThan(3e-7);
+    expect(worst('tanh', Math.tanh, small)).toBeLessThan(3e-7);
+  });
+
+  test('exp stays finite and above 0 beyond its range, and NaN stays NaN', () => {
+    const out = zeros(4);
+    run('exp', [4], Float32Array.of(1000, -1000, Number.NaN, 0), out);
+    expect(out[0]).toBeGreaterThan(2e38);
+    expect(out[0]).toBeLessThan(Number.POSITIVE_INFINITY);
+    expect(out[1]).toBeGreaterThan(0);
+    expect(out[1]).toBeLessThan(1.3e-38);
+    expect(out[2]).toBeNaN();
+    expect(out[3]).toBe(1);
+  });
+
+  test.each([1, 19, 64])('GELU and its gradient over %i numbers', (n) => {
+    const [x, dout] = [numbers(n, 1, 6), numbers(n, 2)];
+    const [out, again, dx] = [zeros(n), zeros(n), dout.slice()];
+    run('gelu', [n], x, out);
+    run('geluBackward', [n], x, again, dx);
+    const slope = (at: number) => (gelu(at + 1e-5) - gelu(at - 1e-5)) / 2e-5;
+    expect(difference(out, Array.from(x, gelu))).toBeLessThan(close);
+    expect(again).toEqual(out);
+    expect(
+      difference(
+        dx,
+        Array.from(x, (at, i) => slope(at) * dout[i]),
+      ),
+    ).toBeLessThan(close);
+  });
+
+  test.each([1, 5, 37])('the LSTM cell and its gradient, %i units', (H) => {
+    const B = 3;
+    const [before, previous] = [numbers(B * 4 * H, 1, 3), numbers(B * H, 2)];
+    const [dhidden, dnext] = [numbers(B * H, 3), numbers(B * H, 4)];
+    const [gates, cell, tanhCell, hidden] = [before.slice(), zeros(B * H), zeros(B * H), zeros(B * H)];
+    run('lstmCell', [B, H], gates, previous, cell, tanhCell, hidden);
+    const [dgates, dcell] = [gates.slice(), dnext.slice()];
+    run('lstmCellBackward', [B, H], dgates, previous, tanhCell, dhidden, dcell);
+
+    const expected = { cell: [] as number[], hidden: [] as number[], dgates: Array(B * 4 * H), dcell: [] as number[] };
+    for (let e = 0; e < B * H; e++) {
+      const gate = (k: number) => Math.floor(e / H) * 4 * H + k * H + (e % H);
+      const [i, f, o] = [0, 1, 3].map((k) => sigmoid(before[gate(k)]));
+      const g = Math.tanh(before[gate(2)]);
+      const c = f * previous[e] + i * g;
+      const dc = dnext[e] + dhidden[e] * o * (1 - Math.tanh(c) ** 2);
+      expected.cell.push(c);
+      expected.hidden.push(o * Math.tanh(c));
+      expected.dcell.push(dc * f);
+      expected.dgates[gate(0)] = dc * g * i * (1 - i);
+      expected.dgates[gate(1)] = dc * previous[e] * f * (1 - f);
+      expected.dgates[gate(2)] = dc * i * (1 - g * g);
+      expected.dgates[gate(3)] = dhidden[e] * Math.tanh(c) * o * (1 - o);
+    }
+    expect(difference(cell, expected.cell)).toBeLessThan(close);
+    expect(difference(hidden, expected.hidden)).toBeLessThan(close);
+    expect(difference(dgates, expected.dgates)).toBeLessThan(close);
+    expect(difference(dcell, expected.dcell)).toBeLessThan(close);
+    // the first step of a window: no cell before it
+    const first = { gates: before.slice(), cell: zeros(B * H) };
+    run('lstmCell', [B, H], first.gates, null, first.cell, zeros(B * H), zeros(B * H));
+    const zeroCell = { gates: before.slice(), cell: zeros(B * H) };
+    run('lstmCell', [B, H], zeroCell.gates, zeros(B * H), zeroCell.cell, zeros(B * H), zeros(B * H));
+    expect(first).toEqual(zeroCell);
+  });
+
+  test('AdamW as PyTorch has it', () => {
+    const n = 45;
+    const [w, g, m, v] = [numbers(n, 1), numbers(n, 2), numbers(n, 3, 0.1), numbers(n, 4, 0.1).map(Math.abs)];
+    const [rate, b1, b2, epsilon, decay, step, factor] = [1e-2, 0.9, 0.95, 1e-8, 0.1, 3, 0.5];
+    const corrections = [1 - b1 ** step, 1 - b2 ** step];
+    const expected = Array.from(w, (value, i) => {
+      const gradient = g[i] * factor;
+      const first = b1 * m[i] + (1 - b1) * gradient;
+      const second = b2 * v[i] + (1 - b2) * gradient ** 2;
+      return (
+        value * (1 - rate * decay) - (rate * (first / corrections[0])) / (Math.sqrt(second / corrections[1]) + epsilon)
+      );
+    });
+    run('adamw', [n, rate, b1, b2, epsilon, decay, ...corrections, factor], w, g, m, v);
+    expect(difference(w, expected)).toBeLessThan(close);
+  });
+
+  test('sums', () => {
+    const x = numbers(5000, 1);
+    expect(run('sumOfSquares', [5000], x) / x.reduce((sum, value) => sum + value * value, 0)).toBeCloseTo(1, 6);
+    const sums = numbers(37, 2);
+    const expected = Array.from(sums, (start, j) => {
+      for (let r = 0; r < 9; r++) start += x[r * 40 + j];
+      return start;
+    });
+    run('addColumnSums', [9, 37, 40], x, sums);
+    expect(difference(sums, expected)).toBeLessThan(close);
+    const total = x.slice(0, 37);
+    run('add', [37], numbers(37, 3), total);
+    expect(total).toEqual(numbers(37, 3).map((value, i) => value + x[i]));
+  });
+
+  describe('dropout', () => {
+    const threshold = Math.round(0.3 * 65536);
+    const mask = (n: number, seed: number, step: number, sequence: number, site: number) => {
+      const out = zeros(n);
+      run('dropout', [n, threshold, seed, step, sequence, site], new Float32Array(n).fill(1), out);
+      return out;
+    };
+
+    test('draws its mask from Philox-4x32-10', () => {
+      // the known answer for a counter and key of zeros, from Random123
+      expect(philox([0, 0, 0, 0], [0, 0])).toEqual([0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
+      const n = 300;
+      const kept = 65536 / (65536 - threshold);
+      const expected = Float32Array.from({ length: n }, (_, e) => {
+        const chunk = Math.floor(e / 128);
+        const word = philox([chunk * 16 + (e % 16), 0, 7, 9], [5, 6])[Math.floor((e % 128) / 32)];
+        const number = Math.floor((e % 32) / 16) === 0 ? word & 0xffff : word >>> 16;
+        return number >= threshold ? kept : 0;
+      });
+      expect(mask(n, 5, 6, 7, 9)).toEqual(expected);
+    });
+
+    test('rows have masks of their own, and the one of a row does not depend on where it stands', () => {
+      const [rows, keys, stride] = [6, 20, 23];
+      const all = zeros(rows * stride);
+      const ones = new Float32Array(rows * stride).fill(1);
+      run('dropoutRows', [rows, keys, stride, 4, threshold, 1, 2, 3, 4], ones, all);
+      const last = zeros(stride);
+      run('dropoutRows', [1, keys, stride, 9, threshold, 1, 2, 3, 4], ones, last);
+      expect(all.slice(5 * stride, 5 * stride + keys)).toEqual(last.slice(0, keys));
+      expect(all.slice(0, keys)).not.toEqual(last.slice(0, keys));
+    });
+
+    test('keeps the share that it should, and differs by seed, step, sequence and site', () => {
+      const n = 100_000;
+      const dropped = mask(n, 1, 2, 3, 4).reduce((count, x) => count + (x === 0 ? 1 : 0), 0);
+      expect(Math.abs(dropped / n - 0.3)).toBeLessThan(0.005);
+      const masks = [
+        [1, 2, 3, 4],
+        [9, 2, 3, 4],
+        [1, 9, 3, 4],
+        [1, 2, 9, 4],
+        [1, 2, 3, 9],
+      ].map((key) => mask(200, ...(key as [number, number, number, number])).join());
+      expect(new Set(masks).size).toBe(5);
+    });
+  });
+});
+
+/** Philox-4x32-10 (Salmon et al. 2011): four random words from a counter of four and a key of two. */
+function philox(counter: number[], key: number[]): number[] {
+  let [c0, c1, c2, c3] = counter.map(BigInt);
+  let [k0, k1] = key.map(BigInt);
+  const word = 0xffffffffn;
+  for (let round = 0; round < 10; round++) {
+    const [first, second] = [c0 * 0xd2511f53n, c2 * 0xcd9e8d57n];
+    [c0, c1, c2, c3] = [(second >> 32n) ^ c1 ^ k0, second & word, (first >> 32n) ^ c3 ^ k1, first & word];
+    [k0, k1] = [(k0 + 0x9e3779b9n) & word, (k1 + 0xbb67ae85n) & word];
+  }
+  return [c0, c1, c2, c3].map(Number);
+}

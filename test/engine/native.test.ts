@@ -1,0 +1,278 @@
+/** The native engine through its interface: what a step does, that it repeats itself, decoding, and what it refuses. */
+import { availableParallelism } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Model, StepOptions } from '../../lib/engine/index.ts';
+import { openNative } from '../../lib/engine/native.ts';
+import { type ModelConfig, parameters, type Weights } from '../../lib/models/index.ts';
+import { instructionSets, isBuilt } from './native-build.ts';
+import { batchOf, difference, gpt, lstm, models, weightsOf } from './native-models.ts';
+
+test.skipIf(isBuilt)('the native engine is not built: nothing to test', () => {});
+
+afterEach(() => vi.unstubAllEnvs());
+
+const both = [
+  ['a GPT', gpt],
+  ['an LSTM', lstm],
+] as [string, ModelConfig][];
+const twoCores = availableParallelism() > 1;
+
+async function takeSteps(model: Model, count: number, options: Partial<StepOptions> = {}) {
+  const losses: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const batch = batchOf(model.config, 4 + (i % 2));
+    losses.push((await model.trainStep(batch, { learningRate: 3e-3, clip: 1, dropoutSeed: 5, ...options })).loss);
+  }
+  return losses;
+}
+
+describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
+  test('a step is AdamW on clipped gradients, decay on matrices alone', async () => {
+    const weights = weightsOf(config);
+    const model = openNative().model(config, { weights });
+    const batch = batchOf(config);
+    const { gradients } = await model.gradients(batch);
+    const norm = Math.sqrt([...gradients.values()].reduce((s, { data }) => s + data.reduce((a, g) => a + g * g, 0), 0));
+    const clip = norm / 3;
+    const result = await model.trainStep(batch, { learningRate: 0.01, clip, weightDecay: 0.2, betas: [0.8, 0.9] });
+    expect(result.gradientNorm / norm).toBeCloseTo(1, 5);
+
+    const expected: Weights = new Map();
+    for (const { name, shape, decay } of parameters(config)) {
+      const g = gradients.get(name)!.data.map((x) => (x * clip) / (norm + 1e-6));
+      // at the first step the corrected moments are g and g²
+      const data = weights
+        .get(name)!
+        .data.map((w, i) => w * (decay ? 1 - 0.01 * 0.2 : 1) - (0.01 * g[i]) / (Math.abs(g[i]) + 1e-8));
+      expected.set(name, { shape, data });
+    }
+    const after = model.weights();
+    for (const [name, { data }] of expected)
+      for (let i = 0; i < data.length; i++) {
+        // where a gradient is nearly 0 the sign of a rounding error decides a whole step
+        if (Math.abs(gradients.get(name)!.data[i]) < 1e-6) continue;
+        expect.soft(Math.abs(after.get(name)!.data[i] - data[i]), `${name}[${i}]`).toBeLessThan(2e-5);
+      }
+    expect(model.optimizerState().step).toBe(1);
+  });
+
+  test('learns a batch by heart', async () => {
+    const model = openNative().model(config, { seed: 1 });
+    const batch = batchOf(config, 2);
+    const first = await model.loss(batch);
+    expect(first).toBeCloseTo(Math.log(config.vocabularySize), 0);
+    for (let i = 0; i < 120; i++) await model.trainStep(batch, { learningRate: 0.02, weightDecay: 0, clip: 1 });
+    expect(await model.loss(batch)).toBeLessThan(first / 3);
+  });
+
+  test('a seed gives the same model, bit for bit', async () => {
+    const engine = openNative();
+    expect(engine.model(config, { seed: 4 }).weights()).toEqual(engine.model(config, { seed: 4 }).weights());
+    expect(
+      difference(engine.model(config, { seed: 4 }).weights(), engine.model(config, { seed: 5 }).weights()),
+    ).not.toBe(0);
+  });
+
+  test.skipIf(!twoCores).each([1, 2])('repeats itself bit for bit on %i threads, dropout included', async (threads) => {
+    const run = async () => {
+      const model = openNative({ threads }).model({ ...config, dropout: 0.1 }, { seed: 1 });
+      const losses = await takeSteps(model, 6);
+      return { losses, weights: model.weights(), state: model.optimizerState() };
+    };
+    expect(await run()).toEqual(await run());
+  });
+
+  test('goes on from weights and moments as if it had never stopped', async () => {
+    const dropping = { ...config, dropout: 0.1 };
+    const whole = openNative().model(dropping, { seed: 1 });
+    await takeSteps(whole, 6);
+
+    const before = openNative().model(dropping, { seed: 1 });
+    await takeSteps(before, 4);
+    const after = openNative().model(dropping, { weights: before.weights() });
+    after.restoreOptimizer(before.optimizerState());
+    before.dispose();
+    await takeSteps(after, 2);
+    expect(after.weights()).toEqual(whole.weights());
+    expect(after.optimizerState()).toEqual(whole.optimizerState());
+  });
+
+  test('threads, microbatches and instruction sets change sums in their last bits only', async () => {
+    const dropping = { ...config, dropout: 0.1 };
+    const batch = batchOf(config, 7);
+    const gradientsOf = async (threads: number, microbatch?: number) => {
+      const model = openNative({ threads }).model(dropping, { weights: weightsOf(config) });
+      await model.trainStep(batch, { learningRate: 0, dropoutSeed: 9, microbatch });
+      return model.optimizerState().first;
+    };
+    const expected = await gradientsOf(1);
+    expect(difference(await gradientsOf(1, 2), expected)).toBeLessThan(1e-5);
+    if (twoCores) expect(difference(await gradientsOf(2), expected)).toBeLessThan(1e-5);
+    for (const set of instructionSets) {
+      vi.stubEnv('ENGINE_ISA', set);
+      expect(difference(await gradientsOf(1), expected), set).toBeLessThan(1e-5);
+    }
+  });
+
+  test('seeds and steps draw different dropout masks', async () => {
+    const model = openNative().model({ ...config, dropout: 0.3 }, { weights: weightsOf(config) });
+    const batch = batchOf(config);
+    const lossOf = async (dropoutSeed: number) => (await model.trainStep(batch, { learningRate: 0, dropoutSeed })).loss;
+    const losses = [await lossOf(1), await lossOf(1), await lossOf(2)];
+    expect(new Set(losses).size).toBe(3);
+  });
+
+  test('windows may be shorter than the block, and of different lengths', async () => {
+    const model = openNative().model(config, { weights: weightsOf(config) });
+    const long = await model.loss(batchOf(config, 3));
+    const { inputs, targets } = batchOf(config, 3);
+    const expected = await openNative()
+      .model(config, { weights: weightsOf(config) })
+      .logits(inputs.subarray(0, 7), 1, 7);
+    expect(await model.logits(inputs.subarray(0, 7), 1, 7)).toEqual(expected);
+    await model.trainStep(
+      { inputs: inputs.subarray(0, 1), targets: targets.subarray(0, 1), sequences: 1, length: 1 },
+      { learningRate: 0 },
+    );
+    expect(await model.loss(batchOf(config, 3))).toBe(long);
+  });
+
+  test('a loss that is no number is told and changes nothing', async () => {
+    const weights = weightsOf(config);
+    [...weights.values()][0].data.fill(Number.NaN);
+    const model = openNative().model(config, { weights });
+    expect((await takeSteps(model, 1))[0]).toBeNaN();
+    expect(model.weights()).toEqual(weights);
+    expect(model.optimizerState().step).toBe(0);
+  });
+
+  test('the event loop lives while it computes', async () => {
+    const model = openNative().model({ ...config, layers: 12, width: 96 }, { seed: 1 });
+    let turns = 0;
+    let computing = true;
+    const step = takeSteps(model, 1).then(() => (computing = false));
+    while (computing) {
+      turns++;
+      await setImmediate();
+    }
+    await step;
+    expect(turns).toBeGreaterThan(2);
+  });
+});
+
+describe.skipIf(!isBuilt).each(models)('decoding with %s', (_, config) => {
+  test('gives the logits of the whole window, a token at a time', async () => {
+    const model = openNative().model(config, { weights: weightsOf(config) });
+    const { inputs, sequences, length } = batchOf(config, 3);
+    const V = config.vocabularySize;
+    const whole = await model.logits(inputs, sequences, length);
+    const decoder = model.decoder(sequences);
+    const decodeAll = () => {
+      let worst = 0;
+      for (let t = 0; t < length; t++) {
+        expect(decoder.position).toBe(t);
+        const logits = decoder.step(Uint16Array.from({ length: sequences }, (_, s) => inputs[s * length + t]));
+        for (let s = 0; s < sequences; s++)
+          for (let v = 0; v < V; v++)
+            worst = Math.max(worst, Math.abs(logits[s * V + v] - whole[(s * length + t) * V + v]));
+      }
+      return worst;
+    };
+    expect(decodeAll()).toBeLessThan(1e-5);
+    decoder.reset();
+    expect(decodeAll()).toBeLessThan(1e-5);
+    if (config.architecture === 'gpt')
+      expect(() => decoder.step(inputs.subarray(0, sequences))).toThrow(`the block of ${config.block} tokens is full`);
+  });
+});
+
+describe.skipIf(!isBuilt)('refuses', () => {
+  const engine = isBuilt ? openNative() : undefined!;
+  const model = () => engine.model(gpt, { seed: 1 });
+  const { inputs, targets, sequences, length } = batchOf(gpt);
+
+  test('tokens outside the vocabulary', async () => {
+    const wrong = inputs.with(17, 37);
+    await expect(model().loss({ inputs: wrong, targets, sequences, length })).rejects.toThrow(
+      'token 37 at position 17 is outside the vocabulary of 37',
+    );
+    expect(() => model().decoder(1).step(Uint16Array.of(99))).toThrow('token 99');
+  });
+
+  test('a window longer than the block, and one that is not full', async () => {
+    await expect(model().logits(new Uint16Array(38), 1, 38)).rejects.toThrow(
+      'longer than the model’s block'.replace('’', "'"),
+    );
+    await expect(model().logits(inputs.subarray(1), sequences, length)).rejects.toThrow('185 tokens, not 184');
+  });
+
+  test('heads that do not divide the width', () => {
+    expect(() => engine.model({ ...gpt, heads: 5 }, { seed: 1 })).toThrow('heads is 5, which does not divide');
+  });
+
+  test('threads of 0 or more than there are cores', () => {
+    for (const threads of [0, 1.5, availableParallelism() + 1])
+      expect(() => openNative({ threads })).toThrow(`threads is ${threads}; it must be a whole number from 1 to`);
+  });
+
+  test('a precision and an instruction set that are not there', () => {
+    expect(() => openNative({ precision: 'bf16' })).toThrow('fp32 only');
+    vi.stubEnv('ENGINE_ISA', 'mmx');
+    expect(() => openNative()).toThrow('ENGINE_ISA is mmx');
+  });
+
+  test('weights and moments of another shape', () => {
+    const weights = weightsOf({ ...gpt, width: 12 });
+    expect(() => engine.model(gpt, { weights })).toThrow(
+      'transformer.wte.weight has the shape [37,12]; the model needs [37,24]',
+    );
+    const state = engine.model({ ...gpt, width: 12 }, { seed: 1 }).optimizerState();
+    expect(() => model().restoreOptimizer(state)).toThrow('has the shape [37,12]');
+  });
+
+  test('settings of a step that are no numbers', async () => {
+    await expect(model().trainStep(batchOf(gpt), { learningRate: Number.NaN })).rejects.toThrow('learningRate is NaN');
+  });
+
+  test('to be read or decoded while it computes, and anything once disposed of', async () => {
+    const busy = model();
+    const decoder = busy.decoder(1);
+    const step = takeSteps(busy, 1);
+    expect(() => busy.weights()).toThrow('while the model computes');
+    expect(() => decoder.step(Uint16Array.of(1))).toThrow('while the model computes');
+    await step;
+    busy.weights();
+    busy.dispose();
+    busy.dispose();
+    expect(() => busy.weights()).toThrow('disposed of');
+    await expect(busy.loss(batchOf(gpt))).rejects.toThrow('disposed of');
+  });
+});
+
+test.skipIf(!isBuilt)('calls on one model wait for each other', async () => {
+  const run = async (together: boolean) => {
+    const model = openNative().model(gpt, { seed: 1 });
+    const steps = [0, 1, 2].map((i) => () => model.trainStep(batchOf(gpt, 2 + i), { learningRate: 1e-2 }));
+    const results = together ? await Promise.all(steps.map((step) => step())) : [];
+    if (!together) for (const step of steps) results.push(await step());
+    return { results, weights: model.weights() };
+  };
+  expect(await run(true)).toEqual(await run(false));
+});
+
+test.skipIf(!isBuilt)('memory is known beforehand, and grows with the model, the microbatch and the threads', () => {
+  const engine = openNative();
+  const one = engine.memory(gpt, 1);
+  // weights, gradients, two moments
+  expect(one).toBeGreaterThan(16 * parameters(gpt).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0));
+  expect(engine.memory(gpt, 8)).toBeGreaterThan(one);
+  expect(engine.memory({ ...gpt, width: 96 }, 1)).toBeGreaterThan(one);
+  if (twoCores) expect(openNative({ threads: 2 }).memory(gpt, 2)).toBeGreaterThan(one);
+});
+
+test.skipIf(!isBuilt)('says what it computes with', () => {
+  expect(openNative().description).toMatch(/^native fp32, (AVX-512|AVX2|generic), 1 thread$/);
+  vi.stubEnv('ENGINE_ISA', 'generic');
+  expect(openNative().description).toBe('native fp32, generic, 1 thread');
+});
