@@ -194,7 +194,7 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
         info.Env(), {info.This(), info[0]},
         [this, documents = std::move(documents), threads, encoded] { encodeBatch(documents, threads, *encoded); },
         [this, encoded](Napi::Env env) {
-          std::vector<const std::vector<uint32_t>*> parts;
+          std::vector<const Encoder::Symbols*> parts;
           for (const auto& part : encoded->parts) parts.push_back(&part);
           auto ends = Napi::Uint32Array::New(env, encoded->ends.size());
           std::copy(encoded->ends.begin(), encoded->ends.end(), ends.Data());
@@ -207,11 +207,11 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
 
   struct Batch {
     // one a thread, in the order of the documents
-    std::vector<std::vector<uint32_t>> parts;
+    std::vector<Encoder::Symbols> parts;
     std::vector<uint32_t> ends;
   };
 
-  void encodeDocument(const Span& text, Encoder::Scratch& scratch, std::vector<uint32_t>& symbols) const {
+  void encodeDocument(const Span& text, Encoder::Scratch& scratch, Encoder::Symbols& symbols) const {
     eachPiece(text.bytes, text.length, pretokenizer_,
               [&](const uint8_t* piece, size_t length) { encoder_->encode(piece, length, scratch, symbols); });
   }
@@ -253,7 +253,7 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
     }
   }
 
-  Napi::Value makeIds(Napi::Env env, const std::vector<const std::vector<uint32_t>*>& parts) const {
+  Napi::Value makeIds(Napi::Env env, const std::vector<const Encoder::Symbols*>& parts) const {
     size_t length = 0;
     for (const auto* part : parts) length += part->size();
     const auto fill = [&](auto array) {
@@ -272,7 +272,7 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
   bool wide_ = false;
   Pretokenizer pretokenizer_ = Pretokenizer::none;
   Encoder::Scratch scratch_;
-  std::vector<uint32_t> symbols_;
+  Encoder::Symbols symbols_;
 };
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {

@@ -8,20 +8,26 @@ namespace bpe {
 
 namespace {
 
-constexpr size_t kKnownPairs = 1 << 15;
+// Symbols have 20 bits, a pair 40. Multiplied by an odd number modulo 2^40 each pair is still itself: 14 bits of that choose
+// the place, the other 26 are kept there to tell the pairs of a place apart.
+constexpr int kSymbolBits = 20, kKnownBits = 14, kTagBits = 2 * kSymbolBits - kKnownBits;
 
-uint64_t pairKey(uint32_t left, uint32_t right) { return static_cast<uint64_t>(left) << 32 | right; }
+uint64_t pairKey(uint32_t left, uint32_t right) { return static_cast<uint64_t>(left) << kSymbolBits | right; }
+
+uint64_t mix(uint64_t key) { return key * 0x9e3779b97f4a7c15; }
 
 }  // namespace
 
-Encoder::Scratch::Scratch() : dead_(1), known_(kKnownPairs, ~uint64_t{0}) {}
+Encoder::Scratch::Scratch() : dead_(1), known_(size_t{1} << kKnownBits, ~uint32_t{0}) {}
 
 Encoder::Encoder(std::vector<Merge> merges) : merges_(std::move(merges)), lengths_(256, 1) {
+  if (merges_.size() + 256 >= size_t{1} << kSymbolBits) throw std::invalid_argument("more than 2^20 symbols");
   std::vector<std::vector<uint8_t>> spelled(256);
   for (size_t symbol = 0; symbol < 256; symbol++) spelled[symbol] = {kBytes.byteOf[symbol]};
-  size_t slots = 1024;
-  while (slots < 4 * merges_.size()) slots *= 2;
-  pairs_.assign(slots, {~uint64_t{0}, kNone});
+  int slotBits = 10;
+  while (size_t{1} << slotBits < 2 * merges_.size()) slotBits++;
+  pairs_.assign(size_t{1} << slotBits, 0);
+  pairsShift_ = 64 - slotBits;
   for (size_t k = 0; k < merges_.size(); k++) {
     const auto [left, right] = merges_[k];
     const auto merged = static_cast<uint32_t>(256 + k);
@@ -33,18 +39,18 @@ Encoder::Encoder(std::vector<Merge> merges) : merges_(std::move(merges)), length
     spelled.back().insert(spelled.back().end(), spelled[right].begin(), spelled[right].end());
     lengths_.push_back(lengths_[left] + lengths_[right]);
     const uint64_t key = pairKey(left, right);
-    size_t at = key * 0x9e3779b97f4a7c15 >> 20 & (slots - 1);
-    while (pairs_[at].merged != kNone) at = (at + 1) & (slots - 1);
-    pairs_[at] = {key, merged};
+    size_t at = mix(key) >> pairsShift_;
+    while (pairs_[at] != 0) at = (at + 1) & (pairs_.size() - 1);
+    pairs_[at] = key << kSymbolBits | merged;
   }
   buildTrie(spelled);
 }
 
 uint32_t Encoder::mergeOf(uint32_t left, uint32_t right) const {
   const uint64_t key = pairKey(left, right);
-  const size_t mask = pairs_.size() - 1;
-  for (size_t at = key * 0x9e3779b97f4a7c15 >> 20 & mask;; at = (at + 1) & mask) {
-    if (pairs_[at].key == key || pairs_[at].merged == kNone) return pairs_[at].merged;
+  for (size_t at = mix(key) >> pairsShift_;; at = (at + 1) & (pairs_.size() - 1)) {
+    if (pairs_[at] >> kSymbolBits == key && pairs_[at] != 0) return pairs_[at] & ((1 << kSymbolBits) - 1);
+    if (pairs_[at] == 0) return kNone;
   }
 }
 
@@ -69,9 +75,10 @@ bool Encoder::fits(uint32_t left, uint32_t right, uint32_t limit) const {
 }
 
 bool Encoder::fitsKnown(uint32_t left, uint32_t right, Scratch& scratch) const {
-  const uint64_t key = pairKey(left, right) << 1;
-  uint64_t& known = scratch.known_[pairKey(left, right) * 0x9e3779b97f4a7c15 >> 49 & (kKnownPairs - 1)];
-  if (known >> 1 != key >> 1) known = key | static_cast<uint64_t>(fits(left, right, kNone));
+  const uint64_t mixed = mix(pairKey(left, right));
+  const auto tag = static_cast<uint32_t>(mixed & ((1 << kTagBits) - 1));
+  uint32_t& known = scratch.known_[mixed >> kTagBits & ((1 << kKnownBits) - 1)];
+  if (known >> 1 != tag) known = tag << 1 | static_cast<uint32_t>(fits(left, right, kNone));
   return known & 1;
 }
 
@@ -82,8 +89,8 @@ void Encoder::buildTrie(const std::vector<std::vector<uint8_t>>& spelled) {
   for (uint32_t symbol = 0; symbol < order.size(); symbol++) order[symbol] = symbol;
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return spelled[a] < spelled[b]; });
   shorter_.assign(spelled.size(), kNone);
-  nodes_.assign(512, {0, kFree, kNone});
-  nodes_[0] = {0, 0, kNone};
+  nodes_.assign(512, {0, kFree, kNone, 0});
+  nodes_[0] = {0, 0, kNone, 0};
 
   // Symbols [from, to) of the order share their first `depth` bytes, which lead to `node`; `longest` ends at or before it.
   struct Range {
@@ -98,11 +105,12 @@ void Encoder::buildTrie(const std::vector<std::vector<uint8_t>>& spelled) {
     if (spelled[order[range.from]].size() == range.depth) {
       const uint32_t symbol = order[range.from++];
       shorter_[symbol] = range.longest;
-      nodes_[range.node].symbol = range.longest = symbol;
+      range.longest = symbol;
       if (range.from < range.to && spelled[order[range.from]].size() == range.depth) {
         throw std::invalid_argument("two symbols have the same text");
       }
     }
+    nodes_[range.node].symbol = range.longest;
     if (range.from == range.to) continue;
     std::vector<Range> children;
     std::vector<uint8_t> bytes;
@@ -115,13 +123,13 @@ void Encoder::buildTrie(const std::vector<std::vector<uint8_t>>& spelled) {
       from = to;
     }
     while (nodes_[firstFree].parent != kFree) {
-      if (++firstFree + 512 > nodes_.size()) nodes_.resize(nodes_.size() * 2, {0, kFree, kNone});
+      if (++firstFree + 512 > nodes_.size()) nodes_.resize(nodes_.size() * 2, {0, kFree, kNone, 0});
     }
     size_t free = firstFree;
     uint32_t base;
     // The place of the first child decides the base; where siblings are in the way the next free place is tried.
     for (size_t tries = 0;; free++, tries++) {
-      if (free + 512 > nodes_.size()) nodes_.resize(nodes_.size() * 2, {0, kFree, kNone});
+      if (free + 512 > nodes_.size()) nodes_.resize(nodes_.size() * 2, {0, kFree, kNone, 0});
       if (nodes_[free].parent != kFree) continue;
       base = static_cast<uint32_t>(free) ^ bytes[0];
       if (std::all_of(bytes.begin(), bytes.end(), [&](uint8_t byte) { return nodes_[base ^ byte].parent == kFree; })) break;
@@ -145,8 +153,7 @@ void Encoder::buildTrie(const std::vector<std::vector<uint8_t>>& spelled) {
     for (uint32_t second = 0; second < 256; second++) {
       const uint32_t child = nodes_[node].base ^ second;
       const bool there = nodes_[child].parent == node;
-      const bool whole = there && nodes_[child].symbol != kNone;
-      roots_[first | second << 8] = {there ? child : kNone, nodes_[whole ? child : node].symbol};
+      roots_[first | second << 8] = {there ? child : kNone, nodes_[there ? child : node].symbol};
     }
   }
 }
@@ -154,56 +161,55 @@ void Encoder::buildTrie(const std::vector<std::vector<uint8_t>>& spelled) {
 uint32_t Encoder::longestMatch(const uint8_t* text, const uint8_t* end) const {
   if (end - text < 2) return kBytes.symbolOf[*text];
   const Root& root = roots_[text[0] | text[1] << 8];
-  uint32_t longest = root.symbol;
-  uint32_t node = root.node;
-  if (node == kNone) return longest;
+  if (root.node == kNone) return root.symbol;
+  const Node* node = &nodes_[root.node];
   for (text += 2; text < end; text++) {
-    const uint32_t child = nodes_[node].base ^ *text;
-    if (nodes_[child].parent != node) break;
-    if (nodes_[child].symbol != kNone) longest = nodes_[child].symbol;
+    const Node* child = &nodes_[node->base ^ *text];
+    if (child->parent != static_cast<uint32_t>(node - nodes_.data())) break;
     node = child;
   }
-  return longest;
+  return node->symbol;
 }
 
-void Encoder::encode(const uint8_t* piece, size_t length, Scratch& scratch, std::vector<uint32_t>& out) const {
+void Encoder::Symbols::grow(size_t least) {
+  const size_t capacity = std::max(least, 2 * capacity_);
+  std::unique_ptr<uint32_t[]> larger(new uint32_t[capacity]);
+  std::copy(begin(), end(), larger.get());
+  data_ = std::move(larger);
+  capacity_ = capacity;
+}
+
+void Encoder::encode(const uint8_t* piece, size_t length, Scratch& scratch, Symbols& out) const {
   if (length == 0) return;
   const uint8_t* const end = piece + length;
-  std::vector<uint32_t>& symbols = scratch.symbols_;
+  uint32_t* const first = out.reserve(length);
+  uint32_t* last = first;
   std::vector<uint64_t>& dead = scratch.dead_;
-  symbols.clear();
   if (dead.size() <= length / 64) dead.resize(length / 64 + 1);
   const auto isDead = [&](size_t place) { return dead[place / 64] >> place % 64 & 1; };
-  size_t place = 0;
-  size_t furthestDead = 0;
+  size_t place = 0, furthestDead = 0;
   uint32_t symbol = longestMatch(piece, end);
   for (;;) {
     // Takes the longest symbol, from `symbol` downwards, that leads to a live place and fits what stands before it.
-    bool taken = false;
-    do {
-      const size_t next = place + lengths_[symbol];
-      if (!isDead(next) && (symbols.empty() || fitsKnown(symbols.back(), symbol, scratch))) {
-        symbols.push_back(symbol);
-        place = next;
-        taken = true;
-        break;
-      }
+    while (symbol != kNone) {
+      if (!isDead(place + lengths_[symbol]) && (last == first || fitsKnown(last[-1], symbol, scratch))) break;
       symbol = shorter_[symbol];
-    } while (symbol != kNone);
-    if (taken) {
+    }
+    if (symbol != kNone) {
+      *last++ = symbol;
+      place += lengths_[symbol];
       if (place == length) break;
       symbol = longestMatch(piece + place, end);
     } else {
       // No symbol fits here: the one that led here is given up for a shorter one. The text has an encoding, so there is one.
       dead[place / 64] |= uint64_t{1} << place % 64;
       furthestDead = std::max(furthestDead, place);
-      symbol = symbols.back();
-      symbols.pop_back();
+      symbol = *--last;
       place -= lengths_[symbol];
     }
   }
   if (furthestDead > 0) std::fill(dead.begin(), dead.begin() + furthestDead / 64 + 1, 0);
-  out.insert(out.end(), symbols.begin(), symbols.end());
+  out.extendTo(last);
 }
 
 }  // namespace bpe

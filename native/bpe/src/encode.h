@@ -7,6 +7,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "pieces.h"
@@ -19,6 +20,26 @@ class Encoder {
   // Throws std::invalid_argument where a symbol is not the encoding of its own text: the rule above would not hold then.
   explicit Encoder(std::vector<Merge> merges);
 
+  // Grows without being filled first: half of the time would go there.
+  class Symbols {
+   public:
+    // Room for `more` symbols after the last.
+    uint32_t* reserve(size_t more) {
+      if (size_ + more > capacity_) grow(size_ + more);
+      return data_.get() + size_;
+    }
+    void extendTo(const uint32_t* end) { size_ = end - data_.get(); }
+    void clear() { size_ = 0; }
+    size_t size() const { return size_; }
+    const uint32_t* begin() const { return data_.get(); }
+    const uint32_t* end() const { return data_.get() + size_; }
+
+   private:
+    void grow(size_t least);
+    std::unique_ptr<uint32_t[]> data_;
+    size_t size_ = 0, capacity_ = 0;
+  };
+
   // What encoding needs beside the tables: one for each thread.
   class Scratch {
    public:
@@ -28,13 +49,12 @@ class Encoder {
     friend class Encoder;
     // places that were given up, as a set of bits, all of them clear between pieces
     std::vector<uint64_t> dead_;
-    std::vector<uint32_t> symbols_;
-    // whether two symbols fit, for the pairs asked about last: (left << 32 | right) << 1 | fits
-    std::vector<uint64_t> known_;
+    // whether two symbols fit, for the pairs asked about last: what is left of the pair's hash, << 1 | fits
+    std::vector<uint32_t> known_;
   };
 
   // Appends the symbols of one piece to `symbols`.
-  void encode(const uint8_t* piece, size_t length, Scratch& scratch, std::vector<uint32_t>& symbols) const;
+  void encode(const uint8_t* piece, size_t length, Scratch& scratch, Symbols& symbols) const;
 
   size_t symbolCount() const { return lengths_.size(); }
 
@@ -45,19 +65,16 @@ class Encoder {
     // children are at base ^ byte
     uint32_t base;
     uint32_t parent;
-    // that ends here, or kNone
+    // the longest that ends here or on the way here
     uint32_t symbol;
+    // 16 bytes a node: none lies across two cache lines
+    uint32_t unused;
   };
 
-  // A node and the longest symbol on the way to it.
+  // The node of two bytes, or kNone, and the longest symbol on the way to it.
   struct Root {
     uint32_t node;
     uint32_t symbol;
-  };
-
-  struct PairSlot {
-    uint64_t key;
-    uint32_t merged;
   };
 
   void buildTrie(const std::vector<std::vector<uint8_t>>& spelled);
@@ -70,7 +87,9 @@ class Encoder {
   std::vector<uint32_t> lengths_;
   // the longest symbol that is a proper prefix of each symbol, or kNone
   std::vector<uint32_t> shorter_;
-  std::vector<PairSlot> pairs_;
+  // open addressing: left, right and what they merge to, 20 bits each; 0 is an empty slot
+  std::vector<uint64_t> pairs_;
+  int pairsShift_;
   std::vector<Node> nodes_;
   // by the first two bytes
   std::vector<Root> roots_;
