@@ -39,7 +39,7 @@ describe.each(engines)('the %s engine', (name, open) => {
   };
 
   describe.each(tinyConfigs)('with %s', (_, config) => {
-    const batch = randomBatch(config, 3, config.block);
+    const batch = randomBatch(config, 2, config.block);
     const inputs = rows(batch, batch.inputs);
     const targets = rows(batch, batch.targets);
 
@@ -213,6 +213,13 @@ describe.each(engines)('the %s engine', (name, open) => {
       expect((await model.gradients(batch)).loss).toBeCloseTo(without, 6);
     });
   });
+
+  it('drops out other numbers at each step', () =>
+    withModel({ ...tinyGpt, dropout: 0.5 }, lively(tinyGpt), async (model) => {
+      const batch = randomBatch(tinyGpt, 2, 6);
+      const still = () => model.trainStep(batch, { learningRate: 0, dropoutSeed: 1 });
+      expect((await still()).loss).not.toBe((await still()).loss);
+    }));
 
   it('keeps the mean of what it drops out of: losses with dropout surround the one without', async () => {
     const config = { ...tinyGpt, dropout: 0.05 };
