@@ -5,8 +5,8 @@
  * first downloaded; a later download of the same address must agree. NAME.part is a download under way.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { closeSync, createReadStream, openSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CorpusError, isFatal, reasonOf } from './errors.ts';
 import type { OnProgress } from './progress.ts';
@@ -67,7 +67,7 @@ export async function download(url: string, folder: string, options: DownloadOpt
         : `was first downloaded (${path}.json, remove it to accept this one)`;
       throw new CorpusError(
         `${url}: what came is not what ${then}: ${fetched.bytes} bytes, SHA-256 ${fetched.sha256}, ` +
-          `instead of ${[expected.bytes && `${expected.bytes} bytes`, expected.sha256].filter(Boolean).join(', SHA-256 ')}`,
+          `instead of ${[expected.bytes && `${expected.bytes} bytes`, expected.sha256 && `SHA-256 ${expected.sha256}`].filter(Boolean).join(', ')}`,
       );
     }
     await writeFile(`${path}.json`, `${JSON.stringify({ url, ...fetched }, null, 2)}\n`);
@@ -138,22 +138,23 @@ async function fetchOnce(url: string, path: string, options: DownloadOptions): P
 
     const validator =
       response.headers.get('etag')?.replace(/^W\/.*/, '') || response.headers.get('last-modified') || undefined;
-    await writeFile(`${path}.part.json`, JSON.stringify({ url, validator } satisfies PartRecord));
-    const file = await open(`${path}.part`, from > 0 ? 'a' : 'w');
+    // Written at once: while a write is awaited, a connection that breaks takes what it had already brought with it.
+    writeFileSync(`${path}.part.json`, JSON.stringify({ url, validator } satisfies PartRecord));
+    const file = openSync(`${path}.part`, from > 0 ? 'a' : 'w');
     let size = from;
     try {
       for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
         alive();
         size += chunk.length;
         if (size > maxBytes) throw new CorpusError(`${url}: has more than the ${maxBytes} bytes allowed`);
-        await file.writeFile(chunk);
+        for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
         onProgress({ done: size, total, unit: 'bytes', text: nameOf(url) });
       }
     } catch (error) {
       if (error instanceof CorpusError || isFatal(error)) throw error;
       throw broken(error, abort.signal, idleTimeout, `after ${size} of ${total ?? 'unknown'} bytes`);
     } finally {
-      await file.close();
+      closeSync(file);
     }
     if (total !== undefined && size !== total) throw new Broken(`the connection ended after ${size} of ${total} bytes`);
   } finally {

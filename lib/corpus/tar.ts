@@ -37,7 +37,11 @@ export async function* readTar(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
   for (;;) {
     const header = await reader.read(BLOCK);
     // The archive ends with zero blocks; many end without.
-    if (header.length === 0 || header.every((byte) => byte === 0)) return;
+    if (header.length === 0 || header.every((byte) => byte === 0)) {
+      // To the end of the stream, so that a checksum at its end is checked.
+      await reader.skip(Number.POSITIVE_INFINITY);
+      return;
+    }
     if (header.length < BLOCK) throw new CorpusError('the tar archive ends early');
     if (!checksumFits(header)) {
       throw new CorpusError(reader.position === BLOCK ? 'it is no tar archive' : 'the tar archive is damaged');

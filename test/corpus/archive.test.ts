@@ -1,0 +1,221 @@
+/** Archives: what honest ones hold arrives whole; what hostile ones attempt is named, and nothing of it happens. */
+import { lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { fetchDataset } from '../../lib/corpus/index.ts';
+import { composePiece } from '../../lib/music/index.ts';
+import { paxRecord, tar, zip } from './archive-builder.ts';
+import { testFolder, treeOf } from './folders.ts';
+
+const folder = testFolder();
+const midi = composePiece(1);
+
+async function unpack(name: string, bytes: Uint8Array, limits = {}) {
+  await mkdir(folder.path('in'), { recursive: true });
+  await writeFile(folder.path('in', name), bytes);
+  return fetchDataset(folder.path('in', name), folder.path('raw'), { limits });
+}
+
+describe('honest archives', () => {
+  const members = [
+    { path: 'songs/', type: '5' },
+    { path: 'songs/a.mid', content: midi },
+    { path: './songs/deep/B.MIDI', content: midi },
+    { path: 'songs/readme.txt', content: Buffer.from('no music') },
+    { path: '__MACOSX/songs/._a.mid', content: Buffer.from('no music either') },
+  ];
+  const zipMembers = members.filter(({ type }) => type === undefined);
+
+  test.each([
+    ['x.tar.gz', gzipSync(tar(members))],
+    ['x.tgz', gzipSync(tar(members))],
+    ['x.tar', tar(members)],
+    ['x.zip', zip([{ path: 'songs/' }, ...zipMembers])],
+    ['stored.zip', zip(zipMembers.map((member) => ({ ...member, stored: true })))],
+    ['a name that says nothing', gzipSync(tar(members))],
+  ])('%s: MIDI files arrive in their folders, the others are counted', async (name, bytes) => {
+    const { files, bytes: size, others, skipped } = await unpack(name, bytes);
+    expect({ files, size, others, skipped }).toEqual({ files: 2, size: 2 * midi.length, others: 2, skipped: [] });
+    expect(await treeOf(folder.path('raw'))).toEqual(['songs/a.mid', 'songs/deep/B.MIDI']);
+    expect(new Uint8Array(await readFile(folder.path('raw/songs/a.mid')))).toEqual(midi);
+  });
+
+  test('long names: pax and GNU headers', async () => {
+    const long = (letter: string) => `${letter.repeat(120)}/${letter.repeat(90)}/ü.mid`;
+    const bytes = tar([
+      { path: 'pax', type: 'x', content: paxRecord('path', long('p')) },
+      { path: 'short.mid', content: midi },
+      { path: '././@LongLink', type: 'L', content: Buffer.from(`${long('g')}\0`) },
+      { path: 'short.mid', content: midi },
+      { path: 'last.mid', content: midi },
+    ]);
+    await unpack('long.tar.gz', gzipSync(bytes));
+    expect(await treeOf(folder.path('raw'))).toEqual([long('g'), 'last.mid', long('p')]);
+  });
+
+  test('a single MIDI file is a data set of one', async () => {
+    const { files } = await unpack('one.mid', midi);
+    expect(files).toBe(1);
+    expect(await treeOf(folder.path('raw'))).toEqual(['one.mid']);
+  });
+});
+
+describe('hostile archives', () => {
+  test.each([
+    ['../out.mid', 'its path leads out of the folder'],
+    ['a/../../out.mid', 'its path leads out of the folder'],
+    ['..\\out.mid', 'its path leads out of the folder'],
+    ['/tmp/corpus-out.mid', 'its path is not relative'],
+    ['C:\\out.mid', 'its path is not relative'],
+    [`${'n'.repeat(300)}.mid`, 'its name is too long'],
+  ])('a path that leads elsewhere, %s, is named and not written', async (path, reason) => {
+    const header = { path: 'x', type: 'x', content: paxRecord('path', path) };
+    const good = { path: 'good.mid', content: midi };
+    const asTar = await unpack('x.tar.gz', gzipSync(tar([header, { path: 'y.mid', content: midi }, good])));
+    expect(asTar.skipped).toEqual([{ path: path.replaceAll('\\', '/'), reason }]);
+    expect(await treeOf(folder.path())).toEqual(['in/x.tar.gz', 'raw/good.mid']);
+  });
+
+  test('the same in a zip', async () => {
+    const { files, skipped } = await unpack(
+      'x.zip',
+      zip([
+        { path: '../out.mid', content: midi },
+        { path: '..\\out.mid', content: midi },
+        { path: 'good.mid', content: midi },
+        { path: 'zero\0.mid', content: midi },
+      ]),
+    );
+    expect(files).toBe(1);
+    expect(skipped.map(({ reason }) => reason)).toEqual([
+      'its path leads out of the folder',
+      'its path leads out of the folder',
+      'its name has a zero byte',
+    ]);
+    expect(await treeOf(folder.path())).toEqual(['in/x.zip', 'raw/good.mid']);
+  });
+
+  test('links and devices are never made, so nothing is written through them', async () => {
+    const { files, skipped } = await unpack(
+      'links.tar',
+      tar([
+        { path: 'soft.mid', type: '2', linkTo: '/etc/passwd' },
+        { path: 'hard.mid', type: '1', linkTo: '../in/links.tar' },
+        { path: 'device.mid', type: '3' },
+        { path: 'folder', type: '2', linkTo: '..' },
+        { path: 'folder/inside.mid', content: midi },
+      ]),
+    );
+    expect(skipped).toEqual([
+      { path: 'soft.mid', reason: 'is a link' },
+      { path: 'hard.mid', reason: 'is a link' },
+      { path: 'device.mid', reason: 'is no plain file' },
+    ]);
+    expect(files).toBe(1);
+    expect((await lstat(folder.path('raw/folder'))).isDirectory()).toBe(true);
+    expect(await treeOf(folder.path())).toEqual(['in/links.tar', 'raw/folder/inside.mid']);
+    const asZip = zip([{ path: 'soft.mid', content: Buffer.from('/etc/passwd'), unixMode: 0o120777 }]);
+    await expect(fetchOf('links.zip', asZip)).rejects.toThrow(/no MIDI file.*soft\.mid is a link/);
+  });
+
+  const fetchOf = async (name: string, bytes: Uint8Array, limits = {}) => {
+    await writeFile(folder.path(name), bytes);
+    return fetchDataset(folder.path(name), folder.path(`raw-${name}`), { limits });
+  };
+
+  test('the first of two entries of one name stays; a file in place of a folder costs what is below it', async () => {
+    const { files, skipped } = await unpack(
+      'twice.tar',
+      tar([
+        { path: 'a.mid', content: midi },
+        { path: 'a.mid', content: Buffer.from('another') },
+        { path: 'a.mid/b.mid', content: midi },
+      ]),
+    );
+    expect(files).toBe(1);
+    expect(skipped.map(({ path }) => path)).toEqual(['a.mid', 'a.mid/b.mid']);
+    expect(new Uint8Array(await readFile(folder.path('raw/a.mid')))).toEqual(midi);
+  });
+
+  test('a bomb is refused by its ratio, also where the bulk of it is no music', async () => {
+    const zeros = Buffer.alloc(17 * 2 ** 20);
+    const bomb = gzipSync(
+      tar([
+        { path: 'zeros.bin', content: zeros },
+        { path: 'a.mid', content: midi },
+      ]),
+    );
+    await expect(unpack('bomb.tar.gz', bomb)).rejects.toThrow(/bomb\.tar\.gz: unpacks to more than 100 times its size/);
+    const zipped = zip([{ path: 'a.mid', content: zeros, statedCrc: 0 }]);
+    await expect(fetchOf('bomb.zip', zipped)).rejects.toThrow(/unpacks to more than 100 times its size/);
+  });
+
+  test('limits on count and bytes refuse the archive; a file too large is passed over', async () => {
+    const two = tar([
+      { path: 'a.mid', content: midi },
+      { path: 'b.mid', content: midi },
+    ]);
+    await expect(fetchOf('count.tar', two, { files: 1 })).rejects.toThrow(/more than 1 MIDI files/);
+    await expect(fetchOf('bytes.tar', two, { bytes: midi.length + 1 })).rejects.toThrow(/more than \d+ bytes: refused/);
+    const mixed = tar([
+      { path: 'a.mid', content: midi },
+      { path: 'b.mid', content: Buffer.concat([midi, midi]) },
+    ]);
+    const { files, skipped } = await fetchOf('file.tar', mixed, { fileBytes: midi.length });
+    expect({ files, skipped }).toEqual({
+      files: 1,
+      skipped: [{ path: 'b.mid', reason: `is larger than ${midi.length} bytes` }],
+    });
+  });
+
+  test('a zip entry larger than it says, or encrypted, or of an unknown method, costs itself only', async () => {
+    const { files, skipped } = await unpack(
+      'odd.zip',
+      zip([
+        { path: 'liar.mid', content: Buffer.alloc(5000), statedSize: 10 },
+        { path: 'crc.mid', content: midi, statedCrc: 1 },
+        { path: 'secret.mid', content: midi, flags: 1 },
+        { path: 'bzip2.mid', content: midi, method: 12 },
+        { path: 'good.mid', content: midi },
+      ]),
+      { fileBytes: 100_000 },
+    );
+    expect(files).toBe(1);
+    expect(skipped).toEqual([
+      { path: 'liar.mid', reason: 'is damaged: its checksum differs' },
+      { path: 'crc.mid', reason: 'is damaged: its checksum differs' },
+      { path: 'secret.mid', reason: 'is encrypted' },
+      { path: 'bzip2.mid', reason: 'is compressed by method 12, which is not read' },
+    ]);
+    expect(await treeOf(folder.path('raw'))).toEqual(['good.mid']);
+  });
+
+  test('what is cut short, damaged or no archive ends in one sentence with its name', async () => {
+    const whole = tar([
+      { path: 'a.mid', content: midi },
+      { path: 'b.mid', content: midi },
+    ]);
+    const zipped = zip([{ path: 'a.mid', content: midi }]);
+    const garbled = Buffer.from(whole);
+    garbled.fill(0x55, 512 + Math.ceil(midi.length / 512) * 512, undefined);
+    for (const [name, bytes, reason] of [
+      ['cut.tar', whole.subarray(0, 1000), /cut\.tar: the tar archive ends early/],
+      ['cut.tar.gz', gzipSync(whole).subarray(0, -100), /cut\.tar\.gz: unexpected end of file/],
+      ['damaged.tar', garbled, /damaged\.tar: the tar archive is damaged/],
+      ['cut.zip', zipped.subarray(0, 200), /cut\.zip: it is no zip archive, or ends early/],
+      ['text.gz', gzipSync('only text, and more of it than a header has'.repeat(20)), /text\.gz: it is no tar archive/],
+      ['text.zip', Buffer.from('PK but only text'), /text\.zip: it is no zip archive/],
+      ['page.html', Buffer.from('<html>not found</html>'), /page\.html: is no archive that is read here/],
+      ['empty.tar.gz', gzipSync(tar([])), /empty\.tar\.gz: no MIDI file/],
+      ['nothing', Buffer.alloc(0), /nothing: is no archive/],
+    ] as const) {
+      const error = await fetchOf(name, bytes).then(
+        () => expect.fail(`${name} was taken`),
+        (caught) => caught,
+      );
+      expect(error.message).toMatch(reason);
+      expect(error.message).not.toContain('\n');
+      expect(error.name).toBe('CorpusError');
+    }
+  });
+});

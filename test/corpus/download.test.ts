@@ -1,0 +1,191 @@
+/** Downloads, against a local server that breaks, lies, redirects and refuses. */
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type DownloadOptions, download } from '../../lib/corpus/download.ts';
+import { fetchDataset } from '../../lib/corpus/index.ts';
+import { composePiece } from '../../lib/music/index.ts';
+import { tar } from './archive-builder.ts';
+import { type FileServer, sendFile, serve } from './file-server.ts';
+import { testFolder, treeOf } from './folders.ts';
+
+const folder = testFolder();
+const bytes = randomBytes(300_000);
+let server: FileServer | undefined;
+
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+});
+
+async function serving(answer: Parameters<typeof serve>[0]): Promise<FileServer> {
+  await server?.close();
+  server = await serve(answer);
+  return server;
+}
+
+const get = (url: string, options: DownloadOptions = {}) =>
+  download(url, folder.path('downloads'), { backoff: 0, attempts: 3, ...options });
+const kept = (name: string) => readFile(folder.path('downloads', name));
+
+describe('a download', () => {
+  test('arrives whole, tells its progress, and is not fetched again', async () => {
+    const { url, ranges } = await serving((request, response) => sendFile(request, response, bytes));
+    const seen: number[] = [];
+    const file = await get(`${url}/a/set.tar.gz?x=1`, { onProgress: ({ done, total }) => seen.push(done / total!) });
+    expect((await kept('set.tar.gz')).equals(bytes)).toBe(true);
+    expect(file.bytes).toBe(bytes.length);
+    expect(seen.at(-1)).toBe(1);
+    expect(await get(`${url}/a/set.tar.gz?x=1`)).toEqual(file);
+    expect(ranges).toEqual(['']);
+    expect(await treeOf(folder.path('downloads'))).toEqual(['set.tar.gz', 'set.tar.gz.json']);
+  });
+
+  test('goes on by Range where a connection broke, as often as it takes', async () => {
+    const { url, ranges } = await serving((request, response, count) =>
+      sendFile(request, response, bytes, { breakAfter: count < 5 ? 60_000 : undefined }),
+    );
+    await get(`${url}/set.bin`);
+    expect((await kept('set.bin')).equals(bytes)).toBe(true);
+    expect(ranges).toEqual(['', 'bytes=60000-', 'bytes=120000-', 'bytes=180000-', 'bytes=240000-']);
+  });
+
+  test('goes on in a later run', async () => {
+    const first = await serving((request, response) => sendFile(request, response, bytes, { breakAfter: 0 }));
+    let share = 100_000;
+    await first.close();
+    const { url, ranges } = await serving((request, response) => {
+      sendFile(request, response, bytes, { breakAfter: share });
+      share = 0;
+    });
+    await expect(get(`${url}/set.bin`)).rejects.toThrow(
+      /after 100000 of 300000 bytes.*3 times in a row; what came is kept/,
+    );
+    share = bytes.length;
+    await get(`${url}/set.bin`);
+    expect((await kept('set.bin')).equals(bytes)).toBe(true);
+    expect(ranges.at(-1)).toBe('bytes=100000-');
+  });
+
+  test('begins anew where the file changed meanwhile, and where the server knows no Range', async () => {
+    const newer = randomBytes(200_000);
+    const { url } = await serving((request, response, count) => {
+      if (count === 1) sendFile(request, response, bytes, { breakAfter: 50_000 });
+      else sendFile(request, response, newer, { etag: '"v2"' });
+    });
+    await get(`${url}/changed.bin`);
+    expect((await kept('changed.bin')).equals(newer)).toBe(true);
+
+    const { url: plain, ranges } = await serving((_request, response, count) => {
+      response.writeHead(200, { 'content-length': bytes.length });
+      if (count > 1) response.end(bytes);
+      else response.write(bytes.subarray(0, 50_000), () => response.destroy());
+    });
+    await get(`${plain}/plain.bin`);
+    expect((await kept('plain.bin')).equals(bytes)).toBe(true);
+    expect(ranges).toEqual(['', '']);
+  });
+
+  test('is not fooled by a length that is not so, or by another range than it asked for', async () => {
+    const { url } = await serving((_request, response) => {
+      response.writeHead(200, { 'content-length': bytes.length + 5000, etag: '"v1"' });
+      response.write(bytes, () => response.destroy());
+    });
+    await expect(get(`${url}/lie.bin`)).rejects.toThrow(/after 300000 of 305000 bytes/);
+
+    const { url: shifted } = await serving((request, response, count) => {
+      if (count === 1) return sendFile(request, response, bytes, { breakAfter: 50_000 });
+      response.writeHead(206, { 'content-range': `bytes 10-299999/300000`, etag: '"v1"' });
+      response.end(bytes.subarray(10));
+    });
+    await expect(get(`${shifted}/shifted.bin`)).rejects.toThrow(/another range than was asked for/);
+  });
+
+  test('follows redirects', async () => {
+    const { url } = await serving((request, response) => {
+      if (request.url === '/from.zip') response.writeHead(302, { location: '/to' }).end();
+      else sendFile(request, response, bytes);
+    });
+    await get(`${url}/from.zip`);
+    expect((await kept('from.zip')).equals(bytes)).toBe(true);
+  });
+
+  test('tries again after an answer that may pass, and not after one that will not', async () => {
+    const busy = await serving((request, response, count) => {
+      if (count < 3) response.writeHead(503).end();
+      else sendFile(request, response, bytes);
+    });
+    await get(`${busy.url}/set.bin`);
+    expect((await kept('set.bin')).equals(bytes)).toBe(true);
+
+    const missing = await serving((_request, response) => response.writeHead(404).end());
+    await expect(get(`${missing.url}/none.bin`)).rejects.toThrow(/none\.bin: the server answered 404 Not Found/);
+    expect(missing.ranges).toHaveLength(1);
+  });
+
+  test('gives up on a silent server', async () => {
+    const { url } = await serving((_request, response) => {
+      response.writeHead(200, { 'content-length': 10 });
+      response.write('half');
+    });
+    await expect(get(`${url}/slow.bin`, { idleTimeout: 50, attempts: 1 })).rejects.toThrow(/nothing came for 0\.05 s/);
+  });
+
+  test('stops at the most bytes it may have, announced or not', async () => {
+    const { url } = await serving((request, response) => {
+      if (request.url === '/announced') sendFile(request, response, bytes);
+      else response.writeHead(200).end(bytes);
+    });
+    await expect(get(`${url}/announced`, { maxBytes: 1000 })).rejects.toThrow(/has 300000 bytes, more than the 1000/);
+    await expect(get(`${url}/chunked`, { maxBytes: 1000 })).rejects.toThrow(/more than the 1000 bytes allowed/);
+  });
+
+  test('says that a host refuses or is no address', async () => {
+    const { url, close } = await serve(() => {});
+    await close();
+    await expect(get(`${url}/x`, { attempts: 1 })).rejects.toThrow(/refuses the connection/);
+    await expect(fetchDataset('http://', folder.path('raw'))).rejects.toThrow(/http:\/\/: is not an address/);
+  });
+});
+
+describe('what came is verified', () => {
+  test('against what its publisher states', async () => {
+    const { url } = await serving((request, response) => sendFile(request, response, bytes));
+    const expected = { sha256: 'ab'.repeat(32) };
+    await expect(get(`${url}/set.bin`, { expected })).rejects.toThrow(
+      /not what its publisher states.*instead of SHA-256 abab/,
+    );
+    expect(await treeOf(folder.path('downloads'))).not.toContain('set.bin');
+  });
+
+  test('against the first download, where nothing is published', async () => {
+    let content = bytes;
+    const { url } = await serving((request, response) =>
+      sendFile(request, response, content, { etag: `"${content.length}"` }),
+    );
+    const first = await get(`${url}/set.bin`);
+    expect(JSON.parse(String(await kept('set.bin.json')))).toEqual({
+      url: `${url}/set.bin`,
+      bytes: bytes.length,
+      sha256: first.sha256,
+    });
+    await writeFile(folder.path('downloads/set.bin'), 'damaged on the disk');
+    content = randomBytes(1000);
+    await expect(get(`${url}/set.bin`)).rejects.toThrow(/not what was first downloaded .*set\.bin\.json, remove it/);
+    content = bytes;
+    expect(await get(`${url}/set.bin`)).toEqual(first);
+    expect((await kept('set.bin')).equals(bytes)).toBe(true);
+  });
+});
+
+test('a data set by URL: downloaded beside the output, unpacked, its source told', async () => {
+  const archive = gzipSync(tar([{ path: 'a/1.mid', content: composePiece(1) }]));
+  const { url, ranges } = await serving((request, response) => sendFile(request, response, archive));
+  const { source, files } = await fetchDataset(`${url}/set.tgz`, folder.path('data/raw'));
+  expect(files).toBe(1);
+  expect(source).toMatchObject({ kind: 'url', url: `${url}/set.tgz`, bytes: archive.length });
+  expect(await treeOf(folder.path('data'))).toEqual(['downloads/set.tgz', 'downloads/set.tgz.json', 'raw/a/1.mid']);
+  await fetchDataset(`${url}/set.tgz`, folder.path('data/again'));
+  expect(ranges).toHaveLength(1);
+});

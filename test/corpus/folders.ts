@@ -1,0 +1,39 @@
+/** A folder of a test's own, and reading and writing trees of files in it. */
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { afterEach, beforeEach } from 'vitest';
+
+/** A new empty folder for each test, gone after it. */
+export function testFolder(): { path(...names: string[]): string } {
+  let root = '';
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'corpus-'));
+  });
+  afterEach(async () => {
+    await rm(root, { recursive: true, force: true });
+  });
+  return { path: (...names) => join(root, ...names) };
+}
+
+export async function writeTree(root: string, files: Record<string, string | Uint8Array>): Promise<void> {
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), content);
+  }
+}
+
+/** Paths of all files below, sorted. */
+export async function treeOf(root: string): Promise<string[]> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
+    .sort();
+}
+
+export async function readTree(root: string): Promise<Record<string, string>> {
+  const paths = await treeOf(root);
+  const texts = await Promise.all(paths.map((path) => readFile(join(root, path), 'latin1')));
+  return Object.fromEntries(paths.map((path, i) => [path, texts[i]]));
+}
