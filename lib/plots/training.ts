@@ -47,7 +47,7 @@ export function trainingPlot(curves: readonly CurveRow[], rows: readonly RunRow[
     description: 'Validation loss of every run against the tokens it has seen.',
     title: {
       text: 'Training: validation loss as tokens are seen',
-      subtitle: ['Strong lines: validation loss; faint lines: loss of the training batches. Darker is larger.'],
+      subtitle: ['Strong lines: validation loss; faint lines: loss of the training batches.'],
     },
     config: CONFIG,
     columns: 2,

@@ -1,13 +1,15 @@
 /** The page's sections, from the top; pure: data in, HTML out. */
-import { GRID, INK, MUTED, PAPER } from '../plots/index.ts';
+import { displayName } from '../plots/index.ts';
 import { type GroupFit, isRefusal, lossName, type RunRow, type Study } from '../scaling/index.ts';
+import { plotStyles } from './dark-plots.ts';
 import { Html, html, scriptJson } from './html.ts';
+import { MEASURES } from './measures.ts';
 import type { ClientFiles, PageSample, ReportData, ReportPlot } from './report.ts';
 
 export function page(data: ReportData, samples: readonly PageSample[], client: ClientFiles): string {
   const { title, study, results, plots } = data;
   const sections: [id: string, name: string, body: Html | null][] = [
-    ['findings', 'Findings', findings(study, results, samples)],
+    ['findings', 'Findings', findings(study, samples)],
     ['plots', 'Plots', plots.length > 0 ? html`${plots.map(figure)}` : null],
     ['listen', 'Listen', samples.length > 0 ? listen(samples, results) : null],
     ['runs', 'Runs', runTable(results, study)],
@@ -23,7 +25,7 @@ export function page(data: ReportData, samples: readonly PageSample[], client: C
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
 <title>${title}</title>
-<style>${new Html(client.css)}${new Html(plotColours())}</style>
+<style>${new Html(client.css)}${new Html(plotStyles(plots.map(({ svg }) => svg)))}</style>
 </head>
 <body>
 <header class="top"><h1>${title}</h1>${standfirst(results, study)}
@@ -38,59 +40,60 @@ ${client.scripts.map((script) => html`<script>${new Html(script.replaceAll('</sc
 `.text;
 }
 
-/** The plots' neutrals are replaced by the page's, so that they are read on a dark screen too. */
-function plotColours(): string {
-  const rules: [string, string][] = [
-    [INK, '--ink'],
-    [MUTED, '--muted'],
-    [GRID, '--grid'],
-    [PAPER, '--plot'],
-  ];
-  return rules
-    .flatMap(([colour, name]) =>
-      ['fill', 'stroke'].map((part) => `figure svg [${part}="${colour}"]{${part}:var(${name})}`),
-    )
-    .join('');
-}
-
 function standfirst(results: readonly RunRow[], study: Study): Html {
-  const architectures = [...new Set(results.map((row) => row.architecture).filter(Boolean))];
+  const architectures = [...new Set(results.map((row) => displayName(row.architecture)).filter(Boolean))];
   const sizes = results.map((row) => row.params);
-  return html`<p class="standfirst">${plural(results.length, 'model')}${architectures.length > 0 && ` (${architectures.join(', ')})`} from ${count(Math.min(...sizes))} to ${count(Math.max(...sizes))} parameters, trained on music written as text, and how their ${lossName(study.loss)} falls with size.</p>`;
+  return html`<p class="standfirst">${plural(results.length, 'model')}${architectures.length > 0 && ` (${architectures.join(' and ')})`} from ${count(Math.min(...sizes))} to ${count(Math.max(...sizes))} parameters, trained on music written as text, and how their ${lossName(study.loss)} falls with size.</p>`;
 }
 
 // ---- findings -------------------------------------------------------------------------------------------------------------------
 
-function findings(study: Study, results: readonly RunRow[], samples: readonly PageSample[]): Html {
+function findings(study: Study, samples: readonly PageSample[]): Html {
   const groups = Object.entries(study.fits);
   const best = groups.flatMap(([, group]) => (group.best ? [group.best] : [])).sort((a, b) => a.loss - b.loss)[0];
   const valid = samples.filter((sample) => sample.valid).length;
-  const points = [
-    ...groups.map(([, group]) => group.verdict),
-    ...study.comparisons.map(({ verdict }) => verdict),
-    ...(best
-      ? [
-          `The best model is ${best.run}: ${digits(best.loss)} ${lossName(study.loss)} with ${count(best.params)} parameters.`,
-        ]
-      : []),
-    ...(samples.length > 0 ? [`${valid} of the ${samples.length} samples below are valid ABC.`] : []),
-  ];
   const warnings = [
     ...study.warnings,
     ...groups.flatMap(([name, group]) => group.fit.warnings.map((warning) => `${name}: ${warning}`)),
   ];
-  void results;
-  return html`<ul class="verdicts">${points.map((point) => html`<li>${point}</li>`)}</ul>
+  return html`<ul class="verdicts">${groups.map(([name, group]) => html`<li>${inPlainWords(groupLabel(name, group, study), group)}</li>`)}
+${study.comparisons.map(({ verdict }) => html`<li>${verdict}</li>`)}
+${best && html`<li>The best model is ${best.run}: ${digits(best.loss)} ${lossName(study.loss)} with ${count(best.params)} parameters.</li>`}
+${samples.length > 0 && html`<li>${valid} of the ${plural(samples.length, 'sample')} below ${valid === 1 ? 'is' : 'are'} valid ABC from beginning to end.</li>`}</ul>
 ${fitTable(study)}
+<details class="notes"><summary>The laws in words</summary>${groups.map(([, group]) => html`<p>${group.verdict}</p>`)}</details>
 ${warnings.length > 0 && html`<aside class="notes"><h3>To bear in mind</h3><ul>${warnings.map((warning) => html`<li>${warning}</li>`)}</ul></aside>`}`;
 }
+
+/** The law for someone who has never fitted one. */
+function inPlainWords(name: string, { fit }: GroupFit): string {
+  if (isRefusal(fit)) return `${name}: these runs support no scaling law, because ${fit.refused}.`;
+  const { alpha, c } = fit.parameters;
+  const share = (exponent: number) => Number((100 * (1 - 2 ** -exponent)).toPrecision(2));
+  const [low, high] = fit.intervals.alpha;
+  const gain = `each doubling of the parameters takes ${share(alpha)} % (${share(low)} to ${share(high)} %) off`;
+  if (fit.form === 'power-plus-constant')
+    return `${name}: larger models predict music better, and by less and less: ${gain} what remains above a floor of ${digits(c)}.`;
+  return `${name}: larger models predict music better: ${gain} the loss. Whether there is a floor below it, these runs do not tell.`;
+}
+
+/** GPT; or GPT, bpe where there are several tokenizers. */
+function groupLabel(name: string, { architecture, tokenizer }: GroupFit, study: Study): string {
+  const several = new Set(Object.values(study.fits).map((group) => group.tokenizer)).size > 1;
+  return [displayName(architecture), several && tokenizer].filter(Boolean).join(', ') || name;
+}
+
+const SIZE_NAMES: Record<string, string> = {
+  params: 'the number of parameters',
+  params_non_embedding: 'the number of parameters without embeddings',
+};
 
 function fitTable(study: Study): Html {
   const confidence = `${Number((100 * study.confidence).toPrecision(3))} %`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Scaling laws"><table class="fits">
-<caption>The laws, with ${confidence} intervals. L is ${lossName(study.loss)}, N is ${study.size.replaceAll('_', ' ')}.</caption>
-<thead><tr><th scope="col">models</th><th scope="col">law</th><th scope="col">α</th><th scope="col">a</th><th scope="col">c</th><th scope="col">error</th><th scope="col">runs</th><th scope="col">sizes</th></tr></thead>
-<tbody>${Object.entries(study.fits).map(([name, group]) => fitRow(name, group))}</tbody></table></div>`;
+<caption>The laws, with ${confidence} intervals. L is ${lossName(study.loss)}, N is ${SIZE_NAMES[study.size] ?? study.size.replaceAll('_', ' ')}.</caption>
+<thead><tr><th scope="col">models</th><th scope="col">law</th><th scope="col">α</th><th scope="col">a</th><th scope="col">c</th><th scope="col">rms error</th><th scope="col">runs</th><th scope="col">sizes</th></tr></thead>
+<tbody>${Object.entries(study.fits).map(([name, group]) => fitRow(groupLabel(name, group, study), group))}</tbody></table></div>`;
 }
 
 function fitRow(name: string, { fit, runs, sizes }: GroupFit): Html {
@@ -105,7 +108,7 @@ function fitRow(name: string, { fit, runs, sizes }: GroupFit): Html {
         ? 'not asked'
         : html`0 <small>up to ${digits(intervals.c[1])}</small>`
       : withInterval(c, intervals.c);
-  return html`<tr><th scope="row">${name}</th><td class="law">${fit.formula}</td><td class="number">${withInterval(alpha, intervals.alpha)}</td><td class="number">${withInterval(a, intervals.a)}</td><td class="number">${floor}</td><td class="number">${digits(fit.rmse, 2)}</td>${counts}</tr>`;
+  return html`<tr><th scope="row">${name}</th><td class="law">a·N<sup>−α</sup>${fit.form === 'power-plus-constant' && ' + c'}</td><td class="number">${withInterval(alpha, intervals.alpha)}</td><td class="number">${withInterval(a, intervals.a)}</td><td class="number">${floor}</td><td class="number">${digits(fit.rmse, 2)}</td>${counts}</tr>`;
 }
 
 function withInterval(value: number, interval: readonly [number, number] | null): Html {
@@ -123,7 +126,7 @@ function figure({ name, svg, caption }: ReportPlot): Html {
         ? ''
         : ` viewBox="0 0 ${size(attributes, 'width')} ${size(attributes, 'height')}"`;
       const kept = attributes.replace(/\s(width|height)="[^"]*"/g, '');
-      return `<svg role="img" aria-label="${html`${caption}`.text}"${kept}${viewBox} style="max-width:${size(attributes, 'width')}px">`;
+      return `<svg role="img" aria-label="${html`${caption}`.text}"${kept}${viewBox}>`;
     })
     .replace(/\b(id="|url\(#|href="#)/g, `$1${name.replace(/\W/g, '-')}-`);
   return html`<figure id="plot-${name}">${new Html(drawing)}<figcaption>${caption}</figcaption></figure>`;
@@ -152,22 +155,19 @@ ${runs.map((run) => {
 
 function sampleCard(sample: PageSample, position: number): Html {
   const name = `${sample.run}, sample ${sample.index}`;
-  const facts: [string, string][] = [
-    ['bars', String(sample.measures)],
-    ...Object.entries(sample.metrics ?? {}).map(([key, value]): [string, string] => [
-      key.replaceAll('_', ' '),
-      digits(value),
-    ]),
-  ];
+  const measures = Object.entries(sample.metrics ?? {}).filter(([, value]) => Number.isFinite(value));
   return html`<article class="sample" data-sample="${position}" aria-label="${name}">
-<header><h3>Sample ${sample.index}</h3><span class="${sample.valid ? 'valid' : 'invalid'}">${sample.valid ? 'valid' : `not valid${sample.problem ? `: ${sample.problem}` : ''}`}</span></header>
+<header><h3>Sample ${sample.index}</h3><span class="${sample.valid ? 'valid' : 'invalid'}">${sample.valid ? 'valid ABC' : `not valid ABC${sample.problem ? `: ${sample.problem}` : ''}`}</span></header>
 ${
   sample.packed.length > 0
     ? html`<div class="player"><button type="button" class="play" aria-label="Play ${name}">▶</button><input type="range" class="seek" min="0" max="1000" value="0" step="1" aria-label="Position in ${name}"><output class="time">0:00</output></div>`
     : html`<p class="silent">There is nothing to play.</p>`
 }
-<div class="score" tabindex="0" role="img" aria-label="Score of ${name}"></div>
-<dl class="facts">${facts.map(([key, value]) => html`<div><dt>${key}</dt><dd>${value}</dd></div>`)}</dl>
+<div class="score" tabindex="0" role="img" aria-label="Score of ${name}"><div class="paper"></div></div>
+<dl class="facts"><div><dt>bars</dt><dd>${sample.measures}</dd></div>${measures.map(([key, value]) => {
+    const { name: shown = key.replaceAll('_', ' '), meaning = '' } = MEASURES[key] ?? {};
+    return html`<div title="${meaning}"><dt>${shown}</dt><dd>${digits(value)}</dd></div>`;
+  })}</dl>
 <details class="source"><summary>ABC</summary><pre>${sample.abc}</pre>${sample.midiBase64 !== undefined && html`<p><a download="${sample.run}-${String(sample.index).padStart(3, '0')}.mid" href="data:audio/midi;base64,${sample.midiBase64}">MIDI file</a></p>`}</details>
 </article>`;
 }

@@ -1,7 +1,8 @@
 /**
  * ABC as models write it, laid out as a score for the eye: interleaved bars ([V:1]… [V:2]… a line) are gathered by voice, several to a
- * system, each voice with a clef that suits its range and the name of its instrument. The notes themselves are not touched.
+ * system; each voice has the name of its instrument and a clef that suits its range; drums stand on their places of the staff.
  */
+import { DRUM_HEADS, drumBar } from './drum-notation.ts';
 import { INSTRUMENTS } from './instruments.ts';
 
 /** Symbols of the busiest voice that fit a system of the page's width. */
@@ -10,75 +11,113 @@ const MOST_BARS_A_SYSTEM = 4;
 
 interface Voice {
   id: string;
-  /** %%MIDI lines, with the voice's own settings */
+  /** the lines after its declaration: %%MIDI and the like */
   settings: string[];
   bars: string[];
 }
 
-/** ABC in another layout is returned as it is. */
+/** How a voice is drawn; `octaves` up is where its notes are drawn, with the 8 at its clef that says so. */
+interface Clef {
+  name: string;
+  octaves: number;
+}
+
+/** Tunes in another layout are returned as they are. */
 export function layOutScore(abc: string): string {
+  const parsed = parseInterleaved(abc);
+  if (parsed === undefined) return abc;
+  const { header, voices } = parsed;
+  const drawn = voices.map((voice) => {
+    const drum = isDrum(voice);
+    const clef = drum ? { name: 'perc', octaves: 0 } : clefFor(meanOctave(voice.bars));
+    const bars = voice.bars.map((bar) => (drum ? drumBar(bar) : shift(bar, clef.octaves)));
+    return { id: voice.id, bars, declaration: `V:${voice.id} clef=${clef.name} name="${instrument(voice)}"` };
+  });
+  const busiest = Math.max(1, ...drawn.flatMap(({ bars }) => bars.map(symbols)));
+  const perSystem = Math.min(MOST_BARS_A_SYSTEM, Math.max(1, Math.floor(SYMBOLS_A_SYSTEM / busiest)));
+  const lines = [...(voices.some(isDrum) ? DRUM_HEADS : []), ...drawn.map(({ declaration }) => declaration)];
+  const count = Math.max(...drawn.map(({ bars }) => bars.length));
+  for (let bar = 0; bar < count; bar += perSystem)
+    for (const { id, bars } of drawn) {
+      const system = bars.slice(bar, bar + perSystem);
+      if (system.length > 0) lines.push(`[V:${id}] ${system.join(' ')}`);
+    }
+  return `${[...header, ...lines].join('\n')}\n`;
+}
+
+function parseInterleaved(abc: string): { header: string[]; voices: Voice[] } | undefined {
   const lines = abc.split(/\r?\n/).filter((line) => line.trim() !== '');
-  const music = lines.findIndex((line) => /^\[V:/.test(line));
-  if (music < 0) return abc;
+  const music = lines.findIndex((line) => line.startsWith('[V:'));
+  if (music < 0) return undefined;
   const header: string[] = [];
-  const voices: Voice[] = [];
-  let current: Voice | undefined;
-  const voice = (id: string) => {
-    let found = voices.find((candidate) => candidate.id === id);
-    if (!found) voices.push((found = { id, settings: [], bars: [] }));
+  const voices = new Map<string, Voice>();
+  const voice = (id: string): Voice => {
+    const found = voices.get(id) ?? { id, settings: [], bars: [] };
+    voices.set(id, found);
     return found;
   };
+  let settings = header;
   for (const line of lines.slice(0, music)) {
     const declared = /^V:\s*(\S+)/.exec(line);
-    if (declared) current = voice(declared[1]);
-    else if (current) current.settings.push(line);
-    else header.push(line);
+    if (declared) settings = voice(declared[1]).settings;
+    else settings.push(line);
   }
-  for (const line of lines.slice(music)) {
-    const parts = line.split(/(?=\[V:)/);
-    for (const part of parts) {
+  for (const line of lines.slice(music))
+    for (const part of line.split(/(?=\[V:)/)) {
       const match = /^\[V:\s*([^\]\s]+)[^\]]*\](.*)$/.exec(part);
-      if (!match) return abc;
+      if (!match) return undefined;
       voice(match[1]).bars.push(...barsOf(match[2]));
     }
-  }
-  const busiest = Math.max(1, ...voices.flatMap(({ bars }) => bars.map(symbols)));
-  const perSystem = Math.min(MOST_BARS_A_SYSTEM, Math.max(1, Math.floor(SYMBOLS_A_SYSTEM / busiest)));
-  const count = Math.max(...voices.map(({ bars }) => bars.length));
-  const out = [...header, ...voices.map(declaration)];
-  for (let bar = 0; bar < count; bar += perSystem)
-    for (const { id, bars } of voices) {
-      const system = bars.slice(bar, bar + perSystem);
-      if (system.length > 0) out.push(`[V:${id}] ${system.join(' ')}`);
-    }
-  return `${out.join('\n')}\n`;
+  return { header, voices: [...voices.values()] };
 }
 
 /** Each with its bar line. */
 function barsOf(text: string): string[] {
-  return text.match(/[^|]*(?:\|[\]|:]?|$)/g)!.filter((bar) => bar.trim() !== '');
+  return (text.match(/[^|]*(?:\|[\]|:]?|$)/g) ?? []).filter((bar) => bar.trim() !== '');
 }
 
+/** Notes, chords and rests of the busiest layer. */
 function symbols(bar: string): number {
-  return bar.split('&').reduce((most, layer) => Math.max(most, layer.match(/\[[^\]:]*\]|[A-Ga-gzx]/g)?.length ?? 0), 0);
+  const layers = bar.split('&').map((layer) => layer.match(/\[[^\]:]*\]|[A-Ga-gzx]/g)?.length ?? 0);
+  return Math.max(...layers);
 }
 
-function declaration({ id, settings, bars }: Voice): string {
-  const drum = settings.some((line) => /%%MIDI\s+channel\s+10\b/.test(line));
-  const program = Number(settings.map((line) => /%%MIDI\s+program\s+(\d+)/.exec(line)?.[1]).find(Boolean) ?? 0);
-  const clef = drum ? 'perc' : meanOctave(bars) < -0.4 ? 'bass' : 'treble';
-  return `V:${id} clef=${clef} name="${drum ? 'Drums' : (INSTRUMENTS[program] ?? 'Piano')}"`;
+function isDrum({ settings }: Voice): boolean {
+  return settings.some((line) => /^%%MIDI\s+channel\s+10\b/.test(line));
 }
+
+function instrument(voice: Voice): string {
+  if (isDrum(voice)) return 'Drums';
+  const program = voice.settings.map((line) => /^%%MIDI\s+program\s+(\d+)/.exec(line)?.[1]).find(Boolean);
+  return INSTRUMENTS[Number(program ?? 0)] ?? 'Piano';
+}
+
+function clefFor(octave: number): Clef {
+  if (octave > 1.7) return { name: 'treble+8', octaves: -1 };
+  if (octave >= -0.5) return { name: 'treble', octaves: 0 };
+  if (octave >= -1.8) return { name: 'bass', octaves: 0 };
+  return { name: 'bass-8', octaves: 1 };
+}
+
+const NOTE = /\[[A-Za-z]:[^\]]*\]|"[^"]*"|([A-Ga-g])([,']*)/g;
 
 /** Of the notes as written; 0 is the octave from middle C up. */
 function meanOctave(bars: readonly string[]): number {
-  const notes =
-    bars
-      .join('')
-      .replace(/\[[A-Z]:[^\]]*\]/g, '')
-      .match(/[A-Ga-g][,']*/g) ?? [];
-  const octaves = notes.map(
-    (note) => (/[a-g]/.test(note) ? 1 : 0) + (note.match(/'/g)?.length ?? 0) - (note.match(/,/g)?.length ?? 0),
+  const octaves = [...bars.join('').matchAll(NOTE)].flatMap(([, letter, marks]) =>
+    letter === undefined ? [] : [octaveOf(letter, marks)],
   );
   return octaves.length === 0 ? 0 : octaves.reduce((sum, octave) => sum + octave, 0) / octaves.length;
+}
+
+function octaveOf(letter: string, marks: string): number {
+  return (letter >= 'a' ? 1 : 0) + marks.split("'").length - marks.split(',').length;
+}
+
+function shift(bar: string, octaves: number): string {
+  if (octaves === 0) return bar;
+  return bar.replace(NOTE, (text, letter, marks) => {
+    if (letter === undefined) return text;
+    const octave = octaveOf(letter, marks) + octaves;
+    return octave > 0 ? letter.toLowerCase() + "'".repeat(octave - 1) : letter.toUpperCase() + ','.repeat(-octave);
+  });
 }

@@ -34,7 +34,7 @@ const BARS: [melody: string, chords: string, bass: string][] = [
 export function exampleAbc(bars = BARS.length): string {
   const lines = BARS.slice(0, bars).map(
     ([melody, chords, bass]) =>
-      `[V:1]${melody}|[V:2]${chords}|[V:3]${bass}|[V:4][C,,^F,]2^F,2[D,^F,]2^F,2[C,,^F,]2^F,2[D,^F,]2^F,2|`,
+      `[V:1]${melody}|[V:2]${chords}|[V:3]${bass}|[V:4][C,,^F,,]2^F,,2[D,,F,,]2F,,2[C,,F,,]2F,,2[D,,F,,]2F,,2|`,
   );
   return `${HEADER}${lines.join('\n')}\n`;
 }

@@ -1,22 +1,53 @@
-/** The samples: a score is drawn when it comes into view (or before printing), and its buttons play it. */
+/** The samples: a score is drawn when it comes into view (or before printing); its button plays it, and what sounds is marked in it. */
 const samples = JSON.parse(document.getElementById('samples-data').textContent);
 const player = window.player;
 
+/** abcjs's: systems as wide as the page, letters as the page's. */
+const SCORE = {
+  responsive: 'resize',
+  add_classes: true,
+  staffwidth: 960,
+  scale: 0.85,
+  paddingtop: 0,
+  paddingbottom: 0,
+  paddingleft: 4,
+  paddingright: 4,
+  format: { voicefont: 'sans-serif 12', tempofont: 'sans-serif 13', sysstaffsep: 34, staffsep: 62 },
+};
+
+/** By card: [milliseconds, elements that begin to sound], by time. */
+const timings = new WeakMap();
+
 function draw(card) {
-  const paper = card.querySelector('.score');
+  const paper = card.querySelector('.paper');
   if (paper.childElementCount > 0) return;
-  const { score } = samples[Number(card.dataset.sample)];
   try {
-    window.ABCJS.renderAbc(paper, score, {
-      responsive: 'resize',
-      staffwidth: 900,
-      scale: 0.85,
-      paddingleft: 4,
-      paddingright: 4,
-    });
+    const [tune] = window.ABCJS.renderAbc(paper, samples[Number(card.dataset.sample)].score, SCORE);
+    const { noteTimings } = new window.ABCJS.TimingCallbacks(tune, {});
+    const events = noteTimings.filter(({ type, elements }) => type === 'event' && elements);
+    timings.set(
+      card,
+      events.map(({ milliseconds, elements }) => [milliseconds, elements.flat()]),
+    );
   } catch (error) {
-    paper.textContent = `This score cannot be drawn: ${error.message}`;
+    // What a model writes may be beyond drawing; it can still be played and read.
+    if (paper.childElementCount === 0) paper.textContent = `This score cannot be drawn: ${error.message}`;
   }
+}
+
+/** Marks what sounds at this moment, and keeps its system in sight. */
+function mark(card, seconds) {
+  const events = timings.get(card) ?? [];
+  const passed = events.findLast(([milliseconds]) => milliseconds <= 1000 * seconds + 20);
+  if (card.marked === passed) return;
+  for (const element of card.marked?.[1] ?? []) element.classList.remove('sounding');
+  card.marked = passed;
+  if (!passed) return;
+  for (const element of passed[1]) element.classList.add('sounding');
+  const [scroller, [first]] = [card.querySelector('.score'), passed[1]];
+  if (!first || scroller.scrollHeight <= scroller.clientHeight) return;
+  const [note, view] = [first.getBoundingClientRect(), scroller.getBoundingClientRect()];
+  if (note.top < view.top || note.bottom + 60 > view.bottom) scroller.scrollTop += note.top - view.top - 60;
 }
 
 const cards = [...document.querySelectorAll('.sample')];
@@ -48,20 +79,23 @@ for (const card of cards) {
   const progress = (seconds, ended) => {
     seek.value = String(ended ? 0 : (1000 * seconds) / length);
     show(seconds);
+    mark(card, ended ? -1 : seconds);
     if (!ended) return;
     button.textContent = '▶';
     button.setAttribute('aria-label', `Play ${name}`);
     card.classList.remove('playing');
   };
   const start = (from) => {
+    draw(card);
     player.play(notes, from, progress);
     button.textContent = '■';
     button.setAttribute('aria-label', `Stop ${name}`);
     card.classList.add('playing');
   };
-  button.addEventListener('click', () =>
-    card.classList.contains('playing') ? player.stop() : start((seek.value / 1000) * length),
-  );
+  button.addEventListener('click', () => {
+    if (card.classList.contains('playing')) player.stop();
+    else start((seek.value / 1000) * length);
+  });
   seek.addEventListener('input', () => {
     const from = (seek.value / 1000) * length;
     if (card.classList.contains('playing')) start(from);
