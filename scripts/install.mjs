@@ -7,11 +7,12 @@
 // The addons are optional: without a compiler the project falls back on TypeScript, says so once and goes on.
 // It downloads nothing: node-gyp is pointed at the headers that come with Node where they are there.
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
+import { bundleRunner } from './bundleRunner.mjs';
 
 const root = resolve(import.meta.dirname ?? dirname(new URL(import.meta.url).pathname), '..');
 process.chdir(root);
@@ -25,23 +26,9 @@ const bundle = {
   absWorkingDir: root,
 };
 
-/** All of it in a few files, for a quick start, but for the packages that bring binaries of their own. */
-async function bundleRunner() {
+async function bundleRepro() {
   if (!existsSync('lib/repro/cli.ts')) return;
-  await build({
-    ...bundle,
-    entryPoints: { repro: 'lib/repro/cli.ts' },
-    outdir: 'dist',
-    splitting: true,
-    minifySyntax: true,
-    external: ['lmdb', 'esbuild'],
-    chunkNames: 'repro/[name]-[hash]',
-    // Bundled CommonJS packages call require for Node's own modules.
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-  });
-  const bin = 'dist/repro.js';
-  writeFileSync(bin, `#!/usr/bin/env node\n${readFileSync(bin, 'utf8')}`);
-  chmodSync(bin, 0o755);
+  await bundleRunner('dist');
   linkBin();
 }
 
@@ -93,7 +80,7 @@ function compile(name) {
   });
 }
 
-await Promise.all([bundleRunner(), bundleTfjs()]);
+await Promise.all([bundleRepro(), bundleTfjs()]);
 const problems = (
   await Promise.all(['bpe', 'engine'].filter((n) => existsSync(`native/${n}/binding.gyp`)).map(compile))
 ).filter(Boolean);

@@ -82,6 +82,18 @@ export function folderContent(manifest: readonly ManifestEntry[]): Content {
   };
 }
 
+/** What a folder holds at `path` (relative to it); undefined when there is nothing. */
+export function contentWithin(manifest: readonly ManifestEntry[], path: string): Content | undefined {
+  const file = manifest.find((entry) => entry.path === path);
+  if (file?.sha256 !== undefined)
+    return { sha256: file.sha256, size: file.size!, ...(file.executable ? { executable: true } : {}) };
+  const below = manifest.filter((entry) => entry.path.startsWith(`${path}/`));
+  if (below.length === 0) return undefined;
+  // The folder itself, if it is empty, is no line of its own manifest.
+  const inside = below.map((entry) => ({ ...entry, path: entry.path.slice(path.length + 1) }));
+  return folderContent(inside.filter((entry) => entry.path !== ''));
+}
+
 /** What stat says that tells one state of a file from another. */
 export function identity(stat: BigIntStats): string {
   return `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs} ${stat.mode & 0o100n ? 'x' : '-'}`;

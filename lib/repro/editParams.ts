@@ -1,102 +1,163 @@
 /**
- * `-S key=value`: edits params.yaml (or `file:key=value`) and keeps its comments and layout. `+key=value` adds a key that
- * is not there; `key=@other` takes the value at another key, a mapping being merged into the one that is there.
+ * `-S key=value`: edits params.yaml (or `file.yaml:key=value`) in place; comments and layout stay as they are. `+key=value`
+ * adds a key that is not there; `key=@other` takes the value at another key, a mapping being merged into the one that is there.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readText } from './document.ts';
 import { ReproError } from './errors.ts';
-import { isMapping, type Json, keyPath, lookUp } from './json.ts';
+import { equal, isMapping, type Json, keyPath, lookUp } from './json.ts';
 import { suggestion } from './nearest.ts';
 import { PARAMS } from './pipeline.ts';
-import type { Document } from './yaml.ts';
+import type * as Yaml from './yaml.ts';
 
 /** Applies all edits or, when one is wrong, none; throws ReproError. */
 export async function editParams(root: string, edits: readonly string[]): Promise<void> {
   const yaml = await import('./yaml.ts');
-  const documents = new Map<string, Document>();
+  const files = new Map<string, { before: string; editor: Editor }>();
   for (const edit of edits) {
     const parts = /^(?:([^=:+@]+\.(?:ya?ml|json)):)?(\+?)([^=]+)=(.*)$/s.exec(edit);
     if (parts === null) throw new ReproError(`-S ${edit}: write -S key=value, or -S file.yaml:key=value`);
     const [, file = PARAMS, plus, key, text] = parts;
-    if (!documents.has(file)) {
-      const document = yaml.parseDocument(readText(join(root, file), file));
-      if (document.errors.length > 0)
-        throw new ReproError({
-          message: `this is no valid YAML: ${document.errors[0].message.split('\n')[0]}`,
-          place: { file },
-        });
-      documents.set(file, document);
+    if (!files.has(file)) {
+      const before = readText(join(root, file), file);
+      files.set(file, { before, editor: new Editor(yaml, file, before) });
     }
-    const document = documents.get(file)!;
-    const value = text.startsWith('@')
-      ? valueAt(document, file, text.slice(1), edit)
-      : parseValue(yaml.parse, text, edit);
-    const path = plus ? newPath(document, key.trim(), edit) : knownPath(document, file, key.trim(), edit);
-    set(document, path, value, text.startsWith('@'));
+    const { editor } = files.get(file)!;
+    try {
+      const merge = text.startsWith('@');
+      const value = merge ? editor.valueAt(text.slice(1)) : parseValue(yaml, text);
+      editor.set(plus ? editor.newPath(key.trim()) : editor.knownPath(key.trim(), edit), value, merge);
+    } catch (error) {
+      throw error instanceof ReproError ? new ReproError(`-S ${edit}: ${error.message}`) : error;
+    }
   }
-  for (const [file, document] of documents) {
-    const path = join(root, file);
-    const text = file.endsWith('.json')
-      ? `${JSON.stringify(document.toJS(), null, 2)}\n`
-      : document.toString({ lineWidth: 0 });
-    if (text === readFileSync(path, 'utf8')) continue;
-    const temporary = `${path}.${process.pid}.tmp`;
-    writeFileSync(temporary, text);
-    renameSync(temporary, path);
+  for (const [file, { before, editor }] of files) {
+    if (editor.text === before) continue;
+    const temporary = join(root, `${file}.${process.pid}.tmp`);
+    writeFileSync(temporary, editor.text);
+    renameSync(temporary, join(root, file));
   }
 }
 
-function parseValue(parse: (text: string) => unknown, text: string, edit: string): Json {
+function parseValue(yaml: typeof Yaml, text: string): Json {
   try {
-    return (text === '' ? '' : parse(text)) as Json;
+    return (text === '' ? '' : yaml.parse(text)) as Json;
   } catch (error) {
-    throw new ReproError(`-S ${edit}: the value is no valid YAML: ${(error as Error).message.split('\n')[0]}`);
+    throw new ReproError(`the value is no valid YAML: ${(error as Error).message.split('\n')[0]}`);
   }
 }
 
-function valueAt(document: Document, file: string, key: string, edit: string): Json {
-  const found = lookUp(document.toJS(), key);
-  if (found.found) return found.value;
-  throw new ReproError(
-    `-S ${edit}: there is no "${found.missing}" in ${file}${suggestion(found.missing, found.known)}`,
-  );
-}
+/** The text of one file, changed value by value. */
+class Editor {
+  text: string;
+  readonly #yaml: typeof Yaml;
+  readonly #file: string;
+  #document: Yaml.Document;
 
-function knownPath(document: Document, file: string, key: string, edit: string): (string | number)[] {
-  const path = keyPath(document.toJS() ?? {}, key);
-  if (Array.isArray(path)) return path;
-  throw new ReproError(
-    `-S ${edit}: there is no "${path.missing}" in ${file}${suggestion(path.missing, path.known)}; -S +${edit} adds it`,
-  );
-}
-
-function newPath(document: Document, key: string, edit: string): (string | number)[] {
-  const steps = key.split('.');
-  const root = (document.toJS() ?? {}) as Json;
-  for (let depth = steps.length; depth > 0; depth--) {
-    const known = keyPath(root, steps.slice(0, depth).join('.'));
-    if (!Array.isArray(known)) continue;
-    const at = lookUp(root, steps.slice(0, depth).join('.'));
-    if (depth < steps.length && at.found && !isMapping(at.value) && at.value !== null)
-      throw new ReproError(
-        `-S ${edit}: "${steps.slice(0, depth).join('.')}" is no mapping, so nothing can be added to it`,
-      );
-    return [...known, ...steps.slice(depth)];
+  constructor(yaml: typeof Yaml, file: string, text: string) {
+    this.#yaml = yaml;
+    this.#file = file;
+    this.text = text;
+    this.#document = yaml.parseDocument(text);
+    const [error] = this.#document.errors;
+    if (error)
+      throw new ReproError({ message: `this is no valid YAML: ${error.message.split('\n')[0]}`, place: { file } });
   }
-  return steps;
+
+  get #value(): Json {
+    return (this.#document.toJS() ?? {}) as Json;
+  }
+
+  valueAt(key: string): Json {
+    const found = lookUp(this.#value, key);
+    if (found.found) return found.value;
+    throw new ReproError(`there is no "${found.missing}" in ${this.#file}${suggestion(found.missing, found.known)}`);
+  }
+
+  knownPath(key: string, edit: string): (string | number)[] {
+    const path = keyPath(this.#value, key);
+    if (Array.isArray(path)) return path;
+    const near = suggestion(path.missing, path.known);
+    throw new ReproError(`there is no "${path.missing}" in ${this.#file}${near}; -S +${edit} would add it`);
+  }
+
+  newPath(key: string): (string | number)[] {
+    const steps = key.split('.');
+    for (let depth = steps.length; depth > 0; depth--) {
+      const above = steps.slice(0, depth).join('.');
+      const known = keyPath(this.#value, above);
+      if (!Array.isArray(known)) continue;
+      const at = lookUp(this.#value, above);
+      if (depth < steps.length && at.found && !isMapping(at.value) && at.value !== null)
+        throw new ReproError(`"${above}" is no mapping, so nothing can be added to it`);
+      return [...known, ...steps.slice(depth)];
+    }
+    return steps;
+  }
+
+  set(path: readonly (string | number)[], value: Json, merge: boolean): void {
+    if (merge && isMapping(value)) {
+      for (const [key, item] of Object.entries(value)) this.set([...path, key], item, true);
+      return;
+    }
+    this.#document.setIn(path, this.#document.createNode(value));
+    const wanted = this.#value;
+    const spliced = this.#splice(path, value);
+    const reread = spliced === undefined ? undefined : this.#yaml.parseDocument(spliced);
+    // Where the text around it does not allow that, the file is laid out anew; comments stay even then.
+    if (reread && reread.errors.length === 0 && equal(reread.toJS() as Json, wanted)) this.text = spliced!;
+    else this.text = this.#document.toString({ lineWidth: 0, flowCollectionPadding: !/\{\S/.test(this.text) });
+    this.#document = this.#yaml.parseDocument(this.text);
+  }
+
+  /** The text with just this value's characters replaced, or a new key put behind its neighbours. */
+  #splice(path: readonly (string | number)[], value: Json): string | undefined {
+    const document = this.#yaml.parseDocument(this.text);
+    const node = document.getIn(path, true) as Placed | undefined;
+    const written = this.#write(value);
+    if (node?.range) {
+      if (node.items && !node.flow) return undefined;
+      const [start, end] = node.range;
+      return `${this.text.slice(0, start)}${start === end ? ' ' : ''}${written}${this.text.slice(end)}`;
+    }
+    const above = (path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true)) as
+      | Placed
+      | undefined;
+    const first = above?.items?.[0]?.key?.range?.[0];
+    if (!above?.range || first === undefined) return undefined;
+    const key = this.#write(path.at(-1)!);
+    if (above.flow) {
+      const end = this.text.lastIndexOf('}', above.range[1]);
+      return `${this.text.slice(0, end).trimEnd()}, ${key}: ${written}${/\s*$/.exec(this.text.slice(0, end))![0]}${this.text.slice(end)}`;
+    }
+    const indent = ' '.repeat(first - (this.text.lastIndexOf('\n', first - 1) + 1));
+    const before = this.text.slice(0, above.range[1]).trimEnd();
+    const line = this.text.indexOf('\n', before.length);
+    const end = line < 0 ? this.text.length : line;
+    return `${this.text.slice(0, end)}\n${indent}${key}: ${written}${this.text.slice(end)}`;
+  }
+
+  /** On one line, as it can stand anywhere. */
+  #write(value: Json): string {
+    if (this.#file.endsWith('.json')) return JSON.stringify(value);
+    if (typeof value !== 'object' || value === null) return plainText(this.#yaml, value);
+    if (Array.isArray(value)) return `[${value.map((item) => this.#write(item)).join(', ')}]`;
+    return `{${Object.entries(value)
+      .map(([key, item]) => `${this.#write(key)}: ${this.#write(item)}`)
+      .join(', ')}}`;
+  }
 }
 
-function set(document: Document, path: readonly (string | number)[], value: Json, merge: boolean): void {
-  if (merge && isMapping(value)) {
-    for (const [key, item] of Object.entries(value)) set(document, [...path, key], item, true);
-    return;
-  }
-  const old = document.getIn(path, true) as { value?: unknown } | undefined;
-  // Changing the scalar in place keeps the comment beside it.
-  if (old && typeof old === 'object' && 'value' in old && (typeof value !== 'object' || value === null)) {
-    old.value = value;
-    delete (old as { source?: string }).source;
-    delete (old as { format?: string }).format;
-  } else document.setIn(path, document.createNode(value));
+/** What is used of the YAML library's nodes. */
+interface Placed {
+  range?: [start: number, valueEnd: number, nodeEnd: number];
+  flow?: boolean;
+  items?: { key?: Placed }[];
+}
+
+/** Quoted where it would otherwise mean something else inside [] or {}. */
+function plainText(yaml: typeof Yaml, value: Json): string {
+  if (typeof value === 'string' && /[,[\]{}#:&*!|>'"%@`\n]/.test(value)) return JSON.stringify(value);
+  return yaml.stringify(value).trim();
 }

@@ -65,7 +65,6 @@ class Run {
   readonly #running = new Map<string, RunningCommand>();
   readonly #nodes = new Map<string, Promise<Outcome>>();
   readonly #started = performance.now();
-  #failed = false;
   #interrupted: NodeJS.Signals | undefined;
 
   private constructor(
@@ -167,10 +166,7 @@ class Run {
         outcome = { outcome: 'failed', message: error.message, seconds: 0 };
       }
     }
-    if (outcome.outcome === 'failed') {
-      this.#failed = true;
-      if (!this.#options.keepGoing) this.#pool.stop();
-    }
+    if (outcome.outcome === 'failed' && !this.#options.keepGoing) this.#pool.stop();
     this.#listen({ event: 'end', stage: stage.name, ...outcome });
     return outcome;
   }

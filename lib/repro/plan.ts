@@ -7,7 +7,7 @@
  *   nothing of its own differs, but a stage above may make something new         → maybe
  *   frozen: it is taken as it is                                                 → frozen
  */
-import { type Content, sameContent } from './content.ts';
+import { type Content, contentWithin, sameContent } from './content.ts';
 import { ReproError } from './errors.ts';
 import type { LockedStage } from './lock.ts';
 import { type Inputs, lockedStage, MissingInputs, runKey } from './observe.ts';
@@ -79,8 +79,10 @@ async function foresee(
   }
   const pending = unsettled.flatMap((name) => project.graph.stages.get(name)!.outs.map(({ path }) => path));
   const verdict = await evaluate(project, stage, { ...options, pending, predicted });
-  if (verdict.state === 'fresh' && unsettled.length > 0)
-    return { state: 'maybe', reasons: [{ kind: 'upstream', stages: unsettled }] };
+  if (verdict.state === 'maybe' || (verdict.state === 'fresh' && unsettled.length > 0)) {
+    const stages = above.filter((name) => !['fresh', 'frozen'].includes(verdicts.get(name)!.state));
+    return { state: 'maybe', reasons: [{ kind: 'upstream', stages }] };
+  }
   return verdict;
 }
 
@@ -110,7 +112,7 @@ export async function evaluate(project: Project, stage: Stage, options: Evaluate
   let complete = true;
   for (const path of [...stage.deps.map((dep) => dep.path), ...stage.code, ...stage.params.map(({ file }) => file)]) {
     if (!unknown(path)) continue;
-    const content = touches(path, pending) ? undefined : predicted.get(path);
+    const content = touches(path, pending) ? undefined : foretold(project, path, predicted);
     if (content && stage.deps.some((dep) => dep.path === path)) inputs.deps[path] = content;
     else complete = false;
   }
@@ -133,6 +135,17 @@ export async function evaluate(project: Project, stage: Stage, options: Evaluate
   const { block, notes } = await restorable(project, stage, key, inputs);
   if (block) return { state: 'restorable', reasons, inputs, key, block };
   return { state: 'stale', reasons, inputs, key, notes };
+}
+
+/** What will be at `path` once these outputs are restored, where it is one of them or lies in one. */
+function foretold(project: Project, path: string, predicted: ReadonlyMap<string, Content>): Content | undefined {
+  for (const [out, content] of predicted) {
+    if (out === path) return content;
+    if (!path.startsWith(`${out}/`)) continue;
+    const manifest = project.cache.manifest(content.sha256);
+    return manifest && contentWithin(manifest, path.slice(out.length + 1));
+  }
+  return undefined;
 }
 
 /** The run cache's block for this run, if everything it made can be had; otherwise why not, where that is a fault. */

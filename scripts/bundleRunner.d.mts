@@ -1,0 +1,2 @@
+/** See bundleRunner.mjs; `outdir` is relative to the project. */
+export function bundleRunner(outdir: string): Promise<void>;

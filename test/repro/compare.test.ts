@@ -1,0 +1,103 @@
+/** Metrics and params against git revisions, and -S, which edits params.yaml. */
+import { execFileSync } from 'node:child_process';
+import { afterEach, expect, test } from 'vitest';
+import { project, removeProjects, type TestProject } from './project.ts';
+
+afterEach(removeProjects);
+
+const PARAMS = `# every number that one may edit
+train:
+  lr: 0.1        # the rate
+  sizes: {tiny: 8, small: 16}   # by name
+  names: [a, "b, c"]
+other: x
+tiny:
+  lr: 0.5
+  deep: {a: 1}
+`;
+
+function study() {
+  return project({
+    'pipeline.yaml': `
+stages:
+  train:
+    cmd: 'echo "{\\"loss\\": \${train.lr}, \\"name\\": \\"n\\", \\"curve\\": [3, 2]}" > metrics/loss.json'
+    params: [train]
+    metrics: [{metrics/loss.json: {cache: false}}]
+`,
+    'params.yaml': PARAMS,
+  });
+}
+
+function git(made: TestProject, ...args: string[]): void {
+  execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], {
+    cwd: made.root,
+    stdio: 'ignore',
+  });
+}
+
+test('metrics diff HEAD: only what changed, as a table and as JSON; params diff the same', async () => {
+  const made = study();
+  await made.outcomes();
+  git(made, 'init', '-q', '-b', 'main');
+  git(made, 'add', '.');
+  git(made, 'commit', '-q', '-m', 'first');
+  expect((await made.repro('metrics', 'diff')).stdout).toBe('no metric differs between HEAD and workspace\n');
+  await made.outcomes('-S', 'train.lr=0.25');
+  expect((await made.repro('metrics', 'diff', 'HEAD')).stdout).toBe(
+    'file               metric  HEAD  workspace  change\nmetrics/loss.json  loss     0.1       0.25   +0.15\n',
+  );
+  expect(JSON.parse((await made.repro('metrics', 'diff', 'main', '--json')).stdout)).toEqual({
+    'metrics/loss.json': { loss: { old: 0.1, new: 0.25, diff: 0.15 } },
+  });
+  expect((await made.repro('metrics', 'diff', 'HEAD', '--all', '--md')).stdout.split('\n')).toHaveLength(7);
+  expect(JSON.parse((await made.repro('params', 'diff', '--json')).stdout)).toEqual({
+    'params.yaml': { 'train.lr': { old: 0.1, new: 0.25, diff: 0.15 } },
+  });
+  git(made, 'commit', '-q', '-a', '-m', 'second');
+  expect(JSON.parse((await made.repro('metrics', 'diff', 'HEAD~1', 'HEAD', '--json')).stdout)).toEqual({
+    'metrics/loss.json': { loss: { old: 0.1, new: 0.25, diff: 0.15 } },
+  });
+  made.write('metrics/loss.json', '{"loss": ');
+  const broken = await made.repro('metrics', 'diff', '--json');
+  expect([broken.exit, broken.stdout, broken.stderr]).toEqual([
+    0,
+    '{}\n',
+    expect.stringMatching(/metrics\/loss\.json: this is no valid JSON/),
+  ]);
+  const unknown = await made.repro('metrics', 'diff', 'nowhere');
+  expect([unknown.exit, unknown.stderr]).toEqual([
+    2,
+    expect.stringMatching(/^repro: git knows no revision "nowhere".*\n$/),
+  ]);
+});
+
+test('without a repository, metrics diff says so in one sentence', async () => {
+  const made = study();
+  made.env = { GIT_CEILING_DIRECTORIES: made.path('..') };
+  const { exit, stderr } = await made.repro('metrics', 'diff', 'HEAD');
+  expect([exit, stderr]).toEqual([
+    2,
+    'repro: this folder is in no git repository, so there is no revision "HEAD" to compare with\n',
+  ]);
+});
+
+test('-S changes a value and nothing around it; values are YAML; a copied mapping is merged', async () => {
+  const made = study();
+  await made.outcomes(
+    ...[
+      'train.lr=1e-3',
+      'train.sizes.tiny=12',
+      'train.names=[x, y: z]',
+      "other=it's",
+      'train.sizes=@tiny.deep',
+    ].flatMap((edit) => ['-S', edit]),
+  );
+  expect(made.read('params.yaml')).toBe(
+    PARAMS.replace('lr: 0.1 ', 'lr: 0.001 ')
+      .replace('{tiny: 8, small: 16}', '{tiny: 12, small: 16, a: 1}')
+      .replace('[a, "b, c"]', '[x, {y: z}]')
+      .replace('deep: {a: 1}', 'deep: {a: 1}\n  more: [1]')
+      .replace('other: x', `other: "it's"`),
+  );
+});

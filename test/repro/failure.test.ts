@@ -1,0 +1,267 @@
+/** What is wrong is said before anything runs, with its place; what fails while running harms nothing else. */
+import { afterEach, describe, expect, test } from 'vitest';
+import { events, outcomesIn, project, removeProjects } from './project.ts';
+
+afterEach(removeProjects);
+
+describe('wrong before anything has run: exit 2, in one sentence with its place', () => {
+  const cases: [name: string, pipeline: string, params: string, message: RegExp][] = [
+    [
+      'an unknown key',
+      'stages:\n  a:\n    cmd: x\n    dep: [b]\n',
+      '',
+      /^repro: pipeline\.yaml:4:5: unknown key "dep" in stages\.a; did you mean "deps"\?\n$/,
+    ],
+    [
+      'a wrong type',
+      'stages:\n  a:\n    cmd: x\n    deps: b\n',
+      '',
+      /pipeline\.yaml:4:11: stages\.a\.deps: must be a list, but is "b"\n$/,
+    ],
+    [
+      'a missing command',
+      'stages:\n  a:\n    deps: [b]\n',
+      '',
+      /pipeline\.yaml:2:3: the key "cmd" is missing from stages\.a\n$/,
+    ],
+    ['no YAML', 'stages:\n  a: [\n', '', /pipeline\.yaml:3:1: this is no valid YAML/],
+    ['nothing in the file', '', '', /pipeline\.yaml: is empty/],
+    [
+      'an unknown name in a template',
+      'stages:\n  a:\n    cmd: echo ${train.lrr}\n',
+      'train: {lr: 1}',
+      /pipeline\.yaml:3:10: \$\{train\.lrr\}: there is no "lrr"; did you mean "lr"\?/,
+    ],
+    [
+      'a template without its end',
+      'stages:\n  a:\n    cmd: echo ${train\n',
+      'train: 1',
+      /pipeline\.yaml:3:10: "\$\{" without its "\}"/,
+    ],
+    [
+      'an expression',
+      'stages:\n  a:\n    cmd: echo ${a + b}\n',
+      'a: 1\nb: 2',
+      /pipeline\.yaml:3:10: \$\{a \+ b\} is no reference/,
+    ],
+    [
+      'a mapping inside a text',
+      'stages:\n  a:\n    cmd: echo ${a}!\n',
+      'a: {b: 1}',
+      /\$\{a\} is a mapping, which cannot stand inside a text/,
+    ],
+    [
+      'a matrix axis that is no list',
+      'stages:\n  a:\n    matrix: {x: "${a}"}\n    cmd: echo\n',
+      'a: 3',
+      /pipeline\.yaml:3:13: matrix\.x must be a list, but is 3/,
+    ],
+    [
+      'a missing dependency',
+      'stages:\n  a:\n    cmd: x\n    deps: [gone.txt]\n',
+      '',
+      /pipeline\.yaml:4:12: a: the dependency "gone\.txt" is missing, and no stage makes it/,
+    ],
+    [
+      'a missing param',
+      'stages:\n  a:\n    cmd: x\n    params: [train.lrr]\n',
+      'train: {lr: 1}',
+      /a: there is no param "train\.lrr" in params\.yaml; did you mean "lr"\?/,
+    ],
+    [
+      'an output in two stages',
+      'stages:\n  a: {cmd: x, outs: [o]}\n  b: {cmd: x, outs: [./o]}\n',
+      '',
+      /the output "o" belongs to two stages, a and b/,
+    ],
+    [
+      'outputs inside each other',
+      'stages:\n  a: {cmd: x, outs: [./o/]}\n  b: {cmd: x, outs: [o/../o/p]}\n',
+      '',
+      /the output "o\/p" of b lies inside the output "o" of a/,
+    ],
+    [
+      'a cycle',
+      'stages:\n  a: {cmd: x, deps: [c1], outs: [a1]}\n  b: {cmd: x, deps: [a1], outs: [b1]}\n  c: {cmd: x, deps: [b1/x], outs: [c1]}\n',
+      '',
+      /cycle.*: a → b → c → a/,
+    ],
+    [
+      'a stage that needs itself',
+      'stages:\n  a: {cmd: x, deps: [o/p], outs: [o]}\n',
+      '',
+      /a depends on its own output/,
+    ],
+    [
+      'an output outside',
+      'stages:\n  a: {cmd: x, outs: [../o]}\n',
+      '',
+      /the output "\.\.\/o" must lie inside the pipeline's folder/,
+    ],
+    [
+      'more cpus than there are',
+      'stages:\n  a: {cmd: x, resources: {cpus: 4000}}\n',
+      '',
+      /a wants 4000 cpus, but this machine has \d+/,
+    ],
+    [
+      'an unknown resource',
+      'stages:\n  a:\n    cmd: x\n    resources: {cpu: 1}\n',
+      '',
+      /pipeline\.yaml:4:17: .*unknown resource "cpu"; did you mean "cpus"\?/,
+    ],
+    [
+      'a time that is none',
+      'stages:\n  a: {cmd: x, timeout: soon}\n',
+      '',
+      /timeout: must be seconds, or such as "90s"/,
+    ],
+    ['params that are no YAML', 'stages:\n  a: {cmd: x}\n', 'a: [1\nb: }', /params\.yaml:2:\d+: this is no valid YAML/],
+  ];
+  test.each(cases)('%s', async (_, pipeline, params, message) => {
+    const made = project({ 'pipeline.yaml': pipeline, 'params.yaml': params });
+    const { exit, stdout, stderr } = await made.repro();
+    expect({ exit, stdout, stderr }).toEqual({ exit: 2, stdout: '', stderr: expect.stringMatching(message) });
+    expect(made.exists('dvc-like.lock')).toBe(false);
+  });
+
+  test('params that are not as their schema says, before anything has run', async () => {
+    const made = project({
+      'pipeline.yaml':
+        'schemas: {params.yaml: params.schema.json}\nstages:\n  a: {cmd: echo >> runs.log, params: [train.lr]}\n',
+      'params.schema.json': JSON.stringify({
+        properties: {
+          train: {
+            properties: { lr: { type: 'number' }, kind: { enum: ['gpt', 'lstm'] } },
+            additionalProperties: false,
+          },
+        },
+        additionalProperties: false,
+      }),
+      'params.yaml': 'train:\n  lr: fast\n  kidn: gpt\n  kind: gtp\n',
+    });
+    const { exit, stderr } = await made.repro();
+    expect(exit).toBe(2);
+    expect(stderr.split('\n')).toEqual([
+      'repro: params.yaml:2:7: train.lr: must be a number, but is "fast"',
+      'params.yaml:3:3: unknown key "kidn" in train; did you mean "kind"?',
+      'params.yaml:4:9: train.kind: is "gtp"; did you mean "gpt"?',
+      '',
+    ]);
+    expect(made.exists('runs.log')).toBe(false);
+  });
+
+  test('a wrong call', async () => {
+    const made = project({ 'pipeline.yaml': 'stages:\n  train: {cmd: echo}\n', 'params.yaml': 'train: {lr: 1}' });
+    for (const [args, message] of [
+      [['tarin'], /there is no stage or output "tarin"; did you mean "train"\?/],
+      [['--forse'], /unknown option '--forse'/],
+      [['-j', '0'], /-j 0: must be a whole number from 1/],
+      [['-S', 'train.rl=1'], /there is no "rl" in params\.yaml; did you mean "lr"\?/],
+    ] as const) {
+      const { exit, stderr } = await made.repro(...args);
+      expect([exit, stderr]).toEqual([2, expect.stringMatching(message)]);
+    }
+    expect(made.read('params.yaml')).toBe('train: {lr: 1}');
+  });
+});
+
+test('the second of three commands fails: the third does not run, and nothing that was recorded is lost', async () => {
+  const made = project({
+    'pipeline.yaml': `
+stages:
+  first: {cmd: cp in.txt first.txt, deps: [in.txt], outs: [first.txt]}
+  three:
+    cmd:
+      - echo one >> runs.log
+      - echo two >> runs.log && echo "what went wrong" >&2 && exit \${code}
+      - echo three >> runs.log && cp first.txt three.txt
+    deps: [first.txt]
+    outs: [three.txt]
+`,
+    'in.txt': 'a',
+    'params.yaml': 'code: 0',
+  });
+  expect(await made.outcomes()).toEqual({ first: 'ran', three: 'ran' });
+  const block = () => /^ {2}three:\n( {4}.*\n)+/m.exec(made.read('dvc-like.lock'))![0];
+  const before = block();
+  made.write('params.yaml', 'code: 3');
+  made.write('in.txt', 'b');
+  made.write('runs.log', '');
+  const { exit, stdout } = await made.repro();
+  expect(exit).toBe(1);
+  expect(stdout).toMatch(/✗ three: `.*` ended with exit 3\n {2}│ what went wrong\n/);
+  expect(made.read('runs.log')).toBe('one\ntwo\n');
+  expect(block()).toBe(before);
+  expect(made.read('first.txt')).toBe('b');
+  expect(Object.keys(await made.stale())).toEqual(['three']);
+});
+
+test('a declared output that is not made is a failure', async () => {
+  const made = project({
+    'pipeline.yaml': 'stages:\n  a: {cmd: "true", params: [p], outs: [never.txt]}\n',
+    'params.yaml': 'p: 1',
+  });
+  const { exit, stdout } = await made.repro();
+  expect([exit, stdout]).toEqual([1, expect.stringMatching(/✗ a: it ended well but did not make never\.txt/)]);
+});
+
+describe('after a failure', () => {
+  const fan = () =>
+    project({
+      'pipeline.yaml': `
+stages:
+  bad: {cmd: exit 1, params: [p], outs: [bad.txt]}
+  below: {cmd: cp bad.txt below.txt, deps: [bad.txt], outs: [below.txt]}
+  slow: {cmd: "until grep -q failed .repro/attempts.jsonl; do sleep 0.01; done; echo > slow.txt", params: [p], outs: [slow.txt]}
+  after: {cmd: cp slow.txt after.txt, deps: [slow.txt], outs: [after.txt]}
+`,
+      'params.yaml': 'p: 1',
+    });
+
+  test('nothing new starts; what runs is finished', async () => {
+    const made = fan();
+    const { exit, stdout } = await made.repro('--json', '-j', '2');
+    expect(exit).toBe(1);
+    expect(outcomesIn(stdout)).toEqual({ bad: 'failed', below: 'skipped', slow: 'ran', after: 'skipped' });
+  });
+
+  test('-k goes on with what does not depend on it, and names what it left out', async () => {
+    const made = fan();
+    const { exit, stdout } = await made.repro('-k', '-j', '1', '--json');
+    expect(exit).toBe(1);
+    expect(outcomesIn(stdout)).toEqual({ bad: 'failed', below: 'skipped', slow: 'ran', after: 'ran' });
+    expect(events(stdout).find(({ event, stage }) => event === 'end' && stage === 'below')).toMatchObject({
+      because: 'bad did not succeed',
+    });
+    expect((await made.repro('--ignore-errors')).exit).toBe(0);
+  });
+});
+
+test('inputs that move while a command runs are never recorded as what it used', async () => {
+  const made = project({
+    'pipeline.yaml':
+      'stages:\n  a: {cmd: cat in.txt > out.txt && echo later > in.txt, deps: [in.txt], outs: [out.txt]}\n',
+    'in.txt': 'first\n',
+  });
+  const { exit, stdout } = await made.repro();
+  expect([exit, stdout]).toEqual([1, expect.stringMatching(/✗ a: in\.txt changed while it ran/)]);
+  expect(made.read('out.txt')).toBe('first\n');
+  expect(made.exists('dvc-like.lock')).toBe(false);
+  expect(made.exists('.repro/runs')).toBe(false);
+});
+
+test('retries run a stage again, a timeout ends it', async () => {
+  const made = project({
+    'pipeline.yaml': `
+stages:
+  flaky: {cmd: "echo x >> tries; [ $(wc -l < tries) -ge 3 ] && echo > out.txt", params: [p], outs: [out.txt], retries: 2}
+  hangs: {cmd: sleep 600, timeout: 100ms}
+`,
+    'params.yaml': 'p: 1',
+  });
+  const { stdout } = await made.repro('-k');
+  expect(made.read('tries')).toBe('x\nx\nx\n');
+  expect(stdout).toMatch(/✓ flaky/);
+  expect(stdout).toMatch(/✗ hangs: its command took longer than its timeout of 0\.1 s/);
+});

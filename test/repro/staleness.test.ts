@@ -1,0 +1,228 @@
+/** What makes a stage run, and what does not: content decides. */
+import { chmodSync, utimesSync } from 'node:fs';
+import { afterEach, describe, expect, test } from 'vitest';
+import { project, removeProjects } from './project.ts';
+
+afterEach(removeProjects);
+
+/** raw → prepare → train (a cell a size) → report */
+function study() {
+  return project({
+    'pipeline.yaml': `
+stages:
+  prepare:
+    cmd: mkdir -p data && tr a-z A-Z < raw.txt > data/tokens.txt
+    deps: [raw.txt]
+    params: [prepare.lowercase]
+    outs: [data]
+  train:
+    matrix: {size: "\${train.sizes}"}
+    cmd: 'cat data/tokens.txt && echo "{\\"loss\\": \${item.size}}" > loss-\${item.size}.json && echo weights > model-\${item.size}'
+    deps: [data/tokens.txt]
+    code: [code/train.ts]
+    params: [train.lr, "widths.\${item.size}"]
+    env: {THREADS: "2"}
+    outs: ["model-\${item.size}"]
+    metrics: [{"loss-\${item.size}.json": {cache: false}}]
+  report:
+    cmd: cat loss-*.json > report.txt
+    deps: [loss-1.json, loss-2.json]
+    outs: [report.txt]
+`,
+    'params.yaml':
+      'prepare: {lowercase: true}\ntrain:\n  lr: 0.1 # the rate\n  sizes: [1, 2]\nwidths: {1: 16, 2: 32, 3: 64}\nunused: 1\n',
+    'raw.txt': 'abc\n',
+    'code/train.ts':
+      "import { half } from './half.ts';\nimport type { Shape } from './shape.ts';\nconsole.log(half as Shape);\n",
+    'code/half.ts': 'export const half = 0.5;\n',
+    'code/shape.ts': 'export type Shape = unknown;\n',
+    'code/other.ts': 'export const other = 1;\n',
+  });
+}
+
+const everything = { prepare: 'ran', 'train@1': 'ran', 'train@2': 'ran', report: 'ran' };
+
+test('the first run runs everything, the second nothing', async () => {
+  const study1 = study();
+  expect(await study1.outcomes()).toEqual(everything);
+  const lock = study1.read('dvc-like.lock');
+  expect(await study1.outcomes()).toEqual({});
+  expect(await study1.stale()).toEqual({});
+  expect(study1.read('dvc-like.lock')).toBe(lock);
+});
+
+describe('after a first run', () => {
+  async function ready() {
+    const made = study();
+    await made.outcomes();
+    return made;
+  }
+
+  test('what is not listed, and what is only touched, laid out or ordered otherwise, changes nothing', async () => {
+    const made = await ready();
+    made.write(
+      'params.yaml',
+      '# reordered\nunused: 2\nwidths: {2: 32, 1: 16, 3: 65}\ntrain:\n  sizes: [1, 2]\n  lr: 1e-1\nprepare:\n  lowercase: true # block style\n',
+    );
+    made.write('code/other.ts', 'export const other = 2;\n');
+    made.write('code/shape.ts', 'export type Shape = number; // types are gone when code runs\n');
+    utimesSync(made.path('raw.txt'), new Date(), new Date());
+    utimesSync(made.path('model-1'), new Date(), new Date());
+    expect(await made.stale()).toEqual({});
+    expect(await made.outcomes()).toEqual({});
+  });
+
+  test('a listed param runs the stages that list it, and says which leaf changed from what to what', async () => {
+    const made = await ready();
+    made.write('params.yaml', made.read('params.yaml').replace('2: 32', '2: 48'));
+    expect(await made.stale()).toMatchObject({
+      'train@2': {
+        state: 'stale',
+        reasons: [{ kind: 'param', file: 'params.yaml', key: 'widths.2', old: 32, new: 48 }],
+      },
+      report: { state: 'maybe', reasons: [{ kind: 'upstream', stages: ['train@2'] }] },
+    });
+    // train@2 makes the same loss as before, so the report stays.
+    expect(await made.outcomes()).toEqual({ 'train@2': 'ran' });
+  });
+
+  test('command, environment and dependencies', async () => {
+    const made = await ready();
+    const pipeline = made.read('pipeline.yaml');
+    made.write('pipeline.yaml', pipeline.replace('THREADS: "2"', 'THREADS: "3"').replace('cat loss-*', 'cat ./loss-*'));
+    made.write('raw.txt', 'xyz\n');
+    expect(await made.stale()).toMatchObject({
+      prepare: { reasons: [{ kind: 'dep', path: 'raw.txt' }] },
+      'train@1': { state: 'stale', reasons: [{ kind: 'env', key: 'THREADS', old: '2', new: '3' }] },
+      report: {
+        state: 'stale',
+        reasons: [{ kind: 'command', old: 'cat loss-*.json > report.txt', new: 'cat ./loss-*.json > report.txt' }],
+      },
+    });
+    expect(await made.outcomes()).toEqual(everything);
+  });
+
+  test('a module somewhere in the closure of the code, by its name', async () => {
+    const made = await ready();
+    made.write('code/half.ts', 'export const half = 1 / 2;\n');
+    expect((await made.stale())['train@1']).toMatchObject({
+      state: 'stale',
+      reasons: [{ kind: 'code', path: 'code/half.ts' }],
+    });
+    // A new file that takes an import over is noticed too.
+    made.write('code/half.ts', 'export const half = 0.5;\n');
+    expect(await made.stale()).toEqual({});
+  });
+
+  test('an output edited by hand, made executable, gone, or with a foreign file in it', async () => {
+    const made = await ready();
+    made.write('model-1', 'edited\n');
+    chmodSync(made.path('report.txt'), 0o755);
+    made.remove('loss-2.json');
+    made.write('data/foreign.txt', 'what is this');
+    expect(await made.stale()).toMatchObject({
+      prepare: { state: 'restorable', reasons: [{ kind: 'out-changed', path: 'data' }] },
+      'train@1': { state: 'restorable', reasons: [{ kind: 'out-changed', path: 'model-1' }] },
+      'train@2': { state: 'restorable', reasons: [{ kind: 'out-missing', path: 'loss-2.json' }] },
+      report: { reasons: [{ kind: 'out-changed', path: 'report.txt' }] },
+    });
+    expect(await made.outcomes()).toEqual({
+      prepare: 'restored',
+      'train@1': 'restored',
+      'train@2': 'restored',
+      report: 'restored',
+    });
+    expect(made.read('model-1')).toBe('weights\n');
+    expect(made.exists('data/foreign.txt')).toBe(false);
+  });
+
+  test('identical bytes from a stage above leave what is below alone', async () => {
+    const made = await ready();
+    made.write('pipeline.yaml', made.read('pipeline.yaml').replace('tr a-z A-Z', 'tr [:lower:] [:upper:]'));
+    expect(await made.outcomes()).toEqual({ prepare: 'ran' });
+  });
+
+  test('a matrix value more or less leaves every other cell alone', async () => {
+    const made = await ready();
+    const block = (name: string) => new RegExp(`^  ${name}:\\n(    .*\\n)+`, 'm').exec(made.read('dvc-like.lock'))![0];
+    const before = block('train@1');
+    made.write('params.yaml', made.read('params.yaml').replace('[1, 2]', '[1, 2, 3]'));
+    expect(await made.outcomes()).toEqual({ 'train@3': 'ran' });
+    expect(block('train@1')).toBe(before);
+    made.write('params.yaml', made.read('params.yaml').replace('[1, 2, 3]', '[1, 2]'));
+    expect(await made.outcomes()).toEqual({});
+    made.write('params.yaml', made.read('params.yaml').replace('[1, 2]', '[1, 2, 3]'));
+    expect(await made.outcomes()).toEqual({});
+  });
+
+  test('an output called a metric, or a dependency taken out, changes nothing; one put in does', async () => {
+    const made = await ready();
+    const pipeline = made.read('pipeline.yaml');
+    made.write(
+      'pipeline.yaml',
+      pipeline
+        .replace('outs: [report.txt]', 'metrics: [report.txt]')
+        .replace('loss-1.json, loss-2.json', 'loss-1.json'),
+    );
+    expect(await made.stale()).toEqual({});
+    made.write('pipeline.yaml', pipeline.replace('deps: [raw.txt]', 'deps: [raw.txt, code/other.ts]'));
+    expect((await made.stale()).prepare).toMatchObject({ reasons: [{ kind: 'dep', path: 'code/other.ts' }] });
+  });
+});
+
+test('a dependency under or over what another stage makes comes after it, whatever the order in the file', async () => {
+  const made = project({
+    'pipeline.yaml': `
+stages:
+  over: {cmd: ls models > over.txt, deps: [./models/], outs: [over.txt]}
+  under: {cmd: cat data/deep/a.txt > under.txt, deps: [data/deep/a.txt], outs: [under.txt]}
+  a: {cmd: mkdir -p models && echo a > models/a, params: [p], outs: [models/a]}
+  b: {cmd: mkdir -p models && echo b > models/b, params: [p], outs: [models/b]}
+  tree: {cmd: mkdir -p data/deep && echo deep > data/deep/a.txt, params: [p], outs: [data]}
+`,
+    'params.yaml': 'p: 1\n',
+  });
+  await made.outcomes();
+  expect(made.read('over.txt')).toBe('a\nb\n');
+  expect(made.read('under.txt')).toBe('deep\n');
+  const { edges } = JSON.parse((await made.repro('dag', '--json')).stdout);
+  expect(edges).toEqual(
+    expect.arrayContaining([
+      { from: 'a', to: 'over' },
+      { from: 'b', to: 'over' },
+      { from: 'tree', to: 'under' },
+    ]),
+  );
+});
+
+test('a stage with nothing to tell by, or marked always_changed, runs each time; a frozen one never', async () => {
+  const made = project({
+    'pipeline.yaml': `
+stages:
+  bare: {cmd: echo run >> runs.log}
+  always: {cmd: cp in.txt out.txt, deps: [in.txt], outs: [out.txt], always_changed: true}
+  frozen: {cmd: cp in.txt cold.txt, deps: [in.txt], outs: [cold.txt], frozen: true}
+`,
+    'in.txt': '1',
+  });
+  expect(await made.outcomes()).toEqual({ bare: 'ran', always: 'ran' });
+  expect(await made.outcomes()).toEqual({ bare: 'ran', always: 'ran' });
+  expect(await made.stale()).toMatchObject({
+    bare: { state: 'stale', reasons: [{ kind: 'always' }] },
+    always: { state: 'stale', reasons: [{ kind: 'always' }] },
+    frozen: { state: 'frozen', reasons: [{ kind: 'never-run' }] },
+  });
+});
+
+test('an optional dependency that is missing is recorded as such, and its coming runs the stage', async () => {
+  const made = project({
+    'pipeline.yaml':
+      'stages:\n  s: {cmd: cat extra.txt > out.txt || true, deps: [{extra.txt: {optional: true}}], outs: [out.txt]}\n',
+  });
+  expect(await made.outcomes()).toEqual({ s: 'ran' });
+  expect(await made.outcomes()).toEqual({});
+  expect(made.lock().stages.s.deps).toEqual({ 'extra.txt': null });
+  made.write('extra.txt', 'more');
+  expect((await made.stale()).s.reasons).toMatchObject([{ kind: 'dep', path: 'extra.txt', old: null }]);
+  expect(await made.outcomes()).toEqual({ s: 'ran' });
+});
