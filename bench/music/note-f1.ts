@@ -29,7 +29,11 @@ export function hearMidi(bytes: Uint8Array): HeardNote[] {
       if (event.type !== 'noteOn' && event.type !== 'noteOff') continue;
       const id = event.channel * 128 + event.noteNumber;
       if (event.type === 'noteOn' && event.velocity > 0) {
-        const note = { key: event.noteNumber + (event.channel === 9 ? 128 : 0), onset: tick / ticksPerBeat, duration: -1 };
+        const note = {
+          key: event.noteNumber + (event.channel === 9 ? 128 : 0),
+          onset: tick / ticksPerBeat,
+          duration: -1,
+        };
         heard.push(note);
         if (sounding.has(id)) sounding.get(id)!.push(note);
         else sounding.set(id, [note]);

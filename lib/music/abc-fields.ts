@@ -39,7 +39,7 @@ export function parseKey(value: string): KeyField | undefined {
     return { key: { fifths: 0, minor: false }, alterations: signature(0), transpose };
   if (/^H[Pp]\b/.test(text)) return { key: { fifths: 2, minor: false }, alterations: signature(2), transpose };
   const tonic = /^([A-G])([#b♯♭]?)\s*([A-Za-z]*)/.exec(text);
-  if (tonic === null || /^[A-G][#b]?\s*=/.test(text)) {
+  if (tonic === null) {
     // A clef and the like alone leave the key as it is.
     return /^(clef|transpose|octave|middle|m|stafflines|staffscale|name|treble|alto|tenor|bass|perc)\b/.test(text) ||
       /^[\^_=]/.test(text)

@@ -43,16 +43,22 @@ const SHORTHAND = /[~.HLMOPRSTuvh-wJ]/;
 /** `(p` puts p notes into the time of so many; of 5, 7 and 9 it depends on the metre. */
 const TUPLET_TIME = [0, 0, 3, 2, 3, 0, 2, 0, 3, 0];
 
-/** Everything that a voice remembers between its notes. */
-interface VoiceState {
-  voice: TuneVoice;
+/** What fields set. */
+interface Settings {
+  /** duration of a note without a number */
   unit: number;
   unitGiven: boolean;
   metre: Metre | undefined;
   key: Key;
   /** by letter C…B */
   alterations: number[];
+  /** in semitones */
   transpose: number;
+}
+
+/** Everything that a voice remembers between its notes. */
+interface VoiceState extends Settings {
+  voice: TuneVoice;
   bar: TuneBar | undefined;
   /** accidentals of this bar by letter and by position */
   letterAccidentals: (number | undefined)[];
@@ -77,11 +83,11 @@ class AbcParser {
   private readonly states = new Map<string, VoiceState>();
   private state: VoiceState;
   /** what a voice begins with */
-  private readonly header = {
+  private readonly header: Settings & { program: number; drum: boolean } = {
     unit: WHOLE / 8,
     unitGiven: false,
-    metre: undefined as Metre | undefined,
-    key: { fifths: 0, minor: false } as Key,
+    metre: undefined,
+    key: { fifths: 0, minor: false },
     alterations: [0, 0, 0, 0, 0, 0, 0],
     transpose: 0,
     program: 0,
@@ -151,16 +157,12 @@ class AbcParser {
   }
 
   private field(letter: string, value: string, column: number): void {
-    const target = this.inHeader ? this.header : this.state;
     switch (letter) {
       case 'K': {
         const key = parseKey(value);
         if (key === undefined) this.problemAt(this.lineNumber, column, 'header', `K:${value} is no key`);
-        if (key?.key !== undefined) {
-          target.key = key.key;
-          target.alterations = key.alterations;
-        }
-        if (key?.transpose !== undefined) target.transpose = key.transpose;
+        if (key?.key !== undefined) this.set({ key: key.key, alterations: key.alterations });
+        if (key?.transpose !== undefined) this.set({ transpose: key.transpose });
         if (this.inHeader) this.endHeader();
         else this.refreshBar();
         break;
@@ -171,23 +173,19 @@ class AbcParser {
           this.problemAt(this.lineNumber, column, 'header', `M:${value} is no metre`);
           break;
         }
-        target.metre = metre === 'free' ? undefined : metre;
-        if (this.inHeader) {
-          if (!this.header.unitGiven) this.header.unit = defaultUnit(target.metre);
-        } else this.refreshBar();
+        this.set({ metre: metre === 'free' ? undefined : metre });
+        if (this.inHeader && !this.header.unitGiven) this.header.unit = defaultUnit(this.header.metre);
+        if (!this.inHeader) this.refreshBar();
         break;
       }
       case 'L': {
         const unit = parseUnit(value);
         if (unit === undefined) this.problemAt(this.lineNumber, column, 'header', `L:${value} is no note length`);
-        else {
-          target.unit = unit;
-          target.unitGiven = true;
-        }
+        else this.set({ unit, unitGiven: true });
         break;
       }
       case 'Q': {
-        const tempo = parseTempo(value, target.unit);
+        const tempo = parseTempo(value, this.inHeader ? this.header.unit : this.state.unit);
         if (tempo === undefined) this.problemAt(this.lineNumber, column, 'header', `Q:${value} is no tempo`);
         else if (tempo > 0) this.tempo(tempo);
         break;
@@ -199,6 +197,15 @@ class AbcParser {
         if (/^\s*MIDI\b/.test(value)) this.directive(value.trim().replace(/^MIDI\s*=?\s*/, 'MIDI '));
         break;
     }
+  }
+
+  /** A field holds for its voice from there on; in the header, and as long as no voice has begun, for all. */
+  private set(settings: Partial<Settings>): void {
+    const { state } = this;
+    const beforeVoices =
+      !this.inHeader && state.voice.id === '' && state.voice.bars.length === 0 && state.bar === undefined;
+    if (this.inHeader || beforeVoices) Object.assign(this.header, settings);
+    if (!this.inHeader) Object.assign(state, settings);
   }
 
   private tempo(microsecondsPerBeat: number): void {
@@ -222,7 +229,7 @@ class AbcParser {
     if (midi === null) return;
     const [, name, first, second] = midi;
     if (name === 'transpose') {
-      if (Math.abs(Number(first)) <= 127) (this.inHeader ? this.header : this.state).transpose = Number(first);
+      if (Math.abs(Number(first)) <= 127) this.set({ transpose: Number(first) });
       return;
     }
     if (name === 'channel') {
@@ -326,7 +333,7 @@ class AbcParser {
         this.length();
       } else if (c === '[') this.bracket();
       else if (c === '|' || c === ':') this.barLine();
-      else if (c === '.' && /^\.[|]/.test(line.slice(this.at, this.at + 2))) this.barLine();
+      else if (c === '.' && line[this.at + 1] === '|') this.barLine();
       else if (c === '-') this.tie();
       else if (c === '>' || c === '<') this.broken();
       else if (c === '(') this.tupletOrSlur();
@@ -389,7 +396,8 @@ class AbcParser {
     if (bar === undefined) return undefined;
     if (state.brokenFactor !== 1) this.problem('syntax', 'a broken rhythm (> or <) without a note after it');
     state.brokenFactor = 1;
-    bar.duration = Math.max(...bar.layers.map((layer) => layer.duration));
+    bar.duration = 0;
+    for (const layer of bar.layers) bar.duration = Math.max(bar.duration, layer.duration);
     state.bar = undefined;
     if (bar.duration === 0) {
       // Only changes: they belong to what follows.
@@ -705,7 +713,10 @@ class AbcParser {
   }
 
   private problemAt(line: number, column: number, kind: ProblemKind, message: string): void {
-    if (this.tune.problems.length < MAX_PROBLEMS) this.tune.problems.push({ line, column, message, kind });
+    const { problems } = this.tune;
+    const last = problems.at(-1);
+    const twice = last !== undefined && last.line === line && last.column === column && last.kind === kind;
+    if (problems.length < MAX_PROBLEMS && !twice) problems.push({ line, column, message, kind });
   }
 }
 

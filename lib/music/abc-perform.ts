@@ -95,16 +95,19 @@ interface OpenTie {
 
 function playVoice(voice: TuneVoice, bars: TuneBar[], performance: Performance, problems: Problem[]): Part {
   const notes: PlayedNote[] = [];
-  let ties = new Map<number, OpenTie[]>();
+  const ties = new Map<number, OpenTie[]>();
   let program = voice.program;
   let tick = 0;
-  const unterminated = ({ written }: OpenTie) =>
-    problems.push({ line: written.line, column: written.column, kind: 'tie', message: 'a tie that no note takes up' });
+  const unterminated = ({ written: { line, column } }: OpenTie): false => {
+    problems.push({ line, column, kind: 'tie', message: 'a tie that no note takes up' });
+    return false;
+  };
   for (const bar of bars) {
+    const programs = bar.changes.filter((change) => change.program !== undefined);
     for (const { offset, microsecondsPerBeat } of bar.changes) {
       if (microsecondsPerBeat !== undefined) performance.tempos.push({ tick: tick + offset, microsecondsPerBeat });
     }
-    const programs = bar.changes.filter((change) => change.program !== undefined).sort((a, b) => a.offset - b.offset);
+    programs.sort((a, b) => a.offset - b.offset);
     const programAt = (offset: number) => programs.findLast((change) => change.offset <= offset)?.program ?? program;
     for (const layer of bar.layers) {
       for (const written of layer.notes) {
@@ -136,17 +139,13 @@ function playVoice(voice: TuneVoice, bars: TuneBar[], performance: Performance, 
     tick += bar.duration;
     if (programs.length > 0) program = programs.at(-1)!.program!;
     // Ties that end within the bar can wait no longer.
-    const left = new Map<number, OpenTie[]>();
     for (const [position, list] of ties) {
-      for (const tie of list) {
-        if (tie.until < tick) unterminated(tie);
-        else if (left.has(position)) left.get(position)!.push(tie);
-        else left.set(position, [tie]);
-      }
+      const waiting = list.filter((tie) => tie.until >= tick || unterminated(tie));
+      if (waiting.length === 0) ties.delete(position);
+      else ties.set(position, waiting);
     }
-    ties = left;
   }
-  for (const list of ties.values()) list.forEach(unterminated);
+  for (const list of ties.values()) for (const tie of list) unterminated(tie);
   notes.sort((a, b) => a.start - b.start);
   return { drum: voice.drum, notes };
 }

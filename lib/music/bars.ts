@@ -12,8 +12,8 @@ import type { Key } from './key.ts';
 import { DEFAULT_TEMPO, type Performance, type TempoChange } from './performance.ts';
 import type { ScoreBar } from './score.ts';
 
-/** More than any music has; a forged time would otherwise ask for millions. */
-export const MAX_BARS = 20_000;
+/** More than any music has (an hour in 1/4 is 7,200); a forged time would otherwise ask for millions. */
+export const MAX_BARS = 10_000;
 const SLOWEST = 4;
 const FASTEST = 2000;
 

@@ -60,10 +60,11 @@ function bodyStart(text: string): number {
   return Math.min(text.length, at + 1);
 }
 
-/** Ends of the lines that have a bar of each voice, up to the first that has not. */
+/** Ends of the lines that have a bar of each voice that the header names, up to the first that has not. */
 function completeLines(text: string, body: number): number[] {
   const ends: number[] = [];
-  let voices: string | undefined;
+  const declared = [...text.slice(0, body).matchAll(/^V:\s*(\S+)/gm)].map(([, id]) => `[V:${id}]`).join('');
+  let voices = declared === '' ? undefined : declared;
   for (let from = body; from < text.length; ) {
     const newline = text.indexOf('\n', from);
     const end = newline < 0 ? text.length : newline;

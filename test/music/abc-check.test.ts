@@ -1,0 +1,47 @@
+/** What checkAbc finds, and where. */
+import { describe, expect, test } from 'vitest';
+import { checkAbc } from '../../lib/music/index.ts';
+
+const tune = (music: string) => `X:1\nM:4/4\nL:1/4\nK:C\n${music}\n`;
+/** `line:column kind` of each problem; the music is line 5. */
+const problems = (text: string) => checkAbc(text).map(({ line, column, kind }) => `${line}:${column} ${kind}`);
+
+test('a valid tune has none', () => {
+  expect(problems(tune('CDEF|G4-|G2 z2|]'))).toEqual([]);
+  expect(problems(tune('V:1\nV:2\n[V:1]CDEF|[V:2]C,4|\n[V:1]G4|[V:2]Z|'))).toEqual([]);
+});
+
+describe.each<[string, string, string[]]>([
+  ['a character without meaning', 'CD]EF|', ['5:3 syntax']],
+  ['a chord that is not closed', '[CE|', ['5:1 syntax']],
+  ['an accidental without a note', 'CDE^|', ['5:4 syntax']],
+  ['a decoration that does not end', 'C!trillDEF|', ['5:2 syntax']],
+  ['broken rhythm at the end of a bar', 'CDEF>|', ['5:1 bar-length', '5:6 syntax']],
+  ['a bar that is too long', 'CDEF|CDEFG|', ['5:6 bar-length']],
+  ['a bar that is too short', 'CDEF|CDE|CDEF|', ['5:6 bar-length']],
+  ['layers of unequal length', 'C4&D3|', ['5:1 bar-length']],
+  ['voices of unequal length', 'V:1\nC4|D4|\nV:2\nE4|', ['8:1 bar-count']],
+  ['bars that differ between voices', 'M:none\nV:1\nC4|D4|\nV:2\nE4|F3|', ['9:4 bar-length']],
+  ['a pitch that MIDI does not have', "C3c''''''|", ['5:3 range']],
+  ['a note as long as a symphony', 'C99999|', ['5:7 range', '5:1 bar-length']],
+  ['a tie that no note takes up', 'CDEF-|G4|', ['5:4 tie']],
+  ['a tie to another pitch', 'C2-D2|', ['5:1 tie']],
+  ['nothing to play', 'z4|', ['1:1 empty']],
+  ['a metre that is none', '[M:four]C4|', ['5:1 header']],
+])('%s', (_, music, expected) => {
+  test(music, () => expect(problems(tune(music)).sort()).toEqual(expected.sort()));
+});
+
+test('bars may be short where notation has it so: upbeats, and beside repeats and double bars', () => {
+  expect(problems(tune('C|CDEF|CDE:|C|CDEF|CDE||C|CDEF|'))).toEqual([]);
+});
+
+test('fields that are missing', () => {
+  expect(problems('M:4/4\nK:C\nC8|\n')).toEqual(['1:1 header']);
+  expect(problems('X:1\nM:4/4\nC8|\n')).toEqual(['3:1 header']);
+  expect(problems('X:1\nM:4/4\nK:H\nC8|\n')).toEqual(['3:1 header']);
+});
+
+test('a message says what is wrong and what would be right', () => {
+  expect(checkAbc(tune('CDEF|CDE|CDEF|'))[0].message).toBe('this bar is 3 beats long; 4/4 has 4 beats');
+});

@@ -1,0 +1,254 @@
+/**
+ * Damaged MIDI files and ABC texts through everything that reads them: a result or a MusicError, within two seconds, always.
+ *
+ *   npx tsx test/music/fuzz.ts [rounds = 20000] [seed = 1] [corpus folder]
+ *
+ * Deterministic: a seed gives the same mutations. What fails is written to the working directory and named. A short run of it
+ * is in fuzz.test.ts. It measures no coverage and steers by none.
+ */
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { abcToMidi, checkAbc, MusicError, midiToAbc, trimToCompleteBars } from '../../lib/music/index.ts';
+import { meta, midi, notes } from './midi-bytes.ts';
+
+const SECONDS = 2;
+
+/** mulberry32: 32 bits of state, uniform in [0, 1). */
+export function random(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** Bytes flipped, cut out, doubled, spliced from another file, and lengths and times forged. */
+export function mutateMidi(seeds: Uint8Array[], next: () => number): Uint8Array {
+  const below = (n: number) => Math.floor(next() * n);
+  let bytes = Uint8Array.from(seeds[below(seeds.length)]);
+  for (let i = 1 + below(6); i > 0 && bytes.length > 0; i--) {
+    const at = below(bytes.length);
+    switch (below(7)) {
+      case 0:
+        bytes[at] = below(256);
+        break;
+      case 1:
+        bytes[at] ^= 1 << below(8);
+        break;
+      case 2:
+        bytes = bytes.subarray(0, at).slice();
+        break;
+      case 3:
+        bytes = Uint8Array.from([...bytes.subarray(0, at), ...bytes.subarray(at + 1 + below(40))]);
+        break;
+      case 4: {
+        const other = seeds[below(seeds.length)];
+        const from = below(other.length);
+        bytes = Uint8Array.from([
+          ...bytes.subarray(0, at),
+          ...other.subarray(from, from + below(400)),
+          ...bytes.subarray(at),
+        ]);
+        break;
+      }
+      case 5:
+        for (let k = at; k < Math.min(bytes.length, at + 4); k++) bytes[k] = [0xff, 0x7f, 0x80, 0x00][below(4)];
+        break;
+      case 6:
+        bytes = Uint8Array.from([...bytes.subarray(0, at), ...bytes.subarray(Math.max(0, at - below(60)))]);
+        break;
+    }
+  }
+  return bytes;
+}
+
+const ABC_PIECES =
+  '|:|:|::||]|[1|2[V:1]|[V:2]|[K:Eb]|[M:7/8]|[L:1/64]|[Q:1/4=90]|[I:MIDI program 9]|\n|&|-|(3|(5:4:7|{ge}|"Am"|!trill!|>|<<|Z4|z|x2|^|__|=c|c\'|C,,|[CEG]|[|]|/|//|999999999|0|V:3\n|K:Am\n|M:C\n|%%MIDI channel 10\n|\u0000|é|𝄞'.split(
+    '|',
+  );
+
+/** Characters removed, doubled, moved, cut; pieces of ABC put where they may not belong. */
+export function mutateAbc(seeds: string[], next: () => number): string {
+  const below = (n: number) => Math.floor(next() * n);
+  let text = seeds[below(seeds.length)];
+  for (let i = 1 + below(6); i > 0; i--) {
+    const at = below(text.length + 1);
+    switch (below(6)) {
+      case 0:
+        text = text.slice(0, at);
+        break;
+      case 1:
+        text = text.slice(0, at) + text.slice(at + 1 + below(12));
+        break;
+      case 2:
+      case 3:
+        text = text.slice(0, at) + ABC_PIECES[below(ABC_PIECES.length)] + text.slice(at);
+        break;
+      case 4: {
+        const other = seeds[below(seeds.length)];
+        const from = below(other.length);
+        text = text.slice(0, at) + other.slice(from, from + below(200)) + text.slice(at);
+        break;
+      }
+      case 5:
+        text = text.slice(0, at) + String.fromCharCode(32 + below(95)) + text.slice(at + 1);
+        break;
+    }
+  }
+  return text;
+}
+
+/** Undefined where all is well, else what is wrong. */
+export function tryMidi(bytes: Uint8Array): string | undefined {
+  return guarded(() => {
+    const { abc } = midiToAbc(bytes);
+    const [problem] = checkAbc(abc);
+    if (problem !== undefined) return `its ABC is wrong: ${problem.line}:${problem.column} ${problem.message}`;
+    const again = midiToAbc(abcToMidi(abc)).abc;
+    const third = again === abc ? abc : midiToAbc(abcToMidi(again)).abc;
+    return again === third ? undefined : 'the second and the third round differ';
+  });
+}
+
+/** Undefined where all is well, else what is wrong. */
+export function tryAbc(text: string): string | undefined {
+  return (
+    guarded(() => {
+      checkAbc(text);
+      midiToAbc(abcToMidi(text));
+      return undefined;
+    }) ??
+    guarded(() => {
+      const [problem] = checkAbc(trimToCompleteBars(text).abc);
+      return problem === undefined
+        ? undefined
+        : `trimmed, it is wrong: ${problem.line}:${problem.column} ${problem.message}`;
+    })
+  );
+}
+
+function guarded(attempt: () => string | undefined): string | undefined {
+  const began = process.hrtime.bigint();
+  let fault: string | undefined;
+  try {
+    fault = attempt();
+  } catch (error) {
+    if (!(error instanceof MusicError)) fault = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  }
+  const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+  return fault ?? (seconds > SECONDS ? `it took ${seconds.toFixed(1)} s` : undefined);
+}
+
+/** A few small files that have a little of everything, so that the test needs no corpus. */
+export function seedMidis(): Uint8Array[] {
+  const conductor = [
+    ...meta(0, 0x51, [7, 0xa1, 0x20]),
+    ...meta(0, 0x58, [3, 2, 24, 8]),
+    ...meta(0, 0x59, [0xfd, 1]),
+    ...meta(2880, 0x58, [6, 3, 24, 8]),
+  ];
+  const melody = [
+    0,
+    0xc0,
+    40,
+    ...notes([
+      [60, 0, 480],
+      [63, 480, 240],
+      [67, 700, 500],
+      [68, 1440, 2000],
+      [67, 2000, 100],
+      [67, 5000, 0],
+    ]),
+  ];
+  const chords = [
+    0,
+    0xc1,
+    0,
+    ...notes(
+      [
+        [48, 0, 1440],
+        [55, 0, 1400],
+        [51, 10, 1440],
+        [50, 1440, 30],
+        [50, 1470, 30],
+        [49, 2880, 1500],
+      ],
+      1,
+    ),
+  ];
+  const drums = notes(
+    [
+      [36, 0, 60],
+      [42, 240, 10],
+      [38, 480, 60],
+      [42, 720, 10],
+      [36, 1440, 60],
+      [49, 1440, 700],
+    ],
+    9,
+  );
+  return [
+    midi(conductor, melody, chords, drums),
+    midi(melody),
+    midi([...melody, ...meta(0, 0x2f, [])]),
+    midi(drums, drums),
+  ];
+}
+
+export function seedAbcs(midis: Uint8Array[]): string[] {
+  const written = midis.flatMap((bytes) => {
+    try {
+      return [midiToAbc(bytes).abc, midiToAbc(bytes, { layout: 'voices' }).abc];
+    } catch {
+      return [];
+    }
+  });
+  return [
+    ...written,
+    'X:1\nT:A jig\nM:6/8\nL:1/8\nQ:3/8=120\nR:jig\nK:Dmix\n|:A|dAF DFA|d2e fdB|{g}a>f d<A (3ABc|1 d3 d2:|2 d3-d3|]\nw:la la\n',
+    'X:2\nM:C|\nK:F#m clef=bass\nV:1 name="one"\nV:2\n[V:1] [ce]2 "A"!mf!z2 |: c4 :| [V:2] C4 & E2E2 | Z |\n',
+  ];
+}
+
+function corpusFiles(folder: string): string[] {
+  return readdirSync(folder)
+    .map((name) => join(folder, name))
+    .flatMap((path) => (statSync(path).isDirectory() ? corpusFiles(path) : [path]))
+    .filter((path) => path.endsWith('.mid'));
+}
+
+function main(rounds: number, seed: number, folder: string | undefined): void {
+  const midis =
+    folder === undefined ? seedMidis() : corpusFiles(folder).map((path) => Uint8Array.from(readFileSync(path)));
+  const small = midis.filter((bytes) => bytes.length < 30_000);
+  const abcs = seedAbcs(small.filter((_, i) => i % 10 === 0 || folder === undefined));
+  const next = random(seed);
+  let faults = 0;
+  for (let i = 0; i < rounds; i++) {
+    const bytes = mutateMidi(small, next);
+    const text = mutateAbc(abcs, next);
+    for (const [kind, fault, input] of [
+      ['mid', tryMidi(bytes), bytes],
+      ['abc', tryAbc(text), text],
+    ] as const) {
+      if (fault === undefined) continue;
+      faults++;
+      writeFileSync(`fuzz-${seed}-${i}.${kind}`, input);
+      console.log(`fuzz-${seed}-${i}.${kind}: ${fault}`);
+    }
+    if ((i + 1) % 5000 === 0)
+      console.log(
+        `${i + 1} of ${rounds} rounds, ${faults} faults, ${Math.round(process.memoryUsage().rss / 2 ** 20)} MB`,
+      );
+  }
+  console.log(`${rounds} damaged MIDI files and ${rounds} damaged ABC texts: ${faults} faults`);
+  process.exitCode = faults === 0 ? 0 : 1;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const [rounds = '20000', seed = '1', folder] = process.argv.slice(2);
+  main(Number(rounds), Number(seed), folder);
+}

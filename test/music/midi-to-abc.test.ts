@@ -1,0 +1,409 @@
+/** What a MIDI file becomes in ABC: the dialect, what is repaired, and what is refused. */
+import { describe, expect, test } from 'vitest';
+import { checkAbc, MusicError, midiToAbc } from '../../lib/music/index.ts';
+import { chunk, END_OF_TRACK, header, meta, midi, notes } from './midi-bytes.ts';
+
+const Q = 480;
+/** Four quarters from middle C: the smallest tune. */
+const SCALE = notes([
+  [60, 0, Q],
+  [62, Q, Q],
+  [64, 2 * Q, Q],
+  [65, 3 * Q, Q],
+]);
+const abcOf = (...tracks: number[][]) => midiToAbc(midi(...tracks)).abc;
+/** The lines after the K: field. */
+const musicOf = (...tracks: number[][]) => abcOf(...tracks).split(/\nK:.*\n/)[1];
+
+describe('the dialect', () => {
+  test('one voice: a header of X, M, L, Q and K, and four bars a line', () => {
+    expect(abcOf(SCALE)).toBe('X:1\nM:4/4\nL:1/4\nQ:1/4=120\nK:C\nCDEF|\n');
+    const five = Array.from({ length: 5 }, (_, bar) => [60, bar * 4 * Q, 4 * Q] as [number, number, number]);
+    expect(musicOf(notes(five))).toBe('C4|C4|C4|C4|\nC4|\n');
+  });
+
+  test('several voices: interleaved, a bar of each on a line; programs and the drum channel with the voice; a silent bar is Z', () => {
+    const violin = [
+      0,
+      0xc0,
+      40,
+      ...notes([
+        [72, 0, 4 * Q],
+        [74, 4 * Q, 4 * Q],
+      ]),
+    ];
+    const bass = [0, 0xc1, 33, ...notes([[36, 0, 4 * Q]], 1)];
+    const drums = notes(
+      [
+        [36, 0, 2 * Q],
+        [38, 2 * Q, 2 * Q],
+      ],
+      9,
+    );
+    expect(musicOf(violin, bass, drums)).toBe(
+      'V:1\n%%MIDI program 40\nV:2\n%%MIDI program 33\nV:3\n%%MIDI channel 10\n' +
+        '[V:1]c4|[V:2]C,,4|[V:3]C,,2D,,2|\n' +
+        '[V:1]d4|[V:2]Z|[V:3]Z|\n',
+    );
+  });
+
+  test('voice after voice, where asked for', () => {
+    const abc = midiToAbc(midi(SCALE, notes([[48, 0, 4 * Q]], 1)), { layout: 'voices' }).abc;
+    expect(abc).toMatch(/\nV:1\nCDEF\|\nV:2\nC,4\|\n$/);
+  });
+
+  test('notes of one onset and duration are a chord; other overlaps are layers joined by &', () => {
+    expect(
+      musicOf(
+        notes([
+          [60, 0, 4 * Q],
+          [64, 0, 4 * Q],
+          [67, 0, 4 * Q],
+        ]),
+      ),
+    ).toBe('[CEG]4|\n');
+    expect(
+      musicOf(
+        notes([
+          [60, 0, 4 * Q],
+          [72, 0, Q],
+          [74, Q, Q],
+          [76, 2 * Q, Q],
+          [77, 3 * Q, Q],
+        ]),
+      ),
+    ).toBe('C4&cdef|\n');
+  });
+
+  test('a note over a bar line is tied, and so is a duration that no single note has', () => {
+    expect(musicOf(notes([[60, 3 * Q, 2 * Q]]))).toBe('z3C-|Cz3|\n');
+    expect(
+      musicOf(
+        notes([
+          [60, 0, 5 * (Q / 4)],
+          [62, 5 * (Q / 4), 11 * (Q / 4)],
+        ]),
+      ),
+    ).toBe('C4-CD8-D3|\n');
+  });
+
+  test('equal music is equal text: tracks in another order, on other channels, in other ticks, or in one track', () => {
+    const high = notes(
+      [
+        [72, 0, Q],
+        [74, Q, Q],
+      ],
+      0,
+    );
+    const low = notes([[48, 0, 2 * Q]], 1);
+    const finer = [
+      ...header(1, 2, 960),
+      ...chunk('MTrk', [...notes([[48, 0, 4 * Q]], 7), ...END_OF_TRACK]),
+      ...chunk('MTrk', [
+        ...notes(
+          [
+            [72, 0, 2 * Q],
+            [74, 2 * Q, 2 * Q],
+          ],
+          3,
+        ),
+        ...END_OF_TRACK,
+      ]),
+    ];
+    expect(abcOf(low, high)).toBe(abcOf(high, low));
+    expect(midiToAbc(Uint8Array.from(finer)).abc).toBe(abcOf(high, low));
+    expect(abcOf(notes([[36, 0, Q]], 9), notes([[38, Q, Q]], 9))).toBe(
+      abcOf(
+        notes(
+          [
+            [36, 0, Q],
+            [38, Q, Q],
+          ],
+          9,
+        ),
+      ),
+    );
+  });
+
+  test('titles, lyrics, markers and dynamics are dropped', () => {
+    const text = [
+      ...meta(0, 3, [...Buffer.from('A title')]),
+      ...meta(0, 5, [...Buffer.from('la')]),
+      ...meta(0, 6, [...Buffer.from('B')]),
+    ];
+    expect(abcOf([...text, ...SCALE])).toBe(abcOf(SCALE));
+  });
+
+  test('the grid is 16 steps a beat, or another power of two', () => {
+    const fine = midi(
+      notes([
+        [60, 0, 30],
+        [62, 30, 450],
+        [64, Q, 3 * Q],
+      ]),
+    );
+    expect(midiToAbc(fine).abc).toContain('L:1/64\n');
+    expect(midiToAbc(fine, { grid: 4 }).abc).not.toContain('L:1/64');
+    expect(() => midiToAbc(fine, { grid: 12 })).toThrow(/grid of 12 .* must be one of 1, 2, 4, 8, 16, 32/);
+  });
+
+  test('a duration between two steps meets the next onset, or is what needs no tie', () => {
+    const played = notes([
+      [60, 0, Q - 25],
+      [62, Q, Q - 10],
+      [64, 2 * Q, Q - 29],
+      [65, 3 * Q, Q - 1],
+    ]);
+    expect(musicOf(played)).toBe('CDEF|\n');
+  });
+
+  test('a note of no duration lasts one step', () => {
+    expect(
+      midiToAbc(
+        midi(
+          notes([
+            [60, 0, 0],
+            [62, Q, 3 * Q],
+          ]),
+        ),
+      ).notes,
+    ).toBe(2);
+    expect(musicOf(notes([[60, 0, 0]]))).toMatch(/^C/);
+  });
+
+  test('a program that changes within a voice is changed where it changes', () => {
+    const track = [...notes([[60, 0, 2 * Q]]), 0, 0xc0, 9, ...notes([[60, 0, 2 * Q]])];
+    expect(musicOf(track)).toBe('C2[I:MIDI program 9]C2|\n');
+  });
+});
+
+describe('metre, tempo and key', () => {
+  test('bars are as long as their metre, to the last', () => {
+    const abc = abcOf([...meta(0, 0x58, [3, 2, 24, 8]), ...notes([[60, 0, 4 * Q]])]);
+    expect(abc).toContain('M:3/4\n');
+    expect(abc).toMatch(/C3-\|Cz2\|\n$/);
+  });
+
+  test('a metre that changes within a bar cuts that bar short, and the bar has the metre of what is left', () => {
+    const music = musicOf(
+      [...meta(0, 0x58, [4, 2, 24, 8]), ...meta(Q, 0x58, [3, 2, 24, 8])],
+      notes([
+        [60, 0, Q],
+        [62, Q, 3 * Q],
+      ]),
+    );
+    expect(
+      abcOf(
+        [...meta(0, 0x58, [4, 2, 24, 8]), ...meta(Q, 0x58, [3, 2, 24, 8])],
+        notes([
+          [60, 0, Q],
+          [62, Q, 3 * Q],
+        ]),
+      ),
+    ).toContain('M:1/4');
+    expect(music).toBe('C|[M:3/4]D3|\n');
+  });
+
+  test('a bar has the tempo that gives it its length in seconds', () => {
+    // Half a bar at 120 and half at 60: two seconds a beat-pair, 80 beats a minute on the whole.
+    const tempo = [...meta(0, 0x51, [7, 0xa1, 0x20]), ...meta(2 * Q, 0x51, [15, 0x42, 0x40])];
+    expect(abcOf(tempo, notes([[60, 0, 8 * Q]]))).toContain('Q:1/4=80\n');
+    expect(musicOf(tempo, notes([[60, 0, 8 * Q]]))).toBe('C4-|[Q:1/4=60]C4|\n');
+  });
+
+  test('the key is what the file says, and changes with the bar', () => {
+    const keys = [...meta(0, 0x59, [0xfd, 0]), ...meta(4 * Q, 0x59, [2, 1])];
+    expect(
+      abcOf(
+        keys,
+        notes([
+          [63, 0, 4 * Q],
+          [66, 4 * Q, 4 * Q],
+        ]),
+      ),
+    ).toMatch(/K:Eb\nE\d*\|\[K:Bm\]F\d*\|\n$/);
+  });
+
+  test('a key that the file does not say is heard', () => {
+    const melody = (pitches: number[]) => notes(pitches.map((pitch, i) => [pitch, i * Q, Q]));
+    expect(abcOf(melody([67, 69, 71, 72, 74, 76, 78, 79, 74, 71, 67, 67]))).toContain('K:G\n');
+    expect(abcOf(melody([69, 71, 72, 74, 76, 77, 80, 81, 76, 72, 69, 69]))).toContain('K:Am\n');
+    expect(abcOf(melody([65, 67, 69, 70, 72, 74, 76, 77, 72, 69, 65, 65]))).toContain('K:F\n');
+  });
+
+  test('spelling follows the key: the leading note of C minor is B natural, its sixth A flat', () => {
+    expect(
+      musicOf(
+        [...meta(0, 0x59, [0xfd, 1])],
+        notes([
+          [71, 0, Q],
+          [72, Q, Q],
+          [68, 2 * Q, Q],
+          [67, 3 * Q, Q],
+        ]),
+      ),
+    ).toBe('=BcAG|\n');
+    expect(
+      musicOf(
+        [...meta(0, 0x59, [4, 0])],
+        notes([
+          [66, 0, Q],
+          [68, Q, Q],
+          [70, 2 * Q, Q],
+          [71, 3 * Q, Q],
+        ]),
+      ),
+    ).toBe('FG^AB|\n');
+  });
+
+  test('an accidental is stated wherever one reading of the octave rule would miss it', () => {
+    // C sharp below, then C above: natural if accidentals hold for one octave, sharp if for all.
+    expect(
+      musicOf(
+        [...meta(0, 0x59, [0, 0])],
+        notes([
+          [61, 0, Q],
+          [72, Q, Q],
+          [61, 2 * Q, Q],
+          [61, 3 * Q, Q],
+        ]),
+      ),
+    ).toBe('^C=c^CC|\n');
+  });
+
+  test('drums are written as in C, whatever the key', () => {
+    expect(
+      abcOf(
+        [...meta(0, 0x59, [3, 0])],
+        notes(
+          [
+            [42, 0, Q],
+            [43, Q, 3 * Q],
+          ],
+          9,
+        ),
+      ),
+    ).toMatch(/K:A\n%%MIDI channel 10\n\[K:C\]\^F,,G,,3\|/);
+  });
+});
+
+describe('what is repaired', () => {
+  const plain = midi(SCALE);
+  const expected = midiToAbc(plain).abc;
+  const repaired = (bytes: number[] | Uint8Array) => midiToAbc(Uint8Array.from(bytes));
+
+  test.each<[string, number[], RegExp]>([
+    ['a RIFF wrapper', [...Buffer.from('RIFF\x10\0\0\0RMIDdata\x10\0\0\0', 'latin1'), ...plain], /20 bytes before/],
+    ['leading bytes', [0, 0, 77, ...plain], /3 bytes before/],
+    [
+      'an unknown chunk',
+      [...header(0, 1, 480), ...chunk('XFIH', [1, 2, 3]), ...plain.subarray(14)],
+      /no track was passed over/,
+    ],
+    ['a wrong number of tracks', [...header(0, 9, 480), ...plain.subarray(14)], /announces 9 tracks, the file has 1/],
+    ['no end of track', [...header(0, 1, 480), ...chunk('MTrk', SCALE)], /^$/],
+    [
+      'a track length that is too long',
+      [...header(0, 1, 480), ...chunk('MTrk', [...SCALE, ...END_OF_TRACK]).with(7, 255)],
+      /length is wrong/,
+    ],
+    [
+      'a track length of nothing',
+      [...header(0, 1, 480), ...chunk('MTrk', [...SCALE, ...END_OF_TRACK]).with(7, 0)],
+      /length is wrong/,
+    ],
+    [
+      'a message that only wires have',
+      [...header(0, 1, 480), ...chunk('MTrk', [0, 0xf8, 0, 0xf3, 1, ...SCALE, ...END_OF_TRACK])],
+      /2 stray/,
+    ],
+  ])('%s', (_, bytes, warning) => {
+    const { abc, warnings } = repaired(bytes);
+    expect(abc).toBe(expected);
+    expect(warnings.join('\n')).toMatch(warning);
+  });
+
+  test('a note whose end is lost ends where its pitch begins again, and with the track', () => {
+    const track = [
+      0,
+      0x90,
+      60,
+      64,
+      ...meta(Q, 1, []),
+      0,
+      0x90,
+      60,
+      64,
+      (Q >> 7) | 128,
+      Q & 127,
+      0x80,
+      60,
+      0,
+      0,
+      0x90,
+      62,
+      64,
+      ...meta(2 * Q, 1, []),
+    ];
+    const { abc, warnings } = repaired(midi(track));
+    expect(abc).toMatch(/CCD2\|\n$/);
+    expect(warnings.join()).toMatch(/track 1: some notes of 2 pitches have no end/);
+  });
+
+  test('the patterns of format 2 follow one another', () => {
+    const tracks = [SCALE, SCALE].flatMap((events) => chunk('MTrk', [...events, ...END_OF_TRACK]));
+    expect(repaired([...header(2, 2, 480), ...tracks]).abc).toMatch(
+      /\[V:1\]CDEF\|\[V:2\]Z\|\n\[V:1\]Z\|\[V:2\]CDEF\|\n$/,
+    );
+  });
+
+  test('SMPTE time is read as 120 beats a minute', () => {
+    const bytes = [
+      ...header(0, 1, 0xe728),
+      ...chunk('MTrk', [
+        ...notes([
+          [60, 0, 500],
+          [62, 500, 1500],
+        ]),
+        ...END_OF_TRACK,
+      ]),
+    ];
+    expect(repaired(bytes).abc).toMatch(/Q:1\/4=120\nK:.*\nCD3\|/);
+  });
+
+  test('more than fifteen pitched parts are joined', () => {
+    const tracks = Array.from({ length: 20 }, (_, i) => [0, 0xc0 | (i % 8), i % 4, ...notes([[40 + i, 0, Q]], i % 8)]);
+    const { abc, notes: count, warnings } = repaired(midi(...tracks));
+    expect(abc).toContain('\nV:15\n');
+    expect(abc).not.toContain('\nV:16\n');
+    expect(count).toBe(20);
+    expect(warnings.join()).toMatch(/20 parts .* joined to 15/);
+    expect(checkAbc(abc)).toEqual([]);
+  });
+});
+
+describe('what is refused, and why', () => {
+  test.each<[string, number[], RegExp]>([
+    ['nothing', [], /the file is empty/],
+    ['text', [...Buffer.from('<!DOCTYPE html>')], /not a MIDI file/],
+    ['a header alone', header(1, 0, 480), /no track/],
+    ['half a header', header(1, 0, 480).slice(0, 10), /header is cut short/],
+    ['no ticks to a beat', [...header(0, 1, 0), ...chunk('MTrk', [...SCALE, ...END_OF_TRACK])], /no ticks to a beat/],
+    ['silence', [...midi([])], /no note/],
+    [
+      'a forged time of a million bars',
+      [...midi([...SCALE, 0xff, 0xff, 0xff, 0x7f, 0x90, 60, 1, 0, 0x80, 60, 0])],
+      /more than 10000 bars/,
+    ],
+  ])('%s', (_, bytes, reason) => {
+    expect(() => midiToAbc(Uint8Array.from(bytes))).toThrow(MusicError);
+    expect(() => midiToAbc(Uint8Array.from(bytes))).toThrow(reason);
+  });
+
+  test('a Buffer cut out of a larger one is read by itself', () => {
+    const bytes = midi(SCALE);
+    const pool = Buffer.alloc(1000, 0x4d);
+    pool.set(bytes, 300);
+    expect(midiToAbc(pool.subarray(300, 300 + bytes.length)).abc).toBe(midiToAbc(bytes).abc);
+  });
+});
