@@ -50,7 +50,7 @@ interface Meta {
   format: string;
   version: number;
   vocabularySize: number;
-  bytesPerToken: number;
+  bytesPerToken: 2 | 4;
   /** of the tokenizer.json that the ids are of; absent where the writer was given none */
   tokenizerSha256?: string;
 }
@@ -94,7 +94,7 @@ export class TokenStoreWriter {
       format: FORMAT,
       version: VERSION,
       vocabularySize,
-      bytesPerToken: tokenArray(vocabularySize, 0).BYTES_PER_ELEMENT,
+      bytesPerToken: tokenArray(vocabularySize, 0).BYTES_PER_ELEMENT as 2 | 4,
     };
     if (tokenizer) {
       const file = join(dir, 'tokenizer.json');
@@ -240,6 +240,20 @@ export class TokenStore {
     const file = join(dir, DATA_FILE);
     checkFile(dir, file);
     this.#database = openBesideLock(file, (path) => openLmdb(path, { readOnly: true }));
+    try {
+      const meta = this.#checkedMeta();
+      this.vocabularySize = meta.vocabularySize;
+      this.bytesPerToken = meta.bytesPerToken;
+      this.#chunkLength = CHUNK_BYTES / meta.bytesPerToken;
+      this.#totals = this.#json('totals') as Record<Split, Totals>;
+    } catch (error) {
+      this.#database.close();
+      throw error;
+    }
+  }
+
+  #checkedMeta(): Meta {
+    const { dir } = this;
     const meta = this.#json('meta') as Meta | undefined;
     if (meta?.format !== FORMAT) throw new TokenizerError(`${dir}: data.mdb is an LMDB file, but not a token store`);
     if (meta.version !== VERSION) {
@@ -256,10 +270,7 @@ export class TokenStore {
         `${dir}: the token store was written with another tokenizer than the tokenizer.json beside it; run the tokenize stage again`,
       );
     }
-    this.vocabularySize = meta.vocabularySize;
-    this.bytesPerToken = meta.bytesPerToken as 2 | 4;
-    this.#chunkLength = CHUNK_BYTES / meta.bytesPerToken;
-    this.#totals = this.#json('totals') as Record<Split, Totals>;
+    return meta;
   }
 
   totals(split: Split): Totals {
@@ -325,9 +336,13 @@ export class TokenStore {
     return new View(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / this.bytesPerToken);
   }
 
+  /** undefined too where the value is no JSON: then the file is another program's. */
   #json(key: string): unknown {
-    const bytes = this.#database.getBinary(key);
-    return bytes && JSON.parse(new TextDecoder().decode(bytes));
+    try {
+      return JSON.parse(new TextDecoder().decode(this.#database.getBinary(key)));
+    } catch {
+      return undefined;
+    }
   }
 }
 

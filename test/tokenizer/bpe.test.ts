@@ -1,0 +1,240 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { BpeTokenizer, END_OF_TEXT, loadTokenizer, type Pretokenizer } from '../../lib/tokenizer/index.ts';
+import { builtImplementations, scrambled, seeded } from './implementations.ts';
+
+/** Made by bench/tokenizer/fixture.py with Hugging Face's tokenizers; tiktoken gave the same ids. */
+const huggingFace: {
+  vocabularySize: number;
+  documents: string[];
+  cases: { pretokenizer: Pretokenizer; file: TokenizerJson; encoded: { text: string; ids: number[] }[] }[];
+} = JSON.parse(readFileSync(new URL('fixtures/hugging-face.json', import.meta.url), 'utf8'));
+
+interface TokenizerJson {
+  model: { vocab: Record<string, number>; merges: (string | [string, string])[] };
+  added_tokens: object[];
+  pre_tokenizer: object;
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'bpe-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+const file = (name: string) => join(directory, name);
+const implementations = await builtImplementations();
+const { documents, vocabularySize } = huggingFace;
+
+describe.each(implementations)('BPE (%s)', (implementation) => {
+  describe.each(huggingFace.cases)('cut by $pretokenizer', ({ pretokenizer, file: theirs, encoded }) => {
+    const path = file(`${implementation}-${pretokenizer}.json`);
+
+    test('learns the merges and ids that Hugging Face learns', async () => {
+      const tokenizer = await BpeTokenizer.train(documents, { vocabularySize, pretokenizer, implementation });
+      tokenizer.save(path);
+      const ours: TokenizerJson = JSON.parse(readFileSync(path, 'utf8'));
+      expect(ours.model.merges).toEqual(theirs.model.merges.map((merge) => (merge as string[]).join(' ')));
+      expect(ours.model.vocab).toEqual(theirs.model.vocab);
+      expect(ours.added_tokens).toEqual(theirs.added_tokens);
+      expect(ours.pre_tokenizer).toEqual(theirs.pre_tokenizer);
+    });
+
+    test('encodes to the ids of Hugging Face and tiktoken, from our file and from theirs', () => {
+      const theirPath = file('theirs.json');
+      writeFileSync(theirPath, JSON.stringify(theirs));
+      for (const tokenizer of [path, theirPath].map((p) => BpeTokenizer.load(p, { implementation }))) {
+        for (const { text, ids } of encoded) expect([...tokenizer.encode(text)], text).toEqual(ids);
+      }
+    });
+  });
+
+  test('decodes whatever it encoded to the same bytes, be they text or not', async () => {
+    const tokenizer = await BpeTokenizer.train(documents, { vocabularySize, implementation });
+    const draw = seeded(1);
+    for (let length = 0; length < 400; length += 7) {
+      const bytes = Uint8Array.from({ length }, () => draw(256));
+      expect(tokenizer.decodeBytes(tokenizer.encode(bytes))).toEqual(bytes);
+    }
+    const text = '\ufeffK:C\r\n|é|日本|😀\0|';
+    expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
+  });
+
+  test('never turns text that spells the special into the special', async () => {
+    const spelled = `A|${END_OF_TEXT}\n`.repeat(50);
+    const tokenizer = await BpeTokenizer.train([spelled], {
+      vocabularySize: 400,
+      pretokenizer: 'none',
+      implementation,
+    });
+    const ids = tokenizer.encode(spelled);
+    expect(ids).not.toContain(tokenizer.endOfText);
+    expect(tokenizer.decode(ids)).toBe(spelled);
+    tokenizer.save(file('special.json'));
+    expect(BpeTokenizer.load(file('special.json'), { implementation }).encode(spelled)).toEqual(ids);
+  });
+
+  test('passes over specials when decoding, and refuses ids that are none', async () => {
+    const tokenizer = await BpeTokenizer.train(['A|B|'], { vocabularySize: 258, implementation });
+    const ids = [...tokenizer.encode('A|'), tokenizer.endOfText, ...tokenizer.encode('B|')];
+    expect(tokenizer.decode(ids)).toBe('A|B|');
+    expect(() => tokenizer.decode([258])).toThrow('no token has the id 258: this vocabulary has 258, 0 to 257');
+    expect(() => tokenizer.decode([-1])).toThrow('no token has the id -1');
+  });
+
+  test('learns fewer merges where no pair is left, or none that is frequent enough', async () => {
+    const all = await BpeTokenizer.train(['abab|cd|'], { vocabularySize: 1000, implementation });
+    // ab, abab, abab|, and c d |
+    expect(all.vocabularySize).toBe(257 + 5);
+    const twice = await BpeTokenizer.train(['abab|cd|'], { vocabularySize: 1000, minimumCount: 2, implementation });
+    expect(twice.vocabularySize).toBe(257 + 1);
+  });
+
+  test('takes documents as text, as bytes, and as they come', async () => {
+    async function* asTheyCome() {
+      for (const document of documents) yield new TextEncoder().encode(document);
+    }
+    const options = { vocabularySize: 330, implementation };
+    const fromText = await BpeTokenizer.train(documents, options);
+    const fromBytes = await BpeTokenizer.train(asTheyCome(), options);
+    expect(fromBytes.merges).toEqual(fromText.merges);
+  });
+
+  test('tells how far it is', async () => {
+    const seen: string[] = [];
+    await BpeTokenizer.train(documents, {
+      vocabularySize,
+      implementation,
+      onProgress: ({ phase, done, total }) => seen.push(`${phase} ${done}/${total ?? '?'}`),
+    });
+    const bytes = documents.reduce((sum, document) => sum + Buffer.byteLength(document), 0);
+    expect(seen).toContain(`reading ${bytes}/?`);
+    expect(seen.at(-1)).toBe('merging 120/120');
+  });
+
+  test('encodes many documents as it encodes each of them, on any number of threads', async () => {
+    const tokenizer = await BpeTokenizer.train(documents, { vocabularySize, implementation });
+    for (const threads of [1, 3, 100]) {
+      const { ids, ends } = await tokenizer.encodeAll([...documents, '', 'x'], { threads });
+      [...documents, '', 'x'].forEach((document, i) => {
+        expect(ids.subarray(ends[i - 1] ?? 0, ends[i])).toEqual(tokenizer.encode(document));
+      });
+    }
+    expect((await tokenizer.encodeAll([])).ids).toHaveLength(0);
+  });
+
+  test('has ids of 2 bytes while they fit', async () => {
+    const narrow = await BpeTokenizer.train(['ab'], { vocabularySize: 258, implementation });
+    expect(narrow.encode('ab')).toBeInstanceOf(Uint16Array);
+    const specials = [END_OF_TEXT, ...Array.from({ length: 0x10000 }, (_, i) => `<${i}>`)];
+    const wide = await BpeTokenizer.train(['ab'], { vocabularySize: 256 + specials.length, specials, implementation });
+    expect(wide.encode('ab')).toBeInstanceOf(Uint32Array);
+    expect(wide.decode(wide.encode('ab'))).toBe('ab');
+  });
+
+  test.each([
+    [256, 'a BPE vocabulary of 256 is not possible: it holds 256 bytes and 1 specials, so at least 257'],
+    [300.5, 'a BPE vocabulary of 300.5 is not possible'],
+    [2 ** 21, 'at most 1048576'],
+  ])('refuses a vocabulary of %d', async (size, message) => {
+    await expect(BpeTokenizer.train(['a'], { vocabularySize: size, implementation })).rejects.toThrow(message);
+  });
+
+  test.each([[[]], [['']], [['', new Uint8Array(0)]]])('refuses an empty corpus %j', async (corpus) => {
+    const training = BpeTokenizer.train(corpus, { vocabularySize: 300, implementation });
+    await expect(training).rejects.toThrow('the corpus is empty: there is nothing to learn merges from');
+  });
+
+  test('follows merges of other programs that no training would learn', () => {
+    // abc by a + bc, though ab comes first: no text reaches it, and ids have to be those that the merges give.
+    const json = JSON.parse(readFileSync(file(`${implementation}-bar.json`), 'utf8'));
+    for (const [token, id] of [
+      ['ab', 257],
+      ['bc', 258],
+      ['abc', 259],
+    ])
+      json.model.vocab[token] = id;
+    json.model.vocab = Object.fromEntries(
+      Object.entries<number>(json.model.vocab).filter(([token, id]) => id < 257 || ['ab', 'bc', 'abc'].includes(token)),
+    );
+    json.model.merges = ['a b', 'b c', 'a bc'];
+    writeFileSync(file('odd.json'), JSON.stringify(json));
+    const tokenizer = BpeTokenizer.load(file('odd.json'), { implementation });
+    expect([...tokenizer.encode('abc')]).toEqual([257, json.model.vocab.c]);
+    expect([...tokenizer.encode('xbc')]).toEqual([json.model.vocab.x, 258]);
+  });
+});
+
+test.skipIf(implementations.length < 2)('both implementations learn and encode alike, whatever the text', async () => {
+  const draw = seeded(3);
+  for (let round = 0; round < 60; round++) {
+    const alphabet = ['ab', 'ab|', 'abc|\n', 'aé|', 'CDEFG234|/\n '][draw(5)];
+    const corpus = Array.from({ length: 1 + draw(12) }, () => scrambled(draw, alphabet, draw(120)));
+    const options = {
+      vocabularySize: 257 + draw(150),
+      pretokenizer: (['bar', 'line', 'none'] as const)[draw(3)],
+      minimumCount: draw(4),
+    };
+    corpus.push('a');
+    const native = await BpeTokenizer.train(corpus, { ...options, implementation: 'native' });
+    const reference = await BpeTokenizer.train(corpus, { ...options, implementation: 'typescript' });
+    expect(native.merges).toEqual(reference.merges);
+    const text = scrambled(draw, `${alphabet}x`, 300);
+    expect(native.encode(text)).toEqual(reference.encode(text));
+  }
+});
+
+describe('a tokenizer.json that cannot be used is refused by name', () => {
+  const good = () => JSON.parse(JSON.stringify(huggingFace.cases[0].file));
+  const write = (json: unknown) => {
+    writeFileSync(file('bad.json'), typeof json === 'string' ? json : JSON.stringify(json));
+    return () => loadTokenizer(file('bad.json'));
+  };
+
+  test('that is missing', () => {
+    expect(() => loadTokenizer(file('none.json'))).toThrow(`${file('none.json')}: no such file`);
+  });
+
+  test('that is cut short', () => {
+    expect(write(JSON.stringify(good()).slice(0, 3000))).toThrow(/bad\.json: not JSON, or cut short/);
+  });
+
+  test('that is something else', () => {
+    expect(write({ version: 3 })).toThrow(/bad\.json: not a Hugging Face tokenizer\.json/);
+    expect(write([])).toThrow(/bad\.json: not a Hugging Face tokenizer\.json/);
+    const wordPiece = good();
+    wordPiece.model.type = 'WordPiece';
+    expect(write(wordPiece)).toThrow(/bad\.json: a WordPiece tokenizer/);
+  });
+
+  test('that is cut otherwise than after bars, lines or not at all', () => {
+    const words = good();
+    words.pre_tokenizer.pretokenizers[0].pattern.Regex = '\\w+';
+    expect(write(words)).toThrow(/bad\.json: not a byte-level BPE cut after bars/);
+  });
+
+  test('that lacks a byte', () => {
+    const json = good();
+    delete json.model.vocab.Ċ;
+    expect(write(json)).toThrow(/bad\.json: its vocabulary lacks the byte "Ċ"/);
+  });
+
+  test('whose merges make no token, or a special', () => {
+    const noToken = good();
+    noToken.model.merges[3] = ['q', 'q'];
+    expect(write(noToken)).toThrow(/bad\.json: merge 3 \(\["q","q"\]\) makes a token that is not in model\.vocab/);
+    const special = good();
+    special.model.vocab['<|endoftext|'] = 1000;
+    special.model.merges = [];
+    for (let i = 1; i < END_OF_TEXT.length; i++) {
+      special.model.vocab[END_OF_TEXT.slice(0, i + 1)] ??= 1000 + i;
+      special.model.merges.push([END_OF_TEXT.slice(0, i), END_OF_TEXT[i]]);
+    }
+    special.model.vocab['<|endoftext|'] = 1011;
+    expect(write(special)).toThrow(/bad\.json: merge 11 .* makes the special <\|endoftext\|>: text would turn into it/);
+  });
+
+  test('that gives two tokens one id', () => {
+    const json = good();
+    json.model.vocab.zz = 5;
+    expect(write(json)).toThrow(/bad\.json: two tokens of model\.vocab have the same id/);
+  });
+});

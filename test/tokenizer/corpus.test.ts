@@ -1,0 +1,124 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { END_OF_TEXT, loadTokenizer, TokenStore, tokenizeCorpus } from '../../lib/tokenizer/index.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'corpus-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+const at = (name: string) => join(directory, name);
+
+const tune = (n: number) => `X:${n}\nK:C\nCDEF|G2${'CDEF'[n % 4]}2|\n`;
+const line = (abc: unknown) => JSON.stringify({ id: 'x', abc });
+
+function writeSplits(name: string, { train, val, test }: { train: string[]; val: string[]; test: string[] }): string {
+  mkdirSync(at(name), { recursive: true });
+  for (const [split, lines] of Object.entries({ train, val, test })) {
+    writeFileSync(join(at(name), `${split}.jsonl`), lines.map((text) => `${text}\n`).join(''));
+  }
+  return at(name);
+}
+
+const splits = writeSplits('splits', {
+  train: Array.from({ length: 20 }, (_, n) => line(tune(n))),
+  val: [line(`é|${END_OF_TEXT}|\n`)],
+  test: [line(tune(3)), line('A\u2028B')],
+});
+
+describe.each([{ name: 'char' as const }, { name: 'bpe' as const, vocabularySize: 280 }])('$name', (options) => {
+  test('every tune comes back from the store, ended by the special', async () => {
+    const out = at(options.name);
+    const metrics = await tokenizeCorpus(splits, out, options);
+    const tokenizer = loadTokenizer(join(out, 'tokenizer.json'));
+    const store = TokenStore.open(out);
+    expect(tokenizer.vocabularySize).toBe(metrics.vocabulary_size);
+    expect(store.vocabularySize).toBe(metrics.vocabulary_size);
+    expect(metrics.train).toMatchObject(store.totals('train'));
+    store.documents('train').forEach(({ offset, tokens, bytes, chars }, n) => {
+      const ids = store.window('train', offset, tokens);
+      expect(ids.at(-1)).toBe(tokenizer.endOfText);
+      expect(ids.indexOf(tokenizer.endOfText)).toBe(tokens - 1);
+      expect(tokenizer.decode(ids)).toBe(tune(n));
+      expect([bytes, chars]).toEqual([tune(n).length, tune(n).length]);
+    });
+    await store.close();
+  });
+
+  test('a tune that spells the special holds it only at its end', async () => {
+    const store = TokenStore.open(at(options.name));
+    const ids = store.window('val', 0, store.totals('val').tokens);
+    expect(ids.indexOf(0)).toBe(ids.length - 1);
+    await store.close();
+  });
+
+  test('bytes and characters are those of the text', async () => {
+    const store = TokenStore.open(at(options.name));
+    expect(store.totals('val')).toMatchObject({ bytes: 4 + END_OF_TEXT.length + 1, chars: 3 + END_OF_TEXT.length + 1 });
+    await store.close();
+  });
+
+  test('the same input makes the same files', async () => {
+    await tokenizeCorpus(splits, at('again'), { ...options, threads: 3 });
+    for (const file of ['tokenizer.json', 'data.mdb']) {
+      expect(readFileSync(join(at('again'), file)).equals(readFileSync(join(at(options.name), file)))).toBe(true);
+    }
+    rmSync(at('again'), { recursive: true });
+  });
+});
+
+test('characters that only val and test have are counted as unknown', async () => {
+  const { train, val, test } = await tokenizeCorpus(splits, at('unknown'), { name: 'char' });
+  // é, and of <|endoftext|> the letters < n d o f t e x t > that the tunes lack; A, B and U+2028
+  expect([train.unknown_chars, val.unknown_chars, test.unknown_chars]).toEqual([0, 12, 3]);
+});
+
+test('a vocabulary that the corpus cannot fill is said to be short', async () => {
+  const metrics = await tokenizeCorpus(splits, at('short'), { name: 'bpe', vocabularySize: 5000 });
+  expect(metrics.vocabulary_size + metrics.vocabulary_missing).toBe(5000);
+  expect(metrics.vocabulary_missing).toBeGreaterThan(4000);
+});
+
+test('lines that are no tune are named and passed over', async () => {
+  const bad = writeSplits('bad', {
+    train: [line(tune(1)), '{"abc": ', line(7), '', line(''), line(tune(2))],
+    val: ['null'],
+    test: [],
+  });
+  const metrics = await tokenizeCorpus(bad, at('bad-out'), { name: 'char' });
+  expect(metrics.train.documents).toBe(2);
+  expect(metrics.dropped).toEqual({
+    lines: 4,
+    examples: [
+      { file: 'train.jsonl', line: 2, why: 'not JSON' },
+      { file: 'train.jsonl', line: 3, why: 'no "abc" that is a string' },
+      { file: 'train.jsonl', line: 5, why: '"abc" is empty' },
+      { file: 'val.jsonl', line: 1, why: 'no "abc" that is a string' },
+    ],
+  });
+});
+
+test('what cannot be tokenized at all is refused by name, and leaves no store', async () => {
+  await expect(tokenizeCorpus(at('nowhere'), at('out'), { name: 'char' })).rejects.toThrow(
+    `${join(at('nowhere'), 'train.jsonl')}: no such file; the split stage writes train, val and test.jsonl`,
+  );
+  const empty = writeSplits('empty', { train: [], val: [], test: [] });
+  for (const options of [{ name: 'char' as const }, { name: 'bpe' as const, vocabularySize: 300 }]) {
+    await expect(tokenizeCorpus(empty, at('out'), options)).rejects.toThrow(/train\.jsonl: the corpus is empty/);
+  }
+  await expect(tokenizeCorpus(splits, at('out'), { name: 'bpe', vocabularySize: 99 })).rejects.toThrow(
+    'a BPE vocabulary of 99 is not possible',
+  );
+  expect(() => TokenStore.open(at('out'))).toThrow('no token store here');
+});
+
+test('progress is told in bytes and merges, up to all of them', async () => {
+  const seen: string[] = [];
+  await tokenizeCorpus(splits, at('progress'), {
+    name: 'bpe',
+    vocabularySize: 270,
+    onProgress: ({ done, total, unit, text }) => seen.push(`${text} ${done === total ? 'all' : 'some'} ${unit}`),
+  });
+  expect(seen).toContain('bpe: reading all bytes');
+  expect(seen).toContain('bpe: merging all merges');
+  expect(seen.at(-1)).toBe('bpe: encoding all bytes');
+});
