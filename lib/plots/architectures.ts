@@ -2,6 +2,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import {
   type Difference,
+  displayName,
   groupName,
   isRefusal,
   lossName,
@@ -20,7 +21,7 @@ import {
   ticks,
   wrap,
 } from './axes.ts';
-import { displayName, seriesOf } from './series.ts';
+import { seriesOf } from './series.ts';
 import { CONFIG, INK, MUTED, PAPER } from './theme.ts';
 
 const HEIGHT = 340;

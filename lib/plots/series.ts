@@ -5,7 +5,7 @@ import { colours } from './theme.ts';
 export interface Series {
   /** as in study.fits */
   group: string;
-  /** as people read it: the architecture alone where there is one tokenizer */
+  /** as people read it */
   name: string;
   fit: GroupFit;
   /** of the architecture */
@@ -25,22 +25,15 @@ export function seriesOf(study: Study): Series[] {
   const palette = colours(architectures);
   return fits.map(([group, fit]) => {
     const tokenizer = tokenizers.indexOf(fit.tokenizer) % DASHES.length;
-    const architecture = displayName(fit.architecture);
     return {
       group,
-      name:
-        tokenizers.length > 1 ? [architecture, fit.tokenizer].filter(Boolean).join(', ') : architecture || 'all runs',
+      name: fit.label,
       fit,
       colour: palette[architectures.indexOf(fit.architecture)],
       dash: DASHES[tokenizer],
       shape: SHAPES[tokenizer],
     };
   });
-}
-
-/** gpt → GPT, lstm → LSTM; others as they are. */
-export function displayName(architecture: string): string {
-  return /^(gpt|lstm|rnn|gru)$/.test(architecture) ? architecture.toUpperCase() : architecture;
 }
 
 /** gpt-tiny → tiny: the plot says gpt already. */

@@ -1,9 +1,9 @@
 /** Training curves: validation loss against tokens seen, a panel for each tokenizer and architecture, darker for larger models. */
 import type { TopLevelSpec } from 'vega-lite';
-import type { RunRow } from '../scaling/index.ts';
+import { displayName, type RunRow } from '../scaling/index.ts';
 import { countLabel, logDomain, logTicks, plainLabel, spread, ticks } from './axes.ts';
 import type { CurveRow } from './curves.ts';
-import { displayName, sizeName } from './series.ts';
+import { sizeName } from './series.ts';
 import { CONFIG, colours, ramp } from './theme.ts';
 
 const HEIGHT = 340;

@@ -1,6 +1,5 @@
 /** The page's sections, from the top; pure: data in, HTML out. */
-import { displayName } from '../plots/index.ts';
-import { type GroupFit, isRefusal, lossName, type RunRow, type Study } from '../scaling/index.ts';
+import { displayName, type GroupFit, isRefusal, lossName, type RunRow, type Study } from '../scaling/index.ts';
 import { plotStyles } from './dark-plots.ts';
 import { Html, html, scriptJson } from './html.ts';
 import { MEASURES } from './measures.ts';
@@ -49,38 +48,32 @@ function standfirst(results: readonly RunRow[], study: Study): Html {
 // ---- findings -------------------------------------------------------------------------------------------------------------------
 
 function findings(study: Study, samples: readonly PageSample[]): Html {
-  const groups = Object.entries(study.fits);
-  const best = groups.flatMap(([, group]) => (group.best ? [group.best] : [])).sort((a, b) => a.loss - b.loss)[0];
+  const groups = Object.values(study.fits);
+  const best = groups.flatMap((group) => (group.best ? [group.best] : [])).sort((a, b) => a.loss - b.loss)[0];
   const valid = samples.filter((sample) => sample.valid).length;
   const warnings = [
     ...study.warnings,
-    ...groups.flatMap(([name, group]) => group.fit.warnings.map((warning) => `${name}: ${warning}`)),
+    ...groups.flatMap(({ label, fit }) => fit.warnings.map((warning) => `${label}: ${warning}`)),
   ];
-  return html`<ul class="verdicts">${groups.map(([name, group]) => html`<li>${inPlainWords(groupLabel(name, group, study), group)}</li>`)}
+  return html`<ul class="verdicts">${groups.map((group) => html`<li>${inPlainWords(group)}</li>`)}
 ${study.comparisons.map(({ verdict }) => html`<li>${verdict}</li>`)}
 ${best && html`<li>The best model is ${best.run}: ${digits(best.loss)} ${lossName(study.loss)} with ${count(best.params)} parameters.</li>`}
 ${samples.length > 0 && html`<li>${valid} of the ${plural(samples.length, 'sample')} below ${valid === 1 ? 'is' : 'are'} valid ABC from beginning to end.</li>`}</ul>
 ${fitTable(study)}
-<details class="notes"><summary>The laws in words</summary>${groups.map(([, group]) => html`<p>${group.verdict}</p>`)}</details>
+<details class="notes"><summary>The laws in words</summary>${groups.map((group) => html`<p>${group.verdict}</p>`)}</details>
 ${warnings.length > 0 && html`<aside class="notes"><h3>To bear in mind</h3><ul>${warnings.map((warning) => html`<li>${warning}</li>`)}</ul></aside>`}`;
 }
 
 /** The law for someone who has never fitted one. */
-function inPlainWords(name: string, { fit }: GroupFit): string {
-  if (isRefusal(fit)) return `${name}: these runs support no scaling law, because ${fit.refused}.`;
+function inPlainWords({ label, fit }: GroupFit): string {
+  if (isRefusal(fit)) return `${label}: these runs support no scaling law, because ${fit.refused}.`;
   const { alpha, c } = fit.parameters;
   const share = (exponent: number) => Number((100 * (1 - 2 ** -exponent)).toPrecision(2));
   const [low, high] = fit.intervals.alpha;
   const gain = `each doubling of the parameters takes ${share(alpha)} % (${share(low)} to ${share(high)} %) off`;
   if (fit.form === 'power-plus-constant')
-    return `${name}: larger models predict music better, and by less and less: ${gain} what remains above a floor of ${digits(c)}.`;
-  return `${name}: larger models predict music better: ${gain} the loss. Whether there is a floor below it, these runs do not tell.`;
-}
-
-/** GPT; or GPT, bpe where there are several tokenizers. */
-function groupLabel(name: string, { architecture, tokenizer }: GroupFit, study: Study): string {
-  const several = new Set(Object.values(study.fits).map((group) => group.tokenizer)).size > 1;
-  return [displayName(architecture), several && tokenizer].filter(Boolean).join(', ') || name;
+    return `${label}: larger models predict music better, and by less and less: ${gain} what remains above a floor of ${digits(c)}.`;
+  return `${label}: larger models predict music better: ${gain} the loss. Whether there is a floor below it, these runs do not tell.`;
 }
 
 const SIZE_NAMES: Record<string, string> = {
@@ -93,13 +86,13 @@ function fitTable(study: Study): Html {
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Scaling laws"><table class="fits">
 <caption>The laws, with ${confidence} intervals. L is ${lossName(study.loss)}, N is ${SIZE_NAMES[study.size] ?? study.size.replaceAll('_', ' ')}.</caption>
 <thead><tr><th scope="col">models</th><th scope="col">law</th><th scope="col">α</th><th scope="col">a</th><th scope="col">c</th><th scope="col">rms error</th><th scope="col">runs</th><th scope="col">sizes</th></tr></thead>
-<tbody>${Object.entries(study.fits).map(([name, group]) => fitRow(groupLabel(name, group, study), group))}</tbody></table></div>`;
+<tbody>${Object.values(study.fits).map(fitRow)}</tbody></table></div>`;
 }
 
-function fitRow(name: string, { fit, runs, sizes }: GroupFit): Html {
+function fitRow({ label, fit, runs, sizes }: GroupFit): Html {
   const counts = html`<td class="number">${runs}</td><td class="number">${sizes}</td>`;
   if (isRefusal(fit))
-    return html`<tr><th scope="row">${name}</th><td colspan="5" class="refused">none: ${fit.refused}</td>${counts}</tr>`;
+    return html`<tr><th scope="row">${label}</th><td colspan="5" class="refused">none: ${fit.refused}</td>${counts}</tr>`;
   const { alpha, a, c } = fit.parameters;
   const { intervals } = fit;
   const floor =
@@ -108,7 +101,7 @@ function fitRow(name: string, { fit, runs, sizes }: GroupFit): Html {
         ? 'not asked'
         : html`0 <small>up to ${digits(intervals.c[1])}</small>`
       : withInterval(c, intervals.c);
-  return html`<tr><th scope="row">${name}</th><td class="law">a·N<sup>−α</sup>${fit.form === 'power-plus-constant' && ' + c'}</td><td class="number">${withInterval(alpha, intervals.alpha)}</td><td class="number">${withInterval(a, intervals.a)}</td><td class="number">${floor}</td><td class="number">${digits(fit.rmse, 2)}</td>${counts}</tr>`;
+  return html`<tr><th scope="row">${label}</th><td class="law">a·N<sup>−α</sup>${fit.form === 'power-plus-constant' && ' + c'}</td><td class="number">${withInterval(alpha, intervals.alpha)}</td><td class="number">${withInterval(a, intervals.a)}</td><td class="number">${floor}</td><td class="number">${digits(fit.rmse, 2)}</td>${counts}</tr>`;
 }
 
 function withInterval(value: number, interval: readonly [number, number] | null): Html {

@@ -30,7 +30,7 @@ export function layOutScore(abc: string): string {
   const drawn = voices.map((voice) => {
     const drum = isDrum(voice);
     const clef = drum ? { name: 'perc', octaves: 0 } : clefFor(meanOctave(voice.bars));
-    const bars = voice.bars.map((bar) => (drum ? drumBar(bar) : shift(bar, clef.octaves)));
+    const bars = withRests(voice.bars, header).map((bar) => (drum ? drumBar(bar) : shift(bar, clef.octaves)));
     return { id: voice.id, bars, declaration: `V:${voice.id} clef=${clef.name} name="${instrument(voice)}"` };
   });
   const busiest = Math.max(1, ...drawn.flatMap(({ bars }) => bars.map(symbols)));
@@ -74,6 +74,22 @@ function parseInterleaved(abc: string): { header: string[]; voices: Voice[] } | 
 /** Each with its bar line. */
 function barsOf(text: string): string[] {
   return (text.match(/[^|]*(?:\|[\]|:]?|$)/g) ?? []).filter((bar) => bar.trim() !== '');
+}
+
+/** Z, a bar of rest, as the rest that fills the bar: engravers keep the other sign for several bars. */
+function withRests(bars: readonly string[], header: readonly string[]): string[] {
+  const field = (letter: string) =>
+    header
+      .find((line) => line.startsWith(`${letter}:`))
+      ?.slice(2)
+      .trim() ?? '';
+  const unit = Number(/^1\/(\d+)$/.exec(field('L'))?.[1] ?? 8);
+  let metre = field('M');
+  return bars.map((bar) => {
+    metre = /\[M:([^\]]*)\]/.exec(bar)?.[1] ?? metre;
+    const [, beats, beat] = /^(\d+)\/(\d+)$/.exec(metre) ?? [];
+    return beats === undefined ? bar : bar.replace(/Z1?(?=\s*\|)/, `z${Number(beats) * unit}/${beat}`);
+  });
 }
 
 /** Notes, chords and rests of the busiest layer. */

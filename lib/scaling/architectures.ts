@@ -4,7 +4,7 @@
  */
 import { isRefusal, type PowerLawFit, predict, type Refusal } from './power-law.ts';
 import { mean, steps } from './projection.ts';
-import { interval, number } from './wording.ts';
+import { displayName, interval, number } from './wording.ts';
 
 /** Of a − b, in the unit of the loss: below 0, a is the better. */
 export interface Difference {
@@ -38,9 +38,11 @@ interface Group {
 /** Sizes at which the laws are compared to find where one overtakes the other. */
 const COMPARED = 64;
 
-export function compareArchitectures(a: Group, b: Group): ArchitectureComparison {
+/** `named`: whether the verdict has to say of which tokenizer it speaks. */
+export function compareArchitectures(a: Group, b: Group, named = true): ArchitectureComparison {
   const base = { tokenizer: a.tokenizer, architectures: [a.architecture, b.architecture] as [string, string] };
-  const who = `${a.tokenizer ? `${a.tokenizer}: ` : ''}`;
+  const who = named && a.tokenizer ? `${a.tokenizer}: ` : '';
+  const names = base.architectures.map(displayName) as [string, string];
   const range = overlap(a.fit, b.fit);
   if (range === null)
     return {
@@ -48,24 +50,24 @@ export function compareArchitectures(a: Group, b: Group): ArchitectureComparison
       range,
       at: [],
       crossing: null,
-      verdict: `${who}${a.architecture} and ${b.architecture} have no range of sizes in common, so they cannot be compared at equal size.`,
+      verdict: `${who}${names[0]} and ${names[1]} have no range of sizes in common, so they cannot be compared at equal size.`,
     };
   const [low, high] = range.map(Math.log);
   const three = [low, (low + high) / 2, high].map(Math.exp);
   if (isRefusal(a.fit) || isRefusal(b.fit)) {
-    const lacking = [a, b].filter((group) => isRefusal(group.fit)).map((group) => group.architecture);
+    const lacking = [a, b].filter((group) => isRefusal(group.fit)).map((group) => displayName(group.architecture));
     const at = three.map((params): Difference => {
       const difference = interpolate(a.fit.points, params) - interpolate(b.fit.points, params);
       return { params, difference, low: null, high: null, better: null };
     });
     const middle = at[1];
-    const lower = middle.difference < 0 ? a.architecture : b.architecture;
+    const lower = middle.difference < 0 ? names[0] : names[1];
     return {
       ...base,
       range,
       at,
       crossing: null,
-      verdict: `${who}${a.architecture} and ${b.architecture} are not distinguishable: ${lacking.join(' and ')} ${lacking.length > 1 ? 'have' : 'has'} no law and so no interval. Between the runs as measured, ${lower} is lower by ${number(Math.abs(middle.difference))} at ${number(middle.params)} parameters.`,
+      verdict: `${who}${names[0]} and ${names[1]} are not distinguishable: ${lacking.join(' and ')} ${lacking.length > 1 ? 'have' : 'has'} no law and so no interval. Between the runs as measured, ${lower} is lower by ${number(Math.abs(middle.difference))} at ${number(middle.params)} parameters.`,
     };
   }
   const [fitA, fitB] = [a.fit, b.fit];
@@ -73,7 +75,7 @@ export function compareArchitectures(a: Group, b: Group): ArchitectureComparison
   const along = compare(steps(low, high, COMPARED).map(Math.exp));
   const crossing = findCrossing(along);
   const at = compare(three);
-  return { ...base, range, at, crossing, verdict: who + verdict(base.architectures, along, at, crossing) };
+  return { ...base, range, at, crossing, verdict: who + verdict(names, base.architectures, along, at, crossing) };
 }
 
 /** The laws' difference a − b; its interval combines those of the two laws as Zou & Donner (2008) do, which need not be symmetric. */
@@ -108,33 +110,29 @@ function findCrossing(along: readonly Difference[]): ArchitectureComparison['cro
 }
 
 function verdict(
-  [a, b]: [string, string],
+  [nameA, nameB]: [string, string],
+  [a]: [string, string],
   along: readonly Difference[],
   at: readonly Difference[],
   crossing: ArchitectureComparison['crossing'],
 ): string {
-  const [first, last] = [along[0], along[along.length - 1]];
-  const range = `${number(first.params)} to ${number(last.params)} parameters`;
-  if (crossing)
-    return `${first.better ?? other(last.better, a, b)} is better at small sizes and ${last.better ?? other(first.better, a, b)} at large ones; the laws cross near ${number(crossing.params)} parameters, anywhere from ${number(crossing.low)} to ${number(crossing.high)}.`;
+  const nameOf = (architecture: string) => (architecture === a ? nameA : nameB);
+  const otherOf = (architecture: string) => (architecture === a ? nameB : nameA);
+  const range = `${number(along[0].params)} to ${number(along[along.length - 1].params)} parameters`;
   const told = along.filter((point) => point.better !== null);
   if (told.length === 0)
-    return `${a} and ${b} are not distinguishable at equal size, from ${range}: at ${number(at[1].params)} they differ by ${number(at[1].difference)} (${interval([at[1].low!, at[1].high!])}).`;
+    return `${nameA} and ${nameB} are not distinguishable at equal size, from ${range}: at ${number(at[1].params)} they differ by ${number(at[1].difference)} (${interval([at[1].low!, at[1].high!])}).`;
   const better = told[0].better!;
-  const widest =
-    [...at]
-      .filter((point) => point.better !== null)
-      .sort((x, y) => Math.abs(y.difference) - Math.abs(x.difference))[0] ?? told[0];
+  if (crossing)
+    return `${nameOf(better)} is better at small sizes and ${otherOf(better)} at large ones; the laws cross near ${number(crossing.params)} parameters, anywhere from ${number(crossing.low)} to ${number(crossing.high)}.`;
+  const size = (point: Difference) => Math.abs(point.difference);
+  const widest = at.filter((point) => point.better !== null).sort((x, y) => size(y) - size(x))[0] ?? told[0];
   const sign = better === a ? -1 : 1;
   const bounds = [sign * widest.low!, sign * widest.high!].sort((x, y) => x - y) as [number, number];
-  const by = `by ${number(Math.abs(widest.difference))} (${interval(bounds)}) at ${number(widest.params)}`;
+  const by = `by ${number(size(widest))} (${interval(bounds)}) at ${number(widest.params)}`;
   if (told.length === along.length)
-    return `${better} is better than ${other(better, a, b)} at every size from ${range}, ${by}.`;
-  return `${better} is better than ${other(better, a, b)} from ${number(told[0].params)} to ${number(told[told.length - 1].params)} parameters, ${by}; elsewhere from ${range} they are not distinguishable.`;
-}
-
-function other(name: string | null, a: string, b: string): string {
-  return name === a ? b : a;
+    return `${nameOf(better)} is better than ${otherOf(better)} at every size from ${range}, ${by}.`;
+  return `${nameOf(better)} is better than ${otherOf(better)} from ${number(told[0].params)} to ${number(told[told.length - 1].params)} parameters, ${by}; elsewhere from ${range} they are not distinguishable.`;
 }
 
 function overlap(a: { points: { params: number }[] }, b: { points: { params: number }[] }): [number, number] | null {

@@ -22,3 +22,4 @@ export { type RunRow, readRuns } from './runs.ts';
 export { ScalingError } from './scaling-error.ts';
 export { fitStudy, type GroupFit, groupName, lossName, type Study, type StudyOptions } from './study.ts';
 export { type Cell, type ColumnKind, readTable, TableError, type TableSchema } from './table.ts';
+export { displayName } from './wording.ts';

@@ -7,7 +7,7 @@ import { type ChinchillaFit, fitChinchilla } from './chinchilla.ts';
 import { fitPowerLaw, isRefusal, type Point, type PowerLawFit, type Refusal } from './power-law.ts';
 import type { RunRow } from './runs.ts';
 import { ScalingError } from './scaling-error.ts';
-import { count, interval, number, percent } from './wording.ts';
+import { count, displayName, interval, number, percent } from './wording.ts';
 
 export interface StudyOptions {
   /** the column fitted; default test_bits_per_byte, which compares tokenizers too */
@@ -19,6 +19,8 @@ export interface StudyOptions {
 }
 
 export interface GroupFit {
+  /** for people: GPT, or, where there are several tokenizers, "GPT, bpe" */
+  label: string;
   tokenizer: string;
   architecture: string;
   /** runs that the fit rests on */
@@ -56,10 +58,13 @@ export function fitStudy(rows: readonly RunRow[], options: StudyOptions = {}): S
     const key = groupName(row);
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
+  const several = new Set(rows.map((row) => row.tokenizer)).size > 1;
+  const label = ({ architecture, tokenizer }: RunRow) =>
+    [displayName(architecture), several && tokenizer].filter(Boolean).join(', ') || 'all runs';
   const fits = Object.fromEntries(
-    [...groups].map(([name, group]) => [name, fitGroup(name, group, loss, size, confidence)] as const),
+    [...groups].map(([name, group]) => [name, fitGroup(label(group[0]), group, loss, size, confidence)] as const),
   );
-  const comparisons = pairs(Object.values(fits)).map(([a, b]) => compareArchitectures(a, b));
+  const comparisons = pairs(Object.values(fits)).map(([a, b]) => compareArchitectures(a, b, several));
   return { loss, size, confidence, fits, comparisons, warnings: studyWarnings(rows) };
 }
 
@@ -68,7 +73,7 @@ export function groupName(row: Pick<RunRow, 'tokenizer' | 'architecture'>): stri
   return [row.tokenizer, row.architecture].filter((part) => part !== '').join('-') || 'all';
 }
 
-function fitGroup(name: string, rows: readonly RunRow[], loss: string, size: string, confidence: number): GroupFit {
+function fitGroup(label: string, rows: readonly RunRow[], loss: string, size: string, confidence: number): GroupFit {
   const reasons = rows.map((row) => whyLeftOut(row, loss, size));
   const used = rows.filter((_, i) => reasons[i] === undefined);
   const points: Point[] = used.map((row) => ({
@@ -93,6 +98,7 @@ function fitGroup(name: string, rows: readonly RunRow[], loss: string, size: str
         )
       : null;
   return {
+    label,
     tokenizer: rows[0].tokenizer,
     architecture: rows[0].architecture,
     runs: used.length,
@@ -102,7 +108,7 @@ function fitGroup(name: string, rows: readonly RunRow[], loss: string, size: str
     left_out: rows.filter((_, i) => reasons[i] !== undefined).map((row) => row.run),
     fit,
     with_tokens: withTokens,
-    verdict: verdict(name, fit, loss),
+    verdict: verdict(label, fit, loss),
   };
 }
 
@@ -118,21 +124,21 @@ function whyLeftOut(row: RunRow, loss: string, size: string): string | undefined
 }
 
 /** What the data supports, in one or two sentences. */
-function verdict(name: string, fit: PowerLawFit | Refusal, loss: string): string {
+function verdict(label: string, fit: PowerLawFit | Refusal, loss: string): string {
   const what = lossName(loss);
-  if (isRefusal(fit)) return `${name}: no scaling law is supported. ${sentence(fit.refused)}`;
+  if (isRefusal(fit)) return `${label}: no scaling law is supported. ${sentence(fit.refused)}`;
   const { alpha, a, c } = fit.parameters;
   const sizes = fit.points.map((point) => point.params);
   const range = `${count(fit.points.length, 'run')} of ${count(fit.sizes, 'size')}, ${number(Math.min(...sizes))} to ${number(Math.max(...sizes))} parameters`;
   const doubling = percent(Number((1 - 2 ** -alpha).toPrecision(2)));
   const bounds = `α = ${number(alpha)} (${percent(fit.confidence)}: ${interval(fit.intervals.alpha)})`;
   if (fit.form === 'power-plus-constant')
-    return `${name}: ${what} falls towards a floor, L(N) = ${number(a)}·N^(−${number(alpha)}) + ${number(c)}, with ${bounds} and c in ${interval(fit.intervals.c!)}, from ${range}. Each doubling of N takes ${doubling} off what lies above the floor.`;
+    return `${label}: ${what} falls towards a floor, L(N) = ${number(a)}·N^(−${number(alpha)}) + ${number(c)}, with ${bounds} and c in ${interval(fit.intervals.c!)}, from ${range}. Each doubling of N takes ${doubling} off what lies above the floor.`;
   const floor =
     fit.intervals.c === null
       ? 'Whether there is a floor cannot be asked of so few runs.'
       : `A floor anywhere up to ${number(fit.intervals.c[1])} would fit as well.`;
-  return `${name}: ${what} falls as a power law, L(N) = ${number(a)}·N^(−${number(alpha)}), with ${bounds} if there is no floor, from ${range}. Each doubling of N takes ${doubling} off. ${floor}`;
+  return `${label}: ${what} falls as a power law, L(N) = ${number(a)}·N^(−${number(alpha)}), with ${bounds} if there is no floor, from ${range}. Each doubling of N takes ${doubling} off. ${floor}`;
 }
 
 function studyWarnings(rows: readonly RunRow[]): string[] {

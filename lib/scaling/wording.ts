@@ -1,4 +1,4 @@
-/** How numbers are said to people: three significant digits, sizes in thousands and millions, intervals with "to". */
+/** How things are said to people: numbers by three significant digits, sizes in thousands and millions, architectures by their names. */
 
 /** 0.0812, 2.30, 5.12 k, 1.2 M. */
 export function number(value: number): string {
@@ -11,7 +11,7 @@ export function number(value: number): string {
     return `${sign}${digits} × 10^${exponent.replace('-', '−').replace('+', '')}`;
   }
   for (const [unit, letter] of UNITS)
-    if (size >= unit * 0.9995) return `${sign}${Number(significant(size / unit))} ${letter}`;
+    if (size >= unit * 0.9995) return `${sign}${Number(significant(size / unit))}\u00a0${letter}`;
   return sign + significant(size);
 }
 
@@ -34,10 +34,15 @@ export function interval([low, high]: readonly [number, number]): string {
 
 /** 95 for 0.95 */
 export function percent(share: number): string {
-  return `${Number((100 * share).toPrecision(3))} %`;
+  return `${Number((100 * share).toPrecision(3))}\u00a0%`;
 }
 
 /** "1 run", "3 runs" */
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+/** gpt → GPT, lstm → LSTM; others as they are. */
+export function displayName(architecture: string): string {
+  return /^(gpt|lstm|rnn|gru)$/.test(architecture) ? architecture.toUpperCase() : architecture;
 }

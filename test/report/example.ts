@@ -135,7 +135,7 @@ export async function exampleReport(): Promise<ReportData> {
       {
         name: 'training',
         svg: await plotSvg(trainingPlot(curves, results)),
-        caption: 'Loss as tokens are seen, by architecture; darker lines are larger models.',
+        caption: 'Loss as tokens are seen, a line a model.',
       },
     ],
     samples,

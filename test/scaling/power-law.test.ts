@@ -247,7 +247,7 @@ describe('refusals say what is missing', () => {
   it('of loss that falls and rises again', () => {
     const losses = [2, 1.5, 1.3, 1.35, 1.6];
     expect(refused(SIZES.map((params, i) => ({ params, loss: losses[i] })))).toMatch(
-      /falls up to about [\d.]+ k parameters and then rises/,
+      /falls up to about [\d.]+\sk parameters and then rises/,
     );
   });
 

@@ -48,7 +48,7 @@ describe('fitStudy', () => {
     expect(gpt).toMatchObject({ runs: 10, sizes: 5, left_out: [], with_tokens: null });
     expect((gpt.fit as PowerLawFit).intervals.alpha[0]).toBeLessThan(GPT.alpha);
     expect((gpt.fit as PowerLawFit).intervals.alpha[1]).toBeGreaterThan(GPT.alpha);
-    expect(gpt.verdict).toMatch(/^char-gpt: test bits per byte falls towards a floor, .* from 10 runs of 5 sizes/);
+    expect(gpt.verdict).toMatch(/^GPT: test bits per byte falls towards a floor, .* from 10 runs of 5 sizes/);
     expect(gpt.best!.run).toMatch(/^char-gpt-large-/);
   });
 
@@ -78,9 +78,9 @@ describe('fitStudy', () => {
     expect(isRefusal(fits['char-gpt'].fit)).toBe(false);
     expect(isRefusal(fits['char-lstm'].fit)).toBe(true);
     expect(fits['char-lstm'].verdict).toMatch(
-      /^char-lstm: no scaling law is supported\. .*2 more of further sizes are missing\.$/,
+      /^LSTM: no scaling law is supported\. .*2 more of further sizes are missing\.$/,
     );
-    expect(comparisons[0].verdict).toMatch(/not distinguishable: lstm has no law and so no interval/);
+    expect(comparisons[0].verdict).toMatch(/not distinguishable: LSTM has no law and so no interval/);
   });
 
   it('fits a table that names neither tokenizer nor architecture as one group', () => {
@@ -124,14 +124,14 @@ describe('architectures at equal size', () => {
     expect(at(GPT, comparison.crossing!.low)).toBeGreaterThan(at(LSTM, comparison.crossing!.low));
     expect(at(GPT, comparison.crossing!.high)).toBeLessThan(at(LSTM, comparison.crossing!.high));
     expect(comparison.at.map(({ better }) => better)).toEqual(['lstm', 'gpt', 'gpt']);
-    expect(comparison.verdict).toMatch(/lstm is better at small sizes and gpt at large ones; the laws cross near/);
+    expect(comparison.verdict).toMatch(/LSTM is better at small sizes and GPT at large ones; the laws cross near/);
   });
 
   it('says by how much one is better throughout', () => {
     const [comparison] = study([GPT, like(GPT, 'lstm', { c: 0.75 })]).comparisons;
     expect(comparison.crossing).toBeNull();
     expect(comparison.verdict).toMatch(
-      /^char: gpt is better than lstm at every size from 5\.63 k to 513 k parameters, by 0\.1\d+ \(0\.1/,
+      /^GPT is better than LSTM at every size from 5\.63\sk to 513\sk parameters, by 0\.1\d+ \(0\.1/,
     );
     for (const { low, high } of comparison.at) {
       expect(low!).toBeLessThan(-0.12);
@@ -142,7 +142,7 @@ describe('architectures at equal size', () => {
   it('says so where they are not distinguishable', () => {
     const [comparison] = study([GPT, like(GPT, 'lstm', {})], {}, [1], 0.02).comparisons;
     expect(comparison.at.every(({ better }) => better === null)).toBe(true);
-    expect(comparison.verdict).toMatch(/gpt and lstm are not distinguishable at equal size/);
+    expect(comparison.verdict).toMatch(/GPT and LSTM are not distinguishable at equal size/);
   });
 
   it('does not compare sizes that only one was trained in', () => {
