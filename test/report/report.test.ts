@@ -1,0 +1,253 @@
+/** The report: one file that fetches nothing, says what was found, and works in a real browser where one is installed. */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ReportData, writeReport } from '../../lib/report/index.ts';
+import { fitStudy, readRuns } from '../../lib/scaling/index.ts';
+import { exampleResults, LAWS } from '../scaling/example.ts';
+import { Browser, findChromium } from './browser.ts';
+import { exampleAbc, exampleNotes, exampleReport } from './example.ts';
+
+let folder: string;
+let data: ReportData;
+let file: string;
+let page: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'report-'));
+  data = await exampleReport();
+  file = await writeReport(join(folder, 'report'), data);
+  page = await readFile(file, 'utf8');
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** The page without scripts, styles and drawings. */
+function text(html: string): string {
+  return html
+    .replace(/<(script|style|svg)\b[\s\S]*?<\/\1>/g, '')
+    .replace(/<[^>]+>/g, ' ')
+    .replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
+    .replace(/\s+/g, ' ');
+}
+
+async function written(changes: Partial<ReportData>): Promise<string> {
+  return readFile(await writeReport(await mkdtemp(join(folder, 'page-')), { ...data, ...changes }), 'utf8');
+}
+
+describe('the file', () => {
+  it('is one, and the same bytes for the same study', async () => {
+    expect(await readdir(join(folder, 'report'))).toEqual(['index.html']);
+    expect(await written({})).toBe(page);
+  });
+
+  it('refers to nothing outside itself: no address, no link, no import, and a policy that would refuse them', () => {
+    const addresses = [...page.matchAll(/(?:https?:)?\/\/[a-z0-9.-]+\.[a-z]{2,}[^\s"'`)<]*/gi)].map(
+      ([address]) => address,
+    );
+    // Names of the SVG and XML vocabularies, which nothing fetches.
+    expect(
+      [...new Set(addresses)].filter(
+        (address) => !/^http:\/\/www\.w3\.org\/(2000\/svg|1999\/xlink|2000\/xmlns\/)/.test(address),
+      ),
+    ).toEqual([]);
+    expect(page).not.toMatch(/<(link|script|img|iframe|source)\b[^>]*\b(src|href)="(?!data:)/i);
+    expect(page).not.toMatch(/@import|url\((?!["']?(#|data:))/);
+    expect(page).toContain("default-src 'none'");
+  });
+
+  it('escapes what others wrote', async () => {
+    const hostile = '</script><script>alert(1)</script><img src=x>';
+    const spoilt = await written({
+      title: hostile,
+      samples: [
+        { run: hostile, index: 1, abc: `X:1\nT:${hostile}\nK:C\nC|\n`, valid: false, measures: 1, problem: hostile },
+      ],
+      settings: { [hostile]: hostile },
+      provenance: { commit: hostile },
+    });
+    expect(spoilt).not.toContain('<script>alert');
+    expect(spoilt).not.toContain('<img');
+  });
+});
+
+describe('what it says', () => {
+  it('is the verdict in plain words, the laws with their intervals, and the best model', () => {
+    const said = text(page);
+    expect(said).toMatch(
+      /GPT: larger models predict music better, .* each doubling of the parameters takes 21 % \(\d+ to \d+ %\) off/,
+    );
+    expect(said).toMatch(/LSTM is better at small sizes and GPT at large ones; the laws cross near/);
+    expect(said).toMatch(/The best model is char-gpt-large-\d: 0\.\d+ test bits per byte with 512,640 parameters\./);
+    expect(said).toContain('4 of the 6 samples below are valid ABC');
+    expect(said).toMatch(/GPT a·N −α \+ c 0\.3\d\d 0\.\d+–0\.\d+/);
+  });
+
+  it('is that there is no law, and why, where there is none', async () => {
+    const results = readRuns(
+      exampleResults(
+        LAWS.map((law) => ({ ...law, sizes: law.sizes.slice(0, 2) })),
+        [1],
+      ),
+    );
+    const said = text(await written({ results, study: fitStudy(results), samples: [], plots: [] }));
+    expect(said).toMatch(
+      /GPT: these runs support no scaling law, because the law a·N\^\(−α\) needs at least 4 runs of 3 sizes/,
+    );
+    expect(said).toContain('none: the law');
+    expect(said).not.toContain('Listen');
+  });
+
+  it('holds every run, plot and sample, settings and origin', () => {
+    for (const { run } of data.results) expect(page).toContain(`data-value="${run}"`);
+    for (const { name } of data.plots) expect(page).toContain(`<figure id="plot-${name}"`);
+    const said = text(page);
+    expect(said).toContain('bar 5 of voice 2 is 14/16 long');
+    for (const part of [
+      'Sample 1',
+      'in scale 0.958',
+      'commit 3f01fcf',
+      'tokens 1024000',
+      'betas 0.9, 0.95',
+      'temperature 0.9',
+    ])
+      expect(said).toContain(part);
+  });
+
+  it('marks runs that diverged and what was not measured', async () => {
+    const results = readRuns(
+      exampleResults()
+        .replace(/^(char-gpt-tiny-1,.*),false$/m, '$1,true')
+        .replace(/1\.\d+,/, ','),
+    );
+    const said = await written({ results, study: fitStudy(results) });
+    expect(said).toMatch(/<tr class="diverged"><th scope="row" data-value="char-gpt-tiny-1">/);
+    expect(text(said)).toContain('run char-gpt-tiny-1 is left out: it diverged');
+  });
+
+  it('shows samples whose MIDI is missing or unreadable, without a player', async () => {
+    const sample = { run: 'a', index: 1, abc: exampleAbc(1), valid: true, measures: 1 };
+    const said = await written({ samples: [sample, { ...sample, index: 2, midiBase64: 'bm8gTUlESQ==' }] });
+    expect(said.match(/There is nothing to play/g)).toHaveLength(2);
+  });
+
+  it('plays notes that are given as such', async () => {
+    const said = await written({
+      samples: [{ run: 'a', index: 1, abc: exampleAbc(1), notes: exampleNotes(1), valid: true, measures: 1 }],
+    });
+    const packed = JSON.parse(/id="samples-data">([\s\S]*?)<\/script>/.exec(said)![1]);
+    expect(packed[0].notes).toHaveLength(exampleNotes(1).length);
+    // [start ms, duration ms, pitch, velocity, program or −1]: the flute's a' of two beats at 112 a minute, with drums.
+    expect(packed[0].notes).toContainEqual([0, 536, 81, 102, 73]);
+    expect(packed[0].notes.some(([, , , , program]: number[]) => program === -1)).toBe(true);
+  });
+});
+
+const chromium = findChromium();
+
+describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is not installed)', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = new Browser(chromium!);
+    await browser.open(file);
+  });
+  afterAll(() => browser.close());
+
+  /** Resolves once the expression is true in the page. */
+  const until = (expression: string) =>
+    browser.evaluate<boolean>(
+      `new Promise((resolve) => { const look = () => (${expression}) ? resolve(true) : requestAnimationFrame(look); look(); })`,
+    );
+
+  it('loads without an error and asks the network for nothing', () => {
+    expect(browser.errors).toEqual([]);
+    expect(browser.requests).toEqual([]);
+  });
+
+  it('draws the scores when they come into view', async () => {
+    await browser.evaluate("document.getElementById('listen').scrollIntoView()");
+    await until("document.querySelectorAll('.paper svg').length >= 2");
+    const staves = await browser.evaluate<number>(
+      "document.querySelector('.paper svg').querySelectorAll('.abcjs-staff').length",
+    );
+    expect(staves).toBe(8);
+    expect(browser.errors).toEqual([]);
+  });
+
+  it('plays a sample, marks what sounds, stops, and plays another instead', async () => {
+    await browser.evaluate("document.querySelectorAll('.play')[0].click()");
+    await until('player.scheduled > 0 && player.position > 0');
+    await until("document.querySelector('.sample.playing .sounding')");
+    expect(await browser.evaluate("document.querySelector('.play').getAttribute('aria-label')")).toMatch(/^Stop /);
+    await browser.evaluate("document.querySelectorAll('.play')[1].click()");
+    await until('player.scheduled > 0');
+    expect(
+      await browser.evaluate(
+        "[...document.querySelectorAll('.sample')].map((card) => card.classList.contains('playing')).indexOf(true)",
+      ),
+    ).toBe(1);
+    expect(await browser.evaluate("document.querySelectorAll('.playing').length")).toBe(1);
+    await browser.evaluate("document.querySelectorAll('.play')[1].click()");
+    expect(await browser.evaluate("[player.playing, document.querySelectorAll('.playing, .sounding').length]")).toEqual(
+      [false, 0],
+    );
+  });
+
+  it('plays from where the slider is put', async () => {
+    const from = await browser.evaluate<number>(`(() => {
+      const [card] = document.querySelectorAll('.sample');
+      card.querySelector('.seek').value = 500;
+      card.querySelector('.seek').dispatchEvent(new Event('input'));
+      card.querySelector('.play').click();
+      const { next } = player;
+      const [start] = player.notes[next - player.scheduled];
+      player.stop();
+      return start / 1000;
+    })()`);
+    // Half of 8 bars of four beats at 112 a minute.
+    expect(from).toBeGreaterThan(8);
+    expect(from).toBeLessThan(9.2);
+  });
+
+  it('sorts the runs by a column, both ways', async () => {
+    const first = () => browser.evaluate("document.querySelector('.sortable tbody tr').children[0].dataset.value");
+    const click = () => browser.evaluate("document.querySelectorAll('.sortable th button')[1].click()");
+    await click();
+    expect(await first()).toMatch(/^char-gpt-tiny/);
+    await click();
+    expect(await first()).toMatch(/^char-gpt-large/);
+    expect(await browser.evaluate("document.querySelectorAll('.sortable thead th')[1].getAttribute('aria-sort')")).toBe(
+      'descending',
+    );
+  });
+
+  it('is readable on a dark screen: text and lines stand out from what is behind them', async () => {
+    await browser.open(file, { dark: true });
+    const contrasts = await browser.evaluate<Record<string, number>>(`(() => {
+      const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+      const luminance = (colour) => {
+        canvas.fillStyle = colour;
+        canvas.fillRect(0, 0, 1, 1);
+        const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((c) => (c / 255 <= 0.04 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
+      const contrast = (a, b) => (Math.max(luminance(a), luminance(b)) + 0.05) / (Math.min(luminance(a), luminance(b)) + 0.05);
+      const style = (selector) => getComputedStyle(document.querySelector(selector));
+      const plot = style('figure svg').backgroundColor;
+      const lines = [...document.querySelectorAll('figure svg path[stroke^="#"]')].filter((path) => path.getAttribute('fill') !== null || true);
+      return {
+        text: contrast(style('body').color, style('body').backgroundColor),
+        title: contrast(getComputedStyle(document.querySelector('figure svg text')).fill, plot),
+        lines: Math.min(...lines.filter((path) => path.getAttribute('stroke-width') === '2').map((path) => contrast(getComputedStyle(path).stroke, plot))),
+      };
+    })()`);
+    expect(contrasts.text).toBeGreaterThan(7);
+    expect(contrasts.title).toBeGreaterThan(4.5);
+    expect(contrasts.lines).toBeGreaterThan(2.5);
+  });
+
+  it('fits a phone without scrolling sideways', async () => {
+    await browser.open(file, { width: 390, height: 800 });
+    expect(await browser.evaluate('document.documentElement.scrollWidth <= 390')).toBe(true);
+  });
+});
