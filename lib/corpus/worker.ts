@@ -1,14 +1,13 @@
-/** The other side of workers.ts: loads the task, runs it over the items it is sent, and answers for each. */
+/** The other side of workers.ts: runs a task over the items it is sent, and answers for each. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type FromWorker, outcomeOf, type ToWorker, type WorkerData } from './workers.ts';
+import { type FromWorker, outcomeOf, type Task, type ToWorker } from './workers.ts';
 
-const { task, settings } = workerData as WorkerData;
-const answer = (message: FromWorker) => parentPort!.postMessage(message);
-
-parentPort!.on('message', async (items: ToWorker) => {
-  const { default: run } = await import(task);
-  for (const { index, item } of items) {
-    answer({ index, started: true });
-    answer({ index, outcome: await outcomeOf(() => run(item, settings)) });
-  }
-});
+export function work(run: Task<unknown, unknown, unknown>): void {
+  const answer = (message: FromWorker) => parentPort!.postMessage(message);
+  parentPort!.on('message', async (items: ToWorker) => {
+    for (const { index, item } of items) {
+      answer({ index, started: true });
+      answer({ index, outcome: await outcomeOf(() => run(item, workerData)) });
+    }
+  });
+}

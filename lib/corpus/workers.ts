@@ -6,6 +6,7 @@
  * protection against hanging nor against running out of memory.
  */
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { reasonOf } from './errors.ts';
 
@@ -14,26 +15,21 @@ export type Outcome<Result> = { result: Result } | { failed: string };
 export type Task<Item, Settings, Result> = (item: Item, settings: Settings) => Result | Promise<Result>;
 
 export interface PoolOptions<Item> {
-  /** threads; 0 is none. Default: as many as cores, and none for fewer items than `worthwhile` */
+  /** threads; 0 is none. Default: as many as cores, and none where there are few items */
   threads?: number;
   /** milliseconds that one item may take before its thread is stopped. Default 60,000 */
   timeout?: number;
+  /** MiB of heap a thread may have: one that needs more has met a file built to exhaust it. Default 512 */
+  heap?: number;
   /** called in the order of completion */
   onDone?: (item: Item, index: number) => void;
 }
 
-/** A thread takes about a second to load the project through tsx: below so many items it does not pay. */
-const WORTHWHILE = 600;
+/** Below so many items, threads take longer to start than they save. */
+const WORTHWHILE = 200;
 /** Items sent at a time: few messages, yet no thread waits long for another. */
 const BATCH = 16;
-/** MiB of heap a thread may have: one that needs more has met a file built to exhaust it. */
-const HEAP = 512;
-
-/** What passes between the threads. */
-export interface WorkerData {
-  task: string;
-  settings: unknown;
-}
+/** What passes between the threads; the settings go as workerData. */
 export type ToWorker = { index: number; item: unknown }[];
 export type FromWorker = { index: number; started: true } | { index: number; outcome: Outcome<unknown> };
 
@@ -45,7 +41,7 @@ export async function runTasks<Item, Settings, Result>(
 ): Promise<Outcome<Result>[]> {
   const threads = options.threads ?? (items.length < WORTHWHILE ? 0 : availableParallelism());
   if (threads === 0) return runHere(task, items, settings, options);
-  const pool = new Pool<Item, Result>(task, items, settings, options);
+  const pool = new Pool<Item, Result>(await bundle(task), items, settings, options);
   await Promise.all(Array.from({ length: Math.min(threads, Math.ceil(items.length / BATCH)) }, () => pool.run()));
   return pool.outcomes;
 }
@@ -75,14 +71,14 @@ export async function outcomeOf<Result>(run: () => Result | Promise<Result>): Pr
 
 class Pool<Item, Result> {
   readonly outcomes: Outcome<Result>[] = [];
-  readonly #task: URL;
+  readonly #program: string;
   readonly #items: readonly Item[];
   readonly #settings: unknown;
   readonly #options: PoolOptions<Item>;
   #next = 0;
 
-  constructor(task: URL, items: readonly Item[], settings: unknown, options: PoolOptions<Item>) {
-    this.#task = task;
+  constructor(program: string, items: readonly Item[], settings: unknown, options: PoolOptions<Item>) {
+    this.#program = program;
     this.#items = items;
     this.#settings = settings;
     this.#options = options;
@@ -112,13 +108,13 @@ class Pool<Item, Result> {
 
   /** Feeds a thread until nothing is left to do; where it is lost before, returns what it had not begun. */
   #runThread(first: number[]): Promise<number[]> {
-    const { timeout = 60_000 } = this.#options;
-    const workerData: WorkerData = { task: this.#task.href, settings: this.#settings };
-    const worker = new Worker(new URL('./worker-start.mjs', import.meta.url), {
-      workerData,
+    const { timeout = 60_000, heap = 512 } = this.#options;
+    const worker = new Worker(this.#program, {
+      eval: true,
+      workerData: this.#settings,
       // Not what the process was started with: tsx or a test runner would load themselves into the thread.
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: HEAP },
+      resourceLimits: { maxOldGenerationSizeMb: heap },
     });
     let queue = first;
     let running: number | undefined;
@@ -146,7 +142,7 @@ class Pool<Item, Result> {
         else worker.terminate();
       });
       worker.on('error', (error: NodeJS.ErrnoException) => {
-        lost = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? `needs more than ${HEAP} MiB` : reasonOf(error);
+        lost = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? `needs more than ${heap} MiB` : reasonOf(error);
       });
       worker.on('exit', () => {
         clearTimeout(timer);
@@ -161,4 +157,24 @@ class Pool<Item, Result> {
       send();
     });
   }
+}
+
+/** The task and all it imports as one plain script: threads of it start in no time, with nothing to compile. */
+async function bundle(task: URL): Promise<string> {
+  const { build } = await import('esbuild');
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `import run from ${JSON.stringify(fileURLToPath(task))}; import { work } from './worker.ts'; work(run);`,
+      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
+    },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    write: false,
+    logLevel: 'silent',
+    // The half of workers.ts that is not used in a thread needs it.
+    external: ['esbuild'],
+    define: { 'import.meta.url': '""' },
+  });
+  return outputFiles[0].text;
 }

@@ -1,0 +1,86 @@
+/** MIDI to ABC, folder to folder: the same over any number of threads, and one bad file costs one line. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { abcPaths } from '../../lib/corpus/convert.ts';
+import { convertCorpus } from '../../lib/corpus/index.ts';
+import { runTasks } from '../../lib/corpus/workers.ts';
+import { composePiece, midiToAbc } from '../../lib/music/index.ts';
+import { readTree, testFolder, treeOf, writeTree } from './folders.ts';
+
+const folder = testFolder();
+
+test('x/y.mid becomes x/y.abc, as lib/music converts it, with the grid and layout asked for', async () => {
+  const midi = composePiece(3);
+  await writeTree(folder.path('raw'), { 'x/y.mid': midi, 'z.MIDI': composePiece(4), 'notes.txt': '' });
+  const metrics = await convertCorpus(folder.path('raw'), folder.path('abc'), { grid: 8, layout: 'voices' });
+  expect(await treeOf(folder.path('abc'))).toEqual(['x/y.abc', 'z.abc']);
+  const { abc, notes } = midiToAbc(midi, { grid: 8, layout: 'voices' });
+  expect(await readFile(folder.path('abc/x/y.abc'), 'utf8')).toBe(abc);
+  expect(metrics).toMatchObject({ files: 2, converted: 2, failed: [], warnings: {} });
+  expect(metrics.notes).toBe(notes + midiToAbc(composePiece(4)).notes);
+});
+
+test('files that cannot be read are named with the reason, in order, and the others converted, on threads as without', async () => {
+  await writeTree(folder.path('raw'), {
+    ...Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`good/${i}.mid`, composePiece(i)])),
+    'bad/empty.mid': '',
+    'bad/text.mid': 'this is no music',
+    'bad/cut.mid': composePiece(1).subarray(0, 20),
+  });
+  const alone = await convertCorpus(folder.path('raw'), folder.path('abc'), { workers: 0 });
+  const seen: number[] = [];
+  const threaded = await convertCorpus(folder.path('raw'), folder.path('abc-threaded'), {
+    workers: 2,
+    onProgress: ({ done }) => seen.push(done),
+  });
+  expect(alone.converted).toBe(40);
+  expect(alone.failed.map(({ path }) => path)).toEqual(['bad/cut.mid', 'bad/empty.mid', 'bad/text.mid']);
+  expect(
+    alone.failed.map(({ reason }) => reason).every((reason) => /^[a-z].*[a-z]/.test(reason) && !reason.includes('\n')),
+  ).toBe(true);
+  expect(threaded).toEqual(alone);
+  expect(await readTree(folder.path('abc-threaded'))).toEqual(await readTree(folder.path('abc')));
+  expect(seen).toEqual(Array.from({ length: 43 }, (_, i) => i + 1));
+});
+
+test('a file that can no longer be read leaves no text of before', async () => {
+  await writeTree(folder.path('raw'), { 'a.mid': composePiece(1), 'b.mid': composePiece(2) });
+  await convertCorpus(folder.path('raw'), folder.path('abc'));
+  await writeFile(folder.path('raw/b.mid'), 'broken since');
+  await convertCorpus(folder.path('raw'), folder.path('abc'));
+  expect(await treeOf(folder.path('abc'))).toEqual(['a.abc']);
+});
+
+test('two files of one stem give two texts', () => {
+  expect(abcPaths(['a.kar', 'a.mid', 'A.midi', 'b/a.mid', 'no-ending/c.mid'])).toEqual([
+    'a.abc',
+    'a.mid.abc',
+    'A.midi.abc',
+    'b/a.abc',
+    'no-ending/c.abc',
+  ]);
+});
+
+test('nothing to convert, or nothing that can be: one sentence', async () => {
+  await writeTree(folder.path(), { 'none/a.txt': '', 'bad/a.mid': 'x', 'bad/b.mid': '' });
+  const convert = (name: string) => convertCorpus(folder.path(name), folder.path(`${name}-abc`));
+  await expect(convert('none')).rejects.toThrow(/none: no MIDI file \(.*\) in it$/);
+  await expect(convert('gone')).rejects.toThrow(/gone: there is no such folder$/);
+  await expect(convert('bad')).rejects.toThrow(/bad: none of its 2 MIDI files could be read; a\.mid: /);
+});
+
+test('a task that hangs, exhausts its memory or ends its thread costs its own item', async () => {
+  const task = new URL('./misbehaving-task.ts', import.meta.url);
+  const items = ['fine', 'hang', 'fine', 'throw', 'exit', 'fine', 'exhaust', 'fine'];
+  const outcomes = await runTasks<string, null, string>(task, items, null, { threads: 1, timeout: 2000, heap: 32 });
+  expect(outcomes).toEqual([
+    { result: 'fine' },
+    { failed: 'took more than 2 s' },
+    { result: 'fine' },
+    { failed: 'as told' },
+    { failed: 'its thread ended without a word' },
+    { result: 'fine' },
+    { failed: 'needs more than 32 MiB' },
+    { result: 'fine' },
+  ]);
+});

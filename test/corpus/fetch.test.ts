@@ -1,0 +1,138 @@
+/** Data sets that need no network: composed ones and folders. */
+import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { fetchDataset, KNOWN_DATASETS } from '../../lib/corpus/index.ts';
+import { composePiece } from '../../lib/music/index.ts';
+import { readTree, testFolder, treeOf, writeTree } from './folders.ts';
+
+const folder = testFolder();
+const midi = composePiece(1);
+const root = process.getuid?.() === 0;
+
+describe('synthetic', () => {
+  test('composes so many MIDI files; another seed gives others; more pieces move none', async () => {
+    const compose = (name: string, pieces: number, seed: number) =>
+      fetchDataset('synthetic', folder.path(name), { synthetic: { pieces, seed } });
+    const { files, source, skipped } = await compose('a', 3, 1);
+    expect({ files, source, skipped }).toEqual({
+      files: 3,
+      source: { kind: 'synthetic', pieces: 3, seed: 1 },
+      skipped: [],
+    });
+    await compose('b', 4, 1);
+    await compose('c', 3, 2);
+    const [a, b, c] = [
+      await readTree(folder.path('a')),
+      await readTree(folder.path('b')),
+      await readTree(folder.path('c')),
+    ];
+    expect(Object.keys(a)).toEqual(['00001.mid', '00002.mid', '00003.mid']);
+    expect(b).toMatchObject(a);
+    expect(Object.keys(a).filter((path) => a[path] === c[path])).toEqual([]);
+    expect(a['00001.mid'].slice(0, 4)).toBe('MThd');
+  });
+
+  test('tells its progress', async () => {
+    const seen: unknown[] = [];
+    const synthetic = { pieces: 2, seed: 1 };
+    await fetchDataset('synthetic', folder.path('a'), { synthetic, onProgress: (progress) => seen.push(progress) });
+    expect(seen).toEqual([
+      { done: 1, total: 2, unit: 'pieces' },
+      { done: 2, total: 2, unit: 'pieces' },
+    ]);
+  });
+});
+
+describe('a folder', () => {
+  test('gives its MIDI files of every name, in their folders; the others are counted', async () => {
+    await writeTree(folder.path('mine'), {
+      'a.mid': midi,
+      'deep/er/B.MIDI': midi,
+      'c.KAR': midi,
+      'd.rmi': 'no music, but that is found out later',
+      'readme.md': 'text',
+      '._a.mid': 'what macOS leaves behind',
+    });
+    const { source, files, others, skipped, bytes } = await fetchDataset(folder.path('mine'), folder.path('raw'));
+    expect(await treeOf(folder.path('raw'))).toEqual(['a.mid', 'c.KAR', 'd.rmi', 'deep/er/B.MIDI']);
+    expect({ files, others, skipped }).toEqual({ files: 4, others: 2, skipped: [] });
+    expect(bytes).toBe(3 * midi.length + 37);
+    expect(source).toEqual({ kind: 'folder', path: folder.path('mine') });
+  });
+
+  test('is copied: what is edited in one place does not change in the other', async () => {
+    await writeTree(folder.path('mine'), { 'a.mid': midi });
+    await fetchDataset(folder.path('mine'), folder.path('raw'));
+    await writeFile(folder.path('raw/a.mid'), 'edited');
+    expect(new Uint8Array(await readFile(folder.path('mine/a.mid')))).toEqual(midi);
+    expect((await stat(folder.path('raw/a.mid'))).ino).not.toBe((await stat(folder.path('mine/a.mid'))).ino);
+  });
+
+  test('links to files count, links to folders and broken links are passed over', async () => {
+    await writeTree(folder.path(), { 'elsewhere/a.mid': midi });
+    await mkdir(folder.path('mine'));
+    await symlink('../elsewhere/a.mid', folder.path('mine/linked.mid'));
+    await symlink('../elsewhere', folder.path('mine/folder.mid'));
+    await symlink('../nowhere.mid', folder.path('mine/broken.mid'));
+    const { files, skipped } = await fetchDataset(folder.path('mine'), folder.path('raw'));
+    expect(files).toBe(1);
+    expect(skipped).toEqual([
+      { path: 'broken.mid', reason: 'there is no such file' },
+      { path: 'folder.mid', reason: 'is no file' },
+    ]);
+  });
+
+  test.skipIf(root)('an unreadable file costs itself; an unreadable folder is named', async () => {
+    await writeTree(folder.path('mine'), { 'a.mid': midi, 'b.mid': midi });
+    await chmod(folder.path('mine/b.mid'), 0);
+    const { files, skipped } = await fetchDataset(folder.path('mine'), folder.path('raw'));
+    expect({ files, skipped }).toEqual({ files: 1, skipped: [{ path: 'b.mid', reason: 'permission denied' }] });
+    await chmod(folder.path('mine'), 0);
+    await expect(fetchDataset(folder.path('mine'), folder.path('raw2'))).rejects.toThrow(/mine: .*permission denied/);
+    await chmod(folder.path('mine'), 0o755);
+  });
+
+  test('without MIDI, missing, or around its own output: one sentence each', async () => {
+    await writeTree(folder.path('mine'), { 'a.txt': '', 'b.mp3': '' });
+    await expect(fetchDataset(folder.path('mine'), folder.path('raw'))).rejects.toThrow(
+      /mine: no MIDI file \(\.mid, \.midi, \.kar or \.rmi\) to be had in it, among 2 files$/,
+    );
+    await expect(fetchDataset(folder.path('gone'), folder.path('raw'))).rejects.toThrow(
+      /gone: there is no such folder or archive, and no data set of that name; the names are synthetic, lakh-matched/,
+    );
+    await writeTree(folder.path('mine'), { 'a.mid': midi });
+    await expect(fetchDataset(folder.path('mine'), folder.path('mine/raw'))).rejects.toThrow(
+      /lies inside the data set's own folder/,
+    );
+  });
+
+  test('into a folder with files of another kind: they are neither removed nor mixed in', async () => {
+    await writeTree(folder.path(), { 'mine/a.mid': midi, 'raw/precious.mid': 'mine' });
+    await expect(fetchDataset(folder.path('mine'), folder.path('raw'))).rejects.toThrow(
+      /raw: holds precious\.mid already; name an empty folder, or empty this one first/,
+    );
+    expect(await readTree(folder.path('raw'))).toEqual({ 'precious.mid': 'mine' });
+  });
+
+  test('into a folder with its own files from before: brought up to date', async () => {
+    await writeTree(folder.path(), { 'mine/a.mid': midi, 'raw/a.mid': 'old' });
+    await fetchDataset(folder.path('mine'), folder.path('raw'));
+    expect(new Uint8Array(await readFile(folder.path('raw/a.mid')))).toEqual(midi);
+  });
+});
+
+test('every known data set has an address, a licence, and checksums of the right form', () => {
+  expect(KNOWN_DATASETS.map(({ name }) => name)).toEqual([
+    'lakh-matched',
+    'lakh-clean',
+    'maestro',
+    'nottingham',
+    'pop909',
+  ]);
+  for (const { url, licence, homepage, sha256 } of KNOWN_DATASETS) {
+    expect(new URL(url).pathname).toMatch(/\.(tar\.gz|zip)$/);
+    expect(licence).toMatch(/^(CC|GPL|MIT)/);
+    expect(URL.canParse(homepage)).toBe(true);
+    if (sha256 !== undefined) expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+  }
+});

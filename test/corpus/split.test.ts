@@ -1,0 +1,256 @@
+/** Filtering, deduplication, splitting and augmentation: what goes where, and what may never move. */
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type SplitOptions, splitCorpus } from '../../lib/corpus/index.ts';
+import { abcToScore, composePiece, midiToAbc, transposeAbc } from '../../lib/music/index.ts';
+import { testFolder, treeOf, writeTree } from './folders.ts';
+
+const folder = testFolder();
+const fractions = { train: 0.6, val: 0.2, test: 0.2 };
+const open = { train: 1, val: 0, test: 0 };
+const texts = new Map<string, string>();
+function abc(seed: number | string, style?: string): string {
+  const name = `${seed} ${style}`;
+  if (!texts.has(name)) texts.set(name, midiToAbc(composePiece(seed, { style })).abc);
+  return texts.get(name)!;
+}
+const corpus = (from: number, to: number) =>
+  Object.fromEntries(Array.from({ length: to - from }, (_, i) => [`set/${from + i}.abc`, abc(from + i)]));
+
+interface Line {
+  id: string;
+  abc: string;
+}
+
+async function split(options: SplitOptions = {}, name = 'splits') {
+  const metrics = await splitCorpus(folder.path('abc'), folder.path(name), { fractions, ...options });
+  const lines: Record<string, Line[]> = {};
+  for (const part of ['train', 'val', 'test'] as const) {
+    const text = await readFile(folder.path(name, `${part}.jsonl`), 'utf8');
+    lines[part] = text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  }
+  return {
+    metrics,
+    lines,
+    ids: Object.fromEntries(Object.entries(lines).map(([part, list]) => [part, list.map(({ id }) => id)])),
+  };
+}
+
+describe('splits', () => {
+  test('every tune stands in one split, a line with its id and its text, in an order that is the same on every run', async () => {
+    await writeTree(folder.path('abc'), corpus(0, 40));
+    const { metrics, lines, ids } = await split();
+    const all = Object.values(ids).flat();
+    expect(new Set(all).size).toBe(40);
+    expect([...all].sort()).toEqual(
+      Object.keys(corpus(0, 40))
+        .map((path) => path.replace('.abc', ''))
+        .sort(),
+    );
+    for (const line of Object.values(lines).flat()) {
+      expect(Object.keys(line)).toEqual(['id', 'abc']);
+      expect(line.abc).toBe(await readFile(folder.path('abc', `${line.id}.abc`), 'utf8'));
+    }
+    expect(metrics.splits.train.tunes + metrics.splits.val.tunes + metrics.splits.test.tunes).toBe(40);
+    expect(await treeOf(folder.path('splits'))).toEqual(['test.jsonl', 'train.jsonl', 'val.jsonl']);
+    expect((await split({ workers: 2 }, 'again')).lines).toEqual(lines);
+    // Not the order of names: neighbours in a corpus are kin.
+    expect(ids.train).not.toEqual([...ids.train].sort());
+  });
+
+  test('adding tunes moves none, nor does removing some', async () => {
+    await writeTree(folder.path('abc'), corpus(0, 30));
+    const before = await split();
+    await writeTree(folder.path('abc'), { ...corpus(30, 50), 'another/0.abc': abc('other') });
+    await rm(folder.path('abc/set/3.abc'));
+    const after = await split();
+    for (const part of ['train', 'val', 'test']) {
+      const kept = before.ids[part].filter((id) => id !== 'set/3');
+      expect(after.ids[part].filter((id) => kept.includes(id))).toEqual(kept);
+    }
+  });
+
+  test('another seed, another split; shares are kept to, roughly', async () => {
+    await writeTree(folder.path('abc'), corpus(0, 60));
+    const one = await split();
+    const two = await split({ seed: 2 }, 'two');
+    expect(two.ids).not.toEqual(one.ids);
+    expect(one.metrics.splits.train.tunes).toBeGreaterThan(24);
+    expect(one.metrics.splits.train.tunes).toBeLessThan(48);
+  });
+
+  test('counts bars, notes, characters and bytes of what each split holds', async () => {
+    await writeTree(folder.path('abc'), corpus(0, 12));
+    const { metrics, lines } = await split({ fractions: { train: 0.5, val: 0.5, test: 0 } });
+    for (const part of ['train', 'val', 'test'] as const) {
+      const texts = lines[part].map((line) => line.abc);
+      const scores = texts.map((text) => abcToScore(text));
+      expect(metrics.splits[part]).toEqual({
+        lines: texts.length,
+        tunes: texts.length,
+        bars: scores.reduce((sum, score) => sum + score.bars.length, 0),
+        notes: scores.flatMap((score) => score.voices).reduce((sum, voice) => sum + voice.notes.length, 0),
+        characters: texts.join('').length,
+        bytes: Buffer.byteLength(texts.join('')),
+      });
+    }
+    expect(metrics.alphabet).toBe(
+      new Set(
+        Object.values(lines)
+          .flat()
+          .flatMap((line) => [...line.abc]),
+      ).size,
+    );
+  });
+});
+
+describe('duplicates', () => {
+  test('of tunes with the same text, or the same music in another key, one is kept', async () => {
+    await writeTree(folder.path('abc'), {
+      ...corpus(0, 5),
+      'z/copy.abc': abc(1),
+      'z/higher.abc': transposeAbc(abc(2), 3),
+      'z/lower.abc': transposeAbc(abc(2), -4),
+    });
+    const { metrics, ids } = await split({ fractions: open });
+    expect(ids.train.sort()).toEqual(['set/0', 'set/1', 'set/2', 'set/3', 'set/4']);
+    expect(metrics.duplicates).toEqual({
+      content: { count: 1, examples: [{ id: 'z/copy', of: 'set/1' }] },
+      fingerprint: {
+        count: 2,
+        examples: [
+          { id: 'z/higher', of: 'set/2' },
+          { id: 'z/lower', of: 'set/2' },
+        ],
+      },
+    });
+  });
+
+  test('a tune and its transposition fall to the same split, whichever of them is there', async () => {
+    await writeTree(folder.path('abc'), corpus(0, 30));
+    const before = await split();
+    for (let seed = 0; seed < 30; seed++) {
+      await writeFile(folder.path(`abc/set/${seed}.abc`), transposeAbc(abc(seed), (seed % 5) + 1));
+    }
+    const after = await split();
+    for (const part of ['train', 'val', 'test']) expect(after.ids[part]).toEqual(before.ids[part]);
+    expect(after.lines.train[0].abc).not.toBe(before.lines.train[0].abc);
+  });
+});
+
+describe('filters', () => {
+  const header = 'X:1\nM:4/4\nL:1/4\nQ:1/4=120\nK:C\n';
+  const bars = (count: number, bar = 'CDEF|') => `${header}${bar.repeat(count)}\n`;
+
+  test('each drops what it says, is counted, and gives examples with their figures', async () => {
+    await writeTree(folder.path('abc'), {
+      'good.abc': abc(1),
+      'short.abc': bars(3),
+      'long.abc': bars(60),
+      'sparse.abc': bars(10, 'C4|'),
+      'silent.abc': bars(3, 'z4|').replace(/\n$/, `CDEF|GABc|${'z4|'.repeat(20)}G2G2|E2F2|\n`),
+      'wordy.abc': abc(2, 'chorale'),
+      'broken.abc': 'no music at all',
+    });
+    const { metrics, ids } = await split({
+      fractions: open,
+      filters: { minBars: 4, maxBars: 50, minNotes: 12, maxVoices: 3, maxEmptyBars: 0.5 },
+    });
+    expect(ids.train).toEqual(['good']);
+    const dropped = Object.fromEntries(Object.entries(metrics.dropped).filter(([, { count }]) => count > 0));
+    expect(dropped).toEqual({
+      unreadable: { count: 1, examples: [{ id: 'broken', why: expect.stringMatching(/note/) }] },
+      too_few_bars: { count: 1, examples: [{ id: 'short', why: '3 bars' }] },
+      too_many_bars: { count: 1, examples: [{ id: 'long', why: '60 bars' }] },
+      too_few_notes: { count: 1, examples: [{ id: 'sparse', why: '10 notes' }] },
+      too_many_voices: { count: 1, examples: [{ id: 'wordy', why: '4 voices' }] },
+      mostly_empty: { count: 1, examples: [{ id: 'silent', why: '23 of 27 bars are empty' }] },
+    });
+    expect(metrics).toMatchObject({ files: 7, kept: 1 });
+  });
+
+  test('length and repetition', async () => {
+    await writeTree(folder.path('abc'), { 'good.abc': abc(1), 'endless.abc': bars(4000) });
+    const dropped = async (filters: SplitOptions['filters']) =>
+      (await split({ fractions: open, filters })).metrics.dropped;
+    expect((await dropped({ maxBars: 5000, minGzipRatio: 0.06 })).too_repetitive.examples[0].id).toBe('endless');
+    const { too_long } = await dropped({ maxBars: 5000, maxChars: 10_000 });
+    expect(too_long).toEqual({ count: 1, examples: [{ id: 'endless', why: `${bars(4000).length} characters` }] });
+  });
+
+  test('silence before the first note is cut off', async () => {
+    await writeTree(folder.path('abc'), { 'late.abc': `${header}${'z4|'.repeat(3)}${'CDEF|GABc|'.repeat(4)}\n` });
+    const { metrics, lines } = await split({ fractions: open });
+    expect(lines.train[0].abc).not.toContain('z');
+    expect(abcToScore(lines.train[0].abc).bars).toHaveLength(8);
+    expect(metrics.leading_silence_trimmed).toBe(1);
+    expect(metrics.splits.train.bars).toBe(8);
+  });
+});
+
+describe('augmentation', () => {
+  test('repeats tunes of train, and of train only, so many semitones away; drums stay', async () => {
+    await writeTree(folder.path('abc'), { ...corpus(0, 20), 'set/rock.abc': abc(5, 'rock') });
+    const plain = await split();
+    const { metrics, lines, ids } = await split({ transpose: [-2, 0, 3] }, 'augmented');
+    expect(ids.val).toEqual(plain.ids.val);
+    expect(ids.test).toEqual(plain.ids.test);
+    expect(ids.train).toEqual(plain.ids.train.flatMap((id) => [id, `${id}-2`, `${id}+3`]));
+    expect(metrics.splits.train).toMatchObject({ tunes: plain.ids.train.length, lines: 3 * plain.ids.train.length });
+    for (const { id, abc: text } of lines.train.filter((line) => line.id.endsWith('+3'))) {
+      const original = abcToScore(lines.train.find((line) => line.id === id.slice(0, -2))!.abc);
+      const pitches = (score: typeof original, drum: boolean) =>
+        score.voices.filter((voice) => voice.drum === drum).flatMap((voice) => voice.notes.map((note) => note.pitch));
+      const moved = abcToScore(text);
+      expect(pitches(moved, false)).toEqual(pitches(original, false).map((pitch) => pitch + 3));
+      expect(pitches(moved, true)).toEqual(pitches(original, true));
+    }
+  });
+
+  test('a transposition beyond what MIDI can sound is left out, and counted', async () => {
+    await writeTree(folder.path('abc'), corpus(0, 3));
+    const { metrics } = await split({ fractions: open, transpose: [120] });
+    expect(metrics.transpositions_out_of_range).toBe(3);
+    expect(metrics.splits.train.lines).toBe(3);
+  });
+});
+
+describe('what cannot be split ends in one sentence', () => {
+  const rejected = (options: SplitOptions) => split(options).catch((error: Error) => error.message);
+
+  test('no tunes, none that stays, a split without any', async () => {
+    await expect(splitCorpus(folder.path('gone'), folder.path('splits'))).rejects.toThrow(
+      /gone: there is no such folder$/,
+    );
+    await writeTree(folder.path('abc'), { 'a.txt': '' });
+    expect(await rejected({})).toMatch(/abc: no ABC file in it$/);
+    await writeTree(folder.path('abc'), corpus(0, 2));
+    expect(await rejected({ filters: { minBars: 1000 } })).toMatch(
+      /none of its 2 tunes is kept; most were dropped as too_few_bars, set\/0: \d+ bars/,
+    );
+    expect(await rejected({ fractions: { train: 0.98, val: 0.01, test: 0.01 } })).toMatch(
+      /none of its 2 tunes falls to val, a share of 0\.01; more tunes, a larger split\.fractions\.val or another split\.seed would help/,
+    );
+  });
+
+  test('shares that make no whole', async () => {
+    await writeTree(folder.path('abc'), corpus(0, 2));
+    expect(await rejected({ fractions: { train: 0.9, val: 0.2, test: 0.1 } })).toMatch(
+      /split\.fractions: .* make 1\.2.*, not 1/,
+    );
+    expect(await rejected({ fractions: { train: 1.1, val: -0.1, test: 0 } })).toMatch(
+      /split\.fractions\.(train|val): .* is no share/,
+    );
+  });
+
+  test('an output folder with something else in it', async () => {
+    await writeTree(folder.path(), { 'splits/thesis.doc': 'precious' });
+    await writeTree(folder.path('abc'), corpus(0, 2));
+    expect(await rejected({ fractions: open })).toMatch(/splits: holds thesis\.doc already/);
+    expect(await readFile(join(folder.path('splits'), 'thesis.doc'), 'utf8')).toBe('precious');
+  });
+});
