@@ -7,6 +7,7 @@ export { type ComposeOptions, composePiece, styleNames } from './compose.ts';
 export { MusicError } from './errors.ts';
 export { fingerprint } from './fingerprint.ts';
 export { detectKey, type Key } from './key.ts';
+export { type Measures, measure, measureNotes, type StepNote } from './measures.ts';
 export { readMidi } from './midi-read.ts';
 export { type AbcResult, type MidiToAbcOptions, midiToAbc, midiToScore } from './midi-to-abc.ts';
 export type { Part, Performance, PlayedNote } from './performance.ts';
