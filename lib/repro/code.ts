@@ -10,6 +10,7 @@ import { dirname, extname, join } from 'node:path';
 import type { BuildFailure, Loader, Metafile } from 'esbuild';
 import { type Contents, folderContent, type ManifestEntry, type Scanned, sha256 } from './content.ts';
 import { inWords, ReproError } from './errors.ts';
+import { isSettled, statOrUndefined } from './identity.ts';
 import type { State } from './state.ts';
 
 /** Modules of one entry; their manifest's paths are relative to the pipeline's folder. */
@@ -53,15 +54,19 @@ export class Code {
   }
 
   async #workOut(unknown: readonly string[], found: Map<string, Closure>): Promise<void> {
+    const started = BigInt(Date.now()) * 1_000_000n;
     const metafile = await bundle(this.#root, unknown);
     for (const entry of unknown) {
       const modules = reachable(metafile, entry);
       const closure = await this.#closure(modules);
       found.set(entry, closure);
+      // What may have changed while esbuild read it is not kept.
+      const paths = [...modules, ...foldersOf(modules)].map((path) => statOrUndefined(join(this.#root, path)));
+      if (!paths.every((stat) => stat && isSettled(stat, started))) continue;
       const remembered: Remembered = {
         modules,
         sha256: closure.content.sha256,
-        surroundings: surroundings(this.#root, modules),
+        surroundings: this.#surroundings(modules),
       };
       this.#state.memos.put(`code ${entry}`, JSON.stringify(remembered));
     }
@@ -73,7 +78,7 @@ export class Code {
     const { modules, sha256, surroundings: known } = JSON.parse(memo) as Remembered;
     if (modules.some((module) => !existsSync(join(this.#root, module)))) return undefined;
     const closure = await this.#closure(modules);
-    return closure.content.sha256 === sha256 && surroundings(this.#root, modules) === known ? closure : undefined;
+    return closure.content.sha256 === sha256 && this.#surroundings(modules) === known ? closure : undefined;
   }
 
   async #closure(modules: readonly string[]): Promise<Closure> {
@@ -84,6 +89,34 @@ export class Code {
     }
     return { content: folderContent(manifest), manifest };
   }
+
+  /** A hash of all that could make the same import text mean another module. */
+  #surroundings(modules: readonly string[]): string {
+    const { witnesses } = this.#contents;
+    const parts: string[] = [];
+    for (const folder of foldersOf(modules)) {
+      const absolute = join(this.#root, folder);
+      witnesses.add(absolute);
+      const names = readdirSync(absolute).filter((name) => /\.([cm]?[jt]sx?|json)$/.test(name));
+      parts.push(folder, ...names.sort());
+      for (const name of names) {
+        if (!/^(package|tsconfig.*)\.json$/.test(name)) continue;
+        witnesses.add(join(absolute, name));
+        parts.push(sha256(readFileSync(join(absolute, name))));
+      }
+    }
+    return sha256(parts.join('\n'));
+  }
+}
+
+/** The folders of modules, and those above them up to the root; sorted. */
+function foldersOf(modules: readonly string[]): string[] {
+  const folders = new Set<string>(['.']);
+  for (const module of modules) {
+    for (let folder = dirname(module); folder !== '.' && !folder.startsWith('..'); folder = dirname(folder))
+      folders.add(folder);
+  }
+  return [...folders].sort();
 }
 
 /** What is no code is still part of the closure, but not looked into. */
@@ -149,21 +182,4 @@ function reachable(metafile: Metafile, entry: string): string[] {
     }
   }
   return [...seen].sort();
-}
-
-/** A hash of all that could make the same import text mean another module. */
-function surroundings(root: string, modules: readonly string[]): string {
-  const folders = new Set<string>(['.']);
-  for (const module of modules) {
-    for (let folder = dirname(module); folder !== '.' && !folder.startsWith('..'); folder = dirname(folder))
-      folders.add(folder);
-  }
-  const parts: string[] = [];
-  for (const folder of [...folders].sort()) {
-    const names = readdirSync(join(root, folder)).filter((name) => /\.([cm]?[jt]sx?|json)$/.test(name));
-    parts.push(folder, ...names.sort());
-    for (const name of names)
-      if (/^(package|tsconfig.*)\.json$/.test(name)) parts.push(sha256(readFileSync(join(root, folder, name))));
-  }
-  return sha256(parts.join('\n'));
 }

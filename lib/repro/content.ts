@@ -6,19 +6,12 @@
  * recently that a further change might leave the same times is read again next time.
  */
 import { createHash } from 'node:crypto';
-import {
-  type BigIntStats,
-  closeSync,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-} from 'node:fs';
+import { type BigIntStats, closeSync, fstatSync, lstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Witnesses } from './certificate.ts';
 import { inWords, ReproError } from './errors.ts';
+import { identity, isSettled, statOrUndefined } from './identity.ts';
 import type { State } from './state.ts';
 
 export interface Content {
@@ -48,11 +41,6 @@ export interface Scanned {
 
 /** Files up to this size are read in one go. */
 const SMALL = 1 << 20;
-/** Nanoseconds: what changed later than this before now is not remembered. */
-const RACY = 30_000_000n;
-/** The same for file systems that keep whole seconds. */
-const RACY_COARSE = 2_100_000_000n;
-
 export function sameContent(a: Content | null | undefined, b: Content | null | undefined): boolean {
   if (!a || !b) return !a && !b;
   return a.sha256 === b.sha256 && (a.files === undefined) === (b.files === undefined) && a.executable === b.executable;
@@ -94,18 +82,6 @@ export function contentWithin(manifest: readonly ManifestEntry[], path: string):
   return folderContent(inside.filter((entry) => entry.path !== ''));
 }
 
-/** What stat says that tells one state of a file from another. */
-export function identity(stat: BigIntStats): string {
-  return `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs} ${stat.mode & 0o100n ? 'x' : '-'}`;
-}
-
-/** Whether a change made after this stat would surely show in the next one. */
-export function isSettled(stat: BigIntStats, nowNs = BigInt(Date.now()) * 1_000_000n): boolean {
-  const coarse = stat.mtimeNs % 1_000_000_000n === 0n && stat.ctimeNs % 1_000_000_000n === 0n;
-  const limit = nowNs - (coarse ? RACY_COARSE : RACY);
-  return stat.mtimeNs < limit && stat.ctimeNs < limit;
-}
-
 export class Contents {
   readonly #root: string;
   readonly #state: State;
@@ -113,6 +89,8 @@ export class Contents {
   readonly #held = new Map<string, Promise<Scanned | undefined>>();
   /** Absolute paths that are no part of any folder's content: repro's own. */
   readonly #skipped: ReadonlySet<string>;
+  /** Of everything scanned since the last `forget`. */
+  readonly witnesses = new Witnesses();
 
   constructor(root: string, state: State) {
     this.#root = root;
@@ -134,6 +112,7 @@ export class Contents {
   async scanNow(path: string): Promise<Scanned | undefined> {
     const absolute = this.#absolute(path);
     const stat = statOrUndefined(absolute);
+    this.witnesses.add(absolute, stat);
     if (stat === undefined) {
       if (lstatOrUndefined(absolute)) throw new ReproError(`${path} is a symbolic link to nothing`);
       return undefined;
@@ -151,6 +130,7 @@ export class Contents {
   /** To be called when a command has started or ended: what was scanned before may have changed. */
   forget(): void {
     this.#held.clear();
+    this.witnesses.clear();
   }
 
   /** Lets a file that repro itself just wrote be known without reading it again. */
@@ -184,6 +164,7 @@ export class Contents {
       if (this.#skipped.has(absolute)) continue;
       const stat = statOrUndefined(absolute);
       const path = prefix + item;
+      this.witnesses.add(absolute, stat);
       // It vanished between the listing and now, or is a link to nothing: the latter is a fault, the former is not.
       if (stat === undefined) {
         if (lstatOrUndefined(absolute)) throw new ReproError(`${name}/${item} is a symbolic link to nothing`);
@@ -247,15 +228,6 @@ async function hashFile(path: string): Promise<{ before: BigIntStats; after: Big
     return { before, after: await file.stat({ bigint: true }), sha: hash.digest('hex') };
   } finally {
     await file.close();
-  }
-}
-
-export function statOrUndefined(path: string): BigIntStats | undefined {
-  try {
-    return statSync(path, { bigint: true, throwIfNoEntry: false });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
-    throw new ReproError(`${path} cannot be read: ${inWords(error)}`);
   }
 }
 

@@ -6,8 +6,9 @@
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Content, identity, sha256, statOrUndefined } from './content.ts';
+import { type Content, sha256 } from './content.ts';
 import { inWords, ReproError } from './errors.ts';
+import { identity, statOrUndefined } from './identity.ts';
 import type { Json } from './json.ts';
 import type { State } from './state.ts';
 
@@ -55,6 +56,11 @@ export class Lock {
     this.#load(stat ? readFileSync(path, 'utf8') : '', now);
     await this.#parse();
     return true;
+  }
+
+  /** What stat said of the file before it was read, or after it was written; '' when there is none. */
+  get identity(): string {
+    return this.#identity === 'none' ? '' : this.#identity;
   }
 
   get names(): string[] {

@@ -106,6 +106,7 @@ export class Observer {
   /** Undefined when there is no such file. */
   async paramsFile(file: string): Promise<Json | undefined> {
     let text: string;
+    this.#contents.witnesses.add(join(this.#root, file));
     try {
       text = readFileSync(join(this.#root, file), 'utf8');
     } catch (error) {

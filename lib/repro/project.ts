@@ -1,14 +1,15 @@
 /** Everything about one pipeline that is open: its stages, their graph, and where contents, lock and caches are kept. */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ownIdentity } from './build.ts';
 import { Cache } from './cache.ts';
 import { Code } from './code.ts';
 import { Contents, sha256 } from './content.ts';
 import { readDocument } from './document.ts';
 import { type Problem, ReproError } from './errors.ts';
 import { buildGraph, type Graph } from './graph.ts';
-import { Lock } from './lock.ts';
+import { identity, statOrUndefined } from './identity.ts';
+import { LOCK, Lock } from './lock.ts';
 import { describeMissing, type MissingInputs, Observer } from './observe.ts';
 import { findRoot, loadPipeline, PIPELINE, type Pipeline, type Stage } from './pipeline.ts';
 import { Runs } from './runs.ts';
@@ -25,6 +26,8 @@ export interface Project {
   lock: Lock;
   cache: Cache;
   runs: Runs;
+  /** To be called when everything is up to date and nothing has been looked at for any other end: see certificate.ts. */
+  certify(): void;
   close(): Promise<void>;
 }
 
@@ -33,7 +36,7 @@ export async function openProject(start: string, options: { write: boolean }): P
   const root = findRoot(start);
   const state = await openState(root, options);
   try {
-    const pipeline = await knownPipeline(root, state);
+    const { pipeline, sources } = await knownPipeline(root, state);
     const graph = graphOf(pipeline);
     const contents = new Contents(root, state);
     const code = new Code(root, state, contents);
@@ -50,6 +53,17 @@ export async function openProject(start: string, options: { write: boolean }): P
       lock,
       cache: new Cache(root, contents, { readOnly }),
       runs: new Runs(root, { readOnly }),
+      certify: () => {
+        const { witnesses } = contents;
+        for (const [file, sha] of Object.entries(sources)) {
+          witnesses.add(join(root, file));
+          if (hashOrNull(join(root, file)) !== sha) return;
+        }
+        const stat = statOrUndefined(join(root, LOCK));
+        if ((stat ? identity(stat) : '') !== lock.identity) return;
+        witnesses.add(join(root, LOCK), stat);
+        witnesses.certify(root, ownIdentity(), pipeline.stages.length);
+      },
       close: () => state.close(),
     };
   } catch (error) {
@@ -75,13 +89,13 @@ interface KnownPipeline {
 }
 
 /** The pipeline as it was last worked out, if every file that it came from is as it was; else worked out now. */
-async function knownPipeline(root: string, state: State): Promise<Pipeline> {
+async function knownPipeline(root: string, state: State): Promise<Omit<KnownPipeline, 'by'>> {
   const by = ownIdentity();
   const memo = state.memos.get('pipeline');
   if (memo !== undefined) {
     const known = JSON.parse(memo) as KnownPipeline;
     const same = Object.entries(known.sources).every(([file, sha]) => hashOrNull(join(root, file)) === sha);
-    if (same && known.by === by) return { ...known.pipeline, root };
+    if (same && known.by === by) return { sources: known.sources, pipeline: { ...known.pipeline, root } };
   }
   const checkedOnce = async (
     document: { file: string; value: unknown },
@@ -102,13 +116,7 @@ async function knownPipeline(root: string, state: State): Promise<Pipeline> {
   const sources = Object.fromEntries(pipeline.sources.map((file) => [file, hashOrNull(join(root, file))]));
   const known: KnownPipeline = { by, sources, pipeline };
   state.memos.put('pipeline', JSON.stringify(known));
-  return pipeline;
-}
-
-/** Tells one build of repro from another, which may read the same file otherwise. */
-function ownIdentity(): string {
-  const { size, mtimeMs } = statSync(fileURLToPath(import.meta.url));
-  return `${size}:${mtimeMs}`;
+  return known;
 }
 
 function hashOrNull(path: string): string | null {

@@ -91,6 +91,7 @@ test('-S changes a value and nothing around it; values are YAML; a copied mappin
       'train.names=[x, y: z]',
       "other=it's",
       'train.sizes=@tiny.deep',
+      '+tiny.more=[1]',
     ].flatMap((edit) => ['-S', edit]),
   );
   expect(made.read('params.yaml')).toBe(

@@ -1,11 +1,11 @@
 /** `repro [TARGET…]`: plan, then execute, with the events shown as asked. */
 import { editParams } from '../editParams.ts';
-import { execute, type Interrupt } from '../execute.ts';
+import { execute, type Interrupt, type RunResult } from '../execute.ts';
 import { select } from '../graph.ts';
 import { Ledger } from '../ledger.ts';
 import { findRoot } from '../pipeline.ts';
-import { makePlan } from '../plan.ts';
-import { openProject } from '../project.ts';
+import { makePlan, type PlannedStage } from '../plan.ts';
+import { openProject, type Project } from '../project.ts';
 import { openView } from '../view.ts';
 import { showPlan } from './dry.ts';
 
@@ -26,6 +26,9 @@ export interface RunCall {
   json?: boolean;
   quiet?: boolean;
 }
+
+/** Milliseconds */
+const SETTLING = 40;
 
 export async function run(targets: readonly string[], call: RunCall): Promise<number> {
   if (call.setParam && !call.dry) await editParams(findRoot(process.cwd()), call.setParam);
@@ -58,6 +61,8 @@ export async function run(targets: readonly string[], call: RunCall): Promise<nu
     try {
       const { outcomes, interrupted } = await execute(project, plan, options, (event) => view.listen(event), signals);
       if (interrupted !== undefined) return interrupted === 'SIGTERM' ? 143 : 130;
+      if (plan.length === project.pipeline.stages.length && !call.allowMissing)
+        await certifyIfFresh(project, plan, outcomes);
       const failed = [...outcomes.values()].some(({ outcome }) => outcome === 'failed' || outcome === 'skipped');
       return failed && !call.ignoreErrors ? 1 : 0;
     } finally {
@@ -67,6 +72,24 @@ export async function run(targets: readonly string[], call: RunCall): Promise<nu
   } finally {
     await project.close();
   }
+}
+
+/** Lets the next call that changes nothing know so at once. */
+async function certifyIfFresh(
+  project: Project,
+  plan: readonly PlannedStage[],
+  outcomes: RunResult['outcomes'],
+): Promise<void> {
+  const all = [...outcomes.values()];
+  if (all.some(({ outcome }) => outcome === 'failed' || outcome === 'skipped')) return;
+  let verdicts = plan.map(({ verdict }) => verdict);
+  if (all.some(({ outcome }) => outcome !== 'fresh')) {
+    // What has just been written must have settled before its times can be relied on.
+    await new Promise((resolve) => setTimeout(resolve, SETTLING));
+    project.observer.forget();
+    verdicts = (await makePlan(project, [...project.graph.stages.keys()], {})).map(({ verdict }) => verdict);
+  }
+  if (verdicts.every(({ state }) => state === 'fresh')) project.certify();
 }
 
 function listenToSignals(): Interrupt & { close(): void } {
