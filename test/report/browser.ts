@@ -106,7 +106,7 @@ export class Browser {
       returnByValue: true,
       userGesture: true,
     });
-    if (exceptionDetails) throw new Error(JSON.stringify(exceptionDetails));
+    if (exceptionDetails) throw new Error(JSON.stringify(exceptionDetails).slice(0, 500));
     return (result as { value: T }).value;
   }
 

@@ -31,6 +31,11 @@ function text(html: string): string {
     .replace(/\s+/g, ' ');
 }
 
+/** Of a page: what fails is shown, and not half a megabyte around it. */
+function matches(html: string, pattern: RegExp): string[] {
+  return html.match(pattern) ?? [];
+}
+
 async function written(changes: Partial<ReportData>): Promise<string> {
   return readFile(await writeReport(await mkdtemp(join(folder, 'page-')), { ...data, ...changes }), 'utf8');
 }
@@ -38,7 +43,7 @@ async function written(changes: Partial<ReportData>): Promise<string> {
 describe('the file', () => {
   it('is one, and the same bytes for the same study', async () => {
     expect(await readdir(join(folder, 'report'))).toEqual(['index.html']);
-    expect(await written({})).toBe(page);
+    expect((await written({})) === page).toBe(true);
   });
 
   it('refers to nothing outside itself: no address, no link, no import, and a policy that would refuse them', () => {
@@ -51,9 +56,9 @@ describe('the file', () => {
         (address) => !/^http:\/\/www\.w3\.org\/(2000\/svg|1999\/xlink|2000\/xmlns\/)/.test(address),
       ),
     ).toEqual([]);
-    expect(page).not.toMatch(/<(link|script|img|iframe|source)\b[^>]*\b(src|href)="(?!data:)/i);
-    expect(page).not.toMatch(/@import|url\((?!["']?(#|data:))/);
-    expect(page).toContain("default-src 'none'");
+    expect(matches(page, /<(link|script|img|iframe|source)\b[^>]*\b(src|href)="(?!data:)[^>]*/gi)).toEqual([]);
+    expect(matches(page, /@import|url\((?!["']?(#|data:)).{20}/g)).toEqual([]);
+    expect(page.includes("default-src 'none'")).toBe(true);
   });
 
   it('escapes what others wrote', async () => {
@@ -66,8 +71,7 @@ describe('the file', () => {
       settings: { [hostile]: hostile },
       provenance: { commit: hostile },
     });
-    expect(spoilt).not.toContain('<script>alert');
-    expect(spoilt).not.toContain('<img');
+    expect(matches(spoilt, /<script>alert|<img/g)).toEqual([]);
   });
 });
 
@@ -99,8 +103,8 @@ describe('what it says', () => {
   });
 
   it('holds every run, plot and sample, settings and origin', () => {
-    for (const { run } of data.results) expect(page).toContain(`data-value="${run}"`);
-    for (const { name } of data.plots) expect(page).toContain(`<figure id="plot-${name}"`);
+    for (const { run } of data.results) expect(page.includes(`data-value="${run}"`), run).toBe(true);
+    for (const { name } of data.plots) expect(page.includes(`<figure id="plot-${name}"`), name).toBe(true);
     const said = text(page);
     expect(said).toContain('bar 5 of voice 2 is 14/16 long');
     for (const part of [
@@ -121,14 +125,14 @@ describe('what it says', () => {
         .replace(/1\.\d+,/, ','),
     );
     const said = await written({ results, study: fitStudy(results) });
-    expect(said).toMatch(/<tr class="diverged"><th scope="row" data-value="char-gpt-tiny-1">/);
+    expect(matches(said, /<tr class="diverged"><th scope="row" data-value="char-gpt-tiny-1">/)).toHaveLength(1);
     expect(text(said)).toContain('run char-gpt-tiny-1 is left out: it diverged');
   });
 
   it('shows samples whose MIDI is missing or unreadable, without a player', async () => {
     const sample = { run: 'a', index: 1, abc: exampleAbc(1), valid: true, measures: 1 };
     const said = await written({ samples: [sample, { ...sample, index: 2, midiBase64: 'bm8gTUlESQ==' }] });
-    expect(said.match(/There is nothing to play/g)).toHaveLength(2);
+    expect(matches(said, /There is nothing to play/g)).toHaveLength(2);
   });
 
   it('plays notes that are given as such', async () => {
@@ -153,11 +157,13 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
   });
   afterAll(() => browser.close());
 
-  /** Resolves once the expression is true in the page. */
+  /** Resolves once the expression is true in the page; a page in which it never becomes so would hold up the tests for ever. */
   const until = (expression: string) =>
-    browser.evaluate<boolean>(
-      `new Promise((resolve) => { const look = () => (${expression}) ? resolve(true) : requestAnimationFrame(look); look(); })`,
-    );
+    browser.evaluate(`new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error('never: ' + ${JSON.stringify(expression)})), 10000);
+      const look = () => (${expression}) ? (clearTimeout(late), resolve()) : requestAnimationFrame(look);
+      look();
+    })`);
 
   it('loads without an error and asks the network for nothing', () => {
     expect(browser.errors).toEqual([]);
@@ -234,7 +240,7 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
       const contrast = (a, b) => (Math.max(luminance(a), luminance(b)) + 0.05) / (Math.min(luminance(a), luminance(b)) + 0.05);
       const style = (selector) => getComputedStyle(document.querySelector(selector));
       const plot = style('figure svg').backgroundColor;
-      const lines = [...document.querySelectorAll('figure svg path[stroke^="#"]')].filter((path) => path.getAttribute('fill') !== null || true);
+      const lines = [...document.querySelectorAll('figure svg path[stroke^="#"]')];
       return {
         text: contrast(style('body').color, style('body').backgroundColor),
         title: contrast(getComputedStyle(document.querySelector('figure svg text')).fill, plot),
