@@ -1,0 +1,120 @@
+/** What people do wrong, and the one clear sentence each gets: through repro, and through the stage programs by hand. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { composePiece } from '../../lib/music/index.ts';
+import { removeProjects } from '../repro/project.ts';
+import { ROOT, smallStudy } from './copy.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'stages-test-'));
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+  removeProjects();
+});
+
+const path = (...parts: string[]) => join(folder, ...parts);
+const tsx = join(ROOT, 'node_modules/.bin/tsx');
+
+function runStage(name: string, ...args: string[]) {
+  const { status, stderr } = spawnSync(tsx, [join(ROOT, 'stages', `${name}.ts`), ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  return { status, said: stderr.trim() };
+}
+
+/** params.yaml with one text replaced. */
+function params(from: string, to: string): string {
+  const text = readFileSync(join(ROOT, 'params.yaml'), 'utf8');
+  if (!text.includes(from)) throw new Error(`params.yaml has no ${from}`);
+  const file = path(`params-${to.replace(/\W+/g, '-')}.yaml`);
+  writeFileSync(file, text.replace(from, to));
+  return file;
+}
+
+describe('a stage program by hand', () => {
+  test.each([
+    [
+      'a folder that is not there',
+      'download',
+      () => [path('raw'), '--params', params('dataset: synthetic', 'dataset: nowhere/midi')],
+      /nowhere\/midi/,
+    ],
+    [
+      'a folder without MIDI',
+      'convert',
+      () => (
+        mkdirSync(path('empty'), { recursive: true }),
+        [path('empty'), path('abc'), '--params', join(ROOT, 'params.yaml')]
+      ),
+      /empty.*no MIDI/,
+    ],
+    ['a params file that is not there', 'convert', () => [path('empty'), path('abc')], /params\.yaml.*no such file/],
+    [
+      'a params file that is no YAML',
+      'convert',
+      () => [path('empty'), path('abc'), '--params', params('convert:', 'convert: [')],
+      /\.yaml:\d+:\d+/,
+    ],
+    [
+      'a wrong type',
+      'convert',
+      () => [path('empty'), path('abc'), '--params', params('grid: 16', 'grid: many')],
+      /\.yaml:\d+:\d+: convert\.grid: must be a whole number/,
+    ],
+    [
+      'an unknown key',
+      'convert',
+      () => [path('empty'), path('abc'), '--params', params('grid: 16', 'gird: 16')],
+      /unknown key "gird".*did you mean "grid"/,
+    ],
+    ['too few arguments', 'convert', () => [path('empty')], /needs RAW ABC/],
+    ['an unknown flag', 'convert', () => [path('empty'), path('abc'), '--fast'], /--fast/],
+  ])('%s: one sentence, no stack, exit 1', (_, stage, args, sentence) => {
+    const { status, said } = runStage(stage, ...args());
+    expect(said).toMatch(sentence);
+    expect(said).not.toMatch(/^\s+at /m);
+    expect(status).toBe(1);
+  });
+
+  test('a corrupt file is counted, named in the metrics and passed over', () => {
+    mkdirSync(path('raw/sub'), { recursive: true });
+    writeFileSync(path('raw/sub/good.mid'), composePiece(1));
+    writeFileSync(path('raw/broken.mid'), 'this is no MIDI');
+    const args = [path('raw'), path('abc'), '--params', join(ROOT, 'params.yaml'), '--metrics', path('m.json')];
+    expect(runStage('convert', ...args)).toEqual({ status: 0, said: '' });
+    expect(readFileSync(path('abc/sub/good.abc'), 'utf8')).toMatch(/^X:1\n/);
+    const metrics = JSON.parse(readFileSync(path('m.json'), 'utf8'));
+    expect(metrics).toMatchObject({ files: 2, converted: 1, failed: [{ path: 'broken.mid' }] });
+    expect(metrics.failed[0].reason).not.toBe('');
+  });
+
+  test('fit reads any table of runs by hand, and names the line that is wrong', () => {
+    writeFileSync(path('runs.csv'), 'run,params,test_bits_per_byte\na,1000,2.0\nb,many,1.9\n');
+    const { status, said } = runStage('fit', path('runs.csv'), path('out.json'), '--params', join(ROOT, 'params.yaml'));
+    expect(said).toMatch(/runs\.csv:3.*params/);
+    expect(status).toBe(1);
+  });
+});
+
+describe('repro', () => {
+  test('refuses params that are wrong before anything runs, exit 2', async () => {
+    const study = smallStudy();
+    study.write('params.yaml', study.read('params.yaml').replace('  tokens:', '  token:'));
+    const { exit, stderr } = await study.repro();
+    expect(stderr).toMatch(/params\.yaml:\d+:\d+: unknown key "token" in train; did you mean "tokens"\?/);
+    expect(exit).toBe(2);
+    expect(study.exists('data')).toBe(false);
+  });
+
+  test('a size whose heads do not divide its width: the key, and what would be right', async () => {
+    const study = smallStudy();
+    study.write('params.yaml', study.read('params.yaml').replace('width: 16, heads: 2 }', 'width: 16, heads: 3 }'));
+    const { exit, stderr, stdout } = await study.repro('train@char-gpt-tiny-1');
+    expect(stderr + stdout).toMatch(/params\.yaml: sizes\.gpt-tiny: .*heads.*3.*16/);
+    expect(stderr + stdout).not.toMatch(/^\s+at /m);
+    expect(exit).toBe(1);
+  });
+});

@@ -1,0 +1,112 @@
+/** The study from MIDI to the report page, through `repro`: what it leaves, and what an edit makes it do again. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { csvParse } from 'd3-dsv';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { removeProjects, type TestProject } from '../repro/project.ts';
+import { smallStudy } from './copy.ts';
+
+const RUNS = ['char-gpt-tiny-1', 'char-lstm-tiny-1'];
+let study: TestProject;
+let first: Record<string, string>;
+
+beforeAll(async () => {
+  study = smallStudy();
+  first = await study.outcomes();
+}, 180_000);
+afterAll(removeProjects);
+
+const json = (path: string) => JSON.parse(study.read(path));
+const outcomes = (...args: string[]) => study.outcomes(...args);
+
+describe('one command', () => {
+  test('runs every stage', () => {
+    const cells = ['train', 'evaluate', 'generate'].flatMap((stage) => RUNS.map((run) => `${stage}@${run}`));
+    const single = ['download', 'convert', 'split', 'tokenize@char', 'results', 'fit', 'plot', 'report'];
+    expect(Object.keys(first).sort()).toEqual([...single, ...cells].sort());
+    expect(new Set(Object.values(first))).toEqual(new Set(['ran']));
+  });
+
+  test('leaves a table with a row a run, every loss a number, and bits per byte from nats', () => {
+    const rows = csvParse(study.read('outputs/results.csv'));
+    expect(rows.map(({ run }) => run)).toEqual(RUNS);
+    for (const row of rows) {
+      for (const column of ['params', 'tokens', 'flops', 'train_loss', 'val_loss', 'test_loss', 'seconds'])
+        expect(Number(row[column]), column).toBeGreaterThan(0);
+      // Characters of ABC are bytes, but for the one <|endoftext|> a tune.
+      expect(Number(row.test_bits_per_byte)).toBeCloseTo(Number(row.test_loss) / Math.LN2, 1);
+      expect(Number(row.perplexity)).toBeCloseTo(Math.exp(Number(row.test_loss)), 6);
+    }
+  });
+
+  test('fits two runs honestly: it refuses, and says what is missing', () => {
+    const { fits } = json('outputs/scaling.json');
+    expect(Object.keys(fits)).toEqual(['char-gpt', 'char-lstm']);
+    expect(JSON.stringify(fits['char-gpt'])).toMatch(/refused/);
+  });
+
+  test('draws each plot three ways', () => {
+    const files = ['scaling', 'architectures', 'training'].flatMap((plot) =>
+      ['png', 'svg', 'vl.json'].map((extension) => `${plot}.${extension}`),
+    );
+    expect(readdirSync(study.path('outputs/plots')).sort()).toEqual(files.sort());
+    expect(json('outputs/plots/scaling.vl.json').$schema).toMatch(/vega-lite/);
+  });
+
+  test('writes samples, and a page that fetches nothing', () => {
+    for (const run of RUNS) expect(existsSync(study.path(`outputs/samples/${run}/001.abc`))).toBe(true);
+    const page = study.read('outputs/report/index.html');
+    expect(page).toContain('char-gpt-tiny-1');
+    expect(page).not.toMatch(/(?:src|href)="https?:/);
+  });
+
+  test('a model is a checkpoint by the names of transformers', () => {
+    expect(json('outputs/models/char-gpt-tiny-1/config.json')).toMatchObject({ model_type: 'gpt2', n_layer: 1 });
+    const file = readFileSync(study.path('outputs/models/char-gpt-tiny-1/model.safetensors'));
+    const header = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE(0))).toString());
+    expect(Object.keys(header)).toContain('transformer.h.0.attn.c_attn.weight');
+  });
+});
+
+describe('a second time', () => {
+  test('runs nothing', async () => {
+    expect(await outcomes()).toEqual({});
+  });
+
+  test('one more size runs its own cells and what is drawn from all; the others stay', async () => {
+    const before = statSync(study.path('outputs/models/char-gpt-tiny-1/model.safetensors')).mtimeMs;
+    const ran = await outcomes('-S', 'train.sizes=[gpt-tiny, lstm-tiny, gpt-2x16h2]');
+    const cells = ['train', 'evaluate', 'generate'].map((stage) => `${stage}@char-gpt-2x16h2-1`);
+    expect(Object.keys(ran).sort()).toEqual([...cells, 'results', 'fit', 'plot', 'report'].sort());
+    expect(statSync(study.path('outputs/models/char-gpt-tiny-1/model.safetensors')).mtimeMs).toBe(before);
+  });
+
+  test('the size taken out again: its cells are gone from the table, and nothing is trained', async () => {
+    const ran = await outcomes('-S', 'train.sizes=[gpt-tiny, lstm-tiny]');
+    expect(Object.keys(ran).filter((stage) => stage.includes('@'))).toEqual([]);
+    expect(csvParse(study.read('outputs/results.csv')).map(({ run }) => run)).toEqual(RUNS);
+  });
+
+  test('another learning rate trains again and converts nothing again; back again, the first models are restored', async () => {
+    const weights = () => readFileSync(study.path('outputs/models/char-gpt-tiny-1/model.safetensors'));
+    const before = weights();
+    const ran = await outcomes('-S', 'train.lr=0.001');
+    expect(ran).toMatchObject({ 'train@char-gpt-tiny-1': 'ran', 'evaluate@char-lstm-tiny-1': 'ran', fit: 'ran' });
+    expect(Object.keys(ran)).not.toContain('tokenize@char');
+    expect(weights().equals(before)).toBe(false);
+    expect(await outcomes('-S', 'train.lr=0.004')).toMatchObject({ 'train@char-gpt-tiny-1': 'restored' });
+    expect(weights().equals(before)).toBe(true);
+  });
+
+  test('a report title touches the report alone', async () => {
+    expect(await outcomes('-S', 'report.title=Mine')).toEqual({ report: 'ran' });
+    expect(study.read('outputs/report/index.html')).toContain('<title>Mine</title>');
+  });
+
+  test('training is repeatable: forced, it makes the same bytes, and nothing after it runs but what tells its time', async () => {
+    const ran = await outcomes('-f', '-s', 'train@char-lstm-tiny-1', '--no-run-cache');
+    expect(ran).toEqual({ 'train@char-lstm-tiny-1': 'ran' });
+    const { stages } = JSON.parse((await study.repro('status', '--json')).stdout);
+    expect(stages['evaluate@char-lstm-tiny-1'].state).toBe('fresh');
+    expect(stages['generate@char-lstm-tiny-1'].state).toBe('fresh');
+  });
+});
