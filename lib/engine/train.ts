@@ -88,6 +88,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 interface Progress {
   step: number;
   curve: CurveRow[];
+  /** loss of the first step */
+  first: number | undefined;
   /** losses of the last `plan.lastSteps` steps, oldest first */
   lastLosses: number[];
   /** of the steps since the last row of the curve */
@@ -126,7 +128,15 @@ class Run {
     this.options = options;
     this.plan = plan;
     this.identity = identity;
-    const anew = { step: 0, curve: [], lastLosses: [], sinceRow: { loss: 0, steps: 0 }, seconds: 0, stepSeconds: 0 };
+    const anew = {
+      step: 0,
+      curve: [],
+      first: undefined,
+      lastLosses: [],
+      sinceRow: { loss: 0, steps: 0 },
+      seconds: 0,
+      stepSeconds: 0,
+    };
     this.progress = resumed?.progress ?? anew;
     this.secondsBefore = this.progress.seconds;
     const { engine, config, seed } = options;
@@ -156,7 +166,9 @@ class Run {
     progress.lastLosses.push(result.loss);
     if (progress.lastLosses.length > Math.max(plan.lastSteps, divergenceSpan)) progress.lastLosses.shift();
     this.lastResult = result;
-    this.stopIf(divergenceOf(progress.lastLosses, result.gradientNorm, config.vocabularySize));
+    const { first = result.loss } = progress;
+    progress.first = first;
+    this.stopIf(divergenceOf(progress.lastLosses, result.gradientNorm, { first, ...config }));
     const { steps } = plan;
     onProgress?.({
       done: this.tokens(),

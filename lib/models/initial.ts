@@ -3,9 +3,9 @@
  *
  * GPT as GPT-2 and nanoGPT: matrices normal with deviation 0.02, the projections that end a residual branch scaled by
  * 1/√(2L) so that the residual stream does not grow with depth, biases 0, LayerNorm gains 1.
- * LSTM as torch.nn.LSTM: uniform over ±1/√H. Its embedding and head are uniform over ±0.1 and the head's bias 0, as in
- * PyTorch's word language model and Merity et al. (2018); torch's own default for an embedding, normal with deviation 1,
- * gives a tied head logits of deviation up to √H at the start and trains badly.
+ * LSTM as torch initializes nn.Embedding, nn.LSTM and nn.Linear: the embedding normal with deviation 1, tied to the head or
+ * not, all else uniform over ±1/√H. A smaller embedding, as is common for tied heads, learned more slowly at every width that
+ * was tried (docs/engine.md has the losses).
  */
 import type { ModelConfig, Weights } from './config.ts';
 import { parameters, sizeOf } from './parameters.ts';
@@ -36,6 +36,5 @@ function gptStart(name: string, layers: number): Start {
 }
 
 function lstmStart(name: string, width: number): Start {
-  if (name === 'decoder.bias') return { value: 0 };
-  return { bound: name.startsWith('rnn.') ? 1 / Math.sqrt(width) : 0.1 };
+  return name === 'encoder.weight' ? { deviation: 1 } : { bound: 1 / Math.sqrt(width) };
 }
