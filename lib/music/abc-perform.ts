@@ -95,7 +95,7 @@ interface OpenTie {
 
 function playVoice(voice: TuneVoice, bars: TuneBar[], performance: Performance, problems: Problem[]): Part {
   const notes: PlayedNote[] = [];
-  const ties = new Map<number, OpenTie[]>();
+  let ties: OpenTie[] = [];
   let program = voice.program;
   let tick = 0;
   const unterminated = ({ written: { line, column } }: OpenTie): false => {
@@ -113,41 +113,44 @@ function playVoice(voice: TuneVoice, bars: TuneBar[], performance: Performance, 
       for (const written of layer.notes) {
         const start = tick + written.start;
         const end = start + written.duration;
-        const waiting = ties.get(written.position);
-        const match =
-          waiting === undefined
-            ? -1
-            : waiting.findIndex(
-                (tie) => tie.until === start && (!written.explicit || tie.note.pitch === written.pitch),
-              );
+        const tie = takeTie(ties, written, start, layer.notes);
         let note: PlayedNote;
-        if (match >= 0) {
-          ({ note } = waiting!.splice(match, 1)[0]);
+        if (tie !== undefined) {
+          ({ note } = tie);
           note.duration = end - note.start;
         } else {
           note = { start, duration: written.duration, pitch: written.pitch, program: programAt(written.start) };
           notes.push(note);
         }
-        if (written.tied) {
-          const tie = { note, written, until: end };
-          const list = ties.get(written.position);
-          if (list === undefined) ties.set(written.position, [tie]);
-          else list.push(tie);
-        }
+        if (written.tied) ties.push({ note, written, until: end });
       }
     }
     tick += bar.duration;
     if (programs.length > 0) program = programs.at(-1)!.program!;
     // Ties that end within the bar can wait no longer.
-    for (const [position, list] of ties) {
-      const waiting = list.filter((tie) => tie.until >= tick || unterminated(tie));
-      if (waiting.length === 0) ties.delete(position);
-      else ties.set(position, waiting);
-    }
+    if (ties.length > 0) ties = ties.filter((tie) => tie.until >= tick || unterminated(tie));
   }
-  for (const list of ties.values()) for (const tie of list) unterminated(tie);
+  ties.forEach(unterminated);
   notes.sort((a, b) => a.start - b.start);
   return { drum: voice.drum, notes };
+}
+
+/**
+ * The tie that this note goes on with, taken out of those that wait: of the same pitch; or of the same letter and octave, where the
+ * note has no accidental and would have had the tied one but for the bar line, unless another note beside it is the right one.
+ */
+function takeTie(ties: OpenTie[], written: TuneNote, start: number, layer: TuneNote[]): OpenTie | undefined {
+  if (ties.length === 0) return undefined;
+  let index = ties.findIndex((tie) => tie.until === start && tie.note.pitch === written.pitch);
+  if (index < 0 && !written.explicit) {
+    index = ties.findIndex(
+      (tie) =>
+        tie.until === start &&
+        tie.written.position === written.position &&
+        !layer.some((other) => other.start === written.start && other.pitch === tie.note.pitch),
+    );
+  }
+  return index < 0 ? undefined : ties.splice(index, 1)[0];
 }
 
 /** Metres and keys, from the bars of one voice. A first bar that is too short is an upbeat, and has a metre of its own. */

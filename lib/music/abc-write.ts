@@ -4,7 +4,7 @@
  * A header of X, M, L, Q and K; a V: for each voice where there are several, with its program or drum channel; then the bars.
  * Interleaved, a line holds one bar of all voices; voice after voice, four bars of one.
  */
-import { type BarLayers, layScore, type Piece } from './layers.ts';
+import { type BarLayers, LONGEST_PLAIN, layScore, type Piece } from './layers.ts';
 import type { Score, ScoreBar, ScoreVoice } from './score.ts';
 import { accidentalText, keyText, POSITION_TEXT, POSITIONS, type Spelling, spellingOf } from './spelling.ts';
 
@@ -23,7 +23,8 @@ export function writeAbc(score: Score, layout: Layout = 'interleaved'): string {
   const lengths = new LengthTexts((4 * grid) / unit);
   const [first] = bars;
   let text = `X:1\nM:${first.numerator}/${first.denominator}\nL:1/${unit}\nQ:1/4=${first.tempo}\nK:${keyText(first)}\n`;
-  const written = voices.map((voice, v) => writeVoice(voice, laid[v], bars, lengths, v === 0));
+  const fields = barFields(bars);
+  const written = voices.map((voice, v) => writeVoice(voice, laid[v], bars, lengths, fields, v === 0));
   if (voices.length === 1) {
     return text + voiceSettings(voices[0]) + lines(written[0]);
   }
@@ -78,10 +79,9 @@ class LengthTexts {
 
 /** The L: under which the tune is shortest; of equals the longest. */
 function shortestUnit(laid: BarLayers[][], grid: number): number {
-  const counts: number[] = [];
+  const counts = new Int32Array(LONGEST_PLAIN + 1);
   for (const voice of laid) {
-    for (const bar of voice)
-      for (const layer of bar) for (const { duration } of layer) counts[duration] = (counts[duration] ?? 0) + 1;
+    for (const bar of voice) for (const layer of bar) for (const piece of layer) counts[piece.duration]++;
   }
   let best = UNITS[0];
   let bestSize = Number.POSITIVE_INFINITY;
@@ -90,7 +90,7 @@ function shortestUnit(laid: BarLayers[][], grid: number): number {
     const lengths = new LengthTexts((4 * grid) / unit);
     let size = 0;
     counts.forEach((count, duration) => {
-      size += count * lengths.of(duration).length;
+      if (count > 0) size += count * lengths.of(duration).length;
     });
     if (size < bestSize) {
       bestSize = size;
@@ -100,36 +100,50 @@ function shortestUnit(laid: BarLayers[][], grid: number): number {
   return best;
 }
 
+/** What the inline fields of each bar say that is new: in all voices, in pitched ones, and in the first. */
+interface BarFields {
+  metre: string[];
+  key: string[];
+  tempo: string[];
+}
+
+function barFields(bars: ScoreBar[]): BarFields {
+  const fields: BarFields = { metre: [''], key: [''], tempo: [''] };
+  for (let b = 1; b < bars.length; b++) {
+    const bar = bars[b];
+    const before = bars[b - 1];
+    const sameMetre = bar.numerator === before.numerator && bar.denominator === before.denominator;
+    const sameKey = bar.fifths === before.fifths && bar.minor === before.minor;
+    fields.metre.push(sameMetre ? '' : `[M:${bar.numerator}/${bar.denominator}]`);
+    fields.key.push(sameKey ? '' : `[K:${keyText(bar)}]`);
+    fields.tempo.push(bar.tempo === before.tempo ? '' : `[Q:1/4=${bar.tempo}]`);
+  }
+  return fields;
+}
+
 /** The text of each bar of a voice, without its bar line. */
 function writeVoice(
   voice: ScoreVoice,
   laid: BarLayers[],
   bars: ScoreBar[],
   lengths: LengthTexts,
+  fields: BarFields,
   leads: boolean,
 ): string[] {
   const texts: string[] = new Array(bars.length);
   const accidentals = new Accidentals();
   for (let b = 0; b < bars.length; b++) {
-    const bar = bars[b];
-    const before = b === 0 ? bar : bars[b - 1];
-    let text = '';
-    if (bar.numerator !== before.numerator || bar.denominator !== before.denominator) {
-      text += `[M:${bar.numerator}/${bar.denominator}]`;
-    }
-    if (voice.drum) {
-      if (b === 0 && bar.fifths !== 0) text += '[K:C]';
-    } else if (bar.fifths !== before.fifths || bar.minor !== before.minor) {
-      text += `[K:${keyText(bar)}]`;
-    }
-    if (leads && bar.tempo !== before.tempo) text += `[Q:1/4=${bar.tempo}]`;
+    let text = fields.metre[b];
+    if (!voice.drum) text += fields.key[b];
+    else if (b === 0 && bars[0].fifths !== 0) text += '[K:C]';
+    if (leads) text += fields.tempo[b];
 
     const layers = laid[b];
     if (layers.length === 0) {
       texts[b] = `${text}Z`;
       continue;
     }
-    const spelling = spellingOf(voice.drum ? DRUM_KEY : bar);
+    const spelling = spellingOf(voice.drum ? DRUM_KEY : bars[b]);
     accidentals.newBar();
     for (let k = 0; k < layers.length; k++) {
       if (k > 0) {

@@ -37,13 +37,13 @@ export function layBars(
   for (let start = 0; start < end; ) {
     while (next < metres.length && metres[next].step <= start) ({ numerator, denominator } = metres[next++]);
     let length = (numerator * 4 * grid) / denominator;
-    let metre = { numerator, denominator };
+    const bar: ScoreBar = { start, length, numerator, denominator, tempo: 120, fifths: 0, minor: false };
     if (next < metres.length && metres[next].step < start + length) {
-      length = metres[next].step - start;
-      metre = metreOfLength(length, grid);
+      bar.length = length = metres[next].step - start;
+      Object.assign(bar, metreOfLength(length, grid));
     }
     if (bars.length === MAX_BARS) throw new MusicError(`the music would be more than ${MAX_BARS} bars long`);
-    bars.push({ start, length, ...metre, tempo: 120, fifths: 0, minor: false });
+    bars.push(bar);
     start += length;
   }
   setTempos(bars, performance, grid);

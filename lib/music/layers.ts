@@ -24,8 +24,10 @@ export interface Piece {
 /** Pieces by layer; no layer at all is a bar of silence. */
 export type BarLayers = Piece[][];
 
+const SILENCE: BarLayers = [];
+
 /** The longest that ABC software takes as one note: a breve of a grid of 16, dotted twice. */
-const LONGEST_PLAIN = 128;
+export const LONGEST_PLAIN = 128;
 
 const plainDurations: number[] = [];
 for (let steps = LONGEST_PLAIN; steps >= 1; steps--) if (isPlainDuration(steps)) plainDurations.push(steps);
@@ -69,9 +71,14 @@ function layVoice(voice: ScoreVoice, bars: ScoreBar[]): BarLayers[] {
   const result: BarLayers[] = new Array(bars.length);
   let program = notes[0].program;
   let next = 0;
+  let holding = false;
   for (let b = 0; b < bars.length; b++) {
     const from = bars[b].start;
     const to = from + bars[b].length;
+    if (!holding && (next === notes.length || notes[next].start >= to)) {
+      result[b] = SILENCE;
+      continue;
+    }
     for (const layer of layers) {
       layer.pieces = undefined;
       layer.end = from;
@@ -88,6 +95,8 @@ function layVoice(voice: ScoreVoice, bars: ScoreBar[]): BarLayers[] {
       sound(freeLayer(layers, start, from), pitches, start + duration, from, to, change, start);
     }
     result[b] = closeBar(layers, from, to);
+    holding = false;
+    for (const layer of layers) holding ||= layer.heldUntil > 0;
   }
   return result;
 }
@@ -135,7 +144,8 @@ function rest(pieces: Piece[], steps: number): void {
 }
 
 function closeBar(layers: OpenLayer[], from: number, to: number): BarLayers {
-  const used = layers.findLastIndex((layer) => layer.pieces !== undefined) + 1;
+  let used = layers.length;
+  while (layers[used - 1].pieces === undefined) used--;
   const result: BarLayers = [];
   for (let k = 0; k < used; k++) {
     const pieces = (layers[k].pieces ??= []);

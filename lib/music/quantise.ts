@@ -42,22 +42,24 @@ export function quantise(performance: Performance, grid: number = DEFAULT_GRID):
 function joinParts(parts: Part[], warnings: string[]): Part[] {
   const drums = parts.filter((part) => part.drum && part.notes.length > 0);
   const pitched = parts.filter((part) => !part.drum && part.notes.length > 0);
-  const room = MAX_PITCHED_VOICES;
-  if (pitched.length > room) {
-    warnings.push(`${pitched.length} parts beside the drums were joined to ${room}: ABC software plays no more`);
-    pitched.sort((a, b) => b.notes.length - a.notes.length);
-    while (pitched.length > room) {
-      const smallest = pitched.pop()!;
-      let target = pitched.findLastIndex((part) => part.notes[0].program === smallest.notes[0].program);
-      if (target < 0) target = pitched.length - 1;
-      pitched[target] = join([pitched[target], smallest]);
+  const groups = pitched.map((part) => [part]);
+  if (pitched.length > MAX_PITCHED_VOICES) {
+    warnings.push(
+      `${pitched.length} parts beside the drums were joined to ${MAX_PITCHED_VOICES}: ABC software plays no more`,
+    );
+    groups.sort(([a], [b]) => b.notes.length - a.notes.length);
+    while (groups.length > MAX_PITCHED_VOICES) {
+      const [smallest] = groups.splice(-1);
+      const like = groups.findLastIndex(([part]) => part.notes[0].program === smallest[0].notes[0].program);
+      groups[like < 0 ? groups.length - 1 : like].push(...smallest);
     }
   }
-  if (drums.length > 1) return [...pitched, join(drums)];
-  return [...pitched, ...drums];
+  if (drums.length > 0) groups.push(drums);
+  return groups.map(join);
 }
 
 function join(parts: Part[]): Part {
+  if (parts.length === 1) return parts[0];
   return { drum: parts[0].drum, notes: parts.flatMap((part) => part.notes).sort((a, b) => a.start - b.start) };
 }
 
@@ -68,18 +70,49 @@ function quantisePart(part: Part, stepsPerTick: number): ScoreVoice {
     // Durations stay fractional until all onsets are known.
     notes[i] = { start: Math.round(start * stepsPerTick), duration: duration * stepsPerTick, pitch, program };
   }
-  notes.sort((a, b) => a.start - b.start || a.duration - b.duration);
+  if (!inOrderOfStart(notes)) notes.sort((a, b) => a.start - b.start);
+  forEachOnset(notes, (i, j) => {
+    sortRange(notes, i, j, (a, b) => a.duration - b.duration);
+    settleDurations(notes, i, j, j < notes.length ? notes[j].start - notes[i].start : 0);
+  });
+  firstInFirstOut(notes);
+  forEachOnset(notes, (i, j) => {
+    sortRange(notes, i, j, compareNotes);
+    // A voice changes its program between onsets only.
+    for (let k = i; k < j; k++) notes[k].program = notes[j - 1].program;
+  });
+  return { drum: part.drum, notes };
+}
+
+function inOrderOfStart(notes: ScoreNote[]): boolean {
+  for (let i = 1; i < notes.length; i++) if (notes[i].start < notes[i - 1].start) return false;
+  return true;
+}
+
+/** Calls with the range i…j−1 of each onset's notes. */
+function forEachOnset(notes: ScoreNote[], visit: (i: number, j: number) => void): void {
   for (let i = 0; i < notes.length; ) {
+    const { start } = notes[i];
     let j = i + 1;
-    while (j < notes.length && notes[j].start === notes[i].start) j++;
-    const gap = j < notes.length ? notes[j].start - notes[i].start : 0;
-    settleDurations(notes, i, j, gap);
+    while (j < notes.length && notes[j].start === start) j++;
+    visit(i, j);
     i = j;
   }
-  firstInFirstOut(notes);
-  notes.sort(compareNotes);
-  oneProgramAnOnset(notes);
-  return { drum: part.drum, notes };
+}
+
+/** Sorts notes i…j−1; most onsets have few, and those in order already. */
+function sortRange(notes: ScoreNote[], i: number, j: number, compare: (a: ScoreNote, b: ScoreNote) => number): void {
+  if (j - i > 32) {
+    const sorted = notes.slice(i, j).sort(compare);
+    for (let k = i; k < j; k++) notes[k] = sorted[k - i];
+    return;
+  }
+  for (let k = i + 1; k < j; k++) {
+    const note = notes[k];
+    let at = k;
+    for (; at > i && compare(notes[at - 1], note) > 0; at--) notes[at] = notes[at - 1];
+    notes[at] = note;
+  }
 }
 
 /** Gives notes i…j−1, of one onset and in order of duration, whole durations, alike where they can be. */
@@ -125,13 +158,6 @@ function firstInFirstOut(notes: ScoreNote[]): void {
       }
       last[note.pitch] = note;
     }
-  }
-}
-
-/** A voice changes its program between onsets only: notes of one onset take the last one's. */
-function oneProgramAnOnset(notes: ScoreNote[]): void {
-  for (let i = notes.length - 2; i >= 0; i--) {
-    if (notes[i].start === notes[i + 1].start) notes[i].program = notes[i + 1].program;
   }
 }
 

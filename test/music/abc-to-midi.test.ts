@@ -19,6 +19,11 @@ describe('notes', () => {
     ['ties, over bar lines and in chords', 'C3 C-|C2 [CE]2-|[CE]4', '60@0+3 60@3+3 60@6+6 64@6+6'],
     ['a tie of one note of a chord', '[C-E]2 C2', '60@0+4 64@0+2'],
     ['a tie carries its accidental over the bar line', '^C4-|C2 C2', '61@0+6 60@6+2'],
+    [
+      'a tie finds its pitch among others of its letter, and under another name',
+      '[c^c-]4|[c^c]4|_d4-|^c4',
+      '72@0+4 73@0+8 72@4+4 73@8+8',
+    ],
     ['broken rhythm', 'C>D C<D C>>D', '60@0+1.5 62@1.5+0.5 60@2+0.5 62@2.5+1.5 60@4+1.75 62@5.75+0.25'],
     ['triplets', '(3CDE F', '60@0+0.667 62@0.667+0.667 64@1.333+0.667 65@2+1'],
     ['other tuplets', '(5:4:5CDEFG c', '60@0+0.8 62@0.8+0.8 64@1.6+0.8 65@2.4+0.8 67@3.2+0.8 72@4+1'],

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { mutateAbc, mutateMidi, random, seedAbcs, seedMidis, tryAbc, tryMidi } from './fuzz.ts';
 
-const ROUNDS = 400;
+const ROUNDS = 250;
 const midis = seedMidis();
 
 test(`${ROUNDS} damaged MIDI files: a valid tune that is a fixed point, or a reason`, () => {

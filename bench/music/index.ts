@@ -1,0 +1,151 @@
+/**
+ * MIDI ↔ ABC beside abcmidi and abcjs: fidelity, bytes, speed, acceptance, agreement, large files.
+ *
+ *   npx tsx bench/music/index.ts ../shared/corpus [every = 1]
+ *
+ * Prints Markdown. `every` takes each so-many-th file for abcjs, which is slow. Peers that are missing are named and passed over;
+ * everything runs on one thread. The folder edge-cases is left out: its files are wrong on purpose.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { abcToMidi, MusicError, midiToAbc } from '../../lib/music/index.ts';
+import { hearMidi, noteF1 } from './note-f1.ts';
+import { abc2midi, abcjsWarnings, has, midi2abc, secondsToRun } from './peers.ts';
+
+const [corpus = '../shared/corpus', every = '1'] = process.argv.slice(2);
+/** Rounds over the corpus before and while speed is taken: the first are the compiler's. */
+const WARM_ROUNDS = 2;
+const TIMED_ROUNDS = 3;
+
+interface Tune {
+  folder: string;
+  path: string;
+  midi: Uint8Array;
+  abc: string;
+  f1: number;
+}
+
+function readCorpus(): Tune[] {
+  const tunes: Tune[] = [];
+  for (const entry of readdirSync(corpus, { withFileTypes: true })) {
+    if (!entry.isDirectory() || entry.name === 'edge-cases') continue;
+    for (const name of readdirSync(join(corpus, entry.name))) {
+      if (!/\.midi?$/i.test(name)) continue;
+      const path = join(corpus, entry.name, name);
+      const midi = Uint8Array.from(readFileSync(path));
+      try {
+        const { abc } = midiToAbc(midi);
+        tunes.push({ folder: entry.name, path, midi, abc, f1: noteF1(hearMidi(midi), hearMidi(abcToMidi(abc))) });
+      } catch (error) {
+        if (!(error instanceof MusicError)) throw error;
+        console.log(`${path}: refused: ${error.message}`);
+      }
+    }
+  }
+  return tunes;
+}
+
+const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+const row = (...cells: (string | number)[]) => console.log(`| ${cells.join(' | ')} |`);
+
+function fidelity(tunes: Tune[], withMidi2abc: boolean): void {
+  console.log('\n## Round trip and size\n');
+  row('folder', 'files', 'F1, mean', 'files over .99', 'fixed point', 'bytes of ABC', 'midi2abc', 'ratio');
+  row('---', '---', '---', '---', '---', '---', '---', '---');
+  for (const folder of [...new Set(tunes.map((tune) => tune.folder)), 'all']) {
+    const part = folder === 'all' ? tunes : tunes.filter((tune) => tune.folder === folder);
+    const bytes = part.reduce((sum, { abc }) => sum + abc.length, 0);
+    const theirs = withMidi2abc ? part.reduce((sum, { path }) => sum + midi2abc(path).length, 0) : Number.NaN;
+    const fixed = part.filter(({ abc }) => midiToAbc(abcToMidi(abc)).abc === abc).length;
+    const over = part.filter(({ f1 }) => f1 > 0.99).length / part.length;
+    row(
+      folder,
+      part.length,
+      mean(part.map(({ f1 }) => f1)).toFixed(5),
+      percent(over),
+      fixed,
+      bytes,
+      theirs,
+      (bytes / theirs).toFixed(2),
+    );
+  }
+  for (const { path, f1 } of tunes) if (f1 <= 0.99) console.log(`\nUnder .99: ${path} ${f1.toFixed(4)}`);
+}
+
+function speed(tunes: Tune[], withMidi2abc: boolean): void {
+  console.log('\n## Speed, one thread\n');
+  row('what', 'ms a file', 'files a second');
+  row('---', '---', '---');
+  const timed = (what: string, run: (tune: Tune) => void) => {
+    for (let round = 0; round < WARM_ROUNDS; round++) tunes.forEach(run);
+    const began = process.cpuUsage();
+    for (let round = 0; round < TIMED_ROUNDS; round++) tunes.forEach(run);
+    const { user, system } = process.cpuUsage(began);
+    const ms = (user + system) / 1000 / tunes.length / TIMED_ROUNDS;
+    row(`${what}, in process, CPU time`, ms.toFixed(2), (1000 / ms).toFixed(0));
+  };
+  timed('midiToAbc', ({ midi }) => midiToAbc(midi));
+  timed('abcToMidi', ({ abc }) => abcToMidi(abc));
+  if (!withMidi2abc) return;
+  const paths = tunes.map(({ path }) => path);
+  const nothing = (1000 * secondsToRun('true', paths)) / paths.length;
+  const theirs = (1000 * secondsToRun('midi2abc', paths)) / paths.length;
+  row('midi2abc, a process a file, wall time', theirs.toFixed(2), (1000 / theirs).toFixed(0));
+  row('midi2abc, less the time to start `true`', (theirs - nothing).toFixed(2), (1000 / (theirs - nothing)).toFixed(0));
+}
+
+function largeFile(tunes: Tune[]): void {
+  // The largest tracks of the corpus, one after another, as a file of format 1 would have them.
+  const tracks: Buffer[] = [];
+  let size = 0;
+  for (const { midi } of [...tunes].sort((a, b) => b.midi.length - a.midi.length)) {
+    if (size > 2_000_000) break;
+    tracks.push(Buffer.from(midi.subarray(14)));
+    size += midi.length;
+  }
+  const header = Buffer.from([0x4d, 0x54, 0x68, 0x64, 0, 0, 0, 6, 0, 1, 0, 0, 1, 0xe0]);
+  const began = process.hrtime.bigint();
+  const { notes } = midiToAbc(Buffer.concat([header, ...tracks]));
+  const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+  console.log(
+    `\nA MIDI file of ${(size / 1e6).toFixed(1)} MB, ${notes} notes: ${seconds.toFixed(2)} s; memory of the process ${Math.round(process.memoryUsage().rss / 1e6)} MB`,
+  );
+}
+
+async function acceptance(tunes: Tune[]): Promise<void> {
+  console.log('\n## Acceptance and agreement\n');
+  if (has('abc2midi')) {
+    const agreement: number[] = [];
+    let refused = 0;
+    for (const { abc } of tunes) {
+      // Without this, abc2midi begins each note of a chord a little after the one before.
+      const { midi, errors } = abc2midi(abc.replace('\nK:', '\n%%MIDI chordattack 0\nK:'));
+      if (errors.length > 0) refused++;
+      agreement.push(midi === undefined ? 0 : noteF1(hearMidi(abcToMidi(abc)), hearMidi(midi)));
+    }
+    console.log(
+      `abc2midi: ${percent(1 - refused / tunes.length)} of ${tunes.length} tunes without an Error line; F1 between its MIDI and ours ${mean(agreement).toFixed(6)}`,
+    );
+  } else console.log('abc2midi is not installed (Debian: abcmidi): left out');
+  const warningsOf = await abcjsWarnings();
+  if (warningsOf === undefined) {
+    console.log('abcjs is not installed: left out');
+    return;
+  }
+  const sample = tunes.filter((_, i) => i % Number(every) === 0);
+  const clean = sample.filter(({ abc }) => warningsOf(abc).length === 0).length;
+  console.log(`\nabcjs: ${percent(clean / sample.length)} of ${sample.length} tunes without a warning`);
+}
+
+const tunes = readCorpus();
+if (tunes.length === 0) {
+  console.error(`no MIDI file could be read in ${corpus}: give the folder that holds folders of .mid files`);
+  process.exit(2);
+}
+const withMidi2abc = has('midi2abc');
+if (!withMidi2abc) console.log('midi2abc is not installed (Debian: abcmidi): left out');
+speed(tunes, withMidi2abc);
+largeFile(tunes);
+fidelity(tunes, withMidi2abc);
+await acceptance(tunes);

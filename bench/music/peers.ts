@@ -1,0 +1,51 @@
+/**
+ * The programs that the converter is measured beside: midi2abc and abc2midi (Debian: abcmidi), and abcjs.
+ * Where one is missing, its functions return undefined.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const scratch = mkdtempSync(join(tmpdir(), 'bench-music-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
+export function has(program: string): boolean {
+  return spawnSync(program, ['-ver']).error === undefined;
+}
+
+/** midi2abc's text, with its default options or others. */
+export function midi2abc(path: string, options: string[] = []): Buffer {
+  return spawnSync('midi2abc', [path, ...options], { maxBuffer: 1 << 28 }).stdout;
+}
+
+/** Seconds that it takes to start this program once for each file, one after another. */
+export function secondsToRun(program: string, paths: string[]): number {
+  const began = process.hrtime.bigint();
+  for (const path of paths) spawnSync(program, [path], { stdio: ['ignore', 'ignore', 'ignore'] });
+  return Number(process.hrtime.bigint() - began) / 1e9;
+}
+
+/** What abc2midi makes of a text, and the lines of its output that begin with Error. */
+export function abc2midi(abc: string): { midi: Uint8Array | undefined; errors: string[] } {
+  const [from, to] = [join(scratch, 'tune.abc'), join(scratch, 'tune.mid')];
+  rmSync(to, { force: true });
+  writeFileSync(from, abc);
+  const { stdout, stderr } = spawnSync('abc2midi', [from, '-o', to], { encoding: 'utf8', maxBuffer: 1 << 28 });
+  const errors = `${stdout}\n${stderr}`.split('\n').filter((line) => /^\s*Error/i.test(line));
+  try {
+    return { midi: readFileSync(to), errors };
+  } catch {
+    return { midi: undefined, errors };
+  }
+}
+
+/** A function that gives abcjs's warnings for a text. */
+export async function abcjsWarnings(): Promise<((abc: string) => string[]) | undefined> {
+  try {
+    const { default: abcjs } = await import('abcjs');
+    return (abc) => abcjs.parseOnly(abc)[0].warnings ?? [];
+  } catch {
+    return undefined;
+  }
+}
