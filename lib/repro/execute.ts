@@ -64,6 +64,9 @@ class Run {
   readonly #reaper = new Reaper();
   readonly #running = new Map<string, RunningCommand>();
   readonly #nodes = new Map<string, Promise<Outcome>>();
+  /** The lock's version that the plan was made from. */
+  readonly #plannedAt: number;
+  readonly #giving: Promise<void>[] = [];
   readonly #started = performance.now();
   #interrupted: NodeJS.Signals | undefined;
 
@@ -79,6 +82,7 @@ class Run {
     this.#options = options;
     this.#listen = listen;
     this.#machine = parts.machine;
+    this.#plannedAt = project.lock.version;
     this.#stageLeases = parts.stageLeases;
     this.#gpuLeases = parts.gpuLeases;
     this.#ledger = parts.ledger;
@@ -123,6 +127,7 @@ class Run {
       for (const [name, node] of this.#nodes) outcomes.set(name, await node);
     } finally {
       this.#project.lock.flush();
+      await Promise.all(this.#giving);
       this.#reaper.close();
       await this.#stageLeases.close();
       await this.#gpuLeases?.close();
@@ -173,18 +178,21 @@ class Run {
 
   async #bringUpToDate({ stage, verdict: planned }: PlannedStage, nothingMovedAbove: boolean): Promise<Outcome> {
     // The plan was made with all this in place; it holds unless a stage above has made something since.
-    const verdict = nothingMovedAbove && planned.state !== 'maybe' ? planned : await this.#evaluate(stage);
+    const holds = nothingMovedAbove && planned.state !== 'maybe';
+    const version = holds ? this.#plannedAt : this.#project.lock.version;
+    const verdict = holds ? planned : await this.#evaluate(stage);
     if (verdict.state === 'fresh') return { outcome: 'fresh' };
     if (verdict.state === 'frozen') return { outcome: 'fresh', frozen: true };
     const holding = await this.#start(stage);
     if (holding === 'stopped')
       return { outcome: 'skipped', because: this.#interrupted ? 'of the interruption' : 'another stage failed' };
     try {
-      return await this.#bring(stage, holding, verdict);
+      return await this.#bring(stage, holding, { verdict, version });
     } finally {
-      this.#stageLeases.give([stage.name]);
       this.#gpuLeases?.give(holding.gpus);
       holding.release();
+      // Whoever waits for this stage must find its block in the lock.
+      this.#giving.push(this.#project.lock.written().then(() => this.#stageLeases.give([stage.name])));
     }
   }
 
@@ -199,10 +207,10 @@ class Run {
   }
 
   /** With the stage leased: another repro may have brought it up to date while this one waited. */
-  async #bring(stage: Stage, holding: Holding, before: Verdict): Promise<Outcome> {
-    let verdict = before;
-    this.#project.lock.flush();
-    if (await this.#project.lock.refresh()) {
+  async #bring(stage: Stage, holding: Holding, before: { verdict: Verdict; version: number }): Promise<Outcome> {
+    let { verdict } = before;
+    await this.#project.lock.refresh();
+    if (this.#project.lock.version !== before.version) {
       this.#project.observer.forget();
       verdict = await this.#evaluate(stage);
     }

@@ -38,7 +38,11 @@ export class Lock {
   #texts = new Map<string, string>();
   #parsed = new Map<string, LockedStage>();
   #identity = '';
+  /** false: another repro has written the file, and its blocks have not been looked at. */
+  #isParsed = false;
+  #parsing: Promise<void> = Promise.resolve();
   #waiting = new Map<string, string | undefined>();
+  readonly #whenWritten: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #lastWrite = { ended: 0, took: 0 };
 
@@ -47,15 +51,17 @@ export class Lock {
     this.#state = state;
   }
 
-  /** Reads the file if it has changed since it was last read; tells whether it had. Throws ReproError if it is damaged. */
-  async refresh(): Promise<boolean> {
+  /** Counts how often the file has been found changed by another: what was judged at an older one must be judged anew. */
+  version = 0;
+
+  /** Reads the file if another has changed it since it was last read. Throws ReproError if it is damaged. */
+  async refresh(): Promise<void> {
     const path = join(this.#root, LOCK);
     const stat = statOrUndefined(path);
     const now = stat ? identity(stat) : 'none';
-    if (now === this.#identity) return false;
-    this.#load(stat ? readFileSync(path, 'utf8') : '', now);
-    await this.#parse();
-    return true;
+    if (now !== this.#identity) this.#load(stat ? readFileSync(path, 'utf8') : '', now);
+    if (!this.#isParsed) this.#parsing = this.#parse();
+    await this.#parsing;
   }
 
   /** What stat said of the file before it was read, or after it was written; '' when there is none. */
@@ -77,6 +83,7 @@ export class Lock {
    */
   async set(name: string, block: LockedStage): Promise<void> {
     const text = await blockText(name, block);
+    await this.#parsing;
     this.#parsed.set(name, block);
     this.#state.memos.put(`lock ${sha256(text)}`, JSON.stringify(block));
     this.#change(name, text);
@@ -88,6 +95,12 @@ export class Lock {
     this.#change(name, undefined);
   }
 
+  /** Resolves when all that was set is on disk. */
+  written(): Promise<void> {
+    if (this.#waiting.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenWritten.push(resolve));
+  }
+
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -96,6 +109,7 @@ export class Lock {
     const changes = this.#waiting;
     this.#waiting = new Map();
     this.#state.exclusively(() => this.#write(changes));
+    for (const resolve of this.#whenWritten.splice(0)) resolve();
     this.#lastWrite = { ended: performance.now(), took: performance.now() - started };
   }
 
@@ -136,11 +150,18 @@ export class Lock {
         place: { file: LOCK, line: conflict + 1, column: 1 },
       });
     this.#texts = splitBlocks(text);
+    for (const [name, block] of this.#waiting) {
+      if (block === undefined) this.#texts.delete(name);
+      else this.#texts.set(name, block);
+    }
     this.#identity = identity;
+    this.#isParsed = false;
   }
 
   async #parse(): Promise<void> {
-    this.#parsed = new Map();
+    this.#isParsed = true;
+    this.version++;
+    const parsed = new Map<string, LockedStage>();
     for (const [name, text] of this.#texts) {
       const key = `lock ${sha256(text)}`;
       const memo = this.#state.memos.get(key);
@@ -149,8 +170,9 @@ export class Lock {
         block = await parseBlock(name, text);
         this.#state.memos.put(key, JSON.stringify(block));
       } else block = JSON.parse(memo);
-      this.#parsed.set(name, block);
+      parsed.set(name, block);
     }
+    this.#parsed = parsed;
   }
 }
 

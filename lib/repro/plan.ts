@@ -128,7 +128,7 @@ export async function evaluate(project: Project, stage: Stage, options: Evaluate
   if (reasons.length === 0 && !options.force) {
     return complete ? { state: 'fresh', reasons: [], block: recorded! } : { state: 'maybe', reasons: [] };
   }
-  if (reasons.length === 0) reasons.push({ kind: 'always' });
+  if (reasons.length === 0) reasons.push({ kind: 'always', forced: true });
   if (!complete) return { state: 'stale', reasons };
   const key = runKey(stage, inputs);
   if (options.force || options.runCache === false || alwaysRuns(stage)) return { state: 'stale', reasons, inputs, key };

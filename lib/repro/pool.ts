@@ -36,6 +36,7 @@ export class Pool {
   readonly #named = new Map<string, number>();
   #stopped = false;
   #again: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Immediate | undefined;
 
   constructor(
     jobs: number,
@@ -55,7 +56,7 @@ export class Pool {
     return new Promise((grant) => {
       this.#waiting.push({ name, wants, priority, claim, grant });
       this.#waiting.sort((a, b) => b.priority - a.priority);
-      this.#serve();
+      this.#serveSoon();
     });
   }
 
@@ -64,6 +65,14 @@ export class Pool {
     this.#stopped = true;
     clearTimeout(this.#again);
     for (const { grant } of this.#waiting.splice(0)) grant('stopped');
+  }
+
+  /** Others that are ready by now are about to ask as well, and the longest of them goes first. */
+  #serveSoon(): void {
+    this.#soon ??= setImmediate(() => {
+      this.#soon = undefined;
+      this.#serve();
+    });
   }
 
   #serve(): void {
@@ -115,7 +124,7 @@ export class Pool {
         if (!held) return;
         held = false;
         count(-1);
-        this.#serve();
+        this.#serveSoon();
       },
     };
   }

@@ -19,7 +19,7 @@ export type Reason =
   | { kind: 'out-missing'; path: string }
   | { kind: 'out-changed'; path: string; old?: Content; new?: Content }
   | { kind: 'upstream'; stages: readonly string[] }
-  | { kind: 'always' };
+  | { kind: 'always'; forced?: true };
 
 /** Whether a stage has nothing that could tell that it is up to date. */
 export function alwaysRuns(stage: Stage): boolean {
@@ -128,7 +128,7 @@ export function describeReason(reason: Reason): string {
     case 'upstream':
       return `waits for ${reason.stages.join(', ')}`;
     case 'always':
-      return 'runs each time';
+      return reason.forced ? 'was asked for' : 'runs each time';
   }
 }
 

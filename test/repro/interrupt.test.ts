@@ -1,0 +1,157 @@
+/** Signals, kills and company: the lock is the old or the new, nothing is left running, and the result is right. */
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { events, outcomesIn, project, removeProjects, type TestProject } from './project.ts';
+
+afterEach(removeProjects);
+
+/** Resolves when `condition` holds; the test's own time limit is the limit. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Processes that work in the project's folder, other than this one. */
+function processesIn(made: TestProject): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      if (readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')) return false;
+      return readlinkSync(`/proc/${pid}/cwd`).startsWith(made.root);
+    } catch {
+      return false;
+    }
+  });
+}
+
+function longRunning(trap: string) {
+  return project({
+    'pipeline.yaml': `
+stages:
+  quick: {cmd: cp in.txt quick.txt, deps: [in.txt], outs: [quick.txt]}
+  long:
+    cmd: '${trap}; (sleep 600; :) & touch ready; while :; do sleep 0.05; done'
+    deps: [quick.txt]
+    outs: [long.txt]
+  after: {cmd: cp long.txt after.txt, deps: [long.txt], outs: [after.txt]}
+`,
+    'in.txt': '1',
+  });
+}
+
+describe.skipIf(process.platform !== 'linux')('processes', () => {
+  test.each([
+    ['SIGINT', 'INT', 130],
+    ['SIGTERM', 'TERM', 143],
+  ] as const)('%s reaches the whole process group; what was done stays done', async (signal, name, code) => {
+    const made = longRunning(`trap "echo ${name} > trapped; exit 1" ${name}`);
+    const { process, ended } = await made.spawn('--json');
+    await until(() => made.exists('ready'));
+    process.kill(signal);
+    const { exit, stdout } = await ended;
+    expect(exit).toBe(code);
+    expect(made.read('trapped')).toBe(`${name}\n`);
+    expect(outcomesIn(stdout)).toEqual({ quick: 'ran', long: 'failed', after: 'skipped' });
+    expect(events(stdout).at(-1)).toMatchObject({ event: 'done', interrupted: signal });
+    expect(processesIn(made)).toEqual([]);
+    expect(Object.keys(made.lock().stages)).toEqual(['quick']);
+  });
+
+  test('the second SIGINT means now', async () => {
+    const made = longRunning('trap "" INT');
+    const { process, ended } = await made.spawn();
+    await until(() => made.exists('ready'));
+    process.kill('SIGINT');
+    process.kill('SIGINT');
+    // Two signals sent at once may arrive as one.
+    const again = setInterval(() => process.kill('SIGINT'), 50);
+    expect((await ended).exit).toBe(130);
+    clearInterval(again);
+    expect(processesIn(made)).toEqual([]);
+  });
+
+  test('after SIGKILL nothing it started lives on, and the next repro waits for nobody', async () => {
+    const made = longRunning('trap "" INT TERM HUP');
+    const { process, ended } = await made.spawn();
+    await until(() => made.exists('ready'));
+    process.kill('SIGKILL');
+    await ended;
+    await until(() => processesIn(made).length === 0);
+    made.write('pipeline.yaml', made.read('pipeline.yaml').replace(/cmd: 'trap.*'/, 'cmd: cp quick.txt long.txt'));
+    expect(await made.outcomes()).toEqual({ long: 'ran', after: 'ran' });
+  });
+
+  test('killed at random moments, the next run makes what an undisturbed one makes', async () => {
+    const kills = Number(globalThis.process.env.REPRO_KILLS ?? 6);
+    const reference = diamond();
+    await reference.outcomes();
+    const undisturbed = everything(reference);
+    const made = diamond();
+    for (let i = 0; i < kills; i++) {
+      // Half of them from nothing, the others on top of what the last one left.
+      if (i % 2 === 0)
+        for (const path of ['out', 'dvc-like.lock', '.repro/runs']) if (made.exists(path)) made.remove(path);
+      made.write('in.txt', `${i % 3}`);
+      const { process, ended } = await made.spawn('-j', '3');
+      const delay = Math.random() * 1.5 * typical;
+      const timer = setTimeout(() => process.kill('SIGKILL'), delay);
+      await ended;
+      clearTimeout(timer);
+      made.write('in.txt', 'same');
+      const { exit, stdout, stderr } = await made.repro('-j', '3');
+      expect({ exit, stderr, stdout }).toMatchObject({ exit: 0, stderr: '' });
+      expect(everything(made)).toEqual(undisturbed);
+    }
+    await until(() => processesIn(made).length === 0);
+  }, 600_000);
+});
+
+/** Milliseconds that a whole run takes, roughly. */
+const typical = 500;
+
+/** Stages that write slowly, in pieces, and read back what they wrote, so that a straggler would show. */
+function diamond() {
+  const slow = (inputs: string, out: string) =>
+    `mkdir -p ${out}; for n in 1 2 3 4; do cat ${inputs} >> ${out}/part; sleep 0.01; done; wc -c < ${out}/part > ${out}/size`;
+  return project({
+    'pipeline.yaml': `
+stages:
+  a: {cmd: '${slow('in.txt', 'out/a')}', deps: [in.txt], outs: [out/a]}
+  cell:
+    matrix: {n: [1, 2, 3, 4]}
+    cmd: '${slow('out/a/part', 'out/cell${item.n}')}'
+    deps: [out/a]
+    outs: ["out/cell\${item.n}"]
+  end: {cmd: 'cat out/cell*/part > out/end.txt', deps: [out/cell1, out/cell2, out/cell3, out/cell4], outs: [out/end.txt]}
+`,
+    'in.txt': 'same',
+  });
+}
+
+function everything(made: TestProject): { [path: string]: string } {
+  const names = readdirSync(made.path('out'), { recursive: true, encoding: 'utf8' }).map((name) => join('out', name));
+  const files = [...names.filter((name) => statSync(made.path(name)).isFile()), 'dvc-like.lock'].sort();
+  return Object.fromEntries(files.map((name) => [name, made.read(name)]));
+}
+
+test('two repros at once in one folder: each stage runs once, and both are content', async () => {
+  const made = project({
+    'pipeline.yaml': `
+stages:
+  wide:
+    matrix: {n: [1, 2, 3, 4, 5]}
+    cmd: 'echo \${item.n} >> runs.log; sleep 0.1; cp in.txt out\${item.n}'
+    deps: [in.txt]
+    outs: ["out\${item.n}"]
+  end: {cmd: echo end >> runs.log; cat out1 out2 out3 out4 out5 > end.txt, deps: [out1, out2, out3, out4, out5], outs: [end.txt]}
+`,
+    'in.txt': '1',
+  });
+  const both = await Promise.all([made.repro('-j', '1', '--json'), made.repro('-j', '2', '--json')]);
+  expect(both.map(({ exit, stderr }) => [exit, stderr])).toEqual([
+    [0, ''],
+    [0, ''],
+  ]);
+  expect(made.read('runs.log').split('\n').sort()).toEqual(['', '1', '2', '3', '4', '5', 'end']);
+  expect(await made.stale()).toEqual({});
+});
