@@ -15,7 +15,7 @@ export interface EngineOptions {
   precision?: 'fp32' | 'bf16';
   /** CPU threads; part of what makes a run repeatable bit for bit. Default 1 */
   threads?: number;
-  /** tfjs only: node-gpu, node, webgpu, wasm or cpu; default the first that loads */
+  /** tfjs only: node-gpu, node, wasm or cpu; default the first that loads */
   device?: string;
 }
 
