@@ -8,10 +8,10 @@
  * The law in N alone, for runs of one token budget, is power-law.ts.
  */
 import { minimise, type Objective } from './minimise.ts';
-import { mean } from './projection.ts';
+import { ALPHA_LIMIT, mean } from './projection.ts';
 import type { Interval } from './region.ts';
 import { ScalingError } from './scaling-error.ts';
-import { count, number } from './wording.ts';
+import { count, interval, number, percent } from './wording.ts';
 
 export interface TokenPoint {
   /** N */
@@ -56,6 +56,8 @@ const STARTS = 8;
 const RESAMPLE_STARTS = 2;
 const LEAST_RUNS = 7;
 const LEAST_DISTINCT = 3;
+/** An exponent below it says that loss does not change over any range there is. */
+const LEAST_EXPONENT = 0.005;
 /** Of log N and log D: above it, runs lie on one line and cannot tell what size does from what data does. */
 const MOST_CORRELATED = 0.98;
 
@@ -100,6 +102,12 @@ export function fitChinchilla(
     seed,
   );
   const bounds = (value: (theta: Theta) => number) => quantiles(again.map(value), confidence);
+  const undetermined = whyUndetermined(
+    bounds(([, , , alpha]) => alpha),
+    bounds(([, , , , beta]) => beta),
+    confidence,
+  );
+  if (undetermined !== undefined) return { refused: undetermined };
   const parameters = named(best);
   const names = Object.keys(parameters) as ChinchillaParameter[];
   const intervals = Object.fromEntries(names.map((name) => [name, bounds((theta) => named(theta)[name])]));
@@ -113,7 +121,7 @@ export function fitChinchilla(
     optimal_size_interval: bounds(([, , , alpha, beta]) => beta / (alpha + beta)),
     residuals: logs.map((point) => point.z - law(best, point)),
     runs: points.length,
-    warnings: warningsOf(parameters, intervals as Record<ChinchillaParameter, Interval>, points),
+    warnings: warningsOf(intervals as Record<ChinchillaParameter, Interval>, points),
   };
 }
 
@@ -144,20 +152,21 @@ function whyNot(points: readonly TokenPoint[]): string | undefined {
     : undefined;
 }
 
-function warningsOf(
-  parameters: Record<ChinchillaParameter, number>,
-  intervals: Record<ChinchillaParameter, Interval>,
-  points: readonly TokenPoint[],
-): string[] {
+/** An exponent whose interval reaches 0, or beyond what loss can do over these sizes, is not known. */
+function whyUndetermined(alpha: Interval, beta: Interval, confidence: number): string | undefined {
+  for (const [symbol, noun, [low, high]] of [
+    ['α', 'size', alpha],
+    ['β', 'tokens', beta],
+  ] as const)
+    if (!(low > LEAST_EXPONENT && high < ALPHA_LIMIT))
+      return `these runs do not determine how loss goes with ${noun}: the ${percent(confidence)} interval of ${symbol} is ${interval([low, high])}; runs over a wider range of ${noun === 'size' ? 'sizes' : 'tokens'} are missing`;
+  return undefined;
+}
+
+function warningsOf(intervals: Record<ChinchillaParameter, Interval>, points: readonly TokenPoint[]): string[] {
   const least = Math.min(...points.map((point) => point.loss));
   const warnings: string[] = [];
   if (intervals.E[0] < 0.02 * least) warnings.push('E cannot be told from 0');
-  for (const [name, value] of [
-    ['α', parameters.alpha],
-    ['β', parameters.beta],
-  ] as const)
-    if (value > 2 || value < 0.01)
-      warnings.push(`${name} = ${number(value)} is no exponent to rely on: the runs do not determine it`);
   if (points.length < 20)
     warnings.push(
       `${count(points.length, 'run')} are few for five parameters: the bootstrap's intervals are then too narrow`,

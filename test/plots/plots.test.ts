@@ -11,6 +11,7 @@ import {
   readCurves,
   renderPlot,
   scalingPlot,
+  splitPlot,
   trainingPlot,
 } from '../../lib/plots/index.ts';
 import { fitStudy, readRuns } from '../../lib/scaling/index.ts';
@@ -127,6 +128,22 @@ describe('the training curves', () => {
     const csv = 'run,step,tokens,learning_rate,train_loss,val_loss,gradient_norm\na,0,0,0,,3.1,\na,1,8,1e-3,3,x,1\n';
     expect(() => readCurves(csv, 'a.csv')).toThrow("a.csv:3, column val_loss: 'x' is not a number");
     expect(readCurves(csv.replace(',x,', ',,'))[0]).toMatchObject({ train_loss: null, val_loss: 3.1 });
+  });
+});
+
+describe('the splits', () => {
+  it('count what was kept and what was dropped, by reason, and leave out reasons that never were', async () => {
+    const counts = {
+      files: 753,
+      kept: 640,
+      splits: { train: { tunes: 576 }, val: { tunes: 31 }, test: { tunes: 33 } },
+      dropped: { unreadable: { count: 70 }, min_bars: { count: 0 } },
+      duplicates: { content: { count: 43 } },
+    };
+    const said = words(await plotSvg(splitPlot(counts))).split('\n');
+    expect(said).toContain('Of 753 files, 640 are music to learn from');
+    for (const word of ['train', '576', 'unreadable', '70', 'same content', '43']) expect(said).toContain(word);
+    expect(said).not.toContain('min bars');
   });
 });
 
