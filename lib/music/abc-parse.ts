@@ -11,6 +11,7 @@ import { defaultUnit, parseKey, parseMetre, parseTempo, parseTranspose, parseUni
 import type { Key } from './key.ts';
 import { DEFAULT_TEMPO } from './performance.ts';
 import {
+  type BarChange,
   type Metre,
   metreDuration,
   type ProblemKind,
@@ -69,8 +70,10 @@ interface VoiceState extends Settings {
   brokenFactor: number;
   /** the notes and the duration that a broken rhythm would change, and which may be tied */
   last: { notes: TuneNote[]; duration: number; bar: TuneBar; layer: number } | undefined;
+  /** for the bar to come */
   opensRepeat: boolean;
   endings: number[] | undefined;
+  pending: BarChange[];
 }
 
 export function parseAbc(text: string): Tune {
@@ -217,9 +220,15 @@ class AbcParser {
       this.tune.microsecondsPerBeat = microsecondsPerBeat;
       this.tempoGiven = true;
     } else {
-      const bar = this.openBar();
-      bar.changes.push({ offset: bar.layers.at(-1)!.duration, microsecondsPerBeat });
+      this.change({ microsecondsPerBeat });
     }
+  }
+
+  /** A change at this moment: of the bar that is open, or of the one to come. */
+  private change(change: Omit<BarChange, 'offset'>): void {
+    const { bar, pending } = this.state;
+    if (bar === undefined) pending.push({ offset: 0, ...change });
+    else bar.changes.push({ offset: bar.layers.at(-1)!.duration, ...change });
   }
 
   private directive(text: string): void {
@@ -245,8 +254,7 @@ class AbcParser {
     } else if (this.state.voice.bars.length === 0 && this.state.bar === undefined) {
       this.state.voice.program = program;
     } else {
-      const bar = this.openBar();
-      bar.changes.push({ offset: bar.layers.at(-1)!.duration, program });
+      this.change({ program });
     }
   }
 
@@ -274,6 +282,7 @@ class AbcParser {
       last: undefined,
       opensRepeat: false,
       endings: undefined,
+      pending: [],
     };
   }
 
@@ -375,7 +384,7 @@ class AbcParser {
         layers: [{ notes: [], duration: 0 }],
         metre: state.metre,
         key: state.key,
-        changes: [],
+        changes: state.pending.splice(0),
         opensRepeat: state.opensRepeat,
         closesRepeat: 0,
         doubleBar: false,
@@ -400,10 +409,10 @@ class AbcParser {
     for (const layer of bar.layers) bar.duration = Math.max(bar.duration, layer.duration);
     state.bar = undefined;
     if (bar.duration === 0) {
-      // Only changes: they belong to what follows.
+      // No sound and no rest: what it has belongs to what follows.
       state.opensRepeat ||= bar.opensRepeat;
       state.endings ??= bar.endings;
-      if (bar.changes.length > 0) this.openBar().changes.push(...bar.changes);
+      state.pending.push(...bar.changes);
       return undefined;
     }
     state.voice.bars.push(bar);

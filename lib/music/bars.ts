@@ -14,6 +14,8 @@ import type { ScoreBar } from './score.ts';
 
 /** More than any music has (an hour in 1/4 is 7,200); a forged time would otherwise ask for millions. */
 export const MAX_BARS = 10_000;
+/** A byte of a time signature. */
+const MOST_BEATS = 255;
 const SLOWEST = 4;
 const FASTEST = 2000;
 
@@ -39,8 +41,8 @@ export function layBars(
     let length = (numerator * 4 * grid) / denominator;
     const bar: ScoreBar = { start, length, numerator, denominator, tempo: 120, fifths: 0, minor: false };
     if (next < metres.length && metres[next].step < start + length) {
-      bar.length = length = metres[next].step - start;
-      Object.assign(bar, metreOfLength(length, grid));
+      Object.assign(bar, metreWithin(metres[next].step - start, grid));
+      length = bar.length;
     }
     if (bars.length === MAX_BARS) throw new MusicError(`the music would be more than ${MAX_BARS} bars long`);
     bars.push(bar);
@@ -71,15 +73,17 @@ function metreChanges(performance: Performance, grid: number, toStep: (tick: num
   return changes;
 }
 
-/** The metre of a bar of so many steps, in the fewest beats: 3/4, not 6/8. */
-function metreOfLength(length: number, grid: number): { numerator: number; denominator: number } {
-  let numerator = length;
+/** The bar that fills so many steps, in the fewest beats (3/4, not 6/8); or fills whole 4/4 of them, where MIDI cannot count the beats. */
+function metreWithin(steps: number, grid: number): { length: number; numerator: number; denominator: number } {
+  let numerator = steps;
   let denominator = 4 * grid;
   while (numerator % 2 === 0 && denominator > 4) {
     numerator /= 2;
     denominator /= 2;
   }
-  return { numerator, denominator };
+  if (numerator <= MOST_BEATS) return { length: steps, numerator, denominator };
+  numerator = Math.min(4 * Math.floor(steps / (4 * grid)), 4 * Math.floor(MOST_BEATS / 4));
+  return { length: numerator * grid, numerator, denominator: 4 };
 }
 
 function setTempos(bars: ScoreBar[], performance: Performance, grid: number): void {

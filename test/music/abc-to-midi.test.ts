@@ -43,6 +43,11 @@ describe('repeats', () => {
       '|: C4 [1,2 D4 :| [3 E4 |]',
       '60@0+4 62@4+4 60@8+4 62@12+4 60@16+4 64@20+4',
     ],
+    [
+      'after a change of program',
+      'E4 ||\n%%MIDI program 3\n|: C4 | D4 :|',
+      '64@0+4 60@4+4p3 62@8+4p3 60@12+4p3 62@16+4p3',
+    ],
     ['three times', '|: C4 ::| D4 |', '60@0+4 60@4+4 60@8+4 62@12+4'],
   ])('%s', (_, music, sound) => expect(play(music)).toBe(sound));
 });
