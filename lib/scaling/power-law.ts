@@ -319,10 +319,11 @@ function riseWarnings(sizes: readonly Size[]): string[] {
 }
 
 function comparisonWarnings(comparison: readonly Comparison[], chosen: Comparison['form']): string[] {
-  const undefinedForms = comparison.filter((form) => form.missing_runs > 0);
-  const warnings = undefinedForms.map(
-    ({ form, missing_runs }) => `AICc is not defined for ${form}: ${count(missing_runs, 'more run')} would define it`,
-  );
+  const lacking = comparison.filter((form) => form.missing_runs > 0).map((form) => `${form.form} ${form.missing_runs}`);
+  const warnings =
+    lacking.length > 0
+      ? [`AICc, which compares the forms, is not defined for so few runs; missing: ${lacking.join(', ')}`]
+      : [];
   const law = comparison.find((form) => form.form === chosen);
   const line = comparison.find((form) => form.form === 'log-linear');
   if (law?.aicc != null && line?.aicc != null && line.aicc < law.aicc + 2)

@@ -192,7 +192,7 @@ describe('forms compared', () => {
     const fit = fitted(runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004 }));
     const floored = fit.comparison.find(({ form }) => form === 'power-plus-constant')!;
     expect(floored).toMatchObject({ parameters: 4, aicc: null, difference: null, missing_runs: 1 });
-    expect(fit.warnings.join()).toContain('1 more run would define it');
+    expect(fit.warnings.join()).toContain('missing: power-plus-constant 1');
   });
 
   it('warns where a straight line in log N does as well', () => {

@@ -9,7 +9,7 @@ const SCORE = {
   staffwidth: 960,
   scale: 0.85,
   paddingtop: 0,
-  paddingbottom: 0,
+  paddingbottom: 14,
   paddingleft: 4,
   paddingright: 4,
   format: { voicefont: 'sans-serif 12', tempofont: 'sans-serif 13', sysstaffsep: 34, staffsep: 62 },
