@@ -93,7 +93,7 @@ struct Kernels {
 };
 
 /// rows of K that a gradient product takes at a time
-constexpr int kGradientBlock = 256;
+constexpr int kGradientBlock = 128;
 
 const Kernels& genericKernels();
 #ifdef ENGINE_X64

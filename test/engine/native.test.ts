@@ -148,10 +148,11 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
   });
 
   test('the event loop lives while it computes', async () => {
-    const model = openNative().model({ ...config, layers: 12, width: 96 }, { seed: 1 });
+    // a step of some tenths of a second
+    const model = openNative().model({ ...config, block: 128, layers: 6, width: 96 }, { seed: 1 });
     let turns = 0;
     let computing = true;
-    const step = takeSteps(model, 1).then(() => (computing = false));
+    const step = model.trainStep(batchOf(model.config, 16), { learningRate: 1e-3 }).then(() => (computing = false));
     while (computing) {
       turns++;
       await setImmediate();

@@ -33,50 +33,55 @@ static void add(long n, const float* x, float* sum) {
 }
 
 // Philox-4x32-10 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011). A chunk of 128 elements takes 16
-// counters; each gives 8 numbers of 16 bits. The layout is the same for every instruction set.
+// counters; each gives 8 numbers of 16 bits. The layout is the same for every instruction set: the half h of word w of
+// counter i decides about element 32·w + 16·h + i.
 constexpr int kChunk = 128;
-constexpr int kLanes = 16;
+constexpr int kCounters = 16;
 
-static void maskBits(uint32_t chunk, uint32_t row, engine::MaskKey key, uint32_t* __restrict bits) {
-  uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
-  for (int i = 0; i < kLanes; i++) {
-    c0[i] = chunk * kLanes + i;
-    c1[i] = row;
-    c2[i] = key.sequence;
-    c3[i] = key.site;
-  }
-  uint32_t k0 = key.seed, k1 = key.step;
+// Ten rounds on counters that lie in the low halves of 64-bit lanes; what is above them is of no account.
+INLINE void philox(vl c[4], uint32_t k0, uint32_t k1) {
   for (int round = 0; round < 10; round++) {
-    for (int i = 0; i < kLanes; i++) {
-      const uint64_t first = static_cast<uint64_t>(c0[i]) * 0xD2511F53u;
-      const uint64_t second = static_cast<uint64_t>(c2[i]) * 0xCD9E8D57u;
-      c0[i] = static_cast<uint32_t>(second >> 32) ^ c1[i] ^ k0;
-      c2[i] = static_cast<uint32_t>(first >> 32) ^ c3[i] ^ k1;
-      c1[i] = static_cast<uint32_t>(second);
-      c3[i] = static_cast<uint32_t>(first);
-    }
+    const vl first = multiplyLow(c[0], 0xD2511F53u), second = multiplyLow(c[2], 0xCD9E8D57u);
+    c[0] = (second >> 32) ^ c[1] ^ k0;
+    c[2] = (first >> 32) ^ c[3] ^ k1;
+    c[1] = second;
+    c[3] = first;
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
-  for (int i = 0; i < kLanes; i++) {
-    bits[i] = c0[i] & 0xffff;
-    bits[kLanes + i] = c0[i] >> 16;
-    bits[2 * kLanes + i] = c1[i] & 0xffff;
-    bits[3 * kLanes + i] = c1[i] >> 16;
-    bits[4 * kLanes + i] = c2[i] & 0xffff;
-    bits[5 * kLanes + i] = c2[i] >> 16;
-    bits[6 * kLanes + i] = c3[i] & 0xffff;
-    bits[7 * kLanes + i] = c3[i] >> 16;
+}
+
+INLINE void maskBits(uint32_t chunk, uint32_t row, engine::MaskKey key, uint32_t* bits) {
+  for (int first = 0; first < kCounters; first += W) {
+    // counters of even number in one vector, of odd in another: together they are W lanes of 32 bits
+    vl even[4] = {}, odd[4];
+    for (int i = 0; i < W / 2; i++) even[0][i] = chunk * kCounters + first + 2 * i;
+    odd[0] = even[0] + 1;
+    even[1] = odd[1] = vl{} + row;
+    even[2] = odd[2] = vl{} + key.sequence;
+    even[3] = odd[3] = vl{} + key.site;
+    philox(even, key.seed, key.step);
+    philox(odd, key.seed, key.step);
+    for (int w = 0; w < 4; w++) {
+      const vu words = (vu)((even[w] & 0xffffffffu) | (odd[w] << 32));
+      const vu low = words & 0xffffu, high = words >> 16;
+      memcpy(bits + 32 * w + first, &low, sizeof low);
+      memcpy(bits + 32 * w + 16 + first, &high, sizeof high);
+    }
   }
 }
 
 INLINE void dropRow(long n, const float* x, float* out, uint32_t row, uint32_t threshold, engine::MaskKey key) {
   const float scale = 65536.0f / (65536 - threshold);
   uint32_t bits[kChunk];
-  for (long i = 0; i < n; i += kChunk) {
-    maskBits(static_cast<uint32_t>(i / kChunk), row, key, bits);
-    const int m = n - i < kChunk ? static_cast<int>(n - i) : kChunk;
-    for (int e = 0; e < m; e++) out[i + e] = bits[e] >= threshold ? x[i + e] * scale : 0.0f;
+  for (long start = 0; start < n; start += kChunk) {
+    maskBits(static_cast<uint32_t>(start / kChunk), row, key, bits);
+    forVectors(n - start < kChunk ? n - start : kChunk, [&](long i, int lanes) {
+      vi number;
+      memcpy(&number, bits + i, sizeof number);
+      const vi kept = number >= static_cast<int32_t>(threshold);
+      storeLanes(out + start + i, select(kept, loadLanes(x + start + i, lanes) * scale, vf{}), lanes);
+    });
   }
 }
 

@@ -135,16 +135,24 @@ static void product(int M, int N, int K, const float* A, long rowStride, long co
   }
 }
 
-static_assert(KC == engine::kGradientBlock, "the scratch of a gradient product holds one block");
+// a panel of B and the lines of A that a tile reads by columns have to share the first-level cache
+constexpr int KG = 128;
+static_assert(KG <= engine::kGradientBlock, "the scratch of a gradient product holds one block");
+// up to so many tiles of C, a whole panel of B is read where it lies: packing it would not pay
+constexpr int kDirectTiles = 5;
+
 
 static void accumulateGradient(int M, int N, int K, const float* A, long strideA, const float* B, long strideB, float* C,
                                long strideC, float* scratch) {
-  for (int k = 0; k < K; k += KC) {
-    const int depth = K - k < KC ? K - k : KC;
+  for (int k = 0; k < K; k += KG) {
+    const int depth = K - k < KG ? K - k : KG;
     for (int j = 0; j < N; j += NR) {
       const int n = N - j < NR ? N - j : NR;
-      packPanels(depth, n, B + k * strideB + j, strideB, scratch);
-      panelProduct(M, n, depth, A + k * strideA, 1, strideA, scratch, NR, C + j, strideC, C + j, strideC, nullptr);
+      const bool direct = n == NR && M <= kDirectTiles * MR;
+      const float* from = B + k * strideB + j;
+      if (!direct) packPanels(depth, n, from, strideB, scratch);
+      panelProduct(M, n, depth, A + k * strideA, 1, strideA, direct ? from : scratch, direct ? strideB : NR, C + j, strideC,
+                   C + j, strideC, nullptr);
     }
   }
 }

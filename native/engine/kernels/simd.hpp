@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#if defined(__AVX2__) || defined(__AVX512F__)
+#if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
@@ -25,6 +25,8 @@ constexpr int W = 4;
 
 typedef float vf __attribute__((vector_size(W * 4)));
 typedef int32_t vi __attribute__((vector_size(W * 4)));
+typedef uint32_t vu __attribute__((vector_size(W * 4)));
+typedef uint64_t vl __attribute__((vector_size(W * 4)));
 typedef float vfUnaligned __attribute__((vector_size(W * 4), aligned(4), may_alias));
 
 INLINE vf splat(float x) { return x - vf{}; }
@@ -58,21 +60,39 @@ INLINE vf select(vi mask, vf yes, vf no) { return mask ? yes : no; }
 INLINE vf maximum(vf x, vf y) { return x < y ? y : x; }
 INLINE vf minimum(vf x, vf y) { return x > y ? y : x; }
 
-// lanes added and compared in halves: the same order on every instruction set of the same width
+// lanes added and compared in halves
+#if defined(__AVX512F__)
+INLINE float sumLanes(vf x) { return _mm512_reduce_add_ps((__m512)x); }
+INLINE float maximumLane(vf x) { return _mm512_reduce_max_ps((__m512)x); }
+#elif defined(__AVX2__)
 INLINE float sumLanes(vf x) {
-  float lane[W];
-  memcpy(lane, &x, sizeof lane);
-  for (int n = W / 2; n > 0; n /= 2)
-    for (int i = 0; i < n; i++) lane[i] += lane[i + n];
-  return lane[0];
+  __m128 h = _mm_add_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+  h = _mm_add_ps(h, _mm_movehl_ps(h, h));
+  return _mm_cvtss_f32(_mm_add_ss(h, _mm_movehdup_ps(h)));
 }
 INLINE float maximumLane(vf x) {
-  float lane[W];
-  memcpy(lane, &x, sizeof lane);
-  for (int n = W / 2; n > 0; n /= 2)
-    for (int i = 0; i < n; i++) lane[i] = lane[i] < lane[i + n] ? lane[i + n] : lane[i];
-  return lane[0];
+  __m128 h = _mm_max_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+  h = _mm_max_ps(h, _mm_movehl_ps(h, h));
+  return _mm_cvtss_f32(_mm_max_ss(h, _mm_movehdup_ps(h)));
 }
+#else
+INLINE float sumLanes(vf x) { return (x[0] + x[2]) + (x[1] + x[3]); }
+INLINE float maximumLane(vf x) {
+  const float a = x[0] < x[2] ? x[2] : x[0], b = x[1] < x[3] ? x[3] : x[1];
+  return a < b ? b : a;
+}
+#endif
+
+// 64-bit products of the low 32 bits of each lane
+#if defined(__AVX512F__)
+INLINE vl multiplyLow(vl x, uint32_t y) { return (vl)_mm512_mul_epu32((__m512i)x, _mm512_set1_epi64(y)); }
+#elif defined(__AVX2__)
+INLINE vl multiplyLow(vl x, uint32_t y) { return (vl)_mm256_mul_epu32((__m256i)x, _mm256_set1_epi64x(y)); }
+#elif defined(__x86_64__)
+INLINE vl multiplyLow(vl x, uint32_t y) { return (vl)_mm_mul_epu32((__m128i)x, _mm_set1_epi64x(y)); }
+#else
+INLINE vl multiplyLow(vl x, uint32_t y) { return (x & 0xffffffffu) * y; }
+#endif
 
 // f(index, lanes) over n elements: whole vectors, then the rest
 template <class F>

@@ -12,7 +12,7 @@ namespace engine {
 namespace {
 
 // query rows that attention takes at a time
-constexpr int kQueries = 32;
+constexpr int kQueries = 64;
 // floats of logits that exist at a time
 constexpr int kLogits = 1 << 16;
 
@@ -189,7 +189,7 @@ std::unique_ptr<Workspace> Gpt::workspace(int sequences, int length, bool traini
 }
 
 // Enough rows for the products to run at speed, few enough for a layer to stay in the second-level cache.
-int Gpt::bestMicrobatch(int length) const { return std::max(1, 256 / length); }
+int Gpt::bestMicrobatch(int length) const { return std::max(1, 128 / length); }
 
 // ── pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
