@@ -12,6 +12,7 @@ import { ReproError } from './errors.ts';
 import type { Listener, Outcome } from './events.ts';
 import { canonical, type Json } from './json.ts';
 import type { AttemptLog } from './ledger.ts';
+import type { LockedStage } from './lock.ts';
 import { type Inputs, lockedStage, MissingInputs } from './observe.ts';
 import { fileNameFor } from './paths.ts';
 import type { Stage } from './pipeline.ts';
@@ -81,7 +82,7 @@ export async function attemptStage(
     return failed(
       `${moved.join(', ')} changed while it ran, so what it made cannot be vouched for; its outputs are kept, it stays stale: run repro again`,
     );
-  if (context.commit) await commit(project, stage, inputs, key, produced as Map<string, Scanned>);
+  if (context.commit) await commitStage(project, stage, inputs, key, produced as Map<string, Scanned>);
   removeCheckpoint(project.root, stage);
   return { outcome: 'ran', seconds: seconds() };
 }
@@ -183,7 +184,8 @@ async function movedInputs(project: Project, stage: Stage, before: Inputs): Prom
   return [...moved(before.deps, after.deps), ...moved(before.code, after.code), ...params];
 }
 
-async function commit(
+/** Takes outputs into the cache, and the run into run cache and lock. */
+export async function commitStage(
   project: Project,
   stage: Stage,
   inputs: Inputs,
@@ -209,7 +211,8 @@ async function commit(
 export async function restoreStage(
   project: Project,
   stage: Stage,
-  block: { outs?: { [path: string]: Content } } & Parameters<Project['lock']['set']>[1],
+  block: LockedStage,
+  options: { record: boolean } = { record: true },
 ): Promise<void> {
   for (const [path, content] of Object.entries(block.outs ?? {})) {
     if (sameContent((await project.observer.scan(path))?.content, content)) continue;
@@ -218,5 +221,5 @@ export async function restoreStage(
     const after = (await project.observer.scan(path))?.content;
     if (!sameContent(after, content)) throw new ReproError(`${path} could not be restored as it was`, 1);
   }
-  await project.lock.set(stage.name, block);
+  if (options.record) await project.lock.set(stage.name, block);
 }

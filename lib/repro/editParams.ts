@@ -32,12 +32,27 @@ export async function editParams(root: string, edits: readonly string[]): Promis
       throw error instanceof ReproError ? new ReproError(`-S ${edit}: ${error.message}`) : error;
     }
   }
-  for (const [file, { before, editor }] of files) {
-    if (editor.text === before) continue;
-    const temporary = join(root, `${file}.${process.pid}.tmp`);
-    writeFileSync(temporary, editor.text);
-    renameSync(temporary, join(root, file));
-  }
+  for (const [file, { before, editor }] of files) if (editor.text !== before) replace(join(root, file), editor.text);
+}
+
+/** Sets one key of a YAML file, or takes it out (undefined), and leaves the rest as it is. */
+export async function editKey(
+  root: string,
+  file: string,
+  path: readonly (string | number)[],
+  value: Json | undefined,
+): Promise<void> {
+  const before = readText(join(root, file), file);
+  const editor = new Editor(await import('./yaml.ts'), file, before);
+  if (value === undefined) editor.remove(path);
+  else editor.set(path, value, false);
+  if (editor.text !== before) replace(join(root, file), editor.text);
+}
+
+function replace(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, text);
+  renameSync(temporary, path);
 }
 
 function parseValue(yaml: typeof Yaml, text: string): Json {
@@ -107,6 +122,25 @@ class Editor {
     const reread = spliced === undefined ? undefined : this.#yaml.parseDocument(spliced);
     // Where the text around it does not allow that, the file is laid out anew; comments stay even then.
     if (reread && reread.errors.length === 0 && equal(reread.toJS() as Json, wanted)) this.text = spliced!;
+    else this.text = this.#document.toString({ lineWidth: 0, flowCollectionPadding: !/\{\S/.test(this.text) });
+    this.#document = this.#yaml.parseDocument(this.text);
+  }
+
+  remove(path: readonly (string | number)[]): void {
+    const above = this.#document.getIn(path.slice(0, -1), true) as Placed | undefined;
+    const pair = above?.items?.find(({ key }) => (key as { value?: unknown } | undefined)?.value === path.at(-1)) as
+      | { key?: Placed; value?: Placed }
+      | undefined;
+    if (!pair?.key?.range) return;
+    this.#document.deleteIn(path);
+    const wanted = this.#value;
+    const lineStart = this.text.lastIndexOf('\n', pair.key.range[0]) + 1;
+    const lineEnd = this.text.indexOf('\n', pair.value?.range?.[1] ?? pair.key.range[1]);
+    const cut = above!.flow
+      ? undefined
+      : this.text.slice(0, lineStart) + (lineEnd < 0 ? '' : this.text.slice(lineEnd + 1));
+    const reread = cut === undefined ? undefined : this.#yaml.parseDocument(cut);
+    if (reread && reread.errors.length === 0 && equal(reread.toJS() as Json, wanted)) this.text = cut!;
     else this.text = this.#document.toString({ lineWidth: 0, flowCollectionPadding: !/\{\S/.test(this.text) });
     this.#document = this.#yaml.parseDocument(this.text);
   }

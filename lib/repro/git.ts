@@ -40,3 +40,29 @@ export async function openRevision(root: string, name: string): Promise<Revision
     },
   };
 }
+
+export interface History {
+  /** A file's text at each commit that touched it and, first, at HEAD; newest first, by abbreviated hash. */
+  versions(path: string): AsyncIterable<{ name: string; text: string }>;
+}
+
+/** How far back is looked. */
+const COMMITS = 200;
+
+/** Undefined where there is no git or no commit. */
+export async function openHistory(root: string): Promise<History | undefined> {
+  const { execa } = await import('execa');
+  const git = (...args: string[]) => execa('git', args, { cwd: root, reject: false, stripFinalNewline: false });
+  const head = await git('rev-parse', '--short', 'HEAD');
+  if (head.exitCode !== 0) return undefined;
+  return {
+    async *versions(path) {
+      const log = await git('log', '--format=%h', `-n${COMMITS}`, '--', path);
+      const touched = log.exitCode === 0 ? log.stdout.split('\n').filter((name) => name !== '') : [];
+      for (const name of new Set([head.stdout.trim(), ...touched])) {
+        const shown = await git('show', `${name}:./${path}`);
+        if (shown.exitCode === 0) yield { name, text: shown.stdout };
+      }
+    },
+  };
+}

@@ -176,6 +176,14 @@ export class Lock {
   }
 }
 
+/** The blocks of some stages out of a lock's text, as of another revision. */
+export async function readLock(text: string, names: readonly string[]): Promise<Map<string, LockedStage>> {
+  const blocks = splitBlocks(text);
+  const found = new Map<string, LockedStage>();
+  for (const name of names) if (blocks.has(name)) found.set(name, await parseBlock(name, blocks.get(name)!));
+  return found;
+}
+
 /** Texts of the blocks under `stages:` by name; a block starts at a line indented by two and reaches to the next. */
 function splitBlocks(text: string): Map<string, string> {
   const blocks = new Map<string, string>();

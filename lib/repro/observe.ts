@@ -149,9 +149,10 @@ export class MissingInputs extends ReproError {
   }
 }
 
-export function describeMissing(stage: Stage, { kind, path, key, hint }: MissingInput): Problem {
+/** `maker`: the stage that would make it, if it were run. */
+export function describeMissing(stage: Stage, { kind, path, key, hint }: MissingInput, maker?: Stage): Problem {
   const messages = {
-    dep: `${stage.name}: the dependency "${path}" is missing, and no stage makes it`,
+    dep: `${stage.name}: the dependency "${path}" is missing, and ${maker === undefined ? 'no stage makes it' : maker.frozen ? `${maker.name}, which makes it, is frozen` : `${maker.name} makes it: run that first`}`,
     code: `${stage.name}: the module "${path}" is missing`,
     params: `${stage.name}: the params file "${path}" is missing`,
     param: `${stage.name}: there is no param "${key}" in ${path}${hint ?? ''}`,
@@ -176,7 +177,17 @@ export function lockedStage(stage: Stage, inputs: Inputs, outs: { [path: string]
 
 /** What a run is known by: everything that goes into it, and the paths of what comes out. */
 export function runKey(stage: Stage, inputs: Inputs): string {
-  const { outs: _, ...identity } = lockedStage(stage, inputs, {});
-  const outs = stage.outs.map(({ path }) => path).sort();
-  return sha256(canonical({ ...identity, outs } as unknown as Json));
+  return keyOf(
+    lockedStage(stage, inputs, {}),
+    stage.outs.map(({ path }) => path),
+  );
+}
+
+/** The same of a run that is recorded. */
+export function keyOfBlock(block: LockedStage): string {
+  return keyOf(block, Object.keys(block.outs ?? {}));
+}
+
+function keyOf({ outs: _, ...identity }: LockedStage, outs: readonly string[]): string {
+  return sha256(canonical({ ...identity, outs: [...outs].sort() } as unknown as Json));
 }

@@ -62,6 +62,8 @@ function buildProgram(exit: (code: number) => void): Command {
     .option('--no-run-cache', 'run even what the run cache could restore')
     .option('--no-commit', 'do not record what was made')
     .option('--allow-missing', 'take missing data for unchanged where the lock knows it')
+    .option('--pull', 'fetch from the remote what the lock knows and is not here')
+    .option('-r, --remote <name|path>', 'the remote for --pull')
     .option('--json', 'events as JSON, one a line')
     .option('-q, --quiet', 'leave out what stages say')
     .addHelpText(
@@ -81,6 +83,13 @@ function buildProgram(exit: (code: number) => void): Command {
     .action(async (targets: string[], options) =>
       exit(await (await import('./commands/status.ts')).status(targets, options)),
     );
+
+  program
+    .command('why')
+    .description('what differs from the last run of a stage, old and new, and the commit that last had the old')
+    .argument('<stage>')
+    .option('--json', 'as JSON')
+    .action(async (stage: string, options) => exit(await (await import('./commands/why.ts')).why(stage, options)));
 
   program
     .command('dag')
@@ -124,5 +133,68 @@ function buildProgram(exit: (code: number) => void): Command {
   ).action(async (a: string | undefined, b: string | undefined, options) =>
     exit(await (await import('./commands/metrics.ts')).diffParams(a, b, options)),
   );
+
+  program
+    .command('log')
+    .description('attempts: when, how long, how it ended; with a stage also what its last one said')
+    .argument('[stage]')
+    .option('-n, --last <n>', 'how many', jobs)
+    .option('--json', 'as JSON')
+    .action(async (stage: string | undefined, options) =>
+      exit(await (await import('./commands/log.ts')).log(stage, options)),
+    );
+
+  program
+    .command('checkout')
+    .description('put back outputs as the lock has them, from the cache')
+    .argument('[target...]')
+    .action(async (targets: string[]) => exit(await (await import('./commands/data.ts')).checkout(targets)));
+
+  program
+    .command('commit')
+    .description('record outputs as they are, without running anything')
+    .argument('[target...]')
+    .option('-f, --force', 'kept for those used to DVC: nothing is asked')
+    .action(async (targets: string[], options) =>
+      exit(await (await import('./commands/data.ts')).commit(targets, options)),
+    );
+
+  for (const [name, frozen, words] of [
+    ['freeze', true, 'take stages as they are and never run them'],
+    ['unfreeze', false, 'run them again when they are stale'],
+  ] as const)
+    program
+      .command(name)
+      .description(words)
+      .argument('<stage...>')
+      .action(async (stages: string[]) => exit(await (await import('./commands/freeze.ts')).freeze(stages, frozen)));
+
+  for (const [name, words] of [
+    ['push', 'copy outputs and runs to a remote'],
+    ['fetch', 'copy them from a remote into the cache'],
+    ['pull', 'fetch, then checkout'],
+  ] as const)
+    program
+      .command(name)
+      .description(words)
+      .argument('[target...]')
+      .option('-r, --remote <name|path>', 'a folder, or its name in .repro/config.yaml')
+      .action(async (targets: string[], options) =>
+        exit(await (await import('./commands/remote.ts')).remote(name, targets, options)),
+      );
+
+  program
+    .command('gc')
+    .description('list what could be freed; with --yes, free it')
+    .option('--yes', 'free it')
+    .option('--age <time>', 'keep runs used within this time: 12h, 30d')
+    .option('--size <bytes>', 'keep the newest runs up to this size in all: 500MB, 10GiB')
+    .option('--json', 'as JSON')
+    .action(async (options) => exit(await (await import('./commands/gc.ts')).gc(options)));
+
+  program
+    .command('init')
+    .description('make a small pipeline that works')
+    .action(async () => exit(await (await import('./commands/init.ts')).init()));
   return program;
 }

@@ -11,6 +11,7 @@ import { buildGraph, type Graph } from './graph.ts';
 import { identity, statOrUndefined } from './identity.ts';
 import { LOCK, Lock } from './lock.ts';
 import { describeMissing, type MissingInputs, Observer } from './observe.ts';
+import { contains } from './paths.ts';
 import { findRoot, loadPipeline, PIPELINE, type Pipeline, type Stage } from './pipeline.ts';
 import { Runs } from './runs.ts';
 import { checkAgainstSchema, readSchema } from './schema.ts';
@@ -134,7 +135,11 @@ export async function placeMissing(project: Project, error: MissingInputs): Prom
   return new ReproError(
     error.missing.map((input): Problem => {
       const path = [...error.stage.source, list[input.kind], ...(input.kind.startsWith('param') ? [] : [input.index])];
-      return { ...describeMissing(error.stage, input), place: document.at(path) };
+      const maker = project.graph.upstream
+        .get(error.stage.name)!
+        .map((name) => project.graph.stages.get(name)!)
+        .find(({ outs }) => outs.some((out) => contains(out.path, input.path) || contains(input.path, out.path)));
+      return { ...describeMissing(error.stage, input, maker), place: document.at(path) };
     }),
   );
 }

@@ -2,14 +2,9 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { events, outcomesIn, project, removeProjects, type TestProject } from './project.ts';
+import { events, outcomesIn, project, removeProjects, type TestProject, until } from './project.ts';
 
 afterEach(removeProjects);
-
-/** Resolves when `condition` holds; the test's own time limit is the limit. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}
 
 /** Processes that work in the project's folder, other than this one. */
 function processesIn(made: TestProject): string[] {

@@ -115,7 +115,7 @@ export class TestProject {
   }
 
   dispose(): void {
-    rmSync(this.root, { recursive: true, force: true });
+    rmSync(this.root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 
@@ -144,4 +144,9 @@ export function project(files: { [path: string]: string }): TestProject {
 
 export function removeProjects(): void {
   for (const made of projects.splice(0)) made.dispose();
+}
+
+/** Resolves when `condition` holds; the test's own time limit is the limit. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,6 @@
 /** `repro [TARGET…]`: plan, then execute, with the events shown as asked. */
 import { editParams } from '../editParams.ts';
+import { ReproError } from '../errors.ts';
 import { execute, type Interrupt, type RunResult } from '../execute.ts';
 import { select } from '../graph.ts';
 import { Ledger } from '../ledger.ts';
@@ -23,6 +24,8 @@ export interface RunCall {
   runCache: boolean;
   commit: boolean;
   allowMissing?: boolean;
+  pull?: boolean;
+  remote?: string;
   json?: boolean;
   quiet?: boolean;
 }
@@ -31,7 +34,9 @@ export interface RunCall {
 const SETTLING = 40;
 
 export async function run(targets: readonly string[], call: RunCall): Promise<number> {
-  if (call.setParam && !call.dry) await editParams(findRoot(process.cwd()), call.setParam);
+  if (call.setParam && call.dry)
+    throw new ReproError('--dry changes nothing, and -S edits params.yaml: leave one of them out');
+  if (call.setParam) await editParams(findRoot(process.cwd()), call.setParam);
   const project = await openProject(process.cwd(), { write: !call.dry });
   try {
     const names = select(project.graph, {
@@ -41,6 +46,7 @@ export async function run(targets: readonly string[], call: RunCall): Promise<nu
       downstream: call.downstream,
       glob: call.glob,
     });
+    if (call.pull) await pullMissing(project, names, call.remote);
     const options = {
       force: call.force,
       runCache: call.runCache,
@@ -72,6 +78,13 @@ export async function run(targets: readonly string[], call: RunCall): Promise<nu
   } finally {
     await project.close();
   }
+}
+
+/** What the remote lacks is no fault: it can still be made here. */
+async function pullMissing(project: Project, names: readonly string[], remote: string | undefined): Promise<void> {
+  const { fetch, remoteFolder } = await import('../remote.ts');
+  const { problems } = await fetch(project, names, await remoteFolder(project.root, remote));
+  for (const problem of problems) process.stderr.write(`repro: ${problem}\n`);
 }
 
 /** Lets the next call that changes nothing know so at once. */

@@ -1,0 +1,29 @@
+/** `repro push`, `repro fetch` and `repro pull` (fetch, then checkout). */
+import { select } from '../graph.ts';
+import { openProject } from '../project.ts';
+import { fetch, push, remoteFolder } from '../remote.ts';
+import { checkOutStages } from './data.ts';
+
+export async function remote(
+  verb: 'push' | 'fetch' | 'pull',
+  targets: readonly string[],
+  call: { remote?: string },
+): Promise<number> {
+  const project = await openProject(process.cwd(), { write: true });
+  try {
+    const names = select(project.graph, { targets, single: true });
+    const folder = await remoteFolder(project.root, call.remote);
+    const { copied, present, problems } = await (verb === 'push' ? push : fetch)(project, names, folder);
+    process.stdout.write(`${copied} objects ${verb === 'push' ? 'pushed' : 'fetched'}, ${present} there already\n`);
+    if (verb === 'pull') {
+      project.observer.forget();
+      const result = await checkOutStages(project, names);
+      process.stdout.write(`${result.restored} outputs checked out\n`);
+      problems.push(...result.problems);
+    }
+    for (const problem of problems) process.stderr.write(`repro: ${problem}\n`);
+    return problems.length > 0 ? 1 : 0;
+  } finally {
+    await project.close();
+  }
+}
