@@ -10,7 +10,7 @@ import { copyFile, mkdir, open, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { CorpusError, isFatal, reasonOf } from './errors.ts';
+import { CorpusError, DiskError, isFatal, reasonOf } from './errors.ts';
 import { isMidiName, type Skipped } from './folder.ts';
 import type { OnProgress } from './progress.ts';
 import { readTar } from './tar.ts';
@@ -74,7 +74,7 @@ export async function unpackArchive(
     else if (kind === 'zip') await unpackZip(archive, unpacking);
     else await unpackTar(archive, kind, unpacking);
   } catch (error) {
-    if (isFatal(error)) throw new CorpusError(`${outDir}: cannot be written: ${reasonOf(error)}`);
+    if (isFatal(error)) throw new DiskError(outDir, error);
     throw new CorpusError(`${archive}: ${reasonOf(error)}`);
   }
   return unpacking.result;

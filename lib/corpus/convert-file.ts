@@ -1,8 +1,8 @@
 /** Converts one MIDI file to an ABC file: the task that convert.ts runs on each. */
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
 import { midiToAbc } from '../music/index.ts';
 import { CorpusError } from './errors.ts';
+import { writeOut } from './folder.ts';
 
 /** Where from and where to. */
 export interface FileToConvert {
@@ -32,7 +32,6 @@ export default async function convertFile(file: FileToConvert, settings: Convert
   if (size > LARGEST_MIDI)
     throw new CorpusError(`has ${size} bytes; MIDI files of more than ${LARGEST_MIDI} are not read`);
   const { abc, notes, warnings } = midiToAbc(await readFile(file.midi), settings);
-  await mkdir(dirname(file.abc), { recursive: true });
-  await writeFile(file.abc, abc);
+  await writeOut(file.abc, abc);
   return { notes, characters: abc.length, warnings };
 }

@@ -24,7 +24,16 @@ export function reasonOf(error: unknown): string {
   return (code && REASONS[code]) ?? message ?? String(error);
 }
 
-/** Errors of the whole machine rather than of one file: going on with the next file would only fail again. */
+/** The machine rather than one file is at fault: going on with the next file would only fail again. */
+export class DiskError extends CorpusError {
+  override name = 'DiskError';
+
+  constructor(path: string, error: unknown) {
+    super(`${path}: cannot be written: ${reasonOf(error)}`);
+  }
+}
+
+/** Whether an error of the system is of that kind. */
 export function isFatal(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EROFS' || code === 'EMFILE';

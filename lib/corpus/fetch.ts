@@ -9,14 +9,14 @@
  *
  * No file is opened as music here; a file that is none is found out when it is converted.
  */
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { composePiece } from '../music/index.ts';
 import { type UnpackLimits, unpackArchive } from './archive.ts';
 import { KNOWN_DATASETS } from './datasets.ts';
 import { type DownloadOptions, download } from './download.ts';
 import { CorpusError, reasonOf } from './errors.ts';
-import { copyFiles, isMidiName, listFolder, prepareFolder, type Skipped } from './folder.ts';
+import { copyFiles, isMidiName, listFolder, prepareFolder, type Skipped, writeOut } from './folder.ts';
 import type { OnProgress } from './progress.ts';
 
 export interface FetchOptions {
@@ -92,7 +92,7 @@ async function composeDataset(
   let bytes = 0;
   for (const [i, name] of names.entries()) {
     const midi = composePiece(`${seed}-${i + 1}`);
-    await writeFile(join(outDir, name), midi);
+    await writeOut(join(outDir, name), midi);
     bytes += midi.length;
     onProgress({ done: i + 1, total: pieces, unit: 'pieces' });
   }

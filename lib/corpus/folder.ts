@@ -5,9 +5,9 @@
  * so that no walk is endless or leaves the folder.
  */
 import { constants } from 'node:fs';
-import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CorpusError, isFatal, reasonOf } from './errors.ts';
+import { CorpusError, DiskError, isFatal, reasonOf } from './errors.ts';
 import type { OnProgress } from './progress.ts';
 
 /** A file that was passed over, and why. */
@@ -89,6 +89,24 @@ export async function prepareFolder(root: string, planned: ReadonlySet<string> =
     throw new CorpusError(`${root}: holds ${foreign} already; name an empty folder, or empty this one first`);
 }
 
+/**
+ * Writes a file, and the folders it lies in.
+ *
+ * @throws DiskError where no other file could be written either
+ */
+export async function writeOut(path: string, content: string | Uint8Array): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, content);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    throw OF_ONE_NAME.has(code) ? error : new DiskError(path, error);
+  }
+}
+
+/** What is wrong with one file's name; all else keeps others from being written too. */
+const OF_ONE_NAME = new Set(['ENAMETOOLONG', 'ENOTDIR', 'EEXIST', 'EISDIR', 'EINVAL']);
+
 /** Copies files, sharing blocks where the file system can. Never a hard link: what is edited here must not change there. */
 export async function copyFiles(
   from: string,
@@ -107,7 +125,7 @@ export async function copyFiles(
       result.files++;
       result.bytes += size;
     } catch (error) {
-      if (isFatal(error)) throw new CorpusError(`${target}: cannot be written: ${reasonOf(error)}`);
+      if (isFatal(error)) throw new DiskError(target, error);
       result.skipped.push({ path, reason: reasonOf(error) });
     }
   }

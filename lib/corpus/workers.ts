@@ -8,9 +8,15 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { reasonOf } from './errors.ts';
+import { CorpusError, DiskError, reasonOf } from './errors.ts';
 
 export type Outcome<Result> = { result: Result } | { failed: string };
+
+/** An outcome after which no other item would fare better: the disk is full. */
+interface Fatal {
+  failed: string;
+  fatal: true;
+}
 
 export type Task<Item, Settings, Result> = (item: Item, settings: Settings) => Result | Promise<Result>;
 
@@ -31,8 +37,9 @@ const WORTHWHILE = 200;
 const BATCH = 16;
 /** What passes between the threads; the settings go as workerData. */
 export type ToWorker = { index: number; item: unknown }[];
-export type FromWorker = { index: number; started: true } | { index: number; outcome: Outcome<unknown> };
+export type FromWorker = { index: number; started: true } | { index: number; outcome: Outcome<unknown> | Fatal };
 
+/** @throws CorpusError where the task meets a DiskError, which no other item would escape */
 export async function runTasks<Item, Settings, Result>(
   task: URL,
   items: readonly Item[],
@@ -43,6 +50,7 @@ export async function runTasks<Item, Settings, Result>(
   if (threads === 0) return runHere(task, items, settings, options);
   const pool = new Pool<Item, Result>(await bundle(task), items, settings, options);
   await Promise.all(Array.from({ length: Math.min(threads, Math.ceil(items.length / BATCH)) }, () => pool.run()));
+  if (pool.fatal !== undefined) throw new CorpusError(pool.fatal);
   return pool.outcomes;
 }
 
@@ -55,17 +63,19 @@ async function runHere<Item, Settings, Result>(
   const run: Task<Item, Settings, Result> = (await import(task.href)).default;
   const outcomes: Outcome<Result>[] = [];
   for (const [index, item] of items.entries()) {
-    outcomes.push(await outcomeOf(() => run(item, settings)));
+    const outcome = await outcomeOf(() => run(item, settings));
+    if ('fatal' in outcome) throw new CorpusError(outcome.failed);
+    outcomes.push(outcome);
     onDone?.(item, index);
   }
   return outcomes;
 }
 
-export async function outcomeOf<Result>(run: () => Result | Promise<Result>): Promise<Outcome<Result>> {
+export async function outcomeOf<Result>(run: () => Result | Promise<Result>): Promise<Outcome<Result> | Fatal> {
   try {
     return { result: await run() };
   } catch (error) {
-    return { failed: reasonOf(error) };
+    return error instanceof DiskError ? { failed: error.message, fatal: true } : { failed: reasonOf(error) };
   }
 }
 
@@ -76,6 +86,8 @@ class Pool<Item, Result> {
   readonly #settings: unknown;
   readonly #options: PoolOptions<Item>;
   #next = 0;
+  /** why nothing more is begun */
+  fatal: string | undefined;
 
   constructor(program: string, items: readonly Item[], settings: unknown, options: PoolOptions<Item>) {
     this.#program = program;
@@ -95,6 +107,7 @@ class Pool<Item, Result> {
   }
 
   #batch(): number[] {
+    if (this.fatal !== undefined) return [];
     const end = Math.min(this.#next + BATCH, this.#items.length);
     const batch = Array.from({ length: end - this.#next }, (_, i) => this.#next + i);
     this.#next = end;
@@ -134,6 +147,12 @@ class Pool<Item, Result> {
           return;
         }
         running = undefined;
+        if ('fatal' in message.outcome) {
+          this.fatal = message.outcome.failed;
+          queue = [];
+          worker.terminate();
+          return;
+        }
         this.#settle(message.index, message.outcome as Outcome<Result>);
         queue = queue.filter((index) => index !== message.index);
         if (queue.length > 0) return;

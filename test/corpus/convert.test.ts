@@ -69,8 +69,19 @@ test('nothing to convert, or nothing that can be: one sentence', async () => {
   await expect(convert('bad')).rejects.toThrow(/bad: none of its 2 MIDI files could be read; a\.mid: /);
 });
 
+const task = new URL('./misbehaving-task.ts', import.meta.url);
+
+test('a full disk ends the batch at once: no other file would fare better', async () => {
+  const items = [...Array(20).fill('fine'), 'full', ...Array(200).fill('fine')];
+  for (const threads of [0, 2]) {
+    const seen: string[] = [];
+    const run = runTasks<string, null, string>(task, items, null, { threads, onDone: (item) => seen.push(item) });
+    await expect(run).rejects.toThrow(/^out\/a\.abc: cannot be written: the disk is full$/);
+    expect(seen.length).toBeLessThan(items.length - 1);
+  }
+});
+
 test('a task that hangs, exhausts its memory or ends its thread costs its own item', async () => {
-  const task = new URL('./misbehaving-task.ts', import.meta.url);
   const items = ['fine', 'hang', 'fine', 'throw', 'exit', 'fine', 'exhaust', 'fine'];
   const outcomes = await runTasks<string, null, string>(task, items, null, { threads: 1, timeout: 2000, heap: 32 });
   expect(outcomes).toEqual([
