@@ -1,4 +1,4 @@
-/** RUNS.csv, SCALING.json and CURVES/*.csv → PLOTS: each plot as a Vega-Lite specification, SVG and PNG. */
+/** RUNS.csv, SCALING.json, CURVES/*.csv and split's metrics → PLOTS: each plot as a Vega-Lite specification, SVG and PNG. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -7,6 +7,7 @@ import {
   readCurves,
   renderPlot,
   scalingPlot,
+  splitPlot,
   trainingPlot,
 } from '../lib/plots/index.ts';
 import { readRuns, type Study } from '../lib/scaling/index.ts';
@@ -14,9 +15,9 @@ import { stage } from './stage.ts';
 
 await stage({
   name: 'plot',
-  does: 'Draws the scaling curves, the architectures compared, and the training curves into PLOTS.',
-  paths: ['RUNS.csv', 'SCALING.json', 'CURVES', 'PLOTS'],
-  async run({ paths: [runs, scaling, curvesDir, plots], progress }) {
+  does: 'Draws the scaling curves, the architectures compared, the training curves and the splits into PLOTS.',
+  paths: ['RUNS.csv', 'SCALING.json', 'CURVES', 'SPLIT.json', 'PLOTS'],
+  async run({ paths: [runs, scaling, curvesDir, split, plots], progress }) {
     const rows = readRuns(await readFile(runs, 'utf8'), runs);
     const study: Study = JSON.parse(await readFile(scaling, 'utf8'));
     const curves: CurveRow[] = [];
@@ -28,9 +29,10 @@ await stage({
       scaling: scalingPlot(rows, study),
       architectures: architecturesPlot(rows, study),
       training: trainingPlot(curves, rows),
+      split: splitPlot(JSON.parse(await readFile(split, 'utf8'))),
     };
     for (const [i, [name, spec]] of Object.entries(drawn).entries()) {
-      progress.update({ done: i, total: 3, unit: 'plots', text: name });
+      progress.update({ done: i, total: 4, unit: 'plots', text: name });
       await renderPlot(spec, join(plots, name));
     }
     return { plots: Object.keys(drawn) };

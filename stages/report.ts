@@ -9,6 +9,7 @@ const captions = {
   scaling: 'Loss against model size: a point a run, a curve a fit, its band the interval.',
   architectures: 'The architectures side by side.',
   training: 'Losses along each run.',
+  split: 'What became of the data set.',
 };
 
 /** What generate writes of a sample into its metrics. */
@@ -17,7 +18,8 @@ interface SampleMetrics {
   valid: boolean;
   bars: number;
   problem?: string;
-  measures?: Record<string, number>;
+  /** null where a measure is not defined */
+  measures?: Record<string, number | null>;
 }
 
 await stage({
@@ -65,9 +67,13 @@ async function read(
     midiBase64: bars > 0 ? await readFile(`${path}.mid`, 'base64') : undefined,
     valid,
     measures: bars,
-    metrics: measures,
+    metrics: measures && defined(measures),
     problem,
   };
+}
+
+function defined(measures: Record<string, number | null>): Record<string, number> {
+  return Object.fromEntries(Object.entries(measures).filter((entry): entry is [string, number] => entry[1] !== null));
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: each stage's metrics have a shape of their own
