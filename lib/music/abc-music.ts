@@ -1,0 +1,286 @@
+/**
+ * Lines of music, character by character, into the voice that is written to. Fields between the notes go back to abc-parse.ts.
+ *
+ * Passes over what does not sound: grace notes, decorations, slurs, chord symbols, annotations.
+ */
+import { pitchAt } from './abc-fields.ts';
+import type { ProblemKind, TuneNote } from './tune.ts';
+import type { Place, VoiceBuilder } from './voice-builder.ts';
+
+const LETTERS = 'CDEFGABcdefgab';
+
+/** `|`, `||`, `|]`, `[|`, `|:`, `:|`, `::`, `:|:`, `.|`, `[|]`. */
+const BAR_LINE = /:*\.?\[?\|[|\]]*:*|::+/y;
+/** `1`, `1,3`, `1-3` after a bar line, or after `[`. */
+const ENDING = /\[?(\d+(?:[,-]\d+)*)/y;
+const INLINE_FIELD = /\[([A-Za-z]):([^\]\n]*)\]/y;
+const DECORATION = /!([^!\n|]*)!|\+([a-z<>()0-9.]+)\+/y;
+const QUOTED = /"[^"\n]*"/y;
+const GRACE = /\{[^}\n]*\}/y;
+const TUPLET = /\((\d+)(?::(\d*))?(?::(\d*))?/y;
+/** Decorations of one letter, and those that U: may define; `~` and `.` too. */
+const SHORTHAND = /[~.HLMOPRSTuvh-wJ]/;
+/** Passes that an ending written as a range may name. */
+const LONGEST_RANGE = 16;
+
+export class MusicReader implements Place {
+  /** what is read is added here */
+  voice!: VoiceBuilder;
+  /** counted from 1 */
+  line = 1;
+  private text = '';
+  private at = 0;
+  private readonly inlineField: (letter: string, value: string, column: number) => void;
+  private readonly report: (line: number, column: number, kind: ProblemKind, message: string) => void;
+
+  constructor(inlineField: MusicReader['inlineField'], report: MusicReader['report']) {
+    this.inlineField = inlineField;
+    this.report = report;
+  }
+
+  get column(): number {
+    return this.at + 1;
+  }
+
+  problem(kind: ProblemKind, message: string, column = this.column): void {
+    this.report(this.line, column, kind, message);
+  }
+
+  /** Goes to the beginning of a line, which may be no music. */
+  moveTo(line: number, text: string): void {
+    this.line = line;
+    this.text = text;
+    this.at = 0;
+  }
+
+  /** Reads the line to its end. */
+  read(): void {
+    const { text } = this;
+    while (this.at < text.length) {
+      const c = text[this.at];
+      if (c === ' ' || c === '\t' || c === '`' || c === '\\' || c === '$' || c === '*') this.at++;
+      else if (c === '%') return;
+      else if (beginsNote(c)) this.note();
+      else if (c === 'z' || c === 'x') this.rest();
+      else if (c === 'Z' || c === 'X') this.restBars();
+      else if (c === 'y') this.spacer();
+      else if (c === '[') this.bracket();
+      else if (c === '|' || c === ':' || (c === '.' && text[this.at + 1] === '|')) this.barLine();
+      else if (c === '-') this.tie();
+      else if (c === '>' || c === '<') this.broken(c);
+      else if (c === '(') this.tupletOrSlur();
+      else if (c === ')') this.at++;
+      else if (c === '"') this.skip(QUOTED, 'a chord symbol or annotation');
+      else if (c === '{') this.skip(GRACE, 'grace notes');
+      else if (c === '!' || c === '+') this.skip(DECORATION, 'a decoration');
+      else if (c === '&') this.overlay();
+      else if (SHORTHAND.test(c)) this.at++;
+      else {
+        this.problem('syntax', `"${printable(c)}" has no meaning in music`);
+        this.at++;
+      }
+    }
+  }
+
+  private match(pattern: RegExp): RegExpExecArray | null {
+    pattern.lastIndex = this.at;
+    return pattern.exec(this.text);
+  }
+
+  /** Passes over what does not sound. */
+  private skip(pattern: RegExp, what: string): void {
+    const match = this.match(pattern);
+    if (match === null) this.problem('syntax', `${what} begins here and does not end in its line`);
+    this.at += match === null ? 1 : match[0].length;
+  }
+
+  // ---- notes, chords, rests ----
+
+  private note(): void {
+    const note = this.pitchAndLength(this.voice.begin());
+    if (note !== undefined) this.voice.sound(note.pitch < 0 ? [] : [note], note.duration);
+  }
+
+  private chord(): void {
+    const { text, voice } = this;
+    const { column } = this;
+    const start = voice.begin();
+    const notes: TuneNote[] = [];
+    // A chord lasts as long as its first note (standard 2.1, §4.17).
+    let duration = 0;
+    this.at++;
+    while (this.at < text.length) {
+      const c = text[this.at];
+      if (beginsNote(c)) {
+        const note = this.pitchAndLength(start);
+        if (note === undefined) continue;
+        duration ||= note.duration;
+        if (note.pitch >= 0) notes.push(note);
+      } else if (c === 'z' || c === 'x') {
+        this.at++;
+        const rest = this.length() * voice.settings.unit;
+        duration ||= rest;
+      } else if (c === '-') {
+        if (notes.length > 0) notes.at(-1)!.tied = true;
+        this.at++;
+      } else if (c === '"') this.skip(QUOTED, 'an annotation');
+      else if (c === '!' || c === '+') this.skip(DECORATION, 'a decoration');
+      else if (c === ' ' || c === '(' || c === ')' || SHORTHAND.test(c)) this.at++;
+      else break;
+    }
+    if (text[this.at] === ']') this.at++;
+    else this.problem('syntax', 'a chord begins here and is not closed with ]', column);
+    const factor = this.length();
+    if (duration === 0) this.problem('syntax', 'a chord without a note', column);
+    else voice.sound(notes, duration, factor);
+  }
+
+  /** One note; undefined where accidentals have no letter after them. A pitch beyond MIDI is −1. */
+  private pitchAndLength(start: number): TuneNote | undefined {
+    const { text, voice } = this;
+    const { column } = this;
+    let accidental: number | undefined;
+    for (; text[this.at] === '^' || text[this.at] === '_' || text[this.at] === '='; this.at++) {
+      accidental = (accidental ?? 0) + (text[this.at] === '^' ? 1 : text[this.at] === '_' ? -1 : 0);
+    }
+    const index = this.at < text.length ? LETTERS.indexOf(text[this.at]) : -1;
+    if (index < 0) {
+      this.problem('syntax', 'an accidental without a note', column);
+      return undefined;
+    }
+    this.at++;
+    if (accidental !== undefined && Math.abs(accidental) > 2) {
+      this.problem('syntax', 'more than two sharps or flats on a note', column);
+      accidental = Math.sign(accidental) * 2;
+    }
+    let octave = index < 7 ? 5 : 6;
+    for (; text[this.at] === ',' || text[this.at] === "'"; this.at++) octave += text[this.at] === ',' ? -1 : 1;
+    const position = 7 * octave + (index % 7);
+    let pitch = pitchAt(position, voice.alteration(position, accidental)) + voice.settings.transpose;
+    if (pitch < 0 || pitch > 127) {
+      this.problem('range', `this note is ${pitch < 0 ? 'below' : 'above'} all MIDI pitches`, column);
+      pitch = -1;
+    }
+    const duration = this.length() * voice.settings.unit;
+    const explicit = accidental !== undefined;
+    return { start, duration, pitch, position, explicit, tied: false, line: this.line, column };
+  }
+
+  /** `3/2`, `/`, `//`, `4`, nothing: a multiple of the unit. */
+  private length(): number {
+    let length = this.digits() ?? 1;
+    while (this.text[this.at] === '/') {
+      this.at++;
+      length /= this.digits() ?? 2;
+    }
+    if (length > 0 && Number.isFinite(length)) return length;
+    this.problem('range', 'a length that is no length');
+    return 1;
+  }
+
+  private digits(): number | undefined {
+    const { text } = this;
+    const from = this.at;
+    while (this.at < text.length && text[this.at] >= '0' && text[this.at] <= '9') this.at++;
+    return this.at === from ? undefined : Number(text.slice(from, this.at));
+  }
+
+  private rest(): void {
+    this.voice.begin();
+    this.at++;
+    this.voice.sound([], this.length() * this.voice.settings.unit);
+  }
+
+  private restBars(): void {
+    this.voice.begin();
+    this.at++;
+    this.voice.restBars(this.digits() ?? 1);
+  }
+
+  private spacer(): void {
+    this.at++;
+    this.length();
+  }
+
+  // ---- what joins notes ----
+
+  private tie(): void {
+    this.voice.tie();
+    this.at++;
+  }
+
+  private broken(sign: '>' | '<'): void {
+    const from = this.at;
+    while (this.text[this.at] === sign) this.at++;
+    this.voice.broken(sign, this.at - from);
+  }
+
+  private tupletOrSlur(): void {
+    const match = this.match(TUPLET);
+    if (match === null) {
+      this.at++;
+      return;
+    }
+    const number = (digits: string | undefined) => (digits ? Number(digits) : undefined);
+    this.voice.tuplet(Number(match[1]), number(match[2]), number(match[3]));
+    this.at += match[0].length;
+  }
+
+  private overlay(): void {
+    this.voice.overlay();
+    this.at++;
+  }
+
+  // ---- bar lines and brackets ----
+
+  private barLine(): void {
+    const match = this.match(BAR_LINE);
+    if (match === null) {
+      this.problem('syntax', `"${this.text[this.at]}" stands alone; a repeat is |: or :|`);
+      this.at++;
+      return;
+    }
+    const [sign] = match;
+    const before = /^:*/.exec(sign)![0].length;
+    const onlyColons = before === sign.length;
+    const closes = onlyColons ? Math.floor(before / 2) : before;
+    const opens = onlyColons || sign.endsWith(':');
+    this.voice.barLine(closes, /\|\||\|\]|\[\|/.test(sign), opens);
+    this.at += sign.length;
+    const ending = this.match(ENDING);
+    if (ending !== null) this.ending(ending);
+  }
+
+  private ending(match: RegExpExecArray): void {
+    const passes: number[] = [];
+    for (const part of match[1].split(',')) {
+      const [from, to = from] = part.split('-').map(Number);
+      for (let pass = from; pass <= Math.min(to, from + LONGEST_RANGE); pass++) passes.push(pass);
+    }
+    this.voice.ending(passes);
+    this.at += match[0].length;
+  }
+
+  /** `[`: an inline field, a bar line, an ending, or a chord. */
+  private bracket(): void {
+    const { column } = this;
+    const field = this.match(INLINE_FIELD);
+    const ending = this.match(ENDING);
+    if (field !== null) {
+      this.at += field[0].length;
+      this.inlineField(field[1], field[2].trim(), column);
+    } else if (this.text[this.at + 1] === '|') this.barLine();
+    else if (ending !== null) this.ending(ending);
+    // A named ending, ["last": shown, not followed.
+    else if (this.text[this.at + 1] === '"') this.at++;
+    else this.chord();
+  }
+}
+
+function beginsNote(c: string): boolean {
+  return (c >= 'A' && c <= 'G') || (c >= 'a' && c <= 'g') || c === '^' || c === '_' || c === '=';
+}
+
+function printable(c: string): string {
+  return c < ' ' || c > '~' ? `U+${c.codePointAt(0)!.toString(16).padStart(4, '0')}` : c;
+}
