@@ -66,8 +66,7 @@ export async function download(url: string, folder: string, options: DownloadOpt
         ? 'its publisher states'
         : `was first downloaded (${path}.json, remove it to accept this one)`;
       throw new CorpusError(
-        `${url}: what came is not what ${then}: ${fetched.bytes} bytes, SHA-256 ${fetched.sha256}, ` +
-          `instead of ${[expected.bytes && `${expected.bytes} bytes`, expected.sha256 && `SHA-256 ${expected.sha256}`].filter(Boolean).join(', ')}`,
+        `${url}: what came is not what ${then}: ${inWords(fetched)}, instead of ${inWords(expected)}`,
       );
     }
     await writeFile(`${path}.json`, `${JSON.stringify({ url, ...fetched }, null, 2)}\n`);
@@ -184,6 +183,12 @@ export function nameOf(url: string): string {
 
 function fits(file: { bytes: number; sha256: string }, expected: { bytes?: number; sha256?: string }): boolean {
   return (expected.bytes ?? file.bytes) === file.bytes && (expected.sha256 ?? file.sha256) === file.sha256;
+}
+
+function inWords({ bytes, sha256 }: { bytes?: number; sha256?: string }): string {
+  return [bytes !== undefined && `${bytes} bytes`, sha256 !== undefined && `SHA-256 ${sha256}`]
+    .filter(Boolean)
+    .join(', ');
 }
 
 async function digestOf(path: string): Promise<{ bytes: number; sha256: string } | undefined> {

@@ -35,6 +35,7 @@ export interface PoolOptions<Item> {
 const WORTHWHILE = 200;
 /** Items sent at a time: few messages, yet no thread waits long for another. */
 const BATCH = 16;
+
 /** What passes between the threads; the settings go as workerData. */
 export type ToWorker = { index: number; item: unknown }[];
 export type FromWorker = { index: number; started: true } | { index: number; outcome: Outcome<unknown> | Fatal };

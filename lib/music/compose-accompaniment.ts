@@ -5,9 +5,9 @@
  * Times are sixteenths from the section's start; pitches are MIDI's. Nothing here is random: a section that returns with the same
  * patterns returns note for note.
  */
-import { type Chord, chordDegrees, degreePitch, isChordTone, type Key } from './compose-harmony.ts';
+import { type Chord, chordDegrees, degreePitch, isChordTone, type ModalKey } from './compose-harmony.ts';
 import { layMotif, type Melody, type MelodyNote } from './compose-melody.ts';
-import { type Beat, DRUMS, type DrumName, type Metre } from './compose-styles.ts';
+import { type Beat, DRUMS, type DrumName, type MetreGrid } from './compose-styles.ts';
 
 export interface PlacedNote {
   start: number;
@@ -17,16 +17,17 @@ export interface PlacedNote {
 
 /** What a section's voices follow. */
 export interface SectionGround {
-  key: Key;
-  metre: Metre;
+  key: ModalKey;
+  metre: MetreGrid;
   bars: number;
   /** `bars × chordsPerBar` */
   chords: readonly Chord[];
   chordsPerBar: number;
 }
 
-/** Chords lie with their lowest note at or above this, bare fifths an octave under it; basses within an octave and a half of theirs. */
+/** Chords lie with their lowest note at or above this, bare fifths an octave under it. */
 const LOWEST_CHORD_NOTE = 52;
+/** The roots of a bass lie in the octave above this. */
 const LOWEST_BASS_NOTE = 31;
 /** The gap an inner voice keeps from the one above it, in semitones. */
 const INNER_GAP = 3;
@@ -68,7 +69,7 @@ function eachStroke(
 }
 
 /** Close position, lowest note within an octave above `LOWEST_CHORD_NOTE`, the inversion nearest to the chord before. */
-export function voiceChord(key: Key, chord: Chord, before: readonly number[] | undefined): number[] {
+export function voiceChord(key: ModalKey, chord: Chord, before: readonly number[] | undefined): number[] {
   const pitches = chordDegrees(chord).map((degree) => degreePitch(key, degree, chord.alter));
   if (chord.size === 2) {
     const root = LOWEST_CHORD_NOTE - 12 + ((((pitches[0] - LOWEST_CHORD_NOTE) % 12) + 12) % 12);
@@ -142,7 +143,7 @@ export function bassVoice(ground: SectionGround, pattern: string): PlacedNote[] 
   return notes;
 }
 
-/** The kit: a groove, a fill in the last bar, and a crash on the first beat if asked for. A hit lasts until the next, at most a beat. */
+/** The kit: a groove, a fill in the last bar, a crash on the first beat if asked for. A hit lasts until the next, at most a beat. */
 export function drumVoice(ground: SectionGround, beat: Beat, crash: boolean): PlacedNote[] {
   const { metre, bars } = ground;
   const hits = new Map<number, Set<number>>();
@@ -166,7 +167,7 @@ export function drumVoice(ground: SectionGround, beat: Beat, crash: boolean): Pl
 }
 
 /** A melody's notes as pitches. */
-export function melodyVoice(key: Key, notes: readonly MelodyNote[], octaves = 0): PlacedNote[] {
+export function melodyVoice(key: ModalKey, notes: readonly MelodyNote[], octaves = 0): PlacedNote[] {
   return notes.map(({ start, duration, degree, chord }) => ({
     start,
     duration,
@@ -175,7 +176,7 @@ export function melodyVoice(key: Key, notes: readonly MelodyNote[], octaves = 0)
 }
 
 /** A second voice a third below the melody, or a fourth where only that is in the chord. */
-export function thirdsVoice(key: Key, notes: readonly MelodyNote[]): PlacedNote[] {
+export function thirdsVoice(key: ModalKey, notes: readonly MelodyNote[]): PlacedNote[] {
   return notes.map(({ start, duration, degree, chord }) => {
     const fits = isChordTone(degree - 2, chord) || !isChordTone(degree - 3, chord);
     const below = fits ? degree - 2 : degree - 3;

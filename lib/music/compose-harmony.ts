@@ -9,7 +9,7 @@ import type { SeededRandom } from './compose-random.ts';
 
 export type Mode = 'major' | 'minor' | 'dorian' | 'mixolydian';
 
-export interface Key {
+export interface ModalKey {
   /** pitch class, C = 0 */
   tonic: number;
   mode: Mode;
@@ -41,17 +41,17 @@ const SCALES: Record<Mode, readonly number[]> = {
 const TO_RELATIVE_MAJOR: Record<Mode, number> = { major: 0, minor: 3, dorian: 10, mixolydian: 5 };
 
 /** Pitch class of the major key that shares this key's signature. */
-export function relativeMajor(key: Key): number {
+export function relativeMajor(key: ModalKey): number {
   return (key.tonic + TO_RELATIVE_MAJOR[key.mode]) % 12;
 }
 
 /** The key of a mode under the signature of a major key. */
-export function keyOfSignature(major: number, mode: Mode): Key {
+export function keyOfSignature(major: number, mode: Mode): ModalKey {
   return { tonic: (major - TO_RELATIVE_MAJOR[mode] + 12) % 12, mode };
 }
 
 /** MIDI pitch of a degree; degree 0 lies between G3 (55) and F♯4 (66). */
-export function degreePitch(key: Key, degree: number, alter: Chord['alter'] = {}): number {
+export function degreePitch(key: ModalKey, degree: number, alter: Chord['alter'] = {}): number {
   const inScale = modulo(degree, 7);
   const octave = (degree - inScale) / 7;
   const tonic = 55 + modulo(key.tonic - 55, 12);

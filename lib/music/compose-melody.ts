@@ -5,9 +5,9 @@
  * cadence) whose anchors follow an arch, so a motif that comes back is the same, or a sequence of it on another step, or a variation.
  * Notes on beats settle on chord tones; those between pass by step.
  */
-import { type Chord, degreePitch, isChordTone, type Key, nearestChordTone } from './compose-harmony.ts';
+import { type Chord, degreePitch, isChordTone, type ModalKey, nearestChordTone } from './compose-harmony.ts';
 import type { SeededRandom } from './compose-random.ts';
-import type { Density, Metre } from './compose-styles.ts';
+import type { Density, MetreGrid } from './compose-styles.ts';
 
 /** Lengths in sixteenths; a rest is negative. `steps` has one entry for each sounding note. */
 export interface Motif {
@@ -133,7 +133,7 @@ const CENTRE = 72;
 const HIGHEST = 84;
 
 /** A new motif that fills one bar. */
-export function newMotif(random: SeededRandom, metre: Metre, density: Density): Motif {
+export function newMotif(random: SeededRandom, metre: MetreGrid, density: Density): Motif {
   const cells = (metre.compound ? COMPOUND_CELLS : SIMPLE_CELLS)[density];
   const rhythm: number[] = [];
   for (let filled = 0; filled < metre.bar; ) {
@@ -175,7 +175,7 @@ export function varyMotif(random: SeededRandom, motif: Motif): Motif {
 }
 
 /** A bar that moves for a beat and comes to rest: its last note is the longest. */
-function cadenceMotif(random: SeededRandom, metre: Metre): Motif {
+function cadenceMotif(random: SeededRandom, metre: MetreGrid): Motif {
   const start = random.choose(metre.compound ? CADENCES_COMPOUND : CADENCES_SIMPLE);
   const rest = metre.bar - length(start);
   const rhythm = rest > 12 ? [...start, 12, 12 - rest] : [...start, rest];
@@ -193,8 +193,8 @@ function cadenceMotif(random: SeededRandom, metre: Metre): Motif {
 export function composeMelody(
   random: SeededRandom,
   options: {
-    key: Key;
-    metre: Metre;
+    key: ModalKey;
+    metre: MetreGrid;
     density: Density;
     chords: readonly Chord[];
     chordsPerBar: number;
@@ -240,7 +240,7 @@ export function composeMelody(
 export function layMotif(bar: {
   motif: Motif;
   anchor: number;
-  metre: Metre;
+  metre: MetreGrid;
   barChords: readonly Chord[];
   /** of the bar, in sixteenths from the section's start */
   offset: number;
@@ -288,13 +288,13 @@ export function ornamentMelody(notes: readonly MelodyNote[], beat: number): Melo
   });
 }
 
-function centreDegree(key: Key): number {
+function centreDegree(key: ModalKey): number {
   for (let degree = 0; degree < 14; degree++) if (degreePitch(key, degree) >= CENTRE) return degree;
   return 7;
 }
 
 /** Degrees by which a bar moves, an octave or none, so as not to leave the range. */
-function octaveIntoRange(key: Key, notes: readonly MelodyNote[]): number {
+function octaveIntoRange(key: ModalKey, notes: readonly MelodyNote[]): number {
   const pitches = notes.map((note) => degreePitch(key, note.degree, note.chord.alter));
   const [low, high] = [Math.min(...pitches), Math.max(...pitches)];
   if (high > HIGHEST) return -7;

@@ -1,8 +1,8 @@
 /**
- * Writes a composed score as a Standard MIDI File of format 1: a track for tempo, metre and key, then a track a voice.
+ * Writes a composed piece as a Standard MIDI File of format 1: a track for tempo, metre and key, then a track a voice.
  */
 import midiPackage from '@tonejs/midi';
-import type { Score } from './compose.ts';
+import type { Composition } from './compose.ts';
 import { relativeMajor } from './compose-harmony.ts';
 
 /** Ticks in a quarter note: sixteenths and triplets are whole. */
@@ -25,15 +25,15 @@ const VELOCITY = {
 /** Names of the major keys by pitch class, as a key signature has them. */
 const MAJOR_KEYS = ['C', 'Db', 'D', 'Eb', 'E', 'F', 'Gb', 'G', 'Ab', 'A', 'Bb', 'B'];
 
-export function scoreToMidi(score: Score): Uint8Array {
+export function compositionToMidi(piece: Composition): Uint8Array {
   const midi = new midiPackage.Midi();
   const { header } = midi;
-  const { metre } = score;
+  const { metre } = piece;
   const ticksOfBar = (bar: number) => bar * metre.bar * TICKS_PER_SIXTEENTH;
-  // MIDI counts tempo in quarters, a score in its beats. The writer rounds microseconds down.
-  header.tempos = [{ ticks: 0, bpm: (score.tempo * metre.beat) / 4 }];
+  // MIDI counts tempo in quarters, a piece in its beats. The writer rounds microseconds down.
+  header.tempos = [{ ticks: 0, bpm: (piece.tempo * metre.beat) / 4 }];
   header.timeSignatures = [{ ticks: 0, timeSignature: [metre.numerator, metre.denominator] }];
-  header.keySignatures = score.keys.map(({ bar, key }) => ({
+  header.keySignatures = piece.keys.map(({ bar, key }) => ({
     ticks: ticksOfBar(bar),
     // The package names every signature by its major key; a mode other than minor is written as that major.
     key: MAJOR_KEYS[relativeMajor(key)],
@@ -41,7 +41,7 @@ export function scoreToMidi(score: Score): Uint8Array {
   }));
   header.update();
   let channel = 0;
-  for (const voice of score.voices) {
+  for (const voice of piece.voices) {
     const track = midi.addTrack();
     track.name = voice.role;
     track.channel = voice.drums ? DRUM_CHANNEL : channel === DRUM_CHANNEL ? ++channel : channel;

@@ -1,8 +1,9 @@
 /**
- * The composer's styles: which metres, modes, forms, instruments and patterns go together. Tables only; how a pattern sounds is
- * in compose-accompaniment.ts, how a form unfolds in compose.ts.
+ * The composer's styles: which metres, modes, forms, instruments and patterns go together. Tables only; how a pattern
+ * sounds is in compose-accompaniment.ts, how a form unfolds in compose.ts.
  *
- * A pattern is a text that fills one bar with slots of equal length, so `x.x.x.x.` in 4/4 has eighths. `-` holds what sounds, `.` is silence.
+ * A pattern is a text that fills one bar with slots of equal length, so `x.x.x.x.` in 4/4 has eighths. `-` holds what
+ * sounds, `.` is silence.
  *   chords  x the chord · 0 1 2 3 one note of it, from below
  *   bass    R root · 3 5 7 of the chord · 8 octave · l fifth below · a step to the next root
  *   drums   x a hit, one text an instrument
@@ -12,7 +13,7 @@ import type { HarmonyKind, Mode } from './compose-harmony.ts';
 /** How busy a melody is; its rhythms are in compose-melody.ts. */
 export type Density = 'calm' | 'moving' | 'running' | 'syncopated';
 
-export interface Metre {
+export interface MetreGrid {
   numerator: number;
   denominator: number;
   /** sixteenths in a bar */
@@ -24,7 +25,7 @@ export interface Metre {
 
 export type MetreName = '2/4' | '3/4' | '4/4' | '6/8' | '9/8' | '12/8';
 
-export const METRES: Record<MetreName, Metre> = {
+export const METRES: Record<MetreName, MetreGrid> = {
   '2/4': { numerator: 2, denominator: 4, bar: 8, beat: 4, compound: false },
   '3/4': { numerator: 3, denominator: 4, bar: 12, beat: 4, compound: false },
   '4/4': { numerator: 4, denominator: 4, bar: 16, beat: 4, compound: false },

@@ -2,7 +2,7 @@
  * Composes music from a seeded grammar: the study's synthetic data set.
  *
  *     const midi = composePiece(1);            // a Standard MIDI File, the same bytes on every machine
- *     const score = composeScore('waltz-7', { style: 'waltz' });
+ *     const piece = compose('waltz-7', { style: 'waltz' });
  *
  * A piece has a style, which gives metres, modes, forms, instruments and patterns (compose-styles.ts); a key; a form of sections
  * that return; for each section chords from a grammar (compose-harmony.ts), a melody of motifs over them (compose-melody.ts) and
@@ -30,19 +30,19 @@ import {
   degreePitch,
   diatonicChord,
   functionalPhrase,
-  type Key,
   keyOfSignature,
   loopPhrase,
+  type ModalKey,
 } from './compose-harmony.ts';
 import { composeMelody, type Melody, type Motif, ornamentMelody, varyMotif } from './compose-melody.ts';
-import { scoreToMidi } from './compose-midi.ts';
+import { compositionToMidi } from './compose-midi.ts';
 import { SeededRandom } from './compose-random.ts';
 import {
   type Beat,
   type Form,
   type Layer,
   METRES,
-  type Metre,
+  type MetreGrid,
   type MetreName,
   type Role,
   STYLES,
@@ -54,7 +54,7 @@ export interface ComposeOptions {
   style?: string;
 }
 
-export interface ScoreVoice {
+export interface ComposedVoice {
   role: Role;
   /** General MIDI program, from 0 */
   program: number;
@@ -63,18 +63,18 @@ export interface ScoreVoice {
   notes: PlacedNote[];
 }
 
-export interface Score {
+export interface Composition {
   style: string;
-  metre: Metre;
+  metre: MetreGrid;
   /** beats a minute; a beat is `metre.beat` sixteenths */
   tempo: number;
   form: string;
   bars: number;
   /** the first, and any change, by bar */
-  keys: { bar: number; key: Key }[];
+  keys: { bar: number; key: ModalKey }[];
   /** letter, first bar and number of bars of each section, in order */
   sections: { letter: string; bar: number; bars: number }[];
-  voices: ScoreVoice[];
+  voices: ComposedVoice[];
 }
 
 export const styleNames: readonly string[] = STYLES.map((style) => style.name);
@@ -97,7 +97,7 @@ const LIFT = 2;
 
 /** A Standard MIDI File of one piece; its bytes depend on the seed and options only. */
 export function composePiece(seed: number | string, options: ComposeOptions = {}): Uint8Array {
-  return scoreToMidi(composeScore(seed, options));
+  return compositionToMidi(compose(seed, options));
 }
 
 /**
@@ -108,64 +108,14 @@ export function composePiece(seed: number | string, options: ComposeOptions = {}
  *     3. lay the sections out in the form's order, varied where they return
  *     4. end on the tonic
  */
-export function composeScore(seed: number | string, options: ComposeOptions = {}): Score {
+export function compose(seed: number | string, options: ComposeOptions = {}): Composition {
   const random = new SeededRandom(seed);
   const plan = planPiece(random.fork('plan'), options);
-  const letters = [...new Set(plan.form.sections.map((name) => name[0]))].filter((letter) => letter !== 'i');
-  const sections = composeSections(random.fork('sections'), plan, letters);
-
-  const voices: ScoreVoice[] = plan.layers.map((layer) => ({
-    role: layer.role,
-    program: layer.program,
-    drums: layer.role === 'drums',
-    notes: [],
-  }));
-  const score: Score = {
-    style: plan.style.name,
-    metre: plan.metre,
-    tempo: plan.tempo,
-    form: plan.form.name,
-    bars: 0,
-    keys: [{ bar: 0, key: plan.key }],
-    sections: [],
-    voices,
-  };
-
-  const variations = random.fork('variations');
-  const times: Record<string, number> = {};
-  plan.form.sections.forEach((name, index) => {
-    const letter = name[0];
-    const key = name.endsWith("'") ? { ...plan.key, tonic: (plan.key.tonic + LIFT) % 12 } : plan.key;
-    if (key.tonic !== score.keys[score.keys.length - 1].key.tonic) score.keys.push({ bar: score.bars, key });
-    const section = letter === 'i' ? introduction(sections[letters[0]], plan) : sections[letter];
-    times[letter] = (times[letter] ?? 0) + 1;
-    const returning = times[letter] > 1;
-    const melodyNotes =
-      returning && variations.chance(0.3)
-        ? ornamentMelody(section.melody.notes, plan.metre.beat)
-        : section.melody.notes;
-    const ground: SectionGround = { ...section, key, metre: plan.metre, chordsPerBar: plan.style.chordsPerBar };
-    const offset = score.bars * plan.metre.bar;
-    let above: PlacedNote[] = melodyVoice(key, melodyNotes);
-    plan.layers.forEach((layer, v) => {
-      const notes = voiceNotes(
-        layer,
-        ground,
-        { ...section.melody, notes: melodyNotes },
-        above,
-        letter !== 'A',
-        index > 0,
-      );
-      if (layer.role === 'inner') above = notes;
-      for (const note of notes) voices[v].notes.push({ ...note, start: note.start + offset });
-    });
-    score.sections.push({ letter, bar: score.bars, bars: section.bars });
-    score.bars += section.bars;
-  });
-
-  endPiece(score, plan, sections[letters[0]]);
-  for (const voice of voices) voice.notes.sort((x, y) => x.start - y.start || x.pitch - y.pitch);
-  return { ...score, voices: voices.filter((voice) => voice.notes.length > 0) };
+  const sections = composeSections(random.fork('sections'), plan);
+  const piece = layOut(random.fork('variations'), plan, sections);
+  endPiece(piece, plan, sections);
+  for (const voice of piece.voices) voice.notes.sort((x, y) => x.start - y.start || x.pitch - y.pitch);
+  return { ...piece, voices: piece.voices.filter((voice) => voice.notes.length > 0) };
 }
 
 interface PlannedLayer extends Pick<Layer, 'role'> {
@@ -179,8 +129,8 @@ interface PlannedLayer extends Pick<Layer, 'role'> {
 
 interface PiecePlan {
   style: Style;
-  metre: Metre;
-  key: Key;
+  metre: MetreGrid;
+  key: ModalKey;
   tempo: number;
   form: Form;
   layers: PlannedLayer[];
@@ -237,12 +187,12 @@ function planPiece(random: SeededRandom, options: ComposeOptions): PiecePlan {
 }
 
 /** A section for each letter; those after the first take their theme from it half of the time, so that a piece is of a piece. */
-function composeSections(random: SeededRandom, plan: PiecePlan, letters: readonly string[]): Record<string, Section> {
+function composeSections(random: SeededRandom, plan: PiecePlan): Record<string, Section> {
   const sections: Record<string, Section> = {};
   let theme: Motif | undefined;
   const { style, metre, key, form } = plan;
   const density = random.choose(style.density);
-  letters.forEach((letter, index) => {
+  lettersOf(form).forEach((letter, index) => {
     const chords = composeChords(random, style, key, form.bars, index);
     const melody = composeMelody(random, {
       key,
@@ -261,8 +211,13 @@ function composeSections(random: SeededRandom, plan: PiecePlan, letters: readonl
   return sections;
 }
 
+/** The sections of a form that are composed, in order; an introduction is made of the first. */
+function lettersOf(form: Form): string[] {
+  return [...new Set(form.sections.map((name) => name[0]))].filter((letter) => letter !== 'i');
+}
+
 /** A section's chords: phrases of four bars, open and closed in turn; the later phrases begin as the first. */
-function composeChords(random: SeededRandom, style: Style, key: Key, bars: number, index: number): Chord[] {
+function composeChords(random: SeededRandom, style: Style, key: ModalKey, bars: number, index: number): Chord[] {
   if (style.harmony === 'blues') return bluesChorus(random);
   const slots = 4 * style.chordsPerBar;
   const size = style.chordSize;
@@ -295,51 +250,96 @@ function introduction(section: Section, plan: PiecePlan): Section {
   return { bars, chords, melody: { bars: section.melody.bars.slice(0, bars), notes: [] } };
 }
 
-function voiceNotes(
-  layer: PlannedLayer,
+/** All voices through all sections of the form; a melody that returns may be ornamented. */
+function layOut(random: SeededRandom, plan: PiecePlan, sections: Readonly<Record<string, Section>>): Composition {
+  const { style, metre, form, layers } = plan;
+  const piece: Composition = {
+    style: style.name,
+    metre,
+    tempo: plan.tempo,
+    form: form.name,
+    bars: 0,
+    keys: [{ bar: 0, key: plan.key }],
+    sections: [],
+    voices: layers.map(({ role, program }) => ({ role, program, drums: role === 'drums', notes: [] })),
+  };
+  const heard = new Set<string>();
+  for (const name of form.sections) {
+    const letter = name[0];
+    const key = name.endsWith("'") ? { ...plan.key, tonic: (plan.key.tonic + LIFT) % 12 } : plan.key;
+    if (key.tonic !== piece.keys[piece.keys.length - 1].key.tonic) piece.keys.push({ bar: piece.bars, key });
+    const section = letter === 'i' ? introduction(sections[lettersOf(form)[0]], plan) : sections[letter];
+    const ornamented = heard.has(letter) && random.chance(0.3);
+    heard.add(letter);
+    const notes = ornamented ? ornamentMelody(section.melody.notes, metre.beat) : section.melody.notes;
+    const ground: SectionGround = { ...section, key, metre, chordsPerBar: style.chordsPerBar };
+    const voices = sectionVoices(layers, ground, { ...section.melody, notes }, letter !== 'A', piece.bars > 0);
+    const offset = piece.bars * metre.bar;
+    voices.forEach((placed, v) => {
+      for (const note of placed) piece.voices[v].notes.push({ ...note, start: note.start + offset });
+    });
+    piece.sections.push({ letter, bar: piece.bars, bars: section.bars });
+    piece.bars += section.bars;
+  }
+  return piece;
+}
+
+/**
+ * The notes of each layer in one section.
+ *
+ * @param second whether this is another section than A: with its own patterns, and all voices
+ * @param crash whether a cymbal marks its beginning
+ */
+function sectionVoices(
+  layers: readonly PlannedLayer[],
   ground: SectionGround,
   melody: Melody,
-  above: readonly PlacedNote[],
   second: boolean,
   crash: boolean,
-): PlacedNote[] {
-  const pattern = layer.patterns[second ? 1 : 0];
-  switch (layer.role) {
-    case 'melody':
-      return melodyVoice(ground.key, melody.notes);
-    case 'thirds':
-      return second ? thirdsVoice(ground.key, melody.notes) : [];
-    case 'imitation':
-      return imitationVoice(ground, melody);
-    case 'chords':
-      return chordVoice(ground, pattern);
-    case 'pad':
-      return second ? chordVoice(ground, 'x') : [];
-    case 'inner':
-      return innerVoice(ground, above, layer.centre);
-    case 'bass':
-      return bassVoice(ground, pattern);
-    case 'drums':
-      return drumVoice(ground, layer.beat!, crash);
-  }
+): PlacedNote[][] {
+  const lead = melodyVoice(ground.key, melody.notes);
+  let above = lead;
+  return layers.map(({ role, patterns, centre, beat }) => {
+    const pattern = patterns[second ? 1 : 0];
+    switch (role) {
+      case 'melody':
+        return lead;
+      case 'thirds':
+        return second ? thirdsVoice(ground.key, melody.notes) : [];
+      case 'imitation':
+        return imitationVoice(ground, melody);
+      case 'chords':
+        return chordVoice(ground, pattern);
+      case 'pad':
+        return second ? chordVoice(ground, 'x') : [];
+      case 'inner':
+        above = innerVoice(ground, above, centre);
+        return above;
+      case 'bass':
+        return bassVoice(ground, pattern);
+      default:
+        return drumVoice(ground, beat!, crash);
+    }
+  });
 }
 
 /** Where the last bar's harmony is the tonic, that bar becomes a held chord; else one bar of it is added. */
-function endPiece(score: Score, plan: PiecePlan, first: Section): void {
-  const { metre, style } = plan;
-  const { key } = score.keys[score.keys.length - 1];
+function endPiece(piece: Composition, plan: PiecePlan, sections: Readonly<Record<string, Section>>): void {
+  const { metre, style, form } = plan;
+  const first = sections[lettersOf(form)[0]];
+  const { key } = piece.keys[piece.keys.length - 1];
   const blues = style.harmony === 'blues';
   const tonic: Chord = blues ? first.chords[0] : diatonicChord(key.mode, 0, style.chordSize);
   const closes = style.harmony === 'functional';
-  const bar = closes ? score.bars - 1 : score.bars;
+  const bar = closes ? piece.bars - 1 : piece.bars;
   if (!closes) {
-    score.sections.push({ letter: 'end', bar, bars: 1 });
-    score.bars += 1;
+    piece.sections.push({ letter: 'end', bar, bars: 1 });
+    piece.bars += 1;
   }
   const start = bar * metre.bar;
   const duration = metre.bar > 16 ? 12 : metre.bar;
   const ground: SectionGround = { key, metre, bars: 1, chords: [tonic], chordsPerBar: 1 };
-  score.voices.forEach((voice, v) => {
+  piece.voices.forEach((voice, v) => {
     const sounded = voice.notes.some((note) => note.start >= start - metre.bar);
     voice.notes = voice.notes.filter((note) => note.start < start);
     if (!sounded) return;

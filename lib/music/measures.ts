@@ -1,10 +1,12 @@
 /**
- * Measures of a piece as MusPy defines them (Dong et al., "MusPy: A Toolkit for Symbolic Music Generation", ISMIR 2020), on its
- * grid of 24 steps a beat, under its names. To compare what a model writes with what it learnt from: none of them is better high or low.
+ * Measures of a piece as MusPy defines them (Dong et al., "MusPy: A Toolkit for Symbolic Music Generation", ISMIR 2020),
+ * on its grid of 24 steps a beat, under its names. To compare what a model writes with what it learnt from: none of them is
+ * better high or low.
  *
  *     measure(midi)  →  { notes: 218, pitch_range: 40, pitch_class_entropy: 2.7, scale_consistency: .99, … }
  *
- * Tempo, velocities and programs count for nothing. A measure of nothing (the polyphony of drums alone) is null, where MusPy has NaN.
+ * Tempo, velocities and programs count for nothing. A measure of nothing (the polyphony of drums alone) is null, where
+ * MusPy has NaN.
  */
 import { readMidi } from './midi-read.ts';
 

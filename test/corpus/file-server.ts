@@ -31,7 +31,7 @@ export async function serve(
   };
 }
 
-/** As a good server does: whole, or from where Range says if If-Range names this ETag; after `breakAfter` bytes the connection is cut. */
+/** As a good server does: whole, or from where Range says if If-Range names this ETag; cut after `breakAfter` bytes. */
 export function sendFile(
   request: IncomingMessage,
   response: ServerResponse,

@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto';
 import midiPackage from '@tonejs/midi';
 import { describe, expect, test } from 'vitest';
-import { composePiece, composeScore, type Score, styleNames } from '../../lib/music/compose.ts';
+import { type Composition, compose, composePiece, styleNames } from '../../lib/music/compose.ts';
 import { degreePitch, isChordTone, keyOfSignature, relativeMajor } from '../../lib/music/compose-harmony.ts';
 import { composeMelody } from '../../lib/music/compose-melody.ts';
 import { SeededRandom } from '../../lib/music/compose-random.ts';
 import { DRUMS, METRES, type MetreName, STYLES } from '../../lib/music/compose-styles.ts';
 
-const scores: Score[] = Array.from({ length: 200 }, (_, seed) => composeScore(seed));
+const pieces: Composition[] = Array.from({ length: 200 }, (_, seed) => compose(seed));
 
 describe('a piece', () => {
   test('is the same bytes for a seed, on every machine', () => {
@@ -20,29 +20,29 @@ describe('a piece', () => {
     expect(composePiece(8)).not.toEqual(composePiece(7));
   });
 
-  test('is a MIDI file that holds exactly the notes of its score, its tempo, metre and key', () => {
+  test('is a MIDI file that holds exactly the notes of its piece, its tempo, metre and key', () => {
     for (let seed = 0; seed < 24; seed++) {
-      const score = scores[seed];
+      const piece = pieces[seed];
       const { header, tracks } = new midiPackage.Midi(composePiece(seed));
       expect(tracks.map((track) => track.notes.map((note) => [note.ticks, note.durationTicks, note.midi]))).toEqual(
-        score.voices.map(({ notes }) => notes.map((note) => [note.start * 120, note.duration * 120, note.pitch])),
+        piece.voices.map(({ notes }) => notes.map((note) => [note.start * 120, note.duration * 120, note.pitch])),
       );
-      expect(tracks.map((track) => track.instrument.number)).toEqual(score.voices.map((voice) => voice.program));
-      expect(tracks.map((track) => track.channel === 9)).toEqual(score.voices.map((voice) => voice.drums));
-      expect(header.timeSignatures[0].timeSignature).toEqual([score.metre.numerator, score.metre.denominator]);
-      expect(header.tempos[0].bpm).toBeCloseTo((score.tempo * score.metre.beat) / 4, 2);
-      expect(header.keySignatures).toHaveLength(score.keys.length);
+      expect(tracks.map((track) => track.instrument.number)).toEqual(piece.voices.map((voice) => voice.program));
+      expect(tracks.map((track) => track.channel === 9)).toEqual(piece.voices.map((voice) => voice.drums));
+      expect(header.timeSignatures[0].timeSignature).toEqual([piece.metre.numerator, piece.metre.denominator]);
+      expect(header.tempos[0].bpm).toBeCloseTo((piece.tempo * piece.metre.beat) / 4, 2);
+      expect(header.keySignatures).toHaveLength(piece.keys.length);
     }
   });
 
   test('has 2 to 5 voices and 16 to 41 bars, and no note leaves its bars', () => {
-    for (const score of scores) {
-      expect(score.voices.length).toBeGreaterThanOrEqual(2);
-      expect(score.voices.length).toBeLessThanOrEqual(5);
-      expect(score.bars).toBeGreaterThanOrEqual(16);
-      expect(score.bars).toBeLessThanOrEqual(41);
-      const end = score.bars * score.metre.bar;
-      const wrong = score.voices
+    for (const piece of pieces) {
+      expect(piece.voices.length).toBeGreaterThanOrEqual(2);
+      expect(piece.voices.length).toBeLessThanOrEqual(5);
+      expect(piece.bars).toBeGreaterThanOrEqual(16);
+      expect(piece.bars).toBeLessThanOrEqual(41);
+      const end = piece.bars * piece.metre.bar;
+      const wrong = piece.voices
         .flatMap((voice) => voice.notes)
         .filter(
           ({ start, duration }) => start % 1 !== 0 || duration % 1 !== 0 || duration <= 0 || start + duration > end,
@@ -52,8 +52,8 @@ describe('a piece', () => {
   });
 
   test('has voices in their registers: melody over bass', () => {
-    for (const score of scores) {
-      for (const { role, notes } of score.voices) {
+    for (const piece of pieces) {
+      for (const { role, notes } of piece.voices) {
         const pitches = notes.map((note) => note.pitch);
         if (role === 'melody') expect([Math.min(...pitches) >= 53, Math.max(...pitches) <= 90]).toEqual([true, true]);
         if (role === 'bass') expect([Math.min(...pitches) >= 24, Math.max(...pitches) <= 55]).toEqual([true, true]);
@@ -62,8 +62,8 @@ describe('a piece', () => {
   });
 
   test('never sounds a note twice at once in a voice', () => {
-    for (const score of scores) {
-      for (const { notes } of score.voices) {
+    for (const piece of pieces) {
+      for (const { notes } of piece.voices) {
         const soundsUntil = new Map<number, number>();
         const overlaps = notes.filter(({ pitch, start, duration }) => {
           const before = soundsUntil.get(pitch) ?? 0;
@@ -78,24 +78,24 @@ describe('a piece', () => {
 
 describe('a data set of pieces', () => {
   test('has every style, many metres, keys and forms', () => {
-    expect(new Set(scores.map((score) => score.style)).size).toBe(styleNames.length);
-    expect(new Set(scores.map((score) => `${score.metre.numerator}/${score.metre.denominator}`)).size).toBe(6);
-    expect(new Set(scores.map((score) => score.keys[0].key.tonic)).size).toBeGreaterThan(9);
-    expect(new Set(scores.map((score) => score.form)).size).toBeGreaterThan(6);
+    expect(new Set(pieces.map((piece) => piece.style)).size).toBe(styleNames.length);
+    expect(new Set(pieces.map((piece) => `${piece.metre.numerator}/${piece.metre.denominator}`)).size).toBe(6);
+    expect(new Set(pieces.map((piece) => piece.keys[0].key.tonic)).size).toBeGreaterThan(9);
+    expect(new Set(pieces.map((piece) => piece.form)).size).toBeGreaterThan(6);
   });
 
   test('asked for one style has that style only; an unknown one is refused by name', () => {
-    for (const style of styleNames) expect(composeScore(3, { style }).style).toBe(style);
+    for (const style of styleNames) expect(compose(3, { style }).style).toBe(style);
     expect(() => composePiece(3, { style: 'polka' })).toThrow(/no style "polka".*waltz/);
   });
 });
 
 describe('structure', () => {
   /** A voice's notes in a section, from its start, less the section's last bar where endings differ. */
-  const sectionNotes = (score: Score, section: Score['sections'][number], role: string) => {
-    const from = section.bar * score.metre.bar;
-    const to = from + (section.bars - 1) * score.metre.bar;
-    const voice = score.voices.find((candidate) => candidate.role === role);
+  const sectionNotes = (piece: Composition, section: Composition['sections'][number], role: string) => {
+    const from = section.bar * piece.metre.bar;
+    const to = from + (section.bars - 1) * piece.metre.bar;
+    const voice = piece.voices.find((candidate) => candidate.role === role);
     return voice?.notes
       .filter((note) => note.start >= from && note.start < to)
       .map(({ start, duration, pitch }) => [start - from, duration, pitch]);
@@ -104,17 +104,17 @@ describe('structure', () => {
   test('sections return: the same bass, and the same melody or an ornamented one', () => {
     let exact = 0;
     let ornamented = 0;
-    for (const score of scores.filter(({ keys }) => keys.length === 1)) {
-      const first = new Map<string, Score['sections'][number]>();
-      for (const section of score.sections.filter(({ bars }) => bars > 1)) {
+    for (const piece of pieces.filter(({ keys }) => keys.length === 1)) {
+      const first = new Map<string, Composition['sections'][number]>();
+      for (const section of piece.sections.filter(({ bars }) => bars > 1)) {
         const before = first.get(section.letter);
         if (!before) {
           first.set(section.letter, section);
           continue;
         }
-        expect(sectionNotes(score, section, 'bass')).toEqual(sectionNotes(score, before, 'bass'));
-        const now = sectionNotes(score, section, 'melody')!;
-        const then = sectionNotes(score, before, 'melody')!;
+        expect(sectionNotes(piece, section, 'bass')).toEqual(sectionNotes(piece, before, 'bass'));
+        const now = sectionNotes(piece, section, 'melody')!;
+        const then = sectionNotes(piece, before, 'melody')!;
         if (now.length === then.length) {
           expect(now).toEqual(then);
           exact++;
@@ -130,18 +130,18 @@ describe('structure', () => {
   });
 
   test('a lifted chorus returns a tone higher, and the file says so', () => {
-    const lifted = scores.filter(({ keys }) => keys.length === 2);
+    const lifted = pieces.filter(({ keys }) => keys.length === 2);
     expect(lifted.length).toBeGreaterThan(3);
     for (const { keys } of lifted) expect((keys[1].key.tonic - keys[0].key.tonic + 12) % 12).toBe(2);
   });
 
   test('within a section motifs return: fewer rhythms than bars', () => {
-    for (const score of scores) {
-      const melody = score.voices.find((voice) => voice.role === 'melody')!;
-      const section = score.sections.find(({ letter }) => letter === 'A')!;
+    for (const piece of pieces) {
+      const melody = piece.voices.find((voice) => voice.role === 'melody')!;
+      const section = piece.sections.find(({ letter }) => letter === 'A')!;
       const rhythms = Array.from({ length: section.bars }, (_, bar) => {
-        const from = (section.bar + bar) * score.metre.bar;
-        const notes = melody.notes.filter((note) => note.start >= from && note.start < from + score.metre.bar);
+        const from = (section.bar + bar) * piece.metre.bar;
+        const notes = melody.notes.filter((note) => note.start >= from && note.start < from + piece.metre.bar);
         return notes.map((note) => `${note.start - from}:${note.duration}`).join(' ');
       });
       expect(new Set(rhythms).size).toBeLessThan(section.bars);
@@ -171,13 +171,13 @@ describe('structure', () => {
   });
 
   test('drums fill the last bar of a section', () => {
-    const score = scores.find(({ voices, sections }) => voices.some((voice) => voice.drums) && sections.length > 3)!;
-    const drums = score.voices.find((voice) => voice.drums)!;
+    const piece = pieces.find(({ voices, sections }) => voices.some((voice) => voice.drums) && sections.length > 3)!;
+    const drums = piece.voices.find((voice) => voice.drums)!;
     const bar = (index: number) =>
       drums.notes
-        .filter((note) => Math.floor(note.start / score.metre.bar) === index && note.pitch !== DRUMS.crash)
-        .map((note) => [note.start % score.metre.bar, note.pitch]);
-    const section = score.sections[1];
+        .filter((note) => Math.floor(note.start / piece.metre.bar) === index && note.pitch !== DRUMS.crash)
+        .map((note) => [note.start % piece.metre.bar, note.pitch]);
+    const section = piece.sections[1];
     const last = section.bar + section.bars - 1;
     expect(bar(last - 1)).toEqual(bar(last - 2));
     expect(bar(last)).not.toEqual(bar(last - 1));
