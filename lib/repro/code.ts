@@ -1,9 +1,13 @@
 /**
- * The code behind a stage: an entry module and every module of the project that it imports, directly or not, as esbuild
- * resolves them. Packages are not part of it, nor is what is only imported as a type.
+ * The code behind a stage: an entry module and the modules of the project that it runs, as esbuild resolves and bundles
+ * them. A module that an entry imports and uses nothing of, such as the rest of what an index.ts hands on, is not part of
+ * it unless it does something when it is loaded; packages are not, nor is what is only imported as a type.
  *
- * A closure is remembered with what it rests on: the modules' contents, the names beside them (a new file may take an
- * import over), and every package.json and tsconfig.json on the way up.
+ *   train.ts ─ {train} → engine/index.ts ┬→ train.ts     part of it
+ *                                        └→ sample.ts    not: index.ts hands it on, nothing here takes it
+ *
+ * A closure is remembered with what it rests on: the contents of all modules that are imported, used or not, the names
+ * beside them (a new file may take an import over), and every package.json and tsconfig.json on the way up.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
@@ -16,9 +20,16 @@ import type { State } from './state.ts';
 /** Modules of one entry; their manifest's paths are relative to the pipeline's folder. */
 export type Closure = Required<Scanned>;
 
-interface Remembered {
-  modules: string[];
-  /** Of the closure's manifest when it was worked out. */
+/** Paths of modules, sorted. */
+interface Modules {
+  /** The closure. */
+  used: string[];
+  /** All that are imported; what is used may change when one of these does. */
+  imported: string[];
+}
+
+interface Remembered extends Modules {
+  /** Of the manifest of what is imported, when it was worked out. */
   sha256: string;
   surroundings: string;
 }
@@ -57,17 +68,14 @@ export class Code {
     const started = BigInt(Date.now()) * 1_000_000n;
     const metafile = await bundle(this.#root, unknown);
     for (const entry of unknown) {
-      const modules = reachable(metafile, entry);
-      const closure = await this.#closure(modules);
-      found.set(entry, closure);
+      const modules = modulesOf(metafile, entry);
+      const { used, imported } = modules;
+      found.set(entry, await this.#closure(used));
       // What may have changed while esbuild read it is not kept.
-      const paths = [...modules, ...foldersOf(modules)].map((path) => statOrUndefined(join(this.#root, path)));
+      const paths = [...imported, ...foldersOf(imported)].map((path) => statOrUndefined(join(this.#root, path)));
       if (!paths.every((stat) => stat && isSettled(stat, started))) continue;
-      const remembered: Remembered = {
-        modules,
-        sha256: closure.content.sha256,
-        surroundings: this.#surroundings(modules),
-      };
+      const { sha256 } = (await this.#closure(imported)).content;
+      const remembered: Remembered = { ...modules, sha256, surroundings: this.#surroundings(imported) };
       this.#state.memos.put(`code ${entry}`, JSON.stringify(remembered));
     }
   }
@@ -75,10 +83,10 @@ export class Code {
   async #remembered(entry: string): Promise<Closure | undefined> {
     const memo = this.#state.memos.get(`code ${entry}`);
     if (memo === undefined) return undefined;
-    const { modules, sha256, surroundings: known } = JSON.parse(memo) as Remembered;
-    if (modules.some((module) => !existsSync(join(this.#root, module)))) return undefined;
-    const closure = await this.#closure(modules);
-    return closure.content.sha256 === sha256 && this.#surroundings(modules) === known ? closure : undefined;
+    const { used, imported, sha256, surroundings: known } = JSON.parse(memo) as Partial<Remembered>;
+    if (!used || !imported || imported.some((module) => !existsSync(join(this.#root, module)))) return undefined;
+    const { content } = await this.#closure(imported);
+    return content.sha256 === sha256 && this.#surroundings(imported) === known ? this.#closure(used) : undefined;
   }
 
   async #closure(modules: readonly string[]): Promise<Closure> {
@@ -154,7 +162,7 @@ async function bundle(root: string, entries: readonly string[]): Promise<Metafil
       write: false,
       bundle: true,
       metafile: true,
-      treeShaking: false,
+      treeShaking: true,
       packages: 'external',
       platform: 'node',
       format: 'esm',
@@ -174,12 +182,20 @@ async function bundle(root: string, entries: readonly string[]): Promise<Metafil
   }
 }
 
-function reachable(metafile: Metafile, entry: string): string[] {
-  const seen = new Set<string>([entry]);
-  for (const module of seen) {
-    for (const { path, external } of metafile.inputs[module]?.imports ?? []) {
-      if (!external && metafile.inputs[path] && !path.includes('node_modules/')) seen.add(path);
-    }
-  }
-  return [...seen].sort();
+function modulesOf(metafile: Metafile, entry: string): Modules {
+  const imports = (module: string) =>
+    (metafile.inputs[module]?.imports ?? [])
+      .filter(({ path, external }) => !external && metafile.inputs[path] && !path.includes('node_modules/'))
+      .map(({ path }) => path);
+  const imported = new Set<string>([entry]);
+  for (const module of imported) for (const path of imports(module)) imported.add(path);
+
+  const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint === entry);
+  const contributes = (module: string) => (output?.inputs[module]?.bytesInOutput ?? 0) > 0;
+  // A module that only hands on says what a name means, though nothing of it is left in the bundle; nor is what is no code.
+  const used = [...imported].filter(
+    (module) =>
+      module === entry || contributes(module) || imports(module).some(contributes) || extname(module) in NOT_CODE,
+  );
+  return { used: used.sort(), imported: [...imported].sort() };
 }

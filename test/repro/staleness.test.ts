@@ -114,6 +114,24 @@ describe('after a first run', () => {
     expect(await made.stale()).toEqual({});
   });
 
+  test('what an index hands on and the code does not use is no part of it; what it hands on and the code uses is, index included', async () => {
+    const made = await ready();
+    made.write('code/index.ts', "export { half } from './half.ts';\nexport { other } from './other.ts';\n");
+    made.write('code/train.ts', "import { half } from './index.ts';\nconsole.log(half);\n");
+    await made.outcomes();
+    made.write('code/other.ts', 'export const other = 3;\n');
+    expect(await made.stale()).toEqual({});
+    made.write('code/index.ts', "export { other as half } from './other.ts';\n");
+    const { reasons } = (await made.stale())['train@1'];
+    expect(reasons.map(({ kind, path }) => [kind, path])).toContainEqual(['code', 'code/index.ts']);
+    // Something done on loading is used, whether or not its exports are.
+    made.write('code/index.ts', "export { half } from './half.ts';\nimport './other.ts';\n");
+    made.write('code/other.ts', "export const other = 3;\nconsole.log('loaded');\n");
+    await made.outcomes();
+    made.write('code/other.ts', "export const other = 3;\nconsole.log('loaded twice');\n");
+    expect((await made.stale())['train@1'].reasons).toMatchObject([{ kind: 'code', path: 'code/other.ts' }]);
+  });
+
   test('an output edited by hand, made executable, gone, or with a foreign file in it', async () => {
     const made = await ready();
     made.write('model-1', 'edited\n');
