@@ -1,9 +1,9 @@
 /** The page's sections, from the top; pure: data in, HTML out. */
 import { displayName, type GroupFit, isRefusal, lossName, type RunRow, type Study } from '../scaling/index.ts';
 import { plotStyles } from './dark-plots.ts';
+import type { ClientFiles, PageSample, ReportData, ReportPlot } from './data.ts';
 import { Html, html, scriptJson } from './html.ts';
 import { MEASURES } from './measures.ts';
-import type { ClientFiles, PageSample, ReportData, ReportPlot } from './report.ts';
 
 export function page(data: ReportData, samples: readonly PageSample[], client: ClientFiles): string {
   const { title, study, results, plots } = data;

@@ -8,53 +8,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { RunRow, Study } from '../scaling/index.ts';
+import type { ClientFiles, PageSample, ReportData, ReportSample } from './data.ts';
 import { page } from './page.ts';
-import { midiNotes, type Note, type PackedNote, packNotes } from './playback.ts';
+import { midiNotes, type Note, packNotes } from './playback.ts';
 import { layOutScore } from './score.ts';
-
-export interface ReportPlot {
-  /** an anchor in the page */
-  name: string;
-  /** the file's text */
-  svg: string;
-  caption: string;
-}
-
-export interface ReportSample {
-  run: string;
-  /** from 1, within the run */
-  index: number;
-  abc: string;
-  /** either is played; where there is neither, the score is shown and not played */
-  midiBase64?: string;
-  notes?: Note[];
-  /** whether the ABC is free of errors */
-  valid: boolean;
-  measures: number;
-  /** by name, such as pitch_class_entropy */
-  metrics?: Record<string, number>;
-  /** what is wrong with it, where it is not valid */
-  problem?: string;
-}
-
-export interface ReportData {
-  title: string;
-  results: RunRow[];
-  study: Study;
-  plots: ReportPlot[];
-  samples: ReportSample[];
-  /** params.yaml, as read */
-  settings: Record<string, unknown>;
-  /** what made this: commit, versions, machine, times; shown as it is */
-  provenance: Record<string, string | number>;
-}
-
-/** A sample as the page holds it. */
-export interface PageSample extends Omit<ReportSample, 'notes'> {
-  score: string;
-  packed: PackedNote[];
-}
 
 /** Writes OUT/index.html, making the folder, and returns its path. MIDI that cannot be read leaves a sample without sound. */
 export async function writeReport(outDir: string, data: ReportData): Promise<string> {
@@ -64,12 +21,6 @@ export async function writeReport(outDir: string, data: ReportData): Promise<str
   await mkdir(outDir, { recursive: true });
   await writeFile(file, text);
   return file;
-}
-
-export interface ClientFiles {
-  css: string;
-  /** in the order in which they run */
-  scripts: string[];
 }
 
 function pageSample({ notes, ...sample }: ReportSample): PageSample {
