@@ -1,0 +1,47 @@
+/**
+ * The native engine under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer: it is built once for each and driven
+ * through everything it does by native/engine/exercise.cpp.
+ *
+ *     npx tsx scripts/sanitize.ts [address,undefined | thread …]
+ *
+ * CXX names the compiler (default g++; clang++ works too). Takes a few minutes; exits 1 at the first finding.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { $, argv, cd } from 'zx';
+
+const compiler = process.env.CXX ?? 'g++';
+const sanitizers: string[] = argv._.length > 0 ? argv._ : ['address,undefined', 'thread'];
+const x64 = process.arch === 'x64';
+const flags = ['-std=gnu++17', '-O1', '-g', '-fno-omit-frame-pointer', '-Wno-psabi', ...(x64 ? ['-DENGINE_X64'] : [])];
+const avx2 = ['-mavx2', '-mfma'];
+const kernels: Record<string, string[]> = {
+  generic: [],
+  ...(x64 && { avx2, avx512: [...avx2, '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl'] }),
+};
+const sources = ['exercise', 'kernels/choose', ...['gpt', 'lstm', 'network', 'pool', 'trainer'].map((n) => `src/${n}`)];
+
+cd(join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../native/engine'));
+const folder = await mkdtemp(join(tmpdir(), 'sanitize-'));
+$.verbose = false;
+let failed = false;
+for (const sanitizer of sanitizers) {
+  const sanitize = [`-fsanitize=${sanitizer}`, '-fno-sanitize-recover=all'];
+  const objects: string[] = [];
+  for (const [source, more] of [
+    ...sources.map((name): [string, string[]] => [name, []]),
+    ...Object.entries(kernels).map(([set, more]): [string, string[]] => [`kernels/${set}`, more]),
+  ]) {
+    const object = join(folder, `${source.replace('/', '-')}.o`);
+    await $`${compiler} ${flags} ${sanitize} ${more} -I. -c ${source}.cpp -o ${object}`;
+    objects.push(object);
+  }
+  const program = join(folder, 'exercise');
+  await $`${compiler} ${sanitize} ${objects} -o ${program} -lpthread`;
+  const run = await $({ nothrow: true })`${program}`;
+  console.log(`${sanitizer}: ${run.exitCode === 0 ? 'clean' : 'FINDINGS'}\n${run.stdout}${run.stderr}`);
+  failed ||= run.exitCode !== 0;
+}
+await rm(folder, { recursive: true });
+process.exitCode = failed ? 1 : 0;
