@@ -1,5 +1,6 @@
 // Bundles lib/repro into OUTDIR/repro.js and a few files that it loads when they are needed, so that it starts about as
-// fast as node does. Packages that bring binaries of their own stay outside.
+// fast as node does. Packages that bring binaries of their own, or are large and
+// seldom needed, stay outside.
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +19,7 @@ export async function bundleRunner(outdir) {
     format: 'esm',
     target: 'node20',
     minifySyntax: true,
-    external: ['lmdb', 'esbuild'],
+    external: ['lmdb', 'esbuild', 'vega', 'vega-lite'],
     chunkNames: 'repro/[name]-[hash]',
     // Bundled CommonJS packages call require for Node's own modules.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },

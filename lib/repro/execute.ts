@@ -12,6 +12,7 @@ import { Leases } from './leases.ts';
 import { Ledger } from './ledger.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { MissingInputs } from './observe.ts';
+import { PeakMemory } from './peakMemory.ts';
 import type { Stage } from './pipeline.ts';
 import { evaluate, type PlannedStage, type PlanOptions, type Verdict } from './plan.ts';
 import { type Holding, Pool } from './pool.ts';
@@ -62,6 +63,7 @@ class Run {
   readonly #ledger: Ledger;
   readonly #expected: ReadonlyMap<string, number>;
   readonly #reaper = new Reaper();
+  readonly #memory = new PeakMemory();
   readonly #running = new Map<string, RunningCommand>();
   readonly #nodes = new Map<string, Promise<Outcome>>();
   /** The lock's version that the plan was made from. */
@@ -243,6 +245,7 @@ class Run {
   ): Promise<Outcome> {
     const started = new Date();
     const log = this.#ledger.openLog(stage.name, started);
+    let peakMemory = 0;
     const gpus = holding.gpus.length > 0 ? { gpus: holding.gpus } : {};
     this.#listen({
       event: 'start',
@@ -262,8 +265,12 @@ class Run {
       onGroup: (group) => {
         this.#stageLeases.working(stage.name, group);
         this.#reaper.add(group);
+        this.#memory.watch(group);
       },
-      onGroupEnd: (group) => this.#reaper.remove(group),
+      onGroupEnd: (group) => {
+        this.#reaper.remove(group);
+        peakMemory = Math.max(peakMemory, this.#memory.end(group) ?? 0);
+      },
       onRunning: (running) => {
         if (running) this.#running.set(stage.name, running);
         else this.#running.delete(stage.name);
@@ -277,6 +284,7 @@ class Run {
       outcome: outcome.outcome === 'failed' ? (this.#interrupted ? 'interrupted' : 'failed') : 'ran',
       ...(outcome.outcome === 'failed' ? { exit: outcome.exit, signal: outcome.signal } : {}),
       ...gpus,
+      ...(peakMemory > 0 ? { peakMemory } : {}),
       log: log.path,
     });
     return outcome;

@@ -1,5 +1,5 @@
 /** Every command and option of `repro`, with its help. What a command does is in commands/, loaded when it is called. */
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { ReproError } from './errors.ts';
 
 /** Carries out a call and returns its exit code: 0 done, 1 a stage failed, 2 the pipeline or the call is wrong. */
@@ -134,6 +134,21 @@ function buildProgram(exit: (code: number) => void): Command {
     exit(await (await import('./commands/metrics.ts')).diffParams(a, b, options)),
   );
 
+  const plots = program.command('plots').description('what stages drew, and tables of theirs drawn, as one HTML page');
+  for (const [name, words] of [
+    ['show', 'the plots there are now'],
+    ['diff', 'tables of revision A (default HEAD) and B (default the workspace) in one plot each'],
+  ] as const) {
+    const command = plots.command(name).description(words).option('-o, --out <file>', 'the page', '.repro/plots.html');
+    if (name === 'diff') command.argument('[a]').argument('[b]');
+    command.action(async (...args: unknown[]) => {
+      const { drawPlots } = await import('./commands/plots.ts');
+      const [a, b] = name === 'diff' ? (args as (string | undefined)[]) : [];
+      const { out } = command.opts<{ out: string }>();
+      exit(await drawPlots(name === 'diff' ? [a ?? 'HEAD', b] : undefined, out));
+    });
+  }
+
   program
     .command('log')
     .description('attempts: when, how long, how it ended; with a stage also what its last one said')
@@ -191,6 +206,14 @@ function buildProgram(exit: (code: number) => void): Command {
     .option('--size <bytes>', 'keep the newest runs up to this size in all: 500MB, 10GiB')
     .option('--json', 'as JSON')
     .action(async (options) => exit(await (await import('./commands/gc.ts')).gc(options)));
+
+  program
+    .command('completion')
+    .description('a script that completes commands, options and stages: source <(repro completion bash)')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: 'bash' | 'zsh' | 'fish') =>
+      exit((await import('./commands/completion.ts')).completion(shell, program)),
+    );
 
   program
     .command('init')

@@ -22,12 +22,8 @@ export class Runs {
 
   /** `damaged` when there is an entry that cannot be used; it has then been dropped. */
   get(key: string, stage: Stage): LockedStage | 'damaged' | undefined {
-    let text: string;
-    try {
-      text = readFileSync(this.path(key), 'utf8');
-    } catch {
-      return undefined;
-    }
+    const text = readOrUndefined(this.path(key));
+    if (text === undefined) return undefined;
     try {
       const block = JSON.parse(text) as LockedStage;
       if (stage.outs.every(({ path }) => /^[0-9a-f]{64}$/.test(block.outs?.[path]?.sha256 ?? ''))) return block;
@@ -38,13 +34,24 @@ export class Runs {
 
   put(key: string, block: LockedStage): void {
     const path = this.path(key);
+    const text = `${JSON.stringify(block)}\n`;
+    // Replacing a file costs far more than reading it.
+    if (readOrUndefined(path) === text) return;
     const temporary = `${path}.${process.pid}.tmp`;
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(temporary, `${JSON.stringify(block)}\n`);
+    writeFileSync(temporary, text);
     renameSync(temporary, path);
   }
 
   drop(key: string): void {
     if (!this.#readOnly) rmSync(this.path(key), { force: true });
+  }
+}
+
+function readOrUndefined(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
   }
 }

@@ -102,3 +102,25 @@ test('-S changes a value and nothing around it; values are YAML; a copied mappin
       .replace('other: x', `other: "it's"`),
   );
 });
+
+test('plots show draws tables, specs and images into one page; diff puts revisions into one plot', async () => {
+  const made = project({
+    'pipeline.yaml': `
+stages:
+  draw:
+    cmd: printf 'step,loss\\n1,3\\n2,\${p}\\n' > curve.csv && echo '<svg></svg>' > own.svg
+    params: [p]
+    plots: [{curve.csv: {cache: false, x: step, y: loss, title: Loss & more}}, own.svg]
+`,
+    'params.yaml': 'p: 2\n',
+  });
+  await made.outcomes();
+  git(made, 'init', '-q', '-b', 'main');
+  git(made, 'add', '.');
+  git(made, 'commit', '-q', '-m', 'first');
+  expect((await made.repro('plots', 'show')).stdout).toMatch(/^2 plots in .*\.html\n$/);
+  expect(made.read('.repro/plots.html')).toMatch(/Loss &amp; more<\/figcaption><svg.*<svg><\/svg>/s);
+  await made.outcomes('-S', 'p=1');
+  await made.repro('plots', 'diff', '-o', 'diff.html');
+  expect(made.read('diff.html')).toMatch(/HEAD.*workspace/s);
+});

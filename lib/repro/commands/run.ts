@@ -1,4 +1,5 @@
 /** `repro [TARGET…]`: plan, then execute, with the events shown as asked. */
+import { constants } from 'node:os';
 import { editParams } from '../editParams.ts';
 import { ReproError } from '../errors.ts';
 import { execute, type Interrupt, type RunResult } from '../execute.ts';
@@ -66,7 +67,7 @@ export async function run(targets: readonly string[], call: RunCall): Promise<nu
     const signals = listenToSignals();
     try {
       const { outcomes, interrupted } = await execute(project, plan, options, (event) => view.listen(event), signals);
-      if (interrupted !== undefined) return interrupted === 'SIGTERM' ? 143 : 130;
+      if (interrupted !== undefined) return 128 + constants.signals[interrupted];
       if (plan.length === project.pipeline.stages.length && !call.allowMissing)
         await certifyIfFresh(project, plan, outcomes);
       const failed = [...outcomes.values()].some(({ outcome }) => outcome === 'failed' || outcome === 'skipped');
@@ -107,12 +108,16 @@ async function certifyIfFresh(
 
 function listenToSignals(): Interrupt & { close(): void } {
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  let handler: (signal: NodeJS.Signals) => void = () => {};
+  let early: NodeJS.Signals | undefined;
+  let handler = (signal: NodeJS.Signals) => {
+    early = signal;
+  };
   const listener = (signal: NodeJS.Signals) => handler(signal);
   for (const name of names) process.on(name, listener);
   return {
     onSignal: (then) => {
       handler = then;
+      if (early) then(early);
     },
     close: () => {
       for (const name of names) process.off(name, listener);

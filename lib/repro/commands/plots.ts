@@ -1,0 +1,35 @@
+/** `repro plots show` and `repro plots diff [A] [B]`: one HTML page that needs nothing else. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { openSides, workspace } from '../compare.ts';
+import { plotFigure } from '../plots.ts';
+import { openProject } from '../project.ts';
+
+/** `revisions`: what to compare; undefined: only what there is now. */
+export async function drawPlots(revisions: [string, string | undefined] | undefined, out: string): Promise<number> {
+  const project = await openProject(process.cwd(), { write: false });
+  await project.close();
+  const sides = revisions ? await openSides(project.root, ...revisions) : [workspace(project.root)];
+  const figures: string[] = [];
+  for (const output of project.pipeline.stages.flatMap(({ outs }) => outs).filter(({ kind }) => kind === 'plot')) {
+    try {
+      const figure = await plotFigure(project.root, output, sides);
+      if (figure !== undefined) figures.push(figure);
+    } catch (error) {
+      process.stderr.write(
+        `repro: ${output.path} cannot be drawn: ${error instanceof Error ? error.message : error}\n`,
+      );
+    }
+  }
+  const path = resolve(project.root, out);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, page(figures));
+  process.stdout.write(figures.length === 0 ? 'there are no plots yet\n' : `${figures.length} plots in ${path}\n`);
+  return 0;
+}
+
+function page(figures: readonly string[]): string {
+  const style =
+    'body{font:14px system-ui,sans-serif;margin:2rem;display:flex;flex-wrap:wrap;gap:2rem}figure{margin:0}figcaption{font-weight:600;margin-bottom:.5rem}img,svg{max-width:100%}';
+  return `<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>plots</title><style>${style}</style>\n${figures.join('\n')}\n</html>\n`;
+}
