@@ -1,0 +1,189 @@
+/**
+ * Training steps and sampling on the native engine beside PyTorch: the same shapes, batches and threads, in one run.
+ *
+ *     npx tsx bench/engine/index.ts [--python PYTHON] [--threads 1] [--sizes study|published] [--only NAME] [--seconds 3] [--compile]
+ *
+ * PYTHON is one that has torch and numpy installed (peers.py); without it only this project is timed. Each model has a process
+ * of its own on either side. Prints Markdown: tokens a second, the median over steps by wall clock and, on a machine that
+ * does other things too, by CPU time and its fastest step; sampling 8 streams with a cache, greedily.
+ */
+import { execFileSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { openEngine } from '../../lib/engine/index.ts';
+import { countParameters, flopsPerToken, type ModelConfig } from '../../lib/models/index.ts';
+
+const STREAMS = 8;
+const DECODE = 64;
+
+interface Case {
+  name: string;
+  config: ModelConfig;
+  /** windows a step */
+  sequences: number;
+}
+
+const gpt = (layers: number, width: number, heads: number, block: number, vocabularySize: number): ModelConfig => ({
+  ...{ architecture: 'gpt', vocabularySize, block, layers, width, heads, dropout: 0, bias: true },
+});
+const lstm = (
+  layers: number,
+  width: number,
+  embedding: number,
+  block: number,
+  vocabularySize: number,
+): ModelConfig => ({
+  ...{ architecture: 'lstm', vocabularySize, block, layers, width, embedding, dropout: 0 },
+});
+const SIZES: Record<string, Case[]> = {
+  study: [
+    { name: 'GPT 2×16', config: gpt(2, 16, 2, 128, 96), sequences: 8 },
+    { name: 'GPT 2×32', config: gpt(2, 32, 2, 128, 96), sequences: 8 },
+    { name: 'GPT 3×48', config: gpt(3, 48, 4, 128, 96), sequences: 8 },
+    { name: 'GPT 4×64', config: gpt(4, 64, 4, 128, 96), sequences: 8 },
+    { name: 'GPT 4×96', config: gpt(4, 96, 4, 128, 96), sequences: 8 },
+    { name: 'LSTM 1×32', config: lstm(1, 32, 16, 128, 96), sequences: 8 },
+    { name: 'LSTM 2×64', config: lstm(2, 64, 32, 128, 96), sequences: 8 },
+    { name: 'LSTM 2×96', config: lstm(2, 96, 48, 128, 96), sequences: 8 },
+    { name: 'LSTM 2×176', config: lstm(2, 176, 176, 128, 96), sequences: 8 },
+  ],
+  published: [
+    { name: 'GPT 4×128', config: gpt(4, 128, 4, 256, 128), sequences: 16 },
+    { name: 'GPT 6×256', config: gpt(6, 256, 8, 256, 128), sequences: 8 },
+    { name: 'GPT 12×384', config: gpt(12, 384, 6, 256, 128), sequences: 4 },
+    { name: 'GPT 16×512', config: gpt(16, 512, 8, 256, 128), sequences: 4 },
+    { name: 'LSTM 2×256', config: lstm(2, 256, 256, 256, 128), sequences: 32 },
+    { name: 'LSTM 2×560', config: lstm(2, 560, 560, 256, 128), sequences: 32 },
+    { name: 'LSTM 2×1100', config: lstm(2, 1100, 1100, 256, 128), sequences: 32 },
+  ],
+};
+
+interface Request {
+  config: ModelConfig;
+  sequences: number;
+  threads: number;
+  /** to measure steps for, at least */
+  seconds: number;
+  compile: boolean;
+  streams: number;
+  /** tokens a stream */
+  decode: number;
+}
+interface Result {
+  name: string;
+  /** [wall, CPU] seconds of each */
+  steps: [number, number][];
+  decodes: [number, number][];
+  /** resident bytes after training */
+  peak: number;
+}
+
+const { values } = parseArgs({
+  options: {
+    python: { type: 'string' },
+    threads: { type: 'string', default: '1' },
+    sizes: { type: 'string', default: 'study' },
+    only: { type: 'string', default: '' },
+    seconds: { type: 'string', default: '3' },
+    compile: { type: 'boolean', default: false },
+    one: { type: 'string' },
+  },
+});
+
+if (values.one) console.log(JSON.stringify(await measureNative(JSON.parse(values.one))));
+else compare();
+
+function compare() {
+  const threads = Number(values.threads);
+  const cases = (SIZES[values.sizes] ?? []).filter(({ name }) => name.includes(values.only));
+  if (cases.length === 0) throw new Error(`no sizes named ${values.sizes}; there are ${Object.keys(SIZES).join(', ')}`);
+  const header = [
+    'model',
+    'parameters',
+    'engine',
+    'tokens/s',
+    'tokens/CPU s',
+    'best',
+    'GFLOP/s',
+    'peak MB',
+    'sampled/s',
+  ];
+  console.log(`${threads} thread(s), block ${cases[0].config.block}\n`);
+  console.log(
+    `| ${header.join(' | ')} |\n|${header.map((_, i) => (i === 0 || i === 2 ? ' --- ' : ' ---: ')).join('|')}|`,
+  );
+  for (const { name, config, sequences } of cases) {
+    const request = { config, sequences, threads, seconds: Number(values.seconds), compile: false };
+    const results = [run(process.execPath, [...process.execArgv, import.meta.filename ?? process.argv[1]], request)];
+    if (values.python) results.push(run(values.python, [new URL('peers.py', import.meta.url).pathname], request));
+    if (values.python && values.compile) {
+      const compiled = { ...request, compile: true };
+      const result = run(values.python, [new URL('peers.py', import.meta.url).pathname], compiled);
+      results.push({ ...result, name: `${result.name}, compiled` });
+    }
+    const perStep = sequences * config.block;
+    for (const { name: engine, steps, decodes, peak } of results) {
+      const wall = perStep / median(steps.map(([seconds]) => seconds));
+      const cpu = (perStep / median(steps.map(([, seconds]) => seconds))) * threads;
+      const best = (perStep / Math.min(...steps.map(([, seconds]) => seconds))) * threads;
+      const sampled = (STREAMS * DECODE) / Math.min(...decodes.map(([, seconds]) => seconds));
+      const flops = (flopsPerToken(config, config.block) * best) / 1e9;
+      const row = [name, countParameters(config).total, engine, wall, cpu, best, flops, peak / 2 ** 20, sampled];
+      console.log(
+        `| ${row.map((cell) => (typeof cell === 'number' ? Math.round(cell).toLocaleString('en') : cell)).join(' | ')} |`,
+      );
+    }
+  }
+}
+
+function run(program: string, args: string[], request: Omit<Request, 'streams' | 'decode'>): Result {
+  const whole = JSON.stringify({ ...request, streams: STREAMS, decode: DECODE });
+  const output =
+    program === process.execPath
+      ? execFileSync(program, [...args, '--one', whole], { encoding: 'utf8' })
+      : execFileSync(program, args, { input: whole, encoding: 'utf8' });
+  return JSON.parse(output);
+}
+
+function median(numbers: number[]): number {
+  return numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+}
+
+async function measureNative({ config, sequences, threads, seconds, streams, decode }: Request): Promise<Result> {
+  const engine = await openEngine({ name: 'native', threads });
+  const model = engine.model(config, { seed: 1 });
+  const { vocabularySize: V, block: length } = config;
+  const tokens = (first: number) => Uint32Array.from({ length: sequences * length }, (_, i) => ((i + first) * 31) % V);
+  const batch = { inputs: tokens(0), targets: tokens(1), sequences, length };
+  const steps = await measure(() => model.trainStep(batch, { learningRate: 1e-4, clip: 1 }), seconds, 5);
+  const peak = process.resourceUsage().maxRSS * 1024;
+  const decoder = model.decoder(streams);
+  const decodes = await measure(
+    async () => {
+      decoder.reset();
+      let column = new Uint32Array(streams);
+      for (let position = 0; position < decode; position++) {
+        const logits = decoder.step(column);
+        column = column.map((_, s) => {
+          const row = logits.subarray(s * V, (s + 1) * V);
+          return row.indexOf(row.reduce((a, b) => Math.max(a, b)));
+        });
+      }
+    },
+    seconds / 2,
+    2,
+  );
+  return { name: engine.description.replace(/, \d+ threads?$/, ''), steps, decodes, peak };
+}
+
+async function measure(work: () => Promise<unknown>, seconds: number, least: number): Promise<[number, number][]> {
+  await work();
+  const times: [number, number][] = [];
+  const start = performance.now();
+  while (performance.now() - start < seconds * 1000 || times.length < least) {
+    const [wall, cpu] = [performance.now(), process.cpuUsage()];
+    await work();
+    const { user, system } = process.cpuUsage(cpu);
+    times.push([(performance.now() - wall) / 1000, (user + system) / 1e6]);
+  }
+  return times;
+}
