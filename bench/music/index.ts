@@ -1,5 +1,5 @@
 /**
- * MIDI ↔ ABC beside abcmidi and abcjs: fidelity, bytes, speed, acceptance, agreement, large files.
+ * MIDI ↔ ABC beside abcmidi and abcjs: speed, large files, fidelity, bytes, acceptance, agreement on intact and damaged text.
  *
  *   npx tsx bench/music/index.ts ../shared/corpus [every = 1]
  *
@@ -8,14 +8,17 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { abcToMidi, MusicError, midiToAbc } from '../../lib/music/index.ts';
+import { abcToMidi, checkAbc, MusicError, midiToAbc, trimToCompleteBars } from '../../lib/music/index.ts';
+import { mutateAbc, random } from '../../test/music/fuzz.ts';
 import { hearMidi, noteF1 } from './note-f1.ts';
-import { abc2midi, abcjsWarnings, has, midi2abc, secondsToRun } from './peers.ts';
+import { abc2midi, abcjsWarnings, cpuSecondsToRun, has, midi2abc } from './peers.ts';
 
 const [corpus = '../shared/corpus', every = '1'] = process.argv.slice(2);
 /** Rounds over the corpus before and while speed is taken: the first are the compiler's. */
 const WARM_ROUNDS = 2;
 const TIMED_ROUNDS = 3;
+/** texts damaged to compare what the checkers say */
+const DAMAGED = 300;
 
 interface Tune {
   folder: string;
@@ -89,10 +92,10 @@ function speed(tunes: Tune[], withMidi2abc: boolean): void {
   timed('abcToMidi', ({ abc }) => abcToMidi(abc));
   if (!withMidi2abc) return;
   const paths = tunes.map(({ path }) => path);
-  const nothing = (1000 * secondsToRun('true', paths)) / paths.length;
-  const theirs = (1000 * secondsToRun('midi2abc', paths)) / paths.length;
-  row('midi2abc, a process a file, wall time', theirs.toFixed(2), (1000 / theirs).toFixed(0));
-  row('midi2abc, less the time to start `true`', (theirs - nothing).toFixed(2), (1000 / (theirs - nothing)).toFixed(0));
+  const nothing = (1000 * cpuSecondsToRun('/bin/true', paths)) / paths.length;
+  const theirs = (1000 * cpuSecondsToRun('midi2abc', paths)) / paths.length;
+  row('midi2abc, a process a file, CPU time', theirs.toFixed(2), (1000 / theirs).toFixed(0));
+  row('of which to start a process (`/bin/true`)', nothing.toFixed(2), '');
 }
 
 function largeFile(tunes: Tune[]): void {
@@ -105,11 +108,13 @@ function largeFile(tunes: Tune[]): void {
     size += midi.length;
   }
   const header = Buffer.from([0x4d, 0x54, 0x68, 0x64, 0, 0, 0, 6, 0, 1, 0, 0, 1, 0xe0]);
-  const began = process.hrtime.bigint();
-  const { notes } = midiToAbc(Buffer.concat([header, ...tracks]));
-  const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+  const file = Buffer.concat([header, ...tracks]);
+  const began = process.cpuUsage();
+  const { notes } = midiToAbc(file);
+  const { user, system } = process.cpuUsage(began);
+  const seconds = (user + system) / 1e6;
   console.log(
-    `\nA MIDI file of ${(size / 1e6).toFixed(1)} MB, ${notes} notes: ${seconds.toFixed(2)} s; memory of the process ${Math.round(process.memoryUsage().rss / 1e6)} MB`,
+    `\nA MIDI file of ${(size / 1e6).toFixed(1)} MB, ${notes} notes: ${seconds.toFixed(2)} s of CPU time; memory of the process ${Math.round(process.memoryUsage().rss / 1e6)} MB`,
   );
 }
 
@@ -138,6 +143,30 @@ async function acceptance(tunes: Tune[]): Promise<void> {
   console.log(`\nabcjs: ${percent(clean / sample.length)} of ${sample.length} tunes without a warning`);
 }
 
+/** Whether the checkers find fault with intact text that was then damaged: none may find what checkAbc does not. */
+async function damaged(tunes: Tune[]): Promise<void> {
+  const warningsOf = await abcjsWarnings();
+  if (warningsOf === undefined || !has('abc2midi')) return;
+  const seeds = tunes
+    .filter((_, i) => i % 30 === 0)
+    .map(({ abc }) => trimToCompleteBars(abc.split('\n').slice(0, 60).join('\n')).abc);
+  const next = random(1);
+  const counts = { checkAbc: 0, abcjs: 0, abc2midi: 0, missed: 0 };
+  for (let i = 0; i < DAMAGED; i++) {
+    const abc = mutateAbc(seeds, next);
+    const ours = checkAbc(abc).length > 0;
+    const abcjs = warningsOf(abc).length > 0;
+    const theirs = abc2midi(abc).errors.length > 0;
+    counts.checkAbc += Number(ours);
+    counts.abcjs += Number(abcjs);
+    counts.abc2midi += Number(theirs);
+    counts.missed += Number(!ours && (abcjs || theirs));
+  }
+  console.log(
+    `\nOf ${DAMAGED} damaged texts, checkAbc finds fault with ${counts.checkAbc}, abcjs with ${counts.abcjs}, abc2midi with ${counts.abc2midi}; ${counts.missed} that abcjs or abc2midi fault pass checkAbc`,
+  );
+}
+
 const tunes = readCorpus();
 if (tunes.length === 0) {
   console.error(`no MIDI file could be read in ${corpus}: give the folder that holds folders of .mid files`);
@@ -149,3 +178,4 @@ speed(tunes, withMidi2abc);
 largeFile(tunes);
 fidelity(tunes, withMidi2abc);
 await acceptance(tunes);
+await damaged(tunes);

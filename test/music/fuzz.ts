@@ -104,10 +104,10 @@ export function mutateAbc(seeds: string[], next: () => number): string {
 /** Undefined where all is well, else what is wrong. */
 export function tryMidi(bytes: Uint8Array): string | undefined {
   return guarded(() => {
-    const { abc } = midiToAbc(bytes);
-    const [problem] = checkAbc(abc);
+    const { abc } = timed('midiToAbc', () => midiToAbc(bytes));
+    const [problem] = timed('checkAbc', () => checkAbc(abc));
     if (problem !== undefined) return `its ABC is wrong: ${problem.line}:${problem.column} ${problem.message}`;
-    const again = midiToAbc(abcToMidi(abc)).abc;
+    const again = midiToAbc(timed('abcToMidi', () => abcToMidi(abc))).abc;
     const third = again === abc ? abc : midiToAbc(abcToMidi(again)).abc;
     return again === third ? undefined : 'the second and the third round differ';
   });
@@ -117,12 +117,12 @@ export function tryMidi(bytes: Uint8Array): string | undefined {
 export function tryAbc(text: string): string | undefined {
   return (
     guarded(() => {
-      checkAbc(text);
-      midiToAbc(abcToMidi(text));
+      timed('checkAbc', () => checkAbc(text));
+      midiToAbc(timed('abcToMidi', () => abcToMidi(text)));
       return undefined;
     }) ??
     guarded(() => {
-      const [problem] = checkAbc(trimToCompleteBars(text).abc);
+      const [problem] = checkAbc(timed('trimToCompleteBars', () => trimToCompleteBars(text)).abc);
       return problem === undefined
         ? undefined
         : `trimmed, it is wrong: ${problem.line}:${problem.column} ${problem.message}`;
@@ -130,17 +130,26 @@ export function tryAbc(text: string): string | undefined {
   );
 }
 
+/** A refusal is as good as a result; any other error is a fault. */
 function guarded(attempt: () => string | undefined): string | undefined {
-  const began = process.cpuUsage();
-  let fault: string | undefined;
   try {
-    fault = attempt();
+    return attempt();
   } catch (error) {
-    if (!(error instanceof MusicError)) fault = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    if (error instanceof MusicError) return undefined;
+    return error instanceof Error ? (error.stack ?? error.message) : String(error);
   }
-  const { user, system } = process.cpuUsage(began);
-  const seconds = (user + system) / 1e6;
-  return fault ?? (seconds > SECONDS ? `it took ${seconds.toFixed(1)} s` : undefined);
+}
+
+function timed<T>(what: string, run: () => T): T {
+  const began = process.cpuUsage();
+  try {
+    return run();
+  } finally {
+    const { user, system } = process.cpuUsage(began);
+    const seconds = (user + system) / 1e6;
+    // biome-ignore lint/correctness/noUnsafeFinally: too slow a refusal is a fault as well
+    if (seconds > SECONDS) throw new Error(`${what} took ${seconds.toFixed(1)} s`);
+  }
 }
 
 /** A few small files that have a little of everything, so that the test needs no corpus. */
