@@ -5,7 +5,7 @@
  *
  * Only settled times count (see content.ts), so no later change can leave them as they are.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { identity, isSettled, statOrUndefined } from './identity.ts';
 
@@ -71,8 +71,4 @@ export class Witnesses {
     writeFileSync(temporary, `${lines.join('\n')}\n`);
     renameSync(temporary, join(root, FILE));
   }
-}
-
-export function revoke(root: string): void {
-  rmSync(join(root, FILE), { force: true });
 }

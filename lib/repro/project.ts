@@ -9,10 +9,11 @@ import { readDocument } from './document.ts';
 import { type Problem, ReproError } from './errors.ts';
 import { buildGraph, type Graph } from './graph.ts';
 import { identity, statOrUndefined } from './identity.ts';
+import { loadPipeline } from './loadPipeline.ts';
 import { LOCK, Lock } from './lock.ts';
 import { describeMissing, type MissingInputs, Observer } from './observe.ts';
 import { contains } from './paths.ts';
-import { findRoot, loadPipeline, PIPELINE, type Pipeline, type Stage } from './pipeline.ts';
+import { findRoot, PIPELINE, type Pipeline } from './pipeline.ts';
 import { Runs } from './runs.ts';
 import { checkAgainstSchema, readSchema } from './schema.ts';
 import { openState, type State } from './state.ts';
@@ -142,10 +143,4 @@ export async function placeMissing(project: Project, error: MissingInputs): Prom
       return { ...describeMissing(error.stage, input, maker), place: document.at(path) };
     }),
   );
-}
-
-export function stageNamed(project: Project, name: string): Stage {
-  const stage = project.graph.stages.get(name);
-  if (!stage) throw new ReproError(`there is no stage "${name}"`);
-  return stage;
 }

@@ -90,40 +90,33 @@ async function transfer(project: Project, names: readonly string[], route: Route
   const result: Transfer = { copied: 0, present: 0, problems: [] };
   const limit = pLimit(AT_ONCE);
   const seen = new Set<string>();
-  const object = async (sha256: string, what: string): Promise<boolean> => {
-    const name = join(sha256.slice(0, 2), sha256.slice(2));
+  /** `needed`: its absence is a problem. */
+  const object = async (sha256: string, what: string, needed: boolean): Promise<boolean> => {
     if (seen.has(sha256)) return true;
     seen.add(sha256);
-    return limit(() =>
-      copyWhole(join(route.from, route.objects, name), join(route.to, route.theirs, name), sha256, what, result),
-    );
-  };
-  const content = async ({ sha256, files }: Content, path: string, kept: boolean): Promise<boolean> => {
-    const problems = result.problems.length;
-    if (!(await object(sha256, path))) {
-      // What git keeps need not be in the cache.
-      if (!kept) result.problems.length = problems;
-      return kept ? false : true;
-    }
-    if (files === undefined) return true;
     const name = join(sha256.slice(0, 2), sha256.slice(2));
-    const manifest = parseManifest(readFileSync(join(route.to, route.theirs, name), 'utf8'));
-    const parts = manifest.filter((entry) => entry.sha256 !== undefined);
-    return (await Promise.all(parts.map((entry) => object(entry.sha256!, `${path}/${entry.path}`)))).every(Boolean);
+    const [source, target] = [join(route.from, route.objects, name), join(route.to, route.theirs, name)];
+    if (!needed && !existsSync(source) && !existsSync(target)) return false;
+    return limit(() => copyWhole(source, target, sha256, what, result));
+  };
+  const content = async ({ sha256, files }: Content, path: string, needed: boolean): Promise<boolean> => {
+    if (!(await object(sha256, path, needed))) return !needed;
+    if (files === undefined) return true;
+    const list = join(route.to, route.theirs, sha256.slice(0, 2), sha256.slice(2));
+    const parts = parseManifest(readFileSync(list, 'utf8')).filter((entry) => entry.sha256 !== undefined);
+    const had = await Promise.all(parts.map((entry) => object(entry.sha256!, `${path}/${entry.path}`, needed)));
+    return had.every(Boolean) || !needed;
   };
   for (const name of names) {
     const block = project.lock.get(name);
     if (block === undefined) continue;
     const { outs } = project.graph.stages.get(name)!;
-    const cached = (path: string) => outs.find((out) => out.path === path)?.cache !== false;
+    // What git keeps may be in the cache, but need not.
+    const needed = (path: string) => outs.find((out) => out.path === path)?.cache !== false;
     const whole = await Promise.all(
-      Object.entries(block.outs ?? {}).map(([path, out]) => content(out, path, cached(path))),
+      Object.entries(block.outs ?? {}).map(([path, out]) => content(out, path, needed(path))),
     );
-    for (const { sha256 } of Object.values(block.code ?? {})) {
-      const problems = result.problems.length;
-      await object(sha256, 'code');
-      result.problems.length = problems;
-    }
+    for (const { sha256 } of Object.values(block.code ?? {})) await object(sha256, 'code', false);
     if (whole.every(Boolean)) await copyRun(block, route);
   }
   return result;

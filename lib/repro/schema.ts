@@ -3,7 +3,6 @@
  * ajv decides; this file only words it. Unknown keys come with the nearest known one.
  */
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import type { ErrorObject } from 'ajv';
 import { dotted, type KeyPath, type SourceDocument } from './document.ts';
 import { inWords, type Problem, ReproError } from './errors.ts';
@@ -167,9 +166,4 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
   return typeof value === 'string' ? `"${value.length > 40 ? `${value.slice(0, 40)}…` : value}"` : String(value);
-}
-
-/** Where a schema named in a file stands: relative to that file. */
-export function schemaBeside(file: string, schema: string): string {
-  return resolve(dirname(file), schema);
 }
