@@ -47,7 +47,14 @@ export function abc2midi(abc: string): { midi: Uint8Array | undefined; errors: s
 export async function abcjsWarnings(): Promise<((abc: string) => string[]) | undefined> {
   try {
     const { default: abcjs } = await import('abcjs');
-    return (abc) => abcjs.parseOnly(abc)[0].warnings ?? [];
+    return (abc) => {
+      try {
+        return abcjs.parseOnly(abc)[0]?.warnings ?? [];
+      } catch (error) {
+        // Some damage makes it throw.
+        return [String(error)];
+      }
+    };
   } catch {
     return undefined;
   }

@@ -118,7 +118,7 @@ export class MusicReader implements Place {
         if (note.pitch >= 0) notes.push(note);
       } else if (c === 'z' || c === 'x') {
         this.at++;
-        const rest = this.length() * voice.settings.unit;
+        const rest = this.duration();
         duration ||= rest;
       } else if (c === '-') {
         if (notes.length > 0) notes.at(-1)!.tied = true;
@@ -161,9 +161,14 @@ export class MusicReader implements Place {
       this.problem('range', `this note is ${pitch < 0 ? 'below' : 'above'} all MIDI pitches`, column);
       pitch = -1;
     }
-    const duration = this.length() * voice.settings.unit;
+    const duration = this.duration();
     const explicit = accidental !== undefined;
     return { start, duration, pitch, position, explicit, tied: false, line: this.line, column };
+  }
+
+  /** A length in ticks, at least 1. */
+  private duration(): number {
+    return Math.max(1, Math.round(this.length() * this.voice.settings.unit));
   }
 
   /** `3/2`, `/`, `//`, `4`, nothing: a multiple of the unit. */
@@ -188,7 +193,7 @@ export class MusicReader implements Place {
   private rest(): void {
     this.voice.begin();
     this.at++;
-    this.voice.sound([], this.length() * this.voice.settings.unit);
+    this.voice.sound([], this.duration());
   }
 
   private restBars(): void {

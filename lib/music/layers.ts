@@ -139,8 +139,13 @@ function sound(
   layer.heldUntil = until > to ? until : 0;
 }
 
+/** Rests are all alike, so each duration has one. */
+const rests: Piece[] = [];
+
 function rest(pieces: Piece[], steps: number): void {
-  for (const duration of plainParts(steps)) pieces.push({ duration, pitches: [], tied: false, program: -1 });
+  for (const duration of plainParts(steps)) {
+    pieces.push((rests[duration] ??= { duration, pitches: [], tied: false, program: -1 }));
+  }
 }
 
 function closeBar(layers: OpenLayer[], from: number, to: number): BarLayers {

@@ -23,10 +23,10 @@ interface ProgramChange {
   program: number;
 }
 
-/** Everything one track says; keys of `parts` and `programs` are channels, 0–15. */
+/** Everything one track says; `parts` and `programs` are by channel, 0–15. */
 interface Track {
-  parts: Map<number, PlayedNote[]>;
-  programs: Map<number, ProgramChange[]>;
+  parts: PlayedNote[][];
+  programs: ProgramChange[][];
   tempos: TempoChange[];
   metres: MetreChange[];
   keys: KeyChange[];
@@ -134,8 +134,8 @@ function readTrack(
   restruck?: Set<number>,
 ): Track {
   const track: Track = {
-    parts: new Map(),
-    programs: new Map(),
+    parts: Array.from({ length: 16 }, () => []),
+    programs: Array.from({ length: 16 }, () => []),
     tempos: [],
     metres: [],
     keys: [],
@@ -216,7 +216,7 @@ function readTrack(
         continue;
       }
       at++;
-      if (kind === 0xc0) append(track.programs, channel, { tick, program });
+      if (kind === 0xc0) track.programs[channel].push({ tick, program });
       continue;
     }
     if (at + 1 >= end) {
@@ -237,7 +237,7 @@ function readTrack(
     const queue = begun[key];
     if (kind === 0x90 && velocity > 0) {
       const note: PlayedNote = { start: tick, duration: 0, pitch, program: 0 };
-      append(track.parts, channel, note);
+      track.parts[channel].push(note);
       if (queue === undefined) {
         begun[key] = [note];
       } else {
@@ -277,18 +277,12 @@ function readMeta(bytes: Uint8Array, at: number, length: number, type: number, t
   }
 }
 
-function append<T>(lists: Map<number, T[]>, key: number, item: T): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [item]);
-  else list.push(item);
-}
-
 /** Moves each track of format 2 to where the one before it ends. */
 function concatenate(tracks: Track[]): void {
   let offset = 0;
   for (const track of tracks) {
-    for (const notes of track.parts.values()) for (const note of notes) note.start += offset;
-    for (const changes of [...track.programs.values(), track.tempos, track.metres, track.keys]) {
+    for (const notes of track.parts) for (const note of notes) note.start += offset;
+    for (const changes of [...track.programs, track.tempos, track.metres, track.keys]) {
       for (const change of changes) change.tick += offset;
     }
     offset += track.end;
@@ -298,14 +292,15 @@ function concatenate(tracks: Track[]): void {
 function combine(tracks: Track[], ticksPerBeat: number): Performance {
   const byTick = (a: { tick: number }, b: { tick: number }) => a.tick - b.tick;
   const programs: ProgramChange[][] = Array.from({ length: 16 }, (_, channel) =>
-    tracks.flatMap((track) => track.programs.get(channel) ?? []).sort(byTick),
+    tracks.flatMap((track) => track.programs[channel]).sort(byTick),
   );
   const parts: Part[] = [];
   for (const track of tracks) {
-    for (const channel of [...track.parts.keys()].sort((a, b) => a - b)) {
-      const notes = track.parts.get(channel)!;
+    for (const [channel, notes] of track.parts.entries()) {
+      if (notes.length === 0) continue;
       // A program holds for its channel in all tracks; but a track that sets its own is not overruled by another.
-      givePrograms(notes, track.programs.get(channel) ?? programs[channel]);
+      const own = track.programs[channel];
+      givePrograms(notes, own.length > 0 ? own : programs[channel]);
       parts.push({ drum: channel === DRUM_CHANNEL, notes });
     }
   }

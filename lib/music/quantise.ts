@@ -12,6 +12,8 @@ import { compareNotes, MAX_PITCHED_VOICES, type Score, type ScoreNote, type Scor
 
 export const DEFAULT_GRID = 16;
 const GRIDS = [1, 2, 4, 8, 16, 32];
+/** Closer to a step than this is on it. */
+const EXACT = 1e-9;
 
 /** A duration that standard notation writes as one note: a power of two, plain, dotted or double-dotted. */
 export function isPlainDuration(steps: number): boolean {
@@ -67,13 +69,13 @@ function quantisePart(part: Part, stepsPerTick: number): ScoreVoice {
   const notes: ScoreNote[] = new Array(part.notes.length);
   for (let i = 0; i < notes.length; i++) {
     const { start, duration, pitch, program } = part.notes[i];
-    // Durations stay fractional until all onsets are known.
-    notes[i] = { start: Math.round(start * stepsPerTick), duration: duration * stepsPerTick, pitch, program };
+    // Durations stay in ticks until all onsets are known.
+    notes[i] = { start: Math.round(start * stepsPerTick), duration, pitch, program };
   }
   if (!inOrderOfStart(notes)) notes.sort((a, b) => a.start - b.start);
   forEachOnset(notes, (i, j) => {
     sortRange(notes, i, j, (a, b) => a.duration - b.duration);
-    settleDurations(notes, i, j, j < notes.length ? notes[j].start - notes[i].start : 0);
+    settleDurations(notes, i, j, stepsPerTick, j < notes.length ? notes[j].start - notes[i].start : 0);
   });
   firstInFirstOut(notes);
   forEachOnset(notes, (i, j) => {
@@ -115,19 +117,21 @@ function sortRange(notes: ScoreNote[], i: number, j: number, compare: (a: ScoreN
   }
 }
 
-/** Gives notes i…j−1, of one onset and in order of duration, whole durations, alike where they can be. */
-function settleDurations(notes: ScoreNote[], i: number, j: number, gap: number): void {
+/** Turns the ticks of notes i…j−1, of one onset and in order of duration, into steps, alike where they can be. */
+function settleDurations(notes: ScoreNote[], i: number, j: number, stepsPerTick: number, gap: number): void {
   while (i < j) {
     // The longest run that has a whole duration in common: its low end is its last note's floor.
-    const high = Math.max(1, Math.ceil(notes[i].duration - 1e-9));
-    let low = Math.max(1, Math.floor(notes[i].duration + 1e-9));
+    let exact = notes[i].duration * stepsPerTick;
+    const high = Math.max(1, Math.ceil(exact - EXACT));
+    let low = Math.max(1, Math.floor(exact + EXACT));
+    let sum = exact;
     let k = i + 1;
-    let sum = notes[i].duration;
     for (; k < j; k++) {
-      const floor = Math.max(1, Math.floor(notes[k].duration + 1e-9));
+      exact = notes[k].duration * stepsPerTick;
+      const floor = Math.max(1, Math.floor(exact + EXACT));
       if (floor > high) break;
       low = floor;
-      sum += notes[k].duration;
+      sum += exact;
     }
     let duration = high;
     if (low < high) {

@@ -1,4 +1,5 @@
 /** Scores: round trips, transposition, fingerprints and shapes. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   abcToMidi,
@@ -30,6 +31,12 @@ test('written, played and read again, a tune is the same text, in both layouts a
     }
   }
   expect(writeAbc(abcToScore(richAbc))).toBe(richAbc);
+});
+
+test('the example of docs/music.md is in the dialect', () => {
+  const page = readFileSync(new URL('../../docs/music.md', import.meta.url), 'utf8');
+  const example = /```abc\n([^`]*)```/.exec(page)![1];
+  expect(midiToAbc(abcToMidi(example)).abc).toBe(example);
 });
 
 describe('transposition', () => {
