@@ -11,7 +11,7 @@ export const END_OF_TEXT = '<|endoftext|>';
 export type TokenArray = Uint16Array | Uint32Array;
 
 export interface Tokenizer {
-  readonly kind: 'char' | 'bpe' | 'notes';
+  readonly kind: 'char' | 'bpe';
   /** all ids: specials counted */
   readonly vocabularySize: number;
   /** id of `<|endoftext|>`; −1 in a vocabulary that has none */

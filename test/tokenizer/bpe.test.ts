@@ -179,6 +179,8 @@ test.skipIf(implementations.length < 2)('both implementations learn and encode a
     expect(native.merges).toEqual(reference.merges);
     const text = scrambled(draw, `${alphabet}x`, 300);
     expect(native.encode(text)).toEqual(reference.encode(text));
+    const bytes = Uint8Array.from({ length: 300 }, () => draw(256));
+    expect(native.encode(bytes)).toEqual(reference.encode(bytes));
   }
 });
 

@@ -8,11 +8,18 @@ namespace bpe {
 
 namespace {
 
-// Symbols have 20 bits, a pair 40. Multiplied by an odd number modulo 2^40 each pair is still itself: 14 bits of that choose
-// the place, the other 26 are kept there to tell the pairs of a place apart.
-constexpr int kSymbolBits = 20, kKnownBits = 14, kTagBits = 2 * kSymbolBits - kKnownBits;
+// Symbols have 20 bits, a pair 40. Multiplied by an odd number modulo 2^40 each pair is still itself: 15 bits of that choose
+// the place, the other 25 are kept there to tell the pairs of a place apart.
+constexpr int kSymbolBits = 20, kKnownBits = 15, kTagBits = 2 * kSymbolBits - kKnownBits;
+
+// A node is free where its label is no byte.
+constexpr int kLabelBits = 9;
+constexpr uint32_t kLabelMask = (1 << kLabelBits) - 1, kFree = kLabelMask;
 
 uint64_t pairKey(uint32_t left, uint32_t right) { return static_cast<uint64_t>(left) << kSymbolBits | right; }
+
+// 2^17 bits, 16 KiB: most pairs merge to nothing, and this says so from the first-level cache.
+constexpr int kFilterShift = 64 - 11;
 
 uint64_t mix(uint64_t key) { return key * 0x9e3779b97f4a7c15; }
 
@@ -20,7 +27,7 @@ uint64_t mix(uint64_t key) { return key * 0x9e3779b97f4a7c15; }
 
 Encoder::Scratch::Scratch() : dead_(1), known_(size_t{1} << kKnownBits, ~uint32_t{0}) {}
 
-Encoder::Encoder(std::vector<Merge> merges) : merges_(std::move(merges)), lengths_(256, 1) {
+Encoder::Encoder(std::vector<Merge> merges) : merges_(std::move(merges)), symbols_(256, {1, kNone}) {
   if (merges_.size() + 256 >= size_t{1} << kSymbolBits) throw std::invalid_argument("more than 2^20 symbols");
   std::vector<std::vector<uint8_t>> spelled(256);
   for (size_t symbol = 0; symbol < 256; symbol++) spelled[symbol] = {kBytes.byteOf[symbol]};
@@ -28,6 +35,7 @@ Encoder::Encoder(std::vector<Merge> merges) : merges_(std::move(merges)), length
   while (size_t{1} << slotBits < 2 * merges_.size()) slotBits++;
   pairs_.assign(size_t{1} << slotBits, 0);
   pairsShift_ = 64 - slotBits;
+  mayMerge_.assign(size_t{1} << (64 - kFilterShift), 0);
   for (size_t k = 0; k < merges_.size(); k++) {
     const auto [left, right] = merges_[k];
     const auto merged = static_cast<uint32_t>(256 + k);
@@ -37,11 +45,12 @@ Encoder::Encoder(std::vector<Merge> merges) : merges_(std::move(merges)), length
     }
     spelled.push_back(spelled[left]);
     spelled.back().insert(spelled.back().end(), spelled[right].begin(), spelled[right].end());
-    lengths_.push_back(lengths_[left] + lengths_[right]);
+    symbols_.push_back({symbols_[left].length + symbols_[right].length, kNone});
     const uint64_t key = pairKey(left, right);
     size_t at = mix(key) >> pairsShift_;
     while (pairs_[at] != 0) at = (at + 1) & (pairs_.size() - 1);
     pairs_[at] = key << kSymbolBits | merged;
+    mayMerge_[mix(key) >> kFilterShift] |= uint64_t{1} << (mix(key) >> (kFilterShift - 6) & 63);
   }
   buildTrie(spelled);
 }
@@ -60,17 +69,14 @@ uint32_t Encoder::mergeOf(uint32_t left, uint32_t right) const {
 // left of the right symbol's own merges.)
 bool Encoder::fits(uint32_t left, uint32_t right, uint32_t limit) const {
   for (;;) {
-    const uint32_t merged = mergeOf(left, right);
-    if (merged < limit) return false;
-    if (left > right) {
-      if (left < 256) return true;
-      limit = left;
-      left = merges_[left - 256].right;
-    } else {
-      if (right < 256) return true;
-      limit = right + 1;
-      right = merges_[right - 256].left;
-    }
+    const uint64_t hash = mix(pairKey(left, right));
+    if (mayMerge_[hash >> kFilterShift] >> (hash >> (kFilterShift - 6) & 63) & 1 && mergeOf(left, right) < limit) return false;
+    const bool undoLeft = left > right;
+    const uint32_t later = undoLeft ? left : right;
+    if (later < 256) return true;
+    limit = later + !undoLeft;
+    if (undoLeft) left = merges_[later - 256].right;
+    else right = merges_[later - 256].left;
   }
 }
 
@@ -82,93 +88,86 @@ bool Encoder::fitsKnown(uint32_t left, uint32_t right, Scratch& scratch) const {
   return known & 1;
 }
 
-// A double array: the children of a node are where its base, XOR their byte, says; whose they are is written there.
 void Encoder::buildTrie(const std::vector<std::vector<uint8_t>>& spelled) {
-  constexpr uint32_t kFree = kNone;
   std::vector<uint32_t> order(spelled.size());
   for (uint32_t symbol = 0; symbol < order.size(); symbol++) order[symbol] = symbol;
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return spelled[a] < spelled[b]; });
-  shorter_.assign(spelled.size(), kNone);
-  nodes_.assign(512, {0, kFree, kNone, 0});
-  nodes_[0] = {0, 0, kNone, 0};
+  // The first 256 places stay free: there are the children of nodes that have none. The root is at 256.
+  constexpr uint32_t kRoot = 256;
+  std::vector<bool> isBase;
+  const auto extend = [&](size_t least) {
+    if (least > size_t{1} << (32 - kLabelBits)) throw std::invalid_argument("the symbols are too long for the trie");
+    if (least <= nodes_.size()) return;
+    nodes_.resize(std::max(least, 2 * nodes_.size()), kFree);
+    longest_.resize(nodes_.size(), kNone);
+    isBase.resize(nodes_.size() + 256);
+  };
+  extend(1024);
+  // Labelled with no byte: nobody's child.
+  nodes_[kRoot] = kFree - 1;
+  isBase[0] = true;
 
-  // Symbols [from, to) of the order share their first `depth` bytes, which lead to `node`; `longest` ends at or before it.
+  // Symbols [from, to) of the order share their first `depth` bytes, which lead to `node`; `longest` ends before it.
   struct Range {
     size_t from, to, depth;
     uint32_t node, longest;
   };
-  std::vector<Range> pending{{0, order.size(), 0, 0, kNone}};
-  size_t firstFree = 1;
-  while (!pending.empty()) {
-    Range range = pending.back();
-    pending.pop_back();
+  std::vector<Range> pending{{0, order.size(), 0, kRoot, kNone}};
+  size_t firstFree = kRoot + 1;
+  // In the order of their depth: nodes near the root, which most symbols go through, lie near each other.
+  for (size_t done = 0; done < pending.size(); done++) {
+    Range range = pending[done];
     if (spelled[order[range.from]].size() == range.depth) {
       const uint32_t symbol = order[range.from++];
-      shorter_[symbol] = range.longest;
+      symbols_[symbol].shorter = range.longest;
       range.longest = symbol;
       if (range.from < range.to && spelled[order[range.from]].size() == range.depth) {
         throw std::invalid_argument("two symbols have the same text");
       }
     }
-    nodes_[range.node].symbol = range.longest;
+    longest_[range.node] = range.longest;
     if (range.from == range.to) continue;
-    std::vector<Range> children;
+    const size_t firstChild = pending.size();
     std::vector<uint8_t> bytes;
     for (size_t from = range.from; from < range.to;) {
       const uint8_t byte = spelled[order[from]][range.depth];
       size_t to = from + 1;
       while (to < range.to && spelled[order[to]][range.depth] == byte) to++;
-      children.push_back({from, to, range.depth + 1, 0, range.longest});
+      pending.push_back({from, to, range.depth + 1, 0, range.longest});
       bytes.push_back(byte);
       from = to;
     }
-    while (nodes_[firstFree].parent != kFree) {
-      if (++firstFree + 512 > nodes_.size()) nodes_.resize(nodes_.size() * 2, {0, kFree, kNone, 0});
-    }
-    size_t free = firstFree;
-    uint32_t base;
-    // The place of the first child decides the base; where siblings are in the way the next free place is tried.
-    for (size_t tries = 0;; free++, tries++) {
-      if (free + 512 > nodes_.size()) nodes_.resize(nodes_.size() * 2, {0, kFree, kNone, 0});
-      if (nodes_[free].parent != kFree) continue;
+    while (extend(firstFree + 512), nodes_[firstFree] != kFree) firstFree++;
+    uint32_t base = 0;
+    // The place of the first child decides the base; where siblings or another base are in the way the next one is tried.
+    for (size_t free = firstFree, tries = 0;; free++) {
+      extend(free + 512);
+      if (nodes_[free] != kFree) continue;
       base = static_cast<uint32_t>(free) ^ bytes[0];
-      if (std::all_of(bytes.begin(), bytes.end(), [&](uint8_t byte) { return nodes_[base ^ byte].parent == kFree; })) break;
+      const auto isFree = [&](uint8_t byte) { return (base ^ byte) > kRoot && nodes_[base ^ byte] == kFree; };
+      if (!isBase[base] && std::all_of(bytes.begin(), bytes.end(), isFree)) break;
       // Crowded parts of the array are given up, or large vocabularies would take quadratic time.
-      if (tries > 4096) {
-        firstFree = free;
-        tries = 0;
-      }
+      if (++tries % 4096 == 0) firstFree = free;
     }
-    nodes_[range.node].base = base;
-    for (size_t i = 0; i < children.size(); i++) {
-      children[i].node = base ^ bytes[i];
-      nodes_[children[i].node].parent = range.node;
-      pending.push_back(children[i]);
+    isBase[base] = true;
+    nodes_[range.node] = base << kLabelBits | (nodes_[range.node] & kLabelMask);
+    for (size_t i = 0; i < bytes.size(); i++) {
+      const uint32_t node = base ^ bytes[i];
+      nodes_[node] = bytes[i];
+      pending[firstChild + i].node = node;
     }
   }
-
-  roots_.resize(0x10000);
-  for (uint32_t first = 0; first < 256; first++) {
-    const uint32_t node = nodes_[0].base ^ first;
-    for (uint32_t second = 0; second < 256; second++) {
-      const uint32_t child = nodes_[node].base ^ second;
-      const bool there = nodes_[child].parent == node;
-      roots_[first | second << 8] = {there ? child : kNone, nodes_[there ? child : node].symbol};
-    }
-  }
+  for (uint32_t byte = 0; byte < 256; byte++) firstNodes_[byte] = (nodes_[kRoot] >> kLabelBits) ^ byte;
 }
 
 uint32_t Encoder::longestMatch(const uint8_t* text, const uint8_t* end) const {
-  if (end - text < 2) return kBytes.symbolOf[*text];
-  const Root& root = roots_[text[0] | text[1] << 8];
-  if (root.node == kNone) return root.symbol;
-  const Node* node = &nodes_[root.node];
-  for (text += 2; text < end; text++) {
-    const Node* child = &nodes_[node->base ^ *text];
-    if (child->parent != static_cast<uint32_t>(node - nodes_.data())) break;
-    node = child;
+  uint32_t place = firstNodes_[*text];
+  while (++text < end) {
+    const uint32_t next = nodes_[place] >> kLabelBits ^ *text;
+    if ((nodes_[next] & kLabelMask) != *text) break;
+    place = next;
   }
-  return node->symbol;
+  return longest_[place];
 }
 
 void Encoder::Symbols::grow(size_t least) {
@@ -192,12 +191,12 @@ void Encoder::encode(const uint8_t* piece, size_t length, Scratch& scratch, Symb
   for (;;) {
     // Takes the longest symbol, from `symbol` downwards, that leads to a live place and fits what stands before it.
     while (symbol != kNone) {
-      if (!isDead(place + lengths_[symbol]) && (last == first || fitsKnown(last[-1], symbol, scratch))) break;
-      symbol = shorter_[symbol];
+      if (!isDead(place + symbols_[symbol].length) && (last == first || fitsKnown(last[-1], symbol, scratch))) break;
+      symbol = symbols_[symbol].shorter;
     }
     if (symbol != kNone) {
       *last++ = symbol;
-      place += lengths_[symbol];
+      place += symbols_[symbol].length;
       if (place == length) break;
       symbol = longestMatch(piece + place, end);
     } else {
@@ -205,7 +204,7 @@ void Encoder::encode(const uint8_t* piece, size_t length, Scratch& scratch, Symb
       dead[place / 64] |= uint64_t{1} << place % 64;
       furthestDead = std::max(furthestDead, place);
       symbol = *--last;
-      place -= lengths_[symbol];
+      place -= symbols_[symbol].length;
     }
   }
   if (furthestDead > 0) std::fill(dead.begin(), dead.begin() + furthestDead / 64 + 1, 0);

@@ -5,6 +5,7 @@
 // last symbol is given up for a shorter one, and that place is never come back to: no place is left more than once.
 // Source: H. van Antwerpen and A. Neubeck, "So many tokens, so little time" (GitHub blog, 2024), and their crate `bpe`.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -56,25 +57,15 @@ class Encoder {
   // Appends the symbols of one piece to `symbols`.
   void encode(const uint8_t* piece, size_t length, Scratch& scratch, Symbols& symbols) const;
 
-  size_t symbolCount() const { return lengths_.size(); }
+  size_t symbolCount() const { return symbols_.size(); }
 
  private:
   static constexpr uint32_t kNone = 0xffffffff;
 
-  struct Node {
-    // children are at base ^ byte
-    uint32_t base;
-    uint32_t parent;
-    // the longest that ends here or on the way here
-    uint32_t symbol;
-    // 16 bytes a node: none lies across two cache lines
-    uint32_t unused;
-  };
-
-  // The node of two bytes, or kNone, and the longest symbol on the way to it.
-  struct Root {
-    uint32_t node;
-    uint32_t symbol;
+  struct Symbol {
+    uint32_t length;
+    // the longest symbol that is a proper prefix of this one, or kNone
+    uint32_t shorter;
   };
 
   void buildTrie(const std::vector<std::vector<uint8_t>>& spelled);
@@ -84,15 +75,19 @@ class Encoder {
   bool fitsKnown(uint32_t left, uint32_t right, Scratch& scratch) const;
 
   std::vector<Merge> merges_;
-  std::vector<uint32_t> lengths_;
-  // the longest symbol that is a proper prefix of each symbol, or kNone
-  std::vector<uint32_t> shorter_;
+  std::vector<Symbol> symbols_;
   // open addressing: left, right and what they merge to, 20 bits each; 0 is an empty slot
   std::vector<uint64_t> pairs_;
   int pairsShift_;
-  std::vector<Node> nodes_;
-  // by the first two bytes
-  std::vector<Root> roots_;
+  // a bit by the hash of a pair: clear where it merges to nothing
+  std::vector<uint64_t> mayMerge_;
+  // The trie of all symbols as a double array: the child of a node by a byte is at base ^ byte, if what is there is labelled with
+  // that byte; no two nodes have the same base. Base << kLabelBits | label, small so that the trie of a vocabulary fits the cache.
+  std::vector<uint32_t> nodes_;
+  // the longest symbol on the way to each node
+  std::vector<uint32_t> longest_;
+  // of the first byte
+  std::array<uint32_t, 256> firstNodes_;
 };
 
 }  // namespace bpe
