@@ -12,6 +12,7 @@ import { ReproError } from './errors.ts';
 import type { Listener, Outcome } from './events.ts';
 import { canonical, type Json } from './json.ts';
 import type { AttemptLog } from './ledger.ts';
+import { LISTED_PARAMS, listedParams } from './listedParams.ts';
 import type { LockedStage } from './lock.ts';
 import { type Inputs, lockedStage, MissingInputs } from './observe.ts';
 import { fileNameFor } from './paths.ts';
@@ -134,6 +135,7 @@ function environment(stage: Stage, { project, gpus, leasesGpus }: AttemptContext
     ...inherited,
     PATH: [join(project.root, 'node_modules/.bin'), inherited.PATH].filter(Boolean).join(delimiter),
     REPRO_STAGE: stage.name,
+    [LISTED_PARAMS]: listedParams(stage.params),
     ...(leasesGpus ? { CUDA_VISIBLE_DEVICES: gpus.join(',') } : {}),
     ...stage.env,
   };

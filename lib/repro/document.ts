@@ -42,13 +42,13 @@ export async function parseSource(text: string, file: string): Promise<SourceDoc
     const { line, col } = lines.linePos(offset);
     return { file, line, column: col };
   };
-  if (document.errors.length > 0) {
-    throw new ReproError(
-      document.errors.map((error) => ({
-        message: `this is no valid YAML: ${firstLine(error.message)}`,
-        place: placeAt(error.pos[0]),
-      })),
-    );
+  // One slip makes the parser stumble on: only the first error is one of the writer's.
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const place = placeAt(error.pos[0]);
+    const line = text.split('\n')[place.line! - 1] ?? '';
+    const hint = /(^|[^"'])\$\{/.test(line) ? '; inside { } and [ ] a template needs quotes: "${…}"' : '';
+    throw new ReproError({ message: `this is no valid YAML: ${firstLine(error.message)}${hint}`, place });
   }
   return {
     file,

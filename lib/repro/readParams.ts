@@ -8,7 +8,7 @@ export interface ReadParamsOptions {
 
 /**
  * The value of a YAML or JSON file. Throws ReproError with file:line:column, the key and what would be right when it
- * cannot be read, is no YAML, or is not as the schema says.
+ * cannot be read, is no YAML, or is not as the schema says. Under repro, reading a param that the stage does not list throws too.
  */
 // biome-ignore lint/suspicious/noExplicitAny: the schema, not the type, says what it is
 export async function readParams(file: string, options: ReadParamsOptions = {}): Promise<any> {
@@ -18,5 +18,6 @@ export async function readParams(file: string, options: ReadParamsOptions = {}):
     const { checkAgainstSchema, readSchema } = await import('./schema.ts');
     await checkAgainstSchema(document, readSchema(options.schema), options.schema);
   }
-  return document.value;
+  const { onlyListed } = await import('./listedParams.ts');
+  return onlyListed(document.value, file);
 }

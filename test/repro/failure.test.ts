@@ -25,6 +25,12 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
       /pipeline\.yaml:2:3: the key "cmd" is missing from stages\.a\n$/,
     ],
     ['no YAML', 'stages:\n  a: [\n', '', /pipeline\.yaml:3:1: this is no valid YAML/],
+    [
+      'a template that needs quotes',
+      'stages:\n  a: {cmd: echo, matrix: {n: ${n}}}\n',
+      'n: [1]',
+      /^repro: pipeline\.yaml:2:\d+: this is no valid YAML: .*; inside \{ \} and \[ \] a template needs quotes: .*\n$/,
+    ],
     ['nothing in the file', '', '', /pipeline\.yaml: is empty/],
     [
       'an unknown name in a template',

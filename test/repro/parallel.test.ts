@@ -98,14 +98,20 @@ test('what took longest last time is started first', async () => {
     'pipeline.yaml': `
 stages:
   short: {cmd: echo short >> order.log, params: [p]}
-  long: {cmd: echo long >> order.log; sleep 0.2, params: [p]}
-  middle: {cmd: echo middle >> order.log; sleep 0.08, params: [p]}
+  long: {cmd: echo long >> order.log, params: [p]}
+  middle: {cmd: echo middle >> order.log, params: [p]}
 `,
     'params.yaml': 'p: 1',
+    '.repro/attempts.jsonl': [
+      { stage: 'long', seconds: 30, outcome: 'ran' },
+      { stage: 'short', seconds: 300, outcome: 'failed' },
+      { stage: 'short', seconds: 1, outcome: 'ran' },
+      { stage: 'middle', seconds: 9, outcome: 'ran' },
+    ]
+      .map((attempt) => `${JSON.stringify({ started: '2026-01-01T00:00:00.000Z', ...attempt })}\n`)
+      .join(''),
   });
   await made.outcomes('-j', '1');
-  made.write('order.log', '');
-  await made.outcomes('-j', '1', '-f');
   expect(made.read('order.log')).toBe('long\nmiddle\nshort\n');
 });
 
