@@ -9,6 +9,7 @@ export {
   type SplitMetrics,
   tokenizeCorpus,
 } from './corpus.ts';
+export { exportBin } from './export-bin.ts';
 export { loadTokenizer } from './load.ts';
 export type { Pretokenizer } from './pretokenizer.ts';
 export {

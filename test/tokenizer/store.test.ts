@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CharTokenizer, type Split, TokenStore } from '../../lib/tokenizer/index.ts';
+import { CharTokenizer, exportBin, type Split, TokenStore } from '../../lib/tokenizer/index.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'store-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -92,6 +92,18 @@ describe('a small store', () => {
     await writeSmall(at('again'));
     await writeSmall(at('again'));
     expect(contents(at('again'))).toEqual(contents(at('small')));
+  });
+
+  test('is exported as files of nothing but ids', async () => {
+    const store = TokenStore.open(at('small'));
+    exportBin(store, at('bin'));
+    const train = readFileSync(join(at('bin'), 'train.bin'));
+    expect(train).toHaveLength(2 * 510);
+    expect([train.readUInt16LE(0), train.readUInt16LE(2 * 509)]).toEqual([0, 509]);
+    expect(readFileSync(join(at('bin'), 'test.bin'))).toHaveLength(0);
+    const meta = JSON.parse(readFileSync(join(at('bin'), 'meta.json'), 'utf8'));
+    expect(meta).toMatchObject({ vocab_size: 1000, dtype: 'uint16', splits: { val: store.totals('val') } });
+    await store.close();
   });
 
   test('is not changed by being read, nor is its directory', async () => {

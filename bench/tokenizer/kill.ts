@@ -1,0 +1,44 @@
+/**
+ * Kills a writer of a token store at a hundred moments, and opens what it left:
+ *
+ *     npx tsx bench/tokenizer/kill.ts [ROUNDS]
+ *
+ * A store that opens has to be whole. Ends with exit code 1 at the first that opens and is not.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TokenizerError, TokenStore } from '../../lib/tokenizer/index.ts';
+
+const rounds = Number(process.argv[2] ?? 100);
+const program = fileURLToPath(new URL('../../test/tokenizer/write-store.ts', import.meta.url));
+const dir = mkdtempSync(join(tmpdir(), 'bench-kill-'));
+let whole = 0;
+let refused = 0;
+
+for (let round = 0; round < rounds; round++) {
+  const writer = spawn(process.execPath, ['--import', 'tsx', program, 'write', dir]);
+  const gone = new Promise((resolve) => writer.once('close', resolve));
+  await new Promise((writing) => writer.stdout.once('data', writing));
+  // From the first chunk on its way to after the last: writing all of it takes about a second.
+  const timer = setTimeout(() => writer.kill('SIGKILL'), (1500 * round) / rounds);
+  await gone;
+  clearTimeout(timer);
+  try {
+    const store = TokenStore.open(dir);
+    const { tokens, documents } = store.totals('train');
+    if (tokens !== 100_000_000 || documents !== 100 || store.window('train', tokens - 1, 1)[0] !== 7) {
+      console.log(`round ${round}: opened with ${tokens} tokens in ${documents} documents`);
+      process.exitCode = 1;
+    }
+    await store.close();
+    whole++;
+  } catch (error) {
+    if (!(error instanceof TokenizerError)) throw error;
+    refused++;
+  }
+}
+rmSync(dir, { recursive: true });
+console.log(`${rounds} writers killed: ${refused} stores refused, ${whole} whole`);
