@@ -16,7 +16,7 @@ export function listedParams(sources: readonly ParamSource[]): string {
   return JSON.stringify(Object.fromEntries(sources.map(({ file, keys }) => [file, keys ?? null])));
 }
 
-/** The value of a params file as the stage under way may read it; by hand, and for a file that no stage lists, all of it. */
+/** The value of a params file as the stage under way may read it; by hand, and for a file of which it lists nothing, all of it. */
 export function onlyListed(value: Json, file: string, environment: NodeJS.ProcessEnv = process.env): Json {
   const listed = environment[LISTED_PARAMS];
   if (listed === undefined) return value;
@@ -47,7 +47,7 @@ function guard(value: Json, path: readonly string[], listed: Listed): Json {
     const below = [...path, name].join('.');
     return listed.keys.some((other) => other === below || other.startsWith(`${below}.`));
   };
-  return new Proxy(value, {
+  return new Proxy(value as { [name: string]: Json }, {
     get: (target, name) =>
       typeof name === 'string' && Object.hasOwn(target, name)
         ? guard(target[name], [...path, name], listed)

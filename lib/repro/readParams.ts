@@ -1,5 +1,6 @@
 /** Reads a params file for a stage program: YAML in, a checked value out, and an error a person can act on. */
 import type { SourceDocument } from './document.ts';
+import type { Json } from './json.ts';
 
 export interface ReadParamsOptions {
   /** A JSON Schema file to check against. */
@@ -19,5 +20,5 @@ export async function readParams(file: string, options: ReadParamsOptions = {}):
     await checkAgainstSchema(document, readSchema(options.schema), options.schema);
   }
   const { onlyListed } = await import('./listedParams.ts');
-  return onlyListed(document.value, file);
+  return onlyListed(document.value as Json, file);
 }

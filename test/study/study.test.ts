@@ -93,7 +93,7 @@ describe('a second time', () => {
     expect(ran).toMatchObject({ 'train@char-gpt-tiny-1': 'ran', 'evaluate@char-lstm-tiny-1': 'ran', fit: 'ran' });
     expect(Object.keys(ran)).not.toContain('tokenize@char');
     expect(weights().equals(before)).toBe(false);
-    expect(await outcomes('-S', 'train.lr=0.004')).toMatchObject({ 'train@char-gpt-tiny-1': 'restored' });
+    expect(await outcomes('-S', 'train.lr=0.012')).toMatchObject({ 'train@char-gpt-tiny-1': 'restored' });
     expect(weights().equals(before)).toBe(true);
   });
 
