@@ -27,14 +27,14 @@ const struct {
   double (*run)(const Kernels&, const Call&);
 } kCalls[] = {
     {"panel", [](const Kernels& k, const Call&) -> double { return k.panel; }},
+    {"gradientScratch", [](const Kernels& k, const Call&) { return static_cast<double>(k.gradientScratch()); }},
     {"pack", [](const Kernels& k, const Call& c) { return k.pack(c.i(0), c.i(1), c.f[0], c.i(2), c.f[1]), 0.0; }},
     {"packTransposed",
      [](const Kernels& k, const Call& c) { return k.packTransposed(c.i(0), c.i(1), c.f[0], c.i(2), c.f[1]), 0.0; }},
-    // M, N, K, rowStride, columnStride, packedRows, strideC, addendStride | A, packed, C, addend, bias
+    // M, N, K, strideA, packedRows, strideC, addendStride | A, packed, C, addend, bias
     {"product",
      [](const Kernels& k, const Call& c) {
-       k.product(c.i(0), c.i(1), c.i(2), c.f[0], c.i(3), c.i(4), c.f[1], c.i(5), c.f[2], c.i(6),
-                 {c.f[3], c.i(7), c.f[4]});
+       k.product(c.i(0), c.i(1), c.i(2), c.f[0], c.i(3), c.f[1], c.i(4), c.f[2], c.i(5), {c.f[3], c.i(6), c.f[4]});
        return 0.0;
      }},
     {"accumulateGradient",

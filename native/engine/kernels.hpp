@@ -27,6 +27,9 @@ struct Epilogue {
   const float* bias = nullptr;
 };
 
+/// what a gradient product takes at a time: rows of A and B, columns of A
+constexpr int kGradientRows = 128, kGradientColumns = 512;
+
 struct Kernels {
   const char* name;
   /// columns of a packed panel: packed matrices of K × N take packedColumns(N) · K floats
@@ -37,11 +40,10 @@ struct Kernels {
   void (*pack)(int K, int N, const float* B, long stride, float* packed);
   /// the transpose of B (N × K) into panels
   void (*packTransposed)(int K, int N, const float* B, long stride, float* packed);
-  /// C (M × N) = A·B + …; A's element (i, k) stands at A[i·rowStride + k·columnStride]; B was packed with panels of
-  /// packedRows ≥ K rows, of which the first K are used
-  void (*product)(int M, int N, int K, const float* A, long rowStride, long columnStride, const float* packedB,
-                  int packedRows, float* C, long strideC, Epilogue epilogue);
-  /// C (M × N) += Aᵀ·B for A (K × M) and B (K × N): the gradient of a weight. scratch: panel · gradientBlock floats
+  /// C (M × N) = A·B + …; B was packed with panels of packedRows ≥ K rows, of which the first K are used
+  void (*product)(int M, int N, int K, const float* A, long strideA, const float* packedB, int packedRows, float* C,
+                  long strideC, Epilogue epilogue);
+  /// C (M × N) += Aᵀ·B for A (K × M) and B (K × N): the gradient of a weight. scratch: gradientScratch() floats
   void (*accumulateGradient)(int M, int N, int K, const float* A, long strideA, const float* B, long strideB, float* C,
                              long strideC, float* scratch);
 
@@ -89,11 +91,9 @@ struct Kernels {
   void (*sigmoid)(long n, const float* x, float* out);
 
   long packedColumns(long N) const { return (N + panel - 1) / panel * panel; }
+  size_t gradientScratch() const { return static_cast<size_t>(kGradientRows) * (panel + kGradientColumns) + 64; }
   size_t packedSize(long K, long N) const { return static_cast<size_t>(packedColumns(N)) * K; }
 };
-
-/// rows of K that a gradient product takes at a time
-constexpr int kGradientBlock = 128;
 
 const Kernels& genericKernels();
 #ifdef ENGINE_X64

@@ -1,5 +1,5 @@
 // Matrix products. B is packed into panels of NR columns, [panel][k][NR], so that the inner loop reads it in a line; A is
-// read where it lies, one broadcast an element, by rows or by columns; a tile of MR × NR of C lives in registers.
+// read where it lies, one broadcast an element; a tile of MR × NR of C lives in registers.
 #pragma once
 #include "../kernels.hpp"
 #include "simd.hpp"
@@ -15,6 +15,8 @@ constexpr int MR = 6;
 constexpr int NR = 2 * W;
 // rows of B taken at a time: a panel of them stays in the first-level cache
 constexpr int KC = 256;
+// rows of A taken at a time: they stay in the second-level cache while the panels pass
+constexpr int MC = 12 * MR;
 
 static void packPanels(int K, int N, const float* B, long stride, float* packed) {
   for (int j = 0; j < N; j += NR) {
@@ -48,19 +50,38 @@ static void packPanelsTransposed(int K, int N, const float* B, long stride, floa
   }
 }
 
+// Where a tile's rows of A are: by rows, `stride` apart; by columns, `stride` from one k to the next; or packed like that, with
+// no gaps.
+enum Layout { byRows, byColumns, packedColumns };
+
 // m × n of C from K steps; m rows of A, NV vectors of B. n ≤ NV · W.
-template <int m, int NV>
-static void tile(long K, const float* __restrict A, long rowStride, long columnStride, const float* __restrict B,
-                 long strideB, float* C, long strideC, const float* addend, long addendStride, const float* bias, int n) {
+template <int m, int NV, Layout layout>
+static void tile(long K, const float* __restrict A, long stride, const float* __restrict B, long strideB, float* C,
+                 long strideC, const float* addend, long addendStride, const float* bias, int n) {
   vf sum[m][NV] = {};
+  // A pointer for each three rows: with one for all, or one for each, the compiler runs out of registers.
+  const float *row0 = A, *row3 = A + 3 * stride, *row6 = A + 6 * stride, *row9 = A + 9 * stride, *row12 = A + 12 * stride;
   for (long k = 0; k < K; k++) {
     vf b[NV];
     for (int v = 0; v < NV; v++) b[v] = load(B + v * W);
-    for (int i = 0; i < m; i++) {
-      const vf a = splat(A[i * rowStride]);
-      for (int v = 0; v < NV; v++) sum[i][v] += a * b[v];
+    if (layout == byRows) {
+      if (m > 3) asm("" : "+r"(row3));
+      if (m > 6) asm("" : "+r"(row6));
+      if (m > 9) asm("" : "+r"(row9));
+      if (m > 12) asm("" : "+r"(row12));
+      const float* const rows[] = {row0, row3, row6, row9, row12};
+      for (int i = 0; i < m; i++) {
+        const vf a = splat(rows[i / 3][(i % 3) * stride]);
+        for (int v = 0; v < NV; v++) sum[i][v] += a * b[v];
+      }
+      row0++, row3++, row6++, row9++, row12++;
+    } else {
+      for (int i = 0; i < m; i++) {
+        const vf a = splat(A[i]);
+        for (int v = 0; v < NV; v++) sum[i][v] += a * b[v];
+      }
+      A += layout == packedColumns ? m : stride;
     }
-    A += columnStride;
     B += strideB;
   }
   if (n == NV * W) {
@@ -90,69 +111,121 @@ static void tile(long K, const float* __restrict A, long rowStride, long columnS
   }
 }
 
-typedef void Tile(long, const float*, long, long, const float*, long, float*, long, const float*, long, const float*, int);
+typedef void Tile(long, const float*, long, const float*, long, float*, long, const float*, long, const float*, int);
 
-template <int NV>
+template <int NV, Layout layout>
 INLINE Tile* tileOf(int m) {
   static constexpr Tile* table[] = {
-      nullptr,      tile<1, NV>,  tile<2, NV>, tile<3, NV>, tile<4, NV>, tile<5, NV>, tile<6, NV>,
+      nullptr,
+      tile<1, NV, layout>,
+      tile<2, NV, layout>,
+      tile<3, NV, layout>,
+      tile<4, NV, layout>,
+      tile<5, NV, layout>,
+      tile<6, NV, layout>,
 #if defined(__AVX512F__)
-      tile<7, NV>,  tile<8, NV>,  tile<9, NV>, tile<10, NV>, tile<11, NV>, tile<12, NV>, tile<13, NV>, tile<14, NV>,
+      tile<7, NV, layout>,
+      tile<8, NV, layout>,
+      tile<9, NV, layout>,
+      tile<10, NV, layout>,
+      tile<11, NV, layout>,
+      tile<12, NV, layout>,
+      tile<13, NV, layout>,
+      tile<14, NV, layout>,
 #endif
   };
   return table[m];
 }
 
-// one block of K, one panel of B: all rows of C, in tiles as even as they can be
-INLINE void panelProduct(int M, int n, int K, const float* A, long rowStride, long columnStride, const float* B,
-                         long strideB, float* C, long strideC, const float* addend, long addendStride,
-                         const float* bias) {
+// M rows in tiles as even as they can be: f(first row, rows)
+template <class F>
+INLINE void forTiles(int M, F f) {
   const int tiles = (M + MR - 1) / MR;
-  int i = 0;
-  for (int t = 0; t < tiles; t++) {
+  for (int t = 0, i = 0; t < tiles; t++) {
     const int m = (M - i + tiles - t - 1) / (tiles - t);
-    Tile* run = n > W ? tileOf<2>(m) : tileOf<1>(m);
-    run(K, A + i * rowStride, rowStride, columnStride, B, strideB, C + i * strideC, strideC,
-        addend ? addend + i * addendStride : nullptr, addendStride, bias, n);
+    f(i, m);
     i += m;
   }
 }
 
-static void product(int M, int N, int K, const float* A, long rowStride, long columnStride, const float* packedB,
-                    int packedRows, float* C, long strideC, engine::Epilogue e) {
-  for (int k = 0; k < K; k += KC) {
-    const int depth = K - k < KC ? K - k : KC;
-    for (int j = 0; j < N; j += NR) {
-      const int n = N - j < NR ? N - j : NR;
-      const float* B = packedB + static_cast<long>(j) * packedRows + static_cast<long>(k) * NR;
-      if (k == 0)
-        panelProduct(M, n, depth, A, rowStride, columnStride, B, NR, C + j, strideC, e.addend ? e.addend + j : nullptr,
-                     e.addendStride, e.bias ? e.bias + j : nullptr);
-      else
-        panelProduct(M, n, depth, A + k * columnStride, rowStride, columnStride, B, NR, C + j, strideC, C + j, strideC,
-                     nullptr);
+// one block of K, one panel of B: all rows of C
+template <Layout layout>
+INLINE void panelProduct(int M, int n, int K, const float* A, long stride, const float* B, long strideB, float* C,
+                         long strideC, const float* addend, long addendStride, const float* bias) {
+  forTiles(M, [&](int i, int m) {
+    Tile* run = n > W ? tileOf<2, layout>(m) : tileOf<1, layout>(m);
+    const float* rows = A + i * (layout == byRows ? stride : layout == byColumns ? 1 : K);
+    run(K, rows, stride, B, strideB, C + i * strideC, strideC, addend ? addend + i * addendStride : nullptr,
+        addendStride, bias, n);
+  });
+}
+
+static void product(int M, int N, int K, const float* A, long strideA, const float* packedB, int packedRows, float* C,
+                    long strideC, engine::Epilogue e) {
+  for (int i = 0; i < M; i += MC) {
+    const int rows = M - i < MC ? M - i : MC;
+    float* Ci = C + i * strideC;
+    for (int k = 0; k < K; k += KC) {
+      const int depth = K - k < KC ? K - k : KC;
+      // what the first block of K is added to, and all others
+      const float* addend = k > 0 ? Ci : e.addend ? e.addend + i * e.addendStride : nullptr;
+      const long addendStride = k > 0 ? strideC : e.addendStride;
+      const float* bias = k > 0 ? nullptr : e.bias;
+      for (int j = 0; j < N; j += NR)
+        panelProduct<byRows>(rows, N - j < NR ? N - j : NR, depth, A + i * strideA + k, strideA,
+                             packedB + static_cast<long>(j) * packedRows + static_cast<long>(k) * NR, NR, Ci + j, strideC,
+                             addend ? addend + j : nullptr, addendStride, bias ? bias + j : nullptr);
     }
   }
 }
 
 // a panel of B and the lines of A that a tile reads by columns have to share the first-level cache
-constexpr int KG = 128;
-static_assert(KG <= engine::kGradientBlock, "the scratch of a gradient product holds one block");
+constexpr int KG = engine::kGradientRows;
+// rows of C taken at a time: the packed part of A stays in the second-level cache
+constexpr int MG = engine::kGradientColumns;
 // up to so many tiles of C, a whole panel of B is read where it lies: packing it would not pay
 constexpr int kDirectTiles = 5;
 
+// columns of A (K × M) as packed tiles: [tile][k][m]
+static void packColumns(int M, int K, const float* A, long stride, float* packed) {
+  forTiles(M, [&](int i, int m) {
+    const float* from = A + i;
+    for (int k = 0; k < K; k++, from += stride, packed += m) {
+      // whole vectors: what one writes too much the next overwrites, and there is room for the last
+      if (i + W <= M && m <= W) {
+        store(packed, load(from));
+      } else {
+        for (int c = 0; c < m; c++) packed[c] = from[c];
+      }
+    }
+  });
+}
 
 static void accumulateGradient(int M, int N, int K, const float* A, long strideA, const float* B, long strideB, float* C,
                                long strideC, float* scratch) {
+  float* packedA = scratch + KG * NR;
+  const bool pack = N > NR;
   for (int k = 0; k < K; k += KG) {
     const int depth = K - k < KG ? K - k : KG;
-    for (int j = 0; j < N; j += NR) {
-      const int n = N - j < NR ? N - j : NR;
-      const bool direct = n == NR && M <= kDirectTiles * MR;
-      const float* from = B + k * strideB + j;
-      if (!direct) packPanels(depth, n, from, strideB, scratch);
-      panelProduct(M, n, depth, A + k * strideA, 1, strideA, direct ? from : scratch, direct ? strideB : NR, C + j, strideC,
-                   C + j, strideC, nullptr);
+    for (int i = 0; i < M; i += MG) {
+      const int rows = M - i < MG ? M - i : MG;
+      const float* Ai = A + k * strideA + i;
+      float* Ci = C + i * strideC;
+      if (pack) packColumns(rows, depth, Ai, strideA, packedA);
+      for (int j = 0; j < N; j += NR) {
+        const int n = N - j < NR ? N - j : NR;
+        const float* panel = B + k * strideB + j;
+        const bool direct = n == NR && rows <= kDirectTiles * MR;
+        if (!direct) packPanels(depth, n, panel, strideB, scratch);
+        const float* from = direct ? panel : scratch;
+        const long strideFrom = direct ? strideB : NR;
+        if (pack)
+          panelProduct<packedColumns>(rows, n, depth, packedA, 0, from, strideFrom, Ci + j, strideC, Ci + j, strideC,
+                                      nullptr);
+        else
+          panelProduct<byColumns>(rows, n, depth, Ai, strideA, from, strideFrom, Ci + j, strideC, Ci + j, strideC,
+                                  nullptr);
+      }
     }
   }
 }

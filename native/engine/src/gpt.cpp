@@ -174,7 +174,7 @@ size_t Gpt::place(GptWorkspace& w, float* memory, int sequences, int T, bool tra
   w.scores = arena.take(static_cast<size_t>(kQueries) * T);
   w.dscores = arena.take(static_cast<size_t>(kQueries) * T);
   w.dropped = arena.take(static_cast<size_t>(kQueries) * T);
-  w.scratch = arena.take(static_cast<size_t>(kernels.panel) * kGradientBlock);
+  w.scratch = arena.take(kernels.gradientScratch());
   return arena.used();
 }
 
@@ -195,7 +195,7 @@ int Gpt::bestMicrobatch(int length) const { return std::max(1, 128 / length); }
 
 /// out = x·W + b (+ addend)
 void Gpt::linear(int R, const Linear& l, const float* x, float* out, const float* addend) const {
-  kernels.product(R, l.weight.columns, l.weight.rows, x, l.weight.rows, 1, l.weight.panels, l.weight.rows, out,
+  kernels.product(R, l.weight.columns, l.weight.rows, x, l.weight.rows, l.weight.panels, l.weight.rows, out,
                   l.weight.columns, {addend, l.weight.columns, biasAt(l.bias)});
 }
 
@@ -203,7 +203,7 @@ void Gpt::linear(int R, const Linear& l, const float* x, float* out, const float
 void Gpt::linearBackward(GptWorkspace& w, int R, const Linear& l, const float* x, const float* dout, float* dx,
                          float* gradients) const {
   const int in = l.weight.rows, out = l.weight.columns;
-  kernels.product(R, in, out, dout, out, 1, l.weight.transposedPanels, out, dx, in, {});
+  kernels.product(R, in, out, dout, out, l.weight.transposedPanels, out, dx, in, {});
   kernels.accumulateGradient(in, out, R, x, in, dout, out, gradients + l.weight.offset, out, w.scratch);
   if (config.bias) kernels.addColumnSums(R, out, dout, out, gradients + l.bias);
 }
@@ -245,13 +245,13 @@ void Gpt::attend(GptWorkspace& w, const Pass& p, int layer) const {
       kernels.pack(T, D, q + 2 * C_, stride, w.values);
       for (int i = 0; i < T; i += kQueries) {
         const int rows = std::min(kQueries, T - i), keys = i + rows;
-        kernels.product(rows, keys, D, q + static_cast<size_t>(i) * stride, stride, 1, w.keysTransposed, D, w.scores, T,
+        kernels.product(rows, keys, D, q + static_cast<size_t>(i) * stride, stride, w.keysTransposed, D, w.scores, T,
                         {});
         kernels.causalSoftmax(rows, i, keys, scale_, w.scores, T, logsum + i);
         if (p.dropout)
           kernels.dropoutRows(rows, keys, w.scores, w.scores, T, h * T + i, dropoutThreshold(config.dropout),
                               key(p, s, layer, kAttention));
-        kernels.product(rows, D, keys, w.scores, T, 1, w.values, T, out + static_cast<size_t>(i) * C_, C_, {});
+        kernels.product(rows, D, keys, w.scores, T, w.values, T, out + static_cast<size_t>(i) * C_, C_, {});
       }
     }
 }
@@ -276,9 +276,9 @@ void Gpt::attendBackward(GptWorkspace& w, const Pass& p, int layer, const float*
         const int rows = std::min(kQueries, T - i), keys = i + rows;
         const float* qRows = q + static_cast<size_t>(i) * stride;
         const float* doutRows = dout + static_cast<size_t>(i) * C_;
-        kernels.product(rows, keys, D, qRows, stride, 1, w.keysTransposed, D, w.scores, T, {});
+        kernels.product(rows, keys, D, qRows, stride, w.keysTransposed, D, w.scores, T, {});
         kernels.causalProbabilities(rows, i, keys, scale_, w.scores, T, logsum + i);
-        kernels.product(rows, keys, D, doutRows, C_, 1, w.valuesTransposed, D, w.dscores, T, {});
+        kernels.product(rows, keys, D, doutRows, C_, w.valuesTransposed, D, w.dscores, T, {});
         const float* attention = w.scores;
         if (p.dropout) {
           kernels.dropoutRows(rows, keys, w.scores, w.dropped, T, h * T + i, threshold, mask);
@@ -287,7 +287,7 @@ void Gpt::attendBackward(GptWorkspace& w, const Pass& p, int layer, const float*
         }
         kernels.accumulateGradient(keys, D, rows, attention, T, doutRows, C_, dq + 2 * C_, stride, w.scratch);
         kernels.causalSoftmaxBackward(rows, i, keys, scale_, w.scores, w.dscores, T);
-        kernels.product(rows, D, keys, w.dscores, T, 1, w.keys, T, dq + static_cast<size_t>(i) * stride, stride, {});
+        kernels.product(rows, D, keys, w.dscores, T, w.keys, T, dq + static_cast<size_t>(i) * stride, stride, {});
         kernels.accumulateGradient(keys, D, rows, w.dscores, T, qRows, stride, dq + C_, stride, w.scratch);
       }
     }
@@ -340,7 +340,7 @@ void Gpt::blockBackward(GptWorkspace& w, const Pass& p, int layer) const {
 
   const float* dout = branchGradient(kContract);
   // dW of `contract` needs gelu(hidden), which comes with its gradient: so the product for dwide first
-  kernels.product(R, 4 * C_, C_, dout, C_, 1, b.contract.weight.transposedPanels, C_, w.dwide, 4 * C_, {});
+  kernels.product(R, 4 * C_, C_, dout, C_, b.contract.weight.transposedPanels, C_, w.dwide, 4 * C_, {});
   kernels.geluBackward(4 * size, k.hidden, w.wide, w.dwide);
   kernels.accumulateGradient(4 * C_, C_, R, w.wide, 4 * C_, dout, C_, g + b.contract.weight.offset, C_, w.scratch);
   if (config.bias) kernels.addColumnSums(R, C_, dout, C_, g + b.contract.bias);
@@ -370,11 +370,11 @@ double Gpt::head(GptWorkspace& w, const Pass& p) const {
     const int rows = std::min(logitRows(), R - r);
     const float* x = w.normal + static_cast<size_t>(r) * C_;
     float* logits = p.logits ? p.logits + static_cast<size_t>(r) * V : w.logits;
-    kernels.product(rows, V, C_, x, C_, 1, wte_.transposedPanels, C_, logits, V, {});
+    kernels.product(rows, V, C_, x, C_, wte_.transposedPanels, C_, logits, V, {});
     if (p.logits) continue;
     loss += kernels.crossEntropy(rows, V, logits, p.targets + r, p.gradients ? p.gradientScale : 0.0f);
     if (!p.gradients) continue;
-    kernels.product(rows, C_, V, logits, V, 1, wte_.panels, V, w.dnormal + static_cast<size_t>(r) * C_, C_, {});
+    kernels.product(rows, C_, V, logits, V, wte_.panels, V, w.dnormal + static_cast<size_t>(r) * C_, C_, {});
     kernels.accumulateGradient(V, C_, rows, logits, V, x, C_, p.gradients + wte_.offset, C_, w.scratch);
   }
   return loss;
@@ -437,9 +437,9 @@ class GptDecoder final : public Decoder {
             values[(static_cast<size_t>(d / k.panel) * T + position_) * k.panel + d % k.panel] = q[2 * C + d];
           }
           float unused;
-          k.product(1, position_ + 1, D, q, D, 1, keys, D, scores, T, {});
+          k.product(1, position_ + 1, D, q, D, keys, D, scores, T, {});
           k.causalSoftmax(1, position_, position_ + 1, gpt_.scale_, scores, T, &unused);
-          k.product(1, D, position_ + 1, scores, T, 1, values, T, attended + static_cast<size_t>(b) * C + h * D, C, {});
+          k.product(1, D, position_ + 1, scores, T, values, T, attended + static_cast<size_t>(b) * C + h * D, C, {});
         }
       gpt_.linear(B, block.attentionOut, attended, x, x);
       k.layerNorm(B, C, x, gpt_.at(block.norm2.gain), gpt_.biasAt(block.norm2.bias), normal, nullptr, nullptr);
@@ -448,7 +448,7 @@ class GptDecoder final : public Decoder {
       gpt_.linear(B, block.contract, wide, x, x);
     }
     k.layerNorm(B, C, x, gpt_.at(gpt_.final_.gain), gpt_.biasAt(gpt_.final_.bias), normal, nullptr, nullptr);
-    k.product(B, V, C, normal, C, 1, gpt_.wte_.transposedPanels, C, logits, V, {});
+    k.product(B, V, C, normal, C, gpt_.wte_.transposedPanels, C, logits, V, {});
     position_++;
   }
 

@@ -125,7 +125,7 @@ size_t Lstm::place(LstmWorkspace& w, float* memory, int sequences, int T, bool t
   w.dcell = arena.take(training ? sequences * H : 0);
   w.bias = arena.take(4 * H);
   w.logits = arena.take(std::min<size_t>(logitRows(), R) * config.vocabulary);
-  w.scratch = arena.take(static_cast<size_t>(kernels.panel) * kGradientBlock);
+  w.scratch = arena.take(kernels.gradientScratch());
   return arena.used();
 }
 
@@ -160,12 +160,12 @@ void Lstm::layer(LstmWorkspace& w, const Pass& p, int index) const {
   const Kept& k = w.layers[index];
   const int B = p.sequences, T = p.length, H = H_, R = B * T;
   sumBiases(l, w.bias);
-  kernels.product(R, 4 * H, l.in, k.x, l.in, 1, l.input.transposedPanels, l.in, k.gates, 4 * H, {nullptr, 0, w.bias});
+  kernels.product(R, 4 * H, l.in, k.x, l.in, l.input.transposedPanels, l.in, k.gates, 4 * H, {nullptr, 0, w.bias});
   for (int t = 0; t < T; t++) {
     const size_t now = static_cast<size_t>(t) * B * H, before = now - static_cast<size_t>(B) * H;
     float* gates = k.gates + 4 * now;
     if (t > 0)
-      kernels.product(B, 4 * H, H, k.hidden + before, H, 1, l.recurrent.transposedPanels, H, gates, 4 * H,
+      kernels.product(B, 4 * H, H, k.hidden + before, H, l.recurrent.transposedPanels, H, gates, 4 * H,
                       {gates, 4 * H, nullptr});
     kernels.lstmCell(B, H, gates, t > 0 ? k.cell + before : nullptr, k.cell + now, k.tanhCell + now, k.hidden + now);
   }
@@ -183,7 +183,7 @@ void Lstm::layerBackward(LstmWorkspace& w, const Pass& p, int index) const {
     kernels.lstmCellBackward(B, H, dgates + 4 * now, t > 0 ? k.cell + before : nullptr, k.tanhCell + now,
                              w.dhidden + now, w.dcell);
     if (t > 0)
-      kernels.product(B, H, 4 * H, dgates + 4 * now, 4 * H, 1, l.recurrent.panels, 4 * H, w.dhidden + before, H,
+      kernels.product(B, H, 4 * H, dgates + 4 * now, 4 * H, l.recurrent.panels, 4 * H, w.dhidden + before, H,
                       {w.dhidden + before, H, nullptr});
   }
   float* g = p.gradients;
@@ -195,7 +195,7 @@ void Lstm::layerBackward(LstmWorkspace& w, const Pass& p, int index) const {
   kernels.addColumnSums(R, 4 * H, dgates, 4 * H, w.bias);
   kernels.add(4 * H, w.bias, g + l.biasInput);
   kernels.add(4 * H, w.bias, g + l.biasRecurrent);
-  kernels.product(R, l.in, 4 * H, dgates, 4 * H, 1, l.input.panels, 4 * H, w.dx, l.in, {});
+  kernels.product(R, l.in, 4 * H, dgates, 4 * H, l.input.panels, 4 * H, w.dx, l.in, {});
   std::swap(w.dx, w.dhidden);
 }
 
@@ -209,7 +209,7 @@ double Lstm::head(LstmWorkspace& w, const Pass& p) const {
   for (int r = 0; r < R; r += logitRows()) {
     const int rows = std::min(logitRows(), R - r);
     const float* x = w.top + static_cast<size_t>(r) * H;
-    kernels.product(rows, V, H, x, H, 1, head.transposedPanels, H, w.logits, V, {nullptr, 0, at(headBias_)});
+    kernels.product(rows, V, H, x, H, head.transposedPanels, H, w.logits, V, {nullptr, 0, at(headBias_)});
     if (p.logits) {
       for (int i = 0; i < rows; i++) {
         const int t = (r + i) / B, b = (r + i) % B;
@@ -219,7 +219,7 @@ double Lstm::head(LstmWorkspace& w, const Pass& p) const {
     }
     loss += kernels.crossEntropy(rows, V, w.logits, w.targets.data() + r, p.gradients ? p.gradientScale : 0.0f);
     if (!p.gradients) continue;
-    kernels.product(rows, H, V, w.logits, V, 1, head.panels, V, w.dhidden + static_cast<size_t>(r) * H, H, {});
+    kernels.product(rows, H, V, w.logits, V, head.panels, V, w.dhidden + static_cast<size_t>(r) * H, H, {});
     kernels.accumulateGradient(V, H, rows, w.logits, V, x, H, p.gradients + head.offset, H, w.scratch);
     kernels.addColumnSums(rows, V, w.logits, V, p.gradients + headBias_);
   }
@@ -287,12 +287,12 @@ class LstmDecoder final : public Decoder {
       float *hidden = state, *cell = state + size;
       state += 2 * size;
       lstm_.sumBiases(l, bias);
-      k.product(B, 4 * H, l.in, x, l.in, 1, l.input.transposedPanels, l.in, gates, 4 * H, {nullptr, 0, bias});
-      k.product(B, 4 * H, H, hidden, H, 1, l.recurrent.transposedPanels, H, gates, 4 * H, {gates, 4 * H, nullptr});
+      k.product(B, 4 * H, l.in, x, l.in, l.input.transposedPanels, l.in, gates, 4 * H, {nullptr, 0, bias});
+      k.product(B, 4 * H, H, hidden, H, l.recurrent.transposedPanels, H, gates, 4 * H, {gates, 4 * H, nullptr});
       k.lstmCell(B, H, gates, cell, cell, tanhCell, hidden);
       x = hidden;
     }
-    k.product(B, V, H, x, H, 1, lstm_.headMatrix().transposedPanels, H, logits, V,
+    k.product(B, V, H, x, H, lstm_.headMatrix().transposedPanels, H, logits, V,
               {nullptr, 0, lstm_.at(lstm_.headBias_)});
   }
 
