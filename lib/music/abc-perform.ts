@@ -113,7 +113,7 @@ function playVoice(voice: TuneVoice, bars: TuneBar[], performance: Performance, 
       for (const written of layer.notes) {
         const start = tick + written.start;
         const end = start + written.duration;
-        const tie = takeTie(ties, written, start, layer.notes);
+        const tie = takeTie(ties, written, start, bar);
         let note: PlayedNote;
         if (tie !== undefined) {
           ({ note } = tie);
@@ -139,7 +139,7 @@ function playVoice(voice: TuneVoice, bars: TuneBar[], performance: Performance, 
  * The tie that this note goes on with, taken out of those that wait: of the same pitch; or of the same letter and octave, where the
  * note has no accidental and would have had the tied one but for the bar line, unless another note beside it is the right one.
  */
-function takeTie(ties: OpenTie[], written: TuneNote, start: number, layer: TuneNote[]): OpenTie | undefined {
+function takeTie(ties: OpenTie[], written: TuneNote, start: number, bar: TuneBar): OpenTie | undefined {
   if (ties.length === 0) return undefined;
   let index = ties.findIndex((tie) => tie.until === start && tie.note.pitch === written.pitch);
   if (index < 0 && !written.explicit) {
@@ -147,7 +147,7 @@ function takeTie(ties: OpenTie[], written: TuneNote, start: number, layer: TuneN
       (tie) =>
         tie.until === start &&
         tie.written.position === written.position &&
-        !layer.some((other) => other.start === written.start && other.pitch === tie.note.pitch),
+        !bar.layers.some(({ notes }) => notes.some((n) => n.start === written.start && n.pitch === tie.note.pitch)),
     );
   }
   return index < 0 ? undefined : ties.splice(index, 1)[0];
