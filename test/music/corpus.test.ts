@@ -1,11 +1,12 @@
 /** The converter on real music, where ../shared/corpus is there: every sixteenth file, and all of the odd and broken ones. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { hearMidi, noteF1 } from '../../bench/music/note-f1.ts';
 import { abcToMidi, checkAbc, MusicError, midiToAbc } from '../../lib/music/index.ts';
 
-const CORPUS = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../../../shared/corpus');
+const CORPUS = fileURLToPath(new URL('../../../shared/corpus', import.meta.url));
 const files = (folder: string) => readdirSync(join(CORPUS, folder)).map((name) => join(CORPUS, folder, name));
 
 describe.skipIf(!existsSync(CORPUS))('../shared/corpus (skipped where it is missing)', () => {
