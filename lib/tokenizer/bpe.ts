@@ -35,7 +35,8 @@ export class BpeTokenizer implements Tokenizer {
   readonly pretokenizer: Pretokenizer;
   readonly #parts: BpeParts;
   readonly #native: NativeEncoder | undefined;
-  readonly #reference: ReferenceEncoder;
+  /** where there is no native one */
+  readonly #reference: ReferenceEncoder | undefined;
   /** the bytes of token `id` are #bytes[#offsets[id]] up to #bytes[#offsets[id + 1]]; none for specials */
   readonly #bytes: Uint8Array;
   readonly #offsets: Uint32Array;
@@ -46,9 +47,9 @@ export class BpeTokenizer implements Tokenizer {
     this.pretokenizer = parts.pretokenizer;
     this.vocabularySize = parts.vocabulary.length;
     this.endOfText = parts.specials.get(END_OF_TEXT) ?? -1;
-    this.#reference = new ReferenceEncoder(parts.merges);
     const native = nativeBpe(implementation);
     this.#native = native ? nativeEncoder(native, parts) : undefined;
+    this.#reference = this.#native ? undefined : new ReferenceEncoder(parts.merges);
     [this.#bytes, this.#offsets] = tokenBytes(parts);
   }
 
@@ -78,9 +79,10 @@ export class BpeTokenizer implements Tokenizer {
   encode(text: string | Uint8Array): TokenArray {
     const bytes = asBytes(text);
     if (this.#native) return this.#native.encode(bytes);
+    const reference = this.#reference!;
     const ids: number[] = [];
     eachPiece(bytes, this.pretokenizer, (start, end) => {
-      for (const symbol of this.#reference.encode(bytes.subarray(start, end))) ids.push(this.#parts.ids[symbol]);
+      for (const symbol of reference.encode(bytes.subarray(start, end))) ids.push(this.#parts.ids[symbol]);
     });
     return tokenArray(this.vocabularySize, ids);
   }

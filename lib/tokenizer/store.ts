@@ -86,9 +86,11 @@ export class TokenStoreWriter {
   /** @internal use TokenStore.create */
   constructor(dir: string, options: StoreOptions) {
     this.#dir = dir;
-    rmSync(join(dir, WRITING), { recursive: true, force: true });
-    rmSync(join(dir, DATA_FILE), { force: true });
-    mkdirSync(join(dir, WRITING), { recursive: true });
+    this.#attempt(() => {
+      rmSync(join(dir, WRITING), { recursive: true, force: true });
+      rmSync(join(dir, DATA_FILE), { force: true });
+      mkdirSync(join(dir, WRITING), { recursive: true });
+    });
     const { vocabularySize, tokenizer } = options;
     this.#meta = {
       format: FORMAT,
@@ -101,7 +103,7 @@ export class TokenStoreWriter {
       tokenizer.save(file);
       this.#meta.tokenizerSha256 = sha256(file);
     }
-    this.#database = openLmdb(join(dir, WRITING, DATA_FILE), {});
+    this.#database = this.#attempt(() => openLmdb(join(dir, WRITING, DATA_FILE), {}));
     const writer = (split: Split) =>
       new SplitWriter(vocabularySize, (chunk, ids) => this.#put(chunkKey(split, chunk), ids));
     this.#splits = { train: writer('train'), val: writer('val'), test: writer('test') };
@@ -126,7 +128,6 @@ export class TokenStoreWriter {
   /** Makes the store whole. Until this returns there is none. */
   async close(): Promise<void> {
     if (!this.#open) return;
-    this.#open = false;
     const totals: Partial<Record<Split, Totals>> = {};
     for (const split of SPLITS) {
       this.#splits[split].flush();
@@ -136,11 +137,14 @@ export class TokenStoreWriter {
     this.#put('meta', json(this.#meta));
     this.#put('totals', json(totals));
     this.#put('complete', json(true));
+    this.#open = false;
     await this.#database.close();
-    const written = join(this.#dir, WRITING, DATA_FILE);
-    settle(written);
-    renameSync(written, join(this.#dir, DATA_FILE));
-    rmSync(join(this.#dir, WRITING), { recursive: true, force: true });
+    this.#attempt(() => {
+      const written = join(this.#dir, WRITING, DATA_FILE);
+      settle(written);
+      renameSync(written, join(this.#dir, DATA_FILE));
+      rmSync(join(this.#dir, WRITING), { recursive: true, force: true });
+    });
   }
 
   /** Gives up: what was written is removed. */
@@ -152,7 +156,18 @@ export class TokenStoreWriter {
   }
 
   #put(key: string, value: ArrayBufferView): void {
-    this.#database.putSync(key, Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+    this.#attempt(() => this.#database.putSync(key, Buffer.from(value.buffer, value.byteOffset, value.byteLength)));
+  }
+
+  /** A full disk or a folder that may not be written to is no fault of the program: it is said where. */
+  #attempt<T>(write: () => T): T {
+    try {
+      return write();
+    } catch (error) {
+      throw new TokenizerError(
+        `${this.#dir}: the token store cannot be written (${(error as Error).message}); may the folder be written to, and is the disk full?`,
+      );
+    }
   }
 }
 

@@ -189,6 +189,12 @@ describe('what is not a whole store is refused, naming the directory', () => {
     expect(readdirSync(at('open'))).toEqual([]);
   });
 
+  test('a folder that cannot be made', () => {
+    writeFileSync(at('file'), '');
+    const dir = join(at('file'), 'store');
+    expect(() => TokenStore.create(dir, { vocabularySize: 300 })).toThrow(`${dir}: the token store cannot be written`);
+  });
+
   test.each([1, 2])('a writer that was killed, round %d; the next one starts anew', async (round) => {
     const dir = at(`killed-${round}`);
     const writer = run('write', dir);
