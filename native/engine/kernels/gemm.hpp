@@ -186,19 +186,22 @@ constexpr int MG = engine::kGradientColumns;
 // up to so many tiles of C, a whole panel of B is read where it lies: packing it would not pay
 constexpr int kDirectTiles = 5;
 
-// columns of A (K × M) as packed tiles: [tile][k][m]
+// columns of A (K × M) as packed tiles, [tile][k][m]; a few rows of A at a time, since each may lie in a page of its own
 static void packColumns(int M, int K, const float* A, long stride, float* packed) {
-  forTiles(M, [&](int i, int m) {
-    const float* from = A + i;
-    for (int k = 0; k < K; k++, from += stride, packed += m) {
-      // whole vectors: what one writes too much the next overwrites, and there is room for the last
-      if (i + W <= M && m <= W) {
-        store(packed, load(from));
-      } else {
-        for (int c = 0; c < m; c++) packed[c] = from[c];
-      }
-    }
-  });
+  constexpr int kRows = 16;
+  for (int start = 0; start < K; start += kRows) {
+    const int end = K - start < kRows ? K : start + kRows;
+    forTiles(M, [&](int i, int m) {
+      const float* from = A + start * stride + i;
+      float* to = packed + static_cast<long>(i) * K + start * m;
+      int k = start;
+      // whole vectors: what one writes too much the next k overwrites; so not at the last k, after which the next tile begins
+      if (i + W <= M && m <= W)
+        for (; k + 1 < end; k++, from += stride, to += m) store(to, load(from));
+      for (; k < end; k++, from += stride, to += m)
+        for (int c = 0; c < m; c++) to[c] = from[c];
+    });
+  }
 }
 
 static void accumulateGradient(int M, int N, int K, const float* A, long strideA, const float* B, long strideB, float* C,
