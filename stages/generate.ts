@@ -1,9 +1,17 @@
-/** MODEL and TOKENS → SAMPLES/001.abc, 001.mid …: what the model writes, cut to its last complete bar, checked and measured. */
+/** MODEL and TOKENS → SAMPLES/001.abc, 001.mid …: what the model writes, checked and measured. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openEngine, sample } from '../lib/engine/index.ts';
 import { loadCheckpoint } from '../lib/models/index.ts';
-import { abcToMidi, abcToScore, MusicError, measure, shapeOf, trimToCompleteBars } from '../lib/music/index.ts';
+import {
+  abcToMidi,
+  abcToScore,
+  checkAbc,
+  MusicError,
+  measure,
+  shapeOf,
+  trimToCompleteBars,
+} from '../lib/music/index.ts';
 import { loadTokenizer } from '../lib/tokenizer/index.ts';
 import { stage } from './stage.ts';
 
@@ -18,7 +26,7 @@ await stage({
     const model = engine.model(config, { weights });
     const streams = await sample({
       model,
-      prompt: [tokenizer.endOfText],
+      prompt: [tokenizer.endOfText, ...tokenizer.encode(settings.prompt)],
       count: settings.count,
       maxTokens: settings.max_tokens,
       temperature: settings.temperature,
@@ -34,7 +42,7 @@ await stage({
     const samples = [];
     for (const [i, ids] of streams.entries()) {
       const name = String(i + 1).padStart(3, '0');
-      const text = tokenizer.decode(ids);
+      const text = settings.prompt + tokenizer.decode(ids);
       samples.push({ name, ended: ids.length < settings.max_tokens, ...(await write(join(out, name), text)) });
     }
     const valid = samples.filter((sample) => sample.valid).length;
@@ -44,28 +52,31 @@ await stage({
 });
 
 /**
- * Writes what a model wrote up to its first error, or up to its last complete bar where there is none; a text in which no
- * bar is valid is kept as it is, without MIDI.
+ * Writes what a model wrote, whole but for a last bar that was cut off, and the music that can be read in it. It is valid when
+ * nothing in it is wrong: voices of equal bars, bars as long as their metre, every tie taken up.
  */
 async function write(path: string, written: string) {
+  const abc = `${written.slice(0, written.lastIndexOf('|') + 1) || written.trimEnd()}\n`;
+  await writeFile(`${path}.abc`, abc);
+  const problems = checkAbc(abc);
+  const first = problems[0] && `line ${problems[0].line}, column ${problems[0].column}: ${problems[0].message}`;
+  const judged = { valid: problems.length === 0, problems: problems.length, problem: first, characters: abc.length };
   try {
-    const { abc, dropped, problem } = trimToCompleteBars(written);
     const midi = abcToMidi(abc);
-    await writeFile(`${path}.abc`, abc);
     await writeFile(`${path}.mid`, midi);
-    const { bars } = shapeOf(abcToScore(abc));
-    const where = problem && `line ${problem.line}, column ${problem.column}: ${problem.message}`;
-    return {
-      valid: problem === undefined,
-      bars,
-      characters: abc.length,
-      dropped,
-      problem: where,
-      measures: measure(midi),
-    };
+    return { ...judged, bars: shapeOf(abcToScore(abc)).bars, valid_bars: validBars(abc), measures: measure(midi) };
   } catch (error) {
     if (!(error instanceof MusicError)) throw error;
-    await writeFile(`${path}.abc`, written);
-    return { valid: false, bars: 0, characters: 0, dropped: written.length, problem: error.message };
+    return { ...judged, bars: 0, valid_bars: 0, problem: error.message };
+  }
+}
+
+/** Bars from the start in which nothing is wrong. */
+function validBars(abc: string): number {
+  try {
+    return shapeOf(abcToScore(trimToCompleteBars(abc).abc)).bars;
+  } catch (error) {
+    if (error instanceof MusicError) return 0;
+    throw error;
   }
 }

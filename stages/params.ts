@@ -20,7 +20,15 @@ export interface Params {
   };
   train: TrainParams;
   evaluate: { max_tokens: number };
-  generate: { count: number; max_tokens: number; temperature: number; top_k: number; top_p: number; seed: number };
+  generate: {
+    prompt: string;
+    count: number;
+    max_tokens: number;
+    temperature: number;
+    top_k: number;
+    top_p: number;
+    seed: number;
+  };
   fit: { size: 'params' | 'params_non_embedding'; loss: string; confidence: number };
   report: { title: string; samples: number };
   sizes: Record<string, SizeParams>;
