@@ -140,14 +140,14 @@ void Encoder::buildTrie(const std::vector<std::vector<uint8_t>>& spelled) {
     while (extend(firstFree + 512), nodes_[firstFree] != kFree) firstFree++;
     uint32_t base = 0;
     // The place of the first child decides the base; where siblings or another base are in the way the next one is tried.
-    for (size_t free = firstFree, tries = 0;; free++) {
+    for (size_t free = firstFree;; free++) {
+      // Crowded parts of the array are given up, or large vocabularies would take quadratic time.
+      if (free == firstFree + 256) firstFree = free;
       extend(free + 512);
       if (nodes_[free] != kFree) continue;
       base = static_cast<uint32_t>(free) ^ bytes[0];
       const auto isFree = [&](uint8_t byte) { return (base ^ byte) > kRoot && nodes_[base ^ byte] == kFree; };
       if (!isBase[base] && std::all_of(bytes.begin(), bytes.end(), isFree)) break;
-      // Crowded parts of the array are given up, or large vocabularies would take quadratic time.
-      if (++tries % 4096 == 0) firstFree = free;
     }
     isBase[base] = true;
     nodes_[range.node] = base << kLabelBits | (nodes_[range.node] & kLabelMask);
