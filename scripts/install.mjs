@@ -4,10 +4,21 @@
 //   dist/tfjs.js         TensorFlow.js core with its gradients and the CPU backend, which only a bundler can join
 //   native/*/build       the addons: bpe, engine
 //
+// What was made of the same sources before is left alone: `npx repro` runs this again when it first links the project's bin.
 // The addons are optional: without a compiler the project falls back on TypeScript, says so once and goes on.
 // It downloads nothing: node-gyp is pointed at the headers that come with Node where they are there.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -26,10 +37,23 @@ const bundle = {
   absWorkingDir: root,
 };
 
-async function bundleRepro() {
-  if (!existsSync('lib/repro/cli.ts')) return;
-  await bundleRunner('dist');
-  linkBin();
+/** Runs `make` unless `output` was made of these sources, by this Node; a stamp beside the output remembers that. */
+async function unlessMade(output, sources, make) {
+  const stamp = `${output}.sources`;
+  const hash = createHash('sha256').update(`${process.version} ${process.platform} ${process.arch}`);
+  for (const file of sources.flatMap(filesIn).sort()) hash.update(`\0${file}\0`).update(readFileSync(file));
+  const digest = hash.digest('hex');
+  if (existsSync(output) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return undefined;
+  const problem = await make();
+  if (problem === undefined) writeFileSync(stamp, digest);
+  return problem;
+}
+
+function filesIn(path) {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path)
+    .filter((name) => name !== 'build')
+    .flatMap((name) => filesIn(join(path, name)));
 }
 
 /**
@@ -80,10 +104,19 @@ function compile(name) {
   });
 }
 
-await Promise.all([bundleRepro(), bundleTfjs()]);
-const problems = (
-  await Promise.all(['bpe', 'engine'].filter((n) => existsSync(`native/${n}/binding.gyp`)).map(compile))
-).filter(Boolean);
+const scripts = ['scripts/install.mjs', 'scripts/bundleRunner.mjs', 'package-lock.json'];
+await Promise.all([
+  unlessMade('dist/repro.js', ['lib/repro', ...scripts], () => {
+    rmSync('dist/repro', { recursive: true, force: true });
+    return bundleRunner('dist');
+  }),
+  unlessMade('dist/tfjs.js', scripts, bundleTfjs),
+]);
+linkBin();
+const addons = ['bpe', 'engine'].map((name) =>
+  unlessMade(`native/${name}/build/Release/${name}.node`, [`native/${name}`], () => compile(name)),
+);
+const problems = (await Promise.all(addons)).filter(Boolean);
 for (const problem of problems) console.warn(`warning: ${problem}`);
 if (problems.length > 0)
   console.warn(
