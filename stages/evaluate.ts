@@ -1,5 +1,4 @@
 /** MODEL and TOKENS → metrics: losses on the held-out splits, in nats a token and, comparable between tokenizers, in bits a byte. */
-import { join } from 'node:path';
 import { evaluate, openEngine } from '../lib/engine/index.ts';
 import { loadCheckpoint } from '../lib/models/index.ts';
 import { TokenStore } from '../lib/tokenizer/index.ts';

@@ -9,6 +9,7 @@ import { removeProjects } from '../repro/project.ts';
 import { ROOT, smallStudy } from './copy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stages-test-'));
+mkdirSync(join(folder, 'empty'));
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
   removeProjects();
@@ -45,10 +46,7 @@ describe('a stage program by hand', () => {
     [
       'a folder without MIDI',
       'convert',
-      () => (
-        mkdirSync(path('empty'), { recursive: true }),
-        [path('empty'), path('abc'), '--params', join(ROOT, 'params.yaml')]
-      ),
+      () => [path('empty'), path('abc'), '--params', join(ROOT, 'params.yaml')],
       /empty.*no MIDI/,
     ],
     ['a params file that is not there', 'convert', () => [path('empty'), path('abc')], /params\.yaml.*no such file/],
