@@ -108,8 +108,8 @@ async function parseFile(text: string, file: string): Promise<Json> {
   return ((await parseSource(text, file)).value ?? null) as Json;
 }
 
-/** Metrics files of the pipeline in the workspace, and of the pipeline as `side` has it, where that can still be read. */
-export async function metricsFiles(pipeline: Pipeline): Promise<string[]> {
+/** Metrics files of the pipeline as it is now. */
+export function metricsFiles(pipeline: Pipeline): string[] {
   const files = pipeline.stages.flatMap(({ outs }) =>
     outs.filter(({ kind }) => kind === 'metric').map(({ path }) => path),
   );

@@ -100,7 +100,8 @@ async function expand(
   return cells.map((cell) => {
     const name = cell ? `${group}@${cell.name}` : group;
     const inner = cell ? { ...context, item: cell.item, key: cell.key } : context;
-    return new StageReader(document, source, root, inner).read(name, group, body);
+    const stage = new StageReader(document, source, root, inner).read(name, group, body);
+    return cell ? { ...stage, axes: cell.axes } : stage;
   });
 }
 

@@ -10,19 +10,21 @@ export interface Cell {
   item: Json;
   /** ${key} */
   key: Json;
+  /** Its value on each axis, as the name has it; `foreach` is one axis, "item". */
+  axes: { [axis: string]: string };
 }
 
 /** Every combination of the axes, the last axis turning fastest; values joined by "-", or axis and index for a mapping. */
 export function matrixCells(axes: { readonly [axis: string]: Json }): Cell[] {
   const { exclude = [], ...rest } = axes;
   if (!Array.isArray(exclude)) throw new ReproError(`exclude must be a list of combinations, but is ${show(exclude)}`);
-  let cells: { names: string[]; item: Record<string, Json> }[] = [{ names: [], item: {} }];
+  let cells: { axes: Record<string, string>; item: Record<string, Json> }[] = [{ axes: {}, item: {} }];
   for (const [axis, values] of Object.entries(rest)) {
     if (!Array.isArray(values)) throw new ReproError(`matrix.${axis} must be a list, but is ${show(values)}`);
     const plain = values.every((value) => typeof value !== 'object' || value === null);
-    cells = cells.flatMap(({ names, item }) =>
+    cells = cells.flatMap(({ axes, item }) =>
       values.map((value, i) => ({
-        names: [...names, plain ? String(value) : `${axis}${i}`],
+        axes: { ...axes, [axis]: plain ? String(value) : `${axis}${i}` },
         item: { ...item, [axis]: value },
       })),
     );
@@ -36,7 +38,10 @@ export function matrixCells(axes: { readonly [axis: string]: Json }): Cell[] {
   }
   return cells
     .filter(({ item }) => !exclude.some((combination) => matches(item, combination)))
-    .map(({ names, item }) => ({ name: names.join('-'), item, key: names.join('-') }));
+    .map(({ axes, item }) => {
+      const name = Object.values(axes).join('-');
+      return { name, item, key: name, axes };
+    });
 }
 
 function matches(item: Record<string, Json>, combination: Json): boolean {
@@ -45,8 +50,12 @@ function matches(item: Record<string, Json>, combination: Json): boolean {
 
 /** A list gives its plain values as names, or indices where an item is a list or mapping; a mapping gives its keys. */
 export function foreachCells(over: Json): Cell[] {
-  if (isMapping(over)) return Object.entries(over).map(([key, item]) => ({ name: key, item, key }));
+  if (isMapping(over))
+    return Object.entries(over).map(([key, item]) => ({ name: key, item, key, axes: { item: key } }));
   if (!Array.isArray(over)) throw new ReproError(`foreach must go over a list or a mapping, but is ${show(over)}`);
   const plain = over.every((item) => typeof item !== 'object' || item === null);
-  return over.map((item, i) => ({ name: plain ? String(item) : String(i), item, key: plain ? String(item) : i }));
+  return over.map((item, i) => {
+    const name = plain ? String(item) : String(i);
+    return { name, item, key: plain ? name : i, axes: { item: name } };
+  });
 }

@@ -46,6 +46,8 @@ export interface Stage {
   name: string;
   /** The name in pipeline.yaml, before any @. */
   group: string;
+  /** Of a cell of a matrix or foreach: its value on each axis. */
+  axes?: { readonly [axis: string]: string };
   desc?: string;
   cmd: string[];
   wdir: string;

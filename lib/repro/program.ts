@@ -107,7 +107,7 @@ function buildProgram(exit: (code: number) => void): Command {
       .option('--json', 'as JSON')
       .option('--md', 'as a Markdown table')
       .option('--all', 'also what did not change')
-      .option('--precision <digits>', 'significant digits', jobs);
+      .option('--precision <digits>', 'significant digits at most (default: 5)', jobs);
 
   const metrics = program.command('metrics').description('what stages measured');
   comparison(metrics.command('show').description('the metrics there are now').argument('[file...]')).action(

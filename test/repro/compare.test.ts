@@ -72,6 +72,58 @@ test('metrics diff HEAD: only what changed, as a table and as JSON; params diff 
   ]);
 });
 
+test('metrics diff: cells of a matrix in one table, axes as columns; less than other seeds make is noise', async () => {
+  const cell = (values: string) => `{"loss": ${values}, "parameters": 1234567, "name": "n"}`;
+  const made = project({
+    'pipeline.yaml': `
+stages:
+  train:
+    matrix: {size: [tiny, base], seed: [1, 2]}
+    cmd: cp raw/\${item.size}-\${item.seed}.json metrics/\${item.size}-\${item.seed}.json
+    deps: ["raw/\${item.size}-\${item.seed}.json"]
+    metrics: [{"metrics/\${item.size}-\${item.seed}.json": {cache: false}}]
+`,
+    'raw/tiny-1.json': cell('2.0000001'),
+    'raw/tiny-2.json': cell('2.1'),
+    'raw/base-1.json': cell('1.5'),
+    'raw/base-2.json': cell('1.6'),
+  });
+  git(made, 'init', '-q', '-b', 'main');
+  git(made, 'add', 'pipeline.yaml');
+  git(made, 'commit', '-q', '-m', 'nothing has run');
+  await made.outcomes();
+  expect((await made.repro('metrics', 'diff')).stdout).toBe(
+    'HEAD has no metrics, so there is nothing to compare workspace with (--all shows the values of its 4 metrics files)\n',
+  );
+  expect((await made.repro('metrics', 'diff', '--all')).stdout.split('\n')).toHaveLength(2 + 4 * 3 + 1);
+  git(made, 'add', '.');
+  git(made, 'commit', '-q', '-m', 'first');
+  made.write('raw/tiny-1.json', cell('2.0312345678'));
+  // One run gone astray makes the spread of its own side wide, and is no noise for that.
+  made.write('raw/base-1.json', cell('9.5'));
+  made.write('pipeline.yaml', made.read('pipeline.yaml').replace('seed: [1, 2]', 'seed: [1, 2, 3]'));
+  made.write('raw/tiny-3.json', cell('2.06'));
+  made.write('raw/base-3.json', cell('1.55'));
+  await made.outcomes();
+  expect((await made.repro('metrics', 'diff')).stdout).toBe(`train
+metric  size  seed  HEAD  workspace     change  spread over seed
+loss    tiny     1     2     2.0312  +0.031234          0.068765  within noise
+loss    base     1   1.5        9.5         +8               0.1
+
+only workspace has 2 metrics files: train@tiny-3, train@base-3 (--all shows the values)
+`);
+  expect((await made.repro('metrics', 'diff', '--precision', '3', '--md')).stdout).toMatch(
+    /^### train\n\n\| metric \| size \| seed \| HEAD \| workspace \| change \|.*\n.*\n\| loss \| tiny \| 1 \| 2 \| 2.03 \| \+0.0312 \|/,
+  );
+  expect(JSON.parse((await made.repro('metrics', 'diff', '--json')).stdout)).toMatchObject({
+    'metrics/base-1.json': { loss: { old: 1.5, new: 9.5, diff: 8 } },
+    'metrics/tiny-3.json': { parameters: { new: 1234567 } },
+  });
+  expect((await made.repro('metrics', 'show')).stdout).toMatch(
+    /^train\nmetric +size +seed +value\nloss +tiny +1 +2.0312\n/,
+  );
+});
+
 test('without a repository, metrics diff says so in one sentence', async () => {
   const made = study();
   made.env = { GIT_CEILING_DIRECTORIES: made.path('..') };

@@ -1,6 +1,7 @@
 /** `repro metrics show`, `repro metrics diff [A] [B]` and `repro params diff [A] [B]`. */
-import { type Changes, diffFiles, metricsFiles, openSides, paramsFiles, readLeaves, workspace } from '../compare.ts';
+import { diffFiles, metricsFiles, openSides, paramsFiles, readLeaves, workspace } from '../compare.ts';
 import type { Json } from '../json.ts';
+import { changeCells, diffTables, type Table, valueTables } from '../metricTables.ts';
 import { openProject } from '../project.ts';
 import { markdownTable, plainTable } from '../table.ts';
 
@@ -16,7 +17,7 @@ const broken = (message: string) => void process.stderr.write(`repro: ${message}
 
 export async function showMetrics(files: readonly string[], call: ComparisonCall): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
-  const known = files.length > 0 ? files : await metricsFiles(project.pipeline);
+  const known = files.length > 0 ? files : metricsFiles(project.pipeline);
   const side = workspace(project.root);
   const values: { [file: string]: { [key: string]: Json } } = {};
   for (const file of known) {
@@ -25,21 +26,25 @@ export async function showMetrics(files: readonly string[], call: ComparisonCall
   }
   await project.close();
   if (call.json) process.stdout.write(`${JSON.stringify(values, null, 2)}\n`);
-  else {
-    const rows = Object.entries(values).flatMap(([file, metrics]) =>
-      Object.entries(metrics).map(([key, value]) => [file, key, show(value, call.precision)]),
-    );
-    print(['file', 'metric', 'value'], rows, call, 'there are no metrics yet');
-  }
+  else print(valueTables(values, project.pipeline.stages, call.precision), call, 'there are no metrics yet');
   return 0;
 }
 
 export async function diffMetrics(a: string | undefined, b: string | undefined, call: ComparisonCall): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
   const sides = await openSides(project.root, a, b);
-  const changes = await diffFiles(await metricsFiles(project.pipeline), sides, call, broken);
+  // A table needs what did not change too: it says how far repetitions lie apart.
+  const all = call.all || !call.json;
+  const changes = await diffFiles(metricsFiles(project.pipeline), sides, { all }, broken);
   await project.close();
-  printChanges(changes, [sides[0].name, sides[1].name], call, 'metric');
+  if (call.json) {
+    process.stdout.write(`${JSON.stringify(changes, null, 2)}\n`);
+    return 0;
+  }
+  const names = [sides[0].name, sides[1].name] as const;
+  const { tables, notes } = diffTables(changes, names, project.pipeline.stages, call);
+  if (tables.length > 0 || notes.length === 0) print(tables, call, `no metric differs between ${names.join(' and ')}`);
+  if (notes.length > 0) process.stdout.write(`${tables.length > 0 ? '\n' : ''}${notes.join('\n')}\n`);
   return 0;
 }
 
@@ -48,35 +53,23 @@ export async function diffParams(a: string | undefined, b: string | undefined, c
   const sides = await openSides(project.root, a, b);
   const changes = await diffFiles(paramsFiles(project.pipeline), sides, call, broken);
   await project.close();
-  printChanges(changes, [sides[0].name, sides[1].name], call, 'param');
+  if (call.json) {
+    process.stdout.write(`${JSON.stringify(changes, null, 2)}\n`);
+    return 0;
+  }
+  const [from, to] = [sides[0].name, sides[1].name];
+  const rows = Object.entries(changes).flatMap(([file, keys]) =>
+    Object.entries(keys).map(([key, change]) => [file, key, ...changeCells(change, call.precision)]),
+  );
+  const table = { header: ['file', 'param', from, to, 'change'], rows };
+  print(rows.length === 0 ? [] : [table], call, `no param differs between ${from} and ${to}`);
   return 0;
 }
 
-function printChanges(changes: Changes, [a, b]: readonly [string, string], call: ComparisonCall, what: string): void {
-  if (call.json) {
-    process.stdout.write(`${JSON.stringify(changes, null, 2)}\n`);
-    return;
-  }
-  const rows = Object.entries(changes).flatMap(([file, keys]) =>
-    Object.entries(keys).map(([key, change]) => [
-      file,
-      key,
-      show(change.old, call.precision),
-      show(change.new, call.precision),
-      change.diff === undefined ? '' : `${change.diff > 0 ? '+' : ''}${show(change.diff, call.precision)}`,
-    ]),
-  );
-  print(['file', what, a, b, 'change'], rows, call, `no ${what} differs between ${a} and ${b}`);
-}
-
-function print(header: string[], rows: string[][], call: ComparisonCall, nothing: string): void {
-  if (rows.length === 0) process.stdout.write(`${nothing}\n`);
-  else process.stdout.write(call.md ? markdownTable(header, rows) : plainTable(header, rows));
-}
-
-function show(value: Json | undefined, precision = 5): string {
-  if (value === undefined) return '—';
-  if (typeof value === 'number')
-    return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(precision)));
-  return typeof value === 'string' ? value : JSON.stringify(value);
+function print(tables: readonly Table[], call: ComparisonCall, nothing: string): void {
+  const texts = tables.map(({ title, header, rows }) => {
+    const heading = title === undefined ? '' : call.md ? `### ${title}\n\n` : `${title}\n`;
+    return `${heading}${call.md ? markdownTable(header, rows) : plainTable(header, rows)}`;
+  });
+  process.stdout.write(texts.length === 0 ? `${nothing}\n` : texts.join('\n'));
 }

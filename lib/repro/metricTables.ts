@@ -1,0 +1,191 @@
+/**
+ * Metrics as tables for people. Files that cells of one matrix made are lined up in one table, the axes as columns:
+ *
+ *   train
+ *   metric    size  seed  HEAD   workspace  change  spread over seed
+ *   val.loss  tiny     1  1.912      1.911  -0.001             0.014  within noise
+ *   val.loss  tiny     2  1.898      1.899  +0.001             0.014  within noise
+ *   val.loss  base     1  1.604      1.542  -0.062              0.01
+ *
+ * An axis whose values only repeat a measurement (seed, repeat, replicate, trial; also in the plural, also after a prefix as
+ * in `data_seed`) says how much chance alone does: among cells that are equal on all other axes, the spread is the largest
+ * value less the smallest. A change smaller than that, on whichever side it is smaller, is within noise: so a single run gone
+ * astray on one side does not pass for chance.
+ */
+import type { Change, Changes } from './compare.ts';
+import { equal, type Json } from './json.ts';
+import type { Stage } from './pipeline.ts';
+
+export interface Table {
+  /** Absent for files that no matrix made. */
+  title?: string;
+  header: string[];
+  rows: string[][];
+}
+
+const REPEATS = /^(.*[_-])?(seed|repeat|replicate|trial)s?$/i;
+/** How many stages a sentence names. */
+const NAMED = 4;
+
+/** What one matrix made: its metrics files (of each cell the first, or the second, …) with the cells' axes. */
+interface Sweep {
+  title: string;
+  axes: string[];
+  cells: Map<string, readonly string[]>;
+}
+
+/** The values there are, by file and key. */
+export function valueTables(
+  values: { readonly [file: string]: { readonly [key: string]: Json } },
+  stages: readonly Stage[],
+  precision?: number,
+): Table[] {
+  return tables(values, stages, ['value'], () => (value) => [show(value, precision)]);
+}
+
+/**
+ * What differs between two sides, of every value of both; `all`: also what does not. A file that one side does not have is
+ * no row for each value, but part of a sentence in `notes`.
+ */
+export function diffTables(
+  changes: Changes,
+  [a, b]: readonly [string, string],
+  stages: readonly Stage[],
+  { all = false, precision }: { all?: boolean; precision?: number } = {},
+): { tables: Table[]; notes: string[] } {
+  const oneSided = (side: 'old' | 'new') =>
+    Object.keys(changes).filter((file) => Object.values(changes[file]).every((change) => change[side] === undefined));
+  const [added, removed] = all ? [[], []] : [oneSided('old'), oneSided('new')];
+  const shared = Object.fromEntries(
+    Object.entries(changes).filter(([file]) => !added.includes(file) && !removed.includes(file)),
+  );
+  const found = tables(shared, stages, [a, b, 'change'], (sweep, ofFile) => {
+    const spread = sweep && spreads(sweep, ofFile);
+    return (change, file, key) => {
+      if (!all && equal(change.old, change.new)) return undefined;
+      const { diff } = change;
+      const cells = changeCells(change, precision);
+      if (spread === undefined) return cells;
+      const noise = spread(file, key);
+      if (noise === undefined) return [...cells, '', ''];
+      const isWithin = diff !== undefined && diff !== 0 && Math.abs(diff) < noise;
+      return [...cells, show(noise, precision), isWithin ? 'within noise' : ''];
+    };
+  });
+  for (const table of found) {
+    if (table.header.length === (table.rows[0]?.length ?? 0)) continue;
+    const repeats = table.header.filter((name, i) => i > 0 && REPEATS.test(name)).join(', ');
+    table.header.push(`spread over ${repeats}`, '');
+  }
+  const list = (files: readonly string[]) => {
+    const names = stages.filter(({ outs }) => outs.some(({ path }) => files.includes(path))).map(({ name }) => name);
+    return `${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ` and ${names.length - NAMED} more` : ''}`;
+  };
+  const notes: string[] = [];
+  if (added.length > 0 && added.length === Object.keys(changes).length)
+    notes.push(
+      `${a} has no metrics, so there is nothing to compare ${b} with (--all shows the values of its ${count(added)})`,
+    );
+  else if (added.length > 0) notes.push(`only ${b} has ${count(added)}: ${list(added)} (--all shows the values)`);
+  if (removed.length > 0) notes.push(`only ${a} has ${count(removed)}: ${list(removed)} (--all shows the values)`);
+  return { tables: found, notes };
+}
+
+/** A table of the files that no matrix made, then one a sweep. `columns` is asked once a table, what it returns once a value. */
+function tables<T>(
+  values: { readonly [file: string]: { readonly [key: string]: T } },
+  stages: readonly Stage[],
+  header: readonly string[],
+  columns: (
+    sweep: Sweep | undefined,
+    values: { readonly [file: string]: { readonly [key: string]: T } },
+  ) => (value: T, file: string, key: string) => string[] | undefined,
+): Table[] {
+  const sweeps = findSweeps(stages, new Set(Object.keys(values)));
+  const swept = new Set(sweeps.flatMap(({ cells }) => [...cells.keys()]));
+  const alone: Table = { header: ['file', 'metric', ...header], rows: [] };
+  const ofAlone = columns(undefined, values);
+  for (const [file, metrics] of Object.entries(values)) {
+    if (swept.has(file)) continue;
+    for (const [key, value] of Object.entries(metrics)) {
+      const cells = ofAlone(value, file, key);
+      if (cells) alone.rows.push([file, key, ...cells]);
+    }
+  }
+  const ofSweeps = sweeps.map((sweep): Table => {
+    const ofValue = columns(sweep, values);
+    const keys = new Set([...sweep.cells.keys()].flatMap((file) => Object.keys(values[file])));
+    const rows: string[][] = [];
+    for (const key of keys)
+      for (const [file, axes] of sweep.cells) {
+        const cells = Object.hasOwn(values[file], key) ? ofValue(values[file][key], file, key) : undefined;
+        if (cells) rows.push([key, ...axes, ...cells]);
+      }
+    return { title: sweep.title, header: ['metric', ...sweep.axes, ...header], rows };
+  });
+  return [alone, ...ofSweeps].filter(({ rows }) => rows.length > 0);
+}
+
+function findSweeps(stages: readonly Stage[], files: ReadonlySet<string>): Sweep[] {
+  const sweeps = new Map<string, Sweep>();
+  for (const { group, axes, outs } of stages) {
+    if (axes === undefined) continue;
+    for (const [i, { path }] of outs.filter(({ kind }) => kind === 'metric').entries()) {
+      if (!files.has(path)) continue;
+      const title = i === 0 ? group : `${group}, metrics file ${i + 1}`;
+      const sweep = sweeps.get(title) ?? { title, axes: Object.keys(axes), cells: new Map() };
+      sweeps.set(title, sweep);
+      sweep.cells.set(path, Object.values(axes));
+    }
+  }
+  return [...sweeps.values()];
+}
+
+/** What a repetition alone changes, by file and key; undefined: the sweep repeats nothing. */
+function spreads(
+  { axes, cells }: Sweep,
+  changes: Changes,
+): ((file: string, key: string) => number | undefined) | undefined {
+  if (!axes.some((axis) => REPEATS.test(axis))) return undefined;
+  const others = (values: readonly string[]) => JSON.stringify(values.filter((_, i) => !REPEATS.test(axes[i])));
+  const sets = new Map<string, string[]>();
+  for (const [file, values] of cells) {
+    const set = others(values);
+    sets.set(set, [...(sets.get(set) ?? []), file]);
+  }
+  if ([...sets.values()].every((files) => files.length < 2)) return undefined;
+  return (file, key) => {
+    const repeats = sets.get(others(cells.get(file)!))!.map((other) => changes[other][key]);
+    const ranges = (['old', 'new'] as const)
+      .map((side) => range(repeats.map((change: Change | undefined) => change?.[side])))
+      .filter((value) => value !== undefined);
+    return ranges.length === 0 ? undefined : Math.min(...ranges);
+  };
+}
+
+function range(values: readonly (Json | undefined)[]): number | undefined {
+  const numbers = values.filter((value) => typeof value === 'number');
+  return numbers.length < 2 ? undefined : Math.max(...numbers) - Math.min(...numbers);
+}
+
+function count(files: readonly string[]): string {
+  return files.length === 1 ? '1 metrics file' : `${files.length} metrics files`;
+}
+
+/** Old, new and their difference. */
+export function changeCells(change: Change, precision?: number): string[] {
+  const { diff } = change;
+  return [
+    show(change.old, precision),
+    show(change.new, precision),
+    diff === undefined ? '' : `${diff > 0 ? '+' : ''}${show(diff, precision)}`,
+  ];
+}
+
+/** Counts stay whole; other numbers have at most `precision` significant digits. */
+function show(value: Json | undefined, precision = 5): string {
+  if (value === undefined) return '—';
+  if (typeof value === 'number')
+    return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(precision)));
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
