@@ -40,7 +40,7 @@ export function valueTables(
   stages: readonly Stage[],
   precision?: number,
 ): Table[] {
-  return tables(values, stages, ['value'], () => (value) => [show(value, precision)]);
+  return tables(values, stages, () => ({ header: ['value'], cells: (value) => [show(value, precision)] }));
 }
 
 /**
@@ -53,30 +53,25 @@ export function diffTables(
   stages: readonly Stage[],
   { all = false, precision }: { all?: boolean; precision?: number } = {},
 ): { tables: Table[]; notes: string[] } {
-  const oneSided = (side: 'old' | 'new') =>
+  const without = (side: 'old' | 'new') =>
     Object.keys(changes).filter((file) => Object.values(changes[file]).every((change) => change[side] === undefined));
-  const [added, removed] = all ? [[], []] : [oneSided('old'), oneSided('new')];
-  const shared = Object.fromEntries(
-    Object.entries(changes).filter(([file]) => !added.includes(file) && !removed.includes(file)),
-  );
-  const found = tables(shared, stages, [a, b, 'change'], (sweep, ofFile) => {
-    const spread = sweep && spreads(sweep, ofFile);
-    return (change, file, key) => {
-      if (!all && equal(change.old, change.new)) return undefined;
-      const { diff } = change;
-      const cells = changeCells(change, precision);
-      if (spread === undefined) return cells;
-      const noise = spread(file, key);
-      if (noise === undefined) return [...cells, '', ''];
-      const isWithin = diff !== undefined && diff !== 0 && Math.abs(diff) < noise;
-      return [...cells, show(noise, precision), isWithin ? 'within noise' : ''];
+  const [added, removed] = all ? [[], []] : [without('old'), without('new')];
+  const oneSided = new Set([...added, ...removed]);
+  const found = tables(changes, stages, (sweep, ofFile) => {
+    const noise = sweep && noiseOf(sweep, ofFile);
+    return {
+      header: [a, b, 'change', ...(noise ? [`spread over ${noise.axes.join(', ')}`, ''] : [])],
+      cells: (change, file, key) => {
+        if (oneSided.has(file) || (!all && equal(change.old, change.new))) return undefined;
+        const spread = noise?.spread(file, key);
+        const isWithin = spread !== undefined && Boolean(change.diff) && Math.abs(change.diff!) < spread;
+        return [
+          ...changeCells(change, precision),
+          ...(noise ? [spread === undefined ? '' : show(spread, precision), isWithin ? 'within noise' : ''] : []),
+        ];
+      },
     };
   });
-  for (const table of found) {
-    if (table.header.length === (table.rows[0]?.length ?? 0)) continue;
-    const repeats = table.header.filter((name, i) => i > 0 && REPEATS.test(name)).join(', ');
-    table.header.push(`spread over ${repeats}`, '');
-  }
   const list = (files: readonly string[]) => {
     const names = stages.filter(({ outs }) => outs.some(({ path }) => files.includes(path))).map(({ name }) => name);
     return `${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ` and ${names.length - NAMED} more` : ''}`;
@@ -91,35 +86,38 @@ export function diffTables(
   return { tables: found, notes };
 }
 
-/** A table of the files that no matrix made, then one a sweep. `columns` is asked once a table, what it returns once a value. */
+type Values<T> = { readonly [file: string]: { readonly [key: string]: T } };
+
+/** What stands in a row right of the names; no cells: no row. */
+interface Columns<T> {
+  header: string[];
+  cells(value: T, file: string, key: string): string[] | undefined;
+}
+
+/** A table of the files that no matrix made, then one a sweep. */
 function tables<T>(
-  values: { readonly [file: string]: { readonly [key: string]: T } },
+  values: Values<T>,
   stages: readonly Stage[],
-  header: readonly string[],
-  columns: (
-    sweep: Sweep | undefined,
-    values: { readonly [file: string]: { readonly [key: string]: T } },
-  ) => (value: T, file: string, key: string) => string[] | undefined,
+  columns: (sweep: Sweep | undefined, values: Values<T>) => Columns<T>,
 ): Table[] {
   const sweeps = findSweeps(stages, new Set(Object.keys(values)));
   const swept = new Set(sweeps.flatMap(({ cells }) => [...cells.keys()]));
-  const alone: Table = { header: ['file', 'metric', ...header], rows: [] };
   const ofAlone = columns(undefined, values);
+  const alone: Table = { header: ['file', 'metric', ...ofAlone.header], rows: [] };
   for (const [file, metrics] of Object.entries(values)) {
     if (swept.has(file)) continue;
     for (const [key, value] of Object.entries(metrics)) {
-      const cells = ofAlone(value, file, key);
+      const cells = ofAlone.cells(value, file, key);
       if (cells) alone.rows.push([file, key, ...cells]);
     }
   }
   const ofSweeps = sweeps.map((sweep): Table => {
-    const ofValue = columns(sweep, values);
-    const keys = new Set([...sweep.cells.keys()].flatMap((file) => Object.keys(values[file])));
+    const { header, cells } = columns(sweep, values);
     const rows: string[][] = [];
-    for (const key of keys)
+    for (const key of new Set([...sweep.cells.keys()].flatMap((file) => Object.keys(values[file]))))
       for (const [file, axes] of sweep.cells) {
-        const cells = Object.hasOwn(values[file], key) ? ofValue(values[file][key], file, key) : undefined;
-        if (cells) rows.push([key, ...axes, ...cells]);
+        const row = Object.hasOwn(values[file], key) ? cells(values[file][key], file, key) : undefined;
+        if (row) rows.push([key, ...axes, ...row]);
       }
     return { title: sweep.title, header: ['metric', ...sweep.axes, ...header], rows };
   });
@@ -141,25 +139,29 @@ function findSweeps(stages: readonly Stage[], files: ReadonlySet<string>): Sweep
   return [...sweeps.values()];
 }
 
-/** What a repetition alone changes, by file and key; undefined: the sweep repeats nothing. */
-function spreads(
-  { axes, cells }: Sweep,
-  changes: Changes,
-): ((file: string, key: string) => number | undefined) | undefined {
-  if (!axes.some((axis) => REPEATS.test(axis))) return undefined;
+interface Noise {
+  /** Those that repeat. */
+  axes: string[];
+  /** What a repetition alone changes; undefined where there is no second. */
+  spread(file: string, key: string): number | undefined;
+}
+
+/** Undefined: the sweep repeats nothing. */
+function noiseOf({ axes, cells }: Sweep, changes: Values<Change>): Noise | undefined {
   const others = (values: readonly string[]) => JSON.stringify(values.filter((_, i) => !REPEATS.test(axes[i])));
-  const sets = new Map<string, string[]>();
-  for (const [file, values] of cells) {
-    const set = others(values);
-    sets.set(set, [...(sets.get(set) ?? []), file]);
-  }
-  if ([...sets.values()].every((files) => files.length < 2)) return undefined;
-  return (file, key) => {
-    const repeats = sets.get(others(cells.get(file)!))!.map((other) => changes[other][key]);
-    const ranges = (['old', 'new'] as const)
-      .map((side) => range(repeats.map((change: Change | undefined) => change?.[side])))
-      .filter((value) => value !== undefined);
-    return ranges.length === 0 ? undefined : Math.min(...ranges);
+  const repeats = new Map<string, string[]>();
+  for (const [file, values] of cells) repeats.set(others(values), [...(repeats.get(others(values)) ?? []), file]);
+  // Without an axis that repeats, each cell differs from all others and stands alone here.
+  if ([...repeats.values()].every((files) => files.length < 2)) return undefined;
+  return {
+    axes: axes.filter((axis) => REPEATS.test(axis)),
+    spread: (file, key) => {
+      const alike = repeats.get(others(cells.get(file)!))!.map((other) => changes[other][key]);
+      const ranges = (['old', 'new'] as const)
+        .map((side) => range(alike.map((change: Change | undefined) => change?.[side])))
+        .filter((value) => value !== undefined);
+      return ranges.length === 0 ? undefined : Math.min(...ranges);
+    },
   };
 }
 
