@@ -9,8 +9,8 @@
  *
  * An axis whose values only repeat a measurement (seed, repeat, replicate, trial; also in the plural, also after a prefix as
  * in `data_seed`) says how much chance alone does: among cells that are equal on all other axes, the spread is the largest
- * value less the smallest. A change smaller than that, on whichever side it is smaller, is within noise: so a single run gone
- * astray on one side does not pass for chance.
+ * value less the smallest. A change no larger than that, on whichever side that is smaller, is within noise: so a single run
+ * gone astray on one side does not pass for chance.
  */
 import type { Change, Changes } from './compare.ts';
 import { equal, type Json } from './json.ts';
@@ -24,6 +24,8 @@ export interface Table {
 }
 
 const REPEATS = /^(.*[_-])?(seed|repeat|replicate|trial)s?$/i;
+/** 0.9 − 0.8 is to be no larger than 1 − 0.9. */
+const ROUNDING = 1 + 1e-9;
 /** How many stages a sentence names. */
 const NAMED = 4;
 
@@ -64,7 +66,7 @@ export function diffTables(
       cells: (change, file, key) => {
         if (oneSided.has(file) || (!all && equal(change.old, change.new))) return undefined;
         const spread = noise?.spread(file, key);
-        const isWithin = spread !== undefined && Boolean(change.diff) && Math.abs(change.diff!) < spread;
+        const isWithin = spread !== undefined && Boolean(change.diff) && Math.abs(change.diff!) <= spread * ROUNDING;
         return [
           ...changeCells(change, precision),
           ...(noise ? [spread === undefined ? '' : show(spread, precision), isWithin ? 'within noise' : ''] : []),
