@@ -16,6 +16,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bundleRunner } from '../../scripts/bundleRunner.mjs';
 import { copies, manyFiles, nothings } from './pipelines.ts';
@@ -40,9 +41,9 @@ const SETTLING = 3_000;
 
 const scratch = mkdtempSync(join(tmpdir(), 'bench-repro-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
-const BUNDLE = 'node_modules/.cache/bench-repro';
+const BUNDLE = 'node_modules/.cache/bench-repro'; // below the project, so that it finds its packages
+const REPRO = fileURLToPath(new URL(`../../${BUNDLE}/repro.js`, import.meta.url));
 await bundleRunner(BUNDLE);
-const REPRO = resolve(BUNDLE, 'repro.js');
 const WIREIT = options.wireit && resolve(options.wireit, 'node_modules/wireit/bin/wireit.js');
 const hasWireit = WIREIT !== undefined && existsSync(WIREIT);
 
@@ -130,7 +131,7 @@ async function noOp(): Promise<void> {
       ...(withWireit ? [{ name: 'wireit', run: () => wireit(folder) }] : []),
     ]);
     full.set(count, medians.get('repro')!);
-    console.log(`## Nothing to do, ${count} stages\n`);
+    console.log(`## Nothing to do, stages: ${count}\n`);
     table(medians, 'node -e 0');
     forget(folder, '.');
   }
