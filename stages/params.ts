@@ -55,6 +55,7 @@ export interface TrainParams {
   evaluation_tokens: number;
   engine: 'auto' | 'native' | 'tfjs';
   precision: 'fp32' | 'bf16';
+  gpus: number;
   threads: number;
 }
 

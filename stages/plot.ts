@@ -11,7 +11,7 @@ import {
   trainingPlot,
 } from '../lib/plots/index.ts';
 import { readRuns, type Study } from '../lib/scaling/index.ts';
-import { stage } from './stage.ts';
+import { readJson, stage } from './stage.ts';
 
 await stage({
   name: 'plot',
@@ -19,7 +19,7 @@ await stage({
   paths: ['RUNS.csv', 'SCALING.json', 'CURVES', 'SPLIT.json', 'PLOTS'],
   async run({ paths: [runs, scaling, curvesDir, split, plots], progress }) {
     const rows = readRuns(await readFile(runs, 'utf8'), runs);
-    const study: Study = JSON.parse(await readFile(scaling, 'utf8'));
+    const study: Study = await readJson(scaling);
     const curves: CurveRow[] = [];
     for (const { run } of rows) {
       const file = join(curvesDir, `${run}.csv`);
@@ -29,10 +29,11 @@ await stage({
       scaling: scalingPlot(rows, study),
       architectures: architecturesPlot(rows, study),
       training: trainingPlot(curves, rows),
-      split: splitPlot(JSON.parse(await readFile(split, 'utf8'))),
+      split: splitPlot(await readJson(split)),
     };
+    const total = Object.keys(drawn).length;
     for (const [i, [name, spec]] of Object.entries(drawn).entries()) {
-      progress.update({ done: i, total: 4, unit: 'plots', text: name });
+      progress.update({ done: i, total, unit: 'plots', text: name });
       await renderPlot(spec, join(plots, name));
     }
     return { plots: Object.keys(drawn) };

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ReportSample, writeReport } from '../lib/report/index.ts';
 import { readRuns, type Study } from '../lib/scaling/index.ts';
-import { stage } from './stage.ts';
+import { readJson, stage } from './stage.ts';
 
 const captions = {
   scaling: 'Loss against model size: a point a run, a curve a fit, its band the interval.',
@@ -28,7 +28,7 @@ await stage({
   paths: ['RUNS.csv', 'SCALING.json', 'PLOTS', 'SAMPLES', 'METRICS', 'REPORT'],
   async run({ paths: [runs, scaling, plotsDir, samplesDir, metricsDir, out], params, progress }) {
     const results = readRuns(await readFile(runs, 'utf8'), runs);
-    const study: Study = JSON.parse(await readFile(scaling, 'utf8'));
+    const study: Study = await readJson(scaling);
     const plots = [];
     for (const [name, caption] of Object.entries(captions))
       plots.push({ name, caption, svg: await readFile(join(plotsDir, `${name}.svg`), 'utf8') });
@@ -36,10 +36,10 @@ await stage({
     const samples: ReportSample[] = [];
     for (const [i, { run }] of results.entries()) {
       progress.update({ done: i, total: results.length, unit: 'runs', text: run });
-      const { each } = await readMetrics(join(metricsDir, 'generate', `${run}.json`));
+      const { each } = await readJson(join(metricsDir, 'generate', `${run}.json`));
       for (const sample of each.slice(0, params.report.samples)) samples.push(await read(samplesDir, run, sample));
     }
-    const { engine } = await readMetrics(join(metricsDir, 'train', `${results[0].run}.json`));
+    const { engine } = await readJson(join(metricsDir, 'train', `${results[0].run}.json`));
     const settings = { train: params.train, fit: params.fit };
     await writeReport(out, {
       title: params.report.title,
@@ -74,9 +74,4 @@ async function read(
 
 function defined(measures: Record<string, number | null>): Record<string, number> {
   return Object.fromEntries(Object.entries(measures).filter((entry): entry is [string, number] => entry[1] !== null));
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: each stage's metrics have a shape of their own
-async function readMetrics(file: string): Promise<any> {
-  return JSON.parse(await readFile(file, 'utf8'));
 }

@@ -1,9 +1,8 @@
 /** Metrics of train and evaluate → RUNS.csv, the table of runs: a row each, in the order of the grid, nothing computed. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { csvFormat } from 'd3-dsv';
 import { grid } from './run.ts';
-import { StageError, stage, writeText } from './stage.ts';
+import { readJson, stage, writeText } from './stage.ts';
 
 /** Losses are in nats a token; train's and evaluate's metrics hold these under the same names. */
 const columns = [
@@ -36,20 +35,13 @@ await stage({
   async run({ paths: [trained, evaluated, table], params }) {
     const rows = [];
     for (const { name } of grid(params)) {
-      const row: Record<string, unknown> = { ...(await metrics(trained, name)), ...(await metrics(evaluated, name)) };
+      const row: Record<string, unknown> = {
+        ...(await readJson(join(trained, `${name}.json`))),
+        ...(await readJson(join(evaluated, `${name}.json`))),
+      };
       rows.push(Object.fromEntries(columns.map((column) => [column, row[column] ?? ''])));
     }
     await writeText(table, `${csvFormat(rows, columns)}\n`);
     return { runs: rows.length, diverged: rows.filter((row) => String(row.diverged) === 'true').length };
   },
 });
-
-async function metrics(folder: string, run: string): Promise<Record<string, unknown>> {
-  const file = join(folder, `${run}.json`);
-  const text = await readFile(file, 'utf8');
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new StageError(`${file}: not a metrics file (${(error as Error).message}); run its stage again`);
-  }
-}

@@ -9,7 +9,7 @@ export interface Run {
   seed: number;
 }
 
-export function run(tokenizer: string, size: string, seed: number): Run {
+function run(tokenizer: string, size: string, seed: number): Run {
   return { name: `${tokenizer}-${size}-${seed}`, tokenizer, size, seed };
 }
 

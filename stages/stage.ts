@@ -5,13 +5,14 @@
  *
  * A stage program is a call of `stage`; what it computes lives in lib/.
  */
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { inWords, openProgress, readParams } from '../lib/repro/index.ts';
 import type { Params } from './params.ts';
 
-const paramsSchema = new URL('./params.schema.json', import.meta.url);
+const paramsSchema = fileURLToPath(new URL('./params.schema.json', import.meta.url));
 
 /** The arguments or a file are not what the stage needs; the message says what would be right. */
 export class StageError extends Error {}
@@ -38,7 +39,7 @@ export async function stage<Flag extends string = never>(definition: Stage<Flag>
   try {
     const call = parseCall(definition);
     if (call === 'help') return void console.log(usage(definition));
-    const params = (await readParams(call.paramsFile, { schema: paramsSchema.pathname })) as Params;
+    const params = (await readParams(call.paramsFile, { schema: paramsSchema })) as Params;
     const progress = openProgress();
     const metrics = await definition.run({ paths: call.paths, flags: call.flags, params, progress });
     progress.close();
@@ -97,6 +98,17 @@ function explain(error: unknown): string {
   if (code && syscall) return path ? `${path}: ${inWords(error)}` : inWords(error);
   const fault = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
   return fault ? `a fault in the program: ${error.message} (DEBUG=1 shows where)` : error.message;
+}
+
+/** Another stage's file; its shape is the caller's to know. Throws a StageError that names it where it is no JSON. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export async function readJson(file: string): Promise<any> {
+  const text = await readFile(file, 'utf8');
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new StageError(`${file}: no JSON (${(error as Error).message}); run the stage that makes it again`);
+  }
 }
 
 /** By temp file and rename, so that a reader never sees half of it. */

@@ -1,6 +1,6 @@
 /** SPLITS → TOKENS: a tokenizer trained on the training split, and the tokens of all splits in LMDB beside it. */
 import { tokenizeCorpus } from '../lib/tokenizer/index.ts';
-import { stage } from './stage.ts';
+import { StageError, stage } from './stage.ts';
 
 await stage({
   name: 'tokenize',
@@ -10,6 +10,7 @@ await stage({
   async run({ paths: [splits, tokens], flags, params, progress }) {
     const onProgress = progress.update;
     if (flags.tokenizer === 'char') return tokenizeCorpus(splits, tokens, { name: 'char', onProgress });
+    if (flags.tokenizer !== 'bpe') throw new StageError(`--tokenizer ${flags.tokenizer}: there are char and bpe`);
     const { vocabulary, pretokenizer } = params.tokenize.bpe;
     return tokenizeCorpus(splits, tokens, { name: 'bpe', vocabularySize: vocabulary, pretokenizer, onProgress });
   },

@@ -12,7 +12,6 @@ await stage({
   does: 'Trains one model on TOKENS; writes its weights to MODEL and its losses along the way to CURVE.csv.',
   paths: ['TOKENS', 'MODEL', 'CURVE.csv'],
   flags: {
-    tokenizer: 'what TOKENS was made with: char or bpe',
     size: 'a name from sizes in params.yaml',
     seed: 'of the initial weights and the order of the data',
     checkpoint: 'folder from which an interrupted attempt goes on',
@@ -51,12 +50,13 @@ await stage({
     });
     await source.close();
     await saveCheckpoint(modelDir, { config, weights: result.weights });
-    await writeText(curveFile, `${csvFormat(result.curve.map((row) => ({ run: name, ...row })))}\n`);
+    const curve = result.curve.map((row) => ({ run: name, ...row }));
+    await writeText(curveFile, `${csvFormat(curve, curveColumns)}\n`);
 
     const count = countParameters(config);
     return {
       run: name,
-      tokenizer: flags.tokenizer,
+      tokenizer: tokenizer.kind,
       architecture: config.architecture,
       size: flags.size,
       seed: Number(flags.seed),
@@ -77,6 +77,9 @@ await stage({
     };
   },
 });
+
+/** Named, so that a run which diverged before its first evaluation has a curve too: an empty one. */
+const curveColumns = ['run', 'step', 'tokens', 'learning_rate', 'train_loss', 'val_loss', 'gradient_norm'] as const;
 
 function configOf(params: Params, size: string, vocabularySize: number) {
   const shape = params.sizes[size];

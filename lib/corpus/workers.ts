@@ -31,7 +31,7 @@ export interface PoolOptions<Item> {
   onDone?: (item: Item, index: number) => void;
 }
 
-/** Below so many items, threads take longer to start than they save. */
+/** Below so many items, more threads than one take longer to start than they save. */
 const WORTHWHILE = 200;
 /** Items sent at a time: few messages, yet no thread waits long for another. */
 const BATCH = 16;
@@ -47,7 +47,7 @@ export async function runTasks<Item, Settings, Result>(
   settings: Settings,
   options: PoolOptions<Item> = {},
 ): Promise<Outcome<Result>[]> {
-  const threads = options.threads ?? (items.length < WORTHWHILE ? 0 : availableParallelism());
+  const threads = options.threads ?? (items.length < WORTHWHILE ? 1 : availableParallelism());
   if (threads === 0) return runHere(task, items, settings, options);
   const pool = new Pool<Item, Result>(await bundle(task), items, settings, options);
   await Promise.all(Array.from({ length: Math.min(threads, Math.ceil(items.length / BATCH)) }, () => pool.run()));

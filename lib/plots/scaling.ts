@@ -243,7 +243,8 @@ function title(series: readonly Series[], study: Study): string {
   if (lawful.length === series.length) return `Larger models predict music better: ${lossName(study.loss)} by size`;
   if (lawful.length === 0) return `These runs support no scaling law: ${lossName(study.loss)} by size`;
   // The names stand beside their curves; more than two would not fit here.
-  const which = lawful.length <= 2 ? `for ${lawful.join(' and ')} only` : `in ${lawful.length} of ${series.length} groups`;
+  const which =
+    lawful.length <= 2 ? `for ${lawful.join(' and ')} only` : `in ${lawful.length} of ${series.length} groups`;
   return `A scaling law ${which}: ${lossName(study.loss)} by size`;
 }
 

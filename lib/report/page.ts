@@ -135,7 +135,7 @@ function listen(samples: readonly PageSample[], results: readonly RunRow[]): Htm
   const runs = [...new Set(samples.map((sample) => sample.run))];
   const params = new Map(results.map((row) => [row.run, row.params]));
   const largest = runs.reduce((a, b) => ((params.get(b) ?? 0) > (params.get(a) ?? 0) ? b : a), runs[0]);
-  return html`<p>What the models compose when nothing is asked of them, drawn as they wrote it and played by a plain synthesizer in this page.</p>
+  return html`<p>What the models compose, drawn as they wrote it and played by a plain synthesizer in this page.</p>
 ${runs.map((run) => {
   const own = samples.flatMap((sample, i) => (sample.run === run ? [{ sample, i }] : []));
   const valid = own.filter(({ sample }) => sample.valid).length;

@@ -1,10 +1,10 @@
 /**
  * The code behind a stage: an entry module and the modules of the project that it runs, as esbuild resolves and bundles
  * them. A module that an entry imports and uses nothing of, such as the rest of what an index.ts hands on, is not part of
- * it unless it does something when it is loaded; packages are not, nor is what is only imported as a type.
+ * it unless it does something when it is loaded, or loads a package, which might; packages are not, nor is what is only imported as a type.
  *
  *   train.ts ─ {train} → engine/index.ts ┬→ train.ts     part of it
- *                                        └→ sample.ts    not: index.ts hands it on, nothing here takes it
+ *                                        └→ schedule.ts  not: index.ts hands it on, nothing here takes it
  *
  * A closure is remembered with what it rests on: the contents of all modules that are imported, used or not, the names
  * beside them (a new file may take an import over), and every package.json and tsconfig.json on the way up.

@@ -137,7 +137,7 @@ export function fitPowerLaw(points: readonly Point[], options: PowerLawOptions =
         alpha_if_constant: null,
       });
     warnings.push(
-      `c cannot be told from 0: anything in ${interval(c)} fits as well, and with c free α lies in ${openInterval(alpha)}; the law is given with c = 0`,
+      `c cannot be told from 0: nothing in ${interval(c)} is excluded, and with c free α lies in ${openInterval(alpha)}; the law is given with c = 0`,
     );
     if (powerAlpha[0] > 0) return finishPower(c, alpha);
     return refuse(

@@ -137,7 +137,7 @@ function verdict(label: string, fit: PowerLawFit | Refusal, loss: string): strin
   const floor =
     fit.intervals.c === null
       ? 'Whether there is a floor cannot be asked of so few runs.'
-      : `A floor anywhere up to ${number(fit.intervals.c[1])} would fit as well.`;
+      : `A floor anywhere up to ${number(fit.intervals.c[1])} is not excluded either.`;
   return `${label}: ${what} falls as a power law, L(N) = ${number(a)}·N^(−${number(alpha)}), with ${bounds} if there is no floor, from ${range}. Each doubling of N takes ${doubling} off. ${floor}`;
 }
 

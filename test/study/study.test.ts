@@ -97,6 +97,17 @@ describe('a second time', () => {
     expect(weights().equals(before)).toBe(true);
   });
 
+  test('code that runs in threads is code: an edit to the reader of MIDI converts again', async () => {
+    const reader = study.read('lib/music/midi-read.ts');
+    study.write('lib/music/midi-read.ts', `${reader}\n// read otherwise\n`);
+    const { stages } = JSON.parse((await study.repro('status', '--json')).stdout);
+    expect(stages.convert).toMatchObject({
+      state: 'stale',
+      reasons: [{ kind: 'code', path: 'lib/music/midi-read.ts' }],
+    });
+    study.write('lib/music/midi-read.ts', reader);
+  });
+
   test('a report title touches the report alone', async () => {
     expect(await outcomes('-S', 'report.title=Mine')).toEqual({ report: 'ran' });
     expect(study.read('outputs/report/index.html')).toContain('<title>Mine</title>');
