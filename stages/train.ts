@@ -7,6 +7,9 @@ import { loadTokenizer, TokenStore } from '../lib/tokenizer/index.ts';
 import type { Params } from './params.ts';
 import { StageError, stage, writeText } from './stage.ts';
 
+/** Named, so that a run which diverged before its first evaluation has a curve too: an empty one. */
+const curveColumns = ['run', 'step', 'tokens', 'learning_rate', 'train_loss', 'val_loss', 'gradient_norm'] as const;
+
 await stage({
   name: 'train',
   does: 'Trains one model on TOKENS; writes its weights to MODEL and its losses along the way to CURVE.csv.',
@@ -77,9 +80,6 @@ await stage({
     };
   },
 });
-
-/** Named, so that a run which diverged before its first evaluation has a curve too: an empty one. */
-const curveColumns = ['run', 'step', 'tokens', 'learning_rate', 'train_loss', 'val_loss', 'gradient_norm'] as const;
 
 function configOf(params: Params, size: string, vocabularySize: number) {
   const shape = params.sizes[size];

@@ -60,7 +60,7 @@ describe('a stage program by hand', () => {
       'a wrong type',
       'convert',
       () => [path('empty'), path('abc'), '--params', params('grid: 16', 'grid: many')],
-      /\.yaml:\d+:\d+: convert\.grid: must be a whole number/,
+      /\.yaml:\d+:\d+: convert\.grid: must be 1, 2, 4, 8, 16 or 32, but is "many"/,
     ],
     [
       'an unknown key',
