@@ -122,7 +122,7 @@ class Editor {
     const reread = spliced === undefined ? undefined : this.#yaml.parseDocument(spliced);
     // Where the text around it does not allow that, the file is laid out anew; comments stay even then.
     if (reread && reread.errors.length === 0 && equal(reread.toJS() as Json, wanted)) this.text = spliced!;
-    else this.text = this.#document.toString({ lineWidth: 0, flowCollectionPadding: !/\{\S/.test(this.text) });
+    else this.text = this.#document.toString({ lineWidth: 0, flowCollectionPadding: !/\{[^\s}]/.test(this.text) });
     this.#document = this.#yaml.parseDocument(this.text);
   }
 
@@ -141,7 +141,7 @@ class Editor {
       : this.text.slice(0, lineStart) + (lineEnd < 0 ? '' : this.text.slice(lineEnd + 1));
     const reread = cut === undefined ? undefined : this.#yaml.parseDocument(cut);
     if (reread && reread.errors.length === 0 && equal(reread.toJS() as Json, wanted)) this.text = cut!;
-    else this.text = this.#document.toString({ lineWidth: 0, flowCollectionPadding: !/\{\S/.test(this.text) });
+    else this.text = this.#document.toString({ lineWidth: 0, flowCollectionPadding: !/\{[^\s}]/.test(this.text) });
     this.#document = this.#yaml.parseDocument(this.text);
   }
 
