@@ -24,7 +24,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { bundleRunner } from './bundleRunner.mjs';
+import { bundleRunner } from './bundle-runner.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 process.chdir(root);
@@ -105,7 +105,7 @@ function compile(name) {
   });
 }
 
-const scripts = ['scripts/install.mjs', 'scripts/bundleRunner.mjs', 'package-lock.json'];
+const scripts = ['scripts/install.mjs', 'scripts/bundle-runner.mjs', 'package-lock.json'];
 await Promise.all([
   unlessMade('dist/repro.js', ['lib/repro', ...scripts], () => {
     rmSync('dist/repro', { recursive: true, force: true });

@@ -18,7 +18,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { bundleRunner } from '../../scripts/bundleRunner.mjs';
+import { bundleRunner } from '../../scripts/bundle-runner.mjs';
 import { copies, manyFiles, nothings } from './pipelines.ts';
 
 const { values: options } = parseArgs({

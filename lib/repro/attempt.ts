@@ -12,7 +12,7 @@ import { ReproError } from './errors.ts';
 import type { Listener, Outcome } from './events.ts';
 import { canonical, type Json } from './json.ts';
 import type { AttemptLog } from './ledger.ts';
-import { LISTED_PARAMS, listedParams } from './listedParams.ts';
+import { LISTED_PARAMS, listedParams } from './listed-params.ts';
 import type { LockedStage } from './lock.ts';
 import { type Inputs, lockedStage, MissingInputs } from './observe.ts';
 import { fileNameFor } from './paths.ts';

@@ -12,7 +12,7 @@ import { Leases } from './leases.ts';
 import { Ledger } from './ledger.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { MissingInputs } from './observe.ts';
-import { PeakMemory } from './peakMemory.ts';
+import { PeakMemory } from './peak-memory.ts';
 import type { Stage } from './pipeline.ts';
 import { evaluate, type PlannedStage, type PlanOptions, type Verdict } from './plan.ts';
 import { type Holding, Pool } from './pool.ts';

@@ -9,7 +9,7 @@ import { readDocument } from './document.ts';
 import { type Problem, ReproError } from './errors.ts';
 import { buildGraph, type Graph } from './graph.ts';
 import { identity, statOrUndefined } from './identity.ts';
-import { loadPipeline } from './loadPipeline.ts';
+import { loadPipeline } from './load-pipeline.ts';
 import { LOCK, Lock } from './lock.ts';
 import { describeMissing, type MissingInputs, Observer } from './observe.ts';
 import { contains } from './paths.ts';

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { bundleRunner } from '../../scripts/bundleRunner.mjs';
+import { bundleRunner } from '../../scripts/bundle-runner.mjs';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
 

@@ -1,5 +1,5 @@
 /** `repro freeze STAGE…` and `repro unfreeze STAGE…`: a frozen stage is taken as it is and never run. */
-import { editKey } from '../editParams.ts';
+import { editKey } from '../edit-params.ts';
 import { select } from '../graph.ts';
 import { PIPELINE } from '../pipeline.ts';
 import { openProject } from '../project.ts';

@@ -1,7 +1,7 @@
 /** `repro metrics show`, `repro metrics diff [A] [B]` and `repro params diff [A] [B]`. */
 import { diffFiles, metricsFiles, openSides, paramsFiles, readLeaves, workspace } from '../compare.ts';
 import type { Json } from '../json.ts';
-import { changeCells, diffTables, type Table, valueTables } from '../metricTables.ts';
+import { changeCells, diffTables, type Table, valueTables } from '../metric-tables.ts';
 import { openProject } from '../project.ts';
 import { markdownTable, plainTable } from '../table.ts';
 

@@ -1,6 +1,6 @@
 /** `repro [TARGET…]`: plan, then execute, with the events shown as asked. */
 import { constants } from 'node:os';
-import { editParams } from '../editParams.ts';
+import { editParams } from '../edit-params.ts';
 import { ReproError } from '../errors.ts';
 import { execute, type Interrupt, type RunResult } from '../execute.ts';
 import { select } from '../graph.ts';

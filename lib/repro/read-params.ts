@@ -19,6 +19,6 @@ export async function readParams(file: string, options: ReadParamsOptions = {}):
     const { checkAgainstSchema, readSchema } = await import('./schema.ts');
     await checkAgainstSchema(document, readSchema(options.schema), options.schema);
   }
-  const { onlyListed } = await import('./listedParams.ts');
+  const { onlyListed } = await import('./listed-params.ts');
   return onlyListed(document.value as Json, file);
 }

@@ -1,2 +1,0 @@
-/** See bundleRunner.mjs; `outdir` is relative to the project. */
-export function bundleRunner(outdir: string): Promise<void>;
