@@ -2,14 +2,12 @@
  * Runs one shell command in a process group of its own and tells what it says. Nothing it started is left when it has
  * ended; if repro itself is killed, the reaper ends it.
  *
- *   fd 1, 2  one pipe, so that what the command says stays in order     fd 3  progress     fd 4  the gate
- *
  * The shell waits at the gate until the process group has been noted down (lease, reaper): there is no moment at which a
  * kill of repro could leave a command running that nobody knows of. If repro dies first, the gate closes and it ends.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
+import { type Launched, launchShell } from './launch.ts';
 import type { ProgressUpdate } from './progress.ts';
 
 export interface CommandOptions {
@@ -37,24 +35,20 @@ export interface RunningCommand {
   kill(signal: NodeJS.Signals): void;
 }
 
-const GATE = 'read -r _ <&4 && exec 4<&- 2>&1 || exit 125\n';
+const GATE = 'read -r _ <&4 && exec 4<&- || exit 125\n';
 /** Milliseconds between a polite and a rude end, and that output may stay open after the end. */
 const GRACE = 5_000;
 const LINGER = 500;
 
 export function startCommand(cmd: string, options: CommandOptions): RunningCommand {
-  let child: ChildProcess;
+  let launched: Launched;
   try {
-    child = spawn('/bin/sh', ['-c', GATE + cmd], {
-      cwd: options.cwd,
-      env: { ...options.env, REPRO_PROGRESS_FD: '3' },
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
-    });
+    launched = launchShell(GATE + cmd, options.cwd, { ...options.env, REPRO_PROGRESS_FD: '3' });
   } catch (error) {
     return { result: Promise.resolve({ timedOut: false, error: (error as Error).message }), kill: () => {} };
   }
-  const kill = (signal: NodeJS.Signals) => killGroup(child.pid, signal);
+  const { pid, output, progress } = launched;
+  const kill = (signal: NodeJS.Signals) => killGroup(pid, signal);
   let timedOut = false;
   const timers: NodeJS.Timeout[] = [];
   if (options.timeout !== undefined) {
@@ -65,41 +59,36 @@ export function startCommand(cmd: string, options: CommandOptions): RunningComma
     };
     timers.push(setTimeout(stop, options.timeout * 1000));
   }
-  readText(child.stdout!, options.onOutput);
-  readText(child.stderr!, options.onOutput);
-  readProgress(child.stdio[3] as Readable, options.onProgress);
-  const gate = child.stdio[4] as Writable;
-  gate.on('error', () => {});
+  readText(output, options.onOutput);
+  readProgress(progress, options.onProgress);
 
   const result = new Promise<CommandResult>((resolve) => {
-    child.on('error', (error) => {
-      for (const timer of timers) clearTimeout(timer);
-      resolve({ timedOut, error: error.message });
-    });
-    child.on('exit', (exit, signal) => {
+    let open = 2;
+    let onAllClosed = () => {};
+    for (const stream of [output, progress])
+      stream.on('close', () => {
+        if (--open === 0) onAllClosed();
+      });
+    launched.onExit((exit, signal) => {
       for (const timer of timers) clearTimeout(timer);
       // What it left behind in its group ends with it.
       kill('SIGKILL');
-      const finish = () => {
-        clearTimeout(lingering);
-        resolve({ exit: exit ?? undefined, signal: signal ?? undefined, timedOut });
-      };
+      if (open === 0) return resolve({ exit, signal, timedOut });
       const lingering = setTimeout(() => {
-        for (const stream of child.stdio) stream?.destroy();
-        finish();
+        for (const stream of [output, progress]) stream.destroy();
       }, LINGER);
-      child.on('close', finish);
+      onAllClosed = () => {
+        clearTimeout(lingering);
+        resolve({ exit, signal, timedOut });
+      };
     });
   });
-  if (child.pid !== undefined) {
-    options.onGroup(child.pid);
-    gate.end('\n');
-  }
+  options.onGroup(pid);
+  launched.openGate();
   return { result, kill };
 }
 
-function killGroup(group: number | undefined, signal: NodeJS.Signals): void {
-  if (group === undefined) return;
+function killGroup(group: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-group, signal);
   } catch {

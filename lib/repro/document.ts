@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { inWords, type Place, ReproError } from './errors.ts';
+import type { Texts } from './texts.ts';
 import type { Document as YamlDocument } from './yaml.ts';
 
 /** Keys and indices from the top of a document down to a value. */
@@ -20,6 +21,14 @@ export interface SourceDocument {
 /** Throws ReproError when the file cannot be read or is no YAML. */
 export async function readDocument(path: string, name = path): Promise<SourceDocument> {
   return parseSource(readText(path, name), name);
+}
+
+/** The same of a file that stands somewhere else than on disk, or not as it is there. */
+export async function readDocumentFrom(texts: Texts, file: string): Promise<SourceDocument> {
+  const text = await texts.read(file);
+  if (text === undefined)
+    throw new ReproError({ message: `cannot be read: ${inWords({ code: 'ENOENT' })}`, place: { file } });
+  return parseSource(text, file);
 }
 
 export function readText(path: string, name = path): string {

@@ -3,27 +3,27 @@
  * adds a key that is not there; `key=@other` takes the value at another key, a mapping being merged into the one that is there.
  */
 import { renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, normalize } from 'node:path';
 import { readText } from './document.ts';
 import { ReproError } from './errors.ts';
 import { equal, isMapping, type Json, keyPath, lookUp } from './json.ts';
 import { suggestion } from './nearest.ts';
 import { PARAMS } from './pipeline.ts';
+import { rewrite } from './rewrite.ts';
+import type { EditedTexts } from './texts.ts';
 import type * as Yaml from './yaml.ts';
 
-/** Applies all edits or, when one is wrong, none; throws ReproError. */
-export async function editParams(root: string, edits: readonly string[]): Promise<void> {
+/** What the edits make of the files that they change; nothing is written. Throws ReproError when one of them is wrong. */
+export async function editedTexts(root: string, edits: readonly string[]): Promise<EditedTexts> {
   const yaml = await import('./yaml.ts');
-  const files = new Map<string, { before: string; editor: Editor }>();
+  const editors = new Map<string, Editor>();
   for (const edit of edits) {
     const parts = /^(?:([^=:+@]+\.(?:ya?ml|json)):)?(\+?)([^=]+)=(.*)$/s.exec(edit);
     if (parts === null) throw new ReproError(`-S ${edit}: write -S key=value, or -S file.yaml:key=value`);
-    const [, file = PARAMS, plus, key, text] = parts;
-    if (!files.has(file)) {
-      const before = readText(join(root, file), file);
-      files.set(file, { before, editor: new Editor(yaml, file, before) });
-    }
-    const { editor } = files.get(file)!;
+    const [, named = PARAMS, plus, key, text] = parts;
+    const file = normalize(named);
+    if (!editors.has(file)) editors.set(file, new Editor(yaml, file, readText(join(root, file), file)));
+    const editor = editors.get(file)!;
     try {
       const merge = text.startsWith('@');
       const value = merge ? editor.valueAt(text.slice(1)) : parseValue(yaml, text);
@@ -32,27 +32,23 @@ export async function editParams(root: string, edits: readonly string[]): Promis
       throw error instanceof ReproError ? new ReproError(`-S ${edit}: ${error.message}`) : error;
     }
   }
-  for (const [file, { before, editor }] of files) if (editor.text !== before) replace(join(root, file), editor.text);
+  return new Map([...editors].filter(([, editor]) => editor.isChanged).map(([file, { text }]) => [file, text]));
+}
+
+export function writeTexts(root: string, texts: EditedTexts): void {
+  for (const [file, text] of texts) {
+    const temporary = join(root, `${file}.${process.pid}.tmp`);
+    writeFileSync(temporary, text);
+    renameSync(temporary, join(root, file));
+  }
 }
 
 /** Sets one key of a YAML file, or takes it out (undefined), and leaves the rest as it is. */
-export async function editKey(
-  root: string,
-  file: string,
-  path: readonly (string | number)[],
-  value: Json | undefined,
-): Promise<void> {
-  const before = readText(join(root, file), file);
-  const editor = new Editor(await import('./yaml.ts'), file, before);
+export async function editKey(root: string, file: string, path: KeyPath, value: Json | undefined): Promise<void> {
+  const editor = new Editor(await import('./yaml.ts'), file, readText(join(root, file), file));
   if (value === undefined) editor.remove(path);
   else editor.set(path, value, false);
-  if (editor.text !== before) replace(join(root, file), editor.text);
-}
-
-function replace(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, text);
-  renameSync(temporary, path);
+  if (editor.isChanged) writeTexts(root, new Map([[file, editor.text]]));
 }
 
 function parseValue(yaml: typeof Yaml, text: string): Json {
@@ -63,41 +59,46 @@ function parseValue(yaml: typeof Yaml, text: string): Json {
   }
 }
 
+type KeyPath = readonly (string | number)[];
+
 /** The text of one file, changed value by value. */
 class Editor {
   text: string;
   readonly #yaml: typeof Yaml;
   readonly #file: string;
+  readonly #before: string;
   #document: Yaml.Document;
 
   constructor(yaml: typeof Yaml, file: string, text: string) {
     this.#yaml = yaml;
     this.#file = file;
+    this.#before = text;
     this.text = text;
-    this.#document = yaml.parseDocument(text);
+    this.#document = this.#parse();
     const [error] = this.#document.errors;
     if (error)
       throw new ReproError({ message: `this is no valid YAML: ${error.message.split('\n')[0]}`, place: { file } });
   }
 
-  get #value(): Json {
-    return (this.#document.toJS() ?? {}) as Json;
+  get isChanged(): boolean {
+    return this.text !== this.#before;
   }
 
   valueAt(key: string): Json {
     const found = lookUp(this.#value, key);
-    if (found.found) return found.value;
-    throw new ReproError(`there is no "${found.missing}" in ${this.#file}${suggestion(found.missing, found.known)}`);
+    if (!found.found)
+      throw new ReproError(`there is no "${found.missing}" in ${this.#file}${suggestion(found.missing, found.known)}`);
+    return found.value;
   }
 
-  knownPath(key: string, edit: string): (string | number)[] {
+  knownPath(key: string, edit: string): KeyPath {
     const path = keyPath(this.#value, key);
     if (Array.isArray(path)) return path;
     const near = suggestion(path.missing, path.known);
     throw new ReproError(`there is no "${path.missing}" in ${this.#file}${near}; -S +${edit} would add it`);
   }
 
-  newPath(key: string): (string | number)[] {
+  newPath(key: string): KeyPath {
     const steps = key.split('.');
     for (let depth = steps.length; depth > 0; depth--) {
       const above = steps.slice(0, depth).join('.');
@@ -111,87 +112,58 @@ class Editor {
     return steps;
   }
 
-  set(path: readonly (string | number)[], value: Json, merge: boolean): void {
+  set(path: KeyPath, value: Json, merge: boolean): void {
     if (merge && isMapping(value)) {
       for (const [key, item] of Object.entries(value)) this.set([...path, key], item, true);
       return;
     }
-    this.#document.setIn(path, this.#document.createNode(value));
-    const wanted = this.#value;
-    const spliced = this.#splice(path, value);
-    const reread = spliced === undefined ? undefined : this.#yaml.parseDocument(spliced);
-    // Where the text around it does not allow that, the file is laid out anew; comments stay even then.
-    if (reread && reread.errors.length === 0 && equal(reread.toJS() as Json, wanted)) this.text = spliced!;
-    else this.text = this.#document.toString({ lineWidth: 0, flowCollectionPadding: !/\{[^\s}]/.test(this.text) });
-    this.#document = this.#yaml.parseDocument(this.text);
+    this.#become(this.#document.hasIn(path) ? this.#valueWith(path, value) : withValue(this.#value, path, value));
   }
 
-  remove(path: readonly (string | number)[]): void {
-    const above = this.#document.getIn(path.slice(0, -1), true) as Placed | undefined;
-    const pair = above?.items?.find(({ key }) => (key as { value?: unknown } | undefined)?.value === path.at(-1)) as
-      | { key?: Placed; value?: Placed }
-      | undefined;
-    if (!pair?.key?.range) return;
+  remove(path: KeyPath): void {
+    if (!this.#document.hasIn(path)) return;
     this.#document.deleteIn(path);
-    const wanted = this.#value;
-    const lineStart = this.text.lastIndexOf('\n', pair.key.range[0]) + 1;
-    const lineEnd = this.text.indexOf('\n', pair.value?.range?.[1] ?? pair.key.range[1]);
-    const cut = above!.flow
-      ? undefined
-      : this.text.slice(0, lineStart) + (lineEnd < 0 ? '' : this.text.slice(lineEnd + 1));
-    const reread = cut === undefined ? undefined : this.#yaml.parseDocument(cut);
-    if (reread && reread.errors.length === 0 && equal(reread.toJS() as Json, wanted)) this.text = cut!;
-    else this.text = this.#document.toString({ lineWidth: 0, flowCollectionPadding: !/\{[^\s}]/.test(this.text) });
-    this.#document = this.#yaml.parseDocument(this.text);
+    this.#become(this.#value);
   }
 
-  /** The text with just this value's characters replaced, or a new key put behind its neighbours. */
-  #splice(path: readonly (string | number)[], value: Json): string | undefined {
-    const document = this.#yaml.parseDocument(this.text);
-    const node = document.getIn(path, true) as Placed | undefined;
-    const written = this.#write(value);
-    if (node?.range) {
-      if (node.items && !node.flow) return undefined;
-      const [start, end] = node.range;
-      return `${this.text.slice(0, start)}${start === end ? ' ' : ''}${written}${this.text.slice(end)}`;
-    }
-    const above = (path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true)) as
-      | Placed
-      | undefined;
-    const first = above?.items?.[0]?.key?.range?.[0];
-    if (!above?.range || first === undefined) return undefined;
-    const key = this.#write(path.at(-1)!);
-    if (above.flow) {
-      const end = this.text.lastIndexOf('}', above.range[1]);
-      return `${this.text.slice(0, end).trimEnd()}, ${key}: ${written}${/\s*$/.exec(this.text.slice(0, end))![0]}${this.text.slice(end)}`;
-    }
-    const indent = ' '.repeat(first - (this.text.lastIndexOf('\n', first - 1) + 1));
-    const before = this.text.slice(0, above.range[1]).trimEnd();
-    const line = this.text.indexOf('\n', before.length);
-    const end = line < 0 ? this.text.length : line;
-    return `${this.text.slice(0, end)}\n${indent}${key}: ${written}${this.text.slice(end)}`;
+  get #value(): Json {
+    return (this.#document.toJS() ?? {}) as Json;
   }
 
-  /** On one line, as it can stand anywhere. */
-  #write(value: Json): string {
-    if (this.#file.endsWith('.json')) return JSON.stringify(value);
-    if (typeof value !== 'object' || value === null) return plainText(this.#yaml, value);
-    if (Array.isArray(value)) return `[${value.map((item) => this.#write(item)).join(', ')}]`;
-    return `{${Object.entries(value)
-      .map(([key, item]) => `${this.#write(key)}: ${this.#write(item)}`)
-      .join(', ')}}`;
+  /** Through the document, so that what refers to the place by an alias follows. */
+  #valueWith(path: KeyPath, value: Json): Json {
+    const before = this.#document.getIn(path, true) as { anchor?: string };
+    if (isMapping(value) || Array.isArray(value)) {
+      const node = this.#document.createNode(value);
+      node.anchor = before.anchor;
+      this.#document.setIn(path, node);
+    } else this.#document.setIn(path, value);
+    return this.#value;
+  }
+
+  #become(wanted: Json): void {
+    const json = this.#file.endsWith('.json');
+    this.text = rewrite(this.#yaml, this.text, wanted, { json }) ?? this.#layOutAnew(wanted, json);
+    this.#document = this.#parse();
+  }
+
+  /** For layouts in which nothing can be put in place; comments stay even then. */
+  #layOutAnew(wanted: Json, json: boolean): string {
+    if (json) return `${JSON.stringify(wanted, null, 2)}\n`;
+    if (!equal(this.#value, wanted)) this.#document.contents = this.#document.createNode(wanted) as never;
+    return this.#document.toString({ lineWidth: 0, flowCollectionPadding: !/\{[^\s}]/.test(this.text) });
+  }
+
+  #parse(): Yaml.Document {
+    return this.#yaml.parseDocument(this.text, { merge: true });
   }
 }
 
-/** What is used of the YAML library's nodes. */
-interface Placed {
-  range?: [start: number, valueEnd: number, nodeEnd: number];
-  flow?: boolean;
-  items?: { key?: Placed }[];
-}
-
-/** Quoted where it would otherwise mean something else inside [] or {}. */
-function plainText(yaml: typeof Yaml, value: Json): string {
-  if (typeof value === 'string' && /[,[\]{}#:&*!|>'"%@`\n]/.test(value)) return JSON.stringify(value);
-  return yaml.stringify(value).trim();
+/** A copy in which `value` stands at `path`; mappings on the way that are not there are made. */
+function withValue(root: Json, path: KeyPath, value: Json): Json {
+  if (path.length === 0) return value;
+  const [step, ...rest] = path;
+  if (Array.isArray(root)) return root.map((item, i) => (i === step ? withValue(item, rest, value) : item));
+  const mapping = isMapping(root) ? root : {};
+  return { ...mapping, [step]: withValue(mapping[step] ?? null, rest, value) };
 }

@@ -4,10 +4,8 @@
  *
  *   text → document → schema → context of vars → definitions → cells → Stage[]
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { placed, StageReader } from './definition.ts';
-import { type KeyPath, readDocument, type SourceDocument } from './document.ts';
+import { type KeyPath, readDocumentFrom, type SourceDocument } from './document.ts';
 import { ReproError } from './errors.ts';
 import type { Json } from './json.ts';
 import { type Cell, foreachCells, matrixCells } from './matrix.ts';
@@ -16,13 +14,15 @@ import { isOutside, normalise } from './paths.ts';
 import { PARAMS, PIPELINE, type Pipeline, type Stage } from './pipeline.ts';
 import { checkAgainstSchema } from './schema.ts';
 import { type Context, fillIn } from './template.ts';
+import type { Texts } from './texts.ts';
 import { VarsReader } from './vars.ts';
 
 /** Called for each schema check; lets a caller remember that a content is valid, so that ajv need not be loaded. */
 export type CheckedOnce = (document: SourceDocument, schema: object, check: () => Promise<void>) => Promise<void>;
 
-export async function loadPipeline(root: string, checkedOnce: CheckedOnce): Promise<Pipeline> {
-  const document = await readDocument(join(root, PIPELINE), PIPELINE);
+/** `root` is only what paths are relative to; all text comes from `texts`. */
+export async function loadPipeline(root: string, texts: Texts, checkedOnce: CheckedOnce): Promise<Pipeline> {
+  const document = await readDocumentFrom(texts, PIPELINE);
   if (document.value === null || document.value === undefined)
     throw new ReproError({ message: 'is empty; it needs a mapping of `stages`', place: { file: PIPELINE } });
   const { default: schema } = await import('./pipeline.schema.json', { with: { type: 'json' } });
@@ -30,9 +30,9 @@ export async function loadPipeline(root: string, checkedOnce: CheckedOnce): Prom
   const top = document.value as { [key: string]: Json } & { stages: { [name: string]: { [key: string]: Json } } };
 
   const sources = [PIPELINE];
-  const vars = new VarsReader(root, sources);
+  const vars = new VarsReader(texts, sources);
   const context: Record<string, Json> = {};
-  if (existsSync(join(root, PARAMS))) await vars.merge(context, PARAMS);
+  if ((await texts.read(PARAMS)) !== undefined) await vars.merge(context, PARAMS);
   else sources.push(PARAMS);
   for (const [i, entry] of ((top.vars ?? []) as Json[]).entries()) {
     if (entry === PARAMS) continue;

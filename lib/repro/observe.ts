@@ -1,14 +1,14 @@
 /** What a stage's inputs and outputs are at this moment. It looks; it does not judge. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Code } from './code.ts';
 import { type Content, type Contents, type Scanned, sha256 } from './content.ts';
-import { inWords, type Problem, ReproError } from './errors.ts';
+import { type Problem, ReproError } from './errors.ts';
 import { canonical, type Json, lookUp } from './json.ts';
 import type { LockedStage, Recorded } from './lock.ts';
 import { suggestion } from './nearest.ts';
 import type { Stage } from './pipeline.ts';
 import type { State } from './state.ts';
+import { asEdited, type EditedTexts, folderTexts, type Texts } from './texts.ts';
 
 export interface Inputs {
   /** null: not there, and optional. */
@@ -20,14 +20,19 @@ export interface Inputs {
 
 export class Observer {
   readonly #root: string;
+  readonly #edited: EditedTexts;
+  readonly #texts: Texts;
   readonly #state: State;
   readonly #contents: Contents;
   readonly #code: Code;
   /** By the SHA-256 of a params file's text. */
   readonly #params = new Map<string, Json>();
 
-  constructor(root: string, state: State, contents: Contents, code: Code) {
+  /** `edited`: files that are taken to hold these texts. */
+  constructor(root: string, state: State, contents: Contents, code: Code, edited: EditedTexts) {
     this.#root = root;
+    this.#edited = edited;
+    this.#texts = folderTexts(root, edited);
     this.#state = state;
     this.#contents = contents;
     this.#code = code;
@@ -39,8 +44,8 @@ export class Observer {
     this.#code.forget();
   }
 
-  scan(path: string): Promise<Scanned | undefined> {
-    return this.#contents.scan(path);
+  async scan(path: string): Promise<Scanned | undefined> {
+    return asEdited(path, await this.#contents.scan(path), this.#edited);
   }
 
   /**
@@ -52,7 +57,7 @@ export class Observer {
     const deps: Inputs['deps'] = {};
     for (const [index, { path, optional }] of stage.deps.entries()) {
       if (except(path)) continue;
-      const scanned = await this.#contents.scan(path);
+      const scanned = await this.scan(path);
       if (scanned === undefined && !optional) problems.push({ kind: 'dep', path, index });
       else deps[path] = scanned?.content ?? null;
     }
@@ -94,7 +99,7 @@ export class Observer {
   /** Undefined for an output that is not there. */
   async outputs(stage: Stage): Promise<Map<string, Scanned | undefined>> {
     const found = new Map<string, Scanned | undefined>();
-    for (const { path } of stage.outs) found.set(path, await this.#contents.scan(path));
+    for (const { path } of stage.outs) found.set(path, await this.scan(path));
     return found;
   }
 
@@ -105,14 +110,9 @@ export class Observer {
 
   /** Undefined when there is no such file. */
   async paramsFile(file: string): Promise<Json | undefined> {
-    let text: string;
     this.#contents.witnesses.add(join(this.#root, file));
-    try {
-      text = readFileSync(join(this.#root, file), 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw new ReproError({ message: `cannot be read: ${inWords(error)}`, place: { file } });
-    }
+    const text = await this.#texts.read(file);
+    if (text === undefined) return undefined;
     const sha = sha256(text);
     if (!this.#params.has(sha)) {
       const memo = this.#state.memos.get(`params ${sha}`);

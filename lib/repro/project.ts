@@ -5,7 +5,7 @@ import { ownIdentity } from './build.ts';
 import { Cache } from './cache.ts';
 import { Code } from './code.ts';
 import { Contents, sha256 } from './content.ts';
-import { readDocument } from './document.ts';
+import { readDocumentFrom } from './document.ts';
 import { type Problem, ReproError } from './errors.ts';
 import { buildGraph, type Graph } from './graph.ts';
 import { identity, statOrUndefined } from './identity.ts';
@@ -17,10 +17,13 @@ import { findRoot, PIPELINE, type Pipeline } from './pipeline.ts';
 import { Runs } from './runs.ts';
 import { checkAgainstSchema, readSchema } from './schema.ts';
 import { openState, type State } from './state.ts';
+import { type EditedTexts, folderTexts, NO_EDITS, type Texts } from './texts.ts';
 
 export interface Project {
   root: string;
   pipeline: Pipeline;
+  /** Its own files. */
+  texts: Texts;
   graph: Graph;
   state: State;
   contents: Contents;
@@ -33,12 +36,17 @@ export interface Project {
   close(): Promise<void>;
 }
 
-/** Opens the pipeline that `start` lies in. Without `write`, nothing on disk is touched. */
-export async function openProject(start: string, options: { write: boolean }): Promise<Project> {
+/**
+ * Opens the pipeline that `start` lies in. Without `write`, nothing on disk is touched; only then may some files be
+ * taken for `edited`.
+ */
+export async function openProject(start: string, options: { write: boolean; edited?: EditedTexts }): Promise<Project> {
+  const { edited = NO_EDITS } = options;
   const root = findRoot(start);
+  const texts = folderTexts(root, edited);
   const state = await openState(root, options);
   try {
-    const { pipeline, sources } = await knownPipeline(root, state);
+    const { pipeline, sources } = await knownPipeline(root, texts, state);
     const graph = graphOf(pipeline);
     const contents = new Contents(root, state);
     const code = new Code(root, state, contents);
@@ -48,10 +56,11 @@ export async function openProject(start: string, options: { write: boolean }): P
     return {
       root,
       pipeline,
+      texts,
       graph,
       state,
       contents,
-      observer: new Observer(root, state, contents, code),
+      observer: new Observer(root, state, contents, code, edited),
       lock,
       cache: new Cache(root, contents, { readOnly }),
       runs: new Runs(root, { readOnly }),
@@ -91,7 +100,7 @@ interface KnownPipeline {
 }
 
 /** The pipeline as it was last worked out, if every file that it came from is as it was; else worked out now. */
-async function knownPipeline(root: string, state: State): Promise<Omit<KnownPipeline, 'by'>> {
+async function knownPipeline(root: string, texts: Texts, state: State): Promise<Omit<KnownPipeline, 'by'>> {
   const by = ownIdentity();
   const memo = state.memos.get('pipeline');
   if (memo !== undefined) {
@@ -109,9 +118,9 @@ async function knownPipeline(root: string, state: State): Promise<Omit<KnownPipe
     await check();
     state.memos.put(key, 'yes');
   };
-  const pipeline = await loadPipeline(root, checkedOnce);
+  const pipeline = await loadPipeline(root, texts, checkedOnce);
   for (const [file, name] of Object.entries(pipeline.schemas)) {
-    const document = await readDocument(join(root, file), file);
+    const document = await readDocumentFrom(texts, file);
     const schema = readSchema(join(root, name), name);
     await checkedOnce(document, schema, () => checkAgainstSchema(document, schema, name));
   }
@@ -131,7 +140,7 @@ function hashOrNull(path: string): string | null {
 
 /** An error about missing inputs, with the spot in pipeline.yaml that asks for each. */
 export async function placeMissing(project: Project, error: MissingInputs): Promise<ReproError> {
-  const document = await readDocument(join(project.root, PIPELINE), PIPELINE);
+  const document = await readDocumentFrom(project.texts, PIPELINE);
   const list = { dep: 'deps', code: 'code', params: 'params', param: 'params' } as const;
   return new ReproError(
     error.missing.map((input): Problem => {

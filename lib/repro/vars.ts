@@ -1,19 +1,19 @@
 /** Where templates take their values from: params.yaml, other files, mappings in pipeline.yaml. */
-import { join } from 'node:path';
-import { readDocument } from './document.ts';
+import { readDocumentFrom } from './document.ts';
 import { ReproError } from './errors.ts';
 import { isMapping, type Json, lookUp } from './json.ts';
 import { suggestion } from './nearest.ts';
 import { show } from './schema.ts';
+import type { Texts } from './texts.ts';
 
 /** Reads vars files, each once, and merges them into contexts. */
 export class VarsReader {
-  readonly #root: string;
+  readonly #texts: Texts;
   readonly #sources: string[];
   readonly #files = new Map<string, Json>();
 
-  constructor(root: string, sources: string[]) {
-    this.#root = root;
+  constructor(texts: Texts, sources: string[]) {
+    this.#texts = texts;
     this.#sources = sources;
   }
 
@@ -38,7 +38,7 @@ export class VarsReader {
   async #read(file: string): Promise<Json> {
     if (!this.#files.has(file)) {
       this.#sources.push(file);
-      this.#files.set(file, (await readDocument(join(this.#root, file), file)).value as Json);
+      this.#files.set(file, (await readDocumentFrom(this.#texts, file)).value as Json);
     }
     return this.#files.get(file)!;
   }

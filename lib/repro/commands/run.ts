@@ -1,7 +1,6 @@
 /** `repro [TARGET…]`: plan, then execute, with the events shown as asked. */
 import { constants } from 'node:os';
-import { editParams } from '../edit-params.ts';
-import { ReproError } from '../errors.ts';
+import { editedTexts, writeTexts } from '../edit-params.ts';
 import { execute, type Interrupt, type RunResult } from '../execute.ts';
 import { select } from '../graph.ts';
 import { Ledger } from '../ledger.ts';
@@ -35,10 +34,10 @@ export interface RunCall {
 const SETTLING = 40;
 
 export async function run(targets: readonly string[], call: RunCall): Promise<number> {
-  if (call.setParam && call.dry)
-    throw new ReproError('--dry changes nothing, and -S edits params.yaml: leave one of them out');
-  if (call.setParam) await editParams(findRoot(process.cwd()), call.setParam);
-  const project = await openProject(process.cwd(), { write: !call.dry });
+  const root = findRoot(process.cwd());
+  const edited = call.setParam && (await editedTexts(root, call.setParam));
+  if (edited && !call.dry) writeTexts(root, edited);
+  const project = await openProject(root, call.dry ? { write: false, edited } : { write: true });
   try {
     const names = select(project.graph, {
       targets,
@@ -47,7 +46,7 @@ export async function run(targets: readonly string[], call: RunCall): Promise<nu
       downstream: call.downstream,
       glob: call.glob,
     });
-    if (call.pull) await pullMissing(project, names, call.remote);
+    if (call.pull && !call.dry) await pullMissing(project, names, call.remote);
     const options = {
       force: call.force,
       runCache: call.runCache,
