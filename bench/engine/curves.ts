@@ -1,0 +1,91 @@
+/**
+ * The same loss curve as PyTorch: from the same weights and on the same batches, a hundred steps of AdamW with decay, warmup,
+ * cosine and clipping stay within 1e-3 at every step.
+ *
+ *     npx tsx bench/engine/curves.ts --python PYTHON [--steps 100] [--threads 1]
+ *
+ * PyTorch takes transformers' GPT2LMHeadModel or torch.nn.LSTM, torch.optim.AdamW, clip_grad_norm_ and LambdaLR (interop.py), and
+ * PYTHON is one that has them. Prints Markdown; ends with 1 where a loss is further off.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { learningRate, openEngine } from '../../lib/engine/index.ts';
+import { initialWeights, type ModelConfig, Random, saveCheckpoint, type Weights } from '../../lib/models/index.ts';
+import { chain, models, python } from './peer.ts';
+
+const TOLERANCE = 1e-3;
+/** windows a step */
+const BATCH = 8;
+/** tokens a window */
+const LENGTH = 128;
+
+const { values } = parseArgs({
+  options: {
+    python: { type: 'string', default: 'python3' },
+    steps: { type: 'string', default: '100' },
+    threads: { type: 'string', default: '1' },
+  },
+});
+const steps = Number(values.steps);
+const threads = Number(values.threads);
+const schedule = { steps, warmup: Math.ceil(steps / 10), peak: 2e-3, floor: 2e-4 };
+const adamw = { weightDecay: 0.1, betas: [0.9, 0.95] as [number, number], clip: 1 };
+
+const folder = mkdtempSync(join(tmpdir(), 'curves-'));
+const engine = await openEngine({ threads });
+try {
+  const tokens = chain(200_000, 'curves');
+  const random = new Random(1, 'windows');
+  const windows = Array.from({ length: steps * BATCH }, () => {
+    const offset = random.below(tokens.length - LENGTH);
+    return tokens.subarray(offset, offset + LENGTH + 1);
+  });
+  const windowsFile = join(folder, 'windows');
+  const flat = Uint32Array.from(windows.flatMap((window) => [...window]));
+  writeFileSync(windowsFile, new Uint8Array(flat.buffer));
+
+  const rows: string[] = [];
+  let versions = '';
+  for (const [name, config] of models) {
+    // transformers fills a model without biases up with zeros, and would train them
+    if (config.architecture === 'gpt' && !config.bias) continue;
+    const weights = initialWeights(config, 1);
+    await saveCheckpoint(folder, { config, weights });
+    const settings = { ...schedule, ...adamw, length: LENGTH };
+    const theirs = python(values.python, 'train', { folder, windows: windowsFile, settings, threads });
+    versions = theirs.versions;
+    const ours = await losses(config, weights, windows);
+    const apart = ours.map((loss, step) => Math.abs(loss - theirs.losses![step]));
+    const worst = Math.max(...apart);
+    if (!(worst <= TOLERANCE) || ours.length !== theirs.losses!.length) process.exitCode = 1;
+    rows.push(
+      `| ${name} | ${ours[0].toFixed(4)} | ${ours.at(-1)!.toFixed(4)} | ${theirs.losses!.at(-1)!.toFixed(4)} | ` +
+        `${worst.toExponential(1)} at ${apart.indexOf(worst) + 1} |`,
+    );
+  }
+  console.log(`${engine.description} beside ${versions}; ${steps} steps of ${BATCH} × ${LENGTH} tokens\n`);
+  console.log('| model | first loss | last loss | PyTorch | largest difference, at step |');
+  console.log('| --- | ---: | ---: | ---: | ---: |');
+  console.log(rows.join('\n'));
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+async function losses(config: ModelConfig, weights: Weights, windows: Uint32Array[]): Promise<number[]> {
+  const model = engine.model(config, { weights });
+  const curve: number[] = [];
+  for (let step = 0; step < steps; step++) {
+    const batch = windows.slice(step * BATCH, (step + 1) * BATCH);
+    const gather = (first: number) =>
+      Uint32Array.from(batch.flatMap((window) => [...window.subarray(first, first + LENGTH)]));
+    const { loss } = await model.trainStep(
+      { inputs: gather(0), targets: gather(1), sequences: BATCH, length: LENGTH },
+      { ...adamw, learningRate: learningRate(step, schedule) },
+    );
+    curve.push(loss);
+  }
+  model.dispose();
+  return curve;
+}

@@ -1,0 +1,134 @@
+"""The other side of bench/engine/interop.ts and curves.ts: the same models by PyTorch and transformers.
+
+    python interop.py logits|make|train        a JSON request on stdin, a JSON result on stdout
+
+A GPT is transformers' own GPT2LMHeadModel, an LSTM torch.nn.LSTM between nn.Embedding and nn.Linear; nothing of either is
+written here. Checkpoints are folders with config.json and model.safetensors. Needs torch, transformers, safetensors and numpy.
+"""
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn import functional as F
+
+
+class Lstm(nn.Module):
+    """nn.LSTM from an embedding to a head, which is the embedding's own matrix where their widths agree."""
+
+    def __init__(self, vocab_size, n_embd, hidden_size, n_layer):
+        super().__init__()
+        self.encoder = nn.Embedding(vocab_size, n_embd)
+        self.rnn = nn.LSTM(n_embd, hidden_size, n_layer, batch_first=True)
+        self.decoder = nn.Linear(hidden_size, vocab_size)
+        if n_embd == hidden_size:
+            self.decoder.weight = self.encoder.weight
+
+    def forward(self, tokens):
+        return self.decoder(self.rnn(self.encoder(tokens))[0])
+
+
+def lstm_of(config):
+    return Lstm(*(config[key] for key in ("vocab_size", "n_embd", "hidden_size", "n_layer")))
+
+
+def load(folder):
+    """The checkpoint as a module; every tensor must have its place there, and only a GPT's biases may be missing."""
+    config = json.loads((Path(folder) / "config.json").read_text())
+    if config["model_type"] == "lstm":
+        model = lstm_of(config)
+        missing, unexpected = model.load_state_dict(load_file(Path(folder) / "model.safetensors"), strict=False)
+        missing = [name for name in missing if name != "decoder.weight" or config["n_embd"] != config["hidden_size"]]
+    else:
+        model, info = transformers.GPT2LMHeadModel.from_pretrained(
+            folder, output_loading_info=True, attn_implementation="eager"
+        )
+        missing, unexpected = info["missing_keys"], info["unexpected_keys"]
+        if not config["bias"]:
+            missing = [name for name in missing if not name.endswith(".bias")]
+    assert not missing and not unexpected, f"missing {missing}, unexpected {unexpected}"
+    return model
+
+
+def logits_of(model, tokens):
+    out = model(tokens)
+    return out if isinstance(out, torch.Tensor) else out.logits
+
+
+def tokens_of(request):
+    return torch.tensor(request["tokens"]).view(request["sequences"], -1)
+
+
+def write_logits(model, request):
+    """B × T × V float32 into request["out"], without dropout."""
+    model.eval()
+    with torch.no_grad():
+        logits_of(model, tokens_of(request)).contiguous().numpy().astype(numpy.float32).tofile(request["out"])
+
+
+def logits(request):
+    write_logits(load(request["folder"]), request)
+
+
+def make(request):
+    """A checkpoint with weights of PyTorch's own making, and its logits."""
+    torch.manual_seed(1)
+    config, folder = request["config"], Path(request["folder"])
+    if config["model_type"] == "lstm":
+        model = lstm_of(config)
+        state = {k: v for k, v in model.state_dict().items() if k != "decoder.weight" or "decoder.weight" in request["names"]}
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(state, folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps(config))
+    else:
+        model = transformers.GPT2LMHeadModel(transformers.GPT2Config(**config))
+        with torch.no_grad():
+            for name, p in model.named_parameters():  # transformers begins with biases of 0 and gains of 1
+                p += 0.1 * torch.randn_like(p)
+        model.save_pretrained(folder)
+    write_logits(model, request)
+
+
+def train(request):
+    """The loss of each step, by torch.optim.AdamW and clip_grad_norm_, on the batches of the request."""
+    model, s = load(request["folder"]), request["settings"]
+    model.eval()  # no dropout
+    matrices = [p for p in model.parameters() if p.dim() > 1]
+    others = [p for p in model.parameters() if p.dim() <= 1]
+    groups = [{"params": matrices, "weight_decay": s["weightDecay"]}, {"params": others, "weight_decay": 0}]
+    optimizer = torch.optim.AdamW(groups, lr=s["peak"], betas=s["betas"])
+    warmup, steps, floor = s["warmup"], s["steps"], s["floor"] / s["peak"]
+
+    def rate(step):
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        return floor + (1 - floor) * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    windows = numpy.fromfile(request["windows"], dtype=numpy.uint32).astype(numpy.int64)
+    windows = torch.from_numpy(windows).view(steps, -1, s["length"] + 1)
+    losses = []
+    for batch in windows:
+        out = logits_of(model, batch[:, :-1])
+        loss = F.cross_entropy(out.reshape(-1, out.shape[-1]), batch[:, 1:].reshape(-1))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), s["clip"])
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+    return losses
+
+
+transformers.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
+request = json.load(sys.stdin)
+torch.set_num_threads(request["threads"])
+result = {"logits": logits, "make": make, "train": train}[sys.argv[1]](request)
+versions = f"PyTorch {torch.__version__}, transformers {transformers.__version__}"
+json.dump({"versions": versions, "losses": result}, sys.stdout)

@@ -1,0 +1,94 @@
+/**
+ * Weights go both ways between this project and PyTorch, and mean the same: the logits agree to 1e-4.
+ *
+ *     npx tsx bench/engine/interop.ts --python PYTHON
+ *
+ *   out   lib/models writes a checkpoint → transformers' GPT2LMHeadModel, or torch.nn.LSTM, loads it
+ *   in    PyTorch makes and saves weights → lib/models loads them
+ *
+ * PYTHON is one that has torch, transformers, safetensors and numpy. Prints Markdown: the largest difference of any logit, over
+ * every engine that is built, and how large logits are. Ends with 1 where one is above 1e-4.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Engine, openEngine } from '../../lib/engine/index.ts';
+import { loadCheckpoint, type ModelConfig, parameters, saveCheckpoint, type Weights } from '../../lib/models/index.ts';
+import { chain, livelyWeights, models, python } from './peer.ts';
+
+const TOLERANCE = 1e-4;
+const SEQUENCES = 2;
+
+const { values } = parseArgs({ options: { python: { type: 'string', default: 'python3' } } });
+const folder = mkdtempSync(join(tmpdir(), 'interop-'));
+const engines = [
+  await openEngine({ name: 'native' }).catch(() => undefined),
+  await openEngine({ name: 'tfjs', device: 'cpu' }),
+].filter((engine) => engine !== undefined);
+
+try {
+  const rows: string[] = [];
+  let versions = '';
+  for (const [name, config] of models)
+    for (const way of ['out', 'in'] as const) {
+      // PyTorch's own GPT always has biases, so that one without can go out only
+      if (way === 'in' && config.architecture === 'gpt' && !config.bias) continue;
+      const tokens = chain(SEQUENCES * config.block, 'interop');
+      const checkpoint = join(folder, `${name}-${way}`);
+      const theirs = way === 'out' ? await goOut(checkpoint, config, tokens) : comeIn(checkpoint, config, tokens);
+      versions = theirs.versions;
+      const { weights } = await loadCheckpoint(checkpoint);
+      const largest = theirs.logits.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      const apart = [];
+      for (const engine of engines) apart.push(await difference(engine, config, weights, tokens, theirs.logits));
+      if (apart.some((each) => !(each <= TOLERANCE))) process.exitCode = 1;
+      rows.push(
+        `| ${name} | ${way} | ${largest.toFixed(1)} | ${apart.map((each) => each.toExponential(1)).join(' | ')} |`,
+      );
+    }
+  console.log(`${versions}\n`);
+  console.log(`| model | weights | largest logit | ${engines.map(({ description }) => description).join(' | ')} |`);
+  console.log(`| --- | --- | ---: |${engines.map(() => ' ---: |').join('')}`);
+  console.log(rows.join('\n'));
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+async function goOut(checkpoint: string, config: ModelConfig, tokens: Uint32Array) {
+  await saveCheckpoint(checkpoint, { config, weights: livelyWeights(config) });
+  return ask('logits', checkpoint, tokens, {});
+}
+
+function comeIn(checkpoint: string, config: ModelConfig, tokens: Uint32Array) {
+  const { vocabularySize: vocab_size, block: n_positions, layers: n_layer, dropout } = config;
+  const names = parameters(config).map(({ name }) => name);
+  const shape = { vocab_size, n_positions, n_layer };
+  const theirs =
+    config.architecture === 'gpt'
+      ? { ...shape, model_type: 'gpt2', n_embd: config.width, n_head: config.heads }
+      : { ...shape, model_type: 'lstm', n_embd: config.embedding, hidden_size: config.width, dropout };
+  return ask('make', checkpoint, tokens, { config: theirs, names });
+}
+
+function ask(command: 'logits' | 'make', checkpoint: string, tokens: Uint32Array, more: object) {
+  const out = join(folder, 'logits');
+  const request = { folder: checkpoint, tokens: [...tokens], sequences: SEQUENCES, out, ...more };
+  const { versions } = python(values.python, command, request);
+  const bytes = readFileSync(out);
+  return { versions, logits: new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4) };
+}
+
+async function difference(
+  engine: Engine,
+  config: ModelConfig,
+  weights: Weights,
+  tokens: Uint32Array,
+  theirs: Float32Array,
+): Promise<number> {
+  const model = engine.model(config, { weights });
+  const ours = await model.logits(tokens, SEQUENCES, config.block);
+  model.dispose();
+  if (ours.length !== theirs.length) throw new Error(`${theirs.length} logits came back, not ${ours.length}`);
+  return ours.reduce((most, x, i) => Math.max(most, Math.abs(x - theirs[i])), 0);
+}

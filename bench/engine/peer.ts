@@ -1,0 +1,41 @@
+/** What interop.ts and curves.ts share: the models they compare, tokens that can be learned, and the call to interop.py. */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { initialWeights, type ModelConfig, Random, type Weights } from '../../lib/models/index.ts';
+
+const V = 128;
+const shape = { vocabularySize: V, block: 256, dropout: 0 };
+
+/** Shapes of published studies, and each way in which the architectures branch. */
+export const models: [name: string, config: ModelConfig][] = [
+  ['GPT 4 × 128', { ...shape, architecture: 'gpt', layers: 4, width: 128, heads: 4, bias: true }],
+  ['GPT 4 × 128 without biases', { ...shape, architecture: 'gpt', layers: 4, width: 128, heads: 4, bias: false }],
+  ['GPT 6 × 256', { ...shape, architecture: 'gpt', layers: 6, width: 256, heads: 8, bias: true }],
+  ['LSTM 2 × 256', { ...shape, architecture: 'lstm', layers: 2, width: 256, embedding: 256 }],
+  ['LSTM 2 × 96, embedding 48', { ...shape, architecture: 'lstm', layers: 2, width: 96, embedding: 48 }],
+];
+
+/** First weights moved a little, so that biases are not 0 and gains not 1. */
+export function livelyWeights(config: ModelConfig): Weights {
+  const weights = initialWeights(config, 1);
+  const random = new Random(1, 'lively weights');
+  for (const { data } of weights.values()) for (let i = 0; i < data.length; i++) data[i] += 0.05 * random.normal();
+  return weights;
+}
+
+/** `count` tokens of a chain in which each has eight likely successors: as much as a model can learn in a hundred steps. */
+export function chain(count: number, purpose: string): Uint32Array {
+  const random = new Random(1, purpose);
+  const tokens = new Uint32Array(count);
+  for (let i = 1; i < count; i++)
+    tokens[i] = random.below(10) === 0 ? random.below(V) : (tokens[i - 1] * 5 + 7 * random.below(8)) % V;
+  return tokens;
+}
+
+/** One call of interop.py; what it answers. */
+export function python(program: string, command: 'logits' | 'make' | 'train', request: object) {
+  const script = fileURLToPath(new URL('interop.py', import.meta.url));
+  const input = JSON.stringify({ threads: 1, ...request });
+  const output = execFileSync(program, [script, command], { input, encoding: 'utf8', maxBuffer: 2 ** 28 });
+  return JSON.parse(output) as { versions: string; losses: number[] | null };
+}

@@ -1,0 +1,55 @@
+#!/bin/sh
+# Builds @tensorflow/tfjs-node from its sources against TensorFlow's own C library, which the wheel of tensorflow-cpu holds
+# with its headers. Not part of an install: it shows that the tfjs engine runs on that library, and gives a `node` device
+# where the one that tfjs-node downloads (TensorFlow 2.9) is out of reach or too old.
+#
+#     sh scripts/build-tfjs-node.sh DIR          1.3 GB in DIR, about five minutes; nothing outside it changes
+#     NODE_PATH=DIR/node_modules npx tsx bench/engine/tfjs.ts
+#
+# Needs a C++ compiler, make, Python 3 with pip, unzip, and Node's headers (its installation has them, beside bin). Linux only.
+# tfjs-node-gpu has the same sources: the library and headers of the wheel `tensorflow` would take the place of these.
+set -eu
+
+tfjs=4.22.0
+tensorflow=${TENSORFLOW_VERSION:-2.21.0}
+[ $# -eq 1 ] || { echo "usage: sh scripts/build-tfjs-node.sh DIR" >&2; exit 2; }
+mkdir -p "$1"
+dir=$(cd "$1" && pwd)
+project=$(cd "$(dirname "$0")/.." && pwd)
+node_dir=$(dirname "$(dirname "$(node -p process.execPath)")")
+[ -f "$node_dir/include/node/node_api.h" ] || { echo "Node's headers are not in $node_dir/include/node" >&2; exit 1; }
+
+echo "1. tfjs-node $tfjs and what it depends on, without the download that its install script would make"
+cd "$dir"
+[ -f package.json ] || echo '{ "private": true }' > package.json
+npm install --ignore-scripts --no-audit --no-fund "@tensorflow/tfjs-node@$tfjs"
+
+echo "2. TensorFlow $tensorflow: libraries and headers, out of the wheel"
+if [ ! -f tensorflow/libtensorflow_cc.so.2 ]; then
+  python3 -m pip download --quiet --no-deps --only-binary=:all: --dest wheel "tensorflow-cpu==$tensorflow"
+  unzip -q -o wheel/tensorflow_cpu-*.whl 'tensorflow/libtensorflow_*' 'tensorflow/include/*'
+  rm -r wheel
+fi
+
+echo "3. the two where tfjs-node's binding.gyp looks for libtensorflow"
+package=$dir/node_modules/@tensorflow/tfjs-node
+mkdir -p "$package/deps/lib"
+ln -sfn "$dir/tensorflow/include" "$package/deps/include"
+for name in cc framework; do ln -sf "$dir/tensorflow/libtensorflow_$name.so.2" "$package/deps/lib/"; done
+ln -sf libtensorflow_cc.so.2 "$package/deps/lib/libtensorflow.so"
+ln -sf libtensorflow_framework.so.2 "$package/deps/lib/libtensorflow_framework.so"
+
+echo "4. the addon"
+cd "$package"
+PATH=$project/node_modules/.bin:$PATH "$dir/node_modules/.bin/node-pre-gyp" rebuild --nodedir="$node_dir" > build.log 2>&1 ||
+  { tail -n 40 build.log >&2; exit 1; }
+
+cd "$dir"
+TF_CPP_MIN_LOG_LEVEL=2 node -e '
+  const util = require("util");
+  util.isNullOrUndefined ??= (value) => value == null;
+  util.isArray ??= Array.isArray;
+  const tf = require("@tensorflow/tfjs-node");
+  if (tf.getBackend() !== "tensorflow") throw new Error(`the backend is ${tf.getBackend()}`);
+  console.log(`tfjs-node ${tf.version["tfjs-node"]} on TensorFlow ${tf.backend().binding.TF_Version}`);
+'
