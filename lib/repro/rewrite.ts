@@ -355,7 +355,9 @@ function isBlock(yaml: typeof Yaml, node: ParsedNode): boolean {
 }
 
 function keyOf(pair: Pair): string {
-  return String((pair.key as { value?: unknown } | null)?.value ?? pair.key);
+  const key = (pair.key as { value?: unknown } | null)?.value ?? pair.key;
+  // The key of a merge is a symbol.
+  return typeof key === 'symbol' ? (key.description ?? '') : String(key);
 }
 
 /** Positions of a longest common subsequence. */

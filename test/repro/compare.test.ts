@@ -1,20 +1,9 @@
-/** Metrics and params against git revisions, and -S, which edits params.yaml. */
+/** Metrics, params and plots, now and against git revisions. */
 import { execFileSync } from 'node:child_process';
 import { afterEach, expect, test } from 'vitest';
 import { project, removeProjects, type TestProject } from './project.ts';
 
 afterEach(removeProjects);
-
-const PARAMS = `# every number that one may edit
-train:
-  lr: 0.1        # the rate
-  sizes: {tiny: 8, small: 16}   # by name
-  names: [a, "b, c"]
-other: x
-tiny:
-  lr: 0.5
-  deep: {a: 1}
-`;
 
 function study() {
   return project({
@@ -25,7 +14,7 @@ stages:
     params: [train]
     metrics: [{metrics/loss.json: {cache: false}}]
 `,
-    'params.yaml': PARAMS,
+    'params.yaml': 'train:\n  lr: 0.1 # the rate\n  names: [a, "b, c"]\nother: x\n',
   });
 }
 
@@ -132,27 +121,6 @@ test('without a repository, metrics diff says so in one sentence', async () => {
     2,
     'repro: this folder is in no git repository, so there is no revision "HEAD" to compare with\n',
   ]);
-});
-
-test('-S changes a value and nothing around it; values are YAML; a copied mapping is merged', async () => {
-  const made = study();
-  await made.outcomes(
-    ...[
-      'train.lr=1e-3',
-      'train.sizes.tiny=12',
-      'train.names=[x, y: z]',
-      "other=it's",
-      'train.sizes=@tiny.deep',
-      '+tiny.more=[1]',
-    ].flatMap((edit) => ['-S', edit]),
-  );
-  expect(made.read('params.yaml')).toBe(
-    PARAMS.replace('lr: 0.1 ', 'lr: 0.001 ')
-      .replace('{tiny: 8, small: 16}', '{tiny: 12, small: 16, a: 1}')
-      .replace('[a, "b, c"]', '[x, {y: z}]')
-      .replace('deep: {a: 1}', 'deep: {a: 1}\n  more: [1]')
-      .replace('other: x', `other: "it's"`),
-  );
 });
 
 test('plots show draws tables, specs and images into one page; diff puts revisions into one plot', async () => {

@@ -10,6 +10,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -74,6 +75,17 @@ export class TestProject {
 
   remove(path: string): void {
     rmSync(this.path(path), { recursive: true });
+  }
+
+  /** All that is in the folder, .repro included, by path; of a folder, that it is one. */
+  snapshot(): { [path: string]: string } {
+    const names = readdirSync(this.root, { recursive: true, encoding: 'utf8' }).sort();
+    return Object.fromEntries(
+      names.map((name) => [
+        name,
+        statSync(this.path(name)).isDirectory() ? 'folder' : readFileSync(this.path(name), 'latin1'),
+      ]),
+    );
   }
 
   async spawn(...args: string[]): Promise<{ process: ChildProcess; ended: Promise<Ended> }> {
