@@ -7,13 +7,14 @@ import module from 'node:module';
 import { dirname, join } from 'node:path';
 import { ownIdentity } from './build.ts';
 import { certified } from './certificate.ts';
+import { describeUpToDate } from './units.ts';
 
 /** Calls that have nothing to do when everything is up to date. */
 const PLAIN = /^(|status|(-k|--keep-going|-q|--quiet|-j ?\d+)( (-k|--keep-going|-q|--quiet|-j ?\d+))*)$/;
 
 const args = process.argv.slice(2);
 const stages = PLAIN.test(args.join(' ')) ? knownFresh() : undefined;
-if (stages !== undefined) process.stdout.write(`everything is up to date (${stages} stages)\n`);
+if (stages !== undefined) process.stdout.write(`${describeUpToDate(stages)}\n`);
 else {
   // Node ≥ 22 keeps compiled code between starts.
   (module as { enableCompileCache?: () => void }).enableCompileCache?.();

@@ -5,6 +5,7 @@
  *   above done → still fresh? → restorable? → place in the pool and lease of the stage → look again → attempt → lock
  */
 import { attemptStage, restoreStage } from './attempt.ts';
+import { Capacity, checkFits, defaultJobs } from './capacity.ts';
 import type { RunningCommand } from './command.ts';
 import { ReproError } from './errors.ts';
 import type { Listener, Outcome } from './events.ts';
@@ -18,7 +19,6 @@ import { evaluate, type PlannedStage, type PlanOptions, type Verdict } from './p
 import { type Holding, Pool } from './pool.ts';
 import type { Project } from './project.ts';
 import { Reaper } from './reaper.ts';
-import { describeBytes } from './units.ts';
 
 export interface RunOptions extends PlanOptions {
   jobs?: number;
@@ -56,6 +56,7 @@ class Run {
   readonly #plan: readonly PlannedStage[];
   readonly #options: RunOptions;
   readonly #listen: Listener;
+  readonly #jobs: number;
   readonly #pool: Pool;
   readonly #machine: Machine;
   readonly #stageLeases: Leases;
@@ -89,8 +90,9 @@ class Run {
     this.#gpuLeases = parts.gpuLeases;
     this.#ledger = parts.ledger;
     this.#expected = parts.ledger.durations();
-    const jobs = options.jobs ?? Math.max(parts.machine.cpus, parts.machine.gpus.length);
-    this.#pool = new Pool(jobs, parts.machine, project.pipeline.limits, (id) => this.#gpuLeases?.isTaken(id) ?? false);
+    this.#jobs = options.jobs ?? defaultJobs(parts.machine);
+    const capacity = new Capacity(this.#jobs, parts.machine, project.pipeline.limits);
+    this.#pool = new Pool(capacity, (id) => this.#gpuLeases?.isTaken(id) ?? false);
   }
 
   static async prepare(
@@ -115,7 +117,7 @@ class Run {
   async complete(): Promise<RunResult> {
     this.#listen({
       event: 'plan',
-      jobs: this.#pool.jobs,
+      jobs: this.#jobs,
       stages: this.#plan.map(({ stage, verdict }) => ({
         stage: stage.name,
         state: verdict.state,
@@ -289,17 +291,4 @@ class Run {
     });
     return outcome;
   }
-}
-
-/** Throws ReproError when a stage wants more than there is: it would wait for ever. */
-function checkFits(stage: Stage, machine: Machine, limits: { readonly [name: string]: number }): void {
-  const { cpus, memory, gpus } = stage.resources;
-  const short = (what: string, has: string) =>
-    new ReproError(`${stage.name} wants ${what}, but this machine has ${has}`);
-  if (cpus > machine.cpus) throw short(`${cpus} cpus`, `${machine.cpus}`);
-  if (memory > machine.memory) throw short(`${describeBytes(memory)} of memory`, describeBytes(machine.memory));
-  if (machine.gpus.length > 0 && gpus > machine.gpus.length) throw short(`${gpus} GPUs`, `${machine.gpus.length}`);
-  for (const [name, count] of Object.entries(stage.resources.limits))
-    if (count > limits[name])
-      throw new ReproError(`${stage.name} wants ${count} of ${name}, but its limit is ${limits[name]}`);
 }

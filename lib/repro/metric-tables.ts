@@ -15,6 +15,7 @@
 import type { Change, Changes } from './compare.ts';
 import { equal, type Json } from './json.ts';
 import type { Stage } from './pipeline.ts';
+import { count, listNames } from './units.ts';
 
 export interface Table {
   /** Absent for files that no matrix made. */
@@ -26,8 +27,6 @@ export interface Table {
 const REPEATS = /^(.*[_-])?(seed|repeat|replicate|trial)s?$/i;
 /** 0.9 − 0.8 is to be no larger than 1 − 0.9. */
 const ROUNDING = 1 + 1e-9;
-/** How many stages a sentence names. */
-const NAMED = 4;
 
 /** What one matrix made: its metrics files (of each cell the first, or the second, …) with the cells' axes. */
 interface Sweep {
@@ -76,15 +75,15 @@ export function diffTables(
   });
   const list = (files: readonly string[]) => {
     const names = stages.filter(({ outs }) => outs.some(({ path }) => files.includes(path))).map(({ name }) => name);
-    return `${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ` and ${names.length - NAMED} more` : ''}`;
+    return listNames(names);
   };
   const notes: string[] = [];
   if (added.length > 0 && added.length === Object.keys(changes).length)
     notes.push(
-      `${a} has no metrics, so there is nothing to compare ${b} with (--all shows the values of its ${count(added)})`,
+      `${a} has no metrics, so there is nothing to compare ${b} with (--all shows the values of its ${files(added)})`,
     );
-  else if (added.length > 0) notes.push(`only ${b} has ${count(added)}: ${list(added)} (--all shows the values)`);
-  if (removed.length > 0) notes.push(`only ${a} has ${count(removed)}: ${list(removed)} (--all shows the values)`);
+  else if (added.length > 0) notes.push(`only ${b} has ${files(added)}: ${list(added)} (--all shows the values)`);
+  if (removed.length > 0) notes.push(`only ${a} has ${files(removed)}: ${list(removed)} (--all shows the values)`);
   return { tables: found, notes };
 }
 
@@ -172,8 +171,8 @@ function range(values: readonly (Json | undefined)[]): number | undefined {
   return numbers.length < 2 ? undefined : Math.max(...numbers) - Math.min(...numbers);
 }
 
-function count(files: readonly string[]): string {
-  return files.length === 1 ? '1 metrics file' : `${files.length} metrics files`;
+function files(paths: readonly string[]): string {
+  return count(paths.length, 'metrics file');
 }
 
 /** Old, new and their difference. */

@@ -8,13 +8,14 @@
  *   frozen: it is taken as it is                                                 → frozen
  */
 import { type Content, contentWithin, sameContent } from './content.ts';
-import { ReproError } from './errors.ts';
+import { type Problem, ReproError } from './errors.ts';
 import type { LockedStage } from './lock.ts';
 import { type Inputs, lockedStage, MissingInputs, runKey } from './observe.ts';
 import { contains } from './paths.ts';
 import type { Stage } from './pipeline.ts';
 import { type Project, placeMissing } from './project.ts';
 import { alwaysRuns, judge, type Reason } from './stale.ts';
+import { listNames } from './units.ts';
 
 export type Verdict =
   | { state: 'fresh'; reasons: []; block: LockedStage }
@@ -44,7 +45,7 @@ export async function makePlan(
 ): Promise<PlannedStage[]> {
   const verdicts = new Map<string, Verdict>();
   const selected = new Set(names);
-  const problems: ReproError[] = [];
+  const faults = new Faults();
   const plan: PlannedStage[] = [];
   for (const name of names) {
     const stage = project.graph.stages.get(name)!;
@@ -55,12 +56,37 @@ export async function makePlan(
       plan.push({ stage, verdict });
     } catch (error) {
       if (!(error instanceof ReproError)) throw error;
-      problems.push(error instanceof MissingInputs ? await placeMissing(project, error) : error);
+      faults.add(name, error instanceof MissingInputs ? await placeMissing(project, error) : error);
       verdicts.set(name, { state: 'stale', reasons: [] });
     }
   }
-  if (problems.length > 0) throw new ReproError(problems.flatMap((error) => error.problems));
+  faults.throw();
   return plan;
+}
+
+/** What is wrong with stages. What is wrong with many of them, as with all cells of a matrix, is said once. */
+class Faults {
+  readonly #found = new Map<string, { problem: Problem; stages: string[] }>();
+
+  add(stage: string, error: ReproError): void {
+    for (const problem of error.problems) {
+      const message = problem.message.replace(`${stage}: `, '');
+      const text = JSON.stringify({ ...problem, message });
+      const known = this.#found.get(text);
+      if (known) known.stages.push(stage);
+      else this.#found.set(text, { problem: { ...problem, message }, stages: [stage] });
+    }
+  }
+
+  throw(): void {
+    if (this.#found.size === 0) return;
+    throw new ReproError(
+      [...this.#found.values()].map(({ problem, stages }) => ({
+        ...problem,
+        message: `${listNames(stages)}: ${problem.message}`,
+      })),
+    );
+  }
 }
 
 async function foresee(

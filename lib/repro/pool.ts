@@ -1,8 +1,8 @@
 /**
- * Who may start when: places (-j), cpus, memory, GPUs and named limits. Of the stages that wait, the one expected to take
- * longest is asked first; one that does not fit yet does not keep smaller ones from what is free.
+ * Who may start when. Of the stages that wait, the one expected to take longest is asked first; one that does not fit yet
+ * (see capacity.ts) does not keep smaller ones from what is free.
  */
-import type { Machine } from './machine.ts';
+import type { Capacity } from './capacity.ts';
 import type { Resources } from './pipeline.ts';
 
 export interface Holding {
@@ -24,29 +24,16 @@ interface Waiting {
 }
 
 export class Pool {
-  readonly jobs: number;
-  readonly #machine: Machine;
-  readonly #limits: { readonly [name: string]: number };
+  readonly #capacity: Capacity;
   readonly #gpuIsTaken: (id: string) => boolean;
   #waiting: Waiting[] = [];
-  #running = 0;
-  #cpus = 0;
-  #memory = 0;
-  readonly #gpus = new Set<string>();
-  readonly #named = new Map<string, number>();
   #stopped = false;
   #again: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
 
-  constructor(
-    jobs: number,
-    machine: Machine,
-    limits: { readonly [name: string]: number },
-    gpuIsTaken: (id: string) => boolean,
-  ) {
-    this.jobs = jobs;
-    this.#machine = machine;
-    this.#limits = limits;
+  /** `gpuIsTaken`: by another repro. */
+  constructor(capacity: Capacity, gpuIsTaken: (id: string) => boolean) {
+    this.#capacity = capacity;
     this.#gpuIsTaken = gpuIsTaken;
   }
 
@@ -79,10 +66,10 @@ export class Pool {
     clearTimeout(this.#again);
     let heldElsewhere = false;
     for (const waiting of [...this.#waiting]) {
-      if (this.#running >= this.jobs) break;
-      const gpus = this.#fit(waiting.wants);
+      if (!this.#capacity.hasPlace) break;
+      const gpus = this.#capacity.fit(waiting.wants, this.#gpuIsTaken);
       if (gpus === undefined) {
-        heldElsewhere ||= this.#gpus.size < this.#machine.gpus.length && waiting.wants.gpus > 0;
+        heldElsewhere ||= this.#capacity.hasFreeGpus && waiting.wants.gpus > 0;
         continue;
       }
       if (!waiting.claim(gpus)) {
@@ -96,34 +83,15 @@ export class Pool {
     if (heldElsewhere && !this.#stopped) this.#again = setTimeout(() => this.#serve(), 100);
   }
 
-  /** The GPUs it would get; undefined when something is short. */
-  #fit(wants: Resources): string[] | undefined {
-    if (this.#cpus + wants.cpus > Math.max(this.#machine.cpus, wants.cpus * Number(this.#cpus === 0))) return undefined;
-    if (this.#memory + wants.memory > this.#machine.memory) return undefined;
-    for (const [name, count] of Object.entries(wants.limits))
-      if ((this.#named.get(name) ?? 0) + count > this.#limits[name]) return undefined;
-    if (wants.gpus === 0 || this.#machine.gpus.length === 0) return [];
-    const free = this.#machine.gpus.filter((id) => !this.#gpus.has(id) && !this.#gpuIsTaken(id));
-    return free.length < wants.gpus ? undefined : free.slice(0, wants.gpus);
-  }
-
   #take(wants: Resources, gpus: readonly string[]): Holding {
-    const count = (sign: 1 | -1) => {
-      this.#running += sign;
-      this.#cpus += sign * wants.cpus;
-      this.#memory += sign * wants.memory;
-      for (const [name, n] of Object.entries(wants.limits))
-        this.#named.set(name, (this.#named.get(name) ?? 0) + sign * n);
-      for (const id of gpus) sign > 0 ? this.#gpus.add(id) : this.#gpus.delete(id);
-    };
-    count(1);
+    this.#capacity.take(wants, gpus);
     let held = true;
     return {
       gpus,
       release: () => {
         if (!held) return;
         held = false;
-        count(-1);
+        this.#capacity.giveBack(wants, gpus);
         this.#serveSoon();
       },
     };

@@ -1,4 +1,4 @@
-/** Sizes and times as people write them, both ways. */
+/** Sizes and times as people write them, both ways; counts and lists in sentences. */
 
 const BYTE_UNITS: Record<string, number> = {
   '': 1,
@@ -54,4 +54,28 @@ export function describeSeconds(value: number): string {
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min${whole % 60 ? ` ${whole % 60} s` : ''}`;
   return `${Math.floor(whole / 3600)} h${Math.floor((whole % 3600) / 60) ? ` ${Math.floor((whole % 3600) / 60)} min` : ''}`;
+}
+
+/** 0.4 s, 12 s, 3 min, 2 h 5 min */
+export function describeRoughly(seconds: number): string {
+  return describeSeconds(seconds < 60 ? seconds : Math.round(seconds / 60) * 60);
+}
+
+/** "1 stage", "2 stages" */
+export function count(number: number, what: string, many = `${what}s`): string {
+  return `${number} ${number === 1 ? what : many}`;
+}
+
+/** How many names a sentence holds. */
+const NAMED = 4;
+
+/** "a, b, c, d and 3 more" */
+export function listNames(names: readonly string[]): string {
+  const shown = names.slice(0, NAMED).join(', ');
+  return names.length > NAMED ? `${shown} and ${names.length - NAMED} more` : shown;
+}
+
+/** What is said of a pipeline of so many stages when there is nothing to do. */
+export function describeUpToDate(stages: number): string {
+  return stages === 0 ? 'there are no stages' : `everything is up to date (${count(stages, 'stage')})`;
 }

@@ -5,7 +5,7 @@
 import { describeCount, describeRunning, type Running } from './bar.ts';
 import type { Listener, RunEvent } from './events.ts';
 import { describeReason } from './stale.ts';
-import { describeSeconds } from './units.ts';
+import { count, describeSeconds, describeUpToDate } from './units.ts';
 
 export interface View {
   listen: Listener;
@@ -86,7 +86,8 @@ abstract class PeopleView implements View {
         return [`- ${event.stage}  not run: ${event.because}`];
       case 'failed': {
         const said = event.log ? this.options.readLog(event.log).trimEnd().split('\n') : [];
-        const left = said.length > REPLAYED ? [`  … (${said.length - REPLAYED} lines before: ${event.log})`] : [];
+        const left =
+          said.length > REPLAYED ? [`  … (${count(said.length - REPLAYED, 'line')} before: ${event.log})`] : [];
         return [
           `✗ ${event.stage}: ${event.message}`,
           ...left,
@@ -190,19 +191,19 @@ class LinesView extends PeopleView {
 }
 
 function describePlan({ stages }: Extract<RunEvent, { event: 'plan' }>): string[] {
-  const count = (state: string) => stages.filter((stage) => stage.state === state).length;
-  const parts = ['stale', 'maybe', 'restorable', 'frozen']
-    .filter((state) => count(state) > 0)
-    .map((s) => `${count(s)} ${s}`);
-  if (parts.length === 0) return [];
-  return [`${stages.length} stages: ${parts.join(', ')}, ${count('fresh')} fresh`];
+  const parts = ['stale', 'maybe', 'restorable', 'frozen', 'fresh']
+    .map((state) => ({ state, number: stages.filter((stage) => stage.state === state).length }))
+    .filter(({ number }) => number > 0)
+    .map(({ state, number }) => `${number} ${state}`);
+  if (stages.every(({ state }) => state === 'fresh')) return [];
+  return [`${count(stages.length, 'stage')}: ${parts.join(', ')}`];
 }
 
 function describeDone(done: Extract<RunEvent, { event: 'done' }>): string[] {
   const { ran, restored, fresh, skipped, failed } = done;
   if (done.interrupted)
     return [`interrupted by ${done.interrupted}: ${ran} ran, ${skipped + failed} did not; what is done stays done`];
-  if (ran + restored + skipped + failed === 0) return [`everything is up to date (${fresh} stages)`];
+  if (ran + restored + skipped + failed === 0) return [describeUpToDate(fresh)];
   const parts = [
     [ran, 'ran'],
     [restored, 'restored'],

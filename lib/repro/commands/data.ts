@@ -5,12 +5,13 @@ import { ReproError } from '../errors.ts';
 import { select } from '../graph.ts';
 import { MissingInputs, runKey } from '../observe.ts';
 import { openProject, type Project, placeMissing } from '../project.ts';
+import { count } from '../units.ts';
 
 export async function checkout(targets: readonly string[]): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
   try {
     const { restored, problems } = await checkOutStages(project, select(project.graph, { targets, single: true }));
-    process.stdout.write(restored === 0 ? 'nothing to check out\n' : `${restored} outputs checked out\n`);
+    process.stdout.write(restored === 0 ? 'nothing to check out\n' : `${count(restored, 'output')} checked out\n`);
     for (const problem of problems) process.stderr.write(`repro: ${problem}\n`);
     return problems.length > 0 ? 1 : 0;
   } finally {
@@ -43,7 +44,7 @@ export async function checkOutStages(
 export async function commit(targets: readonly string[], call: { force?: boolean }): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
   try {
-    let count = 0;
+    let committed = 0;
     for (const name of select(project.graph, { targets, single: true })) {
       const stage = project.graph.stages.get(name)!;
       const outs = await project.observer.outputs(stage);
@@ -56,10 +57,10 @@ export async function commit(targets: readonly string[], call: { force?: boolean
         throw error instanceof MissingInputs ? await placeMissing(project, error) : error;
       });
       await commitStage(project, stage, inputs, runKey(stage, inputs), outs as Map<string, Scanned>);
-      count++;
+      committed++;
     }
     project.lock.flush();
-    process.stdout.write(`${count} stages committed as they are\n`);
+    process.stdout.write(`${count(committed, 'stage')} committed as ${committed === 1 ? 'it is' : 'they are'}\n`);
     return 0;
   } finally {
     await project.close();

@@ -1,11 +1,12 @@
-/** `repro --dry`: every stage, what would become of it, and about how long that would take. */
-
-import { availableParallelism } from 'node:os';
-import type { Ledger } from '../ledger.ts';
-import type { PlannedStage } from '../plan.ts';
+/** `repro --dry`: every stage, what would become of it, and about how long all of it would take. */
+import { Capacity, checkFits, defaultJobs } from '../capacity.ts';
+import { type ForecastStage, forecast } from '../forecast.ts';
+import { Ledger } from '../ledger.ts';
+import { thisMachine } from '../machine.ts';
+import type { PlannedStage, Verdict } from '../plan.ts';
 import type { Project } from '../project.ts';
 import { describeReason } from '../stale.ts';
-import { describeSeconds } from '../units.ts';
+import { count, describeRoughly } from '../units.ts';
 
 const WOULD = {
   fresh: 'is up to date',
@@ -16,12 +17,12 @@ const WOULD = {
 } as const;
 
 export async function showPlan(
-  _project: Project,
+  project: Project,
   plan: readonly PlannedStage[],
-  ledger: Ledger,
   call: { json?: boolean; jobs?: number },
 ): Promise<number> {
-  const expected = ledger.durations();
+  const expected = new Ledger(project.root).durations();
+  const price = await priceOf(project, plan, expected, call.jobs);
   if (call.json) {
     const stages = plan.map(({ stage, verdict }) => ({
       stage: stage.name,
@@ -29,28 +30,67 @@ export async function showPlan(
       reasons: verdict.reasons,
       expected: expected.get(stage.name),
     }));
-    process.stdout.write(`${JSON.stringify({ event: 'plan', stages, jobs: call.jobs ?? availableParallelism() })}\n`);
+    process.stdout.write(`${JSON.stringify({ event: 'plan', stages, ...price })}\n`);
     return 0;
   }
+  const width = Math.min(30, Math.max(0, ...plan.map(({ stage }) => stage.name.length)));
   for (const { stage, verdict } of plan) {
     const reasons = verdict.reasons.map(describeReason).join('; ');
-    process.stdout.write(`${stage.name}  ${WOULD[verdict.state]}${reasons ? `: ${reasons}` : ''}\n`);
+    process.stdout.write(`${stage.name.padEnd(width)}  ${WOULD[verdict.state]}${reasons ? `: ${reasons}` : ''}\n`);
   }
-  const count = (state: string) => plan.filter(({ verdict }) => verdict.state === state).length;
-  const jobs = call.jobs ?? availableParallelism();
-  const torun = plan.filter(({ verdict }) => verdict.state === 'stale' || verdict.state === 'maybe');
-  const known = torun.filter(({ stage }) => expected.has(stage.name));
-  const seconds =
-    known.reduce((sum, { stage }) => sum + expected.get(stage.name)!, 0) / Math.min(jobs, Math.max(1, known.length));
   const states = (['stale', 'maybe', 'restorable', 'frozen', 'fresh'] as const)
-    .filter((state) => count(state) > 0)
-    .map((state) => `${count(state)} ${state}`);
-  const price =
-    torun.length === 0
-      ? ''
-      : known.length === 0
-        ? '; how long is not known yet'
-        : `; about ${describeSeconds(seconds)} on ${jobs} ${jobs === 1 ? 'worker' : 'workers'}${known.length < torun.length ? `, not counting ${torun.length - known.length} that never ran` : ''}`;
-  process.stdout.write(`${states.join(', ') || 'no stages'}${price}\n`);
+    .map((state) => [plan.filter(({ verdict }) => verdict.state === state).length, state] as const)
+    .filter(([number]) => number > 0)
+    .map(([number, state]) => `${number} ${state}`);
+  process.stdout.write(`${[...states, ...describePrice(price)].join(', ') || 'there are no stages'}\n`);
   return 0;
+}
+
+interface Price {
+  /** How many run at once. */
+  jobs: number;
+  /** Of what is stale; of that and what might be. Absent: nothing of it ever ran. */
+  seconds?: number;
+  secondsAtMost?: number;
+  /** How many of these never ran, and are not in it. */
+  untimed: number;
+}
+
+/** Throws ReproError when a stage wants more than this machine has. */
+async function priceOf(
+  project: Project,
+  plan: readonly PlannedStage[],
+  expected: ReadonlyMap<string, number>,
+  wanted: number | undefined,
+): Promise<Price> {
+  const machine = await thisMachine(plan.some(({ stage }) => stage.resources.gpus > 0));
+  const { limits } = project.pipeline;
+  for (const { stage } of plan) checkFits(stage, machine, limits);
+  const jobs = wanted ?? defaultJobs(machine);
+  const seconds = (...states: Verdict['state'][]) => {
+    const stages: ForecastStage[] = [];
+    /** By stage: itself if it runs, else those that run and that it waits for. */
+    const behind = new Map<string, readonly string[]>();
+    for (const { stage, verdict } of plan) {
+      const { name, resources: wants } = stage;
+      const needs = [...new Set(project.graph.upstream.get(name)!.flatMap((need) => behind.get(need) ?? []))];
+      const runs = states.includes(verdict.state);
+      behind.set(name, runs ? [name] : needs);
+      if (runs) stages.push({ name, needs, seconds: expected.get(name), wants });
+    }
+    return forecast(stages, new Capacity(jobs, machine, limits));
+  };
+  const torun = plan.filter(({ verdict }) => verdict.state === 'stale' || verdict.state === 'maybe');
+  const untimed = torun.filter(({ stage }) => !expected.has(stage.name)).length;
+  if (untimed === torun.length) return { jobs, untimed };
+  return { jobs, seconds: seconds('stale'), secondsAtMost: seconds('stale', 'maybe'), untimed };
+}
+
+function describePrice({ jobs, seconds, secondsAtMost, untimed }: Price): string[] {
+  if (seconds === undefined) return untimed === 0 ? [] : ['how long that takes is not known yet'];
+  const [least, most] = [describeRoughly(seconds), describeRoughly(secondsAtMost!)];
+  return [
+    `about ${least}${most === least ? '' : ` to ${most}`} on ${count(jobs, 'worker')}`,
+    ...(untimed === 0 ? [] : [`not counting ${untimed} that never ran`]),
+  ];
 }

@@ -8,7 +8,7 @@ import { parseManifest } from '../content.ts';
 import { ReproError } from '../errors.ts';
 import type { LockedStage } from '../lock.ts';
 import { openProject, type Project } from '../project.ts';
-import { bytes, describeBytes, seconds } from '../units.ts';
+import { bytes, count, describeBytes, seconds } from '../units.ts';
 
 interface Run {
   path: string;
@@ -57,7 +57,7 @@ export async function gc(call: { yes?: boolean; age?: string; size?: string; jso
     for (const name of gone) process.stdout.write(`${name} is no longer in the pipeline\n`);
     for (const path of outputs) process.stdout.write(`${verb} ${path}\n`);
     process.stdout.write(
-      `${verb} ${describeBytes(size)} in ${unneeded.length} objects of ${dropped.length} old runs\n`,
+      `${verb} ${describeBytes(size)} in ${count(unneeded.length, 'object')} of ${count(dropped.length, 'old run')}\n`,
     );
     if (!call.yes && (size > 0 || outputs.length > 0)) process.stdout.write('repro gc --yes frees it\n');
     return 0;

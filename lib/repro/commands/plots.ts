@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { openSides, workspace } from '../compare.ts';
 import { plotFigure } from '../plots.ts';
 import { openProject } from '../project.ts';
+import { count } from '../units.ts';
 
 /** `revisions`: what to compare; undefined: only what there is now. */
 export async function drawPlots(revisions: [string, string | undefined] | undefined, out: string): Promise<number> {
@@ -24,7 +25,9 @@ export async function drawPlots(revisions: [string, string | undefined] | undefi
   const path = resolve(project.root, out);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, page(figures));
-  process.stdout.write(figures.length === 0 ? 'there are no plots yet\n' : `${figures.length} plots in ${path}\n`);
+  process.stdout.write(
+    figures.length === 0 ? 'there are no plots yet\n' : `${count(figures.length, 'plot')} in ${path}\n`,
+  );
   return 0;
 }
 

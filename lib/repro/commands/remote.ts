@@ -2,6 +2,7 @@
 import { select } from '../graph.ts';
 import { openProject } from '../project.ts';
 import { fetch, push, remoteFolder } from '../remote.ts';
+import { count } from '../units.ts';
 import { checkOutStages } from './data.ts';
 
 export async function remote(
@@ -14,11 +15,13 @@ export async function remote(
     const names = select(project.graph, { targets, single: true });
     const folder = await remoteFolder(project.root, call.remote);
     const { copied, present, problems } = await (verb === 'push' ? push : fetch)(project, names, folder);
-    process.stdout.write(`${copied} objects ${verb === 'push' ? 'pushed' : 'fetched'}, ${present} there already\n`);
+    process.stdout.write(
+      `${count(copied, 'object')} ${verb === 'push' ? 'pushed' : 'fetched'}, ${present} there already\n`,
+    );
     if (verb === 'pull') {
       project.observer.forget();
       const result = await checkOutStages(project, names);
-      process.stdout.write(`${result.restored} outputs checked out\n`);
+      process.stdout.write(`${count(result.restored, 'output')} checked out\n`);
       problems.push(...result.problems);
     }
     for (const problem of problems) process.stderr.write(`repro: ${problem}\n`);

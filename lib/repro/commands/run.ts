@@ -57,7 +57,7 @@ export async function run(targets: readonly string[], call: RunCall): Promise<nu
     };
     const plan = await makePlan(project, names, options);
     const ledger = new Ledger(project.root);
-    if (call.dry) return await showPlan(project, plan, ledger, call);
+    if (call.dry) return await showPlan(project, plan, call);
 
     const view = openView(call.json ? 'json' : process.stdout.isTTY ? 'terminal' : 'lines', {
       readLog: (log) => ledger.read(log),

@@ -1,0 +1,138 @@
+/** `repro --dry`: what would become of each stage, and about how long that would take. */
+import { afterEach, describe, expect, test } from 'vitest';
+import { project, removeProjects, type TestProject } from './project.ts';
+
+afterEach(removeProjects);
+
+/** The ledger of earlier runs, as .repro/attempts.jsonl has it; minutes by stage. */
+function ledger(minutes: { [stage: string]: number }): { [path: string]: string } {
+  const attempts = Object.entries(minutes).map(([stage, count]) => ({
+    stage,
+    started: '2026-01-01T00:00:00.000Z',
+    seconds: 60 * count,
+    outcome: 'ran',
+  }));
+  return { '.repro/attempts.jsonl': attempts.map((attempt) => `${JSON.stringify(attempt)}\n`).join('') };
+}
+
+async function price(made: TestProject, ...args: string[]): Promise<string | undefined> {
+  const { exit, stdout, stderr } = await made.repro('--dry', ...args);
+  if (exit !== 0) throw new Error(stderr);
+  return stdout.trimEnd().split('\n').at(-1);
+}
+
+describe('the price is the run played through with the durations of earlier runs', () => {
+  test('stages wait for those above them, and for a worker', async () => {
+    const made = project({
+      'pipeline.yaml': `
+stages:
+  a: {cmd: echo > a, params: [p], outs: [a]}
+  b: {cmd: echo > b, params: [p], outs: [b]}
+  c: {cmd: cat a b, deps: [a, b]}
+`,
+      'params.yaml': 'p: 1',
+      ...ledger({ a: 2, b: 1, c: 1 }),
+    });
+    expect(await price(made, '-j', '1')).toBe('3 stale, about 4 min on 1 worker');
+    expect(await price(made, '-j', '2')).toBe('3 stale, about 3 min on 2 workers');
+    expect(await price(made, '-j', '9')).toBe('3 stale, about 3 min on 9 workers');
+    const { stdout } = await made.repro('--dry', '--json', '-j', '2');
+    expect(JSON.parse(stdout)).toMatchObject({
+      event: 'plan',
+      jobs: 2,
+      seconds: 180,
+      secondsAtMost: 180,
+      untimed: 0,
+      stages: [
+        { stage: 'a', state: 'stale', reasons: [{ kind: 'never-run' }], expected: 120 },
+        { stage: 'b', expected: 60 },
+        { stage: 'c', expected: 60 },
+      ],
+    });
+  });
+
+  test('what takes longest starts first', async () => {
+    const made = project({
+      'pipeline.yaml': 'stages:\n  s: {matrix: {n: [2, 3, 4, 5]}, cmd: "true", params: [p]}\n',
+      'params.yaml': 'p: 1',
+      ...ledger({ 's@2': 2, 's@3': 3, 's@4': 4, 's@5': 3 }),
+    });
+    expect(await price(made, '-j', '2')).toBe('4 stale, about 6 min on 2 workers');
+  });
+
+  test('cpus, memory, GPUs and named limits hold stages up', async () => {
+    const made = project({
+      'pipeline.yaml': `
+limits: {net: 2}
+stages:
+  net: {matrix: {n: [1, 2, 3]}, cmd: "true", params: [p], resources: {net: 1}}
+  gpu: {matrix: {n: [1, 2, 3, 4, 5]}, cmd: "true", params: [p], resources: {gpus: 1}}
+  cpu: {matrix: {n: [1, 2]}, cmd: "true", params: [p], resources: {cpus: "\${cpus}"}}
+`,
+      'params.yaml': `p: 1\ncpus: ${(await import('node:os')).availableParallelism()}`,
+      ...ledger(
+        Object.fromEntries(
+          ['net@1', 'net@2', 'net@3', 'gpu@1', 'gpu@2', 'gpu@3', 'gpu@4', 'gpu@5', 'cpu@1', 'cpu@2'].map((name) => [
+            name,
+            10,
+          ]),
+        ),
+      ),
+    });
+    made.env = { REPRO_GPUS: '0,1' };
+    expect(await price(made, '-j', '8', 'net')).toBe('3 stale, about 20 min on 8 workers');
+    expect(await price(made, '-j', '8', 'gpu')).toBe('5 stale, about 30 min on 8 workers');
+    expect(await price(made, '-j', '8', 'cpu')).toBe('2 stale, about 20 min on 8 workers');
+    expect(await price(made, '-j', '8', 'net', 'gpu')).toBe('8 stale, about 30 min on 8 workers');
+    made.env = { REPRO_GPUS: '' };
+    expect(await price(made, '-j', '8', 'gpu')).toBe('5 stale, about 10 min on 8 workers');
+    made.env = { REPRO_GPUS: '0' };
+    made.write('params.yaml', 'p: 1\ncpus: 4000\n');
+    const { exit, stderr } = await made.repro('--dry');
+    expect([exit, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^repro: cpu@1 wants 4000 cpus, but this machine has \d+\n$/),
+    ]);
+  });
+
+  test('what can be restored costs nothing; what only might run gives a range; what never ran is not counted', async () => {
+    const made = project({
+      'pipeline.yaml': `
+stages:
+  top: {cmd: cp in.txt top.txt, deps: [in.txt], outs: [top.txt]}
+  middle: {cmd: wc -c < top.txt > middle.txt, deps: [top.txt], outs: [middle.txt]}
+  low: {cmd: cat middle.txt > low.txt, deps: [middle.txt], params: [p], outs: [low.txt]}
+  other: {cmd: echo > other.txt, params: [p], outs: [other.txt]}
+`,
+      'in.txt': 'a',
+      'params.yaml': 'p: 1',
+    });
+    expect(await price(made)).toBe('4 stale, how long that takes is not known yet');
+    await made.outcomes();
+    expect(await price(made)).toBe('4 fresh');
+    await made.outcomes('-S', 'p=2');
+    for (const [path, text] of Object.entries(ledger({ top: 30, middle: 40, low: 50, other: 60 })))
+      made.write(path, text);
+    expect(await price(made, '-S', 'p=1')).toBe('2 restorable, 2 fresh');
+    // That low comes after middle, and so after top, holds even when middle need not run.
+    made.write('in.txt', 'b');
+    expect(await price(made, '-S', 'p=3', '-j', '2')).toBe('3 stale, 1 maybe, about 1 h 20 min to 2 h on 2 workers');
+    made.write('pipeline.yaml', `${made.read('pipeline.yaml')}  new: {cmd: cat top.txt, deps: [top.txt]}\n`);
+    expect(await price(made, '-j', '2', 'new')).toBe(
+      '2 stale, about 30 min on 2 workers, not counting 1 that never ran',
+    );
+  });
+});
+
+test('-f prices what is fresh, --no-run-cache what could be restored', async () => {
+  const made = project({
+    'pipeline.yaml': 'stages:\n  a: {cmd: echo > a, params: [p], outs: [a]}\n',
+    'params.yaml': 'p: 1',
+  });
+  await made.outcomes();
+  await made.outcomes('-S', 'p=2');
+  made.write('.repro/attempts.jsonl', ledger({ a: 5 })['.repro/attempts.jsonl']);
+  expect(await price(made, '-f', '-j', '1')).toBe('1 stale, about 5 min on 1 worker');
+  expect(await price(made, '-S', 'p=1', '-j', '1')).toBe('1 restorable');
+  expect(await price(made, '-S', 'p=1', '-j', '1', '--no-run-cache')).toBe('1 stale, about 5 min on 1 worker');
+});
