@@ -2,7 +2,7 @@
 //
 //   dist/repro.js        the runner, bundled, so that it starts as fast as node does
 //   dist/tfjs.js         TensorFlow.js core with its gradients and the CPU backend, which only a bundler can join
-//   native/*/build       the addons: bpe, engine
+//   native/*/build       the addons: bpe, engine, spawn
 //
 // What was made of the same sources before is left alone: `npx repro` runs this again when it first links the project's bin.
 // The addons are optional: without a compiler the project falls back on TypeScript, says so once and goes on.
@@ -114,7 +114,7 @@ await Promise.all([
   unlessMade('dist/tfjs.js', scripts, bundleTfjs),
 ]);
 linkBin();
-const addons = ['bpe', 'engine'].map((name) =>
+const addons = ['bpe', 'engine', 'spawn'].map((name) =>
   unlessMade(`native/${name}/build/Release/${name}.node`, [`native/${name}`], () => compile(name)),
 );
 const problems = (await Promise.all(addons)).filter(Boolean);

@@ -7,7 +7,7 @@
  */
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { type Launched, launchShell } from './launch.ts';
+import { type Launched, type LaunchListener, launchShell } from './launch.ts';
 import type { ProgressUpdate } from './progress.ts';
 
 export interface CommandOptions {
@@ -41,14 +41,12 @@ const GRACE = 5_000;
 const LINGER = 500;
 
 export function startCommand(cmd: string, options: CommandOptions): RunningCommand {
-  let launched: Launched;
-  try {
-    launched = launchShell(GATE + cmd, options.cwd, { ...options.env, REPRO_PROGRESS_FD: '3' });
-  } catch (error) {
-    return { result: Promise.resolve({ timedOut: false, error: (error as Error).message }), kill: () => {} };
-  }
-  const { pid, output, progress } = launched;
-  const kill = (signal: NodeJS.Signals) => killGroup(pid, signal);
+  let group: number | undefined;
+  let wanted: NodeJS.Signals | undefined;
+  const kill = (signal: NodeJS.Signals) => {
+    if (group === undefined) wanted = signal;
+    else killGroup(group, signal);
+  };
   let timedOut = false;
   const timers: NodeJS.Timeout[] = [];
   if (options.timeout !== undefined) {
@@ -59,33 +57,52 @@ export function startCommand(cmd: string, options: CommandOptions): RunningComma
     };
     timers.push(setTimeout(stop, options.timeout * 1000));
   }
-  readText(output, options.onOutput);
-  readProgress(progress, options.onProgress);
 
   const result = new Promise<CommandResult>((resolve) => {
-    let open = 2;
-    let onAllClosed = () => {};
-    for (const stream of [output, progress])
-      stream.on('close', () => {
-        if (--open === 0) onAllClosed();
-      });
-    launched.onExit((exit, signal) => {
+    const finish = (how: Omit<CommandResult, 'timedOut'>) => {
       for (const timer of timers) clearTimeout(timer);
-      // What it left behind in its group ends with it.
-      kill('SIGKILL');
-      if (open === 0) return resolve({ exit, signal, timedOut });
-      const lingering = setTimeout(() => {
-        for (const stream of [output, progress]) stream.destroy();
-      }, LINGER);
-      onAllClosed = () => {
-        clearTimeout(lingering);
-        resolve({ exit, signal, timedOut });
-      };
-    });
+      resolve({ ...how, timedOut });
+    };
+    let streams: Readable[] = [];
+    let launched: Launched | undefined;
+    const listener: LaunchListener = {
+      started: (pid) => {
+        group = pid;
+        options.onGroup(pid);
+        if (wanted) kill(wanted);
+        launched!.openGate();
+      },
+      exited: (exit, signal) => {
+        for (const timer of timers) clearTimeout(timer);
+        // What it left behind in its group ends with it.
+        kill('SIGKILL');
+        const lingering = setTimeout(() => {
+          for (const stream of streams) stream.destroy();
+        }, LINGER);
+        void Promise.all(streams.map(closed)).then(() => {
+          clearTimeout(lingering);
+          finish({ exit, signal });
+        });
+      },
+      failed: (error) => finish({ error }),
+    };
+    try {
+      launched = launchShell(GATE + cmd, options.cwd, { ...options.env, REPRO_PROGRESS_FD: '3' }, listener);
+    } catch (error) {
+      return finish({ error: (error as Error).message });
+    }
+    streams = [launched.output, launched.progress];
+    readText(launched.output, options.onOutput);
+    readProgress(launched.progress, options.onProgress);
   });
-  options.onGroup(pid);
-  launched.openGate();
   return { result, kill };
+}
+
+function closed(stream: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.closed) resolve();
+    else stream.once('close', () => resolve());
+  });
 }
 
 function killGroup(group: number, signal: NodeJS.Signals): void {

@@ -1,48 +1,59 @@
 /**
- * Starts a shell in a session of its own, with descriptors of its own. The addon native/spawn does it in the same half
- * millisecond always; Node's child_process forks, which takes 1.2 ms in a small process and 7 ms in one of 160 MB, but is
- * there without a compiler. Which of the two was used shows nowhere but in the time; REPRO_SPAWN=node forces the latter.
+ * Starts a shell in a session of its own, with descriptors of its own. The addon native/spawn does it beside the main
+ * thread, in the same half millisecond always; Node's child_process forks, which holds everything up for 1.2 ms in a small
+ * process and for 7 ms in one of 160 MB, but is there without a compiler. Which of the two was used shows nowhere but in the
+ * time; REPRO_SPAWN=node forces the latter.
  *
  *   fd 1, 2  one pipe, so that what is said stays in order     fd 3  progress     fd 4  the gate
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { closeSync, existsSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 export interface Launched {
-  /** Of the shell, and of its process group. */
-  pid: number;
   /** Ends when nothing that was started holds it any more. */
   output: Readable;
   /** Likewise. */
   progress: Readable;
-  /** Lets the shell, which reads a line from descriptor 4, go on. */
+  /** Lets the shell, which is to read a line from descriptor 4, go on. */
   openGate(): void;
-  onExit(listener: (exit: number | undefined, signal: NodeJS.Signals | undefined) => void): void;
 }
 
-/** Throws an Error when no process can be started. */
-export function launchShell(script: string, cwd: string, env: NodeJS.ProcessEnv): Launched {
+export interface LaunchListener {
+  /** With the process id of the shell, which is also its process group. */
+  started(pid: number): void;
+  exited(exit: number | undefined, signal: NodeJS.Signals | undefined): void;
+  /** No process could be started, and nothing else is called: why. */
+  failed(message: string): void;
+}
+
+/** Tells the listener in a later turn of the event loop. Throws an Error when there are no descriptors or threads left. */
+export function launchShell(script: string, cwd: string, env: NodeJS.ProcessEnv, listener: LaunchListener): Launched {
+  for (const text of [script, cwd, ...Object.values(env)])
+    if (text?.includes('\0')) throw new Error('a NUL character cannot be part of a command or its environment');
   addon ??= loadAddon();
-  return addon ? launchByAddon(addon, script, cwd, env) : launchByNode(script, cwd, env);
+  return addon ? launchByAddon(addon, script, cwd, env, listener) : launchByNode(script, cwd, env, listener);
 }
 
 interface Addon {
   pipe(): [read: number, write: number];
-  /** Returns the process id; -1 stands for /dev/null. */
+  /**
+   * The child's descriptor i is a copy of descriptors[i]; -1 stands for /dev/null. Each argument, and each NAME=value of the
+   * environment, is ended by NUL.
+   */
   spawn(
     file: string,
-    args: readonly string[],
-    env: readonly string[],
+    args: string,
+    env: string,
     cwd: string,
     descriptors: readonly number[],
-    onExit: (exit: number | null, signal: number | null) => void,
-  ): number;
+    report: (what: 'started' | 'exit' | 'signal' | 'error', value: number | string) => void,
+  ): void;
 }
 
 let addon: Addon | false | undefined;
@@ -66,70 +77,69 @@ function loadAddon(): Addon | false {
 
 const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
 
-function launchByAddon({ pipe, spawn }: Addon, script: string, cwd: string, env: NodeJS.ProcessEnv): Launched {
+function launchByAddon(
+  { pipe, spawn }: Addon,
+  script: string,
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+  listener: LaunchListener,
+): Launched {
   const open: number[] = [];
   const newPipe = () => {
     const ends = pipe();
     open.push(...ends);
     return ends;
   };
-  let listener: Parameters<Launched['onExit']>[0] | undefined;
-  let pid: number;
-  let ends: { output: number; progress: number; gate: number };
   try {
     const [output, theirOutput] = newPipe();
     const [progress, theirProgress] = newPipe();
     const [theirGate, gate] = newPipe();
-    const environment = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-    pid = spawn(
-      '/bin/sh',
-      ['/bin/sh', '-c', script],
-      environment,
-      cwd,
-      [-1, theirOutput, theirOutput, theirProgress, theirGate],
-      (exit, signal) =>
-        listener?.(exit ?? undefined, signal === null ? undefined : (signalNames.get(signal) as NodeJS.Signals)),
-    );
-    for (const descriptor of [theirOutput, theirProgress, theirGate]) closeSync(descriptor);
-    ends = { output, progress, gate };
+    let environment = '';
+    for (const name in env) if (env[name] !== undefined) environment += `${name}=${env[name]}\0`;
+    const theirs = [-1, theirOutput, theirOutput, theirProgress, theirGate];
+    spawn('/bin/sh', `/bin/sh\0-c\0${script}\0`, environment, cwd, theirs, (what, value) => {
+      if (what === 'started' || what === 'error')
+        for (const descriptor of [theirOutput, theirProgress, theirGate]) closeSync(descriptor);
+      if (what === 'started') listener.started(Number(value));
+      else if (what === 'exit') listener.exited(Number(value), undefined);
+      else if (what === 'signal') listener.exited(undefined, signalNames.get(Number(value)) as NodeJS.Signals);
+      else {
+        closeSync(gate);
+        listener.failed(String(value));
+      }
+    });
+    return {
+      output: new Socket({ fd: output, readable: true, writable: false }),
+      progress: new Socket({ fd: progress, readable: true, writable: false }),
+      openGate: () => {
+        try {
+          writeSync(gate, '\n');
+        } catch {} // It was killed at the gate.
+        closeSync(gate);
+      },
+    };
   } catch (error) {
     for (const descriptor of open) closeSync(descriptor);
     throw error;
   }
-  return {
-    pid,
-    output: new Socket({ fd: ends.output, readable: true, writable: false }),
-    progress: new Socket({ fd: ends.progress, readable: true, writable: false }),
-    openGate: () => {
-      try {
-        writeSync(ends.gate, '\n');
-      } catch {} // It was killed at the gate.
-      closeSync(ends.gate);
-    },
-    onExit: (given) => {
-      listener = given;
-    },
-  };
 }
 
-function launchByNode(script: string, cwd: string, env: NodeJS.ProcessEnv): Launched {
-  const child: ChildProcess = spawn('/bin/sh', ['-c', `exec 2>&1\n${script}`], {
+function launchByNode(script: string, cwd: string, env: NodeJS.ProcessEnv, listener: LaunchListener): Launched {
+  const child = spawn('/bin/sh', ['-c', `exec 2>&1\n${script}`], {
     cwd,
     env,
     detached: true,
     stdio: ['ignore', 'pipe', 'ignore', 'pipe', 'pipe'],
   });
-  child.on('error', () => {});
-  if (child.pid === undefined) throw new Error('no process could be started');
-  const gate = child.stdio[4] as Socket;
-  gate.on('error', () => {});
+  child.on('spawn', () => listener.started(child.pid!));
+  child.on('error', (error) => listener.failed(error.message));
+  child.on('exit', (exit, signal) => listener.exited(exit ?? undefined, signal ?? undefined));
+  // Without a descriptor left, Node makes none of the streams.
+  const [, output, , progress, gate] = child.stdio ?? [];
+  gate?.on('error', () => {});
   return {
-    pid: child.pid,
-    output: child.stdout!,
-    progress: child.stdio[3] as Readable,
-    openGate: () => gate.end('\n'),
-    onExit: (listener) => {
-      child.on('exit', (exit, signal) => listener(exit ?? undefined, signal ?? undefined));
-    },
+    output: (output as Readable) ?? Readable.from([]),
+    progress: (progress as Readable) ?? Readable.from([]),
+    openGate: () => (gate as Writable).end('\n'),
   };
 }

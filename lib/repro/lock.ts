@@ -115,8 +115,8 @@ export class Lock {
 
   #change(name: string, text: string | undefined): void {
     this.#waiting.set(name, text);
-    // Writing takes at most a tenth of the time. A block that is lost to a kill meanwhile comes back from the run cache.
-    const pause = this.#lastWrite.ended + 9 * this.#lastWrite.took - performance.now();
+    // Writing takes at most a thirtieth of the time. A block that is lost to a kill meanwhile comes back from the run cache.
+    const pause = this.#lastWrite.ended + 29 * this.#lastWrite.took - performance.now();
     if (pause <= 0) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), pause);
   }
