@@ -7,9 +7,11 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { type CommandResult, type RunningCommand, startCommand } from './command.ts';
-import { type Content, type Scanned, sameContent } from './content.ts';
+import { type Content, sameContent } from './content.ts';
+import { unlinkFromCache } from './copies.ts';
 import { ReproError } from './errors.ts';
 import type { Listener, Outcome } from './events.ts';
+import { statOrUndefined } from './identity.ts';
 import { canonical, type Json } from './json.ts';
 import type { AttemptLog } from './ledger.ts';
 import { LISTED_PARAMS, listedParams } from './listed-params.ts';
@@ -76,14 +78,13 @@ export async function attemptStage(
   }
 
   const moved = await movedInputs(project, stage, inputs);
-  const produced = await project.observer.outputs(stage);
-  const absent = [...produced].filter(([, scanned]) => scanned === undefined).map(([path]) => path);
+  const absent = absentOutputs(project, stage);
   if (absent.length > 0) return failed(`it ended well but did not make ${absent.join(', ')}`);
   if (moved.length > 0)
     return failed(
       `${moved.join(', ')} changed while it ran, so what it made cannot be vouched for; its outputs are kept, it stays stale: run repro again`,
     );
-  if (context.commit) await commitStage(project, stage, inputs, key, produced as Map<string, Scanned>);
+  if (context.commit) await commitStage(project, stage, inputs, key);
   removeCheckpoint(project.root, stage);
   return { outcome: 'ran', seconds: seconds() };
 }
@@ -146,7 +147,8 @@ let inherited: NodeJS.ProcessEnv | undefined;
 
 function prepareOutputs(root: string, stage: Stage): void {
   for (const { path, persist } of stage.outs) {
-    if (!persist) rmSync(join(root, path), { recursive: true, force: true });
+    if (persist) unlinkFromCache(join(root, path));
+    else rmSync(join(root, path), { recursive: true, force: true });
     mkdirSync(dirname(join(root, path)), { recursive: true });
   }
 }
@@ -189,23 +191,21 @@ async function movedInputs(project: Project, stage: Stage, before: Inputs): Prom
   return [...moved(before.deps, after.deps), ...moved(before.code, after.code), ...params];
 }
 
-/** Takes outputs into the cache, and the run into run cache and lock. */
-export async function commitStage(
-  project: Project,
-  stage: Stage,
-  inputs: Inputs,
-  key: string,
-  produced: ReadonlyMap<string, Scanned>,
-): Promise<void> {
+export function absentOutputs({ root }: Project, stage: Stage): string[] {
+  return stage.outs.map(({ path }) => path).filter((path) => statOrUndefined(join(root, path)) === undefined);
+}
+
+/** Takes outputs into the cache, and the run into run cache and lock. None may be absent. */
+export async function commitStage(project: Project, stage: Stage, inputs: Inputs, key: string): Promise<void> {
   const outs: { [path: string]: Content } = {};
-  for (const { path, cache } of stage.outs) {
-    const scanned = produced.get(path)!;
-    outs[path] = scanned.content;
-    if (cache || scanned.content.size <= KEPT_FOR_RESTORING) await project.cache.save(path, scanned);
+  for (const out of stage.outs) {
+    const scanned = out.cache ? undefined : await project.observer.scan(out.path);
+    const isKept = scanned === undefined || scanned.content.size <= KEPT_FOR_RESTORING;
+    outs[out.path] = isKept ? await project.cache.take(out) : scanned.content;
   }
   for (const entry of stage.code) {
     const closure = await project.observer.closure(entry);
-    if (closure) project.cache.saveManifest(closure);
+    if (closure) await project.cache.saveManifest(closure);
   }
   const block = lockedStage(stage, inputs, outs);
   if (!alwaysRuns(stage)) project.runs.put(key, block);
@@ -221,7 +221,7 @@ export async function restoreStage(
 ): Promise<void> {
   for (const [path, content] of Object.entries(block.outs ?? {})) {
     if (sameContent((await project.observer.scan(path))?.content, content)) continue;
-    project.cache.restore(path, content);
+    await project.cache.restore(stage.outs.find((out) => out.path === path)!, content);
     project.observer.forget();
     const after = (await project.observer.scan(path))?.content;
     if (!sameContent(after, content)) throw new ReproError(`${path} could not be restored as it was`, 1);

@@ -3,14 +3,16 @@
  * every file and folder that this rested on is kept in .repro/fresh. While all of it is unchanged, so is the verdict, and
  * neither YAML nor LMDB need be loaded. Anything else is left to the full check; deleting the file does no harm.
  *
- * Only settled times count (see content.ts), so no later change can leave them as they are.
+ * Only settled times count (see scan.ts), so no later change can leave them as they are.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { identity, isSettled, statOrUndefined } from './identity.ts';
 
 const FILE = '.repro/fresh';
-const FORMAT = 1;
+const FORMAT = 2;
+/** Starts the line of a folder that the paths after it are in; all other lines start with an identity and a tab. */
+const FOLDER = 'in ';
 
 interface Header {
   format: number;
@@ -31,44 +33,64 @@ export function certified(root: string, by: string): number | undefined {
   if (lines.pop() !== '') return undefined;
   const header = JSON.parse(lines[0]) as Header;
   if (header.format !== FORMAT || header.by !== by) return undefined;
+  let folder = root;
   for (let i = 1; i < lines.length; i++) {
-    const tab = lines[i].indexOf('\t');
-    const path = lines[i].slice(tab + 1);
-    const stat = statOrUndefined(path.startsWith('/') ? path : `${root}/${path}`);
-    if ((stat ? identity(stat) : '') !== lines[i].slice(0, tab)) return undefined;
+    const line = lines[i];
+    if (line.startsWith(FOLDER)) {
+      folder = absolute(root, line.slice(FOLDER.length));
+      continue;
+    }
+    const tab = line.indexOf('\t');
+    const stat = statOrUndefined(absolute(folder, line.slice(tab + 1)));
+    if ((stat ? identity(stat) : '') !== line.slice(0, tab)) return undefined;
   }
   return header.stages;
 }
 
-/** What stat said of each path that a verdict rests on, taken before the path was read; by absolute path. */
+function absolute(folder: string, path: string): string {
+  return path.startsWith('/') ? path : `${folder}/${path}`;
+}
+
+/** What stat said of each path that a verdict rests on, taken before the path was read. */
 export class Witnesses {
-  readonly #seen = new Map<string, string>();
-  #settled = true;
+  /** By absolute path. */
+  readonly #single = new Map<string, string>();
+  /** Of all that is in a folder, by its absolute path: the lines of the certificate. */
+  readonly #folders = new Map<string, string>();
+  /** Whether all of it can be relied on. */
+  #certain = true;
 
   /** Takes down what stat says, or that there is nothing. */
   add(path: string, stat = statOrUndefined(path)): void {
-    this.#seen.set(path, stat ? identity(stat) : '');
-    if (stat && !isSettled(stat)) this.#settled = false;
+    this.#single.set(path, stat ? identity(stat) : '');
+    if ((stat && !isSettled(stat)) || path.includes('\n')) this.#certain = false;
+  }
+
+  /** The same of all items of a folder; `key` is an item's name, a slash at its end does no harm. */
+  addFolder(folder: string, items: readonly { key: string; identity: string }[], settled: boolean): void {
+    const lines = items.map(({ key, identity }) => `${identity}\t${key}\n`).join('');
+    this.#folders.set(folder, lines);
+    if (!settled || folder.includes('\n') || items.some(({ key }) => key.includes('\n'))) this.#certain = false;
   }
 
   clear(): void {
-    this.#seen.clear();
-    this.#settled = true;
+    this.#single.clear();
+    this.#folders.clear();
+    this.#certain = true;
   }
 
   /** Writes the certificate, unless something in it changed so recently that a further change might not show. */
   certify(root: string, by: string, stages: number): void {
-    if (!this.#settled) return;
+    if (!this.#certain) return;
     const header: Header = { format: FORMAT, by, stages };
     const inside = `${root}/`;
-    const lines = [JSON.stringify(header)];
-    for (const [path, identity] of this.#seen) {
-      if (path.includes('\n')) return;
-      lines.push(`${identity}\t${path.startsWith(inside) ? path.slice(inside.length) : path}`);
-    }
+    const relative = (path: string) => (path.startsWith(inside) ? path.slice(inside.length) : path);
+    const parts = [`${JSON.stringify(header)}\n`];
+    for (const [path, identity] of this.#single) parts.push(`${identity}\t${relative(path)}\n`);
+    for (const [path, lines] of this.#folders) parts.push(`${FOLDER}${relative(path)}\n`, lines);
     const temporary = join(root, `${FILE}.${process.pid}.tmp`);
     mkdirSync(join(root, '.repro'), { recursive: true });
-    writeFileSync(temporary, `${lines.join('\n')}\n`);
+    writeFileSync(temporary, parts.join(''));
     renameSync(temporary, join(root, FILE));
   }
 }

@@ -12,9 +12,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import type { BuildFailure, Loader, Metafile } from 'esbuild';
-import { type Contents, folderContent, type ManifestEntry, type Scanned, sha256 } from './content.ts';
+import { folderOf, type ManifestEntry, type Scanned, sha256 } from './content.ts';
 import { inWords, ReproError } from './errors.ts';
 import { isSettled, statOrUndefined } from './identity.ts';
+import type { Contents } from './scan.ts';
 import type { State } from './state.ts';
 
 /** Modules of one entry; their manifest's paths are relative to the pipeline's folder. */
@@ -95,7 +96,7 @@ export class Code {
       const scanned = await this.#contents.scan(path);
       if (scanned) manifest.push({ path, sha256: scanned.content.sha256, size: scanned.content.size });
     }
-    return { content: folderContent(manifest), manifest };
+    return folderOf(manifest);
   }
 
   /** A hash of all that could make the same import text mean another module. */

@@ -9,15 +9,27 @@ const RACY = 30_000_000n;
 /** The same for file systems that keep whole seconds. */
 const RACY_COARSE = 2_100_000_000n;
 
+/** Milliseconds after which a file that nobody writes to is settled, on most file systems. */
+export const SETTLING = 40;
+
 export function identity(stat: BigIntStats): string {
-  return `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs} ${stat.mode & 0o100n ? 'x' : '-'}`;
+  return `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs} ${isExecutable(stat) ? 'x' : '-'}`;
+}
+
+export function isExecutable(stat: BigIntStats): boolean {
+  return (stat.mode & 0o100n) !== 0n;
 }
 
 /** Whether a change made after this stat would surely show in the next one: git's rule for racily clean files. */
-export function isSettled(stat: BigIntStats, nowNs = BigInt(Date.now()) * 1_000_000n): boolean {
+export function isSettled(stat: BigIntStats, nowNs = now()): boolean {
   const coarse = stat.mtimeNs % 1_000_000_000n === 0n && stat.ctimeNs % 1_000_000_000n === 0n;
   const limit = nowNs - (coarse ? RACY_COARSE : RACY);
   return stat.mtimeNs < limit && stat.ctimeNs < limit;
+}
+
+/** Nanoseconds since 1970 */
+export function now(): bigint {
+  return BigInt(Date.now()) * 1_000_000n;
 }
 
 /** Follows symbolic links; undefined when there is nothing. */

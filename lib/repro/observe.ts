@@ -1,12 +1,13 @@
 /** What a stage's inputs and outputs are at this moment. It looks; it does not judge. */
 import { join } from 'node:path';
 import type { Code } from './code.ts';
-import { type Content, type Contents, type Scanned, sha256 } from './content.ts';
+import { type Content, type Scanned, sha256 } from './content.ts';
 import { type Problem, ReproError } from './errors.ts';
 import { canonical, type Json, lookUp } from './json.ts';
 import type { LockedStage, Recorded } from './lock.ts';
 import { suggestion } from './nearest.ts';
 import type { Stage } from './pipeline.ts';
+import type { Contents } from './scan.ts';
 import type { State } from './state.ts';
 import { asEdited, type EditedTexts, folderTexts, type Texts } from './texts.ts';
 

@@ -7,7 +7,7 @@
  *   nothing of its own differs, but a stage above may make something new         → maybe
  *   frozen: it is taken as it is                                                 → frozen
  */
-import { type Content, contentWithin, sameContent } from './content.ts';
+import { type Content, contentWithin, type ManifestEntry, parseManifest, sameContent } from './content.ts';
 import { type Problem, ReproError } from './errors.ts';
 import type { LockedStage } from './lock.ts';
 import { type Inputs, lockedStage, MissingInputs, runKey } from './observe.ts';
@@ -224,8 +224,8 @@ async function nameModules(project: Project, reasons: readonly Reason[]): Promis
       named.push(reason);
       continue;
     }
-    const after = (await project.observer.closure(reason.path))?.manifest ?? [];
-    const hashes = (manifest: typeof after) => new Map(manifest.map(({ path, sha256 }) => [path, sha256]));
+    const after = parseManifest((await project.observer.closure(reason.path))?.manifest ?? '');
+    const hashes = (manifest: readonly ManifestEntry[]) => new Map(manifest.map(({ path, sha256 }) => [path, sha256]));
     const [old, now] = [hashes(before), hashes(after)];
     const changed = [...new Set([...old.keys(), ...now.keys()])]
       .filter((path) => old.get(path) !== now.get(path))

@@ -8,6 +8,7 @@ import { copyFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import pLimit from 'p-limit';
+import { CONFIG, readConfig } from './config.ts';
 import { type Content, parseManifest } from './content.ts';
 import { inWords, ReproError } from './errors.ts';
 import type { LockedStage } from './lock.ts';
@@ -15,12 +16,11 @@ import { suggestion } from './nearest.ts';
 import { keyOfBlock } from './observe.ts';
 import type { Project } from './project.ts';
 
-const CONFIG = '.repro/config.yaml';
 const AT_ONCE = 8;
 
 /** The folder that a name in .repro/config.yaml (`remotes: {NAME: PATH}`), or a path, means; without either, the only one. */
 export async function remoteFolder(root: string, named: string | undefined): Promise<string> {
-  const remotes = await configured(root);
+  const { remotes = {} } = await readConfig(root);
   const names = Object.keys(remotes);
   if (named === undefined) {
     if (names.length === 1) return resolve(root, remotes[names[0]]);
@@ -33,20 +33,6 @@ export async function remoteFolder(root: string, named: string | undefined): Pro
   if (Object.hasOwn(remotes, named)) return resolve(root, remotes[named]);
   if (/[/\\.]/.test(named) || existsSync(resolve(named))) return isAbsolute(named) ? named : resolve(named);
   throw new ReproError(`there is no remote "${named}" in ${CONFIG}${suggestion(named, names)}, and no such folder`);
-}
-
-async function configured(root: string): Promise<{ [name: string]: string }> {
-  if (!existsSync(join(root, CONFIG))) return {};
-  const { readDocument } = await import('./document.ts');
-  const document = await readDocument(join(root, CONFIG), CONFIG);
-  const remotes = (document.value as { remotes?: unknown } | null)?.remotes ?? {};
-  if (typeof remotes !== 'object' || Object.values(remotes as object).some((path) => typeof path !== 'string'))
-    throw new ReproError({
-      message: 'must be a mapping of names to folders',
-      place: document.at(['remotes'], 'value'),
-      key: 'remotes',
-    });
-  return remotes as { [name: string]: string };
 }
 
 export interface Transfer {

@@ -9,6 +9,8 @@ import type { Database, RootDatabase } from 'lmdb';
 export interface State {
   /** What a file's content was when it looked so; `key` is a path. */
   files: MemoTable;
+  /** The same of all small files of a folder: see known-files.ts. */
+  folders: MemoTable;
   /** Anything worked out from content, by a key that names that content. */
   memos: MemoTable;
   /** Runs `work` while no other process is in such a section. Keep it short. */
@@ -54,6 +56,7 @@ export async function openState(root: string, options: { write: boolean }): Prom
   };
   return {
     files: table('files'),
+    folders: table('folders'),
     memos: table('memos'),
     exclusively: (work) => store.transactionSync(work) as ReturnType<typeof work>,
     close: () => store.close(),
@@ -69,5 +72,5 @@ function forgetfulState(): State {
       remove: (key) => void values.delete(key),
     };
   };
-  return { files: table(), memos: table(), exclusively: (work) => work(), close: async () => {} };
+  return { files: table(), folders: table(), memos: table(), exclusively: (work) => work(), close: async () => {} };
 }

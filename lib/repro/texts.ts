@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
-import { type Content, folderContent, type Scanned, sha256 } from './content.ts';
+import { type Content, folderOf, parseManifest, type Scanned, sha256 } from './content.ts';
 import { inWords, ReproError } from './errors.ts';
 
 export interface Texts {
@@ -39,9 +39,9 @@ export function asEdited(path: string, scanned: Scanned | undefined, edited: Edi
   const own = edited.get(path);
   if (own !== undefined) return { content: { ...scanned.content, ...content(own) } };
   if (scanned.manifest === undefined) return scanned;
-  const manifest = scanned.manifest.map((entry) => {
+  const entries = parseManifest(scanned.manifest).map((entry) => {
     const text = edited.get(path === '.' ? entry.path : `${path}/${entry.path}`);
     return text === undefined ? entry : { ...entry, ...content(text) };
   });
-  return { content: folderContent(manifest), manifest };
+  return folderOf(entries);
 }

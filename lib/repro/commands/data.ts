@@ -1,6 +1,6 @@
 /** `repro checkout`: outputs as the lock has them. `repro commit`: the lock as the outputs are. */
-import { commitStage, restoreStage } from '../attempt.ts';
-import { type Scanned, sameContent } from '../content.ts';
+import { absentOutputs, commitStage, restoreStage } from '../attempt.ts';
+import { sameContent } from '../content.ts';
 import { ReproError } from '../errors.ts';
 import { select } from '../graph.ts';
 import { MissingInputs, runKey } from '../observe.ts';
@@ -47,8 +47,7 @@ export async function commit(targets: readonly string[], call: { force?: boolean
     let committed = 0;
     for (const name of select(project.graph, { targets, single: true })) {
       const stage = project.graph.stages.get(name)!;
-      const outs = await project.observer.outputs(stage);
-      const missing = [...outs].filter(([, scanned]) => scanned === undefined).map(([path]) => path);
+      const missing = absentOutputs(project, stage);
       if (missing.length > 0) {
         if (targets.length === 0) continue;
         throw new ReproError(`${name} cannot be committed: ${missing.join(', ')} is missing`, call.force ? 1 : 2);
@@ -56,7 +55,7 @@ export async function commit(targets: readonly string[], call: { force?: boolean
       const inputs = await project.observer.inputs(stage).catch(async (error) => {
         throw error instanceof MissingInputs ? await placeMissing(project, error) : error;
       });
-      await commitStage(project, stage, inputs, runKey(stage, inputs), outs as Map<string, Scanned>);
+      await commitStage(project, stage, inputs, runKey(stage, inputs));
       committed++;
     }
     project.lock.flush();
