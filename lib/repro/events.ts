@@ -35,6 +35,8 @@ export type RunEvent =
       skipped: number;
       failed: number;
       seconds: number;
+      /** What was read because no hash of it was remembered. */
+      hashed: { files: number; bytes: number };
       interrupted?: string;
     };
 

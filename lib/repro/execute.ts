@@ -145,6 +145,7 @@ class Run {
       skipped: count('skipped'),
       failed: count('failed'),
       seconds: (performance.now() - this.#started) / 1000,
+      hashed: this.#project.contents.hashed,
       ...(this.#interrupted ? { interrupted: this.#interrupted } : {}),
     });
     return { outcomes, interrupted: this.#interrupted };
