@@ -25,6 +25,13 @@ export function checkInputs(inputs: Batch['inputs'], sequences: number, length: 
   checkTokens(inputs, config);
 }
 
+/** @throws EngineError when no step takes so many windows, or so many at a time */
+export function checkStepSize(batch: number, microbatch: number | undefined): void {
+  for (const [name, n] of Object.entries({ batch, microbatch }))
+    if (n !== undefined && (!Number.isSafeInteger(n) || n < 1))
+      throw new EngineError(`${name} is ${n}; it must be a whole number of at least 1`);
+}
+
 export function checkTokens(tokens: Batch['inputs'], { vocabularySize }: ModelConfig): void {
   for (let i = 0; i < tokens.length; i++)
     if (tokens[i] >= vocabularySize)

@@ -23,10 +23,15 @@ export interface Engine {
   readonly name: EngineName;
   /** for people and logs: "native fp32, AVX-512, 2 threads" */
   readonly description: string;
+  /** What its bits depend on: with all of it equal, the same call gives the same bits. `kernels` is the backend for tfjs. */
+  readonly arithmetic: { precision: 'fp32' | 'bf16'; threads: number; kernels: string };
   /** A model with these weights (copied), or with `initialWeights(config, seed)`. */
   model(config: ModelConfig, start: { seed: number } | { weights: Weights }): Model;
-  /** Peak bytes that training this model at this batch (sequences per microbatch) needs: known before it is taken. */
-  memory(config: ModelConfig, batch: number): number;
+  /**
+   * Peak bytes that the engine takes to train this model on batches of `batch` windows as long as its block: known before any is
+   * taken. `microbatch` as in StepOptions: without it, what the engine's own choice takes.
+   */
+  memory(config: ModelConfig, step: { batch: number; microbatch?: number }): number;
 }
 
 /** B × T tokens in, the B × T tokens that follow them. */

@@ -41,9 +41,9 @@ export async function evaluate({ model, source, split, maxTokens, onProgress }: 
     throw new EngineError(`maxTokens is ${maxTokens}; it must be at least 1, or absent for the whole split`);
   const { tokens, bytes } = source.totals(split);
   const windows = consecutiveWindows(Math.min(tokens - 1, maxTokens ?? tokens), model.config.block);
-  const { loss, predicted } = await lossOverWindows(model, source, split, windows, (done, total) =>
-    onProgress?.({ done, total, unit: 'tokens', text: `loss on ${split}` }),
-  );
+  const { loss, predicted } = await lossOverWindows(model, source, split, windows, {
+    onProgress: (done, total) => onProgress?.({ done, total, unit: 'tokens', text: `loss on ${split}` }),
+  });
   return { loss, tokens: predicted, bitsPerByte: ((loss / Math.LN2) * tokens) / bytes };
 }
 
@@ -62,18 +62,22 @@ export function spreadWindows(tokens: number, length: number, wanted: number): W
   return Array.from({ length: count }, (_, i) => ({ offset: i * stride, length }));
 }
 
-/** Mean over all the tokens of the windows. Windows of one length that follow each other share a batch. */
+/**
+ * Mean over all the tokens of the windows. Windows of one length that follow each other share a batch.
+ * @throws the signal's reason when it is aborted, between two batches
+ */
 export async function lossOverWindows(
   model: Model,
   source: TokenSource,
   split: Split,
   windows: Window[],
-  onProgress?: (done: number, total: number) => void,
+  { onProgress, signal }: { onProgress?(done: number, total: number): void; signal?: AbortSignal } = {},
 ): Promise<{ loss: number; predicted: number }> {
   const total = windows.reduce((sum, { length }) => sum + length, 0);
   let sum = 0;
   let done = 0;
   for (let i = 0; i < windows.length; ) {
+    signal?.throwIfAborted();
     const { length } = windows[i];
     const batch = [];
     while (batch.length < windowsPerBatch && windows[i]?.length === length) batch.push(windows[i++].offset);

@@ -1,22 +1,39 @@
-/** Whether a training step fits into this machine's memory, asked before it is tried. */
+/** Whether training fits into this machine's memory, asked before it is tried. */
 import { totalmem } from 'node:os';
-import type { ModelConfig } from '../models/index.ts';
+import { countParameters, type ModelConfig } from '../models/index.ts';
 import type { Engine } from './engine.ts';
 import { EngineError } from './error.ts';
 
+/** What of a run's settings decides how much memory it takes. */
+export interface StepSize {
+  /** windows a step */
+  batch: number;
+  /** windows at a time; absent: the engine's choice */
+  microbatch?: number;
+}
+
 /**
- * @param microbatch sequences taken at a time
- * @throws EngineError with both numbers
+ * Bytes that a run takes at its peak beside the interpreter's own: the engine's, and the copies of the weights that the run holds
+ * (the last good ones and those that take their place; while a checkpoint is written, two moments beside them), twice, since as
+ * many wait to be collected. The resident memory of runs was .95 to 1.2 times this (docs/engine.md).
  */
-export function checkMemory(engine: Engine, config: ModelConfig, microbatch: number): void {
+export function memoryOfRun(engine: Engine, config: ModelConfig, step: StepSize, keepsCheckpoints: boolean): number {
+  const copies = keepsCheckpoints ? 4 : 2;
+  return engine.memory(config, step) + 2 * copies * 4 * countParameters(config).total;
+}
+
+/** @throws EngineError with both numbers */
+export function checkMemory(engine: Engine, config: ModelConfig, step: StepSize, keepsCheckpoints: boolean): void {
   // 0 or a huge number where nothing is limited
   const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
   const available = Math.min(totalmem(), limit);
-  const needed = engine.memory(config, microbatch);
+  const needed = memoryOfRun(engine, config, step, keepsCheckpoints);
   if (needed <= available) return;
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const { batch, microbatch } = step;
   throw new EngineError(
-    `training this ${config.architecture} of ${config.layers} layers × ${config.width} needs ${gib(needed)} with microbatches ` +
-      `of ${microbatch}; this machine has ${gib(available)}`,
+    `training this ${config.architecture} of ${config.layers} layers × ${config.width} on batches of ${batch} windows` +
+      `${microbatch === undefined ? '' : `, ${microbatch} at a time,`} needs ${gib(needed)}; this machine has ${gib(available)}. ` +
+      'A smaller size, block or batch would do',
   );
 }

@@ -7,7 +7,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { checkConfig, initialWeights, type ModelConfig, parameters, sizeOf, type Weights } from '../models/index.ts';
-import { checkBatch, checkInputs } from './batch.ts';
+import { checkBatch, checkInputs, checkStepSize } from './batch.ts';
 import type {
   Batch,
   Decoder,
@@ -56,17 +56,20 @@ export function openNative(options: EngineOptions = {}): Engine {
   return {
     name: 'native',
     description: `native ${precision}, ${kernelsName}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    arithmetic: { precision, threads, kernels: kernelsName },
     model(config, start) {
       checkConfig(config);
       const handle = addon.create(addonConfig(config), addonParameters(parameters(config)), threads, kernels);
       const weights = 'weights' in start ? start.weights : initialWeights(config, start.seed);
       return new NativeModel(addon, handle, config, weights);
     },
-    memory(config, batch) {
+    memory(config, { batch, microbatch }) {
       checkConfig(config);
-      if (!Number.isSafeInteger(batch) || batch < 1)
-        throw new EngineError(`the microbatch is ${batch}; it must be a whole number of at least 1`);
-      return addon.memory(addonConfig(config), addonParameters(parameters(config)), threads, batch, kernels);
+      checkStepSize(batch, microbatch);
+      const at = (sequences: number) =>
+        addon.memory(addonConfig(config), addonParameters(parameters(config)), threads, sequences, kernels);
+      // 0: the engine's choice, which is never more than the batch
+      return Math.min(at(microbatch ?? 0), at(batch));
     },
   };
 }
@@ -228,11 +231,12 @@ class NativeModel implements Model {
     return new Float32Array(parameters(this.config).reduce((sum, { shape }) => sum + sizeOf(shape), 0));
   }
 
+  /** The parameters within `flat`, which is shared. */
   private named(flat: Float32Array): Weights {
     let offset = 0;
     return new Map(
       parameters(this.config).map(({ name, shape }) => {
-        const data = flat.slice(offset, (offset += sizeOf(shape)));
+        const data = flat.subarray(offset, (offset += sizeOf(shape)));
         return [name, { shape: [...shape], data }];
       }),
     );

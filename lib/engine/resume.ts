@@ -1,10 +1,15 @@
 /**
  * Checkpoints of a run under way: a folder step-N at a time, whole or not there at all, and the newest is where a resumed run
- * goes on. A checkpoint of another run (other data, settings, seed or engine) is refused, not trained on.
+ * goes on. A checkpoint of another run (other data, settings or seed) is refused, not trained on, and so is one that another
+ * engine, precision or number of threads would go on from with other bits.
+ *
+ *   step-120/                config.json, model.safetensors, optimizer.safetensors with identity and progress
+ *   step-120/last-good/      config.json, model.safetensors of an earlier step
  */
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Checkpoint, loadCheckpoint, type OptimizerState, saveCheckpoint } from '../models/index.ts';
+import { type Checkpoint, loadCheckpoint, type OptimizerState, saveCheckpoint, type Weights } from '../models/index.ts';
 import { EngineError } from './error.ts';
 
 /** What makes a run this run and no other; compared as JSON. */
@@ -13,7 +18,11 @@ export type Identity = Record<string, unknown>;
 export interface Resumed<Progress> extends Checkpoint {
   optimizer: OptimizerState;
   progress: Progress;
+  /** weights to return if what follows diverges, where they are not the ones above or the initial ones */
+  lastGood?: Weights;
 }
+
+const lastGoodFolder = 'last-good';
 
 /** Written beside the one before, which is deleted after. */
 export async function keepCheckpoint(dir: string, identity: Identity, checkpoint: Resumed<unknown>): Promise<void> {
@@ -23,7 +32,9 @@ export async function keepCheckpoint(dir: string, identity: Identity, checkpoint
   if (earlier.includes(name)) return;
   const partial = join(dir, 'partial');
   await rm(partial, { recursive: true, force: true });
-  await saveCheckpoint(partial, { ...checkpoint, progress: { identity, progress: checkpoint.progress } });
+  const { config, weights, optimizer, progress, lastGood } = checkpoint;
+  await saveCheckpoint(partial, { config, weights, optimizer, progress: { identity, progress } });
+  if (lastGood) await saveCheckpoint(join(partial, lastGoodFolder), { config, weights: lastGood });
   await rename(partial, join(dir, name));
   for (const each of earlier) await rm(join(dir, each), { recursive: true, force: true });
 }
@@ -44,7 +55,9 @@ export async function resumeFrom<Progress>(dir: string, identity: Identity): Pro
     throw new EngineError(
       `${dir} has a checkpoint of another run: ${difference}. Delete it to start anew, or name another folder`,
     );
-  return { ...checkpoint, optimizer: checkpoint.optimizer, progress: kept.progress };
+  const lastGoodDir = join(dir, newest, lastGoodFolder);
+  const lastGood = existsSync(lastGoodDir) ? (await loadCheckpoint(lastGoodDir)).weights : undefined;
+  return { ...checkpoint, optimizer: checkpoint.optimizer, progress: kept.progress, lastGood };
 }
 
 /** Once a run is done there is nothing to go on from. */
@@ -65,7 +78,7 @@ async function stepsIn(dir: string): Promise<string[]> {
 /** "settings.batch was 8 and is 16"; undefined when the two are equal. */
 function firstDifference(was: unknown, is: unknown, path = ''): string | undefined {
   if (typeof was !== 'object' || typeof is !== 'object' || was === null || is === null)
-    return Object.is(was, is) ? undefined : `${path} was ${JSON.stringify(was)} and is ${JSON.stringify(is)}`;
+    return Object.is(was, is) ? undefined : `${path} was ${inWords(was)} and is ${inWords(is)}`;
   const keys = new Set([...Object.keys(was), ...Object.keys(is)]);
   for (const key of keys) {
     const [a, b] = [was, is].map((value) => (value as Record<string, unknown>)[key]);
@@ -73,4 +86,8 @@ function firstDifference(was: unknown, is: unknown, path = ''): string | undefin
     if (difference !== undefined) return difference;
   }
   return undefined;
+}
+
+function inWords(value: unknown): string {
+  return value === undefined ? 'not set' : JSON.stringify(value);
 }

@@ -6,7 +6,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { checkConfig, initialWeights, type ModelConfig, parameters, type Weights } from '../models/index.ts';
-import { checkBatch, checkInputs } from './batch.ts';
+import { checkBatch, checkInputs, checkStepSize } from './batch.ts';
 import type {
   Batch,
   Decoder,
@@ -48,11 +48,16 @@ export async function openTfjs(options: EngineOptions = {}): Promise<Engine> {
   return {
     name: 'tfjs',
     description: `tfjs fp32, ${device}`,
+    arithmetic: { precision: 'fp32', threads: 1, kernels: device },
     model(config, start) {
       checkConfig(config);
       return new TfjsModel(tf, config, 'weights' in start ? start.weights : initialWeights(config, start.seed));
     },
-    memory: (config, batch) => stateBytes(config) + activationBytes(config, batch),
+    memory(config, { batch, microbatch = microbatchFor(config) }) {
+      checkConfig(config);
+      checkStepSize(batch, microbatch);
+      return stateBytes(config) + activationBytes(config, Math.min(batch, microbatch));
+    },
   };
 }
 
@@ -215,16 +220,15 @@ class TfjsModel implements Model {
     return architectures[config.architecture](pass, config, tokens, state, position);
   }
 
-  private *microbatches({ inputs, targets, sequences, length }: Batch, size = this.microbatchFor(length)) {
+  private *microbatches(
+    { inputs, targets, sequences, length }: Batch,
+    size = microbatchFor({ ...this.config, block: length }),
+  ) {
     for (let first = 0; first < sequences; first += size) {
       const end = Math.min(first + size, sequences);
       const part = (tokens: Batch['inputs']) => Int32Array.from(tokens.subarray(first * length, end * length));
       yield { ids: part(inputs), targets: part(targets), sequences: end - first, length, first };
     }
-  }
-
-  private microbatchFor(length: number): number {
-    return Math.max(1, Math.floor(activationBudget / activationBytes({ ...this.config, block: length }, 1)));
   }
 
   /** A copy: the CPU backend computes on the very array that it is given. */
@@ -238,6 +242,11 @@ class TfjsModel implements Model {
   private download(part: keyof Slot): Weights {
     return new Map([...this.slots].map(([name, slot]) => [name, download(slot[part])]));
   }
+}
+
+/** Windows at a time where the caller does not say. */
+function microbatchFor(config: ModelConfig): number {
+  return Math.max(1, Math.floor(activationBudget / activationBytes(config, 1)));
 }
 
 function download(tensor: Tensor) {

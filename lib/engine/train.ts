@@ -4,11 +4,13 @@
  *   plan → (windows of the step → engine: forward, backward, clip, AdamW → evaluate? → keep a checkpoint?) × steps → result
  *
  * Seed and step decide all that a step draws, so a run that was interrupted and goes on from a checkpoint ends with the
- * same bits as one that was not, where the engine repeats itself: the same one, with the same threads, on the same machine.
+ * same bits as one that was not. Where it could not (another engine, precision, number of threads, other data or settings), the
+ * checkpoint is refused.
  */
-import { checkConfig, flopsPerToken, type ModelConfig, type Weights } from '../models/index.ts';
-import { divergenceOf, divergenceSpan } from './divergence.ts';
-import type { Engine, Model, StepResult } from './engine.ts';
+import { checkConfig, flopsPerToken, initialWeights, type ModelConfig, type Weights } from '../models/index.ts';
+import { hashOf } from './data-hash.ts';
+import { divergenceOf, divergenceSpan, worseThanGuessing } from './divergence.ts';
+import type { Engine, Model } from './engine.ts';
 import { gather, lossOverWindows } from './evaluate.ts';
 import { checkMemory } from './memory.ts';
 import { drawOffsets, type Plan, planTraining, type TrainSettings } from './plan.ts';
@@ -28,7 +30,10 @@ export interface TrainOptions {
   checkpointDir?: string;
   /** Seconds between two of them. Default 60 */
   checkpointSeconds?: number;
-  /** Aborting it ends the run after the step under way, with a checkpoint; `train` then throws the signal's reason. */
+  /**
+   * Aborting it ends the run after the step (or the eight windows of an evaluation) under way, with a checkpoint; `train` then
+   * throws the signal's reason.
+   */
   signal?: AbortSignal;
 }
 
@@ -42,19 +47,20 @@ export interface CurveRow {
   learning_rate: number;
   /** mean over the steps since the row before */
   train_loss: number;
-  val_loss: number;
+  /** over windows spread over the validation split, the same ones at every evaluation */
+  sampled_val_loss: number;
   /** of the last step, before clipping */
   gradient_norm: number;
 }
 
 export interface TrainResult {
-  /** Of the last step; if the run diverged, of its last evaluation, or the first ones. */
+  /** Of the last step; if the run diverged, of its last evaluation before that, or the first ones. */
   weights: Weights;
   curve: CurveRow[];
   /** Mean over the last tenth of the steps. */
   trainLoss: number;
-  /** Of these weights, on the windows that all evaluations of the run read. */
-  valLoss: number;
+  /** Of these weights, on the windows of the validation split that all evaluations of the run read. */
+  sampledValLoss: number;
   steps: number;
   /** Read in training. */
   tokens: number;
@@ -64,21 +70,28 @@ export interface TrainResult {
   seconds: number;
   /** In training steps alone. */
   tokensPerSecond: number;
-  /** Where and why the run was stopped before it had read its budget; undefined if it was not. */
-  diverged: { step: number; reason: string } | undefined;
+  /**
+   * Where and why the run was stopped before it had read its budget, and of which step the weights are (0: the first ones);
+   * undefined if it was not.
+   */
+  diverged: { step: number; reason: string; keptStep: number } | undefined;
 }
 
 /** @throws EngineError, before any training, when the settings, the data or the machine do not allow it */
 export async function train(options: TrainOptions): Promise<TrainResult> {
+  const { signal } = options;
   const run = await Run.begin(options);
   try {
     while (!run.ended) {
-      await run.stopIfAborted();
-      await run.step();
-      await run.evaluateWhenDue();
+      signal?.throwIfAborted();
+      if (run.evaluationIsDue) await run.evaluate();
+      else await run.step();
       await run.keepWhenDue();
     }
     return await run.finish();
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) await run.keep();
+    throw error;
   } finally {
     run.dispose();
   }
@@ -92,8 +105,12 @@ interface Progress {
   first: number | undefined;
   /** losses of the last `plan.lastSteps` steps, oldest first */
   lastLosses: number[];
+  /** of the last step */
+  gradientNorm: number;
   /** of the steps since the last row of the curve */
   sinceRow: { loss: number; steps: number };
+  /** of the weights to return if what follows diverges: the last evaluated; 0 for the initial ones */
+  goodStep: number;
   /** so far, in all and in training steps */
   seconds: number;
   stepSeconds: number;
@@ -108,9 +125,8 @@ class Run {
   private readonly started = performance.now();
   private readonly secondsBefore: number;
   private lastKept = performance.now();
-  private lastResult: StepResult = { loss: Number.NaN, gradientNorm: Number.NaN };
-  /** the weights to return if what follows diverges */
-  private good: Weights;
+  /** the weights of `progress.goodStep`; undefined for the initial ones */
+  private good: Weights | undefined;
   private diverged: TrainResult['diverged'];
 
   /** Everything that can be refused is refused here. */
@@ -118,10 +134,12 @@ class Run {
     const { engine, config, source, settings, seed, checkpointDir } = options;
     checkConfig(config);
     const plan = planTraining(settings, config, source);
-    checkMemory(engine, config, Math.min(settings.microbatch ?? 1, settings.batch));
-    const identity = { engine: engine.name, config, settings, seed, tokens: source.totals('train').tokens };
-    const resumed = checkpointDir === undefined ? undefined : await resumeFrom<Progress>(checkpointDir, identity);
-    return new Run(options, plan, identity, resumed);
+    checkMemory(engine, config, settings, checkpointDir !== undefined);
+    if (checkpointDir === undefined) return new Run(options, plan, {}, undefined);
+    const { name, arithmetic } = engine;
+    const data = { train: hashOf(source, 'train'), val: hashOf(source, 'val') };
+    const identity = { engine: { name, ...arithmetic }, config, settings, seed, data };
+    return new Run(options, plan, identity, await resumeFrom<Progress>(checkpointDir, identity));
   }
 
   private constructor(options: TrainOptions, plan: Plan, identity: Identity, resumed: Resumed<Progress> | undefined) {
@@ -133,7 +151,9 @@ class Run {
       curve: [],
       first: undefined,
       lastLosses: [],
+      gradientNorm: Number.NaN,
       sinceRow: { loss: 0, steps: 0 },
+      goodStep: 0,
       seconds: 0,
       stepSeconds: 0,
     };
@@ -142,11 +162,16 @@ class Run {
     const { engine, config, seed } = options;
     this.model = engine.model(config, resumed ? { weights: resumed.weights } : { seed });
     if (resumed) this.model.restoreOptimizer(resumed.optimizer);
-    this.good = this.model.weights();
+    this.good = this.progress.goodStep === this.progress.step ? resumed?.weights : resumed?.lastGood;
   }
 
   get ended(): boolean {
-    return this.diverged !== undefined || this.progress.step === this.plan.steps;
+    return this.diverged !== undefined || (this.progress.step === this.plan.steps && !this.evaluationIsDue);
+  }
+
+  get evaluationIsDue(): boolean {
+    const { step, curve } = this.progress;
+    return this.plan.evaluateAt.includes(step) && curve.at(-1)?.step !== step;
   }
 
   async step(): Promise<void> {
@@ -165,7 +190,7 @@ class Run {
     progress.sinceRow.steps++;
     progress.lastLosses.push(result.loss);
     if (progress.lastLosses.length > Math.max(plan.lastSteps, divergenceSpan)) progress.lastLosses.shift();
-    this.lastResult = result;
+    progress.gradientNorm = result.gradientNorm;
     const { first = result.loss } = progress;
     progress.first = first;
     this.stopIf(divergenceOf(progress.lastLosses, result.gradientNorm, { first, ...config }));
@@ -178,19 +203,21 @@ class Run {
     });
   }
 
-  async evaluateWhenDue(): Promise<void> {
+  async evaluate(): Promise<void> {
     const { plan, progress } = this;
-    if (this.diverged || !plan.evaluateAt.includes(progress.step)) return;
-    const valLoss = await this.validationLoss(this.model);
-    if (!Number.isFinite(valLoss)) return this.stopIf(`the validation loss is ${valLoss}`);
+    const { config, signal } = this.options;
+    const loss = await this.validationLoss(this.model, signal);
+    this.stopIf(worseThanGuessing('the validation loss', loss, { first: progress.first!, ...config }));
+    if (this.diverged) return;
     this.good = this.model.weights();
+    progress.goodStep = progress.step;
     progress.curve.push({
       step: progress.step,
       tokens: this.tokens(),
       learning_rate: learningRate(progress.step - 1, plan.schedule),
       train_loss: progress.sinceRow.loss / progress.sinceRow.steps,
-      val_loss: valLoss,
-      gradient_norm: this.lastResult.gradientNorm,
+      sampled_val_loss: loss,
+      gradient_norm: progress.gradientNorm,
     });
     progress.sinceRow = { loss: 0, steps: 0 };
   }
@@ -200,22 +227,16 @@ class Run {
     if (!this.ended && performance.now() - this.lastKept >= checkpointSeconds * 1000) await this.keep();
   }
 
-  /** @throws the signal's reason, once there is a checkpoint to go on from */
-  async stopIfAborted(): Promise<void> {
-    if (!this.options.signal?.aborted) return;
-    if (this.progress.step > 0) await this.keep();
-    this.options.signal.throwIfAborted();
-  }
-
   async finish(): Promise<TrainResult> {
-    const { progress, plan, good, diverged } = this;
-    const { config, checkpointDir } = this.options;
+    const { progress, plan, diverged } = this;
+    const { config, checkpointDir, seed } = this.options;
+    const weights = this.good ?? initialWeights(config, seed);
     const losses = progress.lastLosses.slice(-plan.lastSteps).filter(Number.isFinite);
     const result = {
-      weights: good,
+      weights,
       curve: progress.curve,
       trainLoss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
-      valLoss: diverged ? await this.validationLossOf(good) : progress.curve.at(-1)!.val_loss,
+      sampledValLoss: diverged ? await this.validationLossOf(weights) : progress.curve.at(-1)!.sampled_val_loss,
       steps: progress.step,
       tokens: this.tokens(),
       flops: flopsPerToken(config, plan.length) * this.tokens(),
@@ -232,22 +253,31 @@ class Run {
   }
 
   private stopIf(reason: string | undefined): void {
-    if (reason !== undefined) this.diverged = { step: this.progress.step, reason };
+    const { step, goodStep } = this.progress;
+    if (reason !== undefined) this.diverged = { step, reason, keptStep: goodStep };
   }
 
-  private async keep(): Promise<void> {
-    const { model, identity, progress } = this;
+  /** A checkpoint to go on from, where there is a folder for it and anything to keep. */
+  async keep(): Promise<void> {
+    const { model, identity, progress, good } = this;
     const { config, checkpointDir } = this.options;
     this.lastKept = performance.now();
-    if (checkpointDir === undefined) return;
+    if (checkpointDir === undefined || progress.step === 0) return;
     progress.seconds = this.seconds();
-    const state = { config, weights: model.weights(), optimizer: model.optimizerState(), progress };
-    await keepCheckpoint(checkpointDir, identity, state);
+    const isGood = progress.goodStep === progress.step;
+    await keepCheckpoint(checkpointDir, identity, {
+      config,
+      weights: isGood && good ? good : model.weights(),
+      optimizer: model.optimizerState(),
+      lastGood: isGood ? undefined : good,
+      progress,
+    });
     this.lastKept = performance.now();
   }
 
-  private async validationLoss(model: Model): Promise<number> {
-    return (await lossOverWindows(model, this.options.source, 'val', this.plan.evaluationWindows)).loss;
+  private async validationLoss(model: Model, signal?: AbortSignal): Promise<number> {
+    const { source } = this.options;
+    return (await lossOverWindows(model, source, 'val', this.plan.evaluationWindows, { signal })).loss;
   }
 
   private async validationLossOf(weights: Weights): Promise<number> {

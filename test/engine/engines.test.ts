@@ -245,12 +245,28 @@ describe.each(engines)('the %s engine', (name, open) => {
     }));
 
   it('says what memory training takes: more for more layers, width, length and sequences', () => {
-    const base = engine.memory(tinyGpt, 1);
+    const base = engine.memory(tinyGpt, { batch: 1 });
     expect(base).toBeGreaterThan(0);
     for (const more of [{ layers: 8 }, { width: 64 }, { block: 256 }])
-      expect(engine.memory({ ...tinyGpt, ...more }, 1)).toBeGreaterThan(base);
-    expect(engine.memory({ ...tinyGpt, block: 256 }, 8)).toBeGreaterThan(engine.memory({ ...tinyGpt, block: 256 }, 1));
+      expect(engine.memory({ ...tinyGpt, ...more }, { batch: 1 })).toBeGreaterThan(base);
+    const long = (batch: number, microbatch: number) =>
+      engine.memory({ ...tinyGpt, block: 256 }, { batch, microbatch });
+    expect(long(8, 8)).toBeGreaterThan(long(8, 1));
   });
+
+  it.each([tinyGpt, tinyLstm])(
+    'takes a batch of 50,000 tokens in the memory of its microbatch: $architecture',
+    (tiny) => {
+      const config = { ...tiny, block: 256 };
+      expect(engine.memory(config, { batch: 195, microbatch: 2 })).toBe(
+        engine.memory(config, { batch: 2, microbatch: 2 }),
+      );
+      // and its own choice of a microbatch has a limit
+      expect(engine.memory(config, { batch: 100_000 })).toBe(engine.memory(config, { batch: 200_000 }));
+      expect(() => engine.memory(config, { batch: 0 })).toThrow(/batch is 0; .*at least 1/);
+      expect(() => engine.memory(config, { batch: 8, microbatch: 1.5 })).toThrow(/microbatch is 1.5/);
+    },
+  );
 
   it('refuses what is no batch of this model, and stays usable', () =>
     withModel(tinyGpt, initialWeights(tinyGpt, 1), async (model) => {

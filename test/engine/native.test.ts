@@ -264,12 +264,12 @@ test.skipIf(!isBuilt)('calls on one model wait for each other', async () => {
 
 test.skipIf(!isBuilt)('memory is known beforehand, and grows with the model, the microbatch and the threads', () => {
   const engine = openNative();
-  const one = engine.memory(gpt, 1);
+  const one = engine.memory(gpt, { batch: 1 });
   // weights, gradients, two moments
   expect(one).toBeGreaterThan(16 * parameters(gpt).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0));
-  expect(engine.memory(gpt, 8)).toBeGreaterThan(one);
-  expect(engine.memory({ ...gpt, width: 96 }, 1)).toBeGreaterThan(one);
-  if (twoCores) expect(openNative({ threads: 2 }).memory(gpt, 2)).toBeGreaterThan(one);
+  expect(engine.memory(gpt, { batch: 8, microbatch: 8 })).toBeGreaterThan(one);
+  expect(engine.memory({ ...gpt, width: 96 }, { batch: 1 })).toBeGreaterThan(one);
+  if (twoCores) expect(openNative({ threads: 2 }).memory(gpt, { batch: 2 })).toBeGreaterThan(one);
 });
 
 test.skipIf(!isBuilt)('says what it computes with', () => {

@@ -33,8 +33,8 @@ it('of tfjs: the memory it says it needs is what the library counts, and up to a
       return tf.scalar(0);
     });
     model.dispose();
-    expect(engine.memory(config, 3)).toBe(stateBytes(config) + activationBytes(config, 3));
-    expect(engine.memory(config, 3) / peakBytes).toBeGreaterThan(1);
-    expect(engine.memory(config, 3) / peakBytes).toBeLessThan(1.15);
+    expect(engine.memory(config, { batch: 3 })).toBe(stateBytes(config) + activationBytes(config, 3));
+    expect(engine.memory(config, { batch: 3 }) / peakBytes).toBeGreaterThan(1);
+    expect(engine.memory(config, { batch: 3 }) / peakBytes).toBeLessThan(1.15);
   }
 });

@@ -2,7 +2,14 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Engine, EngineError, type TrainOptions, type TrainSettings, train } from '../../lib/engine/index.ts';
+import {
+  type Engine,
+  EngineError,
+  type TokenSource,
+  type TrainOptions,
+  type TrainSettings,
+  train,
+} from '../../lib/engine/index.ts';
 import { drawOffsets, planTraining } from '../../lib/engine/plan.ts';
 import { flopsPerToken, initialWeights } from '../../lib/models/index.ts';
 import { anyEngine, countingSource, tinyGpt, tinyLstm } from './tiny.ts';
@@ -34,8 +41,8 @@ describe('a training run', () => {
     expect(result.flops).toBe(720 * flopsPerToken(config, 6));
     expect(curve.map(({ step, tokens }) => [step, tokens])).toEqual([...[[10, 240]], ...[[20, 480]], ...[[30, 720]]]);
     expect(curve[0].train_loss).toBeGreaterThan(curve[2].train_loss);
-    expect(result.valLoss).toBe(curve[2].val_loss);
-    expect(result.valLoss).toBeLessThan(0.5 * Math.log(11));
+    expect(result.sampledValLoss).toBe(curve[2].sampled_val_loss);
+    expect(result.sampledValLoss).toBeLessThan(0.5 * Math.log(11));
     expect(result.trainLoss).toBeLessThan(curve[2].train_loss);
     expect(result.seconds).toBeGreaterThan(0);
     expect(result.tokensPerSecond).toBeGreaterThan(720 / result.seconds);
@@ -111,28 +118,110 @@ describe('a run that is interrupted', () => {
     await other({ seed: 2 }).toThrow(/checkpoint of another run: seed was 1 and is 2/);
     await other({ settings: { ...settings, learningRate: 0.1 } }).toThrow(/settings.learningRate was 0.03 and is 0.1/);
     await other({ config: { ...config, width: 16 } }).toThrow(/config.width was 8 and is 16/);
-    await other({ source: countingSource(11, 700) }).toThrow(/tokens was 600 and is 700/);
+  });
+
+  it('is not resumed on data, threads or a precision that it did not begin with: the bits would be others', async () => {
+    await interruptAt(24 * 7);
+    const other = (more: Partial<TrainOptions>) => expect(run({ checkpointDir: dir, ...more })).rejects;
+    const { arithmetic } = engine;
+    const with_ = (more: Partial<Engine['arithmetic']>) => ({
+      engine: { ...engine, arithmetic: { ...arithmetic, ...more } },
+    });
+    await other(with_({ threads: 64 })).toThrow(/another run: engine.threads was 1 and is 64. Delete it to start anew/);
+    await other(with_({ precision: 'bf16' })).toThrow(/another run: engine.precision was "fp32" and is "bf16"/);
+    await other(with_({ kernels: 'abacus' })).toThrow(/another run: engine.kernels was ".*" and is "abacus"/);
+    await other({ source: countingSource(11, 700) }).toThrow(/another run: data.train was "\w{16}" and is "\w{16}"/);
+    // as many tokens, one of them another
+    const edited: TokenSource = {
+      ...source,
+      window: (split, offset, length) =>
+        source.window(split, offset, length).map((token, i) => (split === 'val' && offset + i === 300 ? 0 : token)),
+    };
+    await other({ source: edited }).toThrow(/another run: data.val was/);
+    await run({ checkpointDir: dir });
+  });
+
+  it('in the middle of an evaluation measures it again', async () => {
+    // 10 windows, eight at a time: the second part of the first evaluation begins with the signal aborted
+    const stop = new AbortController();
+    let read = 0;
+    const interrupting: TokenSource = {
+      ...source,
+      window(split, offset, length) {
+        if (split === 'val' && length === 7 && ++read === 3) stop.abort(new Error('enough'));
+        return source.window(split, offset, length);
+      },
+    };
+    await expect(run({ source: interrupting, checkpointDir: dir, signal: stop.signal })).rejects.toThrow('enough');
+    expect(await readdir(dir)).toEqual(['step-10']);
+    const resumed = await run({ checkpointDir: dir });
+    const through = await run();
+    expect(resumed.curve).toEqual(through.curve);
+    expect(resumed.weights).toEqual(through.weights);
   });
 });
 
 describe('a run that diverges', () => {
-  it('stops, says at which step, and returns the weights of its last evaluation, or its first ones', async () => {
+  it('stops, says at which step, and returns its first weights if it had not been evaluated', async () => {
     const wild = { ...settings, learningRate: 1e30, warmup: 0, clip: 0, evaluations: 30, tokens: 720 };
     const result = await run({ settings: wild });
     expect(result.diverged?.reason).toMatch(/loss|gradient/);
     expect(result.diverged?.step).toBeGreaterThan(0);
     expect(result.steps).toBe(result.diverged?.step);
     expect(result.steps).toBeLessThan(30);
-    // it was gone before its first evaluation
+    expect(result.diverged?.keptStep).toBe(0);
     expect(result.weights).toEqual(initialWeights(config, 1));
-    expect(Number.isFinite(result.valLoss)).toBe(true);
+    expect(Number.isFinite(result.sampledValLoss)).toBe(true);
     expect(Number.isFinite(result.trainLoss)).toBe(true);
   });
 
   it('by a loss far above that of guessing is stopped, too', async () => {
     const wild = { ...settings, learningRate: 3, warmup: 0, weightDecay: 0, tokens: 24 * 60, evaluations: 2 };
     const { diverged } = await run({ settings: wild, config: { ...config, width: 32, dropout: 0 } });
-    expect(diverged?.reason).toMatch(/the loss is \d+\.\d+ on average over 10 steps; guessing would give 2.40/);
+    expect(diverged?.reason).toMatch(/the loss on average over 10 steps is \d+\.\d+; guessing would give 2.40/);
+  });
+
+  it('by an evaluation far above guessing is stopped before those weights count as good', async () => {
+    const wild = { ...settings, learningRate: 3, warmup: 0, weightDecay: 0, tokens: 24 * 60, evaluations: 12 };
+    const { diverged, weights, curve } = await run({ settings: wild, config: { ...config, width: 32, dropout: 0 } });
+    expect(diverged?.reason).toMatch(/the validation loss is \d+\.\d+; guessing would give 2.40/);
+    expect(curve.every((row) => row.sampled_val_loss <= 2 * row.train_loss + 10)).toBe(true);
+    expect(diverged?.keptStep).toBe(curve.at(-1)?.step ?? 0);
+    expect([...weights.values()].every(({ data }) => data.every(Number.isFinite))).toBe(true);
+  });
+
+  /** The engine, with a loss that is no number at one step. */
+  const breaking = (at: number): Engine => ({
+    ...engine,
+    model(...call) {
+      const model = engine.model(...call);
+      const step = model.trainStep.bind(model);
+      model.trainStep = async (...batch) => {
+        const result = await step(...batch);
+        return model.optimizerState().step === at ? { ...result, loss: Number.NaN } : result;
+      };
+      return model;
+    },
+  });
+
+  it.each([
+    ['an evaluation before it', { interruptedAt: 13, brokenAt: 16, kept: 10 }],
+    ['an evaluation due at it', { interruptedAt: 10, brokenAt: 16, kept: 10 }],
+    ['no evaluation before it', { interruptedAt: 4, brokenAt: 6, kept: 0 }],
+  ])('after resuming returns the weights of its last evaluation, not of its checkpoint: %s', async (_, when) => {
+    const stop = new AbortController();
+    const onProgress = ({ done }: { done: number }) =>
+      done === when.interruptedAt * 24 && stop.abort(new Error('enough'));
+    await expect(run({ checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow('enough');
+    expect(await readdir(dir)).toEqual([`step-${when.interruptedAt}`]);
+
+    const engine = breaking(when.brokenAt);
+    const through = await run({ engine });
+    const resumed = await run({ engine, checkpointDir: dir });
+    expect(resumed.diverged).toEqual({ step: when.brokenAt, reason: 'the loss is NaN', keptStep: when.kept });
+    expect(resumed.weights).toEqual(through.weights);
+    expect(resumed.sampledValLoss).toBe(through.sampledValLoss);
+    expect(resumed.sampledValLoss).toBe(resumed.curve.at(-1)?.sampled_val_loss ?? resumed.sampledValLoss);
   });
 });
 
@@ -160,7 +249,7 @@ describe('what cannot be trained is refused before any of it is', () => {
   it('a model larger than the memory of the machine, with both numbers', () =>
     refuse(
       { config: { ...config, width: 2 ** 18, layers: 100 } },
-      /100 layers × 262144 needs \d+\.\d GiB .*; this machine has \d+\.\d GiB/,
+      /100 layers × 262144 on batches of 4 windows needs \d+\.\d GiB; this machine has \d+\.\d GiB/,
     ));
 });
 

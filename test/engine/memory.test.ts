@@ -1,0 +1,55 @@
+/** The memory that a run takes, measured on whole processes, beside what was said before it was taken. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openEngine, type TrainSettings } from '../../lib/engine/index.ts';
+import type { ModelConfig } from '../../lib/models/index.ts';
+import { nativeIsBuilt } from './tiny.ts';
+
+const program = fileURLToPath(new URL('memory-of-run.ts', import.meta.url));
+const dir = mkdtempSync(join(tmpdir(), 'memory-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+/** what the interpreter takes more of once it has compiled the code that runs */
+const interpreter = 40 * 2 ** 20;
+
+function measure(config: ModelConfig, settings: Partial<TrainSettings>): { said: number; taken: number } {
+  const request = { config, settings: { learningRate: 1e-3, evaluationTokens: 256, ...settings }, threads: 1 };
+  const args = ['--import', 'tsx', program, JSON.stringify({ ...request, engine: 'native' }), dir];
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
+}
+
+const shape = { vocabularySize: 128, dropout: 0 };
+describe.skipIf(!nativeIsBuilt)('a run on the native engine (skipped where it is not built: `npm run build`)', () => {
+  it.each<[string, ModelConfig, Partial<TrainSettings>]>([
+    [
+      'a GPT, mostly weights and moments',
+      { ...shape, architecture: 'gpt', block: 64, layers: 2, width: 512, heads: 8, bias: true },
+      { tokens: 1024, batch: 4, evaluations: 2 },
+    ],
+    [
+      'an LSTM, whose microbatch the engine chooses',
+      { ...shape, architecture: 'lstm', block: 32, layers: 2, width: 448, embedding: 448 },
+      { tokens: 2048, batch: 32, evaluations: 2 },
+    ],
+  ])('takes what was said, within a third: %s', (_, config, settings) => {
+    const { said, taken } = measure(config, settings);
+    expect(said).toBeGreaterThan(100 * 2 ** 20);
+    expect(taken).toBeLessThan(1.33 * said + interpreter);
+    expect(taken).toBeGreaterThan(said / 1.33);
+  });
+
+  it('takes no more for a batch of 50,000 tokens than for its microbatch', async () => {
+    const config: ModelConfig = {
+      ...{ ...shape, architecture: 'gpt', block: 256, layers: 1, width: 96, heads: 4, bias: true },
+    };
+    const batch = 195;
+    const { said, taken } = measure(config, { tokens: 1, batch, microbatch: 2 });
+    expect(taken).toBeLessThan(1.33 * said + interpreter);
+    const engine = await openEngine({ name: 'native' });
+    expect(engine.memory(config, { batch, microbatch: batch })).toBeGreaterThan(4 * (1.33 * said + interpreter));
+  });
+});
