@@ -8,7 +8,15 @@ import type { Params } from './params.ts';
 import { StageError, stage, writeText } from './stage.ts';
 
 /** Named, so that a run which diverged before its first evaluation has a curve too: an empty one. */
-const curveColumns = ['run', 'step', 'tokens', 'learning_rate', 'train_loss', 'val_loss', 'gradient_norm'] as const;
+const curveColumns = [
+  'run',
+  'step',
+  'tokens',
+  'learning_rate',
+  'train_loss',
+  'sampled_val_loss',
+  'gradient_norm',
+] as const;
 
 await stage({
   name: 'train',
@@ -69,7 +77,7 @@ await stage({
       tokens: result.tokens,
       flops: result.flops,
       train_loss: result.trainLoss,
-      val_loss: result.valLoss,
+      sampled_val_loss: result.sampledValLoss,
       seconds: result.seconds,
       tokens_per_second: result.tokensPerSecond,
       peak_memory_mb: process.resourceUsage().maxRSS / 1024,

@@ -9,7 +9,8 @@ export interface CurveRow {
   tokens: number;
   learning_rate: number | null;
   train_loss: number | null;
-  val_loss: number | null;
+  /** over the windows of the validation split that every evaluation of the run reads */
+  sampled_val_loss: number | null;
   gradient_norm: number | null;
 }
 
@@ -20,10 +21,10 @@ const SCHEMA: TableSchema = {
     tokens: 'number',
     learning_rate: 'number',
     train_loss: 'number',
-    val_loss: 'number',
+    sampled_val_loss: 'number',
     gradient_norm: 'number',
   },
-  required: ['run', 'step', 'tokens', 'learning_rate', 'train_loss', 'val_loss', 'gradient_norm'],
+  required: ['run', 'step', 'tokens', 'learning_rate', 'train_loss', 'sampled_val_loss', 'gradient_norm'],
 };
 
 /** Throws a TableError that names file, line and column. */

@@ -47,7 +47,9 @@ export function trainingPlot(curves: readonly CurveRow[], rows: readonly RunRow[
     description: 'Validation loss of every run against the tokens it has seen.',
     title: {
       text: 'Training: validation loss as tokens are seen',
-      subtitle: ['Strong lines: validation loss; faint lines: loss of the training batches.'],
+      subtitle: [
+        'Strong lines: validation loss, on windows spread over the split; faint lines: loss of the training batches.',
+      ],
     },
     config: CONFIG,
     columns: 2,
@@ -59,7 +61,9 @@ export function trainingPlot(curves: readonly CurveRow[], rows: readonly RunRow[
 function lossDomain(panels: readonly Panel[], curves: readonly CurveRow[]): [number, number] {
   const runs = new Set(panels.flatMap(({ sizes }) => sizes.flatMap((size) => size.runs)));
   const own = curves.filter((row) => runs.has(row.run));
-  const losses = own.flatMap((row) => [row.val_loss, row.train_loss]).filter((loss): loss is number => loss !== null);
+  const losses = own
+    .flatMap((row) => [row.sampled_val_loss, row.train_loss])
+    .filter((loss): loss is number => loss !== null);
   return logDomain(losses, 0.06, 0.04);
 }
 
@@ -111,7 +115,7 @@ function panelSpec(
     const name = size.get(row.run);
     return name === undefined
       ? []
-      : [{ run: row.run, size: name, tokens: row.tokens, train: row.train_loss, val: row.val_loss }];
+      : [{ run: row.run, size: name, tokens: row.tokens, train: row.train_loss, val: row.sampled_val_loss }];
   });
   const ends = panel.sizes.flatMap(({ size, runs }) => {
     const last = points.filter((point) => point.run === runs[0] && point.val !== null).at(-1);

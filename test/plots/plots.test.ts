@@ -125,9 +125,10 @@ describe('the training curves', () => {
   });
 
   it('are read from CSV with errors that name line and column', () => {
-    const csv = 'run,step,tokens,learning_rate,train_loss,val_loss,gradient_norm\na,0,0,0,,3.1,\na,1,8,1e-3,3,x,1\n';
-    expect(() => readCurves(csv, 'a.csv')).toThrow("a.csv:3, column val_loss: 'x' is not a number");
-    expect(readCurves(csv.replace(',x,', ',,'))[0]).toMatchObject({ train_loss: null, val_loss: 3.1 });
+    const csv =
+      'run,step,tokens,learning_rate,train_loss,sampled_val_loss,gradient_norm\na,0,0,0,,3.1,\na,1,8,1e-3,3,x,1\n';
+    expect(() => readCurves(csv, 'a.csv')).toThrow("a.csv:3, column sampled_val_loss: 'x' is not a number");
+    expect(readCurves(csv.replace(',x,', ',,'))[0]).toMatchObject({ train_loss: null, sampled_val_loss: 3.1 });
   });
 });
 

@@ -90,7 +90,7 @@ export function exampleCurves(laws: readonly Law[] = LAWS, seed = 1): Record<str
     for (const [size, params] of law.sizes) {
       const run = `${law.tokenizer}-${law.architecture}-${size}-${seed}`;
       const end = (law.a * params ** -law.alpha + law.c) * Math.LN2 * law.bytes;
-      const lines = ['run,step,tokens,learning_rate,train_loss,val_loss,gradient_norm'];
+      const lines = ['run,step,tokens,learning_rate,train_loss,sampled_val_loss,gradient_norm'];
       for (let step = 0; step <= 1000; step += 10) {
         const fall = 3.1 * Math.exp(-step / 25) + 1.1 * (1 + step / 40) ** -1.1;
         const rate = step < 100 ? step / 100 : 0.55 + 0.45 * Math.cos((Math.PI * (step - 100)) / 900);
