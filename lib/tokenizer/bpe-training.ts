@@ -5,7 +5,7 @@
 import type { BpeParts } from './bpe-file.ts';
 import { learnMerges, type MergeOptions, type Merges, type WeightedPiece } from './bpe-reference.ts';
 import { SYMBOL_BYTE, spell } from './byte-level.ts';
-import { asBytes, type DocumentSource, layEndToEnd } from './documents.ts';
+import { asBytes, type DocumentSource } from './documents.ts';
 import { type Implementation, type NativeBpe, nativeBpe } from './native.ts';
 import { eachPiece, type Pretokenizer, SPLIT_PATTERN } from './pretokenizer.ts';
 import { END_OF_TEXT, TokenizerError } from './tokenizer.ts';
@@ -85,11 +85,11 @@ async function learnNatively(
   let batch: Uint8Array[] = [];
   let batchBytes = 0;
   const hand = async () => {
-    const [joined, ends] = layEndToEnd(batch);
+    const [handed, handedBytes] = [batch, batchBytes];
     [batch, batchBytes] = [[], 0];
     await counting;
-    counting = trainer.add(joined, ends).then(() => {
-      done += joined.length;
+    counting = trainer.add(handed).then(() => {
+      done += handedBytes;
       onProgress?.({ phase: 'reading', done, unit: 'bytes' });
     });
     counting.catch(() => {});

@@ -9,7 +9,7 @@ import { type BpeParts, readBpe, writeBpe } from './bpe-file.ts';
 import { type Merges, ReferenceEncoder } from './bpe-reference.ts';
 import { type BpeTrainingOptions, trainBpe } from './bpe-training.ts';
 import { SYMBOL_BYTE } from './byte-level.ts';
-import { asBytes, type DocumentSource, layEndToEnd } from './documents.ts';
+import { asBytes, type DocumentSource } from './documents.ts';
 import { type Implementation, type NativeBpe, type NativeEncoder, nativeBpe } from './native.ts';
 import { eachPiece, type Pretokenizer } from './pretokenizer.ts';
 import {
@@ -90,8 +90,7 @@ export class BpeTokenizer implements Tokenizer {
   async encodeAll(documents: (string | Uint8Array)[], { threads = 1 } = {}): Promise<Encoded> {
     const bytes = documents.map(asBytes);
     if (!this.#native) return joinEncoded(this, bytes);
-    const [joined, ends] = layEndToEnd(bytes);
-    return this.#native.encodeAll(joined, ends, threads);
+    return this.#native.encodeAll(bytes, threads);
   }
 
   decode(ids: ArrayLike<number>): string {

@@ -9,15 +9,16 @@ import { type Encoded, type TokenArray, TokenizerError } from './tokenizer.ts';
 
 /** Counts the distinct pieces of a corpus, then learns merges from them. One call at a time. */
 export interface NativeTrainer {
-  /** Documents laid end to end; `ends` says where each ends. The bytes must stay as they are until this resolves. */
-  add(documents: Uint8Array, ends: Float64Array): Promise<void>;
+  /** The bytes must stay as they are until this resolves. */
+  add(documents: Uint8Array[]): Promise<void>;
   /** `progress[0]` counts the merges learned so far. */
   learn(merges: number, minimumCount: number, forbidden: Uint8Array[], progress: Int32Array): Promise<Merges>;
 }
 
 export interface NativeEncoder {
   encode(bytes: Uint8Array): TokenArray;
-  encodeAll(documents: Uint8Array, ends: Float64Array, threads: number): Promise<Encoded>;
+  /** As `add`: bytes that stay. */
+  encodeAll(documents: Uint8Array[], threads: number): Promise<Encoded>;
 }
 
 export interface NativeBpe {

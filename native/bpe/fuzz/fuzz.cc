@@ -2,7 +2,7 @@
 // the sanitizers:
 //
 //   g++ -std=c++17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover -Inative/bpe/src
-//     native/bpe/fuzz/fuzz.cc native/bpe/src/{pieces,train,encode}.cc -o /tmp/fuzz && /tmp/fuzz SEED ROUNDS
+//     native/bpe/fuzz/fuzz.cc native/bpe/src/{pieces,train,encode,documents}.cc -o /tmp/fuzz && /tmp/fuzz SEED ROUNDS
 //
 // Ends with a message and exit code 1 at the first difference. JavaScript's side of the addon is not covered.
 #include <cstdio>
@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "documents.h"
 #include "encode.h"
 #include "train.h"
 
@@ -67,18 +68,25 @@ void round(int seed) {
   if (learned != static_cast<int32_t>(merges.size())) fail("progress is not the number of merges", seed);
 
   const Encoder encoder(merges);
-  Encoder::Scratch scratch;
-  for (int text = 0; text < 10; text++) {
-    // In a buffer of its own, so that reading past its end is noticed.
-    const std::string document = randomText(draw, draw() % 3 ? alphabet : "", draw() % 500);
-    const std::vector<uint8_t> bytes(bytesOf(document), bytesOf(document) + document.size());
-    Encoder::Symbols symbols;
+  // Ids that are no symbols.
+  std::vector<uint32_t> ids(encoder.symbolCount());
+  for (uint32_t symbol = 0; symbol < ids.size(); symbol++) ids[symbol] = 1000 + 3 * symbol;
+  DocumentEncoder documents(encoder, ids.data(), pretokenizer);
+  for (int batch = 0; batch < 3; batch++) {
+    std::vector<std::vector<uint8_t>> kept;
     std::vector<uint32_t> expected;
-    eachPiece(bytes.data(), bytes.size(), pretokenizer, [&](const uint8_t* piece, size_t length) {
-      encoder.encode(piece, length, scratch, symbols);
-      for (const uint32_t symbol : encodeByMerges(merges, piece, length)) expected.push_back(symbol);
-    });
-    if (!std::equal(expected.begin(), expected.end(), symbols.begin(), symbols.end())) fail("ids differ", seed);
+    for (int text = 0; text < 4; text++) {
+      // In a buffer of its own, so that reading past its end is noticed; and gone with its batch.
+      const std::string document = randomText(draw, draw() % 3 ? alphabet : "", draw() % 500);
+      kept.emplace_back(bytesOf(document), bytesOf(document) + document.size());
+      documents.encode(kept.back().data(), kept.back().size());
+      eachPiece(kept.back().data(), kept.back().size(), pretokenizer, [&](const uint8_t* piece, size_t length) {
+        for (const uint32_t symbol : encodeByMerges(merges, piece, length)) expected.push_back(ids[symbol]);
+      });
+    }
+    const Encoder::Symbols& found = documents.ids();
+    if (!std::equal(expected.begin(), expected.end(), found.begin(), found.end())) fail("ids differ", seed);
+    documents.clear();
   }
 
   // Merges that no training learned are refused, or followed to the right ids.

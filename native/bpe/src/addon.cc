@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <thread>
 
+#include "documents.h"
 #include "encode.h"
 #include "pieces.h"
 #include "train.h"
@@ -35,21 +37,11 @@ Span readBytes(const Napi::Value& value) {
   return {bytes.Data(), bytes.ByteLength()};
 }
 
-// Documents laid end to end, and where each ends.
-std::vector<Span> readDocuments(const Napi::Value& bytes, const Napi::Value& ends) {
-  const Span all = readBytes(bytes);
-  const auto ends64 = ends.As<Napi::Float64Array>();
-  std::vector<Span> documents;
-  documents.reserve(ends64.ElementLength());
-  size_t start = 0;
-  for (size_t i = 0; i < ends64.ElementLength(); i++) {
-    const auto end = static_cast<size_t>(ends64[i]);
-    if (!(ends64[i] >= 0) || end < start || end > all.length) {
-      throw Napi::RangeError::New(bytes.Env(), "documents end in ascending order, inside the bytes");
-    }
-    documents.push_back({all.bytes + start, end - start});
-    start = end;
-  }
+// Whoever reads them on another thread holds on to the array meanwhile.
+std::vector<Span> readDocuments(const Napi::Value& value) {
+  const auto array = value.As<Napi::Array>();
+  std::vector<Span> documents(array.Length());
+  for (uint32_t i = 0; i < documents.size(); i++) documents[i] = readBytes(array[i]);
   return documents;
 }
 
@@ -105,7 +97,7 @@ class JsTrainer : public Napi::ObjectWrap<JsTrainer> {
  private:
   Napi::Value add(const Napi::CallbackInfo& info) {
     begin(info.Env());
-    auto documents = readDocuments(info[0], info[1]);
+    auto documents = readDocuments(info[0]);
     return Task::start(
         info.Env(), {info.This(), info[0]},
         [this, documents = std::move(documents)] {
@@ -179,45 +171,59 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
   }
 
  private:
+  using Worker = std::unique_ptr<DocumentEncoder>;
+
   Napi::Value encode(const Napi::CallbackInfo& info) {
     const Span text = readBytes(info[0]);
-    symbols_.clear();
-    encodeDocument(text, scratch_, symbols_);
-    return makeIds(info.Env(), {&symbols_});
+    if (!own_) own_ = makeWorker();
+    own_->clear();
+    own_->encode(text.bytes, text.length);
+    return makeIds(info.Env(), &own_, 1);
   }
 
   Napi::Value encodeAll(const Napi::CallbackInfo& info) {
-    auto documents = readDocuments(info[0], info[1]);
-    const size_t threads = std::clamp<size_t>(info[2].As<Napi::Number>().Uint32Value(), 1, 256);
-    auto encoded = std::make_shared<Batch>();
+    auto documents = readDocuments(info[0]);
+    const size_t threads = std::clamp<size_t>(info[1].As<Napi::Number>().Uint32Value(), 1, 256);
+    auto batch = std::make_shared<Batch>();
     return Task::start(
         info.Env(), {info.This(), info[0]},
-        [this, documents = std::move(documents), threads, encoded] { encodeBatch(documents, threads, *encoded); },
-        [this, encoded](Napi::Env env) {
-          std::vector<const Encoder::Symbols*> parts;
-          for (const auto& part : encoded->parts) parts.push_back(&part);
-          auto ends = Napi::Uint32Array::New(env, encoded->ends.size());
-          std::copy(encoded->ends.begin(), encoded->ends.end(), ends.Data());
+        [this, documents = std::move(documents), threads, batch] { encodeBatch(documents, threads, *batch); },
+        [this, batch](Napi::Env env) {
+          auto ends = Napi::Uint32Array::New(env, batch->ends.size());
+          std::copy(batch->ends.begin(), batch->ends.end(), ends.Data());
           auto result = Napi::Object::New(env);
-          result.Set("ids", makeIds(env, parts));
+          result.Set("ids", makeIds(env, batch->workers.data(), batch->workers.size()));
           result.Set("ends", ends);
+          for (Worker& worker : batch->workers) giveBack(std::move(worker));
           return result;
         });
   }
 
   struct Batch {
-    // one a thread, in the order of the documents
-    std::vector<Encoder::Symbols> parts;
+    // one a thread; what each has encoded, in the order of the documents
+    std::vector<Worker> workers;
     std::vector<uint32_t> ends;
   };
 
-  void encodeDocument(const Span& text, Encoder::Scratch& scratch, Encoder::Symbols& symbols) const {
-    eachPiece(text.bytes, text.length, pretokenizer_,
-              [&](const uint8_t* piece, size_t length) { encoder_->encode(piece, length, scratch, symbols); });
+  Worker makeWorker() const { return std::make_unique<DocumentEncoder>(*encoder_, ids_.data(), pretokenizer_); }
+
+  // Workers are kept between batches, with what they know of pairs and with their memory.
+  Worker takeWorker() {
+    const std::lock_guard<std::mutex> lock(idleMutex_);
+    if (idle_.empty()) return makeWorker();
+    Worker worker = std::move(idle_.back());
+    idle_.pop_back();
+    return worker;
+  }
+
+  void giveBack(Worker worker) {
+    worker->clear();
+    const std::lock_guard<std::mutex> lock(idleMutex_);
+    idle_.push_back(std::move(worker));
   }
 
   // Each thread takes a run of documents of about the same number of bytes.
-  void encodeBatch(const std::vector<Span>& documents, size_t threads, Batch& batch) const {
+  void encodeBatch(const std::vector<Span>& documents, size_t threads, Batch& batch) {
     size_t bytes = 0;
     for (const Span& document : documents) bytes += document.length;
     std::vector<size_t> firsts{0};
@@ -227,39 +233,40 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
       if (seen * threads >= bytes * firsts.size()) firsts.push_back(i + 1);
     }
     firsts.push_back(documents.size());
-    batch.parts.resize(firsts.size() - 1);
+    for (size_t part = 0; part + 1 < firsts.size(); part++) batch.workers.push_back(takeWorker());
     batch.ends.resize(documents.size());
     std::atomic<bool> outOfMemory{false};
     const auto run = [&](size_t part) {
       try {
-        Encoder::Scratch scratch;
+        DocumentEncoder& worker = *batch.workers[part];
         for (size_t i = firsts[part]; i < firsts[part + 1]; i++) {
-          encodeDocument(documents[i], scratch, batch.parts[part]);
-          batch.ends[i] = static_cast<uint32_t>(batch.parts[part].size());
+          worker.encode(documents[i].bytes, documents[i].length);
+          batch.ends[i] = static_cast<uint32_t>(worker.ids().size());
         }
       } catch (const std::bad_alloc&) {
         outOfMemory = true;
       }
     };
     std::vector<std::thread> running;
-    for (size_t part = 1; part < batch.parts.size(); part++) running.emplace_back(run, part);
+    for (size_t part = 1; part < batch.workers.size(); part++) running.emplace_back(run, part);
     run(0);
     for (std::thread& thread : running) thread.join();
     if (outOfMemory) throw std::bad_alloc();
     uint32_t before = 0;
-    for (size_t part = 0; part < batch.parts.size(); part++) {
+    for (size_t part = 0; part < batch.workers.size(); part++) {
       for (size_t i = firsts[part]; i < firsts[part + 1]; i++) batch.ends[i] += before;
-      before += static_cast<uint32_t>(batch.parts[part].size());
+      before += static_cast<uint32_t>(batch.workers[part]->ids().size());
     }
   }
 
-  Napi::Value makeIds(Napi::Env env, const std::vector<const Encoder::Symbols*>& parts) const {
+  Napi::Value makeIds(Napi::Env env, const Worker* workers, size_t count) const {
     size_t length = 0;
-    for (const auto* part : parts) length += part->size();
+    for (size_t i = 0; i < count; i++) length += workers[i]->ids().size();
     const auto fill = [&](auto array) {
       auto* out = array.Data();
-      for (const auto* part : parts) {
-        for (const uint32_t symbol : *part) *out++ = static_cast<std::remove_reference_t<decltype(*out)>>(ids_[symbol]);
+      using Id = std::remove_reference_t<decltype(*out)>;
+      for (size_t i = 0; i < count; i++) {
+        for (const uint32_t id : workers[i]->ids()) *out++ = static_cast<Id>(id);
       }
       return array;
     };
@@ -271,8 +278,10 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
   std::vector<uint32_t> ids_;
   bool wide_ = false;
   Pretokenizer pretokenizer_ = Pretokenizer::none;
-  Encoder::Scratch scratch_;
-  Encoder::Symbols symbols_;
+  // for `encode`, which runs on JavaScript's thread
+  Worker own_;
+  std::mutex idleMutex_;
+  std::vector<Worker> idle_;
 };
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {

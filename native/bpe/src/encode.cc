@@ -71,12 +71,14 @@ bool Encoder::fits(uint32_t left, uint32_t right, uint32_t limit) const {
   for (;;) {
     const uint64_t hash = mix(pairKey(left, right));
     if (mayMerge_[hash >> kFilterShift] >> (hash >> (kFilterShift - 6) & 63) & 1 && mergeOf(left, right) < limit) return false;
-    const bool undoLeft = left > right;
-    const uint32_t later = undoLeft ? left : right;
+    const uint32_t later = std::max(left, right);
     if (later < 256) return true;
-    limit = later + !undoLeft;
-    if (undoLeft) left = merges_[later - 256].right;
-    else right = merges_[later - 256].left;
+    // Which of the two is a coin toss to a branch predictor: so without a branch.
+    const uint32_t undoLeft = -static_cast<uint32_t>(left > right);
+    limit = later + 1 + undoLeft;
+    const Merge merge = merges_[later - 256];
+    left = (merge.right & undoLeft) | (left & ~undoLeft);
+    right = (merge.left & ~undoLeft) | (right & undoLeft);
   }
 }
 

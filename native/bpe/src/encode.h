@@ -32,6 +32,9 @@ class Encoder {
     void extendTo(const uint32_t* end) { size_ = end - data_.get(); }
     void clear() { size_ = 0; }
     size_t size() const { return size_; }
+    size_t capacity() const { return capacity_; }
+    uint32_t* begin() { return data_.get(); }
+    uint32_t* end() { return data_.get() + size_; }
     const uint32_t* begin() const { return data_.get(); }
     const uint32_t* end() const { return data_.get() + size_; }
 
