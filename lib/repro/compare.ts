@@ -3,35 +3,94 @@
  * A side is a revision or, by default, the workspace.
  */
 import { readFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { extname } from 'node:path';
+import { type Content, sha256 } from './content.ts';
 import { parseSource } from './document.ts';
 import { ReproError } from './errors.ts';
-import { openRevision } from './git.ts';
+import { openRevision, type Revision } from './git.ts';
 import { equal, isMapping, type Json, leaves } from './json.ts';
-import { PARAMS, type Pipeline } from './pipeline.ts';
+import { loadPipeline } from './load-pipeline.ts';
+import { LOCK, readLock } from './lock.ts';
+import { PARAMS, type Stage } from './pipeline.ts';
+import type { Project } from './project.ts';
 
-/** What a side holds, by file; undefined: there is no such file. */
+/** One of the two that are compared. */
 export interface Side {
   name: string;
+  /** The stages as they are there; undefined where its pipeline cannot be read. */
+  stages?: readonly Stage[];
+  /** Undefined: there is no such file. */
   read(path: string): Promise<string | undefined>;
+  /** Of these paths, the texts of those that there are. */
+  readAll(paths: readonly string[]): Promise<Map<string, string>>;
 }
 
-export function workspace(root: string): Side {
+export function workspace(project: Project): Side {
+  const read = (path: string) => project.texts.read(path);
   return {
     name: 'workspace',
-    read: async (path) => {
-      try {
-        return readFileSync(join(root, path), 'utf8');
-      } catch {
-        return undefined;
+    stages: project.pipeline.stages,
+    read,
+    readAll: async (paths) => {
+      const texts = new Map<string, string>();
+      for (const path of paths) {
+        const text = await read(path);
+        if (text !== undefined) texts.set(path, text);
       }
+      return texts;
     },
   };
 }
 
 /** The two sides of `diff [A] [B]`: nothing is HEAD and the workspace; A alone is A and the workspace. */
-export async function openSides(root: string, a = 'HEAD', b?: string): Promise<[Side, Side]> {
-  return [await openRevision(root, a), b === undefined ? workspace(root) : await openRevision(root, b)];
+export async function openSides(project: Project, a = 'HEAD', b?: string): Promise<[Side, Side]> {
+  return [await revisionSide(project, a), b === undefined ? workspace(project) : await revisionSide(project, b)];
+}
+
+/** A git revision; of outputs that git does not keep, what its lock names and the cache still has. */
+async function revisionSide(project: Project, name: string): Promise<Side> {
+  const revision = await openRevision(project.root, name);
+  const stages = await stagesAt(project, revision);
+  const readAll = async (paths: readonly string[]) => {
+    const texts = await revision.readAll(paths);
+    const missing = paths.filter((path) => !texts.has(path));
+    const makers = new Map(
+      missing.map((path) => [path, stages?.find(({ outs }) => outs.some((out) => out.path === path))?.name]),
+    );
+    const names = [...new Set(makers.values())].filter((name) => name !== undefined);
+    const locked = names.length > 0 ? await readLock((await revision.read(LOCK)) ?? '', names) : new Map();
+    for (const [path, maker] of makers) {
+      const text = cachedText(project, locked.get(maker)?.outs?.[path]);
+      if (text !== undefined) texts.set(path, text);
+    }
+    return texts;
+  };
+  return { name, stages, read: async (path) => (await readAll([path])).get(path), readAll };
+}
+
+/** Undefined when the cache does not have it, or no longer as it was. */
+function cachedText(project: Project, content: Content | undefined): string | undefined {
+  if (content === undefined || content.files !== undefined) return undefined;
+  try {
+    const text = readFileSync(project.cache.objectPath(content.sha256), 'utf8');
+    return sha256(text) === content.sha256 ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The stages of a revision's own pipeline.yaml and params. */
+async function stagesAt(project: Project, revision: Revision): Promise<readonly Stage[] | undefined> {
+  const { sources, stages } = project.pipeline;
+  const texts = await revision.readAll(sources);
+  const now = await Promise.all(sources.map((file) => project.texts.read(file)));
+  if (sources.every((file, i) => texts.get(file) === now[i])) return stages;
+  try {
+    return (await loadPipeline(project.root, revision, (_document, _schema, check) => check())).stages;
+  } catch (error) {
+    if (error instanceof ReproError) return undefined;
+    throw error;
+  }
 }
 
 export interface Change {
@@ -47,35 +106,48 @@ export type Changes = { [file: string]: { [key: string]: Change } };
 /** Files that cannot be read as metrics are handed to `broken`, once each, and left out. */
 export type Broken = (message: string) => void;
 
+/** One file of both sides; a side without a path does not have it. */
+export interface FilePair {
+  /** What it is called where both are spoken of. */
+  file: string;
+  old?: string;
+  new?: string;
+}
+
 export async function diffFiles(
-  files: readonly string[],
+  pairs: readonly FilePair[],
   [a, b]: readonly [Side, Side],
-  options: { all?: boolean; keys?: (file: string) => readonly string[] | undefined },
+  options: { all?: boolean },
   broken: Broken,
 ): Promise<Changes> {
   const changes: Changes = {};
-  for (const file of files) {
-    const [old, now] = await Promise.all([readLeaves(a, file, broken), readLeaves(b, file, broken)]);
+  const paths = (side: 'old' | 'new') => pairs.flatMap((pair) => pair[side] ?? []);
+  const [before, after] = await Promise.all([a.readAll(paths('old')), b.readAll(paths('new'))]);
+  for (const pair of pairs) {
+    const [old, now] = await Promise.all([
+      readLeaves(a, pair.old, before.get(pair.old ?? ''), broken),
+      readLeaves(b, pair.new, after.get(pair.new ?? ''), broken),
+    ]);
     if (old === 'broken' || now === 'broken') continue;
-    const wanted = options.keys?.(file);
-    const isWanted = (key: string) =>
-      wanted === undefined ||
-      wanted.some((want) => key === want || key.startsWith(`${want}.`) || key.startsWith(`${want}[`));
-    for (const key of [...new Set([...old.keys(), ...now.keys()])].filter(isWanted)) {
-      const [before, after] = [old.get(key), now.get(key)];
-      if (!options.all && equal(before, after)) continue;
-      const diff = typeof before === 'number' && typeof after === 'number' ? after - before : undefined;
-      changes[file] ??= {};
-      changes[file][key] = { old: before, new: after, ...(diff === undefined ? {} : { diff }) };
+    for (const key of new Set([...old.keys(), ...now.keys()])) {
+      const [was, is] = [old.get(key), now.get(key)];
+      if (!options.all && equal(was, is)) continue;
+      const diff = typeof was === 'number' && typeof is === 'number' ? is - was : undefined;
+      changes[pair.file] ??= {};
+      changes[pair.file][key] = { old: was, new: is, ...(diff === undefined ? {} : { diff }) };
     }
   }
   return changes;
 }
 
 /** Every leaf of a metrics or params file by dotted key; of a CSV, its last row. */
-export async function readLeaves(side: Side, file: string, broken: Broken): Promise<Map<string, Json> | 'broken'> {
-  const text = await side.read(file);
-  if (text === undefined) return new Map();
+export async function readLeaves(
+  side: Side,
+  file: string | undefined,
+  text: string | undefined,
+  broken: Broken,
+): Promise<Map<string, Json> | 'broken'> {
+  if (file === undefined || text === undefined) return new Map();
   try {
     const value = await parseFile(text, file);
     return new Map(leaves(value).filter(([key]) => key !== '' || !isMapping(value)));
@@ -108,16 +180,41 @@ async function parseFile(text: string, file: string): Promise<Json> {
   return ((await parseSource(text, file)).value ?? null) as Json;
 }
 
-/** Metrics files of the pipeline as it is now. */
-export function metricsFiles(pipeline: Pipeline): string[] {
-  const files = pipeline.stages.flatMap(({ outs }) =>
-    outs.filter(({ kind }) => kind === 'metric').map(({ path }) => path),
-  );
+/** Metrics files of these stages. */
+export function metricsFiles(stages: readonly Stage[]): string[] {
+  const files = stages.flatMap((stage) => metricsOf(stage));
   return [...new Set(files)].sort();
 }
 
-/** Params files and the keys that stages list; `all`: every key. */
-export function paramsFiles(pipeline: Pipeline): string[] {
-  const files = pipeline.stages.flatMap(({ params }) => params.map(({ file }) => file));
+function metricsOf({ outs }: Stage): string[] {
+  return outs.filter(({ kind }) => kind === 'metric').map(({ path }) => path);
+}
+
+/**
+ * The metrics files of two sides, matched by path or, where a path was changed, by stage: so cells of a matrix are matched
+ * by their axes. A side has only what is an output of its own pipeline: what a removed cell left lying about is not there.
+ */
+export function pairMetrics([a, b]: readonly [Side, Side], today: readonly Stage[]): FilePair[] {
+  const [before, now] = [a.stages ?? b.stages ?? today, b.stages ?? a.stages ?? today];
+  const outsBefore = new Set(before.flatMap(({ outs }) => outs.map(({ path }) => path)));
+  const outsNow = new Set(now.flatMap(({ outs }) => outs.map(({ path }) => path)));
+  const byName = new Map(before.map((stage) => [stage.name, stage]));
+  const pairs = new Map<string, FilePair>();
+  const matched = new Set<string>();
+  for (const stage of now)
+    for (const [i, file] of metricsOf(stage).entries()) {
+      const moved = byName.has(stage.name) ? metricsOf(byName.get(stage.name)!)[i] : undefined;
+      const old = outsBefore.has(file) ? file : moved !== undefined && !outsNow.has(moved) ? moved : undefined;
+      if (old !== undefined) matched.add(old);
+      pairs.set(file, { file, old, new: file });
+    }
+  for (const file of metricsFiles(before))
+    if (!matched.has(file)) pairs.set(file, { file, old: file, ...(outsNow.has(file) ? { new: file } : {}) });
+  return [...pairs.values()].sort((one, other) => (one.file < other.file ? -1 : 1));
+}
+
+/** Params files of these stages, and params.yaml. */
+export function paramsFiles(stages: readonly Stage[]): string[] {
+  const files = stages.flatMap(({ params }) => params.map(({ file }) => file));
   return [...new Set([PARAMS, ...files])].sort();
 }

@@ -1,10 +1,13 @@
 /** What repro asks of git: files as they were at a revision. It changes nothing there. */
+import { posix } from 'node:path';
 import { ReproError } from './errors.ts';
 
 export interface Revision {
   name: string;
   /** Undefined when the file was not in it. */
   read(path: string): Promise<string | undefined>;
+  /** Of these paths, the texts of those that were in it. */
+  readAll(paths: readonly string[]): Promise<Map<string, string>>;
   /** Paths in it, relative to the root, under `prefix`. */
   list(prefix: string): Promise<string[]>;
 }
@@ -28,17 +31,42 @@ export async function openRevision(root: string, name: string): Promise<Revision
     );
   }
   const commit = found.stdout.trim();
+  const readAll = async (paths: readonly string[]) => {
+    const asked = paths.filter((path) => !path.includes('\n'));
+    const input = asked.map((path) => `${commit}:./${posix.normalize(path)}\n`).join('');
+    const { stdout } = await execa('git', ['cat-file', '--batch'], {
+      cwd: root,
+      input,
+      reject: false,
+      encoding: 'buffer',
+    });
+    return readBatch(asked, Buffer.from(stdout ?? []));
+  };
   return {
     name,
-    read: async (path) => {
-      const shown = await git('show', `${commit}:./${path}`);
-      return shown.exitCode === 0 ? shown.stdout : undefined;
-    },
+    read: async (path) => (await readAll([path])).get(path),
+    readAll,
     list: async (prefix) => {
       const listed = await git('ls-tree', '-r', '--name-only', '-z', commit, '--', prefix);
       return listed.exitCode === 0 ? listed.stdout.split('\0').filter((path) => path !== '') : [];
     },
   };
+}
+
+/** What `git cat-file --batch` says of each path: a line `hash type size` and the content, or a line that ends in `missing`. */
+function readBatch(paths: readonly string[], answer: Buffer): Map<string, string> {
+  const texts = new Map<string, string>();
+  let at = 0;
+  for (const path of paths) {
+    const end = answer.indexOf('\n', at);
+    if (end < 0) break;
+    const [, type, size] = / (\w+) (\d+)$/.exec(answer.toString('utf8', at, end)) ?? [];
+    at = end + 1;
+    if (size === undefined) continue;
+    if (type === 'blob') texts.set(path, answer.toString('utf8', at, at + Number(size)));
+    at += Number(size) + 1;
+  }
+  return texts;
 }
 
 export interface History {

@@ -12,7 +12,7 @@
  * value less the smallest. A change no larger than that, on whichever side that is smaller, is within noise: so a single run
  * gone astray on one side does not pass for chance.
  */
-import type { Change, Changes } from './compare.ts';
+import type { Change, Changes, Side } from './compare.ts';
 import { equal, type Json } from './json.ts';
 import type { Stage } from './pipeline.ts';
 import { count, listNames } from './units.ts';
@@ -46,14 +46,16 @@ export function valueTables(
 
 /**
  * What differs between two sides, of every value of both; `all`: also what does not. A file that one side does not have is
- * no row for each value, but part of a sentence in `notes`.
+ * no row for each value, but part of a sentence in `notes`. `today`: the stages of sides that do not know theirs.
  */
 export function diffTables(
   changes: Changes,
-  [a, b]: readonly [string, string],
-  stages: readonly Stage[],
+  sides: readonly [Side, Side],
+  today: readonly Stage[],
   { all = false, precision }: { all?: boolean; precision?: number } = {},
 ): { tables: Table[]; notes: string[] } {
+  const [a, b] = sides.map(({ name }) => name);
+  const stages = stagesOf(sides, today);
   const without = (side: 'old' | 'new') =>
     Object.keys(changes).filter((file) => Object.values(changes[file]).every((change) => change[side] === undefined));
   const [added, removed] = all ? [[], []] : [without('old'), without('new')];
@@ -73,18 +75,34 @@ export function diffTables(
       },
     };
   });
-  const list = (files: readonly string[]) => {
-    const names = stages.filter(({ outs }) => outs.some(({ path }) => files.includes(path))).map(({ name }) => name);
-    return listNames(names);
+  /** The stages that make them; a file that is no stage's any more stands for itself. */
+  const makers = (files: readonly string[]) => {
+    const makes = (file: string) => (stage: Stage) => stage.outs.some(({ path }) => path === file);
+    const names = stages.filter((stage) => files.some((file) => makes(file)(stage))).map(({ name }) => name);
+    return [...names, ...files.filter((file) => !stages.some(makes(file)))];
   };
+  const hint = '(--all shows the values)';
   const notes: string[] = [];
   if (added.length > 0 && added.length === Object.keys(changes).length)
     notes.push(
       `${a} has no metrics, so there is nothing to compare ${b} with (--all shows the values of its ${files(added)})`,
     );
-  else if (added.length > 0) notes.push(`only ${b} has ${files(added)}: ${list(added)} (--all shows the values)`);
-  if (removed.length > 0) notes.push(`only ${a} has ${files(removed)}: ${list(removed)} (--all shows the values)`);
+  else if (added.length > 0) notes.push(`only ${b} has ${files(added)}: ${listNames(makers(added))} ${hint}`);
+  if (removed.length > 0) {
+    const left = new Set((sides[1].stages ?? today).map(({ name }) => name));
+    const gone = makers(removed).filter((name) => !left.has(name));
+    const still = makers(removed).filter((name) => left.has(name));
+    if (gone.length > 0) notes.push(`removed from the pipeline since ${a}: ${listNames(gone)} ${hint}`);
+    if (still.length > 0) notes.push(`only ${a} has metrics of ${listNames(still)} ${hint}`);
+  }
   return { tables: found, notes };
+}
+
+/** Those of the newer side, then those that only the older one has. */
+function stagesOf([a, b]: readonly [Side, Side], today: readonly Stage[]): Stage[] {
+  const newer = b.stages ?? today;
+  const known = new Set(newer.map(({ name }) => name));
+  return [...newer, ...(a.stages ?? []).filter(({ name }) => !known.has(name))];
 }
 
 type Values<T> = { readonly [file: string]: { readonly [key: string]: T } };
@@ -132,8 +150,10 @@ function findSweeps(stages: readonly Stage[], files: ReadonlySet<string>): Sweep
     for (const [i, { path }] of outs.filter(({ kind }) => kind === 'metric').entries()) {
       if (!files.has(path)) continue;
       const title = i === 0 ? group : `${group}, metrics file ${i + 1}`;
-      const sweep = sweeps.get(title) ?? { title, axes: Object.keys(axes), cells: new Map() };
-      sweeps.set(title, sweep);
+      // Cells that are gone may have had other axes.
+      const known = JSON.stringify([title, Object.keys(axes)]);
+      const sweep = sweeps.get(known) ?? { title, axes: Object.keys(axes), cells: new Map() };
+      sweeps.set(known, sweep);
       sweep.cells.set(path, Object.values(axes));
     }
   }
@@ -181,8 +201,13 @@ export function changeCells(change: Change, precision?: number): string[] {
   return [
     show(change.old, precision),
     show(change.new, precision),
-    diff === undefined ? '' : `${diff > 0 ? '+' : ''}${show(diff, precision)}`,
+    diff === undefined ? oneSided(change) : `${diff > 0 ? '+' : ''}${show(diff, precision)}`,
   ];
+}
+
+function oneSided(change: Change): string {
+  if ((change.old === undefined) === (change.new === undefined)) return '';
+  return change.old === undefined ? 'new' : 'removed';
 }
 
 /** Counts stay whole; other numbers have at most `precision` significant digits. */

@@ -22,6 +22,7 @@ export function markdownTable(header: readonly string[], rows: readonly (readonl
   return `${[line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n')}\n`;
 }
 
+/** The words are those that stand in place of a difference. */
 function isNumeric(text: string): boolean {
-  return /^[-+]?(\d|—|$)/.test(text) && !/[a-z]{2}/i.test(text);
+  return /^(new|removed)$/.test(text) || (/^[-+]?(\d|—|$)/.test(text) && !/[a-z]{2}/i.test(text));
 }

@@ -1,6 +1,8 @@
 /** Metrics, params and plots, now and against git revisions. */
 import { execFileSync } from 'node:child_process';
-import { afterEach, expect, test } from 'vitest';
+import { chmodSync } from 'node:fs';
+import { afterEach, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { project, removeProjects, type TestProject } from './project.ts';
 
 afterEach(removeProjects);
@@ -18,10 +20,11 @@ stages:
   });
 }
 
-function git(made: TestProject, ...args: string[]): void {
-  execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], {
+function git(made: TestProject, ...args: string[]): string {
+  return execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], {
     cwd: made.root,
-    stdio: 'ignore',
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
 }
 
@@ -111,6 +114,119 @@ only workspace has 2 metrics files: train@tiny-3, train@base-3 (--all shows the 
   expect((await made.repro('metrics', 'show')).stdout).toMatch(
     /^train\nmetric +size +seed +value\nloss +tiny +1 +2.0312\n/,
   );
+});
+
+describe('metrics diff goes by the pipeline of each side', () => {
+  /** In a folder below the repository's own. */
+  function study(path: string, options?: string) {
+    const made = project({
+      'sub/pipeline.yaml': PIPELINE(path, options),
+      'sub/params.yaml': 'sizes: [tiny, base]\nbias: 0\n',
+    });
+    git(made, 'init', '-q', '-b', 'main');
+    return made;
+  }
+  const PIPELINE = (path: string, options = '{cache: false}') => `
+stages:
+  train:
+    matrix: {size: "\${sizes}", seed: [1, 2]}
+    cmd: 'echo "{\\"loss\\": $((\${item.seed} + \${bias}))}" > ${path}'
+    params: [bias]
+    metrics: [{"${path}": ${options}}]
+`;
+  const IN_METRICS = 'metrics/${item.size}-${item.seed}.json';
+  const repro = async (made: TestProject, ...args: string[]) => {
+    const { exit, stdout, stderr } = await made.reproIn('sub', ...args);
+    expect([exit, stderr]).toEqual([0, '']);
+    return stdout;
+  };
+  const commitAll = (made: TestProject, message: string) => {
+    git(
+      made,
+      'add',
+      '-f',
+      'sub/pipeline.yaml',
+      'sub/params.yaml',
+      'sub/dvc-like.lock',
+      ...(made.exists('sub/metrics') ? ['sub/metrics'] : []),
+    );
+    git(made, 'commit', '-q', '-m', message);
+  };
+
+  test('a cell that is gone is shown as removed, though its file still lies there', async () => {
+    const made = study(IN_METRICS);
+    await repro(made);
+    commitAll(made, 'first');
+    await repro(made, '-S', 'sizes=[tiny]', '-S', 'bias=1');
+    expect(made.exists('sub/metrics/base-1.json')).toBe(true);
+    expect(await repro(made, 'metrics', 'diff')).toBe(`train
+metric  size  seed  HEAD  workspace  change  spread over seed
+loss    tiny     1     1          2      +1                 1  within noise
+loss    tiny     2     2          3      +1                 1  within noise
+
+removed from the pipeline since HEAD: train@base-1, train@base-2 (--all shows the values)
+`);
+    expect(await repro(made, 'metrics', 'diff', '--all')).toMatch(/\nloss +base +2 +2 +— +removed +1\n$/);
+    expect(await repro(made, 'metrics', 'diff', '--md')).toMatch(
+      /\| loss \| tiny \| 2 \|.*\n\nremoved from the pipeline since HEAD: /,
+    );
+    expect(JSON.parse(await repro(made, 'metrics', 'diff', '--json'))).toEqual({
+      'metrics/base-1.json': { loss: { old: 1 } },
+      'metrics/base-2.json': { loss: { old: 2 } },
+      'metrics/tiny-1.json': { loss: { old: 1, new: 2, diff: 1 } },
+      'metrics/tiny-2.json': { loss: { old: 2, new: 3, diff: 1 } },
+    });
+    // The other way round they are new.
+    commitAll(made, 'second');
+    expect(await repro(made, 'metrics', 'diff', 'HEAD', 'HEAD~1')).toMatch(
+      /\n\nonly HEAD~1 has 2 metrics files: train@base-1, train@base-2 \(--all shows the values\)\n$/,
+    );
+  });
+
+  test('cells are matched by their axes when their files have moved', async () => {
+    const made = study(IN_METRICS);
+    await repro(made);
+    commitAll(made, 'first');
+    made.write('sub/pipeline.yaml', PIPELINE('results/${item.seed}-${item.size}.json'));
+    await repro(made, '-S', 'bias=5');
+    expect(await repro(made, 'metrics', 'diff')).toMatch(/^train\n.*\nloss +tiny +1 +1 +6 +\+5 +1\n(.*\n){3}$/);
+    expect(JSON.parse(await repro(made, 'metrics', 'diff', '--json'))).toMatchObject({
+      'results/2-base.json': { loss: { old: 2, new: 7, diff: 5 } },
+    });
+  });
+
+  test('what git does not keep comes from the cache by the lock of the revision; what is damaged there is not taken', async () => {
+    const made = study(IN_METRICS, '{cache: true}');
+    await repro(made);
+    git(made, 'add', 'sub/pipeline.yaml', 'sub/params.yaml', 'sub/dvc-like.lock');
+    git(made, 'commit', '-q', '-m', 'first, without metrics');
+    await repro(made, '-S', 'bias=1');
+    expect(JSON.parse(await repro(made, 'metrics', 'diff', '--json'))).toMatchObject({
+      'metrics/base-1.json': { loss: { old: 1, new: 2, diff: 1 } },
+    });
+    const object = (sha: string) => `sub/.repro/cache/sha256/${sha.slice(0, 2)}/${sha.slice(2)}`;
+    const { sha256 } = parse(git(made, 'show', 'HEAD:sub/dvc-like.lock')).stages['train@base-1'].outs[
+      'metrics/base-1.json'
+    ];
+    chmodSync(made.path(object(sha256)), 0o644);
+    made.write(object(sha256), '{"loss": 99}\n');
+    expect(JSON.parse(await repro(made, 'metrics', 'diff', '--json'))).toMatchObject({
+      'metrics/base-1.json': { loss: { new: 2 } },
+      'metrics/base-2.json': { loss: { old: 2, new: 3, diff: 1 } },
+    });
+  });
+
+  test('a revision whose pipeline cannot be read is taken to be as today', async () => {
+    const made = study(IN_METRICS);
+    await repro(made);
+    made.write('sub/pipeline.yaml', 'stages: [');
+    commitAll(made, 'broken');
+    made.write('sub/pipeline.yaml', PIPELINE(IN_METRICS));
+    await repro(made, '-S', 'bias=1');
+    expect(JSON.parse(await repro(made, 'metrics', 'diff', '--json'))).toMatchObject({
+      'metrics/base-1.json': { loss: { old: 1, new: 2, diff: 1 } },
+    });
+  });
 });
 
 test('without a repository, metrics diff says so in one sentence', async () => {

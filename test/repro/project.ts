@@ -89,8 +89,12 @@ export class TestProject {
   }
 
   async spawn(...args: string[]): Promise<{ process: ChildProcess; ended: Promise<Ended> }> {
+    return this.#spawnIn('.', args);
+  }
+
+  async #spawnIn(folder: string, args: readonly string[]): Promise<{ process: ChildProcess; ended: Promise<Ended> }> {
     const child = spawn(process.execPath, [await bundled(), ...args], {
-      cwd: this.root,
+      cwd: this.path(folder),
       env: { ...process.env, CUDA_VISIBLE_DEVICES: '', ...this.env },
     });
     let [stdout, stderr] = ['', ''];
@@ -102,6 +106,11 @@ export class TestProject {
 
   async repro(...args: string[]): Promise<Ended> {
     return (await this.spawn(...args)).ended;
+  }
+
+  /** Called from a folder below. */
+  async reproIn(folder: string, ...args: string[]): Promise<Ended> {
+    return (await this.#spawnIn(folder, args)).ended;
   }
 
   /** How each stage ended that did not stay as it was; throws when repro does not exit 0. */

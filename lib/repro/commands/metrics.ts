@@ -1,5 +1,5 @@
 /** `repro metrics show`, `repro metrics diff [A] [B]` and `repro params diff [A] [B]`. */
-import { diffFiles, metricsFiles, openSides, paramsFiles, readLeaves, workspace } from '../compare.ts';
+import { diffFiles, metricsFiles, openSides, pairMetrics, paramsFiles, readLeaves, workspace } from '../compare.ts';
 import type { Json } from '../json.ts';
 import { changeCells, diffTables, type Table, valueTables } from '../metric-tables.ts';
 import { openProject } from '../project.ts';
@@ -17,11 +17,12 @@ const broken = (message: string) => void process.stderr.write(`repro: ${message}
 
 export async function showMetrics(files: readonly string[], call: ComparisonCall): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
-  const known = files.length > 0 ? files : metricsFiles(project.pipeline);
-  const side = workspace(project.root);
+  const known = files.length > 0 ? files : metricsFiles(project.pipeline.stages);
+  const side = workspace(project);
   const values: { [file: string]: { [key: string]: Json } } = {};
+  const texts = await side.readAll(known);
   for (const file of known) {
-    const found = await readLeaves(side, file, broken);
+    const found = await readLeaves(side, file, texts.get(file), broken);
     if (found !== 'broken' && found.size > 0) values[file] = Object.fromEntries(found);
   }
   await project.close();
@@ -32,17 +33,17 @@ export async function showMetrics(files: readonly string[], call: ComparisonCall
 
 export async function diffMetrics(a: string | undefined, b: string | undefined, call: ComparisonCall): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
-  const sides = await openSides(project.root, a, b);
+  const sides = await openSides(project, a, b);
   // A table needs what did not change too: it says how far repetitions lie apart.
   const all = call.all || !call.json;
-  const changes = await diffFiles(metricsFiles(project.pipeline), sides, { all }, broken);
+  const changes = await diffFiles(pairMetrics(sides, project.pipeline.stages), sides, { all }, broken);
   await project.close();
   if (call.json) {
     process.stdout.write(`${JSON.stringify(changes, null, 2)}\n`);
     return 0;
   }
   const names = [sides[0].name, sides[1].name] as const;
-  const { tables, notes } = diffTables(changes, names, project.pipeline.stages, call);
+  const { tables, notes } = diffTables(changes, sides, project.pipeline.stages, call);
   if (tables.length > 0 || notes.length === 0) print(tables, call, `no metric differs between ${names.join(' and ')}`);
   if (notes.length > 0) process.stdout.write(`${tables.length > 0 ? '\n' : ''}${notes.join('\n')}\n`);
   return 0;
@@ -50,8 +51,10 @@ export async function diffMetrics(a: string | undefined, b: string | undefined, 
 
 export async function diffParams(a: string | undefined, b: string | undefined, call: ComparisonCall): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
-  const sides = await openSides(project.root, a, b);
-  const changes = await diffFiles(paramsFiles(project.pipeline), sides, call, broken);
+  const sides = await openSides(project, a, b);
+  const stages = [...project.pipeline.stages, ...sides.flatMap((side) => side.stages ?? [])];
+  const files = paramsFiles(stages).map((file) => ({ file, old: file, new: file }));
+  const changes = await diffFiles(files, sides, call, broken);
   await project.close();
   if (call.json) {
     process.stdout.write(`${JSON.stringify(changes, null, 2)}\n`);

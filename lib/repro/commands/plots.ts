@@ -10,7 +10,7 @@ import { count } from '../units.ts';
 export async function drawPlots(revisions: [string, string | undefined] | undefined, out: string): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
   await project.close();
-  const sides = revisions ? await openSides(project.root, ...revisions) : [workspace(project.root)];
+  const sides = revisions ? await openSides(project, ...revisions) : [workspace(project)];
   const figures: string[] = [];
   for (const output of project.pipeline.stages.flatMap(({ outs }) => outs).filter(({ kind }) => kind === 'plot')) {
     try {
