@@ -13,7 +13,6 @@ const LETTERS = 'CDEFGABcdefgab';
 const BAR_LINE = /:*\.?\[?\|[|\]]*:*|::+/y;
 /** `1`, `1,3`, `1-3` after a bar line, or after `[`. */
 const ENDING = /\[?(\d+(?:[,-]\d+)*)/y;
-const INLINE_FIELD = /\[([A-Za-z]):([^\]\n]*)\]/y;
 const DECORATION = /!([^!\n|]*)!|\+([a-z<>()0-9.]+)\+/y;
 const QUOTED = /"[^"\n]*"/y;
 const GRACE = /\{[^}\n]*\}/y;
@@ -30,6 +29,9 @@ export class MusicReader implements Place {
   line = 1;
   private text = '';
   private at = 0;
+  /** the last `]` and `}` of the line: beyond them nothing is searched for what closes */
+  private lastBracket = -1;
+  private lastBrace = -1;
   private readonly inlineField: (letter: string, value: string, column: number) => void;
   private readonly report: (line: number, column: number, kind: ProblemKind, message: string) => void;
 
@@ -51,6 +53,8 @@ export class MusicReader implements Place {
     this.line = line;
     this.text = text;
     this.at = 0;
+    this.lastBracket = text.lastIndexOf(']');
+    this.lastBrace = text.lastIndexOf('}');
   }
 
   /** Reads the line to its end. */
@@ -58,9 +62,10 @@ export class MusicReader implements Place {
     const { text } = this;
     while (this.at < text.length) {
       const c = text[this.at];
-      if (c === ' ' || c === '\t' || c === '`' || c === '\\' || c === '$' || c === '*') this.at++;
+      // In order of how often they occur.
+      if (beginsNote(c)) this.note();
+      else if (c === ' ' || c === '\t' || c === '`' || c === '\\' || c === '$' || c === '*') this.at++;
       else if (c === '%') return;
-      else if (beginsNote(c)) this.note();
       else if (c === 'z' || c === 'x') this.rest();
       else if (c === 'Z' || c === 'X') this.restBars();
       else if (c === 'y') this.spacer();
@@ -71,7 +76,7 @@ export class MusicReader implements Place {
       else if (c === '(') this.tupletOrSlur();
       else if (c === ')') this.at++;
       else if (c === '"') this.skip(QUOTED, 'a chord symbol or annotation');
-      else if (c === '{') this.skip(GRACE, 'grace notes');
+      else if (c === '{') this.graceNotes();
       else if (c === '!' || c === '+') this.skip(DECORATION, 'a decoration');
       else if (c === '&') this.overlay();
       else if (SHORTHAND.test(c)) this.at++;
@@ -92,6 +97,14 @@ export class MusicReader implements Place {
     const match = this.match(pattern);
     if (match === null) this.problem('syntax', `${what} begins here and does not end in its line`);
     this.at += match === null ? 1 : match[0].length;
+  }
+
+  private graceNotes(): void {
+    if (this.at < this.lastBrace) this.skip(GRACE, 'grace notes');
+    else {
+      this.problem('syntax', 'grace notes begin here and do not end in their line');
+      this.at++;
+    }
   }
 
   // ---- notes, chords, rests ----
@@ -239,6 +252,14 @@ export class MusicReader implements Place {
   // ---- bar lines and brackets ----
 
   private barLine(): void {
+    const { text, at } = this;
+    const next = text[at + 1];
+    if (text[at] === '|' && next !== '|' && next !== ']' && next !== ':') {
+      this.voice.barLine(0, false, false);
+      this.at++;
+      if (isDigit(next) || (next === '[' && isDigit(text[at + 2]))) this.ending(this.match(ENDING)!);
+      return;
+    }
     const match = this.match(BAR_LINE);
     if (match === null) {
       this.problem('syntax', `"${this.text[this.at]}" stands alone; a repeat is |: or :|`);
@@ -268,22 +289,30 @@ export class MusicReader implements Place {
 
   /** `[`: an inline field, a bar line, an ending, or a chord. */
   private bracket(): void {
-    const { column } = this;
-    const field = this.match(INLINE_FIELD);
-    const ending = this.match(ENDING);
-    if (field !== null) {
-      this.at += field[0].length;
-      this.inlineField(field[1], field[2].trim(), column);
-    } else if (this.text[this.at + 1] === '|') this.barLine();
-    else if (ending !== null) this.ending(ending);
+    const { text, at, column } = this;
+    const next = text[at + 1];
+    if (text[at + 2] === ':' && at < this.lastBracket && isLetter(next)) {
+      const end = text.indexOf(']', at);
+      this.at = end + 1;
+      this.inlineField(next, text.slice(at + 3, end).trim(), column);
+    } else if (next === '|') this.barLine();
+    else if (isDigit(next)) this.ending(this.match(ENDING)!);
     // A named ending, ["last": shown, not followed.
-    else if (this.text[this.at + 1] === '"') this.at++;
+    else if (next === '"') this.at++;
     else this.chord();
   }
 }
 
 function beginsNote(c: string): boolean {
   return (c >= 'A' && c <= 'G') || (c >= 'a' && c <= 'g') || c === '^' || c === '_' || c === '=';
+}
+
+function isDigit(c: string | undefined): boolean {
+  return c !== undefined && c >= '0' && c <= '9';
+}
+
+function isLetter(c: string): boolean {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
 function printable(c: string): string {

@@ -113,6 +113,12 @@ class AbcParser {
         break;
       }
       case 'V': {
+        // Most say only which voice goes on: each bar of each voice, where they are interleaved.
+        const known = value === '' ? undefined : this.voices.get(value);
+        if (known !== undefined) {
+          if (!this.inHeader) this.reader.voice = known;
+          break;
+        }
         const id = /^\S+/.exec(value)?.[0];
         if (id === undefined) wrong('V: names no voice');
         else if (this.voices.size >= MOST_VOICES && !this.voices.has(id)) wrong(`more than ${MOST_VOICES} voices`);

@@ -2,7 +2,16 @@
  * Tune → Performance: repeats and endings played out, ties joined, changes of program, tempo, metre and key put in time.
  */
 import { DEFAULT_TEMPO, type Part, type Performance, type PlayedNote } from './performance.ts';
-import { metreDuration, type Problem, type Tune, type TuneBar, type TuneNote, type TuneVoice, WHOLE } from './tune.ts';
+import {
+  type BarChange,
+  metreDuration,
+  type Problem,
+  type Tune,
+  type TuneBar,
+  type TuneNote,
+  type TuneVoice,
+  WHOLE,
+} from './tune.ts';
 
 /** Repeats of repeats do not exist, so this is far beyond any tune. */
 const MAX_PLAYED_BARS = 50_000;
@@ -103,23 +112,26 @@ function playVoice(voice: TuneVoice, bars: TuneBar[], performance: Performance, 
     return false;
   };
   for (const bar of bars) {
-    const programs = bar.changes.filter((change) => change.program !== undefined);
+    const programs = programChanges(bar);
     for (const { offset, microsecondsPerBeat } of bar.changes) {
       if (microsecondsPerBeat !== undefined) performance.tempos.push({ tick: tick + offset, microsecondsPerBeat });
     }
-    programs.sort((a, b) => a.offset - b.offset);
-    const programAt = (offset: number) => programs.findLast((change) => change.offset <= offset)?.program ?? program;
     for (const layer of bar.layers) {
       for (const written of layer.notes) {
         const start = tick + written.start;
         const end = start + written.duration;
-        const tie = takeTie(ties, written, start, bar);
+        const tie = ties.length === 0 ? undefined : takeTie(ties, written, start, bar);
         let note: PlayedNote;
         if (tie !== undefined) {
           ({ note } = tie);
           note.duration = end - note.start;
         } else {
-          note = { start, duration: written.duration, pitch: written.pitch, program: programAt(written.start) };
+          note = {
+            start,
+            duration: written.duration,
+            pitch: written.pitch,
+            program: programAt(programs, written.start) ?? program,
+          };
           notes.push(note);
         }
         if (written.tied) ties.push({ note, written, until: end });
@@ -135,12 +147,25 @@ function playVoice(voice: TuneVoice, bars: TuneBar[], performance: Performance, 
   return { drum: voice.drum, notes };
 }
 
+const NO_CHANGES: BarChange[] = [];
+
+/** The changes of program within a bar, in order of time. */
+function programChanges({ changes }: TuneBar): BarChange[] {
+  if (changes.length === 0) return NO_CHANGES;
+  return changes.filter((change) => change.program !== undefined).sort((a, b) => a.offset - b.offset);
+}
+
+/** The last program before or at an offset, if one begins in this bar. */
+function programAt(changes: BarChange[], offset: number): number | undefined {
+  for (let i = changes.length - 1; i >= 0; i--) if (changes[i].offset <= offset) return changes[i].program;
+  return undefined;
+}
+
 /**
  * The tie that this note goes on with, taken out of those that wait: of the same pitch; or of the same letter and octave, where the
  * note has no accidental and would have had the tied one but for the bar line, unless another note beside it is the right one.
  */
 function takeTie(ties: OpenTie[], written: TuneNote, start: number, bar: TuneBar): OpenTie | undefined {
-  if (ties.length === 0) return undefined;
   let index = ties.findIndex((tie) => tie.until === start && tie.note.pitch === written.pitch);
   if (index < 0 && !written.explicit) {
     index = ties.findIndex(
@@ -156,8 +181,7 @@ function takeTie(ties: OpenTie[], written: TuneNote, start: number, bar: TuneBar
 /** Metres and keys, from the bars of one voice. A first bar that is too short is an upbeat, and has a metre of its own. */
 function conduct(bars: TuneBar[], performance: Performance): void {
   let tick = 0;
-  let metre = '';
-  let key = '';
+  const { metres, keys } = performance;
   for (const [index, bar] of bars.entries()) {
     let { numerator, denominator } = bar.metre ?? { numerator: 4, denominator: 4 };
     if (index === 0 && bar.metre !== undefined && bar.duration < metreDuration(bar.metre)) {
@@ -168,9 +192,13 @@ function conduct(bars: TuneBar[], performance: Performance): void {
         denominator = 16 / halvings;
       }
     }
-    if (metre !== (metre = `${numerator}/${denominator}`)) performance.metres.push({ tick, numerator, denominator });
+    const metre = metres.at(-1);
+    if (metre?.numerator !== numerator || metre.denominator !== denominator) {
+      metres.push({ tick, numerator, denominator });
+    }
     const { fifths, minor } = bar.key;
-    if (key !== (key = `${fifths} ${minor}`)) performance.keys.push({ tick, fifths, minor });
+    const key = keys.at(-1);
+    if (key?.fifths !== fifths || key.minor !== minor) keys.push({ tick, fifths, minor });
     tick += bar.duration;
   }
 }

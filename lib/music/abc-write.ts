@@ -4,6 +4,7 @@
  * A header of X, M, L, Q and K; a V: for each voice where there are several, with its program or drum channel; then the bars.
  * Interleaved, a line holds one bar of all voices; voice after voice, four bars of one.
  */
+import { AsciiText } from './ascii-text.ts';
 import { type BarLayers, LONGEST_PLAIN, layScore, type Piece } from './layers.ts';
 import type { Score, ScoreBar, ScoreVoice } from './score.ts';
 import { accidentalText, keyText, POSITION_TEXT, POSITIONS, type Spelling, spellingOf } from './spelling.ts';
@@ -22,22 +23,31 @@ export function writeAbc(score: Score, layout: Layout = 'interleaved'): string {
   const unit = shortestUnit(laid, grid);
   const lengths = new LengthTexts((4 * grid) / unit);
   const [first] = bars;
-  let text = `X:1\nM:${first.numerator}/${first.denominator}\nL:1/${unit}\nQ:1/4=${first.tempo}\nK:${keyText(first)}\n`;
+  const text = new AsciiText();
+  text.add(`X:1\nM:${first.numerator}/${first.denominator}\nL:1/${unit}\nQ:1/4=${first.tempo}\nK:${keyText(first)}\n`);
   const fields = barFields(bars);
-  const written = voices.map((voice, v) => writeVoice(voice, laid[v], bars, lengths, fields, v === 0));
+  const writers = voices.map((voice, v) => new VoiceWriter(voice, laid[v], bars, lengths, fields, v === 0));
   if (voices.length === 1) {
-    return text + voiceSettings(voices[0]) + lines(written[0]);
+    text.add(voiceSettings(voices[0]));
+    writeLines(writers[0], bars.length, text);
+  } else if (layout === 'voices') {
+    for (let v = 0; v < voices.length; v++) {
+      text.add(`V:${v + 1}\n${voiceSettings(voices[v])}`);
+      writeLines(writers[v], bars.length, text);
+    }
+  } else {
+    for (let v = 0; v < voices.length; v++) text.add(`V:${v + 1}\n${voiceSettings(voices[v])}`);
+    const names = voices.map((_, v) => `[V:${v + 1}]`);
+    for (let b = 0; b < bars.length; b++) {
+      for (let v = 0; v < voices.length; v++) {
+        text.add(names[v]);
+        writers[v].writeBar(b, text);
+        text.add('|');
+      }
+      text.add('\n');
+    }
   }
-  if (layout === 'voices') {
-    for (let v = 0; v < voices.length; v++) text += `V:${v + 1}\n${voiceSettings(voices[v])}${lines(written[v])}`;
-    return text;
-  }
-  for (let v = 0; v < voices.length; v++) text += `V:${v + 1}\n${voiceSettings(voices[v])}`;
-  for (let b = 0; b < bars.length; b++) {
-    for (let v = 0; v < voices.length; v++) text += `[V:${v + 1}]${written[v][b]}|`;
-    text += '\n';
-  }
-  return text;
+  return text.toString();
 }
 
 function voiceSettings(voice: ScoreVoice): string {
@@ -45,10 +55,11 @@ function voiceSettings(voice: ScoreVoice): string {
   return (voice.drum ? '%%MIDI channel 10\n' : '') + (program === 0 ? '' : `%%MIDI program ${program}\n`);
 }
 
-function lines(bars: string[]): string {
-  let text = '';
-  for (let b = 0; b < bars.length; b += BARS_A_LINE) text += `${bars.slice(b, b + BARS_A_LINE).join('|')}|\n`;
-  return text;
+function writeLines(writer: VoiceWriter, bars: number, text: AsciiText): void {
+  for (let b = 0; b < bars; b++) {
+    writer.writeBar(b, text);
+    text.add((b + 1) % BARS_A_LINE === 0 || b === bars - 1 ? '|\n' : '|');
+  }
 }
 
 /** Text of a duration under one L:. */
@@ -121,63 +132,77 @@ function barFields(bars: ScoreBar[]): BarFields {
   return fields;
 }
 
-/** The text of each bar of a voice, without its bar line. */
-function writeVoice(
-  voice: ScoreVoice,
-  laid: BarLayers[],
-  bars: ScoreBar[],
-  lengths: LengthTexts,
-  fields: BarFields,
-  leads: boolean,
-): string[] {
-  const texts: string[] = new Array(bars.length);
-  const accidentals = new Accidentals();
-  for (let b = 0; b < bars.length; b++) {
-    let text = fields.metre[b];
-    if (!voice.drum) text += fields.key[b];
-    else if (b === 0 && bars[0].fifths !== 0) text += '[K:C]';
-    if (leads) text += fields.tempo[b];
+/** Writes the bars of a voice, in order, without their bar lines. */
+class VoiceWriter {
+  private readonly drum: boolean;
+  private readonly laid: BarLayers[];
+  private readonly bars: ScoreBar[];
+  private readonly lengths: LengthTexts;
+  private readonly fields: BarFields;
+  private readonly leads: boolean;
+  private readonly accidentals = new Accidentals();
 
-    const layers = laid[b];
+  /** `leads`: it is the first of its tune, which says the tempo */
+  constructor(
+    voice: ScoreVoice,
+    laid: BarLayers[],
+    bars: ScoreBar[],
+    lengths: LengthTexts,
+    fields: BarFields,
+    leads: boolean,
+  ) {
+    this.drum = voice.drum;
+    this.laid = laid;
+    this.bars = bars;
+    this.lengths = lengths;
+    this.fields = fields;
+    this.leads = leads;
+  }
+
+  writeBar(b: number, text: AsciiText): void {
+    const { bars, fields, accidentals } = this;
+    text.add(fields.metre[b]);
+    if (!this.drum) text.add(fields.key[b]);
+    else if (b === 0 && bars[0].fifths !== 0) text.add('[K:C]');
+    if (this.leads) text.add(fields.tempo[b]);
+
+    const layers = this.laid[b];
     if (layers.length === 0) {
-      texts[b] = `${text}Z`;
-      continue;
+      text.add('Z');
+      return;
     }
-    const spelling = spellingOf(voice.drum ? DRUM_KEY : bars[b]);
+    const spelling = spellingOf(this.drum ? DRUM_KEY : bars[b]);
     accidentals.newBar();
     for (let k = 0; k < layers.length; k++) {
       if (k > 0) {
-        text += '&';
+        text.add('&');
         accidentals.newLayer();
       }
-      text += writeLayer(layers[k], spelling, accidentals, lengths);
+      this.writeLayer(layers[k], spelling, text);
     }
-    texts[b] = text;
   }
-  return texts;
-}
 
-function writeLayer(pieces: Piece[], spelling: Spelling, accidentals: Accidentals, lengths: LengthTexts): string {
-  let text = '';
-  for (let i = 0; i < pieces.length; i++) {
-    const { pitches, duration, tied, program } = pieces[i];
-    if (program >= 0) text += `[I:MIDI program ${program}]`;
-    if (pitches.length === 0) {
-      text += 'z';
-    } else if (pitches.length === 1) {
-      text += accidentals.write(pitches[0], spelling);
-    } else {
-      text += '[';
-      for (let p = 0; p < pitches.length; p++) {
-        text += accidentals.write(pitches[p], spelling);
-        if (typeof tied !== 'boolean' && tied[p]) text += '-';
+  private writeLayer(pieces: Piece[], spelling: Spelling, text: AsciiText): void {
+    const { accidentals, lengths } = this;
+    for (let i = 0; i < pieces.length; i++) {
+      const { pitches, duration, tied, program } = pieces[i];
+      if (program >= 0) text.add(`[I:MIDI program ${program}]`);
+      if (pitches.length === 0) {
+        text.add('z');
+      } else if (pitches.length === 1) {
+        accidentals.write(pitches[0], spelling, text);
+      } else {
+        text.add('[');
+        for (let p = 0; p < pitches.length; p++) {
+          accidentals.write(pitches[p], spelling, text);
+          if (typeof tied !== 'boolean' && tied[p]) text.add('-');
+        }
+        text.add(']');
       }
-      text += ']';
+      text.add(lengths.of(duration));
+      if (tied === true) text.add('-');
     }
-    text += lengths.of(duration);
-    if (tied === true) text += '-';
   }
-  return text;
 }
 
 /**
@@ -204,7 +229,7 @@ class Accidentals {
     this.layer++;
   }
 
-  write(pitch: number, spelling: Spelling): string {
+  write(pitch: number, spelling: Spelling, text: AsciiText): void {
     const position = spelling.position[pitch];
     const wanted = spelling.alteration[pitch];
     const letter = position % 7;
@@ -216,10 +241,14 @@ class Accidentals {
       (any ? this.letterAlteration[letter] : plain) === wanted &&
       (own && this.layerOf[position] === this.layer ? this.alteration[position] : plain) === wanted &&
       (any && this.letterLayerOf[letter] === this.layer ? this.letterAlteration[letter] : plain) === wanted;
-    if (agreed) return POSITION_TEXT[position];
+    if (agreed) {
+      text.add(POSITION_TEXT[position]);
+      return;
+    }
     this.alteration[position] = this.letterAlteration[letter] = wanted;
     this.barOf[position] = this.letterBarOf[letter] = this.bar;
     this.layerOf[position] = this.letterLayerOf[letter] = this.layer;
-    return accidentalText(wanted) + POSITION_TEXT[position];
+    text.add(accidentalText(wanted));
+    text.add(POSITION_TEXT[position]);
   }
 }

@@ -25,6 +25,8 @@ export interface Piece {
 export type BarLayers = Piece[][];
 
 const SILENCE: BarLayers = [];
+/** By pitch, the pitches of a single note: most pieces are one, and they are all alike. */
+const SINGLES: number[][] = Array.from({ length: 128 }, (_, pitch) => [pitch]);
 
 /** The longest that ABC software takes as one note: a breve of a grid of 16, dotted twice. */
 export const LONGEST_PLAIN = 128;
@@ -86,11 +88,14 @@ function layVoice(voice: ScoreVoice, bars: ScoreBar[]): BarLayers[] {
     }
     while (next < notes.length && notes[next].start < to) {
       const { start, duration } = notes[next];
-      const pitches: number[] = [];
       const change = notes[next].program === program ? -1 : notes[next].program;
       if (change >= 0) program = change;
-      for (; next < notes.length && notes[next].start === start && notes[next].duration === duration; next++) {
-        pitches.push(notes[next].pitch);
+      let pitches = SINGLES[notes[next].pitch];
+      const first = next++;
+      while (next < notes.length && notes[next].start === start && notes[next].duration === duration) next++;
+      if (next > first + 1) {
+        pitches = [];
+        for (let i = first; i < next; i++) pitches.push(notes[i].pitch);
       }
       sound(freeLayer(layers, start, from), pitches, start + duration, from, to, change, start);
     }

@@ -66,7 +66,7 @@ export class VoiceBuilder {
   private endings: number[] | undefined;
   private pending: BarChange[] = [];
   /** accidentals of this bar */
-  private letterAccidentals: (number | undefined)[] = [];
+  private readonly letterAccidentals: (number | undefined)[] = new Array(7).fill(undefined);
   private readonly positionAccidentals = new Map<number, number>();
   private tupletFactor = 1;
   private tupletLeft = 0;
@@ -200,7 +200,8 @@ export class VoiceBuilder {
   }
 
   private forgetAccidentals(): void {
-    this.letterAccidentals.length = 0;
+    if (this.positionAccidentals.size === 0) return;
+    this.letterAccidentals.fill(undefined);
     this.positionAccidentals.clear();
   }
 
