@@ -1,0 +1,85 @@
+/** A large output is taken into the cache (`repro commit`: no command runs), beside one read of it that hashes it. */
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { forget, node, printTable, race, used } from './race.ts';
+import { makeFolder, type Setting } from './setting.ts';
+
+const HASH = `
+  const hash = require('crypto').createHash('sha256');
+  require('fs').createReadStream('big', { highWaterMark: 1 << 20 }).on('data', (piece) => hash.update(piece)).on('end', () => console.log(hash.digest('hex')));`;
+
+export function large(setting: Setting): void {
+  const { repro, rounds, quick } = setting;
+  const sizes = quick ? [2e6, 20e6] : [200e6, 2e9];
+  const folder = makeFolder(setting, 'large', (path) => {
+    writeFileSync(join(path, 'pipeline.yaml'), 'stages: {make: {cmd: "false", deps: [in], outs: [big]}}\n');
+    writeFileSync(join(path, 'in'), '');
+  });
+  const type = (name: string) => () => {
+    forget(folder, '.repro', 'dvc-like.lock');
+    mkdirSync(join(folder, '.repro'));
+    writeFileSync(join(folder, '.repro/config.yaml'), `cache: {type: ${name}}\n`);
+    const big = join(folder, 'big');
+    if (statSync(big, { throwIfNoEntry: false })?.size !== size) write(big, size);
+    chmodSync(big, 0o644);
+    // What earlier rounds have left to be written must not fall on this one.
+    spawnSync('sync');
+  };
+  let size = sizes.at(-1)!;
+  const beside = 'one read, hashed';
+  const medians = race(
+    [
+      { name: beside, prepare: type('copy'), run: () => node(folder, ['-e', HASH]) },
+      {
+        name: 'copyFileSync, then hashed',
+        prepare: type('copy'),
+        run: () => node(folder, ['-e', `require('fs').copyFileSync('big', '.repro/copy');${HASH}`]),
+      },
+      { name: 'repro, copied', prepare: type('copy'), run: () => node(folder, [repro, 'commit']) },
+      { name: 'repro, cache.type: hardlink', prepare: type('hardlink'), run: () => node(folder, [repro, 'commit']) },
+    ],
+    rounds,
+  );
+  console.log(`## An output of ${size / 1e9} GB is taken into the cache\n`);
+  printTable(medians, beside);
+  console.log('| output, MB | | read, MB | peak memory, MiB | further disk used, MB |\n|---|---|---|---|---|');
+  for (size of sizes)
+    for (const name of ['copy', 'hardlink']) {
+      type(name)();
+      const { peak, read } = used(folder, [repro, 'commit']);
+      const own = diskUse(join(folder, '.repro'));
+      console.log(`| ${size / 1e6} | ${name} | ${(read / 1e6).toFixed(0)} | ${peak.toFixed(0)} | ${own} |`);
+    }
+  console.log();
+}
+
+/** No two of its pieces are alike, so that nothing can be saved by that. */
+function write(path: string, size: number): void {
+  rmSync(path, { force: true });
+  const file = openSync(path, 'w');
+  const piece = Buffer.alloc(1e6, 'all work and no play makes for large files\n');
+  for (let at = 0; at < size; at += piece.length) {
+    piece.writeDoubleLE(at);
+    writeSync(file, piece);
+  }
+  closeSync(file);
+}
+
+/** MB below a folder that have no other name outside of it. */
+function diskUse(folder: string): string {
+  const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
+  const stats = names.map((name) => statSync(join(folder, name))).filter((stat) => stat.isFile() && stat.nlink === 1);
+  return (stats.reduce((sum, { blocks }) => sum + blocks * 512, 0) / 1e6).toFixed(0);
+}
