@@ -13,7 +13,9 @@ export interface Running {
   lastLine?: string;
 }
 
+/** Of a bar, on a terminal of 80 columns or more and on one that is narrow. */
 const WIDTH = 20;
+const NARROW = 6;
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 
 /** With a spinner where nothing says how far it is, so that something always moves. */
@@ -22,7 +24,8 @@ export function describeRunning(running: Running, now: number, nameWidth: number
   const { progress, expected } = running;
   const share = shareDone(running, elapsed);
   const spin = SPINNER[Math.floor(now / 100) % SPINNER.length];
-  const bar = share === undefined ? ' '.repeat(WIDTH) : drawBar(share);
+  const width = columns >= 79 ? WIDTH : NARROW;
+  const bar = share === undefined ? ' '.repeat(width) : drawBar(share, width);
   const parts = [describeSeconds(elapsed)];
   if (progress) {
     const rate = progress.done / Math.max(elapsed, 0.001);
@@ -33,7 +36,10 @@ export function describeRunning(running: Running, now: number, nameWidth: number
   } else if (expected !== undefined) parts.push(`took ${describeSeconds(expected)} last time`);
   const text = progress?.text ?? running.lastLine;
   if (text) parts.push(text);
-  const line = `${spin} ${running.stage.padEnd(nameWidth)} ${bar} ${parts.join(' · ')}`;
+  return cutTo(columns, `${spin} ${running.stage.padEnd(nameWidth)} ${bar} ${parts.join(' · ')}`);
+}
+
+export function cutTo(columns: number, line: string): string {
   return line.length > columns ? `${line.slice(0, columns - 1)}…` : line;
 }
 
@@ -42,11 +48,11 @@ function shareDone({ progress, expected }: Running, elapsed: number): number | u
   return expected ? Math.min(0.99, elapsed / expected) : undefined;
 }
 
-function drawBar(share: number): string {
-  const eighths = Math.round(share * WIDTH * 8);
+function drawBar(share: number, width: number): string {
+  const eighths = Math.round(share * width * 8);
   const full = '█'.repeat(Math.floor(eighths / 8));
   const part = eighths % 8 ? ' ▏▎▍▌▋▊▉'[eighths % 8] : '';
-  return (full + part).padEnd(WIDTH, '·');
+  return (full + part).padEnd(width, '·');
 }
 
 export function describeCount({ done, total, unit }: ProgressUpdate): string {

@@ -172,10 +172,20 @@ function named(graph: Graph, target: string, glob: boolean): string[] {
     return name === target || group === target || outs.some(({ path }) => path === target.replace(/^\.\/|\/$/g, ''));
   });
   if (found.length > 0) return found.map(({ name }) => name);
-  const known = [...new Set(stages.flatMap(({ name, group }) => [name, group]))];
-  throw new ReproError(
-    glob ? `no stage matches "${target}"` : `there is no stage or output "${target}"${suggestion(target, known)}`,
+  throw new UnknownTarget(
+    target,
+    glob ? `no stage matches "${target}"` : `there is no stage or output "${target}"`,
+    suggestion(target, new Set(stages.map(({ group }) => group)), [...graph.stages.keys()]),
   );
+}
+
+export class UnknownTarget extends ReproError {
+  readonly target: string;
+
+  constructor(target: string, message: string, hint: string) {
+    super(`${message}${hint}`);
+    this.target = target;
+  }
 }
 
 function pattern(glob: string): RegExp {

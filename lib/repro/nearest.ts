@@ -1,9 +1,12 @@
 /** The known name that a mistyped one most likely means. */
 
-/** `did you mean "deps"?`, or the list of what is known when nothing is near; empty when nothing is known. */
-export function suggestion(name: string, known: Iterable<string>): string {
+/**
+ * `did you mean "deps"?`, or the list of what is known when nothing is near; empty when nothing is known. `variants` may be
+ * meant too, but are too many to list.
+ */
+export function suggestion(name: string, known: Iterable<string>, variants: readonly string[] = []): string {
   const names = [...known];
-  const near = nearest(name, names);
+  const near = nearest(name, [...names, ...variants]);
   if (near !== undefined) return `; did you mean "${near}"?`;
   if (names.length === 0) return '';
   const shown = names.slice(0, 12).join(', ');

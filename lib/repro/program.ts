@@ -1,6 +1,8 @@
 /** Every command and option of `repro`, with its help. What a command does is in commands/, loaded when it is called. */
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { ReproError } from './errors.ts';
+import { UnknownTarget } from './graph.ts';
+import { nearest } from './nearest.ts';
 
 /** Carries out a call and returns its exit code: 0 done, 1 a stage failed, 2 the pipeline or the call is wrong. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -19,7 +21,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof ReproError) {
-      process.stderr.write(`repro: ${error.message}\n`);
+      process.stderr.write(`repro: ${error.message}${commandMeant(error, program)}\n`);
       return error.exitCode;
     }
     const { code, message } = error as NodeJS.ErrnoException;
@@ -30,6 +32,16 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     }
     throw error;
   }
+}
+
+/** A target that is none may be a command mistyped. */
+function commandMeant(error: ReproError, program: Command): string {
+  if (!(error instanceof UnknownTarget)) return '';
+  const meant = nearest(
+    error.target,
+    program.commands.map((command) => command.name()),
+  );
+  return meant === undefined ? '' : `\nif a command is meant: repro ${meant}`;
 }
 
 function buildProgram(exit: (code: number) => void): Command {
@@ -45,11 +57,13 @@ function buildProgram(exit: (code: number) => void): Command {
     .showSuggestionAfterError()
     .enablePositionalOptions()
     .argument('[target...]', 'stages, groups of them (train for every train@…) or outputs; default: everything')
-    .option('-f, --force', 'run them even if nothing changed')
+    .optionsGroup('Which stages:')
     .option('-s, --single-item', 'the targets alone, without what they need')
     .option('-p, --pipeline', 'the whole pipelines that the targets are part of')
     .option('--downstream', 'the targets and everything that needs them')
     .option('--glob', 'targets are patterns: train@gpt-*')
+    .option('-f, --force', 'run them even if nothing changed')
+    .optionsGroup('How:')
     .option('-j, --jobs <n>', 'how many stages run at once (default: cores, or GPUs)', jobs)
     .option('-k, --keep-going', 'after a failure, go on with what does not depend on it')
     .option('--ignore-errors', 'as -k, and exit 0')
@@ -59,11 +73,13 @@ function buildProgram(exit: (code: number) => void): Command {
       'edit params.yaml first; +key=value adds one, key=@other copies one',
       collect,
     )
+    .optionsGroup('What is kept and taken from earlier runs:')
     .option('--no-run-cache', 'run even what the run cache could restore')
     .option('--no-commit', 'do not record what was made')
     .option('--allow-missing', 'take missing data for unchanged where the lock knows it')
     .option('--pull', 'fetch from the remote what the lock knows and is not here')
     .option('-r, --remote <name|path>', 'the remote for --pull')
+    .optionsGroup('What is said:')
     .option('--json', 'events as JSON, one a line')
     .option('-q, --quiet', 'leave out what stages say')
     .addHelpText(
@@ -74,6 +90,7 @@ function buildProgram(exit: (code: number) => void): Command {
       exit(await (await import('./commands/run.ts')).run(targets, options)),
     );
 
+  program.commandsGroup('What there is to do, and why:');
   program
     .command('status')
     .description('each stage: fresh, stale, restorable, frozen or maybe, with the reasons')
@@ -102,6 +119,7 @@ function buildProgram(exit: (code: number) => void): Command {
       exit(await (await import('./commands/dag.ts')).dag(targets, options)),
     );
 
+  program.commandsGroup('What came of it:');
   const comparison = (command: Command) =>
     command
       .option('--json', 'as JSON')
@@ -159,6 +177,7 @@ function buildProgram(exit: (code: number) => void): Command {
       exit(await (await import('./commands/log.ts')).log(stage, options)),
     );
 
+  program.commandsGroup('Outputs and the cache:');
   program
     .command('checkout')
     .description('put back outputs as the lock has them, from the cache')
@@ -174,6 +193,7 @@ function buildProgram(exit: (code: number) => void): Command {
       exit(await (await import('./commands/data.ts')).commit(targets, options)),
     );
 
+  program.commandsGroup('The pipeline:');
   for (const [name, frozen, words] of [
     ['freeze', true, 'take stages as they are and never run them'],
     ['unfreeze', false, 'run them again when they are stale'],

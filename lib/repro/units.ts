@@ -75,6 +75,15 @@ export function listNames(names: readonly string[]): string {
   return names.length > NAMED ? `${shown} and ${names.length - NAMED} more` : shown;
 }
 
+/** "12 stale, 4 restorable" */
+export function describeStates(stages: readonly { state: string }[]): string {
+  return ['stale', 'maybe', 'restorable', 'frozen', 'fresh']
+    .map((state) => ({ state, number: stages.filter((stage) => stage.state === state).length }))
+    .filter(({ number }) => number > 0)
+    .map(({ state, number }) => `${number} ${state}`)
+    .join(', ');
+}
+
 /** What is said of a pipeline of so many stages when there is nothing to do. */
 export function describeUpToDate(stages: number): string {
   return stages === 0 ? 'there are no stages' : `everything is up to date (${count(stages, 'stage')})`;

@@ -2,10 +2,10 @@
  * What a person sees of a run: on a terminal a live line for each running stage over one finished line a stage; elsewhere
  * plain lines, with a sign of life when nothing else was said for a while. A program gets the events as JSON lines.
  */
-import { describeCount, describeRunning, type Running } from './bar.ts';
+import { cutTo, describeCount, describeRunning, type Running } from './bar.ts';
 import type { Listener, RunEvent } from './events.ts';
 import { describeReason } from './stale.ts';
-import { count, describeSeconds, describeUpToDate } from './units.ts';
+import { count, describeSeconds, describeStates, describeUpToDate, listNames } from './units.ts';
 
 export interface View {
   listen: Listener;
@@ -36,6 +36,8 @@ function jsonView(): View {
 abstract class PeopleView implements View {
   protected readonly running = new Map<string, Running>();
   protected readonly options: ViewOptions;
+  /** In the order of the plan. */
+  protected waiting = new Set<string>();
   protected total = 0;
   protected ended = 0;
 
@@ -51,8 +53,10 @@ abstract class PeopleView implements View {
     switch (event.event) {
       case 'plan':
         this.total = event.stages.length;
+        this.waiting = new Set(event.stages.map(({ stage }) => stage));
         return describePlan(event);
       case 'start':
+        this.waiting.delete(event.stage);
         this.running.set(event.stage, { stage: event.stage, started: performance.now(), expected: event.expected });
         return [];
       case 'progress':
@@ -67,6 +71,7 @@ abstract class PeopleView implements View {
         return [`! ${event.stage ? `${event.stage}: ` : ''}${event.text}`];
       case 'end':
         this.ended++;
+        this.waiting.delete(event.stage);
         this.running.delete(event.stage);
         return this.#describeEnd(event);
       case 'done':
@@ -120,6 +125,11 @@ class TerminalView extends PeopleView {
     process.stdout.write('\u001b[?25h');
   }
 
+  #describeQueue(running: number): string {
+    const queue = this.waiting.size > 0 ? `: ${listNames([...this.waiting])}` : '';
+    return `  ${this.ended} of ${this.total} done, ${running} running, ${this.waiting.size} waiting${queue}`;
+  }
+
   /** Writes `lines` for good, and under them the live region anew. */
   #draw(lines: readonly string[], last = false): void {
     const columns = process.stdout.columns || 80;
@@ -128,14 +138,18 @@ class TerminalView extends PeopleView {
     const running = [...this.running.values()];
     const width = Math.min(40, Math.max(0, ...running.map(({ stage }) => stage.length)));
     const live = running.slice(0, rows - 1).map((each) => describeRunning(each, now, width, columns - 1));
-    const waiting = this.total - this.ended - running.length;
-    if (running.length > 0 && !last)
-      live.push(`  ${this.ended} of ${this.total} done, ${running.length} running, ${waiting} waiting`);
+    if (running.length > 0 && !last) live.push(cutTo(columns - 1, this.#describeQueue(running.length)));
     const up = this.#drawn > 0 ? `\u001b[${this.#drawn}A` : '';
-    const text = [...lines, ...live].map((line) => `\u001b[2K${line}\n`).join('');
+    const text = [...lines.map(coloured), ...live].map((line) => `\u001b[2K${line}\n`).join('');
     if (up || text) process.stdout.write(`${up}\r\u001b[0J${text}`);
     this.#drawn = live.length;
   }
+}
+
+/** The sign at the start of a line in its colour, unless NO_COLOR says otherwise (no-color.org). */
+function coloured(line: string): string {
+  const colour = { '✓': 32, '✗': 31, '!': 33 }[line[0]];
+  return colour === undefined || process.env.NO_COLOR ? line : `\u001b[${colour}m${line[0]}\u001b[39m${line.slice(1)}`;
 }
 
 class LinesView extends PeopleView {
@@ -191,12 +205,8 @@ class LinesView extends PeopleView {
 }
 
 function describePlan({ stages }: Extract<RunEvent, { event: 'plan' }>): string[] {
-  const parts = ['stale', 'maybe', 'restorable', 'frozen', 'fresh']
-    .map((state) => ({ state, number: stages.filter((stage) => stage.state === state).length }))
-    .filter(({ number }) => number > 0)
-    .map(({ state, number }) => `${number} ${state}`);
   if (stages.every(({ state }) => state === 'fresh')) return [];
-  return [`${count(stages.length, 'stage')}: ${parts.join(', ')}`];
+  return [`${count(stages.length, 'stage')}: ${describeStates(stages)}`];
 }
 
 function describeDone(done: Extract<RunEvent, { event: 'done' }>): string[] {

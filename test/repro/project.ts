@@ -104,6 +104,23 @@ export class TestProject {
     return { process: child, ended };
   }
 
+  /** On a terminal of its own, by script(1) of util-linux; `seen` is all that was written to it so far. */
+  async onTerminal(
+    size: { columns: number; rows: number },
+    ...args: string[]
+  ): Promise<{ seen: () => string; ended: Promise<number | null> }> {
+    const words = [process.execPath, await bundled(), ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+    const call = `stty cols ${size.columns} rows ${size.rows}; exec ${words.join(' ')}`;
+    const child = spawn('script', ['-qefc', call, '/dev/null'], {
+      cwd: this.root,
+      env: { ...process.env, CUDA_VISIBLE_DEVICES: '', TERM: 'xterm', NO_COLOR: '', ...this.env },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    let seen = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk) => (seen += chunk));
+    return { seen: () => seen, ended: new Promise((done) => child.on('close', done)) };
+  }
+
   async repro(...args: string[]): Promise<Ended> {
     return (await this.spawn(...args)).ended;
   }

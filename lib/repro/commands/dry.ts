@@ -6,7 +6,7 @@ import { thisMachine } from '../machine.ts';
 import type { PlannedStage, Verdict } from '../plan.ts';
 import type { Project } from '../project.ts';
 import { describeReason } from '../stale.ts';
-import { count, describeRoughly } from '../units.ts';
+import { count, describeRoughly, describeStates } from '../units.ts';
 
 const WOULD = {
   fresh: 'is up to date',
@@ -38,11 +38,8 @@ export async function showPlan(
     const reasons = verdict.reasons.map(describeReason).join('; ');
     process.stdout.write(`${stage.name.padEnd(width)}  ${WOULD[verdict.state]}${reasons ? `: ${reasons}` : ''}\n`);
   }
-  const states = (['stale', 'maybe', 'restorable', 'frozen', 'fresh'] as const)
-    .map((state) => [plan.filter(({ verdict }) => verdict.state === state).length, state] as const)
-    .filter(([number]) => number > 0)
-    .map(([number, state]) => `${number} ${state}`);
-  process.stdout.write(`${[...states, ...describePrice(price)].join(', ') || 'there are no stages'}\n`);
+  const states = plan.length > 0 ? [describeStates(plan.map(({ verdict }) => verdict))] : ['there are no stages'];
+  process.stdout.write(`${[...states, ...describePrice(price)].join(', ')}\n`);
   return 0;
 }
 

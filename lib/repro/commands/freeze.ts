@@ -13,7 +13,9 @@ export async function freeze(targets: readonly string[], frozen: boolean): Promi
   );
   for (const [group, stage] of definitions) {
     await editKey(project.root, PIPELINE, [...stage.source, 'frozen'], frozen ? true : undefined);
-    process.stdout.write(`${group} is ${frozen ? 'frozen' : 'no longer frozen'}\n`);
+    const cells = [...project.graph.stages.values()].filter((stage) => stage.group === group && stage.axes).length;
+    const all = cells > 1 ? ` (all ${cells} of its cells)` : '';
+    process.stdout.write(`${group} is ${frozen ? 'frozen' : 'no longer frozen'}${all}\n`);
   }
   return 0;
 }

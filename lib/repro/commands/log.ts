@@ -25,10 +25,14 @@ export async function log(target: string | undefined, call: { json?: boolean; la
     return 0;
   }
   if (attempts.length === 0) {
-    process.stdout.write('nothing has run yet\n');
+    process.stdout.write(target === undefined ? 'nothing has run yet\n' : `${target} has not run yet\n`);
     return 0;
   }
-  process.stdout.write(plainTable(['stage', 'started', 'took', 'outcome', 'gpus', 'peak memory'], attempts.map(row)));
+  const header = ['stage', 'started', 'took', 'outcome', 'gpus', 'peak memory'];
+  const rows = attempts.map(row);
+  const filled = header.map((_, i) => rows.some((cells) => cells[i] !== ''));
+  const shown = (cells: readonly string[]) => cells.filter((_, i) => filled[i]);
+  process.stdout.write(plainTable(shown(header), rows.map(shown)));
   const last = attempts.at(-1)!;
   if (target !== undefined && last.log) process.stdout.write(`\n${last.log}:\n${ledger.read(last.log)}`);
   return 0;
@@ -38,7 +42,8 @@ function row({ stage, started, seconds, outcome, exit, signal, gpus, peakMemory 
   const how = signal ?? (exit !== undefined && exit !== 0 ? `exit ${exit}` : '');
   return [
     stage,
-    started.slice(0, 19).replace('T', ' '),
+    // As in ISO 8601, but by the clock on the wall.
+    new Date(started).toLocaleString('sv-SE'),
     describeSeconds(seconds),
     how ? `${outcome} (${how})` : outcome,
     gpus?.join(',') ?? '',

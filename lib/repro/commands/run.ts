@@ -35,17 +35,19 @@ const SETTLING = 40;
 
 export async function run(targets: readonly string[], call: RunCall): Promise<number> {
   const root = findRoot(process.cwd());
+  const { singleItem: single, pipeline, downstream, glob } = call;
+  const selection = { targets, single, pipeline, downstream, glob };
   const edited = call.setParam && (await editedTexts(root, call.setParam));
-  if (edited && !call.dry) writeTexts(root, edited);
+  if (edited && !call.dry) {
+    // A call that is wrong, or an edit that the pipeline cannot live with, leaves the files as they are.
+    const trial = await openProject(root, { write: false, edited });
+    await trial.close();
+    select(trial.graph, selection);
+    writeTexts(root, edited);
+  }
   const project = await openProject(root, call.dry ? { write: false, edited } : { write: true });
   try {
-    const names = select(project.graph, {
-      targets,
-      single: call.singleItem,
-      pipeline: call.pipeline,
-      downstream: call.downstream,
-      glob: call.glob,
-    });
+    const names = select(project.graph, selection);
     if (call.pull && !call.dry) await pullMissing(project, names, call.remote);
     const options = {
       force: call.force,
@@ -59,10 +61,13 @@ export async function run(targets: readonly string[], call: RunCall): Promise<nu
     const ledger = new Ledger(project.root);
     if (call.dry) return await showPlan(project, plan, call);
 
-    const view = openView(call.json ? 'json' : process.stdout.isTTY ? 'terminal' : 'lines', {
-      readLog: (log) => ledger.read(log),
-      quiet: call.quiet,
-    });
+    const view = openView(
+      call.json ? 'json' : process.stdout.isTTY && process.env.TERM !== 'dumb' ? 'terminal' : 'lines',
+      {
+        readLog: (log) => ledger.read(log),
+        quiet: call.quiet,
+      },
+    );
     const signals = listenToSignals();
     try {
       const { outcomes, interrupted } = await execute(project, plan, options, (event) => view.listen(event), signals);

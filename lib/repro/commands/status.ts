@@ -3,7 +3,7 @@ import { select } from '../graph.ts';
 import { makePlan } from '../plan.ts';
 import { openProject } from '../project.ts';
 import { describeReason } from '../stale.ts';
-import { describeUpToDate } from '../units.ts';
+import { describeStates, describeUpToDate } from '../units.ts';
 
 export async function status(targets: readonly string[], call: { json?: boolean; quiet?: boolean }): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
@@ -22,7 +22,9 @@ export async function status(targets: readonly string[], call: { json?: boolean;
         for (const reason of verdict.reasons) process.stdout.write(`  ${describeReason(reason)}\n`);
         if (verdict.state === 'stale') for (const note of verdict.notes ?? []) process.stdout.write(`  ${note}\n`);
       }
-      if (outdated.length === 0) process.stdout.write(`${describeUpToDate(plan.length)}\n`);
+      process.stdout.write(
+        `${outdated.length === 0 ? describeUpToDate(plan.length) : describeStates(plan.map(({ verdict }) => verdict))}\n`,
+      );
     }
     return call.quiet && outdated.length > 0 ? 1 : 0;
   } finally {

@@ -1,0 +1,222 @@
+/** What a person sees of a run, and what a program gets. */
+import { execFileSync } from 'node:child_process';
+import { afterEach, describe, expect, test } from 'vitest';
+import { events, project, removeProjects, type TestProject, until } from './project.ts';
+
+afterEach(removeProjects);
+
+/** A stage that tells how far it is and then waits for the file go/NAME. */
+const GATED =
+  'echo "{\\"done\\": 3, \\"total\\": 4, \\"unit\\": \\"steps\\", \\"text\\": \\"loss 0.5\\"}" >&$REPRO_PROGRESS_FD; echo said; until [ -e go/$REPRO_STAGE ]; do sleep 0.01; done';
+
+function study(): TestProject {
+  return project({
+    'pipeline.yaml': `
+stages:
+  train: {matrix: {n: [1, 2, 3]}, cmd: '${GATED}', params: [p]}
+  silent: {cmd: 'until [ -e go/silent ]; do sleep 0.01; done', params: [p]}
+  bad: {cmd: 'echo what went wrong; exit 3', params: [p]}
+  below: {cmd: 'true', deps: [made-by-bad]}
+  maker: {cmd: 'exit 1', params: [p], outs: [made-by-bad]}
+`,
+    'params.yaml': 'p: 1',
+    'go/.keep': '',
+    '.repro/attempts.jsonl': `${JSON.stringify({ stage: 'silent', started: '2026-01-01T00:00:00.000Z', seconds: 90, outcome: 'ran' })}\n`,
+  });
+}
+
+/** The lines that a terminal shows after all of `written`. */
+function screen(written: string): string[] {
+  const lines = [''];
+  let [row, column] = [0, 0];
+  for (const [piece, up] of written.matchAll(/\u001b\[(\d*)A|\u001b\[\??\d*[a-zA-Z]|\r|\n|[^\u001b\r\n]+/g)) {
+    if (piece === '\r') column = 0;
+    else if (piece === '\n') {
+      row++;
+      lines[row] ??= '';
+    } else if (up !== undefined) row -= Number(up);
+    else if (piece === '\u001b[2K') lines[row] = '';
+    else if (piece === '\u001b[0J') lines.splice(row, lines.length - row, lines[row].slice(0, column));
+    else if (!piece.startsWith('\u001b')) {
+      lines[row] = lines[row].slice(0, column).padEnd(column) + piece;
+      column = lines[row].length;
+    }
+  }
+  return lines.filter((line) => line !== '');
+}
+
+function hasScript(): boolean {
+  try {
+    return execFileSync('script', ['--version'], { encoding: 'utf8' }).includes('util-linux');
+  } catch {
+    return false;
+  }
+}
+
+describe.skipIf(!hasScript())('on a terminal (by script of util-linux)', () => {
+  test('a line for each running stage: bar, count, rate, what is left; the queue; then one line a finished stage', async () => {
+    const made = study();
+    const { seen, ended } = await made.onTerminal({ columns: 100, rows: 30 }, '-j', '2', 'train', 'silent');
+    const shows = (pattern: RegExp) => until(() => screen(seen()).some((line) => pattern.test(line)));
+    // What takes longest, or is not known, comes first; of silent it is only known how long it took.
+    await shows(/^. train@1 +█{15}·{5} 3\/4 steps 75 % · [\d.]+ s · [\d.]+ steps\/s · [\d.]+ s left · loss 0\.5$/);
+    await shows(/^ {2}0 of 4 done, 2 running, 2 waiting: train@3, silent$/);
+    made.write('go/train@1', '');
+    await shows(/^✓ train@1 {2}[\d.]+ s$/);
+    made.write('go/train@2', '');
+    made.write('go/train@3', '');
+    await shows(/^. silent +[█▏▎▍▌▋▊▉·]{20} [\d.]+ s · took 1 min 30 s last time$/);
+    await shows(/^ {2}3 of 4 done, 1 running, 0 waiting$/);
+    made.write('go/silent', '');
+    expect(await ended).toBe(0);
+    const [plan, ...rest] = screen(seen());
+    expect(plan).toBe('4 stages: 4 stale');
+    expect(rest.map((line) => line.replace(/[\d.]+ s$/, 'T')).sort()).toEqual([
+      '4 ran in T',
+      '✓ silent  T',
+      '✓ train@1  T',
+      '✓ train@2  T',
+      '✓ train@3  T',
+    ]);
+    expect(seen()).toContain('\u001b[32m✓\u001b[39m train@1');
+    // The cursor is there again.
+    expect(seen().lastIndexOf('\u001b[?25h')).toBeGreaterThan(seen().lastIndexOf('\u001b[?25l'));
+  });
+
+  test('a failure replays what the stage said, and names what was left out; NO_COLOR is heeded', async () => {
+    const made = study();
+    made.env = { NO_COLOR: '1' };
+    const { seen, ended } = await made.onTerminal({ columns: 100, rows: 30 }, '-k', 'bad', 'below');
+    expect(await ended).toBe(1);
+    expect(
+      screen(seen())
+        .map((line) => line.replace(/[\d.]+ s$/, 'T'))
+        .sort(),
+    ).toEqual([
+      '  │ what went wrong',
+      '- below  not run: maker did not succeed',
+      '2 failed, 1 not run in T',
+      '3 stages: 3 stale',
+      '✗ bad: its command ended with exit 3',
+      '✗ maker: its command ended with exit 1',
+    ]);
+    expect(seen()).not.toMatch(/\u001b\[\d*m/);
+  });
+
+  test('on a narrow and low one no line is wider, and no more lines are live than it has', async () => {
+    const made = study();
+    const { seen, ended } = await made.onTerminal({ columns: 34, rows: 5 }, '-j', '4', 'train', 'silent');
+    await until(() => screen(seen()).some((line) => /^. train@1 +█{4}▌· 3\/4 steps 75 %/.test(line)));
+    for (const name of ['train@1', 'train@2', 'train@3', 'silent']) made.write(`go/${name}`, '');
+    expect(await ended).toBe(0);
+    for (const frame of seen()
+      .split(/\u001b\[0J/)
+      .map((text) => text.replaceAll(/\u001b\[\??\d*[a-zA-Z]/g, ''))) {
+      const live = frame.split(/\r?\n/).filter((line) => /^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]| of 4 done/.test(line));
+      expect(live.length).toBeLessThanOrEqual(3);
+      for (const line of live) expect(line.length).toBeLessThan(34);
+    }
+  });
+
+  test('a dumb terminal gets plain lines', async () => {
+    const made = study();
+    made.env = { TERM: 'dumb' };
+    const { seen, ended } = await made.onTerminal({ columns: 80, rows: 24 }, 'bad');
+    expect(await ended).toBe(1);
+    expect(seen()).toMatch(/^1 stage: 1 stale\r\n> bad {2}has not run yet\r\nbad \| what went wrong\r\n✗ bad: /);
+  });
+});
+
+describe('elsewhere', () => {
+  test('plain lines: the plan, each start with its reason, what a stage says under its name, each end; -q leaves out what it says', async () => {
+    const made = project({
+      'pipeline.yaml': `stages:\n  a: {cmd: "printf 'one\\\\ntwo\\\\rover\\\\nlast'; echo >&2", params: [p], outs: [{a.txt: {persist: true}}]}\n`,
+      'params.yaml': 'p: 1',
+      'a.txt': '',
+    });
+    const lines = async (...args: string[]) =>
+      (await made.repro(...args)).stdout.replace(/[\d.]+ s$/gm, 'T').split('\n');
+    const said = ['a | one', 'a | over', 'a | last'];
+    expect(await lines()).toEqual(['1 stage: 1 stale', '> a  has not run yet', ...said, '✓ a  T', '1 ran in T', '']);
+    expect(await lines()).toEqual(['everything is up to date (1 stage)', '']);
+    expect(await lines('-q', '-S', 'p=2')).toEqual([
+      '1 stage: 1 stale',
+      '> a  params.yaml p: 1 → 2',
+      '✓ a  T',
+      '1 ran in T',
+      '',
+    ]);
+  });
+
+  test('--json: every event as the manual has it, and nothing else on stdout', async () => {
+    const made = project({
+      'pipeline.yaml': `
+stages:
+  ran: {cmd: 'echo said; echo "{\\"done\\": 1, \\"total\\": 2, \\"unit\\": \\"files\\", \\"text\\": \\"x\\"}" >&3', params: [p], outs: [{ran.txt: {persist: true}}], resources: {gpus: 1}}
+  flaky: {cmd: 'exit 4', params: [p], retries: 1}
+  below: {cmd: 'true', deps: [never]}
+  never: {cmd: 'kill -9 $$', params: [p], outs: [never]}
+`,
+      'params.yaml': 'p: 1',
+      'ran.txt': '',
+    });
+    made.env = { REPRO_GPUS: `${process.pid}j` };
+    const { exit, stdout, stderr } = await made.repro('--json', '-k', '-j', '3');
+    expect([exit, stderr]).toEqual([1, '']);
+    const seconds = expect.any(Number);
+    const said = events(stdout);
+    expect(said[0]).toEqual({
+      event: 'plan',
+      jobs: 3,
+      stages: ['ran', 'flaky', 'never', 'below'].map((stage) => ({
+        stage,
+        state: 'stale',
+        reasons: [{ kind: 'never-run' }],
+      })),
+    });
+    const of = (stage: string) => said.filter((event) => event.stage === stage);
+    expect(of('ran')).toEqual([
+      {
+        event: 'start',
+        stage: 'ran',
+        cmd: [expect.stringContaining('echo said')],
+        reasons: [{ kind: 'never-run' }],
+        gpus: [`${process.pid}j`],
+      },
+      ...[
+        { event: 'output', stage: 'ran', text: 'said\n' },
+        { event: 'progress', stage: 'ran', done: 1, total: 2, unit: 'files', text: 'x' },
+      ].sort((a) => (of('ran')[1].event === a.event ? -1 : 1)),
+      { event: 'end', stage: 'ran', outcome: 'ran', seconds },
+    ]);
+    expect(of('flaky').slice(1)).toEqual([
+      { event: 'note', stage: 'flaky', text: 'its command ended with exit 4; attempt 2 of 2' },
+      { event: 'end', stage: 'flaky', outcome: 'failed', message: 'its command ended with exit 4', exit: 4, seconds },
+    ]);
+    expect(of('never').at(-1)).toEqual({
+      event: 'end',
+      stage: 'never',
+      outcome: 'failed',
+      message: 'its command was ended by SIGKILL',
+      signal: 'SIGKILL',
+      seconds,
+    });
+    expect(of('below')).toEqual([
+      { event: 'end', stage: 'below', outcome: 'skipped', because: 'never did not succeed' },
+    ]);
+    expect(said.at(-1)).toMatchObject({ event: 'done', ran: 1, restored: 0, fresh: 0, skipped: 1, failed: 2, seconds });
+
+    made.write('pipeline.yaml', made.read('pipeline.yaml').replace(/ {2}flaky[\s\S]*/, ''));
+    expect(events((await made.repro('--json')).stdout).slice(1)).toMatchObject([
+      { event: 'end', stage: 'ran', outcome: 'fresh' },
+      { event: 'done', ran: 0, restored: 0, fresh: 1, skipped: 0, failed: 0, seconds },
+    ]);
+    await made.outcomes('-S', 'p=2');
+    made.write('params.yaml', 'p: 1');
+    expect(events((await made.repro('--json')).stdout)).toMatchObject([
+      { event: 'plan', stages: [{ stage: 'ran', state: 'restorable', expected: seconds }] },
+      { event: 'end', stage: 'ran', outcome: 'restored' },
+      { event: 'done', restored: 1 },
+    ]);
+  });
+});
