@@ -9,8 +9,10 @@ import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { BpeTokenizer } from './bpe.ts';
 import { CharTokenizer } from './char.ts';
+import { MusicTokenizer } from './music.ts';
 import type { Implementation } from './native.ts';
 import type { Pretokenizer } from './pretokenizer.ts';
+import { StatisticsGatherer, type TokenStatistics } from './statistics.ts';
 import { SPLITS, type Split, TokenStore, type Totals } from './store.ts';
 import { type Tokenizer, TokenizerError, tokenArray } from './tokenizer.ts';
 
@@ -22,13 +24,15 @@ export interface CorpusProgress {
 }
 
 export interface CorpusOptions {
-  name: 'char' | 'bpe';
+  name: Tokenizer['kind'];
   /** bpe only: specials + 256 bytes + merges */
   vocabularySize?: number;
   /** bpe only; default bar */
   pretokenizer?: Pretokenizer;
   /** bpe only; a pair that is rarer is not merged. Default 1 */
   minimumCount?: number;
+  /** music only; a note, duration, field … that is rarer is spelled in bytes. Default 1 */
+  minFrequency?: number;
   implementation?: Implementation;
   /** for encoding; the result does not depend on it. Default all cores */
   threads?: number;
@@ -38,8 +42,10 @@ export interface CorpusOptions {
 export interface SplitMetrics extends Totals {
   bytes_per_token: number;
   tokens_per_document: number;
-  /** characters that training did not see, each an `<unk>` (char only; BPE knows all bytes) */
+  /** characters that training did not see, each an `<unk>` (char only; the others know all bytes) */
   unknown_chars: number;
+  /** bytes that are a token each, since what they spell is none (music only) */
+  spelled_bytes: number;
 }
 
 export interface CorpusMetrics {
@@ -52,6 +58,7 @@ export interface CorpusMetrics {
   train: SplitMetrics;
   val: SplitMetrics;
   test: SplitMetrics;
+  statistics: TokenStatistics;
   dropped: { lines: number; examples: { file: string; line: number; why: string }[] };
 }
 
@@ -78,8 +85,9 @@ export async function tokenizeCorpus(
   const bytesInAll = SPLITS.reduce((sum, split) => sum + statSync(files[split]).size, 0);
   const encoding = reporter(onProgress, bytesInAll, `${name}: encoding`);
   const store = TokenStore.create(outDir, { vocabularySize: tokenizer.vocabularySize, tokenizer });
-  const used = new Uint8Array(tokenizer.vocabularySize);
+  const statistics = new StatisticsGatherer(tokenizer.vocabularySize);
   const unknown: Record<Split, number> = { train: 0, val: 0, test: 0 };
+  const spelled: Record<Split, number> = { train: 0, val: 0, test: 0 };
   try {
     for (const split of SPLITS) {
       for await (const tunes of batches(readTunes(files[split], dropped, encoding))) {
@@ -89,8 +97,9 @@ export async function tokenizeCorpus(
           tune.set(ids.subarray(ends[i - 1] ?? 0, ends[i]));
           tune[tune.length - 1] = tokenizer.endOfText;
           store.append(split, tune, { bytes: Buffer.byteLength(abc), chars: countChars(abc) });
-          if (split === 'train') for (const id of tune) used[id] = 1;
+          statistics.add(tune, split === 'train');
           if (tokenizer instanceof CharTokenizer) for (const id of tune) if (id === tokenizer.unknown) unknown[split]++;
+          if (tokenizer instanceof MusicTokenizer) for (const id of tune) if (tokenizer.isByte(id)) spelled[split]++;
         });
       }
     }
@@ -108,16 +117,18 @@ export async function tokenizeCorpus(
       bytes_per_token: totals.tokens > 0 ? totals.bytes / totals.tokens : 0,
       tokens_per_document: totals.documents > 0 ? totals.tokens / totals.documents : 0,
       unknown_chars: unknown[which],
+      spelled_bytes: spelled[which],
     };
   };
   return {
     tokenizer: name,
     vocabulary_size: tokenizer.vocabularySize,
     vocabulary_missing: name === 'bpe' ? options.vocabularySize! - tokenizer.vocabularySize : 0,
-    unused_ids: used.reduce((sum, isUsed) => sum + 1 - isUsed, 0),
+    unused_ids: statistics.unused,
     train: split('train'),
     val: split('val'),
     test: split('test'),
+    statistics: statistics.result(),
     dropped,
   };
 }
@@ -132,10 +143,12 @@ function splitFiles(dir: string): Record<Split, string> {
 }
 
 async function train(source: AsyncIterable<string>, options: CorpusOptions, dir: string): Promise<Tokenizer> {
-  const { name, vocabularySize, pretokenizer, minimumCount, implementation, onProgress } = options;
+  const { name, vocabularySize, pretokenizer, minimumCount, minFrequency, implementation, onProgress } = options;
   try {
     if (name === 'char') return await CharTokenizer.train(source);
-    if (name !== 'bpe') throw new TokenizerError(`no tokenizer is named ${JSON.stringify(name)}: char and bpe are`);
+    if (name === 'music') return await MusicTokenizer.train(source, { minFrequency });
+    if (name !== 'bpe')
+      throw new TokenizerError(`no tokenizer is named ${JSON.stringify(name)}: char, bpe and music are`);
     if (vocabularySize === undefined) throw new TokenizerError('a BPE needs vocabularySize');
     return await BpeTokenizer.train(source, {
       vocabularySize,

@@ -1,4 +1,4 @@
-/** Character and byte-pair tokenizers, and the store of tokens that training reads. */
+/** Character, byte-pair and music tokenizers, and the store of tokens that training reads. */
 export { type BpeOptions, BpeTokenizer } from './bpe.ts';
 export type { BpeTrainingOptions, TrainingProgress } from './bpe-training.ts';
 export { CharTokenizer, UNKNOWN } from './char.ts';
@@ -11,7 +11,9 @@ export {
 } from './corpus.ts';
 export { exportBin } from './export-bin.ts';
 export { loadTokenizer } from './load.ts';
+export { MusicTokenizer } from './music.ts';
 export type { Pretokenizer } from './pretokenizer.ts';
+export type { TokenStatistics } from './statistics.ts';
 export {
   type Extent,
   SPLITS,

@@ -1,6 +1,7 @@
 /** Opens any tokenizer.json of this project by what is in it. */
 import { BpeTokenizer } from './bpe.ts';
 import { CharTokenizer } from './char.ts';
+import { MusicTokenizer } from './music.ts';
 import type { Implementation } from './native.ts';
 import { type Tokenizer, TokenizerError } from './tokenizer.ts';
 import { readTokenizerFile } from './tokenizer-file.ts';
@@ -11,7 +12,8 @@ export function loadTokenizer(file: string, options?: { implementation?: Impleme
   if (json.model.type === 'BPE' && json.decoder?.type === 'ByteLevel')
     return BpeTokenizer.fromFile(json, file, options);
   if (json.model.type === 'BPE' && json.decoder?.type === 'Fuse') return CharTokenizer.fromFile(json, file);
+  if (json.model.type === 'WordLevel' && json.decoder?.type === 'Fuse') return MusicTokenizer.fromFile(json, file);
   throw new TokenizerError(
-    `${file}: a ${json.model.type} tokenizer that is neither a byte-level BPE nor a character vocabulary`,
+    `${file}: a ${json.model.type} tokenizer that is neither a byte-level BPE nor a character or music vocabulary`,
   );
 }

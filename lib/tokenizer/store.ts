@@ -292,6 +292,19 @@ export class TokenStore {
     return { ...this.#totals[split] };
   }
 
+  /** The whole documents at a split's start that have at most `maxBytes` bytes of text: at least one, where there is one. */
+  leading(split: Split, maxBytes: number): Totals {
+    const leading: Totals = { tokens: 0, bytes: 0, chars: 0, documents: 0 };
+    for (const { tokens, bytes, chars } of this.documents(split)) {
+      if (leading.documents > 0 && leading.bytes + bytes > maxBytes) break;
+      leading.tokens += tokens;
+      leading.bytes += bytes;
+      leading.chars += chars;
+      leading.documents++;
+    }
+    return leading;
+  }
+
   /**
    * `length` tokens from `offset` on: a view of the store's memory, not to be written to, or a copy for the few windows that
    * lie over the end of a chunk. Throws a RangeError where the split has no such window.

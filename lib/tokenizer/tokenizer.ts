@@ -11,10 +11,10 @@ export const END_OF_TEXT = '<|endoftext|>';
 export type TokenArray = Uint16Array | Uint32Array;
 
 export interface Tokenizer {
-  readonly kind: 'char' | 'bpe';
+  readonly kind: 'char' | 'bpe' | 'music';
   /** all ids: specials counted */
   readonly vocabularySize: number;
-  /** id of `<|endoftext|>`; −1 in a vocabulary that has none */
+  /** id of `<|endoftext|>`, or of what stands for it; −1 in a vocabulary that has none */
   readonly endOfText: number;
   /** Ids of a text, or of bytes taken as UTF-8. Uint16Array where the vocabulary fits 16 bits. */
   encode(text: string | Uint8Array): TokenArray;

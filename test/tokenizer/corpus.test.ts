@@ -25,7 +25,8 @@ const splits = writeSplits('splits', {
   test: [line(tune(3)), line('A\u2028B')],
 });
 
-describe.each([{ name: 'char' as const }, { name: 'bpe' as const, vocabularySize: 280 }])('$name', (options) => {
+const each = [{ name: 'char' as const }, { name: 'bpe' as const, vocabularySize: 280 }, { name: 'music' as const }];
+describe.each(each)('$name', (options) => {
   test('every tune comes back from the store, ended by the special', async () => {
     const out = at(options.name);
     const metrics = await tokenizeCorpus(splits, out, options);
@@ -47,7 +48,8 @@ describe.each([{ name: 'char' as const }, { name: 'bpe' as const, vocabularySize
   test('a tune that spells the special holds it only at its end', async () => {
     const store = TokenStore.open(at(options.name));
     const ids = store.window('val', 0, store.totals('val').tokens);
-    expect(ids.indexOf(0)).toBe(ids.length - 1);
+    const { endOfText } = loadTokenizer(join(at(options.name), 'tokenizer.json'));
+    expect(ids.indexOf(endOfText)).toBe(ids.length - 1);
     await store.close();
   });
 
@@ -70,6 +72,29 @@ test('characters that only val and test have are counted as unknown', async () =
   const { train, val, test } = await tokenizeCorpus(splits, at('unknown'), { name: 'char' });
   // é, and of <|endoftext|> the letters < n d o f t e x t > that the tunes lack; A, B and U+2028
   expect([train.unknown_chars, val.unknown_chars, test.unknown_chars]).toEqual([0, 12, 3]);
+});
+
+test('bytes that spell what is no token are counted', async () => {
+  const { train, val } = await tokenizeCorpus(splits, at('spelled'), { name: 'music', minFrequency: 20 });
+  // X:0 … X:9 and X:10 … X:19 are a lexeme each; F and | after G2 are common, and so is every fourth note there with DUR:2.
+  expect(train.spelled_bytes).toBe(10 * 3 + 10 * 4);
+  // é has two bytes; of <|endoftext|> only the bars, and the notes d and e are not among what training saw
+  expect(val.spelled_bytes).toBeGreaterThan(2);
+});
+
+test('statistics say how often ids are used and how long tunes are', async () => {
+  const { statistics, train, vocabulary_size, unused_ids } = await tokenizeCorpus(splits, at('statistics'), {
+    name: 'char',
+  });
+  // X, :, 0 …: each tune of 22 or 23 characters has five newlines, bars … and an end
+  expect(statistics.frequency[0]).toEqual({ rank: 1, count: 60 });
+  expect(statistics.frequency.at(-1)?.rank).toBe(vocabulary_size - unused_ids);
+  expect(statistics.vocabulary_use).toBeCloseTo(1 - unused_ids / vocabulary_size);
+  expect(statistics.entropy).toBeGreaterThan(3);
+  const tunes = statistics.tokens_per_tune.reduce((sum, bin) => sum + bin.tunes, 0);
+  expect(tunes).toBe(train.documents + 1 + 2);
+  // A\u2028B and its end
+  expect(statistics.tokens_per_tune[0]).toEqual({ tokens: 4, tunes: 1 });
 });
 
 test('a vocabulary that the corpus cannot fill is said to be short', async () => {

@@ -80,6 +80,19 @@ describe('a small store', () => {
     await store.close();
   });
 
+  test('tells how far whole documents of so many bytes reach', async () => {
+    const store = TokenStore.open(at('small'));
+    const first = { tokens: 3, bytes: 9, chars: 6, documents: 1 };
+    expect(store.leading('train', 9)).toEqual(first);
+    // the second does not fit
+    expect(store.leading('train', 1508)).toEqual(first);
+    expect(store.leading('train', 1e9)).toEqual(store.totals('train'));
+    // one at least
+    expect(store.leading('val', 1).documents).toBe(1);
+    expect(store.leading('test', 1).documents).toBe(0);
+    await store.close();
+  });
+
   test('refuses windows that are not there', async () => {
     const store = TokenStore.open(at('small'));
     expect(() => store.window('train', 508, 3)).toThrow('train has 510 tokens, no window of 3 at 508');
