@@ -1,5 +1,5 @@
 /** MODEL and TOKENS → metrics: losses on the held-out splits, in nats a token and, comparable between tokenizers, in bits a byte. */
-import { evaluate, openEngine } from '../lib/engine/index.ts';
+import { evaluate, openEngine, type TokenSource } from '../lib/engine/index.ts';
 import { loadCheckpoint } from '../lib/models/index.ts';
 import { TokenStore } from '../lib/tokenizer/index.ts';
 import { stage } from './stage.ts';
@@ -13,11 +13,15 @@ await stage({
     const { engine: name, precision } = params.train;
     const engine = await openEngine({ name, precision, threads: 1 });
     const model = engine.model(config, { weights });
-    const source = await TokenStore.open(tokens);
-    const maxTokens = params.evaluate.max_tokens;
-    const val = await evaluate({ model, source, split: 'val', maxTokens, onProgress: progress.update });
-    const test = await evaluate({ model, source, split: 'test', maxTokens, onProgress: progress.update });
-    await source.close();
+    const store = TokenStore.open(tokens);
+    // Cut by its text, so that tokenizers are compared on the same tunes.
+    const source: TokenSource = {
+      window: (split, offset, length) => store.window(split, offset, length),
+      totals: (split) => store.leading(split, params.evaluate.max_bytes),
+    };
+    const val = await evaluate({ model, source, split: 'val', onProgress: progress.update });
+    const test = await evaluate({ model, source, split: 'test', onProgress: progress.update });
+    await store.close();
     model.dispose();
     return {
       val_loss: val.loss,

@@ -17,9 +17,10 @@ export interface Params {
   tokenize: {
     char: Record<string, never>;
     bpe: { vocabulary: number; pretokenizer: 'bar' | 'line' | 'none' };
+    music: { min_frequency: number };
   };
   train: TrainParams;
-  evaluate: { max_tokens: number };
+  evaluate: { max_bytes: number };
   generate: {
     prompt: string;
     count: number;
@@ -36,7 +37,7 @@ export interface Params {
 }
 
 export interface TrainParams {
-  tokenizers: ('char' | 'bpe')[];
+  tokenizers: ('char' | 'bpe' | 'music')[];
   sizes: string[];
   seeds: number[];
   tokens: number;

@@ -14,7 +14,7 @@ const SMALL: Record<string, unknown> = {
   'train.tokens': 20000,
   'train.evaluations': 3,
   'train.evaluation_tokens': 2000,
-  'evaluate.max_tokens': 3000,
+  'evaluate.max_bytes': 3000,
   'generate.count': 1,
   'generate.max_tokens': 200,
 };
