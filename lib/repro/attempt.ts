@@ -16,7 +16,7 @@ import { canonical, type Json } from './json.ts';
 import type { AttemptLog } from './ledger.ts';
 import { LISTED_PARAMS, listedParams } from './listed-params.ts';
 import type { LockedStage } from './lock.ts';
-import { type Inputs, lockedStage, MissingInputs } from './observe.ts';
+import { type Inputs, keyOfBlock, lockedStage, MissingInputs } from './observe.ts';
 import { fileNameFor } from './paths.ts';
 import type { Stage } from './pipeline.ts';
 import type { Project } from './project.ts';
@@ -226,5 +226,7 @@ export async function restoreStage(
     const after = (await project.observer.scan(path))?.content;
     if (!sameContent(after, content)) throw new ReproError(`${path} could not be restored as it was`, 1);
   }
-  if (options.record) await project.lock.set(stage.name, block);
+  if (!options.record) return;
+  project.runs.touch(keyOfBlock(block));
+  await project.lock.set(stage.name, block);
 }

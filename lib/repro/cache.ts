@@ -10,7 +10,7 @@
  * damages the object, which is noticed like any damage.
  */
 import { chmodSync, constants, copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { readConfig } from './config.ts';
 import { type Content, type ManifestEntry, parseManifest, type Scanned } from './content.ts';
 import { canClone, cloneOf, copyOf, hasOneName, holds, writeNew } from './copies.ts';
@@ -121,7 +121,7 @@ export class Cache {
 
   async #takeSmall(file: FoundFile): Promise<Reading> {
     const { reading, bytes } = readSmall(file);
-    checkSteady(file, reading);
+    this.#checkSteady(file, reading);
     if (holds(this.objectPath(reading.sha256), bytes)) return reading;
     // `bytes` are good as long as nothing is awaited.
     return this.#objects.make((path) => {
@@ -134,14 +134,14 @@ export class Cache {
     return this.#objects.make(async (path) => {
       const clone = this.#canClone() ? await cloneOf(file, path) : undefined;
       const reading = clone ?? (await copyOf(file, path));
-      checkSteady(file, reading);
+      this.#checkSteady(file, reading);
       return reading;
     });
   }
 
   async #takeLink(file: FoundFile): Promise<Reading> {
     const reading = await readFile(file);
-    checkSteady(file, reading);
+    this.#checkSteady(file, reading);
     if (this.#objects.has(reading.sha256) && !(await this.#objects.problem(reading.sha256))) return reading;
     const before = statSync(file.absolute, { bigint: true });
     chmodSync(file.absolute, file.executable ? 0o555 : 0o444);
@@ -173,12 +173,13 @@ export class Cache {
     }
   }
 
+  #checkSteady({ absolute }: FoundFile, { moved }: Reading): void {
+    if (!moved) return;
+    throw new ReproError(`the output ${relative(this.#root, absolute)} changed while it was taken into the cache`, 1);
+  }
+
   #canClone(): boolean {
     this.#clones ??= canClone(this.#objects.incoming());
     return this.#clones;
   }
-}
-
-function checkSteady(file: FoundFile, reading: Reading): void {
-  if (reading.moved) throw new ReproError(`the output ${file.absolute} changed while it was taken into the cache`, 1);
 }

@@ -59,6 +59,7 @@ export function inWords(error: unknown): string {
     EROFS: 'the file system is read-only',
     EMFILE: 'too many files are open',
     ELOOP: 'its symbolic links run in a circle',
+    EFBIG: 'the file would be larger than is allowed here',
     ENAMETOOLONG: 'its name is too long',
   };
   return (code && words[code]) ?? (error instanceof Error ? error.message : String(error));

@@ -2,7 +2,7 @@
  * The run cache: for everything that ever ran to its end, what it used and made, by its run key. A stage whose exact
  * inputs ran before is restored from here rather than run.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { LockedStage } from './lock.ts';
 import type { Stage } from './pipeline.ts';
@@ -41,6 +41,14 @@ export class Runs {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(temporary, text);
     renameSync(temporary, path);
+  }
+
+  /** It has been restored: gc goes by when a run was last of use. */
+  touch(key: string): void {
+    const now = new Date();
+    try {
+      utimesSync(this.path(key), now, now);
+    } catch {} // It was dropped, or comes from the lock alone.
   }
 
   drop(key: string): void {

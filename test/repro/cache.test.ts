@@ -155,7 +155,10 @@ test('--dry writes nothing at all, before the first run and after', async () => 
   mkdirSync(made.path('sub'));
   const before = everyFile(made.root);
   const { exit, stdout } = await made.repro('--dry');
-  expect([exit, stdout]).toEqual([0, 'make  would run: has not run yet\n1 stale, how long that takes is not known yet\n']);
+  expect([exit, stdout]).toEqual([
+    0,
+    'make  would run: has not run yet\n1 stale, how long that takes is not known yet\n',
+  ]);
   expect(everyFile(made.root)).toEqual(before);
   await made.outcomes();
   made.write('in.txt', 'B\n');

@@ -92,8 +92,14 @@ export class TestProject {
     return this.#spawnIn('.', args);
   }
 
-  async #spawnIn(folder: string, args: readonly string[]): Promise<{ process: ChildProcess; ended: Promise<Ended> }> {
-    const child = spawn(process.execPath, [await bundled(), ...args], {
+  async #spawnIn(
+    folder: string,
+    args: readonly string[],
+    shell?: string,
+  ): Promise<{ process: ChildProcess; ended: Promise<Ended> }> {
+    const call = [process.execPath, await bundled(), ...args];
+    const [program, ...rest] = shell === undefined ? call : ['sh', '-c', `${shell}; exec "$0" "$@"`, ...call];
+    const child = spawn(program, rest, {
       cwd: this.path(folder),
       env: { ...process.env, CUDA_VISIBLE_DEVICES: '', ...this.env },
     });
@@ -119,6 +125,11 @@ export class TestProject {
     let seen = '';
     child.stdout.setEncoding('utf8').on('data', (chunk) => (seen += chunk));
     return { seen: () => seen, ended: new Promise((done) => child.on('close', done)) };
+  }
+
+  /** repro in a shell that has done something to itself first, such as `ulimit`. */
+  async reproAfter(shell: string, ...args: string[]): Promise<Ended> {
+    return (await this.#spawnIn('.', args, shell)).ended;
   }
 
   async repro(...args: string[]): Promise<Ended> {

@@ -39,11 +39,13 @@ export async function gc(call: { yes?: boolean; age?: string; size?: string; jso
     const needed = new Set([...live, ...kept.flatMap((run) => run.objects)]);
     const unneeded = [...objects].filter(([sha]) => !needed.has(sha));
     const dropped = runs.filter((run) => !kept.includes(run) && !run.objects.every((sha) => needed.has(sha)));
-    const size = unneeded.reduce((sum, [, { size }]) => sum + size, 0);
+    const leftovers = project.cache.leftovers();
+    const useless = [...unneeded.map(([, object]) => object), ...leftovers];
+    const size = useless.reduce((sum, { size }) => sum + size, 0);
 
     if (call.yes) {
       for (const { path } of dropped) rmSync(path, { force: true });
-      for (const [, { path }] of unneeded) rmSync(path, { force: true });
+      for (const { path } of useless) rmSync(path, { force: true });
       for (const path of outputs) rmSync(join(project.root, path), { recursive: true, force: true });
       for (const name of gone) project.lock.remove(name);
       project.lock.flush();
@@ -56,10 +58,11 @@ export async function gc(call: { yes?: boolean; age?: string; size?: string; jso
     const verb = call.yes ? 'freed' : 'would free';
     for (const name of gone) process.stdout.write(`${name} is no longer in the pipeline\n`);
     for (const path of outputs) process.stdout.write(`${verb} ${path}\n`);
+    const left = leftovers.length > 0 ? ` and ${count(leftovers.length, 'file')} left by a repro that was killed` : '';
     process.stdout.write(
-      `${verb} ${describeBytes(size)} in ${count(unneeded.length, 'object')} of ${count(dropped.length, 'old run')}\n`,
+      `${verb} ${describeBytes(size)} in ${count(unneeded.length, 'object')} of ${count(dropped.length, 'old run')}${left}\n`,
     );
-    if (!call.yes && (size > 0 || outputs.length > 0)) process.stdout.write('repro gc --yes frees it\n');
+    if (!call.yes && useless.length + outputs.length > 0) process.stdout.write('repro gc --yes frees it\n');
     return 0;
   } finally {
     await project.close();
