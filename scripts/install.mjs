@@ -8,22 +8,13 @@
 // The addons are optional: without a compiler the project falls back on TypeScript, says so once and goes on.
 // It downloads nothing: node-gyp is pointed at the headers that come with Node where they are there.
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { digestOf, stampOf } from '../native/built.mjs';
 import { bundleRunner } from './bundle-runner.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -40,21 +31,12 @@ const bundle = {
 
 /** Runs `make` unless `output` was made of these sources, by this Node; a stamp beside the output remembers that. */
 async function unlessMade(output, sources, make) {
-  const stamp = `${output}.sources`;
-  const hash = createHash('sha256').update(`${process.version} ${process.platform} ${process.arch}`);
-  for (const file of sources.flatMap(filesIn).sort()) hash.update(`\0${file}\0`).update(readFileSync(file));
-  const digest = hash.digest('hex');
+  const stamp = stampOf(output);
+  const digest = digestOf(sources);
   if (existsSync(output) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return undefined;
   const problem = await make();
   if (problem === undefined) writeFileSync(stamp, digest);
   return problem;
-}
-
-function filesIn(path) {
-  if (!statSync(path).isDirectory()) return [path];
-  return readdirSync(path)
-    .filter((name) => name !== 'build')
-    .flatMap((name) => filesIn(join(path, name)));
 }
 
 /**

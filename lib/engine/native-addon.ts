@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { requireFresh } from '../../native/built.mjs';
 import { type ModelConfig, type Parameter, sizeOf } from '../models/index.ts';
 import { EngineError } from './error.ts';
 
@@ -61,8 +62,12 @@ export interface Addon {
   kernel(set: string, name: string, numbers: number[], arrays: (Float32Array | Uint32Array | null)[]): number;
 }
 
-/** @throws EngineError where the addon is not built, or was built for another machine */
+/**
+ * @throws EngineError where the addon is not built, or was built for another machine
+ * @throws StaleAddonError where it was built of other sources
+ */
 export function loadAddon(): Addon {
+  requireFresh('engine');
   const folder = resolve(dirname(fileURLToPath(import.meta.url)), '../../native/engine');
   const require = createRequire(import.meta.url);
   try {

@@ -1,9 +1,11 @@
 /** Which engine computes: the native one where its addon is built, TensorFlow.js otherwise, or the one that is named. */
+import { StaleAddonError } from '../../native/built.mjs';
 import type { Engine, EngineOptions } from './engine.ts';
 import { EngineError } from './error.ts';
 
 /**
  * @throws EngineError when the options are wrong, or the named engine is not to be had
+ * @throws StaleAddonError when the addon is of other sources than those beside it
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const { name = 'auto', precision = 'fp32' } = options;
@@ -23,6 +25,7 @@ async function isNativeBuilt(): Promise<boolean> {
     loadAddon();
     return true;
   } catch (error) {
+    if (error instanceof StaleAddonError) throw error;
     process.stderr.write(`warning: training in TensorFlow.js, which is slow: ${(error as Error).message}\n`);
     return false;
   }

@@ -3,6 +3,7 @@
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { requireFresh } from '../../native/built.mjs';
 import type { Merges } from './bpe-reference.ts';
 import type { Pretokenizer } from './pretokenizer.ts';
 import { type Encoded, type TokenArray, TokenizerError } from './tokenizer.ts';
@@ -39,10 +40,14 @@ let loaded: NativeBpe | null | undefined;
 
 export type Implementation = 'native' | 'typescript';
 
-/** The addon, or null where TypeScript is asked for or it is not built: said once on stderr, or thrown if it was asked for. */
+/**
+ * The addon, or null where TypeScript is asked for or it is not built: said once on stderr, or thrown if it was asked for.
+ * Throws a StaleAddonError where it was built of other sources than those beside it.
+ */
 export function nativeBpe(implementation?: Implementation): NativeBpe | null {
   if (implementation === 'typescript') return null;
   if (loaded === undefined) {
+    requireFresh('bpe');
     const require = createRequire(import.meta.url);
     try {
       loaded = require('node-gyp-build')(fileURLToPath(new URL('../../native/bpe', import.meta.url))) as NativeBpe;

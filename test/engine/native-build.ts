@@ -1,12 +1,15 @@
 /** Whether the addon is built here, and what this CPU has: without it its tests are skipped, in words. */
+
 import { type Addon, loadAddon } from '../../lib/engine/native-addon.ts';
+import { StaleAddonError } from '../../native/built.mjs';
 
 const addon = load();
 
 function load(): Addon | undefined {
   try {
     return loadAddon();
-  } catch {
+  } catch (error) {
+    if (error instanceof StaleAddonError) throw error;
     return undefined;
   }
 }
