@@ -78,10 +78,10 @@ test('checkout puts outputs back from the cache; commit records them as they are
   await made.outcomes();
   made.remove('tree');
   made.write('used.txt', 'mine\n');
-  expect((await made.repro('checkout', 'make')).stdout).toBe('1 outputs checked out\n');
+  expect((await made.repro('checkout', 'make')).stdout).toBe('1 output checked out\n');
   expect([made.read('tree/data.txt'), made.read('used.txt')]).toEqual(['one\n', 'mine\n']);
   expect(Object.keys(await made.stale())).toEqual(['use']);
-  expect((await made.repro('commit', 'use')).stdout).toBe('1 stages committed as they are\n');
+  expect((await made.repro('commit', 'use')).stdout).toBe('1 stage committed as it is\n');
   expect(await made.stale()).toEqual({});
 });
 
@@ -106,7 +106,7 @@ test('gc lists what only old runs need, and outputs of stages that are gone; wit
   made.write('pipeline.yaml', made.read('pipeline.yaml').replace(/ {2}use:[\s\S]*/, ''));
   const listed = await made.repro('gc');
   expect(listed.stdout).toMatch(
-    /^use is no longer in the pipeline\nwould free used\.txt\nwould free m\.json\nwould free \d+ bytes in \d+ objects of \d old runs\n/,
+    /^use is no longer in the pipeline\nwould free used\.txt\nwould free m\.json\nwould free \d+ bytes in \d+ objects? of \d old runs?\n/,
   );
   expect(made.exists('used.txt')).toBe(true);
   expect((await made.repro('gc', '--age', '1d')).stdout).toMatch(/would free 0 bytes/);
@@ -132,7 +132,7 @@ test('push and pull over a folder: a fresh clone has everything without a run; d
   const made = pair();
   await made.outcomes();
   const store = project({}).root;
-  expect((await made.repro('push', '-r', store)).stdout).toMatch(/^\d+ objects pushed, 0 there already\n$/);
+  expect((await made.repro('push', '-r', store)).stdout).toMatch(/^\d+ objects? pushed, 0 there already\n$/);
   expect((await made.repro('push', '-r', store)).stdout).toMatch(/^0 objects pushed/);
   const clone = () =>
     project(

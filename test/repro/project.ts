@@ -110,6 +110,11 @@ export class TestProject {
     return { process: child, ended };
   }
 
+  /** The program that is tested. */
+  bundle(): Promise<string> {
+    return bundled();
+  }
+
   /** On a terminal of its own, by script(1) of util-linux; `seen` is all that was written to it so far. */
   async onTerminal(
     size: { columns: number; rows: number },

@@ -1,0 +1,315 @@
+/** Options of `repro` and its commands that no other file here is about. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, symlinkSync } from 'node:fs';
+import { afterEach, describe, expect, test } from 'vitest';
+import { project, removeProjects, type TestProject } from './project.ts';
+
+afterEach(removeProjects);
+
+function pair(): TestProject {
+  return project({
+    'pipeline.yaml': `
+stages:
+  make: {cmd: 'echo run >> runs.log; cp in.txt made.txt', deps: [in.txt], params: [p], outs: [made.txt]}
+  use: {cmd: 'echo run >> runs.log; cp made.txt used.txt', deps: [made.txt], outs: [used.txt]}
+`,
+    'in.txt': 'one\n',
+    'params.yaml': 'p: 1\n',
+  });
+}
+
+describe('--no-commit', () => {
+  test('runs and records nothing: lock, cache and run cache stay as they are, and the stages stay stale', async () => {
+    const made = pair();
+    expect(await made.outcomes('--no-commit')).toEqual({ make: 'ran', use: 'ran' });
+    expect(made.read('used.txt')).toBe('one\n');
+    expect(['dvc-like.lock', '.repro/cache', '.repro/runs'].filter((path) => made.exists(path))).toEqual([]);
+    expect(Object.keys(await made.stale())).toEqual(['make', 'use']);
+    // What was made counts once it is committed, without a run.
+    expect((await made.repro('commit')).stdout).toBe('2 stages committed as they are\n');
+    expect(await made.outcomes()).toEqual({});
+    const lock = made.read('dvc-like.lock');
+    made.write('in.txt', 'two\n');
+    await made.outcomes('--no-commit');
+    expect(made.read('dvc-like.lock')).toBe(lock);
+    expect(made.read('runs.log')).toBe('run\n'.repeat(4));
+  });
+});
+
+describe('--allow-missing', () => {
+  test('data that is missing counts as unchanged where the lock knows it; what changed is still stale', async () => {
+    const made = pair();
+    await made.outcomes();
+    for (const path of ['in.txt', 'made.txt', 'used.txt', '.repro/cache', '.repro/runs']) made.remove(path);
+    const without = await made.repro('--dry');
+    expect([without.exit, without.stderr]).toEqual([2, expect.stringMatching(/the dependency "in\.txt" is missing/)]);
+    expect(await made.outcomes('--allow-missing')).toEqual({});
+    expect(made.exists('used.txt')).toBe(false);
+    made.write('params.yaml', 'p: 2\n');
+    const { stdout } = await made.repro('--dry', '--allow-missing');
+    expect(stdout).toMatch(/^make {2}would run: params\.yaml p: 1 → 2\nuse {3}might run: waits for make\n/);
+  });
+
+  test('what the lock does not know is still missed', async () => {
+    const made = pair();
+    made.remove('in.txt');
+    expect((await made.repro('--allow-missing')).exit).toBe(2);
+  });
+});
+
+test('--pull with --dry fetches nothing', async () => {
+  const made = pair();
+  await made.outcomes();
+  const store = project({}).root;
+  await made.repro('push', '-r', store);
+  for (const path of ['made.txt', '.repro/cache', '.repro/runs']) made.remove(path);
+  const before = made.snapshot();
+  expect((await made.repro('--dry', '--pull', '-r', store)).exit).toBe(0);
+  expect(made.snapshot()).toEqual(before);
+});
+
+test('fetch brings objects into the cache and leaves the outputs alone; checkout then places them', async () => {
+  const made = pair();
+  await made.outcomes();
+  const store = project({}).root;
+  expect((await made.repro('push', '-r', store, 'make')).stdout).toBe('1 object pushed, 0 there already\n');
+  for (const path of ['made.txt', '.repro/cache', '.repro/runs']) made.remove(path);
+  expect((await made.repro('fetch', '-r', store, 'make')).stdout).toBe('1 object fetched, 0 there already\n');
+  expect(made.exists('made.txt')).toBe(false);
+  expect((await made.repro('checkout', 'make')).stdout).toBe('1 output checked out\n');
+  expect((await made.repro('checkout', 'make')).stdout).toBe('nothing to check out\n');
+});
+
+test('status: what is to be done, with a count; -q only exits 1 when there is something', async () => {
+  const made = pair();
+  const quiet = async () => {
+    const { exit, stdout, stderr } = await made.repro('status', '-q');
+    return [exit, stdout + stderr];
+  };
+  expect(await quiet()).toEqual([1, '']);
+  await made.outcomes();
+  expect(await quiet()).toEqual([0, '']);
+  expect((await made.repro('status')).stdout).toBe('everything is up to date (2 stages)\n');
+  made.write('in.txt', 'two\n');
+  const { exit, stdout } = await made.repro('status');
+  expect([exit, stdout]).toEqual([
+    0,
+    'make: stale\n  in.txt changed\nuse: maybe\n  waits for make\n1 stale, 1 maybe\n',
+  ]);
+  expect(JSON.parse((await made.repro('status', '--json', 'make')).stdout)).toEqual({
+    stages: {
+      make: {
+        state: 'stale',
+        reasons: [
+          {
+            kind: 'dep',
+            path: 'in.txt',
+            old: { sha256: expect.any(String), size: 4 },
+            new: { sha256: expect.any(String), size: 4 },
+          },
+        ],
+      },
+    },
+  });
+});
+
+test('dag as text, Mermaid and Graphviz; one of them at a time', async () => {
+  const made = project({
+    'pipeline.yaml': `
+stages:
+  a: {matrix: {n: [1, 2]}, cmd: "true", params: [p], outs: ["a\${item.n}"]}
+  b: {cmd: "true", deps: [a1, a2]}
+`,
+    'params.yaml': 'p: 1',
+  });
+  const dag = async (...args: string[]) => (await made.repro('dag', ...args)).stdout;
+  expect(await dag()).toBe('a (2)\nb  ←  a\n');
+  expect(await dag('a@1')).toBe('a (1)\n');
+  expect(await dag('--mermaid')).toBe('flowchart TD\n  s0["a@1"]\n  s1["a@2"]\n  s2["b"]\n  s0 --> s2\n  s1 --> s2\n');
+  expect(await dag('--dot')).toBe('digraph repro {\n  "a@1";\n  "a@2";\n  "b";\n  "a@1" -> "b";\n  "a@2" -> "b";\n}\n');
+  const both = await made.repro('dag', '--dot', '--json');
+  expect([both.exit, both.stderr]).toEqual([2, expect.stringMatching(/cannot be used with option/)]);
+});
+
+test('log -n: the last attempts; how they ended; a stage that never ran, and one that is no more', async () => {
+  const made = project({
+    'pipeline.yaml': 'stages:\n  a: {cmd: "echo said; exit ${p}", params: [p]}\n  b: {cmd: "true", params: [p]}\n',
+    'params.yaml': 'p: 0',
+  });
+  expect((await made.repro('log')).stdout).toBe('nothing has run yet\n');
+  await made.repro('a');
+  await made.repro('a', '-S', 'p=3');
+  expect(JSON.parse((await made.repro('log', '-n', '1', '--json')).stdout)).toMatchObject([
+    {
+      stage: 'a',
+      outcome: 'failed',
+      exit: 3,
+      seconds: expect.any(Number),
+      log: expect.stringMatching(/^\.repro\/logs\/a\//),
+    },
+  ]);
+  expect((await made.repro('log', 'a')).stdout).toMatch(
+    /^stage +started +took +outcome.*\na {2}.*ran\b.*\na {2}.*failed \(exit 3\).*\n\n.*\.log:\nsaid\n$/,
+  );
+  expect((await made.repro('log', 'b')).stdout).toBe('b has not run yet\n');
+  const wrong = await made.repro('log', 'c');
+  expect([wrong.exit, wrong.stderr]).toEqual([2, expect.stringMatching(/there is no stage or output "c"/)]);
+  made.write('pipeline.yaml', 'stages:\n  b: {cmd: "true", params: [p]}\n');
+  expect((await made.repro('log', 'a')).stdout).toMatch(/failed \(exit 3\)/);
+});
+
+test('metrics show and params diff as JSON and Markdown', async () => {
+  const made = project({
+    'pipeline.yaml':
+      'stages:\n  a: {cmd: "echo \'{\\"loss\\": 0.123456789, \\"n\\": 1234567}\' > m.json", params: [p], metrics: [m.json]}\n',
+    'params.yaml': 'p: 1',
+  });
+  expect((await made.repro('metrics', 'show')).stdout).toBe('there are no metrics yet\n');
+  await made.outcomes();
+  const show = async (...args: string[]) => (await made.repro('metrics', 'show', ...args)).stdout;
+  expect(await show()).toBe('file    metric    value\nm.json  loss    0.12346\nm.json  n       1234567\n');
+  expect(await show('--precision', '2', '--md', 'm.json')).toMatch(
+    /^\| file \| metric \| value \|\n\|---\|---\|---\|\n\| m\.json \| loss \| 0\.12 \|\n/,
+  );
+  expect(JSON.parse(await show('--json'))).toEqual({ 'm.json': { loss: 0.123456789, n: 1234567 } });
+  execFileSync('git', ['init', '-q'], { cwd: made.root });
+  execFileSync('git', ['add', 'params.yaml', 'pipeline.yaml'], { cwd: made.root });
+  execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.org', 'commit', '-qm', 'one'], {
+    cwd: made.root,
+  });
+  made.write('params.yaml', 'p: 2\nq: new\n');
+  expect((await made.repro('params', 'diff', '--md')).stdout).toBe(
+    '| file | param | HEAD | workspace | change |\n|---|---|---|---|---|\n| params.yaml | p | 1 | 2 | +1 |\n| params.yaml | q | — | new | new |\n',
+  );
+});
+
+test('a wrong call edits nothing: neither for a target that is not, nor for a value that the schema refuses', async () => {
+  const made = project({
+    'pipeline.yaml': 'schemas: {params.yaml: schema.json}\nstages:\n  a: {cmd: "true", params: [p]}\n',
+    'schema.json': '{"properties": {"p": {"type": "number"}}}',
+    'params.yaml': 'p: 1\n',
+  });
+  for (const args of [
+    ['-S', 'p=2', 'b'],
+    ['-S', 'p=x'],
+    ['-S', 'p=2', '-S', 'r=1'],
+    ['-S', 'p'],
+  ]) {
+    const { exit, stderr } = await made.repro(...args);
+    expect([exit, stderr]).toEqual([2, expect.stringMatching(/^repro: /)]);
+  }
+  expect(made.read('params.yaml')).toBe('p: 1\n');
+});
+
+test('a command mistyped is taken for a target, and the command is named; help tells every option', async () => {
+  const made = pair();
+  expect((await made.repro('statsu')).stderr).toBe(
+    'repro: there is no stage or output "statsu"; known here: make, use\nif a command is meant: repro status\n',
+  );
+  const help = await made.repro('--help');
+  expect(help.exit).toBe(0);
+  for (const option of [
+    '-f',
+    '-s',
+    '-p',
+    '--downstream',
+    '--glob',
+    '-j',
+    '-k',
+    '--ignore-errors',
+    '--dry',
+    '-S',
+    '--no-run-cache',
+    '--no-commit',
+    '--allow-missing',
+    '--pull',
+    '--json',
+  ])
+    expect(help.stdout).toMatch(new RegExp(`^ {2}(-., )?${option}[ ,]`, 'm'));
+  for (const command of [
+    'status',
+    'why',
+    'dag',
+    'metrics',
+    'params',
+    'plots',
+    'log',
+    'checkout',
+    'commit',
+    'freeze',
+    'unfreeze',
+    'gc',
+    'push',
+    'pull',
+    'fetch',
+    'init',
+    'completion',
+  ])
+    expect(help.stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
+  const bare = project({});
+  const { exit, stderr } = await bare.repro();
+  expect([exit, stderr]).toEqual([
+    2,
+    expect.stringMatching(/^repro: there is no pipeline\.yaml in .*; `repro init` makes one\n$/),
+  ]);
+});
+
+describe('completion', () => {
+  async function ready(): Promise<TestProject> {
+    const made = project({
+      'pipeline.yaml':
+        'stages:\n  prepare: {cmd: "true", params: [p]}\n  train: {matrix: {arch: [gpt, lstm], size: [tiny, base]}, cmd: "true", params: [p]}\n',
+      'params.yaml': 'p: 1',
+      'bin/.keep': '',
+    });
+    // The script calls `repro` by its name.
+    symlinkSync(await made.bundle(), made.path('bin/repro'));
+    chmodSync(await made.bundle(), 0o755);
+    return made;
+  }
+
+  test('bash: commands, options of the command that stands there, stages and their cells', async () => {
+    const made = await ready();
+    const script = (await made.repro('completion', 'bash')).stdout;
+    /** As bash calls it: it parts words at @ too, and hands over what it will replace. */
+    const offers = (line: string): string[] => {
+      const words = line.split(/ |(?=@)|(?<=@)/);
+      const replaced = /(@?[^ @]*)$/.exec(line)![0];
+      const call = `${script}
+COMP_LINE=$1 COMP_POINT=\${#1} COMP_WORDS=("\${@:3}") COMP_CWORD=$(($# - 3))
+_repro repro "$2" ""
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+      const path = `${made.path('bin')}:${process.env.PATH}`;
+      const env = { ...process.env, PATH: path };
+      return execFileSync('bash', ['-c', call, 'bash', line, replaced, ...words], {
+        cwd: made.root,
+        env,
+        encoding: 'utf8',
+      })
+        .split('\n')
+        .filter((word) => word !== '');
+    };
+    expect(offers('repro pr')).toEqual(['prepare']);
+    expect(offers('repro st')).toEqual(['status']);
+    expect(offers('repro --no')).toEqual(['--no-run-cache', '--no-commit']);
+    expect(offers('repro tra')).toEqual(['train@gpt-tiny', 'train@gpt-base', 'train@lstm-tiny', 'train@lstm-base']);
+    expect(offers('repro train@l')).toEqual(['@lstm-tiny', '@lstm-base']);
+    expect(offers('repro why prep')).toEqual(['prepare']);
+    expect(offers('repro status --')).toEqual(['--json', '--quiet']);
+    expect(offers('repro metrics d')).toEqual(['diff']);
+    expect(offers('repro metrics diff --p')).toEqual(['--precision']);
+    expect(offers('repro gc --')).toEqual(['--yes', '--age', '--size', '--json']);
+    expect(offers('repro completion z')).toEqual(['zsh']);
+    // Where there is no pipeline, commands and options still are.
+    made.remove('pipeline.yaml');
+    expect(offers('repro p')).toEqual(['params', 'plots', 'push', 'pull']);
+  });
+
+  test('zsh and fish: a script with every command; another shell is refused with those that are known', async () => {
+    const made = await ready();
+    for (const shell of ['zsh', 'fish'])
+      expect((await made.repro('completion', shell)).stdout).toMatch(/status.*why.*dag[\s\S]*--mermaid/);
+    const { exit, stderr } = await made.repro('completion', 'tcsh');
+    expect([exit, stderr]).toEqual([2, expect.stringMatching(/bash, zsh, fish/)]);
+  });
+});
