@@ -1,0 +1,217 @@
+/** What is kept and where it can go: gc by age and size, checkout, and remotes that are folders, option by option. */
+import { createHash } from 'node:crypto';
+import { cpSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { project, removeProjects, type TestProject, until } from './project.ts';
+
+afterEach(removeProjects);
+
+/** Two stages; the output of `make` has 1000 bytes of the input's letter. */
+function pair(): TestProject {
+  return project({
+    'pipeline.yaml': `
+stages:
+  make: {cmd: 'head -c 1000 /dev/zero | tr "\\\\0" "$(cat in.txt)" > big', deps: [in.txt], outs: [big]}
+  use: {cmd: 'mkdir tree && cut -c 1-10 big > tree/head && wc -c < big > tree/size', deps: [big], outs: [tree]}
+`,
+    'in.txt': 'A',
+  });
+}
+
+function files(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name));
+  return names.filter((name) => statSync(name).isFile()).sort();
+}
+
+describe('gc', () => {
+  const day = 24 * 3600;
+
+  /** Has run with A, B and C, one day after another, and last today with D. */
+  async function fourDays(): Promise<TestProject> {
+    const made = pair();
+    for (const [i, letter] of ['A', 'B', 'C', 'D'].entries()) {
+      const before = made.exists('.repro/runs') ? files(made.path('.repro/runs')) : [];
+      made.write('in.txt', letter);
+      await made.outcomes();
+      const used = Date.now() / 1000 - (3 - i) * day;
+      for (const run of files(made.path('.repro/runs'))) if (!before.includes(run)) utimesSync(run, used, used);
+    }
+    return made;
+  }
+
+  /** The letters of which the cache still has the output. */
+  function stillThere(made: TestProject): string[] {
+    const hash = (letter: string) => createHash('sha256').update(letter.repeat(1000)).digest('hex');
+    const object = (sha: string) => `.repro/cache/sha256/${sha.slice(0, 2)}/${sha.slice(2)}`;
+    return ['A', 'B', 'C', 'D'].filter((letter) => made.exists(object(hash(letter))));
+  }
+
+  test('keeps what is in use, and the newest by age, by size or by both; lists first, frees with --yes', async () => {
+    const days = await fourDays();
+    for (const [options, kept] of [
+      [
+        ['--age', '36h'],
+        ['C', 'D'],
+      ],
+      [
+        ['--age', '36h', '--size', '1GiB'],
+        ['C', 'D'],
+      ],
+      [
+        ['--age', '30d', '--size', '3500'],
+        ['C', 'D'],
+      ],
+      [
+        ['--size', '1GiB'],
+        ['A', 'B', 'C', 'D'],
+      ],
+      [[], ['D']],
+    ]) {
+      const made = project({});
+      cpSync(days.root, made.root, { recursive: true, preserveTimestamps: true });
+      const before = files(made.path('.repro'));
+      const listed = JSON.parse((await made.repro('gc', ...options, '--json')).stdout);
+      expect(files(made.path('.repro'))).toEqual(before);
+      const freed = JSON.parse((await made.repro('gc', ...options, '--yes', '--json')).stdout);
+      expect(freed).toEqual({ ...listed, freed: true });
+      expect(before.length - files(made.path('.repro')).length).toBe(freed.objects + freed.runs);
+      expect([options, stillThere(made)]).toEqual([options, kept]);
+    }
+  });
+
+  test('a run that was restored counts as used then', async () => {
+    const made = await fourDays();
+    made.write('in.txt', 'A');
+    expect(await made.outcomes()).toEqual({ make: 'restored', use: 'restored' });
+    made.write('in.txt', 'D');
+    await made.outcomes();
+    await made.repro('gc', '--age', '12h', '--yes');
+    expect(stillThere(made)).toEqual(['A', 'D']);
+  });
+
+  test('an age or a size that is none is refused', async () => {
+    const made = pair();
+    for (const [option, value] of [
+      ['--age', 'old'],
+      ['--size', 'much'],
+    ]) {
+      const { exit, stderr } = await made.repro('gc', option, value);
+      expect([exit, stderr]).toEqual([2, expect.stringMatching(`${option} ${value}: write such as`)]);
+    }
+  });
+});
+
+describe('checkout', () => {
+  test('only the targets; with nothing to do it says so', async () => {
+    const made = pair();
+    await made.outcomes();
+    made.remove('big');
+    made.remove('tree');
+    expect((await made.repro('checkout', 'tree')).stdout).toBe('1 output checked out\n');
+    expect([made.exists('big'), made.read('tree/head')]).toEqual([false, 'AAAAAAAAAA\n']);
+    expect((await made.repro('checkout')).stdout).toBe('1 output checked out\n');
+    expect((await made.repro('checkout')).stdout).toBe('nothing to check out\n');
+  });
+
+  test('what the cache has lost is named, and what is there instead is left alone', async () => {
+    const made = pair();
+    await made.outcomes();
+    made.remove('.repro/cache');
+    made.write('big', 'mine');
+    const { exit, stderr } = await made.repro('checkout');
+    expect([exit, stderr]).toEqual([
+      1,
+      expect.stringMatching(/make: big cannot be checked out: \w{12} is missing from the cache/),
+    ]);
+    expect(made.read('big')).toBe('mine');
+  });
+});
+
+describe('remotes', () => {
+  const clone = (made: TestProject, config = '') =>
+    project({
+      ...Object.fromEntries(['pipeline.yaml', 'in.txt', 'dvc-like.lock'].map((name) => [name, made.read(name)])),
+      ...(config === '' ? {} : { '.repro/config.yaml': config }),
+    });
+
+  test('push takes what is missing and no more; fetch fills the cache only; pull also puts outputs in place', async () => {
+    const made = pair();
+    await made.outcomes();
+    const store = project({}).root;
+    const pushed = /^(\d+) objects pushed, 0 there already\n$/.exec((await made.repro('push', '-r', store)).stdout)!;
+    const [first, second, ...rest] = files(join(store, 'sha256'));
+    rmSync(first);
+    rmSync(second);
+    expect((await made.repro('push', '-r', store)).stdout).toBe(`2 objects pushed, ${rest.length} there already\n`);
+    expect(Number(pushed[1])).toBe(rest.length + 2);
+
+    const other = clone(made);
+    expect((await other.repro('fetch', '-r', store, 'make')).stdout).toBe('1 object fetched, 0 there already\n');
+    expect(other.exists('big')).toBe(false);
+    expect((await other.repro('pull', '-r', store)).stdout).toMatch(/^3 objects fetched, 1 there already\n2 outputs/);
+    expect(await other.outcomes()).toEqual({});
+  });
+
+  test('a push or pull that is killed leaves nothing half there, and goes on where it stopped', async () => {
+    const made = project({
+      'pipeline.yaml': `
+stages:
+  many: {cmd: 'mkdir out; for n in $(seq 40); do head -c 500000 /dev/zero | tr "\\\\0" x > out/$n; echo $n >> out/$n; done', deps: [in.txt], outs: [out]}
+`,
+      'in.txt': '',
+    });
+    await made.outcomes();
+    const store = project({}).root;
+    const interrupted = async (by: TestProject, verb: string, there: string) => {
+      const objects = () => readdirSync(there, { recursive: true, encoding: 'utf8' }).filter((n) => /\w{62}$/.test(n));
+      const { process, ended } = await by.spawn(verb, '-r', store);
+      await until(() => objects().length > 2);
+      process.kill('SIGKILL');
+      await ended;
+      const present = objects().length;
+      const { exit, stdout } = await by.repro(verb, '-r', store);
+      expect([exit, stdout]).toEqual([
+        0,
+        expect.stringMatching(`^${41 - present} objects? (pushed|fetched), ${present} there already\n`),
+      ]);
+    };
+    await interrupted(made, 'push', store);
+    const other = clone(made);
+    other.write('.repro/x', '');
+    await interrupted(other, 'pull', other.path('.repro'));
+    expect(await other.outcomes()).toEqual({});
+  });
+
+  test('names stand in .repro/config.yaml; the only one need not be named', async () => {
+    const made = pair();
+    await made.outcomes();
+    const [near, far] = [project({}).root, project({}).root];
+    made.write('.repro/config.yaml', `remotes: {near: ${near}}\n`);
+    expect((await made.repro('push')).exit).toBe(0);
+    made.write('.repro/config.yaml', `remotes: {near: ${near}, far: ${far}}\n`);
+    const unnamed = await made.repro('push');
+    expect([unnamed.exit, unnamed.stderr]).toEqual([2, expect.stringMatching(/several remotes \(near, far\)/)]);
+    expect((await made.repro('push', '-r', 'far')).exit).toBe(0);
+    expect(files(far)).toHaveLength(files(near).length);
+    const wrong = await made.repro('push', '-r', 'fr');
+    expect([wrong.exit, wrong.stderr]).toEqual([2, expect.stringMatching(/no remote "fr" .*did you mean "far"\?/)]);
+    writeFileSync(made.path('.repro/config.yaml'), 'remote: {near: x}\n');
+    const unknown = await made.repro('push');
+    expect([unknown.exit, unknown.stderr]).toEqual([
+      2,
+      expect.stringMatching(/config\.yaml:1:1: unknown key "remote"; did you mean "remotes"\?/),
+    ]);
+  });
+
+  test('what a remote lacks is named, and with --pull is made here', async () => {
+    const made = pair();
+    await made.outcomes();
+    const store = project({}).root;
+    await made.repro('push', '-r', store, 'make');
+    const other = clone(made);
+    const { exit, stderr } = await other.repro('pull', '-r', store);
+    expect([exit, stderr]).toEqual([1, expect.stringMatching(/tree: .*there is no such file/)]);
+    expect(await other.outcomes('--pull', '-r', store)).toEqual({ use: 'ran' });
+  });
+});
