@@ -6,7 +6,16 @@ await stage({
   name: 'convert',
   does: 'Converts every MIDI file below RAW to ABC notation below ABC, in the same folders.',
   paths: ['RAW', 'ABC'],
-  async run({ paths: [raw, abc], params, progress }) {
-    return convertCorpus(raw, abc, { ...params.convert, onProgress: progress.update });
+  flags: {
+    memo: 'a folder in which conversions are kept, so that of a corpus that grows only new files are converted',
+  },
+  optional: ['memo'],
+  async run({ paths: [raw, abc], flags: { memo }, params, progress }) {
+    return convertCorpus(raw, abc, {
+      ...params.convert,
+      memo,
+      onProgress: progress.update,
+      onRecalled: (files) => memo && console.log(`${files} files had been converted before`),
+    });
   },
 });

@@ -1,6 +1,7 @@
-/** Converts one MIDI file to an ABC file: the task that convert.ts runs on each. */
+/** Converts one MIDI file to an ABC file, or takes what an earlier run made of the same bytes: the task that convert.ts runs on each. */
 import { readFile, stat } from 'node:fs/promises';
 import { midiToAbc } from '../music/index.ts';
+import { type Conversion, memoPath, recall, remember } from './conversion-memo.ts';
 import { CorpusError } from './errors.ts';
 import { writeOut } from './folder.ts';
 
@@ -14,6 +15,8 @@ export interface ConvertSettings {
   /** steps a beat that onsets and durations snap to */
   grid: number;
   layout: 'interleaved' | 'voices';
+  /** where conversions are kept between runs, and which code makes them; absent: they are not */
+  memo?: { folder: string; code: string };
 }
 
 export interface ConvertedFile {
@@ -21,6 +24,8 @@ export interface ConvertedFile {
   /** of ABC text */
   characters: number;
   warnings: string[];
+  /** an earlier run had converted it */
+  recalled: boolean;
 }
 
 /** Real music is far below this; the largest files of crawls are not music. */
@@ -31,7 +36,22 @@ export default async function convertFile(file: FileToConvert, settings: Convert
   const { size } = await stat(file.midi);
   if (size > LARGEST_MIDI)
     throw new CorpusError(`has ${size} bytes; MIDI files of more than ${LARGEST_MIDI} are not read`);
-  const { abc, notes, warnings } = midiToAbc(await readFile(file.midi), settings);
+  const midi = await readFile(file.midi);
+  const { conversion, recalled } = await convert(midi, settings);
+  const { abc, notes, warnings } = conversion;
   await writeOut(file.abc, abc);
-  return { notes, characters: abc.length, warnings };
+  return { notes, characters: abc.length, warnings, recalled };
+}
+
+async function convert(
+  midi: Uint8Array,
+  { grid, layout, memo }: ConvertSettings,
+): Promise<{ conversion: Conversion; recalled: boolean }> {
+  if (memo === undefined) return { conversion: midiToAbc(midi, { grid, layout }), recalled: false };
+  const path = memoPath(memo.folder, JSON.stringify([memo.code, grid, layout]), midi);
+  const known = await recall(path);
+  if (known !== undefined) return { conversion: known, recalled: true };
+  const conversion = midiToAbc(midi, { grid, layout });
+  await remember(path, conversion);
+  return { conversion, recalled: false };
 }

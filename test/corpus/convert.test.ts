@@ -1,11 +1,13 @@
 /** MIDI to ABC, folder to folder: the same over any number of threads, and one bad file costs one line. */
 import { readFile, writeFile } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { abcPaths } from '../../lib/corpus/convert.ts';
 import { convertCorpus } from '../../lib/corpus/index.ts';
 import { runTasks } from '../../lib/corpus/workers.ts';
 import { composePiece, midiToAbc } from '../../lib/music/index.ts';
 import { readTree, testFolder, treeOf, writeTree } from './folders.ts';
+import { BEGUN, GO_ON } from './misbehaving-task.ts';
 
 const folder = testFolder();
 
@@ -94,4 +96,25 @@ test('a task that hangs, exhausts its memory or ends its thread costs its own it
     { failed: 'needs more than 32 MiB' },
     { result: 'fine' },
   ]);
+});
+
+test('an answer that waits to be read while its time runs out counts, and the next item is not blamed', async () => {
+  const shared = new Int32Array(new SharedArrayBuffer(8));
+  const letGoOn = (items: number) => {
+    Atomics.store(shared, GO_ON, items);
+    Atomics.notify(shared, GO_ON);
+  };
+  const timeout = 1000;
+  const run = runTasks<string, Int32Array, string>(task, ['wait', 'wait', 'fine'], shared, { threads: 1, timeout });
+  while (Atomics.load(shared, BEGUN) < 1) await setImmediate();
+  // That it has begun was said before, and is read within a turn of the event loop: its time runs.
+  await setImmediate();
+  await setImmediate();
+  // This thread is busy until the time is over; meanwhile the first item is answered for, and the second begun.
+  letGoOn(1);
+  const over = Date.now() + 1.1 * timeout;
+  while (Date.now() < over || Atomics.load(shared, BEGUN) < 2);
+  for (let turn = 0; turn < 10; turn++) await setImmediate();
+  letGoOn(2);
+  expect(await run).toEqual([{ result: 'wait' }, { result: 'wait' }, { result: 'fine' }]);
 });

@@ -1,7 +1,13 @@
 /** A task that does as its item says: what no file should be able to make a converter do. */
 import { DiskError } from '../../lib/corpus/errors.ts';
 
-export default function misbehave(item: string): string {
+/** What a task and its test tell each other: how many items have begun, and how many of those that wait may go on. */
+export const BEGUN = 0;
+export const GO_ON = 1;
+
+export default function misbehave(item: string, shared: Int32Array | null): string {
+  const begun = shared === null ? 0 : Atomics.add(shared, BEGUN, 1) + 1;
+  while (item === 'wait' && Atomics.load(shared!, GO_ON) < begun) Atomics.wait(shared!, GO_ON, begun - 1);
   if (item === 'throw') throw new Error('as told');
   if (item === 'full') throw new DiskError('out/a.abc', Object.assign(new Error(), { code: 'ENOSPC' }));
   if (item === 'exit') process.exit(0);

@@ -1,0 +1,98 @@
+/**
+ * What conversions gave, kept between runs, so that of a corpus that grows only the new files are converted.
+ *
+ * FOLDER/ab/cdef… holds one result under the SHA-256 of all that it follows from: the converter's code, its settings, the file's
+ * bytes. So an entry is never out of date, only unused. Each is written whole under a name of its own and then renamed, and begins
+ * with its checksum: two runs at once, or one that is killed, leave nothing that is taken for a result. What cannot be read or
+ * written here costs a conversion, never the run; refusals are not kept.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { type Dirent, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+
+/** What MIDI became, as far as files and metrics need it. */
+export interface Conversion {
+  abc: string;
+  notes: number;
+  warnings: string[];
+}
+
+/** Bytes of SHA-256. */
+const CHECKSUM = 32;
+/** ABC packs well enough at the fastest level. */
+const LEVEL = 1;
+/** Longer than a write takes: a temporary file of this age has lost its writer, milliseconds. */
+const ABANDONED = 3_600_000;
+
+/** The place of a conversion: `identity` is code and settings, as text. */
+export function memoPath(folder: string, identity: string, midi: Uint8Array): string {
+  // The identity's own hash has a fixed length, so that no identity and file can run into another's.
+  const key = createHash('sha256').update(sha256(identity)).update(midi).digest('hex');
+  return join(folder, key.slice(0, 2), key.slice(2));
+}
+
+/** The conversion that is kept there, whole; else undefined. Marks it as used. */
+export async function recall(path: string): Promise<Conversion | undefined> {
+  try {
+    const entry = await readFile(path);
+    const packed = entry.subarray(CHECKSUM);
+    if (!sha256(packed).equals(entry.subarray(0, CHECKSUM))) return undefined;
+    const now = new Date();
+    await utimes(path, now, now);
+    return JSON.parse(inflateRawSync(packed).toString());
+  } catch {
+    return undefined;
+  }
+}
+
+export async function remember(path: string, { abc, notes, warnings }: Conversion): Promise<void> {
+  const packed = deflateRawSync(JSON.stringify({ abc, notes, warnings } satisfies Conversion), { level: LEVEL });
+  const temporary = `${path}.${randomUUID()}`;
+  try {
+    const write = () => writeFile(temporary, Buffer.concat([sha256(packed), packed]));
+    await write().catch(async () => {
+      await mkdir(dirname(path), { recursive: true });
+      await write();
+    });
+    await rename(temporary, path);
+  } catch {
+    await rm(temporary, { force: true }).catch(() => {});
+  }
+}
+
+/** Removes what was not used for longest, until no more than so many bytes are left. */
+export function forgetBeyond(folder: string, bytes: number): void {
+  const entries: { path: string; size: number; used: number }[] = [];
+  // Another run may remove the same at the same time.
+  for (const { name } of attempt<Dirent[]>(() => readdirSync(folder, { withFileTypes: true })) ?? []) {
+    for (const entry of attempt(() => readdirSync(join(folder, name))) ?? []) {
+      const path = join(folder, name, entry);
+      const file = attempt(() => statSync(path));
+      if (file === undefined) continue;
+      if (entry.includes('.') && file.mtimeMs < Date.now() - ABANDONED) attempt(() => rmSync(path));
+      else entries.push({ path, size: file.size, used: file.mtimeMs });
+    }
+  }
+  let total = entries.reduce((sum, { size }) => sum + size, 0);
+  if (total <= bytes) return;
+  entries.sort((a, b) => a.used - b.used);
+  for (const { path, size } of entries) {
+    if (total <= bytes) return;
+    attempt(() => rmSync(path));
+    total -= size;
+  }
+}
+
+function sha256(content: string | Uint8Array): Buffer {
+  return createHash('sha256').update(content).digest();
+}
+
+function attempt<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch {
+    return undefined;
+  }
+}
