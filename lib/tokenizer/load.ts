@@ -12,7 +12,7 @@ export function loadTokenizer(file: string, options?: { implementation?: Impleme
   if (json.model.type === 'BPE' && json.decoder?.type === 'ByteLevel')
     return BpeTokenizer.fromFile(json, file, options);
   if (json.model.type === 'BPE' && json.decoder?.type === 'Fuse') return CharTokenizer.fromFile(json, file);
-  if (json.model.type === 'WordLevel' && json.decoder?.type === 'Fuse') return MusicTokenizer.fromFile(json, file);
+  if (json.model.type === 'BPE' && json.decoder?.type === 'Sequence') return MusicTokenizer.fromFile(json, file);
   throw new TokenizerError(
     `${file}: a ${json.model.type} tokenizer that is neither a byte-level BPE nor a character or music vocabulary`,
   );

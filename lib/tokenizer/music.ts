@@ -9,7 +9,8 @@
  * bytes come back as they were, bits per byte are of all of the text, and `<UNK>` is never made. `<END>` ends a tune, as
  * `<|endoftext|>` does elsewhere; the other specials are there for programs that expect them.
  *
- * Its tokenizer.json is a WordLevel model, in which other programs find the vocabulary; they cannot cut text into these tokens.
+ * Its tokenizer.json is a BPE without merges, the one model that all of Hugging Face's readers have: they decode its ids to the same
+ * text, but cannot cut text into these tokens.
  */
 import { eachLexeme } from './abc-lexer.ts';
 import { asBytes, type DocumentSource } from './documents.ts';
@@ -139,8 +140,25 @@ export class MusicTokenizer implements Tokenizer {
     writeTokenizerFile(file, {
       added_tokens: SPECIALS.map((special, id) => specialToken(special, id)),
       pre_tokenizer: null,
-      decoder: { type: 'Fuse' },
-      model: { type: 'WordLevel', unk_token: '<UNK>' },
+      decoder: {
+        type: 'Sequence',
+        decoders: [
+          { type: 'Replace', pattern: { Regex: `^${DURATION}` }, content: '' },
+          { type: 'ByteFallback' },
+          { type: 'Fuse' },
+        ],
+      },
+      model: {
+        type: 'BPE',
+        dropout: null,
+        unk_token: '<UNK>',
+        continuing_subword_prefix: null,
+        end_of_word_suffix: null,
+        fuse_unk: false,
+        byte_fallback: false,
+        ignore_merges: false,
+        merges: [],
+      },
       vocabulary: [...OTHERS, ...this.#names],
     });
   }
