@@ -1,11 +1,13 @@
 /** TOKENS → MODEL (config.json, model.safetensors) and CURVE.csv: one model of the grid, trained on a budget of tokens. */
 import { basename, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { csvFormat } from 'd3-dsv';
-import { openEngine, train } from '../lib/engine/index.ts';
-import { checkConfig, countParameters, ModelError, modelConfig, saveCheckpoint } from '../lib/models/index.ts';
-import { loadTokenizer, TokenStore } from '../lib/tokenizer/index.ts';
+import { checkConfig, countParameters, ModelError, modelConfig } from '../lib/models/index.ts';
+import type { ProgressUpdate } from '../lib/repro/index.ts';
+import { loadTokenizer } from '../lib/tokenizer/index.ts';
 import type { Params } from './params.ts';
 import { StageError, stage, writeText } from './stage.ts';
+import type { FromThread, Trained, TrainingRequest } from './train-thread.ts';
 
 /** Named, so that a run which diverged before its first evaluation has a curve too: an empty one. */
 const curveColumns = [
@@ -33,14 +35,12 @@ await stage({
     const settings = params.train;
     const tokenizer = await loadTokenizer(join(tokens, 'tokenizer.json'));
     const config = configOf(params, flags.size, tokenizer.vocabularySize);
-    const { engine: engineName, precision, threads } = settings;
-    const engine = await openEngine({ name: engineName, precision, threads });
     const learningRate = settings.lr * (settings.lr_width / config.width) ** settings.lr_exponent;
-    const source = await TokenStore.open(tokens);
-    const result = await train({
-      engine,
+    const request = {
+      tokens,
+      modelDir,
       config,
-      source,
+      engine: { name: settings.engine, precision: settings.precision, threads: settings.threads },
       seed: Number(flags.seed),
       settings: {
         tokens: settings.tokens,
@@ -56,11 +56,8 @@ await stage({
         evaluationTokens: settings.evaluation_tokens,
       },
       checkpointDir: flags.checkpoint,
-      onProgress: progress.update,
-      signal: interruption(),
-    });
-    await source.close();
-    await saveCheckpoint(modelDir, { config, weights: result.weights });
+    };
+    const result = await trainInThread(request, progress.update);
     const curve = result.curve.map((row) => ({ run: name, ...row }));
     await writeText(curveFile, `${csvFormat(curve, curveColumns)}\n`);
 
@@ -83,8 +80,8 @@ await stage({
       peak_memory_mb: process.resourceUsage().maxRSS / 1024,
       learning_rate: learningRate,
       diverged: result.diverged !== undefined,
-      ...(result.diverged && { diverged_at: result.diverged }),
-      engine: engine.description,
+      ...(result.diverged && { diverged_at: divergedAt(result.diverged) }),
+      engine: result.engine,
     };
   },
 });
@@ -102,12 +99,27 @@ function configOf(params: Params, size: string, vocabularySize: number) {
   }
 }
 
-/** Ctrl-C and a runner's stop let the step under way end, and keep a checkpoint to go on from. */
-function interruption(): AbortSignal {
-  const controller = new AbortController();
+function divergedAt({ step, reason, keptStep }: NonNullable<Trained['diverged']>) {
+  return { step, reason, kept_step: keptStep };
+}
+
+/**
+ * Training runs in a thread of its own, so that this one always answers: it passes progress on, and Ctrl-C and a runner's stop,
+ * which let the step under way end and keep a checkpoint to go on from.
+ */
+function trainInThread(request: TrainingRequest, onProgress: (progress: ProgressUpdate) => void): Promise<Trained> {
+  const [tsx, program] = [import.meta.resolve('tsx/esm/api'), new URL('./train-thread.ts', import.meta.url).href];
+  // tsx does not reach into threads by itself
+  const start = `import('${tsx}').then(({ register }) => { register(); return import('${program}'); })`;
+  const thread = new Worker(start, { eval: true, execArgv: [], workerData: request });
+  const goesOn = request.checkpointDir === undefined ? '' : '; the next attempt goes on from here';
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () =>
-      controller.abort(new StageError(`interrupted (${signal}); the next attempt goes on from here`)),
+    process.once(signal, () => thread.postMessage(`interrupted (${signal})${goesOn}`));
+  return new Promise((resolve, reject) => {
+    thread.on('message', (message: FromThread) =>
+      'progress' in message ? onProgress(message.progress) : resolve(message.trained),
     );
-  return controller.signal;
+    thread.on('error', reject);
+    thread.on('exit', (code) => reject(new StageError(`training ended without a result (exit code ${code})`)));
+  });
 }

@@ -5,7 +5,7 @@ import type { Split, TokenSource } from './token-source.ts';
 /** tokens read at a time */
 const stretch = 2 ** 20;
 
-/** SHA-256 over the tokens as 32-bit little-endian numbers, however the source keeps them; about 4 ms for a million. */
+/** SHA-256 over the tokens as 32-bit little-endian numbers, however the source keeps them; some 7 ms for a million. */
 export function hashOf(source: TokenSource, split: Split): string {
   const { tokens } = source.totals(split);
   const hash = createHash('sha256');

@@ -1,0 +1,93 @@
+/** The training stage as a process: it tells its progress, and a signal in the middle of a run costs nothing but a resumption. */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseDocument } from 'yaml';
+import { tokenizeCorpus } from '../../lib/tokenizer/index.ts';
+import { nativeIsBuilt } from './tiny.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const dir = mkdtempSync(join(tmpdir(), 'train-stage-'));
+const path = (...parts: string[]) => join(dir, ...parts);
+const checkpoint = path('checkpoint');
+afterAll(() => rmSync(dir, { recursive: true }));
+
+beforeAll(async () => {
+  mkdirSync(path('splits'));
+  const tune = (i: number) => `X:${i}\n${'CDEF GABc|'.repeat(3 + (i % 5))}${'^cBAG FEDC|'.repeat(2 + (i % 3))}\n`;
+  for (const [split, count] of Object.entries({ train: 60, val: 20, test: 20 })) {
+    const lines = Array.from({ length: count }, (_, i) => JSON.stringify({ id: `${split}-${i}`, abc: tune(i) }));
+    writeFileSync(path('splits', `${split}.jsonl`), `${lines.join('\n')}\n`);
+  }
+  await tokenizeCorpus(path('splits'), path('tokens'), { name: 'char', threads: 1 });
+  const params = parseDocument(readFileSync(join(root, 'params.yaml'), 'utf8'));
+  const edits = { tokens: 16_000, block: 64, batch: 8, dropout: 0.1, evaluations: 4, evaluation_tokens: 640 };
+  for (const [key, value] of Object.entries(edits)) params.setIn(['train', key], value);
+  params.setIn(['train', 'engine'], nativeIsBuilt ? 'native' : 'tfjs');
+  if (!nativeIsBuilt) params.setIn(['train', 'tokens'], 4000);
+  writeFileSync(path('params.yaml'), String(params));
+});
+
+/** @param interruptAt sends `signal` once this share of the run is done */
+async function trainStage(name: string, more: string[] = [], signal?: NodeJS.Signals, interruptAt = 0) {
+  const args = ['--import', 'tsx', join(root, 'stages/train.ts'), path('tokens'), path(name), path(`${name}.csv`)];
+  const flags = [
+    '--size',
+    'lstm-small',
+    '--seed',
+    '1',
+    '--params',
+    path('params.yaml'),
+    '--metrics',
+    path(`${name}.json`),
+  ];
+  const stage = spawn(process.execPath, [...args, ...flags, ...more], {
+    cwd: root,
+    env: { ...process.env, REPRO_PROGRESS_FD: '3' },
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise<number | null>((resolve) => stage.on('close', resolve));
+  let said = '';
+  stage.stderr!.on('data', (text) => (said += text));
+  const progress: { done: number; total: number; unit: string }[] = [];
+  for await (const line of createInterface({ input: stage.stdio[3] as Readable })) {
+    progress.push(JSON.parse(line));
+    const { done, total } = progress.at(-1)!;
+    if (signal && done >= interruptAt * total && done < total && !stage.killed) stage.kill(signal);
+  }
+  return { status: await ended, said, progress };
+}
+
+const bytes = (name: string) => readFileSync(path(name));
+
+describe('the train stage', () => {
+  it('stopped in the middle keeps a checkpoint, and the next attempt ends with the bytes of a run that never stopped', async () => {
+    const through = await trainStage('through');
+    expect(through).toMatchObject({ status: 0, said: '' });
+    expect(through.progress.at(-1)).toMatchObject({ unit: 'tokens' });
+    expect(through.progress.at(-1)!.done).toBe(through.progress.at(-1)!.total);
+
+    const stopped = await trainStage('stopped', ['--checkpoint', checkpoint], 'SIGTERM', 0.2);
+    expect(stopped).toMatchObject({
+      status: 1,
+      said: 'train: interrupted (SIGTERM); the next attempt goes on from here\n',
+    });
+    expect(existsSync(path('stopped'))).toBe(false);
+    const [kept, ...others] = readdirSync(checkpoint);
+    expect(others).toEqual([]);
+    const step = Number(/^step-(\d+)$/.exec(kept)![1]);
+    expect(step).toBeGreaterThan(0);
+
+    const resumed = await trainStage('stopped', ['--checkpoint', checkpoint]);
+    expect(resumed).toMatchObject({ status: 0, said: '' });
+    expect(resumed.progress[0].done).toBe((step + 1) * 8 * 64);
+    expect(bytes('stopped/model.safetensors').equals(bytes('through/model.safetensors'))).toBe(true);
+    expect(String(bytes('stopped.csv')).replaceAll('stopped', 'through')).toBe(String(bytes('through.csv')));
+    expect(readdirSync(checkpoint)).toEqual([]);
+  });
+});
