@@ -1,27 +1,27 @@
 /**
  * BPE training and encoding beside Hugging Face's tokenizers and tiktoken, in one run, on the same documents:
  *
- *     npx tsx bench/tokenizer/bpe.ts [--python PYTHON] [--pretokenizer bar|line|none] [--megabytes 50] [--vocabulary 4096]
+ *     npx tsx bench/tokenizer/bpe.ts [--peers FOLDER] [--pretokenizer bar|line|none] [--megabytes 50] [--vocabulary 4096]
  *
- * The documents are ../shared/corpus as ABC, repeated. PYTHON is one that has tokenizers and tiktoken installed (peers.py);
- * without it only this project is timed. Wall time and CPU time, of which the second is the one to look at where the
+ * The documents are ../shared/corpus as ABC, repeated; nothing is remembered from one repetition to the next. FOLDER has the peers
+ * (install-peers.sh): Python's in a process of their own (peers.py), npm's in this one. Wall time and CPU time: the second where the
  * machine does other things. Ids and merges are compared too: a difference ends the run with exit code 1.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { MusicError, midiToAbc } from '../../lib/music/index.ts';
 import { BpeTokenizer, type Pretokenizer } from '../../lib/tokenizer/index.ts';
+import { corpusDocuments, repeated } from './documents.ts';
+import { importPeer } from './peers.ts';
 
 const ROUNDS = 5;
-const CORPUS = new URL('../../../shared/corpus', import.meta.url).pathname;
 
 const { values } = parseArgs({
   options: {
-    python: { type: 'string' },
+    peers: { type: 'string' },
     pretokenizer: { type: 'string', default: 'bar' },
     megabytes: { type: 'string', default: '50' },
     vocabulary: { type: 'string', default: '4096' },
@@ -43,25 +43,6 @@ interface Peers {
   tiktoken: Time | null;
   sha256: string;
   sha256Tiktoken: string;
-}
-
-/** ABC of all files that are MIDI, repeated until they are as long as asked for. */
-function readDocuments(bytes: number): Buffer[] {
-  if (!existsSync(CORPUS)) throw new Error(`${CORPUS} is missing: this bench is about its files`);
-  const once: Buffer[] = [];
-  for (const path of (readdirSync(CORPUS, { recursive: true }) as string[]).filter((p) => p.endsWith('.mid')).sort()) {
-    try {
-      once.push(Buffer.from(midiToAbc(readFileSync(join(CORPUS, path))).abc));
-    } catch (error) {
-      if (!(error instanceof MusicError)) throw error;
-    }
-  }
-  const documents: Buffer[] = [];
-  for (let size = 0; size < bytes; ) {
-    for (const document of once) size += document.length;
-    documents.push(...once);
-  }
-  return documents;
 }
 
 /** As tokenizeCorpus hands documents over: 4 MB at a time. */
@@ -93,7 +74,33 @@ async function timed<T>(rounds: number, work: () => T | Promise<T>): Promise<[T,
   return [result!, best];
 }
 
-const documents = readDocuments(Number(values.megabytes) * 1e6);
+type Encode = (text: string) => ArrayLike<number> | Promise<ArrayLike<number>>;
+
+/** Encoders of npm's peers, of a tokenizer.json. tiktoken has no way to say that a document is one piece but a pattern that is slow. */
+async function npmPeers(folder: string, file: string): Promise<[string, Encode][]> {
+  const found: [string, Encode][] = [];
+  const binding = await importPeer(folder, 'tokenizers');
+  if (binding) {
+    const theirs = binding.Tokenizer.fromFile(file);
+    found.push(['Hugging Face (Node binding)', async (text) => (await theirs.encode(text)).getIds()]);
+  }
+  const tiktoken = pretokenizer === 'none' ? undefined : await importPeer(folder, 'tiktoken');
+  if (tiktoken) {
+    const { model, pre_tokenizer, added_tokens } = JSON.parse(readFileSync(file, 'utf8'));
+    const specials = Object.fromEntries(
+      added_tokens.map(({ content, id }: { content: string; id: number }) => [content, id]),
+    );
+    const ours = BpeTokenizer.load(file);
+    const ranks = Object.entries<number>(model.vocab)
+      .filter(([token]) => !(token in specials))
+      .map(([, id]) => `${Buffer.from(ours.decodeBytes([id])).toString('base64')} ${id}`);
+    const theirs = new tiktoken.Tiktoken(ranks.join('\n'), specials, pre_tokenizer.pretokenizers[0].pattern.Regex);
+    found.push(['tiktoken (npm)', (text) => theirs.encode_ordinary(text)]);
+  }
+  return found;
+}
+
+const documents = repeated(corpusDocuments(), Number(values.megabytes) * 1e6);
 const bytes = documents.reduce((sum, document) => sum + document.length, 0);
 const batches = inBatches(documents);
 const scratch = mkdtempSync(join(tmpdir(), 'bench-tokenizer-'));
@@ -112,7 +119,7 @@ for (const threads of [1, 2]) {
   rows.push([`encode, ${threads} thread(s)`, time, `${rate}, ${(bytes / tokens).toFixed(2)} bytes/token`]);
 }
 
-if (values.python) {
+if (values.peers) {
   const path = join(scratch, 'documents');
   writeFileSync(path, Buffer.concat(documents.flatMap((document) => [document, Buffer.of(0)])));
   const script = new URL('peers.py', import.meta.url).pathname;
@@ -120,7 +127,9 @@ if (values.python) {
   for (const threads of ['1', '2']) {
     const env = { ...process.env, RAYON_NUM_THREADS: threads };
     const args = [script, path, pretokenizer, String(vocabularySize), out];
-    const peers: Peers = JSON.parse(execFileSync(values.python, args, { env, maxBuffer: 1 << 20 }).toString());
+    const peers: Peers = JSON.parse(
+      execFileSync(join(values.peers, 'python/bin/python'), args, { env, maxBuffer: 1 << 20 }).toString(),
+    );
     const rate = (time: Time) => `${(peers.partBytes / 1e6 / time.cpu).toFixed(1)} MB/s CPU`;
     rows.push([
       `Hugging Face train, ${threads} thread(s)`,
@@ -136,6 +145,18 @@ if (values.python) {
     const sha256 = hash.digest('hex');
     differs =
       String(ours.merges) !== String(tokenizer.merges) || sha256 !== peers.sha256 || sha256 !== peers.sha256Tiktoken;
+    for (const [name, encode] of await npmPeers(values.peers, out)) {
+      const texts = documents.slice(0, peers.part).map((document) => document.toString());
+      const [encoded, time] = await timed(1, async () => {
+        const ids: ArrayLike<number>[] = [];
+        for (const text of texts) ids.push(await encode(text));
+        return ids;
+      });
+      rows.push([`${name} encode, a tenth`, time, rate({ ...time })]);
+      const theirs = createHash('sha256');
+      for (const ids of encoded) theirs.update(Uint32Array.from(ids));
+      differs ||= theirs.digest('hex') !== sha256;
+    }
     rows.push(['merges and ids', { wall: 0, cpu: 0 }, differs ? 'DIFFER' : 'equal']);
   }
 }

@@ -1,0 +1,45 @@
+/**
+ * The tokenizer and the token store, measured beside their peers:
+ *
+ *     npm run bench -- tokenizer [bpe] [store] [kill] [huge] [--peers FOLDER]     # without names: bpe and store
+ *
+ *   bpe     training and encoding, cut after bars and not at all, one thread and two        (bpe.ts)
+ *   store   writing, random windows in one process and in two                              (store.ts)
+ *   kill    a hundred writers killed; a store that opens has to be whole                   (kill.ts)
+ *   huge    1 GB of ABC to train on, and a document of 1 GB that is one line               (huge.ts)
+ *
+ * FOLDER is what install-peers.sh made; without it only this project is measured. Each part is a process of its own, and runs alone too.
+ */
+
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { execa } from 'execa';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { peers: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+});
+const peers = values.peers ? ['--peers', values.peers] : [];
+const parts: Record<string, string[][]> = {
+  bpe: [
+    ['bpe.ts', '--pretokenizer', 'bar', ...peers],
+    ['bpe.ts', '--pretokenizer', 'none', ...peers],
+  ],
+  store: [['store.ts']],
+  kill: [['kill.ts']],
+  huge: [['huge.ts']],
+};
+const unknown = positionals.find((name) => !(name in parts));
+if (values.help || unknown) {
+  if (unknown) console.error(`bench tokenizer: there is no ${unknown}; there are ${Object.keys(parts).join(', ')}`);
+  else console.log('npm run bench -- tokenizer [bpe] [store] [kill] [huge] [--peers FOLDER]');
+  process.exit(unknown ? 2 : 0);
+}
+for (const name of positionals.length > 0 ? positionals : ['bpe', 'store']) {
+  for (const [file, ...args] of parts[name]) {
+    console.log(`\n## ${name}\n`);
+    const program = fileURLToPath(new URL(file, import.meta.url));
+    const { exitCode } = await execa('tsx', [program, ...args], { stdio: 'inherit', preferLocal: true, reject: false });
+    if (exitCode !== 0) process.exitCode = 1;
+  }
+}
