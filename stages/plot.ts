@@ -1,5 +1,5 @@
-/** RUNS.csv, SCALING.json, CURVES/*.csv and split's metrics → PLOTS: each plot as a Vega-Lite specification, SVG and PNG. */
-import { readFile } from 'node:fs/promises';
+/** RUNS.csv, SCALING.json, CURVES/*.csv and the metrics of split and tokenize → PLOTS: each plot as a Vega-Lite specification, SVG and PNG. */
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   architecturesPlot,
@@ -8,6 +8,8 @@ import {
   renderPlot,
   scalingPlot,
   splitPlot,
+  type TokenCounts,
+  tokensPlot,
   trainingPlot,
 } from '../lib/plots/index.ts';
 import { readRuns, type Study } from '../lib/scaling/index.ts';
@@ -15,9 +17,9 @@ import { readJson, stage } from './stage.ts';
 
 await stage({
   name: 'plot',
-  does: 'Draws the scaling curves, the architectures compared, the training curves and the splits into PLOTS.',
-  paths: ['RUNS.csv', 'SCALING.json', 'CURVES', 'SPLIT.json', 'PLOTS'],
-  async run({ paths: [runs, scaling, curvesDir, split, plots], progress }) {
+  does: 'Draws the scaling curves, the architectures compared, the training curves, the splits and the tokens into PLOTS.',
+  paths: ['RUNS.csv', 'SCALING.json', 'CURVES', 'SPLIT.json', 'TOKENIZE', 'PLOTS'],
+  async run({ paths: [runs, scaling, curvesDir, split, tokenizeDir, plots], progress }) {
     const rows = readRuns(await readFile(runs, 'utf8'), runs);
     const study: Study = await readJson(scaling);
     const curves: CurveRow[] = [];
@@ -25,11 +27,17 @@ await stage({
       const file = join(curvesDir, `${run}.csv`);
       curves.push(...readCurves(await readFile(file, 'utf8'), file));
     }
+    // A tokenizer that no run has is of an earlier study.
+    const tokenizers = new Set(rows.map(({ tokenizer }) => `${tokenizer}.json`));
+    const counts: TokenCounts[] = [];
+    for (const name of (await readdir(tokenizeDir)).sort())
+      if (tokenizers.has(name)) counts.push(await readJson(join(tokenizeDir, name)));
     const drawn = {
       scaling: scalingPlot(rows, study),
       architectures: architecturesPlot(rows, study),
       training: trainingPlot(curves, rows),
       split: splitPlot(await readJson(split)),
+      tokens: tokensPlot(counts),
     };
     const total = Object.keys(drawn).length;
     for (const [i, [name, spec]] of Object.entries(drawn).entries()) {

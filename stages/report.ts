@@ -10,6 +10,7 @@ const captions = {
   architectures: 'The architectures side by side.',
   training: 'Losses along each run.',
   split: 'What became of the data set.',
+  tokens: 'What the tokenizers make of it.',
 };
 
 /** What generate writes of a sample into its metrics. */

@@ -4,4 +4,5 @@ export { type PlotFiles, plotSvg, renderPlot } from './render.ts';
 export { scalingPlot } from './scaling.ts';
 export { type SplitCounts, splitPlot } from './splits.ts';
 export { GRID, INK, MUTED, PAPER } from './theme.ts';
+export { type TokenCounts, tokensPlot } from './tokens.ts';
 export { trainingPlot } from './training.ts';

@@ -12,6 +12,7 @@ import {
   renderPlot,
   scalingPlot,
   splitPlot,
+  tokensPlot,
   trainingPlot,
 } from '../../lib/plots/index.ts';
 import { fitStudy, readRuns } from '../../lib/scaling/index.ts';
@@ -145,6 +146,39 @@ describe('the splits', () => {
     expect(said).toContain('Of 753 files, 640 are music to learn from');
     for (const word of ['train', '576', 'unreadable', '70', 'same content', '43']) expect(said).toContain(word);
     expect(said).not.toContain('min bars');
+  });
+});
+
+describe('the tokens', () => {
+  const counts = (tokenizer: string, bytes: number) => ({
+    tokenizer,
+    vocabulary_size: 1024,
+    val: { bytes_per_token: bytes },
+    statistics: {
+      vocabulary_use: 0.75,
+      frequency: [
+        { rank: 1, count: 5000 },
+        { rank: 100, count: 30 },
+      ],
+      tokens_per_tune: [
+        { tokens: 64, tunes: 10 },
+        { tokens: 91, tunes: 30 },
+      ],
+    },
+  });
+
+  it('are drawn by rank and by tune, each tokenizer with its figures', async () => {
+    const said = words(await plotSvg(tokensPlot([counts('char', 1), counts('bpe', 3.25)]))).split('\n');
+    expect(said).toContain(
+      'bpe: 1,024 tokens, 75 % of them used in training; 3.25 bytes a token on the validation split.',
+    );
+    for (const word of ['rank of the token', 'times in training', 'tokens a tune', 'share of tunes', 'char', 'bpe'])
+      expect(said).toContain(word);
+  });
+
+  it('need no legend where there is one tokenizer', async () => {
+    const said = words(await plotSvg(tokensPlot([counts('char', 1)]))).split('\n');
+    expect(said).not.toContain('char');
   });
 });
 

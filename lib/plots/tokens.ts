@@ -1,0 +1,97 @@
+/** What each tokenizer makes of the corpus: how often its tokens are used, by rank, and how long tunes are in them. */
+import type { TopLevelSpec } from 'vega-lite';
+import { countLabel, logDomain, logTicks, ticks } from './axes.ts';
+import { CONFIG, colours } from './theme.ts';
+
+/** As the tokenize stage's metrics have them. */
+export interface TokenCounts {
+  tokenizer: string;
+  vocabulary_size: number;
+  val: { bytes_per_token: number };
+  statistics: {
+    vocabulary_use: number;
+    frequency: { rank: number; count: number }[];
+    tokens_per_tune: { tokens: number; tunes: number }[];
+  };
+}
+
+const HEIGHT = 300;
+const WIDTH = 320;
+
+type Panel = Extract<TopLevelSpec, { concat: unknown }>['concat'][number];
+
+export function tokensPlot(counts: readonly TokenCounts[]): TopLevelSpec {
+  const names = counts.map(({ tokenizer }) => tokenizer);
+  const colour = {
+    field: 'tokenizer',
+    type: 'nominal',
+    scale: { domain: names, range: colours(names) },
+    legend: names.length > 1 ? { title: null, orient: 'bottom', direction: 'horizontal' } : null,
+  } as const;
+  return {
+    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    description: counts.map(inWords).join(' '),
+    title: { text: 'Tokens: how often each is used, and how many make a tune', subtitle: counts.map(inWords) },
+    config: CONFIG,
+    spacing: 60,
+    hconcat: [frequencyPanel(counts, colour), lengthPanel(counts, colour)],
+  };
+}
+
+function inWords({ tokenizer, vocabulary_size, val, statistics }: TokenCounts): string {
+  const used = Math.round(100 * statistics.vocabulary_use);
+  const bytes = val.bytes_per_token.toFixed(2);
+  return `${tokenizer}: ${vocabulary_size.toLocaleString('en-US')} tokens, ${used} % of them used in training; ${bytes} bytes a token on the validation split.`;
+}
+
+/** Rank and count, both logarithmic: where the law of Zipf holds this is a straight line. */
+function frequencyPanel(counts: readonly TokenCounts[], color: object): Panel {
+  const values = counts.flatMap(({ tokenizer, statistics }) =>
+    statistics.frequency.map(({ rank, count }) => ({ tokenizer, rank, count })),
+  );
+  const x = logDomain(
+    values.map(({ rank }) => rank),
+    0.02,
+    0.02,
+  );
+  const y = logDomain(values.map(({ count }) => count));
+  return {
+    width: WIDTH,
+    height: HEIGHT,
+    data: { values },
+    mark: { type: 'line', strokeWidth: 2, point: { size: 26, filled: true } },
+    encoding: { x: logAxis('rank', 'rank of the token', x), y: logAxis('count', 'times in training', y), color },
+  };
+}
+
+/** Shares and not numbers of tunes, whose sum is the same for every tokenizer. */
+function lengthPanel(counts: readonly TokenCounts[], color: object): Panel {
+  const values = counts.flatMap(({ tokenizer, statistics: { tokens_per_tune: bins } }) => {
+    const tunes = bins.reduce((sum, bin) => sum + bin.tunes, 0);
+    // Each bin ends where the next begins, the last at √2 of its own start.
+    const last = bins.at(-1);
+    const end = last ? [{ tokens: last.tokens * Math.SQRT2, tunes: last.tunes }] : [];
+    return [...bins, ...end].map((bin) => ({ tokenizer, tokens: bin.tokens, share: bin.tunes / tunes }));
+  });
+  const x = logDomain(
+    values.map(({ tokens }) => tokens),
+    0.02,
+    0.02,
+  );
+  return {
+    width: WIDTH,
+    height: HEIGHT,
+    data: { values },
+    mark: { type: 'line', strokeWidth: 2, interpolate: 'step-after' },
+    encoding: {
+      x: logAxis('tokens', 'tokens a tune', x),
+      y: { field: 'share', type: 'quantitative', axis: { title: 'share of tunes', format: '%' } },
+      color,
+    },
+  };
+}
+
+function logAxis(field: string, title: string, domain: [number, number]) {
+  const axis = { title, ...ticks(logTicks(domain, 5), countLabel) };
+  return { field, type: 'quantitative', scale: { type: 'log', domain, nice: false }, axis } as const;
+}
