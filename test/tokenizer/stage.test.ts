@@ -1,0 +1,59 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { loadTokenizer, TokenStore } from '../../lib/tokenizer/index.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), 'tokenize-'));
+const at = (name: string) => join(directory, name);
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const tune = (n: number) => `X:1\nM:4/4\nL:1/8\nK:C\n[V:1]C2D2 ${'EFGA'[n % 4]}4|z8|\n`;
+
+beforeAll(() => {
+  mkdirSync(at('splits'));
+  for (const [split, count] of [
+    ['train', 12],
+    ['val', 2],
+    ['test', 2],
+  ] as const) {
+    const lines = Array.from({ length: count }, (_, n) => `${JSON.stringify({ id: `${n}`, abc: tune(n) })}\n`);
+    writeFileSync(join(at('splits'), `${split}.jsonl`), lines.join(''));
+  }
+});
+
+const tokenize = (tokenizer: string) =>
+  execa(
+    'node',
+    ['--import', 'tsx', 'stages/tokenize.ts', at('splits'), at(tokenizer), '--tokenizer', tokenizer].concat([
+      '--metrics',
+      at(`${tokenizer}.json`),
+    ]),
+    { cwd: ROOT, reject: false },
+  );
+
+test('the stage makes tokens of music, which come back as the tunes', async () => {
+  expect((await tokenize('music')).stderr).toBe('');
+  const metrics = JSON.parse(readFileSync(at('music.json'), 'utf8'));
+  // once a tune of four: rarer than the five times that params.yaml asks for are the notes E to A, three times each
+  expect(metrics).toMatchObject({
+    tokenizer: 'music',
+    train: { documents: 12, spelled_bytes: 12 },
+    dropped: { lines: 0 },
+  });
+  const tokenizer = loadTokenizer(join(at('music'), 'tokenizer.json'));
+  const store = TokenStore.open(at('music'));
+  store.documents('train').forEach(({ offset, tokens }, n) => {
+    expect(tokenizer.decode(store.window('train', offset, tokens))).toBe(tune(n));
+  });
+  await store.close();
+});
+
+test('a tokenizer that is none is refused, and what there is is named', async () => {
+  const { exitCode, stderr } = await tokenize('words');
+  expect(exitCode).toBe(1);
+  expect(stderr).toBe('tokenize: --tokenizer words: there are char, bpe and music');
+});
