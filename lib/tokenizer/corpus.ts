@@ -4,6 +4,7 @@
  *
  * `<|endoftext|>` follows each tune. Lines that are no tune are counted and named in the metrics, and passed over.
  */
+import { isUtf8 } from 'node:buffer';
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
@@ -179,6 +180,10 @@ async function* readTunes(file: string, dropped?: Dropped, onBytes?: (bytes: num
     line++;
     if (bytes === 'too long') {
       drop(`longer than ${LONGEST_LINE} bytes`);
+      continue;
+    }
+    if (!isUtf8(bytes)) {
+      drop('not UTF-8');
       continue;
     }
     const text = bytes.toString();

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -120,6 +120,20 @@ test('lines that are no tune are named and passed over', async () => {
       { file: 'val.jsonl', line: 1, why: 'no "abc" that is a string' },
     ],
   });
+});
+
+test('a line that is no UTF-8, or longer than any tune, is named and passed over', async () => {
+  const dir = writeSplits('huge', { train: [line(tune(1))], val: [], test: [] });
+  appendFileSync(join(dir, 'val.jsonl'), Buffer.from(`${line('A\u00e9|')}\n`, 'latin1'));
+  // Zeros that take no room on the disk.
+  truncateSync(join(dir, 'train.jsonl'), 270 * 1024 * 1024);
+  appendFileSync(join(dir, 'train.jsonl'), `\n${line(tune(2))}\n`);
+  const metrics = await tokenizeCorpus(dir, at('huge-out'), { name: 'char' });
+  expect(metrics.train.documents).toBe(2);
+  expect(metrics.dropped.examples).toEqual([
+    { file: 'train.jsonl', line: 2, why: 'longer than 268435456 bytes' },
+    { file: 'val.jsonl', line: 1, why: 'not UTF-8' },
+  ]);
 });
 
 test('what cannot be tokenized at all is refused by name, and leaves no store', async () => {

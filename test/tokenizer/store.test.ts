@@ -243,6 +243,25 @@ describe('what is not a whole store is refused, naming the directory', () => {
     refused('other').toThrow(`${at('other')}: data.mdb is an LMDB file, but not a token store`);
   });
 
+  test.each([
+    [{ version: 99 }, 'other: a token store of version 99, this program reads version 1; run the tokenize stage again'],
+    [{ complete: false }, 'other: the token store is not complete; run the tokenize stage again'],
+  ])('a store with %j', async (changed, message) => {
+    const { open } = createRequire(import.meta.url)('lmdb') as typeof import('lmdb');
+    rmSync(at('other'), { recursive: true, force: true });
+    await writeSmall(at('other'));
+    const database = open<Uint8Array, string>(join(at('other'), 'data.mdb'), {
+      noSubdir: true,
+      encoding: 'binary',
+    } as never);
+    const meta = JSON.parse(Buffer.from(database.getBinary('meta')!).toString());
+    const { version = meta.version, complete = true } = changed as { version?: number; complete?: boolean };
+    await database.put('meta', Buffer.from(JSON.stringify({ ...meta, version })));
+    await database.put('complete', Buffer.from(JSON.stringify(complete)));
+    await database.close();
+    refused('other').toThrow(message);
+  });
+
   test('a store of another tokenizer than the one beside it', async () => {
     const tokenizer = await CharTokenizer.train(['ABC']);
     await TokenStore.create(at('exchanged'), { vocabularySize: 5, tokenizer }).close();
