@@ -1,6 +1,6 @@
 /**
- * The native engine under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer: it is built once for each and driven
- * through everything it does by native/engine/exercise.cpp.
+ * The native code under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer: the engine is built once for each and
+ * driven through everything it does by native/engine/exercise.cpp; BPE is fuzzed under the first two by native/bpe/fuzz/fuzz.cc.
  *
  *     npx tsx scripts/sanitize.ts [address,undefined | thread …]
  *
@@ -10,6 +10,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { $, argv, cd } from 'zx';
+
+/** of fuzzing BPE: about a tenth of a second each */
+const BPE_ROUNDS = 300;
 
 const compiler = process.env.CXX ?? 'g++';
 const sanitizers: string[] = argv._.length > 0 ? argv._ : ['address,undefined', 'thread'];
@@ -41,6 +44,16 @@ for (const sanitizer of sanitizers) {
   await $`${compiler} ${sanitize} ${objects} -o ${program} -lpthread`;
   const run = await $({ nothrow: true })`${program}`;
   console.log(`${sanitizer}: ${run.exitCode === 0 ? 'clean' : 'FINDINGS'}\n${run.stdout}${run.stderr}`);
+  failed ||= run.exitCode !== 0;
+}
+if (sanitizers.some((sanitizer) => sanitizer.includes('address'))) {
+  cd('../bpe');
+  const fuzz = join(folder, 'fuzz');
+  const bpe = ['pieces', 'train', 'encode', 'documents'].map((name) => `src/${name}.cc`);
+  const sanitize = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+  await $`${compiler} -std=c++17 -O1 -g ${sanitize} -Isrc fuzz/fuzz.cc ${bpe} -o ${fuzz}`;
+  const run = await $({ nothrow: true })`${fuzz} 1 ${BPE_ROUNDS}`;
+  console.log(`bpe, address,undefined: ${run.exitCode === 0 ? 'clean' : 'FINDINGS'}\n${run.stdout}${run.stderr}`);
   failed ||= run.exitCode !== 0;
 }
 await rm(folder, { recursive: true });
