@@ -20,11 +20,17 @@ export function checkAbc(abc: string): Problem[] {
   }
   for (const voice of tune.voices) checkBars(voice, problems);
   checkCounts(tune, problems);
+  const places = new Set(problems.map(placeOf));
   for (const problem of performTune(tune).problems) {
-    if (!problems.some((other) => other.line === problem.line && other.column === problem.column))
-      problems.push(problem);
+    const place = placeOf(problem);
+    if (!places.has(place)) problems.push(problem);
+    places.add(place);
   }
   return problems.sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+function placeOf({ line, column }: Problem): string {
+  return `${line}:${column}`;
 }
 
 function checkBars(voice: TuneVoice, problems: Problem[]): void {

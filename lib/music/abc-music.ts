@@ -19,8 +19,10 @@ const GRACE = /\{[^}\n]*\}/y;
 const TUPLET = /\((\d+)(?::(\d*))?(?::(\d*))?/y;
 /** Decorations of one letter, and those that U: may define; `~` and `.` too. */
 const SHORTHAND = /[~.HLMOPRSTuvh-wJ]/;
-/** Passes that an ending written as a range may name. */
-const LONGEST_RANGE = 16;
+/** MIDI has no more pitches. */
+const MOST_IN_CHORD = 128;
+/** No section is played so often; a slip of the pen ([11111) may say so. */
+const MOST_PASSES = 99;
 
 export class MusicReader implements Place {
   /** what is read is added here */
@@ -128,7 +130,9 @@ export class MusicReader implements Place {
         const note = this.pitchAndLength(start);
         if (note === undefined) continue;
         duration ||= note.duration;
-        if (note.pitch >= 0) notes.push(note);
+        if (note.pitch < 0) continue;
+        if (notes.length < MOST_IN_CHORD) notes.push(note);
+        else this.problem('range', `a chord of more than ${MOST_IN_CHORD} notes`, column);
       } else if (c === 'z' || c === 'x') {
         this.at++;
         const rest = this.duration();
@@ -281,7 +285,8 @@ export class MusicReader implements Place {
     const passes: number[] = [];
     for (const part of match[1].split(',')) {
       const [from, to = from] = part.split('-').map(Number);
-      for (let pass = from; pass <= Math.min(to, from + LONGEST_RANGE); pass++) passes.push(pass);
+      if (to > MOST_PASSES) this.problem('repeat', `an ending for pass ${to}`);
+      for (let pass = from; pass <= Math.min(to, MOST_PASSES); pass++) passes.push(pass);
     }
     this.voice.ending(passes);
     this.at += match[0].length;

@@ -69,7 +69,7 @@ function completeLines(text: string, body: number): number[] {
     const newline = text.indexOf('\n', from);
     const end = newline < 0 ? text.length : newline;
     const line = text.slice(from, end).trimEnd();
-    const named = (line.match(/\[V:[^\]]*\]/g) ?? []).join('');
+    const named = (line.match(/\[V:[^[\]]*\]/g) ?? []).join('');
     if (line !== '') {
       voices ??= named;
       if (named !== voices || !line.endsWith('|')) break;

@@ -17,6 +17,8 @@ import {
 /** Nothing in music is longer; a slip of the pen (C44444) may be. */
 const LONGEST_NOTE = 64 * WHOLE;
 const LONGEST_REST_IN_BARS = 1000;
+/** Rests end here: a few characters would else stand for millions of bars. */
+const MOST_BARS = 50_000;
 const MOST_LAYERS = 64;
 const MOST_REPEATS = 8;
 
@@ -216,6 +218,10 @@ export class VoiceBuilder {
   restBars(count: number): void {
     if (count < 1 || count > LONGEST_REST_IN_BARS) {
       this.place.problem('range', `a rest of ${count} bars`);
+      return;
+    }
+    if (this.result.bars.length + count > MOST_BARS) {
+      this.place.problem('range', `with this rest a voice has more than ${MOST_BARS} bars`);
       return;
     }
     const { metre } = this.settings;

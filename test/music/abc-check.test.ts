@@ -24,8 +24,17 @@ describe.each<[string, string, string[]]>([
   ['bars that differ between voices', 'M:none\nV:1\nC4|D4|\nV:2\nE4|F3|', ['9:4 bar-length']],
   ['a pitch that MIDI does not have', "C3c''''''|", ['5:3 range']],
   ['a note as long as a symphony', 'C99999|', ['5:7 range', '5:1 bar-length']],
+  ['a chord of more notes than there are pitches', `[${'c4'.repeat(129)}]|`, ['5:1 range']],
   ['a tie that no note takes up', 'CDEF-|G4|', ['5:4 tie']],
   ['a tie to another pitch', 'C2-D2|', ['5:1 tie']],
+  ['an ending for a pass that nobody plays', 'C4|1 D4:|1000000000000000000000 E4|', ['5:10 repeat']],
+  [
+    'rests that stand for millions of bars',
+    `C4|${'Z999|'.repeat(60)}`,
+    Array(10)
+      .fill('')
+      .map((_, i) => `5:${5 * i + 258} range`),
+  ],
   ['nothing to play', 'z4|', ['1:1 empty']],
   ['a metre that is none', '[M:four]C4|', ['5:1 header']],
 ])('%s', (_, music, expected) => {

@@ -1,4 +1,4 @@
-/** A short run of fuzz.ts, and the damaged inputs that once failed. */
+/** A short run of fuzz.ts, the damaged inputs that once failed, and inputs built to take long. */
 import { expect, test } from 'vitest';
 import { mutateAbc, mutateMidi, random, seedAbcs, seedMidis, tryAbc, tryMidi } from './fuzz.ts';
 
@@ -17,4 +17,19 @@ test(`${ROUNDS} damaged ABC texts: checked, played and trimmed, or a reason`, ()
     const text = mutateAbc(abcs, next);
     expect(tryAbc(text), `round ${i}: ${JSON.stringify(text)}`).toBeUndefined();
   }
+});
+
+const header = 'X:1\nM:4/4\nL:1/8\nK:C\n';
+
+test.each([
+  // An ending whose number is so large that adding one does not change it.
+  ['an ending beyond all numbers', `${header}C8|10000000000000000000000 D8:|2 E8|`],
+  ['an ending of 50,000 digits', `${header}C8|1${'0'.repeat(50_000)} D8|`],
+  ['rests of 25 million bars', header + 'Z999'.repeat(25_000)],
+  ['100,000 openings of a field', header + '[V:x'.repeat(25_000)],
+  ['100,000 openings of grace notes', header + '{'.repeat(100_000)],
+  ['25,000 bars too short, each with a loose tie', header + 'c-|'.repeat(25_000)],
+  ['20,000 notes tied at once', `${header}[${'c-^c-'.repeat(10_000)}]|[${'=c^c'.repeat(10_000)}]|`],
+])('%s: within two seconds', (_, text) => {
+  expect(tryAbc(text)).toBeUndefined();
 });

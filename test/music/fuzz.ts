@@ -1,5 +1,6 @@
 /**
- * Damaged MIDI files and ABC texts through everything that reads them: a result or a MusicError, within two seconds of CPU time, always.
+ * Damaged MIDI files and ABC texts through everything that reads them: a result or a MusicError, within two seconds of CPU time and
+ * without running away with the memory, always.
  *
  *   npx tsx test/music/fuzz.ts [rounds = 20000] [seed = 1] [corpus folder]
  *
@@ -13,6 +14,8 @@ import { abcToMidi, checkAbc, MusicError, midiToAbc, trimToCompleteBars } from '
 import { meta, midi, notes } from './midi-bytes.ts';
 
 const SECONDS = 2;
+/** MB by which the process may grow: an input that makes it hold more has run away. */
+const MEMORY = 600;
 
 /** mulberry32: 32 bits of state, uniform in [0, 1). */
 export function random(seed: number): () => number {
@@ -31,7 +34,7 @@ export function mutateMidi(seeds: Uint8Array[], next: () => number): Uint8Array 
   let bytes = Uint8Array.from(seeds[below(seeds.length)]);
   for (let i = 1 + below(6); i > 0 && bytes.length > 0; i--) {
     const at = below(bytes.length);
-    switch (below(7)) {
+    switch (below(8)) {
       case 0:
         bytes[at] = below(256);
         break;
@@ -60,9 +63,22 @@ export function mutateMidi(seeds: Uint8Array[], next: () => number): Uint8Array 
       case 6:
         bytes = Uint8Array.from([...bytes.subarray(0, at), ...bytes.subarray(Math.max(0, at - below(60)))]);
         break;
+      case 7:
+        forgeLength(bytes, at, next);
+        break;
     }
   }
   return bytes;
+}
+
+/** Another length for the next chunk from here, the first if there is none: too long, too short, or as if it had a sign. */
+function forgeLength(bytes: Uint8Array, from: number, next: () => number): void {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const chunk = Math.max(file.indexOf('MT', from), file.indexOf('MT'));
+  if (chunk < 0 || chunk + 8 > file.length) return;
+  const before = file.readUInt32BE(chunk + 4);
+  const forged = [0, 1, before + 1, before - 1, 2 * before, 0x7fffffff, 0x80000000, 0xffffffff];
+  file.writeUInt32BE(forged[Math.floor(next() * forged.length)] >>> 0, chunk + 4);
 }
 
 const ABC_PIECES =
@@ -223,6 +239,11 @@ export function seedAbcs(midis: Uint8Array[]): string[] {
   ];
 }
 
+/** The most that this process has held so far. */
+function megabytes(): number {
+  return Math.round(process.resourceUsage().maxRSS / 1024);
+}
+
 function corpusFiles(folder: string): string[] {
   return readdirSync(folder)
     .map((name) => join(folder, name))
@@ -237,6 +258,7 @@ function main(rounds: number, seed: number, folder: string | undefined): void {
   const abcs = seedAbcs(small.filter((_, i) => i % 10 === 0 || folder === undefined));
   const next = random(seed);
   let faults = 0;
+  const start = megabytes();
   for (let i = 0; i < rounds; i++) {
     const bytes = mutateMidi(small, next);
     const text = mutateAbc(abcs, next);
@@ -249,12 +271,18 @@ function main(rounds: number, seed: number, folder: string | undefined): void {
       writeFileSync(`fuzz-${seed}-${i}.${kind}`, input);
       console.log(`fuzz-${seed}-${i}.${kind}: ${fault}`);
     }
-    if ((i + 1) % 5000 === 0)
-      console.log(
-        `${i + 1} of ${rounds} rounds, ${faults} faults, ${Math.round(process.memoryUsage().rss / 2 ** 20)} MB`,
+    if (megabytes() > start + MEMORY) {
+      writeFileSync(`fuzz-${seed}-${i}.mid`, bytes);
+      writeFileSync(`fuzz-${seed}-${i}.abc`, text);
+      throw new Error(
+        `round ${i}: the process has grown by more than ${MEMORY} MB; see fuzz-${seed}-${i}.mid and .abc`,
       );
+    }
+    if ((i + 1) % 5000 === 0) console.log(`${i + 1} of ${rounds} rounds, ${faults} faults, at most ${megabytes()} MB`);
   }
-  console.log(`${rounds} damaged MIDI files and ${rounds} damaged ABC texts: ${faults} faults`);
+  console.log(
+    `${rounds} damaged MIDI files and ${rounds} damaged ABC texts: ${faults} faults; at most ${megabytes()} MB, ${megabytes() - start} more than at the start`,
+  );
   process.exitCode = faults === 0 ? 0 : 1;
 }
 
