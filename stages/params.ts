@@ -11,6 +11,7 @@ export interface Params {
     max_voices: number;
     max_chars: number;
     max_empty_bars: number;
+    min_gzip_ratio: number;
     transpose: number[];
     seed: number;
   };

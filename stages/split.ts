@@ -16,6 +16,7 @@ await stage({
         maxVoices: split.max_voices,
         maxChars: split.max_chars,
         maxEmptyBars: split.max_empty_bars,
+        minGzipRatio: split.min_gzip_ratio,
       },
       transpose: split.transpose,
       seed: split.seed,
