@@ -131,6 +131,31 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
     expect(made.exists('dvc-like.lock')).toBe(false);
   });
 
+  test('what is wrong with every cell of a matrix is said once, with the stages', async () => {
+    const made = project({
+      'pipeline.yaml':
+        'stages:\n  train:\n    matrix: {size: [1, 2, 3], seed: [1, 2]}\n    cmd: x\n    code: [train.mjs]\n  other: {cmd: x, code: [train.mjs]}\n',
+      'train.mjs': "import './gone.mjs';\n",
+    });
+    const wrong = async () => {
+      const { exit, stderr } = await made.repro();
+      return [exit, stderr];
+    };
+    expect(await wrong()).toEqual([
+      2,
+      'repro: train.mjs:1:8: train@1-1, train@1-2, train@2-1, train@2-2 and 3 more: this code cannot be followed: Could not resolve "./gone.mjs"\n',
+    ]);
+    made.write('train.mjs', '');
+    made.write(
+      'pipeline.yaml',
+      made.read('pipeline.yaml').replace('code: [train.mjs]\n  other', 'deps: [gone.txt]\n  other'),
+    );
+    expect(await wrong()).toEqual([
+      2,
+      'repro: pipeline.yaml:5:12: train@1-1, train@1-2, train@2-1, train@2-2 and 2 more: the dependency "gone.txt" is missing, and no stage makes it\n',
+    ]);
+  });
+
   test('params that are not as their schema says, before anything has run', async () => {
     const made = project({
       'pipeline.yaml':

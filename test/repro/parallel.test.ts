@@ -1,84 +1,158 @@
 /** Side by side: places, resources, GPUs and the order in which stages are taken. */
 import { chmodSync, readdirSync } from 'node:fs';
-import { afterEach, expect, test } from 'vitest';
-import { events, project, removeProjects, until } from './project.ts';
+import { availableParallelism, totalmem } from 'node:os';
+import { afterEach, describe, expect, test } from 'vitest';
+import { events, outcomesIn, project, removeProjects, type TestProject, until } from './project.ts';
 
 afterEach(removeProjects);
 
-/** Each stage notes itself while it runs; the most that ran at once is what the notes say. */
-const NOTE = 'mkdir running/$REPRO_STAGE; ls running | wc -l >> at-once.log; sleep 0.05; rmdir running/$REPRO_STAGE';
-
-function most(log: string): number {
-  return Math.max(...log.trim().split('\n').map(Number));
-}
-
-test('-j bounds how many run at once, cpus and named limits bound what they share', async () => {
+test('-j bounds how many run at once, cpus, memory and named limits bound what they share; never fewer than fit', async () => {
+  const gated = 'touch on/$REPRO_STAGE; until [ -e go/$REPRO_STAGE ]; do sleep 0.01; done; rm on/$REPRO_STAGE';
+  const stage = (name: string, resources: string) =>
+    `  ${name}: {matrix: {n: [1, 2, 3, 4]}, cmd: '${gated}', params: [p], resources: ${resources}}\n`;
   const made = project({
-    'pipeline.yaml': `
-limits: {net: 1}
-stages:
-  free: {matrix: {n: [1, 2, 3, 4, 5, 6]}, cmd: '${NOTE}', params: [p]}
-  net: {matrix: {n: [1, 2, 3]}, cmd: '${NOTE}', params: [p], resources: {net: 1}}
-`,
+    'pipeline.yaml': `limits: {net: 2}\nstages:\n${stage('free', '{}')}${stage('net', '{net: 1}')}${stage('cpus', `{cpus: ${availableParallelism()}}`)}${stage('memory', `{memory: ${Math.floor(totalmem() * 0.4)}}`)}`,
     'params.yaml': 'p: 1',
-    'running/.keep': '',
-  });
-  const run = async (...args: string[]) => {
-    made.write('at-once.log', '');
-    await made.outcomes('-f', ...args);
-    return most(made.read('at-once.log'));
-  };
-  expect(await run('-j', '1')).toBe(1);
-  expect(await run('-j', '3', 'free')).toBe(3);
-  expect(await run('-j', '3', 'net')).toBe(1);
-});
-
-test('four GPUs, nine stages: no GPU is ever held twice, none idles while work waits, each stage sees its own', async () => {
-  const made = project({
-    'pipeline.yaml': `
-stages:
-  gpu:
-    matrix: {n: [1, 2, 3, 4, 5, 6, 7, 8, 9]}
-    cmd: 'mkdir held/$CUDA_VISIBLE_DEVICES && touch on/\${item.n}; until [ -e go/\${item.n} ]; do sleep 0.01; done; rmdir held/$CUDA_VISIBLE_DEVICES; rm on/\${item.n}'
-    params: [p]
-    resources: {gpus: 1}
-  cpu: {cmd: 'echo "[$CUDA_VISIBLE_DEVICES]" > cpu.log', params: [p], outs: [cpu.log]}
-`,
-    'params.yaml': 'p: 1',
-    'held/.keep': '',
     'on/.keep': '',
     'go/.keep': '',
   });
-  // Ids of its own, as leases hold across all folders of this machine.
-  const ids = [0, 1, 2, 3].map((n) => `${process.pid}${n}`);
-  made.env = { REPRO_GPUS: ids.join(',') };
-  const files = (folder: string) => readdirSync(made.path(folder)).filter((name) => name !== '.keep');
-  const { ended } = await made.spawn('--json');
-  for (let left = 9; left > 0; left--) {
-    await until(() => files('on').length === Math.min(4, left));
-    if (left >= 4) expect(files('held').sort()).toEqual(ids);
-    const [one] = files('on');
-    made.write(`go/${one}`, '');
-    await until(() => !files('on').includes(one));
-  }
-  const { exit, stdout } = await ended;
-  expect(exit).toBe(0);
-  for (const { event, stage, gpus } of events(stdout))
-    if (event === 'start') expect(gpus ?? []).toHaveLength(stage === 'cpu' ? 0 : 1);
-  expect(made.read('cpu.log')).toBe('[]\n');
+  const running = () => readdirSync(made.path('on')).filter((name) => name !== '.keep');
+  /** Each time one is let go, the next comes: so many run from first to last. */
+  const atOnce = async (group: string, expected: number, ...args: string[]) => {
+    const { ended } = await made.spawn('-f', ...args, group);
+    for (let left = 4; left > 0; left--) {
+      await until(() => running().length === Math.min(expected, left));
+      const [one] = running();
+      made.write(`go/${one}`, '');
+      await until(() => !running().includes(one));
+      expect(running().length).toBeLessThanOrEqual(expected);
+    }
+    expect((await ended).exit).toBe(0);
+    for (const name of readdirSync(made.path('go'))) if (name !== '.keep') made.remove(`go/${name}`);
+  };
+  await atOnce('free', 1, '-j', '1');
+  await atOnce('free', 3, '-j', '3');
+  await atOnce('net', 2, '-j', '4');
+  await atOnce('cpus', 1, '-j', '4');
+  await atOnce('memory', 2, '-j', '4');
 });
 
-test('GPU leases hold across folders', async () => {
-  const pipeline = `
+describe('GPUs', () => {
+  /** Ids of this test alone, as leases hold across all folders of the machine. */
+  const idsOf = (test: string, count: number) => Array.from({ length: count }, (_, n) => `${process.pid}${test}${n}`);
+
+  /**
+   * Stages that take hold of a GPU in `shared`, which fails where it is held, say so, and give it back when they are let
+   * go: held/GPU while it is held, on/STAGE while the stage has it, go/STAGE lets it go.
+   */
+  function gpuProject(shared: { path(path: string): string } | undefined, stages: number, tag = ''): TestProject {
+    const hold = `mkdir "$SHARED/held/$CUDA_VISIBLE_DEVICES" && echo $REPRO_STAGE >> "$SHARED/runs" && touch "$SHARED/on/$REPRO_STAGE"`;
+    const wait = 'until [ -e "$SHARED/go/$REPRO_STAGE" ]; do sleep 0.01; done';
+    const give = 'rm "$SHARED/on/$REPRO_STAGE" && rmdir "$SHARED/held/$CUDA_VISIBLE_DEVICES"';
+    const made = project({
+      'pipeline.yaml': `
 stages:
-  a: {cmd: 'mkdir "$SHARED/held" && sleep 0.2 && rmdir "$SHARED/held"', params: [p], resources: {gpus: 1}}
-`;
-  const [one, other] = [
-    project({ 'pipeline.yaml': pipeline, 'params.yaml': 'p: 1' }),
-    project({ 'pipeline.yaml': pipeline, 'params.yaml': 'p: 1' }),
-  ];
-  for (const made of [one, other]) made.env = { REPRO_GPUS: `${process.pid}9`, SHARED: one.root };
-  expect((await Promise.all([one.repro(), other.repro()])).map(({ exit }) => exit)).toEqual([0, 0]);
+  gpu${tag}:
+    matrix: {n: [${Array.from({ length: stages }, (_, n) => n + 1)}]}
+    cmd: '${hold} || exit 1; ${wait}; ${give}; echo > out\${item.n}'
+    params: [p]
+    outs: ["out\${item.n}"]
+    resources: {gpus: 1}
+  cpu${tag}: {cmd: 'echo "[$CUDA_VISIBLE_DEVICES]" > cpu.log', params: [p], outs: [cpu.log]}
+`,
+      'params.yaml': 'p: 1',
+      'held/.keep': '',
+      'on/.keep': '',
+      'go/.keep': '',
+    });
+    made.env = { SHARED: (shared ?? made).path('.') };
+    return made;
+  }
+
+  const named = (made: TestProject, folder: string) =>
+    readdirSync(made.path(folder)).filter((name) => name !== '.keep');
+
+  /** Lets `stages` stages go one by one, and sees to it that all GPUs are held as long as there is work for them. */
+  async function letGo(shared: TestProject, ids: readonly string[], stages: number): Promise<void> {
+    for (let left = stages; left > 0; left--) {
+      await until(() => named(shared, 'on').length === Math.min(ids.length, left));
+      if (left >= ids.length) expect(named(shared, 'held').sort()).toEqual([...ids].sort());
+      const [one] = named(shared, 'on');
+      shared.write(`go/${one}`, '');
+      await until(() => !named(shared, 'on').includes(one));
+    }
+  }
+
+  test('four GPUs, nine stages: no GPU is ever held twice, none idles while work waits, each stage sees its own', async () => {
+    const ids = idsOf('a', 4);
+    const made = gpuProject(undefined, 9);
+    made.env.REPRO_GPUS = ids.join(',');
+    const { ended } = await made.spawn('--json');
+    await letGo(made, ids, 9);
+    const { exit, stdout } = await ended;
+    expect([exit, outcomesIn(stdout)]).toMatchObject([0, { 'gpu@1': 'ran', 'gpu@9': 'ran', cpu: 'ran' }]);
+    for (const { event, stage, gpus } of events(stdout))
+      if (event === 'start') expect(gpus ?? []).toHaveLength(stage === 'cpu' ? 0 : 1);
+    expect(made.read('cpu.log')).toBe('[]\n');
+  });
+
+  test('two repros at once in one folder share them: each stage runs once, on a GPU of its own', async () => {
+    const ids = idsOf('b', 4);
+    const made = gpuProject(undefined, 9);
+    made.env.REPRO_GPUS = ids.join(',');
+    const both = [await made.spawn('--json'), await made.spawn('--json')];
+    await letGo(made, ids, 9);
+    const ended = await Promise.all(both.map((each) => each.ended));
+    expect(ended.map(({ exit, stderr }) => [exit, stderr])).toEqual([
+      [0, ''],
+      [0, ''],
+    ]);
+    expect(made.read('runs').split('\n')).toHaveLength(9 + 1);
+    expect(new Set(made.read('runs').split('\n')).size).toBe(9 + 1);
+  });
+
+  test('two folders share them', async () => {
+    const ids = idsOf('c', 2);
+    const one = gpuProject(undefined, 3, 'A');
+    const other = gpuProject(one, 4, 'B');
+    for (const made of [one, other]) made.env.REPRO_GPUS = ids.join(',');
+    const both = [await one.spawn(), await other.spawn()];
+    await letGo(one, ids, 7);
+    expect((await Promise.all(both.map((each) => each.ended))).map(({ exit }) => exit)).toEqual([0, 0]);
+    expect(one.read('runs').split('\n').sort()).toEqual([
+      '',
+      ...[1, 2, 3].map((n) => `gpuA@${n}`),
+      ...[1, 2, 3, 4].map((n) => `gpuB@${n}`),
+    ]);
+  });
+
+  test('a GPU that a killed repro held is free again', async () => {
+    const ids = idsOf('d', 1);
+    const made = gpuProject(undefined, 1);
+    made.env.REPRO_GPUS = ids.join(',');
+    const { process: repro, ended } = await made.spawn();
+    await until(() => named(made, 'on').length === 1);
+    repro.kill('SIGKILL');
+    await ended;
+    made.remove(`held/${ids[0]}`);
+    made.write('go/gpu@1', '');
+    expect(await made.outcomes()).toMatchObject({ 'gpu@1': 'ran' });
+  });
+
+  test('REPRO_GPUS counts before CUDA_VISIBLE_DEVICES; a stage that wants two sees both', async () => {
+    const made = project({
+      'pipeline.yaml':
+        'stages:\n  s: {cmd: "echo $CUDA_VISIBLE_DEVICES > seen", params: [p], outs: [seen], resources: {gpus: 2}}\n',
+      'params.yaml': 'p: 1',
+    });
+    const [a, b, c, d] = idsOf('e', 4);
+    made.env = { CUDA_VISIBLE_DEVICES: `${a},${b}` };
+    await made.outcomes();
+    expect(made.read('seen')).toBe(`${a},${b}\n`);
+    made.env = { CUDA_VISIBLE_DEVICES: `${a},${b}`, REPRO_GPUS: `${c}, ${d}` };
+    await made.outcomes('-f');
+    expect(made.read('seen')).toBe(`${c},${d}\n`);
+  });
 });
 
 test('without GPUs, a stage that wants one runs on the CPU; more than there are is refused before anything runs', async () => {
