@@ -1,5 +1,6 @@
 /**
- * Makes the training, validation and test sets of a folder of ABC files: `{train,val,test}.jsonl`, a line `{"id", "abc"}` a tune.
+ * Makes the training, validation and test sets of a folder of ABC files: `{train,val,test}.jsonl`, a line `{"id", "abc"}` a tune, and
+ * `statistics.json`.
  *
  *     1. read every tune, once, and drop those that a filter drops
  *     2. of tunes with the same text, or the same fingerprint, keep one
@@ -19,6 +20,7 @@ import { DEFAULT_FILTERS, FILTER_NAMES, type FilterLimits, firstFilter } from '.
 import { ABC_NAME, listFolder, prepareFolder } from './folder.ts';
 import type { InspectedTune } from './inspect-file.ts';
 import type { OnProgress } from './progress.ts';
+import { type Bin, StatisticsOfTunes } from './statistics.ts';
 import { transposed, withoutLeadingSilence } from './tune-text.ts';
 import { runTasks } from './workers.ts';
 
@@ -70,12 +72,15 @@ export interface SplitMetrics {
   transpositions_out_of_range: number;
   /** characters of one tune: least, tenth, middle, nine tenths, most */
   length_quantiles: { min: number; p10: number; median: number; p90: number; max: number };
+  /** tunes by characters */
+  lengths: Bin[];
   /** distinct characters of the corpus, and those that train has not */
   alphabet: number;
   alphabet_not_in_train: string;
 }
 
 const EXAMPLES = 5;
+const STATISTICS = 'statistics.json';
 
 interface KeptTune {
   id: string;
@@ -92,7 +97,8 @@ export async function splitCorpus(abcDir: string, outDir: string, options: Split
   checkFractions(fractions);
   const { paths, skipped } = await listFolder(abcDir, (path) => ABC_NAME.test(path));
   if (paths.length === 0) throw new CorpusError(`${abcDir}: no ABC file in it`);
-  await prepareFolder(outDir, new Set(SPLITS.flatMap((split) => [`${split}.jsonl`, `${split}.jsonl.part`])));
+  const written = [...SPLITS.map((split) => `${split}.jsonl`), STATISTICS];
+  await prepareFolder(outDir, new Set(written.flatMap((name) => [name, `${name}.part`])));
 
   let read = 0;
   const inspected = await runTasks<string, null, InspectedTune>(
@@ -132,8 +138,9 @@ export async function splitCorpus(abcDir: string, outDir: string, options: Split
   metrics.kept = kept.length;
   checkSplits(abcDir, kept, fractions, metrics);
 
-  let written = 0;
-  const onWritten = () => onProgress({ done: ++written, total: kept.length, unit: 'tunes', text: 'written' });
+  let done = 0;
+  const onWritten = () => onProgress({ done: ++done, total: kept.length, unit: 'tunes', text: 'written' });
+  const statistics = new StatisticsOfTunes();
   const alphabets: Record<Split, Set<string>> = { train: new Set(), val: new Set(), test: new Set() };
   for (const split of SPLITS) {
     const tunes = kept.filter((tune) => tune.split === split);
@@ -142,8 +149,10 @@ export async function splitCorpus(abcDir: string, outDir: string, options: Split
     tunes.sort((a, b) => order.get(a)! - order.get(b)!);
     for (const { tune } of tunes) for (const character of tune.alphabet) alphabets[split].add(character);
     const shifts = split === 'train' ? transpose : [];
-    const lines = linesOf(abcDir, tunes, shifts, metrics, metrics.splits[split], onWritten);
+    const onLine = split === 'train' ? (abc: string) => statistics.addText(abc) : () => {};
+    const lines = linesOf(abcDir, tunes, shifts, metrics, metrics.splits[split], onLine, onWritten);
     await writeLines(join(outDir, `${split}.jsonl`), lines);
+    for (const { tune } of tunes) statistics.addTune({ ...tune, bars: tune.bars - tune.leadingEmptyBars });
   }
   metrics.length_quantiles = quantiles(kept.map(({ tune }) => tune.characters));
   const all = new Set(SPLITS.flatMap((split) => [...alphabets[split]]));
@@ -152,6 +161,12 @@ export async function splitCorpus(abcDir: string, outDir: string, options: Split
     .filter((character) => !alphabets.train.has(character))
     .sort()
     .join('');
+  const { histograms, characters_of_train } = statistics.result();
+  metrics.lengths = histograms.characters;
+  const { splits } = metrics;
+  await writeLines(join(outDir, STATISTICS), [
+    `${JSON.stringify({ splits, histograms, characters_of_train }, null, 2)}\n`,
+  ]);
   return metrics;
 }
 
@@ -176,6 +191,7 @@ function emptyMetrics(files: number): SplitMetrics {
     leading_silence_trimmed: 0,
     transpositions_out_of_range: 0,
     length_quantiles: { min: 0, p10: 0, median: 0, p90: 0, max: 0 },
+    lengths: [],
     alphabet: 0,
     alphabet_not_in_train: '',
   };
@@ -204,6 +220,7 @@ async function* linesOf(
   transpose: readonly number[],
   metrics: SplitMetrics,
   statistics: SplitStatistics,
+  onLine: (abc: string) => void,
   onWritten: () => void,
 ): AsyncGenerator<string> {
   for (const { id, path, tune } of tunes) {
@@ -223,6 +240,7 @@ async function* linesOf(
       statistics.notes += tune.notes;
       statistics.characters += text.abc.length;
       statistics.bytes += Buffer.byteLength(text.abc);
+      onLine(text.abc);
       yield `${JSON.stringify(text)}\n`;
     }
     onWritten();
@@ -230,7 +248,7 @@ async function* linesOf(
 }
 
 /** By temp file and rename: a reader never finds half a split. */
-async function writeLines(path: string, lines: AsyncIterable<string>): Promise<void> {
+async function writeLines(path: string, lines: AsyncIterable<string> | Iterable<string>): Promise<void> {
   try {
     await pipeline(Readable.from(lines), createWriteStream(`${path}.part`));
     await rename(`${path}.part`, path);

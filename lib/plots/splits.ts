@@ -1,5 +1,6 @@
-/** What became of the files of a data set: how many were kept in each split, and what the others were dropped for. */
+/** What became of the files of a data set: how many were kept in each split, what the others were dropped for, and how long tunes are. */
 import type { TopLevelSpec } from 'vega-lite';
+import { countLabel, logDomain, logTicks, ticks } from './axes.ts';
 import { CONFIG, INK, MUTED } from './theme.ts';
 
 /** As the split stage's metrics have them. */
@@ -10,12 +11,32 @@ export interface SplitCounts {
   /** by reason */
   dropped: Record<string, { count: number }>;
   duplicates: Record<string, { count: number }>;
+  /** tunes that were kept, of at least `from` characters and fewer than `from` · √2 */
+  lengths: { from: number; tunes: number }[];
 }
 
 const KEPT = '#0072b2';
 const DROPPED = '#8a97a5';
+const WIDTH = 620;
 
-export function splitPlot({ files, kept, splits, dropped, duplicates }: SplitCounts): TopLevelSpec {
+type Panel = Extract<TopLevelSpec, { vconcat: unknown }>['vconcat'][number];
+
+export function splitPlot(counts: SplitCounts): TopLevelSpec {
+  const { files, kept } = counts;
+  return {
+    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    description: `${kept} of ${files} files were kept.`,
+    title: {
+      text: `Of ${files.toLocaleString('en-US')} files, ${kept.toLocaleString('en-US')} are music to learn from`,
+      subtitle: ['Blue: the splits. Grey: what was dropped, and why. Below: how long the tunes are that were kept.'],
+    },
+    config: CONFIG,
+    spacing: 40,
+    vconcat: [fatesPanel(counts), lengthsPanel(counts)],
+  };
+}
+
+function fatesPanel({ splits, dropped, duplicates }: SplitCounts): Panel {
   const bars = [
     ...Object.entries(splits).map(([name, { tunes }]) => ({ fate: name, tunes, kept: true })),
     ...Object.entries(duplicates).map(([name, { count }]) => ({ fate: `same ${name}`, tunes: count, kept: false })),
@@ -39,15 +60,8 @@ export function splitPlot({ files, kept, splits, dropped, duplicates }: SplitCou
     axis: null,
   } as const;
   return {
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    description: `${kept} of ${files} files were kept.`,
-    title: {
-      text: `Of ${files.toLocaleString('en-US')} files, ${kept.toLocaleString('en-US')} are music to learn from`,
-      subtitle: ['Blue: the splits. Grey: what was dropped, and why.'],
-    },
-    width: 620,
+    width: WIDTH,
     height: { step: 30 },
-    config: CONFIG,
     data: { values: bars },
     layer: [
       {
@@ -68,5 +82,27 @@ export function splitPlot({ files, kept, splits, dropped, duplicates }: SplitCou
         encoding: { x, y, text: { field: 'tunes', type: 'quantitative', format: ',' } },
       },
     ],
+  };
+}
+
+/** Bins are as wide as each other on the logarithmic axis. */
+function lengthsPanel({ lengths }: SplitCounts): Panel {
+  const values = lengths.map(({ from, tunes }) => ({ from, to: from * Math.SQRT2, tunes }));
+  const domain = logDomain(
+    values.flatMap(({ from, to }) => [from, to]),
+    0.01,
+    0.01,
+  );
+  const axis = { title: 'characters a tune', ...ticks(logTicks(domain, 8), countLabel) };
+  return {
+    width: WIDTH,
+    height: 160,
+    data: { values },
+    mark: { type: 'bar', color: KEPT },
+    encoding: {
+      x: { field: 'from', type: 'quantitative', scale: { type: 'log', domain, nice: false }, axis },
+      x2: { field: 'to' },
+      y: { field: 'tunes', type: 'quantitative', axis: { title: 'tunes', tickMinStep: 1 } },
+    },
   };
 }

@@ -56,7 +56,7 @@ describe('splits', () => {
       expect(line.abc).toBe(await readFile(folder.path('abc', `${line.id}.abc`), 'utf8'));
     }
     expect(metrics.splits.train.tunes + metrics.splits.val.tunes + metrics.splits.test.tunes).toBe(40);
-    expect(await treeOf(folder.path('splits'))).toEqual(['test.jsonl', 'train.jsonl', 'val.jsonl']);
+    expect(await treeOf(folder.path('splits'))).toEqual(['statistics.json', 'test.jsonl', 'train.jsonl', 'val.jsonl']);
     expect((await split({ workers: 2 }, 'again')).lines).toEqual(lines);
     // Not the order of names: neighbours in a corpus are kin.
     expect(ids.train).not.toEqual([...ids.train].sort());
@@ -140,6 +140,30 @@ describe('duplicates', () => {
     for (const part of ['train', 'val', 'test']) expect(after.ids[part]).toEqual(before.ids[part]);
     expect(after.lines.train[0].abc).not.toBe(before.lines.train[0].abc);
   });
+});
+
+test('statistics.json: sizes, how long tunes are, and how often each character occurs in train', async () => {
+  await writeTree(folder.path('abc'), corpus(0, 12));
+  const { metrics, lines } = await split({ transpose: [1] });
+  const { splits, histograms, characters_of_train } = JSON.parse(
+    await readFile(folder.path('splits/statistics.json'), 'utf8'),
+  );
+  expect(splits).toEqual(metrics.splits);
+  expect(metrics.lengths).toEqual(histograms.characters);
+  const tunes = Object.values(lines)
+    .flat()
+    .filter(({ id }) => !id.endsWith('+1'));
+  const inBins = (values: number[], bins: { from: number; tunes: number }[]) =>
+    bins.map(({ from }) => values.filter((value) => value >= from && value < Math.ceil(from * Math.SQRT2)).length);
+  const byCharacters = inBins(
+    tunes.map((tune) => tune.abc.length),
+    histograms.characters,
+  );
+  expect(histograms.characters.map((bin: { tunes: number }) => bin.tunes)).toEqual(byCharacters);
+  expect(byCharacters.reduce((sum, count) => sum + count)).toBe(12);
+  const text = lines.train.map((line) => line.abc).join('');
+  for (const { character, count } of characters_of_train) expect(text.split(character).length - 1).toBe(count);
+  expect(characters_of_train).toHaveLength(new Set(text).size);
 });
 
 describe('filters', () => {

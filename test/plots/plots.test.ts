@@ -141,10 +141,15 @@ describe('the splits', () => {
       splits: { train: { tunes: 576 }, val: { tunes: 31 }, test: { tunes: 33 } },
       dropped: { unreadable: { count: 70 }, min_bars: { count: 0 } },
       duplicates: { content: { count: 43 } },
+      lengths: [
+        { from: 1024, tunes: 600 },
+        { from: 1449, tunes: 40 },
+      ],
     };
     const said = words(await plotSvg(splitPlot(counts))).split('\n');
     expect(said).toContain('Of 753 files, 640 are music to learn from');
-    for (const word of ['train', '576', 'unreadable', '70', 'same content', '43']) expect(said).toContain(word);
+    for (const word of ['train', '576', 'unreadable', '70', 'same content', '43', 'characters a tune'])
+      expect(said).toContain(word);
     expect(said).not.toContain('min bars');
   });
 });
