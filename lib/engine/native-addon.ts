@@ -29,7 +29,13 @@ export const state = { weights: 0, first: 1, second: 2 } as const;
 export interface Addon {
   /** @returns what the kernels of this name are called for people, undefined where the CPU lacks them; '': the best there are */
   kernelsName(name: string): string | undefined;
-  create(config: AddonConfig, parameters: AddonParameter[], threads: number, kernels: string): ModelHandle;
+  create(
+    config: AddonConfig,
+    parameters: AddonParameter[],
+    threads: number,
+    kernels: string,
+    precision: string,
+  ): ModelHandle;
   /** bytes; microbatch 0: the engine's choice */
   memory(
     config: AddonConfig,
@@ -37,6 +43,7 @@ export interface Addon {
     threads: number,
     microbatch: number,
     kernels: string,
+    precision: string,
   ): number;
   read(model: ModelHandle, which: number, out: Float32Array): void;
   write(model: ModelHandle, which: number, values: Float32Array): void;
@@ -58,7 +65,7 @@ export interface Addon {
   decoderStep(decoder: DecoderHandle, tokens: Uint32Array, logits: Float32Array): void;
   decoderReset(decoder: DecoderHandle): void;
   decoderDispose(decoder: DecoderHandle): void;
-  /** One kernel of a set (generic, avx2, avx512) on these arrays; for tests. */
+  /** One kernel of a set (generic, avx2, avx512, or one of them and "/bf16") on these arrays; for tests. */
   kernel(set: string, name: string, numbers: number[], arrays: (Float32Array | Uint32Array | null)[]): number;
 }
 

@@ -5,7 +5,6 @@
  * Everything is checked here, before the addon sees it. Calls on one model wait for each other; what answers at once
  * (weights, a decoder's step) is refused while one of them computes.
  */
-import { availableParallelism } from 'node:os';
 import { checkConfig, initialWeights, type ModelConfig, parameters, sizeOf, type Weights } from '../models/index.ts';
 import { checkBatch, checkInputs, checkStepSize } from './batch.ts';
 import type {
@@ -29,24 +28,20 @@ import {
   state,
   work,
 } from './native-addon.ts';
+import { checkThreads } from './threads.ts';
 
 /**
+ * In bf16 the products of weights round what they multiply to bf16 and add in fp32; weights, moments and everything else stay
+ * fp32.
+ *
  * ENGINE_ISA = generic, avx2 or avx512 takes the kernels of that name instead of the best that the CPU has.
  *
  * @throws EngineError where the addon is not built, or cannot do what is asked for
  */
 export function openNative(options: EngineOptions = {}): Engine {
   const { precision = 'fp32', threads = 1 } = options;
-  const cores = availableParallelism();
-  if (!Number.isSafeInteger(threads) || threads < 1 || threads > cores)
-    throw new EngineError(
-      `threads is ${threads}; it must be a whole number from 1 to ${cores}, the cores of this machine`,
-    );
+  checkThreads(threads);
   const addon = loadAddon();
-  if (precision !== 'fp32')
-    throw new EngineError(
-      `the native engine computes in fp32 only so far, not in ${precision}; set the precision to fp32`,
-    );
   const kernels = process.env.ENGINE_ISA ?? '';
   const kernelsName = addon.kernelsName(kernels);
   if (kernelsName === undefined)
@@ -59,7 +54,13 @@ export function openNative(options: EngineOptions = {}): Engine {
     arithmetic: { precision, threads, kernels: kernelsName },
     model(config, start) {
       checkConfig(config);
-      const handle = addon.create(addonConfig(config), addonParameters(parameters(config)), threads, kernels);
+      const handle = addon.create(
+        addonConfig(config),
+        addonParameters(parameters(config)),
+        threads,
+        kernels,
+        precision,
+      );
       const weights = 'weights' in start ? start.weights : initialWeights(config, start.seed);
       return new NativeModel(addon, handle, config, weights);
     },
@@ -67,7 +68,7 @@ export function openNative(options: EngineOptions = {}): Engine {
       checkConfig(config);
       checkStepSize(batch, microbatch);
       const at = (sequences: number) =>
-        addon.memory(addonConfig(config), addonParameters(parameters(config)), threads, sequences, kernels);
+        addon.memory(addonConfig(config), addonParameters(parameters(config)), threads, sequences, kernels, precision);
       // 0: the engine's choice, which is never more than the batch
       return Math.min(at(microbatch ?? 0), at(batch));
     },

@@ -42,6 +42,8 @@ const struct {
        k.accumulateGradient(c.i(0), c.i(1), c.i(2), c.f[0], c.i(3), c.f[1], c.i(4), c.f[2], c.i(5), c.f[3]);
        return 0.0;
      }},
+    {"packedSize", [](const Kernels& k, const Call& c) { return static_cast<double>(k.packedSize(c.i(0), c.i(1))); }},
+    {"multiplyAdds", [](const Kernels& k, const Call& c) { return k.multiplyAdds(static_cast<long>(c.n[0])); }},
     {"layerNorm",
      [](const Kernels& k, const Call& c) {
        return k.layerNorm(c.i(0), c.i(1), c.f[0], c.f[1], c.f[2], c.f[3], c.f[4], c.f[5]), 0.0;
@@ -106,7 +108,7 @@ const struct {
 
 }  // namespace
 
-/// kernel(set, name, numbers, arrays): an array that is null stays null
+/// kernel(set, name, numbers, arrays): an array that is null stays null; set: generic, avx2, avx512, or one of them and "/bf16"
 napi_value kernel(napi_env env, napi_callback_info info) {
   napi_value args[4], result;
   size_t count = 4;
@@ -115,7 +117,10 @@ napi_value kernel(napi_env env, napi_callback_info info) {
       napi_get_value_string_utf8(env, args[0], set, sizeof set, nullptr) != napi_ok ||
       napi_get_value_string_utf8(env, args[1], name, sizeof name, nullptr) != napi_ok)
     return napi_throw_error(env, nullptr, "kernel(set, name, numbers, arrays)"), nullptr;
+  char* precision = std::strchr(set, '/');
+  if (precision) *precision = '\0';
   const Kernels* kernels = chooseKernels(set);
+  if (kernels && precision) kernels = kernels->bf16;
   if (!kernels) return napi_throw_error(env, nullptr, "no such kernels"), nullptr;
   Call call = {};
   uint32_t length = 0;

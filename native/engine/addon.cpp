@@ -119,10 +119,10 @@ Slots readSlots(napi_env env, napi_value list) {
   return slots;
 }
 
-const Kernels& kernelsNamed(const std::string& name) {
+const Kernels& kernelsNamed(const std::string& name, const std::string& precision) {
   const Kernels* kernels = chooseKernels(name.c_str());
   if (!kernels) fail("this CPU has no kernels named " + name);
-  return *kernels;
+  return precision == "bf16" ? *kernels->bf16 : *kernels->fp32;
 }
 
 // ── handles ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -169,23 +169,24 @@ napi_value kernelsName(napi_env env, napi_callback_info info) {
   });
 }
 
-/// create(config, parameters, threads, kernels) → model
+/// create(config, parameters, threads, kernels, precision) → model
 napi_value create(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<4> a(env, info);
+    const Arguments<5> a(env, info);
     const Config config = readConfig(env, a[0]);
-    auto trainer = std::make_shared<Trainer>(config, kernelsNamed(text(env, a[3])), readSlots(env, a[1]),
-                                             static_cast<int>(number(env, a[2])));
+    auto trainer = std::make_shared<Trainer>(config, kernelsNamed(text(env, a[3]), text(env, a[4])),
+                                             readSlots(env, a[1]), static_cast<int>(number(env, a[2])));
     return wrap(env, new ModelHandle{std::move(trainer), config.vocabulary});
   });
 }
 
-/// memory(config, parameters, threads, microbatch, kernels) → bytes
+/// memory(config, parameters, threads, microbatch, kernels, precision) → bytes
 napi_value memory(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<5> a(env, info);
-    return asValue(env, Trainer::memory(readConfig(env, a[0]), kernelsNamed(text(env, a[4])), readSlots(env, a[1]),
-                                        static_cast<int>(number(env, a[2])), static_cast<int>(number(env, a[3]))));
+    const Arguments<6> a(env, info);
+    return asValue(env, Trainer::memory(readConfig(env, a[0]), kernelsNamed(text(env, a[4]), text(env, a[5])),
+                                        readSlots(env, a[1]), static_cast<int>(number(env, a[2])),
+                                        static_cast<int>(number(env, a[3]))));
   });
 }
 

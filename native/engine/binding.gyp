@@ -2,7 +2,7 @@
   'variables': {
     # comparisons of NaN matter here (a diverged model), errno and floating-point traps do not
     # (GCC 12 warns of its own AVX-512 headers)
-    'kernel_flags': ['-O3', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast', '-Wno-maybe-uninitialized'],
+    'kernel_flags': ['-O3', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast', '-Wno-uninitialized', '-Wno-maybe-uninitialized'],
   },
   'target_defaults': {
     'include_dirs': ['.'],

@@ -101,19 +101,20 @@ int main() {
       {false, 300, 9, 3, 20, 0, true, 20, 0.0f}, {false, 41, 12, 1, 33, 0, true, 5, 0.2f},
   };
   for (const char* set : {"generic", "avx2", "avx512"}) {
-    const Kernels* kernels = chooseKernels(set);
-    if (!kernels) {
+    const Kernels* chosen = chooseKernels(set);
+    if (!chosen) {
       std::printf("%s: not on this CPU\n", set);
       continue;
     }
-    for (const int threads : {1, 3})
-      for (const Config& config : configs) {
-        const auto first = exercise(config, *kernels, threads), second = exercise(config, *kernels, threads);
-        if (first.empty() || first != second) {
-          std::printf("%s, %d threads: a run did not repeat itself\n", set, threads);
-          return 1;
+    for (const Kernels* kernels : {chosen->fp32, chosen->bf16})
+      for (const int threads : {1, 3})
+        for (const Config& config : configs) {
+          const auto first = exercise(config, *kernels, threads), second = exercise(config, *kernels, threads);
+          if (first.empty() || first != second) {
+            std::printf("%s, %d threads: a run did not repeat itself\n", set, threads);
+            return 1;
+          }
         }
-      }
     std::printf("%s: done\n", set);
   }
 }

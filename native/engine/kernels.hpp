@@ -28,15 +28,19 @@ struct Epilogue {
 };
 
 /// what a gradient product takes at a time: rows of A and B, columns of A
-constexpr int kGradientRows = 128, kGradientColumns = 512;
+constexpr int kGradientRows = 256, kGradientColumns = 512;
 
 struct Kernels {
   const char* name;
-  /// columns of a packed panel: packed matrices of K × N take packedColumns(N) · K floats
+  /// columns of a packed panel: packed matrices of K × N take packedColumns(N) · K numbers
   int panel;
+  /// bytes of a number in panels: 4, or 2 where products round what they multiply to bf16. They add in fp32 either way.
+  int numberSize;
+  /// the same kernels with products of fp32, and of bf16
+  const Kernels *fp32, *bf16;
 
   // ── products ─────────────────────────────────────────────────────────────────────────────────────────────────
-  /// B (K × N, rows `stride` apart) into panels of `panel` columns, padded with zeros
+  /// B (K × N, rows `stride` apart) into panels of `panel` columns, padded with zeros; `packed` has packedSize(K, N) floats
   void (*pack)(int K, int N, const float* B, long stride, float* packed);
   /// the transpose of B (N × K) into panels
   void (*packTransposed)(int K, int N, const float* B, long stride, float* packed);
@@ -85,6 +89,8 @@ struct Kernels {
                            const float* dhidden, float* dcell);
   double (*sumOfSquares)(long n, const float* x);
   void (*adamw)(long n, float* w, const float* g, float* m, float* v, AdamW settings);
+  /// for the bench: n rounds of multiply-adds on registers alone, as many as keep the units busy; returns the operations
+  double (*multiplyAdds)(long n);
   /// for tests
   void (*exp)(long n, const float* x, float* out);
   void (*tanh)(long n, const float* x, float* out);
@@ -92,7 +98,8 @@ struct Kernels {
 
   long packedColumns(long N) const { return (N + panel - 1) / panel * panel; }
   size_t gradientScratch() const { return static_cast<size_t>(kGradientRows) * (panel + kGradientColumns) + 64; }
-  size_t packedSize(long K, long N) const { return static_cast<size_t>(packedColumns(N)) * K; }
+  /// floats that the panels of a K × N matrix take
+  size_t packedSize(long K, long N) const { return (static_cast<size_t>(packedColumns(N)) * K * numberSize + 3) / 4; }
 };
 
 const Kernels& genericKernels();
@@ -101,7 +108,8 @@ const Kernels& avx2Kernels();
 const Kernels& avx512Kernels();
 #endif
 
-/// The best that this CPU has, or the one named (generic, avx2, avx512). Null when the CPU lacks it or there is no such name.
+/// The best that this CPU has, or the one named (generic, avx2, avx512), with products of fp32. Null when the CPU lacks it or
+/// there is no such name.
 const Kernels* chooseKernels(const char* name);
 
 }  // namespace engine

@@ -4,7 +4,7 @@ import { openNative } from '../../lib/engine/native.ts';
 import { openTfjs } from '../../lib/engine/tfjs.ts';
 import { type ModelConfig, parameters, type Weights } from '../../lib/models/index.ts';
 import { instructionSets, isBuilt } from './native-build.ts';
-import { batchOf, difference, gpt, lstm, models, weightsOf } from './native-models.ts';
+import { batchOf, difference, distance, gpt, lstm, models, weightsOf } from './native-models.ts';
 
 test.skipIf(isBuilt)('the native engine is not built: nothing to test', () => {});
 
@@ -29,6 +29,24 @@ describe.skipIf(!isBuilt).each(models)('%s', (_, config) => {
         for (let i = 0; i < logits.length; i++) expect.soft(Math.abs(logits[i] - expectedLogits[i]) < 1e-5).toBe(true);
         model.dispose();
       }
+    oracle.dispose();
+  });
+
+  test('has them within 1e-2 where products are of bf16, whose losses differ from those of fp32', async () => {
+    const weights = weightsOf(config);
+    const batch = batchOf(config, 3);
+    const oracle = (await openTfjs({ device: 'cpu' })).model(config, { weights });
+    const expected = await oracle.gradients(batch);
+    for (const set of instructionSets) {
+      vi.stubEnv('ENGINE_ISA', set);
+      const model = openNative({ precision: 'bf16' }).model(config, { weights });
+      const { loss, gradients } = await model.gradients(batch);
+      expect(Math.abs(loss / expected.loss - 1), set).toBeLessThan(1e-3);
+      expect(Math.abs(loss / expected.loss - 1), set).toBeGreaterThan(1e-7);
+      expect(distance(gradients, expected.gradients), set).toBeLessThan(1e-2);
+      expect(await model.loss(batch)).toBe(loss);
+      model.dispose();
+    }
     oracle.dispose();
   });
 

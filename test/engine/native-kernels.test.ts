@@ -30,13 +30,23 @@ const close = 2e-6;
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 const gelu = (x: number) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 
-describe.each(instructionSets)('%s', (set) => {
-  const run = (name: string, values: number[], ...arrays: (Float32Array | Uint32Array | null)[]) =>
-    addon.kernel(set, name, values, arrays);
+/** the nearest number that bf16 has, ties to even */
+function bf16(x: number): number {
+  const bits = new Uint32Array(Float32Array.of(x).buffer)[0];
+  const rounded = Uint32Array.of((bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000);
+  return new Float32Array(rounded.buffer)[0];
+}
 
-  const panel = run('panel', []);
+const productSets = instructionSets.flatMap((set) => [
+  { set, precision: 'fp32', kernels: set, rounded: (x: number) => x },
+  { set, precision: 'bf16', kernels: `${set}/bf16`, rounded: bf16 },
+]);
+
+describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }) => {
+  const run = (name: string, values: number[], ...arrays: (Float32Array | Uint32Array | null)[]) =>
+    addon.kernel(kernels, name, values, arrays);
   const packed = (B: Float32Array, K: number, N: number, transposed = false) => {
-    const panels = zeros(Math.ceil(N / panel) * panel * K);
+    const panels = zeros(run('packedSize', [K, N]));
     run(transposed ? 'packTransposed' : 'pack', [K, N, transposed ? K : N], B, panels);
     return panels;
   };
@@ -50,15 +60,18 @@ describe.each(instructionSets)('%s', (set) => {
     [100, 8, 513],
     [5, 131, 16],
     [600, 40, 20],
+    // wide and high enough for A to be packed too
+    [31, 515, 265],
   ];
 
   test.each(shapes)('product of %i × %i with K = %i', (M, N, K) => {
     const [A, B] = [numbers(M * K, 1), numbers(K * N, 2)];
+    const [a, b] = [A.map(rounded), B.map(rounded)];
     const [addend, bias] = [numbers(M * N, 3), numbers(N, 4)];
     const expected = Array.from({ length: M * N }, (_, e) => {
       const [i, j] = [Math.floor(e / N), e % N];
       let sum = addend[e] + bias[j];
-      for (let k = 0; k < K; k++) sum += A[i * K + k] * B[k * N + j];
+      for (let k = 0; k < K; k++) sum += a[i * K + k] * b[k * N + j];
       return sum;
     });
     const C = zeros(M * N);
@@ -75,14 +88,32 @@ describe.each(instructionSets)('%s', (set) => {
 
   test.each(shapes)('gradient product into %i × %i over %i rows', (M, N, K) => {
     const [A, B, C] = [numbers(K * M, 1), numbers(K * N, 2), numbers(M * N, 3)];
+    const [a, b] = [A.map(rounded), B.map(rounded)];
     const expected = Array.from(C, (start, e) => {
       let sum = start;
-      for (let k = 0; k < K; k++) sum += A[k * M + Math.floor(e / N)] * B[k * N + (e % N)];
+      for (let k = 0; k < K; k++) sum += a[k * M + Math.floor(e / N)] * b[k * N + (e % N)];
       return sum;
     });
     run('accumulateGradient', [M, N, K, M, N, N], A, B, C, zeros(run('gradientScratch', [])));
     expect(difference(C, expected)).toBeLessThan(close);
   });
+
+  test('products leave NaN what it is, and infinity too', () => {
+    const C = zeros(3);
+    run(
+      'product',
+      [3, 1, 1, 1, 1, 1, 1],
+      Float32Array.of(Number.NaN, Infinity, 1),
+      packed(Float32Array.of(2), 1, 1),
+      C,
+    );
+    expect(Array.from(C)).toEqual([Number.NaN, Number.POSITIVE_INFINITY, 2]);
+  });
+});
+
+describe.each(instructionSets)('%s', (set) => {
+  const run = (name: string, values: number[], ...arrays: (Float32Array | Uint32Array | null)[]) =>
+    addon.kernel(set, name, values, arrays);
 
   test.each([1, 7, 16, 48, 129])('LayerNorm and its gradient over rows of %i', (C) => {
     const rows = 3;

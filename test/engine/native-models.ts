@@ -57,3 +57,16 @@ export function difference(actual: Weights, expected: Weights): number {
   }
   return worst;
 }
+
+/** the Euclidean distance between two sets of weights, relative to the length of the second */
+export function distance(actual: Weights, expected: Weights): number {
+  let [apart, length] = [0, 0];
+  for (const [name, { data }] of expected) {
+    const other = actual.get(name)!.data;
+    for (let i = 0; i < data.length; i++) {
+      apart += (data[i] - other[i]) ** 2;
+      length += data[i] ** 2;
+    }
+  }
+  return Math.sqrt(apart / length);
+}

@@ -2,6 +2,6 @@
 #include "table.hpp"
 
 const engine::Kernels& engine::avx2Kernels() {
-  static const Kernels kernels = table("AVX2");
-  return kernels;
+  static const Tables tables("AVX2");
+  return tables.fp32;
 }

@@ -2,6 +2,6 @@
 #include "table.hpp"
 
 const engine::Kernels& engine::avx512Kernels() {
-  static const Kernels kernels = table("AVX-512");
-  return kernels;
+  static const Tables tables("AVX-512");
+  return tables.fp32;
 }

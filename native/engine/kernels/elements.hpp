@@ -165,6 +165,22 @@ static void adamw(long n, float* __restrict w, const float* __restrict g, float*
   }
 }
 
+static double multiplyAdds(long n) {
+  constexpr int kSums = 12;
+  vf sum[kSums], x = splat(0.999f);
+  for (int i = 0; i < kSums; i++) sum[i] = splat(1.0f + i);
+  for (long round = 0; round < n; round++) {
+#if defined(__x86_64__)
+    asm volatile("" : "+x"(x));
+#endif
+#pragma GCC unroll 12
+    for (int i = 0; i < kSums; i++) sum[i] = sum[i] * x + x;
+  }
+  for (int i = 1; i < kSums; i++) sum[0] += sum[i];
+  // the sum is looked at, so that it is made
+  return 2.0 * W * kSums * n + (sumLanes(sum[0]) < 0 ? 1 : 0);
+}
+
 static void exponentialArray(long n, const float* x, float* out) {
   forVectors(n, [&](long i, int lanes) { storeLanes(out + i, exponential(loadLanes(x + i, lanes)), lanes); });
 }

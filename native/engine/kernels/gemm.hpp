@@ -13,12 +13,18 @@ constexpr int MR = 14;
 constexpr int MR = 6;
 #endif
 constexpr int NR = 2 * W;
+// floats that the caches move at a time
+constexpr int kLine = 16;
 // rows of B taken at a time: a panel of them stays in the first-level cache
 constexpr int KC = 256;
 // rows of A taken at a time: they stay in the second-level cache while the panels pass
 constexpr int MC = 12 * MR;
+// columns of B, and tiles of rows, from which on packing A pays: it need not where it is used a few times only
+constexpr int kPackedColumns = 512, kPackedTiles = 2;
 
-static void packPanels(int K, int N, const float* B, long stride, float* packed) {
+template <class Number>
+static void packPanels(int K, int N, const float* B, long stride, float* panels) {
+  Number* packed = reinterpret_cast<Number*>(panels);
   for (int j = 0; j < N; j += NR) {
     const int n = N - j < NR ? N - j : NR;
     for (int k = 0; k < K; k++, packed += NR) {
@@ -35,29 +41,46 @@ static void packPanels(int K, int N, const float* B, long stride, float* packed)
   }
 }
 
-static void packPanelsTransposed(int K, int N, const float* B, long stride, float* packed) {
+template <class Number>
+static void packPanelsTransposed(int K, int N, const float* B, long stride, float* panels) {
+  Number* packed = reinterpret_cast<Number*>(panels);
   for (int j = 0; j < N; j += NR, packed += static_cast<long>(K) * NR) {
     const int n = N - j < NR ? N - j : NR;
-    // blocks of W × W: lines of B are read whole, lines of the panel written whole
-    for (int k0 = 0; k0 < K; k0 += W) {
-      const int depth = K - k0 < W ? K - k0 : W;
-      float block[NR][W];
-      for (int i = 0; i < NR; i++)
-        store(block[i], i < n ? loadLanes(B + (j + i) * stride + k0, depth) : vf{});
-      for (int k = 0; k < depth; k++)
-        for (int i = 0; i < NR; i++) packed[static_cast<long>(k0 + k) * NR + i] = block[i][k];
-    }
+    for (int half = 0; half < NR; half += W)
+      for (int k0 = 0; k0 < K; k0 += W) {
+        const int depth = K - k0 < W ? K - k0 : W;
+        vf block[W];
+        for (int i = 0; i < W; i++)
+          block[i] = half + i < n ? loadLanes(B + (j + half + i) * stride + k0, depth) : vf{};
+        transpose(block);
+        for (int k = 0; k < depth; k++) store(packed + static_cast<long>(k0 + k) * NR + half, block[k]);
+      }
   }
 }
+
+// whole loops over the registers of a tile: one that stays a loop sends them through memory
+#define UNROLL _Pragma("GCC unroll 16")
 
 // Where a tile's rows of A are: by rows, `stride` apart; by columns, `stride` from one k to the next; or packed like that, with
 // no gaps.
 enum Layout { byRows, byColumns, packedColumns };
 
+// A number in all lanes, in a register: multiply-adds that broadcast from memory themselves run at half the speed here.
+INLINE vf broadcast(const float* p) {
+  vf x = splat(*p);
+#if defined(__AVX512F__)
+  asm("" : "+v"(x));
+#endif
+  return x;
+}
+
 // m × n of C from K steps; m rows of A, NV vectors of B. n ≤ NV · W.
 template <int m, int NV, Layout layout>
 static void tile(long K, const float* __restrict A, long stride, const float* __restrict B, long strideB, float* C,
-                 long strideC, const float* addend, long addendStride, const float* bias, int n) {
+                 long strideC, const float* addend, long addendStride, const float* bias, const float* ahead, int n) {
+  if (addend)
+    for (int i = 0; i < m; i++)
+      for (int v = 0; v < NV * W; v += kLine) __builtin_prefetch(addend + i * addendStride + v);
   vf sum[m][NV] = {};
   // A pointer for each three rows: with one for all, or one for each, the compiler runs out of registers.
   const float *row0 = A, *row3 = A + 3 * stride, *row6 = A + 6 * stride, *row9 = A + 9 * stride, *row12 = A + 12 * stride;
@@ -71,39 +94,40 @@ static void tile(long K, const float* __restrict A, long stride, const float* __
       if (m > 12) asm("" : "+r"(row12));
       const float* const rows[] = {row0, row3, row6, row9, row12};
       for (int i = 0; i < m; i++) {
-        const vf a = splat(rows[i / 3][(i % 3) * stride]);
+        const vf a = broadcast(rows[i / 3] + (i % 3) * stride);
         for (int v = 0; v < NV; v++) sum[i][v] += a * b[v];
       }
       row0++, row3++, row6++, row9++, row12++;
     } else {
       for (int i = 0; i < m; i++) {
-        const vf a = splat(A[i]);
+        const vf a = broadcast(A + i);
         for (int v = 0; v < NV; v++) sum[i][v] += a * b[v];
       }
       A += layout == packedColumns ? m : stride;
     }
+    for (int v = 0; v < NV * W; v += kLine) __builtin_prefetch(ahead + v, 0, 2);
+    ahead += strideB;
     B += strideB;
   }
   if (n == NV * W) {
-    for (int v = 0; v < NV; v++) {
-      const vf offset = bias ? load(bias + v * W) : vf{};
-      for (int i = 0; i < m; i++) sum[i][v] += offset;
-    }
+    if (bias)
+      UNROLL for (int v = 0; v < NV; v++) {
+        const vf offset = load(bias + v * W);
+        UNROLL for (int i = 0; i < m; i++) sum[i][v] += offset;
+      }
     if (addend)
-      for (int i = 0; i < m; i++)
-        for (int v = 0; v < NV; v++) sum[i][v] += load(addend + i * addendStride + v * W);
-    for (int i = 0; i < m; i++)
-      for (int v = 0; v < NV; v++) store(C + i * strideC + v * W, sum[i][v]);
+      UNROLL for (int i = 0; i < m; i++)
+        UNROLL for (int v = 0; v < NV; v++) sum[i][v] += load(addend + i * addendStride + v * W);
+    UNROLL for (int i = 0; i < m; i++)
+      UNROLL for (int v = 0; v < NV; v++) store(C + i * strideC + v * W, sum[i][v]);
     return;
   }
   // the right edge: the last vector is a part of one
   const int last = n - (NV - 1) * W;
-#pragma GCC unroll 2
-  for (int v = 0; v < NV; v++) {
+  UNROLL for (int v = 0; v < NV; v++) {
     const int lanes = v + 1 < NV ? W : last;
     const vf offset = bias ? loadLanes(bias + v * W, lanes) : vf{};
-#pragma GCC unroll 16
-    for (int i = 0; i < m; i++) {
+    UNROLL for (int i = 0; i < m; i++) {
       vf x = sum[i][v] + offset;
       if (addend) x += loadLanes(addend + i * addendStride + v * W, lanes);
       storeLanes(C + i * strideC + v * W, x, lanes);
@@ -111,7 +135,8 @@ static void tile(long K, const float* __restrict A, long stride, const float* __
   }
 }
 
-typedef void Tile(long, const float*, long, const float*, long, float*, long, const float*, long, const float*, int);
+typedef void Tile(long, const float*, long, const float*, long, float*, long, const float*, long, const float*,
+                  const float*, int);
 
 template <int NV, Layout layout>
 INLINE Tile* tileOf(int m) {
@@ -151,17 +176,51 @@ INLINE void forTiles(int M, F f) {
 // one block of K, one panel of B: all rows of C
 template <Layout layout>
 INLINE void panelProduct(int M, int n, int K, const float* A, long stride, const float* B, long strideB, float* C,
-                         long strideC, const float* addend, long addendStride, const float* bias) {
+                         long strideC, const float* addend, long addendStride, const float* bias,
+                         const float* ahead) {
   forTiles(M, [&](int i, int m) {
     Tile* run = n > W ? tileOf<2, layout>(m) : tileOf<1, layout>(m);
     const float* rows = A + i * (layout == byRows ? stride : layout == byColumns ? 1 : K);
     run(K, rows, stride, B, strideB, C + i * strideC, strideC, addend ? addend + i * addendStride : nullptr,
-        addendStride, bias, n);
+        addendStride, bias, i + m < M ? B : ahead, n);
   });
 }
 
-static void product(int M, int N, int K, const float* A, long strideA, const float* packedB, int packedRows, float* C,
+// rows of A (M × K) as packed tiles, [tile][k][m]
+static void packRows(int M, int K, const float* A, long stride, float* packed) {
+  forTiles(M, [&](int i, int m) {
+    float* to = packed + static_cast<long>(i) * K;
+    for (int first = 0; first < m; first += W) {
+      const int rows = m - first < W ? m - first : W;
+      for (int k = 0; k < K; k += W) {
+        const int depth = K - k < W ? K - k : W;
+        vf block[W];
+        for (int r = 0; r < W; r++) block[r] = r < rows ? loadLanes(A + (i + first + r) * stride + k, depth) : vf{};
+        transpose(block);
+        for (int c = 0; c < depth; c++) storeLanes(to + static_cast<long>(k + c) * m + first, block[c], rows);
+      }
+    }
+  });
+}
+
+// a panel of bf16 as floats
+INLINE void unpack(long n, const bf16* from, float* to) {
+  for (long i = 0; i < n; i += W) store(to + i, load(from + i));
+}
+// to the nearest bf16, in place
+INLINE void roundAll(long n, float* x) {
+  forVectors(n, [&](long i, int lanes) { storeLanes(x + i, rounded(loadLanes(x + i, lanes)), lanes); });
+}
+
+// With panels of bf16, A is rounded as it is packed, and a panel unpacked once for each block of A: the tiles are the same.
+template <class Number>
+static void product(int M, int N, int K, const float* A, long strideA, const float* panels, int packedRows, float* C,
                     long strideC, engine::Epilogue e) {
+  constexpr bool rounds = sizeof(Number) == 2;
+  alignas(64) float packedA[MC * KC];
+  alignas(64) float unpacked[rounds ? KC * NR : 1];
+  const Number* packedB = reinterpret_cast<const Number*>(panels);
+  const bool pack = rounds || (N >= kPackedColumns && M >= kPackedTiles * MR);
   for (int i = 0; i < M; i += MC) {
     const int rows = M - i < MC ? M - i : MC;
     float* Ci = C + i * strideC;
@@ -171,10 +230,29 @@ static void product(int M, int N, int K, const float* A, long strideA, const flo
       const float* addend = k > 0 ? Ci : e.addend ? e.addend + i * e.addendStride : nullptr;
       const long addendStride = k > 0 ? strideC : e.addendStride;
       const float* bias = k > 0 ? nullptr : e.bias;
-      for (int j = 0; j < N; j += NR)
-        panelProduct<byRows>(rows, N - j < NR ? N - j : NR, depth, A + i * strideA + k, strideA,
-                             packedB + static_cast<long>(j) * packedRows + static_cast<long>(k) * NR, NR, Ci + j, strideC,
-                             addend ? addend + j : nullptr, addendStride, bias ? bias + j : nullptr);
+      const float* Ai = A + i * strideA + k;
+      if (pack) packRows(rows, depth, Ai, strideA, packedA);
+      if (rounds) roundAll(static_cast<long>(rows) * depth, packedA);
+      for (int j = 0; j < N; j += NR) {
+        const int n = N - j < NR ? N - j : NR;
+        const Number* from = packedB + static_cast<long>(j) * packedRows + static_cast<long>(k) * NR;
+        const float *panel, *ahead;
+        if constexpr (rounds) {
+          unpack(static_cast<long>(depth) * NR, from, unpacked);
+          panel = ahead = unpacked;
+        } else {
+          panel = from;
+          ahead = j + NR < N ? panel + static_cast<long>(packedRows) * NR : panel;
+        }
+        const float* addendj = addend ? addend + j : nullptr;
+        const float* biasj = bias ? bias + j : nullptr;
+        if (pack)
+          panelProduct<packedColumns>(rows, n, depth, packedA, 0, panel, NR, Ci + j, strideC, addendj, addendStride,
+                                      biasj, ahead);
+        else
+          panelProduct<byRows>(rows, n, depth, Ai, strideA, panel, NR, Ci + j, strideC, addendj, addendStride, biasj,
+                               ahead);
+      }
     }
   }
 }
@@ -204,10 +282,12 @@ static void packColumns(int M, int K, const float* A, long stride, float* packed
   }
 }
 
+template <class Number>
 static void accumulateGradient(int M, int N, int K, const float* A, long strideA, const float* B, long strideB, float* C,
                                long strideC, float* scratch) {
+  constexpr bool rounds = sizeof(Number) == 2;
   float* packedA = scratch + KG * NR;
-  const bool pack = N > NR;
+  const bool pack = rounds || N > NR;
   for (int k = 0; k < K; k += KG) {
     const int depth = K - k < KG ? K - k : KG;
     for (int i = 0; i < M; i += MG) {
@@ -215,19 +295,21 @@ static void accumulateGradient(int M, int N, int K, const float* A, long strideA
       const float* Ai = A + k * strideA + i;
       float* Ci = C + i * strideC;
       if (pack) packColumns(rows, depth, Ai, strideA, packedA);
+      if (rounds) roundAll(static_cast<long>(rows) * depth, packedA);
       for (int j = 0; j < N; j += NR) {
         const int n = N - j < NR ? N - j : NR;
         const float* panel = B + k * strideB + j;
-        const bool direct = n == NR && rows <= kDirectTiles * MR;
-        if (!direct) packPanels(depth, n, panel, strideB, scratch);
+        const bool direct = !rounds && n == NR && rows <= kDirectTiles * MR;
+        if (!direct) packPanels<float>(depth, n, panel, strideB, scratch);
+        if (rounds) roundAll(static_cast<long>(depth) * NR, scratch);
         const float* from = direct ? panel : scratch;
         const long strideFrom = direct ? strideB : NR;
         if (pack)
           panelProduct<packedColumns>(rows, n, depth, packedA, 0, from, strideFrom, Ci + j, strideC, Ci + j, strideC,
-                                      nullptr);
+                                      nullptr, from);
         else
           panelProduct<byColumns>(rows, n, depth, Ai, strideA, from, strideFrom, Ci + j, strideC, Ci + j, strideC,
-                                  nullptr);
+                                  nullptr, from);
       }
     }
   }

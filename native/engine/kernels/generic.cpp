@@ -2,6 +2,6 @@
 #include "table.hpp"
 
 const engine::Kernels& engine::genericKernels() {
-  static const Kernels kernels = table("generic");
-  return kernels;
+  static const Tables tables("generic");
+  return tables.fp32;
 }

@@ -94,6 +94,62 @@ INLINE vl multiplyLow(vl x, uint32_t y) { return (vl)_mm_mul_epu32((__m128i)x, _
 INLINE vl multiplyLow(vl x, uint32_t y) { return (x & 0xffffffffu) * y; }
 #endif
 
+// ── bf16: the upper half of a float ──────────────────────────────────────────────────────────────────────────────
+
+struct bf16 {
+  uint16_t bits;
+};
+typedef uint16_t vh __attribute__((vector_size(W * 2)));
+typedef uint16_t vhUnaligned __attribute__((vector_size(W * 2), aligned(2), may_alias));
+
+// to the nearest number that bf16 has, ties to even; what is no number stays none
+INLINE vf rounded(vf x) {
+  const vu bits = (vu)x;
+  const vf near = (vf)((bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u);
+  return x == x ? near : x;
+}
+INLINE vf load(const bf16* p) {
+  return (vf)(__builtin_convertvector(*reinterpret_cast<const vhUnaligned*>(p), vu) << 16);
+}
+// rounds
+INLINE void store(bf16* p, vf x) {
+  *reinterpret_cast<vhUnaligned*>(p) = __builtin_convertvector((vu)rounded(x) >> 16, vh);
+}
+
+// the lower, and the upper, halves of two vectors, a lane of one after a lane of the other
+#if defined(__AVX512F__)
+INLINE vf zipLow(vf x, vf y) {
+  const __m512i order = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  return (vf)_mm512_permutex2var_ps((__m512)x, order, (__m512)y);
+}
+INLINE vf zipHigh(vf x, vf y) {
+  const __m512i order = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  return (vf)_mm512_permutex2var_ps((__m512)x, order, (__m512)y);
+}
+#elif defined(__AVX2__)
+INLINE vf zipLow(vf x, vf y) {
+  return (vf)_mm256_permute2f128_ps(_mm256_unpacklo_ps((__m256)x, (__m256)y), _mm256_unpackhi_ps((__m256)x, (__m256)y), 0x20);
+}
+INLINE vf zipHigh(vf x, vf y) {
+  return (vf)_mm256_permute2f128_ps(_mm256_unpacklo_ps((__m256)x, (__m256)y), _mm256_unpackhi_ps((__m256)x, (__m256)y), 0x31);
+}
+#else
+INLINE vf zipLow(vf x, vf y) { return vf{x[0], y[0], x[1], y[1]}; }
+INLINE vf zipHigh(vf x, vf y) { return vf{x[2], y[2], x[3], y[3]}; }
+#endif
+
+// W rows of W become columns: each round zips row i with row i + W / 2
+INLINE void transpose(vf rows[W]) {
+  for (int round = 1; round < W; round *= 2) {
+    vf zipped[W];
+    for (int i = 0; i < W / 2; i++) {
+      zipped[2 * i] = zipLow(rows[i], rows[i + W / 2]);
+      zipped[2 * i + 1] = zipHigh(rows[i], rows[i + W / 2]);
+    }
+    for (int i = 0; i < W; i++) rows[i] = zipped[i];
+  }
+}
+
 // f(index, lanes) over n elements: whole vectors, then the rest
 template <class F>
 INLINE void forVectors(long n, F f) {

@@ -6,14 +6,17 @@
 
 namespace {
 
+// Number: what products take, float or bf16
+template <class Number>
 INLINE engine::Kernels table(const char* name) {
   engine::Kernels k = {};
   k.name = name;
   k.panel = NR;
-  k.pack = packPanels;
-  k.packTransposed = packPanelsTransposed;
-  k.product = product;
-  k.accumulateGradient = accumulateGradient;
+  k.numberSize = sizeof(Number);
+  k.pack = packPanels<Number>;
+  k.packTransposed = packPanelsTransposed<Number>;
+  k.product = product<Number>;
+  k.accumulateGradient = accumulateGradient<Number>;
   k.layerNorm = layerNorm;
   k.layerNormBackward = layerNormBackward;
   k.addColumnSums = addColumnSums;
@@ -30,10 +33,20 @@ INLINE engine::Kernels table(const char* name) {
   k.lstmCellBackward = lstmCellBackward;
   k.sumOfSquares = sumOfSquares;
   k.adamw = adamw;
+  k.multiplyAdds = multiplyAdds;
   k.exp = exponentialArray;
   k.tanh = tanhArray;
   k.sigmoid = sigmoidArray;
   return k;
 }
+
+// both tables, which know each other
+struct Tables {
+  engine::Kernels fp32, bf16Products;
+  explicit Tables(const char* name) : fp32(table<float>(name)), bf16Products(table<bf16>(name)) {
+    fp32.fp32 = bf16Products.fp32 = &fp32;
+    fp32.bf16 = bf16Products.bf16 = &bf16Products;
+  }
+};
 
 }  // namespace

@@ -98,6 +98,8 @@ class Gpt final : public Network {
   Norm final_;
   const int C_, heads_, headWidth_;
   const float scale_;
+  /// attention's products are of fp32 whatever those of the weights are: they are short, and rounding would cost more
+  const Kernels& exact_;
 };
 
 Gpt::Gpt(const Config& config, const Kernels& kernels, const Slots& slots)
@@ -105,7 +107,8 @@ Gpt::Gpt(const Config& config, const Kernels& kernels, const Slots& slots)
       C_(config.width),
       heads_(config.heads),
       headWidth_(config.width / config.heads),
-      scale_(1.0f / std::sqrt(static_cast<float>(config.width / config.heads))) {
+      scale_(1.0f / std::sqrt(static_cast<float>(config.width / config.heads))),
+      exact_(*kernels.fp32) {
   const auto vector = [&](const std::string& name, int size) {
     return config.bias ? slots.offset(name, size) : 0;
   };
@@ -166,7 +169,7 @@ size_t Gpt::place(GptWorkspace& w, float* memory, int sequences, int T, bool tra
   w.wide = arena.take(R * 4 * C);
   w.dwide = arena.take(training ? R * 4 * C : 0);
   w.logits = arena.take(static_cast<size_t>(std::min<size_t>(logitRows(), R)) * config.vocabulary);
-  const size_t alongKeys = kernels.packedSize(headWidth_, T), alongWidth = kernels.packedSize(T, headWidth_);
+  const size_t alongKeys = exact_.packedSize(headWidth_, T), alongWidth = exact_.packedSize(T, headWidth_);
   w.keysTransposed = arena.take(alongKeys);
   w.values = arena.take(alongWidth);
   w.keys = arena.take(training ? alongWidth : 0);
@@ -241,17 +244,17 @@ void Gpt::attend(GptWorkspace& w, const Pass& p, int layer) const {
       const float* q = k.qkv + static_cast<size_t>(s) * T * stride + h * D;
       float* out = k.attended + static_cast<size_t>(s) * T * C_ + h * D;
       float* logsum = k.logsum + (static_cast<size_t>(s) * heads_ + h) * T;
-      kernels.packTransposed(D, T, q + C_, stride, w.keysTransposed);
-      kernels.pack(T, D, q + 2 * C_, stride, w.values);
+      exact_.packTransposed(D, T, q + C_, stride, w.keysTransposed);
+      exact_.pack(T, D, q + 2 * C_, stride, w.values);
       for (int i = 0; i < T; i += kQueries) {
         const int rows = std::min(kQueries, T - i), keys = i + rows;
-        kernels.product(rows, keys, D, q + static_cast<size_t>(i) * stride, stride, w.keysTransposed, D, w.scores, T,
+        exact_.product(rows, keys, D, q + static_cast<size_t>(i) * stride, stride, w.keysTransposed, D, w.scores, T,
                         {});
         kernels.causalSoftmax(rows, i, keys, scale_, w.scores, T, logsum + i);
         if (p.dropout)
           kernels.dropoutRows(rows, keys, w.scores, w.scores, T, h * T + i, dropoutThreshold(config.dropout),
                               key(p, s, layer, kAttention));
-        kernels.product(rows, D, keys, w.scores, T, w.values, T, out + static_cast<size_t>(i) * C_, C_, {});
+        exact_.product(rows, D, keys, w.scores, T, w.values, T, out + static_cast<size_t>(i) * C_, C_, {});
       }
     }
 }
@@ -269,26 +272,26 @@ void Gpt::attendBackward(GptWorkspace& w, const Pass& p, int layer, const float*
       const float* dout = dattended + static_cast<size_t>(s) * T * C_ + h * D;
       const float* logsum = k.logsum + (static_cast<size_t>(s) * heads_ + h) * T;
       const MaskKey mask = key(p, s, layer, kAttention);
-      kernels.packTransposed(D, T, q + C_, stride, w.keysTransposed);
-      kernels.pack(T, D, q + C_, stride, w.keys);
-      kernels.packTransposed(D, T, q + 2 * C_, stride, w.valuesTransposed);
+      exact_.packTransposed(D, T, q + C_, stride, w.keysTransposed);
+      exact_.pack(T, D, q + C_, stride, w.keys);
+      exact_.packTransposed(D, T, q + 2 * C_, stride, w.valuesTransposed);
       for (int i = 0; i < T; i += kQueries) {
         const int rows = std::min(kQueries, T - i), keys = i + rows;
         const float* qRows = q + static_cast<size_t>(i) * stride;
         const float* doutRows = dout + static_cast<size_t>(i) * C_;
-        kernels.product(rows, keys, D, qRows, stride, w.keysTransposed, D, w.scores, T, {});
+        exact_.product(rows, keys, D, qRows, stride, w.keysTransposed, D, w.scores, T, {});
         kernels.causalProbabilities(rows, i, keys, scale_, w.scores, T, logsum + i);
-        kernels.product(rows, keys, D, doutRows, C_, w.valuesTransposed, D, w.dscores, T, {});
+        exact_.product(rows, keys, D, doutRows, C_, w.valuesTransposed, D, w.dscores, T, {});
         const float* attention = w.scores;
         if (p.dropout) {
           kernels.dropoutRows(rows, keys, w.scores, w.dropped, T, h * T + i, threshold, mask);
           kernels.dropoutRows(rows, keys, w.dscores, w.dscores, T, h * T + i, threshold, mask);
           attention = w.dropped;
         }
-        kernels.accumulateGradient(keys, D, rows, attention, T, doutRows, C_, dq + 2 * C_, stride, w.scratch);
+        exact_.accumulateGradient(keys, D, rows, attention, T, doutRows, C_, dq + 2 * C_, stride, w.scratch);
         kernels.causalSoftmaxBackward(rows, i, keys, scale_, w.scores, w.dscores, T);
-        kernels.product(rows, D, keys, w.dscores, T, w.keys, T, dq + static_cast<size_t>(i) * stride, stride, {});
-        kernels.accumulateGradient(keys, D, rows, w.dscores, T, qRows, stride, dq + C_, stride, w.scratch);
+        exact_.product(rows, D, keys, w.dscores, T, w.keys, T, dq + static_cast<size_t>(i) * stride, stride, {});
+        exact_.accumulateGradient(keys, D, rows, w.dscores, T, qRows, stride, dq + C_, stride, w.scratch);
       }
     }
 }
@@ -401,7 +404,7 @@ double Gpt::pass(Workspace& workspace, const Pass& p) const {
 class GptDecoder final : public Decoder {
  public:
   GptDecoder(const Gpt& gpt, int streams) : gpt_(gpt), streams_(streams) {
-    const Kernels& k = gpt.kernels;
+    const Kernels& k = gpt.exact_;
     const int T = gpt.config.block, D = gpt.headWidth_;
     keysSize_ = k.packedSize(D, T);
     valuesSize_ = k.packedSize(T, D);
@@ -413,7 +416,7 @@ class GptDecoder final : public Decoder {
   void reset() override { position_ = 0; }
 
   void step(const uint32_t* tokens, float* logits) override {
-    const Kernels& k = gpt_.kernels;
+    const Kernels &k = gpt_.kernels, &exact = gpt_.exact_;
     const int B = streams_, C = gpt_.C_, D = gpt_.headWidth_, T = gpt_.config.block, V = gpt_.config.vocabulary;
     Arena arena(buffers_.data());
     const size_t size = static_cast<size_t>(B) * C;
@@ -437,9 +440,9 @@ class GptDecoder final : public Decoder {
             values[(static_cast<size_t>(d / k.panel) * T + position_) * k.panel + d % k.panel] = q[2 * C + d];
           }
           float unused;
-          k.product(1, position_ + 1, D, q, D, keys, D, scores, T, {});
+          exact.product(1, position_ + 1, D, q, D, keys, D, scores, T, {});
           k.causalSoftmax(1, position_, position_ + 1, gpt_.scale_, scores, T, &unused);
-          k.product(1, D, position_ + 1, scores, T, values, T, attended + static_cast<size_t>(b) * C + h * D, C, {});
+          exact.product(1, D, position_ + 1, scores, T, values, T, attended + static_cast<size_t>(b) * C + h * D, C, {});
         }
       gpt_.linear(B, block.attentionOut, attended, x, x);
       k.layerNorm(B, C, x, gpt_.at(block.norm2.gain), gpt_.biasAt(block.norm2.bias), normal, nullptr, nullptr);
