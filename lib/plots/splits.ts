@@ -98,11 +98,12 @@ function lengthsPanel({ lengths }: SplitCounts): Panel {
     width: WIDTH,
     height: 160,
     data: { values },
-    mark: { type: 'bar', color: KEPT },
+    mark: { type: 'rect', color: KEPT },
     encoding: {
       x: { field: 'from', type: 'quantitative', scale: { type: 'log', domain, nice: false }, axis },
       x2: { field: 'to' },
       y: { field: 'tunes', type: 'quantitative', axis: { title: 'tunes', tickMinStep: 1 } },
+      y2: { datum: 0 },
     },
   };
 }
