@@ -1,15 +1,20 @@
 /**
  * Training steps and sampling on the native engine beside PyTorch: the same shapes, batches and threads, in one run.
  *
- *     npx tsx bench/engine/index.ts [--python PYTHON] [--threads 1] [--sizes study|published] [--only NAME] [--seconds 3] [--compile]
+ *     npx tsx bench/engine/index.ts [--python PYTHON] [--threads 1] [--sizes study|published] [--only NAME,NAME…] [--precisions fp32,bf16]
+ *         [--seconds 3] [--compile]
  *
  * PYTHON is one that has torch and numpy installed (peers.py); without it only this project is timed. Each model has a process
- * of its own on either side. Prints Markdown: tokens a second, the median over steps by wall clock and, on a machine that
- * does other things too, by CPU time and its fastest step; sampling 8 streams with a cache, greedily.
+ * of its own on either side. Prints Markdown: tokens a second, the median over steps by wall clock, its ratio to PyTorch's, the
+ * fastest step; the share of the bound; sampling 8 streams with a cache, greedily.
+ *
+ * The bound is what multiply-adds from registers alone reach on these threads, measured before and after each model: no step
+ * can be faster than its matrix products at that speed. Of attention's products only the causal half is counted.
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { openEngine } from '../../lib/engine/index.ts';
+import { loadAddon } from '../../lib/engine/native-addon.ts';
 import { countParameters, flopsPerToken, type ModelConfig } from '../../lib/models/index.ts';
 
 const STREAMS = 8;
@@ -59,6 +64,7 @@ const SIZES: Record<string, Case[]> = {
 
 interface Request {
   config: ModelConfig;
+  precision: 'fp32' | 'bf16';
   sequences: number;
   threads: number;
   /** to measure steps for, at least */
@@ -75,6 +81,8 @@ interface Result {
   decodes: [number, number][];
   /** resident bytes after training */
   peak: number;
+  /** operations a second of one thread's multiply-adds; the native engine's only */
+  speed?: number;
 }
 
 const { values } = parseArgs({
@@ -83,6 +91,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '1' },
     sizes: { type: 'string', default: 'study' },
     only: { type: 'string', default: '' },
+    precisions: { type: 'string', default: 'fp32' },
     seconds: { type: 'string', default: '3' },
     compile: { type: 'boolean', default: false },
     one: { type: 'string' },
@@ -94,45 +103,56 @@ else compare();
 
 function compare() {
   const threads = Number(values.threads);
-  const cases = (SIZES[values.sizes] ?? []).filter(({ name }) => name.includes(values.only));
+  const wanted = values.only.split(',');
+  const cases = (SIZES[values.sizes] ?? []).filter(({ name }) => wanted.some((part) => name.includes(part)));
   if (cases.length === 0) throw new Error(`no sizes named ${values.sizes}; there are ${Object.keys(SIZES).join(', ')}`);
   const header = [
     'model',
     'parameters',
+    'batch',
     'engine',
     'tokens/s',
-    'tokens/CPU s',
+    'beside',
     'best',
-    'GFLOP/s',
+    'of bound',
     'peak MB',
     'sampled/s',
   ];
   console.log(`${threads} thread(s), block ${cases[0].config.block}\n`);
   console.log(
-    `| ${header.join(' | ')} |\n|${header.map((_, i) => (i === 0 || i === 2 ? ' --- ' : ' ---: ')).join('|')}|`,
+    `| ${header.join(' | ')} |\n|${header.map((_, i) => (i === 0 || i === 3 ? ' --- ' : ' ---: ')).join('|')}|`,
   );
-  for (const { name, config, sequences } of cases) {
-    const request = { config, sequences, threads, seconds: Number(values.seconds), compile: false };
-    const results = [run(process.execPath, [...process.execArgv, import.meta.filename ?? process.argv[1]], request)];
-    if (values.python) results.push(run(values.python, [new URL('peers.py', import.meta.url).pathname], request));
-    if (values.python && values.compile) {
-      const compiled = { ...request, compile: true };
-      const result = run(values.python, [new URL('peers.py', import.meta.url).pathname], compiled);
-      results.push({ ...result, name: `${result.name}, compiled` });
+  for (const precision of values.precisions.split(',') as Request['precision'][])
+    for (const { name, config, sequences } of cases) {
+      const request = { config, precision, sequences, threads, seconds: Number(values.seconds), compile: false };
+      const results = [run(process.execPath, [...process.execArgv, import.meta.filename ?? process.argv[1]], request)];
+      const peers = new URL('peers.py', import.meta.url).pathname;
+      if (values.python) results.push(run(values.python, [peers], request));
+      if (values.python && values.compile) {
+        const result = run(values.python, [peers], { ...request, compile: true });
+        results.push({ ...result, name: `${result.name}, compiled` });
+      }
+      const perStep = sequences * config.block;
+      const tokens = (result: Result) => perStep / median(result.steps.map(([seconds]) => seconds));
+      const bound = ((results[0].speed ?? 0) * threads) / productFlops(config);
+      for (const result of results) {
+        const speed = tokens(result);
+        const best = perStep / Math.min(...result.steps.map(([seconds]) => seconds));
+        const sampled = (STREAMS * DECODE) / Math.min(...result.decodes.map(([seconds]) => seconds));
+        const row = [name, countParameters(config).total, sequences, `${result.name} ${precision}`, speed];
+        row.push(result === results[0] ? '' : (tokens(results[0]) / speed).toFixed(2));
+        row.push(best, `${Math.round((100 * speed) / bound)} %`, result.peak / 2 ** 20, sampled);
+        console.log(
+          `| ${row.map((cell) => (typeof cell === 'number' ? Math.round(cell).toLocaleString('en') : cell)).join(' | ')} |`,
+        );
+      }
     }
-    const perStep = sequences * config.block;
-    for (const { name: engine, steps, decodes, peak } of results) {
-      const wall = perStep / median(steps.map(([seconds]) => seconds));
-      const cpu = (perStep / median(steps.map(([, seconds]) => seconds))) * threads;
-      const best = (perStep / Math.min(...steps.map(([, seconds]) => seconds))) * threads;
-      const sampled = (STREAMS * DECODE) / Math.min(...decodes.map(([, seconds]) => seconds));
-      const flops = (flopsPerToken(config, config.block) * best) / 1e9;
-      const row = [name, countParameters(config).total, engine, wall, cpu, best, flops, peak / 2 ** 20, sampled];
-      console.log(
-        `| ${row.map((cell) => (typeof cell === 'number' ? Math.round(cell).toLocaleString('en') : cell)).join(' | ')} |`,
-      );
-    }
-  }
+}
+
+/** Operations a token that a training step cannot do without: flopsPerToken counts attention to the tokens to come, too. */
+function productFlops(config: ModelConfig): number {
+  const whole = flopsPerToken(config, config.block);
+  return config.architecture === 'gpt' ? whole - 6 * config.layers * config.width * config.block : whole;
 }
 
 function run(program: string, args: string[], request: Omit<Request, 'streams' | 'decode'>): Result {
@@ -148,8 +168,21 @@ function median(numbers: number[]): number {
   return numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 }
 
-async function measureNative({ config, sequences, threads, seconds, streams, decode }: Request): Promise<Result> {
-  const engine = await openEngine({ name: 'native', threads });
+/** Operations a second of multiply-adds on one thread's registers, the fastest of some tries. */
+function multiplyAddSpeed(): number {
+  const addon = loadAddon();
+  const set = process.env.ENGINE_ISA ?? '';
+  const tries = Array.from({ length: 20 }, () => {
+    const start = performance.now();
+    return addon.kernel(set, 'multiplyAdds', [100_000], []) / ((performance.now() - start) / 1000);
+  });
+  return Math.max(...tries);
+}
+
+async function measureNative(request: Request): Promise<Result> {
+  const { config, precision, sequences, threads, seconds, streams, decode } = request;
+  const before = multiplyAddSpeed();
+  const engine = await openEngine({ name: 'native', threads, precision });
   const model = engine.model(config, { seed: 1 });
   const { vocabularySize: V, block: length } = config;
   const tokens = (first: number) => Uint32Array.from({ length: sequences * length }, (_, i) => ((i + first) * 31) % V);
@@ -169,10 +202,11 @@ async function measureNative({ config, sequences, threads, seconds, streams, dec
         });
       }
     },
-    seconds / 2,
+    seconds / 4,
     2,
   );
-  return { name: engine.description.replace(/, \d+ threads?$/, ''), steps, decodes, peak };
+  const speed = Math.max(before, multiplyAddSpeed());
+  return { name: engine.description.replace(/^native \S+, (.*), .*$/, 'native, $1,'), steps, decodes, peak, speed };
 }
 
 async function measure(work: () => Promise<unknown>, seconds: number, least: number): Promise<[number, number][]> {

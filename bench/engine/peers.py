@@ -97,11 +97,14 @@ optimizer = torch.optim.AdamW(
 )
 tokens = torch.arange(B * (T + 1)).mul(31).remainder(V).view(B, T + 1)
 run = torch.compile(model) if request["compile"] else model
+# bf16: autocast, with fp32 master weights, as on GPUs
+autocast = torch.autocast("cpu", torch.bfloat16, enabled=request["precision"] == "bf16")
 
 
 def step():
-    logits = run(tokens[:, :-1])
-    loss = F.cross_entropy(logits.view(-1, V), tokens[:, 1:].reshape(-1))
+    with autocast:
+        logits = run(tokens[:, :-1])
+        loss = F.cross_entropy(logits.float().view(-1, V), tokens[:, 1:].reshape(-1))
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -125,6 +128,7 @@ model.eval()
 
 
 @torch.no_grad()
+@autocast
 def decode():
     caches = model.new_cache()
     column = tokens[: request["streams"], :1]
@@ -132,5 +136,5 @@ def decode():
         column = model(column, caches, position)[:, -1].argmax(-1, keepdim=True)
 
 
-decodes = measure(decode, request["seconds"] / 2, 2)
+decodes = measure(decode, request["seconds"] / 4, 2)
 json.dump({"name": f"PyTorch {torch.__version__}", "steps": steps, "decodes": decodes, "peak": peak}, sys.stdout)
