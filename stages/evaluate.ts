@@ -3,6 +3,7 @@ import { evaluate, openEngine, type TokenSource } from '../lib/engine/index.ts';
 import { loadCheckpoint } from '../lib/models/index.ts';
 import { TokenStore } from '../lib/tokenizer/index.ts';
 import { stage } from './stage.ts';
+import { tokenizerOf } from './vocabulary.ts';
 
 await stage({
   name: 'evaluate',
@@ -10,6 +11,7 @@ await stage({
   paths: ['MODEL', 'TOKENS'],
   async run({ paths: [modelDir, tokens], params, progress }) {
     const { config, weights } = await loadCheckpoint(modelDir);
+    await tokenizerOf(tokens, modelDir, config);
     const { engine: name, precision } = params.train;
     const engine = await openEngine({ name, precision, threads: 1 });
     const model = engine.model(config, { weights });

@@ -12,8 +12,8 @@ import {
   shapeOf,
   trimToCompleteBars,
 } from '../lib/music/index.ts';
-import { loadTokenizer } from '../lib/tokenizer/index.ts';
 import { stage } from './stage.ts';
+import { tokenizerOf } from './vocabulary.ts';
 
 await stage({
   name: 'generate',
@@ -21,7 +21,7 @@ await stage({
   paths: ['MODEL', 'TOKENS', 'SAMPLES'],
   async run({ paths: [modelDir, tokens, out], params: { generate: settings, train }, progress }) {
     const { config, weights } = await loadCheckpoint(modelDir);
-    const tokenizer = await loadTokenizer(join(tokens, 'tokenizer.json'));
+    const tokenizer = await tokenizerOf(tokens, modelDir, config);
     const engine = await openEngine({ name: train.engine, precision: train.precision, threads: 1 });
     const model = engine.model(config, { weights });
     const streams = await sample({

@@ -13,7 +13,7 @@ export interface EngineOptions {
   /** auto: native, or tfjs where the addon is not built (said once, on stderr) */
   name?: 'auto' | EngineName;
   precision?: 'fp32' | 'bf16';
-  /** CPU threads; part of what makes a run repeatable bit for bit. Default 1 */
+  /** CPU threads, at most the machine's cores; part of what makes a run repeatable bit for bit. Default 1. tfjs has its own */
   threads?: number;
   /** tfjs only: node-gpu, node, wasm or cpu; default the first that loads */
   device?: string;

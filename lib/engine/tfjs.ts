@@ -32,6 +32,7 @@ import { loadTensorFlow, type TensorFlow } from './tfjs-backend.ts';
 import { gpt } from './tfjs-gpt.ts';
 import { lstm } from './tfjs-lstm.ts';
 import { activationBytes, stateBytes } from './tfjs-memory.ts';
+import { checkThreads } from './threads.ts';
 
 const architectures = { gpt, lstm } as Record<ModelConfig['architecture'], Architecture<ModelConfig>>;
 
@@ -44,6 +45,7 @@ export async function openTfjs(options: EngineOptions = {}): Promise<Engine> {
     throw new EngineError(
       'the tfjs engine computes in fp32 only; set the precision to fp32, or build the native engine',
     );
+  checkThreads(options.threads ?? 1);
   const { tf, device } = await loadTensorFlow(options.device);
   return {
     name: 'tfjs',

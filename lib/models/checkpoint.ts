@@ -89,9 +89,22 @@ export async function loadCheckpoint(dir: string): Promise<Checkpoint> {
   return {
     config,
     weights,
-    optimizer: { step: Number(state.metadata.step), first: moments('first'), second: moments('second') },
-    progress: JSON.parse(state.metadata.progress),
+    optimizer: { ...stepOf(state.metadata, optimizerFile), first: moments('first'), second: moments('second') },
+    progress: progressOf(state.metadata, optimizerFile),
   };
+}
+
+function stepOf({ step }: Record<string, string>, file: string): { step: number } {
+  if (/^\d+$/.test(step)) return { step: Number(step) };
+  throw new ModelError(`${file}: step is ${step ?? 'missing'}; it must be the number of updates made`, 'step');
+}
+
+function progressOf({ progress }: Record<string, string>, file: string): unknown {
+  try {
+    return JSON.parse(progress);
+  } catch {
+    throw new ModelError(`${file}: progress is ${progress === undefined ? 'missing' : 'no JSON'}`, 'progress');
+  }
 }
 
 async function loadConfig(dir: string): Promise<ModelConfig> {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -141,8 +141,15 @@ describe('a run that is interrupted', () => {
     await run({ checkpointDir: dir });
   });
 
+  it('is not resumed from a checkpoint that was cut short, which stays where it is', async () => {
+    await interruptAt(24 * 7);
+    const file = join(dir, 'step-7', 'optimizer.safetensors');
+    await truncate(file, 1000);
+    await expect(run({ checkpointDir: dir })).rejects.toThrow(/step-7.optimizer.safetensors is cut short: 1000 bytes/);
+    expect(await readdir(dir)).toEqual(['step-7']);
+  });
+
   it('in the middle of an evaluation measures it again', async () => {
-    // 10 windows, eight at a time: the second part of the first evaluation begins with the signal aborted
     const stop = new AbortController();
     let read = 0;
     const interrupting: TokenSource = {
@@ -153,6 +160,8 @@ describe('a run that is interrupted', () => {
       },
     };
     await expect(run({ source: interrupting, checkpointDir: dir, signal: stop.signal })).rejects.toThrow('enough');
+    // ten windows are evaluated, eight at a time
+    expect(read).toBe(8);
     expect(await readdir(dir)).toEqual(['step-10']);
     const resumed = await run({ checkpointDir: dir });
     const through = await run();
@@ -245,6 +254,14 @@ describe('what cannot be trained is refused before any of it is', () => {
     [{ betas: [0.9, 1] as [number, number] }, /betas\[1\] is 1/],
     [{ evaluations: 0 }, /evaluations is 0/],
   ])('settings that make no sense: %o', (wrong, message) => refuse({ settings: { ...settings, ...wrong } }, message));
+
+  it('a model that cannot be, before the data is looked at', () =>
+    expect(run({ config: { ...config, heads: 3 } })).rejects.toThrow(
+      /heads is 3, which does not divide the width of 8/,
+    ));
+
+  it('tokens of another vocabulary, at the step that meets one', () =>
+    refuse({ source: countingSource(12, 600, 5) }, /token 11 at position \d+ is outside the vocabulary of 11/));
 
   it('a model larger than the memory of the machine, with both numbers', () =>
     refuse(

@@ -150,6 +150,21 @@ describe('what is no checkpoint is refused in words', () => {
     await refusal(/mixes two checkpoints: .*step 7.*step 8/);
   });
 
+  it('an optimizer that is cut short, or does not say where it is', async () => {
+    await saved();
+    const optimizer = join(dir, 'optimizer.safetensors');
+    const { tensors, metadata } = await readSafetensors(optimizer);
+    await truncate(optimizer, (await readFile(optimizer)).length - 1);
+    await refusal(/optimizer.safetensors is cut short/);
+    await writeSafetensors(optimizer, tensors, { step: '7', progress: '{' });
+    await refusal(/optimizer.safetensors: progress is no JSON/);
+    await writeSafetensors(optimizer, tensors, { step: '7' });
+    await refusal(/optimizer.safetensors: progress is missing/);
+    await writeSafetensors(optimizer, tensors, { ...metadata, step: 'seven' });
+    await writeSafetensors(model(), initialWeights(gpt, 1), { step: 'seven' });
+    await refusal(/optimizer.safetensors: step is seven; it must be the number of updates made/);
+  });
+
   it('a configuration that is no JSON, or not of a model', async () => {
     await saved();
     const config = join(dir, 'config.json');

@@ -1,5 +1,5 @@
-/** The training stage as a process: it tells its progress, and a signal in the middle of a run costs nothing but a resumption. */
-import { spawn } from 'node:child_process';
+/** The stages that train, evaluate and sample, as processes: what they tell, what a signal costs, and what they refuse. */
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
+import { type GptConfig, initialWeights, saveCheckpoint } from '../../lib/models/index.ts';
 import { tokenizeCorpus } from '../../lib/tokenizer/index.ts';
 import { nativeIsBuilt } from './tiny.ts';
 
@@ -89,5 +90,21 @@ describe('the train stage', () => {
     expect(bytes('stopped/model.safetensors').equals(bytes('through/model.safetensors'))).toBe(true);
     expect(String(bytes('stopped.csv')).replaceAll('stopped', 'through')).toBe(String(bytes('through.csv')));
     expect(readdirSync(checkpoint)).toEqual([]);
+  });
+});
+
+describe('a model and tokens of another tokenizer', () => {
+  it.each(['evaluate', 'generate'])('are refused by %s, in one sentence with both vocabularies', async (stage) => {
+    const config: GptConfig = {
+      ...{ architecture: 'gpt', vocabularySize: 99, block: 8, layers: 1, width: 4, heads: 1, dropout: 0, bias: true },
+    };
+    await saveCheckpoint(path('other'), { config, weights: initialWeights(config, 1) });
+    const paths = [path('other'), path('tokens'), ...(stage === 'generate' ? [path('samples')] : [])];
+    const args = ['--import', 'tsx', join(root, `stages/${stage}.ts`), ...paths, '--params', path('params.yaml')];
+    const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+    expect(stderr).toMatch(
+      new RegExp(`^${stage}: \\S+other has a vocabulary of 99 tokens, \\S+tokens one of \\d+: .*another tokenizer\\n$`),
+    );
+    expect(status).toBe(1);
   });
 });
