@@ -119,6 +119,21 @@ test('gc lists what only old runs need, and outputs of stages that are gone; wit
   expect(await made.outcomes()).toEqual({ make: 'ran' });
 });
 
+test('a removed matrix value: its outputs stay until gc lists and frees them', async () => {
+  const made = project({
+    'pipeline.yaml':
+      'stages:\n  t: {matrix: {n: "${n}"}, cmd: "echo ${item.n} > o${item.n}", params: [p], outs: ["o${item.n}"]}\n',
+    'params.yaml': 'n: [1, 2]\np: 1\n',
+  });
+  await made.outcomes();
+  expect(await made.outcomes('-S', 'n=[1]')).toEqual({});
+  expect(made.exists('o2')).toBe(true);
+  expect((await made.repro('gc')).stdout).toMatch(/^t@2 is no longer in the pipeline\nwould free o2\n/);
+  await made.repro('gc', '--yes');
+  expect([made.exists('o1'), made.exists('o2')]).toEqual([true, false]);
+  expect(Object.keys(made.lock().stages)).toEqual(['t@1']);
+});
+
 test('init makes a pipeline that works, and spoils none that is there', async () => {
   const made = project({});
   expect((await made.repro('init')).exit).toBe(0);

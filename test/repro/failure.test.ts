@@ -269,17 +269,67 @@ stages:
   });
 });
 
-test('inputs that move while a command runs are never recorded as what it used', async () => {
-  const made = project({
-    'pipeline.yaml':
-      'stages:\n  a: {cmd: cat in.txt > out.txt && echo later > in.txt, deps: [in.txt], outs: [out.txt]}\n',
-    'in.txt': 'first\n',
+describe('inputs that move while a command runs are never recorded as what it used', () => {
+  test.each([
+    ['a dependency', 'in.txt', 'later'],
+    ['a file put into a folder that is one', 'folder/new.txt', ''],
+    ['a file taken out of it', 'folder/old.txt', undefined],
+    ['a listed param', 'params.yaml', '{p: 2, q: 1}'],
+    ['a module behind the code', 'code/lib.mjs', 'export const n = 2;'],
+    ['an optional dependency that comes', 'optional.txt', ''],
+  ])('%s', async (_, path, text) => {
+    const move = text === undefined ? `rm ${path}` : `printf '%s' '${text}' > ${path}`;
+    const made = project({
+      'pipeline.yaml': `
+stages:
+  a:
+    cmd: sh run.sh
+    deps: [in.txt, folder, {optional.txt: {optional: true}}]
+    code: [code/main.mjs]
+    params: [p]
+    outs: [out.txt]
+`,
+      'run.sh': `cat in.txt > out.txt\n${move}\n`,
+      'in.txt': 'first\n',
+      'folder/old.txt': '',
+      'folder/other.txt': '',
+      'params.yaml': '{p: 1, q: 1}',
+      'code/main.mjs': "import { n } from './lib.mjs';\nconsole.log(n);\n",
+      'code/lib.mjs': 'export const n = 1;',
+    });
+    const { exit, stdout } = await made.repro();
+    const named = path.startsWith('folder/') ? 'folder' : path.startsWith('code/') ? 'code/main.mjs' : path;
+    expect([exit, stdout]).toEqual([1, expect.stringContaining(`✗ a: ${named} changed while it ran`)]);
+    expect(made.read('out.txt')).toBe('first\n');
+    expect(['dvc-like.lock', '.repro/runs', '.repro/cache'].filter((each) => made.exists(each))).toEqual([]);
+    // What is there now is what the next run uses, and that is recorded.
+    made.write('run.sh', 'cat in.txt > out.txt\n');
+    expect(await made.outcomes()).toEqual({ a: 'ran' });
+    expect(await made.stale()).toEqual({});
   });
-  const { exit, stdout } = await made.repro();
-  expect([exit, stdout]).toEqual([1, expect.stringMatching(/✗ a: in\.txt changed while it ran/)]);
-  expect(made.read('out.txt')).toBe('first\n');
-  expect(made.exists('dvc-like.lock')).toBe(false);
-  expect(made.exists('.repro/runs')).toBe(false);
+
+  test('what it does not list may move', async () => {
+    const made = project({
+      'pipeline.yaml':
+        'stages:\n  a: {cmd: "echo \'{p: 1, q: 2}\' > params.yaml", params: [p], outs: [{o: {persist: true}}]}\n',
+      'params.yaml': '{p: 1, q: 1}',
+      o: '',
+    });
+    expect(await made.outcomes()).toEqual({ a: 'ran' });
+    expect(await made.outcomes()).toEqual({});
+  });
+
+  test('an output that is still written to when its stage has ended is not recorded either', async () => {
+    const made = project({
+      'pipeline.yaml':
+        'stages:\n  a: {cmd: cp in.txt a.txt, deps: [in.txt], outs: [a.txt]}\n  b: {cmd: "cat a.txt > b.txt; echo more >> a.txt", deps: [a.txt], outs: [b.txt]}\n',
+      'in.txt': '1\n',
+    });
+    const { exit, stdout } = await made.repro();
+    expect([exit, stdout]).toEqual([1, expect.stringMatching(/✗ b: a\.txt changed while it ran/)]);
+    expect(Object.keys(made.lock().stages)).toEqual(['a']);
+    expect(Object.keys(await made.stale())).toEqual(['a', 'b']);
+  });
 });
 
 test('retries run a stage again, a timeout ends it', async () => {
