@@ -16,10 +16,9 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { inWords, ReproError } from './errors.ts';
-import { isSettled } from './identity.ts';
-import { type FoundFile, type Reading, readInPieces, readingOf, SMALL, whenSettled } from './reading.ts';
+import { type FoundFile, type Reading, readInPieces, SMALL } from './reading.ts';
 
 /** Whether the file system that `path` would be on shares blocks. Tries it: nothing is left at `path`. */
 export function canClone(path: string): boolean {
@@ -36,9 +35,11 @@ export function canClone(path: string): boolean {
   }
 }
 
-/** Clones a file, then hashes the clone, which nobody else writes to. Undefined when it cannot be cloned. */
+/**
+ * Clones a file, then hashes it: the file and not the clone, of which nothing is in memory yet. They are the same unless the
+ * reading says that the file has moved. Undefined when it cannot be cloned.
+ */
 export async function cloneOf(file: FoundFile, path: string): Promise<Reading | undefined> {
-  const started = await whenSettled(() => stat(file.absolute, { bigint: true }));
   try {
     copyFileSync(file.absolute, path, constants.COPYFILE_FICLONE_FORCE);
   } catch {
@@ -46,9 +47,7 @@ export async function cloneOf(file: FoundFile, path: string): Promise<Reading | 
     return undefined; // It may lie on another disk than `path`.
   }
   chmodSync(path, 0o444);
-  const { sha256 } = await readInPieces({ ...file, absolute: path });
-  const after = await stat(file.absolute, { bigint: true });
-  return readingOf(file, sha256, after, isSettled(after, started));
+  return readInPieces(file);
 }
 
 /** Throws ReproError where the copy cannot be written. */

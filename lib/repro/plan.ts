@@ -183,7 +183,7 @@ async function restorable(
 ): Promise<{ block?: LockedStage; notes: string[] }> {
   const found = project.runs.get(key, stage);
   if (found === undefined) return { notes: [] };
-  if (found === 'damaged') return { notes: [`${stage.name}: its entry in the run cache was damaged; it is dropped`] };
+  if (found === 'damaged') return { notes: [`its entry in the run cache was damaged; it is dropped`] };
   const outs: { [path: string]: Content } = {};
   for (const { path } of stage.outs) {
     const content = found.outs![path];
@@ -193,7 +193,7 @@ async function restorable(
     const problems = await project.cache.problems(content);
     if (problems.length === 0) continue;
     project.runs.drop(key);
-    return { notes: [`${stage.name}: ${path} cannot be restored: ${problems[0]}; the stage runs`] };
+    return { notes: [`${path} cannot be restored: ${problems[0]}; the stage runs`] };
   }
   return { block: lockedStage(stage, inputs, outs), notes: [] };
 }

@@ -89,12 +89,12 @@ export async function readInPieces(file: FoundFile, keep?: (piece: Buffer) => Pr
  * A large file that has just been written is worth a moment's wait: once it is settled, it need not be read again. Returns
  * when that was: nanoseconds since 1970.
  */
-export async function whenSettled(stat: () => Promise<BigIntStats>): Promise<bigint> {
+async function whenSettled(stat: () => Promise<BigIntStats>): Promise<bigint> {
   if (!isSettled(await stat())) await pause(SETTLING);
   return now();
 }
 
-export function readingOf(file: FoundFile, sha256: string, after: BigIntStats, settled: boolean): Reading {
+function readingOf(file: FoundFile, sha256: string, after: BigIntStats, settled: boolean): Reading {
   const moved = identity(after) !== file.identity;
   const size = Number(after.size);
   const reading = { sha256, size, executable: isExecutable(after), moved, read: size };

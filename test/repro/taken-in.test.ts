@@ -177,10 +177,12 @@ describe('cache.type: hardlink', () => {
 
 test('an output that is still being written to is not taken', async () => {
   const made = large(32);
-  const writer = '(setsid sh -c "while [ -e in.txt ]; do echo x >> big; done" >/dev/null 2>&1 3>&- &)';
+  const writer = '(setsid sh -c "while [ -e in.txt ]; do echo x >> big; done; touch ended" >/dev/null 2>&1 3>&- &)';
   const whenItWrites = `until [ "$(wc -c < big)" -gt ${32 * MIB} ]; do :; done`;
   made.write('pipeline.yaml', made.read('pipeline.yaml').replace('> big', `> big; ${writer}; ${whenItWrites}`));
   const { exit, stdout } = await made.repro();
+  made.remove('in.txt');
+  await until(() => made.exists('ended'));
   expect([exit, stdout]).toEqual([1, expect.stringMatching(/big changed while it was taken into the cache/)]);
   expect(objects(made)).toEqual([]);
   expect(made.exists('dvc-like.lock')).toBe(false);
