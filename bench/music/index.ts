@@ -1,24 +1,25 @@
 /**
- * MIDI ↔ ABC beside abcmidi and abcjs: speed, large files, fidelity, bytes, acceptance, agreement on intact and damaged text.
+ * MIDI ↔ ABC beside abcmidi and abcjs: speed, large files, a large corpus, fidelity, bytes, acceptance, agreement on intact and damaged text.
  *
  *   npx tsx bench/music/index.ts ../shared/corpus [every = 1]
  *
  * Prints Markdown. `every` takes each so-many-th file for abcjs, which is slow. Peers that are missing are named and passed over;
- * everything runs on one thread. The folder edge-cases is left out: its files are wrong on purpose.
+ * everything but the convert stage runs on one thread. The folder edge-cases is left out: its files are wrong on purpose.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { abcToMidi, checkAbc, MusicError, midiToAbc, trimToCompleteBars } from '../../lib/music/index.ts';
 import { mutateAbc, random } from '../../test/music/fuzz.ts';
+import { corpusStage } from './corpus-stage.ts';
 import { hearMidi, noteF1 } from './note-f1.ts';
-import { abc2midi, abcjsWarnings, cpuSecondsToRun, has, midi2abc } from './peers.ts';
+import { abc2midi, abcjsWarnings, has, midi2abc, secondsToRun } from './peers.ts';
 
 const [corpus = '../shared/corpus', every = '1'] = process.argv.slice(2);
 /** Rounds over the corpus before and while speed is taken: the first are the compiler's. */
 const WARM_ROUNDS = 2;
 const TIMED_ROUNDS = 3;
 /** texts damaged to compare what the checkers say */
-const DAMAGED = 300;
+const DAMAGED = 1000;
 
 interface Tune {
   folder: string;
@@ -78,24 +79,29 @@ function fidelity(tunes: Tune[], withMidi2abc: boolean): void {
 
 function speed(tunes: Tune[], withMidi2abc: boolean): void {
   console.log('\n## Speed, one thread\n');
-  row('what', 'ms a file', 'files a second');
-  row('---', '---', '---');
+  row('what', 'ms of CPU a file', 'ms of wall a file', 'files a second of CPU');
+  row('---', '---', '---', '---');
+  const speedRow = (what: string, cpu: number, wall: number) =>
+    row(what, cpu.toFixed(2), wall.toFixed(2), (1000 / cpu).toFixed(0));
   const timed = (what: string, run: (tune: Tune) => void) => {
     for (let round = 0; round < WARM_ROUNDS; round++) tunes.forEach(run);
-    const began = process.cpuUsage();
+    const began = { cpu: process.cpuUsage(), wall: performance.now() };
     for (let round = 0; round < TIMED_ROUNDS; round++) tunes.forEach(run);
-    const { user, system } = process.cpuUsage(began);
-    const ms = (user + system) / 1000 / tunes.length / TIMED_ROUNDS;
-    row(`${what}, in process, CPU time`, ms.toFixed(2), (1000 / ms).toFixed(0));
+    const { user, system } = process.cpuUsage(began.cpu);
+    const calls = tunes.length * TIMED_ROUNDS;
+    speedRow(`${what}, in process`, (user + system) / 1000 / calls, (performance.now() - began.wall) / calls);
   };
   timed('midiToAbc', ({ midi }) => midiToAbc(midi));
   timed('abcToMidi', ({ abc }) => abcToMidi(abc));
   if (!withMidi2abc) return;
   const paths = tunes.map(({ path }) => path);
-  const nothing = (1000 * cpuSecondsToRun('/bin/true', paths)) / paths.length;
-  const theirs = (1000 * cpuSecondsToRun('midi2abc', paths)) / paths.length;
-  row('midi2abc, a process a file, CPU time', theirs.toFixed(2), (1000 / theirs).toFixed(0));
-  row('of which to start a process (`/bin/true`)', nothing.toFixed(2), '');
+  for (const [what, program] of [
+    ['midi2abc, a process a file', 'midi2abc'],
+    ['of which to start a process (`/bin/true`)', '/bin/true'],
+  ]) {
+    const { cpu, wall } = secondsToRun(program, paths);
+    speedRow(what, (1000 * cpu) / paths.length, (1000 * wall) / paths.length);
+  }
 }
 
 function largeFile(tunes: Tune[]): void {
@@ -176,6 +182,7 @@ const withMidi2abc = has('midi2abc');
 if (!withMidi2abc) console.log('midi2abc is not installed (Debian: abcmidi): left out');
 speed(tunes, withMidi2abc);
 largeFile(tunes);
+corpusStage(tunes.map(({ midi }) => midi));
 fidelity(tunes, withMidi2abc);
 await acceptance(tunes);
 await damaged(tunes);

@@ -50,6 +50,8 @@ export interface ZipMember {
   unixMode?: number;
   statedSize?: number;
   statedCrc?: number;
+  /** sizes and offset in 64 bits, in a field of their own */
+  zip64?: boolean;
 }
 
 export function zip(members: readonly ZipMember[]): Buffer {
@@ -82,8 +84,16 @@ export function zip(members: readonly ZipMember[]): Buffer {
     central.writeUInt16LE(name.length, 28);
     central.writeUInt32LE(((member.unixMode ?? 0o100644) << 16) >>> 0, 38);
     central.writeUInt32LE(offset, 42);
+    const extra = Buffer.alloc(member.zip64 ? 28 : 0);
+    if (member.zip64) {
+      extra.writeUInt16LE(1, 0);
+      extra.writeUInt16LE(24, 2);
+      for (const [i, field] of [size, data.length, offset].entries()) extra.writeBigUInt64LE(BigInt(field), 4 + 8 * i);
+      for (const at of [20, 24, 42]) central.writeUInt32LE(0xffffffff, at);
+      central.writeUInt16LE(extra.length, 30);
+    }
     parts.push(local, name, data);
-    directory.push(central, name);
+    directory.push(central, name, extra);
     offset += local.length + name.length + data.length;
   }
   const central = Buffer.concat(directory);
@@ -93,7 +103,20 @@ export function zip(members: readonly ZipMember[]): Buffer {
   end.writeUInt16LE(members.length, 10);
   end.writeUInt32LE(central.length, 12);
   end.writeUInt32LE(offset, 16);
-  return Buffer.concat([...parts, central, end]);
+  if (!members.some((member) => member.zip64)) return Buffer.concat([...parts, central, end]);
+  end.fill(0xff, 8, 20);
+  const end64 = Buffer.alloc(56);
+  end64.writeUInt32LE(0x06064b50, 0);
+  end64.writeBigUInt64LE(44n, 4);
+  end64.writeBigUInt64LE(BigInt(members.length), 24);
+  end64.writeBigUInt64LE(BigInt(members.length), 32);
+  end64.writeBigUInt64LE(BigInt(central.length), 40);
+  end64.writeBigUInt64LE(BigInt(offset), 48);
+  const locator = Buffer.alloc(20);
+  locator.writeUInt32LE(0x07064b50, 0);
+  locator.writeBigUInt64LE(BigInt(offset + central.length), 8);
+  locator.writeUInt32LE(1, 16);
+  return Buffer.concat([...parts, central, end64, locator, end]);
 }
 
 /** Bit by bit, as the standard defines it. */

@@ -32,6 +32,7 @@ describe('honest archives', () => {
     ['x.tar', tar(members)],
     ['x.zip', zip([{ path: 'songs/' }, ...zipMembers])],
     ['stored.zip', zip(zipMembers.map((member) => ({ ...member, stored: true })))],
+    ['large.zip', zip(zipMembers.map((member) => ({ ...member, zip64: true })))],
     ['a name that says nothing', gzipSync(tar(members))],
   ])('%s: MIDI files arrive in their folders, the others are counted', async (name, bytes) => {
     const { files, bytes: size, others, skipped } = await unpack(name, bytes);
@@ -52,6 +53,25 @@ describe('honest archives', () => {
     await unpack('long.tar.gz', gzipSync(bytes));
     expect(await treeOf(folder.path('raw'))).toEqual([long('g'), 'last.mid', long('p')]);
   });
+
+  test('what careless programs write: bytes after the end, no end, a link that states a size', async () => {
+    const whole = tar([
+      { path: 'link.mid', type: '1', linkTo: 'a.mid', statedSize: 5000 },
+      { path: 'a.mid', content: midi },
+    ]);
+    const withoutEnd = whole.subarray(0, -1024);
+    for (const bytes of [whole, withoutEnd, Buffer.concat([whole, Buffer.alloc(600, 7)])]) {
+      const { files, skipped } = await fetchAnew(gzipSync(bytes));
+      expect({ files, skipped }).toEqual({ files: 1, skipped: [{ path: 'link.mid', reason: 'is a link' }] });
+    }
+  });
+
+  let archives = 0;
+  const fetchAnew = async (bytes: Uint8Array) => {
+    archives++;
+    await writeFile(folder.path(`${archives}.tar.gz`), bytes);
+    return fetchDataset(folder.path(`${archives}.tar.gz`), folder.path(`raw-${archives}`));
+  };
 
   test('a single MIDI file is a data set of one', async () => {
     const { files } = await unpack('one.mid', midi);
