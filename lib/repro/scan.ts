@@ -136,7 +136,10 @@ export class Contents {
         // A large file is remembered on its own: it may be somebody's whole dependency.
         const isLarge = size > SMALL;
         const reading = await (isLarge ? this.#file(item, read) : this.#read(item, read, sha));
-        if (!isLarge && reading.identity !== undefined) item.remember = reading.sha256;
+        if (!isLarge && reading.identity !== undefined) {
+          item.identity = reading.identity;
+          item.remember = reading.sha256;
+        }
         learned ||= item.remember !== sha;
         sha = reading.sha256;
         ({ size, executable } = reading);
@@ -190,7 +193,7 @@ export class Contents {
 
   /** For people. */
   #name(absolute: string): string {
-    return relative(this.#root, absolute);
+    return relative(this.#root, absolute) || '.';
   }
 
   async #file(file: FoundFile, read: Reader): Promise<Reading> {
