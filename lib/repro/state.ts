@@ -21,7 +21,6 @@ export interface State {
 export interface MemoTable {
   get(key: string): string | undefined;
   put(key: string, value: string): void;
-  remove(key: string): void;
 }
 
 /** LMDB takes keys of up to 1978 bytes. */
@@ -44,13 +43,15 @@ export async function openState(root: string, options: { write: boolean }): Prom
   }
   const table = (name: string): MemoTable => {
     const database: Database<string, string> = store.openDB({ name, encoding: 'string' });
+    /** What LMDB does not give back yet: it commits a little later, or much later where the disk is busy. */
+    const waiting = new Map<string, string>();
     return {
-      get: (key) => (key.length > LONGEST_KEY ? undefined : database.get(key)),
+      get: (key) => (key.length > LONGEST_KEY ? undefined : (waiting.get(key) ?? database.get(key))),
       put: (key, value) => {
-        if (key.length <= LONGEST_KEY) void database.put(key, value).catch(() => {});
-      },
-      remove: (key) => {
-        if (key.length <= LONGEST_KEY) void database.remove(key).catch(() => {});
+        if (key.length > LONGEST_KEY) return;
+        waiting.set(key, value);
+        const written = () => waiting.get(key) === value && waiting.delete(key);
+        database.put(key, value).then(written, written);
       },
     };
   };
@@ -69,7 +70,6 @@ function forgetfulState(): State {
     return {
       get: (key) => values.get(key),
       put: (key, value) => void values.set(key, value),
-      remove: (key) => void values.delete(key),
     };
   };
   return { files: table(), folders: table(), memos: table(), exclusively: (work) => work(), close: async () => {} };
