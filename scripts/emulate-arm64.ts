@@ -1,0 +1,28 @@
+/**
+ * The native engine's generic kernels as NEON: cross-compiled for arm64 and driven through everything the engine does by
+ * native/engine/exercise.cpp, under qemu's user emulation.
+ *
+ *     npx tsx scripts/emulate-arm64.ts
+ *
+ * Needs Debian's g++-aarch64-linux-gnu and qemu-user. It shows that they compile, end, and repeat themselves bit for bit; that
+ * their numbers are right is what the tests show on the generic kernels of the machine they run on. Says nothing of speed.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { $, cd } from 'zx';
+
+const flags = ['-std=gnu++17', '-O2', '-Wall', '-Wextra', '-Wno-psabi', '-static', '-I.'];
+const kernelFlags = ['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
+const sources = ['exercise', 'kernels/choose', ...['gpt', 'lstm', 'network', 'pool', 'trainer'].map((n) => `src/${n}`)];
+
+cd(join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../native/engine'));
+const folder = await mkdtemp(join(tmpdir(), 'arm64-'));
+const program = join(folder, 'exercise');
+$.verbose = false;
+await $`aarch64-linux-gnu-g++ ${flags} ${kernelFlags} -c kernels/generic.cpp -o ${folder}/generic.o`;
+await $`aarch64-linux-gnu-g++ ${flags} ${sources.map((name) => `${name}.cpp`)} ${folder}/generic.o -o ${program} -lpthread`;
+const run = await $({ nothrow: true })`qemu-aarch64 ${program}`;
+console.log(`${run.stdout}${run.stderr}`.trim());
+await rm(folder, { recursive: true });
+process.exitCode = run.exitCode ?? 1;
