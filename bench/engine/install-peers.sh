@@ -1,12 +1,10 @@
 #!/bin/sh
-# Installs what the engines are measured and checked beside, PyTorch and transformers, into a virtual environment of its own:
-# never a dependency of this project.
+# PyTorch of the newest version on PyPI, in a virtual environment of its own, for peers.py and for torch.compile, which also needs
+# g++ and Python's headers:
 #
-#   sh bench/engine/install-peers.sh FOLDER
-#   npx tsx bench/engine/interop.ts --python FOLDER/bin/python      (and curves.ts; index.ts measures)
-#
-# Needs Python 3.10 or newer with venv, and some 5 GB: PyPI's torch brings CUDA's libraries along.
+#     sh bench/engine/install-peers.sh FOLDER
+#     npx tsx bench/engine/index.ts --python FOLDER/bin/python
 set -eu
-[ -x "$1/bin/python" ] || python3 -m venv "$1"
-"$1/bin/pip" install --quiet torch transformers safetensors numpy
-"$1/bin/python" -c 'import torch, transformers; print("PyTorch", torch.__version__, "transformers", transformers.__version__)'
+python3 -m venv "$1"
+"$1/bin/pip" install --quiet torch numpy
+"$1/bin/python" -c 'import torch; print("PyTorch", torch.__version__)'
