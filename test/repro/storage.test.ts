@@ -90,6 +90,23 @@ describe('gc', () => {
     expect(stillThere(made)).toEqual(['A', 'D']);
   });
 
+  test('nothing is freed while another repro runs a stage', async () => {
+    const made = pair();
+    await made.outcomes();
+    made.write(
+      'pipeline.yaml',
+      made.read('pipeline.yaml').replace("cmd: 'head", "cmd: 'touch begun; until [ -e go ]; do sleep 0.02; done; head"),
+    );
+    const { ended } = await made.spawn();
+    await until(() => made.exists('begun'));
+    const { exit, stderr } = await made.repro('gc', '--yes');
+    expect([exit, stderr]).toEqual([1, 'repro: another repro runs make: try again when it has ended\n']);
+    expect((await made.repro('gc')).exit).toBe(0);
+    made.write('go', '');
+    expect((await ended).exit).toBe(0);
+    expect((await made.repro('gc', '--yes')).exit).toBe(0);
+  });
+
   test('an age or a size that is none is refused', async () => {
     const made = pair();
     for (const [option, value] of [

@@ -6,9 +6,10 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs
 import { join } from 'node:path';
 import { parseManifest } from '../content.ts';
 import { ReproError } from '../errors.ts';
+import { Leases } from '../leases.ts';
 import type { LockedStage } from '../lock.ts';
 import { openProject, type Project } from '../project.ts';
-import { bytes, count, describeBytes, seconds } from '../units.ts';
+import { bytes, count, describeBytes, listNames, seconds } from '../units.ts';
 
 interface Run {
   path: string;
@@ -44,6 +45,7 @@ export async function gc(call: { yes?: boolean; age?: string; size?: string; jso
     const size = useless.reduce((sum, { size }) => sum + size, 0);
 
     if (call.yes) {
+      await checkNobodyRuns(project);
       for (const { path } of dropped) rmSync(path, { force: true });
       for (const { path } of useless) rmSync(path, { force: true });
       for (const path of outputs) rmSync(join(project.root, path), { recursive: true, force: true });
@@ -67,6 +69,15 @@ export async function gc(call: { yes?: boolean; age?: string; size?: string; jso
   } finally {
     await project.close();
   }
+}
+
+/** What a running stage has in the cache is in no run yet, so that it would be taken for unneeded. */
+async function checkNobodyRuns(project: Project): Promise<void> {
+  const leases = await Leases.ofStages(project.root);
+  const running = [...project.graph.stages.keys()].filter((name) => leases.isTaken(name));
+  await leases.close();
+  if (running.length > 0)
+    throw new ReproError(`another repro runs ${listNames(running)}: try again when it has ended`, 1);
 }
 
 /** By age or size those that may stay, newest first; with neither, none but what is live anyway. */
