@@ -4,9 +4,9 @@
  *     npx tsx bench/engine/index.ts [--python PYTHON] [--threads 1] [--sizes study|published] [--only NAME,NAME…] [--precisions fp32,bf16]
  *         [--seconds 3] [--compile]
  *
- * PYTHON is one that has torch and numpy installed (install-peers.sh makes one, peers.py runs in it); without it only this project is timed. Each model has a process
- * of its own on either side. Prints Markdown: tokens a second, the median over steps by wall clock, its ratio to PyTorch's, the
- * fastest step; the share of the bound; sampling 8 streams with a cache, greedily.
+ * PYTHON is one that has torch and numpy installed (install-peers.sh makes one, peers.py runs in it); without it only this project
+ * is timed. Each model has a process of its own on either side. Prints Markdown: tokens a second, the median over steps by wall
+ * clock, its ratio to PyTorch's, the fastest step; the share of the bound; sampling 8 streams with a cache, greedily.
  *
  * The bound is what multiply-adds from registers alone reach on these threads, measured before and after each model: no step
  * can be faster than its matrix products at that speed. Of attention's products only the causal half is counted.
