@@ -4,13 +4,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
-import { type Content, sha256 } from './content.ts';
+import { type Content, contentWithin, sha256 } from './content.ts';
 import { parseSource } from './document.ts';
 import { ReproError } from './errors.ts';
 import { openRevision, type Revision } from './git.ts';
 import { equal, isMapping, type Json, leaves } from './json.ts';
 import { loadPipeline } from './load-pipeline.ts';
 import { LOCK, readLock } from './lock.ts';
+import { contains } from './paths.ts';
 import { PARAMS, type Stage } from './pipeline.ts';
 import type { Project } from './project.ts';
 
@@ -26,18 +27,15 @@ export interface Side {
 }
 
 export function workspace(project: Project): Side {
-  const read = (path: string) => project.texts.read(path);
+  // A folder in the place of a file, say, is no file.
+  const read = (path: string) => project.texts.read(path).catch(() => undefined);
   return {
     name: 'workspace',
     stages: project.pipeline.stages,
     read,
     readAll: async (paths) => {
-      const texts = new Map<string, string>();
-      for (const path of paths) {
-        const text = await read(path);
-        if (text !== undefined) texts.set(path, text);
-      }
-      return texts;
+      const texts = await Promise.all(paths.map(async (path) => [path, await read(path)] as const));
+      return new Map(texts.filter((entry): entry is [string, string] => entry[1] !== undefined));
     },
   };
 }
@@ -54,13 +52,12 @@ async function revisionSide(project: Project, name: string): Promise<Side> {
   const readAll = async (paths: readonly string[]) => {
     const texts = await revision.readAll(paths);
     const missing = paths.filter((path) => !texts.has(path));
-    const makers = new Map(
-      missing.map((path) => [path, stages?.find(({ outs }) => outs.some((out) => out.path === path))?.name]),
-    );
-    const names = [...new Set(makers.values())].filter((name) => name !== undefined);
+    const outOf = new Map(missing.map((path) => [path, stages && outputAt(stages, path)]));
+    const names = [...new Set([...outOf.values()].map((found) => found?.stage))].filter((stage) => stage !== undefined);
     const locked = names.length > 0 ? await readLock((await revision.read(LOCK)) ?? '', names) : new Map();
-    for (const [path, maker] of makers) {
-      const text = cachedText(project, locked.get(maker)?.outs?.[path]);
+    for (const [path, found] of outOf) {
+      const content: Content | undefined = found && locked.get(found.stage)?.outs?.[found.out];
+      const text = found && content && cachedText(project, content, path.slice(found.out.length + 1));
       if (text !== undefined) texts.set(path, text);
     }
     return texts;
@@ -68,12 +65,21 @@ async function revisionSide(project: Project, name: string): Promise<Side> {
   return { name, stages, read: async (path) => (await readAll([path])).get(path), readAll };
 }
 
-/** Undefined when the cache does not have it, or no longer as it was. */
-function cachedText(project: Project, content: Content | undefined): string | undefined {
-  if (content === undefined || content.files !== undefined) return undefined;
+/** Whose output is at this path, or holds it. */
+function outputAt(stages: readonly Stage[], path: string): { stage: string; out: string } | undefined {
+  for (const { name, outs } of stages)
+    for (const out of outs) if (contains(out.path, path)) return { stage: name, out: out.path };
+  return undefined;
+}
+
+/** Of a folder, the file at `inside`. Undefined when the cache does not have it, or no longer as it was. */
+function cachedText(project: Project, content: Content, inside: string): string | undefined {
+  const manifest = inside === '' ? undefined : project.cache.manifest(content.sha256);
+  const file = inside === '' ? content : manifest && contentWithin(manifest, inside);
+  if (file === undefined || file.files !== undefined) return undefined;
   try {
-    const text = readFileSync(project.cache.objectPath(content.sha256), 'utf8');
-    return sha256(text) === content.sha256 ? text : undefined;
+    const text = readFileSync(project.cache.objectPath(file.sha256), 'utf8');
+    return sha256(text) === file.sha256 ? text : undefined;
   } catch {
     return undefined;
   }

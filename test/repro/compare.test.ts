@@ -210,10 +210,9 @@ removed from the pipeline since HEAD: train@base-1, train@base-2 (--all shows th
     ];
     chmodSync(made.path(object(sha256)), 0o644);
     made.write(object(sha256), '{"loss": 99}\n');
-    expect(JSON.parse(await repro(made, 'metrics', 'diff', '--json'))).toMatchObject({
-      'metrics/base-1.json': { loss: { new: 2 } },
-      'metrics/base-2.json': { loss: { old: 2, new: 3, diff: 1 } },
-    });
+    const after = JSON.parse(await repro(made, 'metrics', 'diff', '--json'));
+    expect(after['metrics/base-1.json']).toEqual({ loss: { new: 2 } });
+    expect(after['metrics/base-2.json']).toEqual({ loss: { old: 2, new: 3, diff: 1 } });
   });
 
   test('a revision whose pipeline cannot be read is taken to be as today', async () => {
@@ -237,6 +236,31 @@ test('without a repository, metrics diff says so in one sentence', async () => {
     2,
     'repro: this folder is in no git repository, so there is no revision "HEAD" to compare with\n',
   ]);
+});
+
+test('a folder of plots: each plot once, from whichever it was written as; at a revision from the cache', async () => {
+  const made = project({
+    'pipeline.yaml': `
+stages:
+  draw:
+    cmd: mkdir -p plots/sub && cp spec.json plots/one.vl.json && echo '<svg>one</svg>' > plots/one.svg && echo "<svg>two \${p}</svg>" > plots/sub/two.svg && echo no > plots/notes.txt
+    deps: [spec.json]
+    params: [p]
+    plots: [plots]
+`,
+    'params.yaml': 'p: 1\n',
+    'spec.json': '{"mark": "bar", "data": {"values": [{"a": 1}]}, "encoding": {"x": {"field": "a"}}}',
+  });
+  await made.outcomes();
+  git(made, 'init', '-q', '-b', 'main');
+  git(made, 'add', 'pipeline.yaml', 'params.yaml', 'dvc-like.lock');
+  git(made, 'commit', '-q', '-m', 'first, without plots');
+  const shown = await made.repro('plots', 'show');
+  expect([shown.stdout, shown.stderr]).toEqual([expect.stringMatching(/^2 plots in /), '']);
+  expect(made.read('.repro/plots.html')).not.toContain('<svg>one');
+  await made.outcomes('-S', 'p=2');
+  await made.repro('plots', 'diff');
+  expect(made.read('.repro/plots.html')).toMatch(/HEAD<\/h3><svg>two 1.*workspace<\/h3><svg>two 2/s);
 });
 
 test('plots show draws tables, specs and images into one page; diff puts revisions into one plot', async () => {

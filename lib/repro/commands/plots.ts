@@ -1,7 +1,8 @@
 /** `repro plots show` and `repro plots diff [A] [B]`: one HTML page that needs nothing else. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { openSides, workspace } from '../compare.ts';
+import type { Output } from '../pipeline.ts';
 import { plotFigure } from '../plots.ts';
 import { openProject } from '../project.ts';
 import { count } from '../units.ts';
@@ -12,7 +13,8 @@ export async function drawPlots(revisions: [string, string | undefined] | undefi
   await project.close();
   const sides = revisions ? await openSides(project, ...revisions) : [workspace(project)];
   const figures: string[] = [];
-  for (const output of project.pipeline.stages.flatMap(({ outs }) => outs).filter(({ kind }) => kind === 'plot')) {
+  const outputs = project.pipeline.stages.flatMap(({ outs }) => outs).filter(({ kind }) => kind === 'plot');
+  for (const output of outputs.flatMap((output) => plotFiles(project.root, output))) {
     try {
       const figure = await plotFigure(project.root, output, sides);
       if (figure !== undefined) figures.push(figure);
@@ -29,6 +31,25 @@ export async function drawPlots(revisions: [string, string | undefined] | undefi
     figures.length === 0 ? 'there are no plots yet\n' : `${count(figures.length, 'plot')} in ${path}\n`,
   );
   return 0;
+}
+
+/** Of what one plot was written as, the first of these is drawn. */
+const KINDS = ['.vl.json', '.svg', '.png', '.jpg', '.jpeg', '.gif', '.csv', '.tsv', '.json', '.yaml'];
+
+/** A folder stands for the plots in it. */
+function plotFiles(root: string, output: Output): Output[] {
+  if (!statSync(join(root, output.path), { throwIfNoEntry: false })?.isDirectory()) return [output];
+  const plots = new Map<string, string>();
+  const names = readdirSync(join(root, output.path), { recursive: true, encoding: 'utf8' }).sort();
+  const kindOf = (name: string) => KINDS.find((kind) => name.endsWith(kind));
+  for (const kind of KINDS)
+    for (const name of names.filter((each) => kindOf(each) === kind)) {
+      const plot = name.slice(0, -kind.length);
+      if (!plots.has(plot)) plots.set(plot, name);
+    }
+  return [...plots.values()]
+    .sort()
+    .map((name) => ({ ...output, path: `${output.path}/${name.replaceAll('\\', '/')}` }));
 }
 
 function page(figures: readonly string[]): string {
