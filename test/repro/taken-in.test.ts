@@ -202,9 +202,12 @@ test('where the cache cannot be written, that is said, and no part of an object 
 });
 
 test('killed while it copies: nothing counts as an object, the next run is right, and what is left is cleared away', async () => {
-  const made = large(64);
+  const made = large(128);
   const { process, ended } = await made.spawn();
-  await until(() => below(made, '.repro/cache/incoming').length > 0);
+  const incoming = made.path('.repro/cache/incoming');
+  // What it tries the file system with is there for a moment, and small.
+  const isHalf = (name: string) => (statSync(join(incoming, name), { throwIfNoEntry: false })?.size ?? 0) > MIB;
+  await until(() => made.exists('.repro/cache/incoming') && readdirSync(incoming).some(isHalf));
   process.kill('SIGKILL');
   await ended;
   expect([objects(made), below(made, '.repro/cache/incoming').length]).toEqual([[], 1]);
