@@ -140,10 +140,11 @@ std::unique_ptr<Workspace> Lstm::workspace(int sequences, int length, bool train
   return w;
 }
 
-// As many rows a time step as keep the products busy, while a thread's buffers stay below 256 MB.
+// As many rows a time step as keep the products busy, while a thread's buffers stay below 512 MB: the recurrent matrix is read again
+// at each step, however few rows there are.
 int Lstm::bestMicrobatch(int length) const {
   const double each = static_cast<double>(workspaceSize(1, length, true)) * sizeof(float);
-  return std::max(4, std::min(32, static_cast<int>((256 << 20) / each)));
+  return std::max(4, std::min(32, static_cast<int>((512 << 20) / each)));
 }
 
 // ── pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────────

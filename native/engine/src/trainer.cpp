@@ -30,7 +30,9 @@ struct Share {
 int eachMicrobatch(const Network& network, int sequences, int length, int threads, int microbatch) {
   const int share = (sequences + threads - 1) / threads;
   const int wanted = microbatch > 0 ? (microbatch + threads - 1) / threads : network.bestMicrobatch(length);
-  return std::max(1, std::min(share, wanted));
+  // as even as they can be: 15 and 1 take as long as 16 and 15
+  const int passes = (share + wanted - 1) / wanted;
+  return (share + passes - 1) / passes;
 }
 
 }  // namespace
