@@ -100,7 +100,8 @@ stages:
     const ids = idsOf('b', 4);
     const made = gpuProject(undefined, 9);
     made.env.REPRO_GPUS = ids.join(',');
-    const both = [await made.spawn('--json'), await made.spawn('--json')];
+    // Two places each, so that all four are held only when both of them work.
+    const both = [await made.spawn('-j', '2'), await made.spawn('-j', '2')];
     await letGo(made, ids, 9);
     const ended = await Promise.all(both.map((each) => each.ended));
     expect(ended.map(({ exit, stderr }) => [exit, stderr])).toEqual([
