@@ -4,11 +4,19 @@ import type { Batch } from './engine.ts';
 import { EngineError } from './error.ts';
 
 /** @throws EngineError when the batch is not one that this model takes */
-export function checkBatch({ inputs, targets, sequences, length }: Batch, config: ModelConfig): void {
+export function checkBatch({ inputs, targets, sequences, length, state }: Batch, config: ModelConfig): void {
   checkInputs(inputs, sequences, length, config);
   if (targets.length !== inputs.length)
     throw new EngineError(`the batch has ${inputs.length} inputs but ${targets.length} targets; each input needs one`);
   checkTokens(targets, config);
+  if (state === undefined) return;
+  if (config.architecture !== 'lstm')
+    throw new EngineError('the batch comes with a state, which only an LSTM carries; a GPT sees its window alone');
+  const { layers, width } = config;
+  if (state.length !== 2 * layers * sequences * width)
+    throw new EngineError(
+      `the batch's state has ${state.length} numbers; ${layers} layers × 2 × ${sequences} sequences × ${width} need ${2 * layers * sequences * width}`,
+    );
 }
 
 /** @throws EngineError when these are not `sequences` windows of `length` tokens of the vocabulary, within the block */

@@ -42,6 +42,11 @@ export interface Batch {
   sequences: number;
   /** T */
   length: number;
+  /**
+   * LSTM only: what the tokens before each sequence left behind, [layers, 2, B, width]: of each layer the hidden states, as
+   * torch's h_n has them, and the cells, as its c_n. A constant to gradients. Absent: zeros
+   */
+  state?: Float32Array;
 }
 
 /** AdamW as PyTorch has it; the schedule is the caller's, so the learning rate comes with each step. */
@@ -66,6 +71,8 @@ export interface StepResult {
   loss: number;
   /** global norm of the gradient before clipping */
   gradientNorm: number;
+  /** where the batch came with a state: what its sequences leave behind, before the update */
+  state?: Float32Array;
 }
 
 export interface Model {

@@ -19,7 +19,10 @@ export interface StepSize {
  */
 export function memoryOfRun(engine: Engine, config: ModelConfig, step: StepSize, keepsCheckpoints: boolean): number {
   const copies = keepsCheckpoints ? 4 : 2;
-  return engine.memory(config, step) + 2 * copies * 4 * countParameters(config).total;
+  // before and after a step, both once more where the engine computes
+  const states = config.architecture === 'lstm' && config.state === 'carried' ? 4 : 0;
+  const state = 2 * config.layers * step.batch * config.width;
+  return engine.memory(config, step) + 4 * (2 * copies * countParameters(config).total + states * state);
 }
 
 /** @throws EngineError with both numbers */

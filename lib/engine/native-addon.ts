@@ -50,7 +50,7 @@ export interface Addon {
   step(model: ModelHandle): number;
   setStep(model: ModelHandle, step: number): void;
   dispose(model: ModelHandle): void;
-  /** Tokens are copied; gradients and logits are written into `out`. */
+  /** Tokens and state are copied; gradients, logits and, in training from a state, the one after are written into `out`. */
   run(
     model: ModelHandle,
     work: number,
@@ -60,6 +60,7 @@ export interface Addon {
     length: number,
     options: AddonStep | undefined,
     out: Float32Array | undefined,
+    state: Float32Array | undefined,
   ): Promise<{ loss: number; gradientNorm: number }>;
   decoder(model: ModelHandle, streams: number): DecoderHandle;
   decoderStep(decoder: DecoderHandle, tokens: Uint32Array, logits: Float32Array): void;

@@ -92,7 +92,7 @@ class NativeModel implements Model {
   }
 
   trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
-    return this.enqueue(() => {
+    return this.enqueue(async () => {
       checkBatch(batch, this.config);
       const step = {
         learningRate: options.learningRate,
@@ -107,7 +107,9 @@ class NativeModel implements Model {
       for (const [name, value] of Object.entries(step))
         if (!Number.isFinite(value) || value < 0)
           throw new EngineError(`${name} is ${value}; it must be a number of at least 0`);
-      return this.run(work.train, batch, step);
+      if (!batch.state) return this.run(work.train, batch, step);
+      const after = new Float32Array(batch.state.length);
+      return { ...(await this.run(work.train, batch, step, after)), state: after };
     });
   }
 
@@ -183,7 +185,7 @@ class NativeModel implements Model {
 
   private run(
     what: number,
-    { inputs, targets, sequences, length }: Omit<Batch, 'targets'> & Partial<Batch>,
+    { inputs, targets, sequences, length, state }: Omit<Batch, 'targets'> & Partial<Batch>,
     options?: Parameters<Addon['run']>[6],
     out?: Float32Array,
   ) {
@@ -197,6 +199,7 @@ class NativeModel implements Model {
       length,
       options,
       out,
+      state,
     );
   }
 

@@ -3,6 +3,7 @@ import { type ModelConfig, Random } from '../models/index.ts';
 import { EngineError } from './error.ts';
 import { spreadWindows, type Window } from './evaluate.ts';
 import type { Schedule } from './schedule.ts';
+import { planStreams, type Streams } from './streams.ts';
 import { checkSplit, type TokenSource } from './token-source.ts';
 
 export interface TrainSettings {
@@ -35,6 +36,8 @@ export interface Plan {
   batch: number;
   /** tokens a window */
   length: number;
+  /** what the steps read, where the model's state is carried from one to the next; otherwise windows are drawn */
+  streams: Streams | undefined;
   schedule: Schedule;
   /** the counts of steps made at which to evaluate, ascending; the last is `steps` */
   evaluateAt: number[];
@@ -52,10 +55,12 @@ export function planTraining(settings: TrainSettings, config: ModelConfig, sourc
   checkSplit(source, 'train', length);
   checkSplit(source, 'val', length);
   const steps = Math.ceil(tokens / (batch * length));
+  const carried = config.architecture === 'lstm' && config.state === 'carried';
   return {
     steps,
     batch,
     length,
+    streams: carried ? planStreams(source.totals('train').tokens, batch, length) : undefined,
     schedule: {
       steps,
       warmup: warmup < 1 ? Math.round(warmup * steps) : warmup,

@@ -3,7 +3,7 @@
  * goes on. A checkpoint of another run (other data, settings or seed) is refused, not trained on, and so is one that another
  * engine, precision or number of threads would go on from with other bits.
  *
- *   step-120/                config.json, model.safetensors, optimizer.safetensors with identity and progress
+ *   step-120/                config.json, model.safetensors, optimizer.safetensors with identity, progress and carried state
  *   step-120/last-good/      config.json, model.safetensors of an earlier step
  */
 import { existsSync } from 'node:fs';
@@ -32,8 +32,8 @@ export async function keepCheckpoint(dir: string, identity: Identity, checkpoint
   if (earlier.includes(name)) return;
   const partial = join(dir, 'partial');
   await rm(partial, { recursive: true, force: true });
-  const { config, weights, optimizer, progress, lastGood } = checkpoint;
-  await saveCheckpoint(partial, { config, weights, optimizer, progress: { identity, progress } });
+  const { config, weights, optimizer, state, progress, lastGood } = checkpoint;
+  await saveCheckpoint(partial, { config, weights, optimizer, state, progress: { identity, progress } });
   if (lastGood) await saveCheckpoint(join(partial, lastGoodFolder), { config, weights: lastGood });
   await rename(partial, join(dir, name));
   for (const each of earlier) await rm(join(dir, each), { recursive: true, force: true });

@@ -6,7 +6,7 @@
  *                                  c = σ(f)·c + σ(i)·tanh(g);  h = σ(o)·tanh(c)
  *   logits = drop(h)·decoderᵀ + bias, with dropout between layers too
  *
- * B sequences, T tokens each, H the width, E the embedding's width. States begin at zero.
+ * B sequences, T tokens each, H the width, E the embedding's width. States begin at zero where none is given.
  */
 import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import type { LstmConfig } from '../models/index.ts';

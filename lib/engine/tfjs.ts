@@ -84,7 +84,7 @@ class TfjsModel implements Model {
   async trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
     checkBatch(batch, this.config);
     const { tf } = this;
-    const { loss, gradients } = await this.differentiate(batch, options);
+    const { loss, gradients, state } = await this.differentiate(batch, options);
     const norms = tf.tidy(() => squaredNorms(tf, gradients));
     const gradientNorm = Math.sqrt(((await norms.data()) as Float32Array).reduce((sum, square) => sum + square, 0));
     norms.dispose();
@@ -99,7 +99,7 @@ class TfjsModel implements Model {
       tf.dispose([gradients[i], slot.weight, slot.first, slot.second]);
       this.slots.set(name, next);
     });
-    return { loss, gradientNorm };
+    return { loss, gradientNorm, ...(state && { state }) };
   }
 
   async gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }> {
@@ -115,7 +115,7 @@ class TfjsModel implements Model {
     const { tf } = this;
     let sum = 0;
     for (const part of this.microbatches(batch)) {
-      const loss = tf.tidy(() => crossEntropy(tf, this.forward(part).logits, part.targets));
+      const loss = tf.tidy(() => crossEntropy(tf, this.forward(part, this.stateOf(batch, part)).logits, part.targets));
       sum += (await loss.data())[0] * part.sequences;
       loss.dispose();
       await setImmediate();
@@ -167,8 +167,9 @@ class TfjsModel implements Model {
   private async differentiate(
     batch: Batch,
     options: StepOptions | undefined,
-  ): Promise<{ loss: number; gradients: Tensor[] }> {
+  ): Promise<{ loss: number; gradients: Tensor[]; state: Float32Array | undefined }> {
     const { tf } = this;
+    const after = batch.state && new Float32Array(batch.state.length);
     const names = [...this.slots.keys()];
     const weights = [...this.slots.values()].map((slot) => slot.weight);
     let lossSum = 0;
@@ -177,9 +178,12 @@ class TfjsModel implements Model {
       const share = part.sequences / batch.sequences;
       const seed = options && `${options.dropoutSeed ?? 0}/${this.step}/${part.first}`;
       const earlier = gradients;
+      let left: State = [];
       const { value, sums } = tf.tidy(() => {
         const lossOf = (...at: Tensor[]) => {
-          const { logits } = this.forward(part, undefined, 0, new Map(names.map((name, i) => [name, at[i]])), seed);
+          const named = new Map(names.map((name, i) => [name, at[i]]));
+          const { logits, state } = this.forward(part, this.stateOf(batch, part), 0, named, seed);
+          if (after) left = state.map((each) => tf.keep(each));
           return tf.mul(crossEntropy(tf, logits, part.targets), share);
         };
         const { value, grads } = tf.valueAndGrads(lossOf)(weights);
@@ -187,11 +191,26 @@ class TfjsModel implements Model {
       });
       tf.dispose(earlier ?? []);
       gradients = sums;
+      for (const [i, each] of left.entries())
+        after!.set(each.dataSync() as Float32Array, (i * batch.sequences + part.first) * this.config.width);
+      tf.dispose(left);
       lossSum += (await value.data())[0];
       value.dispose();
       await setImmediate();
     }
-    return { loss: lossSum, gradients: gradients! };
+    return { loss: lossSum, gradients: gradients!, state: after };
+  }
+
+  /** The batch's state as the architecture takes it, of the sequences of a microbatch: hidden and cell of each layer, [sequences, H]. */
+  private stateOf({ state, sequences }: Batch, part: { first: number; sequences: number }): State | undefined {
+    const { layers, width } = this.config;
+    return (
+      state &&
+      Array.from({ length: 2 * layers }, (_, i) => {
+        const begin = (i * sequences + part.first) * width;
+        return this.tf.tensor2d(state.slice(begin, begin + part.sequences * width), [part.sequences, width]);
+      })
+    );
   }
 
   /** @param dropout what its masks are drawn from; without it nothing is dropped */

@@ -7,15 +7,24 @@
  * same bits as one that was not. Where it could not (another engine, precision, number of threads, other data or settings), the
  * checkpoint is refused.
  */
-import { checkConfig, flopsPerToken, initialWeights, type ModelConfig, type Weights } from '../models/index.ts';
+import {
+  checkConfig,
+  flopsPerToken,
+  initialWeights,
+  type LstmConfig,
+  type ModelConfig,
+  type Tensor,
+  type Weights,
+} from '../models/index.ts';
 import { hashOf } from './data-hash.ts';
 import { divergenceOf, divergenceSpan, worseThanGuessing } from './divergence.ts';
-import type { Engine, Model } from './engine.ts';
+import type { Batch, Engine, Model } from './engine.ts';
 import { gather, lossOverWindows } from './evaluate.ts';
 import { checkMemory } from './memory.ts';
 import { drawOffsets, type Plan, planTraining, type TrainSettings } from './plan.ts';
 import { forgetCheckpoints, type Identity, keepCheckpoint, type Resumed, resumeFrom } from './resume.ts';
 import { learningRate } from './schedule.ts';
+import { beginsStreams, stateShape, streamOffsets } from './streams.ts';
 import type { TokenSource } from './token-source.ts';
 
 export interface TrainOptions {
@@ -127,6 +136,8 @@ class Run {
   private lastKept = performance.now();
   /** the weights of `progress.goodStep`; undefined for the initial ones */
   private good: Weights | undefined;
+  /** what the streams of a carried state left behind at the last step */
+  private state: Tensor | undefined;
   private diverged: TrainResult['diverged'];
 
   /** Everything that can be refused is refused here. */
@@ -162,6 +173,7 @@ class Run {
     const { engine, config, seed } = options;
     this.model = engine.model(config, resumed ? { weights: resumed.weights } : { seed });
     if (resumed) this.model.restoreOptimizer(resumed.optimizer);
+    this.state = resumed?.state;
     this.good = this.progress.goodStep === this.progress.step ? resumed?.weights : resumed?.lastGood;
   }
 
@@ -176,15 +188,16 @@ class Run {
 
   async step(): Promise<void> {
     const { plan, progress } = this;
-    const { source, settings, seed, config, onProgress } = this.options;
+    const { settings, seed, config, onProgress } = this.options;
     const { weightDecay, betas, clip, microbatch } = settings;
-    const batch = gather(source, 'train', drawOffsets(seed, progress.step, plan, source), plan.length);
+    const batch = this.nextBatch();
     const rate = learningRate(progress.step, plan.schedule);
     const before = performance.now();
     const result = await this.model.trainStep(batch, {
       ...{ learningRate: rate, weightDecay, betas, clip, microbatch, dropoutSeed: seed },
     });
     progress.stepSeconds += (performance.now() - before) / 1000;
+    if (result.state) this.state = { shape: stateShape(config as LstmConfig, plan.batch), data: result.state };
     progress.step++;
     progress.sinceRow.loss += result.loss;
     progress.sinceRow.steps++;
@@ -269,10 +282,23 @@ class Run {
       config,
       weights: isGood && good ? good : model.weights(),
       optimizer: model.optimizerState(),
+      state: this.state,
       lastGood: isGood ? undefined : good,
       progress,
     });
     this.lastKept = performance.now();
+  }
+
+  private nextBatch(): Batch {
+    const { plan, progress } = this;
+    const { source, seed, config } = this.options;
+    const { batch, length, streams } = plan;
+    if (!streams) return gather(source, 'train', drawOffsets(seed, progress.step, plan, source), length);
+    const windows = gather(source, 'train', streamOffsets(progress.step, streams, batch, length), length);
+    const size = stateShape(config as LstmConfig, batch).reduce((product, n) => product * n);
+    const state = beginsStreams(progress.step, streams) ? new Float32Array(size) : this.state?.data;
+    // an empty one, which the engine refuses, where a checkpoint lacks it
+    return { ...windows, state: state ?? new Float32Array() };
   }
 
   private async validationLoss(model: Model, signal?: AbortSignal): Promise<number> {

@@ -10,12 +10,19 @@ export function checkConfig(config: ModelConfig): void {
       checkDropout(config.dropout);
       if (typeof config.bias !== 'boolean')
         throw new ModelError(`bias is ${show(config.bias)}; it must be true or false`, 'bias');
+      if ('state' in config)
+        throw new ModelError(
+          `state is ${show(config.state)}; only an LSTM has a state to carry or reset, a GPT sees its window alone`,
+          'state',
+        );
       checkHeads(config.width, config.heads);
       return;
     case 'lstm':
       for (const key of ['vocabularySize', 'block', 'layers', 'width', 'embedding'] as const)
         checkCount(key, config[key]);
       checkDropout(config.dropout);
+      if (!['reset', 'carried', undefined].includes(config.state))
+        throw new ModelError(`state is ${show(config.state)}; it must be "reset" or "carried"`, 'state');
       return;
     default: {
       const { architecture } = config as { architecture: unknown };

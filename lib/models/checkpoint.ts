@@ -8,7 +8,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkConfig } from './check.ts';
-import type { ModelConfig, Weights } from './config.ts';
+import type { ModelConfig, Tensor, Weights } from './config.ts';
 import { ModelError } from './error.ts';
 import { parameters } from './parameters.ts';
 import { readSafetensors, writeSafetensors, writeWhole } from './safetensors.ts';
@@ -26,6 +26,8 @@ export interface Checkpoint {
   weights: Weights;
   /** present in a checkpoint that training can go on from */
   optimizer?: OptimizerState;
+  /** of an LSTM whose state is carried: [layers, 2, sequences, width], what the next step begins with; kept with the optimizer's */
+  state?: Tensor;
   /** whatever the trainer wants back, as JSON; kept with the optimizer's state */
   progress?: unknown;
 }
@@ -35,7 +37,7 @@ export interface Checkpoint {
  * @throws ModelError when the weights are not those of the configuration
  */
 export async function saveCheckpoint(dir: string, checkpoint: Checkpoint): Promise<void> {
-  const { config, optimizer, progress } = checkpoint;
+  const { config, optimizer, state, progress } = checkpoint;
   checkConfig(config);
   const weights = arrange(checkpoint.weights, config, 'the weights');
   const step = String(optimizer?.step ?? '');
@@ -45,6 +47,7 @@ export async function saveCheckpoint(dir: string, checkpoint: Checkpoint): Promi
     for (const moment of ['first', 'second'] as const)
       for (const [name, tensor] of arrange(optimizer[moment], config, `the optimizer's ${moment} moments`))
         moments.set(`${moment}.${name}`, tensor);
+    if (state) moments.set('state', state);
     await writeSafetensors(join(dir, 'optimizer.safetensors'), moments, {
       step,
       progress: JSON.stringify(progress ?? null),
@@ -67,19 +70,19 @@ export async function loadCheckpoint(dir: string): Promise<Checkpoint> {
   const weights = arrange(withOurNames(model.tensors, config), config, file);
 
   const optimizerFile = join(dir, 'optimizer.safetensors');
-  const state = await readSafetensors(optimizerFile).catch((error) => {
+  const kept = await readSafetensors(optimizerFile).catch((error) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (!state) return { config, weights };
-  if (state.metadata.step !== model.metadata.step)
+  if (!kept) return { config, weights };
+  if (kept.metadata.step !== model.metadata.step)
     throw new ModelError(
-      `${dir} mixes two checkpoints: its optimizer is of step ${state.metadata.step}, its model of step ${model.metadata.step ?? '(none)'}`,
+      `${dir} mixes two checkpoints: its optimizer is of step ${kept.metadata.step}, its model of step ${model.metadata.step ?? '(none)'}`,
     );
   const moments = (moment: 'first' | 'second') =>
     arrange(
       new Map(
-        [...state.tensors].flatMap(([name, t]) =>
+        [...kept.tensors].flatMap(([name, t]) =>
           name.startsWith(`${moment}.`) ? [[name.slice(moment.length + 1), t]] : [],
         ),
       ),
@@ -89,8 +92,9 @@ export async function loadCheckpoint(dir: string): Promise<Checkpoint> {
   return {
     config,
     weights,
-    optimizer: { ...stepOf(state.metadata, optimizerFile), first: moments('first'), second: moments('second') },
-    progress: progressOf(state.metadata, optimizerFile),
+    optimizer: { ...stepOf(kept.metadata, optimizerFile), first: moments('first'), second: moments('second') },
+    state: kept.tensors.get('state'),
+    progress: progressOf(kept.metadata, optimizerFile),
   };
 }
 
@@ -146,6 +150,7 @@ function toHub(config: ModelConfig): Record<string, unknown> {
       n_layer: layers,
       hidden_size: width,
       dropout,
+      ...(config.state === 'carried' && { state: config.state }),
       tie_word_embeddings: config.embedding === width,
       torch_dtype: 'float32',
     };
@@ -205,6 +210,7 @@ function fromHub(json: Record<string, unknown>, file: string): ModelConfig {
         width: number('hidden_size'),
         embedding: number('n_embd'),
         dropout: number('dropout'),
+        ...(json.state !== undefined && { state: json.state as 'reset' | 'carried' }),
       };
     default:
       throw new ModelError(

@@ -40,6 +40,11 @@ export interface LstmConfig {
   embedding: number;
   /** probability, on the embedding, between layers and before the head */
   dropout: number;
+  /**
+   * In training only. reset, the default: every window begins at zero. carried: it begins with the state in which the window
+   * before it ended, and gradients end where it begins (truncated backpropagation through time)
+   */
+  state?: 'reset' | 'carried';
 }
 
 export type ModelConfig = GptConfig | LstmConfig;

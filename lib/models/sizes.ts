@@ -6,14 +6,14 @@ import { ModelError } from './error.ts';
 /** What params.yaml says of a size: its shape, but nothing that the data or the study decides. */
 export type Size =
   | { architecture: 'gpt'; layers: number; width: number; heads: number; bias?: boolean }
-  | { architecture: 'lstm'; layers: number; width: number; embedding?: number };
+  | { architecture: 'lstm'; layers: number; width: number; embedding?: number; state?: 'reset' | 'carried' };
 
 /** What the data and the study decide for all sizes alike. */
 export type Setting = Pick<ModelConfig, 'vocabularySize' | 'block' | 'dropout'>;
 
 const keys = {
   gpt: ['architecture', 'layers', 'width', 'heads', 'bias'],
-  lstm: ['architecture', 'layers', 'width', 'embedding'],
+  lstm: ['architecture', 'layers', 'width', 'embedding', 'state'],
 };
 
 /**

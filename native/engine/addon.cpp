@@ -80,6 +80,12 @@ Array<T> array(napi_env env, napi_value value, napi_typedarray_type wanted) {
 Array<float> floats(napi_env env, napi_value value) { return array<float>(env, value, napi_float32_array); }
 Array<uint32_t> tokens(napi_env env, napi_value value) { return array<uint32_t>(env, value, napi_uint32_array); }
 
+bool isGiven(napi_env env, napi_value value) {
+  napi_valuetype type;
+  check(napi_typeof(env, value, &type));
+  return type != napi_undefined;
+}
+
 napi_value asValue(napi_env env, double x) {
   napi_value value;
   check(napi_create_double(env, x, &value));
@@ -130,6 +136,7 @@ const Kernels& kernelsNamed(const std::string& name, const std::string& precisio
 struct ModelHandle {
   std::shared_ptr<Trainer> trainer;
   int vocabulary;
+  size_t stateWidth;  // of an LSTM, floats that a sequence carries; 0: it carries none
 };
 struct DecoderHandle {
   std::shared_ptr<Trainer> trainer;  // whose weights the decoder reads
@@ -176,7 +183,8 @@ napi_value create(napi_env env, napi_callback_info info) {
     const Config config = readConfig(env, a[0]);
     auto trainer = std::make_shared<Trainer>(config, kernelsNamed(text(env, a[3]), text(env, a[4])),
                                              readSlots(env, a[1]), static_cast<int>(number(env, a[2])));
-    return wrap(env, new ModelHandle{std::move(trainer), config.vocabulary});
+    const int stateWidth = config.gpt ? 0 : 2 * config.layers * config.width;
+    return wrap(env, new ModelHandle{std::move(trainer), config.vocabulary, static_cast<size_t>(stateWidth)});
   });
 }
 
@@ -242,6 +250,7 @@ struct Job {
   std::vector<uint32_t> inputs, targets;
   Batch batch;
   StepOptions options = {};
+  std::vector<float> state;
   float* out = nullptr;
   napi_ref outReference = nullptr;
   StepResult result = {};
@@ -285,11 +294,11 @@ void complete(napi_env env, napi_status, void* data) {
   napi_delete_async_work(env, job->handle);
 }
 
-/// run(model, work, inputs, targets | undefined, sequences, length, options | undefined, out | undefined)
+/// run(model, work, inputs, targets | undefined, sequences, length, options | undefined, out | undefined, state | undefined)
 ///   → Promise of {loss, gradientNorm}
 napi_value run(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<8> a(env, info);
+    const Arguments<9> a(env, info);
     const ModelHandle& handle = model(env, a[0]);
     auto job = std::make_unique<Job>();
     job->trainer = handle.trainer;
@@ -313,12 +322,21 @@ napi_value run(napi_env env, napi_callback_info info) {
                       static_cast<int>(number(env, o, "microbatch")),
                       static_cast<uint32_t>(number(env, o, "dropoutSeed"))};
     }
-    if (job->work == Work::gradients || job->work == Work::logits) {
+    if (isGiven(env, a[8])) {
+      const auto state = floats(env, a[8]);
+      if (handle.stateWidth == 0 || state.size != sequences * handle.stateWidth)
+        fail("a state is not sequences × layers × 2 × width long, or the model has none");
+      job->state.assign(state.data, state.data + state.size);
+      job->batch.state = job->state.data();
+    }
+    if (job->work == Work::gradients || job->work == Work::logits || (job->work == Work::train && job->batch.state)) {
       const auto out = floats(env, a[7]);
       const size_t wanted = job->work == Work::gradients ? job->trainer->parameters()
+                            : job->work == Work::train   ? job->state.size()
                                                          : sequences * length * static_cast<size_t>(handle.vocabulary);
       if (out.size != wanted) fail("an array for results has the wrong length");
       job->out = out.data;
+      if (job->work == Work::train) job->batch.stateAfter = out.data;
       check(napi_create_reference(env, a[7], 1, &job->outReference));
     }
     napi_value promise, name;

@@ -77,6 +77,18 @@ std::vector<float> exercise(const Config& config, const Kernels& kernels, int th
       const Batch batch{inputs.data(), targets.data(), sequences, length};
       const StepOptions options{1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0, sequences == 5 ? 2 : 0, 7};
       if (!std::isfinite(trainer.trainStep(batch, options).loss)) return {};
+      if (!config.gpt) {
+        std::vector<float> state(2 * config.layers * sequences * config.width), after(state.size(), NAN);
+        Batch carried = batch;
+        carried.state = state.data();
+        carried.stateAfter = after.data();
+        for (int window = 0; window < 2; window++, state = after, carried.state = state.data()) {
+          if (!std::isfinite(trainer.trainStep(carried, options).loss)) return {};
+          for (const float x : after)
+            if (!std::isfinite(x)) return {};
+        }
+        trainer.loss(carried);
+      }
       std::vector<float> gradients(trainer.parameters()), logits(static_cast<size_t>(sequences) * length * V);
       trainer.loss(batch);
       trainer.gradients(batch, gradients.data());

@@ -104,6 +104,32 @@ describe.skipIf(!isBuilt).each([
   });
 });
 
+describe.skipIf(!isBuilt).each(models.filter(([, { architecture }]) => architecture === 'lstm'))('%s', (_, config) => {
+  test('has from a state the losses, gradients and state after it that TensorFlow.js gives', async () => {
+    const weights = weightsOf(config);
+    const size = 2 * config.layers * 5 * config.width;
+    const batch = { ...batchOf(config), state: Float32Array.from({ length: size }, (_, i) => 0.5 * Math.sin(7 * i)) };
+    const still = { learningRate: 0, microbatch: 2 };
+    const oracle = (await openTfjs({ device: 'cpu' })).model(config, { weights });
+    const expected = await oracle.gradients(batch);
+    const { state: after } = await oracle.trainStep(batch, still);
+    for (const set of instructionSets)
+      for (const threads of [1, 2]) {
+        vi.stubEnv('ENGINE_ISA', set);
+        const model = openNative({ threads }).model(config, { weights });
+        const { loss, gradients } = await model.gradients(batch);
+        expect(Math.abs(loss / expected.loss - 1)).toBeLessThan(1e-6);
+        expect(difference(gradients, expected.gradients)).toBeLessThan(1e-5);
+        expect(await model.loss(batch)).toBe(loss);
+        const { state } = await model.trainStep(batch, still);
+        expect(state).toHaveLength(size);
+        for (const [i, x] of state!.entries()) expect.soft(Math.abs(x - after![i])).toBeLessThan(1e-6);
+        model.dispose();
+      }
+    oracle.dispose();
+  });
+});
+
 /** The slope of the loss along one parameter's gradient, by central differences, over what the gradient says it is. */
 async function slopeAlong(
   weights: Weights,

@@ -12,17 +12,26 @@ export function inDoubles(weights: Weights): Doubles {
   return new Map([...weights].map(([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }]));
 }
 
+/** What an LSTM carries into one sequence: by layer, hidden states and cells. */
+type Carried = { hidden: Vector; cell: Vector }[];
+
 /** Logits [length][V] of one sequence. */
-export function referenceLogits(config: ModelConfig, weights: Doubles, ids: number[]): Vector[] {
-  return config.architecture === 'gpt' ? gptLogits(config, weights, ids) : lstmLogits(config, weights, ids);
+export function referenceLogits(config: ModelConfig, weights: Doubles, ids: number[], before?: Carried): Vector[] {
+  return config.architecture === 'gpt' ? gptLogits(config, weights, ids) : lstmLogits(config, weights, ids, before);
 }
 
 /** Mean of −log softmax(logits)[target] over all sequences of a batch. */
-export function referenceLoss(config: ModelConfig, weights: Doubles, inputs: number[][], targets: number[][]): number {
+export function referenceLoss(
+  config: ModelConfig,
+  weights: Doubles,
+  inputs: number[][],
+  targets: number[][],
+  before?: Carried[],
+): number {
   let sum = 0;
   let count = 0;
   for (const [s, ids] of inputs.entries())
-    for (const [t, logits] of referenceLogits(config, weights, ids).entries()) {
+    for (const [t, logits] of referenceLogits(config, weights, ids, before?.[s]).entries()) {
       const most = Math.max(...logits);
       sum += most + Math.log(logits.reduce((z, x) => z + Math.exp(x - most), 0)) - logits[targets[s][t]];
       count++;
@@ -92,13 +101,18 @@ function gptLogits({ layers, heads, width, vocabularySize }: GptConfig, weights:
   });
 }
 
-function lstmLogits({ layers, width, vocabularySize }: LstmConfig, weights: Doubles, ids: number[]): Vector[] {
+function lstmLogits(
+  { layers, width, vocabularySize }: LstmConfig,
+  weights: Doubles,
+  ids: number[],
+  before?: Carried,
+): Vector[] {
   const head = weights.has('decoder.weight') ? 'decoder.weight' : 'encoder.weight';
   let xs = ids.map((id) => row(weights, 'encoder.weight', id));
   for (let layer = 0; layer < layers; layer++) {
     const [biasIn, biasHidden] = ['ih', 'hh'].map((part) => weights.get(`rnn.bias_${part}_l${layer}`)!.data);
-    let h: Vector = Array(width).fill(0);
-    let c: Vector = Array(width).fill(0);
+    let h: Vector = before?.[layer].hidden ?? Array(width).fill(0);
+    let c: Vector = before?.[layer].cell ?? Array(width).fill(0);
     xs = xs.map((x) => {
       const gate = (k: number) =>
         dot(row(weights, `rnn.weight_ih_l${layer}`, k), x) +

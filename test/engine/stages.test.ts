@@ -27,7 +27,8 @@ beforeAll(async () => {
   }
   await tokenizeCorpus(path('splits'), path('tokens'), { name: 'char', threads: 1 });
   const params = parseDocument(readFileSync(join(root, 'params.yaml'), 'utf8'));
-  const edits = { tokens: 16_000, block: 64, batch: 8, dropout: 0.1, evaluations: 4, evaluation_tokens: 640 };
+  // Long enough that the signal finds it at work.
+  const edits = { tokens: 160_000, block: 64, batch: 8, dropout: 0.1, evaluations: 4, evaluation_tokens: 640 };
   for (const [key, value] of Object.entries(edits)) params.setIn(['train', key], value);
   params.setIn(['train', 'engine'], nativeIsBuilt ? 'native' : 'tfjs');
   if (!nativeIsBuilt) params.setIn(['train', 'tokens'], 4000);
@@ -73,7 +74,7 @@ describe('the train stage', () => {
     expect(through.progress.at(-1)).toMatchObject({ unit: 'tokens' });
     expect(through.progress.at(-1)!.done).toBe(through.progress.at(-1)!.total);
 
-    const stopped = await trainStage('stopped', ['--checkpoint', checkpoint], 'SIGTERM', 0.2);
+    const stopped = await trainStage('stopped', ['--checkpoint', checkpoint], 'SIGTERM', 0.05);
     expect(stopped).toMatchObject({
       status: 1,
       said: 'train: interrupted (SIGTERM); the next attempt goes on from here\n',

@@ -1,5 +1,5 @@
 // LSTM as torch.nn.LSTM has it: gates i f g o, two biases, dropout on the embedding, between layers and before the head, the
-// state zero at the start of each window; head tied to the embedding where their widths agree.
+// state at the start of each window zero or given; head tied to the embedding where their widths agree.
 //
 // B sequences of T tokens are rows in the order of time: row t·B + b. So a time step is one product with B rows, and the
 // gradients of the weights over all of time are one product each.
@@ -27,6 +27,11 @@ struct Kept {
   float *cell;      // R × H
   float *tanhCell;  // R × H
   float *hidden;    // R × H
+};
+
+/// What came before a layer's sequences: B × H, or null for zeros. Constants: no gradient flows into them.
+struct Before {
+  const float *hidden, *cell;
 };
 
 struct LstmWorkspace : Workspace {
@@ -64,6 +69,15 @@ class Lstm final : public Network {
   void sumBiases(const Layer& l, float* bias) const {
     for (int j = 0; j < 4 * H_; j++) bias[j] = at(l.biasInput)[j] + at(l.biasRecurrent)[j];
   }
+  /// where the pass's sequences stand in a state of the whole batch; which: 0 hidden, 1 cell
+  size_t inState(const Pass& p, int layer, int which) const {
+    return (static_cast<size_t>(2 * layer + which) * p.batch + p.firstSequence) * H_;
+  }
+  Before startOf(const Pass& p, int layer) const {
+    if (!p.state) return {nullptr, nullptr};
+    return {p.state + inState(p, layer, 0), p.state + inState(p, layer, 1)};
+  }
+  void keepState(const LstmWorkspace& w, const Pass& p, int layer) const;
   /// site 0: the embedding; site l + 1: what layer l gives
   void dropRows(const Pass& p, int site, int width, const float* x, float* out) const;
   void layer(LstmWorkspace& w, const Pass& p, int index) const;
@@ -160,16 +174,26 @@ void Lstm::layer(LstmWorkspace& w, const Pass& p, int index) const {
   const Layer& l = layers_[index];
   const Kept& k = w.layers[index];
   const int B = p.sequences, T = p.length, H = H_, R = B * T;
+  const Before start = startOf(p, index);
   sumBiases(l, w.bias);
   kernels.product(R, 4 * H, l.in, k.x, l.in, l.input.transposedPanels, l.in, k.gates, 4 * H, {nullptr, 0, w.bias});
   for (int t = 0; t < T; t++) {
     const size_t now = static_cast<size_t>(t) * B * H, before = now - static_cast<size_t>(B) * H;
     float* gates = k.gates + 4 * now;
-    if (t > 0)
-      kernels.product(B, 4 * H, H, k.hidden + before, H, l.recurrent.transposedPanels, H, gates, 4 * H,
+    const float* hidden = t > 0 ? k.hidden + before : start.hidden;
+    if (hidden)
+      kernels.product(B, 4 * H, H, hidden, H, l.recurrent.transposedPanels, H, gates, 4 * H,
                       {gates, 4 * H, nullptr});
-    kernels.lstmCell(B, H, gates, t > 0 ? k.cell + before : nullptr, k.cell + now, k.tanhCell + now, k.hidden + now);
+    kernels.lstmCell(B, H, gates, t > 0 ? k.cell + before : start.cell, k.cell + now, k.tanhCell + now, k.hidden + now);
   }
+}
+
+/// into stateAfter, what the last time step left
+void Lstm::keepState(const LstmWorkspace& w, const Pass& p, int layer) const {
+  const Kept& k = w.layers[layer];
+  const size_t size = static_cast<size_t>(p.sequences) * H_, last = (p.length - 1) * size;
+  std::copy_n(k.hidden + last, size, p.stateAfter + inState(p, layer, 0));
+  std::copy_n(k.cell + last, size, p.stateAfter + inState(p, layer, 1));
 }
 
 /// w.dhidden: in, the gradient of what the layer gave; out, of what it was given
@@ -177,11 +201,12 @@ void Lstm::layerBackward(LstmWorkspace& w, const Pass& p, int index) const {
   const Layer& l = layers_[index];
   const Kept& k = w.layers[index];
   const int B = p.sequences, T = p.length, H = H_, R = B * T;
+  const Before start = startOf(p, index);
   std::fill_n(w.dcell, static_cast<size_t>(B) * H, 0.0f);
   float* dgates = k.gates;
   for (int t = T - 1; t >= 0; t--) {
     const size_t now = static_cast<size_t>(t) * B * H, before = now - static_cast<size_t>(B) * H;
-    kernels.lstmCellBackward(B, H, dgates + 4 * now, t > 0 ? k.cell + before : nullptr, k.tanhCell + now,
+    kernels.lstmCellBackward(B, H, dgates + 4 * now, t > 0 ? k.cell + before : start.cell, k.tanhCell + now,
                              w.dhidden + now, w.dcell);
     if (t > 0)
       kernels.product(B, H, 4 * H, dgates + 4 * now, 4 * H, l.recurrent.panels, 4 * H, w.dhidden + before, H,
@@ -192,6 +217,8 @@ void Lstm::layerBackward(LstmWorkspace& w, const Pass& p, int index) const {
   if (T > 1)
     kernels.accumulateGradient(4 * H, H, R - B, dgates + static_cast<size_t>(B) * 4 * H, 4 * H, k.hidden, H,
                                g + l.recurrent.offset, H, w.scratch);
+  if (start.hidden)
+    kernels.accumulateGradient(4 * H, H, B, dgates, 4 * H, start.hidden, H, g + l.recurrent.offset, H, w.scratch);
   std::fill_n(w.bias, 4 * H, 0.0f);
   kernels.addColumnSums(R, 4 * H, dgates, 4 * H, w.bias);
   kernels.add(4 * H, w.bias, g + l.biasInput);
@@ -240,6 +267,7 @@ double Lstm::pass(Workspace& workspace, const Pass& p) const {
   if (p.dropout) dropRows(p, 0, E_, w.layers[0].x, w.layers[0].x);
   for (int i = 0; i < config.layers; i++) {
     layer(w, p, i);
+    if (p.stateAfter) keepState(w, p, i);
     float* out = i + 1 < config.layers ? w.layers[i + 1].x : w.top;
     if (p.dropout)
       dropRows(p, i + 1, H_, w.layers[i].hidden, out);

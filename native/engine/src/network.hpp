@@ -67,6 +67,11 @@ struct Pass {
   uint32_t seed, step;
   /// sequences × length × V where wanted instead of a loss
   float* logits;
+  /// LSTM: what came before the sequences, layers × 2 × batch × width (hidden states, then cells), null for zeros; what they leave
+  /// behind goes into stateAfter where not null. Both are of the whole batch
+  const float* state;
+  float* stateAfter;
+  int batch;
 };
 
 /// Buffers of one thread for passes of up to so many sequences of up to some length.

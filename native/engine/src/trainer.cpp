@@ -94,6 +94,9 @@ double Trainer::run(const Batch& batch, const Plan& plan) {
       pass.seed = plan.dropoutSeed;
       pass.step = static_cast<uint32_t>(step_);
       pass.logits = plan.logits ? plan.logits + token * network_->config.vocabulary : nullptr;
+      pass.state = batch.state;
+      pass.stateAfter = batch.stateAfter;
+      pass.batch = batch.sequences;
       losses[thread] += network_->pass(*workspaces_[thread], pass);
     }
   });

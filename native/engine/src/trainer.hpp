@@ -13,6 +13,9 @@ namespace engine {
 struct Batch {
   const uint32_t *inputs, *targets;
   int sequences, length;
+  /// as Pass has them
+  const float* state = nullptr;
+  float* stateAfter = nullptr;
 };
 
 struct StepOptions {
