@@ -63,4 +63,4 @@ export interface TrainParams {
 
 export type SizeParams =
   | { architecture: 'gpt'; layers: number; width: number; heads: number; bias?: boolean }
-  | { architecture: 'lstm'; layers: number; width: number; embedding?: number };
+  | { architecture: 'lstm'; layers: number; width: number; embedding?: number; state?: 'reset' | 'carried' };
