@@ -163,7 +163,10 @@ stages:
   await made.outcomes('-S', 'train.lr=0.2');
   await made.outcomes('-S', 'train.lr=0.1');
   const before = made.snapshot();
-  const would = async (...args: string[]) => (await made.repro('--dry', ...args)).stdout.split('\n').slice(0, -2);
+  const would = async (...args: string[]) => {
+    const lines = (await made.repro('--dry', ...args)).stdout.split('\n').slice(0, -2);
+    return lines.map((line) => line.replace(/ {2,}/, '  '));
+  };
   expect(await would('-S', 'train.lr=0.1')).toEqual([
     'train@1  is up to date',
     'all  is up to date',

@@ -45,7 +45,7 @@ describe('one command', () => {
   });
 
   test('draws each plot three ways', () => {
-    const files = ['scaling', 'architectures', 'training', 'split'].flatMap((plot) =>
+    const files = ['scaling', 'architectures', 'training', 'split', 'tokens'].flatMap((plot) =>
       ['png', 'svg', 'vl.json'].map((extension) => `${plot}.${extension}`),
     );
     expect(readdirSync(study.path('outputs/plots')).sort()).toEqual(files.sort());
