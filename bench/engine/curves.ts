@@ -1,8 +1,8 @@
 /**
  * The same loss curve as PyTorch: from the same weights and on the same batches, a hundred steps of AdamW with decay, warmup,
- * cosine and clipping stay within 1e-3 at every step.
+ * cosine and clipping stay within 1e-3 at every step. An LSTM also with its state carried from step to step.
  *
- *     npx tsx bench/engine/curves.ts --python PYTHON [--steps 100] [--threads 1]
+ *     npx tsx bench/engine/curves.ts --python PYTHON [--steps 100] [--threads 1] [--only NAME]
  *
  * PyTorch takes transformers' GPT2LMHeadModel or torch.nn.LSTM, torch.optim.AdamW, clip_grad_norm_ and LambdaLR (interop.py), and
  * PYTHON is one that has them. Prints Markdown; ends with 1 where a loss is further off.
@@ -20,12 +20,17 @@ const TOLERANCE = 1e-3;
 const BATCH = 8;
 /** tokens a window */
 const LENGTH = 128;
+/** each step reads on where the one before ended */
+const carried = models.flatMap(([name, config]): typeof models =>
+  config.architecture === 'lstm' ? [[`${name}, state carried`, { ...config, state: 'carried' }]] : [],
+);
 
 const { values } = parseArgs({
   options: {
     python: { type: 'string', default: 'python3' },
     steps: { type: 'string', default: '100' },
     threads: { type: 'string', default: '1' },
+    only: { type: 'string', default: '' },
   },
 });
 const steps = Number(values.steps);
@@ -36,33 +41,40 @@ const adamw = { weightDecay: 0.1, betas: [0.9, 0.95] as [number, number], clip: 
 const folder = mkdtempSync(join(tmpdir(), 'curves-'));
 const engine = await openEngine({ threads });
 try {
-  const tokens = chain(200_000, 'curves');
+  const tokens = chain(Math.max(200_000, BATCH * (steps * LENGTH + 1)), 'curves');
   const random = new Random(1, 'windows');
-  const windows = Array.from({ length: steps * BATCH }, () => {
-    const offset = random.below(tokens.length - LENGTH);
-    return tokens.subarray(offset, offset + LENGTH + 1);
-  });
+  const windowsAt = (offset: (i: number) => number) =>
+    Array.from({ length: steps * BATCH }, (_, i) => tokens.subarray(offset(i), offset(i) + LENGTH + 1));
+  const drawn = Array.from({ length: steps * BATCH }, () => random.below(tokens.length - LENGTH));
+  const apart = steps * LENGTH + 1;
+  const windowsOf = {
+    reset: windowsAt((i) => drawn[i]),
+    carried: windowsAt((i) => (i % BATCH) * apart + Math.floor(i / BATCH) * LENGTH),
+  };
   const windowsFile = join(folder, 'windows');
-  const flat = Uint32Array.from(windows.flatMap((window) => [...window]));
-  writeFileSync(windowsFile, new Uint8Array(flat.buffer));
 
   const rows: string[] = [];
   let versions = '';
-  for (const [name, config] of models) {
+  for (const [name, config] of [...models, ...carried]) {
+    if (!name.startsWith(values.only)) continue;
     // transformers fills a model without biases up with zeros, and would train them
     if (config.architecture === 'gpt' && !config.bias) continue;
+    const state = (config.architecture === 'lstm' && config.state) || 'reset';
+    const windows = windowsOf[state];
+    const flat = Uint32Array.from(windows.flatMap((window) => [...window]));
+    writeFileSync(windowsFile, new Uint8Array(flat.buffer));
     const weights = initialWeights(config, 1);
     await saveCheckpoint(folder, { config, weights });
-    const settings = { ...schedule, ...adamw, length: LENGTH };
+    const settings = { ...schedule, ...adamw, length: LENGTH, state };
     const theirs = python(values.python, 'train', { folder, windows: windowsFile, settings, threads });
     versions = theirs.versions;
     const ours = await losses(config, weights, windows);
-    const apart = ours.map((loss, step) => Math.abs(loss - theirs.losses![step]));
-    const worst = Math.max(...apart);
+    const differences = ours.map((loss, step) => Math.abs(loss - theirs.losses![step]));
+    const worst = Math.max(...differences);
     if (!(worst <= TOLERANCE) || ours.length !== theirs.losses!.length) process.exitCode = 1;
     rows.push(
       `| ${name} | ${ours[0].toFixed(4)} | ${ours.at(-1)!.toFixed(4)} | ${theirs.losses!.at(-1)!.toFixed(4)} | ` +
-        `${worst.toExponential(1)} at ${apart.indexOf(worst) + 1} |`,
+        `${worst.toExponential(1)} at ${differences.indexOf(worst) + 1} |`,
     );
   }
   console.log(`${engine.description} beside ${versions}; ${steps} steps of ${BATCH} × ${LENGTH} tokens\n`);
@@ -76,15 +88,20 @@ try {
 async function losses(config: ModelConfig, weights: Weights, windows: Uint32Array[]): Promise<number[]> {
   const model = engine.model(config, { weights });
   const curve: number[] = [];
+  const carries = config.architecture === 'lstm' && config.state === 'carried';
+  let state: Float32Array | undefined = carries
+    ? new Float32Array(2 * config.layers * BATCH * config.width)
+    : undefined;
   for (let step = 0; step < steps; step++) {
     const batch = windows.slice(step * BATCH, (step + 1) * BATCH);
     const gather = (first: number) =>
       Uint32Array.from(batch.flatMap((window) => [...window.subarray(first, first + LENGTH)]));
-    const { loss } = await model.trainStep(
-      { inputs: gather(0), targets: gather(1), sequences: BATCH, length: LENGTH },
+    const result = await model.trainStep(
+      { inputs: gather(0), targets: gather(1), sequences: BATCH, length: LENGTH, state },
       { ...adamw, learningRate: learningRate(step, schedule) },
     );
-    curve.push(loss);
+    state = result.state;
+    curve.push(result.loss);
   }
   model.dispose();
   return curve;

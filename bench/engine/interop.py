@@ -32,6 +32,11 @@ class Lstm(nn.Module):
     def forward(self, tokens):
         return self.decoder(self.rnn(self.encoder(tokens))[0])
 
+    def carry(self, tokens, state):
+        """Logits from a state (None: zeros), and the state after, detached."""
+        hidden, state = self.rnn(self.encoder(tokens), state)
+        return self.decoder(hidden), tuple(part.detach() for part in state)
+
 
 def lstm_of(config):
     return Lstm(*(config[key] for key in ("vocab_size", "n_embd", "hidden_size", "n_layer")))
@@ -112,9 +117,12 @@ def train(request):
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     windows = numpy.fromfile(request["windows"], dtype=numpy.uint32).astype(numpy.int64)
     windows = torch.from_numpy(windows).view(steps, -1, s["length"] + 1)
-    losses = []
+    losses, state = [], None
     for batch in windows:
-        out = logits_of(model, batch[:, :-1])
+        if s["state"] == "carried":
+            out, state = model.carry(batch[:, :-1], state)
+        else:
+            out = logits_of(model, batch[:, :-1])
         loss = F.cross_entropy(out.reshape(-1, out.shape[-1]), batch[:, 1:].reshape(-1))
         optimizer.zero_grad()
         loss.backward()
