@@ -7,8 +7,17 @@
  * written here costs a conversion, never the run; refusals are not kept.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { type Dirent, readdirSync, rmSync, statSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import {
+  type Dirent,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 
@@ -34,31 +43,28 @@ export function memoPath(folder: string, identity: string, midi: Uint8Array): st
 }
 
 /** The conversion that is kept there, whole; else undefined. Marks it as used. */
-export async function recall(path: string): Promise<Conversion | undefined> {
+export function recall(path: string): Conversion | undefined {
   try {
-    const entry = await readFile(path);
+    const entry = readFileSync(path);
     const packed = entry.subarray(CHECKSUM);
     if (!sha256(packed).equals(entry.subarray(0, CHECKSUM))) return undefined;
     const now = new Date();
-    await utimes(path, now, now);
+    utimesSync(path, now, now);
     return JSON.parse(inflateRawSync(packed).toString());
   } catch {
     return undefined;
   }
 }
 
-export async function remember(path: string, { abc, notes, warnings }: Conversion): Promise<void> {
+export function remember(path: string, { abc, notes, warnings }: Conversion): void {
   const packed = deflateRawSync(JSON.stringify({ abc, notes, warnings } satisfies Conversion), { level: LEVEL });
   const temporary = `${path}.${randomUUID()}`;
   try {
-    const write = () => writeFile(temporary, Buffer.concat([sha256(packed), packed]));
-    await write().catch(async () => {
-      await mkdir(dirname(path), { recursive: true });
-      await write();
-    });
-    await rename(temporary, path);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(temporary, Buffer.concat([sha256(packed), packed]));
+    renameSync(temporary, path);
   } catch {
-    await rm(temporary, { force: true }).catch(() => {});
+    attempt(() => rmSync(temporary, { force: true }));
   }
 }
 

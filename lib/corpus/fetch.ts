@@ -92,7 +92,7 @@ async function composeDataset(
   let bytes = 0;
   for (const [i, name] of names.entries()) {
     const midi = composePiece(`${seed}-${i + 1}`);
-    await writeOut(join(outDir, name), midi);
+    writeOut(join(outDir, name), midi);
     bytes += midi.length;
     onProgress({ done: i + 1, total: pieces, unit: 'pieces' });
   }

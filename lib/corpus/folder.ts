@@ -4,8 +4,8 @@
  * Paths are relative to the folder, with `/` between names. Links to files count as files; links to folders are not followed,
  * so that no walk is endless or leaves the folder.
  */
-import { constants } from 'node:fs';
-import { copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { constants, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CorpusError, DiskError, isFatal, reasonOf } from './errors.ts';
 import type { OnProgress } from './progress.ts';
@@ -94,13 +94,22 @@ export async function prepareFolder(root: string, planned: ReadonlySet<string> =
  *
  * @throws DiskError where no other file could be written either
  */
-export async function writeOut(path: string, content: string | Uint8Array): Promise<void> {
+export function writeOut(path: string, content: string | Uint8Array): void {
   try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, content);
+    writeWithFolder(path, content);
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     throw OF_ONE_NAME.has(code) ? error : new DiskError(path, error);
+  }
+}
+
+function writeWithFolder(path: string, content: string | Uint8Array): void {
+  try {
+    writeFileSync(path, content);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
   }
 }
 
