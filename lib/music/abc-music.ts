@@ -19,8 +19,8 @@ const GRACE = /\{[^}\n]*\}/y;
 const TUPLET = /\((\d+)(?::(\d*))?(?::(\d*))?/y;
 /** Decorations of one letter, and those that U: may define; `~` and `.` too. */
 const SHORTHAND = /[~.HLMOPRSTuvh-wJ]/;
-/** MIDI has no more pitches. */
-const MOST_IN_CHORD = 128;
+/** Far more than our own text has where hundreds of notes are held in one voice; ties cost the square of it. */
+const MOST_IN_CHORD = 2048;
 /** No section is played so often; a slip of the pen ([11111) may say so. */
 const MOST_PASSES = 99;
 
