@@ -1,7 +1,7 @@
 /**
  * Starts a shell in a session of its own, with descriptors of its own. The addon native/spawn does it beside the main
- * thread, in the same half millisecond always; Node's child_process forks, which holds everything up for 1.2 ms in a small
- * process and for 7 ms in one of 160 MB, but is there without a compiler. Which of the two was used shows nowhere but in the
+ * thread, which it holds up for 0.2 ms; Node's child_process forks, which holds everything up for 0.8 ms in a process of 50 MB
+ * and for 2.8 ms in one of 155 MB, but is there without a compiler. Which of the two was used shows nowhere but in the
  * time; REPRO_SPAWN=node forces the latter.
  *
  *   fd 1, 2  one pipe, so that what is said stays in order     fd 3  progress     fd 4  the gate
