@@ -30,6 +30,13 @@ export interface LockedStage {
   outs?: { [path: string]: Content };
 }
 
+/**
+ * Writing takes a thirtieth of the time, as far as the longest pause (ms) allows: other repros wait for what is not
+ * written. A block that is lost to a kill meanwhile comes back from the run cache.
+ */
+const WRITES_APART = 29;
+const LONGEST_PAUSE = 1000;
+
 const HEADER = '# What the last run of each stage used and made. Written by repro; commit it to git.\nstages:\n';
 
 export class Lock {
@@ -44,7 +51,7 @@ export class Lock {
   #waiting = new Map<string, string | undefined>();
   readonly #whenWritten: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #lastWrite = { ended: 0, took: 0 };
+  #nextWrite = 0;
 
   constructor(root: string, state: State) {
     this.#root = root;
@@ -105,18 +112,20 @@ export class Lock {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#waiting.size === 0) return;
-    const started = performance.now();
     const changes = this.#waiting;
     this.#waiting = new Map();
-    this.#state.exclusively(() => this.#write(changes));
+    this.#state.exclusively(() => {
+      const started = performance.now();
+      this.#write(changes);
+      const ended = performance.now();
+      this.#nextWrite = ended + Math.min(WRITES_APART * (ended - started), LONGEST_PAUSE);
+    });
     for (const resolve of this.#whenWritten.splice(0)) resolve();
-    this.#lastWrite = { ended: performance.now(), took: performance.now() - started };
   }
 
   #change(name: string, text: string | undefined): void {
     this.#waiting.set(name, text);
-    // Writing takes at most a thirtieth of the time. A block that is lost to a kill meanwhile comes back from the run cache.
-    const pause = this.#lastWrite.ended + 29 * this.#lastWrite.took - performance.now();
+    const pause = this.#nextWrite - performance.now();
     if (pause <= 0) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), pause);
   }

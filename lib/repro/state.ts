@@ -33,6 +33,9 @@ export async function openState(root: string, options: { write: boolean }): Prom
   mkdirSync(join(root, '.repro'), { recursive: true });
   const { open } = await import('lmdb');
   const openStore = () => open<string, string>({ path, maxDbs: 4, encoding: 'string', noSubdir: false });
+  // A store of its own, which stays empty: whoever has its one writer's place never waits for a disk in it.
+  const openSection = () => open({ path: join(root, '.repro', 'section'), noSubdir: false, noSync: true });
+  let section: RootDatabase | undefined;
   let store: RootDatabase<string, string>;
   try {
     store = openStore();
@@ -59,8 +62,14 @@ export async function openState(root: string, options: { write: boolean }): Prom
     files: table('files'),
     folders: table('folders'),
     memos: table('memos'),
-    exclusively: (work) => store.transactionSync(work) as ReturnType<typeof work>,
-    close: () => store.close(),
+    exclusively: (work) => {
+      section ??= openSection();
+      return section.transactionSync(work) as ReturnType<typeof work>;
+    },
+    close: async () => {
+      await section?.close();
+      await store.close();
+    },
   };
 }
 

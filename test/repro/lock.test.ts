@@ -1,7 +1,8 @@
 /** dvc-like.lock: the same work gives the same bytes, branches merge, and what is wrong with it is said. */
 import { execFileSync } from 'node:child_process';
+import { open } from 'lmdb';
 import { afterEach, expect, test } from 'vitest';
-import { project, removeProjects, type TestProject } from './project.ts';
+import { project, removeProjects, type TestProject, until } from './project.ts';
 
 afterEach(removeProjects);
 
@@ -91,6 +92,24 @@ test('a merge conflict, a damaged block and another file in its place are named;
   made.remove('dvc-like.lock');
   expect(Object.values(await made.outcomes())).toEqual(Array(5).fill('restored'));
   expect(made.read('dvc-like.lock')).toBe(lock);
+});
+
+test('it is written while the state, which is only there for speed, cannot be: a busy disk holds nobody up', async () => {
+  const made = project({
+    'pipeline.yaml': 'stages:\n  s: {cmd: "touch on; until [ -e go ]; do sleep 0.01; done", params: [p], outs: [on]}\n',
+    'params.yaml': 'p: 1\n',
+  });
+  const { ended } = await made.spawn();
+  await until(() => made.exists('on'));
+  const state = open({ path: made.path('.repro/state'), noSubdir: false, maxDbs: 4 });
+  let giveBack = () => {};
+  const held = state.transactionSync(() => new Promise<void>((resolve) => (giveBack = resolve)));
+  made.write('go', '');
+  await until(() => made.exists('dvc-like.lock'));
+  giveBack();
+  await held;
+  expect(await ended).toMatchObject({ exit: 0, stderr: '' });
+  await state.close();
 });
 
 test('repro finds its pipeline from any folder below', async () => {
