@@ -14,7 +14,11 @@ import { $, cd } from 'zx';
 
 const flags = ['-std=gnu++17', '-O2', '-Wall', '-Wextra', '-Wno-psabi', '-static', '-I.'];
 const kernelFlags = ['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
-const sources = ['exercise', 'kernels/choose', ...['gpt', 'lstm', 'network', 'pool', 'trainer'].map((n) => `src/${n}`)];
+const sources = [
+  'exercise',
+  'kernels/choose',
+  ...['gpt', 'gpt-decoder', 'lstm', 'network', 'pool', 'trainer'].map((n) => `src/${n}`),
+];
 
 cd(join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../native/engine'));
 const folder = await mkdtemp(join(tmpdir(), 'arm64-'));

@@ -42,6 +42,22 @@ const struct {
        k.accumulateGradient(c.i(0), c.i(1), c.i(2), c.f[0], c.i(3), c.f[1], c.i(4), c.f[2], c.i(5), c.f[3]);
        return 0.0;
      }},
+    // M, N, K, strideA, first, end, strideC, addendStride | A, packed, C, addend, bias
+    {"streamProduct",
+     [](const Kernels& k, const Call& c) {
+       k.streamProduct(c.i(0), c.i(1), c.i(2), c.f[0], c.i(3), c.f[1], c.i(4), c.i(5), c.f[2], c.i(6),
+                       {c.f[3], c.i(7), c.f[4]});
+       return 0.0;
+     }},
+    // position, D | key, value, keys, values
+    {"keepToken", [](const Kernels& k, const Call& c) { return k.keepToken(c.i(0), c.i(1), c.f[0], c.f[1], c.f[2], c.f[3]), 0.0; }},
+    // count, D, scale | q, keys, values, scores, out
+    {"attendToKept",
+     [](const Kernels& k, const Call& c) {
+       return k.attendToKept(c.i(0), c.i(1), c.x(2), c.f[0], c.f[1], c.f[2], c.f[3], c.f[4]), 0.0;
+     }},
+    {"keptRow", [](const Kernels& k, const Call& c) { return static_cast<double>(k.keptRow(c.i(0))); }},
+    {"keptTokens", [](const Kernels& k, const Call& c) { return static_cast<double>(k.keptTokens(c.i(0))); }},
     {"packedSize", [](const Kernels& k, const Call& c) { return static_cast<double>(k.packedSize(c.i(0), c.i(1))); }},
     {"multiplyAdds", [](const Kernels& k, const Call& c) { return k.multiplyAdds(static_cast<long>(c.n[0])); }},
     {"layerNorm",

@@ -376,8 +376,7 @@ napi_value decoderStep(napi_env env, napi_callback_info info) {
     for (size_t i = 0; i < fed.size; i++)
       if (fed.data[i] >= handle.vocabulary) fail("a token is outside the vocabulary");
     std::lock_guard<std::mutex> lock(handle.trainer->busy);
-    handle.trainer->prepare();
-    handle.decoder->step(fed.data, logits.data);
+    handle.trainer->decode(*handle.decoder, static_cast<int>(handle.streams), fed.data, logits.data);
     return nullptr;
   });
 }

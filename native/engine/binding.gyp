@@ -23,6 +23,7 @@
         'addon-kernels.cpp',
         'kernels/choose.cpp',
         'src/gpt.cpp',
+        'src/gpt-decoder.cpp',
         'src/lstm.cpp',
         'src/network.cpp',
         'src/pool.cpp',

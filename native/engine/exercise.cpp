@@ -93,14 +93,21 @@ std::vector<float> exercise(const Config& config, const Kernels& kernels, int th
       trainer.loss(batch);
       trainer.gradients(batch, gradients.data());
       trainer.logits(batch, logits.data());
-      trainer.prepare();
       const auto decoder = trainer.decoder(sequences);
       logits.resize(static_cast<size_t>(sequences) * V);
-      for (int t = 0; t < length; t++) decoder->step(inputs.data() + t, logits.data());
+      for (int t = 0; t < length; t++) trainer.decode(*decoder, sequences, inputs.data() + t, logits.data());
       decoder->reset();
     }
   Trainer::memory(config, kernels, slots, threads, 0);
   trainer.read(Trainer::State::weights, weights.data());
+  // so many streams that threads share the work
+  const int streams = static_cast<int>(kSharedWork / trainer.parameters()) + 1;
+  const auto decoder = trainer.decoder(streams);
+  std::vector<float> logits(static_cast<size_t>(streams) * V);
+  for (uint32_t t = 0; t < 3; t++) {
+    trainer.decode(*decoder, streams, tokensOf(streams, V, t).data(), logits.data());
+    weights.insert(weights.end(), logits.begin(), logits.end());
+  }
   return weights;
 }
 

@@ -51,6 +51,17 @@ struct Kernels {
   void (*accumulateGradient)(int M, int N, int K, const float* A, long strideA, const float* B, long strideB, float* C,
                              long strideC, float* scratch);
 
+  // ── decoding ─────────────────────────────────────────────────────────────────────────────────────────────────
+  /// product for few rows: the columns of panels first … end − 1 only, each panel read once, from end to end; packedRows is K
+  void (*streamProduct)(int M, int N, int K, const float* A, long strideA, const float* packedB, int first, int end,
+                        float* C, long strideC, Epilogue epilogue);
+  /// a token's key and value (D numbers each) into what is kept of a head: keys in panels as of a D × T matrix, values as
+  /// rows of keptRow(D) floats
+  void (*keepToken)(int position, int D, const float* key, const float* value, float* keys, float* values);
+  /// out = softmax(scale · q·K)·V for the one query q and the `count` tokens kept first; scores: room for keptTokens(count)
+  void (*attendToKept)(int count, int D, float scale, const float* q, const float* keys, const float* values,
+                       float* scores, float* out);
+
   // ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
   /// out = (x − mean)/√(var + 1e-5) · gain + bias, a row at a time; mean and 1/√… kept where asked for
   void (*layerNorm)(int rows, int C, const float* x, const float* gain, const float* bias, float* out, float* mean,
@@ -96,6 +107,10 @@ struct Kernels {
   void (*tanh)(long n, const float* x, float* out);
   void (*sigmoid)(long n, const float* x, float* out);
 
+  int panels(long N) const { return static_cast<int>((N + panel - 1) / panel); }
+  /// a panel is two vectors wide
+  size_t keptRow(size_t D) const { return (D + panel / 2 - 1) / (panel / 2) * (panel / 2); }
+  size_t keptTokens(size_t T) const { return packedColumns(T); }
   long packedColumns(long N) const { return (N + panel - 1) / panel * panel; }
   size_t gradientScratch() const { return static_cast<size_t>(kGradientRows) * (panel + kGradientColumns) + 64; }
   /// floats that the panels of a K × N matrix take

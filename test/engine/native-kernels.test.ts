@@ -86,6 +86,35 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
     expect(difference(C, expected)).toBeLessThan(close);
   });
 
+  test.each([
+    [1, 1, 1],
+    [8, 33, 300],
+    [3, 96, 17],
+    [15, 70, 31],
+    // more rows than are taken at a time, and more of a row than is packed at a time
+    [61, 40, 600],
+    [25, 9, 1400],
+  ])('product of %i rows of streams × %i with K = %i, by panels', (M, N, K) => {
+    const [A, B] = [numbers(M * K, 1), numbers(K * N, 2)];
+    const [a, b] = [A.map(rounded), B.map(rounded)];
+    const [addend, bias] = [numbers(M * N, 3), numbers(N, 4)];
+    const expected = Array.from({ length: M * N }, (_, e) => {
+      const [i, j] = [Math.floor(e / N), e % N];
+      let sum = addend[e] + bias[j];
+      for (let k = 0; k < K; k++) sum += a[i * K + k] * b[k * N + j];
+      return sum;
+    });
+    const [panels, panel, C] = [packed(B, K, N), run('panel', []), zeros(M * N)];
+    const count = Math.ceil(N / panel);
+    // in two parts, as two threads would, the second first
+    for (const [first, end] of [
+      [count >> 1, count],
+      [0, count >> 1],
+    ])
+      run('streamProduct', [M, N, K, K, first, end, N, N], A, panels, C, addend, bias);
+    expect(difference(C, expected)).toBeLessThan(close * 4);
+  });
+
   test.each(shapes)('gradient product into %i × %i over %i rows', (M, N, K) => {
     const [A, B, C] = [numbers(K * M, 1), numbers(K * N, 2), numbers(M * N, 3)];
     const [a, b] = [A.map(rounded), B.map(rounded)];
@@ -114,6 +143,27 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
 describe.each(instructionSets)('%s', (set) => {
   const run = (name: string, values: number[], ...arrays: (Float32Array | Uint32Array | null)[]) =>
     addon.kernel(set, name, values, arrays);
+
+  test.each([1, 7, 16, 24, 33, 48, 64, 130])('attention of one query to kept keys and values of %i', (D) => {
+    const T = 150;
+    const [queries, keys, values] = [numbers(T * D, 1), numbers(T * D, 2), numbers(T * D, 3)];
+    const tokens = run('keptTokens', [T]);
+    const kept = { keys: zeros(D * tokens), values: zeros(T * run('keptRow', [D])) };
+    const scale = 1 / Math.sqrt(D);
+    const row = (of: Float32Array, t: number) => of.subarray(t * D, (t + 1) * D);
+    for (let t = 0; t < T; t++) {
+      run('keepToken', [t, D], row(keys, t), row(values, t), kept.keys, kept.values);
+      const out = zeros(D);
+      run('attendToKept', [t + 1, D, scale], row(queries, t), kept.keys, kept.values, zeros(tokens), out);
+      const weights = Array.from({ length: t + 1 }, (_, s) =>
+        Math.exp(scale * row(queries, t).reduce((sum, x, d) => sum + x * keys[s * D + d], 0)),
+      );
+      const total = weights.reduce((a, b) => a + b);
+      const expected = Array.from(out, (_, d) => weights.reduce((sum, p, s) => sum + p * values[s * D + d], 0) / total);
+      // the 1 beside them: a mean of values that cancel is small
+      expect(difference([...out, 1], [...expected, 1])).toBeLessThan(close);
+    }
+  });
 
   test.each([1, 7, 16, 48, 129])('LayerNorm and its gradient over rows of %i', (C) => {
     const rows = 3;

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Model, StepOptions } from '../../lib/engine/index.ts';
 import { openNative } from '../../lib/engine/native.ts';
-import { type ModelConfig, parameters, type Weights } from '../../lib/models/index.ts';
+import { countParameters, type ModelConfig, parameters, type Weights } from '../../lib/models/index.ts';
 import { instructionSets, isBuilt } from './native-build.ts';
 import { batchOf, difference, gpt, lstm, models, weightsOf } from './native-models.ts';
 
@@ -185,6 +185,26 @@ describe.skipIf(!isBuilt).each(models)('decoding with %s', (_, config) => {
     expect(decodeAll()).toBeLessThan(1e-5);
     if (config.architecture === 'gpt')
       expect(() => decoder.step(inputs.subarray(0, sequences))).toThrow(`the block of ${config.block} tokens is full`);
+  });
+});
+
+describe.skipIf(!isBuilt || !twoCores).each([
+  ['a GPT', { ...gpt, width: 72 }],
+  ['an LSTM', { ...lstm, width: 70 }],
+] as [string, ModelConfig][])('decoding with %s on two threads', (_, config) => {
+  // below that, one thread does it alone
+  const streams = 9;
+  test.each(['fp32', 'bf16'] as const)('gives the same bits as on one, %s', (precision) => {
+    expect(streams * countParameters(config).total).toBeGreaterThan(2 ** 19);
+    const decoded = [1, 2].map((threads) => {
+      const decoder = openNative({ threads, precision })
+        .model(config, { weights: weightsOf(config) })
+        .decoder(streams);
+      return Array.from({ length: config.block }, (_, t) =>
+        decoder.step(Uint16Array.from({ length: streams }, (_, s) => (t * t + 5 * s) % config.vocabularySize)),
+      );
+    });
+    expect(decoded[1]).toEqual(decoded[0]);
   });
 });
 

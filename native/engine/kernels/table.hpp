@@ -1,5 +1,6 @@
 // The table of kernels of the instruction set that this file is compiled for.
 #pragma once
+#include "decode.hpp"
 #include "elements.hpp"
 #include "gemm.hpp"
 #include "rows.hpp"
@@ -17,6 +18,9 @@ INLINE engine::Kernels table(const char* name) {
   k.packTransposed = packPanelsTransposed<Number>;
   k.product = product<Number>;
   k.accumulateGradient = accumulateGradient<Number>;
+  k.streamProduct = streamProduct<Number>;
+  k.keepToken = keepToken;
+  k.attendToKept = attendToKept;
   k.layerNorm = layerNorm;
   k.layerNormBackward = layerNormBackward;
   k.addColumnSums = addColumnSums;

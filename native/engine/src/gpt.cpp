@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "network.hpp"
+#include "gpt.hpp"
 
 namespace engine {
 namespace {
@@ -15,18 +15,6 @@ namespace {
 constexpr int kQueries = 64;
 // floats of logits that exist at a time
 constexpr int kLogits = 1 << 16;
-
-struct Norm {
-  size_t gain, bias;
-};
-struct Linear {
-  Matrix weight;
-  size_t bias;
-};
-struct Block {
-  Norm norm1, norm2;
-  Linear attention, attentionOut, expand, contract;
-};
 
 // What a layer keeps of its forward pass.
 struct Kept {
@@ -64,10 +52,11 @@ class Gpt final : public Network {
   }
   int bestMicrobatch(int length) const override;
   double pass(Workspace&, const Pass&) const override;
-  std::unique_ptr<Decoder> decoder(int streams) const override;
+  std::unique_ptr<Decoder> decoder(int streams, int threads) const override {
+    return makeGptDecoder(*this, {wte_, wpe_, blocks_, final_}, streams, threads);
+  }
 
  private:
-  friend class GptDecoder;
   enum Site { kAttention, kAttentionOut, kContract, kEmbedding };
 
   size_t place(GptWorkspace&, float* memory, int sequences, int length, bool training) const;
@@ -397,73 +386,6 @@ double Gpt::pass(Workspace& workspace, const Pass& p) const {
   embedBackward(w, p);
   return loss;
 }
-
-// ── one token at a time ────────────────────────────────────────────────────────────────────────────────────────────
-
-/// Keys and values of what was fed, kept in the panels that products take: keys transposed (a column a token), values by rows.
-class GptDecoder final : public Decoder {
- public:
-  GptDecoder(const Gpt& gpt, int streams) : gpt_(gpt), streams_(streams) {
-    const Kernels& k = gpt.exact_;
-    const int T = gpt.config.block, D = gpt.headWidth_;
-    keysSize_ = k.packedSize(D, T);
-    valuesSize_ = k.packedSize(T, D);
-    cache_ = Floats((keysSize_ + valuesSize_) * gpt.heads_ * streams * gpt.config.layers);
-    const size_t C = gpt.C_, B = streams;
-    buffers_ = Floats(B * C * 10 + T + 6 * 16);
-  }
-
-  void reset() override { position_ = 0; }
-
-  void step(const uint32_t* tokens, float* logits) override {
-    const Kernels &k = gpt_.kernels, &exact = gpt_.exact_;
-    const int B = streams_, C = gpt_.C_, D = gpt_.headWidth_, T = gpt_.config.block, V = gpt_.config.vocabulary;
-    Arena arena(buffers_.data());
-    const size_t size = static_cast<size_t>(B) * C;
-    float *x = arena.take(size), *normal = arena.take(size), *qkv = arena.take(3 * size), *attended = arena.take(size);
-    float *wide = arena.take(4 * size), *scores = arena.take(T);
-    for (int b = 0; b < B; b++)
-      for (int c = 0; c < C; c++)
-        x[b * C + c] = gpt_.at(gpt_.wte_.offset)[static_cast<size_t>(tokens[b]) * C + c] +
-                       gpt_.at(gpt_.wpe_)[static_cast<size_t>(position_) * C + c];
-    float* cache = cache_.data();
-    for (const Block& block : gpt_.blocks_) {
-      k.layerNorm(B, C, x, gpt_.at(block.norm1.gain), gpt_.biasAt(block.norm1.bias), normal, nullptr, nullptr);
-      gpt_.linear(B, block.attention, normal, qkv, nullptr);
-      for (int b = 0; b < B; b++)
-        for (int h = 0; h < gpt_.heads_; h++, cache += keysSize_ + valuesSize_) {
-          const float* q = qkv + static_cast<size_t>(b) * 3 * C + h * D;
-          float *keys = cache, *values = cache + keysSize_;
-          const int panel = position_ / k.panel, column = position_ % k.panel;
-          for (int d = 0; d < D; d++) {
-            keys[(static_cast<size_t>(panel) * D + d) * k.panel + column] = q[C + d];
-            values[(static_cast<size_t>(d / k.panel) * T + position_) * k.panel + d % k.panel] = q[2 * C + d];
-          }
-          float unused;
-          exact.product(1, position_ + 1, D, q, D, keys, D, scores, T, {});
-          k.causalSoftmax(1, position_, position_ + 1, gpt_.scale_, scores, T, &unused);
-          exact.product(1, D, position_ + 1, scores, T, values, T, attended + static_cast<size_t>(b) * C + h * D, C, {});
-        }
-      gpt_.linear(B, block.attentionOut, attended, x, x);
-      k.layerNorm(B, C, x, gpt_.at(block.norm2.gain), gpt_.biasAt(block.norm2.bias), normal, nullptr, nullptr);
-      gpt_.linear(B, block.expand, normal, wide, nullptr);
-      k.gelu(4 * static_cast<long>(size), wide, wide);
-      gpt_.linear(B, block.contract, wide, x, x);
-    }
-    k.layerNorm(B, C, x, gpt_.at(gpt_.final_.gain), gpt_.biasAt(gpt_.final_.bias), normal, nullptr, nullptr);
-    k.product(B, V, C, normal, C, gpt_.wte_.transposedPanels, C, logits, V, {});
-    position_++;
-  }
-
- private:
-  const Gpt& gpt_;
-  const int streams_;
-  int position_ = 0;
-  size_t keysSize_, valuesSize_;
-  Floats cache_, buffers_;
-};
-
-std::unique_ptr<Decoder> Gpt::decoder(int streams) const { return std::make_unique<GptDecoder>(*this, streams); }
 
 }  // namespace
 

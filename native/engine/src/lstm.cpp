@@ -57,7 +57,7 @@ class Lstm final : public Network {
   }
   int bestMicrobatch(int length) const override;
   double pass(Workspace&, const Pass&) const override;
-  std::unique_ptr<Decoder> decoder(int streams) const override;
+  std::unique_ptr<Decoder> decoder(int streams, int threads) const override;
 
  private:
   friend class LstmDecoder;
@@ -290,48 +290,66 @@ double Lstm::pass(Workspace& workspace, const Pass& p) const {
 
 // ── one token at a time ────────────────────────────────────────────────────────────────────────────────────────────
 
+/// Each thread of a team takes its share of the columns of the gates, then of the streams; they meet twice a layer.
 class LstmDecoder final : public Decoder {
  public:
   LstmDecoder(const Lstm& lstm, int streams) : lstm_(lstm), streams_(streams) {
     const size_t B = streams, H = lstm.H_, L = lstm.config.layers;
     state_ = Floats(2 * L * B * H);
-    buffers_ = Floats(B * lstm.E_ + B * H * 5 + 4 * H + 4 * 16);
+    Arena plan;
+    place(plan);
+    buffers_ = Floats(plan.used());
+    Arena arena(buffers_.data());
+    place(arena);
   }
 
   void reset() override { std::fill_n(state_.data(), state_.size(), 0.0f); }
 
-  void step(const uint32_t* tokens, float* logits) override {
+  void step(const uint32_t* tokens, float* logits, const Team& team) override {
     const Kernels& k = lstm_.kernels;
     const int B = streams_, H = lstm_.H_, E = lstm_.E_, V = lstm_.config.vocabulary;
     const size_t size = static_cast<size_t>(B) * H;
-    Arena arena(buffers_.data());
-    float *embedded = arena.take(static_cast<size_t>(B) * E), *gates = arena.take(4 * size);
-    float *tanhCell = arena.take(size), *bias = arena.take(4 * H);
-    for (int b = 0; b < B; b++)
+    const Share streams = team.share(B), panels = team.share(k.panels(4 * H));
+    for (int b = streams.begin; b < streams.end; b++)
       std::copy_n(lstm_.at(lstm_.embedding_.offset) + static_cast<size_t>(tokens[b]) * E, E,
-                  embedded + static_cast<size_t>(b) * E);
-    const float* x = embedded;
+                  embedded_ + static_cast<size_t>(b) * E);
+    team.meet();
+    const float* x = embedded_;
     float* state = state_.data();
     for (const Layer& l : lstm_.layers_) {
       float *hidden = state, *cell = state + size;
       state += 2 * size;
-      lstm_.sumBiases(l, bias);
-      k.product(B, 4 * H, l.in, x, l.in, l.input.transposedPanels, l.in, gates, 4 * H, {nullptr, 0, bias});
-      k.product(B, 4 * H, H, hidden, H, l.recurrent.transposedPanels, H, gates, 4 * H, {gates, 4 * H, nullptr});
-      k.lstmCell(B, H, gates, cell, cell, tanhCell, hidden);
+      k.streamProduct(B, 4 * H, l.in, x, l.in, l.input.transposedPanels, panels.begin, panels.end, gates_, 4 * H,
+                      {nullptr, 0, lstm_.at(l.biasInput)});
+      k.streamProduct(B, 4 * H, H, hidden, H, l.recurrent.transposedPanels, panels.begin, panels.end, gates_, 4 * H,
+                      {gates_, 4 * H, lstm_.at(l.biasRecurrent)});
+      team.meet();
+      const size_t first = static_cast<size_t>(streams.begin) * H;
+      k.lstmCell(streams.end - streams.begin, H, gates_ + 4 * first, cell + first, cell + first, tanhCell_ + first,
+                 hidden + first);
+      team.meet();
       x = hidden;
     }
-    k.product(B, V, H, x, H, lstm_.headMatrix().transposedPanels, H, logits, V,
-              {nullptr, 0, lstm_.at(lstm_.headBias_)});
+    const Share head = team.share(k.panels(V));
+    k.streamProduct(B, V, H, x, H, lstm_.headMatrix().transposedPanels, head.begin, head.end, logits, V,
+                    {nullptr, 0, lstm_.at(lstm_.headBias_)});
   }
 
  private:
+  void place(Arena& arena) {
+    const size_t B = streams_, H = lstm_.H_;
+    embedded_ = arena.take(B * lstm_.E_);
+    gates_ = arena.take(4 * B * H);
+    tanhCell_ = arena.take(B * H);
+  }
+
   const Lstm& lstm_;
   const int streams_;
+  float *embedded_, *gates_, *tanhCell_;
   Floats state_, buffers_;
 };
 
-std::unique_ptr<Decoder> Lstm::decoder(int streams) const { return std::make_unique<LstmDecoder>(*this, streams); }
+std::unique_ptr<Decoder> Lstm::decoder(int streams, int) const { return std::make_unique<LstmDecoder>(*this, streams); }
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 
 #include "../kernels.hpp"
 #include "memory.hpp"
+#include "team.hpp"
 
 namespace engine {
 
@@ -86,7 +87,8 @@ struct Workspace {
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  virtual void step(const uint32_t* tokens, float* logits) = 0;
+  /// called by each thread of a team; tokens: one a stream, logits: streams × V
+  virtual void step(const uint32_t* tokens, float* logits, const Team&) = 0;
   virtual void reset() = 0;
 };
 
@@ -102,7 +104,8 @@ class Network {
   virtual int bestMicrobatch(int length) const = 0;
   /// Σ of the losses of all tokens (0 when logits were asked for)
   virtual double pass(Workspace&, const Pass&) const = 0;
-  virtual std::unique_ptr<Decoder> decoder(int streams) const = 0;
+  /// for teams of up to so many threads
+  virtual std::unique_ptr<Decoder> decoder(int streams, int threads) const = 0;
 
   size_t panelsSize() const;
   /// gives the matrices their place

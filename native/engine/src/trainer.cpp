@@ -19,13 +19,6 @@ std::unique_ptr<Network> makeNetwork(const Config& config, const Kernels& kernel
   return config.gpt ? makeGpt(config, kernels, slots) : makeLstm(config, kernels, slots);
 }
 
-/// thread's part of `count`
-struct Share {
-  int begin, end;
-  Share(size_t count, int thread, int threads)
-      : begin(static_cast<int>(count * thread / threads)), end(static_cast<int>(count * (thread + 1) / threads)) {}
-};
-
 /// sequences a thread takes at a time
 int eachMicrobatch(const Network& network, int sequences, int length, int threads, int microbatch) {
   const int share = (sequences + threads - 1) / threads;
@@ -38,7 +31,7 @@ int eachMicrobatch(const Network& network, int sequences, int length, int thread
 }  // namespace
 
 Trainer::Trainer(const Config& config, const Kernels& kernels, Slots slots, int threads)
-    : slots_(std::move(slots)), pool_(threads), network_(makeNetwork(config, kernels, slots_)) {
+    : slots_(std::move(slots)), pool_(threads), meeting_(threads), network_(makeNetwork(config, kernels, slots_)) {
   for (const Slot& slot : slots_.list()) {
     parameters_ += slot.size;
     for (size_t i = 0; i < slot.size; i += kPiece)
@@ -184,7 +177,13 @@ void Trainer::logits(const Batch& batch, float* out) {
   run(batch, plan);
 }
 
-std::unique_ptr<Decoder> Trainer::decoder(int streams) { return network_->decoder(streams); }
+std::unique_ptr<Decoder> Trainer::decoder(int streams) { return network_->decoder(streams, pool_.threads()); }
+
+void Trainer::decode(Decoder& decoder, int streams, const uint32_t* tokens, float* logits) {
+  prepare();
+  if (pool_.threads() == 1 || parameters_ * streams < kSharedWork) return decoder.step(tokens, logits, {});
+  pool_.run([&](int thread) { decoder.step(tokens, logits, {thread, pool_.threads(), &meeting_}); });
+}
 
 float* Trainer::state(State which) {
   if (which == State::weights) return weights_.data();

@@ -18,6 +18,9 @@ struct Batch {
   float* stateAfter = nullptr;
 };
 
+/// multiply-adds of a decoder's step from which on threads that share them are faster than one alone
+constexpr size_t kSharedWork = 1 << 19;
+
 struct StepOptions {
   double learningRate, beta1, beta2, epsilon, weightDecay;
   /// 0: never
@@ -44,8 +47,8 @@ class Trainer {
   /// sequences × length × V
   void logits(const Batch&, float* out);
   std::unique_ptr<Decoder> decoder(int streams);
-  /// before a decoder's step: weights may have changed
-  void prepare();
+  /// a token of each of its streams; the same numbers for any number of threads
+  void decode(Decoder&, int streams, const uint32_t* tokens, float* logits);
 
   enum class State { weights, first, second };
   /// parameters one after the other
@@ -61,6 +64,8 @@ class Trainer {
   std::mutex busy;
 
  private:
+  /// weights may have changed since they were packed
+  void prepare();
   /// a stretch of a parameter: what threads share the work of an update by
   struct Piece {
     size_t offset, size;
@@ -79,6 +84,7 @@ class Trainer {
 
   const Slots slots_;
   Pool pool_;
+  Meeting meeting_;
   std::unique_ptr<Network> network_;
   size_t parameters_ = 0;
   std::vector<Piece> pieces_;
