@@ -23,15 +23,15 @@ class Block(nn.Module):
         self.c_fc, self.c_proj = nn.Linear(C, 4 * C), nn.Linear(4 * C, C)
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, x, cache=None):
+    def forward(self, x, cache=None, position=0):
         B, T, C = x.shape
         q, k, v = (
             y.view(B, T, self.heads, C // self.heads).transpose(1, 2) for y in self.c_attn(self.ln_1(x)).split(C, dim=2)
         )
         if cache is not None:
-            if cache:
-                k, v = torch.cat((cache[0], k), 2), torch.cat((cache[1], v), 2)
-            cache[:] = [k, v]
+            end = position + T
+            cache[0][:, :, position:end], cache[1][:, :, position:end] = k, v
+            k, v = cache[0][:, :, :end], cache[1][:, :, :end]
         p = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=cache is None)
         x = x + self.drop(self.attn_proj(y.transpose(1, 2).reshape(B, T, C)))
@@ -54,11 +54,14 @@ class Gpt(nn.Module):
         x = self.wte(tokens) + self.wpe(torch.arange(position, position + tokens.shape[1]))
         x = self.drop(x)
         for i, block in enumerate(self.h):
-            x = block(x, None if caches is None else caches[i])
+            x = block(x, None if caches is None else caches[i], position)
         return F.linear(self.ln_f(x), self.wte.weight)
 
-    def new_cache(self):
-        return [[] for _ in self.h]
+    def new_cache(self, B):
+        """a static one: room for the whole block, written in place"""
+        T, C = self.wpe.weight.shape
+        heads = self.h[0].heads
+        return [[torch.zeros(B, heads, T, C // heads, dtype=cache_type) for _ in "kv"] for _ in self.h]
 
 
 class Lstm(nn.Module):
@@ -79,7 +82,7 @@ class Lstm(nn.Module):
             caches[:] = [state]
         return self.decoder(self.drop(x))
 
-    def new_cache(self):
+    def new_cache(self, B):
         return []
 
 
@@ -99,6 +102,7 @@ tokens = torch.arange(B * (T + 1)).mul(31).remainder(V).view(B, T + 1)
 run = torch.compile(model) if request["compile"] else model
 # bf16: autocast, with fp32 master weights, as on GPUs
 autocast = torch.autocast("cpu", torch.bfloat16, enabled=request["precision"] == "bf16")
+cache_type = torch.bfloat16 if request["precision"] == "bf16" else torch.float32
 
 
 def step():
@@ -127,11 +131,11 @@ peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 model.eval()
 
 
-@torch.no_grad()
+@torch.inference_mode()
 @autocast
 def decode():
-    caches = model.new_cache()
-    column = tokens[: request["streams"], :1]
+    caches = model.new_cache(request["streams"])
+    column = torch.zeros(request["streams"], 1, dtype=torch.long)
     for position in range(request["decode"]):
         column = model(column, caches, position)[:, -1].argmax(-1, keepdim=True)
 
