@@ -5,9 +5,10 @@
  * Interleaved, a line holds one bar of all voices; voice after voice, four bars of one.
  */
 import { AsciiText } from './ascii-text.ts';
-import { type BarLayers, LONGEST_PLAIN, layScore, type Piece } from './layers.ts';
+import { COUNT, type LaidVoice, LONGEST_PLAIN, layScore, NEXT_LAYER, PITCH_TIED, TIED } from './layers.ts';
+import { NumberList } from './number-list.ts';
 import type { Score, ScoreBar, ScoreVoice } from './score.ts';
-import { accidentalText, keyText, POSITION_TEXT, POSITIONS, type Spelling, spellingOf } from './spelling.ts';
+import { keyText, POSITIONS, type Spelling, spellingOf } from './spelling.ts';
 
 export type Layout = 'interleaved' | 'voices';
 
@@ -17,23 +18,27 @@ const UNITS = [4, 8, 16, 32, 64];
 /** Drums are written as in C major in every key, so that an instrument is always written alike. */
 const DRUM_KEY = { fifths: 0, minor: false };
 
+/** Of the score that is being written: the same memory for all. */
+const pieces = new NumberList();
+const text = new AsciiText();
+
 export function writeAbc(score: Score, layout: Layout = 'interleaved'): string {
   const { bars, voices, grid } = score;
-  const laid = layScore(score);
+  const laid = layScore(score, pieces);
   const unit = shortestUnit(laid, grid);
-  const lengths = new LengthTexts((4 * grid) / unit);
+  const lengths = lengthTexts((4 * grid) / unit);
   const [first] = bars;
-  const text = new AsciiText();
+  text.clear();
   text.add(`X:1\nM:${first.numerator}/${first.denominator}\nL:1/${unit}\nQ:1/4=${first.tempo}\nK:${keyText(first)}\n`);
   const fields = barFields(bars);
   const writers = voices.map((voice, v) => new VoiceWriter(voice, laid[v], bars, lengths, fields, v === 0));
   if (voices.length === 1) {
     text.add(voiceSettings(voices[0]));
-    writeLines(writers[0], bars.length, text);
+    writeLines(writers[0], bars.length);
   } else if (layout === 'voices') {
     for (let v = 0; v < voices.length; v++) {
       text.add(`V:${v + 1}\n${voiceSettings(voices[v])}`);
-      writeLines(writers[v], bars.length, text);
+      writeLines(writers[v], bars.length);
     }
   } else {
     for (let v = 0; v < voices.length; v++) text.add(`V:${v + 1}\n${voiceSettings(voices[v])}`);
@@ -41,7 +46,7 @@ export function writeAbc(score: Score, layout: Layout = 'interleaved'): string {
     for (let b = 0; b < bars.length; b++) {
       for (let v = 0; v < voices.length; v++) {
         text.add(names[v]);
-        writers[v].writeBar(b, text);
+        writers[v].writeBar(b);
         text.add('|');
       }
       text.add('\n');
@@ -55,54 +60,61 @@ function voiceSettings(voice: ScoreVoice): string {
   return (voice.drum ? '%%MIDI channel 10\n' : '') + (program === 0 ? '' : `%%MIDI program ${program}\n`);
 }
 
-function writeLines(writer: VoiceWriter, bars: number, text: AsciiText): void {
+function writeLines(writer: VoiceWriter, bars: number): void {
   for (let b = 0; b < bars; b++) {
-    writer.writeBar(b, text);
+    writer.writeBar(b);
     text.add((b + 1) % BARS_A_LINE === 0 || b === bars - 1 ? '|\n' : '|');
   }
 }
 
-/** Text of a duration under one L:. */
-class LengthTexts {
-  private readonly texts: string[] = [];
-  /** steps that a note without a length has */
-  private readonly unit: number;
-
-  constructor(unit: number) {
-    this.unit = unit;
+/** Text of a duration under an L: whose notes without a length have `unit` steps. */
+function lengthText(steps: number, unit: number): string {
+  let numerator = steps;
+  let denominator = unit;
+  while (numerator % 2 === 0 && denominator > 1) {
+    numerator /= 2;
+    denominator /= 2;
   }
+  const over = numerator === 1 ? '' : String(numerator);
+  return denominator === 1 ? over : over + (denominator === 2 ? '/' : `/${denominator}`);
+}
 
-  of(steps: number): string {
-    return (this.texts[steps] ??= this.make(steps));
-  }
+const lengthTables: string[][] = [];
 
-  private make(steps: number): string {
-    let numerator = steps;
-    let denominator = this.unit;
-    while (numerator % 2 === 0 && denominator > 1) {
-      numerator /= 2;
-      denominator /= 2;
-    }
-    const over = numerator === 1 ? '' : String(numerator);
-    return denominator === 1 ? over : over + (denominator === 2 ? '/' : `/${denominator}`);
+/** What follows the pitches of a piece: by its duration, with `TIED` added where it is tied. */
+function lengthTexts(unit: number): string[] {
+  return (lengthTables[unit] ??= makeLengthTexts(unit));
+}
+
+function makeLengthTexts(unit: number): string[] {
+  const texts = Array.from({ length: LONGEST_PLAIN + 1 }, (_, steps) => (steps === 0 ? '' : lengthText(steps, unit)));
+  const table: string[] = new Array(2 * TIED).fill('');
+  for (const [steps, text] of texts.entries()) {
+    table[steps] = text;
+    table[steps + TIED] = `${text}-`;
   }
+  return table;
 }
 
 /** The L: under which the tune is shortest; of equals the longest. */
-function shortestUnit(laid: BarLayers[][], grid: number): number {
-  const counts = new Int32Array(LONGEST_PLAIN + 1);
-  for (const voice of laid) {
-    for (const bar of voice) for (const layer of bar) for (const piece of layer) counts[piece.duration]++;
+function shortestUnit(laid: LaidVoice[], grid: number): number {
+  const counts = new Array<number>(LONGEST_PLAIN + 1).fill(0);
+  const { numbers } = pieces;
+  for (const { bars } of laid) {
+    const end = bars[bars.length - 1];
+    for (let i = bars[0]; i < end; i++) {
+      if (numbers[i] <= NEXT_LAYER) continue;
+      counts[numbers[i] % TIED]++;
+      i += Math.floor(numbers[i] / COUNT);
+    }
   }
   let best = UNITS[0];
   let bestSize = Number.POSITIVE_INFINITY;
   for (const unit of UNITS) {
     if (unit > 4 * grid) break;
-    const lengths = new LengthTexts((4 * grid) / unit);
+    const lengths = lengthTexts((4 * grid) / unit);
     let size = 0;
-    counts.forEach((count, duration) => {
-      if (count > 0) size += count * lengths.of(duration).length;
-    });
+    for (let steps = 1; steps <= LONGEST_PLAIN; steps++) size += counts[steps] * lengths[steps].length;
     if (size < bestSize) {
       bestSize = size;
       best = unit;
@@ -135,9 +147,9 @@ function barFields(bars: ScoreBar[]): BarFields {
 /** Writes the bars of a voice, in order, without their bar lines. */
 class VoiceWriter {
   private readonly drum: boolean;
-  private readonly laid: BarLayers[];
+  private readonly laid: LaidVoice;
   private readonly bars: ScoreBar[];
-  private readonly lengths: LengthTexts;
+  private readonly lengths: string[];
   private readonly fields: BarFields;
   private readonly leads: boolean;
   private readonly accidentals = new Accidentals();
@@ -145,9 +157,9 @@ class VoiceWriter {
   /** `leads`: it is the first of its tune, which says the tempo */
   constructor(
     voice: ScoreVoice,
-    laid: BarLayers[],
+    laid: LaidVoice,
     bars: ScoreBar[],
-    lengths: LengthTexts,
+    lengths: string[],
     fields: BarFields,
     leads: boolean,
   ) {
@@ -159,48 +171,48 @@ class VoiceWriter {
     this.leads = leads;
   }
 
-  writeBar(b: number, text: AsciiText): void {
-    const { bars, fields, accidentals } = this;
+  writeBar(b: number): void {
+    const { bars, fields } = this;
     text.add(fields.metre[b]);
     if (!this.drum) text.add(fields.key[b]);
     else if (b === 0 && bars[0].fifths !== 0) text.add('[K:C]');
     if (this.leads) text.add(fields.tempo[b]);
 
-    const layers = this.laid[b];
-    if (layers.length === 0) {
-      text.add('Z');
-      return;
-    }
-    const spelling = spellingOf(this.drum ? DRUM_KEY : bars[b]);
-    accidentals.newBar();
-    for (let k = 0; k < layers.length; k++) {
-      if (k > 0) {
-        text.add('&');
-        accidentals.newLayer();
-      }
-      this.writeLayer(layers[k], spelling, text);
-    }
+    const from = this.laid.bars[b];
+    const to = this.laid.bars[b + 1];
+    if (from === to) text.add('Z');
+    else this.writePieces(from, to, spellingOf(this.drum ? DRUM_KEY : bars[b]));
   }
 
-  private writeLayer(pieces: Piece[], spelling: Spelling, text: AsciiText): void {
+  private writePieces(from: number, to: number, spelling: Spelling): void {
     const { accidentals, lengths } = this;
-    for (let i = 0; i < pieces.length; i++) {
-      const { pitches, duration, tied, program } = pieces[i];
-      if (program >= 0) text.add(`[I:MIDI program ${program}]`);
-      if (pitches.length === 0) {
+    const { numbers } = pieces;
+    accidentals.newBar();
+    for (let i = from; i < to; i++) {
+      const piece = numbers[i];
+      if (piece === NEXT_LAYER) {
+        text.add('&');
+        accidentals.newLayer();
+        continue;
+      }
+      if (piece < 0) {
+        text.add(`[I:MIDI program ${-1 - piece}]`);
+        continue;
+      }
+      if (piece < COUNT) {
         text.add('z');
-      } else if (pitches.length === 1) {
-        accidentals.write(pitches[0], spelling, text);
+      } else if (piece < 2 * COUNT) {
+        text.add(accidentals.write(numbers[++i], spelling));
       } else {
         text.add('[');
-        for (let p = 0; p < pitches.length; p++) {
-          accidentals.write(pitches[p], spelling, text);
-          if (typeof tied !== 'boolean' && tied[p]) text.add('-');
+        for (const last = i + Math.floor(piece / COUNT); i < last; ) {
+          const pitch = numbers[++i];
+          text.add(accidentals.write(pitch % PITCH_TIED, spelling));
+          if (pitch >= PITCH_TIED) text.add('-');
         }
         text.add(']');
       }
-      text.add(lengths.of(duration));
-      if (tied === true) text.add('-');
+      text.add(lengths[piece % COUNT]);
     }
   }
 }
@@ -210,45 +222,43 @@ class VoiceWriter {
  * octave or for all, and over `&` or not. A note is written without an accidental only where all readings give its pitch.
  */
 class Accidentals {
-  private bar = 0;
+  /** counts layers through the voice; and the first of this bar */
   private layer = 0;
-  /** by staff position and by letter: alteration last written, and in which bar and layer */
-  private readonly alteration = new Int8Array(POSITIONS);
+  private bar = 0;
+  /** by letter, then by staff position: the layer in which an accidental was last written, and the alteration it gave */
+  private readonly letterLayer = new Int32Array(7);
   private readonly letterAlteration = new Int8Array(7);
-  private readonly barOf = new Int32Array(POSITIONS);
-  private readonly letterBarOf = new Int32Array(7);
-  private readonly layerOf = new Int32Array(POSITIONS);
-  private readonly letterLayerOf = new Int32Array(7);
+  private readonly positionLayer = new Int32Array(POSITIONS);
+  private readonly positionAlteration = new Int8Array(POSITIONS);
 
   newBar(): void {
-    this.bar++;
-    this.layer++;
+    this.bar = ++this.layer;
   }
 
   newLayer(): void {
     this.layer++;
   }
 
-  write(pitch: number, spelling: Spelling, text: AsciiText): void {
-    const position = spelling.position[pitch];
+  /** The note's text. */
+  write(pitch: number, spelling: Spelling): string {
+    const letter = spelling.letter[pitch];
     const wanted = spelling.alteration[pitch];
-    const letter = position % 7;
-    const plain = spelling.signature[letter];
-    const own = this.barOf[position] === this.bar;
-    const any = this.letterBarOf[letter] === this.bar;
-    const agreed =
-      (own ? this.alteration[position] : plain) === wanted &&
-      (any ? this.letterAlteration[letter] : plain) === wanted &&
-      (own && this.layerOf[position] === this.layer ? this.alteration[position] : plain) === wanted &&
-      (any && this.letterLayerOf[letter] === this.layer ? this.letterAlteration[letter] : plain) === wanted;
-    if (agreed) {
-      text.add(POSITION_TEXT[position]);
-      return;
-    }
-    this.alteration[position] = this.letterAlteration[letter] = wanted;
-    this.barOf[position] = this.letterBarOf[letter] = this.bar;
-    this.layerOf[position] = this.letterLayerOf[letter] = this.layer;
-    text.add(accidentalText(wanted));
-    text.add(POSITION_TEXT[position]);
+    const signed = spelling.signature[letter] === wanted;
+    // Where the letter has none in this bar, no octave of it has.
+    if (this.letterLayer[letter] < this.bar) {
+      if (signed) return spelling.plain[pitch];
+    } else if (this.agreed(spelling.position[pitch], letter, wanted, signed)) return spelling.plain[pitch];
+    const position = spelling.position[pitch];
+    this.letterLayer[letter] = this.positionLayer[position] = this.layer;
+    this.letterAlteration[letter] = this.positionAlteration[position] = wanted;
+    return spelling.marked[pitch];
+  }
+
+  /** Whether all readings give this alteration, of a letter that has had an accidental in this bar. `signed`: the signature gives it. */
+  private agreed(position: number, letter: number, wanted: number, signed: boolean): boolean {
+    const any = this.letterAlteration[letter] === wanted;
+    if (!any || (!signed && this.letterLayer[letter] < this.layer)) return false;
+    if (this.positionLayer[position] < this.bar) return signed;
+    return this.positionAlteration[position] === wanted && (signed || this.positionLayer[position] === this.layer);
   }
 }

@@ -15,6 +15,9 @@ const MTHD = 0x4d546864;
 const MTRK = 0x4d54726b;
 /** The drum channel of General MIDI: "10", counted from 0. */
 const DRUM_CHANNEL = 9;
+const CHANNELS = 16;
+/** A key is channel · 128 + pitch. */
+const KEYS = CHANNELS * 128;
 /** Where SMPTE frames count time, a second is this many beats: MIDI's default tempo. */
 const BEATS_PER_SECOND = 2;
 
@@ -23,14 +26,14 @@ interface ProgramChange {
   program: number;
 }
 
-/** Everything one track says; `parts` and `programs` are by channel, 0–15. */
+/** Everything one track says; `parts` and `programs` are by channel, 0–15, where it has any. */
 interface Track {
-  parts: PlayedNote[][];
-  programs: ProgramChange[][];
+  parts: (PlayedNote[] | undefined)[];
+  programs: (ProgramChange[] | undefined)[];
   tempos: TempoChange[];
   metres: MetreChange[];
   keys: KeyChange[];
-  /** channel · 128 + pitch of notes that never end */
+  /** keys of notes that never end */
   unended: Set<number>;
   end: number;
 }
@@ -92,6 +95,7 @@ function chunkMayBegin(view: DataView, at: number): boolean {
 
 function readTracks(bytes: Uint8Array, view: DataView, from: number, warnings: string[]): Track[] {
   const tracks: Track[] = [];
+  const sounding = new SoundingNotes();
   let at = from;
   if (at + 8 <= bytes.length && !chunkMayBegin(view, at)) at = Math.max(findChunk(view, 0, MTRK), 0);
   while (at + 8 <= bytes.length) {
@@ -108,12 +112,12 @@ function readTracks(bytes: Uint8Array, view: DataView, from: number, warnings: s
     }
     if (name === MTRK) {
       const label = `track ${tracks.length + 1}`;
-      let track = readTrack(bytes, body, end, label, warnings);
+      let track = readTrack(bytes, body, end, label, warnings, sounding);
       if (track.unended.size > 0) {
         warnings.push(
           `${label}: some notes of ${track.unended.size} pitches have no end; ended by the next note of that pitch, or with the track`,
         );
-        track = readTrack(bytes, body, end, label, [], track.unended);
+        track = readTrack(bytes, body, end, label, [], sounding, track.unended);
       }
       tracks.push(track);
     } else if (name !== MTHD) {
@@ -124,75 +128,118 @@ function readTracks(bytes: Uint8Array, view: DataView, from: number, warnings: s
   return tracks;
 }
 
-/** Reads one track; notes of the `restruck` pitches are ended by the next beginning. */
+/** Notes that have begun and not ended, by key; those of one end in the order in which they began. */
+class SoundingNotes {
+  private readonly first: (PlayedNote | undefined)[] = new Array(KEYS).fill(undefined);
+  /** those that began while the first sounded, and how many of them have moved up: a queue without moving anything */
+  private readonly later = new Map<number, { notes: PlayedNote[]; moved: number }>();
+  private count = 0;
+
+  begin(key: number, note: PlayedNote): void {
+    this.count++;
+    if (this.first[key] === undefined) {
+      this.first[key] = note;
+      return;
+    }
+    const queue = this.later.get(key);
+    if (queue === undefined) this.later.set(key, { notes: [note], moved: 0 });
+    else queue.notes.push(note);
+  }
+
+  /** Whether there was one to end. */
+  end(key: number, tick: number): boolean {
+    const note = this.first[key];
+    if (note === undefined) return false;
+    this.count--;
+    note.duration = tick - note.start;
+    this.first[key] = this.later.size === 0 ? undefined : this.moveUp(key);
+    return true;
+  }
+
+  private moveUp(key: number): PlayedNote | undefined {
+    const queue = this.later.get(key);
+    if (queue === undefined) return undefined;
+    const note = queue.notes[queue.moved++];
+    if (queue.moved === queue.notes.length) this.later.delete(key);
+    return note;
+  }
+
+  /** Ends all, and returns their keys. */
+  endAll(tick: number): Set<number> {
+    const keys = new Set<number>();
+    for (let key = 0; this.count > 0; key++) {
+      while (this.end(key, tick)) keys.add(key);
+    }
+    return keys;
+  }
+}
+
+/** Where a quantity of variable length that begins at `from` ends, with the track at the latest; −1 where it is longer than MIDI can write. */
+function endOfQuantity(bytes: Uint8Array, from: number, end: number): number {
+  for (let at = from; at < from + 4 && at < end; at++) if (bytes[at] < 0x80) return at + 1;
+  return from + 4 >= end ? Math.max(from, end) : -1;
+}
+
+function quantity(bytes: Uint8Array, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at++) value = value * 128 + (bytes[at] & 0x7f);
+  return value;
+}
+
+/** Reads one track; notes of the `restruck` pitches are ended by the next beginning. No note sounds before, or after it. */
 function readTrack(
   bytes: Uint8Array,
   from: number,
   end: number,
   label: string,
   warnings: string[],
+  sounding: SoundingNotes,
   restruck?: Set<number>,
 ): Track {
   const track: Track = {
-    parts: Array.from({ length: 16 }, () => []),
-    programs: Array.from({ length: 16 }, () => []),
+    parts: new Array(CHANNELS).fill(undefined),
+    programs: new Array(CHANNELS).fill(undefined),
     tempos: [],
     metres: [],
     keys: [],
     unended: new Set(),
     end: 0,
   };
-  // Notes begun by channel · 128 + pitch, and how many of them have ended: a queue without moving anything.
-  const begun: (PlayedNote[] | undefined)[] = new Array(2048);
-  const ended = new Int32Array(2048);
   let at = from;
   let tick = 0;
   let status = 0;
   let stray = 0;
 
-  const quantity = (): number => {
-    let value = 0;
-    for (let i = 0; i < 4 && at < end; i++) {
-      const byte = bytes[at++];
-      value = value * 128 + (byte & 0x7f);
-      if (byte < 0x80) return value;
-    }
-    return at >= end ? value : Number.NaN;
-  };
-
   while (at < end) {
-    const delta = quantity();
-    if (Number.isNaN(delta)) {
-      warnings.push(`${label}: a time longer than MIDI can write, at byte ${at}; the rest of the track was left out`);
+    const event = endOfQuantity(bytes, at, end);
+    if (event < 0) {
+      warnings.push(
+        `${label}: a time longer than MIDI can write, at byte ${at + 4}; the rest of the track was left out`,
+      );
       break;
     }
-    if (at >= end) break;
-    tick += delta;
-    if (bytes[at] >= 0x80) {
-      const byte = bytes[at];
+    if (event >= end) break;
+    tick += quantity(bytes, at, event);
+    at = event;
+    const byte = bytes[at];
+    if (byte >= 0x80) {
       if (byte < 0xf0) {
         status = byte;
         at++;
-      } else if (byte === 0xff) {
-        const type = bytes[at + 1];
-        at += 2;
-        const length = quantity();
-        if (Number.isNaN(length) || at + length > end) {
-          if (type !== 0x2f) warnings.push(`${label}: cut short within an event`);
+      } else if (byte === 0xff || byte === 0xf0 || byte === 0xf7) {
+        const meta = byte === 0xff;
+        const type = meta ? bytes[at + 1] : 0;
+        const length = at + (meta ? 2 : 1);
+        const body = endOfQuantity(bytes, length, end);
+        const next = body + quantity(bytes, length, body);
+        if (body < 0 || next > end) {
+          if (!meta) warnings.push(`${label}: cut short within a system exclusive message`);
+          else if (type !== 0x2f) warnings.push(`${label}: cut short within an event`);
           break;
         }
-        if (type === 0x2f) break;
-        readMeta(bytes, at, length, type, tick, track);
-        at += length;
-        continue;
-      } else if (byte === 0xf0 || byte === 0xf7) {
-        at++;
-        const length = quantity();
-        if (Number.isNaN(length) || at + length > end) {
-          warnings.push(`${label}: cut short within a system exclusive message`);
-          break;
-        }
-        at += length;
+        if (meta && type === 0x2f) break;
+        if (meta) readMeta(bytes, body, next - body, type, tick, track);
+        at = next;
         continue;
       } else {
         // System messages have no place in a file; their data bytes are known, so the rest can be read.
@@ -216,7 +263,7 @@ function readTrack(
         continue;
       }
       at++;
-      if (kind === 0xc0) track.programs[channel].push({ tick, program });
+      if (kind === 0xc0) (track.programs[channel] ??= []).push({ tick, program });
       continue;
     }
     if (at + 1 >= end) {
@@ -234,33 +281,19 @@ function readTrack(
     at += 2;
     if (kind !== 0x80 && kind !== 0x90) continue;
     const key = channel * 128 + pitch;
-    const queue = begun[key];
     if (kind === 0x90 && velocity > 0) {
+      if (restruck?.has(key)) while (sounding.end(key, tick));
       const note: PlayedNote = { start: tick, duration: 0, pitch, program: 0 };
-      track.parts[channel].push(note);
-      if (queue === undefined) {
-        begun[key] = [note];
-      } else {
-        if (restruck?.has(key)) while (ended[key] < queue.length) endNote(queue[ended[key]++], tick);
-        queue.push(note);
-      }
-    } else if (queue !== undefined && ended[key] < queue.length) {
-      endNote(queue[ended[key]++], tick);
+      (track.parts[channel] ??= []).push(note);
+      sounding.begin(key, note);
+    } else {
+      sounding.end(key, tick);
     }
   }
   if (stray > 0) warnings.push(`${label}: ${stray} stray bytes or messages were passed over`);
   track.end = tick;
-  for (let key = 0; key < 2048; key++) {
-    const queue = begun[key];
-    if (queue === undefined || ended[key] === queue.length) continue;
-    for (let i = ended[key]; i < queue.length; i++) endNote(queue[i], tick);
-    track.unended.add(key);
-  }
+  track.unended = sounding.endAll(tick);
   return track;
-}
-
-function endNote(note: PlayedNote, tick: number): void {
-  note.duration = tick - note.start;
 }
 
 function readMeta(bytes: Uint8Array, at: number, length: number, type: number, tick: number, track: Track): void {
@@ -281,9 +314,9 @@ function readMeta(bytes: Uint8Array, at: number, length: number, type: number, t
 function concatenate(tracks: Track[]): void {
   let offset = 0;
   for (const track of tracks) {
-    for (const notes of track.parts) for (const note of notes) note.start += offset;
+    for (const notes of track.parts) for (const note of notes ?? []) note.start += offset;
     for (const changes of [...track.programs, track.tempos, track.metres, track.keys]) {
-      for (const change of changes) change.tick += offset;
+      for (const change of changes ?? []) change.tick += offset;
     }
     offset += track.end;
   }
@@ -291,16 +324,13 @@ function concatenate(tracks: Track[]): void {
 
 function combine(tracks: Track[], ticksPerBeat: number): Performance {
   const byTick = (a: { tick: number }, b: { tick: number }) => a.tick - b.tick;
-  const programs: ProgramChange[][] = Array.from({ length: 16 }, (_, channel) =>
-    tracks.flatMap((track) => track.programs[channel]).sort(byTick),
-  );
+  const ofAllTracks = (channel: number) => tracks.flatMap((track) => track.programs[channel] ?? []).sort(byTick);
   const parts: Part[] = [];
   for (const track of tracks) {
     for (const [channel, notes] of track.parts.entries()) {
-      if (notes.length === 0) continue;
+      if (notes === undefined) continue;
       // A program holds for its channel in all tracks; but a track that sets its own is not overruled by another.
-      const own = track.programs[channel];
-      givePrograms(notes, own.length > 0 ? own : programs[channel]);
+      givePrograms(notes, track.programs[channel] ?? ofAllTracks(channel));
       parts.push({ drum: channel === DRUM_CHANNEL, notes });
     }
   }

@@ -66,23 +66,24 @@ function join(parts: Part[]): Part {
 }
 
 function quantisePart(part: Part, stepsPerTick: number): ScoreVoice {
-  const notes: ScoreNote[] = new Array(part.notes.length);
-  for (let i = 0; i < notes.length; i++) {
-    const { start, duration, pitch, program } = part.notes[i];
+  const notes: ScoreNote[] = [];
+  for (const { start, duration, pitch, program } of part.notes) {
     // Durations stay in ticks until all onsets are known.
-    notes[i] = { start: Math.round(start * stepsPerTick), duration, pitch, program };
+    notes.push({ start: Math.round(start * stepsPerTick), duration, pitch, program });
   }
   if (!inOrderOfStart(notes)) notes.sort((a, b) => a.start - b.start);
-  forEachOnset(notes, (i, j) => {
-    sortRange(notes, i, j, (a, b) => a.duration - b.duration);
+  for (let i = 0, j = 0; i < notes.length; i = j) {
+    j = endOfOnset(notes, i);
+    sortRange(notes, i, j, compareDurations);
     settleDurations(notes, i, j, stepsPerTick, j < notes.length ? notes[j].start - notes[i].start : 0);
-  });
+  }
   firstInFirstOut(notes);
-  forEachOnset(notes, (i, j) => {
+  for (let i = 0, j = 0; i < notes.length; i = j) {
+    j = endOfOnset(notes, i);
     sortRange(notes, i, j, compareNotes);
     // A voice changes its program between onsets only.
-    for (let k = i; k < j; k++) notes[k].program = notes[j - 1].program;
-  });
+    for (let k = i; k < j - 1; k++) notes[k].program = notes[j - 1].program;
+  }
   return { drum: part.drum, notes };
 }
 
@@ -91,15 +92,16 @@ function inOrderOfStart(notes: ScoreNote[]): boolean {
   return true;
 }
 
-/** Calls with the range i…j−1 of each onset's notes. */
-function forEachOnset(notes: ScoreNote[], visit: (i: number, j: number) => void): void {
-  for (let i = 0; i < notes.length; ) {
-    const { start } = notes[i];
-    let j = i + 1;
-    while (j < notes.length && notes[j].start === start) j++;
-    visit(i, j);
-    i = j;
-  }
+/** Where the notes that begin with note i end. */
+function endOfOnset(notes: ScoreNote[], i: number): number {
+  const { start } = notes[i];
+  let j = i + 1;
+  while (j < notes.length && notes[j].start === start) j++;
+  return j;
+}
+
+function compareDurations(a: ScoreNote, b: ScoreNote): number {
+  return a.duration - b.duration;
 }
 
 /** Sorts notes i…j−1; most onsets have few, and those in order already. */

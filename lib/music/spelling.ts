@@ -14,6 +14,7 @@ export const LETTER_SEMITONES = [0, 2, 4, 5, 7, 9, 11];
 const ORDER_OF_SHARPS = [3, 0, 4, 1, 5, 2, 6];
 /** Letters by place on the line of fifths, from F. */
 const LINE_OF_FIFTHS = [3, 0, 4, 1, 5, 2, 6];
+/** For alterations from −2 to 2. */
 const ACCIDENTAL_TEXT = ['__', '_', '=', '^', '^^'];
 
 export const POSITIONS = 7 * 11;
@@ -31,10 +32,16 @@ export interface Spelling {
   key: Key;
   /** by pitch, its staff position */
   position: Int16Array;
+  /** by pitch, its letter C…B */
+  letter: Int8Array;
   /** by pitch, −2…2 */
   alteration: Int8Array;
   /** by letter C…B, the signature's alteration */
   signature: number[];
+  /** by pitch, letter and octave: c' */
+  plain: string[];
+  /** by pitch, the same with its accidental: ^c' */
+  marked: string[];
 }
 
 const spellings = new Map<number, Spelling>();
@@ -51,6 +58,7 @@ export function spellingOf(key: Key): Spelling {
 
 function makeSpelling(key: Key): Spelling {
   const position = new Int16Array(128);
+  const letters = new Int8Array(128);
   const alteration = new Int8Array(128);
   // Places on the line of fifths, F being −1, C 0, G 1; twelve in a row name every pitch class once.
   const first = key.fifths - (key.minor ? 3 : 4);
@@ -61,24 +69,22 @@ function makeSpelling(key: Key): Spelling {
       const pitch = 12 * octave + LETTER_SEMITONES[letter] + altered;
       if (pitch < 0 || pitch > 127) continue;
       position[pitch] = 7 * octave + letter;
+      letters[pitch] = letter;
       alteration[pitch] = altered;
     }
   }
   // MIDI 0 stays C where its name would be B♯ of an octave that MIDI has not.
-  return { key, position, alteration, signature: signature(key.fifths) };
+  const plain = Array.from(position, positionText);
+  const marked = plain.map((text, pitch) => ACCIDENTAL_TEXT[alteration[pitch] + 2] + text);
+  return { key, position, letter: letters, alteration, signature: signature(key.fifths), plain, marked };
 }
 
-/** By staff position, its letter and octave marks: C,, … C … c''. */
-export const POSITION_TEXT: string[] = Array.from({ length: POSITIONS }, (_, position) => {
+/** Letter and octave marks of a staff position: C,, … C … c''. */
+function positionText(position: number): string {
   const octave = Math.floor(position / 7);
   const letter = 'CDEFGAB'[position % 7];
   if (octave <= 5) return letter + ','.repeat(5 - octave);
   return letter.toLowerCase() + "'".repeat(octave - 6);
-});
-
-/** `^` for 1, `_` for −1, `=` for 0, doubled for ±2. */
-export function accidentalText(alteration: number): string {
-  return ACCIDENTAL_TEXT[alteration + 2];
 }
 
 const MAJOR_TONICS = ['Cb', 'Gb', 'Db', 'Ab', 'Eb', 'Bb', 'F', 'C', 'G', 'D', 'A', 'E', 'B', 'F#', 'C#'];
