@@ -27,12 +27,12 @@ struct Epilogue {
   const float* bias = nullptr;
 };
 
-/// what a gradient product takes at a time: rows of A and B, columns of A
-constexpr int kGradientRows = 256, kGradientColumns = 512;
+/// what a gradient product takes at a time: rows of A and B, columns of A, and, at most, columns of B
+constexpr int kGradientRows = 256, kGradientColumns = 528, kGradientVectors = 64;
 
 struct Kernels {
   const char* name;
-  /// columns of a packed panel: packed matrices of K × N take packedColumns(N) · K numbers
+  /// columns that packed matrices are padded to, two panels: those of K × N take packedColumns(N) · K numbers
   int panel;
   /// bytes of a number in panels: 4, or 2 where products round what they multiply to bf16. They add in fp32 either way.
   int numberSize;
@@ -40,7 +40,7 @@ struct Kernels {
   const Kernels *fp32, *bf16;
 
   // ── products ─────────────────────────────────────────────────────────────────────────────────────────────────
-  /// B (K × N, rows `stride` apart) into panels of `panel` columns, padded with zeros; `packed` has packedSize(K, N) floats
+  /// B (K × N, rows `stride` apart) into panels of half `panel` columns, padded with zeros; `packed` has packedSize(K, N) floats
   void (*pack)(int K, int N, const float* B, long stride, float* packed);
   /// the transpose of B (N × K) into panels
   void (*packTransposed)(int K, int N, const float* B, long stride, float* packed);
@@ -55,7 +55,7 @@ struct Kernels {
   /// product for few rows: the columns of panels first … end − 1 only, each panel read once, from end to end; packedRows is K
   void (*streamProduct)(int M, int N, int K, const float* A, long strideA, const float* packedB, int first, int end,
                         float* C, long strideC, Epilogue epilogue);
-  /// a token's key and value (D numbers each) into what is kept of a head: keys in panels as of a D × T matrix, values as
+  /// a token's key and value (D numbers each) into what is kept of a head: keys in panels of `panel` tokens, values as
   /// rows of keptRow(D) floats
   void (*keepToken)(int position, int D, const float* key, const float* value, float* keys, float* values);
   /// out = softmax(scale · q·K)·V for the one query q and the `count` tokens kept first; scores: room for keptTokens(count)
@@ -108,11 +108,11 @@ struct Kernels {
   void (*sigmoid)(long n, const float* x, float* out);
 
   int panels(long N) const { return static_cast<int>((N + panel - 1) / panel); }
-  /// a panel is two vectors wide
+  /// `panel` is two vectors
   size_t keptRow(size_t D) const { return (D + panel / 2 - 1) / (panel / 2) * (panel / 2); }
   size_t keptTokens(size_t T) const { return packedColumns(T); }
   long packedColumns(long N) const { return (N + panel - 1) / panel * panel; }
-  size_t gradientScratch() const { return static_cast<size_t>(kGradientRows) * (panel + kGradientColumns) + 64; }
+  size_t gradientScratch() const { return static_cast<size_t>(kGradientRows) * (kGradientVectors + kGradientColumns) + 64; }
   /// floats that the panels of a K × N matrix take
   size_t packedSize(long K, long N) const { return (static_cast<size_t>(packedColumns(N)) * K * numberSize + 3) / 4; }
 };

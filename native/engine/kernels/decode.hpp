@@ -7,19 +7,20 @@
 namespace {
 
 // rows taken at a time, and packed numbers of theirs: both leave the second-level cache to what passes
-constexpr int kStreamRows = 4 * MR, kStreamNumbers = 1 << 15;
+constexpr int kStreamTile = kRows[2], kStreamRows = 4 * kStreamTile, kStreamNumbers = 1 << 15;
 
 // numbers of a panel that are asked for before their turn: processors ask for no more than the page they are in
-constexpr long kAhead = 2048;
+constexpr long kAhead = 1024;
 
-// m rows of C from one panel, read once from end to end; A lies as [k][m]
+// m rows of C from a pair of panels, `next` apart, read once from end to end; A lies as [k][m]
 template <int m, class Number>
-static void streamTile(long K, const float* __restrict A, const Number* __restrict panel, float* C, long strideC,
-                       const float* addend, long addendStride, const float* bias, int n) {
+static void streamTile(long K, const float* __restrict A, const Number* __restrict panel, long next, float* C,
+                       long strideC, const float* addend, long addendStride, const float* bias, int n) {
   vf sum[m][2] = {};
-  for (long k = 0; k < K; k++, A += m, panel += NR) {
-    const vf low = load(panel), high = load(panel + W);
-    for (long line = 0; line < NR; line += kLine * 4 / sizeof(Number)) __builtin_prefetch(panel + kAhead + line);
+  for (long k = 0; k < K; k++, A += m, panel += W) {
+    const vf low = load(panel), high = load(panel + next);
+    __builtin_prefetch(panel + kAhead);
+    __builtin_prefetch(panel + next + kAhead);
     UNROLL for (int i = 0; i < m; i++) {
       const vf a = broadcast(A + i);
       sum[i][0] += a * low;
@@ -38,7 +39,7 @@ static void streamTile(long K, const float* __restrict A, const Number* __restri
 }
 
 template <class Number>
-using StreamTile = void(long, const float*, const Number*, float*, long, const float*, long, const float*, int);
+using StreamTile = void(long, const float*, const Number*, long, float*, long, const float*, long, const float*, int);
 
 template <class Number>
 INLINE StreamTile<Number>* streamTileOf(int m) {
@@ -74,16 +75,19 @@ static void streamProduct(int M, int N, int K, const float* A, long strideA, con
     const int most = kStreamNumbers / rows;
     for (int k = 0; k < K; k += most) {
       const int depth = K - k < most ? K - k : most;
-      packRows(rows, depth, A + first * strideA + k, strideA, packed);
+      forParts(rows, kStreamTile, [&](int i, int m) {
+        packRows(m, depth, A + (first + i) * strideA + k, strideA, m, packed + static_cast<long>(i) * depth);
+      });
       if (sizeof(Number) == 2) roundAll(static_cast<long>(rows) * depth, packed);
       for (int panel = firstPanel; panel < endPanel; panel++) {
         const int j = panel * NR, n = N - j < NR ? N - j : NR;
-        forTiles(rows, [&](int i, int m) {
+        forParts(rows, kStreamTile, [&](int i, int m) {
           float* to = C + (first + i) * strideC + j;
           // what the first block of K is added to, and all others
           const float* addend = k > 0 ? to : e.addend ? e.addend + (first + i) * e.addendStride + j : nullptr;
           streamTileOf<Number>(m)(depth, packed + static_cast<long>(i) * depth,
-                                  B + static_cast<long>(j) * K + static_cast<long>(k) * NR, to, strideC, addend,
+                                  B + static_cast<long>(j) * K + static_cast<long>(k) * W, static_cast<long>(K) * W, to,
+                                  strideC, addend,
                                   k > 0 ? strideC : e.addendStride, k > 0 || !e.bias ? nullptr : e.bias + j, n);
         });
       }
