@@ -5,7 +5,16 @@
  * Interleaved, a line holds one bar of all voices; voice after voice, four bars of one.
  */
 import { AsciiText } from './ascii-text.ts';
-import { COUNT, type LaidVoice, LONGEST_PLAIN, layScore, NEXT_LAYER, PITCH_TIED, TIED } from './layers.ts';
+import {
+  COUNT_SHIFT,
+  type LaidVoice,
+  LENGTH_MASK,
+  LONGEST_PLAIN,
+  layScore,
+  NEXT_LAYER,
+  PITCH_TIED,
+  TIED,
+} from './layers.ts';
 import { NumberList } from './number-list.ts';
 import type { Score, ScoreBar, ScoreVoice } from './score.ts';
 import { keyText, POSITIONS, type Spelling, spellingOf } from './spelling.ts';
@@ -88,7 +97,7 @@ function lengthTexts(unit: number): string[] {
 
 function makeLengthTexts(unit: number): string[] {
   const texts = Array.from({ length: LONGEST_PLAIN + 1 }, (_, steps) => (steps === 0 ? '' : lengthText(steps, unit)));
-  const table: string[] = new Array(2 * TIED).fill('');
+  const table: string[] = new Array(LENGTH_MASK + 1).fill('');
   for (const [steps, text] of texts.entries()) {
     table[steps] = text;
     table[steps + TIED] = `${text}-`;
@@ -98,14 +107,14 @@ function makeLengthTexts(unit: number): string[] {
 
 /** The L: under which the tune is shortest; of equals the longest. */
 function shortestUnit(laid: LaidVoice[], grid: number): number {
-  const counts = new Array<number>(LONGEST_PLAIN + 1).fill(0);
+  const counts = new Int32Array(TIED);
   const { numbers } = pieces;
   for (const { bars } of laid) {
     const end = bars[bars.length - 1];
     for (let i = bars[0]; i < end; i++) {
       if (numbers[i] <= NEXT_LAYER) continue;
-      counts[numbers[i] % TIED]++;
-      i += Math.floor(numbers[i] / COUNT);
+      counts[numbers[i] & (TIED - 1)]++;
+      i += numbers[i] >> COUNT_SHIFT;
     }
   }
   let best = UNITS[0];
@@ -199,20 +208,21 @@ class VoiceWriter {
         text.add(`[I:MIDI program ${-1 - piece}]`);
         continue;
       }
-      if (piece < COUNT) {
+      const count = piece >> COUNT_SHIFT;
+      if (count === 0) {
         text.add('z');
-      } else if (piece < 2 * COUNT) {
+      } else if (count === 1) {
         text.add(accidentals.write(numbers[++i], spelling));
       } else {
         text.add('[');
-        for (const last = i + Math.floor(piece / COUNT); i < last; ) {
+        for (const last = i + count; i < last; ) {
           const pitch = numbers[++i];
-          text.add(accidentals.write(pitch % PITCH_TIED, spelling));
+          text.add(accidentals.write(pitch & (PITCH_TIED - 1), spelling));
           if (pitch >= PITCH_TIED) text.add('-');
         }
         text.add(']');
       }
-      text.add(lengths[piece % COUNT]);
+      text.add(lengths[piece & LENGTH_MASK]);
     }
   }
 }

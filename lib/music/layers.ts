@@ -9,7 +9,7 @@
  *
  * A score laid out is one list of numbers, for an object a piece would cost more than all else here:
  *
- *     piece           duration + TIED? + COUNT · n, then its n pitches, ascending, each + PITCH_TIED?; n = 0 is a rest
+ *     piece           duration + TIED? + (n << COUNT_SHIFT), then its n pitches, ascending, each + PITCH_TIED?; n = 0 is a rest
  *     NEXT_LAYER      what follows begins again with the bar
  *     −1 − program    the program of all from here on
  */
@@ -28,7 +28,9 @@ export interface LaidVoice {
 export const LONGEST_PLAIN = 128;
 /** The piece after it in the layer goes on with the same sound. */
 export const TIED = 256;
-export const COUNT = 512;
+/** The bits of duration and tie. */
+export const LENGTH_MASK = 511;
+export const COUNT_SHIFT = 9;
 /** Of a piece whose pitches differ in that: this one is tied. */
 export const PITCH_TIED = 128;
 export const NEXT_LAYER = 0;
@@ -109,7 +111,7 @@ class OpenLayer {
 /** Adds so many steps of a sound, in tied pieces; of silence, in rests. */
 function addPieces(pieces: NumberList, pitches: readonly number[], steps: number, tied: boolean): void {
   const parts = plainParts(steps);
-  const count = COUNT * pitches.length;
+  const count = pitches.length << COUNT_SHIFT;
   const tie = pitches.length > 0 ? TIED : 0;
   for (let i = 0; i < parts.length; i++) {
     pieces.add(parts[i] + count + (tied || i + 1 < parts.length ? tie : 0));

@@ -3,7 +3,7 @@
  * in the processor's cache, and has to be collected.
  */
 
-const FIRST_ROOM = 1 << 12;
+const FIRST_ROOM = 1 << 6;
 /** What one huge file needed is not held for good. */
 const MOST_KEPT = 1 << 18;
 

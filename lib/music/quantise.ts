@@ -33,7 +33,7 @@ export function quantise(performance: Performance, grid: number = DEFAULT_GRID):
     quantisePart(part, grid / performance.ticksPerBeat),
   );
   if (voices.length === 0) throw new MusicError('there is no note in it');
-  voices.sort(compareVoices);
+  sortVoices(voices);
   let end = 0;
   for (const voice of voices) for (const note of voice.notes) end = Math.max(end, note.start + note.duration);
   const bars = layBars(performance, grid, end, () => detectKey(voices), warnings);
@@ -168,11 +168,21 @@ function firstInFirstOut(notes: ScoreNote[]): void {
 }
 
 /** From high to low by mean pitch, drums last; what is equal in that, by its notes. */
-function compareVoices(a: ScoreVoice, b: ScoreVoice): number {
-  if (a.drum !== b.drum) return a.drum ? 1 : -1;
-  const mean = (voice: ScoreVoice) => voice.notes.reduce((sum, note) => sum + note.pitch, 0) / voice.notes.length;
-  const difference = mean(b) - mean(a);
-  if (difference !== 0) return difference;
+function sortVoices(voices: ScoreVoice[]): void {
+  const means = new Map(voices.map((voice) => [voice, meanPitch(voice)]));
+  voices.sort((a, b) => {
+    if (a.drum !== b.drum) return a.drum ? 1 : -1;
+    return means.get(b)! - means.get(a)! || compareByNotes(a, b);
+  });
+}
+
+function meanPitch({ notes }: ScoreVoice): number {
+  let sum = 0;
+  for (const note of notes) sum += note.pitch;
+  return sum / notes.length;
+}
+
+function compareByNotes(a: ScoreVoice, b: ScoreVoice): number {
   for (let i = 0; i < Math.min(a.notes.length, b.notes.length); i++) {
     const order = compareNotes(a.notes[i], b.notes[i]);
     if (order !== 0) return order;

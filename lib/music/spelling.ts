@@ -44,16 +44,10 @@ export interface Spelling {
   marked: string[];
 }
 
-const spellings = new Map<number, Spelling>();
+const spellings: Spelling[] = [];
 
 export function spellingOf(key: Key): Spelling {
-  const id = key.fifths * 2 + (key.minor ? 1 : 0);
-  let spelling = spellings.get(id);
-  if (spelling === undefined) {
-    spelling = makeSpelling(key);
-    spellings.set(id, spelling);
-  }
-  return spelling;
+  return (spellings[2 * (key.fifths + 7) + (key.minor ? 1 : 0)] ??= makeSpelling(key));
 }
 
 function makeSpelling(key: Key): Spelling {
