@@ -7,19 +7,10 @@
  * written here costs a conversion, never the run; refusals are not kept.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  type Dirent,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { type Dirent, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { writeOut } from './folder.ts';
 
 /** What MIDI became, as far as files and metrics need it. */
 export interface Conversion {
@@ -50,18 +41,20 @@ export function recall(path: string): Conversion | undefined {
     if (!sha256(packed).equals(entry.subarray(0, CHECKSUM))) return undefined;
     const now = new Date();
     utimesSync(path, now, now);
-    return JSON.parse(inflateRawSync(packed).toString());
+    const text = inflateRawSync(packed).toString();
+    const end = text.indexOf('\n');
+    return { ...JSON.parse(text.slice(0, end)), abc: text.slice(end + 1) };
   } catch {
     return undefined;
   }
 }
 
 export function remember(path: string, { abc, notes, warnings }: Conversion): void {
-  const packed = deflateRawSync(JSON.stringify({ abc, notes, warnings } satisfies Conversion), { level: LEVEL });
+  // The tune as it is: as JSON it would take longer to escape than to pack.
+  const packed = deflateRawSync(`${JSON.stringify({ notes, warnings })}\n${abc}`, { level: LEVEL });
   const temporary = `${path}.${randomUUID()}`;
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(temporary, Buffer.concat([sha256(packed), packed]));
+    writeOut(temporary, Buffer.concat([sha256(packed), packed]));
     renameSync(temporary, path);
   } catch {
     attempt(() => rmSync(temporary, { force: true }));

@@ -53,7 +53,7 @@ test('what was cut short or altered on the disk is converted again', async () =>
   const [cut, empty, altered] = (await treeOf(folder.path('memo'))).map((path) => folder.path('memo', path));
   await truncate(cut, 100);
   await truncate(empty, 0);
-  const other = deflateRawSync(JSON.stringify({ abc: 'X:1\nK:C\nC|\n', notes: 1, warnings: [] }));
+  const other = deflateRawSync('{"notes":1,"warnings":[]}\nX:1\nK:C\nC|\n');
   await writeFile(altered, Buffer.concat([(await readFile(altered)).subarray(0, 32), other]));
   expect(await convert('again')).toBe(0);
   expect(await readTree(folder.path('again'))).toEqual(await readTree(folder.path('abc')));
