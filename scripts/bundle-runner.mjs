@@ -4,9 +4,24 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import standalone from 'ajv/dist/standalone/index.js';
 import { build } from 'esbuild';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
+
+/** lib/repro/pipeline-validator.ts with the schema compiled; its options are those of lib/repro/ajv.ts. */
+const compiledSchema = {
+  name: 'compiled schema',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/pipeline-validator\.ts$/ }, () => {
+      const schema = JSON.parse(readFileSync(join(root, 'lib/repro/pipeline.schema.json'), 'utf8'));
+      const code = { source: true, esm: true };
+      const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: false, logger: false, code });
+      return { contents: standalone.default(ajv, ajv.compile(schema)), resolveDir: root };
+    });
+  },
+};
 
 export async function bundleRunner(outdir) {
   await build({
@@ -19,6 +34,7 @@ export async function bundleRunner(outdir) {
     format: 'esm',
     target: 'node20',
     minifySyntax: true,
+    plugins: [compiledSchema],
     external: ['lmdb', 'esbuild', 'vega', 'vega-lite'],
     chunkNames: 'repro/[name]-[hash]',
     // Bundled CommonJS packages call require for Node's own modules.

@@ -6,7 +6,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { type CommandResult, type RunningCommand, startCommand } from './command.ts';
+import { Command, type CommandResult } from './command.ts';
 import { type Content, sameContent } from './content.ts';
 import { unlinkFromCache } from './copies.ts';
 import { ReproError } from './errors.ts';
@@ -27,15 +27,14 @@ export interface AttemptContext {
   gpus: readonly string[];
   /** Whether the machine has GPUs that stages are leased. */
   leasesGpus: boolean;
+  /** The descriptor that process groups are noted on. */
+  notes: number;
   /** false: nothing goes into the cache or the run cache, or the lock. */
   commit: boolean;
   log: AttemptLog;
   listen: Listener;
-  /** The commands' process group has begun or ended. */
-  onGroup(group: number): void;
-  onGroupEnd(group: number): void;
-  /** Lets a signal reach the running command; undefined when it has ended. */
-  onRunning(running: RunningCommand | undefined): void;
+  began(command: Command): void;
+  ended(command: Command): void;
   isInterrupted(): boolean;
 }
 
@@ -65,7 +64,7 @@ export async function attemptStage(
   prepareOutputs(project.root, stage);
   prepareCheckpoint(project.root, stage, key);
   for (let retry = 0; ; retry++) {
-    const result = await runCommands(stage, wdir, context);
+    const result = await runCommands(stage, context);
     project.observer.forget();
     if (result === 'done') break;
     if (retry >= stage.retries || context.isInterrupted()) return failed(result.message, result);
@@ -91,14 +90,12 @@ export async function attemptStage(
 
 type Failure = CommandResult & { message: string };
 
-async function runCommands(stage: Stage, wdir: string, context: AttemptContext): Promise<'done' | Failure> {
+async function runCommands(stage: Stage, context: AttemptContext): Promise<'done' | Failure> {
+  const { project, notes } = context;
   for (const cmd of stage.cmd) {
-    let group: number | undefined;
-    const running = startCommand(cmd, {
-      cwd: wdir,
-      env: environment(stage, context),
+    const launch = { script: cmd, cwd: join(project.root, stage.wdir), env: environment(stage, context), notes };
+    const command = new Command(launch, {
       timeout: stage.timeout,
-      onGroup: (pid) => context.onGroup((group = pid)),
       onOutput: (text) => {
         context.log.write(text);
         context.listen({ event: 'output', stage: stage.name, text });
@@ -106,10 +103,9 @@ async function runCommands(stage: Stage, wdir: string, context: AttemptContext):
       onProgress: ({ done, total, unit, text }) =>
         context.listen({ event: 'progress', stage: stage.name, done, total, unit, text }),
     });
-    context.onRunning(running);
-    const result = await running.result;
-    context.onRunning(undefined);
-    if (group !== undefined) context.onGroupEnd(group);
+    context.began(command);
+    const result = await command.result;
+    context.ended(command);
     const message = describeFailure(stage, cmd, result);
     if (context.isInterrupted()) return { ...result, message: 'it was interrupted' };
     if (message !== undefined) return { ...result, message };
@@ -130,20 +126,16 @@ function describeFailure(
   return exit === 0 ? undefined : `${which} ended with exit ${exit}`;
 }
 
-function environment(stage: Stage, { project, gpus, leasesGpus }: AttemptContext): NodeJS.ProcessEnv {
-  inherited ??= { ...process.env };
+/** What differs from repro's own environment. */
+function environment(stage: Stage, { project, gpus, leasesGpus }: AttemptContext): { [name: string]: string } {
   return {
-    ...inherited,
-    PATH: [join(project.root, 'node_modules/.bin'), inherited.PATH].filter(Boolean).join(delimiter),
+    PATH: [join(project.root, 'node_modules/.bin'), process.env.PATH].filter(Boolean).join(delimiter),
     REPRO_STAGE: stage.name,
     [LISTED_PARAMS]: listedParams(stage.params),
     ...(leasesGpus ? { CUDA_VISIBLE_DEVICES: gpus.join(',') } : {}),
     ...stage.env,
   };
 }
-
-/** Copying process.env takes longer than all else here. */
-let inherited: NodeJS.ProcessEnv | undefined;
 
 function prepareOutputs(root: string, stage: Stage): void {
   for (const { path, persist } of stage.outs) {

@@ -10,7 +10,7 @@ import { ReproError } from './errors.ts';
 import { openRevision, type Revision } from './git.ts';
 import { equal, isMapping, type Json, leaves } from './json.ts';
 import { loadPipeline } from './load-pipeline.ts';
-import { LOCK, readLock } from './lock.ts';
+import { LOCK, readLock } from './lock-text.ts';
 import { contains } from './paths.ts';
 import { PARAMS, type Stage } from './pipeline.ts';
 import type { Project } from './project.ts';

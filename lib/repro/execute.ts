@@ -6,9 +6,10 @@
  */
 import { attemptStage, restoreStage } from './attempt.ts';
 import { Capacity, checkFits, defaultJobs } from './capacity.ts';
-import type { RunningCommand } from './command.ts';
+import type { Command } from './command.ts';
 import { ReproError } from './errors.ts';
 import type { Listener, Outcome } from './events.ts';
+import { Groups } from './groups.ts';
 import { Leases } from './leases.ts';
 import { Ledger } from './ledger.ts';
 import { type Machine, thisMachine } from './machine.ts';
@@ -18,7 +19,6 @@ import type { Stage } from './pipeline.ts';
 import { evaluate, type PlannedStage, type PlanOptions, type Verdict } from './plan.ts';
 import { type Holding, Pool } from './pool.ts';
 import type { Project } from './project.ts';
-import { Reaper } from './reaper.ts';
 
 export interface RunOptions extends PlanOptions {
   jobs?: number;
@@ -63,9 +63,9 @@ class Run {
   readonly #gpuLeases: Leases | undefined;
   readonly #ledger: Ledger;
   readonly #expected: ReadonlyMap<string, number>;
-  readonly #reaper = new Reaper();
+  readonly #groups: Groups;
   readonly #memory = new PeakMemory();
-  readonly #running = new Map<string, RunningCommand>();
+  readonly #running = new Set<Command>();
   readonly #nodes = new Map<string, Promise<Outcome>>();
   /** The lock's version that the plan was made from. */
   readonly #plannedAt: number;
@@ -87,6 +87,7 @@ class Run {
     this.#machine = parts.machine;
     this.#plannedAt = project.lock.version;
     this.#stageLeases = parts.stageLeases;
+    this.#groups = new Groups(parts.stageLeases.folder);
     this.#gpuLeases = parts.gpuLeases;
     this.#ledger = parts.ledger;
     this.#expected = parts.ledger.durations();
@@ -132,7 +133,8 @@ class Run {
     } finally {
       this.#project.lock.flush();
       await Promise.all(this.#giving);
-      this.#reaper.close();
+      this.#groups.close();
+      this.#ledger.close();
       await this.#stageLeases.close();
       await this.#gpuLeases?.close();
     }
@@ -155,7 +157,7 @@ class Run {
     const again = this.#interrupted !== undefined;
     this.#interrupted ??= signal;
     this.#pool.stop();
-    for (const running of this.#running.values()) running.kill(again ? 'SIGKILL' : signal);
+    for (const running of this.#running) running.kill(again ? 'SIGKILL' : signal);
   }
 
   async #node(planned: PlannedStage): Promise<Outcome> {
@@ -265,18 +267,14 @@ class Run {
       commit: this.#options.commit !== false,
       log,
       listen: this.#listen,
-      onGroup: (group) => {
-        this.#stageLeases.working(stage.name, group);
-        this.#reaper.add(group);
-        this.#memory.watch(group);
+      notes: this.#groups.notes,
+      began: (command) => {
+        this.#running.add(command);
+        this.#memory.watch(command);
       },
-      onGroupEnd: (group) => {
-        this.#reaper.remove(group);
-        peakMemory = Math.max(peakMemory, this.#memory.end(group) ?? 0);
-      },
-      onRunning: (running) => {
-        if (running) this.#running.set(stage.name, running);
-        else this.#running.delete(stage.name);
+      ended: (command) => {
+        this.#running.delete(command);
+        peakMemory = Math.max(peakMemory, this.#memory.end(command));
       },
       isInterrupted: () => this.#interrupted !== undefined,
     });

@@ -1,64 +1,78 @@
 /**
- * Starts a shell in a session of its own, with descriptors of its own. The addon native/spawn does it beside the main
- * thread, which it holds up for 0.2 ms; Node's child_process forks, which holds everything up for 0.8 ms in a process of 50 MB
- * and for 2.8 ms in one of 155 MB, but is there without a compiler. Which of the two was used shows nowhere but in the
- * time; REPRO_SPAWN=node forces the latter.
+ * Starts a shell in a session of its own, with descriptors of its own, and hands on what it says until it and its process
+ * group have ended. The shell waits at a gate until its group has been noted down (groups.ts): there is no moment at which a
+ * kill of repro could leave a command running that nobody knows of. If repro dies first, the gate closes and it ends.
  *
  *   fd 1, 2  one pipe, so that what is said stays in order     fd 3  progress     fd 4  the gate
+ *
+ * launch-by-node.ts is the plain way. The addon native/spawn does the same beside the main thread, which it holds up for
+ * 0.1 ms a command; Node forks, which holds everything up for 0.8 ms in a process of 50 MB and for 2.8 ms in one of 155 MB.
+ * Which of the two was used shows nowhere but in the time; REPRO_SPAWN=node forces the former.
  */
-import { spawn } from 'node:child_process';
-import { closeSync, existsSync, writeSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Readable, type Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { launchByNode } from './launch-by-node.ts';
 
 export interface Launched {
-  /** Ends when nothing that was started holds it any more. */
-  output: Readable;
-  /** Likewise. */
-  progress: Readable;
-  /** Lets the shell, which is to read a line from descriptor 4, go on. */
-  openGate(): void;
+  /** The process group, whose number is the shell's; undefined before it has started and after it has ended. */
+  readonly group: number | undefined;
+  /** To the whole group. What comes before the start is sent at the start. */
+  kill(signal: NodeJS.Signals): void;
 }
 
 export interface LaunchListener {
-  /** With the process id of the shell, which is also its process group. */
-  started(pid: number): void;
-  exited(exit: number | undefined, signal: NodeJS.Signals | undefined): void;
+  output(bytes: Buffer): void;
+  progress(bytes: Buffer): void;
+  /** Nothing of its group is left, and all that was said has been handed on. */
+  ended(exit: number | undefined, signal: NodeJS.Signals | undefined): void;
   /** No process could be started, and nothing else is called: why. */
   failed(message: string): void;
 }
 
-/** Tells the listener in a later turn of the event loop. Throws an Error when there are no descriptors or threads left. */
-export function launchShell(script: string, cwd: string, env: NodeJS.ProcessEnv, listener: LaunchListener): Launched {
-  for (const text of [script, cwd, ...Object.values(env)])
-    if (text?.includes('\0')) throw new Error('a NUL character cannot be part of a command or its environment');
-  addon ??= loadAddon();
-  return addon ? launchByAddon(addon, script, cwd, env, listener) : launchByNode(script, cwd, env, listener);
+/** What is started: a script for /bin/sh, and the descriptor that its group is noted on. */
+export interface Launch {
+  script: string;
+  cwd: string;
+  /** What differs from repro's own environment. */
+  env: { readonly [name: string]: string };
+  notes: number;
 }
 
+/** Waits for a line on the gate, and leaves the command without it. */
+const GATE = 'read -r _ <&4 && exec 4<&- || exit 125\n';
+
+/** Tells the listener in a later turn of the event loop. Throws an Error when there are no descriptors or threads left. */
+export function launchShell(launch: Launch, listener: LaunchListener): Launched {
+  for (const text of [launch.script, launch.cwd, ...Object.values(launch.env)])
+    if (text.includes('\0')) throw new Error('a NUL character cannot be part of a command or its environment');
+  addon ??= loadAddon();
+  const gated = { ...launch, script: GATE + launch.script, env: { ...launch.env, REPRO_PROGRESS_FD: '3' } };
+  return addon ? launchByAddon(addon, gated, listener) : launchByNode(gated, listener);
+}
+
+/** See native/spawn/spawn.cpp. Each argument, and each NAME=value of `env`, is ended by NUL. */
 interface Addon {
-  pipe(): [read: number, write: number];
-  /**
-   * The child's descriptor i is a copy of descriptors[i]; -1 stands for /dev/null. Each argument, and each NAME=value of the
-   * environment, is ended by NUL.
-   */
   spawn(
     file: string,
     args: string,
     env: string,
     cwd: string,
-    descriptors: readonly number[],
-    report: (what: 'started' | 'exit' | 'signal' | 'error', value: number | string) => void,
-  ): void;
+    notes: number,
+    report: (what: 'output' | 'progress' | 'exit' | 'signal' | 'error', value: number | Buffer) => void,
+  ): Group;
+  numberOf(group: Group): number;
+  signal(group: Group, signal: number): void;
 }
+
+/** Opaque. */
+type Group = object;
 
 let addon: Addon | false | undefined;
 
-/** false where it was not built. */
+/** false where it was not built, or is of sources before these. */
 function loadAddon(): Addon | false {
   if (process.env.REPRO_SPAWN === 'node') return false;
   const own = fileURLToPath(import.meta.url);
@@ -67,7 +81,8 @@ function loadAddon(): Addon | false {
     const native = join(folder, 'native/spawn');
     if (!existsSync(join(native, 'binding.gyp'))) continue;
     try {
-      return createRequire(own)('node-gyp-build')(native) as Addon;
+      const loaded = createRequire(own)('node-gyp-build')(native) as Partial<Addon>;
+      return loaded.numberOf ? (loaded as Addon) : false;
     } catch {
       return false;
     }
@@ -78,68 +93,23 @@ function loadAddon(): Addon | false {
 const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
 
 function launchByAddon(
-  { pipe, spawn }: Addon,
-  script: string,
-  cwd: string,
-  env: NodeJS.ProcessEnv,
+  { spawn, numberOf, signal }: Addon,
+  { script, cwd, env, notes }: Launch,
   listener: LaunchListener,
 ): Launched {
-  const open: number[] = [];
-  const newPipe = () => {
-    const ends = pipe();
-    open.push(...ends);
-    return ends;
-  };
-  try {
-    const [output, theirOutput] = newPipe();
-    const [progress, theirProgress] = newPipe();
-    const [theirGate, gate] = newPipe();
-    let environment = '';
-    for (const name in env) if (env[name] !== undefined) environment += `${name}=${env[name]}\0`;
-    const theirs = [-1, theirOutput, theirOutput, theirProgress, theirGate];
-    spawn('/bin/sh', `/bin/sh\0-c\0${script}\0`, environment, cwd, theirs, (what, value) => {
-      if (what === 'started' || what === 'error')
-        for (const descriptor of [theirOutput, theirProgress, theirGate]) closeSync(descriptor);
-      if (what === 'started') listener.started(Number(value));
-      else if (what === 'exit') listener.exited(Number(value), undefined);
-      else if (what === 'signal') listener.exited(undefined, signalNames.get(Number(value)) as NodeJS.Signals);
-      else {
-        closeSync(gate);
-        listener.failed(String(value));
-      }
-    });
-    return {
-      output: new Socket({ fd: output, readable: true, writable: false }),
-      progress: new Socket({ fd: progress, readable: true, writable: false }),
-      openGate: () => {
-        try {
-          writeSync(gate, '\n');
-        } catch {} // It was killed at the gate.
-        closeSync(gate);
-      },
-    };
-  } catch (error) {
-    for (const descriptor of open) closeSync(descriptor);
-    throw error;
-  }
-}
-
-function launchByNode(script: string, cwd: string, env: NodeJS.ProcessEnv, listener: LaunchListener): Launched {
-  const child = spawn('/bin/sh', ['-c', `exec 2>&1\n${script}`], {
-    cwd,
-    env,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'ignore', 'pipe', 'pipe'],
+  const environment = Object.entries(env)
+    .map(([name, value]) => `${name}=${value}\0`)
+    .join('');
+  const group = spawn('/bin/sh', `/bin/sh\0-c\0${script}\0`, environment, cwd, notes, (what, value) => {
+    if (what === 'output' || what === 'progress') listener[what](value as Buffer);
+    else if (what === 'exit') listener.ended(Number(value), undefined);
+    else if (what === 'signal') listener.ended(undefined, signalNames.get(Number(value)) as NodeJS.Signals);
+    else listener.failed(String(value));
   });
-  child.on('spawn', () => listener.started(child.pid!));
-  child.on('error', (error) => listener.failed(error.message));
-  child.on('exit', (exit, signal) => listener.exited(exit ?? undefined, signal ?? undefined));
-  // Without a descriptor left, Node makes none of the streams.
-  const [, output, , progress, gate] = child.stdio ?? [];
-  gate?.on('error', () => {});
   return {
-    output: (output as Readable) ?? Readable.from([]),
-    progress: (progress as Readable) ?? Readable.from([]),
-    openGate: () => (gate as Writable).end('\n'),
+    get group() {
+      return numberOf(group) || undefined;
+    },
+    kill: (name) => signal(group, constants.signals[name]),
   };
 }

@@ -3,25 +3,30 @@
  * and dies with it, whatever kills it: one whose holder is gone counts as free. The table is LMDB, whose write
  * transactions are the only lock; it lives no longer than the machine is up.
  */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
+import { endOrphans } from './groups.ts';
+import { startOf } from './processes.ts';
 
 interface Lease {
   pid: number;
   /** When that process started: process ids come round again. */
   started: string;
-  /** The process group of the command that the holder runs. */
-  group?: number;
-  groupStarted?: string;
 }
 
 export class Leases {
+  /** Where the table lies. */
+  readonly folder: string;
   readonly #table: RootDatabase<Lease, string>;
   readonly #own: Lease = { pid: process.pid, started: startOf(process.pid) ?? '' };
+  /** Given back, and in the table until the next transaction. */
+  readonly #givenBack = new Set<string>();
+  #soon: NodeJS.Immediate | undefined;
 
-  private constructor(table: RootDatabase<Lease, string>) {
+  private constructor(folder: string, table: RootDatabase<Lease, string>) {
+    this.folder = folder;
     this.#table = table;
   }
 
@@ -35,27 +40,29 @@ export class Leases {
     return Leases.#open(join(tmpdir(), `repro-gpus-${userInfo().uid}`));
   }
 
-  static async #open(folder: string): Promise<Leases> {
+  static async #open(above: string): Promise<Leases> {
     const { open } = await import('lmdb');
+    const folder = join(above, bootId());
     mkdirSync(folder, { recursive: true });
-    return new Leases(open<Lease, string>({ path: join(folder, bootId()), encoding: 'json', noSync: true }));
+    return new Leases(folder, open<Lease, string>({ path: folder, encoding: 'json', noSync: true }));
   }
 
   /** Takes all of `names` or none. A dead holder's commands are killed before its lease is taken over. */
   take(names: readonly string[]): boolean {
     if (names.length === 0) return true;
-    const orphans: Lease[] = [];
+    let orphaned = false;
     const taken = this.#table.transactionSync(() => {
+      this.#removeGivenBack();
       for (const name of names) {
         const lease = this.#table.get(name);
         if (lease === undefined || this.#isOwn(lease)) continue;
         if (isAlive(lease)) return false;
-        orphans.push(lease);
+        orphaned = true;
       }
       for (const name of names) this.#table.putSync(name, this.#own);
       return true;
     }) as boolean;
-    for (const orphan of orphans) killGroup(orphan);
+    if (taken && orphaned) endOrphans(this.folder);
     return taken;
   }
 
@@ -64,20 +71,27 @@ export class Leases {
     return lease !== undefined && !this.#isOwn(lease) && isAlive(lease);
   }
 
-  /** Notes which process group works under these leases, so that it can be ended if this process is killed. */
-  working(name: string, group: number): void {
-    this.#table.putSync(name, { ...this.#own, group, groupStarted: startOf(group) });
-  }
-
+  /** Others see it in a later turn of the event loop: what is given together, or before something is taken, is written at once. */
   give(names: readonly string[]): void {
-    if (names.length > 0)
-      this.#table.transactionSync(() => {
-        for (const name of names) this.#table.removeSync(name);
-      });
+    for (const name of names) this.#givenBack.add(name);
+    if (names.length > 0) this.#soon ??= setImmediate(() => this.#flush());
   }
 
   close(): Promise<void> {
+    this.#flush();
     return this.#table.close();
+  }
+
+  #flush(): void {
+    clearImmediate(this.#soon);
+    this.#soon = undefined;
+    if (this.#givenBack.size > 0) this.#table.transactionSync(() => this.#removeGivenBack());
+  }
+
+  /** In a transaction. */
+  #removeGivenBack(): void {
+    for (const name of this.#givenBack) this.#table.removeSync(name);
+    this.#givenBack.clear();
   }
 
   #isOwn(lease: Lease): boolean {
@@ -89,62 +103,10 @@ function isAlive({ pid, started }: Lease): boolean {
   return startOf(pid) === started;
 }
 
-/** Undefined when there is no such process (or only what is left of it until its parent asks). */
-function startOf(pid: number): string | undefined {
-  if (process.platform === 'linux') {
-    const fields = statFields(pid);
-    return fields === undefined || fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
-  }
-  try {
-    process.kill(pid, 0);
-    return 'alive';
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM' ? 'alive' : undefined;
-  }
-}
-
-/** /proc/PID/stat from the state on: state, parent, process group, …; the 20th is when it started. */
-function statFields(pid: number): string[] | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name before it stands in parentheses and may hold anything.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  } catch {
-    return undefined;
-  }
-}
-
 function bootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   } catch {
     return 'leases';
   }
-}
-
-/** Kills what a dead repro left running, and returns when it is gone: it must not write into what comes next. */
-function killGroup({ group, groupStarted }: Lease): void {
-  if (group === undefined) return;
-  const leader = startOf(group);
-  // The number has gone to a stranger.
-  if (leader !== undefined && leader !== groupStarted) return;
-  const until = performance.now() + 5_000;
-  const wait = new Int32Array(new SharedArrayBuffer(4));
-  try {
-    process.kill(-group, 'SIGKILL');
-    while (performance.now() < until && isGroupAlive(group)) Atomics.wait(wait, 0, 0, 2);
-  } catch {
-    // No such group: that is what was wanted.
-  }
-}
-
-/** Killed processes that nobody has reaped yet still have their number, but do nothing any more. */
-function isGroupAlive(group: number): boolean {
-  process.kill(-group, 0);
-  if (process.platform !== 'linux') return true;
-  return readdirSync('/proc').some((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    const fields = statFields(Number(name));
-    return fields !== undefined && Number(fields[2]) === group && fields[0] !== 'Z' && fields[0] !== 'X';
-  });
 }

@@ -2,7 +2,7 @@
  * Attempts: when each stage ran, how long, how it ended, and what it said. A line each in .repro/attempts.jsonl, what a
  * stage said in .repro/logs. Durations from here say how long a stage is expected to take.
  */
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileNameFor } from './paths.ts';
 
@@ -25,6 +25,8 @@ const FILE = '.repro/attempts.jsonl';
 
 export class Ledger {
   readonly #root: string;
+  /** A descriptor to append to. */
+  #file: number | undefined;
 
   constructor(root: string) {
     this.#root = root;
@@ -55,14 +57,24 @@ export class Ledger {
   }
 
   record(attempt: Attempt): void {
-    mkdirSync(join(this.#root, '.repro'), { recursive: true });
-    appendFileSync(join(this.#root, FILE), `${JSON.stringify(attempt)}\n`);
+    if (this.#file === undefined) {
+      mkdirSync(join(this.#root, '.repro'), { recursive: true });
+      this.#file = openSync(join(this.#root, FILE), 'a');
+    }
+    writeSync(this.#file, `${JSON.stringify(attempt)}\n`);
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
   }
 
   /** A file for what one attempt says; it comes into being with the first word. Its path is relative to the root. */
   openLog(stage: string, started: Date): AttemptLog {
-    const stamp = started.toISOString().replaceAll(':', '-');
-    return new AttemptLog(this.#root, `.repro/logs/${fileNameFor(stage)}/${stamp}.log`);
+    return new AttemptLog(this.#root, () => {
+      const stamp = started.toISOString().replaceAll(':', '-');
+      return `.repro/logs/${fileNameFor(stage)}/${stamp}.log`;
+    });
   }
 
   read(log: string): string {
@@ -76,26 +88,25 @@ export class Ledger {
 
 export class AttemptLog {
   readonly #root: string;
-  readonly #path: string;
-  #begun = false;
+  readonly #name: () => string;
+  #path: string | undefined;
 
-  constructor(root: string, path: string) {
+  /** `name`: the path, relative to the root. */
+  constructor(root: string, name: () => string) {
     this.#root = root;
-    this.#path = path;
+    this.#name = name;
   }
 
+  /** Undefined when nothing was said. */
   get path(): string | undefined {
-    return this.#begun ? this.#path : undefined;
+    return this.#path;
   }
 
   write(text: string): void {
-    const path = join(this.#root, this.#path);
-    if (this.#begun) {
-      appendFileSync(path, text);
-      return;
-    }
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
-    this.#begun = true;
+    if (this.#path === undefined) {
+      this.#path = this.#name();
+      mkdirSync(dirname(join(this.#root, this.#path)), { recursive: true });
+      writeFileSync(join(this.#root, this.#path), text);
+    } else appendFileSync(join(this.#root, this.#path), text);
   }
 }

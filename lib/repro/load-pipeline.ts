@@ -12,7 +12,7 @@ import { type Cell, foreachCells, matrixCells } from './matrix.ts';
 import { suggestion } from './nearest.ts';
 import { isOutside, normalise } from './paths.ts';
 import { PARAMS, PIPELINE, type Pipeline, type Stage } from './pipeline.ts';
-import { checkAgainstSchema } from './schema.ts';
+import { checkPipeline } from './schema.ts';
 import { type Context, fillIn } from './template.ts';
 import type { Texts } from './texts.ts';
 import { VarsReader } from './vars.ts';
@@ -26,7 +26,7 @@ export async function loadPipeline(root: string, texts: Texts, checkedOnce: Chec
   if (document.value === null || document.value === undefined)
     throw new ReproError({ message: 'is empty; it needs a mapping of `stages`', place: { file: PIPELINE } });
   const { default: schema } = await import('./pipeline.schema.json', { with: { type: 'json' } });
-  await checkedOnce(document, schema, () => checkAgainstSchema(document, schema, 'pipeline.schema.json'));
+  await checkedOnce(document, schema, () => checkPipeline(document));
   const top = document.value as { [key: string]: Json } & { stages: { [name: string]: { [key: string]: Json } } };
 
   const sources = [PIPELINE];

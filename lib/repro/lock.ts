@@ -10,9 +10,8 @@ import { type Content, sha256 } from './content.ts';
 import { inWords, ReproError } from './errors.ts';
 import { identity, statOrUndefined } from './identity.ts';
 import type { Json } from './json.ts';
+import { blockText, HEADER, LOCK, parseBlock, splitBlocks } from './lock-text.ts';
 import type { State } from './state.ts';
-
-export const LOCK = 'dvc-like.lock';
 
 /** null: an optional dependency that was not there. */
 export type Recorded = Content | null;
@@ -36,8 +35,6 @@ export interface LockedStage {
  */
 const WRITES_APART = 29;
 const LONGEST_PAUSE = 1000;
-
-const HEADER = '# What the last run of each stage used and made. Written by repro; commit it to git.\nstages:\n';
 
 export class Lock {
   readonly #root: string;
@@ -183,65 +180,4 @@ export class Lock {
     }
     this.#parsed = parsed;
   }
-}
-
-/** The blocks of some stages out of a lock's text, as of another revision. */
-export async function readLock(text: string, names: readonly string[]): Promise<Map<string, LockedStage>> {
-  const blocks = splitBlocks(text);
-  const found = new Map<string, LockedStage>();
-  for (const name of names) if (blocks.has(name)) found.set(name, await parseBlock(name, blocks.get(name)!));
-  return found;
-}
-
-/** Texts of the blocks under `stages:` by name; a block starts at a line indented by two and reaches to the next. */
-function splitBlocks(text: string): Map<string, string> {
-  const blocks = new Map<string, string>();
-  let name: string | undefined;
-  let inStages = false;
-  for (const line of text.split(/(?<=\n)/)) {
-    if (/^\S/.test(line) && !line.startsWith('#')) {
-      inStages = /^stages:\s*$/.test(line);
-      name = undefined;
-      if (!inStages && !/^stages:\s*(\{\s*\})?\s*$/.test(line))
-        throw new ReproError({
-          message: 'this is no lock file of repro; delete it, and run repro',
-          place: { file: LOCK },
-        });
-    } else if (inStages && /^ {2}[^ #\n]/.test(line)) {
-      name = blockName(line);
-      blocks.set(name, line);
-    } else if (name !== undefined) blocks.set(name, blocks.get(name)! + line);
-  }
-  return blocks;
-}
-
-function blockName(line: string): string {
-  const key = line.trimEnd().replace(/:$/, '').trim();
-  if (key.startsWith('"')) return JSON.parse(key);
-  return key.startsWith("'") ? key.slice(1, -1).replaceAll("''", "'") : key;
-}
-
-async function blockText(name: string, block: LockedStage): Promise<string> {
-  const { stringify } = await import('./yaml.ts');
-  const text = stringify({ [name]: block }, { sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false });
-  return text.replace(/^(?=.)/gm, '  ');
-}
-
-async function parseBlock(name: string, text: string): Promise<LockedStage> {
-  const { parse } = await import('./yaml.ts');
-  let value: unknown;
-  try {
-    value = (parse(text) as { [name: string]: unknown })[name];
-  } catch (error) {
-    throw new ReproError({
-      message: `the block of ${name} is damaged (${inWords(error).split('\n')[0]}); delete it, and run repro`,
-      place: { file: LOCK },
-    });
-  }
-  if (typeof value !== 'object' || value === null || !('cmd' in value))
-    throw new ReproError({
-      message: `the block of ${name} is damaged; delete it, and run repro`,
-      place: { file: LOCK },
-    });
-  return value as LockedStage;
 }

@@ -2,7 +2,7 @@
  * The run cache: for everything that ever ran to its end, what it used and made, by its run key. A stage whose exact
  * inputs ran before is restored from here rather than run.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { LockedStage } from './lock.ts';
 import type { Stage } from './pipeline.ts';
@@ -57,6 +57,8 @@ export class Runs {
 }
 
 function readOrUndefined(path: string): string | undefined {
+  // A failed reading is an Error, which takes ten times as long to make.
+  if (!existsSync(path)) return undefined;
   try {
     return readFileSync(path, 'utf8');
   } catch {

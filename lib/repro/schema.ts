@@ -3,7 +3,7 @@
  * ajv decides; this file only words it. Unknown keys come with the nearest known one.
  */
 import { readFileSync } from 'node:fs';
-import type { ErrorObject } from 'ajv';
+import type { ErrorObject, ValidateFunction } from 'ajv';
 import { dotted, type KeyPath, type SourceDocument } from './document.ts';
 import { inWords, type Problem, ReproError } from './errors.ts';
 import { suggestion } from './nearest.ts';
@@ -20,17 +20,24 @@ export function readSchema(path: string, name = path): object {
 /** Throws ReproError with every problem found; returns when the document is as the schema says. */
 export async function checkAgainstSchema(document: SourceDocument, schema: object, schemaName: string): Promise<void> {
   const dialect = String((schema as { $schema?: string }).$schema ?? '');
-  const { Ajv: Ajv07, Ajv2020 } = await import('./ajv.ts');
+  const { Ajv: Ajv07, Ajv2020, OPTIONS } = await import('./ajv.ts');
   const Ajv = dialect.includes('draft-07') ? Ajv07 : Ajv2020;
-  const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, logger: false });
-  let validate: ReturnType<typeof ajv.compile>;
+  let validate: ValidateFunction;
   try {
-    validate = ajv.compile(schema);
+    validate = new Ajv(OPTIONS).compile(schema);
   } catch (error) {
     throw new ReproError({ message: `is no usable JSON Schema: ${inWords(error)}`, place: { file: schemaName } });
   }
-  if (validate(document.value)) return;
-  throw new ReproError(wordProblems(document, validate.errors ?? []));
+  check(document, validate);
+}
+
+/** The same for pipeline.yaml, whose schema is known. */
+export async function checkPipeline(document: SourceDocument): Promise<void> {
+  check(document, (await import('./pipeline-validator.ts')).validate);
+}
+
+function check(document: SourceDocument, validate: ValidateFunction): void {
+  if (!validate(document.value)) throw new ReproError(wordProblems(document, validate.errors ?? []));
 }
 
 function wordProblems(document: SourceDocument, errors: readonly ErrorObject[]): Problem[] {

@@ -23,6 +23,8 @@ export interface MemoTable {
   put(key: string, value: string): void;
 }
 
+/** Milliseconds for which what is put is gathered: a transaction of much costs hardly more than one of little. */
+const GATHERING = 100;
 /** LMDB takes keys of up to 1978 bytes. */
 const LONGEST_KEY = 500;
 
@@ -44,6 +46,13 @@ export async function openState(root: string, options: { write: boolean }): Prom
     if (existsSync(path)) rmSync(path, { recursive: true, force: true });
     store = openStore();
   }
+  const gathered: (() => void)[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    for (const put of gathered.splice(0)) put();
+  };
   const table = (name: string): MemoTable => {
     const database: Database<string, string> = store.openDB({ name, encoding: 'string' });
     /** What LMDB does not give back yet: it commits a little later, or much later where the disk is busy. */
@@ -54,7 +63,8 @@ export async function openState(root: string, options: { write: boolean }): Prom
         if (key.length > LONGEST_KEY) return;
         waiting.set(key, value);
         const written = () => waiting.get(key) === value && waiting.delete(key);
-        database.put(key, value).then(written, written);
+        gathered.push(() => database.put(key, value).then(written, written));
+        timer ??= setTimeout(flush, GATHERING).unref();
       },
     };
   };
@@ -67,6 +77,7 @@ export async function openState(root: string, options: { write: boolean }): Prom
       return section.transactionSync(work) as ReturnType<typeof work>;
     },
     close: async () => {
+      flush();
       await section?.close();
       await store.close();
     },

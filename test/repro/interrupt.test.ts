@@ -19,6 +19,20 @@ function processesIn(made: TestProject): string[] {
   });
 }
 
+/** The shell that ends what repro leaves; it works in no folder of the project. */
+function reaperOf(made: TestProject): number {
+  const folder = join(made.root, '.repro/leases');
+  const found = readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder);
+    } catch {
+      return false;
+    }
+  });
+  expect(found).toHaveLength(1);
+  return Number(found[0]);
+}
+
 function longRunning(trap: string) {
   return project({
     'pipeline.yaml': `
@@ -74,6 +88,21 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
     await until(() => processesIn(made).length === 0);
     made.write('pipeline.yaml', made.read('pipeline.yaml').replace(/cmd: 'trap.*'/, 'cmd: cp quick.txt long.txt'));
     expect(await made.outcomes()).toEqual({ long: 'ran', after: 'ran' });
+  });
+
+  test('with the reaper killed too, the next repro ends what was left before it takes the stage over', async () => {
+    const made = longRunning('trap "" INT TERM HUP');
+    const { process, ended } = await made.spawn();
+    await until(() => made.exists('ready'));
+    globalThis.process.kill(reaperOf(made), 'SIGKILL');
+    process.kill('SIGKILL');
+    await ended;
+    const left = processesIn(made);
+    expect(left).not.toEqual([]);
+    const look = `for pid in ${left.join(' ')}; do [ ! -e /proc/$pid/cwd/in.txt ] || echo $pid; done > long.txt`;
+    made.write('pipeline.yaml', made.read('pipeline.yaml').replace(/cmd: 'trap.*'/, `cmd: '${look}'`));
+    expect(await made.outcomes()).toEqual({ long: 'ran', after: 'ran' });
+    expect(made.read('long.txt')).toBe('');
   });
 
   test('killed at random moments, the next run makes what an undisturbed one makes', async () => {
