@@ -203,11 +203,14 @@ void Lstm::layerBackward(LstmWorkspace& w, const Pass& p, int index) const {
   const int B = p.sequences, T = p.length, H = H_, R = B * T;
   const Before start = startOf(p, index);
   std::fill_n(w.dcell, static_cast<size_t>(B) * H, 0.0f);
+  std::fill_n(w.bias, 4 * H, 0.0f);
   float* dgates = k.gates;
   for (int t = T - 1; t >= 0; t--) {
     const size_t now = static_cast<size_t>(t) * B * H, before = now - static_cast<size_t>(B) * H;
     kernels.lstmCellBackward(B, H, dgates + 4 * now, t > 0 ? k.cell + before : start.cell, k.tanhCell + now,
                              w.dhidden + now, w.dcell);
+    // while they are in a cache
+    kernels.addColumnSums(B, 4 * H, dgates + 4 * now, 4 * H, w.bias);
     if (t > 0)
       kernels.product(B, H, 4 * H, dgates + 4 * now, 4 * H, l.recurrent.panels, 4 * H, w.dhidden + before, H,
                       {w.dhidden + before, H, nullptr});
@@ -219,8 +222,6 @@ void Lstm::layerBackward(LstmWorkspace& w, const Pass& p, int index) const {
                                g + l.recurrent.offset, H, w.scratch);
   if (start.hidden)
     kernels.accumulateGradient(4 * H, H, B, dgates, 4 * H, start.hidden, H, g + l.recurrent.offset, H, w.scratch);
-  std::fill_n(w.bias, 4 * H, 0.0f);
-  kernels.addColumnSums(R, 4 * H, dgates, 4 * H, w.bias);
   kernels.add(4 * H, w.bias, g + l.biasInput);
   kernels.add(4 * H, w.bias, g + l.biasRecurrent);
   kernels.product(R, l.in, 4 * H, dgates, 4 * H, l.input.panels, 4 * H, w.dx, l.in, {});
