@@ -1,5 +1,5 @@
 /** Options of `repro` and its commands that no other file here is about. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, symlinkSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { project, removeProjects, type TestProject } from './project.ts';
@@ -305,11 +305,43 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     expect(offers('repro p')).toEqual(['params', 'plots', 'push', 'pull']);
   });
 
-  test('zsh and fish: a script with every command; another shell is refused with those that are known', async () => {
+  /** What a shell offers; `call` finds the line that is begun as its argument. */
+  const offersOf = (made: TestProject, shell: string, call: string, line: string): string[] => {
+    const env = { ...process.env, PATH: `${made.path('bin')}:${process.env.PATH}` };
+    return execFileSync(shell, ['-c', call, line], { cwd: made.root, env, encoding: 'utf8' })
+      .split('\n')
+      .map((offer) => offer.split('\t')[0])
+      .filter((word) => word !== '');
+  };
+  const has = (shell: string) => spawnSync(shell, ['-c', 'exit']).status === 0;
+  const withShell = (shell: string) => test.skipIf(!has(shell));
+
+  withShell('fish')('fish, where it is installed: the same', async () => {
     const made = await ready();
-    for (const shell of ['zsh', 'fish'])
-      expect((await made.repro('completion', shell)).stdout).toMatch(/status.*why.*dag[\s\S]*--mermaid/);
-    const { exit, stderr } = await made.repro('completion', 'tcsh');
+    const offers = (line: string) =>
+      offersOf(made, 'fish', 'repro completion fish | source; complete -C $argv[1]', line).sort();
+    expect(offers('repro prep')).toEqual(['prepare']);
+    expect(offers('repro sta')).toEqual(['status']);
+    expect(offers('repro why train@l')).toEqual(['train@lstm-base', 'train@lstm-tiny']);
+    expect(offers('repro status --')).toEqual(['--json', '--quiet']);
+    expect(offers('repro metrics d')).toEqual(['diff']);
+  });
+
+  withShell('zsh')('zsh, where it is installed: the same; zsh itself leaves out what does not begin so', async () => {
+    const made = await ready();
+    const call = `compdef() { :; }; _files() { :; }; compadd() { print -l -- "\${@[2,-1]}"; }
+      source <(repro completion zsh); words=(\${=0}); CURRENT=$#words; _repro`;
+    const offers = (line: string) => offersOf(made, 'zsh', call, line);
+    expect(offers('repro pr')).toEqual(
+      expect.arrayContaining(['status', 'push', '--jobs', 'prepare', 'train@gpt-tiny']),
+    );
+    expect(offers('repro why train@')).toEqual(expect.arrayContaining(['prepare', 'train@lstm-base']));
+    expect(offers('repro why train@')).not.toContain('status');
+    expect(offers('repro metrics d')).toEqual(expect.arrayContaining(['show', 'diff', '--precision']));
+  });
+
+  test('another shell is refused with those that are known', async () => {
+    const { exit, stderr } = await (await ready()).repro('completion', 'tcsh');
     expect([exit, stderr]).toEqual([2, expect.stringMatching(/bash, zsh, fish/)]);
   });
 });

@@ -82,14 +82,14 @@ compdef _repro repro
 }
 
 function fishScript(program: Command, all: readonly Words[]): string {
-  const quote = (text: string) => `'${text.replaceAll("'", "\\'")}'`;
+  const quote = (text: string) => `'${text.replace(/[\\']/g, '\\$&')}'`;
   const names = commandNames(program).replaceAll('|', ' ');
   const lines = all.flatMap(({ command, words, takesStages }) => {
     const when =
       command === '' ? `-n 'not __fish_seen_subcommand_from ${names}'` : `-n '__fish_seen_subcommand_from ${command}'`;
     return [
       `complete -c repro ${when} -a ${quote(words.join(' '))}`,
-      ...(takesStages ? [`complete -c repro ${when} -a "(${STAGES})"`] : []),
+      ...(takesStages ? [`complete -c repro ${when} -a ${quote(`(${STAGES})`)}`] : []),
     ];
   });
   const help = program.commands.map(
