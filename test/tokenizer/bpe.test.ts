@@ -184,6 +184,27 @@ test.skipIf(implementations.length < 2)('both implementations learn and encode a
   }
 });
 
+test.skipIf(implementations.length < 2)(
+  'a piece so long that it is encoded in parts has the ids of the whole',
+  async () => {
+    const draw = seeded(4);
+    // No bar and no newline, so one piece whatever the cut; the second has no place where it could be parted.
+    const texts = [
+      Array.from({ length: 60_000 }, () => ['A2', 'B', 'c/', 'zA', '[CE]'][draw(5)]).join(''),
+      'ab'.repeat(90_000),
+    ];
+    for (const text of texts) {
+      const corpus = [text.slice(0, 3000)];
+      for (const pretokenizer of ['bar', 'none'] as const) {
+        const options = { vocabularySize: 300, pretokenizer };
+        const native = await BpeTokenizer.train(corpus, { ...options, implementation: 'native' });
+        const reference = await BpeTokenizer.train(corpus, { ...options, implementation: 'typescript' });
+        expect(native.encode(text).join()).toBe(reference.encode(text).join());
+      }
+    }
+  },
+);
+
 describe('a tokenizer.json that cannot be used is refused by name', () => {
   const good = () => JSON.parse(JSON.stringify(huggingFace.cases[0].file));
   const write = (json: unknown) => {

@@ -2,7 +2,7 @@
 // the sanitizers:
 //
 //   g++ -std=c++17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover -Inative/bpe/src
-//     native/bpe/fuzz/fuzz.cc native/bpe/src/{pieces,train,encode,documents}.cc -o /tmp/fuzz && /tmp/fuzz SEED ROUNDS
+//     native/bpe/fuzz/fuzz.cc native/bpe/src/{pieces,train,encode,cuts,documents}.cc -o /tmp/fuzz && /tmp/fuzz SEED ROUNDS
 //
 // Ends with a message and exit code 1 at the first difference. JavaScript's side of the addon is not covered.
 #include <cstdio>
@@ -71,7 +71,8 @@ void round(int seed) {
   // Ids that are no symbols.
   std::vector<uint32_t> ids(encoder.symbolCount());
   for (uint32_t symbol = 0; symbol < ids.size(); symbol++) ids[symbol] = 1000 + 3 * symbol;
-  DocumentEncoder documents(encoder, ids.data(), pretokenizer);
+  const bool wide = draw() % 2;
+  DocumentEncoder documents(encoder, ids.data(), wide, pretokenizer);
   for (int batch = 0; batch < 3; batch++) {
     std::vector<std::vector<uint8_t>> kept;
     std::vector<uint32_t> expected;
@@ -84,10 +85,24 @@ void round(int seed) {
         for (const uint32_t symbol : encodeByMerges(merges, piece, length)) expected.push_back(ids[symbol]);
       });
     }
-    const Encoder::Symbols& found = documents.ids();
-    if (!std::equal(expected.begin(), expected.end(), found.begin(), found.end())) fail("ids differ", seed);
+    const Ids& found = documents.ids();
+    const auto equals = [&](auto* first) { return std::equal(expected.begin(), expected.end(), first, first + found.size()); };
+    if (!(wide ? equals(found.at<uint32_t>(0)) : equals(found.at<uint16_t>(0)))) fail("ids differ", seed);
     documents.clear();
   }
+
+  // Parts between cuts are encoded for themselves.
+  const std::string text = randomText(draw, draw() % 3 ? alphabet : "", draw() % 500);
+  const std::vector<uint8_t> bytes(bytesOf(text), bytesOf(text) + text.size());
+  std::vector<uint32_t> joined;
+  size_t from = 0;
+  for (size_t place = Cuts::kReach; place <= bytes.size(); place++) {
+    const bool ends = place == bytes.size();
+    if (!ends && (place + Cuts::kReach > bytes.size() || !encoder.cuts().isCut(&bytes[place]))) continue;
+    for (const uint32_t symbol : encodeByMerges(merges, &bytes[from], place - from)) joined.push_back(symbol);
+    from = place;
+  }
+  if (bytes.size() >= Cuts::kReach && joined != encodeByMerges(merges, bytes.data(), bytes.size())) fail("a cut is none", seed);
 
   // Merges that no training learned are refused, or followed to the right ids.
   std::vector<Merge> made;
@@ -101,10 +116,9 @@ void round(int seed) {
     const std::string document = randomText(draw, "abc", 60);
     const std::vector<uint32_t> expected = encodeByMerges(made, bytesOf(document), document.size());
     // A scratch remembers pairs of its encoder: each encoder needs its own.
-    Encoder::Scratch own;
-    Encoder::Symbols symbols;
-    odd.encode(bytesOf(document), document.size(), own, symbols);
-    if (!std::equal(expected.begin(), expected.end(), symbols.begin(), symbols.end())) fail("ids of odd merges differ", seed);
+    Encoder::Scratch own(odd);
+    const auto [symbols, count] = odd.encode(bytesOf(document), document.size(), own);
+    if (!std::equal(expected.begin(), expected.end(), symbols, symbols + count)) fail("ids of odd merges differ", seed);
   } catch (const std::invalid_argument&) {
   }
 }

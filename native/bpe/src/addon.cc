@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -205,7 +207,7 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
     std::vector<uint32_t> ends;
   };
 
-  Worker makeWorker() const { return std::make_unique<DocumentEncoder>(*encoder_, ids_.data(), pretokenizer_); }
+  Worker makeWorker() const { return std::make_unique<DocumentEncoder>(*encoder_, ids_.data(), wide_, pretokenizer_); }
 
   // Workers are kept between batches, with what they know of pairs and with their memory.
   Worker takeWorker() {
@@ -259,20 +261,31 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
     }
   }
 
+  // The ids of some workers, one after another.
   Napi::Value makeIds(Napi::Env env, const Worker* workers, size_t count) const {
-    size_t length = 0;
-    for (size_t i = 0; i < count; i++) length += workers[i]->ids().size();
-    const auto fill = [&](auto array) {
-      auto* out = array.Data();
-      using Id = std::remove_reference_t<decltype(*out)>;
-      for (size_t i = 0; i < count; i++) {
-        for (const uint32_t id : workers[i]->ids()) *out++ = static_cast<Id>(id);
-      }
-      return array;
-    };
-    if (wide_) return fill(Napi::Uint32Array::New(env, length));
-    return fill(Napi::Uint16Array::New(env, length));
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) bytes += workers[i]->ids().byteLength();
+    if (count == 1 && bytes > kHandedOver) {
+      const auto memory = Napi::ArrayBuffer::New(env, workers[0]->ids().release(), bytes,
+                                                 [](Napi::Env, void* released) { std::free(released); });
+      return viewOf(env, memory);
+    }
+    auto memory = Napi::ArrayBuffer::New(env, bytes);
+    auto* out = static_cast<uint8_t*>(memory.Data());
+    for (size_t i = 0; i < count; i++) {
+      const Ids& ids = workers[i]->ids();
+      if (ids.byteLength() > 0) out = static_cast<uint8_t*>(memcpy(out, ids.bytes(), ids.byteLength())) + ids.byteLength();
+    }
+    return viewOf(env, memory);
   }
+
+  Napi::Value viewOf(Napi::Env env, Napi::ArrayBuffer memory) const {
+    if (wide_) return Napi::Uint32Array::New(env, memory.ByteLength() / 4, memory, 0);
+    return Napi::Uint16Array::New(env, memory.ByteLength() / 2, memory, 0);
+  }
+
+  // Ids of a document of more than this become JavaScript's where they are, instead of being there twice for a while.
+  static constexpr size_t kHandedOver = 1 << 24;
 
   std::unique_ptr<Encoder> encoder_;
   std::vector<uint32_t> ids_;

@@ -1,8 +1,11 @@
-// Documents to ids: cut into pieces, encoded, each symbol replaced by its id. Bars come back, most of them within a tune, so the
-// pieces seen last are remembered: where their text stands, and where their ids do. Nothing is copied to remember them.
+// Documents to ids: cut into parts that are encoded each for itself, each symbol replaced by its id. Bars come back, most of
+// them within a tune, so the parts seen last are remembered: where their text stands, and where their ids do. Nothing is
+// copied to remember them.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <vector>
 
 #include "encode.h"
@@ -10,17 +13,53 @@
 
 namespace bpe {
 
+// Ids one after another, 2 or 4 bytes each. Grows in place where the system can, without being filled first.
+class Ids {
+ public:
+  explicit Ids(bool wide) : width_(wide ? 4 : 2) {}
+
+  // Room for `more` ids after the last.
+  template <class Id>
+  Id* reserve(size_t more) {
+    if (size_ + more > capacity_) grow(size_ + more);
+    return reinterpret_cast<Id*>(bytes_.get()) + size_;
+  }
+  void extend(size_t more) { size_ += more; }
+  template <class Id>
+  const Id* at(size_t place) const {
+    return reinterpret_cast<const Id*>(bytes_.get()) + place;
+  }
+  size_t size() const { return size_; }
+  size_t byteLength() const { return size_ * width_; }
+  const uint8_t* bytes() const { return bytes_.get(); }
+
+  // Forgets the ids, and gives back memory that only an uncommonly large document needed.
+  void clear();
+  // The memory itself, for std::free; nothing is left here.
+  uint8_t* release();
+
+ private:
+  struct Free {
+    void operator()(uint8_t* bytes) const { std::free(bytes); }
+  };
+  void grow(size_t least);
+
+  size_t width_, size_ = 0, capacity_ = 0;
+  std::unique_ptr<uint8_t[], Free> bytes_;
+};
+
 // One for each thread, of an Encoder and ids (symbol → id) that outlive it.
 class DocumentEncoder {
  public:
-  DocumentEncoder(const Encoder& encoder, const uint32_t* ids, Pretokenizer pretokenizer);
+  // `wide`: ids of 4 bytes, not 2.
+  DocumentEncoder(const Encoder& encoder, const uint32_t* ids, bool wide, Pretokenizer pretokenizer);
 
   // Appends the ids of a document. Its bytes must stay where they are until `clear`.
   void encode(const uint8_t* text, size_t length);
 
-  const Encoder::Symbols& ids() const { return out_; }
+  Ids& ids() { return out_; }
 
-  // Forgets the documents and their ids, and gives back memory that only an uncommonly large one needed.
+  // Forgets the documents and their ids.
   void clear();
 
  private:
@@ -35,14 +74,18 @@ class DocumentEncoder {
     uint32_t round;
   };
 
-  void encodePiece(const uint8_t* piece, size_t length);
+  template <class Id>
+  void encodeParts(const uint8_t* text, size_t length);
+  template <class Id>
+  void encodePart(const uint8_t* part, size_t length);
 
   const Encoder& encoder_;
-  const uint32_t* ids_;
+  const uint32_t* symbolIds_;
+  bool wide_;
   Pretokenizer pretokenizer_;
   Encoder::Scratch scratch_;
-  Encoder::Symbols out_;
-  // by the hash of a piece, the last one of each place
+  Ids out_;
+  // by the hash of a part, the last one of each place
   std::vector<Seen> seen_;
   uint32_t round_ = 1;
 };

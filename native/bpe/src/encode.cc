@@ -8,10 +8,6 @@ namespace bpe {
 
 namespace {
 
-// Symbols have 20 bits, a pair 40. Multiplied by an odd number modulo 2^40 each pair is still itself: 15 bits of that choose
-// the place, the other 25 are kept there to tell the pairs of a place apart.
-constexpr int kSymbolBits = 20, kKnownBits = 15, kTagBits = 2 * kSymbolBits - kKnownBits;
-
 // A node is free where its label is no byte.
 constexpr int kLabelBits = 9;
 constexpr uint32_t kLabelMask = (1 << kLabelBits) - 1, kFree = kLabelMask;
@@ -25,9 +21,18 @@ uint64_t mix(uint64_t key) { return key * 0x9e3779b97f4a7c15; }
 
 }  // namespace
 
-Encoder::Scratch::Scratch() : dead_(1), known_(size_t{1} << kKnownBits, ~uint32_t{0}) {}
+Encoder::Scratch::Scratch(const Encoder& encoder) : dead_(1), fits_(encoder.symbolCount()) {}
 
-Encoder::Encoder(std::vector<Merge> merges) : merges_(std::move(merges)), symbols_(256, {1, kNone}) {
+uint32_t* Encoder::Scratch::roomFor(size_t symbols) {
+  if (symbols > capacity_) {
+    symbols_.reset();
+    capacity_ = std::max(symbols, size_t{1} << 12);
+    symbols_.reset(new uint32_t[capacity_]);
+  }
+  return symbols_.get();
+}
+
+Encoder::Encoder(std::vector<Merge> merges) : merges_(std::move(merges)), lengths_(256, 1) {
   if (merges_.size() + 256 >= size_t{1} << kSymbolBits) throw std::invalid_argument("more than 2^20 symbols");
   std::vector<std::vector<uint8_t>> spelled(256);
   for (size_t symbol = 0; symbol < 256; symbol++) spelled[symbol] = {kBytes.byteOf[symbol]};
@@ -45,13 +50,15 @@ Encoder::Encoder(std::vector<Merge> merges) : merges_(std::move(merges)), symbol
     }
     spelled.push_back(spelled[left]);
     spelled.back().insert(spelled.back().end(), spelled[right].begin(), spelled[right].end());
-    symbols_.push_back({symbols_[left].length + symbols_[right].length, kNone});
+    lengths_.push_back(lengths_[left] + lengths_[right]);
     const uint64_t key = pairKey(left, right);
     size_t at = mix(key) >> pairsShift_;
     while (pairs_[at] != 0) at = (at + 1) & (pairs_.size() - 1);
     pairs_[at] = key << kSymbolBits | merged;
     mayMerge_[mix(key) >> kFilterShift] |= uint64_t{1} << (mix(key) >> (kFilterShift - 6) & 63);
   }
+  cuts_ = std::make_unique<Cuts>(spelled);
+  shorter_.assign(symbolCount(), kNone);
   buildTrie(spelled);
 }
 
@@ -82,14 +89,6 @@ bool Encoder::fits(uint32_t left, uint32_t right, uint32_t limit) const {
   }
 }
 
-bool Encoder::fitsKnown(uint32_t left, uint32_t right, Scratch& scratch) const {
-  const uint64_t mixed = mix(pairKey(left, right));
-  const auto tag = static_cast<uint32_t>(mixed & ((1 << kTagBits) - 1));
-  uint32_t& known = scratch.known_[mixed >> kTagBits & ((1 << kKnownBits) - 1)];
-  if (known >> 1 != tag) known = tag << 1 | static_cast<uint32_t>(fits(left, right, kNone));
-  return known & 1;
-}
-
 void Encoder::buildTrie(const std::vector<std::vector<uint8_t>>& spelled) {
   std::vector<uint32_t> order(spelled.size());
   for (uint32_t symbol = 0; symbol < order.size(); symbol++) order[symbol] = symbol;
@@ -100,13 +99,12 @@ void Encoder::buildTrie(const std::vector<std::vector<uint8_t>>& spelled) {
   const auto extend = [&](size_t least) {
     if (least > size_t{1} << (32 - kLabelBits)) throw std::invalid_argument("the symbols are too long for the trie");
     if (least <= nodes_.size()) return;
-    nodes_.resize(std::max(least, 2 * nodes_.size()), kFree);
-    longest_.resize(nodes_.size(), kNone);
+    nodes_.resize(std::max(least, 2 * nodes_.size()), {kFree, kNone});
     isBase.resize(nodes_.size() + 256);
   };
   extend(1024);
   // Labelled with no byte: nobody's child.
-  nodes_[kRoot] = kFree - 1;
+  nodes_[kRoot].baseAndLabel = kFree - 1;
   isBase[0] = true;
 
   // Symbols [from, to) of the order share their first `depth` bytes, which lead to `node`; `longest` ends before it.
@@ -121,13 +119,13 @@ void Encoder::buildTrie(const std::vector<std::vector<uint8_t>>& spelled) {
     Range range = pending[done];
     if (spelled[order[range.from]].size() == range.depth) {
       const uint32_t symbol = order[range.from++];
-      symbols_[symbol].shorter = range.longest;
-      range.longest = symbol;
+      shorter_[symbol] = range.longest;
+      range.longest = sized(symbol);
       if (range.from < range.to && spelled[order[range.from]].size() == range.depth) {
         throw std::invalid_argument("two symbols have the same text");
       }
     }
-    longest_[range.node] = range.longest;
+    nodes_[range.node].longest = range.longest;
     if (range.from == range.to) continue;
     const size_t firstChild = pending.size();
     std::vector<uint8_t> bytes;
@@ -139,78 +137,78 @@ void Encoder::buildTrie(const std::vector<std::vector<uint8_t>>& spelled) {
       bytes.push_back(byte);
       from = to;
     }
-    while (extend(firstFree + 512), nodes_[firstFree] != kFree) firstFree++;
+    while (extend(firstFree + 512), nodes_[firstFree].baseAndLabel != kFree) firstFree++;
     uint32_t base = 0;
     // The place of the first child decides the base; where siblings or another base are in the way the next one is tried.
     for (size_t free = firstFree;; free++) {
       // Crowded parts of the array are given up, or large vocabularies would take quadratic time.
       if (free == firstFree + 256) firstFree = free;
       extend(free + 512);
-      if (nodes_[free] != kFree) continue;
+      if (nodes_[free].baseAndLabel != kFree) continue;
       base = static_cast<uint32_t>(free) ^ bytes[0];
-      const auto isFree = [&](uint8_t byte) { return (base ^ byte) > kRoot && nodes_[base ^ byte] == kFree; };
+      const auto isFree = [&](uint8_t byte) { return (base ^ byte) > kRoot && nodes_[base ^ byte].baseAndLabel == kFree; };
       if (!isBase[base] && std::all_of(bytes.begin(), bytes.end(), isFree)) break;
     }
     isBase[base] = true;
-    nodes_[range.node] = base << kLabelBits | (nodes_[range.node] & kLabelMask);
+    uint32_t& baseAndLabel = nodes_[range.node].baseAndLabel;
+    baseAndLabel = base << kLabelBits | (baseAndLabel & kLabelMask);
     for (size_t i = 0; i < bytes.size(); i++) {
       const uint32_t node = base ^ bytes[i];
-      nodes_[node] = bytes[i];
+      nodes_[node].baseAndLabel = bytes[i];
       pending[firstChild + i].node = node;
     }
   }
-  for (uint32_t byte = 0; byte < 256; byte++) firstNodes_[byte] = (nodes_[kRoot] >> kLabelBits) ^ byte;
+  for (uint32_t byte = 0; byte < 256; byte++) firstNodes_[byte] = nodes_[(nodes_[kRoot].baseAndLabel >> kLabelBits) ^ byte];
 }
 
-uint32_t Encoder::longestMatch(const uint8_t* text, const uint8_t* end) const {
-  uint32_t place = firstNodes_[*text];
+Encoder::SizedSymbol Encoder::longestMatch(const uint8_t* text, const uint8_t* end) const {
+  Node node = firstNodes_[*text];
   while (++text < end) {
-    const uint32_t next = nodes_[place] >> kLabelBits ^ *text;
-    if ((nodes_[next] & kLabelMask) != *text) break;
-    place = next;
+    const Node next = nodes_[node.baseAndLabel >> kLabelBits ^ *text];
+    if ((next.baseAndLabel & kLabelMask) != *text) break;
+    node = next;
   }
-  return longest_[place];
+  return node.longest;
 }
 
-void Encoder::Symbols::grow(size_t least) {
-  const size_t capacity = std::max(least, 2 * capacity_);
-  std::unique_ptr<uint32_t[]> larger(new uint32_t[capacity]);
-  std::copy(begin(), end(), larger.get());
-  data_ = std::move(larger);
-  capacity_ = capacity;
-}
-
-void Encoder::encode(const uint8_t* piece, size_t length, Scratch& scratch, Symbols& out) const {
-  if (length == 0) return;
-  const uint8_t* const end = piece + length;
-  uint32_t* const first = out.reserve(length);
+Encoder::Encoded Encoder::encode(const uint8_t* text, size_t length, Scratch& scratch) const {
+  if (length == 0) return {nullptr, 0};
+  const uint8_t* const end = text + length;
+  uint32_t* const first = scratch.roomFor(length);
   uint32_t* last = first;
   std::vector<uint64_t>& dead = scratch.dead_;
   if (dead.size() <= length / 64) dead.resize(length / 64 + 1);
-  const auto isDead = [&](size_t place) { return dead[place / 64] >> place % 64 & 1; };
   size_t place = 0, furthestDead = 0;
-  uint32_t symbol = longestMatch(piece, end);
+  const auto isDead = [&](size_t at) { return at <= furthestDead && (dead[at / 64] >> at % 64 & 1); };
+  const auto fitsLast = [&](uint32_t right) {
+    const uint32_t left = symbolOf(last[-1]);
+    return scratch.fits_.get(left, right, [&] { return fits(left, right, kNone); });
+  };
+  SizedSymbol symbol = longestMatch(text, end);
   for (;;) {
     // Takes the longest symbol, from `symbol` downwards, that leads to a live place and fits what stands before it.
+    size_t next = 0;
     while (symbol != kNone) {
-      if (!isDead(place + symbols_[symbol].length) && (last == first || fitsKnown(last[-1], symbol, scratch))) break;
-      symbol = symbols_[symbol].shorter;
+      next = place + lengthOf(symbol);
+      if (!isDead(next) && (last == first || fitsLast(symbolOf(symbol)))) break;
+      symbol = shorter_[symbolOf(symbol)];
     }
     if (symbol != kNone) {
       *last++ = symbol;
-      place += symbols_[symbol].length;
+      place = next;
       if (place == length) break;
-      symbol = longestMatch(piece + place, end);
+      symbol = longestMatch(text + place, end);
     } else {
       // No symbol fits here: the one that led here is given up for a shorter one. The text has an encoding, so there is one.
       dead[place / 64] |= uint64_t{1} << place % 64;
       furthestDead = std::max(furthestDead, place);
       symbol = *--last;
-      place -= symbols_[symbol].length;
+      place -= lengthOf(symbol);
     }
   }
   if (furthestDead > 0) std::fill(dead.begin(), dead.begin() + furthestDead / 64 + 1, 0);
-  out.extendTo(last);
+  for (uint32_t* each = first; each < last; each++) *each = symbolOf(*each);
+  return {first, static_cast<size_t>(last - first)};
 }
 
 }  // namespace bpe

@@ -26,6 +26,9 @@ struct ByteOrder {
 
 inline constexpr ByteOrder kBytes;
 
+// A symbol is a number of so many bits: a vocabulary is below 2^20.
+inline constexpr int kSymbolBits = 20;
+
 struct Merge {
   uint32_t left;
   uint32_t right;
