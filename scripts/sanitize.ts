@@ -23,11 +23,7 @@ const kernels: Record<string, string[]> = {
   generic: [],
   ...(x64 && { avx2, avx512: [...avx2, '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl'] }),
 };
-const sources = [
-  'exercise',
-  'kernels/choose',
-  ...['gpt', 'gpt-decoder', 'lstm', 'network', 'pool', 'trainer'].map((n) => `src/${n}`),
-];
+const sources = ['exercise', 'kernels/choose', ...['gpt', 'lstm', 'network', 'pool', 'trainer'].map((n) => `src/${n}`)];
 
 cd(join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../native/engine'));
 const folder = await mkdtemp(join(tmpdir(), 'sanitize-'));
@@ -53,7 +49,7 @@ for (const sanitizer of sanitizers) {
 if (sanitizers.some((sanitizer) => sanitizer.includes('address'))) {
   cd('../bpe');
   const fuzz = join(folder, 'fuzz');
-  const bpe = ['pieces', 'train', 'encode', 'documents'].map((name) => `src/${name}.cc`);
+  const bpe = ['pieces', 'train', 'encode', 'cuts', 'documents'].map((name) => `src/${name}.cc`);
   const sanitize = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
   await $`${compiler} -std=c++17 -O1 -g ${sanitize} -Isrc fuzz/fuzz.cc ${bpe} -o ${fuzz}`;
   const run = await $({ nothrow: true })`${fuzz} 1 ${BPE_ROUNDS}`;
