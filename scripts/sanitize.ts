@@ -23,7 +23,11 @@ const kernels: Record<string, string[]> = {
   generic: [],
   ...(x64 && { avx2, avx512: [...avx2, '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl'] }),
 };
-const sources = ['exercise', 'kernels/choose', ...['gpt', 'lstm', 'network', 'pool', 'trainer'].map((n) => `src/${n}`)];
+const sources = [
+  'exercise',
+  'kernels/choose',
+  ...['gpt', 'gpt-decoder', 'lstm', 'network', 'pool', 'trainer'].map((n) => `src/${n}`),
+];
 
 cd(join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../native/engine'));
 const folder = await mkdtemp(join(tmpdir(), 'sanitize-'));
