@@ -16,7 +16,17 @@ export interface Graph {
   downstream: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Throws ReproError for outputs that overlap or swallow the pipeline's own files, and for cycles, naming the stages. */
+/** Knows the stage whose definition is to be pointed at. */
+export class GraphError extends ReproError {
+  readonly stage: string;
+
+  constructor(stage: string, message: string) {
+    super(message);
+    this.stage = stage;
+  }
+}
+
+/** Throws GraphError for outputs that overlap or swallow the pipeline's own files, and for cycles, naming the stages. */
 export function buildGraph(stages: readonly Stage[]): Graph {
   const writers = new Writers(stages);
   const upstream = new Map<string, string[]>();
@@ -45,11 +55,11 @@ class Writers {
     for (const { name, outs } of stages) {
       for (const { path } of outs) {
         const other = this.#byPath.get(path);
-        if (other !== undefined) throw new ReproError(overlap(name, path, other, path));
+        if (other !== undefined) throw new GraphError(name, overlap(name, path, other, path));
         const swallowed = [PIPELINE, PARAMS, '.git', '.repro'].find(
           (own) => contains(path, own) || contains(own, path),
         );
-        if (swallowed) throw new ReproError(`${name}: the output "${path}" cannot be, or hold, ${swallowed}`);
+        if (swallowed) throw new GraphError(name, `${name}: the output "${path}" cannot be, or hold, ${swallowed}`);
         this.#byPath.set(path, name);
       }
     }
@@ -57,7 +67,10 @@ class Writers {
     for (const path of this.#sorted)
       for (const outer of ancestors(path))
         if (this.#byPath.has(outer))
-          throw new ReproError(overlap(this.#byPath.get(path)!, path, this.#byPath.get(outer)!, outer));
+          throw new GraphError(
+            this.#byPath.get(path)!,
+            overlap(this.#byPath.get(path)!, path, this.#byPath.get(outer)!, outer),
+          );
   }
 
   of(path: string): string[] {
@@ -114,7 +127,8 @@ function inOrder(stages: readonly Stage[], upstream: ReadonlyMap<string, readonl
       } else if (state.get(need) === 'open') {
         const names = stack.map(({ name }) => name);
         const cycle = [...names.slice(names.indexOf(need)), need].reverse();
-        throw new ReproError(
+        throw new GraphError(
+          need,
           cycle.length === 2
             ? `${need} depends on its own output`
             : `these stages form a cycle, each needing what the one before it makes: ${cycle.join(' → ')}`,

@@ -7,7 +7,7 @@ import { Code } from './code.ts';
 import { sha256 } from './content.ts';
 import { readDocumentFrom } from './document.ts';
 import { type Problem, ReproError } from './errors.ts';
-import { buildGraph, type Graph } from './graph.ts';
+import { buildGraph, type Graph, GraphError } from './graph.ts';
 import { identity, statOrUndefined } from './identity.ts';
 import { loadPipeline } from './load-pipeline.ts';
 import { Lock } from './lock.ts';
@@ -49,7 +49,7 @@ export async function openProject(start: string, options: { write: boolean; edit
   const state = await openState(root, options);
   try {
     const { pipeline, sources } = await knownPipeline(root, texts, state);
-    const graph = graphOf(pipeline);
+    const graph = await graphOf(pipeline, texts);
     const contents = new Contents(root, state);
     const code = new Code(root, state, contents);
     const lock = new Lock(root, state);
@@ -85,12 +85,14 @@ export async function openProject(start: string, options: { write: boolean; edit
   }
 }
 
-function graphOf(pipeline: Pipeline): Graph {
+async function graphOf(pipeline: Pipeline, texts: Texts): Promise<Graph> {
   try {
     return buildGraph(pipeline.stages);
   } catch (error) {
-    if (!(error instanceof ReproError)) throw error;
-    throw new ReproError(error.problems.map((problem) => ({ place: { file: PIPELINE }, ...problem })));
+    if (!(error instanceof GraphError)) throw error;
+    const document = await readDocumentFrom(texts, PIPELINE);
+    const { source } = pipeline.stages.find(({ name }) => name === error.stage)!;
+    throw new ReproError({ message: error.message, place: document.at(source) });
   }
 }
 
