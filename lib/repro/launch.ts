@@ -6,7 +6,7 @@
  *   fd 1, 2  one pipe, so that what is said stays in order     fd 3  progress     fd 4  the gate
  *
  * launch-by-node.ts is the plain way. The addon native/spawn does the same beside the main thread, which it holds up for
- * 0.1 ms a command; Node forks, which holds everything up for 0.8 ms in a process of 50 MB and for 2.8 ms in one of 155 MB.
+ * 0.05 ms a command; Node forks, which holds everything up for 0.8 ms in a process of 50 MB and for 2.8 ms in one of 155 MB.
  * Which of the two was used shows nowhere but in the time; REPRO_SPAWN=node forces the former.
  */
 import { existsSync } from 'node:fs';
