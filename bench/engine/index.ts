@@ -2,7 +2,7 @@
  * Training steps and sampling on the native engine beside PyTorch: the same shapes, batches and threads, in one run.
  *
  *     npx tsx bench/engine/index.ts [--python PYTHON] [--threads 1] [--sizes study|published] [--only NAME,NAME…] [--precisions fp32,bf16]
- *         [--seconds 3] [--compile]
+ *         [--seconds 3] [--compile] [--sampling]
  *
  * PYTHON is one that has torch and numpy installed (install-peers.sh makes one, peers.py runs in it); without it only this project
  * is timed. Each model has a process of its own on either side. Prints Markdown: tokens a second, the median over steps by wall
@@ -10,6 +10,7 @@
  *
  * The bound is what multiply-adds from registers alone reach on these threads, measured before and after each model: no step
  * can be faster than its matrix products at that speed. Of attention's products only the causal half is counted.
+ * --sampling times sampling alone.
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -70,6 +71,8 @@ interface Request {
   /** to measure steps for, at least */
   seconds: number;
   compile: boolean;
+  /** or sampling alone */
+  train: boolean;
   streams: number;
   /** tokens a stream */
   decode: number;
@@ -94,6 +97,7 @@ const { values } = parseArgs({
     precisions: { type: 'string', default: 'fp32' },
     seconds: { type: 'string', default: '3' },
     compile: { type: 'boolean', default: false },
+    sampling: { type: 'boolean', default: false },
     one: { type: 'string' },
   },
 });
@@ -119,18 +123,41 @@ function compare() {
     'sampled/s',
   ];
   console.log(`${threads} thread(s), block ${cases[0].config.block}\n`);
-  console.log(
-    `| ${header.join(' | ')} |\n|${header.map((_, i) => (i === 0 || i === 3 ? ' --- ' : ' ---: ')).join('|')}|`,
-  );
+  if (values.sampling) console.log('| model | native, tokens/s | PyTorch | ratio |\n| --- | ---: | ---: | ---: |');
+  else
+    console.log(
+      `| ${header.join(' | ')} |\n|${header.map((_, i) => (i === 0 || i === 3 ? ' --- ' : ' ---: ')).join('|')}|`,
+    );
   for (const precision of values.precisions.split(',') as Request['precision'][])
     for (const { name, config, sequences } of cases) {
-      const request = { config, precision, sequences, threads, seconds: Number(values.seconds), compile: false };
+      const request = {
+        config,
+        precision,
+        sequences,
+        threads,
+        seconds: Number(values.seconds),
+        compile: false,
+        train: !values.sampling,
+      };
       const results = [run(process.execPath, [...process.execArgv, import.meta.filename ?? process.argv[1]], request)];
       const peers = new URL('peers.py', import.meta.url).pathname;
       if (values.python) results.push(run(values.python, [peers], request));
       if (values.python && values.compile) {
         const result = run(values.python, [peers], { ...request, compile: true });
         results.push({ ...result, name: `${result.name}, compiled` });
+      }
+      if (values.sampling) {
+        const [ours, theirs] = results.map(
+          ({ decodes }) => (STREAMS * DECODE) / Math.min(...decodes.map(([wall]) => wall)),
+        );
+        const cells = [
+          `${name} ${precision}`,
+          Math.round(ours),
+          theirs && Math.round(theirs),
+          theirs && (ours / theirs).toFixed(1),
+        ];
+        console.log(`| ${cells.join(' | ')} |`);
+        continue;
       }
       const perStep = sequences * config.block;
       const tokens = (result: Result) => perStep / median(result.steps.map(([seconds]) => seconds));
@@ -187,7 +214,8 @@ async function measureNative(request: Request): Promise<Result> {
   const { vocabularySize: V, block: length } = config;
   const tokens = (first: number) => Uint32Array.from({ length: sequences * length }, (_, i) => ((i + first) * 31) % V);
   const batch = { inputs: tokens(0), targets: tokens(1), sequences, length };
-  const steps = await measure(() => model.trainStep(batch, { learningRate: 1e-4, clip: 1 }), seconds, 5);
+  const train = () => model.trainStep(batch, { learningRate: 1e-4, clip: 1 });
+  const steps = request.train ? await measure(train, seconds, 5) : [];
   const peak = process.resourceUsage().maxRSS * 1024;
   const decoder = model.decoder(streams);
   const decodes = await measure(

@@ -1,6 +1,6 @@
-"""The other side of bench/engine/interop.ts and curves.ts: the same models by PyTorch and transformers.
+"""The other side of bench/engine/interop.ts, curves.ts and rounding.ts: the same models by PyTorch and transformers.
 
-    python interop.py logits|make|train        a JSON request on stdin, a JSON result on stdout
+    python interop.py logits|make|gradients|train        a JSON request on stdin, a JSON result on stdout
 
 A GPT is transformers' own GPT2LMHeadModel, an LSTM torch.nn.LSTM between nn.Embedding and nn.Linear; nothing of either is
 written here. Checkpoints are folders with config.json and model.safetensors. Needs torch, transformers, safetensors and numpy.
@@ -99,6 +99,19 @@ def make(request):
     write_logits(model, request)
 
 
+def gradients(request):
+    """Those of the mean loss, in the order of request["names"], float32 into request["out"]; bf16 as autocast has it."""
+    model = load(request["folder"])
+    model.eval()
+    tokens = tokens_of(request)
+    with torch.autocast("cpu", torch.bfloat16, enabled=request["precision"] == "bf16"):
+        out = logits_of(model, tokens[:, :-1])
+    F.cross_entropy(out.float().reshape(-1, out.shape[-1]), tokens[:, 1:].reshape(-1)).backward()
+    named = dict(model.named_parameters())
+    flat = torch.cat([named[name].grad.reshape(-1) for name in request["names"]])
+    flat.numpy().astype(numpy.float32).tofile(request["out"])
+
+
 def train(request):
     """The loss of each step, by torch.optim.AdamW and clip_grad_norm_, on the batches of the request."""
     model, s = load(request["folder"]), request["settings"]
@@ -137,6 +150,6 @@ transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 request = json.load(sys.stdin)
 torch.set_num_threads(request["threads"])
-result = {"logits": logits, "make": make, "train": train}[sys.argv[1]](request)
+result = {"logits": logits, "make": make, "gradients": gradients, "train": train}[sys.argv[1]](request)
 versions = f"PyTorch {torch.__version__}, transformers {transformers.__version__}"
 json.dump({"versions": versions, "losses": result}, sys.stdout)

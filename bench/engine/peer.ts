@@ -1,4 +1,4 @@
-/** What interop.ts and curves.ts share: the models they compare, tokens that can be learned, and the call to interop.py. */
+/** What interop.ts, curves.ts and rounding.ts share: the models they compare, tokens that can be learned, and the call to interop.py. */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { initialWeights, type ModelConfig, Random, type Weights } from '../../lib/models/index.ts';
@@ -33,7 +33,7 @@ export function chain(count: number, purpose: string): Uint32Array {
 }
 
 /** One call of interop.py; what it answers. */
-export function python(program: string, command: 'logits' | 'make' | 'train', request: object) {
+export function python(program: string, command: 'logits' | 'make' | 'gradients' | 'train', request: object) {
   const script = fileURLToPath(new URL('interop.py', import.meta.url));
   const input = JSON.stringify({ threads: 1, ...request });
   const output = execFileSync(program, [script, command], { input, encoding: 'utf8', maxBuffer: 2 ** 28 });

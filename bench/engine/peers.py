@@ -126,7 +126,7 @@ def measure(work, seconds, least):
     return times
 
 
-steps = measure(step, request["seconds"], 5)
+steps = measure(step, request["seconds"], 5) if request["train"] else []
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 model.eval()
 

@@ -34,7 +34,7 @@ import { lstm } from './tfjs-lstm.ts';
 import { activationBytes, stateBytes } from './tfjs-memory.ts';
 import { checkThreads } from './threads.ts';
 
-const architectures = { gpt, lstm } as Record<ModelConfig['architecture'], Architecture<ModelConfig>>;
+const architectures: Record<ModelConfig['architecture'], Architecture<never>> = { gpt, lstm };
 
 /** Microbatches are chosen so that what the backward pass needs stays below this. */
 const activationBudget = 512 * 2 ** 20;
@@ -238,7 +238,7 @@ class TfjsModel implements Model {
         return tf.dropout(x, config.dropout, undefined, `${dropout}/${sites++}`) as T;
       },
     };
-    return architectures[config.architecture](pass, config, tokens, state, position);
+    return architectures[config.architecture](pass, config as never, tokens, state, position);
   }
 
   private *microbatches(

@@ -17,7 +17,7 @@ export function initialWeights(config: ModelConfig, seed: number): Weights {
   for (const [index, { name, shape }] of parameters(config).entries()) {
     const data = new Float32Array(sizeOf(shape));
     const random = new Random(seed, 'initial weights', index);
-    const start = config.architecture === 'gpt' ? gptStart(name, config.layers) : lstmStart(name, config.width);
+    const start = starts[config.architecture](name, config);
     if ('value' in start) data.fill(start.value);
     else if ('deviation' in start) for (let i = 0; i < data.length; i++) data[i] = start.deviation * random.normal();
     else for (let i = 0; i < data.length; i++) data[i] = start.bound * (2 * random.uniform() - 1);
@@ -28,6 +28,11 @@ export function initialWeights(config: ModelConfig, seed: number): Weights {
 
 /** all one value, normal with mean 0, or uniform over ±bound */
 type Start = { value: number } | { deviation: number } | { bound: number };
+
+const starts: Record<ModelConfig['architecture'], (name: string, config: ModelConfig) => Start> = {
+  gpt: (name, { layers }) => gptStart(name, layers),
+  lstm: (name, { width }) => lstmStart(name, width),
+};
 
 function gptStart(name: string, layers: number): Start {
   if (name.endsWith('.bias')) return { value: 0 };

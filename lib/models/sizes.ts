@@ -11,7 +11,7 @@ export type Size =
 /** What the data and the study decide for all sizes alike. */
 export type Setting = Pick<ModelConfig, 'vocabularySize' | 'block' | 'dropout'>;
 
-const keys = {
+const keys: Record<ModelConfig['architecture'], string[]> = {
   gpt: ['architecture', 'layers', 'width', 'heads', 'bias'],
   lstm: ['architecture', 'layers', 'width', 'embedding', 'state'],
 };

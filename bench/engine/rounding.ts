@@ -1,0 +1,100 @@
+/**
+ * What rounding to bf16 does to gradients, here and in PyTorch: from the same weights, on the same batch, those of bf16 products
+ * (PyTorch: autocast) beside those of fp32.
+ *
+ *     npx tsx bench/engine/rounding.ts --python PYTHON
+ *
+ * PYTHON is one that has torch, transformers, safetensors and numpy. Prints Markdown: the distance of the whole gradient, relative
+ * to its length; the largest and the median of the tensors' own distances, and which tensor is the furthest off.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openEngine } from '../../lib/engine/index.ts';
+import { type ModelConfig, parameters, saveCheckpoint, sizeOf, type Weights } from '../../lib/models/index.ts';
+import { chain, livelyWeights, models, python } from './peer.ts';
+
+const SEQUENCES = 2;
+const LENGTH = 128;
+type Precision = 'fp32' | 'bf16';
+type Gradient = Map<string, Float32Array>;
+
+const { values } = parseArgs({ options: { python: { type: 'string', default: 'python3' } } });
+const folder = mkdtempSync(join(tmpdir(), 'rounding-'));
+try {
+  console.log('| model | bf16 by | whole gradient | furthest tensor | median tensor | the furthest |');
+  console.log('| --- | --- | ---: | ---: | ---: | --- |');
+  for (const [name, config] of models) {
+    const weights = livelyWeights(config);
+    const tokens = chain(SEQUENCES * (LENGTH + 1), 'rounding');
+    const checkpoint = join(folder, name);
+    await saveCheckpoint(checkpoint, { config, weights });
+    const ours = {
+      fp32: await native(config, weights, tokens, 'fp32'),
+      bf16: await native(config, weights, tokens, 'bf16'),
+    };
+    const theirs = { fp32: torch(config, checkpoint, tokens, 'fp32'), bf16: torch(config, checkpoint, tokens, 'bf16') };
+    for (const [engine, { fp32, bf16 }] of Object.entries({ native: ours, PyTorch: theirs })) {
+      const apart = [...fp32].map(([tensor, exact]) => ({ tensor, distance: distance([bf16.get(tensor)!], [exact]) }));
+      apart.sort((a, b) => b.distance - a.distance);
+      const cells = [
+        distance([...bf16.values()], [...fp32.values()]),
+        apart[0].distance,
+        apart[apart.length >> 1].distance,
+      ];
+      console.log(`| ${name} | ${engine} | ${cells.map((x) => x.toFixed(4)).join(' | ')} | ${apart[0].tensor} |`);
+    }
+    console.log(
+      `| | fp32, both beside each other | ${distance([...ours.fp32.values()], [...theirs.fp32.values()]).toExponential(1)} | | | |`,
+    );
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+/** The parts of each sequence of LENGTH + 1 tokens that go in, or that follow them. */
+function windows(tokens: Uint32Array, first: 0 | 1): Uint32Array {
+  return Uint32Array.from({ length: SEQUENCES * LENGTH }, (_, i) => tokens[i + Math.floor(i / LENGTH) + first]);
+}
+
+async function native(
+  config: ModelConfig,
+  weights: Weights,
+  tokens: Uint32Array,
+  precision: Precision,
+): Promise<Gradient> {
+  const model = (await openEngine({ name: 'native', precision })).model(config, { weights });
+  const batch = { inputs: windows(tokens, 0), targets: windows(tokens, 1), sequences: SEQUENCES, length: LENGTH };
+  const { gradients } = await model.gradients(batch);
+  model.dispose();
+  return new Map([...gradients].map(([tensor, { data }]) => [tensor, data]));
+}
+
+function torch(config: ModelConfig, checkpoint: string, tokens: Uint32Array, precision: Precision): Gradient {
+  const out = join(folder, 'gradients');
+  const list = parameters(config);
+  const names = list.map(({ name }) => name);
+  python(values.python, 'gradients', {
+    folder: checkpoint,
+    tokens: [...tokens],
+    sequences: SEQUENCES,
+    out,
+    names,
+    precision,
+  });
+  const flat = new Float32Array(new Uint8Array(readFileSync(out)).buffer);
+  let offset = 0;
+  return new Map(list.map(({ name, shape }) => [name, flat.subarray(offset, (offset += sizeOf(shape)))]));
+}
+
+/** |actual − expected| / |expected|, over all of them */
+function distance(actual: Float32Array[], expected: Float32Array[]): number {
+  let [apart, length] = [0, 0];
+  for (const [k, tensor] of expected.entries())
+    for (let i = 0; i < tensor.length; i++) {
+      apart += (actual[k][i] - tensor[i]) ** 2;
+      length += tensor[i] ** 2;
+    }
+  return Math.sqrt(apart / length);
+}
