@@ -4,6 +4,7 @@
  * Passes over what does not sound: grace notes, decorations, slurs, chord symbols, annotations.
  */
 import { pitchAt } from './abc-fields.ts';
+import { MAX_NOTES_IN_CHORD } from './score.ts';
 import type { ProblemKind, TuneNote } from './tune.ts';
 import type { Place, VoiceBuilder } from './voice-builder.ts';
 
@@ -19,8 +20,6 @@ const GRACE = /\{[^}\n]*\}/y;
 const TUPLET = /\((\d+)(?::(\d*))?(?::(\d*))?/y;
 /** Decorations of one letter, and those that U: may define; `~` and `.` too. */
 const SHORTHAND = /[~.HLMOPRSTuvh-wJ]/;
-/** Far more than our own text has where hundreds of notes are held in one voice; ties cost the square of it. */
-const MOST_IN_CHORD = 2048;
 /** No section is played so often; a slip of the pen ([11111) may say so. */
 const MOST_PASSES = 99;
 
@@ -131,8 +130,8 @@ export class MusicReader implements Place {
         if (note === undefined) continue;
         duration ||= note.duration;
         if (note.pitch < 0) continue;
-        if (notes.length < MOST_IN_CHORD) notes.push(note);
-        else this.problem('range', `a chord of more than ${MOST_IN_CHORD} notes`, column);
+        if (notes.length < MAX_NOTES_IN_CHORD) notes.push(note);
+        else this.problem('range', `a chord of more than ${MAX_NOTES_IN_CHORD} notes`, column);
       } else if (c === 'z' || c === 'x') {
         this.at++;
         const rest = this.duration();

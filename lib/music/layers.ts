@@ -13,9 +13,17 @@
  *     NEXT_LAYER      what follows begins again with the bar
  *     −1 − program    the program of all from here on
  */
+import { MusicError } from './errors.ts';
 import { NumberList } from './number-list.ts';
 import { isPlainDuration } from './quantise.ts';
-import { MAX_PITCHED_VOICES, type Score, type ScoreBar, type ScoreNote, type ScoreVoice } from './score.ts';
+import {
+  MAX_NOTES_IN_CHORD,
+  MAX_PITCHED_VOICES,
+  type Score,
+  type ScoreBar,
+  type ScoreNote,
+  type ScoreVoice,
+} from './score.ts';
 
 export interface LaidVoice {
   /** by bar, where among the pieces it begins, and after the last bar where that ends; a bar of no piece is silent */
@@ -141,6 +149,7 @@ function layVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList): 
       const first = next++;
       while (next < notes.length && notes[next].start === start && notes[next].duration === duration) next++;
       if (next > first + 1) {
+        checkChord(next - first);
         pitches = [];
         for (let i = first; i < next; i++) pitches.push(notes[i].pitch);
       }
@@ -188,6 +197,13 @@ function closeBar(layers: OpenLayer[], to: number): number {
   return used;
 }
 
+/** Refuses what no reader of ABC would take, ours among them. */
+function checkChord(notes: number): void {
+  if (notes > MAX_NOTES_IN_CHORD) {
+    throw new MusicError(`${notes} notes sound at once in one voice: more than ${MAX_NOTES_IN_CHORD} are no music`);
+  }
+}
+
 /** A voice in one layer. */
 function sliceVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList): LaidVoice {
   const begins: number[] = [];
@@ -222,6 +238,7 @@ function sliceVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList)
 
 /** What sounds from one beginning or end to the next: of its last piece, only pitches that go on are tied. */
 function addSlice(pieces: NumberList, sounding: ScoreNote[], from: number, to: number): void {
+  checkChord(sounding.length);
   const pitches = sounding.map((note) => note.pitch);
   const ties = sounding.map((note) => note.start + note.duration > to);
   const all = ties.length > 0 && ties.every(Boolean);

@@ -45,6 +45,9 @@ export interface Score {
 /** What ABC software can play: MIDI's sixteen channels, less that of the drums. */
 export const MAX_PITCHED_VOICES = 15;
 
+/** Far more than any music has. No more are written or read: the ties of a chord cost the square of it. */
+export const MAX_NOTES_IN_CHORD = 2048;
+
 /** The order that `ScoreVoice.notes` is in. */
 export function compareNotes(a: ScoreNote, b: ScoreNote): number {
   return a.start - b.start || b.duration - a.duration || a.pitch - b.pitch || a.program - b.program;

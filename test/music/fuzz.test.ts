@@ -1,5 +1,6 @@
 /** A short run of fuzz.ts, the damaged inputs that once failed, and inputs built to take long. */
 import { expect, test } from 'vitest';
+import { midiToAbc } from '../../lib/music/index.ts';
 import { mutateAbc, mutateMidi, random, seedAbcs, seedMidis, tryAbc, tryMidi } from './fuzz.ts';
 import { midi, notes } from './midi-bytes.ts';
 
@@ -39,4 +40,13 @@ test('200 notes held at once, the same pitches again and again: their ties are t
   // A damaged file whose notes lost their ends once met a limit on the notes of a chord.
   const held = Array.from({ length: 200 }, (_, i): [number, number, number] => [40 + (i % 60), 120 * i, 24_000]);
   expect(tryMidi(midi(notes(held)))).toBeUndefined();
+});
+
+test.each([
+  ['begun and ended together', (i: number): [number, number, number] => [i % 128, 0, 480]],
+  ['begun one after another', (i: number): [number, number, number] => [i % 128, 30 * (i % 20), 4800]],
+])('3,000 notes at once in one voice, %s: refused, for no reader takes such chords', (_, note) => {
+  const file = midi(notes(Array.from({ length: 3000 }, (_, i) => note(i))));
+  expect(tryMidi(file)).toBeUndefined();
+  expect(() => midiToAbc(file)).toThrow(/notes sound at once in one voice/);
 });
