@@ -7,7 +7,7 @@
  */
 import { type Chord, chordDegrees, degreePitch, isChordTone, type ModalKey } from './compose-harmony.ts';
 import { layMotif, type Melody, type MelodyNote } from './compose-melody.ts';
-import { type Beat, DRUMS, type DrumName, type MetreGrid } from './compose-styles.ts';
+import { type Beat, DRUMS, type DrumName, type MetreGrid } from './compose-style.ts';
 
 export interface PlacedNote {
   start: number;

@@ -7,7 +7,7 @@
  */
 import { type Chord, degreePitch, isChordTone, type ModalKey, nearestChordTone } from './compose-harmony.ts';
 import type { SeededRandom } from './compose-random.ts';
-import type { Density, MetreGrid } from './compose-styles.ts';
+import type { Density, MetreGrid } from './compose-style.ts';
 
 /** Lengths in sixteenths; a rest is negative. `steps` has one entry for each sounding note. */
 export interface Motif {

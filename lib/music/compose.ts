@@ -45,9 +45,9 @@ import {
   type MetreGrid,
   type MetreName,
   type Role,
-  STYLES,
   type Style,
-} from './compose-styles.ts';
+} from './compose-style.ts';
+import { STYLES } from './compose-styles.ts';
 
 export interface ComposeOptions {
   /** one of `styleNames`; else chosen by the seed */

@@ -6,7 +6,8 @@ import { type Composition, compose, composePiece, styleNames } from '../../lib/m
 import { degreePitch, isChordTone, keyOfSignature, relativeMajor } from '../../lib/music/compose-harmony.ts';
 import { composeMelody } from '../../lib/music/compose-melody.ts';
 import { SeededRandom } from '../../lib/music/compose-random.ts';
-import { DRUMS, METRES, type MetreName, STYLES } from '../../lib/music/compose-styles.ts';
+import { DRUMS, METRES, type MetreName } from '../../lib/music/compose-style.ts';
+import { STYLES } from '../../lib/music/compose-styles.ts';
 
 const pieces: Composition[] = Array.from({ length: 200 }, (_, seed) => compose(seed));
 
