@@ -14,7 +14,8 @@ import { MusicTokenizer } from './music.ts';
 import type { Implementation } from './native.ts';
 import type { Pretokenizer } from './pretokenizer.ts';
 import { StatisticsGatherer, type TokenStatistics } from './statistics.ts';
-import { SPLITS, type Split, TokenStore, type Totals } from './store.ts';
+import { TokenStore } from './store.ts';
+import { SPLITS, type Split, type Totals } from './store-layout.ts';
 import { type Tokenizer, TokenizerError, tokenArray } from './tokenizer.ts';
 
 export interface CorpusProgress {

@@ -10,7 +10,8 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
-import { SPLITS, type TokenStore } from './store.ts';
+import type { TokenStore } from './store.ts';
+import { SPLITS } from './store-layout.ts';
 import { writeWhole } from './tokenizer-file.ts';
 
 /** Tokens that are written at a time. */

@@ -14,13 +14,7 @@ export { loadTokenizer } from './load.ts';
 export { MusicTokenizer } from './music.ts';
 export type { Pretokenizer } from './pretokenizer.ts';
 export type { TokenStatistics } from './statistics.ts';
-export {
-  type Extent,
-  SPLITS,
-  type Split,
-  type StoreOptions,
-  TokenStore,
-  TokenStoreWriter,
-  type Totals,
-} from './store.ts';
+export { TokenStore } from './store.ts';
+export { type Extent, SPLITS, type Split, type Totals } from './store-layout.ts';
+export { type StoreOptions, TokenStoreWriter } from './store-writer.ts';
 export { END_OF_TEXT, type Encoded, type TokenArray, type Tokenizer, TokenizerError } from './tokenizer.ts';
