@@ -32,6 +32,8 @@ export class MusicReader implements Place {
   private at = 0;
   /** the last `]` and `}` of the line: beyond them nothing is searched for what closes */
   private lastBracket = -1;
+  /** where the last inline field of the line ended */
+  private fieldEnd = -1;
   private lastBrace = -1;
   private readonly inlineField: (letter: string, value: string, column: number) => void;
   private readonly report: (line: number, column: number, kind: ProblemKind, message: string) => void;
@@ -55,6 +57,7 @@ export class MusicReader implements Place {
     this.text = text;
     this.at = 0;
     this.lastBracket = text.lastIndexOf(']');
+    this.fieldEnd = -1;
     this.lastBrace = text.lastIndexOf('}');
   }
 
@@ -122,10 +125,13 @@ export class MusicReader implements Place {
     const notes: TuneNote[] = [];
     // A chord lasts as long as its first note (standard 2.1, §4.17).
     let duration = 0;
+    /** column of a decoration that waits for its note */
+    let decoration = 0;
     this.at++;
     while (this.at < text.length) {
       const c = text[this.at];
       if (beginsNote(c)) {
+        decoration = 0;
         const note = this.pitchAndLength(start);
         if (note === undefined) continue;
         duration ||= note.duration;
@@ -133,6 +139,7 @@ export class MusicReader implements Place {
         if (notes.length < MAX_NOTES_IN_CHORD) notes.push(note);
         else this.problem('range', `a chord of more than ${MAX_NOTES_IN_CHORD} notes`, column);
       } else if (c === 'z' || c === 'x') {
+        decoration = 0;
         this.at++;
         const rest = this.duration();
         duration ||= rest;
@@ -141,9 +148,13 @@ export class MusicReader implements Place {
         this.at++;
       } else if (c === '"') this.skip(QUOTED, 'an annotation');
       else if (c === '!' || c === '+') this.skip(DECORATION, 'a decoration');
-      else if (c === ' ' || c === '(' || c === ')' || SHORTHAND.test(c)) this.at++;
+      else if (SHORTHAND.test(c)) {
+        decoration = this.column;
+        this.at++;
+      } else if (c === ' ' || c === '(' || c === ')') this.at++;
       else break;
     }
+    if (decoration > 0) this.problem('syntax', 'a decoration without a note after it in its chord', decoration);
     if (text[this.at] === ']') this.at++;
     else this.problem('syntax', 'a chord begins here and is not closed with ]', column);
     const factor = this.length();
@@ -226,6 +237,7 @@ export class MusicReader implements Place {
   // ---- what joins notes ----
 
   private tie(): void {
+    if (this.at === this.fieldEnd) this.problem('tie', 'a tie must stand beside its note, and a field comes between');
     this.voice.tie();
     this.at++;
   }
@@ -297,7 +309,7 @@ export class MusicReader implements Place {
     const next = text[at + 1];
     if (text[at + 2] === ':' && at < this.lastBracket && isLetter(next)) {
       const end = text.indexOf(']', at);
-      this.at = end + 1;
+      this.at = this.fieldEnd = end + 1;
       this.inlineField(next, text.slice(at + 3, end).trim(), column);
     } else if (next === '|') this.barLine();
     else if (isDigit(next)) this.ending(this.match(ENDING)!);

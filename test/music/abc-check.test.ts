@@ -27,6 +27,8 @@ describe.each<[string, string, string[]]>([
   ['a chord of thousands of notes', `[${'c4'.repeat(2049)}]|`, ['5:1 range']],
   ['a tie that no note takes up', 'CDEF-|G4|', ['5:4 tie']],
   ['a tie to another pitch', 'C2-D2|', ['5:1 tie']],
+  ['a tie that a field parts from its note', 'CDEF[Q:1/4=90]-|F4|', ['5:15 tie']],
+  ['a decoration in a chord that no note follows', '[CEk]4|', ['5:4 syntax']],
   ['an ending for a pass that nobody plays', 'C4|1 D4:|1000000000000000000000 E4|', ['5:10 repeat']],
   [
     'rests that stand for millions of bars',
