@@ -17,6 +17,8 @@ constexpr int kVectors = 2;
 constexpr int kRows[] = {0, 6, 6};
 #endif
 constexpr int kMostRows = kRows[1];
+// floats that the caches move at a time
+constexpr int kLine = 16;
 // packed matrices are padded to whole pairs of panels
 constexpr int NR = 2 * W;
 // rows (or columns) of A that are packed side by side: whole tiles of each height
@@ -82,22 +84,27 @@ struct Block {
   const float* bias;
   /// columns: at most those of the vectors
   int n;
-  /// what the next block reads, one vector of it: asked for from further caches, a row for each k
+  /// what comes after this block: asked for from further caches, a step for each k
   const float* ahead;
   long aheadStride;
+  /// where `addend` is asked for: before the block is begun, and, for the block below, row by row while it is computed. All at
+  /// once, lines of far memory keep those of near caches waiting.
+  bool askNow = true, askBelow = false;
 };
 
 template <int m, int NV, Layout layout>
 static void tile(const Block& t) {
-  if (t.addend)
-    for (int i = 0; i < m; i++)
-      for (int v = 0; v < NV; v++) __builtin_prefetch(t.addend + i * t.addendStride + v * W);
+  const auto askForRow = [&](int i) {
+    for (int v = 0; v < NV * W; v += kLine) __builtin_prefetch(t.addend + i * t.addendStride + v);
+  };
+  if (t.addend && t.askNow)
+    for (int i = 0; i < m; i++) askForRow(i);
   vf sum[m][NV] = {};
   const long strideA = t.strideA, strideB = t.strideB, nextVector = t.nextVector, aheadStride = t.aheadStride;
   const float *A = t.A, *B = t.B, *ahead = t.ahead;
   // A pointer for each three rows: with one for all, or one for each, the compiler runs out of registers.
   const float *row3 = A + 3 * strideA, *row6 = A + 6 * strideA, *row9 = A + 9 * strideA, *row12 = A + 12 * strideA;
-  for (long k = 0; k < t.K; k++) {
+  const auto step = [&]() __attribute__((always_inline)) {
     vf b[NV];
     UNROLL for (int v = 0; v < NV; v++) b[v] = load(B + v * nextVector);
     if (layout == byRows) {
@@ -121,6 +128,16 @@ static void tile(const Block& t) {
     __builtin_prefetch(ahead, 0, 2);
     ahead += aheadStride;
     B += strideB;
+  };
+  if (layout == byColumns && t.askBelow) {
+    const long part = (t.K + m - 1) / m;
+    int row = m;
+    for (long k = 0; k < t.K; k += part, row++) {
+      askForRow(row);
+      for (long n = t.K - k < part ? t.K - k : part; n > 0; n--) step();
+    }
+  } else {
+    for (long k = 0; k < t.K; k++) step();
   }
   float* C = t.C;
   const long strideC = t.strideC;
@@ -189,23 +206,48 @@ INLINE void forGroups(int N, int vectors, F f) {
   });
 }
 
-// All of M rows for one group of panels. `b` has what the rows share, and A and C of the first. A packed by columns: in panels
-// of PA rows.
-template <Layout layout>
-INLINE void groupProduct(int M, int vectors, Block b, bool packedA, long panelA) {
-  const float *A = b.A, *B = b.B, *ahead = b.ahead, *addend = b.addend;
+// steps of K from which on there is time to ask for C row by row
+constexpr int kLongSteps = 96;
+
+// All of M rows for one group of panels, `next` (the vectors of a group to come, laid out as B's) asked for meanwhile. `b` has
+// what the rows share, and A and C of the first.
+static void groupByRows(int M, int vectors, Block b, const float* next) {
+  const float *A = b.A, *addend = b.addend;
   float* C = b.C;
-  int asked = 0;
+  // a part of a panel for each tile, so that the panels last for all tiles where there are enough
+  const int tiles = (M + kRows[vectors] - 1) / kRows[vectors];
+  int parts = 8;
+  while (parts > 1 && tiles < parts * vectors) parts /= 2;
+  int t = 0;
+  forParts(M, kRows[vectors], [&](int i, int m) {
+    b.A = A + i * b.strideA;
+    b.C = C + i * b.strideC;
+    b.addend = addend ? addend + i * b.addendStride : nullptr;
+    const bool asks = next && t < parts * vectors;
+    b.ahead = asks ? next + t / parts * b.nextVector + t % parts * (b.K * W / parts) : b.B;
+    b.aheadStride = asks ? W / parts : 0;
+    tileOf<byRows>(m, vectors)(b);
+    t++;
+  });
+}
+
+// The same for columns of A, which may be packed, in panels of PA that are panelA apart; b.ahead and b.aheadStride: the first
+// vector of rows of B to come.
+static void groupByColumns(int M, int vectors, Block b, bool packedA, long panelA) {
+  const float *A = b.A, *ahead = b.ahead, *addend = b.addend;
+  float* C = b.C;
+  b.askBelow = addend && b.K >= kLongSteps;
+  int t = 0;
   for (int p = 0; p < M; p += packedA ? PA : M)
     forParts(packedA && M - p > PA ? PA : M - p, kRows[vectors], [&](int first, int m) {
       const int i = p + first;
-      b.A = packedA ? A + (p / PA) * panelA + first : A + i * (layout == byRows ? b.strideA : 1);
+      b.A = packedA ? A + (p / PA) * panelA + first : A + i;
       b.C = C + i * b.strideC;
       b.addend = addend ? addend + i * b.addendStride : nullptr;
-      // each tile asks for one of the panels that come next
-      b.ahead = asked < vectors ? ahead + asked * b.nextVector : B;
-      asked++;
-      tileOf<layout>(m, vectors)(b);
+      b.ahead = t < vectors ? ahead + t * W : b.B;
+      b.askNow = !b.askBelow || t == 0;
+      tileOf<byColumns>(m, vectors)(b);
+      t++;
     });
 }
 
@@ -266,20 +308,21 @@ static void product(int M, int N, int K, const float* A, long strideA, const flo
         b.A = packedA;
         b.strideA = PA;
         b.B = b.ahead = unpacked;
-        b.aheadStride = W;
+        b.aheadStride = 0;
         b.nextVector = depth * W;
-        groupProduct<byColumns>(rows, count, b, true, static_cast<long>(depth) * PA);
+        groupByColumns(rows, count, b, true, static_cast<long>(depth) * PA);
       } else {
         b.A = A + i * strideA + k;
         b.strideA = strideA;
         b.B = from;
         b.nextVector = static_cast<long>(W) * packedRows;
-        b.aheadStride = W;
         // what comes next: further down these panels, or the next ones
-        b.ahead = !alongColumns && k + depth < K ? from + depth * W
-                  : j + count * W < N            ? from + b.nextVector * count - (alongColumns ? 0 : static_cast<long>(k) * W)
-                                                 : from;
-        groupProduct<byRows>(rows, count, b, false, 0);
+        const float* next = nullptr;
+        if (!alongColumns && k + depth < K)
+          next = from + depth * W;
+        else if (j + count * W < N)
+          next = from + b.nextVector * count - (alongColumns ? 0 : static_cast<long>(k) * W);
+        groupByRows(rows, count, b, next);
       }
     };
     const auto alongK = [&](auto f) { forParts(K, most, f); };
@@ -370,7 +413,7 @@ static void accumulateGradient(int M, int N, int K, const float* A, long strideA
           b.aheadStride = strideB;
           b.A = pack ? packedA + k1 * PA : Ai + k1 * strideA;
           b.strideA = pack ? PA : strideA;
-          groupProduct<byColumns>(rows, count, b, pack, panelA);
+          groupByColumns(rows, count, b, pack, panelA);
         });
       });
     }
