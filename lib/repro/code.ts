@@ -1,7 +1,8 @@
 /**
  * The code behind a stage: an entry module and the modules of the project that it runs, as esbuild resolves and bundles
  * them. A module that an entry imports and uses nothing of, such as the rest of what an index.ts hands on, is not part of
- * it unless it does something when it is loaded, or loads a package, which might; packages are not, nor is what is only imported as a type.
+ * it unless it does something when it is loaded, or loads a package, which might, and package.json's `sideEffects` does not
+ * say otherwise; packages are not, nor is what is only imported as a type.
  *
  *   train.ts ─ {train} → engine/index.ts ┬→ train.ts     part of it
  *                                        └→ schedule.ts  not: index.ts hands it on, nothing here takes it
