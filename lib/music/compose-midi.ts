@@ -2,8 +2,8 @@
  * Writes a composed piece as a Standard MIDI File of format 1: a track for tempo, metre and key, then a track a voice.
  */
 import midiPackage from '@tonejs/midi';
-import type { Composition } from './compose.ts';
 import { relativeMajor } from './compose-harmony.ts';
+import type { Composition } from './composition.ts';
 
 /** Ticks in a quarter note: sixteenths and triplets are whole. */
 const TICKS_PER_QUARTER = 480;

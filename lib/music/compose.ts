@@ -44,37 +44,14 @@ import {
   METRES,
   type MetreGrid,
   type MetreName,
-  type Role,
   type Style,
 } from './compose-style.ts';
 import { STYLES } from './compose-styles.ts';
+import type { Composition } from './composition.ts';
 
 export interface ComposeOptions {
   /** one of `styleNames`; else chosen by the seed */
   style?: string;
-}
-
-export interface ComposedVoice {
-  role: Role;
-  /** General MIDI program, from 0 */
-  program: number;
-  drums: boolean;
-  /** times in sixteenths from the beginning, in order of time and then pitch */
-  notes: PlacedNote[];
-}
-
-export interface Composition {
-  style: string;
-  metre: MetreGrid;
-  /** beats a minute; a beat is `metre.beat` sixteenths */
-  tempo: number;
-  form: string;
-  bars: number;
-  /** the first, and any change, by bar */
-  keys: { bar: number; key: ModalKey }[];
-  /** letter, first bar and number of bars of each section, in order */
-  sections: { letter: string; bar: number; bars: number }[];
-  voices: ComposedVoice[];
 }
 
 export const styleNames: readonly string[] = STYLES.map((style) => style.name);

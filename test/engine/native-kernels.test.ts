@@ -64,7 +64,8 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
     [31, 515, 265],
   ];
 
-  test.each(shapes)('product of %i × %i with K = %i', (M, N, K) => {
+  /** A·B + addend + bias, and the sums in double precision of what the kernels round A and B to. */
+  const productOf = (M: number, N: number, K: number) => {
     const [A, B] = [numbers(M * K, 1), numbers(K * N, 2)];
     const [a, b] = [A.map(rounded), B.map(rounded)];
     const [addend, bias] = [numbers(M * N, 3), numbers(N, 4)];
@@ -74,6 +75,11 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
       for (let k = 0; k < K; k++) sum += a[i * K + k] * b[k * N + j];
       return sum;
     });
+    return { A, B, addend, bias, expected };
+  };
+
+  test.each(shapes)('product of %i × %i with K = %i', (M, N, K) => {
+    const { A, B, addend, bias, expected } = productOf(M, N, K);
     const C = zeros(M * N);
     run('product', [M, N, K, K, K, N, N], A, packed(B, K, N), C, addend, bias);
     expect(difference(C, expected)).toBeLessThan(close);
@@ -95,15 +101,7 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
     [61, 40, 600],
     [25, 9, 1400],
   ])('product of %i rows of streams × %i with K = %i, by panels', (M, N, K) => {
-    const [A, B] = [numbers(M * K, 1), numbers(K * N, 2)];
-    const [a, b] = [A.map(rounded), B.map(rounded)];
-    const [addend, bias] = [numbers(M * N, 3), numbers(N, 4)];
-    const expected = Array.from({ length: M * N }, (_, e) => {
-      const [i, j] = [Math.floor(e / N), e % N];
-      let sum = addend[e] + bias[j];
-      for (let k = 0; k < K; k++) sum += a[i * K + k] * b[k * N + j];
-      return sum;
-    });
+    const { A, B, addend, bias, expected } = productOf(M, N, K);
     const [panels, panel, C] = [packed(B, K, N), run('panel', []), zeros(M * N)];
     const count = Math.ceil(N / panel);
     // in two parts, as two threads would, the second first
