@@ -10,22 +10,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { $, cd } from 'zx';
+import { $, cd, glob } from 'zx';
 
 const flags = ['-std=gnu++17', '-O2', '-Wall', '-Wextra', '-Wno-psabi', '-static', '-I.'];
 const kernelFlags = ['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
-const sources = [
-  'exercise',
-  'kernels/choose',
-  ...['gpt', 'gpt-decoder', 'lstm', 'network', 'pool', 'trainer'].map((n) => `src/${n}`),
-];
-
 cd(join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../native/engine'));
+const sources = ['exercise.cpp', 'kernels/choose.cpp', ...(await glob('src/*.cpp'))];
 const folder = await mkdtemp(join(tmpdir(), 'arm64-'));
 const program = join(folder, 'exercise');
 $.verbose = false;
 await $`aarch64-linux-gnu-g++ ${flags} ${kernelFlags} -c kernels/generic.cpp -o ${folder}/generic.o`;
-await $`aarch64-linux-gnu-g++ ${flags} ${sources.map((name) => `${name}.cpp`)} ${folder}/generic.o -o ${program} -lpthread`;
+await $`aarch64-linux-gnu-g++ ${flags} ${sources} ${folder}/generic.o -o ${program} -lpthread`;
 const run = await $({ nothrow: true })`qemu-aarch64 ${program}`;
 console.log(`${run.stdout}${run.stderr}`.trim());
 await rm(folder, { recursive: true });

@@ -9,7 +9,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { $, argv, cd } from 'zx';
+import { $, argv, cd, glob } from 'zx';
 
 /** of fuzzing BPE: about a tenth of a second each */
 const BPE_ROUNDS = 300;
@@ -23,13 +23,8 @@ const kernels: Record<string, string[]> = {
   generic: [],
   ...(x64 && { avx2, avx512: [...avx2, '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl'] }),
 };
-const sources = [
-  'exercise',
-  'kernels/choose',
-  ...['gpt', 'gpt-decoder', 'lstm', 'network', 'pool', 'trainer'].map((n) => `src/${n}`),
-];
-
 cd(join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../native/engine'));
+const sources = ['exercise.cpp', 'kernels/choose.cpp', ...(await glob('src/*.cpp'))].map((file) => file.slice(0, -4));
 const folder = await mkdtemp(join(tmpdir(), 'sanitize-'));
 $.verbose = false;
 let failed = false;

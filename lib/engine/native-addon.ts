@@ -10,11 +10,6 @@ declare const handle: unique symbol;
 export type ModelHandle = { [handle]: 'model' };
 export type DecoderHandle = { [handle]: 'decoder' };
 
-/** Every number of the configuration, those that the architecture lacks being 0. */
-export type AddonConfig = Record<
-  'gpt' | 'vocabularySize' | 'block' | 'layers' | 'width' | 'heads' | 'bias' | 'embedding' | 'dropout',
-  number
->;
 export type AddonParameter = { name: string; size: number; decay: number };
 export type AddonStep = Record<
   'learningRate' | 'beta1' | 'beta2' | 'epsilon' | 'weightDecay' | 'clip' | 'microbatch' | 'dropoutSeed',
@@ -29,8 +24,10 @@ export const state = { weights: 0, first: 1, second: 2 } as const;
 export interface Addon {
   /** @returns what the kernels of this name are called for people, undefined where the CPU lacks them; '': the best there are */
   kernelsName(name: string): string | undefined;
+  /** @returns those that there are, under the names of lib/models */
+  architectures(): string[];
   create(
-    config: AddonConfig,
+    config: ModelConfig,
     parameters: AddonParameter[],
     threads: number,
     kernels: string,
@@ -38,7 +35,7 @@ export interface Addon {
   ): ModelHandle;
   /** bytes; microbatch 0: the engine's choice */
   memory(
-    config: AddonConfig,
+    config: ModelConfig,
     parameters: AddonParameter[],
     threads: number,
     microbatch: number,
@@ -86,14 +83,6 @@ export function loadAddon(): Addon {
       `the native engine is not built (${reason}); install a C++ compiler, make and Python 3, then run \`npm run build\``,
     );
   }
-}
-
-export function addonConfig(config: ModelConfig): AddonConfig {
-  const { vocabularySize, block, layers, width, dropout } = config;
-  const shape = { vocabularySize, block, layers, width, dropout };
-  return config.architecture === 'gpt'
-    ? { ...shape, gpt: 1, heads: config.heads, bias: Number(config.bias), embedding: 0 }
-    : { ...shape, gpt: 0, heads: 0, bias: 1, embedding: config.embedding };
 }
 
 export function addonParameters(list: Parameter[]): AddonParameter[] {

@@ -20,7 +20,6 @@ import type {
 import { EngineError } from './error.ts';
 import {
   type Addon,
-  addonConfig,
   addonParameters,
   type DecoderHandle,
   loadAddon,
@@ -48,27 +47,29 @@ export function openNative(options: EngineOptions = {}): Engine {
     throw new EngineError(
       `ENGINE_ISA is ${kernels}, which this CPU lacks or which is none of generic, avx2, avx512; unset it for the best that there is`,
     );
+  const check = (config: ModelConfig) => {
+    checkConfig(config);
+    const architectures = addon.architectures();
+    if (!architectures.includes(config.architecture))
+      throw new EngineError(
+        `the native engine has no ${config.architecture}, only ${architectures.join(', ')}; train it with the engine tfjs`,
+      );
+  };
   return {
     name: 'native',
     description: `native ${precision}, ${kernelsName}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
     arithmetic: { precision, threads, kernels: kernelsName },
     model(config, start) {
-      checkConfig(config);
-      const handle = addon.create(
-        addonConfig(config),
-        addonParameters(parameters(config)),
-        threads,
-        kernels,
-        precision,
-      );
+      check(config);
+      const handle = addon.create(config, addonParameters(parameters(config)), threads, kernels, precision);
       const weights = 'weights' in start ? start.weights : initialWeights(config, start.seed);
       return new NativeModel(addon, handle, config, weights);
     },
     memory(config, { batch, microbatch }) {
-      checkConfig(config);
+      check(config);
       checkStepSize(batch, microbatch);
       const at = (sequences: number) =>
-        addon.memory(addonConfig(config), addonParameters(parameters(config)), threads, sequences, kernels, precision);
+        addon.memory(config, addonParameters(parameters(config)), threads, sequences, kernels, precision);
       // 0: the engine's choice, which is never more than the batch
       return Math.min(at(microbatch ?? 0), at(batch));
     },

@@ -3,7 +3,7 @@
 #define NAPI_VERSION 8
 #include <node_api.h>
 
-#include <cstring>
+#include <cmath>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -51,10 +51,18 @@ double number(napi_env env, napi_value value) {
   check(napi_get_value_double(env, value, &x));
   return x;
 }
-double number(napi_env env, napi_value object, const char* name) {
+napi_value property(napi_env env, napi_value object, const char* name) {
   napi_value value;
   check(napi_get_named_property(env, object, name, &value));
-  return number(env, value);
+  return value;
+}
+double number(napi_env env, napi_value object, const char* name) { return number(env, property(env, object, name)); }
+/// a whole number of at least `least` that an int holds
+int whole(napi_env env, napi_value value, const char* name, int least) {
+  const double x = number(env, value);
+  if (!(x >= least && x <= 2147483647.0 && x == std::floor(x)))
+    fail(std::string(name) + " is not a whole number of at least " + std::to_string(least));
+  return static_cast<int>(x);
 }
 std::string text(napi_env env, napi_value value) {
   char buffer[256];
@@ -95,19 +103,33 @@ void set(napi_env env, napi_value object, const char* name, double x) {
   check(napi_set_named_property(env, object, name, asValue(env, x)));
 }
 
-/// {gpt, vocabularySize, block, layers, width, heads, bias, embedding, dropout}, all numbers
+/// A model's configuration as lib/models has it. Numbers and truth values beside those that all architectures have are its own.
 Config readConfig(napi_env env, napi_value o) {
-  const auto integer = [&](const char* name) { return static_cast<int>(number(env, o, name)); };
+  const auto count = [&](const char* name) { return whole(env, property(env, o, name), name, 1); };
   Config c;
-  c.gpt = integer("gpt") != 0;
-  c.vocabulary = integer("vocabularySize");
-  c.block = integer("block");
-  c.layers = integer("layers");
-  c.width = integer("width");
-  c.heads = integer("heads");
-  c.bias = integer("bias") != 0;
-  c.embedding = integer("embedding");
+  c.architecture = text(env, property(env, o, "architecture"));
+  c.vocabulary = count("vocabularySize");
+  c.block = count("block");
+  c.layers = count("layers");
+  c.width = count("width");
   c.dropout = static_cast<float>(number(env, o, "dropout"));
+  if (!(c.dropout >= 0 && c.dropout < 1)) fail("dropout is not at least 0 and below 1");
+  napi_value names;
+  uint32_t length;
+  check(napi_get_property_names(env, o, &names));
+  check(napi_get_array_length(env, names, &length));
+  for (uint32_t i = 0; i < length; i++) {
+    napi_value name, value;
+    napi_valuetype type;
+    check(napi_get_element(env, names, i, &name));
+    check(napi_get_property(env, o, name, &value));
+    check(napi_typeof(env, value, &type));
+    bool truth;
+    if (type == napi_number)
+      c.own[text(env, name)] = number(env, value);
+    else if (napi_get_value_bool(env, value, &truth) == napi_ok)
+      c.own[text(env, name)] = truth;
+  }
   return c;
 }
 
@@ -136,7 +158,6 @@ const Kernels& kernelsNamed(const std::string& name, const std::string& precisio
 struct ModelHandle {
   std::shared_ptr<Trainer> trainer;
   int vocabulary;
-  size_t stateWidth;  // of an LSTM, floats that a sequence carries; 0: it carries none
 };
 struct DecoderHandle {
   std::shared_ptr<Trainer> trainer;  // whose weights the decoder reads
@@ -176,6 +197,22 @@ napi_value kernelsName(napi_env env, napi_callback_info info) {
   });
 }
 
+/// architectures() → the names of those that there are
+napi_value architectureNames(napi_env env, napi_callback_info) {
+  return guarded(env, [&] {
+    napi_value list;
+    check(napi_create_array(env, &list));
+    for (const std::string& name : architectures()) {
+      napi_value value;
+      uint32_t length;
+      check(napi_create_string_utf8(env, name.data(), name.size(), &value));
+      check(napi_get_array_length(env, list, &length));
+      check(napi_set_element(env, list, length, value));
+    }
+    return list;
+  });
+}
+
 /// create(config, parameters, threads, kernels, precision) → model
 napi_value create(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
@@ -183,8 +220,7 @@ napi_value create(napi_env env, napi_callback_info info) {
     const Config config = readConfig(env, a[0]);
     auto trainer = std::make_shared<Trainer>(config, kernelsNamed(text(env, a[3]), text(env, a[4])),
                                              readSlots(env, a[1]), static_cast<int>(number(env, a[2])));
-    const int stateWidth = config.gpt ? 0 : 2 * config.layers * config.width;
-    return wrap(env, new ModelHandle{std::move(trainer), config.vocabulary, static_cast<size_t>(stateWidth)});
+    return wrap(env, new ModelHandle{std::move(trainer), config.vocabulary});
   });
 }
 
@@ -324,8 +360,9 @@ napi_value run(napi_env env, napi_callback_info info) {
     }
     if (isGiven(env, a[8])) {
       const auto state = floats(env, a[8]);
-      if (handle.stateWidth == 0 || state.size != sequences * handle.stateWidth)
-        fail("a state is not sequences × layers × 2 × width long, or the model has none");
+      const size_t stateWidth = job->trainer->stateWidth();
+      if (stateWidth == 0 || state.size != sequences * stateWidth)
+        fail("a state is not as long as these sequences' states, or the model has none");
       job->state.assign(state.data, state.data + state.size);
       job->batch.state = job->state.data();
     }
@@ -407,7 +444,8 @@ NAPI_MODULE_INIT() {
     const char* name;
     napi_callback function;
   } functions[] = {
-      {"kernelsName", engine::kernelsName},   {"create", engine::create},
+      {"kernelsName", engine::kernelsName},   {"architectures", engine::architectureNames},
+      {"create", engine::create},
       {"memory", engine::memory},             {"read", engine::read},
       {"write", engine::write},               {"step", engine::step},
       {"setStep", engine::setStep},           {"dispose", engine::dispose},

@@ -1,7 +1,9 @@
 // Drives everything below addon.cpp without Node, for the sanitizers: scripts/sanitize.ts builds and runs it. Models of odd
 // shapes, in each instruction set, on one and three threads; it fails when a run does not repeat itself bit for bit.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <vector>
 
@@ -11,46 +13,17 @@ using namespace engine;
 
 namespace {
 
-Slots slotsOf(const Config& c) {
+using Own = std::map<std::string, double>;
+
+/// the parameters that the network asks for; every other one decays
+Slots slotsOf(const Config& config, const Kernels& kernels) {
   Slots slots;
-  const auto add = [&](const std::string& name, size_t rows, size_t columns) {
-    slots.add(name, rows * columns, columns > 1);
-  };
-  const size_t C = c.width, V = c.vocabulary, E = c.embedding;
-  const auto linear = [&](const std::string& name, size_t in, size_t out) {
-    add(name + ".weight", in, out);
-    if (c.bias) add(name + ".bias", out, 1);
-  };
-  const auto norm = [&](const std::string& name) {
-    add(name + ".weight", C, 1);
-    if (c.bias) add(name + ".bias", C, 1);
-  };
-  if (c.gpt) {
-    add("transformer.wte.weight", V, C);
-    add("transformer.wpe.weight", c.block, C);
-    for (int l = 0; l < c.layers; l++) {
-      const std::string h = "transformer.h." + std::to_string(l);
-      norm(h + ".ln_1");
-      linear(h + ".attn.c_attn", C, 3 * C);
-      linear(h + ".attn.c_proj", C, C);
-      norm(h + ".ln_2");
-      linear(h + ".mlp.c_fc", C, 4 * C);
-      linear(h + ".mlp.c_proj", 4 * C, C);
+  for (;;) try {
+      makeNetwork(config, kernels, slots);
+      return slots;
+    } catch (const MissingParameter& missing) {
+      slots.add(missing.name, missing.size, slots.list().size() % 2 == 0);
     }
-    norm("transformer.ln_f");
-    return slots;
-  }
-  add("encoder.weight", V, E);
-  for (int l = 0; l < c.layers; l++) {
-    const std::string suffix = "_l" + std::to_string(l);
-    add("rnn.weight_ih" + suffix, 4 * C, l == 0 ? E : C);
-    add("rnn.weight_hh" + suffix, 4 * C, C);
-    add("rnn.bias_ih" + suffix, 4 * C, 1);
-    add("rnn.bias_hh" + suffix, 4 * C, 1);
-  }
-  if (E != C) add("decoder.weight", V, C);
-  add("decoder.bias", V, 1);
-  return slots;
 }
 
 std::vector<uint32_t> tokensOf(int count, int vocabulary, uint32_t salt) {
@@ -61,7 +34,7 @@ std::vector<uint32_t> tokensOf(int count, int vocabulary, uint32_t salt) {
 
 /// everything that a model does, once; the weights that it ends with
 std::vector<float> exercise(const Config& config, const Kernels& kernels, int threads) {
-  const Slots slots = slotsOf(config);
+  const Slots slots = slotsOf(config, kernels);
   Trainer trainer(config, kernels, slots, threads);
   std::vector<float> weights(trainer.parameters());
   uint32_t random = 1;
@@ -77,8 +50,8 @@ std::vector<float> exercise(const Config& config, const Kernels& kernels, int th
       const Batch batch{inputs.data(), targets.data(), sequences, length};
       const StepOptions options{1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0, sequences == 5 ? 2 : 0, 7};
       if (!std::isfinite(trainer.trainStep(batch, options).loss)) return {};
-      if (!config.gpt) {
-        std::vector<float> state(2 * config.layers * sequences * config.width), after(state.size(), NAN);
+      if (trainer.stateWidth() > 0) {
+        std::vector<float> state(sequences * trainer.stateWidth()), after(state.size(), NAN);
         Batch carried = batch;
         carried.state = state.data();
         carried.stateAfter = after.data();
@@ -114,11 +87,19 @@ std::vector<float> exercise(const Config& config, const Kernels& kernels, int th
 }  // namespace
 
 int main() {
+  const auto gpt = [](int heads, bool bias) { return Own{{"heads", heads}, {"bias", bias}}; };
+  const auto lstm = [](int embedding) { return Own{{"embedding", embedding}}; };
+  // vocabulary, block, layers, width, dropout
   const Config configs[] = {
-      {true, 37, 37, 2, 24, 3, true, 0, 0.1f},  {true, 300, 33, 1, 10, 1, false, 0, 0.0f},
-      {true, 70, 70, 1, 66, 2, true, 0, 0.2f},  {false, 37, 19, 2, 19, 0, true, 11, 0.1f},
-      {false, 300, 9, 3, 20, 0, true, 20, 0.0f}, {false, 41, 12, 1, 33, 0, true, 5, 0.2f},
+      {"gpt", 37, 37, 2, 24, 0.1f, gpt(3, true)}, {"gpt", 300, 33, 1, 10, 0.0f, gpt(1, false)},
+      {"gpt", 70, 70, 1, 66, 0.2f, gpt(2, true)}, {"lstm", 37, 19, 2, 19, 0.1f, lstm(11)},
+      {"lstm", 300, 9, 3, 20, 0.0f, lstm(20)},    {"lstm", 41, 12, 1, 33, 0.2f, lstm(5)},
   };
+  for (const std::string& name : architectures())
+    if (std::none_of(std::begin(configs), std::end(configs), [&](const Config& c) { return c.architecture == name; })) {
+      std::printf("no configuration of a %s is exercised\n", name.c_str());
+      return 1;
+    }
   for (const char* set : {"generic", "avx2", "avx512"}) {
     const Kernels* chosen = chooseKernels(set);
     if (!chosen) {

@@ -16,10 +16,10 @@ class GptDecoder final : public Decoder {
   GptDecoder(const Network& network, const GptParameters& parameters, int streams, int threads)
       : network_(network), kernels_(network.kernels), parameters_(parameters), streams_(streams) {
     const Config& c = network.config;
-    const size_t D = c.width / c.heads, T = c.block;
+    const size_t heads = parameters.heads, D = c.width / heads, T = c.block;
     keysSize_ = D * kernels_.keptTokens(T);
     headSize_ = keysSize_ + T * kernels_.keptRow(D);
-    kept_ = Floats(headSize_ * c.heads * streams * c.layers);
+    kept_ = Floats(headSize_ * heads * streams * c.layers);
     own_.resize(threads);
     buffers_ = Floats(place(nullptr));
     place(buffers_.data());
@@ -81,7 +81,7 @@ class GptDecoder final : public Decoder {
   }
 
   const float* at(size_t offset) const { return network_.weights + offset; }
-  const float* biasAt(size_t offset) const { return network_.config.bias ? at(offset) : nullptr; }
+  const float* biasAt(size_t offset) const { return parameters_.bias ? at(offset) : nullptr; }
 
   void embed(const uint32_t* tokens, int position, const Team& team) {
     const int C = network_.config.width;
@@ -111,7 +111,7 @@ class GptDecoder final : public Decoder {
 
   void attend(size_t layer, int position, float* scores, const Team& team) {
     const Config& c = network_.config;
-    const int C = c.width, heads = c.heads, D = C / heads;
+    const int C = c.width, heads = parameters_.heads, D = C / heads;
     const float scale = 1.0f / std::sqrt(static_cast<float>(D));
     const Share share = team.share(static_cast<size_t>(streams_) * heads);
     for (int i = share.begin; i < share.end; i++) {

@@ -53,7 +53,7 @@ class Gpt final : public Network {
   int bestMicrobatch(int length) const override;
   double pass(Workspace&, const Pass&) const override;
   std::unique_ptr<Decoder> decoder(int streams, int threads) const override {
-    return makeGptDecoder(*this, {wte_, wpe_, blocks_, final_}, streams, threads);
+    return makeGptDecoder(*this, {wte_, wpe_, blocks_, final_, heads_, bias_}, streams, threads);
   }
 
  private:
@@ -63,8 +63,8 @@ class Gpt final : public Network {
   int logitRows() const { return std::max(16, kLogits / config.vocabulary); }
 
   const float* at(size_t offset) const { return weights + offset; }
-  const float* biasAt(size_t offset) const { return config.bias ? weights + offset : nullptr; }
-  static float* biasAt(float* gradients, size_t offset, bool bias) { return bias ? gradients + offset : nullptr; }
+  const float* biasAt(size_t offset) const { return bias_ ? weights + offset : nullptr; }
+  float* biasAt(float* gradients, size_t offset) const { return bias_ ? gradients + offset : nullptr; }
   MaskKey key(const Pass& p, int sequence, int layer, Site site) const {
     return {p.seed, p.step, static_cast<uint32_t>(p.firstSequence + sequence), static_cast<uint32_t>(layer * 4 + site)};
   }
@@ -87,6 +87,7 @@ class Gpt final : public Network {
   Norm final_;
   const int C_, heads_, headWidth_;
   const float scale_;
+  const bool bias_;
   /// attention's products are of fp32 whatever those of the weights are: they are short, and rounding would cost more
   const Kernels& exact_;
 };
@@ -94,12 +95,13 @@ class Gpt final : public Network {
 Gpt::Gpt(const Config& config, const Kernels& kernels, const Slots& slots)
     : Network(config, kernels),
       C_(config.width),
-      heads_(config.heads),
-      headWidth_(config.width / config.heads),
-      scale_(1.0f / std::sqrt(static_cast<float>(config.width / config.heads))),
+      heads_(config.count("heads")),
+      headWidth_(C_ / heads_),
+      scale_(1.0f / std::sqrt(static_cast<float>(headWidth_))),
+      bias_(config.setting("bias") != 0),
       exact_(*kernels.fp32) {
   const auto vector = [&](const std::string& name, int size) {
-    return config.bias ? slots.offset(name, size) : 0;
+    return bias_ ? slots.offset(name, size) : 0;
   };
   const auto norm = [&](const std::string& name) {
     return Norm{slots.offset(name + ".weight", C_), vector(name + ".bias", C_)};
@@ -197,7 +199,7 @@ void Gpt::linearBackward(GptWorkspace& w, int R, const Linear& l, const float* x
   const int in = l.weight.rows, out = l.weight.columns;
   kernels.product(R, in, out, dout, out, l.weight.transposedPanels, out, dx, in, {});
   kernels.accumulateGradient(in, out, R, x, in, dout, out, gradients + l.weight.offset, out, w.scratch);
-  if (config.bias) kernels.addColumnSums(R, out, dout, out, gradients + l.bias);
+  if (bias_) kernels.addColumnSums(R, out, dout, out, gradients + l.bias);
 }
 
 void Gpt::dropRows(const Pass& p, int layer, Site site, const float* x, float* out) const {
@@ -335,11 +337,11 @@ void Gpt::blockBackward(GptWorkspace& w, const Pass& p, int layer) const {
   kernels.product(R, 4 * C_, C_, dout, C_, b.contract.weight.transposedPanels, C_, w.dwide, 4 * C_, {});
   kernels.geluBackward(4 * size, k.hidden, w.wide, w.dwide);
   kernels.accumulateGradient(4 * C_, C_, R, w.wide, 4 * C_, dout, C_, g + b.contract.weight.offset, C_, w.scratch);
-  if (config.bias) kernels.addColumnSums(R, C_, dout, C_, g + b.contract.bias);
+  if (bias_) kernels.addColumnSums(R, C_, dout, C_, g + b.contract.bias);
   kernels.layerNorm(R, C_, k.middle, at(b.norm2.gain), biasAt(b.norm2.bias), w.normal, nullptr, nullptr);
   linearBackward(w, R, b.expand, w.normal, w.dwide, w.dnormal, g);
   kernels.layerNormBackward(R, C_, k.middle, at(b.norm2.gain), k.mean2, k.rstd2, w.dnormal, w.dx, g + b.norm2.gain,
-                            biasAt(g, b.norm2.bias, config.bias));
+                            biasAt(g, b.norm2.bias));
 
   dout = branchGradient(kAttentionOut);
   linearBackward(w, R, b.attentionOut, k.attended, dout, w.dnormal, g);
@@ -348,7 +350,7 @@ void Gpt::blockBackward(GptWorkspace& w, const Pass& p, int layer) const {
   kernels.layerNorm(R, C_, k.x, at(b.norm1.gain), biasAt(b.norm1.bias), w.normal, nullptr, nullptr);
   linearBackward(w, R, b.attention, w.normal, dqkv, w.dnormal, g);
   kernels.layerNormBackward(R, C_, k.x, at(b.norm1.gain), k.mean1, k.rstd1, w.dnormal, w.dx, g + b.norm1.gain,
-                            biasAt(g, b.norm1.bias, config.bias));
+                            biasAt(g, b.norm1.bias));
 }
 
 // ── the whole ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -381,7 +383,7 @@ double Gpt::pass(Workspace& workspace, const Pass& p) const {
   if (!p.gradients) return loss;
   std::fill_n(w.dx, static_cast<size_t>(R) * C_, 0.0f);
   kernels.layerNormBackward(R, C_, w.x, at(final_.gain), w.mean, w.rstd, w.dnormal, w.dx, p.gradients + final_.gain,
-                            biasAt(p.gradients, final_.bias, config.bias));
+                            biasAt(p.gradients, final_.bias));
   for (int layer = config.layers - 1; layer >= 0; layer--) blockBackward(w, p, layer);
   embedBackward(w, p);
   return loss;

@@ -25,6 +25,8 @@ struct GptParameters {
   const size_t& wpe;
   const std::vector<Block>& blocks;
   const Norm& final;
+  int heads;
+  bool bias;
 };
 
 std::unique_ptr<Decoder> makeGptDecoder(const Network&, const GptParameters&, int streams, int threads);

@@ -56,6 +56,7 @@ class Lstm final : public Network {
     return place(w, nullptr, sequences, length, training);
   }
   int bestMicrobatch(int length) const override;
+  size_t stateWidth() const override { return static_cast<size_t>(2) * config.layers * H_; }
   double pass(Workspace&, const Pass&) const override;
   std::unique_ptr<Decoder> decoder(int streams, int threads) const override;
 
@@ -92,7 +93,7 @@ class Lstm final : public Network {
 };
 
 Lstm::Lstm(const Config& config, const Kernels& kernels, const Slots& slots)
-    : Network(config, kernels), H_(config.width), E_(config.embedding), tied_(config.width == config.embedding) {
+    : Network(config, kernels), H_(config.width), E_(config.count("embedding")), tied_(E_ == H_) {
   const auto matrix = [&](const std::string& name, int rows, int columns) {
     return Matrix{rows, columns, slots.offset(name, static_cast<size_t>(rows) * columns)};
   };

@@ -1,8 +1,21 @@
 #include "network.hpp"
 
-#include <stdexcept>
+#include <cmath>
 
 namespace engine {
+
+double Config::setting(const std::string& name) const {
+  const auto found = own.find(name);
+  if (found == own.end()) throw std::runtime_error("this " + architecture + " lacks the setting " + name);
+  return found->second;
+}
+
+int Config::count(const std::string& name) const {
+  const double value = setting(name);
+  if (!(value >= 1 && value <= 1 << 30 && value == std::floor(value)))
+    throw std::runtime_error(name + " is no whole number of at least 1");
+  return static_cast<int>(value);
+}
 
 void Slots::add(const std::string& name, size_t size, bool decay) {
   index_[name] = list_.size();
@@ -12,7 +25,7 @@ void Slots::add(const std::string& name, size_t size, bool decay) {
 
 size_t Slots::offset(const std::string& name, size_t size) const {
   const auto found = index_.find(name);
-  if (found == index_.end()) throw std::runtime_error("the parameter " + name + " is missing");
+  if (found == index_.end()) throw MissingParameter(name, size);
   const Slot& slot = list_[found->second];
   if (slot.size != size)
     throw std::runtime_error("the parameter " + name + " has " + std::to_string(slot.size) + " numbers; it must have " +

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -13,15 +14,19 @@
 
 namespace engine {
 
+/// A model's settings.
 struct Config {
-  bool gpt;
+  /// one of architectures()
+  std::string architecture;
   int vocabulary, block, layers, width;
-  /// GPT
-  int heads;
-  bool bias;
-  /// LSTM
-  int embedding;
   float dropout;
+  /// those that not every architecture has, under the names that lib/models gives them: heads, bias, embedding, …
+  std::map<std::string, double> own;
+
+  /// throws std::runtime_error where there is none of this name
+  double setting(const std::string& name) const;
+  /// one that counts something; throws where it is no whole number of at least 1
+  int count(const std::string& name) const;
 };
 
 /// A parameter's place in the one array that holds them all (and in those of gradients and moments).
@@ -31,10 +36,18 @@ struct Slot {
   bool decay;
 };
 
+/// A network asked for a parameter that it was not given.
+struct MissingParameter : std::runtime_error {
+  MissingParameter(const std::string& name, size_t size)
+      : std::runtime_error("the parameter " + name + " is missing"), name(name), size(size) {}
+  const std::string name;
+  const size_t size;
+};
+
 class Slots {
  public:
   void add(const std::string& name, size_t size, bool decay);
-  /// throws std::runtime_error when there is none of this name and size
+  /// throws MissingParameter when there is none of this name, std::runtime_error when it is not of this size
   size_t offset(const std::string& name, size_t size) const;
   const std::vector<Slot>& list() const { return list_; }
   size_t total() const { return total_; }
@@ -68,8 +81,8 @@ struct Pass {
   uint32_t seed, step;
   /// sequences × length × V where wanted instead of a loss
   float* logits;
-  /// LSTM: what came before the sequences, layers × 2 × batch × width (hidden states, then cells), null for zeros; what they leave
-  /// behind goes into stateAfter where not null. Both are of the whole batch
+  /// Where stateWidth() is not 0: what came before the sequences, null for zeros; what they leave behind goes into stateAfter where
+  /// not null. Both are of the whole batch, an LSTM's layers × 2 × batch × width (hidden states, then cells)
   const float* state;
   float* stateAfter;
   int batch;
@@ -102,6 +115,8 @@ class Network {
   virtual size_t workspaceSize(int sequences, int length, bool training) const = 0;
   /// sequences of this length that are best taken at a time
   virtual int bestMicrobatch(int length) const = 0;
+  /// floats that a sequence can carry from one window to the next
+  virtual size_t stateWidth() const { return 0; }
   /// Σ of the losses of all tokens (0 when logits were asked for)
   virtual double pass(Workspace&, const Pass&) const = 0;
   /// for teams of up to so many threads
@@ -121,8 +136,10 @@ class Network {
   std::vector<Matrix*> matrices_;
 };
 
-std::unique_ptr<Network> makeGpt(const Config&, const Kernels&, const Slots&);
-std::unique_ptr<Network> makeLstm(const Config&, const Kernels&, const Slots&);
+/// what Config::architecture may be
+std::vector<std::string> architectures();
+/// throws std::runtime_error where it is none of them, or a setting or parameter that it needs is missing
+std::unique_ptr<Network> makeNetwork(const Config&, const Kernels&, const Slots&);
 
 /// p as Philox's 16-bit numbers are compared with it
 inline uint32_t dropoutThreshold(float p) { return static_cast<uint32_t>(p * 65536.0f + 0.5f); }

@@ -15,10 +15,6 @@ namespace {
 
 constexpr size_t kPiece = 16384;
 
-std::unique_ptr<Network> makeNetwork(const Config& config, const Kernels& kernels, const Slots& slots) {
-  return config.gpt ? makeGpt(config, kernels, slots) : makeLstm(config, kernels, slots);
-}
-
 /// sequences a thread takes at a time
 int eachMicrobatch(const Network& network, int sequences, int length, int threads, int microbatch) {
   const int share = (sequences + threads - 1) / threads;

@@ -57,6 +57,7 @@ class Trainer {
   int64_t step() const { return step_; }
   void setStep(int64_t step) { step_ = step; }
   size_t parameters() const { return parameters_; }
+  size_t stateWidth() const { return network_->stateWidth(); }
 
   /// bytes at the peak of training at this many sequences a microbatch (0: the network's choice)
   static double memory(const Config&, const Kernels&, const Slots&, int threads, int microbatch);
