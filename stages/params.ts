@@ -1,5 +1,7 @@
 /** The shape of params.yaml, for the compiler; params.schema.json says the same to people, with limits. */
 
+import type { Size } from '../lib/models/index.ts';
+
 export interface Params {
   download: { dataset: string; pieces: number; seed: number };
   convert: { grid: number; layout: 'interleaved' | 'voices' };
@@ -33,7 +35,7 @@ export interface Params {
   };
   fit: { size: 'params' | 'params_non_embedding'; loss: string; confidence: number };
   report: { title: string; samples: number };
-  sizes: Record<string, SizeParams>;
+  sizes: Record<string, Size>;
   published: Record<string, Partial<TrainParams>>;
 }
 
@@ -60,7 +62,3 @@ export interface TrainParams {
   gpus: number;
   threads: number;
 }
-
-export type SizeParams =
-  | { architecture: 'gpt'; layers: number; width: number; heads: number; bias?: boolean }
-  | { architecture: 'lstm'; layers: number; width: number; embedding?: number; state?: 'reset' | 'carried' };

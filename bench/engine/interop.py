@@ -38,15 +38,17 @@ class Lstm(nn.Module):
         return self.decoder(hidden), tuple(part.detach() for part in state)
 
 
-def lstm_of(config):
-    return Lstm(*(config[key] for key in ("vocab_size", "n_embd", "hidden_size", "n_layer")))
+# what transformers does not have, by model_type
+OURS = {
+    "lstm": lambda config: Lstm(*(config[key] for key in ("vocab_size", "n_embd", "hidden_size", "n_layer"))),
+}
 
 
 def load(folder):
     """The checkpoint as a module; every tensor must have its place there, and only a GPT's biases may be missing."""
     config = json.loads((Path(folder) / "config.json").read_text())
-    if config["model_type"] == "lstm":
-        model = lstm_of(config)
+    if config["model_type"] in OURS:
+        model = OURS[config["model_type"]](config)
         missing, unexpected = model.load_state_dict(load_file(Path(folder) / "model.safetensors"), strict=False)
         missing = [name for name in missing if name != "decoder.weight" or config["n_embd"] != config["hidden_size"]]
     else:
@@ -84,8 +86,8 @@ def make(request):
     """A checkpoint with weights of PyTorch's own making, and its logits."""
     torch.manual_seed(1)
     config, folder = request["config"], Path(request["folder"])
-    if config["model_type"] == "lstm":
-        model = lstm_of(config)
+    if config["model_type"] in OURS:
+        model = OURS[config["model_type"]](config)
         state = {k: v for k, v in model.state_dict().items() if k != "decoder.weight" or "decoder.weight" in request["names"]}
         folder.mkdir(parents=True, exist_ok=True)
         save_file(state, folder / "model.safetensors")

@@ -64,11 +64,16 @@ function comeIn(checkpoint: string, config: ModelConfig, tokens: Uint32Array) {
   const { vocabularySize: vocab_size, block: n_positions, layers: n_layer, dropout } = config;
   const names = parameters(config).map(({ name }) => name);
   const shape = { vocab_size, n_positions, n_layer };
-  const theirs =
-    config.architecture === 'gpt'
-      ? { ...shape, model_type: 'gpt2', n_embd: config.width, n_head: config.heads }
-      : { ...shape, model_type: 'lstm', n_embd: config.embedding, hidden_size: config.width, dropout };
-  return ask('make', checkpoint, tokens, { config: theirs, names });
+  return ask('make', checkpoint, tokens, { config: theirs(), names });
+
+  function theirs() {
+    switch (config.architecture) {
+      case 'gpt':
+        return { ...shape, model_type: 'gpt2', n_embd: config.width, n_head: config.heads };
+      case 'lstm':
+        return { ...shape, model_type: 'lstm', n_embd: config.embedding, hidden_size: config.width, dropout };
+    }
+  }
 }
 
 function ask(command: 'logits' | 'make', checkpoint: string, tokens: Uint32Array, more: object) {

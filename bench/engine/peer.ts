@@ -7,13 +7,18 @@ const V = 128;
 const shape = { vocabularySize: V, block: 256, dropout: 0 };
 
 /** Shapes of published studies, and each way in which the architectures branch. */
-export const models: [name: string, config: ModelConfig][] = [
-  ['GPT 4 × 128', { ...shape, architecture: 'gpt', layers: 4, width: 128, heads: 4, bias: true }],
-  ['GPT 4 × 128 without biases', { ...shape, architecture: 'gpt', layers: 4, width: 128, heads: 4, bias: false }],
-  ['GPT 6 × 256', { ...shape, architecture: 'gpt', layers: 6, width: 256, heads: 8, bias: true }],
-  ['LSTM 2 × 256', { ...shape, architecture: 'lstm', layers: 2, width: 256, embedding: 256 }],
-  ['LSTM 2 × 96, embedding 48', { ...shape, architecture: 'lstm', layers: 2, width: 96, embedding: 48 }],
-];
+const byArchitecture: Record<ModelConfig['architecture'], [name: string, config: ModelConfig][]> = {
+  gpt: [
+    ['GPT 4 × 128', { ...shape, architecture: 'gpt', layers: 4, width: 128, heads: 4, bias: true }],
+    ['GPT 4 × 128 without biases', { ...shape, architecture: 'gpt', layers: 4, width: 128, heads: 4, bias: false }],
+    ['GPT 6 × 256', { ...shape, architecture: 'gpt', layers: 6, width: 256, heads: 8, bias: true }],
+  ],
+  lstm: [
+    ['LSTM 2 × 256', { ...shape, architecture: 'lstm', layers: 2, width: 256, embedding: 256 }],
+    ['LSTM 2 × 96, embedding 48', { ...shape, architecture: 'lstm', layers: 2, width: 96, embedding: 48 }],
+  ],
+};
+export const models = Object.values(byArchitecture).flat();
 
 /** First weights moved a little, so that biases are not 0 and gains not 1. */
 export function livelyWeights(config: ModelConfig): Weights {

@@ -1,5 +1,5 @@
 /** What every engine asks of its input, checked before any kernel sees it. */
-import type { ModelConfig } from '../models/index.ts';
+import { type ModelConfig, sizeOf, stateShape } from '../models/index.ts';
 import type { Batch } from './engine.ts';
 import { EngineError } from './error.ts';
 
@@ -10,12 +10,12 @@ export function checkBatch({ inputs, targets, sequences, length, state }: Batch,
     throw new EngineError(`the batch has ${inputs.length} inputs but ${targets.length} targets; each input needs one`);
   checkTokens(targets, config);
   if (state === undefined) return;
-  if (config.architecture !== 'lstm')
-    throw new EngineError('the batch comes with a state, which only an LSTM carries; a GPT sees its window alone');
-  const { layers, width } = config;
-  if (state.length !== 2 * layers * sequences * width)
+  const shape = stateShape(config, sequences);
+  if (!shape)
+    throw new EngineError(`the batch comes with a state; a ${config.architecture} carries none, it sees its window alone`);
+  if (state.length !== sizeOf(shape))
     throw new EngineError(
-      `the batch's state has ${state.length} numbers; ${layers} layers × 2 × ${sequences} sequences × ${width} need ${2 * layers * sequences * width}`,
+      `the batch's state has ${state.length} numbers; ${shape[0]} layers × ${shape[1]} × ${sequences} sequences × ${shape[3]} need ${sizeOf(shape)}`,
     );
 }
 

@@ -1,6 +1,6 @@
 /** Whether training fits into this machine's memory, asked before it is tried. */
 import { totalmem } from 'node:os';
-import { countParameters, type ModelConfig } from '../models/index.ts';
+import { carriesState, countParameters, type ModelConfig, sizeOf, stateShape } from '../models/index.ts';
 import type { Engine } from './engine.ts';
 import { EngineError } from './error.ts';
 
@@ -20,9 +20,8 @@ export interface StepSize {
 export function memoryOfRun(engine: Engine, config: ModelConfig, step: StepSize, keepsCheckpoints: boolean): number {
   const copies = keepsCheckpoints ? 4 : 2;
   // before and after a step, both once more where the engine computes
-  const states = config.architecture === 'lstm' && config.state === 'carried' ? 4 : 0;
-  const state = 2 * config.layers * step.batch * config.width;
-  return engine.memory(config, step) + 4 * (2 * copies * countParameters(config).total + states * state);
+  const states = carriesState(config) ? 4 * sizeOf(stateShape(config, step.batch)!) : 0;
+  return engine.memory(config, step) + 4 * (2 * copies * countParameters(config).total + states);
 }
 
 /** @throws EngineError with both numbers */

@@ -5,7 +5,15 @@
  * Everything is checked here, before the addon sees it. Calls on one model wait for each other; what answers at once
  * (weights, a decoder's step) is refused while one of them computes.
  */
-import { checkConfig, initialWeights, type ModelConfig, parameters, sizeOf, type Weights } from '../models/index.ts';
+import {
+  checkConfig,
+  initialWeights,
+  type ModelConfig,
+  parameters,
+  reachOf,
+  sizeOf,
+  type Weights,
+} from '../models/index.ts';
 import { checkBatch, checkInputs, checkStepSize } from './batch.ts';
 import type {
   Batch,
@@ -267,7 +275,7 @@ class NativeDecoder implements Decoder {
   step(tokens: Uint16Array | Uint32Array): Float32Array {
     this.checkIdle();
     checkInputs(tokens, this.sequences, 1, this.config);
-    if (this.config.architecture === 'gpt' && this.position === this.config.block)
+    if (this.position === reachOf(this.config))
       throw new EngineError(
         `the block of ${this.config.block} tokens is full; reset the decoder and feed it the end of the text`,
       );

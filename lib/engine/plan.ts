@@ -1,5 +1,5 @@
 /** What a training run will do, decided before it does any of it: how many steps, at which rates, evaluated when and on what. */
-import { type ModelConfig, Random } from '../models/index.ts';
+import { carriesState, type ModelConfig, Random } from '../models/index.ts';
 import { EngineError } from './error.ts';
 import { spreadWindows, type Window } from './evaluate.ts';
 import type { Schedule } from './schedule.ts';
@@ -55,12 +55,11 @@ export function planTraining(settings: TrainSettings, config: ModelConfig, sourc
   checkSplit(source, 'train', length);
   checkSplit(source, 'val', length);
   const steps = Math.ceil(tokens / (batch * length));
-  const carried = config.architecture === 'lstm' && config.state === 'carried';
   return {
     steps,
     batch,
     length,
-    streams: carried ? planStreams(source.totals('train').tokens, batch, length) : undefined,
+    streams: carriesState(config) ? planStreams(source.totals('train').tokens, batch, length) : undefined,
     schedule: {
       steps,
       warmup: warmup < 1 ? Math.round(warmup * steps) : warmup,

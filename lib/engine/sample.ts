@@ -6,7 +6,7 @@
  * each token is chosen with at least half a block before it, at twice the cost.
  */
 import { setImmediate } from 'node:timers/promises';
-import { Random } from '../models/index.ts';
+import { Random, reachOf } from '../models/index.ts';
 import { checkTokens } from './batch.ts';
 import type { Model } from './engine.ts';
 import { EngineError } from './error.ts';
@@ -38,8 +38,8 @@ export interface SampleOptions {
 export async function sample(options: SampleOptions): Promise<Uint32Array[]> {
   checkOptions(options);
   const { model, prompt, count, maxTokens, seed, endOfText, onProgress } = options;
-  const { architecture, vocabularySize: V, block } = model.config;
-  const limit = architecture === 'gpt' ? block : Number.POSITIVE_INFINITY;
+  const { vocabularySize: V } = model.config;
+  const limit = reachOf(model.config);
   const streams = Array.from({ length: count }, (_, i) => new Stream(prompt, new Random(seed, 'sample', i)));
   const decoder = model.decoder(count);
   try {

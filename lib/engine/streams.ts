@@ -5,7 +5,6 @@
  *
  * Nothing here is drawn: the order of the data is the same for every seed.
  */
-import type { LstmConfig } from '../models/index.ts';
 import { EngineError } from './error.ts';
 
 export interface Streams {
@@ -40,9 +39,4 @@ export function streamOffsets(step: number, { stride, windows }: Streams, batch:
 /** Whether the streams are at their beginning at this step. */
 export function beginsStreams(step: number, { windows }: Streams): boolean {
   return step % windows === 0;
-}
-
-/** The shape of a `Batch`'s state. */
-export function stateShape({ layers, width }: LstmConfig, sequences: number): number[] {
-  return [layers, 2, sequences, width];
 }

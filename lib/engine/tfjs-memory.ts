@@ -17,12 +17,16 @@ export function stateBytes(config: ModelConfig): number {
 export function activationBytes(config: ModelConfig, sequences: number): number {
   const { vocabularySize: V, block: T, layers: L, width: C } = config;
   const dropped = config.dropout > 0 ? 5 : 0;
-  if (config.architecture === 'gpt') {
-    const perLayer = (215 + 2 * dropped) * C + (9 + dropped) * config.heads * T;
-    return bytesPerNumber * sequences * T * (L * perLayer + 12 * V + (15 + dropped) * C);
+  switch (config.architecture) {
+    case 'gpt': {
+      const perLayer = (215 + 2 * dropped) * C + (9 + dropped) * config.heads * T;
+      return bytesPerNumber * sequences * T * (L * perLayer + 12 * V + (15 + dropped) * C);
+    }
+    case 'lstm': {
+      // each position adds to the gradient of the recurrent matrix, and the library keeps these terms
+      const recurrent = L * T * 2 * 4 * C * C;
+      const E = config.embedding;
+      return bytesPerNumber * (sequences * T * (L * (76 + dropped) * C + 14 * V + (5 + dropped) * E) + recurrent);
+    }
   }
-  // each position adds to the gradient of the recurrent matrix, and the library keeps these terms
-  const recurrent = L * T * 2 * 4 * C * C;
-  const E = config.embedding;
-  return bytesPerNumber * (sequences * T * (L * (76 + dropped) * C + 14 * V + (5 + dropped) * E) + recurrent);
 }

@@ -5,7 +5,15 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
-import { checkConfig, initialWeights, type ModelConfig, parameters, type Weights } from '../models/index.ts';
+import {
+  checkConfig,
+  initialWeights,
+  type ModelConfig,
+  parameters,
+  reachOf,
+  stateShape,
+  type Weights,
+} from '../models/index.ts';
 import { checkBatch, checkInputs, checkStepSize } from './batch.ts';
 import type {
   Batch,
@@ -201,16 +209,14 @@ class TfjsModel implements Model {
     return { loss: lossSum, gradients: gradients!, state: after };
   }
 
-  /** The batch's state as the architecture takes it, of the sequences of a microbatch: hidden and cell of each layer, [sequences, H]. */
+  /** The batch's state as the architecture takes it, of the sequences of a microbatch: each part of each layer, [sequences, H]. */
   private stateOf({ state, sequences }: Batch, part: { first: number; sequences: number }): State | undefined {
-    const { layers, width } = this.config;
-    return (
-      state &&
-      Array.from({ length: 2 * layers }, (_, i) => {
-        const begin = (i * sequences + part.first) * width;
-        return this.tf.tensor2d(state.slice(begin, begin + part.sequences * width), [part.sequences, width]);
-      })
-    );
+    if (!state) return undefined;
+    const [layers, parts, , width] = stateShape(this.config, sequences)!;
+    return Array.from({ length: layers * parts }, (_, i) => {
+      const begin = (i * sequences + part.first) * width;
+      return this.tf.tensor2d(state.slice(begin, begin + part.sequences * width), [part.sequences, width]);
+    });
   }
 
   /** @param dropout what its masks are drawn from; without it nothing is dropped */
@@ -291,7 +297,7 @@ class TfjsDecoder implements Decoder {
 
   step(tokens: Uint16Array | Uint32Array): Float32Array {
     checkInputs(tokens, this.sequences, 1, this.config);
-    if (this.config.architecture === 'gpt' && this.position === this.config.block)
+    if (this.position === reachOf(this.config))
       throw new EngineError(
         `the block of ${this.config.block} tokens is full; reset the decoder and feed it the end of the text`,
       );

@@ -11,8 +11,9 @@ import {
   checkConfig,
   flopsPerToken,
   initialWeights,
-  type LstmConfig,
   type ModelConfig,
+  sizeOf,
+  stateShape,
   type Tensor,
   type Weights,
 } from '../models/index.ts';
@@ -24,7 +25,7 @@ import { checkMemory } from './memory.ts';
 import { drawOffsets, type Plan, planTraining, type TrainSettings } from './plan.ts';
 import { forgetCheckpoints, type Identity, keepCheckpoint, type Resumed, resumeFrom } from './resume.ts';
 import { learningRate } from './schedule.ts';
-import { beginsStreams, stateShape, streamOffsets } from './streams.ts';
+import { beginsStreams, streamOffsets } from './streams.ts';
 import type { TokenSource } from './token-source.ts';
 
 export interface TrainOptions {
@@ -197,7 +198,7 @@ class Run {
       ...{ learningRate: rate, weightDecay, betas, clip, microbatch, dropoutSeed: seed },
     });
     progress.stepSeconds += (performance.now() - before) / 1000;
-    if (result.state) this.state = { shape: stateShape(config as LstmConfig, plan.batch), data: result.state };
+    if (result.state) this.state = { shape: stateShape(config, plan.batch)!, data: result.state };
     progress.step++;
     progress.sinceRow.loss += result.loss;
     progress.sinceRow.steps++;
@@ -295,8 +296,9 @@ class Run {
     const { batch, length, streams } = plan;
     if (!streams) return gather(source, 'train', drawOffsets(seed, progress.step, plan, source), length);
     const windows = gather(source, 'train', streamOffsets(progress.step, streams, batch, length), length);
-    const size = stateShape(config as LstmConfig, batch).reduce((product, n) => product * n);
-    const state = beginsStreams(progress.step, streams) ? new Float32Array(size) : this.state?.data;
+    const state = beginsStreams(progress.step, streams)
+      ? new Float32Array(sizeOf(stateShape(config, batch)!))
+      : this.state?.data;
     // an empty one, which the engine refuses, where a checkpoint lacks it
     return { ...windows, state: state ?? new Float32Array() };
   }

@@ -25,7 +25,7 @@ export function checkConfig(config: ModelConfig): void {
         throw new ModelError(`state is ${show(config.state)}; it must be "reset" or "carried"`, 'state');
       return;
     default: {
-      const { architecture } = config as { architecture: unknown };
+      const { architecture } = config satisfies never as { architecture: unknown };
       throw new ModelError(`architecture is ${show(architecture)}; it must be "gpt" or "lstm"`, 'architecture');
     }
   }

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { checkConfig } from './check.ts';
 import type { ModelConfig, Tensor, Weights } from './config.ts';
 import { ModelError } from './error.ts';
+import { fromHub, toHub, withOurNames } from './hub.ts';
 import { parameters } from './parameters.ts';
 import { readSafetensors, writeSafetensors, writeWhole } from './safetensors.ts';
 
@@ -135,99 +136,6 @@ function rephrase(error: NodeJS.ErrnoException, dir: string): never {
       `${dir} is no checkpoint: ${error.path} is missing; a checkpoint has config.json and model.safetensors`,
     );
   throw error;
-}
-
-/** The configuration under the names that transformers' GPT2Config has; what it does not know stands last. */
-function toHub(config: ModelConfig): Record<string, unknown> {
-  const { vocabularySize, block, layers, width, dropout } = config;
-  if (config.architecture === 'lstm')
-    return {
-      architectures: ['LSTM'],
-      model_type: 'lstm',
-      vocab_size: vocabularySize,
-      n_positions: block,
-      n_embd: config.embedding,
-      n_layer: layers,
-      hidden_size: width,
-      dropout,
-      ...(config.state === 'carried' && { state: config.state }),
-      tie_word_embeddings: config.embedding === width,
-      torch_dtype: 'float32',
-    };
-  return {
-    architectures: ['GPT2LMHeadModel'],
-    model_type: 'gpt2',
-    vocab_size: vocabularySize,
-    n_positions: block,
-    n_embd: width,
-    n_layer: layers,
-    n_head: config.heads,
-    n_inner: null,
-    activation_function: 'gelu_new',
-    layer_norm_epsilon: 1e-5,
-    embd_pdrop: dropout,
-    attn_pdrop: dropout,
-    resid_pdrop: dropout,
-    initializer_range: 0.02,
-    tie_word_embeddings: true,
-    bos_token_id: null,
-    eos_token_id: null,
-    torch_dtype: 'float32',
-    bias: config.bias,
-  };
-}
-
-function fromHub(json: Record<string, unknown>, file: string): ModelConfig {
-  const number = (key: string) => json[key] as number;
-  const shape = { vocabularySize: number('vocab_size'), block: number('n_positions'), layers: number('n_layer') };
-  switch (json.model_type) {
-    case 'gpt2': {
-      const fixed = {
-        activation_function: 'gelu_new',
-        layer_norm_epsilon: 1e-5,
-        n_inner: null,
-        tie_word_embeddings: true,
-      };
-      for (const [key, value] of Object.entries(fixed))
-        if ((json[key] ?? value) !== value)
-          throw new ModelError(
-            `${file}: ${key} is ${JSON.stringify(json[key])}; only ${JSON.stringify(value)} is supported`,
-            key,
-          );
-      return {
-        architecture: 'gpt',
-        ...shape,
-        width: number('n_embd'),
-        heads: number('n_head'),
-        dropout: number('resid_pdrop'),
-        bias: (json.bias ?? true) as boolean,
-      };
-    }
-    case 'lstm':
-      return {
-        architecture: 'lstm',
-        ...shape,
-        width: number('hidden_size'),
-        embedding: number('n_embd'),
-        dropout: number('dropout'),
-        ...(json.state !== undefined && { state: json.state as 'reset' | 'carried' }),
-      };
-    default:
-      throw new ModelError(
-        `${file}: model_type is ${JSON.stringify(json.model_type)}; it must be "gpt2" or "lstm"`,
-        'model_type',
-      );
-  }
-}
-
-/** Published GPT-2 files omit "transformer."; some hold the causal mask and the tied head as if they were parameters. */
-function withOurNames(tensors: Weights, config: ModelConfig): Weights {
-  if (config.architecture === 'lstm') return tensors;
-  const renamed: Weights = new Map();
-  for (const [name, tensor] of tensors)
-    if (name !== 'lm_head.weight' && !/\.attn\.(masked_)?bias$/.test(name))
-      renamed.set(name.startsWith('transformer.') ? name : `transformer.${name}`, tensor);
-  return renamed;
 }
 
 /** The tensors in the order of `parameters(config)`, each of the shape it must have, and none besides. */

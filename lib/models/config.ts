@@ -54,6 +54,8 @@ export interface Parameter {
   shape: number[];
   /** weight decay applies to matrices only, as in nanoGPT: not to biases and LayerNorm gains */
   decay: boolean;
+  /** whether it has a row for each token of the vocabulary or each position: no part of N in Kaplan et al. (2020, §2.1) */
+  embedding: boolean;
 }
 
 /** A parameter's values, row-major. */

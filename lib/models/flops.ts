@@ -12,8 +12,17 @@ import { parameters, sizeOf } from './parameters.ts';
  */
 export function flopsPerToken(config: ModelConfig, length: number): number {
   let multiplied = config.vocabularySize * config.width;
-  for (const { name, shape } of parameters(config))
-    if (/\.(h|rnn)\./.test(`.${name}`) && shape.length === 2) multiplied += sizeOf(shape);
-  const attention = config.architecture === 'gpt' ? 12 * config.layers * config.width * length : 0;
-  return 6 * multiplied + attention;
+  for (const { shape, embedding } of parameters(config))
+    if (!embedding && shape.length === 2) multiplied += sizeOf(shape);
+  return 6 * multiplied + withoutWeights(config, length);
+}
+
+/** Products of activations with each other. */
+function withoutWeights(config: ModelConfig, length: number): number {
+  switch (config.architecture) {
+    case 'gpt':
+      return 12 * config.layers * config.width * length;
+    case 'lstm':
+      return 0;
+  }
 }

@@ -7,3 +7,4 @@ export { initialWeights } from './initial.ts';
 export { countParameters, parameters, sizeOf } from './parameters.ts';
 export { Random } from './random.ts';
 export { modelConfig, type Setting, type Size } from './sizes.ts';
+export { carriesState, reachOf, stateShape } from './state.ts';

@@ -6,7 +6,12 @@ import type { GptConfig, LstmConfig, ModelConfig, Parameter } from './config.ts'
  * Names and shapes as in transformers' GPT2LMHeadModel, and in torch.nn.LSTM between an `encoder` and a `decoder`.
  */
 export function parameters(config: ModelConfig): Parameter[] {
-  return config.architecture === 'gpt' ? gptParameters(config) : lstmParameters(config);
+  switch (config.architecture) {
+    case 'gpt':
+      return gptParameters(config);
+    case 'lstm':
+      return lstmParameters(config);
+  }
 }
 
 function gptParameters({ vocabularySize: V, block: T, width: C, layers, bias }: GptConfig): Parameter[] {
@@ -16,7 +21,7 @@ function gptParameters({ vocabularySize: V, block: T, width: C, layers, bias }: 
     list.push(parameter(`${module}.weight`, shape));
     if (bias) list.push(parameter(`${module}.bias`, shape.slice(-1)));
   };
-  list.push(parameter('transformer.wte.weight', [V, C]), parameter('transformer.wpe.weight', [T, C]));
+  list.push(embedding('transformer.wte.weight', [V, C]), embedding('transformer.wpe.weight', [T, C]));
   for (let layer = 0; layer < layers; layer++) {
     const h = `transformer.h.${layer}`;
     add(`${h}.ln_1`, [C]);
@@ -31,7 +36,7 @@ function gptParameters({ vocabularySize: V, block: T, width: C, layers, bias }: 
 }
 
 function lstmParameters({ vocabularySize: V, width: H, embedding: E, layers }: LstmConfig): Parameter[] {
-  const list = [parameter('encoder.weight', [V, E])];
+  const list = [embedding('encoder.weight', [V, E])];
   for (let layer = 0; layer < layers; layer++)
     list.push(
       parameter(`rnn.weight_ih_l${layer}`, [4 * H, layer === 0 ? E : H]),
@@ -39,13 +44,17 @@ function lstmParameters({ vocabularySize: V, width: H, embedding: E, layers }: L
       parameter(`rnn.bias_ih_l${layer}`, [4 * H]),
       parameter(`rnn.bias_hh_l${layer}`, [4 * H]),
     );
-  if (E !== H) list.push(parameter('decoder.weight', [V, H]));
-  list.push(parameter('decoder.bias', [V]));
+  if (E !== H) list.push(embedding('decoder.weight', [V, H]));
+  list.push(embedding('decoder.bias', [V]));
   return list;
 }
 
 function parameter(name: string, shape: number[]): Parameter {
-  return { name, shape, decay: shape.length > 1 };
+  return { name, shape, decay: shape.length > 1, embedding: false };
+}
+
+function embedding(name: string, shape: number[]): Parameter {
+  return { ...parameter(name, shape), embedding: true };
 }
 
 /** How many numbers a tensor of this shape holds. */
@@ -60,9 +69,9 @@ export function sizeOf(shape: number[]): number {
 export function countParameters(config: ModelConfig): { total: number; nonEmbedding: number } {
   let total = 0;
   let nonEmbedding = 0;
-  for (const { name, shape } of parameters(config)) {
+  for (const { shape, embedding } of parameters(config)) {
     total += sizeOf(shape);
-    if (!/^(transformer\.wte|transformer\.wpe|encoder|decoder)\./.test(name)) nonEmbedding += sizeOf(shape);
+    if (!embedding) nonEmbedding += sizeOf(shape);
   }
   return { total, nonEmbedding };
 }

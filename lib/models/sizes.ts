@@ -28,10 +28,18 @@ export function modelConfig(size: Size, { vocabularySize, block, dropout }: Sett
       `${unknown} is not a setting of a ${size.architecture} size; there are ${known.join(', ')}`,
       unknown,
     );
-  const config: ModelConfig =
-    size.architecture === 'lstm'
-      ? { vocabularySize, block, dropout, embedding: size.width, ...size }
-      : { vocabularySize, block, dropout, bias: true, ...size };
+  const config = withDefaults(size, { vocabularySize, block, dropout });
   checkConfig(config);
   return config;
+}
+
+function withDefaults(size: Size, setting: Setting): ModelConfig {
+  switch (size.architecture) {
+    case 'gpt':
+      return { ...setting, bias: true, ...size };
+    case 'lstm':
+      return { ...setting, embedding: size.width, ...size };
+    default: // checkConfig refuses it
+      return size satisfies never;
+  }
 }

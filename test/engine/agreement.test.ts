@@ -2,16 +2,20 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../lib/engine/index.ts';
 import { initialWeights, type ModelConfig, parameters } from '../../lib/models/index.ts';
-import { engines, livelyWeights, nativeIsBuilt, randomBatch } from './tiny.ts';
+import { each, engines, livelyWeights, nativeIsBuilt, randomBatch } from './tiny.ts';
 
 const gpt = { vocabularySize: 53, block: 24, layers: 3, width: 36, heads: 3, dropout: 0 };
 const lstm = { vocabularySize: 53, block: 24, layers: 2, width: 37, dropout: 0 };
-const configs: [name: string, config: ModelConfig][] = [
-  ['a GPT', { architecture: 'gpt', ...gpt, bias: true }],
-  ['a GPT without biases', { architecture: 'gpt', ...gpt, bias: false }],
-  ['an LSTM', { architecture: 'lstm', ...lstm, embedding: 37 }],
-  ['an LSTM with a head of its own', { architecture: 'lstm', ...lstm, embedding: 19 }],
-];
+const configs = each({
+  gpt: [
+    ['a GPT', { architecture: 'gpt', ...gpt, bias: true }],
+    ['a GPT without biases', { architecture: 'gpt', ...gpt, bias: false }],
+  ],
+  lstm: [
+    ['an LSTM', { architecture: 'lstm', ...lstm, embedding: 37 }],
+    ['an LSTM with a head of its own', { architecture: 'lstm', ...lstm, embedding: 19 }],
+  ],
+});
 
 describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped where the addon is not built: `npm run build`)', () => {
   let tfjs: Engine;

@@ -7,6 +7,7 @@ import {
   type ModelConfig,
   type Weights,
 } from '../../lib/models/index.ts';
+import { each } from './tiny.ts';
 
 export const gpt: GptConfig = {
   ...{ architecture: 'gpt', vocabularySize: 37, block: 37, layers: 2, width: 24, heads: 3, dropout: 0, bias: true },
@@ -14,14 +15,18 @@ export const gpt: GptConfig = {
 export const lstm: LstmConfig = {
   ...{ architecture: 'lstm', vocabularySize: 37, block: 19, layers: 2, width: 19, embedding: 11, dropout: 0 },
 };
-export const models: [string, ModelConfig][] = [
-  ['a GPT', gpt],
-  ['a GPT without biases, one head', { ...gpt, width: 10, heads: 1, layers: 1, bias: false }],
-  ['a GPT with a block of one more than attention takes at a time', { ...gpt, block: 33, heads: 2, layers: 1 }],
-  ['an LSTM', lstm],
-  ['an LSTM with a tied head', { ...lstm, embedding: 19, layers: 3 }],
-  ['an LSTM of one layer', { ...lstm, layers: 1, width: 5, embedding: 17 }],
-];
+export const models = each({
+  gpt: [
+    ['a GPT', gpt],
+    ['a GPT without biases, one head', { ...gpt, width: 10, heads: 1, layers: 1, bias: false }],
+    ['a GPT with a block of one more than attention takes at a time', { ...gpt, block: 33, heads: 2, layers: 1 }],
+  ],
+  lstm: [
+    ['an LSTM', lstm],
+    ['an LSTM with a tied head', { ...lstm, embedding: 19, layers: 3 }],
+    ['an LSTM of one layer', { ...lstm, layers: 1, width: 5, embedding: 17 }],
+  ],
+});
 
 /** first weights moved a little, so that biases are not 0 and gains not 1 */
 export function weightsOf(config: ModelConfig): Weights {

@@ -1,5 +1,5 @@
 /**
- * The two architectures once more, as plainly as can be: loops over double-precision numbers, a sequence at a time, nothing
+ * The architectures once more, as plainly as can be: loops over double-precision numbers, a sequence at a time, nothing
  * shared with any engine. What the engines compute is held against this; it is far too slow for anything else.
  */
 import type { GptConfig, LstmConfig, ModelConfig, Weights } from '../../lib/models/index.ts';
@@ -17,7 +17,12 @@ type Carried = { hidden: Vector; cell: Vector }[];
 
 /** Logits [length][V] of one sequence. */
 export function referenceLogits(config: ModelConfig, weights: Doubles, ids: number[], before?: Carried): Vector[] {
-  return config.architecture === 'gpt' ? gptLogits(config, weights, ids) : lstmLogits(config, weights, ids, before);
+  switch (config.architecture) {
+    case 'gpt':
+      return gptLogits(config, weights, ids);
+    case 'lstm':
+      return lstmLogits(config, weights, ids, before);
+  }
 }
 
 /** Mean of −log softmax(logits)[target] over all sequences of a batch. */

@@ -9,14 +9,25 @@ export const tinyLstm: LstmConfig = {
   ...{ architecture: 'lstm', vocabularySize: 11, block: 6, layers: 2, width: 6, embedding: 6, dropout: 0 },
 };
 /** Each way in which the mathematics can branch. */
-export const tinyConfigs: [name: string, config: ModelConfig][] = [
-  ['a GPT', tinyGpt],
-  ['a GPT without biases', { ...tinyGpt, bias: false }],
-  ['a GPT of one layer and head', { ...tinyGpt, layers: 1, heads: 1 }],
-  ['an LSTM', tinyLstm],
-  ['an LSTM with a head of its own', { ...tinyLstm, embedding: 5 }],
-  ['an LSTM of one layer', { ...tinyLstm, layers: 1 }],
-];
+export const tinyConfigs = each({
+  gpt: [
+    ['a GPT', tinyGpt],
+    ['a GPT without biases', { ...tinyGpt, bias: false }],
+    ['a GPT of one layer and head', { ...tinyGpt, layers: 1, heads: 1 }],
+  ],
+  lstm: [
+    ['an LSTM', tinyLstm],
+    ['an LSTM with a head of its own', { ...tinyLstm, embedding: 5 }],
+    ['an LSTM of one layer', { ...tinyLstm, layers: 1 }],
+  ],
+});
+
+type Named = [name: string, config: ModelConfig];
+
+/** Of every architecture that there is: the compiler names one that is forgotten. */
+export function each(configs: Record<ModelConfig['architecture'], Named[]>): Named[] {
+  return Object.values(configs).flat();
+}
 
 /** Random weights large enough that every part of the model matters, biases and gains included. */
 export function livelyWeights(weights: Weights, seed = 1): Weights {

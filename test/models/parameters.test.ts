@@ -150,4 +150,27 @@ describe('a size', () => {
     for (const [name, size] of Object.entries(sizes))
       expect(() => modelConfig(size as Size, setting), name).not.toThrow();
   });
+
+  it('has the same settings in the schema that editors read', () => {
+    const schema = JSON.parse(readFileSync(new URL('../../stages/params.schema.json', import.meta.url), 'utf8'));
+    const { properties, allOf } = schema.properties.sizes.additionalProperties;
+    expect(
+      properties.architecture.enum.map((architecture: string) => [architecture, settingsOf(architecture)]),
+    ).toEqual(
+      allOf.map(({ then: { properties } }: { then: { properties: object } }) => [
+        (properties as { architecture: { const: string } }).architecture.const,
+        Object.keys(properties),
+      ]),
+    );
+  });
+
+  /** as the refusal of an unknown one lists them */
+  function settingsOf(architecture: string): string[] {
+    try {
+      modelConfig({ architecture, unknown: 1 } as unknown as Size, setting);
+    } catch (error) {
+      return (error as ModelError).message.split('there are ')[1].split(', ');
+    }
+    return [];
+  }
 });
