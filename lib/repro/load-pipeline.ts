@@ -20,14 +20,30 @@ import { VarsReader } from './vars.ts';
 /** Called for each schema check; lets a caller remember that a content is valid, so that ajv need not be loaded. */
 export type CheckedOnce = (document: SourceDocument, schema: object, check: () => Promise<void>) => Promise<void>;
 
-/** `root` is only what paths are relative to; all text comes from `texts`. */
-export async function loadPipeline(root: string, texts: Texts, checkedOnce: CheckedOnce): Promise<Pipeline> {
+/**
+ * `root` is only what paths are relative to; all text comes from `texts`. `checkSettings` is called before any template is
+ * filled in: a params file that breaks its schema is to be told of as such, and not by what becomes of the pipeline.
+ */
+export async function loadPipeline(
+  root: string,
+  texts: Texts,
+  checkedOnce: CheckedOnce,
+  checkSettings: (schemas: Pipeline['schemas']) => Promise<void> = async () => {},
+): Promise<Pipeline> {
   const document = await readDocumentFrom(texts, PIPELINE);
   if (document.value === null || document.value === undefined)
     throw new ReproError({ message: 'is empty; it needs a mapping of `stages`', place: { file: PIPELINE } });
   const { default: schema } = await import('./pipeline.schema.json', { with: { type: 'json' } });
   await checkedOnce(document, schema, () => checkPipeline(document));
   const top = document.value as { [key: string]: Json } & { stages: { [name: string]: { [key: string]: Json } } };
+
+  const schemas = Object.fromEntries(
+    Object.entries((top.schemas ?? {}) as { [file: string]: string }).map(([file, name]) => [
+      normalise(root, '.', file),
+      normalise(root, '.', name),
+    ]),
+  );
+  await checkSettings(schemas);
 
   const sources = [PIPELINE];
   const vars = new VarsReader(texts, sources);
@@ -55,20 +71,9 @@ export async function loadPipeline(root: string, texts: Texts, checkedOnce: Chec
   return {
     root,
     stages,
-    schemas: Object.fromEntries(
-      Object.entries((top.schemas ?? {}) as { [file: string]: string }).map(([file, name]) => [
-        normalise(root, '.', file),
-        normalise(root, '.', name),
-      ]),
-    ),
+    schemas,
     limits,
-    sources: [
-      ...new Set([
-        ...sources,
-        ...Object.keys((top.schemas ?? {}) as object),
-        ...(Object.values((top.schemas ?? {}) as object) as string[]),
-      ]),
-    ],
+    sources: [...new Set([...sources, ...Object.keys(schemas), ...Object.values(schemas)])],
   };
 }
 

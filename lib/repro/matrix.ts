@@ -22,6 +22,7 @@ export function matrixCells(axes: { readonly [axis: string]: Json }): Cell[] {
   for (const [axis, values] of Object.entries(rest)) {
     if (!Array.isArray(values)) throw new ReproError(`matrix.${axis} must be a list, but is ${show(values)}`);
     const plain = values.every((value) => typeof value !== 'object' || value === null);
+    if (plain) refuseTwice(`matrix.${axis}`, values);
     cells = cells.flatMap(({ axes, item }) =>
       values.map((value, i) => ({
         axes: { ...axes, [axis]: plain ? String(value) : `${axis}${i}` },
@@ -48,12 +49,22 @@ function matches(item: Record<string, Json>, combination: Json): boolean {
   return Object.entries(combination as object).every(([axis, value]) => canonical(item[axis]) === canonical(value));
 }
 
+/** Two stages would have one name. */
+function refuseTwice(list: string, values: readonly Json[]): void {
+  const seen = new Set<string>();
+  for (const value of values) {
+    if (seen.has(String(value))) throw new ReproError(`${list} holds ${show(value)} twice`);
+    seen.add(String(value));
+  }
+}
+
 /** A list gives its plain values as names, or indices where an item is a list or mapping; a mapping gives its keys. */
 export function foreachCells(over: Json): Cell[] {
   if (isMapping(over))
     return Object.entries(over).map(([key, item]) => ({ name: key, item, key, axes: { item: key } }));
   if (!Array.isArray(over)) throw new ReproError(`foreach must go over a list or a mapping, but is ${show(over)}`);
   const plain = over.every((item) => typeof item !== 'object' || item === null);
+  if (plain) refuseTwice('foreach', over);
   return over.map((item, i) => {
     const name = plain ? String(item) : String(i);
     return { name, item, key: plain ? name : i, axes: { item: name } };

@@ -119,8 +119,8 @@ export class Observer {
       const memo = this.#state.memos.get(`params ${sha}`);
       if (memo !== undefined) this.#params.set(sha, JSON.parse(memo));
       else {
-        const { parseSource } = await import('./document.ts');
-        const value = ((await parseSource(text, file)).value ?? {}) as Json;
+        const { parseSettings } = await import('./document.ts');
+        const value = ((await parseSettings(text, file)).value ?? {}) as Json;
         this.#params.set(sha, value);
         this.#state.memos.put(`params ${sha}`, JSON.stringify(value));
       }

@@ -122,12 +122,13 @@ async function knownPipeline(root: string, texts: Texts, state: State): Promise<
     await check();
     state.memos.put(key, 'yes');
   };
-  const pipeline = await loadPipeline(root, texts, checkedOnce);
-  for (const [file, name] of Object.entries(pipeline.schemas)) {
-    const document = await readDocumentFrom(texts, file);
-    const schema = readSchema(join(root, name), name);
-    await checkedOnce(document, schema, () => checkAgainstSchema(document, schema, name));
-  }
+  const pipeline = await loadPipeline(root, texts, checkedOnce, async (schemas) => {
+    for (const [file, name] of Object.entries(schemas)) {
+      const document = await readDocumentFrom(texts, file);
+      const schema = readSchema(join(root, name), name);
+      await checkedOnce(document, schema, () => checkAgainstSchema(document, schema, name));
+    }
+  });
   const sources = Object.fromEntries(pipeline.sources.map((file) => [file, hashOrNull(join(root, file))]));
   const known: KnownPipeline = { by, sources, pipeline };
   state.memos.put('pipeline', JSON.stringify(known));

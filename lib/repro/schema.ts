@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { dotted, type KeyPath, type SourceDocument } from './document.ts';
 import { inWords, type Problem, ReproError } from './errors.ts';
-import { suggestion } from './nearest.ts';
+import { nearest, suggestion } from './nearest.ts';
+import { count } from './units.ts';
 
 /** Reads a schema file; throws ReproError when it is missing or no JSON. */
 export function readSchema(path: string, name = path): object {
@@ -54,7 +55,10 @@ function wordProblems(document: SourceDocument, errors: readonly ErrorObject[]):
  */
 function telling(errors: readonly ErrorObject[]): ErrorObject[] {
   const choices = errors.filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf');
-  let kept = errors.filter((error) => error.keyword !== 'if');
+  let kept = errors.filter(
+    // Of a name that cannot be one, ajv reports what is wrong with it, and then which of the names it is.
+    (error) => error.keyword !== 'if' && error.propertyName === undefined && !isMistyped(error, errors),
+  );
   for (const choice of choices) {
     const branches = kept.filter(
       (error) => error !== choice && error.schemaPath.startsWith(`${choice.schemaPath}/`) && isUnder(error, choice),
@@ -70,6 +74,20 @@ function telling(errors: readonly ErrorObject[]): ErrorObject[] {
   return kept;
 }
 
+/** A missing key that is there under a name nearly like it: that name is what is wrong. */
+function isMistyped(missing: ErrorObject, errors: readonly ErrorObject[]): boolean {
+  const { missingProperty } = missing.params;
+  return (
+    missing.keyword === 'required' &&
+    errors.some(
+      (error) =>
+        isAboutMember(error) &&
+        error.instancePath === missing.instancePath &&
+        nearest(memberName(error), knownMembers(error)) === missingProperty,
+    )
+  );
+}
+
 function isUnder(error: ErrorObject, choice: ErrorObject): boolean {
   return error.instancePath === choice.instancePath || error.instancePath.startsWith(`${choice.instancePath}/`);
 }
@@ -78,29 +96,54 @@ function isAboutMember(error: ErrorObject): boolean {
   return error.keyword === 'additionalProperties' || error.keyword === 'unevaluatedProperties';
 }
 
+function memberName(error: ErrorObject): string {
+  return String(error.params.additionalProperty ?? error.params.unevaluatedProperty);
+}
+
+function knownMembers(error: ErrorObject): string[] {
+  return Object.keys((error.parentSchema as { properties?: object } | undefined)?.properties ?? {});
+}
+
 function wordProblem(document: SourceDocument, error: ErrorObject): Problem {
   const path = pathOf(error.instancePath, document.value);
   const value = document.at(path, 'value');
   const key = path.length > 0 ? dotted(path) : undefined;
-  const parent = (error.parentSchema ?? {}) as { properties?: object; description?: string };
+  const parent = (error.parentSchema ?? {}) as { description?: string };
   switch (error.keyword) {
     case 'additionalProperties':
     case 'unevaluatedProperties': {
-      const name = String(error.params.additionalProperty ?? error.params.unevaluatedProperty);
-      const near = suggestion(name, Object.keys(parent.properties ?? {}));
+      const name = memberName(error);
+      const near = suggestion(name, knownMembers(error));
       const within = key === undefined ? '' : ` in ${key}`;
       return { message: `unknown key "${name}"${within}${near}`, place: document.at([...path, name]), key: name };
     }
-    case 'propertyNames':
-    case 'required':
+    case 'required': {
+      const name = String(error.params.missingProperty);
       return {
-        message:
-          error.keyword === 'required'
-            ? `the key "${error.params.missingProperty}" is missing${key ? ` from ${key}` : ''}`
-            : `the key "${error.params.propertyName}" is not a possible name`,
+        message: `the key "${name}" is missing${key ? ` from ${key}` : ''}`,
         place: document.at(path),
-        key: String(error.params.missingProperty ?? error.params.propertyName),
+        key: name,
       };
+    }
+    case 'propertyNames': {
+      const name = String(error.params.propertyName);
+      const { description } = error.schema as { description?: string };
+      return {
+        message: `"${name}" is no possible name${key ? ` in ${key}` : ''}${description ? `: ${description}` : ''}`,
+        place: document.at([...path, name]),
+        key: name,
+      };
+    }
+    case 'minItems':
+    case 'maxItems': {
+      const bound = error.keyword === 'minItems' ? 'at least' : 'at most';
+      const has = (error.data as unknown[]).length;
+      return { message: `must have ${bound} ${count(error.params.limit, 'item')}, but has ${has}`, place: value, key };
+    }
+    case 'uniqueItems': {
+      const twice = (error.data as unknown[])[error.params.i];
+      return { message: `holds ${show(twice)} twice`, place: document.at([...path, error.params.i], 'value'), key };
+    }
     case 'type':
       return { message: `must be ${words(error.params.type)}, but is ${show(error.data)}`, place: value, key };
     case 'enum':

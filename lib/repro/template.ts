@@ -5,6 +5,7 @@
 import { ReproError } from './errors.ts';
 import { isMapping, type Json, lookUp } from './json.ts';
 import { suggestion } from './nearest.ts';
+import { PARAMS } from './pipeline.ts';
 
 export type Context = { readonly [name: string]: Json };
 
@@ -68,7 +69,10 @@ function resolveReference(reference: string, context: Context): Json {
   }
   const found = lookUp(context as Json, reference);
   if (found.found) return found.value;
-  throw new ReproError(`\${${reference}}: there is no "${found.missing}"${suggestion(found.missing, found.known)}`);
+  const near = Object.keys(context).length === 0 ? `; ${PARAMS} is missing or empty` : '';
+  throw new ReproError(
+    `\${${reference}}: there is no "${found.missing}"${near || suggestion(found.missing, found.known)}`,
+  );
 }
 
 function plainText(value: Json, what: string): string {

@@ -122,13 +122,97 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
       '',
       /timeout: must be seconds, or such as "90s"/,
     ],
+    [
+      'a value twice on an axis',
+      'stages:\n  a:\n    matrix: {x: "${a}"}\n    cmd: echo\n',
+      'a: [3, 4, 3]',
+      /pipeline\.yaml:3:13: matrix\.x holds 3 twice/,
+    ],
+    [
+      'a template without params',
+      'stages:\n  a:\n    cmd: echo ${a}\n',
+      '',
+      /pipeline\.yaml:3:10: \$\{a\}: there is no "a"; params\.yaml is missing or empty/,
+    ],
     ['params that are no YAML', 'stages:\n  a: {cmd: x}\n', 'a: [1\nb: }', /params\.yaml:2:\d+: this is no valid YAML/],
+    ['a tab', 'stages:\n  a: {cmd: x}\n', 'a:\n\tb: 1\n', /params\.yaml:2:1: .*: a tab cannot indent; use spaces\n$/],
+    [
+      'a key twice',
+      'stages:\n  a: {cmd: x}\n',
+      'a: 1\nb: 2\na: 3',
+      /params\.yaml:3:1: .*: the key a stands here a second time/,
+    ],
+    [
+      'a key without colon',
+      'stages:\n  a: {cmd: x}\n',
+      'a: 1\nb 2\nc: 3',
+      /params\.yaml:2:1: .*: a key wants ": " behind it/,
+    ],
+    [
+      'a list left open',
+      'stages:\n  a: {cmd: x}\n',
+      'a: [1, 2\nb: 3',
+      /params\.yaml:2:1: .*: a \[ is not closed by its \]/,
+    ],
+    [
+      'a merge conflict',
+      'stages:\n  a: {cmd: x}\n',
+      'a: 1\n<<<<<<< HEAD\nb: 1\n=======\nb: 2\n>>>>>>> theirs\n',
+      /params\.yaml:2:1: holds a merge conflict/,
+    ],
+    [
+      'a value that holds itself',
+      'stages:\n  a: {cmd: x}\n',
+      'a: &a {b: [*a]}',
+      /params\.yaml:1:12: a\.b\[0\] stands for a value that it is part of/,
+    ],
+    [
+      'a number that JSON does not have',
+      'stages:\n  a: {cmd: x, params: [a]}\n',
+      'a: {b: .inf}',
+      /params\.yaml:1:8: a\.b: must be a finite number, but is \.inf/,
+    ],
   ];
   test.each(cases)('%s', async (_, pipeline, params, message) => {
     const made = project({ 'pipeline.yaml': pipeline, 'params.yaml': params });
     const { exit, stdout, stderr } = await made.repro();
     expect({ exit, stdout, stderr }).toEqual({ exit: 2, stdout: '', stderr: expect.stringMatching(message) });
     expect(made.exists('dvc-like.lock')).toBe(false);
+  });
+
+  test('params that break their schema: told of before any template is filled in, a mistyped key once', async () => {
+    const schema = {
+      type: 'object',
+      required: ['rate', 'seeds'],
+      properties: {
+        rate: { type: 'number' },
+        seeds: { type: 'array', minItems: 1, uniqueItems: true },
+        sizes: { propertyNames: { pattern: '^\\w+$', description: 'a plain word' } },
+      },
+      additionalProperties: false,
+    };
+    const made = project({
+      'pipeline.yaml':
+        'schemas: {params.yaml: params.schema.json}\nstages:\n  t: {matrix: {seed: "${seeds}"}, cmd: ": ${rate}", params: [rate]}\n',
+      'params.schema.json': JSON.stringify(schema),
+    });
+    const said = async (params: string) => {
+      made.write('params.yaml', params);
+      return (await made.repro()).stderr;
+    };
+    expect(await said('rat: 1\nseeds: [1]\n')).toBe(
+      'repro: params.yaml:1:1: unknown key "rat"; did you mean "rate"?\n',
+    );
+    expect(await said('rate: 1\nseeds: 3\n')).toBe('repro: params.yaml:2:8: seeds: must be a list, but is 3\n');
+    expect(await said('rate: 1\nseeds: [4, 4]\n')).toBe('repro: params.yaml:2:12: seeds: holds 4 twice\n');
+    expect(await said('rate: 1\nseeds: []\n')).toBe(
+      'repro: params.yaml:2:8: seeds: must have at least 1 item, but has 0\n',
+    );
+    expect(await said('rate: 1\nseeds: [1]\nsizes: {a b: 1}\n')).toBe(
+      'repro: params.yaml:3:9: "a b" is no possible name in sizes: a plain word\n',
+    );
+    made.remove('params.yaml');
+    expect((await made.repro()).stderr).toBe('repro: params.yaml: cannot be read: there is no such file or folder\n');
   });
 
   test('what is wrong with every cell of a matrix is said once, with the stages', async () => {
