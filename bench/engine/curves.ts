@@ -12,7 +12,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { learningRate, openEngine } from '../../lib/engine/index.ts';
-import { initialWeights, type ModelConfig, Random, saveCheckpoint, type Weights } from '../../lib/models/index.ts';
+import {
+  carriesState,
+  initialWeights,
+  type ModelConfig,
+  Random,
+  saveCheckpoint,
+  sizeOf,
+  stateShape,
+  type Weights,
+} from '../../lib/models/index.ts';
 import { chain, models, python } from './peer.ts';
 
 const TOLERANCE = 1e-3;
@@ -59,7 +68,7 @@ try {
     if (!name.startsWith(values.only)) continue;
     // transformers fills a model without biases up with zeros, and would train them
     if (config.architecture === 'gpt' && !config.bias) continue;
-    const state = (config.architecture === 'lstm' && config.state) || 'reset';
+    const state = carriesState(config) ? 'carried' : 'reset';
     const windows = windowsOf[state];
     const flat = Uint32Array.from(windows.flatMap((window) => [...window]));
     writeFileSync(windowsFile, new Uint8Array(flat.buffer));
@@ -88,9 +97,8 @@ try {
 async function losses(config: ModelConfig, weights: Weights, windows: Uint32Array[]): Promise<number[]> {
   const model = engine.model(config, { weights });
   const curve: number[] = [];
-  const carries = config.architecture === 'lstm' && config.state === 'carried';
-  let state: Float32Array | undefined = carries
-    ? new Float32Array(2 * config.layers * BATCH * config.width)
+  let state: Float32Array | undefined = carriesState(config)
+    ? new Float32Array(sizeOf(stateShape(config, BATCH)!))
     : undefined;
   for (let step = 0; step < steps; step++) {
     const batch = windows.slice(step * BATCH, (step + 1) * BATCH);

@@ -50,7 +50,8 @@ def load(folder):
     if config["model_type"] in OURS:
         model = OURS[config["model_type"]](config)
         missing, unexpected = model.load_state_dict(load_file(Path(folder) / "model.safetensors"), strict=False)
-        missing = [name for name in missing if name != "decoder.weight" or config["n_embd"] != config["hidden_size"]]
+        tied = model.decoder.weight is model.encoder.weight
+        missing = [name for name in missing if not (tied and name == "decoder.weight")]
     else:
         model, info = transformers.GPT2LMHeadModel.from_pretrained(
             folder, output_loading_info=True, attn_implementation="eager"

@@ -66,7 +66,7 @@ function comeIn(checkpoint: string, config: ModelConfig, tokens: Uint32Array) {
   const shape = { vocab_size, n_positions, n_layer };
   return ask('make', checkpoint, tokens, { config: theirs(), names });
 
-  function theirs() {
+  function theirs(): object {
     switch (config.architecture) {
       case 'gpt':
         return { ...shape, model_type: 'gpt2', n_embd: config.width, n_head: config.heads };

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { EngineError, openEngine } from '../../lib/engine/index.ts';
 import { activationBytes, stateBytes } from '../../lib/engine/tfjs-memory.ts';
+import type { ModelConfig } from '../../lib/models/index.ts';
 import { nativeIsBuilt, randomBatch, tinyGpt, tinyLstm } from './tiny.ts';
 
 it('opens the native engine where it is built, and TensorFlow.js otherwise', async () => {
@@ -27,7 +28,11 @@ it('of tfjs: the memory it says it needs is what the library counts, and up to a
   const { loadTensorFlow } = await import('../../lib/engine/tfjs-backend.ts');
   const { tf } = await loadTensorFlow('cpu');
   const engine = await openEngine({ name: 'tfjs', device: 'cpu' });
-  for (const plain of [tinyGpt, { ...tinyLstm, embedding: 4 }]) {
+  const configs: Record<ModelConfig['architecture'], ModelConfig> = {
+    gpt: tinyGpt,
+    lstm: { ...tinyLstm, embedding: 4 },
+  };
+  for (const plain of Object.values(configs)) {
     const config = { ...plain, block: 24, dropout: 0.1 };
     const model = engine.model(config, { seed: 1 });
     const { peakBytes } = await tf.profile(async () => {
