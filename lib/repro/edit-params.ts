@@ -4,7 +4,7 @@
  */
 import { renameSync, writeFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
-import { readText } from './document.ts';
+import { parseSettings, parseSource, readText } from './document.ts';
 import { ReproError } from './errors.ts';
 import { equal, isMapping, type Json, keyPath, lookUp } from './json.ts';
 import { suggestion } from './nearest.ts';
@@ -22,11 +22,15 @@ export async function editedTexts(root: string, edits: readonly string[]): Promi
     if (parts === null) throw new ReproError(`-S ${edit}: write -S key=value, or -S file.yaml:key=value`);
     const [, named = PARAMS, plus, key, text] = parts;
     const file = normalize(named);
-    if (!editors.has(file)) editors.set(file, new Editor(yaml, file, readText(join(root, file), file)));
+    if (!editors.has(file)) {
+      const before = readText(join(root, file), file);
+      await parseSettings(before, file);
+      editors.set(file, new Editor(yaml, file, before));
+    }
     const editor = editors.get(file)!;
     try {
       const merge = text.startsWith('@');
-      const value = merge ? editor.valueAt(text.slice(1)) : parseValue(yaml, text);
+      const value = merge ? editor.valueAt(text.slice(1)) : await parseValue(text);
       editor.set(plus ? editor.newPath(key.trim()) : editor.knownPath(key.trim(), edit), value, merge);
     } catch (error) {
       throw error instanceof ReproError ? new ReproError(`-S ${edit}: ${error.message}`) : error;
@@ -51,11 +55,12 @@ export async function editKey(root: string, file: string, path: KeyPath, value: 
   if (editor.isChanged) writeTexts(root, new Map([[file, editor.text]]));
 }
 
-function parseValue(yaml: typeof Yaml, text: string): Json {
+async function parseValue(text: string): Promise<Json> {
+  if (text === '') return '';
   try {
-    return (text === '' ? '' : yaml.parse(text)) as Json;
+    return (await parseSource(text, '')).value as Json;
   } catch (error) {
-    throw new ReproError(`the value is no valid YAML: ${(error as Error).message.split('\n')[0]}`);
+    throw error instanceof ReproError ? new ReproError(`the value: ${error.problems[0].message}`) : error;
   }
 }
 
@@ -75,9 +80,6 @@ class Editor {
     this.#before = text;
     this.text = text;
     this.#document = this.#parse();
-    const [error] = this.#document.errors;
-    if (error)
-      throw new ReproError({ message: `this is no valid YAML: ${error.message.split('\n')[0]}`, place: { file } });
   }
 
   get isChanged(): boolean {

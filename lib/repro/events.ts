@@ -45,7 +45,7 @@ export type Outcome =
   | { outcome: 'ran'; seconds: number }
   | { outcome: 'restored' }
   | { outcome: 'fresh'; frozen?: true }
-  | { outcome: 'skipped'; because: string }
+  | { outcome: 'skipped'; because: string /** not by a failure, but since repro was told to end */; interrupted?: true }
   | {
       outcome: 'failed';
       message: string;

@@ -19,6 +19,7 @@ import type { Stage } from './pipeline.ts';
 import { evaluate, type PlannedStage, type PlanOptions, type Verdict } from './plan.ts';
 import { type Holding, Pool } from './pool.ts';
 import type { Project } from './project.ts';
+import { listNames } from './units.ts';
 
 export interface RunOptions extends PlanOptions {
   jobs?: number;
@@ -166,7 +167,7 @@ class Run {
     const outcomes = await Promise.all(above.map((name) => this.#nodes.get(name)!));
     const blocking = above.filter((_, i) => ['failed', 'skipped'].includes(outcomes[i].outcome));
     let outcome: Outcome;
-    if (blocking.length > 0) outcome = { outcome: 'skipped', because: `${blocking.join(', ')} did not succeed` };
+    if (blocking.length > 0) outcome = this.#skipped(`${listNames(blocking)} did not succeed`);
     else {
       try {
         outcome = await this.#bringUpToDate(
@@ -183,6 +184,12 @@ class Run {
     return outcome;
   }
 
+  #skipped(because: string): Outcome {
+    return this.#interrupted
+      ? { outcome: 'skipped', because: 'repro was interrupted', interrupted: true }
+      : { outcome: 'skipped', because };
+  }
+
   async #bringUpToDate({ stage, verdict: planned }: PlannedStage, nothingMovedAbove: boolean): Promise<Outcome> {
     // The plan was made with all this in place; it holds unless a stage above has made something since.
     const holds = nothingMovedAbove && planned.state !== 'maybe';
@@ -191,8 +198,7 @@ class Run {
     if (verdict.state === 'fresh') return { outcome: 'fresh' };
     if (verdict.state === 'frozen') return { outcome: 'fresh', frozen: true };
     const holding = await this.#start(stage);
-    if (holding === 'stopped')
-      return { outcome: 'skipped', because: this.#interrupted ? 'of the interruption' : 'another stage failed' };
+    if (holding === 'stopped') return this.#skipped('another stage failed');
     try {
       return await this.#bring(stage, holding, { verdict, version });
     } finally {

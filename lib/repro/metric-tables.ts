@@ -11,6 +11,9 @@
  * in `data_seed`) says how much chance alone does: among cells that are equal on all other axes, the spread is the largest
  * value less the smallest. A change no larger than that, on whichever side that is smaller, is within noise: so a single run
  * gone astray on one side does not pass for chance.
+ *
+ * The items of a list of mappings (points of a fit, samples, epochs) are data that the measures rest on, and many: they are
+ * counted in a sentence, and shown with --all.
  */
 import type { Change, Changes, Side } from './compare.ts';
 import { equal, type Json } from './json.ts';
@@ -35,37 +38,61 @@ interface Sweep {
   cells: Map<string, readonly string[]>;
 }
 
+/** What a key of an item of a list of mappings looks like: "each[0].bars". */
+const IN_LIST = /\[\d+\]\./;
+
+/** Tables, and sentences about what they leave out. */
+export interface Tables {
+  tables: Table[];
+  notes: string[];
+}
+
 /** The values there are, by file and key. */
 export function valueTables(
   values: { readonly [file: string]: { readonly [key: string]: Json } },
   stages: readonly Stage[],
-  precision?: number,
-): Table[] {
-  return tables(values, stages, () => ({ header: ['value'], cells: (value) => [show(value, precision)] }));
+  { all = false, precision }: { all?: boolean; precision?: number } = {},
+): Tables {
+  let listed = 0;
+  const found = tables(values, stages, () => ({
+    header: ['value'],
+    cells: (value, _file, key) => {
+      if (all || !IN_LIST.test(key)) return [show(value, precision)];
+      listed++;
+      return undefined;
+    },
+  }));
+  const notes = listed > 0 ? [`lists of mappings hold ${count(listed, 'more value')} (--all shows them)`] : [];
+  return { tables: found, notes };
 }
 
 /**
  * What differs between two sides, of every value of both; `all`: also what does not. A file that one side does not have is
- * no row for each value, but part of a sentence in `notes`. `today`: the stages of sides that do not know theirs.
+ * no row for each value, but part of a sentence. `today`: the stages of sides that do not know theirs.
  */
 export function diffTables(
   changes: Changes,
   sides: readonly [Side, Side],
   today: readonly Stage[],
   { all = false, precision }: { all?: boolean; precision?: number } = {},
-): { tables: Table[]; notes: string[] } {
+): Tables {
   const [a, b] = sides.map(({ name }) => name);
   const stages = stagesOf(sides, today);
   const without = (side: 'old' | 'new') =>
     Object.keys(changes).filter((file) => Object.values(changes[file]).every((change) => change[side] === undefined));
   const [added, removed] = all ? [[], []] : [without('old'), without('new')];
   const oneSided = new Set([...added, ...removed]);
+  let listed = 0;
   const found = tables(changes, stages, (sweep, ofFile) => {
     const noise = sweep && noiseOf(sweep, ofFile);
     return {
       header: [a, b, 'change', ...(noise ? [`spread over ${noise.axes.join(', ')}`, ''] : [])],
       cells: (change, file, key) => {
         if (oneSided.has(file) || (!all && equal(change.old, change.new))) return undefined;
+        if (!all && IN_LIST.test(key)) {
+          listed++;
+          return undefined;
+        }
         const spread = noise?.spread(file, key);
         const isWithin = spread !== undefined && Boolean(change.diff) && Math.abs(change.diff!) <= spread * ROUNDING;
         return [
@@ -83,6 +110,8 @@ export function diffTables(
   };
   const hint = '(--all shows the values)';
   const notes: string[] = [];
+  if (listed > 0)
+    notes.push(`in lists of mappings ${count(listed, 'more value differs', 'more values differ')} (--all shows them)`);
   if (added.length > 0 && added.length === Object.keys(changes).length)
     notes.push(
       `${a} has no metrics, so there is nothing to compare ${b} with (--all shows the values of its ${files(added)})`,

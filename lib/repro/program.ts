@@ -46,14 +46,16 @@ function commandMeant(error: ReproError, program: Command): string {
 
 function buildProgram(exit: (code: number) => void): Command {
   const collect = (value: string, before: string[] = []) => [...before, value];
-  const jobs = (value: string) => {
+  const whole = (option: string) => (value: string) => {
     const number = Number(value);
-    if (!Number.isInteger(number) || number < 1) throw new ReproError(`-j ${value}: must be a whole number from 1`);
+    if (!Number.isInteger(number) || number < 1)
+      throw new ReproError(`${option} ${value}: must be a whole number from 1`);
     return number;
   };
   const program = new Command('repro')
     .description('Brings the pipeline in pipeline.yaml up to date: runs what changed, and nothing else.')
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'repro: ')) })
     .showSuggestionAfterError()
     .enablePositionalOptions()
     .argument('[target...]', 'stages, groups of them (train for every train@…) or outputs; default: everything')
@@ -64,7 +66,7 @@ function buildProgram(exit: (code: number) => void): Command {
     .option('--glob', 'targets are patterns: train@gpt-*')
     .option('-f, --force', 'run them even if nothing changed')
     .optionsGroup('How:')
-    .option('-j, --jobs <n>', 'how many stages run at once (default: cores, or GPUs)', jobs)
+    .option('-j, --jobs <n>', 'how many stages run at once (default: cores, or GPUs)', whole('-j'))
     .option('-k, --keep-going', 'after a failure, go on with what does not depend on it')
     .option('--ignore-errors', 'as -k, and exit 0')
     .option('--dry', 'say what would become of each stage; change nothing')
@@ -120,16 +122,19 @@ function buildProgram(exit: (code: number) => void): Command {
     );
 
   program.commandsGroup('What came of it:');
-  const comparison = (command: Command) =>
+  const comparison = (command: Command, all: string) =>
     command
       .option('--json', 'as JSON')
       .option('--md', 'as a Markdown table')
-      .option('--all', 'also what did not change')
-      .option('--precision <digits>', 'significant digits at most (default: 5)', jobs);
+      .option('--all', all)
+      .option('--precision <digits>', 'significant digits at most (default: 5)', whole('--precision'));
 
   const metrics = program.command('metrics').description('what stages measured');
-  comparison(metrics.command('show').description('the metrics there are now').argument('[file...]')).action(
-    async (files: string[], options) => exit(await (await import('./commands/metrics.ts')).showMetrics(files, options)),
+  comparison(
+    metrics.command('show').description('the metrics there are now').argument('[file...]'),
+    'also what stands in lists of mappings',
+  ).action(async (files: string[], options) =>
+    exit(await (await import('./commands/metrics.ts')).showMetrics(files, options)),
   );
   comparison(
     metrics
@@ -137,6 +142,7 @@ function buildProgram(exit: (code: number) => void): Command {
       .description('what changed from revision A (default HEAD) to B (default the workspace)')
       .argument('[a]')
       .argument('[b]'),
+    'also what did not change, what only one side has, and what stands in lists of mappings',
   ).action(async (a: string | undefined, b: string | undefined, options) =>
     exit(await (await import('./commands/metrics.ts')).diffMetrics(a, b, options)),
   );
@@ -148,6 +154,7 @@ function buildProgram(exit: (code: number) => void): Command {
       .description('what changed from revision A (default HEAD) to B (default the workspace)')
       .argument('[a]')
       .argument('[b]'),
+    'also what did not change',
   ).action(async (a: string | undefined, b: string | undefined, options) =>
     exit(await (await import('./commands/metrics.ts')).diffParams(a, b, options)),
   );
@@ -171,7 +178,7 @@ function buildProgram(exit: (code: number) => void): Command {
     .command('log')
     .description('attempts: when, how long, how it ended; with a stage also what its last one said')
     .argument('[stage]')
-    .option('-n, --last <n>', 'how many', jobs)
+    .option('-n, --last <n>', 'how many at most (default: 30; of one stage 1000)', whole('-n'))
     .option('--json', 'as JSON')
     .action(async (stage: string | undefined, options) =>
       exit(await (await import('./commands/log.ts')).log(stage, options)),

@@ -8,6 +8,7 @@ import { differences, type Json, lookUp } from './json.ts';
 import type { LockedStage, Recorded } from './lock.ts';
 import type { Inputs } from './observe.ts';
 import type { Stage } from './pipeline.ts';
+import { listNames } from './units.ts';
 
 export type Reason =
   | { kind: 'never-run' }
@@ -126,7 +127,7 @@ export function describeReason(reason: Reason): string {
     case 'out-changed':
       return `its output ${reason.path} ${reason.old ? 'was changed' : 'is new'}`;
     case 'upstream':
-      return `waits for ${reason.stages.join(', ')}`;
+      return `waits for ${listNames(reason.stages)}`;
     case 'always':
       return reason.forced ? 'was asked for' : 'runs each time';
   }

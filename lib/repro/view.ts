@@ -88,7 +88,8 @@ abstract class PeopleView implements View {
       case 'fresh':
         return [];
       case 'skipped':
-        return [`- ${event.stage}  not run: ${event.because}`];
+        // How many an interruption kept from running is said at the end; that they were is no news of each.
+        return event.interrupted ? [] : [`- ${event.stage}  not run: ${event.because}`];
       case 'failed': {
         const said = event.log ? this.options.readLog(event.log).trimEnd().split('\n') : [];
         const left =

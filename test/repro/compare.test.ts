@@ -64,6 +64,34 @@ test('metrics diff HEAD: only what changed, as a table and as JSON; params diff 
   ]);
 });
 
+test('items of a list of mappings are counted in a sentence, and shown with --all', async () => {
+  const made = project({
+    'pipeline.yaml': 'stages:\n  s: {cmd: cp raw.json m.json, deps: [raw.json], metrics: [{m.json: {cache: false}}]}\n',
+    'raw.json': '{"best": 1, "range": [1, 2], "each": [{"a": 1}, {"a": 2, "b": [3]}]}',
+  });
+  await made.outcomes();
+  git(made, 'init', '-q', '-b', 'main');
+  git(made, 'add', '.');
+  git(made, 'commit', '-q', '-m', 'first');
+  expect((await made.repro('metrics', 'show')).stdout).toBe(
+    'file    metric    value\nm.json  best          1\nm.json  range[0]      1\nm.json  range[1]      2\n\nlists of mappings hold 3 more values (--all shows them)\n',
+  );
+  expect((await made.repro('metrics', 'show', '--all')).stdout).toMatch(/m\.json {2}each\[1\]\.b\[0\] +3\n$/);
+  made.write('raw.json', '{"best": 1, "range": [1, 2], "each": [{"a": 1}, {"a": 5, "b": [3]}]}');
+  await made.outcomes();
+  expect((await made.repro('metrics', 'diff')).stdout).toBe(
+    'in lists of mappings 1 more value differs (--all shows them)\n',
+  );
+  made.write('raw.json', '{"best": 2, "range": [1, 2], "each": [{"a": 7}, {"a": 5, "b": [3]}]}');
+  await made.outcomes();
+  expect((await made.repro('metrics', 'diff')).stdout).toBe(
+    'file    metric  HEAD  workspace  change\nm.json  best       1          2      +1\n\nin lists of mappings 2 more values differ (--all shows them)\n',
+  );
+  expect(JSON.parse((await made.repro('metrics', 'diff', '--json')).stdout)).toMatchObject({
+    'm.json': { 'each[0].a': { old: 1, new: 7, diff: 6 } },
+  });
+});
+
 test('metrics diff: cells of a matrix in one table, axes as columns; less than other seeds make is noise', async () => {
   const cell = (values: string) => `{"loss": ${values}, "parameters": 1234567, "name": "n"}`;
   const made = project({

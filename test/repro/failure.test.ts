@@ -270,9 +270,15 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
     const made = project({ 'pipeline.yaml': 'stages:\n  train: {cmd: echo}\n', 'params.yaml': 'train: {lr: 1}' });
     for (const [args, message] of [
       [['tarin'], /there is no stage or output "tarin"; did you mean "train"\?/],
-      [['--forse'], /unknown option '--forse'/],
-      [['-j', '0'], /-j 0: must be a whole number from 1/],
+      [['--forse'], /^repro: unknown option '--forse'/],
+      [['-j', '0'], /^repro: -j 0: must be a whole number from 1/],
+      [['metrics', 'show', '--precision', 'x'], /^repro: --precision x: must be a whole number from 1/],
+      [['log', '-n', '0'], /^repro: -n 0: must be a whole number from 1/],
       [['-S', 'train.rl=1'], /there is no "rl" in params\.yaml; did you mean "lr"\?/],
+      [
+        ['-S', 'train.lr=[1'],
+        /^repro: -S train\.lr=\[1: the value: this is no valid YAML: a \[ is not closed by its \]\n$/,
+      ],
     ] as const) {
       const { exit, stderr } = await made.repro(...args);
       expect([exit, stderr]).toEqual([2, expect.stringMatching(message)]);

@@ -62,6 +62,10 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
     expect(made.read('trapped')).toBe(`${name}\n`);
     expect(outcomesIn(stdout)).toEqual({ quick: 'ran', long: 'failed', after: 'skipped' });
     expect(events(stdout).at(-1)).toMatchObject({ event: 'done', interrupted: signal });
+    expect(events(stdout)).toContainEqual({
+      ...{ event: 'end', stage: 'after', outcome: 'skipped' },
+      ...{ because: 'repro was interrupted', interrupted: true },
+    });
     expect(processesIn(made)).toEqual([]);
     expect(Object.keys(made.lock().stages)).toEqual(['quick']);
   });
@@ -74,8 +78,12 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
     process.kill('SIGINT');
     // Two signals sent at once may arrive as one.
     const again = setInterval(() => process.kill('SIGINT'), 50);
-    expect((await ended).exit).toBe(130);
+    const { exit, stdout } = await ended;
     clearInterval(again);
+    expect(exit).toBe(130);
+    // What it kept from running is counted, not listed.
+    expect(stdout).not.toMatch(/after/);
+    expect(stdout).toMatch(/\ninterrupted by SIGINT: 1 ran, 2 did not; what is done stays done\n$/);
     expect(processesIn(made)).toEqual([]);
   });
 

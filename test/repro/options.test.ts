@@ -96,6 +96,16 @@ test('status: what is to be done, with a count; -q only exits 1 when there is so
     0,
     'make: stale\n  in.txt changed\nuse: maybe\n  waits for make\n1 stale, 1 maybe\n',
   ]);
+  const many = project({
+    'pipeline.yaml':
+      'stages:\n  make: {matrix: {n: [1, 2, 3, 4, 5, 6]}, cmd: "cp in.txt o${item.n}", deps: [in.txt], outs: ["o${item.n}"]}\n  use: {cmd: "true", deps: [o1, o2, o3, o4, o5, o6]}\n',
+    'in.txt': '1',
+  });
+  await many.outcomes();
+  many.write('in.txt', '2');
+  expect((await many.repro('status')).stdout).toMatch(
+    /use: maybe\n {2}waits for make@1, make@2, make@3, make@4 and 2 more\n/,
+  );
   expect(JSON.parse((await made.repro('status', '--json', 'make')).stdout)).toEqual({
     stages: {
       make: {

@@ -1,22 +1,15 @@
-/** `repro log [STAGE]`: attempts, and what the last one said. */
-
+/** `repro log [STAGE]`: attempts, and what the last one said. It is there when pipeline.yaml is broken, too. */
 import { select } from '../graph.ts';
 import { type Attempt, Ledger } from '../ledger.ts';
+import { findRoot } from '../pipeline.ts';
 import { openProject } from '../project.ts';
 import { plainTable } from '../table.ts';
 import { describeBytes, describeSeconds } from '../units.ts';
 
 export async function log(target: string | undefined, call: { json?: boolean; last?: number }): Promise<number> {
-  const project = await openProject(process.cwd(), { write: false });
-  await project.close();
-  const ledger = new Ledger(project.root);
+  const ledger = new Ledger(findRoot(process.cwd()));
   const all = ledger.attempts();
-  // A stage that is no longer in the pipeline still has its attempts.
-  const known = target !== undefined && all.some(({ stage }) => stage === target);
-  const names =
-    target === undefined
-      ? undefined
-      : new Set(known ? [target] : select(project.graph, { targets: [target], single: true }));
+  const names = target === undefined ? undefined : await stagesMeant(target, all);
   const attempts = all
     .filter(({ stage }) => names === undefined || names.has(stage))
     .slice(-(call.last ?? (target ? 1000 : 30)));
@@ -36,6 +29,14 @@ export async function log(target: string | undefined, call: { json?: boolean; la
   const last = attempts.at(-1)!;
   if (target !== undefined && last.log) process.stdout.write(`\n${last.log}:\n${ledger.read(last.log)}`);
   return 0;
+}
+
+/** A stage that is no longer in the pipeline still has its attempts; what else may be meant, the pipeline knows. */
+async function stagesMeant(target: string, all: readonly Attempt[]): Promise<Set<string>> {
+  if (all.some(({ stage }) => stage === target)) return new Set([target]);
+  const project = await openProject(process.cwd(), { write: false });
+  await project.close();
+  return new Set(select(project.graph, { targets: [target], single: true }));
 }
 
 function row({ stage, started, seconds, outcome, exit, signal, gpus, peakMemory }: Attempt): string[] {

@@ -1,7 +1,7 @@
 /** `repro metrics show`, `repro metrics diff [A] [B]` and `repro params diff [A] [B]`. */
 import { diffFiles, metricsFiles, openSides, pairMetrics, paramsFiles, readLeaves, workspace } from '../compare.ts';
 import type { Json } from '../json.ts';
-import { changeCells, diffTables, type Table, valueTables } from '../metric-tables.ts';
+import { changeCells, diffTables, type Table, type Tables, valueTables } from '../metric-tables.ts';
 import { openProject } from '../project.ts';
 import { markdownTable, plainTable } from '../table.ts';
 
@@ -27,7 +27,7 @@ export async function showMetrics(files: readonly string[], call: ComparisonCall
   }
   await project.close();
   if (call.json) process.stdout.write(`${JSON.stringify(values, null, 2)}\n`);
-  else print(valueTables(values, project.pipeline.stages, call.precision), call, 'there are no metrics yet');
+  else printTables(valueTables(values, project.pipeline.stages, call), call, 'there are no metrics yet');
   return 0;
 }
 
@@ -43,9 +43,8 @@ export async function diffMetrics(a: string | undefined, b: string | undefined, 
     return 0;
   }
   const names = [sides[0].name, sides[1].name] as const;
-  const { tables, notes } = diffTables(changes, sides, project.pipeline.stages, call);
-  if (tables.length > 0 || notes.length === 0) print(tables, call, `no metric differs between ${names.join(' and ')}`);
-  if (notes.length > 0) process.stdout.write(`${tables.length > 0 ? '\n' : ''}${notes.join('\n')}\n`);
+  const found = diffTables(changes, sides, project.pipeline.stages, call);
+  printTables(found, call, `no metric differs between ${names.join(' and ')}`);
   return 0;
 }
 
@@ -67,6 +66,12 @@ export async function diffParams(a: string | undefined, b: string | undefined, c
   const table = { header: ['file', 'param', from, to, 'change'], rows };
   print(rows.length === 0 ? [] : [table], call, `no param differs between ${from} and ${to}`);
   return 0;
+}
+
+/** `nothing`: what is said where there is neither table nor sentence. */
+function printTables({ tables, notes }: Tables, call: ComparisonCall, nothing: string): void {
+  if (tables.length > 0 || notes.length === 0) print(tables, call, nothing);
+  if (notes.length > 0) process.stdout.write(`${tables.length > 0 ? '\n' : ''}${notes.join('\n')}\n`);
 }
 
 function print(tables: readonly Table[], call: ComparisonCall, nothing: string): void {
