@@ -25,7 +25,7 @@ export interface FolderListing {
 }
 
 /** The names that MIDI files go by. */
-export const MIDI_NAME = /\.(mid|midi|kar|rmi)$/i;
+const MIDI_NAME = /\.(mid|midi|kar|rmi)$/i;
 export const ABC_NAME = /\.abc$/i;
 
 /** "._x.mid" is not music but what macOS writes beside a file on foreign disks and in archives. */
@@ -69,7 +69,7 @@ export async function listFolder(root: string, wanted: (path: string) => boolean
   return listing;
 }
 
-export function byCodeUnits(a: string, b: string): number {
+function byCodeUnits(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 

@@ -13,7 +13,7 @@ import { DEFAULT_TEMPO, type Performance, type TempoChange } from './performance
 import type { ScoreBar } from './score.ts';
 
 /** More than any music has (an hour in 1/4 is 7,200); a forged time would otherwise ask for millions. */
-export const MAX_BARS = 10_000;
+const MAX_BARS = 10_000;
 /** A byte of a time signature. */
 const MOST_BEATS = 255;
 const SLOWEST = 4;

@@ -133,7 +133,7 @@ const CENTRE = 72;
 const HIGHEST = 84;
 
 /** A new motif that fills one bar. */
-export function newMotif(random: SeededRandom, metre: MetreGrid, density: Density): Motif {
+function newMotif(random: SeededRandom, metre: MetreGrid, density: Density): Motif {
   const cells = (metre.compound ? COMPOUND_CELLS : SIMPLE_CELLS)[density];
   const rhythm: number[] = [];
   for (let filled = 0; filled < metre.bar; ) {

@@ -25,7 +25,7 @@ export function keyOn(tonic: number, minor: boolean): Key {
 }
 
 /** Steps that each pitch class sounds, drums left out. */
-export function pitchClassDurations(voices: ScoreVoice[]): number[] {
+function pitchClassDurations(voices: ScoreVoice[]): number[] {
   const durations = new Array<number>(12).fill(0);
   for (const voice of voices) {
     if (voice.drum) continue;

@@ -36,7 +36,7 @@ export interface StepNote {
   drum: boolean;
 }
 
-export const STEPS_PER_BEAT = 24;
+const STEPS_PER_BEAT = 24;
 const MAJOR = [0, 2, 4, 5, 7, 9, 11];
 const NATURAL_MINOR = [0, 2, 3, 5, 7, 8, 10];
 

@@ -51,7 +51,7 @@ export async function plotSvg(spec: TopLevelSpec): Promise<string> {
   }
 }
 
-export async function svgPng(svg: string): Promise<Buffer> {
+async function svgPng(svg: string): Promise<Buffer> {
   const { Resvg } = await import('@resvg/resvg-js');
   const fonts = dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json'));
   const image = new Resvg(svg, {

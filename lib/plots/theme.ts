@@ -35,7 +35,7 @@ export function ramp(colour: string, count: number): string[] {
 }
 
 /** The family named first is the one that PNGs are drawn with: see render.ts. */
-export const FONT = 'DejaVu Sans, Verdana, system-ui, sans-serif';
+const FONT = 'DejaVu Sans, Verdana, system-ui, sans-serif';
 
 export const CONFIG: Config = {
   background: PAPER,

@@ -15,7 +15,7 @@ import { statOrUndefined } from './identity.ts';
 import { canonical, type Json } from './json.ts';
 import type { AttemptLog } from './ledger.ts';
 import { LISTED_PARAMS, listedParams } from './listed-params.ts';
-import type { LockedStage } from './lock.ts';
+import type { LockedStage } from './lock-text.ts';
 import { type Inputs, keyOfBlock, lockedStage, MissingInputs } from './observe.ts';
 import { fileNameFor } from './paths.ts';
 import type { Stage } from './pipeline.ts';

@@ -3,7 +3,8 @@
  * progress. Nothing it started is left when it has ended; if repro itself is killed, the reaper ends it (groups.ts).
  */
 import { StringDecoder } from 'node:string_decoder';
-import { type Launch, type Launched, launchShell } from './launch.ts';
+import { launchShell } from './launch.ts';
+import type { Launch, Launched } from './launched.ts';
 import type { ProgressUpdate } from './progress.ts';
 
 export interface CommandOptions {

@@ -36,12 +36,12 @@ export class ReproError extends Error {
   }
 }
 
-export function describeProblem({ message, place, key }: Problem): string {
+function describeProblem({ message, place, key }: Problem): string {
   const what = key === undefined || message.includes(key) ? message : `${key}: ${message}`;
   return place === undefined ? what : `${describePlace(place)}: ${what}`;
 }
 
-export function describePlace({ file, line, column }: Place): string {
+function describePlace({ file, line, column }: Place): string {
   return [file, line, column].filter((part) => part !== undefined).join(':');
 }
 

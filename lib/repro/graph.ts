@@ -42,7 +42,7 @@ export function buildGraph(stages: readonly Stage[]): Graph {
 }
 
 /** Every path that a stage reads: dependencies, entry modules, params files. */
-export function readPaths(stage: Stage): string[] {
+function readPaths(stage: Stage): string[] {
   return [...stage.deps.map(({ path }) => path), ...stage.code, ...stage.params.map(({ file }) => file)];
 }
 

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import { Readable, type Writable } from 'node:stream';
-import type { Launch, Launched, LaunchListener } from './launch.ts';
+import type { Launch, Launched, LaunchListener } from './launched.ts';
 import { startOf } from './processes.ts';
 
 /** Milliseconds that output may stay open after the end, in the hands of what left the group. */

@@ -15,31 +15,7 @@ import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { launchByNode } from './launch-by-node.ts';
-
-export interface Launched {
-  /** The process group, whose number is the shell's; undefined before it has started and after it has ended. */
-  readonly group: number | undefined;
-  /** To the whole group. What comes before the start is sent at the start. */
-  kill(signal: NodeJS.Signals): void;
-}
-
-export interface LaunchListener {
-  output(bytes: Buffer): void;
-  progress(bytes: Buffer): void;
-  /** Nothing of its group is left, and all that was said has been handed on. */
-  ended(exit: number | undefined, signal: NodeJS.Signals | undefined): void;
-  /** No process could be started, and nothing else is called: why. */
-  failed(message: string): void;
-}
-
-/** What is started: a script for /bin/sh, and the descriptor that its group is noted on. */
-export interface Launch {
-  script: string;
-  cwd: string;
-  /** What differs from repro's own environment. */
-  env: { readonly [name: string]: string };
-  notes: number;
-}
+import type { Launch, Launched, LaunchListener } from './launched.ts';
 
 /** Waits for a line on the gate, and leaves the command without it. */
 const GATE = 'read -r _ <&4 && exec 4<&- || exit 125\n';
@@ -72,7 +48,10 @@ type Group = object;
 
 let addon: Addon | false | undefined;
 
-/** false where it was not built, or is of sources before these. */
+/**
+ * false where it was not built, or is of sources that did not have `numberOf`. It is not held against its sources as the
+ * other addons are (native/built.mjs): nothing that is recorded rests on it.
+ */
 function loadAddon(): Addon | false {
   if (process.env.REPRO_SPAWN === 'node') return false;
   const own = fileURLToPath(import.meta.url);

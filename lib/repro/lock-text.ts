@@ -1,14 +1,31 @@
 /**
- * The lock's text: blocks found in it, a block read, and a block written. A block has one canonical text, which is what the
- * YAML library makes of it; one of nothing but plain words and numbers, as most are, is written here, in a tenth of the time.
+ * What the lock holds of a stage, and its text: blocks found in it, a block read, and a block written. A block has one
+ * canonical text, which is what the YAML library makes of it; one of nothing but plain words and numbers, as most are, is
+ * written here, in a tenth of the time.
  */
+import type { Content } from './content.ts';
 import { inWords, ReproError } from './errors.ts';
 import { isMapping, type Json } from './json.ts';
-import type { LockedStage } from './lock.ts';
 
 export const LOCK = 'dvc-like.lock';
 
 export const HEADER = '# What the last run of each stage used and made. Written by repro; commit it to git.\nstages:\n';
+
+/** null: an optional dependency that was not there. */
+export type Recorded = Content | null;
+
+/** What one stage used and made. */
+export interface LockedStage {
+  cmd: string | string[];
+  /** Absent: the pipeline's folder. */
+  wdir?: string;
+  env?: { [name: string]: string };
+  deps?: { [path: string]: Recorded };
+  code?: { [entry: string]: Content };
+  /** By file, then by key; the key "" is the whole file. */
+  params?: { [file: string]: { [key: string]: Json } };
+  outs?: { [path: string]: Content };
+}
 
 /** Texts of the blocks under `stages:` by name; a block starts at a line indented by two and reaches to the next. */
 export function splitBlocks(text: string): Map<string, string> {

@@ -4,30 +4,14 @@
  *
  * A block is only ever replaced whole; the text of every other block stays as it is, byte for byte.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Content, sha256 } from './content.ts';
+import { sha256 } from './content.ts';
+import { readText } from './document.ts';
 import { inWords, ReproError } from './errors.ts';
 import { identity, statOrUndefined } from './identity.ts';
-import type { Json } from './json.ts';
-import { blockText, HEADER, LOCK, parseBlock, splitBlocks } from './lock-text.ts';
+import { blockText, HEADER, LOCK, type LockedStage, parseBlock, splitBlocks } from './lock-text.ts';
 import type { State } from './state.ts';
-
-/** null: an optional dependency that was not there. */
-export type Recorded = Content | null;
-
-/** What one stage used and made. */
-export interface LockedStage {
-  cmd: string | string[];
-  /** Absent: the pipeline's folder. */
-  wdir?: string;
-  env?: { [name: string]: string };
-  deps?: { [path: string]: Recorded };
-  code?: { [entry: string]: Content };
-  /** By file, then by key; the key "" is the whole file. */
-  params?: { [file: string]: { [key: string]: Json } };
-  outs?: { [path: string]: Content };
-}
 
 /**
  * Writing takes a thirtieth of the time, as far as the longest pause (ms) allows: other repros wait for what is not
@@ -63,7 +47,7 @@ export class Lock {
     const path = join(this.#root, LOCK);
     const stat = statOrUndefined(path);
     const now = stat ? identity(stat) : 'none';
-    if (now !== this.#identity) this.#load(stat ? readFileSync(path, 'utf8') : '', now);
+    if (now !== this.#identity) this.#load(stat ? readText(path, LOCK) : '', now);
     if (!this.#isParsed) this.#parsing = this.#parse();
     await this.#parsing;
   }
@@ -132,7 +116,7 @@ export class Lock {
     const stat = statOrUndefined(path);
     const now = stat ? identity(stat) : 'none';
     // Another repro has written in the meantime: its blocks stay.
-    if (now !== this.#identity) this.#load(stat ? readFileSync(path, 'utf8') : '', now);
+    if (now !== this.#identity) this.#load(stat ? readText(path, LOCK) : '', now);
     for (const [name, text] of changes) {
       if (text === undefined) this.#texts.delete(name);
       else this.#texts.set(name, text);

@@ -4,7 +4,7 @@ import type { Code } from './code.ts';
 import { type Content, type Scanned, sha256 } from './content.ts';
 import { type Problem, ReproError } from './errors.ts';
 import { canonical, type Json, lookUp } from './json.ts';
-import type { LockedStage, Recorded } from './lock.ts';
+import type { LockedStage, Recorded } from './lock-text.ts';
 import { suggestion } from './nearest.ts';
 import type { Stage } from './pipeline.ts';
 import type { Contents } from './scan.ts';

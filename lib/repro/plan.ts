@@ -9,7 +9,7 @@
  */
 import { type Content, contentWithin, type ManifestEntry, parseManifest, sameContent } from './content.ts';
 import { type Problem, ReproError } from './errors.ts';
-import type { LockedStage } from './lock.ts';
+import type { LockedStage } from './lock-text.ts';
 import { type Inputs, lockedStage, MissingInputs, runKey } from './observe.ts';
 import { contains } from './paths.ts';
 import type { Stage } from './pipeline.ts';

@@ -11,7 +11,7 @@ import pLimit from 'p-limit';
 import { CONFIG, readConfig } from './config.ts';
 import { type Content, parseManifest } from './content.ts';
 import { inWords, ReproError } from './errors.ts';
-import type { LockedStage } from './lock.ts';
+import type { LockedStage } from './lock-text.ts';
 import { suggestion } from './nearest.ts';
 import { keyOfBlock } from './observe.ts';
 import type { Project } from './project.ts';

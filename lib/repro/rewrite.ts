@@ -41,7 +41,7 @@ function holds(yaml: typeof Yaml, text: string, wanted: Json, { json }: RewriteO
 }
 
 /** On one line, as it can stand anywhere. */
-export function writeInline(yaml: typeof Yaml, value: Json, { json }: RewriteOptions): string {
+function writeInline(yaml: typeof Yaml, value: Json, { json }: RewriteOptions): string {
   const write = (value: Json): string => {
     if (Array.isArray(value)) return `[${value.map(write).join(', ')}]`;
     if (isMapping(value)) {

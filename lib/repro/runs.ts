@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { LockedStage } from './lock.ts';
+import type { LockedStage } from './lock-text.ts';
 import type { Stage } from './pipeline.ts';
 
 export class Runs {

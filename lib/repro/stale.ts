@@ -5,7 +5,7 @@
  */
 import { type Content, sameContent } from './content.ts';
 import { differences, type Json, lookUp } from './json.ts';
-import type { LockedStage, Recorded } from './lock.ts';
+import type { LockedStage, Recorded } from './lock-text.ts';
 import type { Inputs } from './observe.ts';
 import type { Stage } from './pipeline.ts';
 import { listNames } from './units.ts';

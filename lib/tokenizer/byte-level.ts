@@ -26,22 +26,9 @@ SYMBOL_BYTE.forEach((byte, symbol) => {
   BYTE_SYMBOL[byte] = symbol;
 });
 
-const BYTE_OF = new Map(Array.from(CODE_POINT, (codePoint, byte) => [codePoint, byte]));
-
 /** Bytes as tokenizer.json spells them: `"A2 |\n"` is `"A2Ġ|Ċ"`. */
 export function spell(bytes: Uint8Array): string {
   let text = '';
   for (const byte of bytes) text += String.fromCharCode(CODE_POINT[byte]);
   return text;
-}
-
-/** The bytes that a token of tokenizer.json spells, or undefined where it has a character outside the alphabet. */
-export function unspell(token: string): Uint8Array | undefined {
-  const bytes = new Uint8Array(token.length);
-  for (let i = 0; i < token.length; i++) {
-    const byte = BYTE_OF.get(token.charCodeAt(i));
-    if (byte === undefined) return undefined;
-    bytes[i] = byte;
-  }
-  return bytes;
 }

@@ -80,7 +80,7 @@ export function exampleNotes(bars = BARS.length): Note[] {
 }
 
 /** A MIDI file of those notes, as generate writes them. */
-export function exampleMidi(bars = BARS.length): string {
+function exampleMidi(bars = BARS.length): string {
   const midi = new midiPackage.Midi();
   midi.header.setTempo(112);
   for (const program of [73, 33, -1]) {

@@ -1,7 +1,7 @@
 /** The text of a lock's block is what the YAML library makes of it, whoever wrote it. */
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import type { LockedStage } from '../../lib/repro/lock.ts';
+import type { LockedStage } from '../../lib/repro/lock-text.ts';
 import { blockText } from '../../lib/repro/lock-text.ts';
 
 const ODD =

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseManifest } from '../content.ts';
 import { ReproError } from '../errors.ts';
 import { Leases } from '../leases.ts';
-import type { LockedStage } from '../lock.ts';
+import type { LockedStage } from '../lock-text.ts';
 import { openProject, type Project } from '../project.ts';
 import { bytes, count, describeBytes, listNames, seconds } from '../units.ts';
 
@@ -134,7 +134,7 @@ function filesBelow(folder: string): string[] {
 }
 
 /** Everything in the cache that a block's outputs, and the lists behind its folders and code, are made of. */
-export function objectsOf(project: Project, block: LockedStage | undefined): string[] {
+function objectsOf(project: Project, block: LockedStage | undefined): string[] {
   const found: string[] = [];
   for (const content of [...Object.values(block?.outs ?? {}), ...Object.values(block?.code ?? {})]) {
     found.push(content.sha256);

@@ -4,7 +4,7 @@ import { parseSource } from '../document.ts';
 import { type History, openHistory } from '../git.ts';
 import { select } from '../graph.ts';
 import { equal, type Json, lookUp } from '../json.ts';
-import type { LockedStage } from '../lock.ts';
+import type { LockedStage } from '../lock-text.ts';
 import { LOCK, readLock } from '../lock-text.ts';
 import { makePlan } from '../plan.ts';
 import { openProject } from '../project.ts';
