@@ -20,6 +20,11 @@ struct Call {
     return {static_cast<uint32_t>(n[k]), static_cast<uint32_t>(n[k + 1]), static_cast<uint32_t>(n[k + 2]),
             static_cast<uint32_t>(n[k + 3])};
   }
+  AttentionHead head() const {
+    const float* q = f[0];
+    const long stride = i(2);
+    return {i(0), i(1), q, q + stride / 3, q + stride / 3 * 2, stride, x(3), static_cast<uint32_t>(n[4]), i(5), key(6)};
+  }
 };
 
 const struct {
@@ -56,6 +61,23 @@ const struct {
      [](const Kernels& k, const Call& c) {
        return k.attendToKept(c.i(0), c.i(1), c.x(2), c.f[0], c.f[1], c.f[2], c.f[3], c.f[4]), 0.0;
      }},
+    // length, width, stride, scale, dropout, number, seed, step, sequence, site | queries, keys and values in thirds of a row; out;
+    // largest, then inverse; scratch
+    {"attend",
+     [](const Kernels& k, const Call& c) {
+       k.attend(c.head(), c.f[1], c.i(2) / 3, c.f[2], c.f[2] + c.i(0), c.f[3]);
+       return 0.0;
+     }},
+    // the same | queries, keys and values; out; dout; largest, then inverse; gradients of queries, keys and values; scratch
+    {"attendBackward",
+     [](const Kernels& k, const Call& c) {
+       const int C = c.i(2) / 3;
+       k.attendBackward(c.head(), c.f[1], c.f[2], C, c.f[3], c.f[3] + c.i(0), c.f[4], c.f[4] + C, c.f[4] + 2 * C,
+                        c.f[5]);
+       return 0.0;
+     }},
+    {"attentionScratch",
+     [](const Kernels& k, const Call& c) { return static_cast<double>(k.attentionScratch(c.i(0), c.i(1))); }},
     {"keptRow", [](const Kernels& k, const Call& c) { return static_cast<double>(k.keptRow(c.i(0))); }},
     {"keptTokens", [](const Kernels& k, const Call& c) { return static_cast<double>(k.keptTokens(c.i(0))); }},
     {"packedSize", [](const Kernels& k, const Call& c) { return static_cast<double>(k.packedSize(c.i(0), c.i(1))); }},
@@ -71,19 +93,6 @@ const struct {
      }},
     {"addColumnSums",
      [](const Kernels& k, const Call& c) { return k.addColumnSums(c.i(0), c.i(1), c.f[0], c.i(2), c.f[1]), 0.0; }},
-    // rows, first, keys, scale, stride
-    {"causalSoftmax",
-     [](const Kernels& k, const Call& c) {
-       return k.causalSoftmax(c.i(0), c.i(1), c.i(2), c.x(3), c.f[0], c.i(4), c.f[1]), 0.0;
-     }},
-    {"causalProbabilities",
-     [](const Kernels& k, const Call& c) {
-       return k.causalProbabilities(c.i(0), c.i(1), c.i(2), c.x(3), c.f[0], c.i(4), c.f[1]), 0.0;
-     }},
-    {"causalSoftmaxBackward",
-     [](const Kernels& k, const Call& c) {
-       return k.causalSoftmaxBackward(c.i(0), c.i(1), c.i(2), c.x(3), c.f[0], c.f[1], c.i(4)), 0.0;
-     }},
     {"crossEntropy",
      [](const Kernels& k, const Call& c) { return k.crossEntropy(c.i(0), c.i(1), c.f[0], c.u[1], c.x(2)); }},
     {"gelu", [](const Kernels& k, const Call& c) { return k.gelu(c.i(0), c.f[0], c.f[1]), 0.0; }},

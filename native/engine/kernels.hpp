@@ -11,6 +11,19 @@ struct MaskKey {
   uint32_t seed, step, sequence, site;
 };
 
+/// One head of one sequence, for attention: `length` queries, keys and values of `width` numbers, rows `stride` apart.
+struct AttentionHead {
+  int length, width;
+  const float *q, *k, *v;
+  long stride;
+  /// scores are q·k times this
+  float scale;
+  /// threshold of dropout, 0 for none; `number` tells the masks of heads apart
+  uint32_t dropout;
+  int number;
+  MaskKey mask;
+};
+
 struct AdamW {
   float learningRate, beta1, beta2, epsilon, weightDecay;
   /// 1 − βᵗ
@@ -29,6 +42,9 @@ struct Epilogue {
 
 /// what a gradient product takes at a time: rows of A and B, columns of A, and, at most, columns of B
 constexpr int kGradientRows = 256, kGradientColumns = 528, kGradientVectors = 64;
+
+/// queries, and keys, that attention takes at a time
+constexpr int kAttentionBlock = 64;
 
 struct Kernels {
   const char* name;
@@ -62,6 +78,14 @@ struct Kernels {
   void (*attendToKept)(int count, int D, float scale, const float* q, const float* keys, const float* values,
                        float* scores, float* out);
 
+  // ── attention ────────────────────────────────────────────────────────────────────────────────────────────────
+  /// out = causal softmax(scale · q·kᵀ)·v. For each query, `largest` is the largest of its scores, as a power of two, and `inverse`
+  /// 1 / the sum of theirs relative to it. scratch: attentionScratch(width, length) floats
+  void (*attend)(const AttentionHead&, float* out, long outStride, float* largest, float* inverse, float* scratch);
+  /// from what attend gave and its gradient to those of queries, keys and values, which are as far apart as these themselves
+  void (*attendBackward)(const AttentionHead&, const float* out, const float* dout, long outStride, const float* largest,
+                         const float* inverse, float* dq, float* dk, float* dv, float* scratch);
+
   // ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
   /// out = (x − mean)/√(var + 1e-5) · gain + bias, a row at a time; mean and 1/√… kept where asked for
   void (*layerNorm)(int rows, int C, const float* x, const float* gain, const float* bias, float* out, float* mean,
@@ -71,14 +95,6 @@ struct Kernels {
                             const float* dout, float* dx, float* dgain, float* dbias);
   /// sums[j] += Σᵢ x(i, j)
   void (*addColumnSums)(int rows, int N, const float* x, long stride, float* sums);
-  /// Causal softmax of scores · scale for query rows first … first + rows, in place: row r has first + r + 1 keys, the rest up
-  /// to `keys` becomes 0. logsum[r] = log Σ exp.
-  void (*causalSoftmax)(int rows, int first, int keys, float scale, float* scores, long stride, float* logsum);
-  /// the same probabilities again from scores and logsum
-  void (*causalProbabilities)(int rows, int first, int keys, float scale, float* scores, long stride,
-                              const float* logsum);
-  /// dscores = p · (dp − Σ p·dp) · scale into dp
-  void (*causalSoftmaxBackward)(int rows, int first, int keys, float scale, const float* p, float* dp, long stride);
   /// Σ of −log softmax(logits)[target] over rows; the logits become (softmax − onehot) · scale where scale ≠ 0
   double (*crossEntropy)(int rows, int V, float* logits, const uint32_t* targets, float scale);
 
@@ -113,6 +129,9 @@ struct Kernels {
   size_t keptTokens(size_t T) const { return packedColumns(T); }
   long packedColumns(long N) const { return (N + panel - 1) / panel * panel; }
   size_t gradientScratch() const { return static_cast<size_t>(kGradientRows) * (kGradientVectors + kGradientColumns) + 64; }
+  size_t attentionScratch(size_t D, size_t T) const {
+    return 3 * kAttentionBlock * kAttentionBlock + D * (3 * kAttentionBlock + 2 * (T + panel));
+  }
   /// floats that the panels of a K × N matrix take
   size_t packedSize(long K, long N) const { return (static_cast<size_t>(packedColumns(N)) * K * numberSize + 3) / 4; }
 };

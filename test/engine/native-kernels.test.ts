@@ -202,32 +202,55 @@ describe.each(instructionSets)('%s', (set) => {
   });
 
   test.each([
-    [1, 0, 1],
-    [5, 8, 13],
-    [17, 30, 64],
-  ])('causal softmax of %i rows from row %i, %i keys', (rows, first, keys) => {
-    const stride = keys + 3;
-    const [scores, dp] = [numbers(rows * stride, 1, 8), numbers(rows * stride, 2)];
-    const [p, again, logsum, ds] = [scores.slice(), scores.slice(), zeros(rows), dp.slice()];
-    run('causalSoftmax', [rows, first, keys, 0.3, stride], p, logsum);
-    run('causalProbabilities', [rows, first, keys, 0.3, stride], again, logsum);
-    run('causalSoftmaxBackward', [rows, first, keys, 0.3, stride], p, ds);
-    const expected = { p: Array.from(scores), ds: Array.from(dp), logsum: [] as number[] };
-    for (let r = 0; r < rows; r++) {
-      const at = r * stride;
-      const e = Array.from({ length: first + r + 1 }, (_, j) => Math.exp(scores[at + j] * 0.3));
-      const sum = e.reduce((a, b) => a + b);
-      const inner = e.reduce((a, x, j) => a + (x / sum) * dp[at + j], 0);
-      expected.logsum.push(Math.log(sum));
-      for (let j = 0; j < keys; j++) {
-        expected.p[at + j] = (e[j] ?? 0) / sum;
-        expected.ds[at + j] = ((e[j] ?? 0) / sum) * (dp[at + j] - inner) * 0.3;
-      }
+    [1, 1, 0],
+    [5, 3, 0],
+    [16, 8, 0],
+    [64, 16, 0.3],
+    [65, 7, 0],
+    [130, 24, 0.3],
+    [200, 33, 0],
+  ])('causal attention of %i tokens of width %i, and its gradient, dropping %f', (T, D, dropping) => {
+    // the second of two heads
+    const [C, head, scale, threshold] = [2 * D, 1, 0.7 / Math.sqrt(D), Math.round(dropping * 65536)];
+    const settings = [T, D, 3 * C, scale, threshold, head, 5, 6, 7, 8];
+    const [qkv, dout] = [numbers(T * 3 * C, 1, 3), numbers(T * C, 2)];
+    const [out, kept, dqkv] = [zeros(T * C), zeros(2 * T), zeros(T * 3 * C)];
+    const scratch = zeros(run('attentionScratch', [D, T])).fill(Number.NaN);
+    const ofHead = (x: Float32Array) => x.subarray(head * D);
+    run('attend', settings, ofHead(qkv), ofHead(out), kept, scratch);
+    run('attendBackward', settings, ofHead(qkv), ofHead(out), ofHead(dout), kept, ofHead(dqkv), scratch);
+
+    // masks are those of dropout over blocks of 64 keys by 64 queries, [key][query], a row for each block
+    const blocks = Math.ceil(T / 64);
+    const masks = Array.from({ length: blocks ** 2 }, (_, block) => {
+      const mask = zeros(64 * 64);
+      const row = head * blocks ** 2 + block;
+      run('dropoutRows', [1, 64 * 64, 0, row, threshold, 5, 6, 7, 8], new Float32Array(64 * 64).fill(1), mask);
+      return mask;
+    });
+    const keeps = (q: number, k: number) => masks[(q >> 6) * blocks + (k >> 6)][(k & 63) * 64 + (q & 63)];
+    const at = (x: ArrayLike<number>, t: number, third: number, d: number) => x[t * 3 * C + third * C + head * D + d];
+    const expected = { out: Array<number>(T * C).fill(0), dqkv: Array<number>(T * 3 * C).fill(0) };
+    const sum = (of: (d: number) => number) => Array.from({ length: D }, (_, d) => of(d)).reduce((a, b) => a + b);
+    for (let q = 0; q < T; q++) {
+      const before = Array.from({ length: q + 1 }, (_, k) => k);
+      const weights = before.map((k) => Math.exp(scale * sum((d) => at(qkv, q, 0, d) * at(qkv, k, 1, d))));
+      const total = weights.reduce((a, b) => a + b);
+      const p = weights.map((weight) => weight / total);
+      const dp = before.map((k) => keeps(q, k) * sum((d) => dout[q * C + head * D + d] * at(qkv, k, 2, d)));
+      const mean = before.reduce((a, k) => a + p[k] * dp[k], 0);
+      for (const k of before)
+        for (let d = 0; d < D; d++) {
+          const ds = p[k] * (dp[k] - mean) * scale;
+          expected.out[q * C + head * D + d] += p[k] * keeps(q, k) * at(qkv, k, 2, d);
+          expected.dqkv[q * 3 * C + head * D + d] += ds * at(qkv, k, 1, d);
+          expected.dqkv[k * 3 * C + C + head * D + d] += ds * at(qkv, q, 0, d);
+          expected.dqkv[k * 3 * C + 2 * C + head * D + d] += p[k] * keeps(q, k) * dout[q * C + head * D + d];
+        }
     }
-    expect(difference(p, expected.p)).toBeLessThan(close);
-    expect(difference(again, expected.p)).toBeLessThan(close);
-    expect(difference(logsum, expected.logsum)).toBeLessThan(close);
-    expect(difference(ds, expected.ds)).toBeLessThan(close);
+    // the other head is left as it was: zeros on both sides
+    expect(difference(out, expected.out)).toBeLessThan(close);
+    expect(difference(dqkv, expected.dqkv)).toBeLessThan(1e-5);
   });
 
   test.each([2, 37, 256])('cross-entropy and its gradient over a vocabulary of %i', (V) => {

@@ -5,14 +5,18 @@
 
 namespace {
 
-// GELU's tanh form is x·σ(2u) with u = √(2/π)·(x + 0.044715·x³), since (1 + tanh u)/2 = σ(2u).
+// GELU's tanh form is x·σ(2u) with u = √(2/π)·(x + 0.044715·x³), since (1 + tanh u)/2 = σ(2u) = 1/(1 + 2^(−2u/ln 2)).
 constexpr float kGelu = 1.5957691216f;         // 2·√(2/π)
 constexpr float kGeluCubic = 0.07135481627f;   // 2·√(2/π)·0.044715
+
+INLINE vf geluSigmoid(vf x, vf square) {
+  return reciprocal(1.0f + powerOfTwo(x * (square * (-kGeluCubic * kLog2E) - kGelu * kLog2E)));
+}
 
 static void gelu(long n, const float* x, float* out) {
   forVectors(n, [&](long i, int lanes) {
     const vf v = loadLanes(x + i, lanes);
-    storeLanes(out + i, v * sigmoid(v * (v * v * kGeluCubic + kGelu)), lanes);
+    storeLanes(out + i, v * geluSigmoid(v, v * v), lanes);
   });
 }
 
@@ -20,7 +24,7 @@ static void geluBackward(long n, const float* x, float* out, float* dout) {
   forVectors(n, [&](long i, int lanes) {
     const vf v = loadLanes(x + i, lanes);
     const vf square = v * v;
-    const vf s = sigmoid(v * (square * kGeluCubic + kGelu));
+    const vf s = geluSigmoid(v, square);
     const vf y = v * s;
     storeLanes(out + i, y, lanes);
     const vf slope = s + (y - y * s) * (square * (3 * kGeluCubic) + kGelu);

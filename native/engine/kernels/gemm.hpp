@@ -211,7 +211,7 @@ constexpr int kLongSteps = 96;
 
 // All of M rows for one group of panels, `next` (the vectors of a group to come, laid out as B's) asked for meanwhile. `b` has
 // what the rows share, and A and C of the first.
-static void groupByRows(int M, int vectors, Block b, const float* next) {
+static void groupByRows(int M, int vectors, Block& b, const float* next) {
   const float *A = b.A, *addend = b.addend;
   float* C = b.C;
   // a part of a panel for each tile, so that the panels last for all tiles where there are enough
@@ -233,10 +233,11 @@ static void groupByRows(int M, int vectors, Block b, const float* next) {
 
 // The same for columns of A, which may be packed, in panels of PA that are panelA apart; b.ahead and b.aheadStride: the first
 // vector of rows of B to come.
-static void groupByColumns(int M, int vectors, Block b, bool packedA, long panelA) {
+static void groupByColumns(int M, int vectors, Block& b, bool packedA, long panelA) {
   const float *A = b.A, *ahead = b.ahead, *addend = b.addend;
   float* C = b.C;
-  b.askBelow = addend && b.K >= kLongSteps;
+  const bool asks = b.askNow;
+  b.askBelow = asks && addend && b.K >= kLongSteps;
   int t = 0;
   for (int p = 0; p < M; p += packedA ? PA : M)
     forParts(packedA && M - p > PA ? PA : M - p, kRows[vectors], [&](int first, int m) {
@@ -245,7 +246,7 @@ static void groupByColumns(int M, int vectors, Block b, bool packedA, long panel
       b.C = C + i * b.strideC;
       b.addend = addend ? addend + i * b.addendStride : nullptr;
       b.ahead = t < vectors ? ahead + t * W : b.B;
-      b.askNow = !b.askBelow || t == 0;
+      b.askNow = asks && (!b.askBelow || t == 0);
       tileOf<byColumns>(m, vectors)(b);
       t++;
     });

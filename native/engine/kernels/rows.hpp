@@ -93,42 +93,6 @@ INLINE void scaleRow(float* x, int n, float factor) {
   forVectors(n, [&](long i, int lanes) { storeLanes(x + i, loadLanes(x + i, lanes) * factor, lanes); });
 }
 
-static void causalSoftmax(int rows, int first, int keys, float scale, float* scores, long stride, float* logsum) {
-  for (int r = 0; r < rows; r++, scores += stride) {
-    const int n = first + r + 1;
-    const float largest = rowMaximum(scores, n);
-    const float total = exponentials(scores, n, largest, scale);
-    scaleRow(scores, n, 1.0f / total);
-    if (n < keys) memset(scores + n, 0, (keys - n) * sizeof(float));
-    logsum[r] = largest * scale + __builtin_logf(total);
-  }
-}
-
-static void causalProbabilities(int rows, int first, int keys, float scale, float* scores, long stride,
-                                const float* logsum) {
-  for (int r = 0; r < rows; r++, scores += stride) {
-    const int n = first + r + 1;
-    const float shift = logsum[r];
-    forVectors(n, [&](long i, int lanes) {
-      storeLanes(scores + i, exponential(loadLanes(scores + i, lanes) * scale - shift), lanes);
-    });
-    if (n < keys) memset(scores + n, 0, (keys - n) * sizeof(float));
-  }
-}
-
-static void causalSoftmaxBackward(int rows, int first, int keys, float scale, const float* p, float* dp, long stride) {
-  for (int r = 0; r < rows; r++, p += stride, dp += stride) {
-    const int n = first + r + 1;
-    vf sum = {};
-    forVectors(n, [&](long i, int lanes) { sum += loadLanes(p + i, lanes) * loadLanes(dp + i, lanes); });
-    const float mean = sumLanes(sum);
-    forVectors(n, [&](long i, int lanes) {
-      storeLanes(dp + i, loadLanes(p + i, lanes) * (loadLanes(dp + i, lanes) - mean) * scale, lanes);
-    });
-    if (n < keys) memset(dp + n, 0, (keys - n) * sizeof(float));
-  }
-}
-
 static double crossEntropy(int rows, int V, float* logits, const uint32_t* targets, float scale) {
   double loss = 0;
   for (int r = 0; r < rows; r++, logits += V) {

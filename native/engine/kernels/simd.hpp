@@ -57,8 +57,24 @@ INLINE void storePart(float* p, vf x, int n) {
 
 INLINE vf select(vi mask, vf yes, vf no) { return mask ? yes : no; }
 // the first operand where it is NaN
+#if defined(__AVX512F__)
+INLINE vf maximum(vf x, vf y) { return (vf)_mm512_max_ps((__m512)y, (__m512)x); }
+INLINE vf minimum(vf x, vf y) { return (vf)_mm512_min_ps((__m512)y, (__m512)x); }
+#elif defined(__AVX2__)
+INLINE vf maximum(vf x, vf y) { return (vf)_mm256_max_ps((__m256)y, (__m256)x); }
+INLINE vf minimum(vf x, vf y) { return (vf)_mm256_min_ps((__m256)y, (__m256)x); }
+#else
 INLINE vf maximum(vf x, vf y) { return x < y ? y : x; }
 INLINE vf minimum(vf x, vf y) { return x > y ? y : x; }
+#endif
+
+// 0, 1, 2 …
+INLINE vi laneNumbers() {
+  static constexpr int32_t numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  vi lanes;
+  memcpy(&lanes, numbers, sizeof lanes);
+  return lanes;
+}
 
 // lanes added and compared in halves
 #if defined(__AVX512F__)
@@ -167,9 +183,7 @@ INLINE void storeLanes(float* p, vf x, int n) {
 // zeros past the first n lanes
 INLINE vf keepLanes(vf x, int n) {
   if (n == W) return x;
-  vi lane;
-  for (int i = 0; i < W; i++) lane[i] = i;
-  return select(lane < n, x, vf{});
+  return select(laneNumbers() < n, x, vf{});
 }
 
 }  // namespace

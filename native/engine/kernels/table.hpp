@@ -1,5 +1,6 @@
 // The table of kernels of the instruction set that this file is compiled for.
 #pragma once
+#include "attention.hpp"
 #include "decode.hpp"
 #include "elements.hpp"
 #include "gemm.hpp"
@@ -21,12 +22,11 @@ INLINE engine::Kernels table(const char* name) {
   k.streamProduct = streamProduct<Number>;
   k.keepToken = keepToken;
   k.attendToKept = attendToKept;
+  k.attend = attend;
+  k.attendBackward = attendBackward;
   k.layerNorm = layerNorm;
   k.layerNormBackward = layerNormBackward;
   k.addColumnSums = addColumnSums;
-  k.causalSoftmax = causalSoftmax;
-  k.causalProbabilities = causalProbabilities;
-  k.causalSoftmaxBackward = causalSoftmaxBackward;
   k.crossEntropy = crossEntropy;
   k.gelu = gelu;
   k.geluBackward = geluBackward;

@@ -11,8 +11,6 @@
 namespace engine {
 namespace {
 
-// query rows that attention takes at a time
-constexpr int kQueries = 64;
 // floats of logits that exist at a time
 constexpr int kLogits = 1 << 16;
 
@@ -21,7 +19,7 @@ struct Kept {
   float *x;        // R × C, its input
   float *mean1, *rstd1;
   float *qkv;      // R × 3C
-  float *logsum;   // B × heads × T
+  float *largest, *inverse;  // B × heads × T, of attention's scores
   float *attended; // R × C
   float *middle;   // R × C, after attention
   float *mean2, *rstd2;
@@ -35,9 +33,7 @@ struct GptWorkspace : Workspace {
   float *branch;                   // R × C
   float *wide, *dwide;             // R × 4C
   float *logits;                   // rows at a time × V
-  // attention, one head of one sequence
-  float *keys, *keysTransposed, *values, *valuesTransposed;
-  float *scores, *dscores, *dropped;  // kQueries × T
+  float *attention;                // scratch of one head
   float *scratch;
 };
 
@@ -75,6 +71,7 @@ class Gpt final : public Network {
   void dropRows(const Pass& p, int layer, Site site, const float* x, float* out) const;
   void embed(GptWorkspace& w, const Pass& p) const;
   void embedBackward(GptWorkspace& w, const Pass& p) const;
+  AttentionHead attentionHead(const Pass& p, const float* qkv, int layer, int sequence, int head) const;
   void attend(GptWorkspace& w, const Pass& p, int layer) const;
   void attendBackward(GptWorkspace& w, const Pass& p, int layer, const float* dattended, float* dqkv) const;
   void block(GptWorkspace& w, const Pass& p, int layer) const;
@@ -143,7 +140,8 @@ size_t Gpt::place(GptWorkspace& w, float* memory, int sequences, int T, bool tra
     k.mean1 = arena.take(R);
     k.rstd1 = arena.take(R);
     k.qkv = arena.take(R * 3 * C);
-    k.logsum = arena.take(R * heads_);
+    k.largest = arena.take(R * heads_);
+    k.inverse = arena.take(R * heads_);
     k.attended = arena.take(R * C);
     k.middle = arena.take(R * C);
     k.mean2 = arena.take(R);
@@ -160,14 +158,7 @@ size_t Gpt::place(GptWorkspace& w, float* memory, int sequences, int T, bool tra
   w.wide = arena.take(R * 4 * C);
   w.dwide = arena.take(training ? R * 4 * C : 0);
   w.logits = arena.take(static_cast<size_t>(std::min<size_t>(logitRows(), R)) * config.vocabulary);
-  const size_t alongKeys = exact_.packedSize(headWidth_, T), alongWidth = exact_.packedSize(T, headWidth_);
-  w.keysTransposed = arena.take(alongKeys);
-  w.values = arena.take(alongWidth);
-  w.keys = arena.take(training ? alongWidth : 0);
-  w.valuesTransposed = arena.take(training ? alongKeys : 0);
-  w.scores = arena.take(static_cast<size_t>(kQueries) * T);
-  w.dscores = arena.take(static_cast<size_t>(kQueries) * T);
-  w.dropped = arena.take(static_cast<size_t>(kQueries) * T);
+  w.attention = arena.take(exact_.attentionScratch(headWidth_, T));
   w.scratch = arena.take(kernels.gradientScratch());
   return arena.used();
 }
@@ -227,63 +218,32 @@ void Gpt::embedBackward(GptWorkspace& w, const Pass& p) const {
   }
 }
 
+AttentionHead Gpt::attentionHead(const Pass& p, const float* qkv, int layer, int s, int h) const {
+  const float* q = qkv + static_cast<size_t>(s) * p.length * 3 * C_ + h * headWidth_;
+  return {p.length, headWidth_, q, q + C_, q + 2 * C_, 3 * C_, scale_,
+          p.dropout ? dropoutThreshold(config.dropout) : 0, h, key(p, s, layer, kAttention)};
+}
+
 void Gpt::attend(GptWorkspace& w, const Pass& p, int layer) const {
   const Kept& k = w.layers[layer];
-  const int T = p.length, stride = 3 * C_, D = headWidth_;
   for (int s = 0; s < p.sequences; s++)
     for (int h = 0; h < heads_; h++) {
-      const float* q = k.qkv + static_cast<size_t>(s) * T * stride + h * D;
-      float* out = k.attended + static_cast<size_t>(s) * T * C_ + h * D;
-      float* logsum = k.logsum + (static_cast<size_t>(s) * heads_ + h) * T;
-      exact_.packTransposed(D, T, q + C_, stride, w.keysTransposed);
-      exact_.pack(T, D, q + 2 * C_, stride, w.values);
-      for (int i = 0; i < T; i += kQueries) {
-        const int rows = std::min(kQueries, T - i), keys = i + rows;
-        exact_.product(rows, keys, D, q + static_cast<size_t>(i) * stride, stride, w.keysTransposed, D, w.scores, T,
-                        {});
-        kernels.causalSoftmax(rows, i, keys, scale_, w.scores, T, logsum + i);
-        if (p.dropout)
-          kernels.dropoutRows(rows, keys, w.scores, w.scores, T, h * T + i, dropoutThreshold(config.dropout),
-                              key(p, s, layer, kAttention));
-        exact_.product(rows, D, keys, w.scores, T, w.values, T, out + static_cast<size_t>(i) * C_, C_, {});
-      }
+      const size_t queries = (static_cast<size_t>(s) * heads_ + h) * p.length;
+      const size_t row = static_cast<size_t>(s) * p.length * C_ + h * headWidth_;
+      exact_.attend(attentionHead(p, k.qkv, layer, s, h), k.attended + row, C_, k.largest + queries, k.inverse + queries,
+                    w.attention);
     }
 }
 
 void Gpt::attendBackward(GptWorkspace& w, const Pass& p, int layer, const float* dattended, float* dqkv) const {
   const Kept& k = w.layers[layer];
-  const int T = p.length, stride = 3 * C_, D = headWidth_;
-  const uint32_t threshold = dropoutThreshold(config.dropout);
-  for (int r = 0; r < p.sequences * T; r++)
-    std::fill_n(dqkv + static_cast<size_t>(r) * stride + C_, 2 * C_, 0.0f);
   for (int s = 0; s < p.sequences; s++)
     for (int h = 0; h < heads_; h++) {
-      const float* q = k.qkv + static_cast<size_t>(s) * T * stride + h * D;
-      float* dq = dqkv + static_cast<size_t>(s) * T * stride + h * D;
-      const float* dout = dattended + static_cast<size_t>(s) * T * C_ + h * D;
-      const float* logsum = k.logsum + (static_cast<size_t>(s) * heads_ + h) * T;
-      const MaskKey mask = key(p, s, layer, kAttention);
-      exact_.packTransposed(D, T, q + C_, stride, w.keysTransposed);
-      exact_.pack(T, D, q + C_, stride, w.keys);
-      exact_.packTransposed(D, T, q + 2 * C_, stride, w.valuesTransposed);
-      for (int i = 0; i < T; i += kQueries) {
-        const int rows = std::min(kQueries, T - i), keys = i + rows;
-        const float* qRows = q + static_cast<size_t>(i) * stride;
-        const float* doutRows = dout + static_cast<size_t>(i) * C_;
-        exact_.product(rows, keys, D, qRows, stride, w.keysTransposed, D, w.scores, T, {});
-        kernels.causalProbabilities(rows, i, keys, scale_, w.scores, T, logsum + i);
-        exact_.product(rows, keys, D, doutRows, C_, w.valuesTransposed, D, w.dscores, T, {});
-        const float* attention = w.scores;
-        if (p.dropout) {
-          kernels.dropoutRows(rows, keys, w.scores, w.dropped, T, h * T + i, threshold, mask);
-          kernels.dropoutRows(rows, keys, w.dscores, w.dscores, T, h * T + i, threshold, mask);
-          attention = w.dropped;
-        }
-        exact_.accumulateGradient(keys, D, rows, attention, T, doutRows, C_, dq + 2 * C_, stride, w.scratch);
-        kernels.causalSoftmaxBackward(rows, i, keys, scale_, w.scores, w.dscores, T);
-        exact_.product(rows, D, keys, w.dscores, T, w.keys, T, dq + static_cast<size_t>(i) * stride, stride, {});
-        exact_.accumulateGradient(keys, D, rows, w.dscores, T, qRows, stride, dq + C_, stride, w.scratch);
-      }
+      const size_t queries = (static_cast<size_t>(s) * heads_ + h) * p.length;
+      const size_t row = static_cast<size_t>(s) * p.length * C_ + h * headWidth_;
+      float* dq = dqkv + static_cast<size_t>(s) * p.length * 3 * C_ + h * headWidth_;
+      exact_.attendBackward(attentionHead(p, k.qkv, layer, s, h), k.attended + row, dattended + row, C_,
+                            k.largest + queries, k.inverse + queries, dq, dq + C_, dq + 2 * C_, w.attention);
     }
 }
 
