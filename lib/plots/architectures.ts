@@ -39,7 +39,7 @@ export function architecturesPlot(rows: readonly RunRow[], study: Study): TopLev
     description: study.comparisons.map(({ verdict }) => verdict).join(' '),
     title: {
       text: 'Architectures compared',
-      subtitle: study.comparisons.flatMap(({ verdict }) => wrap(verdict, 112)),
+      subtitle: study.comparisons.flatMap(({ verdict }) => wrap(verdict, 130)),
     },
     config: CONFIG,
     columns: 2,
@@ -68,7 +68,15 @@ function computePanel(rows: readonly RunRow[], study: Study, width: number): Pan
     0.08,
   );
   const domain = series.map(({ name }) => name);
-  const legend = { title: null, orient: 'top-right', symbolSize: 90, symbolOpacity: 1 } as const;
+  const along = (value: number, [low, high]: readonly [number, number]) => Math.log(value / low) / Math.log(high / low);
+  // Losses fall, and leave that corner free; where they do not, runs would lie under the legend.
+  const isTaken = runs.some(({ flops, loss }) => along(flops, x) > 0.65 && along(loss, y) > 0.7);
+  const legend = {
+    title: null,
+    orient: isTaken ? 'bottom-right' : 'top-right',
+    symbolSize: 90,
+    symbolOpacity: 1,
+  } as const;
   const encoding = {
     x: {
       field: 'flops',

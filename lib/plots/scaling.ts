@@ -9,6 +9,8 @@ const WIDTH = 650;
 const HEIGHT = 440;
 /** sizes along each curve */
 const DRAWN = 80;
+/** A band is shown whole as far as this beyond the runs, as a share of their loss; one that is wider would press all else together. */
+const BAND_SHOWN = 0.15;
 /** A floor is drawn where it is this near below the lowest loss, as a share of it: further down it would press the rest together. */
 const FLOOR_NEAR = 0.7;
 
@@ -36,11 +38,12 @@ export function scalingPlot(rows: readonly RunRow[], study: Study): TopLevelSpec
   const floors = series.flatMap((one) => floorOf(one, FLOOR_NEAR * least));
 
   const x = logDomain(runs.map((run) => run.params));
-  const y = logDomain(
-    [...runs, ...curves, ...floors].map((point) => point.loss),
-    0.1,
-    0.08,
-  );
+  const most = Math.max(...runs.map((run) => run.loss));
+  const bands = curves.flatMap(({ low, high }) => [
+    Math.max(low, least / (1 + BAND_SHOWN)),
+    Math.min(high, most * (1 + BAND_SHOWN)),
+  ]);
+  const y = logDomain([...[...runs, ...curves, ...floors].map((point) => point.loss), ...bands], 0.1, 0.08);
   const names = series.map(({ name }) => name);
   const encoding = {
     x: {

@@ -42,7 +42,7 @@ ${client.scripts.map((script) => html`<script>${new Html(script.replaceAll('</sc
 function standfirst(results: readonly RunRow[], study: Study): Html {
   const architectures = [...new Set(results.map((row) => displayName(row.architecture)).filter(Boolean))];
   const sizes = results.map((row) => row.params);
-  return html`<p class="standfirst">${plural(results.length, 'model')}${architectures.length > 0 && ` (${architectures.join(' and ')})`} from ${count(Math.min(...sizes))} to ${count(Math.max(...sizes))} parameters, trained on music written as text, and how their ${lossName(study.loss)} falls with size.</p>`;
+  return html`<p class="standfirst">${plural(results.length, 'model')}${architectures.length > 0 && ` (${architectures.join(' and ')})`} from ${count(Math.min(...sizes))} to ${count(Math.max(...sizes))} parameters, trained on music written as text, and how their ${lossName(study.loss)} depends on size.</p>`;
 }
 
 // ---- findings -------------------------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ function figure({ name, svg, caption }: ReportPlot): Html {
       return `<svg role="img" aria-label="${html`${caption}`.text}"${kept}${viewBox}>`;
     })
     .replace(/\b(id="|url\(#|href="#)/g, `$1${name.replace(/\W/g, '-')}-`);
-  return html`<figure id="plot-${name}">${new Html(drawing)}<figcaption>${caption}</figcaption></figure>`;
+  return html`<figure id="plot-${name}"><div class="drawing">${new Html(drawing)}</div><figcaption>${caption}</figcaption></figure>`;
 }
 
 function size(attributes: string, name: string): string {

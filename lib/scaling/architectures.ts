@@ -38,8 +38,8 @@ interface Group {
 /** Sizes at which the laws are compared to find where one overtakes the other. */
 const COMPARED = 64;
 
-/** `named`: whether the verdict has to say of which tokenizer it speaks. */
-export function compareArchitectures(a: Group, b: Group, named = true): ArchitectureComparison {
+/** `unit`: what the losses are, in words. `named`: whether the verdict has to say of which tokenizer it speaks. */
+export function compareArchitectures(a: Group, b: Group, unit: string, named = true): ArchitectureComparison {
   const base = { tokenizer: a.tokenizer, architectures: [a.architecture, b.architecture] as [string, string] };
   const who = named && a.tokenizer ? `${a.tokenizer}: ` : '';
   const names = base.architectures.map(displayName) as [string, string];
@@ -67,7 +67,7 @@ export function compareArchitectures(a: Group, b: Group, named = true): Architec
       range,
       at,
       crossing: null,
-      verdict: `${who}${names[0]} and ${names[1]} are not distinguishable: ${lacking.join(' and ')} ${lacking.length > 1 ? 'have' : 'has'} no law and so no interval. Between the runs as measured, ${lower} is lower by ${number(Math.abs(middle.difference))} at ${number(middle.params)} parameters.`,
+      verdict: `${who}${names[0]} and ${names[1]} are not distinguishable: ${lacking.join(' and ')} ${lacking.length > 1 ? 'have' : 'has'} no law and so no interval. Between the runs as measured, ${lower} is lower by ${number(Math.abs(middle.difference))} in ${unit} at ${number(middle.params)} parameters.`,
     };
   }
   const [fitA, fitB] = [a.fit, b.fit];
@@ -75,7 +75,7 @@ export function compareArchitectures(a: Group, b: Group, named = true): Architec
   const along = compare(steps(low, high, COMPARED).map(Math.exp));
   const crossing = findCrossing(along);
   const at = compare(three);
-  return { ...base, range, at, crossing, verdict: who + verdict(names, base.architectures, along, at, crossing) };
+  return { ...base, range, at, crossing, verdict: who + verdict(names, base.architectures, unit, along, at, crossing) };
 }
 
 /** The laws' difference a − b; its interval combines those of the two laws as Zou & Donner (2008) do, which need not be symmetric. */
@@ -112,6 +112,7 @@ function findCrossing(along: readonly Difference[]): ArchitectureComparison['cro
 function verdict(
   [nameA, nameB]: [string, string],
   [a]: [string, string],
+  unit: string,
   along: readonly Difference[],
   at: readonly Difference[],
   crossing: ArchitectureComparison['crossing'],
@@ -121,7 +122,7 @@ function verdict(
   const range = `${number(along[0].params)} to ${number(along[along.length - 1].params)} parameters`;
   const told = along.filter((point) => point.better !== null);
   if (told.length === 0)
-    return `${nameA} and ${nameB} are not distinguishable at equal size, from ${range}: at ${number(at[1].params)} they differ by ${number(at[1].difference)} (${interval([at[1].low!, at[1].high!])}).`;
+    return `${nameA} and ${nameB} are not distinguishable at equal size, from ${range}: at ${number(at[1].params)} they differ by ${number(at[1].difference)} in ${unit} (${interval([at[1].low!, at[1].high!])}).`;
   const better = told[0].better!;
   if (crossing)
     return `${nameOf(better)} is better at small sizes and ${otherOf(better)} at large ones; the laws cross near ${number(crossing.params)} parameters, anywhere from ${number(crossing.low)} to ${number(crossing.high)}.`;
@@ -129,7 +130,7 @@ function verdict(
   const widest = at.filter((point) => point.better !== null).sort((x, y) => size(y) - size(x))[0] ?? told[0];
   const sign = better === a ? -1 : 1;
   const bounds = [sign * widest.low!, sign * widest.high!].sort((x, y) => x - y) as [number, number];
-  const by = `by ${number(size(widest))} (${interval(bounds)}) at ${number(widest.params)}`;
+  const by = `by ${number(size(widest))} in ${unit} (${interval(bounds)}) at ${number(widest.params)}`;
   if (told.length === along.length)
     return `${nameOf(better)} is better than ${otherOf(better)} at every size from ${range}, ${by}.`;
   return `${nameOf(better)} is better than ${otherOf(better)} from ${number(told[0].params)} to ${number(told[told.length - 1].params)} parameters, ${by}; elsewhere from ${range} they are not distinguishable.`;

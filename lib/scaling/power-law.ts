@@ -85,7 +85,7 @@ export function fitPowerLaw(points: readonly Point[], options: PowerLawOptions =
   points.forEach(checkPoint);
   const all = points.map((point) => ({ ...point }));
   const sizes = bySize(all);
-  const warnings = rangeWarnings(sizes);
+  const warnings: string[] = [];
   const refuse = (refused: string, comparison: Comparison[] = []): Refusal => ({
     refused,
     points: all,
@@ -118,7 +118,7 @@ export function fitPowerLaw(points: readonly Point[], options: PowerLawOptions =
       comparison,
     );
   if (!falls) return refuse(notFalling(sizes, powerAlpha, confidence), comparison);
-  warnings.push(...riseWarnings(sizes));
+  warnings.push(...rangeWarnings(sizes), ...riseWarnings(sizes));
 
   if (floored) {
     const region = new ConfidenceRegion(floored, confidence);
@@ -319,10 +319,12 @@ function riseWarnings(sizes: readonly Size[]): string[] {
 }
 
 function comparisonWarnings(comparison: readonly Comparison[], chosen: Comparison['form']): string[] {
-  const lacking = comparison.filter((form) => form.missing_runs > 0).map((form) => `${form.form} ${form.missing_runs}`);
+  const lacking = comparison
+    .filter((form) => form.missing_runs > 0)
+    .map((form) => `${form.missing_runs} more for ${form.form}`);
   const warnings =
     lacking.length > 0
-      ? [`AICc, which compares the forms, is not defined for so few runs; missing: ${lacking.join(', ')}`]
+      ? [`AICc, which compares the forms, is not defined for so few runs: it takes ${lacking.join(', ')}`]
       : [];
   const law = comparison.find((form) => form.form === chosen);
   const line = comparison.find((form) => form.form === 'log-linear');

@@ -64,7 +64,7 @@ export function fitStudy(rows: readonly RunRow[], options: StudyOptions = {}): S
   const fits = Object.fromEntries(
     [...groups].map(([name, group]) => [name, fitGroup(label(group[0]), group, loss, size, confidence)] as const),
   );
-  const comparisons = pairs(Object.values(fits)).map(([a, b]) => compareArchitectures(a, b, several));
+  const comparisons = pairs(Object.values(fits)).map(([a, b]) => compareArchitectures(a, b, lossName(loss), several));
   return { loss, size, confidence, fits, comparisons, warnings: studyWarnings(rows) };
 }
 
@@ -134,10 +134,13 @@ function verdict(label: string, fit: PowerLawFit | Refusal, loss: string): strin
   const bounds = `α = ${number(alpha)} (${percent(fit.confidence)}: ${interval(fit.intervals.alpha)})`;
   if (fit.form === 'power-plus-constant')
     return `${label}: ${what} falls towards a floor, L(N) = ${number(a)}·N^(−${number(alpha)}) + ${number(c)}, with ${bounds} and c in ${interval(fit.intervals.c!)}, from ${range}. Each doubling of N takes ${doubling} off what lies above the floor.`;
+  const lowest = Math.min(...fit.points.map((point) => point.loss));
   const floor =
     fit.intervals.c === null
       ? 'Whether there is a floor cannot be asked of so few runs.'
-      : `A floor anywhere up to ${number(fit.intervals.c[1])} is not excluded either.`;
+      : fit.intervals.c[1] < lowest
+        ? `A floor anywhere up to ${number(fit.intervals.c[1])} is not excluded either.`
+        : `No floor below the lowest loss, ${number(lowest)}, is excluded either.`;
   return `${label}: ${what} falls as a power law, L(N) = ${number(a)}·N^(−${number(alpha)}), with ${bounds} if there is no floor, from ${range}. Each doubling of N takes ${doubling} off. ${floor}`;
 }
 

@@ -63,6 +63,35 @@ describe('the scaling curves', () => {
     }
   });
 
+  it('show bands whole, unless one is so wide that it would press all else together', () => {
+    const table = (losses: number[]) => {
+      const rows = readRuns(
+        `run,architecture,params,test_loss\n${losses.map((loss, i) => `r${i},gpt,${10 ** (4 + i / 2)},${loss}`).join('\n')}\n`,
+      );
+      return { rows, study: fitStudy(rows, { loss: 'test_loss' }) };
+    };
+    const shown = (losses: number[]) => {
+      const { rows, study } = table(losses);
+      const drawn = scalingPlot(rows, study) as typeof spec;
+      const [scale] = (compile(drawn).spec.scales ?? []).filter(({ name }) => name === 'y');
+      const bands = drawn.layer.find((layer) => layer.data.name === 'bands')!.data.values as {
+        low: number;
+        high: number;
+      }[];
+      return {
+        domain: (scale as unknown as { domain: [number, number] }).domain,
+        band: [Math.min(...bands.map(({ low }) => low)), Math.max(...bands.map(({ high }) => high))],
+      };
+    };
+    const narrow = shown([1.458, 1.296, 1.269, 1.091, 1.036]);
+    expect(narrow.band[1]).toBeGreaterThan(1.5);
+    expect(narrow.domain[0]).toBeLessThan(narrow.band[0]);
+    expect(narrow.domain[1]).toBeGreaterThan(narrow.band[1]);
+    const wide = shown([4, 2.2, 1.6, 1]);
+    expect(wide.band[0]).toBeLessThan(0.5);
+    expect(wide.domain[0]).toBeGreaterThan(0.7);
+  });
+
   it('say what is seen: the finding, the architectures, their exponents, their sizes', async () => {
     const text = words(await plotSvg(spec));
     expect(text).toContain('Larger models predict music better');

@@ -188,11 +188,21 @@ describe('forms compared', () => {
     expect(preferred(sizes.map((params) => ({ params, loss: 2 + 0.01 * random() })))).toBe('constant');
   });
 
+  it('warns of a narrow range of sizes, but not beside a refusal, which has no exponent', () => {
+    const sizes = [1e4, 2e4, 4e4, 8e4];
+    expect(fitPowerLaw(runs({ alpha: 0.3, a: 8 }, { sizes, noise: 0.001 })).warnings.join()).toContain(
+      'only a factor of 8',
+    );
+    const flat = fitPowerLaw(sizes.map((params, i) => ({ params, loss: 2 + 0.01 * (i % 2) })));
+    expect(isRefusal(flat)).toBe(true);
+    expect(flat.warnings).toEqual([]);
+  });
+
   it('has no AICc for four parameters and five runs, and says how many are missing', () => {
     const fit = fitted(runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004 }));
     const floored = fit.comparison.find(({ form }) => form === 'power-plus-constant')!;
     expect(floored).toMatchObject({ parameters: 4, aicc: null, difference: null, missing_runs: 1 });
-    expect(fit.warnings.join()).toContain('missing: power-plus-constant 1');
+    expect(fit.warnings.join()).toContain('it takes 1 more for power-plus-constant');
   });
 
   it('warns where a straight line in log N does as well', () => {

@@ -52,6 +52,19 @@ describe('fitStudy', () => {
     expect(gpt.best!.run).toMatch(/^char-gpt-large-/);
   });
 
+  it('says of a law that knows no floor what is not excluded: one below the lowest loss, where anything is', () => {
+    const verdictOf = (losses: number[]) => {
+      const rows = losses.map((loss, i) => `${i},${[6272, 18936, 56800, 161920, 465312][i]},${loss}`);
+      return fitStudy(readRuns(`run,params,test_loss\n${rows.join('\n')}\n`), { loss: 'test_loss' }).fits.all.verdict;
+    };
+    expect(verdictOf([1.458, 1.296, 1.269, 1.091, 1.036])).toMatch(
+      /if there is no floor, .* No floor below the lowest loss, 1\.04, is excluded either\.$/,
+    );
+    expect(verdictOf([1.45, 1.33, 1.221, 1.122, 1.031])).toMatch(
+      /A floor anywhere up to 0\.\d+ is not excluded either\.$/,
+    );
+  });
+
   it('fits another loss, against another size', () => {
     const fitted = study(LAWS, { loss: 'test_loss', size: 'params_non_embedding' });
     const gpt = fitted.fits['char-gpt'].fit as PowerLawFit;
@@ -131,7 +144,7 @@ describe('architectures at equal size', () => {
     const [comparison] = study([GPT, like(GPT, 'lstm', { c: 0.75 })]).comparisons;
     expect(comparison.crossing).toBeNull();
     expect(comparison.verdict).toMatch(
-      /^GPT is better than LSTM at every size from 5\.63\sk to 513\sk parameters, by 0\.1\d+ \(0\.1/,
+      /^GPT is better than LSTM at every size from 5\.63\sk to 513\sk parameters, by 0\.1\d+ in test bits per byte \(0\.1/,
     );
     for (const { low, high } of comparison.at) {
       expect(low!).toBeLessThan(-0.12);
