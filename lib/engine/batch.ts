@@ -12,7 +12,9 @@ export function checkBatch({ inputs, targets, sequences, length, state }: Batch,
   if (state === undefined) return;
   const shape = stateShape(config, sequences);
   if (!shape)
-    throw new EngineError(`the batch comes with a state; a ${config.architecture} carries none, it sees its window alone`);
+    throw new EngineError(
+      `the batch comes with a state; a ${config.architecture} carries none, it sees its window alone`,
+    );
   if (state.length !== sizeOf(shape))
     throw new EngineError(
       `the batch's state has ${state.length} numbers; ${shape[0]} layers × ${shape[1]} × ${sequences} sequences × ${shape[3]} need ${sizeOf(shape)}`,
