@@ -51,7 +51,10 @@ export async function stage<Flag extends string = never>(definition: Stage<Flag>
 }
 
 function usage(definition: Stage<string>): string {
-  const flags = Object.keys(definition.flags ?? {}).map((flag) => `--${flag} ${flag.toUpperCase()}`);
+  const flags = Object.keys(definition.flags ?? {}).map((flag) => {
+    const text = `--${flag} ${flag.toUpperCase()}`;
+    return definition.optional?.includes(flag) ? `[${text}]` : text;
+  });
   const call = [`tsx stages/${definition.name}.ts`, ...definition.paths, ...flags].join(' ');
   const lines = Object.entries(definition.flags ?? {}).map(([flag, text]) => `  --${flag.padEnd(14)} ${text}`);
   return [
@@ -78,7 +81,8 @@ function parseCall<Flag extends string>(definition: Stage<Flag>) {
   if (parsed.values.help) return 'help';
   if (parsed.positionals.length !== definition.paths.length) {
     const wanted = definition.paths.join(' ');
-    throw new StageError(`needs ${wanted}, and got ${parsed.positionals.length} paths\n\n${usage(definition)}`);
+    const got = parsed.positionals.length === 1 ? '1 path' : `${parsed.positionals.length} paths`;
+    throw new StageError(`needs ${wanted}, and got ${got}\n\n${usage(definition)}`);
   }
   const missing = names.find((name) => parsed.values[name] === undefined && !definition.optional?.includes(name));
   if (missing) throw new StageError(`--${missing} is missing\n\n${usage(definition)}`);

@@ -88,7 +88,7 @@ await stage({
 
 function configOf(params: Params, size: string, vocabularySize: number) {
   const shape = params.sizes[size];
-  if (!shape) throw new StageError(`params.yaml: train.sizes names ${size}, which sizes does not have`);
+  if (!shape) throw new StageError(`params.yaml: sizes has no model of the name ${size}`);
   try {
     const config = modelConfig(shape, { vocabularySize, block: params.train.block, dropout: params.train.dropout });
     checkConfig(config);

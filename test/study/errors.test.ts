@@ -68,7 +68,12 @@ describe('a stage program by hand', () => {
       () => [path('empty'), path('abc'), '--params', params('grid: 16', 'gird: 16')],
       /unknown key "gird".*did you mean "grid"/,
     ],
-    ['too few arguments', 'convert', () => [path('empty')], /needs RAW ABC/],
+    [
+      'too few arguments',
+      'convert',
+      () => [path('empty')],
+      /needs RAW ABC, and got 1 path\n\ntsx stages\/convert\.ts RAW ABC \[--memo MEMO\] \[--params/,
+    ],
     ['an unknown flag', 'convert', () => [path('empty'), path('abc'), '--fast'], /--fast/],
   ])('%s: one sentence, no stack, exit 1', (_, stage, args, sentence) => {
     const { status, said } = runStage(stage, ...args());
