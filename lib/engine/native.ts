@@ -37,6 +37,9 @@ import {
 } from './native-addon.ts';
 import { checkThreads } from './threads.ts';
 
+/** A decoder's, at most. */
+const mostStreams = 2 ** 16;
+
 /**
  * In bf16 the products of weights round what they multiply to bf16 and add in fp32; weights, moments and everything else stay
  * fp32.
@@ -149,8 +152,8 @@ class NativeModel implements Model {
 
   decoder(sequences: number): Decoder {
     this.checkIdle('make a decoder');
-    if (!Number.isSafeInteger(sequences) || sequences < 1)
-      throw new EngineError(`a decoder of ${sequences} streams; it must have a whole number of at least 1`);
+    if (!Number.isSafeInteger(sequences) || sequences < 1 || sequences > mostStreams)
+      throw new EngineError(`a decoder of ${sequences} streams; it must have a whole number from 1 to ${mostStreams}`);
     return new NativeDecoder(this.addon, this.addon.decoder(this.handle, sequences), this.config, sequences, () =>
       this.checkIdle('decode'),
     );

@@ -31,9 +31,14 @@ export function checkConfig(config: ModelConfig): void {
   }
 }
 
+/** Beyond it is no model: 4,096 layers, 16.8 million of anything else. What a machine has no room for is far below. */
+const most = { layers: 2 ** 12, other: 2 ** 24 };
+
 function checkCount(key: string, value: unknown): void {
   if (!Number.isSafeInteger(value) || (value as number) < 1)
     throw new ModelError(`${key} is ${show(value)}; it must be a whole number of at least 1`, key);
+  const limit = key === 'layers' ? most.layers : most.other;
+  if ((value as number) > limit) throw new ModelError(`${key} is ${value}; it must be at most ${limit}`, key);
 }
 
 function checkDropout(value: unknown): void {

@@ -2,30 +2,86 @@
 #define NAPI_VERSION 8
 #include <node_api.h>
 
+#include <cmath>
 #include <cstring>
+#include <stdexcept>
+#include <string>
 
 #include "kernels.hpp"
 
 namespace engine {
 namespace {
 
-struct Call {
-  double n[16];
-  float* f[8];
-  uint32_t* u[8];
+struct Array {
+  napi_typedarray_type type;
+  void* data;
+  size_t size;
+};
 
-  int i(int k) const { return static_cast<int>(n[k]); }
-  float x(int k) const { return static_cast<float>(n[k]); }
-  MaskKey key(int k) const {
-    return {static_cast<uint32_t>(n[k]), static_cast<uint32_t>(n[k + 1]), static_cast<uint32_t>(n[k + 2]),
-            static_cast<uint32_t>(n[k + 3])};
+/// What was given; whatever a kernel takes of it is asked for here, and is there or throws.
+struct Call {
+  static constexpr int kNumbers = 16, kArrays = 8;
+  double numbers[kNumbers];
+  Array arrays[kArrays];
+  int numberCount, arrayCount;
+
+  double x(int k) const {
+    if (k >= numberCount) throw std::runtime_error("number " + std::to_string(k) + " is missing");
+    return numbers[k];
   }
+  float real(int k) const { return static_cast<float>(x(k)); }
+  uint32_t natural(int k) const {
+    if (!(x(k) >= 0 && x(k) <= 4294967295.0 && x(k) == std::floor(x(k))))
+      throw std::runtime_error("number " + std::to_string(k) + " is not a whole one of 32 bits");
+    return static_cast<uint32_t>(x(k));
+  }
+  int size(int k) const {
+    if (natural(k) > 1 << 24) throw std::runtime_error("number " + std::to_string(k) + " is too large");
+    return static_cast<int>(natural(k));
+  }
+  MaskKey key(int k) const { return {natural(k), natural(k + 1), natural(k + 2), natural(k + 3)}; }
+
+  /// array k, which has at least this many floats
+  float* floats(int k, size_t least) const { return static_cast<float*>(of(k, napi_float32_array, least)); }
+  /// the same, or null
+  float* optional(int k, size_t least) const {
+    return k < arrayCount && arrays[k].data ? floats(k, least) : nullptr;
+  }
+  /// array k, `count` of them below `end`
+  uint32_t* tokens(int k, size_t count, uint32_t end) const {
+    auto* tokens = static_cast<uint32_t*>(of(k, napi_uint32_array, count));
+    for (size_t i = 0; i < count; i++)
+      if (tokens[i] >= end) throw std::runtime_error("a token of array " + std::to_string(k) + " is too large");
+    return tokens;
+  }
+  /// a head whose queries, keys and values are array 0, in thirds of a row
   AttentionHead head() const {
-    const float* q = f[0];
-    const long stride = i(2);
-    return {i(0), i(1), q, q + stride / 3, q + stride / 3 * 2, stride, x(3), static_cast<uint32_t>(n[4]), i(5), key(6)};
+    const int third = size(2) / 3;
+    const float* q = floats(0, headSize());
+    return {size(0), size(1), q, q + third, q + 2 * third, size(2), real(3), natural(4), size(5), key(6)};
+  }
+  size_t headSize() const {
+    const size_t third = size(2) / 3;
+    if (static_cast<size_t>(size(1)) > third) throw std::runtime_error("a head is wider than a third of a row");
+    return size(0) == 0 ? 0 : static_cast<size_t>(size(0) - 1) * size(2) + 2 * third + size(1);
+  }
+
+ private:
+  void* of(int k, napi_typedarray_type type, size_t least) const {
+    if (k >= arrayCount || arrays[k].type != type || (!arrays[k].data && least > 0))
+      throw std::runtime_error("array " + std::to_string(k) + " is missing, or of another type");
+    if (arrays[k].size < least)
+      throw std::runtime_error("array " + std::to_string(k) + " is shorter than " + std::to_string(least));
+    return arrays[k].data;
   }
 };
+
+/// numbers that so many rows span, this far apart
+size_t span(size_t rows, size_t stride, size_t width) { return rows == 0 ? 0 : (rows - 1) * stride + width; }
+
+void require(bool holds, const char* what) {
+  if (!holds) throw std::runtime_error(what);
+}
 
 const struct {
   const char* name;
@@ -33,144 +89,220 @@ const struct {
 } kCalls[] = {
     {"panel", [](const Kernels& k, const Call&) -> double { return k.panel; }},
     {"gradientScratch", [](const Kernels& k, const Call&) { return static_cast<double>(k.gradientScratch()); }},
-    {"pack", [](const Kernels& k, const Call& c) { return k.pack(c.i(0), c.i(1), c.f[0], c.i(2), c.f[1]), 0.0; }},
+    {"keptRow", [](const Kernels& k, const Call& c) { return static_cast<double>(k.keptRow(c.size(0))); }},
+    {"keptTokens", [](const Kernels& k, const Call& c) { return static_cast<double>(k.keptTokens(c.size(0))); }},
+    {"packedSize", [](const Kernels& k, const Call& c) { return static_cast<double>(k.packedSize(c.size(0), c.size(1))); }},
+    {"multiplyAdds", [](const Kernels& k, const Call& c) { return k.multiplyAdds(c.natural(0)); }},
+    // K, N, stride | B, packed
+    {"pack",
+     [](const Kernels& k, const Call& c) {
+       const int K = c.size(0), N = c.size(1), stride = c.size(2);
+       k.pack(K, N, c.floats(0, span(K, stride, N)), stride, c.floats(1, k.packedSize(K, N)));
+       return 0.0;
+     }},
     {"packTransposed",
-     [](const Kernels& k, const Call& c) { return k.packTransposed(c.i(0), c.i(1), c.f[0], c.i(2), c.f[1]), 0.0; }},
+     [](const Kernels& k, const Call& c) {
+       const int K = c.size(0), N = c.size(1), stride = c.size(2);
+       k.packTransposed(K, N, c.floats(0, span(N, stride, K)), stride, c.floats(1, k.packedSize(K, N)));
+       return 0.0;
+     }},
     // M, N, K, strideA, packedRows, strideC, addendStride | A, packed, C, addend, bias
     {"product",
      [](const Kernels& k, const Call& c) {
-       k.product(c.i(0), c.i(1), c.i(2), c.f[0], c.i(3), c.f[1], c.i(4), c.f[2], c.i(5), {c.f[3], c.i(6), c.f[4]});
+       const int M = c.size(0), N = c.size(1), K = c.size(2), rows = c.size(4);
+       require(K <= rows, "K is more than was packed");
+       k.product(M, N, K, c.floats(0, span(M, c.size(3), K)), c.size(3), c.floats(1, k.packedSize(rows, N)), rows,
+                 c.floats(2, span(M, c.size(5), N)), c.size(5),
+                 {c.optional(3, span(M, c.size(6), N)), c.size(6), c.optional(4, N)});
        return 0.0;
      }},
+    // M, N, K, strideA, strideB, strideC | A, B, C, scratch
     {"accumulateGradient",
      [](const Kernels& k, const Call& c) {
-       k.accumulateGradient(c.i(0), c.i(1), c.i(2), c.f[0], c.i(3), c.f[1], c.i(4), c.f[2], c.i(5), c.f[3]);
+       const int M = c.size(0), N = c.size(1), K = c.size(2);
+       k.accumulateGradient(M, N, K, c.floats(0, span(K, c.size(3), M)), c.size(3), c.floats(1, span(K, c.size(4), N)),
+                            c.size(4), c.floats(2, span(M, c.size(5), N)), c.size(5), c.floats(3, k.gradientScratch()));
        return 0.0;
      }},
     // M, N, K, strideA, first, end, strideC, addendStride | A, packed, C, addend, bias
     {"streamProduct",
      [](const Kernels& k, const Call& c) {
-       k.streamProduct(c.i(0), c.i(1), c.i(2), c.f[0], c.i(3), c.f[1], c.i(4), c.i(5), c.f[2], c.i(6),
-                       {c.f[3], c.i(7), c.f[4]});
+       const int M = c.size(0), N = c.size(1), K = c.size(2), first = c.size(4), end = c.size(5);
+       require(end <= k.panels(N), "there are fewer panels");
+       k.streamProduct(M, N, K, c.floats(0, span(M, c.size(3), K)), c.size(3), c.floats(1, k.packedSize(K, N)), first, end,
+                       c.floats(2, span(M, c.size(6), N)), c.size(6),
+                       {c.optional(3, span(M, c.size(7), N)), c.size(7), c.optional(4, N)});
        return 0.0;
      }},
     // position, D | key, value, keys, values
-    {"keepToken", [](const Kernels& k, const Call& c) { return k.keepToken(c.i(0), c.i(1), c.f[0], c.f[1], c.f[2], c.f[3]), 0.0; }},
+    {"keepToken",
+     [](const Kernels& k, const Call& c) {
+       const size_t position = c.size(0), D = c.size(1);
+       k.keepToken(c.size(0), c.size(1), c.floats(0, D), c.floats(1, D), c.floats(2, D * k.keptTokens(position + 1)),
+                   c.floats(3, (position + 1) * k.keptRow(D)));
+       return 0.0;
+     }},
     // count, D, scale | q, keys, values, scores, out
     {"attendToKept",
      [](const Kernels& k, const Call& c) {
-       return k.attendToKept(c.i(0), c.i(1), c.x(2), c.f[0], c.f[1], c.f[2], c.f[3], c.f[4]), 0.0;
+       const size_t count = c.size(0), D = c.size(1);
+       k.attendToKept(c.size(0), c.size(1), c.real(2), c.floats(0, D), c.floats(1, D * k.keptTokens(count)),
+                      c.floats(2, count * k.keptRow(D)), c.floats(3, k.keptTokens(count)), c.floats(4, D));
+       return 0.0;
      }},
     // length, width, stride, scale, dropout, number, seed, step, sequence, site | queries, keys and values in thirds of a row; out;
     // largest, then inverse; scratch
     {"attend",
      [](const Kernels& k, const Call& c) {
-       k.attend(c.head(), c.f[1], c.i(2) / 3, c.f[2], c.f[2] + c.i(0), c.f[3]);
+       const size_t T = c.size(0), C = c.size(2) / 3;
+       k.attend(c.head(), c.floats(1, span(T, C, c.size(1))), C, c.floats(2, 2 * T), c.floats(2, 2 * T) + T,
+                c.floats(3, k.attentionScratch(c.size(1), T)));
        return 0.0;
      }},
     // the same | queries, keys and values; out; dout; largest, then inverse; gradients of queries, keys and values; scratch
     {"attendBackward",
      [](const Kernels& k, const Call& c) {
-       const int C = c.i(2) / 3;
-       k.attendBackward(c.head(), c.f[1], c.f[2], C, c.f[3], c.f[3] + c.i(0), c.f[4], c.f[4] + C, c.f[4] + 2 * C,
-                        c.f[5]);
+       const size_t T = c.size(0), C = c.size(2) / 3, size = span(T, C, c.size(1));
+       float *largest = c.floats(3, 2 * T), *dq = c.floats(4, c.headSize());
+       k.attendBackward(c.head(), c.floats(1, size), c.floats(2, size), C, largest, largest + T, dq, dq + C, dq + 2 * C,
+                        c.floats(5, k.attentionScratch(c.size(1), T)));
        return 0.0;
      }},
     {"attentionScratch",
-     [](const Kernels& k, const Call& c) { return static_cast<double>(k.attentionScratch(c.i(0), c.i(1))); }},
-    {"keptRow", [](const Kernels& k, const Call& c) { return static_cast<double>(k.keptRow(c.i(0))); }},
-    {"keptTokens", [](const Kernels& k, const Call& c) { return static_cast<double>(k.keptTokens(c.i(0))); }},
-    {"packedSize", [](const Kernels& k, const Call& c) { return static_cast<double>(k.packedSize(c.i(0), c.i(1))); }},
-    {"multiplyAdds", [](const Kernels& k, const Call& c) { return k.multiplyAdds(static_cast<long>(c.n[0])); }},
+     [](const Kernels& k, const Call& c) { return static_cast<double>(k.attentionScratch(c.size(0), c.size(1))); }},
+    // rows, C | x, gain, bias, out, mean, rstd
     {"layerNorm",
      [](const Kernels& k, const Call& c) {
-       return k.layerNorm(c.i(0), c.i(1), c.f[0], c.f[1], c.f[2], c.f[3], c.f[4], c.f[5]), 0.0;
-     }},
-    {"layerNormBackward",
-     [](const Kernels& k, const Call& c) {
-       k.layerNormBackward(c.i(0), c.i(1), c.f[0], c.f[1], c.f[2], c.f[3], c.f[4], c.f[5], c.f[6], c.f[7]);
+       const size_t rows = c.size(0), C = c.size(1);
+       k.layerNorm(c.size(0), c.size(1), c.floats(0, rows * C), c.floats(1, C), c.optional(2, C), c.floats(3, rows * C),
+                   c.optional(4, rows), c.optional(5, rows));
        return 0.0;
      }},
+    // rows, C | x, gain, mean, rstd, dout, dx, dgain, dbias
+    {"layerNormBackward",
+     [](const Kernels& k, const Call& c) {
+       const size_t rows = c.size(0), C = c.size(1), all = rows * C;
+       k.layerNormBackward(c.size(0), c.size(1), c.floats(0, all), c.floats(1, C), c.floats(2, rows), c.floats(3, rows),
+                           c.floats(4, all), c.floats(5, all), c.floats(6, C), c.optional(7, C));
+       return 0.0;
+     }},
+    // rows, N, stride | x, sums
     {"addColumnSums",
-     [](const Kernels& k, const Call& c) { return k.addColumnSums(c.i(0), c.i(1), c.f[0], c.i(2), c.f[1]), 0.0; }},
+     [](const Kernels& k, const Call& c) {
+       k.addColumnSums(c.size(0), c.size(1), c.floats(0, span(c.size(0), c.size(2), c.size(1))), c.size(2),
+                       c.floats(1, c.size(1)));
+       return 0.0;
+     }},
+    // rows, V, scale | logits, targets
     {"crossEntropy",
-     [](const Kernels& k, const Call& c) { return k.crossEntropy(c.i(0), c.i(1), c.f[0], c.u[1], c.x(2)); }},
-    {"gelu", [](const Kernels& k, const Call& c) { return k.gelu(c.i(0), c.f[0], c.f[1]), 0.0; }},
-    {"geluBackward", [](const Kernels& k, const Call& c) { return k.geluBackward(c.i(0), c.f[0], c.f[1], c.f[2]), 0.0; }},
-    {"add", [](const Kernels& k, const Call& c) { return k.add(c.i(0), c.f[0], c.f[1]), 0.0; }},
+     [](const Kernels& k, const Call& c) {
+       const size_t rows = c.size(0), V = c.size(1);
+       return k.crossEntropy(c.size(0), c.size(1), c.floats(0, rows * V), c.tokens(1, rows, V), c.real(2));
+     }},
+    // n | x, out
+    {"gelu", [](const Kernels& k, const Call& c) { return k.gelu(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    {"exp", [](const Kernels& k, const Call& c) { return k.exp(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    {"tanh", [](const Kernels& k, const Call& c) { return k.tanh(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    {"sigmoid", [](const Kernels& k, const Call& c) { return k.sigmoid(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    {"add", [](const Kernels& k, const Call& c) { return k.add(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    // | x, out, dout
+    {"geluBackward",
+     [](const Kernels& k, const Call& c) {
+       const size_t n = c.size(0);
+       return k.geluBackward(c.size(0), c.floats(0, n), c.floats(1, n), c.floats(2, n)), 0.0;
+     }},
     // n, threshold, seed, step, sequence, site
     {"dropout",
      [](const Kernels& k, const Call& c) {
-       return k.dropout(c.i(0), c.f[0], c.f[1], static_cast<uint32_t>(c.n[1]), c.key(2)), 0.0;
+       return k.dropout(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0)), c.natural(1), c.key(2)), 0.0;
      }},
     // rows, keys, stride, firstRow, threshold, seed, step, sequence, site
     {"dropoutRows",
      [](const Kernels& k, const Call& c) {
-       k.dropoutRows(c.i(0), c.i(1), c.f[0], c.f[1], c.i(2), static_cast<uint32_t>(c.n[3]),
-                     static_cast<uint32_t>(c.n[4]), c.key(5));
+       const size_t size = span(c.size(0), c.size(2), c.size(1));
+       k.dropoutRows(c.size(0), c.size(1), c.floats(0, size), c.floats(1, size), c.size(2), c.natural(3), c.natural(4),
+                     c.key(5));
        return 0.0;
      }},
+    // B, H | gates, previousCell, cell, tanhCell, hidden
     {"lstmCell",
      [](const Kernels& k, const Call& c) {
-       return k.lstmCell(c.i(0), c.i(1), c.f[0], c.f[1], c.f[2], c.f[3], c.f[4]), 0.0;
+       const size_t n = static_cast<size_t>(c.size(0)) * c.size(1);
+       k.lstmCell(c.size(0), c.size(1), c.floats(0, 4 * n), c.optional(1, n), c.floats(2, n), c.floats(3, n), c.floats(4, n));
+       return 0.0;
      }},
+    // B, H | gates, previousCell, tanhCell, dhidden, dcell
     {"lstmCellBackward",
      [](const Kernels& k, const Call& c) {
-       return k.lstmCellBackward(c.i(0), c.i(1), c.f[0], c.f[1], c.f[2], c.f[3], c.f[4]), 0.0;
+       const size_t n = static_cast<size_t>(c.size(0)) * c.size(1);
+       k.lstmCellBackward(c.size(0), c.size(1), c.floats(0, 4 * n), c.optional(1, n), c.floats(2, n), c.floats(3, n),
+                          c.floats(4, n));
+       return 0.0;
      }},
-    {"sumOfSquares", [](const Kernels& k, const Call& c) { return k.sumOfSquares(c.i(0), c.f[0]); }},
+    {"sumOfSquares", [](const Kernels& k, const Call& c) { return k.sumOfSquares(c.size(0), c.floats(0, c.size(0))); }},
     // n, then AdamW's fields in order | w, g, m, v
     {"adamw",
      [](const Kernels& k, const Call& c) {
-       k.adamw(c.i(0), c.f[0], c.f[1], c.f[2], c.f[3],
-               {c.x(1), c.x(2), c.x(3), c.x(4), c.x(5), c.x(6), c.x(7), c.x(8)});
+       const size_t n = c.size(0);
+       k.adamw(c.size(0), c.floats(0, n), c.floats(1, n), c.floats(2, n), c.floats(3, n),
+               {c.real(1), c.real(2), c.real(3), c.real(4), c.real(5), c.real(6), c.real(7), c.real(8)});
        return 0.0;
      }},
-    {"exp", [](const Kernels& k, const Call& c) { return k.exp(c.i(0), c.f[0], c.f[1]), 0.0; }},
-    {"tanh", [](const Kernels& k, const Call& c) { return k.tanh(c.i(0), c.f[0], c.f[1]), 0.0; }},
-    {"sigmoid", [](const Kernels& k, const Call& c) { return k.sigmoid(c.i(0), c.f[0], c.f[1]), 0.0; }},
 };
 
-}  // namespace
+/// the elements of a list, as many as there is room for
+template <class Read>
+int readList(napi_env env, napi_value list, int room, Read read) {
+  uint32_t length = 0;
+  if (napi_get_array_length(env, list, &length) != napi_ok || static_cast<int>(length) > room)
+    throw std::runtime_error("numbers and arrays are lists of at most 16 and 8");
+  for (uint32_t i = 0; i < length; i++) {
+    napi_value item;
+    if (napi_get_element(env, list, i, &item) != napi_ok || !read(item, i))
+      throw std::runtime_error("a list holds something else than numbers, or than arrays and null");
+  }
+  return static_cast<int>(length);
+}
 
-/// kernel(set, name, numbers, arrays): an array that is null stays null; set: generic, avx2, avx512, or one of them and "/bf16"
-napi_value kernel(napi_env env, napi_callback_info info) {
-  napi_value args[4], result;
+double runKernel(napi_env env, napi_callback_info info) {
+  napi_value args[4];
   size_t count = 4;
   char set[32], name[32];
   if (napi_get_cb_info(env, info, &count, args, nullptr, nullptr) != napi_ok || count < 4 ||
       napi_get_value_string_utf8(env, args[0], set, sizeof set, nullptr) != napi_ok ||
       napi_get_value_string_utf8(env, args[1], name, sizeof name, nullptr) != napi_ok)
-    return napi_throw_error(env, nullptr, "kernel(set, name, numbers, arrays)"), nullptr;
+    throw std::runtime_error("kernel(set, name, numbers, arrays)");
   char* precision = std::strchr(set, '/');
   if (precision) *precision = '\0';
   const Kernels* kernels = chooseKernels(set);
   if (kernels && precision) kernels = kernels->bf16;
-  if (!kernels) return napi_throw_error(env, nullptr, "no such kernels"), nullptr;
+  if (!kernels) throw std::runtime_error("no such kernels");
   Call call = {};
-  uint32_t length = 0;
-  napi_get_array_length(env, args[2], &length);
-  for (uint32_t i = 0; i < length && i < 16; i++) {
-    napi_value item;
-    napi_get_element(env, args[2], i, &item);
-    napi_get_value_double(env, item, &call.n[i]);
-  }
-  napi_get_array_length(env, args[3], &length);
-  for (uint32_t i = 0; i < length && i < 8; i++) {
-    napi_value item;
-    void* data = nullptr;
-    napi_typedarray_type type;
-    napi_get_element(env, args[3], i, &item);
-    if (napi_get_typedarray_info(env, item, &type, nullptr, &data, nullptr, nullptr) != napi_ok) continue;
-    if (type == napi_float32_array) call.f[i] = static_cast<float*>(data);
-    if (type == napi_uint32_array) call.u[i] = static_cast<uint32_t*>(data);
-  }
+  call.numberCount = readList(env, args[2], Call::kNumbers, [&](napi_value item, uint32_t i) {
+    return napi_get_value_double(env, item, &call.numbers[i]) == napi_ok;
+  });
+  call.arrayCount = readList(env, args[3], Call::kArrays, [&](napi_value item, uint32_t i) {
+    napi_valuetype type;
+    if (napi_typeof(env, item, &type) == napi_ok && (type == napi_null || type == napi_undefined)) return true;
+    Array& a = call.arrays[i];
+    return napi_get_typedarray_info(env, item, &a.type, &a.size, &a.data, nullptr, nullptr) == napi_ok;
+  });
   for (const auto& c : kCalls)
-    if (std::strcmp(c.name, name) == 0) {
-      napi_create_double(env, c.run(*kernels, call), &result);
-      return result;
-    }
-  return napi_throw_error(env, nullptr, "no such kernel"), nullptr;
+    if (std::strcmp(c.name, name) == 0) return c.run(*kernels, call);
+  throw std::runtime_error("no such kernel");
+}
+
+}  // namespace
+
+/// kernel(set, name, numbers, arrays): an array that is null stays null; set: generic, avx2, avx512, or one of them and "/bf16"
+napi_value kernel(napi_env env, napi_callback_info info) {
+  try {
+    napi_value result;
+    return napi_create_double(env, runKernel(env, info), &result) == napi_ok ? result : nullptr;
+  } catch (const std::exception& e) {
+    napi_throw_error(env, nullptr, e.what());
+    return nullptr;
+  }
 }
 
 }  // namespace engine

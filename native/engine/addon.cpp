@@ -4,8 +4,10 @@
 #include <node_api.h>
 
 #include <cmath>
+#include <mutex>
 #include <stdexcept>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "src/trainer.hpp"
@@ -57,12 +59,21 @@ napi_value property(napi_env env, napi_value object, const char* name) {
   return value;
 }
 double number(napi_env env, napi_value object, const char* name) { return number(env, property(env, object, name)); }
-/// a whole number of at least `least` that an int holds
-int whole(napi_env env, napi_value value, const char* name, int least) {
+constexpr double kExact = 9007199254740991.0;
+/// sizes beyond this are no models; products of two are far from the end of size_t
+constexpr double kLargest = 1 << 24;
+constexpr double kMostThreads = 4096, kMostStreams = 1 << 16;
+
+/// a whole number from `least` to `most`
+int64_t whole(napi_env env, napi_value value, const char* name, double least, double most) {
   const double x = number(env, value);
-  if (!(x >= least && x <= 2147483647.0 && x == std::floor(x)))
-    fail(std::string(name) + " is not a whole number of at least " + std::to_string(least));
-  return static_cast<int>(x);
+  if (!(x >= least && x <= most && x == std::floor(x)))
+    fail(std::string(name) + " is not a whole number from " + std::to_string(static_cast<int64_t>(least)) + " to " +
+         std::to_string(static_cast<int64_t>(most)));
+  return static_cast<int64_t>(x);
+}
+int count(napi_env env, napi_value value, const char* name, double least = 1, double most = kLargest) {
+  return static_cast<int>(whole(env, value, name, least, most));
 }
 std::string text(napi_env env, napi_value value) {
   char buffer[256];
@@ -105,13 +116,13 @@ void set(napi_env env, napi_value object, const char* name, double x) {
 
 /// A model's configuration as lib/models has it. Numbers and truth values beside those that all architectures have are its own.
 Config readConfig(napi_env env, napi_value o) {
-  const auto count = [&](const char* name) { return whole(env, property(env, o, name), name, 1); };
+  const auto size = [&](const char* name) { return count(env, property(env, o, name), name); };
   Config c;
   c.architecture = text(env, property(env, o, "architecture"));
-  c.vocabulary = count("vocabularySize");
-  c.block = count("block");
-  c.layers = count("layers");
-  c.width = count("width");
+  c.vocabulary = size("vocabularySize");
+  c.block = size("block");
+  c.layers = size("layers");
+  c.width = size("width");
   c.dropout = static_cast<float>(number(env, o, "dropout"));
   if (!(c.dropout >= 0 && c.dropout < 1)) fail("dropout is not at least 0 and below 1");
   napi_value names;
@@ -142,7 +153,9 @@ Slots readSlots(napi_env env, napi_value list) {
     napi_value item, name;
     check(napi_get_element(env, list, i, &item));
     check(napi_get_named_property(env, item, "name", &name));
-    slots.add(text(env, name), static_cast<size_t>(number(env, item, "size")), number(env, item, "decay") != 0);
+    const auto size = static_cast<size_t>(whole(env, property(env, item, "size"), "size", 1, kExact));
+    slots.add(text(env, name), size, number(env, item, "decay") != 0);
+    if (slots.total() > kExact) fail("the parameters are too many");
   }
   return slots;
 }
@@ -157,7 +170,7 @@ const Kernels& kernelsNamed(const std::string& name, const std::string& precisio
 
 struct ModelHandle {
   std::shared_ptr<Trainer> trainer;
-  int vocabulary;
+  int vocabulary, block;
 };
 struct DecoderHandle {
   std::shared_ptr<Trainer> trainer;  // whose weights the decoder reads
@@ -165,16 +178,32 @@ struct DecoderHandle {
   size_t streams, vocabulary;
 };
 
+/// Those of a kind that there are: a handle of another kind, or another addon's, is recognised without looking into it.
 template <class T>
-napi_value wrap(napi_env env, T* handle) {
+struct Live {
+  static inline std::mutex mutex;
+  static inline std::unordered_set<void*> all;
+};
+template <class T>
+napi_value wrap(napi_env env, std::unique_ptr<T> handle) {
+  const auto forget = [](napi_env, void* p, void*) {
+    std::lock_guard<std::mutex> lock(Live<T>::mutex);
+    Live<T>::all.erase(p);
+    delete static_cast<T*>(p);
+  };
   napi_value value;
-  check(napi_create_external(env, handle, [](napi_env, void* p, void*) { delete static_cast<T*>(p); }, nullptr, &value));
+  check(napi_create_external(env, handle.get(), forget, nullptr, &value));
+  std::lock_guard<std::mutex> lock(Live<T>::mutex);
+  Live<T>::all.insert(handle.get());
+  handle.release();
   return value;
 }
 template <class T>
 T& unwrap(napi_env env, napi_value value) {
   void* p;
   check(napi_get_value_external(env, value, &p));
+  std::lock_guard<std::mutex> lock(Live<T>::mutex);
+  if (Live<T>::all.count(p) == 0) fail("a handle is of another kind");
   return *static_cast<T*>(p);
 }
 ModelHandle& model(napi_env env, napi_value value) {
@@ -219,8 +248,8 @@ napi_value create(napi_env env, napi_callback_info info) {
     const Arguments<5> a(env, info);
     const Config config = readConfig(env, a[0]);
     auto trainer = std::make_shared<Trainer>(config, kernelsNamed(text(env, a[3]), text(env, a[4])),
-                                             readSlots(env, a[1]), static_cast<int>(number(env, a[2])));
-    return wrap(env, new ModelHandle{std::move(trainer), config.vocabulary});
+                                             readSlots(env, a[1]), count(env, a[2], "threads", 1, kMostThreads));
+    return wrap(env, std::make_unique<ModelHandle>(ModelHandle{std::move(trainer), config.vocabulary, config.block}));
   });
 }
 
@@ -229,8 +258,8 @@ napi_value memory(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<6> a(env, info);
     return asValue(env, Trainer::memory(readConfig(env, a[0]), kernelsNamed(text(env, a[4]), text(env, a[5])),
-                                        readSlots(env, a[1]), static_cast<int>(number(env, a[2])),
-                                        static_cast<int>(number(env, a[3]))));
+                                        readSlots(env, a[1]), count(env, a[2], "threads", 1, kMostThreads),
+                                        count(env, a[3], "microbatch", 0)));
   });
 }
 
@@ -238,7 +267,7 @@ napi_value transfer(napi_env env, napi_callback_info info, bool writing) {
   return guarded(env, [&]() -> napi_value {
     const Arguments<3> a(env, info);
     Trainer& trainer = *model(env, a[0]).trainer;
-    const auto which = static_cast<Trainer::State>(static_cast<int>(number(env, a[1])));
+    const auto which = static_cast<Trainer::State>(count(env, a[1], "which", 0, 2));
     const auto values = floats(env, a[2]);
     if (values.size != trainer.parameters()) fail("an array is not as long as the parameters");
     std::lock_guard<std::mutex> lock(trainer.busy);
@@ -264,7 +293,7 @@ napi_value step(napi_env env, napi_callback_info info) {
 napi_value setStep(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     const Arguments<2> a(env, info);
-    model(env, a[0]).trainer->setStep(static_cast<int64_t>(number(env, a[1])));
+    model(env, a[0]).trainer->setStep(whole(env, a[1], "step", 0, kExact));
     return nullptr;
   });
 }
@@ -338,8 +367,8 @@ napi_value run(napi_env env, napi_callback_info info) {
     const ModelHandle& handle = model(env, a[0]);
     auto job = std::make_unique<Job>();
     job->trainer = handle.trainer;
-    job->work = static_cast<Work>(static_cast<int>(number(env, a[1])));
-    const size_t sequences = static_cast<size_t>(number(env, a[4])), length = static_cast<size_t>(number(env, a[5]));
+    job->work = static_cast<Work>(count(env, a[1], "work", 0, 3));
+    const size_t sequences = count(env, a[4], "sequences"), length = count(env, a[5], "length", 1, handle.block);
     const auto copy = [&](napi_value value, std::vector<uint32_t>& to) {
       const auto from = tokens(env, value);
       if (from.size != sequences * length || from.size == 0) fail("an array of tokens is not sequences × length long");
@@ -355,8 +384,8 @@ napi_value run(napi_env env, napi_callback_info info) {
       const napi_value o = a[6];
       job->options = {number(env, o, "learningRate"), number(env, o, "beta1"), number(env, o, "beta2"),
                       number(env, o, "epsilon"), number(env, o, "weightDecay"), number(env, o, "clip"),
-                      static_cast<int>(number(env, o, "microbatch")),
-                      static_cast<uint32_t>(number(env, o, "dropoutSeed"))};
+                      count(env, property(env, o, "microbatch"), "microbatch", 0),
+                      static_cast<uint32_t>(whole(env, property(env, o, "dropoutSeed"), "dropoutSeed", 0, 0xffffffff))};
     }
     if (isGiven(env, a[8])) {
       const auto state = floats(env, a[8]);
@@ -391,9 +420,10 @@ napi_value decoder(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<2> a(env, info);
     const ModelHandle& handle = model(env, a[0]);
-    const int streams = static_cast<int>(number(env, a[1]));
-    return wrap(env, new DecoderHandle{handle.trainer, handle.trainer->decoder(streams), static_cast<size_t>(streams),
-                                       static_cast<size_t>(handle.vocabulary)});
+    const int streams = count(env, a[1], "streams", 1, kMostStreams);
+    return wrap(env, std::make_unique<DecoderHandle>(DecoderHandle{handle.trainer, handle.trainer->decoder(streams),
+                                                                   static_cast<size_t>(streams),
+                                                                   static_cast<size_t>(handle.vocabulary)}));
   });
 }
 DecoderHandle& decoderAt(napi_env env, napi_value value) {
@@ -413,6 +443,7 @@ napi_value decoderStep(napi_env env, napi_callback_info info) {
     for (size_t i = 0; i < fed.size; i++)
       if (fed.data[i] >= handle.vocabulary) fail("a token is outside the vocabulary");
     std::lock_guard<std::mutex> lock(handle.trainer->busy);
+    if (handle.decoder->full()) fail("the decoder is full");
     handle.trainer->decode(*handle.decoder, static_cast<int>(handle.streams), fed.data, logits.data);
     return nullptr;
   });

@@ -8,8 +8,8 @@ import { memoryOfRun } from '../../lib/engine/memory.ts';
 import { countingSource } from './tiny.ts';
 
 const [request, checkpointDir] = process.argv.slice(2);
-const { config, settings, threads, engine: name } = JSON.parse(request);
-const engine = await openEngine({ name, threads, device: name === 'tfjs' ? 'cpu' : undefined });
+const { config, settings, threads, precision, engine: name } = JSON.parse(request);
+const engine = await openEngine({ name, threads, precision, device: name === 'tfjs' ? 'cpu' : undefined });
 const source = countingSource(config.vocabularySize, 100_000);
 const before = process.memoryUsage.rss();
 await train({ engine, config, source, settings, seed: 1, checkpointDir, checkpointSeconds: 0 });

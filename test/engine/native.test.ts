@@ -1,6 +1,8 @@
 /** The native engine through its interface: what a step does, that it repeats itself, decoding, and what it refuses. */
+import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Model, StepOptions } from '../../lib/engine/index.ts';
 import { openNative } from '../../lib/engine/native.ts';
@@ -289,6 +291,14 @@ test.skipIf(!isBuilt)('memory is known beforehand, and grows with the model, the
   expect(engine.memory(gpt, { batch: 8, microbatch: 8 })).toBeGreaterThan(one);
   expect(engine.memory({ ...gpt, width: 96 }, { batch: 1 })).toBeGreaterThan(one);
   if (twoCores) expect(openNative({ threads: 2 }).memory(gpt, { batch: 2 })).toBeGreaterThan(one);
+});
+
+test.skipIf(!isBuilt)('the addon itself throws where its arguments are junk, and goes on', () => {
+  const program = fileURLToPath(new URL('addon-abuse.ts', import.meta.url));
+  const output = execFileSync(process.execPath, ['--import', 'tsx', program, '60'], { encoding: 'utf8' });
+  const { returned, threw } = JSON.parse(output);
+  expect(returned).toBeGreaterThan(100);
+  expect(threw).toBeGreaterThan(returned);
 });
 
 test.skipIf(!isBuilt)('says what it computes with', () => {

@@ -26,6 +26,7 @@ class GptDecoder final : public Decoder {
   }
 
   void reset() override { position_ = 0; }
+  bool full() const override { return position_ == network_.config.block; }
 
   void step(const uint32_t* tokens, float* logits, const Team& team) override {
     const int C = network_.config.width, V = network_.config.vocabulary, position = position_;

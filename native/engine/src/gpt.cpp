@@ -97,6 +97,7 @@ Gpt::Gpt(const Config& config, const Kernels& kernels, const Slots& slots)
       scale_(1.0f / std::sqrt(static_cast<float>(headWidth_))),
       bias_(config.setting("bias") != 0),
       exact_(*kernels.fp32) {
+  if (C_ % heads_ != 0) throw std::runtime_error("heads do not divide the width");
   const auto vector = [&](const std::string& name, int size) {
     return bias_ ? slots.offset(name, size) : 0;
   };

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <memory>
 #include <new>
+
+#include <unistd.h>
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -21,7 +23,9 @@ class Floats {
     const size_t alignment = size * sizeof(float) >= kLargePage ? kLargePage : 64;
     const size_t bytes = (size * sizeof(float) + alignment - 1) / alignment * alignment;
     void* memory = nullptr;
-    if (posix_memalign(&memory, alignment, bytes) != 0) throw std::bad_alloc();
+    // the system would promise more than there is, and end the process when it is used
+    static const size_t physical = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    if (size > physical / sizeof(float) || posix_memalign(&memory, alignment, bytes) != 0) throw std::bad_alloc();
 #if defined(__linux__)
     if (alignment == kLargePage) madvise(memory, bytes, MADV_HUGEPAGE);
 #endif

@@ -103,6 +103,8 @@ class Decoder {
   /// called by each thread of a team; tokens: one a stream, logits: streams × V
   virtual void step(const uint32_t* tokens, float* logits, const Team&) = 0;
   virtual void reset() = 0;
+  /// no further token has a place
+  virtual bool full() const { return false; }
 };
 
 class Network {

@@ -28,13 +28,13 @@ int eachMicrobatch(const Network& network, int sequences, int length, int thread
 
 Trainer::Trainer(const Config& config, const Kernels& kernels, Slots slots, int threads)
     : slots_(std::move(slots)), pool_(threads), meeting_(threads), network_(makeNetwork(config, kernels, slots_)) {
+  weights_ = Floats(slots_.total());
   for (const Slot& slot : slots_.list()) {
     parameters_ += slot.size;
     for (size_t i = 0; i < slot.size; i += kPiece)
       pieces_.push_back({slot.offset + i, std::min(kPiece, slot.size - i), slot.decay});
   }
   pieceSquares_.resize(pieces_.size());
-  weights_ = Floats(slots_.total());
   panels_ = Floats(network_->panelsSize());
   network_->weights = weights_.data();
   network_->placePanels(panels_.data());
