@@ -52,6 +52,23 @@ test('the stage makes tokens of music, which come back as the tunes', async () =
   await store.close();
 });
 
+test('export-bin writes the ids for programs that read no LMDB', async () => {
+  const exported = (tokens: string) =>
+    execa('node', ['--import', 'tsx', 'stages/export-bin.ts', at(tokens), at('bin')], { cwd: ROOT, reject: false });
+  await tokenize('char');
+  expect(await exported('char')).toMatchObject({ exitCode: 0, stderr: '' });
+  const store = TokenStore.open(at('char'));
+  const { tokens } = store.totals('val');
+  const bytes = readFileSync(join(at('bin'), 'val.bin'));
+  expect(Array.from({ length: tokens }, (_, i) => bytes.readUInt16LE(2 * i))).toEqual([
+    ...store.window('val', 0, tokens),
+  ]);
+  expect(bytes).toHaveLength(2 * tokens);
+  await store.close();
+  const nothing = await exported('nowhere');
+  expect([nothing.exitCode, nothing.stderr]).toEqual([1, expect.stringMatching(/^export-bin: .*nowhere.*\n?$/)]);
+});
+
 test('a tokenizer that is none is refused, and what there is is named', async () => {
   const { exitCode, stderr } = await tokenize('words');
   expect(exitCode).toBe(1);
