@@ -12,16 +12,20 @@ export interface StepSize {
   microbatch?: number;
 }
 
+/** V8 collects when so much has been taken outside its heap since it last did, twice the 64 MiB that it allows for. */
+const uncollected = 128 * 2 ** 20;
+
 /**
- * Bytes that a run takes at its peak beside the interpreter's own: the engine's, and the copies of the weights that the run holds
- * (the last good ones and those that take their place; while a checkpoint is written, two moments beside them), twice, since as
- * many wait to be collected. The resident memory of runs was .95 to 1.2 times this (docs/engine.md).
+ * Bytes that a run takes at its peak beside the interpreter's own: the engine's, the copies of the weights that the run holds (the
+ * last good ones and those that take their place; while a checkpoint is written, two moments beside them), and copies that wait to be
+ * collected, as many, but no more than `uncollected`.
  */
 export function memoryOfRun(engine: Engine, config: ModelConfig, step: StepSize, keepsCheckpoints: boolean): number {
   const copies = keepsCheckpoints ? 4 : 2;
   // before and after a step, both once more where the engine computes
   const states = carriesState(config) ? 4 * sizeOf(stateShape(config, step.batch)!) : 0;
-  return engine.memory(config, step) + 4 * (2 * copies * countParameters(config).total + states);
+  const held = 4 * copies * countParameters(config).total;
+  return engine.memory(config, step) + held + Math.min(held, uncollected) + 4 * states;
 }
 
 /** @throws EngineError with both numbers */

@@ -38,6 +38,7 @@ export interface Addon {
     config: ModelConfig,
     parameters: AddonParameter[],
     threads: number,
+    batch: number,
     microbatch: number,
     kernels: string,
     precision: string,

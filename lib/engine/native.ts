@@ -79,10 +79,8 @@ export function openNative(options: EngineOptions = {}): Engine {
     memory(config, { batch, microbatch }) {
       check(config);
       checkStepSize(batch, microbatch);
-      const at = (sequences: number) =>
-        addon.memory(config, addonParameters(parameters(config)), threads, sequences, kernels, precision);
-      // 0: the engine's choice, which is never more than the batch
-      return Math.min(at(microbatch ?? 0), at(batch));
+      const list = addonParameters(parameters(config));
+      return addon.memory(config, list, threads, batch, microbatch ?? 0, kernels, precision);
     },
   };
 }

@@ -253,13 +253,13 @@ napi_value create(napi_env env, napi_callback_info info) {
   });
 }
 
-/// memory(config, parameters, threads, microbatch, kernels, precision) → bytes
+/// memory(config, parameters, threads, batch, microbatch, kernels, precision) → bytes
 napi_value memory(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<6> a(env, info);
-    return asValue(env, Trainer::memory(readConfig(env, a[0]), kernelsNamed(text(env, a[4]), text(env, a[5])),
+    const Arguments<7> a(env, info);
+    return asValue(env, Trainer::memory(readConfig(env, a[0]), kernelsNamed(text(env, a[5]), text(env, a[6])),
                                         readSlots(env, a[1]), count(env, a[2], "threads", 1, kMostThreads),
-                                        count(env, a[3], "microbatch", 0)));
+                                        count(env, a[3], "batch"), count(env, a[4], "microbatch", 0)));
   });
 }
 

@@ -71,7 +71,7 @@ std::vector<float> exercise(const Config& config, const Kernels& kernels, int th
       for (int t = 0; t < length; t++) trainer.decode(*decoder, sequences, inputs.data() + t, logits.data());
       decoder->reset();
     }
-  Trainer::memory(config, kernels, slots, threads, 0);
+  Trainer::memory(config, kernels, slots, threads, 5, 0);
   trainer.read(Trainer::State::weights, weights.data());
   // so many streams that threads share the work
   const int streams = static_cast<int>(kSharedWork / trainer.parameters()) + 1;

@@ -106,7 +106,7 @@ const calls: { [name in keyof Addon]: () => unknown[] } = {
   kernelsName: () => ['generic'],
   architectures: () => [],
   create: () => [pick(models).config, pick(models).list, 1, '', 'fp32'],
-  memory: () => [pick(models).config, pick(models).list, 1, 0, '', 'fp32'],
+  memory: () => [pick(models).config, pick(models).list, 1, 5, 0, '', 'fp32'],
   read: () => [pick(models).model, random.below(3), new Float32Array(pick(models).size)],
   write: () => [pick(models).model, random.below(3), new Float32Array(pick(models).size)],
   step: () => [pick(models).model],

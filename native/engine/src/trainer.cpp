@@ -204,9 +204,10 @@ void Trainer::write(State which, const float* in) {
   if (which == State::weights) packed_ = false;
 }
 
-double Trainer::memory(const Config& config, const Kernels& kernels, const Slots& slots, int threads, int microbatch) {
+double Trainer::memory(const Config& config, const Kernels& kernels, const Slots& slots, int threads, int batch,
+                       int microbatch) {
   const auto network = makeNetwork(config, kernels, slots);
-  const int each = microbatch > 0 ? (microbatch + threads - 1) / threads : network->bestMicrobatch(config.block);
+  const int each = eachMicrobatch(*network, batch, config.block, threads, microbatch);
   const double state = 3.0 * slots.total() + network->panelsSize();
   const double perThread = static_cast<double>(slots.total()) + network->workspaceSize(each, config.block, true);
   return sizeof(float) * (state + threads * perThread);

@@ -59,8 +59,8 @@ class Trainer {
   size_t parameters() const { return parameters_; }
   size_t stateWidth() const { return network_->stateWidth(); }
 
-  /// bytes at the peak of training at this many sequences a microbatch (0: the network's choice)
-  static double memory(const Config&, const Kernels&, const Slots&, int threads, int microbatch);
+  /// bytes at the peak of training on batches of so many sequences of config.block tokens; microbatch as in StepOptions
+  static double memory(const Config&, const Kernels&, const Slots&, int threads, int batch, int microbatch);
 
   std::mutex busy;
 
