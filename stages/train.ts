@@ -94,8 +94,9 @@ function configOf(params: Params, size: string, vocabularySize: number) {
     checkConfig(config);
     return config;
   } catch (error) {
-    if (error instanceof ModelError) throw new StageError(`params.yaml: sizes.${size}: ${error.message}`);
-    throw error;
+    if (!(error instanceof ModelError)) throw error;
+    const section = error.key === 'block' || error.key === 'dropout' ? 'train' : `sizes.${size}`;
+    throw new StageError(`params.yaml: ${section}: ${error.message}`);
   }
 }
 

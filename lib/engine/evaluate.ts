@@ -33,7 +33,7 @@ const windowsPerBatch = 8;
 /**
  * Loss over consecutive windows as long as the model's block, the last one shorter: every token but the first is predicted
  * once, from what precedes it in its window.
- * @throws EngineError when the split is shorter than one window
+ * @throws EngineError when the split is shorter than one window, or the loss is no finite number
  */
 export async function evaluate({ model, source, split, maxTokens, onProgress }: EvaluateOptions): Promise<Evaluation> {
   checkSplit(source, split, model.config.block);
@@ -44,7 +44,13 @@ export async function evaluate({ model, source, split, maxTokens, onProgress }: 
   const { loss, predicted } = await lossOverWindows(model, source, split, windows, {
     onProgress: (done, total) => onProgress?.({ done, total, unit: 'tokens', text: `loss on ${split}` }),
   });
+  if (!Number.isFinite(loss)) throw notFinite(`the loss on ${split}`, loss);
   return { loss, tokens: predicted, bitsPerByte: ((loss / Math.LN2) * tokens) / bytes };
+}
+
+/** What a model of damaged weights gives; training stops before it saves such. */
+export function notFinite(what: string, value: number): EngineError {
+  return new EngineError(`${what} is ${value}: the model's weights are damaged, train it or copy them again`);
 }
 
 /** Windows that predict `total` tokens one after the other. */

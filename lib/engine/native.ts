@@ -14,7 +14,7 @@ import {
   sizeOf,
   type Weights,
 } from '../models/index.ts';
-import { checkBatch, checkInputs, checkStepSize } from './batch.ts';
+import { checkBatch, checkInputs, checkStepOptions, checkStepSize, checkStreams, numbersOf } from './batch.ts';
 import type {
   Batch,
   Decoder,
@@ -36,9 +36,6 @@ import {
   work,
 } from './native-addon.ts';
 import { checkThreads } from './threads.ts';
-
-/** A decoder's, at most. */
-const mostStreams = 2 ** 16;
 
 /**
  * In bf16 the products of weights round what they multiply to bf16 and add in fp32; weights, moments and everything else stay
@@ -104,6 +101,7 @@ class NativeModel implements Model {
   trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
     return this.enqueue(async () => {
       checkBatch(batch, this.config);
+      checkStepOptions(options);
       const step = {
         learningRate: options.learningRate,
         beta1: options.betas?.[0] ?? 0.9,
@@ -114,9 +112,6 @@ class NativeModel implements Model {
         microbatch: options.microbatch ?? 0,
         dropoutSeed: (options.dropoutSeed ?? 0) >>> 0,
       };
-      for (const [name, value] of Object.entries(step))
-        if (!Number.isFinite(value) || value < 0)
-          throw new EngineError(`${name} is ${value}; it must be a number of at least 0`);
       if (!batch.state) return this.run(work.train, batch, step);
       const after = new Float32Array(batch.state.length);
       return { ...(await this.run(work.train, batch, step, after)), state: after };
@@ -150,8 +145,7 @@ class NativeModel implements Model {
 
   decoder(sequences: number): Decoder {
     this.checkIdle('make a decoder');
-    if (!Number.isSafeInteger(sequences) || sequences < 1 || sequences > mostStreams)
-      throw new EngineError(`a decoder of ${sequences} streams; it must have a whole number from 1 to ${mostStreams}`);
+    checkStreams(sequences);
     return new NativeDecoder(this.addon, this.addon.decoder(this.handle, sequences), this.config, sequences, () =>
       this.checkIdle('decode'),
     );
@@ -230,12 +224,9 @@ class NativeModel implements Model {
     this.checkIdle('change the model');
     const flat = this.flat();
     let offset = 0;
-    for (const { name, shape } of parameters(this.config)) {
-      const tensor = values.get(name);
-      if (!tensor || String(tensor.shape) !== String(shape))
-        throw new EngineError(`${name} has the shape [${tensor?.shape ?? 'missing'}]; the model needs [${shape}]`);
-      flat.set(tensor.data, offset);
-      offset += sizeOf(shape);
+    for (const parameter of parameters(this.config)) {
+      flat.set(numbersOf(values, parameter), offset);
+      offset += sizeOf(parameter.shape);
     }
     this.addon.write(this.handle, which, flat);
   }

@@ -10,6 +10,7 @@ import { Random, reachOf } from '../models/index.ts';
 import { checkTokens } from './batch.ts';
 import type { Model } from './engine.ts';
 import { EngineError } from './error.ts';
+import { notFinite } from './evaluate.ts';
 
 export interface SampleOptions {
   model: Model;
@@ -89,6 +90,7 @@ function choose(
 ): number {
   let best = 0;
   for (let v = 1; v < logits.length; v++) if (logits[v] > logits[best]) best = v;
+  if (!Number.isFinite(logits[best])) throw notFinite('a logit', logits[best]);
   if (temperature === 0) return best;
 
   const weights = Float64Array.from(logits, (logit) => Math.exp((logit - logits[best]) / temperature));

@@ -8,7 +8,7 @@
  *
  * B sequences, T tokens each, H the width, E the embedding's width. States begin at zero where none is given.
  */
-import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import type { LstmConfig } from '../models/index.ts';
 import type { Architecture, Pass, State } from './tfjs-architecture.ts';
 
@@ -41,7 +41,8 @@ function recur(
   const recurrent = weight(`rnn.weight_hh_l${layer}`) as Tensor2D;
   // the inputs' share of every position's gates in one product
   const fromInputs = tf.add(tf.matMul(inputs, weight(`rnn.weight_ih_l${layer}`) as Tensor2D, false, true), bias);
-  const positions = tf.unstack(tf.reshape(fromInputs, [B, T, 4 * H]) as Tensor3D, 1) as Tensor2D[];
+  // the library cannot differentiate an unstack into one
+  const positions = (T === 1 ? [fromInputs] : tf.unstack(tf.reshape(fromInputs, [B, T, 4 * H]), 1)) as Tensor2D[];
 
   let [hidden, cell] = start;
   const outputs = positions.map((fromInput) => {

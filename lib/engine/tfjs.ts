@@ -14,7 +14,7 @@ import {
   stateShape,
   type Weights,
 } from '../models/index.ts';
-import { checkBatch, checkInputs, checkStepSize } from './batch.ts';
+import { checkBatch, checkInputs, checkStepOptions, checkStepSize, checkStreams, numbersOf } from './batch.ts';
 import type {
   Batch,
   Decoder,
@@ -91,6 +91,7 @@ class TfjsModel implements Model {
 
   async trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
     checkBatch(batch, this.config);
+    checkStepOptions(options);
     const { tf } = this;
     const { loss, gradients, state } = await this.differentiate(batch, options);
     const norms = tf.tidy(() => squaredNorms(tf, gradients));
@@ -145,6 +146,7 @@ class TfjsModel implements Model {
   }
 
   decoder(sequences: number): Decoder {
+    checkStreams(sequences);
     return new TfjsDecoder(this.tf, this.config, sequences, (...call) => this.forward(...call));
   }
 
@@ -260,10 +262,7 @@ class TfjsModel implements Model {
 
   /** A copy: the CPU backend computes on the very array that it is given. */
   private upload(from: Weights, name: string, shape: number[]): Tensor {
-    const tensor = from.get(name);
-    if (!tensor || String(tensor.shape) !== String(shape))
-      throw new EngineError(`${name} has the shape [${tensor?.shape ?? 'missing'}]; the model needs [${shape}]`);
-    return this.tf.tensor(tensor.data.slice(), shape);
+    return this.tf.tensor(numbersOf(from, { name, shape }).slice(), shape);
   }
 
   private download(part: keyof Slot): Weights {

@@ -6,7 +6,8 @@ import { ModelError } from './error.ts';
 export function checkConfig(config: ModelConfig): void {
   switch (config.architecture) {
     case 'gpt':
-      for (const key of ['vocabularySize', 'block', 'layers', 'width', 'heads'] as const) checkCount(key, config[key]);
+      checkVocabulary(config.vocabularySize);
+      for (const key of ['block', 'layers', 'width', 'heads'] as const) checkCount(key, config[key]);
       checkDropout(config.dropout);
       if (typeof config.bias !== 'boolean')
         throw new ModelError(`bias is ${show(config.bias)}; it must be true or false`, 'bias');
@@ -18,8 +19,8 @@ export function checkConfig(config: ModelConfig): void {
       checkHeads(config.width, config.heads);
       return;
     case 'lstm':
-      for (const key of ['vocabularySize', 'block', 'layers', 'width', 'embedding'] as const)
-        checkCount(key, config[key]);
+      checkVocabulary(config.vocabularySize);
+      for (const key of ['block', 'layers', 'width', 'embedding'] as const) checkCount(key, config[key]);
       checkDropout(config.dropout);
       if (!['reset', 'carried', undefined].includes(config.state))
         throw new ModelError(`state is ${show(config.state)}; it must be "reset" or "carried"`, 'state');
@@ -39,6 +40,15 @@ function checkCount(key: string, value: unknown): void {
     throw new ModelError(`${key} is ${show(value)}; it must be a whole number of at least 1`, key);
   const limit = key === 'layers' ? most.layers : most.other;
   if ((value as number) > limit) throw new ModelError(`${key} is ${value}; it must be at most ${limit}`, key);
+}
+
+function checkVocabulary(size: unknown): void {
+  checkCount('vocabularySize', size);
+  if (size === 1)
+    throw new ModelError(
+      'vocabularySize is 1; it must be at least 2, or there is nothing to predict',
+      'vocabularySize',
+    );
 }
 
 function checkDropout(value: unknown): void {

@@ -121,6 +121,10 @@ async function loadConfig(dir: string): Promise<ModelConfig> {
   } catch (error) {
     throw new ModelError(`${file} is not JSON: ${(error as Error).message}`);
   }
+  if (typeof json !== 'object' || json === null)
+    throw new ModelError(
+      `${file} is ${JSON.stringify(json)}; it must be a mapping of settings, with model_type among them`,
+    );
   const config = fromHub(json, file);
   try {
     checkConfig(config);

@@ -284,6 +284,18 @@ describe.each(engines)('the %s engine', (name, open) => {
       await refuse({ length: 5 }, /2 windows of 5 tokens are 10 tokens, not 12/);
       await refuse({ sequences: 1, length: 12 }, /window of 12 tokens is longer than the model's block of 6/);
       await refuse({ sequences: 0 }, /sequences is 0/);
+      await refuse({ inputs: new Int32Array(12) as never }, /inputs are no Uint16Array or Uint32Array/);
+      for (const [wrong, message] of [
+        [{ learningRate: -1 }, /learningRate is -1; it must be a number of at least 0/],
+        [{ clip: Number.NaN }, /clip is NaN/],
+        [{ betas: [0.9, 1] }, /betas are 0.9,1; each must be at least 0 and below 1/],
+        [{ microbatch: 0.5 }, /microbatch is 0.5; it must be a whole number of at least 1/],
+      ] as const)
+        await expect(model.trainStep(batch, { ...settings, ...(wrong as object) })).rejects.toThrow(message);
+      for (const streams of [0, 1.5, 1e9])
+        expect(() => model.decoder(streams)).toThrow(
+          `a decoder of ${streams} streams; it must have a whole number from 1`,
+        );
       const decoder = model.decoder(1);
       for (let t = 0; t < 6; t++) decoder.step(Uint16Array.of(t));
       expect(() => decoder.step(Uint16Array.of(0))).toThrow(/block of 6 tokens is full/);
@@ -299,6 +311,15 @@ describe.each(engines)('the %s engine', (name, open) => {
     expect(() => engine.model(tinyGpt, { weights })).toThrow(
       /wte.weight has the shape \[11,16\]; the model needs \[11,8\]/,
     );
+    const short = new Map([...initialWeights(tinyGpt, 1)].map(([name, t]) => [name, { ...t, data: t.data.slice(1) }]));
+    expect(() => engine.model(tinyGpt, { weights: short })).toThrow(/wte.weight has 87 numbers; .* needs 88/);
+  });
+
+  it.each(tinyConfigs)('trains on windows of one token: %s', async (_, config) => {
+    await withModel(config, initialWeights(config, 1), async (model) => {
+      const { loss } = await model.trainStep(randomBatch(config, 3, 1), settings);
+      expect(loss).toBeGreaterThan(0);
+    });
   });
 });
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Engine, EngineError, evaluate } from '../../lib/engine/index.ts';
+import { type Engine, EngineError, evaluate, sample } from '../../lib/engine/index.ts';
 import { initialWeights } from '../../lib/models/index.ts';
 import { inDoubles, referenceLoss } from './reference.ts';
 import { anyEngine, countingSource, livelyWeights, tinyGpt } from './tiny.ts';
@@ -46,5 +46,15 @@ describe('the loss over a split', () => {
     const short = evaluate({ model: model(), source: countingSource(11, 5), split: 'test' });
     await expect(short).rejects.toThrow(EngineError);
     await expect(short).rejects.toThrow(/the test split has 5 tokens; .*window of 6 .* need 7/);
+  });
+
+  it('of a model whose weights are no numbers is refused', async () => {
+    const weights = initialWeights(tinyGpt, 1);
+    for (const { data } of weights.values()) data.fill(Number.NaN);
+    const damaged = engine.model(tinyGpt, { weights });
+    const evaluation = evaluate({ model: damaged, source: countingSource(11, 1000), split: 'val', maxTokens: 8 });
+    await expect(evaluation).rejects.toThrow(/the loss on val is NaN: the model's weights are damaged/);
+    const sampling = sample({ model: damaged, prompt: [1], count: 1, maxTokens: 3, seed: 1, temperature: 0 });
+    await expect(sampling).rejects.toThrow(/a logit is NaN/);
   });
 });

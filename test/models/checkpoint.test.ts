@@ -175,6 +175,8 @@ describe('what is no checkpoint is refused in words', () => {
     const json = JSON.parse(await readFile(config, 'utf8'));
     await writeFile(config, '{');
     await refusal(/config.json is not JSON/);
+    await writeFile(config, 'null');
+    await refusal(/config.json is null; it must be a mapping/);
     await writeFile(config, JSON.stringify({ ...json, n_head: 3 }));
     await refusal(/config.json: heads is 3, which does not divide/);
     await writeFile(config, JSON.stringify({ ...json, model_type: 'bert' }));

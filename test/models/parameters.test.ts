@@ -107,6 +107,12 @@ describe('a configuration that cannot be', () => {
     ['more heads than width', { ...gpt, heads: 9 }, 'heads', /nearest that do are 8$/],
     ['no layers', { ...gpt, layers: 0 }, 'layers', /layers is 0; .*at least 1/],
     ['more layers than there is a model of', { ...gpt, layers: 1e6 }, 'layers', /layers is 1000000; .*at most 4096/],
+    [
+      'a vocabulary of one',
+      { ...lstm, vocabularySize: 1 },
+      'vocabularySize',
+      /at least 2, or there is nothing to predict/,
+    ],
     ['a broken width', { ...lstm, width: 2.5 }, 'width', /width is 2.5; .*whole number/],
     ['a missing embedding', { ...lstm, embedding: undefined }, 'embedding', /embedding is missing/],
     ['a certain dropout', { ...gpt, dropout: 1 }, 'dropout', /below 1/],
