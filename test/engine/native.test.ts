@@ -76,9 +76,13 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     ).not.toBe(0);
   });
 
-  test.skipIf(!twoCores).each([1, 2])('repeats itself bit for bit on %i threads, dropout included', async (threads) => {
+  test.skipIf(!twoCores).each([
+    [1, 'fp32'],
+    [2, 'fp32'],
+    [2, 'bf16'],
+  ] as const)('repeats itself bit for bit on %i threads in %s, dropout included', async (threads, precision) => {
     const run = async () => {
-      const model = openNative({ threads }).model({ ...config, dropout: 0.1 }, { seed: 1 });
+      const model = openNative({ threads, precision }).model({ ...config, dropout: 0.1 }, { seed: 1 });
       const losses = await takeSteps(model, 6);
       return { losses, weights: model.weights(), state: model.optimizerState() };
     };

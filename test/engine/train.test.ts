@@ -1,10 +1,11 @@
 import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Engine,
   EngineError,
+  openEngine,
   type TokenSource,
   type TrainOptions,
   type TrainSettings,
@@ -12,7 +13,7 @@ import {
 } from '../../lib/engine/index.ts';
 import { drawOffsets, planTraining } from '../../lib/engine/plan.ts';
 import { flopsPerToken, initialWeights } from '../../lib/models/index.ts';
-import { anyEngine, countingSource, tinyGpt, tinyLstm } from './tiny.ts';
+import { anyEngine, countingSource, nativeIsBuilt, tinyGpt, tinyLstm } from './tiny.ts';
 
 const config = { ...tinyGpt, layers: 1, dropout: 0.1 };
 const source = countingSource(11, 600);
@@ -85,6 +86,20 @@ describe('a run that is interrupted', () => {
     expect(resumed.curve).toEqual(through.curve);
     expect(resumed.trainLoss).toBe(through.trainLoss);
     expect(resumed.tokens).toBe(through.tokens);
+  });
+
+  it.skipIf(!nativeIsBuilt || availableParallelism() < 2).each([
+    ['a GPT', { ...config, dropout: 0.1 }],
+    ['an LSTM', { ...tinyLstm, dropout: 0.1 }],
+    ['an LSTM that carries its state', { ...tinyLstm, dropout: 0.1, state: 'carried' } as const],
+  ])('and resumed on two threads in bf16 equals one that was not, bit for bit: %s', async (_, model) => {
+    const engine = await openEngine({ name: 'native', precision: 'bf16', threads: 2 });
+    const through = await run({ engine, config: model });
+    await interruptAt(24 * 7, { engine, config: model });
+    const resumed = await run({ engine, config: model, checkpointDir: dir });
+    expect(resumed.weights).toEqual(through.weights);
+    expect(resumed.curve).toEqual(through.curve);
+    expect(through.weights).not.toEqual((await run({ config: model })).weights);
   });
 
   it('without notice goes on from the last checkpoint kept along the way', async () => {
