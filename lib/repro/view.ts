@@ -47,6 +47,8 @@ abstract class PeopleView implements View {
 
   abstract listen(event: RunEvent): void;
   abstract close(): void;
+  /** Whether all that a stage has said stands right above, so that it need not be said again when it fails. */
+  protected abstract standsAbove(stage: string): boolean;
 
   /** Keeps the books, and returns the lines that the event is worth. */
   protected take(event: RunEvent): string[] {
@@ -91,7 +93,8 @@ abstract class PeopleView implements View {
         // How many an interruption kept from running is said at the end; that they were is no news of each.
         return event.interrupted ? [] : [`- ${event.stage}  not run: ${event.because}`];
       case 'failed': {
-        const said = event.log ? this.options.readLog(event.log).trimEnd().split('\n') : [];
+        const said =
+          event.log && !this.standsAbove(event.stage) ? this.options.readLog(event.log).trimEnd().split('\n') : [];
         const left =
           said.length > REPLAYED ? [`  … (${count(said.length - REPLAYED, 'line')} before: ${event.log})`] : [];
         return [
@@ -126,6 +129,10 @@ class TerminalView extends PeopleView {
     process.stdout.write('\u001b[?25h');
   }
 
+  protected standsAbove(): boolean {
+    return false;
+  }
+
   #describeQueue(running: number): string {
     const queue = this.waiting.size > 0 ? `: ${listNames([...this.waiting])}` : '';
     return `  ${this.ended} of ${this.total} done, ${running} running, ${this.waiting.size} waiting${queue}`;
@@ -156,10 +163,13 @@ function coloured(line: string): string {
 class LinesView extends PeopleView {
   #timer: NodeJS.Timeout | undefined;
   readonly #partial = new Map<string, string>();
+  /** The stage that alone has been heard of since it started. */
+  #alone: string | undefined;
 
   listen(event: RunEvent): void {
     if (event.event === 'start') {
       this.#say([`> ${event.stage}  ${event.reasons.map(describeReason).slice(0, 3).join('; ')}`]);
+      this.#alone = event.stage;
     }
     if (event.event === 'output' && this.#wantsOutput()) this.#sayOutput(event.stage, event.text);
     if (event.event === 'end') this.#endOutput(event.stage);
@@ -171,6 +181,10 @@ class LinesView extends PeopleView {
     clearInterval(this.#timer);
   }
 
+  protected standsAbove(stage: string): boolean {
+    return this.#wantsOutput() && this.#alone === stage;
+  }
+
   #wantsOutput(): boolean {
     return this.options.quiet !== true;
   }
@@ -178,17 +192,24 @@ class LinesView extends PeopleView {
   #sayOutput(stage: string, text: string): void {
     const lines = ((this.#partial.get(stage) ?? '') + text).split('\n');
     this.#partial.set(stage, lines.pop()!);
-    this.#say(lines.map((line) => `${stage} | ${afterReturns(line)}`));
+    this.#sayOf(stage, lines);
   }
 
   #endOutput(stage: string): void {
     const rest = this.#partial.get(stage);
     this.#partial.delete(stage);
-    if (rest) this.#say([`${stage} | ${afterReturns(rest)}`]);
+    if (rest) this.#sayOf(stage, [rest]);
+  }
+
+  #sayOf(stage: string, lines: readonly string[]): void {
+    const alone = this.#alone;
+    this.#say(lines.map((line) => `${stage} | ${afterReturns(line)}`));
+    if (alone === stage) this.#alone = stage;
   }
 
   #say(lines: readonly string[]): void {
     if (lines.length === 0) return;
+    this.#alone = undefined;
     process.stdout.write(lines.map((line) => `${line}\n`).join(''));
     this.#timer?.refresh();
   }

@@ -311,7 +311,7 @@ stages:
   made.write('runs.log', '');
   const { exit, stdout } = await made.repro();
   expect(exit).toBe(1);
-  expect(stdout).toMatch(/✗ three: `.*` ended with exit 3\n {2}│ what went wrong\n/);
+  expect(stdout).toMatch(/\nthree \| what went wrong\n✗ three: `.*` ended with exit 3\n1 ran, 1 failed in .* s\n$/);
   expect(made.read('runs.log')).toBe('one\ntwo\n');
   expect(block()).toBe(before);
   expect(made.read('first.txt')).toBe('b');

@@ -148,6 +148,26 @@ describe('elsewhere', () => {
     ]);
   });
 
+  test('what a failed stage said is said again where others have spoken in between, or with -q it was left out', async () => {
+    const made = project({
+      'pipeline.yaml': `
+stages:
+  bad: {cmd: 'echo wrong; touch spoken; while [ ! -e heard ]; do sleep 0.02; done; exit 3', params: [p]}
+  other: {cmd: 'while [ ! -e spoken ]; do sleep 0.02; done; echo hello; touch heard', params: [p]}
+`,
+      'params.yaml': 'p: 1',
+      heard: '',
+    });
+    const end = async (...args: string[]) => {
+      const { stdout } = await made.repro(...args);
+      return /(.*\n)✗ bad: its command ended with exit 3\n((?: {2}│ .*\n)*)/.exec(stdout)!.slice(1);
+    };
+    expect(await end('bad')).toEqual(['bad | wrong\n', '']);
+    expect(await end('bad', '-q')).toEqual(['> bad  has not run yet\n', '  │ wrong\n']);
+    for (const path of ['heard', 'spoken']) made.remove(path);
+    expect((await end('-k', '-j', '2'))[1]).toBe('  │ wrong\n');
+  });
+
   test('--json: every event as the manual has it, and nothing else on stdout', async () => {
     const made = project({
       'pipeline.yaml': `
