@@ -116,12 +116,13 @@ const struct {
                  {c.optional(3, span(M, c.size(6), N)), c.size(6), c.optional(4, N)});
        return 0.0;
      }},
-    // M, N, K, strideA, strideB, strideC | A, B, C, scratch
+    // M, N, K, strideA, strideB, strideC, first | A, B, C, scratch
     {"accumulateGradient",
      [](const Kernels& k, const Call& c) {
        const int M = c.size(0), N = c.size(1), K = c.size(2);
        k.accumulateGradient(M, N, K, c.floats(0, span(K, c.size(3), M)), c.size(3), c.floats(1, span(K, c.size(4), N)),
-                            c.size(4), c.floats(2, span(M, c.size(5), N)), c.size(5), c.floats(3, k.gradientScratch()));
+                            c.size(4), c.floats(2, span(M, c.size(5), N)), c.size(5), c.size(6) != 0,
+                            c.floats(3, k.gradientScratch()));
        return 0.0;
      }},
     // M, N, K, strideA, first, end, strideC, addendStride | A, packed, C, addend, bias

@@ -63,9 +63,10 @@ struct Kernels {
   /// C (M × N) = A·B + …; B was packed with panels of packedRows ≥ K rows, of which the first K are used
   void (*product)(int M, int N, int K, const float* A, long strideA, const float* packedB, int packedRows, float* C,
                   long strideC, Epilogue epilogue);
-  /// C (M × N) += Aᵀ·B for A (K × M) and B (K × N): the gradient of a weight. scratch: gradientScratch() floats
+  /// C (M × N) += Aᵀ·B for A (K × M) and B (K × N): the gradient of a weight. Where it is the first of its sum, what C held does not
+  /// count. scratch: gradientScratch() floats
   void (*accumulateGradient)(int M, int N, int K, const float* A, long strideA, const float* B, long strideB, float* C,
-                             long strideC, float* scratch);
+                             long strideC, bool first, float* scratch);
 
   // ── decoding ─────────────────────────────────────────────────────────────────────────────────────────────────
   /// product for few rows: the columns of panels first … end − 1 only, each panel read once, from end to end; packedRows is K

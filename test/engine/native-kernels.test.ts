@@ -121,7 +121,16 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
       for (let k = 0; k < K; k++) sum += a[k * M + Math.floor(e / N)] * b[k * N + (e % N)];
       return sum;
     });
-    run('accumulateGradient', [M, N, K, M, N, N], A, B, C, zeros(run('gradientScratch', [])));
+    const scratch = zeros(run('gradientScratch', []));
+    const alone = new Float32Array(M * N).fill(Number.NaN);
+    run('accumulateGradient', [M, N, K, M, N, N, 1], A, B, alone, scratch);
+    expect(
+      difference(
+        alone,
+        expected.map((sum, e) => sum - C[e]),
+      ),
+    ).toBeLessThan(close);
+    run('accumulateGradient', [M, N, K, M, N, N, 0], A, B, C, scratch);
     expect(difference(C, expected)).toBeLessThan(close);
   });
 

@@ -89,6 +89,17 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     expect(await run()).toEqual(await run());
   });
 
+  test.each([1, 2, 5])('gradients of %i windows hold nothing of the batch before', async (sequences) => {
+    const threads = twoCores ? 2 : 1;
+    const model = openNative({ threads }).model(config, { weights: weightsOf(config) });
+    for (const length of [config.block, 1]) {
+      const batch = batchOf(config, sequences, length);
+      const fresh = openNative({ threads }).model(config, { weights: weightsOf(config) });
+      await model.gradients(batchOf(config, 7));
+      expect(await model.gradients(batch)).toEqual(await fresh.gradients(batch));
+    }
+  });
+
   test('goes on from weights and moments as if it had never stopped', async () => {
     const dropping = { ...config, dropout: 0.1 };
     const whole = openNative().model(dropping, { seed: 1 });

@@ -72,6 +72,7 @@ static void pairProducts(const Pairs& p, int D, const float* rows, long stride, 
       b.C = out + key * kSide + column;
       b.strideC = kSide;
       b.n = vectors * W;
+      b.askNow = false;
       groupByRows(count, vectors, b, nullptr);
     });
   });

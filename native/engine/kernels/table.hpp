@@ -4,6 +4,7 @@
 #include "decode.hpp"
 #include "elements.hpp"
 #include "gemm.hpp"
+#include "gradients.hpp"
 #include "rows.hpp"
 
 namespace {

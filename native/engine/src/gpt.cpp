@@ -48,6 +48,7 @@ class Gpt final : public Network {
   }
   int bestMicrobatch(int length) const override;
   double pass(Workspace&, const Pass&) const override;
+  bool writesGradients() const override { return true; }
   std::unique_ptr<Decoder> decoder(int streams, int threads) const override {
     return makeGptDecoder(*this, {wte_, wpe_, blocks_, final_, heads_, bias_}, streams, threads);
   }
@@ -67,7 +68,7 @@ class Gpt final : public Network {
 
   void linear(int R, const Linear& l, const float* x, float* out, const float* addend) const;
   void linearBackward(GptWorkspace& w, int R, const Linear& l, const float* x, const float* dout, float* dx,
-                      float* gradients) const;
+                      const Pass& p) const;
   void dropRows(const Pass& p, int layer, Site site, const float* x, float* out) const;
   void embed(GptWorkspace& w, const Pass& p) const;
   void embedBackward(GptWorkspace& w, const Pass& p) const;
@@ -187,11 +188,12 @@ void Gpt::linear(int R, const Linear& l, const float* x, float* out, const float
 
 /// dx = dout·Wᵀ, dW += xᵀ·dout, db += Σ dout
 void Gpt::linearBackward(GptWorkspace& w, int R, const Linear& l, const float* x, const float* dout, float* dx,
-                         float* gradients) const {
+                         const Pass& p) const {
   const int in = l.weight.rows, out = l.weight.columns;
   kernels.product(R, in, out, dout, out, l.weight.transposedPanels, out, dx, in, {});
-  kernels.accumulateGradient(in, out, R, x, in, dout, out, gradients + l.weight.offset, out, w.scratch);
-  if (bias_) kernels.addColumnSums(R, out, dout, out, gradients + l.bias);
+  kernels.accumulateGradient(in, out, R, x, in, dout, out, p.gradients + l.weight.offset, out, p.first,
+                             w.scratch);
+  if (bias_) kernels.addColumnSums(R, out, dout, out, p.gradients + l.bias);
 }
 
 void Gpt::dropRows(const Pass& p, int layer, Site site, const float* x, float* out) const {
@@ -297,19 +299,20 @@ void Gpt::blockBackward(GptWorkspace& w, const Pass& p, int layer) const {
   // dW of `contract` needs gelu(hidden), which comes with its gradient: so the product for dwide first
   kernels.product(R, 4 * C_, C_, dout, C_, b.contract.weight.transposedPanels, C_, w.dwide, 4 * C_, {});
   kernels.geluBackward(4 * size, k.hidden, w.wide, w.dwide);
-  kernels.accumulateGradient(4 * C_, C_, R, w.wide, 4 * C_, dout, C_, g + b.contract.weight.offset, C_, w.scratch);
+  kernels.accumulateGradient(4 * C_, C_, R, w.wide, 4 * C_, dout, C_, g + b.contract.weight.offset, C_, p.first,
+                             w.scratch);
   if (bias_) kernels.addColumnSums(R, C_, dout, C_, g + b.contract.bias);
   kernels.layerNorm(R, C_, k.middle, at(b.norm2.gain), biasAt(b.norm2.bias), w.normal, nullptr, nullptr);
-  linearBackward(w, R, b.expand, w.normal, w.dwide, w.dnormal, g);
+  linearBackward(w, R, b.expand, w.normal, w.dwide, w.dnormal, p);
   kernels.layerNormBackward(R, C_, k.middle, at(b.norm2.gain), k.mean2, k.rstd2, w.dnormal, w.dx, g + b.norm2.gain,
                             biasAt(g, b.norm2.bias));
 
   dout = branchGradient(kAttentionOut);
-  linearBackward(w, R, b.attentionOut, k.attended, dout, w.dnormal, g);
+  linearBackward(w, R, b.attentionOut, k.attended, dout, w.dnormal, p);
   float* dqkv = w.dwide;
   attendBackward(w, p, layer, w.dnormal, dqkv);
   kernels.layerNorm(R, C_, k.x, at(b.norm1.gain), biasAt(b.norm1.bias), w.normal, nullptr, nullptr);
-  linearBackward(w, R, b.attention, w.normal, dqkv, w.dnormal, g);
+  linearBackward(w, R, b.attention, w.normal, dqkv, w.dnormal, p);
   kernels.layerNormBackward(R, C_, k.x, at(b.norm1.gain), k.mean1, k.rstd1, w.dnormal, w.dx, g + b.norm1.gain,
                             biasAt(g, b.norm1.bias));
 }
@@ -330,7 +333,8 @@ double Gpt::head(GptWorkspace& w, const Pass& p) const {
     loss += kernels.crossEntropy(rows, V, logits, p.targets + r, p.gradients ? p.gradientScale : 0.0f);
     if (!p.gradients) continue;
     kernels.product(rows, C_, V, logits, V, wte_.panels, V, w.dnormal + static_cast<size_t>(r) * C_, C_, {});
-    kernels.accumulateGradient(V, C_, rows, logits, V, x, C_, p.gradients + wte_.offset, C_, w.scratch);
+    kernels.accumulateGradient(V, C_, rows, logits, V, x, C_, p.gradients + wte_.offset, C_, p.first && r == 0,
+                               w.scratch);
   }
   return loss;
 }

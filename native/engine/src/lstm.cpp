@@ -58,6 +58,7 @@ class Lstm final : public Network {
   int bestMicrobatch(int length) const override;
   size_t stateWidth() const override { return static_cast<size_t>(2) * config.layers * H_; }
   double pass(Workspace&, const Pass&) const override;
+  bool writesGradients() const override { return true; }
   std::unique_ptr<Decoder> decoder(int streams, int threads) const override;
 
  private:
@@ -217,12 +218,15 @@ void Lstm::layerBackward(LstmWorkspace& w, const Pass& p, int index) const {
                       {w.dhidden + before, H, nullptr});
   }
   float* g = p.gradients;
-  kernels.accumulateGradient(4 * H, l.in, R, dgates, 4 * H, k.x, l.in, g + l.input.offset, l.in, w.scratch);
-  if (T > 1)
-    kernels.accumulateGradient(4 * H, H, R - B, dgates + static_cast<size_t>(B) * 4 * H, 4 * H, k.hidden, H,
-                               g + l.recurrent.offset, H, w.scratch);
-  if (start.hidden)
-    kernels.accumulateGradient(4 * H, H, B, dgates, 4 * H, start.hidden, H, g + l.recurrent.offset, H, w.scratch);
+  kernels.accumulateGradient(4 * H, l.in, R, dgates, 4 * H, k.x, l.in, g + l.input.offset, l.in, p.first, w.scratch);
+  bool first = p.first;
+  const auto recurrentGradient = [&](int rows, const float* dgates, const float* hidden) {
+    kernels.accumulateGradient(4 * H, H, rows, dgates, 4 * H, hidden, H, g + l.recurrent.offset, H, first, w.scratch);
+    first = false;
+  };
+  if (T > 1) recurrentGradient(R - B, dgates + static_cast<size_t>(B) * 4 * H, k.hidden);
+  if (start.hidden) recurrentGradient(B, dgates, start.hidden);
+  if (first) std::fill_n(g + l.recurrent.offset, static_cast<size_t>(4 * H) * H, 0.0f);
   kernels.add(4 * H, w.bias, g + l.biasInput);
   kernels.add(4 * H, w.bias, g + l.biasRecurrent);
   kernels.product(R, l.in, 4 * H, dgates, 4 * H, l.input.panels, 4 * H, w.dx, l.in, {});
@@ -250,7 +254,8 @@ double Lstm::head(LstmWorkspace& w, const Pass& p) const {
     loss += kernels.crossEntropy(rows, V, w.logits, w.targets.data() + r, p.gradients ? p.gradientScale : 0.0f);
     if (!p.gradients) continue;
     kernels.product(rows, H, V, w.logits, V, head.panels, V, w.dhidden + static_cast<size_t>(r) * H, H, {});
-    kernels.accumulateGradient(V, H, rows, w.logits, V, x, H, p.gradients + head.offset, H, w.scratch);
+    kernels.accumulateGradient(V, H, rows, w.logits, V, x, H, p.gradients + head.offset, H,
+                               p.first && r == 0, w.scratch);
     kernels.addColumnSums(rows, V, w.logits, V, p.gradients + headBias_);
   }
   return loss;

@@ -1,5 +1,6 @@
 #include "network.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace engine {
@@ -31,6 +32,14 @@ size_t Slots::offset(const std::string& name, size_t size) const {
     throw std::runtime_error("the parameter " + name + " has " + std::to_string(slot.size) + " numbers; it must have " +
                              std::to_string(size));
   return slot.offset;
+}
+
+void Network::clearGradients(float* gradients, const Slots& slots) const {
+  for (const Slot& slot : slots.list()) {
+    const auto isSlot = [&](const Matrix* m) { return m->offset == slot.offset; };
+    if (!writesGradients() || std::none_of(matrices_.begin(), matrices_.end(), isSlot))
+      std::fill_n(gradients + slot.offset, slot.size, 0.0f);
+  }
 }
 
 size_t Network::panelsSize() const {

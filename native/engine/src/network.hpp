@@ -76,6 +76,8 @@ struct Pass {
   int firstSequence;
   /// accumulated into where not null; 1 / (B·T) of the batch scales the loss gradient
   float* gradients;
+  /// these sequences are the first of a sum: where writesGradients(), gradients of matrices hold nothing yet
+  bool first;
   float gradientScale;
   bool dropout;
   uint32_t seed, step;
@@ -121,6 +123,10 @@ class Network {
   virtual size_t stateWidth() const { return 0; }
   /// Σ of the losses of all tokens (0 when logits were asked for)
   virtual double pass(Workspace&, const Pass&) const = 0;
+  /// whether a first pass writes the gradients of matrices_ instead of adding to zeros
+  virtual bool writesGradients() const { return false; }
+  /// before the first pass: clears the gradients that it adds to
+  void clearGradients(float* gradients, const Slots&) const;
   /// for teams of up to so many threads
   virtual std::unique_ptr<Decoder> decoder(int streams, int threads) const = 0;
 

@@ -67,8 +67,11 @@ double Trainer::run(const Batch& batch, const Plan& plan) {
   std::vector<double> losses(threads);
   pool_.run([&](int thread) {
     float* gradients = plan.gradients ? gradients_[thread].data() : nullptr;
-    if (gradients) std::fill_n(gradients, slots_.total(), 0.0f);
     const Share share(batch.sequences, thread, threads);
+    if (gradients && share.begin < share.end)
+      network_->clearGradients(gradients, slots_);
+    else if (gradients)
+      std::fill_n(gradients, slots_.total(), 0.0f);
     for (int s = share.begin; s < share.end; s += each) {
       const size_t token = static_cast<size_t>(s) * batch.length;
       Pass pass;
@@ -78,6 +81,7 @@ double Trainer::run(const Batch& batch, const Plan& plan) {
       pass.length = batch.length;
       pass.firstSequence = s;
       pass.gradients = gradients;
+      pass.first = s == share.begin;
       pass.gradientScale = 1.0f / (static_cast<float>(batch.sequences) * batch.length);
       pass.dropout = plan.dropout && network_->config.dropout > 0;
       pass.seed = plan.dropoutSeed;
