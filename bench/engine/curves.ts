@@ -66,8 +66,6 @@ try {
   let versions = '';
   for (const [name, config] of [...models, ...carried]) {
     if (!name.startsWith(values.only)) continue;
-    // transformers fills a model without biases up with zeros, and would train them
-    if (config.architecture === 'gpt' && !config.bias) continue;
     const state = carriesState(config) ? 'carried' : 'reset';
     const windows = windowsOf[state];
     const flat = Uint32Array.from(windows.flatMap((window) => [...window]));

@@ -59,6 +59,8 @@ def load(folder):
         missing, unexpected = info["missing_keys"], info["unexpected_keys"]
         if not config["bias"]:
             missing = [name for name in missing if not name.endswith(".bias")]
+            for name, p in model.named_parameters():  # which transformers filled up with zeros
+                p.requires_grad_(not name.endswith(".bias"))
     assert not missing and not unexpected, f"missing {missing}, unexpected {unexpected}"
     return model
 
@@ -119,8 +121,9 @@ def train(request):
     """The loss of each step, by torch.optim.AdamW and clip_grad_norm_, on the batches of the request."""
     model, s = load(request["folder"]), request["settings"]
     model.eval()  # no dropout
-    matrices = [p for p in model.parameters() if p.dim() > 1]
-    others = [p for p in model.parameters() if p.dim() <= 1]
+    trained = [p for p in model.parameters() if p.requires_grad]
+    matrices = [p for p in trained if p.dim() > 1]
+    others = [p for p in trained if p.dim() <= 1]
     groups = [{"params": matrices, "weight_decay": s["weightDecay"]}, {"params": others, "weight_decay": 0}]
     optimizer = torch.optim.AdamW(groups, lr=s["peak"], betas=s["betas"])
     warmup, steps, floor = s["warmup"], s["steps"], s["floor"] / s["peak"]
@@ -142,7 +145,7 @@ def train(request):
         loss = F.cross_entropy(out.reshape(-1, out.shape[-1]), batch[:, 1:].reshape(-1))
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), s["clip"])
+        nn.utils.clip_grad_norm_(trained, s["clip"])
         optimizer.step()
         schedule.step()
         losses.append(loss.item())
