@@ -58,6 +58,7 @@ await stage({
       checkpointDir: flags.checkpoint,
     };
     const result = await trainInThread(request, progress.update);
+    if (result.diverged) process.stderr.write(`train: warning: ${inWords(result.diverged, modelDir)}\n`);
     const curve = result.curve.map((row) => ({ run: name, ...row }));
     await writeText(curveFile, `${csvFormat(curve, curveColumns)}\n`);
 
@@ -98,6 +99,11 @@ function configOf(params: Params, size: string, vocabularySize: number) {
     const section = error.key === 'block' || error.key === 'dropout' ? 'train' : `sizes.${size}`;
     throw new StageError(`params.yaml: ${section}: ${error.message}`);
   }
+}
+
+function inWords({ step, reason, keptStep }: NonNullable<Trained['diverged']>, modelDir: string): string {
+  const weights = keptStep === 0 ? 'the first weights' : `the weights of step ${keptStep}, the last good ones`;
+  return `stopped at step ${step}, since ${reason}; ${modelDir} has ${weights}. A smaller train.lr or a longer train.warmup may do`;
 }
 
 function divergedAt({ step, reason, keptStep }: NonNullable<Trained['diverged']>) {

@@ -94,6 +94,21 @@ describe('the train stage', () => {
   });
 });
 
+it('a run that diverges says at which step, why, and what weights it has left', () => {
+  const params = parseDocument(readFileSync(path('params.yaml'), 'utf8'));
+  params.setIn(['train', 'lr'], 1e9);
+  writeFileSync(path('wild.yaml'), String(params));
+  const args = ['--import', 'tsx', join(root, 'stages/train.ts'), path('tokens'), path('wild'), path('wild.csv')];
+  const flags = ['--size', 'gpt-tiny', '--seed', '1', '--params', path('wild.yaml'), '--metrics', path('wild.json')];
+  const { status, stderr } = spawnSync(process.execPath, [...args, ...flags], { cwd: root, encoding: 'utf8' });
+  expect(stderr).toMatch(
+    /^train: warning: stopped at step \d+, since the (loss|norm of the gradient|validation loss) .*; \S+wild has the first weights\. .*train.lr.*\n$/,
+  );
+  expect(status).toBe(0);
+  const { step } = JSON.parse(String(bytes('wild.json'))).diverged_at;
+  expect(stderr).toContain(`step ${step},`);
+});
+
 describe('a model and tokens of another tokenizer', () => {
   it.each(['evaluate', 'generate'])('are refused by %s, in one sentence with both vocabularies', async (stage) => {
     const config: GptConfig = {
