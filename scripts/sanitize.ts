@@ -1,6 +1,7 @@
 /**
  * The native code under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer: the engine is built once for each and
- * driven through everything it does by native/engine/exercise.cpp; BPE is fuzzed under the first two by native/bpe/fuzz/fuzz.cc.
+ * driven through everything it does by native/engine/exercise.cpp, the instructions of AVX512_BF16 and AMX in plain C++, so that
+ * any CPU with AVX-512 will do (native/engine/emulated-bf16.hpp); BPE is fuzzed under the first two by native/bpe/fuzz/fuzz.cc.
  *
  *     npx tsx scripts/sanitize.ts [address,undefined | thread …]
  *
@@ -17,11 +18,19 @@ const BPE_ROUNDS = 300;
 const compiler = process.env.CXX ?? 'g++';
 const sanitizers: string[] = argv._.length > 0 ? argv._ : ['address,undefined', 'thread'];
 const x64 = process.arch === 'x64';
-const flags = ['-std=gnu++17', '-O1', '-g', '-fno-omit-frame-pointer', '-Wno-psabi', ...(x64 ? ['-DENGINE_X64'] : [])];
+const flags = [
+  '-std=gnu++17',
+  '-O1',
+  '-g',
+  '-fno-omit-frame-pointer',
+  '-Wno-psabi',
+  ...(x64 ? ['-DENGINE_X64', '-DEMULATE_BF16_INSTRUCTIONS'] : []),
+];
 const avx2 = ['-mavx2', '-mfma'];
+const avx512 = [...avx2, '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl'];
 const kernels: Record<string, string[]> = {
   generic: [],
-  ...(x64 && { avx2, avx512: [...avx2, '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl'] }),
+  ...(x64 && { avx2, avx512, avx512bf16: avx512, amx: avx512 }),
 };
 cd(join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../native/engine'));
 const sources = ['exercise.cpp', 'kernels/choose.cpp', ...(await glob('src/*.cpp'))].map((file) => file.slice(0, -4));

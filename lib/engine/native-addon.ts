@@ -23,7 +23,7 @@ export const state = { weights: 0, first: 1, second: 2 } as const;
 
 export interface Addon {
   /** @returns what the kernels of this name are called for people, undefined where the CPU lacks them; '': the best there are */
-  kernelsName(name: string): string | undefined;
+  kernelsName(name: string, precision: string): string | undefined;
   /** @returns those that there are, under the names of lib/models */
   architectures(): string[];
   create(
@@ -64,7 +64,7 @@ export interface Addon {
   decoderStep(decoder: DecoderHandle, tokens: Uint32Array, logits: Float32Array): void;
   decoderReset(decoder: DecoderHandle): void;
   decoderDispose(decoder: DecoderHandle): void;
-  /** One kernel of a set (generic, avx2, avx512, or one of them and "/bf16") on these arrays; for tests. */
+  /** One kernel of a set (a name that ENGINE_ISA takes, or one and "/bf16") on these arrays; for tests. */
   kernel(set: string, name: string, numbers: number[], arrays: (Float32Array | Uint32Array | null)[]): number;
 }
 

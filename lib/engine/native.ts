@@ -41,7 +41,7 @@ import { checkThreads } from './threads.ts';
  * In bf16 the products of weights round what they multiply to bf16 and add in fp32; weights, moments and everything else stay
  * fp32.
  *
- * ENGINE_ISA = generic, avx2 or avx512 takes the kernels of that name instead of the best that the CPU has.
+ * ENGINE_ISA = generic, avx2, avx512, avx512bf16 or amx takes the kernels of that name instead of the best that the CPU has.
  *
  * @throws EngineError where the addon is not built, or cannot do what is asked for
  */
@@ -50,10 +50,10 @@ export function openNative(options: EngineOptions = {}): Engine {
   checkThreads(threads);
   const addon = loadAddon();
   const kernels = process.env.ENGINE_ISA ?? '';
-  const kernelsName = addon.kernelsName(kernels);
+  const kernelsName = addon.kernelsName(kernels, precision);
   if (kernelsName === undefined)
     throw new EngineError(
-      `ENGINE_ISA is ${kernels}, which this CPU lacks or which is none of generic, avx2, avx512; unset it for the best that there is`,
+      `ENGINE_ISA is ${kernels}, which this CPU lacks or which is none of generic, avx2, avx512, avx512bf16, amx; unset it for the best that there is`,
     );
   const check = (config: ModelConfig) => {
     checkConfig(config);

@@ -295,7 +295,7 @@ double runKernel(napi_env env, napi_callback_info info) {
 
 }  // namespace
 
-/// kernel(set, name, numbers, arrays): an array that is null stays null; set: generic, avx2, avx512, or one of them and "/bf16"
+/// kernel(set, name, numbers, arrays): an array that is null stays null; set: a name that chooseKernels takes, or one and "/bf16"
 napi_value kernel(napi_env env, napi_callback_info info) {
   try {
     napi_value result;

@@ -214,14 +214,14 @@ ModelHandle& model(napi_env env, napi_value value) {
 
 // ── functions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// kernelsName(wanted | "") → the name of the kernels this CPU gets, or undefined
+/// kernelsName(wanted | "", precision) → the name of the kernels this CPU gets, or undefined
 napi_value kernelsName(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
-    const Arguments<1> a(env, info);
-    const Kernels* kernels = chooseKernels(text(env, a[0]).c_str());
+    const Arguments<2> a(env, info);
+    const std::string wanted = text(env, a[0]), precision = text(env, a[1]);
     napi_value name;
-    if (!kernels) return nullptr;
-    check(napi_create_string_utf8(env, kernels->name, NAPI_AUTO_LENGTH, &name));
+    if (!chooseKernels(wanted.c_str())) return nullptr;
+    check(napi_create_string_utf8(env, kernelsNamed(wanted, precision).name, NAPI_AUTO_LENGTH, &name));
     return name;
   });
 }

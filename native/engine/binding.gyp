@@ -49,7 +49,8 @@
         {
           'target_name': 'kernels_avx512',
           'type': 'static_library',
-          'sources': ['kernels/avx512.cpp'],
+          # the last two widen their target themselves, where the compiler can (kernels/bf16-instructions.hpp)
+          'sources': ['kernels/avx512.cpp', 'kernels/avx512bf16.cpp', 'kernels/amx.cpp'],
           'cflags_cc': ['<@(kernel_flags)', '-mavx2', '-mfma', '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl'],
           'xcode_settings': {
             'OTHER_CPLUSPLUSFLAGS': ['<@(kernel_flags)', '-mavx2', '-mfma', '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl'],

@@ -1,5 +1,8 @@
-// Drives everything below addon.cpp without Node, for the sanitizers: scripts/sanitize.ts builds and runs it. Models of odd
-// shapes, in each instruction set, on one and three threads; it fails when a run does not repeat itself bit for bit.
+// Drives everything below addon.cpp without Node, for the sanitizers and emulators (scripts/sanitize.ts, emulate-*.ts): models of
+// odd shapes, in each instruction set, on one and three threads. It fails when a run does not repeat itself bit for bit, when a
+// product is not what its definition says, and when gradients are not those of the generic kernels.
+//
+//     exercise [SET…]      generic, avx2, …; without any, all that there are. One that is named must be there.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -7,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "exercise-products.hpp"
 #include "src/trainer.hpp"
 
 using namespace engine;
@@ -32,10 +36,7 @@ std::vector<uint32_t> tokensOf(int count, int vocabulary, uint32_t salt) {
   return tokens;
 }
 
-/// everything that a model does, once; the weights that it ends with
-std::vector<float> exercise(const Config& config, const Kernels& kernels, int threads) {
-  const Slots slots = slotsOf(config, kernels);
-  Trainer trainer(config, kernels, slots, threads);
+void writeWeights(Trainer& trainer) {
   std::vector<float> weights(trainer.parameters());
   uint32_t random = 1;
   for (float& w : weights) {
@@ -43,6 +44,13 @@ std::vector<float> exercise(const Config& config, const Kernels& kernels, int th
     w = (static_cast<float>(random >> 8) / 16777216.0f - 0.5f) * 0.4f;
   }
   trainer.write(Trainer::State::weights, weights.data());
+}
+
+/// everything that a model does, once; the weights that it ends with
+std::vector<float> exercise(const Config& config, const Kernels& kernels, int threads) {
+  const Slots slots = slotsOf(config, kernels);
+  Trainer trainer(config, kernels, slots, threads);
+  writeWeights(trainer);
   const int V = config.vocabulary;
   for (const int length : {config.block, 1, config.block / 2 + 1})
     for (const int sequences : {1, 5}) {
@@ -72,6 +80,7 @@ std::vector<float> exercise(const Config& config, const Kernels& kernels, int th
       decoder->reset();
     }
   Trainer::memory(config, kernels, slots, threads, 5, 0);
+  std::vector<float> weights(trainer.parameters());
   trainer.read(Trainer::State::weights, weights.data());
   // so many streams that threads share the work
   const int streams = static_cast<int>(kSharedWork / trainer.parameters()) + 1;
@@ -84,37 +93,87 @@ std::vector<float> exercise(const Config& config, const Kernels& kernels, int th
   return weights;
 }
 
+/// of a batch, at the weights that every model begins with
+std::vector<float> gradientsOf(const Config& config, const Kernels& kernels) {
+  Trainer trainer(config, kernels, slotsOf(config, kernels), 1);
+  writeWeights(trainer);
+  const auto inputs = tokensOf(4 * config.block, config.vocabulary, 1), targets = tokensOf(4 * config.block, config.vocabulary, 5);
+  std::vector<float> gradients(trainer.parameters());
+  trainer.gradients({inputs.data(), targets.data(), 4, config.block}, gradients.data());
+  return gradients;
+}
+
+/// as vectors, relative to the length of the second
+double distance(const std::vector<float>& x, const std::vector<float>& y) {
+  double apart = 0, length = 0;
+  for (size_t i = 0; i < x.size(); i++) {
+    apart += (double(x[i]) - y[i]) * (double(x[i]) - y[i]);
+    length += double(y[i]) * y[i];
+  }
+  return std::sqrt(apart / length);
+}
+
+Own gpt(int heads, bool bias) { return {{"heads", heads}, {"bias", bias}}; }
+Own lstm(int embedding) { return {{"embedding", embedding}}; }
+
+// vocabulary, block, layers, width, dropout
+const Config configs[] = {
+    {"gpt", 37, 37, 2, 24, 0.1f, gpt(3, true)}, {"gpt", 300, 33, 1, 10, 0.0f, gpt(1, false)},
+    {"gpt", 70, 70, 1, 66, 0.2f, gpt(2, true)}, {"lstm", 37, 19, 2, 19, 0.1f, lstm(11)},
+    {"lstm", 300, 9, 3, 20, 0.0f, lstm(20)},    {"lstm", 41, 12, 1, 33, 0.2f, lstm(5)},
+};
+
+/// says what is wrong with a set's kernels of one precision, if anything is
+bool isRight(const char* set, const Kernels& kernels) {
+  const bool exact = kernels.numberSize == 4;
+  const double error = ProductErrors(kernels).worst();
+  double furthest = 0;
+  const Kernels& generic = exact ? genericKernels() : *genericKernels().bf16;
+  for (const Config& config : configs)
+    furthest = std::fmax(furthest, distance(gradientsOf(config, kernels), gradientsOf(config, generic)));
+  std::printf("%s, %s by %s: products within %.1e, gradients within %.1e of the generic ones\n", set, exact ? "fp32" : "bf16",
+              kernels.name, error, furthest);
+  std::fflush(stdout);
+  if (!(error < 4e-6) || !(furthest < (exact ? 1e-5 : 1e-2))) {
+    std::printf("%s: too far\n", set);
+    return false;
+  }
+  for (const int threads : {1, 3})
+    for (const Config& config : configs) {
+      const auto first = exercise(config, kernels, threads), second = exercise(config, kernels, threads);
+      if (first.empty() || first != second) {
+        std::printf("%s, %d threads: a run did not repeat itself\n", set, threads);
+        return false;
+      }
+    }
+  return true;
+}
+
 }  // namespace
 
-int main() {
-  const auto gpt = [](int heads, bool bias) { return Own{{"heads", heads}, {"bias", bias}}; };
-  const auto lstm = [](int embedding) { return Own{{"embedding", embedding}}; };
-  // vocabulary, block, layers, width, dropout
-  const Config configs[] = {
-      {"gpt", 37, 37, 2, 24, 0.1f, gpt(3, true)}, {"gpt", 300, 33, 1, 10, 0.0f, gpt(1, false)},
-      {"gpt", 70, 70, 1, 66, 0.2f, gpt(2, true)}, {"lstm", 37, 19, 2, 19, 0.1f, lstm(11)},
-      {"lstm", 300, 9, 3, 20, 0.0f, lstm(20)},    {"lstm", 41, 12, 1, 33, 0.2f, lstm(5)},
-  };
+int main(int count, char** names) {
   for (const std::string& name : architectures())
     if (std::none_of(std::begin(configs), std::end(configs), [&](const Config& c) { return c.architecture == name; })) {
       std::printf("no configuration of a %s is exercised\n", name.c_str());
       return 1;
     }
-  for (const char* set : {"generic", "avx2", "avx512"}) {
+  const bool named = count > 1;
+  std::vector<const char*> sets(names + 1, names + count);
+  if (!named) sets = {"generic", "avx2", "avx512", "avx512bf16", "amx"};
+  std::vector<decltype(Kernels::product)> tried;
+  for (const char* set : sets) {
     const Kernels* chosen = chooseKernels(set);
     if (!chosen) {
       std::printf("%s: not on this CPU\n", set);
+      if (named) return 1;
       continue;
     }
-    for (const Kernels* kernels : {chosen->fp32, chosen->bf16})
-      for (const int threads : {1, 3})
-        for (const Config& config : configs) {
-          const auto first = exercise(config, *kernels, threads), second = exercise(config, *kernels, threads);
-          if (first.empty() || first != second) {
-            std::printf("%s, %d threads: a run did not repeat itself\n", set, threads);
-            return 1;
-          }
-        }
-    std::printf("%s: done\n", set);
+    for (const Kernels* kernels : {chosen->fp32, chosen->bf16}) {
+      // sets share their products of fp32
+      if (std::find(tried.begin(), tried.end(), kernels->product) != tried.end()) continue;
+      if (!isRight(set, *kernels)) return 1;
+      tried.push_back(kernels->product);
+    }
   }
+  std::printf("the best here: %s, in bf16 %s\n", chooseKernels("")->fp32->name, chooseKernels("")->bf16->name);
 }

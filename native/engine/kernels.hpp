@@ -46,12 +46,17 @@ constexpr int kGradientRows = 256, kGradientColumns = 528, kGradientVectors = 64
 /// queries, and keys, that attention takes at a time
 constexpr int kAttentionBlock = 64;
 
+/// rows that panels are padded to whole blocks of, where products take pairs of them (kernels/pairs.hpp)
+constexpr int kPairBlock = 32;
+
 struct Kernels {
   const char* name;
-  /// columns that packed matrices are padded to, two panels: those of K × N take packedColumns(N) · K numbers
+  /// columns that packed matrices are padded to, two panels
   int panel;
   /// bytes of a number in panels: 4, or 2 where products round what they multiply to bf16. They add in fp32 either way.
   int numberSize;
+  /// rows that panels are padded to whole blocks of
+  int packedBlock;
   /// the same kernels with products of fp32, and of bf16
   const Kernels *fp32, *bf16;
 
@@ -134,17 +139,23 @@ struct Kernels {
     return 3 * kAttentionBlock * kAttentionBlock + D * (3 * kAttentionBlock + 2 * (T + panel));
   }
   /// floats that the panels of a K × N matrix take
-  size_t packedSize(long K, long N) const { return (static_cast<size_t>(packedColumns(N)) * K * numberSize + 3) / 4; }
+  size_t packedSize(long K, long N) const {
+    const long rows = (K + packedBlock - 1) / packedBlock * packedBlock;
+    return (static_cast<size_t>(packedColumns(N)) * rows * numberSize + 3) / 4;
+  }
 };
 
 const Kernels& genericKernels();
 #ifdef ENGINE_X64
 const Kernels& avx2Kernels();
 const Kernels& avx512Kernels();
+/// Those of AVX-512 with other products of bf16. Null where the compiler did not know the instructions.
+const Kernels* avx512bf16Kernels();
+const Kernels* amxKernels();
 #endif
 
-/// The best that this CPU has, or the one named (generic, avx2, avx512), with products of fp32. Null when the CPU lacks it or
-/// there is no such name.
+/// The best that this CPU has, or the one named (generic, avx2, avx512, avx512bf16, amx), with products of fp32. Null when the CPU
+/// lacks it or there is no such name.
 const Kernels* chooseKernels(const char* name);
 
 }  // namespace engine

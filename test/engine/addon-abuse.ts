@@ -103,7 +103,7 @@ const kernels = [
 ];
 /** right arguments of each function; a kernel's are right by accident only */
 const calls: { [name in keyof Addon]: () => unknown[] } = {
-  kernelsName: () => ['generic'],
+  kernelsName: () => ['generic', 'fp32'],
   architectures: () => [],
   create: () => [pick(models).config, pick(models).list, 1, '', 'fp32'],
   memory: () => [pick(models).config, pick(models).list, 1, 5, 0, '', 'fp32'],

@@ -16,4 +16,6 @@ function load(): Addon | undefined {
 
 export const isBuilt = addon !== undefined;
 /** names that ENGINE_ISA takes */
-export const instructionSets = ['generic', 'avx2', 'avx512'].filter((set) => addon?.kernelsName(set) !== undefined);
+export const instructionSets = ['generic', 'avx2', 'avx512', 'avx512bf16', 'amx'].filter(
+  (set) => addon?.kernelsName(set, 'fp32') !== undefined,
+);

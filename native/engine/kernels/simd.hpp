@@ -12,6 +12,8 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
+// whole loops over the registers of a tile: one that stays a loop sends them through memory
+#define UNROLL _Pragma("GCC unroll 16")
 
 namespace {
 

@@ -16,6 +16,7 @@ INLINE engine::Kernels table(const char* name) {
   k.name = name;
   k.panel = NR;
   k.numberSize = sizeof(Number);
+  k.packedBlock = 1;
   k.pack = packPanels<Number>;
   k.packTransposed = packPanelsTransposed<Number>;
   k.product = product<Number>;

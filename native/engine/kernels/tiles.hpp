@@ -22,9 +22,6 @@ constexpr int kLine = 16;
 // rows (or columns) of A that are packed side by side: whole tiles of each height
 constexpr int PA = 24;
 
-// whole loops over the registers of a tile: one that stays a loop sends them through memory
-#define UNROLL _Pragma("GCC unroll 16")
-
 // Where a tile's rows of A are: by rows, `stride` apart; or by columns, `stride` from one k to the next.
 enum Layout { byRows, byColumns };
 

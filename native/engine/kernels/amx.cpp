@@ -1,0 +1,86 @@
+// AVX-512 with products of bf16 by AMX: tdpbf16ps multiplies a tile of 16 rows of a block of A with one of a block of a panel of B,
+// and adds to a tile of 16 × 16 sums. Two tiles of A and two of B make four of sums: half a load for each product.
+#include "bf16-instructions.hpp"
+
+#if HAS_BF16_INSTRUCTIONS
+BF16_INSTRUCTIONS_BEGIN
+#include "pairs.hpp"
+
+namespace {
+
+constexpr int kTileRows = 16, kTileBytes = 64;
+
+// as ldtilecfg reads it
+struct alignas(64) TileConfig {
+  uint8_t palette = 1, startRow = 0, reserved[14] = {};
+  uint16_t bytes[16] = {};
+  uint8_t rows[16] = {};
+};
+
+// The compiler does not see what these instructions read: what was to be stored before them must be.
+INLINE void finishStores() { asm volatile("" ::: "memory"); }
+
+struct Tiles {
+  /// rows of a tile of A, which is one panel; two panels of each are multiplied at a time
+  const int height, rows, panels = 2;
+
+  // Tiles as low as M allows: what multiplies takes its time by rows.
+  explicit Tiles(int M) : height(evenPart(M, kTileRows)), rows(2 * height) {
+    TileConfig config;
+    // 0 to 3: sums; 4 and 5: A; 6 and 7: B
+    for (int t = 0; t < 8; t++) {
+      config.bytes[t] = kTileBytes;
+      config.rows[t] = static_cast<uint8_t>(t < 6 ? height : kTileRows);
+    }
+    finishStores();
+    _tile_loadconfig(&config);
+  }
+  ~Tiles() { _tile_release(); }
+  Tiles(const Tiles&) = delete;
+
+  void multiply(const Part& p) const {
+    const bool both = p.rows > height;
+    const Pair *A = p.A, *below = A + p.blocks * height * W, *B = p.B, *right = B + p.nextPanel;
+    finishStores();
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (int block = 0; block < p.blocks; block++, A += height * W, below += height * W, B += W * W, right += W * W) {
+      _tile_loadd(4, A, kTileBytes);
+      _tile_loadd(6, B, kTileBytes);
+      _tile_loadd(7, right, kTileBytes);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_dpbf16ps(1, 4, 7);
+      if (both) {
+        _tile_loadd(5, below, kTileBytes);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+      }
+    }
+    alignas(64) float sums[4][kTileRows * W];
+    _tile_stored(0, sums[0], kTileBytes);
+    _tile_stored(1, sums[1], kTileBytes);
+    if (both) {
+      _tile_stored(2, sums[2], kTileBytes);
+      _tile_stored(3, sums[3], kTileBytes);
+    }
+    for (int i = 0; i < p.rows; i++) {
+      const float* from = i < height ? sums[0] + i * W : sums[2] + (i - height) * W;
+      p.to.write(i, 0, load(from));
+      p.to.write(i, 1, load(from + kTileRows * W));
+    }
+  }
+};
+
+}  // namespace
+
+const engine::Kernels* engine::amxKernels() {
+  // a few streams wait for memory: no product is too slow for them
+  static const PairTables tables(withPairs<Tiles>(*avx512bf16Kernels()->bf16, "AMX"));
+  return &tables.fp32;
+}
+BF16_INSTRUCTIONS_END
+#else
+const engine::Kernels* engine::amxKernels() { return nullptr; }
+#endif

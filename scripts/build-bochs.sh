@@ -1,0 +1,25 @@
+#!/bin/sh
+# Builds Bochs, an emulator of x86 CPUs, for scripts/emulate-amx.ts. Not part of an install; nothing outside DIR changes.
+#
+#     sh scripts/build-bochs.sh SOURCES DIR
+#
+# SOURCES: the unpacked sources of Bochs 3.0 (Debian 13 has them: apt-get source bochs), which stay as they are. Versions before
+# 3.0 have no AMX. Needs a C++ compiler, make and patch, and about two minutes on two cores.
+set -eu
+
+[ $# -eq 2 ] || { echo "usage: sh scripts/build-bochs.sh SOURCES DIR" >&2; exit 2; }
+grep -q 'enable-amx' "$1/configure" || { echo "$1 has no Bochs that emulates AMX; 3.0 does" >&2; exit 1; }
+project=$(cd "$(dirname "$0")/.." && pwd)
+mkdir -p "$2"
+cp -R "$1/." "$2"
+cd "$2"
+
+echo "1. what Linux needs for AMX"
+patch --quiet --forward --strip=1 < "$project/scripts/bochs-amx.patch"
+
+echo "2. Bochs"
+./configure --with-nogui --enable-cpu-level=6 --enable-x86-64 --enable-avx --enable-evex --enable-amx \
+  --enable-repeat-speedups --enable-fast-function-calls --enable-handlers-chaining --disable-docbook \
+  CFLAGS=-O2 CXXFLAGS=-O2 > build.log 2>&1 || { tail -n 20 build.log >&2; exit 1; }
+make -j"$(getconf _NPROCESSORS_ONLN)" bochs >> build.log 2>&1 || { tail -n 20 build.log >&2; exit 1; }
+echo "BOCHS=$(pwd)"
