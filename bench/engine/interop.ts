@@ -23,7 +23,9 @@ const SEQUENCES = 2;
 const { values } = parseArgs({ options: { python: { type: 'string', default: 'python3' } } });
 const folder = mkdtempSync(join(tmpdir(), 'interop-'));
 const engines = [
-  await openEngine({ name: 'native' }).catch((error: Error) => console.error(`without the native engine: ${error.message}`)),
+  await openEngine({ name: 'native' }).catch((error: Error) =>
+    console.error(`without the native engine: ${error.message}`),
+  ),
   await openEngine({ name: 'tfjs', device: 'cpu' }),
 ].filter((engine) => engine !== undefined);
 
