@@ -179,12 +179,16 @@ const struct {
                    c.optional(4, rows), c.optional(5, rows));
        return 0.0;
      }},
-    // rows, C | x, gain, mean, rstd, dout, dx, dgain, dbias
+    // rows, C, whether there is a bias | x, gain, bias, means and then 1/√…, dout, dgain and then dbias, dx, out
     {"layerNormBackward",
      [](const Kernels& k, const Call& c) {
        const size_t rows = c.size(0), C = c.size(1), all = rows * C;
-       k.layerNormBackward(c.size(0), c.size(1), c.floats(0, all), c.floats(1, C), c.floats(2, rows), c.floats(3, rows),
-                           c.floats(4, all), c.floats(5, all), c.floats(6, C), c.optional(7, C));
+       const bool bias = c.size(2) != 0;
+       const float* means = c.floats(3, 2 * rows);
+       float *dgain = c.floats(5, bias ? 2 * C : C), *dx = c.floats(6, all);
+       k.layerNormBackward(c.size(0), c.size(1), c.floats(0, all), c.floats(1, C), bias ? c.floats(2, C) : nullptr, means,
+                           means + rows, c.floats(4, all), dx, dx, dgain, bias ? dgain + C : nullptr,
+                           c.optional(7, all));
        return 0.0;
      }},
     // rows, N, stride | x, sums

@@ -96,9 +96,11 @@ struct Kernels {
   /// out = (x − mean)/√(var + 1e-5) · gain + bias, a row at a time; mean and 1/√… kept where asked for
   void (*layerNorm)(int rows, int C, const float* x, const float* gain, const float* bias, float* out, float* mean,
                     float* rstd);
-  /// dx += the gradient through LayerNorm of dout; dgain and dbias (may be null) accumulate
-  void (*layerNormBackward)(int rows, int C, const float* x, const float* gain, const float* mean, const float* rstd,
-                            const float* dout, float* dx, float* dgain, float* dbias);
+  /// dx = the gradient through LayerNorm of dout (+ addend, which may be dx); dgain and dbias (may be null) accumulate. What
+  /// layerNorm gave goes into `out` once more, where that is not null
+  void (*layerNormBackward)(int rows, int C, const float* x, const float* gain, const float* bias, const float* mean,
+                            const float* rstd, const float* dout, const float* addend, float* dx, float* dgain,
+                            float* dbias, float* out);
   /// sums[j] += Σᵢ x(i, j)
   void (*addColumnSums)(int rows, int N, const float* x, long stride, float* sums);
   /// Σ of −log softmax(logits)[target] over rows; the logits become (softmax − onehot) · scale where scale ≠ 0

@@ -173,13 +173,14 @@ describe.each(instructionSets)('%s', (set) => {
   });
 
   test.each([1, 7, 16, 48, 129])('LayerNorm and its gradient over rows of %i', (C) => {
-    const rows = 3;
+    const rows = 35;
     const x = numbers(rows * C, 1, 3).map((value, i) => value + (i % C === 0 ? 2 : 0));
     const [gain, bias, dout, before] = [numbers(C, 2), numbers(C, 3), numbers(rows * C, 4), numbers(rows * C, 5)];
     const [out, mean, rstd] = [zeros(rows * C), zeros(rows), zeros(rows)];
     run('layerNorm', [rows, C], x, gain, bias, out, mean, rstd);
-    const [dx, dgain, dbias] = [before.slice(), zeros(C), zeros(C)];
-    run('layerNormBackward', [rows, C], x, gain, mean, rstd, dout, dx, dgain, dbias);
+    const [dx, dparameters, again, kept] = [before.slice(), zeros(2 * C), zeros(rows * C), [...mean, ...rstd]];
+    run('layerNormBackward', [rows, C, 1], x, gain, bias, Float32Array.from(kept), dout, dparameters, dx, again);
+    const [dgain, dbias] = [dparameters.subarray(0, C), dparameters.subarray(C)];
 
     const expected = { out: [] as number[], dx: [] as number[], dgain: Array(C).fill(0), dbias: Array(C).fill(0) };
     for (let r = 0; r < rows; r++) {
@@ -197,6 +198,7 @@ describe.each(instructionSets)('%s', (set) => {
       }
     }
     expect(difference(out, expected.out)).toBeLessThan(close);
+    expect(difference(again, expected.out)).toBeLessThan(close);
     expect(difference(dx, expected.dx)).toBeLessThan(1e-5);
     expect(difference(dgain, expected.dgain)).toBeLessThan(1e-5);
     expect(difference(dbias, expected.dbias)).toBeLessThan(close);
@@ -263,7 +265,7 @@ describe.each(instructionSets)('%s', (set) => {
   });
 
   test.each([2, 37, 256])('cross-entropy and its gradient over a vocabulary of %i', (V) => {
-    const rows = 5;
+    const rows = 21;
     const logits = numbers(rows * V, 1, 10);
     const targets = Uint32Array.from({ length: rows }, (_, r) => (r * 7) % V);
     const gradient = logits.slice();

@@ -5,52 +5,97 @@
 
 namespace {
 
-static void layerNorm(int rows, int C, const float* x, const float* gain, const float* bias, float* out, float* mean,
-                      float* rstd) {
-  for (int r = 0; r < rows; r++, x += C, out += C) {
-    vf sum = {};
-    forVectors(C, [&](long i, int n) { sum += loadLanes(x + i, n); });
-    const float mu = sumLanes(sum) / C;
-    vf squares = {};
-    forVectors(C, [&](long i, int n) {
-      const vf d = keepLanes(loadLanes(x + i, n) - mu, n);
-      squares += d * d;
-    });
-    const float scale = 1.0f / __builtin_sqrtf(sumLanes(squares) / C + 1e-5f);
-    forVectors(C, [&](long i, int n) {
-      vf y = (loadLanes(x + i, n) - mu) * scale * loadLanes(gain + i, n);
-      if (bias) y += loadLanes(bias + i, n);
-      storeLanes(out + i, y, n);
-    });
-    if (mean) {
-      mean[r] = mu;
-      rstd[r] = scale;
+// a number that is known when this is compiled
+template <int number>
+struct Count {
+  static constexpr int value = number;
+};
+
+// f(first, count) for `rows` rows, a constant number `most` of them at a time and then one by one; count is such a constant
+template <int most, class F>
+INLINE void forRows(int rows, F f) {
+  int r = 0;
+  for (; r + most <= rows; r += most) f(r, Count<most>());
+  for (; r < rows; r++) f(r, Count<1>());
+}
+
+// W rows at a time: what a row is summed up to waits for its last number, and other rows fill the time
+static void layerNorm(int rows, int columns, const float* x, const float* gain, const float* bias, float* out, float* means,
+                      float* rstds) {
+  const long C = columns;
+  forRows<W>(rows, [&](int first, auto count) {
+    const float* xs = x + first * C;
+    float* outs = out + first * C;
+    alignas(64) float mean[W], rstd[W];
+    vf sums[W];
+    for (int r = 0; r < W; r++) {
+      vf sum = {};
+      if (r < count.value) forVectors(C, [&](long i, int n) { sum += loadLanes(xs + r * C + i, n); });
+      sums[r] = sum;
     }
-  }
+    store(mean, sumRows(sums) * (1.0f / C));
+    for (int r = 0; r < W; r++) {
+      vf sum = {};
+      if (r < count.value)
+        forVectors(C, [&](long i, int n) {
+          const vf d = keepLanes(loadLanes(xs + r * C + i, n) - mean[r], n);
+          sum += d * d;
+        });
+      sums[r] = sum;
+    }
+    store(rstd, 1.0f / squareRoot(sumRows(sums) * (1.0f / C) + 1e-5f));
+    forVectors(C, [&](long i, int n) {
+      const vf g = loadLanes(gain + i, n), b = bias ? loadLanes(bias + i, n) : vf{};
+      UNROLL for (int r = 0; r < count.value; r++)
+        storeLanes(outs + r * C + i, (loadLanes(xs + r * C + i, n) - mean[r]) * (rstd[r] * g) + b, n);
+    });
+    if (means) {
+      storeLanes(means + first, load(mean), count.value);
+      storeLanes(rstds + first, load(rstd), count.value);
+    }
+  });
 }
 
 // With y = (x − μ)·ρ and g = dout·gain: dx = ρ·(g − mean(g) − y·mean(g·y))
-static void layerNormBackward(int rows, int C, const float* x, const float* gain, const float* mean, const float* rstd,
-                              const float* dout, float* dx, float* dgain, float* dbias) {
-  for (int r = 0; r < rows; r++, x += C, dout += C, dx += C) {
-    const float mu = mean[r], rho = rstd[r];
-    vf sum = {}, product = {};
+static void layerNormBackward(int rows, int columns, const float* x, const float* gain, const float* bias, const float* means,
+                              const float* rstds, const float* dout, const float* addend, float* dx, float* dgain,
+                              float* dbias, float* out) {
+  // the sums of g of half as many rows as there are lanes, and those of g·y
+  constexpr int half = W / 2;
+  const long C = columns;
+  forRows<half>(rows, [&](int first, auto count) {
+    const long start = first * C;
+    const float *mean = means + first, *rstd = rstds + first;
+    vf sums[W];
+    UNROLL for (int r = 0; r < W; r++) sums[r] = vf{};
     forVectors(C, [&](long i, int n) {
-      const vf d = loadLanes(dout + i, n);
-      const vf y = (loadLanes(x + i, n) - mu) * rho;
-      const vf g = d * loadLanes(gain + i, n);
-      sum += g;
-      product += g * y;
-      storeLanes(dgain + i, loadLanes(dgain + i, n) + d * y, n);
-      if (dbias) storeLanes(dbias + i, loadLanes(dbias + i, n) + d, n);
+      const vf gains = loadLanes(gain + i, n);
+      vf forGain = loadLanes(dgain + i, n), forBias = dbias ? loadLanes(dbias + i, n) : vf{};
+      UNROLL for (int r = 0; r < count.value; r++) {
+        const vf d = loadLanes(dout + start + r * C + i, n);
+        const vf y = (loadLanes(x + start + r * C + i, n) - mean[r]) * rstd[r];
+        const vf g = d * gains;
+        sums[r] += g;
+        sums[half + r] += g * y;
+        forGain += d * y;
+        forBias += d;
+      }
+      storeLanes(dgain + i, forGain, n);
+      if (dbias) storeLanes(dbias + i, forBias, n);
     });
-    const float meanG = sumLanes(sum) / C, meanGy = sumLanes(product) / C;
+    alignas(64) float meansOf[W];
+    store(meansOf, sumRows(sums) * (1.0f / C));
     forVectors(C, [&](long i, int n) {
-      const vf y = (loadLanes(x + i, n) - mu) * rho;
-      const vf g = loadLanes(dout + i, n) * loadLanes(gain + i, n);
-      storeLanes(dx + i, loadLanes(dx + i, n) + (g - meanG - y * meanGy) * rho, n);
+      const vf gains = loadLanes(gain + i, n), b = bias ? loadLanes(bias + i, n) : vf{};
+      UNROLL for (int r = 0; r < count.value; r++) {
+        const long at = start + r * C + i;
+        const vf y = (loadLanes(x + at, n) - mean[r]) * rstd[r];
+        const vf d = (loadLanes(dout + at, n) * gains - meansOf[r] - y * meansOf[half + r]) * rstd[r];
+        storeLanes(dx + at, addend ? d + loadLanes(addend + at, n) : d, n);
+        if (out) storeLanes(out + at, y * gains + b, n);
+      }
     });
-  }
+  });
 }
 
 static void addColumnSums(int rows, int N, const float* x, long stride, float* sums) {
@@ -93,18 +138,45 @@ INLINE void scaleRow(float* x, int n, float factor) {
   forVectors(n, [&](long i, int lanes) { storeLanes(x + i, loadLanes(x + i, lanes) * factor, lanes); });
 }
 
-static double crossEntropy(int rows, int V, float* logits, const uint32_t* targets, float scale) {
+// With most = the largest of a row, its loss is log Σ e^(x − most) + most − x[target]. The sums lie between 1 and V, so that the
+// logarithm of the product of a few stands for the sum of theirs.
+static double crossEntropy(int rows, int columns, float* logits, const uint32_t* targets, float scale) {
   double loss = 0;
-  for (int r = 0; r < rows; r++, logits += V) {
-    const float largest = rowMaximum(logits, V);
-    const float chosen = logits[targets[r]];
-    const float total = exponentials(logits, V, largest, 1.0f);
-    loss += static_cast<double>(largest) + __builtin_log(total) - chosen;
-    if (scale != 0) {
-      scaleRow(logits, V, scale / total);
-      logits[targets[r]] -= scale;
+  const long V = columns;
+  forRows<W>(rows, [&](int first, auto count) {
+    float* x = logits + first * V;
+    alignas(64) float most[W], total[W];
+    vf sums[W], largest[W];
+    for (int r = 0; r < W; r++) largest[r] = splat(r < count.value ? x[r * V] : 0.0f);
+    forVectors(V, [&](long i, int n) {
+      UNROLL for (int r = 0; r < count.value; r++) {
+        const vf v = loadLanes(x + r * V + i, n);
+        largest[r] = maximum(n == W ? v : select(laneNumbers() < n, v, largest[r]), largest[r]);
+      }
+    });
+    store(most, maximumRows(largest));
+    double product = 1;
+    for (int r = 0; r < count.value; r++) loss += static_cast<double>(most[r]) - x[r * V + targets[first + r]];
+    for (int r = 0; r < W; r++) {
+      vf sum = {};
+      if (r < count.value)
+        forVectors(V, [&](long i, int n) {
+          float* at = x + r * V + i;
+          const vf e = keepLanes(exponential(loadLanes(at, n) - most[r]), n);
+          storeLanes(at, e, n);
+          sum += e;
+        });
+      sums[r] = sum;
     }
-  }
+    store(total, sumRows(sums));
+    for (int r = 0; r < count.value; r++) product *= total[r];
+    loss += __builtin_log(product);
+    if (scale == 0) return;
+    for (int r = 0; r < count.value; r++) {
+      scaleRow(x + r * V, V, scale / total[r]);
+      x[r * V + targets[first + r]] -= scale;
+    }
+  });
   return loss;
 }
 

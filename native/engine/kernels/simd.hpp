@@ -12,7 +12,7 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
-// whole loops over the registers of a tile: one that stays a loop sends them through memory
+// whole loops over what lies in registers: one that stays a loop sends it through memory
 #define UNROLL _Pragma("GCC unroll 16")
 
 namespace {
@@ -68,6 +68,14 @@ INLINE vf minimum(vf x, vf y) { return (vf)_mm256_min_ps((__m256)y, (__m256)x); 
 #else
 INLINE vf maximum(vf x, vf y) { return x < y ? y : x; }
 INLINE vf minimum(vf x, vf y) { return x > y ? y : x; }
+#endif
+
+#if defined(__AVX512F__)
+INLINE vf squareRoot(vf x) { return (vf)_mm512_sqrt_ps((__m512)x); }
+#elif defined(__AVX2__)
+INLINE vf squareRoot(vf x) { return (vf)_mm256_sqrt_ps((__m256)x); }
+#else
+INLINE vf squareRoot(vf x) { return vf{__builtin_sqrtf(x[0]), __builtin_sqrtf(x[1]), __builtin_sqrtf(x[2]), __builtin_sqrtf(x[3])}; }
 #endif
 
 // 0, 1, 2 …
@@ -166,6 +174,23 @@ INLINE void transpose(vf rows[W]) {
     }
     for (int i = 0; i < W; i++) rows[i] = zipped[i];
   }
+}
+
+// Lane r of the result is the sum of the lanes of rows[r]: W sums at once take a fraction of the steps of W sums one by one. The rows
+// are used up.
+template <class Combine>
+INLINE vf combineRows(vf rows[W], Combine combine) {
+  UNROLL for (int half = W / 2; half > 0; half /= 2)
+    UNROLL for (int i = 0; i < half; i++)
+      rows[i] = combine(zipLow(rows[i], rows[i + half]), zipHigh(rows[i], rows[i + half]));
+  return rows[0];
+}
+INLINE vf sumRows(vf rows[W]) {
+  return combineRows(rows, [](vf x, vf y) { return x + y; });
+}
+// and the largest of them, where none is NaN
+INLINE vf maximumRows(vf rows[W]) {
+  return combineRows(rows, [](vf x, vf y) { return maximum(x, y); });
 }
 
 // f(index, lanes) over n elements: whole vectors, then the rest

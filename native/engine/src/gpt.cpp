@@ -67,8 +67,10 @@ class Gpt final : public Network {
   }
 
   void linear(int R, const Linear& l, const float* x, float* out, const float* addend) const;
-  void linearBackward(GptWorkspace& w, int R, const Linear& l, const float* x, const float* dout, float* dx,
-                      const Pass& p) const;
+  void inputGradient(int R, const Linear& l, const float* dout, float* dx) const;
+  void weightGradient(GptWorkspace& w, int R, const Linear& l, const float* x, const float* dout, const Pass& p) const;
+  void normalizedBackward(GptWorkspace& w, const Pass& p, const Norm& norm, const Linear& linear, const float* x,
+                          const float* mean, const float* rstd, const float* dout) const;
   void dropRows(const Pass& p, int layer, Site site, const float* x, float* out) const;
   void embed(GptWorkspace& w, const Pass& p) const;
   void embedBackward(GptWorkspace& w, const Pass& p) const;
@@ -186,14 +188,28 @@ void Gpt::linear(int R, const Linear& l, const float* x, float* out, const float
                   l.weight.columns, {addend, l.weight.columns, biasAt(l.bias)});
 }
 
-/// dx = dout·Wᵀ, dW += xᵀ·dout, db += Σ dout
-void Gpt::linearBackward(GptWorkspace& w, int R, const Linear& l, const float* x, const float* dout, float* dx,
-                         const Pass& p) const {
+/// dx = dout·Wᵀ
+void Gpt::inputGradient(int R, const Linear& l, const float* dout, float* dx) const {
   const int in = l.weight.rows, out = l.weight.columns;
   kernels.product(R, in, out, dout, out, l.weight.transposedPanels, out, dx, in, {});
-  kernels.accumulateGradient(in, out, R, x, in, dout, out, p.gradients + l.weight.offset, out, p.first,
-                             w.scratch);
+}
+
+/// dW += xᵀ·dout, db += Σ dout
+void Gpt::weightGradient(GptWorkspace& w, int R, const Linear& l, const float* x, const float* dout,
+                         const Pass& p) const {
+  const int in = l.weight.rows, out = l.weight.columns;
+  kernels.accumulateGradient(in, out, R, x, in, dout, out, p.gradients + l.weight.offset, out, p.first, w.scratch);
   if (bias_) kernels.addColumnSums(R, out, dout, out, p.gradients + l.bias);
+}
+
+/// w.dx += the gradient, through `linear` and the LayerNorm of x before it, of dout
+void Gpt::normalizedBackward(GptWorkspace& w, const Pass& p, const Norm& norm, const Linear& linear, const float* x,
+                             const float* mean, const float* rstd, const float* dout) const {
+  const int R = p.sequences * p.length;
+  inputGradient(R, linear, dout, w.dnormal);
+  kernels.layerNormBackward(R, C_, x, at(norm.gain), biasAt(norm.bias), mean, rstd, w.dnormal, w.dx, w.dx,
+                            p.gradients + norm.gain, biasAt(p.gradients, norm.bias), w.normal);
+  weightGradient(w, R, linear, w.normal, dout, p);
 }
 
 void Gpt::dropRows(const Pass& p, int layer, Site site, const float* x, float* out) const {
@@ -288,7 +304,6 @@ void Gpt::blockBackward(GptWorkspace& w, const Pass& p, int layer) const {
   const Kept& k = w.layers[layer];
   const int R = p.sequences * p.length;
   const long size = static_cast<long>(R) * C_;
-  float* g = p.gradients;
   const auto branchGradient = [&](Site site) -> const float* {
     if (!p.dropout) return w.dx;
     dropRows(p, layer, site, w.dx, w.branch);
@@ -296,25 +311,17 @@ void Gpt::blockBackward(GptWorkspace& w, const Pass& p, int layer) const {
   };
 
   const float* dout = branchGradient(kContract);
-  // dW of `contract` needs gelu(hidden), which comes with its gradient: so the product for dwide first
-  kernels.product(R, 4 * C_, C_, dout, C_, b.contract.weight.transposedPanels, C_, w.dwide, 4 * C_, {});
+  inputGradient(R, b.contract, dout, w.dwide);
   kernels.geluBackward(4 * size, k.hidden, w.wide, w.dwide);
-  kernels.accumulateGradient(4 * C_, C_, R, w.wide, 4 * C_, dout, C_, g + b.contract.weight.offset, C_, p.first,
-                             w.scratch);
-  if (bias_) kernels.addColumnSums(R, C_, dout, C_, g + b.contract.bias);
-  kernels.layerNorm(R, C_, k.middle, at(b.norm2.gain), biasAt(b.norm2.bias), w.normal, nullptr, nullptr);
-  linearBackward(w, R, b.expand, w.normal, w.dwide, w.dnormal, p);
-  kernels.layerNormBackward(R, C_, k.middle, at(b.norm2.gain), k.mean2, k.rstd2, w.dnormal, w.dx, g + b.norm2.gain,
-                            biasAt(g, b.norm2.bias));
+  weightGradient(w, R, b.contract, w.wide, dout, p);
+  normalizedBackward(w, p, b.norm2, b.expand, k.middle, k.mean2, k.rstd2, w.dwide);
 
   dout = branchGradient(kAttentionOut);
-  linearBackward(w, R, b.attentionOut, k.attended, dout, w.dnormal, p);
+  inputGradient(R, b.attentionOut, dout, w.dnormal);
+  weightGradient(w, R, b.attentionOut, k.attended, dout, p);
   float* dqkv = w.dwide;
   attendBackward(w, p, layer, w.dnormal, dqkv);
-  kernels.layerNorm(R, C_, k.x, at(b.norm1.gain), biasAt(b.norm1.bias), w.normal, nullptr, nullptr);
-  linearBackward(w, R, b.attention, w.normal, dqkv, w.dnormal, p);
-  kernels.layerNormBackward(R, C_, k.x, at(b.norm1.gain), k.mean1, k.rstd1, w.dnormal, w.dx, g + b.norm1.gain,
-                            biasAt(g, b.norm1.bias));
+  normalizedBackward(w, p, b.norm1, b.attention, k.x, k.mean1, k.rstd1, dqkv);
 }
 
 // ── the whole ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -346,9 +353,8 @@ double Gpt::pass(Workspace& workspace, const Pass& p) const {
   for (int layer = 0; layer < config.layers; layer++) block(w, p, layer);
   const double loss = head(w, p);
   if (!p.gradients) return loss;
-  std::fill_n(w.dx, static_cast<size_t>(R) * C_, 0.0f);
-  kernels.layerNormBackward(R, C_, w.x, at(final_.gain), w.mean, w.rstd, w.dnormal, w.dx, p.gradients + final_.gain,
-                            biasAt(p.gradients, final_.bias));
+  kernels.layerNormBackward(R, C_, w.x, at(final_.gain), nullptr, w.mean, w.rstd, w.dnormal, nullptr, w.dx,
+                            p.gradients + final_.gain, biasAt(p.gradients, final_.bias), nullptr);
   for (int layer = config.layers - 1; layer >= 0; layer--) blockBackward(w, p, layer);
   embedBackward(w, p);
   return loss;
