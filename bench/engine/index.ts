@@ -2,7 +2,7 @@
  * Training steps and sampling on the native engine beside PyTorch: the same shapes, batches and threads, in one run.
  *
  *     npx tsx bench/engine/index.ts [--python PYTHON] [--threads 1] [--sizes study|published] [--only NAME,NAME…] [--precisions fp32,bf16]
- *         [--seconds 3] [--compile] [--sampling]
+ *         [--seconds 3] [--rounds 1] [--compile] [--sampling]
  *
  * PYTHON is one that has torch and numpy installed (install-peers.sh makes one, peers.py runs in it); without it only this project
  * is timed. Each model has a process of its own on either side. Prints Markdown: tokens a second, the median over steps by wall
@@ -10,7 +10,8 @@
  *
  * The bound is what multiply-adds from registers alone reach on these threads, measured before and after each model: no step
  * can be faster than its matrix products at that speed. Of attention's products only the causal half is counted.
- * --sampling times sampling alone.
+ * --sampling times sampling alone. --rounds: how often the sides are timed in turn, each time for --seconds; all their steps count. A machine
+ * that others share changes its speed within minutes, so that turns say more than one long run of each.
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -96,6 +97,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     precisions: { type: 'string', default: 'fp32' },
     seconds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '1' },
     compile: { type: 'boolean', default: false },
     sampling: { type: 'boolean', default: false },
     one: { type: 'string' },
@@ -139,12 +141,21 @@ function compare() {
         compile: false,
         train: !values.sampling,
       };
-      const results = [run(process.execPath, [...process.execArgv, import.meta.filename ?? process.argv[1]], request)];
+      const native = [...process.execArgv, import.meta.filename ?? process.argv[1]];
       const peers = new URL('peers.py', import.meta.url).pathname;
-      if (values.python) results.push(run(values.python, [peers], request));
-      if (values.python && values.compile) {
-        const result = run(values.python, [peers], { ...request, compile: true });
-        results.push({ ...result, name: `${result.name}, compiled` });
+      const turn = () => {
+        const results = [run(process.execPath, native, request)];
+        if (values.python) results.push(run(values.python, [peers], request));
+        if (values.python && values.compile) {
+          const result = run(values.python, [peers], { ...request, compile: true });
+          results.push({ ...result, name: `${result.name}, compiled` });
+        }
+        return results;
+      };
+      let results = turn();
+      for (let round = 1; round < Number(values.rounds); round++) {
+        const more = turn();
+        results = results.map((result, side) => together(result, more[side]));
       }
       if (values.sampling) {
         const [ours, theirs] = results.map(
@@ -189,6 +200,17 @@ function run(program: string, args: string[], request: Omit<Request, 'streams' |
       ? execFileSync(program, [...args, '--one', whole], { encoding: 'utf8' })
       : execFileSync(program, args, { input: whole, encoding: 'utf8' });
   return JSON.parse(output);
+}
+
+/** Two turns of one side. */
+function together(a: Result, b: Result): Result {
+  return {
+    name: a.name,
+    steps: [...a.steps, ...b.steps],
+    decodes: [...a.decodes, ...b.decodes],
+    peak: Math.max(a.peak, b.peak),
+    speed: a.speed && b.speed && Math.max(a.speed, b.speed),
+  };
 }
 
 function median(numbers: number[]): number {

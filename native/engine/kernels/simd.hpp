@@ -134,9 +134,17 @@ INLINE vf rounded(vf x) {
   const vf near = (vf)((bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u);
   return x == x ? near : x;
 }
+#if defined(__AVX512F__)
+// one conversion, where the compiler makes two halves of it
+INLINE vf load(const bf16* p) {
+  const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
+}
+#else
 INLINE vf load(const bf16* p) {
   return (vf)(__builtin_convertvector(*reinterpret_cast<const vhUnaligned*>(p), vu) << 16);
 }
+#endif
 // rounds
 INLINE void store(bf16* p, vf x) {
   *reinterpret_cast<vhUnaligned*>(p) = __builtin_convertvector((vu)rounded(x) >> 16, vh);
