@@ -133,7 +133,7 @@ static void turn(const Pairs& p, const float* from, float* to) {
 template <class F>
 INLINE void forKeysOf(const Pairs& p, int vector, F f) {
   const int keys = p.keysOf(vector), all = p.diagonal ? vector * W : keys;
-  const vi lane = laneNumbers(), each = lane == lane;
+  const vi lane = laneNumbers(), each = ~vi{};
   int k = 0;
   for (; k < all; k++) f(k * kSide + vector * W, each);
   for (; k < keys; k++) f(k * kSide + vector * W, lane >= k - all);
