@@ -10,12 +10,12 @@ import { build } from 'esbuild';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 
-/** lib/repro/pipeline-validator.ts with the schema compiled; its options are those of lib/repro/ajv.ts. */
+/** lib/repro/pipeline/pipeline-validator.ts with the schema compiled; its options are those of lib/repro/documents/ajv.ts. */
 const compiledSchema = {
   name: 'compiled schema',
   setup({ onLoad }) {
     onLoad({ filter: /\/pipeline-validator\.ts$/ }, () => {
-      const schema = JSON.parse(readFileSync(join(root, 'lib/repro/pipeline.schema.json'), 'utf8'));
+      const schema = JSON.parse(readFileSync(join(root, 'lib/repro/pipeline/pipeline.schema.json'), 'utf8'));
       const code = { source: true, esm: true };
       const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: false, logger: false, code });
       return { contents: standalone.default(ajv, ajv.compile(schema)), resolveDir: root };
@@ -26,7 +26,7 @@ const compiledSchema = {
 export async function bundleRunner(outdir) {
   await build({
     absWorkingDir: root,
-    entryPoints: { repro: 'lib/repro/cli.ts' },
+    entryPoints: { repro: 'lib/repro/cli/cli.ts' },
     outdir,
     bundle: true,
     splitting: true,

@@ -1,4 +1,4 @@
-/* All that runs on the machine that emulate-amx.ts emulates: native/engine/exercise.cpp, whose exit status it says last. */
+/* All that runs on the machine that emulate-amx.ts emulates: native/engine/exercise/exercise.cpp, whose exit status it says last. */
 #include <stdio.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>

@@ -1,5 +1,5 @@
 /**
- * The native engine's products of bf16 by AVX512_BF16 and AMX, where no CPU at hand has them: native/engine/exercise.cpp drives
+ * The native engine's products of bf16 by AVX512_BF16 and AMX, where no CPU at hand has them: native/engine/exercise/exercise.cpp drives
  * everything that the engine does, on a Linux of its own in Bochs, which emulates a Sapphire Rapids.
  *
  *     sh scripts/build-bochs.sh SOURCES DIR
@@ -49,7 +49,7 @@ await mkdir(root);
 for (const [set, more] of Object.entries(kernels))
   await $`g++ ${flags} ${kernelFlags} ${more} -c kernels/${set}.cpp -o ${folder}/${set}.o`;
 const objects = Object.keys(kernels).map((set) => `${folder}/${set}.o`);
-await $`g++ ${flags} exercise.cpp kernels/choose.cpp ${await glob('src/*.cpp')} ${objects} -o ${root}/exercise -lpthread`;
+await $`g++ ${flags} exercise/exercise.cpp kernels/choose.cpp ${await glob('src/*.cpp')} ${objects} -o ${root}/exercise -lpthread`;
 await $`g++ -x c -w -O1 -static ${scripts}/emulate-amx-init.c -o ${root}/init`;
 
 const disc = join(folder, 'disc');

@@ -1,6 +1,6 @@
 /**
  * The native engine's generic kernels as NEON: cross-compiled for arm64 and driven through everything the engine does by
- * native/engine/exercise.cpp, under qemu's user emulation.
+ * native/engine/exercise/exercise.cpp, under qemu's user emulation.
  *
  *     npx tsx scripts/emulate-arm64.ts
  *
@@ -15,7 +15,7 @@ import { $, cd, glob } from 'zx';
 const flags = ['-std=gnu++17', '-O2', '-Wall', '-Wextra', '-Wno-psabi', '-static', '-I.'];
 const kernelFlags = ['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
 cd(join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../native/engine'));
-const sources = ['exercise.cpp', 'kernels/choose.cpp', ...(await glob('src/*.cpp'))];
+const sources = ['exercise/exercise.cpp', 'kernels/choose.cpp', ...(await glob('src/*.cpp'))];
 const folder = await mkdtemp(join(tmpdir(), 'arm64-'));
 const program = join(folder, 'exercise');
 $.verbose = false;

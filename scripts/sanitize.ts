@@ -1,7 +1,7 @@
 /**
  * The native code under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer: the engine is built once for each and
- * driven through everything it does by native/engine/exercise.cpp, the instructions of AVX512_BF16 and AMX in plain C++, so that
- * any CPU with AVX-512 will do (native/engine/emulated-bf16.hpp); BPE is fuzzed under the first two by native/bpe/fuzz/fuzz.cc.
+ * driven through everything it does by native/engine/exercise/exercise.cpp, the instructions of AVX512_BF16 and AMX in plain C++, so that
+ * any CPU with AVX-512 will do (native/engine/exercise/emulated-bf16.hpp); BPE is fuzzed under the first two by native/bpe/fuzz/fuzz.cc.
  *
  *     npx tsx scripts/sanitize.ts [address,undefined | thread …]
  *
@@ -33,7 +33,9 @@ const kernels: Record<string, string[]> = {
   ...(x64 && { avx2, avx512, avx512bf16: avx512, amx: avx512 }),
 };
 cd(join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../native/engine'));
-const sources = ['exercise.cpp', 'kernels/choose.cpp', ...(await glob('src/*.cpp'))].map((file) => file.slice(0, -4));
+const sources = ['exercise/exercise.cpp', 'kernels/choose.cpp', ...(await glob('src/*.cpp'))].map((file) =>
+  file.slice(0, -4),
+);
 const folder = await mkdtemp(join(tmpdir(), 'sanitize-'));
 $.verbose = false;
 let failed = false;

@@ -16,7 +16,7 @@
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { openEngine } from '../../lib/engine/index.ts';
-import { loadAddon } from '../../lib/engine/native-addon.ts';
+import { loadAddon } from '../../lib/engine/native/native-addon.ts';
 import { countParameters, flopsPerToken, type ModelConfig } from '../../lib/models/index.ts';
 
 const STREAMS = 8;

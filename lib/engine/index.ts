@@ -1,9 +1,18 @@
-export type * from './engine.ts';
-export { EngineError } from './error.ts';
-export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
+export type { Split, TokenSource } from './data/index.ts';
+export type * from './interface/engine.ts';
+export { EngineError } from './interface/index.ts';
 export { openEngine } from './open.ts';
-export type { TrainSettings } from './plan.ts';
-export { type SampleOptions, sample } from './sample.ts';
-export { learningRate, type Schedule } from './schedule.ts';
-export type { Split, TokenSource } from './token-source.ts';
-export { type CurveRow, type TrainOptions, type TrainResult, train } from './train.ts';
+export {
+  type CurveRow,
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  learningRate,
+  type SampleOptions,
+  type Schedule,
+  sample,
+  type TrainOptions,
+  type TrainResult,
+  type TrainSettings,
+  train,
+} from './training/index.ts';

@@ -1,7 +1,6 @@
 /** Which engine computes: the native one where its addon is built, TensorFlow.js otherwise, or the one that is named. */
 import { StaleAddonError } from '../../native/built.mjs';
-import type { Engine, EngineOptions } from './engine.ts';
-import { EngineError } from './error.ts';
+import { type Engine, EngineError, type EngineOptions } from './interface/index.ts';
 
 /**
  * @throws EngineError when the options are wrong, or the named engine is not to be had
@@ -12,15 +11,15 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   choose('engine', name, ['auto', 'native', 'tfjs']);
   choose('precision', precision, ['fp32', 'bf16']);
   if (name === 'native' || (name === 'auto' && (await isNativeBuilt()))) {
-    const { openNative } = await import('./native.ts');
+    const { openNative } = await import('./native/index.ts');
     return openNative(options);
   }
-  const { openTfjs } = await import('./tfjs.ts');
+  const { openTfjs } = await import('./tfjs/index.ts');
   return openTfjs(options);
 }
 
 async function isNativeBuilt(): Promise<boolean> {
-  const { loadAddon } = await import('./native-addon.ts');
+  const { loadAddon } = await import('./native/index.ts');
   try {
     loadAddon();
     return true;

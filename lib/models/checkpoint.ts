@@ -9,7 +9,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkConfig } from './check.ts';
 import type { ModelConfig, Tensor, Weights } from './config.ts';
-import { ModelError } from './error.ts';
+import { ModelError } from './errors.ts';
 import { fromHub, toHub, withOurNames } from './hub.ts';
 import { parameters } from './parameters.ts';
 import { readSafetensors, writeSafetensors, writeWhole } from './safetensors.ts';

@@ -1,6 +1,6 @@
 /** How each architecture's configuration and tensors are called in files: as transformers calls them, where it has the model. */
 import type { GptConfig, LstmConfig, ModelConfig, Weights } from './config.ts';
-import { ModelError } from './error.ts';
+import { ModelError } from './errors.ts';
 
 type Json = Record<string, unknown>;
 

@@ -1,7 +1,7 @@
 export { checkConfig } from './check.ts';
 export { type Checkpoint, loadCheckpoint, type OptimizerState, saveCheckpoint } from './checkpoint.ts';
 export type * from './config.ts';
-export { ModelError } from './error.ts';
+export { ModelError } from './errors.ts';
 export { flopsPerToken } from './flops.ts';
 export { initialWeights } from './initial.ts';
 export { countParameters, parameters, sizeOf } from './parameters.ts';

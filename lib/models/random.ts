@@ -6,7 +6,7 @@
  * `new Random(seed, 'windows', 7)` whether or not steps 1 to 6 ran in this process. Only operations that IEEE 754 rounds
  * exactly are used (no Math.log, no Math.sin), so every machine draws the same bits. Not for cryptography.
  */
-import { ModelError } from './error.ts';
+import { ModelError } from './errors.ts';
 
 export class Random {
   private readonly key: [number, number];

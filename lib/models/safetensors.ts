@@ -6,7 +6,7 @@
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Weights } from './config.ts';
-import { ModelError } from './error.ts';
+import { ModelError } from './errors.ts';
 import { sizeOf } from './parameters.ts';
 
 /** What the format says of a tensor; offsets are from the end of the header. */

@@ -1,7 +1,7 @@
 /** From an entry of params.yaml's `sizes` to the configuration of a model. */
 import { checkConfig } from './check.ts';
 import type { ModelConfig } from './config.ts';
-import { ModelError } from './error.ts';
+import { ModelError } from './errors.ts';
 
 /** What params.yaml says of a size: its shape, but nothing that the data or the study decides. */
 export type Size =

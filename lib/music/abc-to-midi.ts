@@ -1,11 +1,8 @@
 /** ABC → MIDI file, and → Score: parse, perform, write or quantise. */
-import { parseAbc } from './abc-parse.ts';
-import { performTune } from './abc-perform.ts';
-import { MusicError } from './errors.ts';
-import { writeMidi } from './midi-write.ts';
-import type { Performance } from './performance.ts';
-import { DEFAULT_GRID, quantise } from './quantise.ts';
-import type { Score } from './score.ts';
+import { parseAbc, performTune } from './abc/index.ts';
+import { writeMidi } from './midi/index.ts';
+import { MusicError, type Performance, type Score } from './model/index.ts';
+import { DEFAULT_GRID, quantise } from './quantise/index.ts';
 
 function perform(abc: string): Performance {
   const tune = parseAbc(abc);

@@ -1,8 +1,8 @@
 /** MIDI file → ABC: read, quantise, write. */
-import { type Layout, writeAbc } from './abc-write.ts';
-import { readMidi } from './midi-read.ts';
-import { DEFAULT_GRID, quantise } from './quantise.ts';
-import { countNotes, type Score } from './score.ts';
+import { type Layout, writeAbc } from './abc/index.ts';
+import { readMidi } from './midi/index.ts';
+import { countNotes, type Score } from './model/index.ts';
+import { DEFAULT_GRID, quantise } from './quantise/index.ts';
 
 export interface MidiToAbcOptions {
   /** steps to a beat (a quarter note): 1, 2, 4, 8, 16 or 32; default 16 */

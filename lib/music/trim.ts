@@ -4,11 +4,9 @@
  * Where voices are interleaved, whole lines are kept, each a bar of all voices; where there is one voice, whole bars; where one voice
  * follows another, as many bars as all of them have, written anew. Ties out of the last bar are taken away; nothing else is changed.
  */
-import { checkAbc } from './abc-check.ts';
+import { checkAbc, type Problem, writeAbc } from './abc/index.ts';
 import { abcToScore } from './abc-to-midi.ts';
-import { writeAbc } from './abc-write.ts';
-import { MusicError } from './errors.ts';
-import type { Problem } from './tune.ts';
+import { MusicError } from './model/index.ts';
 
 export interface Trimmed {
   abc: string;

@@ -7,10 +7,11 @@
  * Starts: for each (α, β) of a grid, A, B and E ≥ 0 solve a linear problem; the best few go down by BFGS.
  * The law in N alone, for runs of one token budget, is power-law.ts.
  */
+
+import { ScalingError } from './errors.ts';
 import { minimise, type Objective } from './minimise.ts';
 import { ALPHA_LIMIT, mean } from './projection.ts';
 import type { Interval } from './region.ts';
-import { ScalingError } from './scaling-error.ts';
 import { count, interval, number, percent } from './wording.ts';
 
 export interface TokenPoint {

@@ -7,6 +7,7 @@ export {
   type TokenPoint,
 } from './chinchilla.ts';
 export type { Comparison, Form } from './comparison.ts';
+export { ScalingError } from './errors.ts';
 export {
   fitPowerLaw,
   type Interval,
@@ -19,7 +20,6 @@ export {
   type Refusal,
 } from './power-law.ts';
 export { type RunRow, readRuns } from './runs.ts';
-export { ScalingError } from './scaling-error.ts';
 export { fitStudy, type GroupFit, groupName, lossName, type Study, type StudyOptions } from './study.ts';
 export { type Cell, type ColumnKind, readTable, TableError, type TableSchema } from './table.ts';
 export { displayName } from './wording.ts';

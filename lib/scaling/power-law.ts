@@ -10,9 +10,9 @@
  */
 import { type Comparison, compareForms, polynomial } from './comparison.ts';
 import { fCumulative, fQuantile } from './distributions.ts';
+import { ScalingError } from './errors.ts';
 import { ALPHA_LIMIT, mean, Projection } from './projection.ts';
 import { ConfidenceRegion, type Interval } from './region.ts';
-import { ScalingError } from './scaling-error.ts';
 import { count, interval, number, percent } from './wording.ts';
 
 export type { Interval } from './region.ts';

@@ -4,9 +4,9 @@
  */
 import { type ArchitectureComparison, compareArchitectures } from './architectures.ts';
 import { type ChinchillaFit, fitChinchilla } from './chinchilla.ts';
+import { ScalingError } from './errors.ts';
 import { fitPowerLaw, isRefusal, type Point, type PowerLawFit, type Refusal } from './power-law.ts';
 import type { RunRow } from './runs.ts';
-import { ScalingError } from './scaling-error.ts';
 import { count, displayName, interval, number, percent } from './wording.ts';
 
 export interface StudyOptions {

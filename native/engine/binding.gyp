@@ -19,8 +19,8 @@
     {
       'target_name': 'engine',
       'sources': [
-        'addon.cpp',
-        'addon-kernels.cpp',
+        'addon/addon.cpp',
+        'addon/addon-kernels.cpp',
         'kernels/choose.cpp',
         # all of src: an architecture is one more file there
         '<!@(node -p "require(\'fs\').readdirSync(\'src\').filter((f) => f.endsWith(\'.cpp\')).map((f) => \'src/\' + f).join(\' \')")',

@@ -2,8 +2,8 @@
 import { lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { composePiece } from '../../lib/compose/index.ts';
 import { fetchDataset } from '../../lib/corpus/index.ts';
-import { composePiece } from '../../lib/music/index.ts';
 import { paxRecord, tar, zip } from './archive-builder.ts';
 import { testFolder, treeOf } from './folders.ts';
 

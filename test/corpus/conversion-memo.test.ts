@@ -4,8 +4,8 @@ import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { composePiece } from '../../lib/compose/index.ts';
 import { convertCorpus } from '../../lib/corpus/index.ts';
-import { composePiece } from '../../lib/music/index.ts';
 import { readTree, testFolder, treeOf, writeTree } from './folders.ts';
 
 const folder = testFolder();

@@ -2,10 +2,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { abcPaths } from '../../lib/corpus/convert.ts';
+import { composePiece } from '../../lib/compose/index.ts';
+import { abcPaths } from '../../lib/corpus/conversion/convert.ts';
 import { convertCorpus } from '../../lib/corpus/index.ts';
-import { runTasks } from '../../lib/corpus/workers.ts';
-import { composePiece, midiToAbc } from '../../lib/music/index.ts';
+import { runTasks } from '../../lib/corpus/workers/workers.ts';
+import { midiToAbc } from '../../lib/music/index.ts';
 import { readTree, testFolder, treeOf, writeTree } from './folders.ts';
 import { BEGUN, GO_ON } from './misbehaving-task.ts';
 

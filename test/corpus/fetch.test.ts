@@ -1,8 +1,8 @@
 /** Data sets that need no network: composed ones and folders. */
 import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import { composePiece } from '../../lib/compose/index.ts';
 import { fetchDataset, KNOWN_DATASETS } from '../../lib/corpus/index.ts';
-import { composePiece } from '../../lib/music/index.ts';
 import { readTree, testFolder, treeOf, writeTree } from './folders.ts';
 
 const folder = testFolder();

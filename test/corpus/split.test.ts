@@ -2,8 +2,9 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { composePiece } from '../../lib/compose/index.ts';
 import { type SplitOptions, splitCorpus } from '../../lib/corpus/index.ts';
-import { abcToScore, composePiece, midiToAbc, transposeAbc } from '../../lib/music/index.ts';
+import { abcToScore, midiToAbc, transposeAbc } from '../../lib/music/index.ts';
 import { testFolder, treeOf, writeTree } from './folders.ts';
 
 const folder = testFolder();

@@ -6,7 +6,7 @@
  * Every function, with right arguments of which up to two are replaced by junk or some left out. Each call has to return or throw; prints
  * how many did either. With an addon built with -fsanitize=address and libasan preloaded it tells of more than crashes.
  */
-import { type Addon, addonParameters, loadAddon } from '../../lib/engine/native-addon.ts';
+import { type Addon, addonParameters, loadAddon } from '../../lib/engine/native/native-addon.ts';
 import { parameters, Random } from '../../lib/models/index.ts';
 import { tinyGpt, tinyLstm } from './tiny.ts';
 

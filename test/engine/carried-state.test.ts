@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beginsStreams, streamOffsets } from '../../lib/engine/data/streams.ts';
 import { type Batch, type Engine, EngineError, type TrainOptions, train } from '../../lib/engine/index.ts';
-import { planTraining } from '../../lib/engine/plan.ts';
-import { beginsStreams, streamOffsets } from '../../lib/engine/streams.ts';
+import { planTraining } from '../../lib/engine/training/plan.ts';
 import {
   initialWeights,
   type LstmConfig,

@@ -4,7 +4,7 @@
  *     tsx test/engine/memory-of-run.ts '{"config": …, "settings": …, "threads": 1, "engine": "native"}' FOLDER
  */
 import { openEngine, train } from '../../lib/engine/index.ts';
-import { memoryOfRun } from '../../lib/engine/memory.ts';
+import { memoryOfRun } from '../../lib/engine/training/memory.ts';
 import { countingSource } from './tiny.ts';
 
 const [request, checkpointDir] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 /** Whether the addon is built here, and what this CPU has: without it its tests are skipped, in words. */
 
-import { type Addon, loadAddon } from '../../lib/engine/native-addon.ts';
+import { type Addon, loadAddon } from '../../lib/engine/native/native-addon.ts';
 import { StaleAddonError } from '../../native/built.mjs';
 
 const addon = load();

@@ -1,7 +1,7 @@
 /** The native engine's gradients: by finite differences, and against TensorFlow.js, in every instruction set of this CPU. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { openNative } from '../../lib/engine/native.ts';
-import { openTfjs } from '../../lib/engine/tfjs.ts';
+import { openNative } from '../../lib/engine/native/native-engine.ts';
+import { openTfjs } from '../../lib/engine/tfjs/tfjs-engine.ts';
 import { type ModelConfig, parameters, type Weights } from '../../lib/models/index.ts';
 import { instructionSets, isBuilt } from './native-build.ts';
 import { batchOf, difference, distance, gpt, lstm, models, weightsOf } from './native-models.ts';

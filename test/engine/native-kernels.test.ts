@@ -1,6 +1,6 @@
 /** Every kernel of the native engine, in every instruction set that this CPU has, against its formula in double precision. */
 import { describe, expect, test } from 'vitest';
-import { loadAddon } from '../../lib/engine/native-addon.ts';
+import { loadAddon } from '../../lib/engine/native/native-addon.ts';
 import { instructionSets, isBuilt } from './native-build.ts';
 
 test.skipIf(isBuilt)('the native engine is not built: nothing to test', () => {});

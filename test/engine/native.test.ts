@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Model, StepOptions } from '../../lib/engine/index.ts';
-import { openNative } from '../../lib/engine/native.ts';
+import { openNative } from '../../lib/engine/native/native-engine.ts';
 import { countParameters, type ModelConfig, parameters, type Weights } from '../../lib/models/index.ts';
 import { instructionSets, isBuilt } from './native-build.ts';
 import { batchOf, difference, gpt, lstm, models, weightsOf } from './native-models.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { EngineError, openEngine } from '../../lib/engine/index.ts';
-import { activationBytes, stateBytes } from '../../lib/engine/tfjs-memory.ts';
+import { activationBytes, stateBytes } from '../../lib/engine/tfjs/memory.ts';
 import type { ModelConfig } from '../../lib/models/index.ts';
 import { nativeIsBuilt, randomBatch, tinyGpt, tinyLstm } from './tiny.ts';
 
@@ -25,7 +25,7 @@ it.each([
 });
 
 it('of tfjs: the memory it says it needs is what the library counts, and up to a tenth more', async () => {
-  const { loadTensorFlow } = await import('../../lib/engine/tfjs-backend.ts');
+  const { loadTensorFlow } = await import('../../lib/engine/tfjs/backend.ts');
   const { tf } = await loadTensorFlow('cpu');
   const engine = await openEngine({ name: 'tfjs', device: 'cpu' });
   const configs: Record<ModelConfig['architecture'], ModelConfig> = {

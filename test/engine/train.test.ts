@@ -11,7 +11,7 @@ import {
   type TrainSettings,
   train,
 } from '../../lib/engine/index.ts';
-import { drawOffsets, planTraining } from '../../lib/engine/plan.ts';
+import { drawOffsets, planTraining } from '../../lib/engine/training/plan.ts';
 import { flopsPerToken, initialWeights } from '../../lib/models/index.ts';
 import { anyEngine, countingSource, nativeIsBuilt, tinyGpt, tinyLstm } from './tiny.ts';
 

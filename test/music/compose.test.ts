@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto';
 import midiPackage from '@tonejs/midi';
 import { describe, expect, test } from 'vitest';
-import { compose, composePiece, styleNames } from '../../lib/music/compose.ts';
-import { degreePitch, isChordTone, keyOfSignature, relativeMajor } from '../../lib/music/compose-harmony.ts';
-import { composeMelody } from '../../lib/music/compose-melody.ts';
-import { SeededRandom } from '../../lib/music/compose-random.ts';
-import { DRUMS, METRES, type MetreName } from '../../lib/music/compose-style.ts';
-import { STYLES } from '../../lib/music/compose-styles.ts';
-import type { Composition } from '../../lib/music/composition.ts';
+import { compose, composePiece, styleNames } from '../../lib/compose/compose.ts';
+import type { Composition } from '../../lib/compose/composition.ts';
+import { degreePitch, isChordTone, keyOfSignature, relativeMajor } from '../../lib/compose/harmony.ts';
+import { composeMelody } from '../../lib/compose/melody.ts';
+import { SeededRandom } from '../../lib/compose/random.ts';
+import { DRUMS, METRES, type MetreName } from '../../lib/compose/style.ts';
+import { STYLES } from '../../lib/compose/styles.ts';
 
 const pieces: Composition[] = Array.from({ length: 200 }, (_, seed) => compose(seed));
 

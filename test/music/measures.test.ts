@@ -1,8 +1,8 @@
 /** MusPy's measures on music small enough to reckon by hand. */
 import midiPackage from '@tonejs/midi';
 import { describe, expect, test } from 'vitest';
-import { composePiece } from '../../lib/music/compose.ts';
-import { measure, measureNotes, type StepNote } from '../../lib/music/measures.ts';
+import { composePiece } from '../../lib/compose/compose.ts';
+import { measure, measureNotes, type StepNote } from '../../lib/music/analysis/measures.ts';
 
 const BEAT = 24;
 

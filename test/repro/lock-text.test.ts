@@ -1,8 +1,8 @@
 /** The text of a lock's block is what the YAML library makes of it, whoever wrote it. */
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import type { LockedStage } from '../../lib/repro/lock-text.ts';
-import { blockText } from '../../lib/repro/lock-text.ts';
+import type { LockedStage } from '../../lib/repro/storage/lock-text.ts';
+import { blockText } from '../../lib/repro/storage/lock-text.ts';
 
 const ODD =
   `null True ~ yes n 0x1f 0o7 1e5 .5 -0 +1 1_000 .inf NaN - --- << = 2026-11-21 train@tiny-1 a:b a#b 'q' "q" \\ é /x,y [x] {x} &a *a !a %a @a \`a`.split(

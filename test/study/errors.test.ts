@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { composePiece } from '../../lib/music/index.ts';
+import { composePiece } from '../../lib/compose/index.ts';
 import { removeProjects } from '../repro/project.ts';
 import { ROOT, smallStudy } from './copy.ts';
 

@@ -98,14 +98,14 @@ describe('a second time', () => {
   });
 
   test('code that runs in threads is code: an edit to the reader of MIDI converts again', async () => {
-    const reader = study.read('lib/music/midi-read.ts');
-    study.write('lib/music/midi-read.ts', `${reader}\n// read otherwise\n`);
+    const reader = study.read('lib/music/midi/read-midi.ts');
+    study.write('lib/music/midi/read-midi.ts', `${reader}\n// read otherwise\n`);
     const { stages } = JSON.parse((await study.repro('status', '--json')).stdout);
     expect(stages.convert).toMatchObject({
       state: 'stale',
-      reasons: [{ kind: 'code', path: 'lib/music/midi-read.ts' }],
+      reasons: [{ kind: 'code', path: 'lib/music/midi/read-midi.ts' }],
     });
-    study.write('lib/music/midi-read.ts', reader);
+    study.write('lib/music/midi/read-midi.ts', reader);
   });
 
   test('a report title touches the report alone', async () => {

@@ -2,12 +2,12 @@
 // BF16_INSTRUCTIONS_BEGIN and _END, where the compiler may take them; HAS_BF16_INSTRUCTIONS says whether it knows them. GCC does
 // from version 11 on, clang from 12 on; older ones would refuse flags of these names, and build the engine without.
 #pragma once
-#include "../kernels.hpp"
+#include "kernels.hpp"
 #include "simd.hpp"
 
 #if defined(EMULATE_BF16_INSTRUCTIONS)
 // by the sanitizers, on any CPU with AVX-512
-#include "../emulated-bf16.hpp"
+#include "../exercise/emulated-bf16.hpp"
 #define HAS_BF16_INSTRUCTIONS 1
 #define BF16_INSTRUCTIONS_BEGIN
 #define BF16_INSTRUCTIONS_END

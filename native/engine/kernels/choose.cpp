@@ -1,7 +1,7 @@
 // Which table of kernels this CPU gets: by its feature bits and what the operating system lets be used, never by its model name.
 #include <cstring>
 
-#include "../kernels.hpp"
+#include "kernels.hpp"
 
 #if defined(ENGINE_X64)
 #include <cpuid.h>

@@ -1,6 +1,6 @@
 // Kernels that work an element at a time: GELU, dropout, the LSTM cell, AdamW.
 #pragma once
-#include "../kernels.hpp"
+#include "kernels.hpp"
 #include "math.hpp"
 
 namespace {

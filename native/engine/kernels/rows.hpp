@@ -1,6 +1,6 @@
 // Kernels that work a row at a time: LayerNorm, causal softmax, cross-entropy, and their gradients.
 #pragma once
-#include "../kernels.hpp"
+#include "kernels.hpp"
 #include "math.hpp"
 
 namespace {

@@ -2,7 +2,7 @@
 // tile is how many numbers it has to load for its multiply-adds, so it is as square as the registers allow: with AVX-512, 6 rows × 4
 // vectors take 10 loads for 24 multiply-adds.
 #pragma once
-#include "../kernels.hpp"
+#include "kernels.hpp"
 #include "simd.hpp"
 
 namespace {

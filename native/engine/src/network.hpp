@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "../kernels.hpp"
+#include "../kernels/kernels.hpp"
 #include "memory.hpp"
 #include "team.hpp"
 

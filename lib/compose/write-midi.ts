@@ -1,0 +1,61 @@
+/**
+ * Writes a composed piece as a Standard MIDI File of format 1: a track for tempo, metre and key, then a track a voice.
+ */
+import midiPackage from '@tonejs/midi';
+import type { Composition } from './composition.ts';
+import { relativeMajor } from './harmony.ts';
+
+/** Ticks in a quarter note: sixteenths and triplets are whole. */
+const TICKS_PER_QUARTER = 480;
+const TICKS_PER_SIXTEENTH = TICKS_PER_QUARTER / 4;
+const DRUM_CHANNEL = 9;
+
+/** Velocities by role: the melody in front. */
+const VELOCITY = {
+  melody: 96,
+  thirds: 80,
+  imitation: 88,
+  chords: 68,
+  pad: 56,
+  inner: 76,
+  bass: 84,
+  drums: 88,
+} as const;
+
+/** Names of the major keys by pitch class, as a key signature has them. */
+const MAJOR_KEYS = ['C', 'Db', 'D', 'Eb', 'E', 'F', 'Gb', 'G', 'Ab', 'A', 'Bb', 'B'];
+
+export function compositionToMidi(piece: Composition): Uint8Array {
+  const midi = new midiPackage.Midi();
+  const { header } = midi;
+  const { metre } = piece;
+  const ticksOfBar = (bar: number) => bar * metre.bar * TICKS_PER_SIXTEENTH;
+  // MIDI counts tempo in quarters, a piece in its beats. The writer rounds microseconds down.
+  header.tempos = [{ ticks: 0, bpm: (piece.tempo * metre.beat) / 4 }];
+  header.timeSignatures = [{ ticks: 0, timeSignature: [metre.numerator, metre.denominator] }];
+  header.keySignatures = piece.keys.map(({ bar, key }) => ({
+    ticks: ticksOfBar(bar),
+    // The package names every signature by its major key; a mode other than minor is written as that major.
+    key: MAJOR_KEYS[relativeMajor(key)],
+    scale: key.mode === 'minor' ? 'minor' : 'major',
+  }));
+  header.update();
+  let channel = 0;
+  for (const voice of piece.voices) {
+    const track = midi.addTrack();
+    track.name = voice.role;
+    track.channel = voice.drums ? DRUM_CHANNEL : channel === DRUM_CHANNEL ? ++channel : channel;
+    if (!voice.drums) channel++;
+    track.instrument.number = voice.program;
+    for (const note of voice.notes) {
+      track.addNote({
+        midi: note.pitch,
+        ticks: note.start * TICKS_PER_SIXTEENTH,
+        durationTicks: note.duration * TICKS_PER_SIXTEENTH,
+        // The writer multiplies by 127 and rounds down: half a step keeps it from falling below.
+        velocity: (VELOCITY[voice.role] + 0.5) / 127,
+      });
+    }
+  }
+  return midi.toArray();
+}

@@ -1,0 +1,1 @@
+export { DEFAULT_LIMITS, type UnpackLimits, unpackArchive } from './archive.ts';

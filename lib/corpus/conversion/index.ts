@@ -1,0 +1,1 @@
+export { type ConvertedCorpus, type ConvertOptions, convertCorpus } from './convert.ts';

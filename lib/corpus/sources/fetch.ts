@@ -1,0 +1,145 @@
+/**
+ * Brings a data set's MIDI files into one folder, wherever they come from.
+ *
+ *     await fetchDataset('synthetic', 'data/raw', { synthetic: { pieces: 480, seed: 1 } });
+ *     await fetchDataset('../my-midi', 'data/raw');               // a folder: copied, its own folders kept
+ *     await fetchDataset('songs.zip', 'data/raw');                // an archive: tar.gz, tgz, tar, zip
+ *     await fetchDataset('https://example.org/x.tar.gz', 'data/raw');
+ *     await fetchDataset('maestro', 'data/raw');                  // by name: see datasets.ts
+ *
+ * No file is opened as music here; a file that is none is found out when it is converted.
+ */
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { composePiece } from '../../compose/index.ts';
+import { type UnpackLimits, unpackArchive } from '../archives/index.ts';
+import { CorpusError, reasonOf } from '../errors.ts';
+import { copyFiles, isMidiName, listFolder, prepareFolder, type Skipped, writeOut } from '../folder.ts';
+import type { OnProgress } from '../progress.ts';
+import { KNOWN_DATASETS } from './datasets.ts';
+import { type DownloadOptions, download } from './download.ts';
+
+export interface FetchOptions {
+  /** for the data set `synthetic`: how many pieces, and of which seed. Piece i is the same however many there are */
+  synthetic?: { pieces: number; seed: number | string };
+  /** where archives are kept between runs. Default: `downloads` beside the output folder */
+  downloads?: string;
+  limits?: Partial<UnpackLimits>;
+  connection?: Pick<DownloadOptions, 'maxBytes' | 'idleTimeout' | 'attempts' | 'backoff'>;
+  onProgress?: OnProgress;
+}
+
+/** Where the files came from, as far as that is the same on every machine. */
+export type DatasetSource =
+  | { kind: 'synthetic'; pieces: number; seed: number | string }
+  | { kind: 'folder'; path: string }
+  | { kind: 'archive'; path: string }
+  | { kind: 'url'; url: string; bytes: number; sha256: string }
+  | { kind: 'known'; name: string; title: string; licence: string; url: string; bytes: number; sha256: string };
+
+export interface FetchedDataset {
+  source: DatasetSource;
+  /** MIDI files in the output folder, and their bytes */
+  files: number;
+  bytes: number;
+  /** files of other kinds, passed over */
+  others: number;
+  /** MIDI files that could not be brought, and why */
+  skipped: Skipped[];
+}
+
+/** @throws CorpusError where there is nothing to bring, with what would be right */
+export async function fetchDataset(
+  dataset: string,
+  outDir: string,
+  options: FetchOptions = {},
+): Promise<FetchedDataset> {
+  const { onProgress = () => {} } = options;
+  if (dataset === 'synthetic') return composeDataset(outDir, options.synthetic ?? { pieces: 480, seed: 1 }, onProgress);
+
+  const known = KNOWN_DATASETS.find(({ name }) => name === dataset);
+  const url = known?.url ?? (/^https?:\/\//i.test(dataset) ? dataset : undefined);
+  if (url !== undefined) {
+    if (!URL.canParse(url)) throw new CorpusError(`${url}: is not an address`);
+    await prepareFolder(outDir);
+    const downloads = options.downloads ?? join(dirname(resolve(outDir)), 'downloads');
+    const archive = await download(url, downloads, { ...options.connection, expected: known, onProgress });
+    const { bytes, sha256 } = archive;
+    const source: DatasetSource = known
+      ? { kind: 'known', name: known.name, title: known.title, licence: known.licence, url, bytes, sha256 }
+      : { kind: 'url', url, bytes, sha256 };
+    return fromArchive(archive.path, dataset, outDir, source, options);
+  }
+
+  const info = await stat(dataset).catch((error) => {
+    if (error.code === 'ENOENT') throw new CorpusError(unknown(dataset));
+    throw new CorpusError(`${dataset}: cannot be read: ${reasonOf(error)}`);
+  });
+  if (info.isDirectory()) return fromFolder(dataset, outDir, onProgress);
+  await prepareFolder(outDir);
+  return fromArchive(dataset, dataset, outDir, { kind: 'archive', path: dataset }, options);
+}
+
+async function composeDataset(
+  outDir: string,
+  { pieces, seed }: { pieces: number; seed: number | string },
+  onProgress: OnProgress,
+): Promise<FetchedDataset> {
+  if (!Number.isInteger(pieces) || pieces < 1)
+    throw new CorpusError(`a synthetic data set has 1 piece or more, not ${pieces}`);
+  const names = Array.from({ length: pieces }, (_, i) => `${String(i + 1).padStart(5, '0')}.mid`);
+  await prepareFolder(outDir, new Set(names));
+  let bytes = 0;
+  for (const [i, name] of names.entries()) {
+    const midi = composePiece(`${seed}-${i + 1}`);
+    writeOut(join(outDir, name), midi);
+    bytes += midi.length;
+    onProgress({ done: i + 1, total: pieces, unit: 'pieces' });
+  }
+  return { source: { kind: 'synthetic', pieces, seed }, files: pieces, bytes, others: 0, skipped: [] };
+}
+
+async function fromFolder(folder: string, outDir: string, onProgress: OnProgress): Promise<FetchedDataset> {
+  if (`${resolve(outDir)}/`.startsWith(`${resolve(folder)}/`)) {
+    throw new CorpusError(`${outDir}: lies inside the data set's own folder ${folder}; name a folder outside it`);
+  }
+  const listing = await listFolder(folder, isMidiName);
+  if (listing.paths.length === 0) throw noMidi(folder, listing.others, listing.skipped);
+  await prepareFolder(outDir, new Set(listing.paths));
+  const copied = await copyFiles(folder, outDir, listing.paths, onProgress);
+  const skipped = [...listing.skipped, ...copied.skipped];
+  if (copied.files === 0) throw noMidi(folder, listing.others, skipped);
+  return {
+    source: { kind: 'folder', path: folder },
+    files: copied.files,
+    bytes: copied.bytes,
+    others: listing.others,
+    skipped,
+  };
+}
+
+async function fromArchive(
+  archive: string,
+  dataset: string,
+  outDir: string,
+  source: DatasetSource,
+  { limits, onProgress }: FetchOptions,
+): Promise<FetchedDataset> {
+  await mkdir(outDir, { recursive: true });
+  const unpacked = await unpackArchive(archive, outDir, { limits, onProgress });
+  if (unpacked.files === 0) throw noMidi(dataset, unpacked.others, unpacked.skipped);
+  return { source, ...unpacked };
+}
+
+function noMidi(where: string, others: number, skipped: readonly Skipped[]): CorpusError {
+  const kinds = '.mid, .midi, .kar or .rmi';
+  const first = skipped[0] && `; ${skipped[0].path} ${skipped[0].reason}`;
+  return new CorpusError(
+    `${where}: no MIDI file (${kinds}) to be had in it, among ${others + skipped.length} files${first ?? ''}`,
+  );
+}
+
+function unknown(dataset: string): string {
+  const names = ['synthetic', ...KNOWN_DATASETS.map(({ name }) => name)].join(', ');
+  return `${dataset}: there is no such folder or archive, and no data set of that name; the names are ${names}`;
+}

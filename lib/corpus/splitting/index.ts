@@ -1,0 +1,1 @@
+export { type SplitMetrics, type SplitOptions, splitCorpus } from './split.ts';

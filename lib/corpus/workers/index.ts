@@ -1,0 +1,1 @@
+export { codeOf, runTasks } from './workers.ts';

@@ -1,0 +1,21 @@
+export {
+  checkBatch,
+  checkInputs,
+  checkStepOptions,
+  checkStepSize,
+  checkStreams,
+  checkTokens,
+  numbersOf,
+} from './batch.ts';
+export type {
+  Batch,
+  Decoder,
+  Engine,
+  EngineOptions,
+  Model,
+  OptimizerState,
+  StepOptions,
+  StepResult,
+} from './engine.ts';
+export { EngineError } from './errors.ts';
+export { checkThreads } from './threads.ts';

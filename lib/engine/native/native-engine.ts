@@ -1,0 +1,293 @@
+/**
+ * The native engine: a whole training step in one call into the C++ addon of native/engine, which computes on threads of its
+ * own while the event loop lives. See native/README.md for what is where in it.
+ *
+ * Everything is checked here, before the addon sees it. Calls on one model wait for each other; what answers at once
+ * (weights, a decoder's step) is refused while one of them computes.
+ */
+import {
+  checkConfig,
+  initialWeights,
+  type ModelConfig,
+  parameters,
+  reachOf,
+  sizeOf,
+  type Weights,
+} from '../../models/index.ts';
+import {
+  type Batch,
+  checkBatch,
+  checkInputs,
+  checkStepOptions,
+  checkStepSize,
+  checkStreams,
+  checkThreads,
+  type Decoder,
+  type Engine,
+  EngineError,
+  type EngineOptions,
+  type Model,
+  numbersOf,
+  type OptimizerState,
+  type StepOptions,
+  type StepResult,
+} from '../interface/index.ts';
+import {
+  type Addon,
+  addonParameters,
+  type DecoderHandle,
+  loadAddon,
+  type ModelHandle,
+  state,
+  work,
+} from './native-addon.ts';
+
+/**
+ * In bf16 the products of weights round what they multiply to bf16 and add in fp32; weights, moments and everything else stay
+ * fp32.
+ *
+ * ENGINE_ISA = generic, avx2, avx512, avx512bf16 or amx takes the kernels of that name instead of the best that the CPU has.
+ *
+ * @throws EngineError where the addon is not built, or cannot do what is asked for
+ */
+export function openNative(options: EngineOptions = {}): Engine {
+  const { precision = 'fp32', threads = 1 } = options;
+  checkThreads(threads);
+  const addon = loadAddon();
+  const kernels = process.env.ENGINE_ISA ?? '';
+  const kernelsName = addon.kernelsName(kernels, precision);
+  if (kernelsName === undefined)
+    throw new EngineError(
+      `ENGINE_ISA is ${kernels}, which this CPU lacks or which is none of generic, avx2, avx512, avx512bf16, amx; unset it for the best that there is`,
+    );
+  const check = (config: ModelConfig) => {
+    checkConfig(config);
+    const architectures = addon.architectures();
+    if (!architectures.includes(config.architecture))
+      throw new EngineError(
+        `the native engine has no ${config.architecture}, only ${architectures.join(', ')}; train it with the engine tfjs`,
+      );
+  };
+  return {
+    name: 'native',
+    description: `native ${precision}, ${kernelsName}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    arithmetic: { precision, threads, kernels: kernelsName },
+    model(config, start) {
+      check(config);
+      const handle = addon.create(config, addonParameters(parameters(config)), threads, kernels, precision);
+      const weights = 'weights' in start ? start.weights : initialWeights(config, start.seed);
+      return new NativeModel(addon, handle, config, weights);
+    },
+    memory(config, { batch, microbatch }) {
+      check(config);
+      checkStepSize(batch, microbatch);
+      const list = addonParameters(parameters(config));
+      return addon.memory(config, list, threads, batch, microbatch ?? 0, kernels, precision);
+    },
+  };
+}
+
+class NativeModel implements Model {
+  readonly config: ModelConfig;
+  private readonly addon: Addon;
+  private readonly handle: ModelHandle;
+  /** the call under way and those that wait for it */
+  private queue: Promise<unknown> = Promise.resolve();
+  private waiting = 0;
+  private disposed = false;
+
+  constructor(addon: Addon, handle: ModelHandle, config: ModelConfig, weights: Weights) {
+    this.addon = addon;
+    this.handle = handle;
+    this.config = config;
+    this.write(state.weights, weights);
+  }
+
+  trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
+    return this.enqueue(async () => {
+      checkBatch(batch, this.config);
+      checkStepOptions(options);
+      const step = {
+        learningRate: options.learningRate,
+        beta1: options.betas?.[0] ?? 0.9,
+        beta2: options.betas?.[1] ?? 0.95,
+        epsilon: options.epsilon ?? 1e-8,
+        weightDecay: options.weightDecay ?? 0.1,
+        clip: options.clip ?? 0,
+        microbatch: options.microbatch ?? 0,
+        dropoutSeed: (options.dropoutSeed ?? 0) >>> 0,
+      };
+      if (!batch.state) return this.run(work.train, batch, step);
+      const after = new Float32Array(batch.state.length);
+      return { ...(await this.run(work.train, batch, step, after)), state: after };
+    });
+  }
+
+  loss(batch: Batch): Promise<number> {
+    return this.enqueue(async () => {
+      checkBatch(batch, this.config);
+      return (await this.run(work.loss, batch)).loss;
+    });
+  }
+
+  gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }> {
+    return this.enqueue(async () => {
+      checkBatch(batch, this.config);
+      const flat = this.flat();
+      const { loss } = await this.run(work.gradients, batch, undefined, flat);
+      return { loss, gradients: this.named(flat) };
+    });
+  }
+
+  logits(inputs: Batch['inputs'], sequences: number, length: number): Promise<Float32Array> {
+    return this.enqueue(async () => {
+      checkInputs(inputs, sequences, length, this.config);
+      const logits = new Float32Array(inputs.length * this.config.vocabularySize);
+      await this.run(work.logits, { inputs, sequences, length }, undefined, logits);
+      return logits;
+    });
+  }
+
+  decoder(sequences: number): Decoder {
+    this.checkIdle('make a decoder');
+    checkStreams(sequences);
+    return new NativeDecoder(this.addon, this.addon.decoder(this.handle, sequences), this.config, sequences, () =>
+      this.checkIdle('decode'),
+    );
+  }
+
+  weights(): Weights {
+    return this.read(state.weights);
+  }
+
+  optimizerState(): OptimizerState {
+    const [first, second] = [this.read(state.first), this.read(state.second)];
+    return { step: this.addon.step(this.handle), first, second };
+  }
+
+  restoreOptimizer({ step, first, second }: OptimizerState): void {
+    if (!Number.isSafeInteger(step) || step < 0)
+      throw new EngineError(`the optimizer's step is ${step}; it must be a whole number of at least 0`);
+    this.write(state.first, first);
+    this.write(state.second, second);
+    this.addon.setStep(this.handle, step);
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.addon.dispose(this.handle);
+  }
+
+  private enqueue<T>(call: () => Promise<T>): Promise<T> {
+    const result = this.queue.then(() => {
+      if (this.disposed) throw new EngineError('the model was disposed of');
+      return call();
+    });
+    this.waiting++;
+    this.queue = result.then(
+      () => this.waiting--,
+      () => this.waiting--,
+    );
+    return result;
+  }
+
+  private run(
+    what: number,
+    { inputs, targets, sequences, length, state }: Omit<Batch, 'targets'> & Partial<Batch>,
+    options?: Parameters<Addon['run']>[6],
+    out?: Float32Array,
+  ) {
+    const tokens = (from: Batch['inputs']) => (from instanceof Uint32Array ? from : Uint32Array.from(from));
+    return this.addon.run(
+      this.handle,
+      what,
+      tokens(inputs),
+      targets && tokens(targets),
+      sequences,
+      length,
+      options,
+      out,
+      state,
+    );
+  }
+
+  private checkIdle(wish: string): void {
+    if (this.disposed) throw new EngineError('the model was disposed of');
+    if (this.waiting > 0)
+      throw new EngineError(`cannot ${wish} while the model computes; await what was called before`);
+  }
+
+  private read(which: number): Weights {
+    this.checkIdle('read the model');
+    const flat = this.flat();
+    this.addon.read(this.handle, which, flat);
+    return this.named(flat);
+  }
+
+  private write(which: number, values: Weights): void {
+    this.checkIdle('change the model');
+    const flat = this.flat();
+    let offset = 0;
+    for (const parameter of parameters(this.config)) {
+      flat.set(numbersOf(values, parameter), offset);
+      offset += sizeOf(parameter.shape);
+    }
+    this.addon.write(this.handle, which, flat);
+  }
+
+  /** Room for every parameter, one after the other. */
+  private flat(): Float32Array {
+    return new Float32Array(parameters(this.config).reduce((sum, { shape }) => sum + sizeOf(shape), 0));
+  }
+
+  /** The parameters within `flat`, which is shared. */
+  private named(flat: Float32Array): Weights {
+    let offset = 0;
+    return new Map(
+      parameters(this.config).map(({ name, shape }) => {
+        const data = flat.subarray(offset, (offset += sizeOf(shape)));
+        return [name, { shape: [...shape], data }];
+      }),
+    );
+  }
+}
+
+class NativeDecoder implements Decoder {
+  position = 0;
+  private readonly addon: Addon;
+  private readonly handle: DecoderHandle;
+  private readonly config: ModelConfig;
+  private readonly sequences: number;
+  private readonly checkIdle: () => void;
+
+  constructor(addon: Addon, handle: DecoderHandle, config: ModelConfig, sequences: number, checkIdle: () => void) {
+    this.addon = addon;
+    this.handle = handle;
+    this.config = config;
+    this.sequences = sequences;
+    this.checkIdle = checkIdle;
+  }
+
+  step(tokens: Uint16Array | Uint32Array): Float32Array {
+    this.checkIdle();
+    checkInputs(tokens, this.sequences, 1, this.config);
+    if (this.position === reachOf(this.config))
+      throw new EngineError(
+        `the block of ${this.config.block} tokens is full; reset the decoder and feed it the end of the text`,
+      );
+    const logits = new Float32Array(this.sequences * this.config.vocabularySize);
+    this.addon.decoderStep(this.handle, Uint32Array.from(tokens), logits);
+    this.position++;
+    return logits;
+  }
+
+  reset(): void {
+    this.addon.decoderReset(this.handle);
+    this.position = 0;
+  }
+
+  dispose(): void {
+    this.addon.decoderDispose(this.handle);
+  }
+}

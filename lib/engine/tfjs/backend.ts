@@ -1,0 +1,116 @@
+/**
+ * TensorFlow.js on whichever device is there. Only the CPU comes with the project (dist/tfjs.js, bundled at install);
+ * the others are packages that a user installs beside it, imported when they are asked for:
+ *
+ *   node-gpu   @tensorflow/tfjs-node-gpu                              an NVIDIA GPU through TensorFlow's C library
+ *   node       @tensorflow/tfjs-node                                  the same library on CPUs
+ *   wasm       @tensorflow/tfjs and @tensorflow/tfjs-backend-wasm     one thread in Node
+ *   cpu        nothing                                                plain JavaScript: slow, and the oracle of the tests
+ *
+ * WebGPU is not among them: it gives back numbers only asynchronously, and weights and decoding are synchronous here.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import util from 'node:util';
+import { EngineError } from '../interface/index.ts';
+
+export type TensorFlow = typeof import('@tensorflow/tfjs-core');
+
+/** In the order in which they are tried when none is named. */
+const devices = {
+  'node-gpu': {
+    load: () => loadNode('@tensorflow/tfjs-node-gpu'),
+    packages: '@tensorflow/tfjs-node-gpu',
+    backend: 'tensorflow',
+  },
+  node: { load: () => loadNode('@tensorflow/tfjs-node'), packages: '@tensorflow/tfjs-node', backend: 'tensorflow' },
+  wasm: { load: loadWasm, packages: '@tensorflow/tfjs and @tensorflow/tfjs-backend-wasm', backend: 'wasm' },
+  cpu: { load: loadCpu, packages: 'nothing', backend: 'cpu' },
+};
+
+export type Device = keyof typeof devices;
+
+interface Loaded {
+  tf: TensorFlow;
+  device: Device;
+}
+
+/** Copies of TensorFlow.js share one global state, the current backend too, so a process has one device. */
+let loaded: Loaded | undefined;
+
+const require = createRequire(import.meta.url);
+const bundle = new URL('../../../dist/tfjs.js', import.meta.url);
+
+/**
+ * @param device one of the devices above; without it, the first that loads. One that is installed but does not load is
+ *   passed over with a warning on stderr.
+ * @throws EngineError when the named device does not load, with what it needs, or another is in use
+ */
+export async function loadTensorFlow(device?: string): Promise<Loaded> {
+  if (device !== undefined && !Object.hasOwn(devices, device))
+    throw new EngineError(`there is no tfjs device ${device}; there are ${Object.keys(devices).join(', ')}`);
+  if (loaded && device !== undefined && device !== loaded.device)
+    throw new EngineError(`this process computes on the tfjs device ${loaded.device} already; ${device} needs its own`);
+  loaded ??= device === undefined ? await loadFirst() : await load(device as Device);
+  return loaded;
+}
+
+async function loadFirst(): Promise<Loaded> {
+  for (const device of Object.keys(devices) as Device[])
+    try {
+      return await load(device);
+    } catch (error) {
+      if (device === 'cpu') throw error;
+      if (!isMissing((error as Error).cause)) process.stderr.write(`warning: ${(error as Error).message}\n`);
+    }
+  throw new EngineError('no TensorFlow.js device loads');
+}
+
+async function load(device: Device): Promise<Loaded> {
+  const { load, packages, backend } = devices[device];
+  let tf: TensorFlow;
+  try {
+    tf = await load();
+    tf.enableProdMode();
+    await tf.setBackend(backend);
+    await tf.ready();
+  } catch (error) {
+    if (error instanceof EngineError) throw error;
+    const why = isMissing(error) ? `it needs ${packages}` : (error as Error).message;
+    throw new EngineError(`the tfjs device ${device} does not load: ${why}`, { cause: error });
+  }
+  // Without its GPU or its library TensorFlow.js goes on with a slower backend, and says nothing.
+  if (tf.getBackend() !== backend)
+    throw new EngineError(
+      `the tfjs device ${device} fell back on ${tf.getBackend()}; its backend ${backend} did not start`,
+    );
+  if (device === 'node-gpu' && !(tf.backend() as unknown as { isUsingGpuDevice: boolean }).isUsingGpuDevice)
+    throw new EngineError('the tfjs device node-gpu found no GPU that it can use; it needs CUDA 11.2 and cuDNN 8.1');
+  return { tf, device };
+}
+
+function loadNode(name: string): TensorFlow {
+  // Node 23 took away functions that tfjs-node's runtime still calls.
+  const removed = util as unknown as Record<string, (value: unknown) => boolean>;
+  removed.isNullOrUndefined ??= (value) => value === null || value === undefined;
+  removed.isArray ??= Array.isArray;
+  return require(name);
+}
+
+/** The backend joins the copy of core that `@tensorflow/tfjs` brings, which has the gradients. */
+function loadWasm(): TensorFlow {
+  const tf = require('@tensorflow/tfjs');
+  require('@tensorflow/tfjs-backend-wasm');
+  return tf;
+}
+
+async function loadCpu(): Promise<TensorFlow> {
+  if (!existsSync(bundle))
+    throw new EngineError(`${fileURLToPath(bundle)} is missing; \`npm run build\` makes it from @tensorflow/tfjs-core`);
+  return import(bundle.href);
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.code === 'MODULE_NOT_FOUND';
+}

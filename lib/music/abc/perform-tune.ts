@@ -1,0 +1,204 @@
+/**
+ * Tune → Performance: repeats and endings played out, ties joined, changes of program, tempo, metre and key put in time.
+ */
+import { DEFAULT_TEMPO, type Part, type Performance, type PlayedNote } from '../model/index.ts';
+import {
+  type BarChange,
+  metreDuration,
+  type Problem,
+  type Tune,
+  type TuneBar,
+  type TuneNote,
+  type TuneVoice,
+  WHOLE,
+} from './tune.ts';
+
+/** Repeats of repeats do not exist, so this is far beyond any tune. */
+const MAX_PLAYED_BARS = 50_000;
+
+/** Plays what can be played, and returns beside it the problems that only playing shows. */
+export function performTune(tune: Tune): { performance: Performance; problems: Problem[] } {
+  const problems: Problem[] = [];
+  const performance: Performance = {
+    ticksPerBeat: WHOLE / 4,
+    parts: [],
+    tempos: [{ tick: 0, microsecondsPerBeat: tune.microsecondsPerBeat ?? DEFAULT_TEMPO }],
+    metres: [],
+    keys: [],
+  };
+  const conductor = tune.voices.findIndex((voice) => !voice.drum);
+  for (const [index, voice] of tune.voices.entries()) {
+    const bars = playOrder(voice.bars, problems);
+    performance.parts.push(playVoice(voice, bars, performance, problems));
+    if (index === Math.max(0, conductor)) conduct(bars, performance);
+  }
+  performance.tempos.sort((a, b) => a.tick - b.tick);
+  return { performance, problems };
+}
+
+/** Bars as they are played: each repeated section as often as its signs and endings say. */
+function playOrder(bars: TuneBar[], problems: Problem[]): TuneBar[] {
+  const played: TuneBar[] = [];
+  let section = 0;
+  let pass = 1;
+  let ending: number[] | undefined;
+  for (let i = 0; i < bars.length; ) {
+    const bar = bars[i];
+    if (bar.opensRepeat && i !== section) {
+      section = i;
+      pass = 1;
+      ending = undefined;
+    }
+    if (bar.endings !== undefined) {
+      ending = bar.endings;
+      if (!ending.includes(pass)) {
+        const next = bars.findIndex((other, j) => j > i && (other.endings !== undefined || other.opensRepeat));
+        if (next < 0 || bars[next].opensRepeat) {
+          // No ending for this pass: go on after this one.
+          const end = bars.findIndex((other, j) => j >= i && (other.closesRepeat > 0 || other.doubleBar));
+          i = end < 0 ? bars.length : end + 1;
+          section = i;
+          pass = 1;
+          ending = undefined;
+        } else i = next;
+        continue;
+      }
+    }
+    if (played.length >= MAX_PLAYED_BARS) {
+      problems.push({
+        line: bar.line,
+        column: bar.column,
+        kind: 'repeat',
+        message: `with its repeats the tune is more than ${MAX_PLAYED_BARS} bars long`,
+      });
+      break;
+    }
+    played.push(bar);
+    i++;
+    if (bar.closesRepeat > 0) {
+      const anotherEnding = ending !== undefined && (ending.some((p) => p > pass) || bars[i]?.endings !== undefined);
+      const passes = ending === undefined ? bar.closesRepeat + 1 : anotherEnding ? pass + 1 : Math.max(...ending);
+      if (pass < passes && pass < 32) {
+        i = section;
+        pass++;
+      } else {
+        section = i;
+        pass = 1;
+      }
+      ending = undefined;
+    } else if (bar.doubleBar && ending !== undefined) {
+      section = i;
+      pass = 1;
+      ending = undefined;
+    }
+  }
+  return played;
+}
+
+/** A note that waits for the note it is tied to. */
+interface OpenTie {
+  note: PlayedNote;
+  written: TuneNote;
+  until: number;
+}
+
+function playVoice(voice: TuneVoice, bars: TuneBar[], performance: Performance, problems: Problem[]): Part {
+  const notes: PlayedNote[] = [];
+  let ties: OpenTie[] = [];
+  let program = voice.program;
+  let tick = 0;
+  const unterminated = ({ written: { line, column } }: OpenTie): false => {
+    problems.push({ line, column, kind: 'tie', message: 'a tie that no note takes up' });
+    return false;
+  };
+  for (const bar of bars) {
+    const programs = programChanges(bar);
+    for (const { offset, microsecondsPerBeat } of bar.changes) {
+      if (microsecondsPerBeat !== undefined) performance.tempos.push({ tick: tick + offset, microsecondsPerBeat });
+    }
+    for (const layer of bar.layers) {
+      for (const written of layer.notes) {
+        const start = tick + written.start;
+        const end = start + written.duration;
+        const tie = ties.length === 0 ? undefined : takeTie(ties, written, start, bar);
+        let note: PlayedNote;
+        if (tie !== undefined) {
+          ({ note } = tie);
+          note.duration = end - note.start;
+        } else {
+          note = {
+            start,
+            duration: written.duration,
+            pitch: written.pitch,
+            program: programAt(programs, written.start) ?? program,
+          };
+          notes.push(note);
+        }
+        if (written.tied) ties.push({ note, written, until: end });
+      }
+    }
+    tick += bar.duration;
+    if (programs.length > 0) program = programs.at(-1)!.program!;
+    // Ties that end within the bar can wait no longer.
+    if (ties.length > 0) ties = ties.filter((tie) => tie.until >= tick || unterminated(tie));
+  }
+  ties.forEach(unterminated);
+  notes.sort((a, b) => a.start - b.start);
+  return { drum: voice.drum, notes };
+}
+
+const NO_CHANGES: BarChange[] = [];
+
+/** The changes of program within a bar, in order of time. */
+function programChanges({ changes }: TuneBar): BarChange[] {
+  if (changes.length === 0) return NO_CHANGES;
+  return changes.filter((change) => change.program !== undefined).sort((a, b) => a.offset - b.offset);
+}
+
+/** The last program before or at an offset, if one begins in this bar. */
+function programAt(changes: BarChange[], offset: number): number | undefined {
+  for (let i = changes.length - 1; i >= 0; i--) if (changes[i].offset <= offset) return changes[i].program;
+  return undefined;
+}
+
+/**
+ * The tie that this note goes on with, taken out of those that wait: of the same pitch; or of the same letter and octave, where the
+ * note has no accidental and would have had the tied one but for the bar line, unless another note beside it is the right one.
+ */
+function takeTie(ties: OpenTie[], written: TuneNote, start: number, bar: TuneBar): OpenTie | undefined {
+  let index = ties.findIndex((tie) => tie.until === start && tie.note.pitch === written.pitch);
+  if (index < 0 && !written.explicit) {
+    index = ties.findIndex(
+      (tie) =>
+        tie.until === start &&
+        tie.written.position === written.position &&
+        !bar.layers.some(({ notes }) => notes.some((n) => n.start === written.start && n.pitch === tie.note.pitch)),
+    );
+  }
+  return index < 0 ? undefined : ties.splice(index, 1)[0];
+}
+
+/** Metres and keys, from the bars of one voice. A first bar that is too short is an upbeat, and has a metre of its own. */
+function conduct(bars: TuneBar[], performance: Performance): void {
+  let tick = 0;
+  const { metres, keys } = performance;
+  for (const [index, bar] of bars.entries()) {
+    let { numerator, denominator } = bar.metre ?? { numerator: 4, denominator: 4 };
+    if (index === 0 && bar.metre !== undefined && bar.duration < metreDuration(bar.metre)) {
+      const sixteenths = (bar.duration * 16) / WHOLE;
+      if (Number.isInteger(sixteenths)) {
+        const halvings = sixteenths % 4 === 0 ? 4 : sixteenths % 2 === 0 ? 2 : 1;
+        numerator = sixteenths / halvings;
+        denominator = 16 / halvings;
+      }
+    }
+    const metre = metres.at(-1);
+    if (metre?.numerator !== numerator || metre.denominator !== denominator) {
+      metres.push({ tick, numerator, denominator });
+    }
+    const { fifths, minor } = bar.key;
+    const key = keys.at(-1);
+    if (key?.fifths !== fifths || key.minor !== minor) keys.push({ tick, fifths, minor });
+    tick += bar.duration;
+  }
+}

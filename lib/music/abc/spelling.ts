@@ -1,0 +1,90 @@
+/**
+ * Pitch ↔ letter, accidental and octave in a key, as ABC writes them.
+ *
+ * A staff position counts letters from C of MIDI octave 0 (C,,,,,: MIDI 0): position = 7 · octave + letter, C being letter 0.
+ * Spelling follows the line of fifths: of the names that a pitch class has, the one within the twelve that lie nearest the
+ * key. In a major key they run from the flat sixth to the sharp tonic (in C: A♭ … C♯), in a minor key from the flat
+ * fifth to the sharp seventh (in A minor: E♭ … G♯).
+ */
+import type { Key } from '../model/index.ts';
+
+/** Semitones above C of the letters C D E F G A B. */
+export const LETTER_SEMITONES = [0, 2, 4, 5, 7, 9, 11];
+/** Letters (0 = C) in the order that sharps are added to a signature; flats come from the end. */
+const ORDER_OF_SHARPS = [3, 0, 4, 1, 5, 2, 6];
+/** Letters by place on the line of fifths, from F. */
+const LINE_OF_FIFTHS = [3, 0, 4, 1, 5, 2, 6];
+/** For alterations from −2 to 2. */
+const ACCIDENTAL_TEXT = ['__', '_', '=', '^', '^^'];
+
+export const POSITIONS = 7 * 11;
+
+/** Alteration of each letter C…B by a signature: −1, 0 or 1. */
+export function signature(fifths: number): number[] {
+  const alterations = [0, 0, 0, 0, 0, 0, 0];
+  for (let i = 0; i < Math.min(fifths, 7); i++) alterations[ORDER_OF_SHARPS[i]] = 1;
+  for (let i = 0; i < Math.min(-fifths, 7); i++) alterations[ORDER_OF_SHARPS[6 - i]] = -1;
+  return alterations;
+}
+
+/** How every MIDI pitch is written in a key. */
+export interface Spelling {
+  key: Key;
+  /** by pitch, its staff position */
+  position: Int16Array;
+  /** by pitch, its letter C…B */
+  letter: Int8Array;
+  /** by pitch, −2…2 */
+  alteration: Int8Array;
+  /** by letter C…B, the signature's alteration */
+  signature: number[];
+  /** by pitch, letter and octave: c' */
+  plain: string[];
+  /** by pitch, the same with its accidental: ^c' */
+  marked: string[];
+}
+
+const spellings: Spelling[] = [];
+
+export function spellingOf(key: Key): Spelling {
+  return (spellings[2 * (key.fifths + 7) + (key.minor ? 1 : 0)] ??= makeSpelling(key));
+}
+
+function makeSpelling(key: Key): Spelling {
+  const position = new Int16Array(128);
+  const letters = new Int8Array(128);
+  const alteration = new Int8Array(128);
+  // Places on the line of fifths, F being −1, C 0, G 1; twelve in a row name every pitch class once.
+  const first = key.fifths - (key.minor ? 3 : 4);
+  for (let place = first; place < first + 12; place++) {
+    const letter = LINE_OF_FIFTHS[(((place + 1) % 7) + 7) % 7];
+    const altered = Math.floor((place + 1) / 7);
+    for (let octave = 0; octave <= 10; octave++) {
+      const pitch = 12 * octave + LETTER_SEMITONES[letter] + altered;
+      if (pitch < 0 || pitch > 127) continue;
+      position[pitch] = 7 * octave + letter;
+      letters[pitch] = letter;
+      alteration[pitch] = altered;
+    }
+  }
+  // MIDI 0 stays C where its name would be B♯ of an octave that MIDI has not.
+  const plain = Array.from(position, positionText);
+  const marked = plain.map((text, pitch) => ACCIDENTAL_TEXT[alteration[pitch] + 2] + text);
+  return { key, position, letter: letters, alteration, signature: signature(key.fifths), plain, marked };
+}
+
+/** Letter and octave marks of a staff position: C,, … C … c''. */
+function positionText(position: number): string {
+  const octave = Math.floor(position / 7);
+  const letter = 'CDEFGAB'[position % 7];
+  if (octave <= 5) return letter + ','.repeat(5 - octave);
+  return letter.toLowerCase() + "'".repeat(octave - 6);
+}
+
+const MAJOR_TONICS = ['Cb', 'Gb', 'Db', 'Ab', 'Eb', 'Bb', 'F', 'C', 'G', 'D', 'A', 'E', 'B', 'F#', 'C#'];
+const MINOR_TONICS = ['Ab', 'Eb', 'Bb', 'F', 'C', 'G', 'D', 'A', 'E', 'B', 'F#', 'C#', 'G#', 'D#', 'A#'];
+
+/** A key as ABC's K: field has it: `Eb`, `C#m`. */
+export function keyText(key: Key): string {
+  return key.minor ? `${MINOR_TONICS[key.fifths + 7]}m` : MAJOR_TONICS[key.fifths + 7];
+}

@@ -1,0 +1,21 @@
+export { MusicError } from './errors.ts';
+export { detectKey, type Key, keyOn } from './key.ts';
+export {
+  DEFAULT_TEMPO,
+  type KeyChange,
+  type MetreChange,
+  type Part,
+  type Performance,
+  type PlayedNote,
+  type TempoChange,
+} from './note-sequence.ts';
+export {
+  compareNotes,
+  countNotes,
+  MAX_NOTES_IN_CHORD,
+  MAX_PITCHED_VOICES,
+  type Score,
+  type ScoreBar,
+  type ScoreNote,
+  type ScoreVoice,
+} from './score.ts';

@@ -1,0 +1,133 @@
+/**
+ * Bars of a performance: where they begin, and the metre, tempo and key of each.
+ *
+ * - A metre that changes within a bar ends that bar; the bar cut short gets the metre of what is left of it, so that every bar is
+ *   as long as its metre says.
+ * - A bar's tempo is the one that gives the whole bar its length in seconds, as a whole number of beats a minute; while it stays
+ *   within one of the bar before, it is that bar's.
+ * - A key begins with the bar that its change is nearest to.
+ */
+import {
+  DEFAULT_TEMPO,
+  type Key,
+  MusicError,
+  type Performance,
+  type ScoreBar,
+  type TempoChange,
+} from '../model/index.ts';
+
+/** More than any music has (an hour in 1/4 is 7,200); a forged time would otherwise ask for millions. */
+const MAX_BARS = 10_000;
+/** A byte of a time signature. */
+const MOST_BEATS = 255;
+const SLOWEST = 4;
+const FASTEST = 2000;
+
+/**
+ * The bars that cover steps 0…end. `detect` gives the key where the performance has none.
+ * Throws MusicError where there would be more than MAX_BARS.
+ */
+export function layBars(
+  performance: Performance,
+  grid: number,
+  end: number,
+  detect: () => Key,
+  warnings: string[],
+): ScoreBar[] {
+  const toStep = (tick: number) => Math.round((tick * grid) / performance.ticksPerBeat);
+  const bars: ScoreBar[] = [];
+  const metres = metreChanges(performance, grid, toStep, warnings);
+  let numerator = 4;
+  let denominator = 4;
+  let next = 0;
+  for (let start = 0; start < end; ) {
+    while (next < metres.length && metres[next].step <= start) ({ numerator, denominator } = metres[next++]);
+    let length = (numerator * 4 * grid) / denominator;
+    const bar: ScoreBar = { start, length, numerator, denominator, tempo: 120, fifths: 0, minor: false };
+    if (next < metres.length && metres[next].step < start + length) {
+      Object.assign(bar, metreWithin(metres[next].step - start, grid));
+      length = bar.length;
+    }
+    if (bars.length === MAX_BARS) throw new MusicError(`the music would be more than ${MAX_BARS} bars long`);
+    bars.push(bar);
+    start += length;
+  }
+  setTempos(bars, performance, grid);
+  setKeys(bars, performance, toStep, detect);
+  return bars;
+}
+
+/** Changes that change something, in steps; the last of one step counts. */
+function metreChanges(performance: Performance, grid: number, toStep: (tick: number) => number, warnings: string[]) {
+  const changes: { step: number; numerator: number; denominator: number }[] = [];
+  for (const { tick, numerator, denominator } of performance.metres) {
+    const length = (numerator * 4 * grid) / denominator;
+    if (!Number.isInteger(length)) {
+      warnings.push(
+        `metre ${numerator}/${denominator} does not fit a grid of ${grid} steps a beat and was passed over`,
+      );
+      continue;
+    }
+    const step = toStep(tick);
+    if (changes.at(-1)?.step === step) changes.pop();
+    const before = changes.at(-1) ?? { numerator: 4, denominator: 4 };
+    if (before.numerator !== numerator || before.denominator !== denominator)
+      changes.push({ step, numerator, denominator });
+  }
+  return changes;
+}
+
+/** The bar that fills so many steps, in the fewest beats (3/4, not 6/8); or fills whole 4/4 of them, where MIDI cannot count the beats. */
+function metreWithin(steps: number, grid: number): { length: number; numerator: number; denominator: number } {
+  let numerator = steps;
+  let denominator = 4 * grid;
+  while (numerator % 2 === 0 && denominator > 4) {
+    numerator /= 2;
+    denominator /= 2;
+  }
+  if (numerator <= MOST_BEATS) return { length: steps, numerator, denominator };
+  numerator = Math.min(4 * Math.floor(steps / (4 * grid)), 4 * Math.floor(MOST_BEATS / 4));
+  return { length: numerator * grid, numerator, denominator: 4 };
+}
+
+function setTempos(bars: ScoreBar[], performance: Performance, grid: number): void {
+  const { tempos, ticksPerBeat } = performance;
+  let next = 0;
+  let current: TempoChange = { tick: 0, microsecondsPerBeat: DEFAULT_TEMPO };
+  let before = -1;
+  for (const bar of bars) {
+    const from = (bar.start * ticksPerBeat) / grid;
+    const to = ((bar.start + bar.length) * ticksPerBeat) / grid;
+    let microseconds = 0;
+    let tick = from;
+    // A change half a step after the bar line was meant for it.
+    const early = ticksPerBeat / grid / 2;
+    while (next < tempos.length && tempos[next].tick < from + early) current = tempos[next++];
+    while (next < tempos.length && tempos[next].tick < to) {
+      microseconds += (tempos[next].tick - tick) * current.microsecondsPerBeat;
+      tick = tempos[next].tick;
+      current = tempos[next++];
+    }
+    microseconds += (to - tick) * current.microsecondsPerBeat;
+    const exact = (60e6 * (to - from)) / microseconds;
+    if (before < 0 || Math.abs(exact - before) >= 0.999)
+      before = Math.min(FASTEST, Math.max(SLOWEST, Math.round(exact)));
+    bar.tempo = before;
+  }
+}
+
+function setKeys(
+  bars: ScoreBar[],
+  performance: Performance,
+  toStep: (tick: number) => number,
+  detect: () => Key,
+): void {
+  const changes = performance.keys;
+  let key: Key = changes.length > 0 ? changes[0] : detect();
+  let next = 0;
+  for (const bar of bars) {
+    while (next < changes.length && toStep(changes[next].tick) < bar.start + bar.length / 2) key = changes[next++];
+    bar.fifths = key.fifths;
+    bar.minor = key.minor;
+  }
+}

@@ -1,0 +1,1 @@
+export { DEFAULT_GRID, isPlainDuration, quantise } from './quantise.ts';

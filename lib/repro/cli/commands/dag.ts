@@ -1,0 +1,77 @@
+/** `repro dag`: the graph as text, Mermaid, Graphviz or JSON. */
+import { type Graph, select } from '../../pipeline/index.ts';
+import { openProject } from '../../planning/index.ts';
+
+export async function dag(
+  targets: readonly string[],
+  call: { mermaid?: boolean; dot?: boolean; json?: boolean },
+): Promise<number> {
+  const project = await openProject(process.cwd(), { write: false });
+  try {
+    const names = select(project.graph, { targets });
+    const draw = call.json ? asJson : call.mermaid ? asMermaid : call.dot ? asDot : asText;
+    process.stdout.write(draw(project.graph, names));
+    return 0;
+  } finally {
+    await project.close();
+  }
+}
+
+function edges(graph: Graph, names: readonly string[]): [from: string, to: string][] {
+  const shown = new Set(names);
+  return names.flatMap((name) =>
+    graph.upstream
+      .get(name)!
+      .filter((upstream) => shown.has(upstream))
+      .map((upstream): [string, string] => [upstream, name]),
+  );
+}
+
+function asJson(graph: Graph, names: readonly string[]): string {
+  const stages = names.map((name) => {
+    const { deps, outs, desc } = graph.stages.get(name)!;
+    return {
+      name,
+      ...(desc ? { desc } : {}),
+      needs: graph.upstream.get(name),
+      deps: deps.map(({ path }) => path),
+      outs: outs.map(({ path }) => path),
+    };
+  });
+  return `${JSON.stringify({ stages, edges: edges(graph, names).map(([from, to]) => ({ from, to })) }, null, 2)}\n`;
+}
+
+function asMermaid(graph: Graph, names: readonly string[]): string {
+  const id = new Map(names.map((name, i) => [name, `s${i}`]));
+  const nodes = names.map((name) => `  ${id.get(name)}["${name.replaceAll('"', '#quot;')}"]`);
+  const lines = edges(graph, names).map(([from, to]) => `  ${id.get(from)} --> ${id.get(to)}`);
+  return `${['flowchart TD', ...nodes, ...lines].join('\n')}\n`;
+}
+
+function asDot(graph: Graph, names: readonly string[]): string {
+  const nodes = names.map((name) => `  ${JSON.stringify(name)};`);
+  const lines = edges(graph, names).map(([from, to]) => `  ${JSON.stringify(from)} -> ${JSON.stringify(to)};`);
+  return `${['digraph repro {', ...nodes, ...lines, '}'].join('\n')}\n`;
+}
+
+/** A line a stage in the order of running, each with what it needs; cells of one definition that need the same are one line. */
+function asText(graph: Graph, names: readonly string[]): string {
+  const shown = new Set(names);
+  const label = (name: string) => graph.stages.get(name)!.group;
+  const cells = new Map<string, string[]>();
+  for (const name of names) cells.set(label(name), [...(cells.get(label(name)) ?? []), name]);
+  const lines: string[] = [];
+  for (const [group, members] of cells) {
+    const needs = new Set(
+      members.flatMap((name) =>
+        graph.upstream
+          .get(name)!
+          .filter((up) => shown.has(up))
+          .map(label),
+      ),
+    );
+    const count = members.length > 1 || members[0] !== group ? ` (${members.length})` : '';
+    lines.push(`${group}${count}${needs.size > 0 ? `  ←  ${[...needs].join(', ')}` : ''}`);
+  }
+  return lines.length > 0 ? `${lines.join('\n')}\n` : 'no stages\n';
+}

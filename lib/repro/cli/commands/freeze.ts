@@ -1,0 +1,19 @@
+/** `repro freeze STAGE…` and `repro unfreeze STAGE…`: a frozen stage is taken as it is and never run. */
+import { editKey, PIPELINE, select } from '../../pipeline/index.ts';
+import { openProject } from '../../planning/index.ts';
+
+export async function freeze(targets: readonly string[], frozen: boolean): Promise<number> {
+  const project = await openProject(process.cwd(), { write: false });
+  await project.close();
+  const names = select(project.graph, { targets, single: true });
+  const definitions = new Map(
+    names.map((name) => [project.graph.stages.get(name)!.group, project.graph.stages.get(name)!]),
+  );
+  for (const [group, stage] of definitions) {
+    await editKey(project.root, PIPELINE, [...stage.source, 'frozen'], frozen ? true : undefined);
+    const cells = [...project.graph.stages.values()].filter((stage) => stage.group === group && stage.axes).length;
+    const all = cells > 1 ? ` (all ${cells} of its cells)` : '';
+    process.stdout.write(`${group} is ${frozen ? 'frozen' : 'no longer frozen'}${all}\n`);
+  }
+  return 0;
+}

@@ -1,0 +1,58 @@
+/** `repro plots show` and `repro plots diff [A] [B]`: one HTML page that needs nothing else. */
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { count } from '../../messages/index.ts';
+import type { Output } from '../../pipeline/index.ts';
+import { openProject } from '../../planning/index.ts';
+import { openSides, plotFigure, workspace } from '../../results/index.ts';
+
+/** `revisions`: what to compare; undefined: only what there is now. */
+export async function drawPlots(revisions: [string, string | undefined] | undefined, out: string): Promise<number> {
+  const project = await openProject(process.cwd(), { write: false });
+  await project.close();
+  const sides = revisions ? await openSides(project, ...revisions) : [workspace(project)];
+  const figures: string[] = [];
+  const outputs = project.pipeline.stages.flatMap(({ outs }) => outs).filter(({ kind }) => kind === 'plot');
+  for (const output of outputs.flatMap((output) => plotFiles(project.root, output))) {
+    try {
+      const figure = await plotFigure(project.root, output, sides);
+      if (figure !== undefined) figures.push(figure);
+    } catch (error) {
+      process.stderr.write(
+        `repro: ${output.path} cannot be drawn: ${error instanceof Error ? error.message : error}\n`,
+      );
+    }
+  }
+  const path = resolve(project.root, out);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, page(figures));
+  process.stdout.write(
+    figures.length === 0 ? 'there are no plots yet\n' : `${count(figures.length, 'plot')} in ${path}\n`,
+  );
+  return 0;
+}
+
+/** Of what one plot was written as, the first of these is drawn. */
+const KINDS = ['.vl.json', '.svg', '.png', '.jpg', '.jpeg', '.gif', '.csv', '.tsv', '.json', '.yaml'];
+
+/** A folder stands for the plots in it. */
+function plotFiles(root: string, output: Output): Output[] {
+  if (!statSync(join(root, output.path), { throwIfNoEntry: false })?.isDirectory()) return [output];
+  const plots = new Map<string, string>();
+  const names = readdirSync(join(root, output.path), { recursive: true, encoding: 'utf8' }).sort();
+  const kindOf = (name: string) => KINDS.find((kind) => name.endsWith(kind));
+  for (const kind of KINDS)
+    for (const name of names.filter((each) => kindOf(each) === kind)) {
+      const plot = name.slice(0, -kind.length);
+      if (!plots.has(plot)) plots.set(plot, name);
+    }
+  return [...plots.values()]
+    .sort()
+    .map((name) => ({ ...output, path: `${output.path}/${name.replaceAll('\\', '/')}` }));
+}
+
+function page(figures: readonly string[]): string {
+  const style =
+    'body{font:14px system-ui,sans-serif;margin:2rem;display:flex;flex-wrap:wrap;gap:2rem}figure{margin:0}figcaption{font-weight:600;margin-bottom:.5rem}img,svg{max-width:100%}';
+  return `<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>plots</title><style>${style}</style>\n${figures.join('\n')}\n</html>\n`;
+}

@@ -1,0 +1,42 @@
+/** `repro push`, `repro fetch` and `repro pull` (fetch, then checkout). */
+
+import { count } from '../../messages/index.ts';
+import { select } from '../../pipeline/index.ts';
+import { openProject, type Project } from '../../planning/index.ts';
+import { fetch, push, remoteFolder, type TransferSource } from '../../storage/index.ts';
+import { checkOutStages } from './data.ts';
+
+export async function remote(
+  verb: 'push' | 'fetch' | 'pull',
+  targets: readonly string[],
+  call: { remote?: string },
+): Promise<number> {
+  const project = await openProject(process.cwd(), { write: true });
+  try {
+    const names = select(project.graph, { targets, single: true });
+    const folder = await remoteFolder(project.root, call.remote);
+    const { copied, present, problems } = await (verb === 'push' ? push : fetch)(
+      transferSource(project),
+      names,
+      folder,
+    );
+    process.stdout.write(
+      `${count(copied, 'object')} ${verb === 'push' ? 'pushed' : 'fetched'}, ${present} there already\n`,
+    );
+    if (verb === 'pull') {
+      project.observer.forget();
+      const result = await checkOutStages(project, names);
+      process.stdout.write(`${count(result.restored, 'output')} checked out\n`);
+      problems.push(...result.problems);
+    }
+    for (const problem of problems) process.stderr.write(`repro: ${problem}\n`);
+    return problems.length > 0 ? 1 : 0;
+  } finally {
+    await project.close();
+  }
+}
+
+/** The part of a project that push and fetch read. */
+export function transferSource(project: Project): TransferSource {
+  return { root: project.root, lock: project.lock, stages: project.graph.stages };
+}

@@ -1,0 +1,181 @@
+/**
+ * A YAML (or JSON) file as a value together with where each key stands, so that every complaint can name line and column.
+ * It knows nothing of what the file means.
+ */
+
+import { readFileSync } from 'node:fs';
+import { inWords, type Place, ReproError } from '../messages/index.ts';
+import type { Texts } from './file-source.ts';
+import { loadYaml } from './load-yaml.ts';
+import type { Document as YamlDocument } from './yaml.ts';
+
+/** Keys and indices from the top of a document down to a value. */
+export type KeyPath = readonly (string | number)[];
+
+export interface SourceDocument {
+  /** As messages name it. */
+  file: string;
+  value: unknown;
+  /** Where the key (or, for part 'value', the value) at `path` stands; the nearest enclosing spot that exists. */
+  at(path: KeyPath, part?: 'key' | 'value'): Place;
+}
+
+/** Settings, as parseSettings has them. Throws ReproError also when the file cannot be read. */
+export async function readDocument(path: string, name = path): Promise<SourceDocument> {
+  return parseSettings(readText(path, name), name);
+}
+
+/** The same of a file that stands somewhere else than on disk, or not as it is there. */
+export async function readDocumentFrom(texts: Texts, file: string): Promise<SourceDocument> {
+  const text = await texts.read(file);
+  if (text === undefined)
+    throw new ReproError({ message: `cannot be read: ${inWords({ code: 'ENOENT' })}`, place: { file } });
+  return parseSettings(text, file);
+}
+
+export function readText(path: string, name = path): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ReproError({ message: `cannot be read: ${inWords(error)}`, place: { file: name } });
+  }
+}
+
+/**
+ * What is kept in the lock and compared with it. Throws ReproError also for a number that JSON does not have: hashes and
+ * memos could not tell `.inf` and `.nan` from nothing, and a change of one into another would be seen by nobody.
+ */
+export async function parseSettings(text: string, file: string): Promise<SourceDocument> {
+  const document = await parseSource(text, file);
+  for (const [path, value] of leafPaths(document.value))
+    if (typeof value === 'number' && !Number.isFinite(value)) {
+      const written = Number.isNaN(value) ? '.nan' : value > 0 ? '.inf' : '-.inf';
+      throw new ReproError({
+        message: `must be a finite number, but is ${written}`,
+        place: document.at(path, 'value'),
+        key: dotted(path),
+      });
+    }
+  return document;
+}
+
+/** Throws ReproError for what is no YAML, and for a value that holds itself. */
+export async function parseSource(text: string, file: string): Promise<SourceDocument> {
+  const yaml = await loadYaml();
+  const lines = new yaml.LineCounter();
+  const document = yaml.parseDocument(text.replace(/^\uFEFF/, ''), {
+    lineCounter: lines,
+    prettyErrors: false,
+    merge: true,
+  });
+  const placeAt = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line, column: col };
+  };
+  // One slip makes the parser stumble on: only the first error is one of the writer's.
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const lines = text.split('\n');
+    const conflict = lines.findIndex((line) => line.startsWith('<<<<<<< '));
+    if (conflict >= 0)
+      throw new ReproError({
+        message: 'holds a merge conflict; keep either side of it, and take out the lines that mark them',
+        place: { file, line: conflict + 1, column: 1 },
+      });
+    const place = placeAt(error.pos[0]);
+    const line = lines[place.line! - 1] ?? '';
+    const hint = /(^|[^"'])\$\{/.test(line) ? '; inside { } and [ ] a template needs quotes: "${…}"' : '';
+    const fault = inPlainWords(error, line.slice(place.column! - 1)) ?? firstLine(error.message);
+    throw new ReproError({ message: `this is no valid YAML: ${fault}${hint}`, place });
+  }
+  const value = toValue(document, file);
+  const at: SourceDocument['at'] = (path, part = 'key') => {
+    let node: unknown = document.contents;
+    let offset = rangeStart(node) ?? 0;
+    for (const [depth, step] of path.entries()) {
+      while (yaml.isAlias(node)) node = node.resolve(document);
+      let next: unknown;
+      let keyNode: unknown;
+      if (yaml.isMap(node)) {
+        const pair = node.items.find((item) => keyText(item.key) === String(step));
+        next = pair?.value;
+        keyNode = pair?.key;
+      } else if (yaml.isSeq(node)) {
+        next = node.items[Number(step)];
+        keyNode = next;
+      }
+      if (keyNode === undefined) break;
+      const spot = part === 'key' || depth < path.length - 1 ? keyNode : (next ?? keyNode);
+      offset = rangeStart(spot) ?? offset;
+      node = next;
+    }
+    return placeAt(offset);
+  };
+  for (const [path, leaf] of leafPaths(value))
+    if (leaf === CIRCLE)
+      throw new ReproError({
+        message: `${dotted(path)} stands for a value that it is part of`,
+        place: at(path, 'value'),
+      });
+  return { file, value, at };
+}
+
+/** The slips made most, in the words of who writes settings; undefined: the library's will do. `rest`: the line from there. */
+function inPlainWords({ code, message }: { code: string; message: string }, rest: string): string | undefined {
+  if (message.startsWith('Implicit map keys need')) return 'a key wants ": " behind it';
+  const bracket = /^Flow (?:sequence|map).* end with a ([\]}])/.exec(message)?.[1];
+  if (bracket) return `a ${bracket === ']' ? '[' : '{'} is not closed by its ${bracket}`;
+  switch (code) {
+    case 'DUPLICATE_KEY':
+      return `the key ${/^[^:]*/.exec(rest)![0].trim()} stands here a second time; keep one`;
+    case 'TAB_AS_INDENT':
+      return 'a tab cannot indent; use spaces';
+    case 'MULTIPLE_DOCS':
+      return 'a second document begins here; keep one';
+    case 'MULTILINE_IMPLICIT_KEY':
+      return 'a key wants ": " behind it on its line';
+    default:
+      return undefined;
+  }
+}
+
+/** In the place of a value that holds itself. */
+const CIRCLE = Symbol('circle');
+
+/** Every value that is neither list nor mapping, with its path. */
+function* leafPaths(
+  value: unknown,
+  path: KeyPath = [],
+  above: readonly unknown[] = [],
+): Generator<[path: KeyPath, leaf: unknown]> {
+  if (typeof value !== 'object' || value === null) yield [path, value];
+  else if (above.includes(value)) yield [path, CIRCLE];
+  else
+    for (const [key, item] of Array.isArray(value) ? value.entries() : Object.entries(value))
+      yield* leafPaths(item, [...path, key], [...above, value]);
+}
+
+function toValue(document: YamlDocument, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new ReproError({ message: `this is no valid YAML: ${firstLine(inWords(error))}`, place: { file } });
+  }
+}
+
+function keyText(key: unknown): string {
+  return String((key as { value?: unknown } | null)?.value ?? key);
+}
+
+function rangeStart(node: unknown): number | undefined {
+  return (node as { range?: [number, number, number] } | null | undefined)?.range?.[0];
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0].replace(/[.:]?\s*$/, '');
+}
+
+/** "train.sizes[2]" */
+export function dotted(path: KeyPath): string {
+  return path.map((step, i) => (typeof step === 'number' ? `[${step}]` : i === 0 ? step : `.${step}`)).join('');
+}

@@ -1,0 +1,213 @@
+/**
+ * Checks a document against a JSON Schema and says what is wrong in a person's words, with file, line and column.
+ * ajv decides; this file only words it. Unknown keys come with the nearest known one.
+ */
+import { readFileSync } from 'node:fs';
+import type { ErrorObject, ValidateFunction } from 'ajv';
+import { count, inWords, nearest, type Problem, ReproError, suggestion } from '../messages/index.ts';
+import { dotted, type KeyPath, type SourceDocument } from './document.ts';
+
+/** Reads a schema file; throws ReproError when it is missing or no JSON. */
+export function readSchema(path: string, name = path): object {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new ReproError({ message: `cannot be used as a JSON Schema: ${inWords(error)}`, place: { file: name } });
+  }
+}
+
+/** Throws ReproError with every problem found; returns when the document is as the schema says. */
+export async function checkAgainstSchema(document: SourceDocument, schema: object, schemaName: string): Promise<void> {
+  const dialect = String((schema as { $schema?: string }).$schema ?? '');
+  const { Ajv: Ajv07, Ajv2020, OPTIONS } = await import('./ajv.ts');
+  const Ajv = dialect.includes('draft-07') ? Ajv07 : Ajv2020;
+  let validate: ValidateFunction;
+  try {
+    validate = new Ajv(OPTIONS).compile(schema);
+  } catch (error) {
+    throw new ReproError({ message: `is no usable JSON Schema: ${inWords(error)}`, place: { file: schemaName } });
+  }
+  checkWith(document, validate);
+}
+
+/** Throws ReproError with every problem that `validate`, a compiled schema, finds. */
+export function checkWith(document: SourceDocument, validate: ValidateFunction): void {
+  if (!validate(document.value)) throw new ReproError(wordProblems(document, validate.errors ?? []));
+}
+
+function wordProblems(document: SourceDocument, errors: readonly ErrorObject[]): Problem[] {
+  const problems = telling(errors).map((error) => wordProblem(document, error));
+  const byText = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+  return [...byText.values()].sort(
+    (a, b) => (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0),
+  );
+}
+
+/**
+ * Of a failed anyOf/oneOf, ajv reports every branch and then the choice itself. What helps is the branch that got deepest;
+ * when none got past the value itself, the choice, worded from the types and constants that its branches allow.
+ */
+function telling(errors: readonly ErrorObject[]): ErrorObject[] {
+  const choices = errors.filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf');
+  let kept = errors.filter(
+    // Of a name that cannot be one, ajv reports what is wrong with it, and then which of the names it is.
+    (error) => error.keyword !== 'if' && error.propertyName === undefined && !isMistyped(error, errors),
+  );
+  for (const choice of choices) {
+    const branches = kept.filter(
+      (error) => error !== choice && error.schemaPath.startsWith(`${choice.schemaPath}/`) && isUnder(error, choice),
+    );
+    const depth = (error: ErrorObject) => error.instancePath.split('/').length + (isAboutMember(error) ? 1 : 0);
+    const deepest = Math.max(...branches.map(depth), 0);
+    const own = choice.instancePath.split('/').length;
+    const telling = deepest > own ? branches.filter((error) => depth(error) === deepest) : [];
+    const dropped = new Set(branches.filter((error) => !telling.includes(error)));
+    if (telling.length > 0) dropped.add(choice);
+    kept = kept.filter((error) => !dropped.has(error));
+  }
+  return kept;
+}
+
+/** A missing key that is there under a name nearly like it: that name is what is wrong. */
+function isMistyped(missing: ErrorObject, errors: readonly ErrorObject[]): boolean {
+  const { missingProperty } = missing.params;
+  return (
+    missing.keyword === 'required' &&
+    errors.some(
+      (error) =>
+        isAboutMember(error) &&
+        error.instancePath === missing.instancePath &&
+        nearest(memberName(error), knownMembers(error)) === missingProperty,
+    )
+  );
+}
+
+function isUnder(error: ErrorObject, choice: ErrorObject): boolean {
+  return error.instancePath === choice.instancePath || error.instancePath.startsWith(`${choice.instancePath}/`);
+}
+
+function isAboutMember(error: ErrorObject): boolean {
+  return error.keyword === 'additionalProperties' || error.keyword === 'unevaluatedProperties';
+}
+
+function memberName(error: ErrorObject): string {
+  return String(error.params.additionalProperty ?? error.params.unevaluatedProperty);
+}
+
+function knownMembers(error: ErrorObject): string[] {
+  return Object.keys((error.parentSchema as { properties?: object } | undefined)?.properties ?? {});
+}
+
+function wordProblem(document: SourceDocument, error: ErrorObject): Problem {
+  const path = pathOf(error.instancePath, document.value);
+  const value = document.at(path, 'value');
+  const key = path.length > 0 ? dotted(path) : undefined;
+  const parent = (error.parentSchema ?? {}) as { description?: string };
+  switch (error.keyword) {
+    case 'additionalProperties':
+    case 'unevaluatedProperties': {
+      const name = memberName(error);
+      const near = suggestion(name, knownMembers(error));
+      const within = key === undefined ? '' : ` in ${key}`;
+      return { message: `unknown key "${name}"${within}${near}`, place: document.at([...path, name]), key: name };
+    }
+    case 'required': {
+      const name = String(error.params.missingProperty);
+      return {
+        message: `the key "${name}" is missing${key ? ` from ${key}` : ''}`,
+        place: document.at(path),
+        key: name,
+      };
+    }
+    case 'propertyNames': {
+      const name = String(error.params.propertyName);
+      const { description } = error.schema as { description?: string };
+      return {
+        message: `"${name}" is no possible name${key ? ` in ${key}` : ''}${description ? `: ${description}` : ''}`,
+        place: document.at([...path, name]),
+        key: name,
+      };
+    }
+    case 'minItems':
+    case 'maxItems': {
+      const bound = error.keyword === 'minItems' ? 'at least' : 'at most';
+      const has = (error.data as unknown[]).length;
+      return { message: `must have ${bound} ${count(error.params.limit, 'item')}, but has ${has}`, place: value, key };
+    }
+    case 'uniqueItems': {
+      const twice = (error.data as unknown[])[error.params.i];
+      return { message: `holds ${show(twice)} twice`, place: document.at([...path, error.params.i], 'value'), key };
+    }
+    case 'type':
+      return { message: `must be ${words(error.params.type)}, but is ${show(error.data)}`, place: value, key };
+    case 'enum':
+    case 'const': {
+      const allowed = (
+        error.keyword === 'enum' ? error.params.allowedValues : [error.params.allowedValue]
+      ) as unknown[];
+      const near = typeof error.data === 'string' ? suggestion(error.data, allowed.map(String)) : '';
+      const list = near.includes('known here') || near === '' ? `must be ${orList(allowed.map(show))}, but is` : 'is';
+      const hint = near.includes('did you mean') ? near : '';
+      return { message: `${list} ${show(error.data)}${hint}`, place: value, key };
+    }
+    case 'anyOf':
+    case 'oneOf': {
+      const types = (error.schema as { type?: string | string[]; const?: unknown; enum?: unknown[] }[]).flatMap(
+        (branch) =>
+          branch.enum
+            ? branch.enum.map(show)
+            : branch.const !== undefined
+              ? show(branch.const)
+              : words(branch.type ?? 'value'),
+      );
+      return { message: `must be ${orList([...new Set(types)])}, but is ${show(error.data)}`, place: value, key };
+    }
+    case 'pattern':
+      return {
+        message: `${show(error.data)} is not of the right form${parent.description ? `: ${parent.description}` : ` (${error.params.pattern})`}`,
+        place: value,
+        key,
+      };
+    default:
+      return { message: `${error.message ?? 'is not right'}, but is ${show(error.data)}`, place: value, key };
+  }
+}
+
+/** A JSON pointer as a path; a step through a list becomes a number. */
+function pathOf(pointer: string, root: unknown): KeyPath {
+  let value = root;
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((escaped) => {
+      const step = escaped.replaceAll('~1', '/').replaceAll('~0', '~');
+      const inList = Array.isArray(value);
+      value = (value as Record<string, unknown> | undefined)?.[step];
+      return inList ? Number(step) : step;
+    });
+}
+
+const TYPE_WORDS: Record<string, string> = {
+  object: 'a mapping',
+  array: 'a list',
+  string: 'a text',
+  number: 'a number',
+  integer: 'a whole number',
+  boolean: 'true or false',
+  null: 'empty',
+};
+
+function words(type: string | string[]): string {
+  return orList([type].flat().map((name) => TYPE_WORDS[name] ?? name));
+}
+
+function orList(items: readonly string[]): string {
+  return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} or ${items.at(-1)}`;
+}
+
+export function show(value: unknown): string {
+  if (value === null || value === undefined) return 'empty';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  return typeof value === 'string' ? `"${value.length > 40 ? `${value.slice(0, 40)}…` : value}"` : String(value);
+}

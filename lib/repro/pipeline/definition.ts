@@ -1,0 +1,182 @@
+/** One definition of pipeline.yaml, its templates filled in from one context, into a Stage; each fault with its place. */
+import { isMapping, type Json, type KeyPath, type SourceDocument, show } from '../documents/index.ts';
+import { bytes, type Problem, ReproError, seconds } from '../messages/index.ts';
+import { normalise } from './paths.ts';
+import { type Output, PARAMS, type ParamSource, type Resources, type Stage } from './pipeline.ts';
+import { type Context, fillIn } from './template.ts';
+
+export class StageReader {
+  readonly #document: SourceDocument;
+  readonly #source: KeyPath;
+  readonly #root: string;
+  readonly #context: Context;
+  #wdir = '.';
+
+  constructor(document: SourceDocument, source: KeyPath, root: string, context: Context) {
+    this.#document = document;
+    this.#source = source;
+    this.#root = root;
+    this.#context = context;
+  }
+
+  read(name: string, group: string, body: { [key: string]: Json }): Stage {
+    this.#wdir = normalise(this.#root, '.', this.#text(body, 'wdir') ?? '.');
+    const stage: Stage = {
+      name,
+      group,
+      desc: this.#text(body, 'desc'),
+      cmd: [this.#filled(body, 'cmd')].flat().map((line) => String(line)),
+      wdir: this.#wdir,
+      deps: this.#entries(body, 'deps').map(({ path, options }) => ({ path, optional: options.optional === true })),
+      code: this.#list(body, 'code').map((path) => normalise(this.#root, this.#wdir, String(path))),
+      params: this.#params(body),
+      env: Object.fromEntries(
+        Object.entries((this.#filled(body, 'env') ?? {}) as object).map(([key, value]) => [key, String(value)]),
+      ),
+      outs: (['outs', 'metrics', 'plots'] as const).flatMap((list) => this.#outputs(body, list)),
+      resources: this.#resources(body),
+      frozen: this.#flag(body, 'frozen'),
+      alwaysChanged: this.#flag(body, 'always_changed'),
+      retries: this.#number(body, ['retries'], 'a whole number from 0', (n) => Number.isInteger(n) && n >= 0) ?? 0,
+      source: this.#source,
+    };
+    const checkpoint = this.#text(body, 'checkpoint');
+    if (checkpoint !== undefined) stage.checkpoint = normalise(this.#root, this.#wdir, checkpoint);
+    const timeout = this.#filled(body, 'timeout');
+    if (timeout !== undefined) {
+      const value = seconds(timeout);
+      if (value === undefined)
+        throw this.#wrong(['timeout'], `must be seconds, or such as "90s", "10m" or "2h", but is ${show(timeout)}`);
+      stage.timeout = value;
+    }
+    return stage;
+  }
+
+  #outputs(body: { [key: string]: Json }, list: 'outs' | 'metrics' | 'plots'): Output[] {
+    const kind = ({ outs: 'out', metrics: 'metric', plots: 'plot' } as const)[list];
+    return this.#entries(body, list).map(({ path, options: { cache, persist, ...rest } }) => ({
+      path,
+      kind,
+      cache: cache !== false,
+      persist: persist === true,
+      ...(Object.keys(rest).length > 0 ? { options: rest } : {}),
+    }));
+  }
+
+  #params(body: { [key: string]: Json }): ParamSource[] {
+    const byFile = new Map<string, string[] | undefined>();
+    const add = (file: string, keys: string[] | undefined) => {
+      const path = normalise(this.#root, this.#wdir, file);
+      const known = byFile.get(path);
+      if (keys === undefined || (byFile.has(path) && known === undefined)) byFile.set(path, undefined);
+      else byFile.set(path, [...new Set([...(known ?? []), ...keys])]);
+    };
+    for (const entry of this.#list(body, 'params')) {
+      if (isMapping(entry))
+        for (const [file, keys] of Object.entries(entry))
+          add(file, keys === null ? undefined : (keys as Json[]).map(String));
+      else add(PARAMS, [String(entry)]);
+    }
+    return [...byFile].map(([file, keys]) => ({ file, keys }));
+  }
+
+  #resources(body: { [key: string]: Json }): Resources {
+    const { gpus, cpus, memory, ...named } = (body.resources ?? {}) as { [name: string]: Json };
+    const at = (name: string): KeyPath => ['resources', name];
+    const whole = (n: number) => Number.isInteger(n) && n >= 0;
+    const size = memory === undefined ? 0 : bytes(fillIn(memory, this.#context));
+    if (size === undefined)
+      throw this.#wrong(at('memory'), `must be bytes, or such as "512MiB" or "4GiB", but is ${show(memory)}`);
+    return {
+      gpus: this.#number(body, at('gpus'), 'a whole number from 0', whole) ?? 0,
+      cpus: this.#number(body, at('cpus'), 'a number from 0', (n) => n >= 0) ?? 0,
+      memory: size,
+      limits: Object.fromEntries(
+        Object.keys(named).map((name) => [name, this.#number(body, at(name), 'a whole number from 0', whole) ?? 0]),
+      ),
+    };
+  }
+
+  #filled(body: { [key: string]: Json }, key: string): Json | undefined {
+    if (body[key] === undefined) return undefined;
+    return this.#placed([key], () => fillIn(body[key], this.#context));
+  }
+
+  #text(body: { [key: string]: Json }, key: string): string | undefined {
+    const value = this.#filled(body, key);
+    if (value === undefined) return undefined;
+    if (typeof value === 'object') throw this.#wrong([key], `must be a text, but is ${show(value)}`);
+    return String(value);
+  }
+
+  #flag(body: { [key: string]: Json }, key: string): boolean {
+    const value = this.#filled(body, key) ?? false;
+    if (typeof value !== 'boolean') throw this.#wrong([key], `must be true or false, but is ${show(value)}`);
+    return value;
+  }
+
+  #number(
+    body: { [key: string]: Json },
+    path: KeyPath,
+    what: string,
+    right: (n: number) => boolean,
+  ): number | undefined {
+    let value: Json | undefined = body;
+    for (const step of path) value = (value as { [key: string]: Json } | undefined)?.[step];
+    if (value === undefined) return undefined;
+    const filled = this.#placed(path, () => fillIn(value, this.#context));
+    const number = typeof filled === 'string' && filled.trim() !== '' ? Number(filled) : filled;
+    if (typeof number !== 'number' || !right(number))
+      throw this.#wrong(path, `must be ${what}, but is ${show(filled)}`);
+    return number;
+  }
+
+  /** A list that may itself come from a template. */
+  #list(body: { [key: string]: Json }, key: string): readonly Json[] {
+    const entries = body[key];
+    if (entries === undefined) return [];
+    if (!Array.isArray(entries)) throw this.#wrong([key], `must be a list, but is ${show(entries)}`);
+    return entries.flatMap((entry, i) => this.#placed([key, i], () => fillIn(entry, this.#context)) as Json | Json[]);
+  }
+
+  /** Entries such as `path` and `{path: {option: value}}`. */
+  #entries(body: { [key: string]: Json }, key: string): { path: string; options: { [name: string]: Json } }[] {
+    return this.#list(body, key).flatMap((entry) =>
+      (isMapping(entry) ? Object.entries(entry) : [[String(entry), null] as const]).map(([path, options]) => ({
+        path: normalise(this.#root, this.#wdir, path),
+        options: (options ?? {}) as { [name: string]: Json },
+      })),
+    );
+  }
+
+  #placed<T>(path: KeyPath, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw withPlace(error, this.#document, [...this.#source, ...path]);
+    }
+  }
+
+  #wrong(path: KeyPath, message: string): ReproError {
+    const full = [...this.#source, ...path];
+    return new ReproError({ message, place: this.#document.at(full, 'value'), key: String(path.at(-1)) });
+  }
+}
+
+/** Gives what `work` complains of without a place this one. */
+export async function placed<T>(document: SourceDocument, path: KeyPath, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw withPlace(error, document, path);
+  }
+}
+
+function withPlace(error: unknown, document: SourceDocument, path: KeyPath): unknown {
+  if (!(error instanceof ReproError)) return error;
+  return new ReproError(
+    error.problems.map(
+      (problem): Problem => (problem.place ? problem : { ...problem, place: document.at(path, 'value') }),
+    ),
+  );
+}

@@ -1,0 +1,210 @@
+/**
+ * Which stage must come before which. There are no names in it: a stage that reads a path comes after the stage that
+ * writes it, writes a folder it lies in, or writes something inside it.
+ *
+ *   deps: [data/tokens]  →  outs: [data/tokens], [data] or [data/tokens/bpe]
+ */
+import { ReproError, suggestion } from '../messages/index.ts';
+import { contains } from './paths.ts';
+import { PARAMS, PIPELINE, type Stage } from './pipeline.ts';
+
+export interface Graph {
+  /** By name, in an order in which every stage comes after those it needs; otherwise as in pipeline.yaml. */
+  stages: ReadonlyMap<string, Stage>;
+  upstream: ReadonlyMap<string, readonly string[]>;
+  downstream: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Knows the stage whose definition is to be pointed at. */
+export class GraphError extends ReproError {
+  readonly stage: string;
+
+  constructor(stage: string, message: string) {
+    super(message);
+    this.stage = stage;
+  }
+}
+
+/** Throws GraphError for outputs that overlap or swallow the pipeline's own files, and for cycles, naming the stages. */
+export function buildGraph(stages: readonly Stage[]): Graph {
+  const writers = new Writers(stages);
+  const upstream = new Map<string, string[]>();
+  const downstream = new Map<string, string[]>(stages.map(({ name }) => [name, []]));
+  for (const stage of stages) {
+    const needs = new Set(readPaths(stage).flatMap((path) => writers.of(path)));
+    upstream.set(stage.name, [...needs]);
+    for (const name of needs) downstream.get(name)!.push(stage.name);
+  }
+  const byName = new Map(stages.map((stage) => [stage.name, stage]));
+  const order = inOrder(stages, upstream);
+  return { stages: new Map(order.map((name) => [name, byName.get(name)!])), upstream, downstream };
+}
+
+/** Every path that a stage reads: dependencies, entry modules, params files. */
+function readPaths(stage: Stage): string[] {
+  return [...stage.deps.map(({ path }) => path), ...stage.code, ...stage.params.map(({ file }) => file)];
+}
+
+/** Finds who writes a path, or anything under or over it. */
+class Writers {
+  readonly #byPath = new Map<string, string>();
+  readonly #sorted: string[];
+
+  constructor(stages: readonly Stage[]) {
+    for (const { name, outs } of stages) {
+      for (const { path } of outs) {
+        const other = this.#byPath.get(path);
+        if (other !== undefined) throw new GraphError(name, overlap(name, path, other, path));
+        const swallowed = [PIPELINE, PARAMS, '.git', '.repro'].find(
+          (own) => contains(path, own) || contains(own, path),
+        );
+        if (swallowed) throw new GraphError(name, `${name}: the output "${path}" cannot be, or hold, ${swallowed}`);
+        this.#byPath.set(path, name);
+      }
+    }
+    this.#sorted = [...this.#byPath.keys()].sort();
+    for (const path of this.#sorted)
+      for (const outer of ancestors(path))
+        if (this.#byPath.has(outer))
+          throw new GraphError(
+            this.#byPath.get(path)!,
+            overlap(this.#byPath.get(path)!, path, this.#byPath.get(outer)!, outer),
+          );
+  }
+
+  of(path: string): string[] {
+    if (path === '.') return [...this.#byPath.values()];
+    const found = [path, ...ancestors(path)].flatMap((outer) => this.#byPath.get(outer) ?? []);
+    const inside = `${path}/`;
+    for (let i = firstNotBelow(this.#sorted, inside); this.#sorted[i]?.startsWith(inside); i++)
+      found.push(this.#byPath.get(this.#sorted[i])!);
+    return found;
+  }
+}
+
+function overlap(stage: string, path: string, other: string, outer: string): string {
+  if (path === outer)
+    return stage === other
+      ? `${stage}: the output "${path}" is listed twice`
+      : `the output "${path}" belongs to two stages, ${other} and ${stage}; give each its own`;
+  return `the output "${path}" of ${stage} lies inside the output "${outer}" of ${other}; outputs cannot overlap`;
+}
+
+/** `a/b/c` → `a/b`, `a` */
+function ancestors(path: string): string[] {
+  const found: string[] = [];
+  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) found.push(path.slice(0, end));
+  return found;
+}
+
+function firstNotBelow(sorted: readonly string[], text: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] < text) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function inOrder(stages: readonly Stage[], upstream: ReadonlyMap<string, readonly string[]>): string[] {
+  const order: string[] = [];
+  const state = new Map<string, 'open' | 'done'>();
+  for (const { name: start } of stages) {
+    // A stack of our own: a chain of stages may be longer than the call stack is deep.
+    const stack: { name: string; next: number }[] = [{ name: start, next: 0 }];
+    if (state.has(start)) continue;
+    state.set(start, 'open');
+    while (stack.length > 0) {
+      const top = stack.at(-1)!;
+      const need = upstream.get(top.name)![top.next++];
+      if (need === undefined) {
+        state.set(top.name, 'done');
+        order.push(top.name);
+        stack.pop();
+      } else if (state.get(need) === 'open') {
+        const names = stack.map(({ name }) => name);
+        const cycle = [...names.slice(names.indexOf(need)), need].reverse();
+        throw new GraphError(
+          need,
+          cycle.length === 2
+            ? `${need} depends on its own output`
+            : `these stages form a cycle, each needing what the one before it makes: ${cycle.join(' → ')}`,
+        );
+      } else if (!state.has(need)) {
+        state.set(need, 'open');
+        stack.push({ name: need, next: 0 });
+      }
+    }
+  }
+  return order;
+}
+
+export interface Selection {
+  /** Stage names, names before an @ (all its cells), or paths of outputs; none: everything. */
+  targets: readonly string[];
+  /** The targets alone, without what they need. */
+  single?: boolean;
+  /** Whole pipelines: whatever is connected to a target. */
+  pipeline?: boolean;
+  /** The targets and what needs them. */
+  downstream?: boolean;
+  /** Targets are patterns with * and ?. */
+  glob?: boolean;
+}
+
+/** The names that a call is about, in the graph's order. Throws ReproError for a target that there is not. */
+export function select(graph: Graph, selection: Selection): string[] {
+  const names = [...graph.stages.keys()];
+  if (selection.targets.length === 0) return names;
+  const chosen = new Set(selection.targets.flatMap((target) => named(graph, target, selection.glob === true)));
+  if (selection.single) return names.filter((name) => chosen.has(name));
+  const spread = (edges: ReadonlyMap<string, readonly string[]>[]) => {
+    const queue = [...chosen];
+    while (queue.length > 0) {
+      const name = queue.pop()!;
+      for (const next of edges.flatMap((map) => map.get(name) ?? [])) {
+        if (chosen.has(next)) continue;
+        chosen.add(next);
+        queue.push(next);
+      }
+    }
+  };
+  if (selection.downstream) spread([graph.downstream]);
+  else if (selection.pipeline) spread([graph.upstream, graph.downstream]);
+  else spread([graph.upstream]);
+  return names.filter((name) => chosen.has(name));
+}
+
+function named(graph: Graph, target: string, glob: boolean): string[] {
+  const stages = [...graph.stages.values()];
+  const test = glob ? pattern(target) : undefined;
+  const found = stages.filter(({ name, group, outs }) => {
+    if (test) return test.test(name);
+    return name === target || group === target || outs.some(({ path }) => path === target.replace(/^\.\/|\/$/g, ''));
+  });
+  if (found.length > 0) return found.map(({ name }) => name);
+  throw new UnknownTarget(
+    target,
+    glob ? `no stage matches "${target}"` : `there is no stage or output "${target}"`,
+    suggestion(target, new Set(stages.map(({ group }) => group)), [...graph.stages.keys()]),
+  );
+}
+
+export class UnknownTarget extends ReproError {
+  readonly target: string;
+
+  constructor(target: string, message: string, hint: string) {
+    super(`${message}${hint}`);
+    this.target = target;
+  }
+}
+
+function pattern(glob: string): RegExp {
+  const source = glob
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${source}$`);
+}

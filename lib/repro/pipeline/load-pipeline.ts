@@ -1,0 +1,134 @@
+/**
+ * pipeline.yaml into stages: parsed, checked against its schema, templates filled in, matrix and foreach expanded, paths
+ * in one spelling. What comes out is plain data; nothing here looks at what files hold, beyond the vars files.
+ *
+ *   text → document → schema → context of vars → definitions → cells → Stage[]
+ */
+
+import { type Json, type KeyPath, readDocumentFrom, type SourceDocument, type Texts } from '../documents/index.ts';
+import { ReproError, suggestion } from '../messages/index.ts';
+import { checkPipeline } from './check-pipeline.ts';
+import { placed, StageReader } from './definition.ts';
+import { type Cell, foreachCells, matrixCells } from './matrix.ts';
+import { isOutside, normalise } from './paths.ts';
+import { PARAMS, PIPELINE, type Pipeline, type Stage } from './pipeline.ts';
+import { type Context, fillIn } from './template.ts';
+import { VarsReader } from './vars.ts';
+
+/** Called for each schema check; lets a caller remember that a content is valid, so that ajv need not be loaded. */
+export type CheckedOnce = (document: SourceDocument, schema: object, check: () => Promise<void>) => Promise<void>;
+
+/**
+ * `root` is only what paths are relative to; all text comes from `texts`. `checkSettings` is called before any template is
+ * filled in: a params file that breaks its schema is to be told of as such, and not by what becomes of the pipeline.
+ */
+export async function loadPipeline(
+  root: string,
+  texts: Texts,
+  checkedOnce: CheckedOnce,
+  checkSettings: (schemas: Pipeline['schemas']) => Promise<void> = async () => {},
+): Promise<Pipeline> {
+  const document = await readDocumentFrom(texts, PIPELINE);
+  if (document.value === null || document.value === undefined)
+    throw new ReproError({ message: 'is empty; it needs a mapping of `stages`', place: { file: PIPELINE } });
+  const { default: schema } = await import('./pipeline.schema.json', { with: { type: 'json' } });
+  await checkedOnce(document, schema, () => checkPipeline(document));
+  const top = document.value as { [key: string]: Json } & { stages: { [name: string]: { [key: string]: Json } } };
+
+  const schemas = Object.fromEntries(
+    Object.entries((top.schemas ?? {}) as { [file: string]: string }).map(([file, name]) => [
+      normalise(root, '.', file),
+      normalise(root, '.', name),
+    ]),
+  );
+  await checkSettings(schemas);
+
+  const sources = [PIPELINE];
+  const vars = new VarsReader(texts, sources);
+  const context: Record<string, Json> = {};
+  if ((await texts.read(PARAMS)) !== undefined) await vars.merge(context, PARAMS);
+  else sources.push(PARAMS);
+  for (const [i, entry] of ((top.vars ?? []) as Json[]).entries()) {
+    if (entry === PARAMS) continue;
+    await placed(document, ['vars', i], () => vars.merge(context, entry));
+  }
+
+  const stages: Stage[] = [];
+  for (const [group, definition] of Object.entries(top.stages ?? {})) {
+    const source: KeyPath = ['stages', group];
+    if (group.includes('@'))
+      throw new ReproError({
+        message: `the name "${group}" holds an @, which parts a stage from its cell`,
+        place: document.at(source),
+      });
+    stages.push(...(await expand(document, group, definition, context, vars, root)));
+  }
+  const limits = (top.limits ?? {}) as Pipeline['limits'];
+  checkNames(document, stages);
+  checkLimits(document, stages, limits);
+  return {
+    root,
+    stages,
+    schemas,
+    limits,
+    sources: [...new Set([...sources, ...Object.keys(schemas), ...Object.values(schemas)])],
+  };
+}
+
+async function expand(
+  document: SourceDocument,
+  group: string,
+  definition: { [key: string]: Json },
+  globals: Context,
+  vars: VarsReader,
+  root: string,
+): Promise<Stage[]> {
+  const isForeach = definition.foreach !== undefined;
+  const body = (isForeach ? definition.do : definition) as { [key: string]: Json };
+  const source: KeyPath = isForeach ? ['stages', group, 'do'] : ['stages', group];
+  const context: Record<string, Json> = { ...globals };
+  for (const [i, entry] of ((body.vars ?? []) as Json[]).entries())
+    await placed(document, [...source, 'vars', i], () => vars.merge(context, entry));
+
+  let cells: (Cell | undefined)[] = [undefined];
+  if (isForeach) {
+    const path: KeyPath = ['stages', group, 'foreach'];
+    cells = await placed(document, path, () => foreachCells(fillIn(definition.foreach, context)));
+  } else if (body.matrix !== undefined) {
+    const path: KeyPath = ['stages', group, 'matrix'];
+    cells = await placed(document, path, () =>
+      matrixCells(fillIn(body.matrix, context) as { readonly [axis: string]: Json }),
+    );
+  }
+  return cells.map((cell) => {
+    const name = cell ? `${group}@${cell.name}` : group;
+    const inner = cell ? { ...context, item: cell.item, key: cell.key } : context;
+    const stage = new StageReader(document, source, root, inner).read(name, group, body);
+    return cell ? { ...stage, axes: cell.axes } : stage;
+  });
+}
+
+function checkNames(document: SourceDocument, stages: readonly Stage[]): void {
+  const seen = new Set<string>();
+  for (const stage of stages) {
+    if (seen.has(stage.name))
+      throw new ReproError({ message: `two stages would be named "${stage.name}"`, place: document.at(stage.source) });
+    seen.add(stage.name);
+    for (const out of stage.outs)
+      if (out.path === '.' || isOutside(out.path))
+        throw new ReproError({
+          message: `${stage.name}: the output "${out.path}" must lie inside the pipeline's folder`,
+          place: document.at(stage.source),
+        });
+  }
+}
+
+function checkLimits(document: SourceDocument, stages: readonly Stage[], limits: Pipeline['limits']): void {
+  for (const stage of stages)
+    for (const name of Object.keys(stage.resources.limits))
+      if (!Object.hasOwn(limits, name))
+        throw new ReproError({
+          message: `unknown resource "${name}"${suggestion(name, ['gpus', 'cpus', 'memory', ...Object.keys(limits)])}; a limit of one's own stands under \`limits\` at the top`,
+          place: document.at([...stage.source, 'resources', name]),
+        });
+}

@@ -1,0 +1,107 @@
+/**
+ * What makes a stage stale: a pure comparison of what the lock recorded with what there is now. Content decides, never
+ * time. What was taken out of a definition does not count (except from env, which the command sees whole); what was put
+ * in does.
+ */
+
+import { differences, type Json, lookUp } from '../documents/index.ts';
+import { type Content, sameContent } from '../hashing/index.ts';
+import type { Stage } from '../pipeline/index.ts';
+import type { Inputs, LockedStage, Recorded } from '../storage/index.ts';
+
+export type Reason =
+  | { kind: 'never-run' }
+  | { kind: 'command'; old: string | readonly string[]; new: string | readonly string[] }
+  | { kind: 'env'; key: string; old?: string; new?: string }
+  | { kind: 'param'; file: string; key: string; old?: Json; new?: Json }
+  | { kind: 'dep'; path: string; old?: Recorded; new?: Recorded }
+  | { kind: 'code'; path: string; old?: Content; new?: Content }
+  | { kind: 'out-missing'; path: string }
+  | { kind: 'out-changed'; path: string; old?: Content; new?: Content }
+  | { kind: 'upstream'; stages: readonly string[] }
+  | { kind: 'always'; forced?: true };
+
+/** Whether a stage has nothing that could tell that it is up to date. */
+export function alwaysRuns(stage: Stage): boolean {
+  return stage.alwaysChanged || (stage.deps.length === 0 && stage.code.length === 0 && stage.params.length === 0);
+}
+
+/** Reasons to run; none: fresh. `outs` holds what there is at each output's path. */
+export function judge(
+  stage: Stage,
+  recorded: LockedStage | undefined,
+  inputs: Inputs,
+  outs: ReadonlyMap<string, Content | undefined>,
+): Reason[] {
+  if (recorded === undefined) return [{ kind: 'never-run' }];
+  return [
+    ...(alwaysRuns(stage) ? [{ kind: 'always' } as const] : []),
+    ...command(stage, recorded),
+    ...env(stage, recorded),
+    ...params(inputs, recorded),
+    ...deps(inputs, recorded),
+    ...code(inputs, recorded),
+    ...outputs(recorded, outs),
+  ];
+}
+
+function command(stage: Stage, recorded: LockedStage): Reason[] {
+  const line = (cmd: readonly string[]) => (cmd.length === 1 ? cmd[0] : cmd);
+  const old = [recorded.cmd].flat();
+  const moved = (recorded.wdir ?? '.') !== stage.wdir;
+  const same = old.length === stage.cmd.length && old.every((part, i) => part === stage.cmd[i]);
+  if (same && !moved) return [];
+  const within = (wdir: string, cmd: readonly string[]) => (moved ? `(in ${wdir}) ${cmd.join(' && ')}` : line(cmd));
+  return [{ kind: 'command', old: within(recorded.wdir ?? '.', old), new: within(stage.wdir, stage.cmd) }];
+}
+
+function env(stage: Stage, recorded: LockedStage): Reason[] {
+  return differences(recorded.env ?? {}, stage.env).map(
+    (difference) => ({ kind: 'env', ...difference }) as Extract<Reason, { kind: 'env' }>,
+  );
+}
+
+function params(inputs: Inputs, recorded: LockedStage): Reason[] {
+  return Object.entries(inputs.params).flatMap(([file, values]) =>
+    Object.entries(values).flatMap(([key, value]) =>
+      differences(recordedParam(recorded, file, key), value, key).map(
+        (difference): Reason => ({ kind: 'param', file, ...difference }),
+      ),
+    ),
+  );
+}
+
+/** Also found when a wider key was recorded, as when a stage goes over from `train` to `train.lr`. */
+function recordedParam(recorded: LockedStage, file: string, key: string): Json | undefined {
+  const values = recorded.params?.[file] ?? {};
+  if (Object.hasOwn(values, key)) return values[key];
+  for (const [wider, value] of Object.entries(values)) {
+    const rest = wider === '' ? key : key.startsWith(`${wider}.`) ? key.slice(wider.length + 1) : undefined;
+    const found = rest ? lookUp(value, rest) : undefined;
+    if (found?.found) return found.value;
+  }
+  return undefined;
+}
+
+function deps(inputs: Inputs, recorded: LockedStage): Reason[] {
+  return Object.entries(inputs.deps).flatMap(([path, now]): Reason[] => {
+    const known = recorded.deps && Object.hasOwn(recorded.deps, path);
+    const old = recorded.deps?.[path];
+    return known && sameContent(old, now) ? [] : [{ kind: 'dep', path, ...(known ? { old } : {}), new: now }];
+  });
+}
+
+function code(inputs: Inputs, recorded: LockedStage): Reason[] {
+  return Object.entries(inputs.code).flatMap(([path, now]): Reason[] => {
+    const old = recorded.code?.[path];
+    return sameContent(old, now) ? [] : [{ kind: 'code', path, ...(old ? { old } : {}), new: now }];
+  });
+}
+
+function outputs(recorded: LockedStage, outs: ReadonlyMap<string, Content | undefined>): Reason[] {
+  return [...outs].flatMap(([path, now]): Reason[] => {
+    const old = recorded.outs?.[path];
+    if (now === undefined) return [{ kind: 'out-missing', path }];
+    return sameContent(old, now) ? [] : [{ kind: 'out-changed', path, ...(old ? { old } : {}), new: now }];
+  });
+}

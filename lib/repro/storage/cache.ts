@@ -1,0 +1,195 @@
+/**
+ * The cache: outputs by their content, as objects (objects.ts); a folder's is its manifest.
+ *
+ *   taken in   a clone, where the file system shares blocks; else a hard link, if .repro/config.yaml says
+ *              `cache: {type: hardlink}`; else a copy. The file is read once, and hashed as it is read.
+ *   put back   the same three ways
+ *
+ * A hard link is the one case where what a user sees is the cache's own file: it is read-only, made only for outputs that
+ * repro removes before their command runs, and never of a file that has another name already. Who edits it all the same
+ * damages the object, which is noticed like any damage.
+ */
+import { chmodSync, constants, copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import {
+  type Content,
+  type Contents,
+  type FoundFile,
+  identity,
+  letOthersRun,
+  type ManifestEntry,
+  parseManifest,
+  type Reading,
+  readFile,
+  readingOfKnown,
+  readSmall,
+  type Scanned,
+  SMALL,
+} from '../hashing/index.ts';
+import { inWords, ReproError } from '../messages/index.ts';
+import type { Output } from '../pipeline/index.ts';
+import { readConfig } from './config.ts';
+import { canClone, cloneOf, copyOf, hasOneName, holds, writeNew } from './copies.ts';
+import { Objects } from './object-store.ts';
+
+export class Cache {
+  readonly #root: string;
+  readonly #contents: Contents;
+  readonly #objects: Objects;
+  #links: Promise<boolean> | undefined;
+  /** Whether the file system of the cache can share blocks. */
+  #clones: boolean | undefined;
+
+  constructor(root: string, contents: Contents, options: { readOnly: boolean }) {
+    this.#root = root;
+    this.#contents = contents;
+    this.#objects = new Objects(root, contents, options);
+  }
+
+  objectPath(sha256: string): string {
+    return this.#objects.path(sha256);
+  }
+
+  /** What repros that were killed have left half made. */
+  leftovers(): { path: string; size: number }[] {
+    return this.#objects.leftovers();
+  }
+
+  /** Takes what is at an output's path into the cache. Throws ReproError when it changes meanwhile. */
+  async take(output: Output): Promise<Content> {
+    const link = await this.#mayLink(output);
+    const scanned = await this.#contents.scanNow(output.path, (file, known) => this.#takeFile(file, known, link));
+    if (scanned === undefined) throw new ReproError(`the output ${output.path} is gone`, 1);
+    await this.saveManifest(scanned);
+    return scanned.content;
+  }
+
+  /** Keeps only the list of a folder's or closure's files, so that it can be told later which of them changed. */
+  async saveManifest({ content: { sha256 }, manifest }: Scanned): Promise<void> {
+    if (manifest === undefined || this.#objects.has(sha256)) return;
+    await this.#objects.make((path) => {
+      writeNew(path, manifest);
+      return { sha256 };
+    });
+  }
+
+  manifest(sha256: string): ManifestEntry[] | undefined {
+    try {
+      return parseManifest(readFileSync(this.objectPath(sha256), 'utf8'));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Names of objects missing or damaged; damaged ones are dropped. None: `content` can be restored. */
+  async problems(content: Content): Promise<string[]> {
+    const own = await this.#objects.problem(content.sha256);
+    if (own) return [own];
+    if (content.files === undefined) return [];
+    const found: string[] = [];
+    for (const entry of this.manifest(content.sha256) ?? []) {
+      const problem = entry.sha256 === undefined ? undefined : await this.#objects.problem(entry.sha256);
+      if (problem) found.push(problem);
+    }
+    return found;
+  }
+
+  /** Puts `content` at an output's path, in place of whatever is there. Its objects must be there: see `problems`. */
+  async restore(output: Output, content: Content): Promise<void> {
+    const link = (await this.#mayLink(output)) && !this.#canClone();
+    const target = join(this.#root, output.path);
+    rmSync(target, { recursive: true, force: true });
+    mkdirSync(dirname(target), { recursive: true });
+    if (content.files === undefined) {
+      this.#restoreFile(target, content.sha256, content.executable === true, link);
+      return;
+    }
+    mkdirSync(target, { recursive: true });
+    const folders = new Set<string>();
+    for (const entry of this.manifest(content.sha256) ?? []) {
+      const file = join(target, entry.path);
+      const folder = entry.sha256 === undefined ? file : dirname(file);
+      if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
+      folders.add(folder);
+      if (entry.sha256 !== undefined) this.#restoreFile(file, entry.sha256, entry.executable === true, link);
+      await letOthersRun();
+    }
+  }
+
+  /** Only what is removed before its command runs, and what git does not keep: nobody should write to it in place. */
+  async #mayLink({ cache, persist }: Output): Promise<boolean> {
+    this.#links ??= readConfig(this.#root).then((config) => config.cache?.type === 'hardlink');
+    return cache && !persist && (await this.#links);
+  }
+
+  async #takeFile(file: FoundFile, known: string | undefined, link: boolean): Promise<Reading> {
+    if (known !== undefined && this.#objects.has(known) && !(await this.#objects.problem(known)))
+      return readingOfKnown(file, known);
+    if (link && !this.#canClone() && hasOneName(file.absolute)) return this.#takeLink(file);
+    return file.size <= SMALL ? this.#takeSmall(file) : this.#takeLarge(file);
+  }
+
+  async #takeSmall(file: FoundFile): Promise<Reading> {
+    const { reading, bytes } = readSmall(file);
+    this.#checkSteady(file, reading);
+    if (holds(this.objectPath(reading.sha256), bytes)) return reading;
+    // `bytes` are good as long as nothing is awaited.
+    return this.#objects.make((path) => {
+      writeNew(path, bytes);
+      return reading;
+    });
+  }
+
+  #takeLarge(file: FoundFile): Promise<Reading> {
+    return this.#objects.make(async (path) => {
+      const clone = this.#canClone() ? await cloneOf(file, path) : undefined;
+      const reading = clone ?? (await copyOf(file, path));
+      this.#checkSteady(file, reading);
+      return reading;
+    });
+  }
+
+  async #takeLink(file: FoundFile): Promise<Reading> {
+    const reading = await readFile(file);
+    this.#checkSteady(file, reading);
+    if (this.#objects.has(reading.sha256) && !(await this.#objects.problem(reading.sha256))) return reading;
+    const before = statSync(file.absolute, { bigint: true });
+    chmodSync(file.absolute, file.executable ? 0o555 : 0o444);
+    try {
+      this.#objects.adopt(reading.sha256, (object) => linkSync(file.absolute, object));
+    } catch {
+      chmodSync(file.absolute, Number(before.mode & 0o777n));
+      return file.size <= SMALL ? this.#takeSmall(file) : this.#takeLarge(file);
+    }
+    const after = statSync(file.absolute, { bigint: true });
+    // Mode and link are ours and show in ctime alone; whoever writes to the file changes mtime.
+    const isSame = after.mtimeNs === before.mtimeNs && identity(before) === file.identity;
+    return { ...reading, identity: isSame && reading.identity !== undefined ? identity(after) : undefined };
+  }
+
+  #restoreFile(target: string, sha256: string, executable: boolean, link: boolean): void {
+    const object = this.objectPath(sha256);
+    try {
+      if (link && ((statSync(object).mode & 0o100) !== 0) === executable) {
+        try {
+          linkSync(object, target);
+          return;
+        } catch {} // It may lie on another disk, or have as many names as a file can.
+      }
+      copyFileSync(object, target, constants.COPYFILE_FICLONE);
+      chmodSync(target, (executable ? 0o777 : 0o666) & ~process.umask());
+    } catch (error) {
+      throw new ReproError(`${target} cannot be restored: ${inWords(error)}`, 1);
+    }
+  }
+
+  #checkSteady({ absolute }: FoundFile, { moved }: Reading): void {
+    if (!moved) return;
+    throw new ReproError(`the output ${relative(this.#root, absolute)} changed while it was taken into the cache`, 1);
+  }
+
+  #canClone(): boolean {
+    this.#clones ??= canClone(this.#objects.incoming());
+    return this.#clones;
+  }
+}

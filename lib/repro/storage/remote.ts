@@ -1,0 +1,160 @@
+/**
+ * Remotes: a folder that holds objects and runs as .repro does. Everything is copied under a temporary name, checked by
+ * its hash and then renamed, so that what is there is whole, and a copy that was cut off goes on where it stopped.
+ */
+import { createHash } from 'node:crypto';
+import { chmodSync, createReadStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import pLimit from 'p-limit';
+import { type Content, parseManifest } from '../hashing/index.ts';
+import { inWords, ReproError, suggestion } from '../messages/index.ts';
+import type { Stage } from '../pipeline/index.ts';
+import { CONFIG, readConfig } from './config.ts';
+import type { Lock } from './lock.ts';
+import type { LockedStage } from './lock-text.ts';
+import { keyOfBlock } from './run-key.ts';
+
+const AT_ONCE = 8;
+
+/** The folder that a name in .repro/config.yaml (`remotes: {NAME: PATH}`), or a path, means; without either, the only one. */
+export async function remoteFolder(root: string, named: string | undefined): Promise<string> {
+  const { remotes = {} } = await readConfig(root);
+  const names = Object.keys(remotes);
+  if (named === undefined) {
+    if (names.length === 1) return resolve(root, remotes[names[0]]);
+    throw new ReproError(
+      names.length === 0
+        ? `there is no remote; name a folder with -r PATH, or one for good in ${CONFIG}: remotes: {store: PATH}`
+        : `there are several remotes (${names.join(', ')}); choose one with -r`,
+    );
+  }
+  if (Object.hasOwn(remotes, named)) return resolve(root, remotes[named]);
+  if (/[/\\.]/.test(named) || existsSync(resolve(named))) return isAbsolute(named) ? named : resolve(named);
+  throw new ReproError(`there is no remote "${named}" in ${CONFIG}${suggestion(named, names)}, and no such folder`);
+}
+
+/** What a transfer reads of a project: its folder, its lock, and its stages by name. */
+export interface TransferSource {
+  root: string;
+  lock: Lock;
+  stages: ReadonlyMap<string, Stage>;
+}
+
+export interface Transfer {
+  copied: number;
+  /** Already there. */
+  present: number;
+  /** What could not be had, in words. */
+  problems: string[];
+}
+
+/** Outputs and runs of these stages, as the lock has them, from here to there. */
+export function push(project: TransferSource, names: readonly string[], folder: string): Promise<Transfer> {
+  return transfer(project, names, {
+    from: join(project.root, '.repro'),
+    to: folder,
+    objects: 'cache/sha256',
+    theirs: 'sha256',
+  });
+}
+
+/** The same from there to here. */
+export function fetch(project: TransferSource, names: readonly string[], folder: string): Promise<Transfer> {
+  if (!existsSync(folder)) throw new ReproError(`the remote ${folder} does not exist`, 1);
+  return transfer(project, names, {
+    from: folder,
+    to: join(project.root, '.repro'),
+    objects: 'sha256',
+    theirs: 'cache/sha256',
+  });
+}
+
+interface Route {
+  from: string;
+  to: string;
+  /** Where objects are under `from` and under `to`. */
+  objects: string;
+  theirs: string;
+}
+
+async function transfer(project: TransferSource, names: readonly string[], route: Route): Promise<Transfer> {
+  const result: Transfer = { copied: 0, present: 0, problems: [] };
+  const limit = pLimit(AT_ONCE);
+  const seen = new Set<string>();
+  /** `needed`: its absence is a problem. */
+  const object = async (sha256: string, what: string, needed: boolean): Promise<boolean> => {
+    if (seen.has(sha256)) return true;
+    seen.add(sha256);
+    const name = join(sha256.slice(0, 2), sha256.slice(2));
+    const [source, target] = [join(route.from, route.objects, name), join(route.to, route.theirs, name)];
+    if (!needed && !existsSync(source) && !existsSync(target)) return false;
+    return limit(() => copyWhole(source, target, sha256, what, result));
+  };
+  const content = async ({ sha256, files }: Content, path: string, needed: boolean): Promise<boolean> => {
+    if (!(await object(sha256, path, needed))) return !needed;
+    if (files === undefined) return true;
+    const list = join(route.to, route.theirs, sha256.slice(0, 2), sha256.slice(2));
+    const parts = parseManifest(readFileSync(list, 'utf8')).filter((entry) => entry.sha256 !== undefined);
+    const had = await Promise.all(parts.map((entry) => object(entry.sha256!, `${path}/${entry.path}`, needed)));
+    return had.every(Boolean) || !needed;
+  };
+  for (const name of names) {
+    const block = project.lock.get(name);
+    if (block === undefined) continue;
+    const { outs } = project.stages.get(name)!;
+    // What git keeps may be in the cache, but need not.
+    const needed = (path: string) => outs.find((out) => out.path === path)?.cache !== false;
+    const whole = await Promise.all(
+      Object.entries(block.outs ?? {}).map(([path, out]) => content(out, path, needed(path))),
+    );
+    for (const { sha256 } of Object.values(block.code ?? {})) await object(sha256, 'code', false);
+    if (whole.every(Boolean)) await copyRun(block, route);
+  }
+  return result;
+}
+
+/** A run is only there once all it made is. */
+async function copyRun(block: LockedStage, { from, to }: Route): Promise<void> {
+  const key = keyOfBlock(block);
+  const name = join('runs', key.slice(0, 2), `${key.slice(2)}.json`);
+  if (!existsSync(join(from, name)) || existsSync(join(to, name))) return;
+  const temporary = join(to, `${name}.${process.pid}.tmp`);
+  mkdirSync(dirname(temporary), { recursive: true });
+  await copyFile(join(from, name), temporary);
+  renameSync(temporary, join(to, name));
+}
+
+async function copyWhole(
+  source: string,
+  target: string,
+  sha256: string,
+  what: string,
+  result: Transfer,
+): Promise<boolean> {
+  if (existsSync(target)) {
+    result.present++;
+    return true;
+  }
+  const temporary = `${target}.${process.pid}.tmp`;
+  try {
+    mkdirSync(dirname(target), { recursive: true });
+    await copyFile(source, temporary);
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(temporary), hash);
+    if (hash.digest('hex') !== sha256) {
+      rmSync(temporary, { force: true });
+      result.problems.push(`${what}: ${source} is damaged; it was not taken`);
+      return false;
+    }
+    chmodSync(temporary, 0o444);
+    renameSync(temporary, target);
+    result.copied++;
+    return true;
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    result.problems.push(`${what}: ${source}: ${inWords(error)}`);
+    return false;
+  }
+}

@@ -1,0 +1,313 @@
+// The kernels one by one, for tests: kernel(set, name, [numbers], [arrays]) runs one on the arrays and returns its result.
+#define NAPI_VERSION 8
+#include <node_api.h>
+
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "kernels/kernels.hpp"
+
+namespace engine {
+namespace {
+
+struct Array {
+  napi_typedarray_type type;
+  void* data;
+  size_t size;
+};
+
+/// What was given; whatever a kernel takes of it is asked for here, and is there or throws.
+struct Call {
+  static constexpr int kNumbers = 16, kArrays = 8;
+  double numbers[kNumbers];
+  Array arrays[kArrays];
+  int numberCount, arrayCount;
+
+  double x(int k) const {
+    if (k >= numberCount) throw std::runtime_error("number " + std::to_string(k) + " is missing");
+    return numbers[k];
+  }
+  float real(int k) const { return static_cast<float>(x(k)); }
+  uint32_t natural(int k) const {
+    if (!(x(k) >= 0 && x(k) <= 4294967295.0 && x(k) == std::floor(x(k))))
+      throw std::runtime_error("number " + std::to_string(k) + " is not a whole one of 32 bits");
+    return static_cast<uint32_t>(x(k));
+  }
+  int size(int k) const {
+    if (natural(k) > 1 << 24) throw std::runtime_error("number " + std::to_string(k) + " is too large");
+    return static_cast<int>(natural(k));
+  }
+  MaskKey key(int k) const { return {natural(k), natural(k + 1), natural(k + 2), natural(k + 3)}; }
+
+  /// array k, which has at least this many floats
+  float* floats(int k, size_t least) const { return static_cast<float*>(of(k, napi_float32_array, least)); }
+  /// the same, or null
+  float* optional(int k, size_t least) const {
+    return k < arrayCount && arrays[k].data ? floats(k, least) : nullptr;
+  }
+  /// array k, `count` of them below `end`
+  uint32_t* tokens(int k, size_t count, uint32_t end) const {
+    auto* tokens = static_cast<uint32_t*>(of(k, napi_uint32_array, count));
+    for (size_t i = 0; i < count; i++)
+      if (tokens[i] >= end) throw std::runtime_error("a token of array " + std::to_string(k) + " is too large");
+    return tokens;
+  }
+  /// a head whose queries, keys and values are array 0, in thirds of a row
+  AttentionHead head() const {
+    const int third = size(2) / 3;
+    const float* q = floats(0, headSize());
+    return {size(0), size(1), q, q + third, q + 2 * third, size(2), real(3), natural(4), size(5), key(6)};
+  }
+  size_t headSize() const {
+    const size_t third = size(2) / 3;
+    if (static_cast<size_t>(size(1)) > third) throw std::runtime_error("a head is wider than a third of a row");
+    return size(0) == 0 ? 0 : static_cast<size_t>(size(0) - 1) * size(2) + 2 * third + size(1);
+  }
+
+ private:
+  void* of(int k, napi_typedarray_type type, size_t least) const {
+    if (k >= arrayCount || arrays[k].type != type || (!arrays[k].data && least > 0))
+      throw std::runtime_error("array " + std::to_string(k) + " is missing, or of another type");
+    if (arrays[k].size < least)
+      throw std::runtime_error("array " + std::to_string(k) + " is shorter than " + std::to_string(least));
+    return arrays[k].data;
+  }
+};
+
+/// numbers that so many rows span, this far apart
+size_t span(size_t rows, size_t stride, size_t width) { return rows == 0 ? 0 : (rows - 1) * stride + width; }
+
+void require(bool holds, const char* what) {
+  if (!holds) throw std::runtime_error(what);
+}
+
+const struct {
+  const char* name;
+  double (*run)(const Kernels&, const Call&);
+} kCalls[] = {
+    {"panel", [](const Kernels& k, const Call&) -> double { return k.panel; }},
+    {"gradientScratch", [](const Kernels& k, const Call&) { return static_cast<double>(k.gradientScratch()); }},
+    {"keptRow", [](const Kernels& k, const Call& c) { return static_cast<double>(k.keptRow(c.size(0))); }},
+    {"keptTokens", [](const Kernels& k, const Call& c) { return static_cast<double>(k.keptTokens(c.size(0))); }},
+    {"packedSize", [](const Kernels& k, const Call& c) { return static_cast<double>(k.packedSize(c.size(0), c.size(1))); }},
+    {"multiplyAdds", [](const Kernels& k, const Call& c) { return k.multiplyAdds(c.natural(0)); }},
+    // K, N, stride | B, packed
+    {"pack",
+     [](const Kernels& k, const Call& c) {
+       const int K = c.size(0), N = c.size(1), stride = c.size(2);
+       k.pack(K, N, c.floats(0, span(K, stride, N)), stride, c.floats(1, k.packedSize(K, N)));
+       return 0.0;
+     }},
+    {"packTransposed",
+     [](const Kernels& k, const Call& c) {
+       const int K = c.size(0), N = c.size(1), stride = c.size(2);
+       k.packTransposed(K, N, c.floats(0, span(N, stride, K)), stride, c.floats(1, k.packedSize(K, N)));
+       return 0.0;
+     }},
+    // M, N, K, strideA, packedRows, strideC, addendStride | A, packed, C, addend, bias
+    {"product",
+     [](const Kernels& k, const Call& c) {
+       const int M = c.size(0), N = c.size(1), K = c.size(2), rows = c.size(4);
+       require(K <= rows, "K is more than was packed");
+       k.product(M, N, K, c.floats(0, span(M, c.size(3), K)), c.size(3), c.floats(1, k.packedSize(rows, N)), rows,
+                 c.floats(2, span(M, c.size(5), N)), c.size(5),
+                 {c.optional(3, span(M, c.size(6), N)), c.size(6), c.optional(4, N)});
+       return 0.0;
+     }},
+    // M, N, K, strideA, strideB, strideC, first | A, B, C, scratch
+    {"accumulateGradient",
+     [](const Kernels& k, const Call& c) {
+       const int M = c.size(0), N = c.size(1), K = c.size(2);
+       k.accumulateGradient(M, N, K, c.floats(0, span(K, c.size(3), M)), c.size(3), c.floats(1, span(K, c.size(4), N)),
+                            c.size(4), c.floats(2, span(M, c.size(5), N)), c.size(5), c.size(6) != 0,
+                            c.floats(3, k.gradientScratch()));
+       return 0.0;
+     }},
+    // M, N, K, strideA, first, end, strideC, addendStride | A, packed, C, addend, bias
+    {"streamProduct",
+     [](const Kernels& k, const Call& c) {
+       const int M = c.size(0), N = c.size(1), K = c.size(2), first = c.size(4), end = c.size(5);
+       require(end <= k.panels(N), "there are fewer panels");
+       k.streamProduct(M, N, K, c.floats(0, span(M, c.size(3), K)), c.size(3), c.floats(1, k.packedSize(K, N)), first, end,
+                       c.floats(2, span(M, c.size(6), N)), c.size(6),
+                       {c.optional(3, span(M, c.size(7), N)), c.size(7), c.optional(4, N)});
+       return 0.0;
+     }},
+    // position, D | key, value, keys, values
+    {"keepToken",
+     [](const Kernels& k, const Call& c) {
+       const size_t position = c.size(0), D = c.size(1);
+       k.keepToken(c.size(0), c.size(1), c.floats(0, D), c.floats(1, D), c.floats(2, D * k.keptTokens(position + 1)),
+                   c.floats(3, (position + 1) * k.keptRow(D)));
+       return 0.0;
+     }},
+    // count, D, scale | q, keys, values, scores, out
+    {"attendToKept",
+     [](const Kernels& k, const Call& c) {
+       const size_t count = c.size(0), D = c.size(1);
+       k.attendToKept(c.size(0), c.size(1), c.real(2), c.floats(0, D), c.floats(1, D * k.keptTokens(count)),
+                      c.floats(2, count * k.keptRow(D)), c.floats(3, k.keptTokens(count)), c.floats(4, D));
+       return 0.0;
+     }},
+    // length, width, stride, scale, dropout, number, seed, step, sequence, site | queries, keys and values in thirds of a row; out;
+    // largest, then inverse; scratch
+    {"attend",
+     [](const Kernels& k, const Call& c) {
+       const size_t T = c.size(0), C = c.size(2) / 3;
+       k.attend(c.head(), c.floats(1, span(T, C, c.size(1))), C, c.floats(2, 2 * T), c.floats(2, 2 * T) + T,
+                c.floats(3, k.attentionScratch(c.size(1), T)));
+       return 0.0;
+     }},
+    // the same | queries, keys and values; out; dout; largest, then inverse; gradients of queries, keys and values; scratch
+    {"attendBackward",
+     [](const Kernels& k, const Call& c) {
+       const size_t T = c.size(0), C = c.size(2) / 3, size = span(T, C, c.size(1));
+       float *largest = c.floats(3, 2 * T), *dq = c.floats(4, c.headSize());
+       k.attendBackward(c.head(), c.floats(1, size), c.floats(2, size), C, largest, largest + T, dq, dq + C, dq + 2 * C,
+                        c.floats(5, k.attentionScratch(c.size(1), T)));
+       return 0.0;
+     }},
+    {"attentionScratch",
+     [](const Kernels& k, const Call& c) { return static_cast<double>(k.attentionScratch(c.size(0), c.size(1))); }},
+    // rows, C | x, gain, bias, out, mean, rstd
+    {"layerNorm",
+     [](const Kernels& k, const Call& c) {
+       const size_t rows = c.size(0), C = c.size(1);
+       k.layerNorm(c.size(0), c.size(1), c.floats(0, rows * C), c.floats(1, C), c.optional(2, C), c.floats(3, rows * C),
+                   c.optional(4, rows), c.optional(5, rows));
+       return 0.0;
+     }},
+    // rows, C, whether there is a bias | x, gain, bias, means and then 1/√…, dout, dgain and then dbias, dx, out
+    {"layerNormBackward",
+     [](const Kernels& k, const Call& c) {
+       const size_t rows = c.size(0), C = c.size(1), all = rows * C;
+       const bool bias = c.size(2) != 0;
+       const float* means = c.floats(3, 2 * rows);
+       float *dgain = c.floats(5, bias ? 2 * C : C), *dx = c.floats(6, all);
+       k.layerNormBackward(c.size(0), c.size(1), c.floats(0, all), c.floats(1, C), bias ? c.floats(2, C) : nullptr, means,
+                           means + rows, c.floats(4, all), dx, dx, dgain, bias ? dgain + C : nullptr,
+                           c.optional(7, all));
+       return 0.0;
+     }},
+    // rows, N, stride | x, sums
+    {"addColumnSums",
+     [](const Kernels& k, const Call& c) {
+       k.addColumnSums(c.size(0), c.size(1), c.floats(0, span(c.size(0), c.size(2), c.size(1))), c.size(2),
+                       c.floats(1, c.size(1)));
+       return 0.0;
+     }},
+    // rows, V, scale | logits, targets
+    {"crossEntropy",
+     [](const Kernels& k, const Call& c) {
+       const size_t rows = c.size(0), V = c.size(1);
+       return k.crossEntropy(c.size(0), c.size(1), c.floats(0, rows * V), c.tokens(1, rows, V), c.real(2));
+     }},
+    // n | x, out
+    {"gelu", [](const Kernels& k, const Call& c) { return k.gelu(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    {"exp", [](const Kernels& k, const Call& c) { return k.exp(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    {"tanh", [](const Kernels& k, const Call& c) { return k.tanh(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    {"sigmoid", [](const Kernels& k, const Call& c) { return k.sigmoid(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    {"add", [](const Kernels& k, const Call& c) { return k.add(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    // | x, out, dout
+    {"geluBackward",
+     [](const Kernels& k, const Call& c) {
+       const size_t n = c.size(0);
+       return k.geluBackward(c.size(0), c.floats(0, n), c.floats(1, n), c.floats(2, n)), 0.0;
+     }},
+    // n, threshold, seed, step, sequence, site
+    {"dropout",
+     [](const Kernels& k, const Call& c) {
+       return k.dropout(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0)), c.natural(1), c.key(2)), 0.0;
+     }},
+    // rows, keys, stride, firstRow, threshold, seed, step, sequence, site
+    {"dropoutRows",
+     [](const Kernels& k, const Call& c) {
+       const size_t size = span(c.size(0), c.size(2), c.size(1));
+       k.dropoutRows(c.size(0), c.size(1), c.floats(0, size), c.floats(1, size), c.size(2), c.natural(3), c.natural(4),
+                     c.key(5));
+       return 0.0;
+     }},
+    // B, H | gates, previousCell, cell, tanhCell, hidden
+    {"lstmCell",
+     [](const Kernels& k, const Call& c) {
+       const size_t n = static_cast<size_t>(c.size(0)) * c.size(1);
+       k.lstmCell(c.size(0), c.size(1), c.floats(0, 4 * n), c.optional(1, n), c.floats(2, n), c.floats(3, n), c.floats(4, n));
+       return 0.0;
+     }},
+    // B, H | gates, previousCell, tanhCell, dhidden, dcell
+    {"lstmCellBackward",
+     [](const Kernels& k, const Call& c) {
+       const size_t n = static_cast<size_t>(c.size(0)) * c.size(1);
+       k.lstmCellBackward(c.size(0), c.size(1), c.floats(0, 4 * n), c.optional(1, n), c.floats(2, n), c.floats(3, n),
+                          c.floats(4, n));
+       return 0.0;
+     }},
+    {"sumOfSquares", [](const Kernels& k, const Call& c) { return k.sumOfSquares(c.size(0), c.floats(0, c.size(0))); }},
+    // n, then AdamW's fields in order | w, g, m, v
+    {"adamw",
+     [](const Kernels& k, const Call& c) {
+       const size_t n = c.size(0);
+       k.adamw(c.size(0), c.floats(0, n), c.floats(1, n), c.floats(2, n), c.floats(3, n),
+               {c.real(1), c.real(2), c.real(3), c.real(4), c.real(5), c.real(6), c.real(7), c.real(8)});
+       return 0.0;
+     }},
+};
+
+/// the elements of a list, as many as there is room for
+template <class Read>
+int readList(napi_env env, napi_value list, int room, Read read) {
+  uint32_t length = 0;
+  if (napi_get_array_length(env, list, &length) != napi_ok || static_cast<int>(length) > room)
+    throw std::runtime_error("numbers and arrays are lists of at most 16 and 8");
+  for (uint32_t i = 0; i < length; i++) {
+    napi_value item;
+    if (napi_get_element(env, list, i, &item) != napi_ok || !read(item, i))
+      throw std::runtime_error("a list holds something else than numbers, or than arrays and null");
+  }
+  return static_cast<int>(length);
+}
+
+double runKernel(napi_env env, napi_callback_info info) {
+  napi_value args[4];
+  size_t count = 4;
+  char set[32], name[32];
+  if (napi_get_cb_info(env, info, &count, args, nullptr, nullptr) != napi_ok || count < 4 ||
+      napi_get_value_string_utf8(env, args[0], set, sizeof set, nullptr) != napi_ok ||
+      napi_get_value_string_utf8(env, args[1], name, sizeof name, nullptr) != napi_ok)
+    throw std::runtime_error("kernel(set, name, numbers, arrays)");
+  char* precision = std::strchr(set, '/');
+  if (precision) *precision = '\0';
+  const Kernels* kernels = chooseKernels(set);
+  if (kernels && precision) kernels = kernels->bf16;
+  if (!kernels) throw std::runtime_error("no such kernels");
+  Call call = {};
+  call.numberCount = readList(env, args[2], Call::kNumbers, [&](napi_value item, uint32_t i) {
+    return napi_get_value_double(env, item, &call.numbers[i]) == napi_ok;
+  });
+  call.arrayCount = readList(env, args[3], Call::kArrays, [&](napi_value item, uint32_t i) {
+    napi_valuetype type;
+    if (napi_typeof(env, item, &type) == napi_ok && (type == napi_null || type == napi_undefined)) return true;
+    Array& a = call.arrays[i];
+    return napi_get_typedarray_info(env, item, &a.type, &a.size, &a.data, nullptr, nullptr) == napi_ok;
+  });
+  for (const auto& c : kCalls)
+    if (std::strcmp(c.name, name) == 0) return c.run(*kernels, call);
+  throw std::runtime_error("no such kernel");
+}
+
+}  // namespace
+
+/// kernel(set, name, numbers, arrays): an array that is null stays null; set: a name that chooseKernels takes, or one and "/bf16"
+napi_value kernel(napi_env env, napi_callback_info info) {
+  try {
+    napi_value result;
+    return napi_create_double(env, runKernel(env, info), &result) == napi_ok ? result : nullptr;
+  } catch (const std::exception& e) {
+    napi_throw_error(env, nullptr, e.what());
+    return nullptr;
+  }
+}
+
+}  // namespace engine
