@@ -9,7 +9,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { inWords, openProgress, readParams } from '../lib/repro/index.ts';
+import { describeError, openProgress, readParams } from '../lib/repro/index.ts';
 import type { Params } from './params.ts';
 
 const paramsSchema = fileURLToPath(new URL('./params.schema.json', import.meta.url));
@@ -99,7 +99,7 @@ function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (process.env.DEBUG) return error.stack ?? error.message;
   const { code, path, syscall } = error as NodeJS.ErrnoException;
-  if (code && syscall) return path ? `${path}: ${inWords(error)}` : inWords(error);
+  if (code && syscall) return path ? `${path}: ${describeError(error)}` : describeError(error);
   const fault = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
   return fault ? `a fault in the program: ${error.message} (DEBUG=1 shows where)` : error.message;
 }

@@ -1,5 +1,15 @@
 export type { Split, TokenSource } from './data/index.ts';
-export type * from './interface/engine.ts';
+export type {
+  Batch,
+  Decoder,
+  Engine,
+  EngineName,
+  EngineOptions,
+  Model,
+  OptimizerState,
+  StepOptions,
+  StepResult,
+} from './interface/index.ts';
 export { EngineError } from './interface/index.ts';
 export { openEngine } from './open.ts';
 export {

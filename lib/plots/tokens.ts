@@ -30,15 +30,18 @@ export function tokensPlot(counts: readonly TokenCounts[]): TopLevelSpec {
   } as const;
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    description: counts.map(inWords).join(' '),
-    title: { text: 'Tokens: how often each is used, and how many make a tune', subtitle: counts.map(inWords) },
+    description: counts.map(describeTokenizer).join(' '),
+    title: {
+      text: 'Tokens: how often each is used, and how many make a tune',
+      subtitle: counts.map(describeTokenizer),
+    },
     config: CONFIG,
     spacing: 60,
     hconcat: [frequencyPanel(counts, colour), lengthPanel(counts, colour)],
   };
 }
 
-function inWords({ tokenizer, vocabulary_size, val, statistics }: TokenCounts): string {
+function describeTokenizer({ tokenizer, vocabulary_size, val, statistics }: TokenCounts): string {
   const used = Math.round(100 * statistics.vocabulary_use);
   const bytes = val.bytes_per_token.toFixed(2);
   return `${tokenizer}: ${vocabulary_size.toLocaleString('en-US')} tokens, ${used} % of them used in training; ${bytes} bytes a token on the validation split.`;

@@ -55,7 +55,7 @@ function findings(study: Study, samples: readonly PageSample[]): Html {
     ...study.warnings,
     ...groups.flatMap(({ label, fit }) => fit.warnings.map((warning) => `${label}: ${warning}`)),
   ];
-  return html`<ul class="verdicts">${groups.map((group) => html`<li>${inPlainWords(group)}</li>`)}
+  return html`<ul class="verdicts">${groups.map((group) => html`<li>${describeLaw(group)}</li>`)}
 ${study.comparisons.map(({ verdict }) => html`<li>${verdict}</li>`)}
 ${best && html`<li>The best model is ${best.run}: ${digits(best.loss)} ${lossName(study.loss)} with ${count(best.params)} parameters.</li>`}
 ${samples.length > 0 && html`<li>${valid} of the ${plural(samples.length, 'sample')} below ${valid === 1 ? 'is' : 'are'} valid ABC from beginning to end.</li>`}</ul>
@@ -65,7 +65,7 @@ ${warnings.length > 0 && html`<aside class="notes"><h3>To bear in mind</h3><ul>$
 }
 
 /** The law for someone who has never fitted one. */
-function inPlainWords({ label, fit }: GroupFit): string {
+function describeLaw({ label, fit }: GroupFit): string {
   if (isRefusal(fit)) return `${label}: these runs support no scaling law, because ${fit.refused}.`;
   const { alpha, c } = fit.parameters;
   const share = (exponent: number) => Number((100 * (1 - 2 ** -exponent)).toPrecision(2));

@@ -1,5 +1,5 @@
 /** What stage programs use of repro. Light to import: YAML and ajv are loaded by the first readParams. */
-export { inWords, type Place, type Problem, ReproError } from './messages/index.ts';
+export { describeError, type Place, type Problem, ReproError } from './messages/index.ts';
 export {
   openProgress,
   type Progress,

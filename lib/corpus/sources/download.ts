@@ -66,7 +66,7 @@ export async function download(url: string, folder: string, options: DownloadOpt
         ? 'its publisher states'
         : `was first downloaded (${path}.json, remove it to accept this one)`;
       throw new CorpusError(
-        `${url}: what came is not what ${then}: ${inWords(fetched)}, instead of ${inWords(expected)}`,
+        `${url}: what came is not what ${then}: ${describeContent(fetched)}, instead of ${describeContent(expected)}`,
       );
     }
     await writeFile(`${path}.json`, `${JSON.stringify({ url, ...fetched }, null, 2)}\n`);
@@ -185,7 +185,7 @@ function fits(file: { bytes: number; sha256: string }, expected: { bytes?: numbe
   return (expected.bytes ?? file.bytes) === file.bytes && (expected.sha256 ?? file.sha256) === file.sha256;
 }
 
-function inWords({ bytes, sha256 }: { bytes?: number; sha256?: string }): string {
+function describeContent({ bytes, sha256 }: { bytes?: number; sha256?: string }): string {
   return [bytes !== undefined && `${bytes} bytes`, sha256 !== undefined && `SHA-256 ${sha256}`]
     .filter(Boolean)
     .join(', ');

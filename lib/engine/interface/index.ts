@@ -7,15 +7,6 @@ export {
   checkTokens,
   numbersOf,
 } from './batch.ts';
-export type {
-  Batch,
-  Decoder,
-  Engine,
-  EngineOptions,
-  Model,
-  OptimizerState,
-  StepOptions,
-  StepResult,
-} from './engine.ts';
+export type { Batch, Decoder, Engine, EngineName, EngineOptions, Model, StepOptions, StepResult } from './engine.ts';
 export { EngineError } from './errors.ts';
 export { checkThreads } from './threads.ts';

@@ -84,7 +84,7 @@ async function stepsIn(dir: string): Promise<string[]> {
 /** "settings.batch was 8 and is 16"; undefined when the two are equal. */
 function firstDifference(was: unknown, is: unknown, path = ''): string | undefined {
   if (typeof was !== 'object' || typeof is !== 'object' || was === null || is === null)
-    return Object.is(was, is) ? undefined : `${path} was ${inWords(was)} and is ${inWords(is)}`;
+    return Object.is(was, is) ? undefined : `${path} was ${describeValue(was)} and is ${describeValue(is)}`;
   const keys = new Set([...Object.keys(was), ...Object.keys(is)]);
   for (const key of keys) {
     const [a, b] = [was, is].map((value) => (value as Record<string, unknown>)[key]);
@@ -94,6 +94,6 @@ function firstDifference(was: unknown, is: unknown, path = ''): string | undefin
   return undefined;
 }
 
-function inWords(value: unknown): string {
+function describeValue(value: unknown): string {
   return value === undefined ? 'not set' : JSON.stringify(value);
 }

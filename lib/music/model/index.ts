@@ -4,8 +4,8 @@ export {
   DEFAULT_TEMPO,
   type KeyChange,
   type MetreChange,
+  type NoteSequence as Performance,
   type Part,
-  type Performance,
   type PlayedNote,
   type TempoChange,
 } from './note-sequence.ts';

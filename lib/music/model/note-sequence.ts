@@ -41,7 +41,7 @@ export interface KeyChange {
 }
 
 /** A beat is a quarter note throughout. Changes are in order of tick. */
-export interface Performance {
+export interface NoteSequence {
   ticksPerBeat: number;
   parts: Part[];
   tempos: TempoChange[];

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { dirname, join } from 'node:path';
-import { certified, ownIdentity } from '../hashing/index.ts';
+import { freshStages, ownIdentity } from '../hashing/index.ts';
 import { describeUpToDate } from '../messages/index.ts';
 
 /** Calls that have nothing to do when everything is up to date. */
@@ -24,7 +24,7 @@ else {
 function knownFresh(): number | undefined {
   try {
     for (let folder = process.cwd(); ; folder = dirname(folder)) {
-      if (existsSync(join(folder, 'pipeline.yaml'))) return certified(folder, ownIdentity());
+      if (existsSync(join(folder, 'pipeline.yaml'))) return freshStages(folder, ownIdentity());
       if (folder === dirname(folder)) return undefined;
     }
   } catch {

@@ -4,8 +4,8 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { inWords, type Place, ReproError } from '../messages/index.ts';
-import type { Texts } from './file-source.ts';
+import { describeError, type Place, ReproError } from '../messages/index.ts';
+import type { FileSource } from './file-source.ts';
 import { loadYaml } from './load-yaml.ts';
 import type { Document as YamlDocument } from './yaml.ts';
 
@@ -26,10 +26,10 @@ export async function readDocument(path: string, name = path): Promise<SourceDoc
 }
 
 /** The same of a file that stands somewhere else than on disk, or not as it is there. */
-export async function readDocumentFrom(texts: Texts, file: string): Promise<SourceDocument> {
+export async function readDocumentFrom(texts: FileSource, file: string): Promise<SourceDocument> {
   const text = await texts.read(file);
   if (text === undefined)
-    throw new ReproError({ message: `cannot be read: ${inWords({ code: 'ENOENT' })}`, place: { file } });
+    throw new ReproError({ message: `cannot be read: ${describeError({ code: 'ENOENT' })}`, place: { file } });
   return parseSettings(text, file);
 }
 
@@ -37,7 +37,7 @@ export function readText(path: string, name = path): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new ReproError({ message: `cannot be read: ${inWords(error)}`, place: { file: name } });
+    throw new ReproError({ message: `cannot be read: ${describeError(error)}`, place: { file: name } });
   }
 }
 
@@ -85,7 +85,7 @@ export async function parseSource(text: string, file: string): Promise<SourceDoc
     const place = placeAt(error.pos[0]);
     const line = lines[place.line! - 1] ?? '';
     const hint = /(^|[^"'])\$\{/.test(line) ? '; inside { } and [ ] a template needs quotes: "${…}"' : '';
-    const fault = inPlainWords(error, line.slice(place.column! - 1)) ?? firstLine(error.message);
+    const fault = describeYamlError(error, line.slice(place.column! - 1)) ?? firstLine(error.message);
     throw new ReproError({ message: `this is no valid YAML: ${fault}${hint}`, place });
   }
   const value = toValue(document, file);
@@ -121,7 +121,7 @@ export async function parseSource(text: string, file: string): Promise<SourceDoc
 }
 
 /** The slips made most, in the words of who writes settings; undefined: the library's will do. `rest`: the line from there. */
-function inPlainWords({ code, message }: { code: string; message: string }, rest: string): string | undefined {
+function describeYamlError({ code, message }: { code: string; message: string }, rest: string): string | undefined {
   if (message.startsWith('Implicit map keys need')) return 'a key wants ": " behind it';
   const bracket = /^Flow (?:sequence|map).* end with a ([\]}])/.exec(message)?.[1];
   if (bracket) return `a ${bracket === ']' ? '[' : '{'} is not closed by its ${bracket}`;
@@ -159,7 +159,7 @@ function toValue(document: YamlDocument, file: string): unknown {
   try {
     return document.toJS();
   } catch (error) {
-    throw new ReproError({ message: `this is no valid YAML: ${firstLine(inWords(error))}`, place: { file } });
+    throw new ReproError({ message: `this is no valid YAML: ${firstLine(describeError(error))}`, place: { file } });
   }
 }
 

@@ -4,19 +4,19 @@
  */
 import { readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
-import { inWords, ReproError } from '../messages/index.ts';
+import { describeError, ReproError } from '../messages/index.ts';
 
-export interface Texts {
+export interface FileSource {
   /** `file` is relative to the pipeline's folder; undefined: there is no such file. Throws ReproError for one that cannot be read. */
   read(file: string): Promise<string | undefined>;
 }
 
 /** By file, as normalised. */
-export type EditedTexts = ReadonlyMap<string, string>;
+export type EditedFiles = ReadonlyMap<string, string>;
 
-export const NO_EDITS: EditedTexts = new Map();
+export const NO_EDITS: EditedFiles = new Map();
 
-export function folderTexts(root: string, edited: EditedTexts = NO_EDITS): Texts {
+export function folderSource(root: string, edited: EditedFiles = NO_EDITS): FileSource {
   return {
     read: async (file) => {
       const instead = edited.size > 0 ? edited.get(normalize(file)) : undefined;
@@ -25,7 +25,7 @@ export function folderTexts(root: string, edited: EditedTexts = NO_EDITS): Texts
         return readFileSync(join(root, file), 'utf8');
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-        throw new ReproError({ message: `cannot be read: ${inWords(error)}`, place: { file } });
+        throw new ReproError({ message: `cannot be read: ${describeError(error)}`, place: { file } });
       }
     },
   };

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { ErrorObject, ValidateFunction } from 'ajv';
-import { count, inWords, nearest, type Problem, ReproError, suggestion } from '../messages/index.ts';
+import { count, describeError, nearest, type Problem, ReproError, suggestion } from '../messages/index.ts';
 import { dotted, type KeyPath, type SourceDocument } from './document.ts';
 
 /** Reads a schema file; throws ReproError when it is missing or no JSON. */
@@ -12,7 +12,10 @@ export function readSchema(path: string, name = path): object {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw new ReproError({ message: `cannot be used as a JSON Schema: ${inWords(error)}`, place: { file: name } });
+    throw new ReproError({
+      message: `cannot be used as a JSON Schema: ${describeError(error)}`,
+      place: { file: name },
+    });
   }
 }
 
@@ -25,7 +28,7 @@ export async function checkAgainstSchema(document: SourceDocument, schema: objec
   try {
     validate = new Ajv(OPTIONS).compile(schema);
   } catch (error) {
-    throw new ReproError({ message: `is no usable JSON Schema: ${inWords(error)}`, place: { file: schemaName } });
+    throw new ReproError({ message: `is no usable JSON Schema: ${describeError(error)}`, place: { file: schemaName } });
   }
   checkWith(document, validate);
 }
@@ -36,7 +39,7 @@ export function checkWith(document: SourceDocument, validate: ValidateFunction):
 }
 
 function wordProblems(document: SourceDocument, errors: readonly ErrorObject[]): Problem[] {
-  const problems = telling(errors).map((error) => wordProblem(document, error));
+  const problems = mostSpecific(errors).map((error) => wordProblem(document, error));
   const byText = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
   return [...byText.values()].sort(
     (a, b) => (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0),
@@ -47,7 +50,7 @@ function wordProblems(document: SourceDocument, errors: readonly ErrorObject[]):
  * Of a failed anyOf/oneOf, ajv reports every branch and then the choice itself. What helps is the branch that got deepest;
  * when none got past the value itself, the choice, worded from the types and constants that its branches allow.
  */
-function telling(errors: readonly ErrorObject[]): ErrorObject[] {
+function mostSpecific(errors: readonly ErrorObject[]): ErrorObject[] {
   const choices = errors.filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf');
   let kept = errors.filter(
     // Of a name that cannot be one, ajv reports what is wrong with it, and then which of the names it is.

@@ -23,7 +23,7 @@ export interface Attempt {
 
 const FILE = '.repro/attempts.jsonl';
 
-export class Ledger {
+export class AttemptLog {
   readonly #root: string;
   /** A descriptor to append to. */
   #file: number | undefined;
@@ -70,8 +70,8 @@ export class Ledger {
   }
 
   /** A file for what one attempt says; it comes into being with the first word. Its path is relative to the root. */
-  openLog(stage: string, started: Date): AttemptLog {
-    return new AttemptLog(this.#root, () => {
+  openLog(stage: string, started: Date): AttemptOutput {
+    return new AttemptOutput(this.#root, () => {
       const stamp = started.toISOString().replaceAll(':', '-');
       return `.repro/logs/${fileNameFor(stage)}/${stamp}.log`;
     });
@@ -86,7 +86,7 @@ export class Ledger {
   }
 }
 
-export class AttemptLog {
+export class AttemptOutput {
   readonly #root: string;
   readonly #name: () => string;
   #path: string | undefined;

@@ -13,8 +13,8 @@ import { fileNameFor, type Stage } from '../pipeline/index.ts';
 import { alwaysRuns, MissingInputs, type Project } from '../planning/index.ts';
 import { Command, type CommandResult } from '../processes/index.ts';
 import { LISTED_PARAMS, listedParams } from '../stage-api/index.ts';
-import { type Inputs, keyOfBlock, type LockedStage, lockedStage, unlinkFromCache } from '../storage/index.ts';
-import type { AttemptLog } from './attempt-log.ts';
+import { type Inputs, type LockedStage, lockedStage, recordedKey, unlinkFromCache } from '../storage/index.ts';
+import type { AttemptOutput } from './attempt-log.ts';
 import type { Listener, Outcome } from './events.ts';
 
 export interface AttemptContext {
@@ -26,7 +26,7 @@ export interface AttemptContext {
   notes: number;
   /** false: nothing goes into the cache or the run cache, or the lock. */
   commit: boolean;
-  log: AttemptLog;
+  log: AttemptOutput;
   listen: Listener;
   began(command: Command): void;
   ended(command: Command): void;
@@ -60,7 +60,7 @@ export async function attemptStage(
   prepareCheckpoint(project.root, stage, key);
   for (let retry = 0; ; retry++) {
     const result = await runCommands(stage, context);
-    project.observer.forget();
+    project.stageInputs.forget();
     if (result === 'done') break;
     if (retry >= stage.retries || context.isInterrupted()) return failed(result.message, result);
     context.listen({
@@ -165,7 +165,7 @@ function checkpointMark(root: string, stage: Stage): string {
 async function movedInputs(project: Project, stage: Stage, before: Inputs): Promise<string[]> {
   let after: Inputs;
   try {
-    after = await project.observer.inputs(stage);
+    after = await project.stageInputs.fingerprint(stage);
   } catch (error) {
     if (error instanceof MissingInputs) return error.missing.map(({ path }) => path);
     throw error;
@@ -186,12 +186,12 @@ export function absentOutputs({ root }: Project, stage: Stage): string[] {
 export async function commitStage(project: Project, stage: Stage, inputs: Inputs, key: string): Promise<void> {
   const outs: { [path: string]: Content } = {};
   for (const out of stage.outs) {
-    const scanned = out.cache ? undefined : await project.observer.scan(out.path);
+    const scanned = out.cache ? undefined : await project.stageInputs.scan(out.path);
     const isKept = scanned === undefined || scanned.content.size <= KEPT_FOR_RESTORING;
     outs[out.path] = isKept ? await project.cache.take(out) : scanned.content;
   }
   for (const entry of stage.code) {
-    const closure = await project.observer.closure(entry);
+    const closure = await project.stageInputs.closure(entry);
     if (closure) await project.cache.saveManifest(closure);
   }
   const block = lockedStage(stage, inputs, outs);
@@ -207,13 +207,13 @@ export async function restoreStage(
   options: { record: boolean } = { record: true },
 ): Promise<void> {
   for (const [path, content] of Object.entries(block.outs ?? {})) {
-    if (sameContent((await project.observer.scan(path))?.content, content)) continue;
+    if (sameContent((await project.stageInputs.scan(path))?.content, content)) continue;
     await project.cache.restore(stage.outs.find((out) => out.path === path)!, content);
-    project.observer.forget();
-    const after = (await project.observer.scan(path))?.content;
+    project.stageInputs.forget();
+    const after = (await project.stageInputs.scan(path))?.content;
     if (!sameContent(after, content)) throw new ReproError(`${path} could not be restored as it was`, 1);
   }
   if (!options.record) return;
-  project.runs.touch(keyOfBlock(block));
+  project.runs.touch(recordedKey(block));
   await project.lock.set(stage.name, block);
 }

@@ -15,9 +15,9 @@ import {
   type Project,
   type Verdict,
 } from '../planning/index.ts';
-import { type Command, Groups, PeakMemory } from '../processes/index.ts';
+import { type Command, PeakMemory, ProcessGroups } from '../processes/index.ts';
 import { attemptStage, restoreStage } from './attempt.ts';
-import { Ledger } from './attempt-log.ts';
+import { AttemptLog } from './attempt-log.ts';
 import { Capacity, checkFits, defaultJobs } from './capacity.ts';
 import type { Listener, Outcome } from './events.ts';
 import { Leases } from './leases.ts';
@@ -65,9 +65,9 @@ class Run {
   readonly #machine: Machine;
   readonly #stageLeases: Leases;
   readonly #gpuLeases: Leases | undefined;
-  readonly #ledger: Ledger;
+  readonly #ledger: AttemptLog;
   readonly #expected: ReadonlyMap<string, number>;
-  readonly #groups: Groups;
+  readonly #groups: ProcessGroups;
   readonly #memory = new PeakMemory();
   readonly #running = new Set<Command>();
   readonly #nodes = new Map<string, Promise<Outcome>>();
@@ -82,7 +82,7 @@ class Run {
     plan: readonly PlannedStage[],
     options: RunOptions,
     listen: Listener,
-    parts: { machine: Machine; stageLeases: Leases; gpuLeases: Leases | undefined; ledger: Ledger },
+    parts: { machine: Machine; stageLeases: Leases; gpuLeases: Leases | undefined; ledger: AttemptLog },
   ) {
     this.#project = project;
     this.#plan = plan;
@@ -91,7 +91,7 @@ class Run {
     this.#machine = parts.machine;
     this.#plannedAt = project.lock.version;
     this.#stageLeases = parts.stageLeases;
-    this.#groups = new Groups(parts.stageLeases.folder);
+    this.#groups = new ProcessGroups(parts.stageLeases.folder);
     this.#gpuLeases = parts.gpuLeases;
     this.#ledger = parts.ledger;
     this.#expected = parts.ledger.durations();
@@ -115,7 +115,7 @@ class Run {
       machine,
       stageLeases,
       gpuLeases,
-      ledger: new Ledger(project.root),
+      ledger: new AttemptLog(project.root),
     });
   }
 
@@ -123,7 +123,7 @@ class Run {
     this.#listen({
       event: 'plan',
       jobs: this.#jobs,
-      stages: this.#plan.map(({ stage, verdict }) => ({
+      stages: this.#plan.map(({ stage, status: verdict }) => ({
         stage: stage.name,
         state: verdict.state,
         reasons: verdict.reasons,
@@ -151,7 +151,7 @@ class Run {
       skipped: count('skipped'),
       failed: count('failed'),
       seconds: (performance.now() - this.#started) / 1000,
-      hashed: this.#project.contents.hashed,
+      hashed: this.#project.hasher.hashed,
       ...(this.#interrupted ? { interrupted: this.#interrupted } : {}),
     });
     return { outcomes, interrupted: this.#interrupted };
@@ -193,7 +193,7 @@ class Run {
       : { outcome: 'skipped', because };
   }
 
-  async #bringUpToDate({ stage, verdict: planned }: PlannedStage, nothingMovedAbove: boolean): Promise<Outcome> {
+  async #bringUpToDate({ stage, status: planned }: PlannedStage, nothingMovedAbove: boolean): Promise<Outcome> {
     // The plan was made with all this in place; it holds unless a stage above has made something since.
     const holds = nothingMovedAbove && planned.state !== 'maybe';
     const version = holds ? this.#plannedAt : this.#project.lock.version;
@@ -227,7 +227,7 @@ class Run {
     let { verdict } = before;
     await this.#project.lock.refresh();
     if (this.#project.lock.version !== before.version) {
-      this.#project.observer.forget();
+      this.#project.stageInputs.forget();
       verdict = await this.#evaluate(stage);
     }
     if (verdict.state === 'fresh') return { outcome: 'fresh' };

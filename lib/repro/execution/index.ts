@@ -1,5 +1,5 @@
 export { absentOutputs, commitStage, restoreStage } from './attempt.ts';
-export { type Attempt, Ledger } from './attempt-log.ts';
+export { type Attempt, AttemptLog } from './attempt-log.ts';
 export { Capacity, checkFits, defaultJobs } from './capacity.ts';
 export type { Listener, RunEvent } from './events.ts';
 export { execute, type Interrupt, type RunResult } from './execute.ts';

@@ -9,14 +9,14 @@
  */
 import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { inWords, ReproError } from '../messages/index.ts';
+import { describeError, ReproError } from '../messages/index.ts';
 import { manifestLine, type Scanned, sha256 } from './content.ts';
 import { type FoundFile, type Reading, readFile, readingOfKnown, SMALL } from './file-readers.ts';
-import { Witnesses } from './fresh-stamp.ts';
+import { StatSnapshot } from './fresh-stamp.ts';
 import { KnownFiles, knownFilesText } from './known-files.ts';
-import { identity, isExecutable, isSettled, now, statOrUndefined } from './stat-signature.ts';
+import { isExecutable, isSettled, now, statOrUndefined, statSignature } from './stat-signature.ts';
 import type { State } from './state.ts';
-import { letOthersRun } from './yield-to-event-loop.ts';
+import { yieldToEventLoop } from './yield-to-event-loop.ts';
 
 /** Reads a file, or only says what is known of it: how the cache sees the bytes of what it takes in. */
 export type Reader = (file: FoundFile, known: string | undefined) => Reading | Promise<Reading>;
@@ -40,7 +40,7 @@ interface Tally {
   files: number;
 }
 
-export class Contents {
+export class ContentHasher {
   readonly #root: string;
   readonly #state: State;
   /** Scans that still hold: nothing that repro started has run since. */
@@ -48,7 +48,7 @@ export class Contents {
   /** Absolute paths that are no part of any folder's content: repro's own. */
   readonly #skipped: ReadonlySet<string>;
   /** Of everything scanned since the last `forget`. */
-  readonly witnesses = new Witnesses();
+  readonly snapshot = new StatSnapshot();
   /** What has been read because no hash of it was known. */
   readonly hashed = { files: 0, bytes: 0 };
 
@@ -81,13 +81,13 @@ export class Contents {
   /** To be called when a command has started or ended: what was scanned before may have changed. */
   forget(): void {
     this.#held.clear();
-    this.witnesses.clear();
+    this.snapshot.clear();
   }
 
   async #look(path: string, read: Reader): Promise<Scanned | undefined> {
     const absolute = path.startsWith('/') ? path : join(this.#root, path);
     const stat = statOrUndefined(absolute);
-    this.witnesses.add(absolute, stat);
+    this.snapshot.add(absolute, stat);
     if (stat === undefined) {
       if (lstatOrUndefined(absolute)) throw new ReproError(`${path} is a symbolic link to nothing`);
       return undefined;
@@ -150,7 +150,7 @@ export class Contents {
     }
     tally.text.push(lines.join(''));
     if (learned) this.#state.folders.put(absolute, knownFilesText(items));
-    await letOthersRun();
+    await yieldToEventLoop();
   }
 
   /** A folder's items in the order of the manifest; undefined when it is empty. */
@@ -159,7 +159,7 @@ export class Contents {
     try {
       names = readdirSync(folder);
     } catch (error) {
-      throw new ReproError(`${this.#name(folder)} cannot be read: ${inWords(error)}`);
+      throw new ReproError(`${this.#name(folder)} cannot be read: ${describeError(error)}`);
     }
     if (names.length === 0) return undefined;
     const items: Item[] = [];
@@ -180,14 +180,14 @@ export class Contents {
       items.push({
         key: isFolder ? `${item}/` : item,
         absolute,
-        identity: identity(stat),
+        identity: statSignature(stat),
         size: Number(stat.size),
         executable: isExecutable(stat),
         folder: isFolder ? `${stat.dev}:${stat.ino}` : undefined,
         remember: undefined,
       });
     }
-    this.witnesses.addFolder(folder, items, settled);
+    this.snapshot.addFolder(folder, items, settled);
     return items.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
@@ -206,7 +206,7 @@ export class Contents {
   }
 
   async #read(file: FoundFile, read: Reader, known: string | undefined): Promise<Reading> {
-    await letOthersRun();
+    await yieldToEventLoop();
     try {
       const reading = await read(file, known);
       if (reading.read !== undefined) {
@@ -216,13 +216,13 @@ export class Contents {
       return reading;
     } catch (error) {
       if (error instanceof ReproError) throw error;
-      throw new ReproError(`${this.#name(file.absolute)} cannot be read: ${inWords(error)}`);
+      throw new ReproError(`${this.#name(file.absolute)} cannot be read: ${describeError(error)}`);
     }
   }
 }
 
 function foundFile(absolute: string, stat: BigIntStats): FoundFile {
-  return { absolute, identity: identity(stat), size: Number(stat.size), executable: isExecutable(stat) };
+  return { absolute, identity: statSignature(stat), size: Number(stat.size), executable: isExecutable(stat) };
 }
 
 function lstatOrUndefined(path: string): BigIntStats | undefined {

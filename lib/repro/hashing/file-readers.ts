@@ -7,7 +7,7 @@ import { type BigIntStats, closeSync, fstatSync, openSync, readSync } from 'node
 import { open } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { sha256 } from './content.ts';
-import { identity, isExecutable, isSettled, now, SETTLING } from './stat-signature.ts';
+import { isExecutable, isSettled, now, SETTLING, statSignature } from './stat-signature.ts';
 
 /** A file as a look at its folder found it. */
 export interface FoundFile {
@@ -95,7 +95,7 @@ async function whenSettled(stat: () => Promise<BigIntStats>): Promise<bigint> {
 }
 
 function readingOf(file: FoundFile, sha256: string, after: BigIntStats, settled: boolean): Reading {
-  const moved = identity(after) !== file.identity;
+  const moved = statSignature(after) !== file.identity;
   const size = Number(after.size);
   const reading = { sha256, size, executable: isExecutable(after), moved, read: size };
   return settled && !moved ? { ...reading, identity: file.identity } : reading;

@@ -7,7 +7,7 @@
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { identity, isSettled, statOrUndefined } from './stat-signature.ts';
+import { isSettled, statOrUndefined, statSignature } from './stat-signature.ts';
 
 const FILE = '.repro/fresh';
 const FORMAT = 2;
@@ -22,7 +22,7 @@ interface Header {
 }
 
 /** How many stages are all up to date; undefined: that is not known. */
-export function certified(root: string, by: string): number | undefined {
+export function freshStages(root: string, by: string): number | undefined {
   let lines: string[];
   try {
     lines = readFileSync(join(root, FILE), 'utf8').split('\n');
@@ -42,7 +42,7 @@ export function certified(root: string, by: string): number | undefined {
     }
     const tab = line.indexOf('\t');
     const stat = statOrUndefined(absolute(folder, line.slice(tab + 1)));
-    if ((stat ? identity(stat) : '') !== line.slice(0, tab)) return undefined;
+    if ((stat ? statSignature(stat) : '') !== line.slice(0, tab)) return undefined;
   }
   return header.stages;
 }
@@ -52,7 +52,7 @@ function absolute(folder: string, path: string): string {
 }
 
 /** What stat said of each path that a verdict rests on, taken before the path was read. */
-export class Witnesses {
+export class StatSnapshot {
   /** By absolute path. */
   readonly #single = new Map<string, string>();
   /** Of all that is in a folder, by its absolute path: the lines of the certificate. */
@@ -62,7 +62,7 @@ export class Witnesses {
 
   /** Takes down what stat says, or that there is nothing. */
   add(path: string, stat = statOrUndefined(path)): void {
-    this.#single.set(path, stat ? identity(stat) : '');
+    this.#single.set(path, stat ? statSignature(stat) : '');
     if ((stat && !isSettled(stat)) || path.includes('\n')) this.#certain = false;
   }
 
@@ -80,7 +80,7 @@ export class Witnesses {
   }
 
   /** Writes the certificate, unless something in it changed so recently that a further change might not show. */
-  certify(root: string, by: string, stages: number): void {
+  writeFreshStamp(root: string, by: string, stages: number): void {
     if (!this.#certain) return;
     const header: Header = { format: FORMAT, by, stages };
     const inside = `${root}/`;

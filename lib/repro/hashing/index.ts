@@ -9,7 +9,7 @@ export {
   sameContent,
   sha256,
 } from './content.ts';
-export { Contents } from './content-hasher.ts';
+export { ContentHasher } from './content-hasher.ts';
 export {
   type FoundFile,
   type Reading,
@@ -19,8 +19,8 @@ export {
   readSmall,
   SMALL,
 } from './file-readers.ts';
-export { certified } from './fresh-stamp.ts';
-export { Code } from './module-graph.ts';
-export { identity, statOrUndefined } from './stat-signature.ts';
+export { freshStages } from './fresh-stamp.ts';
+export { ModuleGraph } from './module-graph.ts';
+export { statOrUndefined, statSignature } from './stat-signature.ts';
 export { openState, type State } from './state.ts';
-export { letOthersRun } from './yield-to-event-loop.ts';
+export { yieldToEventLoop } from './yield-to-event-loop.ts';

@@ -13,9 +13,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import type { BuildFailure, Loader, Metafile } from 'esbuild';
-import { inWords, ReproError } from '../messages/index.ts';
+import { describeError, ReproError } from '../messages/index.ts';
 import { folderOf, type ManifestEntry, type Scanned, sha256 } from './content.ts';
-import type { Contents } from './content-hasher.ts';
+import type { ContentHasher } from './content-hasher.ts';
 import { isSettled, statOrUndefined } from './stat-signature.ts';
 import type { State } from './state.ts';
 
@@ -36,13 +36,13 @@ interface Remembered extends Modules {
   surroundings: string;
 }
 
-export class Code {
+export class ModuleGraph {
   readonly #root: string;
   readonly #state: State;
-  readonly #contents: Contents;
+  readonly #contents: ContentHasher;
   readonly #held = new Map<string, Closure>();
 
-  constructor(root: string, state: State, contents: Contents) {
+  constructor(root: string, state: State, contents: ContentHasher) {
     this.#root = root;
     this.#state = state;
     this.#contents = contents;
@@ -102,7 +102,7 @@ export class Code {
 
   /** A hash of all that could make the same import text mean another module. */
   #surroundings(modules: readonly string[]): string {
-    const { witnesses } = this.#contents;
+    const { snapshot: witnesses } = this.#contents;
     const parts: string[] = [];
     for (const folder of foldersOf(modules)) {
       const absolute = join(this.#root, folder);
@@ -175,7 +175,7 @@ async function bundle(root: string, entries: readonly string[]): Promise<Metafil
     return metafile;
   } catch (error) {
     const [first] = (error as BuildFailure).errors ?? [];
-    if (first === undefined) throw new ReproError(`the code cannot be read: ${inWords(error)}`);
+    if (first === undefined) throw new ReproError(`the code cannot be read: ${describeError(error)}`);
     const { location } = first;
     throw new ReproError({
       message: `this code cannot be followed: ${first.text}`,

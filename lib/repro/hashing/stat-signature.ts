@@ -12,7 +12,7 @@ const RACY_COARSE = 2_100_000_000n;
 /** Milliseconds after which a file that nobody writes to is settled, on most file systems. */
 export const SETTLING = 40;
 
-export function identity(stat: BigIntStats): string {
+export function statSignature(stat: BigIntStats): string {
   return `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs} ${isExecutable(stat) ? 'x' : '-'}`;
 }
 

@@ -6,7 +6,7 @@ const LONGEST_TURN = 20;
 
 let began = performance.now();
 
-export async function letOthersRun(): Promise<void> {
+export async function yieldToEventLoop(): Promise<void> {
   if (performance.now() - began < LONGEST_TURN) return;
   await turn();
   began = performance.now();

@@ -46,7 +46,7 @@ function describePlace({ file, line, column }: Place): string {
 }
 
 /** Node's error codes in words, for sentences such as "cannot read a.txt: there is no such file". */
-export function inWords(error: unknown): string {
+export function describeError(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   const words: Record<string, string> = {
     ENOENT: 'there is no such file or folder',

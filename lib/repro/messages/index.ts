@@ -1,4 +1,4 @@
-export { inWords, type Place, type Problem, ReproError } from './errors.ts';
+export { describeError, type Place, type Problem, ReproError } from './errors.ts';
 export { nearest, suggestion } from './nearest.ts';
 export { markdownTable, plainTable } from './table.ts';
 export {

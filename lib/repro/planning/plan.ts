@@ -10,12 +10,12 @@
 import { type Content, contentWithin, type ManifestEntry, parseManifest, sameContent } from '../hashing/index.ts';
 import { listNames, type Problem, ReproError } from '../messages/index.ts';
 import { contains, type Stage } from '../pipeline/index.ts';
-import { type Inputs, type LockedStage, lockedStage, runKey } from '../storage/index.ts';
+import { fingerprintKey, type Inputs, type LockedStage, lockedStage } from '../storage/index.ts';
 import { type Project, placeMissing } from './project.ts';
 import { MissingInputs } from './stage-inputs.ts';
-import { alwaysRuns, judge, type Reason } from './stale-reasons.ts';
+import { alwaysRuns, type Reason, staleReasons } from './stale-reasons.ts';
 
-export type Verdict =
+export type StageStatus =
   | { state: 'fresh'; reasons: []; block: LockedStage }
   | { state: 'stale'; reasons: Reason[]; inputs?: Inputs; key?: string; notes?: string[] }
   | { state: 'restorable'; reasons: Reason[]; inputs: Inputs; key: string; block: LockedStage }
@@ -32,7 +32,7 @@ export interface PlanOptions {
 
 export interface PlannedStage {
   stage: Stage;
-  verdict: Verdict;
+  status: StageStatus;
 }
 
 /** Throws ReproError for everything that is wrong before a command has started. */
@@ -41,7 +41,7 @@ export async function makePlan(
   names: readonly string[],
   options: PlanOptions,
 ): Promise<PlannedStage[]> {
-  const verdicts = new Map<string, Verdict>();
+  const verdicts = new Map<string, StageStatus>();
   const selected = new Set(names);
   const faults = new Faults();
   const plan: PlannedStage[] = [];
@@ -49,9 +49,9 @@ export async function makePlan(
     const stage = project.graph.stages.get(name)!;
     const above = project.graph.upstream.get(name)!.filter((upstream) => selected.has(upstream));
     try {
-      const verdict = await foresee(project, stage, above, verdicts, options);
+      const verdict = await planStage(project, stage, above, verdicts, options);
       verdicts.set(name, verdict);
-      plan.push({ stage, verdict });
+      plan.push({ stage, status: verdict });
     } catch (error) {
       if (!(error instanceof ReproError)) throw error;
       faults.add(name, error instanceof MissingInputs ? await placeMissing(project, error) : error);
@@ -87,13 +87,13 @@ class Faults {
   }
 }
 
-async function foresee(
+async function planStage(
   project: Project,
   stage: Stage,
   above: readonly string[],
-  verdicts: ReadonlyMap<string, Verdict>,
+  verdicts: ReadonlyMap<string, StageStatus>,
   options: PlanOptions,
-): Promise<Verdict> {
+): Promise<StageStatus> {
   const unsettled = above.filter((name) => ['stale', 'maybe'].includes(verdicts.get(name)!.state));
   const predicted = new Map<string, Content>();
   for (const name of above) {
@@ -118,7 +118,7 @@ export interface EvaluateOptions extends PlanOptions {
 }
 
 /** What is to become of one stage, going by what there is now. */
-export async function evaluate(project: Project, stage: Stage, options: EvaluateOptions): Promise<Verdict> {
+export async function evaluate(project: Project, stage: Stage, options: EvaluateOptions): Promise<StageStatus> {
   const { pending = [], predicted = new Map<string, Content>() } = options;
   const touches = (path: string, outs: Iterable<string>) =>
     [...outs].some((out) => contains(out, path) || contains(path, out));
@@ -127,7 +127,7 @@ export async function evaluate(project: Project, stage: Stage, options: Evaluate
 
   let inputs: Inputs;
   try {
-    inputs = await project.observer.inputs(stage, unknown);
+    inputs = await project.stageInputs.fingerprint(stage, unknown);
   } catch (error) {
     if (stage.frozen && error instanceof MissingInputs) return { state: 'frozen', reasons: [] };
     if (!(options.allowMissing && error instanceof MissingInputs) || recorded === undefined) throw error;
@@ -136,25 +136,25 @@ export async function evaluate(project: Project, stage: Stage, options: Evaluate
   let complete = true;
   for (const path of [...stage.deps.map((dep) => dep.path), ...stage.code, ...stage.params.map(({ file }) => file)]) {
     if (!unknown(path)) continue;
-    const content = touches(path, pending) ? undefined : foretold(project, path, predicted);
+    const content = touches(path, pending) ? undefined : predictedContent(project, path, predicted);
     if (content && stage.deps.some((dep) => dep.path === path)) inputs.deps[path] = content;
     else complete = false;
   }
   const outs = new Map<string, Content | undefined>();
-  for (const [path, scanned] of await project.observer.outputs(stage)) outs.set(path, scanned?.content);
+  for (const [path, scanned] of await project.stageInputs.outputs(stage)) outs.set(path, scanned?.content);
   if (options.allowMissing && recorded) {
     for (const [path, content] of outs)
       if (content === undefined && recorded.outs?.[path]) outs.set(path, recorded.outs[path]);
   }
 
-  const reasons = await nameModules(project, judge(stage, recorded, inputs, outs));
+  const reasons = await nameModules(project, staleReasons(stage, recorded, inputs, outs));
   if (stage.frozen) return { state: 'frozen', reasons };
   if (reasons.length === 0 && !options.force) {
     return complete ? { state: 'fresh', reasons: [], block: recorded! } : { state: 'maybe', reasons: [] };
   }
   if (reasons.length === 0) reasons.push({ kind: 'always', forced: true });
   if (!complete) return { state: 'stale', reasons };
-  const key = runKey(stage, inputs);
+  const key = fingerprintKey(stage, inputs);
   if (options.force || options.runCache === false || alwaysRuns(stage)) return { state: 'stale', reasons, inputs, key };
   const { block, notes } = await restorable(project, stage, key, inputs);
   if (block) return { state: 'restorable', reasons, inputs, key, block };
@@ -162,7 +162,11 @@ export async function evaluate(project: Project, stage: Stage, options: Evaluate
 }
 
 /** What will be at `path` once these outputs are restored, where it is one of them or lies in one. */
-function foretold(project: Project, path: string, predicted: ReadonlyMap<string, Content>): Content | undefined {
+function predictedContent(
+  project: Project,
+  path: string,
+  predicted: ReadonlyMap<string, Content>,
+): Content | undefined {
   for (const [out, content] of predicted) {
     if (out === path) return content;
     if (!path.startsWith(`${out}/`)) continue;
@@ -187,7 +191,7 @@ async function restorable(
     const content = found.outs![path];
     outs[path] = content;
     // What is already in place need not be in the cache.
-    if (sameContent((await project.observer.scan(path))?.content, content)) continue;
+    if (sameContent((await project.stageInputs.scan(path))?.content, content)) continue;
     const problems = await project.cache.problems(content);
     if (problems.length === 0) continue;
     project.runs.drop(key);
@@ -205,7 +209,7 @@ async function assumeRecorded(
 ): Promise<Inputs> {
   const gone = new Set(error.missing.filter(({ kind }) => kind === 'dep').map(({ path }) => path));
   if (error.missing.some(({ kind }) => kind !== 'dep')) throw error;
-  const inputs = await project.observer.inputs(stage, (path) => gone.has(path) || unknown(path));
+  const inputs = await project.stageInputs.fingerprint(stage, (path) => gone.has(path) || unknown(path));
   for (const path of gone) {
     if (!recorded.deps?.[path]) throw error;
     inputs.deps[path] = recorded.deps[path];
@@ -222,7 +226,7 @@ async function nameModules(project: Project, reasons: readonly Reason[]): Promis
       named.push(reason);
       continue;
     }
-    const after = parseManifest((await project.observer.closure(reason.path))?.manifest ?? '');
+    const after = parseManifest((await project.stageInputs.closure(reason.path))?.manifest ?? '');
     const hashes = (manifest: readonly ManifestEntry[]) => new Map(manifest.map(({ path, sha256 }) => [path, sha256]));
     const [old, now] = [hashes(before), hashes(after)];
     const changed = [...new Set([...old.keys(), ...now.keys()])]

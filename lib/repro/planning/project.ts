@@ -4,21 +4,21 @@ import { join } from 'node:path';
 import {
   checkAgainstSchema,
   type EditedTexts,
-  folderTexts,
+  folderSource,
   NO_EDITS,
   readDocumentFrom,
   readSchema,
   type Texts,
 } from '../documents/index.ts';
 import {
-  Code,
-  Contents,
-  identity,
+  ContentHasher,
+  ModuleGraph,
   openState,
   ownIdentity,
   type State,
   sha256,
   statOrUndefined,
+  statSignature,
 } from '../hashing/index.ts';
 import { type Problem, ReproError } from '../messages/index.ts';
 import {
@@ -31,23 +31,23 @@ import {
   PIPELINE,
   type Pipeline,
 } from '../pipeline/index.ts';
-import { Cache, LOCK, Lock, Runs } from '../storage/index.ts';
-import { describeMissing, type MissingInputs, Observer } from './stage-inputs.ts';
+import { Cache, LOCK, Lock, RunCache } from '../storage/index.ts';
+import { describeMissing, type MissingInputs, StageInputs } from './stage-inputs.ts';
 
 export interface Project {
   root: string;
   pipeline: Pipeline;
   /** Its own files. */
-  texts: Texts;
+  files: Texts;
   graph: Graph;
   state: State;
-  contents: Contents;
-  observer: Observer;
+  hasher: ContentHasher;
+  stageInputs: StageInputs;
   lock: Lock;
   cache: Cache;
-  runs: Runs;
+  runs: RunCache;
   /** To be called when everything is up to date and nothing has been looked at for any other end: see certificate.ts. */
-  certify(): void;
+  writeFreshStamp(): void;
   close(): Promise<void>;
 }
 
@@ -58,37 +58,37 @@ export interface Project {
 export async function openProject(start: string, options: { write: boolean; edited?: EditedTexts }): Promise<Project> {
   const { edited = NO_EDITS } = options;
   const root = findRoot(start);
-  const texts = folderTexts(root, edited);
+  const texts = folderSource(root, edited);
   const state = await openState(root, options);
   try {
     const { pipeline, sources } = await knownPipeline(root, texts, state);
     const graph = await graphOf(pipeline, texts);
-    const contents = new Contents(root, state);
-    const code = new Code(root, state, contents);
+    const contents = new ContentHasher(root, state);
+    const code = new ModuleGraph(root, state, contents);
     const lock = new Lock(root, state);
     await lock.refresh();
     const readOnly = !options.write;
     return {
       root,
       pipeline,
-      texts,
+      files: texts,
       graph,
       state,
-      contents,
-      observer: new Observer(root, state, contents, code, edited),
+      hasher: contents,
+      stageInputs: new StageInputs(root, state, contents, code, edited),
       lock,
       cache: new Cache(root, contents, { readOnly }),
-      runs: new Runs(root, { readOnly }),
-      certify: () => {
-        const { witnesses } = contents;
+      runs: new RunCache(root, { readOnly }),
+      writeFreshStamp: () => {
+        const { snapshot: witnesses } = contents;
         for (const [file, sha] of Object.entries(sources)) {
           witnesses.add(join(root, file));
           if (hashOrNull(join(root, file)) !== sha) return;
         }
         const stat = statOrUndefined(join(root, LOCK));
-        if ((stat ? identity(stat) : '') !== lock.identity) return;
+        if ((stat ? statSignature(stat) : '') !== lock.identity) return;
         witnesses.add(join(root, LOCK), stat);
-        witnesses.certify(root, ownIdentity(), pipeline.stages.length);
+        witnesses.writeFreshStamp(root, ownIdentity(), pipeline.stages.length);
       },
       close: () => state.close(),
     };
@@ -158,7 +158,7 @@ function hashOrNull(path: string): string | null {
 
 /** An error about missing inputs, with the spot in pipeline.yaml that asks for each. */
 export async function placeMissing(project: Project, error: MissingInputs): Promise<ReproError> {
-  const document = await readDocumentFrom(project.texts, PIPELINE);
+  const document = await readDocumentFrom(project.files, PIPELINE);
   const list = { dep: 'deps', code: 'code', params: 'params', param: 'params' } as const;
   return new ReproError(
     error.missing.map((input): Problem => {

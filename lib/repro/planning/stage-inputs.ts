@@ -1,12 +1,12 @@
 /** What a stage's inputs and outputs are at this moment. It looks; it does not judge. */
 
 import { join } from 'node:path';
-import { type EditedTexts, folderTexts, type Json, lookUp, parseSettings, type Texts } from '../documents/index.ts';
+import { type EditedTexts, folderSource, type Json, lookUp, parseSettings, type Texts } from '../documents/index.ts';
 import {
-  type Code,
   type Content,
-  type Contents,
+  type ContentHasher,
   folderOf,
+  type ModuleGraph,
   parseManifest,
   type Scanned,
   type State,
@@ -16,21 +16,21 @@ import { type Problem, ReproError, suggestion } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { Inputs } from '../storage/index.ts';
 
-export class Observer {
+export class StageInputs {
   readonly #root: string;
   readonly #edited: EditedTexts;
   readonly #texts: Texts;
   readonly #state: State;
-  readonly #contents: Contents;
-  readonly #code: Code;
+  readonly #contents: ContentHasher;
+  readonly #code: ModuleGraph;
   /** By the SHA-256 of a params file's text. */
   readonly #params = new Map<string, Json>();
 
   /** `edited`: files that are taken to hold these texts. */
-  constructor(root: string, state: State, contents: Contents, code: Code, edited: EditedTexts) {
+  constructor(root: string, state: State, contents: ContentHasher, code: ModuleGraph, edited: EditedTexts) {
     this.#root = root;
     this.#edited = edited;
-    this.#texts = folderTexts(root, edited);
+    this.#texts = folderSource(root, edited);
     this.#state = state;
     this.#contents = contents;
     this.#code = code;
@@ -43,14 +43,14 @@ export class Observer {
   }
 
   async scan(path: string): Promise<Scanned | undefined> {
-    return asEdited(path, await this.#contents.scan(path), this.#edited);
+    return withEdits(path, await this.#contents.scan(path), this.#edited);
   }
 
   /**
    * Leaves out what `except` says is not settled yet. Throws ReproError for what is missing, with the list and entry
    * of the definition as its key.
    */
-  async inputs(stage: Stage, except: (path: string) => boolean = () => false): Promise<Inputs> {
+  async fingerprint(stage: Stage, except: (path: string) => boolean = () => false): Promise<Inputs> {
     const problems: MissingInput[] = [];
     const deps: Inputs['deps'] = {};
     for (const [index, { path, optional }] of stage.deps.entries()) {
@@ -108,7 +108,7 @@ export class Observer {
 
   /** Undefined when there is no such file. */
   async paramsFile(file: string): Promise<Json | undefined> {
-    this.#contents.witnesses.add(join(this.#root, file));
+    this.#contents.snapshot.add(join(this.#root, file));
     const text = await this.#texts.read(file);
     if (text === undefined) return undefined;
     const sha = sha256(text);
@@ -158,7 +158,7 @@ export function describeMissing(stage: Stage, { kind, path, key, hint }: Missing
 }
 
 /** What would be at `path` with these edits written: an edited file, or a folder with one in it. */
-function asEdited(path: string, scanned: Scanned | undefined, edited: EditedTexts): Scanned | undefined {
+function withEdits(path: string, scanned: Scanned | undefined, edited: EditedTexts): Scanned | undefined {
   if (scanned === undefined || edited.size === 0) return scanned;
   const content = (text: string): Content => ({ sha256: sha256(text), size: Buffer.byteLength(text) });
   const own = edited.get(path);

@@ -27,7 +27,7 @@ export function alwaysRuns(stage: Stage): boolean {
 }
 
 /** Reasons to run; none: fresh. `outs` holds what there is at each output's path. */
-export function judge(
+export function staleReasons(
   stage: Stage,
   recorded: LockedStage | undefined,
   inputs: Inputs,

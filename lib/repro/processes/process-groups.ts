@@ -25,7 +25,7 @@ done < "$0"
 for group in $groups; do kill -9 "-$group"; done
 `;
 
-export class Groups {
+export class ProcessGroups {
   readonly #file: string;
   #notes: number | undefined;
   #reaper: ChildProcess | undefined;

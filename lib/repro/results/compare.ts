@@ -25,7 +25,7 @@ export interface Side {
 
 export function workspace(project: Project): Side {
   // A folder in the place of a file, say, is no file.
-  const read = (path: string) => project.texts.read(path).catch(() => undefined);
+  const read = (path: string) => project.files.read(path).catch(() => undefined);
   return {
     name: 'workspace',
     stages: project.pipeline.stages,
@@ -86,7 +86,7 @@ function cachedText(project: Project, content: Content, inside: string): string 
 async function stagesAt(project: Project, revision: Revision): Promise<readonly Stage[] | undefined> {
   const { sources, stages } = project.pipeline;
   const texts = await revision.readAll(sources);
-  const now = await Promise.all(sources.map((file) => project.texts.read(file)));
+  const now = await Promise.all(sources.map((file) => project.files.read(file)));
   if (sources.every((file, i) => texts.get(file) === now[i])) return stages;
   try {
     return (await loadPipeline(project.root, revision, (_document, _schema, check) => check())).stages;

@@ -13,10 +13,8 @@ import { chmodSync, constants, copyFileSync, linkSync, mkdirSync, readFileSync, 
 import { dirname, join, relative } from 'node:path';
 import {
   type Content,
-  type Contents,
+  type ContentHasher,
   type FoundFile,
-  identity,
-  letOthersRun,
   type ManifestEntry,
   parseManifest,
   type Reading,
@@ -25,25 +23,27 @@ import {
   readSmall,
   type Scanned,
   SMALL,
+  statSignature,
+  yieldToEventLoop,
 } from '../hashing/index.ts';
-import { inWords, ReproError } from '../messages/index.ts';
+import { describeError, ReproError } from '../messages/index.ts';
 import type { Output } from '../pipeline/index.ts';
 import { readConfig } from './config.ts';
 import { canClone, cloneOf, copyOf, hasOneName, holds, writeNew } from './copies.ts';
-import { Objects } from './object-store.ts';
+import { ObjectStore } from './object-store.ts';
 
 export class Cache {
   readonly #root: string;
-  readonly #contents: Contents;
-  readonly #objects: Objects;
+  readonly #contents: ContentHasher;
+  readonly #objects: ObjectStore;
   #links: Promise<boolean> | undefined;
   /** Whether the file system of the cache can share blocks. */
   #clones: boolean | undefined;
 
-  constructor(root: string, contents: Contents, options: { readOnly: boolean }) {
+  constructor(root: string, contents: ContentHasher, options: { readOnly: boolean }) {
     this.#root = root;
     this.#contents = contents;
-    this.#objects = new Objects(root, contents, options);
+    this.#objects = new ObjectStore(root, contents, options);
   }
 
   objectPath(sha256: string): string {
@@ -112,7 +112,7 @@ export class Cache {
       if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
       folders.add(folder);
       if (entry.sha256 !== undefined) this.#restoreFile(file, entry.sha256, entry.executable === true, link);
-      await letOthersRun();
+      await yieldToEventLoop();
     }
   }
 
@@ -163,8 +163,8 @@ export class Cache {
     }
     const after = statSync(file.absolute, { bigint: true });
     // Mode and link are ours and show in ctime alone; whoever writes to the file changes mtime.
-    const isSame = after.mtimeNs === before.mtimeNs && identity(before) === file.identity;
-    return { ...reading, identity: isSame && reading.identity !== undefined ? identity(after) : undefined };
+    const isSame = after.mtimeNs === before.mtimeNs && statSignature(before) === file.identity;
+    return { ...reading, identity: isSame && reading.identity !== undefined ? statSignature(after) : undefined };
   }
 
   #restoreFile(target: string, sha256: string, executable: boolean, link: boolean): void {
@@ -179,7 +179,7 @@ export class Cache {
       copyFileSync(object, target, constants.COPYFILE_FICLONE);
       chmodSync(target, (executable ? 0o777 : 0o666) & ~process.umask());
     } catch (error) {
-      throw new ReproError(`${target} cannot be restored: ${inWords(error)}`, 1);
+      throw new ReproError(`${target} cannot be restored: ${describeError(error)}`, 1);
     }
   }
 

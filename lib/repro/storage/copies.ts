@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type FoundFile, type Reading, readInPieces, SMALL } from '../hashing/index.ts';
-import { inWords, ReproError } from '../messages/index.ts';
+import { describeError, ReproError } from '../messages/index.ts';
 
 /** Whether the file system that `path` would be on shares blocks. Tries it: nothing is left at `path`. */
 export function canClone(path: string): boolean {
@@ -77,7 +77,9 @@ export function writeNew(path: string, bytes: string | Buffer): void {
 }
 
 export function cannotWrite(error: unknown): ReproError {
-  return error instanceof ReproError ? error : new ReproError(`the cache cannot be written: ${inWords(error)}`, 1);
+  return error instanceof ReproError
+    ? error
+    : new ReproError(`the cache cannot be written: ${describeError(error)}`, 1);
 }
 
 const other = Buffer.allocUnsafe(SMALL + 1);

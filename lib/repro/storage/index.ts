@@ -3,5 +3,5 @@ export { unlinkFromCache } from './copies.ts';
 export { Lock } from './lock.ts';
 export { LOCK, type LockedStage, type Recorded, readLock } from './lock-text.ts';
 export { fetch, push, remoteFolder, type TransferSource } from './remote.ts';
-export { Runs } from './run-cache.ts';
-export { type Inputs, keyOfBlock, lockedStage, runKey } from './run-key.ts';
+export { RunCache } from './run-cache.ts';
+export { type Fingerprint as Inputs, fingerprintKey, lockedStage, recordedKey } from './run-key.ts';

@@ -5,7 +5,7 @@
  */
 import { isMapping, type Json, loadYaml } from '../documents/index.ts';
 import type { Content } from '../hashing/index.ts';
-import { inWords, ReproError } from '../messages/index.ts';
+import { describeError, ReproError } from '../messages/index.ts';
 
 export const LOCK = 'dvc-like.lock';
 
@@ -70,7 +70,7 @@ export async function parseBlock(name: string, text: string): Promise<LockedStag
     value = (parse(text) as { [name: string]: unknown })[name];
   } catch (error) {
     throw new ReproError({
-      message: `the block of ${name} is damaged (${inWords(error).split('\n')[0]}); delete it, and run repro`,
+      message: `the block of ${name} is damaged (${describeError(error).split('\n')[0]}); delete it, and run repro`,
       place: { file: LOCK },
     });
   }

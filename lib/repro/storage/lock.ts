@@ -7,8 +7,8 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readText } from '../documents/index.ts';
-import { identity, type State, sha256, statOrUndefined } from '../hashing/index.ts';
-import { inWords, ReproError } from '../messages/index.ts';
+import { type State, sha256, statOrUndefined, statSignature } from '../hashing/index.ts';
+import { describeError, ReproError } from '../messages/index.ts';
 import { blockText, HEADER, LOCK, type LockedStage, parseBlock, splitBlocks } from './lock-text.ts';
 
 /**
@@ -44,7 +44,7 @@ export class Lock {
   async refresh(): Promise<void> {
     const path = join(this.#root, LOCK);
     const stat = statOrUndefined(path);
-    const now = stat ? identity(stat) : 'none';
+    const now = stat ? statSignature(stat) : 'none';
     if (now !== this.#identity) this.#load(stat ? readText(path, LOCK) : '', now);
     if (!this.#isParsed) this.#parsing = this.#parse();
     await this.#parsing;
@@ -112,7 +112,7 @@ export class Lock {
   #write(changes: ReadonlyMap<string, string | undefined>): void {
     const path = join(this.#root, LOCK);
     const stat = statOrUndefined(path);
-    const now = stat ? identity(stat) : 'none';
+    const now = stat ? statSignature(stat) : 'none';
     // Another repro has written in the meantime: its blocks stay.
     if (now !== this.#identity) this.#load(stat ? readText(path, LOCK) : '', now);
     for (const [name, text] of changes) {
@@ -125,9 +125,9 @@ export class Lock {
       writeFileSync(temporary, HEADER + names.map((name) => this.#texts.get(name)).join(''));
       renameSync(temporary, path);
     } catch (error) {
-      throw new ReproError(`${LOCK} cannot be written: ${inWords(error)}`, 1);
+      throw new ReproError(`${LOCK} cannot be written: ${describeError(error)}`, 1);
     }
-    this.#identity = identity(statOrUndefined(path)!);
+    this.#identity = statSignature(statOrUndefined(path)!);
   }
 
   #load(text: string, identity: string): void {

@@ -6,16 +6,16 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Contents } from '../hashing/index.ts';
+import type { ContentHasher } from '../hashing/index.ts';
 import { cannotWrite } from './copies.ts';
 
-export class Objects {
+export class ObjectStore {
   readonly #cache: string;
-  readonly #contents: Contents;
+  readonly #contents: ContentHasher;
   readonly #readOnly: boolean;
   #hasIncoming = false;
 
-  constructor(root: string, contents: Contents, options: { readOnly: boolean }) {
+  constructor(root: string, contents: ContentHasher, options: { readOnly: boolean }) {
     this.#cache = join(root, '.repro/cache');
     this.#contents = contents;
     this.#readOnly = options.readOnly;

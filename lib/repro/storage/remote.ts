@@ -9,12 +9,12 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import pLimit from 'p-limit';
 import { type Content, parseManifest } from '../hashing/index.ts';
-import { inWords, ReproError, suggestion } from '../messages/index.ts';
+import { describeError, ReproError, suggestion } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import { CONFIG, readConfig } from './config.ts';
 import type { Lock } from './lock.ts';
 import type { LockedStage } from './lock-text.ts';
-import { keyOfBlock } from './run-key.ts';
+import { recordedKey } from './run-key.ts';
 
 const AT_ONCE = 8;
 
@@ -117,7 +117,7 @@ async function transfer(project: TransferSource, names: readonly string[], route
 
 /** A run is only there once all it made is. */
 async function copyRun(block: LockedStage, { from, to }: Route): Promise<void> {
-  const key = keyOfBlock(block);
+  const key = recordedKey(block);
   const name = join('runs', key.slice(0, 2), `${key.slice(2)}.json`);
   if (!existsSync(join(from, name)) || existsSync(join(to, name))) return;
   const temporary = join(to, `${name}.${process.pid}.tmp`);
@@ -154,7 +154,7 @@ async function copyWhole(
     return true;
   } catch (error) {
     rmSync(temporary, { force: true });
-    result.problems.push(`${what}: ${source}: ${inWords(error)}`);
+    result.problems.push(`${what}: ${source}: ${describeError(error)}`);
     return false;
   }
 }

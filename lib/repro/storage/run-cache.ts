@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import type { Stage } from '../pipeline/index.ts';
 import type { LockedStage } from './lock-text.ts';
 
-export class Runs {
+export class RunCache {
   readonly #root: string;
   readonly #readOnly: boolean;
 

@@ -4,7 +4,7 @@ import { type Content, sha256 } from '../hashing/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { LockedStage, Recorded } from './lock-text.ts';
 
-export interface Inputs {
+export interface Fingerprint {
   /** null: not there, and optional. */
   deps: { [path: string]: Recorded };
   code: { [entry: string]: Content };
@@ -13,7 +13,7 @@ export interface Inputs {
 }
 
 /** A stage's block, as the lock and the run cache hold it. */
-export function lockedStage(stage: Stage, inputs: Inputs, outs: { [path: string]: Content }): LockedStage {
+export function lockedStage(stage: Stage, inputs: Fingerprint, outs: { [path: string]: Content }): LockedStage {
   const unlessEmpty = <T extends object>(name: string, value: T) =>
     Object.keys(value).length > 0 ? { [name]: value } : {};
   return {
@@ -28,7 +28,7 @@ export function lockedStage(stage: Stage, inputs: Inputs, outs: { [path: string]
 }
 
 /** What a run is known by: everything that goes into it, and the paths of what comes out. */
-export function runKey(stage: Stage, inputs: Inputs): string {
+export function fingerprintKey(stage: Stage, inputs: Fingerprint): string {
   return keyOf(
     lockedStage(stage, inputs, {}),
     stage.outs.map(({ path }) => path),
@@ -36,7 +36,7 @@ export function runKey(stage: Stage, inputs: Inputs): string {
 }
 
 /** The same of a run that is recorded. */
-export function keyOfBlock(block: LockedStage): string {
+export function recordedKey(block: LockedStage): string {
   return keyOf(block, Object.keys(block.outs ?? {}));
 }
 

@@ -4,7 +4,7 @@ import { sameContent } from '../../hashing/index.ts';
 import { count, ReproError } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
 import { MissingInputs, openProject, type Project, placeMissing } from '../../planning/index.ts';
-import { runKey } from '../../storage/index.ts';
+import { fingerprintKey } from '../../storage/index.ts';
 
 export async function checkout(targets: readonly string[]): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
@@ -29,7 +29,7 @@ export async function checkOutStages(
     const stage = project.graph.stages.get(name)!;
     for (const { path, cache } of stage.outs) {
       const content = block?.outs?.[path];
-      if (!content || sameContent((await project.observer.scan(path))?.content, content)) continue;
+      if (!content || sameContent((await project.stageInputs.scan(path))?.content, content)) continue;
       const [problem] = await project.cache.problems(content);
       if (problem === undefined) {
         await restoreStage(project, stage, { ...block!, outs: { [path]: content } }, { record: false });
@@ -51,10 +51,10 @@ export async function commit(targets: readonly string[], call: { force?: boolean
         if (targets.length === 0) continue;
         throw new ReproError(`${name} cannot be committed: ${missing.join(', ')} is missing`, call.force ? 1 : 2);
       }
-      const inputs = await project.observer.inputs(stage).catch(async (error) => {
+      const inputs = await project.stageInputs.fingerprint(stage).catch(async (error) => {
         throw error instanceof MissingInputs ? await placeMissing(project, error) : error;
       });
-      await commitStage(project, stage, inputs, runKey(stage, inputs));
+      await commitStage(project, stage, inputs, fingerprintKey(stage, inputs));
       committed++;
     }
     project.lock.flush();

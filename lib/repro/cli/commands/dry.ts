@@ -1,11 +1,11 @@
 /** `repro --dry`: every stage, what would become of it, and about how long all of it would take. */
 import {
+  AttemptLog,
   Capacity,
   checkFits,
   defaultJobs,
   type ForecastStage,
   forecast,
-  Ledger,
   thisMachine,
 } from '../../execution/index.ts';
 import { count, describeRoughly, describeStates } from '../../messages/index.ts';
@@ -25,10 +25,10 @@ export async function showPlan(
   plan: readonly PlannedStage[],
   call: { json?: boolean; jobs?: number },
 ): Promise<number> {
-  const expected = new Ledger(project.root).durations();
+  const expected = new AttemptLog(project.root).durations();
   const price = await priceOf(project, plan, expected, call.jobs);
   if (call.json) {
-    const stages = plan.map(({ stage, verdict }) => ({
+    const stages = plan.map(({ stage, status: verdict }) => ({
       stage: stage.name,
       state: verdict.state,
       reasons: verdict.reasons,
@@ -38,11 +38,12 @@ export async function showPlan(
     return 0;
   }
   const width = Math.min(30, Math.max(0, ...plan.map(({ stage }) => stage.name.length)));
-  for (const { stage, verdict } of plan) {
+  for (const { stage, status: verdict } of plan) {
     const reasons = verdict.reasons.map(describeReason).join('; ');
     process.stdout.write(`${stage.name.padEnd(width)}  ${WOULD[verdict.state]}${reasons ? `: ${reasons}` : ''}\n`);
   }
-  const states = plan.length > 0 ? [describeStates(plan.map(({ verdict }) => verdict))] : ['there are no stages'];
+  const states =
+    plan.length > 0 ? [describeStates(plan.map(({ status: verdict }) => verdict))] : ['there are no stages'];
   process.stdout.write(`${[...states, ...describePrice(price)].join(', ')}\n`);
   return 0;
 }
@@ -72,7 +73,7 @@ async function priceOf(
     const stages: ForecastStage[] = [];
     /** By stage: itself if it runs, else those that run and that it waits for. */
     const behind = new Map<string, readonly string[]>();
-    for (const { stage, verdict } of plan) {
+    for (const { stage, status: verdict } of plan) {
       const { name, resources: wants } = stage;
       const needs = [...new Set(project.graph.upstream.get(name)!.flatMap((need) => behind.get(need) ?? []))];
       const runs = states.includes(verdict.state);
@@ -81,7 +82,7 @@ async function priceOf(
     }
     return forecast(stages, new Capacity(jobs, machine, limits));
   };
-  const torun = plan.filter(({ verdict }) => verdict.state === 'stale' || verdict.state === 'maybe');
+  const torun = plan.filter(({ status: verdict }) => verdict.state === 'stale' || verdict.state === 'maybe');
   const untimed = torun.filter(({ stage }) => !expected.has(stage.name)).length;
   if (untimed === torun.length) return { jobs, untimed };
   return { jobs, seconds: seconds('stale'), secondsAtMost: seconds('stale', 'maybe'), untimed };

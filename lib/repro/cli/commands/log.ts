@@ -1,12 +1,12 @@
 /** `repro log [STAGE]`: attempts, and what the last one said. It is there when pipeline.yaml is broken, too. */
 
-import { type Attempt, Ledger } from '../../execution/index.ts';
+import { type Attempt, AttemptLog } from '../../execution/index.ts';
 import { describeBytes, describeSeconds, plainTable } from '../../messages/index.ts';
 import { findRoot, select } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 
 export async function log(target: string | undefined, call: { json?: boolean; last?: number }): Promise<number> {
-  const ledger = new Ledger(findRoot(process.cwd()));
+  const ledger = new AttemptLog(findRoot(process.cwd()));
   const all = ledger.attempts();
   const names = target === undefined ? undefined : await stagesMeant(target, all);
   const attempts = all

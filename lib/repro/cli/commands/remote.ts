@@ -24,7 +24,7 @@ export async function remote(
       `${count(copied, 'object')} ${verb === 'push' ? 'pushed' : 'fetched'}, ${present} there already\n`,
     );
     if (verb === 'pull') {
-      project.observer.forget();
+      project.stageInputs.forget();
       const result = await checkOutStages(project, names);
       process.stdout.write(`${count(result.restored, 'output')} checked out\n`);
       problems.push(...result.problems);

@@ -1,7 +1,7 @@
 /** `repro [TARGET…]`: plan, then execute, with the events shown as asked. */
 
 import { constants } from 'node:os';
-import { execute, type Interrupt, Ledger, type RunResult } from '../../execution/index.ts';
+import { AttemptLog, execute, type Interrupt, type RunResult } from '../../execution/index.ts';
 import { editedTexts, findRoot, select, writeTexts } from '../../pipeline/index.ts';
 import { makePlan, openProject, type PlannedStage, type Project } from '../../planning/index.ts';
 import { fetch, remoteFolder } from '../../storage/index.ts';
@@ -57,7 +57,7 @@ export async function run(targets: readonly string[], call: RunCall): Promise<nu
       commit: call.commit,
     };
     const plan = await makePlan(project, names, options);
-    const ledger = new Ledger(project.root);
+    const ledger = new AttemptLog(project.root);
     if (call.dry) return await showPlan(project, plan, call);
 
     const view = openView(
@@ -98,14 +98,14 @@ async function certifyIfFresh(
 ): Promise<void> {
   const all = [...outcomes.values()];
   if (all.some(({ outcome }) => outcome === 'failed' || outcome === 'skipped')) return;
-  let verdicts = plan.map(({ verdict }) => verdict);
+  let verdicts = plan.map(({ status: verdict }) => verdict);
   if (all.some(({ outcome }) => outcome !== 'fresh')) {
     // What has just been written must have settled before its times can be relied on.
     await new Promise((resolve) => setTimeout(resolve, SETTLING));
-    project.observer.forget();
-    verdicts = (await makePlan(project, [...project.graph.stages.keys()], {})).map(({ verdict }) => verdict);
+    project.stageInputs.forget();
+    verdicts = (await makePlan(project, [...project.graph.stages.keys()], {})).map(({ status: verdict }) => verdict);
   }
-  if (verdicts.every(({ state }) => state === 'fresh')) project.certify();
+  if (verdicts.every(({ state }) => state === 'fresh')) project.writeFreshStamp();
 }
 
 function listenToSignals(): Interrupt & { close(): void } {

@@ -9,21 +9,21 @@ export async function status(targets: readonly string[], call: { json?: boolean;
   const project = await openProject(process.cwd(), { write: true });
   try {
     const plan = await makePlan(project, select(project.graph, { targets }), {});
-    const outdated = plan.filter(({ verdict }) => verdict.state !== 'fresh' && verdict.state !== 'frozen');
+    const outdated = plan.filter(({ status: verdict }) => verdict.state !== 'fresh' && verdict.state !== 'frozen');
     if (call.json) {
       const stages = Object.fromEntries(
-        plan.map(({ stage, verdict }) => [stage.name, { state: verdict.state, reasons: verdict.reasons }]),
+        plan.map(({ stage, status: verdict }) => [stage.name, { state: verdict.state, reasons: verdict.reasons }]),
       );
       process.stdout.write(`${JSON.stringify({ stages }, null, 2)}\n`);
     } else if (!call.quiet) {
-      for (const { stage, verdict } of plan) {
+      for (const { stage, status: verdict } of plan) {
         if (verdict.state === 'fresh') continue;
         process.stdout.write(`${stage.name}: ${verdict.state}\n`);
         for (const reason of verdict.reasons) process.stdout.write(`  ${describeReason(reason)}\n`);
         if (verdict.state === 'stale') for (const note of verdict.notes ?? []) process.stdout.write(`  ${note}\n`);
       }
       process.stdout.write(
-        `${outdated.length === 0 ? describeUpToDate(plan.length) : describeStates(plan.map(({ verdict }) => verdict))}\n`,
+        `${outdated.length === 0 ? describeUpToDate(plan.length) : describeStates(plan.map(({ status: verdict }) => verdict))}\n`,
       );
     }
     return call.quiet && outdated.length > 0 ? 1 : 0;

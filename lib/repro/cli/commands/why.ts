@@ -14,7 +14,7 @@ export async function why(target: string, call: { json?: boolean }): Promise<num
     const plan = await makePlan(project, select(project.graph, { targets: [target] }), {});
     const history = await openHistory(project.root);
     const stages: { [name: string]: { state: string; reasons: (Reason & { commit?: string })[] } } = {};
-    for (const { stage, verdict } of plan) {
+    for (const { stage, status: verdict } of plan) {
       if (!named.has(stage.name)) continue;
       const reasons = [];
       for (const reason of verdict.reasons) {
