@@ -7,6 +7,16 @@ export {
   checkTokens,
   numbersOf,
 } from './batch.ts';
-export type { Batch, Decoder, Engine, EngineName, EngineOptions, Model, StepOptions, StepResult } from './engine.ts';
+export type {
+  Batch,
+  Decoder,
+  Engine,
+  EngineName,
+  EngineOptions,
+  Model,
+  OptimizerState,
+  StepOptions,
+  StepResult,
+} from './engine.ts';
 export { EngineError } from './errors.ts';
 export { checkThreads } from './threads.ts';
