@@ -1,10 +1,10 @@
 /** ABC → MIDI file, and → Score: parse, perform, write or quantise. */
 import { parseAbc, performTune } from './abc/index.ts';
 import { writeMidi } from './midi/index.ts';
-import { MusicError, type Performance, type Score } from './model/index.ts';
+import { MusicError, type NoteSequence, type Score } from './model/index.ts';
 import { DEFAULT_GRID, quantise } from './quantise/index.ts';
 
-function perform(abc: string): Performance {
+function perform(abc: string): NoteSequence {
   const tune = parseAbc(abc);
   const { performance } = performTune(tune);
   if (performance.parts.every((part) => part.notes.length === 0)) {

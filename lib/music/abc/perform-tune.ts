@@ -1,7 +1,7 @@
 /**
  * Tune → Performance: repeats and endings played out, ties joined, changes of program, tempo, metre and key put in time.
  */
-import { DEFAULT_TEMPO, type Part, type Performance, type PlayedNote } from '../model/index.ts';
+import { DEFAULT_TEMPO, type NoteSequence, type Part, type PlayedNote } from '../model/index.ts';
 import {
   type BarChange,
   metreDuration,
@@ -17,9 +17,9 @@ import {
 const MAX_PLAYED_BARS = 50_000;
 
 /** Plays what can be played, and returns beside it the problems that only playing shows. */
-export function performTune(tune: Tune): { performance: Performance; problems: Problem[] } {
+export function performTune(tune: Tune): { performance: NoteSequence; problems: Problem[] } {
   const problems: Problem[] = [];
-  const performance: Performance = {
+  const performance: NoteSequence = {
     ticksPerBeat: WHOLE / 4,
     parts: [],
     tempos: [{ tick: 0, microsecondsPerBeat: tune.microsecondsPerBeat ?? DEFAULT_TEMPO }],
@@ -102,7 +102,7 @@ interface OpenTie {
   until: number;
 }
 
-function playVoice(voice: TuneVoice, bars: TuneBar[], performance: Performance, problems: Problem[]): Part {
+function playVoice(voice: TuneVoice, bars: TuneBar[], performance: NoteSequence, problems: Problem[]): Part {
   const notes: PlayedNote[] = [];
   let ties: OpenTie[] = [];
   let program = voice.program;
@@ -179,7 +179,7 @@ function takeTie(ties: OpenTie[], written: TuneNote, start: number, bar: TuneBar
 }
 
 /** Metres and keys, from the bars of one voice. A first bar that is too short is an upbeat, and has a metre of its own. */
-function conduct(bars: TuneBar[], performance: Performance): void {
+function conduct(bars: TuneBar[], performance: NoteSequence): void {
   let tick = 0;
   const { metres, keys } = performance;
   for (const [index, bar] of bars.entries()) {

@@ -12,8 +12,8 @@ import {
   type KeyChange,
   type MetreChange,
   MusicError,
+  type NoteSequence,
   type Part,
-  type Performance,
   type PlayedNote,
   type TempoChange,
 } from '../model/index.ts';
@@ -45,7 +45,7 @@ interface Track {
   end: number;
 }
 
-export function readMidi(bytes: Uint8Array): { performance: Performance; warnings: string[] } {
+export function readMidi(bytes: Uint8Array): { performance: NoteSequence; warnings: string[] } {
   const warnings: string[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length === 0) throw new MusicError('the file is empty');
@@ -329,7 +329,7 @@ function concatenate(tracks: Track[]): void {
   }
 }
 
-function combine(tracks: Track[], ticksPerBeat: number): Performance {
+function combine(tracks: Track[], ticksPerBeat: number): NoteSequence {
   const byTick = (a: { tick: number }, b: { tick: number }) => a.tick - b.tick;
   const ofAllTracks = (channel: number) => tracks.flatMap((track) => track.programs[channel] ?? []).sort(byTick);
   const parts: Part[] = [];

@@ -3,7 +3,7 @@
  *
  * Drums are on channel 10; the other parts take the remaining fifteen channels in turn, each with its own program changes.
  */
-import type { Part, Performance } from '../model/index.ts';
+import type { NoteSequence, Part } from '../model/index.ts';
 
 /** 480 is divisible by the grid's 16 or 32 and by 3 and 5, for tuplets. */
 const TICKS_PER_BEAT = 480;
@@ -19,7 +19,7 @@ interface ConductorEvent {
   bytes: number[];
 }
 
-export function writeMidi(performance: Performance): Uint8Array {
+export function writeMidi(performance: NoteSequence): Uint8Array {
   const scale = TICKS_PER_BEAT / performance.ticksPerBeat;
   const at = (tick: number) => Math.round(tick * scale);
   const conductor: ConductorEvent[] = [];

@@ -4,7 +4,7 @@ export {
   DEFAULT_TEMPO,
   type KeyChange,
   type MetreChange,
-  type NoteSequence as Performance,
+  type NoteSequence,
   type Part,
   type PlayedNote,
   type TempoChange,

@@ -11,7 +11,7 @@ import {
   DEFAULT_TEMPO,
   type Key,
   MusicError,
-  type Performance,
+  type NoteSequence,
   type ScoreBar,
   type TempoChange,
 } from '../model/index.ts';
@@ -28,7 +28,7 @@ const FASTEST = 2000;
  * Throws MusicError where there would be more than MAX_BARS.
  */
 export function layBars(
-  performance: Performance,
+  performance: NoteSequence,
   grid: number,
   end: number,
   detect: () => Key,
@@ -58,7 +58,7 @@ export function layBars(
 }
 
 /** Changes that change something, in steps; the last of one step counts. */
-function metreChanges(performance: Performance, grid: number, toStep: (tick: number) => number, warnings: string[]) {
+function metreChanges(performance: NoteSequence, grid: number, toStep: (tick: number) => number, warnings: string[]) {
   const changes: { step: number; numerator: number; denominator: number }[] = [];
   for (const { tick, numerator, denominator } of performance.metres) {
     const length = (numerator * 4 * grid) / denominator;
@@ -90,7 +90,7 @@ function metreWithin(steps: number, grid: number): { length: number; numerator: 
   return { length: numerator * grid, numerator, denominator: 4 };
 }
 
-function setTempos(bars: ScoreBar[], performance: Performance, grid: number): void {
+function setTempos(bars: ScoreBar[], performance: NoteSequence, grid: number): void {
   const { tempos, ticksPerBeat } = performance;
   let next = 0;
   let current: TempoChange = { tick: 0, microsecondsPerBeat: DEFAULT_TEMPO };
@@ -118,7 +118,7 @@ function setTempos(bars: ScoreBar[], performance: Performance, grid: number): vo
 
 function setKeys(
   bars: ScoreBar[],
-  performance: Performance,
+  performance: NoteSequence,
   toStep: (tick: number) => number,
   detect: () => Key,
 ): void {

@@ -10,8 +10,8 @@ import {
   detectKey,
   MAX_PITCHED_VOICES,
   MusicError,
+  type NoteSequence,
   type Part,
-  type Performance,
   type Score,
   type ScoreNote,
   type ScoreVoice,
@@ -30,7 +30,7 @@ export function isPlainDuration(steps: number): boolean {
 }
 
 /** Throws MusicError where there is no note, and where the music is longer than bars.ts allows. */
-export function quantise(performance: Performance, grid: number = DEFAULT_GRID): { score: Score; warnings: string[] } {
+export function quantise(performance: NoteSequence, grid: number = DEFAULT_GRID): { score: Score; warnings: string[] } {
   if (!GRIDS.includes(grid)) {
     throw new MusicError(
       `a grid of ${grid} steps a beat cannot be written in ABC: it must be one of ${GRIDS.join(', ')}`,

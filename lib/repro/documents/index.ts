@@ -8,7 +8,7 @@ export {
   readText,
   type SourceDocument,
 } from './document.ts';
-export { type EditedFiles as EditedTexts, type FileSource as Texts, folderSource, NO_EDITS } from './file-source.ts';
+export { type EditedFiles, type FileSource, folderSource, NO_EDITS } from './file-source.ts';
 export { canonical, differences, equal, isMapping, type Json, keyPath, leaves, lookUp } from './json.ts';
 export { loadYaml, type YamlDocument, type YamlLibrary } from './load-yaml.ts';
 export { checkAgainstSchema, checkWith, readSchema, show } from './schema.ts';

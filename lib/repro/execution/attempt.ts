@@ -13,7 +13,7 @@ import { fileNameFor, type Stage } from '../pipeline/index.ts';
 import { alwaysRuns, MissingInputs, type Project } from '../planning/index.ts';
 import { Command, type CommandResult } from '../processes/index.ts';
 import { LISTED_PARAMS, listedParams } from '../stage-api/index.ts';
-import { type Inputs, type LockedStage, lockedStage, recordedKey, unlinkFromCache } from '../storage/index.ts';
+import { type Fingerprint, type LockedStage, lockedStage, recordedKey, unlinkFromCache } from '../storage/index.ts';
 import type { AttemptOutput } from './attempt-log.ts';
 import type { Listener, Outcome } from './events.ts';
 
@@ -38,7 +38,7 @@ const KEPT_FOR_RESTORING = 1 << 20;
 
 export async function attemptStage(
   stage: Stage,
-  inputs: Inputs,
+  inputs: Fingerprint,
   key: string,
   context: AttemptContext,
 ): Promise<Outcome> {
@@ -162,8 +162,8 @@ function checkpointMark(root: string, stage: Stage): string {
 }
 
 /** Names of the inputs that are no longer what they were before the command. */
-async function movedInputs(project: Project, stage: Stage, before: Inputs): Promise<string[]> {
-  let after: Inputs;
+async function movedInputs(project: Project, stage: Stage, before: Fingerprint): Promise<string[]> {
+  let after: Fingerprint;
   try {
     after = await project.stageInputs.fingerprint(stage);
   } catch (error) {
@@ -183,7 +183,7 @@ export function absentOutputs({ root }: Project, stage: Stage): string[] {
 }
 
 /** Takes outputs into the cache, and the run into run cache and lock. None may be absent. */
-export async function commitStage(project: Project, stage: Stage, inputs: Inputs, key: string): Promise<void> {
+export async function commitStage(project: Project, stage: Stage, inputs: Fingerprint, key: string): Promise<void> {
   const outs: { [path: string]: Content } = {};
   for (const out of stage.outs) {
     const scanned = out.cache ? undefined : await project.stageInputs.scan(out.path);

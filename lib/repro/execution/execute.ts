@@ -13,7 +13,7 @@ import {
   type PlannedStage,
   type PlanOptions,
   type Project,
-  type Verdict,
+  type StageStatus,
 } from '../planning/index.ts';
 import { type Command, PeakMemory, ProcessGroups } from '../processes/index.ts';
 import { attemptStage, restoreStage } from './attempt.ts';
@@ -223,7 +223,7 @@ class Run {
   }
 
   /** With the stage leased: another repro may have brought it up to date while this one waited. */
-  async #bring(stage: Stage, holding: Holding, before: { verdict: Verdict; version: number }): Promise<Outcome> {
+  async #bring(stage: Stage, holding: Holding, before: { verdict: StageStatus; version: number }): Promise<Outcome> {
     let { verdict } = before;
     await this.#project.lock.refresh();
     if (this.#project.lock.version !== before.version) {
@@ -243,7 +243,7 @@ class Run {
     return this.#attempt(stage, holding, verdict.inputs, verdict.key, verdict.reasons);
   }
 
-  #evaluate(stage: Stage): Promise<Verdict> {
+  #evaluate(stage: Stage): Promise<StageStatus> {
     return evaluate(this.#project, stage, this.#options).catch((error) => {
       if (error instanceof MissingInputs) throw new ReproError(error.message, 1);
       throw error;
@@ -255,7 +255,7 @@ class Run {
     holding: Holding,
     inputs: Parameters<typeof attemptStage>[1],
     key: string,
-    reasons: Verdict['reasons'],
+    reasons: StageStatus['reasons'],
   ): Promise<Outcome> {
     const started = new Date();
     const log = this.#ledger.openLog(stage.name, started);

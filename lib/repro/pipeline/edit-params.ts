@@ -5,7 +5,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import {
-  type EditedTexts,
+  type EditedFiles,
   equal,
   isMapping,
   type Json,
@@ -23,7 +23,7 @@ import { ReproError, suggestion } from '../messages/index.ts';
 import { PARAMS } from './pipeline.ts';
 
 /** What the edits make of the files that they change; nothing is written. Throws ReproError when one of them is wrong. */
-export async function editedTexts(root: string, edits: readonly string[]): Promise<EditedTexts> {
+export async function editedTexts(root: string, edits: readonly string[]): Promise<EditedFiles> {
   const yaml = await loadYaml();
   const editors = new Map<string, Editor>();
   for (const edit of edits) {
@@ -48,7 +48,7 @@ export async function editedTexts(root: string, edits: readonly string[]): Promi
   return new Map([...editors].filter(([, editor]) => editor.isChanged).map(([file, { text }]) => [file, text]));
 }
 
-export function writeTexts(root: string, texts: EditedTexts): void {
+export function writeTexts(root: string, texts: EditedFiles): void {
   for (const [file, text] of texts) {
     const temporary = join(root, `${file}.${process.pid}.tmp`);
     writeFileSync(temporary, text);

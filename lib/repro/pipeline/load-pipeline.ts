@@ -5,7 +5,7 @@
  *   text → document → schema → context of vars → definitions → cells → Stage[]
  */
 
-import { type Json, type KeyPath, readDocumentFrom, type SourceDocument, type Texts } from '../documents/index.ts';
+import { type FileSource, type Json, type KeyPath, readDocumentFrom, type SourceDocument } from '../documents/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
 import { checkPipeline } from './check-pipeline.ts';
 import { placed, StageReader } from './definition.ts';
@@ -24,7 +24,7 @@ export type CheckedOnce = (document: SourceDocument, schema: object, check: () =
  */
 export async function loadPipeline(
   root: string,
-  texts: Texts,
+  texts: FileSource,
   checkedOnce: CheckedOnce,
   checkSettings: (schemas: Pipeline['schemas']) => Promise<void> = async () => {},
 ): Promise<Pipeline> {

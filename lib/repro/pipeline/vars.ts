@@ -1,14 +1,14 @@
 /** Where templates take their values from: params.yaml, other files, mappings in pipeline.yaml. */
-import { isMapping, type Json, lookUp, readDocumentFrom, show, type Texts } from '../documents/index.ts';
+import { type FileSource, isMapping, type Json, lookUp, readDocumentFrom, show } from '../documents/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
 
 /** Reads vars files, each once, and merges them into contexts. */
 export class VarsReader {
-  readonly #texts: Texts;
+  readonly #texts: FileSource;
   readonly #sources: string[];
   readonly #files = new Map<string, Json>();
 
-  constructor(texts: Texts, sources: string[]) {
+  constructor(texts: FileSource, sources: string[]) {
     this.#texts = texts;
     this.#sources = sources;
   }

@@ -1,4 +1,4 @@
-export { evaluate, makePlan, type PlannedStage, type PlanOptions, type StageStatus as Verdict } from './plan.ts';
+export { evaluate, makePlan, type PlannedStage, type PlanOptions, type StageStatus } from './plan.ts';
 export { openProject, type Project, placeMissing } from './project.ts';
 export { MissingInputs } from './stage-inputs.ts';
 export { alwaysRuns, type Reason } from './stale-reasons.ts';

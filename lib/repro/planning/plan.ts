@@ -10,15 +10,15 @@
 import { type Content, contentWithin, type ManifestEntry, parseManifest, sameContent } from '../hashing/index.ts';
 import { listNames, type Problem, ReproError } from '../messages/index.ts';
 import { contains, type Stage } from '../pipeline/index.ts';
-import { fingerprintKey, type Inputs, type LockedStage, lockedStage } from '../storage/index.ts';
+import { type Fingerprint, fingerprintKey, type LockedStage, lockedStage } from '../storage/index.ts';
 import { type Project, placeMissing } from './project.ts';
 import { MissingInputs } from './stage-inputs.ts';
 import { alwaysRuns, type Reason, staleReasons } from './stale-reasons.ts';
 
 export type StageStatus =
   | { state: 'fresh'; reasons: []; block: LockedStage }
-  | { state: 'stale'; reasons: Reason[]; inputs?: Inputs; key?: string; notes?: string[] }
-  | { state: 'restorable'; reasons: Reason[]; inputs: Inputs; key: string; block: LockedStage }
+  | { state: 'stale'; reasons: Reason[]; inputs?: Fingerprint; key?: string; notes?: string[] }
+  | { state: 'restorable'; reasons: Reason[]; inputs: Fingerprint; key: string; block: LockedStage }
   | { state: 'maybe'; reasons: Reason[] }
   | { state: 'frozen'; reasons: Reason[] };
 
@@ -125,7 +125,7 @@ export async function evaluate(project: Project, stage: Stage, options: Evaluate
   const recorded = project.lock.get(stage.name);
   const unknown = (path: string) => touches(path, pending) || touches(path, predicted.keys());
 
-  let inputs: Inputs;
+  let inputs: Fingerprint;
   try {
     inputs = await project.stageInputs.fingerprint(stage, unknown);
   } catch (error) {
@@ -181,7 +181,7 @@ async function restorable(
   project: Project,
   stage: Stage,
   key: string,
-  inputs: Inputs,
+  inputs: Fingerprint,
 ): Promise<{ block?: LockedStage; notes: string[] }> {
   const found = project.runs.get(key, stage);
   if (found === undefined) return { notes: [] };
@@ -206,7 +206,7 @@ async function assumeRecorded(
   recorded: LockedStage,
   error: MissingInputs,
   unknown: (path: string) => boolean,
-): Promise<Inputs> {
+): Promise<Fingerprint> {
   const gone = new Set(error.missing.filter(({ kind }) => kind === 'dep').map(({ path }) => path));
   if (error.missing.some(({ kind }) => kind !== 'dep')) throw error;
   const inputs = await project.stageInputs.fingerprint(stage, (path) => gone.has(path) || unknown(path));

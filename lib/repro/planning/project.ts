@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   checkAgainstSchema,
-  type EditedTexts,
+  type EditedFiles,
+  type FileSource,
   folderSource,
   NO_EDITS,
   readDocumentFrom,
   readSchema,
-  type Texts,
 } from '../documents/index.ts';
 import {
   ContentHasher,
@@ -38,7 +38,7 @@ export interface Project {
   root: string;
   pipeline: Pipeline;
   /** Its own files. */
-  files: Texts;
+  files: FileSource;
   graph: Graph;
   state: State;
   hasher: ContentHasher;
@@ -55,7 +55,7 @@ export interface Project {
  * Opens the pipeline that `start` lies in. Without `write`, nothing on disk is touched; only then may some files be
  * taken for `edited`.
  */
-export async function openProject(start: string, options: { write: boolean; edited?: EditedTexts }): Promise<Project> {
+export async function openProject(start: string, options: { write: boolean; edited?: EditedFiles }): Promise<Project> {
   const { edited = NO_EDITS } = options;
   const root = findRoot(start);
   const texts = folderSource(root, edited);
@@ -98,7 +98,7 @@ export async function openProject(start: string, options: { write: boolean; edit
   }
 }
 
-async function graphOf(pipeline: Pipeline, texts: Texts): Promise<Graph> {
+async function graphOf(pipeline: Pipeline, texts: FileSource): Promise<Graph> {
   try {
     return buildGraph(pipeline.stages);
   } catch (error) {
@@ -117,7 +117,7 @@ interface KnownPipeline {
 }
 
 /** The pipeline as it was last worked out, if every file that it came from is as it was; else worked out now. */
-async function knownPipeline(root: string, texts: Texts, state: State): Promise<Omit<KnownPipeline, 'by'>> {
+async function knownPipeline(root: string, texts: FileSource, state: State): Promise<Omit<KnownPipeline, 'by'>> {
   const by = ownIdentity();
   const memo = state.memos.get('pipeline');
   if (memo !== undefined) {

@@ -1,7 +1,14 @@
 /** What a stage's inputs and outputs are at this moment. It looks; it does not judge. */
 
 import { join } from 'node:path';
-import { type EditedTexts, folderSource, type Json, lookUp, parseSettings, type Texts } from '../documents/index.ts';
+import {
+  type EditedFiles,
+  type FileSource,
+  folderSource,
+  type Json,
+  lookUp,
+  parseSettings,
+} from '../documents/index.ts';
 import {
   type Content,
   type ContentHasher,
@@ -14,12 +21,12 @@ import {
 } from '../hashing/index.ts';
 import { type Problem, ReproError, suggestion } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
-import type { Inputs } from '../storage/index.ts';
+import type { Fingerprint } from '../storage/index.ts';
 
 export class StageInputs {
   readonly #root: string;
-  readonly #edited: EditedTexts;
-  readonly #texts: Texts;
+  readonly #edited: EditedFiles;
+  readonly #texts: FileSource;
   readonly #state: State;
   readonly #contents: ContentHasher;
   readonly #code: ModuleGraph;
@@ -27,7 +34,7 @@ export class StageInputs {
   readonly #params = new Map<string, Json>();
 
   /** `edited`: files that are taken to hold these texts. */
-  constructor(root: string, state: State, contents: ContentHasher, code: ModuleGraph, edited: EditedTexts) {
+  constructor(root: string, state: State, contents: ContentHasher, code: ModuleGraph, edited: EditedFiles) {
     this.#root = root;
     this.#edited = edited;
     this.#texts = folderSource(root, edited);
@@ -50,9 +57,9 @@ export class StageInputs {
    * Leaves out what `except` says is not settled yet. Throws ReproError for what is missing, with the list and entry
    * of the definition as its key.
    */
-  async fingerprint(stage: Stage, except: (path: string) => boolean = () => false): Promise<Inputs> {
+  async fingerprint(stage: Stage, except: (path: string) => boolean = () => false): Promise<Fingerprint> {
     const problems: MissingInput[] = [];
-    const deps: Inputs['deps'] = {};
+    const deps: Fingerprint['deps'] = {};
     for (const [index, { path, optional }] of stage.deps.entries()) {
       if (except(path)) continue;
       const scanned = await this.scan(path);
@@ -67,7 +74,7 @@ export class StageInputs {
       problems.push({ kind: 'code', path: entry, index: stage.code.indexOf(entry) });
     }
     const closures = await this.#code.closures(entries.filter((entry) => !absent.includes(entry)));
-    const params: Inputs['params'] = {};
+    const params: Fingerprint['params'] = {};
     for (const { file, keys } of stage.params) {
       if (except(file)) continue;
       const value = await this.paramsFile(file);
@@ -158,7 +165,7 @@ export function describeMissing(stage: Stage, { kind, path, key, hint }: Missing
 }
 
 /** What would be at `path` with these edits written: an edited file, or a folder with one in it. */
-function withEdits(path: string, scanned: Scanned | undefined, edited: EditedTexts): Scanned | undefined {
+function withEdits(path: string, scanned: Scanned | undefined, edited: EditedFiles): Scanned | undefined {
   if (scanned === undefined || edited.size === 0) return scanned;
   const content = (text: string): Content => ({ sha256: sha256(text), size: Buffer.byteLength(text) });
   const own = edited.get(path);

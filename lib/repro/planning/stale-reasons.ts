@@ -7,7 +7,7 @@
 import { differences, type Json, lookUp } from '../documents/index.ts';
 import { type Content, sameContent } from '../hashing/index.ts';
 import type { Stage } from '../pipeline/index.ts';
-import type { Inputs, LockedStage, Recorded } from '../storage/index.ts';
+import type { Fingerprint, LockedStage, Recorded } from '../storage/index.ts';
 
 export type Reason =
   | { kind: 'never-run' }
@@ -30,7 +30,7 @@ export function alwaysRuns(stage: Stage): boolean {
 export function staleReasons(
   stage: Stage,
   recorded: LockedStage | undefined,
-  inputs: Inputs,
+  inputs: Fingerprint,
   outs: ReadonlyMap<string, Content | undefined>,
 ): Reason[] {
   if (recorded === undefined) return [{ kind: 'never-run' }];
@@ -61,7 +61,7 @@ function env(stage: Stage, recorded: LockedStage): Reason[] {
   );
 }
 
-function params(inputs: Inputs, recorded: LockedStage): Reason[] {
+function params(inputs: Fingerprint, recorded: LockedStage): Reason[] {
   return Object.entries(inputs.params).flatMap(([file, values]) =>
     Object.entries(values).flatMap(([key, value]) =>
       differences(recordedParam(recorded, file, key), value, key).map(
@@ -83,7 +83,7 @@ function recordedParam(recorded: LockedStage, file: string, key: string): Json |
   return undefined;
 }
 
-function deps(inputs: Inputs, recorded: LockedStage): Reason[] {
+function deps(inputs: Fingerprint, recorded: LockedStage): Reason[] {
   return Object.entries(inputs.deps).flatMap(([path, now]): Reason[] => {
     const known = recorded.deps && Object.hasOwn(recorded.deps, path);
     const old = recorded.deps?.[path];
@@ -91,7 +91,7 @@ function deps(inputs: Inputs, recorded: LockedStage): Reason[] {
   });
 }
 
-function code(inputs: Inputs, recorded: LockedStage): Reason[] {
+function code(inputs: Fingerprint, recorded: LockedStage): Reason[] {
   return Object.entries(inputs.code).flatMap(([path, now]): Reason[] => {
     const old = recorded.code?.[path];
     return sameContent(old, now) ? [] : [{ kind: 'code', path, ...(old ? { old } : {}), new: now }];

@@ -9,7 +9,7 @@ import {
   thisMachine,
 } from '../../execution/index.ts';
 import { count, describeRoughly, describeStates } from '../../messages/index.ts';
-import type { PlannedStage, Project, Verdict } from '../../planning/index.ts';
+import type { PlannedStage, Project, StageStatus } from '../../planning/index.ts';
 import { describeReason } from '../describe-reason.ts';
 
 const WOULD = {
@@ -69,7 +69,7 @@ async function priceOf(
   const { limits } = project.pipeline;
   for (const { stage } of plan) checkFits(stage, machine, limits);
   const jobs = wanted ?? defaultJobs(machine);
-  const seconds = (...states: Verdict['state'][]) => {
+  const seconds = (...states: StageStatus['state'][]) => {
     const stages: ForecastStage[] = [];
     /** By stage: itself if it runs, else those that run and that it waits for. */
     const behind = new Map<string, readonly string[]>();
