@@ -1,6 +1,6 @@
 /** Every command and option of `repro`, with its help. What a command does is in commands/, loaded when it is called. */
 import { Argument, Command, CommanderError, Option } from 'commander';
-import { nearest, ReproError } from '../messages/index.ts';
+import { nearestName, ReproError } from '../messages/index.ts';
 import { UnknownTarget } from '../pipeline/index.ts';
 
 /** Carries out a call and returns its exit code: 0 done, 1 a stage failed, 2 the pipeline or the call is wrong. */
@@ -36,7 +36,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
 /** A target that is none may be a command mistyped. */
 function commandMeant(error: ReproError, program: Command): string {
   if (!(error instanceof UnknownTarget)) return '';
-  const meant = nearest(
+  const meant = nearestName(
     error.target,
     program.commands.map((command) => command.name()),
   );

@@ -1,6 +1,6 @@
 /** How far a running stage is, as one line: bar, rate, remaining time. */
 
-import { describeSeconds } from '../messages/index.ts';
+import { describeDuration } from '../messages/index.ts';
 import type { ProgressUpdate } from '../stage-api/index.ts';
 
 export interface Running {
@@ -27,14 +27,14 @@ export function describeRunning(running: Running, now: number, nameWidth: number
   const spin = SPINNER[Math.floor(now / 100) % SPINNER.length];
   const width = columns >= 79 ? WIDTH : NARROW;
   const bar = share === undefined ? ' '.repeat(width) : drawBar(share, width);
-  const parts = [describeSeconds(elapsed)];
+  const parts = [describeDuration(elapsed)];
   if (progress) {
     const rate = progress.done / Math.max(elapsed, 0.001);
     parts.unshift(describeCount(progress));
     if (progress.done > 0) parts.push(`${describeRate(rate)}${progress.unit ? ` ${progress.unit}` : ''}/s`);
     if (progress.total && progress.done > 0 && progress.done < progress.total)
-      parts.push(`${describeSeconds((progress.total - progress.done) / rate)} left`);
-  } else if (expected !== undefined) parts.push(`took ${describeSeconds(expected)} last time`);
+      parts.push(`${describeDuration((progress.total - progress.done) / rate)} left`);
+  } else if (expected !== undefined) parts.push(`took ${describeDuration(expected)} last time`);
   const text = progress?.text ?? running.lastLine;
   if (text) parts.push(text);
   return cutTo(columns, `${spin} ${running.stage.padEnd(nameWidth)} ${bar} ${parts.join(' · ')}`);

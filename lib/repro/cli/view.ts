@@ -4,7 +4,7 @@
  */
 
 import type { Listener, RunEvent } from '../execution/index.ts';
-import { count, describeSeconds, describeStates, describeUpToDate, listNames } from '../messages/index.ts';
+import { describeDuration, describeStateCounts, describeUpToDate, listNames, plural } from '../messages/index.ts';
 import { describeReason } from './describe-reason.ts';
 import { cutTo, describeCount, describeRunning, type Running } from './progress-bar.ts';
 
@@ -85,7 +85,7 @@ abstract class PeopleView implements View {
   #describeEnd(event: Extract<RunEvent, { event: 'end' }>): string[] {
     switch (event.outcome) {
       case 'ran':
-        return [`✓ ${event.stage}  ${describeSeconds(event.seconds)}`];
+        return [`✓ ${event.stage}  ${describeDuration(event.seconds)}`];
       case 'restored':
         return [`✓ ${event.stage}  restored from the run cache`];
       case 'fresh':
@@ -97,7 +97,7 @@ abstract class PeopleView implements View {
         const said =
           event.log && !this.standsAbove(event.stage) ? this.options.readLog(event.log).trimEnd().split('\n') : [];
         const left =
-          said.length > REPLAYED ? [`  … (${count(said.length - REPLAYED, 'line')} before: ${event.log})`] : [];
+          said.length > REPLAYED ? [`  … (${plural(said.length - REPLAYED, 'line')} before: ${event.log})`] : [];
         return [
           `✗ ${event.stage}: ${event.message}`,
           ...left,
@@ -218,7 +218,7 @@ class LinesView extends PeopleView {
   #signOfLife(): void {
     const now = performance.now();
     for (const running of this.running.values()) {
-      const elapsed = describeSeconds((now - running.started) / 1000);
+      const elapsed = describeDuration((now - running.started) / 1000);
       const progress = running.progress
         ? `${describeCount(running.progress)}${running.progress.text ? `, ${running.progress.text}` : ''}, `
         : '';
@@ -229,7 +229,7 @@ class LinesView extends PeopleView {
 
 function describePlan({ stages }: Extract<RunEvent, { event: 'plan' }>): string[] {
   if (stages.every(({ state }) => state === 'fresh')) return [];
-  return [`${count(stages.length, 'stage')}: ${describeStates(stages)}`];
+  return [`${plural(stages.length, 'stage')}: ${describeStateCounts(stages)}`];
 }
 
 function describeDone(done: Extract<RunEvent, { event: 'done' }>): string[] {
@@ -246,7 +246,7 @@ function describeDone(done: Extract<RunEvent, { event: 'done' }>): string[] {
   ]
     .filter(([count]) => Number(count) > 0)
     .map(([count, word]) => `${count} ${word}`);
-  return [`${parts.join(', ')} in ${describeSeconds(done.seconds)}`];
+  return [`${parts.join(', ')} in ${describeDuration(done.seconds)}`];
 }
 
 function lastLine(text: string): string | undefined {

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { ErrorObject, ValidateFunction } from 'ajv';
-import { count, describeError, nearest, type Problem, ReproError, suggestion } from '../messages/index.ts';
+import { describeError, nearestName, type Problem, plural, ReproError, suggestion } from '../messages/index.ts';
 import { dotted, type KeyPath, type SourceDocument } from './document.ts';
 
 /** Reads a schema file; throws ReproError when it is missing or no JSON. */
@@ -80,7 +80,7 @@ function isMistyped(missing: ErrorObject, errors: readonly ErrorObject[]): boole
       (error) =>
         isAboutMember(error) &&
         error.instancePath === missing.instancePath &&
-        nearest(memberName(error), knownMembers(error)) === missingProperty,
+        nearestName(memberName(error), knownMembers(error)) === missingProperty,
     )
   );
 }
@@ -135,7 +135,7 @@ function wordProblem(document: SourceDocument, error: ErrorObject): Problem {
     case 'maxItems': {
       const bound = error.keyword === 'minItems' ? 'at least' : 'at most';
       const has = (error.data as unknown[]).length;
-      return { message: `must have ${bound} ${count(error.params.limit, 'item')}, but has ${has}`, place: value, key };
+      return { message: `must have ${bound} ${plural(error.params.limit, 'item')}, but has ${has}`, place: value, key };
     }
     case 'uniqueItems': {
       const twice = (error.data as unknown[])[error.params.i];

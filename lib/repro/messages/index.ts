@@ -1,14 +1,14 @@
 export { describeError, type Place, type Problem, ReproError } from './errors.ts';
-export { nearest, suggestion } from './nearest.ts';
+export { nearestName, suggestion } from './nearest.ts';
 export { markdownTable, plainTable } from './table.ts';
 export {
-  bytes,
-  count,
   describeBytes,
-  describeRoughly,
-  describeSeconds,
-  describeStates,
+  describeDuration,
+  describeRoughDuration,
+  describeStateCounts,
   describeUpToDate,
   listNames,
-  seconds,
+  parseBytes,
+  parseSeconds,
+  plural,
 } from './units.ts';

@@ -6,7 +6,7 @@
  */
 export function suggestion(name: string, known: Iterable<string>, variants: readonly string[] = []): string {
   const names = [...known];
-  const near = nearest(name, [...names, ...variants]);
+  const near = nearestName(name, [...names, ...variants]);
   if (near !== undefined) return `; did you mean "${near}"?`;
   if (names.length === 0) return '';
   const shown = names.slice(0, 12).join(', ');
@@ -14,7 +14,7 @@ export function suggestion(name: string, known: Iterable<string>, variants: read
 }
 
 /** Undefined when the nearest is more than a third of the name's letters away. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
+export function nearestName(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {

@@ -18,14 +18,14 @@ const BYTE_UNITS: Record<string, number> = {
 };
 
 /** "4GiB" → 4294967296; undefined for what is no size. */
-export function bytes(value: unknown): number | undefined {
+export function parseBytes(value: unknown): number | undefined {
   return measure(value, BYTE_UNITS);
 }
 
 const SECOND_UNITS: Record<string, number> = { '': 1, ms: 0.001, s: 1, m: 60, min: 60, h: 3600, d: 86400 };
 
 /** "90s", "10m", "2h", 90 → seconds; undefined for what is no time. */
-export function seconds(value: unknown): number | undefined {
+export function parseSeconds(value: unknown): number | undefined {
   const result = measure(value, SECOND_UNITS);
   return result === 0 ? undefined : result;
 }
@@ -48,7 +48,7 @@ export function describeBytes(count: number): string {
 }
 
 /** 0.4 s, 12 s, 3 min 20 s, 2 h 5 min */
-export function describeSeconds(value: number): string {
+export function describeDuration(value: number): string {
   if (value < 9.95) return `${value.toFixed(1)} s`;
   const whole = Math.round(value);
   if (whole < 60) return `${whole} s`;
@@ -57,12 +57,12 @@ export function describeSeconds(value: number): string {
 }
 
 /** 0.4 s, 12 s, 3 min, 2 h 5 min */
-export function describeRoughly(seconds: number): string {
-  return describeSeconds(seconds < 60 ? seconds : Math.round(seconds / 60) * 60);
+export function describeRoughDuration(seconds: number): string {
+  return describeDuration(seconds < 60 ? seconds : Math.round(seconds / 60) * 60);
 }
 
 /** "1 stage", "2 stages" */
-export function count(number: number, what: string, many = `${what}s`): string {
+export function plural(number: number, what: string, many = `${what}s`): string {
   return `${number} ${number === 1 ? what : many}`;
 }
 
@@ -76,7 +76,7 @@ export function listNames(names: readonly string[]): string {
 }
 
 /** "12 stale, 4 restorable" */
-export function describeStates(stages: readonly { state: string }[]): string {
+export function describeStateCounts(stages: readonly { state: string }[]): string {
   return ['stale', 'maybe', 'restorable', 'frozen', 'fresh']
     .map((state) => ({ state, number: stages.filter((stage) => stage.state === state).length }))
     .filter(({ number }) => number > 0)
@@ -86,5 +86,5 @@ export function describeStates(stages: readonly { state: string }[]): string {
 
 /** What is said of a pipeline of so many stages when there is nothing to do. */
 export function describeUpToDate(stages: number): string {
-  return stages === 0 ? 'there are no stages' : `everything is up to date (${count(stages, 'stage')})`;
+  return stages === 0 ? 'there are no stages' : `everything is up to date (${plural(stages, 'stage')})`;
 }

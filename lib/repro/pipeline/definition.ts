@@ -1,6 +1,6 @@
 /** One definition of pipeline.yaml, its templates filled in from one context, into a Stage; each fault with its place. */
 import { isMapping, type Json, type KeyPath, type SourceDocument, show } from '../documents/index.ts';
-import { bytes, type Problem, ReproError, seconds } from '../messages/index.ts';
+import { type Problem, parseBytes, parseSeconds, ReproError } from '../messages/index.ts';
 import { normalise } from './paths.ts';
 import { type Output, PARAMS, type ParamSource, type Resources, type Stage } from './pipeline.ts';
 import { type Context, fillIn } from './template.ts';
@@ -44,7 +44,7 @@ export class StageReader {
     if (checkpoint !== undefined) stage.checkpoint = normalise(this.#root, this.#wdir, checkpoint);
     const timeout = this.#filled(body, 'timeout');
     if (timeout !== undefined) {
-      const value = seconds(timeout);
+      const value = parseSeconds(timeout);
       if (value === undefined)
         throw this.#wrong(['timeout'], `must be seconds, or such as "90s", "10m" or "2h", but is ${show(timeout)}`);
       stage.timeout = value;
@@ -84,7 +84,7 @@ export class StageReader {
     const { gpus, cpus, memory, ...named } = (body.resources ?? {}) as { [name: string]: Json };
     const at = (name: string): KeyPath => ['resources', name];
     const whole = (n: number) => Number.isInteger(n) && n >= 0;
-    const size = memory === undefined ? 0 : bytes(fillIn(memory, this.#context));
+    const size = memory === undefined ? 0 : parseBytes(fillIn(memory, this.#context));
     if (size === undefined)
       throw this.#wrong(at('memory'), `must be bytes, or such as "512MiB" or "4GiB", but is ${show(memory)}`);
     return {

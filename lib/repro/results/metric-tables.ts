@@ -17,7 +17,7 @@
  */
 
 import { equal, type Json } from '../documents/index.ts';
-import { count, listNames } from '../messages/index.ts';
+import { listNames, plural } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { Change, Changes, Side } from './compare.ts';
 
@@ -63,7 +63,7 @@ export function valueTables(
       return undefined;
     },
   }));
-  const notes = listed > 0 ? [`lists of mappings hold ${count(listed, 'more value')} (--all shows them)`] : [];
+  const notes = listed > 0 ? [`lists of mappings hold ${plural(listed, 'more value')} (--all shows them)`] : [];
   return { tables: found, notes };
 }
 
@@ -112,7 +112,7 @@ export function diffTables(
   const hint = '(--all shows the values)';
   const notes: string[] = [];
   if (listed > 0)
-    notes.push(`in lists of mappings ${count(listed, 'more value differs', 'more values differ')} (--all shows them)`);
+    notes.push(`in lists of mappings ${plural(listed, 'more value differs', 'more values differ')} (--all shows them)`);
   if (added.length > 0 && added.length === Object.keys(changes).length)
     notes.push(
       `${a} has no metrics, so there is nothing to compare ${b} with (--all shows the values of its ${files(added)})`,
@@ -222,7 +222,7 @@ function range(values: readonly (Json | undefined)[]): number | undefined {
 }
 
 function files(paths: readonly string[]): string {
-  return count(paths.length, 'metrics file');
+  return plural(paths.length, 'metrics file');
 }
 
 /** Old, new and their difference. */

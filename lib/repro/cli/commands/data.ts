@@ -1,7 +1,7 @@
 /** `repro checkout`: outputs as the lock has them. `repro commit`: the lock as the outputs are. */
 import { absentOutputs, commitStage, restoreStage } from '../../execution/index.ts';
 import { sameContent } from '../../hashing/index.ts';
-import { count, ReproError } from '../../messages/index.ts';
+import { plural, ReproError } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
 import { MissingInputs, openProject, type Project, placeMissing } from '../../planning/index.ts';
 import { fingerprintKey } from '../../storage/index.ts';
@@ -10,7 +10,7 @@ export async function checkout(targets: readonly string[]): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
   try {
     const { restored, problems } = await checkOutStages(project, select(project.graph, { targets, single: true }));
-    process.stdout.write(restored === 0 ? 'nothing to check out\n' : `${count(restored, 'output')} checked out\n`);
+    process.stdout.write(restored === 0 ? 'nothing to check out\n' : `${plural(restored, 'output')} checked out\n`);
     for (const problem of problems) process.stderr.write(`repro: ${problem}\n`);
     return problems.length > 0 ? 1 : 0;
   } finally {
@@ -58,7 +58,7 @@ export async function commit(targets: readonly string[], call: { force?: boolean
       committed++;
     }
     project.lock.flush();
-    process.stdout.write(`${count(committed, 'stage')} committed as ${committed === 1 ? 'it is' : 'they are'}\n`);
+    process.stdout.write(`${plural(committed, 'stage')} committed as ${committed === 1 ? 'it is' : 'they are'}\n`);
     return 0;
   } finally {
     await project.close();

@@ -8,7 +8,7 @@ import {
   forecast,
   thisMachine,
 } from '../../execution/index.ts';
-import { count, describeRoughly, describeStates } from '../../messages/index.ts';
+import { describeRoughDuration, describeStateCounts, plural } from '../../messages/index.ts';
 import type { PlannedStage, Project, StageStatus } from '../../planning/index.ts';
 import { describeReason } from '../describe-reason.ts';
 
@@ -43,7 +43,7 @@ export async function showPlan(
     process.stdout.write(`${stage.name.padEnd(width)}  ${WOULD[verdict.state]}${reasons ? `: ${reasons}` : ''}\n`);
   }
   const states =
-    plan.length > 0 ? [describeStates(plan.map(({ status: verdict }) => verdict))] : ['there are no stages'];
+    plan.length > 0 ? [describeStateCounts(plan.map(({ status: verdict }) => verdict))] : ['there are no stages'];
   process.stdout.write(`${[...states, ...describePrice(price)].join(', ')}\n`);
   return 0;
 }
@@ -90,9 +90,9 @@ async function priceOf(
 
 function describePrice({ jobs, seconds, secondsAtMost, untimed }: Price): string[] {
   if (seconds === undefined) return untimed === 0 ? [] : ['how long that takes is not known yet'];
-  const [least, most] = [describeRoughly(seconds), describeRoughly(secondsAtMost!)];
+  const [least, most] = [describeRoughDuration(seconds), describeRoughDuration(secondsAtMost!)];
   return [
-    `about ${least}${most === least ? '' : ` to ${most}`} on ${count(jobs, 'worker')}`,
+    `about ${least}${most === least ? '' : ` to ${most}`} on ${plural(jobs, 'worker')}`,
     ...(untimed === 0 ? [] : [`not counting ${untimed} that never ran`]),
   ];
 }

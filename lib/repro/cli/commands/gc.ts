@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs
 import { join } from 'node:path';
 import { Leases } from '../../execution/index.ts';
 import { parseManifest } from '../../hashing/index.ts';
-import { bytes, count, describeBytes, listNames, ReproError, seconds } from '../../messages/index.ts';
+import { describeBytes, listNames, parseBytes, parseSeconds, plural, ReproError } from '../../messages/index.ts';
 import { openProject, type Project } from '../../planning/index.ts';
 import type { LockedStage } from '../../storage/index.ts';
 
@@ -18,8 +18,8 @@ interface Run {
 }
 
 export async function gc(call: { yes?: boolean; age?: string; size?: string; json?: boolean }): Promise<number> {
-  const age = call.age === undefined ? undefined : seconds(call.age);
-  const limit = call.size === undefined ? undefined : bytes(call.size);
+  const age = call.age === undefined ? undefined : parseSeconds(call.age);
+  const limit = call.size === undefined ? undefined : parseBytes(call.size);
   if (call.age !== undefined && age === undefined) throw new ReproError(`--age ${call.age}: write such as 12h or 30d`);
   if (call.size !== undefined && limit === undefined)
     throw new ReproError(`--size ${call.size}: write such as 500MB or 10GiB`);
@@ -59,9 +59,9 @@ export async function gc(call: { yes?: boolean; age?: string; size?: string; jso
     const verb = call.yes ? 'freed' : 'would free';
     for (const name of gone) process.stdout.write(`${name} is no longer in the pipeline\n`);
     for (const path of outputs) process.stdout.write(`${verb} ${path}\n`);
-    const left = leftovers.length > 0 ? ` and ${count(leftovers.length, 'file')} left by a repro that was killed` : '';
+    const left = leftovers.length > 0 ? ` and ${plural(leftovers.length, 'file')} left by a repro that was killed` : '';
     process.stdout.write(
-      `${verb} ${describeBytes(size)} in ${count(unneeded.length, 'object')} of ${count(dropped.length, 'old run')}${left}\n`,
+      `${verb} ${describeBytes(size)} in ${plural(unneeded.length, 'object')} of ${plural(dropped.length, 'old run')}${left}\n`,
     );
     if (!call.yes && useless.length + outputs.length > 0) process.stdout.write('repro gc --yes frees it\n');
     return 0;

@@ -1,7 +1,7 @@
 /** `repro log [STAGE]`: attempts, and what the last one said. It is there when pipeline.yaml is broken, too. */
 
 import { type Attempt, AttemptLog } from '../../execution/index.ts';
-import { describeBytes, describeSeconds, plainTable } from '../../messages/index.ts';
+import { describeBytes, describeDuration, plainTable } from '../../messages/index.ts';
 import { findRoot, select } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 
@@ -44,7 +44,7 @@ function row({ stage, started, seconds, outcome, exit, signal, gpus, peakMemory 
     stage,
     // As in ISO 8601, but by the clock on the wall.
     new Date(started).toLocaleString('sv-SE'),
-    describeSeconds(seconds),
+    describeDuration(seconds),
     how ? `${outcome} (${how})` : outcome,
     gpus?.join(',') ?? '',
     peakMemory === undefined ? '' : describeBytes(peakMemory),

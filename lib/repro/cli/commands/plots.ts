@@ -1,7 +1,7 @@
 /** `repro plots show` and `repro plots diff [A] [B]`: one HTML page that needs nothing else. */
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { count } from '../../messages/index.ts';
+import { plural } from '../../messages/index.ts';
 import type { Output } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 import { openSides, plotFigure, workspace } from '../../results/index.ts';
@@ -27,7 +27,7 @@ export async function drawPlots(revisions: [string, string | undefined] | undefi
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, page(figures));
   process.stdout.write(
-    figures.length === 0 ? 'there are no plots yet\n' : `${count(figures.length, 'plot')} in ${path}\n`,
+    figures.length === 0 ? 'there are no plots yet\n' : `${plural(figures.length, 'plot')} in ${path}\n`,
   );
   return 0;
 }

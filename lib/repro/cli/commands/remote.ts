@@ -1,6 +1,6 @@
 /** `repro push`, `repro fetch` and `repro pull` (fetch, then checkout). */
 
-import { count } from '../../messages/index.ts';
+import { plural } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
 import { openProject, type Project } from '../../planning/index.ts';
 import { fetch, push, remoteFolder, type TransferSource } from '../../storage/index.ts';
@@ -21,12 +21,12 @@ export async function remote(
       folder,
     );
     process.stdout.write(
-      `${count(copied, 'object')} ${verb === 'push' ? 'pushed' : 'fetched'}, ${present} there already\n`,
+      `${plural(copied, 'object')} ${verb === 'push' ? 'pushed' : 'fetched'}, ${present} there already\n`,
     );
     if (verb === 'pull') {
       project.stageInputs.forget();
       const result = await checkOutStages(project, names);
-      process.stdout.write(`${count(result.restored, 'output')} checked out\n`);
+      process.stdout.write(`${plural(result.restored, 'output')} checked out\n`);
       problems.push(...result.problems);
     }
     for (const problem of problems) process.stderr.write(`repro: ${problem}\n`);

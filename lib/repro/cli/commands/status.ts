@@ -1,6 +1,6 @@
 /** `repro status`: what would become of each stage, and why; nothing is run. */
 
-import { describeStates, describeUpToDate } from '../../messages/index.ts';
+import { describeStateCounts, describeUpToDate } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
 import { makePlan, openProject } from '../../planning/index.ts';
 import { describeReason } from '../describe-reason.ts';
@@ -23,7 +23,7 @@ export async function status(targets: readonly string[], call: { json?: boolean;
         if (verdict.state === 'stale') for (const note of verdict.notes ?? []) process.stdout.write(`  ${note}\n`);
       }
       process.stdout.write(
-        `${outdated.length === 0 ? describeUpToDate(plan.length) : describeStates(plan.map(({ status: verdict }) => verdict))}\n`,
+        `${outdated.length === 0 ? describeUpToDate(plan.length) : describeStateCounts(plan.map(({ status: verdict }) => verdict))}\n`,
       );
     }
     return call.quiet && outdated.length > 0 ? 1 : 0;
