@@ -1,11 +1,11 @@
 /**
- * Runs the benchmarks, each beside its peers in one run: ratios of medians, never times against a memory of times.
+ * Runs the benchmarks. Each one times the project and its peers in one run and prints ratios of medians.
  *
  *     npm run bench                      # all
- *     npm run bench -- music tokenizer   # these
- *     npm run bench -- engine --help     # what one takes
+ *     npm run bench -- music tokenizer   # only these
+ *     npm run bench -- engine --help     # the options of one benchmark
  *
- * A peer that is not installed is named and left out. Figures that were kept: docs/benchmarks.md.
+ * A peer that is not installed is named and left out. docs/benchmarks.md records measured figures.
  */
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -15,11 +15,11 @@ const folder = fileURLToPath(new URL('.', import.meta.url));
 const known = readdirSync(folder, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => name);
-const words = process.argv.slice(2);
-const end = words.findIndex((word) => !known.includes(word));
-const [names, args] = end === -1 ? [words, []] : [words.slice(0, end), words.slice(end)];
+const callArguments = process.argv.slice(2);
+const end = callArguments.findIndex((argument) => !known.includes(argument));
+const [names, args] = end === -1 ? [callArguments, []] : [callArguments.slice(0, end), callArguments.slice(end)];
 if (names.length === 0 && args[0] && !args[0].startsWith('-')) {
-  console.error(`bench: no benchmark is called ${args[0]}; there are ${known.join(', ')}`);
+  console.error(`bench: unknown benchmark ${args[0]}; known ones are ${known.join(', ')}`);
   process.exit(2);
 }
 for (const name of names.length > 0 ? names : known) {

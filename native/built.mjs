@@ -1,5 +1,5 @@
-// What an addon was built of: scripts/install.mjs writes a digest of the sources beside each binary, and whoever loads the binary
-// asks whether it is still theirs. A result would otherwise be recorded as that of sources which were never compiled.
+// Checks that an addon was built from the current sources. scripts/install.mjs writes a digest of the sources beside each binary,
+// and the code that loads the binary compares it. Otherwise repro would record a result for sources that were never compiled.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -7,12 +7,12 @@ import { fileURLToPath } from 'node:url';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 
-/** The binary is of other sources than those that stand beside it; the message says what to do. */
+/** The binary was built from other sources than the current ones. The message says what to do. */
 export class StaleAddonError extends Error {
   name = 'StaleAddonError';
 }
 
-/** Of the contents of these files and folders, given from the project's folder, and of this Node. */
+/** Hashes the contents of files and folders (paths relative to the project's folder) and the version of Node. */
 export function digestOf(paths) {
   const hash = createHash('sha256').update(`${process.version} ${process.platform} ${process.arch}`);
   for (const file of paths.flatMap(filesIn).sort()) hash.update(`\0${file}\0`).update(readFileSync(join(root, file)));
@@ -26,10 +26,14 @@ function filesIn(path) {
     .flatMap((name) => filesIn(join(path, name)));
 }
 
-/** Where the digest of a thing that was made is kept. */
+/** Path of the digest that belongs to a build output. */
 export const stampOf = (output) => `${output}.sources`;
 
-/** Throws a StaleAddonError where native/NAME is built, and of other sources. Of an addon that came without sources it is silent. */
+/**
+ * Checks native/NAME. An addon that was installed without sources passes.
+ *
+ * @throws StaleAddonError if the addon was built from other sources
+ */
 export function requireFresh(name) {
   const addon = `native/${name}`;
   const binary = join(root, addon, `build/Release/${name}.node`);

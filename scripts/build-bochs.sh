@@ -1,10 +1,10 @@
 #!/bin/sh
-# Builds Bochs, an emulator of x86 CPUs, for scripts/emulate-amx.ts. Not part of an install; nothing outside DIR changes.
+# Builds Bochs, an emulator of x86 CPUs, for scripts/emulate-amx.ts. An installation does not need it. Only DIR changes.
 #
 #     sh scripts/build-bochs.sh SOURCES DIR
 #
-# SOURCES: the unpacked sources of Bochs 3.0 (Debian 13 has them: apt-get source bochs), which stay as they are. Versions before
-# 3.0 have no AMX. Needs a C++ compiler, make and patch, and about two minutes on two cores.
+# SOURCES: the unpacked sources of Bochs 3.0 (in Debian 13: apt-get source bochs). The script does not change them.
+# Versions before 3.0 have no AMX. Needs a C++ compiler, make and patch. Takes about two minutes on two cores.
 set -eu
 
 [ $# -eq 2 ] || { echo "usage: sh scripts/build-bochs.sh SOURCES DIR" >&2; exit 2; }

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Builds @tensorflow/tfjs-node from its sources against TensorFlow's own C library, which the wheel of tensorflow-cpu holds
-# with its headers. Not part of an install: it shows that the tfjs engine runs on that library, and gives a `node` device
-# where the one that tfjs-node downloads (TensorFlow 2.9) is out of reach or too old.
+# Builds @tensorflow/tfjs-node from source against TensorFlow's C library, which the tensorflow-cpu wheel contains with its headers.
+# An installation does not need it. It shows that the tfjs engine runs on that library, and provides a `node` device
+# if the library that tfjs-node downloads (TensorFlow 2.9) cannot be downloaded or is too old.
 #
-#     sh scripts/build-tfjs-node.sh DIR          1.3 GB in DIR, about five minutes; nothing outside it changes
+#     sh scripts/build-tfjs-node.sh DIR          writes 1.3 GB into DIR and nothing elsewhere; about five minutes
 #     NODE_PATH=DIR/node_modules npx tsx bench/engine/tfjs.ts
 #
-# Needs a C++ compiler, make, Python 3 with pip, unzip, and Node's headers (its installation has them, beside bin). Linux only.
-# tfjs-node-gpu has the same sources: the library and headers of the wheel `tensorflow` would take the place of these.
+# Needs a C++ compiler, make, Python 3 with pip, unzip, and Node's headers (the include folder beside bin). Linux only.
+# tfjs-node-gpu has the same sources. For it, use the library and headers of the wheel `tensorflow` instead.
 set -eu
 
 tfjs=4.22.0

@@ -1,6 +1,5 @@
-// Bundles lib/repro into OUTDIR/repro.js and a few files that it loads when they are needed, so that it starts about as
-// fast as node does. Packages that bring binaries of their own, or are large and
-// seldom needed, stay outside.
+// Bundles lib/repro into OUTDIR/repro.js and a few chunks that it loads on demand, so that it starts about as fast as Node.
+// Packages with binaries and large, rarely used packages stay outside the bundle.
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +9,7 @@ import { build } from 'esbuild';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 
-/** lib/repro/pipeline/pipeline-validator.ts with the schema compiled; its options are those of lib/repro/documents/ajv.ts. */
+/** Replaces lib/repro/pipeline/pipeline-validator.ts by the compiled schema. Its options equal those of lib/repro/documents/ajv.ts. */
 const compiledSchema = {
   name: 'compiled schema',
   setup({ onLoad }) {
@@ -23,6 +22,7 @@ const compiledSchema = {
   },
 };
 
+/** Writes the bundle to `outdir`, a path relative to the project's folder. */
 export async function bundleRunner(outdir) {
   await build({
     absWorkingDir: root,
@@ -37,7 +37,7 @@ export async function bundleRunner(outdir) {
     plugins: [compiledSchema],
     external: ['lmdb', 'esbuild', 'vega', 'vega-lite'],
     chunkNames: 'repro/[name]-[hash]',
-    // Bundled CommonJS packages call require for Node's own modules.
+    // Bundled CommonJS packages call require for the modules of Node.
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },

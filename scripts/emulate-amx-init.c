@@ -1,4 +1,4 @@
-/* All that runs on the machine that emulate-amx.ts emulates: native/engine/exercise/exercise.cpp, whose exit status it says last. */
+/* The only process on the machine that emulate-amx.ts emulates. It runs native/engine/exercise/exercise.cpp and prints its exit status last. */
 #include <stdio.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
@@ -15,7 +15,7 @@ int main(void) {
   waitpid(child, &status, 0);
   printf("exercise ended with %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
   fflush(stdout);
-  /* the line has its speed even here */
+  /* Even an emulated serial line has a speed. */
   tcdrain(STDOUT_FILENO);
   sleep(1);
   return reboot(RB_POWER_OFF);

@@ -1,12 +1,12 @@
-// Makes what cannot be shipped as source: run by `npm ci` (the install script) and by `npm run build`.
+// Builds the parts that cannot run as source. `npm ci` (the install script) and `npm run build` call it.
 //
 //   dist/repro.js        the runner, bundled, so that it starts as fast as node does
-//   dist/tfjs.js         TensorFlow.js core with its gradients and the CPU backend, which only a bundler can join
+//   dist/tfjs.js         TensorFlow.js core with its gradients and the CPU backend; only a bundler can resolve their imports
 //   native/*/build       the addons: bpe, engine, spawn
 //
-// What was made of the same sources before is left alone: `npx repro` runs this again when it first links the project's bin.
-// The addons are optional: without a compiler the project falls back on TypeScript, says so once and goes on.
-// It downloads nothing: node-gyp is pointed at the headers that come with Node where they are there.
+// A part is built again only if its sources changed. `npx repro` calls this script again when it first links the project's bin.
+// The addons are optional: without a compiler the project warns once and uses TypeScript instead.
+// The script downloads nothing if the Node installation carries its headers: node-gyp then uses those.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -29,7 +29,7 @@ const bundle = {
   absWorkingDir: root,
 };
 
-/** Runs `make` unless `output` was made of these sources, by this Node; a stamp beside the output remembers that. */
+/** Runs `make` unless `output` was built from these sources by this version of Node. A stamp file beside the output records both. */
 async function unlessMade(output, sources, make) {
   const stamp = stampOf(output);
   const digest = digestOf(sources);
@@ -40,8 +40,9 @@ async function unlessMade(output, sources, make) {
 }
 
 /**
- * TensorFlow.js core registers its gradients from a module whose imports have no file extensions, so node cannot load it;
- * and the gradients must join the very copy of core that the backend joins.
+ * Bundles TensorFlow.js core, its gradients and the CPU backend.
+ * Core registers its gradients in a module whose imports have no file extensions, so Node cannot load it.
+ * Gradients and backend must also register with the same copy of core.
  */
 async function bundleTfjs() {
   const contents = `
@@ -52,21 +53,21 @@ async function bundleTfjs() {
     ...bundle,
     stdin: { contents, resolveDir: root },
     mainFields: ['module', 'main'],
-    // core's Node platform calls require('util') and require('node-fetch') inside functions
+    // The Node platform of core calls require('util') and require('node-fetch') inside functions.
     banner: { js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);` },
     minify: true,
     outfile: 'dist/tfjs.js',
   });
 }
 
-/** npm links the bins of dependencies, not of the project itself; `npx repro` would build a copy of it each time. */
+/** Links node_modules/.bin/repro. npm links only the bins of dependencies, so `npx repro` would otherwise build a copy each time. */
 function linkBin() {
   mkdirSync('node_modules/.bin', { recursive: true });
   rmSync('node_modules/.bin/repro', { force: true });
   symlinkSync('../../dist/repro.js', 'node_modules/.bin/repro');
 }
 
-/** Compiles one addon; resolves to an explanation when that is not possible, to undefined when it is built. */
+/** Compiles one addon. Resolves to undefined on success, or to the reason of the failure. */
 function compile(name) {
   const nodeGyp = join(dirname(createRequire(import.meta.url).resolve('node-gyp/package.json')), 'bin/node-gyp.js');
   const headers = resolve(dirname(process.execPath), '..');

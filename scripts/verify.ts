@@ -1,9 +1,10 @@
 /**
- * What a newcomer does, from nothing: a clone in an empty folder, an empty npm cache, the README's commands; times and peak memory.
+ * Does what a new user does: clones into an empty folder, with an empty npm cache, and runs the README's commands.
+ * Prints the time and peak memory of each.
  *
  *     npx tsx scripts/verify.ts [--revision HEAD] [--keep]
  *
- * It verifies what is committed, not the working tree, and changes nothing here. Run it before a release; GNU time is needed.
+ * It checks the committed revision, not the working tree, and changes nothing in this folder. Run it before a release. It needs GNU time.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 #!/bin/sh
-# PyTorch and transformers of the newest version on PyPI, in a virtual environment of its own, for peers.py and interop.py; torch.compile needs
-# g++ and Python's headers besides:
+# Installs the newest PyTorch and transformers of PyPI into a virtual environment, for peers.py and interop.py.
+# torch.compile also needs g++ and Python's headers.
 #
 #     sh bench/engine/install-peers.sh FOLDER
 #     npx tsx bench/engine/index.ts --python FOLDER/bin/python

@@ -1,10 +1,11 @@
-/** One stage that reads a folder of very many files: nothing to do, the first run, and one file more. */
+/** Times one stage that reads a folder of 100,000 files: nothing to do, the first run, and one more file. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { manyFiles } from './pipelines.ts';
 import { forget, node, printTable, race, used } from './race.ts';
 import { makeFolder, runWireit, type Setting, settledFolder } from './setting.ts';
 
+/** Prints the time and memory of a call with nothing to do, beside lstat of every file. */
 export async function nothingToDo(setting: Setting): Promise<void> {
   const { repro, wireit, rounds } = setting;
   const count = countOf(setting);
@@ -24,7 +25,7 @@ export async function nothingToDo(setting: Setting): Promise<void> {
       { name: beside, run: () => node(folder, ['-e', lstats]) },
       { name: 'repro', run: () => node(folder, [repro]) },
       {
-        name: 'repro, every file looked up',
+        name: 'repro, every file checked',
         prepare: () => forget(folder, '.repro/fresh'),
         run: () => node(folder, [repro]),
       },
@@ -34,13 +35,14 @@ export async function nothingToDo(setting: Setting): Promise<void> {
   );
   console.log(`## Nothing to do, ${count} input files\n`);
   printTable(medians, beside);
-  const certified = used(folder, [repro]).peak;
+  const stamped = used(folder, [repro]).peak;
   forget(folder, '.repro/fresh');
   console.log(
-    `Peak memory: ${certified.toFixed(0)} MiB; with every file looked up, ${used(folder, [repro]).peak.toFixed(0)} MiB.\n`,
+    `Peak memory: ${stamped.toFixed(0)} MiB; with every file checked, ${used(folder, [repro]).peak.toFixed(0)} MiB.\n`,
   );
 }
 
+/** Prints the time and memory of the first run. */
 export function firstRun(setting: Setting): void {
   const count = countOf(setting);
   const folder = makeFolder(setting, 'files', (path) => manyFiles(path, count));
@@ -56,6 +58,7 @@ export function firstRun(setting: Setting): void {
   console.log(`${median(times).toFixed(0)} ms; peak memory ${Math.max(...peaks).toFixed(0)} MiB at most.\n`);
 }
 
+/** Adds one file, and prints the time of the run and what it hashed. */
 export async function oneMore(setting: Setting): Promise<void> {
   const { repro, rounds } = setting;
   const count = countOf(setting);

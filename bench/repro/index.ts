@@ -1,18 +1,18 @@
 /**
- * repro beside bare node, lstat, hashing, spawning and wireit: whole processes, taken in turns in one run, as ratios of medians.
+ * Times repro beside bare node, lstat, hashing, spawning and wireit: whole processes in turn, in one run, as ratios of medians.
  *
- *     sh bench/repro/install-wireit.sh FOLDER                # wireit stands nowhere else; without it, its rows are left out
+ *     sh bench/repro/install-wireit.sh FOLDER                # optional; without it, wireit's rows are left out
  *     npm run bench -- repro [--wireit FOLDER] [--quick] [--rounds 7] [--only no-op|files|first|added|large|true]
  *
- * `--quick` cuts all sizes: it shows that the benchmark runs, and its figures mean nothing. Prints Markdown. repro is bundled
- * from the sources as they are.
+ * `--quick` cuts all sizes. It only shows that the benchmark runs; its figures mean nothing. The output is Markdown.
+ * The benchmark bundles repro from the current sources.
  *
- *   no-op   everything is up to date, at several numbers of stages
- *   files   everything is up to date, with one stage that reads a folder of very many files
+ *   no-op   everything is up to date, with several numbers of stages
+ *   files   everything is up to date, with one stage that reads a folder of 100,000 files
  *   first   the first run of that stage
- *   added   one file more in that folder
- *   large   a large output is taken into the cache
- *   true    from nothing, stages whose command is `true`
+ *   added   one more file in that folder
+ *   large   a large output goes into the cache
+ *   true    the first run of stages whose command is `true`
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
@@ -44,13 +44,13 @@ const { values: options } = parseArgs({
   },
 });
 if (options.only !== undefined && !Object.hasOwn(parts, options.only)) {
-  console.error(`bench: --only ${options.only}: there are ${Object.keys(parts).join(', ')}`);
+  console.error(`bench: unknown --only ${options.only}; known ones are ${Object.keys(parts).join(', ')}`);
   process.exit(2);
 }
 
 const scratch = mkdtempSync(join(tmpdir(), 'bench-repro-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
-const bundle = 'node_modules/.cache/bench-repro'; // below the project, so that it finds its packages
+const bundle = 'node_modules/.cache/bench-repro'; // inside the project, so that the bundle finds its packages
 await bundleRunner(bundle);
 const wireit = options.wireit && resolve(options.wireit, 'node_modules/wireit/bin/wireit.js');
 const setting: Setting = {
@@ -65,7 +65,7 @@ const setting: Setting = {
 console.log(
   `${cpus()[0].model}, ${setting.jobs} cores, Node ${process.versions.node}; medians of ${setting.rounds} rounds.\n`,
 );
-if (options.quick) console.log('--quick: the sizes are cut, so these figures mean nothing.\n');
+if (options.quick) console.log('--quick: the sizes are cut, so the figures mean nothing.\n');
 if (!setting.wireit)
   console.log(
     `wireit is ${options.wireit ? `not in ${options.wireit}` : 'left out'}: bench/repro/install-wireit.sh installs it.\n`,

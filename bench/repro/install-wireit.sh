@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs wireit, which repro is measured beside, into a folder of its own: never a dependency of this project.
+# Installs wireit, the peer of repro in benchmarks, into a folder of its own. The project does not depend on it.
 #
 #   sh bench/repro/install-wireit.sh FOLDER && npm run bench -- repro --wireit FOLDER
 set -eu

@@ -1,4 +1,4 @@
-/** A large output is taken into the cache (`repro commit`: no command runs), beside one read of it that hashes it. */
+/** Times `repro commit` of a large output, which runs no command, beside one read that only hashes it. */
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -19,6 +19,7 @@ const HASH = `
   const hash = require('crypto').createHash('sha256');
   require('fs').createReadStream('big', { highWaterMark: 1 << 20 }).on('data', (piece) => hash.update(piece)).on('end', () => console.log(hash.digest('hex')));`;
 
+/** Prints time, bytes read, disk space and memory, with copies and with hard links. */
 export function large(setting: Setting): void {
   const { repro, rounds, quick } = setting;
   const sizes = quick ? [2e6, 20e6] : [200e6, 2e9];
@@ -33,7 +34,7 @@ export function large(setting: Setting): void {
     const big = join(folder, 'big');
     if (statSync(big, { throwIfNoEntry: false })?.size !== size) write(big, size);
     chmodSync(big, 0o644);
-    // What earlier rounds have left to be written must not fall on this one.
+    // Flush the writes of earlier rounds, so that they do not slow this one.
     spawnSync('sync');
   };
   let size = sizes.at(-1)!;
@@ -51,7 +52,7 @@ export function large(setting: Setting): void {
     ],
     rounds,
   );
-  console.log(`## An output of ${size / 1e9} GB is taken into the cache\n`);
+  console.log(`## Caching an output of ${size / 1e9} GB\n`);
   printTable(medians, beside);
   console.log('| output, MB | | read, MB | peak memory, MiB | further disk used, MB |\n|---|---|---|---|---|');
   for (size of sizes)
@@ -67,7 +68,7 @@ export function large(setting: Setting): void {
   console.log();
 }
 
-/** No two of its pieces are alike, so that nothing can be saved by that. */
+/** Writes `size` bytes. No two pieces are equal, so no file system can store them only once. */
 function write(path: string, size: number): void {
   rmSync(path, { force: true });
   const file = openSync(path, 'w');
@@ -79,7 +80,7 @@ function write(path: string, size: number): void {
   closeSync(file);
 }
 
-/** MB that are free on the disk of a folder, with all that was to be written there. */
+/** Free MB on the disk of a folder, after all pending writes. */
 function free(folder: string): number {
   spawnSync('sync');
   const { bfree, bsize } = statfsSync(folder);

@@ -1,8 +1,8 @@
-/** The pipelines that repro is measured on, each in a new folder, and the same as wireit's scripts. They hold nothing but files. */
+/** Writes the pipelines that the benchmarks run, and the same pipelines as wireit scripts. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** How many files a folder of many files is spread over. */
+/** Number of subfolders that many files are spread over. */
 const FOLDERS = 100;
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
@@ -14,7 +14,7 @@ function write(folder: string, files: { [path: string]: string }): void {
   }
 }
 
-/** So many stages side by side, each of an input and an output of its own. */
+/** Writes `count` independent stages, each with its own input and output. */
 export function copies(folder: string, count: number): void {
   write(folder, {
     'pipeline.yaml': `stages:
@@ -35,7 +35,11 @@ export function copies(folder: string, count: number): void {
   write(folder, Object.fromEntries(numbers(count).map((i) => [`in/${i}`, `${i}\n`])));
 }
 
-/** One stage that reads a folder of so many small files, and their paths. */
+/**
+ * Writes one stage that reads a folder of `count` small files.
+ *
+ * @returns the paths of these files, relative to `folder`
+ */
 export function manyFiles(folder: string, count: number): string[] {
   const paths = numbers(count).map((i) => `in/${i % FOLDERS}/${i}`);
   write(folder, {
@@ -46,7 +50,7 @@ export function manyFiles(folder: string, count: number): string[] {
   return paths;
 }
 
-/** So many stages that do nothing, with one input between them. */
+/** Writes `count` stages that run `true` and share one input. */
 export function nothings(folder: string, count: number): void {
   write(folder, {
     'pipeline.yaml': `stages:

@@ -1,16 +1,21 @@
-/** Whole processes timed in turns, and what one of them read and held. */
+/** Times whole processes in turn, and measures what one process reads and how much memory it takes. */
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** One side of a comparison. */
 export interface Contender {
   name: string;
-  /** Not timed. */
+  /** Runs before each `run`; not timed. */
   prepare?: () => void;
   run: () => void;
 }
 
-/** Median milliseconds of each, taken in turns, so that whatever else the machine does falls on all alike. */
+/**
+ * Runs the contenders in turn, so that other load on the machine affects all of them equally.
+ *
+ * @returns median milliseconds, by name
+ */
 export function race(contenders: readonly Contender[], rounds: number): Map<string, number> {
   const times = contenders.map((): number[] => []);
   for (let round = 0; round < rounds; round++)
@@ -24,6 +29,7 @@ export function race(contenders: readonly Contender[], rounds: number): Map<stri
   return new Map(contenders.map(({ name }, i) => [name, median(times[i])]));
 }
 
+/** Prints a Markdown table of medians, each with its ratio to the contender `beside`. */
 export function printTable(medians: ReadonlyMap<string, number>, beside: string): void {
   console.log(`| | median ms | beside ${beside} |\n|---|---|---|`);
   for (const [name, ms] of medians)
@@ -33,7 +39,11 @@ export function printTable(medians: ReadonlyMap<string, number>, beside: string)
   console.log();
 }
 
-/** Throws when it does not exit 0: a failure must not pass for speed. */
+/**
+ * Runs Node and returns its stdout and stderr.
+ *
+ * @throws Error if it does not exit with 0, because a failure must not count as speed
+ */
 export function node(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): string {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
     cwd,
@@ -45,15 +55,16 @@ export function node(cwd: string, args: readonly string[], env: NodeJS.ProcessEn
   return stdout + stderr;
 }
 
+/** Resources that a process used. */
 export interface Use {
-  /** MiB */
+  /** Peak memory in MiB. */
   peak: number;
-  /** bytes, by all read calls of the process, its own program included; Linux only */
+  /** Bytes of all read calls of the process, including its own program; NaN except on Linux. */
   read: number;
   output: string;
 }
 
-/** Runs a program of Node's and says what the process used. */
+/** Runs Node and measures the process. */
 export function used(cwd: string, args: readonly string[]): Use {
   const hook = `process.on('exit', () => {
     let read = NaN;
@@ -66,6 +77,7 @@ export function used(cwd: string, args: readonly string[]): Use {
   return { peak: Number(peak), read: Number(read), output };
 }
 
+/** Removes files and folders below `folder`. */
 export function forget(folder: string, ...names: string[]): void {
   for (const name of names) rmSync(join(folder, name), { recursive: true, force: true });
 }

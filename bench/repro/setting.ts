@@ -1,26 +1,28 @@
-/** What a benchmark of repro is run with: sizes, repro as the sources have it, wireit where it is installed, a folder. */
+/** The settings that all benchmarks of repro share, and the folders they run in. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { node } from './race.ts';
 
+/** Settings of a benchmark run. */
 export interface Setting {
-  /** repro.js */
+  /** Path of the bundled repro.js. */
   repro: string;
-  /** wireit's program, where it is installed. */
+  /** Path of wireit's program, if it is installed. */
   wireit?: string;
+  /** Timed runs of each contender. */
   rounds: number;
   /** Cuts all sizes. */
   quick: boolean;
-  /** How many commands at once. */
+  /** Commands at once. */
   jobs: number;
-  /** Removed at the end. */
+  /** Folder for all pipelines; removed at the end. */
   scratch: string;
 }
 
-/** Milliseconds until files count as settled, so that they can be certified. */
+/** Milliseconds until file times count as settled, so that repro writes a fresh stamp. */
 const SETTLING = 3_000;
 
-/** As `npm run` starts it, without npm's own time. */
+/** Runs wireit as `npm run` does, without the time that npm itself takes. */
 export function runWireit({ wireit, jobs }: Setting, folder: string): void {
   node(folder, [wireit!], {
     npm_package_json: join(folder, 'package.json'),
@@ -31,6 +33,7 @@ export function runWireit({ wireit, jobs }: Setting, folder: string): void {
   });
 }
 
+/** Makes a folder in the scratch folder and fills it with `make`. */
 export function makeFolder({ scratch }: Setting, name: string, make: (folder: string) => void): string {
   const folder = join(scratch, name);
   if (!existsSync(folder)) mkdirSync(folder);
@@ -38,7 +41,7 @@ export function makeFolder({ scratch }: Setting, name: string, make: (folder: st
   return folder;
 }
 
-/** A folder in which repro, and wireit where it is asked for, have run once and everything is settled. */
+/** Makes a folder in which repro (and wireit, if `withWireit`) has run once and all file times have settled. */
 export async function settledFolder(
   setting: Setting,
   name: string,

@@ -1,8 +1,9 @@
-/** From nothing, stages whose command is `true`. */
+/** Times the first run of stages whose command is `true`, beside bare spawns. */
 import { nothings } from './pipelines.ts';
 import { forget, node, printTable, race } from './race.ts';
 import { makeFolder, runWireit, type Setting } from './setting.ts';
 
+/** Prints the table of 1,000 stages (20 with `quick`). */
 export function trues(setting: Setting): void {
   const { repro, wireit, rounds, quick, jobs } = setting;
   const count = quick ? 20 : 1000;
@@ -28,6 +29,6 @@ export function trues(setting: Setting): void {
     ],
     rounds,
   );
-  console.log(`## ${count} stages of true, from nothing, ${jobs} at once\n`);
+  console.log(`## ${count} stages of true, first run, ${jobs} at once\n`);
   printTable(medians, beside);
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what bench/tokenizer compares with and checks against into FOLDER, which is then given as --peers FOLDER:
+# Installs the peers of bench/tokenizer into FOLDER. Pass it as --peers FOLDER:
 #
 #     sh bench/tokenizer/install-peers.sh FOLDER
 #
