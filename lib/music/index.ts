@@ -1,14 +1,20 @@
 /** lib/music: MIDI files, ABC text, and the score between them. Pure functions; nothing here reads or writes a file. */
 export {
+  type BarChange,
   checkAbc,
+  type Field,
   type Layout,
+  type Metre,
+  metreDuration,
   type Problem,
   type ProblemKind,
   parseAbc,
+  positionText,
   type Tune,
   type TuneBar,
   type TuneNote,
   type TuneVoice,
+  WHOLE,
   writeAbc,
 } from './abc/index.ts';
 export { abcToMidi, abcToScore } from './abc-to-midi.ts';

@@ -36,7 +36,7 @@ export class MusicReader implements Place {
   /** where the last inline field of the line ended */
   private fieldEnd = -1;
   private lastBrace = -1;
-  private readonly inlineField: (letter: string, value: string, column: number) => void;
+  private readonly inlineField: (letter: string, value: string, column: number, endColumn: number) => void;
   private readonly report: (line: number, column: number, kind: ProblemKind, message: string) => void;
 
   constructor(inlineField: MusicReader['inlineField'], report: MusicReader['report']) {
@@ -189,9 +189,10 @@ export class MusicReader implements Place {
       this.problem('range', `this note is ${pitch < 0 ? 'below' : 'above'} all MIDI pitches`, column);
       pitch = -1;
     }
+    const endColumn = this.column;
     const duration = this.duration();
     const explicit = accidental !== undefined;
-    return { start, duration, pitch, position, explicit, tied: false, line: this.line, column };
+    return { start, duration, pitch, position, explicit, tied: false, line: this.line, column, endColumn };
   }
 
   /** A length in ticks, at least 1. */
@@ -271,7 +272,7 @@ export class MusicReader implements Place {
     const { text, at } = this;
     const next = text[at + 1];
     if (text[at] === '|' && next !== '|' && next !== ']' && next !== ':') {
-      this.voice.barLine(0, false, false);
+      this.voice.barLine(0, false, false, this.column + 1);
       this.at++;
       if (isDigit(next) || (next === '[' && isDigit(text[at + 2]))) this.ending(this.match(ENDING)!);
       return;
@@ -287,7 +288,7 @@ export class MusicReader implements Place {
     const onlyColons = before === sign.length;
     const closes = onlyColons ? Math.floor(before / 2) : before;
     const opens = onlyColons || sign.endsWith(':');
-    this.voice.barLine(closes, /\|\||\|\]|\[\|/.test(sign), opens);
+    this.voice.barLine(closes, /\|\||\|\]|\[\|/.test(sign), opens, this.column + sign.length);
     this.at += sign.length;
     const ending = this.match(ENDING);
     if (ending !== null) this.ending(ending);
@@ -311,7 +312,7 @@ export class MusicReader implements Place {
     if (text[at + 2] === ':' && at < this.lastBracket && isLetter(next)) {
       const end = text.indexOf(']', at);
       this.at = this.fieldEnd = end + 1;
-      this.inlineField(next, text.slice(at + 3, end).trim(), column);
+      this.inlineField(next, text.slice(at + 3, end).trim(), column, end + 2);
     } else if (next === '|') this.barLine();
     else if (isDigit(next)) this.ending(this.match(ENDING)!);
     // A named ending, ["last": shown, not followed.

@@ -36,7 +36,7 @@ class AbcParser {
 
   constructor() {
     this.reader = new MusicReader(
-      (letter, value, column) => this.field(letter, value, column),
+      (letter, value, column, endColumn) => this.field(letter, value, column, endColumn),
       (line, column, kind, message) => this.problem(line, column, kind, message),
     );
     // Notes before the first V: are a voice without a name; it is listed only if there are any.
@@ -69,7 +69,7 @@ class AbcParser {
     if (line.startsWith('%') || line.trim() === '' || SILENT_LINE.test(line)) return;
     const field = FIELD_LINE.exec(line);
     if (field !== null) {
-      this.field(field[1], field[2].replace(/(^|[^\\])%.*$/, '$1').trim(), 1);
+      this.field(field[1], field[2].replace(/(^|[^\\])%.*$/, '$1').trim(), 1, line.length + 1);
       return;
     }
     if (this.inHeader) {
@@ -81,10 +81,10 @@ class AbcParser {
     this.reader.read();
   }
 
-  private field(letter: string, value: string, column: number): void {
+  private field(letter: string, value: string, column: number, endColumn: number): void {
     const { line } = this.reader;
     const wrong = (message: string) => this.problem(line, column, 'header', message);
-    this.tune.fields.push({ letter, value, line });
+    this.tune.fields.push({ letter, value, line, column, endColumn });
     switch (letter) {
       case 'K': {
         const field = parseKey(value);

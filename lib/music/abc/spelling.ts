@@ -74,7 +74,7 @@ function makeSpelling(key: Key): Spelling {
 }
 
 /** Letter and octave marks of a staff position: C,, … C … c''. */
-function positionText(position: number): string {
+export function positionText(position: number): string {
   const octave = Math.floor(position / 7);
   const letter = 'CDEFGAB'[position % 7];
   if (octave <= 5) return letter + ','.repeat(5 - octave);

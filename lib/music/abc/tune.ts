@@ -34,10 +34,16 @@ export interface Problem {
   kind: ProblemKind;
 }
 
+/** One field: `K:G` on a line of its own, or `[K:G]` within the music. */
 export interface Field {
   letter: string;
   value: string;
+  /** counted from 1 */
   line: number;
+  /** where the field begins, counted from 1; an inline field begins with its bracket */
+  column: number;
+  /** the column after the field, and after the bracket of an inline field */
+  endColumn: number;
 }
 
 export interface Metre {
@@ -59,9 +65,11 @@ export interface TuneNote {
   tied: boolean;
   line: number;
   column: number;
+  /** the column after its letter and octave marks, where its length may stand */
+  endColumn: number;
 }
 
-/** What changes at a moment of a bar. */
+/** A change of tempo or program within a bar. */
 export interface BarChange {
   /** from the beginning of the bar */
   offset: number;
@@ -71,8 +79,12 @@ export interface BarChange {
 }
 
 export interface TuneBar {
+  /** where its first note or rest stands, after any fields before it */
   line: number;
   column: number;
+  /** the place after its bar line, or the end of the text if no bar line ends it */
+  endLine: number;
+  endColumn: number;
   /** of its longest layer */
   duration: number;
   /** joined by `&`; the first is always there */

@@ -113,6 +113,8 @@ export class VoiceBuilder {
       this.bar = {
         line: this.place.line,
         column: this.place.column,
+        endLine: this.place.line,
+        endColumn: this.place.column,
         duration: 0,
         layers: [{ notes: [], duration: 0 }],
         metre,
@@ -132,9 +134,11 @@ export class VoiceBuilder {
   }
 
   /** Ends the bar, if notes or rests have begun one. */
-  closeBar(): void {
+  closeBar(endColumn: number = this.place.column): void {
     const { bar } = this;
     if (bar === undefined) return;
+    bar.endLine = this.place.line;
+    bar.endColumn = endColumn;
     if (this.brokenFactor !== 1) this.place.problem('syntax', 'a broken rhythm (> or <) without a note after it');
     this.brokenFactor = 1;
     this.bar = undefined;
@@ -149,8 +153,8 @@ export class VoiceBuilder {
   }
 
   /** A bar line: how often what it ends is played again, whether it is a double one, and whether a repeat begins after it. */
-  barLine(closesRepeat: number, doubleBar: boolean, opensRepeat: boolean): void {
-    this.closeBar();
+  barLine(closesRepeat: number, doubleBar: boolean, opensRepeat: boolean, endColumn: number): void {
+    this.closeBar(endColumn);
     const ended = this.result.bars.at(-1);
     if (ended !== undefined) {
       ended.closesRepeat = Math.min(MOST_REPEATS, Math.max(ended.closesRepeat, closesRepeat));
