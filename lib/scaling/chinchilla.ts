@@ -8,10 +8,10 @@
  * The law in N alone, for runs of one token budget, is power-law.ts.
  */
 
+import { minimise, type Objective } from './bfgs.ts';
 import { ScalingError } from './errors.ts';
-import { minimise, type Objective } from './minimise.ts';
-import { ALPHA_LIMIT, mean } from './projection.ts';
-import type { Interval } from './region.ts';
+import type { Interval } from './profile-likelihood.ts';
+import { ALPHA_LIMIT, mean } from './variable-projection.ts';
 import { count, interval, number, percent } from './wording.ts';
 
 export interface TokenPoint {

@@ -1,4 +1,9 @@
-/** What is wrong with the data or with the call, for people: no stack trace is needed to understand it. */
+/** An error in the points or options of a fit. Its message is written for people, so no stack trace is needed. */
 export class ScalingError extends Error {
-  override name = 'ScalingError';
+  override readonly name = 'ScalingError';
+}
+
+/** An error in a CSV table. Its message names the file, the line and the column. */
+export class TableError extends Error {
+  override readonly name = 'TableError';
 }

@@ -1,4 +1,3 @@
-export { type ArchitectureComparison, type Difference, predictDifference } from './architectures.ts';
 export {
   type ChinchillaFit,
   type ChinchillaOptions,
@@ -6,8 +5,10 @@ export {
   fitChinchilla,
   type TokenPoint,
 } from './chinchilla.ts';
-export type { Comparison, Form } from './comparison.ts';
-export { ScalingError } from './errors.ts';
+export { type ArchitectureComparison, type Difference, predictDifference } from './compare-architectures.ts';
+export type { Comparison, Form } from './compare-forms.ts';
+export { type Cell, type ColumnKind, readTable, type TableSchema } from './csv-table.ts';
+export { ScalingError, TableError } from './errors.ts';
 export {
   fitPowerLaw,
   type Interval,
@@ -21,5 +22,4 @@ export {
 } from './power-law.ts';
 export { type RunRow, readRuns } from './runs.ts';
 export { fitStudy, type GroupFit, groupName, lossName, type Study, type StudyOptions } from './study.ts';
-export { type Cell, type ColumnKind, readTable, TableError, type TableSchema } from './table.ts';
 export { displayName } from './wording.ts';

@@ -8,14 +8,14 @@
  * likelihoods (see region.ts), which for five to ten runs hold what they promise where a bootstrap of residuals does not.
  * How loss falls with data as well as with size is in chinchilla.ts.
  */
-import { type Comparison, compareForms, polynomial } from './comparison.ts';
-import { fCumulative, fQuantile } from './distributions.ts';
+import { type Comparison, compareForms, polynomial } from './compare-forms.ts';
 import { ScalingError } from './errors.ts';
-import { ALPHA_LIMIT, mean, Projection } from './projection.ts';
-import { ConfidenceRegion, type Interval } from './region.ts';
+import { fCumulative, fQuantile } from './f-distribution.ts';
+import { ConfidenceRegion, type Interval } from './profile-likelihood.ts';
+import { ALPHA_LIMIT, mean, Projection } from './variable-projection.ts';
 import { count, interval, number, percent } from './wording.ts';
 
-export type { Interval } from './region.ts';
+export type { Interval } from './profile-likelihood.ts';
 
 export interface Point {
   /** N, as the caller counts parameters */

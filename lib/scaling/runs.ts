@@ -1,5 +1,6 @@
 /** The table of runs, results.csv: a row a trained model, tidy. */
-import { readTable, TableError, type TableSchema } from './table.ts';
+import { readTable, type TableSchema } from './csv-table.ts';
+import { TableError } from './errors.ts';
 
 /** A row; names are those of the columns. What was not measured is null. Losses are in nats a token. */
 export interface RunRow {

@@ -2,8 +2,9 @@
  * The study: from the table of runs to what is written as scaling.json. A law for each tokenizer and architecture, what it means in
  * plain words, and architectures compared at equal size.
  */
-import { type ArchitectureComparison, compareArchitectures } from './architectures.ts';
+
 import { type ChinchillaFit, fitChinchilla } from './chinchilla.ts';
+import { type ArchitectureComparison, compareArchitectures } from './compare-architectures.ts';
 import { ScalingError } from './errors.ts';
 import { fitPowerLaw, isRefusal, type Point, type PowerLawFit, type Refusal } from './power-law.ts';
 import type { RunRow } from './runs.ts';

@@ -1,6 +1,6 @@
 /** L(N) = a·N^(−α) + c: that known laws are found again, that intervals hold what they promise, and when a law is refused. */
 import { describe, expect, it } from 'vitest';
-import { fQuantile } from '../../lib/scaling/distributions.ts';
+import { fQuantile } from '../../lib/scaling/f-distribution.ts';
 import { fitPowerLaw, isRefusal, type Point, type PowerLawFit, predict } from '../../lib/scaling/index.ts';
 import { normal } from './example.ts';
 

@@ -3,6 +3,7 @@
  * What the columns are is the caller's business: runs.ts has those of results.csv.
  */
 import { csvParseRows } from 'd3-dsv';
+import { TableError } from './errors.ts';
 
 /**
  * What a column holds. An empty cell is '' as text, false as boolean, null as number. A number may be NaN or infinite, for diverged
@@ -47,10 +48,6 @@ export function readTable(text: string, schema: TableSchema, file: string): Reco
     table.push(Object.fromEntries(cells));
   }
   return table;
-}
-
-export class TableError extends Error {
-  override name = 'TableError';
 }
 
 function readCell(text: string, kind: ColumnKind | undefined, where: string): Cell {

@@ -3,7 +3,7 @@
  * interval; where one has none, what was measured is interpolated, and nothing is claimed of it.
  */
 import { isRefusal, type PowerLawFit, predict, type Refusal } from './power-law.ts';
-import { mean, steps } from './projection.ts';
+import { mean, steps } from './variable-projection.ts';
 import { displayName, interval, number } from './wording.ts';
 
 /** Of a − b, in the unit of the loss: below 0, a is the better. */

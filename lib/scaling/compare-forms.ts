@@ -2,7 +2,7 @@
  * Four descriptions of how loss goes with size, compared by the corrected Akaike information criterion (Hurvich & Tsai 1989):
  * constant, logarithmic, power law, power law with a floor. Which one is reported is decided in power-law.ts; this says how they stand.
  */
-import { mean, Projection } from './projection.ts';
+import { mean, Projection } from './variable-projection.ts';
 
 export type Form = 'constant' | 'log-linear' | 'power' | 'power-plus-constant';
 

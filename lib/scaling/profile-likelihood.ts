@@ -5,8 +5,8 @@
  * For a fixed α the slice of the region is an ellipse, cut by a ≥ 0 and c ≥ 0, on which the extremes of what is linear in a and c are
  * known in closed form: the interval is the extremes over all slices. So a, c and the curve at any size have theirs by the same step.
  */
-import { fQuantile } from './distributions.ts';
-import { lowest, mean, type Projection, type Slice, steps } from './projection.ts';
+import { fQuantile } from './f-distribution.ts';
+import { lowest, mean, type Projection, type Slice, steps } from './variable-projection.ts';
 
 export type Interval = [low: number, high: number];
 
