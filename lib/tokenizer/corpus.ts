@@ -1,75 +1,94 @@
 /**
- * From splits to tokens: trains a tokenizer on the training split, encodes all splits with it, and writes the tokenizer and
- * the token store into one directory. Reads lines of JSON, `{"id", "abc"}` a tune, as the split stage writes them.
+ * The work of the tokenize stage: trains a tokenizer on the training split, encodes all splits, and writes the tokenizer
+ * and the token store into one folder.
  *
- * `<|endoftext|>` follows each tune. Lines that are no tune are counted and named in the metrics, and passed over.
+ * The splits are .jsonl files with one tune `{"id", "abc"}` per line, as the split stage writes them. Each tune is followed
+ * by `<|endoftext|>`. Lines that hold no tune are skipped, and the metrics count and describe them.
  */
 import { isUtf8 } from 'node:buffer';
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
-import { BpeTokenizer } from './bpe.ts';
-import { CharTokenizer } from './char.ts';
-import { MusicTokenizer } from './music.ts';
-import type { Implementation } from './native.ts';
-import type { Pretokenizer } from './pretokenizer.ts';
-import { StatisticsGatherer, type TokenStatistics } from './statistics.ts';
-import { TokenStore } from './store.ts';
-import { SPLITS, type Split, type Totals } from './store-layout.ts';
-import { type Tokenizer, TokenizerError, tokenArray } from './tokenizer.ts';
+import { BpeTokenizer, type Implementation, type Pretokenizer } from './bpe/index.ts';
+import { CharTokenizer } from './char-tokenizer.ts';
+import { TokenizerError } from './errors.ts';
+import { MusicTokenizer } from './music/index.ts';
+import { StatisticsCollector, type TokenStatistics } from './statistics.ts';
+import { SPLITS, type Split, TokenStore, type Totals } from './store/index.ts';
+import { type Tokenizer, tokenArray } from './tokenizer.ts';
 
+/** How far `tokenizeCorpus` is. */
 export interface CorpusProgress {
   done: number;
   total: number;
   unit: 'bytes' | 'merges';
+  /** The tokenizer and the phase, for example "bpe: encoding". */
   text: string;
 }
 
+/** Options of `tokenizeCorpus`. */
 export interface CorpusOptions {
+  /** The kind of tokenizer to train. */
   name: Tokenizer['kind'];
-  /** bpe only: specials + 256 bytes + merges */
+  /** bpe only, and required there: specials + 256 bytes + merges. */
   vocabularySize?: number;
-  /** bpe only; default bar */
+  /** bpe only. Default: bar. */
   pretokenizer?: Pretokenizer;
-  /** bpe only; a pair that is rarer is not merged. Default 1 */
+  /** bpe only: pairs that occur less often are not merged. Default: 1. */
   minimumCount?: number;
-  /** music only; a note, duration, field … that is rarer is spelled in bytes. Default 1 */
+  /** music only: lexemes that occur less often are encoded as bytes. Default: 1. */
   minFrequency?: number;
+  /** bpe only. Default: native if it is built. */
   implementation?: Implementation;
-  /** for encoding; the result does not depend on it. Default all cores */
+  /** Threads for encoding; the result does not depend on their number. Default: all cores. */
   threads?: number;
   onProgress?: (progress: CorpusProgress) => void;
 }
 
+/** Metrics of a split. The names are the keys of the metrics file. */
 export interface SplitMetrics extends Totals {
   bytes_per_token: number;
   tokens_per_document: number;
-  /** characters that training did not see, each an `<unk>` (char only; the others know all bytes) */
+  /** Characters encoded as `<unk>` because training did not see them (char only; the others encode any byte). */
   unknown_chars: number;
-  /** bytes that are a token each, since what they spell is none (music only) */
+  /** Bytes that are a token each because their lexeme is not in the vocabulary (music only). */
   spelled_bytes: number;
 }
 
+/** Metrics of a tokenized corpus. The names are the keys of the metrics file. */
 export interface CorpusMetrics {
   tokenizer: string;
   vocabulary_size: number;
-  /** asked for and not reached: the corpus had no more pairs to merge */
+  /** Requested size − reached size (bpe only): the corpus had no more pairs to merge. */
   vocabulary_missing: number;
-  /** ids of the vocabulary that the training split never uses */
+  /** Number of ids that the training split does not use. */
   unused_ids: number;
   train: SplitMetrics;
   val: SplitMetrics;
   test: SplitMetrics;
   statistics: TokenStatistics;
+  /** Lines that hold no tune; the first few of them with the reason. */
   dropped: { lines: number; examples: { file: string; line: number; why: string }[] };
 }
 
-/** Bytes of text that are encoded at a time. */
-const BATCH_BYTES = 4 * 1024 * 1024;
-/** A line longer than this is no tune, and longer than a JavaScript string can be. */
+/** Length of a batch of tunes to encode, in UTF-16 code units. */
+const BATCH_LENGTH = 4 * 1024 * 1024;
+/** Longer lines, in bytes, are dropped: they cannot be tunes, and a JavaScript string could not hold them. */
 const LONGEST_LINE = 256 * 1024 * 1024;
+/** Dropped lines that the metrics describe. */
 const EXAMPLES = 20;
 
+const NEWLINE = 10;
+
+/**
+ * Trains a tokenizer on the training split, encodes all splits, and writes the tokenizer and the token store.
+ *
+ * @param splitsDir the folder with train.jsonl, val.jsonl and test.jsonl
+ * @param outDir the folder for tokenizer.json and data.mdb, and vocab.json if the tokenizer is char
+ * @returns the metrics
+ * @throws TokenizerError if a file is missing, the training split is empty, an option is not possible, or the store
+ *   cannot be written; no store is left then
+ */
 export async function tokenizeCorpus(
   splitsDir: string,
   outDir: string,
@@ -80,19 +99,19 @@ export async function tokenizeCorpus(
   const dropped: CorpusMetrics['dropped'] = { lines: 0, examples: [] };
 
   const trainBytes = statSync(files.train).size;
-  const reading = reporter(onProgress, trainBytes, `${name}: reading`);
-  const source = readTunes(files.train, undefined, reading);
+  const reportReading = byteReporter(onProgress, trainBytes, `${name}: reading`);
+  const source = readTunes(files.train, undefined, reportReading);
   const tokenizer = await train(source, options, splitsDir);
 
-  const bytesInAll = SPLITS.reduce((sum, split) => sum + statSync(files[split]).size, 0);
-  const encoding = reporter(onProgress, bytesInAll, `${name}: encoding`);
+  const allBytes = SPLITS.reduce((sum, split) => sum + statSync(files[split]).size, 0);
+  const reportEncoding = byteReporter(onProgress, allBytes, `${name}: encoding`);
   const store = TokenStore.create(outDir, { vocabularySize: tokenizer.vocabularySize, tokenizer });
-  const statistics = new StatisticsGatherer(tokenizer.vocabularySize);
+  const statistics = new StatisticsCollector(tokenizer.vocabularySize);
   const unknown: Record<Split, number> = { train: 0, val: 0, test: 0 };
   const spelled: Record<Split, number> = { train: 0, val: 0, test: 0 };
   try {
     for (const split of SPLITS) {
-      for await (const tunes of batches(readTunes(files[split], dropped, encoding))) {
+      for await (const tunes of batches(readTunes(files[split], dropped, reportEncoding))) {
         const { ids, ends } = await tokenizer.encodeAll(tunes, { threads });
         tunes.forEach((abc, i) => {
           const tune = tokenArray(tokenizer.vocabularySize, ends[i] - (ends[i - 1] ?? 0) + 1);
@@ -112,14 +131,14 @@ export async function tokenizeCorpus(
   }
   if (tokenizer instanceof CharTokenizer) tokenizer.saveVocabulary(join(outDir, 'vocab.json'));
 
-  const split = (which: Split): SplitMetrics => {
-    const totals = store.totals(which);
+  const splitMetrics = (split: Split): SplitMetrics => {
+    const totals = store.totals(split);
     return {
       ...totals,
       bytes_per_token: totals.tokens > 0 ? totals.bytes / totals.tokens : 0,
       tokens_per_document: totals.documents > 0 ? totals.tokens / totals.documents : 0,
-      unknown_chars: unknown[which],
-      spelled_bytes: spelled[which],
+      unknown_chars: unknown[split],
+      spelled_bytes: spelled[split],
     };
   };
   return {
@@ -127,14 +146,15 @@ export async function tokenizeCorpus(
     vocabulary_size: tokenizer.vocabularySize,
     vocabulary_missing: name === 'bpe' ? options.vocabularySize! - tokenizer.vocabularySize : 0,
     unused_ids: statistics.unused,
-    train: split('train'),
-    val: split('val'),
-    test: split('test'),
+    train: splitMetrics('train'),
+    val: splitMetrics('val'),
+    test: splitMetrics('test'),
     statistics: statistics.result(),
     dropped,
   };
 }
 
+/** The paths of the three files, all of which must exist. */
 function splitFiles(dir: string): Record<Split, string> {
   const files = { train: join(dir, 'train.jsonl'), val: join(dir, 'val.jsonl'), test: join(dir, 'test.jsonl') };
   for (const file of Object.values(files)) {
@@ -144,6 +164,7 @@ function splitFiles(dir: string): Record<Split, string> {
   return files;
 }
 
+/** Trains the tokenizer. Adds the path of the training split to the messages of its errors. */
 async function train(source: AsyncIterable<string>, options: CorpusOptions, dir: string): Promise<Tokenizer> {
   const { name, vocabularySize, pretokenizer, minimumCount, minFrequency, implementation, onProgress } = options;
   try {
@@ -169,7 +190,7 @@ async function train(source: AsyncIterable<string>, options: CorpusOptions, dir:
 
 type Dropped = CorpusMetrics['dropped'];
 
-/** The tunes of a file, in order. Lines that are none go into `dropped`, where it is given. */
+/** Reads the tunes of a file, in order. Records lines that hold no tune in `dropped`, if given. */
 async function* readTunes(file: string, dropped?: Dropped, onBytes?: (bytes: number) => void): AsyncGenerator<string> {
   let line = 0;
   const drop = (why: string) => {
@@ -202,48 +223,54 @@ async function* readTunes(file: string, dropped?: Dropped, onBytes?: (bytes: num
   }
 }
 
-/** Lines as bytes: node:readline also ends lines at U+2028, which JSON strings may contain. */
+/**
+ * Reads the lines of a file as bytes. node:readline is not used, because it also ends lines at U+2028, which JSON strings
+ * may contain.
+ *
+ * @returns a generator of lines, or of 'too long' in place of a line over LONGEST_LINE, which is not kept in memory
+ */
 async function* readLines(file: string, onBytes?: (bytes: number) => void): AsyncGenerator<Buffer | 'too long'> {
   let parts: Buffer[] = [];
   let length = 0;
-  const take = () => {
+  const endLine = () => {
     const line = length > LONGEST_LINE ? 'too long' : Buffer.concat(parts, length);
     [parts, length] = [[], 0];
     return line;
   };
-  const add = (part: Buffer) => {
+  const addPart = (part: Buffer) => {
     length += part.length;
     if (length <= LONGEST_LINE) parts.push(part);
     else parts = [];
   };
   for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>) {
     let start = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      add(chunk.subarray(start, end));
-      yield take();
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      addPart(chunk.subarray(start, end));
+      yield endLine();
       start = end + 1;
     }
-    add(chunk.subarray(start));
+    addPart(chunk.subarray(start));
     onBytes?.(chunk.length);
   }
-  if (length > 0) yield take();
+  if (length > 0) yield endLine();
 }
 
+/** Groups tunes into batches of about BATCH_LENGTH. */
 async function* batches(tunes: AsyncIterable<string>): AsyncGenerator<string[]> {
   let batch: string[] = [];
   let length = 0;
   for await (const tune of tunes) {
     batch.push(tune);
     length += tune.length;
-    if (length < BATCH_BYTES) continue;
+    if (length < BATCH_LENGTH) continue;
     yield batch;
     [batch, length] = [[], 0];
   }
   if (batch.length > 0) yield batch;
 }
 
-/** Sums up bytes read and passes the sum on. */
-function reporter(onProgress: CorpusOptions['onProgress'], total: number, text: string): (bytes: number) => void {
+/** Makes a function that sums the bytes read and reports the sum as progress. */
+function byteReporter(onProgress: CorpusOptions['onProgress'], total: number, text: string): (bytes: number) => void {
   let done = 0;
   return (bytes) => {
     done += bytes;
@@ -251,7 +278,7 @@ function reporter(onProgress: CorpusOptions['onProgress'], total: number, text: 
   };
 }
 
-/** Code points of a string: its length less one for each surrogate pair. */
+/** Number of code points in a string. */
 function countChars(text: string): number {
   let chars = 0;
   for (let i = 0; i < text.length; i++, chars++) if (text.codePointAt(i)! > 0xffff) i++;

@@ -1,7 +1,9 @@
-/** Documents as callers have them, and as UTF-8, which is what the algorithms work on. */
+/** Documents as callers pass them, and their conversion to UTF-8 bytes, which the algorithms work on. */
 
+/** A corpus: a list or a stream of documents. */
 export type DocumentSource = Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
 
+/** A text as UTF-8. Bytes are returned unchanged. */
 export function asBytes(text: string | Uint8Array): Uint8Array {
   return typeof text === 'string' ? Buffer.from(text, 'utf8') : text;
 }

@@ -1,12 +1,17 @@
-/** Opens any tokenizer.json of this project by what is in it. */
-import { BpeTokenizer } from './bpe.ts';
-import { CharTokenizer } from './char.ts';
-import { MusicTokenizer } from './music.ts';
-import type { Implementation } from './native.ts';
-import { type Tokenizer, TokenizerError } from './tokenizer.ts';
+/** Loads a tokenizer.json of any kind. */
+import { BpeTokenizer, type Implementation } from './bpe/index.ts';
+import { CharTokenizer } from './char-tokenizer.ts';
+import { TokenizerError } from './errors.ts';
+import { MusicTokenizer } from './music/index.ts';
+import type { Tokenizer } from './tokenizer.ts';
 import { readTokenizerFile } from './tokenizer-file.ts';
 
-/** Throws a TokenizerError that names the file where it is missing, cut short, or of a kind that is not read here. */
+/**
+ * Loads any tokenizer of this project. The decoder in the file tells its kind.
+ *
+ * @throws TokenizerError if the file is missing, truncated or holds another kind of tokenizer; the message names the file
+ * @example loadTokenizer('data/tokens/bpe/tokenizer.json').encode('CDEF|')
+ */
 export function loadTokenizer(file: string, options?: { implementation?: Implementation }): Tokenizer {
   const json = readTokenizerFile(file);
   if (json.model.type === 'BPE' && json.decoder?.type === 'ByteLevel')

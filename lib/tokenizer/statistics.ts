@@ -1,63 +1,76 @@
 /**
- * What a vocabulary and a corpus do with each other: how often each id is used, and how long tunes are in tokens. Small enough
- * for a metrics file whatever the corpus: ranks are drawn at 1, 2, 5, 10, 20, … and lengths between powers of √2.
+ * Token statistics of a corpus for the metrics file: how often each id is used, and how long tunes are in tokens.
+ *
+ * The result is small for any corpus: frequencies are given at the ranks 1, 2, 5, 10, 20, …, and lengths in bins from
+ * one power of √2 to the next.
  */
 
+/** Statistics of a tokenized corpus. The names are the keys of the metrics file. */
 export interface TokenStatistics {
-  /** share of the vocabulary that the training split uses */
+  /** Share of the vocabulary that the training split uses, 0 to 1. */
   vocabulary_use: number;
-  /** bits a token of the training split if each came as often as it does, whatever came before it: log2 of what it is as good as choosing from */
+  /** Unigram entropy of the training split, in bits per token. */
   entropy: number;
-  /** of the training split: the count of the id that is the rank-th most frequent */
+  /** Number of occurrences of the rank-th most frequent id in the training split. */
   frequency: { rank: number; count: number }[];
-  /** of all splits: tunes of at least `tokens` and fewer than `tokens` · √2, their `<|endoftext|>` counted */
+  /** Over all splits: number of tunes with `tokens` ≤ length < `tokens`·√2, `<|endoftext|>` included. */
   tokens_per_tune: { tokens: number; tunes: number }[];
 }
 
-const binOf = (tokens: number) => Math.floor(2 * Math.log2(tokens) + 1e-9);
-const startOf = (bin: number) => Math.ceil(2 ** (bin / 2) - 1e-9);
+/** Keeps rounding errors of the logarithm from moving exact powers to another bin. */
+const ROUNDING = 1e-9;
 
-export class StatisticsGatherer {
+/** The bin of a length: bin k begins at √2^k. */
+const binOf = (tokens: number) => Math.floor(2 * Math.log2(tokens) + ROUNDING);
+
+/** The least length in a bin. */
+const startOf = (bin: number) => Math.ceil(2 ** (bin / 2) - ROUNDING);
+
+/** Collects the statistics, tune by tune. */
+export class StatisticsCollector {
+  /** Id → occurrences in the training split. */
   readonly #counts: Float64Array;
-  readonly #lengths: number[] = [];
+  /** Bin → number of tunes. */
+  readonly #tunesPerBin: number[] = [];
 
   constructor(vocabularySize: number) {
     this.#counts = new Float64Array(vocabularySize);
   }
 
-  /** One tune; the ids of the training split alone are counted. */
+  /** Adds a tune. Its ids are counted only if it is in the training split. */
   add(ids: Uint16Array | Uint32Array, isTraining: boolean): void {
     const bin = binOf(ids.length);
-    this.#lengths[bin] = (this.#lengths[bin] ?? 0) + 1;
+    this.#tunesPerBin[bin] = (this.#tunesPerBin[bin] ?? 0) + 1;
     if (isTraining) for (let i = 0; i < ids.length; i++) this.#counts[ids[i]]++;
   }
 
-  /** ids that the training split never uses */
+  /** Number of ids that the training split does not use. */
   get unused(): number {
     return this.#counts.reduce((sum, count) => sum + Number(count === 0), 0);
   }
 
+  /** The statistics of the tunes added so far. */
   result(): TokenStatistics {
     const sorted = this.#counts.filter((count) => count > 0).sort((a, b) => b - a);
     const total = sorted.reduce((sum, count) => sum + count, 0);
-    const first = this.#lengths.findIndex((tunes) => tunes > 0);
+    const firstBin = this.#tunesPerBin.findIndex((tunes) => tunes > 0);
     return {
       vocabulary_use: sorted.length / this.#counts.length,
       entropy: sorted.reduce((bits, count) => bits - (count / total) * Math.log2(count / total), 0),
-      frequency: ranks(sorted.length).map((rank) => ({ rank, count: sorted[rank - 1] })),
-      tokens_per_tune: Array.from(this.#lengths.slice(Math.max(0, first)), (tunes = 0, i) => ({
-        tokens: startOf(first + i),
+      frequency: ranksUpTo(sorted.length).map((rank) => ({ rank, count: sorted[rank - 1] })),
+      tokens_per_tune: Array.from(this.#tunesPerBin.slice(Math.max(0, firstBin)), (tunes = 0, i) => ({
+        tokens: startOf(firstBin + i),
         tunes,
       })),
     };
   }
 }
 
-/** 1, 2, 5, 10, … and the last. */
-function ranks(last: number): number[] {
-  const found: number[] = [];
+/** The ranks 1, 2, 5, 10, 20, … below `last`, and `last`. */
+function ranksUpTo(last: number): number[] {
+  const ranks: number[] = [];
   for (let power = 1; power <= last; power *= 10) {
-    for (const rank of [power, 2 * power, 5 * power]) if (rank < last) found.push(rank);
+    for (const rank of [power, 2 * power, 5 * power]) if (rank < last) ranks.push(rank);
   }
-  return last > 0 ? [...found, last] : [];
+  return last > 0 ? [...ranks, last] : [];
 }

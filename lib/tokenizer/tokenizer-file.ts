@@ -1,21 +1,27 @@
 /**
- * tokenizer.json, Hugging Face's file of a whole tokenizer, as far as this project's tokenizers need it: read from disk with
- * errors that name the file, and written whole or not at all.
+ * tokenizer.json, the file format of Hugging Face's tokenizers, as far as this project needs it.
  *
- * Merges are written as "left right", the form that every version of `tokenizers`, and its Node and JavaScript
- * relatives, reads; both that and the newer [left, right] are read.
+ * Merges are written as "left right". All versions of `tokenizers`, and its relatives in Node and JavaScript, read that
+ * form. Merges are read in that form and in the newer one, [left, right].
+ *
+ * @see https://huggingface.co/docs/tokenizers/api/tokenizer, and for the fields huggingface/tokenizers,
+ *   tokenizers/src/tokenizer/serialization.rs
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { TokenizerError } from './tokenizer.ts';
+import { TokenizerError } from './errors.ts';
 
+/** Ids have at most 20 bits. */
+const LARGEST_ID = 0xfffff;
+
+/** A special, or another token that programs look for before they tokenize. */
 export interface AddedToken {
   id: number;
   content: string;
   special?: boolean;
 }
 
-/** The parts that are read; the rest is written but not looked at. */
+/** The fields of tokenizer.json that are read. */
 export interface TokenizerFile {
   added_tokens: AddedToken[];
   pre_tokenizer: PreTokenizerEntry | null;
@@ -28,6 +34,7 @@ export interface TokenizerFile {
   };
 }
 
+/** A pre-tokenizer: a `Sequence` of others, or a single one with its options. */
 export interface PreTokenizerEntry {
   type: string;
   pretokenizers?: PreTokenizerEntry[];
@@ -37,7 +44,12 @@ export interface PreTokenizerEntry {
   use_regex?: boolean;
 }
 
-/** Throws a TokenizerError naming the file where it is missing, no JSON (a truncated one is none), or no tokenizer.json. */
+/**
+ * Reads and checks a tokenizer.json.
+ *
+ * @throws TokenizerError if the file is missing, is not JSON (for example truncated), or is not a tokenizer.json; the
+ *   message names the file
+ */
 export function readTokenizerFile(file: string): TokenizerFile {
   let text: string;
   try {
@@ -63,9 +75,9 @@ export function readTokenizerFile(file: string): TokenizerFile {
   const ids = Object.values(vocab);
   if (ids.length === 0) throw new TokenizerError(`${file}: model.vocab is empty`);
   for (const [token, id] of Object.entries(vocab)) {
-    if (!Number.isInteger(id) || id < 0 || id > 0xfffff) {
+    if (!Number.isInteger(id) || id < 0 || id > LARGEST_ID) {
       throw new TokenizerError(
-        `${file}: model.vocab gives ${JSON.stringify(token)} the id ${id}; ids are integers from 0 to 1048575`,
+        `${file}: model.vocab gives ${JSON.stringify(token)} the id ${id}; ids are integers from 0 to ${LARGEST_ID}`,
       );
     }
   }
@@ -80,21 +92,27 @@ export function readTokenizerFile(file: string): TokenizerFile {
   return json;
 }
 
-/** The entry of `added_tokens` for a special. */
+/** Makes the entry of `added_tokens` for a special. */
 export function specialToken(content: string, id: number): object {
   return { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
 }
 
+/** The fields of tokenizer.json that differ between tokenizers. */
 export interface TokenizerParts {
   added_tokens: object[];
   pre_tokenizer: object | null;
   decoder: object;
-  /** without its vocab */
+  /** The model without its `vocab`. */
   model: object;
-  /** tokens in the order of their ids */
+  /** Tokens in the order of their ids. */
   vocabulary: string[];
 }
 
+/**
+ * Writes a tokenizer.json, atomically.
+ *
+ * @throws TokenizerError if the file cannot be written
+ */
 export function writeTokenizerFile(file: string, parts: TokenizerParts): void {
   const whole = {
     version: '1.0',
@@ -111,17 +129,26 @@ export function writeTokenizerFile(file: string, parts: TokenizerParts): void {
     '"vocab": {}',
     () => `"vocab": ${vocabularyJson(parts.vocabulary, '    ')}`,
   );
-  writeWhole(file, `${text}\n`);
+  writeFileAtomically(file, `${text}\n`);
 }
 
-/** {token: id} by id; an object of JavaScript's would bring tokens such as "12" to the front. */
+/**
+ * The vocabulary as JSON, `{token: id}`, in the order of ids. It is not made with JSON.stringify, because JavaScript
+ * objects list keys such as "12" before all others.
+ *
+ * @param indent the indentation of the closing brace
+ */
 export function vocabularyJson(vocabulary: string[], indent: string): string {
   const entries = vocabulary.map((token, id) => `${indent}  ${JSON.stringify(token)}: ${id}`);
   return `{\n${entries.join(',\n')}\n${indent}}`;
 }
 
-/** By a temporary file and rename: a reader never sees half of it. */
-export function writeWhole(file: string, text: string): void {
+/**
+ * Writes a file atomically, by a temporary file and a rename: a reader never sees a part of it. Makes its folder.
+ *
+ * @throws TokenizerError if the file cannot be written; the message names the file
+ */
+export function writeFileAtomically(file: string, text: string): void {
   mkdirSync(dirname(file), { recursive: true });
   const temporary = `${file}.${process.pid}.tmp`;
   try {

@@ -1,58 +1,70 @@
 /**
- * What every tokenizer is, whatever its vocabulary is made of: text to ids and back, and a file that others can open.
+ * The interface that all tokenizers implement: text to ids, ids to text, and saving as a tokenizer.json.
  *
- * An id is an index into the vocabulary, 0 ≤ id < vocabularySize. Specials are ids that no text encodes to: a text that
- * spells `<|endoftext|>` is encoded as the characters it is made of. They stand for no text, so decoding passes over them.
+ * An id is an index into the vocabulary, 0 ≤ id < vocabularySize. Specials are ids that encoding never produces: a text
+ * that spells `<|endoftext|>` is encoded as its characters or bytes. Specials stand for no text, so decoding skips them.
  */
+import { TokenizerError } from './errors.ts';
 
-/** Between documents of a token stream, and the prompt from which a new document is sampled. */
+/** Separates the documents of a token stream. It is also the prompt from which a new document is sampled. */
 export const END_OF_TEXT = '<|endoftext|>';
 
+/** The largest vocabulary whose ids fit in 16 bits. */
+export const LARGEST_16_BIT_VOCABULARY = 0x10000;
+
+/** Ids of a text: 2 bytes each for vocabularies of up to 65,536 ids, otherwise 4 bytes. */
 export type TokenArray = Uint16Array | Uint32Array;
 
+/** A trained tokenizer. */
 export interface Tokenizer {
   readonly kind: 'char' | 'bpe' | 'music';
-  /** all ids: specials counted */
+  /** Number of ids, specials included. */
   readonly vocabularySize: number;
-  /** id of `<|endoftext|>`, or of what stands for it; −1 in a vocabulary that has none */
+  /** Id of `<|endoftext|>`, or of the special used in its place. −1 if the vocabulary has none. */
   readonly endOfText: number;
-  /** Ids of a text, or of bytes taken as UTF-8. Uint16Array where the vocabulary fits 16 bits. */
+  /** Encodes a text, or bytes that are read as UTF-8. */
   encode(text: string | Uint8Array): TokenArray;
-  /** Many documents at once; where the addon is built this leaves the event loop free. */
+  /** Encodes many documents. With the addon this runs on other threads, so the event loop stays free. */
   encodeAll(documents: (string | Uint8Array)[], options?: { threads?: number }): Promise<Encoded>;
-  /** The text; bytes that are no UTF-8 become U+FFFD. Throws on an id that is not in the vocabulary. */
+  /**
+   * Decodes ids to text. Invalid UTF-8 becomes U+FFFD.
+   *
+   * @throws TokenizerError if an id is not in the vocabulary
+   */
   decode(ids: ArrayLike<number>): string;
+  /** Like `decode`, but returns the bytes. */
   decodeBytes(ids: ArrayLike<number>): Uint8Array;
-  /** Writes a Hugging Face tokenizer.json, whole or not at all. */
+  /** Writes a Hugging Face tokenizer.json, atomically. */
   save(file: string): void;
 }
 
-/** Encodes many documents at once: what the token store is filled with. */
+/** The ids of several documents. */
 export interface Encoded {
-  /** the documents' ids, one after another */
+  /** The ids of all documents, concatenated. */
   ids: TokenArray;
-  /** where each document ends in ids, exclusive */
+  /** End of each document in `ids`, exclusive. */
   ends: Uint32Array;
 }
 
-/** Whatever is wrong with a corpus, a tokenizer file or a token store; the message is for people. */
-export class TokenizerError extends Error {
-  override readonly name = 'TokenizerError';
-}
-
-/** An array of ids wide enough for this vocabulary: 2 bytes an id up to 65,536 ids, else 4. */
+/**
+ * Makes an array of ids, wide enough for the vocabulary.
+ *
+ * @param vocabularySize number of ids, which decides between 2 and 4 bytes per id
+ * @param length the length of an array of zeros, or the ids to copy
+ */
 export function tokenArray(vocabularySize: number, length: number | Iterable<number>): TokenArray {
-  const Width = vocabularySize <= 0x10000 ? Uint16Array : Uint32Array;
+  const Width = vocabularySize <= LARGEST_16_BIT_VOCABULARY ? Uint16Array : Uint32Array;
   return typeof length === 'number' ? new Width(length) : Width.from(length);
 }
 
+/** The error for an id that is not in the vocabulary. */
 export function invalidId(id: number, vocabularySize: number): TokenizerError {
   return new TokenizerError(
     `no token has the id ${id}: this vocabulary has ${vocabularySize}, 0 to ${vocabularySize - 1}`,
   );
 }
 
-/** Documents encoded one by one and laid end to end. */
+/** Encodes documents one by one and concatenates the ids: `encodeAll` of a tokenizer without an addon. */
 export function joinEncoded(tokenizer: Tokenizer, documents: (string | Uint8Array)[]): Encoded {
   const parts = documents.map((document) => tokenizer.encode(document));
   const ids = tokenArray(

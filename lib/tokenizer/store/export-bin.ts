@@ -1,22 +1,32 @@
 /**
- * A token store as nanoGPT's files, for programs that cannot read LMDB: train.bin, val.bin and test.bin hold the ids, one
- * after another and nothing else, little-endian, and meta.json says how wide they are. nanoGPT's train.py reads train.bin and
- * val.bin of 2-byte ids as they are:
+ * Exports a token store to the files of nanoGPT, for programs that cannot read LMDB. train.bin, val.bin and test.bin hold
+ * nothing but ids, little-endian. meta.json holds their width. nanoGPT's train.py can read train.bin and val.bin if ids
+ * have 2 bytes:
  *
  *     np.memmap('train.bin', dtype=np.uint16, mode='r')
  *
- * Its meta.pkl, a Python pickle of the character vocabulary, is not written: tokenizer.json beside the store is that, and more.
+ * nanoGPT's meta.pkl, a Python pickle of the character vocabulary, is not written. tokenizer.json, beside the store, holds
+ * the vocabulary.
+ *
+ * @see karpathy/nanoGPT, data/openwebtext/prepare.py and train.py, `get_batch`
  */
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
-import type { TokenStore } from './store.ts';
+import { writeFileAtomically } from '../tokenizer-file.ts';
 import { SPLITS } from './store-layout.ts';
-import { writeWhole } from './tokenizer-file.ts';
+import type { TokenStore } from './token-store.ts';
 
-/** Tokens that are written at a time. */
+/** Tokens per write. */
 const WINDOW = 4 * 1024 * 1024;
 
+/**
+ * Writes train.bin, val.bin, test.bin and meta.json.
+ *
+ * @param store an open token store
+ * @param outDir the folder for the files; it is made if it does not exist
+ * @throws TokenizerError if meta.json cannot be written
+ */
 export function exportBin(store: TokenStore, outDir: string): void {
   mkdirSync(outDir, { recursive: true });
   for (const split of SPLITS) {
@@ -35,7 +45,7 @@ export function exportBin(store: TokenStore, outDir: string): void {
     dtype: store.bytesPerToken === 2 ? 'uint16' : 'uint32',
     splits: Object.fromEntries(SPLITS.map((split) => [split, store.totals(split)])),
   };
-  writeWhole(join(outDir, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`);
+  writeFileAtomically(join(outDir, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`);
 }
 
 function writeWindow(file: number, ids: Uint16Array | Uint32Array): void {

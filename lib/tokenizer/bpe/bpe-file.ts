@@ -1,28 +1,37 @@
 /**
- * A byte-level BPE in a tokenizer.json: written so that Hugging Face's libraries give equal ids, and read, from this project or
- * another program. Reading refuses, saying why, what it
- * could not follow to the same ids: other pre-tokenizers, a vocabulary without some byte, a merge that makes no token.
+ * A byte-level BPE in a tokenizer.json. Files are written so that Hugging Face's libraries give the same ids. Files of
+ * this project and of other programs can be read; a file that would give other ids here is refused with the reason.
  *
- * Tokens that are neither a byte nor made by a merge nor a special are kept as ids that no text encodes to.
+ * Tokens that are not a byte, a merge or a special are kept as ids that encoding never produces.
+ *
+ * @see tokenizer-file.ts for the format
  */
-import type { Merges } from './bpe-reference.ts';
+import { TokenizerError } from '../errors.ts';
+import { type PreTokenizerEntry, specialToken, type TokenizerFile, writeTokenizerFile } from '../tokenizer-file.ts';
 import { SYMBOL_BYTE, spell } from './byte-level.ts';
+import type { Merges } from './merges.ts';
 import { type Pretokenizer, SPLIT_PATTERN } from './pretokenizer.ts';
-import { TokenizerError } from './tokenizer.ts';
-import { type PreTokenizerEntry, specialToken, type TokenizerFile, writeTokenizerFile } from './tokenizer-file.ts';
 
-/** What a tokenizer.json says of a BPE: all that a BpeTokenizer is made of. */
+/** The contents of a BPE: all that a BpeTokenizer needs. */
 export interface BpeParts {
   merges: Merges;
   pretokenizer: Pretokenizer;
-  /** special → id */
+  /** Special → id. */
   specials: Map<string, number>;
-  /** symbol → id */
+  /** Symbol → id. */
   ids: Uint32Array;
-  /** by id, as tokenizer.json spells them */
+  /** Tokens by id, as tokenizer.json spells them. */
   vocabulary: string[];
 }
 
+/**
+ * Reads a byte-level BPE from the contents of a tokenizer.json.
+ *
+ * @param json the contents
+ * @param file the path, for messages
+ * @throws TokenizerError if the file holds something that this project cannot encode to the same ids: another
+ *   pre-tokenizer, a vocabulary without some byte, or a merge whose result is not a token
+ */
 export function readBpe(json: TokenizerFile, file: string): BpeParts {
   const fail = (why: string) => new TokenizerError(`${file}: ${why}`);
   const { vocab, merges = [], type } = json.model;
@@ -69,7 +78,7 @@ export function readBpe(json: TokenizerFile, file: string): BpeParts {
   return { merges: pairs, pretokenizer, specials, ids, vocabulary };
 }
 
-/** Which of the three it is; undefined where it is another. */
+/** The pre-tokenizer of the file, or undefined if it is not one of the three that are supported. */
 function readPretokenizer(entry: PreTokenizerEntry | null): Pretokenizer | undefined {
   const steps = entry?.type === 'Sequence' ? (entry.pretokenizers ?? []) : entry ? [entry] : [];
   const byteLevel = steps.at(-1);
@@ -84,6 +93,7 @@ function readPretokenizer(entry: PreTokenizerEntry | null): Pretokenizer | undef
   );
 }
 
+/** Writes a byte-level BPE as a tokenizer.json, atomically. */
 export function writeBpe(parts: BpeParts, file: string): void {
   const { merges, specials, vocabulary, ids } = parts;
   const token = (symbol: number) => vocabulary[ids[symbol]];

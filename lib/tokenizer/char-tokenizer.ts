@@ -1,12 +1,14 @@
 /**
- * A token a character: the vocabulary is the Unicode code points of the training text.
+ * One token per character: the vocabulary is the Unicode code points of the training text.
  *
- * Ids: `<|endoftext|>` 0, `<unk>` 1, then the characters by code point. A character that training did not see becomes
- * `<unk>`, which decodes to U+FFFD: that loss is visible, and `tokenizeCorpus` counts it. What bytes are no UTF-8, and
- * lone surrogates, are U+FFFD before they are looked up.
+ * Ids: `<|endoftext|>` 0, `<unk>` 1, then the characters, ordered by code point. A character that training did not see is
+ * encoded as `<unk>`, which decodes to U+FFFD. `tokenizeCorpus` counts these. Invalid UTF-8 and lone surrogates are
+ * replaced by U+FFFD before encoding.
  *
- * Its tokenizer.json is a BPE without merges, which is the same thing in the one model that all of Hugging Face's readers have.
+ * Its tokenizer.json is a BPE without merges, which is equivalent. BPE is the one model that all programs reading
+ * tokenizer.json support.
  */
+import { TokenizerError } from './errors.ts';
 import {
   END_OF_TEXT,
   type Encoded,
@@ -14,7 +16,6 @@ import {
   joinEncoded,
   type TokenArray,
   type Tokenizer,
-  TokenizerError,
   tokenArray,
 } from './tokenizer.ts';
 import {
@@ -22,32 +23,50 @@ import {
   specialToken,
   type TokenizerFile,
   vocabularyJson,
+  writeFileAtomically,
   writeTokenizerFile,
-  writeWhole,
 } from './tokenizer-file.ts';
 
+/** The token of characters that training did not see. */
 export const UNKNOWN = '<unk>';
 
+/** Id of the first character; the specials come before. */
+const FIRST_CHARACTER = 2;
+
+const REPLACEMENT_CHARACTER = 0xfffd;
+
+/**
+ * A character tokenizer.
+ *
+ * @example
+ * const tokenizer = await CharTokenizer.train(['CA|']);
+ * tokenizer.encode('AC|'); // Uint16Array [2, 3, 4]
+ */
 export class CharTokenizer implements Tokenizer {
   readonly kind = 'char';
   readonly vocabularySize: number;
   readonly endOfText = 0;
-  /** id of `<unk>` */
+  /** Id of `<unk>`. */
   readonly unknown = 1;
-  /** by id, specials included */
+  /** Tokens by id, specials included. */
   readonly #vocabulary: string[];
+  /** Code point → id. */
   readonly #ids = new Map<number, number>();
 
-  /** `characters` in the order of their ids, which begin at 2. */
+  /** @param characters in the order of their ids */
   private constructor(characters: string[]) {
     this.#vocabulary = [END_OF_TEXT, UNKNOWN, ...characters];
     this.vocabularySize = this.#vocabulary.length;
     characters.forEach((character, i) => {
-      this.#ids.set(character.codePointAt(0)!, i + 2);
+      this.#ids.set(character.codePointAt(0)!, FIRST_CHARACTER + i);
     });
   }
 
-  /** The vocabulary of these documents. Throws a TokenizerError where they have no character at all. */
+  /**
+   * Makes the vocabulary of all characters in the documents.
+   *
+   * @throws TokenizerError if there is no character
+   */
   static async train(
     source: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
   ): Promise<CharTokenizer> {
@@ -59,12 +78,16 @@ export class CharTokenizer implements Tokenizer {
     return new CharTokenizer([...seen].sort((a, b) => a - b).map((codePoint) => String.fromCodePoint(codePoint)));
   }
 
-  /** A tokenizer.json that `save` wrote. Throws a TokenizerError that names the file. */
+  /**
+   * Loads a tokenizer.json that `save` wrote.
+   *
+   * @throws TokenizerError if the file cannot be read or holds another tokenizer; the message names the file
+   */
   static load(file: string): CharTokenizer {
     return CharTokenizer.fromFile(readTokenizerFile(file), file);
   }
 
-  /** @internal */
+  /** @internal `load`, for a file that was read already. */
   static fromFile({ model }: TokenizerFile, file: string): CharTokenizer {
     const tokens = Object.entries(model.vocab).sort((a, b) => a[1] - b[1]);
     const [endOfText, unknown, ...characters] = tokens.map(([token]) => token);
@@ -98,7 +121,7 @@ export class CharTokenizer implements Tokenizer {
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i];
       if (id > this.unknown && id < this.vocabularySize) text += this.#vocabulary[id];
-      else if (id === this.unknown) text += '\ufffd';
+      else if (id === this.unknown) text += String.fromCodePoint(REPLACEMENT_CHARACTER);
       else if (id !== this.endOfText) throw invalidId(id, this.vocabularySize);
     }
     return text;
@@ -128,9 +151,9 @@ export class CharTokenizer implements Tokenizer {
     });
   }
 
-  /** The vocabulary alone, as {character: id}. */
+  /** Writes only the vocabulary, as `{character: id}`. */
   saveVocabulary(file: string): void {
-    writeWhole(file, `${vocabularyJson(this.#vocabulary, '')}\n`);
+    writeFileAtomically(file, `${vocabularyJson(this.#vocabulary, '')}\n`);
   }
 }
 
@@ -138,7 +161,7 @@ function asText(document: string | Uint8Array): string {
   return typeof document === 'string' ? document : new TextDecoder('utf-8', { ignoreBOM: true }).decode(document);
 }
 
-/** A surrogate without its other half is no character. */
+/** Replaces a surrogate without its other half by U+FFFD. */
 function wellFormed(codePoint: number): number {
-  return codePoint >= 0xd800 && codePoint <= 0xdfff ? 0xfffd : codePoint;
+  return codePoint >= 0xd800 && codePoint <= 0xdfff ? REPLACEMENT_CHARACTER : codePoint;
 }

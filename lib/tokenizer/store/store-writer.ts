@@ -1,10 +1,12 @@
 /**
- * Writes a token store: in `dir/.writing`, moved to `dir/data.mdb` when it is whole, so that an interrupted write leaves
- * nothing that opens. The same appends make the same bytes.
+ * Writes a token store. The file is written in `dir/.writing` and moved to `dir/data.mdb` when it is complete, so an
+ * interrupted write leaves no store that opens. The same documents give the same bytes.
  */
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { settle } from './lmdb-file.ts';
+import { TokenizerError } from '../errors.ts';
+import { type Encoded, type TokenArray, type Tokenizer, tokenArray } from '../tokenizer.ts';
+import { finishDataFile } from './lmdb-file.ts';
 import {
   CHUNK_BYTES,
   chunkKey,
@@ -18,16 +20,29 @@ import {
   sha256,
   type Totals,
   VERSION,
-  WRITING,
+  WRITING_DIR,
 } from './store-layout.ts';
-import { type Encoded, type TokenArray, type Tokenizer, TokenizerError, tokenArray } from './tokenizer.ts';
 
+/** Options of a new token store. */
 export interface StoreOptions {
   vocabularySize: number;
-  /** saved beside the store as tokenizer.json, and known to the store by its hash */
+  /** Saved beside the store as tokenizer.json. The store keeps its hash. */
   tokenizer?: Tokenizer;
 }
 
+/** The number of bytes (UTF-8) and characters (code points) of a document's text. */
+export interface TextSize {
+  bytes: number;
+  chars: number;
+}
+
+/** Values per document in the document index: tokens, bytes, characters. */
+const INDEX_WIDTH = 3;
+
+/** Documents that the document index holds before it first grows. */
+const INITIAL_DOCUMENTS = 1024;
+
+/** Writes a token store. `close` completes it; `abort` removes it. */
 export class TokenStoreWriter {
   readonly #dir: string;
   readonly #database: Database;
@@ -35,13 +50,13 @@ export class TokenStoreWriter {
   readonly #splits: Record<Split, SplitWriter>;
   #open = true;
 
-  /** @internal use TokenStore.create */
+  /** @internal Use `TokenStore.create`. */
   constructor(dir: string, options: StoreOptions) {
     this.#dir = dir;
-    this.#attempt(() => {
-      rmSync(join(dir, WRITING), { recursive: true, force: true });
+    this.#writing(() => {
+      rmSync(join(dir, WRITING_DIR), { recursive: true, force: true });
       rmSync(join(dir, DATA_FILE), { force: true });
-      mkdirSync(join(dir, WRITING), { recursive: true });
+      mkdirSync(join(dir, WRITING_DIR), { recursive: true });
     });
     const { vocabularySize, tokenizer } = options;
     this.#meta = {
@@ -55,29 +70,38 @@ export class TokenStoreWriter {
       tokenizer.save(file);
       this.#meta.tokenizerSha256 = sha256(file);
     }
-    this.#database = this.#attempt(() => openLmdb(join(dir, WRITING, DATA_FILE), {}));
+    this.#database = this.#writing(() => openLmdb(join(dir, WRITING_DIR, DATA_FILE), {}));
     const writer = (split: Split) =>
       new SplitWriter(vocabularySize, (chunk, ids) => this.#put(chunkKey(split, chunk), ids));
     this.#splits = { train: writer('train'), val: writer('val'), test: writer('test') };
   }
 
-  /** One document: its ids, and the bytes (UTF-8) and characters (code points) of its text. */
-  append(split: Split, ids: TokenArray, text: { bytes: number; chars: number }): void {
+  /**
+   * Appends a document to a split.
+   *
+   * @throws TokenizerError if the store cannot be written
+   */
+  append(split: Split, ids: TokenArray, text: TextSize): void {
     this.#splits[split].append(ids, text);
   }
 
-  /** Many documents, with the bytes and characters of each. */
-  appendAll(split: Split, { ids, ends }: Encoded, texts: { bytes: number; chars: number }[]): void {
+  /** Appends many documents to a split, with the text size of each. */
+  appendAll(split: Split, { ids, ends }: Encoded, texts: TextSize[]): void {
     texts.forEach((text, i) => {
       this.append(split, ids.subarray(i === 0 ? 0 : ends[i - 1], ends[i]), text);
     });
   }
 
+  /** The size of a split so far. */
   totals(split: Split): Totals {
     return { ...this.#splits[split].totals };
   }
 
-  /** Makes the store whole. Until this returns there is none. */
+  /**
+   * Completes the store. Before this returns, the store cannot be opened.
+   *
+   * @throws TokenizerError if the store cannot be written
+   */
   async close(): Promise<void> {
     if (!this.#open) return;
     const totals: Partial<Record<Split, Totals>> = {};
@@ -91,47 +115,49 @@ export class TokenStoreWriter {
     this.#put('complete', json(true));
     this.#open = false;
     await this.#database.close();
-    this.#attempt(() => {
-      const written = join(this.#dir, WRITING, DATA_FILE);
-      settle(written);
+    this.#writing(() => {
+      const written = join(this.#dir, WRITING_DIR, DATA_FILE);
+      finishDataFile(written);
       renameSync(written, join(this.#dir, DATA_FILE));
-      rmSync(join(this.#dir, WRITING), { recursive: true, force: true });
+      rmSync(join(this.#dir, WRITING_DIR), { recursive: true, force: true });
     });
   }
 
-  /** Gives up: what was written is removed. */
+  /** Removes the unfinished store. */
   async abort(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
     await this.#database.close();
-    rmSync(join(this.#dir, WRITING), { recursive: true, force: true });
+    rmSync(join(this.#dir, WRITING_DIR), { recursive: true, force: true });
   }
 
   #put(key: string, value: ArrayBufferView): void {
-    this.#attempt(() => this.#database.putSync(key, Buffer.from(value.buffer, value.byteOffset, value.byteLength)));
+    this.#writing(() => this.#database.putSync(key, Buffer.from(value.buffer, value.byteOffset, value.byteLength)));
   }
 
-  /** A full disk or a folder that may not be written to is no fault of the program: it is said where. */
-  #attempt<T>(write: () => T): T {
+  /** Runs a write. Reports a full disk or a missing permission as a TokenizerError that names the directory. */
+  #writing<T>(write: () => T): T {
     try {
       return write();
     } catch (error) {
       throw new TokenizerError(
-        `${this.#dir}: the token store cannot be written (${(error as Error).message}); may the folder be written to, and is the disk full?`,
+        `${this.#dir}: the token store cannot be written (${(error as Error).message}); is the folder writable, and is the disk full?`,
       );
     }
   }
 }
 
-/** Gathers a split's ids into chunks and its documents into an index. */
+/** Collects the ids of a split into chunks, and the sizes of its documents into an index. */
 class SplitWriter {
   readonly totals: Totals = { tokens: 0, bytes: 0, chars: 0, documents: 0 };
   readonly #vocabularySize: number;
   readonly #write: (chunk: number, ids: TokenArray) => void;
+  /** The chunk being filled; empty before the first document. */
   #chunk: TokenArray;
+  /** Number of ids in #chunk. */
   #filled = 0;
-  #chunks = 0;
-  #documents = new Uint32Array(3 * 1024);
+  #chunksWritten = 0;
+  #index = new Uint32Array(INDEX_WIDTH * INITIAL_DOCUMENTS);
 
   constructor(vocabularySize: number, write: (chunk: number, ids: TokenArray) => void) {
     this.#vocabularySize = vocabularySize;
@@ -139,7 +165,7 @@ class SplitWriter {
     this.#chunk = tokenArray(vocabularySize, 0);
   }
 
-  append(ids: TokenArray, { bytes, chars }: { bytes: number; chars: number }): void {
+  append(ids: TokenArray, { bytes, chars }: TextSize): void {
     for (let from = 0; from < ids.length; ) {
       if (this.#filled === this.#chunk.length) this.#nextChunk();
       const part = ids.subarray(from, from + this.#chunk.length - this.#filled);
@@ -148,12 +174,12 @@ class SplitWriter {
       from += part.length;
     }
     const { totals } = this;
-    if (3 * totals.documents === this.#documents.length) {
-      const larger = new Uint32Array(2 * this.#documents.length);
-      larger.set(this.#documents);
-      this.#documents = larger;
+    if (INDEX_WIDTH * totals.documents === this.#index.length) {
+      const larger = new Uint32Array(2 * this.#index.length);
+      larger.set(this.#index);
+      this.#index = larger;
     }
-    this.#documents.set([ids.length, bytes, chars], 3 * totals.documents);
+    this.#index.set([ids.length, bytes, chars], INDEX_WIDTH * totals.documents);
     totals.documents++;
     totals.tokens += ids.length;
     totals.bytes += bytes;
@@ -166,13 +192,15 @@ class SplitWriter {
       this.#chunk = tokenArray(this.#vocabularySize, CHUNK_BYTES / this.#chunk.BYTES_PER_ELEMENT);
   }
 
+  /** Writes the ids of the current chunk. */
   flush(): void {
-    if (this.#filled > 0) this.#write(this.#chunks++, this.#chunk.subarray(0, this.#filled));
+    if (this.#filled > 0) this.#write(this.#chunksWritten++, this.#chunk.subarray(0, this.#filled));
     this.#filled = 0;
   }
 
+  /** The value of the key SPLIT/documents. */
   documents(): Uint32Array {
-    return this.#documents.subarray(0, 3 * this.totals.documents);
+    return this.#index.subarray(0, INDEX_WIDTH * this.totals.documents);
   }
 }
 

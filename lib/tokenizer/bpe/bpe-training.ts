@@ -1,44 +1,55 @@
 /**
- * Training a BPE: documents in, the parts of a tokenizer out. The pieces of the documents are counted first, then merged; the
- * event loop stays free and hears how far it is.
+ * Trains a BPE: counts the distinct pieces of the documents, then learns merges from them. Runs in the addon, or in
+ * TypeScript if the addon is not built. Both report progress and leave the event loop free.
  */
+import { asBytes, type DocumentSource } from '../documents.ts';
+import { TokenizerError } from '../errors.ts';
+import { END_OF_TEXT } from '../tokenizer.ts';
 import type { BpeParts } from './bpe-file.ts';
-import { learnMerges, type MergeOptions, type Merges, type WeightedPiece } from './bpe-reference.ts';
+import { learnMerges } from './bpe-typescript.ts';
 import { SYMBOL_BYTE, spell } from './byte-level.ts';
-import { asBytes, type DocumentSource } from './documents.ts';
+import type { MergeOptions, Merges, WeightedPiece } from './merges.ts';
 import { type Implementation, type NativeBpe, nativeBpe } from './native.ts';
 import { eachPiece, type Pretokenizer, SPLIT_PATTERN } from './pretokenizer.ts';
-import { END_OF_TEXT, TokenizerError } from './tokenizer.ts';
 
+/** How far training is. */
 export interface TrainingProgress {
   phase: 'reading' | 'merging';
   done: number;
-  /** unknown while reading */
+  /** Unknown while reading. */
   total?: number;
   unit: 'bytes' | 'merges';
 }
 
+/** Options of training a BPE. */
 export interface BpeTrainingOptions {
-  /** native where it is built, unless told otherwise */
+  /** Default: native if it is built. */
   implementation?: Implementation;
-  /** specials + 256 bytes + merges. The result is smaller where the corpus has no more pairs to merge */
+  /** Specials + 256 bytes + merges. The result is smaller if the corpus runs out of pairs to merge. */
   vocabularySize: number;
-  /** default bar */
+  /** Default: bar. */
   pretokenizer?: Pretokenizer;
-  /** default `<|endoftext|>` alone */
+  /** Default: only `<|endoftext|>`. */
   specials?: string[];
-  /** a pair that occurs fewer times in the corpus is not merged. Default 1 */
+  /** Pairs that occur less often in the corpus are not merged. Default: 1. */
   minimumCount?: number;
   onProgress?: (progress: TrainingProgress) => void;
 }
 
-/** Bytes of documents that are handed to the addon at a time. */
+/** The largest vocabulary: the addon keeps a symbol in 20 bits. */
+const LARGEST_VOCABULARY = 0x100000;
+/** Bytes of documents that the addon receives in one call. */
 const BATCH_BYTES = 8 * 1024 * 1024;
-/** The addon's memory is in 32-bit positions, so no document may be longer than this. */
+/** The addon addresses bytes by 32-bit positions, so a document cannot be longer than this. */
 const LONGEST_DOCUMENT = 0xfffffff0;
+/** Milliseconds between two progress reports while merging. */
 const PROGRESS_MS = 100;
 
-/** Throws a TokenizerError where the corpus is empty or the vocabulary is no possible one. */
+/**
+ * Learns merges from documents and builds the vocabulary from them.
+ *
+ * @throws TokenizerError if the corpus is empty, a document is longer than 4 GB, or an option is not possible
+ */
 export async function trainBpe(source: DocumentSource, options: BpeTrainingOptions): Promise<BpeParts> {
   const { vocabularySize, pretokenizer = 'bar', specials = [END_OF_TEXT], minimumCount = 1, onProgress } = options;
   checkTraining(vocabularySize, pretokenizer, specials);
@@ -56,7 +67,7 @@ export async function trainBpe(source: DocumentSource, options: BpeTrainingOptio
 
 function checkTraining(vocabularySize: number, pretokenizer: Pretokenizer, specials: string[]): void {
   const least = 256 + specials.length;
-  if (!Number.isInteger(vocabularySize) || vocabularySize < least || vocabularySize > 0x100000) {
+  if (!Number.isInteger(vocabularySize) || vocabularySize < least || vocabularySize > LARGEST_VOCABULARY) {
     throw new TokenizerError(
       `a BPE vocabulary of ${vocabularySize} is not possible: it holds 256 bytes and ${specials.length} specials, so at least ${least} and at most 1048576`,
     );
@@ -71,7 +82,7 @@ function checkTraining(vocabularySize: number, pretokenizer: Pretokenizer, speci
 
 type OnProgress = BpeTrainingOptions['onProgress'];
 
-/** Pieces are counted, then merged, on the thread pool, while the next documents are gathered here. */
+/** Trains in the addon. Its thread pool counts the pieces of one batch while this thread reads the next documents. */
 async function learnNatively(
   native: NativeBpe,
   source: DocumentSource,
@@ -84,14 +95,15 @@ async function learnNatively(
   let counting: Promise<void> = Promise.resolve();
   let batch: Uint8Array[] = [];
   let batchBytes = 0;
-  const hand = async () => {
-    const [handed, handedBytes] = [batch, batchBytes];
+  const submitBatch = async () => {
+    const [submitted, submittedBytes] = [batch, batchBytes];
     [batch, batchBytes] = [[], 0];
     await counting;
-    counting = trainer.add(handed).then(() => {
-      done += handedBytes;
+    counting = trainer.add(submitted).then(() => {
+      done += submittedBytes;
       onProgress?.({ phase: 'reading', done, unit: 'bytes' });
     });
+    // The next await of `counting` reports a failure; without this handler Node would end the process before.
     counting.catch(() => {});
   };
   let bytes = 0;
@@ -101,9 +113,9 @@ async function learnNatively(
     batch.push(documentBytes);
     batchBytes += documentBytes.length;
     bytes += documentBytes.length;
-    if (batchBytes >= BATCH_BYTES) await hand();
+    if (batchBytes >= BATCH_BYTES) await submitBatch();
   }
-  await hand();
+  await submitBatch();
   await counting;
   requireText(bytes);
   const progress = new Int32Array(1);
@@ -117,6 +129,7 @@ async function learnNatively(
   }
 }
 
+/** Trains in TypeScript. Yields to the event loop every PROGRESS_MS while merging. */
 async function learnInTypeScript(
   source: DocumentSource,
   pretokenizer: Pretokenizer,
@@ -155,7 +168,7 @@ function requireText(bytes: number): void {
   if (bytes === 0) throw new TokenizerError('the corpus is empty: there is nothing to learn merges from');
 }
 
-/** The vocabulary that merges make: specials, bytes, merges. */
+/** Builds the vocabulary: specials, bytes, merges. */
 function assemble(merges: Merges, pretokenizer: Pretokenizer, specials: string[]): BpeParts {
   const symbols: string[] = Array.from(SYMBOL_BYTE, (byte) => spell(Uint8Array.of(byte)));
   for (let k = 0; 2 * k < merges.length; k++) symbols.push(symbols[merges[2 * k]] + symbols[merges[2 * k + 1]]);

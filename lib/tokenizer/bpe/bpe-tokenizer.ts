@@ -1,33 +1,42 @@
 /**
- * Byte-level BPE: a vocabulary of bytes and of what merges make of them.
+ * Byte-level BPE: a vocabulary of bytes and of the symbols that merges make from them.
  *
- * Ids: specials from 0, then the 256 bytes in the order of their characters (byte-level.ts), then the merges as learned:
- * what Hugging Face's trainer gives for the same pieces. The algorithms are bpe-reference.ts, and native/bpe where that is
- * built, with the same results. Training is bpe-training.ts, its tokenizer.json bpe-file.ts.
+ * Ids: the specials from 0, then the 256 bytes in the order of byte-level.ts, then the merges in the order in which they
+ * were learned. Hugging Face's trainer gives the same ids for the same pieces.
  */
-import { type BpeParts, readBpe, writeBpe } from './bpe-file.ts';
-import { type Merges, ReferenceEncoder } from './bpe-reference.ts';
-import { type BpeTrainingOptions, trainBpe } from './bpe-training.ts';
-import { SYMBOL_BYTE } from './byte-level.ts';
-import { asBytes, type DocumentSource } from './documents.ts';
-import { type Implementation, type NativeBpe, type NativeEncoder, nativeBpe } from './native.ts';
-import { eachPiece, type Pretokenizer } from './pretokenizer.ts';
+import { asBytes, type DocumentSource } from '../documents.ts';
 import {
   END_OF_TEXT,
   type Encoded,
   invalidId,
   joinEncoded,
+  LARGEST_16_BIT_VOCABULARY,
   type TokenArray,
   type Tokenizer,
   tokenArray,
-} from './tokenizer.ts';
-import { readTokenizerFile, type TokenizerFile } from './tokenizer-file.ts';
+} from '../tokenizer.ts';
+import { readTokenizerFile, type TokenizerFile } from '../tokenizer-file.ts';
+import { type BpeParts, readBpe, writeBpe } from './bpe-file.ts';
+import { type BpeTrainingOptions, trainBpe } from './bpe-training.ts';
+import { TypeScriptEncoder } from './bpe-typescript.ts';
+import { SYMBOL_BYTE } from './byte-level.ts';
+import type { Merges } from './merges.ts';
+import { type Implementation, type NativeBpe, type NativeEncoder, nativeBpe } from './native.ts';
+import { eachPiece, type Pretokenizer } from './pretokenizer.ts';
 
+/** Options of every way to make a BpeTokenizer. */
 export interface BpeOptions {
-  /** native where it is built, unless told otherwise */
+  /** Default: native if it is built. */
   implementation?: Implementation;
 }
 
+/**
+ * A byte-level BPE tokenizer. Any bytes can be encoded, and decoding restores them.
+ *
+ * @example
+ * const tokenizer = await BpeTokenizer.train(['A2|B2|', 'A2|'], { vocabularySize: 300 });
+ * tokenizer.decode(tokenizer.encode('A2|')); // 'A2|'
+ */
 export class BpeTokenizer implements Tokenizer {
   readonly kind = 'bpe';
   readonly vocabularySize: number;
@@ -35,13 +44,13 @@ export class BpeTokenizer implements Tokenizer {
   readonly pretokenizer: Pretokenizer;
   readonly #parts: BpeParts;
   readonly #native: NativeEncoder | undefined;
-  /** where there is no native one */
-  readonly #reference: ReferenceEncoder | undefined;
-  /** the bytes of token `id` are #bytes[#offsets[id]] up to #bytes[#offsets[id + 1]]; none for specials */
+  /** The encoder in TypeScript; undefined if there is a native one. */
+  readonly #typescript: TypeScriptEncoder | undefined;
+  /** Token `id` stands for the bytes #bytes[#offsets[id]] up to, not including, #bytes[#offsets[id + 1]]. */
   readonly #bytes: Uint8Array;
   readonly #offsets: Uint32Array;
 
-  /** @internal use train or load */
+  /** @internal Use `train` or `load`. */
   constructor(parts: BpeParts, { implementation }: BpeOptions = {}) {
     this.#parts = parts;
     this.pretokenizer = parts.pretokenizer;
@@ -49,29 +58,35 @@ export class BpeTokenizer implements Tokenizer {
     this.endOfText = parts.specials.get(END_OF_TEXT) ?? -1;
     const native = nativeBpe(implementation);
     this.#native = native ? nativeEncoder(native, parts) : undefined;
-    this.#reference = this.#native ? undefined : new ReferenceEncoder(parts.merges);
+    this.#typescript = this.#native ? undefined : new TypeScriptEncoder(parts.merges);
     [this.#bytes, this.#offsets] = tokenBytes(parts);
   }
 
   /**
-   * Learns merges from documents; their ids are those of Hugging Face's trainer. Memory is in the distinct pieces of the
-   * corpus, not its length. Throws a TokenizerError where the corpus is empty or the vocabulary too small.
+   * Trains a tokenizer. Memory use grows with the distinct pieces of the corpus, not with its length.
+   *
+   * @param source the documents, each a text or its UTF-8 bytes
+   * @throws TokenizerError if the corpus is empty or the vocabulary size is not possible
    */
   static async train(source: DocumentSource, options: BpeTrainingOptions): Promise<BpeTokenizer> {
     return new BpeTokenizer(await trainBpe(source, options), options);
   }
 
-  /** A tokenizer.json of byte-level BPE with one of the three pre-tokenizers. Throws a TokenizerError that names the file. */
+  /**
+   * Loads a tokenizer.json of byte-level BPE with one of the three pre-tokenizers.
+   *
+   * @throws TokenizerError if the file cannot be read or holds another tokenizer; the message names the file
+   */
   static load(file: string, options?: BpeOptions): BpeTokenizer {
     return BpeTokenizer.fromFile(readTokenizerFile(file), file, options);
   }
 
-  /** @internal */
+  /** @internal `load`, for a file that was read already. */
   static fromFile(json: TokenizerFile, file: string, options?: BpeOptions): BpeTokenizer {
     return new BpeTokenizer(readBpe(json, file), options);
   }
 
-  /** merges learned: vocabularySize less bytes and specials */
+  /** The learned merges. Their number is vocabularySize − 256 − number of specials. */
   get merges(): Merges {
     return this.#parts.merges;
   }
@@ -79,10 +94,10 @@ export class BpeTokenizer implements Tokenizer {
   encode(text: string | Uint8Array): TokenArray {
     const bytes = asBytes(text);
     if (this.#native) return this.#native.encode(bytes);
-    const reference = this.#reference!;
+    const encoder = this.#typescript!;
     const ids: number[] = [];
     eachPiece(bytes, this.pretokenizer, (start, end) => {
-      for (const symbol of reference.encode(bytes.subarray(start, end))) ids.push(this.#parts.ids[symbol]);
+      for (const symbol of encoder.encode(bytes.subarray(start, end))) ids.push(this.#parts.ids[symbol]);
     });
     return tokenArray(this.vocabularySize, ids);
   }
@@ -119,19 +134,19 @@ export class BpeTokenizer implements Tokenizer {
   }
 }
 
-/** The addon's encoder, or undefined for the rare file whose merges it cannot follow. */
+/** The addon's encoder, or undefined for the rare file whose merges it refuses (see NativeBpe.Encoder). */
 function nativeEncoder(
   native: NativeBpe,
   { merges, ids, vocabulary, pretokenizer }: BpeParts,
 ): NativeEncoder | undefined {
   try {
-    return new native.Encoder(merges, ids, vocabulary.length > 0x10000, pretokenizer);
+    return new native.Encoder(merges, ids, vocabulary.length > LARGEST_16_BIT_VOCABULARY, pretokenizer);
   } catch {
     return undefined;
   }
 }
 
-/** The bytes of each token, laid end to end, and where each begins. */
+/** The bytes of all tokens, concatenated by id, and the offset at which each begins. Specials have no bytes. */
 function tokenBytes({ merges, ids, vocabulary }: BpeParts): [Uint8Array, Uint32Array] {
   const symbols: Uint8Array[] = Array.from(SYMBOL_BYTE, (byte) => Uint8Array.of(byte));
   for (let k = 0; 2 * k < merges.length; k++) {

@@ -1,11 +1,15 @@
 /**
- * The token store: the splits of a corpus as token ids in one LMDB file (store-layout.ts), which training reads windows from
- * without copying. Once there it is never written to again, and reading it leaves the directory as it is; any number of
- * processes may read, on the same pages of memory. What is not whole does not open.
+ * The token store: the token ids of a corpus in one LMDB file (store-layout.ts). Training reads windows from it without
+ * copying.
+ *
+ * A complete store is never written to again, and reading changes nothing in its directory. Any number of processes may
+ * read it; they share the pages in memory. An incomplete store does not open.
  */
 import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { openBesideLock, readMetaPages } from './lmdb-file.ts';
+import { TokenizerError } from '../errors.ts';
+import { type TokenArray, tokenArray } from '../tokenizer.ts';
+import { openWithPrivateLock, readMetaPages } from './lmdb-file.ts';
 import {
   CHUNK_BYTES,
   chunkKey,
@@ -19,11 +23,18 @@ import {
   sha256,
   type Totals,
   VERSION,
-  WRITING,
+  WRITING_DIR,
 } from './store-layout.ts';
 import { type StoreOptions, TokenStoreWriter } from './store-writer.ts';
-import { type TokenArray, TokenizerError, tokenArray } from './tokenizer.ts';
 
+/**
+ * An open token store.
+ *
+ * @example
+ * const store = TokenStore.open('data/tokens/bpe');
+ * const window = store.window('train', 1_000_000, 257); // a view of 257 ids
+ * await store.close();
+ */
 export class TokenStore {
   readonly dir: string;
   readonly vocabularySize: number;
@@ -31,15 +42,24 @@ export class TokenStore {
   readonly #database: Database;
   readonly #totals: Record<Split, Totals>;
   readonly #chunkLength: number;
-  /** as they are first asked for */
+  /** The chunks read so far, by split and number. */
   readonly #chunks: Record<Split, TokenArray[]> = { train: [], val: [], test: [] };
 
-  /** A writer of a new store in `dir`; a store that is there is removed. */
+  /**
+   * Begins a new store. An existing store in the directory is removed.
+   *
+   * @throws TokenizerError if the directory cannot be written
+   */
   static create(dir: string, options: StoreOptions): TokenStoreWriter {
     return new TokenStoreWriter(dir, options);
   }
 
-  /** Throws a TokenizerError that names the directory where there is no store, or none that is whole and of this format. */
+  /**
+   * Opens a store.
+   *
+   * @throws TokenizerError if there is no store in the directory, or if it is incomplete, truncated, of another version,
+   *   or of another tokenizer than the tokenizer.json beside it; the message names the directory
+   */
   static open(dir: string): TokenStore {
     return new TokenStore(dir);
   }
@@ -48,7 +68,7 @@ export class TokenStore {
     this.dir = dir;
     const file = join(dir, DATA_FILE);
     checkFile(dir, file);
-    this.#database = openBesideLock(file, (path) => openLmdb(path, { readOnly: true }));
+    this.#database = openWithPrivateLock(file, (path) => openLmdb(path, { readOnly: true }));
     try {
       const meta = this.#checkedMeta();
       this.vocabularySize = meta.vocabularySize;
@@ -61,6 +81,7 @@ export class TokenStore {
     }
   }
 
+  /** Reads the key `meta`, and checks that the store is complete and belongs to the tokenizer beside it. */
   #checkedMeta(): Meta {
     const { dir } = this;
     const meta = this.#json('meta') as Meta | undefined;
@@ -82,11 +103,15 @@ export class TokenStore {
     return meta;
   }
 
+  /** The size of a split. */
   totals(split: Split): Totals {
     return { ...this.#totals[split] };
   }
 
-  /** The whole documents at a split's start that have at most `maxBytes` bytes of text: at least one, where there is one. */
+  /**
+   * The size of the first documents of a split: as many whole documents as have at most `maxBytes` bytes of text, but at
+   * least one if the split is not empty.
+   */
   leading(split: Split, maxBytes: number): Totals {
     const leading: Totals = { tokens: 0, bytes: 0, chars: 0, documents: 0 };
     for (const { tokens, bytes, chars } of this.documents(split)) {
@@ -100,8 +125,12 @@ export class TokenStore {
   }
 
   /**
-   * `length` tokens from `offset` on: a view of the store's memory, not to be written to, or a copy for the few windows that
-   * lie over the end of a chunk. Throws a RangeError where the split has no such window.
+   * Reads a window of tokens. The result is a view of the mapped file, which must not be written to. Only a window that
+   * crosses the end of a chunk is a copy.
+   *
+   * @param offset position of the first token in the split
+   * @param length number of tokens
+   * @throws RangeError if the window is not inside the split
    */
   window(split: Split, offset: number, length: number): TokenArray {
     const { tokens } = this.#totals[split];
@@ -123,7 +152,7 @@ export class TokenStore {
     return result;
   }
 
-  /** Where each document lies and what it is long, in the order in which they were appended. */
+  /** Offset and size of each document, in the order in which they were appended. */
   documents(split: Split): (Extent & { offset: number })[] {
     const bytes = this.#database.getBinary(`${split}/documents`) ?? new Uint8Array(0);
     const extents = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
@@ -136,7 +165,7 @@ export class TokenStore {
     });
   }
 
-  /** Windows given out before must not be used after it. */
+  /** Closes the store. Windows that were read from it must not be used afterwards. */
   async close(): Promise<void> {
     await this.#database.close();
   }
@@ -147,7 +176,8 @@ export class TokenStore {
 
   #readChunk(split: Split, chunk: number): TokenArray {
     const key = chunkKey(split, chunk);
-    // Of a whole chunk this is a view of the mapped file, of a shorter one a buffer that the next read overwrites.
+    // getBinaryFast returns a view of the mapped file for a full chunk. For the shorter last chunk it would return a
+    // buffer that the next read overwrites, so that one is copied.
     const full = (chunk + 1) * this.#chunkLength <= this.#totals[split].tokens;
     const bytes = full ? this.#database.getBinaryFast(key) : this.#database.getBinary(key);
     if (!bytes) {
@@ -158,7 +188,7 @@ export class TokenStore {
     return new View(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / this.bytesPerToken);
   }
 
-  /** undefined too where the value is no JSON: then the file is another program's. */
+  /** Reads a JSON value. Returns undefined if the key is missing or not JSON, as in a file of another program. */
   #json(key: string): unknown {
     try {
       return JSON.parse(new TextDecoder().decode(this.#database.getBinary(key)));
@@ -168,11 +198,11 @@ export class TokenStore {
   }
 }
 
-/** What can be known before the file is mapped: that it is there, is LMDB's, and is as long as it says. */
+/** Checks, before the file is mapped, that it exists, is an LMDB file and is not truncated. */
 function checkFile(dir: string, file: string): void {
   if (!existsSync(file)) {
     throw new TokenizerError(
-      existsSync(join(dir, WRITING))
+      existsSync(join(dir, WRITING_DIR))
         ? `${dir}: the writing of this token store was interrupted; run the tokenize stage again`
         : `${dir}: no token store here (no ${DATA_FILE}); the tokenize stage writes one`,
     );
