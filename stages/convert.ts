@@ -15,7 +15,7 @@ await stage({
       ...params.convert,
       memo,
       onProgress: progress.update,
-      onRecalled: (files) => files > 0 && console.log(`${files} files had been converted before`),
+      onReused: (files) => files > 0 && console.log(`${files} files had been converted before`),
     });
   },
 });

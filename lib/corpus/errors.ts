@@ -1,9 +1,11 @@
-/** The one error of lib/corpus: what is wrong with a data set, where, and what would be right, in a sentence for people. */
+/** Errors of lib/corpus. Each message is one sentence: the path, the problem, and the expected form or a remedy. */
+
+/** A data set, a file of it, or an option is wrong. Every function of lib/corpus throws this for problems that a user can fix. */
 export class CorpusError extends Error {
   override name = 'CorpusError';
 }
 
-/** The system's reasons as people say them; anything else as it comes. */
+/** Plain sentences for the error codes of the operating system. */
 const REASONS: Record<string, string> = {
   EACCES: 'permission denied',
   EPERM: 'not permitted',
@@ -19,12 +21,18 @@ const REASONS: Record<string, string> = {
   ELOOP: 'links lead in a circle',
 };
 
+/**
+ * Says in plain words why something failed.
+ *
+ * @param error whatever was thrown
+ * @returns the plain reason for a known error code of the operating system, otherwise the error's own message
+ */
 export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return (code && REASONS[code]) ?? message ?? String(error);
 }
 
-/** The machine rather than one file is at fault: going on with the next file would only fail again. */
+/** Writing failed because of the disk, not because of this file. The next file would fail in the same way, so the work stops. */
 export class DiskError extends CorpusError {
   override name = 'DiskError';
 
@@ -33,7 +41,7 @@ export class DiskError extends CorpusError {
   }
 }
 
-/** Whether an error of the system is of that kind. */
+/** Whether an error would hit every other file too: disk full, quota used up, read-only disk, too many open files. */
 export function isFatal(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EROFS' || code === 'EMFILE';

@@ -1,8 +1,8 @@
 /**
- * Folders of a corpus: what lies in them, in an order that is the same on every machine, and writing into them without harm.
+ * Listing the folders of a corpus and writing into them.
  *
- * Paths are relative to the folder, with `/` between names. Links to files count as files; links to folders are not followed,
- * so that no walk is endless or leaves the folder.
+ * Paths are relative to the folder, with `/` between names, and sorted in the same order on every machine. Links to files count
+ * as files. Links to folders are not followed, so a walk always ends and never leaves the folder.
  */
 import { constants, mkdirSync, writeFileSync } from 'node:fs';
 import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
@@ -10,33 +10,38 @@ import { dirname, join } from 'node:path';
 import { CorpusError, DiskError, isFatal, reasonOf } from './errors.ts';
 import type { OnProgress } from './progress.ts';
 
-/** A file that was passed over, and why. */
+/** A file that was skipped, and why. */
 export interface Skipped {
   path: string;
   reason: string;
 }
 
+/** The files below a folder. */
 export interface FolderListing {
-  /** sorted by code units */
+  /** files of the wanted kind, sorted by UTF-16 code units */
   paths: string[];
-  /** files of other kinds */
+  /** number of files of other kinds */
   others: number;
+  /** files of the wanted kind that cannot be used */
   skipped: Skipped[];
 }
 
-/** The names that MIDI files go by. */
+/** File names of MIDI. */
 const MIDI_NAME = /\.(mid|midi|kar|rmi)$/i;
+/** File names of ABC notation. */
 export const ABC_NAME = /\.abc$/i;
 
-/** "._x.mid" is not music but what macOS writes beside a file on foreign disks and in archives. */
+/** Whether a path has a MIDI name. "._x.mid" does not count: macOS writes such metadata files on foreign disks and in archives. */
 export function isMidiName(path: string): boolean {
   return MIDI_NAME.test(path) && !path.slice(path.lastIndexOf('/') + 1).startsWith('._');
 }
 
 /**
- * All files below a folder whose path `wanted` accepts.
+ * Lists the files below a folder.
  *
- * @throws CorpusError where the folder itself is missing, unreadable or a file; what is unreadable below it is in `skipped`
+ * @param wanted whether a relative path is of the wanted kind
+ * @returns the wanted files; those that cannot be read are in `skipped`
+ * @throws CorpusError if the folder itself is missing, unreadable or a file
  */
 export async function listFolder(root: string, wanted: (path: string) => boolean): Promise<FolderListing> {
   const listing: FolderListing = { paths: [], others: 0, skipped: [] };
@@ -49,7 +54,7 @@ export async function listFolder(root: string, wanted: (path: string) => boolean
         else if (!wanted(path)) listing.others++;
         else if (entry.isFile()) listing.paths.push(path);
         else if (entry.isSymbolicLink() && (await stat(join(root, path))).isFile()) listing.paths.push(path);
-        else listing.skipped.push({ path, reason: 'is no file' });
+        else listing.skipped.push({ path, reason: 'is not a file' });
       } catch (error) {
         if (isFatal(error)) throw error;
         listing.skipped.push({ path, reason: reasonOf(error) });
@@ -74,8 +79,11 @@ function byCodeUnits(a: string, b: string): number {
 }
 
 /**
- * Makes a folder to write into. Files that are there already may only be ones this run is about to write: anything else would be
- * mixed into the result, and is not ours to remove.
+ * Creates a folder to write into. It may already hold files that this run is going to overwrite, and no others: they would mix
+ * with the result, and they may be the user's own.
+ *
+ * @param planned relative paths that this run is going to write
+ * @throws CorpusError if the folder cannot be created or holds any other file
  */
 export async function prepareFolder(root: string, planned: ReadonlySet<string> = new Set()): Promise<void> {
   try {
@@ -90,16 +98,17 @@ export async function prepareFolder(root: string, planned: ReadonlySet<string> =
 }
 
 /**
- * Writes a file, and the folders it lies in.
+ * Writes a file and creates the folders above it.
  *
- * @throws DiskError where no other file could be written either
+ * @throws DiskError if other files could not be written either (disk full, permission denied, …)
+ * @throws Error the error of node:fs if only this path is wrong, such as a name that is too long
  */
-export function writeOut(path: string, content: string | Uint8Array): void {
+export function writeFileWithFolders(path: string, content: string | Uint8Array): void {
   try {
     writeWithFolder(path, content);
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
-    throw OF_ONE_NAME.has(code) ? error : new DiskError(path, error);
+    throw NAME_ERRORS.has(code) ? error : new DiskError(path, error);
   }
 }
 
@@ -113,10 +122,19 @@ function writeWithFolder(path: string, content: string | Uint8Array): void {
   }
 }
 
-/** What is wrong with one file's name; all else keeps others from being written too. */
-const OF_ONE_NAME = new Set(['ENAMETOOLONG', 'ENOTDIR', 'EEXIST', 'EISDIR', 'EINVAL']);
+/** Error codes that concern the path of one file. With any other code, other files cannot be written either. */
+const NAME_ERRORS = new Set(['ENAMETOOLONG', 'ENOTDIR', 'EEXIST', 'EISDIR', 'EINVAL']);
 
-/** Copies files, sharing blocks where the file system can. Never a hard link: what is edited here must not change there. */
+/**
+ * Copies files. Blocks are shared if the file system supports it (reflink). Never a hard link: editing a copy must not change the
+ * original.
+ *
+ * @param from folder of the originals
+ * @param to folder of the copies
+ * @param paths relative to both folders
+ * @returns files and bytes copied, and the files that could not be copied
+ * @throws DiskError if no other file could be written either
+ */
 export async function copyFiles(
   from: string,
   to: string,

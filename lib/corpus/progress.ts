@@ -1,11 +1,15 @@
-/** How the operations on a corpus tell how far they are. */
+/** Progress of the operations on a corpus. */
+
+/** How far an operation is. */
 export interface CorpusProgress {
   done: number;
-  /** absent where it is not known */
+  /** absent if it is not known */
   total?: number;
-  /** "files", "bytes", "pieces" */
+  /** of `done` and `total`: "files", "bytes", "pieces", "tunes" */
   unit: string;
+  /** what is being worked on, such as a file name */
   text?: string;
 }
 
+/** Receives the progress of an operation, once per item or chunk. */
 export type OnProgress = (progress: CorpusProgress) => void;

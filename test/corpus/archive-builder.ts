@@ -1,16 +1,18 @@
-/** Writes tar and zip archives byte by byte, so that tests can make ones that no honest program would. */
+/** Writes tar and zip archives byte by byte, so that tests can make damaged and hostile ones. */
 import { deflateRawSync } from 'node:zlib';
 
+/** An entry of a tar archive to write. */
 export interface TarMember {
   path: string;
   content?: Uint8Array;
   /** '0' file, '1' hard link, '2' symbolic link, '3' device, '5' folder, 'x' pax header, 'L' GNU long name */
   type?: string;
   linkTo?: string;
-  /** instead of the content's own */
+  /** size in the header, if not that of the content */
   statedSize?: number;
 }
 
+/** Writes a ustar archive that ends with two zero blocks. */
 export function tar(members: readonly TarMember[]): Buffer {
   const blocks: Buffer[] = [];
   for (const { path, content = new Uint8Array(0), type = '0', linkTo = '', statedSize } of members) {
@@ -32,7 +34,7 @@ export function tar(members: readonly TarMember[]): Buffer {
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
 }
 
-/** "LENGTH KEY=VALUE\n" */
+/** Writes a pax record, "LENGTH KEY=VALUE\n". */
 export function paxRecord(key: string, value: string): Buffer {
   const rest = Buffer.byteLength(` ${key}=${value}\n`);
   let length = rest + 1;
@@ -40,20 +42,22 @@ export function paxRecord(key: string, value: string): Buffer {
   return Buffer.from(`${length} ${key}=${value}\n`);
 }
 
+/** An entry of a zip archive to write. */
 export interface ZipMember {
   path: string;
   content?: Uint8Array;
   stored?: boolean;
-  /** of the directory: 1 is encrypted */
+  /** general purpose flags in the directory; 1 is encrypted */
   flags?: number;
   method?: number;
   unixMode?: number;
   statedSize?: number;
   statedCrc?: number;
-  /** sizes and offset in 64 bits, in a field of their own */
+  /** whether sizes and offset are in the zip64 extra field */
   zip64?: boolean;
 }
 
+/** Writes a zip archive. */
 export function zip(members: readonly ZipMember[]): Buffer {
   const parts: Buffer[] = [];
   const directory: Buffer[] = [];
@@ -119,7 +123,7 @@ export function zip(members: readonly ZipMember[]): Buffer {
   return Buffer.concat([...parts, central, end64, locator, end]);
 }
 
-/** Bit by bit, as the standard defines it. */
+/** CRC-32 bit by bit, as the standard defines it. */
 function crcOf(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) {

@@ -1,4 +1,4 @@
-/** Archives: what honest ones hold arrives whole; what hostile ones attempt is named, and nothing of it happens. */
+/** Archives: honest ones are unpacked completely; the attacks of hostile ones are reported and have no effect. */
 import { lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -34,14 +34,14 @@ describe('honest archives', () => {
     ['stored.zip', zip(zipMembers.map((member) => ({ ...member, stored: true })))],
     ['large.zip', zip(zipMembers.map((member) => ({ ...member, zip64: true })))],
     ['a name that says nothing', gzipSync(tar(members))],
-  ])('%s: MIDI files arrive in their folders, the others are counted', async (name, bytes) => {
+  ])('%s: MIDI files are unpacked into their folders, other files are counted', async (name, bytes) => {
     const { files, bytes: size, others, skipped } = await unpack(name, bytes);
     expect({ files, size, others, skipped }).toEqual({ files: 2, size: 2 * midi.length, others: 2, skipped: [] });
     expect(await treeOf(folder.path('raw'))).toEqual(['songs/a.mid', 'songs/deep/B.MIDI']);
     expect(new Uint8Array(await readFile(folder.path('raw/songs/a.mid')))).toEqual(midi);
   });
 
-  test('long names: pax and GNU headers', async () => {
+  test('long names in pax and GNU headers are read', async () => {
     const long = (letter: string) => `${letter.repeat(120)}/${letter.repeat(90)}/ü.mid`;
     const bytes = tar([
       { path: 'pax', type: 'x', content: paxRecord('path', long('p')) },
@@ -54,7 +54,7 @@ describe('honest archives', () => {
     expect(await treeOf(folder.path('raw'))).toEqual([long('g'), 'last.mid', long('p')]);
   });
 
-  test('what careless programs write: bytes after the end, no end, a link that states a size', async () => {
+  test('a tar with bytes after its end, without an end, or with a link that states a size is read', async () => {
     const whole = tar([
       { path: 'link.mid', type: '1', linkTo: 'a.mid', statedSize: 5000 },
       { path: 'a.mid', content: midi },
@@ -88,7 +88,7 @@ describe('hostile archives', () => {
     ['/tmp/corpus-out.mid', 'its path is not relative'],
     ['C:\\out.mid', 'its path is not relative'],
     [`${'n'.repeat(300)}.mid`, 'its name is too long'],
-  ])('a path that leads elsewhere, %s, is named and not written', async (path, reason) => {
+  ])('a path that leads out of the folder, %s, is reported and not written', async (path, reason) => {
     const header = { path: 'x', type: 'x', content: paxRecord('path', path) };
     const good = { path: 'good.mid', content: midi };
     const asTar = await unpack('x.tar.gz', gzipSync(tar([header, { path: 'y.mid', content: midi }, good])));
@@ -96,7 +96,7 @@ describe('hostile archives', () => {
     expect(await treeOf(folder.path())).toEqual(['in/x.tar.gz', 'raw/good.mid']);
   });
 
-  test('the same in a zip', async () => {
+  test('such paths in a zip are reported and not written', async () => {
     const { files, skipped } = await unpack(
       'x.zip',
       zip([
@@ -115,7 +115,7 @@ describe('hostile archives', () => {
     expect(await treeOf(folder.path())).toEqual(['in/x.zip', 'raw/good.mid']);
   });
 
-  test('links and devices are never made, so nothing is written through them', async () => {
+  test('links and devices are not created, so nothing is written through them', async () => {
     const { files, skipped } = await unpack(
       'links.tar',
       tar([
@@ -129,13 +129,13 @@ describe('hostile archives', () => {
     expect(skipped).toEqual([
       { path: 'soft.mid', reason: 'is a link' },
       { path: 'hard.mid', reason: 'is a link' },
-      { path: 'device.mid', reason: 'is no plain file' },
+      { path: 'device.mid', reason: 'is not a regular file' },
     ]);
     expect(files).toBe(1);
     expect((await lstat(folder.path('raw/folder'))).isDirectory()).toBe(true);
     expect(await treeOf(folder.path())).toEqual(['in/links.tar', 'raw/folder/inside.mid']);
     const asZip = zip([{ path: 'soft.mid', content: Buffer.from('/etc/passwd'), unixMode: 0o120777 }]);
-    await expect(fetchOf('links.zip', asZip)).rejects.toThrow(/no MIDI file.*soft\.mid is a link/);
+    await expect(fetchOf('links.zip', asZip)).rejects.toThrow(/no usable MIDI file.*soft\.mid is a link/);
   });
 
   const fetchOf = async (name: string, bytes: Uint8Array, limits = {}) => {
@@ -143,7 +143,7 @@ describe('hostile archives', () => {
     return fetchDataset(folder.path(name), folder.path(`raw-${name}`), { limits });
   };
 
-  test('the first of two entries of one name stays; a file in place of a folder costs what is below it', async () => {
+  test('the first of two entries with the same path is kept, and entries below a file are skipped', async () => {
     const { files, skipped } = await unpack(
       'twice.tar',
       tar([
@@ -157,7 +157,7 @@ describe('hostile archives', () => {
     expect(new Uint8Array(await readFile(folder.path('raw/a.mid')))).toEqual(midi);
   });
 
-  test('a bomb is refused by its ratio, also where the bulk of it is no music', async () => {
+  test('an archive bomb is refused by its ratio, even if most of it is not MIDI', async () => {
     const zeros = Buffer.alloc(17 * 2 ** 20);
     const bomb = gzipSync(
       tar([
@@ -170,7 +170,7 @@ describe('hostile archives', () => {
     await expect(fetchOf('bomb.zip', zipped)).rejects.toThrow(/unpacks to more than 100 times its size/);
   });
 
-  test('limits on count and bytes refuse the archive; a file too large is passed over', async () => {
+  test('an archive beyond the limits of files or bytes is refused, and a file that is too large is skipped', async () => {
     const two = tar([
       { path: 'a.mid', content: midi },
       { path: 'b.mid', content: midi },
@@ -188,7 +188,7 @@ describe('hostile archives', () => {
     });
   });
 
-  test('a zip entry larger than it says, or encrypted, or of an unknown method, costs itself only', async () => {
+  test('a zip entry that is larger than stated, encrypted or of an unknown method is skipped alone', async () => {
     const { files, skipped } = await unpack(
       'odd.zip',
       zip([
@@ -210,7 +210,7 @@ describe('hostile archives', () => {
     expect(await treeOf(folder.path('raw'))).toEqual(['good.mid']);
   });
 
-  test('what is cut short, damaged or no archive ends in one sentence with its name', async () => {
+  test('a file that is truncated, damaged or not an archive gives a message of one line with its name', async () => {
     const whole = tar([
       { path: 'a.mid', content: midi },
       { path: 'b.mid', content: midi },
@@ -222,12 +222,16 @@ describe('hostile archives', () => {
       ['cut.tar', whole.subarray(0, 1000), /cut\.tar: the tar archive ends early/],
       ['cut.tar.gz', gzipSync(whole).subarray(0, -100), /cut\.tar\.gz: unexpected end of file/],
       ['damaged.tar', garbled, /damaged\.tar: the tar archive is damaged/],
-      ['cut.zip', zipped.subarray(0, 200), /cut\.zip: it is no zip archive, or ends early/],
-      ['text.gz', gzipSync('only text, and more of it than a header has'.repeat(20)), /text\.gz: it is no tar archive/],
-      ['text.zip', Buffer.from('PK but only text'), /text\.zip: it is no zip archive/],
-      ['page.html', Buffer.from('<html>not found</html>'), /page\.html: is no archive that is read here/],
-      ['empty.tar.gz', gzipSync(tar([])), /empty\.tar\.gz: no MIDI file/],
-      ['nothing', Buffer.alloc(0), /nothing: is no archive/],
+      ['cut.zip', zipped.subarray(0, 200), /cut\.zip: it is not a zip archive, or it ends early/],
+      [
+        'text.gz',
+        gzipSync('only text, and more of it than a header has'.repeat(20)),
+        /text\.gz: it is not a tar archive/,
+      ],
+      ['text.zip', Buffer.from('PK but only text'), /text\.zip: it is not a zip archive/],
+      ['page.html', Buffer.from('<html>not found</html>'), /page\.html: is neither a supported archive/],
+      ['empty.tar.gz', gzipSync(tar([])), /empty\.tar\.gz: contains no usable MIDI file/],
+      ['nothing', Buffer.alloc(0), /nothing: is neither a supported archive/],
     ] as const) {
       const error = await fetchOf(name, bytes).then(
         () => expect.fail(`${name} was taken`),

@@ -1,4 +1,4 @@
-/** What conversions gave is kept between runs: only new files are converted, and nothing that is written tells the difference. */
+/** The memo of conversions: only new files are converted, and the output is the same as without it. */
 import { spawnSync } from 'node:child_process';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,12 +11,12 @@ import { readTree, testFolder, treeOf, writeTree } from './folders.ts';
 const folder = testFolder();
 const pieces = Object.fromEntries([1, 2, 3].map((seed) => [`${seed}.mid`, composePiece(seed)]));
 
-/** Converts raw to the named folder with the memo; returns how many files earlier runs had converted. */
+/** Converts raw to the named folder with the memo. Returns how many results came from the memo. */
 async function convert(abc: string, options: { grid?: number; memoBytes?: number } = {}): Promise<number> {
   let recalled = -1;
   await convertCorpus(folder.path('raw'), folder.path(abc), {
     memo: folder.path('memo'),
-    onRecalled: (files) => {
+    onReused: (files) => {
       recalled = files;
     },
     ...options,
@@ -24,7 +24,7 @@ async function convert(abc: string, options: { grid?: number; memoBytes?: number
   return recalled;
 }
 
-test('the stage converts one file where one is new, and its output and metrics are those of a run without a memo', async () => {
+test('the stage converts only the new file, and its output and metrics equal those of a run without a memo', async () => {
   await writeTree(folder.path('raw'), { ...pieces, 'bad.mid': 'no music' });
   expect(await convert('first')).toBe(0);
   await writeTree(folder.path('raw'), { 'new.mid': composePiece(4), 'renamed/1.mid': pieces['1.mid'] });
@@ -38,7 +38,7 @@ test('the stage converts one file where one is new, and its output and metrics a
   expect(await readFile(folder.path('metrics.json'), 'utf8')).toBe(`${JSON.stringify(metrics, null, 2)}\n`);
 });
 
-test('a file with other bytes, and another grid, are conversions of their own', async () => {
+test('a changed file or another grid is converted again', async () => {
   await writeTree(folder.path('raw'), pieces);
   expect(await convert('abc')).toBe(0);
   await writeFile(folder.path('raw/2.mid'), composePiece(5));
@@ -47,7 +47,7 @@ test('a file with other bytes, and another grid, are conversions of their own', 
   expect(await convert('abc-8', { grid: 8 })).toBe(3);
 });
 
-test('what was cut short or altered on the disk is converted again', async () => {
+test('an entry that is truncated or altered on the disk is converted again', async () => {
   await writeTree(folder.path('raw'), pieces);
   await convert('abc');
   const [cut, empty, altered] = (await treeOf(folder.path('memo'))).map((path) => folder.path('memo', path));
@@ -60,7 +60,7 @@ test('what was cut short or altered on the disk is converted again', async () =>
   expect(await convert('again')).toBe(3);
 });
 
-test('two runs at once share it', async () => {
+test('two concurrent runs share the memo', async () => {
   await writeTree(folder.path('raw'), pieces);
   await Promise.all([convert('one'), convert('two')]);
   expect(await readTree(folder.path('one'))).toEqual(await readTree(folder.path('two')));
@@ -68,7 +68,7 @@ test('two runs at once share it', async () => {
   expect(await convert('three')).toBe(3);
 });
 
-test('it stays under its limit; a folder that cannot be written costs nothing but time', async () => {
+test('the memo stays below its limit, and a memo folder that cannot be written does not fail the run', async () => {
   await writeTree(folder.path('raw'), pieces);
   await convert('abc');
   const sizes = async () => Object.values(await readTree(folder.path('memo'))).map((entry) => entry.length);

@@ -1,4 +1,4 @@
-/** MIDI to ABC, folder to folder: the same over any number of threads, and one bad file costs one line. */
+/** Converting a folder of MIDI files to ABC: same result on any number of threads, and a bad file only costs itself. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -12,7 +12,7 @@ import { BEGUN, GO_ON } from './misbehaving-task.ts';
 
 const folder = testFolder();
 
-test('x/y.mid becomes x/y.abc, as lib/music converts it, with the grid and layout asked for', async () => {
+test('x/y.mid becomes x/y.abc, as lib/music converts it with this grid and layout', async () => {
   const midi = composePiece(3);
   await writeTree(folder.path('raw'), { 'x/y.mid': midi, 'z.MIDI': composePiece(4), 'notes.txt': '' });
   const metrics = await convertCorpus(folder.path('raw'), folder.path('abc'), { grid: 8, layout: 'voices' });
@@ -23,7 +23,7 @@ test('x/y.mid becomes x/y.abc, as lib/music converts it, with the grid and layou
   expect(metrics.notes).toBe(notes + midiToAbc(composePiece(4)).notes);
 });
 
-test('files that cannot be read are named with the reason, in order, and the others converted, on threads as without', async () => {
+test('unreadable files are listed in order with the reason and the others converted, with and without threads', async () => {
   await writeTree(folder.path('raw'), {
     ...Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`good/${i}.mid`, composePiece(i)])),
     'bad/empty.mid': '',
@@ -46,7 +46,7 @@ test('files that cannot be read are named with the reason, in order, and the oth
   expect(seen).toEqual(Array.from({ length: 43 }, (_, i) => i + 1));
 });
 
-test('a file that can no longer be read leaves no text of before', async () => {
+test('the old ABC file of a MIDI file that became unreadable is removed', async () => {
   await writeTree(folder.path('raw'), { 'a.mid': composePiece(1), 'b.mid': composePiece(2) });
   await convertCorpus(folder.path('raw'), folder.path('abc'));
   await writeFile(folder.path('raw/b.mid'), 'broken since');
@@ -54,7 +54,7 @@ test('a file that can no longer be read leaves no text of before', async () => {
   expect(await treeOf(folder.path('abc'))).toEqual(['a.abc']);
 });
 
-test('two files of one stem give two texts', () => {
+test('MIDI files whose names differ only in ending or case get different ABC files', () => {
   expect(abcPaths(['a.kar', 'a.mid', 'A.midi', 'b/a.mid', 'no-ending/c.mid'])).toEqual([
     'a.abc',
     'a.mid.abc',
@@ -64,17 +64,17 @@ test('two files of one stem give two texts', () => {
   ]);
 });
 
-test('nothing to convert, or nothing that can be: one sentence', async () => {
+test('a folder without MIDI files, without readable ones, or missing gives a message of one sentence', async () => {
   await writeTree(folder.path(), { 'none/a.txt': '', 'bad/a.mid': 'x', 'bad/b.mid': '' });
   const convert = (name: string) => convertCorpus(folder.path(name), folder.path(`${name}-abc`));
-  await expect(convert('none')).rejects.toThrow(/none: no MIDI file \(.*\) in it$/);
+  await expect(convert('none')).rejects.toThrow(/none: contains no MIDI file \(.*\)$/);
   await expect(convert('gone')).rejects.toThrow(/gone: there is no such folder$/);
   await expect(convert('bad')).rejects.toThrow(/bad: none of its 2 MIDI files could be read; a\.mid: /);
 });
 
 const task = new URL('./misbehaving-task.ts', import.meta.url);
 
-test('a full disk ends the batch at once: no other file would fare better', async () => {
+test('a full disk ends the run at once', async () => {
   const items = [...Array(20).fill('fine'), 'full', ...Array(200).fill('fine')];
   for (const threads of [0, 2]) {
     const seen: string[] = [];
@@ -84,7 +84,7 @@ test('a full disk ends the batch at once: no other file would fare better', asyn
   }
 });
 
-test('a task that hangs, exhausts its memory or ends its thread costs its own item', async () => {
+test('a task that hangs, exhausts its memory or ends its thread fails its own item only', async () => {
   const items = ['fine', 'hang', 'fine', 'throw', 'exit', 'fine', 'exhaust', 'fine'];
   const outcomes = await runTasks<string, null, string>(task, items, null, { threads: 1, timeout: 2000, heap: 32 });
   expect(outcomes).toEqual([
@@ -99,23 +99,23 @@ test('a task that hangs, exhausts its memory or ends its thread costs its own it
   ]);
 });
 
-test('an answer that waits to be read while its time runs out counts, and the next item is not blamed', async () => {
+test('a result that arrives before the timeout but is read after it counts, and the next item does not fail', async () => {
   const shared = new Int32Array(new SharedArrayBuffer(8));
-  const letGoOn = (items: number) => {
+  const release = (items: number) => {
     Atomics.store(shared, GO_ON, items);
     Atomics.notify(shared, GO_ON);
   };
   const timeout = 1000;
   const run = runTasks<string, Int32Array, string>(task, ['wait', 'wait', 'fine'], shared, { threads: 1, timeout });
   while (Atomics.load(shared, BEGUN) < 1) await setImmediate();
-  // That it has begun was said before, and is read within a turn of the event loop: its time runs.
+  // Its `started` message was sent before and is read within a turn of the event loop, which starts its timer.
   await setImmediate();
   await setImmediate();
-  // This thread is busy until the time is over; meanwhile the first item is answered for, and the second begun.
-  letGoOn(1);
+  // This thread is busy until the timeout has passed. Meanwhile the worker finishes the first item and begins the second.
+  release(1);
   const over = Date.now() + 1.1 * timeout;
   while (Date.now() < over || Atomics.load(shared, BEGUN) < 2);
   for (let turn = 0; turn < 10; turn++) await setImmediate();
-  letGoOn(2);
+  release(2);
   expect(await run).toEqual([{ result: 'wait' }, { result: 'wait' }, { result: 'fine' }]);
 });

@@ -1,4 +1,4 @@
-/** Downloads, against a local server that breaks, lies, redirects and refuses. */
+/** Downloads from a local server that breaks connections, sends wrong headers, redirects and refuses. */
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
@@ -30,7 +30,7 @@ const get = (url: string, options: DownloadOptions = {}) =>
 const kept = (name: string) => readFile(folder.path('downloads', name));
 
 describe('a download', () => {
-  test('arrives whole, tells its progress, and is not fetched again', async () => {
+  test('is complete, reports its progress, and is not downloaded again', async () => {
     const { url, ranges } = await serving((request, response) => sendFile(request, response, bytes));
     const seen: number[] = [];
     const file = await get(`${url}/a/set.tar.gz?x=1`, { onProgress: ({ done, total }) => seen.push(done / total!) });
@@ -42,7 +42,7 @@ describe('a download', () => {
     expect(await treeOf(folder.path('downloads'))).toEqual(['set.tar.gz', 'set.tar.gz.json']);
   });
 
-  test('goes on by Range where a connection broke, as often as it takes', async () => {
+  test('resumes by Range after every broken connection', async () => {
     const { url, ranges } = await serving((request, response, count) =>
       sendFile(request, response, bytes, { breakAfter: count < 5 ? 60_000 : undefined }),
     );
@@ -51,7 +51,7 @@ describe('a download', () => {
     expect(ranges).toEqual(['', 'bytes=60000-', 'bytes=120000-', 'bytes=180000-', 'bytes=240000-']);
   });
 
-  test('goes on in a later run', async () => {
+  test('is resumed by a later run', async () => {
     const first = await serving((request, response) => sendFile(request, response, bytes, { breakAfter: 0 }));
     let share = 100_000;
     await first.close();
@@ -60,7 +60,7 @@ describe('a download', () => {
       share = 0;
     });
     await expect(get(`${url}/set.bin`)).rejects.toThrow(
-      /after 100000 of 300000 bytes.*3 times in a row; what came is kept/,
+      /after 100000 of 300000 bytes.*3 times in a row; the part downloaded so far is kept/,
     );
     share = bytes.length;
     await get(`${url}/set.bin`);
@@ -68,7 +68,7 @@ describe('a download', () => {
     expect(ranges.at(-1)).toBe('bytes=100000-');
   });
 
-  test('begins anew where the file changed meanwhile, and where the server knows no Range', async () => {
+  test('starts over if the file has changed or the server does not support Range', async () => {
     const newer = randomBytes(200_000);
     const { url } = await serving((request, response, count) => {
       if (count === 1) sendFile(request, response, bytes, { breakAfter: 50_000 });
@@ -87,7 +87,7 @@ describe('a download', () => {
     expect(ranges).toEqual(['', '']);
   });
 
-  test('is not fooled by a length that is not so, or by another range than it asked for', async () => {
+  test('detects a wrong Content-Length and a range that it did not request', async () => {
     const { url } = await serving((_request, response) => {
       response.writeHead(200, { 'content-length': bytes.length + 5000, etag: '"v1"' });
       response.write(bytes, () => response.destroy());
@@ -99,7 +99,7 @@ describe('a download', () => {
       response.writeHead(206, { 'content-range': `bytes 10-299999/300000`, etag: '"v1"' });
       response.end(bytes.subarray(10));
     });
-    await expect(get(`${shifted}/shifted.bin`)).rejects.toThrow(/another range than was asked for/);
+    await expect(get(`${shifted}/shifted.bin`)).rejects.toThrow(/another range than the requested one/);
   });
 
   test('follows redirects', async () => {
@@ -111,7 +111,7 @@ describe('a download', () => {
     expect((await kept('from.zip')).equals(bytes)).toBe(true);
   });
 
-  test('tries again after an answer that may pass, and not after one that will not', async () => {
+  test('is tried again after status 503, and not after 404', async () => {
     const busy = await serving((request, response, count) => {
       if (count < 3) response.writeHead(503).end();
       else sendFile(request, response, bytes);
@@ -124,15 +124,15 @@ describe('a download', () => {
     expect(missing.ranges).toHaveLength(1);
   });
 
-  test('gives up on a silent server', async () => {
+  test('fails if the server sends nothing for longer than the idle timeout', async () => {
     const { url } = await serving((_request, response) => {
       response.writeHead(200, { 'content-length': 10 });
       response.write('half');
     });
-    await expect(get(`${url}/slow.bin`, { idleTimeout: 50, attempts: 1 })).rejects.toThrow(/nothing came for 0\.05 s/);
+    await expect(get(`${url}/slow.bin`, { idleTimeout: 50, attempts: 1 })).rejects.toThrow(/no data for 0\.05 s/);
   });
 
-  test('stops at the most bytes it may have, announced or not', async () => {
+  test('stops at the limit of bytes, with and without a Content-Length', async () => {
     const { url } = await serving((request, response) => {
       if (request.url === '/announced') sendFile(request, response, bytes);
       else response.writeHead(200).end(bytes);
@@ -141,25 +141,25 @@ describe('a download', () => {
     await expect(get(`${url}/chunked`, { maxBytes: 1000 })).rejects.toThrow(/more than the 1000 bytes allowed/);
   });
 
-  test('says that a host refuses or is no address', async () => {
+  test('reports a host that refuses the connection, and an invalid address', async () => {
     const { url, close } = await serve(() => {});
     await close();
-    await expect(get(`${url}/x`, { attempts: 1 })).rejects.toThrow(/refuses the connection/);
+    await expect(get(`${url}/x`, { attempts: 1 })).rejects.toThrow(/refused the connection/);
     await expect(fetchDataset('http://', folder.path('raw'))).rejects.toThrow(/http:\/\/: is not an address/);
   });
 });
 
-describe('what came is verified', () => {
-  test('against what its publisher states', async () => {
+describe('a downloaded file is verified', () => {
+  test('against the checksum of its publisher', async () => {
     const { url } = await serving((request, response) => sendFile(request, response, bytes));
     const expected = { sha256: 'ab'.repeat(32) };
     await expect(get(`${url}/set.bin`, { expected })).rejects.toThrow(
-      /not what its publisher states.*instead of SHA-256 abab/,
+      /not the one that its publisher states.*instead of SHA-256 abab/,
     );
     expect(await treeOf(folder.path('downloads'))).not.toContain('set.bin');
   });
 
-  test('against the first download, where nothing is published', async () => {
+  test('against the first download, if no checksum is published', async () => {
     let content = bytes;
     const { url } = await serving((request, response) =>
       sendFile(request, response, content, { etag: `"${content.length}"` }),
@@ -172,14 +172,16 @@ describe('what came is verified', () => {
     });
     await writeFile(folder.path('downloads/set.bin'), 'damaged on the disk');
     content = randomBytes(1000);
-    await expect(get(`${url}/set.bin`)).rejects.toThrow(/not what was first downloaded .*set\.bin\.json, remove it/);
+    await expect(get(`${url}/set.bin`)).rejects.toThrow(
+      /not the one that was first downloaded .*set\.bin\.json, remove it/,
+    );
     content = bytes;
     expect(await get(`${url}/set.bin`)).toEqual(first);
     expect((await kept('set.bin')).equals(bytes)).toBe(true);
   });
 });
 
-test('a data set by URL: downloaded beside the output, unpacked, its source told', async () => {
+test('a data set given by URL is downloaded beside the output and unpacked, and its source is recorded', async () => {
   const archive = gzipSync(tar([{ path: 'a/1.mid', content: composePiece(1) }]));
   const { url, ranges } = await serving((request, response) => sendFile(request, response, archive));
   const { source, files } = await fetchDataset(`${url}/set.tgz`, folder.path('data/raw'));

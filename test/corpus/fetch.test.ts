@@ -1,4 +1,4 @@
-/** Data sets that need no network: composed ones and folders. */
+/** Data sets that need no network: the synthetic one, and folders. */
 import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { composePiece } from '../../lib/compose/index.ts';
@@ -10,7 +10,7 @@ const midi = composePiece(1);
 const root = process.getuid?.() === 0;
 
 describe('synthetic', () => {
-  test('composes so many MIDI files; another seed gives others; more pieces move none', async () => {
+  test('composes the given number of pieces, which depend on the seed and not on their number', async () => {
     const compose = (name: string, pieces: number, seed: number) =>
       fetchDataset('synthetic', folder.path(name), { synthetic: { pieces, seed } });
     const { files, source, skipped } = await compose('a', 3, 1);
@@ -32,7 +32,7 @@ describe('synthetic', () => {
     expect(a['00001.mid'].slice(0, 4)).toBe('MThd');
   });
 
-  test('tells its progress', async () => {
+  test('reports its progress', async () => {
     const seen: unknown[] = [];
     const synthetic = { pieces: 2, seed: 1 };
     await fetchDataset('synthetic', folder.path('a'), { synthetic, onProgress: (progress) => seen.push(progress) });
@@ -44,7 +44,7 @@ describe('synthetic', () => {
 });
 
 describe('a folder', () => {
-  test('gives its MIDI files of every name, in their folders; the others are counted', async () => {
+  test('yields its MIDI files of every ending, in their folders, and counts the others', async () => {
     await writeTree(folder.path('mine'), {
       'a.mid': midi,
       'deep/er/B.MIDI': midi,
@@ -60,7 +60,7 @@ describe('a folder', () => {
     expect(source).toEqual({ kind: 'folder', path: folder.path('mine') });
   });
 
-  test('is copied: what is edited in one place does not change in the other', async () => {
+  test('is copied, so editing a copy does not change the original', async () => {
     await writeTree(folder.path('mine'), { 'a.mid': midi });
     await fetchDataset(folder.path('mine'), folder.path('raw'));
     await writeFile(folder.path('raw/a.mid'), 'edited');
@@ -68,7 +68,7 @@ describe('a folder', () => {
     expect((await stat(folder.path('raw/a.mid'))).ino).not.toBe((await stat(folder.path('mine/a.mid'))).ino);
   });
 
-  test('links to files count, links to folders and broken links are passed over', async () => {
+  test('links to files are copied, links to folders and broken links are skipped', async () => {
     await writeTree(folder.path(), { 'elsewhere/a.mid': midi });
     await mkdir(folder.path('mine'));
     await symlink('../elsewhere/a.mid', folder.path('mine/linked.mid'));
@@ -78,11 +78,11 @@ describe('a folder', () => {
     expect(files).toBe(1);
     expect(skipped).toEqual([
       { path: 'broken.mid', reason: 'there is no such file' },
-      { path: 'folder.mid', reason: 'is no file' },
+      { path: 'folder.mid', reason: 'is not a file' },
     ]);
   });
 
-  test.skipIf(root)('an unreadable file costs itself; an unreadable folder is named', async () => {
+  test.skipIf(root)('an unreadable file is skipped, and an unreadable folder is an error', async () => {
     await writeTree(folder.path('mine'), { 'a.mid': midi, 'b.mid': midi });
     await chmod(folder.path('mine/b.mid'), 0);
     const { files, skipped } = await fetchDataset(folder.path('mine'), folder.path('raw'));
@@ -92,21 +92,21 @@ describe('a folder', () => {
     await chmod(folder.path('mine'), 0o755);
   });
 
-  test('without MIDI, missing, or around its own output: one sentence each', async () => {
+  test('without MIDI files, missing, or around its own output gives a message of one sentence', async () => {
     await writeTree(folder.path('mine'), { 'a.txt': '', 'b.mp3': '' });
     await expect(fetchDataset(folder.path('mine'), folder.path('raw'))).rejects.toThrow(
-      /mine: no MIDI file \(\.mid, \.midi, \.kar or \.rmi\) to be had in it, among 2 files$/,
+      /mine: contains no usable MIDI file \(\.mid, \.midi, \.kar or \.rmi\), among 2 files$/,
     );
     await expect(fetchDataset(folder.path('gone'), folder.path('raw'))).rejects.toThrow(
-      /gone: there is no such folder or archive, and no data set of that name; the names are synthetic, lakh-matched/,
+      /gone: there is no folder, archive or data set of that name; the known data sets are synthetic, lakh-matched/,
     );
     await writeTree(folder.path('mine'), { 'a.mid': midi });
     await expect(fetchDataset(folder.path('mine'), folder.path('mine/raw'))).rejects.toThrow(
-      /lies inside the data set's own folder/,
+      /is inside the folder of the data set/,
     );
   });
 
-  test('into a folder with files of another kind: they are neither removed nor mixed in', async () => {
+  test('is not copied into a folder with other files, which stay unchanged', async () => {
     await writeTree(folder.path(), { 'mine/a.mid': midi, 'raw/precious.mid': 'mine' });
     await expect(fetchDataset(folder.path('mine'), folder.path('raw'))).rejects.toThrow(
       /raw: holds precious\.mid already; name an empty folder, or empty this one first/,
@@ -114,14 +114,14 @@ describe('a folder', () => {
     expect(await readTree(folder.path('raw'))).toEqual({ 'precious.mid': 'mine' });
   });
 
-  test('into a folder with its own files from before: brought up to date', async () => {
+  test('is copied over its own files from an earlier run', async () => {
     await writeTree(folder.path(), { 'mine/a.mid': midi, 'raw/a.mid': 'old' });
     await fetchDataset(folder.path('mine'), folder.path('raw'));
     expect(new Uint8Array(await readFile(folder.path('raw/a.mid')))).toEqual(midi);
   });
 });
 
-test('every known data set has an address, a licence, and checksums of the right form', () => {
+test('every known data set has an address, a licence, and a checksum of the right form if any', () => {
   expect(KNOWN_DATASETS.map(({ name }) => name)).toEqual([
     'lakh-matched',
     'lakh-clean',

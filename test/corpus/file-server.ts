@@ -1,15 +1,17 @@
-/** A local HTTP server that gives one file, well or badly: what it does is what each test tells it. */
+/** A local HTTP server whose answers, good or bad, are chosen by each test. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+/** A running server. */
 export interface FileServer {
   /** http://127.0.0.1:PORT */
   url: string;
-  /** the Range of each request, '' where there was none */
+  /** the Range header of each request, '' if there was none */
   ranges: string[];
   close(): Promise<void>;
 }
 
+/** Starts a server on a free port. `answer` gets the number of the request, from 1. */
 export async function serve(
   answer: (request: IncomingMessage, response: ServerResponse, count: number) => void,
 ): Promise<FileServer> {
@@ -31,7 +33,10 @@ export async function serve(
   };
 }
 
-/** As a good server does: whole, or from where Range says if If-Range names this ETag; cut after `breakAfter` bytes. */
+/**
+ * Sends a file as a correct server does: from the start of Range if If-Range has this ETag, otherwise whole. The connection breaks
+ * after `breakAfter` bytes.
+ */
 export function sendFile(
   request: IncomingMessage,
   response: ServerResponse,

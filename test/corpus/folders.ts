@@ -1,10 +1,10 @@
-/** A folder of a test's own, and reading and writing trees of files in it. */
+/** A temporary folder for each test, and reading and writing trees of files. */
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 
-/** A new empty folder for each test, gone after it. */
+/** Creates an empty folder before each test and removes it afterwards. */
 export function testFolder(): { path(...names: string[]): string } {
   let root = '';
   beforeEach(async () => {
@@ -16,6 +16,7 @@ export function testFolder(): { path(...names: string[]): string } {
   return { path: (...names) => join(root, ...names) };
 }
 
+/** Writes files by relative path. */
 export async function writeTree(root: string, files: Record<string, string | Uint8Array>): Promise<void> {
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(root, path)), { recursive: true });
@@ -32,6 +33,7 @@ export async function treeOf(root: string): Promise<string[]> {
     .sort();
 }
 
+/** Contents of all files below, by relative path, as latin1 so that bytes are kept. */
 export async function readTree(root: string): Promise<Record<string, string>> {
   const paths = await treeOf(root);
   const texts = await Promise.all(paths.map((path) => readFile(join(root, path), 'latin1')));

@@ -1,10 +1,11 @@
-/** A task that does as its item says: what no file should be able to make a converter do. */
+/** A task for worker threads that behaves as its item says: it throws, hangs, exits or exhausts its memory. */
 import { DiskError } from '../../lib/corpus/errors.ts';
 
-/** What a task and its test tell each other: how many items have begun, and how many of those that wait may go on. */
+/** Indices into the shared array: the number of items begun, and the number of waiting items that may go on. */
 export const BEGUN = 0;
 export const GO_ON = 1;
 
+/** Returns the item, unless the item names something worse. */
 export default function misbehave(item: string, shared: Int32Array | null): string {
   const begun = shared === null ? 0 : Atomics.add(shared, BEGUN, 1) + 1;
   while (item === 'wait' && Atomics.load(shared!, GO_ON) < begun) Atomics.wait(shared!, GO_ON, begun - 1);

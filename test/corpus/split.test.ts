@@ -1,4 +1,4 @@
-/** Filtering, deduplication, splitting and augmentation: what goes where, and what may never move. */
+/** Splitting a corpus: filters, duplicates, the assignment to splits, and transposed copies. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -42,7 +42,7 @@ async function split(options: SplitOptions = {}, name = 'splits') {
 }
 
 describe('splits', () => {
-  test('every tune stands in one split, a line with its id and its text, in an order that is the same on every run', async () => {
+  test('every tune is one line of one split, with id and text, in the same order on every run', async () => {
     await writeTree(folder.path('abc'), corpus(0, 40));
     const { metrics, lines, ids } = await split();
     const all = Object.values(ids).flat();
@@ -59,11 +59,11 @@ describe('splits', () => {
     expect(metrics.splits.train.tunes + metrics.splits.val.tunes + metrics.splits.test.tunes).toBe(40);
     expect(await treeOf(folder.path('splits'))).toEqual(['statistics.json', 'test.jsonl', 'train.jsonl', 'val.jsonl']);
     expect((await split({ workers: 2 }, 'again')).lines).toEqual(lines);
-    // Not the order of names: neighbours in a corpus are kin.
+    // Not in the order of names, because neighbours in a corpus are often similar.
     expect(ids.train).not.toEqual([...ids.train].sort());
   });
 
-  test('adding tunes moves none, nor does removing some', async () => {
+  test('adding or removing tunes does not move the others to another split', async () => {
     await writeTree(folder.path('abc'), corpus(0, 30));
     const before = await split();
     await writeTree(folder.path('abc'), { ...corpus(30, 50), 'another/0.abc': abc('other') });
@@ -75,7 +75,7 @@ describe('splits', () => {
     }
   });
 
-  test('another seed, another split; shares are kept to, roughly', async () => {
+  test('another seed gives another split, and the shares are roughly kept', async () => {
     await writeTree(folder.path('abc'), corpus(0, 60));
     const one = await split();
     const two = await split({ seed: 2 }, 'two');
@@ -84,7 +84,7 @@ describe('splits', () => {
     expect(one.metrics.splits.train.tunes).toBeLessThan(48);
   });
 
-  test('counts bars, notes, characters and bytes of what each split holds', async () => {
+  test('bars, notes, characters and bytes of each split are counted', async () => {
     await writeTree(folder.path('abc'), corpus(0, 12));
     const { metrics, lines } = await split({ fractions: { train: 0.5, val: 0.5, test: 0 } });
     for (const part of ['train', 'val', 'test'] as const) {
@@ -110,7 +110,7 @@ describe('splits', () => {
 });
 
 describe('duplicates', () => {
-  test('of tunes with the same text, or the same music in another key, one is kept', async () => {
+  test('one of several tunes with the same text, or the same music in another key, is kept', async () => {
     await writeTree(folder.path('abc'), {
       ...corpus(0, 5),
       'z/copy.abc': abc(1),
@@ -131,7 +131,7 @@ describe('duplicates', () => {
     });
   });
 
-  test('a tune and its transposition fall to the same split, whichever of them is there', async () => {
+  test('a tune and its transposition are assigned to the same split', async () => {
     await writeTree(folder.path('abc'), corpus(0, 30));
     const before = await split();
     for (let seed = 0; seed < 30; seed++) {
@@ -143,7 +143,7 @@ describe('duplicates', () => {
   });
 });
 
-test('statistics.json: sizes, how long tunes are, and how often each character occurs in train', async () => {
+test('statistics.json holds sizes, histograms of lengths, and character counts of train', async () => {
   await writeTree(folder.path('abc'), corpus(0, 12));
   const { metrics, lines } = await split({ transpose: [1] });
   const { splits, histograms, characters_of_train } = JSON.parse(
@@ -171,7 +171,7 @@ describe('filters', () => {
   const header = 'X:1\nM:4/4\nL:1/4\nQ:1/4=120\nK:C\n';
   const bars = (count: number, bar = 'CDEF|') => `${header}${bar.repeat(count)}\n`;
 
-  test('each drops what it says, is counted, and gives examples with their figures', async () => {
+  test('each filter drops the tunes beyond its limit, and is counted with examples and their figures', async () => {
     await writeTree(folder.path('abc'), {
       'good.abc': abc(1),
       'short.abc': bars(3),
@@ -198,7 +198,7 @@ describe('filters', () => {
     expect(metrics).toMatchObject({ files: 7, kept: 1 });
   });
 
-  test('length and repetition', async () => {
+  test('tunes that are too long or too repetitive are dropped', async () => {
     await writeTree(folder.path('abc'), { 'good.abc': abc(1), 'endless.abc': bars(4000) });
     const dropped = async (filters: SplitOptions['filters']) =>
       (await split({ fractions: open, filters })).metrics.dropped;
@@ -207,7 +207,7 @@ describe('filters', () => {
     expect(too_long).toEqual({ count: 1, examples: [{ id: 'endless', why: `${bars(4000).length} characters` }] });
   });
 
-  test('silence before the first note is cut off', async () => {
+  test('empty bars before the first note are removed', async () => {
     await writeTree(folder.path('abc'), { 'late.abc': `${header}${'z4|'.repeat(3)}${'CDEF|GABc|'.repeat(4)}\n` });
     const { metrics, lines } = await split({ fractions: open });
     expect(lines.train[0].abc).not.toContain('z');
@@ -218,7 +218,7 @@ describe('filters', () => {
 });
 
 describe('augmentation', () => {
-  test('repeats tunes of train, and of train only, so many semitones away; drums stay', async () => {
+  test('adds transposed copies to train only, with unchanged drums', async () => {
     await writeTree(folder.path('abc'), { ...corpus(0, 20), 'set/rock.abc': abc(5, 'rock') });
     const plain = await split();
     const { metrics, lines, ids } = await split({ transpose: [-2, 0, 3] }, 'augmented');
@@ -236,7 +236,7 @@ describe('augmentation', () => {
     }
   });
 
-  test('a transposition beyond what MIDI can sound is left out, and counted', async () => {
+  test('leaves out and counts transpositions outside the range of MIDI', async () => {
     await writeTree(folder.path('abc'), corpus(0, 3));
     const { metrics } = await split({ fractions: open, transpose: [120] });
     expect(metrics.transpositions_out_of_range).toBe(3);
@@ -244,35 +244,35 @@ describe('augmentation', () => {
   });
 });
 
-describe('what cannot be split ends in one sentence', () => {
+describe('a corpus that cannot be split gives a message of one sentence', () => {
   const rejected = (options: SplitOptions) => split(options).catch((error: Error) => error.message);
 
-  test('no tunes, none that stays, a split without any', async () => {
+  test('if there are no tunes, none is kept, or a split would be empty', async () => {
     await expect(splitCorpus(folder.path('gone'), folder.path('splits'))).rejects.toThrow(
       /gone: there is no such folder$/,
     );
     await writeTree(folder.path('abc'), { 'a.txt': '' });
-    expect(await rejected({})).toMatch(/abc: no ABC file in it$/);
+    expect(await rejected({})).toMatch(/abc: contains no ABC file$/);
     await writeTree(folder.path('abc'), corpus(0, 2));
     expect(await rejected({ filters: { minBars: 1000 } })).toMatch(
-      /none of its 2 tunes is kept; most were dropped as too_few_bars, set\/0: \d+ bars/,
+      /none of its 2 tunes is kept; most were dropped as too_few_bars, such as set\/0: \d+ bars/,
     );
     expect(await rejected({ fractions: { train: 0.98, val: 0.01, test: 0.01 } })).toMatch(
-      /none of its 2 tunes falls to val, a share of 0\.01; more tunes, a larger split\.fractions\.val or another split\.seed would help/,
+      /none of its 2 tunes is in val, whose share is 0\.01; add tunes, increase split\.fractions\.val, or change split\.seed/,
     );
   });
 
-  test('shares that make no whole', async () => {
+  test('if the shares do not sum to 1', async () => {
     await writeTree(folder.path('abc'), corpus(0, 2));
     expect(await rejected({ fractions: { train: 0.9, val: 0.2, test: 0.1 } })).toMatch(
-      /split\.fractions: .* make 1\.2.*, not 1/,
+      /split\.fractions: .* sum to 1\.2.*, not 1/,
     );
     expect(await rejected({ fractions: { train: 1.1, val: -0.1, test: 0 } })).toMatch(
-      /split\.fractions\.(train|val): .* is no share/,
+      /split\.fractions\.(train|val): .* is not a share/,
     );
   });
 
-  test('an output folder with something else in it', async () => {
+  test('if the output folder holds other files', async () => {
     await writeTree(folder.path(), { 'splits/thesis.doc': 'precious' });
     await writeTree(folder.path('abc'), corpus(0, 2));
     expect(await rejected({ fractions: open })).toMatch(/splits: holds thesis\.doc already/);

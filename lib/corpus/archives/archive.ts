@@ -1,9 +1,9 @@
 /**
- * Unpacks the MIDI files of an archive (tar, tar.gz, zip) into a folder, trusting nothing that the archive says.
+ * Unpacks the MIDI files of an archive (tar, tar.gz, zip) into a folder. The archive is not trusted.
  *
- * Only files with a MIDI name are written, each under a path inside the folder that did not exist before; links, devices and paths
- * that lead out are named and passed over. Count, sizes and the ratio of unpacked to packed bytes are limited: past a limit the
- * archive is refused as a whole, since one that is built to fill a disk is not data.
+ * Only files with a MIDI name are written, each to a path inside the folder that did not exist before. Links, devices and paths
+ * that lead out of the folder are skipped and reported. The number of files, their sizes and the ratio of unpacked to packed
+ * bytes are limited. An archive beyond a limit is refused as a whole: it may be built to fill the disk.
  */
 import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, open, rm, stat } from 'node:fs/promises';
@@ -16,17 +16,19 @@ import type { OnProgress } from '../progress.ts';
 import { readTar } from './tar.ts';
 import { readZip } from './zip.ts';
 
+/** Limits that protect against hostile archives. */
 export interface UnpackLimits {
   /** files written */
   files: number;
-  /** bytes of one file; a larger one is passed over */
+  /** bytes of one file; a larger file is skipped */
   fileBytes: number;
-  /** bytes written in all */
+  /** bytes written in total */
   bytes: number;
-  /** bytes unpacked for each byte of the archive, once 16 MiB have been unpacked */
+  /** bytes unpacked per byte of the archive; checked once 16 MiB have been unpacked */
   ratio: number;
 }
 
+/** Far above every known data set of MIDI files. */
 export const DEFAULT_LIMITS: UnpackLimits = {
   files: 2_000_000,
   fileBytes: 32 * 2 ** 20,
@@ -34,24 +36,26 @@ export const DEFAULT_LIMITS: UnpackLimits = {
   ratio: 100,
 };
 
-/** Small archives may compress beyond the limit: nothing that unpacks to less than this does harm. */
-const RATIO_FROM = 16 * 2 ** 20;
-/** Longest name that file systems take, in bytes. */
-const LONGEST_NAME = 255;
-/** So many passed-over files are named; more than that are only counted. */
-const MOST_SKIPPED = 1000;
+/** Unpacked bytes from which the ratio is checked. Small archives may compress better than the limit and do no harm. */
+const RATIO_CHECKED_FROM = 16 * 2 ** 20;
+/** Longest name of a file or folder that common file systems accept. */
+const MAX_NAME_BYTES = 255;
+/** At most this many skipped files are named. */
+const MAX_NAMED_SKIPPED = 1000;
 
+/** Result of unpacking. */
 export interface Unpacked {
+  /** MIDI files written, and their bytes */
   files: number;
   bytes: number;
-  /** files of other kinds, passed over without a word */
+  /** files of other kinds, which are not reported one by one */
   others: number;
   skipped: Skipped[];
 }
 
 type ArchiveKind = 'gzip' | 'tar' | 'zip' | 'midi';
 
-/** An entry of either format, as much as is needed here. */
+/** An entry of either archive format. */
 interface Entry {
   path: string;
   kind: 'file' | 'folder' | 'link' | 'other';
@@ -60,7 +64,14 @@ interface Entry {
   content(): AsyncGenerator<Uint8Array>;
 }
 
-/** @throws CorpusError where the file is no archive, is damaged, or goes past a limit */
+/**
+ * Unpacks the MIDI files of an archive. A single MIDI file counts as an archive of one.
+ *
+ * @param outDir must exist
+ * @returns what was written and what was skipped
+ * @throws CorpusError if the file is not an archive, is damaged, or exceeds a limit
+ * @throws DiskError if the disk is full or cannot be written
+ */
 export async function unpackArchive(
   archive: string,
   outDir: string,
@@ -68,9 +79,9 @@ export async function unpackArchive(
 ): Promise<Unpacked> {
   const kind = await kindOf(archive);
   const { size: packed } = await stat(archive);
-  const unpacking = new Unpacking(outDir, { ...DEFAULT_LIMITS, ...limits }, packed, onProgress);
+  const unpacking = new Unpacker(outDir, { ...DEFAULT_LIMITS, ...limits }, packed, onProgress);
   try {
-    if (kind === 'midi') await unpacking.single(archive);
+    if (kind === 'midi') await unpacking.copyMidiFile(archive);
     else if (kind === 'zip') await unpackZip(archive, unpacking);
     else await unpackTar(archive, kind, unpacking);
   } catch (error) {
@@ -80,7 +91,7 @@ export async function unpackArchive(
   return unpacking.result;
 }
 
-/** By its first bytes: names lie. */
+/** Detects the format by the first bytes, since a file name may be wrong. */
 async function kindOf(archive: string): Promise<ArchiveKind> {
   const file = await open(archive).catch((error) => {
     throw new CorpusError(`${archive}: cannot be read: ${reasonOf(error)}`);
@@ -92,34 +103,32 @@ async function kindOf(archive: string): Promise<ArchiveKind> {
     if (head.toString('latin1', 0, 2) === 'PK') return 'zip';
     if (head.toString('latin1', 257, 262) === 'ustar') return 'tar';
     if (['MThd', 'RIFF'].includes(head.toString('latin1', 0, 4))) return 'midi';
-    throw new CorpusError(
-      `${archive}: is no archive that is read here (.tar.gz, .tgz, .tar or .zip), and no MIDI file`,
-    );
+    throw new CorpusError(`${archive}: is neither a supported archive (.tar.gz, .tgz, .tar or .zip) nor a MIDI file`);
   } finally {
     await file.close();
   }
 }
 
-async function unpackTar(archive: string, kind: 'gzip' | 'tar', unpacking: Unpacking): Promise<void> {
-  const read = async function* (source: AsyncIterable<Uint8Array>) {
+async function unpackTar(archive: string, kind: 'gzip' | 'tar', unpacking: Unpacker): Promise<void> {
+  const countPacked = async function* (source: AsyncIterable<Uint8Array>) {
     for await (const chunk of source) {
       unpacking.packedRead += chunk.length;
       yield chunk;
     }
   };
-  const take = async (source: AsyncIterable<Uint8Array>) => {
-    for await (const entry of readTar(unpacking.counted(source))) await unpacking.take(entry);
+  const unpackEntries = async (source: AsyncIterable<Uint8Array>) => {
+    for await (const entry of readTar(unpacking.limitRatio(source))) await unpacking.unpackEntry(entry);
   };
   const packed = createReadStream(archive, { highWaterMark: 1 << 18 });
-  if (kind === 'gzip') await pipeline(packed, read, createGunzip(), take);
-  else await pipeline(packed, read, take);
+  if (kind === 'gzip') await pipeline(packed, countPacked, createGunzip(), unpackEntries);
+  else await pipeline(packed, countPacked, unpackEntries);
 }
 
-async function unpackZip(archive: string, unpacking: Unpacking): Promise<void> {
+async function unpackZip(archive: string, unpacking: Unpacker): Promise<void> {
   const file = await open(archive);
   try {
     for await (const entry of readZip(file)) {
-      await unpacking.take({ ...entry, content: () => unpacking.counted(entry.content()) });
+      await unpacking.unpackEntry({ ...entry, content: () => unpacking.limitRatio(entry.content()) });
       unpacking.packedRead += entry.size;
     }
   } finally {
@@ -127,8 +136,8 @@ async function unpackZip(archive: string, unpacking: Unpacking): Promise<void> {
   }
 }
 
-/** One archive's way into one folder: what has been written, and what is left of the limits. */
-class Unpacking {
+/** Unpacks one archive into one folder, and counts against the limits. */
+class Unpacker {
   readonly result: Unpacked = { files: 0, bytes: 0, others: 0, skipped: [] };
   /** bytes of the archive read so far, for progress */
   packedRead = 0;
@@ -145,25 +154,33 @@ class Unpacking {
     this.#onProgress = onProgress;
   }
 
-  /** Passes chunks on, watching the ratio: also of what is not kept, since it too takes time to unpack. */
-  async *counted(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  /**
+   * Passes chunks on and checks the ratio. Entries that are not kept count too, since unpacking them takes time.
+   *
+   * @throws CorpusError if the ratio exceeds the limit
+   */
+  async *limitRatio(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of source) {
       this.#unpacked += chunk.length;
-      if (this.#unpacked > Math.max(RATIO_FROM, this.#limits.ratio * this.#packed)) {
-        throw new CorpusError(`unpacks to more than ${this.#limits.ratio} times its size, as no music does: refused`);
+      if (this.#unpacked > Math.max(RATIO_CHECKED_FROM, this.#limits.ratio * this.#packed)) {
+        throw new CorpusError(
+          `unpacks to more than ${this.#limits.ratio} times its size, which music files never do: refused`,
+        );
       }
       yield chunk;
     }
   }
 
-  async single(file: string): Promise<void> {
+  /** Copies a file that is not an archive but a MIDI file, and gives it a MIDI name if it has none. */
+  async copyMidiFile(file: string): Promise<void> {
     const name = isMidiName(basename(file)) ? basename(file) : `${basename(file)}.mid`;
     await copyFile(file, join(this.#outDir, name));
     this.result.files = 1;
     this.result.bytes = this.#packed;
   }
 
-  async take(entry: Entry): Promise<void> {
+  /** Writes one entry, or counts or reports why not. */
+  async unpackEntry(entry: Entry): Promise<void> {
     if (entry.kind === 'folder') return;
     const path = entry.path.replaceAll('\\', '/');
     if (!isMidiName(path)) {
@@ -185,13 +202,14 @@ class Unpacking {
     this.#onProgress({ done: Math.min(this.packedRead, this.#packed), total: this.#packed, unit: 'bytes', text: path });
   }
 
+  /** Why an entry must not be written; undefined if it may. */
   #refusal(entry: Entry, path: string): string | undefined {
     const names = path.split('/');
-    if (entry.kind !== 'file') return entry.kind === 'link' ? 'is a link' : 'is no plain file';
+    if (entry.kind !== 'file') return entry.kind === 'link' ? 'is a link' : 'is not a regular file';
     if (path.startsWith('/') || /^[a-z]:/i.test(path)) return 'its path is not relative';
     if (names.includes('..')) return 'its path leads out of the folder';
     if (path.includes('\0')) return 'its name has a zero byte';
-    if (names.some((name) => Buffer.byteLength(name) > LONGEST_NAME)) return 'its name is too long';
+    if (names.some((name) => Buffer.byteLength(name) > MAX_NAME_BYTES)) return 'its name is too long';
     if (entry.size > this.#limits.fileBytes) return `is larger than ${this.#limits.fileBytes} bytes`;
     return entry.unreadable;
   }
@@ -202,13 +220,13 @@ class Unpacking {
     let created = false;
     try {
       await mkdir(dirname(target), { recursive: true });
-      // 'wx': never through something that is there already, be it a file or a link.
+      // 'wx': fail if the path exists, be it a file or a link. A link could lead out of the folder.
       const file = await open(target, 'wx', 0o644);
       created = true;
       try {
         for await (const chunk of entry.content()) {
           written += chunk.length;
-          if (written > this.#limits.fileBytes) throw new Passed(`is larger than ${this.#limits.fileBytes} bytes`);
+          if (written > this.#limits.fileBytes) throw new SkipFile(`is larger than ${this.#limits.fileBytes} bytes`);
           if (this.result.bytes + written > this.#limits.bytes) {
             throw new CorpusError(`unpacks to more than ${this.#limits.bytes} bytes: refused`);
           }
@@ -221,8 +239,8 @@ class Unpacking {
       this.result.bytes += written;
     } catch (error) {
       if (created) await rm(target, { force: true });
-      // A damaged entry of a zip harms itself only; a damaged tar has nothing readable after it.
-      const ofThisFile = error instanceof Passed || (error as NodeJS.ErrnoException).syscall !== undefined;
+      // After a damaged entry of a zip, the others can still be read. A tar cannot be read beyond the damage.
+      const ofThisFile = error instanceof SkipFile || (error as NodeJS.ErrnoException).syscall !== undefined;
       const damaged = error instanceof CorpusError && error.message.startsWith('is damaged');
       if (isFatal(error) || !(ofThisFile || damaged)) throw error;
       this.#skip(path, reasonOf(error));
@@ -230,12 +248,12 @@ class Unpacking {
   }
 
   #skip(path: string, reason: string): void {
-    if (this.result.skipped.length < MOST_SKIPPED) this.result.skipped.push({ path, reason });
-    else if (this.result.skipped.length === MOST_SKIPPED) {
-      this.result.skipped.push({ path: '…', reason: `only the first ${MOST_SKIPPED} are named` });
+    if (this.result.skipped.length < MAX_NAMED_SKIPPED) this.result.skipped.push({ path, reason });
+    else if (this.result.skipped.length === MAX_NAMED_SKIPPED) {
+      this.result.skipped.push({ path: '…', reason: `only the first ${MAX_NAMED_SKIPPED} are named` });
     }
   }
 }
 
-/** A reason to pass over one file and go on. */
-class Passed extends Error {}
+/** Skips one file; the message is the reason. */
+class SkipFile extends Error {}

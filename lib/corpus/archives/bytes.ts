@@ -1,28 +1,28 @@
-/** Reads a stream of chunks by the number of bytes wanted: what a reader of a binary format needs. */
+/** Reads a stream of chunks of any size by numbers of bytes, as a parser of a binary format needs it. */
 export class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #chunk: Uint8Array = new Uint8Array(0);
   #at = 0;
-  /** bytes taken so far */
+  /** bytes read so far */
   position = 0;
 
   constructor(chunks: AsyncIterable<Uint8Array>) {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  /** Exactly n bytes, or fewer where the stream ends before. */
+  /** Reads exactly n bytes, or fewer if the stream ends first. */
   async read(n: number): Promise<Uint8Array> {
     const out = new Uint8Array(n);
     let filled = 0;
-    for await (const piece of this.pieces(n)) {
-      out.set(piece, filled);
-      filled += piece.length;
+    for await (const chunk of this.chunks(n)) {
+      out.set(chunk, filled);
+      filled += chunk.length;
     }
     return filled === n ? out : out.subarray(0, filled);
   }
 
-  /** The next n bytes as they come, without holding them all; fewer where the stream ends before. */
-  async *pieces(n: number): AsyncGenerator<Uint8Array> {
+  /** Yields the next n bytes in chunks, so that they need not be in memory together. Yields fewer if the stream ends first. */
+  async *chunks(n: number): AsyncGenerator<Uint8Array> {
     let left = n;
     while (left > 0) {
       if (this.#at === this.#chunk.length) {
@@ -31,18 +31,18 @@ export class ByteReader {
         this.#chunk = next.value;
         this.#at = 0;
       }
-      const piece = this.#chunk.subarray(this.#at, this.#at + left);
-      this.#at += piece.length;
-      this.position += piece.length;
-      left -= piece.length;
-      yield piece;
+      const chunk = this.#chunk.subarray(this.#at, this.#at + left);
+      this.#at += chunk.length;
+      this.position += chunk.length;
+      left -= chunk.length;
+      yield chunk;
     }
   }
 
-  /** Passes over n bytes; returns how many there were. */
+  /** Skips n bytes. Returns how many there were. */
   async skip(n: number): Promise<number> {
     let skipped = 0;
-    for await (const piece of this.pieces(n)) skipped += piece.length;
+    for await (const chunk of this.chunks(n)) skipped += chunk.length;
     return skipped;
   }
 }

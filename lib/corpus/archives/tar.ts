@@ -1,26 +1,30 @@
 /**
  * Reads a tar stream entry by entry: POSIX ustar, pax (path, size) and GNU (long names, base-256 sizes).
  *
- * Nothing is written here and no name is trusted: see archive.ts. Sparse files and multi-volume archives are not read.
+ * Nothing is written here, and names are passed on unchecked: archive.ts checks them. Sparse files and multi-volume archives are
+ * not supported.
+ *
+ * @see POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header"; GNU tar manual, "Basic Tar Format"
  */
-
 import { CorpusError } from '../errors.ts';
 import { ByteReader } from './bytes.ts';
 
+/** One entry of a tar archive. */
 export interface TarEntry {
-  /** as the archive has it */
+  /** as written in the archive; not checked */
   path: string;
   kind: 'file' | 'folder' | 'link' | 'other';
   /** bytes of content */
   size: number;
-  /** the content; taken at most once, and only before the next entry */
+  /** Yields the content. Call it at most once, and before the next entry is read. */
   content(): AsyncGenerator<Uint8Array>;
 }
 
-const BLOCK = 512;
-/** A pax header or a long name above this is not one that a person's file has. */
-const LONGEST_HEADER = 1 << 20;
+const BLOCK_BYTES = 512;
+/** Limit for a pax header or a GNU long name. Honest archives stay far below it. */
+const MAX_EXTENDED_HEADER_BYTES = 1 << 20;
 
+/** Type flags of the header. '7' is a contiguous file, which is read as a file. */
 const KINDS: Record<string, TarEntry['kind']> = {
   '0': 'file',
   '\0': 'file',
@@ -30,31 +34,36 @@ const KINDS: Record<string, TarEntry['kind']> = {
   '5': 'folder',
 };
 
-/** @throws CorpusError where the stream is no tar archive, is damaged, or ends early */
+/**
+ * Reads the entries of a tar archive in their order.
+ *
+ * @param chunks the archive, uncompressed
+ * @throws CorpusError if the stream is not a tar archive, is damaged, or ends early
+ */
 export async function* readTar(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
   const reader = new ByteReader(chunks);
   let longName: string | undefined;
   let pax: Map<string, string> = new Map();
   for (;;) {
-    const header = await reader.read(BLOCK);
-    // The archive ends with zero blocks; many end without.
+    const header = await reader.read(BLOCK_BYTES);
+    // An archive ends with zero blocks, but many programs leave them out.
     if (header.length === 0 || header.every((byte) => byte === 0)) {
-      // To the end of the stream, so that a checksum at its end is checked.
+      // Read to the end, so that gzip verifies its checksum there.
       await reader.skip(Number.POSITIVE_INFINITY);
       return;
     }
-    if (header.length < BLOCK) throw new CorpusError('the tar archive ends early');
+    if (header.length < BLOCK_BYTES) throw new CorpusError('the tar archive ends early');
     if (!checksumFits(header)) {
-      throw new CorpusError(reader.position === BLOCK ? 'it is no tar archive' : 'the tar archive is damaged');
+      throw new CorpusError(reader.position === BLOCK_BYTES ? 'it is not a tar archive' : 'the tar archive is damaged');
     }
     const type = String.fromCharCode(header[156]);
     const size = pax.has('size') ? Number(pax.get('size')) : number(header, 124, 12);
     if (!Number.isSafeInteger(size) || size < 0)
       throw new CorpusError('the tar archive is damaged: an entry has no size');
 
-    const padding = (BLOCK - (size % BLOCK)) % BLOCK;
+    const padding = (BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES;
     if (type === 'L' || type === 'K' || type === 'x' || type === 'g') {
-      if (size > LONGEST_HEADER) throw new CorpusError('the tar archive is damaged: a header is too long');
+      if (size > MAX_EXTENDED_HEADER_BYTES) throw new CorpusError('the tar archive is damaged: a header is too long');
       const body = await reader.read(size);
       if (body.length < size) throw new CorpusError('the tar archive ends early');
       await reader.skip(padding);
@@ -70,11 +79,11 @@ export async function* readTar(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
     longName = undefined;
     pax = new Map();
     const kind = type === '0' && path.endsWith('/') ? 'folder' : (KINDS[type] ?? 'other');
-    // Links have no content, whatever size they state.
+    // Links have no content, even if their header states a size.
     const length = kind === 'file' || kind === 'other' ? size : 0;
     let taken = 0;
     async function* content(): AsyncGenerator<Uint8Array> {
-      for await (const piece of reader.pieces(length - taken)) {
+      for await (const piece of reader.chunks(length - taken)) {
         taken += piece.length;
         yield piece;
       }
@@ -87,14 +96,14 @@ export async function* readTar(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
   }
 }
 
-/** The header's bytes summed, its checksum field counting as spaces. */
+/** Whether the checksum is right: the sum of the header's bytes, with the checksum field counted as spaces. */
 function checksumFits(header: Uint8Array): boolean {
   let sum = 0;
-  for (let i = 0; i < BLOCK; i++) sum += i >= 148 && i < 156 ? 32 : header[i];
+  for (let i = 0; i < BLOCK_BYTES; i++) sum += i >= 148 && i < 156 ? 32 : header[i];
   return sum === number(header, 148, 8);
 }
 
-/** Octal digits, or GNU's base 256 with the first bit set. */
+/** Reads a number field: octal digits, or GNU's base 256 if the first bit is set. NaN if it is neither. */
 function number(header: Uint8Array, at: number, length: number): number {
   const field = header.subarray(at, at + length);
   if (field[0] & 0x80) {
@@ -107,13 +116,14 @@ function number(header: Uint8Array, at: number, length: number): number {
   return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
 }
 
+/** Reads a text field, which ends at its first zero byte. */
 function text(bytes: Uint8Array, at: number, length: number): string {
   const field = bytes.subarray(at, at + length);
   const end = field.indexOf(0);
   return Buffer.from(end < 0 ? field : field.subarray(0, end)).toString('utf8');
 }
 
-/** "LENGTH KEY=VALUE\n", LENGTH counting the whole record in bytes. */
+/** Parses pax records, "LENGTH KEY=VALUE\n". LENGTH counts the bytes of the whole record, its own digits included. */
 function paxRecords(body: Uint8Array): Map<string, string> {
   const records = new Map<string, string>();
   for (let at = 0; at < body.length; ) {

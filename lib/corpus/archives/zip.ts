@@ -1,41 +1,56 @@
 /**
  * Reads a zip archive from its central directory, entry by entry: stored and deflated files, zip64.
  *
- * Nothing is written here and no name is trusted: see archive.ts. Encrypted entries and other methods are named, not read.
+ * Nothing is written here, and names are passed on unchecked: archive.ts checks them. Encrypted entries and those of other
+ * compression methods are reported, not read.
+ *
+ * @see PKWARE APPNOTE.TXT 6.3, 4.3 (records) and 4.5.3 (zip64 extra field)
  */
 import type { FileHandle } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createInflateRaw } from 'node:zlib';
 import { CorpusError } from '../errors.ts';
 
+/** One entry of a zip archive. */
 export interface ZipEntry {
-  /** as the archive has it */
+  /** as written in the archive; not checked */
   path: string;
   kind: 'file' | 'folder' | 'link';
-  /** bytes of content as the directory states them: the content may be longer */
+  /** bytes of content as the directory states them; the real content may be longer */
   size: number;
-  /** why the content cannot be read, if so */
+  /** why the content cannot be read; absent if it can */
   unreadable?: string;
-  /** @throws CorpusError where it is damaged: its length or CRC-32 is not as stated */
+  /**
+   * Yields the content.
+   *
+   * @throws CorpusError if it is damaged: its length or CRC-32 differs from the directory
+   */
   content(): AsyncGenerator<Uint8Array>;
 }
 
-const END = 0x06054b50;
-const END_64_LOCATOR = 0x07064b50;
-const END_64 = 0x06064b50;
-const CENTRAL = 0x02014b50;
-const LOCAL = 0x04034b50;
-const ZIP_64_FIELD = 0x0001;
-/** The end record is followed by a comment of at most 65,535 bytes. */
-const LONGEST_END = 22 + 0xffff;
-/** The directory is read whole: half a gigabyte of it would name millions of files. */
-const LONGEST_DIRECTORY = 512 * 2 ** 20;
+/** Signatures of the records (4.3). */
+const END_OF_DIRECTORY = 0x06054b50;
+const ZIP64_END_LOCATOR = 0x07064b50;
+const ZIP64_END_OF_DIRECTORY = 0x06064b50;
+const CENTRAL_FILE_HEADER = 0x02014b50;
+const LOCAL_FILE_HEADER = 0x04034b50;
+/** Header id of the zip64 extra field (4.5.3). */
+const ZIP64_EXTRA_FIELD = 0x0001;
+/** Largest distance of the end record from the end of the file: 22 bytes and a comment of at most 65,535. */
+const MAX_END_BYTES = 22 + 0xffff;
+/** The directory is held in memory. This limit still allows millions of files. */
+const MAX_DIRECTORY_BYTES = 512 * 2 ** 20;
 
-/** @throws CorpusError where the file is no zip archive or its directory is damaged */
+/**
+ * Reads the entries of a zip archive in the order of its directory.
+ *
+ * @param file stays open; the entries' contents are read from it
+ * @throws CorpusError if the file is not a zip archive or its directory is damaged
+ */
 export async function* readZip(file: FileHandle): AsyncGenerator<ZipEntry> {
   const { size: fileSize } = await file.stat();
   const directory = await readDirectory(file, fileSize);
-  for (let at = 0; at + 46 <= directory.length && directory.readUInt32LE(at) === CENTRAL; ) {
+  for (let at = 0; at + 46 <= directory.length && directory.readUInt32LE(at) === CENTRAL_FILE_HEADER; ) {
     const madeBy = directory[at + 5];
     const flags = directory.readUInt16LE(at + 8);
     const method = directory.readUInt16LE(at + 10);
@@ -52,7 +67,7 @@ export async function* readZip(file: FileHandle): AsyncGenerator<ZipEntry> {
       compressed: directory.readUInt32LE(at + 20),
       offset: directory.readUInt32LE(at + 42),
     });
-    // Old archives are in code page 437, whose names are ASCII in all that matters here: which file is music.
+    // Old archives use code page 437. The file ending, which alone matters here, is ASCII in it, so latin1 will do.
     const path = name.toString(flags & 0x800 ? 'utf8' : isUtf8(name) ? 'utf8' : 'latin1');
     const unix = madeBy === 3 ? mode & 0o170000 : 0;
     yield {
@@ -71,35 +86,38 @@ export async function* readZip(file: FileHandle): AsyncGenerator<ZipEntry> {
   }
 }
 
+/** Reads the whole central directory, located by the end record (and the zip64 end record, if there is one). */
 async function readDirectory(file: FileHandle, fileSize: number): Promise<Buffer> {
-  const tail = await readAt(file, Math.max(0, fileSize - LONGEST_END), Math.min(fileSize, LONGEST_END));
+  const tail = await readAt(file, Math.max(0, fileSize - MAX_END_BYTES), Math.min(fileSize, MAX_END_BYTES));
   let at = tail.length - 22;
-  while (at >= 0 && tail.readUInt32LE(at) !== END) at--;
-  if (at < 0) throw new CorpusError('it is no zip archive, or ends early');
+  while (at >= 0 && tail.readUInt32LE(at) !== END_OF_DIRECTORY) at--;
+  if (at < 0) throw new CorpusError('it is not a zip archive, or it ends early');
   let size = tail.readUInt32LE(at + 12);
   let offset = tail.readUInt32LE(at + 16);
-  if (at >= 20 && tail.readUInt32LE(at - 20) === END_64_LOCATOR) {
+  if (at >= 20 && tail.readUInt32LE(at - 20) === ZIP64_END_LOCATOR) {
     const record = await readAt(file, Number(tail.readBigUInt64LE(at - 12)), 56);
-    if (record.length < 56 || record.readUInt32LE(0) !== END_64) throw new CorpusError('the zip archive is damaged');
+    if (record.length < 56 || record.readUInt32LE(0) !== ZIP64_END_OF_DIRECTORY)
+      throw new CorpusError('the zip archive is damaged');
     size = Number(record.readBigUInt64LE(40));
     offset = Number(record.readBigUInt64LE(48));
   }
-  if (size > LONGEST_DIRECTORY || offset + size > fileSize) throw new CorpusError('the zip archive is damaged');
+  if (size > MAX_DIRECTORY_BYTES || offset + size > fileSize) throw new CorpusError('the zip archive is damaged');
   return readAt(file, offset, size);
 }
 
+/** Where an entry's data are, all in bytes. */
 interface Sizes {
   size: number;
   compressed: number;
   offset: number;
 }
 
-/** Fields that do not fit 32 bits stand in the extra field, in this order, those that fit left out. */
+/** Replaces values of 0xffffffff by the 64-bit ones in the zip64 extra field. It holds only those, in this order. */
 function zip64Sizes(extra: Buffer, sizes: Sizes): Sizes {
   const out = { ...sizes };
   for (let at = 0; at + 4 <= extra.length; ) {
     const length = extra.readUInt16LE(at + 2);
-    if (extra.readUInt16LE(at) === ZIP_64_FIELD) {
+    if (extra.readUInt16LE(at) === ZIP64_EXTRA_FIELD) {
       let field = at + 4;
       for (const key of ['size', 'compressed', 'offset'] as const) {
         if (sizes[key] !== 0xffffffff || field + 8 > Math.min(extra.length, at + 4 + length)) continue;
@@ -112,17 +130,18 @@ function zip64Sizes(extra: Buffer, sizes: Sizes): Sizes {
   return out;
 }
 
+/** Yields the content of one entry, and checks length and CRC-32 at its end. */
 async function* readContent(
   file: FileHandle,
   fileSize: number,
   entry: Sizes & { method: number; crc: number },
 ): AsyncGenerator<Uint8Array> {
   const local = await readAt(file, entry.offset, 30);
-  if (local.length < 30 || local.readUInt32LE(0) !== LOCAL)
-    throw new CorpusError('is damaged: it is not where it should be');
+  if (local.length < 30 || local.readUInt32LE(0) !== LOCAL_FILE_HEADER)
+    throw new CorpusError('is damaged: there is no entry where the directory says');
   const start = entry.offset + 30 + local.readUInt16LE(26) + local.readUInt16LE(28);
   if (start + entry.compressed > fileSize) throw new CorpusError('is damaged: it ends early');
-  // The handle stays open for the next entry.
+  // autoClose: the next entry is read from the same handle.
   const raw =
     entry.compressed === 0
       ? []
@@ -145,11 +164,12 @@ async function* readContent(
 
 async function* inflate(raw: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const inflated = createInflateRaw();
-  // An error of either side ends the iteration below with it.
+  // An error on either side ends the iteration below with that error, so the callback has nothing to do.
   pipeline(Readable.from(raw), inflated, () => {});
   yield* inflated;
 }
 
+/** Reads bytes at a position; fewer if the file ends first. */
 async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
   const buffer = Buffer.alloc(length);
   let filled = 0;
@@ -176,7 +196,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value >>> 0;
 });
 
-/** One more piece of a CRC-32 that began as 0xffffffff. (node:zlib has it only from Node 20.15.) */
+/** Continues a CRC-32 that began as 0xffffffff; the caller inverts the result. node:zlib has crc32 only from Node 20.15. */
 function crc32(bytes: Uint8Array, crc: number): number {
   let value = crc;
   for (let i = 0; i < bytes.length; i++) value = CRC_TABLE[(value ^ bytes[i]) & 0xff] ^ (value >>> 8);

@@ -1,18 +1,20 @@
 /**
- * What conversions gave, kept between runs, so that of a corpus that grows only the new files are converted.
+ * A memo of conversions between runs: when a corpus grows, only its new files are converted.
  *
- * FOLDER/ab/cdef… holds one result under the SHA-256 of all that it follows from: the converter's code, its settings, the file's
- * bytes. So an entry is never out of date, only unused. Each is written whole under a name of its own and then renamed, and begins
- * with its checksum: two runs at once, or one that is killed, leave nothing that is taken for a result. What cannot be read or
- * written here costs a conversion, never the run; refusals are not kept.
+ * The entry FOLDER/ab/cdef… is one result. Its key is the SHA-256 of everything the result depends on: the converter's code, its
+ * settings and the file's bytes. So an entry can become unused but never out of date.
+ *
+ * An entry is written to a temporary file, which is then renamed, and begins with its checksum. So neither concurrent runs nor a
+ * killed run leave an entry that is wrong. An entry that cannot be read or written means that the file is converted again; it
+ * never fails the run. Files that cannot be converted have no entry.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { type Dirent, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import { writeOut } from '../folder.ts';
+import { writeFileWithFolders } from '../folder.ts';
 
-/** What MIDI became, as far as files and metrics need it. */
+/** Result of converting one MIDI file, as far as the ABC file and the metrics need it. */
 export interface Conversion {
   abc: string;
   notes: number;
@@ -20,25 +22,34 @@ export interface Conversion {
 }
 
 /** Bytes of SHA-256. */
-const CHECKSUM = 32;
-/** ABC packs well enough at the fastest level. */
-const LEVEL = 1;
-/** Longer than a write takes: a temporary file of this age has lost its writer, milliseconds. */
-const ABANDONED = 3_600_000;
+const CHECKSUM_BYTES = 32;
+/** The fastest level: ABC compresses well enough with it. */
+const DEFLATE_LEVEL = 1;
+/** A temporary file of this age (milliseconds) was left by a killed run: no write takes so long. */
+const ABANDONED_AFTER_MS = 3_600_000;
 
-/** The place of a conversion: `identity` is code and settings, as text. */
-export function memoPath(folder: string, identity: string, midi: Uint8Array): string {
-  // The identity's own hash has a fixed length, so that no identity and file can run into another's.
+/**
+ * The path of a conversion's entry.
+ *
+ * @param identity the converter's code and settings, as text
+ * @param midi the file's bytes
+ */
+export function entryPath(folder: string, identity: string, midi: Uint8Array): string {
+  // The identity is hashed first: with a fixed length, no two pairs of identity and file give the same byte sequence.
   const key = createHash('sha256').update(sha256(identity)).update(midi).digest('hex');
   return join(folder, key.slice(0, 2), key.slice(2));
 }
 
-/** The conversion that is kept there, whole; else undefined. Marks it as used. */
-export function recall(path: string): Conversion | undefined {
+/**
+ * Reads an entry, and marks it as recently used by its modification time.
+ *
+ * @returns undefined if there is no entry or its checksum is wrong
+ */
+export function readEntry(path: string): Conversion | undefined {
   try {
     const entry = readFileSync(path);
-    const packed = entry.subarray(CHECKSUM);
-    if (!sha256(packed).equals(entry.subarray(0, CHECKSUM))) return undefined;
+    const packed = entry.subarray(CHECKSUM_BYTES);
+    if (!sha256(packed).equals(entry.subarray(0, CHECKSUM_BYTES))) return undefined;
     const now = new Date();
     utimesSync(path, now, now);
     const text = inflateRawSync(packed).toString();
@@ -49,28 +60,29 @@ export function recall(path: string): Conversion | undefined {
   }
 }
 
-export function remember(path: string, { abc, notes, warnings }: Conversion): void {
-  // The tune as it is: as JSON it would take longer to escape than to pack.
-  const packed = deflateRawSync(`${JSON.stringify({ notes, warnings })}\n${abc}`, { level: LEVEL });
+/** Writes an entry. A failure is ignored, since the memo only saves time. */
+export function writeEntry(path: string, { abc, notes, warnings }: Conversion): void {
+  // The ABC text follows the JSON as plain text: escaping it would take longer than compressing it.
+  const packed = deflateRawSync(`${JSON.stringify({ notes, warnings })}\n${abc}`, { level: DEFLATE_LEVEL });
   const temporary = `${path}.${randomUUID()}`;
   try {
-    writeOut(temporary, Buffer.concat([sha256(packed), packed]));
+    writeFileWithFolders(temporary, Buffer.concat([sha256(packed), packed]));
     renameSync(temporary, path);
   } catch {
     attempt(() => rmSync(temporary, { force: true }));
   }
 }
 
-/** Removes what was not used for longest, until no more than so many bytes are left. */
-export function forgetBeyond(folder: string, bytes: number): void {
+/** Removes the least recently used entries until at most `bytes` are left, and the temporary files of killed runs. */
+export function evictLeastRecentlyUsed(folder: string, bytes: number): void {
   const entries: { path: string; size: number; used: number }[] = [];
-  // Another run may remove the same at the same time.
+  // Another run may remove the same entries at the same time, so every step may fail.
   for (const { name } of attempt<Dirent[]>(() => readdirSync(folder, { withFileTypes: true })) ?? []) {
     for (const entry of attempt(() => readdirSync(join(folder, name))) ?? []) {
       const path = join(folder, name, entry);
       const file = attempt(() => statSync(path));
       if (file === undefined) continue;
-      if (entry.includes('.') && file.mtimeMs < Date.now() - ABANDONED) attempt(() => rmSync(path));
+      if (entry.includes('.') && file.mtimeMs < Date.now() - ABANDONED_AFTER_MS) attempt(() => rmSync(path));
       else entries.push({ path, size: file.size, used: file.mtimeMs });
     }
   }
@@ -88,6 +100,7 @@ function sha256(content: string | Uint8Array): Buffer {
   return createHash('sha256').update(content).digest();
 }
 
+/** The result of a function, or undefined if it throws. */
 function attempt<T>(run: () => T): T | undefined {
   try {
     return run();

@@ -1,8 +1,8 @@
 /**
  * Converts a folder of MIDI files to a folder of ABC files, `x/y.mid` → `x/y.abc`, over worker threads.
  *
- * A file that cannot be read costs one line of the metrics, never the batch. The result is the same however many threads there are,
- * and whether or not an earlier run had converted some of the files (conversion-memo.ts).
+ * A file that cannot be read is listed in the metrics; the others are converted. The result depends neither on the number of
+ * threads nor on the memo of earlier runs (conversion-memo.ts).
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,23 +10,25 @@ import { CorpusError } from '../errors.ts';
 import { isMidiName, listFolder, prepareFolder, type Skipped } from '../folder.ts';
 import type { OnProgress } from '../progress.ts';
 import { codeOf, runTasks } from '../workers/index.ts';
-import { forgetBeyond } from './conversion-memo.ts';
+import { evictLeastRecentlyUsed } from './conversion-memo.ts';
 import type { ConvertedFile, ConvertSettings, FileToConvert } from './convert-file.ts';
 
+/** Options of `convertCorpus`. */
 export interface ConvertOptions extends Partial<Omit<ConvertSettings, 'memo'>> {
-  /** a folder of its own, in which conversions are kept between runs; absent: every file is converted */
+  /** folder of the memo, which must hold nothing else; absent: every file is converted */
   memo?: string;
-  /** bytes that the memo may grow to. Default 4 GiB */
+  /** largest size of the memo in bytes. Default 4 GiB */
   memoBytes?: number;
-  /** told at the end how many files earlier runs had converted; no part of the metrics, which do not depend on it */
-  onRecalled?: (files: number) => void;
-  /** worker threads; 0: none. Default: as many as cores, and none for a small corpus */
+  /** called at the end with the number of results from the memo. Not part of the metrics, which must not depend on the memo */
+  onReused?: (files: number) => void;
+  /** worker threads; 0: convert in this thread. Default: one per core, and a single one for a small corpus */
   workers?: number;
-  /** milliseconds that one file may take. Default 60,000 */
+  /** longest time for one file, in milliseconds. Default 60,000 */
   timeout?: number;
   onProgress?: OnProgress;
 }
 
+/** Metrics of the conversion. */
 export interface ConvertedCorpus {
   /** MIDI files found */
   files: number;
@@ -36,20 +38,26 @@ export interface ConvertedCorpus {
   characters: number;
   /** files that could not be read, and why */
   failed: Skipped[];
-  /** what was repaired or left out, by kind, in how many files */
+  /** number of files with each kind of warning: something was repaired or left out */
   warnings: Record<string, number>;
 }
 
-/** @throws CorpusError where there is no folder, no MIDI in it, or none of it could be read */
+/**
+ * Converts all MIDI files of a folder.
+ *
+ * @param rawDir folder of the MIDI files
+ * @param abcDir folder of the ABC files; created if missing
+ * @throws CorpusError if there is no folder, no MIDI file in it, or none that can be read
+ */
 export async function convertCorpus(
   rawDir: string,
   abcDir: string,
   options: ConvertOptions = {},
 ): Promise<ConvertedCorpus> {
   const { grid = 16, layout = 'interleaved', workers, timeout, onProgress = () => {} } = options;
-  const { memo, memoBytes = 4 * 2 ** 30, onRecalled = () => {} } = options;
+  const { memo, memoBytes = 4 * 2 ** 30, onReused = () => {} } = options;
   const { paths, skipped } = await listFolder(rawDir, isMidiName);
-  if (paths.length === 0) throw new CorpusError(`${rawDir}: no MIDI file (.mid, .midi, .kar or .rmi) in it`);
+  if (paths.length === 0) throw new CorpusError(`${rawDir}: contains no MIDI file (.mid, .midi, .kar or .rmi)`);
   const targets = abcPaths(paths);
   await prepareFolder(abcDir, new Set(targets));
 
@@ -72,16 +80,16 @@ export async function convertCorpus(
     failed: [...skipped],
     warnings: {},
   };
-  let recalled = 0;
+  let reused = 0;
   for (const [i, outcome] of outcomes.entries()) {
     if ('failed' in outcome) {
       metrics.failed.push({ path: paths[i], reason: outcome.failed });
-      // From an earlier run, when it could be read.
+      // An earlier run may have written it, when the MIDI file was still readable.
       await rm(items[i].abc, { force: true });
       continue;
     }
     metrics.converted++;
-    recalled += Number(outcome.result.recalled);
+    reused += Number(outcome.result.reused);
     metrics.notes += outcome.result.notes;
     metrics.characters += outcome.result.characters;
     for (const kind of new Set(outcome.result.warnings.map(kindOf)))
@@ -91,17 +99,20 @@ export async function convertCorpus(
     const [{ path, reason }] = metrics.failed;
     throw new CorpusError(`${rawDir}: none of its ${metrics.files} MIDI files could be read; ${path}: ${reason}`);
   }
-  onRecalled(recalled);
-  if (memo !== undefined) forgetBeyond(memo, memoBytes);
+  onReused(reused);
+  if (memo !== undefined) evictLeastRecentlyUsed(memo, memoBytes);
   return metrics;
 }
 
-/** `x/y.mid` → `x/y.abc`; where two files would be the same tune's text (y.mid, y.kar), the later ones keep their ending. */
+/**
+ * Names the ABC file of each MIDI file: `x/y.mid` → `x/y.abc`. If two files would have the same name (y.kar, y.mid), the later one
+ * keeps its ending: `y.mid.abc`.
+ */
 export function abcPaths(paths: readonly string[]): string[] {
   const taken = new Set<string>();
   return paths.map((path) => {
     const short = path.replace(/\.[^./]*$/, '.abc');
-    // Upper and lower case are one on many disks.
+    // Many file systems ignore case.
     let abc = taken.has(short.toLowerCase()) ? `${path}.abc` : short;
     while (taken.has(abc.toLowerCase())) abc = abc.replace(/\.abc$/, '_.abc');
     taken.add(abc.toLowerCase());
@@ -109,7 +120,7 @@ export function abcPaths(paths: readonly string[]): string[] {
   });
 }
 
-/** A warning without its numbers, so that those of one kind are counted together. */
+/** A warning with its numbers replaced by "n", so that warnings of one kind are counted together. */
 function kindOf(warning: string): string {
   return warning.replace(/\d+(\.\d+)?/g, 'n');
 }

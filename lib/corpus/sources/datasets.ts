@@ -1,10 +1,12 @@
 /**
- * The data sets known by name: where they lie, what they are, under which licence.
+ * The data sets known by name, with their addresses and licences.
  *
- * Size and SHA-256 are given where they are published or where independent projects agree on them; the others are recorded when
- * first downloaded (see download.ts), and what is downloaded later must be the same. Data sets of a git repository are named by
- * commit; the archive that GitHub makes of one need not keep its bytes, so it has no checksum here.
+ * Size and SHA-256 are given if they are published or if independent projects agree on them. Otherwise they are recorded at the
+ * first download (see download.ts), and later downloads must match. Data sets in a git repository are named by commit. They have
+ * no checksum here, because the archive that GitHub makes of a commit may change its bytes.
  */
+
+/** A data set known by name. */
 export interface KnownDataset {
   name: string;
   title: string;
@@ -17,6 +19,7 @@ export interface KnownDataset {
   sha256?: string;
 }
 
+/** Every known data set. The data set `synthetic` is not among them, since it is composed and not downloaded. */
 export const KNOWN_DATASETS: readonly KnownDataset[] = [
   {
     name: 'lakh-matched',

@@ -1,5 +1,5 @@
 /**
- * Brings a data set's MIDI files into one folder, wherever they come from.
+ * Collects the MIDI files of a data set in one folder.
  *
  *     await fetchDataset('synthetic', 'data/raw', { synthetic: { pieces: 480, seed: 1 } });
  *     await fetchDataset('../my-midi', 'data/raw');               // a folder: copied, its own folders kept
@@ -7,29 +7,32 @@
  *     await fetchDataset('https://example.org/x.tar.gz', 'data/raw');
  *     await fetchDataset('maestro', 'data/raw');                  // by name: see datasets.ts
  *
- * No file is opened as music here; a file that is none is found out when it is converted.
+ * Files are not parsed here. A file that is not music is reported by the conversion.
  */
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { composePiece } from '../../compose/index.ts';
 import { type UnpackLimits, unpackArchive } from '../archives/index.ts';
 import { CorpusError, reasonOf } from '../errors.ts';
-import { copyFiles, isMidiName, listFolder, prepareFolder, type Skipped, writeOut } from '../folder.ts';
+import { copyFiles, isMidiName, listFolder, prepareFolder, type Skipped, writeFileWithFolders } from '../folder.ts';
 import type { OnProgress } from '../progress.ts';
 import { KNOWN_DATASETS } from './datasets.ts';
 import { type DownloadOptions, download } from './download.ts';
 
+/** Options of `fetchDataset`. */
 export interface FetchOptions {
-  /** for the data set `synthetic`: how many pieces, and of which seed. Piece i is the same however many there are */
+  /** for the data set `synthetic`: number of pieces, and seed. Piece i does not depend on their number */
   synthetic?: { pieces: number; seed: number | string };
-  /** where archives are kept between runs. Default: `downloads` beside the output folder */
+  /** folder in which downloads are kept between runs. Default: `downloads` beside the output folder */
   downloads?: string;
+  /** limits for unpacking an archive */
   limits?: Partial<UnpackLimits>;
+  /** limits for a download */
   connection?: Pick<DownloadOptions, 'maxBytes' | 'idleTimeout' | 'attempts' | 'backoff'>;
   onProgress?: OnProgress;
 }
 
-/** Where the files came from, as far as that is the same on every machine. */
+/** Source of the files, without details that differ between machines. */
 export type DatasetSource =
   | { kind: 'synthetic'; pieces: number; seed: number | string }
   | { kind: 'folder'; path: string }
@@ -37,18 +40,25 @@ export type DatasetSource =
   | { kind: 'url'; url: string; bytes: number; sha256: string }
   | { kind: 'known'; name: string; title: string; licence: string; url: string; bytes: number; sha256: string };
 
+/** Metrics of a fetched data set. */
 export interface FetchedDataset {
   source: DatasetSource;
   /** MIDI files in the output folder, and their bytes */
   files: number;
   bytes: number;
-  /** files of other kinds, passed over */
+  /** number of files of other kinds, which are not copied */
   others: number;
-  /** MIDI files that could not be brought, and why */
+  /** MIDI files that could not be copied or unpacked, and why */
   skipped: Skipped[];
 }
 
-/** @throws CorpusError where there is nothing to bring, with what would be right */
+/**
+ * Collects the MIDI files of a data set in one folder.
+ *
+ * @param dataset `synthetic`, a known name (datasets.ts), a URL, or the path of a folder or an archive
+ * @param outDir created if missing; must not hold other files
+ * @throws CorpusError if the data set does not exist or holds no usable MIDI file
+ */
 export async function fetchDataset(
   dataset: string,
   outDir: string,
@@ -72,7 +82,7 @@ export async function fetchDataset(
   }
 
   const info = await stat(dataset).catch((error) => {
-    if (error.code === 'ENOENT') throw new CorpusError(unknown(dataset));
+    if (error.code === 'ENOENT') throw new CorpusError(unknownDataset(dataset));
     throw new CorpusError(`${dataset}: cannot be read: ${reasonOf(error)}`);
   });
   if (info.isDirectory()) return fromFolder(dataset, outDir, onProgress);
@@ -80,35 +90,37 @@ export async function fetchDataset(
   return fromArchive(dataset, dataset, outDir, { kind: 'archive', path: dataset }, options);
 }
 
+/** Composes the synthetic data set. */
 async function composeDataset(
   outDir: string,
   { pieces, seed }: { pieces: number; seed: number | string },
   onProgress: OnProgress,
 ): Promise<FetchedDataset> {
   if (!Number.isInteger(pieces) || pieces < 1)
-    throw new CorpusError(`a synthetic data set has 1 piece or more, not ${pieces}`);
+    throw new CorpusError(`a synthetic data set has at least 1 piece, not ${pieces}`);
   const names = Array.from({ length: pieces }, (_, i) => `${String(i + 1).padStart(5, '0')}.mid`);
   await prepareFolder(outDir, new Set(names));
   let bytes = 0;
   for (const [i, name] of names.entries()) {
     const midi = composePiece(`${seed}-${i + 1}`);
-    writeOut(join(outDir, name), midi);
+    writeFileWithFolders(join(outDir, name), midi);
     bytes += midi.length;
     onProgress({ done: i + 1, total: pieces, unit: 'pieces' });
   }
   return { source: { kind: 'synthetic', pieces, seed }, files: pieces, bytes, others: 0, skipped: [] };
 }
 
+/** Copies the MIDI files of a folder, with the folders below it. */
 async function fromFolder(folder: string, outDir: string, onProgress: OnProgress): Promise<FetchedDataset> {
   if (`${resolve(outDir)}/`.startsWith(`${resolve(folder)}/`)) {
-    throw new CorpusError(`${outDir}: lies inside the data set's own folder ${folder}; name a folder outside it`);
+    throw new CorpusError(`${outDir}: is inside the folder of the data set, ${folder}; choose a folder outside it`);
   }
   const listing = await listFolder(folder, isMidiName);
-  if (listing.paths.length === 0) throw noMidi(folder, listing.others, listing.skipped);
+  if (listing.paths.length === 0) throw noMidiError(folder, listing.others, listing.skipped);
   await prepareFolder(outDir, new Set(listing.paths));
   const copied = await copyFiles(folder, outDir, listing.paths, onProgress);
   const skipped = [...listing.skipped, ...copied.skipped];
-  if (copied.files === 0) throw noMidi(folder, listing.others, skipped);
+  if (copied.files === 0) throw noMidiError(folder, listing.others, skipped);
   return {
     source: { kind: 'folder', path: folder },
     files: copied.files,
@@ -118,6 +130,7 @@ async function fromFolder(folder: string, outDir: string, onProgress: OnProgress
   };
 }
 
+/** Unpacks the MIDI files of an archive. `dataset` names it in messages. */
 async function fromArchive(
   archive: string,
   dataset: string,
@@ -127,19 +140,19 @@ async function fromArchive(
 ): Promise<FetchedDataset> {
   await mkdir(outDir, { recursive: true });
   const unpacked = await unpackArchive(archive, outDir, { limits, onProgress });
-  if (unpacked.files === 0) throw noMidi(dataset, unpacked.others, unpacked.skipped);
+  if (unpacked.files === 0) throw noMidiError(dataset, unpacked.others, unpacked.skipped);
   return { source, ...unpacked };
 }
 
-function noMidi(where: string, others: number, skipped: readonly Skipped[]): CorpusError {
+function noMidiError(where: string, others: number, skipped: readonly Skipped[]): CorpusError {
   const kinds = '.mid, .midi, .kar or .rmi';
   const first = skipped[0] && `; ${skipped[0].path} ${skipped[0].reason}`;
   return new CorpusError(
-    `${where}: no MIDI file (${kinds}) to be had in it, among ${others + skipped.length} files${first ?? ''}`,
+    `${where}: contains no usable MIDI file (${kinds}), among ${others + skipped.length} files${first ?? ''}`,
   );
 }
 
-function unknown(dataset: string): string {
+function unknownDataset(dataset: string): string {
   const names = ['synthetic', ...KNOWN_DATASETS.map(({ name }) => name)].join(', ');
-  return `${dataset}: there is no such folder or archive, and no data set of that name; the names are ${names}`;
+  return `${dataset}: there is no folder, archive or data set of that name; the known data sets are ${names}`;
 }

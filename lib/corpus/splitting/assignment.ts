@@ -1,30 +1,39 @@
 /**
- * Which split a tune belongs to: by a hash of what it is, so that it depends on no other tune.
+ * Assigns tunes to splits by a hash of their group, the fingerprint of the music.
  *
- * Adding tunes, removing some or changing the order moves nothing; all tunes of one group (near-copies, transpositions) go together.
+ * So the split of a tune does not depend on other tunes: adding, removing or reordering tunes moves none of the others. Near-copies
+ * and transpositions have the same group and so the same split.
  */
 import { createHash } from 'node:crypto';
 import { CorpusError } from '../errors.ts';
 
+/** The splits: training, validation and test. */
 export const SPLITS = ['train', 'val', 'test'] as const;
+/** Name of a split. */
 export type Split = (typeof SPLITS)[number];
+/** Share of the tunes in each split, from 0 to 1. They sum to 1. */
 export type Fractions = Record<Split, number>;
 
+/** @throws CorpusError if a share is outside 0 to 1, or if they do not sum to 1 */
 export function checkFractions(fractions: Fractions): void {
   const sum = SPLITS.reduce((total, split) => total + fractions[split], 0);
   const bad = SPLITS.find((split) => !(fractions[split] >= 0 && fractions[split] <= 1));
-  if (bad) throw new CorpusError(`split.fractions.${bad}: ${fractions[bad]} is no share; one between 0 and 1 would be`);
-  if (Math.abs(sum - 1) > 1e-6) throw new CorpusError(`split.fractions: train, val and test make ${sum}, not 1`);
+  if (bad)
+    throw new CorpusError(`split.fractions.${bad}: ${fractions[bad]} is not a share; it must be between 0 and 1`);
+  if (Math.abs(sum - 1) > 1e-6) throw new CorpusError(`split.fractions: train, val and test sum to ${sum}, not 1`);
 }
 
-/** Test and validation lie at the two ends of the unit interval, so that one may grow without moving the other's tunes. */
+/**
+ * The split of a group. Test and validation lie at opposite ends of the unit interval, so changing the share of one does not move
+ * tunes of the other.
+ */
 export function splitOf(group: string, fractions: Fractions, seed: number | string): Split {
-  const at = uniform(`${seed}:${group}`);
+  const at = hashToUnitInterval(`${seed}:${group}`);
   if (at < fractions.test) return 'test';
   return at >= 1 - fractions.val ? 'val' : 'train';
 }
 
-/** A text's place in [0, 1), uniform and the same everywhere: the first 48 bits of its SHA-256. */
-export function uniform(text: string): number {
+/** Maps a text to a number in [0, 1): the first 48 bits of its SHA-256. Uniform, and the same on every machine. */
+export function hashToUnitInterval(text: string): number {
   return createHash('sha256').update(text).digest().readUIntBE(0, 6) / 2 ** 48;
 }

@@ -1,6 +1,7 @@
-/** Which tunes a corpus keeps: limits, and for each tune the first that it breaks. */
+/** The filters of a corpus: each drops the tunes beyond a limit. */
 import type { InspectedTune } from './inspect-file.ts';
 
+/** Limits of the filters. A tune at the limit is kept. */
 export interface FilterLimits {
   minBars: number;
   maxBars: number;
@@ -8,12 +9,13 @@ export interface FilterLimits {
   maxVoices: number;
   /** characters of ABC text */
   maxChars: number;
-  /** share of bars in which nothing sounds */
+  /** largest share of bars in which nothing sounds, 0 to 1 */
   maxEmptyBars: number;
-  /** compressed by uncompressed size, below which a tune only repeats itself; 0 keeps all */
+  /** compressed size divided by size; below it a tune is too repetitive. 0 keeps all */
   minGzipRatio: number;
 }
 
+/** Limits that are used unless params.yaml sets others. */
 export const DEFAULT_FILTERS: FilterLimits = {
   minBars: 4,
   maxBars: 2000,
@@ -24,7 +26,7 @@ export const DEFAULT_FILTERS: FilterLimits = {
   minGzipRatio: 0,
 };
 
-/** In the order in which they are tried; `why` gives the tune's own figure. */
+/** In the order in which they are applied. `name` is a key of the metrics; `why` gives the tune's figure. */
 const FILTERS: readonly {
   name: string;
   drops(tune: InspectedTune, limits: FilterLimits): boolean;
@@ -55,9 +57,10 @@ const FILTERS: readonly {
   },
 ];
 
+/** Names of the filters, in the order in which they are applied. */
 export const FILTER_NAMES: readonly string[] = FILTERS.map(({ name }) => name);
 
-/** The first filter that drops this tune and why, or undefined: it stays. */
+/** The first filter that drops a tune, and why; undefined if the tune is kept. */
 export function firstFilter(tune: InspectedTune, limits: FilterLimits): { name: string; why: string } | undefined {
   const filter = FILTERS.find(({ drops }) => drops(tune, limits));
   return filter && { name: filter.name, why: filter.why(tune) };

@@ -1,1 +1,11 @@
+/**
+ * ABC files → train.jsonl, val.jsonl and test.jsonl.
+ *
+ *   split.ts          splitCorpus: the steps in order
+ *   inspect-file.ts   the task: figures of one tune, in a worker thread
+ *   filters.ts        the limits that a tune must keep
+ *   assignment.ts     which split a tune belongs to
+ *   tune-text.ts      a tune's text without leading silence, or transposed
+ *   statistics.ts     histograms and character counts
+ */
 export { type SplitMetrics, type SplitOptions, splitCorpus } from './split.ts';

@@ -1,31 +1,37 @@
-/** Reads one ABC file and says what filters, deduplication and splitting have to know of it: the task that split.ts runs on each. */
+/** The task that split.ts runs on each file: reads one ABC file and computes the figures for filters, duplicates and splits. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { abcToScore, fingerprint, shapeOf } from '../../music/index.ts';
 
+/** Figures of one tune. */
 export interface InspectedTune {
+  /** UTF-16 code units */
   characters: number;
   /** of UTF-8 */
   bytes: number;
-  /** every character that occurs, once, in order */
+  /** every distinct character, sorted */
   alphabet: string;
   bars: number;
   notes: number;
   voices: number;
   /** bars in which nothing sounds */
   emptyBars: number;
-  /** of these, those before the first note */
+  /** empty bars before the first note */
   leadingEmptyBars: number;
-  /** compressed size by size: low where a tune repeats itself */
+  /** compressed size divided by size; low if the tune repeats itself */
   gzipRatio: number;
-  /** of the text */
+  /** SHA-256 of the text, in hexadecimal */
   contentHash: string;
-  /** the same for transpositions and near-copies of one tune */
+  /** transposition-invariant: the same for transpositions and near-copies of a tune */
   fingerprint: string;
 }
 
-/** Throws where the text is no music that can be read. */
+/**
+ * Inspects one file.
+ *
+ * @throws MusicError if the text cannot be read as music
+ */
 export default async function inspectFile(path: string): Promise<InspectedTune> {
   const abc = await readFile(path, 'utf8');
   const score = abcToScore(abc);

@@ -1,13 +1,14 @@
 /**
- * Makes the training, validation and test sets of a folder of ABC files: `{train,val,test}.jsonl`, a line `{"id", "abc"}` a tune, and
- * `statistics.json`.
+ * Splits a folder of ABC files into training, validation and test set. Writes `{train,val,test}.jsonl`, with a line
+ * `{"id", "abc"}` per tune, and `statistics.json`.
  *
- *     1. read every tune, once, and drop those that a filter drops
- *     2. of tunes with the same text, or the same fingerprint, keep one
- *     3. give each to a split by the hash of its fingerprint
- *     4. write each split in the order of another hash, train's transpositions after their tunes
+ *     1. read every tune once, and drop those that a filter rejects
+ *     2. of tunes with the same text or the same fingerprint, keep the first
+ *     3. assign each tune to a split by the hash of its fingerprint
+ *     4. write each split in the order of another hash; in train, transpositions follow their tune
  *
- * Only the first step holds the music of a tune, one at a time; so memory grows with the number of tunes, not with their length.
+ * Between the steps only the figures of a tune are in memory, not its music. So memory grows with the number of tunes, not with
+ * their length.
  */
 import { createWriteStream } from 'node:fs';
 import { readFile, rename } from 'node:fs/promises';
@@ -18,70 +19,78 @@ import { CorpusError, reasonOf } from '../errors.ts';
 import { ABC_NAME, listFolder, prepareFolder } from '../folder.ts';
 import type { OnProgress } from '../progress.ts';
 import { runTasks } from '../workers/index.ts';
-import { checkFractions, type Fractions, SPLITS, type Split, splitOf, uniform } from './assignment.ts';
+import { checkFractions, type Fractions, hashToUnitInterval, SPLITS, type Split, splitOf } from './assignment.ts';
 import { DEFAULT_FILTERS, FILTER_NAMES, type FilterLimits, firstFilter } from './filters.ts';
 import type { InspectedTune } from './inspect-file.ts';
-import { type Bin, StatisticsOfTunes } from './statistics.ts';
+import { type Bin, StatisticsCollector } from './statistics.ts';
 import { transposed, withoutLeadingSilence } from './tune-text.ts';
 
+/** Options of `splitCorpus`. */
 export interface SplitOptions {
-  /** shares of the tunes; they make 1. Default .98, .01, .01 */
+  /** share of each split. Default 0.98, 0.01, 0.01 */
   fractions?: Fractions;
   filters?: Partial<FilterLimits>;
-  /** semitones by which training tunes are repeated; drums stay. Default none */
+  /** for each of these numbers of semitones, a transposed copy of every training tune; drums are unchanged. Default none */
   transpose?: readonly number[];
-  /** of the hashes: another seed, another split */
+  /** seed of the hashes that assign and order tunes. Default 1 */
   seed?: number | string;
-  /** worker threads; 0: none. Default: as many as cores, and none for a small corpus */
+  /** worker threads; 0: inspect in this thread. Default: one per core, and a single one for a small corpus */
   workers?: number;
   onProgress?: OnProgress;
 }
 
-/** How many there are, and the first few of them. */
-export interface Counted<Example> {
+/** A number of cases, and the first few of them. */
+export interface CountWithExamples<Example> {
   count: number;
   examples: Example[];
 }
 
+/** Size of one split, transpositions included except in `tunes`. */
 export interface SplitStatistics {
-  /** lines of the file: tunes and their transpositions */
+  /** lines of the file: tunes and transpositions */
   lines: number;
   tunes: number;
   bars: number;
   notes: number;
   characters: number;
-  /** of UTF-8: what bits a byte are counted over */
+  /** of UTF-8: the denominator of bits per byte */
   bytes: number;
 }
 
+/** Metrics of the split. */
 export interface SplitMetrics {
+  /** ABC files found */
   files: number;
+  /** tunes that are neither dropped nor duplicates */
   kept: number;
-  /** by filter, and `unreadable` */
-  dropped: Record<string, Counted<{ id: string; why: string }>>;
+  /** by name of the filter, and `unreadable` */
+  dropped: Record<string, CountWithExamples<{ id: string; why: string }>>;
   duplicates: {
-    /** the same text */
-    content: Counted<{ id: string; of: string }>;
-    /** other text, the same music */
-    fingerprint: Counted<{ id: string; of: string }>;
+    /** same text as an earlier tune */
+    content: CountWithExamples<{ id: string; of: string }>;
+    /** other text, but the same fingerprint as an earlier tune */
+    fingerprint: CountWithExamples<{ id: string; of: string }>;
   };
   splits: Record<Split, SplitStatistics>;
   /** tunes that began with empty bars */
   leading_silence_trimmed: number;
-  /** transpositions left out since a pitch would leave MIDI's range */
+  /** transpositions left out because a pitch would be outside MIDI's range */
   transpositions_out_of_range: number;
-  /** characters of one tune: least, tenth, middle, nine tenths, most */
+  /** quantiles of the characters per tune */
   length_quantiles: { min: number; p10: number; median: number; p90: number; max: number };
-  /** tunes by characters */
+  /** histogram of the characters per tune */
   lengths: Bin[];
-  /** distinct characters of the corpus, and those that train has not */
+  /** number of distinct characters of the corpus */
   alphabet: number;
+  /** the characters that occur in val or test but not in train */
   alphabet_not_in_train: string;
 }
 
-const EXAMPLES = 5;
-const STATISTICS = 'statistics.json';
+/** Examples in the metrics, per reason. */
+const MAX_EXAMPLES = 5;
+const STATISTICS_FILE = 'statistics.json';
 
+/** A tune that is kept, and its split. */
 interface KeptTune {
   id: string;
   path: string;
@@ -89,15 +98,22 @@ interface KeptTune {
   tune: InspectedTune;
 }
 
-/** @throws CorpusError where there is no tune to split, or a split would be empty */
+/**
+ * Splits a corpus.
+ *
+ * @param abcDir folder of ABC files
+ * @param outDir folder of the splits; created if missing
+ * @returns what was kept, what was dropped, and why
+ * @throws CorpusError if there is no tune, none is kept, a split would be empty, or the fractions are wrong
+ */
 export async function splitCorpus(abcDir: string, outDir: string, options: SplitOptions = {}): Promise<SplitMetrics> {
   const { fractions = { train: 0.98, val: 0.01, test: 0.01 }, transpose = [], seed = 1 } = options;
   const { onProgress = () => {}, workers } = options;
   const limits = { ...DEFAULT_FILTERS, ...options.filters };
   checkFractions(fractions);
   const { paths, skipped } = await listFolder(abcDir, (path) => ABC_NAME.test(path));
-  if (paths.length === 0) throw new CorpusError(`${abcDir}: no ABC file in it`);
-  const written = [...SPLITS.map((split) => `${split}.jsonl`), STATISTICS];
+  if (paths.length === 0) throw new CorpusError(`${abcDir}: contains no ABC file`);
+  const written = [...SPLITS.map((split) => `${split}.jsonl`), STATISTICS_FILE];
   await prepareFolder(outDir, new Set(written.flatMap((name) => [name, `${name}.part`])));
 
   let read = 0;
@@ -109,26 +125,26 @@ export async function splitCorpus(abcDir: string, outDir: string, options: Split
   );
 
   const metrics = emptyMetrics(paths.length + skipped.length);
-  for (const { path, reason } of skipped) count(metrics.dropped.unreadable, { id: idOf(path), why: reason });
+  for (const { path, reason } of skipped) addExample(metrics.dropped.unreadable, { id: idOf(path), why: reason });
   const kept: KeptTune[] = [];
   const byContent = new Map<string, string>();
   const byFingerprint = new Map<string, string>();
   for (const [i, outcome] of inspected.entries()) {
     const id = idOf(paths[i]);
     if ('failed' in outcome) {
-      count(metrics.dropped.unreadable, { id, why: outcome.failed });
+      addExample(metrics.dropped.unreadable, { id, why: outcome.failed });
       continue;
     }
     const tune = outcome.result;
     const filter = firstFilter(tune, limits);
     if (filter) {
-      count(metrics.dropped[filter.name], { id, why: filter.why });
+      addExample(metrics.dropped[filter.name], { id, why: filter.why });
       continue;
     }
     const same = byContent.get(tune.contentHash);
     const alike = byFingerprint.get(tune.fingerprint);
-    if (same !== undefined) count(metrics.duplicates.content, { id, of: same });
-    else if (alike !== undefined) count(metrics.duplicates.fingerprint, { id, of: alike });
+    if (same !== undefined) addExample(metrics.duplicates.content, { id, of: same });
+    else if (alike !== undefined) addExample(metrics.duplicates.fingerprint, { id, of: alike });
     else {
       byContent.set(tune.contentHash, id);
       byFingerprint.set(tune.fingerprint, id);
@@ -140,12 +156,12 @@ export async function splitCorpus(abcDir: string, outDir: string, options: Split
 
   let done = 0;
   const onWritten = () => onProgress({ done: ++done, total: kept.length, unit: 'tunes', text: 'written' });
-  const statistics = new StatisticsOfTunes();
+  const statistics = new StatisticsCollector();
   const alphabets: Record<Split, Set<string>> = { train: new Set(), val: new Set(), test: new Set() };
   for (const split of SPLITS) {
     const tunes = kept.filter((tune) => tune.split === split);
-    // Neighbours in a corpus are kin; in the order of a hash, every stretch of a split is like the whole.
-    const order = new Map(tunes.map((tune) => [tune, uniform(`${seed}:order:${tune.id}`)]));
+    // Neighbours in a corpus are often similar. In the order of a hash, every part of a split resembles the whole.
+    const order = new Map(tunes.map((tune) => [tune, hashToUnitInterval(`${seed}:order:${tune.id}`)]));
     tunes.sort((a, b) => order.get(a)! - order.get(b)!);
     for (const { tune } of tunes) for (const character of tune.alphabet) alphabets[split].add(character);
     const shifts = split === 'train' ? transpose : [];
@@ -164,21 +180,24 @@ export async function splitCorpus(abcDir: string, outDir: string, options: Split
   const { histograms, characters_of_train } = statistics.result();
   metrics.lengths = histograms.characters;
   const { splits } = metrics;
-  await writeLines(join(outDir, STATISTICS), [
+  await writeLines(join(outDir, STATISTICS_FILE), [
     `${JSON.stringify({ splits, histograms, characters_of_train }, null, 2)}\n`,
   ]);
   return metrics;
 }
 
+/** A tune's id: its path without the ending. */
 function idOf(path: string): string {
   return path.replace(ABC_NAME, '');
 }
 
-function count<Example>(counted: Counted<Example>, example: Example): void {
+/** Counts a case, and keeps it as an example while there are few. */
+function addExample<Example>(counted: CountWithExamples<Example>, example: Example): void {
   counted.count++;
-  if (counted.examples.length < EXAMPLES) counted.examples.push(example);
+  if (counted.examples.length < MAX_EXAMPLES) counted.examples.push(example);
 }
 
+/** Metrics with every count at zero. */
 function emptyMetrics(files: number): SplitMetrics {
   const none = () => ({ count: 0, examples: [] });
   const nothing = () => ({ lines: 0, tunes: 0, bars: 0, notes: 0, characters: 0, bytes: 0 });
@@ -197,23 +216,28 @@ function emptyMetrics(files: number): SplitMetrics {
   };
 }
 
-/** An empty split would be found out only by the stages that read it, and none of them could say why. */
+/**
+ * Checks that no split is empty unless its share is 0. The stages that read an empty split would fail too, but could not say why.
+ *
+ * @throws CorpusError with the most frequent reason for dropping tunes, or with a remedy
+ */
 function checkSplits(abcDir: string, kept: readonly KeptTune[], fractions: Fractions, metrics: SplitMetrics): void {
   if (kept.length === 0) {
     const [name, { examples }] = Object.entries(metrics.dropped).sort(([, a], [, b]) => b.count - a.count)[0];
     throw new CorpusError(
-      `${abcDir}: none of its ${metrics.files} tunes is kept; most were dropped as ${name}, ${examples[0].id}: ${examples[0].why}`,
+      `${abcDir}: none of its ${metrics.files} tunes is kept; most were dropped as ${name}, such as ${examples[0].id}: ${examples[0].why}`,
     );
   }
   for (const split of SPLITS) {
     if (fractions[split] === 0 || kept.some((tune) => tune.split === split)) continue;
     throw new CorpusError(
-      `${abcDir}: none of its ${kept.length} tunes falls to ${split}, a share of ${fractions[split]}; ` +
-        `more tunes, a larger split.fractions.${split} or another split.seed would help`,
+      `${abcDir}: none of its ${kept.length} tunes is in ${split}, whose share is ${fractions[split]}; ` +
+        `add tunes, increase split.fractions.${split}, or change split.seed`,
     );
   }
 }
 
+/** Yields the lines of one split, and counts them in `metrics` and `statistics`. `onLine` gets the text of every line. */
 async function* linesOf(
   abcDir: string,
   tunes: readonly KeptTune[],
@@ -247,7 +271,7 @@ async function* linesOf(
   }
 }
 
-/** By temp file and rename: a reader never finds half a split. */
+/** Writes a temporary file and renames it, so that a reader never finds an incomplete one. */
 async function writeLines(path: string, lines: AsyncIterable<string> | Iterable<string>): Promise<void> {
   try {
     await pipeline(Readable.from(lines), createWriteStream(`${path}.part`));
@@ -258,6 +282,7 @@ async function writeLines(path: string, lines: AsyncIterable<string> | Iterable<
   }
 }
 
+/** Quantiles: the value at position share · (n − 1) of the sorted values, rounded. */
 function quantiles(values: readonly number[]): SplitMetrics['length_quantiles'] {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))];

@@ -1,25 +1,27 @@
 /**
- * What the tunes that were kept are like, counted while they are written: how long they are and which characters they are made of.
- * `statistics.json` beside the splits holds all of it; what is small enough for a metrics file and is plotted is in the metrics too.
+ * Statistics of the kept tunes, collected while they are written: histograms of their lengths, and character counts.
+ * `statistics.json` beside the splits holds all of them. The metrics hold only the histogram of characters, which is plotted.
  */
 
-/** Tunes of at least `from` and fewer than `from` · √2, rounded up. */
+/** A bin of a histogram: the number of tunes of at least `from` and fewer than `from` · √2, both rounded up. */
 export interface Bin {
   from: number;
   tunes: number;
 }
 
+/** Content of statistics.json, besides the sizes of the splits. */
 export interface CorpusStatistics {
-  /** of the tunes of all splits, without their transpositions */
+  /** over the tunes of all splits, without transpositions */
   histograms: { characters: Bin[]; bars: Bin[]; notes: Bin[]; voices: Bin[] };
-  /** how often each occurs in the lines of train, most frequent first */
+  /** occurrences of each character in the lines of train, most frequent first */
   characters_of_train: { character: string; count: number }[];
 }
 
-/** Characters of tunes are ASCII as we write them; others may be in text that came from elsewhere. */
+/** Number of UTF-16 code units. Our own converter writes ASCII only, but other ABC files may hold any character. */
 const CODE_UNITS = 65_536;
 
-export class StatisticsOfTunes {
+/** Collects the statistics, tune by tune and line by line. */
+export class StatisticsCollector {
   readonly #histograms = {
     characters: new Histogram(),
     bars: new Histogram(),
@@ -28,11 +30,12 @@ export class StatisticsOfTunes {
   };
   readonly #units = new Float64Array(CODE_UNITS);
 
+  /** Adds a tune of any split to the histograms. */
   addTune(tune: { characters: number; bars: number; notes: number; voices: number }): void {
     for (const name of ['characters', 'bars', 'notes', 'voices'] as const) this.#histograms[name].add(tune[name]);
   }
 
-  /** A line of train. */
+  /** Counts the characters of a line of train. */
   addText(abc: string): void {
     for (let i = 0; i < abc.length; i++) this.#units[abc.charCodeAt(i)]++;
   }
@@ -49,17 +52,17 @@ export class StatisticsOfTunes {
   }
 }
 
-/** Counts by powers of √2: as fine for short tunes as for long ones. */
+/** A histogram whose bins grow by √2, so that the relative resolution is the same for short and long tunes. */
 class Histogram {
   readonly #counts: number[] = [];
 
   add(value: number): void {
-    // Beside a power of √2, rounding must not put a value below the bin that names it.
+    // Without the 1e-9, rounding could put a value that equals a bin's start into the bin below.
     const bin = Math.floor(2 * Math.log2(Math.max(1, value)) + 1e-9);
     this.#counts[bin] = (this.#counts[bin] ?? 0) + 1;
   }
 
-  /** From the first that holds a tune to the last, those between that hold none too. */
+  /** The bins from the first to the last that hold a tune, empty ones in between included. */
   bins(): Bin[] {
     const first = this.#counts.findIndex((count) => count > 0);
     return Array.from(this.#counts.slice(Math.max(0, first)), (tunes = 0, i) => ({

@@ -1,4 +1,4 @@
-/** A tune's text as the training data has it: without silence before its first note, and transposed where asked. */
+/** Changes to a tune's text for the training data: removing leading silence, and transposing. */
 import {
   abcToScore,
   type Layout,
@@ -8,19 +8,29 @@ import {
   writeAbc,
 } from '../../music/index.ts';
 
-/** The finest grid there is, on which text of any other is exact. */
+/** Steps per quarter note. The finest grid: text of every coarser grid is exact on it. */
 const GRID = 32;
 
-/** Every text below is in the layout of the text it comes from. */
+/** The layout of a text. The functions below keep it. */
 function layoutOf(abc: string): Layout {
   return /^\[V:/m.test(abc) || !/^V:/m.test(abc) ? 'interleaved' : 'voices';
 }
 
+/**
+ * Removes the empty bars before the first note.
+ *
+ * @throws MusicError if the text cannot be read as music
+ */
 export function withoutLeadingSilence(abc: string): string {
   return writeAbc(trimLeadingSilence(abcToScore(abc, GRID)), layoutOf(abc));
 }
 
-/** The tune so many semitones higher, its drums as they are; undefined where a pitch would leave MIDI's range. */
+/**
+ * Transposes a tune. Drums are unchanged.
+ *
+ * @param semitones upwards; negative is downwards
+ * @returns undefined if a pitch would be outside MIDI's range
+ */
 export function transposed(abc: string, semitones: number): string | undefined {
   try {
     return writeAbc(transposeScore(abcToScore(abc, GRID), semitones), layoutOf(abc));
