@@ -1,6 +1,9 @@
 /**
- * The thread of train.ts that trains: opens the engine and the tokens, and writes MODEL. Its data is a TrainingRequest; a message
- * to it is why it has to stop, and then it keeps a checkpoint and fails with that.
+ * The program of the training thread, which train.ts bundles and starts. It opens the engine and the tokens, trains,
+ * and writes MODEL.
+ *
+ * `workerData` is a TrainingRequest. The thread posts `FromThread` messages. The only message it receives is the reason
+ * to stop: it then finishes the step under way, keeps a checkpoint, and fails with that reason.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type EngineOptions, openEngine, type TrainResult, type TrainSettings, train } from '../lib/engine/index.ts';
@@ -8,40 +11,49 @@ import { type ModelConfig, saveCheckpoint } from '../lib/models/index.ts';
 import type { ProgressUpdate } from '../lib/repro/index.ts';
 import { TokenStore } from '../lib/tokenizer/index.ts';
 
+/** Everything the thread needs, as plain data. Paths are those of the command line. */
 export interface TrainingRequest {
+  /** folder of tokens to read */
   tokens: string;
+  /** folder for the trained model */
   modelDir: string;
   config: ModelConfig;
   engine: EngineOptions;
   settings: TrainSettings;
   seed: number;
+  /** folder of checkpoints; without it an interrupted run starts again */
   checkpointDir?: string;
 }
 
-/** What train.ts reports; `engine` for people. */
+/** The result that train.ts reports; `engine` is its description, for people. */
 export type Trained = Omit<TrainResult, 'weights'> & { engine: string };
 
+/** Messages of the thread: progress while it trains, then the result. */
 export type FromThread = { progress: ProgressUpdate } | { trained: Trained };
 
-const { tokens, modelDir, config, engine: engineOptions, settings, seed, checkpointDir }: TrainingRequest = workerData;
-const port = parentPort!;
-const tell = (message: FromThread) => port.postMessage(message);
-const stop = new AbortController();
-port.on('message', (reason: string) => stop.abort(new Error(reason)));
+/** Runs one training request in this thread. A rejection reaches train.ts as the thread's error event. */
+export async function runTrainingThread(): Promise<void> {
+  const port = parentPort!;
+  const post = (message: FromThread) => port.postMessage(message);
+  const stop = new AbortController();
+  port.on('message', (reason: string) => stop.abort(new Error(reason)));
 
-const engine = await openEngine(engineOptions);
-const source = await TokenStore.open(tokens);
-const { weights, ...result } = await train({
-  engine,
-  config,
-  source,
-  settings,
-  seed,
-  checkpointDir,
-  onProgress: (progress) => tell({ progress }),
-  signal: stop.signal,
-});
-await source.close();
-await saveCheckpoint(modelDir, { config, weights });
-tell({ trained: { ...result, engine: engine.description } });
-port.close();
+  const request: TrainingRequest = workerData;
+  const { tokens, modelDir, config, settings, seed, checkpointDir } = request;
+  const engine = await openEngine(request.engine);
+  const source = TokenStore.open(tokens);
+  const { weights, ...result } = await train({
+    engine,
+    config,
+    source,
+    settings,
+    seed,
+    checkpointDir,
+    onProgress: (progress) => post({ progress }),
+    signal: stop.signal,
+  });
+  await source.close();
+  await saveCheckpoint(modelDir, { config, weights });
+  post({ trained: { ...result, engine: engine.description } });
+  port.close();
+}

@@ -1,9 +1,9 @@
 /** TOKENS → MODEL (config.json, model.safetensors) and CURVE.csv: one model of the grid, trained on a budget of tokens. */
 import { basename, join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { csvFormat } from 'd3-dsv';
 import { checkConfig, countParameters, ModelError, modelConfig } from '../lib/models/index.ts';
 import type { ProgressUpdate } from '../lib/repro/index.ts';
+import { bundleProgram, startThread } from '../lib/threads/index.ts';
 import { loadTokenizer } from '../lib/tokenizer/index.ts';
 import type { Params } from './params.ts';
 import { StageError, stage, writeText } from './stage.ts';
@@ -111,14 +111,16 @@ function divergedAt({ step, reason, keptStep }: NonNullable<Trained['diverged']>
 }
 
 /**
- * Training runs in a thread of its own, so that this one always answers: it passes progress on, and Ctrl-C and a runner's stop,
- * which let the step under way end and keep a checkpoint to go on from.
+ * Trains in a thread, so that this one always answers: it passes on progress and signals. After SIGINT or SIGTERM the
+ * thread finishes its step and keeps a checkpoint.
  */
-function trainInThread(request: TrainingRequest, onProgress: (progress: ProgressUpdate) => void): Promise<Trained> {
-  const [tsx, program] = [import.meta.resolve('tsx/esm/api'), new URL('./train-thread.ts', import.meta.url).href];
-  // tsx does not reach into threads by itself
-  const start = `import('${tsx}').then(({ register }) => { register(); return import('${program}'); })`;
-  const thread = new Worker(start, { eval: true, execArgv: [], workerData: request });
+async function trainInThread(
+  request: TrainingRequest,
+  onProgress: (progress: ProgressUpdate) => void,
+): Promise<Trained> {
+  const program = `import { runTrainingThread } from './train-thread.ts'; runTrainingThread();`;
+  const bundle = await bundleProgram(program, import.meta.url);
+  const thread = startThread(bundle, { workerData: request });
   const goesOn = request.checkpointDir === undefined ? '' : '; the next attempt goes on from here';
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => thread.postMessage(`interrupted (${signal})${goesOn}`));

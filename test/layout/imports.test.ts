@@ -43,7 +43,7 @@ const LIBS: { [lib: string]: { libs: string[]; floors: string[] } } = {
   },
   compose: { libs: [], floors: [] },
   corpus: {
-    libs: ['music', 'compose'],
+    libs: ['music', 'compose', 'threads'],
     floors: ['splitting', 'conversion', 'workers', 'sources', 'archives', 'folder.ts', 'progress.ts', 'errors.ts'],
   },
   tokenizer: {
@@ -66,6 +66,7 @@ const LIBS: { [lib: string]: { libs: string[]; floors: string[] } } = {
   engine: { libs: ['models'], floors: ['open.ts', 'training', 'data', 'native', 'tfjs', 'interface'] },
   scaling: { libs: [], floors: [] },
   plots: { libs: ['scaling'], floors: [] },
+  threads: { libs: [], floors: [] },
   report: { libs: ['music', 'scaling', 'plots'], floors: [] },
 };
 

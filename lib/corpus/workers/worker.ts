@@ -1,6 +1,7 @@
 /** The other side of workers.ts: runs a task over the items it is sent, and answers for each. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type FromWorker, outcomeOf, type Task, type ToWorker } from './workers.ts';
+import { DiskError, reasonOf } from '../errors.ts';
+import type { Fatal, FromWorker, Outcome, Task, ToWorker } from './workers.ts';
 
 export function work(run: Task<unknown, unknown, unknown>): void {
   const answer = (message: FromWorker) => parentPort!.postMessage(message);
@@ -10,4 +11,12 @@ export function work(run: Task<unknown, unknown, unknown>): void {
       answer({ index, outcome: await outcomeOf(() => run(item, workerData)) });
     }
   });
+}
+
+export async function outcomeOf<Result>(run: () => Result | Promise<Result>): Promise<Outcome<Result> | Fatal> {
+  try {
+    return { result: await run() };
+  } catch (error) {
+    return error instanceof DiskError ? { failed: error.message, fatal: true } : { failed: reasonOf(error) };
+  }
 }

@@ -8,13 +8,14 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
-import { CorpusError, DiskError, reasonOf } from '../errors.ts';
+import { bundleProgram, startThread } from '../../threads/index.ts';
+import { CorpusError, reasonOf } from '../errors.ts';
+import { outcomeOf } from './worker.ts';
 
 export type Outcome<Result> = { result: Result } | { failed: string };
 
 /** An outcome after which no other item would fare better: the disk is full. */
-interface Fatal {
+export interface Fatal {
   failed: string;
   fatal: true;
 }
@@ -75,14 +76,6 @@ async function runHere<Item, Settings, Result>(
   return outcomes;
 }
 
-export async function outcomeOf<Result>(run: () => Result | Promise<Result>): Promise<Outcome<Result> | Fatal> {
-  try {
-    return { result: await run() };
-  } catch (error) {
-    return error instanceof DiskError ? { failed: error.message, fatal: true } : { failed: reasonOf(error) };
-  }
-}
-
 class Pool<Item, Result> {
   readonly outcomes: Outcome<Result>[] = [];
   readonly #program: string;
@@ -126,11 +119,8 @@ class Pool<Item, Result> {
   /** Feeds a thread until nothing is left to do; where it is lost before, returns what it had not begun. */
   #runThread(first: number[]): Promise<number[]> {
     const { timeout = 60_000, heap = 208 } = this.#options;
-    const worker = new Worker(this.#program, {
-      eval: true,
+    const worker = startThread(this.#program, {
       workerData: this.#settings,
-      // Not what the process was started with: tsx or a test runner would load themselves into the thread.
-      execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: heap, maxYoungGenerationSizeMb: YOUNG },
     });
     let queue = first;
@@ -193,7 +183,7 @@ class Pool<Item, Result> {
   }
 }
 
-/** A hash of the task's code, with all that it imports: what a result must be kept under. */
+/** A hash of the task's code and of all that it imports. Results that are kept between runs are filed under it. */
 export async function codeOf(task: URL): Promise<string> {
   return createHash('sha256')
     .update(await bundle(task))
@@ -202,30 +192,10 @@ export async function codeOf(task: URL): Promise<string> {
 
 const bundles = new Map<string, Promise<string>>();
 
-/** The task and all it imports as one plain script: threads of it start in no time, with nothing to compile. */
+/** The program of a thread that runs this task, with all that it imports; made once for each task. */
 function bundle(task: URL): Promise<string> {
-  const made = bundles.get(task.href) ?? makeBundle(task);
+  const program = `import run from ${JSON.stringify(fileURLToPath(task))}; import { work } from './worker.ts'; work(run);`;
+  const made = bundles.get(task.href) ?? bundleProgram(program, import.meta.url);
   bundles.set(task.href, made);
   return made;
-}
-
-async function makeBundle(task: URL): Promise<string> {
-  const { build } = await import('esbuild');
-  const { outputFiles } = await build({
-    stdin: {
-      contents: `import run from ${JSON.stringify(fileURLToPath(task))}; import { work } from './worker.ts'; work(run);`,
-      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
-    },
-    bundle: true,
-    // Its comments name files, relative to this: the same text wherever it is made.
-    absWorkingDir: fileURLToPath(new URL('.', import.meta.url)),
-    platform: 'node',
-    format: 'cjs',
-    write: false,
-    logLevel: 'silent',
-    // The half of workers.ts that is not used in a thread needs it.
-    external: ['esbuild'],
-    define: { 'import.meta.url': '""' },
-  });
-  return outputFiles[0].text;
 }
