@@ -244,3 +244,28 @@ test('an optional dependency that is missing is recorded as such, and its coming
   expect((await made.stale()).s.reasons).toMatchObject([{ kind: 'dep', path: 'extra.txt', old: null }]);
   expect(await made.outcomes()).toEqual({ s: 'ran' });
 });
+
+test('a stage that is stale in the plan is restored where its inputs turn out to be those of an earlier run', async () => {
+  const made = project({
+    'pipeline.yaml': `
+stages:
+  first: {cmd: cut -c1 in.txt > first.txt, deps: [in.txt], outs: [first.txt]}
+  copy: {cmd: cp first.txt copy.txt, deps: [first.txt], outs: [copy.txt]}
+  last: {cmd: cp copy.txt last.txt, deps: [copy.txt], params: [p], outs: [last.txt]}
+`,
+    'params.yaml': 'p: 1\n',
+    'in.txt': 'ab\n',
+  });
+  await made.outcomes();
+  made.write('params.yaml', 'p: 2\n');
+  expect(await made.outcomes()).toEqual({ last: 'ran' });
+  // `copy` may change, so the inputs of `last` are known only after `first` has run.
+  made.write('params.yaml', 'p: 1\n');
+  made.write('in.txt', 'ac\n');
+  expect(await made.stale()).toMatchObject({
+    first: { state: 'stale' },
+    copy: { state: 'maybe' },
+    last: { state: 'stale', reasons: [{ kind: 'param', key: 'p', old: 2, new: 1 }] },
+  });
+  expect(await made.outcomes()).toEqual({ first: 'ran', last: 'restored' });
+});

@@ -1,8 +1,8 @@
 /**
- * Carries a plan out. One promise a stage: it awaits the stages above it, and that is the whole of the scheduler; who of
- * those that are ready may start is the pool's to say.
+ * Carries out a plan. Each stage is one promise that awaits its upstream stages. Pool decides which ready stage starts next.
  *
- *   above done → still fresh? → restorable? → place in the pool and lease of the stage → look again → attempt → lock
+ *   upstream done → decide → place in the pool, lease of the stage → decide again if another repro wrote the lock
+ *   → restore, or attempt (attempt.ts) → lock
  */
 
 import { listNames, ReproError } from '../messages/index.ts';
@@ -13,7 +13,7 @@ import {
   type PlannedStage,
   type PlanOptions,
   type Project,
-  type StageStatus,
+  type SettledStatus,
 } from '../planning/index.ts';
 import { type Command, PeakMemory, ProcessGroups } from '../processes/index.ts';
 import { attemptStage, restoreStage } from './attempt.ts';
@@ -24,25 +24,36 @@ import { Leases } from './leases.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { type Holding, Pool } from './pool.ts';
 
+/** Options of a call that runs stages. */
 export interface RunOptions extends PlanOptions {
+  /** -j: the most stages that run at once. */
   jobs?: number;
-  /** -k: what does not depend on a failure goes on. */
+  /** -k: stages that do not depend on a failed one still run. */
   keepGoing?: boolean;
-  /** --no-commit */
+  /** false (--no-commit): neither cache nor lock are written. */
   commit?: boolean;
 }
 
+/** How a run ended. */
 export interface RunResult {
   outcomes: ReadonlyMap<string, Outcome>;
   /** The signal that ended it early. */
   interrupted?: NodeJS.Signals;
 }
 
-/** Stops a run: the first time its commands get the signal, the second time SIGKILL. */
+/** Stops a run. The first signal is passed on to the running commands. Any further one sends them SIGKILL. */
 export interface Interrupt {
   onSignal(handler: (signal: NodeJS.Signals) => void): void;
 }
 
+/**
+ * Runs or restores the stages of `plan` that are not fresh.
+ *
+ * @param plan from `makePlan`, with the same options, and with nothing run since
+ * @param listen is called with every event, in order: `plan` first, `done` last
+ * @returns the outcome of each stage; a stage that fails is an outcome, not an error
+ * @throws ReproError if a stage needs more than this machine has
+ */
 export async function execute(
   project: Project,
   plan: readonly PlannedStage[],
@@ -50,12 +61,18 @@ export async function execute(
   listen: Listener,
   interrupt: Interrupt,
 ): Promise<RunResult> {
-  const run = await Run.prepare(project, plan, options, listen);
-  interrupt.onSignal((signal) => run.interrupt(signal));
-  return run.complete();
+  const execution = await Execution.prepare(project, plan, options, listen);
+  interrupt.onSignal((signal) => execution.interrupt(signal));
+  return execution.complete();
 }
 
-class Run {
+/** What to do with a stage, and the version of the lock that this was decided from. */
+interface Decision {
+  status: SettledStatus;
+  lockVersion: number;
+}
+
+class Execution {
   readonly #project: Project;
   readonly #plan: readonly PlannedStage[];
   readonly #options: RunOptions;
@@ -65,15 +82,16 @@ class Run {
   readonly #machine: Machine;
   readonly #stageLeases: Leases;
   readonly #gpuLeases: Leases | undefined;
-  readonly #ledger: AttemptLog;
+  readonly #attempts: AttemptLog;
+  /** Expected seconds by stage, from earlier attempts. */
   readonly #expected: ReadonlyMap<string, number>;
   readonly #groups: ProcessGroups;
   readonly #memory = new PeakMemory();
   readonly #running = new Set<Command>();
-  readonly #nodes = new Map<string, Promise<Outcome>>();
-  /** The lock's version that the plan was made from. */
-  readonly #plannedAt: number;
-  readonly #giving: Promise<void>[] = [];
+  readonly #outcomes = new Map<string, Promise<Outcome>>();
+  /** The version of the lock that the plan was made from. */
+  readonly #plannedVersion: number;
+  readonly #pendingReleases: Promise<void>[] = [];
   readonly #started = performance.now();
   #interrupted: NodeJS.Signals | undefined;
 
@@ -82,19 +100,19 @@ class Run {
     plan: readonly PlannedStage[],
     options: RunOptions,
     listen: Listener,
-    parts: { machine: Machine; stageLeases: Leases; gpuLeases: Leases | undefined; ledger: AttemptLog },
+    parts: { machine: Machine; stageLeases: Leases; gpuLeases: Leases | undefined; attempts: AttemptLog },
   ) {
     this.#project = project;
     this.#plan = plan;
     this.#options = options;
     this.#listen = listen;
     this.#machine = parts.machine;
-    this.#plannedAt = project.lock.version;
+    this.#plannedVersion = project.lock.version;
     this.#stageLeases = parts.stageLeases;
     this.#groups = new ProcessGroups(parts.stageLeases.folder);
     this.#gpuLeases = parts.gpuLeases;
-    this.#ledger = parts.ledger;
-    this.#expected = parts.ledger.durations();
+    this.#attempts = parts.attempts;
+    this.#expected = parts.attempts.durations();
     this.#jobs = options.jobs ?? defaultJobs(parts.machine);
     const capacity = new Capacity(this.#jobs, parts.machine, project.pipeline.limits);
     this.#pool = new Pool(capacity, (id) => this.#gpuLeases?.isTaken(id) ?? false);
@@ -105,40 +123,37 @@ class Run {
     plan: readonly PlannedStage[],
     options: RunOptions,
     listen: Listener,
-  ): Promise<Run> {
+  ): Promise<Execution> {
     const wantsGpus = plan.some(({ stage }) => stage.resources.gpus > 0);
     const machine = await thisMachine(wantsGpus);
     for (const { stage } of plan) checkFits(stage, machine, project.pipeline.limits);
     const stageLeases = await Leases.ofStages(project.root);
     const gpuLeases = machine.gpus.length > 0 ? await Leases.ofGpus() : undefined;
-    return new Run(project, plan, options, listen, {
-      machine,
-      stageLeases,
-      gpuLeases,
-      ledger: new AttemptLog(project.root),
-    });
+    const attempts = new AttemptLog(project.root);
+    return new Execution(project, plan, options, listen, { machine, stageLeases, gpuLeases, attempts });
   }
 
   async complete(): Promise<RunResult> {
     this.#listen({
       event: 'plan',
       jobs: this.#jobs,
-      stages: this.#plan.map(({ stage, status: verdict }) => ({
+      stages: this.#plan.map(({ stage, status }) => ({
         stage: stage.name,
-        state: verdict.state,
-        reasons: verdict.reasons,
+        state: status.state,
+        reasons: status.reasons,
         expected: this.#expected.get(stage.name),
       })),
     });
-    for (const planned of this.#plan) this.#nodes.set(planned.stage.name, this.#node(planned));
+    // The plan is in the graph's order, so the promises of upstream stages are there before they are awaited.
+    for (const planned of this.#plan) this.#outcomes.set(planned.stage.name, this.#complete(planned));
     const outcomes = new Map<string, Outcome>();
     try {
-      for (const [name, node] of this.#nodes) outcomes.set(name, await node);
+      for (const [name, outcome] of this.#outcomes) outcomes.set(name, await outcome);
     } finally {
       this.#project.lock.flush();
-      await Promise.all(this.#giving);
+      await Promise.all(this.#pendingReleases);
       this.#groups.close();
-      this.#ledger.close();
+      this.#attempts.close();
       await this.#stageLeases.close();
       await this.#gpuLeases?.close();
     }
@@ -158,25 +173,24 @@ class Run {
   }
 
   interrupt(signal: NodeJS.Signals): void {
-    const again = this.#interrupted !== undefined;
+    const isRepeated = this.#interrupted !== undefined;
     this.#interrupted ??= signal;
     this.#pool.stop();
-    for (const running of this.#running) running.kill(again ? 'SIGKILL' : signal);
+    for (const running of this.#running) running.kill(isRepeated ? 'SIGKILL' : signal);
   }
 
-  async #node(planned: PlannedStage): Promise<Outcome> {
+  /** Resolves when the stage has been brought up to date, or cannot be. */
+  async #complete(planned: PlannedStage): Promise<Outcome> {
     const { stage } = planned;
-    const above = this.#project.graph.upstream.get(stage.name)!.filter((name) => this.#nodes.has(name));
-    const outcomes = await Promise.all(above.map((name) => this.#nodes.get(name)!));
-    const blocking = above.filter((_, i) => ['failed', 'skipped'].includes(outcomes[i].outcome));
+    const upstream = this.#project.graph.upstream.get(stage.name)!.filter((name) => this.#outcomes.has(name));
+    const outcomes = await Promise.all(upstream.map((name) => this.#outcomes.get(name)!));
+    const blocking = upstream.filter((_, i) => ['failed', 'skipped'].includes(outcomes[i].outcome));
     let outcome: Outcome;
     if (blocking.length > 0) outcome = this.#skipped(`${listNames(blocking)} did not succeed`);
     else {
       try {
-        outcome = await this.#bringUpToDate(
-          planned,
-          outcomes.every((o) => o.outcome === 'fresh'),
-        );
+        const isUpstreamUnchanged = outcomes.every((o) => o.outcome === 'fresh');
+        outcome = await this.#bringUpToDate(planned, isUpstreamUnchanged);
       } catch (error) {
         if (!(error instanceof ReproError)) throw error;
         outcome = { outcome: 'failed', message: error.message, seconds: 0 };
@@ -193,25 +207,29 @@ class Run {
       : { outcome: 'skipped', because };
   }
 
-  async #bringUpToDate({ stage, status: planned }: PlannedStage, nothingMovedAbove: boolean): Promise<Outcome> {
-    // The plan was made with all this in place; it holds unless a stage above has made something since.
-    const holds = nothingMovedAbove && planned.state !== 'maybe';
-    const version = holds ? this.#plannedAt : this.#project.lock.version;
-    const verdict = holds ? planned : await this.#evaluate(stage);
-    if (verdict.state === 'fresh') return { outcome: 'fresh' };
-    if (verdict.state === 'frozen') return { outcome: 'fresh', frozen: true };
+  async #bringUpToDate({ stage, status: planned }: PlannedStage, isUpstreamUnchanged: boolean): Promise<Outcome> {
+    // The plan saw all inputs of this stage as they are now, unless an upstream stage has run since.
+    const decision =
+      isUpstreamUnchanged && !('pending' in planned)
+        ? { status: planned, lockVersion: this.#plannedVersion }
+        : await this.#decide(stage);
+    if (decision.status.state === 'fresh') return { outcome: 'fresh' };
+    if (decision.status.state === 'frozen') return { outcome: 'fresh', frozen: true };
     const holding = await this.#start(stage);
     if (holding === 'stopped') return this.#skipped('another stage failed');
     try {
-      return await this.#bring(stage, holding, { verdict, version });
+      await this.#project.lock.refresh();
+      const { status } = await this.#decide(stage, decision);
+      return await this.#carryOut(stage, status, holding);
     } finally {
       this.#gpuLeases?.give(holding.gpus);
       holding.release();
-      // Whoever waits for this stage must find its block in the lock.
-      this.#giving.push(this.#project.lock.written().then(() => this.#stageLeases.give([stage.name])));
+      // Another repro that waits for this stage's lease must find its block in the lock.
+      this.#pendingReleases.push(this.#project.lock.written().then(() => this.#stageLeases.give([stage.name])));
     }
   }
 
+  /** Resolves when the stage may start and no other repro can start it. */
   #start(stage: Stage): Promise<Holding | 'stopped'> {
     const expected = this.#expected.get(stage.name) ?? Number.POSITIVE_INFINITY;
     return this.#pool.acquire(stage.name, stage.resources, expected, (gpus) => {
@@ -222,43 +240,42 @@ class Run {
     });
   }
 
-  /** With the stage leased: another repro may have brought it up to date while this one waited. */
-  async #bring(stage: Stage, holding: Holding, before: { verdict: StageStatus; version: number }): Promise<Outcome> {
-    let { verdict } = before;
-    await this.#project.lock.refresh();
-    if (this.#project.lock.version !== before.version) {
-      this.#project.stageInputs.forget();
-      verdict = await this.#evaluate(stage);
-    }
-    if (verdict.state === 'fresh') return { outcome: 'fresh' };
-    if (verdict.state === 'restorable') {
-      await restoreStage(this.#project, stage, verdict.block);
-      return { outcome: 'restored' };
-    }
-    if (verdict.state !== 'stale' || verdict.inputs === undefined || verdict.key === undefined)
-      verdict = await this.#evaluate(stage);
-    if (verdict.state !== 'stale' || verdict.inputs === undefined || verdict.key === undefined)
-      throw new Error(`${stage.name} is ${verdict.state} where it should be known whether to run`);
-    for (const note of verdict.notes ?? []) this.#listen({ event: 'note', stage: stage.name, text: note });
-    return this.#attempt(stage, holding, verdict.inputs, verdict.key, verdict.reasons);
-  }
-
-  #evaluate(stage: Stage): Promise<StageStatus> {
-    return evaluate(this.#project, stage, this.#options).catch((error) => {
+  /** `earlier` still holds unless another repro has written the lock since: it may have run this stage. */
+  async #decide(stage: Stage, earlier?: Decision): Promise<Decision> {
+    const lockVersion = this.#project.lock.version;
+    if (earlier?.lockVersion === lockVersion) return earlier;
+    if (earlier !== undefined) this.#project.stageInputs.forget();
+    try {
+      return { status: await evaluate(this.#project, stage, this.#options), lockVersion };
+    } catch (error) {
+      // All was there when the plan was made, so this is a failure while running, not an error in the pipeline.
       if (error instanceof MissingInputs) throw new ReproError(error.message, 1);
       throw error;
-    });
+    }
+  }
+
+  async #carryOut(stage: Stage, status: SettledStatus, holding: Holding): Promise<Outcome> {
+    switch (status.state) {
+      case 'fresh':
+        return { outcome: 'fresh' };
+      case 'frozen':
+        return { outcome: 'fresh', frozen: true };
+      case 'restorable':
+        await restoreStage(this.#project, stage, status.block);
+        return { outcome: 'restored' };
+      case 'stale':
+        for (const note of status.notes) this.#listen({ event: 'note', stage: stage.name, text: note });
+        return this.#attempt(stage, status, holding);
+    }
   }
 
   async #attempt(
     stage: Stage,
+    { inputs, key, reasons }: Extract<SettledStatus, { state: 'stale' }>,
     holding: Holding,
-    inputs: Parameters<typeof attemptStage>[1],
-    key: string,
-    reasons: StageStatus['reasons'],
   ): Promise<Outcome> {
     const started = new Date();
-    const log = this.#ledger.openLog(stage.name, started);
+    const log = this.#attempts.openLog(stage.name, started);
     let peakMemory = 0;
     const gpus = holding.gpus.length > 0 ? { gpus: holding.gpus } : {};
     this.#listen({
@@ -287,7 +304,7 @@ class Run {
       },
       isInterrupted: () => this.#interrupted !== undefined,
     });
-    this.#ledger.record({
+    this.#attempts.record({
       stage: stage.name,
       started: started.toISOString(),
       seconds: (Date.now() - started.getTime()) / 1000,

@@ -1,11 +1,12 @@
 /**
- * What would become of each stage, in the graph's order, before anything runs.
+ * Decides what to do with each stage before anything runs. `makePlan` goes through the stages in the graph's order;
+ * `evaluate` decides about one stage from the files as they are now.
  *
- *   its own inputs and outputs as recorded, and everything above it fresh        → fresh
- *   something differs, and the run cache has just this run                       → restorable: what it makes is known
- *   something differs                                                            → stale
- *   nothing of its own differs, but a stage above may make something new         → maybe
- *   frozen: it is taken as it is                                                 → frozen
+ *   its inputs and outputs are as recorded, and so are those of all upstream stages   → fresh
+ *   something differs, and the run cache has a run with exactly these inputs          → restorable
+ *   something differs                                                                 → stale
+ *   nothing of its own differs, but an upstream stage may make a new input            → maybe
+ *   the definition says `frozen`                                                      → frozen: never run
  */
 import { type Content, contentWithin, type ManifestEntry, parseManifest, sameContent } from '../hashing/index.ts';
 import { listNames, type Problem, ReproError } from '../messages/index.ts';
@@ -15,55 +16,77 @@ import { type Project, placeMissing } from './project.ts';
 import { MissingInputs } from './stage-inputs.ts';
 import { alwaysRuns, type Reason, staleReasons } from './stale-reasons.ts';
 
-export type StageStatus =
-  | { state: 'fresh'; reasons: []; block: LockedStage }
-  | { state: 'stale'; reasons: Reason[]; inputs?: Fingerprint; key?: string; notes?: string[] }
+/** What to do with a stage whose inputs are all known. `notes` say why a run in the run cache cannot be restored. */
+export type SettledStatus =
+  | { state: 'fresh'; reasons: [] }
+  | { state: 'frozen'; reasons: Reason[] }
   | { state: 'restorable'; reasons: Reason[]; inputs: Fingerprint; key: string; block: LockedStage }
-  | { state: 'maybe'; reasons: Reason[] }
-  | { state: 'frozen'; reasons: Reason[] };
+  | { state: 'stale'; reasons: Reason[]; inputs: Fingerprint; key: string; notes: string[] };
 
+/**
+ * What is known of a stage some of whose inputs are still to be made upstream. `stale`: it will not be fresh, for a
+ * reason of its own. `maybe`: it is not fresh if one of these inputs changes.
+ */
+export interface PendingStatus {
+  state: 'stale' | 'maybe';
+  pending: true;
+  reasons: Reason[];
+}
+
+/** What to do with a stage, as far as it can be known before anything runs. */
+export type StageStatus = SettledStatus | PendingStatus;
+
+/** Options of a call that change what is planned. */
 export interface PlanOptions {
-  /** Run what is selected even if it is fresh. */
+  /** Run the selected stages even if they are fresh. */
   force?: boolean;
+  /** false: never restore from the run cache. */
   runCache?: boolean;
   /** Missing dependencies count as unchanged. */
   allowMissing?: boolean;
 }
 
+/** A stage of the plan. */
 export interface PlannedStage {
   stage: Stage;
   status: StageStatus;
 }
 
-/** Throws ReproError for everything that is wrong before a command has started. */
+/**
+ * Plans the stages `names`, which are in the graph's order. Stages outside of `names` count as they are on disk.
+ *
+ * @returns one entry a name, in the same order
+ * @throws ReproError with everything that is wrong, such as missing inputs, each with its place in pipeline.yaml
+ */
 export async function makePlan(
   project: Project,
   names: readonly string[],
   options: PlanOptions,
 ): Promise<PlannedStage[]> {
-  const verdicts = new Map<string, StageStatus>();
+  const statuses = new Map<string, StageStatus>();
   const selected = new Set(names);
-  const faults = new Faults();
+  const problems = new StageProblems();
   const plan: PlannedStage[] = [];
   for (const name of names) {
     const stage = project.graph.stages.get(name)!;
-    const above = project.graph.upstream.get(name)!.filter((upstream) => selected.has(upstream));
+    const upstream = project.graph.upstream.get(name)!.filter((other) => selected.has(other));
     try {
-      const verdict = await planStage(project, stage, above, verdicts, options);
-      verdicts.set(name, verdict);
-      plan.push({ stage, status: verdict });
+      const status = await planStage(project, stage, upstream, statuses, options);
+      statuses.set(name, status);
+      plan.push({ stage, status });
     } catch (error) {
       if (!(error instanceof ReproError)) throw error;
-      faults.add(name, error instanceof MissingInputs ? await placeMissing(project, error) : error);
-      verdicts.set(name, { state: 'stale', reasons: [] });
+      problems.add(name, error instanceof MissingInputs ? await placeMissing(project, error) : error);
+      // The outputs of this stage are not known, but the stages below it may have problems of their own.
+      statuses.set(name, { state: 'stale', pending: true, reasons: [] });
     }
   }
-  faults.throw();
+  problems.throw();
   return plan;
 }
 
-/** What is wrong with stages. What is wrong with many of them, as with all cells of a matrix, is said once. */
-class Faults {
+/** Collects the problems of stages. A problem that many stages share, such as the cells of a matrix, is reported once. */
+class StageProblems {
   readonly #found = new Map<string, { problem: Problem; stages: string[] }>();
 
   add(stage: string, error: ReproError): void {
@@ -87,58 +110,85 @@ class Faults {
   }
 }
 
+/** `statuses` holds at least those of `upstream`, the selected stages that this one waits for. */
 async function planStage(
   project: Project,
   stage: Stage,
-  above: readonly string[],
-  verdicts: ReadonlyMap<string, StageStatus>,
+  upstream: readonly string[],
+  statuses: ReadonlyMap<string, StageStatus>,
   options: PlanOptions,
 ): Promise<StageStatus> {
-  const unsettled = above.filter((name) => ['stale', 'maybe'].includes(verdicts.get(name)!.state));
-  const predicted = new Map<string, Content>();
-  for (const name of above) {
-    const verdict = verdicts.get(name)!;
-    if (verdict.state === 'restorable')
-      for (const [path, content] of Object.entries(verdict.block.outs ?? {})) predicted.set(path, content);
-  }
+  const unsettled = upstream.filter((name) => ['stale', 'maybe'].includes(statuses.get(name)!.state));
   const pending = unsettled.flatMap((name) => project.graph.stages.get(name)!.outs.map(({ path }) => path));
-  const verdict = await evaluate(project, stage, { ...options, pending, predicted });
-  if (verdict.state === 'maybe' || (verdict.state === 'fresh' && unsettled.length > 0)) {
-    const stages = above.filter((name) => !['fresh', 'frozen'].includes(verdicts.get(name)!.state));
-    return { state: 'maybe', reasons: [{ kind: 'upstream', stages }] };
+  const predicted = new Map<string, Content>();
+  for (const name of upstream) {
+    const status = statuses.get(name)!;
+    if (status.state !== 'restorable') continue;
+    for (const [path, content] of Object.entries(status.block.outs ?? {})) predicted.set(path, content);
   }
-  return verdict;
+  const comparison = await compareWithLock(project, stage, options, { pending, predicted });
+  if (comparison.isComplete || stage.frozen) {
+    const status = await settle(project, stage, comparison, options);
+    if (status.state !== 'fresh' || unsettled.length === 0) return status;
+  } else if (comparison.reasons.length > 0) return { state: 'stale', pending: true, reasons: comparison.reasons };
+  const stages = upstream.filter((name) => !['fresh', 'frozen'].includes(statuses.get(name)!.state));
+  return { state: 'maybe', pending: true, reasons: [{ kind: 'upstream', stages }] };
 }
 
-export interface EvaluateOptions extends PlanOptions {
-  /** Outputs of stages above whose content is not known yet; what touches them is left out of the judgement. */
-  pending?: readonly string[];
-  /** Outputs of stages above that will be restored with this content. */
-  predicted?: ReadonlyMap<string, Content>;
+/**
+ * Decides about one stage from the files as they are now.
+ *
+ * @throws MissingInputs if an input does not exist
+ * @throws ReproError if an input cannot be read
+ */
+export async function evaluate(project: Project, stage: Stage, options: PlanOptions): Promise<SettledStatus> {
+  const comparison = await compareWithLock(project, stage, options, { pending: [], predicted: new Map() });
+  return settle(project, stage, comparison, options);
 }
 
-/** What is to become of one stage, going by what there is now. */
-export async function evaluate(project: Project, stage: Stage, options: EvaluateOptions): Promise<StageStatus> {
-  const { pending = [], predicted = new Map<string, Content>() } = options;
+/** Outputs of upstream stages that will not stay as they are on disk. */
+interface UpstreamOutputs {
+  /** Paths whose content is not known yet. Inputs that they touch are left out of the comparison. */
+  pending: readonly string[];
+  /** Outputs that will be restored, with their content. */
+  predicted: ReadonlyMap<string, Content>;
+}
+
+interface Comparison {
+  inputs: Fingerprint;
+  /** false: `inputs` lacks those that are still to be made upstream. */
+  isComplete: boolean;
+  reasons: Reason[];
+}
+
+/** Compares a stage's inputs and outputs with what the lock recorded of its last run. */
+async function compareWithLock(
+  project: Project,
+  stage: Stage,
+  options: PlanOptions,
+  { pending, predicted }: UpstreamOutputs,
+): Promise<Comparison> {
   const touches = (path: string, outs: Iterable<string>) =>
     [...outs].some((out) => contains(out, path) || contains(path, out));
   const recorded = project.lock.get(stage.name);
-  const unknown = (path: string) => touches(path, pending) || touches(path, predicted.keys());
+  const isUnknown = (path: string) => touches(path, pending) || touches(path, predicted.keys());
 
   let inputs: Fingerprint;
   try {
-    inputs = await project.stageInputs.fingerprint(stage, unknown);
+    inputs = await project.stageInputs.fingerprint(stage, isUnknown);
   } catch (error) {
-    if (stage.frozen && error instanceof MissingInputs) return { state: 'frozen', reasons: [] };
-    if (!(options.allowMissing && error instanceof MissingInputs) || recorded === undefined) throw error;
-    inputs = await assumeRecorded(project, stage, recorded, error, unknown);
+    if (!(error instanceof MissingInputs)) throw error;
+    // A frozen stage is never run, so it may lack its inputs.
+    if (stage.frozen) return { inputs: { deps: {}, code: {}, params: {} }, isComplete: true, reasons: [] };
+    if (!options.allowMissing || recorded === undefined) throw error;
+    inputs = await assumeRecorded(project, stage, recorded, error, isUnknown);
   }
-  let complete = true;
+  let isComplete = true;
   for (const path of [...stage.deps.map((dep) => dep.path), ...stage.code, ...stage.params.map(({ file }) => file)]) {
-    if (!unknown(path)) continue;
+    if (!isUnknown(path)) continue;
     const content = touches(path, pending) ? undefined : predictedContent(project, path, predicted);
     if (content && stage.deps.some((dep) => dep.path === path)) inputs.deps[path] = content;
-    else complete = false;
+    else isComplete = false;
   }
   const outs = new Map<string, Content | undefined>();
   for (const [path, scanned] of await project.stageInputs.outputs(stage)) outs.set(path, scanned?.content);
@@ -148,20 +198,28 @@ export async function evaluate(project: Project, stage: Stage, options: Evaluate
   }
 
   const reasons = await nameModules(project, staleReasons(stage, recorded, inputs, outs));
+  if (reasons.length === 0 && options.force && !stage.frozen) reasons.push({ kind: 'always', forced: true });
+  return { inputs, isComplete, reasons };
+}
+
+/** Decides by a comparison that is complete. */
+async function settle(
+  project: Project,
+  stage: Stage,
+  { inputs, reasons }: Comparison,
+  options: PlanOptions,
+): Promise<SettledStatus> {
   if (stage.frozen) return { state: 'frozen', reasons };
-  if (reasons.length === 0 && !options.force) {
-    return complete ? { state: 'fresh', reasons: [], block: recorded! } : { state: 'maybe', reasons: [] };
-  }
-  if (reasons.length === 0) reasons.push({ kind: 'always', forced: true });
-  if (!complete) return { state: 'stale', reasons };
+  if (reasons.length === 0) return { state: 'fresh', reasons: [] };
   const key = fingerprintKey(stage, inputs);
-  if (options.force || options.runCache === false || alwaysRuns(stage)) return { state: 'stale', reasons, inputs, key };
-  const { block, notes } = await restorable(project, stage, key, inputs);
+  if (options.force || options.runCache === false || alwaysRuns(stage))
+    return { state: 'stale', reasons, inputs, key, notes: [] };
+  const { block, notes } = await findRestorable(project, stage, key, inputs);
   if (block) return { state: 'restorable', reasons, inputs, key, block };
   return { state: 'stale', reasons, inputs, key, notes };
 }
 
-/** What will be at `path` once these outputs are restored, where it is one of them or lies in one. */
+/** The content that `path` will have once these outputs are restored, if it is one of them or lies in one. */
 function predictedContent(
   project: Project,
   path: string,
@@ -176,8 +234,8 @@ function predictedContent(
   return undefined;
 }
 
-/** The run cache's block for this run, if everything it made can be had; otherwise why not, where that is a fault. */
-async function restorable(
+/** The run cache's block for this key, if all its outputs can be restored. `notes` say why they cannot. */
+async function findRestorable(
   project: Project,
   stage: Stage,
   key: string,
@@ -185,12 +243,12 @@ async function restorable(
 ): Promise<{ block?: LockedStage; notes: string[] }> {
   const found = project.runs.get(key, stage);
   if (found === undefined) return { notes: [] };
-  if (found === 'damaged') return { notes: [`its entry in the run cache was damaged; it is dropped`] };
+  if (found === 'damaged') return { notes: ['its entry in the run cache was damaged; it is dropped'] };
   const outs: { [path: string]: Content } = {};
   for (const { path } of stage.outs) {
     const content = found.outs![path];
     outs[path] = content;
-    // What is already in place need not be in the cache.
+    // An output that is already in place need not be in the cache.
     if (sameContent((await project.stageInputs.scan(path))?.content, content)) continue;
     const problems = await project.cache.problems(content);
     if (problems.length === 0) continue;
@@ -200,24 +258,25 @@ async function restorable(
   return { block: lockedStage(stage, inputs, outs), notes: [] };
 }
 
+/** The fingerprint with the recorded content of dependencies that are missing. Anything else that is missing throws. */
 async function assumeRecorded(
   project: Project,
   stage: Stage,
   recorded: LockedStage,
   error: MissingInputs,
-  unknown: (path: string) => boolean,
+  isUnknown: (path: string) => boolean,
 ): Promise<Fingerprint> {
-  const gone = new Set(error.missing.filter(({ kind }) => kind === 'dep').map(({ path }) => path));
+  const missing = new Set(error.missing.filter(({ kind }) => kind === 'dep').map(({ path }) => path));
   if (error.missing.some(({ kind }) => kind !== 'dep')) throw error;
-  const inputs = await project.stageInputs.fingerprint(stage, (path) => gone.has(path) || unknown(path));
-  for (const path of gone) {
+  const inputs = await project.stageInputs.fingerprint(stage, (path) => missing.has(path) || isUnknown(path));
+  for (const path of missing) {
     if (!recorded.deps?.[path]) throw error;
     inputs.deps[path] = recorded.deps[path];
   }
   return inputs;
 }
 
-/** Says which modules of a closure changed, where its old list of modules is still known. */
+/** Replaces a code entry that changed by the modules of its closure that changed, if the old list of modules is known. */
 async function nameModules(project: Project, reasons: readonly Reason[]): Promise<Reason[]> {
   const named: Reason[] = [];
   for (const reason of reasons) {

@@ -20,7 +20,7 @@ export async function status(targets: readonly string[], call: { json?: boolean;
         if (verdict.state === 'fresh') continue;
         process.stdout.write(`${stage.name}: ${verdict.state}\n`);
         for (const reason of verdict.reasons) process.stdout.write(`  ${describeReason(reason)}\n`);
-        if (verdict.state === 'stale') for (const note of verdict.notes ?? []) process.stdout.write(`  ${note}\n`);
+        if ('notes' in verdict) for (const note of verdict.notes) process.stdout.write(`  ${note}\n`);
       }
       process.stdout.write(
         `${outdated.length === 0 ? describeUpToDate(plan.length) : describeStateCounts(plan.map(({ status: verdict }) => verdict))}\n`,
