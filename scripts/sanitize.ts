@@ -1,7 +1,7 @@
 /**
  * The native code under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer: the engine is built once for each and
  * driven through everything it does by native/engine/exercise/exercise.cpp, the instructions of AVX512_BF16 and AMX in plain C++, so that
- * any CPU with AVX-512 will do (native/engine/exercise/emulated-bf16.hpp); BPE is fuzzed under the first two by native/bpe/fuzz/fuzz.cc.
+ * any CPU with AVX-512 will do (native/engine/exercise/emulated-bf16.hpp); BPE is fuzzed under the first two by native/bpe/fuzz/fuzz.cpp.
  *
  *     npx tsx scripts/sanitize.ts [address,undefined | thread …]
  *
@@ -59,9 +59,9 @@ for (const sanitizer of sanitizers) {
 if (sanitizers.some((sanitizer) => sanitizer.includes('address'))) {
   cd('../bpe');
   const fuzz = join(folder, 'fuzz');
-  const bpe = ['pieces', 'train', 'encode', 'cuts', 'documents'].map((name) => `src/${name}.cc`);
+  const bpe = ['pieces', 'train', 'encode', 'cuts', 'documents'].map((name) => `src/${name}.cpp`);
   const sanitize = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
-  await $`${compiler} -std=c++17 -O1 -g ${sanitize} -Isrc fuzz/fuzz.cc ${bpe} -o ${fuzz}`;
+  await $`${compiler} -std=c++17 -O1 -g ${sanitize} -Isrc fuzz/fuzz.cpp ${bpe} -o ${fuzz}`;
   const run = await $({ nothrow: true })`${fuzz} 1 ${BPE_ROUNDS}`;
   console.log(`bpe, address,undefined: ${run.exitCode === 0 ? 'clean' : 'FINDINGS'}\n${run.stdout}${run.stderr}`);
   failed ||= run.exitCode !== 0;

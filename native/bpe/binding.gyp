@@ -2,7 +2,7 @@
   "targets": [
     {
       "target_name": "bpe",
-      "sources": ["src/addon.cc", "src/pieces.cc", "src/train.cc", "src/encode.cc", "src/cuts.cc", "src/documents.cc"],
+      "sources": ["src/addon.cpp", "src/pieces.cpp", "src/train.cpp", "src/encode.cpp", "src/cuts.cpp", "src/documents.cpp"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS"],
       "cflags_cc": ["-std=c++17", "-O3", "-fexceptions", "-Wall", "-Wextra", "-Wno-unused-parameter"],

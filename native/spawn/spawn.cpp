@@ -1,11 +1,13 @@
-// Runs shell commands for lib/repro/launch.ts without copying the page tables of this process and without holding up its
-// main thread.
+// Runs shell commands for lib/repro/launch.ts without copying the page tables of this process and without holding up
+// its main thread.
 //
 // Node starts a program by fork, on the main thread, whose time grows with the memory of the process: 0.8 ms at 50 MB,
-// 2.8 ms at 155 MB; and each pipe to it is a stream, which costs as much again. Here each program has a thread of its own:
+// 2.8 ms at 155 MB; and each pipe to it is a stream, which costs as much again. Here each program has a thread of its
+// own:
 //
 //   pipes → posix_spawn, which shares the memory until the program is in place → its group noted down → gate opened
-//   → what it says handed on, as it comes → ended: what it left in its group killed, the note crossed out → its end told
+//   → what it says handed on, as it comes → ended: what it left in its group killed, the note crossed out → its end
+//   told
 //
 // The main thread hears of a program that says nothing once, when all is over. Node waits for its own children by their
 // numbers, so neither takes the other's. launch-by-node.ts does the same without this addon, and is the reference.
@@ -84,8 +86,10 @@ class Group {
   // What comes before the start is sent at the start.
   void signal(int signal) {
     std::lock_guard<std::mutex> guard(mutex_);
-    if (number_ > 0) kill(-number_, signal);
-    else if (!ended_) wanted_ = signal;
+    if (number_ > 0)
+      kill(-number_, signal);
+    else if (!ended_)
+      wanted_ = signal;
   }
 
   void begin(pid_t number) {
@@ -228,13 +232,15 @@ struct Channel {
   void hear() {
     char piece[kPiece];
     const ssize_t length = read(from.number, piece, sizeof piece);
-    if (length > 0) tell(report, what, std::string(piece, length));
-    else if (length == 0 || errno != EINTR) from.shut();
+    if (length > 0)
+      tell(report, what, std::string(piece, length));
+    else if (length == 0 || errno != EINTR)
+      from.shut();
   }
 };
 
-// Hands on what a program says: until it has ended, or, with pid 0, as long as somebody holds its channels. Returns after
-// `limit` milliseconds at the latest; -1 is for ever.
+// Hands on what a program says: until it has ended, or, with pid 0, as long as somebody holds its channels. Returns
+// after `limit` milliseconds at the latest; -1 is for ever.
 void attend(pid_t pid, Channel output, Channel progress, int limit) {
   Descriptor end;
 #ifdef SYS_pidfd_open
@@ -281,8 +287,10 @@ void runProgram(Task& task) {
   // What was in the group holds its channels until it is gone; without any, what is left to hear is there by now.
   attend(0, said, told, isEmpty ? 0 : kLinger);
   append(task.notes, "remove " + std::to_string(pid) + "\n");
-  if (WIFEXITED(status)) tell(report, "exit", WEXITSTATUS(status));
-  else tell(report, "signal", WTERMSIG(status));
+  if (WIFEXITED(status))
+    tell(report, "exit", WEXITSTATUS(status));
+  else
+    tell(report, "signal", WTERMSIG(status));
 }
 
 void* run(void* argument) {
@@ -315,8 +323,9 @@ std::vector<std::string> environmentWith(std::vector<std::string> changes) {
 
 using SharedGroup = std::shared_ptr<Group>;
 
-// (file, arguments, changes to the environment, working folder, notes, report) → the group: see Program and readStrings.
-// `notes` is a descriptor; `report` is called with ("output" | "progress", bytes) as they come, and at last with ("exit", status) or
+// (file, arguments, changes to the environment, working folder, notes, report) → the group: see Program and
+// readStrings. `notes` is a descriptor; `report` is called with ("output" | "progress", bytes) as they come, and at
+// last with ("exit", status) or
 // ("signal", number), or with ("error", why it could not be started) alone.
 Napi::Value spawn(const Napi::CallbackInfo& info) {
   auto task = std::make_unique<Task>();
@@ -340,14 +349,11 @@ Napi::Value spawn(const Napi::CallbackInfo& info) {
     throw Napi::Error::New(info.Env(), std::string("no thread: ") + std::strerror(error));
   }
   task.release();
-  return Napi::External<SharedGroup>::New(info.Env(), new SharedGroup(group), [](Napi::Env, SharedGroup* group) {
-    delete group;
-  });
+  return Napi::External<SharedGroup>::New(info.Env(), new SharedGroup(group),
+                                          [](Napi::Env, SharedGroup* group) { delete group; });
 }
 
-SharedGroup groupIn(const Napi::Value& value) {
-  return *value.As<Napi::External<SharedGroup>>().Data();
-}
+SharedGroup groupIn(const Napi::Value& value) { return *value.As<Napi::External<SharedGroup>>().Data(); }
 
 // (group) → its number, 0 before it has started and after it has ended
 Napi::Value numberOf(const Napi::CallbackInfo& info) {
@@ -355,9 +361,7 @@ Napi::Value numberOf(const Napi::CallbackInfo& info) {
 }
 
 // (group, number of a signal)
-void signalGroup(const Napi::CallbackInfo& info) {
-  groupIn(info[0])->signal(info[1].As<Napi::Number>().Int32Value());
-}
+void signalGroup(const Napi::CallbackInfo& info) { groupIn(info[0])->signal(info[1].As<Napi::Number>().Int32Value()); }
 
 }  // namespace
 

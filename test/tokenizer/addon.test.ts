@@ -21,20 +21,20 @@ const isBuilt = existsSync(join(NATIVE, 'bpe/build/Release/bpe.node'));
 
 test.skipIf(!isBuilt)('an addon is loaded while it is of the sources beside it, whatever their times', () => {
   expect(() => requireFresh('bpe')).not.toThrow();
-  utimesSync(at('bpe/src/train.cc'), new Date(), new Date());
+  utimesSync(at('bpe/src/train.cpp'), new Date(), new Date());
   expect(() => requireFresh('bpe')).not.toThrow();
 });
 
 test.skipIf(!isBuilt)('an addon of other sources is refused, also where they are as old and as long', () => {
-  const source = readFileSync(at('bpe/src/train.cc'));
-  appendFileSync(at('bpe/src/train.cc'), ' ');
+  const source = readFileSync(at('bpe/src/train.cpp'));
+  appendFileSync(at('bpe/src/train.cpp'), ' ');
   expect(() => requireFresh('bpe')).toThrow(/^native\/bpe has changed since it was built.*run `npm run build`$/);
-  cpSync(join(NATIVE, 'bpe/src/train.cc'), at('bpe/src/train.cc'));
-  expect(readFileSync(at('bpe/src/train.cc'))).toEqual(source);
+  cpSync(join(NATIVE, 'bpe/src/train.cpp'), at('bpe/src/train.cpp'));
+  expect(readFileSync(at('bpe/src/train.cpp'))).toEqual(source);
   expect(() => requireFresh('bpe')).not.toThrow();
-  cpSync(at('bpe/src/train.cc'), at('bpe/src/new.cc'));
+  cpSync(at('bpe/src/train.cpp'), at('bpe/src/new.cpp'));
   expect(() => requireFresh('bpe')).toThrow('native/bpe has changed');
-  rmSync(at('bpe/src/new.cc'));
+  rmSync(at('bpe/src/new.cpp'));
 });
 
 test.skipIf(!isBuilt)(

@@ -1,4 +1,4 @@
-/** Loads the addon native/bpe and declares its types. Its C++ side is native/bpe/src/addon.cc. */
+/** Loads the addon native/bpe and declares its types. Its C++ side is native/bpe/src/addon.cpp. */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { requireFresh } from '../../../native/built.mjs';

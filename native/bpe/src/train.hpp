@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "pieces.h"
-#include "symbols.h"
+#include "pieces.hpp"
+#include "symbols.hpp"
 
 namespace bpe {
 

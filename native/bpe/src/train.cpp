@@ -1,17 +1,18 @@
-// All distinct pieces stand in one array of symbols, one place a byte, a separator before each piece. A symbol of n bytes is
-// written at the first and at the last of its n places, so that both neighbours of a place are found without links:
+// All distinct pieces stand in one array of symbols, one place a byte, a separator before each piece. A symbol of n
+// bytes is written at the first and at the last of its n places, so that both neighbours of a place are found without
+// links:
 //
 //   place     0  1  2  3  4  5  6  7           X = ab, Y = abc
 //             |  a  b  c  a  b  c  |
 //             |  Y  .  Y  Y  .  Y  |           the symbol before place 4 is at 3, the one after it at 4 + 3
 //
-// For every pair of symbols its count is kept and the places where it was seen, in ascending order. A place may be out of
-// date: it is checked when the pair is merged. Merging a, b into n visits the places of the pair once, gathers how much the
-// counts of (x, a), (b, x), (x, n) and (n, x) change for every x, and then touches each of these pairs once.
+// For every pair of symbols its count is kept and the places where it was seen, in ascending order. A place may be out
+// of date: it is checked when the pair is merged. Merging a, b into n visits the places of the pair once, gathers how
+// much the counts of (x, a), (b, x), (x, n) and (n, x) change for every x, and then touches each of these pairs once.
 //
-// Pairs wait in a heap by (count, pair). Counts of a pair only fall once it exists, since n is new, so a stale count in the
-// heap is too high: it is put back with the right one when it comes up.
-#include "train.h"
+// Pairs wait in a heap by (count, pair). Counts of a pair only fall once it exists, since n is new, so a stale count in
+// the heap is too high: it is put back with the right one when it comes up.
+#include "train.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -148,7 +149,8 @@ class Trainer {
       size += pieces[i].length + 1;
     }
     if (size > std::numeric_limits<Place>::max()) {
-      throw std::length_error("the distinct pieces of the corpus are longer than 4 GiB: cut it after bars or lines, or train on a part");
+      throw std::length_error(
+          "the distinct pieces of the corpus are longer than 4 GiB: cut it after bars or lines, or train on a part");
     }
     std::stable_sort(order.begin(), order.end(),
                      [&](uint32_t a, uint32_t b) { return pieces[a].count > pieces[b].count; });
@@ -176,7 +178,8 @@ class Trainer {
     });
     std::vector<Place*> cursor(0x10000);
     for (uint32_t bytes = 0; bytes < 0x10000; bytes++) {
-      if (counts[bytes] >= leastCount()) cursor[bytes] = addPair({bytes >> 8, bytes & 0xff}, counts[bytes], placeCounts[bytes]);
+      if (counts[bytes] >= leastCount())
+        cursor[bytes] = addPair({bytes >> 8, bytes & 0xff}, counts[bytes], placeCounts[bytes]);
     }
     eachBytePair([&](uint32_t bytes, Place place, uint64_t) {
       if (cursor[bytes]) *cursor[bytes]++ = place;
@@ -244,8 +247,10 @@ class Trainer {
       if (previousSymbol != kSeparator) {
         Change& previous = change(previousSymbol);
         // Where the neighbour was merged a moment ago, (merged, left) was won there and is lost again here.
-        if (previousSymbol == merged) change(pair.left).wonAfter -= weight;
-        else previous.lostBefore += weight;
+        if (previousSymbol == merged)
+          change(pair.left).wonAfter -= weight;
+        else
+          previous.lostBefore += weight;
         previous.wonBefore += weight;
         previous.placesBefore++;
         before_.push_back({previousSymbol, static_cast<Place>(place - lengths_[previousSymbol])});
@@ -275,8 +280,10 @@ class Trainer {
       const Change& change = changes_[symbol];
       lose(symbol, pair.left, change.lostBefore);
       lose(pair.right, symbol, change.lostAfter);
-      cursorBefore_[symbol] = change.wonBefore >= leastCount() ? addPair({symbol, merged}, change.wonBefore, change.placesBefore) : nullptr;
-      cursorAfter_[symbol] = change.wonAfter >= leastCount() ? addPair({merged, symbol}, change.wonAfter, change.placesAfter) : nullptr;
+      cursorBefore_[symbol] =
+          change.wonBefore >= leastCount() ? addPair({symbol, merged}, change.wonBefore, change.placesBefore) : nullptr;
+      cursorAfter_[symbol] =
+          change.wonAfter >= leastCount() ? addPair({merged, symbol}, change.wonAfter, change.placesAfter) : nullptr;
     }
     for (const Seen& seen : before_) {
       if (cursorBefore_[seen.symbol]) *cursorBefore_[seen.symbol]++ = seen.place;

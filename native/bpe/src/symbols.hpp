@@ -1,5 +1,5 @@
-// What BPE merges: symbols 0 to 255 are the bytes, in the order in which Hugging Face's trainer numbers them (the code points
-// of GPT-2's byte alphabet, lib/tokenizer/byte-level.ts), and merge k makes symbol 256 + k.
+// What BPE merges: symbols 0 to 255 are the bytes, in the order in which Hugging Face's trainer numbers them (the code
+// points of GPT-2's byte alphabet, lib/tokenizer/byte-level.ts), and merge k makes symbol 256 + k.
 #pragma once
 #include <array>
 #include <cstdint>

@@ -1,8 +1,9 @@
-// Trains and encodes random documents and compares the encoder with applying the merges one after another, for use under
-// the sanitizers:
+// Trains and encodes random documents and compares the encoder with applying the merges one after another, for use
+// under the sanitizers:
 //
 //   g++ -std=c++17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover -Inative/bpe/src
-//     native/bpe/fuzz/fuzz.cc native/bpe/src/{pieces,train,encode,cuts,documents}.cc -o /tmp/fuzz && /tmp/fuzz SEED ROUNDS
+//     native/bpe/fuzz/fuzz.cpp native/bpe/src/{pieces,train,encode,cuts,documents}.cpp -o /tmp/fuzz && /tmp/fuzz SEED
+//     ROUNDS
 //
 // Ends with a message and exit code 1 at the first difference. JavaScript's side of the addon is not covered.
 #include <cstdio>
@@ -11,9 +12,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "documents.h"
-#include "encode.h"
-#include "train.h"
+#include "documents.hpp"
+#include "encode.hpp"
+#include "train.hpp"
 
 using namespace bpe;
 
@@ -86,7 +87,9 @@ void round(int seed) {
       });
     }
     const Ids& found = documents.ids();
-    const auto equals = [&](auto* first) { return std::equal(expected.begin(), expected.end(), first, first + found.size()); };
+    const auto equals = [&](auto* first) {
+      return std::equal(expected.begin(), expected.end(), first, first + found.size());
+    };
     if (!(wide ? equals(found.at<uint32_t>(0)) : equals(found.at<uint16_t>(0)))) fail("ids differ", seed);
     documents.clear();
   }
@@ -102,7 +105,8 @@ void round(int seed) {
     for (const uint32_t symbol : encodeByMerges(merges, &bytes[from], place - from)) joined.push_back(symbol);
     from = place;
   }
-  if (bytes.size() >= Cuts::kReach && joined != encodeByMerges(merges, bytes.data(), bytes.size())) fail("a cut is none", seed);
+  if (bytes.size() >= Cuts::kReach && joined != encodeByMerges(merges, bytes.data(), bytes.size()))
+    fail("a cut is none", seed);
 
   // Merges that no training learned are refused, or followed to the right ids.
   std::vector<Merge> made;

@@ -1,4 +1,5 @@
-// Documents cut into pieces (lib/tokenizer/pretokenizer.ts), and the distinct pieces of a corpus with how often each is there.
+// Documents cut into pieces (lib/tokenizer/pretokenizer.ts), and the distinct pieces of a corpus with how often each is
+// there.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "encode.h"
+#include "encode.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -70,14 +70,15 @@ uint32_t Encoder::mergeOf(uint32_t left, uint32_t right) const {
   }
 }
 
-// Whether encoding the text of left and right gives just these two, by the merges below `limit`. The later of the two merges
-// that made them is undone, again and again, and at each step no merge may join what stands at the border: one that comes
-// before the merge undone last would have been made first. (Of equal merges the one further left comes first: the border is
-// left of the right symbol's own merges.)
+// Whether encoding the text of left and right gives just these two, by the merges below `limit`. The later of the two
+// merges that made them is undone, again and again, and at each step no merge may join what stands at the border: one
+// that comes before the merge undone last would have been made first. (Of equal merges the one further left comes
+// first: the border is left of the right symbol's own merges.)
 bool Encoder::fits(uint32_t left, uint32_t right, uint32_t limit) const {
   for (;;) {
     const uint64_t hash = mix(pairKey(left, right));
-    if (mayMerge_[hash >> kFilterShift] >> (hash >> (kFilterShift - 6) & 63) & 1 && mergeOf(left, right) < limit) return false;
+    if (mayMerge_[hash >> kFilterShift] >> (hash >> (kFilterShift - 6) & 63) & 1 && mergeOf(left, right) < limit)
+      return false;
     const uint32_t later = std::max(left, right);
     if (later < 256) return true;
     // Which of the two is a coin toss to a branch predictor: so without a branch.
@@ -139,14 +140,17 @@ void Encoder::buildTrie(const std::vector<std::vector<uint8_t>>& spelled) {
     }
     while (extend(firstFree + 512), nodes_[firstFree].baseAndLabel != kFree) firstFree++;
     uint32_t base = 0;
-    // The place of the first child decides the base; where siblings or another base are in the way the next one is tried.
+    // The place of the first child decides the base; where siblings or another base are in the way the next one is
+    // tried.
     for (size_t free = firstFree;; free++) {
       // Crowded parts of the array are given up, or large vocabularies would take quadratic time.
       if (free == firstFree + 256) firstFree = free;
       extend(free + 512);
       if (nodes_[free].baseAndLabel != kFree) continue;
       base = static_cast<uint32_t>(free) ^ bytes[0];
-      const auto isFree = [&](uint8_t byte) { return (base ^ byte) > kRoot && nodes_[base ^ byte].baseAndLabel == kFree; };
+      const auto isFree = [&](uint8_t byte) {
+        return (base ^ byte) > kRoot && nodes_[base ^ byte].baseAndLabel == kFree;
+      };
       if (!isBase[base] && std::all_of(bytes.begin(), bytes.end(), isFree)) break;
     }
     isBase[base] = true;
@@ -158,7 +162,8 @@ void Encoder::buildTrie(const std::vector<std::vector<uint8_t>>& spelled) {
       pending[firstChild + i].node = node;
     }
   }
-  for (uint32_t byte = 0; byte < 256; byte++) firstNodes_[byte] = nodes_[(nodes_[kRoot].baseAndLabel >> kLabelBits) ^ byte];
+  for (uint32_t byte = 0; byte < 256; byte++)
+    firstNodes_[byte] = nodes_[(nodes_[kRoot].baseAndLabel >> kLabelBits) ^ byte];
 }
 
 Encoder::SizedSymbol Encoder::longestMatch(const uint8_t* text, const uint8_t* end) const {
@@ -199,7 +204,8 @@ Encoder::Encoded Encoder::encode(const uint8_t* text, size_t length, Scratch& sc
       if (place == length) break;
       symbol = longestMatch(text + place, end);
     } else {
-      // No symbol fits here: the one that led here is given up for a shorter one. The text has an encoding, so there is one.
+      // No symbol fits here: the one that led here is given up for a shorter one. The text has an encoding, so there is
+      // one.
       dead[place / 64] |= uint64_t{1} << place % 64;
       furthestDead = std::max(furthestDead, place);
       symbol = *--last;

@@ -7,9 +7,9 @@
 
 namespace bpe {
 
-// Up to 8,192 symbols every pair has a place, of 2 bits: 5 MB for 4,352 symbols. A symbol's pairs lie together, and since the
-// frequent symbols are the first ones, what is asked for again and again lies in few cache lines: that is worth more than a
-// small table. Of more symbols only the pairs asked about last are remembered.
+// Up to 8,192 symbols every pair has a place, of 2 bits: 5 MB for 4,352 symbols. A symbol's pairs lie together, and
+// since the frequent symbols are the first ones, what is asked for again and again lies in few cache lines: that is
+// worth more than a small table. Of more symbols only the pairs asked about last are remembered.
 class PairMemo {
  public:
   explicit PairMemo(size_t symbolCount) {
@@ -37,8 +37,8 @@ class PairMemo {
       four |= (answer ? kYes : kNo) << shift;
       return answer;
     }
-    // A pair is a number of 2 × symbolBits_ bits. Multiplied by an odd number modulo two to that power each pair is still
-    // itself: the upper bits of that choose the entry, the others are kept there, << 1 | the answer.
+    // A pair is a number of 2 × symbolBits_ bits. Multiplied by an odd number modulo two to that power each pair is
+    // still itself: the upper bits of that choose the entry, the others are kept there, << 1 | the answer.
     const uint64_t pair = static_cast<uint64_t>(left) << symbolBits_ | right;
     const uint64_t mixed = pair * 0x9e3779b97f4a7c15 & ((uint64_t{1} << 2 * symbolBits_) - 1);
     const int restBits = 2 * symbolBits_ - entryBits_;

@@ -1,6 +1,6 @@
-// Documents to ids: cut into parts that are encoded each for itself, each symbol replaced by its id. Bars come back, most of
-// them within a tune, so the parts seen last are remembered: where their text stands, and where their ids do. Nothing is
-// copied to remember them.
+// Documents to ids: cut into parts that are encoded each for itself, each symbol replaced by its id. Bars come back,
+// most of them within a tune, so the parts seen last are remembered: where their text stands, and where their ids do.
+// Nothing is copied to remember them.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,8 +8,8 @@
 #include <memory>
 #include <vector>
 
-#include "encode.h"
-#include "pieces.h"
+#include "encode.hpp"
+#include "pieces.hpp"
 
 namespace bpe {
 

@@ -1,10 +1,10 @@
-#include "documents.h"
+#include "documents.hpp"
 
 #include <algorithm>
 #include <cstring>
 #include <new>
 
-#include "cuts.h"
+#include "cuts.hpp"
 
 namespace bpe {
 

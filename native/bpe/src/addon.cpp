@@ -9,10 +9,10 @@
 #include <mutex>
 #include <thread>
 
-#include "documents.h"
-#include "encode.h"
-#include "pieces.h"
-#include "train.h"
+#include "documents.hpp"
+#include "encode.hpp"
+#include "pieces.hpp"
+#include "train.hpp"
 
 namespace {
 
@@ -54,7 +54,8 @@ std::vector<Merge> readMerges(const Napi::Value& value) {
   return merges;
 }
 
-// A promise for what `work` does on another thread; `finish` makes the result on JavaScript's. Keeps `held` alive meanwhile.
+// A promise for what `work` does on another thread; `finish` makes the result on JavaScript's. Keeps `held` alive
+// meanwhile.
 class Task : public Napi::AsyncWorker {
  public:
   using Work = std::function<void()>;
@@ -91,7 +92,8 @@ class Task : public Napi::AsyncWorker {
 class JsTrainer : public Napi::ObjectWrap<JsTrainer> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "Trainer", {InstanceMethod<&JsTrainer::add>("add"), InstanceMethod<&JsTrainer::learn>("learn")});
+    return DefineClass(env, "Trainer",
+                       {InstanceMethod<&JsTrainer::add>("add"), InstanceMethod<&JsTrainer::learn>("learn")});
   }
   explicit JsTrainer(const Napi::CallbackInfo& info)
       : Napi::ObjectWrap<JsTrainer>(info), counter_(readPretokenizer(info[0])) {}
@@ -155,8 +157,9 @@ class JsTrainer : public Napi::ObjectWrap<JsTrainer> {
 class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "Encoder",
-                       {InstanceMethod<&JsEncoder::encode>("encode"), InstanceMethod<&JsEncoder::encodeAll>("encodeAll")});
+    return DefineClass(
+        env, "Encoder",
+        {InstanceMethod<&JsEncoder::encode>("encode"), InstanceMethod<&JsEncoder::encodeAll>("encodeAll")});
   }
 
   explicit JsEncoder(const Napi::CallbackInfo& info) : Napi::ObjectWrap<JsEncoder>(info) {
@@ -274,7 +277,8 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
     auto* out = static_cast<uint8_t*>(memory.Data());
     for (size_t i = 0; i < count; i++) {
       const Ids& ids = workers[i]->ids();
-      if (ids.byteLength() > 0) out = static_cast<uint8_t*>(memcpy(out, ids.bytes(), ids.byteLength())) + ids.byteLength();
+      if (ids.byteLength() > 0)
+        out = static_cast<uint8_t*>(memcpy(out, ids.bytes(), ids.byteLength())) + ids.byteLength();
     }
     return viewOf(env, memory);
   }

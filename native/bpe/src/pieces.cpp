@@ -1,4 +1,4 @@
-#include "pieces.h"
+#include "pieces.hpp"
 
 #include <stdexcept>
 

@@ -1,4 +1,4 @@
-#include "cuts.h"
+#include "cuts.hpp"
 
 #include <algorithm>
 

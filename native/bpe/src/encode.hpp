@@ -1,9 +1,10 @@
 // BPE encoding in time linear in the text, with the ids that applying the merges one after another gives.
 //
-// A sequence of symbols is the encoding of its text if and only if each two neighbours are the encoding of their own text.
-// So a text is walked from left to right, always taking the longest symbol that fits its left neighbour; where none does, the
-// last symbol is given up for a shorter one, and that place is never come back to: no place is left more than once.
-// Source: H. van Antwerpen and A. Neubeck, "So many tokens, so little time" (GitHub blog, 2024), and their crate `bpe`.
+// A sequence of symbols is the encoding of its text if and only if each two neighbours are the encoding of their own
+// text. So a text is walked from left to right, always taking the longest symbol that fits its left neighbour; where
+// none does, the last symbol is given up for a shorter one, and that place is never come back to: no place is left more
+// than once. Source: H. van Antwerpen and A. Neubeck, "So many tokens, so little time" (GitHub blog, 2024), and their
+// crate `bpe`.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -12,15 +13,16 @@
 #include <memory>
 #include <vector>
 
-#include "cuts.h"
-#include "pair_memo.h"
-#include "symbols.h"
+#include "cuts.hpp"
+#include "pair_memo.hpp"
+#include "symbols.hpp"
 
 namespace bpe {
 
 class Encoder {
  public:
-  // Throws std::invalid_argument where a symbol is not the encoding of its own text: the rule above would not hold then.
+  // Throws std::invalid_argument where a symbol is not the encoding of its own text: the rule above would not hold
+  // then.
   explicit Encoder(std::vector<Merge> merges);
 
   // What encoding needs beside the tables: one for each thread, of one encoder.
@@ -55,8 +57,8 @@ class Encoder {
  private:
   static constexpr uint32_t kNone = 0xffffffff;
 
-  // A symbol in the lower 20 bits, and above it how many bytes it stands for, kLong where that does not fit: when a text is
-  // walked the one is always wanted with the other, and so they come from memory together.
+  // A symbol in the lower 20 bits, and above it how many bytes it stands for, kLong where that does not fit: when a
+  // text is walked the one is always wanted with the other, and so they come from memory together.
   using SizedSymbol = uint32_t;
   static constexpr uint32_t kLong = 0xfff;
   static uint32_t symbolOf(SizedSymbol symbol) { return symbol & ((1 << kSymbolBits) - 1); }
@@ -80,8 +82,9 @@ class Encoder {
   int pairsShift_;
   // a bit by the hash of a pair: clear where it merges to nothing
   std::vector<uint64_t> mayMerge_;
-  // The trie of all symbols as a double array: the child of a node by a byte is at base ^ byte, if what is there is labelled with
-  // that byte; no two nodes have the same base. Base << kLabelBits | label, small so that the trie of a vocabulary fits the cache.
+  // The trie of all symbols as a double array: the child of a node by a byte is at base ^ byte, if what is there is
+  // labelled with that byte; no two nodes have the same base. Base << kLabelBits | label, small so that the trie of a
+  // vocabulary fits the cache.
   struct Node {
     uint32_t baseAndLabel;
     // the longest symbol on the way here
