@@ -1,5 +1,5 @@
-// What JavaScript hands to a function of the addon, as C++ has it, or an error in words; and numbers the other way. What a model is
-// made of is read in addon.cpp.
+// What JavaScript hands to a function of the addon, as C++ has it, or an error in words; and numbers the other way.
+// What a model is made of is read in addon.cpp.
 #pragma once
 #include <node_api.h>
 
@@ -50,7 +50,9 @@ inline napi_value property(napi_env env, napi_value object, const char* name) {
   check(napi_get_named_property(env, object, name, &value));
   return value;
 }
-inline double number(napi_env env, napi_value object, const char* name) { return number(env, property(env, object, name)); }
+inline double number(napi_env env, napi_value object, const char* name) {
+  return number(env, property(env, object, name));
+}
 constexpr double kExact = 9007199254740991.0;
 /// sizes beyond this are no models; products of two are far from the end of size_t
 constexpr double kLargest = 1 << 24;

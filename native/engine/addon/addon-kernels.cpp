@@ -1,4 +1,5 @@
-// The kernels one by one, for tests: kernel(set, name, [numbers], [arrays]) runs one on the arrays and returns its result.
+// The kernels one by one, for tests: kernel(set, name, [numbers], [arrays]) runs one on the arrays and returns its
+// result.
 #define NAPI_VERSION 8
 #include <node_api.h>
 
@@ -44,9 +45,7 @@ struct Call {
   /// array k, which has at least this many floats
   float* floats(int k, size_t least) const { return static_cast<float*>(of(k, napi_float32_array, least)); }
   /// the same, or null
-  float* optional(int k, size_t least) const {
-    return k < arrayCount && arrays[k].data ? floats(k, least) : nullptr;
-  }
+  float* optional(int k, size_t least) const { return k < arrayCount && arrays[k].data ? floats(k, least) : nullptr; }
   /// array k, `count` of them below `end`
   uint32_t* tokens(int k, size_t count, uint32_t end) const {
     auto* tokens = static_cast<uint32_t*>(of(k, napi_uint32_array, count));
@@ -91,7 +90,8 @@ const struct {
     {"gradientScratch", [](const Kernels& k, const Call&) { return static_cast<double>(k.gradientScratch()); }},
     {"keptRow", [](const Kernels& k, const Call& c) { return static_cast<double>(k.keptRow(c.size(0))); }},
     {"keptTokens", [](const Kernels& k, const Call& c) { return static_cast<double>(k.keptTokens(c.size(0))); }},
-    {"packedSize", [](const Kernels& k, const Call& c) { return static_cast<double>(k.packedSize(c.size(0), c.size(1))); }},
+    {"packedSize",
+     [](const Kernels& k, const Call& c) { return static_cast<double>(k.packedSize(c.size(0), c.size(1))); }},
     {"multiplyAdds", [](const Kernels& k, const Call& c) { return k.multiplyAdds(c.natural(0)); }},
     // K, N, stride | B, packed
     {"pack",
@@ -130,8 +130,8 @@ const struct {
      [](const Kernels& k, const Call& c) {
        const int M = c.size(0), N = c.size(1), K = c.size(2), first = c.size(4), end = c.size(5);
        require(end <= k.panels(N), "there are fewer panels");
-       k.streamProduct(M, N, K, c.floats(0, span(M, c.size(3), K)), c.size(3), c.floats(1, k.packedSize(K, N)), first, end,
-                       c.floats(2, span(M, c.size(6), N)), c.size(6),
+       k.streamProduct(M, N, K, c.floats(0, span(M, c.size(3), K)), c.size(3), c.floats(1, k.packedSize(K, N)), first,
+                       end, c.floats(2, span(M, c.size(6), N)), c.size(6),
                        {c.optional(3, span(M, c.size(7), N)), c.size(7), c.optional(4, N)});
        return 0.0;
      }},
@@ -151,8 +151,8 @@ const struct {
                       c.floats(2, count * k.keptRow(D)), c.floats(3, k.keptTokens(count)), c.floats(4, D));
        return 0.0;
      }},
-    // length, width, stride, scale, dropout, number, seed, step, sequence, site | queries, keys and values in thirds of a row; out;
-    // largest, then inverse; scratch
+    // length, width, stride, scale, dropout, number, seed, step, sequence, site | queries, keys and values in thirds of
+    // a row; out; largest, then inverse; scratch
     {"attend",
      [](const Kernels& k, const Call& c) {
        const size_t T = c.size(0), C = c.size(2) / 3;
@@ -160,7 +160,8 @@ const struct {
                 c.floats(3, k.attentionScratch(c.size(1), T)));
        return 0.0;
      }},
-    // the same | queries, keys and values; out; dout; largest, then inverse; gradients of queries, keys and values; scratch
+    // the same | queries, keys and values; out; dout; largest, then inverse; gradients of queries, keys and values;
+    // scratch
     {"attendBackward",
      [](const Kernels& k, const Call& c) {
        const size_t T = c.size(0), C = c.size(2) / 3, size = span(T, C, c.size(1));
@@ -186,8 +187,8 @@ const struct {
        const bool bias = c.size(2) != 0;
        const float* means = c.floats(3, 2 * rows);
        float *dgain = c.floats(5, bias ? 2 * C : C), *dx = c.floats(6, all);
-       k.layerNormBackward(c.size(0), c.size(1), c.floats(0, all), c.floats(1, C), bias ? c.floats(2, C) : nullptr, means,
-                           means + rows, c.floats(4, all), dx, dx, dgain, bias ? dgain + C : nullptr,
+       k.layerNormBackward(c.size(0), c.size(1), c.floats(0, all), c.floats(1, C), bias ? c.floats(2, C) : nullptr,
+                           means, means + rows, c.floats(4, all), dx, dx, dgain, bias ? dgain + C : nullptr,
                            c.optional(7, all));
        return 0.0;
      }},
@@ -205,11 +206,18 @@ const struct {
        return k.crossEntropy(c.size(0), c.size(1), c.floats(0, rows * V), c.tokens(1, rows, V), c.real(2));
      }},
     // n | x, out
-    {"gelu", [](const Kernels& k, const Call& c) { return k.gelu(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
-    {"exp", [](const Kernels& k, const Call& c) { return k.exp(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
-    {"tanh", [](const Kernels& k, const Call& c) { return k.tanh(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
-    {"sigmoid", [](const Kernels& k, const Call& c) { return k.sigmoid(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
-    {"add", [](const Kernels& k, const Call& c) { return k.add(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    {"gelu", [](const Kernels& k,
+                const Call& c) { return k.gelu(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    {"exp", [](const Kernels& k,
+               const Call& c) { return k.exp(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    {"tanh", [](const Kernels& k,
+                const Call& c) { return k.tanh(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    {"sigmoid",
+     [](const Kernels& k, const Call& c) {
+       return k.sigmoid(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0;
+     }},
+    {"add", [](const Kernels& k,
+               const Call& c) { return k.add(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
     // | x, out, dout
     {"geluBackward",
      [](const Kernels& k, const Call& c) {
@@ -233,7 +241,8 @@ const struct {
     {"lstmCell",
      [](const Kernels& k, const Call& c) {
        const size_t n = static_cast<size_t>(c.size(0)) * c.size(1);
-       k.lstmCell(c.size(0), c.size(1), c.floats(0, 4 * n), c.optional(1, n), c.floats(2, n), c.floats(3, n), c.floats(4, n));
+       k.lstmCell(c.size(0), c.size(1), c.floats(0, 4 * n), c.optional(1, n), c.floats(2, n), c.floats(3, n),
+                  c.floats(4, n));
        return 0.0;
      }},
     // B, H | gates, previousCell, tanhCell, dhidden, dcell
@@ -299,7 +308,8 @@ double runKernel(napi_env env, napi_callback_info info) {
 
 }  // namespace
 
-/// kernel(set, name, numbers, arrays): an array that is null stays null; set: a name that chooseKernels takes, or one and "/bf16"
+/// kernel(set, name, numbers, arrays): an array that is null stays null; set: a name that chooseKernels takes, or one
+/// and "/bf16"
 napi_value kernel(napi_env env, napi_callback_info info) {
   try {
     napi_value result;

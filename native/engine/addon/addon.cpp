@@ -1,5 +1,6 @@
-// What JavaScript sees: plain functions on handles and typed arrays. Arguments have been checked by lib/engine/native.ts;
-// here only what would crash is checked again. Computing runs on libuv's threads and on the trainer's pool.
+// What JavaScript sees: plain functions on handles and typed arrays. Arguments have been checked by
+// lib/engine/native.ts; here only what would crash is checked again. Computing runs on libuv's threads and on the
+// trainer's pool.
 #define NAPI_VERSION 8
 #include <node_api.h>
 
@@ -17,7 +18,8 @@ napi_value kernel(napi_env env, napi_callback_info info);  // addon-kernels.cpp
 
 namespace {
 
-/// A model's configuration as lib/models has it. Numbers and truth values beside those that all architectures have are its own.
+/// A model's configuration as lib/models has it. Numbers and truth values beside those that all architectures have are
+/// its own.
 Config readConfig(napi_env env, napi_value o) {
   const auto size = [&](const char* name) { return count(env, property(env, o, name), name); };
   Config c;
@@ -232,10 +234,18 @@ void execute(napi_env, void* data) {
   try {
     std::lock_guard<std::mutex> lock(job.trainer->busy);
     switch (job.work) {
-      case Work::train: job.result = job.trainer->trainStep(job.batch, job.options); break;
-      case Work::loss: job.result.loss = job.trainer->loss(job.batch); break;
-      case Work::gradients: job.result.loss = job.trainer->gradients(job.batch, job.out); break;
-      case Work::logits: job.trainer->logits(job.batch, job.out); break;
+      case Work::train:
+        job.result = job.trainer->trainStep(job.batch, job.options);
+        break;
+      case Work::loss:
+        job.result.loss = job.trainer->loss(job.batch);
+        break;
+      case Work::gradients:
+        job.result.loss = job.trainer->gradients(job.batch, job.out);
+        break;
+      case Work::logits:
+        job.trainer->logits(job.batch, job.out);
+        break;
     }
   } catch (const std::bad_alloc&) {
     job.error = "not enough memory for this batch";
@@ -262,7 +272,8 @@ void complete(napi_env env, napi_status, void* data) {
   napi_delete_async_work(env, job->handle);
 }
 
-/// run(model, work, inputs, targets | undefined, sequences, length, options | undefined, out | undefined, state | undefined)
+/// run(model, work, inputs, targets | undefined, sequences, length, options | undefined, out | undefined, state |
+/// undefined)
 ///   → Promise of {loss, gradientNorm}
 napi_value run(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
@@ -285,8 +296,12 @@ napi_value run(napi_env env, napi_callback_info info) {
                   static_cast<int>(length)};
     if (job->work == Work::train) {
       const napi_value o = a[6];
-      job->options = {number(env, o, "learningRate"), number(env, o, "beta1"), number(env, o, "beta2"),
-                      number(env, o, "epsilon"), number(env, o, "weightDecay"), number(env, o, "clip"),
+      job->options = {number(env, o, "learningRate"),
+                      number(env, o, "beta1"),
+                      number(env, o, "beta2"),
+                      number(env, o, "epsilon"),
+                      number(env, o, "weightDecay"),
+                      number(env, o, "clip"),
                       count(env, property(env, o, "microbatch"), "microbatch", 0),
                       static_cast<uint32_t>(whole(env, property(env, o, "dropoutSeed"), "dropoutSeed", 0, 0xffffffff))};
     }
@@ -378,14 +393,21 @@ NAPI_MODULE_INIT() {
     const char* name;
     napi_callback function;
   } functions[] = {
-      {"kernelsName", engine::kernelsName},   {"architectures", engine::architectureNames},
+      {"kernelsName", engine::kernelsName},
+      {"architectures", engine::architectureNames},
       {"create", engine::create},
-      {"memory", engine::memory},             {"read", engine::read},
-      {"write", engine::write},               {"step", engine::step},
-      {"setStep", engine::setStep},           {"dispose", engine::dispose},
-      {"run", engine::run},                   {"decoder", engine::decoder},
-      {"decoderStep", engine::decoderStep},   {"decoderReset", engine::decoderReset},
-      {"decoderDispose", engine::decoderDispose}, {"kernel", engine::kernel},
+      {"memory", engine::memory},
+      {"read", engine::read},
+      {"write", engine::write},
+      {"step", engine::step},
+      {"setStep", engine::setStep},
+      {"dispose", engine::dispose},
+      {"run", engine::run},
+      {"decoder", engine::decoder},
+      {"decoderStep", engine::decoderStep},
+      {"decoderReset", engine::decoderReset},
+      {"decoderDispose", engine::decoderDispose},
+      {"kernel", engine::kernel},
   };
   for (const auto& f : functions) {
     napi_value value;

@@ -1,5 +1,6 @@
-// The instructions of AVX512_BF16 and AMX in plain C++, as their manual defines them, under the names of their intrinsics: so that
-// the sanitizers see on any CPU with AVX-512 what is built on them (scripts/sanitize.ts). No part of the addon.
+// The instructions of AVX512_BF16 and AMX in plain C++, as their manual defines them, under the names of their
+// intrinsics: so that the sanitizers see on any CPU with AVX-512 what is built on them (scripts/sanitize.ts). No part
+// of the addon.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -85,8 +86,7 @@ inline void multiply(int sums, int a, int b) {
 #undef _tile_stored
 #undef _tile_dpbf16ps
 #define _mm512_cvtne2ps_pbh(high, low) emulated::roundBoth((emulated::Floats)(high), (emulated::Floats)(low))
-#define _mm512_dpbf16_ps(sum, a, b) \
-  emulated::dot((emulated::Floats)(sum), (emulated::Lanes)(a), (emulated::Lanes)(b))
+#define _mm512_dpbf16_ps(sum, a, b) emulated::dot((emulated::Floats)(sum), (emulated::Lanes)(a), (emulated::Lanes)(b))
 #define _tile_loadconfig emulated::configure
 #define _tile_release emulated::release
 #define _tile_zero emulated::zero

@@ -1,5 +1,5 @@
-// Products of a table of kernels against their definition in double precision, at odd sizes: for exercise.cpp, where no test in
-// JavaScript can come (the sanitizers, emulators).
+// Products of a table of kernels against their definition in double precision, at odd sizes: for exercise.cpp, where no
+// test in JavaScript can come (the sanitizers, emulators).
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -28,8 +28,9 @@ class ProductErrors {
     int M, N, K;
   };
   // edges on every side: of a vector, a tile, a panel, a block, and of what is packed at a time
-  static constexpr Shape kShapes[] = {{1, 1, 1},    {3, 5, 7},    {13, 33, 17}, {14, 32, 64}, {29, 47, 300}, {64, 96, 31},
-                                      {33, 8, 513}, {5, 131, 16}, {17, 16, 33}, {270, 40, 20}, {31, 70, 1050}, {560, 17, 40}};
+  static constexpr Shape kShapes[] = {{1, 1, 1},     {3, 5, 7},     {13, 33, 17},   {14, 32, 64},
+                                      {29, 47, 300}, {64, 96, 31},  {33, 8, 513},   {5, 131, 16},
+                                      {17, 16, 33},  {270, 40, 20}, {31, 70, 1050}, {560, 17, 40}};
   // A and B lie in wider matrices, and so does C, whose other columns must stay
   static constexpr int kBeside = 3;
   static constexpr float kUntouched = 7.0f;
@@ -88,7 +89,8 @@ class ProductErrors {
         k_.packTransposed(K, N, transposed(B, K, N).data(), K, panels.data());
       else
         k_.pack(K, N, B.data(), N, panels.data());
-      k_.product(M, N, K, A.data(), K + kBeside, panels.data(), K, C.data(), N + kBeside, {addend.data(), N, bias.data()});
+      k_.product(M, N, K, A.data(), K + kBeside, panels.data(), K, C.data(), N + kBeside,
+                 {addend.data(), N, bias.data()});
       compare(M, N, K, C, element, [&](int i, int j) { return double(addend[i * N + j]) + bias[j]; });
       k_.product(M, N, K, A.data(), K + kBeside, panels.data(), K, C.data(), N + kBeside, {});
       compare(M, N, K, C, element, [](int, int) { return 0.0; });
@@ -101,21 +103,25 @@ class ProductErrors {
     k_.pack(K, N, B.data(), N, panels.data());
     const int count = k_.panels(N);
     for (const int first : {count / 2, 0})
-      k_.streamProduct(M, N, K, A.data(), K, panels.data(), first, first > 0 || count == 1 ? count : count / 2, C.data(),
-                       N + kBeside, {nullptr, 0, bias.data()});
-    compare(M, N, K, C, [&](int i, int j, int k) { return taken(A[i * K + k]) * taken(B[k * N + j]); },
-            [&](int, int j) { return double(bias[j]); });
+      k_.streamProduct(M, N, K, A.data(), K, panels.data(), first, first > 0 || count == 1 ? count : count / 2,
+                       C.data(), N + kBeside, {nullptr, 0, bias.data()});
+    compare(
+        M, N, K, C, [&](int i, int j, int k) { return taken(A[i * K + k]) * taken(B[k * N + j]); },
+        [&](int, int j) { return double(bias[j]); });
   }
 
   void gradient(int M, int N, int K) {
     const auto A = numbers(K, M + kBeside), B = numbers(K, N + kBeside), start = numbers(M, N);
     for (const bool first : {false, true}) {
       std::vector<float> C(static_cast<size_t>(M) * (N + kBeside), kUntouched), scratch(k_.gradientScratch());
-      for (int i = 0; i < M; i++) std::copy_n(&start[static_cast<size_t>(i) * N], N, &C[static_cast<size_t>(i) * (N + kBeside)]);
-      k_.accumulateGradient(M, N, K, A.data(), M + kBeside, B.data(), N + kBeside, C.data(), N + kBeside, first, scratch.data());
-      compare(M, N, K, C,
-              [&](int i, int j, int k) { return taken(A[k * (M + kBeside) + i]) * taken(B[k * (N + kBeside) + j]); },
-              [&](int i, int j) { return first ? 0.0 : double(start[i * N + j]); });
+      for (int i = 0; i < M; i++)
+        std::copy_n(&start[static_cast<size_t>(i) * N], N, &C[static_cast<size_t>(i) * (N + kBeside)]);
+      k_.accumulateGradient(M, N, K, A.data(), M + kBeside, B.data(), N + kBeside, C.data(), N + kBeside, first,
+                            scratch.data());
+      compare(
+          M, N, K, C,
+          [&](int i, int j, int k) { return taken(A[k * (M + kBeside) + i]) * taken(B[k * (N + kBeside) + j]); },
+          [&](int i, int j) { return first ? 0.0 : double(start[i * N + j]); });
     }
   }
 };

@@ -1,6 +1,6 @@
-// Drives everything below addon.cpp without Node, for the sanitizers and emulators (scripts/sanitize.ts, emulate-*.ts): models of
-// odd shapes, in each instruction set, on one and three threads. It fails when a run does not repeat itself bit for bit, when a
-// product is not what its definition says, and when gradients are not those of the generic kernels.
+// Drives everything below addon.cpp without Node, for the sanitizers and emulators (scripts/sanitize.ts, emulate-*.ts):
+// models of odd shapes, in each instruction set, on one and three threads. It fails when a run does not repeat itself
+// bit for bit, when a product is not what its definition says, and when gradients are not those of the generic kernels.
 //
 //     exercise [SET…]      generic, avx2, …; without any, all that there are. One that is named must be there.
 #include <algorithm>
@@ -97,7 +97,8 @@ std::vector<float> exercise(const Config& config, const Kernels& kernels, int th
 std::vector<float> gradientsOf(const Config& config, const Kernels& kernels) {
   Trainer trainer(config, kernels, slotsOf(config, kernels), 1);
   writeWeights(trainer);
-  const auto inputs = tokensOf(4 * config.block, config.vocabulary, 1), targets = tokensOf(4 * config.block, config.vocabulary, 5);
+  const auto inputs = tokensOf(4 * config.block, config.vocabulary, 1),
+             targets = tokensOf(4 * config.block, config.vocabulary, 5);
   std::vector<float> gradients(trainer.parameters());
   trainer.gradients({inputs.data(), targets.data(), 4, config.block}, gradients.data());
   return gradients;
@@ -131,8 +132,8 @@ bool isRight(const char* set, const Kernels& kernels) {
   const Kernels& generic = exact ? genericKernels() : *genericKernels().bf16;
   for (const Config& config : configs)
     furthest = std::fmax(furthest, distance(gradientsOf(config, kernels), gradientsOf(config, generic)));
-  std::printf("%s, %s by %s: products within %.1e, gradients within %.1e of the generic ones\n", set, exact ? "fp32" : "bf16",
-              kernels.name, error, furthest);
+  std::printf("%s, %s by %s: products within %.1e, gradients within %.1e of the generic ones\n", set,
+              exact ? "fp32" : "bf16", kernels.name, error, furthest);
   std::fflush(stdout);
   if (!(error < 4e-6) || !(furthest < (exact ? 1e-5 : 1e-2))) {
     std::printf("%s: too far\n", set);

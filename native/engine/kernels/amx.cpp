@@ -1,5 +1,6 @@
-// AVX-512 with products of bf16 by AMX: tdpbf16ps multiplies a tile of 16 rows of a block of A with one of a block of a panel of B,
-// and adds to a tile of 16 × 16 sums. Two tiles of A and two of B make four of sums: half a load for each product.
+// AVX-512 with products of bf16 by AMX: tdpbf16ps multiplies a tile of 16 rows of a block of A with one of a block of a
+// panel of B, and adds to a tile of 16 × 16 sums. Two tiles of A and two of B make four of sums: half a load for each
+// product.
 #include "bf16-instructions.hpp"
 
 #if HAS_BF16_INSTRUCTIONS

@@ -1,8 +1,8 @@
-// Causal attention of one head of one sequence, and its gradient, a block of queries by a block of keys at a time (Dao et al.,
-// FlashAttention, 2022): scores never leave the caches, and those of later keys are not computed.
+// Causal attention of one head of one sequence, and its gradient, a block of queries by a block of keys at a time (Dao
+// et al., FlashAttention, 2022): scores never leave the caches, and those of later keys are not computed.
 //
-// Every query has a lane. Scores lie as [key][query], so that the softmax goes down the keys without lanes meeting, products have
-// whole vectors of columns however narrow a head is, and keys and values are read where they lie.
+// Every query has a lane. Scores lie as [key][query], so that the softmax goes down the keys without lanes meeting,
+// products have whole vectors of columns however narrow a head is, and keys and values are read where they lie.
 #pragma once
 #include "elements.hpp"
 #include "gemm.hpp"
@@ -39,8 +39,8 @@ static void columnsToRows(int rows, int D, const float* from, long width, float 
     }
 }
 
-// A block of queries and a block of keys: `queries` and `keys` of them, in `vectors` of queries. On the diagonal only the pairs
-// of W keys and W queries are computed in which some key is not later than some query.
+// A block of queries and a block of keys: `queries` and `keys` of them, in `vectors` of queries. On the diagonal only
+// the pairs of W keys and W queries are computed in which some key is not later than some query.
 struct Pairs {
   int queries, keys, vectors;
   bool diagonal;
@@ -114,8 +114,8 @@ static void sumOverQueries(const Pairs& p, int D, const float* rows, long stride
   const int vectors = (p.keys + W - 1) / W;
   if (!p.diagonal) return addProduct(D, p.queries, vectors, rows, stride, weights, sums, width, true);
   for (int q = 0; q < p.queries; q += W)
-    addProduct(D, p.queries - q < W ? p.queries - q : W, q / W + 1, rows + q * stride, stride, weights + q * kSide, sums,
-               width, true);
+    addProduct(D, p.queries - q < W ? p.queries - q : W, q / W + 1, rows + q * stride, stride, weights + q * kSide,
+               sums, width, true);
 }
 
 // to[query][key] = from[key][query]
@@ -218,10 +218,11 @@ static void rowProducts(int rows, int D, const float* x, const float* y, long st
   }
 }
 
-// With P the probabilities, O what came out, dP = dO·Vᵀ and δ = Σ_d O·dO (which is Σ_key P·dP): dS = P·(dP − δ), dQ = dS·K·scale,
-// dK = dSᵀ·Q·scale, dV = Pᵀ·dO. Dropout masks P where it meets V and dO, and dP.
+// With P the probabilities, O what came out, dP = dO·Vᵀ and δ = Σ_d O·dO (which is Σ_key P·dP): dS = P·(dP − δ), dQ =
+// dS·K·scale, dK = dSᵀ·Q·scale, dV = Pᵀ·dO. Dropout masks P where it meets V and dO, and dP.
 static void attendBackward(const engine::AttentionHead& h, const float* out, const float* dout, long outStride,
-                           const float* largest, const float* inverse, float* dq, float* dk, float* dv, float* scratch) {
+                           const float* largest, const float* inverse, float* dq, float* dk, float* dv,
+                           float* scratch) {
   const int T = h.length, D = h.width;
   const long width = (T + W - 1) / W * W, area = kSide * kSide;
   float *queries = scratch, *douts = queries + D * kSide, *dqueries = douts + D * kSide;

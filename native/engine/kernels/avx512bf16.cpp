@@ -38,8 +38,7 @@ static void tile(const Part& p, const Pair* A, int height, int row) {
         UNROLL for (int v = 0; v < NV; v++) sum[i][v] = dot(sum[i][v], a, b[v]);
       }
     }
-  UNROLL for (int i = 0; i < m; i++)
-    UNROLL for (int v = 0; v < NV; v++) p.to.write(row + i, v, sum[i][v]);
+  UNROLL for (int i = 0; i < m; i++) UNROLL for (int v = 0; v < NV; v++) p.to.write(row + i, v, sum[i][v]);
 }
 
 typedef void Tile(const Part&, const Pair*, int, int);
@@ -50,14 +49,14 @@ struct Vectors {
   /// panels of B that are multiplied at a time
   const int panels;
 
-  explicit Vectors(int M)
-      : height(M <= kRowsOfTwo ? M : kMostHeight), rows(height), panels(M <= kRowsOfTwo ? 2 : 4) {}
+  explicit Vectors(int M) : height(M <= kRowsOfTwo ? M : kMostHeight), rows(height), panels(M <= kRowsOfTwo ? 2 : 4) {}
 
   void multiply(const Part& p) const {
-#define TILES_TO_6(NV, S) nullptr, tile<1, NV, S>, tile<2, NV, S>, tile<3, NV, S>, tile<4, NV, S>, tile<5, NV, S>, tile<6, NV, S>
-#define TILES_TO_14(NV, S)                                                                                              \
-  TILES_TO_6(NV, S), tile<7, NV, S>, tile<8, NV, S>, tile<9, NV, S>, tile<10, NV, S>, tile<11, NV, S>, tile<12, NV, S>, \
-      tile<13, NV, S>, tile<14, NV, S>
+#define TILES_TO_6(NV, S) \
+  nullptr, tile<1, NV, S>, tile<2, NV, S>, tile<3, NV, S>, tile<4, NV, S>, tile<5, NV, S>, tile<6, NV, S>
+#define TILES_TO_14(NV, S)                                                                             \
+  TILES_TO_6(NV, S), tile<7, NV, S>, tile<8, NV, S>, tile<9, NV, S>, tile<10, NV, S>, tile<11, NV, S>, \
+      tile<12, NV, S>, tile<13, NV, S>, tile<14, NV, S>
     static constexpr Tile* four[] = {TILES_TO_6(4, false)};
     static constexpr Tile* two[] = {TILES_TO_14(2, false)};
     static constexpr Tile* streaming[] = {TILES_TO_14(2, true)};

@@ -1,6 +1,7 @@
-// The instructions of AVX512_BF16 and AMX, for sources that are compiled for AVX-512. A source that uses them stands between
-// BF16_INSTRUCTIONS_BEGIN and _END, where the compiler may take them; HAS_BF16_INSTRUCTIONS says whether it knows them. GCC does
-// from version 11 on, clang from 12 on; older ones would refuse flags of these names, and build the engine without.
+// The instructions of AVX512_BF16 and AMX, for sources that are compiled for AVX-512. A source that uses them stands
+// between BF16_INSTRUCTIONS_BEGIN and _END, where the compiler may take them; HAS_BF16_INSTRUCTIONS says whether it
+// knows them. GCC does from version 11 on, clang from 12 on; older ones would refuse flags of these names, and build
+// the engine without.
 #pragma once
 #include "kernels.hpp"
 #include "simd.hpp"

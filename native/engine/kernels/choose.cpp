@@ -1,4 +1,5 @@
-// Which table of kernels this CPU gets: by its feature bits and what the operating system lets be used, never by its model name.
+// Which table of kernels this CPU gets: by its feature bits and what the operating system lets be used, never by its
+// model name.
 #include <cstring>
 
 #include "kernels.hpp"
@@ -23,8 +24,8 @@ bool hasAvx2() {
 
 bool hasAvx512() {
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
 }
 
 #if defined(EMULATE_BF16_INSTRUCTIONS)

@@ -1,5 +1,5 @@
-// What decoding takes, a token of each stream at a time: products of a few rows with all the weights, which cannot be faster than
-// the weights come from memory, and attention of one query to the keys and values that were kept.
+// What decoding takes, a token of each stream at a time: products of a few rows with all the weights, which cannot be
+// faster than the weights come from memory, and attention of one query to the keys and values that were kept.
 #pragma once
 #include "gemm.hpp"
 #include "rows.hpp"
@@ -87,8 +87,8 @@ static void streamProduct(int M, int N, int K, const float* A, long strideA, con
           const float* addend = k > 0 ? to : e.addend ? e.addend + (first + i) * e.addendStride + j : nullptr;
           streamTileOf<Number>(m)(depth, packed + static_cast<long>(i) * depth,
                                   B + static_cast<long>(j) * K + static_cast<long>(k) * W, static_cast<long>(K) * W, to,
-                                  strideC, addend,
-                                  k > 0 ? strideC : e.addendStride, k > 0 || !e.bias ? nullptr : e.bias + j, n);
+                                  strideC, addend, k > 0 ? strideC : e.addendStride,
+                                  k > 0 || !e.bias ? nullptr : e.bias + j, n);
         });
       }
     }
@@ -118,11 +118,11 @@ INLINE void scorePanels(int D, float scale, const float* q, const float* keys, f
 
 // V vectors of Σ weights[t] · values(t), S tokens at a time; n ≤ V · W
 template <int V, int S>
-INLINE void weighValues(int count, float factor, const float* weights, const float* values, int stride, float* out, int n) {
+INLINE void weighValues(int count, float factor, const float* weights, const float* values, int stride, float* out,
+                        int n) {
   vf sum[S][V] = {};
   int t = 0;
-  for (; t + S <= count; t += S)
-    UNROLL for (int s = 0; s < S; s++) {
+  for (; t + S <= count; t += S) UNROLL for (int s = 0; s < S; s++) {
       const vf a = broadcast(weights + t + s);
       UNROLL for (int v = 0; v < V; v++) sum[s][v] += a * load(values + static_cast<long>(t + s) * stride + v * W);
     }

@@ -6,8 +6,8 @@
 namespace {
 
 // GELU's tanh form is x·σ(2u) with u = √(2/π)·(x + 0.044715·x³), since (1 + tanh u)/2 = σ(2u) = 1/(1 + 2^(−2u/ln 2)).
-constexpr float kGelu = 1.5957691216f;         // 2·√(2/π)
-constexpr float kGeluCubic = 0.07135481627f;   // 2·√(2/π)·0.044715
+constexpr float kGelu = 1.5957691216f;        // 2·√(2/π)
+constexpr float kGeluCubic = 0.07135481627f;  // 2·√(2/π)·0.044715
 
 INLINE vf geluSigmoid(vf x, vf square) {
   return reciprocal(1.0f + powerOfTwo(x * (square * (-kGeluCubic * kLog2E) - kGelu * kLog2E)));
@@ -33,7 +33,8 @@ static void geluBackward(long n, const float* x, float* out, float* dout) {
 }
 
 static void add(long n, const float* x, float* sum) {
-  forVectors(n, [&](long i, int lanes) { storeLanes(sum + i, loadLanes(sum + i, lanes) + loadLanes(x + i, lanes), lanes); });
+  forVectors(
+      n, [&](long i, int lanes) { storeLanes(sum + i, loadLanes(sum + i, lanes) + loadLanes(x + i, lanes), lanes); });
 }
 
 // Philox-4x32-10 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011). A chunk of 128 elements takes 16

@@ -1,5 +1,5 @@
-// Products with weights, which are packed into panels of one vector's columns, [panel][k][W]; A is read where it lies, one broadcast
-// an element.
+// Products with weights, which are packed into panels of one vector's columns, [panel][k][W]; A is read where it lies,
+// one broadcast an element.
 #pragma once
 #include "tiles.hpp"
 
@@ -7,8 +7,8 @@ namespace {
 
 // packed matrices are padded to whole pairs of panels
 constexpr int NR = 2 * W;
-// rows of B taken at a time: those of a tile's vectors stay in the first-level cache, and may fill it where they serve many rows of A,
-// so that sums are put down less often
+// rows of B taken at a time: those of a tile's vectors stay in the first-level cache, and may fill it where they serve
+// many rows of A, so that sums are put down less often
 constexpr int KC = kVectors == 4 ? 192 : 256, KCFew = kVectors == 4 ? 128 : 256, kManyRows = 64;
 // rows of A taken at a time: they stay in the second-level cache while the panels pass
 constexpr int MC = 264;
@@ -63,7 +63,8 @@ INLINE void roundAll(long n, float* x) {
   forVectors(n, [&](long i, int lanes) { storeLanes(x + i, rounded(loadLanes(x + i, lanes)), lanes); });
 }
 
-// With panels of bf16, A is rounded as it is packed, and panels are unpacked once for each block of A: the tiles are the same.
+// With panels of bf16, A is rounded as it is packed, and panels are unpacked once for each block of A: the tiles are
+// the same.
 template <class Number>
 static void product(int M, int N, int K, const float* A, long strideA, const float* panels, int packedRows, float* C,
                     long strideC, engine::Epilogue e) {

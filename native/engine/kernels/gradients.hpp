@@ -44,8 +44,8 @@ constexpr int MG = engine::kGradientColumns;
 constexpr int kDirectRows = 70;
 
 template <class Number>
-static void accumulateGradient(int M, int N, int K, const float* A, long strideA, const float* B, long strideB, float* C,
-                               long strideC, bool first, float* scratch) {
+static void accumulateGradient(int M, int N, int K, const float* A, long strideA, const float* B, long strideB,
+                               float* C, long strideC, bool first, float* scratch) {
   constexpr bool rounds = sizeof(Number) == 2;
   float* packedA = scratch + KG * engine::kGradientVectors;
   const bool pack = rounds || N > kVectors * W;

@@ -1,5 +1,5 @@
-// The kernels that everything else is built from: one table of functions for each instruction set, all compiled from the
-// same source in kernels/. Model code sees only this table. Matrices are row-major; sizes are in elements.
+// The kernels that everything else is built from: one table of functions for each instruction set, all compiled from
+// the same source in kernels/. Model code sees only this table. Matrices are row-major; sizes are in elements.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -61,43 +61,47 @@ struct Kernels {
   const Kernels *fp32, *bf16;
 
   // ── products ─────────────────────────────────────────────────────────────────────────────────────────────────
-  /// B (K × N, rows `stride` apart) into panels of half `panel` columns, padded with zeros; `packed` has packedSize(K, N) floats
+  /// B (K × N, rows `stride` apart) into panels of half `panel` columns, padded with zeros; `packed` has packedSize(K,
+  /// N) floats
   void (*pack)(int K, int N, const float* B, long stride, float* packed);
   /// the transpose of B (N × K) into panels
   void (*packTransposed)(int K, int N, const float* B, long stride, float* packed);
   /// C (M × N) = A·B + …; B was packed with panels of packedRows ≥ K rows, of which the first K are used
   void (*product)(int M, int N, int K, const float* A, long strideA, const float* packedB, int packedRows, float* C,
                   long strideC, Epilogue epilogue);
-  /// C (M × N) += Aᵀ·B for A (K × M) and B (K × N): the gradient of a weight. Where it is the first of its sum, what C held does not
-  /// count. scratch: gradientScratch() floats
+  /// C (M × N) += Aᵀ·B for A (K × M) and B (K × N): the gradient of a weight. Where it is the first of its sum, what C
+  /// held does not count. scratch: gradientScratch() floats
   void (*accumulateGradient)(int M, int N, int K, const float* A, long strideA, const float* B, long strideB, float* C,
                              long strideC, bool first, float* scratch);
 
   // ── decoding ─────────────────────────────────────────────────────────────────────────────────────────────────
-  /// product for few rows: the columns of panels first … end − 1 only, each panel read once, from end to end; packedRows is K
+  /// product for few rows: the columns of panels first … end − 1 only, each panel read once, from end to end;
+  /// packedRows is K
   void (*streamProduct)(int M, int N, int K, const float* A, long strideA, const float* packedB, int first, int end,
                         float* C, long strideC, Epilogue epilogue);
   /// a token's key and value (D numbers each) into what is kept of a head: keys in panels of `panel` tokens, values as
   /// rows of keptRow(D) floats
   void (*keepToken)(int position, int D, const float* key, const float* value, float* keys, float* values);
-  /// out = softmax(scale · q·K)·V for the one query q and the `count` tokens kept first; scores: room for keptTokens(count)
+  /// out = softmax(scale · q·K)·V for the one query q and the `count` tokens kept first; scores: room for
+  /// keptTokens(count)
   void (*attendToKept)(int count, int D, float scale, const float* q, const float* keys, const float* values,
                        float* scores, float* out);
 
   // ── attention ────────────────────────────────────────────────────────────────────────────────────────────────
-  /// out = causal softmax(scale · q·kᵀ)·v. For each query, `largest` is the largest of its scores, as a power of two, and `inverse`
-  /// 1 / the sum of theirs relative to it. scratch: attentionScratch(width, length) floats
+  /// out = causal softmax(scale · q·kᵀ)·v. For each query, `largest` is the largest of its scores, as a power of two,
+  /// and `inverse` 1 / the sum of theirs relative to it. scratch: attentionScratch(width, length) floats
   void (*attend)(const AttentionHead&, float* out, long outStride, float* largest, float* inverse, float* scratch);
-  /// from what attend gave and its gradient to those of queries, keys and values, which are as far apart as these themselves
-  void (*attendBackward)(const AttentionHead&, const float* out, const float* dout, long outStride, const float* largest,
-                         const float* inverse, float* dq, float* dk, float* dv, float* scratch);
+  /// from what attend gave and its gradient to those of queries, keys and values, which are as far apart as these
+  /// themselves
+  void (*attendBackward)(const AttentionHead&, const float* out, const float* dout, long outStride,
+                         const float* largest, const float* inverse, float* dq, float* dk, float* dv, float* scratch);
 
   // ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
   /// out = (x − mean)/√(var + 1e-5) · gain + bias, a row at a time; mean and 1/√… kept where asked for
   void (*layerNorm)(int rows, int C, const float* x, const float* gain, const float* bias, float* out, float* mean,
                     float* rstd);
-  /// dx = the gradient through LayerNorm of dout (+ addend, which may be dx); dgain and dbias (may be null) accumulate. What
-  /// layerNorm gave goes into `out` once more, where that is not null
+  /// dx = the gradient through LayerNorm of dout (+ addend, which may be dx); dgain and dbias (may be null) accumulate.
+  /// What layerNorm gave goes into `out` once more, where that is not null
   void (*layerNormBackward)(int rows, int C, const float* x, const float* gain, const float* bias, const float* mean,
                             const float* rstd, const float* dout, const float* addend, float* dx, float* dgain,
                             float* dbias, float* out);
@@ -117,14 +121,16 @@ struct Kernels {
   /// the same for the rows of one head's attention: key.sequence's mask row firstRow + r
   void (*dropoutRows)(int rows, int keys, const float* x, float* out, long stride, uint32_t firstRow,
                       uint32_t threshold, MaskKey key);
-  /// One time step of B streams: gates (B × 4H: i f g o, before their nonlinearities) in place; previousCell may be null
+  /// One time step of B streams: gates (B × 4H: i f g o, before their nonlinearities) in place; previousCell may be
+  /// null
   void (*lstmCell)(int B, int H, float* gates, const float* previousCell, float* cell, float* tanhCell, float* hidden);
   /// gates become their gradients before the nonlinearities; dcell: gradient from the next step in, to the previous out
   void (*lstmCellBackward)(int B, int H, float* gates, const float* previousCell, const float* tanhCell,
                            const float* dhidden, float* dcell);
   double (*sumOfSquares)(long n, const float* x);
   void (*adamw)(long n, float* w, const float* g, float* m, float* v, AdamW settings);
-  /// for the bench: n rounds of multiply-adds on registers alone, as many as keep the units busy; returns the operations
+  /// for the bench: n rounds of multiply-adds on registers alone, as many as keep the units busy; returns the
+  /// operations
   double (*multiplyAdds)(long n);
   /// for tests
   void (*exp)(long n, const float* x, float* out);
@@ -136,7 +142,9 @@ struct Kernels {
   size_t keptRow(size_t D) const { return (D + panel / 2 - 1) / (panel / 2) * (panel / 2); }
   size_t keptTokens(size_t T) const { return packedColumns(T); }
   long packedColumns(long N) const { return (N + panel - 1) / panel * panel; }
-  size_t gradientScratch() const { return static_cast<size_t>(kGradientRows) * (kGradientVectors + kGradientColumns) + 64; }
+  size_t gradientScratch() const {
+    return static_cast<size_t>(kGradientRows) * (kGradientVectors + kGradientColumns) + 64;
+  }
   size_t attentionScratch(size_t D, size_t T) const {
     return 3 * kAttentionBlock * kAttentionBlock + D * (3 * kAttentionBlock + 2 * (T + panel));
   }
@@ -156,8 +164,8 @@ const Kernels* avx512bf16Kernels();
 const Kernels* amxKernels();
 #endif
 
-/// The best that this CPU has, or the one named (generic, avx2, avx512, avx512bf16, amx), with products of fp32. Null when the CPU
-/// lacks it or there is no such name.
+/// The best that this CPU has, or the one named (generic, avx2, avx512, avx512bf16, amx), with products of fp32. Null
+/// when the CPU lacks it or there is no such name.
 const Kernels* chooseKernels(const char* name);
 
 }  // namespace engine

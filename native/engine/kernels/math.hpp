@@ -1,6 +1,6 @@
 // exp, sigmoid and tanh on vectors. The polynomials are minimax fits (Remez exchange) made for these ranges.
-// Errors against double precision, measured by the tests: exp and sigmoid below 3e-7 relative, tanh below 3e-7 relative.
-// NaN stays NaN: a diverged model has to be noticed.
+// Errors against double precision, measured by the tests: exp and sigmoid below 3e-7 relative, tanh below 3e-7
+// relative. NaN stays NaN: a diverged model has to be noticed.
 #pragma once
 #include "simd.hpp"
 
@@ -38,7 +38,8 @@ INLINE vf powerOfTwo(vf x) {
   return (vf)((vi)p + ((vi)shifted << 23));
 }
 
-// AVX-512 divides a vector in as many cycles as an exponential takes; a Newton step on its estimate of 14 bits takes three
+// AVX-512 divides a vector in as many cycles as an exponential takes; a Newton step on its estimate of 14 bits takes
+// three
 INLINE vf reciprocal(vf x) {
 #if defined(__AVX512F__)
   const vf estimate = (vf)_mm512_rcp14_ps((__m512)x);

@@ -1,10 +1,10 @@
-// Products of bf16 by the instructions that some CPUs have for them. Such an instruction takes pairs: it multiplies two neighbours
-// of a row of A, 32 bits, with the numbers of two rows of B side by side, and adds both products to one sum of fp32. Here is what
-// these instructions share: how matrices are laid out in pairs, and which parts of them are multiplied when. What multiplies is a
-// class of its own for each: Vectors in avx512bf16.cpp, Tiles in amx.cpp.
+// Products of bf16 by the instructions that some CPUs have for them. Such an instruction takes pairs: it multiplies two
+// neighbours of a row of A, 32 bits, with the numbers of two rows of B side by side, and adds both products to one sum
+// of fp32. Here is what these instructions share: how matrices are laid out in pairs, and which parts of them are
+// multiplied when. What multiplies is a class of its own for each: Vectors in avx512bf16.cpp, Tiles in amx.cpp.
 //
-// K is padded with zeros to whole blocks of 32. B lies in panels of W columns, [panel][pair of rows][column]; A in panels of a few
-// rows, [panel][block][row][pair], so that what a tile takes of them lies in one piece.
+// K is padded with zeros to whole blocks of 32. B lies in panels of W columns, [panel][pair of rows][column]; A in
+// panels of a few rows, [panel][block][row][pair], so that what a tile takes of them lies in one piece.
 //
 // To be included between BF16_INSTRUCTIONS_BEGIN and _END.
 #pragma once
@@ -52,8 +52,8 @@ INLINE vu pairsAlong(const float* row, int n) {
 
 // the pairs of two rows, `columns` of them; zeros for a second row that is not there
 INLINE vu pairsAcross(const float* row, const float* next, int columns) {
-  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8,
-                                         23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
   const vu both = roundedBoth(loadLanes(row, columns), next ? loadLanes(next, columns) : vf{});
   return (vu)_mm512_permutexvar_epi16(order, (__m512i)both);
 }
@@ -140,8 +140,8 @@ struct Part {
 
 // Columns first … end − 1 of C (M × N) = A·B + …, `nextPanel` from one panel of B to the next
 template <class Multiplier>
-static void multiply(int M, int first, int end, int K, const float* A, long strideA, const Pair* B, long nextPanel, float* C,
-                     long strideC, engine::Epilogue e) {
+static void multiply(int M, int first, int end, int K, const float* A, long strideA, const Pair* B, long nextPanel,
+                     float* C, long strideC, engine::Epilogue e) {
   alignas(64) Pair packed[kPacked];
   const int most = evenPart(M, kPackedRows), blocks = blocksOf(K);
   const Multiplier multiplier(most);
@@ -157,10 +157,14 @@ static void multiply(int M, int first, int end, int K, const float* A, long stri
           float* to = C + (i + r) * strideC + j;
           // what the first part of K is added to, and all others
           const float* addend = b > 0 ? to : e.addend ? e.addend + (i + r) * e.addendStride + j : nullptr;
-          multiplier.multiply({atMost(multiplier.rows, rows - r), atMost(multiplier.panels, (end - j + kPanelPair - 1) / kPanelPair * 2),
-                               part, packed + static_cast<long>(r) * part * W,
-                               B + (j / W) * nextPanel + static_cast<long>(b) * W * W, nextPanel,
-                               {to, strideC, addend, b > 0 ? strideC : e.addendStride, b > 0 || !e.bias ? nullptr : e.bias + j, end - j}});
+          multiplier.multiply({atMost(multiplier.rows, rows - r),
+                               atMost(multiplier.panels, (end - j + kPanelPair - 1) / kPanelPair * 2),
+                               part,
+                               packed + static_cast<long>(r) * part * W,
+                               B + (j / W) * nextPanel + static_cast<long>(b) * W * W,
+                               nextPanel,
+                               {to, strideC, addend, b > 0 ? strideC : e.addendStride,
+                                b > 0 || !e.bias ? nullptr : e.bias + j, end - j}});
         }
     }
   }
@@ -169,20 +173,21 @@ static void multiply(int M, int first, int end, int K, const float* A, long stri
 template <class Multiplier>
 static void product(int M, int N, int K, const float* A, long strideA, const float* panels, int packedRows, float* C,
                     long strideC, engine::Epilogue e) {
-  multiply<Multiplier>(M, 0, N, K, A, strideA, reinterpret_cast<const Pair*>(panels), blocksOf(packedRows) * W * W, C, strideC, e);
+  multiply<Multiplier>(M, 0, N, K, A, strideA, reinterpret_cast<const Pair*>(panels), blocksOf(packedRows) * W * W, C,
+                       strideC, e);
 }
 
 // the same for the panels that streams take, `first` … `end` − 1, in pairs
 template <class Multiplier>
-static void streamProduct(int M, int N, int K, const float* A, long strideA, const float* panels, int first, int end, float* C,
-                          long strideC, engine::Epilogue e) {
-  multiply<Multiplier>(M, first * kPanelPair, atMost(N, end * kPanelPair), K, A, strideA, reinterpret_cast<const Pair*>(panels),
-                       static_cast<long>(blocksOf(K)) * W * W, C, strideC, e);
+static void streamProduct(int M, int N, int K, const float* A, long strideA, const float* panels, int first, int end,
+                          float* C, long strideC, engine::Epilogue e) {
+  multiply<Multiplier>(M, first * kPanelPair, atMost(N, end * kPanelPair), K, A, strideA,
+                       reinterpret_cast<const Pair*>(panels), static_cast<long>(blocksOf(K)) * W * W, C, strideC, e);
 }
 
 template <class Multiplier>
-static void accumulateGradient(int M, int N, int K, const float* A, long strideA, const float* B, long strideB, float* C,
-                               long strideC, bool first, float* scratch) {
+static void accumulateGradient(int M, int N, int K, const float* A, long strideA, const float* B, long strideB,
+                               float* C, long strideC, bool first, float* scratch) {
   const int most = evenPart(M, engine::kGradientColumns);
   const Multiplier multiplier(most);
   Pair* const packedB = reinterpret_cast<Pair*>(scratch);
@@ -196,8 +201,12 @@ static void accumulateGradient(int M, int N, int K, const float* A, long strideA
         packPanels(depth, atMost(multiplier.panels * W, N - j), B + k * strideB + j, strideB, packedB);
         for (int r = 0; r < rows; r += multiplier.rows) {
           float* to = C + (i + r) * strideC + j;
-          multiplier.multiply({atMost(multiplier.rows, rows - r), multiplier.panels, blocks,
-                               packedA + static_cast<long>(r) * blocks * W, packedB, blocks * W * W,
+          multiplier.multiply({atMost(multiplier.rows, rows - r),
+                               multiplier.panels,
+                               blocks,
+                               packedA + static_cast<long>(r) * blocks * W,
+                               packedB,
+                               blocks * W * W,
                                {to, strideC, first && k == 0 ? nullptr : to, strideC, nullptr, N - j}});
         }
       }

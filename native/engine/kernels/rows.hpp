@@ -11,7 +11,8 @@ struct Count {
   static constexpr int value = number;
 };
 
-// f(first, count) for `rows` rows, a constant number `most` of them at a time and then one by one; count is such a constant
+// f(first, count) for `rows` rows, a constant number `most` of them at a time and then one by one; count is such a
+// constant
 template <int most, class F>
 INLINE void forRows(int rows, F f) {
   int r = 0;
@@ -20,8 +21,8 @@ INLINE void forRows(int rows, F f) {
 }
 
 // W rows at a time: what a row is summed up to waits for its last number, and other rows fill the time
-static void layerNorm(int rows, int columns, const float* x, const float* gain, const float* bias, float* out, float* means,
-                      float* rstds) {
+static void layerNorm(int rows, int columns, const float* x, const float* gain, const float* bias, float* out,
+                      float* means, float* rstds) {
   const long C = columns;
   forRows<W>(rows, [&](int first, auto count) {
     const float* xs = x + first * C;
@@ -47,7 +48,7 @@ static void layerNorm(int rows, int columns, const float* x, const float* gain, 
     forVectors(C, [&](long i, int n) {
       const vf g = loadLanes(gain + i, n), b = bias ? loadLanes(bias + i, n) : vf{};
       UNROLL for (int r = 0; r < count.value; r++)
-        storeLanes(outs + r * C + i, (loadLanes(xs + r * C + i, n) - mean[r]) * (rstd[r] * g) + b, n);
+          storeLanes(outs + r * C + i, (loadLanes(xs + r * C + i, n) - mean[r]) * (rstd[r] * g) + b, n);
     });
     if (means) {
       storeLanes(means + first, load(mean), count.value);
@@ -57,9 +58,9 @@ static void layerNorm(int rows, int columns, const float* x, const float* gain, 
 }
 
 // With y = (x − μ)·ρ and g = dout·gain: dx = ρ·(g − mean(g) − y·mean(g·y))
-static void layerNormBackward(int rows, int columns, const float* x, const float* gain, const float* bias, const float* means,
-                              const float* rstds, const float* dout, const float* addend, float* dx, float* dgain,
-                              float* dbias, float* out) {
+static void layerNormBackward(int rows, int columns, const float* x, const float* gain, const float* bias,
+                              const float* means, const float* rstds, const float* dout, const float* addend, float* dx,
+                              float* dgain, float* dbias, float* out) {
   // the sums of g of half as many rows as there are lanes, and those of g·y
   constexpr int half = W / 2;
   const long C = columns;
@@ -138,8 +139,8 @@ INLINE void scaleRow(float* x, int n, float factor) {
   forVectors(n, [&](long i, int lanes) { storeLanes(x + i, loadLanes(x + i, lanes) * factor, lanes); });
 }
 
-// With most = the largest of a row, its loss is log Σ e^(x − most) + most − x[target]. The sums lie between 1 and V, so that the
-// logarithm of the product of a few stands for the sum of theirs.
+// With most = the largest of a row, its loss is log Σ e^(x − most) + most − x[target]. The sums lie between 1 and V, so
+// that the logarithm of the product of a few stands for the sum of theirs.
 static double crossEntropy(int rows, int columns, float* logits, const uint32_t* targets, float scale) {
   double loss = 0;
   const long V = columns;

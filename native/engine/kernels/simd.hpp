@@ -1,8 +1,8 @@
-// Vectors of floats as wide as the instruction set has them, in GCC's vector extensions (clang has them too), so that the
-// kernels are written once. Only loads and stores of a part of a vector need intrinsics to be fast.
+// Vectors of floats as wide as the instruction set has them, in GCC's vector extensions (clang has them too), so that
+// the kernels are written once. Only loads and stores of a part of a vector need intrinsics to be fast.
 //
-// These headers are compiled several times with different flags: everything is static, and nothing of the C++ library is
-// included, so that no function compiled for a newer CPU can be linked into code that runs on an older one.
+// These headers are compiled several times with different flags: everything is static, and nothing of the C++ library
+// is included, so that no function compiled for a newer CPU can be linked into code that runs on an older one.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -75,7 +75,9 @@ INLINE vf squareRoot(vf x) { return (vf)_mm512_sqrt_ps((__m512)x); }
 #elif defined(__AVX2__)
 INLINE vf squareRoot(vf x) { return (vf)_mm256_sqrt_ps((__m256)x); }
 #else
-INLINE vf squareRoot(vf x) { return vf{__builtin_sqrtf(x[0]), __builtin_sqrtf(x[1]), __builtin_sqrtf(x[2]), __builtin_sqrtf(x[3])}; }
+INLINE vf squareRoot(vf x) {
+  return vf{__builtin_sqrtf(x[0]), __builtin_sqrtf(x[1]), __builtin_sqrtf(x[2]), __builtin_sqrtf(x[3])};
+}
 #endif
 
 // 0, 1, 2 …
@@ -162,10 +164,12 @@ INLINE vf zipHigh(vf x, vf y) {
 }
 #elif defined(__AVX2__)
 INLINE vf zipLow(vf x, vf y) {
-  return (vf)_mm256_permute2f128_ps(_mm256_unpacklo_ps((__m256)x, (__m256)y), _mm256_unpackhi_ps((__m256)x, (__m256)y), 0x20);
+  return (vf)_mm256_permute2f128_ps(_mm256_unpacklo_ps((__m256)x, (__m256)y), _mm256_unpackhi_ps((__m256)x, (__m256)y),
+                                    0x20);
 }
 INLINE vf zipHigh(vf x, vf y) {
-  return (vf)_mm256_permute2f128_ps(_mm256_unpacklo_ps((__m256)x, (__m256)y), _mm256_unpackhi_ps((__m256)x, (__m256)y), 0x31);
+  return (vf)_mm256_permute2f128_ps(_mm256_unpacklo_ps((__m256)x, (__m256)y), _mm256_unpackhi_ps((__m256)x, (__m256)y),
+                                    0x31);
 }
 #else
 INLINE vf zipLow(vf x, vf y) { return vf{x[0], y[0], x[1], y[1]}; }
@@ -184,13 +188,12 @@ INLINE void transpose(vf rows[W]) {
   }
 }
 
-// Lane r of the result is the sum of the lanes of rows[r]: W sums at once take a fraction of the steps of W sums one by one. The rows
-// are used up.
+// Lane r of the result is the sum of the lanes of rows[r]: W sums at once take a fraction of the steps of W sums one by
+// one. The rows are used up.
 template <class Combine>
 INLINE vf combineRows(vf rows[W], Combine combine) {
-  UNROLL for (int half = W / 2; half > 0; half /= 2)
-    UNROLL for (int i = 0; i < half; i++)
-      rows[i] = combine(zipLow(rows[i], rows[i + half]), zipHigh(rows[i], rows[i + half]));
+  UNROLL for (int half = W / 2; half > 0; half /= 2) UNROLL for (int i = 0; i < half; i++) rows[i] =
+      combine(zipLow(rows[i], rows[i + half]), zipHigh(rows[i], rows[i + half]));
   return rows[0];
 }
 INLINE vf sumRows(vf rows[W]) {

@@ -1,14 +1,14 @@
-// Tiles: blocks of a product whose sums lie in registers, and the loops over them that products and gradients share. What limits a
-// tile is how many numbers it has to load for its multiply-adds, so it is as square as the registers allow: with AVX-512, 6 rows × 4
-// vectors take 10 loads for 24 multiply-adds.
+// Tiles: blocks of a product whose sums lie in registers, and the loops over them that products and gradients share.
+// What limits a tile is how many numbers it has to load for its multiply-adds, so it is as square as the registers
+// allow: with AVX-512, 6 rows × 4 vectors take 10 loads for 24 multiply-adds.
 #pragma once
 #include "kernels.hpp"
 #include "simd.hpp"
 
 namespace {
 
-// vectors of B that a tile takes, at most, and the rows of A that fit beside so many: sums, vectors of B, and one number of A
-// are 29 to 31 of AVX-512's 32 registers, and 15 of the 16 that the others have
+// vectors of B that a tile takes, at most, and the rows of A that fit beside so many: sums, vectors of B, and one
+// number of A are 29 to 31 of AVX-512's 32 registers, and 15 of the 16 that the others have
 #if defined(__AVX512F__)
 constexpr int kVectors = 4;
 constexpr int kRows[] = {0, 14, 14, 9, 6};
@@ -52,8 +52,8 @@ struct Block {
   /// what comes after this block: asked for from further caches, a step for each k
   const float* ahead;
   long aheadStride;
-  /// where the lines of `addend`, or else C, are asked for: before the block is begun, and, for the block below, row by row while
-  /// it is computed. All at once, lines of far memory keep those of near caches waiting.
+  /// where the lines of `addend`, or else C, are asked for: before the block is begun, and, for the block below, row by
+  /// row while it is computed. All at once, lines of far memory keep those of near caches waiting.
   bool askNow = true, askBelow = false;
 };
 
@@ -109,16 +109,14 @@ static void tile(const Block& t) {
   float* C = t.C;
   const long strideC = t.strideC;
   if (t.n == NV * W) {
-    if (t.bias)
-      UNROLL for (int v = 0; v < NV; v++) {
+    if (t.bias) UNROLL for (int v = 0; v < NV; v++) {
         const vf offset = load(t.bias + v * W);
         UNROLL for (int i = 0; i < m; i++) sum[i][v] += offset;
       }
     if (t.addend)
-      UNROLL for (int i = 0; i < m; i++)
-        UNROLL for (int v = 0; v < NV; v++) sum[i][v] += load(t.addend + i * t.addendStride + v * W);
-    UNROLL for (int i = 0; i < m; i++)
-      UNROLL for (int v = 0; v < NV; v++) store(C + i * strideC + v * W, sum[i][v]);
+      UNROLL for (int i = 0; i < m; i++) UNROLL for (int v = 0; v < NV; v++) sum[i][v] +=
+          load(t.addend + i * t.addendStride + v * W);
+    UNROLL for (int i = 0; i < m; i++) UNROLL for (int v = 0; v < NV; v++) store(C + i * strideC + v * W, sum[i][v]);
     return;
   }
   // the right edge: the last vector is a part of one
@@ -138,15 +136,16 @@ typedef void Tile(const Block&);
 
 template <Layout layout>
 INLINE Tile* tileOf(int m, int vectors) {
-#define ROWS_TO_6(NV)                                                                                     \
+#define ROWS_TO_6(NV)                                                                                               \
   nullptr, tile<1, NV, layout>, tile<2, NV, layout>, tile<3, NV, layout>, tile<4, NV, layout>, tile<5, NV, layout>, \
       tile<6, NV, layout>
 #if defined(__AVX512F__)
 #define ROWS_TO_9(NV) ROWS_TO_6(NV), tile<7, NV, layout>, tile<8, NV, layout>, tile<9, NV, layout>
-#define ROWS_TO_14(NV)                                                                                        \
+#define ROWS_TO_14(NV)                                                                                   \
   ROWS_TO_9(NV), tile<10, NV, layout>, tile<11, NV, layout>, tile<12, NV, layout>, tile<13, NV, layout>, \
       tile<14, NV, layout>
-  static constexpr Tile* table[][kMostRows + 1] = {{}, {ROWS_TO_14(1)}, {ROWS_TO_14(2)}, {ROWS_TO_9(3)}, {ROWS_TO_6(4)}};
+  static constexpr Tile* table[][kMostRows + 1] = {
+      {}, {ROWS_TO_14(1)}, {ROWS_TO_14(2)}, {ROWS_TO_9(3)}, {ROWS_TO_6(4)}};
 #else
   static constexpr Tile* table[][kMostRows + 1] = {{}, {ROWS_TO_6(1)}, {ROWS_TO_6(2)}};
 #endif
@@ -176,8 +175,8 @@ INLINE void forGroups(int N, int vectors, F f) {
 // steps of K from which on there is time to ask for C row by row
 constexpr int kLongSteps = 96;
 
-// All of M rows for one group of panels, `next` (the vectors of a group to come, laid out as B's) asked for meanwhile. `b` has
-// what the rows share, and A and C of the first.
+// All of M rows for one group of panels, `next` (the vectors of a group to come, laid out as B's) asked for meanwhile.
+// `b` has what the rows share, and A and C of the first.
 static void groupByRows(int M, int vectors, Block& b, const float* next) {
   const float *A = b.A, *addend = b.addend;
   float* C = b.C;
@@ -201,8 +200,8 @@ static void groupByRows(int M, int vectors, Block& b, const float* next) {
   });
 }
 
-// The same for columns of A, which may be packed, in panels of PA that are panelA apart; b.ahead and b.aheadStride: the first
-// vector of rows of B to come.
+// The same for columns of A, which may be packed, in panels of PA that are panelA apart; b.ahead and b.aheadStride: the
+// first vector of rows of B to come.
 static void groupByColumns(int M, int vectors, Block& b, bool packedA, long panelA) {
   const float *A = b.A, *ahead = b.ahead, *addend = b.addend;
   float* C = b.C;

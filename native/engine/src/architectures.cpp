@@ -1,5 +1,5 @@
-// The architectures that there are. A new one is named here and nowhere else: addon.cpp hands on whatever settings it has, and
-// everything in src/ is compiled.
+// The architectures that there are. A new one is named here and nowhere else: addon.cpp hands on whatever settings it
+// has, and everything in src/ is compiled.
 #include <stdexcept>
 
 #include "network.hpp"

@@ -1,8 +1,8 @@
 // A GPT fed a token of each stream at a time, with the keys and values of what was fed.
 //
-// A step reads every weight once, and takes little longer than that takes: the threads of a team share the columns of each product and
-// the heads of attention, and meet five times a layer, where one needs what the others made. LayerNorm is cheaper done by each for
-// itself. No number depends on how many threads there are.
+// A step reads every weight once, and takes little longer than that takes: the threads of a team share the columns of
+// each product and the heads of attention, and meet five times a layer, where one needs what the others made. LayerNorm
+// is cheaper done by each for itself. No number depends on how many threads there are.
 #include <algorithm>
 #include <cmath>
 
@@ -63,8 +63,8 @@ class GptDecoder final : public Decoder {
  private:
   // what a thread needs for itself
   struct Own {
-    float *normal;  // B × C
-    float *scores;  // T
+    float* normal;  // B × C
+    float* scores;  // T
   };
 
   size_t place(float* memory) {

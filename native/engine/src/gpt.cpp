@@ -1,8 +1,9 @@
-// GPT as GPT-2 has it: learned positions, pre-LayerNorm, causal attention, GELU (tanh form), head tied to the embedding.
+// GPT as GPT-2 has it: learned positions, pre-LayerNorm, causal attention, GELU (tanh form), head tied to the
+// embedding.
 //
-// B sequences of T tokens are taken as R = B·T rows of C numbers. What the backward pass needs and is dear to compute again is
-// kept for each layer (10·C numbers a token); LayerNorm outputs, GELU and attention probabilities are computed twice instead,
-// which costs less than moving them through memory.
+// B sequences of T tokens are taken as R = B·T rows of C numbers. What the backward pass needs and is dear to compute
+// again is kept for each layer (10·C numbers a token); LayerNorm outputs, GELU and attention probabilities are computed
+// twice instead, which costs less than moving them through memory.
 #include <algorithm>
 #include <cmath>
 
@@ -16,25 +17,25 @@ constexpr int kLogits = 1 << 16;
 
 // What a layer keeps of its forward pass.
 struct Kept {
-  float *x;        // R × C, its input
+  float* x;  // R × C, its input
   float *mean1, *rstd1;
-  float *qkv;      // R × 3C
+  float* qkv;                // R × 3C
   float *largest, *inverse;  // B × heads × T, of attention's scores
-  float *attended; // R × C
-  float *middle;   // R × C, after attention
+  float* attended;           // R × C
+  float* middle;             // R × C, after attention
   float *mean2, *rstd2;
-  float *hidden;   // R × 4C, before GELU
+  float* hidden;  // R × 4C, before GELU
 };
 
 struct GptWorkspace : Workspace {
   std::vector<Kept> layers;
-  float *x, *mean, *rstd;          // after the last layer
-  float *normal, *dnormal, *dx;    // R × C
-  float *branch;                   // R × C
-  float *wide, *dwide;             // R × 4C
-  float *logits;                   // rows at a time × V
-  float *attention;                // scratch of one head
-  float *scratch;
+  float *x, *mean, *rstd;        // after the last layer
+  float *normal, *dnormal, *dx;  // R × C
+  float* branch;                 // R × C
+  float *wide, *dwide;           // R × 4C
+  float* logits;                 // rows at a time × V
+  float* attention;              // scratch of one head
+  float* scratch;
 };
 
 class Gpt final : public Network {
@@ -101,9 +102,7 @@ Gpt::Gpt(const Config& config, const Kernels& kernels, const Slots& slots)
       bias_(config.setting("bias") != 0),
       exact_(*kernels.fp32) {
   if (C_ % heads_ != 0) throw std::runtime_error("heads do not divide the width");
-  const auto vector = [&](const std::string& name, int size) {
-    return bias_ ? slots.offset(name, size) : 0;
-  };
+  const auto vector = [&](const std::string& name, int size) { return bias_ ? slots.offset(name, size) : 0; };
   const auto norm = [&](const std::string& name) {
     return Norm{slots.offset(name + ".weight", C_), vector(name + ".bias", C_)};
   };
@@ -113,7 +112,8 @@ Gpt::Gpt(const Config& config, const Kernels& kernels, const Slots& slots)
     l.bias = vector(name + ".bias", out);
     return l;
   };
-  wte_ = Matrix{config.vocabulary, C_, slots.offset("transformer.wte.weight", static_cast<size_t>(config.vocabulary) * C_)};
+  wte_ = Matrix{config.vocabulary, C_,
+                slots.offset("transformer.wte.weight", static_cast<size_t>(config.vocabulary) * C_)};
   wpe_ = slots.offset("transformer.wpe.weight", static_cast<size_t>(config.block) * C_);
   for (int i = 0; i < config.layers; i++) {
     const std::string h = "transformer.h." + std::to_string(i);
@@ -239,8 +239,11 @@ void Gpt::embedBackward(GptWorkspace& w, const Pass& p) const {
 
 AttentionHead Gpt::attentionHead(const Pass& p, const float* qkv, int layer, int s, int h) const {
   const float* q = qkv + static_cast<size_t>(s) * p.length * 3 * C_ + h * headWidth_;
-  return {p.length, headWidth_, q, q + C_, q + 2 * C_, 3 * C_, scale_,
-          p.dropout ? dropoutThreshold(config.dropout) : 0, h, key(p, s, layer, kAttention)};
+  return {p.length,   headWidth_,
+          q,          q + C_,
+          q + 2 * C_, 3 * C_,
+          scale_,     p.dropout ? dropoutThreshold(config.dropout) : 0,
+          h,          key(p, s, layer, kAttention)};
 }
 
 void Gpt::attend(GptWorkspace& w, const Pass& p, int layer) const {
@@ -249,8 +252,8 @@ void Gpt::attend(GptWorkspace& w, const Pass& p, int layer) const {
     for (int h = 0; h < heads_; h++) {
       const size_t queries = (static_cast<size_t>(s) * heads_ + h) * p.length;
       const size_t row = static_cast<size_t>(s) * p.length * C_ + h * headWidth_;
-      exact_.attend(attentionHead(p, k.qkv, layer, s, h), k.attended + row, C_, k.largest + queries, k.inverse + queries,
-                    w.attention);
+      exact_.attend(attentionHead(p, k.qkv, layer, s, h), k.attended + row, C_, k.largest + queries,
+                    k.inverse + queries, w.attention);
     }
 }
 

@@ -1,8 +1,8 @@
-// LSTM as torch.nn.LSTM has it: gates i f g o, two biases, dropout on the embedding, between layers and before the head, the
-// state at the start of each window zero or given; head tied to the embedding where their widths agree.
+// LSTM as torch.nn.LSTM has it: gates i f g o, two biases, dropout on the embedding, between layers and before the
+// head, the state at the start of each window zero or given; head tied to the embedding where their widths agree.
 //
-// B sequences of T tokens are rows in the order of time: row t·B + b. So a time step is one product with B rows, and the
-// gradients of the weights over all of time are one product each.
+// B sequences of T tokens are rows in the order of time: row t·B + b. So a time step is one product with B rows, and
+// the gradients of the weights over all of time are one product each.
 #include <algorithm>
 #include <cmath>
 
@@ -22,11 +22,11 @@ struct Layer {
 
 // What a layer keeps of its forward pass.
 struct Kept {
-  float *x;         // R × in
-  float *gates;     // R × 4H, after their nonlinearities
-  float *cell;      // R × H
-  float *tanhCell;  // R × H
-  float *hidden;    // R × H
+  float* x;         // R × in
+  float* gates;     // R × 4H, after their nonlinearities
+  float* cell;      // R × H
+  float* tanhCell;  // R × H
+  float* hidden;    // R × H
 };
 
 /// What came before a layer's sequences: B × H, or null for zeros. Constants: no gradient flows into them.
@@ -36,13 +36,13 @@ struct Before {
 
 struct LstmWorkspace : Workspace {
   std::vector<Kept> layers;
-  float *top;          // R × H: what the head sees
-  float *dhidden;      // R × max(E, H)
-  float *dx;           // R × max(E, H)
-  float *dcell;        // B × H
-  float *bias;         // 4H
-  float *logits;
-  float *scratch;
+  float* top;      // R × H: what the head sees
+  float* dhidden;  // R × max(E, H)
+  float* dx;       // R × max(E, H)
+  float* dcell;    // B × H
+  float* bias;     // 4H
+  float* logits;
+  float* scratch;
   std::vector<uint32_t> targets;
 };
 
@@ -156,8 +156,8 @@ std::unique_ptr<Workspace> Lstm::workspace(int sequences, int length, bool train
   return w;
 }
 
-// As many rows a time step as keep the products busy, while a thread's buffers stay below 512 MB: the recurrent matrix is read again
-// at each step, however few rows there are.
+// As many rows a time step as keep the products busy, while a thread's buffers stay below 512 MB: the recurrent matrix
+// is read again at each step, however few rows there are.
 int Lstm::bestMicrobatch(int length) const {
   const double each = static_cast<double>(workspaceSize(1, length, true)) * sizeof(float);
   return std::max(4, std::min(32, static_cast<int>((512 << 20) / each)));
@@ -184,8 +184,7 @@ void Lstm::layer(LstmWorkspace& w, const Pass& p, int index) const {
     float* gates = k.gates + 4 * now;
     const float* hidden = t > 0 ? k.hidden + before : start.hidden;
     if (hidden)
-      kernels.product(B, 4 * H, H, hidden, H, l.recurrent.transposedPanels, H, gates, 4 * H,
-                      {gates, 4 * H, nullptr});
+      kernels.product(B, 4 * H, H, hidden, H, l.recurrent.transposedPanels, H, gates, 4 * H, {gates, 4 * H, nullptr});
     kernels.lstmCell(B, H, gates, t > 0 ? k.cell + before : start.cell, k.cell + now, k.tanhCell + now, k.hidden + now);
   }
 }
@@ -254,8 +253,8 @@ double Lstm::head(LstmWorkspace& w, const Pass& p) const {
     loss += kernels.crossEntropy(rows, V, w.logits, w.targets.data() + r, p.gradients ? p.gradientScale : 0.0f);
     if (!p.gradients) continue;
     kernels.product(rows, H, V, w.logits, V, head.panels, V, w.dhidden + static_cast<size_t>(r) * H, H, {});
-    kernels.accumulateGradient(V, H, rows, w.logits, V, x, H, p.gradients + head.offset, H,
-                               p.first && r == 0, w.scratch);
+    kernels.accumulateGradient(V, H, rows, w.logits, V, x, H, p.gradients + head.offset, H, p.first && r == 0,
+                               w.scratch);
     kernels.addColumnSums(rows, V, w.logits, V, p.gradients + headBias_);
   }
   return loss;

@@ -24,7 +24,8 @@ class Floats {
     const size_t bytes = (size * sizeof(float) + alignment - 1) / alignment * alignment;
     void* memory = nullptr;
     // the system would promise more than there is, and end the process when it is used
-    static const size_t physical = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    static const size_t physical =
+        static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
     if (size > physical / sizeof(float) || posix_memalign(&memory, alignment, bytes) != 0) throw std::bad_alloc();
 #if defined(__linux__)
     if (alignment == kLargePage) madvise(memory, bytes, MADV_HUGEPAGE);

@@ -1,5 +1,5 @@
-// What an architecture has to provide: where its parameters are, and a pass over some sequences. Everything else (threads,
-// accumulation, clipping, AdamW) is Trainer's and the same for all.
+// What an architecture has to provide: where its parameters are, and a pass over some sequences. Everything else
+// (threads, accumulation, clipping, AdamW) is Trainer's and the same for all.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -83,8 +83,9 @@ struct Pass {
   uint32_t seed, step;
   /// sequences × length × V where wanted instead of a loss
   float* logits;
-  /// Where stateWidth() is not 0: what came before the sequences, null for zeros; what they leave behind goes into stateAfter where
-  /// not null. Both are of the whole batch, an LSTM's layers × 2 × batch × width (hidden states, then cells)
+  /// Where stateWidth() is not 0: what came before the sequences, null for zeros; what they leave behind goes into
+  /// stateAfter where not null. Both are of the whole batch, an LSTM's layers × 2 × batch × width (hidden states, then
+  /// cells)
   const float* state;
   float* stateAfter;
   int batch;

@@ -18,7 +18,8 @@ inline void relax() {
 #endif
 }
 
-// Numbers below 1e-38 count as 0 while this lives: moments and small gradients would otherwise be a hundred times slower.
+// Numbers below 1e-38 count as 0 while this lives: moments and small gradients would otherwise be a hundred times
+// slower.
 class FlushDenormals {
  public:
 #if defined(__x86_64__)

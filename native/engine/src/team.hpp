@@ -1,4 +1,5 @@
-// Threads that work on one thing together: each takes its share of the columns, and all meet where one needs what the others made.
+// Threads that work on one thing together: each takes its share of the columns, and all meet where one needs what the
+// others made.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -17,7 +18,8 @@ struct Share {
       : begin(static_cast<int>(count * thread / threads)), end(static_cast<int>(count * (thread + 1) / threads)) {}
 };
 
-/// Where so many threads wait for each other. They come within microseconds, so they look before they let another program run.
+/// Where so many threads wait for each other. They come within microseconds, so they look before they let another
+/// program run.
 class Meeting {
  public:
   explicit Meeting(int threads) : threads_(threads) {}

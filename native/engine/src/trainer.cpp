@@ -4,7 +4,8 @@
 //   2  gradients are added up and their norm taken, each thread a share of the parameters
 //   3  AdamW and packing, likewise
 //
-// Shares are fixed by the number of threads alone, and sums are always in the same order: the same threads, the same bits.
+// Shares are fixed by the number of threads alone, and sums are always in the same order: the same threads, the same
+// bits.
 #include "trainer.hpp"
 
 #include <algorithm>
@@ -158,9 +159,7 @@ StepResult Trainer::trainStep(const Batch& batch, const StepOptions& options) {
   return result;
 }
 
-double Trainer::loss(const Batch& batch) {
-  return run(batch, {});
-}
+double Trainer::loss(const Batch& batch) { return run(batch, {}); }
 
 double Trainer::gradients(const Batch& batch, float* out) {
   Plan plan;
