@@ -6,14 +6,14 @@ import { DEFAULT_GRID, quantise } from './quantise/index.ts';
 
 function perform(abc: string): NoteSequence {
   const tune = parseAbc(abc);
-  const { performance } = performTune(tune);
-  if (performance.parts.every((part) => part.notes.length === 0)) {
+  const { sequence } = performTune(tune);
+  if (sequence.parts.every((part) => part.notes.length === 0)) {
     const reason = tune.problems[0];
     throw new MusicError(
       `the ABC text has no note${reason === undefined ? '' : ` (line ${reason.line}: ${reason.message})`}`,
     );
   }
-  return performance;
+  return sequence;
 }
 
 /**

@@ -21,8 +21,8 @@ export interface AbcResult {
 
 /** Throws MusicError where the bytes are no MIDI file or hold no note. */
 export function midiToScore(bytes: Uint8Array, grid: number = DEFAULT_GRID): { score: Score; warnings: string[] } {
-  const { performance, warnings } = readMidi(bytes);
-  const quantised = quantise(performance, grid);
+  const { sequence, warnings } = readMidi(bytes);
+  const quantised = quantise(sequence, grid);
   return { score: quantised.score, warnings: [...warnings, ...quantised.warnings] };
 }
 

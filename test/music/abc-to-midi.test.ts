@@ -82,12 +82,12 @@ describe('fields', () => {
     ['Q:"Allegro" 1/8=120', 1_000_000],
     ['Q:100', 600_000],
   ])('tempo: %s', (field, microseconds) => {
-    const { tempos } = readMidi(abcToMidi(`X:1\nM:4/4\nL:1/4\n${field}\nK:C\nC4|\n`)).performance;
+    const { tempos } = readMidi(abcToMidi(`X:1\nM:4/4\nL:1/4\n${field}\nK:C\nC4|\n`)).sequence;
     expect(tempos).toEqual([{ tick: 0, microsecondsPerBeat: microseconds }]);
   });
 
   test('metre and key reach the file, and an upbeat has a metre of its own', () => {
-    const { metres, keys } = readMidi(abcToMidi('X:1\nM:6/8\nL:1/8\nK:Em\nB|e3 g3|\n')).performance;
+    const { metres, keys } = readMidi(abcToMidi('X:1\nM:6/8\nL:1/8\nK:Em\nB|e3 g3|\n')).sequence;
     expect(metres.map(({ numerator, denominator }) => `${numerator}/${denominator}`)).toEqual(['1/8', '6/8']);
     expect(keys).toEqual([{ tick: 0, fifths: 1, minor: true }]);
   });

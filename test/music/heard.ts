@@ -3,9 +3,9 @@ import { readMidi } from '../../lib/music/index.ts';
 
 /** `60@0+1` is middle C at beat 0 for one beat; a `d` before it is a drum, a `p` after it the program where it is not 0. In order of time. */
 export function heard(bytes: Uint8Array): string {
-  const { performance } = readMidi(bytes);
-  const beats = (ticks: number) => Math.round((ticks * 1000) / performance.ticksPerBeat) / 1000;
-  return performance.parts
+  const { sequence } = readMidi(bytes);
+  const beats = (ticks: number) => Math.round((ticks * 1000) / sequence.ticksPerBeat) / 1000;
+  return sequence.parts
     .flatMap((part) => part.notes.map((note) => ({ ...note, drum: part.drum })))
     .sort((a, b) => a.start - b.start || a.pitch - b.pitch)
     .map(

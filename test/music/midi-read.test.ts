@@ -23,7 +23,7 @@ describe('what is repaired', () => {
     [
       'an unknown chunk',
       [...header(0, 1, 480), ...chunk('XFIH', [1, 2, 3]), ...plain.subarray(14)],
-      /no track was passed over/,
+      /not a track was passed over/,
     ],
     ['a wrong number of tracks', [...header(0, 9, 480), ...plain.subarray(14)], /announces 9 tracks, the file has 1/],
     ['no end of track', [...header(0, 1, 480), ...chunk('MTrk', SCALE)], /^$/],
@@ -113,7 +113,7 @@ describe('what is refused, and why', () => {
     ['text', [...Buffer.from('<!DOCTYPE html>')], /not a MIDI file/],
     ['a header alone', header(1, 0, 480), /no track/],
     ['half a header', header(1, 0, 480).slice(0, 10), /header is cut short/],
-    ['no ticks to a beat', [...header(0, 1, 0), ...chunk('MTrk', [...SCALE, ...END_OF_TRACK])], /no ticks to a beat/],
+    ['no ticks to a beat', [...header(0, 1, 0), ...chunk('MTrk', [...SCALE, ...END_OF_TRACK])], /no ticks per beat/],
     ['silence', [...midi([])], /no note/],
     [
       'a forged time of a million bars',

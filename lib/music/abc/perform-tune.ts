@@ -1,5 +1,5 @@
 /**
- * Tune → Performance: repeats and endings played out, ties joined, changes of program, tempo, metre and key put in time.
+ * Tune → NoteSequence: repeats and endings played out, ties joined, changes of program, tempo, metre and key put in time.
  */
 import { DEFAULT_TEMPO, type NoteSequence, type Part, type PlayedNote } from '../model/index.ts';
 import {
@@ -17,9 +17,9 @@ import {
 const MAX_PLAYED_BARS = 50_000;
 
 /** Plays what can be played, and returns beside it the problems that only playing shows. */
-export function performTune(tune: Tune): { performance: NoteSequence; problems: Problem[] } {
+export function performTune(tune: Tune): { sequence: NoteSequence; problems: Problem[] } {
   const problems: Problem[] = [];
-  const performance: NoteSequence = {
+  const sequence: NoteSequence = {
     ticksPerBeat: WHOLE / 4,
     parts: [],
     tempos: [{ tick: 0, microsecondsPerBeat: tune.microsecondsPerBeat ?? DEFAULT_TEMPO }],
@@ -29,11 +29,11 @@ export function performTune(tune: Tune): { performance: NoteSequence; problems: 
   const conductor = tune.voices.findIndex((voice) => !voice.drum);
   for (const [index, voice] of tune.voices.entries()) {
     const bars = playOrder(voice.bars, problems);
-    performance.parts.push(playVoice(voice, bars, performance, problems));
-    if (index === Math.max(0, conductor)) conduct(bars, performance);
+    sequence.parts.push(playVoice(voice, bars, sequence, problems));
+    if (index === Math.max(0, conductor)) conduct(bars, sequence);
   }
-  performance.tempos.sort((a, b) => a.tick - b.tick);
-  return { performance, problems };
+  sequence.tempos.sort((a, b) => a.tick - b.tick);
+  return { sequence, problems };
 }
 
 /** Bars as they are played: each repeated section as often as its signs and endings say. */
@@ -102,7 +102,7 @@ interface OpenTie {
   until: number;
 }
 
-function playVoice(voice: TuneVoice, bars: TuneBar[], performance: NoteSequence, problems: Problem[]): Part {
+function playVoice(voice: TuneVoice, bars: TuneBar[], sequence: NoteSequence, problems: Problem[]): Part {
   const notes: PlayedNote[] = [];
   let ties: OpenTie[] = [];
   let program = voice.program;
@@ -114,7 +114,7 @@ function playVoice(voice: TuneVoice, bars: TuneBar[], performance: NoteSequence,
   for (const bar of bars) {
     const programs = programChanges(bar);
     for (const { offset, microsecondsPerBeat } of bar.changes) {
-      if (microsecondsPerBeat !== undefined) performance.tempos.push({ tick: tick + offset, microsecondsPerBeat });
+      if (microsecondsPerBeat !== undefined) sequence.tempos.push({ tick: tick + offset, microsecondsPerBeat });
     }
     for (const layer of bar.layers) {
       for (const written of layer.notes) {
@@ -179,9 +179,9 @@ function takeTie(ties: OpenTie[], written: TuneNote, start: number, bar: TuneBar
 }
 
 /** Metres and keys, from the bars of one voice. A first bar that is too short is an upbeat, and has a metre of its own. */
-function conduct(bars: TuneBar[], performance: NoteSequence): void {
+function conduct(bars: TuneBar[], sequence: NoteSequence): void {
   let tick = 0;
-  const { metres, keys } = performance;
+  const { metres, keys } = sequence;
   for (const [index, bar] of bars.entries()) {
     let { numerator, denominator } = bar.metre ?? { numerator: 4, denominator: 4 };
     if (index === 0 && bar.metre !== undefined && bar.duration < metreDuration(bar.metre)) {

@@ -42,10 +42,10 @@ const NATURAL_MINOR = [0, 2, 3, 5, 7, 8, 10];
 
 /** Throws MusicError where the bytes are no MIDI file. Bars are those of the first metre throughout, as MusPy's measures have it. */
 export function measure(midi: Uint8Array): Measures {
-  const { performance } = readMidi(midi);
-  const { numerator, denominator } = performance.metres[0] ?? { numerator: 4, denominator: 4 };
-  const steps = (ticks: number) => Math.round((ticks * STEPS_PER_BEAT) / performance.ticksPerBeat);
-  const notes = performance.parts.flatMap(({ drum, notes }) =>
+  const { sequence } = readMidi(midi);
+  const { numerator, denominator } = sequence.metres[0] ?? { numerator: 4, denominator: 4 };
+  const steps = (ticks: number) => Math.round((ticks * STEPS_PER_BEAT) / sequence.ticksPerBeat);
+  const notes = sequence.parts.flatMap(({ drum, notes }) =>
     notes.map(({ start, duration, pitch }) => ({ start: steps(start), duration: steps(duration), pitch, drum })),
   );
   return measureNotes(notes, Math.max(1, Math.round((STEPS_PER_BEAT * 4 * numerator) / denominator)));

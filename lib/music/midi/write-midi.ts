@@ -1,17 +1,41 @@
 /**
- * Performance → Standard MIDI File, format 1: a track of tempos, metres and keys, then a track for each part.
+ * Writes a NoteSequence as a Standard MIDI File of format 1: a track of tempos, metres and keys, then a track for each part.
  *
- * Drums are on channel 10; the other parts take the remaining fifteen channels in turn, each with its own program changes.
+ * Drums are on channel 10. The other parts take the remaining fifteen channels in turn, each with its own program changes.
+ *
+ * @see Standard MIDI Files 1.0 (RP-001), "Header Chunks", "Track Chunks" and "Meta-Event Definitions"
  */
 import type { NoteSequence, Part } from '../model/index.ts';
+import {
+  CHANNELS,
+  CHUNK_HEADER_BYTES,
+  DRUM_CHANNEL,
+  HEADER_BYTES,
+  MAX_QUANTITY_BYTES,
+  META,
+  META_END_OF_TRACK,
+  META_KEY_SIGNATURE,
+  META_TEMPO,
+  META_TIME_SIGNATURE,
+  MTHD,
+  MTRK,
+  NOTE_OFF,
+  NOTE_ON,
+  PROGRAM_CHANGE,
+} from './midi-format.ts';
 
-/** 480 is divisible by the grid's 16 or 32 and by 3 and 5, for tuplets. */
+const FORMAT = 1;
+/** 480 is divisible by the grids 16 and 32, and by 3 and 5 for tuplets. */
 const TICKS_PER_BEAT = 480;
 const VELOCITY = 80;
-/** Three bytes of microseconds: 3.6 beats a minute. */
+/** The largest number of three bytes, in microseconds: 3.6 beats a minute. */
 const LONGEST_BEAT = 0xffffff;
-/** Bytes of a variable-length quantity. */
-const LONGEST_QUANTITY = 4;
+/** A metronome click each quarter note. */
+const CLOCKS_PER_CLICK = 24;
+const THIRTY_SECONDS_PER_QUARTER = 8;
+const PITCHED_CHANNELS = Array.from({ length: CHANNELS }, (_, channel) => channel).filter((c) => c !== DRUM_CHANNEL);
+/** A note-on or note-off has three bytes, a program change two. */
+const MAX_EVENT_BYTES_PER_NOTE = 3 + 3 + 2;
 
 interface ConductorEvent {
   tick: number;
@@ -19,58 +43,66 @@ interface ConductorEvent {
   bytes: number[];
 }
 
-export function writeMidi(performance: NoteSequence): Uint8Array {
-  const scale = TICKS_PER_BEAT / performance.ticksPerBeat;
-  const at = (tick: number) => Math.round(tick * scale);
-  const conductor: ConductorEvent[] = [];
-  const meta = (tick: number, type: number, data: number[]) =>
-    conductor.push({ tick: at(tick), bytes: [0xff, type, data.length, ...data] });
-  for (const { tick, numerator, denominator } of performance.metres) {
-    meta(tick, 0x58, [numerator, Math.round(Math.log2(denominator)), 24, 8]);
-  }
-  for (const { tick, fifths, minor } of performance.keys) meta(tick, 0x59, [fifths & 0xff, minor ? 1 : 0]);
-  for (const { tick, microsecondsPerBeat } of performance.tempos) {
-    const us = Math.min(LONGEST_BEAT, Math.round(microsecondsPerBeat));
-    meta(tick, 0x51, [(us >> 16) & 0xff, (us >> 8) & 0xff, us & 0xff]);
-  }
-
-  const tracks = [conductorTrack(conductor)];
+/**
+ * Writes a MIDI file.
+ *
+ * @param sequence notes of any duration; a note sounds at least one tick of the file
+ */
+export function writeMidi(sequence: NoteSequence): Uint8Array {
+  const scale = TICKS_PER_BEAT / sequence.ticksPerBeat;
+  const tracks = [conductorTrack(conductorEvents(sequence, scale))];
   let pitched = 0;
-  for (const part of performance.parts) {
-    const channel = part.drum ? 9 : [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15][pitched++ % 15];
+  for (const part of sequence.parts) {
+    const channel = part.drum ? DRUM_CHANNEL : PITCHED_CHANNELS[pitched++ % PITCHED_CHANNELS.length];
     tracks.push(partTrack(part, channel, scale));
   }
-  const header = [
-    0x4d,
-    0x54,
-    0x68,
-    0x64,
-    0,
-    0,
-    0,
-    6,
-    0,
-    1,
-    tracks.length >> 8,
-    tracks.length & 0xff,
-    TICKS_PER_BEAT >> 8,
-    TICKS_PER_BEAT & 0xff,
-  ];
-  const size = header.length + tracks.reduce((sum, bytes) => sum + bytes.length, 0);
-  const file = new Uint8Array(size);
-  file.set(header);
-  let offset = header.length;
-  for (const bytes of tracks) {
+  return join([headerChunk(tracks.length), ...tracks]);
+}
+
+function headerChunk(tracks: number): Uint8Array {
+  const chunk = new Uint8Array(CHUNK_HEADER_BYTES + HEADER_BYTES);
+  const view = new DataView(chunk.buffer);
+  view.setUint32(0, MTHD);
+  view.setUint32(4, HEADER_BYTES);
+  view.setUint16(8, FORMAT);
+  view.setUint16(10, tracks);
+  view.setUint16(12, TICKS_PER_BEAT);
+  return chunk;
+}
+
+function join(chunks: Uint8Array[]): Uint8Array {
+  const file = new Uint8Array(chunks.reduce((sum, bytes) => sum + bytes.length, 0));
+  let offset = 0;
+  for (const bytes of chunks) {
     file.set(bytes, offset);
     offset += bytes.length;
   }
   return file;
 }
 
-/** Sorting is stable: of one tick, metre, key and tempo keep this order. */
+/** The meta events of the sequence: first all metres, then all keys, then all tempos. */
+function conductorEvents(sequence: NoteSequence, scale: number): ConductorEvent[] {
+  const events: ConductorEvent[] = [];
+  const addMeta = (tick: number, type: number, data: number[]) =>
+    events.push({ tick: Math.round(tick * scale), bytes: [META, type, data.length, ...data] });
+  for (const { tick, numerator, denominator } of sequence.metres) {
+    const exponent = Math.round(Math.log2(denominator));
+    addMeta(tick, META_TIME_SIGNATURE, [numerator, exponent, CLOCKS_PER_CLICK, THIRTY_SECONDS_PER_QUARTER]);
+  }
+  for (const { tick, fifths, minor } of sequence.keys) {
+    addMeta(tick, META_KEY_SIGNATURE, [fifths & 0xff, minor ? 1 : 0]);
+  }
+  for (const { tick, microsecondsPerBeat } of sequence.tempos) {
+    const us = Math.min(LONGEST_BEAT, Math.round(microsecondsPerBeat));
+    addMeta(tick, META_TEMPO, [(us >> 16) & 0xff, (us >> 8) & 0xff, us & 0xff]);
+  }
+  return events;
+}
+
+/** The sort is stable: at one tick, metre, key and tempo keep this order. */
 function conductorTrack(events: ConductorEvent[]): Uint8Array {
   events.sort((a, b) => a.tick - b.tick);
-  const track = new TrackChunk(events.reduce((sum, { bytes }) => sum + LONGEST_QUANTITY + bytes.length, 0));
+  const track = new TrackChunk(events.reduce((sum, { bytes }) => sum + MAX_QUANTITY_BYTES + bytes.length, 0));
   for (const { tick, bytes } of events) {
     track.moveTo(tick);
     for (const byte of bytes) track.push(byte);
@@ -78,7 +110,12 @@ function conductorTrack(events: ConductorEvent[]): Uint8Array {
   return track.close();
 }
 
-/** Beginnings are in order already, so only the ends are sorted; of one tick ends come first, or they would cut a repeated note. */
+/**
+ * A track of notes and program changes.
+ *
+ * Note-ons are in order already, so only note-offs are sorted. At one tick, note-offs come first: after the note-on they would
+ * end a repeated note at once.
+ */
 function partTrack({ notes }: Part, channel: number, scale: number): Uint8Array {
   const ends = new Float64Array(notes.length);
   const byEnd = new Uint32Array(notes.length);
@@ -88,15 +125,14 @@ function partTrack({ notes }: Part, channel: number, scale: number): Uint8Array 
     byEnd[i] = i;
   }
   // Most notes end in the order in which they begin.
-  if (!ascends(ends)) byEnd.sort((a, b) => ends[a] - ends[b] || a - b);
+  if (!isAscending(ends)) byEnd.sort((a, b) => ends[a] - ends[b] || a - b);
 
-  // At most a program change, a beginning and an end each.
-  const track = new TrackChunk(notes.length * (3 * LONGEST_QUANTITY + 8));
+  const track = new TrackChunk(notes.length * (3 * MAX_QUANTITY_BYTES + MAX_EVENT_BYTES_PER_NOTE));
   let ended = 0;
-  const endUntil = (tick: number) => {
+  const endNotesUntil = (tick: number) => {
     for (; ended < notes.length && ends[byEnd[ended]] <= tick; ended++) {
       track.moveTo(ends[byEnd[ended]]);
-      track.push(0x80 | channel);
+      track.push(NOTE_OFF | channel);
       track.push(notes[byEnd[ended]].pitch);
       track.push(0);
     }
@@ -104,44 +140,45 @@ function partTrack({ notes }: Part, channel: number, scale: number): Uint8Array 
   let program = -1;
   for (const note of notes) {
     const start = Math.round(note.start * scale);
-    endUntil(start);
+    endNotesUntil(start);
     if (note.program !== program) {
-      // The first program is there from the beginning.
+      // The first program is set at the beginning of the track.
       track.moveTo(program < 0 ? 0 : start);
       program = note.program;
-      track.push(0xc0 | channel);
+      track.push(PROGRAM_CHANGE | channel);
       track.push(program);
     }
     track.moveTo(start);
-    track.push(0x90 | channel);
+    track.push(NOTE_ON | channel);
     track.push(note.pitch);
     track.push(VELOCITY);
   }
-  endUntil(Number.POSITIVE_INFINITY);
+  endNotesUntil(Number.POSITIVE_INFINITY);
   return track.close();
 }
 
-function ascends(values: Float64Array): boolean {
+function isAscending(values: Float64Array): boolean {
   for (let i = 1; i < values.length; i++) if (values[i] < values[i - 1]) return false;
   return true;
 }
 
-/** An MTrk chunk of at most so many bytes, while it is written. */
+/** An MTrk chunk that is being written, in a buffer of a fixed capacity. */
 class TrackChunk {
   readonly #bytes: Uint8Array;
-  #length = 8;
+  #length = CHUNK_HEADER_BYTES;
   #tick = 0;
 
+  /** `capacity`: the most bytes that events will need, without the end of track */
   constructor(capacity: number) {
-    this.#bytes = new Uint8Array(8 + capacity + 4);
-    this.#bytes.set([0x4d, 0x54, 0x72, 0x6b]);
+    this.#bytes = new Uint8Array(CHUNK_HEADER_BYTES + capacity + 4);
+    new DataView(this.#bytes.buffer).setUint32(0, MTRK);
   }
 
   push(byte: number): void {
     this.#bytes[this.#length++] = byte;
   }
 
-  /** The time until the next event, as MIDI's variable-length quantity: seven bits a byte, most significant first. */
+  /** Writes the delta time to the next event as a variable-length quantity: seven bits a byte, most significant first. */
   moveTo(tick: number): void {
     const delta = tick - this.#tick;
     this.#tick = tick;
@@ -151,10 +188,10 @@ class TrackChunk {
     this.push(delta & 0x7f);
   }
 
-  /** With the event that ends a track, and its length. */
+  /** Adds the end-of-track event and sets the chunk's length. */
   close(): Uint8Array {
-    for (const byte of [0, 0xff, 0x2f, 0]) this.push(byte);
-    new DataView(this.#bytes.buffer).setUint32(4, this.#length - 8);
+    for (const byte of [0, META, META_END_OF_TRACK, 0]) this.push(byte);
+    new DataView(this.#bytes.buffer).setUint32(4, this.#length - CHUNK_HEADER_BYTES);
     return this.#bytes.subarray(0, this.#length);
   }
 }

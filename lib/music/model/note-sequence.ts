@@ -1,5 +1,5 @@
 /**
- * A performance: notes in time, as a MIDI file holds them and as an ABC tune sounds. No bars, no spelling: see score.ts.
+ * A sequence: notes in time, as a MIDI file holds them and as an ABC tune sounds. No bars, no spelling: see score.ts.
  */
 
 /** One note as it is played. */

@@ -1,5 +1,5 @@
 /**
- * Bars of a performance: where they begin, and the metre, tempo and key of each.
+ * Bars of a sequence: where they begin, and the metre, tempo and key of each.
  *
  * - A metre that changes within a bar ends that bar; the bar cut short gets the metre of what is left of it, so that every bar is
  *   as long as its metre says.
@@ -24,19 +24,19 @@ const SLOWEST = 4;
 const FASTEST = 2000;
 
 /**
- * The bars that cover steps 0…end. `detect` gives the key where the performance has none.
+ * The bars that cover steps 0…end. `detect` gives the key where the sequence has none.
  * Throws MusicError where there would be more than MAX_BARS.
  */
 export function layBars(
-  performance: NoteSequence,
+  sequence: NoteSequence,
   grid: number,
   end: number,
   detect: () => Key,
   warnings: string[],
 ): ScoreBar[] {
-  const toStep = (tick: number) => Math.round((tick * grid) / performance.ticksPerBeat);
+  const toStep = (tick: number) => Math.round((tick * grid) / sequence.ticksPerBeat);
   const bars: ScoreBar[] = [];
-  const metres = metreChanges(performance, grid, toStep, warnings);
+  const metres = metreChanges(sequence, grid, toStep, warnings);
   let numerator = 4;
   let denominator = 4;
   let next = 0;
@@ -52,15 +52,15 @@ export function layBars(
     bars.push(bar);
     start += length;
   }
-  setTempos(bars, performance, grid);
-  setKeys(bars, performance, toStep, detect);
+  setTempos(bars, sequence, grid);
+  setKeys(bars, sequence, toStep, detect);
   return bars;
 }
 
 /** Changes that change something, in steps; the last of one step counts. */
-function metreChanges(performance: NoteSequence, grid: number, toStep: (tick: number) => number, warnings: string[]) {
+function metreChanges(sequence: NoteSequence, grid: number, toStep: (tick: number) => number, warnings: string[]) {
   const changes: { step: number; numerator: number; denominator: number }[] = [];
-  for (const { tick, numerator, denominator } of performance.metres) {
+  for (const { tick, numerator, denominator } of sequence.metres) {
     const length = (numerator * 4 * grid) / denominator;
     if (!Number.isInteger(length)) {
       warnings.push(
@@ -90,8 +90,8 @@ function metreWithin(steps: number, grid: number): { length: number; numerator: 
   return { length: numerator * grid, numerator, denominator: 4 };
 }
 
-function setTempos(bars: ScoreBar[], performance: NoteSequence, grid: number): void {
-  const { tempos, ticksPerBeat } = performance;
+function setTempos(bars: ScoreBar[], sequence: NoteSequence, grid: number): void {
+  const { tempos, ticksPerBeat } = sequence;
   let next = 0;
   let current: TempoChange = { tick: 0, microsecondsPerBeat: DEFAULT_TEMPO };
   let before = -1;
@@ -116,13 +116,8 @@ function setTempos(bars: ScoreBar[], performance: NoteSequence, grid: number): v
   }
 }
 
-function setKeys(
-  bars: ScoreBar[],
-  performance: NoteSequence,
-  toStep: (tick: number) => number,
-  detect: () => Key,
-): void {
-  const changes = performance.keys;
+function setKeys(bars: ScoreBar[], sequence: NoteSequence, toStep: (tick: number) => number, detect: () => Key): void {
+  const changes = sequence.keys;
   let key: Key = changes.length > 0 ? changes[0] : detect();
   let next = 0;
   for (const bar of bars) {

@@ -1,5 +1,5 @@
 /**
- * Performance → Score: every onset and duration to the grid, moved by less than one step.
+ * NoteSequence → Score: every onset and duration to the grid, moved by less than one step.
  *
  * Which way a duration between two steps goes is chosen for the simpler score: to meet the next onset, else to what is
  * written without a tie, else to the nearer. What stands on the grid stays, so that a score played and read again is the same score.
@@ -30,21 +30,19 @@ export function isPlainDuration(steps: number): boolean {
 }
 
 /** Throws MusicError where there is no note, and where the music is longer than bars.ts allows. */
-export function quantise(performance: NoteSequence, grid: number = DEFAULT_GRID): { score: Score; warnings: string[] } {
+export function quantise(sequence: NoteSequence, grid: number = DEFAULT_GRID): { score: Score; warnings: string[] } {
   if (!GRIDS.includes(grid)) {
     throw new MusicError(
       `a grid of ${grid} steps a beat cannot be written in ABC: it must be one of ${GRIDS.join(', ')}`,
     );
   }
   const warnings: string[] = [];
-  const voices = joinParts(performance.parts, warnings).map((part) =>
-    quantisePart(part, grid / performance.ticksPerBeat),
-  );
+  const voices = joinParts(sequence.parts, warnings).map((part) => quantisePart(part, grid / sequence.ticksPerBeat));
   if (voices.length === 0) throw new MusicError('there is no note in it');
   sortVoices(voices);
   let end = 0;
   for (const voice of voices) for (const note of voice.notes) end = Math.max(end, note.start + note.duration);
-  const bars = layBars(performance, grid, end, () => detectKey(voices), warnings);
+  const bars = layBars(sequence, grid, end, () => detectKey(voices), warnings);
   return { score: { grid, bars, voices }, warnings };
 }
 
