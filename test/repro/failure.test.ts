@@ -389,7 +389,7 @@ stages:
     });
     const { exit, stdout } = await made.repro();
     const named = path.startsWith('folder/') ? 'folder' : path.startsWith('code/') ? 'code/main.mjs' : path;
-    expect([exit, stdout]).toEqual([1, expect.stringContaining(`✗ a: ${named} changed while it ran`)]);
+    expect([exit, stdout]).toEqual([1, expect.stringContaining(`✗ a: ${named} changed while the stage was running`)]);
     expect(made.read('out.txt')).toBe('first\n');
     expect(['dvc-like.lock', '.repro/runs', '.repro/cache'].filter((each) => made.exists(each))).toEqual([]);
     // What is there now is what the next run uses, and that is recorded.
@@ -416,7 +416,7 @@ stages:
       'in.txt': '1\n',
     });
     const { exit, stdout } = await made.repro();
-    expect([exit, stdout]).toEqual([1, expect.stringMatching(/✗ b: a\.txt changed while it ran/)]);
+    expect([exit, stdout]).toEqual([1, expect.stringMatching(/✗ b: a\.txt changed while the stage was running/)]);
     expect(Object.keys(made.lock().stages)).toEqual(['a']);
     expect(Object.keys(await made.stale())).toEqual(['a', 'b']);
   });

@@ -64,7 +64,7 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
     expect(events(stdout).at(-1)).toMatchObject({ event: 'done', interrupted: signal });
     expect(events(stdout)).toContainEqual({
       ...{ event: 'end', stage: 'after', outcome: 'skipped' },
-      ...{ because: 'repro was interrupted', interrupted: true },
+      ...{ reason: 'interrupted', because: 'repro was interrupted', interrupted: true },
     });
     expect(processesIn(made)).toEqual([]);
     expect(Object.keys(made.lock().stages)).toEqual(['quick']);

@@ -211,18 +211,34 @@ stages:
     ]);
     expect(of('flaky').slice(1)).toEqual([
       { event: 'note', stage: 'flaky', text: 'its command ended with exit 4; attempt 2 of 2' },
-      { event: 'end', stage: 'flaky', outcome: 'failed', message: 'its command ended with exit 4', exit: 4, seconds },
+      {
+        event: 'end',
+        stage: 'flaky',
+        outcome: 'failed',
+        reason: 'exit',
+        message: 'its command ended with exit 4',
+        exit: 4,
+        seconds,
+      },
     ]);
     expect(of('never').at(-1)).toEqual({
       event: 'end',
       stage: 'never',
       outcome: 'failed',
+      reason: 'signal',
       message: 'its command was ended by SIGKILL',
       signal: 'SIGKILL',
       seconds,
     });
     expect(of('below')).toEqual([
-      { event: 'end', stage: 'below', outcome: 'skipped', because: 'never did not succeed' },
+      {
+        event: 'end',
+        stage: 'below',
+        outcome: 'skipped',
+        reason: 'upstream',
+        stages: ['never'],
+        because: 'never did not succeed',
+      },
     ]);
     expect(said.at(-1)).toMatchObject({ event: 'done', ran: 1, restored: 0, fresh: 0, skipped: 1, failed: 2, seconds });
 

@@ -1,5 +1,5 @@
 /**
- * One attempt at one stage, from removing its old outputs to taking its new ones into cache and lock.
+ * One attempt at one stage: removes its old outputs, runs its commands, and takes the new outputs into cache and lock.
  *
  *   inputs hashed (by the caller) → old outputs removed → commands in order → inputs hashed again → outputs hashed
  *   → cache → run cache → lock
@@ -8,34 +8,49 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { delimiter, dirname, join } from 'node:path';
 import { canonical, type Json } from '../documents/index.ts';
 import { type Content, sameContent, statOrUndefined } from '../hashing/index.ts';
-import { ReproError } from '../messages/index.ts';
+import { describeFailure, type Failure, ReproError } from '../messages/index.ts';
 import { fileNameFor, type Stage } from '../pipeline/index.ts';
 import { alwaysRuns, MissingInputs, type Project } from '../planning/index.ts';
 import { Command, type CommandResult } from '../processes/index.ts';
 import { LISTED_PARAMS, listedParams } from '../stage-api/index.ts';
 import { type Fingerprint, type LockedStage, lockedStage, recordedKey, unlinkFromCache } from '../storage/index.ts';
 import type { AttemptOutput } from './attempt-log.ts';
-import type { Listener, Outcome } from './events.ts';
+import { failedOutcome, type Listener, type Outcome } from './events.ts';
 
+/** What an attempt uses of the run that it is part of. */
 export interface AttemptContext {
   project: Project;
+  /** Ids of the GPUs that the stage has for itself. */
   gpus: readonly string[];
-  /** Whether the machine has GPUs that stages are leased. */
+  /** Whether this machine has GPUs that are leased to stages. */
   leasesGpus: boolean;
-  /** The descriptor that process groups are noted on. */
+  /** File descriptor of the notes of process groups, see ProcessGroups. */
   notes: number;
-  /** false: nothing goes into the cache or the run cache, or the lock. */
+  /** false: nothing is written to the cache, the run cache or the lock. */
   commit: boolean;
   log: AttemptOutput;
   listen: Listener;
+  /** Called when a command has been started. */
   began(command: Command): void;
+  /** Called when it has ended. */
   ended(command: Command): void;
   isInterrupted(): boolean;
 }
 
-/** Outputs that git keeps are small; up to this many bytes the run cache keeps them too, so that a run can be restored whole. */
-const KEPT_FOR_RESTORING = 1 << 20;
+/** The shell's exit code for a program that it cannot find (POSIX, Shell Command Language, 2.8.2). */
+const COMMAND_NOT_FOUND = 127;
 
+/** The run cache also keeps outputs that git keeps, up to this size in bytes, so that a run can be restored whole. */
+const MAX_KEPT_FOR_RESTORING = 1 << 20;
+
+/**
+ * Runs a stage's commands, with its retries, and records the result.
+ *
+ * @param inputs the stage's inputs as they are now
+ * @param key `fingerprintKey(stage, inputs)`
+ * @returns `ran` or `failed`; a command that fails is an outcome, not an error
+ * @throws ReproError if an input or output cannot be read, or the cache or lock cannot be written
+ */
 export async function attemptStage(
   stage: Stage,
   inputs: Fingerprint,
@@ -45,47 +60,33 @@ export async function attemptStage(
   const { project } = context;
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;
-  const failed = (message: string, result?: CommandResult): Outcome => ({
-    outcome: 'failed',
-    message,
-    seconds: seconds(),
-    ...(result?.exit === undefined ? {} : { exit: result.exit }),
-    ...(result?.signal === undefined ? {} : { signal: result.signal }),
-    ...(context.log.path ? { log: context.log.path } : {}),
-  });
+  const failed = (failure: Failure) => failedOutcome(failure, seconds(), context.log.path);
 
-  const wdir = join(project.root, stage.wdir);
-  if (!existsSync(wdir)) return failed(`its working folder ${stage.wdir} does not exist`);
+  const { wdir } = stage;
+  if (!existsSync(join(project.root, wdir))) return failed({ reason: 'no-working-folder', wdir });
   prepareOutputs(project.root, stage);
   prepareCheckpoint(project.root, stage, key);
   for (let retry = 0; ; retry++) {
-    const result = await runCommands(stage, context);
+    const failure = await runCommands(stage, context);
     project.stageInputs.forget();
-    if (result === 'done') break;
-    if (retry >= stage.retries || context.isInterrupted()) return failed(result.message, result);
-    context.listen({
-      event: 'note',
-      stage: stage.name,
-      text: `${result.message}; attempt ${retry + 2} of ${stage.retries + 1}`,
-    });
-    if (retry < stage.retries) prepareOutputs(project.root, stage);
+    if (failure === undefined) break;
+    if (retry >= stage.retries || context.isInterrupted()) return failed(failure);
+    const text = `${describeFailure(failure)}; attempt ${retry + 2} of ${stage.retries + 1}`;
+    context.listen({ event: 'note', stage: stage.name, text });
+    prepareOutputs(project.root, stage);
   }
 
   const moved = await movedInputs(project, stage, inputs);
-  const absent = absentOutputs(project, stage);
-  if (absent.length > 0) return failed(`it ended well but did not make ${absent.join(', ')}`);
-  if (moved.length > 0)
-    return failed(
-      `${moved.join(', ')} changed while it ran, so what it made cannot be vouched for; its outputs are kept, it stays stale: run repro again`,
-    );
+  const missing = missingOutputs(project, stage);
+  if (missing.length > 0) return failed({ reason: 'missing-output', paths: missing });
+  if (moved.length > 0) return failed({ reason: 'inputs-moved', paths: moved });
   if (context.commit) await commitStage(project, stage, inputs, key);
   removeCheckpoint(project.root, stage);
   return { outcome: 'ran', seconds: seconds() };
 }
 
-type Failure = CommandResult & { message: string };
-
-async function runCommands(stage: Stage, context: AttemptContext): Promise<'done' | Failure> {
+/** Runs the commands in order, up to the first that fails. Returns undefined when all have succeeded. */
+async function runCommands(stage: Stage, context: AttemptContext): Promise<Failure | undefined> {
   const { project, notes } = context;
   for (const cmd of stage.cmd) {
     const launch = { script: cmd, cwd: join(project.root, stage.wdir), env: environment(stage, context), notes };
@@ -101,27 +102,32 @@ async function runCommands(stage: Stage, context: AttemptContext): Promise<'done
     context.began(command);
     const result = await command.result;
     context.ended(command);
-    const message = describeFailure(stage, cmd, result);
-    if (context.isInterrupted()) return { ...result, message: 'it was interrupted' };
-    if (message !== undefined) return { ...result, message };
+    const failure = failureOf(stage, cmd, result, context.isInterrupted());
+    if (failure !== undefined) return failure;
   }
-  return 'done';
+  return undefined;
 }
 
-function describeFailure(
+function failureOf(
   stage: Stage,
   cmd: string,
   { exit, signal, timedOut, error }: CommandResult,
-): string | undefined {
-  const which = stage.cmd.length > 1 ? `\`${cmd}\`` : 'its command';
-  if (error !== undefined) return `${which} could not be started: ${error}`;
-  if (timedOut) return `${which} took longer than its timeout of ${stage.timeout} s`;
-  if (signal !== undefined) return `${which} was ended by ${signal}`;
-  if (exit === 127) return `${which} was not found (exit 127)`;
-  return exit === 0 ? undefined : `${which} ended with exit ${exit}`;
+  isInterrupted: boolean,
+): Failure | undefined {
+  const how = {
+    ...(stage.cmd.length > 1 ? { cmd } : {}),
+    ...(exit === undefined ? {} : { exit }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  if (isInterrupted) return { reason: 'interrupted', ...how };
+  if (error !== undefined) return { reason: 'not-started', error, ...how };
+  if (timedOut) return { reason: 'timeout', timeout: stage.timeout!, ...how };
+  if (signal !== undefined) return { reason: 'signal', ...how, signal };
+  if (exit === COMMAND_NOT_FOUND) return { reason: 'not-found', ...how };
+  return exit === 0 ? undefined : { reason: 'exit', ...how };
 }
 
-/** What differs from repro's own environment. */
+/** The variables that a stage's commands get in addition to repro's own environment. */
 function environment(stage: Stage, { project, gpus, leasesGpus }: AttemptContext): { [name: string]: string } {
   return {
     PATH: [join(project.root, 'node_modules/.bin'), process.env.PATH].filter(Boolean).join(delimiter),
@@ -140,28 +146,28 @@ function prepareOutputs(root: string, stage: Stage): void {
   }
 }
 
-/** A checkpoint of other inputs is of no use, and would do harm. */
+/** Removes a checkpoint that was written with other inputs: resuming from it would give wrong outputs. */
 function prepareCheckpoint(root: string, stage: Stage, key: string): void {
   if (stage.checkpoint === undefined) return;
-  const mark = checkpointMark(root, stage);
-  if (!existsSync(mark) || readFileSync(mark, 'utf8') !== key) removeCheckpoint(root, stage);
+  const keyFile = checkpointKeyFile(root, stage);
+  if (!existsSync(keyFile) || readFileSync(keyFile, 'utf8') !== key) removeCheckpoint(root, stage);
   mkdirSync(dirname(join(root, stage.checkpoint)), { recursive: true });
-  mkdirSync(dirname(mark), { recursive: true });
-  writeFileSync(mark, key);
+  mkdirSync(dirname(keyFile), { recursive: true });
+  writeFileSync(keyFile, key);
 }
 
 function removeCheckpoint(root: string, stage: Stage): void {
   if (stage.checkpoint === undefined) return;
   rmSync(join(root, stage.checkpoint), { recursive: true, force: true });
-  rmSync(checkpointMark(root, stage), { force: true });
+  rmSync(checkpointKeyFile(root, stage), { force: true });
 }
 
-/** Says which inputs a checkpoint belongs to. */
-function checkpointMark(root: string, stage: Stage): string {
+/** The file that holds the key of the inputs that the checkpoint was written with. */
+function checkpointKeyFile(root: string, stage: Stage): string {
   return join(root, '.repro/attempting', fileNameFor(stage.name));
 }
 
-/** Names of the inputs that are no longer what they were before the command. */
+/** The inputs that changed while the commands were running. Inputs that are missing now are among them. */
 async function movedInputs(project: Project, stage: Stage, before: Fingerprint): Promise<string[]> {
   let after: Fingerprint;
   try {
@@ -170,25 +176,31 @@ async function movedInputs(project: Project, stage: Stage, before: Fingerprint):
     if (error instanceof MissingInputs) return error.missing.map(({ path }) => path);
     throw error;
   }
-  const moved = (old: { [name: string]: Content | null }, now: { [name: string]: Content | null }) =>
+  const changed = (old: { [name: string]: Content | null }, now: { [name: string]: Content | null }) =>
     Object.keys(now).filter((name) => !sameContent(old[name], now[name]));
   const params = Object.keys(after.params).filter(
     (file) => canonical(before.params[file] as Json) !== canonical(after.params[file] as Json),
   );
-  return [...moved(before.deps, after.deps), ...moved(before.code, after.code), ...params];
+  return [...changed(before.deps, after.deps), ...changed(before.code, after.code), ...params];
 }
 
-export function absentOutputs({ root }: Project, stage: Stage): string[] {
+/** The paths of a stage's outputs that do not exist. */
+export function missingOutputs({ root }: Project, stage: Stage): string[] {
   return stage.outs.map(({ path }) => path).filter((path) => statOrUndefined(join(root, path)) === undefined);
 }
 
-/** Takes outputs into the cache, and the run into run cache and lock. None may be absent. */
+/**
+ * Takes a stage's outputs into the cache, and records the run in the run cache and the lock.
+ *
+ * @param inputs the inputs that the outputs were made from; `key` is their `fingerprintKey`
+ * @throws ReproError if an output is missing, or the cache or lock cannot be written
+ */
 export async function commitStage(project: Project, stage: Stage, inputs: Fingerprint, key: string): Promise<void> {
   const outs: { [path: string]: Content } = {};
   for (const out of stage.outs) {
     const scanned = out.cache ? undefined : await project.stageInputs.scan(out.path);
-    const isKept = scanned === undefined || scanned.content.size <= KEPT_FOR_RESTORING;
-    outs[out.path] = isKept ? await project.cache.take(out) : scanned.content;
+    const isCached = scanned === undefined || scanned.content.size <= MAX_KEPT_FOR_RESTORING;
+    outs[out.path] = isCached ? await project.cache.take(out) : scanned.content;
   }
   for (const entry of stage.code) {
     const closure = await project.stageInputs.closure(entry);
@@ -199,7 +211,13 @@ export async function commitStage(project: Project, stage: Stage, inputs: Finger
   await project.lock.set(stage.name, block);
 }
 
-/** Puts back what an earlier run with the same inputs made. */
+/**
+ * Puts the outputs of an earlier run in place.
+ *
+ * @param block the run, from the run cache or the lock
+ * @param options.record whether to write the block to the lock as well
+ * @throws ReproError if an output is not in the cache, or is damaged there
+ */
 export async function restoreStage(
   project: Project,
   stage: Stage,

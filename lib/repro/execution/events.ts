@@ -1,26 +1,20 @@
 /**
- * What happens in a run, as plain data. The terminal, the plain lines, the JSON stream and the ledger only consume these;
- * none of them decides anything.
+ * The events of a run, as plain data. The terminal view, the plain lines and the JSON stream (`--json`) only show them;
+ * none of them decides anything. Times are in seconds.
  */
+import { describeFailure, describeSkip, type Failure, type Skip } from '../messages/index.ts';
 import type { Reason } from '../planning/index.ts';
 
+/** One event; `--json` prints each as a line. `plan` comes first, `done` last, and every stage has one `end`. */
 export type RunEvent =
-  | {
-      event: 'plan';
-      stages: {
-        stage: string;
-        state: string;
-        reasons: readonly Reason[] /** seconds, from earlier runs */;
-        expected?: number;
-      }[];
-      jobs: number;
-    }
+  | { event: 'plan'; stages: PlanLine[]; jobs: number }
   | {
       event: 'start';
       stage: string;
       cmd: readonly string[];
       reasons: readonly Reason[];
       gpus?: readonly string[];
+      /** seconds */
       expected?: number;
     }
   | { event: 'progress'; stage: string; done: number; total?: number; unit?: string; text?: string }
@@ -35,24 +29,46 @@ export type RunEvent =
       skipped: number;
       failed: number;
       seconds: number;
-      /** What was read because no hash of it was remembered. */
+      /** Files that were read because their hashes were not remembered. */
       hashed: { files: number; bytes: number };
       interrupted?: string;
     };
 
-/** How a stage ended; times in seconds. */
+/** A stage in the `plan` event. */
+export interface PlanLine {
+  stage: string;
+  state: string;
+  reasons: readonly Reason[];
+  /** Seconds, from the last attempt that succeeded. */
+  expected?: number;
+}
+
+/** How a stage ended. `message` and `because` are the sentences for people; `reason` and its data are for programs. */
 export type Outcome =
   | { outcome: 'ran'; seconds: number }
   | { outcome: 'restored' }
   | { outcome: 'fresh'; frozen?: true }
-  | { outcome: 'skipped'; because: string /** not by a failure, but since repro was told to end */; interrupted?: true }
-  | {
-      outcome: 'failed';
-      message: string;
-      seconds: number;
-      exit?: number;
-      signal?: string /** kept output */;
-      log?: string;
-    };
+  | ({ outcome: 'skipped'; because: string; interrupted?: true } & Skip)
+  | FailedOutcome;
 
+/** The outcome of a stage that failed. `log`: the file with its output, relative to the root. */
+export type FailedOutcome = { outcome: 'failed'; message: string; seconds: number; log?: string } & Failure;
+
+/** Receives the events of a run in order. */
 export type Listener = (event: RunEvent) => void;
+
+/** The outcome of a stage that failed after `seconds`. `log`: the file with its output, if it has any. */
+export function failedOutcome(failure: Failure, seconds: number, log?: string): FailedOutcome {
+  return { outcome: 'failed', message: describeFailure(failure), seconds, ...failure, ...(log ? { log } : {}) };
+}
+
+/** The outcome of a stage that was not started. */
+export function skippedOutcome(skip: Skip): Outcome {
+  const isInterrupted = skip.reason === 'interrupted';
+  return {
+    outcome: 'skipped',
+    because: describeSkip(skip),
+    ...(isInterrupted ? { interrupted: true } : {}),
+    ...skip,
+  };
+}

@@ -5,7 +5,7 @@
  *   → restore, or attempt (attempt.ts) → lock
  */
 
-import { listNames, ReproError } from '../messages/index.ts';
+import { ReproError, type Skip } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import {
   evaluate,
@@ -19,7 +19,7 @@ import { type Command, PeakMemory, ProcessGroups } from '../processes/index.ts';
 import { attemptStage, restoreStage } from './attempt.ts';
 import { AttemptLog } from './attempt-log.ts';
 import { Capacity, checkFits, defaultJobs } from './capacity.ts';
-import type { Listener, Outcome } from './events.ts';
+import { failedOutcome, type Listener, type Outcome, skippedOutcome } from './events.ts';
 import { Leases } from './leases.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { type Holding, Pool } from './pool.ts';
@@ -186,14 +186,13 @@ class Execution {
     const outcomes = await Promise.all(upstream.map((name) => this.#outcomes.get(name)!));
     const blocking = upstream.filter((_, i) => ['failed', 'skipped'].includes(outcomes[i].outcome));
     let outcome: Outcome;
-    if (blocking.length > 0) outcome = this.#skipped(`${listNames(blocking)} did not succeed`);
+    if (blocking.length > 0) outcome = this.#skipped({ reason: 'upstream', stages: blocking });
     else {
       try {
         const isUpstreamUnchanged = outcomes.every((o) => o.outcome === 'fresh');
         outcome = await this.#bringUpToDate(planned, isUpstreamUnchanged);
       } catch (error) {
-        if (!(error instanceof ReproError)) throw error;
-        outcome = { outcome: 'failed', message: error.message, seconds: 0 };
+        outcome = failedWith(error);
       }
     }
     if (outcome.outcome === 'failed' && !this.#options.keepGoing) this.#pool.stop();
@@ -201,10 +200,8 @@ class Execution {
     return outcome;
   }
 
-  #skipped(because: string): Outcome {
-    return this.#interrupted
-      ? { outcome: 'skipped', because: 'repro was interrupted', interrupted: true }
-      : { outcome: 'skipped', because };
+  #skipped(skip: Skip): Outcome {
+    return skippedOutcome(this.#interrupted ? { reason: 'interrupted' } : skip);
   }
 
   async #bringUpToDate({ stage, status: planned }: PlannedStage, isUpstreamUnchanged: boolean): Promise<Outcome> {
@@ -216,7 +213,7 @@ class Execution {
     if (decision.status.state === 'fresh') return { outcome: 'fresh' };
     if (decision.status.state === 'frozen') return { outcome: 'fresh', frozen: true };
     const holding = await this.#start(stage);
-    if (holding === 'stopped') return this.#skipped('another stage failed');
+    if (holding === 'stopped') return this.#skipped({ reason: 'stopped' });
     try {
       await this.#project.lock.refresh();
       const { status } = await this.#decide(stage, decision);
@@ -245,13 +242,7 @@ class Execution {
     const lockVersion = this.#project.lock.version;
     if (earlier?.lockVersion === lockVersion) return earlier;
     if (earlier !== undefined) this.#project.stageInputs.forget();
-    try {
-      return { status: await evaluate(this.#project, stage, this.#options), lockVersion };
-    } catch (error) {
-      // All was there when the plan was made, so this is a failure while running, not an error in the pipeline.
-      if (error instanceof MissingInputs) throw new ReproError(error.message, 1);
-      throw error;
-    }
+    return { status: await evaluate(this.#project, stage, this.#options), lockVersion };
   }
 
   async #carryOut(stage: Stage, status: SettledStatus, holding: Holding): Promise<Outcome> {
@@ -309,11 +300,20 @@ class Execution {
       started: started.toISOString(),
       seconds: (Date.now() - started.getTime()) / 1000,
       outcome: outcome.outcome === 'failed' ? (this.#interrupted ? 'interrupted' : 'failed') : 'ran',
-      ...(outcome.outcome === 'failed' ? { exit: outcome.exit, signal: outcome.signal } : {}),
+      ...('exit' in outcome ? { exit: outcome.exit } : {}),
+      ...('signal' in outcome ? { signal: outcome.signal } : {}),
       ...gpus,
       ...(peakMemory > 0 ? { peakMemory } : {}),
       log: log.path,
     });
     return outcome;
   }
+}
+
+/** The outcome of a stage that could not be decided about, restored or recorded. Any error but a ReproError is a bug. */
+function failedWith(error: unknown): Outcome {
+  if (!(error instanceof ReproError)) throw error;
+  const { message } = error;
+  if (!(error instanceof MissingInputs)) return failedOutcome({ reason: 'error', message }, 0);
+  return failedOutcome({ reason: 'missing-input', paths: error.missing.map(({ path }) => path), message }, 0);
 }

@@ -1,4 +1,4 @@
-export { absentOutputs, commitStage, restoreStage } from './attempt.ts';
+export { commitStage, missingOutputs, restoreStage } from './attempt.ts';
 export { type Attempt, AttemptLog } from './attempt-log.ts';
 export { Capacity, checkFits, defaultJobs } from './capacity.ts';
 export type { Listener, RunEvent } from './events.ts';

@@ -1,5 +1,5 @@
 /** `repro checkout`: outputs as the lock has them. `repro commit`: the lock as the outputs are. */
-import { absentOutputs, commitStage, restoreStage } from '../../execution/index.ts';
+import { commitStage, missingOutputs, restoreStage } from '../../execution/index.ts';
 import { sameContent } from '../../hashing/index.ts';
 import { plural, ReproError } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
@@ -46,7 +46,7 @@ export async function commit(targets: readonly string[], call: { force?: boolean
     let committed = 0;
     for (const name of select(project.graph, { targets, single: true })) {
       const stage = project.graph.stages.get(name)!;
-      const missing = absentOutputs(project, stage);
+      const missing = missingOutputs(project, stage);
       if (missing.length > 0) {
         if (targets.length === 0) continue;
         throw new ReproError(`${name} cannot be committed: ${missing.join(', ')} is missing`, call.force ? 1 : 2);
