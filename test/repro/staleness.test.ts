@@ -1,9 +1,12 @@
 /** What makes a stage run, and what does not: content decides. */
+import { createHash } from 'node:crypto';
 import { chmodSync, utimesSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { project, removeProjects } from './project.ts';
 
 afterEach(removeProjects);
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** raw → prepare → train (a cell a size) → report */
 function study() {
@@ -105,13 +108,44 @@ describe('after a first run', () => {
   test('a module somewhere in the closure of the code, by its name', async () => {
     const made = await ready();
     made.write('code/half.ts', 'export const half = 1 / 2;\n');
-    expect((await made.stale())['train@1']).toMatchObject({
+    expect((await made.stale())['train@1']).toEqual({
       state: 'stale',
-      reasons: [{ kind: 'code', path: 'code/half.ts' }],
+      reasons: [
+        {
+          kind: 'code',
+          path: 'code/half.ts',
+          entry: 'code/train.ts',
+          old: { sha256: sha256('export const half = 0.5;\n'), size: 25 },
+          new: { sha256: sha256('export const half = 1 / 2;\n'), size: 27 },
+        },
+      ],
     });
     // A new file that takes an import over is noticed too.
     made.write('code/half.ts', 'export const half = 0.5;\n');
     expect(await made.stale()).toEqual({});
+  });
+
+  test('a module that comes into use is new, one that goes out of use is no longer used; each has its own hash', async () => {
+    const made = await ready();
+    const entry = "import { other } from './other.ts';\nconsole.log(other);\n";
+    made.write('code/train.ts', entry);
+    const { reasons } = (await made.stale())['train@1'];
+    expect(reasons).toMatchObject([
+      { path: 'code/half.ts', old: { sha256: sha256(made.read('code/half.ts')) } },
+      { path: 'code/other.ts', new: { sha256: sha256(made.read('code/other.ts')) } },
+      { path: 'code/train.ts', new: { sha256: sha256(entry) } },
+    ]);
+    expect(reasons.map((reason) => ['old' in reason, 'new' in reason])).toEqual([
+      [true, false],
+      [false, true],
+      [true, true],
+    ]);
+    const before = (reasons[2].old as { sha256: string }).sha256;
+    const hashes = `${before.slice(0, 12)} → ${sha256(entry).slice(0, 12)}`;
+    expect((await made.repro('why', 'train@1')).stdout).toBe(
+      `train@1: stale\n  code code/half.ts is no longer used\n  code code/other.ts is new\n  code code/train.ts changed: ${hashes}\n`,
+    );
+    expect((await made.repro('status', 'train@1')).stdout).toContain('  code code/half.ts is no longer used\n');
   });
 
   test('what an index hands on and the code does not use is no part of it; what it hands on and the code uses is, index included', async () => {

@@ -17,7 +17,7 @@ export function describeReason(reason: Reason): string {
     case 'dep':
       return `${reason.path} ${reason.new === null ? 'is gone' : 'old' in reason ? 'changed' : 'is a new dependency'}`;
     case 'code':
-      return `code ${reason.path} ${reason.old ? 'changed' : 'is new'}`;
+      return `code ${reason.path} ${!reason.old ? 'is new' : reason.new ? 'changed' : 'is no longer used'}`;
     case 'out-missing':
       return `its output ${reason.path} is missing`;
     case 'out-changed':

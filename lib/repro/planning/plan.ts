@@ -276,7 +276,10 @@ async function assumeRecorded(
   return inputs;
 }
 
-/** Replaces a code entry that changed by the modules of its closure that changed, if the old list of modules is known. */
+/**
+ * Replaces a code entry that changed by the modules that differ, if the modules of the last run are known. A module that is
+ * no longer used has no new content; a module that was not used then has no old content.
+ */
 async function nameModules(project: Project, reasons: readonly Reason[]): Promise<Reason[]> {
   const named: Reason[] = [];
   for (const reason of reasons) {
@@ -286,12 +289,15 @@ async function nameModules(project: Project, reasons: readonly Reason[]): Promis
       continue;
     }
     const after = parseManifest((await project.stageInputs.closure(reason.path))?.manifest ?? '');
-    const hashes = (manifest: readonly ManifestEntry[]) => new Map(manifest.map(({ path, sha256 }) => [path, sha256]));
-    const [old, now] = [hashes(before), hashes(after)];
-    const changed = [...new Set([...old.keys(), ...now.keys()])]
-      .filter((path) => old.get(path) !== now.get(path))
-      .sort();
-    named.push(...changed.map((path): Reason => ({ ...reason, path })));
+    const contents = (manifest: readonly ManifestEntry[]) =>
+      new Map(manifest.map(({ path, sha256, size }): [string, Content] => [path, { sha256: sha256!, size: size! }]));
+    const [old, now] = [contents(before), contents(after)];
+    const paths = [...new Set([...old.keys(), ...now.keys()])].sort();
+    const changed = paths.filter((path) => !sameContent(old.get(path), now.get(path)));
+    for (const path of changed) {
+      const [was, is] = [old.get(path), now.get(path)];
+      named.push({ kind: 'code', path, entry: reason.path, ...(was ? { old: was } : {}), ...(is ? { new: is } : {}) });
+    }
     if (changed.length === 0) named.push(reason);
   }
   return named;

@@ -15,7 +15,8 @@ export type Reason =
   | { kind: 'env'; key: string; old?: string; new?: string }
   | { kind: 'param'; file: string; key: string; old?: Json; new?: Json }
   | { kind: 'dep'; path: string; old?: Recorded; new?: Recorded }
-  | { kind: 'code'; path: string; old?: Content; new?: Content }
+  /** `path`: a code entry, or one of its modules; then `entry` is the code entry. */
+  | { kind: 'code'; path: string; entry?: string; old?: Content; new?: Content }
   | { kind: 'out-missing'; path: string }
   | { kind: 'out-changed'; path: string; old?: Content; new?: Content }
   | { kind: 'upstream'; stages: readonly string[] }

@@ -18,7 +18,7 @@ export async function why(target: string, call: { json?: boolean }): Promise<num
       if (!named.has(stage.name)) continue;
       const reasons = [];
       for (const reason of verdict.reasons) {
-        const commit = history && (await lastCommitWith(history, stage.name, reason));
+        const commit = history && (await lastCommitWith(history, stage.name, reason, project.lock.get(stage.name)));
         reasons.push({ ...reason, ...(commit ? { commit } : {}) });
       }
       stages[stage.name] = { state: verdict.state, reasons };
@@ -49,9 +49,17 @@ function describe(reason: Reason & { commit?: string }): string {
 }
 
 /** Abbreviated; undefined when no commit had it. A param is looked for in its file, all else in the lock. */
-async function lastCommitWith(history: History, stage: string, reason: Reason): Promise<string | undefined> {
-  if (!('old' in reason) || reason.old === undefined) return undefined;
-  const old = reason.old as unknown as Json;
+async function lastCommitWith(
+  history: History,
+  stage: string,
+  reason: Reason,
+  recorded: LockedStage | undefined,
+): Promise<string | undefined> {
+  // The lock has the modules of a code entry as one hash.
+  const closure = (block: LockedStage | undefined) =>
+    reason.kind === 'code' ? block?.code?.[reason.entry ?? reason.path] : undefined;
+  const old = (closure(recorded) ?? ('old' in reason ? reason.old : undefined)) as Json | undefined;
+  if (old === undefined) return undefined;
   const inLock = (block: LockedStage | undefined): Json | undefined => {
     switch (reason.kind) {
       case 'command':
@@ -63,7 +71,7 @@ async function lastCommitWith(history: History, stage: string, reason: Reason): 
       case 'out-changed':
         return block?.outs?.[reason.path] as unknown as Json;
       case 'code':
-        return Object.values(block?.code ?? {}).find(({ sha256 }) => sha256 === reason.old?.sha256) as unknown as Json;
+        return closure(block) as unknown as Json;
       default:
         return undefined;
     }
