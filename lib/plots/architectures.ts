@@ -1,4 +1,13 @@
-/** Architectures compared: what each gets for its training compute, and how far they are apart at equal size. */
+/**
+ * The plot of architectures compared. Data: the table of runs and the fitted study.
+ *
+ *   left    loss against training compute. A point is a run, a line joins the mean losses of equal compute.
+ *           x: training compute in FLOP, logarithmic; y: the loss of the fits, logarithmic
+ *   right   difference of two fitted laws at equal size, with its interval, over the sizes measured in both.
+ *           x: parameters, logarithmic; y: difference in the unit of the loss, linear; below 0 the first architecture is better
+ *
+ * The right panel is left out if no two architectures have a law.
+ */
 import type { TopLevelSpec } from 'vega-lite';
 import {
   type Difference,
@@ -24,12 +33,15 @@ import {
 import { seriesOf } from './series.ts';
 import { CONFIG, INK, MUTED, PAPER } from './theme.ts';
 
+/** Size of a panel in pixels. The width depends on the number of panels. */
 const HEIGHT = 340;
 const WIDTH = { one: 650, two: 350 };
-const DRAWN = 64;
+/** Intervals along each curve. */
+const CURVE_STEPS = 64;
 
 type Panel = Extract<TopLevelSpec, { concat: unknown }>['concat'][number];
 
+/** Builds the specification of the plot. The subtitle is the verdict of each comparison. */
 export function architecturesPlot(rows: readonly RunRow[], study: Study): TopLevelSpec {
   const differences = differencesOf(study);
   const width = differences.length > 0 ? WIDTH.two : WIDTH.one;
@@ -49,7 +61,7 @@ export function architecturesPlot(rows: readonly RunRow[], study: Study): TopLev
   };
 }
 
-/** Loss against training compute, so that what is cheap to train is seen as cheap. */
+/** The left panel; undefined if no run has both a loss and a number of FLOP. */
 function computePanel(rows: readonly RunRow[], study: Study, width: number): Panel | undefined {
   const series = seriesOf(study);
   const names = new Map(series.map(({ group, name }) => [group, name]));
@@ -69,7 +81,7 @@ function computePanel(rows: readonly RunRow[], study: Study, width: number): Pan
   );
   const domain = series.map(({ name }) => name);
   const along = (value: number, [low, high]: readonly [number, number]) => Math.log(value / low) / Math.log(high / low);
-  // Losses fall, and leave that corner free; where they do not, runs would lie under the legend.
+  // Losses usually fall, which leaves the top right corner free. If they do not, the legend would cover runs there.
   const isTaken = runs.some(({ flops, loss }) => along(flops, x) > 0.65 && along(loss, y) > 0.7);
   const legend = {
     title: null,
@@ -128,6 +140,7 @@ function computePanel(rows: readonly RunRow[], study: Study, width: number): Pan
   };
 }
 
+/** The difference of two laws along the sizes. */
 interface PairDifference {
   pair: string;
   a: string;
@@ -135,7 +148,7 @@ interface PairDifference {
   points: Difference[];
 }
 
-/** The laws' differences over the sizes that both of a pair were measured in, where both have a law. */
+/** The difference of each compared pair, over the sizes measured in both. Pairs without two laws are left out. */
 function differencesOf(study: Study): PairDifference[] {
   return study.comparisons.flatMap(({ tokenizer, architectures, range }) => {
     const [a, b] = architectures.map((architecture) =>
@@ -143,17 +156,17 @@ function differencesOf(study: Study): PairDifference[] {
     );
     if (!a || !b || range === null || isRefusal(a.fit) || isRefusal(b.fit)) return [];
     const [low, high] = range.map(Math.log);
-    const sizes = Array.from({ length: DRAWN + 1 }, (_, i) => Math.exp(low + ((high - low) * i) / DRAWN));
+    const sizes = Array.from({ length: CURVE_STEPS + 1 }, (_, i) => Math.exp(low + ((high - low) * i) / CURVE_STEPS));
     const [nameA, nameB] = architectures.map(displayName);
     const pair = `${nameA} − ${nameB}${tokenizer ? ` (${tokenizer})` : ''}`;
     return [{ pair, a: nameA, b: nameB, points: predictDifference(a.fit, b.fit, sizes) }];
   });
 }
 
-/** Muted: these are neither of the two architectures. */
+/** Colours of several pairs. They differ from those of the architectures, since a pair is neither of its two. */
 const PAIR_COLOURS = ['#5c6b7a', '#009e73', '#cc79a7', '#8c6d00'];
 
-/** The laws' difference, with the line of no difference that an interval has to clear. */
+/** The right panel, with a rule at 0: where an interval contains 0, no difference is shown. Undefined without pairs. */
 function differencePanel(pairs: readonly PairDifference[], study: Study, width: number): Panel | undefined {
   if (pairs.length === 0) return undefined;
   const points = pairs.flatMap(({ pair, points }) => points.map((point) => ({ pair, ...point })));
@@ -231,6 +244,7 @@ function differencePanel(pairs: readonly PairDifference[], study: Study, width: 
   };
 }
 
+/** The title above one panel. */
 function panelTitle(text: string) {
   return { text, fontSize: 14, offset: 10, anchor: 'start', frame: 'group' } as const;
 }

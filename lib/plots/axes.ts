@@ -1,13 +1,20 @@
-/** Domains, ticks and labels of axes, stated and not left to the library: its "nice" logarithmic domains round to whole decades. */
+/**
+ * Domains, ticks and labels of axes. They are computed here because Vega's "nice" logarithmic domains are rounded to whole
+ * decades, which leaves much of a plot empty.
+ */
 
-/** Ticks and what is written at them, as an axis takes them. */
+/**
+ * The properties `values` and `labelExpr` of a Vega-Lite axis.
+ *
+ * @param label the text at a tick
+ */
 export function ticks(values: readonly number[], label: (value: number) => string) {
-  // A Vega expression can look a label up, and so need not be able to make it.
+  // The labels are computed here, and the Vega expression only looks them up.
   const labels = Object.fromEntries(values.map((value) => [String(value), label(value)]));
   return { values: [...values], labelExpr: `(${JSON.stringify(labels)})[toString(datum.value)]` };
 }
 
-/** 500, 10k, 1.5M, 2B */
+/** Formats a count: 500, 10k, 1.5M, 2B, with 3 significant digits. */
 export function countLabel(value: number): string {
   for (const [unit, letter] of [
     [1e12, 'T'],
@@ -19,24 +26,24 @@ export function countLabel(value: number): string {
   return String(value);
 }
 
-/** 3·10¹¹ */
+/** Formats a power of ten: 3·10¹¹. */
 export function powerLabel(value: number): string {
   const [digits, exponent] = value.toExponential().split('e');
   const raised = [...exponent.replace('+', '')].map((digit) => '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'['-0123456789'.indexOf(digit)]).join('');
   return Number(digits) === 1 ? `10${raised}` : `${digits}·10${raised}`;
 }
 
-/** 0.5, 1, 1.2 */
+/** Formats a number: 0.5, 1, −1.2, with at most 6 significant digits. */
 export function plainLabel(value: number): string {
   return String(Number(value.toPrecision(6))).replace('-', '−');
 }
 
-/** +0.05, 0, −0.1 */
+/** Formats a number with its sign: +0.05, 0, −0.1. */
 export function signedLabel(value: number): string {
   return value > 0 ? `+${plainLabel(value)}` : plainLabel(value);
 }
 
-/** Lines of at most so many letters. */
+/** Breaks a text at spaces into lines of at most `width` letters. A longer word is a line of its own. */
 export function wrap(text: string, width: number): string[] {
   const lines = [''];
   for (const word of text.split(' ')) {
@@ -47,7 +54,14 @@ export function wrap(text: string, width: number): string[] {
   return lines;
 }
 
-/** The smallest and largest, pushed apart by these shares of their logarithmic distance. */
+/**
+ * A domain for a logarithmic axis: smallest and largest value, with margins.
+ *
+ * @param values those that are not finite and positive are ignored
+ * @param below margin below, as a share of the logarithmic distance of smallest and largest
+ * @param above margin above, likewise
+ * @returns [1, 10] if there is no value
+ */
 export function logDomain(values: readonly number[], below = 0.06, above = 0.06): [number, number] {
   const positive = values.filter((value) => value > 0 && Number.isFinite(value));
   if (positive.length === 0) return [1, 10];
@@ -57,8 +71,10 @@ export function logDomain(values: readonly number[], below = 0.06, above = 0.06)
 }
 
 /**
- * Ticks for a logarithmic axis: decades with 1, 2, 5 (or 1, 3; or 1) where the domain spans several, round linear steps where it spans
- * less than a factor of about four, as losses do.
+ * Ticks for a logarithmic axis: 1, 2 and 5 of each decade, or 1 and 3, or 1, depending on the number of decades. A domain of less
+ * than a factor of 4, as of losses, gets round linear steps.
+ *
+ * @param about the desired number of ticks
  */
 export function logTicks([low, high]: readonly [number, number], about = 7): number[] {
   if (high / low < 4) return linearTicks([low, high], about);
@@ -73,6 +89,11 @@ export function logTicks([low, high]: readonly [number, number], about = 7): num
   return ticks;
 }
 
+/**
+ * Ticks for a linear axis: multiples of 1, 2, 2.5 or 5 times a power of ten.
+ *
+ * @param about the desired number of ticks
+ */
 export function linearTicks([low, high]: readonly [number, number], about = 7): number[] {
   const rough = (high - low) / about;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -83,22 +104,29 @@ export function linearTicks([low, high]: readonly [number, number], about = 7): 
   return ticks;
 }
 
-/** Positions (in pixels, any order) moved apart to at least `gap`, each as little as that allows and none past the ends. */
+/**
+ * Moves labels apart so that they do not overlap, each as little as possible.
+ *
+ * @param positions in pixels, in any order
+ * @param gap smallest distance between two labels, in pixels
+ * @param range the pixels that labels must not leave
+ * @returns the new positions, in the order of `positions`
+ */
 export function spread(positions: readonly number[], gap: number, [top, bottom]: readonly [number, number]): number[] {
   const order = positions.map((_, i) => i).sort((a, b) => positions[a] - positions[b]);
-  // Overlapping labels are merged into blocks that are centred on the mean of what they stand for.
-  const blocks: { members: number[]; centre: number }[] = [];
+  // Overlapping labels are merged into clusters. A cluster is centred on the mean of its labels' original positions.
+  const clusters: { members: number[]; centre: number }[] = [];
   for (const i of order) {
-    let block = { members: [i], centre: positions[i] };
-    for (let last = blocks.at(-1); last && overlaps(last, block, gap); last = blocks.at(-1)) {
-      blocks.pop();
-      const members = [...last.members, ...block.members];
-      block = { members, centre: members.reduce((sum, m) => sum + positions[m], 0) / members.length };
+    let cluster = { members: [i], centre: positions[i] };
+    for (let last = clusters.at(-1); last && overlaps(last, cluster, gap); last = clusters.at(-1)) {
+      clusters.pop();
+      const members = [...last.members, ...cluster.members];
+      cluster = { members, centre: members.reduce((sum, m) => sum + positions[m], 0) / members.length };
     }
-    blocks.push(block);
+    clusters.push(cluster);
   }
   const placed = [...positions];
-  for (const { members, centre } of blocks) {
+  for (const { members, centre } of clusters) {
     const half = ((members.length - 1) * gap) / 2;
     const kept = Math.min(Math.max(centre, top + half), bottom - half);
     members.forEach((member, i) => {
@@ -108,6 +136,7 @@ export function spread(positions: readonly number[], gap: number, [top, bottom]:
   return placed;
 }
 
+/** Whether two neighbouring clusters are closer than their labels need. */
 function overlaps(
   above: { members: number[]; centre: number },
   below: { members: number[]; centre: number },

@@ -1,15 +1,15 @@
-/** Training curves as the training stage writes them, a CSV file a run. */
+/** Training curves. The train stage writes one CSV file per run. */
 import { readTable, type TableSchema } from '../scaling/index.ts';
 
-/** A line of a curve; null where it was not evaluated at that step. Losses are in nats a token. */
+/** A row of a training curve: one step. Values that were not measured at this step are null. Losses are in nats per token. */
 export interface CurveRow {
   run: string;
   step: number;
-  /** seen so far */
+  /** tokens seen so far */
   tokens: number;
   learning_rate: number | null;
   train_loss: number | null;
-  /** over the windows of the validation split that every evaluation of the run reads */
+  /** mean over a fixed sample of windows of the validation split, the same at every evaluation of the run */
   sampled_val_loss: number | null;
   gradient_norm: number | null;
 }
@@ -27,7 +27,12 @@ const SCHEMA: TableSchema = {
   required: ['run', 'step', 'tokens', 'learning_rate', 'train_loss', 'sampled_val_loss', 'gradient_norm'],
 };
 
-/** Throws a TableError that names file, line and column. */
+/**
+ * Parses a CSV file of training curves.
+ *
+ * @param file names the file in messages
+ * @throws TableError with file, line and column
+ */
 export function readCurves(csvText: string, file = 'curves.csv'): CurveRow[] {
   return readTable(csvText, SCHEMA, file) as unknown as CurveRow[];
 }

@@ -1,4 +1,12 @@
-/** Scaling curves: every run as a point, each law as a line in its confidence band with its floor, both axes logarithmic. */
+/**
+ * The plot of the scaling laws. Data: the table of runs and the fitted study.
+ *
+ * A point is a run. A line is the fitted law of a group (tokenizer and architecture), with its confidence band, and a dotted rule
+ * is the floor c of the law. The exponent α and its interval stand beside each line.
+ *
+ *   x   size of the model: number of parameters N, logarithmic
+ *   y   loss of the fits, usually test bits per byte, logarithmic
+ */
 import type { TopLevelSpec } from 'vega-lite';
 import { groupName, isRefusal, lossName, predict, type RunRow, type Study } from '../scaling/index.ts';
 import { countLabel, logDomain, logTicks, plainLabel, spread, ticks, wrap } from './axes.ts';
@@ -7,14 +15,15 @@ import { CONFIG, INK, MUTED, PAPER } from './theme.ts';
 
 const WIDTH = 650;
 const HEIGHT = 440;
-/** sizes along each curve */
-const DRAWN = 80;
-/** A band is shown whole as far as this beyond the runs, as a share of their loss; one that is wider would press all else together. */
+/** Intervals along each curve. */
+const CURVE_STEPS = 80;
+/** The y axis includes bands up to this share beyond the losses of the runs. Wider bands are clipped: they would flatten the rest. */
 const BAND_SHOWN = 0.15;
-/** A floor is drawn where it is this near below the lowest loss, as a share of it: further down it would press the rest together. */
+/** A floor is drawn if it is at least this share of the lowest loss. A lower one would flatten the rest. */
 const FLOOR_NEAR = 0.7;
 
-interface Run {
+/** A point of the plot: one training run. */
+interface RunPoint {
   series: string;
   run: string;
   size: string;
@@ -22,6 +31,7 @@ interface Run {
   loss: number;
 }
 
+/** A point of a fitted law, with its confidence interval. */
 interface CurvePoint {
   series: string;
   params: number;
@@ -30,6 +40,7 @@ interface CurvePoint {
   high: number;
 }
 
+/** Builds the specification of the plot. The title says for which groups the runs support a law. */
 export function scalingPlot(rows: readonly RunRow[], study: Study): TopLevelSpec {
   const series = seriesOf(study);
   const runs = runsOf(rows, study, series);
@@ -124,7 +135,7 @@ export function scalingPlot(rows: readonly RunRow[], study: Study): TopLevelSpec
           tooltip: ['run', 'params', 'loss'].map((field) => ({ field })),
         },
       },
-      // Paper behind the letters, so that a curve does not strike through them.
+      // The same text twice: first with a wide outline in the background colour, so that no curve crosses the letters.
       {
         data: { name: 'sizes', values: sizes },
         mark: { ...SIZE_TEXT, stroke: PAPER, strokeWidth: 4 },
@@ -152,8 +163,8 @@ export function scalingPlot(rows: readonly RunRow[], study: Study): TopLevelSpec
 
 const SIZE_TEXT = { type: 'text', fontSize: 11, color: MUTED, baseline: 'middle' } as const;
 
-/** Those that a law was sought in, and those that were left out of it but have a loss are not shown: they are named in the study. */
-function runsOf(rows: readonly RunRow[], study: Study, series: readonly Series[]): Run[] {
+/** The runs that the laws were fitted to. Runs that were left out of a fit are not drawn; the study names them. */
+function runsOf(rows: readonly RunRow[], study: Study, series: readonly Series[]): RunPoint[] {
   const names = new Map(series.map(({ group, name }) => [group, name]));
   return rows.flatMap((row) => {
     const group = groupName(row);
@@ -165,23 +176,25 @@ function runsOf(rows: readonly RunRow[], study: Study, series: readonly Series[]
   });
 }
 
+/** The fitted law of a series at sizes between its smallest and largest run; empty if the law was refused. */
 function curveOf({ name, fit: { fit } }: Series): CurvePoint[] {
   if (isRefusal(fit)) return [];
   const sizes = fit.points.map((point) => point.params);
   const [low, high] = [Math.log(Math.min(...sizes)), Math.log(Math.max(...sizes))];
-  const params = Array.from({ length: DRAWN + 1 }, (_, i) => Math.exp(low + ((high - low) * i) / DRAWN));
+  const params = Array.from({ length: CURVE_STEPS + 1 }, (_, i) => Math.exp(low + ((high - low) * i) / CURVE_STEPS));
   return predict(fit, params).map((point, i) => ({ series: name, params: params[i], ...point }));
 }
 
+/** The floor of a series; empty if its law has none or if it is below `least`. */
 function floorOf({ name, fit: { fit } }: Series, least: number): { series: string; loss: number; label: string }[] {
   if (isRefusal(fit) || fit.form !== 'power-plus-constant' || fit.parameters.c < least) return [];
   const { c } = fit.parameters;
   return [{ series: name, loss: c, label: `${name}: floor c = ${digits(c)}, ${range(fit.intervals.c!)}` }];
 }
 
-/** Sizes by name, above the points of the uppermost series and below those of the lowest; in between there is no room. */
-function sizeLabels(runs: readonly Run[], y: [number, number]) {
-  const sizes = new Map<string, Run[]>();
+/** Names of the sizes, above the points of the uppermost series and below those of the lowest. In between is no space for them. */
+function sizeLabels(runs: readonly RunPoint[], y: [number, number]) {
+  const sizes = new Map<string, RunPoint[]>();
   for (const run of runs) {
     const key = `${run.series} ${run.size} ${run.params}`;
     sizes.set(key, [...(sizes.get(key) ?? []), run]);
@@ -202,10 +215,10 @@ function sizeLabels(runs: readonly Run[], y: [number, number]) {
   });
 }
 
-/** Names, laws and intervals at the right of each series, moved apart where they would overlap. */
+/** Name, exponent and interval at the right of each series, moved apart if they would overlap. */
 function seriesLabels(
   series: readonly Series[],
-  runs: readonly Run[],
+  runs: readonly RunPoint[],
   curves: readonly CurvePoint[],
   x: [number, number],
   y: [number, number],
@@ -233,6 +246,7 @@ function seriesLabels(
   }));
 }
 
+/** The exponent of a law and its interval, as text. */
 function lawLabel(fit: Series['fit']['fit']): { law: string; interval: string } {
   if (isRefusal(fit)) return { law: 'no law supported', interval: '' };
   return {
@@ -245,7 +259,7 @@ function title(series: readonly Series[], study: Study): string {
   const lawful = series.filter(({ fit }) => !isRefusal(fit.fit)).map(({ name }) => name);
   if (lawful.length === series.length) return `Larger models predict music better: ${lossName(study.loss)} by size`;
   if (lawful.length === 0) return `These runs support no scaling law: ${lossName(study.loss)} by size`;
-  // The names stand beside their curves; more than two would not fit here.
+  // More than two names would not fit into the title. They stand beside their curves anyway.
   const which =
     lawful.length <= 2 ? `for ${lawful.join(' and ')} only` : `in ${lawful.length} of ${series.length} groups`;
   return `A scaling law ${which}: ${lossName(study.loss)} by size`;

@@ -1,16 +1,17 @@
-/** The series of a study: what a tokenizer and an architecture look like in every plot, and what they and their sizes are called. */
+/** The series of a study, one per group of runs: its name, colour, dash and shape, the same in every plot. */
 import type { GroupFit, RunRow, Study } from '../scaling/index.ts';
 import { colours } from './theme.ts';
 
+/** A group of runs, of one tokenizer and one architecture, and how it is drawn. */
 export interface Series {
-  /** as in study.fits */
+  /** key in study.fits */
   group: string;
-  /** as people read it */
+  /** name for readers */
   name: string;
   fit: GroupFit;
-  /** of the architecture */
+  /** depends on the architecture */
   colour: string;
-  /** of the tokenizer: the first has full lines and round points */
+  /** depends on the tokenizer; the first has solid lines and round points */
   dash: number[];
   shape: 'circle' | 'diamond' | 'square' | 'triangle-up';
 }
@@ -18,6 +19,7 @@ export interface Series {
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
 const SHAPES = ['circle', 'diamond', 'square', 'triangle-up'] as const;
 
+/** The series of a study, in the order of its fits. */
 export function seriesOf(study: Study): Series[] {
   const fits = Object.entries(study.fits);
   const tokenizers = [...new Set(fits.map(([, fit]) => fit.tokenizer))];
@@ -36,7 +38,7 @@ export function seriesOf(study: Study): Series[] {
   });
 }
 
-/** gpt-tiny → tiny: the plot says gpt already. */
+/** The size of a run without its architecture: gpt-tiny → tiny. The plot names the architecture elsewhere. */
 export function sizeName(row: Pick<RunRow, 'size' | 'architecture'>): string {
   const prefix = `${row.architecture}-`;
   return row.size.startsWith(prefix) ? row.size.slice(prefix.length) : row.size;

@@ -1,17 +1,22 @@
-/** What became of the files of a data set: how many were kept in each split, what the others were dropped for, and how long tunes are. */
+/**
+ * The plot of the data set. Data: the metrics of the split stage.
+ *
+ *   above   a bar per split and per reason for dropping files. x: number of tunes, linear
+ *   below   histogram of the kept tunes. x: characters per tune, logarithmic; y: number of tunes, linear
+ */
 import type { TopLevelSpec } from 'vega-lite';
 import { countLabel, logDomain, logTicks, ticks } from './axes.ts';
 import { CONFIG, INK, MUTED } from './theme.ts';
 
-/** As the split stage's metrics have them. */
+/** The part of the split stage's metrics that is plotted. */
 export interface SplitCounts {
   files: number;
   kept: number;
   splits: Record<string, { tunes: number }>;
-  /** by reason */
+  /** by name of the filter */
   dropped: Record<string, { count: number }>;
   duplicates: Record<string, { count: number }>;
-  /** tunes that were kept, of at least `from` characters and fewer than `from` · √2 */
+  /** number of kept tunes of at least `from` and fewer than `from` · √2 characters */
   lengths: { from: number; tunes: number }[];
 }
 
@@ -21,6 +26,7 @@ const WIDTH = 620;
 
 type Panel = Extract<TopLevelSpec, { vconcat: unknown }>['vconcat'][number];
 
+/** Builds the specification of the plot. */
 export function splitPlot(counts: SplitCounts): TopLevelSpec {
   const { files, kept } = counts;
   return {
@@ -36,6 +42,7 @@ export function splitPlot(counts: SplitCounts): TopLevelSpec {
   };
 }
 
+/** The upper panel. Reasons without any file are left out. */
 function fatesPanel({ splits, dropped, duplicates }: SplitCounts): Panel {
   const bars = [
     ...Object.entries(splits).map(([name, { tunes }]) => ({ fate: name, tunes, kept: true })),
@@ -85,7 +92,7 @@ function fatesPanel({ splits, dropped, duplicates }: SplitCounts): Panel {
   };
 }
 
-/** Bins are as wide as each other on the logarithmic axis. */
+/** The lower panel. The bins have equal widths on the logarithmic axis. */
 function lengthsPanel({ lengths }: SplitCounts): Panel {
   const values = lengths.map(({ from, tunes }) => ({ from, to: from * Math.SQRT2, tunes }));
   const domain = logDomain(

@@ -1,29 +1,38 @@
-/** How every plot looks: colours, type, widths. The palette is Okabe and Ito's (2008), told apart by colour-blind eyes too. */
+/**
+ * The look of every plot: colours, fonts, margins.
+ *
+ * @see Okabe and Ito 2008, "Color Universal Design": a palette that is distinguishable with every kind of colour vision
+ */
 import type { Config } from 'vega-lite';
 
-/** The neutrals of the page; a reader of the SVG may replace them, as the report does for dark screens. */
+// The neutral colours. The report replaces them by those of the page, for light and dark screens.
+
+/** Titles and other strong text. */
 export const INK = '#1d2733';
+/** Labels and other weak text. */
 export const MUTED = '#5c6b7a';
+/** Grid lines. */
 export const GRID = '#e3e8ee';
+/** Background. */
 export const PAPER = '#ffffff';
 
-/** Of the two architectures always the same, so that plots can be read beside each other. */
+/** The two architectures have the same colour in every plot. */
 const BY_NAME: Record<string, string> = { gpt: '#0072b2', lstm: '#d55e00' };
 const OTHERS = ['#009e73', '#cc79a7', '#8c6d00', '#56b4e9', '#e69f00'];
 
-/** In the order of names given. */
+/** A colour for each name, in their order. */
 export function colours(names: readonly string[]): string[] {
   let next = 0;
   return names.map((name) => BY_NAME[name] ?? OTHERS[next++ % OTHERS.length]);
 }
 
-/** Light to dark, for what is ordered (sizes of a model): evenly spaced cuts of one hue, none too light for white paper. */
+/** `count` shades of one hue from light to dark, for ordered values such as sizes. None is too light for a white background. */
 export function ramp(colour: string, count: number): string[] {
   const channels = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
   return Array.from({ length: count }, (_, i) => {
     const share = count === 1 ? 0.5 : i / (count - 1);
     const mixed = channels.map((channel) =>
-      // The first third of the way is towards white, the last towards black.
+      // Up to 0.6 mixed with white, ever less; from there mixed with black, ever more.
       Math.round(
         share < 0.6
           ? channel + (255 - channel) * 0.62 * (1 - share / 0.6)
@@ -34,9 +43,10 @@ export function ramp(colour: string, count: number): string[] {
   });
 }
 
-/** The family named first is the one that PNGs are drawn with: see render.ts. */
+/** PNGs are drawn with the first family (render.ts). */
 const FONT = 'DejaVu Sans, Verdana, system-ui, sans-serif';
 
+/** The Vega-Lite config of every plot. */
 export const CONFIG: Config = {
   background: PAPER,
   padding: { left: 12, right: 16, top: 14, bottom: 12 },

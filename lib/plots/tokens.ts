@@ -1,9 +1,14 @@
-/** What each tokenizer makes of the corpus: how often its tokens are used, by rank, and how long tunes are in them. */
+/**
+ * The plot of the tokenizers. Data: the metrics of the tokenize stage, one file per tokenizer.
+ *
+ *   left    frequency of the tokens. x: rank of the token, logarithmic; y: occurrences in the training split, logarithmic
+ *   right   histogram of the tunes. x: tokens per tune, logarithmic; y: share of the tunes, in percent, linear
+ */
 import type { TopLevelSpec } from 'vega-lite';
 import { countLabel, logDomain, logTicks, ticks } from './axes.ts';
 import { CONFIG, colours } from './theme.ts';
 
-/** As the tokenize stage's metrics have them. */
+/** The part of the tokenize stage's metrics that is plotted. */
 export interface TokenCounts {
   tokenizer: string;
   vocabulary_size: number;
@@ -20,6 +25,7 @@ const WIDTH = 320;
 
 type Panel = Extract<TopLevelSpec, { concat: unknown }>['concat'][number];
 
+/** Builds the specification of the plot. */
 export function tokensPlot(counts: readonly TokenCounts[]): TopLevelSpec {
   const names = counts.map(({ tokenizer }) => tokenizer);
   const colour = {
@@ -41,13 +47,14 @@ export function tokensPlot(counts: readonly TokenCounts[]): TopLevelSpec {
   };
 }
 
+/** One sentence per tokenizer for the subtitle. */
 function describeTokenizer({ tokenizer, vocabulary_size, val, statistics }: TokenCounts): string {
   const used = Math.round(100 * statistics.vocabulary_use);
   const bytes = val.bytes_per_token.toFixed(2);
   return `${tokenizer}: ${vocabulary_size.toLocaleString('en-US')} tokens, ${used} % of them used in training; ${bytes} bytes a token on the validation split.`;
 }
 
-/** Rank and count, both logarithmic: where the law of Zipf holds this is a straight line. */
+/** The left panel. With both axes logarithmic, a distribution by Zipf's law is a straight line. */
 function frequencyPanel(counts: readonly TokenCounts[], color: object): Panel {
   const values = counts.flatMap(({ tokenizer, statistics }) =>
     statistics.frequency.map(({ rank, count }) => ({ tokenizer, rank, count })),
@@ -67,7 +74,7 @@ function frequencyPanel(counts: readonly TokenCounts[], color: object): Panel {
   };
 }
 
-/** Shares and not numbers of tunes, whose sum is the same for every tokenizer. */
+/** The right panel. */
 function lengthPanel(counts: readonly TokenCounts[], color: object): Panel {
   const values = counts.flatMap(({ tokenizer, statistics: { tokens_per_tune: bins } }) => {
     const tunes = bins.reduce((sum, bin) => sum + bin.tunes, 0);
@@ -94,6 +101,7 @@ function lengthPanel(counts: readonly TokenCounts[], color: object): Panel {
   };
 }
 
+/** The encoding of a logarithmic axis. */
 function logAxis(field: string, title: string, domain: [number, number]) {
   const axis = { title, ...ticks(logTicks(domain, 5), countLabel) };
   return { field, type: 'quantitative', scale: { type: 'log', domain, nice: false }, axis } as const;

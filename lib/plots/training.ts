@@ -1,4 +1,12 @@
-/** Training curves: validation loss against tokens seen, a panel for each tokenizer and architecture, darker for larger models. */
+/**
+ * The plot of the training curves. Data: the curves of all runs, and the table of runs.
+ *
+ * A panel per tokenizer and architecture, a line per run, darker for larger models. Strong lines are the validation loss, faint
+ * ones the loss of the training batches.
+ *
+ *   x   tokens seen, logarithmic, the same in all panels
+ *   y   loss in nats per token, logarithmic, the same in all panels of a tokenizer
+ */
 import type { TopLevelSpec } from 'vega-lite';
 import { displayName, type RunRow } from '../scaling/index.ts';
 import { countLabel, logDomain, logTicks, plainLabel, spread, ticks } from './axes.ts';
@@ -9,15 +17,17 @@ import { CONFIG, colours, ramp } from './theme.ts';
 const HEIGHT = 340;
 const WIDTH = { one: 700, two: 335 };
 
+/** A panel: the runs of one tokenizer and architecture. */
 interface Panel {
   tokenizer: string;
+  /** the panel's title */
   group: string;
-  /** by size, smallest first */
+  /** smallest first */
   sizes: { size: string; runs: string[] }[];
   colour: string;
 }
 
-/** A run, as its row in the table of runs has it. */
+/** A run of a panel, from its row in the table of runs. */
 interface Member {
   run: string;
   size: string;
@@ -26,7 +36,11 @@ interface Member {
   tokenizer: string;
 }
 
-/** `rows` say which architecture and size a run is; a run that is not among them is drawn in a panel of its own kind. */
+/**
+ * Builds the specification of the plot.
+ *
+ * @param rows tell architecture and size of each run; runs without a row share a panel called "runs"
+ */
 export function trainingPlot(curves: readonly CurveRow[], rows: readonly RunRow[] = []): TopLevelSpec {
   const panels = panelsOf(curves, rows);
   const trained = curves.filter((row) => row.tokens > 0);
@@ -35,7 +49,7 @@ export function trainingPlot(curves: readonly CurveRow[], rows: readonly RunRow[
     0,
     0,
   );
-  // Losses a token compare within a tokenizer only, and so do the panels.
+  // Losses per token are comparable only within a tokenizer, so only its panels share a y axis.
   const y = (tokenizer: string) =>
     lossDomain(
       panels.filter((panel) => panel.tokenizer === tokenizer),
@@ -58,6 +72,7 @@ export function trainingPlot(curves: readonly CurveRow[], rows: readonly RunRow[
   };
 }
 
+/** The y domain of some panels. */
 function lossDomain(panels: readonly Panel[], curves: readonly CurveRow[]): [number, number] {
   const runs = new Set(panels.flatMap(({ sizes }) => sizes.flatMap((size) => size.runs)));
   const own = curves.filter((row) => runs.has(row.run));
@@ -67,6 +82,7 @@ function lossDomain(panels: readonly Panel[], curves: readonly CurveRow[]): [num
   return logDomain(losses, 0.06, 0.04);
 }
 
+/** Groups the runs into panels. */
 function panelsOf(curves: readonly CurveRow[], rows: readonly RunRow[]): Panel[] {
   const known = new Map(rows.map((row) => [row.run, row]));
   const several = new Set(rows.map((row) => row.tokenizer)).size > 1;
@@ -102,6 +118,7 @@ function panelsOf(curves: readonly CurveRow[], rows: readonly RunRow[]): Panel[]
   });
 }
 
+/** The specification of one panel. `first` panels of a row have the title of the y axis. */
 function panelSpec(
   panel: Panel,
   curves: readonly CurveRow[],

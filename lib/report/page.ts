@@ -111,22 +111,7 @@ function withInterval(value: number, interval: readonly [number, number] | null)
 // ---- plots ----------------------------------------------------------------------------------------------------------------------
 
 function figure({ name, svg, caption }: ReportPlot): Html {
-  // The drawing scales with the page; ids would clash between drawings on one page.
-  const drawing = svg
-    .slice(svg.indexOf('<svg'))
-    .replace(/<svg\b([^>]*)>/, (_, attributes: string) => {
-      const viewBox = /viewBox=/.test(attributes)
-        ? ''
-        : ` viewBox="0 0 ${size(attributes, 'width')} ${size(attributes, 'height')}"`;
-      const kept = attributes.replace(/\s(width|height)="[^"]*"/g, '');
-      return `<svg role="img" aria-label="${html`${caption}`.text}"${kept}${viewBox}>`;
-    })
-    .replace(/\b(id="|url\(#|href="#)/g, `$1${name.replace(/\W/g, '-')}-`);
-  return html`<figure id="plot-${name}"><div class="drawing">${new Html(drawing)}</div><figcaption>${caption}</figcaption></figure>`;
-}
-
-function size(attributes: string, name: string): string {
-  return new RegExp(`\\b${name}="([\\d.]+)`).exec(attributes)?.[1] ?? '900';
+  return html`<figure id="plot-${name}"><div class="drawing" role="img" aria-label="${caption}">${new Html(svg)}</div><figcaption>${caption}</figcaption></figure>`;
 }
 
 // ---- samples --------------------------------------------------------------------------------------------------------------------

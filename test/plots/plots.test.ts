@@ -1,9 +1,9 @@
-/** Plots: what is drawn, on which axes, and that it reaches SVG and PNG with its text. */
+/** Plots: their data, axes and texts, and their rendering to SVG and PNG. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compile, type TopLevelSpec } from 'vega-lite';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { linearTicks, logDomain, logTicks, powerLabel, spread, wrap } from '../../lib/plots/axes.ts';
 import {
   architecturesPlot,
@@ -25,7 +25,7 @@ function study(laws: Law[] = LAWS) {
 
 const curves = Object.entries(exampleCurves()).flatMap(([run, csv]) => readCurves(csv, `${run}.csv`));
 
-/** Words of an SVG, as a reader sees them. */
+/** The texts of an SVG, one per line. */
 function words(svg: string): string {
   return [...svg.matchAll(/<(?:text|tspan)\b[^>]*>([^<]+)/g)].map(([, text]) => text).join('\n');
 }
@@ -36,12 +36,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-describe('the scaling curves', () => {
+describe('the plot of the scaling laws', () => {
   const { rows, study: fitted } = study();
   const spec = scalingPlot(rows, fitted) as TopLevelSpec & { layer: { data: { name: string; values: object[] } }[] };
   const data = (name: string) => spec.layer.find((layer) => layer.data.name === name)!.data.values;
 
-  it('show every run, and each law with a band that holds it', () => {
+  test('shows every run, and each law inside its band', () => {
     expect(data('runs')).toHaveLength(9);
     for (const { low, loss, high } of data('laws') as { low: number; loss: number; high: number }[]) {
       expect(low).toBeLessThanOrEqual(loss);
@@ -49,7 +49,7 @@ describe('the scaling curves', () => {
     }
   });
 
-  it('have logarithmic axes whose domains are given and hold all runs', () => {
+  test('has logarithmic axes with explicit domains that contain all runs', () => {
     const scales = (compile(spec).spec.scales ?? []).filter(({ name }) => name === 'x' || name === 'y');
     expect(scales).toHaveLength(2);
     for (const scale of scales) {
@@ -63,7 +63,7 @@ describe('the scaling curves', () => {
     }
   });
 
-  it('show bands whole, unless one is so wide that it would press all else together', () => {
+  test('shows narrow bands completely and clips very wide ones', () => {
     const table = (losses: number[]) => {
       const rows = readRuns(
         `run,architecture,params,test_loss\n${losses.map((loss, i) => `r${i},gpt,${10 ** (4 + i / 2)},${loss}`).join('\n')}\n`,
@@ -92,7 +92,7 @@ describe('the scaling curves', () => {
     expect(wide.domain[0]).toBeGreaterThan(0.7);
   });
 
-  it('say what is seen: the finding, the architectures, their exponents, their sizes', async () => {
+  test('names the finding, the architectures, their exponents and their sizes', async () => {
     const text = words(await plotSvg(spec));
     expect(text).toContain('Larger models predict music better');
     for (const word of ['GPT', 'LSTM', 'tiny', 'large', 'parameters (N)', 'test bits per byte', '100k'])
@@ -101,14 +101,14 @@ describe('the scaling curves', () => {
     expect(text).toMatch(/95 %: 0\.\d+ to 0\.\d+/);
   });
 
-  it('say so where a law is refused, and draw the points alone', async () => {
+  test('says that a law was refused', async () => {
     const { rows, study: fitted } = study([LAWS[0], { ...LAWS[1], sizes: LAWS[1].sizes.slice(0, 2) }]);
     const text = words(await plotSvg(scalingPlot(rows, fitted)));
     expect(text).toContain('A scaling law for GPT only');
     expect(text).toContain('no law supported');
   });
 
-  it('tell tokenizers apart by name, dash and shape, and keep the colour of the architecture', () => {
+  test('distinguishes tokenizers by name, dash and shape, and gives an architecture one colour', () => {
     const { rows, study: fitted } = study([
       ...LAWS,
       ...LAWS.map((law) => ({ ...law, tokenizer: 'bpe', c: law.c + 0.1 })),
@@ -126,8 +126,8 @@ describe('the scaling curves', () => {
   });
 });
 
-describe('the architectures', () => {
-  it('are compared by compute, and by difference at equal size', async () => {
+describe('the plot of the architectures', () => {
+  test('compares them by compute, and by difference at equal size', async () => {
     const { rows, study: fitted } = study();
     const text = words(await plotSvg(architecturesPlot(rows, fitted)));
     for (const part of ['For the same compute', 'At equal size: GPT − LSTM', 'LSTM is better', 'GPT is better', '10¹²'])
@@ -135,7 +135,7 @@ describe('the architectures', () => {
     expect(text.replaceAll('\n', ' ')).toContain(fitted.comparisons[0].verdict);
   });
 
-  it('are compared by compute alone where one has no law', async () => {
+  test('compares them by compute only if one has no law', async () => {
     const { rows, study: fitted } = study([LAWS[0], { ...LAWS[1], sizes: LAWS[1].sizes.slice(0, 2) }]);
     const text = words(await plotSvg(architecturesPlot(rows, fitted)));
     expect(text).toContain('For the same compute');
@@ -143,18 +143,18 @@ describe('the architectures', () => {
   });
 });
 
-describe('the training curves', () => {
-  it('have a panel an architecture, and the name of each size', async () => {
+describe('the plot of the training curves', () => {
+  test('has a panel per architecture, and names each size', async () => {
     const text = words(await plotSvg(trainingPlot(curves, study().rows))).split('\n');
     for (const word of ['GPT', 'LSTM', 'tokens seen', 'loss (nats a token)']) expect(text).toContain(word);
     expect(text.filter((word) => word === 'medium')).toHaveLength(2);
   });
 
-  it('are drawn of runs that no table names', async () => {
+  test('shows runs that are not in the table of runs', async () => {
     expect(words(await plotSvg(trainingPlot(curves)))).toContain('char-gpt-tiny-1');
   });
 
-  it('are read from CSV with errors that name line and column', () => {
+  test('reads curves from CSV, with errors that name line and column', () => {
     const csv =
       'run,step,tokens,learning_rate,train_loss,sampled_val_loss,gradient_norm\na,0,0,0,,3.1,\na,1,8,1e-3,3,x,1\n';
     expect(() => readCurves(csv, 'a.csv')).toThrow("a.csv:3, column sampled_val_loss: 'x' is not a number");
@@ -162,8 +162,8 @@ describe('the training curves', () => {
   });
 });
 
-describe('the splits', () => {
-  it('count what was kept and what was dropped, by reason, and leave out reasons that never were', async () => {
+describe('the plot of the data set', () => {
+  test('counts kept files by split and dropped ones by reason, without reasons that never applied', async () => {
     const counts = {
       files: 753,
       kept: 640,
@@ -175,15 +175,15 @@ describe('the splits', () => {
         { from: 1449, tunes: 40 },
       ],
     };
-    const said = words(await plotSvg(splitPlot(counts))).split('\n');
-    expect(said).toContain('Of 753 files, 640 are music to learn from');
+    const texts = words(await plotSvg(splitPlot(counts))).split('\n');
+    expect(texts).toContain('Of 753 files, 640 are music to learn from');
     for (const word of ['train', '576', 'unreadable', '70', 'same content', '43', 'characters a tune'])
-      expect(said).toContain(word);
-    expect(said).not.toContain('min bars');
+      expect(texts).toContain(word);
+    expect(texts).not.toContain('min bars');
   });
 });
 
-describe('the tokens', () => {
+describe('the plot of the tokenizers', () => {
   const counts = (tokenizer: string, bytes: number) => ({
     tokenizer,
     vocabulary_size: 1024,
@@ -201,23 +201,23 @@ describe('the tokens', () => {
     },
   });
 
-  it('are drawn by rank and by tune, each tokenizer with its figures', async () => {
-    const said = words(await plotSvg(tokensPlot([counts('char', 1), counts('bpe', 3.25)]))).split('\n');
-    expect(said).toContain(
+  test('shows frequency by rank and length of tunes, with the figures of each tokenizer', async () => {
+    const texts = words(await plotSvg(tokensPlot([counts('char', 1), counts('bpe', 3.25)]))).split('\n');
+    expect(texts).toContain(
       'bpe: 1,024 tokens, 75 % of them used in training; 3.25 bytes a token on the validation split.',
     );
     for (const word of ['rank of the token', 'times in training', 'tokens a tune', 'share of tunes', 'char', 'bpe'])
-      expect(said).toContain(word);
+      expect(texts).toContain(word);
   });
 
-  it('need no legend where there is one tokenizer', async () => {
-    const said = words(await plotSvg(tokensPlot([counts('char', 1)]))).split('\n');
-    expect(said).not.toContain('char');
+  test('has no legend if there is only one tokenizer', async () => {
+    const texts = words(await plotSvg(tokensPlot([counts('char', 1)]))).split('\n');
+    expect(texts).not.toContain('char');
   });
 });
 
 describe('renderPlot', () => {
-  it('writes a specification with its data inside, an SVG and a PNG', async () => {
+  test('writes a specification with its data inside, an SVG and a PNG', async () => {
     const { rows, study: fitted } = study();
     const files = await renderPlot(scalingPlot(rows, fitted), join(folder, 'made', 'scaling'));
     expect(Object.values(files).map((file) => file.slice(folder.length + 1))).toEqual([
@@ -234,17 +234,20 @@ describe('renderPlot', () => {
     expect(png.readUInt32BE(16)).toBeGreaterThan(1600);
   });
 
-  it('draws the same bytes twice', async () => {
+  test('writes the same bytes for the same plot, and ids that begin with its name', async () => {
     const { rows, study: fitted } = study();
     const [a, b] = [
-      await renderPlot(scalingPlot(rows, fitted), join(folder, 'a')),
-      await renderPlot(scalingPlot(rows, fitted), join(folder, 'b')),
+      await renderPlot(scalingPlot(rows, fitted), join(folder, 'a', 'scaling')),
+      await renderPlot(scalingPlot(rows, fitted), join(folder, 'b', 'scaling')),
     ];
+    const ids = [...(await readFile(a.svg, 'utf8')).matchAll(/ id="([^"]*)"/g)].map(([, id]) => id);
+    expect(ids).toEqual(ids.map((_, i) => `scaling-clip${i + 1}`));
+    expect(ids.length).toBeGreaterThan(0);
     expect(await readFile(a.svg)).toEqual(await readFile(b.svg));
     expect(await readFile(a.png)).toEqual(await readFile(b.png));
   });
 
-  it('draws text into the PNG, which resvg leaves out in silence where it has no font', async () => {
+  test('draws text into the PNG, which resvg leaves out silently without a font', async () => {
     const { Resvg } = await import('@resvg/resvg-js');
     const { rows, study: fitted } = study();
     const { svg, png } = await renderPlot(scalingPlot(rows, fitted), join(folder, 'text'));
@@ -252,7 +255,7 @@ describe('renderPlot', () => {
     const bare = new Resvg(drawing, { fitTo: { mode: 'zoom', value: 2 }, font: { loadSystemFonts: false } })
       .render()
       .asPng();
-    // The title is black on white: its strip of the picture has ink only if the letters are there.
+    // The title is black on white, so its part of the picture has dark pixels only if the letters are drawn.
     const titleInk = (picture: Buffer) => {
       const href = `data:image/png;base64,${picture.toString('base64')}`;
       const strip = `<svg xmlns="http://www.w3.org/2000/svg" width="600" height="44"><image href="${href}"/></svg>`;
@@ -267,7 +270,7 @@ describe('renderPlot', () => {
 });
 
 describe('axes', () => {
-  it('have ticks inside their domain, few enough to read', () => {
+  test('have 3 to 10 ticks, all inside the domain', () => {
     for (const domain of [
       [4.3e3, 6.8e5],
       [0.56, 1.53],
@@ -284,21 +287,21 @@ describe('axes', () => {
     expect(powerLabel(3e11)).toBe('3·10¹¹');
   });
 
-  it('have room where all values are the same, or there are none', () => {
+  test('have a domain if all values are equal or there are none', () => {
     const [low, high] = logDomain([2, 2]);
     expect(low).toBeLessThan(2);
     expect(high).toBeGreaterThan(2);
     expect(logDomain([])).toEqual([1, 10]);
   });
 
-  it('move labels apart, in order, by no more than needed', () => {
+  test('move labels apart, in order, by no more than necessary', () => {
     expect(spread([10, 200], 20, [0, 400])).toEqual([10, 200]);
     expect(spread([100, 101, 102], 20, [0, 400])).toEqual([81, 101, 121]);
     expect(spread([0, 1], 20, [0, 400])).toEqual([0, 20]);
     expect(spread([50, 40], 20, [0, 400])).toEqual([55, 35]);
   });
 
-  it('wrap text at words', () => {
+  test('wrap text at spaces', () => {
     expect(wrap('a law is refused', 6)).toEqual(['a law', 'is', 'refused']);
   });
 });

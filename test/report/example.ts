@@ -124,17 +124,17 @@ export async function exampleReport(): Promise<ReportData> {
     plots: [
       {
         name: 'scaling',
-        svg: await plotSvg(scalingPlot(results, study)),
+        svg: await plotSvg(scalingPlot(results, study), 'scaling'),
         caption: 'Every run, and the law of each architecture with its 95 % band. Both axes are logarithmic.',
       },
       {
         name: 'architectures',
-        svg: await plotSvg(architecturesPlot(results, study)),
+        svg: await plotSvg(architecturesPlot(results, study), 'architectures'),
         caption: 'Left, loss for the same training compute. Right, the difference of the two laws at equal size.',
       },
       {
         name: 'training',
-        svg: await plotSvg(trainingPlot(curves, results)),
+        svg: await plotSvg(trainingPlot(curves, results), 'training'),
         caption: 'Loss as tokens are seen, a line a model.',
       },
     ],

@@ -2,7 +2,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ReportData, writeReport } from '../../lib/report/index.ts';
 import { fitStudy, readRuns } from '../../lib/scaling/index.ts';
 import { exampleResults, LAWS } from '../scaling/example.ts';
@@ -41,12 +41,12 @@ async function written(changes: Partial<ReportData>): Promise<string> {
 }
 
 describe('the file', () => {
-  it('is one, and the same bytes for the same study', async () => {
+  test('is one, and the same bytes for the same study', async () => {
     expect(await readdir(join(folder, 'report'))).toEqual(['index.html']);
     expect((await written({})) === page).toBe(true);
   });
 
-  it('refers to nothing outside itself: no address, no link, no import, and a policy that would refuse them', () => {
+  test('refers to nothing outside itself: no address, no link, no import, and a policy that would refuse them', () => {
     const addresses = [...page.matchAll(/(?:https?:)?\/\/[a-z0-9.-]+\.[a-z]{2,}[^\s"'`)<]*/gi)].map(
       ([address]) => address,
     );
@@ -61,7 +61,7 @@ describe('the file', () => {
     expect(page.includes("default-src 'none'")).toBe(true);
   });
 
-  it('escapes what others wrote', async () => {
+  test('escapes what others wrote', async () => {
     const hostile = '</script><script>alert(1)</script><img src=x>';
     const spoilt = await written({
       title: hostile,
@@ -76,7 +76,7 @@ describe('the file', () => {
 });
 
 describe('what it says', () => {
-  it('is the verdict in plain words, the laws with their intervals, and the best model', () => {
+  test('is the verdict in plain words, the laws with their intervals, and the best model', () => {
     const said = text(page);
     expect(said).toMatch(
       /GPT: larger models predict music better, .* each doubling of the parameters takes 21 % \(\d+ to \d+ %\) off/,
@@ -87,7 +87,7 @@ describe('what it says', () => {
     expect(said).toMatch(/GPT a·N −α \+ c 0\.3\d\d 0\.\d+–0\.\d+/);
   });
 
-  it('is that there is no law, and why, where there is none', async () => {
+  test('is that there is no law, and why, where there is none', async () => {
     const results = readRuns(
       exampleResults(
         LAWS.map((law) => ({ ...law, sizes: law.sizes.slice(0, 2) })),
@@ -102,7 +102,7 @@ describe('what it says', () => {
     expect(said).not.toContain('Listen');
   });
 
-  it('holds every run, plot and sample, settings and origin', () => {
+  test('holds every run, plot and sample, settings and origin', () => {
     for (const { run } of data.results) expect(page.includes(`data-value="${run}"`), run).toBe(true);
     for (const { name } of data.plots) expect(page.includes(`<figure id="plot-${name}"`), name).toBe(true);
     const said = text(page);
@@ -118,7 +118,7 @@ describe('what it says', () => {
       expect(said).toContain(part);
   });
 
-  it('marks runs that diverged and what was not measured', async () => {
+  test('marks runs that diverged and what was not measured', async () => {
     const results = readRuns(
       exampleResults()
         .replace(/^(char-gpt-tiny-1,.*),false$/m, '$1,true')
@@ -129,13 +129,13 @@ describe('what it says', () => {
     expect(text(said)).toContain('run char-gpt-tiny-1 is left out: it diverged');
   });
 
-  it('shows samples whose MIDI is missing or unreadable, without a player', async () => {
+  test('shows samples whose MIDI is missing or unreadable, without a player', async () => {
     const sample = { run: 'a', index: 1, abc: exampleAbc(1), valid: true, measures: 1 };
     const said = await written({ samples: [sample, { ...sample, index: 2, midiBase64: 'bm8gTUlESQ==' }] });
     expect(matches(said, /There is nothing to play/g)).toHaveLength(2);
   });
 
-  it('plays notes that are given as such', async () => {
+  test('plays notes that are given as such', async () => {
     const said = await written({
       samples: [{ run: 'a', index: 1, abc: exampleAbc(1), notes: exampleNotes(1), valid: true, measures: 1 }],
     });
@@ -165,12 +165,12 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
       look();
     })`);
 
-  it('loads without an error and asks the network for nothing', () => {
+  test('loads without an error and asks the network for nothing', () => {
     expect(browser.errors).toEqual([]);
     expect(browser.requests).toEqual([]);
   });
 
-  it('draws the scores when they come into view', async () => {
+  test('draws the scores when they come into view', async () => {
     await browser.evaluate("document.getElementById('listen').scrollIntoView()");
     await until("document.querySelectorAll('.paper svg').length >= 2");
     const staves = await browser.evaluate<number>(
@@ -180,7 +180,7 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
     expect(browser.errors).toEqual([]);
   });
 
-  it('plays a sample, marks what sounds, stops, and plays another instead', async () => {
+  test('plays a sample, marks what sounds, stops, and plays another instead', async () => {
     await browser.evaluate("document.querySelectorAll('.play')[0].click()");
     await until('player.scheduled > 0 && player.position > 0');
     await until("document.querySelector('.sample.playing .sounding')");
@@ -199,7 +199,7 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
     );
   });
 
-  it('plays from where the slider is put', async () => {
+  test('plays from where the slider is put', async () => {
     const from = await browser.evaluate<number>(`(() => {
       const [card] = document.querySelectorAll('.sample');
       card.querySelector('.seek').value = 500;
@@ -215,7 +215,7 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
     expect(from).toBeLessThan(9.2);
   });
 
-  it('sorts the runs by a column, both ways', async () => {
+  test('sorts the runs by a column, both ways', async () => {
     const first = () => browser.evaluate("document.querySelector('.sortable tbody tr').children[0].dataset.value");
     const click = () => browser.evaluate("document.querySelectorAll('.sortable th button')[1].click()");
     await click();
@@ -227,7 +227,7 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
     );
   });
 
-  it('is readable on a dark screen: text and lines stand out from what is behind them', async () => {
+  test('is readable on a dark screen: text and lines stand out from what is behind them', async () => {
     await browser.open(file, { dark: true });
     const contrasts = await browser.evaluate<Record<string, number>>(`(() => {
       const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
@@ -252,7 +252,7 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
     expect(contrasts.lines).toBeGreaterThan(2.5);
   });
 
-  it('fits a phone without scrolling sideways', async () => {
+  test('fits a phone without scrolling sideways', async () => {
     await browser.open(file, { width: 390, height: 800 });
     expect(await browser.evaluate('document.documentElement.scrollWidth <= 390')).toBe(true);
   });

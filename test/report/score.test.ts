@@ -1,5 +1,5 @@
 /** The score for the eye: interleaved bars gathered by voice, clefs by range, instruments by name, drums on their places. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { drumBar } from '../../lib/report/drum-notation.ts';
 import { layOutScore } from '../../lib/report/score.ts';
 import { exampleAbc } from './example.ts';
@@ -10,13 +10,13 @@ function tune(voices: string, music: string): string {
 }
 
 describe('layOutScore', () => {
-  it('gathers bars by voice, several to a system, and keeps the header', () => {
+  test('gathers bars by voice, several to a system, and keeps the header', () => {
     const score = layOutScore(tune('V:1\nV:2\n', "[V:1]cdef|[V:2]C4|\n[V:1]gabc'|[V:2]G,4|\n"));
     expect(score.split('\n').slice(0, 5)).toEqual(['X:1', 'M:4/4', 'L:1/4', 'Q:1/4=100', 'K:C']);
     expect(score).toContain("[V:1] cdef| gabc'|\n[V:2] C4| G,4|\n");
   });
 
-  it('puts fewer bars into a system where they are full', () => {
+  test('puts fewer bars into a system where they are full', () => {
     const systems = (bar: string) =>
       layOutScore(tune('V:1\nV:2\n', `[V:1]${bar}|[V:2]C4|\n`.repeat(8))).match(/\[V:1\]/g)!.length;
     expect(systems('cdef')).toBe(2);
@@ -24,7 +24,7 @@ describe('layOutScore', () => {
     expect(systems('c/8'.repeat(40))).toBe(8);
   });
 
-  it('names instruments and chooses clefs that suit their range', () => {
+  test('names instruments and chooses clefs that suit their range', () => {
     const declared = layOutScore(
       tune(
         'V:1\n%%MIDI program 73\nV:2\nV:3\n%%MIDI program 33\nV:4\n%%MIDI channel 10\n',
@@ -40,19 +40,19 @@ describe('layOutScore', () => {
     expect(declared).toContain('[V:3] C,4|');
   });
 
-  it('fills empty bars with the rest of their metre', () => {
+  test('fills empty bars with the rest of their metre', () => {
     const score = layOutScore(tune('V:1\nV:2\n', '[V:1]Z|[V:2]C4|\n[V:1][M:3/4]Z|[V:2][M:3/4]C3|\n'));
     expect(score).toContain('[V:1] z16/4| [M:3/4]z12/4|');
   });
 
-  it('leaves other layouts as they are', () => {
+  test('leaves other layouts as they are', () => {
     const abc = 'X:1\nM:4/4\nK:C\nCDEF|GABc|\n';
     expect(layOutScore(abc)).toBe(abc);
     expect(layOutScore('no music at all')).toBe('no music at all');
     expect(layOutScore('X:1\nK:C\n[V:1]c|\nnot a voice\n')).toContain('not a voice');
   });
 
-  it('draws without a warning from abcjs', async () => {
+  test('draws without a warning from abcjs', async () => {
     const { default: abcjs } = await import('abcjs');
     const [parsed] = abcjs.parseOnly(layOutScore(exampleAbc()));
     expect(parsed.warnings ?? []).toEqual([]);
@@ -60,16 +60,16 @@ describe('layOutScore', () => {
 });
 
 describe('drumBar', () => {
-  it('puts each drum on its place: bass drum, snare, hi-hat', () => {
+  test('puts each drum on its place: bass drum, snare, hi-hat', () => {
     expect(drumBar('[C,,^F,,]^F,,[D,,F,,]F,,|')).toBe('[Fg]g[cg]g|');
   });
 
-  it('takes an accidental to hold to the end of the bar, for its octave', () => {
+  test('takes an accidental to hold to the end of the bar, for its octave', () => {
     expect(drumBar('^F,,F,,=F,,F,,|')).toBe('ggAA|');
     expect(drumBar('^C,C,|')).toBe('aa|');
   });
 
-  it('draws two drums of one place as one head, and keeps lengths, rests and fields', () => {
+  test('draws two drums of one place as one head, and keeps lengths, rests and fields', () => {
     expect(drumBar('[M:3/4][B,,,C,,]2z/2A4|')).toBe('[M:3/4][F]2z/2B4|');
   });
 });
