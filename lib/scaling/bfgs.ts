@@ -1,65 +1,84 @@
 /**
- * BFGS with a backtracking line search, for a smooth function of a handful of variables whose gradient is known.
- * Nocedal & Wright 2006, algorithm 6.1. It finds the minimum of the valley it starts in: choosing starts is the caller's.
+ * BFGS with a backtracking line search: minimises a smooth function of a few variables whose gradient is known. It finds a
+ * local minimum, so the caller must choose the starting points.
+ *
+ * @see Nocedal and Wright 2006, "Numerical optimization", algorithms 6.1 (BFGS) and 3.1 (backtracking)
  */
 
 /** Writes the gradient at x into `gradient` and returns the value. */
 export type Objective = (x: readonly number[], gradient: number[]) => number;
 
 const MOST_STEPS = 400;
-/** Steps that gain less than this share of the value end the search: a share, so that the scale of the objective does not matter. */
+/** A step that gains less than this share of the value is idle. The share does not depend on the scale of the objective. */
 const LEAST_GAIN = 1e-12;
+/** The search ends after this many idle steps in a row. */
+const MOST_IDLE_STEPS = 3;
+/** Constant of the Armijo condition: the share of the predicted decrease that a step must reach. */
+const ARMIJO = 1e-4;
+/** The line search gives up below this step length. */
+const LEAST_STEP_LENGTH = 1e-14;
 
+/**
+ * Finds a local minimum.
+ *
+ * @param start where the search begins
+ * @returns the minimum and the value there
+ */
 export function minimise(objective: Objective, start: readonly number[]): { x: number[]; value: number } {
   const n = start.length;
   let x = [...start];
   let gradient = new Array<number>(n).fill(0);
   let value = objective(x, gradient);
-  let inverse = identity(n);
+  let inverseHessian = identity(n);
   let idle = 0;
-  for (let step = 0; step < MOST_STEPS && idle < 3; step++) {
-    let direction = inverse.map((row) => -dot(row, gradient));
+  for (let step = 0; step < MOST_STEPS && idle < MOST_IDLE_STEPS; step++) {
+    let direction = inverseHessian.map((row) => -dot(row, gradient));
     let slope = dot(direction, gradient);
     if (!(slope < 0)) {
-      inverse = identity(n);
+      inverseHessian = identity(n);
       direction = gradient.map((g) => -g);
       slope = dot(direction, gradient);
       if (slope === 0) break;
     }
-    const next = new Array<number>(n).fill(0);
-    let length = 1;
-    let candidate = x;
-    let reached = Number.POSITIVE_INFINITY;
-    for (; length > 1e-14; length /= 2) {
-      candidate = x.map((xi, i) => xi + length * direction[i]);
-      reached = objective(candidate, next);
-      if (reached <= value + 1e-4 * length * slope) break;
+    const nextGradient = new Array<number>(n).fill(0);
+    let nextX = x;
+    let nextValue = Number.POSITIVE_INFINITY;
+    for (let length = 1; length > LEAST_STEP_LENGTH; length /= 2) {
+      nextX = x.map((xi, i) => xi + length * direction[i]);
+      nextValue = objective(nextX, nextGradient);
+      if (nextValue <= value + ARMIJO * length * slope) break;
     }
-    if (!(reached < value)) {
-      // The model of the curvature has failed; once more along the gradient, then it is the minimum.
+    if (!(nextValue < value)) {
+      // No step along this direction decreases the value. Try the gradient; if that fails too, x is the minimum.
       idle++;
-      inverse = identity(n);
+      inverseHessian = identity(n);
       continue;
     }
-    idle = value - reached < LEAST_GAIN * Math.abs(reached) ? idle + 1 : 0;
-    update(
-      inverse,
-      candidate.map((xi, i) => xi - x[i]),
-      next.map((g, i) => g - gradient[i]),
+    idle = value - nextValue < LEAST_GAIN * Math.abs(nextValue) ? idle + 1 : 0;
+    updateInverseHessian(
+      inverseHessian,
+      nextX.map((xi, i) => xi - x[i]),
+      nextGradient.map((g, i) => g - gradient[i]),
     );
-    [x, gradient, value] = [candidate, next, reached];
+    [x, gradient, value] = [nextX, nextGradient, nextValue];
   }
   return { x, value };
 }
 
-/** H ← (I − s·yᵀ/yᵀs)·H·(I − y·sᵀ/yᵀs) + s·sᵀ/yᵀs, where the curvature yᵀs is positive. */
-function update(inverse: number[][], s: readonly number[], y: readonly number[]): void {
+/**
+ * The BFGS update H ← (I − s·yᵀ/yᵀs)·H·(I − y·sᵀ/yᵀs) + s·sᵀ/yᵀs, in place. Skipped if the curvature yᵀs is not positive.
+ *
+ * @param h the inverse Hessian, n × n
+ * @param s the step in x
+ * @param y the change of the gradient
+ */
+function updateInverseHessian(h: number[][], s: readonly number[], y: readonly number[]): void {
   const curvature = dot(s, y);
   if (curvature <= 1e-12 * Math.sqrt(dot(s, s) * dot(y, y))) return;
-  const hy = inverse.map((row) => dot(row, y));
+  const hy = h.map((row) => dot(row, y));
   const scale = (1 + dot(y, hy) / curvature) / curvature;
   for (let i = 0; i < s.length; i++)
-    for (let j = 0; j < s.length; j++) inverse[i][j] += scale * s[i] * s[j] - (hy[i] * s[j] + s[i] * hy[j]) / curvature;
+    for (let j = 0; j < s.length; j++) h[i][j] += scale * s[i] * s[j] - (hy[i] * s[j] + s[i] * hy[j]) / curvature;
 }
 
 function identity(n: number): number[][] {

@@ -1,44 +1,55 @@
 /**
- * Two architectures at equal size, inside the range of sizes that both were measured in. Where both have a law, their difference has an
- * interval; where one has none, what was measured is interpolated, and nothing is claimed of it.
+ * Compares two architectures at equal size, within the range of sizes in which both were measured. If both have a law, the
+ * difference of the laws has an interval. If not, the measured losses are interpolated, and no claim is made.
  */
 import { isRefusal, type PowerLawFit, predict, type Refusal } from './power-law.ts';
-import { mean, steps } from './variable-projection.ts';
-import { displayName, interval, number } from './wording.ts';
+import { linearSteps, mean } from './variable-projection.ts';
+import { displayName, formatInterval, formatNumber } from './wording.ts';
 
-/** Of a − b, in the unit of the loss: below 0, a is the better. */
+/** The difference a − b of two losses at one size, in the unit of the loss. Below 0, a is better. */
 export interface Difference {
   params: number;
   difference: number;
-  /** null where there is no interval */
+  /** Ends of the interval; null if there is none. */
   low: number | null;
   high: number | null;
-  /** the architecture whose loss is distinguishably lower; null where neither is */
+  /** The architecture whose loss is significantly lower; null if neither is. */
   better: string | null;
 }
 
+/** The comparison of two architectures with the same tokenizer. The names are the keys of scaling.json. */
 export interface ArchitectureComparison {
   tokenizer: string;
   architectures: [a: string, b: string];
-  /** the sizes that both were measured in; null where there are none */
+  /** The range of sizes in which both were measured; null if there is none. */
   range: [number, number] | null;
-  /** at the ends and in the middle of the range */
+  /** The difference at the ends and in the middle (of log N) of the range. */
   at: Difference[];
-  /** where the laws meet, and between which sizes they cannot be told apart; null where neither overtakes the other */
+  /**
+   * The size at which the laws cross, and the range of sizes around it in which they do not differ significantly. Null if
+   * neither overtakes the other.
+   */
   crossing: { params: number; low: number; high: number } | null;
+  /** The result in words. */
   verdict: string;
 }
 
+/** An architecture with the fit of its runs. */
 interface Group {
   tokenizer: string;
   architecture: string;
   fit: PowerLawFit | Refusal;
 }
 
-/** Sizes at which the laws are compared to find where one overtakes the other. */
-const COMPARED = 64;
+/** Grid steps over the common range, on which a crossing is searched. */
+const GRID_STEPS = 64;
 
-/** `unit`: what the losses are, in words. `named`: whether the verdict has to say of which tokenizer it speaks. */
+/**
+ * Compares two architectures.
+ *
+ * @param unit the name of the loss, for the verdict
+ * @param named whether the verdict begins with the tokenizer
+ */
 export function compareArchitectures(a: Group, b: Group, unit: string, named = true): ArchitectureComparison {
   const base = { tokenizer: a.tokenizer, architectures: [a.architecture, b.architecture] as [string, string] };
   const who = named && a.tokenizer ? `${a.tokenizer}: ` : '';
@@ -53,10 +64,10 @@ export function compareArchitectures(a: Group, b: Group, unit: string, named = t
       verdict: `${who}${names[0]} and ${names[1]} have no range of sizes in common, so they cannot be compared at equal size.`,
     };
   const [low, high] = range.map(Math.log);
-  const three = [low, (low + high) / 2, high].map(Math.exp);
+  const threeSizes = [low, (low + high) / 2, high].map(Math.exp);
   if (isRefusal(a.fit) || isRefusal(b.fit)) {
     const lacking = [a, b].filter((group) => isRefusal(group.fit)).map((group) => displayName(group.architecture));
-    const at = three.map((params): Difference => {
+    const at = threeSizes.map((params): Difference => {
       const difference = interpolate(a.fit.points, params) - interpolate(b.fit.points, params);
       return { params, difference, low: null, high: null, better: null };
     });
@@ -67,18 +78,25 @@ export function compareArchitectures(a: Group, b: Group, unit: string, named = t
       range,
       at,
       crossing: null,
-      verdict: `${who}${names[0]} and ${names[1]} are not distinguishable: ${lacking.join(' and ')} ${lacking.length > 1 ? 'have' : 'has'} no law and so no interval. Between the runs as measured, ${lower} is lower by ${number(Math.abs(middle.difference))} in ${unit} at ${number(middle.params)} parameters.`,
+      verdict: `${who}${names[0]} and ${names[1]} are not distinguishable: ${lacking.join(' and ')} ${lacking.length > 1 ? 'have' : 'has'} no law and so no interval. Between the runs as measured, ${lower} is lower by ${formatNumber(Math.abs(middle.difference))} in ${unit} at ${formatNumber(middle.params)} parameters.`,
     };
   }
   const [fitA, fitB] = [a.fit, b.fit];
   const compare = (sizes: number[]) => predictDifference(fitA, fitB, sizes, base.architectures);
-  const along = compare(steps(low, high, COMPARED).map(Math.exp));
+  const along = compare(linearSteps(low, high, GRID_STEPS).map(Math.exp));
   const crossing = findCrossing(along);
-  const at = compare(three);
+  const at = compare(threeSizes);
   return { ...base, range, at, crossing, verdict: who + verdict(names, base.architectures, unit, along, at, crossing) };
 }
 
-/** The laws' difference a − b; its interval combines those of the two laws as Zou & Donner (2008) do, which need not be symmetric. */
+/**
+ * The difference a − b of two laws. Its interval is computed from the intervals of both laws, which need not be symmetric.
+ *
+ * @param params the sizes
+ * @param names the architectures, for `better`
+ * @see Zou and Donner 2008, "Construction of confidence limits about effect measures" (the MOVER method)
+ * @example predictDifference(gpt, lstm, [1e5], ['gpt', 'lstm'])[0].better // 'gpt', 'lstm' or null
+ */
 export function predictDifference(
   a: PowerLawFit,
   b: PowerLawFit,
@@ -95,12 +113,17 @@ export function predictDifference(
   });
 }
 
-/** A crossing counts only where one architecture is distinguishably better below it and the other above. */
+/**
+ * Finds where one architecture overtakes the other. A crossing counts only if one is significantly better below it and the
+ * other above it.
+ *
+ * @param along the difference over a grid of sizes
+ */
 function findCrossing(along: readonly Difference[]): ArchitectureComparison['crossing'] {
-  const told = along.filter((point) => point.better !== null);
-  const turn = told.findIndex((point, i) => i > 0 && point.better !== told[i - 1].better);
+  const decided = along.filter((point) => point.better !== null);
+  const turn = decided.findIndex((point, i) => i > 0 && point.better !== decided[i - 1].better);
   if (turn < 0) return null;
-  const [from, to] = [along.indexOf(told[turn - 1]), along.indexOf(told[turn])];
+  const [from, to] = [along.indexOf(decided[turn - 1]), along.indexOf(decided[turn])];
   const sign = Math.sign(along[from].difference);
   const after = along.findIndex((point, i) => i > from && Math.sign(point.difference) !== sign);
   const [left, right] = [along[after - 1], along[after]];
@@ -109,6 +132,7 @@ function findCrossing(along: readonly Difference[]): ArchitectureComparison['cro
   return { params, low: along[from].params, high: along[to].params };
 }
 
+/** The result of a comparison of two laws, in one sentence. */
 function verdict(
   [nameA, nameB]: [string, string],
   [a]: [string, string],
@@ -119,23 +143,24 @@ function verdict(
 ): string {
   const nameOf = (architecture: string) => (architecture === a ? nameA : nameB);
   const otherOf = (architecture: string) => (architecture === a ? nameB : nameA);
-  const range = `${number(along[0].params)} to ${number(along[along.length - 1].params)} parameters`;
-  const told = along.filter((point) => point.better !== null);
-  if (told.length === 0)
-    return `${nameA} and ${nameB} are not distinguishable at equal size, from ${range}: at ${number(at[1].params)} they differ by ${number(at[1].difference)} in ${unit} (${interval([at[1].low!, at[1].high!])}).`;
-  const better = told[0].better!;
+  const range = `${formatNumber(along[0].params)} to ${formatNumber(along[along.length - 1].params)} parameters`;
+  const decided = along.filter((point) => point.better !== null);
+  if (decided.length === 0)
+    return `${nameA} and ${nameB} are not distinguishable at equal size, from ${range}: at ${formatNumber(at[1].params)} they differ by ${formatNumber(at[1].difference)} in ${unit} (${formatInterval([at[1].low!, at[1].high!])}).`;
+  const better = decided[0].better!;
   if (crossing)
-    return `${nameOf(better)} is better at small sizes and ${otherOf(better)} at large ones; the laws cross near ${number(crossing.params)} parameters, anywhere from ${number(crossing.low)} to ${number(crossing.high)}.`;
+    return `${nameOf(better)} is better at small sizes and ${otherOf(better)} at large ones; the laws cross near ${formatNumber(crossing.params)} parameters, anywhere from ${formatNumber(crossing.low)} to ${formatNumber(crossing.high)}.`;
   const size = (point: Difference) => Math.abs(point.difference);
-  const widest = at.filter((point) => point.better !== null).sort((x, y) => size(y) - size(x))[0] ?? told[0];
+  const widest = at.filter((point) => point.better !== null).sort((x, y) => size(y) - size(x))[0] ?? decided[0];
   const sign = better === a ? -1 : 1;
   const bounds = [sign * widest.low!, sign * widest.high!].sort((x, y) => x - y) as [number, number];
-  const by = `by ${number(size(widest))} in ${unit} (${interval(bounds)}) at ${number(widest.params)}`;
-  if (told.length === along.length)
+  const by = `by ${formatNumber(size(widest))} in ${unit} (${formatInterval(bounds)}) at ${formatNumber(widest.params)}`;
+  if (decided.length === along.length)
     return `${nameOf(better)} is better than ${otherOf(better)} at every size from ${range}, ${by}.`;
-  return `${nameOf(better)} is better than ${otherOf(better)} from ${number(told[0].params)} to ${number(told[told.length - 1].params)} parameters, ${by}; elsewhere from ${range} they are not distinguishable.`;
+  return `${nameOf(better)} is better than ${otherOf(better)} from ${formatNumber(decided[0].params)} to ${formatNumber(decided[decided.length - 1].params)} parameters, ${by}; elsewhere from ${range} they are not distinguishable.`;
 }
 
+/** The range of sizes that both groups cover; null if there is none. */
 function overlap(a: { points: { params: number }[] }, b: { points: { params: number }[] }): [number, number] | null {
   if (a.points.length === 0 || b.points.length === 0) return null;
   const [sizesA, sizesB] = [a, b].map((group) => group.points.map((point) => point.params));
@@ -144,15 +169,15 @@ function overlap(a: { points: { params: number }[] }, b: { points: { params: num
   return low < high ? [low, high] : null;
 }
 
-/** Mean loss at this size, linear in log N between the sizes measured. */
+/** The mean loss at a size, interpolated linearly in log N between the measured sizes. */
 function interpolate(points: readonly { params: number; loss: number }[], params: number): number {
   const sizes = [...new Set(points.map((point) => point.params))].sort((x, y) => x - y);
-  const at = (size: number) => mean(points.filter((point) => point.params === size).map((point) => point.loss));
+  const meanLossAt = (size: number) => mean(points.filter((point) => point.params === size).map((point) => point.loss));
   const above = Math.max(
     1,
     sizes.findIndex((size) => size >= params * (1 - 1e-9)),
   );
   const [low, high] = [sizes[above - 1], sizes[above]];
   const share = (Math.log(params) - Math.log(low)) / (Math.log(high) - Math.log(low));
-  return at(low) + share * (at(high) - at(low));
+  return meanLossAt(low) + share * (meanLossAt(high) - meanLossAt(low));
 }

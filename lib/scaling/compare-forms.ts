@@ -1,73 +1,107 @@
 /**
- * Four descriptions of how loss goes with size, compared by the corrected Akaike information criterion (Hurvich & Tsai 1989):
- * constant, logarithmic, power law, power law with a floor. Which one is reported is decided in power-law.ts; this says how they stand.
+ * Compares four forms of L(N) by the corrected Akaike information criterion (AICc): constant, linear in log N, power law,
+ * power law with a constant. This comparison is reported beside the fit. It does not decide which form is fitted: that is
+ * choose-form.ts.
+ *
+ * @see Hurvich and Tsai 1989, "Regression and time series model selection in small samples"
  */
-import { mean, Projection } from './variable-projection.ts';
+import { mean, VariableProjection } from './variable-projection.ts';
 
+/** A description of how the loss depends on size. */
 export type Form = 'constant' | 'log-linear' | 'power' | 'power-plus-constant';
 
+/** How well one form describes the losses. */
 export interface Comparison {
   form: Form;
-  /** the variance of the noise included */
+  /** k: the number of parameters, the variance of the noise included. */
   parameters: number;
+  /** Root mean square of the residuals, in the unit of the loss. */
   rmse: number;
-  /** n·ln(RSS/n) + 2k + 2k(k+1)/(n−k−1); null where n ≤ k + 1, for which it is not defined */
+  /** n·ln(RSS/n) + 2k + 2k(k+1)/(n−k−1). Null if n ≤ k + 1, for which it is not defined. */
   aicc: number | null;
-  /** aicc − the least aicc of those that have one */
+  /** aicc − the least aicc of all forms. */
   difference: number | null;
-  /** runs that are missing for an aicc */
+  /** Number of further runs needed to define aicc. */
   missing_runs: number;
+}
+
+interface SizedLoss {
+  params: number;
+  loss: number;
 }
 
 const FORMS: readonly Form[] = ['constant', 'log-linear', 'power', 'power-plus-constant'];
 
-export function compareForms(points: readonly { params: number; loss: number }[]): Comparison[] {
+/**
+ * Compares the four forms by AICc.
+ *
+ * @param points one per observation: `params` (count), `loss` (any unit, the same for all)
+ * @returns one entry per form, in a fixed order
+ */
+export function compareForms(points: readonly SizedLoss[]): Comparison[] {
   const n = points.length;
-  // Losses that a form meets exactly would have an information of −∞.
+  // Keeps AICc finite if a form fits all losses exactly.
   const roundOff = points.reduce((sum, point) => sum + (1e-12 * point.loss) ** 2, 0);
-  const compared = FORMS.map((form) => {
-    const { squares, parameters } = leastSquares(points, form);
+  const comparisons = FORMS.map((form) => {
+    const { rss, parameters } = leastSquares(points, form);
     const k = parameters + 1;
-    const aicc = n > k + 1 ? n * Math.log((squares + roundOff) / n) + 2 * k + (2 * k * (k + 1)) / (n - k - 1) : null;
-    return { form, parameters: k, rmse: Math.sqrt(squares / n), aicc, missing_runs: Math.max(0, k + 2 - n) };
+    const aicc = n > k + 1 ? n * Math.log((rss + roundOff) / n) + 2 * k + (2 * k * (k + 1)) / (n - k - 1) : null;
+    return { form, parameters: k, rmse: Math.sqrt(rss / n), aicc, missing_runs: Math.max(0, k + 2 - n) };
   });
-  const least = Math.min(...compared.map(({ aicc }) => aicc ?? Number.POSITIVE_INFINITY));
-  return compared.map((form) => ({ ...form, difference: form.aicc === null ? null : form.aicc - least }));
+  const least = Math.min(...comparisons.map(({ aicc }) => aicc ?? Number.POSITIVE_INFINITY));
+  return comparisons.map((comparison) => ({
+    ...comparison,
+    difference: comparison.aicc === null ? null : comparison.aicc - least,
+  }));
 }
 
-function leastSquares(points: readonly { params: number; loss: number }[], form: Form) {
+/** Residual sum of squares and number of parameters of a form, without the variance of the noise. */
+function leastSquares(points: readonly SizedLoss[], form: Form): { rss: number; parameters: number } {
   switch (form) {
     case 'constant':
-      return { squares: polynomial(points, 0).squares, parameters: 1 };
+      return { rss: fitPolynomial(points, 0).rss, parameters: 1 };
     case 'log-linear':
-      return { squares: polynomial(points, 1).squares, parameters: 2 };
+      return { rss: fitPolynomial(points, 1).rss, parameters: 2 };
     case 'power':
-      return { squares: new Projection(points, false).best.squares, parameters: 2 };
+      return { rss: new VariableProjection(points, false).best.rss, parameters: 2 };
     case 'power-plus-constant':
-      return { squares: new Projection(points, true).best.squares, parameters: 3 };
+      return { rss: new VariableProjection(points, true).best.rss, parameters: 3 };
   }
 }
 
-/** L = b₀ + b₁·x + … in x = ln N − mean ln N, up to degree 2, by Gram–Schmidt on the sizes. */
-export function polynomial(points: readonly { params: number; loss: number }[], degree: 0 | 1 | 2) {
+/** A polynomial in log N that was fitted to losses. */
+export interface PolynomialFit {
+  /** Residual sum of squares. */
+  rss: number;
+  /** The coefficient of x²; 0 for a degree below 2. */
+  curvature: number;
+  /** The size N at the vertex of the parabola; meaningless for a degree below 2. */
+  vertex: number;
+}
+
+/**
+ * Fits L = b₀ + b₁·x + b₂·x² up to the given degree, where x = ln N − mean ln N. The basis polynomials are made orthogonal
+ * over the sizes by the Gram–Schmidt process.
+ */
+export function fitPolynomial(points: readonly SizedLoss[], degree: 0 | 1 | 2): PolynomialFit {
   const logs = points.map((point) => Math.log(point.params));
   const middle = mean(logs);
   const x = logs.map((log) => log - middle);
   const basis: number[][] = [];
   let residuals = points.map((point) => point.loss);
-  const projections: number[] = [];
+  const coefficients: number[] = [];
   for (let power = 0; power <= degree; power++) {
     let column = x.map((value) => value ** power);
     for (const earlier of basis) {
-      const share = dot(column, earlier) / dot(earlier, earlier);
-      column = column.map((value, i) => value - share * earlier[i]);
+      const coefficient = dot(column, earlier) / dot(earlier, earlier);
+      column = column.map((value, i) => value - coefficient * earlier[i]);
     }
-    const share = dot(residuals, column) / dot(column, column);
-    residuals = residuals.map((value, i) => value - share * column[i]);
+    const coefficient = dot(residuals, column) / dot(column, column);
+    residuals = residuals.map((value, i) => value - coefficient * column[i]);
     basis.push(column);
-    projections.push(share);
+    coefficients.push(coefficient);
   }
-  // The second basis column is x² − s·x − mean x², so the vertex of the parabola follows from it.
+  // The quadratic basis polynomial is x² − s·x − mean x², so the slope at x = 0 is b₁ − s·b₂.
   const s =
     degree === 2
       ? dot(
@@ -75,9 +109,9 @@ export function polynomial(points: readonly { params: number; loss: number }[], 
           x,
         ) / dot(x, x)
       : 0;
-  const curvature = projections[2] ?? 0;
-  const slope = (projections[1] ?? 0) - s * curvature;
-  return { squares: dot(residuals, residuals), curvature, vertex: Math.exp(middle - slope / (2 * curvature)) };
+  const curvature = coefficients[2] ?? 0;
+  const slope = (coefficients[1] ?? 0) - s * curvature;
+  return { rss: dot(residuals, residuals), curvature, vertex: Math.exp(middle - slope / (2 * curvature)) };
 }
 
 function dot(a: readonly number[], b: readonly number[]): number {

@@ -1,25 +1,37 @@
 /**
- * A table in CSV with columns known by name: checked cell by cell, so that what is wrong is named by line and column.
- * What the columns are is the caller's business: runs.ts has those of results.csv.
+ * Reads CSV tables with named columns. Every cell is checked, and errors name the line and the column. The columns of
+ * results.csv are in runs.ts.
+ *
+ * @see RFC 4180
  */
 import { csvParseRows } from 'd3-dsv';
 import { TableError } from './errors.ts';
 
 /**
- * What a column holds. An empty cell is '' as text, false as boolean, null as number. A number may be NaN or infinite, for diverged
- * runs write that; a name is a text that is not empty, and a positive a number above 0.
+ * The type of a column. A `name` is a text that is not empty, and a `positive` is a number above 0. A number may be NaN or
+ * infinite, since diverged runs have such losses. An empty cell is '' as text, false as boolean and null as number.
  */
 export type ColumnKind = 'name' | 'text' | 'positive' | 'number' | 'boolean';
 
+/** The value of a cell. */
 export type Cell = string | number | boolean | null;
 
+/** The known columns of a table. */
 export interface TableSchema {
   columns: Record<string, ColumnKind>;
-  /** columns that must be there; the others may be missing, and columns beyond these may follow */
+  /** Columns that must exist. The other known columns may be missing, and unknown ones are allowed. */
   required: string[];
 }
 
-/** Throws a TableError that names the file, and the line and column or what columns there are. */
+/**
+ * Reads a CSV table whose first line names the columns.
+ *
+ * @param text the CSV text
+ * @param schema the known columns
+ * @param file the path, for messages
+ * @returns a record per row, by column name
+ * @throws TableError if the header or a cell is wrong; the message names the file, the line and the column
+ */
 export function readTable(text: string, schema: TableSchema, file: string): Record<string, Cell>[] {
   const rows = csvParseRows(text.replace(/^\uFEFF/, ''));
   const header = rows[0]?.map((name) => name.trim()) ?? [];
@@ -30,26 +42,27 @@ export function readTable(text: string, schema: TableSchema, file: string): Reco
     throw new TableError(
       `${file}:1: no column ${missing.join(', ')}; there ${header.length === 1 ? 'is' : 'are'} ${header.join(', ')}`,
     );
-  const twice = header.find((name, i) => name !== '' && header.indexOf(name) < i);
-  if (twice !== undefined) throw new TableError(`${file}:1: there are two columns ${twice}`);
+  const duplicate = header.find((name, i) => name !== '' && header.indexOf(name) < i);
+  if (duplicate !== undefined) throw new TableError(`${file}:1: there are two columns ${duplicate}`);
 
   const table: Record<string, Cell>[] = [];
-  let line = 1 + linesIn(rows[0]);
+  let nextLine = 1 + linesIn(rows[0]);
   for (const row of rows.slice(1)) {
-    const here = line;
-    line += linesIn(row);
+    const line = nextLine;
+    nextLine += linesIn(row);
     if (row.length === 1 && row[0].trim() === '') continue;
     if (row.length !== header.length)
-      throw new TableError(`${file}:${here}: ${row.length} cells, where the first line names ${header.length} columns`);
+      throw new TableError(`${file}:${line}: ${row.length} cells, where the first line names ${header.length} columns`);
     const cells = header.map((name, i): [string, Cell] => {
       const kind = schema.columns[name];
-      return [name, readCell(row[i].trim(), kind, `${file}:${here}, column ${name}`)];
+      return [name, readCell(row[i].trim(), kind, `${file}:${line}, column ${name}`)];
     });
     table.push(Object.fromEntries(cells));
   }
   return table;
 }
 
+/** Parses a cell. `where` is the start of the message of an error. */
 function readCell(text: string, kind: ColumnKind | undefined, where: string): Cell {
   switch (kind) {
     case 'name':
@@ -73,11 +86,12 @@ function readCell(text: string, kind: ColumnKind | undefined, where: string): Ce
       if (/^(false|no|0|)$/i.test(text)) return false;
       throw new TableError(`${where}: '${text}' is neither true nor false`);
     default:
-      // A column of somebody else's: a number where it reads as one.
+      // An unknown column: a number if the text reads as one.
       return text === '' ? null : (readNumber(text) ?? text);
   }
 }
 
+/** Parses a number, NaN or ±Infinity; undefined for any other text. */
 function readNumber(text: string): number | undefined {
   if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text);
   if (/^nan$/i.test(text)) return Number.NaN;
@@ -85,7 +99,7 @@ function readNumber(text: string): number | undefined {
   return infinite ? Number(`${infinite[1]}Infinity`) : undefined;
 }
 
-/** Lines of the file that a row takes up: cells in quotes may hold line ends. */
+/** Number of lines of the file that a row takes: quoted cells may contain newlines. */
 function linesIn(row: readonly string[]): number {
   return 1 + row.reduce((sum, cell) => sum + (cell.match(/\n/g)?.length ?? 0), 0);
 }

@@ -1,3 +1,21 @@
+/**
+ * Scaling laws: fits, confidence intervals, and the comparison of architectures.
+ *
+ *   study.ts                  the table of runs in, the contents of scaling.json out
+ *   runs.ts                   the columns of results.csv
+ *   csv-table.ts              reads and checks CSV tables
+ *   power-law.ts              fits L(N) = a·N^(−α) + c and evaluates it
+ *   observations.ts           how many runs a law needs; whether a run or a size counts as one observation
+ *   choose-form.ts            decides between a·N^(−α) + c, a·N^(−α) and no law
+ *   compare-forms.ts          compares four forms by AICc
+ *   variable-projection.ts    the least-squares fit
+ *   profile-likelihood.ts     the confidence intervals
+ *   f-distribution.ts         quantiles of the F distribution
+ *   chinchilla.ts             fits L(N, D) = E + A·N^(−α) + B·D^(−β)
+ *   bfgs.ts                   the minimiser of that fit
+ *   compare-architectures.ts  two architectures at equal size
+ *   wording.ts                numbers and names in sentences
+ */
 export {
   type ChinchillaFit,
   type ChinchillaOptions,
@@ -9,17 +27,17 @@ export { type ArchitectureComparison, type Difference, predictDifference } from 
 export type { Comparison, Form } from './compare-forms.ts';
 export { type Cell, type ColumnKind, readTable, type TableSchema } from './csv-table.ts';
 export { ScalingError, TableError } from './errors.ts';
+export type { Point } from './observations.ts';
 export {
   fitPowerLaw,
-  type Interval,
   isRefusal,
-  type Point,
   type PowerLawFit,
   type PowerLawOptions,
   type Prediction,
   predict,
   type Refusal,
 } from './power-law.ts';
+export type { Interval } from './profile-likelihood.ts';
 export { type RunRow, readRuns } from './runs.ts';
 export { fitStudy, type GroupFit, groupName, lossName, type Study, type StudyOptions } from './study.ts';
 export { displayName } from './wording.ts';

@@ -1,108 +1,131 @@
 /**
- * Profile-likelihood intervals: every (α, a, c) whose sum of squares stays below the threshold of an F test belongs to the confidence
- * region, and the interval of anything is what it does over that region.
+ * Profile-likelihood intervals of a power law. The confidence region holds every (α, a, c) whose residual sum of squares is
+ * below the threshold of an F test. The interval of a parameter, or of the curve at a size, is its range over the region.
  *
- * For a fixed α the slice of the region is an ellipse, cut by a ≥ 0 and c ≥ 0, on which the extremes of what is linear in a and c are
- * known in closed form: the interval is the extremes over all slices. So a, c and the curve at any size have theirs by the same step.
+ * At a fixed α the region is an ellipse in (A, c), cut by A ≥ 0 and c ≥ 0. The extremes of a linear function p·A + q·c over
+ * it have a closed form, and the interval is the extremes over all α. The intervals of a, c and the curve at a size are all
+ * computed in this way.
+ *
+ * @see Venzon and Moolgavkar 1988, "A method for computing profile-likelihood-based confidence intervals"
  */
 import { fQuantile } from './f-distribution.ts';
-import { lowest, mean, type Projection, type Slice, steps } from './variable-projection.ts';
+import { argmin, type LinearFit, linearSteps, mean, type VariableProjection } from './variable-projection.ts';
 
+/** A confidence interval. */
 export type Interval = [low: number, high: number];
 
-const SLICES = 96;
+/** Grid steps over the interval of α. */
+const ALPHA_STEPS = 96;
+/** Bisections of the bracket around an end of the interval of α. */
+const BISECTIONS = 50;
 
-/** What is asked of a slice: the extremes of p·A + q·c. */
-type Functional = (alpha: number) => [p: number, q: number];
+/** A linear function p·A + q·c whose coefficients may depend on α. */
+type LinearFunction = (alpha: number) => [p: number, q: number];
 
+/** The confidence region around a fit. */
 export class ConfidenceRegion {
+  /** The interval of α. */
   readonly alpha: Interval;
-  readonly #fit: Projection;
-  /** the sum of squares up to which parameters cannot be told from the best */
+  readonly #fit: VariableProjection;
+  /** Parameters whose residual sum of squares is at most this are in the region. */
   readonly #threshold: number;
-  readonly #slices: Slice[];
+  /** The linear problem at each α of a grid over the interval of α. */
+  readonly #linearFits: LinearFit[];
 
-  constructor(fit: Projection, confidence: number) {
+  /** @param confidence between 0 and 1 */
+  constructor(fit: VariableProjection, confidence: number) {
     this.#fit = fit;
+    // Keeps the region from being empty if the law fits all points exactly.
     const roundOff = fit.losses.reduce((sum, loss) => sum + (1e-10 * loss) ** 2, 0);
     const f = fQuantile(confidence, 1, fit.degreesOfFreedom);
-    this.#threshold = fit.best.squares * (1 + f / fit.degreesOfFreedom) + roundOff;
+    this.#threshold = fit.best.rss * (1 + f / fit.degreesOfFreedom) + roundOff;
     this.alpha = this.#alphaInterval();
-    const alphas = [...steps(this.alpha[0], this.alpha[1], SLICES), fit.best.alpha].sort((x, y) => x - y);
-    this.#slices = alphas.map((alpha) => fit.slice(alpha));
+    const alphas = [...linearSteps(this.alpha[0], this.alpha[1], ALPHA_STEPS), fit.best.alpha].sort((x, y) => x - y);
+    this.#linearFits = alphas.map((alpha) => fit.linearFit(alpha));
   }
 
+  /** The interval of c. */
   constant(): Interval {
     return this.#extremes(() => [0, 1]);
   }
 
-  /** Of a itself, the loss above the floor that the law gives a model of one parameter: known only as well as α allows. */
+  /**
+   * The interval of a: the loss above c of a model with one parameter. It is wide, because the law is extrapolated from the
+   * measured sizes down to one parameter.
+   */
   scale(): Interval {
     return this.#extremes((alpha) => [Math.exp(alpha * this.#fit.logReference), 0]);
   }
 
+  /** The interval of the curve at a size. */
   curve(size: number): Interval {
-    const x = this.#fit.relative(size);
+    const x = this.#fit.relativeLog(size);
     return this.#extremes((alpha) => [Math.exp(-alpha * x), this.#fit.withConstant ? 1 : 0]);
   }
 
   #alphaInterval(): Interval {
     const { grid, best } = this.#fit;
-    const inside = (alpha: number) => this.#fit.at(alpha).squares <= this.#threshold;
-    const edge = (from: number, to: number) => {
-      for (let i = 0; i < 50; i++) {
-        const middle = (from + to) / 2;
-        if (inside(middle)) from = middle;
-        else to = middle;
+    const isInside = (alpha: number) => this.#fit.solveAt(alpha).rss <= this.#threshold;
+    const bisect = (inside: number, outside: number) => {
+      for (let i = 0; i < BISECTIONS; i++) {
+        const middle = (inside + outside) / 2;
+        if (isInside(middle)) inside = middle;
+        else outside = middle;
       }
-      return from;
+      return inside;
     };
-    // The outermost grid exponents inside, so that a region in two pieces is not cut short.
-    const within = grid.filter(inside);
-    const low = Math.min(best.alpha, ...within);
-    const high = Math.max(best.alpha, ...within);
+    // Start from the outermost grid points inside, since the region may consist of two parts.
+    const inside = grid.filter(isInside);
+    const low = Math.min(best.alpha, ...inside);
+    const high = Math.max(best.alpha, ...inside);
     const below = grid.findLast((alpha) => alpha < low);
     const above = grid.find((alpha) => alpha > high);
-    return [below === undefined ? low : edge(low, below), above === undefined ? high : edge(high, above)];
+    return [below === undefined ? low : bisect(low, below), above === undefined ? high : bisect(high, above)];
   }
 
-  #extremes(functional: Functional): Interval {
+  /** The extremes of a linear function over the region. */
+  #extremes(linearFunction: LinearFunction): Interval {
     const { best } = this.#fit;
-    const [p, q] = functional(best.alpha);
+    const [p, q] = linearFunction(best.alpha);
     const atBest = p * best.amplitude + q * best.constant;
-    const known = new Map(this.#slices.map((slice) => [slice.alpha, slice]));
-    const over = (alpha: number) =>
-      this.#sliceExtremes(known.get(alpha) ?? this.#fit.slice(alpha), functional(alpha)) ?? [atBest, atBest];
-    const alphas = [...known.keys()];
-    const low = over(lowest(alphas, (alpha) => over(alpha)[0]))[0];
-    const high = over(lowest(alphas, (alpha) => -over(alpha)[1]))[1];
+    const computed = new Map(this.#linearFits.map((linear) => [linear.alpha, linear]));
+    const extremesAt = (alpha: number) =>
+      this.#extremesAt(computed.get(alpha) ?? this.#fit.linearFit(alpha), linearFunction(alpha)) ?? [atBest, atBest];
+    const alphas = [...computed.keys()];
+    const low = extremesAt(argmin(alphas, (alpha) => extremesAt(alpha)[0]))[0];
+    const high = extremesAt(argmin(alphas, (alpha) => -extremesAt(alpha)[1]))[1];
     return [Math.min(atBest, low), Math.max(atBest, high)];
   }
 
-  /** The extremes of p·A + q·c over the region at this α; undefined where the slice is empty. */
-  #sliceExtremes(slice: Slice, [p, q]: [number, number]): Interval | undefined {
-    const { u, uu, uy, spread, meanU, amplitude, constant, squares } = slice;
+  /** The extremes of p·A + q·c over the region at one α. Undefined if the region is empty there. */
+  #extremesAt(linear: LinearFit, [p, q]: [number, number]): Interval | undefined {
+    const { u, sumUU, sumUL, centredUU, meanU, amplitude, constant, rss } = linear;
     const n = u.length;
     const candidates: [A: number, c: number][] = [];
 
-    // Where the ellipse touches a line p·A + q·c: θ ± √(slack/v)·M·g, with M the inverse of XᵀX, g = (p, q), v = gᵀMg.
-    if (this.#fit.withConstant && spread > 0 && squares <= this.#threshold) {
-      const mA = (p - q * meanU) / spread;
-      const mC = q / n - meanU * mA;
-      const v = p * mA + q * mC;
-      const reach = v > 0 ? Math.sqrt((this.#threshold - squares) / v) : 0;
-      candidates.push([amplitude + reach * mA, constant + reach * mC], [amplitude - reach * mA, constant - reach * mC]);
+    // The two points of the ellipse where p·A + q·c is extreme: θ ± √((threshold − rss)/v)·M·g, where θ is the solution,
+    // M = (XᵀX)⁻¹, g = (p, q) and v = gᵀMg.
+    if (this.#fit.withConstant && centredUU > 0 && rss <= this.#threshold) {
+      const mgA = (p - q * meanU) / centredUU;
+      const mgC = q / n - meanU * mgA;
+      const v = p * mgA + q * mgC;
+      const reach = v > 0 ? Math.sqrt((this.#threshold - rss) / v) : 0;
+      candidates.push(
+        [amplitude + reach * mgA, constant + reach * mgC],
+        [amplitude - reach * mgA, constant - reach * mgC],
+      );
     }
-    // Where it meets c = 0, and A = 0.
-    const power = Math.max(0, uy / uu);
-    const powerSlack = this.#threshold - this.#fit.squares(u, power, 0);
+    // The points where the ellipse meets c = 0.
+    const power = Math.max(0, sumUL / sumUU);
+    const powerSlack = this.#threshold - this.#fit.rss(u, power, 0);
     if (powerSlack >= 0) {
-      const reach = Math.sqrt(powerSlack / uu);
+      const reach = Math.sqrt(powerSlack / sumUU);
       candidates.push([power + reach, 0], [Math.max(0, power - reach), 0]);
     }
+    // The points where it meets A = 0.
     if (this.#fit.withConstant) {
       const level = mean(this.#fit.losses);
-      const flatSlack = this.#threshold - this.#fit.squares(u, 0, level);
+      const flatSlack = this.#threshold - this.#fit.rss(u, 0, level);
       if (flatSlack >= 0) {
         const reach = Math.sqrt(flatSlack / n);
         candidates.push([0, level + reach], [0, Math.max(0, level - reach)]);

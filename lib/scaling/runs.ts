@@ -1,8 +1,8 @@
-/** The table of runs, results.csv: a row a trained model, tidy. */
+/** The table of runs, results.csv: one row per trained model. */
 import { readTable, type TableSchema } from './csv-table.ts';
 import { TableError } from './errors.ts';
 
-/** A row; names are those of the columns. What was not measured is null. Losses are in nats a token. */
+/** One trained model: a row of the table. Values that were not measured are null. Losses are in nats per token. */
 export interface RunRow {
   run: string;
   tokenizer: string;
@@ -11,7 +11,7 @@ export interface RunRow {
   seed: number | null;
   params: number;
   params_non_embedding: number | null;
-  /** seen in training */
+  /** Tokens seen in training. */
   tokens: number | null;
   flops: number | null;
   train_loss: number | null;
@@ -53,22 +53,26 @@ const SCHEMA: TableSchema = {
 };
 
 /**
- * Reads results.csv, or a table by hand that has at least the columns run, params and a loss.
- * Throws a TableError that names file, line and column.
+ * Reads results.csv, or any other table with the columns `run`, `params` and a loss.
+ *
+ * @param csvText the contents of the file
+ * @param file the path, for messages
+ * @throws TableError if the table is empty or wrong; the message names the file, the line and the column
+ * @example readRuns('run,params,test_loss\na,5632,1.47\n')
  */
 export function readRuns(csvText: string, file = 'results.csv'): RunRow[] {
   const rows = readTable(csvText, SCHEMA, file);
-  if (rows.length === 0) throw new TableError(`${file} names columns and holds no run`);
+  if (rows.length === 0) throw new TableError(`${file} has a header and no runs`);
   const seen = new Set<string>();
   for (const { run } of rows) {
-    if (seen.has(run as string)) throw new TableError(`${file}: run ${run} is there twice`);
+    if (seen.has(run as string)) throw new TableError(`${file}: there are two runs ${run}`);
     seen.add(run as string);
   }
-  return rows.map((row) => ({ ...ABSENT, ...row }) as RunRow);
+  return rows.map((row) => ({ ...DEFAULTS, ...row }) as RunRow);
 }
 
-/** What a table by hand may leave out. */
-const ABSENT = Object.fromEntries(
+/** The values of columns that the table lacks. */
+const DEFAULTS = Object.fromEntries(
   Object.entries(SCHEMA.columns).map(([name, kind]) => [
     name,
     kind === 'text' ? '' : kind === 'boolean' ? false : null,

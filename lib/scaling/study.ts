@@ -1,55 +1,71 @@
 /**
- * The study: from the table of runs to what is written as scaling.json. A law for each tokenizer and architecture, what it means in
- * plain words, and architectures compared at equal size.
+ * The study: turns the table of runs into the contents of scaling.json. It fits a law for each tokenizer and architecture,
+ * states in plain words what the runs support, and compares the architectures at equal size.
  */
-
 import { type ChinchillaFit, fitChinchilla } from './chinchilla.ts';
 import { type ArchitectureComparison, compareArchitectures } from './compare-architectures.ts';
 import { ScalingError } from './errors.ts';
-import { fitPowerLaw, isRefusal, type Point, type PowerLawFit, type Refusal } from './power-law.ts';
+import type { Point } from './observations.ts';
+import { fitPowerLaw, isRefusal, type PowerLawFit, type Refusal } from './power-law.ts';
 import type { RunRow } from './runs.ts';
-import { count, displayName, interval, number, percent } from './wording.ts';
+import { countOf, displayName, formatInterval, formatNumber, formatPercent } from './wording.ts';
 
+/** Size and tokens are fitted together from this number of distinct token counts on. */
+const LEAST_TOKEN_COUNTS = 3;
+
+/** Options of `fitStudy`. */
 export interface StudyOptions {
-  /** the column fitted; default test_bits_per_byte, which compares tokenizers too */
+  /** The column of the loss. Default: test_bits_per_byte, which is comparable between tokenizers. */
   loss?: string;
-  /** the column it is fitted against; default params */
+  /** The column of the size. Default: params. */
   size?: string;
-  /** default 0.95 */
+  /** Of all intervals, between 0 and 1. Default: 0.95. */
   confidence?: number;
 }
 
+/** The fit of one tokenizer and architecture. The names are the keys of scaling.json. */
 export interface GroupFit {
-  /** for people: GPT, or, where there are several tokenizers, "GPT, bpe" */
+  /** For display: "GPT", or "GPT, bpe" if there are several tokenizers. */
   label: string;
   tokenizer: string;
   architecture: string;
-  /** runs that the fit rests on */
+  /** Number of runs in the fit. */
   runs: number;
+  /** Number of distinct sizes. */
   sizes: number;
-  /** the least and the most tokens that these runs saw in training; null where the table does not say */
+  /** Least and most tokens that these runs saw in training. Null if the table does not say. */
   tokens: [number, number] | null;
+  /** The run of lowest loss. */
   best: { run: string; params: number; loss: number } | null;
-  /** runs not fitted, each with its reason among the warnings */
+  /** Runs that were not fitted. The warnings of the fit give the reasons. */
   left_out: string[];
   fit: PowerLawFit | Refusal;
-  /** L(N, D), where runs differ in tokens; null where they do not */
+  /** L(N, D), if the runs have at least three numbers of tokens; otherwise null. */
   with_tokens: ChinchillaFit | { refused: string } | null;
-  /** what the data supports, for people */
+  /** What the runs support, in one or two sentences. */
   verdict: string;
 }
 
+/** The contents of scaling.json. */
 export interface Study {
+  /** The column of the loss. */
   loss: string;
+  /** The column of the size. */
   size: string;
   confidence: number;
-  /** by "tokenizer-architecture" */
+  /** By "tokenizer-architecture", for example "char-gpt". */
   fits: Record<string, GroupFit>;
   comparisons: ArchitectureComparison[];
   warnings: string[];
 }
 
-/** Throws a ScalingError where the columns asked for are not in the table. */
+/**
+ * Fits a law for each tokenizer and architecture, and compares the architectures of each tokenizer.
+ *
+ * @param rows the table of runs
+ * @throws ScalingError if there are no runs, or a column has no values
+ * @example fitStudy(readRuns(csvText)).fits['char-gpt'].verdict
+ */
 export function fitStudy(rows: readonly RunRow[], options: StudyOptions = {}): Study {
   const { loss = 'test_bits_per_byte', size = 'params', confidence = 0.95 } = options;
   if (rows.length === 0) throw new ScalingError('there are no runs to fit');
@@ -59,23 +75,26 @@ export function fitStudy(rows: readonly RunRow[], options: StudyOptions = {}): S
     const key = groupName(row);
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
-  const several = new Set(rows.map((row) => row.tokenizer)).size > 1;
+  const hasSeveralTokenizers = new Set(rows.map((row) => row.tokenizer)).size > 1;
   const label = ({ architecture, tokenizer }: RunRow) =>
-    [displayName(architecture), several && tokenizer].filter(Boolean).join(', ') || 'all runs';
+    [displayName(architecture), hasSeveralTokenizers && tokenizer].filter(Boolean).join(', ') || 'all runs';
   const fits = Object.fromEntries(
     [...groups].map(([name, group]) => [name, fitGroup(label(group[0]), group, loss, size, confidence)] as const),
   );
-  const comparisons = pairs(Object.values(fits)).map(([a, b]) => compareArchitectures(a, b, lossName(loss), several));
+  const comparisons = pairs(Object.values(fits)).map(([a, b]) =>
+    compareArchitectures(a, b, lossName(loss), hasSeveralTokenizers),
+  );
   return { loss, size, confidence, fits, comparisons, warnings: studyWarnings(rows) };
 }
 
-/** "char-gpt"; "all" in a table that names neither. */
+/** The key of a group: "char-gpt", or "all" if the table names neither tokenizer nor architecture. */
 export function groupName(row: Pick<RunRow, 'tokenizer' | 'architecture'>): string {
   return [row.tokenizer, row.architecture].filter((part) => part !== '').join('-') || 'all';
 }
 
+/** Fits the runs of one tokenizer and architecture. */
 function fitGroup(label: string, rows: readonly RunRow[], loss: string, size: string, confidence: number): GroupFit {
-  const reasons = rows.map((row) => whyLeftOut(row, loss, size));
+  const reasons = rows.map((row) => reasonLeftOut(row, loss, size));
   const used = rows.filter((_, i) => reasons[i] === undefined);
   const points: Point[] = used.map((row) => ({
     params: row[size] as number,
@@ -92,7 +111,7 @@ function fitGroup(label: string, rows: readonly RunRow[], loss: string, size: st
     null,
   );
   const withTokens =
-    new Set(tokens).size >= 3 && tokens.length === used.length
+    new Set(tokens).size >= LEAST_TOKEN_COUNTS && tokens.length === used.length
       ? fitChinchilla(
           used.map((row) => ({ params: row[size] as number, tokens: row.tokens as number, loss: row[loss] as number })),
           { confidence },
@@ -113,8 +132,11 @@ function fitGroup(label: string, rows: readonly RunRow[], loss: string, size: st
   };
 }
 
-/** Never for being far from the others: only for not being a measurement. */
-function whyLeftOut(row: RunRow, loss: string, size: string): string | undefined {
+/**
+ * Says why a run is not fitted; undefined if it is. A run is left out only if it has no valid measurement, never because it
+ * is far from the others.
+ */
+function reasonLeftOut(row: RunRow, loss: string, size: string): string | undefined {
   if (row.diverged) return 'it diverged';
   const [value, params] = [row[loss], row[size]];
   if (value === null || value === '') return `it has no ${loss}`;
@@ -124,27 +146,28 @@ function whyLeftOut(row: RunRow, loss: string, size: string): string | undefined
   return undefined;
 }
 
-/** What the data supports, in one or two sentences. */
+/** What the fit supports, in one or two sentences. */
 function verdict(label: string, fit: PowerLawFit | Refusal, loss: string): string {
-  const what = lossName(loss);
+  const lossInWords = lossName(loss);
   if (isRefusal(fit)) return `${label}: no scaling law is supported. ${sentence(fit.refused)}`;
   const { alpha, a, c } = fit.parameters;
   const sizes = fit.points.map((point) => point.params);
-  const range = `${count(fit.points.length, 'run')} of ${count(fit.sizes, 'size')}, ${number(Math.min(...sizes))} to ${number(Math.max(...sizes))} parameters`;
-  const doubling = percent(Number((1 - 2 ** -alpha).toPrecision(2)));
-  const bounds = `α = ${number(alpha)} (${percent(fit.confidence)}: ${interval(fit.intervals.alpha)})`;
+  const range = `${countOf(fit.points.length, 'run')} of ${countOf(fit.sizes, 'size')}, ${formatNumber(Math.min(...sizes))} to ${formatNumber(Math.max(...sizes))} parameters`;
+  const doubling = formatPercent(Number((1 - 2 ** -alpha).toPrecision(2)));
+  const bounds = `α = ${formatNumber(alpha)} (${formatPercent(fit.confidence)}: ${formatInterval(fit.intervals.alpha)})`;
   if (fit.form === 'power-plus-constant')
-    return `${label}: ${what} falls towards a floor, L(N) = ${number(a)}·N^(−${number(alpha)}) + ${number(c)}, with ${bounds} and c in ${interval(fit.intervals.c!)}, from ${range}. Each doubling of N takes ${doubling} off what lies above the floor.`;
+    return `${label}: ${lossInWords} falls towards a floor, L(N) = ${formatNumber(a)}·N^(−${formatNumber(alpha)}) + ${formatNumber(c)}, with ${bounds} and c in ${formatInterval(fit.intervals.c!)}, from ${range}. Each doubling of N takes ${doubling} off what lies above the floor.`;
   const lowest = Math.min(...fit.points.map((point) => point.loss));
   const floor =
     fit.intervals.c === null
       ? 'Whether there is a floor cannot be asked of so few runs.'
       : fit.intervals.c[1] < lowest
-        ? `A floor anywhere up to ${number(fit.intervals.c[1])} is not excluded either.`
-        : `No floor below the lowest loss, ${number(lowest)}, is excluded either.`;
-  return `${label}: ${what} falls as a power law, L(N) = ${number(a)}·N^(−${number(alpha)}), with ${bounds} if there is no floor, from ${range}. Each doubling of N takes ${doubling} off. ${floor}`;
+        ? `A floor anywhere up to ${formatNumber(fit.intervals.c[1])} is not excluded either.`
+        : `No floor below the lowest loss, ${formatNumber(lowest)}, is excluded either.`;
+  return `${label}: ${lossInWords} falls as a power law, L(N) = ${formatNumber(a)}·N^(−${formatNumber(alpha)}), with ${bounds} if there is no floor, from ${range}. Each doubling of N takes ${doubling} off. ${floor}`;
 }
 
+/** Warns if all runs had the same learning rate. */
 function studyWarnings(rows: readonly RunRow[]): string[] {
   const rates = new Set(rows.map((row) => row.learning_rate).filter((rate) => rate !== undefined && rate !== null));
   return rates.size === 1 && rows.every((row) => row.learning_rate !== null)
@@ -152,24 +175,26 @@ function studyWarnings(rows: readonly RunRow[]): string[] {
     : [];
 }
 
+/** Checks that a column has a value in some row. */
 function checkColumn(rows: readonly RunRow[], column: string): void {
   if (rows.some((row) => row[column] !== null && row[column] !== undefined)) return;
   const filled = Object.keys(rows[0]).filter((name) => rows.some((row) => typeof row[name] === 'number'));
   throw new ScalingError(`no run has anything in column ${column}; the columns with numbers are ${filled.join(', ')}`);
 }
 
-/** Groups of the same tokenizer, two and two. */
+/** All pairs of groups with the same tokenizer. */
 function pairs(fits: readonly GroupFit[]): [GroupFit, GroupFit][] {
   return fits.flatMap((a, i) =>
     fits.slice(i + 1).flatMap((b): [GroupFit, GroupFit][] => (a.tokenizer === b.tokenizer ? [[a, b]] : [])),
   );
 }
 
-/** test_bits_per_byte → "test bits per byte" */
+/** The name of a loss column in words: test_bits_per_byte → "test bits per byte". */
 export function lossName(column: string): string {
   return column.replaceAll('_', ' ');
 }
 
+/** Capitalises the first letter and adds a full stop. */
 function sentence(text: string): string {
   return `${text[0].toUpperCase()}${text.slice(1)}.`;
 }

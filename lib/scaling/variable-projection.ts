@@ -1,114 +1,141 @@
 /**
- * Least squares for L = a·N^(−α) + c and L = a·N^(−α), by variable projection: for a fixed α the rest is linear, so that only α is
- * searched, by scanning its whole range. There is no start to choose and no local minimum to end in. Intervals are in region.ts.
+ * Least squares for L = a·N^(−α) + c and L = a·N^(−α), by variable projection. For a fixed α the problem is linear in a and
+ * c and has a closed solution, so only α is searched. Its whole range is scanned: the result depends on no starting point,
+ * and a local minimum cannot be taken for the global one. profile-likelihood.ts computes the intervals.
  *
- * Inside, sizes are taken relative to their geometric mean N₀, u = (N/N₀)^(−α), so that A = a·N₀^(−α) is of the size of the losses.
+ * Sizes are divided by their geometric mean N₀: u = (N/N₀)^(−α) and A = a·N₀^(−α). A is then of the order of the losses,
+ * whereas a may be very large.
+ *
+ * @see Golub and Pereyra 1973, "The differentiation of pseudo-inverses and nonlinear least squares problems whose variables
+ *   separate"
  */
 
-/** Beyond these an exponent is no longer a finding: N^(−3) falls by a thousand where N grows tenfold. */
+/** The largest |α| that is searched. N^(−3) falls by a factor of a thousand when N grows tenfold. */
 export const ALPHA_LIMIT = 3;
-/** The smallest exponent beside a constant: below it the curve is a straight line in log N, whatever c is. */
+/** The smallest α in the law with a constant. Below it, the curve is a straight line in log N for any c. */
 const ALPHA_SMALLEST = 1e-3;
-/** exponents tried before the best is refined */
-const SCAN = 300;
+/** Number of grid steps over α > 0, before the best grid point is refined. */
+const GRID_STEPS = 300;
 
+/** The parameters of a law and its residual sum of squares. */
 export interface Solution {
   alpha: number;
-  /** A, at the reference size */
+  /** A = a·N₀^(−α), in the unit of the loss. */
   amplitude: number;
+  /** c, in the unit of the loss. */
   constant: number;
-  /** sum of squared residuals */
-  squares: number;
+  /** Residual sum of squares. */
+  rss: number;
 }
 
-/** The linear problem at one α: its sums, and its solution with no sign asked for. */
-export interface Slice extends Solution {
+/** The linear problem at one α, and its solution without constraints on the signs of A and c. */
+export interface LinearFit extends Solution {
+  /** (N/N₀)^(−α) of each point. */
   u: number[];
-  /** Σu², Σu·L, Σ(u − ū)² */
-  uu: number;
-  uy: number;
-  spread: number;
+  /** Σu² */
+  sumUU: number;
+  /** Σu·L */
+  sumUL: number;
+  /** Σ(u − ū)² */
+  centredUU: number;
+  /** ū */
   meanU: number;
 }
 
-export class Projection {
+/** The least-squares fit of one form of the law, with A ≥ 0 and c ≥ 0. */
+export class VariableProjection {
   readonly sizes: readonly number[];
   readonly losses: readonly number[];
-  /** whether c is fitted, or is 0 */
+  /** Whether c is fitted. If not, c = 0. */
   readonly withConstant: boolean;
   /** log N₀ */
   readonly logReference: number;
-  /** the exponents scanned, ascending */
+  /** The values of α that were scanned, ascending. */
   readonly grid: readonly number[];
+  /** The solution of least residual sum of squares. */
   readonly best: Solution;
+  /** log (N/N₀) of each point. */
   readonly #logs: number[];
 
+  /**
+   * @param points one per observation: `params` (count), `loss` (any unit, the same for all)
+   * @param withConstant whether the law has the constant c
+   */
   constructor(points: readonly { params: number; loss: number }[], withConstant: boolean) {
     this.sizes = points.map((point) => point.params);
     this.losses = points.map((point) => point.loss);
     this.withConstant = withConstant;
     this.logReference = mean(this.sizes.map(Math.log));
     this.#logs = this.sizes.map((size) => Math.log(size) - this.logReference);
-    // A pure power law may rise, and its interval then shows that it may; beside a constant, −α and α say the same near 0.
+    // A law without a constant may rise (α < 0), and the interval of α must be able to show that. With a constant, −α and α
+    // give the same curves near 0, so only α > 0 is scanned.
     this.grid = withConstant
-      ? steps(Math.log(ALPHA_SMALLEST), Math.log(ALPHA_LIMIT), SCAN).map(Math.exp)
-      : steps(-ALPHA_LIMIT, ALPHA_LIMIT, 2 * SCAN);
-    this.best = this.at(lowest(this.grid, (alpha) => this.at(alpha).squares));
+      ? linearSteps(Math.log(ALPHA_SMALLEST), Math.log(ALPHA_LIMIT), GRID_STEPS).map(Math.exp)
+      : linearSteps(-ALPHA_LIMIT, ALPHA_LIMIT, 2 * GRID_STEPS);
+    this.best = this.solveAt(argmin(this.grid, (alpha) => this.solveAt(alpha).rss));
   }
 
+  /** Number of observations minus number of parameters. */
   get degreesOfFreedom(): number {
     return this.sizes.length - (this.withConstant ? 3 : 2);
   }
 
-  /** The best A ≥ 0 and c ≥ 0 for this exponent. */
-  at(alpha: number): Solution {
-    const slice = this.slice(alpha);
-    if (this.withConstant && slice.amplitude >= 0 && slice.constant >= 0) return slice;
-    const amplitude = Math.max(0, slice.uy / slice.uu);
-    const power = { alpha, amplitude, constant: 0, squares: this.squares(slice.u, amplitude, 0) };
+  /** The best A ≥ 0 and c ≥ 0 at this α. */
+  solveAt(alpha: number): Solution {
+    const linear = this.linearFit(alpha);
+    if (this.withConstant && linear.amplitude >= 0 && linear.constant >= 0) return linear;
+    const amplitude = Math.max(0, linear.sumUL / linear.sumUU);
+    const power = { alpha, amplitude, constant: 0, rss: this.rss(linear.u, amplitude, 0) };
     if (!this.withConstant) return power;
     const constant = mean(this.losses);
-    const flat = { alpha, amplitude: 0, constant, squares: this.squares(slice.u, 0, constant) };
-    return power.squares <= flat.squares ? power : flat;
+    const flat = { alpha, amplitude: 0, constant, rss: this.rss(linear.u, 0, constant) };
+    return power.rss <= flat.rss ? power : flat;
   }
 
-  /** log (N/N₀) */
-  relative(size: number): number {
+  /** log (N/N₀) of a size. */
+  relativeLog(size: number): number {
     return Math.log(size) - this.logReference;
   }
 
+  /** The loss of the best law at a size. */
   curve(size: number): number {
     const { alpha, amplitude, constant } = this.best;
-    return amplitude * Math.exp(-alpha * this.relative(size)) + constant;
+    return amplitude * Math.exp(-alpha * this.relativeLog(size)) + constant;
   }
 
-  slice(alpha: number): Slice {
+  /** Simple linear regression of the loss on u, at this α. */
+  linearFit(alpha: number): LinearFit {
     const u = this.#logs.map((x) => Math.exp(-alpha * x));
-    const [meanU, meanY] = [mean(u), mean(this.losses)];
-    let [uu, uy, spread, product] = [0, 0, 0, 0];
+    const [meanU, meanLoss] = [mean(u), mean(this.losses)];
+    let [sumUU, sumUL, centredUU, centredUL] = [0, 0, 0, 0];
     for (let i = 0; i < u.length; i++) {
-      uu += u[i] * u[i];
-      uy += u[i] * this.losses[i];
-      spread += (u[i] - meanU) ** 2;
-      product += (u[i] - meanU) * (this.losses[i] - meanY);
+      sumUU += u[i] * u[i];
+      sumUL += u[i] * this.losses[i];
+      centredUU += (u[i] - meanU) ** 2;
+      centredUL += (u[i] - meanU) * (this.losses[i] - meanLoss);
     }
-    const amplitude = spread > 0 ? product / spread : 0;
-    const constant = meanY - amplitude * meanU;
-    return { alpha, amplitude, constant, squares: this.squares(u, amplitude, constant), u, uu, uy, spread, meanU };
+    const amplitude = centredUU > 0 ? centredUL / centredUU : 0;
+    const constant = meanLoss - amplitude * meanU;
+    return { alpha, amplitude, constant, rss: this.rss(u, amplitude, constant), u, sumUU, sumUL, centredUU, meanU };
   }
 
-  squares(u: readonly number[], amplitude: number, constant: number): number {
-    let squares = 0;
-    for (let i = 0; i < u.length; i++) squares += (this.losses[i] - amplitude * u[i] - constant) ** 2;
-    return squares;
+  /** Residual sum of squares of A·u + c. */
+  rss(u: readonly number[], amplitude: number, constant: number): number {
+    let sum = 0;
+    for (let i = 0; i < u.length; i++) sum += (this.losses[i] - amplitude * u[i] - constant) ** 2;
+    return sum;
   }
 }
 
-/** Golden sections; each leaves 0.62 of the bracket. */
-const REFINEMENTS = 40;
+/** Steps of golden-section search. Each leaves 0.62 of the bracket. */
+const GOLDEN_STEPS = 40;
 
-/** Where the function is least: the best of a grid (ascending), then golden section between its neighbours. */
-export function lowest(grid: readonly number[], value: (x: number) => number): number {
+/**
+ * Finds where a function is least: the best point of a grid, refined by golden-section search between its neighbours.
+ *
+ * @param grid ascending
+ */
+export function argmin(grid: readonly number[], value: (x: number) => number): number {
   let best = 0;
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < grid.length; i++) {
@@ -119,7 +146,7 @@ export function lowest(grid: readonly number[], value: (x: number) => number): n
   let [low, high] = [grid[Math.max(0, best - 1)], grid[Math.min(grid.length - 1, best + 1)]];
   let [left, right] = [high - golden * (high - low), low + golden * (high - low)];
   let [atLeft, atRight] = [value(left), value(right)];
-  for (let i = 0; i < REFINEMENTS; i++) {
+  for (let i = 0; i < GOLDEN_STEPS; i++) {
     if (atLeft <= atRight) {
       [high, right, atRight] = [right, left, atLeft];
       left = high - golden * (high - low);
@@ -134,11 +161,12 @@ export function lowest(grid: readonly number[], value: (x: number) => number): n
   return value(refined) <= least ? refined : grid[best];
 }
 
-/** count + 1 values from low to high, evenly. */
-export function steps(low: number, high: number, count: number): number[] {
-  return Array.from({ length: count + 1 }, (_, i) => (i === count ? high : low + ((high - low) * i) / count));
+/** `steps` + 1 evenly spaced values, from low to high. */
+export function linearSteps(low: number, high: number, steps: number): number[] {
+  return Array.from({ length: steps + 1 }, (_, i) => (i === steps ? high : low + ((high - low) * i) / steps));
 }
 
+/** The arithmetic mean. */
 export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,5 +1,5 @@
-/** L(N, D) = E + A·N^(−α) + B·D^(−β): published parameters found again, outliers borne, and runs that cannot tell size from data. */
-import { describe, expect, it } from 'vitest';
+/** fitChinchilla: recovers published parameters, tolerates outliers, and refuses runs in which size and tokens are confounded. */
+import { describe, expect, test } from 'vitest';
 import { type ChinchillaFit, fitChinchilla, type TokenPoint } from '../../lib/scaling/index.ts';
 import { normal } from './example.ts';
 
@@ -23,15 +23,15 @@ function fitted(points: TokenPoint[]): ChinchillaFit {
   return fit;
 }
 
-describe('the law of size and tokens', () => {
-  it('is found again from exact losses', () => {
+describe('fitChinchilla', () => {
+  test('recovers the parameters from exact losses', () => {
     const { parameters, optimal_size_exponent } = fitted(runs());
     for (const [name, value] of Object.entries(LAW))
       expect(parameters[name as keyof typeof LAW] / value, name).toBeCloseTo(1, 4);
     expect(optimal_size_exponent).toBeCloseTo(LAW.beta / (LAW.alpha + LAW.beta), 5);
   });
 
-  it('is held by its intervals where losses are noisy, and a run gone wrong moves it little', () => {
+  test('has intervals that contain the true values of noisy losses, and changes little with one outlier', () => {
     const points = runs(0.004);
     const { intervals, parameters } = fitted(points);
     for (const [name, value] of Object.entries(LAW)) {
@@ -43,11 +43,11 @@ describe('the law of size and tokens', () => {
     expect(fitted(points).parameters.alpha).toBeCloseTo(parameters.alpha, 1);
   });
 
-  it('is the same for the same seed', () => {
+  test('gives the same result for the same seed', () => {
     expect(fitted(runs(0.004))).toEqual(fitted(runs(0.004)));
   });
 
-  it('is refused where runs cannot tell it', () => {
+  test('refuses too few runs, one number of tokens, and tokens proportional to size', () => {
     const refused = (points: TokenPoint[]) => (fitChinchilla(points) as { refused: string }).refused;
     expect(refused(runs().slice(0, 4))).toContain('needs at least 7 runs, and there are 4: 3 more are missing');
     expect(refused(runs().map((run) => ({ ...run, tokens: 1e9 })))).toContain('3 numbers of tokens, and there is one');

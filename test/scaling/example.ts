@@ -1,5 +1,6 @@
-/** A study as it may come out: runs and training curves from known laws, with seeded noise. For tests; nothing of it was trained. */
+/** Synthetic studies for tests: runs and training curves that follow known laws with seeded noise. */
 
+/** A group of runs that follow L(N) = a·N^(−α) + c, in bits per byte. */
 export interface Law {
   tokenizer: string;
   architecture: string;
@@ -7,7 +8,7 @@ export interface Law {
   alpha: number;
   a: number;
   c: number;
-  /** bytes a token, from which losses in nats follow */
+  /** Bytes per token, to convert bits per byte to nats per token. */
   bytes: number;
 }
 
@@ -25,12 +26,13 @@ const LSTM: Law['sizes'] = [
   ['large', 455_936],
 ];
 
+/** Two architectures that cross. */
 export const LAWS: Law[] = [
   { tokenizer: 'char', architecture: 'gpt', sizes: GPT, alpha: 0.34, a: 16, c: 0.62, bytes: 1 },
   { tokenizer: 'char', architecture: 'lstm', sizes: LSTM, alpha: 0.3, a: 9, c: 0.72, bytes: 1 },
 ];
 
-/** Standard normal numbers, the same for a seed: mulberry32 and Box–Muller. */
+/** A generator of standard normal numbers, the same for the same seed: mulberry32 and the Box-Muller transform. */
 export function normal(seed: number): () => number {
   let state = seed | 0;
   const uniform = () => {
@@ -42,7 +44,7 @@ export function normal(seed: number): () => number {
   return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
-/** results.csv */
+/** The text of a results.csv. */
 export function exampleResults(laws: readonly Law[] = LAWS, seeds = [1, 2], noise = 0.006): string {
   const random = normal(7);
   const columns =
@@ -82,7 +84,7 @@ export function exampleResults(laws: readonly Law[] = LAWS, seeds = [1, 2], nois
   return `${[columns, ...lines].join('\n')}\n`;
 }
 
-/** The curves of each run's training, as train writes them: by run. */
+/** The training curve of each run, as the train stage writes it: CSV text by run. */
 export function exampleCurves(laws: readonly Law[] = LAWS, seed = 1): Record<string, string> {
   const random = normal(11);
   const curves: Record<string, string> = {};

@@ -1,12 +1,12 @@
-/** L(N) = a·N^(−α) + c: that known laws are found again, that intervals hold what they promise, and when a law is refused. */
-import { describe, expect, it } from 'vitest';
+/** fitPowerLaw: recovers known laws, has intervals of the stated coverage, and refuses a law that the runs do not support. */
+import { describe, expect, test } from 'vitest';
 import { fQuantile } from '../../lib/scaling/f-distribution.ts';
 import { fitPowerLaw, isRefusal, type Point, type PowerLawFit, predict } from '../../lib/scaling/index.ts';
 import { normal } from './example.ts';
 
 const SIZES = [5_000, 15_000, 50_000, 150_000, 500_000];
 
-/** Runs that follow the law, with normal noise of this deviation. */
+/** Runs that follow the law, with normal noise of the given standard deviation. */
 function runs(
   law: { alpha: number; a: number; c?: number },
   { sizes = SIZES, seeds = 1, noise = 0, random = normal(1) } = {},
@@ -31,12 +31,12 @@ function refused(points: Point[]): string {
   return fit.refused;
 }
 
-describe('known laws', () => {
-  it.each([
+describe('fitPowerLaw', () => {
+  test.each([
     { alpha: 0.076, a: 10, c: 0.4 },
     { alpha: 0.34, a: 406, c: 1.69 },
     { alpha: 0.8, a: 900, c: 0.6 },
-  ])('finds α = $alpha, a = $a, c = $c again from exact losses', (law) => {
+  ])('recovers α = $alpha, a = $a, c = $c from exact losses', (law) => {
     const fit = fitted(runs(law));
     expect(fit.form).toBe('power-plus-constant');
     expect(fit.parameters.alpha).toBeCloseTo(law.alpha, 6);
@@ -45,7 +45,7 @@ describe('known laws', () => {
     expect(fit.rmse).toBeLessThan(1e-8);
   });
 
-  it('does not depend on the order of the points, nor on the unit of the loss', () => {
+  test('does not depend on the order of the points or the unit of the loss', () => {
     const points = runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004 });
     const straight = fitted(points);
     const reversed = fitted([...points].reverse());
@@ -55,7 +55,7 @@ describe('known laws', () => {
     expect(inNats.intervals.c![1]).toBeCloseTo(straight.intervals.c![1] * Math.LN2, 6);
   });
 
-  it('agrees with a fit by exhaustion', () => {
+  test('finds the same minimum as an exhaustive search', () => {
     const points = runs({ alpha: 0.25, a: 6, c: 1.1 }, { noise: 0.01, seeds: 2, random: normal(3) });
     const fit = fitted(points);
     const squares = (alpha: number, c: number) => {
@@ -71,7 +71,7 @@ describe('known laws', () => {
     expect(found).toBeGreaterThan(0.99 * least);
   });
 
-  it('keeps every point, in order, with its residual', () => {
+  test('returns every point and its residual, in order', () => {
     const points = runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004 }).map((point, i) => ({
       ...point,
       group: `size ${i}`,
@@ -86,14 +86,13 @@ describe('known laws', () => {
 });
 
 describe('intervals', () => {
-  it('rest on the quantiles of F', () => {
-    // Of printed tables.
+  test('use quantiles of F that agree with printed tables', () => {
     expect(fQuantile(0.95, 1, 2)).toBeCloseTo(18.513, 3);
     expect(fQuantile(0.95, 2, 10)).toBeCloseTo(4.1028, 4);
     expect(fQuantile(0.99, 5, 30)).toBeCloseTo(3.699, 3);
   });
 
-  it('of a pure power law with small noise agree with linear regression on logarithms', () => {
+  test('of a pure power law with small noise agree with linear regression of the logarithms', () => {
     const points = runs({ alpha: 0.1, a: 5 }, { noise: 1e-4, sizes: [...SIZES, 1_500_000], random: normal(2) });
     const [x, y] = [points.map((p) => Math.log(p.params)), points.map((p) => Math.log(p.loss))];
     const mean = (v: number[]) => v.reduce((s, e) => s + e, 0) / v.length;
@@ -107,28 +106,28 @@ describe('intervals', () => {
     expect((intervals.alpha[1] - intervals.alpha[0]) / 2 / half).toBeCloseTo(1, 0);
   });
 
-  it('hold the true value in 95 of 100 studies, for every parameter and for the curve', () => {
+  test('contain the true value in about 95 % of simulated studies, for every parameter and for the curve', () => {
     const law = { alpha: 0.3, a: 8, c: 0.9 };
     const random = normal(5);
     const studies = 120;
-    const held = { alpha: 0, a: 0, c: 0, curve: 0 };
+    const covered = { alpha: 0, a: 0, c: 0, curve: 0 };
     const within = ([low, high]: readonly [number, number], value: number) => (low <= value && value <= high ? 1 : 0);
     for (let study = 0; study < studies; study++) {
       const fit = fitted(runs(law, { noise: 0.004, random }));
-      held.alpha += within(fit.intervals.alpha, law.alpha);
-      held.a += within(fit.intervals.a, law.a);
-      held.c += within(fit.intervals.c!, law.c);
+      covered.alpha += within(fit.intervals.alpha, law.alpha);
+      covered.a += within(fit.intervals.a, law.a);
+      covered.c += within(fit.intervals.c!, law.c);
       const [{ low, high }] = predict(fit, [100_000]);
-      held.curve += within([low, high], law.a * 100_000 ** -law.alpha + law.c);
+      covered.curve += within([low, high], law.a * 100_000 ** -law.alpha + law.c);
     }
-    // Two standard errors of a share of 120 about .95; the seed is fixed.
-    for (const share of Object.values(held).map((count) => count / studies)) {
+    // 0.95 ± 2 standard errors of a share of 120. The seed is fixed.
+    for (const share of Object.values(covered).map((count) => count / studies)) {
       expect(share).toBeGreaterThan(0.91);
       expect(share).toBeLessThan(0.99);
     }
   });
 
-  it('widen with confidence', () => {
+  test('become wider with higher confidence', () => {
     const points = runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004 });
     const widths = [0.5, 0.8, 0.95, 0.99].map((confidence) => {
       const fit = fitPowerLaw(points, { confidence }) as PowerLawFit;
@@ -137,7 +136,7 @@ describe('intervals', () => {
     expect([...widths].sort((a, b) => a - b)).toEqual(widths);
   });
 
-  it('of the curve are wider outside the sizes measured than among them', () => {
+  test('of the curve are wider outside the measured sizes than inside', () => {
     const fit = fitted(runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004 }));
     const [inside, outside] = predict(fit, [50_000, 50_000_000]);
     expect(outside.high - outside.low).toBeGreaterThan(2 * (inside.high - inside.low));
@@ -145,14 +144,14 @@ describe('intervals', () => {
     expect(inside.high).toBeGreaterThan(inside.loss);
   });
 
-  it('can be asked of a fit that was written as JSON', () => {
+  test('are the same for a fit that was read back from JSON', () => {
     const fit = fitted(runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004 }));
     expect(predict(JSON.parse(JSON.stringify(fit)), [1e4, 1e6])).toEqual(predict(fit, [1e4, 1e6]));
   });
 });
 
-describe('a floor that cannot be told from 0', () => {
-  it('is said so, with its bound, and the pure power law is given', () => {
+describe('a constant that is indistinguishable from 0', () => {
+  test('gives the pure power law, with a warning and the upper bound of c', () => {
     const fit = fitted(runs({ alpha: 0.08, a: 3 }, { noise: 0.002 }));
     expect(fit.form).toBe('power');
     expect(fit.parameters.c).toBe(0);
@@ -164,7 +163,7 @@ describe('a floor that cannot be told from 0', () => {
     expect(fit.warnings.join()).toContain('c cannot be told from 0');
   });
 
-  it('is not asked of four runs, which are enough for the pure power law', () => {
+  test('is not fitted to four runs, which are enough for the pure power law', () => {
     const fit = fitted(runs({ alpha: 0.2, a: 8 }, { sizes: SIZES.slice(0, 4), noise: 0.002 }));
     expect(fit.form).toBe('power');
     expect(fit.intervals.c).toBeNull();
@@ -174,8 +173,8 @@ describe('a floor that cannot be told from 0', () => {
   });
 });
 
-describe('forms compared', () => {
-  it('prefers the form that made the data', () => {
+describe('the comparison of forms', () => {
+  test('prefers the form that generated the data', () => {
     const sizes = [5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6];
     const preferred = (points: Point[]) =>
       fitPowerLaw(points).comparison.find(({ difference }) => difference === 0)!.form;
@@ -188,7 +187,7 @@ describe('forms compared', () => {
     expect(preferred(sizes.map((params) => ({ params, loss: 2 + 0.01 * random() })))).toBe('constant');
   });
 
-  it('warns of a narrow range of sizes, but not beside a refusal, which has no exponent', () => {
+  test('warns of a narrow range of sizes, but not in a refusal, which has no exponent', () => {
     const sizes = [1e4, 2e4, 4e4, 8e4];
     expect(fitPowerLaw(runs({ alpha: 0.3, a: 8 }, { sizes, noise: 0.001 })).warnings.join()).toContain(
       'only a factor of 8',
@@ -198,14 +197,14 @@ describe('forms compared', () => {
     expect(flat.warnings).toEqual([]);
   });
 
-  it('has no AICc for four parameters and five runs, and says how many are missing', () => {
+  test('has no AICc for four parameters and five runs, and says how many runs are missing', () => {
     const fit = fitted(runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004 }));
     const floored = fit.comparison.find(({ form }) => form === 'power-plus-constant')!;
     expect(floored).toMatchObject({ parameters: 4, aicc: null, difference: null, missing_runs: 1 });
     expect(fit.warnings.join()).toContain('it takes 1 more for power-plus-constant');
   });
 
-  it('warns where a straight line in log N does as well', () => {
+  test('warns if a straight line in log N describes the runs as well', () => {
     const random = normal(9);
     const sizes = [5e3, 1e4, 2e4, 5e4, 1e5, 2e5];
     const fit = fitted(sizes.map((params) => ({ params, loss: 4 - 0.2 * Math.log(params) + 0.01 * random() })));
@@ -213,8 +212,8 @@ describe('forms compared', () => {
   });
 });
 
-describe('several seeds a size', () => {
-  it('count as runs, and narrow the interval', () => {
+describe('several seeds per size', () => {
+  test('count as observations of their own, and make the interval narrower', () => {
     const random = normal(6);
     const one = fitted(runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004, random }));
     const three = fitted(runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004, seeds: 3, random }));
@@ -224,7 +223,7 @@ describe('several seeds a size', () => {
     expect(width(three)).toBeLessThan(width(one));
   });
 
-  it('count once a size where sizes miss the law by more than seeds scatter', () => {
+  test('count as one observation per size if sizes deviate from the law more than seeds vary', () => {
     const random = normal(8);
     const points = runs({ alpha: 0.3, a: 8, c: 0.9 }, { seeds: 4, noise: 0.0005, random });
     const uneven = [0.01, -0.012, 0.009, 0.008, -0.011];
@@ -235,8 +234,8 @@ describe('several seeds a size', () => {
   });
 });
 
-describe('refusals say what is missing', () => {
-  it('of too few runs', () => {
+describe('a refusal says what is missing', () => {
+  test('for too few runs or sizes', () => {
     expect(refused([])).toMatch(/needs at least 4 runs of 3 sizes, and there are 0 runs of 0 sizes/);
     expect(refused(runs({ alpha: 0.3, a: 8 }, { sizes: SIZES.slice(0, 2) }))).toMatch(
       /2 more of further sizes are missing/,
@@ -246,7 +245,7 @@ describe('refusals say what is missing', () => {
     );
   });
 
-  it('of loss that does not fall', () => {
+  test('for a loss that does not fall', () => {
     const random = normal(2);
     expect(refused(SIZES.map((params) => ({ params, loss: 2 + 0.01 * random() })))).toMatch(
       /does not fall distinguishably/,
@@ -254,19 +253,19 @@ describe('refusals say what is missing', () => {
     expect(refused(SIZES.map((params, i) => ({ params, loss: 2 + 0.1 * i })))).toMatch(/does not fall distinguishably/);
   });
 
-  it('of loss that falls and rises again', () => {
+  test('for a loss that falls and rises again', () => {
     const losses = [2, 1.5, 1.3, 1.35, 1.6];
     expect(refused(SIZES.map((params, i) => ({ params, loss: losses[i] })))).toMatch(
       /falls up to about [\d.]+\sk parameters and then rises/,
     );
   });
 
-  it('of loss that is flat after its first fall, where α has no bound', () => {
+  test('for a loss that is flat beyond the smallest size, so that α has no upper bound', () => {
     const losses = [2, 1.001, 1, 1.0005, 0.9995];
     expect(refused(SIZES.map((params, i) => ({ params, loss: losses[i] })))).toMatch(/flat beyond the smallest sizes/);
   });
 
-  it('but what is no number is an error that names the point', () => {
+  test('but a loss or size that is not a positive number is an error that names the point', () => {
     expect(() => fitPowerLaw([{ params: 1000, loss: Number.NaN, group: 'tiny' }])).toThrow(
       'point 1 (tiny) has loss NaN',
     );

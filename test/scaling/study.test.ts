@@ -1,5 +1,5 @@
-/** From results.csv to scaling.json: the table read, laws by tokenizer and architecture, verdicts, architectures compared. */
-import { describe, expect, it } from 'vitest';
+/** From results.csv to scaling.json: reading the table, fitting each group, the verdicts, comparing architectures. */
+import { describe, expect, test } from 'vitest';
 import { fitStudy, isRefusal, type PowerLawFit, predictDifference, readRuns } from '../../lib/scaling/index.ts';
 import { exampleResults, LAWS, type Law } from './example.ts';
 
@@ -10,37 +10,37 @@ function study(laws: Law[] = LAWS, options: Parameters<typeof fitStudy>[1] = {},
 }
 
 describe('readRuns', () => {
-  it('reads the table of runs, numbers as numbers', () => {
+  test('reads results.csv, with numbers as numbers', () => {
     const rows = readRuns(exampleResults());
     expect(rows).toHaveLength(18);
     expect(rows[0]).toMatchObject({ run: 'char-gpt-tiny-1', tokenizer: 'char', params: 5632, diverged: false });
   });
 
-  it('reads a table by hand, with further columns, quotes, a byte order mark and empty cells', () => {
+  test('reads another table, with unknown columns, quotes, a byte order mark and empty cells', () => {
     const rows = readRuns('\uFEFFrun,params,test_loss,note\r\n"a, b",1e3,,"two\nlines"\r\nc,2000,1.5,7\r\n');
     expect(rows[0]).toMatchObject({ run: 'a, b', params: 1000, test_loss: null, note: 'two\nlines', architecture: '' });
     expect(rows[1]).toMatchObject({ run: 'c', params: 2000, test_loss: 1.5, note: 7 });
   });
 
-  it.each([
+  test.each([
     ['', 'runs.csv is empty'],
     ['run,loss\na,1\n', 'runs.csv:1: no column params; there are run, loss'],
     ['run,params,params\n', 'runs.csv:1: there are two columns params'],
-    ['run,params\n', 'runs.csv names columns and holds no run'],
+    ['run,params\n', 'runs.csv has a header and no runs'],
     ['run,params\na,1\nb,2,3\n', 'runs.csv:3: 3 cells, where the first line names 2 columns'],
     ['run,params,test_loss\na,1,1.5\nb,2,low\n', "runs.csv:3, column test_loss: 'low' is not a number"],
     ['run,params\n"a\nb",1\nc,many\n', "runs.csv:4, column params: 'many' is not a number above 0"],
     ['run,params\na,0\n', "runs.csv:2, column params: '0' is not a number above 0"],
     ['run,params\n,5\n', 'runs.csv:2, column run: a name is missing'],
     ['run,params,diverged\na,5,perhaps\n', "column diverged: 'perhaps' is neither true nor false"],
-    ['run,params\na,1\na,2\n', 'runs.csv: run a is there twice'],
-  ])('says what is wrong with %j', (csv, message) => {
+    ['run,params\na,1\na,2\n', 'runs.csv: there are two runs a'],
+  ])('reports the line and column of an error in %j', (csv, message) => {
     expect(() => readRuns(csv, 'runs.csv')).toThrow(message);
   });
 });
 
 describe('fitStudy', () => {
-  it('fits each tokenizer and architecture, and says what the data supports', () => {
+  test('fits each tokenizer and architecture, and states the result in words', () => {
     const { fits, loss, size } = study();
     expect([loss, size]).toEqual(['test_bits_per_byte', 'params']);
     expect(Object.keys(fits)).toEqual(['char-gpt', 'char-lstm']);
@@ -52,7 +52,7 @@ describe('fitStudy', () => {
     expect(gpt.best!.run).toMatch(/^char-gpt-large-/);
   });
 
-  it('says of a law that knows no floor what is not excluded: one below the lowest loss, where anything is', () => {
+  test('the verdict of a pure power law names the floor that is not excluded, or any floor below the lowest loss', () => {
     const verdictOf = (losses: number[]) => {
       const rows = losses.map((loss, i) => `${i},${[6272, 18936, 56800, 161920, 465312][i]},${loss}`);
       return fitStudy(readRuns(`run,params,test_loss\n${rows.join('\n')}\n`), { loss: 'test_loss' }).fits.all.verdict;
@@ -65,7 +65,7 @@ describe('fitStudy', () => {
     );
   });
 
-  it('fits another loss, against another size', () => {
+  test('fits other columns of loss and size', () => {
     const fitted = study(LAWS, { loss: 'test_loss', size: 'params_non_embedding' });
     const gpt = fitted.fits['char-gpt'].fit as PowerLawFit;
     expect(gpt.points[0].params).toBe(5632 - 3072);
@@ -74,7 +74,7 @@ describe('fitStudy', () => {
     );
   });
 
-  it('leaves out a run that diverged, and nothing else, and names it', () => {
+  test('leaves out only runs that diverged or have no loss, and names them', () => {
     const lines = exampleResults().split('\n');
     const spoilt = lines
       .map((line) => (line.startsWith('char-gpt-small-2') ? line.replace(/false$/, 'true') : line))
@@ -86,7 +86,7 @@ describe('fitStudy', () => {
     expect(fits['char-gpt'].fit.points).toHaveLength(9);
   });
 
-  it('keeps the refusal of one architecture beside the law of another', () => {
+  test('reports a refusal for one architecture beside the law of another', () => {
     const { fits, comparisons } = study([GPT, { ...LSTM, sizes: LSTM.sizes.slice(0, 2) }], {}, [1]);
     expect(isRefusal(fits['char-gpt'].fit)).toBe(false);
     expect(isRefusal(fits['char-lstm'].fit)).toBe(true);
@@ -96,14 +96,14 @@ describe('fitStudy', () => {
     expect(comparisons[0].verdict).toMatch(/not distinguishable: LSTM has no law and so no interval/);
   });
 
-  it('fits a table that names neither tokenizer nor architecture as one group', () => {
+  test('fits a table without tokenizer and architecture as one group', () => {
     const rows = GPT.sizes.map(([name, params]) => `${name},${params},${3 * params ** -0.2 + 1}`);
     const { fits } = fitStudy(readRuns(`run,params,test_loss\n${rows.join('\n')}\n`), { loss: 'test_loss' });
     expect(Object.keys(fits)).toEqual(['all']);
     expect((fits.all.fit as PowerLawFit).parameters.alpha).toBeCloseTo(0.2, 5);
   });
 
-  it('fits size and tokens together where runs differ in both', () => {
+  test('fits size and tokens together if runs differ in both', () => {
     const rows = [1e3, 1e4, 1e5, 1e6].flatMap((params) =>
       [1e5, 1e6, 1e7].map(
         (tokens) => `${params}-${tokens},${params},${tokens},${1 + 9 * params ** -0.3 + 40 * tokens ** -0.35}`,
@@ -114,13 +114,13 @@ describe('fitStudy', () => {
     expect((fits.all.with_tokens as { parameters: { beta: number } }).parameters.beta).toBeCloseTo(0.35, 3);
   });
 
-  it('warns where all sizes had one learning rate', () => {
+  test('warns if all runs had the same learning rate', () => {
     const lines = exampleResults().trim().split('\n');
     const csv = lines.map((line, i) => `${line},${i === 0 ? 'learning_rate' : 0.001}`).join('\n');
     expect(fitStudy(readRuns(csv)).warnings.join()).toContain('every size was trained at one learning rate, 0.001');
   });
 
-  it('comes out of JSON as it went in', () => {
+  test('survives a round trip through JSON', () => {
     const fitted = study();
     expect(JSON.parse(JSON.stringify(fitted))).toEqual(fitted);
   });
@@ -129,7 +129,7 @@ describe('fitStudy', () => {
 describe('architectures at equal size', () => {
   const like = (law: Law, architecture: string, change: Partial<Law>): Law => ({ ...law, architecture, ...change });
 
-  it('finds where one overtakes the other', () => {
+  test('the comparison finds the size at which one overtakes the other', () => {
     const [comparison] = study().comparisons;
     // 16·N^(−.34) + .62 = 9·N^(−.3) + .72
     expect(comparison.crossing!.low).toBeLessThan(comparison.crossing!.params);
@@ -140,7 +140,7 @@ describe('architectures at equal size', () => {
     expect(comparison.verdict).toMatch(/LSTM is better at small sizes and GPT at large ones; the laws cross near/);
   });
 
-  it('says by how much one is better throughout', () => {
+  test('the verdict says by how much one is better at every size', () => {
     const [comparison] = study([GPT, like(GPT, 'lstm', { c: 0.75 })]).comparisons;
     expect(comparison.crossing).toBeNull();
     expect(comparison.verdict).toMatch(
@@ -152,27 +152,27 @@ describe('architectures at equal size', () => {
     }
   });
 
-  it('says so where they are not distinguishable', () => {
+  test('the verdict says that they are not distinguishable', () => {
     const [comparison] = study([GPT, like(GPT, 'lstm', {})], {}, [1], 0.02).comparisons;
     expect(comparison.at.every(({ better }) => better === null)).toBe(true);
     expect(comparison.verdict).toMatch(/GPT and LSTM are not distinguishable at equal size/);
   });
 
-  it('does not compare sizes that only one was trained in', () => {
+  test('architectures without a common range of sizes are not compared', () => {
     const larger = GPT.sizes.map(([name, params]): [string, number] => [name, params * 1000]);
     const [comparison] = study([GPT, like(GPT, 'lstm', { sizes: larger })]).comparisons;
     expect(comparison.range).toBeNull();
     expect(comparison.verdict).toContain('no range of sizes in common');
   });
 
-  it('compares within a tokenizer only', () => {
+  test('only architectures with the same tokenizer are compared', () => {
     const { comparisons } = study([GPT, LSTM, { ...GPT, tokenizer: 'bpe' }]);
     expect(comparisons.map(({ tokenizer, architectures }) => [tokenizer, ...architectures])).toEqual([
       ['char', 'gpt', 'lstm'],
     ]);
   });
 
-  it('has intervals that reverse with the order', () => {
+  test('exchanging the architectures negates the interval of the difference', () => {
     const { fits } = study();
     const [gpt, lstm] = [fits['char-gpt'].fit, fits['char-lstm'].fit] as PowerLawFit[];
     const [there] = predictDifference(gpt, lstm, [50_000]);
