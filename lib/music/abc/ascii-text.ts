@@ -1,38 +1,42 @@
 /**
- * A text that is written piece by piece: bytes in one buffer, where adding strings would leave a string a piece for the collector.
- * The buffer is kept from one text to the next.
+ * A text that is written piece by piece into one byte buffer. Adding strings would leave one string a piece to the garbage
+ * collector. The buffer is reused from one text to the next.
  *
- * ASCII only: of a character beyond it the low eight bits are kept.
+ * ASCII only: other characters are cut to their low eight bits.
  */
 
-const FIRST_ROOM = 1 << 14;
-/** What one huge tune needed is not held for good. */
-const MOST_KEPT = 1 << 20;
+const FIRST_CAPACITY = 1 << 14;
+/** A larger buffer is released when the next text begins, so that one huge tune does not hold its memory for good. */
+const MAX_KEPT_CAPACITY = 1 << 20;
 
+/** A growing text of ASCII characters. */
 export class AsciiText {
-  private bytes = Buffer.allocUnsafe(FIRST_ROOM);
-  private length = 0;
+  #bytes = Buffer.allocUnsafe(FIRST_CAPACITY);
+  #length = 0;
 
+  /** Begins a new text. */
   clear(): void {
-    this.length = 0;
-    if (this.bytes.length > MOST_KEPT) this.bytes = Buffer.allocUnsafe(FIRST_ROOM);
+    this.#length = 0;
+    if (this.#bytes.length > MAX_KEPT_CAPACITY) this.#bytes = Buffer.allocUnsafe(FIRST_CAPACITY);
   }
 
+  /** Appends a string. */
   add(piece: string): void {
-    let at = this.length;
-    this.length += piece.length;
-    if (this.length > this.bytes.length) this.grow(at);
-    const { bytes } = this;
+    let at = this.#length;
+    this.#length += piece.length;
+    if (this.#length > this.#bytes.length) this.#grow(at);
+    const bytes = this.#bytes;
     for (let i = 0; i < piece.length; i++) bytes[at++] = piece.charCodeAt(i);
   }
 
-  private grow(filled: number): void {
-    const larger = Buffer.allocUnsafe(2 * this.length);
-    this.bytes.copy(larger, 0, 0, filled);
-    this.bytes = larger;
+  #grow(filled: number): void {
+    const larger = Buffer.allocUnsafe(2 * this.#length);
+    this.#bytes.copy(larger, 0, 0, filled);
+    this.#bytes = larger;
   }
 
+  /** The text since `clear`. */
   toString(): string {
-    return this.bytes.toString('latin1', 0, this.length);
+    return this.#bytes.toString('latin1', 0, this.#length);
   }
 }

@@ -1,17 +1,18 @@
 /**
- * Voices of a score → what stands in each bar of each of their layers: notes, chords and rests, one after another without a gap.
+ * Divides the voices of a score into layers: in each bar, each layer is a sequence of notes, chords and rests without gaps.
  *
- * Notes that sound together from one onset for one duration are a chord; what overlaps otherwise is laid side by side, in
- * layers that a bar joins with `&`. A note keeps its layer over bar lines, tied. A layer is there only in bars that need it.
+ * Notes with one onset and one duration are a chord. Notes that overlap otherwise go to parallel layers, which a bar joins with
+ * `&`. A note that crosses a bar line stays in its layer and is tied. Only bars that need a further layer have one.
  *
- * abc2midi gives each voice, and each layer of a voice beyond the first, a MIDI channel, and has fifteen beside the drums'. Where
- * there would be more, the voice with the most layers is sliced instead: one layer, cut at every beginning and end, tied across.
+ * abc2midi gives each voice a MIDI channel, and each further layer of a voice another one. It has fifteen beside the drum
+ * channel. If a score would need more, the voices with the most layers are sliced: they get one layer, which is cut at every
+ * beginning and end of a note, with ties across the cuts.
  *
- * A score laid out is one list of numbers, for an object a piece would cost more than all else here:
+ * The result is one list of numbers, because an object for each piece would cost more time than everything else here:
  *
  *     piece           duration + TIED? + (n << COUNT_SHIFT), then its n pitches, ascending, each + PITCH_TIED?; n = 0 is a rest
- *     NEXT_LAYER      what follows begins again with the bar
- *     −1 − program    the program of all from here on
+ *     NEXT_LAYER      the next pieces start again at the beginning of the bar
+ *     −1 − program    the program from here on
  */
 import {
   MAX_NOTES_IN_CHORD,
@@ -25,98 +26,112 @@ import {
 import { isPlainDuration } from '../quantise/index.ts';
 import { NumberList } from './number-list.ts';
 
-export interface LaidVoice {
-  /** by bar, where among the pieces it begins, and after the last bar where that ends; a bar of no piece is silent */
+/** One voice as pieces of the shared list. */
+export interface LayeredVoice {
+  /** For each bar, the index of its first piece, and at the end the index after the last. A bar without pieces is silent. */
   bars: number[];
-  /** how many layers the bar with the most of them has */
+  /** the number of layers in the bar that has most of them */
   layers: number;
 }
 
-/** The longest that ABC software takes as one note: a breve of a grid of 16, dotted twice. */
+/** The longest duration, in steps, that is written as one note: a breve on a grid of 16. ABC software takes no longer ones. */
 export const LONGEST_PLAIN = 128;
-/** The piece after it in the layer goes on with the same sound. */
+/** Flag of a piece: the next piece of the layer continues its sound. */
 export const TIED = 256;
-/** The bits of duration and tie. */
+/** The bits of a piece that hold its duration and TIED. */
 export const LENGTH_MASK = 511;
+/** The number of pitches stands in the bits from this one up. */
 export const COUNT_SHIFT = 9;
-/** Of a piece whose pitches differ in that: this one is tied. */
+/** Flag of a pitch, in a piece of which only some pitches are tied. */
 export const PITCH_TIED = 128;
+/** See the list above. */
 export const NEXT_LAYER = 0;
 
-/** By pitch, the pitches of a single note: most pieces are one. */
-const SINGLES: number[][] = Array.from({ length: 128 }, (_, pitch) => [pitch]);
+/** The pitch list of a single note, by pitch, allocated once: most pieces are single notes. */
+const SINGLE_PITCHES: number[][] = Array.from({ length: 128 }, (_, pitch) => [pitch]);
 const SILENCE: number[] = [];
 const NO_CHANGE = -1;
 
-const plainDurations: number[] = [];
-for (let steps = LONGEST_PLAIN; steps >= 1; steps--) if (isPlainDuration(steps)) plainDurations.push(steps);
-const splits: number[][] = [[]];
+/** Durations that one note can have, longest first. */
+const PLAIN_DURATIONS = Array.from({ length: LONGEST_PLAIN }, (_, i) => LONGEST_PLAIN - i).filter(isPlainDuration);
+/** Durations from this one on are not kept in the cache below. */
+const MIN_UNCACHED_STEPS = 1024;
+/** Results of plainParts by duration, filled on demand. */
+const PLAIN_PARTS: number[][] = [[]];
 
-/** A duration as the fewest plain ones, longest first: 5 = 4 + 1. */
+/** Divides a duration into plain ones, longest first: 5 = 4 + 1. */
 function plainParts(steps: number): number[] {
-  if (steps >= 1024) return [LONGEST_PLAIN, ...plainParts(steps - LONGEST_PLAIN)];
-  return (splits[steps] ??= (() => {
-    const first = plainDurations.find((plain) => plain <= steps)!;
+  if (steps >= MIN_UNCACHED_STEPS) return [LONGEST_PLAIN, ...plainParts(steps - LONGEST_PLAIN)];
+  return (PLAIN_PARTS[steps] ??= (() => {
+    const first = PLAIN_DURATIONS.find((plain) => plain <= steps)!;
     return [first, ...plainParts(steps - first)];
   })());
 }
 
-/** The bars of each voice, in as many layers as ABC software can play; `pieces` is emptied, and gets what they are made of. */
-export function layScore({ voices, bars }: Score, pieces: NumberList): LaidVoice[] {
-  pieces.cut(0);
-  const laid = voices.map((voice) => layVoice(voice, bars, pieces));
-  const layers = laid.map((voice, v) => (voices[v].drum ? 0 : voice.layers));
+/**
+ * Divides all voices into layers, at most as many as ABC software can play.
+ *
+ * @param pieces is emptied, then filled with the pieces of all voices
+ * @returns each voice's place in `pieces`
+ * @throws MusicError if more than MAX_NOTES_IN_CHORD notes sound at once in a voice
+ */
+export function layerScore({ voices, bars }: Score, pieces: NumberList): LayeredVoice[] {
+  pieces.truncate(0);
+  const layered = voices.map((voice) => layerVoice(voice, bars, pieces));
+  const layers = layered.map((voice, v) => (voices[v].drum ? 0 : voice.layers));
   const total = () => layers.reduce((sum, count) => sum + count, 0);
   while (total() > MAX_PITCHED_VOICES) {
     const most = layers.indexOf(Math.max(...layers));
     if (layers[most] <= 1) break;
-    laid[most] = sliceVoice(voices[most], bars, pieces);
+    layered[most] = sliceVoice(voices[most], bars, pieces);
     layers[most] = 1;
   }
-  return laid;
+  return layered;
 }
 
-/** A layer while a bar is filled: what it holds, up to where, and what sounds on beyond the bar. */
+/** A layer of the bar that is being filled. */
 class OpenLayer {
-  /** of this bar; of the first layer, which comes first in the text, the score's */
+  /** The layer's pieces of this bar. The first layer comes first in the text, so its list is the score's. */
   readonly pieces: NumberList;
-  /** whether this bar has something in it */
+  /** whether this bar has a sound in it */
   used = false;
+  /** the step up to which it is filled */
   end = 0;
+  /** pitches that sound on beyond the bar, and until when; 0 if there are none */
   held: readonly number[] = SILENCE;
-  /** 0 where nothing is held */
   heldUntil = 0;
 
   constructor(pieces: NumberList) {
     this.pieces = pieces;
   }
 
+  /** Begins the bar of steps from…to with the sound held over from the bar before. */
   beginBar(from: number, to: number): void {
     this.used = false;
     this.end = from;
-    if (this.heldUntil > from) this.sound(this.held, from, this.heldUntil, to, NO_CHANGE);
+    if (this.heldUntil > from) this.addSound(this.held, from, this.heldUntil, to, NO_CHANGE);
   }
 
-  /** Adds a sound as far as the bar goes, after the rest before it, and holds what is left over. */
-  sound(pitches: readonly number[], start: number, until: number, to: number, program: number): void {
-    const goesOn = until > to;
-    const end = goesOn ? to : until;
+  /** Adds a rest up to `start` and the part of a sound that fits the bar; the remainder is held. */
+  addSound(pitches: readonly number[], start: number, until: number, barEnd: number, program: number): void {
+    const crossesBarLine = until > barEnd;
+    const end = crossesBarLine ? barEnd : until;
     if (start > this.end) addPieces(this.pieces, SILENCE, start - this.end, false);
     if (program !== NO_CHANGE) this.pieces.add(-1 - program);
-    addPieces(this.pieces, pitches, end - start, goesOn);
+    addPieces(this.pieces, pitches, end - start, crossesBarLine);
     this.used = true;
     this.end = end;
     this.held = pitches;
-    this.heldUntil = goesOn ? until : 0;
+    this.heldUntil = crossesBarLine ? until : 0;
   }
 
-  /** Rests to the end of the bar. */
+  /** Fills the bar with rests. */
   endBar(to: number): void {
     if (this.end < to) addPieces(this.pieces, SILENCE, to - this.end, false);
   }
 }
 
-/** Adds so many steps of a sound, in tied pieces; of silence, in rests. */
+/** Adds a note or chord as tied pieces of plain durations, or a silence as rests. `tied`: the last piece is tied too. */
 function addPieces(pieces: NumberList, pitches: readonly number[], steps: number, tied: boolean): void {
   const parts = plainParts(steps);
   const count = pitches.length << COUNT_SHIFT;
@@ -127,16 +142,16 @@ function addPieces(pieces: NumberList, pitches: readonly number[], steps: number
   }
 }
 
-/** Programs stand with the first note that has them; the first program is not among them. */
-function layVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList): LaidVoice {
-  const begins: number[] = [];
+/** Program changes stand before the first note that has the program. The voice's first program is not written here. */
+function layerVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList): LayeredVoice {
+  const barStarts: number[] = [];
   const layers = [new OpenLayer(pieces)];
   let most = 0;
   let program = notes[0].program;
   let next = 0;
   let holding = false;
   for (let b = 0; b < bars.length; b++) {
-    begins.push(pieces.length);
+    barStarts.push(pieces.length);
     const from = bars[b].start;
     const to = from + bars[b].length;
     if (!holding && (next === notes.length || notes[next].start >= to)) continue;
@@ -145,27 +160,27 @@ function layVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList): 
       const { start, duration, pitch } = notes[next];
       const change = notes[next].program === program ? NO_CHANGE : notes[next].program;
       if (change !== NO_CHANGE) program = change;
-      let pitches = SINGLES[pitch];
+      let pitches = SINGLE_PITCHES[pitch];
       const first = next++;
       while (next < notes.length && notes[next].start === start && notes[next].duration === duration) next++;
       if (next > first + 1) {
-        checkChord(next - first);
+        checkChordSize(next - first);
         pitches = [];
         for (let i = first; i < next; i++) pitches.push(notes[i].pitch);
       }
-      freeLayer(layers, start, from).sound(pitches, start, start + duration, to, change);
+      freeLayer(layers, start, from).addSound(pitches, start, start + duration, to, change);
     }
     const used = closeBar(layers, to);
     most = Math.max(most, used);
     holding = false;
     for (let k = 0; k < used; k++) holding ||= layers[k].heldUntil > 0;
   }
-  begins.push(pieces.length);
-  return { bars: begins, layers: most };
+  barStarts.push(pieces.length);
+  return { bars: barStarts, layers: most };
 }
 
-/** The layer that this onset continues with the least rest; else one not yet used in this bar; else a new one. */
-function freeLayer(layers: OpenLayer[], start: number, from: number): OpenLayer {
+/** The used layer that needs the shortest rest before this onset; otherwise one not yet used in this bar; otherwise a new one. */
+function freeLayer(layers: OpenLayer[], start: number, barStart: number): OpenLayer {
   let best: OpenLayer | undefined;
   for (let k = 0; k < layers.length; k++) {
     const layer = layers[k];
@@ -175,13 +190,17 @@ function freeLayer(layers: OpenLayer[], start: number, from: number): OpenLayer 
   }
   if (best === undefined) {
     best = new OpenLayer(new NumberList());
-    best.end = from;
+    best.end = barStart;
     layers.push(best);
   }
   return best;
 }
 
-/** Adds the layers beyond the first to it, and those that are empty as rests up to the last that is not; returns how many there are. */
+/**
+ * Appends the further layers of a bar to the first, up to the last that has a sound. Unused layers before it become rests.
+ *
+ * @returns how many layers the bar has
+ */
 function closeBar(layers: OpenLayer[], to: number): number {
   let used = layers.length;
   while (!layers[used - 1].used) used--;
@@ -192,26 +211,26 @@ function closeBar(layers: OpenLayer[], to: number): number {
     pieces.add(NEXT_LAYER);
     const own = layers[k].pieces;
     for (let i = 0; i < own.length; i++) pieces.add(own.numbers[i]);
-    own.cut(0);
+    own.truncate(0);
   }
   return used;
 }
 
-/** Refuses what no reader of ABC would take, ours among them. */
-function checkChord(notes: number): void {
+/** Readers of ABC, this library's too, do not accept larger chords. */
+function checkChordSize(notes: number): void {
   if (notes > MAX_NOTES_IN_CHORD) {
-    throw new MusicError(`${notes} notes sound at once in one voice: more than ${MAX_NOTES_IN_CHORD} are no music`);
+    throw new MusicError(`${notes} notes sound at once in one voice; at most ${MAX_NOTES_IN_CHORD} can be written`);
   }
 }
 
-/** A voice in one layer. */
-function sliceVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList): LaidVoice {
-  const begins: number[] = [];
+/** Writes a voice in one layer. */
+function sliceVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList): LayeredVoice {
+  const barStarts: number[] = [];
   let sounding: ScoreNote[] = [];
   let program = notes[0].program;
   let next = 0;
   for (const bar of bars) {
-    begins.push(pieces.length);
+    barStarts.push(pieces.length);
     let silent = true;
     const to = bar.start + bar.length;
     for (let at = bar.start; at < to; ) {
@@ -222,7 +241,7 @@ function sliceVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList)
       }
       let end = next < notes.length ? Math.min(to, notes[next].start) : to;
       for (const note of sounding) end = Math.min(end, note.start + note.duration);
-      // Of equal pitches the one that began first comes first: a reader joins ties in this order.
+      // Of equal pitches, the note that began first comes first: readers join ties in this order.
       sounding.sort((a, b) => a.pitch - b.pitch || a.start - b.start || a.duration - b.duration);
       if (change !== NO_CHANGE) pieces.add(-1 - change);
       addSlice(pieces, sounding, at, end);
@@ -230,15 +249,15 @@ function sliceVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList)
       sounding = sounding.filter((note) => note.start + note.duration > end);
       at = end;
     }
-    if (silent) pieces.cut(begins[begins.length - 1]);
+    if (silent) pieces.truncate(barStarts[barStarts.length - 1]);
   }
-  begins.push(pieces.length);
-  return { bars: begins, layers: 1 };
+  barStarts.push(pieces.length);
+  return { bars: barStarts, layers: 1 };
 }
 
-/** What sounds from one beginning or end to the next: of its last piece, only pitches that go on are tied. */
+/** Adds the chord that sounds from one cut to the next. In its last piece, only the pitches that continue are tied. */
 function addSlice(pieces: NumberList, sounding: ScoreNote[], from: number, to: number): void {
-  checkChord(sounding.length);
+  checkChordSize(sounding.length);
   const pitches = sounding.map((note) => note.pitch);
   const ties = sounding.map((note) => note.start + note.duration > to);
   const all = ties.length > 0 && ties.every(Boolean);

@@ -1,29 +1,31 @@
 /**
- * Whole numbers of 32 bits, added one by one, in memory that is kept from one use to the next: memory that is new each time is not
- * in the processor's cache, and has to be collected.
+ * A growing list of 32-bit integers whose memory is reused. New memory would not be in the processor's cache and would have to
+ * be garbage-collected.
  */
 
-const FIRST_ROOM = 1 << 6;
-/** What one huge file needed is not held for good. */
-const MOST_KEPT = 1 << 18;
+const FIRST_CAPACITY = 1 << 6;
+/** A larger array is released when the list is emptied, so that one huge file does not hold its memory for good. */
+const MAX_KEPT_CAPACITY = 1 << 18;
 
+/** A list of 32-bit integers. */
 export class NumberList {
-  /** what has been added, from 0 to `length`; another array once it has grown */
-  numbers = new Int32Array(FIRST_ROOM);
+  /** The entries are 0…length−1. Growing replaces the array. */
+  numbers = new Int32Array(FIRST_CAPACITY);
   length = 0;
 
+  /** Appends a number. */
   add(number: number): void {
-    if (this.length === this.numbers.length) this.grow();
+    if (this.length === this.numbers.length) this.#grow();
     this.numbers[this.length++] = number;
   }
 
-  /** Forgets all from there on. */
-  cut(length: number): void {
+  /** Shortens the list to a length. */
+  truncate(length: number): void {
     this.length = length;
-    if (length === 0 && this.numbers.length > MOST_KEPT) this.numbers = new Int32Array(FIRST_ROOM);
+    if (length === 0 && this.numbers.length > MAX_KEPT_CAPACITY) this.numbers = new Int32Array(FIRST_CAPACITY);
   }
 
-  private grow(): void {
+  #grow(): void {
     const larger = new Int32Array(2 * this.numbers.length);
     larger.set(this.numbers);
     this.numbers = larger;
