@@ -1,38 +1,40 @@
 /**
- * Attempts: when each stage ran, how long, how it ended, and what it said. A line each in .repro/attempts.jsonl, what a
- * stage said in .repro/logs. Durations from here say how long a stage is expected to take.
+ * The log of attempts: when each stage ran, for how long, and how it ended. Each attempt is a line of
+ * .repro/attempts.jsonl; its output is a file in .repro/logs. The duration of a stage's last run is its expected duration.
  */
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileNameFor } from '../pipeline/index.ts';
 
+/** One run of one stage's commands, as it is recorded. */
 export interface Attempt {
   stage: string;
-  /** ISO 8601 */
+  /** When it started, in ISO 8601. */
   started: string;
   seconds: number;
   outcome: 'ran' | 'failed' | 'interrupted';
   exit?: number;
   signal?: string;
   gpus?: readonly string[];
-  /** bytes, of all its processes together, as sampled */
+  /** The most memory that all its processes together held, in bytes, as sampled. */
   peakMemory?: number;
-  /** Relative to the root; absent when it said nothing. */
+  /** The file with its output, relative to the root; absent if there was no output. */
   log?: string;
 }
 
 const FILE = '.repro/attempts.jsonl';
 
+/** Reads and writes the attempts of the project at a root folder. */
 export class AttemptLog {
   readonly #root: string;
-  /** A descriptor to append to. */
+  /** File descriptor of .repro/attempts.jsonl, opened for appending by the first `record`. */
   #file: number | undefined;
 
   constructor(root: string) {
     this.#root = root;
   }
 
-  /** Oldest first. */
+  /** The attempts of one stage, or of all, oldest first. */
   attempts(stage?: string): Attempt[] {
     let text: string;
     try {
@@ -45,17 +47,18 @@ export class AttemptLog {
         const attempt = JSON.parse(line) as Attempt;
         return stage === undefined || attempt.stage === stage ? [attempt] : [];
       } catch {
-        return []; // The end of a line that was being written when repro was killed.
+        return []; // A line that was cut off when repro was killed.
       }
     });
   }
 
-  /** Seconds by stage, from its last good run. */
+  /** Seconds by stage, from the last attempt of each that succeeded. */
   durations(): Map<string, number> {
     const ran = this.attempts().filter(({ outcome }) => outcome === 'ran');
     return new Map(ran.map(({ stage, seconds }) => [stage, seconds]));
   }
 
+  /** Appends an attempt. */
   record(attempt: Attempt): void {
     if (this.#file === undefined) {
       mkdirSync(join(this.#root, '.repro'), { recursive: true });
@@ -69,7 +72,7 @@ export class AttemptLog {
     this.#file = undefined;
   }
 
-  /** A file for what one attempt says; it comes into being with the first word. Its path is relative to the root. */
+  /** The file for the output of one attempt. It is created by the first write. */
   openLog(stage: string, started: Date): AttemptOutput {
     return new AttemptOutput(this.#root, () => {
       const stamp = started.toISOString().replaceAll(':', '-');
@@ -77,6 +80,7 @@ export class AttemptLog {
     });
   }
 
+  /** The text of a log file; empty if there is none. `log`: relative to the root. */
   read(log: string): string {
     try {
       return readFileSync(join(this.#root, log), 'utf8');
@@ -86,25 +90,27 @@ export class AttemptLog {
   }
 }
 
+/** The log file of one attempt. */
 export class AttemptOutput {
   readonly #root: string;
-  readonly #name: () => string;
+  readonly #newPath: () => string;
   #path: string | undefined;
 
-  /** `name`: the path, relative to the root. */
-  constructor(root: string, name: () => string) {
+  /** `newPath` returns the path of the file, relative to the root. It is called at most once. */
+  constructor(root: string, newPath: () => string) {
     this.#root = root;
-    this.#name = name;
+    this.#newPath = newPath;
   }
 
-  /** Undefined when nothing was said. */
+  /** The path, relative to the root; undefined as long as there is no output. */
   get path(): string | undefined {
     return this.#path;
   }
 
+  /** Appends output. */
   write(text: string): void {
     if (this.#path === undefined) {
-      this.#path = this.#name();
+      this.#path = this.#newPath();
       mkdirSync(dirname(join(this.#root, this.#path)), { recursive: true });
       writeFileSync(join(this.#root, this.#path), text);
     } else appendFileSync(join(this.#root, this.#path), text);

@@ -1,19 +1,20 @@
 /**
- * What stages that run side by side share, and how much of it is taken: places (-j), cpus, memory, GPUs, named limits.
- * Here alone is decided whether a stage fits beside those that run and which GPUs it gets; the pool and the forecast ask.
+ * The resources that running stages share, and how much of them is in use: places (-j), cpus, memory, GPUs, named limits.
+ * Capacity decides whether a stage fits beside the running ones and which GPUs it gets. The pool and the forecast ask it.
  */
 import { describeBytes, ReproError } from '../messages/index.ts';
 import type { Resources, Stage } from '../pipeline/index.ts';
 import type { Machine } from './machine.ts';
 
-/** By the names of the pipeline's `limits`. */
+/** The pipeline's `limits`: how many of each may be in use at once. */
 export type Limits = { readonly [name: string]: number };
 
-/** -j, where a call does not say. */
+/** The default of -j: as many stages at once as this machine has cpus or GPUs, whichever are more. */
 export function defaultJobs(machine: Machine): number {
   return Math.max(machine.cpus, machine.gpus.length);
 }
 
+/** What a machine has, what running stages have taken of it, and whether one more stage fits. */
 export class Capacity {
   readonly jobs: number;
   readonly machine: Machine;
@@ -30,6 +31,7 @@ export class Capacity {
     this.#limits = limits;
   }
 
+  /** Whether fewer than `jobs` stages are running. */
   get hasPlace(): boolean {
     return this.#running < this.jobs;
   }
@@ -38,7 +40,12 @@ export class Capacity {
     return this.#gpus.size < this.machine.gpus.length;
   }
 
-  /** The GPUs that a stage would get; undefined when something is short. Where there is no GPU at all, it gets none. */
+  /**
+   * Whether a stage that needs `wants` fits beside the running ones.
+   *
+   * @param isTakenElsewhere whether another repro has this GPU
+   * @returns ids of the GPUs that it would get, none on a machine without GPUs; undefined if it does not fit
+   */
   fit(wants: Resources, isTakenElsewhere: (gpu: string) => boolean = () => false): string[] | undefined {
     if (!this.hasPlace) return undefined;
     if (this.#cpus + wants.cpus > this.machine.cpus) return undefined;
@@ -50,17 +57,19 @@ export class Capacity {
     return free.length < wants.gpus ? undefined : free.slice(0, wants.gpus);
   }
 
+  /** A stage with these GPUs, from `fit`, has started. */
   take(wants: Resources, gpus: readonly string[]): void {
-    this.#count(wants, 1);
+    this.#add(wants, 1);
     for (const id of gpus) this.#gpus.add(id);
   }
 
-  giveBack(wants: Resources, gpus: readonly string[]): void {
-    this.#count(wants, -1);
+  /** A stage that was taken into account by `take` has ended. */
+  release(wants: Resources, gpus: readonly string[]): void {
+    this.#add(wants, -1);
     for (const id of gpus) this.#gpus.delete(id);
   }
 
-  #count(wants: Resources, sign: 1 | -1): void {
+  #add(wants: Resources, sign: 1 | -1): void {
     this.#running += sign;
     this.#cpus += sign * wants.cpus;
     this.#memory += sign * wants.memory;
@@ -69,7 +78,11 @@ export class Capacity {
   }
 }
 
-/** Throws ReproError when a stage wants more than there is: it would wait for ever. */
+/**
+ * Checks that a stage fits on this machine when it runs alone. Otherwise it would wait for ever.
+ *
+ * @throws ReproError if it wants more than the machine or a limit has
+ */
 export function checkFits(stage: Stage, machine: Machine, limits: Limits): void {
   const { cpus, memory, gpus } = stage.resources;
   const short = (what: string, has: string) =>

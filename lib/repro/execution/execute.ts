@@ -219,10 +219,10 @@ class Execution {
       const { status } = await this.#decide(stage, decision);
       return await this.#carryOut(stage, status, holding);
     } finally {
-      this.#gpuLeases?.give(holding.gpus);
+      this.#gpuLeases?.release(holding.gpus);
       holding.release();
       // Another repro that waits for this stage's lease must find its block in the lock.
-      this.#pendingReleases.push(this.#project.lock.written().then(() => this.#stageLeases.give([stage.name])));
+      this.#pendingReleases.push(this.#project.lock.written().then(() => this.#stageLeases.release([stage.name])));
     }
   }
 
@@ -232,7 +232,7 @@ class Execution {
     return this.#pool.acquire(stage.name, stage.resources, expected, (gpus) => {
       if (!this.#stageLeases.take([stage.name])) return false;
       if (this.#gpuLeases === undefined || this.#gpuLeases.take(gpus)) return true;
-      this.#stageLeases.give([stage.name]);
+      this.#stageLeases.release([stage.name]);
       return false;
     });
   }

@@ -1,3 +1,15 @@
+/**
+ * Runs the stages of a plan. Above planning and processes; the commands of the CLI use it.
+ *
+ *   execute.ts      carries out a plan: which stages run or are restored, and when
+ *   attempt.ts      one attempt at one stage; taking outputs into the cache, and restoring them
+ *   pool.ts         which waiting stage starts next
+ *   capacity.ts     whether a stage fits beside the running ones; machine.ts: what this machine has
+ *   leases.ts       how several repros share stages and GPUs
+ *   events.ts       what a run reports, as data
+ *   attempt-log.ts  the record of past attempts, their output and durations
+ *   forecast.ts     how long a plan will take
+ */
 export { commitStage, missingOutputs, restoreStage } from './attempt.ts';
 export { type Attempt, AttemptLog } from './attempt-log.ts';
 export { Capacity, checkFits, defaultJobs } from './capacity.ts';

@@ -1,7 +1,7 @@
 /**
- * Who has what among several repros: stages of this folder, GPUs of this machine. A lease names the process that holds it
- * and dies with it, whatever kills it: one whose holder is gone counts as free. The table is LMDB, whose write
- * transactions are the only lock; it lives no longer than the machine is up.
+ * Leases let several repros share a folder's stages and a machine's GPUs: each has one holder at a time. A lease names the
+ * process that holds it. If that process is gone, however it ended, the lease counts as free. The table is an LMDB database;
+ * its write transactions are the only lock. The table's folder is named by the boot id, so no lease outlives a reboot.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
@@ -9,49 +9,56 @@ import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
 import { endOrphans, startOf } from '../processes/index.ts';
 
+/** The holder of a stage or a GPU. */
 interface Lease {
   pid: number;
-  /** When that process started: process ids come round again. */
+  /** When that process started, because process ids are reused. */
   started: string;
 }
 
+/** A table of leases, open in this process. */
 export class Leases {
-  /** Where the table lies. */
+  /** The folder of the table. */
   readonly folder: string;
   readonly #table: RootDatabase<Lease, string>;
   readonly #own: Lease = { pid: process.pid, started: startOf(process.pid) ?? '' };
-  /** Given back, and in the table until the next transaction. */
-  readonly #givenBack = new Set<string>();
-  #soon: NodeJS.Immediate | undefined;
+  /** Names that were released but are in the table until the next transaction. */
+  readonly #released = new Set<string>();
+  #flushImmediate: NodeJS.Immediate | undefined;
 
   private constructor(folder: string, table: RootDatabase<Lease, string>) {
     this.folder = folder;
     this.#table = table;
   }
 
-  /** Stages of the project at `root`. */
+  /** The leases of the stages of the project at `root`. */
   static ofStages(root: string): Promise<Leases> {
     return Leases.#open(join(root, '.repro', 'leases'));
   }
 
-  /** GPUs, shared by all projects of this user. */
+  /** The leases of GPUs, which all projects of this user share. */
   static ofGpus(): Promise<Leases> {
     return Leases.#open(join(tmpdir(), `repro-gpus-${userInfo().uid}`));
   }
 
-  static async #open(above: string): Promise<Leases> {
+  static async #open(parent: string): Promise<Leases> {
     const { open } = await import('lmdb');
-    const folder = join(above, bootId());
+    const folder = join(parent, bootId());
     mkdirSync(folder, { recursive: true });
     return new Leases(folder, open<Lease, string>({ path: folder, encoding: 'json', noSync: true }));
   }
 
-  /** Takes all of `names` or none. A dead holder's commands are killed before its lease is taken over. */
+  /**
+   * Takes the leases of all `names`, or none. Before a lease of a dead repro is taken over, the commands that it left
+   * running are killed.
+   *
+   * @returns whether they were taken; false if another repro holds one of them
+   */
   take(names: readonly string[]): boolean {
     if (names.length === 0) return true;
     let orphaned = false;
     const taken = this.#table.transactionSync(() => {
-      this.#removeGivenBack();
+      this.#removeReleased();
       for (const name of names) {
         const lease = this.#table.get(name);
         if (lease === undefined || this.#isOwn(lease)) continue;
@@ -65,32 +72,34 @@ export class Leases {
     return taken;
   }
 
+  /** Whether another repro that is running holds this lease. */
   isTaken(name: string): boolean {
     const lease = this.#table.get(name);
     return lease !== undefined && !this.#isOwn(lease) && isAlive(lease);
   }
 
-  /** Others see it in a later turn of the event loop: what is given together, or before something is taken, is written at once. */
-  give(names: readonly string[]): void {
-    for (const name of names) this.#givenBack.add(name);
-    if (names.length > 0) this.#soon ??= setImmediate(() => this.#flush());
+  /** Releases leases. They are written in a later turn of the event loop, or by the next `take`, in one transaction. */
+  release(names: readonly string[]): void {
+    for (const name of names) this.#released.add(name);
+    if (names.length > 0) this.#flushImmediate ??= setImmediate(() => this.#flush());
   }
 
+  /** Writes the releases and closes the table. */
   close(): Promise<void> {
     this.#flush();
     return this.#table.close();
   }
 
   #flush(): void {
-    clearImmediate(this.#soon);
-    this.#soon = undefined;
-    if (this.#givenBack.size > 0) this.#table.transactionSync(() => this.#removeGivenBack());
+    clearImmediate(this.#flushImmediate);
+    this.#flushImmediate = undefined;
+    if (this.#released.size > 0) this.#table.transactionSync(() => this.#removeReleased());
   }
 
-  /** In a transaction. */
-  #removeGivenBack(): void {
-    for (const name of this.#givenBack) this.#table.removeSync(name);
-    this.#givenBack.clear();
+  /** To be called in a transaction. */
+  #removeReleased(): void {
+    for (const name of this.#released) this.#table.removeSync(name);
+    this.#released.clear();
   }
 
   #isOwn(lease: Lease): boolean {

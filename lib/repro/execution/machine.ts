@@ -1,15 +1,20 @@
-/** What this machine has for stages to run on. */
+/** The cpus, memory and GPUs of this machine. */
 import { availableParallelism, totalmem } from 'node:os';
 
+/** The resources of a machine. */
 export interface Machine {
   cpus: number;
   /** bytes */
   memory: number;
-  /** Ids as CUDA_VISIBLE_DEVICES takes them. */
+  /** Ids in the form that CUDA_VISIBLE_DEVICES takes. */
   gpus: string[];
 }
 
-/** GPUs from REPRO_GPUS, else CUDA_VISIBLE_DEVICES, else nvidia-smi, which is only asked when a stage wants one. */
+/**
+ * This machine. Its GPUs are those in REPRO_GPUS, else those in CUDA_VISIBLE_DEVICES, else those that nvidia-smi lists.
+ *
+ * @param wantsGpus false: GPUs are not looked for, because nvidia-smi is slow and no stage wants one
+ */
 export async function thisMachine(wantsGpus: boolean): Promise<Machine> {
   return { cpus: availableParallelism(), memory: totalmem(), gpus: wantsGpus ? await gpuIds() : [] };
 }

@@ -1,44 +1,56 @@
 /**
- * Who may start when. Of the stages that wait, the one expected to take longest is asked first; one that does not fit yet
- * (see capacity.ts) does not keep smaller ones from what is free.
+ * Decides which waiting stage starts next: the one expected to take longest, of those that fit (capacity.ts). A stage that
+ * does not fit yet does not hold up smaller ones.
  */
-
 import type { Resources } from '../pipeline/index.ts';
 import type { Capacity } from './capacity.ts';
 
+/** A place in the pool, with what the stage has until it releases it. */
 export interface Holding {
   gpus: readonly string[];
   release(): void;
 }
 
-/** Takes the last say before a start: false when another repro has the stage, or these GPUs. */
+/** Called right before a start, to take the leases. Returns false if another repro has the stage or one of these GPUs. */
 export type Claim = (gpus: readonly string[]) => boolean;
 
+/** The answer to a request: a holding, or that nothing more is to start. */
 export type Granted = Holding | 'stopped';
 
+/** Milliseconds between attempts to get what another repro has. */
+const RETRY = 100;
+
+/** A stage that waits. */
 interface Waiting {
   name: string;
   wants: Resources;
+  /** The highest goes first. */
   priority: number;
   claim: Claim;
   grant(granted: Granted): void;
 }
 
+/** The stages that wait, and the capacity that running ones share. */
 export class Pool {
   readonly #capacity: Capacity;
   readonly #gpuIsTaken: (id: string) => boolean;
   #waiting: Waiting[] = [];
   #stopped = false;
-  #again: NodeJS.Timeout | undefined;
-  #soon: NodeJS.Immediate | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #serveImmediate: NodeJS.Immediate | undefined;
 
-  /** `gpuIsTaken`: by another repro. */
+  /** `gpuIsTaken`: whether another repro has this GPU. */
   constructor(capacity: Capacity, gpuIsTaken: (id: string) => boolean) {
     this.#capacity = capacity;
     this.#gpuIsTaken = gpuIsTaken;
   }
 
-  /** Resolves when the stage may start, or with 'stopped' when nothing more is to start. */
+  /**
+   * Waits for a place.
+   *
+   * @param priority the expected seconds of the stage; Infinity if they are not known
+   * @returns a holding when the stage may start; 'stopped' when nothing more is to start
+   */
   acquire(name: string, wants: Resources, priority: number, claim: Claim): Promise<Granted> {
     if (this.#stopped) return Promise.resolve('stopped');
     return new Promise((grant) => {
@@ -48,23 +60,23 @@ export class Pool {
     });
   }
 
-  /** From now on nothing new starts. */
+  /** From now on no stage starts. Those that wait get 'stopped'. */
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#again);
+    clearTimeout(this.#retryTimer);
     for (const { grant } of this.#waiting.splice(0)) grant('stopped');
   }
 
-  /** Others that are ready by now are about to ask as well, and the longest of them goes first. */
+  /** Waits until all stages that are ready now have made their requests, so that the longest of them goes first. */
   #serveSoon(): void {
-    this.#soon ??= setImmediate(() => {
-      this.#soon = undefined;
+    this.#serveImmediate ??= setImmediate(() => {
+      this.#serveImmediate = undefined;
       this.#serve();
     });
   }
 
   #serve(): void {
-    clearTimeout(this.#again);
+    clearTimeout(this.#retryTimer);
     let heldElsewhere = false;
     for (const waiting of [...this.#waiting]) {
       if (!this.#capacity.hasPlace) break;
@@ -80,8 +92,8 @@ export class Pool {
       this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
       waiting.grant(this.#take(waiting.wants, gpus));
     }
-    // What another process holds is given back without a word to this one: ask again soon.
-    if (heldElsewhere && !this.#stopped) this.#again = setTimeout(() => this.#serve(), 100);
+    // This process does not notice when another repro releases a lease, so it tries again soon.
+    if (heldElsewhere && !this.#stopped) this.#retryTimer = setTimeout(() => this.#serve(), RETRY);
   }
 
   #take(wants: Resources, gpus: readonly string[]): Holding {
@@ -92,7 +104,7 @@ export class Pool {
       release: () => {
         if (!held) return;
         held = false;
-        this.#capacity.giveBack(wants, gpus);
+        this.#capacity.release(wants, gpus);
         this.#serveSoon();
       },
     };

@@ -12,7 +12,7 @@ describe('fit', () => {
     expect(capacity.hasPlace).toBe(true);
     for (let i = 0; i < 2; i++) capacity.take(resources({}), []);
     expect([capacity.hasPlace, capacity.fit(resources({}))]).toEqual([false, undefined]);
-    capacity.giveBack(resources({}), []);
+    capacity.release(resources({}), []);
     expect([capacity.hasPlace, capacity.fit(resources({}))]).toEqual([true, []]);
   });
 
@@ -37,7 +37,7 @@ describe('fit', () => {
     capacity.take(resources({ limits: { net: 1 } }), []);
     expect(capacity.fit(resources({ limits: { net: 2 } }))).toBeUndefined();
     expect(capacity.fit(resources({ limits: { net: 1, disk: 1 } }))).toEqual([]);
-    capacity.giveBack(resources({ limits: { net: 1 } }), []);
+    capacity.release(resources({ limits: { net: 1 } }), []);
     expect(capacity.fit(resources({ limits: { net: 2 } }))).toEqual([]);
   });
 
