@@ -1,6 +1,6 @@
 /** The shape of params.yaml, for the compiler; params.schema.json says the same to people, with limits. */
 
-import type { Size } from '../lib/models/index.ts';
+import type { ModelSize } from '../lib/models/index.ts';
 
 export interface Params {
   download: { dataset: string; pieces: number; seed: number };
@@ -35,7 +35,7 @@ export interface Params {
   };
   fit: { size: 'params' | 'params_non_embedding'; loss: string; confidence: number };
   report: { title: string; samples: number };
-  sizes: Record<string, Size>;
+  sizes: Record<string, ModelSize>;
   published: Record<string, Partial<TrainParams>>;
 }
 

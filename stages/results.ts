@@ -1,7 +1,7 @@
 /** Metrics of train and evaluate → RUNS.csv, the table of runs: a row each, in the order of the grid, nothing computed. */
 import { join } from 'node:path';
 import { csvFormat } from 'd3-dsv';
-import { grid } from './run.ts';
+import { grid } from './grid.ts';
 import { readJson, stage, writeText } from './stage.ts';
 
 /** Losses are in nats a token; train's and evaluate's metrics hold these under the same names. */

@@ -11,14 +11,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { learningRate, openEngine } from '../../lib/engine/index.ts';
+import { learningRateAt, openEngine } from '../../lib/engine/index.ts';
 import {
   carriesState,
+  elementCount,
   initialWeights,
   type ModelConfig,
   Random,
   saveCheckpoint,
-  sizeOf,
   stateShape,
   type Weights,
 } from '../../lib/models/index.ts';
@@ -44,7 +44,7 @@ const { values } = parseArgs({
 });
 const steps = Number(values.steps);
 const threads = Number(values.threads);
-const schedule = { steps, warmup: Math.ceil(steps / 10), peak: 2e-3, floor: 2e-4 };
+const schedule = { steps, warmup: Math.ceil(steps / 10), learningRate: 2e-3, learningRateFloor: 0.1 };
 const adamw = { weightDecay: 0.1, betas: [0.9, 0.95] as [number, number], clip: 1 };
 
 const folder = mkdtempSync(join(tmpdir(), 'curves-'));
@@ -96,7 +96,7 @@ async function losses(config: ModelConfig, weights: Weights, windows: Uint32Arra
   const model = engine.model(config, { weights });
   const curve: number[] = [];
   let state: Float32Array | undefined = carriesState(config)
-    ? new Float32Array(sizeOf(stateShape(config, BATCH)!))
+    ? new Float32Array(elementCount(stateShape(config, BATCH)!))
     : undefined;
   for (let step = 0; step < steps; step++) {
     const batch = windows.slice(step * BATCH, (step + 1) * BATCH);
@@ -104,7 +104,7 @@ async function losses(config: ModelConfig, weights: Weights, windows: Uint32Arra
       Uint32Array.from(batch.flatMap((window) => [...window.subarray(first, first + LENGTH)]));
     const result = await model.trainStep(
       { inputs: gather(0), targets: gather(1), sequences: BATCH, length: LENGTH, state },
-      { ...adamw, learningRate: learningRate(step, schedule) },
+      { ...adamw, learningRate: learningRateAt(step, schedule) },
     );
     state = result.state;
     curve.push(result.loss);

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openEngine } from '../../lib/engine/index.ts';
-import { type ModelConfig, parameters, saveCheckpoint, sizeOf, type Weights } from '../../lib/models/index.ts';
+import { elementCount, type ModelConfig, parameters, saveCheckpoint, type Weights } from '../../lib/models/index.ts';
 import { chain, livelyWeights, models, python } from './peer.ts';
 
 const SEQUENCES = 2;
@@ -85,7 +85,7 @@ function torch(config: ModelConfig, checkpoint: string, tokens: Uint32Array, pre
   });
   const flat = new Float32Array(new Uint8Array(readFileSync(out)).buffer);
   let offset = 0;
-  return new Map(list.map(({ name, shape }) => [name, flat.subarray(offset, (offset += sizeOf(shape)))]));
+  return new Map(list.map(({ name, shape }) => [name, flat.subarray(offset, (offset += elementCount(shape)))]));
 }
 
 /** |actual − expected| / |expected|, over all of them */

@@ -1,3 +1,15 @@
+/**
+ * The training engine: trains, evaluates and samples models of lib/models.
+ *
+ * | folder     | holds                                                                             |
+ * | ---------- | --------------------------------------------------------------------------------- |
+ * | open.ts    | `openEngine`: chooses between the two engines                                     |
+ * | interface/ | the interface of an engine, a model and a decoder; start with interface/engine.ts |
+ * | training/  | the training loop, evaluation, sampling                                           |
+ * | data/      | where tokens come from, and which windows a step reads                            |
+ * | native/    | the C++ engine (native/engine)                                                    |
+ * | tfjs/      | the same mathematics in TensorFlow.js: the reference that the tests compare with  |
+ */
 export type { Split, TokenSource } from './data/index.ts';
 export type {
   Batch,
@@ -17,9 +29,9 @@ export {
   type EvaluateOptions,
   type Evaluation,
   evaluate,
-  learningRate,
+  type LearningRateSchedule,
+  learningRateAt,
   type SampleOptions,
-  type Schedule,
   sample,
   type TrainOptions,
   type TrainResult,

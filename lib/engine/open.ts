@@ -1,15 +1,18 @@
-/** Which engine computes: the native one where its addon is built, TensorFlow.js otherwise, or the one that is named. */
+/** Opens an engine: the native one if its addon is built, TensorFlow.js otherwise, or the engine that is named. */
 import { StaleAddonError } from '../../native/built.mjs';
 import { type Engine, EngineError, type EngineOptions } from './interface/index.ts';
 
 /**
- * @throws EngineError when the options are wrong, or the named engine is not to be had
- * @throws StaleAddonError when the addon is of other sources than those beside it
+ * Opens the engine that the options name. With `name` auto and no addon, it writes a warning to stderr and opens tfjs.
+ *
+ * @throws EngineError if an option is wrong, or the named engine is not available
+ * @throws StaleAddonError if the addon was built from other sources than those beside it
+ * @example const engine = await openEngine({ name: 'native', threads: 2 })
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const { name = 'auto', precision = 'fp32' } = options;
-  choose('engine', name, ['auto', 'native', 'tfjs']);
-  choose('precision', precision, ['fp32', 'bf16']);
+  checkChoice('engine', name, ['auto', 'native', 'tfjs']);
+  checkChoice('precision', precision, ['fp32', 'bf16']);
   if (name === 'native' || (name === 'auto' && (await isNativeBuilt()))) {
     const { openNative } = await import('./native/index.ts');
     return openNative(options);
@@ -30,6 +33,6 @@ async function isNativeBuilt(): Promise<boolean> {
   }
 }
 
-function choose(key: string, value: string, from: string[]): void {
-  if (!from.includes(value)) throw new EngineError(`${key} is ${value}; it must be one of ${from.join(', ')}`);
+function checkChoice(key: string, value: string, choices: string[]): void {
+  if (!choices.includes(value)) throw new EngineError(`${key} is ${value}; it must be one of ${choices.join(', ')}`);
 }

@@ -7,10 +7,10 @@
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkConfig } from './check.ts';
-import type { ModelConfig, Tensor, Weights } from './config.ts';
+import { checkConfig } from './check-config.ts';
 import { ModelError } from './errors.ts';
-import { fromHub, toHub, withOurNames } from './hub.ts';
+import { fromHuggingFace, toHuggingFace, withProjectNames } from './hugging-face.ts';
+import type { ModelConfig, Tensor, Weights } from './model-config.ts';
 import { parameters } from './parameters.ts';
 import { readSafetensors, writeSafetensors, writeWhole } from './safetensors.ts';
 
@@ -56,7 +56,7 @@ export async function saveCheckpoint(dir: string, checkpoint: Checkpoint): Promi
   }
   await writeSafetensors(join(dir, 'model.safetensors'), weights, { format: 'pt', ...(optimizer && { step }) });
   await writeWhole(join(dir, 'config.json'), (handle) =>
-    handle.writeFile(`${JSON.stringify(toHub(config), null, 2)}\n`),
+    handle.writeFile(`${JSON.stringify(toHuggingFace(config), null, 2)}\n`),
   );
 }
 
@@ -68,7 +68,7 @@ export async function loadCheckpoint(dir: string): Promise<Checkpoint> {
   const config = await loadConfig(dir);
   const file = join(dir, 'model.safetensors');
   const model = await readSafetensors(file).catch((error) => rephrase(error, dir));
-  const weights = arrange(withOurNames(model.tensors, config), config, file);
+  const weights = arrange(withProjectNames(model.tensors, config), config, file);
 
   const optimizerFile = join(dir, 'optimizer.safetensors');
   const kept = await readSafetensors(optimizerFile).catch((error) => {
@@ -125,7 +125,7 @@ async function loadConfig(dir: string): Promise<ModelConfig> {
     throw new ModelError(
       `${file} is ${JSON.stringify(json)}; it must be a mapping of settings, with model_type among them`,
     );
-  const config = fromHub(json, file);
+  const config = fromHuggingFace(json, file);
   try {
     checkConfig(config);
   } catch (error) {

@@ -1,10 +1,10 @@
-export { checkConfig } from './check.ts';
+export { checkConfig } from './check-config.ts';
 export { type Checkpoint, loadCheckpoint, type OptimizerState, saveCheckpoint } from './checkpoint.ts';
-export type * from './config.ts';
 export { ModelError } from './errors.ts';
-export { flopsPerToken } from './flops.ts';
-export { initialWeights } from './initial.ts';
-export { countParameters, parameters, sizeOf } from './parameters.ts';
+export { initialWeights } from './initial-weights.ts';
+export type * from './model-config.ts';
+export { type ModelSize, modelConfig, type SharedSettings } from './model-sizes.ts';
+export { countParameters, elementCount, parameters } from './parameters.ts';
 export { Random } from './random.ts';
-export { modelConfig, type Setting, type Size } from './sizes.ts';
-export { carriesState, reachOf, stateShape } from './state.ts';
+export { carriesState, decoderCapacity, stateShape } from './recurrent-state.ts';
+export { flopsPerToken } from './training-flops.ts';

@@ -1,5 +1,5 @@
 /** The parameters that a configuration has, in the order in which weights are kept, and how many numbers they are. */
-import type { GptConfig, LstmConfig, ModelConfig, Parameter } from './config.ts';
+import type { GptConfig, LstmConfig, ModelConfig, Parameter } from './model-config.ts';
 
 /**
  * Every parameter once, a tied head under the name of its embedding.
@@ -58,7 +58,7 @@ function embedding(name: string, shape: number[]): Parameter {
 }
 
 /** How many numbers a tensor of this shape holds. */
-export function sizeOf(shape: number[]): number {
+export function elementCount(shape: number[]): number {
   return shape.reduce((product, n) => product * n, 1);
 }
 
@@ -70,8 +70,8 @@ export function countParameters(config: ModelConfig): { total: number; nonEmbedd
   let total = 0;
   let nonEmbedding = 0;
   for (const { shape, embedding } of parameters(config)) {
-    total += sizeOf(shape);
-    if (!embedding) nonEmbedding += sizeOf(shape);
+    total += elementCount(shape);
+    if (!embedding) nonEmbedding += elementCount(shape);
   }
   return { total, nonEmbedding };
 }

@@ -9,11 +9,11 @@
 import { ModelError } from './errors.ts';
 
 export class Random {
-  private readonly key: [number, number];
-  private readonly counter: [number, number, number, number];
-  private readonly words = new Uint32Array(4);
-  private used = 4;
-  private spare: number | undefined;
+  readonly #key: [number, number];
+  readonly #counter: [number, number, number, number];
+  readonly #words = new Uint32Array(4);
+  #used = 4;
+  #spare: number | undefined;
 
   /**
    * @param seed a whole number, 0 ≤ seed ≤ 2⁵³ − 1
@@ -24,18 +24,18 @@ export class Random {
     for (const [name, value] of Object.entries({ seed, index }))
       if (!Number.isSafeInteger(value) || value < 0)
         throw new ModelError(`${name} is ${value}; it must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`);
-    this.key = halves(seed);
-    this.counter = [0, fnv1a(purpose), ...halves(index)];
+    this.#key = halves(seed);
+    this.#counter = [0, fnv1a(purpose), ...halves(index)];
   }
 
   /** Uniform over 0 … 2³² − 1. */
   uint32(): number {
-    if (this.used === 4) {
-      philox(this.counter, this.key, this.words);
-      this.counter[0]++;
-      this.used = 0;
+    if (this.#used === 4) {
+      philox(this.#counter, this.#key, this.#words);
+      this.#counter[0]++;
+      this.#used = 0;
     }
-    return this.words[this.used++];
+    return this.#words[this.#used++];
   }
 
   /** Uniform over [0, 1), 53 bits of it. */
@@ -57,9 +57,9 @@ export class Random {
 
   /** Normal with mean 0 and variance 1, by Marsaglia's polar method: two draws from a point in the unit disc. */
   normal(): number {
-    if (this.spare !== undefined) {
-      const spare = this.spare;
-      this.spare = undefined;
+    if (this.#spare !== undefined) {
+      const spare = this.#spare;
+      this.#spare = undefined;
       return spare;
     }
     for (;;) {
@@ -68,7 +68,7 @@ export class Random {
       const s = u * u + v * v;
       if (s >= 1) continue;
       const scale = Math.sqrt((-2 * naturalLogarithm(s)) / s);
-      this.spare = v * scale;
+      this.#spare = v * scale;
       return u * scale;
     }
   }

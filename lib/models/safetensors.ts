@@ -5,9 +5,9 @@
  */
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Weights } from './config.ts';
 import { ModelError } from './errors.ts';
-import { sizeOf } from './parameters.ts';
+import type { Weights } from './model-config.ts';
+import { elementCount } from './parameters.ts';
 
 /** What the format says of a tensor; offsets are from the end of the header. */
 interface Entry {
@@ -28,8 +28,8 @@ export async function writeSafetensors(
   const header: Record<string, Entry | Record<string, string>> = { __metadata__: metadata };
   let offset = 0;
   for (const [name, { shape, data }] of tensors) {
-    if (data.length !== sizeOf(shape))
-      throw new ModelError(`${name} has ${data.length} numbers, but its shape [${shape}] has ${sizeOf(shape)}`);
+    if (data.length !== elementCount(shape))
+      throw new ModelError(`${name} has ${data.length} numbers, but its shape [${shape}] has ${elementCount(shape)}`);
     header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
     offset += data.byteLength;
   }
@@ -95,7 +95,7 @@ export async function readSafetensors(file: string): Promise<{ tensors: Weights;
 
     const tensors: Weights = new Map();
     for (const [tensor, { shape, data_offsets }] of Object.entries(entries as Record<string, Entry>)) {
-      const data = new Float32Array(sizeOf(shape));
+      const data = new Float32Array(elementCount(shape));
       await readFully(handle, new Uint8Array(data.buffer), start + data_offsets[0]);
       tensors.set(tensor, { shape, data });
     }
@@ -118,8 +118,8 @@ function problemOf(entry: Entry): string | undefined {
   const whole = (list: unknown) => Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
   if (dtype !== 'F32') return `has numbers of type ${dtype}; only F32 is read: convert it first`;
   if (!whole(shape) || !whole(offsets) || offsets.length !== 2) return 'has no proper shape and offsets';
-  if (offsets[1] - offsets[0] !== 4 * sizeOf(shape))
-    return `has ${offsets[1] - offsets[0]} bytes, but its shape [${shape}] needs ${4 * sizeOf(shape)}`;
+  if (offsets[1] - offsets[0] !== 4 * elementCount(shape))
+    return `has ${offsets[1] - offsets[0]} bytes, but its shape [${shape}] needs ${4 * elementCount(shape)}`;
   return undefined;
 }
 

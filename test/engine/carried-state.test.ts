@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { beginsStreams, streamOffsets } from '../../lib/engine/data/streams.ts';
 import { type Batch, type Engine, EngineError, type TrainOptions, train } from '../../lib/engine/index.ts';
-import { planTraining } from '../../lib/engine/training/plan.ts';
+import { resolveSettings } from '../../lib/engine/training/training-settings.ts';
 import {
   initialWeights,
   type LstmConfig,
@@ -135,7 +135,7 @@ describe.each(engines)('a batch with a state, on the %s engine', (name, open) =>
     const [gpt, lstm] = [tinyGpt, tinyLstm].map((config) => engine.model(config, { seed: 1 }));
     const batch = randomBatch(tinyLstm, 2, 6);
     const step = (model: typeof gpt, state: Float32Array) => model.trainStep({ ...batch, state }, still);
-    await expect(step(gpt, new Float32Array(48))).rejects.toThrow(/a gpt carries none/);
+    await expect(step(gpt, new Float32Array(48))).rejects.toThrow(/a gpt has none/);
     await expect(step(lstm, new Float32Array(47))).rejects.toThrow(/state has 47 numbers; 2 layers .* need 48/);
     await expect(step(lstm, new Float32Array(47))).rejects.toThrow(EngineError);
     for (const model of [gpt, lstm]) model.dispose();
@@ -148,7 +148,7 @@ const runOn = (engine: Engine, more: Partial<TrainOptions> = {}) =>
   train({ engine, config: carried, source, settings, seed: 1, ...more });
 
 describe('the streams of a run', () => {
-  const { streams } = planTraining(settings, carried, source);
+  const { streams } = resolveSettings(settings, carried, source);
   const at = (step: number) => streamOffsets(step, streams!, 4, 6);
 
   it('lie side by side, and each step reads the next window of all', () => {
@@ -161,14 +161,14 @@ describe('the streams of a run', () => {
 
   it('need a window each', () => {
     const { config, ...rest } = { config: carried, ...settings };
-    expect(planTraining(rest, config, countingSource(11, 25)).streams).toEqual({ stride: 6, windows: 1 });
-    expect(() => planTraining(rest, config, countingSource(11, 24))).toThrow(
+    expect(resolveSettings(rest, config, countingSource(11, 25)).streams).toEqual({ stride: 6, windows: 1 });
+    expect(() => resolveSettings(rest, config, countingSource(11, 24))).toThrow(
       /has 24 tokens; 4 streams of at least one window of 6, and the token after them, need 25/,
     );
   });
 
   it('are not for a state that is reset', () =>
-    expect(planTraining(settings, tinyLstm, source).streams).toBeUndefined());
+    expect(resolveSettings(settings, tinyLstm, source).streams).toBeUndefined());
 });
 
 describe('a run with carried state', () => {

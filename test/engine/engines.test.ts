@@ -284,7 +284,7 @@ describe.each(engines)('the %s engine', (name, open) => {
       await refuse({ length: 5 }, /2 windows of 5 tokens are 10 tokens, not 12/);
       await refuse({ sequences: 1, length: 12 }, /window of 12 tokens is longer than the model's block of 6/);
       await refuse({ sequences: 0 }, /sequences is 0/);
-      await refuse({ inputs: new Int32Array(12) as never }, /inputs are no Uint16Array or Uint32Array/);
+      await refuse({ inputs: new Int32Array(12) as never }, /inputs must be a Uint16Array or a Uint32Array/);
       for (const [wrong, message] of [
         [{ learningRate: -1 }, /learningRate is -1; it must be a number of at least 0/],
         [{ clip: Number.NaN }, /clip is NaN/],

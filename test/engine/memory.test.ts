@@ -1,4 +1,4 @@
-/** The memory that a run takes, measured on whole processes, beside what was said before it was taken. */
+/** The memory that a run takes, measured on whole processes, beside what was estimated before it was measured. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,14 +9,14 @@ import { openEngine, type TrainSettings } from '../../lib/engine/index.ts';
 import type { ModelConfig } from '../../lib/models/index.ts';
 import { nativeIsBuilt } from './tiny.ts';
 
-const program = fileURLToPath(new URL('memory-of-run.ts', import.meta.url));
+const program = fileURLToPath(new URL('measure-run-memory.ts', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'memory-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
 /** what the interpreter takes more of once it has compiled the code that runs */
 const interpreter = 40 * 2 ** 20;
 
-function measure(config: ModelConfig, settings: Partial<TrainSettings>): { said: number; taken: number } {
+function measure(config: ModelConfig, settings: Partial<TrainSettings>): { estimated: number; measured: number } {
   const request = { config, settings: { learningRate: 1e-3, evaluationTokens: 256, ...settings }, threads: 1 };
   const args = ['--import', 'tsx', program, JSON.stringify({ ...request, engine: 'native' }), dir];
   return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
@@ -35,11 +35,11 @@ describe.skipIf(!nativeIsBuilt)('a run on the native engine (skipped where it is
       { ...shape, architecture: 'lstm', block: 32, layers: 2, width: 448, embedding: 448 },
       { tokens: 2048, batch: 32, evaluations: 2 },
     ],
-  ])('takes what was said, within a third: %s', (_, config, settings) => {
-    const { said, taken } = measure(config, settings);
-    expect(said).toBeGreaterThan(100 * 2 ** 20);
-    expect(taken).toBeLessThan(1.33 * said + interpreter);
-    expect(taken).toBeGreaterThan(said / 1.33);
+  ])('takes what was estimated, within a third: %s', (_, config, settings) => {
+    const { estimated, measured } = measure(config, settings);
+    expect(estimated).toBeGreaterThan(100 * 2 ** 20);
+    expect(measured).toBeLessThan(1.33 * estimated + interpreter);
+    expect(measured).toBeGreaterThan(estimated / 1.33);
   });
 
   it('takes no more for a batch of 50,000 tokens than for its microbatch', async () => {
@@ -47,9 +47,9 @@ describe.skipIf(!nativeIsBuilt)('a run on the native engine (skipped where it is
       ...{ ...shape, architecture: 'gpt', block: 256, layers: 1, width: 96, heads: 4, bias: true },
     };
     const batch = 195;
-    const { said, taken } = measure(config, { tokens: 1, batch, microbatch: 2 });
-    expect(taken).toBeLessThan(1.33 * said + interpreter);
+    const { estimated, measured } = measure(config, { tokens: 1, batch, microbatch: 2 });
+    expect(measured).toBeLessThan(1.33 * estimated + interpreter);
     const engine = await openEngine({ name: 'native' });
-    expect(engine.memory(config, { batch, microbatch: batch })).toBeGreaterThan(4 * (1.33 * said + interpreter));
+    expect(engine.memory(config, { batch, microbatch: batch })).toBeGreaterThan(4 * (1.33 * estimated + interpreter));
   });
 });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { EngineError, openEngine } from '../../lib/engine/index.ts';
-import { activationBytes, stateBytes } from '../../lib/engine/tfjs/memory.ts';
+import { activationBytes, parameterBytes } from '../../lib/engine/tfjs/memory-estimate.ts';
 import type { ModelConfig } from '../../lib/models/index.ts';
 import { nativeIsBuilt, randomBatch, tinyGpt, tinyLstm } from './tiny.ts';
 
@@ -40,7 +40,7 @@ it('of tfjs: the memory it says it needs is what the library counts, and up to a
       return tf.scalar(0);
     });
     model.dispose();
-    expect(engine.memory(config, { batch: 3 })).toBe(stateBytes(config) + activationBytes(config, 3));
+    expect(engine.memory(config, { batch: 3 })).toBe(parameterBytes(config) + activationBytes(config, 3));
     expect(engine.memory(config, { batch: 3 }) / peakBytes).toBeGreaterThan(1);
     expect(engine.memory(config, { batch: 3 }) / peakBytes).toBeLessThan(1.15);
   }

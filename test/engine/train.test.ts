@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { randomOffsets } from '../../lib/engine/data/index.ts';
 import {
   type Engine,
   EngineError,
@@ -11,7 +12,7 @@ import {
   type TrainSettings,
   train,
 } from '../../lib/engine/index.ts';
-import { drawOffsets, planTraining } from '../../lib/engine/training/plan.ts';
+import { resolveSettings } from '../../lib/engine/training/training-settings.ts';
 import { flopsPerToken, initialWeights } from '../../lib/models/index.ts';
 import { anyEngine, countingSource, nativeIsBuilt, tinyGpt, tinyLstm } from './tiny.ts';
 
@@ -142,7 +143,9 @@ describe('a run that is interrupted', () => {
     const with_ = (more: Partial<Engine['arithmetic']>) => ({
       engine: { ...engine, arithmetic: { ...arithmetic, ...more } },
     });
-    await other(with_({ threads: 64 })).toThrow(/another run: engine.threads was 1 and is 64. Delete it to start anew/);
+    await other(with_({ threads: 64 })).toThrow(
+      /another run: engine.threads was 1 and is 64. Delete it to start again/,
+    );
     await other(with_({ precision: 'bf16' })).toThrow(/another run: engine.precision was "fp32" and is "bf16"/);
     await other(with_({ kernels: 'abacus' })).toThrow(/another run: engine.kernels was ".*" and is "abacus"/);
     await other({ source: countingSource(11, 700) }).toThrow(/another run: data.train was "\w{16}" and is "\w{16}"/);
@@ -286,18 +289,18 @@ describe('what cannot be trained is refused before any of it is', () => {
 });
 
 describe('the windows of a step', () => {
-  const plan = planTraining(settings, config, source);
+  const resolved = resolveSettings(settings, config, source);
   it('depend on seed and step alone, and reach the first and the last token', () => {
-    const at = (step: number) => drawOffsets(1, step, plan, source);
+    const at = (step: number) => randomOffsets(source, 1, step, resolved);
     expect(at(5)).toEqual(at(5));
     expect(at(5)).not.toEqual(at(6));
-    expect(drawOffsets(2, 5, plan, source)).not.toEqual(at(5));
+    expect(randomOffsets(source, 2, 5, resolved)).not.toEqual(at(5));
     const all = Array.from({ length: 1000 }, (_, step) => at(step)).flat();
     expect([Math.min(...all), Math.max(...all)]).toEqual([0, 600 - 7]);
   });
 
   it('of the validation loss are spread over the split and do not overlap', () => {
-    const offsets = plan.evaluationWindows.map(({ offset }) => offset);
+    const offsets = resolved.evaluationWindows.map(({ offset }) => offset);
     expect(offsets).toHaveLength(10);
     for (let i = 1; i < offsets.length; i++) expect(offsets[i] - offsets[i - 1]).toBeGreaterThanOrEqual(6);
     expect(offsets[9] + 7).toBeLessThanOrEqual(600);

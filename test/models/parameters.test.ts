@@ -9,9 +9,9 @@ import {
   type LstmConfig,
   type ModelConfig,
   ModelError,
+  type ModelSize,
   modelConfig,
   parameters,
-  type Size,
 } from '../../lib/models/index.ts';
 
 const gpt: GptConfig = {
@@ -149,14 +149,14 @@ describe('a size', () => {
   });
 
   it('with an unknown key is refused', () => {
-    const size = { architecture: 'lstm', layers: 2, width: 64, heads: 4 } as Size;
+    const size = { architecture: 'lstm', layers: 2, width: 64, heads: 4 } as ModelSize;
     expect(() => modelConfig(size, setting)).toThrow('heads is not a setting of a lstm size');
   });
 
   it('of params.yaml is a model, each of them', () => {
     const { sizes } = parse(readFileSync(new URL('../../params.yaml', import.meta.url), 'utf8'));
     for (const [name, size] of Object.entries(sizes))
-      expect(() => modelConfig(size as Size, setting), name).not.toThrow();
+      expect(() => modelConfig(size as ModelSize, setting), name).not.toThrow();
   });
 
   it('has the same settings in the schema that editors read', () => {
@@ -167,7 +167,7 @@ describe('a size', () => {
     expect(properties.architecture.enum).toEqual(Object.keys(architectures));
     for (const [i, { then }] of allOf.entries()) {
       const architecture = properties.architecture.enum[i];
-      const size = { architecture, 'no setting': 1 } as unknown as Size;
+      const size = { architecture, 'no setting': 1 } as unknown as ModelSize;
       expect(then.properties.architecture).toEqual({ const: architecture });
       expect(() => modelConfig(size, setting)).toThrow(`there are ${Object.keys(then.properties).join(', ')}`);
     }

@@ -1,25 +1,31 @@
 /**
- * Truncated backpropagation through time, as PyTorch's word_language_model has it: the training split is cut into as many streams
- * as a batch has sequences, each step reads the next window of every stream, and an LSTM begins it with the state in which the
- * window before it ended. Gradients end where a window begins. At the end of the streams all begin again, at zero.
+ * Streams for truncated backpropagation through time, as in PyTorch's word_language_model example.
  *
- * Nothing here is drawn: the order of the data is the same for every seed.
+ * The training split is cut into as many streams as a batch has sequences. Each step reads the next window of every
+ * stream, and an LSTM starts it with the state at the end of the window before. Gradients end where a window begins.
+ * After the last window, all streams start again with a state of zeros.
+ *
+ * The order of the data is the same for every seed.
  */
 import { EngineError } from '../interface/index.ts';
 
+/** How a split is cut into streams. */
 export interface Streams {
-  /** between the beginnings of two streams, in tokens; the last one's last target is the token after it */
+  /** tokens from the start of a stream to the start of the next; the last target of the last stream is one token later */
   stride: number;
-  /** windows a stream; what remains of it is shorter than one and is passed over */
+  /** windows per stream; a remainder shorter than a window is not read */
   windows: number;
 }
 
 /**
- * @param tokens of the training split
- * @param length of a window
- * @throws EngineError when a stream would not have one window
+ * Cuts a split into streams of equal length.
+ *
+ * @param tokens in the training split
+ * @param batch number of streams
+ * @param length of a window, in tokens
+ * @throws EngineError if a stream would be shorter than one window
  */
-export function planStreams(tokens: number, batch: number, length: number): Streams {
+export function cutIntoStreams(tokens: number, batch: number, length: number): Streams {
   const stride = Math.floor((tokens - 1) / batch);
   const windows = Math.floor(stride / length);
   if (windows < 1)
@@ -30,13 +36,17 @@ export function planStreams(tokens: number, batch: number, length: number): Stre
   return { stride, windows };
 }
 
-/** Where the windows of a step begin, stream by stream. */
+/**
+ * The offsets at which the windows of a step begin, one for each stream.
+ *
+ * @param step number of the step, from 0
+ */
 export function streamOffsets(step: number, { stride, windows }: Streams, batch: number, length: number): number[] {
   const within = (step % windows) * length;
   return Array.from({ length: batch }, (_, stream) => stream * stride + within);
 }
 
-/** Whether the streams are at their beginning at this step. */
+/** Whether this step reads the first window of the streams. */
 export function beginsStreams(step: number, { windows }: Streams): boolean {
   return step % windows === 0;
 }

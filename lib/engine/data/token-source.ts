@@ -1,18 +1,22 @@
-/** Where training and evaluation take their tokens from. A store of tokens on disk fits it; so does an array in memory. */
+/** The interface through which training and evaluation read tokens. A token store on disk implements it, or an array. */
 import { EngineError } from '../interface/index.ts';
 
+/** A part of the data: models train on `train`, and are evaluated on `val` during training and on `test` at the end. */
 export type Split = 'train' | 'val' | 'test';
 
+/** The tokens of a data set, by split. */
 export interface TokenSource {
-  /** `length` tokens of a split from `offset` on. */
+  /** Reads `length` tokens of a split, starting at `offset`. */
   window(split: Split, offset: number, length: number): Uint16Array | Uint32Array;
-  /** How many tokens a split has, and how many bytes of text they stand for. */
+  /** The number of tokens in a split, and the bytes of UTF-8 text they encode. */
   totals(split: Split): { tokens: number; bytes: number };
 }
 
 /**
- * @param length of a window, in tokens; one more is needed, for the last one's target
- * @throws EngineError when the split has not one window
+ * Checks that a split has at least one window and the token after it, the target of the window's last token.
+ *
+ * @param length of a window, in tokens
+ * @throws EngineError if the split is shorter
  */
 export function checkSplit(source: TokenSource, split: Split, length: number): void {
   const { tokens } = source.totals(split);
@@ -23,7 +27,7 @@ export function checkSplit(source: TokenSource, split: Split, length: number): v
     );
 }
 
-/** One window and, a token later, its targets: both of `length` tokens. */
+/** Reads one window and its targets, which are the same tokens shifted by one. Both have `length` tokens. */
 export function inputsAndTargets(source: TokenSource, split: Split, offset: number, length: number) {
   const tokens = source.window(split, offset, length + 1);
   return { inputs: tokens.subarray(0, length), targets: tokens.subarray(1) };

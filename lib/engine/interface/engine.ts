@@ -1,104 +1,159 @@
 /**
- * The one interface that every training engine has; what it computes is stated here, how is each engine's own.
+ * The interface that every training engine implements.
  *
- * B sequences a batch, T tokens a sequence (T ≤ config.block), V the vocabulary. Losses are means over B·T tokens, in nats.
+ * Shapes use these letters: B sequences per batch, T tokens per sequence (T ≤ config.block), V tokens in the vocabulary,
+ * L layers, H the width of an LSTM. Arrays are row-major. Losses are means over B·T tokens, in nats per token.
  */
 import type { ModelConfig, OptimizerState, Weights } from '../../models/index.ts';
 
+/** AdamW's state, as checkpoints hold it. */
 export type { OptimizerState };
 
+/** The engines: C++ (native/engine) and TensorFlow.js. */
 export type EngineName = 'native' | 'tfjs';
 
+/** Which engine to open, and how it computes. */
 export interface EngineOptions {
-  /** auto: native, or tfjs where the addon is not built (said once, on stderr) */
+  /** auto: native, or tfjs with a warning on stderr if the addon is not built. Default auto */
   name?: 'auto' | EngineName;
+  /** bf16: matrix products with weights round their inputs to bf16; native only. Default fp32 */
   precision?: 'fp32' | 'bf16';
-  /** CPU threads, at most the machine's cores; part of what makes a run repeatable bit for bit. Default 1. tfjs has its own */
+  /** CPU threads, at most the machine's cores. The bits of a run depend on it. Default 1; tfjs ignores it */
   threads?: number;
-  /** tfjs only: node-gpu, node, wasm or cpu; default the first that loads */
+  /** tfjs only: node-gpu, node, wasm or cpu. Default: the first that loads */
   device?: string;
 }
 
+/** An open engine: it makes models and estimates their memory. */
 export interface Engine {
   readonly name: EngineName;
   /** for people and logs: "native fp32, AVX-512, 2 threads" */
   readonly description: string;
-  /** What its bits depend on: with all of it equal, the same call gives the same bits. `kernels` is the backend for tfjs. */
+  /**
+   * Everything that the bits of a result depend on: if all of it is equal, the same call gives the same bits. For tfjs,
+   * `kernels` is the device.
+   */
   readonly arithmetic: { precision: 'fp32' | 'bf16'; threads: number; kernels: string };
-  /** A model with these weights (copied), or with `initialWeights(config, seed)`. */
+  /**
+   * Makes a model.
+   *
+   * @param start weights, which are copied, or the seed for `initialWeights(config, seed)`
+   * @throws ModelError if the configuration is wrong
+   * @throws EngineError if the engine does not have this architecture, or the weights do not fit the configuration
+   */
   model(config: ModelConfig, start: { seed: number } | { weights: Weights }): Model;
   /**
-   * Peak bytes that the engine takes to train this model on batches of `batch` windows as long as its block: known before any is
-   * taken. `microbatch` as in StepOptions: without it, what the engine's own choice takes.
+   * Estimates the peak memory of the engine when it trains this model, before anything is allocated.
+   *
+   * @param step `batch` windows of config.block tokens per step; `microbatch` as in StepOptions
+   * @returns bytes
+   * @throws EngineError if `batch` or `microbatch` is not a whole number of at least 1
    */
   memory(config: ModelConfig, step: { batch: number; microbatch?: number }): number;
 }
 
-/** B × T tokens in, the B × T tokens that follow them. */
+/** Windows of tokens, and for each token the one that follows it. */
 export interface Batch {
+  /** (B,T) */
   inputs: Uint16Array | Uint32Array;
+  /** (B,T) */
   targets: Uint16Array | Uint32Array;
   /** B */
   sequences: number;
   /** T */
   length: number;
   /**
-   * LSTM only: what the tokens before each sequence left behind, [layers, 2, B, width]: of each layer the hidden states, as
-   * torch's h_n has them, and the cells, as its c_n. A constant to gradients. Absent: zeros
+   * (L,2,B,H), LSTM only: the state at the start of each sequence. For each layer it holds the hidden states (torch's
+   * h_n), then the cells (c_n). Gradients treat it as a constant. Default: zeros
    */
   state?: Float32Array;
 }
 
-/** AdamW as PyTorch has it; the schedule is the caller's, so the learning rate comes with each step. */
+/** Options of one step of AdamW. The caller computes the schedule, so the learning rate comes with each step. */
 export interface StepOptions {
+  /** learning rate of this step */
   learningRate: number;
-  /** default [0.9, 0.95] */
+  /** decay rates of the two moments. Default [0.9, 0.95] */
   betas?: [number, number];
-  /** default 1e-8 */
+  /** added to the denominator of the update. Default 1e-8 */
   epsilon?: number;
-  /** default 0.1, on parameters whose `decay` is true */
+  /** for parameters whose `decay` is true. Default 0.1 */
   weightDecay?: number;
-  /** global norm above which gradients are scaled down; 0 or absent: never */
+  /** global norm above which gradients are scaled down; 0: never. Default 0 */
   clip?: number;
-  /** sequences taken at a time; gradients accumulate over the batch. Default: the engine's choice */
+  /** sequences computed at a time; gradients accumulate over the batch. Default: the engine's choice */
   microbatch?: number;
-  /** Dropout masks are a function of this, the step count and the engine, so that a resumed run draws the same. Default 0 */
+  /** Dropout masks depend only on this seed, the step and the engine, so a resumed run draws the same masks. Default 0 */
   dropoutSeed?: number;
 }
 
+/** The figures of one training step. */
 export interface StepResult {
-  /** of this batch, before the update */
+  /** loss of this batch before the update, in nats per token */
   loss: number;
-  /** global norm of the gradient before clipping */
+  /** global norm of the gradient, before clipping */
   gradientNorm: number;
-  /** where the batch came with a state: what its sequences leave behind, before the update */
+  /** (L,2,B,H), if the batch has a state: the state at the end of each sequence, before the update */
   state?: Float32Array;
 }
 
+/**
+ * A model with its weights and optimizer state. Every method that takes a batch throws an EngineError if the batch does
+ * not fit the model.
+ */
 export interface Model {
   readonly config: ModelConfig;
-  /** Forward, backward, clip and AdamW on one batch. Asynchronous: the event loop lives while it computes. */
+  /**
+   * Forward pass, backward pass, clipping and AdamW on one batch. The native engine computes on its own threads, so the
+   * event loop keeps running.
+   *
+   * @throws EngineError if an option is out of range, or the model was disposed of
+   */
   trainStep(batch: Batch, options: StepOptions): Promise<StepResult>;
-  /** Mean loss without dropout, in nats a token. */
+  /** Mean loss without dropout, in nats per token. */
   loss(batch: Batch): Promise<number>;
-  /** Loss and its gradients without an update and without dropout: for tests and for gradient checks. */
+  /** The loss and its gradient for every parameter, without dropout and without an update. For tests. */
   gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }>;
-  /** B × T × V, without dropout. */
+  /**
+   * Logits of the next token at every position, without dropout.
+   *
+   * @param inputs (B,T)
+   * @param sequences B
+   * @param length T
+   * @returns (B,T,V)
+   */
   logits(inputs: Batch['inputs'], sequences: number, length: number): Promise<Float32Array>;
-  /** A decoder of `sequences` independent streams with its own cache (keys and values, or LSTM state). */
+  /**
+   * Makes a decoder of independent streams. It has its own cache of keys and values, or its own LSTM state.
+   *
+   * @param sequences B, the number of streams
+   * @throws EngineError if the number is not a whole number from 1 to 65,536, or while the model computes (native)
+   */
   decoder(sequences: number): Decoder;
+  /** A copy of the weights. @throws EngineError while the model computes (native) */
   weights(): Weights;
+  /** A copy of the optimizer's moments and step. @throws EngineError while the model computes (native) */
   optimizerState(): OptimizerState;
+  /** Continues from an earlier optimizer state. @throws EngineError if its tensors do not fit the model */
   restoreOptimizer(state: OptimizerState): void;
+  /** Frees the memory. The model cannot be used afterwards. */
   dispose(): void;
 }
 
+/** Decodes several sequences side by side, one token at a time. */
 export interface Decoder {
-  /** Feeds one token to each stream; returns sequences × V logits of the next. Throws when the block is full (GPT). */
+  /**
+   * Feeds one token to each stream.
+   *
+   * @param tokens (B)
+   * @returns (B,V), the logits of the next token
+   * @throws EngineError if the block is full (GPT), or a token is outside the vocabulary
+   */
   step(tokens: Uint16Array | Uint32Array): Float32Array;
-  /** Tokens fed so far. */
+  /** number of tokens fed to each stream since the start or the last reset */
   readonly position: number;
-  /** Forgets everything fed. */
+  /** Forgets all tokens. */
   reset(): void;
+  /** Frees the memory. */
   dispose(): void;
 }

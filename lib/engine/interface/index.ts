@@ -1,3 +1,7 @@
+/**
+ * The interface of an engine (engine.ts), the checks of its arguments that all engines share (checks.ts, threads.ts), and
+ * its error (errors.ts).
+ */
 export {
   checkBatch,
   checkInputs,
@@ -6,7 +10,7 @@ export {
   checkStreams,
   checkTokens,
   numbersOf,
-} from './batch.ts';
+} from './checks.ts';
 export type {
   Batch,
   Decoder,

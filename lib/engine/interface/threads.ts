@@ -1,8 +1,8 @@
-/** How many threads an engine may have. */
+/** The check of the number of threads that an engine may use. */
 import { availableParallelism } from 'node:os';
 import { EngineError } from './errors.ts';
 
-/** @throws EngineError when there are not so many cores, or it is no number of threads */
+/** @throws EngineError unless `threads` is a whole number from 1 to the number of this machine's cores */
 export function checkThreads(threads: number): void {
   const cores = availableParallelism();
   if (!Number.isSafeInteger(threads) || threads < 1 || threads > cores)

@@ -1,30 +1,41 @@
-/** The addon of native/engine as TypeScript sees it: plain functions on handles and typed arrays. */
+/**
+ * The addon of native/engine as TypeScript sees it: functions on handles and typed arrays. It does not check its
+ * arguments; native-engine.ts does.
+ */
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { requireFresh } from '../../../native/built.mjs';
-import { type ModelConfig, type Parameter, sizeOf } from '../../models/index.ts';
+import { elementCount, type ModelConfig, type Parameter } from '../../models/index.ts';
 import { EngineError } from '../interface/index.ts';
 
 declare const handle: unique symbol;
+/** A model inside the addon. */
 export type ModelHandle = { [handle]: 'model' };
+/** A decoder inside the addon. */
 export type DecoderHandle = { [handle]: 'decoder' };
 
+/** A parameter in the order of `parameters(config)`; `size` is its number of values, `decay` is 1 or 0. */
 export type AddonParameter = { name: string; size: number; decay: number };
+/** StepOptions with all defaults filled in; microbatch 0 is the engine's choice. */
 export type AddonStep = Record<
   'learningRate' | 'beta1' | 'beta2' | 'epsilon' | 'weightDecay' | 'clip' | 'microbatch' | 'dropoutSeed',
   number
 >;
 
-/** What `run` computes. */
-export const work = { train: 0, loss: 1, gradients: 2, logits: 3 } as const;
-/** What `read` and `write` transfer, parameters one after the other. */
-export const state = { weights: 0, first: 1, second: 2 } as const;
+/** The values of the argument `work` of `run`. */
+export const WORK = { train: 0, loss: 1, gradients: 2, logits: 3 } as const;
+/** The arrays that `read` and `write` transfer: weights, and AdamW's first and second moments. */
+export const BUFFERS = { weights: 0, first: 1, second: 2 } as const;
 
+/** The functions of the addon. Sizes and shapes are in the letters of interface/engine.ts. */
 export interface Addon {
-  /** @returns what the kernels of this name are called for people, undefined where the CPU lacks them; '': the best there are */
+  /**
+   * @param name a name that ENGINE_ISA takes, or '' for the best kernels of this CPU
+   * @returns the kernels' name for people, or undefined if the CPU lacks them
+   */
   kernelsName(name: string, precision: string): string | undefined;
-  /** @returns those that there are, under the names of lib/models */
+  /** @returns the architectures that the engine has, by the names of lib/models */
   architectures(): string[];
   create(
     config: ModelConfig,
@@ -33,7 +44,7 @@ export interface Addon {
     kernels: string,
     precision: string,
   ): ModelHandle;
-  /** bytes; microbatch 0: the engine's choice */
+  /** @returns the estimated peak memory of training in bytes; microbatch 0 is the engine's choice */
   memory(
     config: ModelConfig,
     parameters: AddonParameter[],
@@ -43,12 +54,25 @@ export interface Addon {
     kernels: string,
     precision: string,
   ): number;
-  read(model: ModelHandle, which: number, out: Float32Array): void;
-  write(model: ModelHandle, which: number, values: Float32Array): void;
+  /** Copies one of BUFFERS, all parameters one after the other, into `out`. */
+  read(model: ModelHandle, buffer: number, out: Float32Array): void;
+  /** Replaces one of BUFFERS by `values`, all parameters one after the other. */
+  write(model: ModelHandle, buffer: number, values: Float32Array): void;
+  /** @returns the number of AdamW updates made */
   step(model: ModelHandle): number;
   setStep(model: ModelHandle, step: number): void;
   dispose(model: ModelHandle): void;
-  /** Tokens and state are copied; gradients, logits and, in training from a state, the one after are written into `out`. */
+  /**
+   * Computes on the addon's threads. Tokens and state are copied at the call.
+   *
+   * @param work one of WORK
+   * @param inputs (B,T)
+   * @param targets (B,T); not for logits
+   * @param sequences B
+   * @param length T
+   * @param out receives the gradients, the logits (B,T,V), or, when training from a state, the state after the step (L,2,B,H)
+   * @param state (L,2,B,H), LSTM only
+   */
   run(
     model: ModelHandle,
     work: number,
@@ -61,16 +85,19 @@ export interface Addon {
     state: Float32Array | undefined,
   ): Promise<{ loss: number; gradientNorm: number }>;
   decoder(model: ModelHandle, streams: number): DecoderHandle;
+  /** @param tokens (B) @param logits receives (B,V) */
   decoderStep(decoder: DecoderHandle, tokens: Uint32Array, logits: Float32Array): void;
   decoderReset(decoder: DecoderHandle): void;
   decoderDispose(decoder: DecoderHandle): void;
-  /** One kernel of a set (a name that ENGINE_ISA takes, or one and "/bf16") on these arrays; for tests. */
+  /** Runs one kernel on these arrays, for tests. `set` is a name that ENGINE_ISA takes, or such a name and "/bf16". */
   kernel(set: string, name: string, numbers: number[], arrays: (Float32Array | Uint32Array | null)[]): number;
 }
 
 /**
- * @throws EngineError where the addon is not built, or was built for another machine
- * @throws StaleAddonError where it was built of other sources
+ * Loads the compiled addon of native/engine.
+ *
+ * @throws EngineError if the addon is not built, or was built for another machine
+ * @throws StaleAddonError if it was built from other sources than those beside it
  */
 export function loadAddon(): Addon {
   requireFresh('engine');
@@ -86,6 +113,7 @@ export function loadAddon(): Addon {
   }
 }
 
+/** The parameters as the addon takes them. */
 export function addonParameters(list: Parameter[]): AddonParameter[] {
-  return list.map(({ name, shape, decay }) => ({ name, size: sizeOf(shape), decay: Number(decay) }));
+  return list.map(({ name, shape, decay }) => ({ name, size: elementCount(shape), decay: Number(decay) }));
 }

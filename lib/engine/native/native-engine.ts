@@ -1,17 +1,17 @@
 /**
- * The native engine: a whole training step in one call into the C++ addon of native/engine, which computes on threads of its
- * own while the event loop lives. See native/README.md for what is where in it.
+ * The native engine. One call into the C++ addon of native/engine computes a whole training step on the addon's own
+ * threads, while the event loop keeps running. native/README.md describes the addon.
  *
- * Everything is checked here, before the addon sees it. Calls on one model wait for each other; what answers at once
- * (weights, a decoder's step) is refused while one of them computes.
+ * All arguments are checked here, because the addon does not check them. Asynchronous calls on one model are queued.
+ * Synchronous calls (weights, a decoder's step) throw an error while the model computes.
  */
 import {
   checkConfig,
+  decoderCapacity,
+  elementCount,
   initialWeights,
   type ModelConfig,
   parameters,
-  reachOf,
-  sizeOf,
   type Weights,
 } from '../../models/index.ts';
 import {
@@ -35,20 +35,24 @@ import {
 import {
   type Addon,
   addonParameters,
+  BUFFERS,
   type DecoderHandle,
   loadAddon,
   type ModelHandle,
-  state,
-  work,
+  WORK,
 } from './native-addon.ts';
 
 /**
- * In bf16 the products of weights round what they multiply to bf16 and add in fp32; weights, moments and everything else stay
- * fp32.
+ * Opens the native engine.
  *
- * ENGINE_ISA = generic, avx2, avx512, avx512bf16 or amx takes the kernels of that name instead of the best that the CPU has.
+ * With precision bf16, matrix products with weights round their inputs to bf16 and accumulate in fp32. Weights, moments
+ * and everything else stay in fp32.
  *
- * @throws EngineError where the addon is not built, or cannot do what is asked for
+ * The environment variable ENGINE_ISA selects kernels by name: generic, avx2, avx512, avx512bf16 or amx. Without it the
+ * engine uses the best that the CPU has.
+ *
+ * @throws EngineError if the addon is not built, the CPU lacks the kernels, or `threads` is out of range
+ * @throws StaleAddonError if the addon was built from other sources
  */
 export function openNative(options: EngineOptions = {}): Engine {
   const { precision = 'fp32', threads = 1 } = options;
@@ -89,22 +93,23 @@ export function openNative(options: EngineOptions = {}): Engine {
 
 class NativeModel implements Model {
   readonly config: ModelConfig;
-  private readonly addon: Addon;
-  private readonly handle: ModelHandle;
-  /** the call under way and those that wait for it */
-  private queue: Promise<unknown> = Promise.resolve();
-  private waiting = 0;
-  private disposed = false;
+  readonly #addon: Addon;
+  readonly #handle: ModelHandle;
+  /** settles when all calls so far have */
+  #queue: Promise<unknown> = Promise.resolve();
+  /** number of calls that have not settled */
+  #pending = 0;
+  #disposed = false;
 
   constructor(addon: Addon, handle: ModelHandle, config: ModelConfig, weights: Weights) {
-    this.addon = addon;
-    this.handle = handle;
+    this.#addon = addon;
+    this.#handle = handle;
     this.config = config;
-    this.write(state.weights, weights);
+    this.#write(BUFFERS.weights, weights);
   }
 
   trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
-    return this.enqueue(async () => {
+    return this.#enqueue(async () => {
       checkBatch(batch, this.config);
       checkStepOptions(options);
       const step = {
@@ -117,91 +122,92 @@ class NativeModel implements Model {
         microbatch: options.microbatch ?? 0,
         dropoutSeed: (options.dropoutSeed ?? 0) >>> 0,
       };
-      if (!batch.state) return this.run(work.train, batch, step);
+      if (!batch.state) return this.#run(WORK.train, batch, step);
       const after = new Float32Array(batch.state.length);
-      return { ...(await this.run(work.train, batch, step, after)), state: after };
+      return { ...(await this.#run(WORK.train, batch, step, after)), state: after };
     });
   }
 
   loss(batch: Batch): Promise<number> {
-    return this.enqueue(async () => {
+    return this.#enqueue(async () => {
       checkBatch(batch, this.config);
-      return (await this.run(work.loss, batch)).loss;
+      return (await this.#run(WORK.loss, batch)).loss;
     });
   }
 
   gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }> {
-    return this.enqueue(async () => {
+    return this.#enqueue(async () => {
       checkBatch(batch, this.config);
-      const flat = this.flat();
-      const { loss } = await this.run(work.gradients, batch, undefined, flat);
-      return { loss, gradients: this.named(flat) };
+      const flat = this.#newFlat();
+      const { loss } = await this.#run(WORK.gradients, batch, undefined, flat);
+      return { loss, gradients: this.#byName(flat) };
     });
   }
 
   logits(inputs: Batch['inputs'], sequences: number, length: number): Promise<Float32Array> {
-    return this.enqueue(async () => {
+    return this.#enqueue(async () => {
       checkInputs(inputs, sequences, length, this.config);
       const logits = new Float32Array(inputs.length * this.config.vocabularySize);
-      await this.run(work.logits, { inputs, sequences, length }, undefined, logits);
+      await this.#run(WORK.logits, { inputs, sequences, length }, undefined, logits);
       return logits;
     });
   }
 
   decoder(sequences: number): Decoder {
-    this.checkIdle('make a decoder');
+    this.#checkIdle('make a decoder');
     checkStreams(sequences);
-    return new NativeDecoder(this.addon, this.addon.decoder(this.handle, sequences), this.config, sequences, () =>
-      this.checkIdle('decode'),
+    return new NativeDecoder(this.#addon, this.#addon.decoder(this.#handle, sequences), this.config, sequences, () =>
+      this.#checkIdle('decode'),
     );
   }
 
   weights(): Weights {
-    return this.read(state.weights);
+    return this.#read(BUFFERS.weights);
   }
 
   optimizerState(): OptimizerState {
-    const [first, second] = [this.read(state.first), this.read(state.second)];
-    return { step: this.addon.step(this.handle), first, second };
+    const [first, second] = [this.#read(BUFFERS.first), this.#read(BUFFERS.second)];
+    return { step: this.#addon.step(this.#handle), first, second };
   }
 
   restoreOptimizer({ step, first, second }: OptimizerState): void {
     if (!Number.isSafeInteger(step) || step < 0)
       throw new EngineError(`the optimizer's step is ${step}; it must be a whole number of at least 0`);
-    this.write(state.first, first);
-    this.write(state.second, second);
-    this.addon.setStep(this.handle, step);
+    this.#write(BUFFERS.first, first);
+    this.#write(BUFFERS.second, second);
+    this.#addon.setStep(this.#handle, step);
   }
 
   dispose(): void {
-    if (this.disposed) return;
-    this.disposed = true;
-    this.addon.dispose(this.handle);
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#addon.dispose(this.#handle);
   }
 
-  private enqueue<T>(call: () => Promise<T>): Promise<T> {
-    const result = this.queue.then(() => {
-      if (this.disposed) throw new EngineError('the model was disposed of');
+  #enqueue<T>(call: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(() => {
+      if (this.#disposed) throw new EngineError('the model was disposed of');
       return call();
     });
-    this.waiting++;
-    this.queue = result.then(
-      () => this.waiting--,
-      () => this.waiting--,
+    this.#pending++;
+    this.#queue = result.then(
+      () => this.#pending--,
+      () => this.#pending--,
     );
     return result;
   }
 
-  private run(
-    what: number,
+  /** Calls the addon; `out` receives gradients, logits or the state after the step. */
+  #run(
+    work: number,
     { inputs, targets, sequences, length, state }: Omit<Batch, 'targets'> & Partial<Batch>,
     options?: Parameters<Addon['run']>[6],
     out?: Float32Array,
   ) {
     const tokens = (from: Batch['inputs']) => (from instanceof Uint32Array ? from : Uint32Array.from(from));
-    return this.addon.run(
-      this.handle,
-      what,
+    return this.#addon.run(
+      this.#handle,
+      work,
       tokens(inputs),
       targets && tokens(targets),
       sequences,
@@ -212,41 +218,41 @@ class NativeModel implements Model {
     );
   }
 
-  private checkIdle(wish: string): void {
-    if (this.disposed) throw new EngineError('the model was disposed of');
-    if (this.waiting > 0)
-      throw new EngineError(`cannot ${wish} while the model computes; await what was called before`);
+  #checkIdle(action: string): void {
+    if (this.#disposed) throw new EngineError('the model was disposed of');
+    if (this.#pending > 0)
+      throw new EngineError(`cannot ${action} while the model computes; await what was called before`);
   }
 
-  private read(which: number): Weights {
-    this.checkIdle('read the model');
-    const flat = this.flat();
-    this.addon.read(this.handle, which, flat);
-    return this.named(flat);
+  #read(buffer: number): Weights {
+    this.#checkIdle('read the model');
+    const flat = this.#newFlat();
+    this.#addon.read(this.#handle, buffer, flat);
+    return this.#byName(flat);
   }
 
-  private write(which: number, values: Weights): void {
-    this.checkIdle('change the model');
-    const flat = this.flat();
+  #write(buffer: number, values: Weights): void {
+    this.#checkIdle('change the model');
+    const flat = this.#newFlat();
     let offset = 0;
     for (const parameter of parameters(this.config)) {
       flat.set(numbersOf(values, parameter), offset);
-      offset += sizeOf(parameter.shape);
+      offset += elementCount(parameter.shape);
     }
-    this.addon.write(this.handle, which, flat);
+    this.#addon.write(this.#handle, buffer, flat);
   }
 
-  /** Room for every parameter, one after the other. */
-  private flat(): Float32Array {
-    return new Float32Array(parameters(this.config).reduce((sum, { shape }) => sum + sizeOf(shape), 0));
+  /** An array for all parameters, one after the other. */
+  #newFlat(): Float32Array {
+    return new Float32Array(parameters(this.config).reduce((sum, { shape }) => sum + elementCount(shape), 0));
   }
 
-  /** The parameters within `flat`, which is shared. */
-  private named(flat: Float32Array): Weights {
+  /** The parameters by name, as views into `flat`. */
+  #byName(flat: Float32Array): Weights {
     let offset = 0;
     return new Map(
       parameters(this.config).map(({ name, shape }) => {
-        const data = flat.subarray(offset, (offset += sizeOf(shape)));
+        const data = flat.subarray(offset, (offset += elementCount(shape)));
         return [name, { shape: [...shape], data }];
       }),
     );
@@ -255,39 +261,39 @@ class NativeModel implements Model {
 
 class NativeDecoder implements Decoder {
   position = 0;
-  private readonly addon: Addon;
-  private readonly handle: DecoderHandle;
-  private readonly config: ModelConfig;
-  private readonly sequences: number;
-  private readonly checkIdle: () => void;
+  readonly #addon: Addon;
+  readonly #handle: DecoderHandle;
+  readonly #config: ModelConfig;
+  readonly #sequences: number;
+  readonly #checkIdle: () => void;
 
   constructor(addon: Addon, handle: DecoderHandle, config: ModelConfig, sequences: number, checkIdle: () => void) {
-    this.addon = addon;
-    this.handle = handle;
-    this.config = config;
-    this.sequences = sequences;
-    this.checkIdle = checkIdle;
+    this.#addon = addon;
+    this.#handle = handle;
+    this.#config = config;
+    this.#sequences = sequences;
+    this.#checkIdle = checkIdle;
   }
 
   step(tokens: Uint16Array | Uint32Array): Float32Array {
-    this.checkIdle();
-    checkInputs(tokens, this.sequences, 1, this.config);
-    if (this.position === reachOf(this.config))
+    this.#checkIdle();
+    checkInputs(tokens, this.#sequences, 1, this.#config);
+    if (this.position === decoderCapacity(this.#config))
       throw new EngineError(
-        `the block of ${this.config.block} tokens is full; reset the decoder and feed it the end of the text`,
+        `the block of ${this.#config.block} tokens is full; reset the decoder and feed it the end of the text`,
       );
-    const logits = new Float32Array(this.sequences * this.config.vocabularySize);
-    this.addon.decoderStep(this.handle, Uint32Array.from(tokens), logits);
+    const logits = new Float32Array(this.#sequences * this.#config.vocabularySize);
+    this.#addon.decoderStep(this.#handle, Uint32Array.from(tokens), logits);
     this.position++;
     return logits;
   }
 
   reset(): void {
-    this.addon.decoderReset(this.handle);
+    this.#addon.decoderReset(this.#handle);
     this.position = 0;
   }
 
   dispose(): void {
-    this.addon.decoderDispose(this.handle);
+    this.#addon.decoderDispose(this.#handle);
   }
 }

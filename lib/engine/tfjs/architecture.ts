@@ -1,44 +1,54 @@
 /**
- * What an architecture of the tfjs engine is: one function from tokens to logits, in public TensorFlow.js ops, from which
- * training (by automatic differentiation), evaluation and decoding all follow. Beside it, the three steps that all share.
+ * The type of an architecture in the tfjs engine, and the operations that all architectures share.
+ *
+ * An architecture is one function from tokens to logits in public TensorFlow.js operations. Training differentiates it
+ * automatically; evaluation and decoding call it directly.
+ *
+ * Shapes: B sequences, T tokens per sequence, V tokens in the vocabulary.
  */
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import type { ModelConfig } from '../../models/index.ts';
 import type { TensorFlow } from './backend.ts';
 
-/** Everything that a forward pass may use. */
+/** The operations and parameters that a forward pass may use. */
 export interface Pass {
   tf: TensorFlow;
-  /** A parameter by its name. */
+  /** A parameter by its name. @throws EngineError if the model does not have it */
   weight(name: string): Tensor;
-  /** A parameter that some configurations lack. */
+  /** A parameter by its name, or undefined if this configuration does not have it. */
   optional(name: string): Tensor | undefined;
-  /** Rows of a table [N, C] by index: [indices.length, C]. */
+  /** Rows of a table by index: table (N,C), indices (n) → (n,C). */
   lookup(table: Tensor2D, indices: Int32Array): Tensor2D;
-  /** Inverted dropout while training, the identity otherwise. */
+  /** Inverted dropout in training, the identity otherwise. */
   drop<T extends Tensor>(x: T): T;
 }
 
+/** Tokens of a forward pass. */
 export interface Tokens {
-  /** B × T */
+  /** (B,T) */
   ids: Int32Array;
+  /** B */
   sequences: number;
+  /** T */
   length: number;
 }
 
-/** What earlier tokens left behind: keys and values of a GPT, hidden and cell states of an LSTM. */
+/** State after earlier tokens, two tensors per layer: keys and values of a GPT, hidden and cell state of an LSTM. */
 export type State = Tensor[];
 
+/** The result of a forward pass. */
 export interface Forward {
-  /** [B·T, V] */
+  /** (B·T,V) */
   logits: Tensor2D;
-  /** as after the last token */
+  /** state after the last token */
   state: State;
 }
 
 /**
- * @param state as an earlier call returned it, to go on from there; absent at the beginning of a sequence
- * @param position tokens that came before these
+ * The forward pass of an architecture: tokens (B,T) → logits (B·T,V).
+ *
+ * @param state result of an earlier call, to continue its sequences; undefined at the start of a sequence
+ * @param position number of tokens before these
  */
 export type Architecture<Config extends ModelConfig> = (
   pass: Pass,
@@ -48,14 +58,17 @@ export type Architecture<Config extends ModelConfig> = (
   position: number,
 ) => Forward;
 
-/** x·W + b over the last axis of x [N, in]; W is [in, out]. */
+/** Linear layer: x (N,in), weight (in,out), bias (out) → x·W + b (N,out). The bias is optional. */
 export function linear({ tf, weight, optional }: Pass, x: Tensor2D, module: string): Tensor2D {
   const product: Tensor2D = tf.matMul(x, weight(`${module}.weight`) as Tensor2D);
   const bias = optional(`${module}.bias`);
   return bias ? tf.add(product, bias) : product;
 }
 
-/** [indices.length, depth], 1 at each row's index. wasm's own one-hot gives wrong numbers in float32. */
+/**
+ * One-hot rows: indices (n) → (n,depth).
+ * The wasm backend's own operation gives wrong numbers in float32, so there the rows are made in JavaScript.
+ */
 export function oneHot(tf: TensorFlow, indices: Int32Array, depth: number): Tensor2D {
   if (tf.getBackend() !== 'wasm') return tf.oneHot(tf.tensor1d(indices, 'int32'), depth, 1, 0, 'float32') as Tensor2D;
   const rows = new Float32Array(indices.length * depth);
@@ -63,13 +76,17 @@ export function oneHot(tf: TensorFlow, indices: Int32Array, depth: number): Tens
   return tf.tensor2d(rows, [indices.length, depth]);
 }
 
-/** wasm cannot differentiate a gather (it has no UnsortedSegmentSum), so there a lookup is a product with one-hot rows. */
+/**
+ * Rows of a table by index: table (N,C), indices (n) → (n,C).
+ * The wasm backend cannot differentiate a gather, because it has no UnsortedSegmentSum. There a lookup is a product with
+ * one-hot rows.
+ */
 export function lookup(tf: TensorFlow, table: Tensor2D, indices: Int32Array): Tensor2D {
   if (tf.getBackend() !== 'wasm') return tf.gather(table, tf.tensor1d(indices, 'int32')) as Tensor2D;
   return tf.matMul(oneHot(tf, indices, table.shape[0]), table);
 }
 
-/** Mean of −log softmax(logits)[target] over the rows, in nats: a scalar. */
+/** Mean of −log softmax(logits)[target] over the rows, in nats: logits (N,V), targets (N) → scalar. */
 export function crossEntropy(tf: TensorFlow, logits: Tensor2D, targets: Int32Array): Tensor {
   return tf.losses.softmaxCrossEntropy(oneHot(tf, targets, logits.shape[1]), logits);
 }

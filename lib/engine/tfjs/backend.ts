@@ -1,13 +1,13 @@
 /**
- * TensorFlow.js on whichever device is there. Only the CPU comes with the project (dist/tfjs.js, bundled at install);
- * the others are packages that a user installs beside it, imported when they are asked for:
+ * Loads TensorFlow.js on a device. Only the device cpu comes with the project (dist/tfjs.js, bundled at install). The
+ * others need packages that a user installs:
  *
  *   node-gpu   @tensorflow/tfjs-node-gpu                              an NVIDIA GPU through TensorFlow's C library
- *   node       @tensorflow/tfjs-node                                  the same library on CPUs
+ *   node       @tensorflow/tfjs-node                                  the same library on the CPU
  *   wasm       @tensorflow/tfjs and @tensorflow/tfjs-backend-wasm     one thread in Node
- *   cpu        nothing                                                plain JavaScript: slow, and the oracle of the tests
+ *   cpu        nothing                                                plain JavaScript: slow; the reference of the tests
  *
- * WebGPU is not among them: it gives back numbers only asynchronously, and weights and decoding are synchronous here.
+ * WebGPU is not supported: it returns numbers only asynchronously, and weights and decoding are synchronous here.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,10 +15,11 @@ import { fileURLToPath } from 'node:url';
 import util from 'node:util';
 import { EngineError } from '../interface/index.ts';
 
+/** The API of TensorFlow.js core. */
 export type TensorFlow = typeof import('@tensorflow/tfjs-core');
 
-/** In the order in which they are tried when none is named. */
-const devices = {
+/** In the order in which they are tried if no device is named. */
+const DEVICES = {
   'node-gpu': {
     load: () => loadNode('@tensorflow/tfjs-node-gpu'),
     packages: '@tensorflow/tfjs-node-gpu',
@@ -29,27 +30,31 @@ const devices = {
   cpu: { load: loadCpu, packages: 'nothing', backend: 'cpu' },
 };
 
-export type Device = keyof typeof devices;
+/** Name of a device. */
+export type Device = keyof typeof DEVICES;
 
 interface Loaded {
   tf: TensorFlow;
   device: Device;
 }
 
-/** Copies of TensorFlow.js share one global state, the current backend too, so a process has one device. */
+/** Copies of TensorFlow.js share global state, including the current backend, so a process has one device. */
 let loaded: Loaded | undefined;
 
 const require = createRequire(import.meta.url);
-const bundle = new URL('../../../dist/tfjs.js', import.meta.url);
+/** Made by `npm run build`. */
+const BUNDLE = new URL('../../../dist/tfjs.js', import.meta.url);
 
 /**
- * @param device one of the devices above; without it, the first that loads. One that is installed but does not load is
- *   passed over with a warning on stderr.
- * @throws EngineError when the named device does not load, with what it needs, or another is in use
+ * Loads TensorFlow.js on a device.
+ *
+ * @param device a key of DEVICES. Default: the first that loads. A device that is installed but does not load is skipped
+ *   with a warning on stderr.
+ * @throws EngineError if the named device does not load, with the packages it needs, or another device is in use
  */
 export async function loadTensorFlow(device?: string): Promise<Loaded> {
-  if (device !== undefined && !Object.hasOwn(devices, device))
-    throw new EngineError(`there is no tfjs device ${device}; there are ${Object.keys(devices).join(', ')}`);
+  if (device !== undefined && !Object.hasOwn(DEVICES, device))
+    throw new EngineError(`there is no tfjs device ${device}; there are ${Object.keys(DEVICES).join(', ')}`);
   if (loaded && device !== undefined && device !== loaded.device)
     throw new EngineError(`this process computes on the tfjs device ${loaded.device} already; ${device} needs its own`);
   loaded ??= device === undefined ? await loadFirst() : await load(device as Device);
@@ -57,7 +62,7 @@ export async function loadTensorFlow(device?: string): Promise<Loaded> {
 }
 
 async function loadFirst(): Promise<Loaded> {
-  for (const device of Object.keys(devices) as Device[])
+  for (const device of Object.keys(DEVICES) as Device[])
     try {
       return await load(device);
     } catch (error) {
@@ -68,7 +73,7 @@ async function loadFirst(): Promise<Loaded> {
 }
 
 async function load(device: Device): Promise<Loaded> {
-  const { load, packages, backend } = devices[device];
+  const { load, packages, backend } = DEVICES[device];
   let tf: TensorFlow;
   try {
     tf = await load();
@@ -80,7 +85,7 @@ async function load(device: Device): Promise<Loaded> {
     const why = isMissing(error) ? `it needs ${packages}` : (error as Error).message;
     throw new EngineError(`the tfjs device ${device} does not load: ${why}`, { cause: error });
   }
-  // Without its GPU or its library TensorFlow.js goes on with a slower backend, and says nothing.
+  // If the GPU or the library is missing, TensorFlow.js silently continues with a slower backend.
   if (tf.getBackend() !== backend)
     throw new EngineError(
       `the tfjs device ${device} fell back on ${tf.getBackend()}; its backend ${backend} did not start`,
@@ -91,14 +96,14 @@ async function load(device: Device): Promise<Loaded> {
 }
 
 function loadNode(name: string): TensorFlow {
-  // Node 23 took away functions that tfjs-node's runtime still calls.
+  // Node 23 removed functions that tfjs-node still calls.
   const removed = util as unknown as Record<string, (value: unknown) => boolean>;
   removed.isNullOrUndefined ??= (value) => value === null || value === undefined;
   removed.isArray ??= Array.isArray;
   return require(name);
 }
 
-/** The backend joins the copy of core that `@tensorflow/tfjs` brings, which has the gradients. */
+/** The backend registers itself with the copy of core inside `@tensorflow/tfjs`, which has the gradients. */
 function loadWasm(): TensorFlow {
   const tf = require('@tensorflow/tfjs');
   require('@tensorflow/tfjs-backend-wasm');
@@ -106,9 +111,9 @@ function loadWasm(): TensorFlow {
 }
 
 async function loadCpu(): Promise<TensorFlow> {
-  if (!existsSync(bundle))
-    throw new EngineError(`${fileURLToPath(bundle)} is missing; \`npm run build\` makes it from @tensorflow/tfjs-core`);
-  return import(bundle.href);
+  if (!existsSync(BUNDLE))
+    throw new EngineError(`${fileURLToPath(BUNDLE)} is missing; \`npm run build\` makes it from @tensorflow/tfjs-core`);
+  return import(BUNDLE.href);
 }
 
 function isMissing(error: unknown): boolean {

@@ -1,16 +1,18 @@
 /**
- * GPT-2 (Radford et al. 2019) as transformers and nanoGPT have it, in TensorFlow.js ops.
+ * GPT-2 (Radford et al. 2019) in TensorFlow.js operations, as in transformers and nanoGPT.
  *
  *   x = drop(wte[ids] + wpe[positions])
  *   L times:  x = x + attention(LayerNorm(x));  x = x + mlp(LayerNorm(x))
  *   logits = LayerNorm(x)·wteᵀ
  *
- * B sequences, T tokens each, P tokens before them (in the state), C the width, H heads of D = C/H.
+ * Shapes: B sequences, T tokens per sequence, P tokens before them (in the state), C the width, H heads of size D = C/H,
+ * V tokens in the vocabulary.
  */
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { GptConfig } from '../../models/index.ts';
 import { type Architecture, linear, type Pass, type State } from './architecture.ts';
 
+/** ids (B,T) → logits (B·T,V). The state holds keys and values (B,H,P,D) of each layer; they come back with P + T. */
 export const gpt: Architecture<GptConfig> = (pass, config, { ids, sequences: B, length: T }, state, P) => {
   const { tf, weight, drop } = pass;
   const C = config.width;
@@ -18,7 +20,7 @@ export const gpt: Architecture<GptConfig> = (pass, config, { ids, sequences: B, 
   const wpe = tf.slice(weight('transformer.wpe.weight') as Tensor2D, [P, 0], [T, C]);
 
   const mask = causalMask(pass, T, P);
-  const kept: State = [];
+  const newState: State = [];
   let x: Tensor2D = tf.reshape(tf.add(tf.reshape(pass.lookup(wte, ids), [B, T, C]), wpe), [B * T, C]);
   x = drop(x);
   for (let layer = 0; layer < config.layers; layer++) {
@@ -26,15 +28,20 @@ export const gpt: Architecture<GptConfig> = (pass, config, { ids, sequences: B, 
     const past = state?.slice(2 * layer, 2 * layer + 2) as Tensor4D[] | undefined;
     const normed = layerNorm(pass, x, `${h}.ln_1`);
     const { out, keys, values } = attention(pass, config, normed, `${h}.attn`, mask, [B, T], past);
-    kept.push(keys, values);
+    newState.push(keys, values);
     x = tf.add(x, drop(out));
     const hidden = gelu(pass, linear(pass, layerNorm(pass, x, `${h}.ln_2`), `${h}.mlp.c_fc`));
     x = tf.add(x, drop(linear(pass, hidden, `${h}.mlp.c_proj`)));
   }
-  return { logits: tf.matMul(layerNorm(pass, x, 'transformer.ln_f'), wte, false, true), state: kept };
+  return { logits: tf.matMul(layerNorm(pass, x, 'transformer.ln_f'), wte, false, true), state: newState };
 };
 
-/** Each position sees itself and those before it. `past` has the keys and values [B, H, P, D] of earlier tokens. */
+/**
+ * Causal self-attention: x (B·T,C) → out (B·T,C), keys and values (B,H,P+T,D).
+ *
+ * @param mask (T,P+T), added to the scores
+ * @param past keys and values (B,H,P,D) of earlier tokens
+ */
 function attention(
   pass: Pass,
   { width: C, heads: H }: GptConfig,
@@ -46,25 +53,35 @@ function attention(
 ): { out: Tensor2D; keys: Tensor4D; values: Tensor4D } {
   const { tf, drop } = pass;
   const D = C / H;
+  // (B·T,C) → (B,H,T,D)
   const perHead = (part: Tensor) => tf.transpose(tf.reshape(part, [B, T, H, D]), [0, 2, 1, 3]) as Tensor4D;
   const [queries, newKeys, newValues] = tf.split(linear(pass, x, `${module}.c_attn`), 3, 1).map(perHead);
   const keys = past ? tf.concat([past[0], newKeys], 2) : newKeys;
   const values = past ? tf.concat([past[1], newValues], 2) : newValues;
 
+  // (B,H,T,P+T)
   const scores = tf.add(tf.div(tf.matMul(queries, keys, false, true), Math.sqrt(D)), mask);
-  const mixed = tf.matMul(drop(tf.softmax(scores)), values);
-  const out = linear(pass, tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [B * T, C]) as Tensor2D, `${module}.c_proj`);
+  // (B,H,T,D)
+  const attended = tf.matMul(drop(tf.softmax(scores)), values);
+  const out = linear(
+    pass,
+    tf.reshape(tf.transpose(attended, [0, 2, 1, 3]), [B * T, C]) as Tensor2D,
+    `${module}.c_proj`,
+  );
   return { out, keys, values };
 }
 
-/** [T, P + T]: 0 where position P + row may look, and where not, so much less than any score that its weight is 0. */
+/**
+ * The causal mask (T,P+T): 0 if row t may attend to the column, that is column ≤ P + t. Otherwise −1e9, which makes the
+ * attention weight 0.
+ */
 function causalMask({ tf }: Pass, T: number, P: number): Tensor2D {
   const mask = new Float32Array(T * (P + T));
   for (let t = 0; t < T; t++) mask.fill(-1e9, t * (P + T) + P + t + 1, (t + 1) * (P + T));
   return tf.tensor2d(mask, [T, P + T]);
 }
 
-/** Over the last axis, with ε = 1e-5. */
+/** LayerNorm over the last axis with ε = 1e-5: x (N,C) → (N,C). The bias is optional. */
 function layerNorm({ tf, weight, optional }: Pass, x: Tensor2D, module: string): Tensor2D {
   const { mean, variance } = tf.moments(x, 1, true);
   const normed = tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, 1e-5))), weight(`${module}.weight`));
@@ -72,7 +89,7 @@ function layerNorm({ tf, weight, optional }: Pass, x: Tensor2D, module: string):
   return (bias ? tf.add(normed, bias) : normed) as Tensor2D;
 }
 
-/** ½x·(1 + tanh(√(2/π)·(x + 0.044715x³))), the form that GPT-2 was trained with (Hendrycks and Gimpel 2016). */
+/** GELU in its tanh form, as in GPT-2: ½x·(1 + tanh(√(2/π)·(x + 0.044715x³))) (Hendrycks and Gimpel 2016). */
 function gelu({ tf }: Pass, x: Tensor2D): Tensor2D {
   const inner = tf.mul(tf.add(x, tf.mul(tf.mul(tf.mul(x, x), x), 0.044715)), Math.sqrt(2 / Math.PI));
   return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(inner), 1));

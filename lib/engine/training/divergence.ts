@@ -1,36 +1,43 @@
-/** When training has gone wrong for good. */
+/** Detects that a training run has diverged, so that it can stop. */
 
-/** So many steps' losses are looked at together: one bad batch is no divergence. */
-export const divergenceSpan = 10;
+/** A run is judged by the mean loss of this many steps, because the loss of a single batch is noisy. */
+export const DIVERGENCE_STEPS = 10;
 
-/** What a run's losses are held against. */
-interface Run {
-  /** loss of the run's first step */
-  first: number;
+/** The loss of a model that knows nothing about the data. */
+interface Baseline {
+  /** loss of the run's first step, in nats per token */
+  firstLoss: number;
   vocabularySize: number;
 }
 
 /**
- * A model that knows nothing has about the loss of guessing, ln V nats. One whose loss, averaged over ten steps, is twice as
- * much as that and as at its first step has learned worse than nothing; a loss or gradient that is no number ends at once.
+ * Training has diverged if the mean loss of the last 10 steps is more than twice ln V (uniform guessing, in nats) and
+ * more than twice the first loss, or if a loss or gradient norm is NaN or infinite.
  *
- * @param losses of the last steps, oldest first
- * @returns why this is divergence, or undefined if it is not
+ * @param losses of the last steps, oldest first, in nats per token
+ * @param gradientNorm global norm of the last step
+ * @returns the reason in words, or undefined if training has not diverged
  */
-export function divergenceOf(losses: number[], gradientNorm: number, run: Run): string | undefined {
+export function divergenceReason(losses: number[], gradientNorm: number, baseline: Baseline): string | undefined {
   const loss = losses[losses.length - 1];
   if (!Number.isFinite(loss)) return `the loss is ${loss}`;
   if (!Number.isFinite(gradientNorm)) return `the norm of the gradient is ${gradientNorm}`;
-  const recent = losses.slice(-divergenceSpan);
-  if (recent.length < divergenceSpan) return undefined;
+  const recent = losses.slice(-DIVERGENCE_STEPS);
+  if (recent.length < DIVERGENCE_STEPS) return undefined;
   const mean = recent.reduce((sum, each) => sum + each, 0) / recent.length;
-  return worseThanGuessing(`the loss on average over ${divergenceSpan} steps`, mean, run);
+  return lossDivergenceReason(`the loss on average over ${DIVERGENCE_STEPS} steps`, mean, baseline);
 }
 
-/** @returns why a mean over many tokens is divergence, or undefined if it is not */
-export function worseThanGuessing(what: string, loss: number, { first, vocabularySize }: Run): string | undefined {
-  if (!Number.isFinite(loss)) return `${what} is ${loss}`;
-  const guessing = Math.log(vocabularySize);
-  if (loss <= 2 * Math.max(guessing, first)) return undefined;
-  return `${what} is ${loss.toFixed(2)}; guessing would give ${guessing.toFixed(2)}`;
+/**
+ * The same test for a loss that is already a mean over many tokens, such as the validation loss.
+ *
+ * @param name names the loss in the reason
+ * @param loss in nats per token
+ * @returns the reason in words, or undefined if training has not diverged
+ */
+export function lossDivergenceReason(name: string, loss: number, baseline: Baseline): string | undefined {
+  if (!Number.isFinite(loss)) return `${name} is ${loss}`;
+  const guessing = Math.log(baseline.vocabularySize);
+  if (loss <= 2 * Math.max(guessing, baseline.firstLoss)) return undefined;
+  return `${name} is ${loss.toFixed(2)}; guessing would give ${guessing.toFixed(2)}`;
 }

@@ -1,39 +1,42 @@
-/** The loss of a model over windows of a split: all of it in order, or a few spread over it. No dropout, no update. */
-
+/** The loss of a model over windows of a split: the whole split in order, or windows spread over it. Without dropout. */
 import { checkSplit, inputsAndTargets, type Split, type TokenSource } from '../data/index.ts';
 import { type Batch, EngineError, type Model } from '../interface/index.ts';
 
+/** The loss of a model on a split, in two units. */
 export interface Evaluation {
-  /** mean, in nats a token */
+  /** mean, in nats per token */
   loss: number;
-  /** tokens predicted */
+  /** number of predicted tokens */
   tokens: number;
-  /** loss / ln 2 · tokens / bytes of the whole split: comparable between tokenizers */
+  /** loss / ln 2 · tokens per byte of the whole split; comparable between tokenizers */
   bitsPerByte: number;
 }
 
+/** What to evaluate, and on how many tokens. */
 export interface EvaluateOptions {
   model: Model;
   source: TokenSource;
   split: Split;
-  /** Stops after about this many tokens, from the split's start; default: all of it */
+  /** evaluates only this many tokens, from the start of the split. Default: all */
   maxTokens?: number;
   onProgress?(progress: { done: number; total: number; unit: string; text: string }): void;
 }
 
-/** A piece of a split: `length` tokens to read, and as many to predict. */
+/** A window of a split: the model reads `length` tokens and predicts as many, each one token later. */
 export interface Window {
+  /** position of the first token in the split */
   offset: number;
   length: number;
 }
 
-/** Windows evaluated at a time. */
-const windowsPerBatch = 8;
+/** Windows in a batch of an evaluation. */
+const WINDOWS_PER_BATCH = 8;
 
 /**
- * Loss over consecutive windows as long as the model's block, the last one shorter: every token but the first is predicted
- * once, from what precedes it in its window.
- * @throws EngineError when the split is shorter than one window, or the loss is no finite number
+ * Loss over consecutive windows as long as the model's block; the last one may be shorter. Every token but the first of
+ * the split is predicted once, from the tokens before it in its window.
+ *
+ * @throws EngineError if the split is shorter than one window, or the loss is NaN or infinite
  */
 export async function evaluate({ model, source, split, maxTokens, onProgress }: EvaluateOptions): Promise<Evaluation> {
   checkSplit(source, split, model.config.block);
@@ -48,12 +51,15 @@ export async function evaluate({ model, source, split, maxTokens, onProgress }: 
   return { loss, tokens: predicted, bitsPerByte: ((loss / Math.LN2) * tokens) / bytes };
 }
 
-/** What a model of damaged weights gives; training stops before it saves such. */
-export function notFinite(what: string, value: number): EngineError {
-  return new EngineError(`${what} is ${value}: the model's weights are damaged, train it or copy them again`);
+/**
+ * The error for a loss or logit that is NaN or infinite. Only damaged weights give one, because training stops before it
+ * would save such weights.
+ */
+export function notFinite(name: string, value: number): EngineError {
+  return new EngineError(`${name} is ${value}: the model's weights are damaged, train it or copy them again`);
 }
 
-/** Windows that predict `total` tokens one after the other. */
+/** Windows one after the other that together predict `total` tokens; the last may be shorter than `length`. */
 export function consecutiveWindows(total: number, length: number): Window[] {
   const windows: Window[] = [];
   for (let offset = 0; offset < total; offset += length)
@@ -61,16 +67,24 @@ export function consecutiveWindows(total: number, length: number): Window[] {
   return windows;
 }
 
-/** About `wanted` tokens in full windows that do not overlap, evenly over a split of `tokens`; at least one. */
+/**
+ * Full windows that do not overlap, evenly spread over a split.
+ *
+ * @param tokens in the split
+ * @param length of a window, in tokens
+ * @param wanted tokens in all windows together, rounded to whole windows; at least one window
+ */
 export function spreadWindows(tokens: number, length: number, wanted: number): Window[] {
-  const count = Math.max(1, Math.min(Math.round(wanted / length), Math.floor((tokens - 1) / length)));
-  const stride = Math.floor((tokens - 1) / count);
-  return Array.from({ length: count }, (_, i) => ({ offset: i * stride, length }));
+  const windows = Math.max(1, Math.min(Math.round(wanted / length), Math.floor((tokens - 1) / length)));
+  const stride = Math.floor((tokens - 1) / windows);
+  return Array.from({ length: windows }, (_, i) => ({ offset: i * stride, length }));
 }
 
 /**
- * Mean over all the tokens of the windows. Windows of one length that follow each other share a batch.
- * @throws the signal's reason when it is aborted, between two batches
+ * Mean loss over all tokens of the windows. Neighbouring windows of the same length share a batch.
+ *
+ * @returns `loss` in nats per token, and the number of predicted tokens
+ * @throws the signal's reason if it is aborted; checked between batches
  */
 export async function lossOverWindows(
   model: Model,
@@ -86,23 +100,30 @@ export async function lossOverWindows(
     signal?.throwIfAborted();
     const { length } = windows[i];
     const batch = [];
-    while (batch.length < windowsPerBatch && windows[i]?.length === length) batch.push(windows[i++].offset);
-    sum += (await model.loss(gather(source, split, batch, length))) * batch.length * length;
+    while (batch.length < WINDOWS_PER_BATCH && windows[i]?.length === length) batch.push(windows[i++].offset);
+    sum += (await model.loss(gatherBatch(source, split, batch, length))) * batch.length * length;
     done += batch.length * length;
     onProgress?.(done, total);
   }
   return { loss: sum / done, predicted: done };
 }
 
-/** The windows at these offsets as one batch. */
-export function gather(source: TokenSource, split: Split, offsets: number[], length: number): Batch {
+/**
+ * Reads windows of a split into one batch.
+ *
+ * @param offsets where the windows begin; B of them
+ * @param length T tokens per window
+ * @returns inputs (B,T) and targets (B,T), without a state
+ * @throws EngineError if there are no offsets
+ */
+export function gatherBatch(source: TokenSource, split: Split, offsets: number[], length: number): Batch {
   let batch: Batch | undefined;
   for (const [i, offset] of offsets.entries()) {
     const { inputs, targets } = inputsAndTargets(source, split, offset, length);
-    const array = inputs instanceof Uint16Array ? Uint16Array : Uint32Array;
+    const TokenArray = inputs instanceof Uint16Array ? Uint16Array : Uint32Array;
     batch ??= {
-      inputs: new array(offsets.length * length),
-      targets: new array(offsets.length * length),
+      inputs: new TokenArray(offsets.length * length),
+      targets: new TokenArray(offsets.length * length),
       sequences: offsets.length,
       length,
     };

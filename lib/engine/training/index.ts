@@ -1,5 +1,19 @@
+/**
+ * Training, evaluation and sampling, on any engine.
+ *
+ * | file                    | holds                                                                        |
+ * | ----------------------- | ---------------------------------------------------------------------------- |
+ * | train.ts                | the training loop                                                            |
+ * | training-settings.ts    | the settings of a run, their checks, and the steps and windows that follow   |
+ * | learning-rate.ts        | the learning rate of each step                                               |
+ * | training-checkpoints.ts | checkpoints from which an interrupted run continues                          |
+ * | divergence.ts           | when to stop a run that has diverged                                         |
+ * | memory-estimate.ts      | whether a run fits into memory                                               |
+ * | evaluate.ts             | the loss of a model on a split                                               |
+ * | sample.ts               | text from a model                                                            |
+ */
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
-export type { TrainSettings } from './plan.ts';
+export { type LearningRateSchedule, learningRateAt } from './learning-rate.ts';
 export { type SampleOptions, sample } from './sample.ts';
-export { learningRate, type Schedule } from './schedule.ts';
 export { type CurveRow, type TrainOptions, type TrainResult, train } from './train.ts';
+export type { TrainSettings } from './training-settings.ts';

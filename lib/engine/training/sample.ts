@@ -1,44 +1,48 @@
 /**
- * Text from a model, token by token: several streams at once through its decoder, each with random numbers of its own, so
- * that a stream is the same whatever their number.
+ * Samples text from a model, token by token. The decoder runs several streams at once. Each stream has its own random
+ * numbers, so a stream does not depend on the number of streams.
  *
- * A GPT sees no further than its block. When that is full, the decoder starts again from the last half of it, so that
- * each token is chosen with at least half a block before it, at twice the cost.
+ * A GPT cannot see more tokens than its block. When the block is full, the decoder is reset and reads the last half block
+ * again. So each token is chosen with at least half a block of context, at twice the cost.
  */
 import { setImmediate } from 'node:timers/promises';
-import { Random, reachOf } from '../../models/index.ts';
+import { decoderCapacity, Random } from '../../models/index.ts';
 import { checkTokens, EngineError, type Model } from '../interface/index.ts';
 import { notFinite } from './evaluate.ts';
 
+/** The model, the prompt, and how tokens are chosen. */
 export interface SampleOptions {
   model: Model;
-  /** Tokens that every stream begins with, at least one. */
+  /** tokens that every stream begins with, at least one */
   prompt: ArrayLike<number>;
-  /** How many streams. */
+  /** number of streams */
   count: number;
-  /** Most tokens a stream gets after the prompt. */
+  /** upper limit of tokens per stream, after the prompt */
   maxTokens: number;
-  /** Divides the logits; 0 always takes the likeliest token. Default 1 */
+  /** divides the logits; 0 always takes the most likely token. Default 1 */
   temperature?: number;
-  /** Only the k likeliest tokens; 0 (the default): no limit */
+  /** samples from the k most likely tokens only; 0: no limit. Default 0 */
   topK?: number;
-  /** Only the likeliest tokens that together have this probability (Holtzman et al. 2020). Default 1: all */
+  /** samples from the most likely tokens that together have this probability (Holtzman et al. 2020). Default 1: all */
   topP?: number;
+  /** a whole number of at least 0 */
   seed: number;
-  /** A stream ends before this token. */
+  /** token that ends a stream; it is not part of the stream */
   endOfText?: number;
   onProgress?(progress: { done: number; total: number; unit: string; text: string }): void;
 }
 
 /**
- * @returns each stream's tokens after the prompt, without endOfText: one that is shorter than maxTokens came to an end
- * @throws EngineError naming the option that is wrong
+ * Samples `count` streams of tokens.
+ *
+ * @returns each stream's tokens after the prompt, without endOfText. A stream shorter than maxTokens ended with endOfText.
+ * @throws EngineError naming the option that is wrong, or if a logit is NaN or infinite
  */
 export async function sample(options: SampleOptions): Promise<Uint32Array[]> {
   checkOptions(options);
   const { model, prompt, count, maxTokens, seed, endOfText, onProgress } = options;
   const { vocabularySize: V } = model.config;
-  const limit = reachOf(model.config);
+  const limit = decoderCapacity(model.config);
   const streams = Array.from({ length: count }, (_, i) => new Stream(prompt, new Random(seed, 'sample', i)));
   const decoder = model.decoder(count);
   try {
@@ -52,9 +56,9 @@ export async function sample(options: SampleOptions): Promise<Uint32Array[]> {
       let logits = new Float32Array() as Float32Array;
       for (; fed < length; fed++) logits = decoder.step(Uint32Array.from(streams, ({ tokens }) => tokens[fed]));
       for (const [i, stream] of streams.entries()) {
-        // one that has ended is still fed, unheard, for the others' sake
+        // A stream that has ended is still fed a token, because the decoder steps all streams together.
         const token =
-          stream.end === undefined ? choose(logits.subarray(i * V, (i + 1) * V), stream.random, options) : 0;
+          stream.end === undefined ? chooseToken(logits.subarray(i * V, (i + 1) * V), stream.random, options) : 0;
         if (token === endOfText) stream.end ??= length;
         stream.tokens.push(token);
       }
@@ -68,10 +72,10 @@ export async function sample(options: SampleOptions): Promise<Uint32Array[]> {
 }
 
 class Stream {
-  /** the prompt and what followed */
+  /** the prompt and the tokens sampled after it */
   readonly tokens: number[];
   readonly random: Random;
-  /** where its text ends, once it has */
+  /** number of tokens before endOfText, once it was sampled */
   end: number | undefined;
 
   constructor(prompt: ArrayLike<number>, random: Random) {
@@ -80,8 +84,13 @@ class Stream {
   }
 }
 
-/** A token drawn from softmax(logits / temperature), cut to topK and topP; of equally likely ones the smaller ranks first. */
-function choose(
+/**
+ * Draws a token from softmax(logits / temperature), limited by topK and topP. Of equally likely tokens, the smaller id
+ * ranks first.
+ *
+ * @param logits (V)
+ */
+function chooseToken(
   logits: Float32Array,
   random: Random,
   { temperature = 1, topK = 0, topP = 1 }: Pick<SampleOptions, 'temperature' | 'topK' | 'topP'>,
@@ -104,7 +113,7 @@ function choose(
   return candidates[candidates.length - 1];
 }
 
-/** The first of the ranked tokens that together have a share `topP` of their weight. */
+/** The shortest start of the ranked tokens whose weights sum to at least the share `topP` of all their weights. */
 function nucleus(ranked: number[], weights: Float64Array, topP: number): number[] {
   const total = ranked.reduce((sum, v) => sum + weights[v], 0);
   let sum = 0;
@@ -115,12 +124,12 @@ function nucleus(ranked: number[], weights: Float64Array, topP: number): number[
 function checkOptions({ model, prompt, count, maxTokens, temperature = 1, topK = 0, topP = 1 }: SampleOptions): void {
   const wrong = (key: string, value: unknown, right: string) =>
     new EngineError(`${key} is ${value}; it must be ${right}`);
-  const whole = (value: number, least: number) => Number.isSafeInteger(value) && value >= least;
-  if (!whole(count, 1)) throw wrong('count', count, 'a whole number of at least 1');
-  if (!whole(maxTokens, 0)) throw wrong('maxTokens', maxTokens, 'a whole number of at least 0');
+  const wholeFrom = (value: number, minimum: number) => Number.isSafeInteger(value) && value >= minimum;
+  if (!wholeFrom(count, 1)) throw wrong('count', count, 'a whole number of at least 1');
+  if (!wholeFrom(maxTokens, 0)) throw wrong('maxTokens', maxTokens, 'a whole number of at least 0');
   if (!(temperature >= 0 && temperature < Number.POSITIVE_INFINITY))
     throw wrong('temperature', temperature, 'at least 0');
-  if (!whole(topK, 0)) throw wrong('topK', topK, 'a whole number, 0 for no limit');
+  if (!wholeFrom(topK, 0)) throw wrong('topK', topK, 'a whole number, 0 for no limit');
   if (!(topP > 0 && topP <= 1)) throw wrong('topP', topP, 'above 0 and at most 1');
   if (prompt.length === 0)
     throw new EngineError('the prompt is empty; it needs a token to begin with, such as the end of text');

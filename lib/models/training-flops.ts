@@ -1,6 +1,6 @@
 /** How much arithmetic training takes: matrix products only, which is all but a percent or so of it. */
-import type { ModelConfig } from './config.ts';
-import { parameters, sizeOf } from './parameters.ts';
+import type { ModelConfig } from './model-config.ts';
+import { elementCount, parameters } from './parameters.ts';
 
 /**
  * Floating-point operations to train on one token within windows of `length` tokens, forward and backward, with the output layer.
@@ -13,7 +13,7 @@ import { parameters, sizeOf } from './parameters.ts';
 export function flopsPerToken(config: ModelConfig, length: number): number {
   let multiplied = config.vocabularySize * config.width;
   for (const { shape, embedding } of parameters(config))
-    if (!embedding && shape.length === 2) multiplied += sizeOf(shape);
+    if (!embedding && shape.length === 2) multiplied += elementCount(shape);
   return 6 * multiplied + withoutWeights(config, length);
 }
 

@@ -1,8 +1,8 @@
 /** What a model can see beyond its window: what an engine has to know of an architecture beside its parameters. */
-import type { ModelConfig } from './config.ts';
+import type { ModelConfig } from './model-config.ts';
 
 /** Tokens after which a decoder is full: a GPT has no positions after its block. */
-export function reachOf(config: ModelConfig): number {
+export function decoderCapacity(config: ModelConfig): number {
   switch (config.architecture) {
     case 'gpt':
       return config.block;

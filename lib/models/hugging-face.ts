@@ -1,6 +1,7 @@
 /** How each architecture's configuration and tensors are called in files: as transformers calls them, where it has the model. */
-import type { GptConfig, LstmConfig, ModelConfig, Weights } from './config.ts';
+
 import { ModelError } from './errors.ts';
+import type { GptConfig, LstmConfig, ModelConfig, Weights } from './model-config.ts';
 
 type Json = Record<string, unknown>;
 
@@ -21,12 +22,12 @@ const names: { [A in ModelConfig['architecture']]: Names<Extract<ModelConfig, { 
 };
 
 /** config.json of a configuration. */
-export function toHub(config: ModelConfig): Json {
+export function toHuggingFace(config: ModelConfig): Json {
   return namesOf(config).write(config);
 }
 
 /** @throws ModelError naming the file and the key that this project cannot do */
-export function fromHub(json: Json, file: string): ModelConfig {
+export function fromHuggingFace(json: Json, file: string): ModelConfig {
   const known = Object.values(names).find(({ modelType }) => modelType === json.model_type);
   if (known) return known.read(json, file);
   const types = Object.values(names).map(({ modelType }) => `"${modelType}"`);
@@ -37,7 +38,7 @@ export function fromHub(json: Json, file: string): ModelConfig {
 }
 
 /** A file's tensors under the names of `parameters(config)`. */
-export function withOurNames(tensors: Weights, config: ModelConfig): Weights {
+export function withProjectNames(tensors: Weights, config: ModelConfig): Weights {
   return namesOf(config).rename?.(tensors) ?? tensors;
 }
 

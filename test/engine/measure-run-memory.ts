@@ -1,10 +1,11 @@
 /**
- * A training run in a process of its own, for memory.test.ts: prints what was said beforehand that it would take, and what it took.
+ * Measures the memory of a training run in its own process, for memory.test.ts. Prints the estimate and the measured
+ * growth of the process, in bytes, as JSON.
  *
- *     tsx test/engine/memory-of-run.ts '{"config": …, "settings": …, "threads": 1, "engine": "native"}' FOLDER
+ *     tsx test/engine/measure-run-memory.ts '{"config": …, "settings": …, "threads": 1, "engine": "native"}' FOLDER
  */
 import { openEngine, train } from '../../lib/engine/index.ts';
-import { memoryOfRun } from '../../lib/engine/training/memory.ts';
+import { estimateRunMemory } from '../../lib/engine/training/memory-estimate.ts';
 import { countingSource } from './tiny.ts';
 
 const [request, checkpointDir] = process.argv.slice(2);
@@ -13,5 +14,5 @@ const engine = await openEngine({ name, threads, precision, device: name === 'tf
 const source = countingSource(config.vocabularySize, 100_000);
 const before = process.memoryUsage.rss();
 await train({ engine, config, source, settings, seed: 1, checkpointDir, checkpointSeconds: 0 });
-const taken = process.resourceUsage().maxRSS * 1024 - before;
-console.log(JSON.stringify({ said: memoryOfRun(engine, config, settings, true), taken }));
+const measured = process.resourceUsage().maxRSS * 1024 - before;
+console.log(JSON.stringify({ estimated: estimateRunMemory(engine, config, settings, true), measured }));

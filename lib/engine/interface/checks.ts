@@ -1,9 +1,9 @@
-/** What every engine asks of its input, checked before any kernel sees it. */
-import { type ModelConfig, type Parameter, sizeOf, stateShape, type Weights } from '../../models/index.ts';
+/** Checks of the arguments of an engine. Every engine makes them before it computes, because kernels do not check. */
+import { elementCount, type ModelConfig, type Parameter, stateShape, type Weights } from '../../models/index.ts';
 import type { Batch, StepOptions } from './engine.ts';
 import { EngineError } from './errors.ts';
 
-/** @throws EngineError when the batch is not one that this model takes */
+/** @throws EngineError if arrays of the batch have wrong types or lengths, or the model does not have such a state */
 export function checkBatch({ inputs, targets, sequences, length, state }: Batch, config: ModelConfig): void {
   checkInputs(inputs, sequences, length, config);
   checkArray('targets', targets);
@@ -13,16 +13,14 @@ export function checkBatch({ inputs, targets, sequences, length, state }: Batch,
   if (state === undefined) return;
   const shape = stateShape(config, sequences);
   if (!shape)
+    throw new EngineError(`the batch comes with a state; a ${config.architecture} has none, it sees its window alone`);
+  if (state.length !== elementCount(shape))
     throw new EngineError(
-      `the batch comes with a state; a ${config.architecture} carries none, it sees its window alone`,
-    );
-  if (state.length !== sizeOf(shape))
-    throw new EngineError(
-      `the batch's state has ${state.length} numbers; ${shape[0]} layers × ${shape[1]} × ${sequences} sequences × ${shape[3]} need ${sizeOf(shape)}`,
+      `the batch's state has ${state.length} numbers; ${shape[0]} layers × ${shape[1]} × ${sequences} sequences × ${shape[3]} need ${elementCount(shape)}`,
     );
 }
 
-/** @throws EngineError when these are not `sequences` windows of `length` tokens of the vocabulary, within the block */
+/** @throws EngineError unless `inputs` has shape (sequences, length), length ≤ block, and all tokens are in the vocabulary */
 export function checkInputs(inputs: Batch['inputs'], sequences: number, length: number, config: ModelConfig): void {
   for (const [name, n] of Object.entries({ sequences, length }))
     if (!Number.isSafeInteger(n) || n < 1)
@@ -37,14 +35,14 @@ export function checkInputs(inputs: Batch['inputs'], sequences: number, length: 
   checkTokens(inputs, config);
 }
 
-/** @throws EngineError when no step takes so many windows, or so many at a time */
+/** @throws EngineError unless the numbers of windows per step and per microbatch are whole numbers of at least 1 */
 export function checkStepSize(batch: number, microbatch: number | undefined): void {
   for (const [name, n] of Object.entries({ batch, microbatch }))
     if (n !== undefined && (!Number.isSafeInteger(n) || n < 1))
       throw new EngineError(`${name} is ${n}; it must be a whole number of at least 1`);
 }
 
-/** @throws EngineError naming the option of a step that is wrong */
+/** @throws EngineError naming the step option that is out of range */
 export function checkStepOptions({ betas = [0.9, 0.95], microbatch, ...numbers }: StepOptions): void {
   const { learningRate, epsilon = 0, weightDecay = 0, clip = 0, dropoutSeed = 0 } = numbers;
   for (const [name, n] of Object.entries({ learningRate, epsilon, weightDecay, clip, dropoutSeed }))
@@ -54,30 +52,37 @@ export function checkStepOptions({ betas = [0.9, 0.95], microbatch, ...numbers }
   checkStepSize(1, microbatch);
 }
 
-/** Of a decoder, at most. */
-const mostStreams = 2 ** 16;
+/** The largest number of streams of a decoder. */
+const MAX_STREAMS = 2 ** 16;
 
-/** @throws EngineError when no decoder has so many */
+/** @throws EngineError unless `streams` is a whole number from 1 to MAX_STREAMS */
 export function checkStreams(streams: number): void {
-  if (!Number.isSafeInteger(streams) || streams < 1 || streams > mostStreams)
-    throw new EngineError(`a decoder of ${streams} streams; it must have a whole number from 1 to ${mostStreams}`);
+  if (!Number.isSafeInteger(streams) || streams < 1 || streams > MAX_STREAMS)
+    throw new EngineError(`a decoder of ${streams} streams; it must have a whole number from 1 to ${MAX_STREAMS}`);
 }
 
-/** The numbers of a parameter. @throws EngineError when they are missing, or of another shape than the model's */
+/**
+ * The values of one parameter, row-major.
+ *
+ * @throws EngineError if the parameter is missing, or its shape or length is not the model's
+ */
 export function numbersOf(weights: Weights, { name, shape }: Pick<Parameter, 'name' | 'shape'>): Float32Array {
   const tensor = weights.get(name);
   if (!tensor || String(tensor.shape) !== String(shape))
     throw new EngineError(`${name} has the shape [${tensor?.shape ?? 'missing'}]; the model needs [${shape}]`);
-  if (tensor.data.length !== sizeOf(shape))
-    throw new EngineError(`${name} has ${tensor.data.length} numbers; its shape [${shape}] needs ${sizeOf(shape)}`);
+  if (tensor.data.length !== elementCount(shape))
+    throw new EngineError(
+      `${name} has ${tensor.data.length} numbers; its shape [${shape}] needs ${elementCount(shape)}`,
+    );
   return tensor.data;
 }
 
-function checkArray(what: string, tokens: unknown): void {
+function checkArray(name: string, tokens: unknown): void {
   if (!(tokens instanceof Uint16Array || tokens instanceof Uint32Array))
-    throw new EngineError(`${what} are no Uint16Array or Uint32Array, as tokens must be`);
+    throw new EngineError(`${name} must be a Uint16Array or a Uint32Array`);
 }
 
+/** @throws EngineError if a token is outside the vocabulary */
 export function checkTokens(tokens: Batch['inputs'], { vocabularySize }: ModelConfig): void {
   for (let i = 0; i < tokens.length; i++)
     if (tokens[i] >= vocabularySize)

@@ -7,15 +7,15 @@
  * not, all else uniform over ±1/√H. A smaller embedding, as is common for tied heads, learned more slowly at every width that
  * was tried (docs/engine.md has the losses).
  */
-import type { ModelConfig, Weights } from './config.ts';
-import { parameters, sizeOf } from './parameters.ts';
+import type { ModelConfig, Weights } from './model-config.ts';
+import { elementCount, parameters } from './parameters.ts';
 import { Random } from './random.ts';
 
 /** @param seed a whole number of at least 0 */
 export function initialWeights(config: ModelConfig, seed: number): Weights {
   const weights: Weights = new Map();
   for (const [index, { name, shape }] of parameters(config).entries()) {
-    const data = new Float32Array(sizeOf(shape));
+    const data = new Float32Array(elementCount(shape));
     const random = new Random(seed, 'initial weights', index);
     const start = starts[config.architecture](name, config);
     if ('value' in start) data.fill(start.value);

@@ -1,6 +1,7 @@
 /** Whether a configuration describes a model at all; each refusal names the key and what would be right. */
-import type { ModelConfig } from './config.ts';
+
 import { ModelError } from './errors.ts';
+import type { ModelConfig } from './model-config.ts';
 
 /** @throws ModelError whose `key` is the setting that is wrong */
 export function checkConfig(config: ModelConfig): void {

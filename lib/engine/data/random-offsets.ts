@@ -1,0 +1,21 @@
+/** Random windows of the training split, for models that see each window alone. */
+import { Random } from '../../models/index.ts';
+import type { TokenSource } from './token-source.ts';
+
+/**
+ * The offsets at which the windows of a step begin, uniform over the training split. They depend only on the arguments,
+ * not on the engine or on earlier steps, so a resumed run reads the same windows.
+ *
+ * @param step number of the step, from 0
+ * @param size `batch` windows of `length` tokens
+ */
+export function randomOffsets(
+  source: TokenSource,
+  seed: number,
+  step: number,
+  { batch, length }: { batch: number; length: number },
+): number[] {
+  const random = new Random(seed, 'windows', step);
+  const starts = source.totals('train').tokens - length;
+  return Array.from({ length: batch }, () => random.below(starts));
+}

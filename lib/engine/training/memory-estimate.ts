@@ -1,0 +1,66 @@
+/** Estimates the memory of a training run before it starts, and refuses a run that does not fit into this machine. */
+import { totalmem } from 'node:os';
+import { carriesState, countParameters, elementCount, type ModelConfig, stateShape } from '../../models/index.ts';
+import { type Engine, EngineError } from '../interface/index.ts';
+
+/** The settings of a run that its memory depends on. */
+export interface StepSize {
+  /** windows per step */
+  batch: number;
+  /** windows computed at a time. Default: the engine's choice */
+  microbatch?: number;
+}
+
+/**
+ * Bytes of typed arrays that may wait for garbage collection. V8 collects when this much was allocated outside its heap
+ * since the last collection: twice the 64 MiB that it allows for.
+ */
+const UNCOLLECTED_BYTES = 128 * 2 ** 20;
+
+/** Bytes of a float32. */
+const FLOAT_BYTES = 4;
+
+/**
+ * Peak memory of a run, beside Node's own. It is the sum of
+ *
+ * - the engine's memory,
+ * - the copies of the weights that the run holds: the last good ones and those that replace them. While a checkpoint is
+ *   written, AdamW's two moments are held beside them,
+ * - as many bytes again, at most UNCOLLECTED_BYTES, for copies that wait for garbage collection,
+ * - an LSTM's carried state: before and after a step, both once more while the engine computes.
+ *
+ * @param writesCheckpoints whether the run has a folder for checkpoints
+ * @returns bytes
+ */
+export function estimateRunMemory(
+  engine: Engine,
+  config: ModelConfig,
+  step: StepSize,
+  writesCheckpoints: boolean,
+): number {
+  const copies = writesCheckpoints ? 4 : 2;
+  const stateBytes = carriesState(config) ? 4 * FLOAT_BYTES * elementCount(stateShape(config, step.batch)!) : 0;
+  const heldBytes = copies * FLOAT_BYTES * countParameters(config).total;
+  return engine.memory(config, step) + heldBytes + Math.min(heldBytes, UNCOLLECTED_BYTES) + stateBytes;
+}
+
+/**
+ * Compares the estimate with the memory of this machine, or with the limit of its container.
+ *
+ * @param writesCheckpoints whether the run has a folder for checkpoints
+ * @throws EngineError with both figures if the run does not fit
+ */
+export function checkMemory(engine: Engine, config: ModelConfig, step: StepSize, writesCheckpoints: boolean): void {
+  // constrainedMemory returns 0 or a huge number if there is no limit.
+  const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
+  const available = Math.min(totalmem(), limit);
+  const estimated = estimateRunMemory(engine, config, step, writesCheckpoints);
+  if (estimated <= available) return;
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const { batch, microbatch } = step;
+  throw new EngineError(
+    `training this ${config.architecture} of ${config.layers} layers × ${config.width} on batches of ${batch} windows` +
+      `${microbatch === undefined ? '' : `, ${microbatch} at a time,`} needs ${gib(estimated)}; this machine has ${gib(available)}. ` +
+      'A smaller size, block or batch would fit',
+  );
+}

@@ -1,0 +1,122 @@
+/**
+ * The settings of a training run, and what follows from them for one model and one data set: the number of steps, the
+ * learning rate schedule, and when and on which windows the model is evaluated.
+ */
+import { carriesState, type ModelConfig } from '../../models/index.ts';
+import { checkSplit, cutIntoStreams, type Streams, type TokenSource } from '../data/index.ts';
+import { EngineError } from '../interface/index.ts';
+import { spreadWindows, type Window } from './evaluate.ts';
+import type { LearningRateSchedule } from './learning-rate.ts';
+
+/** The settings of a training run, as a person chooses them. */
+export interface TrainSettings {
+  /** token budget: the run makes as many steps as it needs to read at least this many tokens */
+  tokens: number;
+  /** windows per step */
+  batch: number;
+  /** tokens per window, at most the model's block. Default: the model's block */
+  block?: number;
+  /** peak of the schedule, reached at the end of the warmup; `lr` in params.yaml */
+  learningRate: number;
+  /** the last learning rate of the cosine, as a share of the peak; `lr_floor` in params.yaml. Default 0.1 */
+  learningRateFloor?: number;
+  /** a share of the steps if below 1, a number of steps otherwise. Default 0 */
+  warmup?: number;
+  /** see StepOptions, for this and the three below */
+  weightDecay?: number;
+  betas?: [number, number];
+  clip?: number;
+  microbatch?: number;
+  /** number of times that the validation loss is measured, evenly over the run, the last time at its end. Default 1 */
+  evaluations?: number;
+  /** tokens of each evaluation, in windows spread over the split, the same at every evaluation. Default 20,000 */
+  evaluationTokens?: number;
+}
+
+/** Settings in units of steps and windows, with all defaults filled in. */
+export interface ResolvedSettings {
+  steps: number;
+  /** windows per step */
+  batch: number;
+  /** tokens per window */
+  length: number;
+  /** the streams that the steps read, if the model carries its state from step to step; otherwise windows are random */
+  streams: Streams | undefined;
+  schedule: LearningRateSchedule;
+  /** numbers of completed steps at which to evaluate, ascending; the last is `steps` */
+  evaluateAt: number[];
+  /** windows of the validation split */
+  evaluationWindows: Window[];
+  /** the training loss of a run is the mean over this many last steps: a tenth of them */
+  lastSteps: number;
+}
+
+/**
+ * Checks the settings and computes what a run will do.
+ *
+ * @throws EngineError naming the setting that is wrong, or the split that is too short
+ */
+export function resolveSettings(settings: TrainSettings, config: ModelConfig, source: TokenSource): ResolvedSettings {
+  checkSettings(settings, config);
+  const { tokens, batch, block: length = config.block, learningRate } = settings;
+  const { learningRateFloor = 0.1, warmup = 0, evaluations = 1, evaluationTokens = 20_000 } = settings;
+  checkSplit(source, 'train', length);
+  checkSplit(source, 'val', length);
+  const steps = Math.ceil(tokens / (batch * length));
+  return {
+    steps,
+    batch,
+    length,
+    streams: carriesState(config) ? cutIntoStreams(source.totals('train').tokens, batch, length) : undefined,
+    schedule: {
+      steps,
+      warmup: warmup < 1 ? Math.round(warmup * steps) : warmup,
+      learningRate,
+      learningRateFloor,
+    },
+    evaluateAt: evenSteps(evaluations, steps),
+    evaluationWindows: spreadWindows(source.totals('val').tokens, length, evaluationTokens),
+    lastSteps: Math.ceil(steps / 10),
+  };
+}
+
+/** At most `evaluations` whole numbers from 1 to `steps`, evenly spaced; the last is `steps`. */
+function evenSteps(evaluations: number, steps: number): number[] {
+  const step = (i: number) => Math.max(1, Math.round(((i + 1) * steps) / evaluations));
+  return [...new Set(Array.from({ length: evaluations }, (_, i) => step(i)))];
+}
+
+function checkSettings(settings: TrainSettings, config: ModelConfig): void {
+  const { betas: [beta1, beta2] = [0.9, 0.95], ...numbers } = settings;
+  const whole = (n: number) => Number.isSafeInteger(n) && n >= 1;
+  const positive = (n: number) => n > 0 && Number.isFinite(n);
+  const notNegative = (n: number) => n >= 0 && Number.isFinite(n);
+  const share = (n: number) => n >= 0 && n < 1;
+  const rules: [key: string, value: number | undefined, holds: (n: number) => boolean, right: string][] = [
+    ['tokens', numbers.tokens, whole, 'a whole number of at least 1'],
+    ['batch', numbers.batch, whole, 'a whole number of at least 1'],
+    [
+      'block',
+      numbers.block ?? config.block,
+      (n) => whole(n) && n <= config.block,
+      `from 1 to the model's block of ${config.block}`,
+    ],
+    ['learningRate', numbers.learningRate, positive, 'above 0'],
+    ['learningRateFloor', numbers.learningRateFloor ?? 0, (n) => n >= 0 && n <= 1, 'from 0 to 1'],
+    [
+      'warmup',
+      numbers.warmup ?? 0,
+      (n) => share(n) || whole(n),
+      'a share of the steps below 1, or a whole number of steps',
+    ],
+    ['weightDecay', numbers.weightDecay ?? 0, notNegative, 'at least 0'],
+    ['betas[0]', beta1, share, 'at least 0 and below 1'],
+    ['betas[1]', beta2, share, 'at least 0 and below 1'],
+    ['clip', numbers.clip ?? 0, notNegative, 'at least 0, 0 for no clipping'],
+    ['microbatch', numbers.microbatch ?? 1, whole, 'a whole number of at least 1'],
+    ['evaluations', numbers.evaluations ?? 1, whole, 'a whole number of at least 1'],
+    ['evaluationTokens', numbers.evaluationTokens ?? 1, whole, 'a whole number of at least 1'],
+  ];
+  for (const [key, value, holds, right] of rules)
+    if (typeof value !== 'number' || !holds(value)) throw new EngineError(`${key} is ${value}; it must be ${right}`);
+}
