@@ -83,7 +83,7 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
     expect(exit).toBe(130);
     // What it kept from running is counted, not listed.
     expect(stdout).not.toMatch(/after/);
-    expect(stdout).toMatch(/\ninterrupted by SIGINT: 1 ran, 2 did not; what is done stays done\n$/);
+    expect(stdout).toMatch(/\ninterrupted by SIGINT: 1 ran, 2 did not; finished stages are kept\n$/);
     expect(processesIn(made)).toEqual([]);
   });
 

@@ -1,4 +1,15 @@
-/** A small pipeline in a temporary folder, and the real `repro`, bundled from the sources as they are, run in it. */
+/**
+ * Helpers for tests of the runner. A test writes a small pipeline into a temporary folder and runs the real `repro` there,
+ * bundled from the current sources.
+ *
+ *   afterEach(removeProjects);
+ *
+ *   const made = project({ 'pipeline.yaml': 'stages:\n  a: {cmd: cat in.txt > a.txt, deps: [in.txt], outs: [a.txt]}\n', 'in.txt': '1' });
+ *   expect(await made.outcomes()).toEqual({ a: 'ran' });   // runs repro, which must exit with 0
+ *   made.write('in.txt', '2');
+ *   expect(Object.keys(await made.stale())).toEqual(['a']); // asks `repro status`
+ *   const { exit, stderr } = await made.repro('--forse');   // any other call
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -21,8 +32,12 @@ import { bundleRunner } from '../../scripts/bundle-runner.mjs';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
 
-/** The bundle's path; built once for each state of the sources. */
-async function bundled(): Promise<string> {
+/**
+ * Bundles lib/repro into node_modules/.cache, once for each state of the sources.
+ *
+ * @returns the path of repro.js
+ */
+async function bundleOnce(): Promise<string> {
   const sources = readdirSync(join(ROOT, 'lib/repro'), { recursive: true, encoding: 'utf8' }).filter((name) =>
     /\.(ts|json)$/.test(name),
   );
@@ -30,54 +45,64 @@ async function bundled(): Promise<string> {
   for (const name of sources.sort()) hash.update(name).update(readFileSync(join(ROOT, 'lib/repro', name)));
   const folder = join('node_modules/.cache', `repro-${hash.digest('hex').slice(0, 16)}`);
   if (!existsSync(join(ROOT, folder))) {
-    const building = `${folder}.${process.pid}`;
-    await bundleRunner(building);
+    const unfinished = `${folder}.${process.pid}`;
+    await bundleRunner(unfinished);
     try {
-      renameSync(join(ROOT, building), join(ROOT, folder));
+      renameSync(join(ROOT, unfinished), join(ROOT, folder));
     } catch {
-      rmSync(join(ROOT, building), { recursive: true, force: true }); // Another test file was quicker.
+      rmSync(join(ROOT, unfinished), { recursive: true, force: true }); // Another test file has put its bundle there first.
     }
   }
   return join(ROOT, folder, 'repro.js');
 }
 
-export interface Ended {
+/** How a call of repro ended. */
+export interface CallResult {
+  /** The exit code; null if a signal ended repro. */
   exit: number | null;
   stdout: string;
   stderr: string;
 }
 
+/** A temporary folder with files and a pipeline. Make one with `project`. Paths are relative to the folder. */
 export class TestProject {
+  /** The absolute path of the folder. */
   readonly root = realpathSync(mkdtempSync(join(tmpdir(), 'repro-test-')));
-  /** Added to the environment of every call. */
+  /** Variables to add to the environment of every call of repro. */
   env: NodeJS.ProcessEnv = {};
 
+  /** @param files the texts of the files to write, by path */
   constructor(files: { [path: string]: string }) {
     for (const [path, text] of Object.entries(files)) this.write(path, text);
   }
 
+  /** The absolute path of a file. */
   path(path: string): string {
     return join(this.root, path);
   }
 
+  /** Writes a file and creates the folders above it. */
   write(path: string, text: string): void {
     mkdirSync(dirname(this.path(path)), { recursive: true });
     writeFileSync(this.path(path), text);
   }
 
+  /** The text of a file. */
   read(path: string): string {
     return readFileSync(this.path(path), 'utf8');
   }
 
+  /** Whether there is a file or folder at this path. */
   exists(path: string): boolean {
     return existsSync(this.path(path));
   }
 
+  /** Removes a file or a folder. */
   remove(path: string): void {
     rmSync(this.path(path), { recursive: true });
   }
 
-  /** All that is in the folder, .repro included, by path; of a folder, that it is one. */
+  /** The content of every file by path, .repro included. The entry of a folder is "folder". */
   snapshot(): { [path: string]: string } {
     const names = readdirSync(this.root, { recursive: true, encoding: 'utf8' }).sort();
     return Object.fromEntries(
@@ -88,7 +113,23 @@ export class TestProject {
     );
   }
 
-  async spawn(...args: string[]): Promise<{ process: ChildProcess; ended: Promise<Ended> }> {
+  /** Runs repro in the project's folder and waits for its end. */
+  async repro(...args: string[]): Promise<CallResult> {
+    return (await this.spawn(...args)).ended;
+  }
+
+  /** Runs repro in a folder below the project's folder. */
+  async reproIn(folder: string, ...args: string[]): Promise<CallResult> {
+    return (await this.#spawnIn(folder, args)).ended;
+  }
+
+  /** Runs repro from a shell that first runs a command of its own, such as `ulimit`. */
+  async reproAfter(shell: string, ...args: string[]): Promise<CallResult> {
+    return (await this.#spawnIn('.', args, shell)).ended;
+  }
+
+  /** Starts repro and does not wait, for tests that change something or send a signal while it runs. */
+  async spawn(...args: string[]): Promise<{ process: ChildProcess; ended: Promise<CallResult> }> {
     return this.#spawnIn('.', args);
   }
 
@@ -96,8 +137,8 @@ export class TestProject {
     folder: string,
     args: readonly string[],
     shell?: string,
-  ): Promise<{ process: ChildProcess; ended: Promise<Ended> }> {
-    const call = [process.execPath, await bundled(), ...args];
+  ): Promise<{ process: ChildProcess; ended: Promise<CallResult> }> {
+    const call = [process.execPath, await bundleOnce(), ...args];
     const [program, ...rest] = shell === undefined ? call : ['sh', '-c', `${shell}; exec "$0" "$@"`, ...call];
     const child = spawn(program, rest, {
       cwd: this.path(folder),
@@ -106,54 +147,48 @@ export class TestProject {
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk) => (stdout += chunk));
     child.stderr.on('data', (chunk) => (stderr += chunk));
-    const ended = new Promise<Ended>((done) => child.on('close', (exit) => done({ exit, stdout, stderr })));
+    const ended = new Promise<CallResult>((done) => child.on('close', (exit) => done({ exit, stdout, stderr })));
     return { process: child, ended };
   }
 
-  /** The program that is tested. */
-  bundle(): Promise<string> {
-    return bundled();
-  }
-
-  /** On a terminal of its own, by script(1) of util-linux; `seen` is all that was written to it so far. */
+  /**
+   * Starts repro on a terminal of its own, with script(1) of util-linux.
+   *
+   * @returns `written`: everything written to the terminal so far, escape codes included. `ended`: the exit code
+   */
   async onTerminal(
     size: { columns: number; rows: number },
     ...args: string[]
-  ): Promise<{ seen: () => string; ended: Promise<number | null> }> {
-    const words = [process.execPath, await bundled(), ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  ): Promise<{ written: () => string; ended: Promise<number | null> }> {
+    const words = [process.execPath, await bundleOnce(), ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
     const call = `stty cols ${size.columns} rows ${size.rows}; exec ${words.join(' ')}`;
     const child = spawn('script', ['-qefc', call, '/dev/null'], {
       cwd: this.root,
       env: { ...process.env, CUDA_VISIBLE_DEVICES: '', TERM: 'xterm', NO_COLOR: '', ...this.env },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    let seen = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk) => (seen += chunk));
-    return { seen: () => seen, ended: new Promise((done) => child.on('close', done)) };
+    let written = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk) => (written += chunk));
+    return { written: () => written, ended: new Promise((done) => child.on('close', done)) };
   }
 
-  /** repro in a shell that has done something to itself first, such as `ulimit`. */
-  async reproAfter(shell: string, ...args: string[]): Promise<Ended> {
-    return (await this.#spawnIn('.', args, shell)).ended;
+  /** The path of the bundled repro.js that is tested. */
+  bundle(): Promise<string> {
+    return bundleOnce();
   }
 
-  async repro(...args: string[]): Promise<Ended> {
-    return (await this.spawn(...args)).ended;
-  }
-
-  /** Called from a folder below. */
-  async reproIn(folder: string, ...args: string[]): Promise<Ended> {
-    return (await this.#spawnIn(folder, args)).ended;
-  }
-
-  /** How each stage ended that did not stay as it was; throws when repro does not exit 0. */
+  /**
+   * Runs `repro --json` and returns the outcome of each stage that was not fresh.
+   *
+   * @throws Error if repro does not exit with 0
+   */
   async outcomes(...args: string[]): Promise<{ [stage: string]: string }> {
     const { exit, stdout, stderr } = await this.repro('--json', ...args);
     if (exit !== 0) throw new Error(`exit ${exit}: ${stderr}${stdout}`);
     return outcomesIn(stdout);
   }
 
-  /** Reasons by stage, without the fresh ones. */
+  /** Runs `repro status --json` and returns the state and reasons of each stage that is not fresh. */
   async stale(...args: string[]): Promise<{ [stage: string]: { state: string; reasons: Record<string, unknown>[] } }> {
     const { stdout, stderr } = await this.repro('status', '--json', ...args);
     if (stdout === '') throw new Error(stderr);
@@ -163,17 +198,20 @@ export class TestProject {
     return Object.fromEntries(Object.entries(stages).filter(([, { state }]) => state !== 'fresh'));
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: as the file has it
+  /** The parsed lock file. */
+  // biome-ignore lint/suspicious/noExplicitAny: the tests know the format
   lock(): { stages: { [stage: string]: any } } {
     return parse(this.read('dvc-like.lock'));
   }
 
+  /** Removes the folder. Stages that have just been ended may still write, so this retries. */
   dispose(): void {
     rmSync(this.root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: as each event has it
+/** Parses the events that `repro --json` printed. */
+// biome-ignore lint/suspicious/noExplicitAny: the tests know the fields of each event
 export function events(stdout: string): Record<string, any>[] {
   return stdout
     .split('\n')
@@ -181,7 +219,7 @@ export function events(stdout: string): Record<string, any>[] {
     .map((line) => JSON.parse(line));
 }
 
-/** Without the fresh ones. */
+/** The outcome of each stage in the output of `repro --json`. Fresh stages are left out. */
 export function outcomesIn(stdout: string): { [stage: string]: string } {
   const ends = events(stdout).filter(({ event, outcome }) => event === 'end' && outcome !== 'fresh');
   return Object.fromEntries(ends.map(({ stage, outcome }) => [stage, outcome]));
@@ -189,18 +227,23 @@ export function outcomesIn(stdout: string): { [stage: string]: string } {
 
 const projects: TestProject[] = [];
 
-/** A project that `removeProjects` removes. */
+/**
+ * Makes a project in a temporary folder. `removeProjects` removes it.
+ *
+ * @param files the texts of the files to write, by path
+ */
 export function project(files: { [path: string]: string }): TestProject {
   const made = new TestProject(files);
   projects.push(made);
   return made;
 }
 
+/** Removes all projects; for `afterEach` or `afterAll`. */
 export function removeProjects(): void {
   for (const made of projects.splice(0)) made.dispose();
 }
 
-/** Resolves when `condition` holds; the test's own time limit is the limit. */
+/** Waits until `condition` holds. There is no time limit but the test's own. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2)); // The cores are for what is tested.
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2)); // A pause leaves the cores to repro.
 }

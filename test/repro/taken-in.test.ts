@@ -193,7 +193,7 @@ test('where the cache cannot be written, that is said, and no part of an object 
   const { exit, stdout } = await made.reproAfter("trap '' XFSZ; ulimit -S -f 8192");
   expect([exit, stdout]).toEqual([
     1,
-    expect.stringMatching(/make: the cache cannot be written: the file would be larger than is allowed here/),
+    expect.stringMatching(/make: the cache cannot be written: the file would be larger than the system allows/),
   ]);
   expect([objects(made), below(made, '.repro/cache')]).toEqual([[], []]);
   expect(statSync(made.path('big')).size).toBe(8 * MIB);
@@ -211,7 +211,7 @@ test('killed while it copies: nothing counts as an object, the next run is right
   process.kill('SIGKILL');
   await ended;
   expect([objects(made), below(made, '.repro/cache/incoming').length]).toEqual([[], 1]);
-  expect((await made.repro('gc')).stdout).toMatch(/1 file left by a repro that was killed\nrepro gc --yes frees it\n$/);
+  expect((await made.repro('gc')).stdout).toMatch(/1 file left by a killed repro\nrun `repro gc --yes` to free it\n$/);
   expect(await made.outcomes()).toEqual({ make: 'ran' });
   expect([objects(made).length, below(made, '.repro/cache/incoming')]).toEqual([1, []]);
 });

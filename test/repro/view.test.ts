@@ -1,14 +1,15 @@
-/** What a person sees of a run, and what a program gets. */
+/** The views of a run: live lines on a terminal, plain lines elsewhere, and JSON for programs. */
 import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, test } from 'vitest';
 import { events, project, removeProjects, type TestProject, until } from './project.ts';
 
 afterEach(removeProjects);
 
-/** A stage that tells how far it is and then waits for the file go/NAME. */
+/** A command that reports its progress and then waits for the file go/STAGE. */
 const GATED =
   'echo "{\\"done\\": 3, \\"total\\": 4, \\"unit\\": \\"steps\\", \\"text\\": \\"loss 0.5\\"}" >&$REPRO_PROGRESS_FD; echo said; until [ -e go/$REPRO_STAGE ]; do sleep 0.01; done';
 
+/** Cells that report progress, a stage that reports nothing, two failing stages and one that depends on a failing stage. */
 function study(): TestProject {
   return project({
     'pipeline.yaml': `
@@ -25,7 +26,7 @@ stages:
   });
 }
 
-/** The lines that a terminal shows after all of `written`. */
+/** The lines that a terminal shows after it has received all of `written`. Every character counts as one column. */
 function screen(written: string): string[] {
   const lines = [''];
   let [row, column] = [0, 0];
@@ -53,12 +54,12 @@ function hasScript(): boolean {
   }
 }
 
-describe.skipIf(!hasScript())('on a terminal (by script of util-linux)', () => {
-  test('a line for each running stage: bar, count, rate, what is left; the queue; then one line a finished stage', async () => {
+describe.skipIf(!hasScript())('on a terminal (needs script of util-linux)', () => {
+  test('each running stage has a live line with its progress, the queue is below, and a finished stage leaves one line', async () => {
     const made = study();
-    const { seen, ended } = await made.onTerminal({ columns: 100, rows: 30 }, '-j', '2', 'train', 'silent');
-    const shows = (pattern: RegExp) => until(() => screen(seen()).some((line) => pattern.test(line)));
-    // What takes longest, or is not known, comes first; of silent it is only known how long it took.
+    const { written, ended } = await made.onTerminal({ columns: 100, rows: 30 }, '-j', '2', 'train', 'silent');
+    const shows = (pattern: RegExp) => until(() => screen(written()).some((line) => pattern.test(line)));
+    // The cells of train start first, because their duration is unknown. Only the duration of `silent` is known.
     await shows(/^. train@1 +█{15}·{5} 3\/4 steps 75 % · [\d.]+ s · [\d.]+ steps\/s · [\d.]+ s left · loss 0\.5$/);
     await shows(/^ {2}0 of 4 done, 2 running, 2 waiting: train@3, silent$/);
     made.write('go/train@1', '');
@@ -69,7 +70,7 @@ describe.skipIf(!hasScript())('on a terminal (by script of util-linux)', () => {
     await shows(/^ {2}3 of 4 done, 1 running, 0 waiting$/);
     made.write('go/silent', '');
     expect(await ended).toBe(0);
-    const [plan, ...rest] = screen(seen());
+    const [plan, ...rest] = screen(written());
     expect(plan).toBe('4 stages: 4 stale');
     expect(rest.map((line) => line.replace(/[\d.]+ s$/, 'T')).sort()).toEqual([
       '4 ran in T',
@@ -78,18 +79,18 @@ describe.skipIf(!hasScript())('on a terminal (by script of util-linux)', () => {
       '✓ train@2  T',
       '✓ train@3  T',
     ]);
-    expect(seen()).toContain('\u001b[32m✓\u001b[39m train@1');
-    // The cursor is there again.
-    expect(seen().lastIndexOf('\u001b[?25h')).toBeGreaterThan(seen().lastIndexOf('\u001b[?25l'));
+    expect(written()).toContain('\u001b[32m✓\u001b[39m train@1');
+    // The cursor is shown again at the end.
+    expect(written().lastIndexOf('\u001b[?25h')).toBeGreaterThan(written().lastIndexOf('\u001b[?25l'));
   });
 
-  test('a failure replays what the stage said, and names what was left out; NO_COLOR is heeded', async () => {
+  test('a failure prints the output of the stage and names the stages that did not run; NO_COLOR turns colours off', async () => {
     const made = study();
     made.env = { NO_COLOR: '1' };
-    const { seen, ended } = await made.onTerminal({ columns: 100, rows: 30 }, '-k', 'bad', 'below');
+    const { written, ended } = await made.onTerminal({ columns: 100, rows: 30 }, '-k', 'bad', 'below');
     expect(await ended).toBe(1);
     expect(
-      screen(seen())
+      screen(written())
         .map((line) => line.replace(/[\d.]+ s$/, 'T'))
         .sort(),
     ).toEqual([
@@ -100,16 +101,16 @@ describe.skipIf(!hasScript())('on a terminal (by script of util-linux)', () => {
       '✗ bad: its command ended with exit 3',
       '✗ maker: its command ended with exit 1',
     ]);
-    expect(seen()).not.toMatch(/\u001b\[\d*m/);
+    expect(written()).not.toMatch(/\u001b\[\d*m/);
   });
 
-  test('on a narrow and low one no line is wider, and no more lines are live than it has', async () => {
+  test('on a small terminal, live lines fit its width and its height', async () => {
     const made = study();
-    const { seen, ended } = await made.onTerminal({ columns: 34, rows: 5 }, '-j', '4', 'train', 'silent');
-    await until(() => screen(seen()).some((line) => /^. train@1 +█{4}▌· 3\/4 steps 75 %/.test(line)));
+    const { written, ended } = await made.onTerminal({ columns: 34, rows: 5 }, '-j', '4', 'train', 'silent');
+    await until(() => screen(written()).some((line) => /^. train@1 +█{4}▌· 3\/4 steps 75 %/.test(line)));
     for (const name of ['train@1', 'train@2', 'train@3', 'silent']) made.write(`go/${name}`, '');
     expect(await ended).toBe(0);
-    for (const frame of seen()
+    for (const frame of written()
       .split(/\u001b\[0J/)
       .map((text) => text.replaceAll(/\u001b\[\??\d*[a-zA-Z]/g, ''))) {
       const live = frame.split(/\r?\n/).filter((line) => /^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]| of 4 done/.test(line));
@@ -118,17 +119,17 @@ describe.skipIf(!hasScript())('on a terminal (by script of util-linux)', () => {
     }
   });
 
-  test('a dumb terminal gets plain lines', async () => {
+  test('with TERM=dumb the lines are plain', async () => {
     const made = study();
     made.env = { TERM: 'dumb' };
-    const { seen, ended } = await made.onTerminal({ columns: 80, rows: 24 }, 'bad');
+    const { written, ended } = await made.onTerminal({ columns: 80, rows: 24 }, 'bad');
     expect(await ended).toBe(1);
-    expect(seen()).toMatch(/^1 stage: 1 stale\r\n> bad {2}has not run yet\r\nbad \| what went wrong\r\n✗ bad: /);
+    expect(written()).toMatch(/^1 stage: 1 stale\r\n> bad {2}has not run yet\r\nbad \| what went wrong\r\n✗ bad: /);
   });
 });
 
-describe('elsewhere', () => {
-  test('plain lines: the plan, each start with its reason, what a stage says under its name, each end; -q leaves out what it says', async () => {
+describe('without a terminal', () => {
+  test('the lines show the plan, each start with its reasons, the output of each stage and each end; -q leaves out the output', async () => {
     const made = project({
       'pipeline.yaml': `stages:\n  a: {cmd: "printf 'one\\\\ntwo\\\\rover\\\\nlast'; echo >&2", params: [p], outs: [{a.txt: {persist: true}}]}\n`,
       'params.yaml': 'p: 1',
@@ -136,8 +137,8 @@ describe('elsewhere', () => {
     });
     const lines = async (...args: string[]) =>
       (await made.repro(...args)).stdout.replace(/[\d.]+ s$/gm, 'T').split('\n');
-    const said = ['a | one', 'a | over', 'a | last'];
-    expect(await lines()).toEqual(['1 stage: 1 stale', '> a  has not run yet', ...said, '✓ a  T', '1 ran in T', '']);
+    const output = ['a | one', 'a | over', 'a | last'];
+    expect(await lines()).toEqual(['1 stage: 1 stale', '> a  has not run yet', ...output, '✓ a  T', '1 ran in T', '']);
     expect(await lines()).toEqual(['everything is up to date (1 stage)', '']);
     expect(await lines('-q', '-S', 'p=2')).toEqual([
       '1 stage: 1 stale',
@@ -148,7 +149,7 @@ describe('elsewhere', () => {
     ]);
   });
 
-  test('what a failed stage said is said again where others have spoken in between, or with -q it was left out', async () => {
+  test('the output of a failed stage is printed again if other output came in between, or if -q left it out', async () => {
     const made = project({
       'pipeline.yaml': `
 stages:
@@ -168,7 +169,7 @@ stages:
     expect((await end('-k', '-j', '2'))[1]).toBe('  │ wrong\n');
   });
 
-  test('--json: every event as the manual has it, and nothing else on stdout', async () => {
+  test('--json prints every event with the fields of the manual, and nothing else on stdout', async () => {
     const made = project({
       'pipeline.yaml': `
 stages:
@@ -184,8 +185,8 @@ stages:
     const { exit, stdout, stderr } = await made.repro('--json', '-k', '-j', '3');
     expect([exit, stderr]).toEqual([1, '']);
     const seconds = expect.any(Number);
-    const said = events(stdout);
-    expect(said[0]).toEqual({
+    const all = events(stdout);
+    expect(all[0]).toEqual({
       event: 'plan',
       jobs: 3,
       stages: ['ran', 'flaky', 'never', 'below'].map((stage) => ({
@@ -194,7 +195,7 @@ stages:
         reasons: [{ kind: 'never-run' }],
       })),
     });
-    const of = (stage: string) => said.filter((event) => event.stage === stage);
+    const of = (stage: string) => all.filter((event) => event.stage === stage);
     expect(of('ran')).toEqual([
       {
         event: 'start',
@@ -240,7 +241,7 @@ stages:
         because: 'never did not succeed',
       },
     ]);
-    expect(said.at(-1)).toMatchObject({ event: 'done', ran: 1, restored: 0, fresh: 0, skipped: 1, failed: 2, seconds });
+    expect(all.at(-1)).toMatchObject({ event: 'done', ran: 1, restored: 0, fresh: 0, skipped: 1, failed: 2, seconds });
 
     made.write('pipeline.yaml', made.read('pipeline.yaml').replace(/ {2}flaky[\s\S]*/, ''));
     expect(events((await made.repro('--json')).stdout).slice(1)).toMatchObject([

@@ -1,54 +1,62 @@
-/** How far a running stage is, as one line: bar, rate, remaining time. */
+/** The live line of a running stage: spinner, name, bar, time, rate and remaining time. */
 
 import { describeDuration } from '../messages/index.ts';
 import type { ProgressUpdate } from '../stage-api/index.ts';
+import { cutToColumns, padEndColumns } from './terminal-width.ts';
 
-export interface Running {
+/** The state of a running stage that its live line shows. */
+export interface RunningStage {
   stage: string;
-  /** performance.now() at its start */
+  /** `performance.now()` when it started, in milliseconds. */
   started: number;
-  /** seconds, from earlier runs */
+  /** Seconds that it took in earlier runs; undefined if it has not run before. */
   expected?: number;
   progress?: ProgressUpdate;
-  /** The last line that it said. */
+  /** The last line of its output. */
   lastLine?: string;
 }
 
-/** Of a bar, on a terminal of 80 columns or more and on one that is narrow. */
-const WIDTH = 20;
-const NARROW = 6;
+/** Columns of a bar on a terminal of 80 columns or more, and on a narrower one. */
+const BAR_WIDTH = 20;
+const NARROW_BAR_WIDTH = 6;
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 
-/** With a spinner where nothing says how far it is, so that something always moves. */
-export function describeRunning(running: Running, now: number, nameWidth: number, columns: number): string {
+/**
+ * The live line of a running stage. The bar shows the stage's own progress or else the time that earlier runs took. With
+ * neither the bar stays empty, and only the spinner moves.
+ *
+ * @param now `performance.now()`
+ * @param nameWidth columns of the stage's name, so that the bars of several stages line up
+ * @param columns the line is cut to this width
+ * @example '⠙ train@1 ███████████████····· 3/4 steps 75 % · 12 s · 0.25 steps/s · 4.0 s left · loss 0.5'
+ */
+export function runningLine(running: RunningStage, now: number, nameWidth: number, columns: number): string {
   const elapsed = (now - running.started) / 1000;
   const { progress, expected } = running;
   const share = shareDone(running, elapsed);
-  const spin = SPINNER[Math.floor(now / 100) % SPINNER.length];
-  const width = columns >= 79 ? WIDTH : NARROW;
-  const bar = share === undefined ? ' '.repeat(width) : drawBar(share, width);
+  const spinner = SPINNER[Math.floor(now / 100) % SPINNER.length];
+  const barWidth = columns >= 79 ? BAR_WIDTH : NARROW_BAR_WIDTH;
+  const bar = share === undefined ? ' '.repeat(barWidth) : drawBar(share, barWidth);
   const parts = [describeDuration(elapsed)];
   if (progress) {
     const rate = progress.done / Math.max(elapsed, 0.001);
-    parts.unshift(describeCount(progress));
+    parts.unshift(describeProgress(progress));
     if (progress.done > 0) parts.push(`${describeRate(rate)}${progress.unit ? ` ${progress.unit}` : ''}/s`);
     if (progress.total && progress.done > 0 && progress.done < progress.total)
       parts.push(`${describeDuration((progress.total - progress.done) / rate)} left`);
   } else if (expected !== undefined) parts.push(`took ${describeDuration(expected)} last time`);
   const text = progress?.text ?? running.lastLine;
   if (text) parts.push(text);
-  return cutTo(columns, `${spin} ${running.stage.padEnd(nameWidth)} ${bar} ${parts.join(' · ')}`);
+  return cutToColumns(`${spinner} ${padEndColumns(running.stage, nameWidth)} ${bar} ${parts.join(' · ')}`, columns);
 }
 
-export function cutTo(columns: number, line: string): string {
-  return line.length > columns ? `${line.slice(0, columns - 1)}…` : line;
-}
-
-function shareDone({ progress, expected }: Running, elapsed: number): number | undefined {
+/** From 0 to 1. An estimate from earlier runs stops at 0.99, because the stage has not ended. */
+function shareDone({ progress, expected }: RunningStage, elapsed: number): number | undefined {
   if (progress?.total) return Math.min(1, progress.done / progress.total);
   return expected ? Math.min(0.99, elapsed / expected) : undefined;
 }
 
+/** Block characters fill the bar in steps of an eighth of a column. */
 function drawBar(share: number, width: number): string {
   const eighths = Math.round(share * width * 8);
   const full = '█'.repeat(Math.floor(eighths / 8));
@@ -56,10 +64,11 @@ function drawBar(share: number, width: number): string {
   return (full + part).padEnd(width, '·');
 }
 
-export function describeCount({ done, total, unit }: ProgressUpdate): string {
-  const count = total === undefined ? `${done}` : `${done}/${total}`;
-  const share = total ? ` ${Math.floor((100 * done) / total)} %` : '';
-  return `${count}${unit ? ` ${unit}` : ''}${share}`;
+/** Formats a progress update: "3/4 steps 75 %", or "3 steps" if the total is not known. */
+export function describeProgress({ done, total, unit }: ProgressUpdate): string {
+  const amount = total === undefined ? `${done}` : `${done}/${total}`;
+  const percent = total ? ` ${Math.floor((100 * done) / total)} %` : '';
+  return `${amount}${unit ? ` ${unit}` : ''}${percent}`;
 }
 
 function describeRate(rate: number): string {

@@ -1,29 +1,45 @@
 /**
- * What a person sees of a run: on a terminal a live line for each running stage over one finished line a stage; elsewhere
- * plain lines, with a sign of life when nothing else was said for a while. A program gets the events as JSON lines.
+ * The views of a run, which print its events as they come:
+ * - on a terminal: one permanent line for each finished stage and, below these, one live line for each running stage;
+ * - elsewhere: plain lines, with a status line when nothing else was printed for a while;
+ * - for programs (`--json`): each event as one line of JSON.
  */
 
 import type { Listener, RunEvent } from '../execution/index.ts';
 import { describeDuration, describeStateCounts, describeUpToDate, listNames, plural } from '../messages/index.ts';
 import { describeReason } from './describe-reason.ts';
-import { cutTo, describeCount, describeRunning, type Running } from './progress-bar.ts';
+import { describeProgress, type RunningStage, runningLine } from './progress-bar.ts';
+import { columnsOf, cutToColumns } from './terminal-width.ts';
 
+/** Prints the events of one run. */
 export interface View {
   listen: Listener;
+  /** Stops the timers and, on a terminal, shows the cursor again. */
   close(): void;
 }
 
-/** Milliseconds between frames on a terminal, and between signs of life elsewhere. */
+/** Milliseconds between two frames on a terminal. */
 const FRAME = 100;
-const SIGN_OF_LIFE = 10_000;
-/** Lines of a failed stage's output that are shown. */
-const REPLAYED = 60;
+/** Milliseconds without output after which the plain view prints how far the running stages are. */
+const STATUS_PERIOD = 10_000;
+/** At most this many lines of a failed stage's output are printed again: the last ones. */
+const MAX_REPLAYED_LINES = 60;
+/** At most this many columns for the names of stages on a terminal. */
+const MAX_NAME_WIDTH = 40;
 
+/** Options of the two views for people. */
 export interface ViewOptions {
+  /** Returns the kept output of an attempt. */
   readLog(path: string): string;
+  /** Leave out the output of stages. */
   quiet?: boolean;
 }
 
+/**
+ * Opens the view of a run.
+ *
+ * @param kind `terminal`: live lines. `lines`: plain lines. `json`: events as JSON, one a line
+ */
 export function openView(kind: 'terminal' | 'lines' | 'json', options: ViewOptions): View {
   if (kind === 'json') return jsonView();
   return kind === 'terminal' ? new TerminalView(options) : new LinesView(options);
@@ -33,11 +49,11 @@ function jsonView(): View {
   return { listen: (event) => process.stdout.write(`${JSON.stringify(event)}\n`), close: () => {} };
 }
 
-/** What both views for people share: who runs, what waits, and the words for what ended. */
+/** The shared part of both views for people: it tracks which stages run, wait and have ended, and describes the events. */
 abstract class PeopleView implements View {
-  protected readonly running = new Map<string, Running>();
+  protected readonly running = new Map<string, RunningStage>();
   protected readonly options: ViewOptions;
-  /** In the order of the plan. */
+  /** The stages that have not started, in the order of the plan. */
   protected waiting = new Set<string>();
   protected total = 0;
   protected ended = 0;
@@ -48,16 +64,16 @@ abstract class PeopleView implements View {
 
   abstract listen(event: RunEvent): void;
   abstract close(): void;
-  /** Whether all that a stage has said stands right above, so that it need not be said again when it fails. */
-  protected abstract standsAbove(stage: string): boolean;
+  /** Whether the whole output of a stage was printed just above, so that a failure need not print it again. */
+  protected abstract isOutputJustAbove(stage: string): boolean;
 
-  /** Keeps the books, and returns the lines that the event is worth. */
-  protected take(event: RunEvent): string[] {
+  /** Updates the tracked state, and returns the permanent lines to print for the event. */
+  protected update(event: RunEvent): string[] {
     switch (event.event) {
       case 'plan':
         this.total = event.stages.length;
         this.waiting = new Set(event.stages.map(({ stage }) => stage));
-        return describePlan(event);
+        return describePlanSummary(event);
       case 'start':
         this.waiting.delete(event.stage);
         this.running.set(event.stage, { stage: event.stage, started: performance.now(), expected: event.expected });
@@ -78,7 +94,7 @@ abstract class PeopleView implements View {
         this.running.delete(event.stage);
         return this.#describeEnd(event);
       case 'done':
-        return describeDone(event);
+        return describeRunSummary(event);
     }
   }
 
@@ -91,26 +107,32 @@ abstract class PeopleView implements View {
       case 'fresh':
         return [];
       case 'skipped':
-        // How many an interruption kept from running is said at the end; that they were is no news of each.
+        // After an interruption the last line counts the stages that did not run, so they get no lines of their own.
         return event.interrupted ? [] : [`- ${event.stage}  not run: ${event.because}`];
       case 'failed': {
-        const said =
-          event.log && !this.standsAbove(event.stage) ? this.options.readLog(event.log).trimEnd().split('\n') : [];
-        const left =
-          said.length > REPLAYED ? [`  … (${plural(said.length - REPLAYED, 'line')} before: ${event.log})`] : [];
+        const output =
+          event.log && !this.isOutputJustAbove(event.stage)
+            ? this.options.readLog(event.log).trimEnd().split('\n')
+            : [];
+        const omitted = output.length - MAX_REPLAYED_LINES;
         return [
           `✗ ${event.stage}: ${event.message}`,
-          ...left,
-          ...said.slice(-REPLAYED).map((line) => `  │ ${line}`),
-        ].filter((line) => line !== '  │ ' || said.length > 1);
+          ...(omitted > 0 ? [`  … (${plural(omitted, 'earlier line')} in ${event.log})`] : []),
+          ...output.slice(-MAX_REPLAYED_LINES).map((line) => `  │ ${line}`),
+        ].filter((line) => line !== '  │ ' || output.length > 1);
       }
     }
   }
 }
 
+/**
+ * Rewrites the live lines in place with ANSI escape codes (ECMA-48): CSI A moves the cursor up, CSI J and CSI K erase, and
+ * CSI ?25l and ?25h hide and show the cursor.
+ */
 class TerminalView extends PeopleView {
   readonly #timer: NodeJS.Timeout;
-  #drawn = 0;
+  /** The number of live lines on the screen. */
+  #liveLines = 0;
 
   constructor(options: ViewOptions) {
     super(options);
@@ -119,7 +141,7 @@ class TerminalView extends PeopleView {
   }
 
   listen(event: RunEvent): void {
-    const lines = this.take(event);
+    const lines = this.update(event);
     if (lines.length > 0 || event.event === 'start') this.#draw(lines);
   }
 
@@ -130,7 +152,7 @@ class TerminalView extends PeopleView {
     process.stdout.write('\u001b[?25h');
   }
 
-  protected standsAbove(): boolean {
+  protected isOutputJustAbove(): boolean {
     return false;
   }
 
@@ -139,103 +161,105 @@ class TerminalView extends PeopleView {
     return `  ${this.ended} of ${this.total} done, ${running} running, ${this.waiting.size} waiting${queue}`;
   }
 
-  /** Writes `lines` for good, and under them the live region anew. */
+  /** Prints the permanent `lines`, and redraws the live lines below them; `last` leaves no live line. */
   #draw(lines: readonly string[], last = false): void {
     const columns = process.stdout.columns || 80;
     const rows = Math.max(3, (process.stdout.rows || 24) - 2);
     const now = performance.now();
     const running = [...this.running.values()];
-    const width = Math.min(40, Math.max(0, ...running.map(({ stage }) => stage.length)));
-    const live = running.slice(0, rows - 1).map((each) => describeRunning(each, now, width, columns - 1));
-    if (running.length > 0 && !last) live.push(cutTo(columns - 1, this.#describeQueue(running.length)));
-    const up = this.#drawn > 0 ? `\u001b[${this.#drawn}A` : '';
-    const text = [...lines.map(coloured), ...live].map((line) => `\u001b[2K${line}\n`).join('');
+    const nameWidth = Math.min(MAX_NAME_WIDTH, Math.max(0, ...running.map(({ stage }) => columnsOf(stage))));
+    const live = running.slice(0, rows - 1).map((stage) => runningLine(stage, now, nameWidth, columns - 1));
+    if (running.length > 0 && !last) live.push(cutToColumns(this.#describeQueue(running.length), columns - 1));
+    const up = this.#liveLines > 0 ? `\u001b[${this.#liveLines}A` : '';
+    const text = [...lines.map(colourSign), ...live].map((line) => `\u001b[2K${line}\n`).join('');
     if (up || text) process.stdout.write(`${up}\r\u001b[0J${text}`);
-    this.#drawn = live.length;
+    this.#liveLines = live.length;
   }
 }
 
-/** The sign at the start of a line in its colour, unless NO_COLOR says otherwise (no-color.org). */
-function coloured(line: string): string {
+/** Colours the sign at the start of a line, unless the environment variable NO_COLOR is set (no-color.org). */
+function colourSign(line: string): string {
   const colour = { '✓': 32, '✗': 31, '!': 33 }[line[0]];
   return colour === undefined || process.env.NO_COLOR ? line : `\u001b[${colour}m${line[0]}\u001b[39m${line.slice(1)}`;
 }
 
+/** Prints the output of each stage as it comes, with the stage's name before each line. */
 class LinesView extends PeopleView {
   #timer: NodeJS.Timeout | undefined;
-  readonly #partial = new Map<string, string>();
-  /** The stage that alone has been heard of since it started. */
-  #alone: string | undefined;
+  /** By stage: output after the last line break, not printed yet. */
+  readonly #partialLines = new Map<string, string>();
+  /** The stage that started last, if only lines about it have been printed since. */
+  #lastStarted: string | undefined;
 
   listen(event: RunEvent): void {
     if (event.event === 'start') {
-      this.#say([`> ${event.stage}  ${event.reasons.map(describeReason).slice(0, 3).join('; ')}`]);
-      this.#alone = event.stage;
+      this.#print([`> ${event.stage}  ${event.reasons.map(describeReason).slice(0, 3).join('; ')}`]);
+      this.#lastStarted = event.stage;
     }
-    if (event.event === 'output' && this.#wantsOutput()) this.#sayOutput(event.stage, event.text);
-    if (event.event === 'end') this.#endOutput(event.stage);
-    this.#say(this.take(event));
-    this.#timer ??= setInterval(() => this.#signOfLife(), SIGN_OF_LIFE);
+    if (event.event === 'output' && this.#showsOutput()) this.#printOutput(event.stage, event.text);
+    if (event.event === 'end') this.#printPartialLine(event.stage);
+    this.#print(this.update(event));
+    this.#timer ??= setInterval(() => this.#printStatus(), STATUS_PERIOD);
   }
 
   close(): void {
     clearInterval(this.#timer);
   }
 
-  protected standsAbove(stage: string): boolean {
-    return this.#wantsOutput() && this.#alone === stage;
+  protected isOutputJustAbove(stage: string): boolean {
+    return this.#showsOutput() && this.#lastStarted === stage;
   }
 
-  #wantsOutput(): boolean {
+  #showsOutput(): boolean {
     return this.options.quiet !== true;
   }
 
-  #sayOutput(stage: string, text: string): void {
-    const lines = ((this.#partial.get(stage) ?? '') + text).split('\n');
-    this.#partial.set(stage, lines.pop()!);
-    this.#sayOf(stage, lines);
+  #printOutput(stage: string, text: string): void {
+    const lines = ((this.#partialLines.get(stage) ?? '') + text).split('\n');
+    this.#partialLines.set(stage, lines.pop()!);
+    this.#printLinesOf(stage, lines);
   }
 
-  #endOutput(stage: string): void {
-    const rest = this.#partial.get(stage);
-    this.#partial.delete(stage);
-    if (rest) this.#sayOf(stage, [rest]);
+  #printPartialLine(stage: string): void {
+    const rest = this.#partialLines.get(stage);
+    this.#partialLines.delete(stage);
+    if (rest) this.#printLinesOf(stage, [rest]);
   }
 
-  #sayOf(stage: string, lines: readonly string[]): void {
-    const alone = this.#alone;
-    this.#say(lines.map((line) => `${stage} | ${afterReturns(line)}`));
-    if (alone === stage) this.#alone = stage;
+  #printLinesOf(stage: string, lines: readonly string[]): void {
+    const lastStarted = this.#lastStarted;
+    this.#print(lines.map((line) => `${stage} | ${afterReturns(line)}`));
+    if (lastStarted === stage) this.#lastStarted = stage;
   }
 
-  #say(lines: readonly string[]): void {
+  #print(lines: readonly string[]): void {
     if (lines.length === 0) return;
-    this.#alone = undefined;
+    this.#lastStarted = undefined;
     process.stdout.write(lines.map((line) => `${line}\n`).join(''));
     this.#timer?.refresh();
   }
 
-  #signOfLife(): void {
+  #printStatus(): void {
     const now = performance.now();
     for (const running of this.running.values()) {
       const elapsed = describeDuration((now - running.started) / 1000);
       const progress = running.progress
-        ? `${describeCount(running.progress)}${running.progress.text ? `, ${running.progress.text}` : ''}, `
+        ? `${describeProgress(running.progress)}${running.progress.text ? `, ${running.progress.text}` : ''}, `
         : '';
       process.stdout.write(`… ${running.stage}: ${progress}running for ${elapsed}\n`);
     }
   }
 }
 
-function describePlan({ stages }: Extract<RunEvent, { event: 'plan' }>): string[] {
+function describePlanSummary({ stages }: Extract<RunEvent, { event: 'plan' }>): string[] {
   if (stages.every(({ state }) => state === 'fresh')) return [];
   return [`${plural(stages.length, 'stage')}: ${describeStateCounts(stages)}`];
 }
 
-function describeDone(done: Extract<RunEvent, { event: 'done' }>): string[] {
+function describeRunSummary(done: Extract<RunEvent, { event: 'done' }>): string[] {
   const { ran, restored, fresh, skipped, failed } = done;
   if (done.interrupted)
-    return [`interrupted by ${done.interrupted}: ${ran} ran, ${skipped + failed} did not; what is done stays done`];
+    return [`interrupted by ${done.interrupted}: ${ran} ran, ${skipped + failed} did not; finished stages are kept`];
   if (ran + restored + skipped + failed === 0) return [describeUpToDate(fresh)];
   const parts = [
     [ran, 'ran'],
@@ -244,8 +268,8 @@ function describeDone(done: Extract<RunEvent, { event: 'done' }>): string[] {
     [failed, 'failed'],
     [skipped, 'not run'],
   ]
-    .filter(([count]) => Number(count) > 0)
-    .map(([count, word]) => `${count} ${word}`);
+    .filter(([number]) => Number(number) > 0)
+    .map(([number, word]) => `${number} ${word}`);
   return [`${parts.join(', ')} in ${describeDuration(done.seconds)}`];
 }
 
@@ -253,7 +277,7 @@ function lastLine(text: string): string | undefined {
   return afterReturns(text.trimEnd().split('\n').at(-1) ?? '').trim() || undefined;
 }
 
-/** What a terminal would show of a line that rewrites itself. */
+/** The part of a line after its last carriage return: the text that a terminal would show in the end. */
 function afterReturns(line: string): string {
   return line.replace(/\r$/, '').split('\r').at(-1)!;
 }

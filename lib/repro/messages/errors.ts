@@ -1,32 +1,42 @@
 /**
- * The one error that people see: what is wrong, where, and what would be right. Everything that is not a ReproError is a
- * bug and keeps its stack trace.
+ * The error class for mistakes that a user can fix. Each message says what is wrong, where, and what would be right. Any
+ * other error is a bug and keeps its stack trace.
  *
  *   pipeline.yaml:7:5: unknown key "dep"; did you mean "deps"?
  */
 
-/** A spot in a file; lines and columns count from 1. */
+/** A position in a file. Lines and columns count from 1. */
 export interface Place {
   file: string;
   line?: number;
   column?: number;
 }
 
+/** One mistake, with its position if it is in a file. */
 export interface Problem {
   /** One sentence without a full stop: what is wrong and what would be right. */
   message: string;
   place?: Place;
-  /** The key it is about, dotted: "train.lr". */
+  /** The dotted key that the message is about, such as "train.lr". */
   key?: string;
 }
 
+/**
+ * One or more problems that repro prints without a stack trace.
+ *
+ * @example throw new ReproError({ message: 'must be a number', place: { file: 'params.yaml', line: 2 }, key: 'train.lr' })
+ */
 export class ReproError extends Error {
   override readonly name = 'ReproError';
-  /** At least one; all that were found at once, in the order of the file. */
+  /** At least one problem. If several were found in a file, they are in the order of the file. */
   readonly problems: readonly Problem[];
-  /** 2: the pipeline or the call is wrong. 1: something failed while running. */
+  /** 2: the pipeline or the command line is wrong. 1: something failed during the run. */
   readonly exitCode: 1 | 2;
 
+  /**
+   * @param problems a message, a problem, or a list of at least one problem
+   * @param exitCode the exit code of repro if nothing catches this error
+   */
   constructor(problems: Problem | readonly Problem[] | string, exitCode: 1 | 2 = 2) {
     const list =
       typeof problems === 'string' ? [{ message: problems }] : Array.isArray(problems) ? problems : [problems];
@@ -37,18 +47,23 @@ export class ReproError extends Error {
 }
 
 function describeProblem({ message, place, key }: Problem): string {
-  const what = key === undefined || message.includes(key) ? message : `${key}: ${message}`;
-  return place === undefined ? what : `${describePlace(place)}: ${what}`;
+  const sentence = key === undefined || message.includes(key) ? message : `${key}: ${message}`;
+  return place === undefined ? sentence : `${describePlace(place)}: ${sentence}`;
 }
 
 function describePlace({ file, line, column }: Place): string {
   return [file, line, column].filter((part) => part !== undefined).join(':');
 }
 
-/** Node's error codes in words, for sentences such as "cannot read a.txt: there is no such file". */
+/**
+ * Describes any error, for the end of a sentence such as "cannot read a.txt: there is no such file or folder".
+ *
+ * @param error what a `catch` caught
+ * @returns plain words for the common error codes of Node's file system, else the error's own message
+ */
 export function describeError(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  const words: Record<string, string> = {
+  const descriptions: Record<string, string> = {
     ENOENT: 'there is no such file or folder',
     EACCES: 'permission is denied',
     EPERM: 'permission is denied',
@@ -58,9 +73,9 @@ export function describeError(error: unknown): string {
     EDQUOT: 'the disk quota is used up',
     EROFS: 'the file system is read-only',
     EMFILE: 'too many files are open',
-    ELOOP: 'its symbolic links run in a circle',
-    EFBIG: 'the file would be larger than is allowed here',
+    ELOOP: 'its symbolic links form a loop',
+    EFBIG: 'the file would be larger than the system allows',
     ENAMETOOLONG: 'its name is too long',
   };
-  return (code && words[code]) ?? (error instanceof Error ? error.message : String(error));
+  return (code && descriptions[code]) ?? (error instanceof Error ? error.message : String(error));
 }

@@ -1,7 +1,12 @@
+/**
+ * Words for people, used by every folder of repro:
+ * - errors.ts: ReproError, the error for mistakes that a user can fix, and describeError for any other error;
+ * - nearest.ts: "did you mean …?" for mistyped names;
+ * - units.ts: sizes, durations, numbers and lists of names in sentences.
+ */
 export { describeError, type Place, type Problem, ReproError } from './errors.ts';
 export { describeFailure, describeSkip, type Failure, type Skip } from './failure.ts';
 export { nearestName, suggestion } from './nearest.ts';
-export { markdownTable, plainTable } from './table.ts';
 export {
   describeBytes,
   describeDuration,

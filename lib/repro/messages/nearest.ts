@@ -1,19 +1,30 @@
-/** The known name that a mistyped one most likely means. */
+/** Suggestions for mistyped names: "did you mean …?". */
+
+/** More known names than this are not all listed. */
+const LISTED = 12;
 
 /**
- * `did you mean "deps"?`, or the list of what is known when nothing is near; empty when nothing is known. `variants` may be
- * meant too, but are too many to list.
+ * The end of an error message about an unknown name.
+ *
+ * @param name the name that the user wrote
+ * @param known the names that would be right
+ * @param variants further right names, which are suggested but never listed because there are too many
+ * @returns `; did you mean "deps"?` if a name is near, else a list of the known names; empty if none is known
  */
 export function suggestion(name: string, known: Iterable<string>, variants: readonly string[] = []): string {
   const names = [...known];
   const near = nearestName(name, [...names, ...variants]);
   if (near !== undefined) return `; did you mean "${near}"?`;
   if (names.length === 0) return '';
-  const shown = names.slice(0, 12).join(', ');
-  return `; known here: ${shown}${names.length > 12 ? `, … (${names.length} in all)` : ''}`;
+  const shown = names.slice(0, LISTED).join(', ');
+  return `; known here: ${shown}${names.length > LISTED ? `, … (${names.length} in all)` : ''}`;
 }
 
-/** Undefined when the nearest is more than a third of the name's letters away. */
+/**
+ * The known name with the smallest edit distance to `name`, ignoring case.
+ *
+ * @returns undefined if that distance is more than a third of the length of `name` (but at least 1)
+ */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;
@@ -24,7 +35,10 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return best;
 }
 
-/** Letters to insert, delete, replace or swap with a neighbour (optimal string alignment). */
+/**
+ * The number of letters to insert, delete, replace or swap with a neighbour (optimal string alignment distance). Infinite
+ * if the lengths differ by more than 8, where no suggestion makes sense.
+ */
 function editDistance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 8) return Number.POSITIVE_INFINITY;
   let beforeLast: number[] = [];

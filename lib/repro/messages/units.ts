@@ -1,4 +1,4 @@
-/** Sizes and times as people write them, both ways; counts and lists in sentences. */
+/** Sizes and durations, parsed and formatted as people write them; numbers and lists for sentences. */
 
 const BYTE_UNITS: Record<string, number> = {
   '': 1,
@@ -17,28 +17,37 @@ const BYTE_UNITS: Record<string, number> = {
   tib: 1024 ** 4,
 };
 
-/** "4GiB" → 4294967296; undefined for what is no size. */
+/**
+ * Parses a size such as "4GiB", "500MB" or 1024.
+ *
+ * @returns bytes; undefined if the value is not a size
+ */
 export function parseBytes(value: unknown): number | undefined {
-  return measure(value, BYTE_UNITS);
+  return parseQuantity(value, BYTE_UNITS);
 }
 
 const SECOND_UNITS: Record<string, number> = { '': 1, ms: 0.001, s: 1, m: 60, min: 60, h: 3600, d: 86400 };
 
-/** "90s", "10m", "2h", 90 → seconds; undefined for what is no time. */
+/**
+ * Parses a duration such as "90s", "10m", "2h" or 90.
+ *
+ * @returns seconds, more than 0; undefined if the value is not a duration
+ */
 export function parseSeconds(value: unknown): number | undefined {
-  const result = measure(value, SECOND_UNITS);
+  const result = parseQuantity(value, SECOND_UNITS);
   return result === 0 ? undefined : result;
 }
 
-function measure(value: unknown, units: Record<string, number>): number | undefined {
+function parseQuantity(value: unknown, units: Record<string, number>): number | undefined {
   const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(String(value)) ?? [];
   const factor = unit === undefined ? undefined : units[unit.toLowerCase()];
   return factor === undefined ? undefined : Number(number) * factor;
 }
 
-export function describeBytes(count: number): string {
+/** Formats a number of bytes: 12 bytes, 1.5 KiB, 340 MiB. */
+export function describeBytes(bytes: number): string {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = count;
+  let value = bytes;
   let unit = 0;
   while (value >= 1024 && unit < units.length - 1) {
     value /= 1024;
@@ -47,35 +56,39 @@ export function describeBytes(count: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** 0.4 s, 12 s, 3 min 20 s, 2 h 5 min */
-export function describeDuration(value: number): string {
-  if (value < 9.95) return `${value.toFixed(1)} s`;
-  const whole = Math.round(value);
+/** Formats a number of seconds: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min. */
+export function describeDuration(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min${whole % 60 ? ` ${whole % 60} s` : ''}`;
   return `${Math.floor(whole / 3600)} h${Math.floor((whole % 3600) / 60) ? ` ${Math.floor((whole % 3600) / 60)} min` : ''}`;
 }
 
-/** 0.4 s, 12 s, 3 min, 2 h 5 min */
+/** As describeDuration, but a minute or more is rounded to whole minutes: 0.4 s, 12 s, 3 min, 2 h 5 min. */
 export function describeRoughDuration(seconds: number): string {
   return describeDuration(seconds < 60 ? seconds : Math.round(seconds / 60) * 60);
 }
 
-/** "1 stage", "2 stages" */
-export function plural(number: number, what: string, many = `${what}s`): string {
-  return `${number} ${number === 1 ? what : many}`;
+/**
+ * A number and its noun: "1 stage", "2 stages".
+ *
+ * @param many the noun's plural, if it is not the singular and an "s"
+ */
+export function plural(number: number, noun: string, many = `${noun}s`): string {
+  return `${number} ${number === 1 ? noun : many}`;
 }
 
-/** How many names a sentence holds. */
+/** A sentence lists at most this many names. */
 const NAMED = 4;
 
-/** "a, b, c, d and 3 more" */
+/** Lists names in a sentence: "a, b, c, d and 3 more". */
 export function listNames(names: readonly string[]): string {
   const shown = names.slice(0, NAMED).join(', ');
   return names.length > NAMED ? `${shown} and ${names.length - NAMED} more` : shown;
 }
 
-/** "12 stale, 4 restorable" */
+/** Counts stages by state: "12 stale, 4 restorable". States without a stage are left out. */
 export function describeStateCounts(stages: readonly { state: string }[]): string {
   return ['stale', 'maybe', 'restorable', 'frozen', 'fresh']
     .map((state) => ({ state, number: stages.filter((stage) => stage.state === state).length }))
@@ -84,7 +97,11 @@ export function describeStateCounts(stages: readonly { state: string }[]): strin
     .join(', ');
 }
 
-/** What is said of a pipeline of so many stages when there is nothing to do. */
+/**
+ * The message of a run that had nothing to do.
+ *
+ * @param stages the number of stages that were checked
+ */
 export function describeUpToDate(stages: number): string {
   return stages === 0 ? 'there are no stages' : `everything is up to date (${plural(stages, 'stage')})`;
 }

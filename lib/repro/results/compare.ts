@@ -1,6 +1,6 @@
 /**
- * Metrics and params, now and at git revisions: read, and what differs between two sides.
- * A side is a revision or, by default, the workspace.
+ * Reads metrics and params in the workspace and at git revisions, and compares them. Each of the two sides of a comparison
+ * is a git revision or the workspace.
  */
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
@@ -10,21 +10,22 @@ import { ReproError } from '../messages/index.ts';
 import { contains, loadPipeline, PARAMS, type Stage } from '../pipeline/index.ts';
 import type { Project } from '../planning/index.ts';
 import { LOCK, readLock } from '../storage/index.ts';
-import { openRevision, type Revision } from './git.ts';
+import { openRevision, type RevisionSource } from './revision-source.ts';
 
-/** One of the two that are compared. */
+/** One of the two sides of a comparison. */
 export interface Side {
+  /** The revision as the user wrote it, or "workspace". */
   name: string;
-  /** The stages as they are there; undefined where its pipeline cannot be read. */
+  /** The stages of this side's own pipeline; undefined if that pipeline cannot be read. */
   stages?: readonly Stage[];
-  /** Undefined: there is no such file. */
+  /** The text of a file; undefined if there is no such file. */
   read(path: string): Promise<string | undefined>;
-  /** Of these paths, the texts of those that there are. */
+  /** The texts of several files by path. Missing files are left out. */
   readAll(paths: readonly string[]): Promise<Map<string, string>>;
 }
 
+/** The workspace as a side: the files of the project's folder. A file that cannot be read counts as missing. */
 export function workspace(project: Project): Side {
-  // A folder in the place of a file, say, is no file.
   const read = (path: string) => project.files.read(path).catch(() => undefined);
   return {
     name: 'workspace',
@@ -37,24 +38,32 @@ export function workspace(project: Project): Side {
   };
 }
 
-/** The two sides of `diff [A] [B]`: nothing is HEAD and the workspace; A alone is A and the workspace. */
+/**
+ * The two sides of `diff [A] [B]`.
+ *
+ * @param a a git revision
+ * @param b a git revision; undefined: the workspace
+ * @throws ReproError if git does not know a revision
+ */
 export async function openSides(project: Project, a = 'HEAD', b?: string): Promise<[Side, Side]> {
   return [await revisionSide(project, a), b === undefined ? workspace(project) : await revisionSide(project, b)];
 }
 
-/** A git revision; of outputs that git does not keep, what its lock names and the cache still has. */
+/** A git revision as a side. Outputs that are not in git are read from the cache, by the hashes in the revision's lock. */
 async function revisionSide(project: Project, name: string): Promise<Side> {
   const revision = await openRevision(project.root, name);
   const stages = await stagesAt(project, revision);
   const readAll = async (paths: readonly string[]) => {
     const texts = await revision.readAll(paths);
     const missing = paths.filter((path) => !texts.has(path));
-    const outOf = new Map(missing.map((path) => [path, stages && outputAt(stages, path)]));
-    const names = [...new Set([...outOf.values()].map((found) => found?.stage))].filter((stage) => stage !== undefined);
+    const producers = new Map(missing.map((path) => [path, stages && producerOf(stages, path)]));
+    const names = [...new Set([...producers.values()].map((producer) => producer?.stage))].filter(
+      (stage) => stage !== undefined,
+    );
     const locked = names.length > 0 ? await readLock((await revision.read(LOCK)) ?? '', names) : new Map();
-    for (const [path, found] of outOf) {
-      const content: Content | undefined = found && locked.get(found.stage)?.outs?.[found.out];
-      const text = found && content && cachedText(project, content, path.slice(found.out.length + 1));
+    for (const [path, producer] of producers) {
+      const content: Content | undefined = producer && locked.get(producer.stage)?.outs?.[producer.out];
+      const text = producer && content && cachedText(project, content, path.slice(producer.out.length + 1));
       if (text !== undefined) texts.set(path, text);
     }
     return texts;
@@ -62,14 +71,19 @@ async function revisionSide(project: Project, name: string): Promise<Side> {
   return { name, stages, read: async (path) => (await readAll([path])).get(path), readAll };
 }
 
-/** Whose output is at this path, or holds it. */
-function outputAt(stages: readonly Stage[], path: string): { stage: string; out: string } | undefined {
+/** The stage whose output is this path or a folder around it. */
+function producerOf(stages: readonly Stage[], path: string): { stage: string; out: string } | undefined {
   for (const { name, outs } of stages)
     for (const out of outs) if (contains(out.path, path)) return { stage: name, out: out.path };
   return undefined;
 }
 
-/** Of a folder, the file at `inside`. Undefined when the cache does not have it, or no longer as it was. */
+/**
+ * The text of a cached output.
+ *
+ * @param inside the path of a file in the output, if the output is a folder, else ''
+ * @returns undefined if the cache does not have the file or the cached file is damaged
+ */
 function cachedText(project: Project, content: Content, inside: string): string | undefined {
   const manifest = inside === '' ? undefined : project.cache.manifest(content.sha256);
   const file = inside === '' ? content : manifest && contentWithin(manifest, inside);
@@ -82,12 +96,12 @@ function cachedText(project: Project, content: Content, inside: string): string 
   }
 }
 
-/** The stages of a revision's own pipeline.yaml and params. */
-async function stagesAt(project: Project, revision: Revision): Promise<readonly Stage[] | undefined> {
+/** The stages of a revision's own pipeline.yaml and params; undefined if they are not valid. */
+async function stagesAt(project: Project, revision: RevisionSource): Promise<readonly Stage[] | undefined> {
   const { sources, stages } = project.pipeline;
   const texts = await revision.readAll(sources);
-  const now = await Promise.all(sources.map((file) => project.files.read(file)));
-  if (sources.every((file, i) => texts.get(file) === now[i])) return stages;
+  const workspaceTexts = await Promise.all(sources.map((file) => project.files.read(file)));
+  if (sources.every((file, i) => texts.get(file) === workspaceTexts[i])) return stages;
   try {
     return (await loadPipeline(project.root, revision, (_document, _schema, check) => check())).stages;
   } catch (error) {
@@ -96,44 +110,50 @@ async function stagesAt(project: Project, revision: Revision): Promise<readonly 
   }
 }
 
+/** The value of one key on both sides. Undefined where a side does not have it. */
 export interface Change {
   old: Json | undefined;
   new: Json | undefined;
-  /** new − old, where both are numbers. */
+  /** new − old, if both are numbers. */
   diff?: number;
 }
 
-/** By file, then by dotted key. */
+/** Changes by file, then by dotted key. */
 export type Changes = { [file: string]: { [key: string]: Change } };
 
-/** Files that cannot be read as metrics are handed to `broken`, once each, and left out. */
-export type Broken = (message: string) => void;
+/** Is called with one sentence for each file that cannot be read as metrics or params. */
+export type ReportUnreadable = (message: string) => void;
 
-/** One file of both sides; a side without a path does not have it. */
+/** The paths of one file on both sides. A side without the file has no path. */
 export interface FilePair {
-  /** What it is called where both are spoken of. */
+  /** The path by which results name the file. */
   file: string;
   old?: string;
   new?: string;
 }
 
+/**
+ * Compares files key by key. A file that cannot be read on one side is reported and left out.
+ *
+ * @param options `all`: also return unchanged values
+ */
 export async function diffFiles(
   pairs: readonly FilePair[],
   [a, b]: readonly [Side, Side],
   options: { all?: boolean },
-  broken: Broken,
+  report: ReportUnreadable,
 ): Promise<Changes> {
   const changes: Changes = {};
   const paths = (side: 'old' | 'new') => pairs.flatMap((pair) => pair[side] ?? []);
   const [before, after] = await Promise.all([a.readAll(paths('old')), b.readAll(paths('new'))]);
   for (const pair of pairs) {
-    const [old, now] = await Promise.all([
-      readLeaves(a, pair.old, before.get(pair.old ?? ''), broken),
-      readLeaves(b, pair.new, after.get(pair.new ?? ''), broken),
+    const [oldValues, newValues] = await Promise.all([
+      readLeaves(a, pair.old, before.get(pair.old ?? ''), report),
+      readLeaves(b, pair.new, after.get(pair.new ?? ''), report),
     ]);
-    if (old === 'broken' || now === 'broken') continue;
-    for (const key of new Set([...old.keys(), ...now.keys()])) {
-      const [was, is] = [old.get(key), now.get(key)];
+    if (oldValues === 'unreadable' || newValues === 'unreadable') continue;
+    for (const key of new Set([...oldValues.keys(), ...newValues.keys()])) {
+      const [was, is] = [oldValues.get(key), newValues.get(key)];
       if (!options.all && equal(was, is)) continue;
       const diff = typeof was === 'number' && typeof is === 'number' ? is - was : undefined;
       changes[pair.file] ??= {};
@@ -143,20 +163,25 @@ export async function diffFiles(
   return changes;
 }
 
-/** Every leaf of a metrics or params file by dotted key; of a CSV, its last row. */
+/**
+ * The values of a metrics or params file by dotted key. Of a CSV or TSV file, only the last row is read.
+ *
+ * @param file the path; undefined or without `text`: the side does not have the file, and the result is empty
+ * @returns `unreadable` if the file is not valid; `report` was called then
+ */
 export async function readLeaves(
   side: Side,
   file: string | undefined,
   text: string | undefined,
-  broken: Broken,
-): Promise<Map<string, Json> | 'broken'> {
+  report: ReportUnreadable,
+): Promise<Map<string, Json> | 'unreadable'> {
   if (file === undefined || text === undefined) return new Map();
   try {
     const value = await parseFile(text, file);
     return new Map(leaves(value).filter(([key]) => key !== '' || !isMapping(value)));
   } catch (error) {
-    broken(`${side.name === 'workspace' ? '' : `${side.name}:`}${error instanceof Error ? error.message : error}`);
-    return 'broken';
+    report(`${side.name === 'workspace' ? '' : `${side.name}:`}${error instanceof Error ? error.message : error}`);
+    return 'unreadable';
   }
 }
 
@@ -177,13 +202,13 @@ async function parseFile(text: string, file: string): Promise<Json> {
     try {
       return JSON.parse(text);
     } catch (error) {
-      throw new ReproError({ message: `this is no valid JSON: ${(error as Error).message}`, place: { file } });
+      throw new ReproError({ message: `this is not valid JSON: ${(error as Error).message}`, place: { file } });
     }
   }
   return ((await parseSource(text, file)).value ?? null) as Json;
 }
 
-/** Metrics files of these stages. */
+/** The metrics files of stages, sorted. */
 export function metricsFiles(stages: readonly Stage[]): string[] {
   const files = stages.flatMap((stage) => metricsOf(stage));
   return [...new Set(files)].sort();
@@ -194,29 +219,32 @@ function metricsOf({ outs }: Stage): string[] {
 }
 
 /**
- * The metrics files of two sides, matched by path or, where a path was changed, by stage: so cells of a matrix are matched
- * by their axes. A side has only what is an output of its own pipeline: what a removed cell left lying about is not there.
+ * Matches the metrics files of two sides. Files match by path or, if the path changed, by the name of their stage; so cells
+ * of a matrix match by their axes. A file counts only if it is an output of the side's own pipeline: the files of a removed
+ * cell may still exist, but they are ignored.
+ *
+ * @param today the stages in the workspace, for a side whose own stages are unknown if the other side's are unknown too
  */
 export function pairMetrics([a, b]: readonly [Side, Side], today: readonly Stage[]): FilePair[] {
-  const [before, now] = [a.stages ?? b.stages ?? today, b.stages ?? a.stages ?? today];
-  const outsBefore = new Set(before.flatMap(({ outs }) => outs.map(({ path }) => path)));
-  const outsNow = new Set(now.flatMap(({ outs }) => outs.map(({ path }) => path)));
-  const byName = new Map(before.map((stage) => [stage.name, stage]));
+  const [oldStages, newStages] = [a.stages ?? b.stages ?? today, b.stages ?? a.stages ?? today];
+  const oldOuts = new Set(oldStages.flatMap(({ outs }) => outs.map(({ path }) => path)));
+  const newOuts = new Set(newStages.flatMap(({ outs }) => outs.map(({ path }) => path)));
+  const byName = new Map(oldStages.map((stage) => [stage.name, stage]));
   const pairs = new Map<string, FilePair>();
   const matched = new Set<string>();
-  for (const stage of now)
+  for (const stage of newStages)
     for (const [i, file] of metricsOf(stage).entries()) {
       const moved = byName.has(stage.name) ? metricsOf(byName.get(stage.name)!)[i] : undefined;
-      const old = outsBefore.has(file) ? file : moved !== undefined && !outsNow.has(moved) ? moved : undefined;
+      const old = oldOuts.has(file) ? file : moved !== undefined && !newOuts.has(moved) ? moved : undefined;
       if (old !== undefined) matched.add(old);
       pairs.set(file, { file, old, new: file });
     }
-  for (const file of metricsFiles(before))
-    if (!matched.has(file)) pairs.set(file, { file, old: file, ...(outsNow.has(file) ? { new: file } : {}) });
+  for (const file of metricsFiles(oldStages))
+    if (!matched.has(file)) pairs.set(file, { file, old: file, ...(newOuts.has(file) ? { new: file } : {}) });
   return [...pairs.values()].sort((one, other) => (one.file < other.file ? -1 : 1));
 }
 
-/** Params files of these stages, and params.yaml. */
+/** The params files of stages and params.yaml, sorted. */
 export function paramsFiles(stages: readonly Stage[]): string[] {
   const files = stages.flatMap(({ params }) => params.map(({ file }) => file));
   return [...new Set([PARAMS, ...files])].sort();

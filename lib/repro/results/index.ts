@@ -1,4 +1,11 @@
+/**
+ * Results of a pipeline, now and at git revisions, for `metrics`, `params`, `plots` and `why`:
+ * - revision-source.ts: files at a git revision, and the versions of a file;
+ * - compare.ts: reads metrics and params on two sides and compares them key by key;
+ * - metric-tables.ts: the values or differences as tables, one for each matrix;
+ * - plots.ts: plots as parts of an HTML page.
+ */
 export { diffFiles, metricsFiles, openSides, pairMetrics, paramsFiles, readLeaves, workspace } from './compare.ts';
-export { type History, openHistory } from './git.ts';
 export { changeCells, diffTables, type Table, type Tables, valueTables } from './metric-tables.ts';
 export { plotFigure } from './plots.ts';
+export { type History, openHistory } from './revision-source.ts';

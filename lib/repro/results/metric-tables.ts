@@ -1,5 +1,5 @@
 /**
- * Metrics as tables for people. Files that cells of one matrix made are lined up in one table, the axes as columns:
+ * Metrics as tables for people. The files of one matrix form one table, with the axes of the matrix as columns:
  *
  *   train
  *   metric    size  seed  HEAD   workspace  change  spread over seed
@@ -7,13 +7,13 @@
  *   val.loss  tiny     2  1.898      1.899  +0.001             0.014  within noise
  *   val.loss  base     1  1.604      1.542  -0.062              0.01
  *
- * An axis whose values only repeat a measurement (seed, repeat, replicate, trial; also in the plural, also after a prefix as
- * in `data_seed`) says how much chance alone does: among cells that are equal on all other axes, the spread is the largest
- * value less the smallest. A change no larger than that, on whichever side that is smaller, is within noise: so a single run
- * gone astray on one side does not pass for chance.
+ * Some axes only repeat a measurement: seed, repeat, replicate and trial, also in the plural or after a prefix such as
+ * `data_seed`. They show the effect of chance. Among cells that are equal on all other axes, the spread is the largest value
+ * minus the smallest. A change is "within noise" if it is not larger than the spread. Of the two sides' spreads the smaller
+ * one counts, so that one outlier on one side does not hide a change.
  *
- * The items of a list of mappings (points of a fit, samples, epochs) are data that the measures rest on, and many: they are
- * counted in a sentence, and shown with --all.
+ * The items of a list of mappings (points of a fit, samples, epochs) are many and are only the data behind the metrics. The
+ * tables leave them out and a note counts them; `--all` shows them.
  */
 
 import { equal, type Json } from '../documents/index.ts';
@@ -21,55 +21,69 @@ import { listNames, plural } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { Change, Changes, Side } from './compare.ts';
 
+/** A table, ready to print. */
 export interface Table {
-  /** Absent for files that no matrix made. */
+  /** The name of the matrix; absent for files of stages without a matrix. */
   title?: string;
   header: string[];
   rows: string[][];
 }
 
-const REPEATS = /^(.*[_-])?(seed|repeat|replicate|trial)s?$/i;
-/** 0.9 − 0.8 is to be no larger than 1 − 0.9. */
-const ROUNDING = 1 + 1e-9;
+/** The names of axes that repeat a measurement. */
+const REPETITION_AXIS = /^(.*[_-])?(seed|repeat|replicate|trial)s?$/i;
+/** Tolerates rounding: 1 − 0.9 and 0.9 − 0.8 must count as equal. */
+const ROUNDING_TOLERANCE = 1 + 1e-9;
 
-/** What one matrix made: its metrics files (of each cell the first, or the second, …) with the cells' axes. */
+/** Metrics files of one matrix: the first one of each cell, or the second one of each, and so on. */
 interface Sweep {
   title: string;
+  /** The names of the axes. */
   axes: string[];
+  /** By metrics file: the cell's value on each axis. */
   cells: Map<string, readonly string[]>;
 }
 
-/** What a key of an item of a list of mappings looks like: "each[0].bars". */
+/** Matches the key of a value in a list of mappings: "each[0].bars". */
 const IN_LIST = /\[\d+\]\./;
 
-/** Tables, and sentences about what they leave out. */
+/** Tables, and notes: sentences about values that the tables leave out. */
 export interface Tables {
   tables: Table[];
   notes: string[];
 }
 
-/** The values there are, by file and key. */
+/**
+ * Tables of the metrics of one side.
+ *
+ * @param values by file, then by dotted key
+ * @param stages the stages that made the files; they say which files belong to a matrix
+ * @param options `all`: also values in lists of mappings. `precision`: at most this many significant digits
+ */
 export function valueTables(
   values: { readonly [file: string]: { readonly [key: string]: Json } },
   stages: readonly Stage[],
   { all = false, precision }: { all?: boolean; precision?: number } = {},
 ): Tables {
   let listed = 0;
-  const found = tables(values, stages, () => ({
+  const tables = buildTables(values, stages, () => ({
     header: ['value'],
     cells: (value, _file, key) => {
-      if (all || !IN_LIST.test(key)) return [show(value, precision)];
+      if (all || !IN_LIST.test(key)) return [formatValue(value, precision)];
       listed++;
       return undefined;
     },
   }));
   const notes = listed > 0 ? [`lists of mappings hold ${plural(listed, 'more value')} (--all shows them)`] : [];
-  return { tables: found, notes };
+  return { tables, notes };
 }
 
 /**
- * What differs between two sides, of every value of both; `all`: also what does not. A file that one side does not have is
- * no row for each value, but part of a sentence. `today`: the stages of sides that do not know theirs.
+ * Tables of the metrics that differ between two sides. A file that only one side has is named in a note.
+ *
+ * @param changes every value of both sides, the unchanged ones included
+ * @param today the stages in the workspace, for a side whose own stages are unknown
+ * @param options `all`: also unchanged values, values in lists of mappings and files that only one side has. `precision`: at
+ *   most this many significant digits
  */
 export function diffTables(
   changes: Changes,
@@ -84,7 +98,7 @@ export function diffTables(
   const [added, removed] = all ? [[], []] : [without('old'), without('new')];
   const oneSided = new Set([...added, ...removed]);
   let listed = 0;
-  const found = tables(changes, stages, (sweep, ofFile) => {
+  const tables = buildTables(changes, stages, (sweep, ofFile) => {
     const noise = sweep && noiseOf(sweep, ofFile);
     return {
       header: [a, b, 'change', ...(noise ? [`spread over ${noise.axes.join(', ')}`, ''] : [])],
@@ -95,16 +109,19 @@ export function diffTables(
           return undefined;
         }
         const spread = noise?.spread(file, key);
-        const isWithin = spread !== undefined && Boolean(change.diff) && Math.abs(change.diff!) <= spread * ROUNDING;
+        const isWithin =
+          spread !== undefined && Boolean(change.diff) && Math.abs(change.diff!) <= spread * ROUNDING_TOLERANCE;
         return [
           ...changeCells(change, precision),
-          ...(noise ? [spread === undefined ? '' : show(spread, precision), isWithin ? 'within noise' : ''] : []),
+          ...(noise
+            ? [spread === undefined ? '' : formatValue(spread, precision), isWithin ? 'within noise' : '']
+            : []),
         ];
       },
     };
   });
-  /** The stages that make them; a file that is no stage's any more stands for itself. */
-  const makers = (files: readonly string[]) => {
+  /** The names of the stages that make the files, then the files that no stage makes any more. */
+  const producers = (files: readonly string[]) => {
     const makes = (file: string) => (stage: Stage) => stage.outs.some(({ path }) => path === file);
     const names = stages.filter((stage) => files.some((file) => makes(file)(stage))).map(({ name }) => name);
     return [...names, ...files.filter((file) => !stages.some(makes(file)))];
@@ -115,49 +132,51 @@ export function diffTables(
     notes.push(`in lists of mappings ${plural(listed, 'more value differs', 'more values differ')} (--all shows them)`);
   if (added.length > 0 && added.length === Object.keys(changes).length)
     notes.push(
-      `${a} has no metrics, so there is nothing to compare ${b} with (--all shows the values of its ${files(added)})`,
+      `${a} has no metrics, so there is nothing to compare ${b} with (--all shows the values of its ${countFiles(added)})`,
     );
-  else if (added.length > 0) notes.push(`only ${b} has ${files(added)}: ${listNames(makers(added))} ${hint}`);
+  else if (added.length > 0) notes.push(`only ${b} has ${countFiles(added)}: ${listNames(producers(added))} ${hint}`);
   if (removed.length > 0) {
     const left = new Set((sides[1].stages ?? today).map(({ name }) => name));
-    const gone = makers(removed).filter((name) => !left.has(name));
-    const still = makers(removed).filter((name) => left.has(name));
+    const gone = producers(removed).filter((name) => !left.has(name));
+    const still = producers(removed).filter((name) => left.has(name));
     if (gone.length > 0) notes.push(`removed from the pipeline since ${a}: ${listNames(gone)} ${hint}`);
     if (still.length > 0) notes.push(`only ${a} has metrics of ${listNames(still)} ${hint}`);
   }
-  return { tables: found, notes };
+  return { tables, notes };
 }
 
-/** Those of the newer side, then those that only the older one has. */
+/** The stages of the newer side, then those that only the older side has. */
 function stagesOf([a, b]: readonly [Side, Side], today: readonly Stage[]): Stage[] {
   const newer = b.stages ?? today;
   const known = new Set(newer.map(({ name }) => name));
   return [...newer, ...(a.stages ?? []).filter(({ name }) => !known.has(name))];
 }
 
+/** By file, then by dotted key. */
 type Values<T> = { readonly [file: string]: { readonly [key: string]: T } };
 
-/** What stands in a row right of the names; no cells: no row. */
-interface Columns<T> {
+/** The columns to the right of the names. */
+interface ValueColumns<T> {
   header: string[];
+  /** The cells of one row; undefined leaves the row out. */
   cells(value: T, file: string, key: string): string[] | undefined;
 }
 
-/** A table of the files that no matrix made, then one a sweep. */
-function tables<T>(
+/** One table for the files of stages without a matrix, then one for each sweep. Empty tables are left out. */
+function buildTables<T>(
   values: Values<T>,
   stages: readonly Stage[],
-  columns: (sweep: Sweep | undefined, values: Values<T>) => Columns<T>,
+  columns: (sweep: Sweep | undefined, values: Values<T>) => ValueColumns<T>,
 ): Table[] {
   const sweeps = findSweeps(stages, new Set(Object.keys(values)));
   const swept = new Set(sweeps.flatMap(({ cells }) => [...cells.keys()]));
-  const ofAlone = columns(undefined, values);
-  const alone: Table = { header: ['file', 'metric', ...ofAlone.header], rows: [] };
+  const singleColumns = columns(undefined, values);
+  const singles: Table = { header: ['file', 'metric', ...singleColumns.header], rows: [] };
   for (const [file, metrics] of Object.entries(values)) {
     if (swept.has(file)) continue;
     for (const [key, value] of Object.entries(metrics)) {
-      const cells = ofAlone.cells(value, file, key);
-      if (cells) alone.rows.push([file, key, ...cells]);
+      const cells = singleColumns.cells(value, file, key);
+      if (cells) singles.rows.push([file, key, ...cells]);
     }
   }
   const ofSweeps = sweeps.map((sweep): Table => {
@@ -170,7 +189,7 @@ function tables<T>(
       }
     return { title: sweep.title, header: ['metric', ...sweep.axes, ...header], rows };
   });
-  return [alone, ...ofSweeps].filter(({ rows }) => rows.length > 0);
+  return [singles, ...ofSweeps].filter(({ rows }) => rows.length > 0);
 }
 
 function findSweeps(stages: readonly Stage[], files: ReadonlySet<string>): Sweep[] {
@@ -180,32 +199,33 @@ function findSweeps(stages: readonly Stage[], files: ReadonlySet<string>): Sweep
     for (const [i, { path }] of outs.filter(({ kind }) => kind === 'metric').entries()) {
       if (!files.has(path)) continue;
       const title = i === 0 ? group : `${group}, metrics file ${i + 1}`;
-      // Cells that are gone may have had other axes.
-      const known = JSON.stringify([title, Object.keys(axes)]);
-      const sweep = sweeps.get(known) ?? { title, axes: Object.keys(axes), cells: new Map() };
-      sweeps.set(known, sweep);
+      // The cells of an older revision may have had other axes.
+      const id = JSON.stringify([title, Object.keys(axes)]);
+      const sweep = sweeps.get(id) ?? { title, axes: Object.keys(axes), cells: new Map() };
+      sweeps.set(id, sweep);
       sweep.cells.set(path, Object.values(axes));
     }
   }
   return [...sweeps.values()];
 }
 
+/** The effect of chance in a sweep. */
 interface Noise {
-  /** Those that repeat. */
+  /** The names of the axes that repeat a measurement. */
   axes: string[];
-  /** What a repetition alone changes; undefined where there is no second. */
+  /** The spread over the repetitions of a cell, on the side where it is smaller; undefined if there is only one. */
   spread(file: string, key: string): number | undefined;
 }
 
-/** Undefined: the sweep repeats nothing. */
+/** @returns undefined if no axis of the sweep repeats a measurement */
 function noiseOf({ axes, cells }: Sweep, changes: Values<Change>): Noise | undefined {
-  const others = (values: readonly string[]) => JSON.stringify(values.filter((_, i) => !REPEATS.test(axes[i])));
+  const others = (values: readonly string[]) => JSON.stringify(values.filter((_, i) => !REPETITION_AXIS.test(axes[i])));
   const repeats = new Map<string, string[]>();
   for (const [file, values] of cells) repeats.set(others(values), [...(repeats.get(others(values)) ?? []), file]);
-  // Without an axis that repeats, each cell differs from all others and stands alone here.
+  // Without a repetition axis, every group of equal cells holds one cell only.
   if ([...repeats.values()].every((files) => files.length < 2)) return undefined;
   return {
-    axes: axes.filter((axis) => REPEATS.test(axis)),
+    axes: axes.filter((axis) => REPETITION_AXIS.test(axis)),
     spread: (file, key) => {
       const alike = repeats.get(others(cells.get(file)!))!.map((other) => changes[other][key]);
       const ranges = (['old', 'new'] as const)
@@ -216,32 +236,33 @@ function noiseOf({ axes, cells }: Sweep, changes: Values<Change>): Noise | undef
   };
 }
 
+/** The largest number minus the smallest; undefined if there are fewer than two numbers. */
 function range(values: readonly (Json | undefined)[]): number | undefined {
   const numbers = values.filter((value) => typeof value === 'number');
   return numbers.length < 2 ? undefined : Math.max(...numbers) - Math.min(...numbers);
 }
 
-function files(paths: readonly string[]): string {
+function countFiles(paths: readonly string[]): string {
   return plural(paths.length, 'metrics file');
 }
 
-/** Old, new and their difference. */
+/** The cells "old", "new" and "change" of a row. */
 export function changeCells(change: Change, precision?: number): string[] {
   const { diff } = change;
   return [
-    show(change.old, precision),
-    show(change.new, precision),
-    diff === undefined ? oneSided(change) : `${diff > 0 ? '+' : ''}${show(diff, precision)}`,
+    formatValue(change.old, precision),
+    formatValue(change.new, precision),
+    diff === undefined ? describeOneSided(change) : `${diff > 0 ? '+' : ''}${formatValue(diff, precision)}`,
   ];
 }
 
-function oneSided(change: Change): string {
+function describeOneSided(change: Change): string {
   if ((change.old === undefined) === (change.new === undefined)) return '';
   return change.old === undefined ? 'new' : 'removed';
 }
 
-/** Counts stay whole; other numbers have at most `precision` significant digits. */
-function show(value: Json | undefined, precision = 5): string {
+/** Integers are printed in full. Other numbers have at most `precision` significant digits. */
+function formatValue(value: Json | undefined, precision = 5): string {
   if (value === undefined) return '—';
   if (typeof value === 'number')
     return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(precision)));

@@ -1,4 +1,4 @@
-/** `repro --dry`: every stage, what would become of it, and about how long all of it would take. */
+/** `repro --dry`: shows what would happen to each stage and forecasts how long the run would take. */
 import {
   AttemptLog,
   Capacity,
@@ -11,8 +11,9 @@ import {
 import { describeRoughDuration, describeStateCounts, plural } from '../../messages/index.ts';
 import type { PlannedStage, Project, StageStatus } from '../../planning/index.ts';
 import { describeReason } from '../describe-reason.ts';
+import { columnsOf, padEndColumns } from '../terminal-width.ts';
 
-const WOULD = {
+const PREDICTED_OUTCOMES = {
   fresh: 'is up to date',
   stale: 'would run',
   restorable: 'would be restored',
@@ -20,75 +21,88 @@ const WOULD = {
   frozen: 'is frozen',
 } as const;
 
+/** At most this many columns for the names of stages. */
+const MAX_NAME_WIDTH = 30;
+
+/**
+ * Prints the plan and the forecast.
+ *
+ * @param options `json`: as one line of JSON. `jobs`: how many stages may run at once
+ * @returns the exit code, 0
+ * @throws ReproError if a stage needs more than this machine has
+ */
 export async function showPlan(
   project: Project,
   plan: readonly PlannedStage[],
-  call: { json?: boolean; jobs?: number },
+  options: { json?: boolean; jobs?: number },
 ): Promise<number> {
   const expected = new AttemptLog(project.root).durations();
-  const price = await priceOf(project, plan, expected, call.jobs);
-  if (call.json) {
-    const stages = plan.map(({ stage, status: verdict }) => ({
+  const estimate = await estimateRun(project, plan, expected, options.jobs);
+  if (options.json) {
+    const stages = plan.map(({ stage, status }) => ({
       stage: stage.name,
-      state: verdict.state,
-      reasons: verdict.reasons,
+      state: status.state,
+      reasons: status.reasons,
       expected: expected.get(stage.name),
     }));
-    process.stdout.write(`${JSON.stringify({ event: 'plan', stages, ...price })}\n`);
+    process.stdout.write(`${JSON.stringify({ event: 'plan', stages, ...estimate })}\n`);
     return 0;
   }
-  const width = Math.min(30, Math.max(0, ...plan.map(({ stage }) => stage.name.length)));
-  for (const { stage, status: verdict } of plan) {
-    const reasons = verdict.reasons.map(describeReason).join('; ');
-    process.stdout.write(`${stage.name.padEnd(width)}  ${WOULD[verdict.state]}${reasons ? `: ${reasons}` : ''}\n`);
+  const nameWidth = Math.min(MAX_NAME_WIDTH, Math.max(0, ...plan.map(({ stage }) => columnsOf(stage.name))));
+  for (const { stage, status } of plan) {
+    const reasons = status.reasons.map(describeReason).join('; ');
+    const outcome = PREDICTED_OUTCOMES[status.state];
+    process.stdout.write(`${padEndColumns(stage.name, nameWidth)}  ${outcome}${reasons ? `: ${reasons}` : ''}\n`);
   }
-  const states =
-    plan.length > 0 ? [describeStateCounts(plan.map(({ status: verdict }) => verdict))] : ['there are no stages'];
-  process.stdout.write(`${[...states, ...describePrice(price)].join(', ')}\n`);
+  const states = plan.length > 0 ? describeStateCounts(plan.map(({ status }) => status)) : 'there are no stages';
+  process.stdout.write(`${[states, ...describeEstimate(estimate)].join(', ')}\n`);
   return 0;
 }
 
-interface Price {
-  /** How many run at once. */
+/** The forecast of a run. Its fields are keys of the JSON output. */
+interface RunEstimate {
+  /** How many stages run at once. */
   jobs: number;
-  /** Of what is stale; of that and what might be. Absent: nothing of it ever ran. */
+  /** Seconds if only the stale stages run. Absent if no stage of the plan has run before. */
   seconds?: number;
+  /** Seconds if the stages that might run do run too. Absent if `seconds` is. */
   secondsAtMost?: number;
-  /** How many of these never ran, and are not in it. */
+  /** The number of these stages that have not run before. They are not part of the seconds. */
   untimed: number;
 }
 
-/** Throws ReproError when a stage wants more than this machine has. */
-async function priceOf(
+/** @throws ReproError if a stage needs more than this machine has */
+async function estimateRun(
   project: Project,
   plan: readonly PlannedStage[],
   expected: ReadonlyMap<string, number>,
-  wanted: number | undefined,
-): Promise<Price> {
+  requestedJobs: number | undefined,
+): Promise<RunEstimate> {
   const machine = await thisMachine(plan.some(({ stage }) => stage.resources.gpus > 0));
   const { limits } = project.pipeline;
   for (const { stage } of plan) checkFits(stage, machine, limits);
-  const jobs = wanted ?? defaultJobs(machine);
-  const seconds = (...states: StageStatus['state'][]) => {
+  const jobs = requestedJobs ?? defaultJobs(machine);
+  const secondsOf = (...states: StageStatus['state'][]) => {
     const stages: ForecastStage[] = [];
-    /** By stage: itself if it runs, else those that run and that it waits for. */
-    const behind = new Map<string, readonly string[]>();
-    for (const { stage, status: verdict } of plan) {
+    /** By stage: the stage itself if it runs, else the running stages that it waits for. */
+    const runningNeeds = new Map<string, readonly string[]>();
+    for (const { stage, status } of plan) {
       const { name, resources: wants } = stage;
-      const needs = [...new Set(project.graph.upstream.get(name)!.flatMap((need) => behind.get(need) ?? []))];
-      const runs = states.includes(verdict.state);
-      behind.set(name, runs ? [name] : needs);
+      const upstream = project.graph.upstream.get(name)!;
+      const needs = [...new Set(upstream.flatMap((need) => runningNeeds.get(need) ?? []))];
+      const runs = states.includes(status.state);
+      runningNeeds.set(name, runs ? [name] : needs);
       if (runs) stages.push({ name, needs, seconds: expected.get(name), wants });
     }
     return forecast(stages, new Capacity(jobs, machine, limits));
   };
-  const torun = plan.filter(({ status: verdict }) => verdict.state === 'stale' || verdict.state === 'maybe');
-  const untimed = torun.filter(({ stage }) => !expected.has(stage.name)).length;
-  if (untimed === torun.length) return { jobs, untimed };
-  return { jobs, seconds: seconds('stale'), secondsAtMost: seconds('stale', 'maybe'), untimed };
+  const mayRun = plan.filter(({ status }) => status.state === 'stale' || status.state === 'maybe');
+  const untimed = mayRun.filter(({ stage }) => !expected.has(stage.name)).length;
+  if (untimed === mayRun.length) return { jobs, untimed };
+  return { jobs, seconds: secondsOf('stale'), secondsAtMost: secondsOf('stale', 'maybe'), untimed };
 }
 
-function describePrice({ jobs, seconds, secondsAtMost, untimed }: Price): string[] {
+function describeEstimate({ jobs, seconds, secondsAtMost, untimed }: RunEstimate): string[] {
   if (seconds === undefined) return untimed === 0 ? [] : ['how long that takes is not known yet'];
   const [least, most] = [describeRoughDuration(seconds), describeRoughDuration(secondsAtMost!)];
   return [

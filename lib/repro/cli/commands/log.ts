@@ -1,18 +1,27 @@
-/** `repro log [STAGE]`: attempts, and what the last one said. It is there when pipeline.yaml is broken, too. */
+/** `repro log [STAGE]`: lists attempts and prints the output of the last one. It works even if pipeline.yaml is broken. */
 
 import { type Attempt, AttemptLog } from '../../execution/index.ts';
-import { describeBytes, describeDuration, plainTable } from '../../messages/index.ts';
+import { describeBytes, describeDuration } from '../../messages/index.ts';
 import { findRoot, select } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
+import { plainTable } from '../table.ts';
 
-export async function log(target: string | undefined, call: { json?: boolean; last?: number }): Promise<number> {
-  const ledger = new AttemptLog(findRoot(process.cwd()));
-  const all = ledger.attempts();
-  const names = target === undefined ? undefined : await stagesMeant(target, all);
+/**
+ * Prints the attempts, oldest first.
+ *
+ * @param target a stage, a group or an output; undefined: all stages, without any output of an attempt
+ * @param options `last`: at most this many attempts
+ * @returns the exit code, 0
+ * @throws ReproError if the target is unknown
+ */
+export async function log(target: string | undefined, options: { json?: boolean; last?: number }): Promise<number> {
+  const attemptLog = new AttemptLog(findRoot(process.cwd()));
+  const all = attemptLog.attempts();
+  const names = target === undefined ? undefined : await stagesOf(target, all);
   const attempts = all
     .filter(({ stage }) => names === undefined || names.has(stage))
-    .slice(-(call.last ?? (target ? 1000 : 30)));
-  if (call.json) {
+    .slice(-(options.last ?? (target ? 1000 : 30)));
+  if (options.json) {
     process.stdout.write(`${JSON.stringify(attempts, null, 2)}\n`);
     return 0;
   }
@@ -21,31 +30,31 @@ export async function log(target: string | undefined, call: { json?: boolean; la
     return 0;
   }
   const header = ['stage', 'started', 'took', 'outcome', 'gpus', 'peak memory'];
-  const rows = attempts.map(row);
-  const filled = header.map((_, i) => rows.some((cells) => cells[i] !== ''));
-  const shown = (cells: readonly string[]) => cells.filter((_, i) => filled[i]);
-  process.stdout.write(plainTable(shown(header), rows.map(shown)));
+  const rows = attempts.map(toRow);
+  const isUsed = header.map((_, i) => rows.some((cells) => cells[i] !== ''));
+  const usedColumns = (cells: readonly string[]) => cells.filter((_, i) => isUsed[i]);
+  process.stdout.write(plainTable(usedColumns(header), rows.map(usedColumns)));
   const last = attempts.at(-1)!;
-  if (target !== undefined && last.log) process.stdout.write(`\n${last.log}:\n${ledger.read(last.log)}`);
+  if (target !== undefined && last.log) process.stdout.write(`\n${last.log}:\n${attemptLog.read(last.log)}`);
   return 0;
 }
 
-/** A stage that is no longer in the pipeline still has its attempts; what else may be meant, the pipeline knows. */
-async function stagesMeant(target: string, all: readonly Attempt[]): Promise<Set<string>> {
+/** The stages that a target names. A stage with attempts is found without the pipeline, even if it was removed from it. */
+async function stagesOf(target: string, all: readonly Attempt[]): Promise<Set<string>> {
   if (all.some(({ stage }) => stage === target)) return new Set([target]);
   const project = await openProject(process.cwd(), { write: false });
   await project.close();
   return new Set(select(project.graph, { targets: [target], single: true }));
 }
 
-function row({ stage, started, seconds, outcome, exit, signal, gpus, peakMemory }: Attempt): string[] {
-  const how = signal ?? (exit !== undefined && exit !== 0 ? `exit ${exit}` : '');
+function toRow({ stage, started, seconds, outcome, exit, signal, gpus, peakMemory }: Attempt): string[] {
+  const ending = signal ?? (exit !== undefined && exit !== 0 ? `exit ${exit}` : '');
   return [
     stage,
-    // As in ISO 8601, but by the clock on the wall.
+    // Swedish format: date and time as in ISO 8601, in local time.
     new Date(started).toLocaleString('sv-SE'),
     describeDuration(seconds),
-    how ? `${outcome} (${how})` : outcome,
+    ending ? `${outcome} (${ending})` : outcome,
     gpus?.join(',') ?? '',
     peakMemory === undefined ? '' : describeBytes(peakMemory),
   ];
