@@ -1,6 +1,6 @@
 /**
- * The `repro` command. Only what the call needs is loaded: nothing but this file's own imports when all is up to date.
- * See program.ts for the commands and their options.
+ * The entry point of the `repro` command. If the pipeline is known to be up to date, this file answers alone and loads only
+ * its own imports. Otherwise it loads program.ts, which defines all commands and options.
  */
 import { existsSync } from 'node:fs';
 import module from 'node:module';
@@ -8,26 +8,27 @@ import { dirname, join } from 'node:path';
 import { freshStages, ownIdentity } from '../hashing/index.ts';
 import { describeUpToDate } from '../messages/index.ts';
 
-/** Calls that have nothing to do when everything is up to date. */
-const PLAIN = /^(|status|(-k|--keep-going|-q|--quiet|-j ?\d+)( (-k|--keep-going|-q|--quiet|-j ?\d+))*)$/;
+/** Arguments with which `repro` only prints one line if everything is up to date. */
+const FAST_PATH_ARGS = /^(|status|(-k|--keep-going|-q|--quiet|-j ?\d+)( (-k|--keep-going|-q|--quiet|-j ?\d+))*)$/;
 
 const args = process.argv.slice(2);
-const stages = PLAIN.test(args.join(' ')) ? knownFresh() : undefined;
+const stages = FAST_PATH_ARGS.test(args.join(' ')) ? countFreshStages() : undefined;
 if (stages !== undefined) process.stdout.write(`${describeUpToDate(stages)}\n`);
 else {
-  // Node ≥ 22 keeps compiled code between starts.
+  // Node 22 and later can keep compiled code between starts.
   (module as { enableCompileCache?: () => void }).enableCompileCache?.();
   const { runProgram } = await import('./program.ts');
   process.exitCode = await runProgram(args);
 }
 
-function knownFresh(): number | undefined {
+/** The number of stages if the fresh stamp says that all of them are fresh; undefined if a full check is needed. */
+function countFreshStages(): number | undefined {
   try {
     for (let folder = process.cwd(); ; folder = dirname(folder)) {
       if (existsSync(join(folder, 'pipeline.yaml'))) return freshStages(folder, ownIdentity());
       if (folder === dirname(folder)) return undefined;
     }
   } catch {
-    return undefined; // Whatever it is, the full check says it better.
+    return undefined; // The full check meets the same error and reports it better.
   }
 }

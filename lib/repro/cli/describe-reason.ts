@@ -1,9 +1,13 @@
-/** Why a stage is stale, in one line for people. */
+/** The reasons why a stage is stale, in words. */
 import type { Json } from '../documents/index.ts';
 import { listNames } from '../messages/index.ts';
 import type { Reason } from '../planning/index.ts';
 
-/** One line for people. */
+/**
+ * One line without the stage's name.
+ *
+ * @example 'params.yaml train.lr: 0.1 → 0.25'
+ */
 export function describeReason(reason: Reason): string {
   switch (reason.kind) {
     case 'never-run':
@@ -11,9 +15,9 @@ export function describeReason(reason: Reason): string {
     case 'command':
       return 'its command changed';
     case 'env':
-      return `env ${reason.key}: ${value(reason.old)} → ${value(reason.new)}`;
+      return `env ${reason.key}: ${describeValue(reason.old)} → ${describeValue(reason.new)}`;
     case 'param':
-      return `${reason.file} ${reason.key}: ${value(reason.old)} → ${value(reason.new)}`;
+      return `${reason.file} ${reason.key}: ${describeValue(reason.old)} → ${describeValue(reason.new)}`;
     case 'dep':
       return `${reason.path} ${reason.new === null ? 'is gone' : 'old' in reason ? 'changed' : 'is a new dependency'}`;
     case 'code':
@@ -25,10 +29,10 @@ export function describeReason(reason: Reason): string {
     case 'upstream':
       return `waits for ${listNames(reason.stages)}`;
     case 'always':
-      return reason.forced ? 'was asked for' : 'runs each time';
+      return reason.forced ? 'is forced to run' : 'runs each time';
   }
 }
 
-function value(json: Json | undefined): string {
-  return json === undefined ? '(none)' : JSON.stringify(json);
+function describeValue(value: Json | undefined): string {
+  return value === undefined ? '(none)' : JSON.stringify(value);
 }

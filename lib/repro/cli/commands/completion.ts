@@ -1,24 +1,33 @@
-/** `repro completion bash|zsh|fish`: a script for the shell; names of stages are asked of repro as one types. */
+/**
+ * `repro completion bash|zsh|fish`: prints a completion script. The script holds the names of commands and options, and
+ * calls repro for the names of stages.
+ */
 import type { Command } from 'commander';
 
-/** `dag --json` touches nothing and is quick; where there is no pipeline it completes nothing. */
-const STAGES = `repro dag --json 2>/dev/null | sed -n 's/^      "name": "\\(.*\\)",\\{0,1\\}$/\\1/p'`;
+/** Shell code that prints the names of all stages. `dag --json` is quick and writes nothing; without a pipeline it prints no names. */
+const PRINT_STAGES = `repro dag --json 2>/dev/null | sed -n 's/^      "name": "\\(.*\\)",\\{0,1\\}$/\\1/p'`;
 
-/** What may follow a command, or repro itself. */
-interface Words {
-  /** '' for repro itself. */
+/** The words that may follow a command. */
+interface Completions {
+  /** The name of the command; '' for `repro` without a command. */
   command: string;
   words: string[];
   takesStages: boolean;
 }
 
+/**
+ * Prints the completion script of a shell.
+ *
+ * @param program all commands and options, as program.ts defines them
+ * @returns the exit code, 0
+ */
 export function completion(shell: 'bash' | 'zsh' | 'fish', program: Command): number {
   const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
-  process.stdout.write(scripts[shell](program, [wordsAfter(program), ...program.commands.map(wordsAfter)]));
+  process.stdout.write(scripts[shell](program, [completionsOf(program), ...program.commands.map(completionsOf)]));
   return 0;
 }
 
-function wordsAfter(command: Command): Words {
+function completionsOf(command: Command): Completions {
   const nested = command.parent === null ? [] : command.commands;
   const options = [command, ...nested].flatMap(({ options }) => options.flatMap(({ long, short }) => [long, short]));
   const choices = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
@@ -31,8 +40,8 @@ function wordsAfter(command: Command): Words {
   };
 }
 
-/** A shell's `case` over commands; sets `offers` and, where a stage may stand, `stages`. */
-function cases(all: readonly Words[]): string {
+/** The branches of a shell's `case` over commands. Each sets `offers` and, if the command takes stages, `stages`. */
+function caseBranches(all: readonly Completions[]): string {
   return all
     .map(({ command, words, takesStages }) => {
       const set = `offers="${words.join(' ')}"${takesStages ? ' stages=yes' : ''}`;
@@ -41,9 +50,10 @@ function cases(all: readonly Words[]): string {
     .join('\n');
 }
 
+/** The names of all commands, as a pattern for a shell's `case`. */
 const commandNames = (program: Command) => program.commands.map((command) => command.name()).join('|');
 
-function bashScript(program: Command, all: readonly Words[]): string {
+function bashScript(program: Command, all: readonly Completions[]): string {
   return `_repro() {
   local line=\${COMP_LINE:0:COMP_POINT} word command= offers= stages=
   local current=\${line##*[[:space:]]}
@@ -51,11 +61,11 @@ function bashScript(program: Command, all: readonly Words[]): string {
     case $word in ${commandNames(program)}) command=$word; break ;; esac
   done
   case $command in
-${cases(all)}
+${caseBranches(all)}
   esac
-  [ -z "$stages" ] || offers="$offers $(${STAGES})"
+  [ -z "$stages" ] || offers="$offers $(${PRINT_STAGES})"
   COMPREPLY=($(compgen -W "$offers" -- "$current"))
-  # bash also parts words at @, and replaces only the last part.
+  # bash also splits words at @ and replaces only the last part.
   local before=\${current%"$2"}
   COMPREPLY=("\${COMPREPLY[@]#"$before"}")
 }
@@ -63,7 +73,7 @@ complete -o default -F _repro repro
 `;
 }
 
-function zshScript(program: Command, all: readonly Words[]): string {
+function zshScript(program: Command, all: readonly Completions[]): string {
   return `#compdef repro
 _repro() {
   local word command= offers= stages=
@@ -71,17 +81,17 @@ _repro() {
     case $word in (${commandNames(program)}) command=$word; break ;; esac
   done
   case $command in
-${cases(all)}
+${caseBranches(all)}
   esac
   compadd -- \${=offers}
-  [[ -z $stages ]] || compadd -- \${(f)"$(${STAGES})"}
+  [[ -z $stages ]] || compadd -- \${(f)"$(${PRINT_STAGES})"}
   _files
 }
 compdef _repro repro
 `;
 }
 
-function fishScript(program: Command, all: readonly Words[]): string {
+function fishScript(program: Command, all: readonly Completions[]): string {
   const quote = (text: string) => `'${text.replace(/[\\']/g, '\\$&')}'`;
   const names = commandNames(program).replaceAll('|', ' ');
   const lines = all.flatMap(({ command, words, takesStages }) => {
@@ -89,7 +99,7 @@ function fishScript(program: Command, all: readonly Words[]): string {
       command === '' ? `-n 'not __fish_seen_subcommand_from ${names}'` : `-n '__fish_seen_subcommand_from ${command}'`;
     return [
       `complete -c repro ${when} -a ${quote(words.join(' '))}`,
-      ...(takesStages ? [`complete -c repro ${when} -a ${quote(`(${STAGES})`)}`] : []),
+      ...(takesStages ? [`complete -c repro ${when} -a ${quote(`(${PRINT_STAGES})`)}`] : []),
     ];
   });
   const help = program.commands.map(

@@ -1,15 +1,21 @@
-/** `repro dag`: the graph as text, Mermaid, Graphviz or JSON. */
+/** `repro dag`: prints the graph of the stages as text, Mermaid, Graphviz or JSON. */
 import { type Graph, select } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 
+/**
+ * Prints the targets and the stages that they depend on; without targets, all stages.
+ *
+ * @param format at most one of the three; none prints text
+ * @returns the exit code, 0
+ */
 export async function dag(
   targets: readonly string[],
-  call: { mermaid?: boolean; dot?: boolean; json?: boolean },
+  format: { mermaid?: boolean; dot?: boolean; json?: boolean },
 ): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
   try {
     const names = select(project.graph, { targets });
-    const draw = call.json ? asJson : call.mermaid ? asMermaid : call.dot ? asDot : asText;
+    const draw = format.json ? asJson : format.mermaid ? asMermaid : format.dot ? asDot : asText;
     process.stdout.write(draw(project.graph, names));
     return 0;
   } finally {
@@ -17,6 +23,7 @@ export async function dag(
   }
 }
 
+/** The edges between the given stages, from each stage to those that depend on it. */
 function edges(graph: Graph, names: readonly string[]): [from: string, to: string][] {
   const shown = new Set(names);
   return names.flatMap((name) =>
@@ -54,7 +61,7 @@ function asDot(graph: Graph, names: readonly string[]): string {
   return `${['digraph repro {', ...nodes, ...lines, '}'].join('\n')}\n`;
 }
 
-/** A line a stage in the order of running, each with what it needs; cells of one definition that need the same are one line. */
+/** One line for each definition, in the order of running, with the definitions it depends on. The cells of a matrix share a line. */
 function asText(graph: Graph, names: readonly string[]): string {
   const shown = new Set(names);
   const label = (name: string) => graph.stages.get(name)!.group;
@@ -70,8 +77,8 @@ function asText(graph: Graph, names: readonly string[]): string {
           .map(label),
       ),
     );
-    const count = members.length > 1 || members[0] !== group ? ` (${members.length})` : '';
-    lines.push(`${group}${count}${needs.size > 0 ? `  ←  ${[...needs].join(', ')}` : ''}`);
+    const cellCount = members.length > 1 || members[0] !== group ? ` (${members.length})` : '';
+    lines.push(`${group}${cellCount}${needs.size > 0 ? `  ←  ${[...needs].join(', ')}` : ''}`);
   }
   return lines.length > 0 ? `${lines.join('\n')}\n` : 'no stages\n';
 }

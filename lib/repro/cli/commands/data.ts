@@ -1,4 +1,4 @@
-/** `repro checkout`: outputs as the lock has them. `repro commit`: the lock as the outputs are. */
+/** `repro checkout` restores the outputs that the lock lists. `repro commit` records the current outputs in the lock. */
 import { commitStage, missingOutputs, restoreStage } from '../../execution/index.ts';
 import { sameContent } from '../../hashing/index.ts';
 import { plural, ReproError } from '../../messages/index.ts';
@@ -6,6 +6,11 @@ import { select } from '../../pipeline/index.ts';
 import { MissingInputs, openProject, type Project, placeMissing } from '../../planning/index.ts';
 import { fingerprintKey } from '../../storage/index.ts';
 
+/**
+ * Restores changed or missing outputs of the targets from the cache; without targets, of all stages.
+ *
+ * @returns the exit code: 1 if an output could not be restored, else 0
+ */
 export async function checkout(targets: readonly string[]): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
   try {
@@ -18,6 +23,11 @@ export async function checkout(targets: readonly string[]): Promise<number> {
   }
 }
 
+/**
+ * Restores the outputs of the given stages that differ from the lock.
+ *
+ * @returns the number of restored outputs, and one sentence for each output that could not be restored
+ */
 export async function checkOutStages(
   project: Project,
   names: readonly string[],
@@ -34,13 +44,23 @@ export async function checkOutStages(
       if (problem === undefined) {
         await restoreStage(project, stage, { ...block!, outs: { [path]: content } }, { record: false });
         restored++;
-      } else problems.push(`${name}: ${path} cannot be checked out: ${problem}${cache ? '' : ' (git keeps it)'}`);
+      } else
+        problems.push(
+          `${name}: ${path} cannot be checked out: ${problem}${cache ? '' : ' (it is kept in git, not in the cache)'}`,
+        );
     }
   }
   return { restored, problems };
 }
 
-export async function commit(targets: readonly string[], call: { force?: boolean }): Promise<number> {
+/**
+ * Records the current outputs of the targets as if their stages had just run. Without targets, stages with a missing
+ * output are left out.
+ *
+ * @returns the exit code, 0
+ * @throws ReproError if an output or an input of a target is missing
+ */
+export async function commit(targets: readonly string[], options: { force?: boolean }): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
   try {
     let committed = 0;
@@ -49,7 +69,7 @@ export async function commit(targets: readonly string[], call: { force?: boolean
       const missing = missingOutputs(project, stage);
       if (missing.length > 0) {
         if (targets.length === 0) continue;
-        throw new ReproError(`${name} cannot be committed: ${missing.join(', ')} is missing`, call.force ? 1 : 2);
+        throw new ReproError(`${name} cannot be committed: ${missing.join(', ')} is missing`, options.force ? 1 : 2);
       }
       const inputs = await project.stageInputs.fingerprint(stage).catch(async (error) => {
         throw error instanceof MissingInputs ? await placeMissing(project, error) : error;

@@ -1,7 +1,13 @@
-/** `repro freeze STAGE…` and `repro unfreeze STAGE…`: a frozen stage is taken as it is and never run. */
+/** `repro freeze STAGE…` and `repro unfreeze STAGE…`. A frozen stage never runs, and its outputs are used as they are. */
 import { editKey, PIPELINE, select } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 
+/**
+ * Sets or removes `frozen: true` in pipeline.yaml. The cells of a matrix share a definition, so all of them are frozen.
+ *
+ * @param frozen true: freeze; false: unfreeze
+ * @returns the exit code, 0
+ */
 export async function freeze(targets: readonly string[], frozen: boolean): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
   await project.close();

@@ -1,6 +1,8 @@
 /**
- * `repro gc`: what could be freed. The current pipeline's results are always kept; old runs go, all of them or by age or
- * size, and with them the objects that only they need; also outputs of stages that are no longer in the pipeline.
+ * `repro gc`: lists, or with `--yes` deletes, recorded runs and cached objects that are no longer needed.
+ *
+ * The results in the lock are always kept. Older runs are deleted, either all of them or by age or total size, together
+ * with the objects that only they need. Outputs of stages that were removed from the pipeline are deleted too.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,27 +12,38 @@ import { describeBytes, listNames, parseBytes, parseSeconds, plural, ReproError 
 import { openProject, type Project } from '../../planning/index.ts';
 import type { LockedStage } from '../../storage/index.ts';
 
-interface Run {
+/** A file of the run cache. */
+interface RecordedRun {
   path: string;
-  /** milliseconds since 1970 */
+  /** When it was last used, in milliseconds since 1970. */
   used: number;
+  /** The hashes of the objects that it needs. */
   objects: string[];
 }
 
-export async function gc(call: { yes?: boolean; age?: string; size?: string; json?: boolean }): Promise<number> {
-  const age = call.age === undefined ? undefined : parseSeconds(call.age);
-  const limit = call.size === undefined ? undefined : parseBytes(call.size);
-  if (call.age !== undefined && age === undefined) throw new ReproError(`--age ${call.age}: write such as 12h or 30d`);
-  if (call.size !== undefined && limit === undefined)
-    throw new ReproError(`--size ${call.size}: write such as 500MB or 10GiB`);
+/**
+ * Lists or deletes what is not needed.
+ *
+ * @param options `yes`: delete. `age`: keep runs used within this time, such as "30d". `size`: keep the newest runs up to
+ *   this total size, such as "10GiB"
+ * @returns the exit code, 0
+ * @throws ReproError if an option is not a time or a size, or if another repro is running stages of this project
+ */
+export async function gc(options: { yes?: boolean; age?: string; size?: string; json?: boolean }): Promise<number> {
+  const age = options.age === undefined ? undefined : parseSeconds(options.age);
+  const limit = options.size === undefined ? undefined : parseBytes(options.size);
+  if (options.age !== undefined && age === undefined)
+    throw new ReproError(`--age ${options.age}: must be a time such as 12h or 30d`);
+  if (options.size !== undefined && limit === undefined)
+    throw new ReproError(`--size ${options.size}: must be a size such as 500MB or 10GiB`);
 
   const project = await openProject(process.cwd(), { write: true });
   try {
     const objects = listObjects(project);
-    const gone = project.lock.names.filter((name) => !project.graph.stages.has(name));
+    const removedStages = project.lock.names.filter((name) => !project.graph.stages.has(name));
     const live = [...project.graph.stages.keys()].flatMap((name) => objectsOf(project, project.lock.get(name)));
     const liveOuts = new Set([...project.graph.stages.values()].flatMap(({ outs }) => outs.map(({ path }) => path)));
-    const outputs = gone
+    const outputs = removedStages
       .flatMap((name) => Object.keys(project.lock.get(name)?.outs ?? {}))
       .filter((path) => !liveOuts.has(path) && existsSync(join(project.root, path)));
 
@@ -40,69 +53,81 @@ export async function gc(call: { yes?: boolean; age?: string; size?: string; jso
     const unneeded = [...objects].filter(([sha]) => !needed.has(sha));
     const dropped = runs.filter((run) => !kept.includes(run) && !run.objects.every((sha) => needed.has(sha)));
     const leftovers = project.cache.leftovers();
-    const useless = [...unneeded.map(([, object]) => object), ...leftovers];
-    const size = useless.reduce((sum, { size }) => sum + size, 0);
+    const deletable = [...unneeded.map(([, object]) => object), ...leftovers];
+    const size = deletable.reduce((sum, { size }) => sum + size, 0);
 
-    if (call.yes) {
-      await checkNobodyRuns(project);
+    if (options.yes) {
+      await checkNoStageRuns(project);
       for (const { path } of dropped) rmSync(path, { force: true });
-      for (const { path } of useless) rmSync(path, { force: true });
+      for (const { path } of deletable) rmSync(path, { force: true });
       for (const path of outputs) rmSync(join(project.root, path), { recursive: true, force: true });
-      for (const name of gone) project.lock.remove(name);
+      for (const name of removedStages) project.lock.remove(name);
       project.lock.flush();
     }
-    if (call.json) {
-      const freed = { objects: unneeded.length, bytes: size, runs: dropped.length, stages: gone, outputs };
-      process.stdout.write(`${JSON.stringify({ ...freed, freed: call.yes === true }, null, 2)}\n`);
+    if (options.json) {
+      const freed = { objects: unneeded.length, bytes: size, runs: dropped.length, stages: removedStages, outputs };
+      process.stdout.write(`${JSON.stringify({ ...freed, freed: options.yes === true }, null, 2)}\n`);
       return 0;
     }
-    const verb = call.yes ? 'freed' : 'would free';
-    for (const name of gone) process.stdout.write(`${name} is no longer in the pipeline\n`);
+    const verb = options.yes ? 'freed' : 'would free';
+    for (const name of removedStages) process.stdout.write(`${name} is no longer in the pipeline\n`);
     for (const path of outputs) process.stdout.write(`${verb} ${path}\n`);
-    const left = leftovers.length > 0 ? ` and ${plural(leftovers.length, 'file')} left by a repro that was killed` : '';
+    const leftoverNote = leftovers.length > 0 ? ` and ${plural(leftovers.length, 'file')} left by a killed repro` : '';
     process.stdout.write(
-      `${verb} ${describeBytes(size)} in ${plural(unneeded.length, 'object')} of ${plural(dropped.length, 'old run')}${left}\n`,
+      `${verb} ${describeBytes(size)} in ${plural(unneeded.length, 'object')} of ${plural(dropped.length, 'old run')}${leftoverNote}\n`,
     );
-    if (!call.yes && useless.length + outputs.length > 0) process.stdout.write('repro gc --yes frees it\n');
+    if (!options.yes && deletable.length + outputs.length > 0)
+      process.stdout.write('run `repro gc --yes` to free it\n');
     return 0;
   } finally {
     await project.close();
   }
 }
 
-/** What a running stage has in the cache is in no run yet, so that it would be taken for unneeded. */
-async function checkNobodyRuns(project: Project): Promise<void> {
+/**
+ * Objects of a running stage are not part of a recorded run yet, so gc would delete them.
+ *
+ * @throws ReproError if another repro is running a stage of this project
+ */
+async function checkNoStageRuns(project: Project): Promise<void> {
   const leases = await Leases.ofStages(project.root);
   const running = [...project.graph.stages.keys()].filter((name) => leases.isTaken(name));
   await leases.close();
   if (running.length > 0)
-    throw new ReproError(`another repro runs ${listNames(running)}: try again when it has ended`, 1);
+    throw new ReproError(`another repro is running ${listNames(running)}; try again when it has ended`, 1);
 }
 
-/** By age or size those that may stay, newest first; with neither, none but what is live anyway. */
+/**
+ * The runs to keep, newest first. Without an age or a size, no run is kept for its own sake.
+ *
+ * @param live the hashes of the objects that the lock needs; they count toward the size
+ * @param age in seconds
+ * @param limit the total size in bytes
+ */
 function keptRuns(
-  runs: readonly Run[],
+  runs: readonly RecordedRun[],
   live: readonly string[],
   objects: ReadonlyMap<string, { size: number }>,
   age: number | undefined,
   limit: number | undefined,
-): Run[] {
+): RecordedRun[] {
   if (age === undefined && limit === undefined) return [];
-  const kept: Run[] = [];
-  const counted = new Set(live);
+  const kept: RecordedRun[] = [];
+  const keptObjects = new Set(live);
   let total = live.reduce((sum, sha) => sum + (objects.get(sha)?.size ?? 0), 0);
   for (const run of runs) {
-    const more = run.objects.filter((sha) => !counted.has(sha));
-    const size = more.reduce((sum, sha) => sum + (objects.get(sha)?.size ?? 0), 0);
+    const added = run.objects.filter((sha) => !keptObjects.has(sha));
+    const size = added.reduce((sum, sha) => sum + (objects.get(sha)?.size ?? 0), 0);
     if (age !== undefined && Date.now() - run.used > age * 1000) continue;
     if (limit !== undefined && total + size > limit) continue;
-    for (const sha of more) counted.add(sha);
+    for (const sha of added) keptObjects.add(sha);
     total += size;
     kept.push(run);
   }
   return kept;
 }
 
+/** The objects of the cache by hash. */
 function listObjects(project: Project): Map<string, { path: string; size: number }> {
   const folder = join(project.root, '.repro/cache/sha256');
   return new Map(
@@ -113,7 +138,7 @@ function listObjects(project: Project): Map<string, { path: string; size: number
   );
 }
 
-function listRuns(project: Project): Run[] {
+function listRuns(project: Project): RecordedRun[] {
   const folder = join(project.root, '.repro/runs');
   return filesBelow(folder).map((name) => {
     const path = join(folder, name);
@@ -132,7 +157,9 @@ function filesBelow(folder: string): string[] {
   );
 }
 
-/** Everything in the cache that a block's outputs, and the lists behind its folders and code, are made of. */
+/**
+ * The hashes of the objects that a stage's outputs and code consist of: files, manifests of folders, and the files in these.
+ */
 function objectsOf(project: Project, block: LockedStage | undefined): string[] {
   const found: string[] = [];
   for (const content of [...Object.values(block?.outs ?? {}), ...Object.values(block?.code ?? {})]) {

@@ -1,9 +1,10 @@
-/** `repro init`: a small pipeline that works, to be changed into one's own. */
+/** `repro init`: creates a small working pipeline as a starting point. */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { ReproError } from '../../messages/index.ts';
 import { PARAMS, PIPELINE } from '../../pipeline/index.ts';
 
-const PIPELINE_TEXT = `# What depends on what. \`repro\` runs what changed, \`repro status\` says what that is, \`repro dag\` draws it.
+const PIPELINE_TEXT = `# The stages and their dependencies. \`repro\` runs the stages whose inputs changed, \`repro status\` lists them,
+# \`repro dag\` prints the graph.
 stages:
   numbers:
     desc: makes some data
@@ -11,28 +12,34 @@ stages:
     params: [numbers]
     outs: [numbers.txt]
   power:
-    desc: a stage for each exponent
+    desc: one stage for each exponent
     matrix: {exponent: "\${power.exponents}"}
     cmd: awk '{s += $1 ^ \${item.exponent}} END {print "{\\"sum\\":", s "}"}' numbers.txt > sum-\${item.exponent}.json
     deps: [numbers.txt]
     metrics: [{"sum-\${item.exponent}.json": {cache: false}}]
 `;
 
-const PARAMS_TEXT = `# Every number that one may edit.
+const PARAMS_TEXT = `# The numbers that you may edit.
 numbers:
   count: 100
 power:
   exponents: [1, 2, 3]
 `;
 
+/**
+ * Writes pipeline.yaml, params.yaml and .gitignore in the current folder. Existing params and .gitignore lines are kept.
+ *
+ * @returns the exit code, 0
+ * @throws ReproError if there is a pipeline.yaml already
+ */
 export async function init(): Promise<number> {
-  if (existsSync(PIPELINE)) throw new ReproError(`there is a ${PIPELINE} here already; it stays as it is`);
+  if (existsSync(PIPELINE)) throw new ReproError(`there is already a ${PIPELINE} in this folder; it was not changed`);
   writeFileSync(PIPELINE, PIPELINE_TEXT);
   if (!existsSync(PARAMS)) writeFileSync(PARAMS, PARAMS_TEXT);
   else appendFileSync(PARAMS, `\n${PARAMS_TEXT}`);
   const ignored = existsSync('.gitignore') ? readFileSync('.gitignore', 'utf8') : '';
   if (!/^\/?\.repro\/?$/m.test(ignored))
     appendFileSync('.gitignore', `${ignored === '' || ignored.endsWith('\n') ? '' : '\n'}.repro/\nnumbers.txt\n`);
-  process.stdout.write(`${PIPELINE} and ${PARAMS} are made; run \`repro\`, then \`repro metrics show\`\n`);
+  process.stdout.write(`created ${PIPELINE} and ${PARAMS}; run \`repro\`, then \`repro metrics show\`\n`);
   return 0;
 }

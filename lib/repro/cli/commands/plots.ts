@@ -1,4 +1,4 @@
-/** `repro plots show` and `repro plots diff [A] [B]`: one HTML page that needs nothing else. */
+/** `repro plots show` and `repro plots diff [A] [B]`: writes all plots into one self-contained HTML page. */
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { plural } from '../../messages/index.ts';
@@ -6,7 +6,14 @@ import type { Output } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 import { openSides, plotFigure, workspace } from '../../results/index.ts';
 
-/** `revisions`: what to compare; undefined: only what there is now. */
+/**
+ * Writes the page. A plot that cannot be drawn is reported on stderr and left out.
+ *
+ * @param revisions the two sides to compare, the second one undefined for the workspace; undefined: only the workspace
+ * @param out the page's path, relative to the project's folder
+ * @returns the exit code, 0
+ * @throws ReproError if git does not know a revision
+ */
 export async function drawPlots(revisions: [string, string | undefined] | undefined, out: string): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
   await project.close();
@@ -32,18 +39,18 @@ export async function drawPlots(revisions: [string, string | undefined] | undefi
   return 0;
 }
 
-/** Of what one plot was written as, the first of these is drawn. */
-const KINDS = ['.vl.json', '.svg', '.png', '.jpg', '.jpeg', '.gif', '.csv', '.tsv', '.json', '.yaml'];
+/** The file name extensions of plots. If one plot was written in several formats, the first of these is drawn. */
+const EXTENSIONS = ['.vl.json', '.svg', '.png', '.jpg', '.jpeg', '.gif', '.csv', '.tsv', '.json', '.yaml'];
 
-/** A folder stands for the plots in it. */
+/** The plots of an output: the output itself or, for a folder, each plot in it and below it. */
 function plotFiles(root: string, output: Output): Output[] {
   if (!statSync(join(root, output.path), { throwIfNoEntry: false })?.isDirectory()) return [output];
   const plots = new Map<string, string>();
   const names = readdirSync(join(root, output.path), { recursive: true, encoding: 'utf8' }).sort();
-  const kindOf = (name: string) => KINDS.find((kind) => name.endsWith(kind));
-  for (const kind of KINDS)
-    for (const name of names.filter((each) => kindOf(each) === kind)) {
-      const plot = name.slice(0, -kind.length);
+  const extensionOf = (name: string) => EXTENSIONS.find((extension) => name.endsWith(extension));
+  for (const extension of EXTENSIONS)
+    for (const name of names.filter((each) => extensionOf(each) === extension)) {
+      const plot = name.slice(0, -extension.length);
       if (!plots.has(plot)) plots.set(plot, name);
     }
   return [...plots.values()]

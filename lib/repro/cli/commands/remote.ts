@@ -1,4 +1,4 @@
-/** `repro push`, `repro fetch` and `repro pull` (fetch, then checkout). */
+/** `repro push`, `repro fetch` and `repro pull`. Pull is fetch and then checkout. */
 
 import { plural } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
@@ -6,15 +6,22 @@ import { openProject, type Project } from '../../planning/index.ts';
 import { fetch, push, remoteFolder, type TransferSource } from '../../storage/index.ts';
 import { checkOutStages } from './data.ts';
 
+/**
+ * Copies the objects and recorded runs of the targets to or from a remote; without targets, of all stages.
+ *
+ * @param options `remote`: a folder, or the name of a remote in .repro/config.yaml
+ * @returns the exit code: 1 if something could not be copied or checked out, else 0
+ * @throws ReproError if there is no such remote
+ */
 export async function remote(
   verb: 'push' | 'fetch' | 'pull',
   targets: readonly string[],
-  call: { remote?: string },
+  options: { remote?: string },
 ): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
   try {
     const names = select(project.graph, { targets, single: true });
-    const folder = await remoteFolder(project.root, call.remote);
+    const folder = await remoteFolder(project.root, options.remote);
     const { copied, present, problems } = await (verb === 'push' ? push : fetch)(
       transferSource(project),
       names,
@@ -36,7 +43,7 @@ export async function remote(
   }
 }
 
-/** The part of a project that push and fetch read. */
+/** The part of a project that push and fetch use. */
 export function transferSource(project: Project): TransferSource {
   return { root: project.root, lock: project.lock, stages: project.graph.stages };
 }

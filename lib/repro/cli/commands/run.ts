@@ -1,4 +1,4 @@
-/** `repro [TARGET…]`: plan, then execute, with the events shown as asked. */
+/** `repro [TARGET…]`: makes a plan, executes it and prints its events. */
 
 import { constants } from 'node:os';
 import { AttemptLog, execute, type Interrupt, type RunResult } from '../../execution/index.ts';
@@ -9,7 +9,8 @@ import { openView } from '../view.ts';
 import { showPlan } from './dry.ts';
 import { transferSource } from './remote.ts';
 
-export interface RunCall {
+/** The options of `repro` as commander parses them; program.ts describes them. */
+export interface RunOptions {
   force?: boolean;
   singleItem?: boolean;
   pipeline?: boolean;
@@ -29,52 +30,64 @@ export interface RunCall {
   quiet?: boolean;
 }
 
-/** Milliseconds */
-const SETTLING = 40;
+/** Milliseconds to wait until the times of a file that was just written can be trusted. */
+const SETTLING_TIME = 40;
 
-export async function run(targets: readonly string[], call: RunCall): Promise<number> {
+/**
+ * Brings the targets up to date; without targets, all stages.
+ *
+ * @returns the exit code: 0 done, 1 a stage failed, 128 + n ended by signal n
+ * @throws ReproError if the pipeline or the command line is wrong
+ */
+export async function run(targets: readonly string[], options: RunOptions): Promise<number> {
   const root = findRoot(process.cwd());
-  const { singleItem: single, pipeline, downstream, glob } = call;
+  const { singleItem: single, pipeline, downstream, glob } = options;
   const selection = { targets, single, pipeline, downstream, glob };
-  const edited = call.setParam && (await editedTexts(root, call.setParam));
-  if (edited && !call.dry) {
-    // A call that is wrong, or an edit that the pipeline cannot live with, leaves the files as they are.
+  const edited = options.setParam && (await editedTexts(root, options.setParam));
+  if (edited && !options.dry) {
+    // Check the targets and the edited pipeline first, so that a wrong command line does not change any file.
     const trial = await openProject(root, { write: false, edited });
     await trial.close();
     select(trial.graph, selection);
     writeTexts(root, edited);
   }
-  const project = await openProject(root, call.dry ? { write: false, edited } : { write: true });
+  const project = await openProject(root, options.dry ? { write: false, edited } : { write: true });
   try {
     const names = select(project.graph, selection);
-    if (call.pull && !call.dry) await pullMissing(project, names, call.remote);
-    const options = {
-      force: call.force,
-      runCache: call.runCache,
-      allowMissing: call.allowMissing,
-      jobs: call.jobs,
-      keepGoing: call.keepGoing || call.ignoreErrors,
-      commit: call.commit,
+    if (options.pull && !options.dry) await pullMissing(project, names, options.remote);
+    const planOptions = {
+      force: options.force,
+      runCache: options.runCache,
+      allowMissing: options.allowMissing,
+      jobs: options.jobs,
+      keepGoing: options.keepGoing || options.ignoreErrors,
+      commit: options.commit,
     };
-    const plan = await makePlan(project, names, options);
-    const ledger = new AttemptLog(project.root);
-    if (call.dry) return await showPlan(project, plan, call);
+    const plan = await makePlan(project, names, planOptions);
+    const attemptLog = new AttemptLog(project.root);
+    if (options.dry) return await showPlan(project, plan, options);
 
     const view = openView(
-      call.json ? 'json' : process.stdout.isTTY && process.env.TERM !== 'dumb' ? 'terminal' : 'lines',
+      options.json ? 'json' : process.stdout.isTTY && process.env.TERM !== 'dumb' ? 'terminal' : 'lines',
       {
-        readLog: (log) => ledger.read(log),
-        quiet: call.quiet,
+        readLog: (log) => attemptLog.read(log),
+        quiet: options.quiet,
       },
     );
     const signals = listenToSignals();
     try {
-      const { outcomes, interrupted } = await execute(project, plan, options, (event) => view.listen(event), signals);
+      const { outcomes, interrupted } = await execute(
+        project,
+        plan,
+        planOptions,
+        (event) => view.listen(event),
+        signals,
+      );
       if (interrupted !== undefined) return 128 + constants.signals[interrupted];
-      if (plan.length === project.pipeline.stages.length && !call.allowMissing)
-        await certifyIfFresh(project, plan, outcomes);
+      if (plan.length === project.pipeline.stages.length && !options.allowMissing)
+        await stampIfFresh(project, plan, outcomes);
       const failed = [...outcomes.values()].some(({ outcome }) => outcome === 'failed' || outcome === 'skipped');
-      return failed && !call.ignoreErrors ? 1 : 0;
+      return failed && !options.ignoreErrors ? 1 : 0;
     } finally {
       view.close();
       signals.close();
@@ -84,30 +97,31 @@ export async function run(targets: readonly string[], call: RunCall): Promise<nu
   }
 }
 
-/** What the remote lacks is no fault: it can still be made here. */
+/** Data that the remote lacks is reported, but the run goes on, because stages can still make it. */
 async function pullMissing(project: Project, names: readonly string[], remote: string | undefined): Promise<void> {
   const { problems } = await fetch(transferSource(project), names, await remoteFolder(project.root, remote));
   for (const problem of problems) process.stderr.write(`repro: ${problem}\n`);
 }
 
-/** Lets the next call that changes nothing know so at once. */
-async function certifyIfFresh(
+/** Writes the fresh stamp if all stages are fresh now, so that the next `repro` can take the fast path. */
+async function stampIfFresh(
   project: Project,
   plan: readonly PlannedStage[],
   outcomes: RunResult['outcomes'],
 ): Promise<void> {
   const all = [...outcomes.values()];
   if (all.some(({ outcome }) => outcome === 'failed' || outcome === 'skipped')) return;
-  let verdicts = plan.map(({ status: verdict }) => verdict);
+  let statuses = plan.map(({ status }) => status);
   if (all.some(({ outcome }) => outcome !== 'fresh')) {
-    // What has just been written must have settled before its times can be relied on.
-    await new Promise((resolve) => setTimeout(resolve, SETTLING));
+    // The times of a file that was just written do not prove yet that it will not change again in the same clock tick.
+    await new Promise((resolve) => setTimeout(resolve, SETTLING_TIME));
     project.stageInputs.forget();
-    verdicts = (await makePlan(project, [...project.graph.stages.keys()], {})).map(({ status: verdict }) => verdict);
+    statuses = (await makePlan(project, [...project.graph.stages.keys()], {})).map(({ status }) => status);
   }
-  if (verdicts.every(({ state }) => state === 'fresh')) project.writeFreshStamp();
+  if (statuses.every(({ state }) => state === 'fresh')) project.writeFreshStamp();
 }
 
+/** Listens for signals from now on. A signal that comes before `onSignal` is called is delivered by that call. */
 function listenToSignals(): Interrupt & { close(): void } {
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let early: NodeJS.Signals | undefined;
@@ -117,9 +131,9 @@ function listenToSignals(): Interrupt & { close(): void } {
   const listener = (signal: NodeJS.Signals) => handler(signal);
   for (const name of names) process.on(name, listener);
   return {
-    onSignal: (then) => {
-      handler = then;
-      if (early) then(early);
+    onSignal: (callback) => {
+      handler = callback;
+      if (early) callback(early);
     },
     close: () => {
       for (const name of names) process.off(name, listener);

@@ -1,32 +1,41 @@
-/** `repro status`: what would become of each stage, and why; nothing is run. */
+/** `repro status`: shows the state of each stage and the reasons. It runs no stage. */
 
 import { describeStateCounts, describeUpToDate } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
 import { makePlan, openProject } from '../../planning/index.ts';
 import { describeReason } from '../describe-reason.ts';
 
-export async function status(targets: readonly string[], call: { json?: boolean; quiet?: boolean }): Promise<number> {
+/**
+ * Prints the stages that are not fresh; without targets, of the whole pipeline.
+ *
+ * @param options `json`: all stages as JSON. `quiet`: print nothing
+ * @returns the exit code: 1 if `quiet` is set and a stage is neither fresh nor frozen, else 0
+ */
+export async function status(
+  targets: readonly string[],
+  options: { json?: boolean; quiet?: boolean },
+): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
   try {
     const plan = await makePlan(project, select(project.graph, { targets }), {});
-    const outdated = plan.filter(({ status: verdict }) => verdict.state !== 'fresh' && verdict.state !== 'frozen');
-    if (call.json) {
+    const outdated = plan.filter(({ status }) => status.state !== 'fresh' && status.state !== 'frozen');
+    if (options.json) {
       const stages = Object.fromEntries(
-        plan.map(({ stage, status: verdict }) => [stage.name, { state: verdict.state, reasons: verdict.reasons }]),
+        plan.map(({ stage, status }) => [stage.name, { state: status.state, reasons: status.reasons }]),
       );
       process.stdout.write(`${JSON.stringify({ stages }, null, 2)}\n`);
-    } else if (!call.quiet) {
-      for (const { stage, status: verdict } of plan) {
-        if (verdict.state === 'fresh') continue;
-        process.stdout.write(`${stage.name}: ${verdict.state}\n`);
-        for (const reason of verdict.reasons) process.stdout.write(`  ${describeReason(reason)}\n`);
-        if ('notes' in verdict) for (const note of verdict.notes) process.stdout.write(`  ${note}\n`);
+    } else if (!options.quiet) {
+      for (const { stage, status } of plan) {
+        if (status.state === 'fresh') continue;
+        process.stdout.write(`${stage.name}: ${status.state}\n`);
+        for (const reason of status.reasons) process.stdout.write(`  ${describeReason(reason)}\n`);
+        if ('notes' in status) for (const note of status.notes) process.stdout.write(`  ${note}\n`);
       }
       process.stdout.write(
-        `${outdated.length === 0 ? describeUpToDate(plan.length) : describeStateCounts(plan.map(({ status: verdict }) => verdict))}\n`,
+        `${outdated.length === 0 ? describeUpToDate(plan.length) : describeStateCounts(plan.map(({ status }) => status))}\n`,
       );
     }
-    return call.quiet && outdated.length > 0 ? 1 : 0;
+    return options.quiet && outdated.length > 0 ? 1 : 0;
   } finally {
     await project.close();
   }

@@ -1,4 +1,4 @@
-/** `repro why STAGE`: what differs from the last run, old and new, and the commit that last had the old state. */
+/** `repro why STAGE`: shows what changed since the last run: old and new value, and the last commit with the old value. */
 
 import { equal, type Json, lookUp, parseSource } from '../../documents/index.ts';
 import { select } from '../../pipeline/index.ts';
@@ -7,27 +7,34 @@ import { type History, openHistory } from '../../results/index.ts';
 import { LOCK, type LockedStage, readLock } from '../../storage/index.ts';
 import { describeReason } from '../describe-reason.ts';
 
-export async function why(target: string, call: { json?: boolean }): Promise<number> {
+/**
+ * Prints the reasons why a stage is stale.
+ *
+ * @param target a stage, a group or an output
+ * @returns the exit code, 0
+ * @throws ReproError if the target is unknown
+ */
+export async function why(target: string, options: { json?: boolean }): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
   try {
-    const named = new Set(select(project.graph, { targets: [target], single: true }));
+    const chosen = new Set(select(project.graph, { targets: [target], single: true }));
     const plan = await makePlan(project, select(project.graph, { targets: [target] }), {});
     const history = await openHistory(project.root);
     const stages: { [name: string]: { state: string; reasons: (Reason & { commit?: string })[] } } = {};
-    for (const { stage, status: verdict } of plan) {
-      if (!named.has(stage.name)) continue;
+    for (const { stage, status } of plan) {
+      if (!chosen.has(stage.name)) continue;
       const reasons = [];
-      for (const reason of verdict.reasons) {
+      for (const reason of status.reasons) {
         const commit = history && (await lastCommitWith(history, stage.name, reason, project.lock.get(stage.name)));
         reasons.push({ ...reason, ...(commit ? { commit } : {}) });
       }
-      stages[stage.name] = { state: verdict.state, reasons };
+      stages[stage.name] = { state: status.state, reasons };
     }
-    if (call.json) process.stdout.write(`${JSON.stringify({ stages }, null, 2)}\n`);
+    if (options.json) process.stdout.write(`${JSON.stringify({ stages }, null, 2)}\n`);
     else
       for (const [name, { state, reasons }] of Object.entries(stages)) {
         process.stdout.write(`${name}: ${state}\n`);
-        for (const reason of reasons) process.stdout.write(describe(reason));
+        for (const reason of reasons) process.stdout.write(describeReasonAndCommit(reason));
       }
     return 0;
   } finally {
@@ -35,30 +42,37 @@ export async function why(target: string, call: { json?: boolean }): Promise<num
   }
 }
 
-function describe(reason: Reason & { commit?: string }): string {
-  const since = reason.commit ? `  (was so in ${reason.commit})` : '';
+/** One line or, for a command, three. */
+function describeReasonAndCommit(reason: Reason & { commit?: string }): string {
+  const lastCommit = reason.commit ? `  (old value last in ${reason.commit})` : '';
   if (reason.kind === 'command') {
     const lines = (cmd: string | readonly string[]) => [cmd].flat().join(' && ');
-    return `  its command changed${since}\n    old: ${lines(reason.old)}\n    new: ${lines(reason.new)}\n`;
+    return `  its command changed${lastCommit}\n    old: ${lines(reason.old)}\n    new: ${lines(reason.new)}\n`;
   }
   const hashes =
     (reason.kind === 'dep' || reason.kind === 'code' || reason.kind === 'out-changed') && reason.old && reason.new
       ? `: ${reason.old.sha256.slice(0, 12)} → ${reason.new.sha256.slice(0, 12)}`
       : '';
-  return `  ${describeReason(reason)}${hashes}${since}\n`;
+  return `  ${describeReason(reason)}${hashes}${lastCommit}\n`;
 }
 
-/** Abbreviated; undefined when no commit had it. A param is looked for in its file, all else in the lock. */
+/**
+ * The newest commit in which the old value of a reason was in place. A param is looked up in its file, anything else in the
+ * lock.
+ *
+ * @param recorded the stage's entry in the current lock
+ * @returns the abbreviated hash; undefined if no commit has the value
+ */
 async function lastCommitWith(
   history: History,
   stage: string,
   reason: Reason,
   recorded: LockedStage | undefined,
 ): Promise<string | undefined> {
-  // The lock has the modules of a code entry as one hash.
-  const closure = (block: LockedStage | undefined) =>
+  // The lock records all modules of a code entry as one hash.
+  const codeEntry = (block: LockedStage | undefined) =>
     reason.kind === 'code' ? block?.code?.[reason.entry ?? reason.path] : undefined;
-  const old = (closure(recorded) ?? ('old' in reason ? reason.old : undefined)) as Json | undefined;
+  const old = (codeEntry(recorded) ?? ('old' in reason ? reason.old : undefined)) as Json | undefined;
   if (old === undefined) return undefined;
   const inLock = (block: LockedStage | undefined): Json | undefined => {
     switch (reason.kind) {
@@ -71,7 +85,7 @@ async function lastCommitWith(
       case 'out-changed':
         return block?.outs?.[reason.path] as unknown as Json;
       case 'code':
-        return closure(block) as unknown as Json;
+        return codeEntry(block) as unknown as Json;
       default:
         return undefined;
     }
@@ -80,12 +94,12 @@ async function lastCommitWith(
     try {
       let found: Json | undefined;
       if (reason.kind === 'param') {
-        const at = lookUp((await parseSource(text, reason.file)).value as Json, reason.key);
-        found = at.found ? at.value : undefined;
+        const entry = lookUp((await parseSource(text, reason.file)).value as Json, reason.key);
+        found = entry.found ? entry.value : undefined;
       } else found = inLock((await readLock(text, [stage])).get(stage));
       if (equal(found, old)) return name;
     } catch {
-      // A version that cannot be read had nothing.
+      // A version that cannot be read does not have the value.
     }
   }
   return undefined;
