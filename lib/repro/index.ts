@@ -1,4 +1,11 @@
-/** What stage programs use of repro. Light to import: YAML and ajv are loaded by the first readParams. */
+/**
+ * The library for stage programs: read params, show progress, report errors. Importing it is cheap, because YAML and ajv are
+ * only loaded by the first call of readParams.
+ *
+ * @example
+ * const params = await readParams('params.yaml');
+ * const progress = openProgress();
+ */
 export { describeError, type Place, type Problem, ReproError } from './messages/index.ts';
 export {
   openProgress,

@@ -56,7 +56,7 @@ test('why: every difference, old and new, and the commit that last had the old',
   });
   expect((await made.repro('why', 'make')).stdout).toMatch(
     new RegExp(
-      `make: stale\n  params.yaml p.q: 1 → 2  \\(was so in ${first}\\)\n  in.txt changed: [0-9a-f]{12} → [0-9a-f]{12}`,
+      `make: stale\n  params.yaml p.q: 1 → 2  \\(old value last in ${first}\\)\n  in.txt changed: [0-9a-f]{12} → [0-9a-f]{12}`,
     ),
   );
 });

@@ -55,12 +55,12 @@ test('metrics diff HEAD: only what changed, as a table and as JSON; params diff 
   expect([broken.exit, broken.stdout, broken.stderr]).toEqual([
     0,
     '{}\n',
-    expect.stringMatching(/metrics\/loss\.json: this is no valid JSON/),
+    expect.stringMatching(/metrics\/loss\.json: this is not valid JSON/),
   ]);
   const unknown = await made.repro('metrics', 'diff', 'nowhere');
   expect([unknown.exit, unknown.stderr]).toEqual([
     2,
-    expect.stringMatching(/^repro: git knows no revision "nowhere".*\n$/),
+    expect.stringMatching(/^repro: git does not know the revision "nowhere".*\n$/),
   ]);
 });
 
@@ -262,7 +262,7 @@ test('without a repository, metrics diff says so in one sentence', async () => {
   const { exit, stderr } = await made.repro('metrics', 'diff', 'HEAD');
   expect([exit, stderr]).toEqual([
     2,
-    'repro: this folder is in no git repository, so there is no revision "HEAD" to compare with\n',
+    'repro: this folder is not in a git repository, so there is no revision "HEAD" to compare with\n',
   ]);
 });
 

@@ -271,9 +271,9 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
     for (const [args, message] of [
       [['tarin'], /there is no stage or output "tarin"; did you mean "train"\?/],
       [['--forse'], /^repro: unknown option '--forse'/],
-      [['-j', '0'], /^repro: -j 0: must be a whole number from 1/],
-      [['metrics', 'show', '--precision', 'x'], /^repro: --precision x: must be a whole number from 1/],
-      [['log', '-n', '0'], /^repro: -n 0: must be a whole number from 1/],
+      [['-j', '0'], /^repro: -j 0: must be a whole number of at least 1/],
+      [['metrics', 'show', '--precision', 'x'], /^repro: --precision x: must be a whole number of at least 1/],
+      [['log', '-n', '0'], /^repro: -n 0: must be a whole number of at least 1/],
       [['-S', 'train.rl=1'], /there is no "rl" in params\.yaml; did you mean "lr"\?/],
       [
         ['-S', 'train.lr=[1'],

@@ -214,7 +214,7 @@ test('a wrong call edits nothing: neither for a target that is not, nor for a va
 test('a command mistyped is taken for a target, and the command is named; help tells every option', async () => {
   const made = pair();
   expect((await made.repro('statsu')).stderr).toBe(
-    'repro: there is no stage or output "statsu"; known here: make, use\nif a command is meant: repro status\n',
+    'repro: there is no stage or output "statsu"; known here: make, use\nif you meant a command: repro status\n',
   );
   const help = await made.repro('--help');
   expect(help.exit).toBe(0);

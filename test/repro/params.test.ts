@@ -42,6 +42,8 @@ test.each([
   ['params.other', 'other'],
 ])('reading %s, which it does not list, is an error that says what to list', async (expression, key) => {
   const { exit, stdout, stderr } = await reading(expression).repro();
-  expect(stdout + stderr).toContain(`params.yaml: train reads ${key} and does not list it: put it under params`);
+  expect(stdout + stderr).toContain(
+    `params.yaml: train reads ${key} but does not list it; add it to the stage's params`,
+  );
   expect(exit).toBe(1);
 });

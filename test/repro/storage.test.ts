@@ -100,7 +100,7 @@ describe('gc', () => {
     const { ended } = await made.spawn();
     await until(() => made.exists('begun'));
     const { exit, stderr } = await made.repro('gc', '--yes');
-    expect([exit, stderr]).toEqual([1, 'repro: another repro runs make: try again when it has ended\n']);
+    expect([exit, stderr]).toEqual([1, 'repro: another repro is running make; try again when it has ended\n']);
     expect((await made.repro('gc')).exit).toBe(0);
     made.write('go', '');
     expect((await ended).exit).toBe(0);
@@ -114,7 +114,7 @@ describe('gc', () => {
       ['--size', 'much'],
     ]) {
       const { exit, stderr } = await made.repro('gc', option, value);
-      expect([exit, stderr]).toEqual([2, expect.stringMatching(`${option} ${value}: write such as`)]);
+      expect([exit, stderr]).toEqual([2, expect.stringMatching(`${option} ${value}: must be a (time|size) such as`)]);
     }
   });
 });

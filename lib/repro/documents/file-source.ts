@@ -1,6 +1,6 @@
 /**
  * Where the files that a pipeline is made of are read from: its folder as it is, or as it would be with some files edited.
- * A git revision (git.ts) is another such place.
+ * A git revision (results/revision-source.ts) is another such place.
  */
 import { readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';

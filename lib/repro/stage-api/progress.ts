@@ -1,6 +1,8 @@
 /**
- * How a stage program tells how far it is. Under repro, which names a descriptor in REPRO_PROGRESS_FD, each update is one
- * JSON line there; by hand on a terminal, one line on stderr that rewrites itself; otherwise nothing is written.
+ * Reports the progress of a stage program. Where the updates go depends on how the program was started:
+ * - under repro: to the file descriptor that REPRO_PROGRESS_FD names, each update as one line of JSON;
+ * - by hand on a terminal: to stderr, as one line that is rewritten;
+ * - otherwise: nowhere.
  *
  *   const progress = openProgress();
  *   for (…) progress.update({ done: step, total: steps, unit: 'steps', text: `loss ${loss.toFixed(3)}` });
@@ -8,28 +10,33 @@
  */
 import { writeSync } from 'node:fs';
 
+/** How far a stage program is. */
 export interface ProgressUpdate {
+  /** The finished amount, in `unit`. */
   done: number;
-  /** Absent when it is not known. */
+  /** The whole amount, in `unit`; absent if it is not known. */
   total?: number;
-  /** "steps", "files", "bytes" */
+  /** The plural of the unit: "steps", "files", "bytes". */
   unit?: string;
-  /** A few words beside the bar. */
+  /** A few words to show beside the bar, such as "loss 0.52". */
   text?: string;
 }
 
+/** Reports the progress of one stage program. */
 export interface Progress {
-  /** Cheap to call often: at most ten updates a second are written, and the last one always is. */
+  /** Cheap to call often: at most ten updates a second are written. The last update is always written. */
   update(update: ProgressUpdate): void;
+  /** Writes the last update if it is still pending. Later updates are ignored. */
   close(): void;
 }
 
 /** Milliseconds between two written updates. */
 const PERIOD = 100;
 
+/** Starts to report progress. Call it once in a program. */
 export function openProgress(): Progress {
-  const write = writer();
-  if (write === undefined) return { update: () => {}, close: () => {} };
+  const writer = chooseWriter();
+  if (writer === undefined) return { update: () => {}, close: () => {} };
   let last = Number.NEGATIVE_INFINITY;
   let pending: ProgressUpdate | undefined;
   let closed = false;
@@ -44,29 +51,33 @@ export function openProgress(): Progress {
       }
       last = now;
       pending = undefined;
-      write.update(update);
+      writer.update(update);
     },
     close() {
       if (closed) return;
       closed = true;
-      if (pending) write.update(pending);
-      write.close();
+      if (pending) writer.update(pending);
+      writer.close();
     },
   };
 }
 
+/** Writes each update it is given to one destination. */
 interface Writer {
   update(update: ProgressUpdate): void;
   close(): void;
 }
 
-function writer(): Writer | undefined {
+function chooseWriter(): Writer | undefined {
   const descriptor = Number(process.env.REPRO_PROGRESS_FD);
   if (process.env.REPRO_PROGRESS_FD && Number.isInteger(descriptor)) return lineWriter(descriptor);
   return process.stderr.isTTY ? terminalWriter() : undefined;
 }
 
-/** A reader that has gone away or is slow must never stop the program: what cannot be written is dropped. */
+/**
+ * Writes JSON lines to a pipe. A slow or closed pipe must not stop the program: if the pipe is full (EAGAIN), the update is
+ * dropped; after any other error all further updates are dropped.
+ */
 function lineWriter(descriptor: number): Writer {
   let open = true;
   return {
@@ -82,12 +93,13 @@ function lineWriter(descriptor: number): Writer {
   };
 }
 
+/** Rewrites one line on stderr: CSI K erases the line after the cursor (ECMA-48). */
 function terminalWriter(): Writer {
   let shown = false;
   return {
     update({ done, total, unit, text }) {
-      const share = total ? ` ${Math.floor((100 * done) / total)} %` : '';
-      const line = [`${done}${total === undefined ? '' : `/${total}`}${unit ? ` ${unit}` : ''}${share}`, text];
+      const percent = total ? ` ${Math.floor((100 * done) / total)} %` : '';
+      const line = [`${done}${total === undefined ? '' : `/${total}`}${unit ? ` ${unit}` : ''}${percent}`, text];
       const width = (process.stderr.columns || 80) - 1;
       process.stderr.write(`\r\u001b[K${line.filter(Boolean).join(' · ').slice(0, width)}`);
       shown = true;

@@ -1,17 +1,23 @@
-/** Reads a params file for a stage program: YAML in, a checked value out, and an error a person can act on. */
+/** Reads a params file for a stage program and checks it. */
 import { checkAgainstSchema, type Json, readDocument, readSchema, type SourceDocument } from '../documents/index.ts';
 import { onlyListed } from './listed-params.ts';
 
+/** Options of readParams. */
 export interface ReadParamsOptions {
-  /** A JSON Schema file to check against. */
+  /** The path of a JSON Schema file to check the params against. */
   schema?: string;
 }
 
 /**
- * The value of a YAML or JSON file. Throws ReproError with file:line:column, the key and what would be right when it
- * cannot be read, is no YAML, or is not as the schema says. Under repro, reading a param that the stage does not list throws too.
+ * Reads a YAML or JSON file.
+ *
+ * @param file its path, as pipeline.yaml writes it
+ * @returns the value of the file. Under repro, reading a param from it that the stage does not list throws ReproError
+ * @throws ReproError with file:line:column, the key and what would be right, if the file cannot be read, is not valid YAML or
+ *   does not match the schema
+ * @example const { train } = await readParams('params.yaml', { schema: 'params.schema.json' });
  */
-// biome-ignore lint/suspicious/noExplicitAny: the schema, not the type, says what it is
+// biome-ignore lint/suspicious/noExplicitAny: the type of the value is given by the schema
 export async function readParams(file: string, options: ReadParamsOptions = {}): Promise<any> {
   const document: SourceDocument = await readDocument(file);
   if (options.schema !== undefined) {
