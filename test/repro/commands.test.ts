@@ -1,4 +1,4 @@
-/** The commands beside `repro` itself, as DVC users expect them. */
+/** The commands of repro: why, log, checkout, commit, freeze, gc, init, push and pull; targets. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { project, removeProjects, type TestProject } from './project.ts';
 
 afterEach(removeProjects);
 
+/** A stage `make` with a folder as output, and a stage `use` that depends on it. */
 function pair(): TestProject {
   return project({
     'pipeline.yaml': `
@@ -35,7 +36,7 @@ function git(made: TestProject, ...args: string[]): string {
   }).trim();
 }
 
-test('why: every difference, old and new, and the commit that last had the old', async () => {
+test('why shows every change with its old and new value, and the last commit with the old value', async () => {
   const made = pair();
   await made.outcomes();
   git(made, 'init', '-q', '-b', 'main');
@@ -61,7 +62,7 @@ test('why: every difference, old and new, and the commit that last had the old',
   );
 });
 
-test('log: attempts of a stage, and what the last one said', async () => {
+test('log lists the attempts of a stage and prints the output of the last one, even if pipeline.yaml is broken', async () => {
   const made = pair();
   await made.outcomes();
   made.write('in.txt', 'two\n');
@@ -73,13 +74,13 @@ test('log: attempts of a stage, and what the last one said', async () => {
   const { stdout } = await made.repro('log', 'make');
   expect(stdout).toMatch(/make {2}.*ran[\s\S]*\.log:\nmade it\n$/);
   const all = (await made.repro('log')).stdout;
-  // What ran is still known when nothing can run.
+  // The log does not need a valid pipeline.
   made.write('pipeline.yaml', 'stages: [');
   expect((await made.repro('log', 'make')).stdout).toBe(stdout);
   expect((await made.repro('log')).stdout).toBe(all);
 });
 
-test('checkout puts outputs back from the cache; commit records them as they are', async () => {
+test('checkout restores outputs from the cache, and commit records the current outputs', async () => {
   const made = pair();
   await made.outcomes();
   made.remove('tree');
@@ -102,7 +103,7 @@ test('freeze and unfreeze edit pipeline.yaml and keep its layout', async () => {
   expect(made.read('pipeline.yaml')).toBe(before);
 });
 
-test('gc lists what only old runs need, and outputs of stages that are gone; with --yes it frees just that', async () => {
+test('gc lists what only old runs need and the outputs of removed stages; with --yes it deletes exactly these', async () => {
   const made = pair();
   await made.outcomes();
   const clean = JSON.parse((await made.repro('gc', '--json')).stdout);
@@ -125,7 +126,7 @@ test('gc lists what only old runs need, and outputs of stages that are gone; wit
   expect(await made.outcomes()).toEqual({ make: 'ran' });
 });
 
-test('a removed matrix value: its outputs stay until gc lists and frees them', async () => {
+test('the outputs of a removed matrix value stay until gc deletes them', async () => {
   const made = project({
     'pipeline.yaml':
       'stages:\n  t: {matrix: {n: "${n}"}, cmd: "echo ${item.n} > o${item.n}", params: [p], outs: ["o${item.n}"]}\n',
@@ -140,7 +141,7 @@ test('a removed matrix value: its outputs stay until gc lists and frees them', a
   expect(Object.keys(made.lock().stages)).toEqual(['t@1']);
 });
 
-test('init makes a pipeline that works, and spoils none that is there', async () => {
+test('init creates a working pipeline and does not overwrite an existing one', async () => {
   const made = project({});
   expect((await made.repro('init')).exit).toBe(0);
   expect(Object.values(await made.outcomes())).toEqual(['ran', 'ran', 'ran', 'ran']);
@@ -149,7 +150,7 @@ test('init makes a pipeline that works, and spoils none that is there', async ()
   expect((await made.repro('init')).exit).toBe(2);
 });
 
-test('push and pull over a folder: a fresh clone has everything without a run; damage is named and not taken', async () => {
+test('after push and pull over a folder, a fresh clone is up to date without a run; damaged objects are reported and not copied', async () => {
   const made = pair();
   await made.outcomes();
   const store = project({}).root;
@@ -178,7 +179,7 @@ test('push and pull over a folder: a fresh clone has everything without a run; d
   expect([nowhere.exit, nowhere.stderr]).toEqual([2, expect.stringMatching(/there is no remote "nowhere"/)]);
 });
 
-test('repro finds its pipeline from any folder below; targets are stages, groups, outputs or patterns', async () => {
+test('targets are stages, groups, outputs or patterns', async () => {
   const made = project({
     'pipeline.yaml': `
 stages:

@@ -1,4 +1,4 @@
-/** Metrics, params and plots, now and against git revisions. */
+/** metrics, params and plots: in the workspace and compared with git revisions. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { project, removeProjects, type TestProject } from './project.ts';
 
 afterEach(removeProjects);
 
+/** A stage that writes its param train.lr as the metric `loss`. */
 function study() {
   return project({
     'pipeline.yaml': `
@@ -28,7 +29,7 @@ function git(made: TestProject, ...args: string[]): string {
   });
 }
 
-test('metrics diff HEAD: only what changed, as a table and as JSON; params diff the same', async () => {
+test('metrics diff and params diff print only changed values, as a table and as JSON', async () => {
   const made = study();
   await made.outcomes();
   git(made, 'init', '-q', '-b', 'main');
@@ -64,7 +65,7 @@ test('metrics diff HEAD: only what changed, as a table and as JSON; params diff 
   ]);
 });
 
-test('items of a list of mappings are counted in a sentence, and shown with --all', async () => {
+test('values in a list of mappings are counted in a note, and shown with --all', async () => {
   const made = project({
     'pipeline.yaml': 'stages:\n  s: {cmd: cp raw.json m.json, deps: [raw.json], metrics: [{m.json: {cache: false}}]}\n',
     'raw.json': '{"best": 1, "range": [1, 2], "each": [{"a": 1}, {"a": 2, "b": [3]}]}',
@@ -92,7 +93,7 @@ test('items of a list of mappings are counted in a sentence, and shown with --al
   });
 });
 
-test('metrics diff: cells of a matrix in one table, axes as columns; less than other seeds make is noise', async () => {
+test('metrics diff shows the cells of a matrix in one table, and marks changes within the spread over seeds as noise', async () => {
   const cell = (values: string) => `{"loss": ${values}, "parameters": 1234567, "name": "n"}`;
   const made = project({
     'pipeline.yaml': `
@@ -119,7 +120,7 @@ stages:
   git(made, 'add', '.');
   git(made, 'commit', '-q', '-m', 'first');
   made.write('raw/tiny-1.json', cell('2.0312345678'));
-  // One run gone astray makes the spread of its own side wide, and is no noise for that.
+  // An outlier widens the spread of its own side only, so its change is not marked as noise.
   made.write('raw/base-1.json', cell('9.5'));
   made.write('pipeline.yaml', made.read('pipeline.yaml').replace('seed: [1, 2]', 'seed: [1, 2, 3]'));
   made.write('raw/tiny-3.json', cell('2.06'));
@@ -144,8 +145,8 @@ only workspace has 2 metrics files: train@tiny-3, train@base-3 (--all shows the 
   );
 });
 
-describe('metrics diff goes by the pipeline of each side', () => {
-  /** In a folder below the repository's own. */
+describe('metrics diff uses the pipeline of each side', () => {
+  /** A project whose pipeline is in a folder below the root of the git repository. */
   function study(path: string, options?: string) {
     const made = project({
       'sub/pipeline.yaml': PIPELINE(path, options),
@@ -181,7 +182,7 @@ stages:
     git(made, 'commit', '-q', '-m', message);
   };
 
-  test('a cell that is gone is shown as removed, though its file still lies there', async () => {
+  test('a removed cell is shown as removed, although its file still exists', async () => {
     const made = study(IN_METRICS);
     await repro(made);
     commitAll(made, 'first');
@@ -204,14 +205,14 @@ removed from the pipeline since HEAD: train@base-1, train@base-2 (--all shows th
       'metrics/tiny-1.json': { loss: { old: 1, new: 2, diff: 1 } },
       'metrics/tiny-2.json': { loss: { old: 2, new: 3, diff: 1 } },
     });
-    // The other way round they are new.
+    // In the opposite direction these cells are new.
     commitAll(made, 'second');
     expect(await repro(made, 'metrics', 'diff', 'HEAD', 'HEAD~1')).toMatch(
       /\n\nonly HEAD~1 has 2 metrics files: train@base-1, train@base-2 \(--all shows the values\)\n$/,
     );
   });
 
-  test('cells are matched by their axes when their files have moved', async () => {
+  test('cells are matched by their axes if their files have moved', async () => {
     const made = study(IN_METRICS);
     await repro(made);
     commitAll(made, 'first');
@@ -223,7 +224,7 @@ removed from the pipeline since HEAD: train@base-1, train@base-2 (--all shows th
     });
   });
 
-  test('what git does not keep comes from the cache by the lock of the revision; what is damaged there is not taken', async () => {
+  test('metrics that are not in git come from the cache, by the hashes in the lock of the revision; a damaged object is not used', async () => {
     const made = study(IN_METRICS, '{cache: true}');
     await repro(made);
     git(made, 'add', 'sub/pipeline.yaml', 'sub/params.yaml', 'sub/dvc-like.lock');
@@ -243,7 +244,7 @@ removed from the pipeline since HEAD: train@base-1, train@base-2 (--all shows th
     expect(after['metrics/base-2.json']).toEqual({ loss: { old: 2, new: 3, diff: 1 } });
   });
 
-  test('a revision whose pipeline cannot be read is taken to be as today', async () => {
+  test('a revision with an invalid pipeline is read with the stages of the workspace', async () => {
     const made = study(IN_METRICS);
     await repro(made);
     made.write('sub/pipeline.yaml', 'stages: [');
@@ -256,7 +257,7 @@ removed from the pipeline since HEAD: train@base-1, train@base-2 (--all shows th
   });
 });
 
-test('without a repository, metrics diff says so in one sentence', async () => {
+test('without a git repository, metrics diff is an error in one sentence', async () => {
   const made = study();
   made.env = { GIT_CEILING_DIRECTORIES: made.path('..') };
   const { exit, stderr } = await made.repro('metrics', 'diff', 'HEAD');
@@ -266,7 +267,7 @@ test('without a repository, metrics diff says so in one sentence', async () => {
   ]);
 });
 
-test('a folder of plots: each plot once, from whichever it was written as; at a revision from the cache', async () => {
+test('a folder of plots shows each plot once, in one of its formats; at a revision it comes from the cache', async () => {
   const made = project({
     'pipeline.yaml': `
 stages:
@@ -291,7 +292,7 @@ stages:
   expect(made.read('.repro/plots.html')).toMatch(/HEAD<\/h3><svg>two 1.*workspace<\/h3><svg>two 2/s);
 });
 
-test('plots show draws tables, specs and images into one page; diff puts revisions into one plot', async () => {
+test('plots show draws tables, specs and images on one page, and plots diff draws both sides in one plot', async () => {
   const made = project({
     'pipeline.yaml': `
 stages:

@@ -1,10 +1,13 @@
-/** What is wrong is said before anything runs, with its place; what fails while running harms nothing else. */
+/**
+ * Mistakes in the pipeline, the params or the command line are reported with their position before anything runs. A stage
+ * that fails while running does not damage other results.
+ */
 import { afterEach, describe, expect, test } from 'vitest';
 import { events, outcomesIn, project, removeProjects } from './project.ts';
 
 afterEach(removeProjects);
 
-describe('wrong before anything has run: exit 2, in one sentence with its place', () => {
+describe('a mistake is reported before anything runs, in one sentence with its position, and repro exits with 2', () => {
   const cases: [name: string, pipeline: string, params: string, message: RegExp][] = [
     [
       'an unknown key',
@@ -24,14 +27,14 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
       '',
       /pipeline\.yaml:2:3: the key "cmd" is missing from stages\.a\n$/,
     ],
-    ['no YAML', 'stages:\n  a: [\n', '', /pipeline\.yaml:3:1: this is no valid YAML/],
+    ['a pipeline that is not YAML', 'stages:\n  a: [\n', '', /pipeline\.yaml:3:1: this is no valid YAML/],
     [
       'a template that needs quotes',
       'stages:\n  a: {cmd: echo, matrix: {n: ${n}}}\n',
       'n: [1]',
       /^repro: pipeline\.yaml:2:\d+: this is no valid YAML: .*; inside \{ \} and \[ \] a template needs quotes: .*\n$/,
     ],
-    ['nothing in the file', '', '', /pipeline\.yaml: is empty/],
+    ['an empty file', '', '', /pipeline\.yaml: is empty/],
     [
       'an unknown name in a template',
       'stages:\n  a:\n    cmd: echo ${train.lrr}\n',
@@ -39,13 +42,13 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
       /pipeline\.yaml:3:10: \$\{train\.lrr\}: there is no "lrr"; did you mean "lr"\?/,
     ],
     [
-      'a template without its end',
+      'a template without a closing brace',
       'stages:\n  a:\n    cmd: echo ${train\n',
       'train: 1',
       /pipeline\.yaml:3:10: "\$\{" without its "\}"/,
     ],
     [
-      'an expression',
+      'an expression in a template',
       'stages:\n  a:\n    cmd: echo ${a + b}\n',
       'a: 1\nb: 2',
       /pipeline\.yaml:3:10: \$\{a \+ b\} is no reference/,
@@ -57,7 +60,7 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
       /\$\{a\} is a mapping, which cannot stand inside a text/,
     ],
     [
-      'a matrix axis that is no list',
+      'a matrix axis that is not a list',
       'stages:\n  a:\n    matrix: {x: "${a}"}\n    cmd: echo\n',
       'a: 3',
       /pipeline\.yaml:3:13: matrix\.x must be a list, but is 3/,
@@ -93,19 +96,19 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
       /pipeline\.yaml:2:3: .*cycle.*: a → b → c → a/,
     ],
     [
-      'a stage that needs itself',
+      'a stage that depends on itself',
       'stages:\n  a: {cmd: x, deps: [o/p], outs: [o]}\n',
       '',
       /pipeline\.yaml:2:3: a depends on its own output/,
     ],
     [
-      'an output outside',
+      'an output outside the folder of the pipeline',
       'stages:\n  a: {cmd: x, outs: [../o]}\n',
       '',
       /the output "\.\.\/o" must lie inside the pipeline's folder/,
     ],
     [
-      'more cpus than there are',
+      'more cpus than the machine has',
       'stages:\n  a: {cmd: x, resources: {cpus: 4000}}\n',
       '',
       /a wants 4000 cpus, but this machine has \d+/,
@@ -117,27 +120,37 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
       /pipeline\.yaml:4:17: .*unknown resource "cpu"; did you mean "cpus"\?/,
     ],
     [
-      'a time that is none',
+      'a timeout that is not a time',
       'stages:\n  a: {cmd: x, timeout: soon}\n',
       '',
       /timeout: must be seconds, or such as "90s"/,
     ],
     [
-      'a value twice on an axis',
+      'the same value twice on an axis',
       'stages:\n  a:\n    matrix: {x: "${a}"}\n    cmd: echo\n',
       'a: [3, 4, 3]',
       /pipeline\.yaml:3:13: matrix\.x holds 3 twice/,
     ],
     [
-      'a template without params',
+      'a template without a params file',
       'stages:\n  a:\n    cmd: echo ${a}\n',
       '',
       /pipeline\.yaml:3:10: \$\{a\}: there is no "a"; params\.yaml is missing or empty/,
     ],
-    ['params that are no YAML', 'stages:\n  a: {cmd: x}\n', 'a: [1\nb: }', /params\.yaml:2:\d+: this is no valid YAML/],
-    ['a tab', 'stages:\n  a: {cmd: x}\n', 'a:\n\tb: 1\n', /params\.yaml:2:1: .*: a tab cannot indent; use spaces\n$/],
     [
-      'a key twice',
+      'params that are not YAML',
+      'stages:\n  a: {cmd: x}\n',
+      'a: [1\nb: }',
+      /params\.yaml:2:\d+: this is no valid YAML/,
+    ],
+    [
+      'a tab as indentation',
+      'stages:\n  a: {cmd: x}\n',
+      'a:\n\tb: 1\n',
+      /params\.yaml:2:1: .*: a tab cannot indent; use spaces\n$/,
+    ],
+    [
+      'the same key twice',
       'stages:\n  a: {cmd: x}\n',
       'a: 1\nb: 2\na: 3',
       /params\.yaml:3:1: .*: the key a stands here a second time/,
@@ -149,7 +162,7 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
       /params\.yaml:2:1: .*: a key wants ": " behind it/,
     ],
     [
-      'a list left open',
+      'a list without a closing bracket',
       'stages:\n  a: {cmd: x}\n',
       'a: [1, 2\nb: 3',
       /params\.yaml:2:1: .*: a \[ is not closed by its \]/,
@@ -161,13 +174,13 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
       /params\.yaml:2:1: holds a merge conflict/,
     ],
     [
-      'a value that holds itself',
+      'an alias to a value that contains it',
       'stages:\n  a: {cmd: x}\n',
       'a: &a {b: [*a]}',
       /params\.yaml:1:12: a\.b\[0\] stands for a value that it is part of/,
     ],
     [
-      'a number that JSON does not have',
+      'a number that JSON cannot represent',
       'stages:\n  a: {cmd: x, params: [a]}\n',
       'a: {b: .inf}',
       /params\.yaml:1:8: a\.b: must be a finite number, but is \.inf/,
@@ -180,7 +193,7 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
     expect(made.exists('dvc-like.lock')).toBe(false);
   });
 
-  test('params that break their schema: told of before any template is filled in, a mistyped key once', async () => {
+  test('params are checked against their schema before any template is filled in, and a mistyped key is reported once', async () => {
     const schema = {
       type: 'object',
       required: ['rate', 'seeds'],
@@ -196,36 +209,36 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
         'schemas: {params.yaml: params.schema.json}\nstages:\n  t: {matrix: {seed: "${seeds}"}, cmd: ": ${rate}", params: [rate]}\n',
       'params.schema.json': JSON.stringify(schema),
     });
-    const said = async (params: string) => {
+    const errorOf = async (params: string) => {
       made.write('params.yaml', params);
       return (await made.repro()).stderr;
     };
-    expect(await said('rat: 1\nseeds: [1]\n')).toBe(
+    expect(await errorOf('rat: 1\nseeds: [1]\n')).toBe(
       'repro: params.yaml:1:1: unknown key "rat"; did you mean "rate"?\n',
     );
-    expect(await said('rate: 1\nseeds: 3\n')).toBe('repro: params.yaml:2:8: seeds: must be a list, but is 3\n');
-    expect(await said('rate: 1\nseeds: [4, 4]\n')).toBe('repro: params.yaml:2:12: seeds: holds 4 twice\n');
-    expect(await said('rate: 1\nseeds: []\n')).toBe(
+    expect(await errorOf('rate: 1\nseeds: 3\n')).toBe('repro: params.yaml:2:8: seeds: must be a list, but is 3\n');
+    expect(await errorOf('rate: 1\nseeds: [4, 4]\n')).toBe('repro: params.yaml:2:12: seeds: holds 4 twice\n');
+    expect(await errorOf('rate: 1\nseeds: []\n')).toBe(
       'repro: params.yaml:2:8: seeds: must have at least 1 item, but has 0\n',
     );
-    expect(await said('rate: 1\nseeds: [1]\nsizes: {a b: 1}\n')).toBe(
+    expect(await errorOf('rate: 1\nseeds: [1]\nsizes: {a b: 1}\n')).toBe(
       'repro: params.yaml:3:9: "a b" is no possible name in sizes: a plain word\n',
     );
     made.remove('params.yaml');
     expect((await made.repro()).stderr).toBe('repro: params.yaml: cannot be read: there is no such file or folder\n');
   });
 
-  test('what is wrong with every cell of a matrix is said once, with the stages', async () => {
+  test('a mistake in every cell of a matrix is reported once, with the names of the stages', async () => {
     const made = project({
       'pipeline.yaml':
         'stages:\n  train:\n    matrix: {size: [1, 2, 3], seed: [1, 2]}\n    cmd: x\n    code: [train.mjs]\n  other: {cmd: x, code: [train.mjs]}\n',
       'train.mjs': "import './gone.mjs';\n",
     });
-    const wrong = async () => {
+    const failed = async () => {
       const { exit, stderr } = await made.repro();
       return [exit, stderr];
     };
-    expect(await wrong()).toEqual([
+    expect(await failed()).toEqual([
       2,
       'repro: train.mjs:1:8: train@1-1, train@1-2, train@2-1, train@2-2 and 3 more: this code cannot be followed: Could not resolve "./gone.mjs"\n',
     ]);
@@ -234,13 +247,13 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
       'pipeline.yaml',
       made.read('pipeline.yaml').replace('code: [train.mjs]\n  other', 'deps: [gone.txt]\n  other'),
     );
-    expect(await wrong()).toEqual([
+    expect(await failed()).toEqual([
       2,
       'repro: pipeline.yaml:5:12: train@1-1, train@1-2, train@2-1, train@2-2 and 2 more: the dependency "gone.txt" is missing, and no stage makes it\n',
     ]);
   });
 
-  test('params that are not as their schema says, before anything has run', async () => {
+  test('all params that do not match their schema are reported together', async () => {
     const made = project({
       'pipeline.yaml':
         'schemas: {params.yaml: params.schema.json}\nstages:\n  a: {cmd: echo >> runs.log, params: [train.lr]}\n',
@@ -266,7 +279,7 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
     expect(made.exists('runs.log')).toBe(false);
   });
 
-  test('a wrong call', async () => {
+  test('a wrong command line', async () => {
     const made = project({ 'pipeline.yaml': 'stages:\n  train: {cmd: echo}\n', 'params.yaml': 'train: {lr: 1}' });
     for (const [args, message] of [
       [['tarin'], /there is no stage or output "tarin"; did you mean "train"\?/],
@@ -287,7 +300,7 @@ describe('wrong before anything has run: exit 2, in one sentence with its place'
   });
 });
 
-test('the second of three commands fails: the third does not run, and nothing that was recorded is lost', async () => {
+test('if the second of three commands fails, the third does not run, and earlier records are kept', async () => {
   const made = project({
     'pipeline.yaml': `
 stages:
@@ -318,7 +331,7 @@ stages:
   expect(Object.keys(await made.stale())).toEqual(['three']);
 });
 
-test('a declared output that is not made is a failure', async () => {
+test('a stage fails if it does not make a declared output', async () => {
   const made = project({
     'pipeline.yaml': 'stages:\n  a: {cmd: "true", params: [p], outs: [never.txt]}\n',
     'params.yaml': 'p: 1',
@@ -340,14 +353,14 @@ stages:
       'params.yaml': 'p: 1',
     });
 
-  test('nothing new starts; what runs is finished', async () => {
+  test('no new stage starts, and running stages are finished', async () => {
     const made = fan();
     const { exit, stdout } = await made.repro('--json', '-j', '2');
     expect(exit).toBe(1);
     expect(outcomesIn(stdout)).toEqual({ bad: 'failed', below: 'skipped', slow: 'ran', after: 'skipped' });
   });
 
-  test('-k goes on with what does not depend on it, and names what it left out', async () => {
+  test('-k goes on with stages that do not depend on the failed one, and names the stages that did not run', async () => {
     const made = fan();
     const { exit, stdout } = await made.repro('-k', '-j', '1', '--json');
     expect(exit).toBe(1);
@@ -359,16 +372,16 @@ stages:
   });
 });
 
-describe('inputs that move while a command runs are never recorded as what it used', () => {
+describe('a stage is not recorded if one of its inputs changes while it runs', () => {
   test.each([
     ['a dependency', 'in.txt', 'later'],
-    ['a file put into a folder that is one', 'folder/new.txt', ''],
-    ['a file taken out of it', 'folder/old.txt', undefined],
+    ['a file that is added to a folder', 'folder/new.txt', ''],
+    ['a file that is removed from a folder', 'folder/old.txt', undefined],
     ['a listed param', 'params.yaml', '{p: 2, q: 1}'],
-    ['a module behind the code', 'code/lib.mjs', 'export const n = 2;'],
-    ['an optional dependency that comes', 'optional.txt', ''],
+    ['a module that the code imports', 'code/lib.mjs', 'export const n = 2;'],
+    ['an optional dependency that is created', 'optional.txt', ''],
   ])('%s', async (_, path, text) => {
-    const move = text === undefined ? `rm ${path}` : `printf '%s' '${text}' > ${path}`;
+    const change = text === undefined ? `rm ${path}` : `printf '%s' '${text}' > ${path}`;
     const made = project({
       'pipeline.yaml': `
 stages:
@@ -379,7 +392,7 @@ stages:
     params: [p]
     outs: [out.txt]
 `,
-      'run.sh': `cat in.txt > out.txt\n${move}\n`,
+      'run.sh': `cat in.txt > out.txt\n${change}\n`,
       'in.txt': 'first\n',
       'folder/old.txt': '',
       'folder/other.txt': '',
@@ -388,17 +401,20 @@ stages:
       'code/lib.mjs': 'export const n = 1;',
     });
     const { exit, stdout } = await made.repro();
-    const named = path.startsWith('folder/') ? 'folder' : path.startsWith('code/') ? 'code/main.mjs' : path;
-    expect([exit, stdout]).toEqual([1, expect.stringContaining(`✗ a: ${named} changed while the stage was running`)]);
+    const reported = path.startsWith('folder/') ? 'folder' : path.startsWith('code/') ? 'code/main.mjs' : path;
+    expect([exit, stdout]).toEqual([
+      1,
+      expect.stringContaining(`✗ a: ${reported} changed while the stage was running`),
+    ]);
     expect(made.read('out.txt')).toBe('first\n');
     expect(['dvc-like.lock', '.repro/runs', '.repro/cache'].filter((each) => made.exists(each))).toEqual([]);
-    // What is there now is what the next run uses, and that is recorded.
+    // The next run uses the changed inputs and is recorded.
     made.write('run.sh', 'cat in.txt > out.txt\n');
     expect(await made.outcomes()).toEqual({ a: 'ran' });
     expect(await made.stale()).toEqual({});
   });
 
-  test('what it does not list may move', async () => {
+  test('a param that the stage does not list may change', async () => {
     const made = project({
       'pipeline.yaml':
         'stages:\n  a: {cmd: "echo \'{p: 1, q: 2}\' > params.yaml", params: [p], outs: [{o: {persist: true}}]}\n',
@@ -409,7 +425,7 @@ stages:
     expect(await made.outcomes()).toEqual({});
   });
 
-  test('an output that is still written to when its stage has ended is not recorded either', async () => {
+  test('a stage is not recorded if an output of another stage, which it depends on, changes while it runs', async () => {
     const made = project({
       'pipeline.yaml':
         'stages:\n  a: {cmd: cp in.txt a.txt, deps: [in.txt], outs: [a.txt]}\n  b: {cmd: "cat a.txt > b.txt; echo more >> a.txt", deps: [a.txt], outs: [b.txt]}\n',
@@ -422,7 +438,7 @@ stages:
   });
 });
 
-test('retries run a stage again, a timeout ends it', async () => {
+test('retries run a failed stage again, and a timeout ends a stage', async () => {
   const made = project({
     'pipeline.yaml': `
 stages:

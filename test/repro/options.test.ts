@@ -1,4 +1,4 @@
-/** Options of `repro` and its commands that no other file here is about. */
+/** Options of `repro` and its commands that have no test file of their own; help and completion. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, symlinkSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { project, removeProjects, type TestProject } from './project.ts';
 
 afterEach(removeProjects);
 
+/** A stage `make` and a stage `use` that depends on it. Both add a line to runs.log. */
 function pair(): TestProject {
   return project({
     'pipeline.yaml': `
@@ -19,13 +20,13 @@ stages:
 }
 
 describe('--no-commit', () => {
-  test('runs and records nothing: lock, cache and run cache stay as they are, and the stages stay stale', async () => {
+  test('runs the stages but does not change the lock, the cache or the run cache, and the stages stay stale', async () => {
     const made = pair();
     expect(await made.outcomes('--no-commit')).toEqual({ make: 'ran', use: 'ran' });
     expect(made.read('used.txt')).toBe('one\n');
     expect(['dvc-like.lock', '.repro/cache', '.repro/runs'].filter((path) => made.exists(path))).toEqual([]);
     expect(Object.keys(await made.stale())).toEqual(['make', 'use']);
-    // What was made counts once it is committed, without a run.
+    // `repro commit` records the outputs afterwards without a run.
     expect((await made.repro('commit')).stdout).toBe('2 stages committed as they are\n');
     expect(await made.outcomes()).toEqual({});
     const lock = made.read('dvc-like.lock');
@@ -37,7 +38,7 @@ describe('--no-commit', () => {
 });
 
 describe('--allow-missing', () => {
-  test('data that is missing counts as unchanged where the lock knows it; what changed is still stale', async () => {
+  test('missing data counts as unchanged if the lock has its hash, and changed inputs still make a stage stale', async () => {
     const made = pair();
     await made.outcomes();
     for (const path of ['in.txt', 'made.txt', 'used.txt', '.repro/cache', '.repro/runs']) made.remove(path);
@@ -50,7 +51,7 @@ describe('--allow-missing', () => {
     expect(stdout).toMatch(/^make {2}would run: params\.yaml p: 1 → 2\nuse {3}might run: waits for make\n/);
   });
 
-  test('what the lock does not know is still missed', async () => {
+  test('missing data is an error if the lock does not have its hash', async () => {
     const made = pair();
     made.remove('in.txt');
     expect((await made.repro('--allow-missing')).exit).toBe(2);
@@ -68,7 +69,7 @@ test('--pull with --dry fetches nothing', async () => {
   expect(made.snapshot()).toEqual(before);
 });
 
-test('fetch brings objects into the cache and leaves the outputs alone; checkout then places them', async () => {
+test('fetch copies objects into the cache without changing outputs, and checkout then restores the outputs', async () => {
   const made = pair();
   await made.outcomes();
   const store = project({}).root;
@@ -80,7 +81,7 @@ test('fetch brings objects into the cache and leaves the outputs alone; checkout
   expect((await made.repro('checkout', 'make')).stdout).toBe('nothing to check out\n');
 });
 
-test('status: what is to be done, with a count; -q only exits 1 when there is something', async () => {
+test('status prints states, reasons and totals; -q prints nothing and exits with 1 if a stage is not up to date', async () => {
   const made = pair();
   const quiet = async () => {
     const { exit, stdout, stderr } = await made.repro('status', '-q');
@@ -123,7 +124,7 @@ test('status: what is to be done, with a count; -q only exits 1 when there is so
   });
 });
 
-test('dag as text, Mermaid and Graphviz; one of them at a time', async () => {
+test('dag prints text, Mermaid or Graphviz, and refuses two formats at once', async () => {
   const made = project({
     'pipeline.yaml': `
 stages:
@@ -141,7 +142,7 @@ stages:
   expect([both.exit, both.stderr]).toEqual([2, expect.stringMatching(/cannot be used with option/)]);
 });
 
-test('log -n: the last attempts; how they ended; a stage that never ran, and one that is no more', async () => {
+test('log -n prints the last attempts and their outcomes, also for stages that never ran or were removed', async () => {
   const made = project({
     'pipeline.yaml': 'stages:\n  a: {cmd: "echo said; exit ${p}", params: [p]}\n  b: {cmd: "true", params: [p]}\n',
     'params.yaml': 'p: 0',
@@ -168,7 +169,7 @@ test('log -n: the last attempts; how they ended; a stage that never ran, and one
   expect((await made.repro('log', 'a')).stdout).toMatch(/failed \(exit 3\)/);
 });
 
-test('metrics show and params diff as JSON and Markdown', async () => {
+test('metrics show and params diff print JSON and Markdown', async () => {
   const made = project({
     'pipeline.yaml':
       'stages:\n  a: {cmd: "echo \'{\\"loss\\": 0.123456789, \\"n\\": 1234567}\' > m.json", params: [p], metrics: [m.json]}\n',
@@ -193,7 +194,7 @@ test('metrics show and params diff as JSON and Markdown', async () => {
   );
 });
 
-test('a wrong call edits nothing: neither for a target that is not, nor for a value that the schema refuses', async () => {
+test('-S changes no file if the target is unknown or if the schema refuses the value', async () => {
   const made = project({
     'pipeline.yaml': 'schemas: {params.yaml: schema.json}\nstages:\n  a: {cmd: "true", params: [p]}\n',
     'schema.json': '{"properties": {"p": {"type": "number"}}}',
@@ -211,7 +212,7 @@ test('a wrong call edits nothing: neither for a target that is not, nor for a va
   expect(made.read('params.yaml')).toBe('p: 1\n');
 });
 
-test('a command mistyped is taken for a target, and the command is named; help tells every option', async () => {
+test('a mistyped command is reported with the nearest command; the help lists every option and command', async () => {
   const made = pair();
   expect((await made.repro('statsu')).stderr).toBe(
     'repro: there is no stage or output "statsu"; known here: make, use\nif you meant a command: repro status\n',
@@ -265,23 +266,23 @@ test('a command mistyped is taken for a target, and the command is named; help t
 });
 
 describe('completion', () => {
-  async function ready(): Promise<TestProject> {
+  /** A project in which a shell finds repro by its name, as the completion scripts need it. */
+  async function projectWithBin(): Promise<TestProject> {
     const made = project({
       'pipeline.yaml':
         'stages:\n  prepare: {cmd: "true", params: [p]}\n  train: {matrix: {arch: [gpt, lstm], size: [tiny, base]}, cmd: "true", params: [p]}\n',
       'params.yaml': 'p: 1',
       'bin/.keep': '',
     });
-    // The script calls `repro` by its name.
     symlinkSync(await made.bundle(), made.path('bin/repro'));
     chmodSync(await made.bundle(), 0o755);
     return made;
   }
 
-  test('bash: commands, options of the command that stands there, stages and their cells', async () => {
-    const made = await ready();
+  test('bash offers commands, the options of the current command, and stages with their cells', async () => {
+    const made = await projectWithBin();
     const script = (await made.repro('completion', 'bash')).stdout;
-    /** As bash calls it: it parts words at @ too, and hands over what it will replace. */
+    /** Calls the script as bash does: bash also splits words at @, and passes the part that it will replace. */
     const offers = (line: string): string[] => {
       const words = line.split(/ |(?=@)|(?<=@)/);
       const replaced = /(@?[^ @]*)$/.exec(line)![0];
@@ -310,12 +311,12 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     expect(offers('repro metrics diff --p')).toEqual(['--precision']);
     expect(offers('repro gc --')).toEqual(['--yes', '--age', '--size', '--json']);
     expect(offers('repro completion z')).toEqual(['zsh']);
-    // Where there is no pipeline, commands and options still are.
+    // Without a pipeline, commands and options are still offered.
     made.remove('pipeline.yaml');
     expect(offers('repro p')).toEqual(['params', 'plots', 'push', 'pull']);
   });
 
-  /** What a shell offers; `call` finds the line that is begun as its argument. */
+  /** The words that a shell offers; `call` gets the line to complete as its argument. */
   const offersOf = (made: TestProject, shell: string, call: string, line: string): string[] => {
     const env = { ...process.env, PATH: `${made.path('bin')}:${process.env.PATH}` };
     return execFileSync(shell, ['-c', call, line], { cwd: made.root, env, encoding: 'utf8' })
@@ -326,8 +327,8 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   const has = (shell: string) => spawnSync(shell, ['-c', 'exit']).status === 0;
   const withShell = (shell: string) => test.skipIf(!has(shell));
 
-  withShell('fish')('fish, where it is installed: the same', async () => {
-    const made = await ready();
+  withShell('fish')('fish offers the same (needs fish)', async () => {
+    const made = await projectWithBin();
     const offers = (line: string) =>
       offersOf(made, 'fish', 'repro completion fish | source; complete -C $argv[1]', line).sort();
     expect(offers('repro prep')).toEqual(['prepare']);
@@ -337,8 +338,8 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     expect(offers('repro metrics d')).toEqual(['diff']);
   });
 
-  withShell('zsh')('zsh, where it is installed: the same; zsh itself leaves out what does not begin so', async () => {
-    const made = await ready();
+  withShell('zsh')('zsh gets all words of the current command and filters them itself (needs zsh)', async () => {
+    const made = await projectWithBin();
     const call = `compdef() { :; }; _files() { :; }; compadd() { print -l -- "\${@[2,-1]}"; }
       source <(repro completion zsh); words=(\${=0}); CURRENT=$#words; _repro`;
     const offers = (line: string) => offersOf(made, 'zsh', call, line);
@@ -350,8 +351,8 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     expect(offers('repro metrics d')).toEqual(expect.arrayContaining(['show', 'diff', '--precision']));
   });
 
-  test('another shell is refused with those that are known', async () => {
-    const { exit, stderr } = await (await ready()).repro('completion', 'tcsh');
+  test('an unknown shell is refused with the list of known shells', async () => {
+    const { exit, stderr } = await (await projectWithBin()).repro('completion', 'tcsh');
     expect([exit, stderr]).toEqual([2, expect.stringMatching(/bash, zsh, fish/)]);
   });
 });

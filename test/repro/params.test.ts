@@ -1,4 +1,4 @@
-/** What a stage program that reads its params through lib/repro may see of them. */
+/** A stage program that calls readParams sees only the params that its stage lists. */
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { project, removeProjects } from './project.ts';
@@ -8,7 +8,8 @@ afterAll(removeProjects);
 const LIB = fileURLToPath(new URL('../../lib/repro/index.ts', import.meta.url));
 const TSX = fileURLToPath(new URL('../../node_modules/.bin/tsx', import.meta.url));
 
-function reading(expression: string) {
+/** A stage whose program reads params and evaluates `expression`. */
+function stageThatReads(expression: string) {
   return project({
     'pipeline.yaml': `stages:
   train:
@@ -30,8 +31,8 @@ try {
   });
 }
 
-test('the params that its stage lists, whole, and of the mappings above them no more', async () => {
-  const made = reading('params');
+test('a program sees listed params completely, and of the mappings around them nothing else', async () => {
+  const made = stageThatReads('params');
   expect(await made.outcomes()).toEqual({ train: 'ran' });
   expect(JSON.parse(made.read('seen.json'))).toEqual({ train: { lr: 0.1, optimizer: { betas: [0.9, 0.95] } } });
 });
@@ -40,8 +41,8 @@ test.each([
   ['params.train.dropout', 'train.dropout'],
   ['params.train.optimizer.clip', 'train.optimizer.clip'],
   ['params.other', 'other'],
-])('reading %s, which it does not list, is an error that says what to list', async (expression, key) => {
-  const { exit, stdout, stderr } = await reading(expression).repro();
+])('reading %s, which the stage does not list, is an error that names the param to list', async (expression, key) => {
+  const { exit, stdout, stderr } = await stageThatReads(expression).repro();
   expect(stdout + stderr).toContain(
     `params.yaml: train reads ${key} but does not list it; add it to the stage's params`,
   );
