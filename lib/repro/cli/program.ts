@@ -52,16 +52,42 @@ function suggestCommand(error: ReproError, program: Command): string {
   return command === undefined ? '' : `\nif you meant a command: repro ${command}`;
 }
 
-function buildProgram(exit: (code: number) => void): Command {
-  const collect = (value: string, before: string[] = []) => [...before, value];
-  const positiveInteger = (option: string) => (value: string) => {
+/** Receives the exit code of the command that was called. */
+type SetExitCode = (code: number) => void;
+
+/** Parses the value of an option that must be a positive integer. */
+function positiveInteger(option: string): (value: string) => number {
+  return (value) => {
     const number = Number(value);
     if (!Number.isInteger(number) || number < 1)
       throw new ReproError(`${option} ${value}: must be a whole number of at least 1`);
     return number;
   };
-  const program = new Command('repro')
-    .description('Brings the pipeline in pipeline.yaml up to date. Runs only the stages whose inputs changed.')
+}
+
+/** All commands. Their order is the order in the help and in completions. */
+function buildProgram(exit: SetExitCode): Command {
+  const program = runCommand(exit);
+  program.commandsGroup('Status:');
+  addStatusCommands(program, exit);
+  program.commandsGroup('Results:');
+  addResultCommands(program, exit);
+  program.commandsGroup('Outputs and cache:');
+  addOutputCommands(program, exit);
+  program.commandsGroup('Pipeline and shell:');
+  addFreezeCommands(program, exit);
+  program.commandsGroup('Outputs and cache:');
+  addCacheCommands(program, exit);
+  program.commandsGroup('Pipeline and shell:');
+  addSetupCommands(program, exit);
+  return program;
+}
+
+/** `repro` without a command. */
+function runCommand(exit: SetExitCode): Command {
+  const collect = (value: string, before: string[] = []) => [...before, value];
+  return new Command('repro')
+    .description('Brings the pipeline in pipeline.yaml up to date. Runs only the stages that are out of date.')
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'repro: ')) })
     .showSuggestionAfterError()
@@ -72,7 +98,7 @@ function buildProgram(exit: (code: number) => void): Command {
     .option('-p, --pipeline', 'run all stages connected with the targets')
     .option('--downstream', 'run the targets and all stages that depend on them')
     .option('--glob', 'read the targets as patterns, such as train@gpt-*')
-    .option('-f, --force', 'run them even if nothing changed')
+    .option('-f, --force', 'run the stages even if nothing changed')
     .optionsGroup('Run options:')
     .option(
       '-j, --jobs <n>',
@@ -103,8 +129,10 @@ function buildProgram(exit: (code: number) => void): Command {
     .action(async (targets: string[], options) =>
       exit(await (await import('./commands/run.ts')).run(targets, options)),
     );
+}
 
-  program.commandsGroup('Status:');
+/** status, why, dag. */
+function addStatusCommands(program: Command, exit: SetExitCode): void {
   program
     .command('status')
     .description('show the state of each stage (fresh, stale, restorable, frozen or maybe) and the reasons')
@@ -134,8 +162,10 @@ function buildProgram(exit: (code: number) => void): Command {
     .action(async (targets: string[], options) =>
       exit(await (await import('./commands/dag.ts')).dag(targets, options)),
     );
+}
 
-  program.commandsGroup('Results:');
+/** metrics, params, plots, log. */
+function addResultCommands(program: Command, exit: SetExitCode): void {
   const comparison = (command: Command, all: string) =>
     command
       .option('--json', 'print JSON')
@@ -206,8 +236,10 @@ function buildProgram(exit: (code: number) => void): Command {
     .action(async (stage: string | undefined, options) =>
       exit(await (await import('./commands/log.ts')).log(stage, options)),
     );
+}
 
-  program.commandsGroup('Outputs and cache:');
+/** checkout, commit. */
+function addOutputCommands(program: Command, exit: SetExitCode): void {
   program
     .command('checkout')
     .description('restore the outputs that the lock lists from the cache')
@@ -222,8 +254,10 @@ function buildProgram(exit: (code: number) => void): Command {
     .action(async (targets: string[], options) =>
       exit(await (await import('./commands/data.ts')).commit(targets, options)),
     );
+}
 
-  program.commandsGroup('Pipeline and shell:');
+/** freeze, unfreeze. */
+function addFreezeCommands(program: Command, exit: SetExitCode): void {
   for (const [name, frozen, description] of [
     ['freeze', true, 'never run these stages; use their outputs as they are'],
     ['unfreeze', false, 'run these stages again when they are stale'],
@@ -233,8 +267,10 @@ function buildProgram(exit: (code: number) => void): Command {
       .description(description)
       .argument('<stage...>')
       .action(async (stages: string[]) => exit(await (await import('./commands/freeze.ts')).freeze(stages, frozen)));
+}
 
-  program.commandsGroup('Outputs and cache:');
+/** push, fetch, pull, gc. */
+function addCacheCommands(program: Command, exit: SetExitCode): void {
   for (const [name, description] of [
     ['push', 'copy outputs and recorded runs to a remote'],
     ['fetch', 'copy outputs and recorded runs from a remote into the cache'],
@@ -257,8 +293,10 @@ function buildProgram(exit: (code: number) => void): Command {
     .option('--size <bytes>', 'keep the newest runs up to this total size, such as 500MB or 10GiB')
     .option('--json', 'print JSON')
     .action(async (options) => exit(await (await import('./commands/gc.ts')).gc(options)));
+}
 
-  program.commandsGroup('Pipeline and shell:');
+/** completion, init. */
+function addSetupCommands(program: Command, exit: SetExitCode): void {
   program
     .command('completion')
     .description('print a shell script that completes commands, options and stages: source <(repro completion bash)')
@@ -271,5 +309,4 @@ function buildProgram(exit: (code: number) => void): Command {
     .command('init')
     .description('create a small working pipeline')
     .action(async () => exit(await (await import('./commands/init.ts')).init()));
-  return program;
 }
