@@ -1,6 +1,6 @@
 /**
- * The library for stage programs: read params, show progress, report errors. Importing it is cheap, because YAML and ajv are
- * only loaded by the first call of readParams.
+ * The library for stage programs: read params, show progress, report errors. Importing it is cheap, because YAML and
+ * ajv are only loaded by the first call of readParams.
  *
  * @example
  * const params = await readParams('params.yaml');

@@ -1,6 +1,6 @@
 /**
- * Mistakes in the pipeline, the params or the command line are reported with their position before anything runs. A stage
- * that fails while running does not damage other results.
+ * Mistakes in the pipeline, the params or the command line are reported with their position before anything runs. A
+ * stage that fails while running does not damage other results.
  */
 import { afterEach, describe, expect, test } from 'vitest';
 import { events, outcomesIn, project, removeProjects } from './project.ts';

@@ -1,14 +1,15 @@
 /**
- * Helpers for tests of the runner. A test writes a small pipeline into a temporary folder and runs the real `repro` there,
- * bundled from the current sources.
+ * Helpers for tests of the runner. A test writes a small pipeline into a temporary folder and runs the real `repro`
+ * there, bundled from the current sources.
  *
  *   afterEach(removeProjects);
  *
- *   const made = project({ 'pipeline.yaml': 'stages:\n  a: {cmd: cat in.txt > a.txt, deps: [in.txt], outs: [a.txt]}\n', 'in.txt': '1' });
+ *   const pipeline = 'stages:\n  a: {cmd: cat in.txt > a.txt, deps: [in.txt], outs: [a.txt]}\n';
+ *   const made = project({ 'pipeline.yaml': pipeline, 'in.txt': '1' });
  *   expect(await made.outcomes()).toEqual({ a: 'ran' });   // runs repro, which must exit with 0
  *   made.write('in.txt', '2');
  *   expect(Object.keys(await made.stale())).toEqual(['a']); // asks `repro status`
- *   const { exit, stderr } = await made.repro('--forse');   // any other call
+ *   const { exit, stderr } = await made.repro('--forse');                // any other command line
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -9,7 +9,9 @@ afterEach(removeProjects);
 const GATED =
   'echo "{\\"done\\": 3, \\"total\\": 4, \\"unit\\": \\"steps\\", \\"text\\": \\"loss 0.5\\"}" >&$REPRO_PROGRESS_FD; echo said; until [ -e go/$REPRO_STAGE ]; do sleep 0.01; done';
 
-/** Cells that report progress, a stage that reports nothing, two failing stages and one that depends on a failing stage. */
+/**
+ * Cells that report progress, a stage that reports nothing, two failing stages and one that depends on a failing stage.
+ */
 function study(): TestProject {
   return project({
     'pipeline.yaml': `

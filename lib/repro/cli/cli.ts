@@ -1,6 +1,6 @@
 /**
- * The entry point of the `repro` command. If the pipeline is known to be up to date, this file answers alone and loads only
- * its own imports. Otherwise it loads program.ts, which defines all commands and options.
+ * The entry point of the `repro` command. If the pipeline is known to be up to date, this file answers alone and loads
+ * only its own imports. Otherwise it loads program.ts, which defines all commands and options.
  */
 import { existsSync } from 'node:fs';
 import module from 'node:module';

@@ -1,6 +1,6 @@
 /**
- * The commands and options of `repro`, with their help texts. Each command is implemented by a file in commands/, which is
- * loaded when the command is called.
+ * The commands and options of `repro`, with their help texts. Each command is implemented by a file in commands/, which
+ * is loaded when the command is called.
  */
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { nearestName, ReproError } from '../messages/index.ts';
@@ -10,7 +10,8 @@ import { UnknownTarget } from '../pipeline/index.ts';
  * Runs one command line.
  *
  * @param args the arguments after `repro`
- * @returns the exit code: 0 done, 1 a stage failed, 2 the pipeline or the command line is wrong, 128 + n ended by signal n
+ * @returns the exit code: 0 done, 1 a stage failed, 2 the pipeline or the command line is wrong, 128 + n ended by
+ *   signal n
  * @throws any error that is a bug of repro, so that Node prints its stack trace
  */
 export async function runProgram(args: readonly string[]): Promise<number> {

@@ -22,8 +22,8 @@ const NARROW_BAR_WIDTH = 6;
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 
 /**
- * The live line of a running stage. The bar shows the stage's own progress or else the time that earlier runs took. With
- * neither the bar stays empty, and only the spinner moves.
+ * The live line of a running stage. The bar shows the stage's own progress or else the time that earlier runs took.
+ * Without either, the bar stays empty and only the spinner moves.
  *
  * @param now `performance.now()`
  * @param nameWidth columns of the stage's name, so that the bars of several stages line up

@@ -2,8 +2,8 @@
 import { columnsOf, cutToColumns, padEndColumns, padStartColumns } from './terminal-width.ts';
 
 /**
- * Longer cells are cut, so that one long value does not push all other columns apart. The first two columns hold names and
- * are never cut. In terminal columns.
+ * Longer cells are cut, so that one long value does not push all other columns apart. The first two columns hold names
+ * and are never cut. In terminal columns.
  */
 const MAX_CELL_WIDTH = 44;
 
@@ -37,7 +37,9 @@ export function markdownTable(header: readonly string[], rows: readonly (readonl
   return `${[line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n')}\n`;
 }
 
-/** Numbers, with or without a unit of one letter. "new" and "removed" stand in a column of differences and count too. */
+/**
+ * Numbers, with or without a unit of one letter. "new" and "removed" stand in a column of differences and count too.
+ */
 function isNumeric(text: string): boolean {
   return /^(new|removed)$/.test(text) || (/^[-+]?(\d|—|$)/.test(text) && !/[a-z]{2}/i.test(text));
 }

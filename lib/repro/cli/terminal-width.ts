@@ -1,6 +1,6 @@
 /**
- * Text measured in terminal columns. A Chinese, Japanese or Korean character and most emoji take two columns; a combining
- * mark takes none. For ASCII text, columns and characters are the same.
+ * Text measured in terminal columns. A Chinese, Japanese or Korean character and most emoji take two columns; a
+ * combining mark takes none. For ASCII text, columns and characters are the same.
  *
  * string-width is imported here only, so that a run that has nothing to do (cli.ts) does not load it.
  */
@@ -26,8 +26,8 @@ export function padStartColumns(text: string, columns: number): string {
 }
 
 /**
- * Shortens a text that is wider than `columns`, and ends it with "…". A character is kept whole or left out, so the result
- * can be one column narrower than `columns`.
+ * Shortens a text that is wider than `columns`, and ends it with "…". A character is kept whole or left out, so the
+ * result can be one column narrower than `columns`.
  *
  * @example cutToColumns('音楽理論', 6) // '音楽…', 5 columns
  */

@@ -49,7 +49,9 @@ function jsonView(): View {
   return { listen: (event) => process.stdout.write(`${JSON.stringify(event)}\n`), close: () => {} };
 }
 
-/** The shared part of both views for people: it tracks which stages run, wait and have ended, and describes the events. */
+/**
+ * The shared part of both views for people: it tracks which stages run, wait and have ended, and describes the events.
+ */
 abstract class PeopleView implements View {
   protected readonly running = new Map<string, RunningStage>();
   protected readonly options: ViewOptions;
@@ -126,8 +128,8 @@ abstract class PeopleView implements View {
 }
 
 /**
- * Rewrites the live lines in place with ANSI escape codes (ECMA-48): CSI A moves the cursor up, CSI J and CSI K erase, and
- * CSI ?25l and ?25h hide and show the cursor.
+ * Rewrites the live lines in place with ANSI escape codes (ECMA-48): CSI A moves the cursor up, CSI J and CSI K erase,
+ * and CSI ?25l and ?25h hide and show the cursor.
  */
 class TerminalView extends PeopleView {
   readonly #timer: NodeJS.Timeout;

@@ -1,6 +1,6 @@
 /**
- * The error class for mistakes that a user can fix. Each message says what is wrong, where, and what would be right. Any
- * other error is a bug and keeps its stack trace.
+ * The error class for mistakes that a user can fix. Each message says what is wrong, where, and what would be right.
+ * Any other error is a bug and keeps its stack trace.
  *
  *   pipeline.yaml:7:5: unknown key "dep"; did you mean "deps"?
  */
@@ -24,7 +24,7 @@ export interface Problem {
 /**
  * One or more problems that repro prints without a stack trace.
  *
- * @example throw new ReproError({ message: 'must be a number', place: { file: 'params.yaml', line: 2 }, key: 'train.lr' })
+ * @example throw new ReproError({ message: 'must be a number', place: { file: 'params.yaml', line: 2 }, key: 'lr' })
  */
 export class ReproError extends Error {
   override readonly name = 'ReproError';

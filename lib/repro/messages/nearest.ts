@@ -36,8 +36,8 @@ export function nearestName(name: string, known: readonly string[]): string | un
 }
 
 /**
- * The number of letters to insert, delete, replace or swap with a neighbour (optimal string alignment distance). Infinite
- * if the lengths differ by more than 8, where no suggestion makes sense.
+ * The number of letters to insert, delete, replace or swap with a neighbour (optimal string alignment distance).
+ * Infinite if the lengths differ by more than 8, where no suggestion makes sense.
  */
 function editDistance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 8) return Number.POSITIVE_INFINITY;

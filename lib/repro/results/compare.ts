@@ -1,6 +1,6 @@
 /**
- * Reads metrics and params in the workspace and at git revisions, and compares them. Each of the two sides of a comparison
- * is a git revision or the workspace.
+ * Reads metrics and params in the workspace and at git revisions, and compares them. Each of the two sides of a
+ * comparison is a git revision or the workspace.
  */
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
@@ -49,7 +49,9 @@ export async function openSides(project: Project, a = 'HEAD', b?: string): Promi
   return [await revisionSide(project, a), b === undefined ? workspace(project) : await revisionSide(project, b)];
 }
 
-/** A git revision as a side. Outputs that are not in git are read from the cache, by the hashes in the revision's lock. */
+/**
+ * A git revision as a side. Outputs that are not in git are read from the cache, by the hashes in the revision's lock.
+ */
 async function revisionSide(project: Project, name: string): Promise<Side> {
   const revision = await openRevision(project.root, name);
   const stages = await stagesAt(project, revision);
@@ -136,6 +138,7 @@ export interface FilePair {
  * Compares files key by key. A file that cannot be read on one side is reported and left out.
  *
  * @param options `all`: also return unchanged values
+ * @param report is called for each file that cannot be read
  */
 export async function diffFiles(
   pairs: readonly FilePair[],
@@ -185,6 +188,7 @@ export async function readLeaves(
   }
 }
 
+/** Parses a file by its extension: CSV, TSV, JSON, otherwise YAML. Numbers in a CSV or TSV file become numbers. */
 async function parseFile(text: string, file: string): Promise<Json> {
   const kind = extname(file).toLowerCase();
   if (kind === '.csv' || kind === '.tsv') {
@@ -219,14 +223,15 @@ function metricsOf({ outs }: Stage): string[] {
 }
 
 /**
- * Matches the metrics files of two sides. Files match by path or, if the path changed, by the name of their stage; so cells
- * of a matrix match by their axes. A file counts only if it is an output of the side's own pipeline: the files of a removed
- * cell may still exist, but they are ignored.
+ * Matches the metrics files of two sides. Files match by path or, if the path changed, by the name of their stage; so
+ * cells of a matrix match by their axes. A file counts only if it is an output of the side's own pipeline: the files of
+ * a removed cell may still exist, but they are ignored.
  *
- * @param today the stages in the workspace, for a side whose own stages are unknown if the other side's are unknown too
+ * @param workspaceStages the stages in the workspace, for a side whose own stages are unknown if the other side's are
+ *   unknown too
  */
-export function pairMetrics([a, b]: readonly [Side, Side], today: readonly Stage[]): FilePair[] {
-  const [oldStages, newStages] = [a.stages ?? b.stages ?? today, b.stages ?? a.stages ?? today];
+export function pairMetrics([a, b]: readonly [Side, Side], workspaceStages: readonly Stage[]): FilePair[] {
+  const [oldStages, newStages] = [a.stages ?? b.stages ?? workspaceStages, b.stages ?? a.stages ?? workspaceStages];
   const oldOuts = new Set(oldStages.flatMap(({ outs }) => outs.map(({ path }) => path)));
   const newOuts = new Set(newStages.flatMap(({ outs }) => outs.map(({ path }) => path)));
   const byName = new Map(oldStages.map((stage) => [stage.name, stage]));

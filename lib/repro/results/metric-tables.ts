@@ -8,12 +8,12 @@
  *   val.loss  base     1  1.604      1.542  -0.062              0.01
  *
  * Some axes only repeat a measurement: seed, repeat, replicate and trial, also in the plural or after a prefix such as
- * `data_seed`. They show the effect of chance. Among cells that are equal on all other axes, the spread is the largest value
- * minus the smallest. A change is "within noise" if it is not larger than the spread. Of the two sides' spreads the smaller
- * one counts, so that one outlier on one side does not hide a change.
+ * `data_seed`. They show the effect of chance. Among cells that are equal on all other axes, the spread is the largest
+ * value minus the smallest. A change is "within noise" if it is not larger than the spread. Of the two sides' spreads
+ * the smaller one counts, so that one outlier on one side does not hide a change.
  *
- * The items of a list of mappings (points of a fit, samples, epochs) are many and are only the data behind the metrics. The
- * tables leave them out and a note counts them; `--all` shows them.
+ * The items of a list of mappings (points of a fit, samples, epochs) are many and are only the data behind the metrics.
+ * The tables leave them out and a note counts them; `--all` shows them.
  */
 
 import { equal, type Json } from '../documents/index.ts';
@@ -81,18 +81,18 @@ export function valueTables(
  * Tables of the metrics that differ between two sides. A file that only one side has is named in a note.
  *
  * @param changes every value of both sides, the unchanged ones included
- * @param today the stages in the workspace, for a side whose own stages are unknown
- * @param options `all`: also unchanged values, values in lists of mappings and files that only one side has. `precision`: at
- *   most this many significant digits
+ * @param workspaceStages the stages in the workspace, for a side whose own stages are unknown
+ * @param options `all`: also unchanged values, values in lists of mappings and files that only one side has.
+ *   `precision`: at most this many significant digits
  */
 export function diffTables(
   changes: Changes,
   sides: readonly [Side, Side],
-  today: readonly Stage[],
+  workspaceStages: readonly Stage[],
   { all = false, precision }: { all?: boolean; precision?: number } = {},
 ): Tables {
   const [a, b] = sides.map(({ name }) => name);
-  const stages = stagesOf(sides, today);
+  const stages = stagesOf(sides, workspaceStages);
   const without = (side: 'old' | 'new') =>
     Object.keys(changes).filter((file) => Object.values(changes[file]).every((change) => change[side] === undefined));
   const [added, removed] = all ? [[], []] : [without('old'), without('new')];
@@ -136,7 +136,7 @@ export function diffTables(
     );
   else if (added.length > 0) notes.push(`only ${b} has ${countFiles(added)}: ${listNames(producers(added))} ${hint}`);
   if (removed.length > 0) {
-    const left = new Set((sides[1].stages ?? today).map(({ name }) => name));
+    const left = new Set((sides[1].stages ?? workspaceStages).map(({ name }) => name));
     const gone = producers(removed).filter((name) => !left.has(name));
     const still = producers(removed).filter((name) => left.has(name));
     if (gone.length > 0) notes.push(`removed from the pipeline since ${a}: ${listNames(gone)} ${hint}`);
@@ -146,8 +146,8 @@ export function diffTables(
 }
 
 /** The stages of the newer side, then those that only the older side has. */
-function stagesOf([a, b]: readonly [Side, Side], today: readonly Stage[]): Stage[] {
-  const newer = b.stages ?? today;
+function stagesOf([a, b]: readonly [Side, Side], workspaceStages: readonly Stage[]): Stage[] {
+  const newer = b.stages ?? workspaceStages;
   const known = new Set(newer.map(({ name }) => name));
   return [...newer, ...(a.stages ?? []).filter(({ name }) => !known.has(name))];
 }
@@ -217,17 +217,22 @@ interface Noise {
   spread(file: string, key: string): number | undefined;
 }
 
-/** @returns undefined if no axis of the sweep repeats a measurement */
+/**
+ * Groups the cells of a sweep that differ only on repetition axes.
+ *
+ * @returns undefined if no measurement is repeated
+ */
 function noiseOf({ axes, cells }: Sweep, changes: Values<Change>): Noise | undefined {
-  const others = (values: readonly string[]) => JSON.stringify(values.filter((_, i) => !REPETITION_AXIS.test(axes[i])));
+  const otherAxes = (values: readonly string[]) =>
+    JSON.stringify(values.filter((_, i) => !REPETITION_AXIS.test(axes[i])));
   const repeats = new Map<string, string[]>();
-  for (const [file, values] of cells) repeats.set(others(values), [...(repeats.get(others(values)) ?? []), file]);
+  for (const [file, values] of cells) repeats.set(otherAxes(values), [...(repeats.get(otherAxes(values)) ?? []), file]);
   // Without a repetition axis, every group of equal cells holds one cell only.
   if ([...repeats.values()].every((files) => files.length < 2)) return undefined;
   return {
     axes: axes.filter((axis) => REPETITION_AXIS.test(axis)),
     spread: (file, key) => {
-      const alike = repeats.get(others(cells.get(file)!))!.map((other) => changes[other][key]);
+      const alike = repeats.get(otherAxes(cells.get(file)!))!.map((other) => changes[other][key]);
       const ranges = (['old', 'new'] as const)
         .map((side) => range(alike.map((change: Change | undefined) => change?.[side])))
         .filter((value) => value !== undefined);
@@ -246,7 +251,12 @@ function countFiles(paths: readonly string[]): string {
   return plural(paths.length, 'metrics file');
 }
 
-/** The cells "old", "new" and "change" of a row. */
+/**
+ * The three cells of a change: old value, new value and difference.
+ *
+ * @param precision at most this many significant digits
+ * @returns the third cell is "new" or "removed" if only one side has the value, and empty if the values are not numbers
+ */
 export function changeCells(change: Change, precision?: number): string[] {
   const { diff } = change;
   return [

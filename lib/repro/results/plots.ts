@@ -1,7 +1,7 @@
 /**
- * Turns plot outputs into parts of an HTML page. Images are embedded; Vega-Lite specs and tables (CSV, TSV, JSON, YAML) are
- * drawn as SVG. The columns `x` and `y` of a table are options of its entry in pipeline.yaml. By default they are the row's
- * number and the last numeric column.
+ * Turns plot outputs into parts of an HTML page. Images are embedded; Vega-Lite specs and tables (CSV, TSV, JSON, YAML)
+ * are drawn as SVG. The columns `x` and `y` of a table are options of its entry in pipeline.yaml. By default they are
+ * the row's number and the last numeric column.
  */
 import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Files at git revisions: RevisionSource reads those of one revision, History the versions of one file. Both only read the
- * repository, by calling `git`.
+ * Files at git revisions: RevisionSource reads those of one revision, History the versions of one file. Both only read
+ * the repository, by calling `git`.
  */
 import { posix } from 'node:path';
 import type { FileSource } from '../documents/index.ts';
@@ -19,7 +19,8 @@ export interface RevisionSource extends FileSource {
  *
  * @param root the pipeline's folder
  * @param name anything that `git rev-parse` accepts: a branch, a tag, a hash, HEAD~1
- * @throws ReproError if git is not installed, if the folder is not in a git repository, or if git does not know the revision
+ * @throws ReproError if git is not installed, if the folder is not in a git repository, or if git does not know the
+ *   revision
  */
 export async function openRevision(root: string, name: string): Promise<RevisionSource> {
   const { execa } = await import('execa');
@@ -59,8 +60,8 @@ export async function openRevision(root: string, name: string): Promise<Revision
 }
 
 /**
- * Parses the output of `git cat-file --batch`. For each path it is a line `hash type size`, the content and a line break, or
- * one line that ends in `missing`.
+ * Parses the output of `git cat-file --batch`. For each path it is a line `hash type size`, the content and a line
+ * break, or one line that ends in `missing`.
  *
  * @see https://git-scm.com/docs/git-cat-file, section "Batch output"
  */
@@ -82,8 +83,8 @@ function readBatch(paths: readonly string[], output: Buffer): Map<string, string
 /** The versions of files in git. */
 export interface History {
   /**
-   * The text of a file at HEAD and then at each commit that changed it, newest first. `name` is the abbreviated hash. At most
-   * the last 200 commits that changed the file are read.
+   * The text of a file at HEAD and then at each commit that changed it, newest first. `name` is the abbreviated hash.
+   * At most the last 200 commits that changed the file are read.
    */
   versions(path: string): AsyncIterable<{ name: string; text: string }>;
 }

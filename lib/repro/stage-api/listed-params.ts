@@ -1,16 +1,19 @@
 /**
- * Limits a stage program to the params that its stage lists in pipeline.yaml. If the program could read another param, the
- * stage would not run again when that param changes. Under repro, reading an unlisted param is therefore an error.
+ * Limits a stage program to the params that its stage lists in pipeline.yaml. If the program could read another param,
+ * the stage would not run again when that param changes. Under repro, reading an unlisted param is therefore an error.
  *
  *   the stage lists [train.lr], its program reads params.train.dropout
- *   → params.yaml: train@gpt-tiny reads train.dropout but does not list it; add it to the stage's params in pipeline.yaml, …
+ *   → params.yaml: train@gpt-tiny reads train.dropout but does not list it; add it to the stage's params …
  */
 
 import type { Json } from '../documents/index.ts';
 import { ReproError } from '../messages/index.ts';
 import type { ParamSource } from '../pipeline/index.ts';
 
-/** The environment variable that holds the listed params: JSON, by file a list of dotted keys, or null for the whole file. */
+/**
+ * The environment variable that holds the listed params: JSON, by file a list of dotted keys, or null for the whole
+ * file.
+ */
 export const LISTED_PARAMS = 'REPRO_PARAMS';
 
 /** The value of REPRO_PARAMS for a stage. */
@@ -19,8 +22,8 @@ export function listedParams(sources: readonly ParamSource[]): string {
 }
 
 /**
- * Limits a params file to the params that the running stage lists. The whole value is returned if the program was started
- * by hand, or if the stage lists nothing of this file.
+ * Limits a params file to the params that the running stage lists. The whole value is returned if the program was
+ * started by hand, or if the stage lists nothing of this file.
  *
  * @param value the whole value of the file
  * @param file its path, as pipeline.yaml writes it
@@ -43,8 +46,8 @@ interface Listed {
 }
 
 /**
- * A view of the value at `path`. A listed value is returned as it is. A mapping that contains listed keys becomes a proxy
- * that shows only the names leading to them.
+ * A view of the value at `path`. A listed value is returned as it is. A mapping that contains listed keys becomes a
+ * proxy that shows only the names leading to them.
  *
  * @throws ReproError if the value is not listed and does not contain a listed key
  */

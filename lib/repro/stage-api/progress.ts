@@ -75,8 +75,8 @@ function chooseWriter(): Writer | undefined {
 }
 
 /**
- * Writes JSON lines to a pipe. A slow or closed pipe must not stop the program: if the pipe is full (EAGAIN), the update is
- * dropped; after any other error all further updates are dropped.
+ * Writes JSON lines to a pipe. A slow or closed pipe must not stop the program: if the pipe is full (EAGAIN), the
+ * update is dropped; after any other error all further updates are dropped.
  */
 function lineWriter(descriptor: number): Writer {
   let open = true;

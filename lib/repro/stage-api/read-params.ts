@@ -13,8 +13,8 @@ export interface ReadParamsOptions {
  *
  * @param file its path, as pipeline.yaml writes it
  * @returns the value of the file. Under repro, reading a param from it that the stage does not list throws ReproError
- * @throws ReproError with file:line:column, the key and what would be right, if the file cannot be read, is not valid YAML or
- *   does not match the schema
+ * @throws ReproError with file:line:column, the key and what would be right, if the file cannot be read, is not valid
+ *   YAML or does not match the schema
  * @example const { train } = await readParams('params.yaml', { schema: 'params.schema.json' });
  */
 // biome-ignore lint/suspicious/noExplicitAny: the type of the value is given by the schema

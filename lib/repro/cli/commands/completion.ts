@@ -4,7 +4,10 @@
  */
 import type { Command } from 'commander';
 
-/** Shell code that prints the names of all stages. `dag --json` is quick and writes nothing; without a pipeline it prints no names. */
+/**
+ * Shell code that prints the names of all stages, or nothing without a pipeline. `dag --json` is quick and writes no
+ * files.
+ */
 const PRINT_STAGES = `repro dag --json 2>/dev/null | sed -n 's/^      "name": "\\(.*\\)",\\{0,1\\}$/\\1/p'`;
 
 /** The words that may follow a command. */
@@ -27,9 +30,12 @@ export function completion(shell: 'bash' | 'zsh' | 'fish', program: Command): nu
   return 0;
 }
 
+/** Options of subcommands, such as those of `metrics diff`, are offered after `metrics` too. */
 function completionsOf(command: Command): Completions {
-  const nested = command.parent === null ? [] : command.commands;
-  const options = [command, ...nested].flatMap(({ options }) => options.flatMap(({ long, short }) => [long, short]));
+  const subcommands = command.parent === null ? [] : command.commands;
+  const options = [command, ...subcommands].flatMap(({ options }) =>
+    options.flatMap(({ long, short }) => [long, short]),
+  );
   const choices = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
   return {
     command: command.parent === null ? '' : command.name(),

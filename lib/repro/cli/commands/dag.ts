@@ -61,7 +61,10 @@ function asDot(graph: Graph, names: readonly string[]): string {
   return `${['digraph repro {', ...nodes, ...lines, '}'].join('\n')}\n`;
 }
 
-/** One line for each definition, in the order of running, with the definitions it depends on. The cells of a matrix share a line. */
+/**
+ * One line for each definition, with the definitions it depends on, in the order of running. All cells of a matrix
+ * share one line.
+ */
 function asText(graph: Graph, names: readonly string[]): string {
   const shown = new Set(names);
   const label = (name: string) => graph.stages.get(name)!.group;

@@ -1,4 +1,6 @@
-/** `repro checkout` restores the outputs that the lock lists. `repro commit` records the current outputs in the lock. */
+/**
+ * `repro checkout` restores the outputs that the lock lists. `repro commit` records the current outputs in the lock.
+ */
 import { commitStage, missingOutputs, restoreStage } from '../../execution/index.ts';
 import { sameContent } from '../../hashing/index.ts';
 import { plural, ReproError } from '../../messages/index.ts';

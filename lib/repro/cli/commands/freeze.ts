@@ -1,4 +1,6 @@
-/** `repro freeze STAGE…` and `repro unfreeze STAGE…`. A frozen stage never runs, and its outputs are used as they are. */
+/**
+ * `repro freeze STAGE…` and `repro unfreeze STAGE…`. A frozen stage never runs, and its outputs are used as they are.
+ */
 import { editKey, PIPELINE, select } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 

@@ -24,8 +24,8 @@ interface RecordedRun {
 /**
  * Lists or deletes what is not needed.
  *
- * @param options `yes`: delete. `age`: keep runs used within this time, such as "30d". `size`: keep the newest runs up to
- *   this total size, such as "10GiB"
+ * @param options `yes`: delete. `age`: keep runs used within this time, such as "30d". `size`: keep the newest runs up
+ *   to this total size, such as "10GiB"
  * @returns the exit code, 0
  * @throws ReproError if an option is not a time or a size, or if another repro is running stages of this project
  */
@@ -85,7 +85,7 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
 }
 
 /**
- * Objects of a running stage are not part of a recorded run yet, so gc would delete them.
+ * Refuses to go on while a stage runs: its objects are not part of a recorded run yet, so gc would delete them.
  *
  * @throws ReproError if another repro is running a stage of this project
  */
@@ -138,6 +138,7 @@ function listObjects(project: Project): Map<string, { path: string; size: number
   );
 }
 
+/** The recorded runs. A file that cannot be parsed counts as a run without objects. */
 function listRuns(project: Project): RecordedRun[] {
   const folder = join(project.root, '.repro/runs');
   return filesBelow(folder).map((name) => {
@@ -150,6 +151,7 @@ function listRuns(project: Project): RecordedRun[] {
   });
 }
 
+/** The paths of all files in a folder and below it, relative to the folder. */
 function filesBelow(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
@@ -158,7 +160,7 @@ function filesBelow(folder: string): string[] {
 }
 
 /**
- * The hashes of the objects that a stage's outputs and code consist of: files, manifests of folders, and the files in these.
+ * The hashes of the objects of a stage's outputs and code: files, manifests of folders, and the files in these folders.
  */
 function objectsOf(project: Project, block: LockedStage | undefined): string[] {
   const found: string[] = [];

@@ -27,7 +27,7 @@ power:
 `;
 
 /**
- * Writes pipeline.yaml, params.yaml and .gitignore in the current folder. Existing params and .gitignore lines are kept.
+ * Writes pipeline.yaml, params.yaml and .gitignore in the current folder. Existing params and ignore rules are kept.
  *
  * @returns the exit code, 0
  * @throws ReproError if there is a pipeline.yaml already

@@ -1,4 +1,6 @@
-/** `repro log [STAGE]`: lists attempts and prints the output of the last one. It works even if pipeline.yaml is broken. */
+/**
+ * `repro log [STAGE]`: lists attempts and prints the output of the last one. It works even if pipeline.yaml is broken.
+ */
 
 import { type Attempt, AttemptLog } from '../../execution/index.ts';
 import { describeBytes, describeDuration } from '../../messages/index.ts';
@@ -39,7 +41,9 @@ export async function log(target: string | undefined, options: { json?: boolean;
   return 0;
 }
 
-/** The stages that a target names. A stage with attempts is found without the pipeline, even if it was removed from it. */
+/**
+ * The stages that a target names. A stage with attempts is found without the pipeline, even if it was removed from it.
+ */
 async function stagesOf(target: string, all: readonly Attempt[]): Promise<Set<string>> {
   if (all.some(({ stage }) => stage === target)) return new Set([target]);
   const project = await openProject(process.cwd(), { write: false });

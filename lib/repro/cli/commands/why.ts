@@ -1,4 +1,6 @@
-/** `repro why STAGE`: shows what changed since the last run: old and new value, and the last commit with the old value. */
+/**
+ * `repro why STAGE`: shows what changed since the last run: old and new value, and the last commit with the old value.
+ */
 
 import { equal, type Json, lookUp, parseSource } from '../../documents/index.ts';
 import { select } from '../../pipeline/index.ts';
@@ -57,8 +59,8 @@ function describeReasonAndCommit(reason: Reason & { commit?: string }): string {
 }
 
 /**
- * The newest commit in which the old value of a reason was in place. A param is looked up in its file, anything else in the
- * lock.
+ * The newest commit in which the old value of a reason was in place. A param is looked up in its file, anything else in
+ * the lock.
  *
  * @param recorded the stage's entry in the current lock
  * @returns the abbreviated hash; undefined if no commit has the value
