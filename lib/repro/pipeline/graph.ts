@@ -4,6 +4,7 @@
  *
  *   deps: [data/tokens]  →  outs: [data/tokens], [data] or [data/tokens/bpe]
  */
+import picomatch from 'picomatch';
 import { ReproError, suggestion } from '../messages/index.ts';
 import { contains } from './paths.ts';
 import { PARAMS, PIPELINE, type Stage } from './pipeline.ts';
@@ -150,7 +151,7 @@ export interface Selection {
   pipeline?: boolean;
   /** The targets and what needs them. */
   downstream?: boolean;
-  /** Targets are patterns with * and ?. */
+  /** Targets are patterns as picomatch has them: `*`, `?`, `[a-c]`, `{a,b}`, `!(a|b)`. */
   glob?: boolean;
 }
 
@@ -179,9 +180,9 @@ export function select(graph: Graph, selection: Selection): string[] {
 
 function named(graph: Graph, target: string, glob: boolean): string[] {
   const stages = [...graph.stages.values()];
-  const test = glob ? pattern(target) : undefined;
+  const matches = glob ? nameMatcher(target) : undefined;
   const found = stages.filter(({ name, group, outs }) => {
-    if (test) return test.test(name);
+    if (matches) return matches(name);
     return name === target || group === target || outs.some(({ path }) => path === target.replace(/^\.\/|\/$/g, ''));
   });
   if (found.length > 0) return found.map(({ name }) => name);
@@ -201,10 +202,9 @@ export class UnknownTarget extends ReproError {
   }
 }
 
-function pattern(glob: string): RegExp {
-  const source = glob
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`);
+/** `*` and `?` match a slash and a leading dot too, as a stage's name is not a path; `!` negates only as `!(…)`. */
+function nameMatcher(glob: string): (name: string) => boolean {
+  const withoutSlash = (text: string) => text.replaceAll('/', '\u0001');
+  const matches = picomatch(withoutSlash(glob), { dot: true, nonegate: true });
+  return (name) => matches(withoutSlash(name));
 }
