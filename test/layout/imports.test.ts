@@ -24,6 +24,7 @@ const LIBS: { [lib: string]: { libs: string[]; floors: string[] } } = {
       'pipeline',
       'hashing',
       'documents',
+      'files',
       'messages',
     ],
   },

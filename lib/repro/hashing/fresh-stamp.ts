@@ -5,8 +5,9 @@
  *
  * Only settled times count (see scan.ts), so no later change can leave them as they are.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeAtomically } from '../files/index.ts';
 import { isSettled, statOrUndefined, statSignature } from './stat-signature.ts';
 
 const FILE = '.repro/fresh';
@@ -88,9 +89,8 @@ export class StatSnapshot {
     const parts = [`${JSON.stringify(header)}\n`];
     for (const [path, identity] of this.#single) parts.push(`${identity}\t${relative(path)}\n`);
     for (const [path, lines] of this.#folders) parts.push(`${FOLDER}${relative(path)}\n`, lines);
-    const temporary = join(root, `${FILE}.${process.pid}.tmp`);
     mkdirSync(join(root, '.repro'), { recursive: true });
-    writeFileSync(temporary, parts.join(''));
-    renameSync(temporary, join(root, FILE));
+    // fsync: a stamp cut short at the end of a line would look whole, and its last files would never be checked.
+    writeAtomically(join(root, FILE), parts.join(''), { fsync: true });
   }
 }

@@ -2,7 +2,6 @@
  * `-S key=value`: edits params.yaml (or `file.yaml:key=value`) in place; comments and layout stay as they are. `+key=value`
  * adds a key that is not there; `key=@other` takes the value at another key, a mapping being merged into the one that is there.
  */
-import { renameSync, writeFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import {
   type EditedFiles,
@@ -19,6 +18,7 @@ import {
   type YamlDocument,
   type YamlLibrary,
 } from '../documents/index.ts';
+import { writeAtomically } from '../files/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
 import { PARAMS } from './pipeline.ts';
 
@@ -49,11 +49,7 @@ export async function editedTexts(root: string, edits: readonly string[]): Promi
 }
 
 export function writeTexts(root: string, texts: EditedFiles): void {
-  for (const [file, text] of texts) {
-    const temporary = join(root, `${file}.${process.pid}.tmp`);
-    writeFileSync(temporary, text);
-    renameSync(temporary, join(root, file));
-  }
+  for (const [file, text] of texts) writeAtomically(join(root, file), text, { fsync: true });
 }
 
 /** Sets one key of a YAML file, or takes it out (undefined), and leaves the rest as it is. */

@@ -12,17 +12,17 @@ import {
   readdirSync,
   readSync,
   realpathSync,
-  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { moveIntoPlace, temporaryPath } from '../files/index.ts';
 import { type FoundFile, type Reading, readInPieces, SMALL } from '../hashing/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 
 /** Whether the file system that `path` would be on shares blocks. Tries it: nothing is left at `path`. */
 export function canClone(path: string): boolean {
-  const second = `${path}-clone`;
+  const second = temporaryPath(path);
   try {
     writeFileSync(path, 'x');
     copyFileSync(path, second, constants.COPYFILE_FICLONE_FORCE);
@@ -115,8 +115,9 @@ export function unlinkFromCache(path: string): void {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat?.isDirectory()) for (const name of readdirSync(path)) unlinkFromCache(`${path}/${name}`);
   if (!stat?.isFile() || stat.nlink === 1 || (stat.mode & 0o222) !== 0) return;
-  const copy = `${path}.${process.pid}.tmp`;
+  const copy = temporaryPath(path);
   copyFileSync(path, copy, constants.COPYFILE_FICLONE);
   chmodSync(copy, (stat.mode & 0o777) | 0o200);
-  renameSync(copy, path);
+  // No fsync: the object in the cache still has the content.
+  moveIntoPlace(copy, path, { fsync: false });
 }

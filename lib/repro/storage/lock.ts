@@ -4,9 +4,9 @@
  *
  * A block is only ever replaced whole; the text of every other block stays as it is, byte for byte.
  */
-import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readText } from '../documents/index.ts';
+import { writeAtomically } from '../files/index.ts';
 import { type State, sha256, statOrUndefined, statSignature } from '../hashing/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 import { blockText, HEADER, LOCK, type LockedStage, parseBlock, splitBlocks } from './lock-text.ts';
@@ -120,10 +120,8 @@ export class Lock {
       else this.#texts.set(name, text);
     }
     const names = [...this.#texts.keys()].sort();
-    const temporary = `${path}.${process.pid}.tmp`;
     try {
-      writeFileSync(temporary, HEADER + names.map((name) => this.#texts.get(name)).join(''));
-      renameSync(temporary, path);
+      writeAtomically(path, HEADER + names.map((name) => this.#texts.get(name)).join(''), { fsync: true });
     } catch (error) {
       throw new ReproError(`${LOCK} cannot be written: ${describeError(error)}`, 1);
     }

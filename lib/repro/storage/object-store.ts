@@ -3,9 +3,9 @@
  * into being in .repro/cache/incoming and is renamed when it is whole, so that a kill or a full disk leaves nothing that
  * counts as one. A damaged object is dropped when it is met.
  */
-import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isLeftover, moveIntoPlace, temporaryPath } from '../files/index.ts';
 import type { ContentHasher } from '../hashing/index.ts';
 import { cannotWrite } from './copies.ts';
 
@@ -43,7 +43,7 @@ export class ObjectStore {
     const incoming = this.incoming();
     try {
       const made = await write(incoming);
-      this.adopt(made.sha256, (object) => renameSync(incoming, object));
+      this.adopt(made.sha256, (object) => moveIntoPlace(incoming, object, { fsync: false }));
       return made;
     } catch (error) {
       rmSync(incoming, { force: true });
@@ -67,7 +67,7 @@ export class ObjectStore {
   leftovers(): { path: string; size: number }[] {
     const folder = join(this.#cache, 'incoming');
     if (!existsSync(folder)) return [];
-    const left = readdirSync(folder).filter((name) => !isAlive(Number.parseInt(name, 10)));
+    const left = readdirSync(folder).filter(isLeftover);
     return left.map((name) => {
       const path = join(folder, name);
       return { path, size: statSync(path, { throwIfNoEntry: false })?.size ?? 0 };
@@ -81,15 +81,6 @@ export class ObjectStore {
       for (const { path } of this.leftovers()) rmSync(path, { force: true });
       this.#hasIncoming = true;
     }
-    return join(this.#cache, 'incoming', `${process.pid}-${randomUUID()}`);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    return temporaryPath(join(this.#cache, 'incoming/object'));
   }
 }

@@ -2,8 +2,9 @@
  * The run cache: for everything that ever ran to its end, what it used and made, by its run key. A stage whose exact
  * inputs ran before is restored from here rather than run.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { writeAtomically } from '../files/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { LockedStage } from './lock-text.ts';
 
@@ -37,10 +38,9 @@ export class RunCache {
     const text = `${JSON.stringify(block)}\n`;
     // Replacing a file costs far more than reading it.
     if (readOrUndefined(path) === text) return;
-    const temporary = `${path}.${process.pid}.tmp`;
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(temporary, text);
-    renameSync(temporary, path);
+    // No fsync: `get` drops an entry that does not parse, and the stage runs again.
+    writeAtomically(path, text, { fsync: false });
   }
 
   /** It has been restored: gc goes by when a run was last of use. */

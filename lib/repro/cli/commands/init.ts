@@ -1,5 +1,6 @@
 /** `repro init`: creates a small working pipeline as a starting point. */
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { writeAtomically } from '../../files/index.ts';
 import { ReproError } from '../../messages/index.ts';
 import { PARAMS, PIPELINE } from '../../pipeline/index.ts';
 
@@ -34,12 +35,20 @@ power:
  */
 export async function init(): Promise<number> {
   if (existsSync(PIPELINE)) throw new ReproError(`there is already a ${PIPELINE} in this folder; it was not changed`);
-  writeFileSync(PIPELINE, PIPELINE_TEXT);
-  if (!existsSync(PARAMS)) writeFileSync(PARAMS, PARAMS_TEXT);
-  else appendFileSync(PARAMS, `\n${PARAMS_TEXT}`);
-  const ignored = existsSync('.gitignore') ? readFileSync('.gitignore', 'utf8') : '';
+  writeAtomically(PIPELINE, PIPELINE_TEXT, { fsync: true });
+  const params = textOf(PARAMS);
+  writeAtomically(PARAMS, params === undefined ? PARAMS_TEXT : `${params}\n${PARAMS_TEXT}`, { fsync: true });
+  const ignored = textOf('.gitignore') ?? '';
   if (!/^\/?\.repro\/?$/m.test(ignored))
-    appendFileSync('.gitignore', `${ignored === '' || ignored.endsWith('\n') ? '' : '\n'}.repro/\nnumbers.txt\n`);
+    writeAtomically(
+      '.gitignore',
+      `${ignored}${ignored === '' || ignored.endsWith('\n') ? '' : '\n'}.repro/\nnumbers.txt\n`,
+      { fsync: true },
+    );
   process.stdout.write(`created ${PIPELINE} and ${PARAMS}; run \`repro\`, then \`repro metrics show\`\n`);
   return 0;
+}
+
+function textOf(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }

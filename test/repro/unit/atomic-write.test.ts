@@ -1,0 +1,62 @@
+/** Files that are replaced in one step. */
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { isLeftover, temporaryPath, writeAtomically } from '../../../lib/repro/files/index.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'repro-files-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+for (const fsync of [true, false]) {
+  test(`a file is made, then replaced, and nothing else is left in the folder (fsync: ${fsync})`, () => {
+    const file = join(folder, 'a.txt');
+    writeAtomically(file, 'one', { fsync });
+    writeAtomically(file, 'two', { fsync });
+    expect(readFileSync(file, 'utf8')).toBe('two');
+    expect(readdirSync(folder)).toEqual(['a.txt']);
+  });
+}
+
+test('a file that is replaced keeps its permissions', () => {
+  const file = join(folder, 'a.txt');
+  writeFileSync(file, 'one');
+  chmodSync(file, 0o640);
+  writeAtomically(file, 'two', { fsync: false });
+  expect(statSync(file).mode & 0o777).toBe(0o640);
+});
+
+test('a symbolic link stays, and the file it points to is written, even one that does not exist yet', () => {
+  const [link, target] = [join(folder, 'link'), join(folder, 'target')];
+  symlinkSync('target', link);
+  for (const text of ['one', 'two']) {
+    writeAtomically(link, text, { fsync: false });
+    expect([readlinkSync(link), readFileSync(target, 'utf8')]).toEqual(['target', text]);
+  }
+});
+
+test('a write that fails leaves nothing behind', () => {
+  const file = join(folder, 'a.txt');
+  symlinkSync('missing/b.txt', file);
+  expect(() => writeAtomically(file, 'x', { fsync: false })).toThrow('ENOENT');
+  expect(readdirSync(folder)).toEqual(['a.txt']);
+});
+
+test('a temporary file is a leftover once its process has ended', () => {
+  expect(isLeftover(temporaryPath('/p/file'))).toBe(false);
+  expect(isLeftover(temporaryPath('/p/file').replace(`.${process.pid}-`, '.999999999-'))).toBe(true);
+  expect(isLeftover('4711-9f86d081')).toBe(true);
+});
