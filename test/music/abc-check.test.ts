@@ -25,7 +25,7 @@ describe.each<[string, string, string[]]>([
   ['a pitch that MIDI does not have', "C3c''''''|", ['5:3 range']],
   ['a note as long as a symphony', 'C99999|', ['5:7 range', '5:1 bar-length']],
   ['a chord of thousands of notes', `[${'c4'.repeat(2049)}]|`, ['5:1 range']],
-  ['a tie that no note takes up', 'CDEF-|G4|', ['5:4 tie']],
+  ['a tie that no note continues', 'CDEF-|G4|', ['5:4 tie']],
   ['a tie to another pitch', 'C2-D2|', ['5:1 tie']],
   ['a tie that a field parts from its note', 'CDEF[Q:1/4=90]-|F4|', ['5:15 tie']],
   ['a decoration in a chord that no note follows', '[CEk]4|', ['5:4 syntax']],

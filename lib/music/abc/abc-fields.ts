@@ -1,22 +1,25 @@
 /**
- * Values of the fields that music depends on: K, M, L, Q. Each returns undefined for what it does not understand.
+ * Parses the values of the fields K, M, L and Q. Each function returns undefined for an unreadable value.
+ *
+ * @see ABC standard 2.1, §3.1.6 (M), §3.1.7 (L), §3.1.8 (Q), §3.1.14 (K), §4.6 (clefs and transposition)
  */
 import type { Key } from '../model/index.ts';
 import { LETTER_SEMITONES, signature } from './spelling.ts';
 import { type Metre, WHOLE } from './tune.ts';
 
+/** The value of a K: field. */
 export interface KeyField {
-  /** undefined where only a clef or a transposition is given */
+  /** undefined if the field has only a clef or a transposition */
   key: Key | undefined;
-  /** by letter C…B, with the accidentals that the field adds */
+  /** alterations by letter C…B, with the accidentals that the field adds */
   alterations: number[];
-  /** semitones, of clef (treble-8), transpose= and octave= together; undefined where none is given */
+  /** semitones, the sum of clef (treble-8), transpose= and octave=; undefined if there is none of them */
   transpose: number | undefined;
 }
 
-/** Places of the major keys on the line of fifths, by letter C…B. */
+/** Sharps of the major key on each letter C…B; −1 is one flat. */
 const LETTER_FIFTHS = [0, 2, 4, -1, 1, 3, 5];
-/** How many fifths below the major key on the same tonic the signature of a mode lies. */
+/** By mode, how many sharps fewer its signature has than the major key on the same tonic. */
 const MODES: Record<string, number> = {
   maj: 0,
   ion: 0,
@@ -31,7 +34,7 @@ const MODES: Record<string, number> = {
   lyd: -1,
 };
 
-/** `G`, `Am`, `F#dor`, `D =c`, `C exp ^f`, `Hp`, `none`, each with `clef=bass transpose=-2` and the like. */
+/** Parses K: `G`, `Am`, `F#dor`, `D =c`, `C exp ^f`, `Hp`, `none`, each with modifiers such as `clef=bass transpose=-2`. */
 export function parseKey(value: string): KeyField | undefined {
   const text = value.trim();
   const transpose = parseTranspose(text);
@@ -40,7 +43,7 @@ export function parseKey(value: string): KeyField | undefined {
   if (/^H[Pp]\b/.test(text)) return { key: { fifths: 2, minor: false }, alterations: signature(2), transpose };
   const tonic = /^([A-G])([#b♯♭]?)\s*([A-Za-z]*)/.exec(text);
   if (tonic === null) {
-    // A clef and the like alone leave the key as it is.
+    // A field of modifiers only, such as a clef, does not change the key.
     return /^(clef|transpose|octave|middle|m|stafflines|staffscale|name|treble|alto|tenor|bass|perc)\b/.test(text) ||
       /^[\^_=]/.test(text)
       ? { key: undefined, alterations: [], transpose }
@@ -52,20 +55,20 @@ export function parseKey(value: string): KeyField | undefined {
       word,
     );
   const mode = isModifier ? '' : word.length > 3 ? word.slice(0, 3) : word;
-  const below = MODES[mode];
-  if (below === undefined) return undefined;
+  const fewerSharps = MODES[mode];
+  if (fewerSharps === undefined) return undefined;
   const accidental = tonic[2] === '' ? 0 : tonic[2] === '#' || tonic[2] === '♯' ? 7 : -7;
-  const fifths = LETTER_FIFTHS['CDEFGAB'.indexOf(tonic[1])] + accidental - below;
+  const fifths = LETTER_FIFTHS['CDEFGAB'.indexOf(tonic[1])] + accidental - fewerSharps;
   if (fifths < -7 || fifths > 7) return undefined;
   const alterations = /\bexp\b/.test(text) ? signature(0) : signature(fifths);
   const rest = text.slice(tonic[0].length - (isModifier ? tonic[3].length : 0));
   for (const [, sign, letter] of rest.matchAll(/(\^\^|__|\^|_|=)\s*([A-Ga-g])(?![A-Za-z])/g)) {
     alterations['CDEFGAB'.indexOf(letter.toUpperCase())] = { '^^': 2, '^': 1, '=': 0, _: -1, __: -2 }[sign]!;
   }
-  return { key: { fifths, minor: below === 3 }, alterations, transpose };
+  return { key: { fifths, minor: fewerSharps === 3 }, alterations, transpose };
 }
 
-/** The transposition of a K: or V: field, in semitones. */
+/** The transposition that a K: or V: field gives, in semitones. */
 export function parseTranspose(text: string): number | undefined {
   let semitones: number | undefined;
   const clef = /(?:^|[\s=])(?:treble|alto|tenor|bass|[GCF][1-5]?)([+-]8)(?=\s|$)/.exec(text);
@@ -77,7 +80,7 @@ export function parseTranspose(text: string): number | undefined {
   return semitones !== undefined && Math.abs(semitones) > 127 ? undefined : semitones;
 }
 
-/** `4/4`, `C`, `C|`, `2+3/8`, `(2+3)/8`, `none`; `free` is M:none. */
+/** Parses M: `4/4`, `C`, `C|`, `2+3/8`, `(2+3)/8`. Returns 'free' for `none`. */
 export function parseMetre(value: string): Metre | 'free' | undefined {
   const text = value.trim();
   if (text === 'C') return { numerator: 4, denominator: 4 };
@@ -98,7 +101,7 @@ export function parseMetre(value: string): Metre | 'free' | undefined {
   return { numerator, denominator };
 }
 
-/** `1/8`, `1`: the duration of a note without a number. */
+/** Parses L: `1/8`, `1`. Returns the duration of a note without a length, in ticks. */
 export function parseUnit(value: string): number | undefined {
   const match = /^\s*(\d+)\s*(?:\/\s*(\d+))?\s*$/.exec(value);
   if (match === null) return undefined;
@@ -106,13 +109,16 @@ export function parseUnit(value: string): number | undefined {
   return unit >= WHOLE / 512 && unit <= 4 * WHOLE ? unit : undefined;
 }
 
-/** The unit where no L: gives it: a sixteenth in short bars, else an eighth. */
+/** The unit length without an L: field: a sixteenth if the metre is below 3/4, otherwise an eighth. In ticks. */
 export function defaultUnit(metre: Metre | undefined): number {
   return metre !== undefined && metre.numerator / metre.denominator < 0.75 ? WHOLE / 16 : WHOLE / 8;
 }
 
 /**
- * `1/4=120`, `"Allegro" 3/8=96`, `1/4 1/8=60`, `C3=40`, `120` (so many units): microseconds of a quarter note; 0 for words alone.
+ * Parses Q: `1/4=120`, `"Allegro" 3/8=96`, `1/4 1/8=60`, `C3=40`, `120` (units a minute).
+ *
+ * @param unit the unit length in ticks
+ * @returns microseconds of a quarter note; 0 for words alone
  */
 export function parseTempo(value: string, unit: number): number | undefined {
   const text = value.replace(/"[^"]*"/g, ' ').trim();
@@ -136,7 +142,7 @@ export function parseTempo(value: string, unit: number): number | undefined {
   return quarters >= 1 && quarters <= 10_000 ? Math.round(60e6 / quarters) : undefined;
 }
 
-/** The pitch of a staff position with an alteration; may lie outside MIDI's 0–127. */
+/** The pitch of a staff position with an alteration. It may be outside MIDI's 0–127. */
 export function pitchAt(position: number, alteration: number): number {
   const octave = Math.floor(position / 7);
   return 12 * octave + LETTER_SEMITONES[position - 7 * octave] + alteration;

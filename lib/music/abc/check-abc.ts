@@ -1,25 +1,30 @@
 /**
- * What is wrong with ABC text, with line and column: syntax and fields, bars that are not as long as their metre or as each other,
- * voices of unequal numbers of bars, pitches beyond MIDI, ties that nothing takes up. An empty list is a valid tune.
+ * Checks ABC and lists its problems by line and column: syntax, fields, bars whose length differs from their metre or between
+ * voices, voices with different numbers of bars, pitches outside MIDI's range, ties that no note continues.
  *
- * Bars may be shorter than their metre where notation has it so: the first (an upbeat), and beside repeat signs and double bars.
+ * Bars may be shorter than their metre where notation allows it: the first bar (an upbeat), and bars beside repeat signs and
+ * double bars.
  */
 import { parseAbc } from './parse-abc.ts';
 import { performTune } from './perform-tune.ts';
 import { metreDuration, type Problem, type Tune, type TuneVoice, WHOLE } from './tune.ts';
 
-/** Below this, durations differ only by the rounding of tuplets. */
+/** Smaller differences of durations, in ticks, come from the rounding of tuplets. */
 const TOLERANCE = WHOLE / 4096;
 
-/** In order of line and column. */
+/**
+ * Lists the problems of a tune in order of line and column.
+ *
+ * @returns an empty list if the tune is valid
+ */
 export function checkAbc(abc: string): Problem[] {
   const tune = parseAbc(abc);
   const problems = [...tune.problems];
   if (tune.voices.every((voice) => voice.bars.every((bar) => bar.layers.every((layer) => layer.notes.length === 0)))) {
-    problems.push({ line: 1, column: 1, kind: 'empty', message: 'there is no note in it' });
+    problems.push({ line: 1, column: 1, kind: 'empty', message: 'there is no note in the tune' });
   }
   for (const voice of tune.voices) checkBars(voice, problems);
-  checkCounts(tune, problems);
+  checkBarCounts(tune, problems);
   const places = new Set(problems.map(placeOf));
   for (const problem of performTune(tune).problems) {
     const place = placeOf(problem);
@@ -35,22 +40,22 @@ function placeOf({ line, column }: Problem): string {
 
 function checkBars(voice: TuneVoice, problems: Problem[]): void {
   for (const [index, bar] of voice.bars.entries()) {
-    const where = { line: bar.line, column: bar.column, kind: 'bar-length' as const };
+    const place = { line: bar.line, column: bar.column, kind: 'bar-length' as const };
     for (const [k, layer] of bar.layers.entries()) {
       if (Math.abs(layer.duration - bar.duration) > TOLERANCE) {
         problems.push({
-          ...where,
+          ...place,
           message: `layer ${k + 1} of this bar is ${beats(layer.duration)} long, the longest ${beats(bar.duration)}`,
         });
         break;
       }
     }
     if (bar.metre === undefined) continue;
-    const wanted = metreDuration(bar.metre);
+    const expected = metreDuration(bar.metre);
     const metre = `${bar.metre.numerator}/${bar.metre.denominator}`;
-    if (bar.duration > wanted + TOLERANCE) {
-      problems.push({ ...where, message: `this bar is ${beats(bar.duration)} long; ${metre} has ${beats(wanted)}` });
-    } else if (bar.duration < wanted - TOLERANCE) {
+    if (bar.duration > expected + TOLERANCE) {
+      problems.push({ ...place, message: `this bar is ${beats(bar.duration)} long; ${metre} has ${beats(expected)}` });
+    } else if (bar.duration < expected - TOLERANCE) {
       const before = voice.bars[index - 1];
       const mayBeShort =
         index === 0 ||
@@ -61,17 +66,21 @@ function checkBars(voice: TuneVoice, problems: Problem[]): void {
         before.closesRepeat > 0 ||
         before.doubleBar;
       if (!mayBeShort)
-        problems.push({ ...where, message: `this bar is ${beats(bar.duration)} long; ${metre} has ${beats(wanted)}` });
+        problems.push({
+          ...place,
+          message: `this bar is ${beats(bar.duration)} long; ${metre} has ${beats(expected)}`,
+        });
     }
   }
 }
 
+/** A duration in words, to three decimals: "1.5 beats". */
 function beats(duration: number): string {
-  const count = Math.round((duration * 4000) / WHOLE) / 1000;
-  return `${count} ${count === 1 ? 'beat' : 'beats'}`;
+  const quarters = Math.round((duration * 4000) / WHOLE) / 1000;
+  return `${quarters} ${quarters === 1 ? 'beat' : 'beats'}`;
 }
 
-function checkCounts(tune: Tune, problems: Problem[]): void {
+function checkBarCounts(tune: Tune, problems: Problem[]): void {
   const [first, ...rest] = tune.voices;
   for (const voice of rest) {
     if (voice.bars.length === first.bars.length) {

@@ -1,3 +1,20 @@
+/**
+ * ABC notation: reading, checking, playing and writing.
+ *
+ * Reading:
+ * - parse-abc.ts: text to Tune; lines, fields, voices
+ * - read-notes-and-chords.ts: the music of a line; voice-builder.ts: bars, layers, ties, tuplets
+ * - abc-fields.ts: values of K, M, L and Q; tune.ts: the types
+ * - perform-tune.ts: Tune to NoteSequence, repeats and ties played out
+ * - check-abc.ts: the problems of a text
+ *
+ * Writing:
+ * - write-abc.ts: Score to text; header and layout
+ * - write-notes-and-chords.ts: notes, chords, rests and fields of a bar
+ * - layers.ts: overlapping notes to parallel layers
+ * - note-lengths.ts, accidentals.ts, spelling.ts: the parts of a note's text
+ * - ascii-text.ts, number-list.ts: reused buffers
+ */
 export { checkAbc } from './check-abc.ts';
 export { parseAbc } from './parse-abc.ts';
 export { performTune } from './perform-tune.ts';

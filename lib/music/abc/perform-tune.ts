@@ -1,5 +1,6 @@
 /**
- * Tune → NoteSequence: repeats and endings played out, ties joined, changes of program, tempo, metre and key put in time.
+ * Plays a tune: turns it into a NoteSequence. Repeats and endings are written out, ties joined, and changes of program, tempo,
+ * metre and key get their times.
  */
 import { DEFAULT_TEMPO, type NoteSequence, type Part, type PlayedNote } from '../model/index.ts';
 import {
@@ -13,10 +14,14 @@ import {
   WHOLE,
 } from './tune.ts';
 
-/** Repeats of repeats do not exist, so this is far beyond any tune. */
+/** Repeats cannot be nested, so real tunes have far fewer. */
 const MAX_PLAYED_BARS = 50_000;
 
-/** Plays what can be played, and returns beside it the problems that only playing shows. */
+/**
+ * Plays a tune as far as possible.
+ *
+ * @returns the notes, and the problems that only appear in playing: ties without a second note, repeats without end
+ */
 export function performTune(tune: Tune): { sequence: NoteSequence; problems: Problem[] } {
   const problems: Problem[] = [];
   const sequence: NoteSequence = {
@@ -30,13 +35,13 @@ export function performTune(tune: Tune): { sequence: NoteSequence; problems: Pro
   for (const [index, voice] of tune.voices.entries()) {
     const bars = playOrder(voice.bars, problems);
     sequence.parts.push(playVoice(voice, bars, sequence, problems));
-    if (index === Math.max(0, conductor)) conduct(bars, sequence);
+    if (index === Math.max(0, conductor)) addMetresAndKeys(bars, sequence);
   }
   sequence.tempos.sort((a, b) => a.tick - b.tick);
   return { sequence, problems };
 }
 
-/** Bars as they are played: each repeated section as often as its signs and endings say. */
+/** The bars in the order in which they are played, repeats and endings written out. */
 function playOrder(bars: TuneBar[], problems: Problem[]): TuneBar[] {
   const played: TuneBar[] = [];
   let section = 0;
@@ -54,7 +59,7 @@ function playOrder(bars: TuneBar[], problems: Problem[]): TuneBar[] {
       if (!ending.includes(pass)) {
         const next = bars.findIndex((other, j) => j > i && (other.endings !== undefined || other.opensRepeat));
         if (next < 0 || bars[next].opensRepeat) {
-          // No ending for this pass: go on after this one.
+          // This pass has no ending: continue after the present one.
           const end = bars.findIndex((other, j) => j >= i && (other.closesRepeat > 0 || other.doubleBar));
           i = end < 0 ? bars.length : end + 1;
           section = i;
@@ -95,7 +100,7 @@ function playOrder(bars: TuneBar[], problems: Problem[]): TuneBar[] {
   return played;
 }
 
-/** A note that waits for the note it is tied to. */
+/** A tied note whose second note has not come yet. */
 interface OpenTie {
   note: PlayedNote;
   written: TuneNote;
@@ -108,7 +113,7 @@ function playVoice(voice: TuneVoice, bars: TuneBar[], sequence: NoteSequence, pr
   let program = voice.program;
   let tick = 0;
   const unterminated = ({ written: { line, column } }: OpenTie): false => {
-    problems.push({ line, column, kind: 'tie', message: 'a tie that no note takes up' });
+    problems.push({ line, column, kind: 'tie', message: 'no note continues this tie' });
     return false;
   };
   for (const bar of bars) {
@@ -139,7 +144,7 @@ function playVoice(voice: TuneVoice, bars: TuneBar[], sequence: NoteSequence, pr
     }
     tick += bar.duration;
     if (programs.length > 0) program = programs.at(-1)!.program!;
-    // Ties that end within the bar can wait no longer.
+    // A tie whose first note ended before the bar line can no longer be continued.
     if (ties.length > 0) ties = ties.filter((tie) => tie.until >= tick || unterminated(tie));
   }
   ties.forEach(unterminated);
@@ -149,21 +154,23 @@ function playVoice(voice: TuneVoice, bars: TuneBar[], sequence: NoteSequence, pr
 
 const NO_CHANGES: BarChange[] = [];
 
-/** The changes of program within a bar, in order of time. */
+/** The program changes of a bar, in order of time. */
 function programChanges({ changes }: TuneBar): BarChange[] {
   if (changes.length === 0) return NO_CHANGES;
   return changes.filter((change) => change.program !== undefined).sort((a, b) => a.offset - b.offset);
 }
 
-/** The last program before or at an offset, if one begins in this bar. */
+/** The program that a bar's changes have set by an offset; undefined before the first change. */
 function programAt(changes: BarChange[], offset: number): number | undefined {
   for (let i = changes.length - 1; i >= 0; i--) if (changes[i].offset <= offset) return changes[i].program;
   return undefined;
 }
 
 /**
- * The tie that this note goes on with, taken out of those that wait: of the same pitch; or of the same letter and octave, where the
- * note has no accidental and would have had the tied one but for the bar line, unless another note beside it is the right one.
+ * Removes and returns the open tie that a note continues.
+ *
+ * It is the tie of the same pitch. If there is none and the note has no accidental, it is the tie of the same letter and octave:
+ * a tie carries its accidental over the bar line. This does not apply if another note at this onset has the tied pitch.
  */
 function takeTie(ties: OpenTie[], written: TuneNote, start: number, bar: TuneBar): OpenTie | undefined {
   let index = ties.findIndex((tie) => tie.until === start && tie.note.pitch === written.pitch);
@@ -178,8 +185,8 @@ function takeTie(ties: OpenTie[], written: TuneNote, start: number, bar: TuneBar
   return index < 0 ? undefined : ties.splice(index, 1)[0];
 }
 
-/** Metres and keys, from the bars of one voice. A first bar that is too short is an upbeat, and has a metre of its own. */
-function conduct(bars: TuneBar[], sequence: NoteSequence): void {
+/** Adds the metres and keys of one voice's bars. A short first bar is an upbeat and gets a metre of its own length. */
+function addMetresAndKeys(bars: TuneBar[], sequence: NoteSequence): void {
   let tick = 0;
   const { metres, keys } = sequence;
   for (const [index, bar] of bars.entries()) {

@@ -1,10 +1,11 @@
 /**
- * Pitch ↔ letter, accidental and octave in a key, as ABC writes them.
+ * Spells pitches in a key as ABC writes them: letter, accidental and octave marks.
  *
- * A staff position counts letters from C of MIDI octave 0 (C,,,,,: MIDI 0): position = 7 · octave + letter, C being letter 0.
- * Spelling follows the line of fifths: of the names that a pitch class has, the one within the twelve that lie nearest the
- * key. In a major key they run from the flat sixth to the sharp tonic (in C: A♭ … C♯), in a minor key from the flat
- * fifth to the sharp seventh (in A minor: E♭ … G♯).
+ * A staff position counts letters upwards from MIDI pitch 0, which ABC writes C,,,,,: position = 7 · octave + letter, with C = 0.
+ *
+ * Spelling follows the line of fifths. Each pitch class gets its name among the twelve names nearest to the key. In a major key
+ * these run from the flat sixth to the sharp tonic (in C: A♭ … C♯), in a minor key from the flat fifth to the sharp seventh
+ * (in A minor: E♭ … G♯).
  */
 import type { Key } from '../model/index.ts';
 
@@ -12,11 +13,12 @@ import type { Key } from '../model/index.ts';
 export const LETTER_SEMITONES = [0, 2, 4, 5, 7, 9, 11];
 /** Letters (0 = C) in the order that sharps are added to a signature; flats come from the end. */
 const ORDER_OF_SHARPS = [3, 0, 4, 1, 5, 2, 6];
-/** Letters by place on the line of fifths, from F. */
+/** Letters by place on the line of fifths, from F on. */
 const LINE_OF_FIFTHS = [3, 0, 4, 1, 5, 2, 6];
-/** For alterations from −2 to 2. */
+/** ABC's accidentals for alterations from −2 to 2. */
 const ACCIDENTAL_TEXT = ['__', '_', '=', '^', '^^'];
 
+/** Staff positions of eleven octaves, which hold MIDI's pitches. */
 export const POSITIONS = 7 * 11;
 
 /** Alteration of each letter C…B by a signature: −1, 0 or 1. */
@@ -27,27 +29,29 @@ export function signature(fifths: number): number[] {
   return alterations;
 }
 
-/** How every MIDI pitch is written in a key. */
+/** The spelling of every MIDI pitch in a key. Arrays are indexed by pitch unless stated otherwise. */
 export interface Spelling {
   key: Key;
-  /** by pitch, its staff position */
+  /** staff position */
   position: Int16Array;
-  /** by pitch, its letter C…B */
+  /** letter C…B, as 0…6 */
   letter: Int8Array;
-  /** by pitch, −2…2 */
+  /** semitones from the natural note, −2…2 */
   alteration: Int8Array;
-  /** by letter C…B, the signature's alteration */
+  /** by letter C…B: the alteration that the signature gives */
   signature: number[];
-  /** by pitch, letter and octave: c' */
+  /** letter and octave marks: c' */
   plain: string[];
-  /** by pitch, the same with its accidental: ^c' */
+  /** the same with its accidental: ^c' */
   marked: string[];
 }
 
-const spellings: Spelling[] = [];
+/** Spellings by key, filled on demand. */
+const SPELLINGS: Spelling[] = [];
 
+/** The spelling of a key. */
 export function spellingOf(key: Key): Spelling {
-  return (spellings[2 * (key.fifths + 7) + (key.minor ? 1 : 0)] ??= makeSpelling(key));
+  return (SPELLINGS[2 * (key.fifths + 7) + (key.minor ? 1 : 0)] ??= makeSpelling(key));
 }
 
 function makeSpelling(key: Key): Spelling {
@@ -67,13 +71,13 @@ function makeSpelling(key: Key): Spelling {
       alteration[pitch] = altered;
     }
   }
-  // MIDI 0 stays C where its name would be B♯ of an octave that MIDI has not.
+  // Pitch 0 stays C in keys that would spell it as a B♯ below MIDI's range.
   const plain = Array.from(position, positionText);
   const marked = plain.map((text, pitch) => ACCIDENTAL_TEXT[alteration[pitch] + 2] + text);
   return { key, position, letter: letters, alteration, signature: signature(key.fifths), plain, marked };
 }
 
-/** Letter and octave marks of a staff position: C,, … C … c''. */
+/** The letter and octave marks of a staff position: C,, … C … c''. */
 export function positionText(position: number): string {
   const octave = Math.floor(position / 7);
   const letter = 'CDEFGAB'[position % 7];
@@ -84,7 +88,7 @@ export function positionText(position: number): string {
 const MAJOR_TONICS = ['Cb', 'Gb', 'Db', 'Ab', 'Eb', 'Bb', 'F', 'C', 'G', 'D', 'A', 'E', 'B', 'F#', 'C#'];
 const MINOR_TONICS = ['Ab', 'Eb', 'Bb', 'F', 'C', 'G', 'D', 'A', 'E', 'B', 'F#', 'C#', 'G#', 'D#', 'A#'];
 
-/** A key as ABC's K: field has it: `Eb`, `C#m`. */
+/** The value of a K: field: `Eb`, `C#m`. */
 export function keyText(key: Key): string {
   return key.minor ? `${MINOR_TONICS[key.fifths + 7]}m` : MAJOR_TONICS[key.fifths + 7];
 }

@@ -1,30 +1,33 @@
 /**
- * A tune as its text has it: fields, voices, bars, notes, and what is wrong with it. abc-parse.ts makes it; nothing here plays it.
+ * The Tune type: the result of parsing ABC (parse-abc.ts), with fields, voices, bars, notes, their places in the text, and problems.
  *
- * Durations are whole numbers of ticks, WHOLE to a whole note: exact down to a 1024th and in tuplets of 3, 5, 7 and 9.
+ * Repeats are not written out and ties not joined: perform-tune.ts does that. Durations are whole numbers of ticks.
  */
 import type { Key } from '../model/index.ts';
 
+/** Ticks of a whole note. Notes down to a 1024th and in tuplets of 3, 5, 7 and 9 are exact. */
 export const WHOLE = 1024 * 315;
 
+/** The kinds of problems. */
 export type ProblemKind =
   /** a character or construction that ABC does not have */
   | 'syntax'
-  /** a field that is missing, misplaced or not to be understood */
+  /** a field that is missing, misplaced or unreadable */
   | 'header'
-  /** a bar that is not as long as its metre says, or as its other layers */
+  /** a bar whose length differs from its metre, or between its layers or voices */
   | 'bar-length'
   /** voices with different numbers of bars */
   | 'bar-count'
-  /** a pitch that MIDI does not have, or a duration beyond reason */
+  /** a pitch outside MIDI's range, or an unreasonable duration */
   | 'range'
-  /** a tie that no note takes up */
+  /** a tie that no note continues */
   | 'tie'
   /** a repeat or ending that cannot be followed */
   | 'repeat'
-  /** nothing to play */
+  /** a tune without notes */
   | 'empty';
 
+/** A fault in the text. */
 export interface Problem {
   /** counted from 1 */
   line: number;
@@ -46,22 +49,24 @@ export interface Field {
   endColumn: number;
 }
 
+/** A time signature. */
 export interface Metre {
   numerator: number;
   denominator: number;
 }
 
+/** A note as it is written. Times are in ticks. */
 export interface TuneNote {
   /** from the beginning of the bar */
   start: number;
   duration: number;
   /** MIDI note number */
   pitch: number;
-  /** letter and octave: 7 · octave + letter, as in spelling.ts */
+  /** staff position, letter and octave: 7 · octave + letter, see spelling.ts */
   position: number;
-  /** whether an accidental stands before it */
+  /** whether it is written with an accidental */
   explicit: boolean;
-  /** whether the next note of its position goes on with its sound */
+  /** whether it is tied to the next note of its pitch */
   tied: boolean;
   line: number;
   column: number;
@@ -73,11 +78,12 @@ export interface TuneNote {
 export interface BarChange {
   /** from the beginning of the bar */
   offset: number;
-  /** of a quarter note */
+  /** microseconds of a quarter note */
   microsecondsPerBeat?: number;
   program?: number;
 }
 
+/** A bar of one voice. Times are in ticks. */
 export interface TuneBar {
   /** where its first note or rest stands, after any fields before it */
   line: number;
@@ -85,43 +91,46 @@ export interface TuneBar {
   /** the place after its bar line, or the end of the text if no bar line ends it */
   endLine: number;
   endColumn: number;
-  /** of its longest layer */
+  /** the duration of its longest layer */
   duration: number;
-  /** joined by `&`; the first is always there */
+  /** joined by `&` in the text; at least one */
   layers: { notes: TuneNote[]; duration: number }[];
-  /** the metre in force; undefined is free (M:none) */
+  /** the metre in force; undefined for free metre (M:none) */
   metre: Metre | undefined;
   key: Key;
   changes: BarChange[];
   /** a repeated section begins here */
   opensRepeat: boolean;
-  /** how many times the section that ends here is played again */
+  /** how many times the section that ends here is repeated */
   closesRepeat: number;
-  /** a double or final bar line ends it */
+  /** whether a double or final bar line ends it */
   doubleBar: boolean;
-  /** the passes on which it and the bars after it are played: `[1`, `[1,3` */
+  /** if an ending begins here, its passes: [1, 3] for `[1,3` */
   endings: number[] | undefined;
 }
 
+/** A voice of a tune. */
 export interface TuneVoice {
   id: string;
   drum: boolean;
-  /** at the beginning */
+  /** General MIDI program at the beginning, 0–127 */
   program: number;
   bars: TuneBar[];
 }
 
+/** A parsed tune. */
 export interface Tune {
-  /** as written, in order, those between the notes too */
+  /** all fields in order, header and inline */
   fields: Field[];
-  /** those that have music, in order of their first mention */
+  /** the voices that have music, in order of their first mention */
   voices: TuneVoice[];
-  /** the length of a note without a number, and the tempo, at the beginning */
+  /** microseconds of a quarter note, at the beginning */
   microsecondsPerBeat: number;
-  /** of syntax and fields only; abc-check.ts finds the musical ones */
+  /** problems of syntax, fields and ranges; check-abc.ts adds those of bars and ties */
   problems: Problem[];
 }
 
+/** The length of a bar, in ticks. */
 export function metreDuration(metre: Metre): number {
   return (metre.numerator * WHOLE) / metre.denominator;
 }

@@ -97,19 +97,20 @@ export class VoiceWriter {
       const count = piece >> COUNT_SHIFT;
       if (count === 0) text.add('z');
       else if (count === 1) text.add(accidentals.write(numbers[i + 1], spelling));
-      else this.#writeChord(numbers.subarray(i + 1, i + 1 + count), spelling);
+      else this.#writeChord(i + 1, i + 1 + count, spelling);
       i += count;
       text.add(lengths[piece & LENGTH_MASK]);
     }
   }
 
-  /** `[CE-G]`, without its length. Pitches may be tied one by one. */
-  #writeChord(pitches: Int32Array, spelling: Spelling): void {
+  /** `[CE-G]`, without its length. Its pitches are numbers from…to−1 of the list; each may be tied by itself. */
+  #writeChord(from: number, to: number, spelling: Spelling): void {
     const { text } = this.#tune;
+    const { numbers } = this.#tune.pieces;
     text.add('[');
-    for (let p = 0; p < pitches.length; p++) {
-      text.add(this.#accidentals.write(pitches[p] & (PITCH_TIED - 1), spelling));
-      if (pitches[p] >= PITCH_TIED) text.add('-');
+    for (let i = from; i < to; i++) {
+      text.add(this.#accidentals.write(numbers[i] & (PITCH_TIED - 1), spelling));
+      if (numbers[i] >= PITCH_TIED) text.add('-');
     }
     text.add(']');
   }

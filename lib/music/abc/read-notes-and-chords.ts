@@ -1,0 +1,352 @@
+/**
+ * Reads lines of music character by character: notes (`^c'2`), chords (`[CEG]2`), rests, ties, tuplets, bar lines, layers.
+ *
+ * The notes are added to a VoiceBuilder. Inline fields are handed to parse-abc.ts. Grace notes, decorations, slurs, chord
+ * symbols and annotations make no sound here and are skipped.
+ *
+ * @see ABC standard 2.1, §4: the tune body
+ */
+
+import { MAX_NOTES_IN_CHORD } from '../model/index.ts';
+import { pitchAt } from './abc-fields.ts';
+import type { ProblemKind, TuneNote } from './tune.ts';
+import type { TextPlace, VoiceBuilder } from './voice-builder.ts';
+
+const LETTERS = 'CDEFGABcdefgab';
+
+/** `|`, `||`, `|]`, `[|`, `|:`, `:|`, `::`, `:|:`, `.|`, `[|]`. */
+const BAR_LINE = /:*\.?\[?\|[|\]]*:*|::+/y;
+/** `1`, `1,3`, `1-3` after a bar line, or after `[`. */
+const ENDING = /\[?(\d+(?:[,-]\d+)*)/y;
+const DECORATION = /!([^!\n|]*)!|\+([a-z<>()0-9.]+)\+/y;
+const QUOTED = /"[^"\n]*"/y;
+const GRACE = /\{[^}\n]*\}/y;
+const TUPLET = /\((\d+)(?::(\d*))?(?::(\d*))?/y;
+/** Decorations of one character, and the letters that U: may define as decorations. */
+const SHORTHAND = /[~.HLMOPRSTuvh-wJ]/;
+/** The highest pass that an ending may name. Higher numbers are typing errors, such as [11111. */
+const MAX_PASSES = 99;
+
+/** Called for each inline field, `[K:G]`, with its letter, value and columns. */
+type InlineFieldHandler = (letter: string, value: string, column: number, endColumn: number) => void;
+/** Called for each problem. */
+type ProblemHandler = (line: number, column: number, kind: ProblemKind, message: string) => void;
+
+/** Reads lines of music into the current voice. */
+export class MusicReader implements TextPlace {
+  /** the voice that notes are added to */
+  voice!: VoiceBuilder;
+  /** counted from 1 */
+  line = 1;
+  #text = '';
+  #at = 0;
+  /** The columns of the last `]` and `}` of the line. After them, no search for a closing bracket is made: it keeps time linear. */
+  #lastBracket = -1;
+  /** where the last inline field of the line ended */
+  #fieldEnd = -1;
+  #lastBrace = -1;
+  readonly #onInlineField: InlineFieldHandler;
+  readonly #report: ProblemHandler;
+
+  constructor(onInlineField: InlineFieldHandler, report: ProblemHandler) {
+    this.#onInlineField = onInlineField;
+    this.#report = report;
+  }
+
+  get column(): number {
+    return this.#at + 1;
+  }
+
+  problem(kind: ProblemKind, message: string, column = this.column): void {
+    this.#report(this.line, column, kind, message);
+  }
+
+  /** Goes to the beginning of a line. The line need not be music. */
+  moveTo(line: number, text: string): void {
+    this.line = line;
+    this.#text = text;
+    this.#at = 0;
+    this.#lastBracket = text.lastIndexOf(']');
+    this.#fieldEnd = -1;
+    this.#lastBrace = text.lastIndexOf('}');
+  }
+
+  /** Reads the line to its end or to a comment. */
+  read(): void {
+    const text = this.#text;
+    while (this.#at < text.length) {
+      const c = text[this.#at];
+      // The most frequent characters come first.
+      if (beginsNote(c)) this.#note();
+      else if (c === ' ' || c === '\t' || c === '`' || c === '\\' || c === '$' || c === '*') this.#at++;
+      else if (c === '%') return;
+      else if (c === 'z' || c === 'x') this.#rest();
+      else if (c === 'Z' || c === 'X') this.#restBars();
+      else if (c === 'y') this.#spacer();
+      else if (c === '[') this.#bracket();
+      else if (c === '|' || c === ':' || (c === '.' && text[this.#at + 1] === '|')) this.#barLine();
+      else if (c === '-') this.#tie();
+      else if (c === '>' || c === '<') this.#broken(c);
+      else if (c === '(') this.#tupletOrSlur();
+      else if (c === ')') this.#at++;
+      else if (c === '"') this.#skip(QUOTED, 'a chord symbol or annotation');
+      else if (c === '{') this.#graceNotes();
+      else if (c === '!' || c === '+') this.#skip(DECORATION, 'a decoration');
+      else if (c === '&') this.#overlay();
+      else if (SHORTHAND.test(c)) this.#at++;
+      else {
+        this.problem('syntax', `"${printable(c)}" has no meaning in music`);
+        this.#at++;
+      }
+    }
+  }
+
+  #match(pattern: RegExp): RegExpExecArray | null {
+    pattern.lastIndex = this.#at;
+    return pattern.exec(this.#text);
+  }
+
+  /** Skips a construction that makes no sound. `name` is its name in the problem if it does not end in its line. */
+  #skip(pattern: RegExp, name: string): void {
+    const match = this.#match(pattern);
+    if (match === null) this.problem('syntax', `${name} begins here and does not end in its line`);
+    this.#at += match === null ? 1 : match[0].length;
+  }
+
+  #graceNotes(): void {
+    if (this.#at < this.#lastBrace) this.#skip(GRACE, 'grace notes');
+    else {
+      this.problem('syntax', 'grace notes begin here and do not end in their line');
+      this.#at++;
+    }
+  }
+
+  // ---- notes, chords, rests ----
+
+  #note(): void {
+    const note = this.#pitchAndLength(this.voice.begin());
+    if (note !== undefined) this.voice.sound(note.pitch < 0 ? [] : [note], note.duration);
+  }
+
+  #chord(): void {
+    const { voice } = this;
+    const text = this.#text;
+    const { column } = this;
+    const start = voice.begin();
+    const notes: TuneNote[] = [];
+    // A chord lasts as long as its first note (standard 2.1, §4.17).
+    let duration = 0;
+    /** the column of a decoration whose note has not come yet; 0 if there is none */
+    let decoration = 0;
+    this.#at++;
+    while (this.#at < text.length) {
+      const c = text[this.#at];
+      if (beginsNote(c)) {
+        decoration = 0;
+        const note = this.#pitchAndLength(start);
+        if (note === undefined) continue;
+        duration ||= note.duration;
+        if (note.pitch < 0) continue;
+        if (notes.length < MAX_NOTES_IN_CHORD) notes.push(note);
+        else this.problem('range', `a chord of more than ${MAX_NOTES_IN_CHORD} notes`, column);
+      } else if (c === 'z' || c === 'x') {
+        decoration = 0;
+        this.#at++;
+        const rest = this.#duration();
+        duration ||= rest;
+      } else if (c === '-') {
+        if (notes.length > 0) notes.at(-1)!.tied = true;
+        this.#at++;
+      } else if (c === '"') this.#skip(QUOTED, 'an annotation');
+      else if (c === '!' || c === '+') this.#skip(DECORATION, 'a decoration');
+      else if (SHORTHAND.test(c)) {
+        decoration = this.column;
+        this.#at++;
+      } else if (c === ' ' || c === '(' || c === ')') this.#at++;
+      else break;
+    }
+    if (decoration > 0) this.problem('syntax', 'a decoration without a note after it in its chord', decoration);
+    if (text[this.#at] === ']') this.#at++;
+    else this.problem('syntax', 'a chord begins here and is not closed with ]', column);
+    const factor = this.#length();
+    if (duration === 0) this.problem('syntax', 'a chord without a note', column);
+    else voice.sound(notes, duration, factor);
+  }
+
+  /** Reads a note. Returns undefined if no letter follows the accidentals. A pitch outside MIDI's 0–127 becomes −1. */
+  #pitchAndLength(start: number): TuneNote | undefined {
+    const { voice } = this;
+    const text = this.#text;
+    const { column } = this;
+    let accidental: number | undefined;
+    for (; text[this.#at] === '^' || text[this.#at] === '_' || text[this.#at] === '='; this.#at++) {
+      accidental = (accidental ?? 0) + (text[this.#at] === '^' ? 1 : text[this.#at] === '_' ? -1 : 0);
+    }
+    const index = this.#at < text.length ? LETTERS.indexOf(text[this.#at]) : -1;
+    if (index < 0) {
+      this.problem('syntax', 'an accidental without a note', column);
+      return undefined;
+    }
+    this.#at++;
+    if (accidental !== undefined && Math.abs(accidental) > 2) {
+      this.problem('syntax', 'more than two sharps or flats on a note', column);
+      accidental = Math.sign(accidental) * 2;
+    }
+    let octave = index < 7 ? 5 : 6;
+    for (; text[this.#at] === ',' || text[this.#at] === "'"; this.#at++) octave += text[this.#at] === ',' ? -1 : 1;
+    const position = 7 * octave + (index % 7);
+    let pitch = pitchAt(position, voice.alteration(position, accidental)) + voice.settings.transpose;
+    if (pitch < 0 || pitch > 127) {
+      this.problem('range', `this note is ${pitch < 0 ? 'below' : 'above'} all MIDI pitches`, column);
+      pitch = -1;
+    }
+    const endColumn = this.column;
+    const duration = this.#duration();
+    const explicit = accidental !== undefined;
+    return { start, duration, pitch, position, explicit, tied: false, line: this.line, column, endColumn };
+  }
+
+  /** Reads a length, in ticks, at least 1. */
+  #duration(): number {
+    return Math.max(1, Math.round(this.#length() * this.voice.settings.unit));
+  }
+
+  /** Reads a length as a multiple of the unit: `3/2`, `/`, `//`, `4`, or nothing for 1. */
+  #length(): number {
+    let length = this.#digits() ?? 1;
+    while (this.#text[this.#at] === '/') {
+      this.#at++;
+      length /= this.#digits() ?? 2;
+    }
+    if (length > 0 && Number.isFinite(length)) return length;
+    this.problem('range', 'a length of zero, or too large');
+    return 1;
+  }
+
+  #digits(): number | undefined {
+    const text = this.#text;
+    const from = this.#at;
+    while (this.#at < text.length && text[this.#at] >= '0' && text[this.#at] <= '9') this.#at++;
+    return this.#at === from ? undefined : Number(text.slice(from, this.#at));
+  }
+
+  #rest(): void {
+    this.voice.begin();
+    this.#at++;
+    this.voice.sound([], this.#duration());
+  }
+
+  #restBars(): void {
+    this.voice.begin();
+    this.#at++;
+    this.voice.restBars(this.#digits() ?? 1);
+  }
+
+  #spacer(): void {
+    this.#at++;
+    this.#length();
+  }
+
+  // ---- ties, rhythm, tuplets, layers ----
+
+  #tie(): void {
+    if (this.#at === this.#fieldEnd) this.problem('tie', 'a tie must stand beside its note, and a field comes between');
+    this.voice.tie();
+    this.#at++;
+  }
+
+  #broken(sign: '>' | '<'): void {
+    const from = this.#at;
+    while (this.#text[this.#at] === sign) this.#at++;
+    this.voice.broken(sign, this.#at - from);
+  }
+
+  #tupletOrSlur(): void {
+    const match = this.#match(TUPLET);
+    if (match === null) {
+      this.#at++;
+      return;
+    }
+    const number = (digits: string | undefined) => (digits ? Number(digits) : undefined);
+    this.voice.tuplet(Number(match[1]), number(match[2]), number(match[3]));
+    this.#at += match[0].length;
+  }
+
+  #overlay(): void {
+    this.voice.overlay();
+    this.#at++;
+  }
+
+  // ---- bar lines and brackets ----
+
+  #barLine(): void {
+    const text = this.#text;
+    const at = this.#at;
+    const next = text[at + 1];
+    if (text[at] === '|' && next !== '|' && next !== ']' && next !== ':') {
+      this.voice.barLine(0, false, false, this.column + 1);
+      this.#at++;
+      if (isDigit(next) || (next === '[' && isDigit(text[at + 2]))) this.#ending(this.#match(ENDING)!);
+      return;
+    }
+    const match = this.#match(BAR_LINE);
+    if (match === null) {
+      this.problem('syntax', `"${this.#text[this.#at]}" stands alone; a repeat is |: or :|`);
+      this.#at++;
+      return;
+    }
+    const [sign] = match;
+    const before = /^:*/.exec(sign)![0].length;
+    const onlyColons = before === sign.length;
+    const closes = onlyColons ? Math.floor(before / 2) : before;
+    const opens = onlyColons || sign.endsWith(':');
+    this.voice.barLine(closes, /\|\||\|\]|\[\|/.test(sign), opens, this.column + sign.length);
+    this.#at += sign.length;
+    const ending = this.#match(ENDING);
+    if (ending !== null) this.#ending(ending);
+  }
+
+  #ending(match: RegExpExecArray): void {
+    const passes: number[] = [];
+    for (const part of match[1].split(',')) {
+      const [from, to = from] = part.split('-').map(Number);
+      if (to > MAX_PASSES) this.problem('repeat', `an ending for pass ${to}`);
+      for (let pass = from; pass <= Math.min(to, MAX_PASSES); pass++) passes.push(pass);
+    }
+    this.voice.ending(passes);
+    this.#at += match[0].length;
+  }
+
+  /** Reads what begins with `[`: an inline field, a bar line, an ending or a chord. */
+  #bracket(): void {
+    const { column } = this;
+    const text = this.#text;
+    const at = this.#at;
+    const next = text[at + 1];
+    if (text[at + 2] === ':' && at < this.#lastBracket && isLetter(next)) {
+      const end = text.indexOf(']', at);
+      this.#at = this.#fieldEnd = end + 1;
+      this.#onInlineField(next, text.slice(at + 3, end).trim(), column, end + 2);
+    } else if (next === '|') this.#barLine();
+    else if (isDigit(next)) this.#ending(this.#match(ENDING)!);
+    // A named ending, such as ["last", is printed but has no effect on playback.
+    else if (next === '"') this.#at++;
+    else this.#chord();
+  }
+}
+
+function beginsNote(c: string): boolean {
+  return (c >= 'A' && c <= 'G') || (c >= 'a' && c <= 'g') || c === '^' || c === '_' || c === '=';
+}
+
+function isDigit(c: string | undefined): boolean {
+  return c !== undefined && c >= '0' && c <= '9';
+}
+
+function isLetter(c: string): boolean {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+function printable(c: string): string {
+  return c < ' ' || c > '~' ? `U+${c.codePointAt(0)!.toString(16).padStart(4, '0')}` : c;
+}
