@@ -108,6 +108,7 @@ async function runCommands(stage: Stage, context: AttemptContext): Promise<Failu
   return undefined;
 }
 
+/** How a command failed; undefined if it succeeded. */
 function failureOf(
   stage: Stage,
   cmd: string,

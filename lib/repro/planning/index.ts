@@ -1,3 +1,11 @@
+/**
+ * Decides what to do with each stage, without running anything.
+ *
+ *   project.ts        opens a project
+ *   plan.ts           the plan: a status for each stage
+ *   stale-reasons.ts  why a stage is stale
+ *   stage-inputs.ts   the present content of a stage's inputs and outputs
+ */
 export {
   evaluate,
   makePlan,

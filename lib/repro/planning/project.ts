@@ -1,4 +1,4 @@
-/** Everything about one pipeline that is open: its stages, their graph, and where contents, lock and caches are kept. */
+/** Opens a project: its pipeline, the graph of its stages, its lock, its caches, and the hashes that are remembered. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -34,61 +34,70 @@ import {
 import { Cache, LOCK, Lock, RunCache } from '../storage/index.ts';
 import { describeMissing, type MissingInputs, StageInputs } from './stage-inputs.ts';
 
+/** An open project. */
 export interface Project {
+  /** The folder of pipeline.yaml, absolute. */
   root: string;
   pipeline: Pipeline;
-  /** Its own files. */
+  /** Reads pipeline.yaml and the files that it names. */
   files: FileSource;
   graph: Graph;
+  /** The database of remembered hashes. */
   state: State;
   hasher: ContentHasher;
   stageInputs: StageInputs;
   lock: Lock;
   cache: Cache;
   runs: RunCache;
-  /** To be called when everything is up to date and nothing has been looked at for any other end: see certificate.ts. */
+  /**
+   * Records that everything is fresh, so that the next run need not check (hashing/fresh-stamp.ts). To be called only when
+   * all stages are fresh and no files but theirs have been scanned since the last `forget`.
+   */
   writeFreshStamp(): void;
   close(): Promise<void>;
 }
 
 /**
- * Opens the pipeline that `start` lies in. Without `write`, nothing on disk is touched; only then may some files be
- * taken for `edited`.
+ * Opens the project that the folder `start` is in.
+ *
+ * @param options.write false: nothing on disk is changed
+ * @param options.edited texts to use in place of what some files hold; only if `write` is false
+ * @throws ReproError if pipeline.yaml, a params file or the lock is missing or wrong
  */
 export async function openProject(start: string, options: { write: boolean; edited?: EditedFiles }): Promise<Project> {
   const { edited = NO_EDITS } = options;
   const root = findRoot(start);
-  const texts = folderSource(root, edited);
+  const files = folderSource(root, edited);
   const state = await openState(root, options);
   try {
-    const { pipeline, sources } = await knownPipeline(root, texts, state);
-    const graph = await graphOf(pipeline, texts);
-    const contents = new ContentHasher(root, state);
-    const code = new ModuleGraph(root, state, contents);
+    const { pipeline, sources } = await knownPipeline(root, files, state);
+    const graph = await graphOf(pipeline, files);
+    const hasher = new ContentHasher(root, state);
+    const modules = new ModuleGraph(root, state, hasher);
     const lock = new Lock(root, state);
     await lock.refresh();
     const readOnly = !options.write;
     return {
       root,
       pipeline,
-      files: texts,
+      files,
       graph,
       state,
-      hasher: contents,
-      stageInputs: new StageInputs(root, state, contents, code, edited),
+      hasher,
+      stageInputs: new StageInputs(root, state, hasher, modules, edited),
       lock,
-      cache: new Cache(root, contents, { readOnly }),
+      cache: new Cache(root, hasher, { readOnly }),
       runs: new RunCache(root, { readOnly }),
       writeFreshStamp: () => {
-        const { snapshot: witnesses } = contents;
+        const { snapshot } = hasher;
         for (const [file, sha] of Object.entries(sources)) {
-          witnesses.add(join(root, file));
+          snapshot.add(join(root, file));
           if (hashOrNull(join(root, file)) !== sha) return;
         }
         const stat = statOrUndefined(join(root, LOCK));
         if ((stat ? statSignature(stat) : '') !== lock.identity) return;
-        witnesses.add(join(root, LOCK), stat);
-        witnesses.writeFreshStamp(root, ownIdentity(), pipeline.stages.length);
+        snapshot.add(join(root, LOCK), stat);
+        snapshot.writeFreshStamp(root, ownIdentity(), pipeline.stages.length);
       },
       close: () => state.close(),
     };
@@ -98,26 +107,28 @@ export async function openProject(start: string, options: { write: boolean; edit
   }
 }
 
-async function graphOf(pipeline: Pipeline, texts: FileSource): Promise<Graph> {
+async function graphOf(pipeline: Pipeline, files: FileSource): Promise<Graph> {
   try {
     return buildGraph(pipeline.stages);
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
-    const document = await readDocumentFrom(texts, PIPELINE);
+    const document = await readDocumentFrom(files, PIPELINE);
     const { source } = pipeline.stages.find(({ name }) => name === error.stage)!;
     throw new ReproError({ message: error.message, place: document.at(source) });
   }
 }
 
+/** A pipeline as remembered from an earlier call. */
 interface KnownPipeline {
+  /** The build of repro that read it. */
   by: string;
-  /** SHA-256 by file; null: it was not there. */
+  /** SHA-256 of each file that it was read from; null: the file did not exist. */
   sources: { [file: string]: string | null };
   pipeline: Pipeline;
 }
 
-/** The pipeline as it was last worked out, if every file that it came from is as it was; else worked out now. */
-async function knownPipeline(root: string, texts: FileSource, state: State): Promise<Omit<KnownPipeline, 'by'>> {
+/** The remembered pipeline if none of its files has changed; else it is read from them. */
+async function knownPipeline(root: string, files: FileSource, state: State): Promise<Omit<KnownPipeline, 'by'>> {
   const by = ownIdentity();
   const memo = state.memos.get('pipeline');
   if (memo !== undefined) {
@@ -135,9 +146,9 @@ async function knownPipeline(root: string, texts: FileSource, state: State): Pro
     await check();
     state.memos.put(key, 'yes');
   };
-  const pipeline = await loadPipeline(root, texts, checkedOnce, async (schemas) => {
+  const pipeline = await loadPipeline(root, files, checkedOnce, async (schemas) => {
     for (const [file, name] of Object.entries(schemas)) {
-      const document = await readDocumentFrom(texts, file);
+      const document = await readDocumentFrom(files, file);
       const schema = readSchema(join(root, name), name);
       await checkedOnce(document, schema, () => checkAgainstSchema(document, schema, name));
     }
@@ -148,6 +159,7 @@ async function knownPipeline(root: string, texts: FileSource, state: State): Pro
   return known;
 }
 
+/** SHA-256 of a file; null if it cannot be read. */
 function hashOrNull(path: string): string | null {
   try {
     return sha256(readFileSync(path));
@@ -156,7 +168,11 @@ function hashOrNull(path: string): string | null {
   }
 }
 
-/** An error about missing inputs, with the spot in pipeline.yaml that asks for each. */
+/**
+ * Adds to each missing input its place in pipeline.yaml and the stage that makes it, if there is one.
+ *
+ * @returns the error to show to the user
+ */
 export async function placeMissing(project: Project, error: MissingInputs): Promise<ReproError> {
   const document = await readDocumentFrom(project.files, PIPELINE);
   const list = { dep: 'deps', code: 'code', params: 'params', param: 'params' } as const;

@@ -1,5 +1,4 @@
-/** What a stage's inputs and outputs are at this moment. It looks; it does not judge. */
-
+/** Reads the present content of a stage's inputs and outputs. stale-reasons.ts compares them with the recorded ones. */
 import { join } from 'node:path';
 import {
   type EditedFiles,
@@ -23,63 +22,68 @@ import { type Problem, ReproError, suggestion } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { Fingerprint } from '../storage/index.ts';
 
+/** The inputs and outputs of the stages of one project. Scans are kept until `forget`. */
 export class StageInputs {
   readonly #root: string;
   readonly #edited: EditedFiles;
-  readonly #texts: FileSource;
+  readonly #files: FileSource;
   readonly #state: State;
-  readonly #contents: ContentHasher;
-  readonly #code: ModuleGraph;
-  /** By the SHA-256 of a params file's text. */
+  readonly #hasher: ContentHasher;
+  readonly #modules: ModuleGraph;
+  /** Values of params files, by the SHA-256 of their text. */
   readonly #params = new Map<string, Json>();
 
-  /** `edited`: files that are taken to hold these texts. */
-  constructor(root: string, state: State, contents: ContentHasher, code: ModuleGraph, edited: EditedFiles) {
+  /** `edited`: texts to use in place of what some files hold. */
+  constructor(root: string, state: State, hasher: ContentHasher, modules: ModuleGraph, edited: EditedFiles) {
     this.#root = root;
     this.#edited = edited;
-    this.#texts = folderSource(root, edited);
+    this.#files = folderSource(root, edited);
     this.#state = state;
-    this.#contents = contents;
-    this.#code = code;
+    this.#hasher = hasher;
+    this.#modules = modules;
   }
 
-  /** To be called when a command has started or ended. */
+  /** Forgets what was scanned. To be called when a command has started or ended, because files may have changed. */
   forget(): void {
-    this.#contents.forget();
-    this.#code.forget();
+    this.#hasher.forget();
+    this.#modules.forget();
   }
 
+  /** The content of a file or folder; undefined if there is none. */
   async scan(path: string): Promise<Scanned | undefined> {
-    return withEdits(path, await this.#contents.scan(path), this.#edited);
+    return withEdits(path, await this.#hasher.scan(path), this.#edited);
   }
 
   /**
-   * Leaves out what `except` says is not settled yet. Throws ReproError for what is missing, with the list and entry
-   * of the definition as its key.
+   * The content of all inputs of a stage.
+   *
+   * @param except paths to leave out, because their content is not known yet
+   * @throws MissingInputs if an input that is not optional, or a param, does not exist
+   * @throws ReproError if an input cannot be read
    */
   async fingerprint(stage: Stage, except: (path: string) => boolean = () => false): Promise<Fingerprint> {
-    const problems: MissingInput[] = [];
+    const missing: MissingInput[] = [];
     const deps: Fingerprint['deps'] = {};
     for (const [index, { path, optional }] of stage.deps.entries()) {
       if (except(path)) continue;
       const scanned = await this.scan(path);
-      if (scanned === undefined && !optional) problems.push({ kind: 'dep', path, index });
+      if (scanned === undefined && !optional) missing.push({ kind: 'dep', path, index });
       else deps[path] = scanned?.content ?? null;
     }
     const entries = stage.code.filter((entry) => !except(entry));
-    const absent: string[] = [];
+    const missingEntries: string[] = [];
     for (const entry of entries) {
-      if (await this.#contents.scan(entry)) continue;
-      absent.push(entry);
-      problems.push({ kind: 'code', path: entry, index: stage.code.indexOf(entry) });
+      if (await this.#hasher.scan(entry)) continue;
+      missingEntries.push(entry);
+      missing.push({ kind: 'code', path: entry, index: stage.code.indexOf(entry) });
     }
-    const closures = await this.#code.closures(entries.filter((entry) => !absent.includes(entry)));
+    const closures = await this.#modules.closures(entries.filter((entry) => !missingEntries.includes(entry)));
     const params: Fingerprint['params'] = {};
     for (const { file, keys } of stage.params) {
       if (except(file)) continue;
       const value = await this.paramsFile(file);
       if (value === undefined) {
-        problems.push({ kind: 'params', path: file, index: 0 });
+        missing.push({ kind: 'params', path: file, index: 0 });
         continue;
       }
       params[file] = {};
@@ -87,7 +91,7 @@ export class StageInputs {
         const found = lookUp(value, key);
         if (found.found) params[file][key] = found.value;
         else
-          problems.push({
+          missing.push({
             kind: 'param',
             path: file,
             index: 0,
@@ -96,27 +100,27 @@ export class StageInputs {
           });
       }
     }
-    if (problems.length > 0) throw new MissingInputs(stage, problems);
+    if (missing.length > 0) throw new MissingInputs(stage, missing);
     const code = Object.fromEntries([...closures].map(([entry, { content }]) => [entry, content]));
     return { deps, code, params };
   }
 
-  /** Undefined for an output that is not there. */
+  /** The outputs of a stage, by path; undefined for one that does not exist. */
   async outputs(stage: Stage): Promise<Map<string, Scanned | undefined>> {
     const found = new Map<string, Scanned | undefined>();
     for (const { path } of stage.outs) found.set(path, await this.scan(path));
     return found;
   }
 
-  /** The modules behind a code entry. */
+  /** The modules that a code entry uses, itself included. */
   async closure(entry: string): Promise<Scanned | undefined> {
-    return (await this.#code.closures([entry])).get(entry);
+    return (await this.#modules.closures([entry])).get(entry);
   }
 
-  /** Undefined when there is no such file. */
+  /** The value of a params file; undefined if there is none. */
   async paramsFile(file: string): Promise<Json | undefined> {
-    this.#contents.snapshot.add(join(this.#root, file));
-    const text = await this.#texts.read(file);
+    this.#hasher.snapshot.add(join(this.#root, file));
+    const text = await this.#files.read(file);
     if (text === undefined) return undefined;
     const sha = sha256(text);
     if (!this.#params.has(sha)) {
@@ -132,16 +136,18 @@ export class StageInputs {
   }
 }
 
+/** An input that does not exist. `param`: the file exists, but lacks `key`. */
 export interface MissingInput {
   kind: 'dep' | 'code' | 'params' | 'param';
   path: string;
-  /** In the definition's list. */
+  /** Its place in the definition's list of this kind. */
   index: number;
   key?: string;
+  /** The end of the message, which suggests a similar name. */
   hint?: string;
 }
 
-/** Kept apart from ReproError's text because who makes a file, and where its entry stands, is known elsewhere. */
+/** Inputs of a stage do not exist. `placeMissing` turns it into an error that also says where in pipeline.yaml. */
 export class MissingInputs extends ReproError {
   readonly stage: Stage;
   readonly missing: readonly MissingInput[];
@@ -153,7 +159,7 @@ export class MissingInputs extends ReproError {
   }
 }
 
-/** `maker`: the stage that would make it, if it were run. */
+/** The message about a missing input. `maker`: the stage that has it as an output, if there is one. */
 export function describeMissing(stage: Stage, { kind, path, key, hint }: MissingInput, maker?: Stage): Problem {
   const messages = {
     dep: `${stage.name}: the dependency "${path}" is missing, and ${maker === undefined ? 'no stage makes it' : maker.frozen ? `${maker.name}, which makes it, is frozen` : `${maker.name} makes it: run that first`}`,
@@ -164,7 +170,7 @@ export function describeMissing(stage: Stage, { kind, path, key, hint }: Missing
   return { message: messages[kind], key };
 }
 
-/** What would be at `path` with these edits written: an edited file, or a folder with one in it. */
+/** The content that `path` would have if these edits were written: an edited file, or a folder with one in it. */
 function withEdits(path: string, scanned: Scanned | undefined, edited: EditedFiles): Scanned | undefined {
   if (scanned === undefined || edited.size === 0) return scanned;
   const content = (text: string): Content => ({ sha256: sha256(text), size: Buffer.byteLength(text) });

@@ -1,14 +1,14 @@
 /**
- * What makes a stage stale: a pure comparison of what the lock recorded with what there is now. Content decides, never
- * time. What was taken out of a definition does not count (except from env, which the command sees whole); what was put
- * in does.
+ * Finds why a stage is stale: a pure comparison of the stage's block in the lock with the present. Content decides, never
+ * time. Adding a dependency or parameter to a stage makes it stale; removing one does not. Any change of env makes it stale,
+ * because the command sees all of env.
  */
-
 import { differences, type Json, lookUp } from '../documents/index.ts';
 import { type Content, sameContent } from '../hashing/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { Fingerprint, LockedStage, Recorded } from '../storage/index.ts';
 
+/** A reason why a stage is not fresh. `old` is absent if nothing was recorded, `new` if there is nothing now. */
 export type Reason =
   | { kind: 'never-run' }
   | { kind: 'command'; old: string | readonly string[]; new: string | readonly string[] }
@@ -22,12 +22,18 @@ export type Reason =
   | { kind: 'upstream'; stages: readonly string[] }
   | { kind: 'always'; forced?: true };
 
-/** Whether a stage has nothing that could tell that it is up to date. */
+/** Whether a stage is never fresh: it is marked always_changed, or has no inputs that could be compared. */
 export function alwaysRuns(stage: Stage): boolean {
   return stage.alwaysChanged || (stage.deps.length === 0 && stage.code.length === 0 && stage.params.length === 0);
 }
 
-/** Reasons to run; none: fresh. `outs` holds what there is at each output's path. */
+/**
+ * Compares a stage with its last run.
+ *
+ * @param recorded the stage's block in the lock; undefined if it never ran
+ * @param outs the present content of each output; undefined for one that does not exist
+ * @returns the reasons why it is stale; none if it is fresh
+ */
 export function staleReasons(
   stage: Stage,
   recorded: LockedStage | undefined,
@@ -49,10 +55,10 @@ export function staleReasons(
 function command(stage: Stage, recorded: LockedStage): Reason[] {
   const line = (cmd: readonly string[]) => (cmd.length === 1 ? cmd[0] : cmd);
   const old = [recorded.cmd].flat();
-  const moved = (recorded.wdir ?? '.') !== stage.wdir;
+  const hasMoved = (recorded.wdir ?? '.') !== stage.wdir;
   const same = old.length === stage.cmd.length && old.every((part, i) => part === stage.cmd[i]);
-  if (same && !moved) return [];
-  const within = (wdir: string, cmd: readonly string[]) => (moved ? `(in ${wdir}) ${cmd.join(' && ')}` : line(cmd));
+  if (same && !hasMoved) return [];
+  const within = (wdir: string, cmd: readonly string[]) => (hasMoved ? `(in ${wdir}) ${cmd.join(' && ')}` : line(cmd));
   return [{ kind: 'command', old: within(recorded.wdir ?? '.', old), new: within(stage.wdir, stage.cmd) }];
 }
 
@@ -72,7 +78,7 @@ function params(inputs: Fingerprint, recorded: LockedStage): Reason[] {
   );
 }
 
-/** Also found when a wider key was recorded, as when a stage goes over from `train` to `train.lr`. */
+/** The recorded value of a param, also if a wider key was recorded: a stage that now lists `train.lr` listed `train`. */
 function recordedParam(recorded: LockedStage, file: string, key: string): Json | undefined {
   const values = recorded.params?.[file] ?? {};
   if (Object.hasOwn(values, key)) return values[key];
