@@ -4,7 +4,7 @@ import { stage } from './stage.ts';
 
 await stage({
   name: 'convert',
-  does: 'Converts every MIDI file below RAW to ABC notation below ABC, in the same folders.',
+  description: 'Converts every MIDI file below RAW to ABC notation below ABC, in the same folders.',
   paths: ['RAW', 'ABC'],
   flags: {
     memo: 'a folder in which conversions are kept, so that of a corpus that grows only new files are converted',

@@ -1,22 +1,26 @@
-/** MODEL and TOKENS → metrics: losses on the held-out splits, in nats a token and, comparable between tokenizers, in bits a byte. */
+/**
+ * Measures the loss of MODEL on the validation and test splits of TOKENS, in nats per token and in bits per byte. Bits per
+ * byte are comparable between tokenizers. The only output is the metrics file.
+ */
 import { evaluate, openEngine, type TokenSource } from '../lib/engine/index.ts';
 import { loadCheckpoint } from '../lib/models/index.ts';
 import { TokenStore } from '../lib/tokenizer/index.ts';
+import { loadModelTokenizer } from './model-tokenizer.ts';
 import { stage } from './stage.ts';
-import { tokenizerOf } from './vocabulary.ts';
 
 await stage({
   name: 'evaluate',
-  does: 'Measures the loss of MODEL over the validation and test splits of TOKENS; writes metrics only.',
+  description:
+    'Measures the loss of MODEL on the validation and test splits of TOKENS; the only output is the metrics file.',
   paths: ['MODEL', 'TOKENS'],
   async run({ paths: [modelDir, tokens], params, progress }) {
     const { config, weights } = await loadCheckpoint(modelDir);
-    await tokenizerOf(tokens, modelDir, config);
+    await loadModelTokenizer(tokens, modelDir, config);
     const { engine: name, precision } = params.train;
     const engine = await openEngine({ name, precision, threads: 1 });
     const model = engine.model(config, { weights });
     const store = TokenStore.open(tokens);
-    // Cut by its text, so that tokenizers are compared on the same tunes.
+    // The limit is in bytes of text, so that all tokenizers are compared on the same tunes.
     const source: TokenSource = {
       window: (split, offset, length) => store.window(split, offset, length),
       totals: (split) => store.leading(split, params.evaluate.max_bytes),

@@ -1,11 +1,15 @@
-/** RUNS.csv → OUT.json: L(N) = a·N^(−α) + c for each tokenizer and architecture, with intervals, or why there is none. */
+/**
+ * Fits L(N) = a·N^(−α) + c to the runs of each tokenizer and architecture. OUT.json holds the fits with intervals, or the
+ * reason why a fit was refused.
+ */
 import { readFile } from 'node:fs/promises';
 import { fitStudy, readRuns } from '../lib/scaling/index.ts';
 import { stage, writeJson } from './stage.ts';
 
 await stage({
   name: 'fit',
-  does: 'Fits a scaling law to every tokenizer and architecture in RUNS.csv, a table of runs as outputs/results.csv is one.',
+  description:
+    'Fits a scaling law to the runs of every tokenizer and architecture in RUNS.csv, a table like outputs/results.csv.',
   paths: ['RUNS.csv', 'OUT.json'],
   async run({ paths: [runs, out], params }) {
     const rows = readRuns(await readFile(runs, 'utf8'), runs);

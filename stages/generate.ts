@@ -12,16 +12,16 @@ import {
   shapeOf,
   trimToCompleteBars,
 } from '../lib/music/index.ts';
+import { loadModelTokenizer } from './model-tokenizer.ts';
 import { stage } from './stage.ts';
-import { tokenizerOf } from './vocabulary.ts';
 
 await stage({
   name: 'generate',
-  does: 'Samples tunes from MODEL and writes them to SAMPLES as ABC, and as MIDI where they can be read.',
+  description: 'Samples tunes from MODEL and writes them to SAMPLES as ABC, and as MIDI where they can be read.',
   paths: ['MODEL', 'TOKENS', 'SAMPLES'],
   async run({ paths: [modelDir, tokens, out], params: { generate: settings, train }, progress }) {
     const { config, weights } = await loadCheckpoint(modelDir);
-    const tokenizer = await tokenizerOf(tokens, modelDir, config);
+    const tokenizer = await loadModelTokenizer(tokens, modelDir, config);
     const engine = await openEngine({ name: train.engine, precision: train.precision, threads: 1 });
     const model = engine.model(config, { weights });
     const streams = await sample({

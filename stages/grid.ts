@@ -1,10 +1,12 @@
-/** A run of the grid: tokenizer × size × seed, its name, and the grid that params.yaml spans. */
+/** The grid of runs: every combination of tokenizer, size and seed in params.yaml. */
 import type { Params } from './params.ts';
 
+/** One trained model of the study. */
 export interface Run {
+  /** for example char-gpt-tiny-1; folders and files of the run are named after it */
   name: string;
   tokenizer: string;
-  /** A name from sizes in params.yaml. */
+  /** a key of `sizes` in params.yaml */
   size: string;
   seed: number;
 }
@@ -13,7 +15,7 @@ function run(tokenizer: string, size: string, seed: number): Run {
   return { name: `${tokenizer}-${size}-${seed}`, tokenizer, size, seed };
 }
 
-/** In the order of params.yaml; what the matrix of train in pipeline.yaml expands to. */
+/** All runs, in the order of params.yaml. The matrix of `train` in pipeline.yaml expands to the same runs. */
 export function grid({ train }: Params): Run[] {
   return train.tokenizers.flatMap((tokenizer) =>
     train.sizes.flatMap((size) => train.seeds.map((seed) => run(tokenizer, size, seed))),

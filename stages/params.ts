@@ -1,7 +1,7 @@
-/** The shape of params.yaml, for the compiler; params.schema.json says the same to people, with limits. */
-
+/** The TypeScript type of params.yaml. params.schema.json describes and checks the same keys. */
 import type { ModelSize } from '../lib/models/index.ts';
 
+/** The content of params.yaml. params.schema.json describes each key. */
 export interface Params {
   download: { dataset: string; pieces: number; seed: number };
   convert: { grid: number; layout: 'interleaved' | 'voices' };
@@ -39,6 +39,7 @@ export interface Params {
   published: Record<string, Partial<TrainParams>>;
 }
 
+/** The section `train` of params.yaml. */
 export interface TrainParams {
   tokenizers: ('char' | 'bpe' | 'music')[];
   sizes: string[];

@@ -1,4 +1,7 @@
-/** RUNS.csv, SCALING.json, CURVES/*.csv and the metrics of split and tokenize → PLOTS: each plot as a Vega-Lite specification, SVG and PNG. */
+/**
+ * Draws the plots of the study: the scaling laws from RUNS.csv and SCALING.json, the loss curves from CURVES, and the data
+ * from the metrics of split and tokenize. Each plot becomes a Vega-Lite specification, an SVG and a PNG in PLOTS.
+ */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -17,7 +20,8 @@ import { readJson, stage } from './stage.ts';
 
 await stage({
   name: 'plot',
-  does: 'Draws the scaling curves, the architectures compared, the training curves, the splits and the tokens into PLOTS.',
+  description:
+    'Draws the scaling laws, a comparison of architectures, the loss curves, the splits and the tokens into PLOTS.',
   paths: ['RUNS.csv', 'SCALING.json', 'CURVES', 'SPLIT.json', 'TOKENIZE', 'PLOTS'],
   async run({ paths: [runs, scaling, curvesDir, split, tokenizeDir, plots], progress }) {
     const rows = readRuns(await readFile(runs, 'utf8'), runs);
@@ -27,7 +31,7 @@ await stage({
       const file = join(curvesDir, `${run}.csv`);
       curves.push(...readCurves(await readFile(file, 'utf8'), file));
     }
-    // A tokenizer that no run has is of an earlier study.
+    // TOKENIZE may still have metrics of an earlier study's tokenizers.
     const tokenizers = new Set(rows.map(({ tokenizer }) => `${tokenizer}.json`));
     const counts: TokenCounts[] = [];
     for (const name of (await readdir(tokenizeDir)).sort())

@@ -1,11 +1,12 @@
-/** Everything the study found → REPORT/index.html: one page with the verdict, tables, plots, and samples to read and play. */
+/** Writes the results of the study to one page, REPORT/index.html: the fits, tables, plots, and samples to read and play. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ReportSample, writeReport } from '../lib/report/index.ts';
 import { readRuns, type Study } from '../lib/scaling/index.ts';
 import { readJson, stage } from './stage.ts';
 
-const captions = {
+/** The plots of the page, in this order, with their captions. */
+const CAPTIONS = {
   scaling: 'Loss against model size: a point a run, a curve a fit, its band the interval.',
   architectures: 'The architectures side by side.',
   training: 'Losses along each run.',
@@ -13,32 +14,33 @@ const captions = {
   tokens: 'What the tokenizers make of it.',
 };
 
-/** What generate writes of a sample into its metrics. */
+/** A sample in the metrics of generate. */
 interface SampleMetrics {
   name: string;
   valid: boolean;
   bars: number;
   problem?: string;
-  /** null where a measure is not defined */
+  /** null if the measure is not defined for the sample */
   measures?: Record<string, number | null>;
 }
 
 await stage({
   name: 'report',
-  does: 'Writes REPORT/index.html, a page that opens from disk and fetches nothing.',
+  description: 'Writes REPORT/index.html, a page that opens from disk and loads nothing from the network.',
   paths: ['RUNS.csv', 'SCALING.json', 'PLOTS', 'SAMPLES', 'METRICS', 'REPORT'],
   async run({ paths: [runs, scaling, plotsDir, samplesDir, metricsDir, out], params, progress }) {
     const results = readRuns(await readFile(runs, 'utf8'), runs);
     const study: Study = await readJson(scaling);
     const plots = [];
-    for (const [name, caption] of Object.entries(captions))
+    for (const [name, caption] of Object.entries(CAPTIONS))
       plots.push({ name, caption, svg: await readFile(join(plotsDir, `${name}.svg`), 'utf8') });
 
     const samples: ReportSample[] = [];
     for (const [i, { run }] of results.entries()) {
       progress.update({ done: i, total: results.length, unit: 'runs', text: run });
       const { each } = await readJson(join(metricsDir, 'generate', `${run}.json`));
-      for (const sample of each.slice(0, params.report.samples)) samples.push(await read(samplesDir, run, sample));
+      for (const sample of each.slice(0, params.report.samples))
+        samples.push(await readSample(samplesDir, run, sample));
     }
     const { engine } = await readJson(join(metricsDir, 'train', `${results[0].run}.json`));
     const settings = { train: params.train, fit: params.fit };
@@ -55,7 +57,8 @@ await stage({
   },
 });
 
-async function read(
+/** The texts of a sample and its measures, for the page. */
+async function readSample(
   folder: string,
   run: string,
   { name, valid, bars, problem, measures }: SampleMetrics,
@@ -68,11 +71,11 @@ async function read(
     midiBase64: bars > 0 ? await readFile(`${path}.mid`, 'base64') : undefined,
     valid,
     measures: bars,
-    metrics: measures && defined(measures),
+    metrics: measures && definedMeasures(measures),
     problem,
   };
 }
 
-function defined(measures: Record<string, number | null>): Record<string, number> {
+function definedMeasures(measures: Record<string, number | null>): Record<string, number> {
   return Object.fromEntries(Object.entries(measures).filter((entry): entry is [string, number] => entry[1] !== null));
 }

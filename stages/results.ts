@@ -1,11 +1,11 @@
-/** Metrics of train and evaluate → RUNS.csv, the table of runs: a row each, in the order of the grid, nothing computed. */
+/** Joins the metrics of train and evaluate to RUNS.csv, the table of runs: a row for each run, in the order of the grid. */
 import { join } from 'node:path';
 import { csvFormat } from 'd3-dsv';
 import { grid } from './grid.ts';
 import { readJson, stage, writeText } from './stage.ts';
 
-/** Losses are in nats a token; train's and evaluate's metrics hold these under the same names. */
-const columns = [
+/** Columns of the table, which are keys of the metrics of train and evaluate. Losses are in nats per token. */
+const COLUMNS = [
   'run',
   'tokenizer',
   'architecture',
@@ -30,7 +30,7 @@ const columns = [
 
 await stage({
   name: 'results',
-  does: 'Joins what train and evaluate measured of each run of the grid into one table, RUNS.csv.',
+  description: 'Joins the metrics of train and evaluate of all runs to one table, RUNS.csv.',
   paths: ['TRAIN_METRICS', 'EVALUATE_METRICS', 'RUNS.csv'],
   async run({ paths: [trained, evaluated, table], params }) {
     const rows = [];
@@ -39,9 +39,9 @@ await stage({
         ...(await readJson(join(trained, `${name}.json`))),
         ...(await readJson(join(evaluated, `${name}.json`))),
       };
-      rows.push(Object.fromEntries(columns.map((column) => [column, row[column] ?? ''])));
+      rows.push(Object.fromEntries(COLUMNS.map((column) => [column, row[column] ?? ''])));
     }
-    await writeText(table, `${csvFormat(rows, columns)}\n`);
+    await writeText(table, `${csvFormat(rows, COLUMNS)}\n`);
     return { runs: rows.length, diverged: rows.filter((row) => String(row.diverged) === 'true').length };
   },
 });

@@ -1,10 +1,14 @@
-/** ABC → SPLITS: filtered, without duplicates, {train,val,test}.jsonl by hash; what was dropped is counted with examples. */
+/**
+ * Filters the tunes of ABC, removes duplicates, and writes SPLITS/{train,val,test}.jsonl. A tune's split depends on its hash.
+ * The metrics count the dropped tunes, with examples.
+ */
 import { splitCorpus } from '../lib/corpus/index.ts';
 import { stage } from './stage.ts';
 
 await stage({
   name: 'split',
-  does: 'Filters the tunes below ABC, drops duplicates, and splits the rest into SPLITS/{train,val,test}.jsonl by hash.',
+  description:
+    'Filters the tunes in ABC, removes duplicates, and splits the rest by hash into SPLITS/{train,val,test}.jsonl.',
   paths: ['ABC', 'SPLITS'],
   async run({ paths: [abc, splits], params: { split }, progress }) {
     return splitCorpus(abc, splits, {

@@ -1,9 +1,9 @@
 /**
- * What every stage program shares: its arguments, its section of params.yaml, progress, its metrics file, and errors for people.
+ * Code that all stage programs share: command line, params.yaml, progress, the metrics file, and error messages.
  *
  *     tsx stages/NAME.ts INPUT… OUTPUT… [--flags] [--params FILE] [--metrics FILE]
  *
- * A stage program is a call of `stage`; what it computes lives in lib/.
+ * A stage program is one call of `stage`. It reads its inputs, calls a function of lib/, and returns its metrics.
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -12,40 +12,57 @@ import { parseArgs } from 'node:util';
 import { describeError, openProgress, readParams } from '../lib/repro/index.ts';
 import type { Params } from './params.ts';
 
-const paramsSchema = fileURLToPath(new URL('./params.schema.json', import.meta.url));
+const PARAMS_SCHEMA = fileURLToPath(new URL('./params.schema.json', import.meta.url));
 
-/** The arguments or a file are not what the stage needs; the message says what would be right. */
+/** Thrown if an argument, a parameter or an input file is wrong. The message is for people. */
 export class StageError extends Error {}
 
+/** The definition of a stage program. */
 export interface Stage<Flag extends string> {
+  /** name of the program's file, without .ts */
   name: string;
-  /** One line: what it makes of what. */
-  does: string;
-  /** The positional arguments by name, all required. */
+  /** one sentence for --help */
+  description: string;
+  /** names of the positional arguments; all are required */
   paths: string[];
-  /** Flags beside --params and --metrics, with what they mean; required but for those in `optional`. */
+  /** flags beside --params and --metrics, with their meaning; required unless listed in `optional` */
   flags?: Record<Flag, string>;
   optional?: NoInfer<Flag>[];
-  /** Returns the metrics: what was kept, what was dropped and why. */
+  /** Does the work and returns the metrics, which are written to --metrics as JSON. */
   run(call: {
+    /** the positional arguments, in the order of `paths` above */
     paths: string[];
+    /** values of the flags */
     flags: Record<Flag, string>;
+    /** params.yaml; a key that pipeline.yaml does not list for the stage throws an error */
     params: Params;
     progress: ReturnType<typeof openProgress>;
   }): Promise<object>;
 }
 
+/**
+ * Runs a stage program: parses the command line, reads params.yaml, calls `run`, and writes the metrics. An error is
+ * printed to stderr in one sentence, with its stack if DEBUG is set, and the exit code is 1.
+ *
+ * @example
+ * await stage({
+ *   name: 'fit',
+ *   description: 'Fits a scaling law …',
+ *   paths: ['RUNS.csv', 'OUT.json'],
+ *   async run({ paths: [runs, out], params }) { … return metrics; },
+ * });
+ */
 export async function stage<Flag extends string = never>(definition: Stage<Flag>): Promise<void> {
   try {
     const call = parseCall(definition);
     if (call === 'help') return void console.log(usage(definition));
-    const params = (await readParams(call.paramsFile, { schema: paramsSchema })) as Params;
+    const params = (await readParams(call.paramsFile, { schema: PARAMS_SCHEMA })) as Params;
     const progress = openProgress();
     const metrics = await definition.run({ paths: call.paths, flags: call.flags, params, progress });
     progress.close();
     if (call.metricsFile) await writeJson(call.metricsFile, metrics);
   } catch (error) {
-    process.stderr.write(`${definition.name}: ${explain(error)}\n`);
+    process.stderr.write(`${definition.name}: ${describe(error)}\n`);
     process.exitCode = 1;
   }
 }
@@ -60,11 +77,11 @@ function usage(definition: Stage<string>): string {
   return [
     `${call} [--params params.yaml] [--metrics FILE]`,
     '',
-    definition.does,
+    definition.description,
     '',
     ...lines,
-    `  --params FILE    settings, instead of params.yaml`,
-    `  --metrics FILE   where to write what was kept, dropped and why`,
+    `  --params FILE    parameters. Default: params.yaml`,
+    `  --metrics FILE   where to write the metrics, as JSON`,
   ].join('\n');
 }
 
@@ -94,8 +111,8 @@ function parseCall<Flag extends string>(definition: Stage<Flag>) {
   };
 }
 
-/** One sentence for a person; the stack too, with DEBUG set. */
-function explain(error: unknown): string {
+/** The error in one sentence for people; with DEBUG set, its stack. */
+function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (process.env.DEBUG) return error.stack ?? error.message;
   const { code, path, syscall } = error as NodeJS.ErrnoException;
@@ -104,22 +121,27 @@ function explain(error: unknown): string {
   return fault ? `a fault in the program: ${error.message} (DEBUG=1 shows where)` : error.message;
 }
 
-/** Another stage's file; its shape is the caller's to know. Throws a StageError that names it where it is no JSON. */
-// biome-ignore lint/suspicious/noExplicitAny: see above
+/**
+ * Reads a JSON file of another stage. Its type is not checked.
+ *
+ * @throws StageError naming the file if it is not JSON
+ */
+// biome-ignore lint/suspicious/noExplicitAny: the caller knows the type
 export async function readJson(file: string): Promise<any> {
   const text = await readFile(file, 'utf8');
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new StageError(`${file}: no JSON (${(error as Error).message}); run the stage that makes it again`);
+    throw new StageError(`${file}: not JSON (${(error as Error).message}); run the stage that makes it again`);
   }
 }
 
-/** By temp file and rename, so that a reader never sees half of it. */
+/** Writes a JSON file as `writeText` does. */
 export async function writeJson(file: string, value: object): Promise<void> {
   await writeText(file, `${JSON.stringify(value, null, 2)}\n`);
 }
 
+/** Writes a text file and makes its folder. It is renamed from a temporary file, so a reader never sees half of it. */
 export async function writeText(file: string, text: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   await writeFile(`${file}.part`, text);

@@ -1,10 +1,10 @@
-/** SPLITS → TOKENS: a tokenizer trained on the training split, and the tokens of all splits in LMDB beside it. */
+/** Trains a tokenizer on the training split of SPLITS. TOKENS gets tokenizer.json and the tokens of all splits in LMDB. */
 import { tokenizeCorpus } from '../lib/tokenizer/index.ts';
 import { StageError, stage } from './stage.ts';
 
 await stage({
   name: 'tokenize',
-  does: 'Trains a tokenizer on SPLITS/train.jsonl and writes it and the tokens of every split to TOKENS.',
+  description: 'Trains a tokenizer on SPLITS/train.jsonl, and writes it and the tokens of all splits to TOKENS.',
   paths: ['SPLITS', 'TOKENS'],
   flags: { tokenizer: 'char, bpe or music' },
   async run({ paths: [splits, tokens], flags, params, progress }) {
@@ -15,7 +15,7 @@ await stage({
       return tokenizeCorpus(splits, tokens, { name: 'music', minFrequency, onProgress });
     }
     if (flags.tokenizer !== 'bpe')
-      throw new StageError(`--tokenizer ${flags.tokenizer}: there are char, bpe and music`);
+      throw new StageError(`--tokenizer is ${flags.tokenizer}; it must be char, bpe or music`);
     const { vocabulary, pretokenizer } = params.tokenize.bpe;
     return tokenizeCorpus(splits, tokens, { name: 'bpe', vocabularySize: vocabulary, pretokenizer, onProgress });
   },

@@ -1,4 +1,7 @@
-/** TOKENS → MODEL (config.json, model.safetensors) and CURVE.csv: one model of the grid, trained on a budget of tokens. */
+/**
+ * Trains one model of the grid on TOKENS, with the token budget of params.yaml. Writes the model to MODEL (config.json,
+ * model.safetensors) and its loss curve to CURVE.csv. The training itself runs in a thread, see train-thread.ts.
+ */
 import { basename, join } from 'node:path';
 import { csvFormat } from 'd3-dsv';
 import { checkConfig, countParameters, ModelError, modelConfig } from '../lib/models/index.ts';
@@ -9,8 +12,8 @@ import type { Params } from './params.ts';
 import { StageError, stage, writeText } from './stage.ts';
 import type { FromThread, Trained, TrainingRequest } from './train-thread.ts';
 
-/** Named, so that a run which diverged before its first evaluation has a curve too: an empty one. */
-const curveColumns = [
+/** Columns of the curve. They are listed so that a run without an evaluation has a file with a header. */
+const CURVE_COLUMNS = [
   'run',
   'step',
   'tokens',
@@ -22,19 +25,19 @@ const curveColumns = [
 
 await stage({
   name: 'train',
-  does: 'Trains one model on TOKENS; writes its weights to MODEL and its losses along the way to CURVE.csv.',
+  description: 'Trains one model on TOKENS; writes its weights to MODEL and its loss curve to CURVE.csv.',
   paths: ['TOKENS', 'MODEL', 'CURVE.csv'],
   flags: {
-    size: 'a name from sizes in params.yaml',
-    seed: 'of the initial weights and the order of the data',
-    checkpoint: 'folder from which an interrupted attempt goes on',
+    size: 'a key of sizes in params.yaml',
+    seed: 'seed of the initial weights and the order of the data',
+    checkpoint: 'folder for checkpoints; an interrupted run continues from it',
   },
   optional: ['checkpoint'],
   async run({ paths: [tokens, modelDir, curveFile], flags, params, progress }) {
     const name = basename(modelDir);
     const settings = params.train;
     const tokenizer = await loadTokenizer(join(tokens, 'tokenizer.json'));
-    const config = configOf(params, flags.size, tokenizer.vocabularySize);
+    const config = buildConfig(params, flags.size, tokenizer.vocabularySize);
     const learningRate = settings.lr * (settings.lr_width / config.width) ** settings.lr_exponent;
     const request = {
       tokens,
@@ -47,7 +50,7 @@ await stage({
         batch: settings.batch,
         block: settings.block,
         learningRate,
-        minLearningRateRatio: settings.lr_floor,
+        learningRateFloor: settings.lr_floor,
         warmup: settings.warmup,
         weightDecay: settings.weight_decay,
         betas: settings.betas,
@@ -58,19 +61,19 @@ await stage({
       checkpointDir: flags.checkpoint,
     };
     const result = await trainInThread(request, progress.update);
-    if (result.diverged) process.stderr.write(`train: warning: ${inWords(result.diverged, modelDir)}\n`);
+    if (result.diverged) process.stderr.write(`train: warning: ${describeDivergence(result.diverged, modelDir)}\n`);
     const curve = result.curve.map((row) => ({ run: name, ...row }));
-    await writeText(curveFile, `${csvFormat(curve, curveColumns)}\n`);
+    await writeText(curveFile, `${csvFormat(curve, CURVE_COLUMNS)}\n`);
 
-    const count = countParameters(config);
+    const parameters = countParameters(config);
     return {
       run: name,
       tokenizer: tokenizer.kind,
       architecture: config.architecture,
       size: flags.size,
       seed: Number(flags.seed),
-      params: count.total,
-      params_non_embedding: count.nonEmbedding,
+      params: parameters.total,
+      params_non_embedding: parameters.nonEmbedding,
       steps: result.steps,
       tokens: result.tokens,
       flops: result.flops,
@@ -87,9 +90,10 @@ await stage({
   },
 });
 
-function configOf(params: Params, size: string, vocabularySize: number) {
+/** @throws StageError naming the key of params.yaml that is wrong */
+function buildConfig(params: Params, size: string, vocabularySize: number) {
   const shape = params.sizes[size];
-  if (!shape) throw new StageError(`params.yaml: sizes has no model of the name ${size}`);
+  if (!shape) throw new StageError(`params.yaml: sizes has no key ${size}`);
   try {
     const config = modelConfig(shape, { vocabularySize, block: params.train.block, dropout: params.train.dropout });
     checkConfig(config);
@@ -101,11 +105,13 @@ function configOf(params: Params, size: string, vocabularySize: number) {
   }
 }
 
-function inWords({ step, reason, keptStep }: NonNullable<Trained['diverged']>, modelDir: string): string {
+/** The warning for a run that diverged. */
+function describeDivergence({ step, reason, keptStep }: NonNullable<Trained['diverged']>, modelDir: string): string {
   const weights = keptStep === 0 ? 'the first weights' : `the weights of step ${keptStep}, the last good ones`;
   return `stopped at step ${step}, since ${reason}; ${modelDir} has ${weights}. A smaller train.lr or a longer train.warmup may do`;
 }
 
+/** The divergence as the metrics file holds it. */
 function divergedAt({ step, reason, keptStep }: NonNullable<Trained['diverged']>) {
   return { step, reason, kept_step: keptStep };
 }

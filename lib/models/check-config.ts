@@ -1,50 +1,54 @@
-/** Whether a configuration describes a model at all; each refusal names the key and what would be right. */
+/** Checks a model configuration. Each error names the wrong key and the values that are allowed. */
 
 import { ModelError } from './errors.ts';
 import type { ModelConfig } from './model-config.ts';
 
-/** @throws ModelError whose `key` is the setting that is wrong */
+/**
+ * Checks that a configuration describes a model.
+ *
+ * @throws ModelError whose `key` is the setting that is wrong
+ */
 export function checkConfig(config: ModelConfig): void {
   switch (config.architecture) {
     case 'gpt':
       checkVocabulary(config.vocabularySize);
-      for (const key of ['block', 'layers', 'width', 'heads'] as const) checkCount(key, config[key]);
+      for (const key of ['block', 'layers', 'width', 'heads'] as const) checkPositive(key, config[key]);
       checkDropout(config.dropout);
       if (typeof config.bias !== 'boolean')
-        throw new ModelError(`bias is ${show(config.bias)}; it must be true or false`, 'bias');
+        throw new ModelError(`bias is ${describe(config.bias)}; it must be true or false`, 'bias');
       if ('state' in config)
         throw new ModelError(
-          `state is ${show(config.state)}; only an LSTM has a state to carry or reset, a GPT sees its window alone`,
+          `state is ${describe(config.state)}; only an LSTM has a state to carry or reset, a GPT sees its window alone`,
           'state',
         );
       checkHeads(config.width, config.heads);
       return;
     case 'lstm':
       checkVocabulary(config.vocabularySize);
-      for (const key of ['block', 'layers', 'width', 'embedding'] as const) checkCount(key, config[key]);
+      for (const key of ['block', 'layers', 'width', 'embedding'] as const) checkPositive(key, config[key]);
       checkDropout(config.dropout);
       if (!['reset', 'carried', undefined].includes(config.state))
-        throw new ModelError(`state is ${show(config.state)}; it must be "reset" or "carried"`, 'state');
+        throw new ModelError(`state is ${describe(config.state)}; it must be "reset" or "carried"`, 'state');
       return;
     default: {
       const { architecture } = config satisfies never as { architecture: unknown };
-      throw new ModelError(`architecture is ${show(architecture)}; it must be "gpt" or "lstm"`, 'architecture');
+      throw new ModelError(`architecture is ${describe(architecture)}; it must be "gpt" or "lstm"`, 'architecture');
     }
   }
 }
 
-/** Beyond it is no model: 4,096 layers, 16.8 million of anything else. What a machine has no room for is far below. */
-const most = { layers: 2 ** 12, other: 2 ** 24 };
+/** Largest values: 4,096 layers, 16.8 million of anything else. Models that fit into memory are far smaller. */
+const LIMITS = { layers: 2 ** 12, other: 2 ** 24 };
 
-function checkCount(key: string, value: unknown): void {
+function checkPositive(key: string, value: unknown): void {
   if (!Number.isSafeInteger(value) || (value as number) < 1)
-    throw new ModelError(`${key} is ${show(value)}; it must be a whole number of at least 1`, key);
-  const limit = key === 'layers' ? most.layers : most.other;
+    throw new ModelError(`${key} is ${describe(value)}; it must be a whole number of at least 1`, key);
+  const limit = key === 'layers' ? LIMITS.layers : LIMITS.other;
   if ((value as number) > limit) throw new ModelError(`${key} is ${value}; it must be at most ${limit}`, key);
 }
 
 function checkVocabulary(size: unknown): void {
-  checkCount('vocabularySize', size);
+  checkPositive('vocabularySize', size);
   if (size === 1)
     throw new ModelError(
       'vocabularySize is 1; it must be at least 2, or there is nothing to predict',
@@ -54,7 +58,10 @@ function checkVocabulary(size: unknown): void {
 
 function checkDropout(value: unknown): void {
   if (typeof value !== 'number' || !(value >= 0 && value < 1))
-    throw new ModelError(`dropout is ${show(value)}; it must be a probability of at least 0 and below 1`, 'dropout');
+    throw new ModelError(
+      `dropout is ${describe(value)}; it must be a probability of at least 0 and below 1`,
+      'dropout',
+    );
 }
 
 function checkHeads(width: number, heads: number): void {
@@ -70,6 +77,6 @@ function checkHeads(width: number, heads: number): void {
   );
 }
 
-function show(value: unknown): string {
+function describe(value: unknown): string {
   return value === undefined ? 'missing' : typeof value === 'string' ? JSON.stringify(value) : String(value);
 }

@@ -1,9 +1,12 @@
 /**
- * A model on disk: a folder with config.json and model.safetensors, which transformers opens as a GPT2LMHeadModel, and,
- * where training is to go on from it, optimizer.safetensors with AdamW's moments and the trainer's progress.
+ * A model on disk. A checkpoint is a folder with these files:
  *
- * A GPT without biases is no GPT-2: transformers opens it too, says that the biases are missing, and takes zeros.
- * An LSTM's names are torch.nn.LSTM's; its config.json has a model_type of its own.
+ *   config.json              the configuration, in the keys of Hugging Face transformers (hugging-face.ts)
+ *   model.safetensors        the weights
+ *   optimizer.safetensors    only if training can continue: AdamW's moments, a carried state, the trainer's progress
+ *
+ * transformers opens a GPT as a GPT2LMHeadModel. If the GPT has no biases, transformers warns that they are missing and
+ * uses zeros. An LSTM has the parameter names of torch.nn.LSTM, and a model_type that transformers does not know.
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,30 +15,35 @@ import { ModelError } from './errors.ts';
 import { fromHuggingFace, toHuggingFace, withProjectNames } from './hugging-face.ts';
 import type { ModelConfig, Tensor, Weights } from './model-config.ts';
 import { parameters } from './parameters.ts';
-import { readSafetensors, writeSafetensors, writeWhole } from './safetensors.ts';
+import { readSafetensors, writeAtomically, writeSafetensors } from './safetensors.ts';
 
-/** What has to be kept, beside the weights, for training to go on bit for bit: AdamW's moments and the steps taken. */
+/** AdamW's state. With it and the weights, training continues with the same bits. */
 export interface OptimizerState {
-  /** updates made; dropout masks and AdamW's bias correction follow from it */
+  /** number of updates made; dropout masks and AdamW's bias correction depend on it */
   step: number;
+  /** first moments, m */
   first: Weights;
+  /** second moments, v */
   second: Weights;
 }
 
+/** The content of a checkpoint. */
 export interface Checkpoint {
   config: ModelConfig;
   weights: Weights;
-  /** present in a checkpoint that training can go on from */
+  /** present if training can continue from the checkpoint */
   optimizer?: OptimizerState;
-  /** of an LSTM whose state is carried: [layers, 2, sequences, width], what the next step begins with; kept with the optimizer's */
+  /** (layers, 2, sequences, width): carried state of an LSTM at the start of the next step; saved with the optimizer */
   state?: Tensor;
-  /** whatever the trainer wants back, as JSON; kept with the optimizer's state */
+  /** data of the trainer, as JSON; saved with the optimizer */
   progress?: unknown;
 }
 
 /**
- * Each file is replaced whole or not at all. The same checkpoint gives the same bytes.
- * @throws ModelError when the weights are not those of the configuration
+ * Writes a checkpoint. Each file is replaced atomically. The same checkpoint gives the same bytes.
+ *
+ * @param dir the folder, made if necessary
+ * @throws ModelError if the configuration is wrong, or a parameter is missing, unknown or of another shape
  */
 export async function saveCheckpoint(dir: string, checkpoint: Checkpoint): Promise<void> {
   const { config, optimizer, state, progress } = checkpoint;
@@ -55,35 +63,36 @@ export async function saveCheckpoint(dir: string, checkpoint: Checkpoint): Promi
     });
   }
   await writeSafetensors(join(dir, 'model.safetensors'), weights, { format: 'pt', ...(optimizer && { step }) });
-  await writeWhole(join(dir, 'config.json'), (handle) =>
+  await writeAtomically(join(dir, 'config.json'), (handle) =>
     handle.writeFile(`${JSON.stringify(toHuggingFace(config), null, 2)}\n`),
   );
 }
 
 /**
- * Reads what saveCheckpoint wrote, or a GPT-2 that transformers saved in float32.
- * @throws ModelError saying which file is missing, cut short, or of another shape
+ * Reads a checkpoint of `saveCheckpoint`, or a GPT-2 that transformers saved in float32.
+ *
+ * @throws ModelError naming the file that is missing or damaged, or does not fit the configuration
  */
 export async function loadCheckpoint(dir: string): Promise<Checkpoint> {
-  const config = await loadConfig(dir);
+  const config = await readConfig(dir);
   const file = join(dir, 'model.safetensors');
-  const model = await readSafetensors(file).catch((error) => rephrase(error, dir));
+  const model = await readSafetensors(file).catch((error) => rethrow(error, dir));
   const weights = arrange(withProjectNames(model.tensors, config), config, file);
 
   const optimizerFile = join(dir, 'optimizer.safetensors');
-  const kept = await readSafetensors(optimizerFile).catch((error) => {
+  const saved = await readSafetensors(optimizerFile).catch((error) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (!kept) return { config, weights };
-  if (kept.metadata.step !== model.metadata.step)
+  if (!saved) return { config, weights };
+  if (saved.metadata.step !== model.metadata.step)
     throw new ModelError(
-      `${dir} mixes two checkpoints: its optimizer is of step ${kept.metadata.step}, its model of step ${model.metadata.step ?? '(none)'}`,
+      `${dir} mixes two checkpoints: its optimizer is of step ${saved.metadata.step}, its model of step ${model.metadata.step ?? '(none)'}`,
     );
   const moments = (moment: 'first' | 'second') =>
     arrange(
       new Map(
-        [...kept.tensors].flatMap(([name, t]) =>
+        [...saved.tensors].flatMap(([name, t]) =>
           name.startsWith(`${moment}.`) ? [[name.slice(moment.length + 1), t]] : [],
         ),
       ),
@@ -93,9 +102,9 @@ export async function loadCheckpoint(dir: string): Promise<Checkpoint> {
   return {
     config,
     weights,
-    optimizer: { ...stepOf(kept.metadata, optimizerFile), first: moments('first'), second: moments('second') },
-    state: kept.tensors.get('state'),
-    progress: progressOf(kept.metadata, optimizerFile),
+    optimizer: { ...stepOf(saved.metadata, optimizerFile), first: moments('first'), second: moments('second') },
+    state: saved.tensors.get('state'),
+    progress: progressOf(saved.metadata, optimizerFile),
   };
 }
 
@@ -108,13 +117,13 @@ function progressOf({ progress }: Record<string, string>, file: string): unknown
   try {
     return JSON.parse(progress);
   } catch {
-    throw new ModelError(`${file}: progress is ${progress === undefined ? 'missing' : 'no JSON'}`, 'progress');
+    throw new ModelError(`${file}: progress is ${progress === undefined ? 'missing' : 'not JSON'}`, 'progress');
   }
 }
 
-async function loadConfig(dir: string): Promise<ModelConfig> {
+async function readConfig(dir: string): Promise<ModelConfig> {
   const file = join(dir, 'config.json');
-  const text = await readFile(file, 'utf8').catch((error) => rephrase(error, dir));
+  const text = await readFile(file, 'utf8').catch((error) => rethrow(error, dir));
   let json: Record<string, unknown>;
   try {
     json = JSON.parse(text);
@@ -134,25 +143,31 @@ async function loadConfig(dir: string): Promise<ModelConfig> {
   return config;
 }
 
-function rephrase(error: NodeJS.ErrnoException, dir: string): never {
+/** A missing file means that the folder is not a checkpoint. */
+function rethrow(error: NodeJS.ErrnoException, dir: string): never {
   if (error.code === 'ENOENT')
     throw new ModelError(
-      `${dir} is no checkpoint: ${error.path} is missing; a checkpoint has config.json and model.safetensors`,
+      `${dir} is not a checkpoint: ${error.path} is missing; a checkpoint has config.json and model.safetensors`,
     );
   throw error;
 }
 
-/** The tensors in the order of `parameters(config)`, each of the shape it must have, and none besides. */
-function arrange(tensors: Weights, config: ModelConfig, what: string): Weights {
+/**
+ * The tensors in the order of `parameters(config)`.
+ *
+ * @param origin names the tensors in errors
+ * @throws ModelError if a tensor is missing, unknown or of another shape
+ */
+function arrange(tensors: Weights, config: ModelConfig, origin: string): Weights {
   const arranged: Weights = new Map();
   for (const { name, shape } of parameters(config)) {
     const tensor = tensors.get(name);
-    if (!tensor) throw new ModelError(`${what}: ${name} is missing, which the configuration asks for`);
+    if (!tensor) throw new ModelError(`${origin}: ${name} is missing, but the configuration needs it`);
     if (String(tensor.shape) !== String(shape))
-      throw new ModelError(`${what}: ${name} has the shape [${tensor.shape}]; the configuration asks for [${shape}]`);
+      throw new ModelError(`${origin}: ${name} has the shape [${tensor.shape}]; the configuration needs [${shape}]`);
     arranged.set(name, tensor);
   }
   for (const name of tensors.keys())
-    if (!arranged.has(name)) throw new ModelError(`${what}: ${name} is no parameter of this configuration`);
+    if (!arranged.has(name)) throw new ModelError(`${origin}: ${name} is not a parameter of this configuration`);
   return arranged;
 }

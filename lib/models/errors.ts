@@ -1,6 +1,6 @@
-/** What is thrown for a model that cannot be, or a checkpoint that cannot be read: the message is for a person. */
+/** Thrown if a configuration is wrong or a checkpoint cannot be read. The message is for people. */
 export class ModelError extends Error {
-  /** the setting that is wrong, where it is one: "heads" */
+  /** the setting that is wrong, for example "heads"; undefined if the error is not about a setting */
   readonly key?: string;
 
   constructor(message: string, key?: string) {

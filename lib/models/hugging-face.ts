@@ -1,52 +1,61 @@
-/** How each architecture's configuration and tensors are called in files: as transformers calls them, where it has the model. */
+/**
+ * The keys of config.json and the tensor names for each architecture. A GPT uses those of Hugging Face transformers;
+ * transformers has no LSTM, so an LSTM's config.json follows its style.
+ */
 
 import { ModelError } from './errors.ts';
 import type { GptConfig, LstmConfig, ModelConfig, Weights } from './model-config.ts';
 
 type Json = Record<string, unknown>;
 
-interface Names<Config> {
-  /** in config.json, what says that a model is of this architecture */
+/** Reads and writes the files of one architecture. */
+interface FileFormat<Config> {
+  /** value of `model_type` in config.json, which identifies the architecture */
   modelType: string;
-  /** config.json; what transformers does not know stands last */
+  /** makes config.json; keys that transformers does not know come last */
   write(config: Config): Json;
-  /** the configuration, to be checked by checkConfig; what this project cannot do is refused here, `file` named */
+  /** reads config.json, which checkConfig checks next; throws a ModelError naming `file` for a model that is not supported */
   read(json: Json, file: string): Config;
-  /** the tensors of others' files under our names; absent: they have them already */
+  /** gives tensors from files of other programs this project's names; absent if the names are the same */
   rename?(tensors: Weights): Weights;
 }
 
-const names: { [A in ModelConfig['architecture']]: Names<Extract<ModelConfig, { architecture: A }>> } = {
+const FORMATS: { [A in ModelConfig['architecture']]: FileFormat<Extract<ModelConfig, { architecture: A }>> } = {
   gpt: { modelType: 'gpt2', write: writeGpt, read: readGpt, rename: renameGpt },
   lstm: { modelType: 'lstm', write: writeLstm, read: readLstm },
 };
 
-/** config.json of a configuration. */
+/** A configuration as the content of config.json. */
 export function toHuggingFace(config: ModelConfig): Json {
-  return namesOf(config).write(config);
+  return formatOf(config).write(config);
 }
 
-/** @throws ModelError naming the file and the key that this project cannot do */
+/**
+ * Reads the content of config.json. The result is not yet checked by `checkConfig`.
+ *
+ * @param file names the file in errors
+ * @throws ModelError naming the file and the key whose value is not supported
+ */
 export function fromHuggingFace(json: Json, file: string): ModelConfig {
-  const known = Object.values(names).find(({ modelType }) => modelType === json.model_type);
+  const known = Object.values(FORMATS).find(({ modelType }) => modelType === json.model_type);
   if (known) return known.read(json, file);
-  const types = Object.values(names).map(({ modelType }) => `"${modelType}"`);
+  const types = Object.values(FORMATS).map(({ modelType }) => `"${modelType}"`);
   throw new ModelError(
     `${file}: model_type is ${JSON.stringify(json.model_type) ?? 'missing'}; it must be ${types.join(' or ')}`,
     'model_type',
   );
 }
 
-/** A file's tensors under the names of `parameters(config)`. */
+/** The tensors of a file under the names of `parameters(config)`. */
 export function withProjectNames(tensors: Weights, config: ModelConfig): Weights {
-  return namesOf(config).rename?.(tensors) ?? tensors;
+  return formatOf(config).rename?.(tensors) ?? tensors;
 }
 
-function namesOf(config: ModelConfig): Names<ModelConfig> {
-  return names[config.architecture] as Names<ModelConfig>;
+function formatOf(config: ModelConfig): FileFormat<ModelConfig> {
+  return FORMATS[config.architecture] as FileFormat<ModelConfig>;
 }
 
-/** As GPT2Config has them. */
+/** The keys of transformers' GPT2Config. */
 function writeGpt({ vocabularySize, block, layers, width, heads, dropout, bias }: GptConfig): Json {
   return {
     architectures: ['GPT2LMHeadModel'],
@@ -89,7 +98,10 @@ function readGpt(json: Json, file: string): GptConfig {
   };
 }
 
-/** Published GPT-2 files omit "transformer."; some hold the causal mask and the tied head as if they were parameters. */
+/**
+ * Adds the prefix "transformer.", which published GPT-2 files omit. Drops the causal mask and the tied head, which some
+ * files contain although they are not parameters.
+ */
 function renameGpt(tensors: Weights): Weights {
   const renamed: Weights = new Map();
   for (const [name, tensor] of tensors)
@@ -133,7 +145,7 @@ function shapeOf(json: Json) {
   };
 }
 
-/** As the file has it, which checkConfig sees next. */
+/** The value as it stands in the file; checkConfig checks its type later. */
 function number(json: Json, key: string): number {
   return json[key] as number;
 }

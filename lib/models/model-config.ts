@@ -1,68 +1,70 @@
 /**
- * What a model is: its architecture and shape, and from these alone its parameters, their names and shapes, and their count.
+ * The configuration of a model: its architecture and shape. Names, shapes and number of its parameters follow from it.
  *
- * GPT as GPT-2 and nanoGPT have it; LSTM as torch.nn.LSTM has it. Parameter names and shapes are those of Hugging Face
- * transformers (GPT2LMHeadModel; its Conv1D weights are stored input × output) and of torch.nn, so that a checkpoint opens there.
- * No mathematics here: see lib/engine.
+ * The GPT is that of GPT-2 and nanoGPT, the LSTM that of torch.nn.LSTM. Parameters have the names and shapes of Hugging
+ * Face transformers (GPT2LMHeadModel, whose Conv1D weights are stored input × output) and of torch.nn, so that a
+ * checkpoint opens there. The mathematics is in lib/engine.
  */
 
-/** Decoder-only transformer: learned positions, pre-LayerNorm, GELU in its tanh form, head tied to the token embedding. */
+/** Decoder-only transformer: learned positions, LayerNorm before each sublayer, tanh GELU, head tied to the token embedding. */
 export interface GptConfig {
   architecture: 'gpt';
-  /** V */
+  /** V, the number of different tokens */
   vocabularySize: number;
-  /** T, the longest window in tokens */
+  /** T, the longest window, in tokens */
   block: number;
-  /** L */
+  /** L, the number of layers */
   layers: number;
-  /** C */
+  /** C, the width of the residual stream */
   width: number;
-  /** divides width */
+  /** number of attention heads; it divides the width */
   heads: number;
-  /** probability, on embeddings, attention weights and both residual branches */
+  /** probability of dropout, on embeddings, attention weights and both residual branches */
   dropout: number;
-  /** whether Linear and LayerNorm have biases */
+  /** whether linear layers and LayerNorms have biases */
   bias: boolean;
 }
 
-/** Embedding, stacked LSTM (gates i f g o, two biases), linear head with a bias of its own. */
+/** Embedding, stacked LSTM (gates in the order i, f, g, o; two biases), linear head with a bias. */
 export interface LstmConfig {
   architecture: 'lstm';
-  /** V */
+  /** V, the number of different tokens */
   vocabularySize: number;
-  /** T, the window that gradients flow through, in tokens */
+  /** T, the longest window, in tokens; gradients flow within a window only */
   block: number;
-  /** L */
+  /** L, the number of layers */
   layers: number;
-  /** H */
+  /** H, the number of hidden units in a layer */
   width: number;
-  /** E; the head is tied to the embedding when E = H, and a matrix of its own otherwise */
+  /** E, the width of the embedding; the head is tied to the embedding if E = H, otherwise it has its own matrix */
   embedding: number;
-  /** probability, on the embedding, between layers and before the head */
+  /** probability of dropout, on the embedding, between layers and before the head */
   dropout: number;
   /**
-   * In training only. reset, the default: every window begins at zero. carried: it begins with the state in which the window
-   * before it ended, and gradients end where it begins (truncated backpropagation through time)
+   * The state at the start of a training window. reset: zeros. carried: the state at the end of the window before it
+   * (truncated backpropagation through time). Default reset
    */
   state?: 'reset' | 'carried';
 }
 
+/** The configuration of a model of any architecture. */
 export type ModelConfig = GptConfig | LstmConfig;
 
+/** Name, shape and kind of a parameter. */
 export interface Parameter {
   name: string;
   shape: number[];
-  /** weight decay applies to matrices only, as in nanoGPT: not to biases and LayerNorm gains */
+  /** whether weight decay applies: to matrices, but not to biases and LayerNorm gains, as in nanoGPT */
   decay: boolean;
-  /** whether it has a row for each token of the vocabulary or each position: no part of N in Kaplan et al. (2020, §2.1) */
+  /** whether it has a row for each token or position; Kaplan et al. (2020, §2.1) do not count such parameters in N */
   embedding: boolean;
 }
 
-/** A parameter's values, row-major. */
+/** Values of a parameter, row-major. */
 export interface Tensor {
   shape: number[];
   data: Float32Array;
 }
 
-/** By parameter name, in the order of `parameters(config)`. */
+/** Tensors by parameter name, in the order of `parameters(config)`. */
 export type Weights = Map<string, Tensor>;

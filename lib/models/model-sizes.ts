@@ -1,27 +1,30 @@
-/** From an entry of params.yaml's `sizes` to the configuration of a model. */
+/** A model size is an entry of `sizes` in params.yaml. `modelConfig` turns it into the configuration of a model. */
 import { checkConfig } from './check-config.ts';
 import { ModelError } from './errors.ts';
 import type { ModelConfig } from './model-config.ts';
 
-/** What params.yaml says of a size: its shape, but nothing that the data or the study decides. */
+/** An entry of `sizes` in params.yaml: architecture and shape. See GptConfig and LstmConfig for the keys. */
 export type ModelSize =
   | { architecture: 'gpt'; layers: number; width: number; heads: number; bias?: boolean }
   | { architecture: 'lstm'; layers: number; width: number; embedding?: number; state?: 'reset' | 'carried' };
 
-/** What the data and the study decide for all sizes alike. */
+/** The parts of a configuration that are the same for all sizes: the tokenizer and the study determine them. */
 export type SharedSettings = Pick<ModelConfig, 'vocabularySize' | 'block' | 'dropout'>;
 
-const keys: Record<ModelConfig['architecture'], string[]> = {
+const KEYS: Record<ModelConfig['architecture'], string[]> = {
   gpt: ['architecture', 'layers', 'width', 'heads', 'bias'],
   lstm: ['architecture', 'layers', 'width', 'embedding', 'state'],
 };
 
 /**
- * A GPT has biases unless told otherwise, as GPT-2 has; an LSTM's embedding is as wide as its layers, so that the head is tied.
- * @throws ModelError naming the key that is wrong, unknown keys included
+ * Makes the configuration of a model from its size. By default a GPT has biases, as GPT-2 does, and an LSTM's embedding is
+ * as wide as its layers, so that the head is tied.
+ *
+ * @throws ModelError naming the key that is wrong or unknown
+ * @example modelConfig({ architecture: 'gpt', layers: 1, width: 16, heads: 2 }, { vocabularySize: 97, block: 128, dropout: 0 })
  */
 export function modelConfig(size: ModelSize, { vocabularySize, block, dropout }: SharedSettings): ModelConfig {
-  const known = keys[size.architecture] ?? [];
+  const known = KEYS[size.architecture] ?? [];
   const unknown = Object.keys(size).find((key) => !known.includes(key));
   if (known.length > 0 && unknown !== undefined)
     throw new ModelError(
@@ -33,13 +36,13 @@ export function modelConfig(size: ModelSize, { vocabularySize, block, dropout }:
   return config;
 }
 
-function withDefaults(size: ModelSize, setting: SharedSettings): ModelConfig {
+function withDefaults(size: ModelSize, shared: SharedSettings): ModelConfig {
   switch (size.architecture) {
     case 'gpt':
-      return { ...setting, bias: true, ...size };
+      return { ...shared, bias: true, ...size };
     case 'lstm':
-      return { ...setting, embedding: size.width, ...size };
-    default: // checkConfig refuses it
+      return { ...shared, embedding: size.width, ...size };
+    default: // An unknown architecture: checkConfig throws the error.
       return size satisfies never;
   }
 }

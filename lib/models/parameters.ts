@@ -1,9 +1,10 @@
-/** The parameters that a configuration has, in the order in which weights are kept, and how many numbers they are. */
+/** The parameters of a model: their names and shapes, in the order of the weights in files, and their number. */
 import type { GptConfig, LstmConfig, ModelConfig, Parameter } from './model-config.ts';
 
 /**
- * Every parameter once, a tied head under the name of its embedding.
- * Names and shapes as in transformers' GPT2LMHeadModel, and in torch.nn.LSTM between an `encoder` and a `decoder`.
+ * Lists the parameters of a model. A head tied to the embedding is listed once, under the name of the embedding.
+ *
+ * Names and shapes are those of transformers' GPT2LMHeadModel, and of torch.nn.LSTM between an `encoder` and a `decoder`.
  */
 export function parameters(config: ModelConfig): Parameter[] {
   switch (config.architecture) {
@@ -16,7 +17,7 @@ export function parameters(config: ModelConfig): Parameter[] {
 
 function gptParameters({ vocabularySize: V, block: T, width: C, layers, bias }: GptConfig): Parameter[] {
   const list: Parameter[] = [];
-  /** a weight of this shape and, where the model has biases, a bias as long as its last axis */
+  /** Adds a weight of this shape and, if the model has biases, a bias as long as the last axis. */
   const add = (module: string, shape: number[]) => {
     list.push(parameter(`${module}.weight`, shape));
     if (bias) list.push(parameter(`${module}.bias`, shape.slice(-1)));
@@ -57,14 +58,16 @@ function embedding(name: string, shape: number[]): Parameter {
   return { ...parameter(name, shape), embedding: true };
 }
 
-/** How many numbers a tensor of this shape holds. */
+/** The number of elements of a tensor of this shape. */
 export function elementCount(shape: number[]): number {
   return shape.reduce((product, n) => product * n, 1);
 }
 
 /**
- * `total` counts every number that is trained, a tied matrix once. `nonEmbedding` is N of Kaplan et al. (2020, §2.1):
- * without the tensors that have a row for each token of the vocabulary or each position (wte, wpe; encoder, decoder).
+ * Counts the trained numbers of a model.
+ *
+ * @returns `total` counts all of them, a tied matrix once. `nonEmbedding` leaves out tensors with a row for each token or
+ *   position (wte, wpe; encoder, decoder); it is N of Kaplan et al. (2020, §2.1).
  */
 export function countParameters(config: ModelConfig): { total: number; nonEmbedding: number } {
   let total = 0;

@@ -1,24 +1,35 @@
 /**
- * The project's random numbers: Philox4x32-10, a counter-based generator (Salmon et al., "Parallel random numbers: as easy
- * as 1, 2, 3", SC 2011), as PyTorch, JAX and TensorFlow use on GPUs.
+ * The project's random numbers: Philox4x32-10, a counter-based generator that PyTorch and TensorFlow use on GPUs too.
  *
- * A draw is a function of (seed, purpose, index, position), so there is no state to keep: the windows of step 7 are
- * `new Random(seed, 'windows', 7)` whether or not steps 1 to 6 ran in this process. Only operations that IEEE 754 rounds
- * exactly are used (no Math.log, no Math.sin), so every machine draws the same bits. Not for cryptography.
+ * A draw depends only on (seed, purpose, index, position). So no state has to be saved: the windows of step 7 come from
+ * `new Random(seed, 'windows', 7)`, whether or not steps 1 to 6 ran in this process.
+ *
+ * Only operations that IEEE 754 rounds exactly are used, without Math.log and Math.sin, so every machine draws the same
+ * bits. Not for cryptography.
+ *
+ * @see Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", SC 2011
  */
 import { ModelError } from './errors.ts';
 
+/**
+ * One sequence of random numbers.
+ *
+ * @example new Random(1, 'windows', 7).below(100) // the same number every time
+ */
 export class Random {
   readonly #key: [number, number];
   readonly #counter: [number, number, number, number];
   readonly #words = new Uint32Array(4);
+  /** how many of the four words have been returned */
   #used = 4;
+  /** the second draw of the last call of `normal` */
   #spare: number | undefined;
 
   /**
    * @param seed a whole number, 0 ≤ seed ≤ 2⁵³ − 1
-   * @param purpose what the numbers are for; two purposes never share a sequence
-   * @param index which of the purpose's sequences, 0 ≤ index ≤ 2⁵³ − 1
+   * @param purpose names the use of the numbers; different purposes have different sequences
+   * @param index selects one of the purpose's sequences, 0 ≤ index ≤ 2⁵³ − 1
+   * @throws ModelError if seed or index is out of range
    */
   constructor(seed: number, purpose: string, index = 0) {
     for (const [name, value] of Object.entries({ seed, index }))
@@ -28,7 +39,7 @@ export class Random {
     this.#counter = [0, fnv1a(purpose), ...halves(index)];
   }
 
-  /** Uniform over 0 … 2³² − 1. */
+  /** A whole number, uniform over 0 … 2³² − 1. */
   uint32(): number {
     if (this.#used === 4) {
       philox(this.#counter, this.#key, this.#words);
@@ -38,12 +49,18 @@ export class Random {
     return this.#words[this.#used++];
   }
 
-  /** Uniform over [0, 1), 53 bits of it. */
+  /** Uniform over [0, 1), with 53 random bits. */
   uniform(): number {
     return ((this.uint32() >>> 5) * 0x4000000 + (this.uint32() >>> 6)) / 2 ** 53;
   }
 
-  /** A whole number, uniform over 0 … n − 1, without bias (n ≤ 2⁵³; the top remainder of the range is drawn again). */
+  /**
+   * A whole number, uniform over 0 … n − 1. Draws from the remainder at the top of the range are rejected, so there is no
+   * bias.
+   *
+   * @param n at most 2⁵³ − 1
+   * @throws ModelError if n is not a whole number of at least 1
+   */
   below(n: number): number {
     if (!Number.isSafeInteger(n) || n < 1)
       throw new ModelError(`below(${n}): the bound must be a whole number of at least 1`);
@@ -55,7 +72,7 @@ export class Random {
     }
   }
 
-  /** Normal with mean 0 and variance 1, by Marsaglia's polar method: two draws from a point in the unit disc. */
+  /** Normal with mean 0 and variance 1, by Marsaglia's polar method: a point in the unit disc gives two draws. */
   normal(): number {
     if (this.#spare !== undefined) {
       const spare = this.#spare;
@@ -75,8 +92,8 @@ export class Random {
 }
 
 /**
- * ln x for 0 < x < 1, to about 1e-15, from exactly rounded operations: x = m·2⁻ᵏ with ½ ≤ m < 1 by exact doublings,
- * ln m = 2·artanh((m − 1)/(m + 1)) by its series.
+ * Natural logarithm for 0 < x < 1, to about 1e-15, from exactly rounded operations.
+ * x = m·2⁻ᵏ with √½ ≤ m < √2 by exact doublings, and ln m = 2·artanh((m − 1)/(m + 1)) by its series.
  */
 export function naturalLogarithm(x: number): number {
   let exponent = 0;
@@ -91,7 +108,13 @@ export function naturalLogarithm(x: number): number {
   return 2 * z * sum + exponent * Math.LN2;
 }
 
-/** Ten rounds over a 128-bit counter with a 64-bit key, into `out`. */
+/**
+ * The Philox4x32-10 function: ten rounds.
+ *
+ * @param counter 128 bits as four words
+ * @param key 64 bits as two words
+ * @param out receives four random words
+ */
 export function philox(counter: number[], key: number[], out: Uint32Array): void {
   let c0 = counter[0] | 0;
   let c1 = counter[1] | 0;
@@ -117,7 +140,7 @@ export function philox(counter: number[], key: number[], out: Uint32Array): void
   out[3] = c3;
 }
 
-/** The upper 32 of the 64 bits of a product of two unsigned 32-bit numbers, by halves; no sum here exceeds 32 bits. */
+/** Upper 32 bits of the product of two unsigned 32-bit numbers, computed by 16-bit halves. No sum exceeds 32 bits. */
 function multiplyHigh(a: number, b: number): number {
   const aLow = a & 0xffff;
   const aHigh = a >>> 16;
@@ -133,7 +156,7 @@ function halves(n: number): [number, number] {
   return [n >>> 0, Math.floor(n / 2 ** 32)];
 }
 
-/** FNV-1a of the text's characters, 32 bits. */
+/** 32-bit FNV-1a hash of the text's characters. */
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

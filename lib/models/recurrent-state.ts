@@ -1,7 +1,7 @@
-/** What a model can see beyond its window: what an engine has to know of an architecture beside its parameters. */
+/** The memory of a model beyond its window: how far a decoder reaches, and the state that an LSTM carries. */
 import type { ModelConfig } from './model-config.ts';
 
-/** Tokens after which a decoder is full: a GPT has no positions after its block. */
+/** The number of tokens that a decoder can read: a GPT's positions end with its block, an LSTM has no limit. */
 export function decoderCapacity(config: ModelConfig): number {
   switch (config.architecture) {
     case 'gpt':
@@ -12,8 +12,10 @@ export function decoderCapacity(config: ModelConfig): number {
 }
 
 /**
- * The shape of what `sequences` sequences leave behind for those that follow them: [layers, parts, sequences, width], the parts of an
- * LSTM being hidden states and cells. Undefined for a model that sees its window alone.
+ * The shape of the state of `sequences` sequences: (layers, parts, sequences, width). An LSTM has two parts, hidden states
+ * and cells.
+ *
+ * @returns undefined for a GPT, which has no state
  */
 export function stateShape(config: ModelConfig, sequences: number): [number, number, number, number] | undefined {
   switch (config.architecture) {
@@ -24,7 +26,7 @@ export function stateShape(config: ModelConfig, sequences: number): [number, num
   }
 }
 
-/** Whether training hands the state from one window to the next. */
+/** Whether training carries the state from one window to the next. */
 export function carriesState(config: ModelConfig): boolean {
   return 'state' in config && config.state === 'carried';
 }

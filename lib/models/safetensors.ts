@@ -1,7 +1,10 @@
 /**
- * Reads and writes safetensors files: 8 bytes of header length, a JSON header of names, shapes and offsets, then the numbers.
- * Float32 only, little-endian, as every machine is that Node runs on today. The same tensors give the same bytes.
- * Format: https://huggingface.co/docs/safetensors
+ * Reads and writes safetensors files: 8 bytes of header length, a JSON header of names, shapes and offsets, then the values.
+ *
+ * Values are little-endian float32; other types are refused. They are copied as they are in memory, because all machines
+ * that Node runs on are little-endian. The same tensors give the same bytes.
+ *
+ * @see https://huggingface.co/docs/safetensors, "Format"
  */
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -9,17 +12,21 @@ import { ModelError } from './errors.ts';
 import type { Weights } from './model-config.ts';
 import { elementCount } from './parameters.ts';
 
-/** What the format says of a tensor; offsets are from the end of the header. */
+/** The header's entry for a tensor; offsets count from the end of the header. */
 interface Entry {
   dtype: string;
   shape: number[];
   data_offsets: [number, number];
 }
 
-/** The longest header that the format allows. */
-const longestHeader = 100_000_000;
+/** The longest header that the format allows, in bytes. */
+const MAX_HEADER_BYTES = 100_000_000;
 
-/** Writes tensors in the order of the map, under a temporary name until they are all on disk. */
+/**
+ * Writes tensors to a file, in the order of the map. The file is replaced atomically.
+ *
+ * @throws ModelError if a tensor's values do not fit its shape
+ */
 export async function writeSafetensors(
   file: string,
   tensors: Weights,
@@ -39,7 +46,7 @@ export async function writeSafetensors(
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
 
-  await writeWhole(file, async (handle) => {
+  await writeAtomically(file, async (handle) => {
     await handle.writeFile(Buffer.concat([length, padded]));
     for (const { data } of tensors.values())
       if (data.length > 0) await handle.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
@@ -47,9 +54,10 @@ export async function writeSafetensors(
 }
 
 /**
- * Writes a file so that under its name there is always a whole one: to a temporary name beside it, to disk, then renamed.
+ * Replaces a file atomically: writes a temporary file beside it, flushes it to disk, and renames it. So there is never an
+ * incomplete file under the name.
  */
-export async function writeWhole(file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
+export async function writeAtomically(file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
   const partial = `${file}.partial`;
   const handle = await open(partial, 'w');
   try {
@@ -61,28 +69,32 @@ export async function writeWhole(file: string, write: (handle: FileHandle) => Pr
   await rename(partial, file);
 }
 
-/** @throws ModelError when the file is not one, is cut short, or holds numbers other than float32 */
+/**
+ * Reads all tensors of a file.
+ *
+ * @throws ModelError if it is not a safetensors file, is cut short, or has values that are not float32
+ */
 export async function readSafetensors(file: string): Promise<{ tensors: Weights; metadata: Record<string, string> }> {
   const handle = await open(file, 'r');
   try {
     const { size } = await handle.stat();
     const name = basename(file);
-    const foreign = (why: string) => new ModelError(`${file} is not a safetensors file: ${why}`);
+    const notSafetensors = (why: string) => new ModelError(`${file} is not a safetensors file: ${why}`);
     const cut = (needed: number) =>
       new ModelError(
-        `${file} is cut short: ${size} bytes are there of ${needed}; ${name} has to be written or copied again`,
+        `${file} is cut short: it has ${size} of ${needed} bytes; ${name} has to be written or copied again`,
       );
 
-    if (size < 8) throw foreign(`it has ${size} bytes`);
+    if (size < 8) throw notSafetensors(`it has ${size} bytes`);
     const lengthBytes = Buffer.alloc(8);
     await readFully(handle, lengthBytes, 0);
     const headerLength = lengthBytes.readBigUInt64LE();
-    if (headerLength > longestHeader) throw foreign(`its first 8 bytes give no length of a header`);
+    if (headerLength > MAX_HEADER_BYTES) throw notSafetensors(`its first 8 bytes are not the length of a header`);
     const start = 8 + Number(headerLength);
     if (start > size) throw cut(start);
     const headerBytes = Buffer.alloc(Number(headerLength));
     await readFully(handle, headerBytes, 8);
-    const { __metadata__: metadata = {}, ...entries } = parseHeader(headerBytes, foreign);
+    const { __metadata__: metadata = {}, ...entries } = parseHeader(headerBytes, notSafetensors);
 
     let end = start;
     for (const [tensor, entry] of Object.entries(entries)) {
@@ -91,7 +103,7 @@ export async function readSafetensors(file: string): Promise<{ tensors: Weights;
       end = Math.max(end, start + (entry as Entry).data_offsets[1]);
     }
     if (end > size) throw cut(end);
-    if (end < size) throw foreign(`${size - end} bytes belong to no tensor`);
+    if (end < size) throw notSafetensors(`${size - end} bytes belong to no tensor`);
 
     const tensors: Weights = new Map();
     for (const [tensor, { shape, data_offsets }] of Object.entries(entries as Record<string, Entry>)) {
@@ -105,12 +117,12 @@ export async function readSafetensors(file: string): Promise<{ tensors: Weights;
   }
 }
 
-function parseHeader(bytes: Buffer, foreign: (why: string) => Error): Record<string, unknown> {
+function parseHeader(bytes: Buffer, notSafetensors: (why: string) => Error): Record<string, unknown> {
   try {
     const header = JSON.parse(bytes.toString('utf8'));
     if (typeof header === 'object' && header !== null && !Array.isArray(header)) return header;
   } catch {}
-  throw foreign('its header is not a JSON object');
+  throw notSafetensors('its header is not a JSON object');
 }
 
 function problemOf(entry: Entry): string | undefined {
@@ -125,7 +137,7 @@ function problemOf(entry: Entry): string | undefined {
 
 async function readFully(handle: FileHandle, into: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < into.length; ) {
-    // one read of Node's takes at most 2 GiB
+    // Node reads at most 2 GiB at a time.
     const length = Math.min(into.length - done, 2 ** 30);
     const { bytesRead } = await handle.read(into, done, length, position + done);
     if (bytesRead === 0) throw new ModelError('the file became shorter while it was read');

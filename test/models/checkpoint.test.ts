@@ -91,7 +91,7 @@ describe('a checkpoint', () => {
   });
 });
 
-describe('what is no checkpoint is refused in words', () => {
+describe('loading a damaged or foreign checkpoint fails with an error that names', () => {
   const saved = () => saveCheckpoint(dir, resumable(7));
   const model = () => join(dir, 'model.safetensors');
   const refusal = async (message: RegExp) => {
@@ -99,7 +99,7 @@ describe('what is no checkpoint is refused in words', () => {
     await expect(loadCheckpoint(dir)).rejects.toThrow(message);
   };
 
-  it('an empty folder', () => refusal(/is no checkpoint: .*config.json is missing/));
+  it('an empty folder', () => refusal(/is not a checkpoint: .*config.json is missing/));
 
   it('a folder without weights', async () => {
     await saved();
@@ -112,7 +112,7 @@ describe('what is no checkpoint is refused in words', () => {
     const { length } = await readFile(model());
     for (const size of [length - 1, length - 400, 100, 9, 8]) {
       await truncate(model(), size);
-      await refusal(new RegExp(`cut short: ${size} bytes are there of \\d+`));
+      await refusal(new RegExp(`cut short: it has ${size} of \\d+ bytes`));
     }
     await truncate(model(), 3);
     await refusal(/not a safetensors file: it has 3 bytes/);
@@ -137,14 +137,14 @@ describe('what is no checkpoint is refused in words', () => {
     await saved();
     const other = { ...gpt, width: 8 };
     await writeSafetensors(model(), initialWeights(other, 1));
-    await refusal(/transformer.wte.weight has the shape \[10,8\]; the configuration asks for \[10,4\]/);
+    await refusal(/transformer.wte.weight has the shape \[10,8\]; the configuration needs \[10,4\]/);
   });
 
   it('a weight too many', async () => {
     await saved();
     const weights = initialWeights(gpt, 1);
     await writeSafetensors(model(), weights.set('transformer.extra', { shape: [1], data: new Float32Array(1) }));
-    await refusal(/transformer.extra is no parameter/);
+    await refusal(/transformer.extra is not a parameter/);
   });
 
   it('an optimizer of another step than the model', async () => {
@@ -161,7 +161,7 @@ describe('what is no checkpoint is refused in words', () => {
     await truncate(optimizer, (await readFile(optimizer)).length - 1);
     await refusal(/optimizer.safetensors is cut short/);
     await writeSafetensors(optimizer, tensors, { step: '7', progress: '{' });
-    await refusal(/optimizer.safetensors: progress is no JSON/);
+    await refusal(/optimizer.safetensors: progress is not JSON/);
     await writeSafetensors(optimizer, tensors, { step: '7' });
     await refusal(/optimizer.safetensors: progress is missing/);
     await writeSafetensors(optimizer, tensors, { ...metadata, step: 'seven' });
@@ -169,7 +169,7 @@ describe('what is no checkpoint is refused in words', () => {
     await refusal(/optimizer.safetensors: step is seven; it must be the number of updates made/);
   });
 
-  it('a configuration that is no JSON, or not of a model', async () => {
+  it('a configuration that is not JSON, or not of a model', async () => {
     await saved();
     const config = join(dir, 'config.json');
     const json = JSON.parse(await readFile(config, 'utf8'));

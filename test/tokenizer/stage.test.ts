@@ -72,5 +72,5 @@ test('export-bin writes the ids for programs that read no LMDB', async () => {
 test('a tokenizer that is none is refused, and what there is is named', async () => {
   const { exitCode, stderr } = await tokenize('words');
   expect(exitCode).toBe(1);
-  expect(stderr).toBe('tokenize: --tokenizer words: there are char, bpe and music');
+  expect(stderr).toBe('tokenize: --tokenizer is words; it must be char, bpe or music');
 });

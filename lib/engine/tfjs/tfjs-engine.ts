@@ -260,7 +260,7 @@ class TfjsModel implements Model {
       optional,
       weight(name) {
         const weight = optional(name);
-        if (!weight) throw new EngineError(`there is no parameter ${name}`);
+        if (!weight) throw new EngineError(`the model does not have a parameter ${name}`);
         return weight;
       },
       lookup: (table, indices) => lookup(tf, table, indices),
