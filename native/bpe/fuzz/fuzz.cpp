@@ -1,11 +1,11 @@
-// Trains and encodes random documents and compares the encoder with applying the merges one after another, for use
-// under the sanitizers:
+// Fuzz test: trains on and encodes random documents, and compares the encoder with applying the merges one after
+// another. Meant for the sanitizers:
 //
 //   g++ -std=c++17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover -Inative/bpe/src
 //     native/bpe/fuzz/fuzz.cpp native/bpe/src/{pieces,train,encode,cuts,documents}.cpp -o /tmp/fuzz && /tmp/fuzz SEED
 //     ROUNDS
 //
-// Ends with a message and exit code 1 at the first difference. JavaScript's side of the addon is not covered.
+// The first difference ends it with a message and exit code 1. addon.cpp is not covered.
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -20,7 +20,7 @@ using namespace bpe;
 
 namespace {
 
-// Merges in the order in which they were learned, each from left to right.
+// Encodes a piece by definition: applies the merges by rank, each from left to right.
 std::vector<uint32_t> encodeByMerges(const std::vector<Merge>& merges, const uint8_t* piece, size_t length) {
   std::vector<uint32_t> symbols;
   for (size_t i = 0; i < length; i++) symbols.push_back(kBytes.symbolOf[piece[i]]);
@@ -36,6 +36,7 @@ std::vector<uint32_t> encodeByMerges(const std::vector<Merge>& merges, const uin
   return symbols;
 }
 
+// Random bytes of an alphabet, or of all bytes if it is empty.
 std::string randomText(std::mt19937& draw, const std::string& alphabet, size_t length) {
   std::string text;
   for (size_t i = 0; i < length; i++) {
@@ -46,14 +47,14 @@ std::string randomText(std::mt19937& draw, const std::string& alphabet, size_t l
 
 const uint8_t* bytesOf(const std::string& text) { return reinterpret_cast<const uint8_t*>(text.data()); }
 
-void fail(const char* what, int seed) {
-  printf("%s, round of seed %d\n", what, seed);
+void fail(const char* message, int seed) {
+  printf("%s, round of seed %d\n", message, seed);
   exit(1);
 }
 
+// One round: trains and checks DocumentEncoder, Cuts, and an Encoder of random merges.
 void round(int seed) {
   std::mt19937 draw(seed);
-  // The empty alphabet stands for all bytes.
   const std::string alphabets[] = {"a", "ab", "ab|", "abc|\n", "CDEFG234|/\n ", ""};
   const std::string& alphabet = alphabets[draw() % 6];
   const auto pretokenizer = static_cast<Pretokenizer>(draw() % 3);
@@ -69,7 +70,7 @@ void round(int seed) {
   if (learned != static_cast<int32_t>(merges.size())) fail("progress is not the number of merges", seed);
 
   const Encoder encoder(merges);
-  // Ids that are no symbols.
+  // Ids that differ from the symbols.
   std::vector<uint32_t> ids(encoder.symbolCount());
   for (uint32_t symbol = 0; symbol < ids.size(); symbol++) ids[symbol] = 1000 + 3 * symbol;
   const bool wide = draw() % 2;
@@ -78,7 +79,7 @@ void round(int seed) {
     std::vector<std::vector<uint8_t>> kept;
     std::vector<uint32_t> expected;
     for (int text = 0; text < 4; text++) {
-      // In a buffer of its own, so that reading past its end is noticed; and gone with its batch.
+      // In a buffer of its own, so that the sanitizer notices a read past its end. Freed at the end of the batch.
       const std::string document = randomText(draw, draw() % 3 ? alphabet : "", draw() % 500);
       kept.emplace_back(bytesOf(document), bytesOf(document) + document.size());
       documents.encode(kept.back().data(), kept.back().size());
@@ -94,21 +95,21 @@ void round(int seed) {
     documents.clear();
   }
 
-  // Parts between cuts are encoded for themselves.
+  // Encode the parts between cuts separately.
   const std::string text = randomText(draw, draw() % 3 ? alphabet : "", draw() % 500);
   const std::vector<uint8_t> bytes(bytesOf(text), bytesOf(text) + text.size());
   std::vector<uint32_t> joined;
   size_t from = 0;
-  for (size_t place = Cuts::kReach; place <= bytes.size(); place++) {
-    const bool ends = place == bytes.size();
-    if (!ends && (place + Cuts::kReach > bytes.size() || !encoder.cuts().isCut(&bytes[place]))) continue;
-    for (const uint32_t symbol : encodeByMerges(merges, &bytes[from], place - from)) joined.push_back(symbol);
-    from = place;
+  for (size_t position = Cuts::kReach; position <= bytes.size(); position++) {
+    const bool ends = position == bytes.size();
+    if (!ends && (position + Cuts::kReach > bytes.size() || !encoder.cuts().isCut(&bytes[position]))) continue;
+    for (const uint32_t symbol : encodeByMerges(merges, &bytes[from], position - from)) joined.push_back(symbol);
+    from = position;
   }
   if (bytes.size() >= Cuts::kReach && joined != encodeByMerges(merges, bytes.data(), bytes.size()))
-    fail("a cut is none", seed);
+    fail("a cut changes the encoding", seed);
 
-  // Merges that no training learned are refused, or followed to the right ids.
+  // Random merges, which training could not learn, are refused or give the right ids.
   std::vector<Merge> made;
   for (size_t k = draw() % 40; k > 0; k--) {
     const auto limit = static_cast<uint32_t>(256 + made.size());
@@ -119,7 +120,7 @@ void round(int seed) {
     const Encoder odd(made);
     const std::string document = randomText(draw, "abc", 60);
     const std::vector<uint32_t> expected = encodeByMerges(made, bytesOf(document), document.size());
-    // A scratch remembers pairs of its encoder: each encoder needs its own.
+    // A scratch belongs to one encoder.
     Encoder::Scratch own(odd);
     const auto [symbols, count] = odd.encode(bytesOf(document), document.size(), own);
     if (!std::equal(expected.begin(), expected.end(), symbols, symbols + count)) fail("ids of odd merges differ", seed);
@@ -132,5 +133,5 @@ void round(int seed) {
 int main(int argc, char** argv) {
   const int first = argc > 1 ? atoi(argv[1]) : 1, rounds = argc > 2 ? atoi(argv[2]) : 1000;
   for (int seed = first; seed < first + rounds; seed++) round(seed);
-  printf("%d rounds, no finding\n", rounds);
+  printf("%d rounds, no difference\n", rounds);
 }

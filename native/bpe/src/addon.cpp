@@ -1,4 +1,5 @@
-// The addon's face in JavaScript; lib/tokenizer/native.ts has its types. What takes long runs on libuv's thread pool.
+// The JavaScript interface of the addon; lib/tokenizer/bpe/native.ts has its types. Two classes are exported: Trainer
+// and Encoder. Long work runs on libuv's thread pool and returns a promise.
 #include <napi.h>
 
 #include <algorithm>
@@ -23,23 +24,25 @@ Pretokenizer readPretokenizer(const Napi::Value& value) {
   if (name == "bar") return Pretokenizer::bar;
   if (name == "line") return Pretokenizer::line;
   if (name == "none") return Pretokenizer::none;
-  throw Napi::TypeError::New(value.Env(), "the pre-tokenizer is bar, line or none");
+  throw Napi::TypeError::New(value.Env(), "the pre-tokenizer must be bar, line or none");
 }
 
+// Bytes owned by JavaScript.
 struct Span {
   const uint8_t* bytes;
   size_t length;
 };
 
 Span readBytes(const Napi::Value& value) {
-  if (!value.IsTypedArray()) throw Napi::TypeError::New(value.Env(), "a Uint8Array is wanted");
+  if (!value.IsTypedArray()) throw Napi::TypeError::New(value.Env(), "the argument must be a Uint8Array");
   const auto array = value.As<Napi::TypedArray>();
-  if (array.TypedArrayType() != napi_uint8_array) throw Napi::TypeError::New(value.Env(), "a Uint8Array is wanted");
+  if (array.TypedArrayType() != napi_uint8_array)
+    throw Napi::TypeError::New(value.Env(), "the argument must be a Uint8Array");
   const auto bytes = array.As<Napi::Uint8Array>();
   return {bytes.Data(), bytes.ByteLength()};
 }
 
-// Whoever reads them on another thread holds on to the array meanwhile.
+// The bytes of an array of Uint8Array. If another thread reads them, the caller must keep the array alive meanwhile.
 std::vector<Span> readDocuments(const Napi::Value& value) {
   const auto array = value.As<Napi::Array>();
   std::vector<Span> documents(array.Length());
@@ -47,6 +50,7 @@ std::vector<Span> readDocuments(const Napi::Value& value) {
   return documents;
 }
 
+// Merges from a Uint32Array that alternates left and right.
 std::vector<Merge> readMerges(const Napi::Value& value) {
   const auto array = value.As<Napi::Uint32Array>();
   std::vector<Merge> merges(array.ElementLength() / 2);
@@ -54,8 +58,8 @@ std::vector<Merge> readMerges(const Napi::Value& value) {
   return merges;
 }
 
-// A promise for what `work` does on another thread; `finish` makes the result on JavaScript's. Keeps `held` alive
-// meanwhile.
+// Runs `work` on the thread pool, then `finish` on the JavaScript thread, whose value resolves the promise. Keeps the
+// values of `held` alive meanwhile.
 class Task : public Napi::AsyncWorker {
  public:
   using Work = std::function<void()>;
@@ -89,6 +93,7 @@ class Task : public Napi::AsyncWorker {
   Finish finish_;
 };
 
+// The class Trainer: counts pieces, then learns merges.
 class JsTrainer : public Napi::ObjectWrap<JsTrainer> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -105,7 +110,7 @@ class JsTrainer : public Napi::ObjectWrap<JsTrainer> {
     return Task::start(
         info.Env(), {info.This(), info[0]},
         [this, documents = std::move(documents)] {
-          const Ended ended(busy_);
+          const BusyGuard guard(busy_);
           for (const Span& document : documents) counter_.add(document.bytes, document.length);
         },
         [](Napi::Env env) { return env.Undefined(); });
@@ -127,7 +132,7 @@ class JsTrainer : public Napi::ObjectWrap<JsTrainer> {
     return Task::start(
         info.Env(), {info.This(), info[3]},
         [this, options, merges, progress] {
-          const Ended ended(busy_);
+          const BusyGuard guard(busy_);
           *merges = learnMerges(counter_, options, *progress);
         },
         [merges](Napi::Env env) {
@@ -140,13 +145,15 @@ class JsTrainer : public Napi::ObjectWrap<JsTrainer> {
         });
   }
 
+  // Marks the trainer as busy. Throws if another call is running.
   void begin(Napi::Env env) {
-    if (busy_.exchange(true)) throw Napi::Error::New(env, "the trainer is at work: one call at a time");
+    if (busy_.exchange(true)) throw Napi::Error::New(env, "the trainer is busy: only one call may run at a time");
   }
 
-  struct Ended {
-    explicit Ended(std::atomic<bool>& busy) : busy(busy) {}
-    ~Ended() { busy = false; }
+  // Clears the mark at the end of the work.
+  struct BusyGuard {
+    explicit BusyGuard(std::atomic<bool>& busy) : busy(busy) {}
+    ~BusyGuard() { busy = false; }
     std::atomic<bool>& busy;
   };
 
@@ -154,6 +161,7 @@ class JsTrainer : public Napi::ObjectWrap<JsTrainer> {
   std::atomic<bool> busy_{false};
 };
 
+// The class Encoder: encodes documents.
 class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -170,7 +178,7 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
     }
     const auto ids = info[1].As<Napi::Uint32Array>();
     ids_.assign(ids.Data(), ids.Data() + ids.ElementLength());
-    if (ids_.size() != encoder_->symbolCount()) throw Napi::Error::New(info.Env(), "an id is wanted for each symbol");
+    if (ids_.size() != encoder_->symbolCount()) throw Napi::Error::New(info.Env(), "each symbol needs an id");
     wide_ = info[2].As<Napi::Boolean>();
     pretokenizer_ = readPretokenizer(info[3]);
   }
@@ -180,10 +188,10 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
 
   Napi::Value encode(const Napi::CallbackInfo& info) {
     const Span text = readBytes(info[0]);
-    if (!own_) own_ = makeWorker();
-    own_->clear();
-    own_->encode(text.bytes, text.length);
-    return makeIds(info.Env(), &own_, 1);
+    if (!syncWorker_) syncWorker_ = makeWorker();
+    syncWorker_->clear();
+    syncWorker_->encode(text.bytes, text.length);
+    return makeIds(info.Env(), &syncWorker_, 1);
   }
 
   Napi::Value encodeAll(const Napi::CallbackInfo& info) {
@@ -204,15 +212,17 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
         });
   }
 
+  // The state of one encodeAll.
   struct Batch {
-    // one a thread; what each has encoded, in the order of the documents
+    // One per thread. They hold the ids of consecutive ranges of documents.
     std::vector<Worker> workers;
+    // End of each document in the ids.
     std::vector<uint32_t> ends;
   };
 
   Worker makeWorker() const { return std::make_unique<DocumentEncoder>(*encoder_, ids_.data(), wide_, pretokenizer_); }
 
-  // Workers are kept between batches, with what they know of pairs and with their memory.
+  // Takes an idle worker or makes one. Workers are reused between batches, since their caches and memory are expensive.
   Worker takeWorker() {
     const std::lock_guard<std::mutex> lock(idleMutex_);
     if (idle_.empty()) return makeWorker();
@@ -221,21 +231,22 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
     return worker;
   }
 
+  // Clears a worker and makes it idle.
   void giveBack(Worker worker) {
     worker->clear();
     const std::lock_guard<std::mutex> lock(idleMutex_);
     idle_.push_back(std::move(worker));
   }
 
-  // Each thread takes a run of documents of about the same number of bytes.
+  // Encodes documents on `threads` threads. Each takes a range of documents with about the same number of bytes.
   void encodeBatch(const std::vector<Span>& documents, size_t threads, Batch& batch) {
     size_t bytes = 0;
     for (const Span& document : documents) bytes += document.length;
     std::vector<size_t> firsts{0};
-    size_t seen = 0;
+    size_t bytesSoFar = 0;
     for (size_t i = 0; i < documents.size() && firsts.size() < threads; i++) {
-      seen += documents[i].length;
-      if (seen * threads >= bytes * firsts.size()) firsts.push_back(i + 1);
+      bytesSoFar += documents[i].length;
+      if (bytesSoFar * threads >= bytes * firsts.size()) firsts.push_back(i + 1);
     }
     firsts.push_back(documents.size());
     for (size_t part = 0; part + 1 < firsts.size(); part++) batch.workers.push_back(takeWorker());
@@ -264,11 +275,11 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
     }
   }
 
-  // The ids of some workers, one after another.
+  // The ids of some workers, concatenated, as a typed array.
   Napi::Value makeIds(Napi::Env env, const Worker* workers, size_t count) const {
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++) bytes += workers[i]->ids().byteLength();
-    if (count == 1 && bytes > kHandedOver) {
+    if (count == 1 && bytes > kMostCopiedBytes) {
       const auto memory = Napi::ArrayBuffer::New(env, workers[0]->ids().release(), bytes,
                                                  [](Napi::Env, void* released) { std::free(released); });
       return viewOf(env, memory);
@@ -288,15 +299,17 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
     return Napi::Uint16Array::New(env, memory.ByteLength() / 2, memory, 0);
   }
 
-  // Ids of a document of more than this become JavaScript's where they are, instead of being there twice for a while.
-  static constexpr size_t kHandedOver = 1 << 24;
+  // Ids of one worker that take more bytes than this are handed over to JavaScript without a copy.
+  static constexpr size_t kMostCopiedBytes = 1 << 24;
 
   std::unique_ptr<Encoder> encoder_;
+  // Symbol → id.
   std::vector<uint32_t> ids_;
+  // Whether ids have 4 bytes instead of 2.
   bool wide_ = false;
   Pretokenizer pretokenizer_ = Pretokenizer::none;
-  // for `encode`, which runs on JavaScript's thread
-  Worker own_;
+  // The worker of `encode`, which runs on the JavaScript thread.
+  Worker syncWorker_;
   std::mutex idleMutex_;
   std::vector<Worker> idle_;
 };

@@ -4,15 +4,16 @@
 
 namespace bpe {
 
-Cuts::Cuts(const std::vector<std::vector<uint8_t>>& spelled) {
-  // Few of the bits are set, since each question that is answered wrongly loses a cut.
+Cuts::Cuts(const std::vector<std::vector<uint8_t>>& spellings) {
+  // At least 16 bits per symbol keep the set sparse, since each collision loses a cut.
   int bits = 16;
-  while (size_t{1} << bits < 16 * spelled.size()) bits++;
+  while (size_t{1} << bits < 16 * spellings.size()) bits++;
   crossed_.assign((size_t{1} << bits) / 64, 0);
   shift_ = 64 - bits;
-  for (const std::vector<uint8_t>& bytes : spelled) {
-    for (size_t place = 1; place < bytes.size(); place++) {
-      const uint64_t bit = bitOf(&bytes[place], std::min(place, kReach), std::min(bytes.size() - place, kReach));
+  for (const std::vector<uint8_t>& bytes : spellings) {
+    for (size_t position = 1; position < bytes.size(); position++) {
+      const uint64_t bit =
+          bitOf(&bytes[position], std::min(position, kReach), std::min(bytes.size() - position, kReach));
       crossed_[bit / 64] |= uint64_t{1} << bit % 64;
     }
   }

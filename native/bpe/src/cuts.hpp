@@ -1,14 +1,13 @@
-// Places where a text can be cut without changing its encoding, so that a long one need not be encoded in one go.
+// Positions at which a text can be cut without changing its encoding, so that a long text can be encoded in parts.
 //
-// Every symbol that encoding ever makes, on the way too, stands somewhere in the text. A symbol over a place has its
-// last `left` bytes before the place and its first `right` bytes after it. Where no symbol of the vocabulary agrees
-// with the text about that, none is ever made over the place: no merge joins what is before it with what is after it,
-// merges on one side are independent of the other, and so the encoding of the text is that of the first part followed
-// by that of the second.
+// Each symbol that exists during encoding is a substring of the text. A symbol that spans a position has its last
+// `left` bytes before the position and its first `right` bytes after it. If no symbol of the vocabulary matches the
+// text in this way, no merge ever joins the two sides. Merges on one side do not depend on the other, so the encoding
+// of the text is the encodings of the two parts, one after the other.
 //
-// Two bytes on each side are looked at: a symbol that reaches further agrees with the text at least so far. What stands
-// so around the places inside of symbols is kept as a set of bits by hash, which may say yes of what it has not: that
-// loses a cut, never makes a wrong one.
+// At most two bytes on each side are compared. A symbol that reaches further must match the text at least in these
+// bytes. The byte strings around positions inside symbols are kept in a bit set, by hash. A hash collision loses a cut,
+// but it never makes a wrong one.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,21 +15,24 @@
 
 namespace bpe {
 
+// Finds cut positions, for one vocabulary.
 class Cuts {
  public:
-  // How many bytes `isCut` reads before a place and after it.
+  // Number of bytes that `isCut` reads on each side of a position.
   static constexpr size_t kReach = 2;
 
-  // `spelled`: the bytes of each symbol.
-  explicit Cuts(const std::vector<std::vector<uint8_t>>& spelled);
+  // `spellings`: the bytes of each symbol.
+  explicit Cuts(const std::vector<std::vector<uint8_t>>& spellings);
 
-  // Whether no symbol can stand over the place before *text.
+  // Whether the text can be cut before *text: true only if no symbol can span that position. kReach bytes on both sides
+  // must be readable.
   bool isCut(const uint8_t* text) const;
 
  private:
+  // Index in crossed_ for `left` bytes before and `right` bytes after a position.
   uint64_t bitOf(const uint8_t* text, size_t left, size_t right) const;
 
-  // a bit by the hash of what stands around a place that some symbol reaches over
+  // A bit per hash of the bytes around a position: set if some symbol spans a position with these bytes around it.
   std::vector<uint64_t> crossed_;
   int shift_;
 };

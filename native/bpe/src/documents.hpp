@@ -1,6 +1,7 @@
-// Documents to ids: cut into parts that are encoded each for itself, each symbol replaced by its id. Bars come back,
-// most of them within a tune, so the parts seen last are remembered: where their text stands, and where their ids do.
-// Nothing is copied to remember them.
+// Encodes documents to ids. A document is cut into parts, each part is encoded, and each symbol is replaced by its id.
+//
+// Bars recur, mostly within a tune, so the most recent parts are cached. The cache keeps pointers to their text and
+// their ids, and copies neither.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -13,12 +14,14 @@
 
 namespace bpe {
 
-// Ids one after another, 2 or 4 bytes each. Grows in place where the system can, without being filled first.
+// A growable array of ids, 2 or 4 bytes each. It uses realloc, so that it can grow in place and new memory is not
+// zeroed.
 class Ids {
  public:
+  // `wide`: ids of 4 bytes instead of 2.
   explicit Ids(bool wide) : width_(wide ? 4 : 2) {}
 
-  // Room for `more` ids after the last.
+  // Returns memory for `more` ids after the last one. `extend` then adds them. Throws std::bad_alloc.
   template <class Id>
   Id* reserve(size_t more) {
     if (size_ + more > capacity_) grow(size_ + more);
@@ -26,16 +29,16 @@ class Ids {
   }
   void extend(size_t more) { size_ += more; }
   template <class Id>
-  const Id* at(size_t place) const {
-    return reinterpret_cast<const Id*>(bytes_.get()) + place;
+  const Id* at(size_t index) const {
+    return reinterpret_cast<const Id*>(bytes_.get()) + index;
   }
   size_t size() const { return size_; }
   size_t byteLength() const { return size_ * width_; }
   const uint8_t* bytes() const { return bytes_.get(); }
 
-  // Forgets the ids, and gives back memory that only an uncommonly large document needed.
+  // Removes the ids. Frees the memory if it is larger than most documents need.
   void clear();
-  // The memory itself, for std::free; nothing is left here.
+  // Hands the memory over to the caller, who must call std::free. The array is empty afterwards.
   uint8_t* release();
 
  private:
@@ -44,34 +47,37 @@ class Ids {
   };
   void grow(size_t least);
 
+  // Bytes of an id; number of ids; ids that fit in the memory.
   size_t width_, size_ = 0, capacity_ = 0;
   std::unique_ptr<uint8_t[], Free> bytes_;
 };
 
-// One for each thread, of an Encoder and ids (symbol → id) that outlive it.
+// Encodes documents. Each thread has one.
 class DocumentEncoder {
  public:
-  // `wide`: ids of 4 bytes, not 2.
+  // `ids` maps symbols to ids. It and the encoder must outlive this object. `wide`: ids of 4 bytes instead of 2.
   DocumentEncoder(const Encoder& encoder, const uint32_t* ids, bool wide, Pretokenizer pretokenizer);
 
-  // Appends the ids of a document. Its bytes must stay where they are until `clear`.
+  // Appends the ids of a document. Its bytes must not move or change before `clear`. Throws std::bad_alloc.
   void encode(const uint8_t* text, size_t length);
 
-  Ids& ids() { return out_; }
+  // The ids of all documents since the last `clear`.
+  Ids& ids() { return ids_; }
 
-  // Forgets the documents and their ids.
+  // Removes the ids. The bytes of the documents are not read afterwards.
   void clear();
 
  private:
-  struct Seen {
+  // A part that was encoded: where its text and its ids are.
+  struct CachedPart {
     const uint8_t* text;
     size_t length;
     uint64_t hash;
-    // of the ids, in out_
-    size_t at;
+    // Index of the first id in ids_, and number of ids.
+    size_t firstId;
     uint32_t count;
-    // of `round_` where it is of the documents since the last `clear`
-    uint32_t round;
+    // The entry is valid if this equals generation_.
+    uint32_t generation;
   };
 
   template <class Id>
@@ -84,10 +90,11 @@ class DocumentEncoder {
   bool wide_;
   Pretokenizer pretokenizer_;
   Encoder::Scratch scratch_;
-  Ids out_;
-  // by the hash of a part, the last one of each place
-  std::vector<Seen> seen_;
-  uint32_t round_ = 1;
+  Ids ids_;
+  // The part that was encoded last, for each value of the upper hash bits.
+  std::vector<CachedPart> cache_;
+  // Incremented by `clear`, which invalidates the cache.
+  uint32_t generation_ = 1;
 };
 
 }  // namespace bpe

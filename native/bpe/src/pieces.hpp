@@ -1,5 +1,4 @@
-// Documents cut into pieces (lib/tokenizer/pretokenizer.ts), and the distinct pieces of a corpus with how often each is
-// there.
+// Cuts documents into pieces (lib/tokenizer/bpe/pretokenizer.ts), and counts the distinct pieces of a corpus.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -9,9 +8,10 @@
 
 namespace bpe {
 
+// Where documents are cut: after | and newline, after newline, or not at all.
 enum class Pretokenizer { bar, line, none };
 
-// Calls visit(pointer, length) for each piece of a document, in order.
+// Calls visit(const uint8_t* piece, size_t length) for each piece of a document, in order.
 template <class Visit>
 void eachPiece(const uint8_t* text, size_t length, Pretokenizer pretokenizer, Visit visit) {
   const uint8_t* const end = text + length;
@@ -34,39 +34,49 @@ void eachPiece(const uint8_t* text, size_t length, Pretokenizer pretokenizer, Vi
   if (text < end) visit(text, static_cast<size_t>(end - text));
 }
 
+// A distinct piece and the number of its occurrences in the corpus.
 struct Piece {
   const uint8_t* bytes;
   uint32_t length;
   uint64_t count;
 };
 
-// Memory is in the distinct pieces, not in the corpus.
+// Counts the distinct pieces of a corpus, in a hash table. Memory use grows with the distinct pieces, not with the
+// corpus.
 class PieceCounter {
  public:
   explicit PieceCounter(Pretokenizer pretokenizer);
 
-  // Counts the pieces of one document, which may go away afterwards. A document is shorter than 4 GiB.
+  // Counts the pieces of one document, whose bytes need not outlive the call. Throws std::length_error if the document
+  // has 4 GiB or more, or the corpus more than about 2^32 distinct pieces.
   void add(const uint8_t* text, size_t length);
 
-  // In the order in which they were first seen.
+  // The distinct pieces, in the order of their first occurrence.
   const std::vector<Piece>& pieces() const { return pieces_; }
+  // Removes all pieces and frees their memory.
   void clear();
 
  private:
-  // Open addressing: 0 is an empty slot, else the piece's index + 1 below and 32 bits of its hash above.
+  // Counts one occurrence of a piece.
   void count(const uint8_t* bytes, size_t length);
-  const uint8_t* keep(const uint8_t* bytes, size_t length);
+  // Copies a new piece into blocks_.
+  const uint8_t* store(const uint8_t* bytes, size_t length);
+  // Doubles the hash table.
   void grow();
 
   Pretokenizer pretokenizer_;
   std::vector<Piece> pieces_;
+  // The hash table, with open addressing. A slot is 0 if empty. Otherwise its lower 32 bits are the index of the piece
+  // + 1, and its upper 32 bits are those of the piece's hash.
   std::vector<uint64_t> slots_;
+  // The bytes of the pieces, in large blocks.
   std::vector<std::unique_ptr<uint8_t[]>> blocks_;
+  // The free end of the current block, and its length in bytes.
   uint8_t* block_ = nullptr;
   size_t blockLeft_ = 0;
 };
 
-// 64 bits of a byte string, by folded 64 × 64 → 128-bit products of 8 bytes at a time.
+// A 64-bit hash of a byte string. Takes 8 bytes at a time and folds 64 × 64 → 128-bit products, as wyhash does.
 uint64_t hashBytes(const uint8_t* bytes, size_t length);
 
 }  // namespace bpe

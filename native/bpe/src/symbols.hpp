@@ -1,17 +1,18 @@
-// What BPE merges: symbols 0 to 255 are the bytes, in the order in which Hugging Face's trainer numbers them (the code
-// points of GPT-2's byte alphabet, lib/tokenizer/byte-level.ts), and merge k makes symbol 256 + k.
+// Symbols and merges of BPE. Symbols 0 to 255 are the bytes, ordered by the code points of GPT-2's byte alphabet, as in
+// Hugging Face's trainer (lib/tokenizer/bpe/byte-level.ts). Merge k makes symbol 256 + k.
 #pragma once
 #include <array>
 #include <cstdint>
 
 namespace bpe {
 
-struct ByteOrder {
+// The two directions of the mapping between bytes and the symbols 0 to 255.
+struct ByteSymbols {
   std::array<uint8_t, 256> symbolOf{};
   std::array<uint8_t, 256> byteOf{};
 
-  constexpr ByteOrder() {
-    // Printable Latin-1 bytes stand for themselves; the others come after all of them, in their own order.
+  constexpr ByteSymbols() {
+    // First the bytes that are printable in Latin-1, then the others, both in ascending order.
     int symbol = 0;
     for (int pass = 0; pass < 2; pass++) {
       for (int byte = 0; byte < 256; byte++) {
@@ -24,11 +25,12 @@ struct ByteOrder {
   }
 };
 
-inline constexpr ByteOrder kBytes;
+inline constexpr ByteSymbols kBytes;
 
-// A symbol is a number of so many bits: a vocabulary is below 2^20.
+// Bits of a symbol: a vocabulary has at most 2^20 symbols.
 inline constexpr int kSymbolBits = 20;
 
+// Two adjacent symbols that a merge joins into one. The index of a merge is its rank.
 struct Merge {
   uint32_t left;
   uint32_t right;
