@@ -1,9 +1,10 @@
 /**
- * Drums as drummers read them: each on its place of the five lines, cymbals with crosses. Models write drums as the pitches of General
- * MIDI, which a staff would show far below itself. For the eye only; what is played comes from the MIDI file.
+ * Drum notation: each drum at its usual position on the staff, cymbals with crosses as note heads.
+ *
+ * Models write drums as pitches of the General MIDI percussion key map, most of which lie far below the staff.
  */
 
-/** By General MIDI drum: the place on the staff as ABC writes it (in C, so that ^c is the place of c), and whether a cross. */
+/** For drums by General MIDI key: the position as an ABC note, and whether its head is a cross. ^c and ^g stand at c and g. */
 const PLACES: [keys: number[], place: string, cross: boolean][] = [
   [[35, 36], 'F', false], // bass drum
   [[38, 40], 'c', false], // snare
@@ -17,43 +18,16 @@ const PLACES: [keys: number[], place: string, cross: boolean][] = [
   [[51, 53, 59], 'f', true], // ride
   [[49, 52, 55, 57], 'a', true], // crash
 ];
+/** Position of all other percussion, with a cross. */
 const OTHER = 'B';
 
-/** Header lines that give crosses to the places that have them. */
+/** Header lines for abcjs that set which positions have crosses. */
 export const DRUM_HEADS = [
   ...PLACES.filter(([, , cross]) => cross).map(([[key], place]) => `%%percmap ${place} ${key} x`),
   `%%percmap ${OTHER} 56 x`,
 ];
 
-/** A bar of drums with each note on its place. */
-export function drumBar(bar: string): string {
-  /** accidentals in force, by letter and octave */
-  const altered = new Map<string, number>();
-  let chord: Set<string> | undefined;
-  return bar.replace(/\[[A-Za-z]:[^\]]*\]|\[|\]|([_=^]{0,2})([A-Ga-g][,']*)/g, (text, accidental, note) => {
-    if (note === undefined) {
-      if (text === '[') chord = new Set();
-      if (text === ']') chord = undefined;
-      return text;
-    }
-    if (accidental !== '') altered.set(note, SEMITONES[accidental] ?? 0);
-    const place = placeOf(pitchOf(note) + (altered.get(note) ?? 0));
-    // Two drums of one place are one head.
-    if (chord?.has(place)) return '';
-    chord?.add(place);
-    return place;
-  });
-}
-
-const SEMITONES: Record<string, number> = { '=': 0, '^': 1, '^^': 2, _: -1, __: -2 };
-
-/** MIDI note number of a letter with its octave marks; C is 60. */
-function pitchOf(note: string): number {
-  const letter = note[0];
-  const octave = (letter >= 'a' ? 1 : 0) + note.split("'").length - note.split(',').length;
-  return 60 + 12 * octave + [9, 11, 0, 2, 4, 5, 7]['ABCDEFG'.indexOf(letter.toUpperCase())];
-}
-
-function placeOf(pitch: number): string {
+/** The staff position of a drum, as an ABC note. `pitch` is its MIDI note number, by the General MIDI percussion key map. */
+export function drumPlace(pitch: number): string {
   return PLACES.find(([keys]) => keys.includes(pitch))?.[1] ?? OTHER;
 }
