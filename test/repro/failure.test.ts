@@ -317,8 +317,8 @@ stages:
     'params.yaml': 'code: 0',
   });
   expect(await made.outcomes()).toEqual({ first: 'ran', three: 'ran' });
-  const block = () => /^ {2}three:\n( {4}.*\n)+/m.exec(made.read('dvc-like.lock'))![0];
-  const before = block();
+  const lockedText = () => /^ {2}three:\n( {4}.*\n)+/m.exec(made.read('dvc-like.lock'))![0];
+  const before = lockedText();
   made.write('params.yaml', 'code: 3');
   made.write('in.txt', 'b');
   made.write('runs.log', '');
@@ -326,7 +326,7 @@ stages:
   expect(exit).toBe(1);
   expect(stdout).toMatch(/\nthree \| what went wrong\n✗ three: `.*` ended with exit 3\n1 ran, 1 failed in .* s\n$/);
   expect(made.read('runs.log')).toBe('one\ntwo\n');
-  expect(block()).toBe(before);
+  expect(lockedText()).toBe(before);
   expect(made.read('first.txt')).toBe('b');
   expect(Object.keys(await made.stale())).toEqual(['three']);
 });

@@ -11,7 +11,7 @@
  *   expect(Object.keys(await made.stale())).toEqual(['a']); // asks `repro status`
  *   const { exit, stderr } = await made.repro('--forse');                // any other command line
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -242,6 +242,15 @@ export function project(files: { [path: string]: string }): TestProject {
 /** Removes all projects; for `afterEach` or `afterAll`. */
 export function removeProjects(): void {
   for (const made of projects.splice(0)) made.dispose();
+}
+
+/** Whether script(1) of util-linux is installed, which `onTerminal` needs. */
+export function hasScript(): boolean {
+  try {
+    return execFileSync('script', ['--version'], { encoding: 'utf8' }).includes('util-linux');
+  } catch {
+    return false;
+  }
 }
 
 /** Waits until `condition` holds. There is no time limit but the test's own. */

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { runningLine } from '../../lib/repro/cli/progress-bar.ts';
 import { plainTable } from '../../lib/repro/cli/table.ts';
 import { columnsOf, cutToColumns, padEndColumns, padStartColumns } from '../../lib/repro/cli/terminal-width.ts';
-import { project, removeProjects } from './project.ts';
+import { hasScript, project, removeProjects, until } from './project.ts';
 
 afterEach(removeProjects);
 
@@ -91,6 +91,33 @@ test('--dry lines up the outcomes of stages with wide names', async () => {
     't@🎵    would run: has not run yet',
     't@abc   would run: has not run yet',
   ]);
+});
+
+test.skipIf(!hasScript())('on a terminal, live lines of stages with wide names fit its width', async () => {
+  const made = project({
+    'pipeline.yaml': `
+stages:
+  t: {matrix: {n: [音楽理論, 🎵🎶🎵, abc]}, cmd: 'echo 学習率を下げました学習率を下げました; until [ -e go ]; do sleep 0.01; done', params: [p]}
+`,
+    'params.yaml': 'p: 1',
+  });
+  const columns = 40;
+  const { written, ended } = await made.onTerminal({ columns, rows: 20 }, '-j', '3');
+  const lines = () =>
+    written()
+      .replaceAll(/\u001b\[\??\d*[a-zA-Z]/g, '')
+      .split(/[\r\n]+/);
+  const isCut = (stage: string) => lines().some((line) => line.includes(stage) && /学.*…$/.test(line));
+  await until(() => isCut('t@音楽理論') && isCut('t@🎵🎶🎵') && isCut('t@abc'));
+  made.write('go', '');
+  expect(await ended).toBe(0);
+  const live = lines().filter((line) => /^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]| of 3 done/.test(line));
+  const widths = live.map((line) => stringWidth(line));
+  expect(Math.max(...widths)).toBeLessThan(columns);
+  // While all three stages run, their durations start in the same column.
+  const queue = live.findLastIndex((line) => line.includes('3 running'));
+  const beforeDuration = live.slice(queue - 3, queue).map((line) => /^(. t@.*?) [\d.]+ s/.exec(line)![1]);
+  expect(beforeDuration.map((text) => stringWidth(text))).toEqual([19, 19, 19]);
 });
 
 test('a run that has nothing to do does not load string-width', async () => {

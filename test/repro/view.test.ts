@@ -1,7 +1,6 @@
 /** The views of a run: live lines on a terminal, plain lines elsewhere, and JSON for programs. */
-import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, test } from 'vitest';
-import { events, project, removeProjects, type TestProject, until } from './project.ts';
+import { events, hasScript, project, removeProjects, type TestProject, until } from './project.ts';
 
 afterEach(removeProjects);
 
@@ -46,14 +45,6 @@ function screen(written: string): string[] {
     }
   }
   return lines.filter((line) => line !== '');
-}
-
-function hasScript(): boolean {
-  try {
-    return execFileSync('script', ['--version'], { encoding: 'utf8' }).includes('util-linux');
-  } catch {
-    return false;
-  }
 }
 
 describe.skipIf(!hasScript())('on a terminal (needs script of util-linux)', () => {

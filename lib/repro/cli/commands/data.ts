@@ -37,14 +37,14 @@ export async function checkOutStages(
   let restored = 0;
   const problems: string[] = [];
   for (const name of names) {
-    const block = project.lock.get(name);
+    const locked = project.lock.get(name);
     const stage = project.graph.stages.get(name)!;
     for (const { path, cache } of stage.outs) {
-      const content = block?.outs?.[path];
+      const content = locked?.outs?.[path];
       if (!content || sameContent((await project.stageInputs.scan(path))?.content, content)) continue;
       const [problem] = await project.cache.problems(content);
       if (problem === undefined) {
-        await restoreStage(project, stage, { ...block!, outs: { [path]: content } }, { record: false });
+        await restoreStage(project, stage, { ...locked!, outs: { [path]: content } }, { record: false });
         restored++;
       } else
         problems.push(

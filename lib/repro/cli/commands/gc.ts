@@ -143,11 +143,11 @@ function listRuns(project: Project): RecordedRun[] {
   const folder = join(project.root, '.repro/runs');
   return filesBelow(folder).map((name) => {
     const path = join(folder, name);
-    let block: LockedStage | undefined;
+    let locked: LockedStage | undefined;
     try {
-      block = JSON.parse(readFileSync(path, 'utf8'));
+      locked = JSON.parse(readFileSync(path, 'utf8'));
     } catch {}
-    return { path, used: statSync(path).mtimeMs, objects: objectsOf(project, block) };
+    return { path, used: statSync(path).mtimeMs, objects: objectsOf(project, locked) };
   });
 }
 
@@ -162,9 +162,9 @@ function filesBelow(folder: string): string[] {
 /**
  * The hashes of the objects of a stage's outputs and code: files, manifests of folders, and the files in these folders.
  */
-function objectsOf(project: Project, block: LockedStage | undefined): string[] {
+function objectsOf(project: Project, locked: LockedStage | undefined): string[] {
   const found: string[] = [];
-  for (const content of [...Object.values(block?.outs ?? {}), ...Object.values(block?.code ?? {})]) {
+  for (const content of [...Object.values(locked?.outs ?? {}), ...Object.values(locked?.code ?? {})]) {
     found.push(content.sha256);
     if (content.files === undefined) continue;
     try {

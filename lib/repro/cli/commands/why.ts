@@ -72,22 +72,22 @@ async function lastCommitWith(
   recorded: LockedStage | undefined,
 ): Promise<string | undefined> {
   // The lock records all modules of a code entry as one hash.
-  const codeEntry = (block: LockedStage | undefined) =>
-    reason.kind === 'code' ? block?.code?.[reason.entry ?? reason.path] : undefined;
+  const codeEntry = (locked: LockedStage | undefined) =>
+    reason.kind === 'code' ? locked?.code?.[reason.entry ?? reason.path] : undefined;
   const old = (codeEntry(recorded) ?? ('old' in reason ? reason.old : undefined)) as Json | undefined;
   if (old === undefined) return undefined;
-  const inLock = (block: LockedStage | undefined): Json | undefined => {
+  const inLock = (locked: LockedStage | undefined): Json | undefined => {
     switch (reason.kind) {
       case 'command':
-        return block?.cmd as Json;
+        return locked?.cmd as Json;
       case 'env':
-        return block?.env?.[reason.key];
+        return locked?.env?.[reason.key];
       case 'dep':
-        return block?.deps?.[reason.path] as unknown as Json;
+        return locked?.deps?.[reason.path] as unknown as Json;
       case 'out-changed':
-        return block?.outs?.[reason.path] as unknown as Json;
+        return locked?.outs?.[reason.path] as unknown as Json;
       case 'code':
-        return codeEntry(block) as unknown as Json;
+        return codeEntry(locked) as unknown as Json;
       default:
         return undefined;
     }
