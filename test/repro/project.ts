@@ -6,10 +6,10 @@
  *
  *   const pipeline = 'stages:\n  a: {cmd: cat in.txt > a.txt, deps: [in.txt], outs: [a.txt]}\n';
  *   const made = project({ 'pipeline.yaml': pipeline, 'in.txt': '1' });
- *   expect(await made.outcomes()).toEqual({ a: 'ran' });   // runs repro, which must exit with 0
+ *   expect(await made.outcomes()).toEqual({ a: 'ran' }); // runs repro, which must exit with 0
  *   made.write('in.txt', '2');
  *   expect(Object.keys(await made.stale())).toEqual(['a']); // asks `repro status`
- *   const { exit, stderr } = await made.repro('--forse');                // any other command line
+ *   const { exit, stderr } = await made.repro('--forse'); // any other command line
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -51,7 +51,8 @@ async function bundleOnce(): Promise<string> {
     try {
       renameSync(join(ROOT, unfinished), join(ROOT, folder));
     } catch {
-      rmSync(join(ROOT, unfinished), { recursive: true, force: true }); // Another test file has put its bundle there first.
+      // Another test file has put its bundle there first.
+      rmSync(join(ROOT, unfinished), { recursive: true, force: true });
     }
   }
   return join(ROOT, folder, 'repro.js');

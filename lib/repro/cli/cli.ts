@@ -1,6 +1,11 @@
 /**
  * The entry point of the `repro` command. If the pipeline is known to be up to date, this file answers alone and loads
- * only its own imports. Otherwise it loads program.ts, which defines all commands and options.
+ * only its own imports. Otherwise it loads the rest of this folder:
+ * - program.ts: all commands and options, with their help texts;
+ * - commands/: one file for each command or group of commands; run.ts is `repro` without a command;
+ * - view.ts and progress-bar.ts: the output of a run;
+ * - describe-reason.ts: the reasons why a stage is stale, in words;
+ * - table.ts and terminal-width.ts: tables, and text measured in terminal columns.
  */
 import { existsSync } from 'node:fs';
 import module from 'node:module';

@@ -1,6 +1,7 @@
 /**
  * Words for people, used by every folder of repro:
  * - errors.ts: ReproError, the error for mistakes that a user can fix, and describeError for any other error;
+ * - failure.ts: why a stage failed or was skipped, as data and as a sentence;
  * - nearest.ts: "did you mean …?" for mistyped names;
  * - units.ts: sizes, durations, numbers and lists of names in sentences.
  */
