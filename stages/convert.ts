@@ -1,4 +1,4 @@
-/** RAW (MIDI) → ABC, x/y.mid → x/y.abc. A file that cannot be read is named in the metrics and passed over. */
+/** Converts the MIDI files below RAW to ABC, x/y.mid to x/y.abc. Files that cannot be read are skipped and named in the metrics. */
 import { convertCorpus } from '../lib/corpus/index.ts';
 import { stage } from './stage.ts';
 
@@ -7,7 +7,7 @@ await stage({
   description: 'Converts every MIDI file below RAW to ABC notation below ABC, in the same folders.',
   paths: ['RAW', 'ABC'],
   flags: {
-    memo: 'a folder in which conversions are kept, so that of a corpus that grows only new files are converted',
+    memo: 'a folder that keeps conversions, so that only the new files of a growing corpus are converted',
   },
   optional: ['memo'],
   async run({ paths: [raw, abc], flags: { memo }, params, progress }) {

@@ -1,17 +1,9 @@
-/** MODEL and TOKENS → SAMPLES/001.abc, 001.mid …: what the model writes, checked and measured. */
+/** Samples tunes from MODEL with the tokenizer of TOKENS: SAMPLES/001.abc, 001.mid …, each checked and measured. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openEngine, sample } from '../lib/engine/index.ts';
 import { loadCheckpoint } from '../lib/models/index.ts';
-import {
-  abcToMidi,
-  abcToScore,
-  checkAbc,
-  MusicError,
-  measure,
-  shapeOf,
-  trimToCompleteBars,
-} from '../lib/music/index.ts';
+import { abcToScore, MusicError, measure, readAbc, shapeOf, trimToCompleteBars } from '../lib/music/index.ts';
 import { loadModelTokenizer } from './model-tokenizer.ts';
 import { stage } from './stage.ts';
 
@@ -43,7 +35,7 @@ await stage({
     for (const [i, ids] of streams.entries()) {
       const name = String(i + 1).padStart(3, '0');
       const text = settings.prompt + tokenizer.decode(ids);
-      samples.push({ name, ended: ids.length < settings.max_tokens, ...(await write(join(out, name), text)) });
+      samples.push({ name, ended: ids.length < settings.max_tokens, ...(await writeSample(join(out, name), text)) });
     }
     const valid = samples.filter((sample) => sample.valid).length;
     const playable = samples.filter((sample) => sample.bars > 0).length;
@@ -52,26 +44,28 @@ await stage({
 });
 
 /**
- * Writes what a model wrote, whole but for a last bar that was cut off, and the music that can be read in it. It is valid when
- * nothing in it is wrong: voices of equal bars, bars as long as their metre, every tie taken up.
+ * Writes one sample as ABC, without the bar in which it was cut off, and as MIDI if any of it can be played.
+ *
+ * A sample is valid if checkAbc finds no problem: voices have equally many bars, bars are as long as their metre, ties are
+ * continued. The text is parsed once for the check, the MIDI file and the bars.
  */
-async function write(path: string, written: string) {
+async function writeSample(path: string, written: string) {
   const abc = `${written.slice(0, written.lastIndexOf('|') + 1) || written.trimEnd()}\n`;
   await writeFile(`${path}.abc`, abc);
-  const problems = checkAbc(abc);
+  const { problems, toMidi, toScore } = readAbc(abc);
   const first = problems[0] && `line ${problems[0].line}, column ${problems[0].column}: ${problems[0].message}`;
-  const judged = { valid: problems.length === 0, problems: problems.length, problem: first, characters: abc.length };
+  const checked = { valid: problems.length === 0, problems: problems.length, problem: first, characters: abc.length };
   try {
-    const midi = abcToMidi(abc);
+    const midi = toMidi();
     await writeFile(`${path}.mid`, midi);
-    return { ...judged, bars: shapeOf(abcToScore(abc)).bars, valid_bars: validBars(abc), measures: measure(midi) };
+    return { ...checked, bars: shapeOf(toScore()).bars, valid_bars: validBars(abc), measures: measure(midi) };
   } catch (error) {
     if (!(error instanceof MusicError)) throw error;
-    return { ...judged, bars: 0, valid_bars: 0, problem: error.message };
+    return { ...checked, bars: 0, valid_bars: 0, problem: error.message };
   }
 }
 
-/** Bars from the start in which nothing is wrong. */
+/** The number of bars before the first problem. */
 function validBars(abc: string): number {
   try {
     return shapeOf(abcToScore(trimToCompleteBars(abc).abc)).bars;

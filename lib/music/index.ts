@@ -1,4 +1,16 @@
-/** lib/music: MIDI files, ABC text, and the score between them. Pure functions; nothing here reads or writes a file. */
+/**
+ * lib/music: converts between MIDI files, ABC and scores, and measures them. Pure functions; nothing here opens a file.
+ *
+ *     MIDI bytes ── readMidi ──▶ NoteSequence ── quantise ──▶ Score ── writeAbc ──▶ ABC
+ *                ◀─ writeMidi ──              ◀── performTune ── Tune ◀── parseAbc ──
+ *
+ * - midi-to-abc.ts, abc-to-midi.ts, transpose-abc.ts: the conversions, in few lines each
+ * - trim.ts: makes generated text valid
+ * - midi/, abc/: the two formats
+ * - quantise/: notes in time to notes on a grid, and the bars
+ * - analysis/: measures, fingerprints, shapes and transposition of scores
+ * - model/: NoteSequence, Score and Key, which all of them share
+ */
 export {
   type BarChange,
   checkAbc,
@@ -17,7 +29,7 @@ export {
   WHOLE,
   writeAbc,
 } from './abc/index.ts';
-export { abcToMidi, abcToScore } from './abc-to-midi.ts';
+export { type AbcReading, abcToMidi, abcToScore, readAbc } from './abc-to-midi.ts';
 export {
   fingerprint,
   type Measures,

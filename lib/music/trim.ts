@@ -1,22 +1,30 @@
 /**
- * Text that a model wrote, cut anywhere and perhaps wrong somewhere → the longest beginning of it that is a valid tune.
+ * Makes generated text valid: finds the longest beginning that is a valid tune. The text may end anywhere and have faults.
  *
- * Where voices are interleaved, whole lines are kept, each a bar of all voices; where there is one voice, whole bars; where one voice
- * follows another, as many bars as all of them have, written anew. Ties out of the last bar are taken away; nothing else is changed.
+ * - Interleaved voices: whole lines are kept, each a bar of all voices.
+ * - One voice: whole bars are kept.
+ * - One voice after another: as many bars are kept as all voices have, and the tune is written anew.
+ *
+ * Ties out of the last bar are removed. Nothing else is changed.
  */
 import { checkAbc, type Problem, writeAbc } from './abc/index.ts';
 import { abcToScore } from './abc-to-midi.ts';
 import { MusicError } from './model/index.ts';
 
+/** A valid beginning of a text. */
 export interface Trimmed {
   abc: string;
-  /** characters of the text that were left out at its end */
+  /** number of characters that were dropped at the end of the text */
   dropped: number;
-  /** the problem before which it was cut; undefined where it was only incomplete, or whole */
+  /** the problem before which the text was cut; undefined if the text was whole, or only incomplete */
   problem: Problem | undefined;
 }
 
-/** Throws MusicError where no bar of it is valid: the message says what is wrong first. */
+/**
+ * Trims a text to its valid bars.
+ *
+ * @throws MusicError if no bar is valid; the message names the first problem
+ */
 export function trimToCompleteBars(abc: string): Trimmed {
   const text = abc.replace(/\r\n?/g, '\n');
   const body = bodyStart(text);
@@ -42,7 +50,7 @@ export function trimToCompleteBars(abc: string): Trimmed {
   );
 }
 
-/** Where the music begins: after K:, and after the voices and their directives. */
+/** The offset at which the music begins: after K:, and after the voices and their directives. */
 function bodyStart(text: string): number {
   const key = /^K:.*$/m.exec(text);
   if (key === null) throw new MusicError('the text has no K: field, so no music begins in it');
@@ -58,7 +66,7 @@ function bodyStart(text: string): number {
   return Math.min(text.length, at + 1);
 }
 
-/** Ends of the lines that have a bar of each voice that the header names, up to the first that has not. */
+/** The ends of the leading lines that have a bar of every voice that the header declares. */
 function completeLines(text: string, body: number): number[] {
   const ends: number[] = [];
   const declared = [...text.slice(0, body).matchAll(/^V:\s*(\S+)/gm)].map(([, id]) => `[V:${id}]`).join('');
@@ -78,7 +86,7 @@ function completeLines(text: string, body: number): number[] {
   return ends;
 }
 
-/** Ends of bars, each after its bar line. */
+/** The ends of all bars, after their bar lines. */
 function completeBars(text: string, body: number): number[] {
   const ends: number[] = [];
   for (let at = text.indexOf('|', body); at >= 0; at = text.indexOf('|', at + 1)) {
@@ -87,12 +95,13 @@ function completeBars(text: string, body: number): number[] {
   return ends;
 }
 
-/** Takes away the ties that lead out of the last bar, which begins at `from`. */
+/** Removes the ties out of the last bar, which begins at `from`. */
 function withoutLastTies(text: string, from: number): string {
   const last = text.slice(from).replace(/-(?=\s*[|&])/g, '');
   return text.slice(0, from) + (last.endsWith('\n') ? last : `${last}\n`);
 }
 
+/** The offset of a problem's line and column. */
 function offsetOf(text: string, problem: Problem): number {
   let at = 0;
   for (let line = 1; line < problem.line; line++) {
@@ -103,7 +112,7 @@ function offsetOf(text: string, problem: Problem): number {
   return at + problem.column - 1;
 }
 
-/** Voice after voice: cut to the bars that are whole in all of them. */
+/** Trims a tune whose voices follow each other to the bars that all voices have. */
 function trimVoices(text: string): Trimmed {
   const end = text.lastIndexOf('|') + 1;
   const problem = checkAbc(text.slice(0, end)).find(({ kind }) => kind !== 'bar-count' && kind !== 'tie');

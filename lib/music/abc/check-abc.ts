@@ -19,6 +19,15 @@ const TOLERANCE = WHOLE / 4096;
  */
 export function checkAbc(abc: string): Problem[] {
   const tune = parseAbc(abc);
+  return checkTune(tune, performTune(tune).problems);
+}
+
+/**
+ * Lists the problems of a parsed tune in order of line and column.
+ *
+ * @param playingProblems those that performTune has found
+ */
+export function checkTune(tune: Tune, playingProblems: Problem[]): Problem[] {
   const problems = [...tune.problems];
   if (tune.voices.every((voice) => voice.bars.every((bar) => bar.layers.every((layer) => layer.notes.length === 0)))) {
     problems.push({ line: 1, column: 1, kind: 'empty', message: 'there is no note in the tune' });
@@ -26,7 +35,7 @@ export function checkAbc(abc: string): Problem[] {
   for (const voice of tune.voices) checkBars(voice, problems);
   checkBarCounts(tune, problems);
   const places = new Set(problems.map(placeOf));
-  for (const problem of performTune(tune).problems) {
+  for (const problem of playingProblems) {
     const place = placeOf(problem);
     if (!places.has(place)) problems.push(problem);
     places.add(place);

@@ -15,7 +15,7 @@
  * - note-lengths.ts, accidentals.ts, spelling.ts: the parts of a note's text
  * - ascii-text.ts, number-list.ts: reused buffers
  */
-export { checkAbc } from './check-abc.ts';
+export { checkAbc, checkTune } from './check-abc.ts';
 export { parseAbc } from './parse-abc.ts';
 export { performTune } from './perform-tune.ts';
 export { positionText } from './spelling.ts';

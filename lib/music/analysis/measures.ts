@@ -1,33 +1,35 @@
 /**
- * Measures of a piece as MusPy defines them (Dong et al., "MusPy: A Toolkit for Symbolic Music Generation", ISMIR 2020),
- * on its grid of 24 steps a beat, under its names. To compare what a model writes with what it learnt from: none of them is
- * better high or low.
+ * MusPy's measures of a piece, on its grid of 24 steps per beat and under its names. They compare generated music with the
+ * training data; a high value is not better than a low one.
  *
  *     measure(midi)  →  { notes: 218, pitch_range: 40, pitch_class_entropy: 2.7, scale_consistency: .99, … }
  *
- * Tempo, velocities and programs count for nothing. A measure of nothing (the polyphony of drums alone) is null, where
- * MusPy has NaN.
+ * Tempo, velocities and programs have no influence. A measure without data, such as the polyphony of drums alone, is null;
+ * MusPy returns NaN.
+ *
+ * @see Dong et al., "MusPy: A Toolkit for Symbolic Music Generation", ISMIR 2020
  */
 import { readMidi } from '../midi/index.ts';
 
+/** The measures of a piece. Unless stated otherwise, drums do not count. */
 export interface Measures {
-  /** drums too */
+  /** number of notes, including drums */
   notes: number;
-  /** highest less lowest pitch, in semitones; 0 without notes */
+  /** highest minus lowest pitch, in semitones; 0 without notes */
   pitch_range: number;
-  /** Shannon entropy of the notes' pitch classes, in bits: 0 for one class, log₂ 12 = 3.58 for all alike */
+  /** Shannon entropy of the pitch classes, in bits: 0 for one class, log₂ 12 = 3.58 if all are equally frequent */
   pitch_class_entropy: number | null;
-  /** share of the notes in the major or natural minor scale that has most of them */
+  /** share of the notes in the best-fitting major or natural minor scale */
   scale_consistency: number | null;
-  /** mean number of pitches that sound at once, over the steps in which any does */
+  /** mean number of pitches that sound at once, over the steps in which at least one sounds */
   polyphony: number | null;
-  /** 1 less the mean share of a bar's steps at which one bar has an onset and the next has none, or the reverse; drums too */
+  /** 1 minus the mean share of steps at which only one of two neighbouring bars has an onset; drums included */
   groove_consistency: number | null;
-  /** share of beats in which nothing sounds; drums too */
+  /** share of beats in which nothing sounds; drums included */
   empty_beat_rate: number | null;
 }
 
-/** A note on the grid of `STEPS_PER_BEAT`. */
+/** A note on MusPy's grid of 24 steps per beat. */
 export interface StepNote {
   start: number;
   duration: number;
@@ -40,7 +42,11 @@ const STEPS_PER_BEAT = 24;
 const MAJOR = [0, 2, 4, 5, 7, 9, 11];
 const NATURAL_MINOR = [0, 2, 3, 5, 7, 8, 10];
 
-/** Throws MusicError where the bytes are no MIDI file. Bars are those of the first metre throughout, as MusPy's measures have it. */
+/**
+ * Measures a MIDI file. As in MusPy, the first metre gives the length of all bars.
+ *
+ * @throws MusicError if the bytes are not a MIDI file
+ */
 export function measure(midi: Uint8Array): Measures {
   const { sequence } = readMidi(midi);
   const { numerator, denominator } = sequence.metres[0] ?? { numerator: 4, denominator: 4 };
@@ -51,7 +57,11 @@ export function measure(midi: Uint8Array): Measures {
   return measureNotes(notes, Math.max(1, Math.round((STEPS_PER_BEAT * 4 * numerator) / denominator)));
 }
 
-/** The measures of notes on the grid, under bars of so many steps. */
+/**
+ * Measures notes on the grid.
+ *
+ * @param stepsPerBar length of a bar, in steps; four beats by default
+ */
 export function measureNotes(notes: readonly StepNote[], stepsPerBar = 4 * STEPS_PER_BEAT): Measures {
   const pitched = notes.filter((note) => !note.drum);
   const classes = pitchClasses(pitched);
@@ -66,7 +76,7 @@ export function measureNotes(notes: readonly StepNote[], stepsPerBar = 4 * STEPS
   };
 }
 
-/** How many notes each of the 12 pitch classes has. */
+/** The number of notes of each pitch class. */
 function pitchClasses(notes: readonly StepNote[]): number[] {
   const counts = new Array<number>(12).fill(0);
   for (const { pitch } of notes) counts[pitch % 12]++;
@@ -83,7 +93,7 @@ function pitchRange(notes: readonly StepNote[]): number {
   return Math.max(0, highest - lowest);
 }
 
-/** −Σ p log₂ p of a histogram. */
+/** The entropy −Σ p log₂ p of a histogram, in bits. */
 function entropy(counts: readonly number[]): number {
   const total = counts.reduce((sum, count) => sum + count, 0);
   return counts.reduce((sum, count) => (count === 0 ? sum : sum - (count / total) * Math.log2(count / total)), 0);
@@ -101,7 +111,7 @@ function scaleConsistency(classes: readonly number[]): number {
   return most / total;
 }
 
-/** Two notes of one pitch at one time are one pitch, as in a piano roll. */
+/** As in a piano roll, simultaneous notes of one pitch count once. */
 function polyphony(notes: readonly StepNote[]): number | null {
   const byPitch: Interval[][] = Array.from({ length: 128 }, () => []);
   for (const { pitch, start, duration } of notes) byPitch[pitch].push([start, start + duration]);
@@ -118,7 +128,7 @@ function polyphony(notes: readonly StepNote[]): number | null {
 
 type Interval = readonly [from: number, to: number];
 
-/** The same steps in intervals that do not overlap, in order. */
+/** The union of intervals, as intervals that do not overlap, in order. */
 function union(intervals: readonly Interval[]): Interval[] {
   const joined: [number, number][] = [];
   for (const [from, to] of [...intervals].sort((a, b) => a[0] - b[0])) {
@@ -133,7 +143,7 @@ function lengthOf(intervals: readonly Interval[]): number {
   return intervals.reduce((sum, [from, to]) => sum + to - from, 0);
 }
 
-/** Null for less than two bars. The bar that ends where the music ends counts as begun, as MusPy has it. */
+/** Null for fewer than two bars. As in MusPy, music that ends on a bar line counts one bar more. */
 function grooveConsistency(notes: readonly StepNote[], stepsPerBar: number): number | null {
   const bars = Math.floor(endOf(notes) / stepsPerBar) + 1;
   if (bars < 2) return null;
@@ -141,14 +151,14 @@ function grooveConsistency(notes: readonly StepNote[], stepsPerBar: number): num
   let differences = 0;
   for (const onset of onsets) {
     const bar = Math.floor(onset / stepsPerBar);
-    // An onset differs from the bar before, and from the bar after, where that one has none at its place.
+    // Compare with the bar before and the bar after at the same place.
     if (bar > 0 && !onsets.has(onset - stepsPerBar)) differences++;
     if (bar < bars - 1 && !onsets.has(onset + stepsPerBar)) differences++;
   }
   return 1 - differences / (stepsPerBar * (bars - 1));
 }
 
-/** A note also fills the beat at whose beginning it ends, and music of four beats has five, as MusPy has it. */
+/** As in MusPy, a note also fills the beat at whose beginning it ends, and music of four beats counts five. */
 function emptyBeatRate(notes: readonly StepNote[]): number | null {
   const end = endOf(notes);
   if (end < 1) return null;

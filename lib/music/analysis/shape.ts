@@ -1,22 +1,24 @@
-/** The outward shape of a score: what filters of a data set ask about; and the silence that may be cut from its ends. */
+/** Counts of bars, notes and silence, for the filters of a data set; and the removal of silence at the beginning. */
 import { countNotes, type Score } from '../model/index.ts';
 
+/** The size of a score. */
 export interface Shape {
   voices: number;
-  /** how many of the voices are drums: 0 or 1 */
+  /** number of drum voices: 0 or 1 */
   drumVoices: number;
   bars: number;
   notes: number;
   /** bars in which nothing sounds */
   emptyBars: number;
-  /** of these, those before the first note */
+  /** empty bars before the first note */
   leadingEmptyBars: number;
-  /** the most bars of silence in a row */
+  /** the largest number of empty bars in a row */
   longestSilence: number;
   /** length in quarter notes */
   beats: number;
 }
 
+/** Counts the bars, notes and silence of a score. */
 export function shapeOf(score: Score): Shape {
   const sounding = soundingBars(score);
   let emptyBars = 0;
@@ -40,7 +42,7 @@ export function shapeOf(score: Score): Shape {
   };
 }
 
-/** For each bar, whether any note sounds in it. */
+/** For each bar, whether a note sounds in it. */
 function soundingBars(score: Score): boolean[] {
   const sounding = new Array<boolean>(score.bars.length).fill(false);
   for (const { notes } of score.voices) {
@@ -53,7 +55,7 @@ function soundingBars(score: Score): boolean[] {
   return sounding;
 }
 
-/** The score without the bars before its first note. */
+/** Removes the bars before the first note. */
 export function trimLeadingSilence(score: Score): Score {
   const empty = soundingBars(score).indexOf(true);
   if (empty <= 0) return score;

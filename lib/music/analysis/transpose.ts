@@ -1,8 +1,8 @@
-/** Transposition by semitones: pitches and keys, never drums. For augmentation of training data. */
+/** Transposes pitches and keys by semitones, but not drums. Used to augment training data. */
 
 import { compareNotes, keyOn, MusicError, type Score, type ScoreBar } from '../model/index.ts';
 
-/** The lowest and highest MIDI note of the pitched voices, or undefined where there are only drums. */
+/** The lowest and highest MIDI note of the pitched voices, or undefined if there are only drums. */
 export function pitchRange(score: Score): { lowest: number; highest: number } | undefined {
   let lowest = 128;
   let highest = -1;
@@ -16,7 +16,11 @@ export function pitchRange(score: Score): { lowest: number; highest: number } | 
   return highest < 0 ? undefined : { lowest, highest };
 }
 
-/** Throws MusicError where a note would leave MIDI's pitches, 0–127. Keys get the signature with the fewest accidentals. */
+/**
+ * Transposes a score. Keys get the signature with the fewest accidentals.
+ *
+ * @throws MusicError if a note would leave MIDI's 0–127, or `semitones` is not a whole number
+ */
 export function transposeScore(score: Score, semitones: number): Score {
   if (!Number.isInteger(semitones)) throw new MusicError(`music is transposed by whole semitones, not by ${semitones}`);
   const range = pitchRange(score);

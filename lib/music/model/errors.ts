@@ -1,4 +1,4 @@
-/** The one error of lib/music: what cannot be read, and why, in music's terms. */
+/** The error of lib/music: the input cannot be converted. The message gives the reason in musical terms. */
 export class MusicError extends Error {
   override name = 'MusicError';
 }

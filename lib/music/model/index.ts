@@ -1,3 +1,11 @@
+/**
+ * The types that all of lib/music shares.
+ *
+ * - note-sequence.ts: NoteSequence, notes in time
+ * - score.ts: Score, notes on a grid with bars
+ * - key.ts: keys, and the estimate of a key
+ * - errors.ts: MusicError
+ */
 export { MusicError } from './errors.ts';
 export { detectKey, type Key, keyOn } from './key.ts';
 export {

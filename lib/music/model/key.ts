@@ -1,21 +1,25 @@
 /**
- * The key of music that does not say its key, by its pitch classes.
+ * Estimates the key of music without a key signature, from its pitch classes.
  *
- * Krumhansl and Schmuckler's algorithm: the key whose profile correlates best with the time that each pitch class sounds,
- * with the probe-tone profiles of Krumhansl and Kessler (1982; in Krumhansl, Cognitive Foundations of Musical Pitch, 1990, p. 30).
+ * Krumhansl and Schmuckler's algorithm: it chooses the key whose profile correlates best with the durations of the pitch
+ * classes. The profiles are the probe-tone ratings of Krumhansl and Kessler.
+ *
+ * @see Krumhansl and Kessler 1982; Krumhansl, Cognitive Foundations of Musical Pitch, 1990, p. 30
  */
 import type { ScoreVoice } from './score.ts';
 
+/** A key signature and its mode. */
 export interface Key {
-  /** sharps, or flats below zero: −7…7 */
+  /** number of sharps, −7…7; flats are negative */
   fifths: number;
   minor: boolean;
 }
 
+/** Ratings of the twelve pitch classes from the tonic up. */
 const MAJOR = [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88];
 const MINOR = [6.33, 2.68, 3.52, 5.38, 2.6, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17];
 
-/** Signatures by pitch class of the major tonic: the fewer accidentals of two; of six, sharps (as F♯, not G♭). */
+/** Signatures by pitch class of the major tonic, with the fewest accidentals. Six sharps are preferred to six flats. */
 const FIFTHS_OF_MAJOR_TONIC = [0, -5, 2, -3, 4, -1, 6, 1, -4, 3, -2, 5];
 
 /** The signature of the major or minor key on this pitch class. */
@@ -24,7 +28,7 @@ export function keyOn(tonic: number, minor: boolean): Key {
   return { fifths: FIFTHS_OF_MAJOR_TONIC[majorTonic], minor };
 }
 
-/** Steps that each pitch class sounds, drums left out. */
+/** The steps that each pitch class sounds in all pitched voices. */
 function pitchClassDurations(voices: ScoreVoice[]): number[] {
   const durations = new Array<number>(12).fill(0);
   for (const voice of voices) {
@@ -34,7 +38,7 @@ function pitchClassDurations(voices: ScoreVoice[]): number[] {
   return durations;
 }
 
-/** C major where nothing but drums sounds. */
+/** Estimates the key of pitched voices. Returns C major if there are only drums. */
 export function detectKey(voices: ScoreVoice[]): Key {
   const durations = pitchClassDurations(voices);
   let best: Key = { fifths: 0, minor: false };
@@ -52,7 +56,7 @@ export function detectKey(voices: ScoreVoice[]): Key {
   return best;
 }
 
-/** Pearson's r of the durations with a profile whose first entry is the tonic; 0 where all durations are equal. */
+/** Pearson's r of the durations and a profile placed on a tonic; 0 if all durations are equal. */
 function correlation(durations: number[], profile: number[], tonic: number): number {
   const meanD = durations.reduce((a, b) => a + b, 0) / 12;
   const meanP = profile.reduce((a, b) => a + b, 0) / 12;

@@ -1,31 +1,34 @@
 /**
- * A sequence: notes in time, as a MIDI file holds them and as an ABC tune sounds. No bars, no spelling: see score.ts.
+ * The NoteSequence type: notes in time, as a MIDI file holds them and as an ABC tune sounds. It has no bars and no spelling;
+ * those are in score.ts.
  */
 
-/** One note as it is played. */
+/** A note with its time. */
 export interface PlayedNote {
-  /** in ticks from the beginning */
+  /** ticks from the beginning */
   start: number;
-  /** in ticks; a MIDI file may have notes of 0 */
+  /** ticks; may be 0 in a MIDI file */
   duration: number;
-  /** MIDI note number, 0–127, 60 being middle C; on drums, the General MIDI percussion key */
+  /** MIDI note number, 0–127, middle C is 60; for drums, the General MIDI percussion key */
   pitch: number;
-  /** General MIDI program, 0–127; on drums, the kit */
+  /** General MIDI program, 0–127; for drums, the kit */
   program: number;
 }
 
-/** What one player plays: a channel of a track, or a voice of a tune. */
+/** The notes of one channel of a track, or of one voice of a tune. */
 export interface Part {
   drum: boolean;
-  /** in order of start, then of the file */
+  /** in order of start; notes with one start in the order of the file */
   notes: PlayedNote[];
 }
 
+/** A tempo from a tick on. */
 export interface TempoChange {
   tick: number;
   microsecondsPerBeat: number;
 }
 
+/** A metre from a tick on. */
 export interface MetreChange {
   tick: number;
   numerator: number;
@@ -33,14 +36,15 @@ export interface MetreChange {
   denominator: number;
 }
 
+/** A key from a tick on. */
 export interface KeyChange {
   tick: number;
-  /** sharps, or flats below zero: −7…7 */
+  /** number of sharps, −7…7; flats are negative */
   fifths: number;
   minor: boolean;
 }
 
-/** A beat is a quarter note throughout. Changes are in order of tick. */
+/** Notes with tempos, metres and keys, each in order of tick. A beat is a quarter note in every metre. */
 export interface NoteSequence {
   ticksPerBeat: number;
   parts: Part[];
@@ -49,5 +53,5 @@ export interface NoteSequence {
   keys: KeyChange[];
 }
 
-/** 120 quarter notes a minute: what MIDI means where a file says nothing. */
+/** Microseconds per quarter note at 120 a minute, MIDI's tempo for files without one. */
 export const DEFAULT_TEMPO = 500_000;

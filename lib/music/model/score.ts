@@ -1,22 +1,25 @@
 /**
- * A score: notes in steps of a grid, under bars that have a metre, a key and a tempo. What writers of ABC read and readers of ABC make.
+ * The Score type: notes on a grid, with bars that have a metre, a key and a tempo. ABC is written from scores.
+ *
+ * Times are in steps; a score's grid is the number of steps per quarter note.
  */
 
-/** All voices share the bars; a bar's end is the next one's start. */
+/** A bar of all voices. It ends where the next one starts. */
 export interface ScoreBar {
   /** in steps from the beginning */
   start: number;
-  /** in steps: numerator · 4 · grid / denominator */
+  /** in steps; equals numerator · 4 · grid / denominator */
   length: number;
   numerator: number;
   denominator: number;
-  /** quarter notes a minute, a whole number */
+  /** quarter notes per minute, a whole number */
   tempo: number;
-  /** sharps, or flats below zero: −7…7 */
+  /** number of sharps, −7…7; flats are negative */
   fifths: number;
   minor: boolean;
 }
 
+/** A note on the grid. */
 export interface ScoreNote {
   /** in steps from the beginning */
   start: number;
@@ -24,36 +27,38 @@ export interface ScoreNote {
   duration: number;
   /** MIDI note number */
   pitch: number;
-  /** General MIDI program; on drums, the kit */
+  /** General MIDI program; for drums, the kit */
   program: number;
 }
 
+/** A voice: the notes of one part, or of all drums. */
 export interface ScoreVoice {
   drum: boolean;
   /** in order of start, then duration (longest first), then pitch */
   notes: ScoreNote[];
 }
 
+/** Notes on a grid, in voices, with their bars. */
 export interface Score {
-  /** steps to a beat, a beat being a quarter note: a power of two, at most 32 */
+  /** steps per quarter note: a power of two, at most 32 */
   grid: number;
   bars: ScoreBar[];
-  /** from high to low, drums last */
+  /** from high to low by mean pitch, drums last */
   voices: ScoreVoice[];
 }
 
-/** What ABC software can play: MIDI's sixteen channels, less that of the drums. */
+/** The most pitched voices that ABC software can play: MIDI's sixteen channels without the drum channel. */
 export const MAX_PITCHED_VOICES = 15;
 
-/** Far more than any music has. No more are written or read: the ties of a chord cost the square of it. */
+/** Larger chords are neither written nor read: the time to join their ties grows with the square of their size. */
 export const MAX_NOTES_IN_CHORD = 2048;
 
-/** The order that `ScoreVoice.notes` is in. */
+/** Compares notes in the order of `ScoreVoice.notes`. */
 export function compareNotes(a: ScoreNote, b: ScoreNote): number {
   return a.start - b.start || b.duration - a.duration || a.pitch - b.pitch || a.program - b.program;
 }
 
-/** How many notes all voices have. */
+/** The number of notes in all voices. */
 export function countNotes(score: Score): number {
   return score.voices.reduce((sum, voice) => sum + voice.notes.length, 0);
 }

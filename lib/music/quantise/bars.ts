@@ -1,11 +1,11 @@
 /**
- * Bars of a sequence: where they begin, and the metre, tempo and key of each.
+ * Lays the bars of a sequence: where they begin, and the metre, tempo and key of each.
  *
- * - A metre that changes within a bar ends that bar; the bar cut short gets the metre of what is left of it, so that every bar is
- *   as long as its metre says.
- * - A bar's tempo is the one that gives the whole bar its length in seconds, as a whole number of beats a minute; while it stays
- *   within one of the bar before, it is that bar's.
- * - A key begins with the bar that its change is nearest to.
+ * - A metre change within a bar ends that bar. The shortened bar gets a metre of its own length, so that every bar is as long
+ *   as its metre.
+ * - A bar's tempo is the whole number of beats per minute that gives the bar its length in seconds. If it differs from the
+ *   tempo of the bar before by less than one, that tempo is kept.
+ * - A key change takes effect at the nearest bar line.
  */
 import {
   DEFAULT_TEMPO,
@@ -16,16 +16,20 @@ import {
   type TempoChange,
 } from '../model/index.ts';
 
-/** More than any music has (an hour in 1/4 is 7,200); a forged time would otherwise ask for millions. */
+/** An hour of 1/4 bars has 7,200. Without a limit, one damaged delta time would make millions of bars. */
 const MAX_BARS = 10_000;
-/** A byte of a time signature. */
-const MOST_BEATS = 255;
-const SLOWEST = 4;
-const FASTEST = 2000;
+/** The numerator of a MIDI time signature is one byte. */
+const MAX_NUMERATOR = 255;
+/** Beats per minute; other tempos are limited to this range. */
+const MIN_TEMPO = 4;
+const MAX_TEMPO = 2000;
 
 /**
- * The bars that cover steps 0…end. `detect` gives the key where the sequence has none.
- * Throws MusicError where there would be more than MAX_BARS.
+ * Lays bars over steps 0…end.
+ *
+ * @param detect estimates the key if the sequence has none
+ * @param warnings metres that do not fit the grid are added here
+ * @throws MusicError if there are more than MAX_BARS
  */
 export function layBars(
   sequence: NoteSequence,
@@ -57,7 +61,7 @@ export function layBars(
   return bars;
 }
 
-/** Changes that change something, in steps; the last of one step counts. */
+/** The metre changes in steps, without repeated metres. Of several changes at one step, the last counts. */
 function metreChanges(sequence: NoteSequence, grid: number, toStep: (tick: number) => number, warnings: string[]) {
   const changes: { step: number; numerator: number; denominator: number }[] = [];
   for (const { tick, numerator, denominator } of sequence.metres) {
@@ -77,7 +81,10 @@ function metreChanges(sequence: NoteSequence, grid: number, toStep: (tick: numbe
   return changes;
 }
 
-/** The bar that fills so many steps, in the fewest beats (3/4, not 6/8); or fills whole 4/4 of them, where MIDI cannot count the beats. */
+/**
+ * The metre of a shortened bar, with the smallest denominator (3/4, not 6/8). If its numerator would exceed MAX_NUMERATOR,
+ * the bar is as many whole 4/4 as fit; the next bar takes the rest.
+ */
 function metreWithin(steps: number, grid: number): { length: number; numerator: number; denominator: number } {
   let numerator = steps;
   let denominator = 4 * grid;
@@ -85,8 +92,8 @@ function metreWithin(steps: number, grid: number): { length: number; numerator: 
     numerator /= 2;
     denominator /= 2;
   }
-  if (numerator <= MOST_BEATS) return { length: steps, numerator, denominator };
-  numerator = Math.min(4 * Math.floor(steps / (4 * grid)), 4 * Math.floor(MOST_BEATS / 4));
+  if (numerator <= MAX_NUMERATOR) return { length: steps, numerator, denominator };
+  numerator = Math.min(4 * Math.floor(steps / (4 * grid)), 4 * Math.floor(MAX_NUMERATOR / 4));
   return { length: numerator * grid, numerator, denominator: 4 };
 }
 
@@ -100,9 +107,9 @@ function setTempos(bars: ScoreBar[], sequence: NoteSequence, grid: number): void
     const to = ((bar.start + bar.length) * ticksPerBeat) / grid;
     let microseconds = 0;
     let tick = from;
-    // A change half a step after the bar line was meant for it.
-    const early = ticksPerBeat / grid / 2;
-    while (next < tempos.length && tempos[next].tick < from + early) current = tempos[next++];
+    // A change less than half a step after the bar line belongs to the bar line.
+    const tolerance = ticksPerBeat / grid / 2;
+    while (next < tempos.length && tempos[next].tick < from + tolerance) current = tempos[next++];
     while (next < tempos.length && tempos[next].tick < to) {
       microseconds += (tempos[next].tick - tick) * current.microsecondsPerBeat;
       tick = tempos[next].tick;
@@ -111,7 +118,7 @@ function setTempos(bars: ScoreBar[], sequence: NoteSequence, grid: number): void
     microseconds += (to - tick) * current.microsecondsPerBeat;
     const exact = (60e6 * (to - from)) / microseconds;
     if (before < 0 || Math.abs(exact - before) >= 0.999)
-      before = Math.min(FASTEST, Math.max(SLOWEST, Math.round(exact)));
+      before = Math.min(MAX_TEMPO, Math.max(MIN_TEMPO, Math.round(exact)));
     bar.tempo = before;
   }
 }

@@ -1,8 +1,9 @@
 /**
- * NoteSequence → Score: every onset and duration to the grid, moved by less than one step.
+ * Quantises a NoteSequence into a Score: moves every onset and duration to the grid, by less than one step.
  *
- * Which way a duration between two steps goes is chosen for the simpler score: to meet the next onset, else to what is
- * written without a tie, else to the nearer. What stands on the grid stays, so that a score played and read again is the same score.
+ * Onsets go to the nearest step. A duration between two steps goes to the step that meets the next onset; otherwise to the one
+ * that needs no tie; otherwise to the nearer one. Notes on the grid do not move, so a score that is played and read again is
+ * the same score.
  */
 
 import {
@@ -18,18 +19,28 @@ import {
 } from '../model/index.ts';
 import { layBars } from './bars.ts';
 
+/** Steps per quarter note. */
 export const DEFAULT_GRID = 16;
 const GRIDS = [1, 2, 4, 8, 16, 32];
-/** Closer to a step than this is on it. */
+/** A duration this close to a step, in steps, is on it. */
 const EXACT = 1e-9;
+/** Longer ranges are sorted by Array.sort. */
+const MAX_INSERTION_SORT = 32;
+const MAX_EXCHANGE_PASSES = 8;
 
-/** A duration that standard notation writes as one note: a power of two, plain, dotted or double-dotted. */
+/** Whether one note without a tie has this duration: a power of two, plain, dotted or double-dotted. */
 export function isPlainDuration(steps: number): boolean {
   const odd = steps / (steps & -steps);
   return odd === 1 || odd === 3 || odd === 7;
 }
 
-/** Throws MusicError where there is no note, and where the music is longer than bars.ts allows. */
+/**
+ * Quantises a sequence.
+ *
+ * @param grid steps per quarter note: 1, 2, 4, 8, 16 or 32
+ * @returns the score, and a sentence for each metre or part that could not be kept
+ * @throws MusicError if there is no note, the grid is none of these, or the music has more bars than bars.ts allows
+ */
 export function quantise(sequence: NoteSequence, grid: number = DEFAULT_GRID): { score: Score; warnings: string[] } {
   if (!GRIDS.includes(grid)) {
     throw new MusicError(
@@ -46,7 +57,7 @@ export function quantise(sequence: NoteSequence, grid: number = DEFAULT_GRID): {
   return { score: { grid, bars, voices }, warnings };
 }
 
-/** One part for all drums; and if there are still too many, like programs together, then the smallest. */
+/** Joins all drums to one part. If too many pitched parts remain, joins the smallest to one of its program, or to the next. */
 function joinParts(parts: Part[], warnings: string[]): Part[] {
   const drums = parts.filter((part) => part.drum && part.notes.length > 0);
   const pitched = parts.filter((part) => !part.drum && part.notes.length > 0);
@@ -58,8 +69,8 @@ function joinParts(parts: Part[], warnings: string[]): Part[] {
     groups.sort(([a], [b]) => b.notes.length - a.notes.length);
     while (groups.length > MAX_PITCHED_VOICES) {
       const [smallest] = groups.splice(-1);
-      const like = groups.findLastIndex(([part]) => part.notes[0].program === smallest[0].notes[0].program);
-      groups[like < 0 ? groups.length - 1 : like].push(...smallest);
+      const sameProgram = groups.findLastIndex(([part]) => part.notes[0].program === smallest[0].notes[0].program);
+      groups[sameProgram < 0 ? groups.length - 1 : sameProgram].push(...smallest);
     }
   }
   if (drums.length > 0) groups.push(drums);
@@ -77,28 +88,28 @@ function quantisePart(part: Part, stepsPerTick: number): ScoreVoice {
     // Durations stay in ticks until all onsets are known.
     notes.push({ start: Math.round(start * stepsPerTick), duration, pitch, program });
   }
-  if (!inOrderOfStart(notes)) notes.sort((a, b) => a.start - b.start);
+  if (!isInOrderOfStart(notes)) notes.sort((a, b) => a.start - b.start);
   for (let i = 0, j = 0; i < notes.length; i = j) {
     j = endOfOnset(notes, i);
     sortRange(notes, i, j, compareDurations);
     settleDurations(notes, i, j, stepsPerTick, j < notes.length ? notes[j].start - notes[i].start : 0);
   }
-  firstInFirstOut(notes);
+  orderEndsByStart(notes);
   for (let i = 0, j = 0; i < notes.length; i = j) {
     j = endOfOnset(notes, i);
     sortRange(notes, i, j, compareNotes);
-    // A voice changes its program between onsets only.
+    // Notes of one onset get one program: ABC can change it only between onsets.
     for (let k = i; k < j - 1; k++) notes[k].program = notes[j - 1].program;
   }
   return { drum: part.drum, notes };
 }
 
-function inOrderOfStart(notes: ScoreNote[]): boolean {
+function isInOrderOfStart(notes: ScoreNote[]): boolean {
   for (let i = 1; i < notes.length; i++) if (notes[i].start < notes[i - 1].start) return false;
   return true;
 }
 
-/** Where the notes that begin with note i end. */
+/** The index after the notes that have the same onset as note i. */
 function endOfOnset(notes: ScoreNote[], i: number): number {
   const { start } = notes[i];
   let j = i + 1;
@@ -110,9 +121,9 @@ function compareDurations(a: ScoreNote, b: ScoreNote): number {
   return a.duration - b.duration;
 }
 
-/** Sorts notes i…j−1; most onsets have few, and those in order already. */
+/** Sorts notes i…j−1. Insertion sort, because most onsets have few notes, already in order. */
 function sortRange(notes: ScoreNote[], i: number, j: number, compare: (a: ScoreNote, b: ScoreNote) => number): void {
-  if (j - i > 32) {
+  if (j - i > MAX_INSERTION_SORT) {
     const sorted = notes.slice(i, j).sort(compare);
     for (let k = i; k < j; k++) notes[k] = sorted[k - i];
     return;
@@ -125,10 +136,16 @@ function sortRange(notes: ScoreNote[], i: number, j: number, compare: (a: ScoreN
   }
 }
 
-/** Turns the ticks of notes i…j−1, of one onset and in order of duration, into steps, alike where they can be. */
+/**
+ * Turns the durations of notes i…j−1 from ticks into steps. The notes have one onset and are in order of duration.
+ *
+ * Notes that can have a common duration get it, so that they form a chord.
+ *
+ * @param gap steps to the next onset; 0 if there is none
+ */
 function settleDurations(notes: ScoreNote[], i: number, j: number, stepsPerTick: number, gap: number): void {
   while (i < j) {
-    // The longest run that has a whole duration in common: its low end is its last note's floor.
+    // Find the most notes that have a whole duration in common. `low` and `high` are its possible values.
     let exact = notes[i].duration * stepsPerTick;
     const high = Math.max(1, Math.ceil(exact - EXACT));
     let low = Math.max(1, Math.floor(exact + EXACT));
@@ -152,13 +169,14 @@ function settleDurations(notes: ScoreNote[], i: number, j: number, stepsPerTick:
 }
 
 /**
- * Of two notes of one pitch that overlap, the first to begin is made the first to end: a channel cannot say otherwise.
- * Rounding, and joining tracks, may have turned them round.
+ * Makes overlapping notes of one pitch end in the order in which they begin, by exchanging their ends.
+ *
+ * A MIDI channel cannot express another order. Rounding and joined tracks can produce one.
  */
-function firstInFirstOut(notes: ScoreNote[]): void {
+function orderEndsByStart(notes: ScoreNote[]): void {
   const last: (ScoreNote | undefined)[] = new Array(128);
-  for (let turned = true, pass = 0; turned && pass < 8; pass++) {
-    turned = false;
+  for (let exchanged = true, pass = 0; exchanged && pass < MAX_EXCHANGE_PASSES; pass++) {
+    exchanged = false;
     last.fill(undefined);
     for (const note of notes) {
       const before = last[note.pitch];
@@ -166,14 +184,14 @@ function firstInFirstOut(notes: ScoreNote[]): void {
         const end = before.start + before.duration;
         before.duration = note.start + note.duration - before.start;
         note.duration = end - note.start;
-        turned = true;
+        exchanged = true;
       }
       last[note.pitch] = note;
     }
   }
 }
 
-/** From high to low by mean pitch, drums last; what is equal in that, by its notes. */
+/** Sorts voices from high to low by mean pitch, drums last. Voices of equal mean pitch are ordered by their notes. */
 function sortVoices(voices: ScoreVoice[]): void {
   const means = new Map(voices.map((voice) => [voice, meanPitch(voice)]));
   voices.sort((a, b) => {
