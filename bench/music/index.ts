@@ -10,8 +10,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { abcToMidi, checkAbc, MusicError, midiToAbc, trimToCompleteBars } from '../../lib/music/index.ts';
 import { mutateAbc, random } from '../../test/music/fuzz.ts';
+import { hearMidi, noteF1 } from '../../test/music/note-f1.ts';
 import { corpusStage } from './corpus-stage.ts';
-import { hearMidi, noteF1 } from './note-f1.ts';
 import { abc2midi, abcjsWarnings, has, midi2abc, secondsToRun } from './peers.ts';
 
 const [corpus = '../shared/corpus', every = '1'] = process.argv.slice(2);

@@ -1,11 +1,13 @@
 /**
- * How much of one MIDI file another one holds: F1 over notes, with a reader of its own (midi-file) so that lib/music does not judge itself.
+ * Compares two MIDI files by the F1 score over their notes. They are read with the package midi-file, so that the comparison does
+ * not depend on lib/music. Used by tests and by bench/music.
  *
- * Two notes match if they have the same pitch, are both drums or both not, and their onsets and durations are within 1/16 of a beat
- * (a quarter note); each note matches at most one other, by a maximum matching.
+ * Two notes match if they have the same pitch, are both drums or both not, and their onsets and durations differ by at most 1/16
+ * of a quarter note. Each note matches at most one other, by a maximum matching.
  */
 import { parseMidi } from 'midi-file';
 
+/** A note as it is compared. */
 export interface HeardNote {
   /** pitch, plus 128 for drums */
   key: number;
@@ -16,7 +18,7 @@ export interface HeardNote {
 
 const TOLERANCE = 1 / 16 + 1e-9;
 
-/** Notes of every track, paired first in, first out; a note without an end lasts to the end of its track. */
+/** Reads the notes of all tracks, paired first in, first out. A note without a note-off lasts to the end of its track. */
 export function hearMidi(bytes: Uint8Array): HeardNote[] {
   const { header, tracks } = parseMidi(bytes);
   const ticksPerBeat = header.ticksPerBeat ?? 480;
@@ -47,11 +49,12 @@ export function hearMidi(bytes: Uint8Array): HeardNote[] {
   return heard;
 }
 
-/** 2 · matches / (notes of both); 1 where neither has any. */
+/** The F1 score: 2 · matches / (notes of both); 1 if neither has notes. */
 export function noteF1(a: HeardNote[], b: HeardNote[]): number {
   return a.length + b.length === 0 ? 1 : (2 * matches(a, b)) / (a.length + b.length);
 }
 
+/** The number of matched notes. */
 function matches(a: HeardNote[], b: HeardNote[]): number {
   const byKey = (notes: HeardNote[]) => {
     const groups = new Map<number, HeardNote[]>();
@@ -65,7 +68,7 @@ function matches(a: HeardNote[], b: HeardNote[]): number {
   return count;
 }
 
-/** Maximum bipartite matching by augmenting paths; candidates lie close together, so paths are short. */
+/** Maximum bipartite matching by augmenting paths. Candidates are close in time, so paths are short. */
 function matchGroup(a: HeardNote[], b: HeardNote[]): number {
   const candidates: number[][] = [];
   let from = 0;
