@@ -1,5 +1,5 @@
 /** The native engine against the tfjs engine, its oracle, at sizes that no longer fit a vector register or a loop by hand. */
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../lib/engine/index.ts';
 import { initialWeights, type ModelConfig, parameters } from '../../lib/models/index.ts';
 import { each, engines, livelyWeights, nativeIsBuilt, randomBatch } from './tiny.ts';
@@ -28,7 +28,7 @@ describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped where the addon is not
     return [tfjs, native].map((engine) => engine.model(config, { weights }));
   };
 
-  it.each(configs)('%s: the same loss, and every gradient within 1e-5 of its largest', async (_, config) => {
+  test.each(configs)('%s: the same loss, and every gradient within 1e-5 of its largest', async (_, config) => {
     const models = both(config);
     const batch = randomBatch(config, 5, config.block);
     const [oracle, tested] = await Promise.all(models.map((model) => model.gradients(batch)));
@@ -43,7 +43,7 @@ describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped where the addon is not
     for (const model of models) model.dispose();
   });
 
-  it.each(configs)('%s: the same losses and gradient norms over ten steps of training', async (_, config) => {
+  test.each(configs)('%s: the same losses and gradient norms over ten steps of training', async (_, config) => {
     const models = both(config);
     const curve = async (model: (typeof models)[number]) => {
       const results = [];

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { beginsStreams, streamOffsets } from '../../lib/engine/data/streams.ts';
 import { type Batch, type Engine, EngineError, type TrainOptions, train } from '../../lib/engine/index.ts';
 import { resolveSettings } from '../../lib/engine/training/training-settings.ts';
@@ -66,7 +66,7 @@ describe.each(engines)('a batch with a state, on the %s engine', (name, open) =>
     engine = await open();
   });
 
-  it.each(configs)('goes on where the one before it ended: two halves are the whole. %s', async (_, config) => {
+  test.each(configs)('goes on where the one before it ended: two halves are the whole. %s', async (_, config) => {
     const model = engine.model(config, { weights: lively(config) });
     const whole = randomBatch(config, 3, 6);
     const zeros = new Float32Array(randomState(config, 3).length);
@@ -82,7 +82,7 @@ describe.each(engines)('a batch with a state, on the %s engine', (name, open) =>
     model.dispose();
   });
 
-  it.each(configs)('has gradients that finite differences confirm, the state a constant: %s', async (_, config) => {
+  test.each(configs)('has gradients that finite differences confirm, the state a constant: %s', async (_, config) => {
     const model = engine.model(config, { weights: lively(config) });
     const batch = { ...randomBatch(config, 2, 6), state: randomState(config, 2) };
     const { loss, gradients } = await model.gradients(batch);
@@ -116,7 +116,7 @@ describe.each(engines)('a batch with a state, on the %s engine', (name, open) =>
     model.dispose();
   });
 
-  it('keeps to each sequence its own state, whatever the microbatch', async () => {
+  test('keeps to each sequence its own state, whatever the microbatch', async () => {
     const batch = { ...randomBatch(tinyLstm, 5, 6), state: randomState(tinyLstm, 5) };
     const results = [];
     for (const microbatch of [5, 2, 1]) {
@@ -131,7 +131,7 @@ describe.each(engines)('a batch with a state, on the %s engine', (name, open) =>
     }
   });
 
-  it('is refused by a GPT, and where the state is not of the batch', async () => {
+  test('is refused by a GPT, and where the state is not of the batch', async () => {
     const [gpt, lstm] = [tinyGpt, tinyLstm].map((config) => engine.model(config, { seed: 1 }));
     const batch = randomBatch(tinyLstm, 2, 6);
     const step = (model: typeof gpt, state: Float32Array) => model.trainStep({ ...batch, state }, still);
@@ -151,7 +151,7 @@ describe('the streams of a run', () => {
   const { streams } = resolveSettings(settings, carried, source);
   const at = (step: number) => streamOffsets(step, streams!, 4, 6);
 
-  it('lie side by side, and each step reads the next window of all', () => {
+  test('lie side by side, and each step reads the next window of all', () => {
     // (113 − 1) / 4 = 28 tokens a stream: four windows of 6, and 4 tokens passed over
     expect(streams).toEqual({ stride: 28, windows: 4 });
     expect([at(0), at(1), at(3)]).toEqual([...[[0, 28, 56, 84]], ...[[6, 34, 62, 90]], ...[[18, 46, 74, 102]]]);
@@ -159,7 +159,7 @@ describe('the streams of a run', () => {
     expect([0, 1, 2, 3, 4, 5].filter((step) => beginsStreams(step, streams!))).toEqual([0, 4]);
   });
 
-  it('need a window each', () => {
+  test('need a window each', () => {
     const { config, ...rest } = { config: carried, ...settings };
     expect(resolveSettings(rest, config, countingSource(11, 25)).streams).toEqual({ stride: 6, windows: 1 });
     expect(() => resolveSettings(rest, config, countingSource(11, 24))).toThrow(
@@ -167,7 +167,7 @@ describe('the streams of a run', () => {
     );
   });
 
-  it('are not for a state that is reset', () =>
+  test('are not for a state that is reset', () =>
     expect(resolveSettings(settings, tinyLstm, source).streams).toBeUndefined());
 });
 
@@ -182,7 +182,7 @@ describe('a run with carried state', () => {
   });
   afterEach(() => rm(dir, { recursive: true }));
 
-  it('gives each step the state that the one before left, and zeros where the streams begin', async () => {
+  test('gives each step the state that the one before left, and zeros where the streams begin', async () => {
     const steps: { given: Float32Array; left: Float32Array }[] = [];
     const watching: Engine = {
       ...engine,
@@ -205,7 +205,7 @@ describe('a run with carried state', () => {
   });
 
   // 8 is where the streams begin again
-  it.each([7, 8])('interrupted at step %d and resumed equals one that was not, bit for bit', async (at) => {
+  test.each([7, 8])('interrupted at step %d and resumed equals one that was not, bit for bit', async (at) => {
     const config = { ...carried, dropout: 0.1 };
     const stop = new AbortController();
     const onProgress = ({ done }: { done: number }) => done === 24 * at && stop.abort(new Error('enough'));
@@ -219,7 +219,7 @@ describe('a run with carried state', () => {
     expect(resumed.trainLoss).toBe(through.trainLoss);
   });
 
-  it('is not resumed as one that resets it', async () => {
+  test('is not resumed as one that resets it', async () => {
     const stop = new AbortController();
     const onProgress = ({ done }: { done: number }) => done === 24 * 7 && stop.abort(new Error('enough'));
     await expect(runOn(engine, { checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow('enough');
@@ -228,7 +228,7 @@ describe('a run with carried state', () => {
     );
   });
 
-  it.skipIf(!nativeIsBuilt)('has on both engines the same losses, step by step', async () => {
+  test.skipIf(!nativeIsBuilt)('has on both engines the same losses, step by step', async () => {
     const losses = await Promise.all(
       engines.map(async ([, open]) => {
         const seen: number[] = [];
@@ -258,10 +258,10 @@ describe('a run with carried state', () => {
 describe('state, as a setting of a size', () => {
   const setting = { vocabularySize: 11, block: 6, dropout: 0 };
   const lstm = { architecture: 'lstm', layers: 1, width: 4 } as const;
-  it('belongs to an LSTM', () =>
+  test('belongs to an LSTM', () =>
     expect(modelConfig({ ...lstm, state: 'carried' }, setting)).toMatchObject({ state: 'carried' }));
 
-  it('is kept with the model', async () => {
+  test('is kept with the model', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'carried-model-'));
     for (const config of [carried, tinyLstm]) {
       await saveCheckpoint(dir, { config, weights: initialWeights(config, 1) });
@@ -270,7 +270,7 @@ describe('state, as a setting of a size', () => {
     await rm(dir, { recursive: true });
   });
 
-  it('is refused of a GPT, and where it is neither reset nor carried', async () => {
+  test('is refused of a GPT, and where it is neither reset nor carried', async () => {
     const gpt = { architecture: 'gpt', layers: 1, width: 4, heads: 1, state: 'carried' } as const;
     expect(() => modelConfig(gpt, setting)).toThrow(/state is not a setting of a gpt size/);
     expect(() => modelConfig({ ...lstm, state: 'kept' as 'reset' }, setting)).toThrow(

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { EngineError, openEngine } from '../../lib/engine/index.ts';
 
 const require = createRequire(import.meta.url);
@@ -10,7 +10,7 @@ const packages = [
 ] as const;
 const open = (device?: string) => openEngine({ name: 'tfjs', device });
 
-it.each(packages)(
+test.each(packages)(
   'the device %s says what it needs where its package is not installed',
   async (device, name, message) => {
     const installed = (() => {
@@ -24,10 +24,10 @@ it.each(packages)(
   },
 );
 
-it('an unknown device is refused with the names of those there are', () =>
+test('an unknown device is refused with the names of those there are', () =>
   expect(open('tpu')).rejects.toThrow(/no tfjs device tpu; there are node-gpu, node, wasm, cpu/));
 
-it('a process has one device, and keeps it', async () => {
+test('a process has one device, and keeps it', async () => {
   expect((await open('cpu')).description).toBe('tfjs fp32, cpu');
   expect((await open()).description).toBe('tfjs fp32, cpu');
   await expect(open('wasm')).rejects.toThrow(/computes on the tfjs device cpu already; wasm needs its own/);

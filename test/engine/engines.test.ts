@@ -1,5 +1,5 @@
 /** What holds for every engine: one specification, run on each. The native engine is passed over where it is not built. */
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Batch, Engine, Model } from '../../lib/engine/index.ts';
 import { EngineError } from '../../lib/engine/index.ts';
 import { initialWeights, type ModelConfig, parameters, type Weights } from '../../lib/models/index.ts';
@@ -43,7 +43,7 @@ describe.each(engines)('the %s engine', (name, open) => {
     const inputs = rows(batch, batch.inputs);
     const targets = rows(batch, batch.targets);
 
-    it('gives the logits and the loss of the reference', () =>
+    test('gives the logits and the loss of the reference', () =>
       withModel(config, lively(config), async (model) => {
         const weights = inDoubles(lively(config));
         const expected = inputs.flatMap((ids) => referenceLogits(config, weights, ids).flat());
@@ -53,7 +53,7 @@ describe.each(engines)('the %s engine', (name, open) => {
         expect(await model.loss(batch)).toBeCloseTo(referenceLoss(config, weights, inputs, targets), 5);
       }));
 
-    it("gives gradients that finite differences of the reference's loss confirm, for every parameter", () =>
+    test("gives gradients that finite differences of the reference's loss confirm, for every parameter", () =>
       withModel(config, lively(config), async (model) => {
         const { loss, gradients } = await model.gradients(batch);
         const weights = inDoubles(lively(config));
@@ -75,7 +75,7 @@ describe.each(engines)('the %s engine', (name, open) => {
         }
       }));
 
-    it('decodes token by token to the logits of the whole', () =>
+    test('decodes token by token to the logits of the whole', () =>
       withModel(config, lively(config), async (model) => {
         const whole = await model.logits(batch.inputs, batch.sequences, batch.length);
         const V = config.vocabularySize;
@@ -93,7 +93,7 @@ describe.each(engines)('the %s engine', (name, open) => {
         decoder.dispose();
       }));
 
-    it('takes windows shorter than the block', () =>
+    test('takes windows shorter than the block', () =>
       withModel(config, lively(config), async (model) => {
         const short = randomBatch(config, 2, 2);
         const expected = referenceLoss(
@@ -106,7 +106,7 @@ describe.each(engines)('the %s engine', (name, open) => {
       }));
   });
 
-  it('with all weights 0 guesses: the loss is ln V, and only the head learns', () =>
+  test('with all weights 0 guesses: the loss is ln V, and only the head learns', () =>
     withModel(tinyLstm, zeros(tinyLstm), async (model) => {
       const batch = { inputs: Uint16Array.of(0, 1), targets: Uint16Array.of(4, 4), sequences: 1, length: 2 };
       const { loss, gradients } = await model.gradients(batch);
@@ -117,7 +117,7 @@ describe.each(engines)('the %s engine', (name, open) => {
       expect(gradients.get('rnn.weight_hh_l0')!.data.every((slope) => slope === 0)).toBe(true);
     }));
 
-  it("updates as PyTorch's AdamW: two steps by hand, with clipping, and decay on matrices only", () =>
+  test("updates as PyTorch's AdamW: two steps by hand, with clipping, and decay on matrices only", () =>
     withModel(tinyGpt, lively(tinyGpt), async (model) => {
       const batch = randomBatch(tinyGpt, 2, 6);
       const options = {
@@ -161,7 +161,7 @@ describe.each(engines)('the %s engine', (name, open) => {
       ).toBeLessThan(1e-4);
     }));
 
-  it('takes the same step whatever the microbatch', () =>
+  test('takes the same step whatever the microbatch', () =>
     withModel(tinyLstm, lively(tinyLstm), (whole) =>
       withModel(tinyLstm, lively(tinyLstm), async (parts) => {
         const batch = randomBatch(tinyLstm, 5, 6);
@@ -173,7 +173,7 @@ describe.each(engines)('the %s engine', (name, open) => {
       }),
     ));
 
-  it.each([tinyGpt, tinyLstm])(
+  test.each([tinyGpt, tinyLstm])(
     'goes on from weights and optimizer state bit for bit, dropout included: $architecture',
     async (plain) => {
       const config = { ...plain, dropout: 0.2 };
@@ -193,7 +193,7 @@ describe.each(engines)('the %s engine', (name, open) => {
     },
   );
 
-  it('drops out in training alone, by seed', async () => {
+  test('drops out in training alone, by seed', async () => {
     const config = { ...tinyGpt, dropout: 0.5 };
     const batch = randomBatch(config, 2, 6);
     const losses = [];
@@ -214,14 +214,14 @@ describe.each(engines)('the %s engine', (name, open) => {
     });
   });
 
-  it('drops out other numbers at each step', () =>
+  test('drops out other numbers at each step', () =>
     withModel({ ...tinyGpt, dropout: 0.5 }, lively(tinyGpt), async (model) => {
       const batch = randomBatch(tinyGpt, 2, 6);
       const still = () => model.trainStep(batch, { learningRate: 0, dropoutSeed: 1 });
       expect((await still()).loss).not.toBe((await still()).loss);
     }));
 
-  it('keeps the mean of what it drops out of: losses with dropout surround the one without', async () => {
+  test('keeps the mean of what it drops out of: losses with dropout surround the one without', async () => {
     const config = { ...tinyGpt, dropout: 0.05 };
     const batch = randomBatch(config, 4, 6);
     const without = await withModel(tinyGpt, lively(config), (model) => model.loss(batch));
@@ -235,7 +235,7 @@ describe.each(engines)('the %s engine', (name, open) => {
     expect(Math.abs(sum / 10 - without) / without).toBeLessThan(0.05);
   });
 
-  it('copies weights in and out', () =>
+  test('copies weights in and out', () =>
     withModel(tinyGpt, initialWeights(tinyGpt, 1), async (model) => {
       const out = model.weights();
       for (const { data } of out.values()) data.fill(9);
@@ -244,7 +244,7 @@ describe.each(engines)('the %s engine', (name, open) => {
       expect(model.weights()).not.toEqual(initialWeights(tinyGpt, 1));
     }));
 
-  it('says what memory training takes: more for more layers, width, length and sequences', () => {
+  test('says what memory training takes: more for more layers, width, length and sequences', () => {
     const base = engine.memory(tinyGpt, { batch: 1 });
     expect(base).toBeGreaterThan(0);
     for (const more of [{ layers: 8 }, { width: 64 }, { block: 256 }])
@@ -254,7 +254,7 @@ describe.each(engines)('the %s engine', (name, open) => {
     expect(long(8, 8)).toBeGreaterThan(long(8, 1));
   });
 
-  it.each([tinyGpt, tinyLstm])(
+  test.each([tinyGpt, tinyLstm])(
     'takes a batch of 50,000 tokens in the memory of its microbatch: $architecture',
     (tiny) => {
       const config = { ...tiny, block: 256 };
@@ -268,7 +268,7 @@ describe.each(engines)('the %s engine', (name, open) => {
     },
   );
 
-  it('refuses what is no batch of this model, and stays usable', () =>
+  test('refuses what is no batch of this model, and stays usable', () =>
     withModel(tinyGpt, initialWeights(tinyGpt, 1), async (model) => {
       const batch = randomBatch(tinyGpt, 2, 6);
       const refuse = async (wrong: Partial<Batch>, message: RegExp) => {
@@ -305,7 +305,7 @@ describe.each(engines)('the %s engine', (name, open) => {
       expect(await model.loss(batch)).toBeGreaterThan(0);
     }));
 
-  it('refuses a model that cannot be, and weights of another shape', () => {
+  test('refuses a model that cannot be, and weights of another shape', () => {
     expect(() => engine.model({ ...tinyGpt, heads: 3 }, { seed: 1 })).toThrow(/heads is 3/);
     const weights = initialWeights({ ...tinyGpt, width: 16 }, 1);
     expect(() => engine.model(tinyGpt, { weights })).toThrow(
@@ -315,7 +315,7 @@ describe.each(engines)('the %s engine', (name, open) => {
     expect(() => engine.model(tinyGpt, { weights: short })).toThrow(/wte.weight has 87 numbers; .* needs 88/);
   });
 
-  it.each(tinyConfigs)('trains on windows of one token: %s', async (_, config) => {
+  test.each(tinyConfigs)('trains on windows of one token: %s', async (_, config) => {
     await withModel(config, initialWeights(config, 1), async (model) => {
       const { loss } = await model.trainStep(randomBatch(config, 3, 1), settings);
       expect(loss).toBeGreaterThan(0);

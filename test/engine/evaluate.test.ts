@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { type Engine, EngineError, evaluate, sample } from '../../lib/engine/index.ts';
 import { initialWeights } from '../../lib/models/index.ts';
 import { inDoubles, referenceLoss } from './reference.ts';
@@ -19,7 +19,7 @@ describe('the loss over a split', () => {
     return length * referenceLoss(tinyGpt, inDoubles(weights), [tokens(offset)], [tokens(offset + 1)]);
   };
 
-  it('predicts every token but the first, once, in windows as long as the block and a shorter last one', async () => {
+  test('predicts every token but the first, once, in windows as long as the block and a shorter last one', async () => {
     const { loss, tokens, bitsPerByte } = await evaluate({
       model: model(),
       source: countingSource(11, 21),
@@ -32,7 +32,7 @@ describe('the loss over a split', () => {
     expect(bitsPerByte).toBeCloseTo(expected / Math.LN2 / 2, 5);
   });
 
-  it('stops at maxTokens, and tells how far it is', async () => {
+  test('stops at maxTokens, and tells how far it is', async () => {
     const seen: [number, number][] = [];
     const onProgress = ({ done, total }: { done: number; total: number }) => seen.push([done, total]);
     const source = countingSource(11, 1000);
@@ -42,13 +42,13 @@ describe('the loss over a split', () => {
     expect(seen.at(-1)).toEqual([8, 8]);
   });
 
-  it('of a split shorter than a window is refused with both numbers', async () => {
+  test('of a split shorter than a window is refused with both numbers', async () => {
     const short = evaluate({ model: model(), source: countingSource(11, 5), split: 'test' });
     await expect(short).rejects.toThrow(EngineError);
     await expect(short).rejects.toThrow(/the test split has 5 tokens; .*window of 6 .* need 7/);
   });
 
-  it('of a model whose weights are no numbers is refused', async () => {
+  test('of a model whose weights are no numbers is refused', async () => {
     const weights = initialWeights(tinyGpt, 1);
     for (const { data } of weights.values()) data.fill(Number.NaN);
     const damaged = engine.model(tinyGpt, { weights });

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { openEngine, type TrainSettings } from '../../lib/engine/index.ts';
 import type { ModelConfig } from '../../lib/models/index.ts';
 import { nativeIsBuilt } from './tiny.ts';
@@ -24,7 +24,7 @@ function measure(config: ModelConfig, settings: Partial<TrainSettings>): { estim
 
 const shape = { vocabularySize: 128, dropout: 0 };
 describe.skipIf(!nativeIsBuilt)('a run on the native engine (skipped where it is not built: `npm run build`)', () => {
-  it.each<[string, ModelConfig, Partial<TrainSettings>]>([
+  test.each<[string, ModelConfig, Partial<TrainSettings>]>([
     [
       'a GPT, mostly weights and moments',
       { ...shape, architecture: 'gpt', block: 64, layers: 2, width: 512, heads: 8, bias: true },
@@ -42,7 +42,7 @@ describe.skipIf(!nativeIsBuilt)('a run on the native engine (skipped where it is
     expect(measured).toBeGreaterThan(estimated / 1.33);
   });
 
-  it('takes no more for a batch of 50,000 tokens than for its microbatch', async () => {
+  test('takes no more for a batch of 50,000 tokens than for its microbatch', async () => {
     const config: ModelConfig = {
       ...{ ...shape, architecture: 'gpt', block: 256, layers: 1, width: 96, heads: 4, bias: true },
     };

@@ -1,19 +1,19 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { EngineError, openEngine } from '../../lib/engine/index.ts';
 import { activationBytes, parameterBytes } from '../../lib/engine/tfjs/memory-estimate.ts';
 import type { ModelConfig } from '../../lib/models/index.ts';
 import { nativeIsBuilt, randomBatch, tinyGpt, tinyLstm } from './tiny.ts';
 
-it('opens the native engine where it is built, and TensorFlow.js otherwise', async () => {
+test('opens the native engine where it is built, and TensorFlow.js otherwise', async () => {
   expect((await openEngine()).name).toBe(nativeIsBuilt ? 'native' : 'tfjs');
 });
 
-it('opens the engine that is named, and says what it computes on', async () => {
+test('opens the engine that is named, and says what it computes on', async () => {
   const engine = await openEngine({ name: 'tfjs', device: 'cpu' });
   expect([engine.name, engine.description]).toEqual(['tfjs', 'tfjs fp32, cpu']);
 });
 
-it.each([
+test.each([
   [{ name: 'torch' }, /engine is torch; it must be one of auto, native, tfjs/],
   [{ precision: 'fp8' }, /precision is fp8; it must be one of fp32, bf16/],
   [{ name: 'tfjs', precision: 'bf16' }, /tfjs engine computes in fp32 only/],
@@ -24,7 +24,7 @@ it.each([
   await expect(openEngine(options as object)).rejects.toThrow(message);
 });
 
-it('of tfjs: the memory it says it needs is what the library counts, and up to a tenth more', async () => {
+test('of tfjs: the memory it says it needs is what the library counts, and up to a tenth more', async () => {
   const { loadTensorFlow } = await import('../../lib/engine/tfjs/backend.ts');
   const { tf } = await loadTensorFlow('cpu');
   const engine = await openEngine({ name: 'tfjs', device: 'cpu' });

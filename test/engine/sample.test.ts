@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { type Engine, EngineError, type SampleOptions, sample, train } from '../../lib/engine/index.ts';
 import { initialWeights, type ModelConfig, type Weights } from '../../lib/models/index.ts';
 import { anyEngine, countingSource, livelyWeights, tinyGpt, tinyLstm } from './tiny.ts';
@@ -32,7 +32,7 @@ async function shares(odds: number[], options: Partial<SampleOptions>): Promise<
 const near = (expected: number[]) => expected.map((share) => expect.closeTo(share, 1));
 
 describe('samples', () => {
-  it.each([tinyGpt, tinyLstm])('repeat with their seed, differ with another: $architecture', async (config) => {
+  test.each([tinyGpt, tinyLstm])('repeat with their seed, differ with another: $architecture', async (config) => {
     const first = await draw(config, lively(config));
     expect(await draw(config, lively(config))).toEqual(first);
     expect(await draw(config, lively(config), { seed: 2 })).not.toEqual(first);
@@ -40,17 +40,17 @@ describe('samples', () => {
     expect(first.every(({ length }) => length === 12)).toBe(true);
   });
 
-  it('are the same stream by stream, however many are drawn at once', async () => {
+  test('are the same stream by stream, however many are drawn at once', async () => {
     const three = await draw(tinyGpt, lively(tinyGpt));
     const one = await draw(tinyGpt, lively(tinyGpt), { count: 1 });
     expect(one[0]).toEqual(three[0]);
   });
 
-  it('are drawn with the probabilities of the model', async () => {
+  test('are drawn with the probabilities of the model', async () => {
     expect(await shares([0.5, 0.3, 0.2], {})).toEqual(near([0.5, 0.3, 0.2]));
   });
 
-  it('at a temperature: probabilities to the power of its inverse', async () => {
+  test('at a temperature: probabilities to the power of its inverse', async () => {
     const total = 0.5 ** 2 + 0.3 ** 2 + 0.2 ** 2;
     expect(await shares([0.5, 0.3, 0.2], { temperature: 0.5 })).toEqual(
       near([0.25 / total, 0.09 / total, 0.04 / total]),
@@ -58,12 +58,12 @@ describe('samples', () => {
     expect(await shares([0.3, 0.5, 0.2], { temperature: 0 })).toEqual([0, 1, 0]);
   });
 
-  it('with topK come from the k likeliest tokens', async () => {
+  test('with topK come from the k likeliest tokens', async () => {
     const [rare, half, third] = await shares([0.2, 0.5, 0.3], { topK: 2 });
     expect([rare, half, third]).toEqual([0, expect.closeTo(0.625, 1), expect.closeTo(0.375, 1)]);
   });
 
-  it('with topP come from the likeliest tokens that reach it together', async () => {
+  test('with topP come from the likeliest tokens that reach it together', async () => {
     expect(await shares([0.2, 0.5, 0.3], { topP: 0.79 })).toEqual([
       0,
       expect.closeTo(0.625, 1),
@@ -73,7 +73,7 @@ describe('samples', () => {
     expect((await shares([0.2, 0.5, 0.3], { topP: 0.81 }))[0]).toBeGreaterThan(0.1);
   });
 
-  it('end before the end of text, each on its own', async () => {
+  test('end before the end of text, each on its own', async () => {
     const odds: [ModelConfig, Weights] = fixedOdds([0.2, 0.8]);
     const streams = await draw(...odds, { count: 50, maxTokens: 20, endOfText: 0 });
     expect(streams.every((tokens) => tokens.every((token) => token === 1))).toBe(true);
@@ -83,7 +83,7 @@ describe('samples', () => {
       expect([...unended[i].subarray(0, tokens.length)]).toEqual([...tokens]);
   });
 
-  it('go past the block of a GPT, from the last half of it, and carry on what it has learned', async () => {
+  test('go past the block of a GPT, from the last half of it, and carry on what it has learned', async () => {
     const settings = { tokens: 2400, batch: 4, learningRate: 0.02, warmup: 0.1, clip: 1, evaluationTokens: 60 };
     const config = { ...tinyGpt, layers: 1 };
     const { weights } = await train({ engine, config, source: countingSource(11, 600), settings, seed: 1 });
@@ -91,14 +91,14 @@ describe('samples', () => {
     expect([...tokens]).toEqual(Array.from({ length: 40 }, (_, i) => (3 * (i + 2)) % 11));
   });
 
-  it('take a prompt longer than the block', async () => {
+  test('take a prompt longer than the block', async () => {
     const prompt = Array.from({ length: 20 }, (_, i) => i % 11);
     const long = await draw(tinyGpt, lively(tinyGpt), { prompt, maxTokens: 3 });
     const end = await draw(tinyGpt, lively(tinyGpt), { prompt: prompt.slice(-3), maxTokens: 3 });
     expect(long).toEqual(end);
   });
 
-  it.each([
+  test.each([
     [{ prompt: [] }, /prompt is empty/],
     [{ prompt: [11] }, /token 11 .* outside the vocabulary/],
     [{ temperature: -1 }, /temperature is -1; it must be at least 0/],

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
 import { type GptConfig, initialWeights, saveCheckpoint } from '../../lib/models/index.ts';
 import { tokenizeCorpus } from '../../lib/tokenizer/index.ts';
@@ -68,7 +68,7 @@ async function trainStage(name: string, more: string[] = [], signal?: NodeJS.Sig
 const bytes = (name: string) => readFileSync(path(name));
 
 describe('the train stage', () => {
-  it('stopped in the middle keeps a checkpoint, and the next attempt ends with the bytes of a run that never stopped', async () => {
+  test('stopped in the middle keeps a checkpoint, and the next attempt ends with the bytes of a run that never stopped', async () => {
     const through = await trainStage('through');
     expect(through).toMatchObject({ status: 0, said: '' });
     expect(through.progress.at(-1)).toMatchObject({ unit: 'tokens' });
@@ -94,7 +94,7 @@ describe('the train stage', () => {
   });
 });
 
-it('a run that diverges says at which step, why, and what weights it has left', () => {
+test('a run that diverges says at which step, why, and what weights it has left', () => {
   const params = parseDocument(readFileSync(path('params.yaml'), 'utf8'));
   params.setIn(['train', 'lr'], 1e9);
   writeFileSync(path('wild.yaml'), String(params));
@@ -110,7 +110,7 @@ it('a run that diverges says at which step, why, and what weights it has left', 
 });
 
 describe('a model and tokens of another tokenizer', () => {
-  it.each(['evaluate', 'generate'])('are refused by %s, in one sentence with both vocabularies', async (stage) => {
+  test.each(['evaluate', 'generate'])('are refused by %s, in one sentence with both vocabularies', async (stage) => {
     const config: GptConfig = {
       ...{ architecture: 'gpt', vocabularySize: 99, block: 8, layers: 1, width: 4, heads: 1, dropout: 0, bias: true },
     };

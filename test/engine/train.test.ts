@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { randomOffsets } from '../../lib/engine/data/index.ts';
 import {
   type Engine,
@@ -35,7 +35,7 @@ afterEach(() => rm(dir, { recursive: true }));
 const run = (more: Partial<TrainOptions> = {}) => train({ engine, config, source, settings, seed: 1, ...more });
 
 describe('a training run', () => {
-  it('learns, reads its budget, and tells what it did', async () => {
+  test('learns, reads its budget, and tells what it did', async () => {
     const { curve, ...result } = await run({ config: { ...config, dropout: 0 } });
     expect(result.diverged).toBeUndefined();
     expect(result.steps).toBe(30);
@@ -52,14 +52,14 @@ describe('a training run', () => {
     expect(curve.every(({ gradient_norm }) => gradient_norm > 0)).toBe(true);
   });
 
-  it('repeats bit for bit with its seed, and is another with another', async () => {
+  test('repeats bit for bit with its seed, and is another with another', async () => {
     const [first, again, other] = [await run(), await run(), await run({ seed: 2 })];
     expect(again.weights).toEqual(first.weights);
     expect(again.curve).toEqual(first.curve);
     expect(other.weights).not.toEqual(first.weights);
   });
 
-  it('tells its progress in tokens, up to the budget', async () => {
+  test('tells its progress in tokens, up to the budget', async () => {
     const seen: number[] = [];
     await run({
       onProgress: ({ done, total, unit }) => seen.push(done) && expect([total, unit]).toEqual([720, 'tokens']),
@@ -75,7 +75,7 @@ describe('a run that is interrupted', () => {
     await expect(run({ ...more, checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow('enough');
   };
 
-  it.each(['gpt', 'lstm'])('and resumed, twice, equals one that was not, bit for bit: %s', async (architecture) => {
+  test.each(['gpt', 'lstm'])('and resumed, twice, equals one that was not, bit for bit: %s', async (architecture) => {
     const model = architecture === 'gpt' ? config : { ...tinyLstm, dropout: 0.1 };
     const through = await run({ config: model });
     await interruptAt(24 * 7, { config: model });
@@ -89,7 +89,7 @@ describe('a run that is interrupted', () => {
     expect(resumed.tokens).toBe(through.tokens);
   });
 
-  it.skipIf(!nativeIsBuilt || availableParallelism() < 2).each([
+  test.skipIf(!nativeIsBuilt || availableParallelism() < 2).each([
     ['a GPT', { ...config, dropout: 0.1 }],
     ['an LSTM', { ...tinyLstm, dropout: 0.1 }],
     ['an LSTM that carries its state', { ...tinyLstm, dropout: 0.1, state: 'carried' } as const],
@@ -103,7 +103,7 @@ describe('a run that is interrupted', () => {
     expect(through.weights).not.toEqual((await run({ config: model })).weights);
   });
 
-  it('without notice goes on from the last checkpoint kept along the way', async () => {
+  test('without notice goes on from the last checkpoint kept along the way', async () => {
     const killed = new Error('killed');
     const steps = async () => (await readdir(dir)).filter((name) => name.startsWith('step-'));
     const dies = run({
@@ -121,14 +121,14 @@ describe('a run that is interrupted', () => {
     expect(weights).toEqual((await run()).weights);
   });
 
-  it('leaves no checkpoint once it is done', async () => {
+  test('leaves no checkpoint once it is done', async () => {
     await interruptAt(24 * 7);
     await writeFile(join(dir, 'notes.txt'), 'mine');
     await run({ checkpointDir: dir });
     expect(await readdir(dir)).toEqual(['notes.txt']);
   });
 
-  it('is not resumed as another run', async () => {
+  test('is not resumed as another run', async () => {
     await interruptAt(24 * 7);
     const other = (more: Partial<TrainOptions>) => expect(run({ checkpointDir: dir, ...more })).rejects;
     await other({ seed: 2 }).toThrow(/checkpoint of another run: seed was 1 and is 2/);
@@ -136,7 +136,7 @@ describe('a run that is interrupted', () => {
     await other({ config: { ...config, width: 16 } }).toThrow(/config.width was 8 and is 16/);
   });
 
-  it('is not resumed on data, threads or a precision that it did not begin with: the bits would be others', async () => {
+  test('is not resumed on data, threads or a precision that it did not begin with: the bits would be others', async () => {
     await interruptAt(24 * 7);
     const other = (more: Partial<TrainOptions>) => expect(run({ checkpointDir: dir, ...more })).rejects;
     const { arithmetic } = engine;
@@ -159,7 +159,7 @@ describe('a run that is interrupted', () => {
     await run({ checkpointDir: dir });
   });
 
-  it('is not resumed from a checkpoint that was cut short, which stays where it is', async () => {
+  test('is not resumed from a checkpoint that was cut short, which stays where it is', async () => {
     await interruptAt(24 * 7);
     const file = join(dir, 'step-7', 'optimizer.safetensors');
     await truncate(file, 1000);
@@ -167,7 +167,7 @@ describe('a run that is interrupted', () => {
     expect(await readdir(dir)).toEqual(['step-7']);
   });
 
-  it('in the middle of an evaluation measures it again', async () => {
+  test('in the middle of an evaluation measures it again', async () => {
     const stop = new AbortController();
     let read = 0;
     const interrupting: TokenSource = {
@@ -189,7 +189,7 @@ describe('a run that is interrupted', () => {
 });
 
 describe('a run that diverges', () => {
-  it('stops, says at which step, and returns its first weights if it had not been evaluated', async () => {
+  test('stops, says at which step, and returns its first weights if it had not been evaluated', async () => {
     const wild = { ...settings, learningRate: 1e30, warmup: 0, clip: 0, evaluations: 30, tokens: 720 };
     const result = await run({ settings: wild });
     expect(result.diverged?.reason).toMatch(/loss|gradient/);
@@ -202,13 +202,13 @@ describe('a run that diverges', () => {
     expect(Number.isFinite(result.trainLoss)).toBe(true);
   });
 
-  it('by a loss far above that of guessing is stopped, too', async () => {
+  test('by a loss far above that of guessing is stopped, too', async () => {
     const wild = { ...settings, learningRate: 3, warmup: 0, weightDecay: 0, tokens: 24 * 60, evaluations: 2 };
     const { diverged } = await run({ settings: wild, config: { ...config, width: 32, dropout: 0 } });
     expect(diverged?.reason).toMatch(/the loss on average over 10 steps is \d+\.\d+; guessing would give 2.40/);
   });
 
-  it('by an evaluation far above guessing is stopped before those weights count as good', async () => {
+  test('by an evaluation far above guessing is stopped before those weights count as good', async () => {
     const wild = { ...settings, learningRate: 3, warmup: 0, weightDecay: 0, tokens: 24 * 60, evaluations: 12 };
     const { diverged, weights, curve } = await run({ settings: wild, config: { ...config, width: 32, dropout: 0 } });
     expect(diverged?.reason).toMatch(/the validation loss is \d+\.\d+; guessing would give 2.40/);
@@ -231,7 +231,7 @@ describe('a run that diverges', () => {
     },
   });
 
-  it.each([
+  test.each([
     ['an evaluation before it', { interruptedAt: 13, brokenAt: 16, kept: 10 }],
     ['an evaluation due at it', { interruptedAt: 10, brokenAt: 16, kept: 10 }],
     ['no evaluation before it', { interruptedAt: 4, brokenAt: 6, kept: 0 }],
@@ -257,13 +257,13 @@ describe('what cannot be trained is refused before any of it is', () => {
     await expect(run(more)).rejects.toThrow(EngineError);
     await expect(run(more)).rejects.toThrow(message);
   };
-  it('a split shorter than a window', async () => {
+  test('a split shorter than a window', async () => {
     await refuse({ source: countingSource(11, 6) }, /the train split has 6 tokens; .*window of 6 .* need 7/);
     const halves = { ...source, totals: (split: string) => ({ tokens: split === 'val' ? 5 : 600, bytes: 1 }) };
     await refuse({ source: halves }, /the val split has 5 tokens/);
   });
 
-  it.each([
+  test.each([
     [{ tokens: 0 }, /tokens is 0; .*at least 1/],
     [{ batch: 1.5 }, /batch is 1.5/],
     [{ block: 7 }, /block is 7; .*from 1 to the model's block of 6/],
@@ -273,15 +273,15 @@ describe('what cannot be trained is refused before any of it is', () => {
     [{ evaluations: 0 }, /evaluations is 0/],
   ])('settings that make no sense: %o', (wrong, message) => refuse({ settings: { ...settings, ...wrong } }, message));
 
-  it('a model that cannot be, before the data is looked at', () =>
+  test('a model that cannot be, before the data is looked at', () =>
     expect(run({ config: { ...config, heads: 3 } })).rejects.toThrow(
       /heads is 3, which does not divide the width of 8/,
     ));
 
-  it('tokens of another vocabulary, at the step that meets one', () =>
+  test('tokens of another vocabulary, at the step that meets one', () =>
     refuse({ source: countingSource(12, 600, 5) }, /token 11 at position \d+ is outside the vocabulary of 11/));
 
-  it('a model larger than the memory of the machine, with both numbers', () =>
+  test('a model larger than the memory of the machine, with both numbers', () =>
     refuse(
       { config: { ...config, width: 2 ** 18, layers: 100 } },
       /100 layers × 262144 on batches of 4 windows needs \d+\.\d GiB; this machine has \d+\.\d GiB/,
@@ -290,7 +290,7 @@ describe('what cannot be trained is refused before any of it is', () => {
 
 describe('the windows of a step', () => {
   const resolved = resolveSettings(settings, config, source);
-  it('depend on seed and step alone, and reach the first and the last token', () => {
+  test('depend on seed and step alone, and reach the first and the last token', () => {
     const at = (step: number) => randomOffsets(source, 1, step, resolved);
     expect(at(5)).toEqual(at(5));
     expect(at(5)).not.toEqual(at(6));
@@ -299,7 +299,7 @@ describe('the windows of a step', () => {
     expect([Math.min(...all), Math.max(...all)]).toEqual([0, 600 - 7]);
   });
 
-  it('of the validation loss are spread over the split and do not overlap', () => {
+  test('of the validation loss are spread over the split and do not overlap', () => {
     const offsets = resolved.evaluationWindows.map(({ offset }) => offset);
     expect(offsets).toHaveLength(10);
     for (let i = 1; i < offsets.length; i++) expect(offsets[i] - offsets[i - 1]).toBeGreaterThanOrEqual(6);

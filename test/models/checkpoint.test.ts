@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   type Checkpoint,
   type GptConfig,
@@ -42,26 +42,26 @@ const configs: Record<ModelConfig['architecture'], ModelConfig[]> = {
 };
 
 describe('a checkpoint', () => {
-  it.each(Object.values(configs).flat())('comes back as it was saved: %o', async (config) => {
+  test.each(Object.values(configs).flat())('comes back as it was saved: %o', async (config) => {
     const weights = initialWeights(config, 1);
     await saveCheckpoint(dir, { config, weights });
     expect(await loadCheckpoint(dir)).toEqual({ config, weights });
     expect((await readdir(dir)).sort()).toEqual(['config.json', 'model.safetensors']);
   });
 
-  it('that can be resumed comes back with the optimizer and the progress, to the bit', async () => {
+  test('that can be resumed comes back with the optimizer and the progress, to the bit', async () => {
     await saveCheckpoint(dir, resumable(7));
     expect(await loadCheckpoint(dir)).toEqual(resumable(7));
   });
 
-  it('has the same bytes each time', async () => {
+  test('has the same bytes each time', async () => {
     await saveCheckpoint(join(dir, 'a'), resumable(7));
     await saveCheckpoint(join(dir, 'b'), resumable(7));
     for (const name of await readdir(join(dir, 'a')))
       expect(await readFile(join(dir, 'a', name))).toEqual(await readFile(join(dir, 'b', name)));
   });
 
-  it("names its settings as transformers' GPT2Config does", async () => {
+  test("names its settings as transformers' GPT2Config does", async () => {
     await saveCheckpoint(dir, { config: gpt, weights: initialWeights(gpt, 1) });
     expect(JSON.parse(await readFile(join(dir, 'config.json'), 'utf8'))).toMatchObject({
       ...{ model_type: 'gpt2', architectures: ['GPT2LMHeadModel'], activation_function: 'gelu_new' },
@@ -70,7 +70,7 @@ describe('a checkpoint', () => {
     });
   });
 
-  it('opens a GPT-2 as it is published: without a prefix, with the causal mask and the tied head among the tensors', async () => {
+  test('opens a GPT-2 as it is published: without a prefix, with the causal mask and the tied head among the tensors', async () => {
     const weights = initialWeights(gpt, 1);
     await saveCheckpoint(dir, { config: gpt, weights });
     const published: Weights = new Map(
@@ -82,7 +82,7 @@ describe('a checkpoint', () => {
     expect((await loadCheckpoint(dir)).weights).toEqual(weights);
   });
 
-  it('stays as it was when the next one cannot be written', async () => {
+  test('stays as it was when the next one cannot be written', async () => {
     await saveCheckpoint(dir, resumable(7));
     const broken = resumable(8);
     broken.weights.delete('transformer.ln_f.weight');
@@ -99,15 +99,15 @@ describe('loading a damaged or foreign checkpoint fails with an error that names
     await expect(loadCheckpoint(dir)).rejects.toThrow(message);
   };
 
-  it('an empty folder', () => refusal(/is not a checkpoint: .*config.json is missing/));
+  test('an empty folder', () => refusal(/is not a checkpoint: .*config.json is missing/));
 
-  it('a folder without weights', async () => {
+  test('a folder without weights', async () => {
     await saved();
     await rm(model());
     await refusal(/model.safetensors is missing/);
   });
 
-  it('weights cut short, anywhere', async () => {
+  test('weights cut short, anywhere', async () => {
     await saved();
     const { length } = await readFile(model());
     for (const size of [length - 1, length - 400, 100, 9, 8]) {
@@ -118,7 +118,7 @@ describe('loading a damaged or foreign checkpoint fails with an error that names
     await refusal(/not a safetensors file: it has 3 bytes/);
   });
 
-  it('a foreign file', async () => {
+  test('a foreign file', async () => {
     await saved();
     await writeFile(model(), 'PK\u0003\u0004 this is an archive and no safetensors file at all');
     await refusal(/not a safetensors file/);
@@ -126,35 +126,35 @@ describe('loading a damaged or foreign checkpoint fails with an error that names
     await refusal(/its header is not a JSON object/);
   });
 
-  it('numbers of another type', async () => {
+  test('numbers of another type', async () => {
     await saved();
     const bytes = await readFile(model());
     await writeFile(model(), Buffer.from(bytes.toString('latin1').replace('"F32"', '"I32"'), 'latin1'));
     await refusal(/type I32; only F32/);
   });
 
-  it('weights of another shape than the configuration', async () => {
+  test('weights of another shape than the configuration', async () => {
     await saved();
     const other = { ...gpt, width: 8 };
     await writeSafetensors(model(), initialWeights(other, 1));
     await refusal(/transformer.wte.weight has the shape \[10,8\]; the configuration needs \[10,4\]/);
   });
 
-  it('a weight too many', async () => {
+  test('a weight too many', async () => {
     await saved();
     const weights = initialWeights(gpt, 1);
     await writeSafetensors(model(), weights.set('transformer.extra', { shape: [1], data: new Float32Array(1) }));
     await refusal(/transformer.extra is not a parameter/);
   });
 
-  it('an optimizer of another step than the model', async () => {
+  test('an optimizer of another step than the model', async () => {
     await saved();
     await saveCheckpoint(join(dir, 'later'), resumable(8));
     await writeFile(model(), await readFile(join(dir, 'later/model.safetensors')));
     await refusal(/mixes two checkpoints: .*step 7.*step 8/);
   });
 
-  it('an optimizer that is cut short, or does not say where it is', async () => {
+  test('an optimizer that is cut short, or does not say where it is', async () => {
     await saved();
     const optimizer = join(dir, 'optimizer.safetensors');
     const { tensors, metadata } = await readSafetensors(optimizer);
@@ -169,7 +169,7 @@ describe('loading a damaged or foreign checkpoint fails with an error that names
     await refusal(/optimizer.safetensors: step is seven; it must be the number of updates made/);
   });
 
-  it('a configuration that is not JSON, or not of a model', async () => {
+  test('a configuration that is not JSON, or not of a model', async () => {
     await saved();
     const config = join(dir, 'config.json');
     const json = JSON.parse(await readFile(config, 'utf8'));
@@ -187,7 +187,7 @@ describe('loading a damaged or foreign checkpoint fails with an error that names
 });
 
 describe('a safetensors file', () => {
-  it('is a length, a JSON header padded to 8 bytes, and the numbers in order', async () => {
+  test('is a length, a JSON header padded to 8 bytes, and the numbers in order', async () => {
     const file = join(dir, 'x.safetensors');
     const tensors: Weights = new Map([
       ['a', { shape: [2, 1], data: Float32Array.of(1, 2) }],

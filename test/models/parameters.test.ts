@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import {
   checkConfig,
@@ -23,7 +23,7 @@ const lstm: LstmConfig = {
 const table = (config: GptConfig | LstmConfig) => Object.fromEntries(parameters(config).map((p) => [p.name, p.shape]));
 
 describe('the parameters of a GPT', () => {
-  it("are those of transformers' GPT2LMHeadModel, in its order", () => {
+  test("are those of transformers' GPT2LMHeadModel, in its order", () => {
     expect(parameters(gpt).map(({ name, shape }) => [name, shape])).toEqual([
       ['transformer.wte.weight', [50, 8]],
       ['transformer.wpe.weight', [16, 8]],
@@ -44,18 +44,18 @@ describe('the parameters of a GPT', () => {
     ]);
   });
 
-  it('have no biases where the configuration has none', () => {
+  test('have no biases where the configuration has none', () => {
     expect(Object.keys(table({ ...gpt, bias: false })).filter((name) => name.endsWith('.bias'))).toEqual([]);
   });
 
-  it('are as many as published for GPT-2: 124,439,808, of which 85,056,000 are no embedding', () => {
+  test('are as many as published for GPT-2: 124,439,808, of which 85,056,000 are no embedding', () => {
     const small = { ...gpt, vocabularySize: 50257, block: 1024, layers: 12, width: 768, heads: 12 };
     expect(countParameters(small)).toEqual({ total: 124_439_808, nonEmbedding: 85_056_000 });
   });
 });
 
 describe('the parameters of an LSTM', () => {
-  it("are those of torch.nn.LSTM, between an encoder and a decoder that shares the encoder's matrix", () => {
+  test("are those of torch.nn.LSTM, between an encoder and a decoder that shares the encoder's matrix", () => {
     expect(table(lstm)).toEqual({
       'encoder.weight': [50, 8],
       'rnn.weight_ih_l0': [32, 8],
@@ -70,32 +70,32 @@ describe('the parameters of an LSTM', () => {
     });
   });
 
-  it('have a decoder matrix of their own where the embedding is of another width', () => {
+  test('have a decoder matrix of their own where the embedding is of another width', () => {
     const untied = table({ ...lstm, embedding: 4 });
     expect(untied['rnn.weight_ih_l0']).toEqual([32, 4]);
     expect(untied['rnn.weight_ih_l1']).toEqual([32, 8]);
     expect(untied['decoder.weight']).toEqual([50, 8]);
   });
 
-  it('are counted without encoder and decoder when embeddings do not count', () => {
+  test('are counted without encoder and decoder when embeddings do not count', () => {
     const perLayer = 4 * 8 * (8 + 8) + 2 * 4 * 8;
     expect(countParameters(lstm)).toEqual({ total: 2 * perLayer + 50 * 8 + 50, nonEmbedding: 2 * perLayer });
   });
 });
 
-it('weight decay applies to matrices only', () => {
+test('weight decay applies to matrices only', () => {
   for (const config of [gpt, lstm])
     for (const { name, shape, decay } of parameters(config)) expect(decay, name).toBe(shape.length === 2);
 });
 
 describe('floating-point operations a token', () => {
-  it('of a GPT are 6 for each number of its matrices and head, and 12·layers·width·length for attention', () => {
+  test('of a GPT are 6 for each number of its matrices and head, and 12·layers·width·length for attention', () => {
     const matrices = 8 * 24 + 8 * 8 + 2 * 8 * 32;
     expect(flopsPerToken(gpt, 16)).toBe(6 * (matrices + 50 * 8) + 12 * 1 * 8 * 16);
     expect(flopsPerToken(gpt, 4)).toBe(6 * (matrices + 50 * 8) + 12 * 1 * 8 * 4);
   });
 
-  it('of an LSTM are 6 for each number of its matrices and head, tied or not, at any length', () => {
+  test('of an LSTM are 6 for each number of its matrices and head, tied or not, at any length', () => {
     expect(flopsPerToken(lstm, 16)).toBe(6 * (4 * 32 * 8 + 50 * 8));
     expect(flopsPerToken({ ...lstm, embedding: 4 }, 99)).toBe(6 * (32 * 4 + 3 * 32 * 8 + 50 * 8));
   });
@@ -119,7 +119,7 @@ describe('a configuration that cannot be', () => {
     ['a bias that is no truth value', { ...gpt, bias: 'no' }, 'bias', /"no".*true or false/],
     ['another architecture', { ...gpt, architecture: 'rwkv' }, 'architecture', /"rwkv"; it must be "gpt"/],
   ];
-  it.each(refusals)('%s: is refused by the name of its key', (_, config, key, message) => {
+  test.each(refusals)('%s: is refused by the name of its key', (_, config, key, message) => {
     const check = () => checkConfig(config as GptConfig);
     expect(check).toThrow(ModelError);
     expect(check).toThrow(message);
@@ -130,7 +130,7 @@ describe('a configuration that cannot be', () => {
 describe('a size', () => {
   const setting = { vocabularySize: 96, block: 256, dropout: 0.1 };
 
-  it('becomes a configuration with what the data and the study decide', () => {
+  test('becomes a configuration with what the data and the study decide', () => {
     expect(modelConfig({ architecture: 'gpt', layers: 4, width: 128, heads: 4 }, setting)).toEqual({
       ...{
         architecture: 'gpt',
@@ -148,18 +148,18 @@ describe('a size', () => {
     });
   });
 
-  it('with an unknown key is refused', () => {
+  test('with an unknown key is refused', () => {
     const size = { architecture: 'lstm', layers: 2, width: 64, heads: 4 } as ModelSize;
     expect(() => modelConfig(size, setting)).toThrow('heads is not a setting of a lstm size');
   });
 
-  it('of params.yaml is a model, each of them', () => {
+  test('of params.yaml is a model, each of them', () => {
     const { sizes } = parse(readFileSync(new URL('../../params.yaml', import.meta.url), 'utf8'));
     for (const [name, size] of Object.entries(sizes))
       expect(() => modelConfig(size as ModelSize, setting), name).not.toThrow();
   });
 
-  it('has the same settings in the schema that editors read', () => {
+  test('has the same settings in the schema that editors read', () => {
     const schema = JSON.parse(readFileSync(new URL('../../stages/params.schema.json', import.meta.url), 'utf8'));
     const { properties, allOf } = schema.properties.sizes.additionalProperties;
     // one that is forgotten here does not compile

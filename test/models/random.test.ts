@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type GptConfig, initialWeights, type LstmConfig, Random } from '../../lib/models/index.ts';
 import { naturalLogarithm, philox } from '../../lib/models/random.ts';
 
@@ -11,7 +11,7 @@ const deviation = (values: ArrayLike<number>) => {
 };
 
 describe('random numbers', () => {
-  it.each([
+  test.each([
     ['zeros', [0, 0, 0, 0], [0, 0], '6627e8d5 e169c58d bc57ac4c 9b00dbd8'],
     ['ones', Array(4).fill(0xffffffff), Array(2).fill(0xffffffff), '408f276d 41c83b0e a20bc7c6 6d5451fd'],
     [
@@ -24,14 +24,14 @@ describe('random numbers', () => {
     expect([...out].map((word) => word.toString(16).padStart(8, '0')).join(' ')).toBe(answer);
   });
 
-  it('repeat for the same seed, purpose and index, and differ in each', () => {
+  test('repeat for the same seed, purpose and index, and differ in each', () => {
     const first = (seed: number, purpose: string, index: number) => new Random(seed, purpose, index).uint32();
     expect(first(1, 'a', 2)).toBe(first(1, 'a', 2));
     expect(new Set([first(1, 'a', 2), first(2, 'a', 2), first(1, 'b', 2), first(1, 'a', 3)]).size).toBe(4);
     expect(first(2 ** 32 + 1, 'a', 0)).not.toBe(first(1, 'a', 0));
   });
 
-  it('are uniform over [0, 1), and over whole numbers below a bound', () => {
+  test('are uniform over [0, 1), and over whole numbers below a bound', () => {
     const random = new Random(1, 'test');
     const uniform = draws(20_000, () => random.uniform());
     expect(Math.min(...uniform)).toBeGreaterThanOrEqual(0);
@@ -44,7 +44,7 @@ describe('random numbers', () => {
     for (const count of counts.values()) expect(Math.abs(count - 10_000)).toBeLessThan(400);
   });
 
-  it('are normal, with the fourth moment of a normal distribution', () => {
+  test('are normal, with the fourth moment of a normal distribution', () => {
     const random = new Random(1, 'test');
     const normal = draws(50_000, () => random.normal());
     expect(mean(normal)).toBeCloseTo(0, 1);
@@ -52,12 +52,12 @@ describe('random numbers', () => {
     expect(mean(normal.map((x) => x ** 4))).toBeCloseTo(3, 0);
   });
 
-  it('take logarithms that are right to the last digits', () => {
+  test('take logarithms that are right to the last digits', () => {
     for (let i = 1; i < 1000; i++) expect(naturalLogarithm(i / 1000)).toBeCloseTo(Math.log(i / 1000), 14);
     expect(naturalLogarithm(2 ** -63)).toBeCloseTo(-63 * Math.LN2, 12);
   });
 
-  it('want a seed that is a whole number', () => {
+  test('want a seed that is a whole number', () => {
     expect(() => new Random(-1, 'test')).toThrow('seed is -1');
     expect(() => new Random(1.5, 'test')).toThrow('seed is 1.5');
   });
@@ -76,7 +76,7 @@ describe('the initial weights', () => {
     return hash.digest('hex').slice(0, 16);
   };
 
-  it('are the same bits on every machine', () => {
+  test('are the same bits on every machine', () => {
     expect({ gpt: digest(gpt, 1), lstm: digest(lstm, 1) }).toEqual({
       gpt: '8144afd879662613',
       lstm: '4046b7b862708f35',
@@ -84,7 +84,7 @@ describe('the initial weights', () => {
     expect(digest(gpt, 2)).not.toBe(digest(gpt, 1));
   });
 
-  it('of a GPT: normal 0.02, less for projections into the residual stream, gains 1, biases 0', () => {
+  test('of a GPT: normal 0.02, less for projections into the residual stream, gains 1, biases 0', () => {
     const weights = initialWeights(gpt, 1);
     const data = (name: string) => weights.get(name)!.data;
     expect(deviation(data('transformer.wte.weight'))).toBeCloseTo(0.02, 3);
@@ -96,7 +96,7 @@ describe('the initial weights', () => {
     expect(new Set(data('transformer.h.0.attn.c_attn.bias'))).toEqual(new Set([0]));
   });
 
-  it('of an LSTM: as torch, the embedding normal with deviation 1, all else uniform within ±1/√H', () => {
+  test('of an LSTM: as torch, the embedding normal with deviation 1, all else uniform within ±1/√H', () => {
     const weights = initialWeights({ ...lstm, embedding: 32 }, 1);
     const furthest = (name: string) => weights.get(name)!.data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
     expect(deviation(weights.get('encoder.weight')!.data)).toBeCloseTo(1, 1);
