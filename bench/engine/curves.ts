@@ -1,11 +1,11 @@
 /**
- * The same loss curve as PyTorch: from the same weights and on the same batches, a hundred steps of AdamW with decay, warmup,
- * cosine and clipping stay within 1e-3 at every step. An LSTM also with its state carried from step to step.
+ * Compares loss curves with PyTorch. From the same weights and on the same batches, a hundred steps of AdamW with decay,
+ * warmup, cosine and clipping must stay within 1e-3 at every step. LSTMs run with reset and with carried state.
  *
  *     npx tsx bench/engine/curves.ts --python PYTHON [--steps 100] [--threads 1] [--only NAME]
  *
- * PyTorch takes transformers' GPT2LMHeadModel or torch.nn.LSTM, torch.optim.AdamW, clip_grad_norm_ and LambdaLR (interop.py), and
- * PYTHON is one that has them. Prints Markdown; ends with 1 where a loss is further off.
+ * PyTorch runs transformers' GPT2LMHeadModel or torch.nn.LSTM with torch.optim.AdamW, clip_grad_norm_ and LambdaLR
+ * (interop.py). PYTHON must have torch and transformers. Prints Markdown. The exit code is 1 if a loss differs by more.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,11 +25,11 @@ import {
 import { chain, models, python } from './peer.ts';
 
 const TOLERANCE = 1e-3;
-/** windows a step */
+/** windows per step */
 const BATCH = 8;
-/** tokens a window */
+/** tokens per window */
 const LENGTH = 128;
-/** each step reads on where the one before ended */
+/** the LSTMs with carried state: each step continues where the step before ended */
 const carried = models.flatMap(([name, config]): typeof models =>
   config.architecture === 'lstm' ? [[`${name}, state carried`, { ...config, state: 'carried' }]] : [],
 );

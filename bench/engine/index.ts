@@ -1,17 +1,18 @@
 /**
- * Training steps and sampling on the native engine beside PyTorch: the same shapes, batches and threads, in one run.
+ * Compares the speed of training steps and sampling with PyTorch: the same shapes, batches and threads, in one run.
  *
  *     npx tsx bench/engine/index.ts [--python PYTHON] [--threads 1] [--sizes study|published] [--only NAME,NAME…] [--precisions fp32,bf16]
  *         [--seconds 3] [--rounds 1] [--compile] [--sampling]
  *
- * PYTHON is one that has torch and numpy installed (install-peers.sh makes one, peers.py runs in it); without it only this project
- * is timed. Each model has a process of its own on either side. Prints Markdown: tokens a second, the median over steps by wall
- * clock, its ratio to PyTorch's, the fastest step; the share of the bound; sampling 8 streams with a cache, greedily.
+ * PYTHON must have torch and numpy (install-peers.sh installs them; peers.py runs in it). Without PYTHON only this project is
+ * timed. Each model runs in its own process on both sides. Prints Markdown: tokens per second (median over steps, wall
+ * clock), the ratio to PyTorch, the fastest step, the share of the bound, and sampling of 8 streams with a cache, greedily.
  *
- * The bound is what multiply-adds from registers alone reach on these threads, measured before and after each model: no step
- * can be faster than its matrix products at that speed. Of attention's products only the causal half is counted.
- * --sampling times sampling alone. --rounds: how often the sides are timed in turn, each time for --seconds; all their steps count. A machine
- * that others share changes its speed within minutes, so that turns say more than one long run of each.
+ * The bound is the speed of multiply-adds from registers on these threads, measured before and after each model. A step
+ * cannot be faster than its matrix products at that speed. Only the causal half of attention's products is counted.
+ *
+ * --sampling times only sampling. --rounds is the number of turns in which both sides are timed, each for --seconds; all
+ * their steps count. Turns are fairer than one long run each, because the speed of a shared machine changes within minutes.
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -25,7 +26,7 @@ const DECODE = 64;
 interface Case {
   name: string;
   config: ModelConfig;
-  /** windows a step */
+  /** windows per step */
   sequences: number;
 }
 
@@ -69,23 +70,23 @@ interface Request {
   precision: 'fp32' | 'bf16';
   sequences: number;
   threads: number;
-  /** to measure steps for, at least */
+  /** seconds to time steps for, at least */
   seconds: number;
   compile: boolean;
-  /** or sampling alone */
+  /** whether to time only sampling */
   train: boolean;
   streams: number;
-  /** tokens a stream */
+  /** tokens per stream */
   decode: number;
 }
 interface Result {
   name: string;
-  /** [wall, CPU] seconds of each */
+  /** [wall, CPU] seconds of each step */
   steps: [number, number][];
   decodes: [number, number][];
   /** resident bytes after training */
   peak: number;
-  /** operations a second of one thread's multiply-adds; the native engine's only */
+  /** operations per second of multiply-adds on one thread; native engine only */
   speed?: number;
 }
 
@@ -187,7 +188,7 @@ function compare() {
     }
 }
 
-/** Operations a token that a training step cannot do without: flopsPerToken counts attention to the tokens to come, too. */
+/** Operations per token that a training step needs. flopsPerToken also counts attention to later tokens. */
 function productFlops(config: ModelConfig): number {
   const whole = flopsPerToken(config, config.block);
   return config.architecture === 'gpt' ? whole - 6 * config.layers * config.width * config.block : whole;
@@ -202,7 +203,7 @@ function run(program: string, args: string[], request: Omit<Request, 'streams' |
   return JSON.parse(output);
 }
 
-/** Two turns of one side. */
+/** Joins two turns of one side. */
 function together(a: Result, b: Result): Result {
   return {
     name: a.name,
@@ -217,7 +218,7 @@ function median(numbers: number[]): number {
   return numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 }
 
-/** Operations a second of multiply-adds on one thread's registers, the fastest of some tries. */
+/** Operations per second of multiply-adds in the registers of one thread: the fastest of several tries. */
 function multiplyAddSpeed(): number {
   const addon = loadAddon();
   const set = process.env.ENGINE_ISA ?? '';

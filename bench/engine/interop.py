@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 
 class Lstm(nn.Module):
-    """nn.LSTM from an embedding to a head, which is the embedding's own matrix where their widths agree."""
+    """nn.LSTM between an embedding and a head. The head is the embedding's matrix if their widths are equal."""
 
     def __init__(self, vocab_size, n_embd, hidden_size, n_layer):
         super().__init__()
@@ -38,14 +38,14 @@ class Lstm(nn.Module):
         return self.decoder(hidden), tuple(part.detach() for part in state)
 
 
-# what transformers does not have, by model_type
+# models that transformers does not have, by model_type
 OURS = {
     "lstm": lambda config: Lstm(*(config[key] for key in ("vocab_size", "n_embd", "hidden_size", "n_layer"))),
 }
 
 
 def load(folder):
-    """The checkpoint as a module; every tensor must have its place there, and only a GPT's biases may be missing."""
+    """The checkpoint as a module. Every tensor must be used, and only a GPT's biases may be missing."""
     config = json.loads((Path(folder) / "config.json").read_text())
     if config["model_type"] in OURS:
         model = OURS[config["model_type"]](config)
@@ -75,7 +75,7 @@ def tokens_of(request):
 
 
 def write_logits(model, request):
-    """B × T × V float32 into request["out"], without dropout."""
+    """Writes logits (B,T,V) as float32 to request["out"], without dropout."""
     model.eval()
     with torch.no_grad():
         logits_of(model, tokens_of(request)).contiguous().numpy().astype(numpy.float32).tofile(request["out"])
@@ -86,7 +86,7 @@ def logits(request):
 
 
 def make(request):
-    """A checkpoint with weights of PyTorch's own making, and its logits."""
+    """Saves a checkpoint with weights initialized by PyTorch, and its logits."""
     torch.manual_seed(1)
     config, folder = request["config"], Path(request["folder"])
     if config["model_type"] in OURS:
@@ -105,7 +105,7 @@ def make(request):
 
 
 def gradients(request):
-    """Those of the mean loss, in the order of request["names"], float32 into request["out"]; bf16 as autocast has it."""
+    """Writes the gradients of the mean loss to request["out"] as float32, in the order of request["names"]; bf16 means autocast."""
     model = load(request["folder"])
     model.eval()
     tokens = tokens_of(request)

@@ -1,13 +1,13 @@
 /**
- * Weights go both ways between this project and PyTorch, and mean the same: the logits agree to 1e-4.
+ * Exchanges weights with PyTorch in both directions and compares the logits, which must agree to 1e-4.
  *
  *     npx tsx bench/engine/interop.ts --python PYTHON
  *
  *   out   lib/models writes a checkpoint → transformers' GPT2LMHeadModel, or torch.nn.LSTM, loads it
  *   in    PyTorch makes and saves weights → lib/models loads them
  *
- * PYTHON is one that has torch, transformers, safetensors and numpy. Prints Markdown: the largest difference of any logit, over
- * every engine that is built, and how large logits are. Ends with 1 where one is above 1e-4.
+ * PYTHON must have torch, transformers, safetensors and numpy. Prints Markdown: the largest difference of a logit for every
+ * engine that is built, and the largest logit. The exit code is 1 if a difference is above 1e-4.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -34,7 +34,7 @@ try {
   let versions = '';
   for (const [name, config] of models)
     for (const way of ['out', 'in'] as const) {
-      // PyTorch's own GPT always has biases, so that one without can go out only
+      // PyTorch's GPT always has biases, so a GPT without biases is tested in one direction only.
       if (way === 'in' && config.architecture === 'gpt' && !config.bias) continue;
       const tokens = chain(SEQUENCES * config.block, 'interop');
       const checkpoint = join(folder, `${name}-${way}`);

@@ -1,4 +1,4 @@
-/** What interop.ts, curves.ts and rounding.ts share: the models they compare, tokens that can be learned, and the call to interop.py. */
+/** Code of interop.ts, curves.ts and rounding.ts: the models to compare, tokens that can be learned, and the call to interop.py. */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { initialWeights, type ModelConfig, Random, type Weights } from '../../lib/models/index.ts';
@@ -6,7 +6,7 @@ import { initialWeights, type ModelConfig, Random, type Weights } from '../../li
 const V = 128;
 const shape = { vocabularySize: V, block: 256, dropout: 0 };
 
-/** Shapes of published studies, and each way in which the architectures branch. */
+/** Shapes of published studies, and a configuration for each branch of the architectures. */
 const byArchitecture: Record<ModelConfig['architecture'], [name: string, config: ModelConfig][]> = {
   gpt: [
     ['GPT 4 × 128', { ...shape, architecture: 'gpt', layers: 4, width: 128, heads: 4, bias: true }],
@@ -20,7 +20,7 @@ const byArchitecture: Record<ModelConfig['architecture'], [name: string, config:
 };
 export const models = Object.values(byArchitecture).flat();
 
-/** First weights moved a little, so that biases are not 0 and gains not 1. */
+/** Initial weights with small changes, so that biases are not 0 and gains are not 1. */
 export function livelyWeights(config: ModelConfig): Weights {
   const weights = initialWeights(config, 1);
   const random = new Random(1, 'lively weights');
@@ -28,7 +28,7 @@ export function livelyWeights(config: ModelConfig): Weights {
   return weights;
 }
 
-/** `count` tokens of a chain in which each has eight likely successors: as much as a model can learn in a hundred steps. */
+/** `count` tokens of a Markov chain in which each token has eight likely successors. A model learns it in a hundred steps. */
 export function chain(count: number, purpose: string): Uint32Array {
   const random = new Random(1, purpose);
   const tokens = new Uint32Array(count);
@@ -37,7 +37,7 @@ export function chain(count: number, purpose: string): Uint32Array {
   return tokens;
 }
 
-/** One call of interop.py; what it answers. */
+/** Calls interop.py and returns its answer. */
 export function python(program: string, command: 'logits' | 'make' | 'gradients' | 'train', request: object) {
   const script = fileURLToPath(new URL('interop.py', import.meta.url));
   const input = JSON.stringify({ threads: 1, ...request });

@@ -1,11 +1,11 @@
 /**
- * What rounding to bf16 does to gradients, here and in PyTorch: from the same weights, on the same batch, those of bf16 products
- * (PyTorch: autocast) beside those of fp32.
+ * Measures how rounding to bf16 changes gradients, here and in PyTorch (autocast). Gradients in bf16 are compared with
+ * gradients in fp32, from the same weights and on the same batch.
  *
  *     npx tsx bench/engine/rounding.ts --python PYTHON
  *
- * PYTHON is one that has torch, transformers, safetensors and numpy. Prints Markdown: the distance of the whole gradient, relative
- * to its length; the largest and the median of the tensors' own distances, and which tensor is the furthest off.
+ * PYTHON must have torch, transformers, safetensors and numpy. Prints Markdown: the distance of the whole gradient, relative
+ * to its length, the largest and the median distance of a tensor, and the name of the tensor with the largest.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -53,7 +53,7 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-/** The parts of each sequence of LENGTH + 1 tokens that go in, or that follow them. */
+/** The inputs (first 0) or targets (first 1) of each sequence of LENGTH + 1 tokens. */
 function windows(tokens: Uint32Array, first: 0 | 1): Uint32Array {
   return Uint32Array.from({ length: SEQUENCES * LENGTH }, (_, i) => tokens[i + Math.floor(i / LENGTH) + first]);
 }
@@ -88,7 +88,7 @@ function torch(config: ModelConfig, checkpoint: string, tokens: Uint32Array, pre
   return new Map(list.map(({ name, shape }) => [name, flat.subarray(offset, (offset += elementCount(shape)))]));
 }
 
-/** |actual − expected| / |expected|, over all of them */
+/** |actual − expected| / |expected|, over all values */
 function distance(actual: Float32Array[], expected: Float32Array[]): number {
   let [apart, length] = [0, 0];
   for (const [k, tensor] of expected.entries())

@@ -1,12 +1,12 @@
 /**
- * The tfjs engine on the devices that are there, beside the native engine: the same losses, and how many tokens a second.
+ * Compares the devices of the tfjs engine with the native engine: losses, and tokens per second.
  *
  *     [NODE_PATH=DIR/node_modules] npx tsx bench/engine/tfjs.ts [--devices native,node,cpu] [--steps 5] [--only NAME]
  *
- * `node` is TensorFlow's C library; scripts/build-tfjs-node.sh builds it in DIR. A device that does not load is an error, and so
- * is one that falls back on another: the engine asserts its backend. Each has a process of its own. Prints Markdown: tokens a
- * second by the median step, and the largest difference of any step's loss from that of the last device, relative to it.
- * Ends with 1 where one is above 1e-4.
+ * `node` is TensorFlow's C library; scripts/build-tfjs-node.sh builds it in DIR. A device that does not load, or falls back
+ * on another backend, is an error. Each device runs in its own process. Prints Markdown: tokens per second of the median
+ * step, and the largest relative difference of a step's loss from that of the last device. The exit code is 1 if a
+ * difference is above 1e-4.
  */
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -16,13 +16,13 @@ import { openEngine } from '../../lib/engine/index.ts';
 import { chain, models } from './peer.ts';
 
 const TOLERANCE = 1e-4;
-/** windows a step, and tokens a window */
+/** windows per step, tokens per window */
 const [B, T] = [8, 128];
 
 interface Measured {
   description: string;
   losses: number[];
-  /** of each step */
+  /** duration of each step */
   seconds: number[];
 }
 
@@ -59,7 +59,7 @@ function compare(): void {
 function inOwnProcess(device: string, model: string): Measured {
   const self = fileURLToPath(import.meta.url);
   const args = [...process.execArgv, self, '--device', device, '--model', model, '--steps', values.steps];
-  // what TensorFlow writes on stderr shows only where the process fails
+  // TensorFlow's messages on stderr are shown only if the process fails.
   const output = execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   return JSON.parse(output.trim().split('\n').at(-1)!);
 }

@@ -1,10 +1,12 @@
 /**
- * The addon's own face called with junk, in a process of its own, since what is tested is that it does not end: for native.test.ts.
+ * Calls the addon with invalid arguments, for native.test.ts. It runs in its own process, because the test is that the
+ * process does not crash.
  *
  *     node --import tsx test/engine/addon-abuse.ts [ROUNDS]
  *
- * Every function, with right arguments of which up to two are replaced by junk or some left out. Each call has to return or throw; prints
- * how many did either. With an addon built with -fsanitize=address and libasan preloaded it tells of more than crashes.
+ * Every function is called with right arguments, up to two of which are replaced by invalid ones, or some left out. Each
+ * call has to return or throw. The program prints how many did either. With an addon built with -fsanitize=address and
+ * libasan preloaded, it finds more than crashes.
  */
 import { type Addon, addonParameters, loadAddon } from '../../lib/engine/native/native-addon.ts';
 import { parameters, Random } from '../../lib/models/index.ts';
@@ -101,7 +103,7 @@ const kernels = [
   ],
   ...['sumOfSquares', 'adamw', 'panel', 'keptRow', 'keptTokens', 'packedSize', 'multiplyAdds'],
 ];
-/** right arguments of each function; a kernel's are right by accident only */
+/** Right arguments of each function; those of a kernel are right only by chance. */
 const calls: { [name in keyof Addon]: () => unknown[] } = {
   kernelsName: () => ['generic', 'fp32'],
   architectures: () => [],
@@ -156,7 +158,7 @@ for (let round = 0; round < rounds; round++)
     const args = calls[name]();
     for (let wrong = random.below(3); wrong > 0; wrong--) args[random.below(args.length || 1)] = pick(junk)();
     if (random.below(8) === 0) args.length = random.below(args.length + 1);
-    // the handles are still needed
+    // The handles are still needed.
     if (name.endsWith('ispose') && handles.includes(args[0])) continue;
     try {
       await (addon[name] as (...args: unknown[]) => unknown)(...args);

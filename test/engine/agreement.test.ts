@@ -1,4 +1,4 @@
-/** The native engine against the tfjs engine, its oracle, at sizes that no longer fit a vector register or a loop by hand. */
+/** The native engine compared with the tfjs engine, at sizes larger than a vector register and a cache tile. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../lib/engine/index.ts';
 import { initialWeights, type ModelConfig, parameters } from '../../lib/models/index.ts';
@@ -17,7 +17,7 @@ const configs = each({
   ],
 });
 
-describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped where the addon is not built: `npm run build`)', () => {
+describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped if the addon is not built: `npm run build`)', () => {
   let tfjs: Engine;
   let native: Engine;
   beforeAll(async () => {
@@ -28,22 +28,25 @@ describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped where the addon is not
     return [tfjs, native].map((engine) => engine.model(config, { weights }));
   };
 
-  test.each(configs)('%s: the same loss, and every gradient within 1e-5 of its largest', async (_, config) => {
-    const models = both(config);
-    const batch = randomBatch(config, 5, config.block);
-    const [oracle, tested] = await Promise.all(models.map((model) => model.gradients(batch)));
-    expect(Math.abs(tested.loss - oracle.loss) / oracle.loss).toBeLessThan(1e-5);
-    for (const { name } of parameters(config)) {
-      const expected = oracle.gradients.get(name)!.data;
-      const actual = tested.gradients.get(name)!.data;
-      const scale = expected.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-      const worst = expected.reduce((most, x, i) => Math.max(most, Math.abs(x - actual[i])), 0);
-      expect(worst / scale, name).toBeLessThan(1e-5);
-    }
-    for (const model of models) model.dispose();
-  });
+  test.each(configs)(
+    '%s: same loss, and every gradient within 1e-5 of the largest in its tensor',
+    async (_, config) => {
+      const models = both(config);
+      const batch = randomBatch(config, 5, config.block);
+      const [oracle, tested] = await Promise.all(models.map((model) => model.gradients(batch)));
+      expect(Math.abs(tested.loss - oracle.loss) / oracle.loss).toBeLessThan(1e-5);
+      for (const { name } of parameters(config)) {
+        const expected = oracle.gradients.get(name)!.data;
+        const actual = tested.gradients.get(name)!.data;
+        const scale = expected.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+        const worst = expected.reduce((most, x, i) => Math.max(most, Math.abs(x - actual[i])), 0);
+        expect(worst / scale, name).toBeLessThan(1e-5);
+      }
+      for (const model of models) model.dispose();
+    },
+  );
 
-  test.each(configs)('%s: the same losses and gradient norms over ten steps of training', async (_, config) => {
+  test.each(configs)('%s: same losses and gradient norms over ten training steps', async (_, config) => {
     const models = both(config);
     const curve = async (model: (typeof models)[number]) => {
       const results = [];

@@ -1,4 +1,4 @@
-/** An LSTM whose state is carried from window to window: what each engine computes from a state, and what a run makes of it. */
+/** An LSTM whose state is carried from window to window: the results of each engine for a state, and runs that carry it. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ const configs: [name: string, config: LstmConfig][] = [
   ['an LSTM of three layers', { ...tinyLstm, layers: 3, width: 9, embedding: 7 }],
 ];
 const lively = (config: LstmConfig) => livelyWeights(initialWeights(config, 1));
-/** learns nothing */
+/** a learning rate at which nothing is learned */
 const still = { learningRate: 0 };
 
 /** [layers, 2, sequences, width] */
@@ -60,63 +60,69 @@ const rows = (tokens: Batch['inputs'], { sequences, length }: Batch) =>
 const farthest = (a: Float32Array, b: Float32Array) => a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i])), 0);
 
 describe.each(engines)('a batch with a state, on the %s engine', (name, open) => {
-  if (name === 'native' && !nativeIsBuilt) return void it.skip('is not built here: `npm run build`');
+  if (name === 'native' && !nativeIsBuilt) return void test.skip('is not built here: `npm run build`');
   let engine: Engine;
   beforeAll(async () => {
     engine = await open();
   });
 
-  test.each(configs)('goes on where the one before it ended: two halves are the whole. %s', async (_, config) => {
-    const model = engine.model(config, { weights: lively(config) });
-    const whole = randomBatch(config, 3, 6);
-    const zeros = new Float32Array(randomState(config, 3).length);
-    const first = await model.trainStep({ ...cut(whole, 0, 2), state: zeros }, still);
-    const second = await model.trainStep({ ...cut(whole, 2, 6), state: first.state }, still);
-    const all = await model.trainStep({ ...whole, state: zeros }, still);
-    expect((2 * first.loss + 4 * second.loss) / 6).toBeCloseTo(await model.loss(whole), 6);
-    expect(all.loss).toBeCloseTo(await model.loss(whole), 6);
-    expect(farthest(second.state!, all.state!)).toBeLessThan(1e-6);
-    expect(farthest(all.state!, zeros)).toBeGreaterThan(0.1);
-    // no state was asked to be carried
-    expect((await model.trainStep(whole, still)).state).toBeUndefined();
-    model.dispose();
-  });
+  test.each(configs)(
+    'continues the batch before it: two halves give the logits and losses of the whole window (%s)',
+    async (_, config) => {
+      const model = engine.model(config, { weights: lively(config) });
+      const whole = randomBatch(config, 3, 6);
+      const zeros = new Float32Array(randomState(config, 3).length);
+      const first = await model.trainStep({ ...cut(whole, 0, 2), state: zeros }, still);
+      const second = await model.trainStep({ ...cut(whole, 2, 6), state: first.state }, still);
+      const all = await model.trainStep({ ...whole, state: zeros }, still);
+      expect((2 * first.loss + 4 * second.loss) / 6).toBeCloseTo(await model.loss(whole), 6);
+      expect(all.loss).toBeCloseTo(await model.loss(whole), 6);
+      expect(farthest(second.state!, all.state!)).toBeLessThan(1e-6);
+      expect(farthest(all.state!, zeros)).toBeGreaterThan(0.1);
+      // Without a state in the batch, none is returned.
+      expect((await model.trainStep(whole, still)).state).toBeUndefined();
+      model.dispose();
+    },
+  );
 
-  test.each(configs)('has gradients that finite differences confirm, the state a constant: %s', async (_, config) => {
-    const model = engine.model(config, { weights: lively(config) });
-    const batch = { ...randomBatch(config, 2, 6), state: randomState(config, 2) };
-    const { loss, gradients } = await model.gradients(batch);
-    const weights = inDoubles(lively(config));
-    const { layers, width: H } = config;
-    const part = (s: number, layer: number, which: number) => {
-      const begin = ((2 * layer + which) * 2 + s) * H;
-      return [...batch.state.subarray(begin, begin + H)];
-    };
-    const before = [0, 1].map((s) =>
-      Array.from({ length: layers }, (_, l) => ({ hidden: part(s, l, 0), cell: part(s, l, 1) })),
-    );
-    const [inputs, targets] = [rows(batch.inputs, batch), rows(batch.targets, batch)];
-    const lossNow = () => referenceLoss(config, weights, inputs, targets, before);
-    expect(loss).toBeCloseTo(lossNow(), 5);
-    expect(await model.loss(batch)).toBeCloseTo(lossNow(), 5);
-    for (const { name } of parameters(config)) {
-      const { data } = gradients.get(name)!;
-      const at = weights.get(name)!.data;
-      const scale = data.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-3);
-      for (let i = 0; i < data.length; i += Math.ceil(data.length / 4)) {
-        const value = at[i];
-        const [above, below] = [1e-4, -1e-4].map((by) => {
-          at[i] = value + by;
-          return lossNow();
-        });
-        at[i] = value;
-        expect(Math.abs(data[i] - (above - below) / 2e-4) / scale, `${name}[${i}]`).toBeLessThan(1e-5);
+  test.each(configs)(
+    'has the gradients of finite differences, with the state as a constant (%s)',
+    async (_, config) => {
+      const model = engine.model(config, { weights: lively(config) });
+      const batch = { ...randomBatch(config, 2, 6), state: randomState(config, 2) };
+      const { loss, gradients } = await model.gradients(batch);
+      const weights = inDoubles(lively(config));
+      const { layers, width: H } = config;
+      const part = (s: number, layer: number, which: number) => {
+        const begin = ((2 * layer + which) * 2 + s) * H;
+        return [...batch.state.subarray(begin, begin + H)];
+      };
+      const before = [0, 1].map((s) =>
+        Array.from({ length: layers }, (_, l) => ({ hidden: part(s, l, 0), cell: part(s, l, 1) })),
+      );
+      const [inputs, targets] = [rows(batch.inputs, batch), rows(batch.targets, batch)];
+      const lossNow = () => referenceLoss(config, weights, inputs, targets, before);
+      expect(loss).toBeCloseTo(lossNow(), 5);
+      expect(await model.loss(batch)).toBeCloseTo(lossNow(), 5);
+      for (const { name } of parameters(config)) {
+        const { data } = gradients.get(name)!;
+        const at = weights.get(name)!.data;
+        const scale = data.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-3);
+        for (let i = 0; i < data.length; i += Math.ceil(data.length / 4)) {
+          const value = at[i];
+          const [above, below] = [1e-4, -1e-4].map((by) => {
+            at[i] = value + by;
+            return lossNow();
+          });
+          at[i] = value;
+          expect(Math.abs(data[i] - (above - below) / 2e-4) / scale, `${name}[${i}]`).toBeLessThan(1e-5);
+        }
       }
-    }
-    model.dispose();
-  });
+      model.dispose();
+    },
+  );
 
-  test('keeps to each sequence its own state, whatever the microbatch', async () => {
+  test('gives each sequence its own state, for every size of microbatch', async () => {
     const batch = { ...randomBatch(tinyLstm, 5, 6), state: randomState(tinyLstm, 5) };
     const results = [];
     for (const microbatch of [5, 2, 1]) {
@@ -131,7 +137,7 @@ describe.each(engines)('a batch with a state, on the %s engine', (name, open) =>
     }
   });
 
-  test('is refused by a GPT, and where the state is not of the batch', async () => {
+  test('is refused by a GPT, and if the state does not fit the batch', async () => {
     const [gpt, lstm] = [tinyGpt, tinyLstm].map((config) => engine.model(config, { seed: 1 }));
     const batch = randomBatch(tinyLstm, 2, 6);
     const step = (model: typeof gpt, state: Float32Array) => model.trainStep({ ...batch, state }, still);
@@ -151,15 +157,15 @@ describe('the streams of a run', () => {
   const { streams } = resolveSettings(settings, carried, source);
   const at = (step: number) => streamOffsets(step, streams!, 4, 6);
 
-  test('lie side by side, and each step reads the next window of all', () => {
-    // (113 − 1) / 4 = 28 tokens a stream: four windows of 6, and 4 tokens passed over
+  test('have equal length, and each step reads the next window of every stream', () => {
+    // (113 − 1) / 4 = 28 tokens per stream: four windows of 6; 4 tokens are not read
     expect(streams).toEqual({ stride: 28, windows: 4 });
     expect([at(0), at(1), at(3)]).toEqual([...[[0, 28, 56, 84]], ...[[6, 34, 62, 90]], ...[[18, 46, 74, 102]]]);
     expect(at(4)).toEqual(at(0));
     expect([0, 1, 2, 3, 4, 5].filter((step) => beginsStreams(step, streams!))).toEqual([0, 4]);
   });
 
-  test('need a window each', () => {
+  test('need at least one window each', () => {
     const { config, ...rest } = { config: carried, ...settings };
     expect(resolveSettings(rest, config, countingSource(11, 25)).streams).toEqual({ stride: 6, windows: 1 });
     expect(() => resolveSettings(rest, config, countingSource(11, 24))).toThrow(
@@ -167,7 +173,7 @@ describe('the streams of a run', () => {
     );
   });
 
-  test('are not for a state that is reset', () =>
+  test('are not used if the state is reset', () =>
     expect(resolveSettings(settings, tinyLstm, source).streams).toBeUndefined());
 });
 
@@ -182,7 +188,7 @@ describe('a run with carried state', () => {
   });
   afterEach(() => rm(dir, { recursive: true }));
 
-  test('gives each step the state that the one before left, and zeros where the streams begin', async () => {
+  test('gives each step the state after the step before, and zeros where the streams begin', async () => {
     const steps: { given: Float32Array; left: Float32Array }[] = [];
     const watching: Engine = {
       ...engine,
@@ -204,8 +210,8 @@ describe('a run with carried state', () => {
     expect(steps[0].left).not.toEqual(zeros);
   });
 
-  // 8 is where the streams begin again
-  test.each([7, 8])('interrupted at step %d and resumed equals one that was not, bit for bit', async (at) => {
+  // At step 8 the streams begin again.
+  test.each([7, 8])('that is interrupted at step %d and resumed has the same bits as a run that is not', async (at) => {
     const config = { ...carried, dropout: 0.1 };
     const stop = new AbortController();
     const onProgress = ({ done }: { done: number }) => done === 24 * at && stop.abort(new Error('enough'));
@@ -219,7 +225,7 @@ describe('a run with carried state', () => {
     expect(resumed.trainLoss).toBe(through.trainLoss);
   });
 
-  test('is not resumed as one that resets it', async () => {
+  test('is not resumed with a state that is reset', async () => {
     const stop = new AbortController();
     const onProgress = ({ done }: { done: number }) => done === 24 * 7 && stop.abort(new Error('enough'));
     await expect(runOn(engine, { checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow('enough');
@@ -228,7 +234,7 @@ describe('a run with carried state', () => {
     );
   });
 
-  test.skipIf(!nativeIsBuilt)('has on both engines the same losses, step by step', async () => {
+  test.skipIf(!nativeIsBuilt)('has the same losses on both engines, step by step', async () => {
     const losses = await Promise.all(
       engines.map(async ([, open]) => {
         const seen: number[] = [];
@@ -255,13 +261,13 @@ describe('a run with carried state', () => {
   });
 });
 
-describe('state, as a setting of a size', () => {
+describe('the key state of a size', () => {
   const setting = { vocabularySize: 11, block: 6, dropout: 0 };
   const lstm = { architecture: 'lstm', layers: 1, width: 4 } as const;
-  test('belongs to an LSTM', () =>
+  test('is allowed for an LSTM', () =>
     expect(modelConfig({ ...lstm, state: 'carried' }, setting)).toMatchObject({ state: 'carried' }));
 
-  test('is kept with the model', async () => {
+  test('is saved with the model', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'carried-model-'));
     for (const config of [carried, tinyLstm]) {
       await saveCheckpoint(dir, { config, weights: initialWeights(config, 1) });
@@ -270,7 +276,7 @@ describe('state, as a setting of a size', () => {
     await rm(dir, { recursive: true });
   });
 
-  test('is refused of a GPT, and where it is neither reset nor carried', async () => {
+  test('is refused for a GPT, and if it is neither reset nor carried', async () => {
     const gpt = { architecture: 'gpt', layers: 1, width: 4, heads: 1, state: 'carried' } as const;
     expect(() => modelConfig(gpt, setting)).toThrow(/state is not a setting of a gpt size/);
     expect(() => modelConfig({ ...lstm, state: 'kept' as 'reset' }, setting)).toThrow(

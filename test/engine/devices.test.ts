@@ -24,10 +24,10 @@ test.each(packages)(
   },
 );
 
-test('an unknown device is refused with the names of those there are', () =>
+test('an unknown device is refused, and the error lists the known devices', () =>
   expect(open('tpu')).rejects.toThrow(/no tfjs device tpu; there are node-gpu, node, wasm, cpu/));
 
-test('a process has one device, and keeps it', async () => {
+test('a process cannot change its device', async () => {
   expect((await open('cpu')).description).toBe('tfjs fp32, cpu');
   expect((await open()).description).toBe('tfjs fp32, cpu');
   await expect(open('wasm')).rejects.toThrow(/computes on the tfjs device cpu already; wasm needs its own/);

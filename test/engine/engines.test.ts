@@ -1,4 +1,4 @@
-/** What holds for every engine: one specification, run on each. The native engine is passed over where it is not built. */
+/** One specification for all engines, run on each. The native engine is skipped if it is not built. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Batch, Engine, Model } from '../../lib/engine/index.ts';
 import { EngineError } from '../../lib/engine/index.ts';
@@ -11,7 +11,7 @@ const rows = ({ length, sequences }: Batch, tokens: Batch['inputs']) =>
 const lively = (config: ModelConfig) => livelyWeights(initialWeights(config, 1));
 const settings = { learningRate: 0.01, clip: 1 };
 
-/** The largest difference of any number, relative to the largest number of its tensor. */
+/** The largest difference of two values, relative to the largest value of their tensor. */
 function difference(a: Weights, b: Weights): number {
   expect([...a.keys()]).toEqual([...b.keys()]);
   let worst = 0;
@@ -24,7 +24,7 @@ function difference(a: Weights, b: Weights): number {
 }
 
 describe.each(engines)('the %s engine', (name, open) => {
-  if (name === 'native' && !nativeIsBuilt) return void it.skip('is not built here: `npm run build`');
+  if (name === 'native' && !nativeIsBuilt) return void test.skip('is not built here: `npm run build`');
   let engine: Engine;
   beforeAll(async () => {
     engine = await open();
@@ -43,7 +43,7 @@ describe.each(engines)('the %s engine', (name, open) => {
     const inputs = rows(batch, batch.inputs);
     const targets = rows(batch, batch.targets);
 
-    test('gives the logits and the loss of the reference', () =>
+    test('gives the same logits and loss as the reference', () =>
       withModel(config, lively(config), async (model) => {
         const weights = inDoubles(lively(config));
         const expected = inputs.flatMap((ids) => referenceLogits(config, weights, ids).flat());
@@ -53,7 +53,7 @@ describe.each(engines)('the %s engine', (name, open) => {
         expect(await model.loss(batch)).toBeCloseTo(referenceLoss(config, weights, inputs, targets), 5);
       }));
 
-    test("gives gradients that finite differences of the reference's loss confirm, for every parameter", () =>
+    test("gives the gradients of finite differences of the reference's loss, for every parameter", () =>
       withModel(config, lively(config), async (model) => {
         const { loss, gradients } = await model.gradients(batch);
         const weights = inDoubles(lively(config));
@@ -75,7 +75,7 @@ describe.each(engines)('the %s engine', (name, open) => {
         }
       }));
 
-    test('decodes token by token to the logits of the whole', () =>
+    test('gives the same logits token by token as for the whole window', () =>
       withModel(config, lively(config), async (model) => {
         const whole = await model.logits(batch.inputs, batch.sequences, batch.length);
         const V = config.vocabularySize;
@@ -93,7 +93,7 @@ describe.each(engines)('the %s engine', (name, open) => {
         decoder.dispose();
       }));
 
-    test('takes windows shorter than the block', () =>
+    test('accepts windows shorter than the block', () =>
       withModel(config, lively(config), async (model) => {
         const short = randomBatch(config, 2, 2);
         const expected = referenceLoss(
@@ -106,18 +106,18 @@ describe.each(engines)('the %s engine', (name, open) => {
       }));
   });
 
-  test('with all weights 0 guesses: the loss is ln V, and only the head learns', () =>
+  test('with all weights 0 the loss is ln V, and only the head has a gradient', () =>
     withModel(tinyLstm, zeros(tinyLstm), async (model) => {
       const batch = { inputs: Uint16Array.of(0, 1), targets: Uint16Array.of(4, 4), sequences: 1, length: 2 };
       const { loss, gradients } = await model.gradients(batch);
       expect(loss).toBeCloseTo(Math.log(11), 6);
-      // softmax − one-hot: 1/11 everywhere, less 1 for the token that came
+      // softmax − one-hot: 1/11 everywhere, minus 1 for the target
       for (const [v, slope] of gradients.get('decoder.bias')!.data.entries())
         expect(slope).toBeCloseTo(v === 4 ? 1 / 11 - 1 : 1 / 11, 6);
       expect(gradients.get('rnn.weight_hh_l0')!.data.every((slope) => slope === 0)).toBe(true);
     }));
 
-  test("updates as PyTorch's AdamW: two steps by hand, with clipping, and decay on matrices only", () =>
+  test("makes the updates of PyTorch's AdamW: two steps computed by hand, with clipping, and decay on matrices only", () =>
     withModel(tinyGpt, lively(tinyGpt), async (model) => {
       const batch = randomBatch(tinyGpt, 2, 6);
       const options = {
@@ -161,7 +161,7 @@ describe.each(engines)('the %s engine', (name, open) => {
       ).toBeLessThan(1e-4);
     }));
 
-  test('takes the same step whatever the microbatch', () =>
+  test('makes the same step for every size of microbatch', () =>
     withModel(tinyLstm, lively(tinyLstm), (whole) =>
       withModel(tinyLstm, lively(tinyLstm), async (parts) => {
         const batch = randomBatch(tinyLstm, 5, 6);
@@ -193,7 +193,7 @@ describe.each(engines)('the %s engine', (name, open) => {
     },
   );
 
-  test('drops out in training alone, by seed', async () => {
+  test('drops out only in training, by seed', async () => {
     const config = { ...tinyGpt, dropout: 0.5 };
     const batch = randomBatch(config, 2, 6);
     const losses = [];
@@ -214,14 +214,14 @@ describe.each(engines)('the %s engine', (name, open) => {
     });
   });
 
-  test('drops out other numbers at each step', () =>
+  test('has different dropout masks at each step', () =>
     withModel({ ...tinyGpt, dropout: 0.5 }, lively(tinyGpt), async (model) => {
       const batch = randomBatch(tinyGpt, 2, 6);
       const still = () => model.trainStep(batch, { learningRate: 0, dropoutSeed: 1 });
       expect((await still()).loss).not.toBe((await still()).loss);
     }));
 
-  test('keeps the mean of what it drops out of: losses with dropout surround the one without', async () => {
+  test('does not change the mean by dropout: losses with dropout lie around the loss without', async () => {
     const config = { ...tinyGpt, dropout: 0.05 };
     const batch = randomBatch(config, 4, 6);
     const without = await withModel(tinyGpt, lively(config), (model) => model.loss(batch));
@@ -244,7 +244,7 @@ describe.each(engines)('the %s engine', (name, open) => {
       expect(model.weights()).not.toEqual(initialWeights(tinyGpt, 1));
     }));
 
-  test('says what memory training takes: more for more layers, width, length and sequences', () => {
+  test('estimates more memory for more layers, width, length and sequences', () => {
     const base = engine.memory(tinyGpt, { batch: 1 });
     expect(base).toBeGreaterThan(0);
     for (const more of [{ layers: 8 }, { width: 64 }, { block: 256 }])
@@ -261,14 +261,14 @@ describe.each(engines)('the %s engine', (name, open) => {
       expect(engine.memory(config, { batch: 195, microbatch: 2 })).toBe(
         engine.memory(config, { batch: 2, microbatch: 2 }),
       );
-      // and its own choice of a microbatch has a limit
+      // The default microbatch has a limit.
       expect(engine.memory(config, { batch: 100_000 })).toBe(engine.memory(config, { batch: 200_000 }));
       expect(() => engine.memory(config, { batch: 0 })).toThrow(/batch is 0; .*at least 1/);
       expect(() => engine.memory(config, { batch: 8, microbatch: 1.5 })).toThrow(/microbatch is 1.5/);
     },
   );
 
-  test('refuses what is no batch of this model, and stays usable', () =>
+  test('refuses batches that do not fit the model, and works afterwards', () =>
     withModel(tinyGpt, initialWeights(tinyGpt, 1), async (model) => {
       const batch = randomBatch(tinyGpt, 2, 6);
       const refuse = async (wrong: Partial<Batch>, message: RegExp) => {
@@ -305,7 +305,7 @@ describe.each(engines)('the %s engine', (name, open) => {
       expect(await model.loss(batch)).toBeGreaterThan(0);
     }));
 
-  test('refuses a model that cannot be, and weights of another shape', () => {
+  test('refuses a wrong configuration, and weights of another shape', () => {
     expect(() => engine.model({ ...tinyGpt, heads: 3 }, { seed: 1 })).toThrow(/heads is 3/);
     const weights = initialWeights({ ...tinyGpt, width: 16 }, 1);
     expect(() => engine.model(tinyGpt, { weights })).toThrow(
@@ -315,7 +315,7 @@ describe.each(engines)('the %s engine', (name, open) => {
     expect(() => engine.model(tinyGpt, { weights: short })).toThrow(/wte.weight has 87 numbers; .* needs 88/);
   });
 
-  test.each(tinyConfigs)('trains on windows of one token: %s', async (_, config) => {
+  test.each(tinyConfigs)('trains on windows of one token (%s)', async (_, config) => {
     await withModel(config, initialWeights(config, 1), async (model) => {
       const { loss } = await model.trainStep(randomBatch(config, 3, 1), settings);
       expect(loss).toBeGreaterThan(0);

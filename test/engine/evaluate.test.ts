@@ -13,13 +13,13 @@ describe('the loss over a split', () => {
   const weights = livelyWeights(initialWeights(tinyGpt, 1));
   const model = () => engine.model(tinyGpt, { weights });
   const token = (i: number) => (i * 3) % 11;
-  /** Sum of the losses over the window of `length` tokens from `offset`, by the reference. */
+  /** Sum of the reference's losses over the window of `length` tokens at `offset`. */
   const lossOf = (offset: number, length: number) => {
     const tokens = (from: number) => Array.from({ length }, (_, i) => token(from + i));
     return length * referenceLoss(tinyGpt, inDoubles(weights), [tokens(offset)], [tokens(offset + 1)]);
   };
 
-  test('predicts every token but the first, once, in windows as long as the block and a shorter last one', async () => {
+  test('predicts every token but the first once, in windows as long as the block and a shorter last window', async () => {
     const { loss, tokens, bitsPerByte } = await evaluate({
       model: model(),
       source: countingSource(11, 21),
@@ -28,11 +28,11 @@ describe('the loss over a split', () => {
     expect(tokens).toBe(20);
     const expected = (lossOf(0, 6) + lossOf(6, 6) + lossOf(12, 6) + lossOf(18, 2)) / 20;
     expect(loss).toBeCloseTo(expected, 5);
-    // this source says that 21 tokens stand for 42 bytes
+    // In this source, 21 tokens are 42 bytes of text.
     expect(bitsPerByte).toBeCloseTo(expected / Math.LN2 / 2, 5);
   });
 
-  test('stops at maxTokens, and tells how far it is', async () => {
+  test('stops at maxTokens, and reports its progress', async () => {
     const seen: [number, number][] = [];
     const onProgress = ({ done, total }: { done: number; total: number }) => seen.push([done, total]);
     const source = countingSource(11, 1000);
@@ -42,13 +42,13 @@ describe('the loss over a split', () => {
     expect(seen.at(-1)).toEqual([8, 8]);
   });
 
-  test('of a split shorter than a window is refused with both numbers', async () => {
+  test('is refused for a split shorter than a window, with both lengths', async () => {
     const short = evaluate({ model: model(), source: countingSource(11, 5), split: 'test' });
     await expect(short).rejects.toThrow(EngineError);
     await expect(short).rejects.toThrow(/the test split has 5 tokens; .*window of 6 .* need 7/);
   });
 
-  test('of a model whose weights are no numbers is refused', async () => {
+  test('is refused for a model whose weights are NaN', async () => {
     const weights = initialWeights(tinyGpt, 1);
     for (const { data } of weights.values()) data.fill(Number.NaN);
     const damaged = engine.model(tinyGpt, { weights });

@@ -1,4 +1,4 @@
-/** The memory that a run takes, measured on whole processes, beside what was estimated before it was measured. */
+/** The memory of runs in whole processes, compared with the estimate that is made before a run. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ const program = fileURLToPath(new URL('measure-run-memory.ts', import.meta.url))
 const dir = mkdtempSync(join(tmpdir(), 'memory-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-/** what the interpreter takes more of once it has compiled the code that runs */
+/** bytes that Node itself needs for compiled code */
 const interpreter = 40 * 2 ** 20;
 
 function measure(config: ModelConfig, settings: Partial<TrainSettings>): { estimated: number; measured: number } {
@@ -23,7 +23,7 @@ function measure(config: ModelConfig, settings: Partial<TrainSettings>): { estim
 }
 
 const shape = { vocabularySize: 128, dropout: 0 };
-describe.skipIf(!nativeIsBuilt)('a run on the native engine (skipped where it is not built: `npm run build`)', () => {
+describe.skipIf(!nativeIsBuilt)('a run on the native engine (skipped if it is not built: `npm run build`)', () => {
   test.each<[string, ModelConfig, Partial<TrainSettings>]>([
     [
       'a GPT, mostly weights and moments',
@@ -35,14 +35,14 @@ describe.skipIf(!nativeIsBuilt)('a run on the native engine (skipped where it is
       { ...shape, architecture: 'lstm', block: 32, layers: 2, width: 448, embedding: 448 },
       { tokens: 2048, batch: 32, evaluations: 2 },
     ],
-  ])('takes what was estimated, within a third: %s', (_, config, settings) => {
+  ])('needs the estimated memory, within a third: %s', (_, config, settings) => {
     const { estimated, measured } = measure(config, settings);
     expect(estimated).toBeGreaterThan(100 * 2 ** 20);
     expect(measured).toBeLessThan(1.33 * estimated + interpreter);
     expect(measured).toBeGreaterThan(estimated / 1.33);
   });
 
-  test('takes no more for a batch of 50,000 tokens than for its microbatch', async () => {
+  test('needs no more for a batch of 50,000 tokens than for its microbatch', async () => {
     const config: ModelConfig = {
       ...{ ...shape, architecture: 'gpt', block: 256, layers: 1, width: 96, heads: 4, bias: true },
     };

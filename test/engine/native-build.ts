@@ -1,4 +1,4 @@
-/** Whether the addon is built here, and what this CPU has: without it its tests are skipped, in words. */
+/** Whether the addon is built, and the instruction sets of this CPU. Without the addon, tests of the native engine are skipped. */
 
 import { type Addon, loadAddon } from '../../lib/engine/native/native-addon.ts';
 import { StaleAddonError } from '../../native/built.mjs';
@@ -15,7 +15,7 @@ function load(): Addon | undefined {
 }
 
 export const isBuilt = addon !== undefined;
-/** names that ENGINE_ISA takes */
+/** values of ENGINE_ISA */
 export const instructionSets = ['generic', 'avx2', 'avx512', 'avx512bf16', 'amx'].filter(
   (set) => addon?.kernelsName(set, 'fp32') !== undefined,
 );

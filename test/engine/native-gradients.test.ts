@@ -1,17 +1,20 @@
-/** The native engine's gradients: by finite differences, and against TensorFlow.js, in every instruction set of this CPU. */
+/** The native engine's gradients, compared with finite differences and TensorFlow.js, for every instruction set of this CPU. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { EngineError, openEngine } from '../../lib/engine/index.ts';
 import { openNative } from '../../lib/engine/native/native-engine.ts';
 import { openTfjs } from '../../lib/engine/tfjs/tfjs-engine.ts';
 import { type ModelConfig, parameters, type Weights } from '../../lib/models/index.ts';
 import { instructionSets, isBuilt } from './native-build.ts';
 import { batchOf, difference, distance, gpt, lstm, models, weightsOf } from './native-models.ts';
 
-test.skipIf(isBuilt)('the native engine is not built: nothing to test', () => {});
+test.skipIf(isBuilt)('without a built addon, the native engine refuses to open', async () => {
+  await expect(openEngine({ name: 'native' })).rejects.toThrow(EngineError);
+});
 
 afterEach(() => vi.unstubAllEnvs());
 
 describe.skipIf(!isBuilt).each(models)('%s', (_, config) => {
-  test('has the losses, gradients and logits that TensorFlow.js gives', async () => {
+  test('has the same losses, gradients and logits as TensorFlow.js', async () => {
     const weights = weightsOf(config);
     const batch = batchOf(config, 3);
     const oracle = (await openTfjs({ device: 'cpu' })).model(config, { weights });
@@ -32,7 +35,7 @@ describe.skipIf(!isBuilt).each(models)('%s', (_, config) => {
     oracle.dispose();
   });
 
-  test('has them within 1e-2 where products are of bf16, whose losses differ from those of fp32', async () => {
+  test('has gradients within 1e-2 of them in bf16, and losses that differ from those in fp32', async () => {
     const weights = weightsOf(config);
     const batch = batchOf(config, 3);
     const oracle = (await openTfjs({ device: 'cpu' })).model(config, { weights });
@@ -50,7 +53,7 @@ describe.skipIf(!isBuilt).each(models)('%s', (_, config) => {
     oracle.dispose();
   });
 
-  test('has the gradients that finite differences give', async () => {
+  test('has the gradients of finite differences', async () => {
     const batch = batchOf(config);
     const engine = openNative();
     const weights = weightsOf(config);
@@ -74,12 +77,12 @@ describe.skipIf(!isBuilt).each([
   ['a GPT', gpt],
   ['an LSTM', lstm],
 ] as [string, ModelConfig][])('%s with dropout', (_, plain) => {
-  test('has the gradients of the loss under the masks of that step', async () => {
+  test('has the gradients of the loss with the dropout masks of that step', async () => {
     const config = { ...plain, dropout: 0.2 };
     const batch = batchOf(config);
     const engine = openNative();
     const weights = weightsOf(config);
-    // a step of rate 0 changes nothing; its first moments are (1 − β₁) times the gradient
+    // With learning rate 0 the weights stay. The first moments are then (1 − β₁) times the gradient.
     const options = { learningRate: 0, betas: [0.5, 0.5] as [number, number], dropoutSeed: 7 };
     const model = engine.model(config, { weights });
     await model.trainStep(batch, options);
@@ -105,7 +108,7 @@ describe.skipIf(!isBuilt).each([
 });
 
 describe.skipIf(!isBuilt).each(models.filter(([, { architecture }]) => architecture === 'lstm'))('%s', (_, config) => {
-  test('has from a state the losses, gradients and state after it that TensorFlow.js gives', async () => {
+  test('has the same losses, gradients and final state from a state as TensorFlow.js', async () => {
     const weights = weightsOf(config);
     const size = 2 * config.layers * 5 * config.width;
     const batch = { ...batchOf(config), state: Float32Array.from({ length: size }, (_, i) => 0.5 * Math.sin(7 * i)) };
@@ -130,7 +133,7 @@ describe.skipIf(!isBuilt).each(models.filter(([, { architecture }]) => architect
   });
 });
 
-/** The slope of the loss along one parameter's gradient, by central differences, over what the gradient says it is. */
+/** The slope of the loss along one parameter's gradient by central differences, divided by the slope that the gradient predicts. */
 async function slopeAlong(
   weights: Weights,
   name: string,
@@ -140,7 +143,7 @@ async function slopeAlong(
   const { shape, data } = weights.get(name)!;
   const gradient = gradients.get(name)!.data;
   const norm = Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0));
-  // the loss moves by about 2e-3: far above rounding, far below its curvature
+  // The loss changes by about 2e-3: far more than rounding, and little enough to be linear.
   const h = Math.min(2e-2, 1e-3 / norm);
   const moved = (by: number): Weights =>
     new Map(weights).set(name, { shape, data: data.map((x, i) => x + (by * gradient[i]) / norm) });

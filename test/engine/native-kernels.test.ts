@@ -1,12 +1,15 @@
-/** Every kernel of the native engine, in every instruction set that this CPU has, against its formula in double precision. */
+/** Every kernel of the native engine, for every instruction set of this CPU, compared with its formula in double precision. */
 import { describe, expect, test } from 'vitest';
+import { EngineError, openEngine } from '../../lib/engine/index.ts';
 import { loadAddon } from '../../lib/engine/native/native-addon.ts';
 import { instructionSets, isBuilt } from './native-build.ts';
 
-test.skipIf(isBuilt)('the native engine is not built: nothing to test', () => {});
+test.skipIf(isBuilt)('without a built addon, the native engine refuses to open', async () => {
+  await expect(openEngine({ name: 'native' })).rejects.toThrow(EngineError);
+});
 const addon = isBuilt ? loadAddon() : undefined!;
 
-/** the same numbers in −1 … 1 for the same salt */
+/** Numbers in −1 … 1 that depend only on the salt. */
 function numbers(count: number, salt: number, scale = 1): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => {
     const x = Math.sin((i + 1) * 12.9898 + salt * 78.233) * 43758.5453;
@@ -15,7 +18,7 @@ function numbers(count: number, salt: number, scale = 1): Float32Array {
 }
 const zeros = (count: number) => new Float32Array(count);
 
-/** the largest difference, relative to the largest number */
+/** The largest difference, relative to the largest number. */
 function difference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   expect(actual.length).toBe(expected.length);
   let largest = 1e-30;
@@ -30,7 +33,7 @@ const close = 2e-6;
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 const gelu = (x: number) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 
-/** the nearest number that bf16 has, ties to even */
+/** The nearest bf16 number, ties to even. */
 function bf16(x: number): number {
   const bits = new Uint32Array(Float32Array.of(x).buffer)[0];
   const rounded = Uint32Array.of((bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000);
@@ -60,11 +63,11 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
     [100, 8, 513],
     [5, 131, 16],
     [600, 40, 20],
-    // wide and high enough for A to be packed too
+    // Large enough that A is packed too.
     [31, 515, 265],
   ];
 
-  /** A·B + addend + bias, and the sums in double precision of what the kernels round A and B to. */
+  /** A·B + addend + bias in double precision, with A and B rounded as the kernels round them. */
   const productOf = (M: number, N: number, K: number) => {
     const [A, B] = [numbers(M * K, 1), numbers(K * N, 2)];
     const [a, b] = [A.map(rounded), B.map(rounded)];
@@ -87,7 +90,7 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
     const transpose = (x: Float32Array, rows: number, columns: number) =>
       Float32Array.from(x, (_, e) => x[(e % rows) * columns + Math.floor(e / rows)]);
     C.set(addend);
-    // in place, B from its transpose
+    // In place, with B given as its transpose.
     run('product', [M, N, K, K, K, N, N], A, packed(transpose(B, K, N), K, N, true), C, C, bias);
     expect(difference(C, expected)).toBeLessThan(close);
   });
@@ -97,14 +100,14 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
     [8, 33, 300],
     [3, 96, 17],
     [15, 70, 31],
-    // more rows than are taken at a time, and more of a row than is packed at a time
+    // More rows than are computed at a time, and longer rows than are packed at a time.
     [61, 40, 600],
     [25, 9, 1400],
   ])('product of %i rows of streams × %i with K = %i, by panels', (M, N, K) => {
     const { A, B, addend, bias, expected } = productOf(M, N, K);
     const [panels, panel, C] = [packed(B, K, N), run('panel', []), zeros(M * N)];
     const count = Math.ceil(N / panel);
-    // in two parts, as two threads would, the second first
+    // In two parts, as two threads compute it, the second part first.
     for (const [first, end] of [
       [count >> 1, count],
       [0, count >> 1],
@@ -134,7 +137,7 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
     expect(difference(C, expected)).toBeLessThan(close);
   });
 
-  test('products leave NaN what it is, and infinity too', () => {
+  test('products of NaN and infinity stay NaN and infinity', () => {
     const C = zeros(3);
     run(
       'product',
@@ -151,7 +154,7 @@ describe.each(instructionSets)('%s', (set) => {
   const run = (name: string, values: number[], ...arrays: (Float32Array | Uint32Array | null)[]) =>
     addon.kernel(set, name, values, arrays);
 
-  test.each([1, 7, 16, 24, 33, 48, 64, 130])('attention of one query to kept keys and values of %i', (D) => {
+  test.each([1, 7, 16, 24, 33, 48, 64, 130])('attention of one query to cached keys and values of width %i', (D) => {
     const T = 150;
     const [queries, keys, values] = [numbers(T * D, 1), numbers(T * D, 2), numbers(T * D, 3)];
     const tokens = run('keptTokens', [T]);
@@ -167,7 +170,7 @@ describe.each(instructionSets)('%s', (set) => {
       );
       const total = weights.reduce((a, b) => a + b);
       const expected = Array.from(out, (_, d) => weights.reduce((sum, p, s) => sum + p * values[s * D + d], 0) / total);
-      // the 1 beside them: a mean of values that cancel is small
+      // 1 is added because the mean of values that cancel is small.
       expect(difference([...out, 1], [...expected, 1])).toBeLessThan(close);
     }
   });
@@ -202,7 +205,7 @@ describe.each(instructionSets)('%s', (set) => {
     expect(difference(dx, expected.dx)).toBeLessThan(1e-5);
     expect(difference(dgain, expected.dgain)).toBeLessThan(1e-5);
     expect(difference(dbias, expected.dbias)).toBeLessThan(close);
-    // a LayerNorm without bias
+    // LayerNorm without bias.
     run('layerNorm', [rows, C], x, gain, null, out, null, null);
     expect(
       difference(
@@ -220,8 +223,8 @@ describe.each(instructionSets)('%s', (set) => {
     [65, 7, 0],
     [130, 24, 0.3],
     [200, 33, 0],
-  ])('causal attention of %i tokens of width %i, and its gradient, dropping %f', (T, D, dropping) => {
-    // the second of two heads
+  ])('causal attention of %i tokens of width %i and its gradient, with dropout %f', (T, D, dropping) => {
+    // The second of two heads.
     const [C, head, scale, threshold] = [2 * D, 1, 0.7 / Math.sqrt(D), Math.round(dropping * 65536)];
     const settings = [T, D, 3 * C, scale, threshold, head, 5, 6, 7, 8];
     const [qkv, dout] = [numbers(T * 3 * C, 1, 3), numbers(T * C, 2)];
@@ -231,7 +234,7 @@ describe.each(instructionSets)('%s', (set) => {
     run('attend', settings, ofHead(qkv), ofHead(out), kept, scratch);
     run('attendBackward', settings, ofHead(qkv), ofHead(out), ofHead(dout), kept, ofHead(dqkv), scratch);
 
-    // masks are those of dropout over blocks of 64 keys by 64 queries, [key][query], a row for each block
+    // Dropout masks are made for tiles of 64 keys by 64 queries, [key][query], with a row of the mask for each tile.
     const blocks = Math.ceil(T / 64);
     const masks = Array.from({ length: blocks ** 2 }, (_, block) => {
       const mask = zeros(64 * 64);
@@ -259,7 +262,7 @@ describe.each(instructionSets)('%s', (set) => {
           expected.dqkv[k * 3 * C + 2 * C + head * D + d] += p[k] * keeps(q, k) * dout[q * C + head * D + d];
         }
     }
-    // the other head is left as it was: zeros on both sides
+    // The other head is not changed: zeros on both sides.
     expect(difference(out, expected.out)).toBeLessThan(close);
     expect(difference(dqkv, expected.dqkv)).toBeLessThan(1e-5);
   });
@@ -283,7 +286,7 @@ describe.each(instructionSets)('%s', (set) => {
     expect(run('crossEntropy', [rows, V, 0], logits.slice(), targets)).toBe(loss);
   });
 
-  test('the loss of a diverged model is no number', () => {
+  test('the loss of a diverged model is NaN', () => {
     const logits = numbers(37, 1);
     logits[20] = Number.NaN;
     expect(run('crossEntropy', [1, 37, 0], logits.slice(), Uint32Array.of(3))).toBeNaN();
@@ -291,7 +294,7 @@ describe.each(instructionSets)('%s', (set) => {
     expect(run('crossEntropy', [1, 37, 0], logits.slice(), Uint32Array.of(3))).toBeNaN();
   });
 
-  test('exp, sigmoid and tanh are within 3e-7 of the truth, relatively', () => {
+  test('exp, sigmoid and tanh have a relative error below 3e-7', () => {
     const x = Float32Array.from({ length: 20_001 }, (_, i) => (i - 10_000) / 120);
     const small = Float32Array.from({ length: 1001 }, (_, i) => (i - 500) / 400);
     const worst = (name: string, f: (x: number) => number, at: Float32Array) => {
@@ -305,7 +308,7 @@ describe.each(instructionSets)('%s', (set) => {
     expect(worst('tanh', Math.tanh, small)).toBeLessThan(3e-7);
   });
 
-  test('exp stays finite and above 0 beyond its range, and NaN stays NaN', () => {
+  test('exp stays finite and positive beyond its range, and exp of NaN is NaN', () => {
     const out = zeros(4);
     run('exp', [4], Float32Array.of(1000, -1000, Number.NaN, 0), out);
     expect(out[0]).toBeGreaterThan(2e38);
@@ -360,7 +363,7 @@ describe.each(instructionSets)('%s', (set) => {
     expect(difference(hidden, expected.hidden)).toBeLessThan(close);
     expect(difference(dgates, expected.dgates)).toBeLessThan(close);
     expect(difference(dcell, expected.dcell)).toBeLessThan(close);
-    // the first step of a window: no cell before it
+    // The first step of a window has no cell before it.
     const first = { gates: before.slice(), cell: zeros(B * H) };
     run('lstmCell', [B, H], first.gates, null, first.cell, zeros(B * H), zeros(B * H));
     const zeroCell = { gates: before.slice(), cell: zeros(B * H) };
@@ -368,7 +371,7 @@ describe.each(instructionSets)('%s', (set) => {
     expect(first).toEqual(zeroCell);
   });
 
-  test('AdamW as PyTorch has it', () => {
+  test('AdamW makes the updates of PyTorch', () => {
     const n = 45;
     const [w, g, m, v] = [numbers(n, 1), numbers(n, 2), numbers(n, 3, 0.1), numbers(n, 4, 0.1).map(Math.abs)];
     const [rate, b1, b2, epsilon, decay, step, factor] = [1e-2, 0.9, 0.95, 1e-8, 0.1, 3, 0.5];
@@ -385,7 +388,7 @@ describe.each(instructionSets)('%s', (set) => {
     expect(difference(w, expected)).toBeLessThan(close);
   });
 
-  test('sums', () => {
+  test('sums are those of double precision', () => {
     const x = numbers(5000, 1);
     expect(run('sumOfSquares', [5000], x) / x.reduce((sum, value) => sum + value * value, 0)).toBeCloseTo(1, 6);
     const sums = numbers(37, 2);
@@ -408,8 +411,8 @@ describe.each(instructionSets)('%s', (set) => {
       return out;
     };
 
-    test('draws its mask from Philox-4x32-10', () => {
-      // the known answer for a counter and key of zeros, from Random123
+    test('draws its masks from Philox4x32-10', () => {
+      // The known answer of Random123 for a counter and key of zeros.
       expect(philox([0, 0, 0, 0], [0, 0])).toEqual([0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
       const n = 300;
       const kept = 65536 / (65536 - threshold);
@@ -422,7 +425,7 @@ describe.each(instructionSets)('%s', (set) => {
       expect(mask(n, 5, 6, 7, 9)).toEqual(expected);
     });
 
-    test('rows have masks of their own, and the one of a row does not depend on where it stands', () => {
+    test('each row has its own mask, which does not depend on the position of the row', () => {
       const [rows, keys, stride] = [6, 20, 23];
       const all = zeros(rows * stride);
       const ones = new Float32Array(rows * stride).fill(1);
@@ -433,7 +436,7 @@ describe.each(instructionSets)('%s', (set) => {
       expect(all.slice(0, keys)).not.toEqual(last.slice(0, keys));
     });
 
-    test('keeps the share that it should, and differs by seed, step, sequence and site', () => {
+    test('keeps the right share of values, and differs by seed, step, sequence and place in the model', () => {
       const n = 100_000;
       const dropped = mask(n, 1, 2, 3, 4).reduce((count, x) => count + (x === 0 ? 1 : 0), 0);
       expect(Math.abs(dropped / n - 0.3)).toBeLessThan(0.005);

@@ -1,4 +1,4 @@
-/** Small models of odd shapes, and batches for them, that the native engine's tests share. */
+/** Small models of odd shapes, and batches for them, for the tests of the native engine. */
 import type { Batch } from '../../lib/engine/index.ts';
 import {
   type GptConfig,
@@ -28,7 +28,7 @@ export const models = each({
   ],
 });
 
-/** first weights moved a little, so that biases are not 0 and gains not 1 */
+/** Initial weights with small changes, so that biases are not 0 and gains are not 1. */
 export function weightsOf(config: ModelConfig): Weights {
   const weights = initialWeights(config, 3);
   let i = 0;
@@ -37,7 +37,7 @@ export function weightsOf(config: ModelConfig): Weights {
   return weights;
 }
 
-/** tokens without a pattern that a model could learn by accident */
+/** Tokens without a pattern that a model could learn. */
 export function batchOf(config: ModelConfig, sequences = 5, length = config.block): Batch {
   const tokens = (salt: number) =>
     Uint16Array.from(
@@ -47,7 +47,7 @@ export function batchOf(config: ModelConfig, sequences = 5, length = config.bloc
   return { inputs: tokens(1), targets: tokens(5), sequences, length };
 }
 
-/** the largest difference between two sets of weights, each tensor's relative to its largest number */
+/** The largest difference between two sets of weights, relative to the largest number of its tensor. */
 export function difference(actual: Weights, expected: Weights): number {
   let worst = 0;
   for (const [name, { data }] of expected) {
@@ -63,7 +63,7 @@ export function difference(actual: Weights, expected: Weights): number {
   return worst;
 }
 
-/** the Euclidean distance between two sets of weights, relative to the length of the second */
+/** The Euclidean distance between two sets of weights, relative to the length of the second. */
 export function distance(actual: Weights, expected: Weights): number {
   let [apart, length] = [0, 0];
   for (const [name, { data }] of expected) {

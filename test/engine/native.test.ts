@@ -1,16 +1,18 @@
-/** The native engine through its interface: what a step does, that it repeats itself, decoding, and what it refuses. */
+/** The native engine through its interface: training steps, repeatability, decoding, and refused arguments. */
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { Model, StepOptions } from '../../lib/engine/index.ts';
+import { EngineError, type Model, openEngine, type StepOptions } from '../../lib/engine/index.ts';
 import { openNative } from '../../lib/engine/native/native-engine.ts';
 import { countParameters, type ModelConfig, parameters, type Weights } from '../../lib/models/index.ts';
 import { instructionSets, isBuilt } from './native-build.ts';
 import { batchOf, difference, gpt, lstm, models, weightsOf } from './native-models.ts';
 
-test.skipIf(isBuilt)('the native engine is not built: nothing to test', () => {});
+test.skipIf(isBuilt)('without a built addon, the native engine refuses to open', async () => {
+  await expect(openEngine({ name: 'native' })).rejects.toThrow(EngineError);
+});
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -30,7 +32,7 @@ async function takeSteps(model: Model, count: number, options: Partial<StepOptio
 }
 
 describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
-  test('a step is AdamW on clipped gradients, decay on matrices alone', async () => {
+  test('a step is AdamW on clipped gradients, with decay on matrices only', async () => {
     const weights = weightsOf(config);
     const model = openNative().model(config, { weights });
     const batch = batchOf(config);
@@ -43,7 +45,7 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     const expected: Weights = new Map();
     for (const { name, shape, decay } of parameters(config)) {
       const g = gradients.get(name)!.data.map((x) => (x * clip) / (norm + 1e-6));
-      // at the first step the corrected moments are g and g²
+      // At the first step the corrected moments are g and g².
       const data = weights
         .get(name)!
         .data.map((w, i) => w * (decay ? 1 - 0.01 * 0.2 : 1) - (0.01 * g[i]) / (Math.abs(g[i]) + 1e-8));
@@ -52,14 +54,14 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     const after = model.weights();
     for (const [name, { data }] of expected)
       for (let i = 0; i < data.length; i++) {
-        // where a gradient is nearly 0 the sign of a rounding error decides a whole step
+        // If a gradient is nearly 0, the sign of a rounding error decides the update.
         if (Math.abs(gradients.get(name)!.data[i]) < 1e-6) continue;
         expect.soft(Math.abs(after.get(name)!.data[i] - data[i]), `${name}[${i}]`).toBeLessThan(2e-5);
       }
     expect(model.optimizerState().step).toBe(1);
   });
 
-  test('learns a batch by heart', async () => {
+  test('memorizes a batch', async () => {
     const model = openNative().model(config, { seed: 1 });
     const batch = batchOf(config, 2);
     const first = await model.loss(batch);
@@ -80,7 +82,7 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     [1, 'fp32'],
     [2, 'fp32'],
     [2, 'bf16'],
-  ] as const)('repeats itself bit for bit on %i threads in %s, dropout included', async (threads, precision) => {
+  ] as const)('repeats bit for bit on %i threads in %s, with dropout', async (threads, precision) => {
     const run = async () => {
       const model = openNative({ threads, precision }).model({ ...config, dropout: 0.1 }, { seed: 1 });
       const losses = await takeSteps(model, 6);
@@ -89,7 +91,7 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     expect(await run()).toEqual(await run());
   });
 
-  test.each([1, 2, 5])('gradients of %i windows hold nothing of the batch before', async (sequences) => {
+  test.each([1, 2, 5])('gradients of %i windows do not depend on the batch before', async (sequences) => {
     const threads = twoCores ? 2 : 1;
     const model = openNative({ threads }).model(config, { weights: weightsOf(config) });
     for (const length of [config.block, 1]) {
@@ -100,7 +102,7 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     }
   });
 
-  test('goes on from weights and moments as if it had never stopped', async () => {
+  test('continues from weights and moments with the same bits as without a stop', async () => {
     const dropping = { ...config, dropout: 0.1 };
     const whole = openNative().model(dropping, { seed: 1 });
     await takeSteps(whole, 6);
@@ -115,7 +117,7 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     expect(after.optimizerState()).toEqual(whole.optimizerState());
   });
 
-  test('threads, microbatches and instruction sets change sums in their last bits only', async () => {
+  test('threads, microbatches and instruction sets change only the last bits of sums', async () => {
     const dropping = { ...config, dropout: 0.1 };
     const batch = batchOf(config, 7);
     const gradientsOf = async (threads: number, microbatch?: number) => {
@@ -155,7 +157,7 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     expect(await model.loss(batchOf(config, 3))).toBe(long);
   });
 
-  test('a loss that is no number is told and changes nothing', async () => {
+  test('a loss that is NaN is returned, and the weights stay as they were', async () => {
     const weights = weightsOf(config);
     [...weights.values()][0].data.fill(Number.NaN);
     const model = openNative().model(config, { weights });
@@ -164,8 +166,8 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     expect(model.optimizerState().step).toBe(0);
   });
 
-  test('the event loop lives while it computes', async () => {
-    // a step of some tenths of a second
+  test('the event loop runs while it computes', async () => {
+    // A step that takes some tenths of a second.
     const model = openNative().model({ ...config, block: 128, layers: 6, width: 96 }, { seed: 1 });
     let turns = 0;
     let computing = true;
@@ -180,7 +182,7 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
 });
 
 describe.skipIf(!isBuilt).each(models)('decoding with %s', (_, config) => {
-  test('gives the logits of the whole window, a token at a time', async () => {
+  test('gives the same logits token by token as for the whole window', async () => {
     const model = openNative().model(config, { weights: weightsOf(config) });
     const { inputs, sequences, length } = batchOf(config, 3);
     const V = config.vocabularySize;
@@ -209,9 +211,9 @@ describe.skipIf(!isBuilt || !twoCores).each([
   ['a GPT', { ...gpt, width: 72 }],
   ['an LSTM', { ...lstm, width: 70 }],
 ] as [string, ModelConfig][])('decoding with %s on two threads', (_, config) => {
-  // below that, one thread does it alone
+  // Smaller models are decoded by one thread.
   const streams = 9;
-  test.each(['fp32', 'bf16'] as const)('gives the same bits as on one, %s', (precision) => {
+  test.each(['fp32', 'bf16'] as const)('gives the same bits as on one thread, %s', (precision) => {
     expect(streams * countParameters(config).total).toBeGreaterThan(2 ** 19);
     const decoded = [1, 2].map((threads) => {
       const decoder = openNative({ threads, precision })
@@ -254,7 +256,7 @@ describe.skipIf(!isBuilt)('refuses', () => {
       expect(() => openNative({ threads })).toThrow(`threads is ${threads}; it must be a whole number from 1 to`);
   });
 
-  test('an instruction set that is not there', () => {
+  test('an instruction set that the CPU lacks', () => {
     vi.stubEnv('ENGINE_ISA', 'mmx');
     expect(() => openNative()).toThrow('ENGINE_ISA is mmx');
   });
@@ -268,11 +270,11 @@ describe.skipIf(!isBuilt)('refuses', () => {
     expect(() => model().restoreOptimizer(state)).toThrow('has the shape [37,12]');
   });
 
-  test('settings of a step that are no numbers', async () => {
+  test('step options that are NaN', async () => {
     await expect(model().trainStep(batchOf(gpt), { learningRate: Number.NaN })).rejects.toThrow('learningRate is NaN');
   });
 
-  test('to be read or decoded while it computes, and anything once disposed of', async () => {
+  test('reading and decoding while it computes, and every call after dispose', async () => {
     const busy = model();
     const decoder = busy.decoder(1);
     const step = takeSteps(busy, 1);
@@ -287,7 +289,7 @@ describe.skipIf(!isBuilt)('refuses', () => {
   });
 });
 
-test.skipIf(!isBuilt)('calls on one model wait for each other', async () => {
+test.skipIf(!isBuilt)('calls on one model are queued', async () => {
   const run = async (together: boolean) => {
     const model = openNative().model(gpt, { seed: 1 });
     const steps = [0, 1, 2].map((i) => () => model.trainStep(batchOf(gpt, 2 + i), { learningRate: 1e-2 }));
@@ -298,17 +300,17 @@ test.skipIf(!isBuilt)('calls on one model wait for each other', async () => {
   expect(await run(true)).toEqual(await run(false));
 });
 
-test.skipIf(!isBuilt)('memory is known beforehand, and grows with the model, the microbatch and the threads', () => {
+test.skipIf(!isBuilt)('the memory estimate grows with the model, the microbatch and the threads', () => {
   const engine = openNative();
   const one = engine.memory(gpt, { batch: 1 });
-  // weights, gradients, two moments
+  // Weights, gradients and two moments.
   expect(one).toBeGreaterThan(16 * parameters(gpt).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0));
   expect(engine.memory(gpt, { batch: 8, microbatch: 8 })).toBeGreaterThan(one);
   expect(engine.memory({ ...gpt, width: 96 }, { batch: 1 })).toBeGreaterThan(one);
   if (twoCores) expect(openNative({ threads: 2 }).memory(gpt, { batch: 2 })).toBeGreaterThan(one);
 });
 
-test.skipIf(!isBuilt)('the addon itself throws where its arguments are junk, and goes on', () => {
+test.skipIf(!isBuilt)('the addon throws errors for invalid arguments, and does not crash', () => {
   const program = fileURLToPath(new URL('addon-abuse.ts', import.meta.url));
   const output = execFileSync(process.execPath, ['--import', 'tsx', program, '60'], { encoding: 'utf8' });
   const { returned, threw } = JSON.parse(output);
@@ -316,7 +318,7 @@ test.skipIf(!isBuilt)('the addon itself throws where its arguments are junk, and
   expect(threw).toBeGreaterThan(returned);
 });
 
-test.skipIf(!isBuilt)('says what it computes with', () => {
+test.skipIf(!isBuilt)('describes its precision, kernels and threads', () => {
   expect(openNative().description).toMatch(/^native fp32, (AVX-512|AVX2|generic), 1 thread$/);
   vi.stubEnv('ENGINE_ISA', 'generic');
   expect(openNative().description).toBe('native fp32, generic, 1 thread');

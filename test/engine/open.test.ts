@@ -4,11 +4,11 @@ import { activationBytes, parameterBytes } from '../../lib/engine/tfjs/memory-es
 import type { ModelConfig } from '../../lib/models/index.ts';
 import { nativeIsBuilt, randomBatch, tinyGpt, tinyLstm } from './tiny.ts';
 
-test('opens the native engine where it is built, and TensorFlow.js otherwise', async () => {
+test('opens the native engine if it is built, and TensorFlow.js otherwise', async () => {
   expect((await openEngine()).name).toBe(nativeIsBuilt ? 'native' : 'tfjs');
 });
 
-test('opens the engine that is named, and says what it computes on', async () => {
+test('opens the engine that is named, and describes its device', async () => {
   const engine = await openEngine({ name: 'tfjs', device: 'cpu' });
   expect([engine.name, engine.description]).toEqual(['tfjs', 'tfjs fp32, cpu']);
 });
@@ -24,7 +24,7 @@ test.each([
   await expect(openEngine(options as object)).rejects.toThrow(message);
 });
 
-test('of tfjs: the memory it says it needs is what the library counts, and up to a tenth more', async () => {
+test('the memory estimate of tfjs is at most 15 % above the count of the library', async () => {
   const { loadTensorFlow } = await import('../../lib/engine/tfjs/backend.ts');
   const { tf } = await loadTensorFlow('cpu');
   const engine = await openEngine({ name: 'tfjs', device: 'cpu' });

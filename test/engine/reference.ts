@@ -1,18 +1,18 @@
 /**
- * The architectures once more, as plainly as can be: loops over double-precision numbers, a sequence at a time, nothing
- * shared with any engine. What the engines compute is held against this; it is far too slow for anything else.
+ * A reference implementation of the architectures: plain loops over double-precision numbers, one sequence at a time,
+ * without code of any engine. The tests compare the engines with it.
  */
 import type { GptConfig, LstmConfig, ModelConfig, Weights } from '../../lib/models/index.ts';
 
 type Vector = number[];
-/** A parameter's numbers, in doubles so that finite differences are exact enough. */
+/** The values of a parameter, as doubles so that finite differences are exact enough. */
 export type Doubles = Map<string, { shape: number[]; data: Float64Array }>;
 
 export function inDoubles(weights: Weights): Doubles {
   return new Map([...weights].map(([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }]));
 }
 
-/** What an LSTM carries into one sequence: by layer, hidden states and cells. */
+/** The state of an LSTM at the start of one sequence: hidden states and cells of each layer. */
 type Carried = { hidden: Vector; cell: Vector }[];
 
 /** Logits [length][V] of one sequence. */
@@ -54,7 +54,7 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
 function gptLogits({ layers, heads, width, vocabularySize }: GptConfig, weights: Doubles, ids: number[]): Vector[] {
   const vector = (name: string) => weights.get(name)?.data;
-  /** x·W + b, W stored [in, out] */
+  /** x·W + b, with W stored as (in,out) */
   const linear = (module: string, x: Vector) => {
     const { shape, data } = weights.get(`${module}.weight`)!;
     const bias = vector(`${module}.bias`);

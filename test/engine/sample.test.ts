@@ -15,7 +15,7 @@ const draw = (config: ModelConfig, weights: Weights, options: Partial<SampleOpti
 const lively = (config: ModelConfig) => livelyWeights(initialWeights(config, 1));
 const arrays = (streams: Uint32Array[]) => streams.map((tokens) => [...tokens]);
 
-/** An LSTM whose next token has these probabilities, whatever came before: all weights 0 but the head's bias. */
+/** An LSTM whose next token always has these probabilities: all weights are 0 except the bias of the head. */
 function fixedOdds(odds: number[]): [ModelConfig, Weights] {
   const config: ModelConfig = { ...tinyLstm, vocabularySize: odds.length };
   const weights = new Map(
@@ -32,25 +32,28 @@ async function shares(odds: number[], options: Partial<SampleOptions>): Promise<
 const near = (expected: number[]) => expected.map((share) => expect.closeTo(share, 1));
 
 describe('samples', () => {
-  test.each([tinyGpt, tinyLstm])('repeat with their seed, differ with another: $architecture', async (config) => {
-    const first = await draw(config, lively(config));
-    expect(await draw(config, lively(config))).toEqual(first);
-    expect(await draw(config, lively(config), { seed: 2 })).not.toEqual(first);
-    expect(arrays(first)[0]).not.toEqual(arrays(first)[1]);
-    expect(first.every(({ length }) => length === 12)).toBe(true);
-  });
+  test.each([tinyGpt, tinyLstm])(
+    'are the same for the same seed, and differ for another: $architecture',
+    async (config) => {
+      const first = await draw(config, lively(config));
+      expect(await draw(config, lively(config))).toEqual(first);
+      expect(await draw(config, lively(config), { seed: 2 })).not.toEqual(first);
+      expect(arrays(first)[0]).not.toEqual(arrays(first)[1]);
+      expect(first.every(({ length }) => length === 12)).toBe(true);
+    },
+  );
 
-  test('are the same stream by stream, however many are drawn at once', async () => {
+  test('are the same in each stream, for every number of streams', async () => {
     const three = await draw(tinyGpt, lively(tinyGpt));
     const one = await draw(tinyGpt, lively(tinyGpt), { count: 1 });
     expect(one[0]).toEqual(three[0]);
   });
 
-  test('are drawn with the probabilities of the model', async () => {
+  test('have the probabilities of the model', async () => {
     expect(await shares([0.5, 0.3, 0.2], {})).toEqual(near([0.5, 0.3, 0.2]));
   });
 
-  test('at a temperature: probabilities to the power of its inverse', async () => {
+  test('at a temperature have probabilities to the power of its inverse', async () => {
     const total = 0.5 ** 2 + 0.3 ** 2 + 0.2 ** 2;
     expect(await shares([0.5, 0.3, 0.2], { temperature: 0.5 })).toEqual(
       near([0.25 / total, 0.09 / total, 0.04 / total]),
@@ -58,12 +61,12 @@ describe('samples', () => {
     expect(await shares([0.3, 0.5, 0.2], { temperature: 0 })).toEqual([0, 1, 0]);
   });
 
-  test('with topK come from the k likeliest tokens', async () => {
+  test('with topK are among the k most likely tokens', async () => {
     const [rare, half, third] = await shares([0.2, 0.5, 0.3], { topK: 2 });
     expect([rare, half, third]).toEqual([0, expect.closeTo(0.625, 1), expect.closeTo(0.375, 1)]);
   });
 
-  test('with topP come from the likeliest tokens that reach it together', async () => {
+  test('with topP are among the most likely tokens that together reach it', async () => {
     expect(await shares([0.2, 0.5, 0.3], { topP: 0.79 })).toEqual([
       0,
       expect.closeTo(0.625, 1),
@@ -73,7 +76,7 @@ describe('samples', () => {
     expect((await shares([0.2, 0.5, 0.3], { topP: 0.81 }))[0]).toBeGreaterThan(0.1);
   });
 
-  test('end before the end of text, each on its own', async () => {
+  test('end before the end of text, each stream by itself', async () => {
     const odds: [ModelConfig, Weights] = fixedOdds([0.2, 0.8]);
     const streams = await draw(...odds, { count: 50, maxTokens: 20, endOfText: 0 });
     expect(streams.every((tokens) => tokens.every((token) => token === 1))).toBe(true);
@@ -83,7 +86,7 @@ describe('samples', () => {
       expect([...unended[i].subarray(0, tokens.length)]).toEqual([...tokens]);
   });
 
-  test('go past the block of a GPT, from the last half of it, and carry on what it has learned', async () => {
+  test('continue beyond the block of a GPT, from its last half, and follow the learned pattern', async () => {
     const settings = { tokens: 2400, batch: 4, learningRate: 0.02, warmup: 0.1, clip: 1, evaluationTokens: 60 };
     const config = { ...tinyGpt, layers: 1 };
     const { weights } = await train({ engine, config, source: countingSource(11, 600), settings, seed: 1 });
@@ -91,7 +94,7 @@ describe('samples', () => {
     expect([...tokens]).toEqual(Array.from({ length: 40 }, (_, i) => (3 * (i + 2)) % 11));
   });
 
-  test('take a prompt longer than the block', async () => {
+  test('accept a prompt longer than the block', async () => {
     const prompt = Array.from({ length: 20 }, (_, i) => i % 11);
     const long = await draw(tinyGpt, lively(tinyGpt), { prompt, maxTokens: 3 });
     const end = await draw(tinyGpt, lively(tinyGpt), { prompt: prompt.slice(-3), maxTokens: 3 });

@@ -1,4 +1,4 @@
-/** The stages that train, evaluate and sample, as processes: what they tell, what a signal costs, and what they refuse. */
+/** The stages train, evaluate and generate as processes: output, signals and errors. */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ beforeAll(async () => {
   }
   await tokenizeCorpus(path('splits'), path('tokens'), { name: 'char', threads: 1 });
   const params = parseDocument(readFileSync(join(root, 'params.yaml'), 'utf8'));
-  // Long enough that the signal finds it at work.
+  // Long enough that the signal arrives during training.
   const edits = { tokens: 160_000, block: 64, batch: 8, dropout: 0.1, evaluations: 4, evaluation_tokens: 640 };
   for (const [key, value] of Object.entries(edits)) params.setIn(['train', key], value);
   params.setIn(['train', 'engine'], nativeIsBuilt ? 'native' : 'tfjs');
@@ -68,7 +68,7 @@ async function trainStage(name: string, more: string[] = [], signal?: NodeJS.Sig
 const bytes = (name: string) => readFileSync(path(name));
 
 describe('the train stage', () => {
-  test('stopped in the middle keeps a checkpoint, and the next attempt ends with the bytes of a run that never stopped', async () => {
+  test('writes a checkpoint when it is stopped, and the next attempt ends with the same bytes as a run that was not stopped', async () => {
     const through = await trainStage('through');
     expect(through).toMatchObject({ status: 0, said: '' });
     expect(through.progress.at(-1)).toMatchObject({ unit: 'tokens' });
@@ -94,7 +94,7 @@ describe('the train stage', () => {
   });
 });
 
-test('a run that diverges says at which step, why, and what weights it has left', () => {
+test('a run that diverges reports the step, the reason and the weights that it kept', () => {
   const params = parseDocument(readFileSync(path('params.yaml'), 'utf8'));
   params.setIn(['train', 'lr'], 1e9);
   writeFileSync(path('wild.yaml'), String(params));

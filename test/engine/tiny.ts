@@ -1,4 +1,4 @@
-/** Models small enough for every test, batches for them, and the engines there are. */
+/** Tiny models, batches for them, and the engines that are available. */
 import { type Batch, type Engine, openEngine, type TokenSource } from '../../lib/engine/index.ts';
 import { type GptConfig, type LstmConfig, type ModelConfig, Random, type Weights } from '../../lib/models/index.ts';
 
@@ -8,7 +8,7 @@ export const tinyGpt: GptConfig = {
 export const tinyLstm: LstmConfig = {
   ...{ architecture: 'lstm', vocabularySize: 11, block: 6, layers: 2, width: 6, embedding: 6, dropout: 0 },
 };
-/** Each way in which the mathematics can branch. */
+/** A configuration for each branch of the mathematics. */
 export const tinyConfigs = each({
   gpt: [
     ['a GPT', tinyGpt],
@@ -24,12 +24,12 @@ export const tinyConfigs = each({
 
 type Named = [name: string, config: ModelConfig];
 
-/** Of every architecture that there is: the compiler names one that is forgotten. */
+/** One for every architecture; the compiler names one that is missing. */
 export function each(configs: Record<ModelConfig['architecture'], Named[]>): Named[] {
   return Object.values(configs).flat();
 }
 
-/** Random weights large enough that every part of the model matters, biases and gains included. */
+/** Random weights, large enough that every parameter affects the loss, biases and gains included. */
 export function livelyWeights(weights: Weights, seed = 1): Weights {
   const random = new Random(seed, 'lively weights');
   for (const { data } of weights.values()) for (let i = 0; i < data.length; i++) data[i] += 0.3 * random.normal();
@@ -42,7 +42,7 @@ export function randomBatch(config: ModelConfig, sequences: number, length: numb
   return { inputs: tokens(), targets: tokens(), sequences, length };
 }
 
-/** Token t of the train, val and test splits alike is t·step modulo the vocabulary: easy to learn. */
+/** Token t of each split is t·step modulo the vocabulary, which is easy to learn. */
 export function countingSource(vocabulary: number, tokens: number, step = 3): TokenSource {
   return {
     window: (_, offset, length) => Uint16Array.from({ length }, (_, i) => ((offset + i) * step) % vocabulary),
@@ -60,5 +60,5 @@ export const engines: [name: 'tfjs' | 'native', open: () => Promise<Engine>][] =
   ['native', () => openEngine({ name: 'native' })],
 ];
 
-/** For what no engine does its own way: the fastest there is. */
+/** The fastest engine, for tests that do not depend on the engine. */
 export const anyEngine = () => openEngine(nativeIsBuilt ? { name: 'native' } : { name: 'tfjs', device: 'cpu' });

@@ -35,7 +35,7 @@ afterEach(() => rm(dir, { recursive: true }));
 const run = (more: Partial<TrainOptions> = {}) => train({ engine, config, source, settings, seed: 1, ...more });
 
 describe('a training run', () => {
-  test('learns, reads its budget, and tells what it did', async () => {
+  test('learns, reads its budget, and returns its figures', async () => {
     const { curve, ...result } = await run({ config: { ...config, dropout: 0 } });
     expect(result.diverged).toBeUndefined();
     expect(result.steps).toBe(30);
@@ -52,14 +52,14 @@ describe('a training run', () => {
     expect(curve.every(({ gradient_norm }) => gradient_norm > 0)).toBe(true);
   });
 
-  test('repeats bit for bit with its seed, and is another with another', async () => {
+  test('repeats bit for bit with the same seed, and differs with another', async () => {
     const [first, again, other] = [await run(), await run(), await run({ seed: 2 })];
     expect(again.weights).toEqual(first.weights);
     expect(again.curve).toEqual(first.curve);
     expect(other.weights).not.toEqual(first.weights);
   });
 
-  test('tells its progress in tokens, up to the budget', async () => {
+  test('reports its progress in tokens, up to the budget', async () => {
     const seen: number[] = [];
     await run({
       onProgress: ({ done, total, unit }) => seen.push(done) && expect([total, unit]).toEqual([720, 'tokens']),
@@ -75,25 +75,28 @@ describe('a run that is interrupted', () => {
     await expect(run({ ...more, checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow('enough');
   };
 
-  test.each(['gpt', 'lstm'])('and resumed, twice, equals one that was not, bit for bit: %s', async (architecture) => {
-    const model = architecture === 'gpt' ? config : { ...tinyLstm, dropout: 0.1 };
-    const through = await run({ config: model });
-    await interruptAt(24 * 7, { config: model });
-    expect(await readdir(dir)).toEqual(['step-7']);
-    await interruptAt(24 * 14, { config: model });
-    expect(await readdir(dir)).toEqual(['step-14']);
-    const resumed = await run({ config: model, checkpointDir: dir });
-    expect(resumed.weights).toEqual(through.weights);
-    expect(resumed.curve).toEqual(through.curve);
-    expect(resumed.trainLoss).toBe(through.trainLoss);
-    expect(resumed.tokens).toBe(through.tokens);
-  });
+  test.each(['gpt', 'lstm'])(
+    'and resumed twice has the same bits as one that was not interrupted: %s',
+    async (architecture) => {
+      const model = architecture === 'gpt' ? config : { ...tinyLstm, dropout: 0.1 };
+      const through = await run({ config: model });
+      await interruptAt(24 * 7, { config: model });
+      expect(await readdir(dir)).toEqual(['step-7']);
+      await interruptAt(24 * 14, { config: model });
+      expect(await readdir(dir)).toEqual(['step-14']);
+      const resumed = await run({ config: model, checkpointDir: dir });
+      expect(resumed.weights).toEqual(through.weights);
+      expect(resumed.curve).toEqual(through.curve);
+      expect(resumed.trainLoss).toBe(through.trainLoss);
+      expect(resumed.tokens).toBe(through.tokens);
+    },
+  );
 
   test.skipIf(!nativeIsBuilt || availableParallelism() < 2).each([
     ['a GPT', { ...config, dropout: 0.1 }],
     ['an LSTM', { ...tinyLstm, dropout: 0.1 }],
     ['an LSTM that carries its state', { ...tinyLstm, dropout: 0.1, state: 'carried' } as const],
-  ])('and resumed on two threads in bf16 equals one that was not, bit for bit: %s', async (_, model) => {
+  ])('and resumed on two threads in bf16 has the same bits as one that was not interrupted: %s', async (_, model) => {
     const engine = await openEngine({ name: 'native', precision: 'bf16', threads: 2 });
     const through = await run({ engine, config: model });
     await interruptAt(24 * 7, { engine, config: model });
@@ -103,7 +106,7 @@ describe('a run that is interrupted', () => {
     expect(through.weights).not.toEqual((await run({ config: model })).weights);
   });
 
-  test('without notice goes on from the last checkpoint kept along the way', async () => {
+  test('without a signal continues from its last checkpoint', async () => {
     const killed = new Error('killed');
     const steps = async () => (await readdir(dir)).filter((name) => name.startsWith('step-'));
     const dies = run({
@@ -121,14 +124,14 @@ describe('a run that is interrupted', () => {
     expect(weights).toEqual((await run()).weights);
   });
 
-  test('leaves no checkpoint once it is done', async () => {
+  test('leaves no checkpoint when it is complete', async () => {
     await interruptAt(24 * 7);
     await writeFile(join(dir, 'notes.txt'), 'mine');
     await run({ checkpointDir: dir });
     expect(await readdir(dir)).toEqual(['notes.txt']);
   });
 
-  test('is not resumed as another run', async () => {
+  test('is not resumed with another configuration, settings or seed', async () => {
     await interruptAt(24 * 7);
     const other = (more: Partial<TrainOptions>) => expect(run({ checkpointDir: dir, ...more })).rejects;
     await other({ seed: 2 }).toThrow(/checkpoint of another run: seed was 1 and is 2/);
@@ -136,7 +139,7 @@ describe('a run that is interrupted', () => {
     await other({ config: { ...config, width: 16 } }).toThrow(/config.width was 8 and is 16/);
   });
 
-  test('is not resumed on data, threads or a precision that it did not begin with: the bits would be others', async () => {
+  test('is not resumed with other data, threads or precision, which would change the bits', async () => {
     await interruptAt(24 * 7);
     const other = (more: Partial<TrainOptions>) => expect(run({ checkpointDir: dir, ...more })).rejects;
     const { arithmetic } = engine;
@@ -149,7 +152,7 @@ describe('a run that is interrupted', () => {
     await other(with_({ precision: 'bf16' })).toThrow(/another run: engine.precision was "fp32" and is "bf16"/);
     await other(with_({ kernels: 'abacus' })).toThrow(/another run: engine.kernels was ".*" and is "abacus"/);
     await other({ source: countingSource(11, 700) }).toThrow(/another run: data.train was "\w{16}" and is "\w{16}"/);
-    // as many tokens, one of them another
+    // The same number of tokens, one of them different.
     const edited: TokenSource = {
       ...source,
       window: (split, offset, length) =>
@@ -159,7 +162,7 @@ describe('a run that is interrupted', () => {
     await run({ checkpointDir: dir });
   });
 
-  test('is not resumed from a checkpoint that was cut short, which stays where it is', async () => {
+  test('is not resumed from a checkpoint that is cut short, and the checkpoint is not deleted', async () => {
     await interruptAt(24 * 7);
     const file = join(dir, 'step-7', 'optimizer.safetensors');
     await truncate(file, 1000);
@@ -167,7 +170,7 @@ describe('a run that is interrupted', () => {
     expect(await readdir(dir)).toEqual(['step-7']);
   });
 
-  test('in the middle of an evaluation measures it again', async () => {
+  test('during an evaluation repeats the evaluation', async () => {
     const stop = new AbortController();
     let read = 0;
     const interrupting: TokenSource = {
@@ -178,7 +181,7 @@ describe('a run that is interrupted', () => {
       },
     };
     await expect(run({ source: interrupting, checkpointDir: dir, signal: stop.signal })).rejects.toThrow('enough');
-    // ten windows are evaluated, eight at a time
+    // Ten windows are evaluated in batches of eight.
     expect(read).toBe(8);
     expect(await readdir(dir)).toEqual(['step-10']);
     const resumed = await run({ checkpointDir: dir });
@@ -189,7 +192,7 @@ describe('a run that is interrupted', () => {
 });
 
 describe('a run that diverges', () => {
-  test('stops, says at which step, and returns its first weights if it had not been evaluated', async () => {
+  test('stops, reports the step, and returns its initial weights if it had no evaluation', async () => {
     const wild = { ...settings, learningRate: 1e30, warmup: 0, clip: 0, evaluations: 30, tokens: 720 };
     const result = await run({ settings: wild });
     expect(result.diverged?.reason).toMatch(/loss|gradient/);
@@ -202,13 +205,13 @@ describe('a run that diverges', () => {
     expect(Number.isFinite(result.trainLoss)).toBe(true);
   });
 
-  test('by a loss far above that of guessing is stopped, too', async () => {
+  test('is stopped if the loss is far above that of guessing', async () => {
     const wild = { ...settings, learningRate: 3, warmup: 0, weightDecay: 0, tokens: 24 * 60, evaluations: 2 };
     const { diverged } = await run({ settings: wild, config: { ...config, width: 32, dropout: 0 } });
     expect(diverged?.reason).toMatch(/the loss on average over 10 steps is \d+\.\d+; guessing would give 2.40/);
   });
 
-  test('by an evaluation far above guessing is stopped before those weights count as good', async () => {
+  test('is stopped if an evaluation is far above guessing, and does not return those weights', async () => {
     const wild = { ...settings, learningRate: 3, warmup: 0, weightDecay: 0, tokens: 24 * 60, evaluations: 12 };
     const { diverged, weights, curve } = await run({ settings: wild, config: { ...config, width: 32, dropout: 0 } });
     expect(diverged?.reason).toMatch(/the validation loss is \d+\.\d+; guessing would give 2.40/);
@@ -217,7 +220,7 @@ describe('a run that diverges', () => {
     expect([...weights.values()].every(({ data }) => data.every(Number.isFinite))).toBe(true);
   });
 
-  /** The engine, with a loss that is no number at one step. */
+  /** The engine, but with a loss that is NaN at one step. */
   const breaking = (at: number): Engine => ({
     ...engine,
     model(...call) {
@@ -235,7 +238,7 @@ describe('a run that diverges', () => {
     ['an evaluation before it', { interruptedAt: 13, brokenAt: 16, kept: 10 }],
     ['an evaluation due at it', { interruptedAt: 10, brokenAt: 16, kept: 10 }],
     ['no evaluation before it', { interruptedAt: 4, brokenAt: 6, kept: 0 }],
-  ])('after resuming returns the weights of its last evaluation, not of its checkpoint: %s', async (_, when) => {
+  ])('after a resume returns the weights of its last evaluation, not of its checkpoint: %s', async (_, when) => {
     const stop = new AbortController();
     const onProgress = ({ done }: { done: number }) =>
       done === when.interruptedAt * 24 && stop.abort(new Error('enough'));
@@ -252,7 +255,7 @@ describe('a run that diverges', () => {
   });
 });
 
-describe('what cannot be trained is refused before any of it is', () => {
+describe('train refuses', () => {
   const refuse = async (more: Partial<TrainOptions>, message: RegExp) => {
     await expect(run(more)).rejects.toThrow(EngineError);
     await expect(run(more)).rejects.toThrow(message);
@@ -271,17 +274,17 @@ describe('what cannot be trained is refused before any of it is', () => {
     [{ warmup: -1 }, /warmup is -1; .*share of the steps below 1, or a whole number/],
     [{ betas: [0.9, 1] as [number, number] }, /betas\[1\] is 1/],
     [{ evaluations: 0 }, /evaluations is 0/],
-  ])('settings that make no sense: %o', (wrong, message) => refuse({ settings: { ...settings, ...wrong } }, message));
+  ])('invalid settings: %o', (wrong, message) => refuse({ settings: { ...settings, ...wrong } }, message));
 
-  test('a model that cannot be, before the data is looked at', () =>
+  test('a wrong configuration, before it reads data', () =>
     expect(run({ config: { ...config, heads: 3 } })).rejects.toThrow(
       /heads is 3, which does not divide the width of 8/,
     ));
 
-  test('tokens of another vocabulary, at the step that meets one', () =>
+  test('tokens of another vocabulary, at the step that reads one', () =>
     refuse({ source: countingSource(12, 600, 5) }, /token 11 at position \d+ is outside the vocabulary of 11/));
 
-  test('a model larger than the memory of the machine, with both numbers', () =>
+  test('a model larger than the memory of the machine, with both figures', () =>
     refuse(
       { config: { ...config, width: 2 ** 18, layers: 100 } },
       /100 layers × 262144 on batches of 4 windows needs \d+\.\d GiB; this machine has \d+\.\d GiB/,
@@ -290,7 +293,7 @@ describe('what cannot be trained is refused before any of it is', () => {
 
 describe('the windows of a step', () => {
   const resolved = resolveSettings(settings, config, source);
-  test('depend on seed and step alone, and reach the first and the last token', () => {
+  test('depend only on seed and step, and reach the first and the last token', () => {
     const at = (step: number) => randomOffsets(source, 1, step, resolved);
     expect(at(5)).toEqual(at(5));
     expect(at(5)).not.toEqual(at(6));
@@ -299,7 +302,7 @@ describe('the windows of a step', () => {
     expect([Math.min(...all), Math.max(...all)]).toEqual([0, 600 - 7]);
   });
 
-  test('of the validation loss are spread over the split and do not overlap', () => {
+  test('that measure the validation loss are spread over the split and do not overlap', () => {
     const offsets = resolved.evaluationWindows.map(({ offset }) => offset);
     expect(offsets).toHaveLength(10);
     for (let i = 1; i < offsets.length; i++) expect(offsets[i] - offsets[i - 1]).toBeGreaterThanOrEqual(6);

@@ -35,33 +35,33 @@ const resumable = (step: number): Checkpoint => ({
   progress: { curve: [1.5, 0.1 + 0.2] },
 });
 
-/** of every architecture: the compiler names one that is forgotten */
+/** configurations of every architecture; the compiler names one that is missing */
 const configs: Record<ModelConfig['architecture'], ModelConfig[]> = {
   gpt: [gpt, { ...gpt, bias: false }],
   lstm: [lstm, { ...lstm, embedding: 4 }, { ...lstm, state: 'carried' }],
 };
 
 describe('a checkpoint', () => {
-  test.each(Object.values(configs).flat())('comes back as it was saved: %o', async (config) => {
+  test.each(Object.values(configs).flat())('is read as it was saved: %o', async (config) => {
     const weights = initialWeights(config, 1);
     await saveCheckpoint(dir, { config, weights });
     expect(await loadCheckpoint(dir)).toEqual({ config, weights });
     expect((await readdir(dir)).sort()).toEqual(['config.json', 'model.safetensors']);
   });
 
-  test('that can be resumed comes back with the optimizer and the progress, to the bit', async () => {
+  test('with optimizer and progress is read as it was saved, to the bit', async () => {
     await saveCheckpoint(dir, resumable(7));
     expect(await loadCheckpoint(dir)).toEqual(resumable(7));
   });
 
-  test('has the same bytes each time', async () => {
+  test('has the same bytes each time it is saved', async () => {
     await saveCheckpoint(join(dir, 'a'), resumable(7));
     await saveCheckpoint(join(dir, 'b'), resumable(7));
     for (const name of await readdir(join(dir, 'a')))
       expect(await readFile(join(dir, 'a', name))).toEqual(await readFile(join(dir, 'b', name)));
   });
 
-  test("names its settings as transformers' GPT2Config does", async () => {
+  test("has the keys of transformers' GPT2Config", async () => {
     await saveCheckpoint(dir, { config: gpt, weights: initialWeights(gpt, 1) });
     expect(JSON.parse(await readFile(join(dir, 'config.json'), 'utf8'))).toMatchObject({
       ...{ model_type: 'gpt2', architectures: ['GPT2LMHeadModel'], activation_function: 'gelu_new' },
@@ -70,7 +70,7 @@ describe('a checkpoint', () => {
     });
   });
 
-  test('opens a GPT-2 as it is published: without a prefix, with the causal mask and the tied head among the tensors', async () => {
+  test('may be a published GPT-2: without the prefix, with the causal mask and the tied head among the tensors', async () => {
     const weights = initialWeights(gpt, 1);
     await saveCheckpoint(dir, { config: gpt, weights });
     const published: Weights = new Map(
@@ -82,7 +82,7 @@ describe('a checkpoint', () => {
     expect((await loadCheckpoint(dir)).weights).toEqual(weights);
   });
 
-  test('stays as it was when the next one cannot be written', async () => {
+  test('stays unchanged if the next one cannot be written', async () => {
     await saveCheckpoint(dir, resumable(7));
     const broken = resumable(8);
     broken.weights.delete('transformer.ln_f.weight');
@@ -140,7 +140,7 @@ describe('loading a damaged or foreign checkpoint fails with an error that names
     await refusal(/transformer.wte.weight has the shape \[10,8\]; the configuration needs \[10,4\]/);
   });
 
-  test('a weight too many', async () => {
+  test('an unknown parameter', async () => {
     await saved();
     const weights = initialWeights(gpt, 1);
     await writeSafetensors(model(), weights.set('transformer.extra', { shape: [1], data: new Float32Array(1) }));
@@ -154,7 +154,7 @@ describe('loading a damaged or foreign checkpoint fails with an error that names
     await refusal(/mixes two checkpoints: .*step 7.*step 8/);
   });
 
-  test('an optimizer that is cut short, or does not say where it is', async () => {
+  test('an optimizer file that is cut short, or has no step', async () => {
     await saved();
     const optimizer = join(dir, 'optimizer.safetensors');
     const { tensors, metadata } = await readSafetensors(optimizer);
@@ -187,7 +187,7 @@ describe('loading a damaged or foreign checkpoint fails with an error that names
 });
 
 describe('a safetensors file', () => {
-  test('is a length, a JSON header padded to 8 bytes, and the numbers in order', async () => {
+  test('is a length, a JSON header padded to 8 bytes, and the values in order', async () => {
     const file = join(dir, 'x.safetensors');
     const tensors: Weights = new Map([
       ['a', { shape: [2, 1], data: Float32Array.of(1, 2) }],

@@ -44,11 +44,11 @@ describe('the parameters of a GPT', () => {
     ]);
   });
 
-  test('have no biases where the configuration has none', () => {
+  test('have no biases if bias is false', () => {
     expect(Object.keys(table({ ...gpt, bias: false })).filter((name) => name.endsWith('.bias'))).toEqual([]);
   });
 
-  test('are as many as published for GPT-2: 124,439,808, of which 85,056,000 are no embedding', () => {
+  test('are as many as published for GPT-2: 124,439,808, and 85,056,000 without embeddings', () => {
     const small = { ...gpt, vocabularySize: 50257, block: 1024, layers: 12, width: 768, heads: 12 };
     expect(countParameters(small)).toEqual({ total: 124_439_808, nonEmbedding: 85_056_000 });
   });
@@ -70,14 +70,14 @@ describe('the parameters of an LSTM', () => {
     });
   });
 
-  test('have a decoder matrix of their own where the embedding is of another width', () => {
+  test('have a separate decoder matrix if the embedding has another width', () => {
     const untied = table({ ...lstm, embedding: 4 });
     expect(untied['rnn.weight_ih_l0']).toEqual([32, 4]);
     expect(untied['rnn.weight_ih_l1']).toEqual([32, 8]);
     expect(untied['decoder.weight']).toEqual([50, 8]);
   });
 
-  test('are counted without encoder and decoder when embeddings do not count', () => {
+  test('are counted without encoder and decoder in nonEmbedding', () => {
     const perLayer = 4 * 8 * (8 + 8) + 2 * 4 * 8;
     expect(countParameters(lstm)).toEqual({ total: 2 * perLayer + 50 * 8 + 50, nonEmbedding: 2 * perLayer });
   });
@@ -88,7 +88,7 @@ test('weight decay applies to matrices only', () => {
     for (const { name, shape, decay } of parameters(config)) expect(decay, name).toBe(shape.length === 2);
 });
 
-describe('floating-point operations a token', () => {
+describe('floating-point operations per token', () => {
   test('of a GPT are 6 for each number of its matrices and head, and 12·layers·width·length for attention', () => {
     const matrices = 8 * 24 + 8 * 8 + 2 * 8 * 32;
     expect(flopsPerToken(gpt, 16)).toBe(6 * (matrices + 50 * 8) + 12 * 1 * 8 * 16);
@@ -101,7 +101,7 @@ describe('floating-point operations a token', () => {
   });
 });
 
-describe('a configuration that cannot be', () => {
+describe('a wrong configuration', () => {
   const refusals: [what: string, config: object, key: string, message: RegExp][] = [
     ['heads that do not divide', { ...gpt, width: 1024, heads: 12 }, 'heads', /12.*1024.*nearest.* 8 and 16/],
     ['more heads than width', { ...gpt, heads: 9 }, 'heads', /nearest that do are 8$/],
@@ -119,7 +119,7 @@ describe('a configuration that cannot be', () => {
     ['a bias that is no truth value', { ...gpt, bias: 'no' }, 'bias', /"no".*true or false/],
     ['another architecture', { ...gpt, architecture: 'rwkv' }, 'architecture', /"rwkv"; it must be "gpt"/],
   ];
-  test.each(refusals)('%s: is refused by the name of its key', (_, config, key, message) => {
+  test.each(refusals)('is refused with the name of its key: %s', (_, config, key, message) => {
     const check = () => checkConfig(config as GptConfig);
     expect(check).toThrow(ModelError);
     expect(check).toThrow(message);
@@ -130,7 +130,7 @@ describe('a configuration that cannot be', () => {
 describe('a size', () => {
   const setting = { vocabularySize: 96, block: 256, dropout: 0.1 };
 
-  test('becomes a configuration with what the data and the study decide', () => {
+  test('becomes a configuration with the vocabulary, block and dropout of the study', () => {
     expect(modelConfig({ architecture: 'gpt', layers: 4, width: 128, heads: 4 }, setting)).toEqual({
       ...{
         architecture: 'gpt',
@@ -153,16 +153,16 @@ describe('a size', () => {
     expect(() => modelConfig(size, setting)).toThrow('heads is not a setting of a lstm size');
   });
 
-  test('of params.yaml is a model, each of them', () => {
+  test('is valid for every entry of params.yaml', () => {
     const { sizes } = parse(readFileSync(new URL('../../params.yaml', import.meta.url), 'utf8'));
     for (const [name, size] of Object.entries(sizes))
       expect(() => modelConfig(size as ModelSize, setting), name).not.toThrow();
   });
 
-  test('has the same settings in the schema that editors read', () => {
+  test('has the same keys in params.schema.json', () => {
     const schema = JSON.parse(readFileSync(new URL('../../stages/params.schema.json', import.meta.url), 'utf8'));
     const { properties, allOf } = schema.properties.sizes.additionalProperties;
-    // one that is forgotten here does not compile
+    // A key that is missing here does not compile.
     const architectures: Record<ModelConfig['architecture'], true> = { gpt: true, lstm: true };
     expect(properties.architecture.enum).toEqual(Object.keys(architectures));
     for (const [i, { then }] of allOf.entries()) {

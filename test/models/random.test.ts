@@ -24,7 +24,7 @@ describe('random numbers', () => {
     expect([...out].map((word) => word.toString(16).padStart(8, '0')).join(' ')).toBe(answer);
   });
 
-  test('repeat for the same seed, purpose and index, and differ in each', () => {
+  test('are the same for the same seed, purpose and index, and differ for others', () => {
     const first = (seed: number, purpose: string, index: number) => new Random(seed, purpose, index).uint32();
     expect(first(1, 'a', 2)).toBe(first(1, 'a', 2));
     expect(new Set([first(1, 'a', 2), first(2, 'a', 2), first(1, 'b', 2), first(1, 'a', 3)]).size).toBe(4);
@@ -52,12 +52,12 @@ describe('random numbers', () => {
     expect(mean(normal.map((x) => x ** 4))).toBeCloseTo(3, 0);
   });
 
-  test('take logarithms that are right to the last digits', () => {
+  test('use logarithms that are right to the last digits', () => {
     for (let i = 1; i < 1000; i++) expect(naturalLogarithm(i / 1000)).toBeCloseTo(Math.log(i / 1000), 14);
     expect(naturalLogarithm(2 ** -63)).toBeCloseTo(-63 * Math.LN2, 12);
   });
 
-  test('want a seed that is a whole number', () => {
+  test('need a seed that is a whole number', () => {
     expect(() => new Random(-1, 'test')).toThrow('seed is -1');
     expect(() => new Random(1.5, 'test')).toThrow('seed is 1.5');
   });
@@ -84,7 +84,7 @@ describe('the initial weights', () => {
     expect(digest(gpt, 2)).not.toBe(digest(gpt, 1));
   });
 
-  test('of a GPT: normal 0.02, less for projections into the residual stream, gains 1, biases 0', () => {
+  test('of a GPT are normal with deviation 0.02, less for projections into the residual stream; gains are 1, biases 0', () => {
     const weights = initialWeights(gpt, 1);
     const data = (name: string) => weights.get(name)!.data;
     expect(deviation(data('transformer.wte.weight'))).toBeCloseTo(0.02, 3);
@@ -96,7 +96,7 @@ describe('the initial weights', () => {
     expect(new Set(data('transformer.h.0.attn.c_attn.bias'))).toEqual(new Set([0]));
   });
 
-  test('of an LSTM: as torch, the embedding normal with deviation 1, all else uniform within ±1/√H', () => {
+  test('of an LSTM are those of torch: the embedding normal with deviation 1, the rest uniform within ±1/√H', () => {
     const weights = initialWeights({ ...lstm, embedding: 32 }, 1);
     const furthest = (name: string) => weights.get(name)!.data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
     expect(deviation(weights.get('encoder.weight')!.data)).toBeCloseTo(1, 1);

@@ -1,4 +1,4 @@
-/** The study itself in a temporary folder, small enough to run whole in seconds: its real pipeline, stages, libs and addons. */
+/** A copy of the study in a temporary folder, small enough to run in seconds, with the real pipeline, stages, libs and addons. */
 import { cpSync, readFileSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { project, type TestProject } from '../repro/project.ts';
 
 export const ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
 
-/** What makes it small: dotted keys of params.yaml and their values. */
+/** Parameters that make it small: dotted keys of params.yaml and their values. */
 const SMALL: Record<string, unknown> = {
   'download.pieces': 30,
   'train.sizes': ['gpt-tiny', 'lstm-tiny'],

@@ -1,4 +1,4 @@
-/** What people do wrong, and the one clear sentence each gets: through repro, and through the stage programs by hand. */
+/** Mistakes of users, and the one-sentence error for each: through repro, and in stage programs that are run by hand. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,7 +35,7 @@ function params(from: string, to: string): string {
   return file;
 }
 
-describe('a stage program by hand', () => {
+describe('a stage program that is run by hand', () => {
   test.each([
     [
       'a folder that is not there',
@@ -82,7 +82,7 @@ describe('a stage program by hand', () => {
     expect(status).toBe(1);
   });
 
-  test('a corrupt file is counted, named in the metrics and passed over', () => {
+  test('a corrupt file is counted and named in the metrics, and the others are converted', () => {
     mkdirSync(path('raw/sub'), { recursive: true });
     writeFileSync(path('raw/sub/good.mid'), composePiece(1));
     writeFileSync(path('raw/broken.mid'), 'this is no MIDI');
@@ -94,7 +94,7 @@ describe('a stage program by hand', () => {
     expect(metrics.failed[0].reason).not.toBe('');
   });
 
-  test('fit reads any table of runs by hand, and names the line that is wrong', () => {
+  test('fit reads any table of runs, and names the line that is wrong', () => {
     writeFileSync(path('runs.csv'), 'run,params,test_bits_per_byte\na,1000,2.0\nb,many,1.9\n');
     const { status, said } = runStage('fit', path('runs.csv'), path('out.json'), '--params', join(ROOT, 'params.yaml'));
     expect(said).toMatch(/runs\.csv:3.*params/);
@@ -103,7 +103,7 @@ describe('a stage program by hand', () => {
 });
 
 describe('repro', () => {
-  test('refuses params that are wrong before anything runs, exit 2', async () => {
+  test('refuses wrong params before anything runs, exit 2', async () => {
     const study = smallStudy();
     study.write('params.yaml', study.read('params.yaml').replace('  tokens:', '  token:'));
     const { exit, stderr } = await study.repro();
@@ -112,7 +112,7 @@ describe('repro', () => {
     expect(study.exists('data')).toBe(false);
   });
 
-  test('a size whose heads do not divide its width: the key, and what would be right', async () => {
+  test('names the key and the nearest right values for heads that do not divide the width', async () => {
     const study = smallStudy();
     study.write('params.yaml', study.read('params.yaml').replace('width: 16, heads: 2 }', 'width: 16, heads: 3 }'));
     const { exit, stderr, stdout } = await study.repro('train@char-gpt-tiny-1');

@@ -1,4 +1,4 @@
-/** The study from MIDI to the report page, through `repro`: what it leaves, and what an edit makes it do again. */
+/** The study from MIDI files to the report page, through `repro`: its outputs, and which stages an edit runs again. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { csvParse } from 'd3-dsv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -26,25 +26,25 @@ describe('one command', () => {
     expect(new Set(Object.values(first))).toEqual(new Set(['ran']));
   });
 
-  test('leaves a table with a row a run, every loss a number, and bits per byte from nats', () => {
+  test('makes a table with a row per run, finite losses, and bits per byte computed from nats', () => {
     const rows = csvParse(study.read('outputs/results.csv'));
     expect(rows.map(({ run }) => run)).toEqual(RUNS);
     for (const row of rows) {
       for (const column of ['params', 'tokens', 'flops', 'train_loss', 'val_loss', 'test_loss', 'seconds'])
         expect(Number(row[column]), column).toBeGreaterThan(0);
-      // Characters of ABC are bytes, but for the one <|endoftext|> a tune.
+      // Characters of ABC are bytes, except one <|endoftext|> per tune.
       expect(Number(row.test_bits_per_byte)).toBeCloseTo(Number(row.test_loss) / Math.LN2, 1);
       expect(Number(row.perplexity)).toBeCloseTo(Math.exp(Number(row.test_loss)), 6);
     }
   });
 
-  test('fits two runs honestly: it refuses, and says what is missing', () => {
+  test('refuses to fit two runs, and says what is missing', () => {
     const { fits } = json('outputs/scaling.json');
     expect(Object.keys(fits)).toEqual(['char-gpt', 'char-lstm']);
     expect(JSON.stringify(fits['char-gpt'])).toMatch(/refused/);
   });
 
-  test('draws each plot three ways', () => {
+  test('draws each plot as SVG, PNG and Vega-Lite', () => {
     const files = ['scaling', 'architectures', 'training', 'split', 'tokens'].flatMap((plot) =>
       ['png', 'svg', 'vl.json'].map((extension) => `${plot}.${extension}`),
     );
@@ -52,14 +52,14 @@ describe('one command', () => {
     expect(json('outputs/plots/scaling.vl.json').$schema).toMatch(/vega-lite/);
   });
 
-  test('writes samples, and a page that fetches nothing', () => {
+  test('writes samples, and a page that loads nothing from the network', () => {
     for (const run of RUNS) expect(existsSync(study.path(`outputs/samples/${run}/001.abc`))).toBe(true);
     const page = study.read('outputs/report/index.html');
     expect(page).toContain('char-gpt-tiny-1');
     expect(page).not.toMatch(/(?:src|href)="https?:/);
   });
 
-  test('a model is a checkpoint by the names of transformers', () => {
+  test('makes a checkpoint with the keys of transformers', () => {
     expect(json('outputs/models/char-gpt-tiny-1/config.json')).toMatchObject({ model_type: 'gpt2', n_layer: 1 });
     const file = readFileSync(study.path('outputs/models/char-gpt-tiny-1/model.safetensors'));
     const header = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE(0))).toString());
@@ -72,7 +72,7 @@ describe('a second time', () => {
     expect(await outcomes()).toEqual({});
   });
 
-  test('one more size runs its own cells and what is drawn from all; the others stay', async () => {
+  test('with one more size, runs its cells and the stages that read all runs', async () => {
     const before = statSync(study.path('outputs/models/char-gpt-tiny-1/model.safetensors')).mtimeMs;
     const ran = await outcomes('-S', 'train.sizes=[gpt-tiny, lstm-tiny, gpt-2x16h2]');
     const cells = ['train', 'evaluate', 'generate'].map((stage) => `${stage}@char-gpt-2x16h2-1`);
@@ -80,13 +80,13 @@ describe('a second time', () => {
     expect(statSync(study.path('outputs/models/char-gpt-tiny-1/model.safetensors')).mtimeMs).toBe(before);
   });
 
-  test('the size taken out again: its cells are gone from the table, and nothing is trained', async () => {
+  test('with the size removed again, drops its rows from the table and trains nothing', async () => {
     const ran = await outcomes('-S', 'train.sizes=[gpt-tiny, lstm-tiny]');
     expect(Object.keys(ran).filter((stage) => stage.includes('@'))).toEqual([]);
     expect(csvParse(study.read('outputs/results.csv')).map(({ run }) => run)).toEqual(RUNS);
   });
 
-  test('another learning rate trains again and converts nothing again; back again, the first models are restored', async () => {
+  test('with another learning rate, trains but does not convert again; with the first one, restores the first models', async () => {
     const weights = () => readFileSync(study.path('outputs/models/char-gpt-tiny-1/model.safetensors'));
     const before = weights();
     const ran = await outcomes('-S', 'train.lr=0.001');
@@ -97,7 +97,7 @@ describe('a second time', () => {
     expect(weights().equals(before)).toBe(true);
   });
 
-  test('code that runs in threads is code: an edit to the reader of MIDI converts again', async () => {
+  test('after an edit to the MIDI reader, which runs in threads, converts again', async () => {
     const reader = study.read('lib/music/midi/read-midi.ts');
     study.write('lib/music/midi/read-midi.ts', `${reader}\n// read otherwise\n`);
     const { stages } = JSON.parse((await study.repro('status', '--json')).stdout);
@@ -108,12 +108,12 @@ describe('a second time', () => {
     study.write('lib/music/midi/read-midi.ts', reader);
   });
 
-  test('a report title touches the report alone', async () => {
+  test('with another report title, runs only the report', async () => {
     expect(await outcomes('-S', 'report.title=Mine')).toEqual({ report: 'ran' });
     expect(study.read('outputs/report/index.html')).toContain('<title>Mine</title>');
   });
 
-  test('training is repeatable: forced, it makes the same bytes, and nothing after it runs but what tells its time', async () => {
+  test('when training is forced, makes the same bytes, and runs only stages that read its duration', async () => {
     const ran = await outcomes('-f', '-s', 'train@char-lstm-tiny-1', '--no-run-cache');
     expect(ran).toEqual({ 'train@char-lstm-tiny-1': 'ran' });
     const { stages } = JSON.parse((await study.repro('status', '--json')).stdout);
