@@ -1,42 +1,43 @@
 /**
- * The composer's accompaniment: patterns of compose-styles.ts turned into notes over a section's chords, and the voices that
- * follow the melody (thirds below it, an imitation of its last bar, the inner voices of a chorale).
+ * The composer's accompaniment: turns the patterns of styles.ts into notes over a section's chords, and makes the voices that
+ * follow the melody (thirds below it, an imitation one bar later, the inner voices of a chorale).
  *
- * Times are sixteenths from the section's start; pitches are MIDI's. Nothing here is random: a section that returns with the same
- * patterns returns note for note.
+ * Times are in sixteenths from the section's start; pitches are MIDI note numbers. Nothing here is random, so a section that
+ * returns with the same patterns has the same notes.
  */
 import { type Chord, chordDegrees, degreePitch, isChordTone, type ModalKey } from './harmony.ts';
 import { layMotif, type Melody, type MelodyNote } from './melody.ts';
 import { type Beat, DRUMS, type DrumName, type MetreGrid } from './style.ts';
 
+/** A note with its pitch. Times are in sixteenths. */
 export interface PlacedNote {
   start: number;
   duration: number;
   pitch: number;
 }
 
-/** What a section's voices follow. */
+/** The key, metre and chords of a section, which its voices follow. */
 export interface SectionGround {
   key: ModalKey;
   metre: MetreGrid;
   bars: number;
-  /** `bars × chordsPerBar` */
+  /** `bars` × `chordsPerBar` of them */
   chords: readonly Chord[];
   chordsPerBar: number;
 }
 
-/** Chords lie with their lowest note at or above this, bare fifths an octave under it. */
+/** The lowest note of a chord is at or above this pitch; bare fifths are an octave lower. */
 const LOWEST_CHORD_NOTE = 52;
-/** The roots of a bass lie in the octave above this. */
+/** The roots of a bass are in the octave above this pitch. */
 const LOWEST_BASS_NOTE = 31;
-/** The gap an inner voice keeps from the one above it, in semitones. */
+/** The least distance of an inner voice from the voice above it, in semitones. */
 const INNER_GAP = 3;
 
 function chordAt(ground: SectionGround, sixteenth: number): Chord {
   return ground.chords[Math.floor((sixteenth * ground.chordsPerBar) / ground.metre.bar)];
 }
 
-/** Calls back for each stroke of a pattern, bar after bar; a stroke held over a change of chord is struck anew there. */
+/** Calls `stroke` for each stroke of a pattern, bar after bar. A stroke held over a change of chord is repeated there. */
 function eachStroke(
   ground: SectionGround,
   pattern: string,
@@ -68,14 +69,14 @@ function eachStroke(
   }
 }
 
-/** Close position, lowest note within an octave above `LOWEST_CHORD_NOTE`, the inversion nearest to the chord before. */
+/** A chord in close position, lowest note within an octave above LOWEST_CHORD_NOTE, in the inversion nearest to the chord before. */
 export function voiceChord(key: ModalKey, chord: Chord, before: readonly number[] | undefined): number[] {
   const pitches = chordDegrees(chord).map((degree) => degreePitch(key, degree, chord.alter));
   if (chord.size === 2) {
     const root = LOWEST_CHORD_NOTE - 12 + ((((pitches[0] - LOWEST_CHORD_NOTE) % 12) + 12) % 12);
     return [root, root + (pitches[1] - pitches[0])];
   }
-  // A seventh chord leaves out its fifth, so that every chord has three notes.
+  // A seventh chord omits its fifth, so that every chord has three notes.
   const classes = (chord.size === 4 ? [pitches[0], pitches[1], pitches[3]] : pitches).map((pitch) => pitch % 12);
   let best: number[] = [];
   let bestCost = Number.POSITIVE_INFINITY;
@@ -90,7 +91,7 @@ export function voiceChord(key: ModalKey, chord: Chord, before: readonly number[
   return best;
 }
 
-/** A pattern of chords: `x` strikes all of the voicing, a digit one note of it. */
+/** Plays a pattern of chords: `x` is the whole chord, a digit one note of it. */
 export function chordVoice(ground: SectionGround, pattern: string): PlacedNote[] {
   const notes: PlacedNote[] = [];
   let voicing: number[] | undefined;
@@ -104,7 +105,7 @@ export function chordVoice(ground: SectionGround, pattern: string): PlacedNote[]
   return notes;
 }
 
-/** A pattern of bass notes. */
+/** Plays a pattern of bass notes. */
 export function bassVoice(ground: SectionGround, pattern: string): PlacedNote[] {
   const { key } = ground;
   const notes: PlacedNote[] = [];
@@ -128,7 +129,7 @@ export function bassVoice(ground: SectionGround, pattern: string): PlacedNote[] 
         case 'l':
           return above(chord, 4) - 12;
         case 'a': {
-          // A step to the next root, from the side on which the line already is.
+          // A step from the next root, on the side of the present root.
           const end = Math.min(start + duration, ground.bars * ground.metre.bar - 1);
           const next = chordAt(ground, end);
           const from = rootPitch(next) > rootPitch(chord) ? -1 : 1;
@@ -143,7 +144,7 @@ export function bassVoice(ground: SectionGround, pattern: string): PlacedNote[] 
   return notes;
 }
 
-/** The kit: a groove, a fill in the last bar, a crash on the first beat if asked for. A hit lasts until the next, at most a beat. */
+/** Plays the drums: groove, a fill in the last bar, a crash on the first beat if `crash`. A hit lasts until the next, at most a beat. */
 export function drumVoice(ground: SectionGround, beat: Beat, crash: boolean): PlacedNote[] {
   const { metre, bars } = ground;
   const hits = new Map<number, Set<number>>();
@@ -166,7 +167,7 @@ export function drumVoice(ground: SectionGround, beat: Beat, crash: boolean): Pl
   });
 }
 
-/** A melody's notes as pitches. */
+/** The notes of a melody as pitches. */
 export function melodyVoice(key: ModalKey, notes: readonly MelodyNote[], octaves = 0): PlacedNote[] {
   return notes.map(({ start, duration, degree, chord }) => ({
     start,
@@ -175,7 +176,7 @@ export function melodyVoice(key: ModalKey, notes: readonly MelodyNote[], octaves
   }));
 }
 
-/** A second voice a third below the melody, or a fourth where only that is in the chord. */
+/** A second voice a third below the melody, or a fourth if only the fourth is a chord tone. */
 export function thirdsVoice(key: ModalKey, notes: readonly MelodyNote[]): PlacedNote[] {
   return notes.map(({ start, duration, degree, chord }) => {
     const fits = isChordTone(degree - 2, chord) || !isChordTone(degree - 3, chord);
@@ -184,7 +185,7 @@ export function thirdsVoice(key: ModalKey, notes: readonly MelodyNote[]): Placed
   });
 }
 
-/** A lower voice that answers each bar of the melody one bar later, an octave and more below, bent to the chords it meets. */
+/** A lower voice that repeats each bar of the melody one bar later, more than an octave below, adapted to the chords. */
 export function imitationVoice(ground: SectionGround, melody: Melody): PlacedNote[] {
   const { key, metre, chords, chordsPerBar } = ground;
   const notes: MelodyNote[] = [];
@@ -192,7 +193,7 @@ export function imitationVoice(ground: SectionGround, melody: Melody): PlacedNot
     const barChords = chords.slice(bar * chordsPerBar, (bar + 1) * chordsPerBar);
     const offset = bar * metre.bar;
     if (bar === 0) {
-      // While the theme is stated alone, the lower voice only sets the root.
+      // In the first bar there is nothing to imitate: the voice plays one root.
       notes.push({ start: offset, duration: metre.beat, degree: barChords[0].root - 7, chord: barChords[0] });
     } else {
       const { motif, anchor } = melody.bars[bar - 1];
@@ -202,7 +203,7 @@ export function imitationVoice(ground: SectionGround, melody: Melody): PlacedNot
   return melodyVoice(key, notes);
 }
 
-/** An inner voice of a chorale: at each chord the nearest chord tone to where it was, below `upper` and off its neighbours. */
+/** An inner voice of a chorale: for each chord the chord tone nearest to its last note, at least INNER_GAP below `upper`. */
 export function innerVoice(ground: SectionGround, upper: readonly PlacedNote[], centre: number): PlacedNote[] {
   const { key, metre, chords, chordsPerBar } = ground;
   const span = metre.bar / chordsPerBar;

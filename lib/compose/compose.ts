@@ -4,12 +4,12 @@
  *     const midi = composePiece(1);            // a Standard MIDI File, the same bytes on every machine
  *     const piece = compose('waltz-7', { style: 'waltz' });
  *
- * A piece has a style, which gives metres, modes, forms, instruments and patterns (compose-styles.ts); a key; a form of sections
- * that return; for each section chords from a grammar (compose-harmony.ts), a melody of motifs over them (compose-melody.ts) and
- * voices that follow (compose-accompaniment.ts). So there is something to learn at every distance: notes of one chord, bars that
- * answer bars, sections that come back. Every onset and length is a whole number of sixteenths.
+ * A piece has a style (styles.ts), which gives metres, modes, forms, instruments and patterns; a key; and a form of sections that
+ * return. Each section has chords from a grammar (harmony.ts), a melody of motifs over them (melody.ts), and accompanying voices
+ * (accompaniment.ts). So a model finds structure at every distance: notes of one chord, bars that answer bars, sections that
+ * return. Every onset and duration is a whole number of sixteenths.
  *
- * It does not aim at music that one would want to hear twice; there is no dynamics, no rubato and no swing.
+ * Artistic quality is not a goal. There are no dynamics, no rubato and no swing.
  */
 import {
   bassVoice,
@@ -41,14 +41,16 @@ import { type Beat, type Form, type Layer, METRES, type MetreGrid, type MetreNam
 import { STYLES } from './styles.ts';
 import { compositionToMidi } from './write-midi.ts';
 
+/** Options of composePiece. */
 export interface ComposeOptions {
-  /** one of `styleNames`; else chosen by the seed */
+  /** one of `styleNames`; by default the seed chooses */
   style?: string;
 }
 
+/** The names of all styles. */
 export const styleNames: readonly string[] = STYLES.map((style) => style.name);
 
-/** Major keys by pitch class, for signatures of up to four sharps or flats, and how common each is. */
+/** Major keys by pitch class with their weights: signatures of up to four sharps or flats. */
 const SIGNATURES: readonly (readonly [number, number])[] = [
   [0, 5],
   [7, 5],
@@ -61,21 +63,27 @@ const SIGNATURES: readonly (readonly [number, number])[] = [
   [8, 1],
 ];
 
-/** Semitones by which a form's apostrophe lifts a section. */
+/** Semitones by which an apostrophe in a form raises a section. */
 const LIFT = 2;
 
-/** A Standard MIDI File of one piece; its bytes depend on the seed and options only. */
+/**
+ * Composes a piece as a Standard MIDI File. Its bytes depend only on the seed and the options.
+ *
+ * @throws RangeError if there is no style of this name
+ */
 export function composePiece(seed: number | string, options: ComposeOptions = {}): Uint8Array {
   return compositionToMidi(compose(seed, options));
 }
 
 /**
- * One piece as voices of notes.
+ * Composes a piece as voices of notes.
  *
  *     1. choose style, metre, key, tempo, form, voices and their patterns
  *     2. compose each section that the form names, once
  *     3. lay the sections out in the form's order, varied where they return
  *     4. end on the tonic
+ *
+ * @throws RangeError if there is no style of this name
  */
 export function compose(seed: number | string, options: ComposeOptions = {}): Composition {
   const random = new SeededRandom(seed);
@@ -87,12 +95,13 @@ export function compose(seed: number | string, options: ComposeOptions = {}): Co
   return { ...piece, voices: piece.voices.filter((voice) => voice.notes.length > 0) };
 }
 
+/** A voice of the piece: instrument and patterns. */
 interface PlannedLayer extends Pick<Layer, 'role'> {
   program: number;
-  /** for the verse, and for every other section */
+  /** the pattern of section A, and of all other sections */
   patterns: readonly [string, string];
   beat?: Beat;
-  /** of an inner voice: the pitch about which it moves */
+  /** for an inner voice, the middle of its range (MIDI pitch) */
   centre: number;
 }
 
@@ -123,9 +132,9 @@ function planPiece(random: SeededRandom, options: ComposeOptions): PiecePlan {
   const ensembles = new Map<string, number>();
   const layers: PlannedLayer[] = [];
   for (const layer of style.layers) {
-    // All is drawn whether or not the voice is there, so that a voice more or less changes nothing else.
+    // Every choice is drawn even if the voice is absent, so that its absence does not change other choices.
     const present = random.chance(layer.presence);
-    // Voices that choose from the same instruments are an ensemble of one.
+    // Voices with the same list of instruments play the same instrument.
     const ensemble = layer.programs.join();
     const drawn = random.choose(layer.programs);
     const program = ensembles.get(ensemble) ?? drawn;
@@ -138,7 +147,7 @@ function planPiece(random: SeededRandom, options: ComposeOptions): PiecePlan {
     const silent = layer.role === 'drums' && !beat;
     if (present && !silent) layers.push({ role: layer.role, program, patterns: [first, second], beat, centre });
   }
-  // At least two voices: a melody alone gets its bass or chords back.
+  // A piece has at least two voices: a melody alone gets chords or bass.
   if (layers.length < 2) {
     const role = patterns.chords.length > 0 ? 'chords' : 'bass';
     const program = style.layers.find((layer) => layer.role === role)!.programs[0];
@@ -155,7 +164,7 @@ function planPiece(random: SeededRandom, options: ComposeOptions): PiecePlan {
   };
 }
 
-/** A section for each letter; those after the first take their theme from it half of the time, so that a piece is of a piece. */
+/** Composes a section for each letter. Half of the later sections vary the theme of the first, so that they are related. */
 function composeSections(random: SeededRandom, plan: PiecePlan): Record<string, Section> {
   const sections: Record<string, Section> = {};
   let theme: Motif | undefined;
@@ -170,7 +179,7 @@ function composeSections(random: SeededRandom, plan: PiecePlan): Record<string, 
       chords,
       chordsPerBar: style.chordsPerBar,
       bars: form.bars,
-      // Open, closed, open, closed: the second or fifth degree, then the tonic.
+      // Phrases alternate between open and closed: degree 1, the second of the scale, then the tonic.
       targets: Array.from({ length: Math.ceil(form.bars / 2) }, (_, phrase) => (phrase % 2 === 0 ? 1 : 0)),
       theme: theme && random.chance(0.5) ? varyMotif(random, theme) : undefined,
     });
@@ -180,12 +189,12 @@ function composeSections(random: SeededRandom, plan: PiecePlan): Record<string, 
   return sections;
 }
 
-/** The sections of a form that are composed, in order; an introduction is made of the first. */
+/** The letters of a form in order, without `i`: introductions are made from the first section. */
 function lettersOf(form: Form): string[] {
   return [...new Set(form.sections.map((name) => name[0]))].filter((letter) => letter !== 'i');
 }
 
-/** A section's chords: phrases of four bars, open and closed in turn; the later phrases begin as the first. */
+/** A section's chords: phrases of four bars. The first is open, later ones begin like it and close. */
 function composeChords(random: SeededRandom, style: Style, key: ModalKey, bars: number, index: number): Chord[] {
   if (style.harmony === 'blues') return bluesChorus(random);
   const slots = 4 * style.chordsPerBar;
@@ -212,14 +221,14 @@ function composeChords(random: SeededRandom, style: Style, key: ModalKey, bars: 
   return chords;
 }
 
-/** The accompaniment of the first section's beginning, without its melody. */
+/** The beginning of a section without its melody: at most four bars. */
 function introduction(section: Section, plan: PiecePlan): Section {
   const bars = Math.min(4, section.bars / 2);
   const chords = section.chords.slice(0, bars * plan.style.chordsPerBar);
   return { bars, chords, melody: { bars: section.melody.bars.slice(0, bars), notes: [] } };
 }
 
-/** All voices through all sections of the form; a melody that returns may be ornamented. */
+/** Lays out all voices through all sections of the form. A returning melody may be ornamented. */
 function layOut(random: SeededRandom, plan: PiecePlan, sections: Readonly<Record<string, Section>>): Composition {
   const { style, metre, form, layers } = plan;
   const piece: Composition = {
@@ -232,14 +241,14 @@ function layOut(random: SeededRandom, plan: PiecePlan, sections: Readonly<Record
     sections: [],
     voices: layers.map(({ role, program }) => ({ role, program, drums: role === 'drums', notes: [] })),
   };
-  const heard = new Set<string>();
+  const played = new Set<string>();
   for (const name of form.sections) {
     const letter = name[0];
     const key = name.endsWith("'") ? { ...plan.key, tonic: (plan.key.tonic + LIFT) % 12 } : plan.key;
     if (key.tonic !== piece.keys[piece.keys.length - 1].key.tonic) piece.keys.push({ bar: piece.bars, key });
     const section = letter === 'i' ? introduction(sections[lettersOf(form)[0]], plan) : sections[letter];
-    const ornamented = heard.has(letter) && random.chance(0.3);
-    heard.add(letter);
+    const ornamented = played.has(letter) && random.chance(0.3);
+    played.add(letter);
     const notes = ornamented ? ornamentMelody(section.melody.notes, metre.beat) : section.melody.notes;
     const ground: SectionGround = { ...section, key, metre, chordsPerBar: style.chordsPerBar };
     const voices = sectionVoices(layers, ground, { ...section.melody, notes }, letter !== 'A', piece.bars > 0);
@@ -256,8 +265,8 @@ function layOut(random: SeededRandom, plan: PiecePlan, sections: Readonly<Record
 /**
  * The notes of each layer in one section.
  *
- * @param second whether this is another section than A: with its own patterns, and all voices
- * @param crash whether a cymbal marks its beginning
+ * @param second whether the section is not A: it has the second patterns and all voices
+ * @param crash whether a cymbal marks the section's beginning
  */
 function sectionVoices(
   layers: readonly PlannedLayer[],
@@ -267,6 +276,7 @@ function sectionVoices(
   crash: boolean,
 ): PlacedNote[][] {
   const lead = melodyVoice(ground.key, melody.notes);
+  /** the voice above the next inner voice */
   let above = lead;
   return layers.map(({ role, patterns, centre, beat }) => {
     const pattern = patterns[second ? 1 : 0];
@@ -292,7 +302,7 @@ function sectionVoices(
   });
 }
 
-/** Where the last bar's harmony is the tonic, that bar becomes a held chord; else one bar of it is added. */
+/** Ends the piece with a held tonic chord: in its last bar if the harmony closes on the tonic, otherwise in an added bar. */
 function endPiece(piece: Composition, plan: PiecePlan, sections: Readonly<Record<string, Section>>): void {
   const { metre, style, form } = plan;
   const first = sections[lettersOf(form)[0]];
@@ -309,9 +319,9 @@ function endPiece(piece: Composition, plan: PiecePlan, sections: Readonly<Record
   const duration = metre.bar > 16 ? 12 : metre.bar;
   const ground: SectionGround = { key, metre, bars: 1, chords: [tonic], chordsPerBar: 1 };
   piece.voices.forEach((voice, v) => {
-    const sounded = voice.notes.some((note) => note.start >= start - metre.bar);
+    const wasPlaying = voice.notes.some((note) => note.start >= start - metre.bar);
     voice.notes = voice.notes.filter((note) => note.start < start);
-    if (!sounded) return;
+    if (!wasPlaying) return;
     const last = voice.notes[voice.notes.length - 1];
     const hold = (pitches: readonly number[]) =>
       voice.notes.push(...pitches.map((pitch) => ({ start, duration, pitch })));
@@ -333,7 +343,7 @@ function endPiece(piece: Composition, plan: PiecePlan, sections: Readonly<Record
   });
 }
 
-/** Of these pitches in any octave, the one nearest to `near`. */
+/** The pitch nearest to `near` among these pitches in all octaves. */
 function nearestPitch(pitches: readonly number[], near: number): number {
   let best = pitches[0];
   for (const pitch of pitches) {

@@ -1,33 +1,36 @@
 /**
- * The composer's harmony: scales, chords on scale degrees, and the grammar that strings chords into phrases.
+ * The composer's harmony: scales, chords on scale degrees, and the grammar that makes phrases of chords.
  *
- * A degree is a whole number of scale steps above the tonic next to middle C: 0 the tonic, 2 the third, 7 the octave, −3 the
- * fifth below. A chord is a stack of thirds on a degree and may alter degrees while it sounds (the raised leading note of a
- * minor key's dominant, the flat third of a blues IV7); melody and bass follow these alterations, so all voices agree.
+ * A degree is a number of scale steps above the tonic nearest to middle C: 0 is the tonic, 2 the third, 7 the octave, −3 the
+ * fifth below. A chord is a stack of thirds on a degree. It may alter degrees while it sounds: the raised leading note of a minor
+ * key's dominant, the flat third of a blues IV7. Melody and bass follow these alterations, so that all voices agree.
  */
 import type { SeededRandom } from './random.ts';
 
+/** The modes of the composer. */
 export type Mode = 'major' | 'minor' | 'dorian' | 'mixolydian';
 
+/** A tonic and a mode. */
 export interface ModalKey {
   /** pitch class, C = 0 */
   tonic: number;
   mode: Mode;
 }
 
+/** A stack of thirds. */
 export interface Chord {
   /** degree, 0–6 */
   root: number;
-  /** notes: 2 a bare fifth, 3 a triad, 4 a seventh chord */
+  /** number of notes: 2 for a bare fifth, 3 for a triad, 4 for a seventh chord */
   size: 2 | 3 | 4;
-  /** semitones by degree (0–6) */
+  /** alterations in semitones, by degree (0–6) */
   alter: Readonly<Record<number, number>>;
 }
 
 /** How a phrase ends: on V, V–I, IV–I, or V–vi. */
 export type Cadence = 'half' | 'authentic' | 'plagal' | 'deceptive';
 
-/** Where a style's chords come from. */
+/** How a style gets its chords: a grammar, a repeated loop, or the twelve-bar blues. */
 export type HarmonyKind = 'functional' | 'loop' | 'blues';
 
 const SCALES: Record<Mode, readonly number[]> = {
@@ -37,7 +40,7 @@ const SCALES: Record<Mode, readonly number[]> = {
   mixolydian: [0, 2, 4, 5, 7, 9, 10],
 };
 
-/** Semitones from a mode's tonic up to that of the major key with the same signature. */
+/** Semitones from a mode's tonic up to the tonic of the major key with the same signature. */
 const TO_RELATIVE_MAJOR: Record<Mode, number> = { major: 0, minor: 3, dorian: 10, mixolydian: 5 };
 
 /** Pitch class of the major key that shares this key's signature. */
@@ -64,13 +67,14 @@ export function chordDegrees(chord: Chord): number[] {
   return [0, 2, 4, 6].slice(0, chord.size).map((third) => chord.root + third);
 }
 
+/** Whether a degree, in any octave, belongs to a chord. */
 export function isChordTone(degree: number, chord: Chord): boolean {
   const third = modulo(degree - chord.root, 7);
-  // A bare fifth leaves its third to the melody.
+  // The third counts also for a bare fifth: the melody may supply it.
   return third === 0 || third === 2 || third === 4 || (third === 6 && chord.size === 4);
 }
 
-/** The chord tone nearest to a degree; of two as near, the one that lies in `direction`. */
+/** The chord tone nearest to a degree. Of two equally near ones, the one in `direction`. */
 export function nearestChordTone(degree: number, chord: Chord, direction: 1 | -1 = 1): number {
   for (let distance = 0; distance < 7; distance++) {
     if (isChordTone(degree + distance * direction, chord)) return degree + distance * direction;
@@ -79,13 +83,13 @@ export function nearestChordTone(degree: number, chord: Chord, direction: 1 | -1
   return degree;
 }
 
-/** The chord on a degree as a mode's harmony has it; a minor dominant has the raised leading note. */
+/** The chord of a mode on a degree. In minor, V and VII have the raised leading note. */
 export function diatonicChord(mode: Mode, root: number, size: Chord['size'] = 3): Chord {
   const raised = mode === 'minor' && (root === 4 || root === 6);
   return { root: root % 7, size, alter: raised ? { 6: 1 } : {} };
 }
 
-/** The dominant of another degree: V of V, V of vi. */
+/** The applied dominant of a degree: V of V, V of vi. */
 function appliedDominant(mode: Mode, target: number, size: Chord['size']): Chord {
   const root = (target + 4) % 7;
   const third = (root + 2) % 7;
@@ -126,7 +130,7 @@ const CHORDS_OF_FUNCTION: Record<
   },
 };
 
-/** How a stretch of tonic unfolds: by itself, or with an excursion through subdominant or dominant. */
+/** The expansions of a tonic: by itself, or through subdominant or dominant. */
 const TONIC_RULES: readonly (readonly [readonly HarmonicFunction[], number])[] = [
   [['T'], 4],
   [['S', 'T'], 2],
@@ -140,7 +144,7 @@ const TONIC_RULES: readonly (readonly [readonly HarmonicFunction[], number])[] =
  *     tonic(n)  → I | tonic T | tonic S T | tonic D T
  *     cadence   → S V | S V I | IV I | V vi
  *
- * @param slots chords wanted, at least 2
+ * @param slots number of chords, at least 2
  */
 export function functionalPhrase(
   random: SeededRandom,
@@ -162,15 +166,15 @@ export function functionalPhrase(
           ? [chord(3), chord(0)]
           : [chord(4), chord(5)];
   while (ending.length >= slots) ending.shift();
-  // A dominant may get its own dominant in place of the subdominant before it.
+  // The subdominant before a dominant may be replaced by the dominant's own dominant.
   if (ending.length > 1 && ending[1].root === 4 && mode === 'major' && random.chance(0.2)) {
     ending[0] = appliedDominant(mode, 4, size);
   }
 
   const chords: Chord[] = [chord(0)];
   while (chords.length < slots - ending.length) {
-    const room = slots - ending.length - chords.length;
-    const rule = random.weighted(TONIC_RULES.filter(([symbols]) => symbols.length <= room));
+    const free = slots - ending.length - chords.length;
+    const rule = random.weighted(TONIC_RULES.filter(([symbols]) => symbols.length <= free));
     for (const symbol of rule) chords.push(pick(symbol));
   }
   return [...chords, ...ending];
@@ -203,7 +207,7 @@ const LOOPS: Record<Mode, readonly (readonly number[])[]> = {
   ],
 };
 
-/** A four-chord loop, repeated; minor VII stays the natural one, as in popular music. */
+/** Repeats a four-chord loop. VII in minor stays natural, as in popular music. */
 export function loopPhrase(random: SeededRandom, mode: Mode, slots: number, size: Chord['size']): Chord[] {
   const roots = random.choose(LOOPS[mode]);
   return Array.from({ length: slots }, (_, slot) => {
@@ -212,7 +216,7 @@ export function loopPhrase(random: SeededRandom, mode: Mode, slots: number, size
   });
 }
 
-/** Twelve bars of blues in dominant sevenths, over the mixolydian scale; with or without the early IV. */
+/** Twelve bars of blues in dominant sevenths over the mixolydian scale, with or without IV in bar 2 and V in bar 12. */
 export function bluesChorus(random: SeededRandom): Chord[] {
   const quick = random.chance(0.5);
   const turnaround = random.chance(0.5);
@@ -221,6 +225,7 @@ export function bluesChorus(random: SeededRandom): Chord[] {
   return roots.map((root) => ({ root, size: 4, alter: alter[root] }));
 }
 
+/** The remainder from 0 to by − 1, for negative values too. */
 export function modulo(value: number, by: number): number {
   return ((value % by) + by) % by;
 }

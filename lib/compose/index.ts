@@ -1,2 +1,12 @@
-/** lib/compose: composes the pieces of the synthetic data set, by a grammar and a seed. */
+/**
+ * lib/compose: composes the pieces of the synthetic data set from a grammar and a seed.
+ *
+ * - compose.ts: a piece from plan to ending
+ * - styles.ts: the tables of styles; style.ts: their types, metres and drums
+ * - harmony.ts: scales, chords, phrases of chords
+ * - melody.ts: motifs and phrases
+ * - accompaniment.ts: chords, bass, drums and the voices that follow the melody
+ * - composition.ts: the type of a finished piece; write-midi.ts: a piece as a MIDI file
+ * - random.ts: seeded random numbers
+ */
 export { type ComposeOptions, composePiece, styleNames } from './compose.ts';

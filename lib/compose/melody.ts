@@ -1,21 +1,21 @@
 /**
- * The composer's melody: motifs of one bar, varied, and laid over a section's chords.
+ * The composer's melody: motifs of one bar, their variations, and their placement over a section's chords.
  *
- * A motif is a rhythm and a contour in scale steps about an anchor. A phrase is a row of motifs (`a a b k`: the last is the
- * cadence) whose anchors follow an arch, so a motif that comes back is the same, or a sequence of it on another step, or a variation.
- * Notes on beats settle on chord tones; those between pass by step.
+ * A motif is a rhythm and a contour in scale steps around an anchor. A phrase is a sequence of motifs (`a a b k`; k is the
+ * cadence) whose anchors follow an arch. So a returning motif is the same, or transposed to another step, or varied. Notes on
+ * beats move to the nearest chord tones; the notes between keep their steps.
  */
 import { type Chord, degreePitch, isChordTone, type ModalKey, nearestChordTone } from './harmony.ts';
 import type { SeededRandom } from './random.ts';
 import type { Density, MetreGrid } from './style.ts';
 
-/** Lengths in sixteenths; a rest is negative. `steps` has one entry for each sounding note. */
+/** A rhythm in sixteenths, rests negative, and a contour: `steps` has one entry for each sounding note. */
 export interface Motif {
   rhythm: readonly number[];
   steps: readonly number[];
 }
 
-/** A note of a melody: sixteenths from the section's start; its degree is altered as `chord` says. */
+/** A note of a melody, in sixteenths from the section's start. `chord` may alter its degree. */
 export interface MelodyNote {
   start: number;
   duration: number;
@@ -23,13 +23,13 @@ export interface MelodyNote {
   chord: Chord;
 }
 
-/** What one section sings: its motif per bar, kept for the voice that imitates, and its notes. */
+/** The melody of a section: its notes, and the motif of each bar for the imitating voice. */
 export interface Melody {
   bars: { motif: Motif; anchor: number }[];
   notes: MelodyNote[];
 }
 
-/** Rhythm of one or two beats by density: lengths in sixteenths for simple metres. */
+/** Rhythms of one or two beats by density, with weights: lengths in sixteenths, for simple metres. */
 const SIMPLE_CELLS: Record<Density, readonly (readonly [readonly number[], number])[]> = {
   calm: [
     [[4], 5],
@@ -63,7 +63,7 @@ const SIMPLE_CELLS: Record<Density, readonly (readonly [readonly number[], numbe
   ],
 };
 
-/** The same for metres whose beat is a dotted quarter. */
+/** The same for compound metres, whose beat is a dotted quarter. */
 const COMPOUND_CELLS: Record<Density, readonly (readonly [readonly number[], number])[]> = {
   calm: [
     [[6], 4],
@@ -93,7 +93,7 @@ const COMPOUND_CELLS: Record<Density, readonly (readonly [readonly number[], num
 const CADENCES_SIMPLE: readonly (readonly number[])[] = [[4], [2, 2], [3, 1]];
 const CADENCES_COMPOUND: readonly (readonly number[])[] = [[6], [4, 2], [2, 2, 2]];
 
-/** Steps between neighbours of a contour: mostly by step, a leap now and then. */
+/** Intervals between neighbours of a contour in scale steps, with weights: mostly steps, few leaps. */
 const CONTOUR_STEPS: readonly (readonly [number, number])[] = [
   [1, 6],
   [-1, 6],
@@ -105,7 +105,7 @@ const CONTOUR_STEPS: readonly (readonly [number, number])[] = [
   [4, 1],
 ];
 
-/** Phrases by length in bars: letters are motifs, ′ a variation, k the cadence. */
+/** Phrases by length in bars. Letters are motifs, ′ marks a variation, k is the cadence. */
 const PHRASE_SCHEMAS: Record<number, readonly (readonly string[])[]> = {
   2: [['a', 'k']],
   4: [
@@ -117,7 +117,7 @@ const PHRASE_SCHEMAS: Record<number, readonly (readonly string[])[]> = {
   ],
 };
 
-/** Steps that the anchors of a phrase's bars lie above its first: level, rising and falling sequences, arches. */
+/** Anchors of a phrase's bars, in steps above the first: level, rising and falling sequences, arches. */
 const ARCHES: readonly (readonly number[])[] = [
   [0, 0, 2, 0],
   [0, 1, 2, 0],
@@ -132,18 +132,18 @@ const LOWEST = 58;
 const CENTRE = 72;
 const HIGHEST = 84;
 
-/** A new motif that fills one bar. */
+/** Makes a motif of one bar. */
 function newMotif(random: SeededRandom, metre: MetreGrid, density: Density): Motif {
   const cells = (metre.compound ? COMPOUND_CELLS : SIMPLE_CELLS)[density];
   const rhythm: number[] = [];
   for (let filled = 0; filled < metre.bar; ) {
-    const room = metre.bar - filled;
-    const fitting = cells.filter(([cell]) => length(cell) <= room && length(cell) % metre.beat === 0);
+    const free = metre.bar - filled;
+    const fitting = cells.filter(([cell]) => length(cell) <= free && length(cell) % metre.beat === 0);
     const cell = random.weighted(fitting);
     rhythm.push(...cell);
     filled += length(cell);
   }
-  // A bar that is all rests and one note says nothing; let the first note sound.
+  // A bar with fewer than two notes is too empty: turn a rest at its beginning into a note.
   if (rhythm.filter((duration) => duration > 0).length < 2) rhythm[0] = Math.abs(rhythm[0]);
   return { rhythm, steps: newContour(random, rhythm.filter((duration) => duration > 0).length) };
 }
@@ -154,14 +154,14 @@ function newContour(random: SeededRandom, notes: number): number[] {
     const last = steps[steps.length - 1];
     const before = steps.length > 1 ? steps[steps.length - 2] : last;
     const leapt = Math.abs(last - before) > 2;
-    // After a leap the line turns back by step; and it stays within an octave about its anchor.
+    // After a leap the line turns back by step. It stays within four steps of its anchor.
     const step = leapt ? (last > before ? -1 : 1) : random.weighted(CONTOUR_STEPS);
     steps.push(Math.abs(last + step) > 4 ? last - step : last + step);
   }
   return steps;
 }
 
-/** A variation that one still hears as the motif: inverted, or its rhythm kept under a new contour, or its end changed. */
+/** Varies a motif recognisably: inverts it, gives its rhythm a new contour, or inverts its second half. */
 export function varyMotif(random: SeededRandom, motif: Motif): Motif {
   const kind = random.choose(['invert', 'recontour', 'ending'] as const);
   if (kind === 'invert') return { rhythm: motif.rhythm, steps: motif.steps.map((step) => (step === 0 ? 0 : -step)) };
@@ -174,7 +174,7 @@ export function varyMotif(random: SeededRandom, motif: Motif): Motif {
   };
 }
 
-/** A bar that moves for a beat and comes to rest: its last note is the longest. */
+/** Makes the bar of a cadence: one beat of movement, then a long note. */
 function cadenceMotif(random: SeededRandom, metre: MetreGrid): Motif {
   const start = random.choose(metre.compound ? CADENCES_COMPOUND : CADENCES_SIMPLE);
   const rest = metre.bar - length(start);
@@ -186,9 +186,9 @@ function cadenceMotif(random: SeededRandom, metre: MetreGrid): Motif {
  * Composes a section's melody over its chords.
  *
  * @param chords one for each equal part of each bar: `bars × chordsPerBar`
- * @param theme a motif to begin from, so that sections of a piece are kin; else a new one
+ * @param theme the first motif, so that sections of a piece are related; by default a new one
  * @param phraseBars 4 where it divides `bars`, else 2
- * @param targets degree (0–6) that each phrase's last note settles on, if its chord has it
+ * @param targets the degree (0–6) of each phrase's last note, if its chord has that degree
  */
 export function composeMelody(
   random: SeededRandom,
@@ -208,13 +208,13 @@ export function composeMelody(
   const phrases = bars / phraseBars;
   const a = options.theme ?? newMotif(random, metre, density);
   const motifs: Record<string, Motif> = { a, 'a′': varyMotif(random, a), b: newMotif(random, metre, density) };
-  // The answering phrase is shaped as the first (a period) or has a shape of its own.
+  // The answering phrase has the first one's shape (a period) or another one.
   const shape = () => ({ schema: random.choose(PHRASE_SCHEMAS[phraseBars]), arch: random.choose(ARCHES) });
   const first = shape();
   const answer = random.chance(0.5) ? first : shape();
   const cadence = cadenceMotif(random, metre);
   const home = nearestChordTone(centreDegree(key) + random.between(-2, 2), chords[0]);
-  // It begins at the same height, or a third above.
+  // A later phrase begins at the same height or a third above.
   const lifts = Array.from({ length: phrases }, (_, phrase) => (phrase > 0 && random.chance(0.25) ? 2 : 0));
 
   const melody: Melody = { bars: [], notes: [] };
@@ -225,8 +225,8 @@ export function composeMelody(
     const letter = schema[within];
     const motif = letter === 'k' ? cadence : motifs[letter];
     const barChords = chords.slice(bar * chordsPerBar, (bar + 1) * chordsPerBar);
-    const wish = home + arch[within] + lifts[phrase];
-    const anchor = nearestChordTone(wish, barChords[0], wish >= home ? 1 : -1);
+    const wanted = home + arch[within] + lifts[phrase];
+    const anchor = nearestChordTone(wanted, barChords[0], wanted >= home ? 1 : -1);
     const target = letter === 'k' ? targets[phrase] : undefined;
     const notes = layMotif({ motif, anchor, metre, barChords, offset: bar * metre.bar, target });
     const shift = octaveIntoRange(key, notes);
@@ -236,7 +236,7 @@ export function composeMelody(
   return melody;
 }
 
-/** One bar of a motif over its chords, about an anchor. With a target, the last note is that degree, in the octave nearest by. */
+/** Places a motif over the chords of a bar. With a target, the last note becomes that degree in the nearest octave. */
 export function layMotif(bar: {
   motif: Motif;
   anchor: number;
@@ -254,24 +254,24 @@ export function layMotif(bar: {
       const chord = barChords[Math.floor((at * barChords.length) / metre.bar)];
       const index = notes.length;
       const step = motif.steps[index];
-      const wish = anchor + step;
+      const wanted = anchor + step;
       const rising = index === 0 || step >= motif.steps[index - 1];
       const strong = at % metre.beat === 0;
-      const degree = strong ? nearestChordTone(wish, chord, rising ? 1 : -1) : wish;
+      const degree = strong ? nearestChordTone(wanted, chord, rising ? 1 : -1) : wanted;
       notes.push({ start: offset + at, duration, degree, chord });
     }
     at += Math.abs(duration);
   }
   const last = notes[notes.length - 1];
   if (target !== undefined) {
-    // The target where the chord has it (the tonic on I), else the chord's root; between root and target no dissonance wins.
+    // The target if the chord contains it (the tonic on I), otherwise the chord's root.
     const goal = isChordTone(target, last.chord) ? target : last.chord.root;
     last.degree += ((((goal - last.degree) % 7) + 10) % 7) - 3;
   }
   return notes;
 }
 
-/** The melody with a passing note wherever two notes lie a third apart and the first lasts at least `beat` sixteenths. */
+/** Adds a passing note between notes a third apart, if the first lasts from `beat` to 6 sixteenths. */
 export function ornamentMelody(notes: readonly MelodyNote[], beat: number): MelodyNote[] {
   return notes.flatMap((note, i) => {
     const next = notes[i + 1];
@@ -288,12 +288,13 @@ export function ornamentMelody(notes: readonly MelodyNote[], beat: number): Melo
   });
 }
 
+/** The lowest degree at or above the middle of the range. */
 function centreDegree(key: ModalKey): number {
   for (let degree = 0; degree < 14; degree++) if (degreePitch(key, degree) >= CENTRE) return degree;
   return 7;
 }
 
-/** Degrees by which a bar moves, an octave or none, so as not to leave the range. */
+/** The shift in degrees, an octave or 0, that keeps a bar within the range. */
 function octaveIntoRange(key: ModalKey, notes: readonly MelodyNote[]): number {
   const pitches = notes.map((note) => degreePitch(key, note.degree, note.chord.alter));
   const [low, high] = [Math.min(...pitches), Math.max(...pitches)];
@@ -301,6 +302,7 @@ function octaveIntoRange(key: ModalKey, notes: readonly MelodyNote[]): number {
   return low < LOWEST && high + 12 <= HIGHEST ? 7 : 0;
 }
 
+/** The length of a rhythm, rests included, in sixteenths. */
 function length(rhythm: readonly number[]): number {
   return rhythm.reduce((sum, duration) => sum + Math.abs(duration), 0);
 }

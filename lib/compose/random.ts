@@ -1,10 +1,11 @@
 /**
- * The composer's stream of choices: the same seed gives the same choices on every machine.
+ * Seeded random numbers for the composer: a seed gives the same choices on every machine.
  *
- * sfc32 (Chris Doty-Humphrey's small fast counting generator) over 32-bit integers, seeded by FNV-1a of the seed's text; no
- * transcendental function is used anywhere in composing, since their last bits differ between machines. Not for secrets.
+ * The generator is sfc32 (Chris Doty-Humphrey's small fast counting generator), seeded by the FNV-1a hash of the seed's text.
+ * The composer uses no transcendental functions, because their last bits differ between machines. Not for cryptography.
  */
 
+/** A stream of random choices. */
 export class SeededRandom {
   readonly #seed: string;
   #a: number;
@@ -20,30 +21,32 @@ export class SeededRandom {
     for (let i = 0; i < 15; i++) this.#next();
   }
 
-  /** A stream of its own under this seed: what is drawn from it moves nothing that is drawn elsewhere. */
+  /** An independent stream: draws from it do not change the draws from other streams. */
   fork(label: string): SeededRandom {
     return new SeededRandom(`${this.#seed}/${label}`);
   }
 
-  /** 0 … n − 1. The bias of the product is under n / 2³². */
+  /** A whole number from 0 to n − 1. The bias is below n / 2³². */
   integer(n: number): number {
     return Math.floor((this.#next() / 0x1_0000_0000) * n);
   }
 
-  /** low … high, both included, in multiples of `step` above low. */
+  /** A number from low to high, inclusive, in steps of `step` from low. */
   between(low: number, high: number, step = 1): number {
     return low + step * this.integer(Math.floor((high - low) / step) + 1);
   }
 
+  /** True with this probability. */
   chance(probability: number): boolean {
     return this.#next() < probability * 0x1_0000_0000;
   }
 
+  /** One of the items, all equally likely. */
   choose<T>(items: readonly T[]): T {
     return items[this.integer(items.length)];
   }
 
-  /** One of the items, as likely as its weight among all. */
+  /** One of the items, with probabilities in proportion to the weights. */
   weighted<T>(items: readonly (readonly [item: T, weight: number])[]): T {
     let total = 0;
     for (const [, weight] of items) total += weight;
@@ -55,7 +58,7 @@ export class SeededRandom {
     return items[items.length - 1][0];
   }
 
-  /** 0 … 2³² − 1 */
+  /** The next output of the generator, 0 … 2³² − 1. */
   #next(): number {
     const sum = (this.#a + this.#b + this.#counter) | 0;
     this.#counter = (this.#counter + 1) | 0;
@@ -66,6 +69,7 @@ export class SeededRandom {
   }
 }
 
+/** The FNV-1a hash of 32 bits, from an offset basis. */
 function fnv1a(text: string, basis: number): number {
   let hash = basis;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

@@ -1,17 +1,18 @@
 /**
- * What a style of the composer is: the words that compose-styles.ts writes its tables in, and the metres and drums they name.
+ * The types of a style, and the metres and drums that styles name. The tables themselves are in styles.ts.
  *
- * A pattern is a text that fills one bar with slots of equal length, so `x.x.x.x.` in 4/4 has eighths. `-` holds what
- * sounds, `.` is silence.
+ * A pattern is a text that divides one bar into slots of equal length: `x.x.x.x.` in 4/4 has eighths. `-` holds the sound
+ * before it, `.` is silence.
  *   chords  x the chord · 0 1 2 3 one note of it, from below
  *   bass    R root · 3 5 7 of the chord · 8 octave · l fifth below · a step to the next root
- *   drums   x a hit, one text an instrument
+ *   drums   x a hit; one text for each instrument
  */
 import type { HarmonyKind, Mode } from './harmony.ts';
 
-/** How busy a melody is; its rhythms are in compose-melody.ts. */
+/** How busy a melody is. melody.ts has the rhythms. */
 export type Density = 'calm' | 'moving' | 'running' | 'syncopated';
 
+/** A metre in sixteenths. */
 export interface MetreGrid {
   numerator: number;
   denominator: number;
@@ -19,11 +20,14 @@ export interface MetreGrid {
   bar: number;
   /** sixteenths in a beat: 4, or 6 where the beat is a dotted quarter */
   beat: number;
+  /** whether the beat is a dotted quarter */
   compound: boolean;
 }
 
+/** The metres that styles use. */
 export type MetreName = '2/4' | '3/4' | '4/4' | '6/8' | '9/8' | '12/8';
 
+/** The metres by name. */
 export const METRES: Record<MetreName, MetreGrid> = {
   '2/4': { numerator: 2, denominator: 4, bar: 8, beat: 4, compound: false },
   '3/4': { numerator: 3, denominator: 4, bar: 12, beat: 4, compound: false },
@@ -33,18 +37,19 @@ export const METRES: Record<MetreName, MetreGrid> = {
   '12/8': { numerator: 12, denominator: 8, bar: 24, beat: 6, compound: true },
 };
 
-/** What a voice does. The melody is everybody's; the others follow chords, melody or patterns. */
+/** The function of a voice. Every piece has a melody; the other voices follow chords, melody or patterns. */
 export type Role = 'melody' | 'thirds' | 'imitation' | 'chords' | 'pad' | 'inner' | 'bass' | 'drums';
 
+/** A voice that a style may have. */
 export interface Layer {
   role: Role;
   /** General MIDI programs to choose from, from 0 */
   programs: readonly number[];
-  /** how likely the voice is there at all */
+  /** the probability that a piece has this voice */
   presence: number;
 }
 
-/** One bar of the kit by instrument, and the bar that leads into the next section. */
+/** Drum patterns by instrument: the normal bar, and the last bar of a section. */
 export interface Beat {
   groove: Readonly<Partial<Record<DrumName, string>>>;
   fill: Readonly<Partial<Record<DrumName, string>>>;
@@ -66,15 +71,17 @@ export const DRUMS = {
   tambourine: 54,
   shaker: 70,
 } as const;
+/** Names of the drums. */
 export type DrumName = keyof typeof DRUMS;
 
+/** The accompaniment patterns of a style in one metre, to choose from. */
 export interface Patterns {
   chords: readonly string[];
   bass: readonly string[];
   drums: readonly Beat[];
 }
 
-/** Sections by letter; `i` is an introduction without melody, and an apostrophe lifts the section a tone. */
+/** Sections by letter. `i` is an introduction without melody. An apostrophe raises the section by a tone. */
 export interface Form {
   name: string;
   sections: readonly string[];
@@ -82,6 +89,7 @@ export interface Form {
   bars: number;
 }
 
+/** A style. Numbers beside items are weights. */
 export interface Style {
   name: string;
   weight: number;
@@ -90,7 +98,7 @@ export interface Style {
   chordsPerBar: 1 | 2;
   chordSize: 2 | 3 | 4;
   density: readonly Density[];
-  /** beats a minute, of whatever the beat is */
+  /** beats per minute; the beat depends on the metre */
   tempo: readonly [low: number, high: number];
   forms: readonly Form[];
   layers: readonly Layer[];

@@ -1,6 +1,6 @@
 /**
- * The composer's styles: which metres, modes, forms, instruments and patterns go together. Tables only, in the words of
- * compose-style.ts; how a pattern sounds is in compose-accompaniment.ts, how a form unfolds in compose.ts.
+ * The composer's styles: tables of metres, modes, forms, instruments and patterns. style.ts defines their types and the pattern
+ * language, accompaniment.ts plays the patterns, and compose.ts lays out the forms.
  */
 import type { Style } from './style.ts';
 
@@ -27,6 +27,7 @@ const COMMON_MODES = [
   ['minor', 2],
 ] as const;
 
+/** All styles. A changed entry changes every synthetic data set. */
 export const STYLES: readonly Style[] = [
   {
     name: 'reel',

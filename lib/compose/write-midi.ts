@@ -1,16 +1,16 @@
 /**
- * Writes a composed piece as a Standard MIDI File of format 1: a track for tempo, metre and key, then a track a voice.
+ * Writes a composed piece as a Standard MIDI File of format 1: a track for tempo, metre and key, then a track for each voice.
  */
 import midiPackage from '@tonejs/midi';
 import type { Composition } from './composition.ts';
 import { relativeMajor } from './harmony.ts';
 
-/** Ticks in a quarter note: sixteenths and triplets are whole. */
+/** Sixteenths and triplets are whole numbers of ticks. */
 const TICKS_PER_QUARTER = 480;
 const TICKS_PER_SIXTEENTH = TICKS_PER_QUARTER / 4;
 const DRUM_CHANNEL = 9;
 
-/** Velocities by role: the melody in front. */
+/** Velocities by role. The melody is loudest. */
 const VELOCITY = {
   melody: 96,
   thirds: 80,
@@ -22,20 +22,21 @@ const VELOCITY = {
   drums: 88,
 } as const;
 
-/** Names of the major keys by pitch class, as a key signature has them. */
+/** Names of the major keys by pitch class, in the spelling of key signatures. */
 const MAJOR_KEYS = ['C', 'Db', 'D', 'Eb', 'E', 'F', 'Gb', 'G', 'Ab', 'A', 'Bb', 'B'];
 
+/** Writes a piece as a MIDI file. */
 export function compositionToMidi(piece: Composition): Uint8Array {
   const midi = new midiPackage.Midi();
   const { header } = midi;
   const { metre } = piece;
   const ticksOfBar = (bar: number) => bar * metre.bar * TICKS_PER_SIXTEENTH;
-  // MIDI counts tempo in quarters, a piece in its beats. The writer rounds microseconds down.
+  // MIDI's tempo is in quarter notes, a piece's in its own beats. The package rounds microseconds down.
   header.tempos = [{ ticks: 0, bpm: (piece.tempo * metre.beat) / 4 }];
   header.timeSignatures = [{ ticks: 0, timeSignature: [metre.numerator, metre.denominator] }];
   header.keySignatures = piece.keys.map(({ bar, key }) => ({
     ticks: ticksOfBar(bar),
-    // The package names every signature by its major key; a mode other than minor is written as that major.
+    // The package names every signature by its major key. Modes other than minor are written as that major key.
     key: MAJOR_KEYS[relativeMajor(key)],
     scale: key.mode === 'minor' ? 'minor' : 'major',
   }));
@@ -52,7 +53,7 @@ export function compositionToMidi(piece: Composition): Uint8Array {
         midi: note.pitch,
         ticks: note.start * TICKS_PER_SIXTEENTH,
         durationTicks: note.duration * TICKS_PER_SIXTEENTH,
-        // The writer multiplies by 127 and rounds down: half a step keeps it from falling below.
+        // The package multiplies by 127 and rounds down. Half a step more keeps the value.
         velocity: (VELOCITY[voice.role] + 0.5) / 127,
       });
     }
