@@ -1,52 +1,58 @@
-/** What a report is made of, as it is given, and as the page holds it. */
+/** The data of a report: the input of writeReport, and its form in the page. */
 import type { RunRow, Study } from '../scaling/index.ts';
 import type { Note, PackedNote } from './playback.ts';
 
+/** A plot of the report. */
 export interface ReportPlot {
-  /** an anchor in the page */
+  /** names the plot's anchor in the page */
   name: string;
-  /** the file's text */
+  /** an `<svg>` element by lib/plots, whose ids begin with the plot's name */
   svg: string;
   caption: string;
 }
 
+/** A generated tune of the report. */
 export interface ReportSample {
   run: string;
   /** from 1, within the run */
   index: number;
   abc: string;
-  /** either is played; where there is neither, the score is shown and not played */
+  /** the sample as a MIDI file. If both this and `notes` are absent, the score is shown without a player */
   midiBase64?: string;
+  /** played instead of the MIDI file */
   notes?: Note[];
-  /** whether the ABC is free of errors */
+  /** whether the ABC has no errors */
   valid: boolean;
+  /** number of bars */
   measures: number;
-  /** by name, such as pitch_class_entropy */
+  /** measures of the music by name, such as pitch_class_entropy (measures.ts) */
   metrics?: Record<string, number>;
-  /** what is wrong with it, where it is not valid */
+  /** the first error of a sample that is not valid */
   problem?: string;
 }
 
+/** Everything that the page shows. */
 export interface ReportData {
   title: string;
   results: RunRow[];
   study: Study;
   plots: ReportPlot[];
   samples: ReportSample[];
-  /** params.yaml, as read */
+  /** sections of params.yaml */
   settings: Record<string, unknown>;
-  /** what made this: commit, versions, machine, times; shown as it is */
+  /** how the results were made (engine, versions, times), shown unchanged */
   provenance: Record<string, string | number>;
 }
 
-/** A sample as the page holds it. */
+/** A sample in its form for the page: with a score to draw, and notes to play. */
 export interface PageSample extends Omit<ReportSample, 'notes'> {
   score: string;
   packed: PackedNote[];
 }
 
+/** Style sheet and scripts of the page. */
 export interface ClientFiles {
   css: string;
-  /** in the order in which they run */
+  /** in the order in which they must run */
   scripts: string[];
 }

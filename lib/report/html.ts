@@ -1,6 +1,6 @@
-/** HTML as text, with everything put into it escaped unless it is HTML already. */
+/** Templates for HTML text. Everything inserted is escaped, unless it is an Html object. */
 
-/** HTML that needs no escaping. */
+/** A piece of HTML, which is inserted without escaping. */
 export class Html {
   readonly text: string;
 
@@ -11,12 +11,17 @@ export class Html {
 
 type Content = Html | string | number | null | undefined | false | Content[];
 
-/** html`<p>${text}</p>`: strings and numbers are escaped, Html goes in as it is, lists one after another, null and false not at all. */
+/**
+ * Tag for HTML templates. Strings and numbers are escaped, Html is not. The items of a list are joined. null, undefined and false
+ * give nothing, so that `condition && html…` works.
+ *
+ * @example html`<p>${text}</p>`
+ */
 export function html(strings: TemplateStringsArray, ...contents: Content[]): Html {
   return new Html(strings.map((text, i) => text + (i < contents.length ? write(contents[i]) : '')).join(''));
 }
 
-/** JSON for a script element: no text in it can end the element. */
+/** JSON for a script element. "<" is escaped, so that no text in it can end the element. */
 export function scriptJson(value: unknown): Html {
   return new Html(JSON.stringify(value).replaceAll('<', '\\u003c'));
 }

@@ -1,4 +1,4 @@
-/** The names of the 128 programs of General MIDI, by number from 0, short enough to stand beside a staff. */
+/** Names of the 128 General MIDI programs, by number from 0. They are shortened to fit beside a staff. */
 export const INSTRUMENTS = `Piano|Bright piano|Electric grand|Honky-tonk|E-piano 1|E-piano 2|Harpsichord|Clavinet
 Celesta|Glockenspiel|Music box|Vibraphone|Marimba|Xylophone|Bells|Dulcimer
 Drawbar organ|Perc. organ|Rock organ|Church organ|Reed organ|Accordion|Harmonica|Bandoneon

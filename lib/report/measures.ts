@@ -1,4 +1,8 @@
-/** What is measured of a sample, in words: MusPy's measures by their names, for readers who know music and not the literature. */
+/**
+ * Short names and explanations of the measures of a sample, by their names in the metrics. Most are from MusPy.
+ *
+ * @see Dong et al. 2020, "MusPy: A Toolkit for Symbolic Music Generation"; muspy.metrics
+ */
 export const MEASURES: Record<string, { name: string; meaning: string }> = {
   pitch_range: { name: 'range', meaning: 'Semitones between the lowest and the highest note' },
   n_pitches_used: { name: 'pitches', meaning: 'Different pitches used' },

@@ -1,20 +1,46 @@
-/** The page's sections, from the top; pure: data in, HTML out. */
+/** The HTML of the page: a frame, and the sections of the table below. Pure functions from data to HTML. */
 import { displayName, type GroupFit, isRefusal, lossName, type RunRow, type Study } from '../scaling/index.ts';
 import { plotStyles } from './dark-plots.ts';
 import type { ClientFiles, PageSample, ReportData, ReportPlot } from './data.ts';
 import { Html, html, scriptJson } from './html.ts';
 import { MEASURES } from './measures.ts';
 
+/** A section of the page. */
+interface Section {
+  /** anchor in the page */
+  id: string;
+  /** heading, and text of its link */
+  name: string;
+  /** null leaves the section out */
+  body(data: ReportData, samples: readonly PageSample[]): Html | null;
+}
+
+/** The sections of the page from top to bottom. */
+const SECTIONS: readonly Section[] = [
+  { id: 'findings', name: 'Findings', body: ({ study }, samples) => findings(study, samples) },
+  { id: 'plots', name: 'Plots', body: ({ plots }) => (plots.length > 0 ? html`${plots.map(figure)}` : null) },
+  {
+    id: 'listen',
+    name: 'Listen',
+    body: ({ results }, samples) => (samples.length > 0 ? listen(samples, results) : null),
+  },
+  { id: 'runs', name: 'Runs', body: ({ results, study }) => runTable(results, study) },
+  { id: 'settings', name: 'Settings', body: settings },
+];
+
+/**
+ * Renders the page.
+ *
+ * @param samples the samples of `data`, prepared for the page
+ * @param client is inlined
+ * @returns an HTML document that requests nothing, which its Content-Security-Policy enforces
+ */
 export function page(data: ReportData, samples: readonly PageSample[], client: ClientFiles): string {
   const { title, study, results, plots } = data;
-  const sections: [id: string, name: string, body: Html | null][] = [
-    ['findings', 'Findings', findings(study, samples)],
-    ['plots', 'Plots', plots.length > 0 ? html`${plots.map(figure)}` : null],
-    ['listen', 'Listen', samples.length > 0 ? listen(samples, results) : null],
-    ['runs', 'Runs', runTable(results, study)],
-    ['settings', 'Settings', settings(data)],
-  ];
-  const shown = sections.filter(([, , body]) => body !== null);
+  const shown = SECTIONS.flatMap(({ id, name, body }) => {
+    const content = body(data, samples);
+    return content === null ? [] : [{ id, name, content }];
+  });
   return html`${new Html('<!doctype html>')}
 <html lang="en">
 <head>
@@ -28,9 +54,9 @@ export function page(data: ReportData, samples: readonly PageSample[], client: C
 </head>
 <body>
 <header class="top"><h1>${title}</h1>${standfirst(results, study)}
-<nav aria-label="Sections">${shown.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav></header>
+<nav aria-label="Sections">${shown.map(({ id, name }) => html`<a href="#${id}">${name}</a>`)}</nav></header>
 <main>
-${shown.map(([id, name, body]) => html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${name}</h2>${body}</section>\n`)}
+${shown.map(({ id, name, content }) => html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${name}</h2>${content}</section>\n`)}
 </main>
 ${samples.length > 0 && html`<script type="application/json" id="samples-data">${scriptJson(samples.map(({ score, packed }) => ({ score, notes: packed })))}</script>`}
 ${client.scripts.map((script) => html`<script>${new Html(script.replaceAll('</script', '<\\/script'))}</script>\n`)}
@@ -39,14 +65,16 @@ ${client.scripts.map((script) => html`<script>${new Html(script.replaceAll('</sc
 `.text;
 }
 
+/** The sentence below the title: which models, and which sizes. */
 function standfirst(results: readonly RunRow[], study: Study): Html {
   const architectures = [...new Set(results.map((row) => displayName(row.architecture)).filter(Boolean))];
   const sizes = results.map((row) => row.params);
-  return html`<p class="standfirst">${plural(results.length, 'model')}${architectures.length > 0 && ` (${architectures.join(' and ')})`} from ${count(Math.min(...sizes))} to ${count(Math.max(...sizes))} parameters, trained on music written as text, and how their ${lossName(study.loss)} depends on size.</p>`;
+  return html`<p class="standfirst">${plural(results.length, 'model')}${architectures.length > 0 && ` (${architectures.join(' and ')})`} from ${formatInteger(Math.min(...sizes))} to ${formatInteger(Math.max(...sizes))} parameters, trained on music written as text, and how their ${lossName(study.loss)} depends on size.</p>`;
 }
 
 // ---- findings -------------------------------------------------------------------------------------------------------------------
 
+/** The section Findings: the laws in plain words, the comparisons, the best model, the table of laws, and the warnings. */
 function findings(study: Study, samples: readonly PageSample[]): Html {
   const groups = Object.values(study.fits);
   const best = groups.flatMap((group) => (group.best ? [group.best] : [])).sort((a, b) => a.loss - b.loss)[0];
@@ -57,22 +85,23 @@ function findings(study: Study, samples: readonly PageSample[]): Html {
   ];
   return html`<ul class="verdicts">${groups.map((group) => html`<li>${describeLaw(group)}</li>`)}
 ${study.comparisons.map(({ verdict }) => html`<li>${verdict}</li>`)}
-${best && html`<li>The best model is ${best.run}: ${digits(best.loss)} ${lossName(study.loss)} with ${count(best.params)} parameters.</li>`}
+${best && html`<li>The best model is ${best.run}: ${formatNumber(best.loss)} ${lossName(study.loss)} with ${formatInteger(best.params)} parameters.</li>`}
 ${samples.length > 0 && html`<li>${valid} of the ${plural(samples.length, 'sample')} below ${valid === 1 ? 'is' : 'are'} valid ABC from beginning to end.</li>`}</ul>
 ${fitTable(study)}
 <details class="notes"><summary>The laws in words</summary>${groups.map((group) => html`<p>${group.verdict}</p>`)}</details>
 ${warnings.length > 0 && html`<aside class="notes"><h3>To bear in mind</h3><ul>${warnings.map((warning) => html`<li>${warning}</li>`)}</ul></aside>`}`;
 }
 
-/** The law for someone who has never fitted one. */
+/** A law in words, for readers who do not know scaling laws: what each doubling of the parameters gains. */
 function describeLaw({ label, fit }: GroupFit): string {
   if (isRefusal(fit)) return `${label}: these runs support no scaling law, because ${fit.refused}.`;
   const { alpha, c } = fit.parameters;
+  // A doubling multiplies the reducible loss by 2^(−α).
   const share = (exponent: number) => Number((100 * (1 - 2 ** -exponent)).toPrecision(2));
   const [low, high] = fit.intervals.alpha;
   const gain = `each doubling of the parameters takes ${share(alpha)} % (${share(low)} to ${share(high)} %) off`;
   if (fit.form === 'power-plus-constant')
-    return `${label}: larger models predict music better, and by less and less: ${gain} what remains above a floor of ${digits(c)}.`;
+    return `${label}: larger models predict music better, and by less and less: ${gain} what remains above a floor of ${formatNumber(c)}.`;
   return `${label}: larger models predict music better: ${gain} the loss. Whether there is a floor below it, these runs do not tell.`;
 }
 
@@ -81,6 +110,7 @@ const SIZE_NAMES: Record<string, string> = {
   params_non_embedding: 'the number of parameters without embeddings',
 };
 
+/** The table of fitted laws, a row per group of runs. */
 function fitTable(study: Study): Html {
   const confidence = `${Number((100 * study.confidence).toPrecision(3))} %`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Scaling laws"><table class="fits">
@@ -89,6 +119,7 @@ function fitTable(study: Study): Html {
 <tbody>${Object.values(study.fits).map(fitRow)}</tbody></table></div>`;
 }
 
+/** A law's row: parameters with their intervals, or why there is no law. */
 function fitRow({ label, fit, runs, sizes }: GroupFit): Html {
   const counts = html`<td class="number">${runs}</td><td class="number">${sizes}</td>`;
   if (isRefusal(fit))
@@ -99,23 +130,26 @@ function fitRow({ label, fit, runs, sizes }: GroupFit): Html {
     fit.form === 'power'
       ? intervals.c === null
         ? 'not asked'
-        : html`0 <small>up to ${digits(intervals.c[1])}</small>`
+        : html`0 <small>up to ${formatNumber(intervals.c[1])}</small>`
       : withInterval(c, intervals.c);
-  return html`<tr><th scope="row">${label}</th><td class="law">a·N<sup>−α</sup>${fit.form === 'power-plus-constant' && ' + c'}</td><td class="number">${withInterval(alpha, intervals.alpha)}</td><td class="number">${withInterval(a, intervals.a)}</td><td class="number">${floor}</td><td class="number">${digits(fit.rmse, 2)}</td>${counts}</tr>`;
+  return html`<tr><th scope="row">${label}</th><td class="law">a·N<sup>−α</sup>${fit.form === 'power-plus-constant' && ' + c'}</td><td class="number">${withInterval(alpha, intervals.alpha)}</td><td class="number">${withInterval(a, intervals.a)}</td><td class="number">${floor}</td><td class="number">${formatNumber(fit.rmse, 2)}</td>${counts}</tr>`;
 }
 
+/** "0.35 0.31–0.39". */
 function withInterval(value: number, interval: readonly [number, number] | null): Html {
-  return html`${digits(value)}${interval && html` <small>${digits(interval[0])}–${digits(interval[1])}</small>`}`;
+  return html`${formatNumber(value)}${interval && html` <small>${formatNumber(interval[0])}–${formatNumber(interval[1])}</small>`}`;
 }
 
 // ---- plots ----------------------------------------------------------------------------------------------------------------------
 
+/** A plot in the section Plots. The drawing is as wide as the page (page.css). */
 function figure({ name, svg, caption }: ReportPlot): Html {
   return html`<figure id="plot-${name}"><div class="drawing" role="img" aria-label="${caption}">${new Html(svg)}</div><figcaption>${caption}</figcaption></figure>`;
 }
 
 // ---- samples --------------------------------------------------------------------------------------------------------------------
 
+/** The section Listen: the samples by run. The largest model's are open at first. */
 function listen(samples: readonly PageSample[], results: readonly RunRow[]): Html {
   const runs = [...new Set(samples.map((sample) => sample.run))];
   const params = new Map(results.map((row) => [row.run, row.params]));
@@ -124,13 +158,14 @@ function listen(samples: readonly PageSample[], results: readonly RunRow[]): Htm
 ${runs.map((run) => {
   const own = samples.flatMap((sample, i) => (sample.run === run ? [{ sample, i }] : []));
   const valid = own.filter(({ sample }) => sample.valid).length;
-  const detail = [params.has(run) && `${count(params.get(run)!)} parameters`, `${valid} of ${own.length} valid`]
+  const detail = [params.has(run) && `${formatInteger(params.get(run)!)} parameters`, `${valid} of ${own.length} valid`]
     .filter(Boolean)
     .join(', ');
   return html`<details class="run"${new Html(run === largest ? ' open' : '')}><summary>${run} <small>${detail}</small></summary>${own.map(({ sample, i }) => sampleCard(sample, i))}</details>`;
 })}`;
 }
 
+/** A sample: player, score, measures and ABC. `position` is its index in the page's data, for client/samples.js. */
 function sampleCard(sample: PageSample, position: number): Html {
   const name = `${sample.run}, sample ${sample.index}`;
   const measures = Object.entries(sample.metrics ?? {}).filter(([, value]) => Number.isFinite(value));
@@ -144,7 +179,7 @@ ${
 <div class="score" tabindex="0" role="img" aria-label="Score of ${name}"><div class="paper"></div></div>
 <dl class="facts"><div><dt>bars</dt><dd>${sample.measures}</dd></div>${measures.map(([key, value]) => {
     const { name: shown = key.replaceAll('_', ' '), meaning = '' } = MEASURES[key] ?? {};
-    return html`<div title="${meaning}"><dt>${shown}</dt><dd>${digits(value)}</dd></div>`;
+    return html`<div title="${meaning}"><dt>${shown}</dt><dd>${formatNumber(value)}</dd></div>`;
   })}</dl>
 <details class="source"><summary>ABC</summary><pre>${sample.abc}</pre>${sample.midiBase64 !== undefined && html`<p><a download="${sample.run}-${String(sample.index).padStart(3, '0')}.mid" href="data:audio/midi;base64,${sample.midiBase64}">MIDI file</a></p>`}</details>
 </article>`;
@@ -152,26 +187,27 @@ ${
 
 // ---- runs, settings -------------------------------------------------------------------------------------------------------------
 
-/** Columns shown, and how; those that no run fills are left away. */
+/** The columns of the table of runs. A column without any value is left out. */
 const COLUMNS: [column: string, name: string, write: (value: number) => string][] = [
-  ['params', 'parameters', count],
-  ['tokens', 'tokens', count],
-  ['train_loss', 'train loss', (value) => digits(value, 4)],
-  ['val_loss', 'val loss', (value) => digits(value, 4)],
-  ['test_loss', 'test loss', (value) => digits(value, 4)],
-  ['test_bits_per_byte', 'test bits per byte', (value) => digits(value, 4)],
-  ['perplexity', 'perplexity', (value) => digits(value)],
-  ['seconds', 'seconds', (value) => digits(value)],
-  ['tokens_per_second', 'tokens/s', count],
+  ['params', 'parameters', formatInteger],
+  ['tokens', 'tokens', formatInteger],
+  ['train_loss', 'train loss', (value) => formatNumber(value, 4)],
+  ['val_loss', 'val loss', (value) => formatNumber(value, 4)],
+  ['test_loss', 'test loss', (value) => formatNumber(value, 4)],
+  ['test_bits_per_byte', 'test bits per byte', (value) => formatNumber(value, 4)],
+  ['perplexity', 'perplexity', (value) => formatNumber(value)],
+  ['seconds', 'seconds', (value) => formatNumber(value)],
+  ['tokens_per_second', 'tokens/s', formatInteger],
   ['peak_memory_mb', 'memory (MB)', (value) => value.toFixed(0)],
 ];
 
+/** The section Runs: a table that sorts by a click on a heading (client/table.js). */
 function runTable(results: readonly RunRow[], study: Study): Html {
   const columns = COLUMNS.filter(([column]) =>
     results.some((row) => row[column] !== null && row[column] !== undefined),
   );
   if (!columns.some(([column]) => column === study.loss))
-    columns.push([study.loss, lossName(study.loss), (value) => digits(value, 4)]);
+    columns.push([study.loss, lossName(study.loss), (value) => formatNumber(value, 4)]);
   const heading = (name: string, i: number) =>
     html`<th scope="col" aria-sort="none"><button type="button" data-column="${i}">${name}</button></th>`;
   return html`<p>Losses are in nats a token. A column's name sorts by it.</p>
@@ -188,24 +224,27 @@ function runTable(results: readonly RunRow[], study: Study): Html {
   )}</tbody></table></div>`;
 }
 
+/** The section Settings: provenance and parameters. */
 function settings({ settings, provenance }: ReportData): Html {
   return html`<div class="columns"><div><h3>Made by</h3><dl class="pairs">${Object.entries(provenance).map(([key, value]) => html`<dt>${key}</dt><dd>${value}</dd>`)}</dl></div>
-<div><h3>Parameters</h3>${tree(settings)}</div></div>`;
+<div><h3>Parameters</h3>${nestedList(settings)}</div></div>`;
 }
 
-function tree(value: unknown): Html {
+/** A nested value as lists; objects inside it can be opened. */
+function nestedList(value: unknown): Html {
   if (value === null || typeof value !== 'object') return html`${String(value)}`;
   if (Array.isArray(value))
     return html`${value.map((item) => (item !== null && typeof item === 'object' ? JSON.stringify(item) : String(item))).join(', ')}`;
   const entries = Object.entries(value);
   const nested = entries.filter(([, item]) => item !== null && typeof item === 'object' && !Array.isArray(item));
   const plain = entries.filter((entry) => !nested.includes(entry));
-  return html`${plain.length > 0 && html`<dl class="pairs">${plain.map(([key, item]) => html`<dt>${key}</dt><dd>${tree(item)}</dd>`)}</dl>`}${nested.map(([key, item]) => html`<details><summary>${key}</summary>${tree(item)}</details>`)}`;
+  return html`${plain.length > 0 && html`<dl class="pairs">${plain.map(([key, item]) => html`<dt>${key}</dt><dd>${nestedList(item)}</dd>`)}</dl>`}${nested.map(([key, item]) => html`<details><summary>${key}</summary>${nestedList(item)}</details>`)}`;
 }
 
 // ---- numbers --------------------------------------------------------------------------------------------------------------------
 
-function digits(value: number, precision = 3): string {
+/** A number with `precision` significant digits, with all digits before the point, or in exponential form if it is extreme. */
+function formatNumber(value: number, precision = 3): string {
   if (!Number.isFinite(value)) return '–';
   const size = Math.abs(value);
   const text =
@@ -217,11 +256,12 @@ function digits(value: number, precision = 3): string {
   return text.replace('-', '−').replace('e+', 'e');
 }
 
-/** 512,640 */
-function count(value: number): string {
+/** An integer with separators: 512,640. */
+function formatInteger(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
+/** "1 sample", "2 samples". */
 function plural(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }

@@ -1,12 +1,13 @@
-/** What the page's synthesizer plays: notes in seconds, from MIDI. How they sound is in client/synth.js. */
+/** Notes for the page's synthesizer (client/synth.js), read from a MIDI file. */
 import midiPackage from '@tonejs/midi';
 
+/** A note to play. */
 export interface Note {
   /** seconds from the beginning */
   start: number;
   /** seconds */
   duration: number;
-  /** MIDI note number; of a drum, which drum */
+  /** MIDI note number; for a drum, its General MIDI key */
   pitch: number;
   /** 0 to 1; default 0.7 */
   velocity?: number;
@@ -15,7 +16,12 @@ export interface Note {
   drum?: boolean;
 }
 
-/** By start. Throws what the MIDI parser throws. */
+/**
+ * Reads the notes of a MIDI file.
+ *
+ * @returns the notes by start, then pitch
+ * @throws Error the error of @tonejs/midi if the file cannot be read
+ */
 export function midiNotes(midiBase64: string): Note[] {
   const midi = new midiPackage.Midi(Buffer.from(midiBase64, 'base64'));
   const notes = midi.tracks.flatMap((track) =>
@@ -33,9 +39,10 @@ export function midiNotes(midiBase64: string): Note[] {
   return notes.sort((a, b) => a.start - b.start || a.pitch - b.pitch);
 }
 
-/** The page's short form: [start ms, duration ms, pitch, velocity 0–127, program, or −1 for a drum]. */
-export type PackedNote = [number, number, number, number, number];
+/** A note in the page's data: [start ms, duration ms, pitch, velocity 0–127, program or −1 for a drum]. */
+export type PackedNote = [start: number, duration: number, pitch: number, velocity: number, program: number];
 
+/** Packs notes for the page, sorted by start. */
 export function packNotes(notes: readonly Note[]): PackedNote[] {
   return [...notes]
     .sort((a, b) => a.start - b.start)

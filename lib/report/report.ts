@@ -1,9 +1,9 @@
 /**
- * The report: one HTML file that opens from disk, with plots, scores and a synthesizer inside, and nothing fetched from anywhere.
+ * Writes the report: one HTML file that opens from disk and makes no network request. Plots, scores and a synthesizer are inside.
  *
- *   results, study ─→ words, tables ┐
- *   plots (SVG) ────────────────────┼─→ page.ts ─→ index.html, with client/* and abcjs put into it
- *   samples (ABC, MIDI) ─→ score, notes ┘
+ *   results, study ─→ text, tables ─┐
+ *   plots (SVG) ────────────────────┼─→ page.ts ─→ index.html, with client/* and abcjs inlined
+ *   samples ─→ score, notes ────────┘
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -13,7 +13,11 @@ import { page } from './page.ts';
 import { midiNotes, type Note, packNotes } from './playback.ts';
 import { layOutScore } from './score.ts';
 
-/** Writes OUT/index.html, making the folder, and returns its path. MIDI that cannot be read leaves a sample without sound. */
+/**
+ * Writes the report to OUT/index.html, and creates the folder.
+ *
+ * @returns the path of the file; it has the same bytes for the same data
+ */
 export async function writeReport(outDir: string, data: ReportData): Promise<string> {
   const samples = data.samples.map(pageSample);
   const text = page(data, samples, await clientFiles(samples.length > 0));
@@ -23,12 +27,13 @@ export async function writeReport(outDir: string, data: ReportData): Promise<str
   return file;
 }
 
+/** Prepares a sample for the page. */
 function pageSample({ notes, ...sample }: ReportSample): PageSample {
-  return { ...sample, score: layOutScore(sample.abc), packed: packNotes(notes ?? playable(sample.midiBase64)) };
+  return { ...sample, score: layOutScore(sample.abc), packed: packNotes(notes ?? readableNotes(sample.midiBase64)) };
 }
 
-/** A MIDI file that cannot be read is a sample without sound, and no reason to have no report. */
-function playable(midiBase64: string | undefined): Note[] {
+/** Notes of a MIDI file. An unreadable file gives none: its sample is shown without a player, and the report is still written. */
+function readableNotes(midiBase64: string | undefined): Note[] {
   if (midiBase64 === undefined) return [];
   try {
     return midiNotes(midiBase64);
@@ -37,16 +42,17 @@ function playable(midiBase64: string | undefined): Note[] {
   }
 }
 
+/** Reads the style sheet and scripts. A page without samples needs only the script of the tables. */
 async function clientFiles(withMusic: boolean): Promise<ClientFiles> {
   const client = (file: string) => readFile(new URL(`./client/${file}`, import.meta.url), 'utf8');
   const css = await client('page.css');
   const table = await client('table.js');
   if (!withMusic) return { css, scripts: [table] };
-  return { css, scripts: [table, await scoreDrawing(), await client('synth.js'), await client('samples.js')] };
+  return { css, scripts: [table, await abcjsScript(), await client('synth.js'), await client('samples.js')] };
 }
 
-/** abcjs as its package ships it for browsers, without the addresses of its sound fonts: this page fetches nothing. */
-async function scoreDrawing(): Promise<string> {
+/** The browser bundle of abcjs, with its license. Addresses (of sound fonts) are removed, so that the page requests nothing. */
+async function abcjsScript(): Promise<string> {
   const require = createRequire(import.meta.url);
   const bundle = require.resolve('abcjs/dist/abcjs-basic-min.js');
   const [code, license] = await Promise.all([readFile(bundle, 'utf8'), readFile(`${bundle}.LICENSE`, 'utf8')]);

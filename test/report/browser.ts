@@ -1,6 +1,7 @@
 /**
- * A real browser, driven over the DevTools protocol through a pipe: Chromium where it is installed (or at CHROMIUM), alone in a profile
- * of its own, with every network request refused and noted.
+ * Drives Chromium over the DevTools protocol through a pipe, with a temporary profile. Network requests are recorded.
+ *
+ * @see https://chromedevtools.github.io/devtools-protocol/
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,7 +10,7 @@ import { delimiter, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 
-/** The program, or undefined where none is installed. */
+/** The path of Chromium: $CHROMIUM, or a program of the usual names in $PATH. Undefined if there is none. */
 export function findChromium(): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter);
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
@@ -35,10 +36,11 @@ interface Message {
   error?: { message: string };
 }
 
+/** A browser with one page. */
 export class Browser {
-  /** what the page wrote to the console as an error, or threw */
+  /** errors that the page threw or wrote to the console */
   readonly errors: string[] = [];
-  /** everything it asked for, other than itself and data in it */
+  /** addresses that the page requested, other than files and data: URLs */
   readonly requests: string[] = [];
   readonly #process: ChildProcess;
   readonly #profile: string;
@@ -98,7 +100,7 @@ export class Browser {
     await loaded;
   }
 
-  /** The value of an expression in the page, promises awaited, as if after a click of the user. */
+  /** Evaluates an expression in the page with the rights of a user's click, and awaits its promise. */
   async evaluate<T>(expression: string): Promise<T> {
     const { result, exceptionDetails } = await this.#send('Runtime.evaluate', {
       expression,

@@ -1,4 +1,4 @@
-/** What a study leaves for its report, made up: samples as models write them, plots of an example study, settings. */
+/** An example report: invented samples, plots of an example study, and settings. */
 import midiPackage from '@tonejs/midi';
 import { architecturesPlot, plotSvg, readCurves, scalingPlot, trainingPlot } from '../../lib/plots/index.ts';
 import type { Note, ReportData, ReportSample } from '../../lib/report/index.ts';
@@ -30,7 +30,7 @@ const BARS: [melody: string, chords: string, bass: string][] = [
   ['a12z4', '[Ace]12z4', 'A,,12z4'],
 ];
 
-/** Interleaved, a line a bar, as training text is. */
+/** The example tune as interleaved ABC, a line per bar, as in the training data. */
 export function exampleAbc(bars = BARS.length): string {
   const lines = BARS.slice(0, bars).map(
     ([melody, chords, bass]) =>
@@ -41,7 +41,7 @@ export function exampleAbc(bars = BARS.length): string {
 
 const STEP = 60 / 112 / 4;
 
-/** Of the melody of the example, an octave's letters to pitches; enough to be heard. */
+/** The notes of the example's melody, bass and drums, by start. Chords are left out. */
 export function exampleNotes(bars = BARS.length): Note[] {
   const notes: Note[] = [];
   BARS.slice(0, bars).forEach(([melody, , bass], bar) => {
@@ -79,7 +79,7 @@ export function exampleNotes(bars = BARS.length): Note[] {
   return notes.sort((a, b) => a.start - b.start);
 }
 
-/** A MIDI file of those notes, as generate writes them. */
+/** A MIDI file of those notes, in base64. */
 function exampleMidi(bars = BARS.length): string {
   const midi = new midiPackage.Midi();
   midi.header.setTempo(112);
@@ -93,6 +93,7 @@ function exampleMidi(bars = BARS.length): string {
   return Buffer.from(midi.toArray()).toString('base64');
 }
 
+/** The data of the example report. */
 export async function exampleReport(): Promise<ReportData> {
   const results = readRuns(exampleResults());
   const study = fitStudy(results);

@@ -1,4 +1,4 @@
-/** The report: one file that fetches nothing, says what was found, and works in a real browser where one is installed. */
+/** The report: one file that works offline, with the results of the study. It is tested in Chromium too, if that is installed. */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** The page without scripts, styles and drawings. */
+/** The text of a page, without scripts, styles and drawings. */
 function text(html: string): string {
   return html
     .replace(/<(script|style|svg)\b[\s\S]*?<\/\1>/g, '')
@@ -31,26 +31,27 @@ function text(html: string): string {
     .replace(/\s+/g, ' ');
 }
 
-/** Of a page: what fails is shown, and not half a megabyte around it. */
+/** All matches in a page. A failing assertion prints these and not the whole page. */
 function matches(html: string, pattern: RegExp): string[] {
   return html.match(pattern) ?? [];
 }
 
+/** Writes a report with some data changed, and returns the page. */
 async function written(changes: Partial<ReportData>): Promise<string> {
   return readFile(await writeReport(await mkdtemp(join(folder, 'page-')), { ...data, ...changes }), 'utf8');
 }
 
 describe('the file', () => {
-  test('is one, and the same bytes for the same study', async () => {
+  test('is the only one, with the same bytes for the same data', async () => {
     expect(await readdir(join(folder, 'report'))).toEqual(['index.html']);
     expect((await written({})) === page).toBe(true);
   });
 
-  test('refers to nothing outside itself: no address, no link, no import, and a policy that would refuse them', () => {
+  test('refers to nothing outside itself, and has a policy that forbids requests', () => {
     const addresses = [...page.matchAll(/(?:https?:)?\/\/[a-z0-9.-]+\.[a-z]{2,}[^\s"'`)<]*/gi)].map(
       ([address]) => address,
     );
-    // Names of the SVG and XML vocabularies, which nothing fetches.
+    // XML namespaces are names and are not requested.
     expect(
       [...new Set(addresses)].filter(
         (address) => !/^http:\/\/www\.w3\.org\/(2000\/svg|1999\/xlink|2000\/xmlns\/)/.test(address),
@@ -61,7 +62,7 @@ describe('the file', () => {
     expect(page.includes("default-src 'none'")).toBe(true);
   });
 
-  test('escapes what others wrote', async () => {
+  test('escapes all text from samples and settings', async () => {
     const hostile = '</script><script>alert(1)</script><img src=x>';
     const spoilt = await written({
       title: hostile,
@@ -75,38 +76,38 @@ describe('the file', () => {
   });
 });
 
-describe('what it says', () => {
-  test('is the verdict in plain words, the laws with their intervals, and the best model', () => {
-    const said = text(page);
-    expect(said).toMatch(
+describe('the content', () => {
+  test('has the laws in plain words and with their intervals, their comparison, and the best model', () => {
+    const shown = text(page);
+    expect(shown).toMatch(
       /GPT: larger models predict music better, .* each doubling of the parameters takes 21 % \(\d+ to \d+ %\) off/,
     );
-    expect(said).toMatch(/LSTM is better at small sizes and GPT at large ones; the laws cross near/);
-    expect(said).toMatch(/The best model is char-gpt-large-\d: 0\.\d+ test bits per byte with 512,640 parameters\./);
-    expect(said).toContain('4 of the 6 samples below are valid ABC');
-    expect(said).toMatch(/GPT a·N −α \+ c 0\.3\d\d 0\.\d+–0\.\d+/);
+    expect(shown).toMatch(/LSTM is better at small sizes and GPT at large ones; the laws cross near/);
+    expect(shown).toMatch(/The best model is char-gpt-large-\d: 0\.\d+ test bits per byte with 512,640 parameters\./);
+    expect(shown).toContain('4 of the 6 samples below are valid ABC');
+    expect(shown).toMatch(/GPT a·N −α \+ c 0\.3\d\d 0\.\d+–0\.\d+/);
   });
 
-  test('is that there is no law, and why, where there is none', async () => {
+  test('says why there is no law', async () => {
     const results = readRuns(
       exampleResults(
         LAWS.map((law) => ({ ...law, sizes: law.sizes.slice(0, 2) })),
         [1],
       ),
     );
-    const said = text(await written({ results, study: fitStudy(results), samples: [], plots: [] }));
-    expect(said).toMatch(
+    const shown = text(await written({ results, study: fitStudy(results), samples: [], plots: [] }));
+    expect(shown).toMatch(
       /GPT: these runs support no scaling law, because the law a·N\^\(−α\) needs at least 4 runs of 3 sizes/,
     );
-    expect(said).toContain('none: the law');
-    expect(said).not.toContain('Listen');
+    expect(shown).toContain('none: the law');
+    expect(shown).not.toContain('Listen');
   });
 
-  test('holds every run, plot and sample, settings and origin', () => {
+  test('has every run, plot and sample, the settings and the provenance', () => {
     for (const { run } of data.results) expect(page.includes(`data-value="${run}"`), run).toBe(true);
     for (const { name } of data.plots) expect(page.includes(`<figure id="plot-${name}"`), name).toBe(true);
-    const said = text(page);
-    expect(said).toContain('bar 5 of voice 2 is 14/16 long');
+    const shown = text(page);
+    expect(shown).toContain('bar 5 of voice 2 is 14/16 long');
     for (const part of [
       'Sample 1',
       'in scale 0.958',
@@ -115,31 +116,31 @@ describe('what it says', () => {
       'betas 0.9, 0.95',
       'temperature 0.9',
     ])
-      expect(said).toContain(part);
+      expect(shown).toContain(part);
   });
 
-  test('marks runs that diverged and what was not measured', async () => {
+  test('marks runs that diverged, and values that were not measured', async () => {
     const results = readRuns(
       exampleResults()
         .replace(/^(char-gpt-tiny-1,.*),false$/m, '$1,true')
         .replace(/1\.\d+,/, ','),
     );
-    const said = await written({ results, study: fitStudy(results) });
-    expect(matches(said, /<tr class="diverged"><th scope="row" data-value="char-gpt-tiny-1">/)).toHaveLength(1);
-    expect(text(said)).toContain('run char-gpt-tiny-1 is left out: it diverged');
+    const shown = await written({ results, study: fitStudy(results) });
+    expect(matches(shown, /<tr class="diverged"><th scope="row" data-value="char-gpt-tiny-1">/)).toHaveLength(1);
+    expect(text(shown)).toContain('run char-gpt-tiny-1 is left out: it diverged');
   });
 
-  test('shows samples whose MIDI is missing or unreadable, without a player', async () => {
+  test('shows samples with missing or unreadable MIDI without a player', async () => {
     const sample = { run: 'a', index: 1, abc: exampleAbc(1), valid: true, measures: 1 };
-    const said = await written({ samples: [sample, { ...sample, index: 2, midiBase64: 'bm8gTUlESQ==' }] });
-    expect(matches(said, /There is nothing to play/g)).toHaveLength(2);
+    const shown = await written({ samples: [sample, { ...sample, index: 2, midiBase64: 'bm8gTUlESQ==' }] });
+    expect(matches(shown, /There is nothing to play/g)).toHaveLength(2);
   });
 
-  test('plays notes that are given as such', async () => {
-    const said = await written({
+  test('plays notes that are given instead of a MIDI file', async () => {
+    const shown = await written({
       samples: [{ run: 'a', index: 1, abc: exampleAbc(1), notes: exampleNotes(1), valid: true, measures: 1 }],
     });
-    const packed = JSON.parse(/id="samples-data">([\s\S]*?)<\/script>/.exec(said)![1]);
+    const packed = JSON.parse(/id="samples-data">([\s\S]*?)<\/script>/.exec(shown)![1]);
     expect(packed[0].notes).toHaveLength(exampleNotes(1).length);
     // [start ms, duration ms, pitch, velocity, program or −1]: the flute's a' of two beats at 112 a minute, with drums.
     expect(packed[0].notes).toContainEqual([0, 536, 81, 102, 73]);
@@ -157,7 +158,7 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
   });
   afterAll(() => browser.close());
 
-  /** Resolves once the expression is true in the page; a page in which it never becomes so would hold up the tests for ever. */
+  /** Waits until an expression is true in the page; fails after 10 s. */
   const until = (expression: string) =>
     browser.evaluate(`new Promise((resolve, reject) => {
       const late = setTimeout(() => reject(new Error('never: ' + ${JSON.stringify(expression)})), 10000);
@@ -165,7 +166,7 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
       look();
     })`);
 
-  test('loads without an error and asks the network for nothing', () => {
+  test('loads without errors and network requests', () => {
     expect(browser.errors).toEqual([]);
     expect(browser.requests).toEqual([]);
   });
@@ -180,7 +181,7 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
     expect(browser.errors).toEqual([]);
   });
 
-  test('plays a sample, marks what sounds, stops, and plays another instead', async () => {
+  test('plays a sample and highlights its notes; starting another stops the first', async () => {
     await browser.evaluate("document.querySelectorAll('.play')[0].click()");
     await until('player.scheduled > 0 && player.position > 0');
     await until("document.querySelector('.sample.playing .sounding')");
@@ -199,7 +200,7 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
     );
   });
 
-  test('plays from where the slider is put', async () => {
+  test('plays from the position of the slider', async () => {
     const from = await browser.evaluate<number>(`(() => {
       const [card] = document.querySelectorAll('.sample');
       card.querySelector('.seek').value = 500;
@@ -215,7 +216,7 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
     expect(from).toBeLessThan(9.2);
   });
 
-  test('sorts the runs by a column, both ways', async () => {
+  test('sorts the runs by a column in both orders', async () => {
     const first = () => browser.evaluate("document.querySelector('.sortable tbody tr').children[0].dataset.value");
     const click = () => browser.evaluate("document.querySelectorAll('.sortable th button')[1].click()");
     await click();
@@ -227,7 +228,7 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
     );
   });
 
-  test('is readable on a dark screen: text and lines stand out from what is behind them', async () => {
+  test('has sufficient contrast of text and lines on a dark screen', async () => {
     await browser.open(file, { dark: true });
     const contrasts = await browser.evaluate<Record<string, number>>(`(() => {
       const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });

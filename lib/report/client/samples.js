@@ -1,8 +1,14 @@
-/** The samples: a score is drawn when it comes into view (or before printing); its button plays it, and what sounds is marked in it. */
+/**
+ * The samples of the page. A score is drawn when it comes near the view, or before printing. The button of a sample plays it, and
+ * the sounding notes are highlighted in the score.
+ *
+ * Expects: #samples-data with [{ score, notes }] as JSON, `.sample` elements with their index in data-sample, `window.ABCJS`, and
+ * `window.player` (synth.js).
+ */
 const samples = JSON.parse(document.getElementById('samples-data').textContent);
 const player = window.player;
 
-/** abcjs's: systems as wide as the page, letters as the page's. */
+/** Options of abcjs: the drawing scales to the width of the page, and uses fonts like the page's. */
 const SCORE = {
   responsive: 'resize',
   add_classes: true,
@@ -15,9 +21,10 @@ const SCORE = {
   format: { voicefont: 'sans-serif 12', tempofont: 'sans-serif 13', sysstaffsep: 34, staffsep: 62 },
 };
 
-/** By card: [milliseconds, elements that begin to sound], by time. */
+/** For each card, its events by time: [milliseconds, elements of the notes that begin]. */
 const timings = new WeakMap();
 
+/** Draws the score of a card once, and records its timings. */
 function draw(card) {
   const paper = card.querySelector('.paper');
   if (paper.childElementCount > 0) return;
@@ -30,12 +37,17 @@ function draw(card) {
       events.map(({ milliseconds, elements }) => [milliseconds, elements.flat()]),
     );
   } catch (error) {
-    // What a model writes may be beyond drawing; it can still be played and read.
+    // abcjs may fail on a sample with errors. The sample can still be played, and its ABC read.
     if (paper.childElementCount === 0) paper.textContent = `This score cannot be drawn: ${error.message}`;
   }
 }
 
-/** Marks what sounds at this moment, and keeps its system in sight. */
+/**
+ * Highlights the notes that sound, and scrolls their system into view.
+ *
+ * @param card
+ * @param {number} seconds position in the piece; negative removes the highlight
+ */
 function mark(card, seconds) {
   const events = timings.get(card) ?? [];
   const passed = events.findLast(([milliseconds]) => milliseconds <= 1000 * seconds + 20);
@@ -62,6 +74,7 @@ window.addEventListener('beforeprint', () => {
   for (const card of cards) if (card.closest('details.run').open) draw(card);
 });
 
+/** Seconds as m:ss. */
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
 
 for (const card of cards) {

@@ -1,15 +1,24 @@
 /**
- * A small synthesizer on WebAudio: one voice a note, its timbre by the General MIDI family of its program, drums from noise and falling
- * sines. It needs no samples. Notes are [start ms, duration ms, pitch, velocity 0–127, program, or −1 for a drum], by start.
+ * A small synthesizer on WebAudio, without sampled sounds. Every note has its own oscillators, with a timbre by the General MIDI
+ * family of its program. Drums are made of noise and of sines with a falling pitch.
  *
- * Notes are given to WebAudio a little before they sound, so that a long piece does not make a thousand nodes at once.
+ * Notes are [start ms, duration ms, pitch, velocity 0–127, program or −1 for a drum], sorted by start. They are scheduled shortly
+ * before they sound, so that a long piece does not create thousands of audio nodes at once.
  */
 
-/** Seconds ahead of the sound that notes are scheduled, and how often (ms): hidden tabs wake once a second. */
-const AHEAD = 1.6;
-const EVERY = 200;
+/** Notes are scheduled this many seconds before they sound. More than 1 s, because timers of hidden tabs run once a second. */
+const SCHEDULE_AHEAD_SECONDS = 1.6;
+/** Time between two rounds of scheduling. */
+const SCHEDULE_INTERVAL_MS = 200;
+/** Delay of the first note, so that it is not scheduled in the past. */
+const START_DELAY_SECONDS = 0.08;
 
-/** By family, eight programs each: wave, attack and release (s), how long the sound lasts if held (s; 0: for ever), brightness (× the pitch), loudness. */
+/**
+ * Timbres by family of eight programs. Later families use the last one.
+ *
+ * `attack` and `release`: seconds. `decay`: seconds until a held note has faded away; 0: it does not fade. `bright`: cutoff of the
+ * low-pass filter, as a multiple of the pitch. `gain`: loudness.
+ */
 const FAMILIES = [
   { wave: 'triangle', attack: 0.004, release: 0.25, decay: 1.6, bright: 7, gain: 0.9 }, // pianos
   { wave: 'sine', attack: 0.002, release: 0.4, decay: 1.1, bright: 9, gain: 0.8 }, // bells, mallets
@@ -25,7 +34,12 @@ const FAMILIES = [
   { wave: 'sawtooth', attack: 0.15, release: 0.5, decay: 0, bright: 2.5, gain: 0.3 }, // pads
 ];
 
-/** By drum: length (s), loudness, and either the band of noise (Hz) or the pitch that falls (Hz, to Hz), or both. */
+/**
+ * Sounds of the drums, by General MIDI key.
+ *
+ * `length`: seconds. `gain`: loudness. `fall`: start and end of a falling pitch in Hz; [0, 0] for toms, whose pitch depends on the
+ * key. `noise`: frequency in Hz and type of the filter of the noise.
+ */
 const DRUMS = [
   { keys: [35, 36], length: 0.28, gain: 1.3, fall: [140, 42] },
   { keys: [38, 40], length: 0.18, gain: 0.7, fall: [230, 150], noise: [1500, 'highpass'] },
@@ -38,7 +52,7 @@ const DRUMS = [
 ];
 const OTHER_DRUM = { keys: [], length: 0.09, gain: 0.4, noise: [3500, 'bandpass'] };
 
-/** Plays one piece at a time. `scheduled` counts the notes given to WebAudio since the piece began. */
+/** Plays one piece at a time. `scheduled` counts the notes scheduled since the piece began. */
 class Player {
   constructor() {
     this.scheduled = 0;
@@ -46,7 +60,13 @@ class Player {
     this.onprogress = () => {};
   }
 
-  /** From `from` seconds; what was playing stops. onprogress gets (seconds, whether it has ended). */
+  /**
+   * Plays a piece, and stops the one before.
+   *
+   * @param notes
+   * @param {number} from where to begin, in seconds
+   * @param {(seconds: number, ended: boolean) => void} onprogress called with every frame, and at the end
+   */
   play(notes, from, onprogress) {
     this.stop();
     this.context ??= new AudioContext();
@@ -60,12 +80,12 @@ class Player {
     this.next = notes.findIndex(([start]) => start >= 1000 * from - 1);
     if (this.next < 0) this.next = notes.length;
     this.end = lengthOf(notes);
-    this.origin = this.context.currentTime + 0.08 - from;
+    this.origin = this.context.currentTime + START_DELAY_SECONDS - from;
     this.onprogress = onprogress;
     this.scheduled = 0;
     this.playing = true;
     this.schedule();
-    this.timer = setInterval(() => this.schedule(), EVERY);
+    this.timer = setInterval(() => this.schedule(), SCHEDULE_INTERVAL_MS);
     const frame = () => {
       if (!this.playing) return;
       this.onprogress(Math.min(this.position, this.end), false);
@@ -75,10 +95,12 @@ class Player {
     this.frame = requestAnimationFrame(frame);
   }
 
+  /** Seconds since the beginning of the piece; 0 if nothing plays. */
   get position() {
     return this.playing ? Math.max(0, this.context.currentTime - this.origin) : 0;
   }
 
+  /** Stops with a short fade, which avoids a click. */
   stop() {
     if (!this.playing) return;
     this.playing = false;
@@ -90,8 +112,9 @@ class Player {
     this.onprogress(0, true);
   }
 
+  /** Schedules the notes of the next SCHEDULE_AHEAD_SECONDS. */
   schedule() {
-    const until = this.context.currentTime + AHEAD;
+    const until = this.context.currentTime + SCHEDULE_AHEAD_SECONDS;
     for (; this.next < this.notes.length; this.next++) {
       const [start, duration, pitch, velocity, program] = this.notes[this.next];
       const at = this.origin + start / 1000;
@@ -103,6 +126,7 @@ class Player {
     }
   }
 
+  /** Schedules a note. `at` is in the time of the audio context, `duration` in seconds, `loudness` from 0 to 1. */
   tone(at, duration, pitch, loudness, program) {
     const family = FAMILIES[Math.min(program >> 3, FAMILIES.length - 1)];
     const hertz = 440 * 2 ** ((pitch - 69) / 12);
@@ -131,6 +155,7 @@ class Player {
     }
   }
 
+  /** Schedules a drum. */
   drum(at, key, loudness) {
     const drum = DRUMS.find(({ keys }) => keys.includes(key)) ?? OTHER_DRUM;
     const envelope = this.context.createGain();
@@ -138,7 +163,7 @@ class Player {
     envelope.gain.exponentialRampToValueAtTime(0.001, at + drum.length);
     envelope.connect(this.bus);
     if (drum.fall) {
-      // A tom falls from a pitch of its own.
+      // Toms: higher keys have higher pitches.
       const [from, to] = drum.fall[0] > 0 ? drum.fall : [80 + 9 * (key - 41), 60 + 6 * (key - 41)];
       const oscillator = this.context.createOscillator();
       oscillator.frequency.setValueAtTime(from, at);
@@ -158,11 +183,12 @@ class Player {
   }
 }
 
-/** In seconds. */
+/** Length of a piece: the end of its last note, in seconds. */
 function lengthOf(notes) {
   return notes.reduce((end, [start, duration]) => Math.max(end, start + duration), 0) / 1000;
 }
 
+/** Two seconds of white noise, shared by all drums. */
 function noiseBuffer(context) {
   const buffer = context.createBuffer(1, 2 * context.sampleRate, context.sampleRate);
   const samples = buffer.getChannelData(0);

@@ -1,4 +1,7 @@
-/** Tables that sort by a click on a column's name: numbers by value, what is missing last. */
+/**
+ * Tables that sort by a click on a heading; a second click reverses the order. Cells are compared by their data-value: numbers by
+ * value, other text by the alphabet, with numbers inside it by value. Rows without a value come last in both orders.
+ */
 for (const table of document.querySelectorAll('table.sortable')) {
   for (const button of table.querySelectorAll('th button')) {
     button.addEventListener('click', () => {
