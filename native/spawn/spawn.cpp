@@ -1,16 +1,18 @@
-// Runs shell commands for lib/repro/launch.ts without copying the page tables of this process and without holding up
-// its main thread.
+// Runs shell commands for lib/repro/processes without copying the page tables of this process and without blocking its
+// main thread. launch-with-addon.ts calls it. launch-with-node.ts does the same without this addon, and is the
+// reference.
 //
-// Node starts a program by fork, on the main thread, whose time grows with the memory of the process: 0.8 ms at 50 MB,
-// 2.8 ms at 155 MB; and each pipe to it is a stream, which costs as much again. Here each program has a thread of its
-// own:
+// Node starts a program by fork on the main thread. The time of a fork grows with the memory of the process: 0.8 ms at
+// 50 MB, 2.8 ms at 155 MB. Each pipe is a stream, which costs as much again. Here each program has a thread, which
 //
-//   pipes → posix_spawn, which shares the memory until the program is in place → its group noted down → gate opened
-//   → what it says handed on, as it comes → ended: what it left in its group killed, the note crossed out → its end
-//   told
+//   1. makes the pipes
+//   2. starts the program by posix_spawn, which copies no page tables
+//   3. notes the process group in a file, then opens the gate that the shell waits at
+//   4. reports output as it comes
+//   5. when the program has ended: kills the rest of its group, notes its removal, reports the end
 //
-// The main thread hears of a program that says nothing once, when all is over. Node waits for its own children by their
-// numbers, so neither takes the other's. launch-by-node.ts does the same without this addon, and is the reference.
+// The main thread hears once of a program without output, at its end. Node waits for its own children by their process
+// ids, and so does this addon, so neither takes the other's.
 #include <fcntl.h>
 #include <napi.h>
 #include <poll.h>
@@ -35,20 +37,20 @@ extern char** environ;
 
 namespace {
 
-// The child's descriptors: none to read, output and errors in one, and these two.
+// The child's file descriptors. 0 is /dev/null, 1 and 2 are one pipe.
 constexpr int kProgress = 3;
 constexpr int kGate = 4;
-// A descriptor given to a child must not lie among those it is copied onto.
-constexpr int kAboveTheChilds = 16;
-// Bytes of stack, of which a quarter is for what is read.
-constexpr size_t kStack = 256 * 1024;
-constexpr size_t kPiece = 64 * 1024;
-// Pieces that wait for the main thread before a thread waits for it.
-constexpr size_t kQueue = 64;
-// Milliseconds that what was killed may take to be gone.
+// Pipe ends are moved to this number or above, so that none is among the numbers they are copied onto in the child.
+constexpr int kMinDescriptor = 16;
+// Bytes of a thread's stack. The read buffer takes a quarter of it.
+constexpr size_t kStackSize = 256 * 1024;
+constexpr size_t kReadSize = 64 * 1024;
+// Reports that may wait for the main thread. A thread that makes one more waits itself.
+constexpr size_t kQueueLength = 64;
+// Milliseconds that output is still read after the end, while killed processes of the group disappear.
 constexpr int kLinger = 500;
-// Milliseconds between looks at whether a program has ended, where the system cannot tell.
-constexpr int kLook = 20;
+// Milliseconds between checks whether a program has ended, on systems without pidfd_open.
+constexpr int kPollInterval = 20;
 
 struct Program {
   std::string file;
@@ -57,7 +59,7 @@ struct Program {
   std::string folder;
 };
 
-// Closed when it goes out of scope.
+// A file descriptor that is closed when this goes out of scope.
 struct Descriptor {
   int number = -1;
   Descriptor() = default;
@@ -69,13 +71,14 @@ struct Descriptor {
   }
 };
 
-// Appends a line in one piece.
+// Appends a line by one write.
 void append(int descriptor, const std::string& line) {
   while (write(descriptor, line.data(), line.size()) < 0 && errno == EINTR) {
   }
 }
 
-// A process that leads a group, as far as it may be signalled: from its start until its number is given up.
+// A process group, which may be signalled from the start of its leader until the leader has been reaped. The lock keeps
+// a signal from reaching a group whose id has been reused.
 class Group {
  public:
   pid_t number() {
@@ -83,23 +86,23 @@ class Group {
     return number_;
   }
 
-  // What comes before the start is sent at the start.
+  // A signal before the start is kept and sent at the start.
   void signal(int signal) {
     std::lock_guard<std::mutex> guard(mutex_);
     if (number_ > 0)
       kill(-number_, signal);
     else if (!ended_)
-      wanted_ = signal;
+      pendingSignal_ = signal;
   }
 
   void begin(pid_t number) {
     std::lock_guard<std::mutex> guard(mutex_);
     number_ = number;
-    if (wanted_ != 0) kill(-number_, wanted_);
+    if (pendingSignal_ != 0) kill(-number_, pendingSignal_);
   }
 
-  // Returns the status of the leader, which has ended, and gives up its number. What it left in its group is killed;
-  // `isEmpty` says whether that was nothing.
+  // Kills the rest of the group and reaps its leader, which must have ended. Returns the leader's status. `isEmpty` is
+  // set to whether no other process was in the group.
   int end(bool* isEmpty) {
     std::lock_guard<std::mutex> guard(mutex_);
     kill(-number_, SIGKILL);
@@ -115,18 +118,18 @@ class Group {
  private:
   std::mutex mutex_;
   pid_t number_ = 0;
-  int wanted_ = 0;
+  int pendingSignal_ = 0;
   bool ended_ = false;
 };
 
 struct Task {
   Program program;
-  int notes;  // a descriptor
+  int groupsFd;  // where process groups are noted
   std::shared_ptr<Group> group = std::make_shared<Group>();
   Napi::ThreadSafeFunction report;
 };
 
-// A pipe that no child inherits unless it is given an end of it.
+// A pipe that children do not inherit (close-on-exec).
 struct Pipe {
   Descriptor read, write;
 
@@ -134,16 +137,16 @@ struct Pipe {
   int open() {
     int ends[2];
 #ifdef __linux__
-    // At once: another program may be starting on its thread between two calls.
+    // Pipe and flag in one call, because another thread may start a program between two calls.
     if (pipe2(ends, O_CLOEXEC) != 0) return errno;
 #else
     if (pipe(ends) != 0) return errno;
 #endif
-    Descriptor* const mine[] = {&read, &write};
+    Descriptor* const own[] = {&read, &write};
     int error = 0;
     for (int i = 0; i < 2; i++) {
-      mine[i]->number = fcntl(ends[i], F_DUPFD_CLOEXEC, kAboveTheChilds);
-      if (mine[i]->number < 0) error = errno;
+      own[i]->number = fcntl(ends[i], F_DUPFD_CLOEXEC, kMinDescriptor);
+      if (own[i]->number < 0) error = errno;
       close(ends[i]);
     }
     return error;
@@ -157,7 +160,7 @@ std::vector<char*> pointersTo(std::vector<std::string>& strings) {
   return pointers;
 }
 
-// Starts a program that leads a session of its own. Returns 0 or an errno.
+// Starts a program in a new session. Returns 0 or an errno.
 int start(Program& program, int output, int progress, int gate, pid_t* pid) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -166,10 +169,10 @@ int start(Program& program, int output, int progress, int gate, pid_t* pid) {
 
   int error = posix_spawn_file_actions_addchdir_np(&actions, program.folder.c_str());
   if (error == 0) error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
-  const int given[][2] = {{output, 1}, {output, 2}, {progress, kProgress}, {gate, kGate}};
-  for (const auto& [from, to] : given)
+  const int copies[][2] = {{output, 1}, {output, 2}, {progress, kProgress}, {gate, kGate}};
+  for (const auto& [from, to] : copies)
     if (error == 0) error = posix_spawn_file_actions_adddup2(&actions, from, to);
-  // As Node does it: no signal is blocked or ignored in the child, whatever this process does with it.
+  // As in Node, no signal is blocked or ignored in the child, even if this process blocks or ignores it.
   sigset_t none, all;
   sigemptyset(&none);
   sigfillset(&all);
@@ -177,7 +180,7 @@ int start(Program& program, int output, int progress, int gate, pid_t* pid) {
   posix_spawnattr_setsigdefault(&attributes, &all);
   short flags = POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
 #ifdef POSIX_SPAWN_CLOEXEC_DEFAULT
-  flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;  // macOS has no pipe2
+  flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;  // because macOS has no pipe2
 #endif
   posix_spawnattr_setflags(&attributes, flags);
 
@@ -190,18 +193,19 @@ int start(Program& program, int output, int progress, int gate, pid_t* pid) {
   return error;
 }
 
-// When a process started, as groups.ts has it: the 22nd field of /proc/PID/stat.
-std::string startOf(pid_t pid) {
+// The start time of a process, as startTimeOf in process-table.ts: field 22 of /proc/PID/stat, see proc_pid_stat(5).
+std::string startTimeOf(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string stat;
   if (!std::getline(file, stat)) return "alive";
-  // The name, which is the 2nd, stands in parentheses and may hold anything.
+  // Field 2, the name, is in parentheses and may contain anything, parentheses too.
   size_t at = stat.rfind(')') + 1;
   for (int field = 3; field < 22; field++) at = stat.find(' ', at + 1);
   return stat.substr(at + 1, stat.find(' ', at + 1) - at - 1);
 }
 
-void tell(const Napi::ThreadSafeFunction& report, const char* what, std::string bytes) {
+// Calls report(what, bytes) on the main thread.
+void send(const Napi::ThreadSafeFunction& report, const char* what, std::string bytes) {
   auto* piece = new std::string(std::move(bytes));
   const auto call = [what](Napi::Env env, Napi::Function call, std::string* piece) {
     call.Call({Napi::String::New(env, what), Napi::Buffer<char>::Copy(env, piece->data(), piece->size())});
@@ -210,53 +214,54 @@ void tell(const Napi::ThreadSafeFunction& report, const char* what, std::string 
   if (report.BlockingCall(piece, call) != napi_ok) delete piece;
 }
 
-void tell(const Napi::ThreadSafeFunction& report, const char* what, int number) {
+// Calls report(what, number) on the main thread.
+void send(const Napi::ThreadSafeFunction& report, const char* what, int number) {
   report.BlockingCall([what, number](Napi::Env env, Napi::Function call) {
     call.Call({Napi::String::New(env, what), Napi::Number::New(env, number)});
   });
 }
 
-// Whether a process has ended; its number stays its own.
+// Whether a process has ended. It is not reaped, so its id is not reused.
 bool hasEnded(pid_t pid) {
   siginfo_t info{};
   return waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
 }
 
-// What a program says, and on which channel.
+// The reading end of one of a program's pipes. `what` is its name in reports.
 struct Channel {
   Descriptor& from;
   const char* what;
   const Napi::ThreadSafeFunction& report;
 
-  // Hands on what there is by now, after poll has said that there is something.
-  void hear() {
-    char piece[kPiece];
+  // Reads once and reports the bytes. Called when poll says that reading does not block.
+  void forward() {
+    char piece[kReadSize];
     const ssize_t length = read(from.number, piece, sizeof piece);
     if (length > 0)
-      tell(report, what, std::string(piece, length));
+      send(report, what, std::string(piece, length));
     else if (length == 0 || errno != EINTR)
       from.shut();
   }
 };
 
-// Hands on what a program says: until it has ended, or, with pid 0, as long as somebody holds its channels. Returns
-// after `limit` milliseconds at the latest; -1 is for ever.
-void attend(pid_t pid, Channel output, Channel progress, int limit) {
+// Forwards output until the program `pid` has ended. With pid 0: until both pipes are closed by all processes that have
+// them. Returns after `limit` milliseconds at the latest; -1 means no limit.
+void forwardOutput(pid_t pid, Channel output, Channel progress, int limit) {
   Descriptor end;
 #ifdef SYS_pidfd_open
   if (pid > 0) end.number = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
 #endif
   using Clock = std::chrono::steady_clock;
   const auto until = Clock::now() + std::chrono::milliseconds(limit);
-  const bool mustLook = pid > 0 && end.number < 0;
+  const bool mustPoll = pid > 0 && end.number < 0;
   while (pid > 0 || output.from.number >= 0 || progress.from.number >= 0) {
     pollfd watched[] = {{output.from.number, POLLIN, 0}, {progress.from.number, POLLIN, 0}, {end.number, POLLIN, 0}};
-    int timeout = mustLook ? kLook : -1;
+    int timeout = mustPoll ? kPollInterval : -1;
     if (limit >= 0) timeout = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
     const int ready = poll(watched, 3, std::max(timeout, limit >= 0 ? 0 : -1));
-    if (watched[0].revents != 0) output.hear();
-    if (watched[1].revents != 0) progress.hear();
-    if ((watched[2].revents != 0 || mustLook) && hasEnded(pid)) return;
+    if (watched[0].revents != 0) output.forward();
+    if (watched[1].revents != 0) progress.forward();
+    if ((watched[2].revents != 0 || mustPoll) && hasEnded(pid)) return;
     if (ready == 0 && limit >= 0) return;
   }
 }
@@ -270,27 +275,28 @@ void runProgram(Task& task) {
     if (error == 0) error = pipe->open();
   if (error == 0) error = start(task.program, output.write.number, progress.write.number, gate.read.number, &pid);
   if (error != 0) {
-    tell(report, "error", std::string(std::strerror(error)));
+    send(report, "error", std::string(std::strerror(error)));
     return;
   }
   output.write.shut();
   progress.write.shut();
   gate.read.shut();
-  append(task.notes, "add " + std::to_string(pid) + " " + startOf(pid) + "\n");
+  append(task.groupsFd, "add " + std::to_string(pid) + " " + startTimeOf(pid) + "\n");
   task.group->begin(pid);
-  append(gate.write.number, "\n");  // In vain if it was killed there.
+  append(gate.write.number, "\n");  // Has no effect if the program has been killed already.
   gate.write.shut();
-  Channel said{output.read, "output", report}, told{progress.read, "progress", report};
-  attend(pid, said, told, -1);
+  Channel outputChannel{output.read, "output", report}, progressChannel{progress.read, "progress", report};
+  forwardOutput(pid, outputChannel, progressChannel, -1);
   bool isEmpty = false;
   const int status = task.group->end(&isEmpty);
-  // What was in the group holds its channels until it is gone; without any, what is left to hear is there by now.
-  attend(0, said, told, isEmpty ? 0 : kLinger);
-  append(task.notes, "remove " + std::to_string(pid) + "\n");
+  // Processes of the group keep the pipes open until they are gone. If there were none, all output is in the pipes by
+  // now.
+  forwardOutput(0, outputChannel, progressChannel, isEmpty ? 0 : kLinger);
+  append(task.groupsFd, "remove " + std::to_string(pid) + "\n");
   if (WIFEXITED(status))
-    tell(report, "exit", WEXITSTATUS(status));
+    send(report, "exit", WEXITSTATUS(status));
   else
-    tell(report, "signal", WTERMSIG(status));
+    send(report, "signal", WTERMSIG(status));
 }
 
 void* run(void* argument) {
@@ -300,7 +306,7 @@ void* run(void* argument) {
   return nullptr;
 }
 
-// Strings that come as one, each ended by NUL: to fetch them one by one from JavaScript would take far longer.
+// Splits strings that come as one, each ended by NUL. Reading an array from JavaScript would take far longer.
 std::vector<std::string> readStrings(const Napi::Value& value) {
   const std::string all = value.As<Napi::String>();
   std::vector<std::string> strings;
@@ -309,7 +315,7 @@ std::vector<std::string> readStrings(const Napi::Value& value) {
   return strings;
 }
 
-// This process's own environment with `changes` (NAME=value) put in.
+// The environment of this process with `changes` (NAME=value) applied.
 std::vector<std::string> environmentWith(std::vector<std::string> changes) {
   const size_t count = changes.size();
   for (char** own = environ; *own != nullptr; own++) {
@@ -323,24 +329,25 @@ std::vector<std::string> environmentWith(std::vector<std::string> changes) {
 
 using SharedGroup = std::shared_ptr<Group>;
 
-// (file, arguments, changes to the environment, working folder, notes, report) → the group: see Program and
-// readStrings. `notes` is a descriptor; `report` is called with ("output" | "progress", bytes) as they come, and at
-// last with ("exit", status) or
-// ("signal", number), or with ("error", why it could not be started) alone.
+// spawn(file, arguments, changes to the environment, working folder, groupsFd, report) → group
+//
+// For the form of arguments and changes see readStrings. `groupsFd` is the file descriptor that process groups are
+// noted on. `report` is called with ("output" | "progress", bytes) as they come, and at last with ("exit", status) or
+// ("signal", number). If the program could not be started, the only call is ("error", reason).
 Napi::Value spawn(const Napi::CallbackInfo& info) {
   auto task = std::make_unique<Task>();
   task->program.file = info[0].As<Napi::String>();
   task->program.arguments = readStrings(info[1]);
   task->program.environment = environmentWith(readStrings(info[2]));
   task->program.folder = info[3].As<Napi::String>();
-  task->notes = info[4].As<Napi::Number>();
-  task->report = Napi::ThreadSafeFunction::New(info.Env(), info[5].As<Napi::Function>(), "spawn", kQueue, 1);
+  task->groupsFd = info[4].As<Napi::Number>();
+  task->report = Napi::ThreadSafeFunction::New(info.Env(), info[5].As<Napi::Function>(), "spawn", kQueueLength, 1);
   const auto group = task->group;
 
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, kStack);
+  pthread_attr_setstacksize(&attributes, kStackSize);
   pthread_t thread;
   const int error = pthread_create(&thread, &attributes, run, task.get());
   pthread_attr_destroy(&attributes);
@@ -355,12 +362,12 @@ Napi::Value spawn(const Napi::CallbackInfo& info) {
 
 SharedGroup groupIn(const Napi::Value& value) { return *value.As<Napi::External<SharedGroup>>().Data(); }
 
-// (group) → its number, 0 before it has started and after it has ended
+// numberOf(group) → its process group id; 0 before the start and after the end
 Napi::Value numberOf(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), groupIn(info[0])->number());
 }
 
-// (group, number of a signal)
+// signal(group, signal number)
 void signalGroup(const Napi::CallbackInfo& info) { groupIn(info[0])->signal(info[1].As<Napi::Number>().Int32Value()); }
 
 }  // namespace

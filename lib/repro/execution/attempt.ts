@@ -24,8 +24,8 @@ export interface AttemptContext {
   gpus: readonly string[];
   /** Whether this machine has GPUs that are leased to stages. */
   leasesGpus: boolean;
-  /** File descriptor of the notes of process groups, see ProcessGroups. */
-  notes: number;
+  /** File descriptor that process groups are noted on, see ProcessGroups. */
+  groupsFd: number;
   /** false: nothing is written to the cache, the run cache or the lock. */
   commit: boolean;
   log: AttemptOutput;
@@ -87,10 +87,10 @@ export async function attemptStage(
 
 /** Runs the commands in order, up to the first that fails. Returns undefined when all have succeeded. */
 async function runCommands(stage: Stage, context: AttemptContext): Promise<Failure | undefined> {
-  const { project, notes } = context;
+  const { project, groupsFd } = context;
   for (const cmd of stage.cmd) {
-    const launch = { script: cmd, cwd: join(project.root, stage.wdir), env: environment(stage, context), notes };
-    const command = new Command(launch, {
+    const request = { script: cmd, cwd: join(project.root, stage.wdir), env: environment(stage, context), groupsFd };
+    const command = new Command(request, {
       timeout: stage.timeout,
       onOutput: (text) => {
         context.log.write(text);

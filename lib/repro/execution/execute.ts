@@ -284,7 +284,7 @@ class Execution {
       commit: this.#options.commit !== false,
       log,
       listen: this.#listen,
-      notes: this.#groups.notes,
+      groupsFd: this.#groups.fd,
       began: (command) => {
         this.#running.add(command);
         this.#memory.watch(command);

@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
-import { endOrphans, startOf } from '../processes/index.ts';
+import { killOrphans, startTimeOf } from '../processes/index.ts';
 
 /** The holder of a stage or a GPU. */
 interface Lease {
@@ -21,7 +21,7 @@ export class Leases {
   /** The folder of the table. */
   readonly folder: string;
   readonly #table: RootDatabase<Lease, string>;
-  readonly #own: Lease = { pid: process.pid, started: startOf(process.pid) ?? '' };
+  readonly #own: Lease = { pid: process.pid, started: startTimeOf(process.pid) ?? '' };
   /** Names that were released but are in the table until the next transaction. */
   readonly #released = new Set<string>();
   #flushImmediate: NodeJS.Immediate | undefined;
@@ -68,7 +68,7 @@ export class Leases {
       for (const name of names) this.#table.putSync(name, this.#own);
       return true;
     }) as boolean;
-    if (taken && orphaned) endOrphans(this.folder);
+    if (taken && orphaned) killOrphans(this.folder);
     return taken;
   }
 
@@ -108,7 +108,7 @@ export class Leases {
 }
 
 function isAlive({ pid, started }: Lease): boolean {
-  return startOf(pid) === started;
+  return startTimeOf(pid) === started;
 }
 
 function bootId(): string {

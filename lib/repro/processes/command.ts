@@ -1,45 +1,50 @@
 /**
- * One shell command in a process group of its own, within its time; what it says becomes text and
- * progress. Nothing it started is left when it has ended; if repro itself is killed, the reaper ends it (groups.ts).
+ * One shell command in a process group of its own, with a timeout. Its output is decoded into text and progress updates.
+ * When it has ended, none of the processes of its group are left. If repro itself is killed, the reaper kills the group
+ * (process-groups.ts).
  */
 import { StringDecoder } from 'node:string_decoder';
 import type { ProgressUpdate } from '../stage-api/index.ts';
 import { launchShell } from './launch.ts';
-import type { Launch, Launched } from './launched.ts';
+import type { LaunchedShell, LaunchRequest } from './launch-types.ts';
 
+/** What to do while a command runs. */
 export interface CommandOptions {
-  /** seconds */
+  /** Seconds after which it is killed. */
   timeout?: number;
   onOutput(text: string): void;
   onProgress(update: ProgressUpdate): void;
 }
 
+/** How a command ended: by an exit code, by a signal, or without a start. */
 export interface CommandResult {
   exit?: number;
   signal?: NodeJS.Signals;
   timedOut: boolean;
-  /** It could not even be started: why. */
+  /** Why it could not be started. */
   error?: string;
 }
 
-/** Milliseconds between a polite and a rude end. */
-const GRACE = 5_000;
+/** Milliseconds between SIGTERM and SIGKILL. */
+const GRACE_PERIOD = 5_000;
 
+/** A running command. */
 export class Command {
+  /** Resolves when the command and its group have ended. It never rejects. */
   readonly result: Promise<CommandResult>;
-  #launched: Launched | undefined;
+  #shell: LaunchedShell | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timedOut = false;
 
-  /** Starts it. */
-  constructor(launch: Launch, { timeout, onOutput, onProgress }: CommandOptions) {
+  /** Starts the command. */
+  constructor(request: LaunchRequest, { timeout, onOutput, onProgress }: CommandOptions) {
     this.result = new Promise((resolve) => {
-      const finish = (how: Omit<CommandResult, 'timedOut'>) => {
+      const finish = (ending: Omit<CommandResult, 'timedOut'>) => {
         clearTimeout(this.#timer);
-        resolve({ ...how, timedOut: this.#timedOut });
+        resolve({ ...ending, timedOut: this.#timedOut });
       };
       try {
-        this.#launched = launchShell(launch, {
+        this.#shell = launchShell(request, {
           output: textReader(onOutput),
           progress: progressReader(onProgress),
           ended: (exit, signal) => finish({ exit, signal }),
@@ -54,21 +59,22 @@ export class Command {
 
   /** The process group; undefined before it has started and after it has ended. */
   get group(): number | undefined {
-    return this.#launched?.group;
+    return this.#shell?.group;
   }
 
-  /** To the whole group. */
+  /** Sends a signal to the whole group. */
   kill(signal: NodeJS.Signals): void {
-    this.#launched?.kill(signal);
+    this.#shell?.kill(signal);
   }
 
   #timeOut(): void {
     this.#timedOut = true;
     this.kill('SIGTERM');
-    this.#timer = setTimeout(() => this.kill('SIGKILL'), GRACE);
+    this.#timer = setTimeout(() => this.kill('SIGKILL'), GRACE_PERIOD);
   }
 }
 
+/** Decodes UTF-8 that arrives in pieces. */
 function textReader(onText: (text: string) => void): (bytes: Buffer) => void {
   const decoder = new StringDecoder('utf8');
   return (bytes) => {
@@ -77,7 +83,7 @@ function textReader(onText: (text: string) => void): (bytes: Buffer) => void {
   };
 }
 
-/** Lines that are no progress are passed over: a stage's slip must not fail it. */
+/** Parses JSON lines that arrive in pieces. Invalid lines are ignored: wrong progress must not make a stage fail. */
 function progressReader(onProgress: (update: ProgressUpdate) => void): (bytes: Buffer) => void {
   let rest = '';
   return (bytes) => {

@@ -1,4 +1,13 @@
+/**
+ * Runs shell commands so that none is left behind. Used by execution.
+ *
+ *   command.ts         one command: its output as text and progress, its timeout, its result
+ *   launch.ts          how a shell is started, by launch-with-addon.ts or launch-with-node.ts
+ *   process-groups.ts  kills commands whose repro has died
+ *   peak-memory.ts     the memory that commands use
+ *   process-table.ts   what the system knows of processes
+ */
 export { Command, type CommandResult } from './command.ts';
 export { PeakMemory } from './peak-memory.ts';
-export { endOrphans, ProcessGroups } from './process-groups.ts';
-export { startOf } from './process-table.ts';
+export { killOrphans, ProcessGroups } from './process-groups.ts';
+export { startTimeOf } from './process-table.ts';

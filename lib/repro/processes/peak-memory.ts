@@ -1,24 +1,26 @@
-/** The most memory that each running command held, as sampled from /proc; on other systems nothing is known. */
+/** Measures the peak memory of running commands by sampling /proc. On systems without it, every peak is 0. */
 import { memoryOfGroups } from './process-table.ts';
 
 /** Milliseconds between samples. */
 const PERIOD = 500;
 
-/** What is watched: its process group, while it has one. */
+/** A command. `group` is undefined while it has no process group. */
 interface Watched {
   readonly group: number | undefined;
 }
 
+/** Samples the memory of all commands between their `watch` and `end`. */
 export class PeakMemory {
   readonly #peaks = new Map<Watched, number>();
   #timer: NodeJS.Timeout | undefined;
 
+  /** Starts to sample a command. */
   watch(command: Watched): void {
     this.#peaks.set(command, 0);
     this.#timer ??= setInterval(() => this.#sample(), PERIOD).unref();
   }
 
-  /** bytes; 0 when it ended before the first sample. */
+  /** Stops sampling it. Returns its peak in bytes; 0 if it ended before the first sample. */
   end(command: Watched): number {
     const peak = this.#peaks.get(command) ?? 0;
     this.#peaks.delete(command);

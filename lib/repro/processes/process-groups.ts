@@ -1,18 +1,19 @@
 /**
- * The process groups that this repro's commands run in, noted down in a file of its own, so that none outlives repro by
- * much, whatever kills it: the reaper, a small shell beside it, ends what stands there when repro is gone; and should that
- * be killed too, the next repro does before it takes over a stage.
+ * Makes sure that no command outlives repro, however repro ends. Each repro notes the process groups of its commands in a
+ * file. A small shell beside repro, the reaper, kills the groups in the file when repro is gone. If the reaper is killed as
+ * well, the next repro kills them before it takes over a stage (`killOrphans`).
  *
- *   add GROUP START     before the command may begin (launch.ts)      START tells it from a later one of this number
- *   remove GROUP        when it has ended
+ *   add GROUP START     before the command may begin (launch.ts); START is the start time, because ids are reused
+ *   remove GROUP        when the command has ended
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isGroupAlive, startOf } from './process-table.ts';
+import { isGroupAlive, startTimeOf } from './process-table.ts';
 
 const SUFFIX = '.groups';
 
+/** Waits for the end of its input, which comes when repro is gone. Then reads the file `$0` and kills what is left. */
 const REAPER = `
 while read -r _; do :; done
 groups=' '
@@ -25,21 +26,22 @@ done < "$0"
 for group in $groups; do kill -9 "-$group"; done
 `;
 
+/** The file with the process groups of this repro. File and reaper are made when `fd` is first used. */
 export class ProcessGroups {
   readonly #file: string;
-  #notes: number | undefined;
+  #fd: number | undefined;
   #reaper: ChildProcess | undefined;
 
-  /** `folder` exists; it is shared by all repros that may take over each other's stages. */
+  /** `folder` must exist. All repros that may take over each other's stages share it. */
   constructor(folder: string) {
-    this.#file = join(folder, `${process.pid}-${startOf(process.pid) ?? ''}${SUFFIX}`);
+    this.#file = join(folder, `${process.pid}-${startTimeOf(process.pid) ?? ''}${SUFFIX}`);
   }
 
-  /** A descriptor to append notes to, each in one piece. */
-  get notes(): number {
-    if (this.#notes === undefined) {
-      this.#notes = openSync(this.#file, 'a');
-      // Its input ends when repro does.
+  /** File descriptor for appending lines. Each line must be written by one call. */
+  get fd(): number {
+    if (this.#fd === undefined) {
+      this.#fd = openSync(this.#file, 'a');
+      // Its input is a pipe from repro, which closes when repro ends.
       this.#reaper = spawn('/bin/sh', ['-c', REAPER, this.#file], {
         detached: true,
         cwd: '/',
@@ -48,35 +50,41 @@ export class ProcessGroups {
       this.#reaper.on('error', () => {});
       this.#reaper.unref();
     }
-    return this.#notes;
+    return this.#fd;
   }
 
+  /** Removes the file and lets the reaper end. To be called when all commands have ended. */
   close(): void {
-    if (this.#notes === undefined) return;
-    closeSync(this.#notes);
+    if (this.#fd === undefined) return;
+    closeSync(this.#fd);
     rmSync(this.#file, { force: true });
     this.#reaper?.stdin?.end();
   }
 }
 
-/** Ends what dead repros left running, and returns when it is gone: it must not write into what comes next. */
-export function endOrphans(folder: string): void {
+/**
+ * Kills the commands that dead repros left running. Returns when they are gone, so that they cannot write into the files of
+ * stages that start next.
+ *
+ * @param folder the folder given to ProcessGroups
+ */
+export function killOrphans(folder: string): void {
   for (const name of readdirSync(folder).filter((name) => name.endsWith(SUFFIX))) {
     const [pid, started] = name.slice(0, -SUFFIX.length).split('-');
-    if (startOf(Number(pid)) === started) continue;
+    if (startTimeOf(Number(pid)) === started) continue;
     const file = join(folder, name);
-    for (const [group, start] of running(file)) endGroup(group, start);
+    for (const [group, start] of runningGroups(file)) killGroup(group, start);
     rmSync(file, { force: true });
   }
 }
 
-/** What was added and not removed: when each group started. */
-function running(file: string): Map<number, string> {
+/** The groups that were added and not removed, with their start times. */
+function runningGroups(file: string): Map<number, string> {
   const groups = new Map<number, string>();
   let text = '';
   try {
     text = readFileSync(file, 'utf8');
-  } catch {} // Another repro has seen to it.
+  } catch {} // Another repro has removed it.
   for (const line of text.split('\n')) {
     const [word, group, start] = line.split(' ');
     if (word === 'add') groups.set(Number(group), start);
@@ -85,16 +93,17 @@ function running(file: string): Map<number, string> {
   return groups;
 }
 
-function endGroup(group: number, start: string): void {
-  const leader = startOf(group);
-  // The number has gone to a stranger.
+/** Kills a group and waits until it is gone, for at most 5 s. */
+function killGroup(group: number, start: string): void {
+  const leader = startTimeOf(group);
+  // The id has been reused by another process.
   if (leader !== undefined && leader !== start) return;
   const until = performance.now() + 5_000;
   const wait = new Int32Array(new SharedArrayBuffer(4));
   try {
     process.kill(-group, 'SIGKILL');
   } catch {
-    return; // No such group: that is what was wanted.
+    return; // There is no such group any more.
   }
   while (performance.now() < until && isGroupAlive(group)) Atomics.wait(wait, 0, 0, 2);
 }

@@ -1,14 +1,14 @@
-/** What the system says of processes, by /proc on Linux; elsewhere little is known, and nothing is made up. */
+/** Start times, groups and memory of processes, from /proc on Linux. Other systems tell only whether a process exists. */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Linux counts resident memory in pages of this size on nearly every machine that runs Node. */
+/** Bytes a page. Linux counts resident memory in pages of this size on nearly every machine that runs Node. */
 const PAGE = 4096;
 
 /**
- * What tells a process from a later one of the same number. Undefined when there is no such process (or only what is left
- * of it until its parent asks).
+ * The start time of a process, which tells it from a later one with the same id. Undefined if there is no such process, or
+ * if it has ended and its parent has not reaped it yet. On other systems than Linux it is the word "alive".
  */
-export function startOf(pid: number): string | undefined {
+export function startTimeOf(pid: number): string | undefined {
   if (process.platform === 'linux') {
     const fields = statFields(pid);
     return fields === undefined || isDead(fields) ? undefined : fields[19];
@@ -21,7 +21,7 @@ export function startOf(pid: number): string | undefined {
   }
 }
 
-/** Killed processes that nobody has reaped yet still have their number, but do nothing any more. */
+/** Whether a process of the group is running. Processes that have ended but are not reaped yet (zombies) do not count. */
 export function isGroupAlive(group: number): boolean {
   try {
     process.kill(-group, 0);
@@ -32,7 +32,7 @@ export function isGroupAlive(group: number): boolean {
   return processes().some((fields) => Number(fields[2]) === group && !isDead(fields));
 }
 
-/** Resident bytes of all processes, by process group; empty where /proc is not Linux's. */
+/** Resident memory in bytes, by process group; empty on other systems than Linux. */
 export function memoryOfGroups(): Map<number, number> {
   const sums = new Map<number, number>();
   if (process.platform !== 'linux') return sums;
@@ -43,20 +43,27 @@ export function memoryOfGroups(): Map<number, number> {
   return sums;
 }
 
+/** The stat fields of every process. */
 function processes(): string[][] {
   const numbers = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return numbers.map((pid) => statFields(Number(pid))).filter((fields) => fields !== undefined);
 }
 
+/** Z: a zombie. X: dead. */
 function isDead([state]: readonly string[]): boolean {
   return state === 'Z' || state === 'X';
 }
 
-/** /proc/PID/stat from the state on: state, parent, process group, …; the 20th is when it started, the 22nd its pages. */
+/**
+ * The fields of /proc/PID/stat from the third on: [0] state, [1] parent, [2] process group, [19] start time, [21] resident
+ * pages.
+ *
+ * @see proc_pid_stat(5)
+ */
 function statFields(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name before it stands in parentheses and may hold anything.
+    // The name before the state is in parentheses and may contain anything, parentheses too.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;

@@ -1,18 +1,22 @@
-/** What launch.ts says, in Node's own way: the reference for the addon, and what is used where that was not built. */
+/**
+ * Starts a shell with node:child_process. It is the reference for the addon (launch-with-addon.ts), and takes its place where
+ * the addon has not been built. launch.ts says how the shell is started.
+ */
 import { spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import { Readable, type Writable } from 'node:stream';
-import type { Launch, Launched, LaunchListener } from './launched.ts';
-import { startOf } from './process-table.ts';
+import type { LaunchedShell, LaunchListener, LaunchRequest } from './launch-types.ts';
+import { startTimeOf } from './process-table.ts';
 
-/** Milliseconds that output may stay open after the end, in the hands of what left the group. */
+/** Milliseconds that output is still read after the end, if a process that left the group keeps the pipe open. */
 const LINGER = 500;
 
-export function launchByNode({ script, cwd, env, notes }: Launch, listener: LaunchListener): Launched {
+/** Starts a shell command. An error of the start is passed to `listener.failed`, or thrown. */
+export function launchWithNode({ script, cwd, env, groupsFd }: LaunchRequest, listener: LaunchListener): LaunchedShell {
   let group: number | undefined;
-  let wanted: NodeJS.Signals | undefined;
+  let pendingSignal: NodeJS.Signals | undefined;
   const kill = (signal: NodeJS.Signals) => {
-    if (group === undefined) wanted = signal;
+    if (group === undefined) pendingSignal = signal;
     else killGroup(group, signal);
   };
   const child = spawn('/bin/sh', ['-c', `exec 2>&1\n${script}`], {
@@ -21,7 +25,7 @@ export function launchByNode({ script, cwd, env, notes }: Launch, listener: Laun
     detached: true,
     stdio: ['ignore', 'pipe', 'ignore', 'pipe', 'pipe'],
   });
-  // Without a descriptor left, Node makes none of the streams.
+  // If no file descriptors are left, Node makes none of the streams, and reports the error by an event.
   const [, output, , progress, gate] = child.stdio ?? [];
   const streams = [output, progress].map((stream) => (stream as Readable) ?? Readable.from([]));
   streams[0].on('data', listener.output).on('error', () => {});
@@ -30,19 +34,19 @@ export function launchByNode({ script, cwd, env, notes }: Launch, listener: Laun
   child.on('error', (error) => listener.failed(error.message));
   child.on('spawn', () => {
     group = child.pid!;
-    writeSync(notes, `add ${group} ${startOf(group)}\n`);
-    if (wanted) kill(wanted);
+    writeSync(groupsFd, `add ${group} ${startTimeOf(group)}\n`);
+    if (pendingSignal) kill(pendingSignal);
     (gate as Writable).end('\n');
   });
   child.on('exit', (exit, signal) => {
-    // What it left behind in its group ends with it.
+    // Processes that it left in its group end with it.
     kill('SIGKILL');
     const lingering = setTimeout(() => {
       for (const stream of streams) stream.destroy();
     }, LINGER);
     void Promise.all(streams.map(closed)).then(() => {
       clearTimeout(lingering);
-      writeSync(notes, `remove ${group}\n`);
+      writeSync(groupsFd, `remove ${group}\n`);
       group = undefined;
       listener.ended(exit ?? undefined, signal ?? undefined);
     });
