@@ -1,11 +1,12 @@
 /**
- * BPE training and encoding beside Hugging Face's tokenizers and tiktoken, in one run, on the same documents:
+ * Measures BPE training and encoding beside Hugging Face's tokenizers and tiktoken, in one run, on the same documents:
  *
  *     npx tsx bench/tokenizer/bpe.ts [--peers FOLDER] [--pretokenizer bar|line|none] [--megabytes 50] [--vocabulary 4096]
  *
- * The documents are ../shared/corpus as ABC, repeated; nothing is remembered from one repetition to the next. FOLDER has the peers
- * (install-peers.sh): Python's in a process of their own (peers.py), npm's in this one. Wall time and CPU time: the second where the
- * machine does other things. Ids and merges are compared too: a difference ends the run with exit code 1.
+ * The documents are ../shared/corpus as ABC, repeated; no cache lasts from one repetition to the next. FOLDER holds the peers
+ * (install-peers.sh). Those in Python run in another process (peers.py), those of npm in this one. It prints wall time and
+ * CPU time; the latter is reliable if the machine is also doing other work. Merges and ids are compared too: if they differ,
+ * the exit code is 1.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,6 +18,7 @@ import { BpeTokenizer, type Pretokenizer } from '../../lib/tokenizer/index.ts';
 import { corpusDocuments, repeated } from './documents.ts';
 import { importPeer } from './peers.ts';
 
+/** Rounds of encoding; the best one counts. */
 const ROUNDS = 12;
 
 const { values } = parseArgs({
@@ -30,13 +32,16 @@ const { values } = parseArgs({
 const pretokenizer = values.pretokenizer as Pretokenizer;
 const vocabularySize = Number(values.vocabulary);
 
+/** Seconds. */
 interface Time {
   wall: number;
   cpu: number;
 }
 
+/** The output of peers.py. */
 interface Peers {
   train: Time;
+  /** Number and bytes of the documents that were encoded. */
   part: number;
   partBytes: number;
   huggingFace: Time;
@@ -45,7 +50,7 @@ interface Peers {
   sha256Tiktoken: string;
 }
 
-/** As tokenizeCorpus hands documents over: 4 MB at a time. */
+/** Groups documents into batches of 4 MB, as tokenizeCorpus does. */
 function inBatches(documents: Buffer[]): Buffer[][] {
   const batches: Buffer[][] = [[]];
   let size = 0;
@@ -59,7 +64,7 @@ function inBatches(documents: Buffer[]): Buffer[][] {
   return batches;
 }
 
-/** The best of some rounds. */
+/** Runs `work` several times, and returns its result and its least wall and CPU time. */
 async function timed<T>(rounds: number, work: () => T | Promise<T>): Promise<[T, Time]> {
   let result: T;
   const best = { wall: Infinity, cpu: Infinity };
@@ -76,7 +81,10 @@ async function timed<T>(rounds: number, work: () => T | Promise<T>): Promise<[T,
 
 type Encode = (text: string) => ArrayLike<number> | Promise<ArrayLike<number>>;
 
-/** Encoders of npm's peers, of a tokenizer.json. tiktoken has no way to say that a document is one piece but a pattern that is slow. */
+/**
+ * The encoders of the npm packages, for a tokenizer.json. tiktoken is left out for the pre-tokenizer none: it needs a pattern, and
+ * one that matches a whole document is slow.
+ */
 async function npmPeers(folder: string, file: string): Promise<[string, Encode][]> {
   const found: [string, Encode][] = [];
   const binding = await importPeer(folder, 'tokenizers');
@@ -109,10 +117,10 @@ let differs = false;
 
 const [tokenizer, train] = await timed(3, () => BpeTokenizer.train(documents, { vocabularySize, pretokenizer }));
 rows.push(['train', train, `${(bytes / 1e6 / train.wall).toFixed(0)} MB/s`]);
-// In turns, so that what else the machine does falls on both alike.
-const encoding = [1, 2].map((threads) => ({ threads, time: { wall: Infinity, cpu: Infinity }, tokens: 0 }));
+// Alternate between one and two threads, so that other load on the machine affects both.
+const encodings = [1, 2].map((threads) => ({ threads, time: { wall: Infinity, cpu: Infinity }, tokens: 0 }));
 for (let round = 0; round < ROUNDS; round++) {
-  for (const each of encoding) {
+  for (const each of encodings) {
     const [tokens, { wall, cpu }] = await timed(1, async () => {
       let sum = 0;
       for (const batch of batches) sum += (await tokenizer.encodeAll(batch, { threads: each.threads })).ids.length;
@@ -122,7 +130,7 @@ for (let round = 0; round < ROUNDS; round++) {
     each.time = { wall: Math.min(wall, each.time.wall), cpu: Math.min(cpu, each.time.cpu) };
   }
 }
-for (const { threads, time, tokens } of encoding) {
+for (const { threads, time, tokens } of encodings) {
   const rate = `${(bytes / 1e6 / time.wall).toFixed(0)} MB/s wall, ${(bytes / 1e6 / time.cpu).toFixed(0)} MB/s CPU`;
   rows.push([`encode, ${threads} thread(s)`, time, `${rate}, ${(bytes / tokens).toFixed(2)} bytes/token`]);
 }

@@ -1,8 +1,9 @@
-"""Opens the files of FOLDER/cases.json in Hugging Face's tokenizers and transformers; bench/tokenizer/check.ts made them.
+"""Opens the tokenizers of FOLDER/cases.json, which check.ts writes, in Hugging Face's tokenizers and transformers.
 
     python bench/tokenizer/check.py FOLDER
 
-Prints a line of JSON: for each program and file, how many texts it encoded and decoded as wanted, and as which ids it sees a special.
+Prints one line of JSON: for each program and file, how many texts it encoded and decoded to the expected result, and
+whether it encodes a special, and text that spells one, as expected.
 """
 
 import json

@@ -1,10 +1,11 @@
 /**
- * This project's tokenizer.json files, opened by other programs: are ids and texts the same?
+ * Opens tokenizer.json files of this project in other programs, and compares the ids and texts:
  *
  *     sh bench/tokenizer/install-peers.sh FOLDER
  *     npx tsx bench/tokenizer/check.ts --peers FOLDER
  *
- * Python's tokenizers and transformers (check.py), npm's tokenizers and @huggingface/tokenizers. Ends with exit code 1 at a difference.
+ * The programs are tokenizers and transformers in Python (check.py), and tokenizers and @huggingface/tokenizers of npm. The exit
+ * code is 1 if a result differs.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,9 +20,10 @@ import { importPeer } from './peers.ts';
 const { values } = parseArgs({ options: { peers: { type: 'string' } } });
 if (!values.peers) throw new Error('--peers FOLDER is missing; bench/tokenizer/install-peers.sh makes one');
 
+/** A tokenizer, with the results that are expected. */
 interface Case {
   file: string;
-  /** false where other programs can only decode */
+  /** False if other programs can only decode with it. */
   encodes: boolean;
   texts: string[];
   ids: number[][];
@@ -32,6 +34,7 @@ interface Case {
   spelledIds: number[];
 }
 
+/** The results of one program with one file: numbers of equal texts, and whether specials are treated as expected. */
 interface Row {
   program: string;
   file: string;
@@ -65,7 +68,7 @@ async function makeCases(folder: string): Promise<Case[]> {
       encodes: name !== 'music',
       texts,
       ids,
-      // a character that the vocabulary lacks is <unk>, a special, which other programs leave out when decoding
+      // A character that the vocabulary lacks is encoded as the special <unk>, which other programs skip when decoding.
       decoded: ids.map((each) => tokenizer.decode(name === 'char' ? each.filter((id) => id !== 1) : each)),
       special: END_OF_TEXT,
       specialId: tokenizer.endOfText,
@@ -77,11 +80,13 @@ async function makeCases(folder: string): Promise<Case[]> {
 
 const same = (a: ArrayLike<number>, b: number[]) => a.length === b.length && b.every((id, i) => a[i] === id);
 
+/** A program with one file loaded. */
 interface Calls {
   encode(text: string): ArrayLike<number> | Promise<ArrayLike<number>>;
   decode(ids: number[]): string | Promise<string>;
 }
 
+/** Runs one program on one case. */
 async function row(program: string, each: Case, whole: Calls, withoutSpecials: Calls): Promise<Row> {
   let encoded = 0;
   let decoded = 0;
@@ -99,7 +104,10 @@ async function row(program: string, each: Case, whole: Calls, withoutSpecials: C
   };
 }
 
-/** The file, and the same without its added tokens: these two programs have no other way to take a special for text. */
+/**
+ * The text of the file, and the same without its added tokens. These two programs have no other way to encode text that spells a
+ * special as text.
+ */
 function filesOf(path: string): [string, string] {
   const text = readFileSync(path, 'utf8');
   return [text, JSON.stringify({ ...JSON.parse(text), added_tokens: [] })];
@@ -149,7 +157,7 @@ rmSync(folder, { recursive: true });
 const of = (count: number | boolean) => (count === false ? '–' : `${count} of ${texts.length}`);
 const yes = (row: Row, is: boolean) => (row.encoded === false ? '–' : is ? 'yes' : 'NO');
 console.log(
-  '| | file | same ids | same text | special is one id | spelled in text it is none |\n|---|---|---|---|---|---|',
+  '| | file | same ids | same text | special is one id | special spelled in text is text |\n|---|---|---|---|---|---|',
 );
 for (const each of rows.sort((a, b) => a.program.localeCompare(b.program))) {
   const { program, file, encoded, decoded, special, spelled } = each;

@@ -1,4 +1,4 @@
-/** What the benches of tokenizers run on: the files of ../shared/corpus as ABC. */
+/** The documents of the tokenizer benchmarks: the files of ../shared/corpus as ABC. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,9 +6,9 @@ import { MusicError, midiToAbc } from '../../lib/music/index.ts';
 
 const CORPUS = fileURLToPath(new URL('../../../shared/corpus', import.meta.url));
 
-/** ABC of all files that are MIDI. */
+/** The ABC of all MIDI files of the corpus that can be converted. */
 export function corpusDocuments(): Buffer[] {
-  if (!existsSync(CORPUS)) throw new Error(`${CORPUS} is missing: this bench is about its files`);
+  if (!existsSync(CORPUS)) throw new Error(`${CORPUS} is missing: this benchmark needs its files`);
   const documents: Buffer[] = [];
   for (const path of (readdirSync(CORPUS, { recursive: true }) as string[]).filter((p) => p.endsWith('.mid')).sort()) {
     try {
@@ -20,7 +20,7 @@ export function corpusDocuments(): Buffer[] {
   return documents;
 }
 
-/** The same again and again, until there are so many bytes. */
+/** Repeats all documents until they have at least this many bytes. */
 export function repeated(documents: Buffer[], bytes: number): Buffer[] {
   const all: Buffer[] = [];
   const once = documents.reduce((sum, document) => sum + document.length, 0);

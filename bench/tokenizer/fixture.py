@@ -1,9 +1,11 @@
-"""Makes test/tokenizer/fixtures/hugging-face.json: what Hugging Face's tokenizers and tiktoken give for a few documents.
+"""Makes test/tokenizer/fixtures/hugging-face.json: merges and ids of Hugging Face's tokenizers for a few documents.
+
+It checks that tiktoken gives the same ids.
 
     pip install tokenizers tiktoken          # 0.23.3 and 0.14.0 made the committed one
     python bench/tokenizer/fixture.py test/tokenizer/fixtures/hugging-face.json
 
-The tests need none of this: they read the file. Documents are made here from a fixed seed, ABC-like and not.
+The tests read only the file. The documents are made from a fixed seed; some are like ABC and some are not.
 """
 
 import json
@@ -31,7 +33,7 @@ def documents():
             bars.append(" ".join(bar) + "|")
         body = "\n".join("".join(bars[i : i + 4]) for i in range(0, 16, 4))
         made.append(f"X:{number}\nM:4/4\nL:1/8\nK:{draw.choice('CDFG')}\n{body}\n")
-    # Runs, where pairs overlap; bytes above 127; bars and newlines with nothing between them.
+    # Runs of a letter, in which pairs overlap; bytes above 127; consecutive bars and newlines.
     made += ["a" * 37 + "|" + "a" * 6, "abababab|ababab\n" * 3, "é|ü|é|ü|日本|日本\n", "||\n\n||\n", "x"]
     return made
 

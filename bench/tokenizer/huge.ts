@@ -1,10 +1,11 @@
 /**
- * What a corpus of a gigabyte, and a gigabyte without a line break, take in time and memory:
+ * Measures time and memory of training on a gigabyte, and of encoding a gigabyte without a line break:
  *
  *     npx tsx bench/tokenizer/huge.ts [--megabytes 1000]
  *
- * The corpus is ../shared/corpus as ABC, again and again, each time with other notes in front, so that documents differ;
- * it is made as it is read. The line has neither bars nor newlines: one piece, whatever the cut. Peak memory is the process's, all told.
+ * The corpus is ../shared/corpus as ABC, repeated. Each repetition has another number in front, so that documents differ, and
+ * it is generated while it is read. The line has neither bars nor newlines, so it is one piece. Peak memory is that of the
+ * whole process.
  */
 import { parseArgs } from 'node:util';
 import { BpeTokenizer } from '../../lib/tokenizer/index.ts';
@@ -29,14 +30,14 @@ async function measured(name: string, work: () => Promise<string>): Promise<void
   const timer = setInterval(() => ticks++, 50);
   const start = performance.now();
   const cpu = process.cpuUsage();
-  const what = await work();
+  const result = await work();
   const { user, system } = process.cpuUsage(cpu);
   clearInterval(timer);
   const wall = (performance.now() - start) / 1e3;
   const peak = process.resourceUsage().maxRSS / 1024;
   const each = ((1000 * wall) / (ticks + 1)).toFixed(0);
   console.log(
-    `| ${name} | ${wall.toFixed(1)} | ${((user + system) / 1e6).toFixed(1)} | ${peak.toFixed(0)} | ${each} | ${what} |`,
+    `| ${name} | ${wall.toFixed(1)} | ${((user + system) / 1e6).toFixed(1)} | ${peak.toFixed(0)} | ${each} | ${result} |`,
   );
 }
 
@@ -52,5 +53,5 @@ await measured(`encode a line of ${values.megabytes} MB`, async () => {
   const end = tokenizer.decodeBytes(ids.subarray(-1000));
   const equal = Buffer.compare(end, line.subarray(-end.length)) === 0;
   if (!equal) process.exitCode = 1;
-  return `${ids.length} ids, its end comes back ${equal ? 'equal' : 'OTHERWISE'}`;
+  return `${ids.length} ids, its end decodes to ${equal ? 'the same bytes' : 'OTHER BYTES'}`;
 });

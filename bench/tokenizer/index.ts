@@ -1,14 +1,15 @@
 /**
- * The tokenizer and the token store, measured beside their peers:
+ * Benchmarks of the tokenizer and the token store, beside their peers:
  *
  *     npm run bench -- tokenizer [bpe] [store] [kill] [huge] [--peers FOLDER]     # without names: bpe and store
  *
- *   bpe     training and encoding, cut after bars and not at all, one thread and two        (bpe.ts)
+ *   bpe     training and encoding, cut after bars and not at all, on one thread and on two  (bpe.ts)
  *   store   writing, random windows in one process and in two                              (store.ts)
- *   kill    a hundred writers killed; a store that opens has to be whole                   (kill.ts)
- *   huge    1 GB of ABC to train on, and a document of 1 GB that is one line               (huge.ts)
+ *   kill    kills a hundred writers; a store that opens must be complete                   (kill.ts)
+ *   huge    trains on 1 GB of ABC, and encodes a document of 1 GB that is one line         (huge.ts)
  *
- * FOLDER is what install-peers.sh made; without it only this project is measured. Each part is a process of its own, and runs alone too.
+ * install-peers.sh makes FOLDER; without it, only this project is measured. Each part runs in a separate process, and can be
+ * started by itself.
  */
 
 import { fileURLToPath } from 'node:url';
@@ -31,7 +32,8 @@ const parts: Record<string, string[][]> = {
 };
 const unknown = positionals.find((name) => !(name in parts));
 if (values.help || unknown) {
-  if (unknown) console.error(`bench tokenizer: there is no ${unknown}; there are ${Object.keys(parts).join(', ')}`);
+  if (unknown)
+    console.error(`bench tokenizer: there is no benchmark ${unknown}; there are ${Object.keys(parts).join(', ')}`);
   else console.log('npm run bench -- tokenizer [bpe] [store] [kill] [huge] [--peers FOLDER]');
   process.exit(unknown ? 2 : 0);
 }

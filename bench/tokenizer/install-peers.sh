@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs the peers of bench/tokenizer into FOLDER. Pass it as --peers FOLDER:
+# Installs the programs that bench/tokenizer compares with into FOLDER, for the option --peers FOLDER:
 #
 #     sh bench/tokenizer/install-peers.sh FOLDER
 #
-# Python's tokenizers (Rust), tiktoken and transformers in a virtual environment; npm's tokenizers (the Rust one's Node
-# binding, where it has one for this platform), tiktoken (WebAssembly) and @huggingface/tokenizers (JavaScript).
+# From PyPI, in a virtual environment: tokenizers (Rust), tiktoken and transformers. From npm: tokenizers (the Node binding
+# of the Rust library, if it exists for this platform), tiktoken (WebAssembly) and @huggingface/tokenizers (JavaScript).
 set -e
 mkdir -p "$1"
 cd "$1"

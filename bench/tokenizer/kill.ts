@@ -1,9 +1,9 @@
 /**
- * Kills a writer of a token store at a hundred moments, and opens what it left:
+ * Kills writers of a token store, each at another moment, and opens the directory that they leave:
  *
  *     npx tsx bench/tokenizer/kill.ts [ROUNDS]
  *
- * A store that opens has to be whole. Ends with exit code 1 at the first that opens and is not.
+ * A store that opens must be complete. The exit code is 1 if one opens that is not.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,10 +15,10 @@ import { TokenizerError, TokenStore } from '../../lib/tokenizer/index.ts';
 const rounds = Number(process.argv[2] ?? 100);
 const program = fileURLToPath(new URL('../../test/tokenizer/write-store.ts', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'bench-kill-'));
-let whole = 0;
+let complete = 0;
 let refused = 0;
 
-/** Starts a writer and resolves once its first chunk is on its way to the file. */
+/** Starts a writer. Resolves when it has passed its first chunk to LMDB. */
 async function startWriter() {
   const writer = spawn(process.execPath, ['--import', 'tsx', program, 'write', dir]);
   const gone = new Promise((resolve) => writer.once('close', resolve));
@@ -26,7 +26,7 @@ async function startWriter() {
   return { writer, gone };
 }
 
-// How long one writes that nobody kills: the moments are spread over a little more than that.
+// The duration of a writer that is not killed. The moments are spread over a little more than that.
 let span = 0;
 for (let round = 0; round < 3; round++) {
   const { gone } = await startWriter();
@@ -48,11 +48,13 @@ for (let round = 0; round < rounds; round++) {
       process.exitCode = 1;
     }
     await store.close();
-    whole++;
+    complete++;
   } catch (error) {
     if (!(error instanceof TokenizerError)) throw error;
     refused++;
   }
 }
 rmSync(dir, { recursive: true });
-console.log(`${rounds} writers killed within ${(1.1 * span).toFixed(0)} ms: ${refused} stores refused, ${whole} whole`);
+console.log(
+  `${rounds} writers killed within ${(1.1 * span).toFixed(0)} ms: ${refused} stores refused, ${complete} complete`,
+);

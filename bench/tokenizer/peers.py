@@ -1,9 +1,9 @@
-"""The same work in Hugging Face's tokenizers and in tiktoken; bench/tokenizer/bpe.ts runs it and says on what.
+"""Trains and encodes with Hugging Face's tokenizers and with tiktoken, and measures both; bpe.ts runs it.
 
     pip install tokenizers tiktoken
     python bench/tokenizer/peers.py DOCUMENTS PRETOKENIZER VOCABULARY OUT
 
-DOCUMENTS holds documents that end with a zero byte. Prints a line of JSON; the tokenizer goes to OUT.
+DOCUMENTS is a file of documents that each end with a zero byte. The tokenizer is written to OUT. Prints one line of JSON.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ trainer = trainers.BpeTrainer(
 _, train = timed(lambda: tokenizer.train_from_iterator(documents, trainer))
 tokenizer.save(out)
 
-# Encoding is compared on a tenth: ten times as much says nothing more, and takes a minute.
+# Encode a tenth only: all documents would take a minute and give the same rate.
 part = documents[: len(documents) // 10]
 size = sum(len(document.encode()) for document in part)
 encoded, hugging_face = timed(lambda: [tokenizer.encode(document).ids for document in part])

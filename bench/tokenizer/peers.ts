@@ -1,10 +1,10 @@
-/** Programs that the benches stand beside, from a folder that install-peers.sh made. */
+/** Loads npm packages that the benchmarks compare with, from the folder that install-peers.sh made. */
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** A package of that folder; undefined, and said so, where it is not there or not for this platform. */
-// biome-ignore lint/suspicious/noExplicitAny: the types of packages that are no dependency are not known here
+/** Imports a package. If it is missing or not built for this platform, prints a message and returns undefined. */
+// biome-ignore lint/suspicious/noExplicitAny: the types of packages that are not dependencies are unknown here
 export async function importPeer(folder: string, name: string): Promise<any> {
   try {
     const path = createRequire(resolve(folder, 'package.json')).resolve(name);

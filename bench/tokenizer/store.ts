@@ -1,9 +1,9 @@
 /**
- * The token store's speed and what it adds to the ids:
+ * Measures the speed of the token store, and its size beside that of the ids:
  *
  *     npx tsx bench/tokenizer/store.ts [--megabytes 500]
  *
- * Windows are drawn at random, 256 tokens each, by one process and by two at once, after one pass over the file.
+ * Reads windows of 256 tokens at random positions, in one process and in two at once, after one pass over the file.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -15,12 +15,14 @@ import { parseArgs } from 'node:util';
 import { TokenStore } from '../../lib/tokenizer/index.ts';
 
 const WINDOWS = 5_000_000;
+/** Tokens per window. */
 const WINDOW = 256;
+/** Tokens per document. */
 const DOCUMENT = 2000;
 
 const { values } = parseArgs({ options: { megabytes: { type: 'string', default: '500' }, read: { type: 'string' } } });
 
-/** Windows a second. */
+/** Reads windows and returns their number per second. */
 function read(dir: string): number {
   const store = TokenStore.open(dir);
   const last = store.totals('train').tokens - WINDOW;
@@ -32,10 +34,11 @@ function read(dir: string): number {
     sum += window[0] + window[WINDOW - 1];
   }
   const seconds = (performance.now() - start) / 1e3;
-  // The sum is used, or the reads could be optimised away.
+  // Use the sum, so that the reads are not optimised away.
   return sum > 0 ? WINDOWS / seconds : 0;
 }
 
+/** Runs `read` in another process. */
 async function readElsewhere(dir: string): Promise<number> {
   const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(import.meta.url), '--read', dir]);
   return Number(await text(child.stdout));

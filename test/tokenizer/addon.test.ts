@@ -9,7 +9,7 @@ const project = mkdtempSync(join(tmpdir(), 'addon-'));
 afterAll(() => rmSync(project, { recursive: true }));
 const at = (path: string) => join(project, 'native', path);
 
-/** A copy of native/bpe, asked about by a copy of native/built.mjs. */
+/** requireFresh of a copy of native/built.mjs, which checks the copy of native/bpe beside it. */
 let requireFresh: (name: string) => void;
 beforeAll(async () => {
   cpSync(join(NATIVE, 'built.mjs'), at('built.mjs'));
@@ -19,13 +19,16 @@ beforeAll(async () => {
 
 const isBuilt = existsSync(join(NATIVE, 'bpe/build/Release/bpe.node'));
 
-test.skipIf(!isBuilt)('an addon is loaded while it is of the sources beside it, whatever their times', () => {
-  expect(() => requireFresh('bpe')).not.toThrow();
-  utimesSync(at('bpe/src/train.cpp'), new Date(), new Date());
-  expect(() => requireFresh('bpe')).not.toThrow();
-});
+test.skipIf(!isBuilt)(
+  'an addon built from the sources beside it is accepted, whatever their modification times',
+  () => {
+    expect(() => requireFresh('bpe')).not.toThrow();
+    utimesSync(at('bpe/src/train.cpp'), new Date(), new Date());
+    expect(() => requireFresh('bpe')).not.toThrow();
+  },
+);
 
-test.skipIf(!isBuilt)('an addon of other sources is refused, also where they are as old and as long', () => {
+test.skipIf(!isBuilt)('an addon is refused if a source was changed or added since it was built', () => {
   const source = readFileSync(at('bpe/src/train.cpp'));
   appendFileSync(at('bpe/src/train.cpp'), ' ');
   expect(() => requireFresh('bpe')).toThrow(/^native\/bpe has changed since it was built.*run `npm run build`$/);
@@ -38,7 +41,7 @@ test.skipIf(!isBuilt)('an addon of other sources is refused, also where they are
 });
 
 test.skipIf(!isBuilt)(
-  'one that was built by other means is refused; one that came without sources, or is none, is not asked about',
+  'an addon without a digest of its sources is refused; one without sources, or a missing one, is not checked',
   () => {
     rmSync(at('bpe/build/Release/bpe.node.sources'));
     expect(() => requireFresh('bpe')).toThrow('native/bpe has changed');

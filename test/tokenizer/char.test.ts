@@ -8,14 +8,14 @@ const directory = mkdtempSync(join(tmpdir(), 'char-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 const file = (name: string) => join(directory, name);
 
-test('a token a character, by code point after the two specials', async () => {
+test('each character has an id, in the order of code points after the two specials', async () => {
   const tokenizer = await CharTokenizer.train(['CA|\n', new TextEncoder().encode('é😀')]);
   expect(tokenizer.vocabularySize).toBe(8);
   expect([...tokenizer.encode('\nAC|é😀')]).toEqual([2, 3, 4, 5, 6, 7]);
   expect(tokenizer.decode([0, 3, 4, 0])).toBe('AC');
 });
 
-test('bytes and text are encoded alike, and come back', async () => {
+test('bytes and text have the same ids, and decoding restores them', async () => {
   const text = '\ufeffK:C\r\n|é|日本|😀\0|';
   const tokenizer = await CharTokenizer.train([text]);
   const bytes = new TextEncoder().encode(text);
@@ -24,26 +24,26 @@ test('bytes and text are encoded alike, and come back', async () => {
   expect(tokenizer.decodeBytes(tokenizer.encode(text))).toEqual(bytes);
 });
 
-test('characters that training did not see are unknown, and are seen to be lost', async () => {
+test('characters that training did not see are encoded as <unk> and decode to U+FFFD', async () => {
   const tokenizer = await CharTokenizer.train(['ABC']);
   expect([...tokenizer.encode('AxC😀')]).toEqual([2, tokenizer.unknown, 4, tokenizer.unknown]);
   expect(tokenizer.decode(tokenizer.encode('AxC'))).toBe('A\ufffdC');
 });
 
-test('half a surrogate pair, and bytes that are no UTF-8, are U+FFFD', async () => {
+test('lone surrogates and invalid UTF-8 are encoded as U+FFFD', async () => {
   const tokenizer = await CharTokenizer.train(['A\ud800']);
   expect([...tokenizer.encode('\udc00A')]).toEqual([3, 2]);
   expect([...tokenizer.encode(Uint8Array.of(0xff, 0x41))]).toEqual([3, 2]);
 });
 
-test('text that spells a special is characters', async () => {
+test('text that spells a special is encoded as characters', async () => {
   const spelled = END_OF_TEXT + UNKNOWN;
   const tokenizer = await CharTokenizer.train([spelled]);
   expect(tokenizer.encode(spelled)).toHaveLength(spelled.length);
   expect(tokenizer.decode(tokenizer.encode(spelled))).toBe(spelled);
 });
 
-test('what was saved loads as the same, digits and quotes and all', async () => {
+test('a saved tokenizer loads with the same ids, including digits, quotes and control characters', async () => {
   const tokenizer = await CharTokenizer.train(['C2"\\/3 |9é😀\n\0']);
   tokenizer.save(file('tokenizer.json'));
   const loaded = loadTokenizer(file('tokenizer.json'));
@@ -66,7 +66,7 @@ test('an id outside the vocabulary is refused', async () => {
   expect(() => tokenizer.decode([3])).toThrow('no token has the id 3: this vocabulary has 3, 0 to 2');
 });
 
-test('a file whose vocabulary is not of characters is refused by name', async () => {
+test('loading refuses, naming the file, a vocabulary with tokens of several characters', async () => {
   const tokenizer = await CharTokenizer.train(['A']);
   tokenizer.save(file('words.json'));
   writeFileSync(file('words.json'), readFileSync(file('words.json'), 'utf8').replace('"A"', '"word"'));

@@ -27,7 +27,7 @@ const splits = writeSplits('splits', {
 
 const each = [{ name: 'char' as const }, { name: 'bpe' as const, vocabularySize: 280 }, { name: 'music' as const }];
 describe.each(each)('$name', (options) => {
-  test('every tune comes back from the store, ended by the special', async () => {
+  test('every tune can be decoded from the store, and ends with the special', async () => {
     const out = at(options.name);
     const metrics = await tokenizeCorpus(splits, out, options);
     const tokenizer = loadTokenizer(join(out, 'tokenizer.json'));
@@ -45,7 +45,7 @@ describe.each(each)('$name', (options) => {
     await store.close();
   });
 
-  test('a tune that spells the special holds it only at its end', async () => {
+  test('a tune that spells the special has its id only at the end', async () => {
     const store = TokenStore.open(at(options.name));
     const ids = store.window('val', 0, store.totals('val').tokens);
     const { endOfText } = loadTokenizer(join(at(options.name), 'tokenizer.json'));
@@ -53,13 +53,13 @@ describe.each(each)('$name', (options) => {
     await store.close();
   });
 
-  test('bytes and characters are those of the text', async () => {
+  test('the store counts the bytes and characters of the text', async () => {
     const store = TokenStore.open(at(options.name));
     expect(store.totals('val')).toMatchObject({ bytes: 4 + END_OF_TEXT.length + 1, chars: 3 + END_OF_TEXT.length + 1 });
     await store.close();
   });
 
-  test('the same input makes the same files', async () => {
+  test('the same input gives the same files, byte for byte', async () => {
     await tokenizeCorpus(splits, at('again'), { ...options, threads: 3 });
     for (const file of ['tokenizer.json', 'data.mdb']) {
       expect(readFileSync(join(at('again'), file)).equals(readFileSync(join(at(options.name), file)))).toBe(true);
@@ -68,42 +68,42 @@ describe.each(each)('$name', (options) => {
   });
 });
 
-test('characters that only val and test have are counted as unknown', async () => {
+test('characters that only val and test contain are counted as unknown', async () => {
   const { train, val, test } = await tokenizeCorpus(splits, at('unknown'), { name: 'char' });
-  // é, and of <|endoftext|> the letters < n d o f t e x t > that the tunes lack; A, B and U+2028
+  // val: é, and the characters < n d o f t e x t > of <|endoftext|> that the tunes lack; test: A, B and U+2028
   expect([train.unknown_chars, val.unknown_chars, test.unknown_chars]).toEqual([0, 12, 3]);
 });
 
-test('bytes that spell what is no token are counted', async () => {
+test('bytes of lexemes that are not in the vocabulary are counted', async () => {
   const { train, val } = await tokenizeCorpus(splits, at('spelled'), { name: 'music', minFrequency: 20 });
-  // X:0 … X:9 and X:10 … X:19 are a lexeme each; F and | after G2 are common, and so is every fourth note there with DUR:2.
+  // In the training split only the fields X:0 to X:9 (3 bytes) and X:10 to X:19 (4 bytes) are rarer than 20.
   expect(train.spelled_bytes).toBe(10 * 3 + 10 * 4);
-  // é has two bytes; of <|endoftext|> only the bars, and the notes d and e are not among what training saw
+  // é has two bytes, and most lexemes of <|endoftext|> are not in the vocabulary.
   expect(val.spelled_bytes).toBeGreaterThan(2);
 });
 
-test('statistics say how often ids are used and how long tunes are', async () => {
+test('statistics give the frequencies of ids and the lengths of tunes', async () => {
   const { statistics, train, vocabulary_size, unused_ids } = await tokenizeCorpus(splits, at('statistics'), {
     name: 'char',
   });
-  // X, :, 0 …: each tune of 22 or 23 characters has five newlines, bars … and an end
+  // The most frequent characters occur three times in each of the 20 tunes.
   expect(statistics.frequency[0]).toEqual({ rank: 1, count: 60 });
   expect(statistics.frequency.at(-1)?.rank).toBe(vocabulary_size - unused_ids);
   expect(statistics.vocabulary_use).toBeCloseTo(1 - unused_ids / vocabulary_size);
   expect(statistics.entropy).toBeGreaterThan(3);
   const tunes = statistics.tokens_per_tune.reduce((sum, bin) => sum + bin.tunes, 0);
   expect(tunes).toBe(train.documents + 1 + 2);
-  // A\u2028B and its end
+  // The shortest tune is A\u2028B and its end.
   expect(statistics.tokens_per_tune[0]).toEqual({ tokens: 4, tunes: 1 });
 });
 
-test('a vocabulary that the corpus cannot fill is said to be short', async () => {
+test('the metrics count the ids that are missing if the corpus is too small for the vocabulary', async () => {
   const metrics = await tokenizeCorpus(splits, at('short'), { name: 'bpe', vocabularySize: 5000 });
   expect(metrics.vocabulary_size + metrics.vocabulary_missing).toBe(5000);
   expect(metrics.vocabulary_missing).toBeGreaterThan(4000);
 });
 
-test('lines that are no tune are named and passed over', async () => {
+test('lines that hold no tune are skipped and described', async () => {
   const bad = writeSplits('bad', {
     train: [line(tune(1)), '{"abc": ', line(7), '', line(''), line(tune(2))],
     val: ['null'],
@@ -122,10 +122,10 @@ test('lines that are no tune are named and passed over', async () => {
   });
 });
 
-test('a line that is no UTF-8, or longer than any tune, is named and passed over', async () => {
+test('a line of invalid UTF-8 or of more than 256 MiB is skipped and described', async () => {
   const dir = writeSplits('huge', { train: [line(tune(1))], val: [], test: [] });
   appendFileSync(join(dir, 'val.jsonl'), Buffer.from(`${line('A\u00e9|')}\n`, 'latin1'));
-  // Zeros that take no room on the disk.
+  // A sparse file: the zeros take no space on the disk.
   truncateSync(join(dir, 'train.jsonl'), 270 * 1024 * 1024);
   appendFileSync(join(dir, 'train.jsonl'), `\n${line(tune(2))}\n`);
   const metrics = await tokenizeCorpus(dir, at('huge-out'), { name: 'char' });
@@ -136,7 +136,7 @@ test('a line that is no UTF-8, or longer than any tune, is named and passed over
   ]);
 });
 
-test('what cannot be tokenized at all is refused by name, and leaves no store', async () => {
+test('missing or empty splits and an impossible vocabulary are refused, and no store is left', async () => {
   await expect(tokenizeCorpus(at('nowhere'), at('out'), { name: 'char' })).rejects.toThrow(
     `${join(at('nowhere'), 'train.jsonl')}: no such file; the split stage writes train, val and test.jsonl`,
   );
@@ -150,7 +150,7 @@ test('what cannot be tokenized at all is refused by name, and leaves no store', 
   expect(() => TokenStore.open(at('out'))).toThrow('no token store here');
 });
 
-test('progress is told in bytes and merges, up to all of them', async () => {
+test('progress is reported in bytes and merges, up to the last', async () => {
   const seen: string[] = [];
   await tokenizeCorpus(splits, at('progress'), {
     name: 'bpe',

@@ -11,7 +11,7 @@ const file = (name: string) => join(directory, name);
 
 const TUNE = 'X:1\nM:4/4\nL:1/8\nK:Fm\n%%MIDI program 73\n[V:1]^F,3/2z|(3ABc [CE_G]2-|Z4|]\n';
 
-/** The names of a text's tokens, as its tokenizer.json has them. */
+/** The names of the tokens of a text, as in tokenizer.json. */
 function names(tokenizer: MusicTokenizer, text: string): string[] {
   tokenizer.save(file('names.json'));
   const { vocab } = JSON.parse(readFileSync(file('names.json'), 'utf8')).model;
@@ -19,7 +19,7 @@ function names(tokenizer: MusicTokenizer, text: string): string[] {
   return Array.from(tokenizer.encode(text), (id) => byId[id]);
 }
 
-test('a token is a note, a duration, a rest, a bar line, a field', async () => {
+test('notes, durations, rests, bar lines and fields are a token each', async () => {
   const tokenizer = await MusicTokenizer.train([TUNE]);
   const body = TUNE.slice(TUNE.indexOf('[V:1]'));
   expect(names(tokenizer, TUNE.slice(0, -body.length))).toEqual(
@@ -31,7 +31,7 @@ test('a token is a note, a duration, a rest, a bar line, a field', async () => {
   ]);
 });
 
-test('specials come first, then bytes, then what is most frequent', async () => {
+test('ids are ordered: specials, bytes, lexemes by frequency', async () => {
   const tokenizer = await MusicTokenizer.train(['AAB|AB|']);
   tokenizer.save(file('order.json'));
   const json = JSON.parse(readFileSync(file('order.json'), 'utf8'));
@@ -44,19 +44,19 @@ test('specials come first, then bytes, then what is most frequent', async () => 
   ]);
 });
 
-test('what is rarer than the minimum frequency is spelled in bytes, and comes back', async () => {
+test('a lexeme rarer than the minimum frequency is encoded as bytes, and decoding restores it', async () => {
   const tokenizer = await MusicTokenizer.train(['AB|A^c|'], { minFrequency: 2 });
   expect(names(tokenizer, 'A^c|')).toEqual(['A', '<0x5E>', '<0x63>', '|']);
   expect(tokenizer.decode(tokenizer.encode('A^c|'))).toBe('A^c|');
 });
 
-test('a number is a duration only after what it is of', async () => {
+test('a number is a duration only after a note or rest', async () => {
   const tokenizer = await MusicTokenizer.train(['A2|2']);
   expect(names(tokenizer, 'A2|2')).toEqual(['A', 'DUR:2', '|', '2']);
   expect(tokenizer.decode(tokenizer.encode('A2|2DUR:2'))).toBe('A2|2DUR:2');
 });
 
-test('any bytes come back, whatever the vocabulary', async () => {
+test('decoding restores any bytes', async () => {
   const draw = seeded(5);
   const tokenizer = await MusicTokenizer.train([TUNE, 'T:é\n"ü"A|'], { minFrequency: 1 });
   for (let round = 0; round < 300; round++) {
@@ -67,7 +67,7 @@ test('any bytes come back, whatever the vocabulary', async () => {
   }
 });
 
-test('text that spells a special or a byte is the characters that it is made of', async () => {
+test('text that spells a special or a byte token is encoded as its characters', async () => {
   const spelled = '<END><0x41><PAD>|';
   const tokenizer = await MusicTokenizer.train([spelled]);
   expect(Math.min(...tokenizer.encode(spelled))).toBeGreaterThanOrEqual(5);
@@ -75,7 +75,7 @@ test('text that spells a special or a byte is the characters that it is made of'
   expect(tokenizer.decode([0, 2, ...tokenizer.encode('A|'), 3, 4])).toBe('A|');
 });
 
-test('a text that opens what it never closes takes no longer for it', async () => {
+test('the time is linear for texts that repeat an unclosed bracket, quote or field', async () => {
   const tokenizer = await MusicTokenizer.train(['A|']);
   for (const part of ['[A:', '"', '!a', ':', '(3:', '%']) {
     const text = part.repeat(100_000);
@@ -83,7 +83,7 @@ test('a text that opens what it never closes takes no longer for it', async () =
   }
 });
 
-test('what was saved loads as the same', async () => {
+test('a saved tokenizer loads with the same ids', async () => {
   const tokenizer = await MusicTokenizer.train([TUNE]);
   tokenizer.save(file('tokenizer.json'));
   const loaded = loadTokenizer(file('tokenizer.json'));
@@ -92,7 +92,7 @@ test('what was saved loads as the same', async () => {
   expect(loaded.vocabularySize).toBe(tokenizer.vocabularySize);
 });
 
-test('a file whose vocabulary is another is refused by name', async () => {
+test('loading refuses, naming the file, a vocabulary with a token that is not a lexeme', async () => {
   (await MusicTokenizer.train([TUNE])).save(file('changed.json'));
   const json = JSON.parse(readFileSync(file('changed.json'), 'utf8'));
   json.model.vocab['AB|'] = Object.keys(json.model.vocab).length;
@@ -102,7 +102,7 @@ test('a file whose vocabulary is another is refused by name', async () => {
   expect(() => MusicTokenizer.load(file('char.json'))).toThrow(/char\.json: not a music vocabulary/);
 });
 
-test('an empty corpus, a frequency that is none and an id outside the vocabulary are refused', async () => {
+test('an empty corpus, a minimum frequency of 0 and an id outside the vocabulary are refused', async () => {
   await expect(MusicTokenizer.train([''])).rejects.toThrow('the corpus is empty: there is no text to take tokens from');
   await expect(MusicTokenizer.train(['A'], { minFrequency: 0 })).rejects.toThrow('a minimum frequency of 0');
   const tokenizer = await MusicTokenizer.train(['A']);

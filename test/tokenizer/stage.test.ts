@@ -35,10 +35,10 @@ const tokenize = (tokenizer: string) =>
     { cwd: ROOT, reject: false },
   );
 
-test('the stage makes tokens of music, which come back as the tunes', async () => {
+test('the tokenize stage encodes with the music tokenizer, and decoding restores the tunes', async () => {
   expect((await tokenize('music')).stderr).toBe('');
   const metrics = JSON.parse(readFileSync(at('music.json'), 'utf8'));
-  // once a tune of four: rarer than the five times that params.yaml asks for are the notes E to A, three times each
+  // The notes E to A occur three times each, which is below the minimum frequency of 5 in params.yaml.
   expect(metrics).toMatchObject({
     tokenizer: 'music',
     train: { documents: 12, spelled_bytes: 12 },
@@ -52,7 +52,7 @@ test('the stage makes tokens of music, which come back as the tunes', async () =
   await store.close();
 });
 
-test('export-bin writes the ids for programs that read no LMDB', async () => {
+test('export-bin writes the ids as plain binary files', async () => {
   const exported = (tokens: string) =>
     execa('node', ['--import', 'tsx', 'stages/export-bin.ts', at(tokens), at('bin')], { cwd: ROOT, reject: false });
   await tokenize('char');
@@ -69,7 +69,7 @@ test('export-bin writes the ids for programs that read no LMDB', async () => {
   expect([nothing.exitCode, nothing.stderr]).toEqual([1, expect.stringMatching(/^export-bin: .*nowhere.*\n?$/)]);
 });
 
-test('a tokenizer that is none is refused, and what there is is named', async () => {
+test('an unknown tokenizer is refused, and the message lists the known ones', async () => {
   const { exitCode, stderr } = await tokenize('words');
   expect(exitCode).toBe(1);
   expect(stderr).toBe('tokenize: --tokenizer is words; it must be char, bpe or music');

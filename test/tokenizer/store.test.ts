@@ -23,7 +23,7 @@ const directory = mkdtempSync(join(tmpdir(), 'store-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 const at = (name: string) => join(directory, name);
 
-/** Path → hash of everything in a directory. */
+/** Path → SHA-256 of every file in a directory. */
 function contents(dir: string): Record<string, string> {
   const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const paths = files.map((entry) => join(entry.parentPath ?? entry.path, entry.name)).sort();
@@ -32,7 +32,7 @@ function contents(dir: string): Record<string, string> {
   );
 }
 
-/** A few documents in each split; token i of a split is its place, modulo the vocabulary. */
+/** Writes a store with a few documents. The id of token i of a split is i modulo the vocabulary size. */
 async function writeSmall(dir: string, vocabularySize = 1000): Promise<void> {
   const store = TokenStore.create(dir, { vocabularySize });
   const sizes: [Split, number[]][] = [
@@ -53,7 +53,7 @@ async function writeSmall(dir: string, vocabularySize = 1000): Promise<void> {
   await store.close();
 }
 
-/** Runs write-store.ts in a process of its own. */
+/** Runs write-store.ts in another process. */
 function run(action: 'write' | 'read', dir: string) {
   const program = fileURLToPath(new URL('write-store.ts', import.meta.url));
   return spawn(process.execPath, ['--import', 'tsx', program, action, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -62,7 +62,7 @@ function run(action: 'write' | 'read', dir: string) {
 describe('a small store', () => {
   beforeAll(() => writeSmall(at('small')));
 
-  test('gives back windows, totals and documents', async () => {
+  test('returns windows, totals and documents', async () => {
     const store = TokenStore.open(at('small'));
     expect(store.vocabularySize).toBe(1000);
     expect(store.totals('train')).toEqual({ tokens: 510, bytes: 1530, chars: 1020, documents: 4 });
@@ -80,20 +80,20 @@ describe('a small store', () => {
     await store.close();
   });
 
-  test('tells how far whole documents of so many bytes reach', async () => {
+  test('leading sums the whole documents at the start that fit in a number of bytes', async () => {
     const store = TokenStore.open(at('small'));
     const first = { tokens: 3, bytes: 9, chars: 6, documents: 1 };
     expect(store.leading('train', 9)).toEqual(first);
-    // the second does not fit
+    // The second document does not fit.
     expect(store.leading('train', 1508)).toEqual(first);
     expect(store.leading('train', 1e9)).toEqual(store.totals('train'));
-    // one at least
+    // At least one document, if there is one.
     expect(store.leading('val', 1).documents).toBe(1);
     expect(store.leading('test', 1).documents).toBe(0);
     await store.close();
   });
 
-  test('refuses windows that are not there', async () => {
+  test('refuses windows outside the split', async () => {
     const store = TokenStore.open(at('small'));
     expect(() => store.window('train', 508, 3)).toThrow('train has 510 tokens, no window of 3 at 508');
     expect(() => store.window('train', -1, 3)).toThrow(RangeError);
@@ -101,13 +101,13 @@ describe('a small store', () => {
     await store.close();
   });
 
-  test('is the same bytes each time it is written, also over an older one', async () => {
+  test('has the same bytes each time it is written, also if it replaces another store', async () => {
     await writeSmall(at('again'));
     await writeSmall(at('again'));
     expect(contents(at('again'))).toEqual(contents(at('small')));
   });
 
-  test('is exported as files of nothing but ids', async () => {
+  test('can be exported to files that hold only ids', async () => {
     const store = TokenStore.open(at('small'));
     exportBin(store, at('bin'));
     const train = readFileSync(join(at('bin'), 'train.bin'));
@@ -119,7 +119,7 @@ describe('a small store', () => {
     await store.close();
   });
 
-  test('is not changed by being read, nor is its directory', async () => {
+  test('reading changes neither the store nor its directory', async () => {
     const before = contents(at('small'));
     const stores = [TokenStore.open(at('small')), TokenStore.open(at('small'))];
     expect(contents(at('small'))).toEqual(before);
@@ -129,7 +129,7 @@ describe('a small store', () => {
     expect(Object.keys(before)).toEqual(['/data.mdb']);
   });
 
-  test('has ids of 4 bytes where the vocabulary needs them', async () => {
+  test('has ids of 4 bytes if the vocabulary needs them', async () => {
     await writeSmall(at('wide'), 70000);
     const store = TokenStore.open(at('wide'));
     expect(store.window('train', 500, 2)).toEqual(Uint32Array.of(500, 501));
@@ -138,7 +138,7 @@ describe('a small store', () => {
 });
 
 describe('a store of several chunks', () => {
-  // 2 bytes a token, chunks of just over 16 MiB: the first ends at 8,390,644 tokens.
+  // With 2 bytes per token and chunks of just over 16 MiB, the first chunk ends at 8,390,644 tokens.
   const tokens = 20_000_000;
   const boundary = 8_390_644;
   beforeAll(async () => {
@@ -151,7 +151,7 @@ describe('a store of several chunks', () => {
     await store.close();
   });
 
-  test('gives windows at, over and far from the ends of chunks', async () => {
+  test('returns windows inside chunks, at their ends and across them', async () => {
     const store = TokenStore.open(at('large'));
     for (const offset of [0, boundary - 256, boundary - 100, boundary, 2 * boundary - 1, tokens - 256]) {
       const expected = Uint16Array.from({ length: 256 }, (_, i) => (offset + i) % 60000);
@@ -164,17 +164,17 @@ describe('a store of several chunks', () => {
     await store.close();
   });
 
-  test('gives views of one memory, not copies', async () => {
+  test('returns views of the same memory, not copies', async () => {
     const store = TokenStore.open(at('large'));
     expect(store.window('train', 100, 8).buffer).toBe(store.window('train', 5000, 8).buffer);
     await store.close();
   });
 
-  test('adds less than 1 % to the ids', () => {
+  test('is less than 1 % larger than the ids', () => {
     expect(statSync(join(at('large'), 'data.mdb')).size / (2 * tokens)).toBeLessThan(1.01);
   });
 
-  test('is read by several processes at once', async () => {
+  test('can be read by several processes at once', async () => {
     const readers = [run('read', at('large')), run('read', at('large'))];
     const [first, second] = await Promise.all(readers.map((reader) => text(reader.stdout)));
     expect(first).toMatch(/^\d+\n$/);
@@ -182,16 +182,16 @@ describe('a store of several chunks', () => {
   });
 });
 
-describe('what is not a whole store is refused, naming the directory', () => {
+describe('opening refuses, naming the directory', () => {
   const refused = (name: string) => expect(() => TokenStore.open(at(name)));
 
-  test('nothing there', () => {
+  test('a directory without a store', () => {
     mkdirSync(at('empty'));
     refused('empty').toThrow(`${at('empty')}: no token store here (no data.mdb); the tokenize stage writes one`);
     refused('nowhere').toThrow(`${at('nowhere')}: no token store here`);
   });
 
-  test('a writer that has not closed', async () => {
+  test('a store whose writer has not closed it', async () => {
     const store = TokenStore.create(at('open'), { vocabularySize: 300 });
     store.append('train', Uint16Array.of(1, 2), { bytes: 2, chars: 2 });
     refused('open').toThrow(
@@ -202,13 +202,13 @@ describe('what is not a whole store is refused, naming the directory', () => {
     expect(readdirSync(at('open'))).toEqual([]);
   });
 
-  test('a folder that cannot be made', () => {
+  test('creating a store in a directory that cannot be made', () => {
     writeFileSync(at('file'), '');
     const dir = join(at('file'), 'store');
     expect(() => TokenStore.create(dir, { vocabularySize: 300 })).toThrow(`${dir}: the token store cannot be written`);
   });
 
-  test.each([1, 2])('a writer that was killed, round %d; the next one starts anew', async (round) => {
+  test.each([1, 2])('a store whose writer was killed (round %d), which the next writer replaces', async (round) => {
     const dir = at(`killed-${round}`);
     const writer = run('write', dir);
     await new Promise((writing) => writer.stdout.once('data', writing));
@@ -220,7 +220,7 @@ describe('what is not a whole store is refused, naming the directory', () => {
     expect(contents(dir)).toEqual(contents(at('small')));
   });
 
-  test('a file cut short, wherever it is cut', () => {
+  test('a truncated file, of any length', () => {
     const whole = statSync(join(at('small'), 'data.mdb')).size;
     for (const size of [0, 100, 4096, 8191, 12288, whole - 4096, whole - 1]) {
       cpSync(at('small'), at('cut'), { recursive: true });
@@ -229,7 +229,7 @@ describe('what is not a whole store is refused, naming the directory', () => {
     }
   });
 
-  test('a file that is something else', () => {
+  test('a file that is not LMDB', () => {
     mkdirSync(at('foreign'));
     writeFileSync(join(at('foreign'), 'data.mdb'), 'a text'.repeat(5000));
     refused('foreign').toThrow(`${at('foreign')}: data.mdb is not an LMDB file that this program can read`);
@@ -262,7 +262,7 @@ describe('what is not a whole store is refused, naming the directory', () => {
     refused('other').toThrow(message);
   });
 
-  test('a store of another tokenizer than the one beside it', async () => {
+  test('a store written with another tokenizer than the one beside it', async () => {
     const tokenizer = await CharTokenizer.train(['ABC']);
     await TokenStore.create(at('exchanged'), { vocabularySize: 5, tokenizer }).close();
     await TokenStore.open(at('exchanged')).close();

@@ -1,6 +1,10 @@
 /**
- * A process of its own that writes a store, or reads one: node --import tsx write-store.ts write|read DIR
- * It says `writing` once a chunk is on its way to the file, and then goes on until it is killed or has written 200 MB.
+ * A program that writes or reads a store, for tests with several processes:
+ *
+ *     node --import tsx write-store.ts write|read DIR
+ *
+ * The writer prints `writing` when the first chunk has been passed to LMDB. It goes on until it is killed or has written
+ * 200 MB. The reader prints a checksum.
  */
 import { TokenStore } from '../../lib/tokenizer/index.ts';
 
