@@ -3,10 +3,10 @@
  *
  *     npx tsx bench/tokenizer/bpe.ts [--peers FOLDER] [--pretokenizer bar|line|none] [--megabytes 50] [--vocabulary 4096]
  *
- * The documents are ../shared/corpus as ABC, repeated; no cache lasts from one repetition to the next. FOLDER holds the peers
- * (install-peers.sh). Those in Python run in another process (peers.py), those of npm in this one. It prints wall time and
- * CPU time; the latter is reliable if the machine is also doing other work. Merges and ids are compared too: if they differ,
- * the exit code is 1.
+ * The documents are ../shared/corpus as ABC, repeated; no cache lasts from one repetition to the next. FOLDER holds the
+ * peers (install-peers.sh). Those in Python run in another process (peers.py), those of npm in this one. It prints wall
+ * time and CPU time; the latter is reliable if the machine is also doing other work. Merges and ids are compared too:
+ * if they differ, the exit code is 1.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -82,8 +82,8 @@ async function timed<T>(rounds: number, work: () => T | Promise<T>): Promise<[T,
 type Encode = (text: string) => ArrayLike<number> | Promise<ArrayLike<number>>;
 
 /**
- * The encoders of the npm packages, for a tokenizer.json. tiktoken is left out for the pre-tokenizer none: it needs a pattern, and
- * one that matches a whole document is slow.
+ * The encoders of the npm packages, for a tokenizer.json. tiktoken is left out for the pre-tokenizer none: it needs a
+ * pattern, and one that matches a whole document is slow.
  */
 async function npmPeers(folder: string, file: string): Promise<[string, Encode][]> {
   const found: [string, Encode][] = [];

@@ -4,8 +4,8 @@
  *     sh bench/tokenizer/install-peers.sh FOLDER
  *     npx tsx bench/tokenizer/check.ts --peers FOLDER
  *
- * The programs are tokenizers and transformers in Python (check.py), and tokenizers and @huggingface/tokenizers of npm. The exit
- * code is 1 if a result differs.
+ * The programs are tokenizers and transformers in Python (check.py), and tokenizers and @huggingface/tokenizers of npm.
+ * The exit code is 1 if a result differs.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -105,8 +105,8 @@ async function row(program: string, each: Case, whole: Calls, withoutSpecials: C
 }
 
 /**
- * The text of the file, and the same without its added tokens. These two programs have no other way to encode text that spells a
- * special as text.
+ * The text of the file, and the same without its added tokens. These two programs have no other way to encode text that
+ * spells a special as text.
  */
 function filesOf(path: string): [string, string] {
   const text = readFileSync(path, 'utf8');

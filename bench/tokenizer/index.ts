@@ -8,8 +8,8 @@
  *   kill    kills a hundred writers; a store that opens must be complete                   (kill.ts)
  *   huge    trains on 1 GB of ABC, and encodes a document of 1 GB that is one line         (huge.ts)
  *
- * install-peers.sh makes FOLDER; without it, only this project is measured. Each part runs in a separate process, and can be
- * started by itself.
+ * install-peers.sh makes FOLDER; without it, only this project is measured. Each part runs in a separate process, and
+ * can be started by itself.
  */
 
 import { fileURLToPath } from 'node:url';

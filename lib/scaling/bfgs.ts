@@ -1,6 +1,6 @@
 /**
- * BFGS with a backtracking line search: minimises a smooth function of a few variables whose gradient is known. It finds a
- * local minimum, so the caller must choose the starting points.
+ * BFGS with a backtracking line search: minimises a smooth function of a few variables whose gradient is known. It
+ * finds a local minimum, so the caller must choose the starting points.
  *
  * @see Nocedal and Wright 2006, "Numerical optimization", algorithms 6.1 (BFGS) and 3.1 (backtracking)
  */
@@ -9,7 +9,9 @@
 export type Objective = (x: readonly number[], gradient: number[]) => number;
 
 const MOST_STEPS = 400;
-/** A step that gains less than this share of the value is idle. The share does not depend on the scale of the objective. */
+/**
+ * A step that gains less than this share of the value is idle. The share does not depend on the scale of the objective.
+ */
 const LEAST_GAIN = 1e-12;
 /** The search ends after this many idle steps in a row. */
 const MOST_IDLE_STEPS = 3;
@@ -66,7 +68,8 @@ export function minimise(objective: Objective, start: readonly number[]): { x: n
 }
 
 /**
- * The BFGS update H ← (I − s·yᵀ/yᵀs)·H·(I − y·sᵀ/yᵀs) + s·sᵀ/yᵀs, in place. Skipped if the curvature yᵀs is not positive.
+ * The BFGS update H ← (I − s·yᵀ/yᵀs)·H·(I − y·sᵀ/yᵀs) + s·sᵀ/yᵀs, in place. Skipped if the curvature yᵀs is not
+ * positive.
  *
  * @param h the inverse Hessian, n × n
  * @param s the step in x

@@ -1,7 +1,7 @@
 /**
- * Fits the loss as a function of model size and training tokens, L(N, D) = E + A·N^(−α) + B·D^(−β): approach 3 of Hoffmann
- * et al. 2022. It minimises a Huber loss on log L from several starting points, with the corrections of Besiroglu et al.
- * 2024:
+ * Fits the loss as a function of model size and training tokens, L(N, D) = E + A·N^(−α) + B·D^(−β): approach 3 of
+ * Hoffmann et al. 2022. It minimises a Huber loss on log L from several starting points, with the corrections of
+ * Besiroglu et al. 2024:
  *
  * - The objective is a sum and not a mean, and the search ends by relative gain, so that it does not end early.
  * - The parameters are not rounded.
@@ -81,7 +81,9 @@ const NEGLIGIBLE_SHARE = 0.02;
 /** The least A′, B′ or E of a starting point, in the unit of the loss: its logarithm must exist. */
 const LEAST_COEFFICIENT = 1e-4;
 
-/** The parameters [log A′, log B′, log E, α, β]. A′ and B′ are A·N^(−α) and B·D^(−β) at the geometric means of N and D. */
+/**
+ * The parameters [log A′, log B′, log E, α, β]. A′ and B′ are A·N^(−α) and B·D^(−β) at the geometric means of N and D.
+ */
 type Theta = readonly number[];
 
 /** A point in logarithms. */
@@ -217,7 +219,7 @@ function warningsFor(intervals: Record<ChinchillaParameter, Interval>, points: r
   return warnings;
 }
 
-// ---- The objective and its starting points -----------------------------------------------------------------------------
+// ---- The objective and its starting points ----
 
 /** The logarithm of the law at a point. */
 function logLaw([a, b, e, alpha, beta]: Theta, { x, y }: LogPoint): number {
@@ -318,11 +320,11 @@ function leastSquares(rows: readonly number[][]): number[] | undefined {
   return system.map((row, i) => row[n] / row[i]);
 }
 
-// ---- The bootstrap ----------------------------------------------------------------------------------------------------
+// ---- The bootstrap ----
 
 /**
- * Fits the law to bootstrap samples: runs drawn with replacement. A sample with fewer than three distinct sizes or numbers
- * of tokens is drawn again.
+ * Fits the law to bootstrap samples: runs drawn with replacement. A sample with fewer than three distinct sizes or
+ * numbers of tokens is drawn again.
  *
  * @returns the parameters of each sample
  */

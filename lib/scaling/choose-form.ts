@@ -102,8 +102,8 @@ function beatsConstant(fit: VariableProjection, confidence: number): boolean {
 /**
  * Finds the size from which the loss rises again: the vertex of a parabola in log N.
  *
- * @returns undefined unless the curvature is significantly positive, the parabola beats the law clearly, its vertex lies
- *   inside the range of sizes, and the loss of the largest size is above the lowest
+ * @returns undefined unless the curvature is significantly positive, the parabola beats the law clearly, its vertex
+ *   lies inside the range of sizes, and the loss of the largest size is above the lowest
  */
 function turningPoint(
   observed: readonly Point[],

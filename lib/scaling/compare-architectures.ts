@@ -1,6 +1,6 @@
 /**
- * Compares two architectures at equal size, within the range of sizes in which both were measured. If both have a law, the
- * difference of the laws has an interval. If not, the measured losses are interpolated, and no claim is made.
+ * Compares two architectures at equal size, within the range of sizes in which both were measured. If both have a law,
+ * the difference of the laws has an interval. If not, the measured losses are interpolated, and no claim is made.
  */
 import { isRefusal, type PowerLawFit, predict, type Refusal } from './power-law.ts';
 import { linearSteps, mean } from './variable-projection.ts';
@@ -26,8 +26,8 @@ export interface ArchitectureComparison {
   /** The difference at the ends and in the middle (of log N) of the range. */
   at: Difference[];
   /**
-   * The size at which the laws cross, and the range of sizes around it in which they do not differ significantly. Null if
-   * neither overtakes the other.
+   * The size at which the laws cross, and the range of sizes around it in which they do not differ significantly. Null
+   * if neither overtakes the other.
    */
   crossing: { params: number; low: number; high: number } | null;
   /** The result in words. */
@@ -90,7 +90,8 @@ export function compareArchitectures(a: Group, b: Group, unit: string, named = t
 }
 
 /**
- * The difference a − b of two laws. Its interval is computed from the intervals of both laws, which need not be symmetric.
+ * The difference a − b of two laws. Its interval is computed from the intervals of both laws, which need not be
+ * symmetric.
  *
  * @param params the sizes
  * @param names the architectures, for `better`
@@ -114,8 +115,8 @@ export function predictDifference(
 }
 
 /**
- * Finds where one architecture overtakes the other. A crossing counts only if one is significantly better below it and the
- * other above it.
+ * Finds where one architecture overtakes the other. A crossing counts only if one is significantly better below it and
+ * the other above it.
  *
  * @param along the difference over a grid of sizes
  */

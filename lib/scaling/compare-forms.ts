@@ -1,7 +1,7 @@
 /**
- * Compares four forms of L(N) by the corrected Akaike information criterion (AICc): constant, linear in log N, power law,
- * power law with a constant. This comparison is reported beside the fit. It does not decide which form is fitted: that is
- * choose-form.ts.
+ * Compares four forms of L(N) by the corrected Akaike information criterion (AICc): constant, linear in log N, power
+ * law, power law with a constant. This comparison is reported beside the fit. It does not decide which form is fitted:
+ * that is choose-form.ts.
  *
  * @see Hurvich and Tsai 1989, "Regression and time series model selection in small samples"
  */
@@ -80,8 +80,8 @@ export interface PolynomialFit {
 }
 
 /**
- * Fits L = b₀ + b₁·x + b₂·x² up to the given degree, where x = ln N − mean ln N. The basis polynomials are made orthogonal
- * over the sizes by the Gram–Schmidt process.
+ * Fits L = b₀ + b₁·x + b₂·x² up to the given degree, where x = ln N − mean ln N. The basis polynomials are made
+ * orthogonal over the sizes by the Gram–Schmidt process.
  */
 export function fitPolynomial(points: readonly SizedLoss[], degree: 0 | 1 | 2): PolynomialFit {
   const logs = points.map((point) => Math.log(point.params));

@@ -24,7 +24,10 @@ export interface SizeGroup extends Point {
   losses: number[];
 }
 
-/** A law with p parameters needs p + SPARE_RUNS runs, since with one degree of freedom intervals are 13 standard errors wide. */
+/**
+ * A law with p parameters needs p + SPARE_RUNS runs, since with one degree of freedom intervals are 13 standard errors
+ * wide.
+ */
 const SPARE_RUNS = 2;
 /** A law with p parameters needs p + SPARE_SIZES sizes. */
 const SPARE_SIZES = 1;
@@ -73,9 +76,9 @@ export function describeMissingRuns(runs: number, sizes: number, parameters: num
 }
 
 /**
- * Decides by a lack-of-fit F test whether each run counts as one observation. Runs of one size share that size's shape and
- * learning rate. If the sizes deviate from the law by significantly more than the seeds of one size vary, the runs of a size
- * are not independent, and only the mean of each size counts.
+ * Decides by a lack-of-fit F test whether each run counts as one observation. Runs of one size share that size's shape
+ * and learning rate. If the sizes deviate from the law by significantly more than the seeds of one size vary, the runs
+ * of a size are not independent, and only the mean of each size counts.
  *
  * @returns 'run' or 'size': what counts as one observation
  * @see Draper and Smith 1998, "Applied regression analysis", chapter 2: lack of fit and pure error

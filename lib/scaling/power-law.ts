@@ -1,12 +1,13 @@
 /**
- * Fits the scaling law of one family of models, L(N) = a·N^(−α) + c, with intervals; or refuses and says what is missing.
+ * Fits the scaling law of one family of models, L(N) = a·N^(−α) + c, with intervals; or refuses and says what is
+ * missing.
  *
  *   points ─→ enough runs and sizes? ─→ runs or sizes as observations? ─→ which form? ─→ the fit
  *             (observations.ts)         (observations.ts)                 (choose-form.ts)
  *
- * No point is dropped, and all points have equal weight. Models of equal size are replicates: their spread shows how much of
- * the deviation from the law is noise. Intervals are profile-likelihood intervals (profile-likelihood.ts). With five to ten
- * runs these cover the true value as often as they claim; those of a residual bootstrap do not.
+ * No point is dropped, and all points have equal weight. Models of equal size are replicates: their spread shows how
+ * much of the deviation from the law is noise. Intervals are profile-likelihood intervals (profile-likelihood.ts). With
+ * five to ten runs these cover the true value as often as they claim; those of a residual bootstrap do not.
  *
  * chinchilla.ts fits the loss as a function of both size and tokens.
  */
@@ -31,8 +32,8 @@ export interface PowerLawFit {
   /** c is 0 in the form 'power'. */
   parameters: { alpha: number; a: number; c: number };
   /**
-   * In the form 'power', the intervals of α and a assume c = 0. That of c is then taken from the other form, and is null if
-   * the runs are too few to fit it.
+   * In the form 'power', the intervals of α and a assume c = 0. That of c is then taken from the other form, and is
+   * null if the runs are too few to fit it.
    */
   intervals: { alpha: Interval; a: Interval; c: Interval | null };
   confidence: number;
@@ -43,7 +44,9 @@ export interface PowerLawFit {
   /** Loss − law for each point, in the given order. */
   residuals: number[];
   degrees_of_freedom: number;
-  /** What counts as one observation: a run, or the mean of a size if sizes deviate from the law more than seeds vary. */
+  /**
+   * What counts as one observation: a run, or the mean of a size if sizes deviate from the law more than seeds vary.
+   */
   observation: 'run' | 'size';
   points: Point[];
   /** Number of distinct sizes. */
@@ -165,7 +168,9 @@ export function isRefusal<Fit extends object>(
   return 'refused' in fit;
 }
 
-/** Warns if AICc is undefined for some form, and if a straight line in log N describes the points as well as the law. */
+/**
+ * Warns if AICc is undefined for some form, and if a straight line in log N describes the points as well as the law.
+ */
 function comparisonWarnings(comparison: readonly Comparison[], chosen: Comparison['form']): string[] {
   const undefinedForms = comparison
     .filter((form) => form.missing_runs > 0)

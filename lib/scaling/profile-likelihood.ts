@@ -1,10 +1,11 @@
 /**
- * Profile-likelihood intervals of a power law. The confidence region holds every (α, a, c) whose residual sum of squares is
- * below the threshold of an F test. The interval of a parameter, or of the curve at a size, is its range over the region.
+ * Profile-likelihood intervals of a power law. The confidence region holds every (α, a, c) whose residual sum of
+ * squares is below the threshold of an F test. The interval of a parameter, or of the curve at a size, is its range
+ * over the region.
  *
- * At a fixed α the region is an ellipse in (A, c), cut by A ≥ 0 and c ≥ 0. The extremes of a linear function p·A + q·c over
- * it have a closed form, and the interval is the extremes over all α. The intervals of a, c and the curve at a size are all
- * computed in this way.
+ * At a fixed α the region is an ellipse in (A, c), cut by A ≥ 0 and c ≥ 0. The extremes of a linear function p·A + q·c
+ * over it have a closed form, and the interval is the extremes over all α. The intervals of a, c and the curve at a
+ * size are all computed in this way.
  *
  * @see Venzon and Moolgavkar 1988, "A method for computing profile-likelihood-based confidence intervals"
  */
@@ -50,8 +51,8 @@ export class ConfidenceRegion {
   }
 
   /**
-   * The interval of a: the loss above c of a model with one parameter. It is wide, because the law is extrapolated from the
-   * measured sizes down to one parameter.
+   * The interval of a: the loss above c of a model with one parameter. It is wide, because the law is extrapolated from
+   * the measured sizes down to one parameter.
    */
   scale(): Interval {
     return this.#extremes((alpha) => [Math.exp(alpha * this.#fit.logReference), 0]);
@@ -103,8 +104,8 @@ export class ConfidenceRegion {
     const n = u.length;
     const candidates: [A: number, c: number][] = [];
 
-    // The two points of the ellipse where p·A + q·c is extreme: θ ± √((threshold − rss)/v)·M·g, where θ is the solution,
-    // M = (XᵀX)⁻¹, g = (p, q) and v = gᵀMg.
+    // The two points of the ellipse where p·A + q·c is extreme: θ ± √((threshold − rss)/v)·M·g, where θ is the
+    // solution, M = (XᵀX)⁻¹, g = (p, q) and v = gᵀMg.
     if (this.#fit.withConstant && centredUU > 0 && rss <= this.#threshold) {
       const mgA = (p - q * meanU) / centredUU;
       const mgC = q / n - meanU * mgA;

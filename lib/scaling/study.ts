@@ -1,6 +1,6 @@
 /**
- * The study: turns the table of runs into the contents of scaling.json. It fits a law for each tokenizer and architecture,
- * states in plain words what the runs support, and compares the architectures at equal size.
+ * The study: turns the table of runs into the contents of scaling.json. It fits a law for each tokenizer and
+ * architecture, states in plain words what the runs support, and compares the architectures at equal size.
  */
 import { type ChinchillaFit, fitChinchilla } from './chinchilla.ts';
 import { type ArchitectureComparison, compareArchitectures } from './compare-architectures.ts';
@@ -133,8 +133,8 @@ function fitGroup(label: string, rows: readonly RunRow[], loss: string, size: st
 }
 
 /**
- * Says why a run is not fitted; undefined if it is. A run is left out only if it has no valid measurement, never because it
- * is far from the others.
+ * Says why a run is not fitted; undefined if it is. A run is left out only if it has no valid measurement, never
+ * because it is far from the others.
  */
 function reasonLeftOut(row: RunRow, loss: string, size: string): string | undefined {
   if (row.diverged) return 'it diverged';

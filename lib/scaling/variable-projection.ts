@@ -1,13 +1,13 @@
 /**
- * Least squares for L = a·N^(−α) + c and L = a·N^(−α), by variable projection. For a fixed α the problem is linear in a and
- * c and has a closed solution, so only α is searched. Its whole range is scanned: the result depends on no starting point,
- * and a local minimum cannot be taken for the global one. profile-likelihood.ts computes the intervals.
+ * Least squares for L = a·N^(−α) + c and L = a·N^(−α), by variable projection. For a fixed α the problem is linear in a
+ * and c and has a closed solution, so only α is searched. Its whole range is scanned: the result depends on no starting
+ * point, and a local minimum cannot be taken for the global one. profile-likelihood.ts computes the intervals.
  *
- * Sizes are divided by their geometric mean N₀: u = (N/N₀)^(−α) and A = a·N₀^(−α). A is then of the order of the losses,
- * whereas a may be very large.
+ * Sizes are divided by their geometric mean N₀: u = (N/N₀)^(−α) and A = a·N₀^(−α). A is then of the order of the
+ * losses, whereas a may be very large.
  *
- * @see Golub and Pereyra 1973, "The differentiation of pseudo-inverses and nonlinear least squares problems whose variables
- *   separate"
+ * @see Golub and Pereyra 1973, "The differentiation of pseudo-inverses and nonlinear least squares problems whose
+ *   variables separate"
  */
 
 /** The largest |α| that is searched. N^(−3) falls by a factor of a thousand when N grows tenfold. */
@@ -67,8 +67,8 @@ export class VariableProjection {
     this.withConstant = withConstant;
     this.logReference = mean(this.sizes.map(Math.log));
     this.#logs = this.sizes.map((size) => Math.log(size) - this.logReference);
-    // A law without a constant may rise (α < 0), and the interval of α must be able to show that. With a constant, −α and α
-    // give the same curves near 0, so only α > 0 is scanned.
+    // A law without a constant may rise (α < 0), and the interval of α must be able to show that. With a constant, −α
+    // and α give the same curves near 0, so only α > 0 is scanned.
     this.grid = withConstant
       ? linearSteps(Math.log(ALPHA_SMALLEST), Math.log(ALPHA_LIMIT), GRID_STEPS).map(Math.exp)
       : linearSteps(-ALPHA_LIMIT, ALPHA_LIMIT, 2 * GRID_STEPS);

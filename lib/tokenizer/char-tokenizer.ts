@@ -1,8 +1,8 @@
 /**
  * One token per character: the vocabulary is the Unicode code points of the training text.
  *
- * Ids: `<|endoftext|>` 0, `<unk>` 1, then the characters, ordered by code point. A character that training did not see is
- * encoded as `<unk>`, which decodes to U+FFFD. `tokenizeCorpus` counts these. Invalid UTF-8 and lone surrogates are
+ * Ids: `<|endoftext|>` 0, `<unk>` 1, then the characters, ordered by code point. A character that training did not see
+ * is encoded as `<unk>`, which decodes to U+FFFD. `tokenizeCorpus` counts these. Invalid UTF-8 and lone surrogates are
  * replaced by U+FFFD before encoding.
  *
  * Its tokenizer.json is a BPE without merges, which is equivalent. BPE is the one model that all programs reading

@@ -1,9 +1,9 @@
 /**
- * The work of the tokenize stage: trains a tokenizer on the training split, encodes all splits, and writes the tokenizer
- * and the token store into one folder.
+ * The work of the tokenize stage: trains a tokenizer on the training split, encodes all splits, and writes the
+ * tokenizer and the token store into one folder.
  *
- * The splits are .jsonl files with one tune `{"id", "abc"}` per line, as the split stage writes them. Each tune is followed
- * by `<|endoftext|>`. Lines that hold no tune are skipped, and the metrics count and describe them.
+ * The splits are .jsonl files with one tune `{"id", "abc"}` per line, as the split stage writes them. Each tune is
+ * followed by `<|endoftext|>`. Lines that hold no tune are skipped, and the metrics count and describe them.
  */
 import { isUtf8 } from 'node:buffer';
 import { createReadStream, existsSync, statSync } from 'node:fs';
@@ -224,8 +224,8 @@ async function* readTunes(file: string, dropped?: Dropped, onBytes?: (bytes: num
 }
 
 /**
- * Reads the lines of a file as bytes. node:readline is not used, because it also ends lines at U+2028, which JSON strings
- * may contain.
+ * Reads the lines of a file as bytes. node:readline is not used, because it also ends lines at U+2028, which JSON
+ * strings may contain.
  *
  * @returns a generator of lines, or of 'too long' in place of a line over LONGEST_LINE, which is not kept in memory
  */

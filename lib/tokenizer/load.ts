@@ -9,7 +9,8 @@ import { readTokenizerFile } from './tokenizer-file.ts';
 /**
  * Loads any tokenizer of this project. The decoder in the file tells its kind.
  *
- * @throws TokenizerError if the file is missing, truncated or holds another kind of tokenizer; the message names the file
+ * @throws TokenizerError if the file is missing, truncated or holds another kind of tokenizer; the message names the
+ *   file
  * @example loadTokenizer('data/tokens/bpe/tokenizer.json').encode('CDEF|')
  */
 export function loadTokenizer(file: string, options?: { implementation?: Implementation }): Tokenizer {

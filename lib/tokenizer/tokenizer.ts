@@ -2,7 +2,8 @@
  * The interface that all tokenizers implement: text to ids, ids to text, and saving as a tokenizer.json.
  *
  * An id is an index into the vocabulary, 0 ≤ id < vocabularySize. Specials are ids that encoding never produces: a text
- * that spells `<|endoftext|>` is encoded as its characters or bytes. Specials stand for no text, so decoding skips them.
+ * that spells `<|endoftext|>` is encoded as its characters or bytes. Specials stand for no text, so decoding skips
+ * them.
  */
 import { TokenizerError } from './errors.ts';
 

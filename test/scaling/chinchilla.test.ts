@@ -1,4 +1,7 @@
-/** fitChinchilla: recovers published parameters, tolerates outliers, and refuses runs in which size and tokens are confounded. */
+/**
+ * fitChinchilla: recovers published parameters, tolerates outliers, and refuses runs in which size and tokens are
+ * confounded.
+ */
 import { describe, expect, test } from 'vitest';
 import { type ChinchillaFit, fitChinchilla, type TokenPoint } from '../../lib/scaling/index.ts';
 import { normal } from './example.ts';

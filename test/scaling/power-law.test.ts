@@ -1,4 +1,7 @@
-/** fitPowerLaw: recovers known laws, has intervals of the stated coverage, and refuses a law that the runs do not support. */
+/**
+ * fitPowerLaw: recovers known laws, has intervals of the stated coverage, and refuses a law that the runs do not
+ * support.
+ */
 import { describe, expect, test } from 'vitest';
 import { fQuantile } from '../../lib/scaling/f-distribution.ts';
 import { fitPowerLaw, isRefusal, type Point, type PowerLawFit, predict } from '../../lib/scaling/index.ts';

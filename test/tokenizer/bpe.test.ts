@@ -209,8 +209,8 @@ test.each(implementations)(
   'BPE (%s) encodes a piece of more than 64 KiB as the reference does',
   async (implementation) => {
     const draw = seeded(4);
-    // There is no bar and no newline, so each text is one piece. native/bpe encodes the first in parts. The second has no
-    // place at which it can be cut.
+    // There is no bar and no newline, so each text is one piece. native/bpe encodes the first in parts. The second has
+    // no place at which it can be cut.
     const texts = [
       Array.from({ length: 60_000 }, () => ['A2', 'B', 'c/', 'zA', '[CE]'][draw(5)]).join(''),
       'ab'.repeat(90_000),

@@ -22,7 +22,9 @@ function piecesOf(document: string | Uint8Array, pretokenizer: Pretokenizer): Ui
   return pieces;
 }
 
-/** Trains the reference as BpeTokenizer.train does, with `<|endoftext|>` as the only special, and returns the merges. */
+/**
+ * Trains the reference as BpeTokenizer.train does, with `<|endoftext|>` as the only special, and returns the merges.
+ */
 export function trainReference(
   documents: string[],
   options: { vocabularySize: number; pretokenizer: Pretokenizer; minimumCount?: number },

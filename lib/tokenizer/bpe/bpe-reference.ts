@@ -9,8 +9,8 @@
  *   merge 1    aX → Y           pieces     Y Y X          no pair is left
  *   encode     abab → X X       aabb → Y b
  *
- * @see Sennrich, Haddow and Birch 2016, "Neural machine translation of rare words with subword units" (arXiv:1508.07909),
- *   algorithm 1; Radford et al. 2019 (GPT-2), section 2.2, for BPE on bytes
+ * @see Sennrich, Haddow and Birch 2016, "Neural machine translation of rare words with subword units"
+ *   (arXiv:1508.07909), algorithm 1; Radford et al. 2019 (GPT-2), section 2.2, for BPE on bytes
  */
 import { BYTE_SYMBOL, SYMBOL_BYTE } from './byte-level.ts';
 import type { MergeOptions, Merges } from './merges.ts';
@@ -80,7 +80,9 @@ function countPairs(sequences: readonly number[][]): PairCount[] {
   return [...counts.values()];
 }
 
-/** Whether `a` is merged rather than `b`: the higher count, then the smaller left symbol, then the smaller right one. */
+/**
+ * Whether `a` is merged rather than `b`: the higher count, then the smaller left symbol, then the smaller right one.
+ */
 function isBefore(a: PairCount, b: PairCount): boolean {
   return a.count > b.count || (a.count === b.count && (a.pair[0] - b.pair[0] || a.pair[1] - b.pair[1]) < 0);
 }

@@ -1,8 +1,8 @@
 /**
  * Byte-level BPE: a vocabulary of bytes and of the symbols that merges make from them.
  *
- * Ids: the specials from 0, then the 256 bytes in the order of byte-level.ts, then the merges in the order in which they
- * were learned. Hugging Face's trainer gives the same ids for the same pieces.
+ * Ids: the specials from 0, then the 256 bytes in the order of byte-level.ts, then the merges in the order in which
+ * they were learned. Hugging Face's trainer gives the same ids for the same pieces.
  */
 import { asBytes, type DocumentSource } from '../documents.ts';
 import {

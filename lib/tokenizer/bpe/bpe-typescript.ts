@@ -1,9 +1,9 @@
 /**
- * BPE training and encoding in TypeScript. Used if the addon is not built, and for the rare tokenizer.json that the addon
- * refuses. The results equal those of bpe-reference.ts, which defines them.
+ * BPE training and encoding in TypeScript. Used if the addon is not built, and for the rare tokenizer.json that the
+ * addon refuses. The results equal those of bpe-reference.ts, which defines them.
  *
- * Training counts equal pieces once, with a weight. It updates the pair counts after each merge instead of counting anew.
- * Encoding takes O(n log n) for a piece of n bytes.
+ * Training counts equal pieces once, with a weight. It updates the pair counts after each merge instead of counting
+ * anew. Encoding takes O(n log n) for a piece of n bytes.
  */
 import { BYTE_SYMBOL } from './byte-level.ts';
 import type { MergeOptions, Merges, WeightedPiece } from './merges.ts';

@@ -1,8 +1,9 @@
 /**
- * The byte alphabet of GPT-2's byte-level BPE: each byte as a printable character. tokenizer.json spells tokens with it.
+ * The byte alphabet of GPT-2's byte-level BPE: each byte as a printable character. tokenizer.json spells tokens with
+ * it.
  *
- * A byte that is a printable Latin-1 character (! to ~, ¡ to ¬, ® to ÿ) is written as that character. The other 68 bytes
- * are written as U+0100, U+0101, … in ascending order: newline is Ċ, space is Ġ.
+ * A byte that is a printable Latin-1 character (! to ~, ¡ to ¬, ® to ÿ) is written as that character. The other 68
+ * bytes are written as U+0100, U+0101, … in ascending order: newline is Ċ, space is Ġ.
  *
  * BPE merges *symbols*. Symbols 0 to 255 are the bytes, ordered by the code points of their characters. Hugging Face's
  * trainer numbers them in this order and breaks ties between merges by it. Merge k makes symbol 256 + k.

@@ -9,9 +9,9 @@
  *   (3  "Am"  !p!   a tuplet, a chord symbol, a decoration
  *   -  (  [  \n …   any other byte
  *
- * The text is passed as Latin-1, one character per byte; the syntax of ABC is ASCII. Repetitions in the patterns that may
- * fail after a long match are bounded, so the time is linear in the text. This lexer knows the spelling of ABC but not its
- * meaning; lib/music parses ABC.
+ * The text is passed as Latin-1, one character per byte; the syntax of ABC is ASCII. Repetitions in the patterns that
+ * may fail after a long match are bounded, so the time is linear in the text. This lexer knows the spelling of ABC but
+ * not its meaning; lib/music parses ABC.
  *
  * @see ABC notation standard 2.1, chapters 3 (information fields) and 4 (tune body)
  */

@@ -1,16 +1,17 @@
 /**
- * One token per element of ABC notation: a note, a duration, a rest, a bar line, a field. abc-lexer.ts defines the elements.
+ * One token per element of ABC notation: a note, a duration, a rest, a bar line, a field. abc-lexer.ts defines the
+ * elements.
  *
  *   [V:1]^F,3/2z|   →   [V:1]  ^F,  DUR:3/2  z  |
  *
- * Ids: `<PAD>` 0, `<UNK>` 1, `<START>` 2, `<END>` 3, `<SEP>` 4, the 256 bytes as `<0x00>` …, then the lexemes that training
- * saw at least `minFrequency` times, most frequent first. A lexeme that is rarer, longer than 64 bytes or not ASCII is
- * encoded as the tokens of its bytes. So decoding restores any bytes, bits per byte cover the whole text, and `<UNK>` is
- * never produced. `<END>` ends a tune, as `<|endoftext|>` does in the other tokenizers. The other specials are there for
- * programs that expect them.
+ * Ids: `<PAD>` 0, `<UNK>` 1, `<START>` 2, `<END>` 3, `<SEP>` 4, the 256 bytes as `<0x00>` …, then the lexemes that
+ * training saw at least `minFrequency` times, most frequent first. A lexeme that is rarer, longer than 64 bytes or not
+ * ASCII is encoded as the tokens of its bytes. So decoding restores any bytes, bits per byte cover the whole text, and
+ * `<UNK>` is never produced. `<END>` ends a tune, as `<|endoftext|>` does in the other tokenizers. The other specials
+ * are there for programs that expect them.
  *
- * Its tokenizer.json is a BPE without merges, the one model that all programs reading tokenizer.json support. They decode
- * its ids to the same text, but they cannot encode with it.
+ * Its tokenizer.json is a BPE without merges, the one model that all programs reading tokenizer.json support. They
+ * decode its ids to the same text, but they cannot encode with it.
  */
 import { asBytes, type DocumentSource } from '../documents.ts';
 import { TokenizerError } from '../errors.ts';

@@ -1,12 +1,12 @@
 /**
- * Exports a token store to the files of nanoGPT, for programs that cannot read LMDB. train.bin, val.bin and test.bin hold
- * nothing but ids, little-endian. meta.json holds their width. nanoGPT's train.py can read train.bin and val.bin if ids
- * have 2 bytes:
+ * Exports a token store to the files of nanoGPT, for programs that cannot read LMDB. train.bin, val.bin and test.bin
+ * hold nothing but ids, little-endian. meta.json holds their width. nanoGPT's train.py can read train.bin and val.bin
+ * if ids have 2 bytes:
  *
  *     np.memmap('train.bin', dtype=np.uint16, mode='r')
  *
- * nanoGPT's meta.pkl, a Python pickle of the character vocabulary, is not written. tokenizer.json, beside the store, holds
- * the vocabulary.
+ * nanoGPT's meta.pkl, a Python pickle of the character vocabulary, is not written. tokenizer.json, beside the store,
+ * holds the vocabulary.
  *
  * @see karpathy/nanoGPT, data/openwebtext/prepare.py and train.py, `get_batch`
  */

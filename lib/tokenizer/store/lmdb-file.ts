@@ -5,8 +5,8 @@
  * - reading a store changes nothing in its directory, and
  * - a truncated file is detected before it is mapped: touching a page past the end of a mapped file kills the process.
  *
- * The first two pages are meta pages. Each is a snapshot of the tree's roots, and the one with the higher transaction id
- * is valid. This is their layout in the LMDB of the package lmdb 3.5, on 64-bit machines, in native byte order:
+ * The first two pages are meta pages. Each is a snapshot of the tree's roots, and the one with the higher transaction
+ * id is valid. This is their layout in the LMDB of the package lmdb 3.5, on 64-bit machines, in native byte order:
  *
  *   24  magic 0xBEEFC0DE, u32     48   page size, u32         152  transaction id, u64
  *   28  format version, u32       144  last page used, u64    160  boot id of the machine, u64
@@ -78,8 +78,9 @@ function readMeta(fd: number, at: number): DataView | undefined {
 }
 
 /**
- * Finishes a data file after LMDB has closed it: clears the boot id, truncates the file to the pages in use, and flushes it
- * to the disk. A file of another layout is only flushed. It is valid too, but its bytes differ from boot to boot.
+ * Finishes a data file after LMDB has closed it: clears the boot id, truncates the file to the pages in use, and
+ * flushes it to the disk. A file of another layout is only flushed. It is valid too, but its bytes differ from boot to
+ * boot.
  *
  * @param file the path of the data file
  */
@@ -99,9 +100,9 @@ export function finishDataFile(file: string): void {
 }
 
 /**
- * Opens a data file for reading such that LMDB's lock file does not appear beside it. The file is opened through a link in
- * a temporary directory, which is then removed: LMDB keeps the lock file open, and no other process needs it. On Windows
- * the file is opened in place, since links need a privilege there and open files cannot be removed.
+ * Opens a data file for reading such that LMDB's lock file does not appear beside it. The file is opened through a link
+ * in a temporary directory, which is then removed: LMDB keeps the lock file open, and no other process needs it. On
+ * Windows the file is opened in place, since links need a privilege there and open files cannot be removed.
  *
  * @param file the path of the data file
  * @param open opens the database at the given path

@@ -3,7 +3,7 @@
  * it, token-store.ts reads it.
  *
  *   meta              {format, version, vocabularySize, bytesPerToken}
- *   SPLIT/00000000    the ids of a split, documents concatenated, in chunks of just over 16 MiB; the last chunk is shorter
+ *   SPLIT/00000000    the ids of a split, in chunks of just over 16 MiB; the last chunk is shorter
  *   SPLIT/documents   tokens, bytes and characters of each document: three u32 per document
  *   totals            {SPLIT: {tokens, bytes, chars, documents}}
  *   complete          true; written last, in a transaction of its own
@@ -49,8 +49,8 @@ const PAGE_BYTES = 4096;
 const VALUE_HEADER_BYTES = 24;
 
 /**
- * Bytes per chunk. The lmdb package maps values of at least 16 MiB into an ArrayBuffer instead of copying them. A value of
- * k pages less the header fills k pages exactly.
+ * Bytes per chunk. The lmdb package maps values of at least 16 MiB into an ArrayBuffer instead of copying them. A value
+ * of k pages less the header fills k pages exactly.
  */
 export const CHUNK_BYTES = 16 * 1024 * 1024 + PAGE_BYTES - VALUE_HEADER_BYTES;
 

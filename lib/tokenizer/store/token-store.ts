@@ -57,8 +57,8 @@ export class TokenStore {
   /**
    * Opens a store.
    *
-   * @throws TokenizerError if there is no store in the directory, or if it is incomplete, truncated, of another version,
-   *   or of another tokenizer than the tokenizer.json beside it; the message names the directory
+   * @throws TokenizerError if there is no store in the directory, or if it is incomplete, truncated, of another
+   *   version, or of another tokenizer than the tokenizer.json beside it; the message names the directory
    */
   static open(dir: string): TokenStore {
     return new TokenStore(dir);
@@ -109,8 +109,8 @@ export class TokenStore {
   }
 
   /**
-   * The size of the first documents of a split: as many whole documents as have at most `maxBytes` bytes of text, but at
-   * least one if the split is not empty.
+   * The size of the first documents of a split: as many whole documents as have at most `maxBytes` bytes of text, but
+   * at least one if the split is not empty.
    */
   leading(split: Split, maxBytes: number): Totals {
     const leading: Totals = { tokens: 0, bytes: 0, chars: 0, documents: 0 };
