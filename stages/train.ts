@@ -107,8 +107,8 @@ function buildConfig(params: Params, size: string, vocabularySize: number) {
 
 /** The warning for a run that diverged. */
 function describeDivergence({ step, reason, keptStep }: NonNullable<Trained['diverged']>, modelDir: string): string {
-  const weights = keptStep === 0 ? 'the first weights' : `the weights of step ${keptStep}, the last good ones`;
-  return `stopped at step ${step}, since ${reason}; ${modelDir} has ${weights}. A smaller train.lr or a longer train.warmup may do`;
+  const weights = keptStep === 0 ? 'the initial weights' : `the weights of step ${keptStep}, the last good ones`;
+  return `stopped at step ${step}, because ${reason}; ${modelDir} has ${weights}. A smaller train.lr or a longer train.warmup may help`;
 }
 
 /** The divergence as the metrics file holds it. */
@@ -127,9 +127,9 @@ async function trainInThread(
   const program = `import { runTrainingThread } from './train-thread.ts'; runTrainingThread();`;
   const bundle = await bundleProgram(program, import.meta.url);
   const thread = startThread(bundle, { workerData: request });
-  const goesOn = request.checkpointDir === undefined ? '' : '; the next attempt goes on from here';
+  const hint = request.checkpointDir === undefined ? '' : '; the next attempt continues from here';
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => thread.postMessage(`interrupted (${signal})${goesOn}`));
+    process.once(signal, () => thread.postMessage(`interrupted (${signal})${hint}`));
   return new Promise((resolve, reject) => {
     thread.on('message', (message: FromThread) =>
       'progress' in message ? onProgress(message.progress) : resolve(message.trained),

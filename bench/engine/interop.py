@@ -1,9 +1,8 @@
-"""The other side of bench/engine/interop.ts, curves.ts and rounding.ts: the same models by PyTorch and transformers.
+"""The PyTorch side of bench/engine/interop.ts, curves.ts and rounding.ts: the same models in PyTorch and transformers.
 
     python interop.py logits|make|gradients|train        a JSON request on stdin, a JSON result on stdout
 
-A GPT is transformers' own GPT2LMHeadModel, an LSTM torch.nn.LSTM between nn.Embedding and nn.Linear; nothing of either is
-written here. Checkpoints are folders with config.json and model.safetensors. Needs torch, transformers, safetensors and numpy.
+A GPT is transformers' GPT2LMHeadModel, an LSTM is torch.nn.LSTM between nn.Embedding and nn.Linear. Checkpoints are folders with config.json and model.safetensors. Needs torch, transformers, safetensors and numpy.
 """
 import json
 import math

@@ -1,7 +1,7 @@
 """One model in PyTorch, for bench/engine/index.ts: a JSON request on stdin, a JSON result on stdout.
 
-GPT as nanoGPT writes it (scaled_dot_product_attention, tied head, AdamW), the LSTM as torch.nn.LSTM. Times are of whole
-training steps: forward, backward, clip, AdamW; and of sampling a token for each stream with a cache.
+The GPT is nanoGPT's (scaled_dot_product_attention, tied head, AdamW), the LSTM is torch.nn.LSTM. Times whole training steps
+(forward, backward, clip, AdamW), and sampling one token for each stream with a cache.
 """
 import json
 import math

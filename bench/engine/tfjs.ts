@@ -44,9 +44,9 @@ function compare(): void {
   console.log('| model | engine | tokens/s | loss differs by |\n| --- | --- | ---: | ---: |');
   for (const [model] of models.filter(([name]) => name.includes(values.only))) {
     const results = devices.map((device) => inOwnProcess(device, model));
-    const oracle = results.at(-1)!.losses;
+    const reference = results.at(-1)!.losses;
     for (const { description, losses, seconds } of results) {
-      const apart = Math.max(...losses.map((loss, step) => Math.abs(loss / oracle[step] - 1)));
+      const apart = Math.max(...losses.map((loss, step) => Math.abs(loss / reference[step] - 1)));
       if (!(apart <= TOLERANCE)) process.exitCode = 1;
       const rate = (B * T) / [...seconds].sort((a, b) => a - b)[Math.floor(seconds.length / 2)];
       console.log(

@@ -13,7 +13,7 @@ const configs = each({
   ],
   lstm: [
     ['an LSTM', { architecture: 'lstm', ...lstm, embedding: 37 }],
-    ['an LSTM with a head of its own', { architecture: 'lstm', ...lstm, embedding: 19 }],
+    ['an LSTM with a separate head', { architecture: 'lstm', ...lstm, embedding: 19 }],
   ],
 });
 
@@ -33,10 +33,10 @@ describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped if the addon is not bu
     async (_, config) => {
       const models = both(config);
       const batch = randomBatch(config, 5, config.block);
-      const [oracle, tested] = await Promise.all(models.map((model) => model.gradients(batch)));
-      expect(Math.abs(tested.loss - oracle.loss) / oracle.loss).toBeLessThan(1e-5);
+      const [reference, tested] = await Promise.all(models.map((model) => model.gradients(batch)));
+      expect(Math.abs(tested.loss - reference.loss) / reference.loss).toBeLessThan(1e-5);
       for (const { name } of parameters(config)) {
-        const expected = oracle.gradients.get(name)!.data;
+        const expected = reference.gradients.get(name)!.data;
         const actual = tested.gradients.get(name)!.data;
         const scale = expected.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
         const worst = expected.reduce((most, x, i) => Math.max(most, Math.abs(x - actual[i])), 0);
@@ -54,8 +54,8 @@ describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped if the addon is not bu
         results.push(await model.trainStep(randomBatch(config, 3, 12, step), { learningRate: 0.003, clip: 1 }));
       return results;
     };
-    const [oracle, tested] = await Promise.all(models.map(curve));
-    for (const [step, { loss, gradientNorm }] of oracle.entries()) {
+    const [reference, tested] = await Promise.all(models.map(curve));
+    for (const [step, { loss, gradientNorm }] of reference.entries()) {
       expect(Math.abs(tested[step].loss - loss) / loss, `loss of step ${step}`).toBeLessThan(5e-5);
       expect(Math.abs(tested[step].gradientNorm - gradientNorm) / gradientNorm, `norm of step ${step}`).toBeLessThan(
         1e-3,

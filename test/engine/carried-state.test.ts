@@ -30,7 +30,7 @@ import {
 const carried: LstmConfig = { ...tinyLstm, state: 'carried' };
 const configs: [name: string, config: LstmConfig][] = [
   ['an LSTM', tinyLstm],
-  ['an LSTM with a head of its own', { ...tinyLstm, embedding: 5 }],
+  ['an LSTM with a separate head', { ...tinyLstm, embedding: 5 }],
   ['an LSTM of one layer', { ...tinyLstm, layers: 1 }],
   ['an LSTM of three layers', { ...tinyLstm, layers: 3, width: 9, embedding: 7 }],
 ];

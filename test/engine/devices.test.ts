@@ -10,22 +10,22 @@ const packages = [
 ] as const;
 const open = (device?: string) => openEngine({ name: 'tfjs', device });
 
-test.each(packages)(
-  'the device %s says what it needs where its package is not installed',
-  async (device, name, message) => {
-    const installed = (() => {
-      try {
-        return require.resolve(name);
-      } catch {}
-    })();
-    if (installed) return;
+function isInstalled(name: string): boolean {
+  try {
+    return require.resolve(name) !== '';
+  } catch {
+    return false;
+  }
+}
+
+for (const [device, name, message] of packages)
+  test.skipIf(isInstalled(name))(`the device ${device} names its packages if they are not installed`, async () => {
     await expect(open(device)).rejects.toThrow(EngineError);
     await expect(open(device)).rejects.toThrow(message);
-  },
-);
+  });
 
 test('an unknown device is refused, and the error lists the known devices', () =>
-  expect(open('tpu')).rejects.toThrow(/no tfjs device tpu; there are node-gpu, node, wasm, cpu/));
+  expect(open('tpu')).rejects.toThrow(/tfjs device is tpu; it must be one of node-gpu, node, wasm, cpu/));
 
 test('a process cannot change its device', async () => {
   expect((await open('cpu')).description).toBe('tfjs fp32, cpu');

@@ -174,7 +174,7 @@ describe.each(engines)('the %s engine', (name, open) => {
     ));
 
   test.each([tinyGpt, tinyLstm])(
-    'goes on from weights and optimizer state bit for bit, dropout included: $architecture',
+    'continues from weights and optimizer state with the same bits, dropout included: $architecture',
     async (plain) => {
       const config = { ...plain, dropout: 0.2 };
       const batches = [1, 2, 3, 4].map((seed) => randomBatch(config, 2, 6, seed));

@@ -17,9 +17,9 @@ describe.skipIf(!isBuilt).each(models)('%s', (_, config) => {
   test('has the same losses, gradients and logits as TensorFlow.js', async () => {
     const weights = weightsOf(config);
     const batch = batchOf(config, 3);
-    const oracle = (await openTfjs({ device: 'cpu' })).model(config, { weights });
-    const expected = await oracle.gradients(batch);
-    const expectedLogits = await oracle.logits(batch.inputs, batch.sequences, batch.length);
+    const reference = (await openTfjs({ device: 'cpu' })).model(config, { weights });
+    const expected = await reference.gradients(batch);
+    const expectedLogits = await reference.logits(batch.inputs, batch.sequences, batch.length);
     for (const set of instructionSets)
       for (const threads of [1, 2]) {
         vi.stubEnv('ENGINE_ISA', set);
@@ -32,14 +32,14 @@ describe.skipIf(!isBuilt).each(models)('%s', (_, config) => {
         for (let i = 0; i < logits.length; i++) expect.soft(Math.abs(logits[i] - expectedLogits[i]) < 1e-5).toBe(true);
         model.dispose();
       }
-    oracle.dispose();
+    reference.dispose();
   });
 
   test('has gradients within 1e-2 of them in bf16, and losses that differ from those in fp32', async () => {
     const weights = weightsOf(config);
     const batch = batchOf(config, 3);
-    const oracle = (await openTfjs({ device: 'cpu' })).model(config, { weights });
-    const expected = await oracle.gradients(batch);
+    const reference = (await openTfjs({ device: 'cpu' })).model(config, { weights });
+    const expected = await reference.gradients(batch);
     for (const set of instructionSets) {
       vi.stubEnv('ENGINE_ISA', set);
       const model = openNative({ precision: 'bf16' }).model(config, { weights });
@@ -50,7 +50,7 @@ describe.skipIf(!isBuilt).each(models)('%s', (_, config) => {
       expect(await model.loss(batch)).toBe(loss);
       model.dispose();
     }
-    oracle.dispose();
+    reference.dispose();
   });
 
   test('has the gradients of finite differences', async () => {
@@ -113,9 +113,9 @@ describe.skipIf(!isBuilt).each(models.filter(([, { architecture }]) => architect
     const size = 2 * config.layers * 5 * config.width;
     const batch = { ...batchOf(config), state: Float32Array.from({ length: size }, (_, i) => 0.5 * Math.sin(7 * i)) };
     const still = { learningRate: 0, microbatch: 2 };
-    const oracle = (await openTfjs({ device: 'cpu' })).model(config, { weights });
-    const expected = await oracle.gradients(batch);
-    const { state: after } = await oracle.trainStep(batch, still);
+    const reference = (await openTfjs({ device: 'cpu' })).model(config, { weights });
+    const expected = await reference.gradients(batch);
+    const { state: after } = await reference.trainStep(batch, still);
     for (const set of instructionSets)
       for (const threads of [1, 2]) {
         vi.stubEnv('ENGINE_ISA', set);
@@ -129,7 +129,7 @@ describe.skipIf(!isBuilt).each(models.filter(([, { architecture }]) => architect
         for (const [i, x] of state!.entries()) expect.soft(Math.abs(x - after![i])).toBeLessThan(1e-6);
         model.dispose();
       }
-    oracle.dispose();
+    reference.dispose();
   });
 });
 

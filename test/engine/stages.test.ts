@@ -54,15 +54,15 @@ async function trainStage(name: string, more: string[] = [], signal?: NodeJS.Sig
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise<number | null>((resolve) => stage.on('close', resolve));
-  let said = '';
-  stage.stderr!.on('data', (text) => (said += text));
+  let stderr = '';
+  stage.stderr!.on('data', (text) => (stderr += text));
   const progress: { done: number; total: number; unit: string }[] = [];
   for await (const line of createInterface({ input: stage.stdio[3] as Readable })) {
     progress.push(JSON.parse(line));
     const { done, total } = progress.at(-1)!;
     if (signal && done >= interruptAt * total && done < total && !stage.killed) stage.kill(signal);
   }
-  return { status: await ended, said, progress };
+  return { status: await ended, stderr, progress };
 }
 
 const bytes = (name: string) => readFileSync(path(name));
@@ -70,14 +70,14 @@ const bytes = (name: string) => readFileSync(path(name));
 describe('the train stage', () => {
   test('writes a checkpoint when it is stopped, and the next attempt ends with the same bytes as a run that was not stopped', async () => {
     const through = await trainStage('through');
-    expect(through).toMatchObject({ status: 0, said: '' });
+    expect(through).toMatchObject({ status: 0, stderr: '' });
     expect(through.progress.at(-1)).toMatchObject({ unit: 'tokens' });
     expect(through.progress.at(-1)!.done).toBe(through.progress.at(-1)!.total);
 
     const stopped = await trainStage('stopped', ['--checkpoint', checkpoint], 'SIGTERM', 0.05);
     expect(stopped).toMatchObject({
       status: 1,
-      said: 'train: interrupted (SIGTERM); the next attempt goes on from here\n',
+      stderr: 'train: interrupted (SIGTERM); the next attempt continues from here\n',
     });
     expect(existsSync(path('stopped'))).toBe(false);
     const [kept, ...others] = readdirSync(checkpoint);
@@ -86,7 +86,7 @@ describe('the train stage', () => {
     expect(step).toBeGreaterThan(0);
 
     const resumed = await trainStage('stopped', ['--checkpoint', checkpoint]);
-    expect(resumed).toMatchObject({ status: 0, said: '' });
+    expect(resumed).toMatchObject({ status: 0, stderr: '' });
     expect(resumed.progress[0].done).toBe((step + 1) * 8 * 64);
     expect(bytes('stopped/model.safetensors').equals(bytes('through/model.safetensors'))).toBe(true);
     expect(String(bytes('stopped.csv')).replaceAll('stopped', 'through')).toBe(String(bytes('through.csv')));
@@ -102,7 +102,7 @@ test('a run that diverges reports the step, the reason and the weights that it k
   const flags = ['--size', 'gpt-tiny', '--seed', '1', '--params', path('wild.yaml'), '--metrics', path('wild.json')];
   const { status, stderr } = spawnSync(process.execPath, [...args, ...flags], { cwd: root, encoding: 'utf8' });
   expect(stderr).toMatch(
-    /^train: warning: stopped at step \d+, since the (loss|norm of the gradient|validation loss) .*; \S+wild has the first weights\. .*train.lr.*\n$/,
+    /^train: warning: stopped at step \d+, because the (loss|norm of the gradient|validation loss) .*; \S+wild has the initial weights\. .*train.lr.*\n$/,
   );
   expect(status).toBe(0);
   const { step } = JSON.parse(String(bytes('wild.json'))).diverged_at;

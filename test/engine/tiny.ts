@@ -17,7 +17,7 @@ export const tinyConfigs = each({
   ],
   lstm: [
     ['an LSTM', tinyLstm],
-    ['an LSTM with a head of its own', { ...tinyLstm, embedding: 5 }],
+    ['an LSTM with a separate head', { ...tinyLstm, embedding: 5 }],
     ['an LSTM of one layer', { ...tinyLstm, layers: 1 }],
   ],
 });

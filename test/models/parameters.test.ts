@@ -116,7 +116,7 @@ describe('a wrong configuration', () => {
     ['a broken width', { ...lstm, width: 2.5 }, 'width', /width is 2.5; .*whole number/],
     ['a missing embedding', { ...lstm, embedding: undefined }, 'embedding', /embedding is missing/],
     ['a certain dropout', { ...gpt, dropout: 1 }, 'dropout', /below 1/],
-    ['a bias that is no truth value', { ...gpt, bias: 'no' }, 'bias', /"no".*true or false/],
+    ['a bias that is not true or false', { ...gpt, bias: 'no' }, 'bias', /"no".*true or false/],
     ['another architecture', { ...gpt, architecture: 'rwkv' }, 'architecture', /"rwkv"; it must be "gpt"/],
   ];
   test.each(refusals)('is refused with the name of its key: %s', (_, config, key, message) => {

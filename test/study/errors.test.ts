@@ -23,7 +23,7 @@ function runStage(name: string, ...args: string[]) {
     cwd: folder,
     encoding: 'utf8',
   });
-  return { status, said: stderr.trim() };
+  return { status, stderr: stderr.trim() };
 }
 
 /** params.yaml with one text replaced. */
@@ -51,7 +51,7 @@ describe('a stage program that is run by hand', () => {
     ],
     ['a params file that is not there', 'convert', () => [path('empty'), path('abc')], /params\.yaml.*no such file/],
     [
-      'a params file that is no YAML',
+      'a params file that is not YAML',
       'convert',
       () => [path('empty'), path('abc'), '--params', params('convert:', 'convert: [')],
       /\.yaml:\d+:\d+/,
@@ -76,9 +76,9 @@ describe('a stage program that is run by hand', () => {
     ],
     ['an unknown flag', 'convert', () => [path('empty'), path('abc'), '--fast'], /--fast/],
   ])('%s: one sentence, no stack, exit 1', (_, stage, args, sentence) => {
-    const { status, said } = runStage(stage, ...args());
-    expect(said).toMatch(sentence);
-    expect(said).not.toMatch(/^\s+at /m);
+    const { status, stderr } = runStage(stage, ...args());
+    expect(stderr).toMatch(sentence);
+    expect(stderr).not.toMatch(/^\s+at /m);
     expect(status).toBe(1);
   });
 
@@ -87,7 +87,7 @@ describe('a stage program that is run by hand', () => {
     writeFileSync(path('raw/sub/good.mid'), composePiece(1));
     writeFileSync(path('raw/broken.mid'), 'this is no MIDI');
     const args = [path('raw'), path('abc'), '--params', join(ROOT, 'params.yaml'), '--metrics', path('m.json')];
-    expect(runStage('convert', ...args)).toEqual({ status: 0, said: '' });
+    expect(runStage('convert', ...args)).toEqual({ status: 0, stderr: '' });
     expect(readFileSync(path('abc/sub/good.abc'), 'utf8')).toMatch(/^X:1\n/);
     const metrics = JSON.parse(readFileSync(path('m.json'), 'utf8'));
     expect(metrics).toMatchObject({ files: 2, converted: 1, failed: [{ path: 'broken.mid' }] });
@@ -96,8 +96,14 @@ describe('a stage program that is run by hand', () => {
 
   test('fit reads any table of runs, and names the line that is wrong', () => {
     writeFileSync(path('runs.csv'), 'run,params,test_bits_per_byte\na,1000,2.0\nb,many,1.9\n');
-    const { status, said } = runStage('fit', path('runs.csv'), path('out.json'), '--params', join(ROOT, 'params.yaml'));
-    expect(said).toMatch(/runs\.csv:3.*params/);
+    const { status, stderr } = runStage(
+      'fit',
+      path('runs.csv'),
+      path('out.json'),
+      '--params',
+      join(ROOT, 'params.yaml'),
+    );
+    expect(stderr).toMatch(/runs\.csv:3.*params/);
     expect(status).toBe(1);
   });
 });

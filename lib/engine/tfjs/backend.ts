@@ -54,7 +54,7 @@ const BUNDLE = new URL('../../../dist/tfjs.js', import.meta.url);
  */
 export async function loadTensorFlow(device?: string): Promise<Loaded> {
   if (device !== undefined && !Object.hasOwn(DEVICES, device))
-    throw new EngineError(`there is no tfjs device ${device}; there are ${Object.keys(DEVICES).join(', ')}`);
+    throw new EngineError(`the tfjs device is ${device}; it must be one of ${Object.keys(DEVICES).join(', ')}`);
   if (loaded && device !== undefined && device !== loaded.device)
     throw new EngineError(`this process computes on the tfjs device ${loaded.device} already; ${device} needs its own`);
   loaded ??= device === undefined ? await loadFirst() : await load(device as Device);

@@ -1,6 +1,6 @@
 /** Detects that a training run has diverged, so that it can stop. */
 
-/** A run is judged by the mean loss of this many steps, because the loss of a single batch is noisy. */
+/** Divergence is decided on the mean loss of this many steps, because the loss of a single batch is noisy. */
 export const DIVERGENCE_STEPS = 10;
 
 /** The loss of a model that knows nothing about the data. */
