@@ -1,4 +1,7 @@
-/** Converts the MIDI files below RAW to ABC, x/y.mid to x/y.abc. Files that cannot be read are skipped and named in the metrics. */
+/**
+ * Converts the MIDI files below RAW to ABC, x/y.mid to x/y.abc. Files that cannot be read are skipped and named in the
+ * metrics.
+ */
 import { convertCorpus } from '../lib/corpus/index.ts';
 import { stage } from './stage.ts';
 

@@ -1,10 +1,11 @@
 /**
- * The convert stage as the pipeline runs it, on corpora large enough to measure: files of ../shared/corpus several times over, each
- * copy with other bytes after its last track, so that the memo of conversions has none of them.
+ * Measures the convert stage as the pipeline runs it, on corpora large enough to measure: several copies of
+ * ../shared/corpus. Each copy has other bytes after its last track, so that the memo of conversions does not know it.
  *
- * What 45,000 files of the Lakh data set's size would take is extrapolated by packed bytes, the only size of it that is published
- * (lmd_matched.tar.gz holds 116,189 entries in 1,407,072,670 bytes), and two ways: from the whole corpus, in proportion to its bytes,
- * what it takes to start counted once; and from its largest files, so many that their mean is Lakh's, in proportion to their number.
+ * The time for 45,000 files of the Lakh data set's size is extrapolated by packed bytes, the only published size of
+ * that data set: lmd_matched.tar.gz holds 116,189 entries in 1,407,072,670 bytes. One estimate scales the whole corpus
+ * by bytes and counts the start of the process once. The other scales the largest files, whose mean size is Lakh's, by
+ * their number.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,20 +14,21 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
-/** What a reader passes over after the last track: less than a chunk's header. */
+/** Bytes after the last track: fewer than a chunk's header, so readers ignore them. */
 const TRAILER = 7;
 const COPIES = 8;
 const LARGE_FILES = 4000;
 const LAKH_FILES = 45_000;
 const LAKH_PACKED_BYTES = 1_407_072_670 / 116_189;
 
-interface Run {
+interface Measurement {
   seconds: number;
-  /** MB that the process held at most, all its threads together */
+  /** peak memory of the process with all its threads, in MB */
   peak: number;
-  said: string;
+  output: string;
 }
 
+/** Measures the stage and prints the results. */
 export function corpusStage(midis: readonly Uint8Array[]): void {
   const folder = mkdtempSync(join(tmpdir(), 'bench-corpus-'));
   const run = (name: string, files: readonly Uint8Array[], copies: number) => {
@@ -41,7 +43,7 @@ export function corpusStage(midis: readonly Uint8Array[]): void {
     const once = run('once', midis, 1);
     const first = run('repeated', midis, COPIES);
     const files = midis.length * COPIES;
-    // One after another, as an archive has them, so that what files have in common is packed once.
+    // Packed together as in an archive, so that repeated content is compressed across files.
     const packed = gzipSync(Buffer.concat(midis), { level: 6 }).length / midis.length;
     const perFile = (first.seconds - once.seconds) / (files - midis.length);
     const scaled = once.seconds + perFile * (LAKH_FILES * (LAKH_PACKED_BYTES / packed) - midis.length);
@@ -49,10 +51,10 @@ export function corpusStage(midis: readonly Uint8Array[]): void {
     const large = run('largest', largest, Math.ceil(LARGE_FILES / largest.length));
     const counted = (large.seconds * LAKH_FILES) / (largest.length * Math.ceil(LARGE_FILES / largest.length));
     console.log(`\n## The convert stage, ${availableParallelism()} cores\n`);
-    console.log(`${midis.length} files: ${inWords(once, midis.length)}\n`);
-    console.log(`${files} files: ${inWords(first, files)}\n`);
-    console.log(`again: ${inWords(convert(join(folder, 'repeated')), files)}\n`);
-    console.log(`the ${largest.length} largest, ${LARGE_FILES} times in all: ${inWords(large, LARGE_FILES)}\n`);
+    console.log(`${midis.length} files: ${describeRun(once, midis.length)}\n`);
+    console.log(`${files} files: ${describeRun(first, files)}\n`);
+    console.log(`again: ${describeRun(convert(join(folder, 'repeated')), files)}\n`);
+    console.log(`the ${largest.length} largest, ${LARGE_FILES} times in all: ${describeRun(large, LARGE_FILES)}\n`);
     console.log(
       `${LAKH_FILES} files of Lakh's mean size (${kilobytes(LAKH_PACKED_BYTES)} packed, here ${kilobytes(packed)}): by bytes ${scaled.toFixed(0)} s, by the largest files ${counted.toFixed(0)} s`,
     );
@@ -61,14 +63,14 @@ export function corpusStage(midis: readonly Uint8Array[]): void {
   }
 }
 
-/** The same music in other bytes. */
+/** The same music with other bytes at the end. */
 function withTrailer(midi: Uint8Array, number: number): Uint8Array {
   const file = Buffer.concat([midi, Buffer.alloc(TRAILER)]);
   file.writeUInt32BE(number, midi.length);
   return file;
 }
 
-/** As many of the largest files, packed, as have a mean of Lakh's or more. */
+/** The largest files, as many as keep the mean of their packed sizes at or above Lakh's. */
 function largestFiles(midis: readonly Uint8Array[]): Uint8Array[] {
   const sizes = midis.map((midi) => ({ midi, size: gzipSync(midi, { level: 6 }).length }));
   sizes.sort((a, b) => b.size - a.size);
@@ -82,7 +84,7 @@ function largestFiles(midis: readonly Uint8Array[]): Uint8Array[] {
   return chosen;
 }
 
-function convert(folder: string): Run {
+function convert(folder: string): Measurement {
   rmSync(join(folder, 'abc'), { recursive: true, force: true });
   const atExit = 'process.on("exit",()=>console.log("peak",process.resourceUsage().maxRSS))';
   const call = ['--import', 'tsx', '--import', `data:text/javascript,${atExit}`, 'stages/convert.ts'];
@@ -94,12 +96,13 @@ function convert(folder: string): Run {
   );
   const seconds = (performance.now() - began) / 1000;
   if (status !== 0) throw new Error(stderr);
-  const [said, peak] = stdout.split(/\n?peak /);
-  return { seconds, peak: Number(peak) / 1024, said };
+  const [output, peak] = stdout.split(/\n?peak /);
+  return { seconds, peak: Number(peak) / 1024, output };
 }
 
-function inWords({ seconds, peak, said }: Run, files: number): string {
-  return `${seconds.toFixed(1)} s, ${(files / seconds).toFixed(0)} files/s, at most ${peak.toFixed(0)} MB; ${said}`;
+/** A measurement in words. */
+function describeRun({ seconds, peak, output }: Measurement, files: number): string {
+  return `${seconds.toFixed(1)} s, ${(files / seconds).toFixed(0)} files/s, at most ${peak.toFixed(0)} MB; ${output}`;
 }
 
 function kilobytes(bytes: number): string {

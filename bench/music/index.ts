@@ -1,10 +1,12 @@
 /**
- * MIDI ↔ ABC beside abcmidi and abcjs: speed, large files, a large corpus, fidelity, bytes, acceptance, agreement on intact and damaged text.
+ * Compares the conversion between MIDI and ABC with abcmidi and abcjs: speed, large files, a large corpus, fidelity,
+ * size, acceptance, and agreement on intact and damaged text.
  *
  *   npx tsx bench/music/index.ts ../shared/corpus [every = 1]
  *
- * Prints Markdown. `every` takes each so-many-th file for abcjs, which is slow. Peers that are missing are named and passed over;
- * everything but the convert stage runs on one thread. The folder edge-cases is left out: its files are wrong on purpose.
+ * Prints Markdown. abcjs is slow, so it gets only every `every`-th file. Missing peers are named and skipped.
+ * Everything except the convert stage runs on one thread. The folder edge-cases is left out, because its files have
+ * faults on purpose.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,10 +17,10 @@ import { corpusStage } from './corpus-stage.ts';
 import { abc2midi, abcjsWarnings, has, midi2abc, secondsToRun } from './peers.ts';
 
 const [corpus = '../shared/corpus', every = '1'] = process.argv.slice(2);
-/** Rounds over the corpus before and while speed is taken: the first are the compiler's. */
+/** Rounds over the corpus before and during the measurement of speed. The first let V8 compile the code. */
 const WARM_ROUNDS = 2;
 const TIMED_ROUNDS = 3;
-/** texts damaged to compare what the checkers say */
+/** the number of damaged texts for the comparison of the checkers */
 const DAMAGED = 1000;
 
 interface Tune {
@@ -60,7 +62,7 @@ function fidelity(tunes: Tune[], withMidi2abc: boolean): void {
   for (const folder of [...new Set(tunes.map((tune) => tune.folder)), 'all']) {
     const part = folder === 'all' ? tunes : tunes.filter((tune) => tune.folder === folder);
     const bytes = part.reduce((sum, { abc }) => sum + abc.length, 0);
-    const theirs = withMidi2abc ? part.reduce((sum, { path }) => sum + midi2abc(path).length, 0) : Number.NaN;
+    const midi2abcBytes = withMidi2abc ? part.reduce((sum, { path }) => sum + midi2abc(path).length, 0) : Number.NaN;
     const fixed = part.filter(({ abc }) => midiToAbc(abcToMidi(abc)).abc === abc).length;
     const over = part.filter(({ f1 }) => f1 > 0.99).length / part.length;
     row(
@@ -70,8 +72,8 @@ function fidelity(tunes: Tune[], withMidi2abc: boolean): void {
       percent(over),
       fixed,
       bytes,
-      theirs,
-      (bytes / theirs).toFixed(2),
+      midi2abcBytes,
+      (bytes / midi2abcBytes).toFixed(2),
     );
   }
   for (const { path, f1 } of tunes) if (f1 <= 0.99) console.log(`\nUnder .99: ${path} ${f1.toFixed(4)}`);
@@ -81,31 +83,31 @@ function speed(tunes: Tune[], withMidi2abc: boolean): void {
   console.log('\n## Speed, one thread\n');
   row('what', 'ms of CPU a file', 'ms of wall a file', 'files a second of CPU');
   row('---', '---', '---', '---');
-  const speedRow = (what: string, cpu: number, wall: number) =>
-    row(what, cpu.toFixed(2), wall.toFixed(2), (1000 / cpu).toFixed(0));
-  const timed = (what: string, run: (tune: Tune) => void) => {
+  const speedRow = (name: string, cpu: number, wall: number) =>
+    row(name, cpu.toFixed(2), wall.toFixed(2), (1000 / cpu).toFixed(0));
+  const timed = (name: string, run: (tune: Tune) => void) => {
     for (let round = 0; round < WARM_ROUNDS; round++) tunes.forEach(run);
     const began = { cpu: process.cpuUsage(), wall: performance.now() };
     for (let round = 0; round < TIMED_ROUNDS; round++) tunes.forEach(run);
     const { user, system } = process.cpuUsage(began.cpu);
     const calls = tunes.length * TIMED_ROUNDS;
-    speedRow(`${what}, in process`, (user + system) / 1000 / calls, (performance.now() - began.wall) / calls);
+    speedRow(`${name}, in process`, (user + system) / 1000 / calls, (performance.now() - began.wall) / calls);
   };
   timed('midiToAbc', ({ midi }) => midiToAbc(midi));
   timed('abcToMidi', ({ abc }) => abcToMidi(abc));
   if (!withMidi2abc) return;
   const paths = tunes.map(({ path }) => path);
-  for (const [what, program] of [
+  for (const [name, program] of [
     ['midi2abc, a process a file', 'midi2abc'],
     ['of which to start a process (`/bin/true`)', '/bin/true'],
   ]) {
     const { cpu, wall } = secondsToRun(program, paths);
-    speedRow(what, (1000 * cpu) / paths.length, (1000 * wall) / paths.length);
+    speedRow(name, (1000 * cpu) / paths.length, (1000 * wall) / paths.length);
   }
 }
 
 function largeFile(tunes: Tune[]): void {
-  // The largest tracks of the corpus, one after another, as a file of format 1 would have them.
+  // A file of format 1 made of the largest files' tracks.
   const tracks: Buffer[] = [];
   let size = 0;
   for (const { midi } of [...tunes].sort((a, b) => b.midi.length - a.midi.length)) {
@@ -130,7 +132,7 @@ async function acceptance(tunes: Tune[]): Promise<void> {
     const agreement: number[] = [];
     let refused = 0;
     for (const { abc } of tunes) {
-      // Without this, abc2midi begins each note of a chord a little after the one before.
+      // Without this directive, abc2midi begins each note of a chord a little after the one before.
       const { midi, errors } = abc2midi(abc.replace('\nK:', '\n%%MIDI chordattack 0\nK:'));
       if (errors.length > 0) refused++;
       agreement.push(midi === undefined ? 0 : noteF1(hearMidi(abcToMidi(abc)), hearMidi(midi)));
@@ -149,7 +151,7 @@ async function acceptance(tunes: Tune[]): Promise<void> {
   console.log(`\nabcjs: ${percent(clean / sample.length)} of ${sample.length} tunes without a warning`);
 }
 
-/** Whether the checkers find fault with intact text that was then damaged: none may find what checkAbc does not. */
+/** How many damaged texts each checker rejects, and how many only the peers reject. */
 async function damaged(tunes: Tune[]): Promise<void> {
   const warningsOf = await abcjsWarnings();
   if (warningsOf === undefined || !has('abc2midi')) return;

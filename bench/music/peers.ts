@@ -1,6 +1,6 @@
 /**
- * The programs that the converter is measured beside: midi2abc and abc2midi (Debian: abcmidi), and abcjs.
- * Where one is missing, its functions return undefined.
+ * The programs that the converter is compared with: midi2abc and abc2midi (Debian: abcmidi), and abcjs. `has` tells
+ * whether a program is installed; abcjsWarnings returns undefined if abcjs is missing.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,28 +10,31 @@ import { join } from 'node:path';
 const scratch = mkdtempSync(join(tmpdir(), 'bench-music-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
+/** Whether a program is installed. */
 export function has(program: string): boolean {
   return spawnSync(program, ['-ver']).error === undefined;
 }
 
-/** midi2abc's text, with its default options or others. */
+/** The output of midi2abc. */
 export function midi2abc(path: string, options: string[] = []): Buffer {
   return spawnSync('midi2abc', [path, ...options], { maxBuffer: 1 << 28 }).stdout;
 }
 
-/** Seconds of CPU time, user and system, and of the clock, of this program started once for each file, one after another. */
+/**
+ * Seconds of CPU (user and system) and wall time of a program that is started once for each file, one after another.
+ */
 export function secondsToRun(program: string, paths: string[]): { cpu: number; wall: number } {
   const loop = `for path; do ${program} "$path" >/dev/null 2>&1; done; times`;
   const began = performance.now();
   const { stdout } = spawnSync('sh', ['-c', loop, 'sh', ...paths], { encoding: 'utf8' });
   const wall = (performance.now() - began) / 1000;
-  // The second line that `times` prints is that of the shell's children: 0m1.23s 0m4.56s.
+  // The second line of `times` is the CPU time of the shell's children: 0m1.23s 0m4.56s.
   const [user, system] = stdout.trim().split('\n')[1].split(' ');
   const seconds = (text: string) => Number(text.split('m')[0]) * 60 + Number.parseFloat(text.split('m')[1]);
   return { cpu: seconds(user) + seconds(system), wall };
 }
 
-/** What abc2midi makes of a text, and the lines of its output that begin with Error. */
+/** Converts a text with abc2midi. Returns its MIDI file and the lines of its output that begin with Error. */
 export function abc2midi(abc: string): { midi: Uint8Array | undefined; errors: string[] } {
   const [from, to] = [join(scratch, 'tune.abc'), join(scratch, 'tune.mid')];
   rmSync(to, { force: true });
@@ -45,7 +48,7 @@ export function abc2midi(abc: string): { midi: Uint8Array | undefined; errors: s
   }
 }
 
-/** A function that gives abcjs's warnings for a text. */
+/** Loads abcjs. Returns a function that gives its warnings for a text. */
 export async function abcjsWarnings(): Promise<((abc: string) => string[]) | undefined> {
   try {
     const { default: abcjs } = await import('abcjs');
@@ -53,7 +56,7 @@ export async function abcjsWarnings(): Promise<((abc: string) => string[]) | und
       try {
         return abcjs.parseOnly(abc)[0]?.warnings ?? [];
       } catch (error) {
-        // Some damage makes it throw.
+        // abcjs throws on some damaged texts.
         return [String(error)];
       }
     };

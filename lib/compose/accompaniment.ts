@@ -1,9 +1,9 @@
 /**
- * The composer's accompaniment: turns the patterns of styles.ts into notes over a section's chords, and makes the voices that
- * follow the melody (thirds below it, an imitation one bar later, the inner voices of a chorale).
+ * The composer's accompaniment: turns the patterns of styles.ts into notes over a section's chords, and makes the
+ * voices that follow the melody (thirds below it, an imitation one bar later, the inner voices of a chorale).
  *
- * Times are in sixteenths from the section's start; pitches are MIDI note numbers. Nothing here is random, so a section that
- * returns with the same patterns has the same notes.
+ * Times are in sixteenths from the section's start; pitches are MIDI note numbers. Nothing here is random, so a section
+ * that returns with the same patterns has the same notes.
  */
 import { type Chord, chordDegrees, degreePitch, isChordTone, type ModalKey } from './harmony.ts';
 import { layMotif, type Melody, type MelodyNote } from './melody.ts';
@@ -37,7 +37,9 @@ function chordAt(ground: SectionGround, sixteenth: number): Chord {
   return ground.chords[Math.floor((sixteenth * ground.chordsPerBar) / ground.metre.bar)];
 }
 
-/** Calls `stroke` for each stroke of a pattern, bar after bar. A stroke held over a change of chord is repeated there. */
+/**
+ * Calls `stroke` for each stroke of a pattern, bar after bar. A stroke held over a change of chord is repeated there.
+ */
 function eachStroke(
   ground: SectionGround,
   pattern: string,
@@ -69,7 +71,10 @@ function eachStroke(
   }
 }
 
-/** A chord in close position, lowest note within an octave above LOWEST_CHORD_NOTE, in the inversion nearest to the chord before. */
+/**
+ * A chord in close position, lowest note within an octave above LOWEST_CHORD_NOTE, in the inversion nearest to the
+ * chord before.
+ */
 export function voiceChord(key: ModalKey, chord: Chord, before: readonly number[] | undefined): number[] {
   const pitches = chordDegrees(chord).map((degree) => degreePitch(key, degree, chord.alter));
   if (chord.size === 2) {
@@ -144,7 +149,10 @@ export function bassVoice(ground: SectionGround, pattern: string): PlacedNote[] 
   return notes;
 }
 
-/** Plays the drums: groove, a fill in the last bar, a crash on the first beat if `crash`. A hit lasts until the next, at most a beat. */
+/**
+ * Plays the drums: groove, a fill in the last bar, a crash on the first beat if `crash`. A hit lasts until the next, at
+ * most a beat.
+ */
 export function drumVoice(ground: SectionGround, beat: Beat, crash: boolean): PlacedNote[] {
   const { metre, bars } = ground;
   const hits = new Map<number, Set<number>>();
@@ -185,7 +193,9 @@ export function thirdsVoice(key: ModalKey, notes: readonly MelodyNote[]): Placed
   });
 }
 
-/** A lower voice that repeats each bar of the melody one bar later, more than an octave below, adapted to the chords. */
+/**
+ * A lower voice that repeats each bar of the melody one bar later, more than an octave below, adapted to the chords.
+ */
 export function imitationVoice(ground: SectionGround, melody: Melody): PlacedNote[] {
   const { key, metre, chords, chordsPerBar } = ground;
   const notes: MelodyNote[] = [];
@@ -203,7 +213,10 @@ export function imitationVoice(ground: SectionGround, melody: Melody): PlacedNot
   return melodyVoice(key, notes);
 }
 
-/** An inner voice of a chorale: for each chord the chord tone nearest to its last note, at least INNER_GAP below `upper`. */
+/**
+ * An inner voice of a chorale: for each chord the chord tone nearest to its last note, at least INNER_GAP below
+ * `upper`.
+ */
 export function innerVoice(ground: SectionGround, upper: readonly PlacedNote[], centre: number): PlacedNote[] {
   const { key, metre, chords, chordsPerBar } = ground;
   const span = metre.bar / chordsPerBar;

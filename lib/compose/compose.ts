@@ -4,10 +4,10 @@
  *     const midi = composePiece(1);            // a Standard MIDI File, the same bytes on every machine
  *     const piece = compose('waltz-7', { style: 'waltz' });
  *
- * A piece has a style (styles.ts), which gives metres, modes, forms, instruments and patterns; a key; and a form of sections that
- * return. Each section has chords from a grammar (harmony.ts), a melody of motifs over them (melody.ts), and accompanying voices
- * (accompaniment.ts). So a model finds structure at every distance: notes of one chord, bars that answer bars, sections that
- * return. Every onset and duration is a whole number of sixteenths.
+ * A piece has a style (styles.ts), which gives metres, modes, forms, instruments and patterns; a key; and a form of
+ * sections that return. Each section has chords from a grammar (harmony.ts), a melody of motifs over them (melody.ts),
+ * and accompanying voices (accompaniment.ts). So a model finds structure at every distance: notes of one chord, bars
+ * that answer bars, sections that return. Every onset and duration is a whole number of sixteenths.
  *
  * Artistic quality is not a goal. There are no dynamics, no rubato and no swing.
  */
@@ -164,7 +164,9 @@ function planPiece(random: SeededRandom, options: ComposeOptions): PiecePlan {
   };
 }
 
-/** Composes a section for each letter. Half of the later sections vary the theme of the first, so that they are related. */
+/**
+ * Composes a section for each letter. Half of the later sections vary the theme of the first, so that they are related.
+ */
 function composeSections(random: SeededRandom, plan: PiecePlan): Record<string, Section> {
   const sections: Record<string, Section> = {};
   let theme: Motif | undefined;
@@ -302,7 +304,10 @@ function sectionVoices(
   });
 }
 
-/** Ends the piece with a held tonic chord: in its last bar if the harmony closes on the tonic, otherwise in an added bar. */
+/**
+ * Ends the piece with a held tonic chord: in its last bar if the harmony closes on the tonic, otherwise in an added
+ * bar.
+ */
 function endPiece(piece: Composition, plan: PiecePlan, sections: Readonly<Record<string, Section>>): void {
   const { metre, style, form } = plan;
   const first = sections[lettersOf(form)[0]];

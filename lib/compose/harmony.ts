@@ -1,9 +1,10 @@
 /**
  * The composer's harmony: scales, chords on scale degrees, and the grammar that makes phrases of chords.
  *
- * A degree is a number of scale steps above the tonic nearest to middle C: 0 is the tonic, 2 the third, 7 the octave, −3 the
- * fifth below. A chord is a stack of thirds on a degree. It may alter degrees while it sounds: the raised leading note of a minor
- * key's dominant, the flat third of a blues IV7. Melody and bass follow these alterations, so that all voices agree.
+ * A degree is a number of scale steps above the tonic nearest to middle C: 0 is the tonic, 2 the third, 7 the octave,
+ * −3 the fifth below. A chord is a stack of thirds on a degree. It may alter degrees while it sounds: the raised
+ * leading note of a minor key's dominant, the flat third of a blues IV7. Melody and bass follow these alterations, so
+ * that all voices agree.
  */
 import type { SeededRandom } from './random.ts';
 

@@ -1,9 +1,9 @@
 /**
  * The composer's melody: motifs of one bar, their variations, and their placement over a section's chords.
  *
- * A motif is a rhythm and a contour in scale steps around an anchor. A phrase is a sequence of motifs (`a a b k`; k is the
- * cadence) whose anchors follow an arch. So a returning motif is the same, or transposed to another step, or varied. Notes on
- * beats move to the nearest chord tones; the notes between keep their steps.
+ * A motif is a rhythm and a contour in scale steps around an anchor. A phrase is a sequence of motifs (`a a b k`; k is
+ * the cadence) whose anchors follow an arch. So a returning motif is the same, or transposed to another step, or
+ * varied. Notes on beats move to the nearest chord tones; the notes between keep their steps.
  */
 import { type Chord, degreePitch, isChordTone, type ModalKey, nearestChordTone } from './harmony.ts';
 import type { SeededRandom } from './random.ts';

@@ -1,8 +1,9 @@
 /**
  * Seeded random numbers for the composer: a seed gives the same choices on every machine.
  *
- * The generator is sfc32 (Chris Doty-Humphrey's small fast counting generator), seeded by the FNV-1a hash of the seed's text.
- * The composer uses no transcendental functions, because their last bits differ between machines. Not for cryptography.
+ * The generator is sfc32 (Chris Doty-Humphrey's small fast counting generator), seeded by the FNV-1a hash of the seed's
+ * text. The composer uses no transcendental functions, because their last bits differ between machines. Not for
+ * cryptography.
  */
 
 /** A stream of random choices. */

@@ -1,8 +1,8 @@
 /**
  * The types of a style, and the metres and drums that styles name. The tables themselves are in styles.ts.
  *
- * A pattern is a text that divides one bar into slots of equal length: `x.x.x.x.` in 4/4 has eighths. `-` holds the sound
- * before it, `.` is silence.
+ * A pattern is a text that divides one bar into slots of equal length: `x.x.x.x.` in 4/4 has eighths. `-` holds the
+ * sound before it, `.` is silence.
  *   chords  x the chord · 0 1 2 3 one note of it, from below
  *   bass    R root · 3 5 7 of the chord · 8 octave · l fifth below · a step to the next root
  *   drums   x a hit; one text for each instrument

@@ -1,6 +1,6 @@
 /**
- * The composer's styles: tables of metres, modes, forms, instruments and patterns. style.ts defines their types and the pattern
- * language, accompaniment.ts plays the patterns, and compose.ts lays out the forms.
+ * The composer's styles: tables of metres, modes, forms, instruments and patterns. style.ts defines their types and the
+ * pattern language, accompaniment.ts plays the patterns, and compose.ts lays out the forms.
  */
 import type { Style } from './style.ts';
 

@@ -1,5 +1,6 @@
 /**
- * Writes a composed piece as a Standard MIDI File of format 1: a track for tempo, metre and key, then a track for each voice.
+ * Writes a composed piece as a Standard MIDI File of format 1: a track for tempo, metre and key, then a track for each
+ * voice.
  */
 import midiPackage from '@tonejs/midi';
 import type { Composition } from './composition.ts';

@@ -30,7 +30,8 @@ export function readAbc(abc: string): AbcReading {
 }
 
 /**
- * Converts a tune to a Standard MIDI File of format 1. Plays everything that is readable and skips the rest; checkAbc lists it.
+ * Converts a tune to a Standard MIDI File of format 1. Plays everything that is readable and skips the rest; checkAbc
+ * lists it.
  *
  * @throws MusicError if there is no note to play
  */

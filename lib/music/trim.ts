@@ -1,5 +1,6 @@
 /**
- * Makes generated text valid: finds the longest beginning that is a valid tune. The text may end anywhere and have faults.
+ * Makes generated text valid: finds the longest beginning that is a valid tune. The text may end anywhere and have
+ * faults.
  *
  * - Interleaved voices: whole lines are kept, each a bar of all voices.
  * - One voice: whole bars are kept.

@@ -1,12 +1,12 @@
-/** What checkAbc finds, and where. */
+/** The problems that checkAbc finds, and their places. */
 import { describe, expect, test } from 'vitest';
 import { checkAbc } from '../../lib/music/index.ts';
 
 const tune = (music: string) => `X:1\nM:4/4\nL:1/4\nK:C\n${music}\n`;
-/** `line:column kind` of each problem; the music is line 5. */
+/** `line:column kind` of each problem. The music begins in line 5. */
 const problems = (text: string) => checkAbc(text).map(({ line, column, kind }) => `${line}:${column} ${kind}`);
 
-test('a valid tune has none', () => {
+test('a valid tune has no problem', () => {
   expect(problems(tune('CDEF|G4-|G2 z2|]'))).toEqual([]);
   expect(problems(tune('V:1\nV:2\n[V:1]CDEF|[V:2]C,4|\n[V:1]G4|[V:2]Z|'))).toEqual([]);
 });
@@ -23,36 +23,36 @@ describe.each<[string, string, string[]]>([
   ['voices of unequal length', 'V:1\nC4|D4|\nV:2\nE4|', ['8:1 bar-count']],
   ['bars that differ between voices', 'M:none\nV:1\nC4|D4|\nV:2\nE4|F3|', ['9:4 bar-length']],
   ['a pitch that MIDI does not have', "C3c''''''|", ['5:3 range']],
-  ['a note as long as a symphony', 'C99999|', ['5:7 range', '5:1 bar-length']],
+  ['a note of thousands of bars', 'C99999|', ['5:7 range', '5:1 bar-length']],
   ['a chord of thousands of notes', `[${'c4'.repeat(2049)}]|`, ['5:1 range']],
   ['a tie that no note continues', 'CDEF-|G4|', ['5:4 tie']],
   ['a tie to another pitch', 'C2-D2|', ['5:1 tie']],
   ['a tie that a field parts from its note', 'CDEF[Q:1/4=90]-|F4|', ['5:15 tie']],
   ['a decoration in a chord that no note follows', '[CEk]4|', ['5:4 syntax']],
-  ['an ending for a pass that nobody plays', 'C4|1 D4:|1000000000000000000000 E4|', ['5:10 repeat']],
+  ['an ending for a pass beyond the 99th', 'C4|1 D4:|1000000000000000000000 E4|', ['5:10 repeat']],
   [
-    'rests that stand for millions of bars',
+    'rests of too many bars',
     `C4|${'Z999|'.repeat(60)}`,
     Array(10)
       .fill('')
       .map((_, i) => `5:${5 * i + 258} range`),
   ],
-  ['nothing to play', 'z4|', ['1:1 empty']],
-  ['a metre that is none', '[M:four]C4|', ['5:1 header']],
+  ['a tune without notes', 'z4|', ['1:1 empty']],
+  ['a metre that is a word', '[M:four]C4|', ['5:1 header']],
 ])('%s', (_, music, expected) => {
-  test(music, () => expect(problems(tune(music)).sort()).toEqual(expected.sort()));
+  test(`is found in ${music.slice(0, 40)}`, () => expect(problems(tune(music)).sort()).toEqual(expected.sort()));
 });
 
-test('bars may be short where notation has it so: upbeats, and beside repeats and double bars', () => {
+test('upbeats and bars beside repeats and double bars may be short', () => {
   expect(problems(tune('C|CDEF|CDE:|C|CDEF|CDE||C|CDEF|'))).toEqual([]);
 });
 
-test('fields that are missing', () => {
+test('missing X: and K: and an unreadable K: are problems of the header', () => {
   expect(problems('M:4/4\nK:C\nC8|\n')).toEqual(['1:1 header']);
   expect(problems('X:1\nM:4/4\nC8|\n')).toEqual(['3:1 header']);
   expect(problems('X:1\nM:4/4\nK:H\nC8|\n')).toEqual(['3:1 header']);
 });
 
-test('a message says what is wrong and what would be right', () => {
+test('a message gives the length of a bar and the length of its metre', () => {
   expect(checkAbc(tune('CDEF|CDE|CDEF|'))[0].message).toBe('this bar is 3 beats long; 4/4 has 4 beats');
 });

@@ -1,9 +1,9 @@
-/** How ABC sounds: the language of standard 2.1, as people write it. */
+/** Playing ABC: the language of standard 2.1 as people write it. */
 import { describe, expect, test } from 'vitest';
 import { abcToMidi, MusicError, readMidi } from '../../lib/music/index.ts';
 import { heard } from './heard.ts';
 
-/** A tune in C, 4/4, notes of a quarter, unless said otherwise. */
+/** The sound of a tune. By default it is in C and 4/4, with quarter notes. */
 const play = (music: string, fields = 'M:4/4\nL:1/4\nK:C') => heard(abcToMidi(`X:1\n${fields}\n${music}\n`));
 
 describe('notes', () => {
@@ -20,16 +20,20 @@ describe('notes', () => {
     ['a tie of one note of a chord', '[C-E]2 C2', '60@0+4 64@0+2'],
     ['a tie carries its accidental over the bar line', '^C4-|C2 C2', '61@0+6 60@6+2'],
     [
-      'a tie finds its pitch among others of its letter, and under another name',
+      'a tie finds its pitch among other notes of its letter, and in another spelling',
       '[c^c-]4|[c^c]4|_d4-|^c4',
       '72@0+4 73@0+8 72@4+4 73@8+8',
     ],
-    ['a tie is not taken by another note of its letter, in another layer', '^c4-|c4&^c4', '73@0+8 72@4+4'],
+    ['a tie is not continued by another pitch of its letter in another layer', '^c4-|c4&^c4', '73@0+8 72@4+4'],
     ['broken rhythm', 'C>D C<D C>>D', '60@0+1.5 62@1.5+0.5 60@2+0.5 62@2.5+1.5 60@4+1.75 62@5.75+0.25'],
     ['triplets', '(3CDE F', '60@0+0.667 62@0.667+0.667 64@1.333+0.667 65@2+1'],
     ['other tuplets', '(5:4:5CDEFG c', '60@0+0.8 62@0.8+0.8 64@1.6+0.8 65@2.4+0.8 67@3.2+0.8 72@4+1'],
     ['layers', 'C4 & E2 G2 | c4', '60@0+4 64@0+2 67@2+2 72@4+4'],
-    ['what does not sound', '"Am"!mf!{ge}C ~D (E "^slow".F) Ty |`u vG', '60@0+1 62@1+1 64@2+1 65@3+1 67@4+1'],
+    [
+      'annotations, decorations, grace notes, slurs and spacers are silent',
+      '"Am"!mf!{ge}C ~D (E "^slow".F) Ty |`u vG',
+      '60@0+1 62@1+1 64@2+1 65@3+1 67@4+1',
+    ],
   ])('%s', (_, music, sound) => expect(play(music)).toBe(sound));
 });
 
@@ -55,21 +59,21 @@ describe('repeats', () => {
 
 describe('fields', () => {
   test.each([
-    ['the unit follows the metre where L: is absent', 'C', 'M:4/4\nK:C', '60@0+0.5'],
+    ['without L: the unit follows the metre', 'C', 'M:4/4\nK:C', '60@0+0.5'],
     ['the unit of short bars', 'C', 'M:2/4\nK:C', '60@0+0.25'],
     ['modes', 'F C', 'L:1/4\nK:D mix', '66@0+1 60@1+1'],
     ['minor keys', 'B E', 'L:1/4\nK:Gm', '70@0+1 63@1+1'],
-    ['keys with accidentals of their own', 'F c', 'L:1/4\nK:D =c', '66@0+1 72@1+1'],
+    ['keys with added accidentals', 'F c', 'L:1/4\nK:D =c', '66@0+1 72@1+1'],
     ['octave clefs and transposition', 'C', 'L:1/4\nK:C clef=treble-8', '48@0+1'],
     ['programs', 'C', 'L:1/4\nK:C\n%%MIDI program 5', '60@0+1p5'],
     ['drums', 'C,,', 'L:1/4\nK:C\n%%MIDI channel 10', 'd36@0+1'],
   ])('%s', (_, music, fields, sound) => expect(play(music, fields)).toBe(sound));
 
-  test('inline, they hold from there on', () => {
+  test('inline fields apply from their place on', () => {
     expect(play('C [L:1/8] C [K:D] F [I:MIDI program 7] F')).toBe('60@0+1 60@1+0.5 66@1.5+0.5 66@2+0.5p7');
   });
 
-  test('voices, interleaved or apart, each with its own length and key', () => {
+  test('voices sound the same interleaved or one after another', () => {
     const apart = 'V:1\nC4|D4|\nV:2\n%%MIDI program 3\nE4|F4|';
     const interleaved = 'V:1\nV:2\n%%MIDI program 3\n[V:1]C4|[V:2]E4|\n[V:1]D4|[V:2]F4|';
     expect(play(apart)).toBe('60@0+4 64@0+4p3 62@4+4 65@4+4p3');
@@ -86,16 +90,16 @@ describe('fields', () => {
     expect(tempos).toEqual([{ tick: 0, microsecondsPerBeat: microseconds }]);
   });
 
-  test('metre and key reach the file, and an upbeat has a metre of its own', () => {
+  test('metre and key are written to the file, and an upbeat gets a metre of its own', () => {
     const { metres, keys } = readMidi(abcToMidi('X:1\nM:6/8\nL:1/8\nK:Em\nB|e3 g3|\n')).sequence;
     expect(metres.map(({ numerator, denominator }) => `${numerator}/${denominator}`)).toEqual(['1/8', '6/8']);
     expect(keys).toEqual([{ tick: 0, fifths: 1, minor: true }]);
   });
 });
 
-describe('text that is wrong', () => {
-  test('what can be played is played', () => expect(play('C ]§ D "unclosed E')).toMatch(/^60@0\+1 62@1\+1/));
-  test.each(['', 'hello', 'X:1\nK:C\nz4|\n'])('%j has no note to play, and says so', (text) => {
+describe('faulty text', () => {
+  test('is played as far as it is readable', () => expect(play('C ]§ D "unclosed E')).toMatch(/^60@0\+1 62@1\+1/));
+  test.each(['', 'hello', 'X:1\nK:C\nz4|\n'])('%j has no note: a MusicError', (text) => {
     expect(() => abcToMidi(text)).toThrow(MusicError);
     expect(() => abcToMidi(text)).toThrow(/no note/);
   });

@@ -1,4 +1,6 @@
-/** The synthetic data set: pieces that are real MIDI files, the same everywhere, on a grid, and built of parts that return. */
+/**
+ * The synthetic data set: pieces are valid MIDI files, the same on every machine, on a grid, with sections that return.
+ */
 import { createHash } from 'node:crypto';
 import midiPackage from '@tonejs/midi';
 import { describe, expect, test } from 'vitest';
@@ -16,7 +18,7 @@ describe('a piece', () => {
   test('is the same bytes for a seed, on every machine', () => {
     const digest = createHash('sha256');
     for (let seed = 0; seed < 20; seed++) digest.update(composePiece(seed));
-    // A change here means that every synthetic data set, and each figure measured on one, is another.
+    // A new hash here changes every synthetic data set, and every figure measured on one.
     expect(digest.digest('hex')).toBe('c5c0189f4e9049dba930b9ed93ed85f4fbc1344cc7b84ed849dfc01ecd4b0f0f');
     expect(composePiece('7')).toEqual(composePiece(7));
     expect(composePiece(8)).not.toEqual(composePiece(7));
@@ -86,14 +88,14 @@ describe('a data set of pieces', () => {
     expect(new Set(pieces.map((piece) => piece.form)).size).toBeGreaterThan(6);
   });
 
-  test('asked for one style has that style only; an unknown one is refused by name', () => {
+  test('of one style has that style only; an unknown style is an error that names it', () => {
     for (const style of styleNames) expect(compose(3, { style }).style).toBe(style);
     expect(() => composePiece(3, { style: 'polka' })).toThrow(/no style "polka".*waltz/);
   });
 });
 
 describe('structure', () => {
-  /** A voice's notes in a section, from its start, less the section's last bar where endings differ. */
+  /** A voice's notes in a section, from its start, without its last bar, because endings differ. */
   const sectionNotes = (piece: Composition, section: Composition['sections'][number], role: string) => {
     const from = section.bar * piece.metre.bar;
     const to = from + (section.bars - 1) * piece.metre.bar;
@@ -103,7 +105,7 @@ describe('structure', () => {
       .map(({ start, duration, pitch }) => [start - from, duration, pitch]);
   };
 
-  test('sections return: the same bass, and the same melody or an ornamented one', () => {
+  test('a returning section has the same bass, and the same melody or an ornamented one', () => {
     let exact = 0;
     let ornamented = 0;
     for (const piece of pieces.filter(({ keys }) => keys.length === 1)) {
@@ -131,13 +133,13 @@ describe('structure', () => {
     expect(ornamented).toBeGreaterThan(10);
   });
 
-  test('a lifted chorus returns a tone higher, and the file says so', () => {
-    const lifted = pieces.filter(({ keys }) => keys.length === 2);
-    expect(lifted.length).toBeGreaterThan(3);
-    for (const { keys } of lifted) expect((keys[1].key.tonic - keys[0].key.tonic + 12) % 12).toBe(2);
+  test('a raised chorus is a tone higher, and its key changes', () => {
+    const raised = pieces.filter(({ keys }) => keys.length === 2);
+    expect(raised.length).toBeGreaterThan(3);
+    for (const { keys } of raised) expect((keys[1].key.tonic - keys[0].key.tonic + 12) % 12).toBe(2);
   });
 
-  test('within a section motifs return: fewer rhythms than bars', () => {
+  test('motifs return within a section, so it has fewer rhythms than bars', () => {
     for (const piece of pieces) {
       const melody = piece.voices.find((voice) => voice.role === 'melody')!;
       const section = piece.sections.find(({ letter }) => letter === 'A')!;
@@ -150,7 +152,7 @@ describe('structure', () => {
     }
   });
 
-  test('notes on beats belong to the chord; the last note of an open phrase is not the tonic where the chord allows', () => {
+  test('notes on beats are chord tones; an open phrase ends on degree 1 and a closed one on the tonic', () => {
     const key = { tonic: 2, mode: 'major' } as const;
     const chord = (root: number) => ({ root, size: 3, alter: {} }) as const;
     const chords = [0, 5, 1, 4, 0, 3, 4, 0].map(chord);

@@ -1,6 +1,7 @@
 /**
- * The converter on whole files: the fixtures of test/fixtures/midi, and the corpus in ../shared/corpus where it is present. Of the
- * corpus, every sixteenth file is tested, and all files of its folder edge-cases, which have faults on purpose.
+ * The converter on whole files: the fixtures of test/fixtures/midi, and the corpus in ../shared/corpus where it is
+ * present. Of the corpus, every sixteenth file is tested, and all files of its folder edge-cases, which have faults on
+ * purpose.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

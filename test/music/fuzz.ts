@@ -1,11 +1,11 @@
 /**
- * Damaged MIDI files and ABC texts through everything that reads them: a result or a MusicError, within two seconds of CPU time and
- * without running away with the memory, always.
+ * Passes damaged MIDI files and ABC texts to every reader of lib/music. Each call must give a result or a MusicError,
+ * within two seconds of CPU time and limited memory.
  *
  *   npx tsx test/music/fuzz.ts [rounds = 20000] [seed = 1] [corpus folder]
  *
- * Deterministic: a seed gives the same mutations. What fails is written to the working directory and named. A short run of it
- * is in fuzz.test.ts. It measures no coverage and steers by none.
+ * A seed always gives the same mutations. Inputs that fail are written to the working directory. fuzz.test.ts has a
+ * short run. It does not measure or use code coverage.
  */
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { abcToMidi, checkAbc, MusicError, midiToAbc, trimToCompleteBars } from '
 import { meta, midi, notes } from './midi-bytes.ts';
 
 const SECONDS = 2;
-/** MB by which the process may grow: an input that makes it hold more has run away. */
+/** MB by which the process may grow. */
 const MEMORY = 600;
 
 /** mulberry32: 32 bits of state, uniform in [0, 1). */
@@ -28,7 +28,7 @@ export function random(seed: number): () => number {
   };
 }
 
-/** Bytes flipped, cut out, doubled, spliced from another file, and lengths and times forged. */
+/** Damages a file: bytes are flipped, cut out, doubled or spliced from another file, lengths and times forged. */
 export function mutateMidi(seeds: Uint8Array[], next: () => number): Uint8Array {
   const below = (n: number) => Math.floor(next() * n);
   let bytes = Uint8Array.from(seeds[below(seeds.length)]);
@@ -71,7 +71,9 @@ export function mutateMidi(seeds: Uint8Array[], next: () => number): Uint8Array 
   return bytes;
 }
 
-/** Another length for the next chunk from here, the first if there is none: too long, too short, or as if it had a sign. */
+/**
+ * Forges the length of the next chunk, or of the first if none follows: too long, too short, or with the sign bit set.
+ */
 function forgeLength(bytes: Uint8Array, from: number, next: () => number): void {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const chunk = Math.max(file.indexOf('MT', from), file.indexOf('MT'));
@@ -86,7 +88,7 @@ const ABC_PIECES =
     '|',
   );
 
-/** Characters removed, doubled, moved, cut; pieces of ABC put where they may not belong. */
+/** Damages a text: characters are removed, replaced or cut, and pieces of ABC are inserted at random places. */
 export function mutateAbc(seeds: string[], next: () => number): string {
   const below = (n: number) => Math.floor(next() * n);
   let text = seeds[below(seeds.length)];
@@ -117,7 +119,7 @@ export function mutateAbc(seeds: string[], next: () => number): string {
   return text;
 }
 
-/** Undefined where all is well, else what is wrong. */
+/** Returns the fault, or undefined if there is none. */
 export function tryMidi(bytes: Uint8Array): string | undefined {
   return guarded(() => {
     const { abc } = timed('midiToAbc', () => midiToAbc(bytes));
@@ -129,7 +131,7 @@ export function tryMidi(bytes: Uint8Array): string | undefined {
   });
 }
 
-/** Undefined where all is well, else what is wrong. */
+/** Returns the fault, or undefined if there is none. */
 export function tryAbc(text: string): string | undefined {
   return (
     guarded(() => {
@@ -146,7 +148,7 @@ export function tryAbc(text: string): string | undefined {
   );
 }
 
-/** A refusal is as good as a result; any other error is a fault. */
+/** Runs an attempt. A MusicError is not a fault; any other error is. */
 function guarded(attempt: () => string | undefined): string | undefined {
   try {
     return attempt();
@@ -156,19 +158,20 @@ function guarded(attempt: () => string | undefined): string | undefined {
   }
 }
 
-function timed<T>(what: string, run: () => T): T {
+/** Runs a call and throws if it takes too long. */
+function timed<T>(name: string, run: () => T): T {
   const began = process.cpuUsage();
   try {
     return run();
   } finally {
     const { user, system } = process.cpuUsage(began);
     const seconds = (user + system) / 1e6;
-    // biome-ignore lint/correctness/noUnsafeFinally: too slow a refusal is a fault as well
-    if (seconds > SECONDS) throw new Error(`${what} took ${seconds.toFixed(1)} s`);
+    // biome-ignore lint/correctness/noUnsafeFinally: a refusal that is too slow is a fault too
+    if (seconds > SECONDS) throw new Error(`${name} took ${seconds.toFixed(1)} s`);
   }
 }
 
-/** A few small files that have a little of everything, so that the test needs no corpus. */
+/** Small files with many features, so that the test does not need a corpus. */
 export function seedMidis(): Uint8Array[] {
   const conductor = [
     ...meta(0, 0x51, [7, 0xa1, 0x20]),
@@ -224,6 +227,7 @@ export function seedMidis(): Uint8Array[] {
   ];
 }
 
+/** Texts to damage: these files as ABC, and tunes as people write them. */
 export function seedAbcs(midis: Uint8Array[]): string[] {
   const written = midis.flatMap((bytes) => {
     try {
@@ -239,7 +243,7 @@ export function seedAbcs(midis: Uint8Array[]): string[] {
   ];
 }
 
-/** The most that this process has held so far. */
+/** Peak memory of this process, in MB. */
 function megabytes(): number {
   return Math.round(process.resourceUsage().maxRSS / 1024);
 }

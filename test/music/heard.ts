@@ -1,7 +1,10 @@
-/** What a tune sounds like, as tests state it. */
+/** The notes of a MIDI file as text, for the expectations of tests. */
 import { readMidi } from '../../lib/music/index.ts';
 
-/** `60@0+1` is middle C at beat 0 for one beat; a `d` before it is a drum, a `p` after it the program where it is not 0. In order of time. */
+/**
+ * Notes in order of time: `60@0+1` is middle C at beat 0 for one beat; a leading `d` marks a drum, `p5` program 5 (0 is
+ * left out).
+ */
 export function heard(bytes: Uint8Array): string {
   const { sequence } = readMidi(bytes);
   const beats = (ticks: number) => Math.round((ticks * 1000) / sequence.ticksPerBeat) / 1000;

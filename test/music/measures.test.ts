@@ -1,4 +1,4 @@
-/** MusPy's measures on music small enough to reckon by hand. */
+/** MusPy's measures on music small enough to compute by hand. */
 import midiPackage from '@tonejs/midi';
 import { describe, expect, test } from 'vitest';
 import { composePiece } from '../../lib/compose/compose.ts';
@@ -6,20 +6,20 @@ import { measure, measureNotes, type StepNote } from '../../lib/music/analysis/m
 
 const BEAT = 24;
 
-/** Notes of a beat each, one after another from a beat on. */
+/** Notes of one beat each, one after another, from beat `from` on. */
 const line = (pitches: readonly number[], from = 0, drum = false): StepNote[] =>
   pitches.map((pitch, i) => ({ start: (from + i) * BEAT, duration: BEAT, pitch, drum }));
 
 const C_MAJOR = [60, 62, 64, 65, 67, 69, 71];
 
 describe('pitch', () => {
-  test('range: highest less lowest, drums aside', () => {
+  test('range is highest minus lowest pitch, without drums', () => {
     expect(measureNotes(line([60, 72, 55])).pitch_range).toBe(17);
     expect(measureNotes([...line([60, 72]), ...line([35, 99], 0, true)]).pitch_range).toBe(12);
     expect(measureNotes([]).pitch_range).toBe(0);
   });
 
-  test('entropy of pitch classes, in bits: octaves are one class', () => {
+  test('entropy of pitch classes is in bits, and octaves are one class', () => {
     expect(measureNotes(line([60, 72, 48])).pitch_class_entropy).toBe(0);
     expect(measureNotes(line([60, 62, 64, 65])).pitch_class_entropy).toBeCloseTo(2, 12);
     // Halves of C, quarters of D and E: ½·1 + ¼·2 + ¼·2
@@ -30,7 +30,7 @@ describe('pitch', () => {
     );
   });
 
-  test('scale consistency: the share of notes in the scale that has most of them', () => {
+  test('scale consistency is the share of notes in the best-fitting scale', () => {
     expect(measureNotes(line(C_MAJOR)).scale_consistency).toBe(1);
     // Seven notes of C major and one F sharp; G major has seven of these eight too.
     expect(measureNotes(line([...C_MAJOR, 66])).scale_consistency).toBe(7 / 8);
@@ -40,7 +40,7 @@ describe('pitch', () => {
 });
 
 describe('time', () => {
-  test('polyphony: pitches at once, over the steps in which there is any', () => {
+  test('polyphony is the mean number of pitches over the steps with sound', () => {
     expect(measureNotes(line([60, 62])).polyphony).toBe(1);
     // Two beats of C under one beat of E: 3 beats of sound in 2. The silence after it does not count, nor do drums.
     const chord = [
@@ -54,7 +54,7 @@ describe('time', () => {
     expect(measureNotes([...line([60]), ...line([60])]).polyphony).toBe(1);
   });
 
-  test('groove consistency: onsets that the next bar has too', () => {
+  test('groove consistency compares the onsets of neighbouring bars', () => {
     // Two bars of four quarters, and the bar that the end begins, which is empty: 0 + 4 differences over 2 × 96 steps.
     expect(measureNotes(line([60, 60, 60, 60, 60, 60, 60, 60])).groove_consistency).toBeCloseTo(1 - 4 / 192, 12);
     // The second bar lacks the fourth, and the empty bar its three. Which pitches they are makes no difference.
@@ -69,7 +69,7 @@ describe('time', () => {
     expect(measureNotes(line([60])).groove_consistency).toBeNull();
   });
 
-  test('empty beats: a note fills its beats and the one at whose beginning it ends', () => {
+  test('a note fills its beats and the beat at whose beginning it ends', () => {
     // Beats 0–4 of sound and its end, 5–7 empty, 8 and 9 filled: 10 beats.
     expect(measureNotes([...line([60, 60, 60, 60]), ...line([60], 8)]).empty_beat_rate).toBeCloseTo(3 / 10, 12);
     expect(measureNotes(line([60, 60])).empty_beat_rate).toBe(0);
@@ -77,7 +77,7 @@ describe('time', () => {
   });
 });
 
-test('nothing has no measure', () => {
+test('measures without data are null', () => {
   expect(measureNotes([])).toEqual({
     notes: 0,
     pitch_range: 0,
@@ -91,7 +91,7 @@ test('nothing has no measure', () => {
   expect(drums).toMatchObject({ notes: 2, polyphony: null, pitch_class_entropy: null, empty_beat_rate: 0 });
 });
 
-test('a MIDI file is measured on the same grid, under its metre, whatever its ticks', () => {
+test('a MIDI file is measured under its metre, independent of its ticks per beat', () => {
   const measured = [96, 480].map((ppq) => {
     const midi = new midiPackage.Midi();
     midi.header.fromJSON({
@@ -114,7 +114,7 @@ test('a MIDI file is measured on the same grid, under its metre, whatever its ti
   expect(measured[1]).toEqual(measured[0]);
 });
 
-test('composed pieces measure as music does: tonal, with a groove and few empty beats', () => {
+test('composed pieces are tonal, with a groove and few empty beats', () => {
   for (let seed = 0; seed < 20; seed++) {
     const measures = measure(composePiece(seed));
     expect(measures.scale_consistency).toBeGreaterThan(0.85);

@@ -1,6 +1,6 @@
-/** MIDI files written byte by byte, so that tests can state exactly what is in them, wrong or right. */
+/** Builds MIDI files byte by byte, so that tests can choose every byte, valid or not. */
 
-/** A chunk: four letters, its length, its content. */
+/** A chunk: a name of four letters, its length, its content. */
 export function chunk(name: string, content: number[]): number[] {
   const { length } = content;
   return [
@@ -13,20 +13,22 @@ export function chunk(name: string, content: number[]): number[] {
   ];
 }
 
+/** An MThd chunk. */
 export function header(format: number, tracks: number, division: number): number[] {
   return chunk('MThd', [format >> 8, format & 255, tracks >> 8, tracks & 255, (division >> 8) & 255, division & 255]);
 }
 
-/** MIDI's variable-length quantity. */
+/** A number as MIDI's variable-length quantity. */
 export function quantity(value: number): number[] {
   const bytes = [value & 127];
   for (let rest = value >> 7; rest > 0; rest >>= 7) bytes.unshift((rest & 127) | 128);
   return bytes;
 }
 
+/** Delta time 0 and the end-of-track event. */
 export const END_OF_TRACK = [0, 0xff, 0x2f, 0];
 
-/** Note events as [pitch, start, duration] in ticks, on one channel, ended by end-of-track. */
+/** Note-ons and note-offs of notes given as [pitch, start, duration] in ticks, on one channel. */
 export function notes(events: [pitch: number, start: number, duration: number][], channel = 0): number[] {
   const timed = events.flatMap(([pitch, start, duration]) => [
     { tick: start, order: 1, bytes: [0x90 | channel, pitch, 64] },
@@ -42,11 +44,14 @@ export function notes(events: [pitch: number, start: number, duration: number][]
   return bytes;
 }
 
+/** A meta event after a delta time. */
 export function meta(delta: number, type: number, data: number[]): number[] {
   return [...quantity(delta), 0xff, type, ...quantity(data.length), ...data];
 }
 
-/** Format 1 (0 for one track) with 480 ticks to a beat; each track's events without its end. */
+/**
+ * A file of format 1 (0 for one track) with 480 ticks per beat. The tracks are given without their end-of-track event.
+ */
 export function midi(...tracks: number[][]): Uint8Array {
   const body = tracks.flatMap((events) => chunk('MTrk', [...events, ...END_OF_TRACK]));
   return Uint8Array.from([...header(tracks.length > 1 ? 1 : 0, tracks.length, 480), ...body]);

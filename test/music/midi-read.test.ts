@@ -1,4 +1,4 @@
-/** MIDI files as they are found: what is repaired, and what is refused. */
+/** Damaged MIDI files: repairs and refusals. */
 import { describe, expect, test } from 'vitest';
 import { checkAbc, MusicError, midiToAbc } from '../../lib/music/index.ts';
 import { chunk, END_OF_TRACK, header, meta, midi, notes } from './midi-bytes.ts';
@@ -12,7 +12,7 @@ const SCALE = notes([
   [65, 3 * Q, Q],
 ]);
 
-describe('what is repaired', () => {
+describe('repaired', () => {
   const plain = midi(SCALE);
   const expected = midiToAbc(plain).abc;
   const repaired = (bytes: number[] | Uint8Array) => midiToAbc(Uint8Array.from(bytes));
@@ -38,7 +38,7 @@ describe('what is repaired', () => {
       /length is wrong/,
     ],
     [
-      'a message that only wires have',
+      'system messages, which do not belong in files',
       [...header(0, 1, 480), ...chunk('MTrk', [0, 0xf8, 0, 0xf3, 1, ...SCALE, ...END_OF_TRACK])],
       /2 stray/,
     ],
@@ -48,7 +48,7 @@ describe('what is repaired', () => {
     expect(warnings.join('\n')).toMatch(warning);
   });
 
-  test('a note whose end is lost ends where its pitch begins again, and with the track', () => {
+  test('a note without note-off ends at the next note of its pitch, or with the track', () => {
     const track = [
       0,
       0x90,
@@ -107,7 +107,7 @@ describe('what is repaired', () => {
   });
 });
 
-describe('what is refused, and why', () => {
+describe('refused with a reason', () => {
   test.each<[string, number[], RegExp]>([
     ['nothing', [], /the file is empty/],
     ['text', [...Buffer.from('<!DOCTYPE html>')], /not a MIDI file/],
@@ -125,7 +125,7 @@ describe('what is refused, and why', () => {
     expect(() => midiToAbc(Uint8Array.from(bytes))).toThrow(reason);
   });
 
-  test('a Buffer cut out of a larger one is read by itself', () => {
+  test('a Buffer that is a view of a larger one is read within its bounds', () => {
     const bytes = midi(SCALE);
     const pool = Buffer.alloc(1000, 0x4d);
     pool.set(bytes, 300);

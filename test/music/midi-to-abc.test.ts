@@ -1,4 +1,4 @@
-/** What a MIDI file becomes in ABC: the dialect, with metre, tempo and key. */
+/** Writing MIDI files as ABC: the dialect, with metre, tempo and key. */
 import { describe, expect, test } from 'vitest';
 import { midiToAbc } from '../../lib/music/index.ts';
 import { chunk, END_OF_TRACK, header, meta, midi, notes } from './midi-bytes.ts';
@@ -16,13 +16,13 @@ const abcOf = (...tracks: number[][]) => midiToAbc(midi(...tracks)).abc;
 const musicOf = (...tracks: number[][]) => abcOf(...tracks).split(/\nK:.*\n/)[1];
 
 describe('the dialect', () => {
-  test('one voice: a header of X, M, L, Q and K, and four bars a line', () => {
+  test('one voice has a header of X, M, L, Q and K, and four bars a line', () => {
     expect(abcOf(SCALE)).toBe('X:1\nM:4/4\nL:1/4\nQ:1/4=120\nK:C\nCDEF|\n');
     const five = Array.from({ length: 5 }, (_, bar) => [60, bar * 4 * Q, 4 * Q] as [number, number, number]);
     expect(musicOf(notes(five))).toBe('C4|C4|C4|C4|\nC4|\n');
   });
 
-  test('several voices: interleaved, a bar of each on a line; programs and the drum channel with the voice; a silent bar is Z', () => {
+  test('several voices are interleaved, a bar of each on a line, after their programs and drum channel; a silent bar is Z', () => {
     const violin = [
       0,
       0xc0,
@@ -47,7 +47,7 @@ describe('the dialect', () => {
     );
   });
 
-  test('voice after voice, where asked for', () => {
+  test('with layout voices, one voice follows another', () => {
     const abc = midiToAbc(midi(SCALE, notes([[48, 0, 4 * Q]], 1)), { layout: 'voices' }).abc;
     expect(abc).toMatch(/\nV:1\nCDEF\|\nV:2\nC,4\|\n$/);
   });
@@ -87,7 +87,7 @@ describe('the dialect', () => {
     ).toBe('C4-CD8-D3|\n');
   });
 
-  test('equal music is equal text: tracks in another order, on other channels, in other ticks, or in one track', () => {
+  test('the text does not depend on the order, channels, ticks and number of tracks', () => {
     const high = notes(
       [
         [72, 0, Q],
@@ -147,7 +147,7 @@ describe('the dialect', () => {
     expect(() => midiToAbc(fine, { grid: 12 })).toThrow(/grid of 12 .* must be one of 1, 2, 4, 8, 16, 32/);
   });
 
-  test('a duration between two steps meets the next onset, or is what needs no tie', () => {
+  test('a duration between two steps meets the next onset, or needs no tie', () => {
     const played = notes([
       [60, 0, Q - 25],
       [62, Q, Q - 10],
@@ -184,7 +184,7 @@ describe('metre, tempo and key', () => {
     expect(abc).toMatch(/C3-\|Cz2\|\n$/);
   });
 
-  test('a metre that changes within a bar cuts that bar short, and the bar has the metre of what is left', () => {
+  test('a metre change within a bar ends that bar, which gets a metre of its own length', () => {
     const music = musicOf(
       [...meta(0, 0x58, [4, 2, 24, 8]), ...meta(Q, 0x58, [3, 2, 24, 8])],
       notes([
@@ -205,13 +205,13 @@ describe('metre, tempo and key', () => {
   });
 
   test('a bar has the tempo that gives it its length in seconds', () => {
-    // Half a bar at 120 and half at 60: two seconds a beat-pair, 80 beats a minute on the whole.
+    // Half a bar at 120 and half at 60 beats a minute: the whole bar has 80.
     const tempo = [...meta(0, 0x51, [7, 0xa1, 0x20]), ...meta(2 * Q, 0x51, [15, 0x42, 0x40])];
     expect(abcOf(tempo, notes([[60, 0, 8 * Q]]))).toContain('Q:1/4=80\n');
     expect(musicOf(tempo, notes([[60, 0, 8 * Q]]))).toBe('C4-|[Q:1/4=60]C4|\n');
   });
 
-  test('the key is what the file says, and changes with the bar', () => {
+  test('the key is that of the file, and changes with the bar', () => {
     const keys = [...meta(0, 0x59, [0xfd, 0]), ...meta(4 * Q, 0x59, [2, 1])];
     expect(
       abcOf(
@@ -224,7 +224,7 @@ describe('metre, tempo and key', () => {
     ).toMatch(/K:Eb\nE\d*\|\[K:Bm\]F\d*\|\n$/);
   });
 
-  test('a key that the file does not say is heard', () => {
+  test('a missing key is estimated from the notes', () => {
     const melody = (pitches: number[]) => notes(pitches.map((pitch, i) => [pitch, i * Q, Q]));
     expect(abcOf(melody([67, 69, 71, 72, 74, 76, 78, 79, 74, 71, 67, 67]))).toContain('K:G\n');
     expect(abcOf(melody([69, 71, 72, 74, 76, 77, 80, 81, 76, 72, 69, 69]))).toContain('K:Am\n');
@@ -256,7 +256,7 @@ describe('metre, tempo and key', () => {
     ).toBe('FG^AB|\n');
   });
 
-  test('an accidental is stated wherever one reading of the octave rule would miss it', () => {
+  test('an accidental is written if one reading of the octave rule needs it', () => {
     // C sharp below, then C above: natural if accidentals hold for one octave, sharp if for all.
     expect(
       musicOf(
@@ -271,7 +271,7 @@ describe('metre, tempo and key', () => {
     ).toBe('^C=c^CC|\n');
   });
 
-  test('drums are written as in C, whatever the key', () => {
+  test('drums are written as in C in every key', () => {
     expect(
       abcOf(
         [...meta(0, 0x59, [3, 0])],

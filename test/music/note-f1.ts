@@ -1,9 +1,9 @@
 /**
- * Compares two MIDI files by the F1 score over their notes. They are read with the package midi-file, so that the comparison does
- * not depend on lib/music. Used by tests and by bench/music.
+ * Compares two MIDI files by the F1 score over their notes. They are read with the package midi-file, so that the
+ * comparison does not depend on lib/music. Used by tests and by bench/music.
  *
- * Two notes match if they have the same pitch, are both drums or both not, and their onsets and durations differ by at most 1/16
- * of a quarter note. Each note matches at most one other, by a maximum matching.
+ * Two notes match if they have the same pitch, are both drums or both not, and their onsets and durations differ by at
+ * most 1/16 of a quarter note. Each note matches at most one other, by a maximum matching.
  */
 import { parseMidi } from 'midi-file';
 
@@ -18,7 +18,9 @@ export interface HeardNote {
 
 const TOLERANCE = 1 / 16 + 1e-9;
 
-/** Reads the notes of all tracks, paired first in, first out. A note without a note-off lasts to the end of its track. */
+/**
+ * Reads the notes of all tracks, paired first in, first out. A note without a note-off lasts to the end of its track.
+ */
 export function hearMidi(bytes: Uint8Array): HeardNote[] {
   const { header, tracks } = parseMidi(bytes);
   const ticksPerBeat = header.ticksPerBeat ?? 480;

@@ -23,7 +23,7 @@ const richAbc = midiToAbc(rich).abc;
 const melody = (offset: number, start = 0): [number, number, number][] =>
   [60, 64, 67, 65, 62, 64, 60, 59, 60, 67].map((pitch, i) => [pitch + offset, start + i * Q, Q]);
 
-test('written, played and read again, a tune is the same text, in both layouts and on any grid', () => {
+test('a tune that is played and converted again is the same text, in both layouts and on any grid', () => {
   for (const layout of ['interleaved', 'voices'] as const) {
     for (const grid of [4, 8, 16, 32]) {
       const { abc } = midiToAbc(rich, { layout, grid });
@@ -33,7 +33,7 @@ test('written, played and read again, a tune is the same text, in both layouts a
   expect(writeAbc(abcToScore(richAbc))).toBe(richAbc);
 });
 
-test('the example of docs/music.md is in the dialect', () => {
+test('the example of docs/music.md is written in the dialect', () => {
   const page = readFileSync(new URL('../../docs/music.md', import.meta.url), 'utf8');
   const example = /```abc\n([^`]*)```/.exec(page)![1];
   expect(midiToAbc(abcToMidi(example)).abc).toBe(example);
@@ -62,14 +62,14 @@ describe('transposition', () => {
     expect(up.bars[0].fifths).toBe(-3);
   });
 
-  test('there and back is the same text, and an octave keeps the key', () => {
+  test('up and down again gives the same text, and an octave keeps the key', () => {
     for (let semitones = -12; semitones <= 12; semitones++) {
       expect(transposeAbc(transposeAbc(abc, semitones), -semitones)).toBe(abc);
     }
     expect(abcToScore(transposeAbc(abc, 12)).bars[0].fifths).toBe(0);
   });
 
-  test('never leaves the pitches that MIDI has', () => {
+  test('never leaves the pitches of MIDI', () => {
     expect(() => transposeAbc(abc, 70)).toThrow(MusicError);
     expect(() => transposeAbc(abc, 70)).toThrow(/would leave MIDI's 0–127/);
     expect(() => transposeScore(abcToScore(abc), 0.5)).toThrow(/whole semitones/);
@@ -80,7 +80,7 @@ describe('the fingerprint', () => {
   const print = (...tracks: number[][]) => fingerprint(midiToScore(midi(...tracks)).score);
   const original = print(notes(melody(0)), notes([[36, 0, Q]], 9));
 
-  test('is the same for another key, instrument, drums, voice order and for silence before it', () => {
+  test('does not depend on key, instrument, drums, voice order and silence at the beginning', () => {
     expect(print(notes(melody(5)))).toBe(original);
     expect(print([0, 0xc2, 70, ...notes(melody(-7), 2)])).toBe(original);
     expect(print(notes(melody(0, 12 * Q)))).toBe(original);
@@ -94,7 +94,7 @@ describe('the fingerprint', () => {
     expect(print(notes(melody(0)), bass)).toBe(print(bass, notes(melody(0))));
   });
 
-  test('is another for other music', () => {
+  test('differs for other music', () => {
     expect(print(notes(melody(0).with(3, [66, 3 * Q, Q])))).not.toBe(original);
     expect(print(notes(melody(0).map(([pitch, start, duration]) => [pitch, 2 * start, duration])))).not.toBe(original);
     expect(print(notes(melody(0), 9))).not.toBe(original);
@@ -120,7 +120,7 @@ describe('the shape', () => {
     });
   });
 
-  test('silence before the first note is cut away, and nothing else', () => {
+  test('only the silence before the first note is removed', () => {
     const trimmed = trimLeadingSilence(score);
     expect(shapeOf(trimmed)).toMatchObject({ bars: 5, notes: 4, leadingEmptyBars: 0, beats: 20 });
     expect(trimmed.voices[0].notes.map((note) => note.start)).toEqual([0, 192, 192]);

@@ -1,4 +1,4 @@
-/** Generated text, cut anywhere → a valid tune or a reason. */
+/** Trimming generated text, cut anywhere: it gives a valid tune or a reason. */
 import { expect, test } from 'vitest';
 import { checkAbc, MusicError, midiToAbc, trimToCompleteBars } from '../../lib/music/index.ts';
 import { seedMidis } from './fuzz.ts';
@@ -6,25 +6,25 @@ import { seedMidis } from './fuzz.ts';
 const HEAD = 'X:1\nM:4/4\nL:1/4\nK:C\n';
 const trimmed = (text: string) => trimToCompleteBars(text).abc;
 
-test('a whole tune stays as it is', () => {
+test('a complete tune is not changed', () => {
   expect(trimToCompleteBars(`${HEAD}CDEF|G4|\n`)).toEqual({ abc: `${HEAD}CDEF|G4|\n`, dropped: 0, problem: undefined });
 });
 
-test('one voice keeps its complete bars, and loses the tie out of the last', () => {
+test('one voice keeps its complete bars, without the tie out of the last', () => {
   expect(trimmed(`${HEAD}CDEF|G4-|G2`)).toBe(`${HEAD}CDEF|G4|\n`);
 });
 
-test('interleaved voices keep the lines that have a bar of each', () => {
+test('interleaved voices keep the lines that have a bar of every voice', () => {
   const two = `${HEAD}V:1\nV:2\n[V:1]CDEF|[V:2]C,4-|\n`;
   expect(trimmed(`${two}[V:1]G4|[V:2]C`)).toBe(`${HEAD}V:1\nV:2\n[V:1]CDEF|[V:2]C,4|\n`);
   expect(trimmed(`${two}[V:1]G4|\n[V:1]G4|[V:2]C,4|\n`)).toBe(`${HEAD}V:1\nV:2\n[V:1]CDEF|[V:2]C,4|\n`);
 });
 
-test('voice after voice keeps the bars that all have', () => {
+test('voices after each other keep the bars that all voices have', () => {
   expect(trimmed(`${HEAD}V:1\nCDEF|G4|A4|\nV:2\nC,4|D,4|E,`)).toMatch(/V:1\nCDEF\|G4\|\nV:2\nC,4\|D,4\|\n$/);
 });
 
-test('it is cut before the first problem, and says which that was', () => {
+test('the text is cut before the first problem, and the problem is returned', () => {
   const { abc, problem, dropped } = trimToCompleteBars(`${HEAD}CDEF|CDEFG|CDEF|\n`);
   expect(abc).toBe(`${HEAD}CDEF|\n`);
   expect(problem).toMatchObject({ line: 5, column: 6, kind: 'bar-length' });
@@ -42,7 +42,7 @@ test.each<[string, RegExp]>([
   expect(() => trimToCompleteBars(text)).toThrow(reason);
 });
 
-test('cut at any character after its first bar, a written tune gives a valid one; before, a reason', () => {
+test('a tune cut at any character after its first bar gives a valid tune; before that, a MusicError', () => {
   const { abc } = midiToAbc(seedMidis()[0]);
   const firstBar = abc.indexOf('\n', abc.indexOf('[V:1]'));
   for (let end = 0; end <= abc.length; end++) {

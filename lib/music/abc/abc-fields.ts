@@ -34,7 +34,9 @@ const MODES: Record<string, number> = {
   lyd: -1,
 };
 
-/** Parses K: `G`, `Am`, `F#dor`, `D =c`, `C exp ^f`, `Hp`, `none`, each with modifiers such as `clef=bass transpose=-2`. */
+/**
+ * Parses K: `G`, `Am`, `F#dor`, `D =c`, `C exp ^f`, `Hp`, `none`, each with modifiers such as `clef=bass transpose=-2`.
+ */
 export function parseKey(value: string): KeyField | undefined {
   const text = value.trim();
   const transpose = parseTranspose(text);

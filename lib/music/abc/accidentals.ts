@@ -1,8 +1,8 @@
 /**
  * Decides which notes are written with an accidental.
  *
- * ABC software differs in two points: whether an accidental holds to the end of the bar for its own octave or for all octaves,
- * and whether it holds over `&`. A note is written without an accidental only if all readings give its pitch.
+ * ABC software differs in two points: whether an accidental holds to the end of the bar for its own octave or for all
+ * octaves, and whether it holds over `&`. A note is written without an accidental only if all readings give its pitch.
  */
 import { POSITIONS, type Spelling } from './spelling.ts';
 

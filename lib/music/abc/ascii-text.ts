@@ -1,6 +1,6 @@
 /**
- * A text that is written piece by piece into one byte buffer. Adding strings would leave one string a piece to the garbage
- * collector. The buffer is reused from one text to the next.
+ * A text that is written piece by piece into one byte buffer. Adding strings would leave one string a piece to the
+ * garbage collector. The buffer is reused from one text to the next.
  *
  * ASCII only: other characters are cut to their low eight bits.
  */

@@ -1,9 +1,9 @@
 /**
- * Checks ABC and lists its problems by line and column: syntax, fields, bars whose length differs from their metre or between
- * voices, voices with different numbers of bars, pitches outside MIDI's range, ties that no note continues.
+ * Checks ABC and lists its problems by line and column: syntax, fields, bars whose length differs from their metre or
+ * between voices, voices with different numbers of bars, pitches outside MIDI's range, ties that no note continues.
  *
- * Bars may be shorter than their metre where notation allows it: the first bar (an upbeat), and bars beside repeat signs and
- * double bars.
+ * Bars may be shorter than their metre where notation allows it: the first bar (an upbeat), and bars beside repeat
+ * signs and double bars.
  */
 import { parseAbc } from './parse-abc.ts';
 import { performTune } from './perform-tune.ts';

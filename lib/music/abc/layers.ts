@@ -1,12 +1,14 @@
 /**
- * Divides the voices of a score into layers: in each bar, each layer is a sequence of notes, chords and rests without gaps.
+ * Divides the voices of a score into layers: in each bar, each layer is a sequence of notes, chords and rests without
+ * gaps.
  *
- * Notes with one onset and one duration are a chord. Notes that overlap otherwise go to parallel layers, which a bar joins with
- * `&`. A note that crosses a bar line stays in its layer and is tied. Only bars that need a further layer have one.
+ * Notes with one onset and one duration are a chord. Notes that overlap otherwise go to parallel layers, which a bar
+ * joins with `&`. A note that crosses a bar line stays in its layer and is tied. Only bars that need a further layer
+ * have one.
  *
- * abc2midi gives each voice a MIDI channel, and each further layer of a voice another one. It has fifteen beside the drum
- * channel. If a score would need more, the voices with the most layers are sliced: they get one layer, which is cut at every
- * beginning and end of a note, with ties across the cuts.
+ * abc2midi gives each voice a MIDI channel, and each further layer of a voice another one. It has fifteen beside the
+ * drum channel. If a score would need more, the voices with the most layers are sliced: they get one layer, which is
+ * cut at every beginning and end of a note, with ties across the cuts.
  *
  * The result is one list of numbers, because an object for each piece would cost more time than everything else here:
  *
@@ -28,13 +30,19 @@ import { NumberList } from './number-list.ts';
 
 /** One voice as pieces of the shared list. */
 export interface LayeredVoice {
-  /** For each bar, the index of its first piece, and at the end the index after the last. A bar without pieces is silent. */
+  /**
+   * For each bar, the index of its first piece, and at the end the index after the last. A bar without pieces is
+   * silent.
+   */
   bars: number[];
   /** the number of layers in the bar that has most of them */
   layers: number;
 }
 
-/** The longest duration, in steps, that is written as one note: a breve on a grid of 16. ABC software takes no longer ones. */
+/**
+ * The longest duration, in steps, that is written as one note: a breve on a grid of 16. ABC software takes no longer
+ * ones.
+ */
 export const LONGEST_PLAIN = 128;
 /** Flag of a piece: the next piece of the layer continues its sound. */
 export const TIED = 256;
@@ -131,7 +139,9 @@ class OpenLayer {
   }
 }
 
-/** Adds a note or chord as tied pieces of plain durations, or a silence as rests. `tied`: the last piece is tied too. */
+/**
+ * Adds a note or chord as tied pieces of plain durations, or a silence as rests. `tied`: the last piece is tied too.
+ */
 function addPieces(pieces: NumberList, pitches: readonly number[], steps: number, tied: boolean): void {
   const parts = plainParts(steps);
   const count = pitches.length << COUNT_SHIFT;
@@ -179,7 +189,10 @@ function layerVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList)
   return { bars: barStarts, layers: most };
 }
 
-/** The used layer that needs the shortest rest before this onset; otherwise one not yet used in this bar; otherwise a new one. */
+/**
+ * The used layer that needs the shortest rest before this onset; otherwise one not yet used in this bar; otherwise a
+ * new one.
+ */
 function freeLayer(layers: OpenLayer[], start: number, barStart: number): OpenLayer {
   let best: OpenLayer | undefined;
   for (let k = 0; k < layers.length; k++) {
@@ -197,7 +210,8 @@ function freeLayer(layers: OpenLayer[], start: number, barStart: number): OpenLa
 }
 
 /**
- * Appends the further layers of a bar to the first, up to the last that has a sound. Unused layers before it become rests.
+ * Appends the further layers of a bar to the first, up to the last that has a sound. Unused layers before it become
+ * rests.
  *
  * @returns how many layers the bar has
  */

@@ -1,6 +1,6 @@
 /**
- * A growing list of 32-bit integers whose memory is reused. New memory would not be in the processor's cache and would have to
- * be garbage-collected.
+ * A growing list of 32-bit integers whose memory is reused. New memory would not be in the processor's cache and would
+ * have to be garbage-collected.
  */
 
 const FIRST_CAPACITY = 1 << 6;

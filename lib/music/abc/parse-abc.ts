@@ -1,12 +1,13 @@
 /**
- * Parses ABC into a Tune: the language of standard 2.1 as people write it, and this project's dialect of it (docs/music.md).
+ * Parses ABC into a Tune: the language of standard 2.1 as people write it, and this project's dialect of it
+ * (docs/music.md).
  *
  * This file reads lines, fields, directives and voices. read-notes-and-chords.ts reads the music of a line, and
  * voice-builder.ts puts the notes into bars.
  *
- * Supported: fields, inline fields, voices, directives for MIDI programs and drum channels, notes, rests, chords, ties, tuplets,
- * broken rhythm, repeats, endings, layers joined by `&`. Not supported: part orders (P:), macros, overlays of several bars,
- * microtones, chord symbols. Only the first tune of a file is read.
+ * Supported: fields, inline fields, voices, directives for MIDI programs and drum channels, notes, rests, chords, ties,
+ * tuplets, broken rhythm, repeats, endings, layers joined by `&`. Not supported: part orders (P:), macros, overlays of
+ * several bars, microtones, chord symbols. Only the first tune of a file is read.
  *
  * @see ABC standard 2.1, §2 (file structure), §3 (fields), §7 (voices), §11 (directives)
  */
@@ -143,7 +144,10 @@ class AbcParser {
     }
   }
 
-  /** A field applies to all voices in the header and until a voice has begun. Afterwards it applies to the current voice. */
+  /**
+   * A field applies to all voices in the header and until a voice has begun. Afterwards it applies to the current
+   * voice.
+   */
   #set(settings: Partial<Settings>): void {
     const { voice } = this.#reader;
     if (this.#inHeader || (voice.result.id === '' && voice.empty)) this.#settings = { ...this.#settings, ...settings };

@@ -1,6 +1,6 @@
 /**
- * Plays a tune: turns it into a NoteSequence. Repeats and endings are written out, ties joined, and changes of program, tempo,
- * metre and key get their times.
+ * Plays a tune: turns it into a NoteSequence. Repeats and endings are written out, ties joined, and changes of program,
+ * tempo, metre and key get their times.
  */
 import { DEFAULT_TEMPO, type NoteSequence, type Part, type PlayedNote } from '../model/index.ts';
 import {
@@ -169,8 +169,9 @@ function programAt(changes: BarChange[], offset: number): number | undefined {
 /**
  * Removes and returns the open tie that a note continues.
  *
- * It is the tie of the same pitch. If there is none and the note has no accidental, it is the tie of the same letter and octave:
- * a tie carries its accidental over the bar line. This does not apply if another note at this onset has the tied pitch.
+ * It is the tie of the same pitch. If there is none and the note has no accidental, it is the tie of the same letter
+ * and octave: a tie carries its accidental over the bar line. This does not apply if another note at this onset has the
+ * tied pitch.
  */
 function takeTie(ties: OpenTie[], written: TuneNote, start: number, bar: TuneBar): OpenTie | undefined {
   let index = ties.findIndex((tie) => tie.until === start && tie.note.pitch === written.pitch);

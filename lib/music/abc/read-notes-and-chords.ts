@@ -1,8 +1,9 @@
 /**
- * Reads lines of music character by character: notes (`^c'2`), chords (`[CEG]2`), rests, ties, tuplets, bar lines, layers.
+ * Reads lines of music character by character: notes (`^c'2`), chords (`[CEG]2`), rests, ties, tuplets, bar lines,
+ * layers.
  *
- * The notes are added to a VoiceBuilder. Inline fields are handed to parse-abc.ts. Grace notes, decorations, slurs, chord
- * symbols and annotations make no sound here and are skipped.
+ * The notes are added to a VoiceBuilder. Inline fields are handed to parse-abc.ts. Grace notes, decorations, slurs,
+ * chord symbols and annotations make no sound here and are skipped.
  *
  * @see ABC standard 2.1, §4: the tune body
  */
@@ -40,7 +41,10 @@ export class MusicReader implements TextPlace {
   line = 1;
   #text = '';
   #at = 0;
-  /** The columns of the last `]` and `}` of the line. After them, no search for a closing bracket is made: it keeps time linear. */
+  /**
+   * The columns of the last `]` and `}` of the line. After them, no search for a closing bracket is made: it keeps time
+   * linear.
+   */
   #lastBracket = -1;
   /** where the last inline field of the line ended */
   #fieldEnd = -1;

@@ -1,11 +1,12 @@
 /**
  * Spells pitches in a key as ABC writes them: letter, accidental and octave marks.
  *
- * A staff position counts letters upwards from MIDI pitch 0, which ABC writes C,,,,,: position = 7 · octave + letter, with C = 0.
+ * A staff position counts letters upwards from MIDI pitch 0, which ABC writes C,,,,,: position = 7 · octave + letter,
+ * with C = 0.
  *
- * Spelling follows the line of fifths. Each pitch class gets its name among the twelve names nearest to the key. In a major key
- * these run from the flat sixth to the sharp tonic (in C: A♭ … C♯), in a minor key from the flat fifth to the sharp seventh
- * (in A minor: E♭ … G♯).
+ * Spelling follows the line of fifths. Each pitch class gets its name among the twelve names nearest to the key. In a
+ * major key these run from the flat sixth to the sharp tonic (in C: A♭ … C♯), in a minor key from the flat fifth to the
+ * sharp seventh (in A minor: E♭ … G♯).
  */
 import type { Key } from '../model/index.ts';
 

@@ -1,5 +1,6 @@
 /**
- * The Tune type: the result of parsing ABC (parse-abc.ts), with fields, voices, bars, notes, their places in the text, and problems.
+ * The Tune type: the result of parsing ABC (parse-abc.ts), with fields, voices, bars, notes, their places in the text,
+ * and problems.
  *
  * Repeats are not written out and ties not joined: perform-tune.ts does that. Durations are whole numbers of ticks.
  */

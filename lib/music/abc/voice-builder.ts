@@ -24,7 +24,10 @@ const MAX_BARS = 50_000;
 const MAX_LAYERS = 64;
 const MAX_REPEATS = 8;
 
-/** By p, the q of a tuplet `(p`: p notes in the time of q. 0 for 5, 7 and 9, where q depends on the metre (standard 2.1, §4.13). */
+/**
+ * By p, the q of a tuplet `(p`: p notes in the time of q. 0 for 5, 7 and 9, where q depends on the metre (standard 2.1,
+ * §4.13).
+ */
 const TUPLET_TIME = [0, 0, 3, 2, 3, 0, 2, 0, 3, 0];
 
 /** The reader's place in the text, and a way to report a problem there. */
@@ -46,7 +49,10 @@ export interface Settings {
   alterations: number[];
   /** in semitones */
   transpose: number;
-  /** which later notes of the bar an accidental applies to: none, those of its octave, or those of its letter in all octaves */
+  /**
+   * which later notes of the bar an accidental applies to: none, those of its octave, or those of its letter in all
+   * octaves
+   */
   accidentals: 'not' | 'octave' | 'pitch';
 }
 
@@ -92,7 +98,9 @@ export class VoiceBuilder {
     return this.result.bars.length === 0 && this.#bar === undefined;
   }
 
-  /** Changes settings. In an open bar that is still empty, metre and key apply to that bar. A key cancels accidentals. */
+  /**
+   * Changes settings. In an open bar that is still empty, metre and key apply to that bar. A key cancels accidentals.
+   */
   set(settings: Partial<Settings>): void {
     this.settings = { ...this.settings, ...settings };
     const bar = this.#bar;
@@ -220,7 +228,10 @@ export class VoiceBuilder {
     this.#positionAccidentals.clear();
   }
 
-  /** Adds the notes of one onset (none for a rest) and the time to the next. Tuplets, broken rhythm and `factor` scale both. */
+  /**
+   * Adds the notes of one onset (none for a rest) and the time to the next. Tuplets, broken rhythm and `factor` scale
+   * both.
+   */
   sound(notes: TuneNote[], duration: number, factor = 1): void {
     const scale = factor * this.#takeFactor();
     for (const note of notes) note.duration = this.#bounded(note.duration * scale);

@@ -1,8 +1,10 @@
 /**
- * Writes a score as ABC, in the dialect of docs/music.md. Equal scores give equal text, and parse-abc.ts reads it back exactly.
+ * Writes a score as ABC, in the dialect of docs/music.md. Equal scores give equal text, and parse-abc.ts reads it back
+ * exactly.
  *
- * A tune is a header of X, M, L, Q and K; a V: for each voice if there are several, with its program or drum channel; then the
- * bars. In the interleaved layout, a line holds one bar of all voices. In the other layout, it holds four bars of one voice.
+ * A tune is a header of X, M, L, Q and K; a V: for each voice if there are several, with its program or drum channel;
+ * then the bars. In the interleaved layout, a line holds one bar of all voices. In the other layout, it holds four bars
+ * of one voice.
  */
 import type { Score, ScoreVoice } from '../model/index.ts';
 import { AsciiText } from './ascii-text.ts';

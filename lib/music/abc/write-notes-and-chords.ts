@@ -1,8 +1,9 @@
 /**
- * Writes the bars of one voice as ABC: inline fields, notes (`^c'2`), chords (`[CEG]2`), rests (`z2`, `Z` for a silent bar),
- * ties (`-`) and layers (`&`).
+ * Writes the bars of one voice as ABC: inline fields, notes (`^c'2`), chords (`[CEG]2`), rests (`z2`, `Z` for a silent
+ * bar), ties (`-`) and layers (`&`).
  *
- * @see ABC standard 2.1, §4.1 (pitch), §4.3 (note lengths), §4.5 (rests), §4.11 (ties), §4.17 (chords), §7.4 (voice overlay)
+ * @see ABC standard 2.1, §4.1 (pitch), §4.3 (note lengths), §4.5 (rests), §4.11 (ties), §4.17 (chords), §7.4 (voice
+ * overlay)
  */
 import type { ScoreBar, ScoreVoice } from '../model/index.ts';
 import { Accidentals } from './accidentals.ts';

@@ -1,9 +1,9 @@
 /**
  * A transposition-invariant fingerprint of a score, for finding near-duplicates.
  *
- * It does not depend on key, tempo, octave, instruments, drums, the order of voices, silence at the beginning, or anything after
- * the first 128 onsets. It is a hash of the intervals between the highest notes of successive onsets. With fewer than 32 onsets,
- * the times between them are hashed too. Drums are used only if there are no pitched voices.
+ * It does not depend on key, tempo, octave, instruments, drums, the order of voices, silence at the beginning, or
+ * anything after the first 128 onsets. It is a hash of the intervals between the highest notes of successive onsets.
+ * With fewer than 32 onsets, the times between them are hashed too. Drums are used only if there are no pitched voices.
  */
 import type { Score } from '../model/index.ts';
 

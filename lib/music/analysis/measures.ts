@@ -1,11 +1,11 @@
 /**
- * MusPy's measures of a piece, on its grid of 24 steps per beat and under its names. They compare generated music with the
- * training data; a high value is not better than a low one.
+ * MusPy's measures of a piece, on its grid of 24 steps per beat and under its names. They compare generated music with
+ * the training data; a high value is not better than a low one.
  *
  *     measure(midi)  →  { notes: 218, pitch_range: 40, pitch_class_entropy: 2.7, scale_consistency: .99, … }
  *
- * Tempo, velocities and programs have no influence. A measure without data, such as the polyphony of drums alone, is null;
- * MusPy returns NaN.
+ * Tempo, velocities and programs have no influence. A measure without data, such as the polyphony of drums alone, is
+ * null; MusPy returns NaN.
  *
  * @see Dong et al., "MusPy: A Toolkit for Symbolic Music Generation", ISMIR 2020
  */

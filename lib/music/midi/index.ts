@@ -1,7 +1,7 @@
 /**
  * Standard MIDI Files.
  *
- * - read-midi.ts: a file's chunks to a NoteSequence; what is repaired
+ * - read-midi.ts: a file's chunks to a NoteSequence, with repairs
  * - read-track.ts: the events of a track
  * - sounding-notes.ts: which note-off ends which note
  * - write-midi.ts: a NoteSequence to a file

@@ -1,14 +1,15 @@
 /**
- * Reads Standard MIDI Files into a NoteSequence: notes, programs, tempos, metres and keys. Tolerates the damage that files
- * found on the web have.
+ * Reads Standard MIDI Files into a NoteSequence: notes, programs, tempos, metres and keys. Tolerates the damage that
+ * files found on the web have.
  *
- * The tracks of format 0 and 1 are simultaneous. The patterns of format 2 are played one after another. These are repaired,
- * each with a warning: bytes and wrappers before the header, unknown chunks, wrong lengths and track counts, stray bytes,
- * notes without a note-off. Other damage throws a MusicError. Velocities, controllers (the pedal too), pitch bends and text
- * are not read.
+ * The tracks of format 0 and 1 are simultaneous. The patterns of format 2 are played one after another. These are
+ * repaired, each with a warning: bytes and wrappers before the header, unknown chunks, wrong lengths and track counts,
+ * stray bytes, notes without a note-off. Other damage throws a MusicError. Velocities, controllers (the pedal too),
+ * pitch bends and text are not read.
  *
- * Note-ons and note-offs are paired first in, first out for each track, channel and pitch, as most readers do. If a pitch has
- * fewer note-offs than note-ons, each note-on ends the note before it: one lost note-off must not lengthen all later notes.
+ * Note-ons and note-offs are paired first in, first out for each track, channel and pitch, as most readers do. If a
+ * pitch has fewer note-offs than note-ons, each note-on ends the note before it: one lost note-off must not lengthen
+ * all later notes.
  *
  * Chunks are read here, the events of a track in read-track.ts.
  *
@@ -76,7 +77,9 @@ function readHeader(view: DataView, warnings: string[]): Header {
   return { format, declaredTracks, ticksPerBeat, smpte, end: content + length };
 }
 
-/** The upper byte of the division is the negative frame rate, the lower one the ticks of a frame; 29 means 29.97 frames. */
+/**
+ * The upper byte of the division is the negative frame rate, the lower one the ticks of a frame; 29 means 29.97 frames.
+ */
 function smpteTicksPerSecond(division: number): number {
   const frames = 256 - (division >> 8);
   return (frames === 29 ? 30 / 1.001 : frames) * (division & 0xff);
@@ -119,7 +122,8 @@ function readTracks(bytes: Uint8Array, view: DataView, from: number, warnings: s
 }
 
 /**
- * The offset after a chunk. If no chunk can begin there, its length is wrong, and it ends at the next track or the end of the file.
+ * The offset after a chunk. If no chunk can begin there, its length is wrong, and it ends at the next track or the end
+ * of the file.
  *
  * @param label the track's name in the warning; undefined for other chunks, whose lengths are corrected silently
  */
@@ -136,7 +140,10 @@ function endOfChunk(view: DataView, at: number, label: string | undefined, warni
   return nextTrack < 0 ? view.byteLength : nextTrack;
 }
 
-/** Reads a track, and reads it once more if note-offs are missing, so that note-ons of these pitches end the note before. */
+/**
+ * Reads a track, and reads it once more if note-offs are missing, so that note-ons of these pitches end the note
+ * before.
+ */
 function readPairedTrack(source: TrackSource): Track {
   const track = readTrack(source);
   if (track.unended.size === 0) return track;

@@ -1,5 +1,6 @@
 /**
- * Reads the events of one MTrk chunk: delta times, running status, channel messages, meta events, system exclusive events.
+ * Reads the events of one MTrk chunk: delta times, running status, channel messages, meta events, system exclusive
+ * events.
  *
  * Damage is repaired where the rest of the track can still be read, and the repair is added to `warnings`.
  *
@@ -135,7 +136,8 @@ class TrackReader {
   }
 
   /**
-   * Reads one event. A data byte where a status byte could be repeats the last channel message's status (running status).
+   * Reads one event. A data byte where a status byte could be repeats the last channel message's status (running
+   * status).
    *
    * Meta and system events do not clear the running status here, although the specification says that they do.
    *
@@ -264,7 +266,8 @@ class TrackReader {
 }
 
 /**
- * Finds the end of a variable-length quantity: seven bits a byte, most significant first; the last byte has no STATUS_BIT.
+ * Finds the end of a variable-length quantity: seven bits a byte, most significant first; the last byte has no
+ * STATUS_BIT.
  *
  * @returns the offset after it, at most `end`; −1 if it has more bytes than the specification allows
  * @see Standard MIDI Files 1.0 (RP-001), "Variable-Length Quantity"

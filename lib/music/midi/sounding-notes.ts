@@ -9,7 +9,9 @@ import { CHANNELS, PITCHES } from './midi-format.ts';
 /** The sounding notes of a track, by channel and pitch. */
 export class SoundingNotes {
   readonly #first: (PlayedNote | undefined)[] = new Array(CHANNELS * PITCHES).fill(undefined);
-  /** By slot, the notes that began while the first sounded. `taken` of them have become first: a queue without shifts. */
+  /**
+   * By slot, the notes that began while the first sounded. `taken` of them have become first: a queue without shifts.
+   */
   readonly #later = new Map<number, { notes: PlayedNote[]; taken: number }>();
   #size = 0;
 

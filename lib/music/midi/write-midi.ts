@@ -1,7 +1,9 @@
 /**
- * Writes a NoteSequence as a Standard MIDI File of format 1: a track of tempos, metres and keys, then a track for each part.
+ * Writes a NoteSequence as a Standard MIDI File of format 1: a track of tempos, metres and keys, then a track for each
+ * part.
  *
- * Drums are on channel 10. The other parts take the remaining fifteen channels in turn, each with its own program changes.
+ * Drums are on channel 10. The other parts take the remaining fifteen channels in turn, each with its own program
+ * changes.
  *
  * @see Standard MIDI Files 1.0 (RP-001), "Header Chunks", "Track Chunks" and "Meta-Event Definitions"
  */
@@ -113,8 +115,8 @@ function conductorTrack(events: ConductorEvent[]): Uint8Array {
 /**
  * A track of notes and program changes.
  *
- * Note-ons are in order already, so only note-offs are sorted. At one tick, note-offs come first: after the note-on they would
- * end a repeated note at once.
+ * Note-ons are in order already, so only note-offs are sorted. At one tick, note-offs come first: after the note-on
+ * they would end a repeated note at once.
  */
 function partTrack({ notes }: Part, channel: number, scale: number): Uint8Array {
   const ends = new Float64Array(notes.length);
@@ -178,7 +180,9 @@ class TrackChunk {
     this.#bytes[this.#length++] = byte;
   }
 
-  /** Writes the delta time to the next event as a variable-length quantity: seven bits a byte, most significant first. */
+  /**
+   * Writes the delta time to the next event as a variable-length quantity: seven bits a byte, most significant first.
+   */
   moveTo(tick: number): void {
     const delta = tick - this.#tick;
     this.#tick = tick;

@@ -1,8 +1,8 @@
 /**
  * Estimates the key of music without a key signature, from its pitch classes.
  *
- * Krumhansl and Schmuckler's algorithm: it chooses the key whose profile correlates best with the durations of the pitch
- * classes. The profiles are the probe-tone ratings of Krumhansl and Kessler.
+ * Krumhansl and Schmuckler's algorithm: it chooses the key whose profile correlates best with the durations of the
+ * pitch classes. The profiles are the probe-tone ratings of Krumhansl and Kessler.
  *
  * @see Krumhansl and Kessler 1982; Krumhansl, Cognitive Foundations of Musical Pitch, 1990, p. 30
  */

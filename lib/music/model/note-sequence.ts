@@ -1,6 +1,6 @@
 /**
- * The NoteSequence type: notes in time, as a MIDI file holds them and as an ABC tune sounds. It has no bars and no spelling;
- * those are in score.ts.
+ * The NoteSequence type: notes in time, as a MIDI file holds them and as an ABC tune sounds. It has no bars and no
+ * spelling; those are in score.ts.
  */
 
 /** A note with its time. */

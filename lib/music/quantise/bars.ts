@@ -1,10 +1,10 @@
 /**
  * Lays the bars of a sequence: where they begin, and the metre, tempo and key of each.
  *
- * - A metre change within a bar ends that bar. The shortened bar gets a metre of its own length, so that every bar is as long
- *   as its metre.
- * - A bar's tempo is the whole number of beats per minute that gives the bar its length in seconds. If it differs from the
- *   tempo of the bar before by less than one, that tempo is kept.
+ * - A metre change within a bar ends that bar. The shortened bar gets a metre of its own length, so that every bar is
+ *   as long as its metre.
+ * - A bar's tempo is the whole number of beats per minute that gives the bar its length in seconds. If it differs from
+ *   the tempo of the bar before by less than one, that tempo is kept.
  * - A key change takes effect at the nearest bar line.
  */
 import {
@@ -82,8 +82,8 @@ function metreChanges(sequence: NoteSequence, grid: number, toStep: (tick: numbe
 }
 
 /**
- * The metre of a shortened bar, with the smallest denominator (3/4, not 6/8). If its numerator would exceed MAX_NUMERATOR,
- * the bar is as many whole 4/4 as fit; the next bar takes the rest.
+ * The metre of a shortened bar, with the smallest denominator (3/4, not 6/8). If its numerator would exceed
+ * MAX_NUMERATOR, the bar is as many whole 4/4 as fit; the next bar takes the rest.
  */
 function metreWithin(steps: number, grid: number): { length: number; numerator: number; denominator: number } {
   let numerator = steps;

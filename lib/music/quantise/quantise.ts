@@ -1,9 +1,9 @@
 /**
  * Quantises a NoteSequence into a Score: moves every onset and duration to the grid, by less than one step.
  *
- * Onsets go to the nearest step. A duration between two steps goes to the step that meets the next onset; otherwise to the one
- * that needs no tie; otherwise to the nearer one. Notes on the grid do not move, so a score that is played and read again is
- * the same score.
+ * Onsets go to the nearest step. A duration between two steps goes to the step that meets the next onset; otherwise to
+ * the one that needs no tie; otherwise to the nearer one. Notes on the grid do not move, so a score that is played and
+ * read again is the same score.
  */
 
 import {
@@ -57,7 +57,10 @@ export function quantise(sequence: NoteSequence, grid: number = DEFAULT_GRID): {
   return { score: { grid, bars, voices }, warnings };
 }
 
-/** Joins all drums to one part. If too many pitched parts remain, joins the smallest to one of its program, or to the next. */
+/**
+ * Joins all drums to one part. If too many pitched parts remain, joins the smallest to one of its program, or to the
+ * next.
+ */
 function joinParts(parts: Part[], warnings: string[]): Part[] {
   const drums = parts.filter((part) => part.drum && part.notes.length > 0);
   const pitched = parts.filter((part) => !part.drum && part.notes.length > 0);
