@@ -1,16 +1,18 @@
 /**
- * The native engine's products of bf16 by AVX512_BF16 and AMX, where no CPU at hand has them: native/engine/exercise/exercise.cpp drives
- * everything that the engine does, on a Linux of its own in Bochs, which emulates a Sapphire Rapids.
+ * Tests the native engine's bf16 products of AVX512_BF16 and AMX without a CPU that has them. Bochs emulates a Sapphire Rapids, boots
+ * Linux on it, and runs everything that the engine does (native/engine/exercise/exercise.cpp).
  *
  *     sh scripts/build-bochs.sh SOURCES DIR
  *     BOCHS=DIR [KERNEL=FILE] npx tsx scripts/emulate-amx.ts
  *
- * KERNEL is a Linux of 5.16 or newer, unpacked from Debian's package linux-image-cloud-amd64 or the newest in /boot. Also needs
- * Debian's isolinux, syslinux-common, xorriso and cpio, and g++ 11 or newer. Takes some minutes.
+ * KERNEL is a Linux kernel of version 5.16 or newer, for example from Debian's package linux-image-cloud-amd64. The default is the newest
+ * one in /boot. The script also needs Debian's isolinux, syslinux-common, xorriso and cpio, and g++ 11 or newer. It takes some minutes.
  *
- * It shows that the feature bits, and Linux's permission for the state of tiles, lead to these kernels; that products are what
- * their definition says, gradients of whole models those of the generic kernels within 1 %, and that runs repeat themselves bit
- * for bit. Says nothing of speed.
+ * It shows four things, and does not measure speed:
+ * - The feature bits, and Linux's permission to use tile data, select these kernels.
+ * - Products match their definition.
+ * - Gradients of whole models are within 1 % of those of the generic kernels.
+ * - Runs repeat themselves bit for bit.
  */
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,15 +20,15 @@ import { join } from 'node:path';
 import { $, cd, glob } from 'zx';
 
 const LONGEST = '60m';
-/** the set's own flags; the two of bf16 widen their target themselves */
+/** Compiler flags of each instruction set. The sources of the two bf16 sets widen their target themselves. */
 const avx2 = ['-mavx2', '-mfma'];
 const avx512 = [...avx2, '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl'];
 const kernels = { generic: [], avx2, avx512, avx512bf16: avx512, amx: avx512 };
 const flags = ['-std=gnu++17', '-O2', '-w', '-DENGINE_X64', '-static', '-I.'];
 const kernelFlags = ['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
 /**
- * Bochs announces fast short moves and turns fast strings off, of which Linux makes a memmove that never ends; and its system
- * management mode does not come back with five levels of page tables. A panic ends the emulation.
+ * clearcpuid=fsrm: Bochs reports fast short moves but turns fast strings off, and Linux then uses a memmove that never ends.
+ * no5lvl: the system management mode of Bochs does not return with five levels of page tables. panic=-1: a panic ends the emulation.
  */
 const kernelParameters = 'console=ttyS0 rdinit=/init loglevel=4 clearcpuid=fsrm no5lvl panic=-1 reboot=triple';
 
@@ -34,7 +36,7 @@ const bochs = process.env.BOCHS;
 const kernel = process.env.KERNEL ?? (await glob('/boot/vmlinuz-*')).sort().at(-1);
 if (!bochs || !kernel) {
   console.error(
-    `${bochs ? 'KERNEL' : 'BOCHS'} is not set; it must name ${bochs ? 'a Linux' : 'what build-bochs.sh built'}`,
+    `${bochs ? 'KERNEL' : 'BOCHS'} is not set; it must name ${bochs ? 'a Linux kernel' : 'the folder that build-bochs.sh built'}`,
   );
   process.exit(2);
 }
@@ -65,7 +67,7 @@ await writeFile(
 const boot = ['-b', 'isolinux/isolinux.bin', '-c', 'isolinux/boot.cat', '-no-emul-boot', '-boot-load-size', '4'];
 await $`xorriso -as mkisofs -quiet ${boot} -boot-info-table -o ${folder}/disc.iso ${disc}`;
 
-const said = join(folder, 'said.txt');
+const consoleLog = join(folder, 'console.txt');
 await writeFile(
   join(folder, 'bochsrc'),
   `display_library: nogui
@@ -77,7 +79,7 @@ vgaromimage: file=${bochs}/bios/vgabios-cirrus.bin-1.13.0
 vga: extension=cirrus
 ata0-master: type=cdrom, path=${folder}/disc.iso, status=inserted
 boot: cdrom
-com1: enabled=1, mode=file, dev=${said}
+com1: enabled=1, mode=file, dev=${consoleLog}
 log: ${folder}/bochs.log
 panic: action=fatal
 error: action=report
@@ -85,7 +87,7 @@ info: action=ignore
 `,
 );
 await $({ nothrow: true, timeout: LONGEST })`${bochs}/bochs -q -f ${folder}/bochsrc`;
-const lines = (await readFile(said, 'utf8').catch(() => '')).trim();
-console.log(lines || `nothing was said; ${await readFile(join(folder, 'bochs.log'), 'utf8').catch(() => 'no log')}`);
+const lines = (await readFile(consoleLog, 'utf8').catch(() => '')).trim();
+console.log(lines || `no output; ${await readFile(join(folder, 'bochs.log'), 'utf8').catch(() => 'no log')}`);
 await rm(folder, { recursive: true });
 process.exitCode = /^exercise ended with 0\r?$/m.test(lines) ? 0 : 1;

@@ -1,11 +1,11 @@
 /**
- * The native engine's generic kernels as NEON: cross-compiled for arm64 and driven through everything the engine does by
- * native/engine/exercise/exercise.cpp, under qemu's user emulation.
+ * Tests the native engine's generic kernels with NEON: cross-compiles them for arm64, and runs everything that the engine does
+ * (native/engine/exercise/exercise.cpp) under qemu's user emulation.
  *
  *     npx tsx scripts/emulate-arm64.ts
  *
- * Needs Debian's g++-aarch64-linux-gnu and qemu-user. It shows that they compile, end, and repeat themselves bit for bit; that
- * their numbers are right is what the tests show on the generic kernels of the machine they run on. Says nothing of speed.
+ * It needs Debian's g++-aarch64-linux-gnu and qemu-user. It shows that the kernels compile, finish, and repeat themselves bit for bit.
+ * The tests show that the results of the generic kernels are right, on the machine they run on. This script does not measure speed.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

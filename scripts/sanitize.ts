@@ -1,18 +1,20 @@
 /**
- * The native code under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer: the engine is built once for each and
- * driven through everything it does by native/engine/exercise/exercise.cpp, the instructions of AVX512_BF16 and AMX in plain C++, so that
- * any CPU with AVX-512 will do (native/engine/exercise/emulated-bf16.hpp); BPE is fuzzed under the first two by native/bpe/fuzz/fuzz.cpp.
+ * Runs the native code under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
+ *
+ * It builds the engine once for each, and native/engine/exercise/exercise.cpp runs everything that the engine does. The instructions of
+ * AVX512_BF16 and AMX are emulated in C++ (native/engine/exercise/emulated-bf16.hpp), so any CPU with AVX-512 will do.
+ * native/bpe/fuzz/fuzz.cpp tests BPE under the first two.
  *
  *     npx tsx scripts/sanitize.ts [address,undefined | thread …]
  *
- * CXX names the compiler (default g++; clang++ works too). Takes a few minutes; exits 1 at the first finding.
+ * CXX names the compiler (default g++; clang++ works too). It takes a few minutes, and exits 1 if a sanitizer reports a problem.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { $, argv, cd, glob } from 'zx';
 
-/** of fuzzing BPE: about a tenth of a second each */
+/** Rounds of fuzzing BPE, about a tenth of a second each. */
 const BPE_ROUNDS = 300;
 
 const compiler = process.env.CXX ?? 'g++';

@@ -1,5 +1,5 @@
-// The kernels one by one, for tests: kernel(set, name, [numbers], [arrays]) runs one on the arrays and returns its
-// result.
+// Single kernels for tests and benchmarks: kernel(set, name, [numbers], [arrays]) runs one on the arrays and returns
+// its result.
 #define NAPI_VERSION 8
 #include <node_api.h>
 
@@ -19,7 +19,7 @@ struct Array {
   size_t size;
 };
 
-/// What was given; whatever a kernel takes of it is asked for here, and is there or throws.
+/// The arguments of one call. Its methods return an argument, or throw if it is missing or wrong.
 struct Call {
   static constexpr int kNumbers = 16, kArrays = 8;
   double numbers[kNumbers];
@@ -42,18 +42,18 @@ struct Call {
   }
   MaskKey key(int k) const { return {natural(k), natural(k + 1), natural(k + 2), natural(k + 3)}; }
 
-  /// array k, which has at least this many floats
-  float* floats(int k, size_t least) const { return static_cast<float*>(of(k, napi_float32_array, least)); }
-  /// the same, or null
-  float* optional(int k, size_t least) const { return k < arrayCount && arrays[k].data ? floats(k, least) : nullptr; }
-  /// array k, `count` of them below `end`
+  /// Array k, of at least `min` floats.
+  float* floats(int k, size_t min) const { return static_cast<float*>(of(k, napi_float32_array, min)); }
+  /// The same, or null.
+  float* optional(int k, size_t min) const { return k < arrayCount && arrays[k].data ? floats(k, min) : nullptr; }
+  /// Array k, of at least `count` tokens below `end`.
   uint32_t* tokens(int k, size_t count, uint32_t end) const {
     auto* tokens = static_cast<uint32_t*>(of(k, napi_uint32_array, count));
     for (size_t i = 0; i < count; i++)
       if (tokens[i] >= end) throw std::runtime_error("a token of array " + std::to_string(k) + " is too large");
     return tokens;
   }
-  /// a head whose queries, keys and values are array 0, in thirds of a row
+  /// A head whose q, k and v are in array 0, in thirds of a row.
   AttentionHead head() const {
     const int third = size(2) / 3;
     const float* q = floats(0, headSize());
@@ -66,30 +66,38 @@ struct Call {
   }
 
  private:
-  void* of(int k, napi_typedarray_type type, size_t least) const {
-    if (k >= arrayCount || arrays[k].type != type || (!arrays[k].data && least > 0))
+  void* of(int k, napi_typedarray_type type, size_t min) const {
+    if (k >= arrayCount || arrays[k].type != type || (!arrays[k].data && min > 0))
       throw std::runtime_error("array " + std::to_string(k) + " is missing, or of another type");
-    if (arrays[k].size < least)
-      throw std::runtime_error("array " + std::to_string(k) + " is shorter than " + std::to_string(least));
+    if (arrays[k].size < min)
+      throw std::runtime_error("array " + std::to_string(k) + " is shorter than " + std::to_string(min));
     return arrays[k].data;
   }
 };
 
-/// numbers that so many rows span, this far apart
+/// Floats from the start of the first row to the end of the last.
 size_t span(size_t rows, size_t stride, size_t width) { return rows == 0 ? 0 : (rows - 1) * stride + width; }
 
 void require(bool holds, const char* what) {
   if (!holds) throw std::runtime_error(what);
 }
 
+/// n | x, out: a kernel that maps n elements.
+template <void (*Kernels::*kernel)(long, const float*, float*)>
+double elementwise(const Kernels& k, const Call& c) {
+  (k.*kernel)(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0)));
+  return 0.0;
+}
+
+// The names that the tests use. Each comment lists numbers | arrays.
 const struct {
   const char* name;
   double (*run)(const Kernels&, const Call&);
 } kCalls[] = {
     {"panel", [](const Kernels& k, const Call&) -> double { return k.panel; }},
     {"gradientScratch", [](const Kernels& k, const Call&) { return static_cast<double>(k.gradientScratch()); }},
-    {"keptRow", [](const Kernels& k, const Call& c) { return static_cast<double>(k.keptRow(c.size(0))); }},
-    {"keptTokens", [](const Kernels& k, const Call& c) { return static_cast<double>(k.keptTokens(c.size(0))); }},
+    {"keptRow", [](const Kernels& k, const Call& c) { return static_cast<double>(k.valueRowSize(c.size(0))); }},
+    {"keptTokens", [](const Kernels& k, const Call& c) { return static_cast<double>(k.paddedTokens(c.size(0))); }},
     {"packedSize",
      [](const Kernels& k, const Call& c) { return static_cast<double>(k.packedSize(c.size(0), c.size(1))); }},
     {"multiplyAdds", [](const Kernels& k, const Call& c) { return k.multiplyAdds(c.natural(0)); }},
@@ -116,7 +124,7 @@ const struct {
                  {c.optional(3, span(M, c.size(6), N)), c.size(6), c.optional(4, N)});
        return 0.0;
      }},
-    // M, N, K, strideA, strideB, strideC, first | A, B, C, scratch
+    // M, N, K, strideA, strideB, strideC, overwrite | A, B, C, scratch
     {"accumulateGradient",
      [](const Kernels& k, const Call& c) {
        const int M = c.size(0), N = c.size(1), K = c.size(2);
@@ -139,40 +147,39 @@ const struct {
     {"keepToken",
      [](const Kernels& k, const Call& c) {
        const size_t position = c.size(0), D = c.size(1);
-       k.keepToken(c.size(0), c.size(1), c.floats(0, D), c.floats(1, D), c.floats(2, D * k.keptTokens(position + 1)),
-                   c.floats(3, (position + 1) * k.keptRow(D)));
+       k.appendToCache(c.size(0), c.size(1), c.floats(0, D), c.floats(1, D),
+                       c.floats(2, D * k.paddedTokens(position + 1)), c.floats(3, (position + 1) * k.valueRowSize(D)));
        return 0.0;
      }},
     // count, D, scale | q, keys, values, scores, out
     {"attendToKept",
      [](const Kernels& k, const Call& c) {
        const size_t count = c.size(0), D = c.size(1);
-       k.attendToKept(c.size(0), c.size(1), c.real(2), c.floats(0, D), c.floats(1, D * k.keptTokens(count)),
-                      c.floats(2, count * k.keptRow(D)), c.floats(3, k.keptTokens(count)), c.floats(4, D));
+       k.attentionDecode(c.size(0), c.size(1), c.real(2), c.floats(0, D), c.floats(1, D * k.paddedTokens(count)),
+                         c.floats(2, count * k.valueRowSize(D)), c.floats(3, k.paddedTokens(count)), c.floats(4, D));
        return 0.0;
      }},
-    // length, width, stride, scale, dropout, number, seed, step, sequence, site | queries, keys and values in thirds of
-    // a row; out; largest, then inverse; scratch
+    // length, width, stride, scale, threshold, head, seed, step, sequence, site | q, k and v in thirds of a row; out;
+    // rowMax, then rowSumInv; scratch
     {"attend",
      [](const Kernels& k, const Call& c) {
        const size_t T = c.size(0), C = c.size(2) / 3;
-       k.attend(c.head(), c.floats(1, span(T, C, c.size(1))), C, c.floats(2, 2 * T), c.floats(2, 2 * T) + T,
-                c.floats(3, k.attentionScratch(c.size(1), T)));
+       k.attention(c.head(), c.floats(1, span(T, C, c.size(1))), C, c.floats(2, 2 * T), c.floats(2, 2 * T) + T,
+                   c.floats(3, k.attentionScratch(c.size(1), T)));
        return 0.0;
      }},
-    // the same | queries, keys and values; out; dout; largest, then inverse; gradients of queries, keys and values;
-    // scratch
+    // the same | q, k and v; out; dout; rowMax, then rowSumInv; dq, dk and dv; scratch
     {"attendBackward",
      [](const Kernels& k, const Call& c) {
        const size_t T = c.size(0), C = c.size(2) / 3, size = span(T, C, c.size(1));
-       float *largest = c.floats(3, 2 * T), *dq = c.floats(4, c.headSize());
-       k.attendBackward(c.head(), c.floats(1, size), c.floats(2, size), C, largest, largest + T, dq, dq + C, dq + 2 * C,
-                        c.floats(5, k.attentionScratch(c.size(1), T)));
+       float *rowMax = c.floats(3, 2 * T), *dq = c.floats(4, c.headSize());
+       k.attentionBackward(c.head(), c.floats(1, size), c.floats(2, size), C, rowMax, rowMax + T, dq, dq + C,
+                           dq + 2 * C, c.floats(5, k.attentionScratch(c.size(1), T)));
        return 0.0;
      }},
     {"attentionScratch",
      [](const Kernels& k, const Call& c) { return static_cast<double>(k.attentionScratch(c.size(0), c.size(1))); }},
-    // rows, C | x, gain, bias, out, mean, rstd
+    // rows, C | x, weight, bias, out, mean, rstd
     {"layerNorm",
      [](const Kernels& k, const Call& c) {
        const size_t rows = c.size(0), C = c.size(1);
@@ -180,15 +187,15 @@ const struct {
                    c.optional(4, rows), c.optional(5, rows));
        return 0.0;
      }},
-    // rows, C, whether there is a bias | x, gain, bias, means and then 1/√…, dout, dgain and then dbias, dx, out
+    // rows, C, whether there is a bias | x, weight, bias, mean and then rstd, dout, dweight and then dbias, dx, out
     {"layerNormBackward",
      [](const Kernels& k, const Call& c) {
        const size_t rows = c.size(0), C = c.size(1), all = rows * C;
        const bool bias = c.size(2) != 0;
        const float* means = c.floats(3, 2 * rows);
-       float *dgain = c.floats(5, bias ? 2 * C : C), *dx = c.floats(6, all);
+       float *dweight = c.floats(5, bias ? 2 * C : C), *dx = c.floats(6, all);
        k.layerNormBackward(c.size(0), c.size(1), c.floats(0, all), c.floats(1, C), bias ? c.floats(2, C) : nullptr,
-                           means, means + rows, c.floats(4, all), dx, dx, dgain, bias ? dgain + C : nullptr,
+                           means, means + rows, c.floats(4, all), dx, dx, dweight, bias ? dweight + C : nullptr,
                            c.optional(7, all));
        return 0.0;
      }},
@@ -206,18 +213,11 @@ const struct {
        return k.crossEntropy(c.size(0), c.size(1), c.floats(0, rows * V), c.tokens(1, rows, V), c.real(2));
      }},
     // n | x, out
-    {"gelu", [](const Kernels& k,
-                const Call& c) { return k.gelu(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
-    {"exp", [](const Kernels& k,
-               const Call& c) { return k.exp(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
-    {"tanh", [](const Kernels& k,
-                const Call& c) { return k.tanh(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
-    {"sigmoid",
-     [](const Kernels& k, const Call& c) {
-       return k.sigmoid(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0;
-     }},
-    {"add", [](const Kernels& k,
-               const Call& c) { return k.add(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0))), 0.0; }},
+    {"gelu", elementwise<&Kernels::gelu>},
+    {"exp", elementwise<&Kernels::exp>},
+    {"tanh", elementwise<&Kernels::tanh>},
+    {"sigmoid", elementwise<&Kernels::sigmoid>},
+    {"add", elementwise<&Kernels::add>},
     // | x, out, dout
     {"geluBackward",
      [](const Kernels& k, const Call& c) {
@@ -264,11 +264,11 @@ const struct {
      }},
 };
 
-/// the elements of a list, as many as there is room for
+/// Calls read(item, index) for each element of a list of at most `max`. Returns their number.
 template <class Read>
-int readList(napi_env env, napi_value list, int room, Read read) {
+int readList(napi_env env, napi_value list, int max, Read read) {
   uint32_t length = 0;
-  if (napi_get_array_length(env, list, &length) != napi_ok || static_cast<int>(length) > room)
+  if (napi_get_array_length(env, list, &length) != napi_ok || static_cast<int>(length) > max)
     throw std::runtime_error("numbers and arrays are lists of at most 16 and 8");
   for (uint32_t i = 0; i < length; i++) {
     napi_value item;
@@ -308,8 +308,8 @@ double runKernel(napi_env env, napi_callback_info info) {
 
 }  // namespace
 
-/// kernel(set, name, numbers, arrays): an array that is null stays null; set: a name that chooseKernels takes, or one
-/// and "/bf16"
+/// kernel(set, name, numbers, arrays) → number. A null array stays null. set: a name that chooseKernels accepts, or one
+/// followed by "/bf16".
 napi_value kernel(napi_env env, napi_callback_info info) {
   try {
     napi_value result;

@@ -1,6 +1,6 @@
-// What JavaScript sees: plain functions on handles and typed arrays. Arguments have been checked by
-// lib/engine/native.ts; here only what would crash is checked again. Computing runs on libuv's threads and on the
-// trainer's pool.
+// The JavaScript interface of the engine: functions on handles and typed arrays. lib/engine/native calls them and
+// checks the arguments. Only what could crash the process is checked again here. Training and evaluation run on a libuv
+// thread and on the threads of the Trainer; decoder steps run on the calling thread.
 #define NAPI_VERSION 8
 #include <node_api.h>
 
@@ -18,17 +18,17 @@ napi_value kernel(napi_env env, napi_callback_info info);  // addon-kernels.cpp
 
 namespace {
 
-/// A model's configuration as lib/models has it. Numbers and truth values beside those that all architectures have are
-/// its own.
+/// Reads the configuration of a model, as lib/models writes it. Numbers and booleans that not every architecture has go
+/// to Config::settings.
 Config readConfig(napi_env env, napi_value o) {
-  const auto size = [&](const char* name) { return count(env, property(env, o, name), name); };
+  const auto size = [&](const char* name) { return readInt(env, getProperty(env, o, name), name); };
   Config c;
-  c.architecture = text(env, property(env, o, "architecture"));
+  c.architecture = readString(env, getProperty(env, o, "architecture"));
   c.vocabulary = size("vocabularySize");
   c.block = size("block");
   c.layers = size("layers");
   c.width = size("width");
-  c.dropout = static_cast<float>(number(env, o, "dropout"));
+  c.dropout = static_cast<float>(readNumber(env, o, "dropout"));
   if (!(c.dropout >= 0 && c.dropout < 1)) fail("dropout is not at least 0 and below 1");
   napi_value names;
   uint32_t length;
@@ -42,30 +42,31 @@ Config readConfig(napi_env env, napi_value o) {
     check(napi_typeof(env, value, &type));
     bool truth;
     if (type == napi_number)
-      c.own[text(env, name)] = number(env, value);
+      c.settings[readString(env, name)] = readNumber(env, value);
     else if (napi_get_value_bool(env, value, &truth) == napi_ok)
-      c.own[text(env, name)] = truth;
+      c.settings[readString(env, name)] = truth;
   }
   return c;
 }
 
 /// [{name, size, decay}, …]
-Slots readSlots(napi_env env, napi_value list) {
+ParameterTable readParameterTable(napi_env env, napi_value list) {
   uint32_t length;
   check(napi_get_array_length(env, list, &length));
-  Slots slots;
+  ParameterTable table;
   for (uint32_t i = 0; i < length; i++) {
     napi_value item, name;
     check(napi_get_element(env, list, i, &item));
     check(napi_get_named_property(env, item, "name", &name));
-    const auto size = static_cast<size_t>(whole(env, property(env, item, "size"), "size", 1, kExact));
-    slots.add(text(env, name), size, number(env, item, "decay") != 0);
-    if (slots.total() > kExact) fail("the parameters are too many");
+    const auto size = static_cast<size_t>(readInteger(env, getProperty(env, item, "size"), "size", 1, kMaxSafeInteger));
+    table.add(readString(env, name), size, readNumber(env, item, "decay") != 0);
+    if (table.total() > kMaxSafeInteger) fail("the parameters are too many");
   }
-  return slots;
+  return table;
 }
 
-const Kernels& kernelsNamed(const std::string& name, const std::string& precision) {
+/// The table of kernels `name` (empty: the best) with products of `precision`.
+const Kernels& findKernels(const std::string& name, const std::string& precision) {
   const Kernels* kernels = chooseKernels(name.c_str());
   if (!kernels) fail("this CPU has no kernels named " + name);
   return precision == "bf16" ? *kernels->bf16 : *kernels->fp32;
@@ -83,34 +84,38 @@ struct DecoderHandle {
   size_t streams, vocabulary;
 };
 
-/// Those of a kind that there are: a handle of another kind, or another addon's, is recognised without looking into it.
+/// All live handles of one type. So unwrap() recognises a handle of another type, or of another addon, without reading
+/// it.
 template <class T>
-struct Live {
+struct LiveHandles {
   static inline std::mutex mutex;
   static inline std::unordered_set<void*> all;
 };
+/// Passes a handle to JavaScript, whose garbage collector then owns it.
 template <class T>
 napi_value wrap(napi_env env, std::unique_ptr<T> handle) {
   const auto forget = [](napi_env, void* p, void*) {
-    std::lock_guard<std::mutex> lock(Live<T>::mutex);
-    Live<T>::all.erase(p);
+    std::lock_guard<std::mutex> lock(LiveHandles<T>::mutex);
+    LiveHandles<T>::all.erase(p);
     delete static_cast<T*>(p);
   };
   napi_value value;
   check(napi_create_external(env, handle.get(), forget, nullptr, &value));
-  std::lock_guard<std::mutex> lock(Live<T>::mutex);
-  Live<T>::all.insert(handle.get());
+  std::lock_guard<std::mutex> lock(LiveHandles<T>::mutex);
+  LiveHandles<T>::all.insert(handle.get());
   handle.release();
   return value;
 }
+/// The handle in a JavaScript value. Throws if it is not a live handle of this type.
 template <class T>
 T& unwrap(napi_env env, napi_value value) {
   void* p;
   check(napi_get_value_external(env, value, &p));
-  std::lock_guard<std::mutex> lock(Live<T>::mutex);
-  if (Live<T>::all.count(p) == 0) fail("a handle is of another kind");
+  std::lock_guard<std::mutex> lock(LiveHandles<T>::mutex);
+  if (LiveHandles<T>::all.count(p) == 0) fail("a handle is of another kind");
   return *static_cast<T*>(p);
 }
+/// The model in a JavaScript value. Throws after dispose().
 ModelHandle& model(napi_env env, napi_value value) {
   auto& handle = unwrap<ModelHandle>(env, value);
   if (!handle.trainer) fail("the model was disposed of");
@@ -119,19 +124,19 @@ ModelHandle& model(napi_env env, napi_value value) {
 
 // ── functions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// kernelsName(wanted | "", precision) → the name of the kernels this CPU gets, or undefined
+/// kernelsName(wanted | "", precision) → name of the kernels for this CPU, or undefined if it lacks them
 napi_value kernelsName(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     const Arguments<2> a(env, info);
-    const std::string wanted = text(env, a[0]), precision = text(env, a[1]);
+    const std::string wanted = readString(env, a[0]), precision = readString(env, a[1]);
     napi_value name;
     if (!chooseKernels(wanted.c_str())) return nullptr;
-    check(napi_create_string_utf8(env, kernelsNamed(wanted, precision).name, NAPI_AUTO_LENGTH, &name));
+    check(napi_create_string_utf8(env, findKernels(wanted, precision).name, NAPI_AUTO_LENGTH, &name));
     return name;
   });
 }
 
-/// architectures() → the names of those that there are
+/// architectures() → names of the architectures
 napi_value architectureNames(napi_env env, napi_callback_info) {
   return guarded(env, [&] {
     napi_value list;
@@ -152,8 +157,9 @@ napi_value create(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<5> a(env, info);
     const Config config = readConfig(env, a[0]);
-    auto trainer = std::make_shared<Trainer>(config, kernelsNamed(text(env, a[3]), text(env, a[4])),
-                                             readSlots(env, a[1]), count(env, a[2], "threads", 1, kMostThreads));
+    auto trainer =
+        std::make_shared<Trainer>(config, findKernels(readString(env, a[3]), readString(env, a[4])),
+                                  readParameterTable(env, a[1]), readInt(env, a[2], "threads", 1, kMaxThreads));
     return wrap(env, std::make_unique<ModelHandle>(ModelHandle{std::move(trainer), config.vocabulary, config.block}));
   });
 }
@@ -162,9 +168,10 @@ napi_value create(napi_env env, napi_callback_info info) {
 napi_value memory(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<7> a(env, info);
-    return asValue(env, Trainer::memory(readConfig(env, a[0]), kernelsNamed(text(env, a[5]), text(env, a[6])),
-                                        readSlots(env, a[1]), count(env, a[2], "threads", 1, kMostThreads),
-                                        count(env, a[3], "batch"), count(env, a[4], "microbatch", 0)));
+    return toJsNumber(env,
+                      Trainer::memory(readConfig(env, a[0]), findKernels(readString(env, a[5]), readString(env, a[6])),
+                                      readParameterTable(env, a[1]), readInt(env, a[2], "threads", 1, kMaxThreads),
+                                      readInt(env, a[3], "batch"), readInt(env, a[4], "microbatch", 0)));
   });
 }
 
@@ -172,9 +179,9 @@ napi_value transfer(napi_env env, napi_callback_info info, bool writing) {
   return guarded(env, [&]() -> napi_value {
     const Arguments<3> a(env, info);
     Trainer& trainer = *model(env, a[0]).trainer;
-    const auto which = static_cast<Trainer::State>(count(env, a[1], "which", 0, 2));
-    const auto values = floats(env, a[2]);
-    if (values.size != trainer.parameters()) fail("an array is not as long as the parameters");
+    const auto which = static_cast<Trainer::ParameterArray>(readInt(env, a[1], "which", 0, 2));
+    const auto values = readFloats(env, a[2]);
+    if (values.size != trainer.parameterCount()) fail("an array is not as long as the parameters");
     std::lock_guard<std::mutex> lock(trainer.busy);
     if (writing)
       trainer.write(which, values.data);
@@ -191,19 +198,19 @@ napi_value write(napi_env env, napi_callback_info info) { return transfer(env, i
 napi_value step(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<1> a(env, info);
-    return asValue(env, static_cast<double>(model(env, a[0]).trainer->step()));
+    return toJsNumber(env, static_cast<double>(model(env, a[0]).trainer->step()));
   });
 }
 /// setStep(model, number)
 napi_value setStep(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     const Arguments<2> a(env, info);
-    model(env, a[0]).trainer->setStep(whole(env, a[1], "step", 0, kExact));
+    model(env, a[0]).trainer->setStep(readInteger(env, a[1], "step", 0, kMaxSafeInteger));
     return nullptr;
   });
 }
 
-/// dispose(model): memory is given back when nothing runs on it any more
+/// dispose(model): releases the memory, when no job uses it any more
 napi_value dispose(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     const Arguments<1> a(env, info);
@@ -212,10 +219,12 @@ napi_value dispose(napi_env env, napi_callback_info info) {
   });
 }
 
-enum class Work { train, loss, gradients, logits };
+/// The values are part of the JavaScript interface (argument `work` of run).
+enum class JobType { train, loss, gradients, logits };
 
+/// One asynchronous call of run(): its inputs, its result, and the promise to settle.
 struct Job {
-  Work work;
+  JobType type;
   std::shared_ptr<Trainer> trainer;
   std::vector<uint32_t> inputs, targets;
   Batch batch;
@@ -229,21 +238,22 @@ struct Job {
   napi_async_work handle;
 };
 
+/// On a libuv thread.
 void execute(napi_env, void* data) {
   Job& job = *static_cast<Job*>(data);
   try {
     std::lock_guard<std::mutex> lock(job.trainer->busy);
-    switch (job.work) {
-      case Work::train:
+    switch (job.type) {
+      case JobType::train:
         job.result = job.trainer->trainStep(job.batch, job.options);
         break;
-      case Work::loss:
+      case JobType::loss:
         job.result.loss = job.trainer->loss(job.batch);
         break;
-      case Work::gradients:
+      case JobType::gradients:
         job.result.loss = job.trainer->gradients(job.batch, job.out);
         break;
-      case Work::logits:
+      case JobType::logits:
         job.trainer->logits(job.batch, job.out);
         break;
     }
@@ -254,13 +264,14 @@ void execute(napi_env, void* data) {
   }
 }
 
+/// On the JavaScript thread: settles the promise.
 void complete(napi_env env, napi_status, void* data) {
   std::unique_ptr<Job> job(static_cast<Job*>(data));
   if (job->error.empty()) {
     napi_value result;
     napi_create_object(env, &result);
-    set(env, result, "loss", job->result.loss);
-    set(env, result, "gradientNorm", job->result.gradientNorm);
+    setNumber(env, result, "loss", job->result.loss);
+    setNumber(env, result, "gradientNorm", job->result.gradientNorm);
     napi_resolve_deferred(env, job->deferred, result);
   } else {
     napi_value message, error;
@@ -272,55 +283,76 @@ void complete(napi_env env, napi_status, void* data) {
   napi_delete_async_work(env, job->handle);
 }
 
-/// run(model, work, inputs, targets | undefined, sequences, length, options | undefined, out | undefined, state |
-/// undefined)
-///   → Promise of {loss, gradientNorm}
+/// Copies sequences × length tokens. Throws if there are more or fewer, or if one is outside the vocabulary.
+std::vector<uint32_t> copyTokens(napi_env env, napi_value value, size_t size, int vocabulary) {
+  const auto from = readTokens(env, value);
+  if (from.size != size || from.size == 0) fail("an array of tokens is not sequences × length long");
+  for (size_t i = 0; i < from.size; i++)
+    if (from.data[i] >= static_cast<uint32_t>(vocabulary)) fail("a token is outside the vocabulary");
+  return {from.data, from.data + from.size};
+}
+
+StepOptions readStepOptions(napi_env env, napi_value o) {
+  StepOptions s;
+  s.learningRate = readNumber(env, o, "learningRate");
+  s.beta1 = readNumber(env, o, "beta1");
+  s.beta2 = readNumber(env, o, "beta2");
+  s.epsilon = readNumber(env, o, "epsilon");
+  s.weightDecay = readNumber(env, o, "weightDecay");
+  s.clip = readNumber(env, o, "clip");
+  s.microbatch = readInt(env, getProperty(env, o, "microbatch"), "microbatch", 0);
+  const napi_value seed = getProperty(env, o, "dropoutSeed");
+  s.dropoutSeed = static_cast<uint32_t>(readInteger(env, seed, "dropoutSeed", 0, 0xffffffff));
+  return s;
+}
+
+/// Copies the state before the sequences into the job.
+void readState(napi_env env, napi_value value, Job& job) {
+  const auto state = readFloats(env, value);
+  const size_t stateWidth = job.trainer->stateWidth();
+  if (stateWidth == 0 || state.size != job.batch.sequences * stateWidth)
+    fail("a state is not as long as these sequences' states, or the model has none");
+  job.state.assign(state.data, state.data + state.size);
+  job.batch.state = job.state.data();
+}
+
+/// Floats of the output array of a job. 0: it has none.
+size_t outputSize(const Job& job, int vocabulary) {
+  switch (job.type) {
+    case JobType::gradients:
+      return job.trainer->parameterCount();
+    case JobType::logits:
+      return static_cast<size_t>(job.batch.sequences) * job.batch.length * vocabulary;
+    case JobType::train:
+      return job.state.size();
+    default:
+      return 0;
+  }
+}
+
+/// run(model, work, inputs, targets | undefined, sequences, length, options | undefined, out | undefined,
+///     state | undefined) → Promise of {loss, gradientNorm}
+/// work: 0 train, 1 loss, 2 gradients, 3 logits. inputs and targets (B,T). out: gradients (parameters), logits (B,T,V),
+/// or the state after training. state: (layers,2,B,H).
 napi_value run(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<9> a(env, info);
     const ModelHandle& handle = model(env, a[0]);
     auto job = std::make_unique<Job>();
     job->trainer = handle.trainer;
-    job->work = static_cast<Work>(count(env, a[1], "work", 0, 3));
-    const size_t sequences = count(env, a[4], "sequences"), length = count(env, a[5], "length", 1, handle.block);
-    const auto copy = [&](napi_value value, std::vector<uint32_t>& to) {
-      const auto from = tokens(env, value);
-      if (from.size != sequences * length || from.size == 0) fail("an array of tokens is not sequences × length long");
-      for (size_t i = 0; i < from.size; i++)
-        if (from.data[i] >= static_cast<uint32_t>(handle.vocabulary)) fail("a token is outside the vocabulary");
-      to.assign(from.data, from.data + from.size);
-    };
-    copy(a[2], job->inputs);
-    if (job->work != Work::logits) copy(a[3], job->targets);
-    job->batch = {job->inputs.data(), job->targets.empty() ? nullptr : job->targets.data(), static_cast<int>(sequences),
-                  static_cast<int>(length)};
-    if (job->work == Work::train) {
-      const napi_value o = a[6];
-      job->options = {number(env, o, "learningRate"),
-                      number(env, o, "beta1"),
-                      number(env, o, "beta2"),
-                      number(env, o, "epsilon"),
-                      number(env, o, "weightDecay"),
-                      number(env, o, "clip"),
-                      count(env, property(env, o, "microbatch"), "microbatch", 0),
-                      static_cast<uint32_t>(whole(env, property(env, o, "dropoutSeed"), "dropoutSeed", 0, 0xffffffff))};
-    }
-    if (isGiven(env, a[8])) {
-      const auto state = floats(env, a[8]);
-      const size_t stateWidth = job->trainer->stateWidth();
-      if (stateWidth == 0 || state.size != sequences * stateWidth)
-        fail("a state is not as long as these sequences' states, or the model has none");
-      job->state.assign(state.data, state.data + state.size);
-      job->batch.state = job->state.data();
-    }
-    if (job->work == Work::gradients || job->work == Work::logits || (job->work == Work::train && job->batch.state)) {
-      const auto out = floats(env, a[7]);
-      const size_t wanted = job->work == Work::gradients ? job->trainer->parameters()
-                            : job->work == Work::train   ? job->state.size()
-                                                         : sequences * length * static_cast<size_t>(handle.vocabulary);
-      if (out.size != wanted) fail("an array for results has the wrong length");
+    job->type = static_cast<JobType>(readInt(env, a[1], "work", 0, 3));
+    const int sequences = readInt(env, a[4], "sequences"), length = readInt(env, a[5], "length", 1, handle.block);
+    const size_t tokens = static_cast<size_t>(sequences) * length;
+    job->inputs = copyTokens(env, a[2], tokens, handle.vocabulary);
+    if (job->type != JobType::logits) job->targets = copyTokens(env, a[3], tokens, handle.vocabulary);
+    job->batch = {job->inputs.data(), job->targets.empty() ? nullptr : job->targets.data(), sequences, length};
+    if (job->type == JobType::train) job->options = readStepOptions(env, a[6]);
+    if (isDefined(env, a[8])) readState(env, a[8], *job);
+    if (const size_t size = outputSize(*job, handle.vocabulary)) {
+      const auto out = readFloats(env, a[7]);
+      if (out.size != size) fail("an array for results has the wrong length");
       job->out = out.data;
-      if (job->work == Work::train) job->batch.stateAfter = out.data;
+      if (job->type == JobType::train) job->batch.stateAfter = out.data;
       check(napi_create_reference(env, a[7], 1, &job->outReference));
     }
     napi_value promise, name;
@@ -338,31 +370,32 @@ napi_value decoder(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<2> a(env, info);
     const ModelHandle& handle = model(env, a[0]);
-    const int streams = count(env, a[1], "streams", 1, kMostStreams);
+    const int streams = readInt(env, a[1], "streams", 1, kMaxStreams);
     return wrap(env, std::make_unique<DecoderHandle>(DecoderHandle{handle.trainer, handle.trainer->decoder(streams),
                                                                    static_cast<size_t>(streams),
                                                                    static_cast<size_t>(handle.vocabulary)}));
   });
 }
+/// The decoder in a JavaScript value. Throws after decoderDispose().
 DecoderHandle& decoderAt(napi_env env, napi_value value) {
   auto& handle = unwrap<DecoderHandle>(env, value);
   if (!handle.decoder) fail("the decoder was disposed of");
   return handle;
 }
-/// decoderStep(decoder, tokens, logits)
+/// decoderStep(decoder, tokens (B), logits (B,V)): feeds a token of each stream and writes the logits of the next
 napi_value decoderStep(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     const Arguments<3> a(env, info);
     auto& handle = decoderAt(env, a[0]);
-    const auto fed = tokens(env, a[1]);
-    const auto logits = floats(env, a[2]);
-    if (fed.size != handle.streams || logits.size != handle.streams * handle.vocabulary)
+    const auto tokens = readTokens(env, a[1]);
+    const auto logits = readFloats(env, a[2]);
+    if (tokens.size != handle.streams || logits.size != handle.streams * handle.vocabulary)
       fail("an array has the wrong length");
-    for (size_t i = 0; i < fed.size; i++)
-      if (fed.data[i] >= handle.vocabulary) fail("a token is outside the vocabulary");
+    for (size_t i = 0; i < tokens.size; i++)
+      if (tokens.data[i] >= handle.vocabulary) fail("a token is outside the vocabulary");
     std::lock_guard<std::mutex> lock(handle.trainer->busy);
     if (handle.decoder->full()) fail("the decoder is full");
-    handle.trainer->decode(*handle.decoder, static_cast<int>(handle.streams), fed.data, logits.data);
+    handle.trainer->decode(*handle.decoder, static_cast<int>(handle.streams), tokens.data, logits.data);
     return nullptr;
   });
 }

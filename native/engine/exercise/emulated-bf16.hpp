@@ -1,6 +1,6 @@
-// The instructions of AVX512_BF16 and AMX in plain C++, as their manual defines them, under the names of their
-// intrinsics: so that the sanitizers see on any CPU with AVX-512 what is built on them (scripts/sanitize.ts). No part
-// of the addon.
+// The instructions of AVX512_BF16 and AMX in plain C++, as the Intel SDM (vol. 2) defines them, under the names of
+// their intrinsics. With them the sanitizers can check the kernels that use these instructions on any CPU with AVX-512
+// (scripts/sanitize.ts). Not part of the addon.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -22,7 +22,7 @@ inline float floatOf(uint32_t bits) {
   return x;
 }
 
-/// to the nearest number of bf16, ties to even; denormals become 0, and what is no number stays none
+/// Rounds to the nearest bf16 number, ties to even. Denormals become 0, NaN stays NaN.
 inline uint32_t bf16(float x) {
   const uint32_t bits = bitsOf(x);
   if (std::isnan(x)) return bits >> 16 | 0x40;
@@ -35,7 +35,7 @@ inline float addPair(float sum, uint32_t a, uint32_t b) {
   return std::fma(floatOf(a << 16), floatOf(b << 16), sum);
 }
 
-/// the numbers of `low` come first
+/// The numbers of `low` come first.
 inline Lanes roundBoth(Floats high, Floats low) {
   Lanes pairs;
   for (int i = 0; i < 16; i++) {

@@ -1,5 +1,5 @@
-// Products of a table of kernels against their definition in double precision, at odd sizes: for exercise.cpp, where no
-// test in JavaScript can come (the sanitizers, emulators).
+// Compares the products of a table of kernels with their definition in double precision, at odd sizes. For
+// exercise.cpp, where JavaScript tests cannot run (sanitizers, emulators).
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -11,7 +11,7 @@
 
 namespace engine {
 
-/// the furthest that a sum was from what it should be, relative to the largest sum of its product
+/// Largest error of any sum, relative to the largest sum of its product.
 class ProductErrors {
  public:
   explicit ProductErrors(const Kernels& kernels) : k_(kernels) {
@@ -27,12 +27,12 @@ class ProductErrors {
   struct Shape {
     int M, N, K;
   };
-  // edges on every side: of a vector, a tile, a panel, a block, and of what is packed at a time
+  // Sizes at the edges of a vector, a tile, a panel, a block, and of the parts that are packed at a time.
   static constexpr Shape kShapes[] = {{1, 1, 1},     {3, 5, 7},     {13, 33, 17},   {14, 32, 64},
                                       {29, 47, 300}, {64, 96, 31},  {33, 8, 513},   {5, 131, 16},
                                       {17, 16, 33},  {270, 40, 20}, {31, 70, 1050}, {560, 17, 40}};
-  // A and B lie in wider matrices, and so does C, whose other columns must stay
-  static constexpr int kBeside = 3;
+  // A, B and C are parts of wider matrices. The other columns of C must stay unchanged.
+  static constexpr int kOtherColumns = 3;
   static constexpr float kUntouched = 7.0f;
 
   const Kernels& k_;
@@ -47,9 +47,9 @@ class ProductErrors {
     }
     return x;
   }
-  /// what products take a number for
-  double taken(float x) const {
-    if (k_.numberSize == 4) return x;
+  /// The value that products use for a number: rounded to bf16 if they round.
+  double asMultiplied(float x) const {
+    if (k_.elementSize == 4) return x;
     uint32_t bits;
     std::memcpy(&bits, &x, sizeof bits);
     bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
@@ -62,7 +62,7 @@ class ProductErrors {
       for (int j = 0; j < columns; j++) y[static_cast<size_t>(j) * rows + i] = x[static_cast<size_t>(i) * columns + j];
     return y;
   }
-  /// C as it should be: element(i, j, k) summed over k, and start(i, j)
+  /// Compares C with Σ_k element(i, j, k) + start(i, j).
   template <class Element, class Start>
   void compare(int M, int N, int K, const std::vector<float>& C, Element element, Start start) {
     double largest = 1e-30, furthest = 0;
@@ -70,57 +70,61 @@ class ProductErrors {
       for (int j = 0; j < N; j++) {
         double sum = start(i, j);
         for (int k = 0; k < K; k++) sum += element(i, j, k);
-        const double apart = std::fabs(C[static_cast<size_t>(i) * (N + kBeside) + j] - sum);
+        const double error = std::fabs(C[static_cast<size_t>(i) * (N + kOtherColumns) + j] - sum);
         largest = std::fmax(largest, std::fabs(sum));
-        if (!(apart <= furthest)) furthest = apart;
+        if (!(error <= furthest)) furthest = error;
       }
-      for (int j = N; j < N + kBeside; j++)
-        if (C[static_cast<size_t>(i) * (N + kBeside) + j] != kUntouched) furthest = INFINITY;
+      for (int j = N; j < N + kOtherColumns; j++)
+        if (C[static_cast<size_t>(i) * (N + kOtherColumns) + j] != kUntouched) furthest = INFINITY;
     }
     if (!(furthest / largest <= worst_)) worst_ = furthest / largest;
   }
 
   void product(int M, int N, int K) {
-    const auto A = numbers(M, K + kBeside), B = numbers(K, N), addend = numbers(M, N), bias = numbers(N, 1);
-    const auto element = [&](int i, int j, int k) { return taken(A[i * (K + kBeside) + k]) * taken(B[k * N + j]); };
+    const auto A = numbers(M, K + kOtherColumns), B = numbers(K, N), addend = numbers(M, N), bias = numbers(N, 1);
+    const auto element = [&](int i, int j, int k) {
+      return asMultiplied(A[i * (K + kOtherColumns) + k]) * asMultiplied(B[k * N + j]);
+    };
     for (const bool fromTransposed : {false, true}) {
-      std::vector<float> panels(k_.packedSize(K, N)), C(static_cast<size_t>(M) * (N + kBeside), kUntouched);
+      std::vector<float> panels(k_.packedSize(K, N)), C(static_cast<size_t>(M) * (N + kOtherColumns), kUntouched);
       if (fromTransposed)
         k_.packTransposed(K, N, transposed(B, K, N).data(), K, panels.data());
       else
         k_.pack(K, N, B.data(), N, panels.data());
-      k_.product(M, N, K, A.data(), K + kBeside, panels.data(), K, C.data(), N + kBeside,
+      k_.product(M, N, K, A.data(), K + kOtherColumns, panels.data(), K, C.data(), N + kOtherColumns,
                  {addend.data(), N, bias.data()});
       compare(M, N, K, C, element, [&](int i, int j) { return double(addend[i * N + j]) + bias[j]; });
-      k_.product(M, N, K, A.data(), K + kBeside, panels.data(), K, C.data(), N + kBeside, {});
+      k_.product(M, N, K, A.data(), K + kOtherColumns, panels.data(), K, C.data(), N + kOtherColumns, {});
       compare(M, N, K, C, element, [](int, int) { return 0.0; });
     }
   }
 
   void streams(int M, int N, int K) {
     const auto A = numbers(M, K), B = numbers(K, N), bias = numbers(N, 1);
-    std::vector<float> panels(k_.packedSize(K, N)), C(static_cast<size_t>(M) * (N + kBeside), kUntouched);
+    std::vector<float> panels(k_.packedSize(K, N)), C(static_cast<size_t>(M) * (N + kOtherColumns), kUntouched);
     k_.pack(K, N, B.data(), N, panels.data());
     const int count = k_.panels(N);
     for (const int first : {count / 2, 0})
       k_.streamProduct(M, N, K, A.data(), K, panels.data(), first, first > 0 || count == 1 ? count : count / 2,
-                       C.data(), N + kBeside, {nullptr, 0, bias.data()});
+                       C.data(), N + kOtherColumns, {nullptr, 0, bias.data()});
     compare(
-        M, N, K, C, [&](int i, int j, int k) { return taken(A[i * K + k]) * taken(B[k * N + j]); },
+        M, N, K, C, [&](int i, int j, int k) { return asMultiplied(A[i * K + k]) * asMultiplied(B[k * N + j]); },
         [&](int, int j) { return double(bias[j]); });
   }
 
   void gradient(int M, int N, int K) {
-    const auto A = numbers(K, M + kBeside), B = numbers(K, N + kBeside), start = numbers(M, N);
+    const auto A = numbers(K, M + kOtherColumns), B = numbers(K, N + kOtherColumns), start = numbers(M, N);
     for (const bool first : {false, true}) {
-      std::vector<float> C(static_cast<size_t>(M) * (N + kBeside), kUntouched), scratch(k_.gradientScratch());
+      std::vector<float> C(static_cast<size_t>(M) * (N + kOtherColumns), kUntouched), scratch(k_.gradientScratch());
       for (int i = 0; i < M; i++)
-        std::copy_n(&start[static_cast<size_t>(i) * N], N, &C[static_cast<size_t>(i) * (N + kBeside)]);
-      k_.accumulateGradient(M, N, K, A.data(), M + kBeside, B.data(), N + kBeside, C.data(), N + kBeside, first,
-                            scratch.data());
+        std::copy_n(&start[static_cast<size_t>(i) * N], N, &C[static_cast<size_t>(i) * (N + kOtherColumns)]);
+      k_.accumulateGradient(M, N, K, A.data(), M + kOtherColumns, B.data(), N + kOtherColumns, C.data(),
+                            N + kOtherColumns, first, scratch.data());
       compare(
           M, N, K, C,
-          [&](int i, int j, int k) { return taken(A[k * (M + kBeside) + i]) * taken(B[k * (N + kBeside) + j]); },
+          [&](int i, int j, int k) {
+            return asMultiplied(A[k * (M + kOtherColumns) + i]) * asMultiplied(B[k * (N + kOtherColumns) + j]);
+          },
           [&](int i, int j) { return first ? 0.0 : double(start[i * N + j]); });
     }
   }

@@ -1,8 +1,8 @@
-// Drives everything below addon.cpp without Node, for the sanitizers and emulators (scripts/sanitize.ts, emulate-*.ts):
-// models of odd shapes, in each instruction set, on one and three threads. It fails when a run does not repeat itself
-// bit for bit, when a product is not what its definition says, and when gradients are not those of the generic kernels.
+// Runs everything below addon.cpp without Node, for the sanitizers and emulators (scripts/sanitize.ts, emulate-*.ts):
+// models of odd shapes, in each instruction set, on one and three threads. It fails if a run does not repeat itself bit
+// for bit, if a product differs from its definition, or if gradients differ from those of the generic kernels.
 //
-//     exercise [SET…]      generic, avx2, …; without any, all that there are. One that is named must be there.
+//   exercise [SET…]      generic, avx2, …; default: all that this CPU has. A named set must be available.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -17,16 +17,16 @@ using namespace engine;
 
 namespace {
 
-using Own = std::map<std::string, double>;
+using Settings = std::map<std::string, double>;
 
-/// the parameters that the network asks for; every other one decays
-Slots slotsOf(const Config& config, const Kernels& kernels) {
-  Slots slots;
+/// The parameters that the network needs. Every other one has weight decay.
+ParameterTable tableOf(const Config& config, const Kernels& kernels) {
+  ParameterTable table;
   for (;;) try {
-      makeNetwork(config, kernels, slots);
-      return slots;
+      makeNetwork(config, kernels, table);
+      return table;
     } catch (const MissingParameter& missing) {
-      slots.add(missing.name, missing.size, slots.list().size() % 2 == 0);
+      table.add(missing.name, missing.size, table.list().size() % 2 == 0);
     }
 }
 
@@ -37,19 +37,19 @@ std::vector<uint32_t> tokensOf(int count, int vocabulary, uint32_t salt) {
 }
 
 void writeWeights(Trainer& trainer) {
-  std::vector<float> weights(trainer.parameters());
+  std::vector<float> weights(trainer.parameterCount());
   uint32_t random = 1;
   for (float& w : weights) {
     random = random * 1664525u + 1013904223u;
     w = (static_cast<float>(random >> 8) / 16777216.0f - 0.5f) * 0.4f;
   }
-  trainer.write(Trainer::State::weights, weights.data());
+  trainer.write(Trainer::ParameterArray::weights, weights.data());
 }
 
-/// everything that a model does, once; the weights that it ends with
+/// Runs everything that a model does once. Returns the final weights.
 std::vector<float> exercise(const Config& config, const Kernels& kernels, int threads) {
-  const Slots slots = slotsOf(config, kernels);
-  Trainer trainer(config, kernels, slots, threads);
+  const ParameterTable table = tableOf(config, kernels);
+  Trainer trainer(config, kernels, table, threads);
   writeWeights(trainer);
   const int V = config.vocabulary;
   for (const int length : {config.block, 1, config.block / 2 + 1})
@@ -70,7 +70,7 @@ std::vector<float> exercise(const Config& config, const Kernels& kernels, int th
         }
         trainer.loss(carried);
       }
-      std::vector<float> gradients(trainer.parameters()), logits(static_cast<size_t>(sequences) * length * V);
+      std::vector<float> gradients(trainer.parameterCount()), logits(static_cast<size_t>(sequences) * length * V);
       trainer.loss(batch);
       trainer.gradients(batch, gradients.data());
       trainer.logits(batch, logits.data());
@@ -79,11 +79,11 @@ std::vector<float> exercise(const Config& config, const Kernels& kernels, int th
       for (int t = 0; t < length; t++) trainer.decode(*decoder, sequences, inputs.data() + t, logits.data());
       decoder->reset();
     }
-  Trainer::memory(config, kernels, slots, threads, 5, 0);
-  std::vector<float> weights(trainer.parameters());
-  trainer.read(Trainer::State::weights, weights.data());
-  // so many streams that threads share the work
-  const int streams = static_cast<int>(kSharedWork / trainer.parameters()) + 1;
+  Trainer::memory(config, kernels, table, threads, 5, 0);
+  std::vector<float> weights(trainer.parameterCount());
+  trainer.read(Trainer::ParameterArray::weights, weights.data());
+  // Enough streams that the threads share the work.
+  const int streams = static_cast<int>(kMinSharedMultiplyAdds / trainer.parameterCount()) + 1;
   const auto decoder = trainer.decoder(streams);
   std::vector<float> logits(static_cast<size_t>(streams) * V);
   for (uint32_t t = 0; t < 3; t++) {
@@ -93,18 +93,18 @@ std::vector<float> exercise(const Config& config, const Kernels& kernels, int th
   return weights;
 }
 
-/// of a batch, at the weights that every model begins with
+/// Gradients of one batch, at the initial weights.
 std::vector<float> gradientsOf(const Config& config, const Kernels& kernels) {
-  Trainer trainer(config, kernels, slotsOf(config, kernels), 1);
+  Trainer trainer(config, kernels, tableOf(config, kernels), 1);
   writeWeights(trainer);
   const auto inputs = tokensOf(4 * config.block, config.vocabulary, 1),
              targets = tokensOf(4 * config.block, config.vocabulary, 5);
-  std::vector<float> gradients(trainer.parameters());
+  std::vector<float> gradients(trainer.parameterCount());
   trainer.gradients({inputs.data(), targets.data(), 4, config.block}, gradients.data());
   return gradients;
 }
 
-/// as vectors, relative to the length of the second
+/// Distance of two vectors, relative to the length of the second.
 double distance(const std::vector<float>& x, const std::vector<float>& y) {
   double apart = 0, length = 0;
   for (size_t i = 0; i < x.size(); i++) {
@@ -114,8 +114,8 @@ double distance(const std::vector<float>& x, const std::vector<float>& y) {
   return std::sqrt(apart / length);
 }
 
-Own gpt(int heads, bool bias) { return {{"heads", heads}, {"bias", bias}}; }
-Own lstm(int embedding) { return {{"embedding", embedding}}; }
+Settings gpt(int heads, bool bias) { return {{"heads", heads}, {"bias", bias}}; }
+Settings lstm(int embedding) { return {{"embedding", embedding}}; }
 
 // vocabulary, block, layers, width, dropout
 const Config configs[] = {
@@ -124,9 +124,9 @@ const Config configs[] = {
     {"lstm", 300, 9, 3, 20, 0.0f, lstm(20)},    {"lstm", 41, 12, 1, 33, 0.2f, lstm(5)},
 };
 
-/// says what is wrong with a set's kernels of one precision, if anything is
+/// Tests the kernels of a set in one precision. Prints the result, and returns whether it is right.
 bool isRight(const char* set, const Kernels& kernels) {
-  const bool exact = kernels.numberSize == 4;
+  const bool exact = kernels.elementSize == 4;
   const double error = ProductErrors(kernels).worst();
   double furthest = 0;
   const Kernels& generic = exact ? genericKernels() : *genericKernels().bf16;
@@ -170,7 +170,7 @@ int main(int count, char** names) {
       continue;
     }
     for (const Kernels* kernels : {chosen->fp32, chosen->bf16}) {
-      // sets share their products of fp32
+      // Several sets have the same fp32 products.
       if (std::find(tried.begin(), tried.end(), kernels->product) != tried.end()) continue;
       if (!isRight(set, *kernels)) return 1;
       tried.push_back(kernels->product);

@@ -1,6 +1,6 @@
-// AVX-512 with products of bf16 by AMX: tdpbf16ps multiplies a tile of 16 rows of a block of A with one of a block of a
-// panel of B, and adds to a tile of 16 × 16 sums. Two tiles of A and two of B make four of sums: half a load for each
-// product.
+// AVX-512 with bf16 products by AMX (Intel SDM vol. 1, ch. 18; Intel Optimization Reference Manual, AMX chapter).
+// tdpbf16ps multiplies a tile of 16 rows of A with a tile of a panel of B, and adds to a tile of 16 × 16 sums. Two
+// tiles of A and two of B make four tiles of sums: half a load for each product.
 #include "bf16-instructions.hpp"
 
 #if HAS_BF16_INSTRUCTIONS
@@ -11,24 +11,24 @@ namespace {
 
 constexpr int kTileRows = 16, kTileBytes = 64;
 
-// as ldtilecfg reads it
+// The 64 bytes that ldtilecfg reads.
 struct alignas(64) TileConfig {
   uint8_t palette = 1, startRow = 0, reserved[14] = {};
   uint16_t bytes[16] = {};
   uint8_t rows[16] = {};
 };
 
-// The compiler does not see what these instructions read: what was to be stored before them must be.
+// The compiler does not know that these instructions read memory, so stores before them must be forced out.
 INLINE void finishStores() { asm volatile("" ::: "memory"); }
 
-struct Tiles {
-  /// rows of a tile of A, which is one panel; two panels of each are multiplied at a time
+struct TileMultiplier {
+  /// Rows of a tile of A, which is one panel. Two panels of each side are multiplied at a time.
   const int height, rows, panels = 2;
 
-  // Tiles as low as M allows: what multiplies takes its time by rows.
-  explicit Tiles(int M) : height(evenPart(M, kTileRows)), rows(2 * height) {
+  // Tiles as low as M allows, because the time of a multiplication depends on its rows.
+  explicit TileMultiplier(int M) : height(evenPartSize(M, kTileRows)), rows(2 * height) {
     TileConfig config;
-    // 0 to 3: sums; 4 and 5: A; 6 and 7: B
+    // Tiles 0 to 3: sums; 4 and 5: A; 6 and 7: B.
     for (int t = 0; t < 8; t++) {
       config.bytes[t] = kTileBytes;
       config.rows[t] = static_cast<uint8_t>(t < 6 ? height : kTileRows);
@@ -36,10 +36,10 @@ struct Tiles {
     finishStores();
     _tile_loadconfig(&config);
   }
-  ~Tiles() { _tile_release(); }
-  Tiles(const Tiles&) = delete;
+  ~TileMultiplier() { _tile_release(); }
+  TileMultiplier(const TileMultiplier&) = delete;
 
-  void multiply(const Part& p) const {
+  void multiply(const PanelProduct& p) const {
     const bool both = p.rows > height;
     const Pair *A = p.A, *below = A + p.blocks * height * W, *B = p.B, *right = B + p.nextPanel;
     finishStores();
@@ -77,8 +77,8 @@ struct Tiles {
 }  // namespace
 
 const engine::Kernels* engine::amxKernels() {
-  // a few streams wait for memory: no product is too slow for them
-  static const PairTables tables(withPairs<Tiles>(*avx512bf16Kernels()->bf16, "AMX"));
+  // Decoding keeps the products of AVX512_BF16: it waits for memory, not for products.
+  static const PairTables tables(withPairs<TileMultiplier>(*avx512bf16Kernels()->bf16, "AMX"));
   return &tables.fp32;
 }
 BF16_INSTRUCTIONS_END

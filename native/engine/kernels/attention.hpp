@@ -1,8 +1,9 @@
-// Causal attention of one head of one sequence, and its gradient, a block of queries by a block of keys at a time (Dao
-// et al., FlashAttention, 2022): scores never leave the caches, and those of later keys are not computed.
+// Causal attention of one head of one sequence, and its gradient, in tiles of queries by keys as in FlashAttention (Dao
+// et al. 2022) with online softmax (Milakov and Gimelshein 2018). Scores never leave the caches, and tiles of later
+// keys are not computed.
 //
-// Every query has a lane. Scores lie as [key][query], so that the softmax goes down the keys without lanes meeting,
-// products have whole vectors of columns however narrow a head is, and keys and values are read where they lie.
+// Each query has a SIMD lane: scores are stored as [key][query]. So the softmax needs no reduction across lanes,
+// products have whole vectors of columns even if a head is narrow, and keys and values are read in place.
 #pragma once
 #include "elements.hpp"
 #include "gemm.hpp"
@@ -10,11 +11,11 @@
 
 namespace {
 
-// queries, and keys, taken at a time: the same for every instruction set, since dropout masks depend on it
-constexpr int kSide = engine::kAttentionBlock;
-constexpr int kLanes = kSide / W;
+// Queries, and keys, of a tile. The same for every instruction set, because dropout masks depend on it.
+constexpr int kTileSize = engine::kAttentionBlock;
+constexpr int kVectorsOfTile = kTileSize / W;
 
-// rows of D numbers as columns, times `factor`: to[d · kSide + i] = from(i, d); zeros up to a whole vector of them
+// Transposes (rows,D) to [D][kTileSize], times `factor`. Pads rows with zeros to a whole vector.
 static void rowsToColumns(int rows, int D, const float* from, long stride, float factor, float* to) {
   for (int i = 0; i < rows; i += W)
     for (int d = 0; d < D; d += W) {
@@ -23,11 +24,11 @@ static void rowsToColumns(int rows, int D, const float* from, long stride, float
       for (int r = 0; r < W; r++)
         block[r] = i + r < rows ? loadLanes(from + (i + r) * stride + d, depth) * factor : vf{};
       transpose(block);
-      for (int c = 0; c < depth; c++) store(to + (d + c) * kSide + i, block[c]);
+      for (int c = 0; c < depth; c++) store(to + (d + c) * kTileSize + i, block[c]);
     }
 }
 
-// and back: to(i, d) = from[d · width + i] · factor
+// Transposes [D][width] back to (rows,D), times `factor`.
 static void columnsToRows(int rows, int D, const float* from, long width, float factor, float* to, long stride) {
   for (int i = 0; i < rows; i += W)
     for (int d = 0; d < D; d += W) {
@@ -39,17 +40,19 @@ static void columnsToRows(int rows, int D, const float* from, long width, float 
     }
 }
 
-// A block of queries and a block of keys: `queries` and `keys` of them, in `vectors` of queries. On the diagonal only
-// the pairs of W keys and W queries are computed in which some key is not later than some query.
-struct Pairs {
+// A tile of scores: `queries` by `keys`, in `vectors` vectors of queries. On the diagonal, only those groups of W keys
+// by W queries are computed in which some query sees some key.
+struct ScoreTile {
   int queries, keys, vectors;
   bool diagonal;
 
-  // the first vector of queries that see the keys from k on, and the end of the keys that a vector of queries sees
+  // firstVector: first vector of queries that sees keys k and later. keysOf: number of keys that a vector of queries
+  // sees.
   int firstVector(int k) const { return diagonal ? k / W : 0; }
   int keysOf(int vector) const { return diagonal && (vector + 1) * W < keys ? (vector + 1) * W : keys; }
 
-  // f(first, count, vector): `count` keys from `first` on are seen by all vectors from `vector` on
+  // Calls f(first, count, vector) for groups of keys: all vectors of queries from `vector` on see the `count` keys from
+  // `first` on.
   template <class F>
   void forKeys(F f) const {
     if (!diagonal) return f(0, keys, 0);
@@ -57,150 +60,157 @@ struct Pairs {
   }
 };
 
-// out[key][query] = Σ_d rows(key, d) · columns[d][query]
-static void pairProducts(const Pairs& p, int D, const float* rows, long stride, const float* columns, float* out) {
-  p.forKeys([&](int key, int count, int vector) {
-    forParts(p.vectors - vector, kVectors, [&](int v, int vectors) {
+// rows (keys,D), columns [D][query] → out[key][query] = Σ_d rows(key, d) · columns[d][query]
+static void scoreProducts(const ScoreTile& tile, int D, const float* rows, long stride, const float* columns,
+                          float* out) {
+  tile.forKeys([&](int key, int count, int vector) {
+    forEvenParts(tile.vectors - vector, kTileVectors, [&](int v, int vectors) {
       const int column = (vector + v) * W;
-      Block b = {};
+      TileArgs b = {};
       b.K = D;
       b.A = rows + key * stride;
       b.strideA = stride;
       b.B = columns + column;
-      b.strideB = kSide;
+      b.strideB = kTileSize;
       b.nextVector = W;
-      b.C = out + key * kSide + column;
-      b.strideC = kSide;
+      b.C = out + key * kTileSize + column;
+      b.strideC = kTileSize;
       b.n = vectors * W;
-      b.askNow = false;
-      groupByRows(count, vectors, b, nullptr);
+      b.prefetchNow = false;
+      macroKernelByRows(count, vectors, b, nullptr);
     });
   });
 }
 
-// C[d][…] (+)= Σ_k A(k, d) · B[k][…] over `vectors` vectors of columns; B's rows are kSide apart
+// A (K,D), B [K][kTileSize] → C[d][…] = Σ_k A(k, d) · B[k][…] over `vectors` vectors of columns. Adds to C if `add`.
 static void addProduct(int D, int K, int vectors, const float* A, long strideA, const float* B, float* C, long strideC,
                        bool add) {
-  forParts(vectors, kVectors, [&](int v, int count) {
-    Block b = {};
+  forEvenParts(vectors, kTileVectors, [&](int v, int count) {
+    TileArgs b = {};
     b.K = K;
     b.A = A;
     b.strideA = strideA;
-    b.B = b.ahead = B + v * W;
-    b.strideB = kSide;
+    b.B = b.prefetchNext = B + v * W;
+    b.strideB = kTileSize;
     b.nextVector = W;
     b.C = C + v * W;
     b.strideC = strideC;
     b.addend = add ? b.C : nullptr;
     b.addendStride = strideC;
-    b.askNow = false;
+    b.prefetchNow = false;
     b.n = count * W;
-    groupByColumns(D, count, b, false, 0);
+    macroKernelByColumns(D, count, b, false, 0);
   });
 }
 
-// sums[d][query] (+)= Σ_key rows(key, d) · weights[key][query]
-static void sumOverKeys(const Pairs& p, int D, const float* rows, long stride, const float* weights, float* sums,
+// rows (keys,D), weights [key][query] → sums[d][query] = Σ_key rows(key, d) · weights[key][query]. Adds to sums if
+// `add`.
+static void sumOverKeys(const ScoreTile& tile, int D, const float* rows, long stride, const float* weights, float* sums,
                         bool add) {
-  p.forKeys([&](int key, int count, int vector) {
-    addProduct(D, count, p.vectors - vector, rows + key * stride, stride, weights + key * kSide + vector * W,
-               sums + vector * W, kSide, add || key > 0);
+  tile.forKeys([&](int key, int count, int vector) {
+    addProduct(D, count, tile.vectors - vector, rows + key * stride, stride, weights + key * kTileSize + vector * W,
+               sums + vector * W, kTileSize, add || key > 0);
   });
 }
 
-// sums[d][key] += Σ_query rows(query, d) · weights[query][key]
-static void sumOverQueries(const Pairs& p, int D, const float* rows, long stride, const float* weights, float* sums,
-                           long width) {
-  const int vectors = (p.keys + W - 1) / W;
-  if (!p.diagonal) return addProduct(D, p.queries, vectors, rows, stride, weights, sums, width, true);
-  for (int q = 0; q < p.queries; q += W)
-    addProduct(D, p.queries - q < W ? p.queries - q : W, q / W + 1, rows + q * stride, stride, weights + q * kSide,
-               sums, width, true);
+// rows (queries,D), weights [query][key] → sums[d][key] += Σ_query rows(query, d) · weights[query][key], rows of sums
+// `width` apart.
+static void sumOverQueries(const ScoreTile& tile, int D, const float* rows, long stride, const float* weights,
+                           float* sums, long width) {
+  const int vectors = (tile.keys + W - 1) / W;
+  if (!tile.diagonal) return addProduct(D, tile.queries, vectors, rows, stride, weights, sums, width, true);
+  for (int q = 0; q < tile.queries; q += W)
+    addProduct(D, tile.queries - q < W ? tile.queries - q : W, q / W + 1, rows + q * stride, stride,
+               weights + q * kTileSize, sums, width, true);
 }
 
-// to[query][key] = from[key][query]
-static void turn(const Pairs& p, const float* from, float* to) {
-  for (int k = 0; k < p.keys; k += W)
-    for (int v = p.firstVector(k); v < p.vectors; v++) {
+// Transposes a tile: to[query][key] = from[key][query]
+static void transposeTile(const ScoreTile& tile, const float* from, float* to) {
+  for (int k = 0; k < tile.keys; k += W)
+    for (int v = tile.firstVector(k); v < tile.vectors; v++) {
       vf block[W];
-      for (int r = 0; r < W; r++) block[r] = k + r < p.keys ? load(from + (k + r) * kSide + v * W) : vf{};
+      for (int r = 0; r < W; r++) block[r] = k + r < tile.keys ? load(from + (k + r) * kTileSize + v * W) : vf{};
       transpose(block);
-      for (int r = 0; r < W; r++) store(to + (v * W + r) * kSide + k, block[r]);
+      for (int r = 0; r < W; r++) store(to + (v * W + r) * kTileSize + k, block[r]);
     }
 }
 
-// f(where, seen) for each of the keys that a vector of queries sees, and the queries of them that see it
+// Calls f(index, visible) for each key that a vector of queries sees: the index of its scores, and the mask of the
+// queries that see it.
 template <class F>
-INLINE void forKeysOf(const Pairs& p, int vector, F f) {
-  const int keys = p.keysOf(vector), all = p.diagonal ? vector * W : keys;
+INLINE void forVisibleKeys(const ScoreTile& tile, int vector, F f) {
+  const int keys = tile.keysOf(vector), all = tile.diagonal ? vector * W : keys;
   const vi lane = laneNumbers(), each = ~vi{};
   int k = 0;
-  for (; k < all; k++) f(k * kSide + vector * W, each);
-  for (; k < keys; k++) f(k * kSide + vector * W, lane >= k - all);
+  for (; k < all; k++) f(k * kTileSize + vector * W, each);
+  for (; k < keys; k++) f(k * kTileSize + vector * W, lane >= k - all);
 }
 
-// dropout of a block as it lies; masks of blocks are told apart by head, queries and keys
-static void dropPairs(const engine::AttentionHead& h, const Pairs& p, int i, int j, const float* x, float* out) {
-  const int blocks = (h.length + kSide - 1) / kSide;
-  const uint32_t row = (h.number * blocks + i / kSide) * blocks + j / kSide;
-  dropRow(p.keys * kSide, x, out, row, h.dropout, h.mask);
+// Dropout of a tile of scores. Head, query tile and key tile select the mask.
+static void dropoutTile(const engine::AttentionHead& h, const ScoreTile& tile, int i, int j, const float* x,
+                        float* out) {
+  const int tiles = (h.length + kTileSize - 1) / kTileSize;
+  const uint32_t row = (h.head * tiles + i / kTileSize) * tiles + j / kTileSize;
+  dropoutRow(tile.keys * kTileSize, x, out, row, h.dropoutThreshold, h.maskKey);
 }
 
-static Pairs pairsOf(int T, int i, int j) {
-  const int queries = T - i < kSide ? T - i : kSide, keys = T - j < kSide ? T - j : kSide;
+// The tile of queries from i on and keys from j on.
+static ScoreTile scoreTileAt(int T, int i, int j) {
+  const int queries = T - i < kTileSize ? T - i : kTileSize, keys = T - j < kTileSize ? T - j : kTileSize;
   return {queries, keys, (queries + W - 1) / W, i == j};
 }
 
-// Blocks of keys come one after the other, so what was summed is made smaller whenever a larger score comes.
-static void attend(const engine::AttentionHead& h, float* out, long outStride, float* largest, float* inverse,
-                   float* scratch) {
+// Forward. Tiles of keys come one after the other: when the running maximum of a query grows, its earlier sums are
+// rescaled (online softmax).
+static void attention(const engine::AttentionHead& h, float* out, long outStride, float* rowMax, float* rowSumInv,
+                      float* scratch) {
   const int T = h.length, D = h.width;
-  float *queries = scratch, *sums = queries + D * kSide, *scores = sums + D * kSide;
-  for (int i = 0; i < T; i += kSide) {
-    vf most[kLanes], total[kLanes];
-    const int rows = T - i < kSide ? T - i : kSide, vectors = (rows + W - 1) / W;
+  float *queries = scratch, *sums = queries + D * kTileSize, *scores = sums + D * kTileSize;
+  for (int i = 0; i < T; i += kTileSize) {
+    vf runningMax[kVectorsOfTile], runningSum[kVectorsOfTile];
+    const int rows = T - i < kTileSize ? T - i : kTileSize, vectors = (rows + W - 1) / W;
     rowsToColumns(rows, D, h.q + i * h.stride, h.stride, h.scale * kLog2E, queries);
-    for (int j = 0; j <= i; j += kSide) {
-      const Pairs p = pairsOf(T, i, j);
-      pairProducts(p, D, h.k + j * h.stride, h.stride, queries, scores);
+    for (int j = 0; j <= i; j += kTileSize) {
+      const ScoreTile tile = scoreTileAt(T, i, j);
+      scoreProducts(tile, D, h.k + j * h.stride, h.stride, queries, scores);
       for (int v = 0; v < vectors; v++) {
-        vf next = j == 0 ? splat(-1e30f) : most[v], odd = next;
-        // two chains: each maximum waits for the last
-        forKeysOf(p, v, [&](int at, vi seen) {
-          const vf larger = maximum(select(seen, load(scores + at), odd), odd);
-          odd = next;
-          next = larger;
+        vf max = j == 0 ? splat(-1e30f) : runningMax[v], odd = max;
+        // Two chains, because each maximum depends on the one before.
+        forVisibleKeys(tile, v, [&](int at, vi visible) {
+          const vf larger = maximum(select(visible, load(scores + at), odd), odd);
+          odd = max;
+          max = larger;
         });
-        next = maximum(next, odd);
+        max = maximum(max, odd);
         vf sum = {};
-        forKeysOf(p, v, [&](int at, vi seen) {
-          const vf e = select(seen, powerOfTwo(load(scores + at) - next), vf{});
+        forVisibleKeys(tile, v, [&](int at, vi visible) {
+          const vf e = select(visible, powerOfTwo(load(scores + at) - max), vf{});
           store(scores + at, e);
           sum += e;
         });
         if (j > 0) {
-          const vf shrink = powerOfTwo(most[v] - next);
-          sum += total[v] * shrink;
-          for (int d = 0; d < D; d++) store(sums + d * kSide + v * W, load(sums + d * kSide + v * W) * shrink);
+          const vf rescale = powerOfTwo(runningMax[v] - max);
+          sum += runningSum[v] * rescale;
+          for (int d = 0; d < D; d++) store(sums + d * kTileSize + v * W, load(sums + d * kTileSize + v * W) * rescale);
         }
-        most[v] = next;
-        total[v] = sum;
+        runningMax[v] = max;
+        runningSum[v] = sum;
       }
-      if (h.dropout) dropPairs(h, p, i, j, scores, scores);
-      sumOverKeys(p, D, h.v + j * h.stride, h.stride, scores, sums, j > 0);
+      if (h.dropoutThreshold) dropoutTile(h, tile, i, j, scores, scores);
+      sumOverKeys(tile, D, h.v + j * h.stride, h.stride, scores, sums, j > 0);
     }
     for (int v = 0; v < vectors; v++) {
-      const vf factor = 1.0f / total[v];
-      for (int d = 0; d < D; d++) store(sums + d * kSide + v * W, load(sums + d * kSide + v * W) * factor);
+      const vf factor = 1.0f / runningSum[v];
+      for (int d = 0; d < D; d++) store(sums + d * kTileSize + v * W, load(sums + d * kTileSize + v * W) * factor);
       const int lanes = rows - v * W < W ? rows - v * W : W;
-      storeLanes(largest + i + v * W, most[v], lanes);
-      storeLanes(inverse + i + v * W, factor, lanes);
+      storeLanes(rowMax + i + v * W, runningMax[v], lanes);
+      storeLanes(rowSumInv + i + v * W, factor, lanes);
     }
-    columnsToRows(rows, D, sums, kSide, 1.0f, out + i * outStride, outStride);
+    columnsToRows(rows, D, sums, kTileSize, 1.0f, out + i * outStride, outStride);
   }
 }
 
-// sums[query] = Σ_d x(query, d) · y(query, d)
+// x, y (rows,D) → sums (rows) = Σ_d x(query, d) · y(query, d)
 static void rowProducts(int rows, int D, const float* x, const float* y, long stride, float* sums) {
   for (int i = 0; i < rows; i += W) {
     vf block[W];
@@ -218,48 +228,49 @@ static void rowProducts(int rows, int D, const float* x, const float* y, long st
   }
 }
 
-// With P the probabilities, O what came out, dP = dO·Vᵀ and δ = Σ_d O·dO (which is Σ_key P·dP): dS = P·(dP − δ), dQ =
-// dS·K·scale, dK = dSᵀ·Q·scale, dV = Pᵀ·dO. Dropout masks P where it meets V and dO, and dP.
-static void attendBackward(const engine::AttentionHead& h, const float* out, const float* dout, long outStride,
-                           const float* largest, const float* inverse, float* dq, float* dk, float* dv,
-                           float* scratch) {
+// Backward. With P the probabilities, O the output, dP = dO·Vᵀ and δ = Σ_d O·dO (which equals Σ_key P·dP): dS = P·(dP −
+// δ), dQ = dS·K·scale, dK = dSᵀ·Q·scale, dV = Pᵀ·dO. Dropout masks P in the products with V and dO, and dP.
+static void attentionBackward(const engine::AttentionHead& h, const float* out, const float* dout, long outStride,
+                              const float* rowMax, const float* rowSumInv, float* dq, float* dk, float* dv,
+                              float* scratch) {
   const int T = h.length, D = h.width;
-  const long width = (T + W - 1) / W * W, area = kSide * kSide;
-  float *queries = scratch, *douts = queries + D * kSide, *dqueries = douts + D * kSide;
-  float *probabilities = dqueries + D * kSide, *dscores = probabilities + area, *turned = dscores + area;
-  float *dkeys = turned + area, *dvalues = dkeys + D * width;
+  const long width = (T + W - 1) / W * W, tileArea = kTileSize * kTileSize;
+  float *queries = scratch, *douts = queries + D * kTileSize, *dqueries = douts + D * kTileSize;
+  float *probabilities = dqueries + D * kTileSize, *dscores = probabilities + tileArea,
+        *transposed = dscores + tileArea;
+  float *dkeys = transposed + tileArea, *dvalues = dkeys + D * width;
   memset(dkeys, 0, 2 * D * width * sizeof(float));
-  alignas(64) float delta[kSide];
-  for (int i = 0; i < T; i += kSide) {
+  alignas(64) float delta[kTileSize];
+  for (int i = 0; i < T; i += kTileSize) {
     const float* doutRows = dout + i * outStride;
-    const int rows = T - i < kSide ? T - i : kSide;
+    const int rows = T - i < kTileSize ? T - i : kTileSize;
     rowsToColumns(rows, D, h.q + i * h.stride, h.stride, h.scale * kLog2E, queries);
     rowsToColumns(rows, D, doutRows, outStride, 1.0f, douts);
     rowProducts(rows, D, out + i * outStride, doutRows, outStride, delta);
-    for (int j = 0; j <= i; j += kSide) {
-      const Pairs p = pairsOf(T, i, j);
+    for (int j = 0; j <= i; j += kTileSize) {
+      const ScoreTile tile = scoreTileAt(T, i, j);
       const float *keys = h.k + j * h.stride, *values = h.v + j * h.stride;
-      pairProducts(p, D, keys, h.stride, queries, probabilities);
-      pairProducts(p, D, values, h.stride, douts, dscores);
-      if (h.dropout) dropPairs(h, p, i, j, dscores, dscores);
-      for (int v = 0; v < p.vectors; v++) {
+      scoreProducts(tile, D, keys, h.stride, queries, probabilities);
+      scoreProducts(tile, D, values, h.stride, douts, dscores);
+      if (h.dropoutThreshold) dropoutTile(h, tile, i, j, dscores, dscores);
+      for (int v = 0; v < tile.vectors; v++) {
         const int lanes = rows - v * W < W ? rows - v * W : W;
-        const vf most = loadLanes(largest + i + v * W, lanes), factor = loadLanes(inverse + i + v * W, lanes);
+        const vf max = loadLanes(rowMax + i + v * W, lanes), factor = loadLanes(rowSumInv + i + v * W, lanes);
         const vf offset = load(delta + v * W);
-        forKeysOf(p, v, [&](int at, vi seen) {
-          const vf probability = select(seen, powerOfTwo(load(probabilities + at) - most) * factor, vf{});
+        forVisibleKeys(tile, v, [&](int at, vi visible) {
+          const vf probability = select(visible, powerOfTwo(load(probabilities + at) - max) * factor, vf{});
           store(probabilities + at, probability);
           store(dscores + at, probability * (load(dscores + at) - offset));
         });
       }
-      if (h.dropout) dropPairs(h, p, i, j, probabilities, probabilities);
-      turn(p, probabilities, turned);
-      sumOverQueries(p, D, doutRows, outStride, turned, dvalues + j, width);
-      sumOverKeys(p, D, keys, h.stride, dscores, dqueries, j > 0);
-      turn(p, dscores, turned);
-      sumOverQueries(p, D, h.q + i * h.stride, h.stride, turned, dkeys + j, width);
+      if (h.dropoutThreshold) dropoutTile(h, tile, i, j, probabilities, probabilities);
+      transposeTile(tile, probabilities, transposed);
+      sumOverQueries(tile, D, doutRows, outStride, transposed, dvalues + j, width);
+      sumOverKeys(tile, D, keys, h.stride, dscores, dqueries, j > 0);
+      transposeTile(tile, dscores, transposed);
+      sumOverQueries(tile, D, h.q + i * h.stride, h.stride, transposed, dkeys + j, width);
     }
-    columnsToRows(rows, D, dqueries, kSide, h.scale, dq + i * h.stride, h.stride);
+    columnsToRows(rows, D, dqueries, kTileSize, h.scale, dq + i * h.stride, h.stride);
   }
   columnsToRows(T, D, dkeys, width, h.scale, dk, h.stride);
   columnsToRows(T, D, dvalues, width, 1.0f, dv, h.stride);

@@ -1,4 +1,4 @@
-// The kernels compiled for AVX2 with FMA.
+// The table of kernels compiled for AVX2 with FMA. binding.gyp sets the compiler flags.
 #include "table.hpp"
 
 const engine::Kernels& engine::avx2Kernels() {

@@ -1,4 +1,4 @@
-// The kernels compiled for AVX-512.
+// The table of kernels compiled for AVX-512. binding.gyp sets the compiler flags.
 #include "table.hpp"
 
 const engine::Kernels& engine::avx512Kernels() {

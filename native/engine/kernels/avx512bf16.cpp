@@ -1,4 +1,5 @@
-// AVX-512 with products of bf16 by AVX512_BF16: vdpbf16ps multiplies a pair with each lane of a vector of pairs.
+// AVX-512 with bf16 products by AVX512_BF16: vdpbf16ps multiplies a pair with each lane of a vector of pairs (Intel SDM
+// vol. 2, VDPBF16PS).
 #include "bf16-instructions.hpp"
 
 #if HAS_BF16_INSTRUCTIONS
@@ -9,49 +10,51 @@ namespace {
 
 INLINE vf dot(vf sum, vu a, vu b) { return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b); }
 
-// a pair in all lanes, in a register, as for floats in tiles.hpp
+// Broadcasts a pair to all lanes of a register, as for floats in tiles.hpp.
 INLINE vu broadcast(const Pair* p) {
   vu x = (vu)_mm512_set1_epi32(static_cast<int>(*p));
   asm("" : "+v"(x));
   return x;
 }
 
-// rows that a tile has of A beside so many panels of B: those of tiles.hpp
+// Most rows of A in a tile of two, and of four, panels of B: as in tiles.hpp.
 constexpr int kRowsOfTwo = 14, kRowsOfFour = 6;
-// pairs of a panel that are asked for before their turn, where panels come from memory
-constexpr int kAhead = 64 * W;
+// Prefetch distance in pairs of a panel, if panels come from memory.
+constexpr int kPrefetchDistance = 64 * W;
 
-// m rows, `height` in a panel of A, and NV panels; each panel is read but once where it `streams`
+// m rows of A, in panels of `height` rows, times NV panels of B. `streams`: each panel is read only once.
 template <int m, int NV, bool streams>
-static void tile(const Part& p, const Pair* A, int height, int row) {
+static void tile(const PanelProduct& p, const Pair* A, int height, int row) {
   vf sum[m][NV] = {};
   const Pair* B = p.B;
   for (int block = 0; block < p.blocks; block++, A += height * W)
     for (int pair = 0; pair < W; pair++, B += W) {
       vu b[NV];
-      UNROLL for (int v = 0; v < NV; v++) {
+      UNROLL_FOR (int v = 0; v < NV; v++) {
         b[v] = load(B + v * p.nextPanel);
-        if (streams) __builtin_prefetch(B + v * p.nextPanel + kAhead);
+        if (streams) __builtin_prefetch(B + v * p.nextPanel + kPrefetchDistance);
       }
-      UNROLL for (int i = 0; i < m; i++) {
+      UNROLL_FOR (int i = 0; i < m; i++) {
         const vu a = broadcast(A + i * W + pair);
-        UNROLL for (int v = 0; v < NV; v++) sum[i][v] = dot(sum[i][v], a, b[v]);
+        UNROLL_FOR (int v = 0; v < NV; v++) sum[i][v] = dot(sum[i][v], a, b[v]);
       }
     }
-  UNROLL for (int i = 0; i < m; i++) UNROLL for (int v = 0; v < NV; v++) p.to.write(row + i, v, sum[i][v]);
+  UNROLL_FOR (int i = 0; i < m; i++)
+    UNROLL_FOR (int v = 0; v < NV; v++) p.to.write(row + i, v, sum[i][v]);
 }
 
-typedef void Tile(const Part&, const Pair*, int, int);
+typedef void Tile(const PanelProduct&, const Pair*, int, int);
 
-struct Vectors {
-  /// of a panel of A, and rows that are multiplied at a time
+struct VectorMultiplier {
+  /// Rows of a panel of A, and rows multiplied at a time.
   const int height, rows;
-  /// panels of B that are multiplied at a time
+  /// Panels of B multiplied at a time.
   const int panels;
 
-  explicit Vectors(int M) : height(M <= kRowsOfTwo ? M : kMostHeight), rows(height), panels(M <= kRowsOfTwo ? 2 : 4) {}
+  explicit VectorMultiplier(int M)
+      : height(M <= kRowsOfTwo ? M : kMaxPanelHeight), rows(height), panels(M <= kRowsOfTwo ? 2 : 4) {}
 
-  void multiply(const Part& p) const {
+  void multiply(const PanelProduct& p) const {
 #define TILES_TO_6(NV, S) \
   nullptr, tile<1, NV, S>, tile<2, NV, S>, tile<3, NV, S>, tile<4, NV, S>, tile<5, NV, S>, tile<6, NV, S>
 #define TILES_TO_14(NV, S)                                                                             \
@@ -61,8 +64,8 @@ struct Vectors {
     static constexpr Tile* two[] = {TILES_TO_14(2, false)};
     static constexpr Tile* streaming[] = {TILES_TO_14(2, true)};
     Tile* const* tiles = panels == 2 ? streaming : p.panels == 2 ? two : four;
-    const int most = evenPart(p.rows, p.panels == 2 ? kRowsOfTwo : kRowsOfFour);
-    for (int i = 0; i < p.rows; i += most) tiles[atMost(most, p.rows - i)](p, p.A + i * W, height, i);
+    const int max = evenPartSize(p.rows, p.panels == 2 ? kRowsOfTwo : kRowsOfFour);
+    for (int i = 0; i < p.rows; i += max) tiles[minOf(max, p.rows - i)](p, p.A + i * W, height, i);
   }
 };
 
@@ -70,8 +73,8 @@ struct Vectors {
 
 const engine::Kernels* engine::avx512bf16Kernels() {
   static const PairTables tables([] {
-    Kernels k = withPairs<Vectors>(*avx512Kernels().bf16, "AVX512_BF16");
-    k.streamProduct = streamProduct<Vectors>;
+    Kernels k = withPairs<VectorMultiplier>(*avx512Kernels().bf16, "AVX512_BF16");
+    k.streamProduct = streamProduct<VectorMultiplier>;
     return k;
   }());
   return &tables.fp32;

@@ -1,13 +1,13 @@
-// The instructions of AVX512_BF16 and AMX, for sources that are compiled for AVX-512. A source that uses them stands
-// between BF16_INSTRUCTIONS_BEGIN and _END, where the compiler may take them; HAS_BF16_INSTRUCTIONS says whether it
-// knows them. GCC does from version 11 on, clang from 12 on; older ones would refuse flags of these names, and build
-// the engine without.
+// Access to the instructions of AVX512_BF16 and AMX in sources that are compiled for AVX-512. A source uses them
+// between BF16_INSTRUCTIONS_BEGIN and BF16_INSTRUCTIONS_END, which widen the target of the compiler.
+// HAS_BF16_INSTRUCTIONS says whether the compiler knows them: GCC from version 11, clang from version 12. An older
+// compiler would reject flags of these names, so the engine is then built without these kernels.
 #pragma once
 #include "kernels.hpp"
 #include "simd.hpp"
 
 #if defined(EMULATE_BF16_INSTRUCTIONS)
-// by the sanitizers, on any CPU with AVX-512
+// For the sanitizers: emulated on any CPU with AVX-512.
 #include "../exercise/emulated-bf16.hpp"
 #define HAS_BF16_INSTRUCTIONS 1
 #define BF16_INSTRUCTIONS_BEGIN

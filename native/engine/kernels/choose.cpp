@@ -1,5 +1,5 @@
-// Which table of kernels this CPU gets: by its feature bits and what the operating system lets be used, never by its
-// model name.
+// Chooses the table of kernels for this CPU: by its feature bits (CPUID, Intel SDM vol. 2A) and by what the operating
+// system allows, never by its model name.
 #include <cstring>
 
 #include "kernels.hpp"
@@ -33,14 +33,15 @@ bool hasAvx512Bf16() { return hasAvx512(); }
 bool hasAmx() { return hasAvx512(); }
 #else
 
-// compilers that know AVX-512 may not know the names of these
+// CPUID directly, because compilers that know AVX-512 may not know the names of these features.
 
 bool hasAvx512Bf16() {
   unsigned a, b, c, d;
   return hasAvx512() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
 }
 
-/// Linux gives a process the state of tiles only when asked.
+/// Linux lets a process use AMX tile data only after it has requested permission (Linux kernel:
+/// Documentation/arch/x86/xstate.rst).
 bool mayUseTiles() {
 #if defined(__linux__)
   constexpr int kRequestPermission = 0x1023, kTileData = 18;
@@ -61,14 +62,14 @@ bool hasAmx() {
 
 #endif
 
-struct Set {
+struct InstructionSet {
   const char* name;
-  /// null where the CPU or the compiler lacks it
+  /// Returns null if the CPU or the compiler lacks it.
   const Kernels* (*kernels)();
 };
 
-/// the best first
-constexpr Set kSets[] = {
+/// Best first.
+constexpr InstructionSet kInstructionSets[] = {
 #if defined(ENGINE_X64)
     {"amx", [] { return hasAmx() ? amxKernels() : nullptr; }},
     {"avx512bf16", [] { return hasAvx512Bf16() ? avx512bf16Kernels() : nullptr; }},
@@ -81,10 +82,10 @@ constexpr Set kSets[] = {
 }  // namespace
 
 const Kernels* chooseKernels(const char* name) {
-  const bool any = name == nullptr || *name == '\0';
-  for (const Set& set : kSets)
-    if (any || std::strcmp(name, set.name) == 0)
-      if (const Kernels* kernels = set.kernels()) return kernels;
+  const bool best = name == nullptr || *name == '\0';
+  for (const InstructionSet& instructionSet : kInstructionSets)
+    if (best || std::strcmp(name, instructionSet.name) == 0)
+      if (const Kernels* kernels = instructionSet.kernels()) return kernels;
   return nullptr;
 }
 

@@ -1,14 +1,16 @@
-// Kernels that work an element at a time: GELU, dropout, the LSTM cell, AdamW.
+// Element-wise kernels: GELU, dropout, the LSTM cell, AdamW. Contracts are in kernels.hpp.
 #pragma once
 #include "kernels.hpp"
 #include "math.hpp"
 
 namespace {
 
-// GELU's tanh form is x·σ(2u) with u = √(2/π)·(x + 0.044715·x³), since (1 + tanh u)/2 = σ(2u) = 1/(1 + 2^(−2u/ln 2)).
+// GELU in its tanh form (Hendrycks and Gimpel 2016) is x·σ(2u) with u = √(2/π)·(x + 0.044715·x³), because (1 + tanh
+// u)/2 = σ(2u) = 1/(1 + 2^(−2u/ln 2)).
 constexpr float kGelu = 1.5957691216f;        // 2·√(2/π)
 constexpr float kGeluCubic = 0.07135481627f;  // 2·√(2/π)·0.044715
 
+// σ(2u), given x and x².
 INLINE vf geluSigmoid(vf x, vf square) {
   return reciprocal(1.0f + powerOfTwo(x * (square * (-kGeluCubic * kLog2E) - kGelu * kLog2E)));
 }
@@ -38,12 +40,12 @@ static void add(long n, const float* x, float* sum) {
 }
 
 // Philox-4x32-10 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011). A chunk of 128 elements takes 16
-// counters; each gives 8 numbers of 16 bits. The layout is the same for every instruction set: the half h of word w of
-// counter i decides about element 32·w + 16·h + i.
+// counters. Each counter gives 8 numbers of 16 bits. The layout is the same for every instruction set: half h of word w
+// of counter i decides about element 32·w + 16·h + i.
 constexpr int kChunk = 128;
 constexpr int kCounters = 16;
 
-// Ten rounds on counters that lie in the low halves of 64-bit lanes; what is above them is of no account.
+// Ten rounds on counters in the low halves of 64-bit lanes. The high halves are ignored.
 INLINE void philox(vl c[4], uint32_t k0, uint32_t k1) {
   for (int round = 0; round < 10; round++) {
     const vl first = multiplyLow(c[0], 0xD2511F53u), second = multiplyLow(c[2], 0xCD9E8D57u);
@@ -56,9 +58,10 @@ INLINE void philox(vl c[4], uint32_t k0, uint32_t k1) {
   }
 }
 
+// The 16-bit random numbers of 128 elements, one in each of bits (128).
 INLINE void maskBits(uint32_t chunk, uint32_t row, engine::MaskKey key, uint32_t* bits) {
   for (int first = 0; first < kCounters; first += W) {
-    // counters of even number in one vector, of odd in another: together they are W lanes of 32 bits
+    // Even counters in one vector, odd counters in another: together they fill W lanes of 32 bits.
     vl even[4] = {}, odd[4];
     for (int i = 0; i < W / 2; i++) even[0][i] = chunk * kCounters + first + 2 * i;
     odd[0] = even[0] + 1;
@@ -76,7 +79,8 @@ INLINE void maskBits(uint32_t chunk, uint32_t row, engine::MaskKey key, uint32_t
   }
 }
 
-INLINE void dropRow(long n, const float* x, float* out, uint32_t row, uint32_t threshold, engine::MaskKey key) {
+// x (n) → out (n) = x · 65536/(65536 − threshold) where the number of an element is at least threshold, else 0.
+INLINE void dropoutRow(long n, const float* x, float* out, uint32_t row, uint32_t threshold, engine::MaskKey key) {
   const float scale = 65536.0f / (65536 - threshold);
   uint32_t bits[kChunk];
   for (long start = 0; start < n; start += kChunk) {
@@ -91,12 +95,12 @@ INLINE void dropRow(long n, const float* x, float* out, uint32_t row, uint32_t t
 }
 
 static void dropout(long n, const float* x, float* out, uint32_t threshold, engine::MaskKey key) {
-  dropRow(n, x, out, 0, threshold, key);
+  dropoutRow(n, x, out, 0, threshold, key);
 }
 
 static void dropoutRows(int rows, int keys, const float* x, float* out, long stride, uint32_t firstRow,
                         uint32_t threshold, engine::MaskKey key) {
-  for (int r = 0; r < rows; r++) dropRow(keys, x + r * stride, out + r * stride, firstRow + r, threshold, key);
+  for (int r = 0; r < rows; r++) dropoutRow(keys, x + r * stride, out + r * stride, firstRow + r, threshold, key);
 }
 
 static void lstmCell(int B, int H, float* gates, const float* previousCell, float* cell, float* tanhCell,
@@ -143,7 +147,7 @@ static void lstmCellBackward(int B, int H, float* gates, const float* previousCe
 
 static double sumOfSquares(long n, const float* x) {
   double total = 0;
-  // vectors of floats over short stretches, doubles over all
+  // Sums in float vectors over 1024 elements, and in double over all.
   for (long start = 0; start < n; start += 1024) {
     vf sum = {};
     forVectors(n - start < 1024 ? n - start : 1024, [&](long i, int lanes) {
@@ -155,18 +159,19 @@ static double sumOfSquares(long n, const float* x) {
   return total;
 }
 
+// AdamW (Loshchilov and Hutter 2019), as torch.optim.AdamW computes it.
 static void adamw(long n, float* __restrict w, const float* __restrict g, float* __restrict m, float* __restrict v,
                   engine::AdamW s) {
-  const float keep = 1.0f - s.learningRate * s.weightDecay;
-  const float size = s.learningRate / s.correction1;
-  const float root = 1.0f / __builtin_sqrtf(s.correction2);
+  const float decay = 1.0f - s.learningRate * s.weightDecay;
+  const float stepSize = s.learningRate / s.correction1;
+  const float invSqrtCorrection2 = 1.0f / __builtin_sqrtf(s.correction2);
   for (long i = 0; i < n; i++) {
     const float gradient = g[i] * s.gradientScale;
-    const float first = m[i] + (gradient - m[i]) * (1.0f - s.beta1);
-    const float second = v[i] * s.beta2 + gradient * gradient * (1.0f - s.beta2);
-    m[i] = first;
-    v[i] = second;
-    w[i] = w[i] * keep - size * first / (__builtin_sqrtf(second) * root + s.epsilon);
+    const float firstMoment = m[i] + (gradient - m[i]) * (1.0f - s.beta1);
+    const float secondMoment = v[i] * s.beta2 + gradient * gradient * (1.0f - s.beta2);
+    m[i] = firstMoment;
+    v[i] = secondMoment;
+    w[i] = w[i] * decay - stepSize * firstMoment / (__builtin_sqrtf(secondMoment) * invSqrtCorrection2 + s.epsilon);
   }
 }
 
@@ -182,7 +187,7 @@ static double multiplyAdds(long n) {
     for (int i = 0; i < kSums; i++) sum[i] = sum[i] * x + x;
   }
   for (int i = 1; i < kSums; i++) sum[0] += sum[i];
-  // the sum is looked at, so that it is made
+  // Uses the sum, so that the compiler cannot remove the loop.
   return 2.0 * W * kSums * n + (sumLanes(sum[0]) < 0 ? 1 : 0);
 }
 

@@ -1,32 +1,37 @@
-// Products with weights, which are packed into panels of one vector's columns, [panel][k][W]; A is read where it lies,
-// one broadcast an element.
+// Products with weights, in the loop structure of GotoBLAS and BLIS. Weights (B) are packed beforehand into panels of W
+// columns, [panel][k][W]. With fp32, A is read in place, one broadcast an element. With bf16, A is packed and rounded,
+// and panels are unpacked to fp32 for each group of rows.
+//
+// Names as in BLIS: M, N, K; KC and MC are cache blocks, NR the width that packed matrices are padded to.
 #pragma once
 #include "tiles.hpp"
 
 namespace {
 
-// packed matrices are padded to whole pairs of panels
+// Packed matrices are padded to whole pairs of panels.
 constexpr int NR = 2 * W;
-// rows of B taken at a time: those of a tile's vectors stay in the first-level cache, and may fill it where they serve
-// many rows of A, so that sums are put down less often
-constexpr int KC = kVectors == 4 ? 192 : 256, KCFew = kVectors == 4 ? 128 : 256, kManyRows = 64;
-// rows of A taken at a time: they stay in the second-level cache while the panels pass
+// KC: rows of B used at a time. The vectors of a tile stay in the L1 cache. They may fill it if many rows of A use them
+// (M ≥ kSmallM), so that sums are stored less often.
+constexpr int KC = kTileVectors == 4 ? 192 : 256, KCSmallM = kTileVectors == 4 ? 128 : 256, kSmallM = 64;
+// MC: rows of A used at a time. They stay in the L2 cache while the panels pass.
 constexpr int MC = 264;
-// A (or C) of more numbers than this does not stay there
-constexpr long kSecondLevel = 128 << 10;
+// An A (or C) of more floats than this does not stay in the L2 cache.
+constexpr long kL2Floats = 128 << 10;
 
-template <class Number>
+/// B (K,N), rows `stride` apart → panels [⌈N/W⌉][K][W], padded with zeros
+template <class Element>
 static void packPanels(int K, int N, const float* B, long stride, float* panels) {
-  Number* packed = reinterpret_cast<Number*>(panels);
+  Element* packed = reinterpret_cast<Element*>(panels);
   for (int j = 0; j < N; j += W) {
     const int n = N - j < W ? N - j : W;
     for (int k = 0; k < K; k++, packed += W) store(packed, loadLanes(B + k * stride + j, n));
   }
 }
 
-template <class Number>
+/// The same for Bᵀ. B (N,K), rows `stride` apart → panels [⌈N/W⌉][K][W]
+template <class Element>
 static void packPanelsTransposed(int K, int N, const float* B, long stride, float* panels) {
-  Number* packed = reinterpret_cast<Number*>(panels);
+  Element* packed = reinterpret_cast<Element*>(panels);
   for (int j = 0; j < N; j += W, packed += static_cast<long>(K) * W) {
     const int n = N - j < W ? N - j : W;
     for (int k0 = 0; k0 < K; k0 += W) {
@@ -39,7 +44,7 @@ static void packPanelsTransposed(int K, int N, const float* B, long stride, floa
   }
 }
 
-// rows of A (M × K) packed, [panel of `height` rows][k][row]
+// A (M,K), rows `stride` apart → packed [panel of `height` rows][k][row]
 static void packRows(int M, int K, const float* A, long stride, int height, float* packed) {
   for (int p = 0; p < M; p += height, packed += static_cast<long>(K) * height)
     for (int first = 0; first < height && p + first < M; first += W) {
@@ -54,71 +59,70 @@ static void packRows(int M, int K, const float* A, long stride, int height, floa
     }
 }
 
-// a panel of bf16 as floats
+// Converts n numbers from bf16 to fp32. n is a multiple of W.
 INLINE void unpack(long n, const bf16* from, float* to) {
   for (long i = 0; i < n; i += W) store(to + i, load(from + i));
 }
-// to the nearest bf16, in place
+// Rounds n floats to the nearest bf16 number, in place.
 INLINE void roundAll(long n, float* x) {
   forVectors(n, [&](long i, int lanes) { storeLanes(x + i, rounded(loadLanes(x + i, lanes)), lanes); });
 }
 
-// With panels of bf16, A is rounded as it is packed, and panels are unpacked once for each block of A: the tiles are
-// the same.
-template <class Number>
+// A (M,K), panels of packedRows ≥ K rows and N columns → C (M,N) = A·B + addend + bias. See Kernels::product.
+template <class Element>
 static void product(int M, int N, int K, const float* A, long strideA, const float* panels, int packedRows, float* C,
                     long strideC, engine::Epilogue e) {
-  constexpr bool rounds = sizeof(Number) == 2;
-  alignas(64) float packedA[rounds ? MC * KC : 1];
-  alignas(64) float unpacked[rounds ? KC * kVectors * W : 1];
-  const Number* packedB = reinterpret_cast<const Number*>(panels);
-  // up to nine rows are one tile of three vectors, and two of four
-  const int vectors = kVectors == 4 && M > kRows[4] && M <= kRows[3] ? 3 : kVectors;
-  // what is used once need not stay in a cache
-  const int most = !rounds && M <= kRows[vectors] ? K : M < kManyRows ? KCFew : KC;
-  forParts(M, MC, [&](int i, int rows) {
-    // the smaller of A and C stays in the second-level cache while the other passes
-    const bool alongColumns = rounds || (K > N && static_cast<long>(rows) * K > kSecondLevel);
+  constexpr bool roundsToBf16 = sizeof(Element) == 2;
+  alignas(64) float packedA[roundsToBf16 ? MC * KC : 1];
+  alignas(64) float unpacked[roundsToBf16 ? KC * kTileVectors * W : 1];
+  const Element* packedB = reinterpret_cast<const Element*>(panels);
+  // Up to nine rows are one tile of three vectors, but two tiles of four vectors.
+  const int vectors = kTileVectors == 4 && M > kTileRows[4] && M <= kTileRows[3] ? 3 : kTileVectors;
+  // Panels that are used only once need not stay in a cache.
+  const int max = !roundsToBf16 && M <= kTileRows[vectors] ? K : M < kSmallM ? KCSmallM : KC;
+  forEvenParts(M, MC, [&](int i, int rows) {
+    // The smaller of A and C stays in the L2 cache while the other passes.
+    const bool loopKOutermost = roundsToBf16 || (K > N && static_cast<long>(rows) * K > kL2Floats);
     const auto group = [&](int k, int depth, int j, int n, int count) {
-      Block b;
+      TileArgs b;
       b.K = depth;
       b.C = C + i * strideC + j;
       b.strideC = strideC;
-      // what the first block of K is added to, and all others
+      // The first part of K adds to the addend, the others to C.
       b.addend = k > 0 ? b.C : e.addend ? e.addend + i * e.addendStride + j : nullptr;
       b.addendStride = k > 0 ? strideC : e.addendStride;
       b.bias = k > 0 || !e.bias ? nullptr : e.bias + j;
       b.n = n;
       b.strideB = W;
-      const Number* from = packedB + static_cast<long>(j) * packedRows + static_cast<long>(k) * W;
-      if constexpr (rounds) {
+      const Element* from = packedB + static_cast<long>(j) * packedRows + static_cast<long>(k) * W;
+      if constexpr (roundsToBf16) {
         for (int v = 0; v < count; v++)
           unpack(static_cast<long>(depth) * W, from + static_cast<long>(v) * W * packedRows, unpacked + v * depth * W);
         b.A = packedA;
         b.strideA = PA;
-        b.B = b.ahead = unpacked;
-        b.aheadStride = 0;
+        b.B = b.prefetchNext = unpacked;
+        b.prefetchStride = 0;
         b.nextVector = depth * W;
-        groupByColumns(rows, count, b, true, static_cast<long>(depth) * PA);
+        macroKernelByColumns(rows, count, b, true, static_cast<long>(depth) * PA);
       } else {
         b.A = A + i * strideA + k;
         b.strideA = strideA;
         b.B = from;
         b.nextVector = static_cast<long>(W) * packedRows;
-        // what comes next: further down these panels, or the next ones
+        // The data that follows: further down these panels, or the next panels.
         const float* next = nullptr;
-        if (!alongColumns && k + depth < K)
+        if (!loopKOutermost && k + depth < K)
           next = from + depth * W;
         else if (j + count * W < N)
-          next = from + b.nextVector * count - (alongColumns ? 0 : static_cast<long>(k) * W);
-        groupByRows(rows, count, b, next);
+          next = from + b.nextVector * count - (loopKOutermost ? 0 : static_cast<long>(k) * W);
+        macroKernelByRows(rows, count, b, next);
       }
     };
-    const auto alongK = [&](auto f) { forParts(K, most, f); };
-    const auto alongN = [&](auto f) { forGroups(N, vectors, f); };
-    if (alongColumns)
+    const auto alongK = [&](auto f) { forEvenParts(K, max, f); };
+    const auto alongN = [&](auto f) { forPanelGroups(N, vectors, f); };
+    if (loopKOutermost)
       alongK([&](int k, int depth) {
-        if (rounds) {
+        if (roundsToBf16) {
           packRows(rows, depth, A + i * strideA + k, strideA, PA, packedA);
           roundAll(static_cast<long>((rows + PA - 1) / PA * PA) * depth, packedA);
         }

@@ -1,157 +1,173 @@
-// The kernels that everything else is built from: one table of functions for each instruction set, all compiled from
-// the same source in kernels/. Model code sees only this table. Matrices are row-major; sizes are in elements.
+// The table of kernels: all computation of the engine. There is one table for each instruction set, compiled from the
+// same sources in kernels/. Model code (src/) calls only this table.
+//
+// Conventions: matrices are row-major fp32; sizes and strides are in elements; a stride is the distance from one row to
+// the next. The caller owns all arrays. Arrays must not overlap unless a comment allows it. M, N, K, A, B, C as in
+// BLAS.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
 namespace engine {
 
-/// Which dropout mask: Philox is keyed by (seed, step) and counts (element, sequence, site).
+/// Selects a dropout mask: Philox is keyed by (seed, step) and counts (element, sequence, site).
 struct MaskKey {
   uint32_t seed, step, sequence, site;
 };
 
-/// One head of one sequence, for attention: `length` queries, keys and values of `width` numbers, rows `stride` apart.
+/// One head of one sequence: q, k and v are (length,width), with rows `stride` apart.
 struct AttentionHead {
   int length, width;
   const float *q, *k, *v;
   long stride;
-  /// scores are q·k times this
+  /// Factor of the scores: scale · q·k.
   float scale;
-  /// threshold of dropout, 0 for none; `number` tells the masks of heads apart
-  uint32_t dropout;
-  int number;
-  MaskKey mask;
+  /// As dropoutThreshold() gives it, 0: no dropout. `head`: number of the head, so that each has its own mask.
+  uint32_t dropoutThreshold;
+  int head;
+  MaskKey maskKey;
 };
 
+/// Settings of one AdamW update (Loshchilov and Hutter 2019) of one parameter.
 struct AdamW {
   float learningRate, beta1, beta2, epsilon, weightDecay;
-  /// 1 − βᵗ
+  /// 1 − β1ᵗ and 1 − β2ᵗ for update t.
   float correction1, correction2;
-  /// what gradients are multiplied with first: the clipping factor
+  /// Factor of the gradients: the clipping factor.
   float gradientScale;
 };
 
-/// What a product is added to: C = A·B + addend + bias. With addend = C it accumulates.
+/// What is added to a product: C = A·B + addend + bias. addend (M,N) may be C, to accumulate.
 struct Epilogue {
   const float* addend = nullptr;
   long addendStride = 0;
-  /// one value a column
+  /// (N)
   const float* bias = nullptr;
 };
 
-/// what a gradient product takes at a time: rows of A and B, columns of A, and, at most, columns of B
+/// Sizes of the packed parts of a gradient product: rows of A and B, columns of A, and most columns of B.
 constexpr int kGradientRows = 256, kGradientColumns = 528, kGradientVectors = 64;
 
-/// queries, and keys, that attention takes at a time
+/// Queries, and keys, of one attention tile. Dropout masks depend on it.
 constexpr int kAttentionBlock = 64;
 
-/// rows that panels are padded to whole blocks of, where products take pairs of them (kernels/pairs.hpp)
+/// Panels are padded to multiples of this many rows where products use pairs of rows (kernels/pairs.hpp).
 constexpr int kPairBlock = 32;
 
+/// The kernels of one instruction set, with products of one precision.
 struct Kernels {
   const char* name;
-  /// columns that packed matrices are padded to, two panels
+  /// Columns of a pair of panels: packed matrices are padded to a multiple of it.
   int panel;
-  /// bytes of a number in panels: 4, or 2 where products round what they multiply to bf16. They add in fp32 either way.
-  int numberSize;
-  /// rows that panels are padded to whole blocks of
+  /// Bytes of a number in panels: 4, or 2 if products round A and B to bf16. They add in fp32 either way.
+  int elementSize;
+  /// Panels are padded to a multiple of this many rows.
   int packedBlock;
-  /// the same kernels with products of fp32, and of bf16
+  /// The same kernels with fp32 products, and with bf16 products.
   const Kernels *fp32, *bf16;
 
   // ── products ─────────────────────────────────────────────────────────────────────────────────────────────────
-  /// B (K × N, rows `stride` apart) into panels of half `panel` columns, padded with zeros; `packed` has packedSize(K,
-  /// N) floats
+  /// B (K,N) → packed, packedSize(K, N) floats: panels of panel/2 columns, padded with zeros.
   void (*pack)(int K, int N, const float* B, long stride, float* packed);
-  /// the transpose of B (N × K) into panels
+  /// B (N,K) → packed, packedSize(K, N) floats: panels of Bᵀ.
   void (*packTransposed)(int K, int N, const float* B, long stride, float* packed);
-  /// C (M × N) = A·B + …; B was packed with panels of packedRows ≥ K rows, of which the first K are used
+  /// A (M,K), packedB (packedRows,N) → C (M,N) = A·B + addend + bias. Uses the first K ≤ packedRows rows of B.
   void (*product)(int M, int N, int K, const float* A, long strideA, const float* packedB, int packedRows, float* C,
                   long strideC, Epilogue epilogue);
-  /// C (M × N) += Aᵀ·B for A (K × M) and B (K × N): the gradient of a weight. Where it is the first of its sum, what C
-  /// held does not count. scratch: gradientScratch() floats
+  /// Gradient of a weight: A (K,M), B (K,N) → C (M,N) += Aᵀ·B, or C = Aᵀ·B if `overwrite`. scratch: gradientScratch()
+  /// floats.
   void (*accumulateGradient)(int M, int N, int K, const float* A, long strideA, const float* B, long strideB, float* C,
-                             long strideC, bool first, float* scratch);
+                             long strideC, bool overwrite, float* scratch);
 
   // ── decoding ─────────────────────────────────────────────────────────────────────────────────────────────────
-  /// product for few rows: the columns of panels first … end − 1 only, each panel read once, from end to end;
-  /// packedRows is K
-  void (*streamProduct)(int M, int N, int K, const float* A, long strideA, const float* packedB, int first, int end,
-                        float* C, long strideC, Epilogue epilogue);
-  /// a token's key and value (D numbers each) into what is kept of a head: keys in panels of `panel` tokens, values as
-  /// rows of keptRow(D) floats
-  void (*keepToken)(int position, int D, const float* key, const float* value, float* keys, float* values);
-  /// out = softmax(scale · q·K)·V for the one query q and the `count` tokens kept first; scores: room for
-  /// keptTokens(count)
-  void (*attendToKept)(int count, int D, float scale, const float* q, const float* keys, const float* values,
-                       float* scores, float* out);
+  /// product() for few rows: computes only the columns of panel pairs firstPanel … endPanel − 1 and reads each panel
+  /// once, from end to end. packedRows is K.
+  void (*streamProduct)(int M, int N, int K, const float* A, long strideA, const float* packedB, int firstPanel,
+                        int endPanel, float* C, long strideC, Epilogue epilogue);
+  /// Appends a token to the cache of a head. key (D), value (D) → keys: panels of `panel` tokens, [panel][D][token];
+  /// values: rows of valueRowSize(D) floats.
+  void (*appendToCache)(int position, int D, const float* key, const float* value, float* keys, float* values);
+  /// Attention of one query to the first `count` tokens of a cache. q (D) → out (D) = softmax(scale · q·K)·V. scores:
+  /// scratch of paddedTokens(count) floats.
+  void (*attentionDecode)(int count, int D, float scale, const float* q, const float* keys, const float* values,
+                          float* scores, float* out);
 
   // ── attention ────────────────────────────────────────────────────────────────────────────────────────────────
-  /// out = causal softmax(scale · q·kᵀ)·v. For each query, `largest` is the largest of its scores, as a power of two,
-  /// and `inverse` 1 / the sum of theirs relative to it. scratch: attentionScratch(width, length) floats
-  void (*attend)(const AttentionHead&, float* out, long outStride, float* largest, float* inverse, float* scratch);
-  /// from what attend gave and its gradient to those of queries, keys and values, which are as far apart as these
-  /// themselves
-  void (*attendBackward)(const AttentionHead&, const float* out, const float* dout, long outStride,
-                         const float* largest, const float* inverse, float* dq, float* dk, float* dv, float* scratch);
+  /// Causal attention of one head. q, k, v (T,D) → out (T,D) = softmax(scale · q·kᵀ)·v, rows outStride apart. For the
+  /// backward pass it also stores rowMax (T), the largest score of a query times log2(e), and rowSumInv (T), 1 / Σ
+  /// 2^(score − rowMax). scratch: attentionScratch(width, length) floats.
+  void (*attention)(const AttentionHead&, float* out, long outStride, float* rowMax, float* rowSumInv, float* scratch);
+  /// Attention backward: given out and dout (T,D), computes dq, dk, dv (T,D). They use the same strides as q, k, v.
+  /// Overwrites dq, dk, dv. scratch as above.
+  void (*attentionBackward)(const AttentionHead&, const float* out, const float* dout, long outStride,
+                            const float* rowMax, const float* rowSumInv, float* dq, float* dk, float* dv,
+                            float* scratch);
 
   // ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
-  /// out = (x − mean)/√(var + 1e-5) · gain + bias, a row at a time; mean and 1/√… kept where asked for
-  void (*layerNorm)(int rows, int C, const float* x, const float* gain, const float* bias, float* out, float* mean,
+  /// x (rows,C), weight (C), bias (C) or null → out (rows,C) = (x − mean)/√(var + 1e-5) · weight + bias, mean (rows),
+  /// rstd (rows) = 1/√(var + 1e-5). mean and rstd may both be null.
+  void (*layerNorm)(int rows, int C, const float* x, const float* weight, const float* bias, float* out, float* mean,
                     float* rstd);
-  /// dx = the gradient through LayerNorm of dout (+ addend, which may be dx); dgain and dbias (may be null) accumulate.
-  /// What layerNorm gave goes into `out` once more, where that is not null
-  void (*layerNormBackward)(int rows, int C, const float* x, const float* gain, const float* bias, const float* mean,
-                            const float* rstd, const float* dout, const float* addend, float* dx, float* dgain,
+  /// LayerNorm backward: dout (rows,C) → dx (rows,C) = gradient + addend. addend may be dx or null. dweight (C) and
+  /// dbias (C, may be null) accumulate. If `out` is not null, the output of layerNorm is recomputed into it.
+  void (*layerNormBackward)(int rows, int C, const float* x, const float* weight, const float* bias, const float* mean,
+                            const float* rstd, const float* dout, const float* addend, float* dx, float* dweight,
                             float* dbias, float* out);
-  /// sums[j] += Σᵢ x(i, j)
+  /// x (rows,N) → sums (N) += Σ over rows of x
   void (*addColumnSums)(int rows, int N, const float* x, long stride, float* sums);
-  /// Σ of −log softmax(logits)[target] over rows; the logits become (softmax − onehot) · scale where scale ≠ 0
+  /// logits (rows,V), targets (rows) → Σ over rows of −log softmax(logits)[target]. If scale ≠ 0, the logits become
+  /// their gradient (softmax − onehot) · scale.
   double (*crossEntropy)(int rows, int V, float* logits, const uint32_t* targets, float scale);
 
   // ── elements ─────────────────────────────────────────────────────────────────────────────────────────────────
-  /// GELU in its tanh form
+  /// x (n) → out (n) = gelu(x), tanh form. x may be out.
   void (*gelu)(long n, const float* x, float* out);
-  /// out = gelu(x), dout becomes dx
+  /// x (n), dout (n) → out (n) = gelu(x), and dout becomes dx.
   void (*geluBackward)(long n, const float* x, float* out, float* dout);
+  /// sum (n) += x (n)
   void (*add)(long n, const float* x, float* sum);
-  /// out = x / (1 − p) where the mask keeps it, else 0; threshold = p · 65536. In place allowed.
+  /// x (n) → out (n) = x / (1 − p) where the mask keeps an element, else 0. threshold = p · 65536. x may be out.
   void (*dropout)(long n, const float* x, float* out, uint32_t threshold, MaskKey key);
-  /// the same for the rows of one head's attention: key.sequence's mask row firstRow + r
+  /// The same for `rows` rows of `keys` elements. Row r uses the mask of row firstRow + r of key.sequence.
   void (*dropoutRows)(int rows, int keys, const float* x, float* out, long stride, uint32_t firstRow,
                       uint32_t threshold, MaskKey key);
-  /// One time step of B streams: gates (B × 4H: i f g o, before their nonlinearities) in place; previousCell may be
-  /// null
+  /// LSTM forward of one time step: gates (B,4H: i f g o) before their nonlinearities → after them, in place;
+  /// previousCell (B,H) or null for zeros → cell, tanhCell, hidden (B,H). cell may be previousCell.
   void (*lstmCell)(int B, int H, float* gates, const float* previousCell, float* cell, float* tanhCell, float* hidden);
-  /// gates become their gradients before the nonlinearities; dcell: gradient from the next step in, to the previous out
+  /// LSTM backward of one time step: gates (B,4H) become their gradients before the nonlinearities. dhidden (B,H);
+  /// dcell (B,H): on entry the gradient from the next time step, on return the gradient for the previous one.
   void (*lstmCellBackward)(int B, int H, float* gates, const float* previousCell, const float* tanhCell,
                            const float* dhidden, float* dcell);
+  /// Σ of x²
   double (*sumOfSquares)(long n, const float* x);
+  /// One AdamW update of n parameters w, with gradients g and moments m, v. Updates w, m, v in place.
   void (*adamw)(long n, float* w, const float* g, float* m, float* v, AdamW settings);
-  /// for the bench: n rounds of multiply-adds on registers alone, as many as keep the units busy; returns the
-  /// operations
+  /// For the benchmark: n rounds of multiply-adds on registers alone, enough of them to keep the units busy. Returns
+  /// the number of operations.
   double (*multiplyAdds)(long n);
-  /// for tests
+  /// For tests: x (n) → out (n)
   void (*exp)(long n, const float* x, float* out);
   void (*tanh)(long n, const float* x, float* out);
   void (*sigmoid)(long n, const float* x, float* out);
 
+  /// Pairs of panels of a matrix with N columns.
   int panels(long N) const { return static_cast<int>((N + panel - 1) / panel); }
-  /// `panel` is two vectors
-  size_t keptRow(size_t D) const { return (D + panel / 2 - 1) / (panel / 2) * (panel / 2); }
-  size_t keptTokens(size_t T) const { return packedColumns(T); }
+  /// Floats from one value in a cache to the next: D rounded up to a vector, which is half of `panel`.
+  size_t valueRowSize(size_t D) const { return (D + panel / 2 - 1) / (panel / 2) * (panel / 2); }
+  /// Tokens that a cache of T tokens has space for.
+  size_t paddedTokens(size_t T) const { return packedColumns(T); }
   long packedColumns(long N) const { return (N + panel - 1) / panel * panel; }
+  /// Scratch sizes in floats.
   size_t gradientScratch() const {
     return static_cast<size_t>(kGradientRows) * (kGradientVectors + kGradientColumns) + 64;
   }
   size_t attentionScratch(size_t D, size_t T) const {
     return 3 * kAttentionBlock * kAttentionBlock + D * (3 * kAttentionBlock + 2 * (T + panel));
   }
-  /// floats that the panels of a K × N matrix take
+  /// Floats of the panels of a (K,N) matrix.
   size_t packedSize(long K, long N) const {
     const long rows = (K + packedBlock - 1) / packedBlock * packedBlock;
-    return (static_cast<size_t>(packedColumns(N)) * rows * numberSize + 3) / 4;
+    return (static_cast<size_t>(packedColumns(N)) * rows * elementSize + 3) / 4;
   }
 };
 
@@ -159,13 +175,13 @@ const Kernels& genericKernels();
 #ifdef ENGINE_X64
 const Kernels& avx2Kernels();
 const Kernels& avx512Kernels();
-/// Those of AVX-512 with other products of bf16. Null where the compiler did not know the instructions.
+/// AVX-512 with bf16 products of AVX512_BF16, or of AMX. Null if the compiler does not know the instructions.
 const Kernels* avx512bf16Kernels();
 const Kernels* amxKernels();
 #endif
 
-/// The best that this CPU has, or the one named (generic, avx2, avx512, avx512bf16, amx), with products of fp32. Null
-/// when the CPU lacks it or there is no such name.
+/// The best table for this CPU, or the one named (generic, avx2, avx512, avx512bf16, amx), with fp32 products. Null if
+/// the CPU lacks it or the name is unknown. A null or empty name means the best.
 const Kernels* chooseKernels(const char* name);
 
 }  // namespace engine

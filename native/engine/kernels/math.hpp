@@ -1,6 +1,6 @@
-// exp, sigmoid and tanh on vectors. The polynomials are minimax fits (Remez exchange) made for these ranges.
-// Errors against double precision, measured by the tests: exp and sigmoid below 3e-7 relative, tanh below 3e-7
-// relative. NaN stays NaN: a diverged model has to be noticed.
+// exp, sigmoid and tanh on vectors. The polynomials are minimax fits (Remez exchange) for the ranges given here. The
+// tests measure the errors against double precision: below 3e-7 relative for exp, sigmoid and tanh. NaN stays NaN, so
+// that a diverged model is noticed.
 #pragma once
 #include "simd.hpp"
 
@@ -8,10 +8,10 @@ namespace {
 
 constexpr float kLog2E = 1.44269504f;
 
-// e^x = 2^n · e^r with n = round(x / ln 2), |r| ≤ ln 2 / 2. Below −87.3 it stays at e^−87.3 ≈ 1e-38.
+// e^x = 2^n · e^r with n = round(x / ln 2), |r| ≤ ln 2 / 2. For x below −87.3 the result is e^−87.3 ≈ 1e-38.
 INLINE vf exponential(vf x) {
   x = maximum(minimum(x, splat(88.3f)), splat(-87.3f));
-  // adding 1.5 · 2^23 rounds to the nearest integer and leaves it in the low bits
+  // Adding 1.5 · 2^23 rounds to the nearest integer and leaves it in the low bits.
   const vf shifted = x * kLog2E + 12582912.0f;
   const vf n = shifted - 12582912.0f;
   const vf r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -24,7 +24,7 @@ INLINE vf exponential(vf x) {
   return (vf)((vi)p + ((vi)shifted << 23));
 }
 
-// 2^x. Below −126 it stays at 2^−126, above 126 at 2^126.
+// 2^x. Below −126 the result is 2^−126, above 126 it is 2^126.
 INLINE vf powerOfTwo(vf x) {
   x = maximum(minimum(x, splat(126.0f)), splat(-126.0f));
   const vf shifted = x + 12582912.0f;
@@ -38,8 +38,7 @@ INLINE vf powerOfTwo(vf x) {
   return (vf)((vi)p + ((vi)shifted << 23));
 }
 
-// AVX-512 divides a vector in as many cycles as an exponential takes; a Newton step on its estimate of 14 bits takes
-// three
+// 1/x. On AVX-512, a division takes as many cycles as an exponential. A Newton step on the 14-bit estimate takes three.
 INLINE vf reciprocal(vf x) {
 #if defined(__AVX512F__)
   const vf estimate = (vf)_mm512_rcp14_ps((__m512)x);
@@ -51,6 +50,7 @@ INLINE vf reciprocal(vf x) {
 
 INLINE vf sigmoid(vf x) { return reciprocal(1.0f + exponential(-x)); }
 
+// tanh(x): an odd polynomial for |x| < 0.625, else 1 − 2/(e^2x + 1).
 INLINE vf hyperbolicTangent(vf x) {
   const vf square = x * x;
   vf p = splat(-0.0057049871f);

@@ -1,18 +1,21 @@
-// Products of bf16 by the instructions that some CPUs have for them. Such an instruction takes pairs: it multiplies two
-// neighbours of a row of A, 32 bits, with the numbers of two rows of B side by side, and adds both products to one sum
-// of fp32. Here is what these instructions share: how matrices are laid out in pairs, and which parts of them are
-// multiplied when. What multiplies is a class of its own for each: Vectors in avx512bf16.cpp, Tiles in amx.cpp.
+// bf16 products by dedicated instructions: AVX512_BF16 (avx512bf16.cpp) and AMX (amx.cpp). Both instructions work on
+// pairs: they multiply two neighbours of a row of A, 32 bits, with the numbers of two rows of B, interleaved, and add
+// both products to one fp32 sum. (oneDNN calls this layout VNNI.)
 //
-// K is padded with zeros to whole blocks of 32. B lies in panels of W columns, [panel][pair of rows][column]; A in
-// panels of a few rows, [panel][block][row][pair], so that what a tile takes of them lies in one piece.
+// This header holds the shared part: the packing of matrices into pairs, and the loops over their parts. The
+// instructions are in a class for each set, the template argument Multiplier: VectorMultiplier in avx512bf16.cpp,
+// TileMultiplier in amx.cpp.
 //
-// To be included between BF16_INSTRUCTIONS_BEGIN and _END.
+// K is padded with zeros to whole blocks of 32. B is packed in panels of W columns, [panel][pair of rows][column]. A is
+// packed in panels of a few rows, [panel][block][row][pair], so that the operands of a tile are contiguous.
+//
+// Include it between BF16_INSTRUCTIONS_BEGIN and BF16_INSTRUCTIONS_END.
 #pragma once
 #include "bf16-instructions.hpp"
 
 namespace {
 
-/// two numbers of bf16, the first in the lower half
+/// Two bf16 numbers, the first in the lower half.
 typedef uint32_t Pair __attribute__((may_alias));
 typedef uint32_t vuUnaligned __attribute__((vector_size(W * 4), aligned(4), may_alias));
 
@@ -23,34 +26,34 @@ constexpr int kBlock = engine::kPairBlock;
 static_assert(kBlock == 2 * W, "the pairs of a block are one vector");
 INLINE int blocksOf(int K) { return (K + kBlock - 1) / kBlock; }
 
-INLINE int atMost(int most, int n) { return n < most ? n : most; }
-// the size of parts of at most `most`, as even as they can be
-INLINE int evenPart(int count, int most) {
-  const int parts = (count + most - 1) / most;
+INLINE int minOf(int max, int n) { return n < max ? n : max; }
+// The size of parts of `count`, at most `max`, as even as possible.
+INLINE int evenPartSize(int count, int max) {
+  const int parts = (count + max - 1) / max;
   return (count + parts - 1) / parts;
 }
 
-// packed matrices are padded to whole pairs of panels
+// Packed matrices are padded to whole pairs of panels.
 constexpr int kPanelPair = 2 * W;
-// rows of A, and blocks of K, taken at a time: packed, they stay in the second-level cache while the panels pass
+// Rows of A, and blocks of K, used at a time. Packed, they stay in the L2 cache while the panels pass.
 constexpr int kPackedRows = 256, kPackedBlocks = 16;
-// a panel of A has at most so many rows
-constexpr int kMostHeight = 24;
-// a buffer for them: the last panel may be a part of one
-constexpr int kPacked = (kPackedRows + kMostHeight) * kPackedBlocks * W;
+// Most rows of a panel of A.
+constexpr int kMaxPanelHeight = 24;
+// Size of a buffer for them. The last panel may be partial.
+constexpr int kPacked = (kPackedRows + kMaxPanelHeight) * kPackedBlocks * W;
 
 // ── packing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// two vectors rounded to bf16, one after the other
+// Rounds two vectors to bf16, one after the other.
 INLINE vu roundedBoth(vf first, vf second) { return (vu)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first); }
 
-// the pairs along a row: n > 0 numbers of it, and zeros up to a block
+// The pairs along a row: n > 0 of its numbers, padded with zeros to a block.
 INLINE vu pairsAlong(const float* row, int n) {
   if (n >= kBlock) return roundedBoth(load(row), load(row + W));
-  return roundedBoth(loadLanes(row, atMost(W, n)), n > W ? loadLanes(row + W, n - W) : vf{});
+  return roundedBoth(loadLanes(row, minOf(W, n)), n > W ? loadLanes(row + W, n - W) : vf{});
 }
 
-// the pairs of two rows, `columns` of them; zeros for a second row that is not there
+// The pairs of two rows, for `columns` columns. A null second row counts as zeros.
 INLINE vu pairsAcross(const float* row, const float* next, int columns) {
   const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
                                          5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
@@ -58,20 +61,19 @@ INLINE vu pairsAcross(const float* row, const float* next, int columns) {
   return (vu)_mm512_permutexvar_epi16(order, (__m512i)both);
 }
 
-// A (M × K) into panels of `height` rows. What a part of a panel lacks is left as it is: nobody wants its sums.
+// A (M,K) → panels of `height` rows. Missing rows of the last panel stay uninitialised: their sums are not used.
 static void packRows(int M, int K, const float* A, long stride, int height, Pair* packed) {
   for (int p = 0; p < M; p += height)
     for (int k = 0; k < K; k += kBlock, packed += height * W)
-      for (int r = 0; r < atMost(height, M - p); r++)
-        store(packed + r * W, pairsAlong(A + (p + r) * stride + k, K - k));
+      for (int r = 0; r < minOf(height, M - p); r++) store(packed + r * W, pairsAlong(A + (p + r) * stride + k, K - k));
 }
 
-// the transpose of A (K × M) into panels of `height` columns
+// A (K,M) → panels of `height` columns of A
 static void packColumns(int M, int K, const float* A, long stride, int height, Pair* packed) {
   for (int p = 0; p < M; p += height)
     for (int k = 0; k < K; k += kBlock, packed += height * W)
-      for (int first = 0; first < atMost(height, M - p); first += W) {
-        const int columns = atMost(W, atMost(height, M - p) - first);
+      for (int first = 0; first < minOf(height, M - p); first += W) {
+        const int columns = minOf(W, minOf(height, M - p) - first);
         vf block[W];
         for (int i = 0; i < W; i++) {
           const float* row = A + (k + 2 * i) * stride + p + first;
@@ -82,16 +84,16 @@ static void packColumns(int M, int K, const float* A, long stride, int height, P
       }
 }
 
-// B (K × N) into panels of W columns
+// B (K,N) → panels of W columns
 static void packPanels(int K, int N, const float* B, long stride, Pair* packed) {
   for (int j = 0; j < N; j += W)
     for (int k = 0; k < blocksOf(K) * kBlock; k += 2, packed += W) {
       const float* row = B + k * stride + j;
-      store(packed, k < K ? pairsAcross(row, k + 1 < K ? row + stride : nullptr, atMost(W, N - j)) : vu{});
+      store(packed, k < K ? pairsAcross(row, k + 1 < K ? row + stride : nullptr, minOf(W, N - j)) : vu{});
     }
 }
 
-// the transpose of B (N × K) into panels of W of its rows
+// B (N,K) → panels of W rows of B
 static void packPanelsTransposed(int K, int N, const float* B, long stride, Pair* packed) {
   for (int j = 0; j < N; j += W)
     for (int k = 0; k < K; k += kBlock) {
@@ -111,8 +113,8 @@ static void packTransposed(int K, int N, const float* B, long stride, float* pan
 
 // ── products ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// where sums go: C = sums + addend + bias
-struct Target {
+/// Destination of a tile of sums: C = sums + addend + bias.
+struct OutputTile {
   float* C;
   long strideC;
   const float* addend;
@@ -120,45 +122,45 @@ struct Target {
   const float* bias;
   int columns;
 
-  // W sums of a row, those of vector v
+  // Writes W sums of a row, those of vector v.
   __attribute__((always_inline)) void write(int row, int v, vf sum) const {
-    const int lanes = columns - v * W < 0 ? 0 : atMost(W, columns - v * W);
+    const int lanes = columns - v * W < 0 ? 0 : minOf(W, columns - v * W);
     if (bias) sum += loadLanes(bias + v * W, lanes);
     if (addend) sum += loadLanes(addend + row * addendStride + v * W, lanes);
     storeLanes(C + row * strideC + v * W, sum, lanes);
   }
 };
 
-/// some rows of A times some panels of B
-struct Part {
+/// One call of a multiplier: some rows of A times some panels of B.
+struct PanelProduct {
   int rows, panels, blocks;
   const Pair *A, *B;
-  /// from one panel of B to the next
+  /// Pairs from one panel of B to the next.
   long nextPanel;
-  Target to;
+  OutputTile to;
 };
 
-// Columns first … end − 1 of C (M × N) = A·B + …, `nextPanel` from one panel of B to the next
+// A (M,K), B in panels nextPanel pairs apart → columns begin … end − 1 of C (M,N) = A·B + addend + bias
 template <class Multiplier>
-static void multiply(int M, int first, int end, int K, const float* A, long strideA, const Pair* B, long nextPanel,
+static void multiply(int M, int begin, int end, int K, const float* A, long strideA, const Pair* B, long nextPanel,
                      float* C, long strideC, engine::Epilogue e) {
   alignas(64) Pair packed[kPacked];
-  const int most = evenPart(M, kPackedRows), blocks = blocksOf(K);
-  const Multiplier multiplier(most);
-  // where each panel of B is read once it is read from end to end
-  const int depth = M <= multiplier.rows ? kPacked / (kMostHeight * W) : kPackedBlocks;
-  for (int i = 0; i < M; i += most) {
-    const int rows = atMost(most, M - i);
+  const int max = evenPartSize(M, kPackedRows), blocks = blocksOf(K);
+  const Multiplier multiplier(max);
+  // If each panel of B is read only once, it is read from end to end.
+  const int depth = M <= multiplier.rows ? kPacked / (kMaxPanelHeight * W) : kPackedBlocks;
+  for (int i = 0; i < M; i += max) {
+    const int rows = minOf(max, M - i);
     for (int b = 0; b < blocks; b += depth) {
-      const int part = atMost(depth, blocks - b), k = b * kBlock;
-      packRows(rows, atMost(part * kBlock, K - k), A + i * strideA + k, strideA, multiplier.height, packed);
-      for (int j = first; j < end; j += multiplier.panels * W)
+      const int part = minOf(depth, blocks - b), k = b * kBlock;
+      packRows(rows, minOf(part * kBlock, K - k), A + i * strideA + k, strideA, multiplier.height, packed);
+      for (int j = begin; j < end; j += multiplier.panels * W)
         for (int r = 0; r < rows; r += multiplier.rows) {
           float* to = C + (i + r) * strideC + j;
-          // what the first part of K is added to, and all others
+          // The first part of K adds to the addend, the others to C.
           const float* addend = b > 0 ? to : e.addend ? e.addend + (i + r) * e.addendStride + j : nullptr;
-          multiplier.multiply({atMost(multiplier.rows, rows - r),
-                               atMost(multiplier.panels, (end - j + kPanelPair - 1) / kPanelPair * 2),
+          multiplier.multiply({minOf(multiplier.rows, rows - r),
+                               minOf(multiplier.panels, (end - j + kPanelPair - 1) / kPanelPair * 2),
                                part,
                                packed + static_cast<long>(r) * part * W,
                                B + (j / W) * nextPanel + static_cast<long>(b) * W * W,
@@ -177,44 +179,44 @@ static void product(int M, int N, int K, const float* A, long strideA, const flo
                        strideC, e);
 }
 
-// the same for the panels that streams take, `first` … `end` − 1, in pairs
+// The same for pairs of panels firstPanel … endPanel − 1. See Kernels::streamProduct.
 template <class Multiplier>
-static void streamProduct(int M, int N, int K, const float* A, long strideA, const float* panels, int first, int end,
-                          float* C, long strideC, engine::Epilogue e) {
-  multiply<Multiplier>(M, first * kPanelPair, atMost(N, end * kPanelPair), K, A, strideA,
+static void streamProduct(int M, int N, int K, const float* A, long strideA, const float* panels, int firstPanel,
+                          int endPanel, float* C, long strideC, engine::Epilogue e) {
+  multiply<Multiplier>(M, firstPanel * kPanelPair, minOf(N, endPanel * kPanelPair), K, A, strideA,
                        reinterpret_cast<const Pair*>(panels), static_cast<long>(blocksOf(K)) * W * W, C, strideC, e);
 }
 
 template <class Multiplier>
 static void accumulateGradient(int M, int N, int K, const float* A, long strideA, const float* B, long strideB,
-                               float* C, long strideC, bool first, float* scratch) {
-  const int most = evenPart(M, engine::kGradientColumns);
-  const Multiplier multiplier(most);
+                               float* C, long strideC, bool overwrite, float* scratch) {
+  const int max = evenPartSize(M, engine::kGradientColumns);
+  const Multiplier multiplier(max);
   Pair* const packedB = reinterpret_cast<Pair*>(scratch);
   Pair* const packedA = packedB + engine::kGradientRows / 2 * W * multiplier.panels;
   for (int k = 0; k < K; k += engine::kGradientRows) {
-    const int depth = atMost(engine::kGradientRows, K - k), blocks = blocksOf(depth);
-    for (int i = 0; i < M; i += most) {
-      const int rows = atMost(most, M - i);
+    const int depth = minOf(engine::kGradientRows, K - k), blocks = blocksOf(depth);
+    for (int i = 0; i < M; i += max) {
+      const int rows = minOf(max, M - i);
       packColumns(rows, depth, A + k * strideA + i, strideA, multiplier.height, packedA);
       for (int j = 0; j < N; j += multiplier.panels * W) {
-        packPanels(depth, atMost(multiplier.panels * W, N - j), B + k * strideB + j, strideB, packedB);
+        packPanels(depth, minOf(multiplier.panels * W, N - j), B + k * strideB + j, strideB, packedB);
         for (int r = 0; r < rows; r += multiplier.rows) {
           float* to = C + (i + r) * strideC + j;
-          multiplier.multiply({atMost(multiplier.rows, rows - r),
+          multiplier.multiply({minOf(multiplier.rows, rows - r),
                                multiplier.panels,
                                blocks,
                                packedA + static_cast<long>(r) * blocks * W,
                                packedB,
                                blocks * W * W,
-                               {to, strideC, first && k == 0 ? nullptr : to, strideC, nullptr, N - j}});
+                               {to, strideC, overwrite && k == 0 ? nullptr : to, strideC, nullptr, N - j}});
         }
       }
     }
   }
 }
 
-/// AVX-512's tables with other products of bf16
+/// The tables of AVX-512 with other bf16 products.
 struct PairTables {
   engine::Kernels fp32, bf16Products;
   explicit PairTables(const engine::Kernels& products) : fp32(*products.fp32), bf16Products(products) {
@@ -223,7 +225,7 @@ struct PairTables {
   }
 };
 
-// k with the products of a Multiplier
+// k, with the products of a Multiplier.
 template <class Multiplier>
 INLINE engine::Kernels withPairs(engine::Kernels k, const char* name) {
   k.name = name;

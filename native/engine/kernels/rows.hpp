@@ -1,30 +1,33 @@
-// Kernels that work a row at a time: LayerNorm, causal softmax, cross-entropy, and their gradients.
+// Row-wise kernels: LayerNorm (Ba et al. 2016), cross-entropy, and their gradients; maximum and softmax of a row for
+// decoding. Contracts are in kernels.hpp.
+//
+// Several rows are processed together: the reduction of one row is a dependency chain, and independent rows hide its
+// latency.
 #pragma once
 #include "kernels.hpp"
 #include "math.hpp"
 
 namespace {
 
-// a number that is known when this is compiled
+// A compile-time integer as an argument.
 template <int number>
-struct Count {
+struct Constant {
   static constexpr int value = number;
 };
 
-// f(first, count) for `rows` rows, a constant number `most` of them at a time and then one by one; count is such a
-// constant
-template <int most, class F>
-INLINE void forRows(int rows, F f) {
+// Calls f(first, count) for groups of `max` rows, then for single rows. `count` is a Constant.
+template <int max, class F>
+INLINE void forRowGroups(int rows, F f) {
   int r = 0;
-  for (; r + most <= rows; r += most) f(r, Count<most>());
-  for (; r < rows; r++) f(r, Count<1>());
+  for (; r + max <= rows; r += max) f(r, Constant<max>());
+  for (; r < rows; r++) f(r, Constant<1>());
 }
 
-// W rows at a time: what a row is summed up to waits for its last number, and other rows fill the time
-static void layerNorm(int rows, int columns, const float* x, const float* gain, const float* bias, float* out,
+// W rows at a time, so that one sumRows() finishes the sums of all.
+static void layerNorm(int rows, int columns, const float* x, const float* weight, const float* bias, float* out,
                       float* means, float* rstds) {
   const long C = columns;
-  forRows<W>(rows, [&](int first, auto count) {
+  forRowGroups<W>(rows, [&](int first, auto count) {
     const float* xs = x + first * C;
     float* outs = out + first * C;
     alignas(64) float mean[W], rstd[W];
@@ -39,16 +42,16 @@ static void layerNorm(int rows, int columns, const float* x, const float* gain, 
       vf sum = {};
       if (r < count.value)
         forVectors(C, [&](long i, int n) {
-          const vf d = keepLanes(loadLanes(xs + r * C + i, n) - mean[r], n);
+          const vf d = zeroOtherLanes(loadLanes(xs + r * C + i, n) - mean[r], n);
           sum += d * d;
         });
       sums[r] = sum;
     }
     store(rstd, 1.0f / squareRoot(sumRows(sums) * (1.0f / C) + 1e-5f));
     forVectors(C, [&](long i, int n) {
-      const vf g = loadLanes(gain + i, n), b = bias ? loadLanes(bias + i, n) : vf{};
-      UNROLL for (int r = 0; r < count.value; r++)
-          storeLanes(outs + r * C + i, (loadLanes(xs + r * C + i, n) - mean[r]) * (rstd[r] * g) + b, n);
+      const vf g = loadLanes(weight + i, n), b = bias ? loadLanes(bias + i, n) : vf{};
+      UNROLL_FOR (int r = 0; r < count.value; r++)
+        storeLanes(outs + r * C + i, (loadLanes(xs + r * C + i, n) - mean[r]) * (rstd[r] * g) + b, n);
     });
     if (means) {
       storeLanes(means + first, load(mean), count.value);
@@ -58,42 +61,42 @@ static void layerNorm(int rows, int columns, const float* x, const float* gain, 
 }
 
 // With y = (x − μ)·ρ and g = dout·gain: dx = ρ·(g − mean(g) − y·mean(g·y))
-static void layerNormBackward(int rows, int columns, const float* x, const float* gain, const float* bias,
+static void layerNormBackward(int rows, int columns, const float* x, const float* weight, const float* bias,
                               const float* means, const float* rstds, const float* dout, const float* addend, float* dx,
-                              float* dgain, float* dbias, float* out) {
-  // the sums of g of half as many rows as there are lanes, and those of g·y
+                              float* dweight, float* dbias, float* out) {
+  // sums holds Σ g of half = W/2 rows, then Σ g·y of the same rows.
   constexpr int half = W / 2;
   const long C = columns;
-  forRows<half>(rows, [&](int first, auto count) {
+  forRowGroups<half>(rows, [&](int first, auto count) {
     const long start = first * C;
     const float *mean = means + first, *rstd = rstds + first;
     vf sums[W];
-    UNROLL for (int r = 0; r < W; r++) sums[r] = vf{};
+    UNROLL_FOR (int r = 0; r < W; r++) sums[r] = vf{};
     forVectors(C, [&](long i, int n) {
-      const vf gains = loadLanes(gain + i, n);
-      vf forGain = loadLanes(dgain + i, n), forBias = dbias ? loadLanes(dbias + i, n) : vf{};
-      UNROLL for (int r = 0; r < count.value; r++) {
+      const vf w = loadLanes(weight + i, n);
+      vf dweightSum = loadLanes(dweight + i, n), dbiasSum = dbias ? loadLanes(dbias + i, n) : vf{};
+      UNROLL_FOR (int r = 0; r < count.value; r++) {
         const vf d = loadLanes(dout + start + r * C + i, n);
         const vf y = (loadLanes(x + start + r * C + i, n) - mean[r]) * rstd[r];
-        const vf g = d * gains;
+        const vf g = d * w;
         sums[r] += g;
         sums[half + r] += g * y;
-        forGain += d * y;
-        forBias += d;
+        dweightSum += d * y;
+        dbiasSum += d;
       }
-      storeLanes(dgain + i, forGain, n);
-      if (dbias) storeLanes(dbias + i, forBias, n);
+      storeLanes(dweight + i, dweightSum, n);
+      if (dbias) storeLanes(dbias + i, dbiasSum, n);
     });
     alignas(64) float meansOf[W];
     store(meansOf, sumRows(sums) * (1.0f / C));
     forVectors(C, [&](long i, int n) {
-      const vf gains = loadLanes(gain + i, n), b = bias ? loadLanes(bias + i, n) : vf{};
-      UNROLL for (int r = 0; r < count.value; r++) {
+      const vf w = loadLanes(weight + i, n), b = bias ? loadLanes(bias + i, n) : vf{};
+      UNROLL_FOR (int r = 0; r < count.value; r++) {
         const long at = start + r * C + i;
         const vf y = (loadLanes(x + at, n) - mean[r]) * rstd[r];
-        const vf d = (loadLanes(dout + at, n) * gains - meansOf[r] - y * meansOf[half + r]) * rstd[r];
+        const vf d = (loadLanes(dout + at, n) * w - meansOf[r] - y * meansOf[half + r]) * rstd[r];
         storeLanes(dx + at, addend ? d + loadLanes(addend + at, n) : d, n);
-        if (out) storeLanes(out + at, y * gains + b, n);
+        if (out) storeLanes(out + at, y * w + b, n);
       }
     });
   });
@@ -107,17 +110,18 @@ static void addColumnSums(int rows, int N, const float* x, long stride, float* s
   });
 }
 
+// Maximum of n ≥ 1 floats.
 INLINE float rowMaximum(const float* x, int n) {
   float largest = x[0];
-  vf most = splat(x[0]);
+  vf max = splat(x[0]);
   int i = 0;
-  for (; i + W <= n; i += W) most = maximum(load(x + i), most);
-  largest = maximumLane(most);
+  for (; i + W <= n; i += W) max = maximum(load(x + i), max);
+  largest = maximumLane(max);
   for (; i < n; i++) largest = x[i] > largest ? x[i] : largest;
   return largest;
 }
 
-// e^((x − shift)·scale) in place for n elements; returns the sum
+// x (n) becomes e^((x − shift)·scale), in place. Returns the sum.
 INLINE float exponentials(float* x, int n, float shift, float scale) {
   vf sum = {};
   int i = 0;
@@ -139,31 +143,31 @@ INLINE void scaleRow(float* x, int n, float factor) {
   forVectors(n, [&](long i, int lanes) { storeLanes(x + i, loadLanes(x + i, lanes) * factor, lanes); });
 }
 
-// With most = the largest of a row, its loss is log Σ e^(x − most) + most − x[target]. The sums lie between 1 and V, so
-// that the logarithm of the product of a few stands for the sum of theirs.
+// The loss of a row is log Σ e^(x − max) + max − x[target]. The sums lie between 1 and V, so one logarithm of the
+// product of a few sums replaces the sum of their logarithms.
 static double crossEntropy(int rows, int columns, float* logits, const uint32_t* targets, float scale) {
   double loss = 0;
   const long V = columns;
-  forRows<W>(rows, [&](int first, auto count) {
+  forRowGroups<W>(rows, [&](int first, auto count) {
     float* x = logits + first * V;
-    alignas(64) float most[W], total[W];
+    alignas(64) float max[W], total[W];
     vf sums[W], largest[W];
     for (int r = 0; r < W; r++) largest[r] = splat(r < count.value ? x[r * V] : 0.0f);
     forVectors(V, [&](long i, int n) {
-      UNROLL for (int r = 0; r < count.value; r++) {
+      UNROLL_FOR (int r = 0; r < count.value; r++) {
         const vf v = loadLanes(x + r * V + i, n);
         largest[r] = maximum(n == W ? v : select(laneNumbers() < n, v, largest[r]), largest[r]);
       }
     });
-    store(most, maximumRows(largest));
+    store(max, maximumRows(largest));
     double product = 1;
-    for (int r = 0; r < count.value; r++) loss += static_cast<double>(most[r]) - x[r * V + targets[first + r]];
+    for (int r = 0; r < count.value; r++) loss += static_cast<double>(max[r]) - x[r * V + targets[first + r]];
     for (int r = 0; r < W; r++) {
       vf sum = {};
       if (r < count.value)
         forVectors(V, [&](long i, int n) {
           float* at = x + r * V + i;
-          const vf e = keepLanes(exponential(loadLanes(at, n) - most[r]), n);
+          const vf e = zeroOtherLanes(exponential(loadLanes(at, n) - max[r]), n);
           storeLanes(at, e, n);
           sum += e;
         });

@@ -1,8 +1,8 @@
-// Vectors of floats as wide as the instruction set has them, in GCC's vector extensions (clang has them too), so that
-// the kernels are written once. Only loads and stores of a part of a vector need intrinsics to be fast.
+// SIMD vectors of W floats, in the vector extensions of GCC and clang, so that the kernels are written once for all
+// instruction sets. Only loads and stores of partial vectors need intrinsics to be fast.
 //
-// These headers are compiled several times with different flags: everything is static, and nothing of the C++ library
-// is included, so that no function compiled for a newer CPU can be linked into code that runs on an older one.
+// These headers are compiled several times with different flags. Everything is static and no C++ library header is
+// included, so that the linker cannot use a function compiled for a newer CPU in code for an older one.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -12,8 +12,8 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
-// whole loops over what lies in registers: one that stays a loop sends it through memory
-#define UNROLL _Pragma("GCC unroll 16")
+// Unrolls a whole loop over vectors in registers. If it stayed a loop, the vectors would go through memory.
+#define UNROLL_FOR(...) _Pragma("GCC unroll 16") for (__VA_ARGS__)
 
 namespace {
 
@@ -35,7 +35,7 @@ INLINE vf splat(float x) { return x - vf{}; }
 INLINE vf load(const float* p) { return *reinterpret_cast<const vfUnaligned*>(p); }
 INLINE void store(float* p, vf x) { *reinterpret_cast<vfUnaligned*>(p) = x; }
 
-// the first n of a vector, 0 ≤ n ≤ W; the rest reads as 0
+// Loads or stores the first n floats of a vector, 0 ≤ n ≤ W. The other lanes load as 0.
 #if defined(__AVX512F__)
 INLINE __mmask16 firstLanes(int n) { return static_cast<__mmask16>((1u << n) - 1); }
 INLINE vf loadPart(const float* p, int n) { return (vf)_mm512_maskz_loadu_ps(firstLanes(n), p); }
@@ -58,7 +58,7 @@ INLINE void storePart(float* p, vf x, int n) {
 #endif
 
 INLINE vf select(vi mask, vf yes, vf no) { return mask ? yes : no; }
-// the first operand where it is NaN
+// Maximum and minimum of each lane. If x is NaN, the result is x.
 #if defined(__AVX512F__)
 INLINE vf maximum(vf x, vf y) { return (vf)_mm512_max_ps((__m512)y, (__m512)x); }
 INLINE vf minimum(vf x, vf y) { return (vf)_mm512_min_ps((__m512)y, (__m512)x); }
@@ -80,7 +80,7 @@ INLINE vf squareRoot(vf x) {
 }
 #endif
 
-// 0, 1, 2 …
+// The vector 0, 1, 2 …
 INLINE vi laneNumbers() {
   static constexpr int32_t numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   vi lanes;
@@ -88,7 +88,7 @@ INLINE vi laneNumbers() {
   return lanes;
 }
 
-// lanes added and compared in halves
+// Sum and maximum of all lanes, computed by halving.
 #if defined(__AVX512F__)
 INLINE float sumLanes(vf x) { return _mm512_reduce_add_ps((__m512)x); }
 INLINE float maximumLane(vf x) { return _mm512_reduce_max_ps((__m512)x); }
@@ -111,7 +111,7 @@ INLINE float maximumLane(vf x) {
 }
 #endif
 
-// 64-bit products of the low 32 bits of each lane
+// Multiplies the low 32 bits of each 64-bit lane by y: a 64-bit product.
 #if defined(__AVX512F__)
 INLINE vl multiplyLow(vl x, uint32_t y) { return (vl)_mm512_mul_epu32((__m512i)x, _mm512_set1_epi64(y)); }
 #elif defined(__AVX2__)
@@ -130,14 +130,14 @@ struct bf16 {
 typedef uint16_t vh __attribute__((vector_size(W * 2)));
 typedef uint16_t vhUnaligned __attribute__((vector_size(W * 2), aligned(2), may_alias));
 
-// to the nearest number that bf16 has, ties to even; what is no number stays none
+// Rounds to the nearest bf16 number, ties to even. NaN stays NaN.
 INLINE vf rounded(vf x) {
   const vu bits = (vu)x;
   const vf near = (vf)((bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u);
   return x == x ? near : x;
 }
 #if defined(__AVX512F__)
-// one conversion, where the compiler makes two halves of it
+// A single conversion: the compiler would make two halves of it.
 INLINE vf load(const bf16* p) {
   const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
@@ -147,12 +147,12 @@ INLINE vf load(const bf16* p) {
   return (vf)(__builtin_convertvector(*reinterpret_cast<const vhUnaligned*>(p), vu) << 16);
 }
 #endif
-// rounds
+// Stores W floats rounded to bf16.
 INLINE void store(bf16* p, vf x) {
   *reinterpret_cast<vhUnaligned*>(p) = __builtin_convertvector((vu)rounded(x) >> 16, vh);
 }
 
-// the lower, and the upper, halves of two vectors, a lane of one after a lane of the other
+// zipLow interleaves the lower halves of two vectors, zipHigh the upper halves: x0 y0 x1 y1 …
 #if defined(__AVX512F__)
 INLINE vf zipLow(vf x, vf y) {
   const __m512i order = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
@@ -176,7 +176,7 @@ INLINE vf zipLow(vf x, vf y) { return vf{x[0], y[0], x[1], y[1]}; }
 INLINE vf zipHigh(vf x, vf y) { return vf{x[2], y[2], x[3], y[3]}; }
 #endif
 
-// W rows of W become columns: each round zips row i with row i + W / 2
+// Transposes a W × W matrix. Each round zips row i with row i + W / 2.
 INLINE void transpose(vf rows[W]) {
   for (int round = 1; round < W; round *= 2) {
     vf zipped[W];
@@ -188,23 +188,24 @@ INLINE void transpose(vf rows[W]) {
   }
 }
 
-// Lane r of the result is the sum of the lanes of rows[r]: W sums at once take a fraction of the steps of W sums one by
-// one. The rows are used up.
+// Lane r of the result combines all lanes of rows[r]. Doing W rows at once takes a fraction of the steps of W separate
+// reductions. Overwrites rows.
 template <class Combine>
 INLINE vf combineRows(vf rows[W], Combine combine) {
-  UNROLL for (int half = W / 2; half > 0; half /= 2) UNROLL for (int i = 0; i < half; i++) rows[i] =
-      combine(zipLow(rows[i], rows[i + half]), zipHigh(rows[i], rows[i + half]));
+  UNROLL_FOR (int half = W / 2; half > 0; half /= 2)
+    UNROLL_FOR (int i = 0; i < half; i++)
+      rows[i] = combine(zipLow(rows[i], rows[i + half]), zipHigh(rows[i], rows[i + half]));
   return rows[0];
 }
 INLINE vf sumRows(vf rows[W]) {
   return combineRows(rows, [](vf x, vf y) { return x + y; });
 }
-// and the largest of them, where none is NaN
+// Lane r of the result is the maximum of rows[r], which must not contain NaN.
 INLINE vf maximumRows(vf rows[W]) {
   return combineRows(rows, [](vf x, vf y) { return maximum(x, y); });
 }
 
-// f(index, lanes) over n elements: whole vectors, then the rest
+// Calls f(index, lanes) over n elements: for whole vectors first, then for the rest.
 template <class F>
 INLINE void forVectors(long n, F f) {
   long i = 0;
@@ -218,8 +219,8 @@ INLINE void storeLanes(float* p, vf x, int n) {
   else
     storePart(p, x, n);
 }
-// zeros past the first n lanes
-INLINE vf keepLanes(vf x, int n) {
+// Sets all lanes but the first n to 0.
+INLINE vf zeroOtherLanes(vf x, int n) {
   if (n == W) return x;
   return select(laneNumbers() < n, x, vf{});
 }

@@ -1,4 +1,4 @@
-// The table of kernels of the instruction set that this file is compiled for.
+// Builds the table of kernels (kernels.hpp) for the instruction set that the including file is compiled for.
 #pragma once
 #include "attention.hpp"
 #include "decode.hpp"
@@ -9,23 +9,23 @@
 
 namespace {
 
-// Number: what products take, float or bf16
-template <class Number>
+// Element: type of packed matrices, float or bf16.
+template <class Element>
 INLINE engine::Kernels table(const char* name) {
   engine::Kernels k = {};
   k.name = name;
   k.panel = NR;
-  k.numberSize = sizeof(Number);
+  k.elementSize = sizeof(Element);
   k.packedBlock = 1;
-  k.pack = packPanels<Number>;
-  k.packTransposed = packPanelsTransposed<Number>;
-  k.product = product<Number>;
-  k.accumulateGradient = accumulateGradient<Number>;
-  k.streamProduct = streamProduct<Number>;
-  k.keepToken = keepToken;
-  k.attendToKept = attendToKept;
-  k.attend = attend;
-  k.attendBackward = attendBackward;
+  k.pack = packPanels<Element>;
+  k.packTransposed = packPanelsTransposed<Element>;
+  k.product = product<Element>;
+  k.accumulateGradient = accumulateGradient<Element>;
+  k.streamProduct = streamProduct<Element>;
+  k.appendToCache = appendToCache;
+  k.attentionDecode = attentionDecode;
+  k.attention = attention;
+  k.attentionBackward = attentionBackward;
   k.layerNorm = layerNorm;
   k.layerNormBackward = layerNormBackward;
   k.addColumnSums = addColumnSums;
@@ -46,7 +46,7 @@ INLINE engine::Kernels table(const char* name) {
   return k;
 }
 
-// both tables, which know each other
+// The tables with fp32 and with bf16 products, linked to each other.
 struct Tables {
   engine::Kernels fp32, bf16Products;
   explicit Tables(const char* name) : fp32(table<float>(name)), bf16Products(table<bf16>(name)) {

@@ -1,31 +1,35 @@
-// Tiles: blocks of a product whose sums lie in registers, and the loops over them that products and gradients share.
-// What limits a tile is how many numbers it has to load for its multiply-adds, so it is as square as the registers
-// allow: with AVX-512, 6 rows × 4 vectors take 10 loads for 24 multiply-adds.
+// Register tiles of a matrix product, and the loops over them that products (gemm.hpp), gradients (gradients.hpp) and
+// attention (attention.hpp) share. The design is that of GotoBLAS and BLIS (Goto and van de Geijn 2008; Van Zee and van
+// de Geijn 2015): a micro-kernel keeps an m × NV·W tile of C in registers, and a macro-kernel runs it over a panel.
+//
+// The limit of a tile is how many numbers it loads for its multiply-adds, so it is as square as the registers allow.
+// With AVX-512, 6 rows × 4 vectors take 10 loads for 24 multiply-adds.
 #pragma once
 #include "kernels.hpp"
 #include "simd.hpp"
 
 namespace {
 
-// vectors of B that a tile takes, at most, and the rows of A that fit beside so many: sums, vectors of B, and one
-// number of A are 29 to 31 of AVX-512's 32 registers, and 15 of the 16 that the others have
+// kTileVectors: most vectors of B in a tile. kTileRows[NV]: most rows of A in a tile of NV vectors. Sums, vectors of B
+// and one number of A take 29 to 31 of the 32 registers of AVX-512, and 15 of the 16 of the other instruction sets.
 #if defined(__AVX512F__)
-constexpr int kVectors = 4;
-constexpr int kRows[] = {0, 14, 14, 9, 6};
+constexpr int kTileVectors = 4;
+constexpr int kTileRows[] = {0, 14, 14, 9, 6};
 #else
-constexpr int kVectors = 2;
-constexpr int kRows[] = {0, 6, 6};
+constexpr int kTileVectors = 2;
+constexpr int kTileRows[] = {0, 6, 6};
 #endif
-constexpr int kMostRows = kRows[1];
-// floats that the caches move at a time
-constexpr int kLine = 16;
-// rows (or columns) of A that are packed side by side: whole tiles of each height
+constexpr int kMaxTileRows = kTileRows[1];
+// Floats of a cache line.
+constexpr int kCacheLineFloats = 16;
+// Rows (or columns) of A in a packed panel of A: whole tiles of each height.
 constexpr int PA = 24;
 
-// Where a tile's rows of A are: by rows, `stride` apart; or by columns, `stride` from one k to the next.
+// How A lies in memory. byRows: A(i, k) = A[i · strideA + k]. byColumns: A(i, k) = A[k · strideA + i].
 enum Layout { byRows, byColumns };
 
-// A number in all lanes, in a register: multiply-adds that broadcast from memory themselves run at half the speed here.
+// Broadcasts a number to all lanes of a register. Multiply-adds that broadcast from memory themselves run at half the
+// speed here.
 INLINE vf broadcast(const float* p) {
   vf x = splat(*p);
 #if defined(__AVX512F__)
@@ -34,12 +38,12 @@ INLINE vf broadcast(const float* p) {
   return x;
 }
 
-/// m × n of C = A·B + addend + bias
-struct Block {
+/// Arguments of the micro-kernel: an m × n tile of C = A·B + addend + bias. Strides are in floats. The addend may be C.
+struct TileArgs {
   long K;
   const float* A;
   long strideA;
-  /// B's row k has its vector v at B + k · strideB + v · nextVector
+  /// Vector v of row k of B is at B + k · strideB + v · nextVector.
   const float* B;
   long strideB, nextVector;
   float* C;
@@ -47,60 +51,63 @@ struct Block {
   const float* addend;
   long addendStride;
   const float* bias;
-  /// columns: at most those of the vectors
+  /// Columns of the tile, at most NV · W.
   int n;
-  /// what comes after this block: asked for from further caches, a step for each k
-  const float* ahead;
-  long aheadStride;
-  /// where the lines of `addend`, or else C, are asked for: before the block is begun, and, for the block below, row by
-  /// row while it is computed. All at once, lines of far memory keep those of near caches waiting.
-  bool askNow = true, askBelow = false;
+  /// Data that the following tiles need: each step of k prefetches one line to the L2 cache, at prefetchNext + k ·
+  /// prefetchStride.
+  const float* prefetchNext;
+  long prefetchStride;
+  /// When to prefetch the lines of `addend`, or of C if there is none. prefetchNow: this tile's lines, before it
+  /// starts. prefetchRows: the lines of the tile below, one row at a time during the steps of k. Prefetched all at
+  /// once, lines from far memory would delay those from near caches.
+  bool prefetchNow = true, prefetchRows = false;
 };
 
 template <int m, int NV, Layout layout>
-static void tile(const Block& t) {
-  const float* const asked = t.addend ? t.addend : t.C;
-  const long askedStride = t.addend ? t.addendStride : t.strideC;
-  const auto askForRow = [&](int i) {
-    for (int v = 0; v < NV * W; v += kLine) __builtin_prefetch(asked + i * askedStride + v);
+static void microKernel(const TileArgs& t) {
+  const float* const target = t.addend ? t.addend : t.C;
+  const long targetStride = t.addend ? t.addendStride : t.strideC;
+  const auto prefetchRow = [&](int i) {
+    for (int v = 0; v < NV * W; v += kCacheLineFloats) __builtin_prefetch(target + i * targetStride + v);
   };
-  if (t.askNow)
-    for (int i = 0; i < m; i++) askForRow(i);
+  if (t.prefetchNow)
+    for (int i = 0; i < m; i++) prefetchRow(i);
   vf sum[m][NV] = {};
-  const long strideA = t.strideA, strideB = t.strideB, nextVector = t.nextVector, aheadStride = t.aheadStride;
-  const float *A = t.A, *B = t.B, *ahead = t.ahead;
-  // A pointer for each three rows: with one for all, or one for each, the compiler runs out of registers.
+  const long strideA = t.strideA, strideB = t.strideB, nextVector = t.nextVector, prefetchStride = t.prefetchStride;
+  const float *A = t.A, *B = t.B, *prefetchNext = t.prefetchNext;
+  // One pointer for every three rows. With one pointer for all rows, or one for each row, the compiler runs out of
+  // registers.
   const float *row3 = A + 3 * strideA, *row6 = A + 6 * strideA, *row9 = A + 9 * strideA, *row12 = A + 12 * strideA;
   const auto step = [&]() __attribute__((always_inline)) {
     vf b[NV];
-    UNROLL for (int v = 0; v < NV; v++) b[v] = load(B + v * nextVector);
+    UNROLL_FOR (int v = 0; v < NV; v++) b[v] = load(B + v * nextVector);
     if (layout == byRows) {
       if (m > 3) asm("" : "+r"(row3));
       if (m > 6) asm("" : "+r"(row6));
       if (m > 9) asm("" : "+r"(row9));
       if (m > 12) asm("" : "+r"(row12));
       const float* const rows[] = {A, row3, row6, row9, row12};
-      UNROLL for (int i = 0; i < m; i++) {
+      UNROLL_FOR (int i = 0; i < m; i++) {
         const vf a = broadcast(rows[i / 3] + (i % 3) * strideA);
-        UNROLL for (int v = 0; v < NV; v++) sum[i][v] += a * b[v];
+        UNROLL_FOR (int v = 0; v < NV; v++) sum[i][v] += a * b[v];
       }
       A++, row3++, row6++, row9++, row12++;
     } else {
-      UNROLL for (int i = 0; i < m; i++) {
+      UNROLL_FOR (int i = 0; i < m; i++) {
         const vf a = broadcast(A + i);
-        UNROLL for (int v = 0; v < NV; v++) sum[i][v] += a * b[v];
+        UNROLL_FOR (int v = 0; v < NV; v++) sum[i][v] += a * b[v];
       }
       A += strideA;
     }
-    __builtin_prefetch(ahead, 0, 2);
-    ahead += aheadStride;
+    __builtin_prefetch(prefetchNext, 0, 2);
+    prefetchNext += prefetchStride;
     B += strideB;
   };
-  if (t.askBelow) {
+  if (t.prefetchRows) {
     const long part = (t.K + m - 1) / m;
     int row = m;
     for (long k = 0; k < t.K; k += part, row++) {
-      askForRow(row);
+      prefetchRow(row);
       for (long n = t.K - k < part ? t.K - k : part; n > 0; n--) step();
     }
   } else {
@@ -109,22 +116,24 @@ static void tile(const Block& t) {
   float* C = t.C;
   const long strideC = t.strideC;
   if (t.n == NV * W) {
-    if (t.bias) UNROLL for (int v = 0; v < NV; v++) {
+    if (t.bias)
+      UNROLL_FOR (int v = 0; v < NV; v++) {
         const vf offset = load(t.bias + v * W);
-        UNROLL for (int i = 0; i < m; i++) sum[i][v] += offset;
+        UNROLL_FOR (int i = 0; i < m; i++) sum[i][v] += offset;
       }
     if (t.addend)
-      UNROLL for (int i = 0; i < m; i++) UNROLL for (int v = 0; v < NV; v++) sum[i][v] +=
-          load(t.addend + i * t.addendStride + v * W);
-    UNROLL for (int i = 0; i < m; i++) UNROLL for (int v = 0; v < NV; v++) store(C + i * strideC + v * W, sum[i][v]);
+      UNROLL_FOR (int i = 0; i < m; i++)
+        UNROLL_FOR (int v = 0; v < NV; v++) sum[i][v] += load(t.addend + i * t.addendStride + v * W);
+    UNROLL_FOR (int i = 0; i < m; i++)
+      UNROLL_FOR (int v = 0; v < NV; v++) store(C + i * strideC + v * W, sum[i][v]);
     return;
   }
-  // the right edge: the last vector is a part of one
+  // Right edge of C: the last vector is partial.
   const int last = t.n - (NV - 1) * W;
-  UNROLL for (int v = 0; v < NV; v++) {
+  UNROLL_FOR (int v = 0; v < NV; v++) {
     const int lanes = v + 1 < NV ? W : last;
     const vf offset = t.bias ? loadLanes(t.bias + v * W, lanes) : vf{};
-    UNROLL for (int i = 0; i < m; i++) {
+    UNROLL_FOR (int i = 0; i < m; i++) {
       vf x = sum[i][v] + offset;
       if (t.addend) x += loadLanes(t.addend + i * t.addendStride + v * W, lanes);
       storeLanes(C + i * strideC + v * W, x, lanes);
@@ -132,30 +141,30 @@ static void tile(const Block& t) {
   }
 }
 
-typedef void Tile(const Block&);
+typedef void MicroKernel(const TileArgs&);
 
 template <Layout layout>
-INLINE Tile* tileOf(int m, int vectors) {
-#define ROWS_TO_6(NV)                                                                                               \
-  nullptr, tile<1, NV, layout>, tile<2, NV, layout>, tile<3, NV, layout>, tile<4, NV, layout>, tile<5, NV, layout>, \
-      tile<6, NV, layout>
+INLINE MicroKernel* microKernelFor(int m, int vectors) {
+#define ROWS_TO_6(NV)                                                                          \
+  nullptr, microKernel<1, NV, layout>, microKernel<2, NV, layout>, microKernel<3, NV, layout>, \
+      microKernel<4, NV, layout>, microKernel<5, NV, layout>, microKernel<6, NV, layout>
 #if defined(__AVX512F__)
-#define ROWS_TO_9(NV) ROWS_TO_6(NV), tile<7, NV, layout>, tile<8, NV, layout>, tile<9, NV, layout>
-#define ROWS_TO_14(NV)                                                                                   \
-  ROWS_TO_9(NV), tile<10, NV, layout>, tile<11, NV, layout>, tile<12, NV, layout>, tile<13, NV, layout>, \
-      tile<14, NV, layout>
-  static constexpr Tile* table[][kMostRows + 1] = {
+#define ROWS_TO_9(NV) ROWS_TO_6(NV), microKernel<7, NV, layout>, microKernel<8, NV, layout>, microKernel<9, NV, layout>
+#define ROWS_TO_14(NV)                                                                                  \
+  ROWS_TO_9(NV), microKernel<10, NV, layout>, microKernel<11, NV, layout>, microKernel<12, NV, layout>, \
+      microKernel<13, NV, layout>, microKernel<14, NV, layout>
+  static constexpr MicroKernel* table[][kMaxTileRows + 1] = {
       {}, {ROWS_TO_14(1)}, {ROWS_TO_14(2)}, {ROWS_TO_9(3)}, {ROWS_TO_6(4)}};
 #else
-  static constexpr Tile* table[][kMostRows + 1] = {{}, {ROWS_TO_6(1)}, {ROWS_TO_6(2)}};
+  static constexpr MicroKernel* table[][kMaxTileRows + 1] = {{}, {ROWS_TO_6(1)}, {ROWS_TO_6(2)}};
 #endif
   return table[vectors][m];
 }
 
-// `count` in parts as even as they can be, of at most `most`: f(first, size)
+// Divides `count` into parts of at most `max`, as even as possible, and calls f(first, size) for each.
 template <class F>
-INLINE void forParts(int count, int most, F f) {
-  const int parts = (count + most - 1) / most;
+INLINE void forEvenParts(int count, int max, F f) {
+  const int parts = (count + max - 1) / max;
   for (int t = 0, i = 0; t < parts; t++) {
     const int size = (count - i + parts - t - 1) / (parts - t);
     f(i, size);
@@ -163,60 +172,61 @@ INLINE void forParts(int count, int most, F f) {
   }
 }
 
-// the panels of N columns in groups that a tile takes at once: f(first column, columns, vectors)
+// Divides the panels of N columns into groups for one tile, and calls f(first column, columns, vectors) for each.
 template <class F>
-INLINE void forGroups(int N, int vectors, F f) {
-  forParts((N + W - 1) / W, vectors, [&](int first, int count) {
+INLINE void forPanelGroups(int N, int vectors, F f) {
+  forEvenParts((N + W - 1) / W, vectors, [&](int first, int count) {
     const int j = first * W;
     f(j, N - j < count * W ? N - j : count * W, count);
   });
 }
 
-// steps of K from which on there is time to ask for C row by row
-constexpr int kLongSteps = 96;
+// From this K on, there are enough steps to prefetch C row by row.
+constexpr int kMinPrefetchRowsK = 96;
 
-// All of M rows for one group of panels, `next` (the vectors of a group to come, laid out as B's) asked for meanwhile.
-// `b` has what the rows share, and A and C of the first.
-static void groupByRows(int M, int vectors, Block& b, const float* next) {
+// Macro-kernel with A by rows: all M rows for one group of panels. `b` holds the arguments that all rows share, and A,
+// C and addend of the first row. Meanwhile it prefetches `next`, the vectors of a following group in the layout of B
+// (null: none).
+static void macroKernelByRows(int M, int vectors, TileArgs& b, const float* next) {
   const float *A = b.A, *addend = b.addend;
   float* C = b.C;
-  const bool asksNow = b.askNow;
-  b.askBelow = asksNow && b.K >= kLongSteps;
-  // a part of a panel for each tile, so that the panels last for all tiles where there are enough
-  const int tiles = (M + kRows[vectors] - 1) / kRows[vectors];
+  const bool prefetchNow = b.prefetchNow;
+  b.prefetchRows = prefetchNow && b.K >= kMinPrefetchRowsK;
+  // Each tile prefetches a part of a panel, so that all tiles have work if there are enough panels.
+  const int tiles = (M + kTileRows[vectors] - 1) / kTileRows[vectors];
   int parts = 8;
   while (parts > 1 && tiles < parts * vectors) parts /= 2;
   int t = 0;
-  forParts(M, kRows[vectors], [&](int i, int m) {
+  forEvenParts(M, kTileRows[vectors], [&](int i, int m) {
     b.A = A + i * b.strideA;
     b.C = C + i * b.strideC;
     b.addend = addend ? addend + i * b.addendStride : nullptr;
-    const bool asks = next && t < parts * vectors;
-    b.ahead = asks ? next + t / parts * b.nextVector + t % parts * (b.K * W / parts) : b.B;
-    b.aheadStride = asks ? W / parts : 0;
-    b.askNow = asksNow && (!b.askBelow || t == 0);
-    tileOf<byRows>(m, vectors)(b);
+    const bool prefetches = next && t < parts * vectors;
+    b.prefetchNext = prefetches ? next + t / parts * b.nextVector + t % parts * (b.K * W / parts) : b.B;
+    b.prefetchStride = prefetches ? W / parts : 0;
+    b.prefetchNow = prefetchNow && (!b.prefetchRows || t == 0);
+    microKernelFor<byRows>(m, vectors)(b);
     t++;
   });
 }
 
-// The same for columns of A, which may be packed, in panels of PA that are panelA apart; b.ahead and b.aheadStride: the
-// first vector of rows of B to come.
-static void groupByColumns(int M, int vectors, Block& b, bool packedA, long panelA) {
-  const float *A = b.A, *ahead = b.ahead, *addend = b.addend;
+// Macro-kernel with A by columns. If packedA, A lies in panels of PA rows that are panelA floats apart. b.prefetchNext
+// and b.prefetchStride: first vector of the rows of B that follow.
+static void macroKernelByColumns(int M, int vectors, TileArgs& b, bool packedA, long panelA) {
+  const float *A = b.A, *prefetchNext = b.prefetchNext, *addend = b.addend;
   float* C = b.C;
-  const bool asksNow = b.askNow;
-  b.askBelow = asksNow && b.K >= kLongSteps;
+  const bool prefetchNow = b.prefetchNow;
+  b.prefetchRows = prefetchNow && b.K >= kMinPrefetchRowsK;
   int t = 0;
   for (int p = 0; p < M; p += packedA ? PA : M)
-    forParts(packedA && M - p > PA ? PA : M - p, kRows[vectors], [&](int first, int m) {
+    forEvenParts(packedA && M - p > PA ? PA : M - p, kTileRows[vectors], [&](int first, int m) {
       const int i = p + first;
       b.A = packedA ? A + (p / PA) * panelA + first : A + i;
       b.C = C + i * b.strideC;
       b.addend = addend ? addend + i * b.addendStride : nullptr;
-      b.ahead = t < vectors ? ahead + t * W : b.B;
-      b.askNow = asksNow && (!b.askBelow || t == 0);
-      tileOf<byColumns>(m, vectors)(b);
+      b.prefetchNext = t < vectors ? prefetchNext + t * W : b.B;
+      b.prefetchNow = prefetchNow && (!b.prefetchRows || t == 0);
+      microKernelFor<byColumns>(m, vectors)(b);
       t++;
     });
 }

@@ -1,18 +1,18 @@
-// The architectures that there are. A new one is named here and nowhere else: addon.cpp hands on whatever settings it
-// has, and everything in src/ is compiled.
+// The table of architectures. A new architecture is registered here and nowhere else: addon.cpp passes on all settings
+// of a model, and binding.gyp compiles every file in src/.
 #include <stdexcept>
 
 #include "network.hpp"
 
 namespace engine {
 
-using Make = std::unique_ptr<Network>(const Config&, const Kernels&, const Slots&);
+using Make = std::unique_ptr<Network>(const Config&, const Kernels&, const ParameterTable&);
 Make makeGpt, makeLstm;
 
 namespace {
 
 const struct {
-  const char* name;  // as lib/models calls it
+  const char* name;  // its name in lib/models
   Make* make;
 } kArchitectures[] = {
     {"gpt", makeGpt},
@@ -27,9 +27,9 @@ std::vector<std::string> architectures() {
   return names;
 }
 
-std::unique_ptr<Network> makeNetwork(const Config& config, const Kernels& kernels, const Slots& slots) {
+std::unique_ptr<Network> makeNetwork(const Config& config, const Kernels& kernels, const ParameterTable& table) {
   for (const auto& a : kArchitectures)
-    if (config.architecture == a.name) return a.make(config, kernels, slots);
+    if (config.architecture == a.name) return a.make(config, kernels, table);
   std::string names;
   for (const auto& a : kArchitectures) names += (names.empty() ? "" : ", ") + std::string(a.name);
   throw std::runtime_error("the native engine has no architecture \"" + config.architecture + "\"; it has " + names);

@@ -1,8 +1,11 @@
-// A GPT fed a token of each stream at a time, with the keys and values of what was fed.
+// Decodes a GPT one token of each stream at a time, with a cache of the keys and values of earlier tokens.
 //
-// A step reads every weight once, and takes little longer than that takes: the threads of a team share the columns of
-// each product and the heads of attention, and meet five times a layer, where one needs what the others made. LayerNorm
-// is cheaper done by each for itself. No number depends on how many threads there are.
+// A step reads every weight once, and takes little longer than reading them. The threads of a work group share the
+// columns of each product and the heads of attention, and wait for each other five times a layer, where one needs the
+// results of the others. Each thread computes LayerNorm for itself, which is cheaper than waiting. No result depends on
+// the number of threads.
+//
+// Shapes: B streams, C width, D = C / NH head width, T = block.
 #include <algorithm>
 #include <cmath>
 
@@ -17,66 +20,67 @@ class GptDecoder final : public Decoder {
       : network_(network), kernels_(network.kernels), parameters_(parameters), streams_(streams) {
     const Config& c = network.config;
     const size_t heads = parameters.heads, D = c.width / heads, T = c.block;
-    keysSize_ = D * kernels_.keptTokens(T);
-    headSize_ = keysSize_ + T * kernels_.keptRow(D);
-    kept_ = Floats(headSize_ * heads * streams * c.layers);
-    own_.resize(threads);
-    buffers_ = Floats(place(nullptr));
-    place(buffers_.data());
+    keysSize_ = D * kernels_.paddedTokens(T);
+    headSize_ = keysSize_ + T * kernels_.valueRowSize(D);
+    cache_ = AlignedBuffer(headSize_ * heads * streams * c.layers);
+    threadBuffers_.resize(threads);
+    buffers_ = AlignedBuffer(layoutBuffers(nullptr));
+    layoutBuffers(buffers_.data());
   }
 
   void reset() override { position_ = 0; }
   bool full() const override { return position_ == network_.config.block; }
 
-  void step(const uint32_t* tokens, float* logits, const Team& team) override {
+  void step(const uint32_t* tokens, float* logits, const WorkGroup& group) override {
     const int C = network_.config.width, V = network_.config.vocabulary, position = position_;
-    const Own& own = own_[team.thread];
-    embed(tokens, position, team);
-    team.meet();
-    for (size_t layer = 0; layer < parameters_.blocks.size(); layer++) {
-      const Block& block = parameters_.blocks[layer];
-      normalize(block.norm1, own.normal);
-      linear(block.attention, own.normal, qkv_, nullptr, team);
-      team.meet();
-      attend(layer, position, own.scores, team);
-      team.meet();
-      linear(block.attentionOut, attended_, x_, x_, team);
-      team.meet();
-      normalize(block.norm2, own.normal);
-      const Share columns = linear(block.expand, own.normal, wide_, nullptr, team);
+    const ThreadBuffers& own = threadBuffers_[group.thread];
+    embed(tokens, position, group);
+    group.sync();
+    for (size_t index = 0; index < parameters_.layers.size(); index++) {
+      const GptLayer& layer = parameters_.layers[index];
+      layerNorm(layer.ln1, own.lnOut);
+      linear(layer.qkv, own.lnOut, qkv_, nullptr, group);
+      group.sync();
+      attention(index, position, own.scores, group);
+      group.sync();
+      linear(layer.attnProj, attnOut_, x_, x_, group);
+      group.sync();
+      layerNorm(layer.ln2, own.lnOut);
+      const Range columns = linear(layer.fc, own.lnOut, fch_, nullptr, group);
       for (int b = 0; b < streams_; b++) {
-        float* part = wide_ + static_cast<size_t>(b) * 4 * C + columns.begin;
+        float* part = fch_ + static_cast<size_t>(b) * 4 * C + columns.begin;
         kernels_.gelu(columns.end - columns.begin, part, part);
       }
-      team.meet();
-      linear(block.contract, wide_, x_, x_, team);
-      team.meet();
+      group.sync();
+      linear(layer.fcProj, fch_, x_, x_, group);
+      group.sync();
     }
-    normalize(parameters_.final, own.normal);
-    const Share panels = team.share(kernels_.panels(V));
-    kernels_.streamProduct(streams_, V, C, own.normal, C, parameters_.wte.transposedPanels, panels.begin, panels.end,
+    layerNorm(parameters_.lnf, own.lnOut);
+    const Range panels = group.range(kernels_.panels(V));
+    kernels_.streamProduct(streams_, V, C, own.lnOut, C, parameters_.wte.transposedPanels, panels.begin, panels.end,
                            logits, V, {});
-    // all have read it: the team has met since
-    if (team.thread == 0) position_ = position + 1;
+    // Every thread has read position_ before the last sync().
+    if (group.thread == 0) position_ = position + 1;
   }
 
  private:
-  // what a thread needs for itself
-  struct Own {
-    float* normal;  // B × C
-    float* scores;  // T
+  // Buffers that each thread has for itself.
+  struct ThreadBuffers {
+    float* lnOut;   // (B,C)
+    float* scores;  // (paddedTokens(T))
   };
 
-  size_t place(float* memory) {
+  /// Assigns all buffers within `memory`; with null memory it only counts. Returns the floats needed.
+  size_t layoutBuffers(float* memory) {
     Arena arena(memory);
     const size_t size = static_cast<size_t>(streams_) * network_.config.width;
-    x_ = arena.take(size);
-    qkv_ = arena.take(3 * size);
-    attended_ = arena.take(size);
-    wide_ = arena.take(4 * size);
-    for (Own& own : own_) {
-      own.normal = arena.take(size);
-      own.scores = arena.take(kernels_.keptTokens(network_.config.block));
+    x_ = arena.allocate(size);
+    qkv_ = arena.allocate(3 * size);
+    attnOut_ = arena.allocate(size);
+    fch_ = arena.allocate(4 * size);
+    for (ThreadBuffers& own : threadBuffers_) {
+      own.lnOut = arena.allocate(size);
+      own.scores = arena.allocate(kernels_.paddedTokens(network_.config.block));
     }
     return arena.used();
   }
@@ -84,9 +88,10 @@ class GptDecoder final : public Decoder {
   const float* at(size_t offset) const { return network_.weights + offset; }
   const float* biasAt(size_t offset) const { return parameters_.bias ? at(offset) : nullptr; }
 
-  void embed(const uint32_t* tokens, int position, const Team& team) {
+  /// tokens (B) → x_ (B,C) of this thread's streams
+  void embed(const uint32_t* tokens, int position, const WorkGroup& group) {
     const int C = network_.config.width;
-    const Share streams = team.share(streams_);
+    const Range streams = group.range(streams_);
     for (int b = streams.begin; b < streams.end; b++) {
       float* x = x_ + static_cast<size_t>(b) * C;
       std::copy_n(at(parameters_.wte.offset) + static_cast<size_t>(tokens[b]) * C, C, x);
@@ -94,35 +99,37 @@ class GptDecoder final : public Decoder {
     }
   }
 
-  void normalize(const Norm& norm, float* normal) const {
-    kernels_.layerNorm(streams_, network_.config.width, x_, at(norm.gain), biasAt(norm.bias), normal, nullptr, nullptr);
+  /// x_ (B,C) → out (B,C)
+  void layerNorm(const LayerNorm& ln, float* out) const {
+    kernels_.layerNorm(streams_, network_.config.width, x_, at(ln.weight), biasAt(ln.bias), out, nullptr, nullptr);
   }
 
-  /// the team member's columns of out = x·W + b (+ addend)
-  Share linear(const Linear& l, const float* x, float* out, const float* addend, const Team& team) const {
+  /// x (B,in) → this thread's columns of out (B,out) = x·W + b (+ addend (B,out)). Returns those columns.
+  Range linear(const Linear& l, const float* x, float* out, const float* addend, const WorkGroup& group) const {
     const int in = l.weight.rows, columns = l.weight.columns;
-    const Share panels = team.share(kernels_.panels(columns));
+    const Range panels = group.range(kernels_.panels(columns));
     kernels_.streamProduct(streams_, columns, in, x, in, l.weight.panels, panels.begin, panels.end, out, columns,
                            {addend, columns, biasAt(l.bias)});
-    Share share = panels;
-    share.begin = panels.begin * kernels_.panel;
-    share.end = std::min(columns, panels.end * kernels_.panel);
-    return share;
+    Range range = panels;
+    range.begin = panels.begin * kernels_.panel;
+    range.end = std::min(columns, panels.end * kernels_.panel);
+    return range;
   }
 
-  void attend(size_t layer, int position, float* scores, const Team& team) {
+  /// qkv_ (B,3C) → this thread's heads of attnOut_ (B,C). Adds the token's key and value to the cache.
+  void attention(size_t layer, int position, float* scores, const WorkGroup& group) {
     const Config& c = network_.config;
     const int C = c.width, heads = parameters_.heads, D = C / heads;
     const float scale = 1.0f / std::sqrt(static_cast<float>(D));
-    const Share share = team.share(static_cast<size_t>(streams_) * heads);
-    for (int i = share.begin; i < share.end; i++) {
+    const Range range = group.range(static_cast<size_t>(streams_) * heads);
+    for (int i = range.begin; i < range.end; i++) {
       const int b = i / heads, h = i % heads;
       const float* q = qkv_ + static_cast<size_t>(b) * 3 * C + h * D;
-      float* keys = kept_.data() + (layer * streams_ * heads + i) * headSize_;
+      float* keys = cache_.data() + (layer * streams_ * heads + i) * headSize_;
       float* values = keys + keysSize_;
-      kernels_.keepToken(position, D, q + C, q + 2 * C, keys, values);
-      kernels_.attendToKept(position + 1, D, scale, q, keys, values, scores,
-                            attended_ + static_cast<size_t>(b) * C + h * D);
+      kernels_.appendToCache(position, D, q + C, q + 2 * C, keys, values);
+      kernels_.attentionDecode(position + 1, D, scale, q, keys, values, scores,
+                               attnOut_ + static_cast<size_t>(b) * C + h * D);
     }
   }
 
@@ -131,11 +138,12 @@ class GptDecoder final : public Decoder {
   const GptParameters parameters_;
   const int streams_;
   int position_ = 0;
-  // floats of a head's keys, and of its keys and values
+  // Floats of the cache of one head: of its keys, and of its keys and values.
   size_t keysSize_, headSize_;
-  float *x_, *qkv_, *attended_, *wide_;
-  std::vector<Own> own_;
-  Floats kept_, buffers_;
+  float *x_, *qkv_, *attnOut_, *fch_;  // (B,C), (B,3C), (B,C), (B,4C): shared by all threads
+  std::vector<ThreadBuffers> threadBuffers_;
+  AlignedBuffer cache_;  // (layers,B,NH) heads of headSize_ floats
+  AlignedBuffer buffers_;
 };
 
 }  // namespace

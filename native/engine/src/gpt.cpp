@@ -1,9 +1,10 @@
-// GPT as GPT-2 has it: learned positions, pre-LayerNorm, causal attention, GELU (tanh form), head tied to the
-// embedding.
+// GPT in the form of GPT-2 (Radford et al. 2019): learned positions, pre-LayerNorm, causal attention, GELU (tanh form).
+// The head's weight is the token embedding. Forward and backward pass follow llm.c's train_gpt2.c part by part.
 //
-// B sequences of T tokens are taken as R = B·T rows of C numbers. What the backward pass needs and is dear to compute
-// again is kept for each layer (10·C numbers a token); LayerNorm outputs, GELU and attention probabilities are computed
-// twice instead, which costs less than moving them through memory.
+// Shapes: B sequences of T tokens are R = B·T rows of C numbers; NH heads; V tokens in the vocabulary.
+// Memory: each layer stores only the activations that are expensive to recompute, 10·C floats a token. The backward
+// pass recomputes LayerNorm outputs, GELU and attention probabilities, which costs less than moving them through
+// memory.
 #include <algorithm>
 #include <cmath>
 
@@ -12,52 +13,54 @@
 namespace engine {
 namespace {
 
-// floats of logits that exist at a time
+// The logits buffer holds about this many floats: the head works on a group of rows at a time.
 constexpr int kLogits = 1 << 16;
 
-// What a layer keeps of its forward pass.
-struct Kept {
-  float* x;  // R × C, its input
-  float *mean1, *rstd1;
-  float* qkv;                // R × 3C
-  float *largest, *inverse;  // B × heads × T, of attention's scores
-  float* attended;           // R × C
-  float* middle;             // R × C, after attention
-  float *mean2, *rstd2;
-  float* hidden;  // R × 4C, before GELU
+// What the forward pass of one layer stores for its backward pass.
+struct Activations {
+  float* x;                   // (R,C): input of the layer
+  float *ln1Mean, *ln1Rstd;   // (R)
+  float* qkv;                 // (R,3C)
+  float *rowMax, *rowSumInv;  // (B,NH,T): softmax statistics of each query
+  float* attnOut;             // (R,C): attention output, before attnProj
+  float* residual;            // (R,C): x + attnProj(attnOut)
+  float *ln2Mean, *ln2Rstd;   // (R)
+  float* fch;                 // (R,4C): fc output, before GELU
 };
 
 struct GptWorkspace : Workspace {
-  std::vector<Kept> layers;
-  float *x, *mean, *rstd;        // after the last layer
-  float *normal, *dnormal, *dx;  // R × C
-  float* branch;                 // R × C
-  float *wide, *dwide;           // R × 4C
-  float* logits;                 // rows at a time × V
-  float* attention;              // scratch of one head
-  float* scratch;
+  std::vector<Activations> layers;
+  float *x, *lnfMean, *lnfRstd;  // (R,C), (R), (R): output of the last layer, and statistics of lnf
+  float *lnOut, *dlnOut;         // (R,C): output of a LayerNorm and its gradient
+  float* dx;                     // (R,C): gradient of the residual stream
+  float* dbranch;                // (R,C): dx after the dropout mask of a branch
+  float *fchGelu, *dfch;         // (R,4C); dfch also serves as dqkv (R,3C)
+  float* logits;                 // (min(logitRows, R),V)
+  float* attentionScratch;       // for one head
+  float* gradientScratch;
 };
 
 class Gpt final : public Network {
  public:
-  Gpt(const Config& config, const Kernels& kernels, const Slots& slots);
+  Gpt(const Config& config, const Kernels& kernels, const ParameterTable& table);
 
   std::unique_ptr<Workspace> workspace(int sequences, int length, bool training) const override;
   size_t workspaceSize(int sequences, int length, bool training) const override {
     GptWorkspace w;
-    return place(w, nullptr, sequences, length, training);
+    return layoutBuffers(w, nullptr, sequences, length, training);
   }
   int bestMicrobatch(int length) const override;
   double pass(Workspace&, const Pass&) const override;
-  bool writesGradients() const override { return true; }
+  bool overwritesMatrixGradients() const override { return true; }
   std::unique_ptr<Decoder> decoder(int streams, int threads) const override {
-    return makeGptDecoder(*this, {wte_, wpe_, blocks_, final_, heads_, bias_}, streams, threads);
+    return makeGptDecoder(*this, {wte_, wpe_, layers_, lnf_, heads_, bias_}, streams, threads);
   }
 
  private:
-  enum Site { kAttention, kAttentionOut, kContract, kEmbedding };
+  // Dropout sites of a layer. The numbers select the masks, so they must not change.
+  enum Site { kAttention, kAttnProj, kFcProj, kEmbedding };
 
-  size_t place(GptWorkspace&, float* memory, int sequences, int length, bool training) const;
+  size_t layoutBuffers(GptWorkspace&, float* memory, int sequences, int length, bool training) const;
   int logitRows() const { return std::max(16, kLogits / config.vocabulary); }
 
   const float* at(size_t offset) const { return weights + offset; }
@@ -67,169 +70,210 @@ class Gpt final : public Network {
     return {p.seed, p.step, static_cast<uint32_t>(p.firstSequence + sequence), static_cast<uint32_t>(layer * 4 + site)};
   }
 
-  void linear(int R, const Linear& l, const float* x, float* out, const float* addend) const;
-  void inputGradient(int R, const Linear& l, const float* dout, float* dx) const;
-  void weightGradient(GptWorkspace& w, int R, const Linear& l, const float* x, const float* dout, const Pass& p) const;
-  void normalizedBackward(GptWorkspace& w, const Pass& p, const Norm& norm, const Linear& linear, const float* x,
-                          const float* mean, const float* rstd, const float* dout) const;
-  void dropRows(const Pass& p, int layer, Site site, const float* x, float* out) const;
-  void embed(GptWorkspace& w, const Pass& p) const;
+  void linearForward(int R, const Linear& l, const float* x, float* out, const float* addend) const;
+  void linearBackwardInput(int R, const Linear& l, const float* dout, float* dx) const;
+  void linearBackwardWeight(GptWorkspace& w, int R, const Linear& l, const float* x, const float* dout,
+                            const Pass& p) const;
+  void layerNormForward(int R, const LayerNorm& ln, const float* x, float* out, float* mean, float* rstd) const;
+  void layerNormLinearBackward(GptWorkspace& w, const Pass& p, const LayerNorm& ln, const Linear& linear,
+                               const float* x, const float* mean, const float* rstd, const float* dout) const;
+  void dropoutRows(const Pass& p, int layer, Site site, const float* x, float* out) const;
+  void projectAndAdd(const Pass& p, int layer, Site site, const Linear& l, const float* x, const float* residual,
+                     float* out) const;
+  const float* branchGradient(GptWorkspace& w, const Pass& p, int layer, Site site) const;
+
+  void embedForward(GptWorkspace& w, const Pass& p) const;
   void embedBackward(GptWorkspace& w, const Pass& p) const;
   AttentionHead attentionHead(const Pass& p, const float* qkv, int layer, int sequence, int head) const;
-  void attend(GptWorkspace& w, const Pass& p, int layer) const;
-  void attendBackward(GptWorkspace& w, const Pass& p, int layer, const float* dattended, float* dqkv) const;
-  void block(GptWorkspace& w, const Pass& p, int layer) const;
-  void blockBackward(GptWorkspace& w, const Pass& p, int layer) const;
-  double head(GptWorkspace& w, const Pass& p) const;
+  void attentionForward(GptWorkspace& w, const Pass& p, int layer) const;
+  void attentionBackward(GptWorkspace& w, const Pass& p, int layer, const float* dattnOut, float* dqkv) const;
+  void attentionBranchForward(GptWorkspace& w, const Pass& p, int layer) const;
+  void attentionBranchBackward(GptWorkspace& w, const Pass& p, int layer) const;
+  void mlpBranchForward(GptWorkspace& w, const Pass& p, int layer, float* out) const;
+  void mlpBranchBackward(GptWorkspace& w, const Pass& p, int layer) const;
+  double headForwardBackward(GptWorkspace& w, const Pass& p) const;
 
   Matrix wte_;
   size_t wpe_;
-  std::vector<Block> blocks_;
-  Norm final_;
+  std::vector<GptLayer> layers_;
+  LayerNorm lnf_;
   const int C_, heads_, headWidth_;
   const float scale_;
   const bool bias_;
-  /// attention's products are of fp32 whatever those of the weights are: they are short, and rounding would cost more
-  const Kernels& exact_;
+  /// Attention always uses fp32 products: they are short, and rounding to bf16 would cost more than it saves.
+  const Kernels& fp32_;
 };
 
-Gpt::Gpt(const Config& config, const Kernels& kernels, const Slots& slots)
+Gpt::Gpt(const Config& config, const Kernels& kernels, const ParameterTable& table)
     : Network(config, kernels),
       C_(config.width),
-      heads_(config.count("heads")),
+      heads_(config.positiveInteger("heads")),
       headWidth_(C_ / heads_),
       scale_(1.0f / std::sqrt(static_cast<float>(headWidth_))),
       bias_(config.setting("bias") != 0),
-      exact_(*kernels.fp32) {
+      fp32_(*kernels.fp32) {
   if (C_ % heads_ != 0) throw std::runtime_error("heads do not divide the width");
-  const auto vector = [&](const std::string& name, int size) { return bias_ ? slots.offset(name, size) : 0; };
-  const auto norm = [&](const std::string& name) {
-    return Norm{slots.offset(name + ".weight", C_), vector(name + ".bias", C_)};
+  const auto vector = [&](const std::string& name, int size) { return bias_ ? table.offset(name, size) : 0; };
+  const auto layerNorm = [&](const std::string& name) {
+    return LayerNorm{table.offset(name + ".weight", C_), vector(name + ".bias", C_)};
   };
   const auto linear = [&](const std::string& name, int in, int out) {
     Linear l;
-    l.weight = Matrix{in, out, slots.offset(name + ".weight", static_cast<size_t>(in) * out)};
+    l.weight = Matrix{in, out, table.offset(name + ".weight", static_cast<size_t>(in) * out)};
     l.bias = vector(name + ".bias", out);
     return l;
   };
-  wte_ = Matrix{config.vocabulary, C_,
-                slots.offset("transformer.wte.weight", static_cast<size_t>(config.vocabulary) * C_)};
-  wpe_ = slots.offset("transformer.wpe.weight", static_cast<size_t>(config.block) * C_);
+  const size_t V = config.vocabulary;
+  wte_ = Matrix{config.vocabulary, C_, table.offset("transformer.wte.weight", V * C_)};
+  wpe_ = table.offset("transformer.wpe.weight", static_cast<size_t>(config.block) * C_);
   for (int i = 0; i < config.layers; i++) {
     const std::string h = "transformer.h." + std::to_string(i);
-    blocks_.push_back({norm(h + ".ln_1"), norm(h + ".ln_2"), linear(h + ".attn.c_attn", C_, 3 * C_),
+    layers_.push_back({layerNorm(h + ".ln_1"), layerNorm(h + ".ln_2"), linear(h + ".attn.c_attn", C_, 3 * C_),
                        linear(h + ".attn.c_proj", C_, C_), linear(h + ".mlp.c_fc", C_, 4 * C_),
                        linear(h + ".mlp.c_proj", 4 * C_, C_)});
   }
-  final_ = norm("transformer.ln_f");
+  lnf_ = layerNorm("transformer.ln_f");
   matrices_.push_back(&wte_);
-  for (Block& b : blocks_)
-    for (Linear* l : {&b.attention, &b.attentionOut, &b.expand, &b.contract}) matrices_.push_back(&l->weight);
+  for (GptLayer& b : layers_)
+    for (Linear* l : {&b.qkv, &b.attnProj, &b.fc, &b.fcProj}) matrices_.push_back(&l->weight);
 }
 
 // ── buffers ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-size_t Gpt::place(GptWorkspace& w, float* memory, int sequences, int T, bool training) const {
+/// Assigns the workspace's buffers within `memory`; with null memory it only counts. Returns the floats needed.
+size_t Gpt::layoutBuffers(GptWorkspace& w, float* memory, int sequences, int T, bool training) const {
   Arena arena(memory);
   const size_t R = static_cast<size_t>(sequences) * T, C = C_;
   w.layers.resize(config.layers);
   for (int i = 0; i < config.layers; i++) {
-    // without a backward pass one layer's buffers serve all
+    // Without a backward pass, all layers share the buffers of the first.
     if (i > 0 && !training) {
       w.layers[i] = w.layers[0];
       continue;
     }
-    Kept& k = w.layers[i];
-    k.x = arena.take(R * C);
-    k.mean1 = arena.take(R);
-    k.rstd1 = arena.take(R);
-    k.qkv = arena.take(R * 3 * C);
-    k.largest = arena.take(R * heads_);
-    k.inverse = arena.take(R * heads_);
-    k.attended = arena.take(R * C);
-    k.middle = arena.take(R * C);
-    k.mean2 = arena.take(R);
-    k.rstd2 = arena.take(R);
-    k.hidden = arena.take(R * 4 * C);
+    Activations& a = w.layers[i];
+    a.x = arena.allocate(R * C);
+    a.ln1Mean = arena.allocate(R);
+    a.ln1Rstd = arena.allocate(R);
+    a.qkv = arena.allocate(R * 3 * C);
+    a.rowMax = arena.allocate(R * heads_);
+    a.rowSumInv = arena.allocate(R * heads_);
+    a.attnOut = arena.allocate(R * C);
+    a.residual = arena.allocate(R * C);
+    a.ln2Mean = arena.allocate(R);
+    a.ln2Rstd = arena.allocate(R);
+    a.fch = arena.allocate(R * 4 * C);
   }
-  w.x = training ? arena.take(R * C) : w.layers[0].x;
-  w.mean = arena.take(R);
-  w.rstd = arena.take(R);
-  w.normal = arena.take(R * C);
-  w.dnormal = arena.take(training ? R * C : 0);
-  w.dx = arena.take(training ? R * C : 0);
-  w.branch = arena.take(R * C);
-  w.wide = arena.take(R * 4 * C);
-  w.dwide = arena.take(training ? R * 4 * C : 0);
-  w.logits = arena.take(static_cast<size_t>(std::min<size_t>(logitRows(), R)) * config.vocabulary);
-  w.attention = arena.take(exact_.attentionScratch(headWidth_, T));
-  w.scratch = arena.take(kernels.gradientScratch());
+  w.x = training ? arena.allocate(R * C) : w.layers[0].x;
+  w.lnfMean = arena.allocate(R);
+  w.lnfRstd = arena.allocate(R);
+  w.lnOut = arena.allocate(R * C);
+  w.dlnOut = arena.allocate(training ? R * C : 0);
+  w.dx = arena.allocate(training ? R * C : 0);
+  w.dbranch = arena.allocate(R * C);
+  w.fchGelu = arena.allocate(R * 4 * C);
+  w.dfch = arena.allocate(training ? R * 4 * C : 0);
+  w.logits = arena.allocate(static_cast<size_t>(std::min<size_t>(logitRows(), R)) * config.vocabulary);
+  w.attentionScratch = arena.allocate(fp32_.attentionScratch(headWidth_, T));
+  w.gradientScratch = arena.allocate(kernels.gradientScratch());
   return arena.used();
 }
 
 std::unique_ptr<Workspace> Gpt::workspace(int sequences, int length, bool training) const {
   auto w = std::make_unique<GptWorkspace>();
-  w->memory = Floats(place(*w, nullptr, sequences, length, training));
-  place(*w, w->memory.data(), sequences, length, training);
+  w->memory = AlignedBuffer(layoutBuffers(*w, nullptr, sequences, length, training));
+  layoutBuffers(*w, w->memory.data(), sequences, length, training);
   w->sequences = sequences;
   w->length = length;
   w->training = training;
   return w;
 }
 
-// Enough rows for the products to run at speed, few enough for a layer to stay in the second-level cache.
+// Enough rows for the products to run at full speed, few enough for a layer's activations to stay in the L2 cache.
 int Gpt::bestMicrobatch(int length) const { return std::max(1, 128 / length); }
 
-// ── pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── linear layers, LayerNorm and dropout ───────────────────────────────────────────────────────────────────────────
 
-/// out = x·W + b (+ addend)
-void Gpt::linear(int R, const Linear& l, const float* x, float* out, const float* addend) const {
+/// x (R,in), weight (in,out), bias (out), addend (R,out) or null → out (R,out) = x·W + b + addend. out may be addend.
+void Gpt::linearForward(int R, const Linear& l, const float* x, float* out, const float* addend) const {
   kernels.product(R, l.weight.columns, l.weight.rows, x, l.weight.rows, l.weight.panels, l.weight.rows, out,
                   l.weight.columns, {addend, l.weight.columns, biasAt(l.bias)});
 }
 
-/// dx = dout·Wᵀ
-void Gpt::inputGradient(int R, const Linear& l, const float* dout, float* dx) const {
+/// dout (R,out), weight (in,out) → dx (R,in) = dout·Wᵀ. Overwrites dx.
+void Gpt::linearBackwardInput(int R, const Linear& l, const float* dout, float* dx) const {
   const int in = l.weight.rows, out = l.weight.columns;
   kernels.product(R, in, out, dout, out, l.weight.transposedPanels, out, dx, in, {});
 }
 
-/// dW += xᵀ·dout, db += Σ dout
-void Gpt::weightGradient(GptWorkspace& w, int R, const Linear& l, const float* x, const float* dout,
-                         const Pass& p) const {
+/// x (R,in), dout (R,out) → dW (in,out) += xᵀ·dout, db (out) += Σ over rows of dout
+void Gpt::linearBackwardWeight(GptWorkspace& w, int R, const Linear& l, const float* x, const float* dout,
+                               const Pass& p) const {
   const int in = l.weight.rows, out = l.weight.columns;
-  kernels.accumulateGradient(in, out, R, x, in, dout, out, p.gradients + l.weight.offset, out, p.first, w.scratch);
+  kernels.accumulateGradient(in, out, R, x, in, dout, out, p.gradients + l.weight.offset, out, p.overwriteGradients,
+                             w.gradientScratch);
   if (bias_) kernels.addColumnSums(R, out, dout, out, p.gradients + l.bias);
 }
 
-/// w.dx += the gradient, through `linear` and the LayerNorm of x before it, of dout
-void Gpt::normalizedBackward(GptWorkspace& w, const Pass& p, const Norm& norm, const Linear& linear, const float* x,
-                             const float* mean, const float* rstd, const float* dout) const {
-  const int R = p.sequences * p.length;
-  inputGradient(R, linear, dout, w.dnormal);
-  kernels.layerNormBackward(R, C_, x, at(norm.gain), biasAt(norm.bias), mean, rstd, w.dnormal, w.dx, w.dx,
-                            p.gradients + norm.gain, biasAt(p.gradients, norm.bias), w.normal);
-  weightGradient(w, R, linear, w.normal, dout, p);
+/// x (R,C) → out (R,C), mean (R), rstd (R)
+void Gpt::layerNormForward(int R, const LayerNorm& ln, const float* x, float* out, float* mean, float* rstd) const {
+  kernels.layerNorm(R, C_, x, at(ln.weight), biasAt(ln.bias), out, mean, rstd);
 }
 
-void Gpt::dropRows(const Pass& p, int layer, Site site, const float* x, float* out) const {
+/// Backward of linear(LayerNorm(x)). x (R,C), mean (R), rstd (R), dout (R,out) → w.dx (R,C) += dx, and the gradients of
+/// both. Overwrites w.dlnOut, and w.lnOut with the recomputed output of the LayerNorm.
+void Gpt::layerNormLinearBackward(GptWorkspace& w, const Pass& p, const LayerNorm& ln, const Linear& linear,
+                                  const float* x, const float* mean, const float* rstd, const float* dout) const {
+  const int R = p.sequences * p.length;
+  linearBackwardInput(R, linear, dout, w.dlnOut);
+  kernels.layerNormBackward(R, C_, x, at(ln.weight), biasAt(ln.bias), mean, rstd, w.dlnOut, w.dx, w.dx,
+                            p.gradients + ln.weight, biasAt(p.gradients, ln.bias), w.lnOut);
+  linearBackwardWeight(w, R, linear, w.lnOut, dout, p);
+}
+
+/// x (R,C) → out (R,C), by the masks of this site. x may be out.
+void Gpt::dropoutRows(const Pass& p, int layer, Site site, const float* x, float* out) const {
   const long size = static_cast<long>(p.length) * C_;
   for (int s = 0; s < p.sequences; s++)
     kernels.dropout(size, x + s * size, out + s * size, dropoutThreshold(config.dropout), key(p, s, layer, site));
 }
 
-void Gpt::embed(GptWorkspace& w, const Pass& p) const {
+/// End of a branch. x (R,in), residual (R,C) → out (R,C) = residual + dropout(x·W + b)
+void Gpt::projectAndAdd(const Pass& p, int layer, Site site, const Linear& l, const float* x, const float* residual,
+                        float* out) const {
+  const int R = p.sequences * p.length;
+  if (p.dropout) {
+    linearForward(R, l, x, out, nullptr);
+    dropoutRows(p, layer, site, out, out);
+    kernels.add(static_cast<long>(R) * C_, residual, out);
+  } else {
+    linearForward(R, l, x, out, residual);
+  }
+}
+
+/// The gradient that enters a branch from the residual stream: w.dx (R,C), masked as the branch's output was.
+const float* Gpt::branchGradient(GptWorkspace& w, const Pass& p, int layer, Site site) const {
+  if (!p.dropout) return w.dx;
+  dropoutRows(p, layer, site, w.dx, w.dbranch);
+  return w.dbranch;
+}
+
+// ── embedding ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// inputs (B,T), wte (V,C), wpe (block,C) → x (B,T,C) of the first layer
+void Gpt::embedForward(GptWorkspace& w, const Pass& p) const {
   float* x = w.layers[0].x;
   for (int r = 0; r < p.sequences * p.length; r++) {
     const float* token = at(wte_.offset) + static_cast<size_t>(p.inputs[r]) * C_;
     const float* position = at(wpe_) + static_cast<size_t>(r % p.length) * C_;
     for (int c = 0; c < C_; c++) x[static_cast<size_t>(r) * C_ + c] = token[c] + position[c];
   }
-  if (p.dropout) dropRows(p, 0, kEmbedding, x, x);
+  if (p.dropout) dropoutRows(p, 0, kEmbedding, x, x);
 }
 
+/// w.dx (B,T,C) → dwte (V,C) +=, dwpe (block,C) +=
 void Gpt::embedBackward(GptWorkspace& w, const Pass& p) const {
-  if (p.dropout) dropRows(p, 0, kEmbedding, w.dx, w.dx);
+  if (p.dropout) dropoutRows(p, 0, kEmbedding, w.dx, w.dx);
   for (int r = 0; r < p.sequences * p.length; r++) {
     const float* d = w.dx + static_cast<size_t>(r) * C_;
     kernels.add(C_, d, p.gradients + wte_.offset + static_cast<size_t>(p.inputs[r]) * C_);
@@ -237,114 +281,111 @@ void Gpt::embedBackward(GptWorkspace& w, const Pass& p) const {
   }
 }
 
+// ── attention ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Head h of sequence s within qkv (B,T,3C). A row holds q, k and v one after the other, each (NH,headWidth).
 AttentionHead Gpt::attentionHead(const Pass& p, const float* qkv, int layer, int s, int h) const {
   const float* q = qkv + static_cast<size_t>(s) * p.length * 3 * C_ + h * headWidth_;
-  return {p.length,   headWidth_,
-          q,          q + C_,
-          q + 2 * C_, 3 * C_,
-          scale_,     p.dropout ? dropoutThreshold(config.dropout) : 0,
-          h,          key(p, s, layer, kAttention)};
+  const uint32_t threshold = p.dropout ? dropoutThreshold(config.dropout) : 0;
+  const MaskKey maskKey = key(p, s, layer, kAttention);
+  return {p.length, headWidth_, q, q + C_, q + 2 * C_, 3 * C_, scale_, threshold, h, maskKey};
 }
 
-void Gpt::attend(GptWorkspace& w, const Pass& p, int layer) const {
-  const Kept& k = w.layers[layer];
+/// qkv (B,T,3C) → attnOut (B,T,C), rowMax (B,NH,T), rowSumInv (B,NH,T)
+void Gpt::attentionForward(GptWorkspace& w, const Pass& p, int layer) const {
+  const Activations& a = w.layers[layer];
   for (int s = 0; s < p.sequences; s++)
     for (int h = 0; h < heads_; h++) {
       const size_t queries = (static_cast<size_t>(s) * heads_ + h) * p.length;
       const size_t row = static_cast<size_t>(s) * p.length * C_ + h * headWidth_;
-      exact_.attend(attentionHead(p, k.qkv, layer, s, h), k.attended + row, C_, k.largest + queries,
-                    k.inverse + queries, w.attention);
+      fp32_.attention(attentionHead(p, a.qkv, layer, s, h), a.attnOut + row, C_, a.rowMax + queries,
+                      a.rowSumInv + queries, w.attentionScratch);
     }
 }
 
-void Gpt::attendBackward(GptWorkspace& w, const Pass& p, int layer, const float* dattended, float* dqkv) const {
-  const Kept& k = w.layers[layer];
+/// dattnOut (B,T,C) and the forward pass's qkv, attnOut, rowMax, rowSumInv → dqkv (B,T,3C). Overwrites dqkv.
+void Gpt::attentionBackward(GptWorkspace& w, const Pass& p, int layer, const float* dattnOut, float* dqkv) const {
+  const Activations& a = w.layers[layer];
   for (int s = 0; s < p.sequences; s++)
     for (int h = 0; h < heads_; h++) {
       const size_t queries = (static_cast<size_t>(s) * heads_ + h) * p.length;
       const size_t row = static_cast<size_t>(s) * p.length * C_ + h * headWidth_;
       float* dq = dqkv + static_cast<size_t>(s) * p.length * 3 * C_ + h * headWidth_;
-      exact_.attendBackward(attentionHead(p, k.qkv, layer, s, h), k.attended + row, dattended + row, C_,
-                            k.largest + queries, k.inverse + queries, dq, dq + C_, dq + 2 * C_, w.attention);
+      fp32_.attentionBackward(attentionHead(p, a.qkv, layer, s, h), a.attnOut + row, dattnOut + row, C_,
+                              a.rowMax + queries, a.rowSumInv + queries, dq, dq + C_, dq + 2 * C_, w.attentionScratch);
     }
 }
 
-// ── a layer ────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the two branches of a layer ────────────────────────────────────────────────────────────────────────────────────
 
-void Gpt::block(GptWorkspace& w, const Pass& p, int layer) const {
-  const Block& b = blocks_[layer];
-  const Kept& k = w.layers[layer];
-  float* next = layer + 1 < config.layers ? w.layers[layer + 1].x : w.x;
+/// x (R,C) → residual (R,C) = x + dropout(attnProj(attention(qkv(ln1(x)))))
+void Gpt::attentionBranchForward(GptWorkspace& w, const Pass& p, int layer) const {
+  const GptLayer& l = layers_[layer];
+  const Activations& a = w.layers[layer];
   const int R = p.sequences * p.length;
-  const long size = static_cast<long>(R) * C_;
-
-  kernels.layerNorm(R, C_, k.x, at(b.norm1.gain), biasAt(b.norm1.bias), w.normal, k.mean1, k.rstd1);
-  linear(R, b.attention, w.normal, k.qkv, nullptr);
-  attend(w, p, layer);
-  if (p.dropout) {
-    linear(R, b.attentionOut, k.attended, k.middle, nullptr);
-    dropRows(p, layer, kAttentionOut, k.middle, k.middle);
-    kernels.add(size, k.x, k.middle);
-  } else {
-    linear(R, b.attentionOut, k.attended, k.middle, k.x);
-  }
-
-  kernels.layerNorm(R, C_, k.middle, at(b.norm2.gain), biasAt(b.norm2.bias), w.normal, k.mean2, k.rstd2);
-  linear(R, b.expand, w.normal, k.hidden, nullptr);
-  kernels.gelu(4 * size, k.hidden, w.wide);
-  if (p.dropout) {
-    linear(R, b.contract, w.wide, next, nullptr);
-    dropRows(p, layer, kContract, next, next);
-    kernels.add(size, k.middle, next);
-  } else {
-    linear(R, b.contract, w.wide, next, k.middle);
-  }
+  layerNormForward(R, l.ln1, a.x, w.lnOut, a.ln1Mean, a.ln1Rstd);
+  linearForward(R, l.qkv, w.lnOut, a.qkv, nullptr);
+  attentionForward(w, p, layer);
+  projectAndAdd(p, layer, kAttnProj, l.attnProj, a.attnOut, a.x, a.residual);
 }
 
-/// w.dx: in, the gradient of what the layer gave; out, of what it was given
-void Gpt::blockBackward(GptWorkspace& w, const Pass& p, int layer) const {
-  const Block& b = blocks_[layer];
-  const Kept& k = w.layers[layer];
+/// w.dx (R,C): on entry the gradient of residual, on return the gradient of x
+void Gpt::attentionBranchBackward(GptWorkspace& w, const Pass& p, int layer) const {
+  const GptLayer& l = layers_[layer];
+  const Activations& a = w.layers[layer];
   const int R = p.sequences * p.length;
-  const long size = static_cast<long>(R) * C_;
-  const auto branchGradient = [&](Site site) -> const float* {
-    if (!p.dropout) return w.dx;
-    dropRows(p, layer, site, w.dx, w.branch);
-    return w.branch;
-  };
-
-  const float* dout = branchGradient(kContract);
-  inputGradient(R, b.contract, dout, w.dwide);
-  kernels.geluBackward(4 * size, k.hidden, w.wide, w.dwide);
-  weightGradient(w, R, b.contract, w.wide, dout, p);
-  normalizedBackward(w, p, b.norm2, b.expand, k.middle, k.mean2, k.rstd2, w.dwide);
-
-  dout = branchGradient(kAttentionOut);
-  inputGradient(R, b.attentionOut, dout, w.dnormal);
-  weightGradient(w, R, b.attentionOut, k.attended, dout, p);
-  float* dqkv = w.dwide;
-  attendBackward(w, p, layer, w.dnormal, dqkv);
-  normalizedBackward(w, p, b.norm1, b.attention, k.x, k.mean1, k.rstd1, dqkv);
+  const float* dout = branchGradient(w, p, layer, kAttnProj);
+  float *dattnOut = w.dlnOut, *dqkv = w.dfch;
+  linearBackwardInput(R, l.attnProj, dout, dattnOut);
+  linearBackwardWeight(w, R, l.attnProj, a.attnOut, dout, p);
+  attentionBackward(w, p, layer, dattnOut, dqkv);
+  layerNormLinearBackward(w, p, l.ln1, l.qkv, a.x, a.ln1Mean, a.ln1Rstd, dqkv);
 }
 
-// ── the whole ──────────────────────────────────────────────────────────────────────────────────────────────────────
+/// residual (R,C) → out (R,C) = residual + dropout(fcProj(gelu(fc(ln2(residual)))))
+void Gpt::mlpBranchForward(GptWorkspace& w, const Pass& p, int layer, float* out) const {
+  const GptLayer& l = layers_[layer];
+  const Activations& a = w.layers[layer];
+  const int R = p.sequences * p.length;
+  layerNormForward(R, l.ln2, a.residual, w.lnOut, a.ln2Mean, a.ln2Rstd);
+  linearForward(R, l.fc, w.lnOut, a.fch, nullptr);
+  kernels.gelu(4L * R * C_, a.fch, w.fchGelu);
+  projectAndAdd(p, layer, kFcProj, l.fcProj, w.fchGelu, a.residual, out);
+}
 
-/// Logits, loss and, where gradients are wanted, dnormal; some rows at a time, since V may be large.
-double Gpt::head(GptWorkspace& w, const Pass& p) const {
+/// w.dx (R,C): on entry the gradient of the layer's output, on return the gradient of residual
+void Gpt::mlpBranchBackward(GptWorkspace& w, const Pass& p, int layer) const {
+  const GptLayer& l = layers_[layer];
+  const Activations& a = w.layers[layer];
+  const int R = p.sequences * p.length;
+  const float* dout = branchGradient(w, p, layer, kFcProj);
+  linearBackwardInput(R, l.fcProj, dout, w.dfch);
+  // Recomputes fchGelu; dfch becomes the gradient before GELU.
+  kernels.geluBackward(4L * R * C_, a.fch, w.fchGelu, w.dfch);
+  linearBackwardWeight(w, R, l.fcProj, w.fchGelu, dout, p);
+  layerNormLinearBackward(w, p, l.ln2, l.fc, a.residual, a.ln2Mean, a.ln2Rstd, w.dfch);
+}
+
+// ── the whole network ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/// w.x (R,C) → logits (R,V) and the summed loss. Where gradients are wanted, also dwte and w.dlnOut (R,C), the gradient
+/// of lnf's output. Works on logitRows() rows at a time, because V may be large.
+double Gpt::headForwardBackward(GptWorkspace& w, const Pass& p) const {
   const int R = p.sequences * p.length, V = config.vocabulary;
-  kernels.layerNorm(R, C_, w.x, at(final_.gain), biasAt(final_.bias), w.normal, w.mean, w.rstd);
+  layerNormForward(R, lnf_, w.x, w.lnOut, w.lnfMean, w.lnfRstd);
   double loss = 0;
   for (int r = 0; r < R; r += logitRows()) {
     const int rows = std::min(logitRows(), R - r);
-    const float* x = w.normal + static_cast<size_t>(r) * C_;
+    const float* x = w.lnOut + static_cast<size_t>(r) * C_;
     float* logits = p.logits ? p.logits + static_cast<size_t>(r) * V : w.logits;
     kernels.product(rows, V, C_, x, C_, wte_.transposedPanels, C_, logits, V, {});
     if (p.logits) continue;
     loss += kernels.crossEntropy(rows, V, logits, p.targets + r, p.gradients ? p.gradientScale : 0.0f);
     if (!p.gradients) continue;
-    kernels.product(rows, C_, V, logits, V, wte_.panels, V, w.dnormal + static_cast<size_t>(r) * C_, C_, {});
-    kernels.accumulateGradient(V, C_, rows, logits, V, x, C_, p.gradients + wte_.offset, C_, p.first && r == 0,
-                               w.scratch);
+    const float* dlogits = logits;  // crossEntropy overwrites the logits with their gradient
+    kernels.product(rows, C_, V, dlogits, V, wte_.panels, V, w.dlnOut + static_cast<size_t>(r) * C_, C_, {});
+    kernels.accumulateGradient(V, C_, rows, dlogits, V, x, C_, p.gradients + wte_.offset, C_,
+                               p.overwriteGradients && r == 0, w.gradientScratch);
   }
   return loss;
 }
@@ -352,21 +393,27 @@ double Gpt::head(GptWorkspace& w, const Pass& p) const {
 double Gpt::pass(Workspace& workspace, const Pass& p) const {
   auto& w = static_cast<GptWorkspace&>(workspace);
   const int R = p.sequences * p.length;
-  embed(w, p);
-  for (int layer = 0; layer < config.layers; layer++) block(w, p, layer);
-  const double loss = head(w, p);
+  embedForward(w, p);
+  for (int layer = 0; layer < config.layers; layer++) {
+    attentionBranchForward(w, p, layer);
+    mlpBranchForward(w, p, layer, layer + 1 < config.layers ? w.layers[layer + 1].x : w.x);
+  }
+  const double loss = headForwardBackward(w, p);
   if (!p.gradients) return loss;
-  kernels.layerNormBackward(R, C_, w.x, at(final_.gain), nullptr, w.mean, w.rstd, w.dnormal, nullptr, w.dx,
-                            p.gradients + final_.gain, biasAt(p.gradients, final_.bias), nullptr);
-  for (int layer = config.layers - 1; layer >= 0; layer--) blockBackward(w, p, layer);
+  kernels.layerNormBackward(R, C_, w.x, at(lnf_.weight), nullptr, w.lnfMean, w.lnfRstd, w.dlnOut, nullptr, w.dx,
+                            p.gradients + lnf_.weight, biasAt(p.gradients, lnf_.bias), nullptr);
+  for (int layer = config.layers - 1; layer >= 0; layer--) {
+    mlpBranchBackward(w, p, layer);
+    attentionBranchBackward(w, p, layer);
+  }
   embedBackward(w, p);
   return loss;
 }
 
 }  // namespace
 
-std::unique_ptr<Network> makeGpt(const Config& config, const Kernels& kernels, const Slots& slots) {
-  return std::make_unique<Gpt>(config, kernels, slots);
+std::unique_ptr<Network> makeGpt(const Config& config, const Kernels& kernels, const ParameterTable& table) {
+  return std::make_unique<Gpt>(config, kernels, table);
 }
 
 }  // namespace engine

@@ -1,8 +1,10 @@
-// LSTM as torch.nn.LSTM has it: gates i f g o, two biases, dropout on the embedding, between layers and before the
-// head, the state at the start of each window zero or given; head tied to the embedding where their widths agree.
+// LSTM in the form of torch.nn.LSTM (Hochreiter and Schmidhuber 1997; Gers et al. 2000): gates i f g o, two biases.
+// Dropout on the embedding, between layers and before the head. The state at the start of a window is zero or given.
+// The head's weight is the embedding if their widths agree (E = H).
 //
-// B sequences of T tokens are rows in the order of time: row t·B + b. So a time step is one product with B rows, and
-// the gradients of the weights over all of time are one product each.
+// Shapes: B sequences of T tokens are R = B·T rows in time-major order, row t·B + b. So a time step is one product with
+// B rows, and the gradient of a weight over all of time is one product. E: embedding width, H: hidden width, I: input
+// width of a layer (E for the first, else H), V: vocabulary.
 #include <algorithm>
 #include <cmath>
 
@@ -11,144 +13,149 @@
 namespace engine {
 namespace {
 
-// floats of logits that exist at a time
+// The logits buffer holds about this many floats: the head works on a group of rows at a time.
 constexpr int kLogits = 1 << 16;
 
-struct Layer {
-  int in;
-  Matrix input, recurrent;  // 4H × in, 4H × H
-  size_t biasInput, biasRecurrent;
+struct LstmLayer {
+  int in;                           // I
+  Matrix input, recurrent;          // (4H,I), (4H,H)
+  size_t biasInput, biasRecurrent;  // offsets of (4H) each
 };
 
-// What a layer keeps of its forward pass.
-struct Kept {
-  float* x;         // R × in
-  float* gates;     // R × 4H, after their nonlinearities
-  float* cell;      // R × H
-  float* tanhCell;  // R × H
-  float* hidden;    // R × H
+// What the forward pass of one layer stores for its backward pass.
+struct Activations {
+  float* x;         // (R,I)
+  float* gates;     // (R,4H): i f g o after their nonlinearities; the backward pass turns them into dgates
+  float* cell;      // (R,H)
+  float* tanhCell;  // (R,H)
+  float* hidden;    // (R,H)
 };
 
-/// What came before a layer's sequences: B × H, or null for zeros. Constants: no gradient flows into them.
-struct Before {
+/// State of a layer before a microbatch: (B,H) each, or null for zeros. Constants: no gradient flows into them.
+struct InitialState {
   const float *hidden, *cell;
 };
 
 struct LstmWorkspace : Workspace {
-  std::vector<Kept> layers;
-  float* top;      // R × H: what the head sees
-  float* dhidden;  // R × max(E, H)
-  float* dx;       // R × max(E, H)
-  float* dcell;    // B × H
-  float* bias;     // 4H
-  float* logits;
-  float* scratch;
-  std::vector<uint32_t> targets;
+  std::vector<Activations> layers;
+  float* top;      // (R,H): input of the head
+  float* dhidden;  // (R,max(E,H)): gradient of a layer's output
+  float* dx;       // (R,max(E,H)): gradient of a layer's input
+  float* dcell;    // (B,H)
+  float* bias;     // (4H): biasInput + biasRecurrent, and their gradient
+  float* logits;   // (min(logitRows, R),V)
+  float* gradientScratch;
+  std::vector<uint32_t> targets;  // (R), time-major
 };
 
 class Lstm final : public Network {
  public:
-  Lstm(const Config& config, const Kernels& kernels, const Slots& slots);
+  Lstm(const Config& config, const Kernels& kernels, const ParameterTable& table);
 
   std::unique_ptr<Workspace> workspace(int sequences, int length, bool training) const override;
   size_t workspaceSize(int sequences, int length, bool training) const override {
     LstmWorkspace w;
-    return place(w, nullptr, sequences, length, training);
+    return layoutBuffers(w, nullptr, sequences, length, training);
   }
   int bestMicrobatch(int length) const override;
   size_t stateWidth() const override { return static_cast<size_t>(2) * config.layers * H_; }
   double pass(Workspace&, const Pass&) const override;
-  bool writesGradients() const override { return true; }
+  bool overwritesMatrixGradients() const override { return true; }
   std::unique_ptr<Decoder> decoder(int streams, int threads) const override;
 
  private:
   friend class LstmDecoder;
 
-  size_t place(LstmWorkspace&, float* memory, int sequences, int length, bool training) const;
+  size_t layoutBuffers(LstmWorkspace&, float* memory, int sequences, int length, bool training) const;
   int logitRows() const { return std::max(16, kLogits / config.vocabulary); }
   const Matrix& headMatrix() const { return tied_ ? embedding_ : head_; }
   const float* at(size_t offset) const { return weights + offset; }
-  void sumBiases(const Layer& l, float* bias) const {
+  void sumBiases(const LstmLayer& l, float* bias) const {
     for (int j = 0; j < 4 * H_; j++) bias[j] = at(l.biasInput)[j] + at(l.biasRecurrent)[j];
   }
-  /// where the pass's sequences stand in a state of the whole batch; which: 0 hidden, 1 cell
-  size_t inState(const Pass& p, int layer, int which) const {
-    return (static_cast<size_t>(2 * layer + which) * p.batch + p.firstSequence) * H_;
+  /// Offset of this pass's first sequence within a state (layers,2,batch,H). part: 0 hidden, 1 cell.
+  size_t stateOffset(const Pass& p, int layer, int part) const {
+    return (static_cast<size_t>(2 * layer + part) * p.batch + p.firstSequence) * H_;
   }
-  Before startOf(const Pass& p, int layer) const {
+  InitialState initialState(const Pass& p, int layer) const {
     if (!p.state) return {nullptr, nullptr};
-    return {p.state + inState(p, layer, 0), p.state + inState(p, layer, 1)};
+    return {p.state + stateOffset(p, layer, 0), p.state + stateOffset(p, layer, 1)};
   }
-  void keepState(const LstmWorkspace& w, const Pass& p, int layer) const;
-  /// site 0: the embedding; site l + 1: what layer l gives
-  void dropRows(const Pass& p, int site, int width, const float* x, float* out) const;
-  void layer(LstmWorkspace& w, const Pass& p, int index) const;
+  void saveState(const LstmWorkspace& w, const Pass& p, int layer) const;
+  void dropoutRows(const Pass& p, int site, int width, const float* x, float* out) const;
+  void embedForward(LstmWorkspace& w, const Pass& p) const;
+  void embedBackward(LstmWorkspace& w, const Pass& p) const;
+  void layerForward(LstmWorkspace& w, const Pass& p, int index) const;
   void layerBackward(LstmWorkspace& w, const Pass& p, int index) const;
-  double head(LstmWorkspace& w, const Pass& p) const;
+  void cellsBackward(LstmWorkspace& w, const Pass& p, int index) const;
+  void layerWeightsBackward(LstmWorkspace& w, const Pass& p, int index) const;
+  double headForwardBackward(LstmWorkspace& w, const Pass& p) const;
 
-  Matrix embedding_, head_;
-  size_t headBias_;
-  std::vector<Layer> layers_;
+  Matrix embedding_, head_;  // (V,E), (V,H)
+  size_t headBias_;          // offset of (V)
+  std::vector<LstmLayer> layers_;
   const int H_, E_;
   const bool tied_;
 };
 
-Lstm::Lstm(const Config& config, const Kernels& kernels, const Slots& slots)
-    : Network(config, kernels), H_(config.width), E_(config.count("embedding")), tied_(E_ == H_) {
+Lstm::Lstm(const Config& config, const Kernels& kernels, const ParameterTable& table)
+    : Network(config, kernels), H_(config.width), E_(config.positiveInteger("embedding")), tied_(E_ == H_) {
   const auto matrix = [&](const std::string& name, int rows, int columns) {
-    return Matrix{rows, columns, slots.offset(name, static_cast<size_t>(rows) * columns)};
+    return Matrix{rows, columns, table.offset(name, static_cast<size_t>(rows) * columns)};
   };
   embedding_ = matrix("encoder.weight", config.vocabulary, E_);
   if (!tied_) head_ = matrix("decoder.weight", config.vocabulary, H_);
-  headBias_ = slots.offset("decoder.bias", config.vocabulary);
+  headBias_ = table.offset("decoder.bias", config.vocabulary);
   for (int i = 0; i < config.layers; i++) {
     const std::string l = "_l" + std::to_string(i);
     const int in = i == 0 ? E_ : H_;
     layers_.push_back({in, matrix("rnn.weight_ih" + l, 4 * H_, in), matrix("rnn.weight_hh" + l, 4 * H_, H_),
-                       slots.offset("rnn.bias_ih" + l, 4 * H_), slots.offset("rnn.bias_hh" + l, 4 * H_)});
+                       table.offset("rnn.bias_ih" + l, 4 * H_), table.offset("rnn.bias_hh" + l, 4 * H_)});
   }
   matrices_.push_back(tied_ ? &embedding_ : &head_);
-  for (Layer& l : layers_)
+  for (LstmLayer& l : layers_)
     for (Matrix* m : {&l.input, &l.recurrent}) matrices_.push_back(m);
 }
 
 // ── buffers ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-size_t Lstm::place(LstmWorkspace& w, float* memory, int sequences, int T, bool training) const {
+/// Assigns the workspace's buffers within `memory`; with null memory it only counts. Returns the floats needed.
+size_t Lstm::layoutBuffers(LstmWorkspace& w, float* memory, int sequences, int T, bool training) const {
   Arena arena(memory);
   const size_t R = static_cast<size_t>(sequences) * T, H = H_;
-  const bool drops = training && config.dropout > 0;
+  const bool dropout = training && config.dropout > 0;
   w.layers.resize(config.layers);
   for (int i = 0; i < config.layers; i++) {
-    Kept& k = w.layers[i];
-    k.x = i == 0 || drops ? arena.take(R * layers_[i].in) : w.layers[i - 1].hidden;
-    // without a backward pass the gates of one layer serve all, and its states every other one
+    Activations& a = w.layers[i];
+    a.x = i == 0 || dropout ? arena.allocate(R * layers_[i].in) : w.layers[i - 1].hidden;
+    // Without a backward pass, all layers share one buffer of gates and cells, and take turns with two of hidden
+    // states.
     if (i > 0 && !training) {
-      k.gates = w.layers[0].gates;
-      k.cell = w.layers[0].cell;
-      k.tanhCell = w.layers[0].tanhCell;
+      a.gates = w.layers[0].gates;
+      a.cell = w.layers[0].cell;
+      a.tanhCell = w.layers[0].tanhCell;
     } else {
-      k.gates = arena.take(R * 4 * H);
-      k.cell = arena.take(R * H);
-      k.tanhCell = arena.take(R * H);
+      a.gates = arena.allocate(R * 4 * H);
+      a.cell = arena.allocate(R * H);
+      a.tanhCell = arena.allocate(R * H);
     }
-    k.hidden = i > 1 && !training ? w.layers[i - 2].hidden : arena.take(R * H);
+    a.hidden = i > 1 && !training ? w.layers[i - 2].hidden : arena.allocate(R * H);
   }
-  w.top = drops ? arena.take(R * H) : w.layers.back().hidden;
+  w.top = dropout ? arena.allocate(R * H) : w.layers.back().hidden;
   const size_t widest = std::max(E_, H_);
-  w.dhidden = arena.take(training ? R * widest : 0);
-  w.dx = arena.take(training ? R * widest : 0);
-  w.dcell = arena.take(training ? sequences * H : 0);
-  w.bias = arena.take(4 * H);
-  w.logits = arena.take(std::min<size_t>(logitRows(), R) * config.vocabulary);
-  w.scratch = arena.take(kernels.gradientScratch());
+  w.dhidden = arena.allocate(training ? R * widest : 0);
+  w.dx = arena.allocate(training ? R * widest : 0);
+  w.dcell = arena.allocate(training ? sequences * H : 0);
+  w.bias = arena.allocate(4 * H);
+  w.logits = arena.allocate(std::min<size_t>(logitRows(), R) * config.vocabulary);
+  w.gradientScratch = arena.allocate(kernels.gradientScratch());
   return arena.used();
 }
 
 std::unique_ptr<Workspace> Lstm::workspace(int sequences, int length, bool training) const {
   auto w = std::make_unique<LstmWorkspace>();
-  w->memory = Floats(place(*w, nullptr, sequences, length, training));
-  place(*w, w->memory.data(), sequences, length, training);
+  w->memory = AlignedBuffer(layoutBuffers(*w, nullptr, sequences, length, training));
+  layoutBuffers(*w, w->memory.data(), sequences, length, training);
   w->targets.resize(static_cast<size_t>(sequences) * length);
   w->sequences = sequences;
   w->length = length;
@@ -156,86 +163,137 @@ std::unique_ptr<Workspace> Lstm::workspace(int sequences, int length, bool train
   return w;
 }
 
-// As many rows a time step as keep the products busy, while a thread's buffers stay below 512 MB: the recurrent matrix
-// is read again at each step, however few rows there are.
+// Enough rows a time step to keep the products at full speed, while a thread's buffers stay below 512 MB. Each time
+// step reads the recurrent matrix again, however few rows it has.
 int Lstm::bestMicrobatch(int length) const {
   const double each = static_cast<double>(workspaceSize(1, length, true)) * sizeof(float);
   return std::max(4, std::min(32, static_cast<int>((512 << 20) / each)));
 }
 
-// ── pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── dropout and embedding ──────────────────────────────────────────────────────────────────────────────────────────
 
-void Lstm::dropRows(const Pass& p, int site, int width, const float* x, float* out) const {
+/// x (T,B,width) → out (T,B,width). site 0: the embedding; site l + 1: the output of layer l. x may be out.
+void Lstm::dropoutRows(const Pass& p, int site, int width, const float* x, float* out) const {
   for (int b = 0; b < p.sequences; b++)
     kernels.dropoutRows(p.length, width, x + static_cast<size_t>(b) * width, out + static_cast<size_t>(b) * width,
                         static_cast<long>(p.sequences) * width, 0, dropoutThreshold(config.dropout),
                         {p.seed, p.step, static_cast<uint32_t>(p.firstSequence + b), static_cast<uint32_t>(site)});
 }
 
-void Lstm::layer(LstmWorkspace& w, const Pass& p, int index) const {
-  const Layer& l = layers_[index];
-  const Kept& k = w.layers[index];
+/// inputs (B,T), embedding (V,E) → x (T,B,E) of the first layer. Also copies targets (B,T) to w.targets (T,B).
+void Lstm::embedForward(LstmWorkspace& w, const Pass& p) const {
+  const int B = p.sequences, T = p.length;
+  for (int t = 0; t < T; t++)
+    for (int b = 0; b < B; b++) {
+      const size_t token = static_cast<size_t>(b) * T + t;
+      std::copy_n(at(embedding_.offset) + static_cast<size_t>(p.inputs[token]) * E_, E_,
+                  w.layers[0].x + (static_cast<size_t>(t) * B + b) * E_);
+      if (p.targets) w.targets[static_cast<size_t>(t) * B + b] = p.targets[token];
+    }
+  if (p.dropout) dropoutRows(p, 0, E_, w.layers[0].x, w.layers[0].x);
+}
+
+/// w.dhidden (T,B,E), the gradient of the first layer's input → dembedding (V,E) +=
+void Lstm::embedBackward(LstmWorkspace& w, const Pass& p) const {
+  const int B = p.sequences, T = p.length;
+  if (p.dropout) dropoutRows(p, 0, E_, w.dhidden, w.dhidden);
+  for (int t = 0; t < T; t++)
+    for (int b = 0; b < B; b++)
+      kernels.add(E_, w.dhidden + (static_cast<size_t>(t) * B + b) * E_,
+                  p.gradients + embedding_.offset + static_cast<size_t>(p.inputs[static_cast<size_t>(b) * T + t]) * E_);
+}
+
+// ── a layer ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// x (T,B,I) → gates (T,B,4H), cell, tanhCell, hidden (T,B,H) of layer `index`
+void Lstm::layerForward(LstmWorkspace& w, const Pass& p, int index) const {
+  const LstmLayer& l = layers_[index];
+  const Activations& a = w.layers[index];
   const int B = p.sequences, T = p.length, H = H_, R = B * T;
-  const Before start = startOf(p, index);
+  const InitialState start = initialState(p, index);
   sumBiases(l, w.bias);
-  kernels.product(R, 4 * H, l.in, k.x, l.in, l.input.transposedPanels, l.in, k.gates, 4 * H, {nullptr, 0, w.bias});
+  kernels.product(R, 4 * H, l.in, a.x, l.in, l.input.transposedPanels, l.in, a.gates, 4 * H, {nullptr, 0, w.bias});
   for (int t = 0; t < T; t++) {
     const size_t now = static_cast<size_t>(t) * B * H, before = now - static_cast<size_t>(B) * H;
-    float* gates = k.gates + 4 * now;
-    const float* hidden = t > 0 ? k.hidden + before : start.hidden;
+    float* gates = a.gates + 4 * now;
+    const float* hidden = t > 0 ? a.hidden + before : start.hidden;
     if (hidden)
       kernels.product(B, 4 * H, H, hidden, H, l.recurrent.transposedPanels, H, gates, 4 * H, {gates, 4 * H, nullptr});
-    kernels.lstmCell(B, H, gates, t > 0 ? k.cell + before : start.cell, k.cell + now, k.tanhCell + now, k.hidden + now);
+    kernels.lstmCell(B, H, gates, t > 0 ? a.cell + before : start.cell, a.cell + now, a.tanhCell + now, a.hidden + now);
   }
 }
 
-/// into stateAfter, what the last time step left
-void Lstm::keepState(const LstmWorkspace& w, const Pass& p, int layer) const {
-  const Kept& k = w.layers[layer];
+/// hidden and cell (B,H) of the last time step → p.stateAfter
+void Lstm::saveState(const LstmWorkspace& w, const Pass& p, int layer) const {
+  const Activations& a = w.layers[layer];
   const size_t size = static_cast<size_t>(p.sequences) * H_, last = (p.length - 1) * size;
-  std::copy_n(k.hidden + last, size, p.stateAfter + inState(p, layer, 0));
-  std::copy_n(k.cell + last, size, p.stateAfter + inState(p, layer, 1));
+  std::copy_n(a.hidden + last, size, p.stateAfter + stateOffset(p, layer, 0));
+  std::copy_n(a.cell + last, size, p.stateAfter + stateOffset(p, layer, 1));
 }
 
-/// w.dhidden: in, the gradient of what the layer gave; out, of what it was given
-void Lstm::layerBackward(LstmWorkspace& w, const Pass& p, int index) const {
-  const Layer& l = layers_[index];
-  const Kept& k = w.layers[index];
-  const int B = p.sequences, T = p.length, H = H_, R = B * T;
-  const Before start = startOf(p, index);
+/// Backpropagation through time. w.dhidden (T,B,H) → dgates (T,B,4H), which overwrites the gates, and w.bias (4H), the
+/// sum of dgates over all rows. Overwrites w.dhidden.
+void Lstm::cellsBackward(LstmWorkspace& w, const Pass& p, int index) const {
+  const LstmLayer& l = layers_[index];
+  const Activations& a = w.layers[index];
+  const int B = p.sequences, T = p.length, H = H_;
+  const InitialState start = initialState(p, index);
   std::fill_n(w.dcell, static_cast<size_t>(B) * H, 0.0f);
   std::fill_n(w.bias, 4 * H, 0.0f);
-  float* dgates = k.gates;
+  float* dgates = a.gates;
   for (int t = T - 1; t >= 0; t--) {
     const size_t now = static_cast<size_t>(t) * B * H, before = now - static_cast<size_t>(B) * H;
-    kernels.lstmCellBackward(B, H, dgates + 4 * now, t > 0 ? k.cell + before : start.cell, k.tanhCell + now,
+    kernels.lstmCellBackward(B, H, dgates + 4 * now, t > 0 ? a.cell + before : start.cell, a.tanhCell + now,
                              w.dhidden + now, w.dcell);
-    // while they are in a cache
+    // Here, while dgates are in a cache.
     kernels.addColumnSums(B, 4 * H, dgates + 4 * now, 4 * H, w.bias);
     if (t > 0)
       kernels.product(B, H, 4 * H, dgates + 4 * now, 4 * H, l.recurrent.panels, 4 * H, w.dhidden + before, H,
                       {w.dhidden + before, H, nullptr});
   }
+}
+
+/// dgates (T,B,4H), x (T,B,I), hidden (T,B,H), w.bias (4H) → the gradients of both weights (4H,I), (4H,H) and both
+/// biases
+void Lstm::layerWeightsBackward(LstmWorkspace& w, const Pass& p, int index) const {
+  const LstmLayer& l = layers_[index];
+  const Activations& a = w.layers[index];
+  const int B = p.sequences, T = p.length, H = H_, R = B * T;
+  const InitialState start = initialState(p, index);
+  const float* dgates = a.gates;
   float* g = p.gradients;
-  kernels.accumulateGradient(4 * H, l.in, R, dgates, 4 * H, k.x, l.in, g + l.input.offset, l.in, p.first, w.scratch);
-  bool first = p.first;
+  kernels.accumulateGradient(4 * H, l.in, R, dgates, 4 * H, a.x, l.in, g + l.input.offset, l.in, p.overwriteGradients,
+                             w.gradientScratch);
+  bool overwrite = p.overwriteGradients;
   const auto recurrentGradient = [&](int rows, const float* dgates, const float* hidden) {
-    kernels.accumulateGradient(4 * H, H, rows, dgates, 4 * H, hidden, H, g + l.recurrent.offset, H, first, w.scratch);
-    first = false;
+    kernels.accumulateGradient(4 * H, H, rows, dgates, 4 * H, hidden, H, g + l.recurrent.offset, H, overwrite,
+                               w.gradientScratch);
+    overwrite = false;
   };
-  if (T > 1) recurrentGradient(R - B, dgates + static_cast<size_t>(B) * 4 * H, k.hidden);
+  // Row t of dgates belongs to the hidden state of time t − 1.
+  if (T > 1) recurrentGradient(R - B, dgates + static_cast<size_t>(B) * 4 * H, a.hidden);
   if (start.hidden) recurrentGradient(B, dgates, start.hidden);
-  if (first) std::fill_n(g + l.recurrent.offset, static_cast<size_t>(4 * H) * H, 0.0f);
+  if (overwrite) std::fill_n(g + l.recurrent.offset, static_cast<size_t>(4 * H) * H, 0.0f);
   kernels.add(4 * H, w.bias, g + l.biasInput);
   kernels.add(4 * H, w.bias, g + l.biasRecurrent);
+}
+
+/// w.dhidden: on entry (T,B,H), the gradient of the layer's output; on return (T,B,I), the gradient of its input
+void Lstm::layerBackward(LstmWorkspace& w, const Pass& p, int index) const {
+  const LstmLayer& l = layers_[index];
+  const int R = p.sequences * p.length, H = H_;
+  cellsBackward(w, p, index);
+  layerWeightsBackward(w, p, index);
+  const float* dgates = w.layers[index].gates;
   kernels.product(R, l.in, 4 * H, dgates, 4 * H, l.input.panels, 4 * H, w.dx, l.in, {});
   std::swap(w.dx, w.dhidden);
 }
 
-// ── the whole ──────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the whole network ──────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Logits, loss and, where gradients are wanted, dhidden; some rows at a time, since V may be large.
-double Lstm::head(LstmWorkspace& w, const Pass& p) const {
+/// w.top (R,H) → logits (R,V) and the summed loss. Where gradients are wanted, also those of the head and w.dhidden
+/// (R,H). Works on logitRows() rows at a time, because V may be large.
+double Lstm::headForwardBackward(LstmWorkspace& w, const Pass& p) const {
   const int B = p.sequences, T = p.length, R = B * T, V = config.vocabulary, H = H_;
   const Matrix& head = headMatrix();
   double loss = 0;
@@ -252,115 +310,107 @@ double Lstm::head(LstmWorkspace& w, const Pass& p) const {
     }
     loss += kernels.crossEntropy(rows, V, w.logits, w.targets.data() + r, p.gradients ? p.gradientScale : 0.0f);
     if (!p.gradients) continue;
-    kernels.product(rows, H, V, w.logits, V, head.panels, V, w.dhidden + static_cast<size_t>(r) * H, H, {});
-    kernels.accumulateGradient(V, H, rows, w.logits, V, x, H, p.gradients + head.offset, H, p.first && r == 0,
-                               w.scratch);
-    kernels.addColumnSums(rows, V, w.logits, V, p.gradients + headBias_);
+    const float* dlogits = w.logits;  // crossEntropy overwrites the logits with their gradient
+    kernels.product(rows, H, V, dlogits, V, head.panels, V, w.dhidden + static_cast<size_t>(r) * H, H, {});
+    kernels.accumulateGradient(V, H, rows, dlogits, V, x, H, p.gradients + head.offset, H,
+                               p.overwriteGradients && r == 0, w.gradientScratch);
+    kernels.addColumnSums(rows, V, dlogits, V, p.gradients + headBias_);
   }
   return loss;
 }
 
 double Lstm::pass(Workspace& workspace, const Pass& p) const {
   auto& w = static_cast<LstmWorkspace&>(workspace);
-  const int B = p.sequences, T = p.length;
-  for (int t = 0; t < T; t++)
-    for (int b = 0; b < B; b++) {
-      const size_t token = static_cast<size_t>(b) * T + t;
-      std::copy_n(at(embedding_.offset) + static_cast<size_t>(p.inputs[token]) * E_, E_,
-                  w.layers[0].x + (static_cast<size_t>(t) * B + b) * E_);
-      if (p.targets) w.targets[static_cast<size_t>(t) * B + b] = p.targets[token];
-    }
-  if (p.dropout) dropRows(p, 0, E_, w.layers[0].x, w.layers[0].x);
+  const size_t size = static_cast<size_t>(p.sequences) * p.length * H_;
+  embedForward(w, p);
   for (int i = 0; i < config.layers; i++) {
-    layer(w, p, i);
-    if (p.stateAfter) keepState(w, p, i);
+    layerForward(w, p, i);
+    if (p.stateAfter) saveState(w, p, i);
     float* out = i + 1 < config.layers ? w.layers[i + 1].x : w.top;
     if (p.dropout)
-      dropRows(p, i + 1, H_, w.layers[i].hidden, out);
+      dropoutRows(p, i + 1, H_, w.layers[i].hidden, out);
     else if (out != w.layers[i].hidden)
-      std::copy_n(w.layers[i].hidden, static_cast<size_t>(B) * T * H_, out);
+      std::copy_n(w.layers[i].hidden, size, out);
   }
-  const double loss = head(w, p);
+  const double loss = headForwardBackward(w, p);
   if (!p.gradients) return loss;
   for (int i = config.layers - 1; i >= 0; i--) {
-    if (p.dropout) dropRows(p, i + 1, H_, w.dhidden, w.dhidden);
+    if (p.dropout) dropoutRows(p, i + 1, H_, w.dhidden, w.dhidden);
     layerBackward(w, p, i);
   }
-  if (p.dropout) dropRows(p, 0, E_, w.dhidden, w.dhidden);
-  for (int t = 0; t < T; t++)
-    for (int b = 0; b < B; b++)
-      kernels.add(E_, w.dhidden + (static_cast<size_t>(t) * B + b) * E_,
-                  p.gradients + embedding_.offset + static_cast<size_t>(p.inputs[static_cast<size_t>(b) * T + t]) * E_);
+  embedBackward(w, p);
   return loss;
 }
 
-// ── one token at a time ────────────────────────────────────────────────────────────────────────────────────────────
+// ── decoding ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Each thread of a team takes its share of the columns of the gates, then of the streams; they meet twice a layer.
+/// Decodes one token of each stream at a time. Each thread of a work group takes a range of the columns of the gates,
+/// then a range of the streams. The threads wait for each other twice a layer.
 class LstmDecoder final : public Decoder {
  public:
   LstmDecoder(const Lstm& lstm, int streams) : lstm_(lstm), streams_(streams) {
     const size_t B = streams, H = lstm.H_, L = lstm.config.layers;
-    state_ = Floats(2 * L * B * H);
-    Arena plan;
-    place(plan);
-    buffers_ = Floats(plan.used());
+    state_ = AlignedBuffer(2 * L * B * H);
+    Arena counter;
+    layoutBuffers(counter);
+    buffers_ = AlignedBuffer(counter.used());
     Arena arena(buffers_.data());
-    place(arena);
+    layoutBuffers(arena);
   }
 
   void reset() override { std::fill_n(state_.data(), state_.size(), 0.0f); }
 
-  void step(const uint32_t* tokens, float* logits, const Team& team) override {
+  void step(const uint32_t* tokens, float* logits, const WorkGroup& group) override {
     const Kernels& k = lstm_.kernels;
     const int B = streams_, H = lstm_.H_, E = lstm_.E_, V = lstm_.config.vocabulary;
     const size_t size = static_cast<size_t>(B) * H;
-    const Share streams = team.share(B), panels = team.share(k.panels(4 * H));
+    const Range streams = group.range(B), panels = group.range(k.panels(4 * H));
     for (int b = streams.begin; b < streams.end; b++)
       std::copy_n(lstm_.at(lstm_.embedding_.offset) + static_cast<size_t>(tokens[b]) * E, E,
                   embedded_ + static_cast<size_t>(b) * E);
-    team.meet();
+    group.sync();
     const float* x = embedded_;
     float* state = state_.data();
-    for (const Layer& l : lstm_.layers_) {
+    for (const LstmLayer& l : lstm_.layers_) {
       float *hidden = state, *cell = state + size;
       state += 2 * size;
       k.streamProduct(B, 4 * H, l.in, x, l.in, l.input.transposedPanels, panels.begin, panels.end, gates_, 4 * H,
                       {nullptr, 0, lstm_.at(l.biasInput)});
       k.streamProduct(B, 4 * H, H, hidden, H, l.recurrent.transposedPanels, panels.begin, panels.end, gates_, 4 * H,
                       {gates_, 4 * H, lstm_.at(l.biasRecurrent)});
-      team.meet();
+      group.sync();
       const size_t first = static_cast<size_t>(streams.begin) * H;
       k.lstmCell(streams.end - streams.begin, H, gates_ + 4 * first, cell + first, cell + first, tanhCell_ + first,
                  hidden + first);
-      team.meet();
+      group.sync();
       x = hidden;
     }
-    const Share head = team.share(k.panels(V));
+    const Range head = group.range(k.panels(V));
     k.streamProduct(B, V, H, x, H, lstm_.headMatrix().transposedPanels, head.begin, head.end, logits, V,
                     {nullptr, 0, lstm_.at(lstm_.headBias_)});
   }
 
  private:
-  void place(Arena& arena) {
+  void layoutBuffers(Arena& arena) {
     const size_t B = streams_, H = lstm_.H_;
-    embedded_ = arena.take(B * lstm_.E_);
-    gates_ = arena.take(4 * B * H);
-    tanhCell_ = arena.take(B * H);
+    embedded_ = arena.allocate(B * lstm_.E_);
+    gates_ = arena.allocate(4 * B * H);
+    tanhCell_ = arena.allocate(B * H);
   }
 
   const Lstm& lstm_;
   const int streams_;
-  float *embedded_, *gates_, *tanhCell_;
-  Floats state_, buffers_;
+  float *embedded_, *gates_, *tanhCell_;  // (B,E), (B,4H), (B,H): shared by all threads
+  AlignedBuffer state_;                   // (layers,2,B,H): hidden state, then cell
+  AlignedBuffer buffers_;
 };
 
 std::unique_ptr<Decoder> Lstm::decoder(int streams, int) const { return std::make_unique<LstmDecoder>(*this, streams); }
 
 }  // namespace
 
-std::unique_ptr<Network> makeLstm(const Config& config, const Kernels& kernels, const Slots& slots) {
-  return std::make_unique<Lstm>(config, kernels, slots);
+std::unique_ptr<Network> makeLstm(const Config& config, const Kernels& kernels, const ParameterTable& table) {
+  return std::make_unique<Lstm>(config, kernels, table);
 }
 
 }  // namespace engine

@@ -1,4 +1,5 @@
-// Memory in one piece: what is needed is planned first (and can be asked for), then taken once and kept.
+// Memory of the engine: an aligned buffer, and an arena that divides one. Callers first run their layout code on an
+// arena without memory, which only counts, then allocate a buffer of that size once and run the same code on it.
 #pragma once
 #include <cstddef>
 #include <cstdlib>
@@ -13,17 +14,17 @@
 
 namespace engine {
 
-/// Floats at the alignment of the widest vectors, zeroed.
-class Floats {
+/// Owns `size` floats, zeroed and aligned for the widest vectors (64 bytes). Throws std::bad_alloc.
+class AlignedBuffer {
  public:
-  Floats() = default;
-  explicit Floats(size_t size) : size_(size) {
+  AlignedBuffer() = default;
+  explicit AlignedBuffer(size_t size) : size_(size) {
     if (size == 0) return;
-    // large pages: a step walks through tens of megabytes, in strides
+    // Large pages, because a step walks through tens of megabytes with large strides.
     const size_t alignment = size * sizeof(float) >= kLargePage ? kLargePage : 64;
     const size_t bytes = (size * sizeof(float) + alignment - 1) / alignment * alignment;
     void* memory = nullptr;
-    // the system would promise more than there is, and end the process when it is used
+    // Linux overcommits: it grants more than the physical memory, and kills the process when it is used.
     static const size_t physical =
         static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
     if (size > physical / sizeof(float) || posix_memalign(&memory, alignment, bytes) != 0) throw std::bad_alloc();
@@ -45,15 +46,17 @@ class Floats {
   size_t size_ = 0;
 };
 
-/// Hands out pieces of one block of floats. Without a block it only counts: the same code plans and places.
+/// Bump allocator within a buffer that it does not own. With a null base it only counts, and returns null pointers.
 class Arena {
  public:
   explicit Arena(float* base = nullptr) : base_(base) {}
-  float* take(size_t floats) {
+  /// The next `floats` floats, rounded up to a multiple of 16 so that every piece is aligned to 64 bytes.
+  float* allocate(size_t floats) {
     float* piece = base_ ? base_ + used_ : nullptr;
     used_ += (floats + 15) / 16 * 16;
     return piece;
   }
+  /// Floats allocated so far.
   size_t used() const { return used_; }
 
  private:

@@ -1,5 +1,7 @@
-// What an architecture has to provide: where its parameters are, and a pass over some sequences. Everything else
-// (threads, accumulation, clipping, AdamW) is Trainer's and the same for all.
+// The interface that an architecture implements: where its parameters are, a forward and backward pass over some
+// sequences, and a decoder. Trainer does the rest for all architectures: threads, accumulation, clipping, AdamW.
+//
+// See lstm.cpp for an example, and native/README.md for the steps to add an architecture.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -10,33 +12,36 @@
 
 #include "../kernels/kernels.hpp"
 #include "memory.hpp"
-#include "team.hpp"
+#include "work-group.hpp"
 
 namespace engine {
 
-/// A model's settings.
+/// Settings of a model.
 struct Config {
-  /// one of architectures()
+  /// One of architectures().
   std::string architecture;
+  /// `block`: the longest window in tokens.
   int vocabulary, block, layers, width;
+  /// Dropout probability, at least 0 and below 1.
   float dropout;
-  /// those that not every architecture has, under the names that lib/models gives them: heads, bias, embedding, …
-  std::map<std::string, double> own;
+  /// Settings that not every architecture has, under their names in lib/models: heads, bias, embedding, …
+  std::map<std::string, double> settings;
 
-  /// throws std::runtime_error where there is none of this name
+  /// The setting `name`. Throws std::runtime_error if it is missing.
   double setting(const std::string& name) const;
-  /// one that counts something; throws where it is no whole number of at least 1
-  int count(const std::string& name) const;
+  /// The same for an integer of at least 1. Throws std::runtime_error if it is missing or another number.
+  int positiveInteger(const std::string& name) const;
 };
 
-/// A parameter's place in the one array that holds them all (and in those of gradients and moments).
-struct Slot {
+/// Where a parameter is within the one array of all parameters, and within those of gradients and moments. In floats.
+struct Parameter {
   std::string name;
   size_t offset, size;
+  /// Whether AdamW applies weight decay to it.
   bool decay;
 };
 
-/// A network asked for a parameter that it was not given.
+/// A network needs a parameter that is not in the table.
 struct MissingParameter : std::runtime_error {
   MissingParameter(const std::string& name, size_t size)
       : std::runtime_error("the parameter " + name + " is missing"), name(name), size(size) {}
@@ -44,113 +49,127 @@ struct MissingParameter : std::runtime_error {
   const size_t size;
 };
 
-class Slots {
+/// The parameters of a model by name, in the order in which JavaScript passes them.
+class ParameterTable {
  public:
+  /// Appends a parameter. Its offset is aligned to 16 floats (64 bytes).
   void add(const std::string& name, size_t size, bool decay);
-  /// throws MissingParameter when there is none of this name, std::runtime_error when it is not of this size
+  /// The offset of a parameter of `size` floats. Throws MissingParameter if the name is unknown, std::runtime_error if
+  /// the parameter has another size.
   size_t offset(const std::string& name, size_t size) const;
-  const std::vector<Slot>& list() const { return list_; }
+  const std::vector<Parameter>& list() const { return list_; }
+  /// Floats of all parameters, with padding.
   size_t total() const { return total_; }
 
  private:
-  std::vector<Slot> list_;
+  std::vector<Parameter> list_;
   std::map<std::string, size_t> index_;
   size_t total_ = 0;
 };
 
-/// A parameter matrix and its panels for x·W and for dy·Wᵀ.
+/// A parameter matrix W (rows,columns), row-major, and its packed copies.
 struct Matrix {
-  /// as stored: rows × columns
   int rows, columns;
+  /// Of W within the parameters.
   size_t offset;
-  /// panels of the matrix as it is stored, and of its transpose
+  /// Panels of W, for x·W, and of Wᵀ, for dy·Wᵀ. Owned by Trainer.
   float *panels = nullptr, *transposedPanels = nullptr;
 };
 
-/// Some sequences to take through the network.
+/// Arguments of one pass: a microbatch of B = `sequences` sequences of T = `length` tokens.
 struct Pass {
-  /// token t of sequence s: inputs[s · length + t]
+  /// (B,T) token ids. targets may be null where logits are wanted.
   const uint32_t *inputs, *targets;
   int sequences, length;
-  /// the number of the first one within the batch: masks depend on it
+  /// Index of the first sequence within the batch. Dropout masks depend on it.
   int firstSequence;
-  /// accumulated into where not null; 1 / (B·T) of the batch scales the loss gradient
+  /// Gradients of all parameters, accumulated into. Null: no backward pass.
   float* gradients;
-  /// these sequences are the first of a sum: where writesGradients(), gradients of matrices hold nothing yet
-  bool first;
+  /// True for a thread's first microbatch of a step. If overwritesMatrixGradients(), matrix gradients are then
+  /// uninitialised, and the pass must write them instead of adding to them.
+  bool overwriteGradients;
+  /// 1 / tokens of the whole batch: the factor of the loss gradient.
   float gradientScale;
   bool dropout;
+  /// Key of the dropout masks.
   uint32_t seed, step;
-  /// sequences × length × V where wanted instead of a loss
+  /// (B,T,V) output. If not null, the pass computes logits instead of a loss.
   float* logits;
-  /// Where stateWidth() is not 0: what came before the sequences, null for zeros; what they leave behind goes into
-  /// stateAfter where not null. Both are of the whole batch, an LSTM's layers × 2 × batch × width (hidden states, then
-  /// cells)
+  /// For networks with stateWidth() > 0: the state before the sequences (null: zeros), and the state after them (null:
+  /// not wanted). Both cover the whole batch: (layers,2,batch,H) for an LSTM, hidden states then cells.
   const float* state;
   float* stateAfter;
+  /// Sequences of the whole batch.
   int batch;
 };
 
-/// Buffers of one thread for passes of up to so many sequences of up to some length.
+/// Buffers of one thread, for passes of up to `sequences` sequences of up to `length` tokens.
 struct Workspace {
   virtual ~Workspace() = default;
-  Floats memory;
+  AlignedBuffer memory;
   int sequences = 0, length = 0;
+  /// Whether it has buffers for the backward pass.
   bool training = false;
 };
 
-/// Streams that are fed a token each at a time.
+/// Decodes B independent streams, one token of each at a time.
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  /// called by each thread of a team; tokens: one a stream, logits: streams × V
-  virtual void step(const uint32_t* tokens, float* logits, const Team&) = 0;
+  /// tokens (B) → logits (B,V). Every thread of the work group calls it with the same arguments.
+  virtual void step(const uint32_t* tokens, float* logits, const WorkGroup&) = 0;
+  /// Returns to the state before the first token.
   virtual void reset() = 0;
-  /// no further token has a place
+  /// Whether the context is full, so that step() must not be called.
   virtual bool full() const { return false; }
 };
 
+/// A model architecture. It reads weights and panels owned by Trainer. All const methods may run on several threads.
 class Network {
  public:
   Network(const Config& config, const Kernels& kernels) : config(config), kernels(kernels) {}
   virtual ~Network() = default;
 
   virtual std::unique_ptr<Workspace> workspace(int sequences, int length, bool training) const = 0;
-  /// floats that such a workspace takes
+  /// Floats of such a workspace, without allocating it.
   virtual size_t workspaceSize(int sequences, int length, bool training) const = 0;
-  /// sequences of this length that are best taken at a time
+  /// The number of sequences of this length that a thread processes fastest at a time.
   virtual int bestMicrobatch(int length) const = 0;
-  /// floats that a sequence can carry from one window to the next
+  /// Floats of state that a sequence carries from one window to the next.
   virtual size_t stateWidth() const { return 0; }
-  /// Σ of the losses of all tokens (0 when logits were asked for)
+  /// Forward pass, and backward pass if gradients are wanted. Returns the summed loss of all tokens in nats, or 0 if
+  /// logits are wanted.
   virtual double pass(Workspace&, const Pass&) const = 0;
-  /// whether a first pass writes the gradients of matrices_ instead of adding to zeros
-  virtual bool writesGradients() const { return false; }
-  /// before the first pass: clears the gradients that it adds to
-  void clearGradients(float* gradients, const Slots&) const;
-  /// for teams of up to so many threads
+  /// Whether a pass with overwriteGradients writes the gradients of matrices_ instead of adding to them.
+  virtual bool overwritesMatrixGradients() const { return false; }
+  /// Sets to 0 the gradients that the first pass adds to.
+  void clearGradients(float* gradients, const ParameterTable&) const;
+  /// A decoder for work groups of up to `threads` threads. The network must outlive it.
   virtual std::unique_ptr<Decoder> decoder(int streams, int threads) const = 0;
 
+  /// Floats of the panels of all matrices.
   size_t panelsSize() const;
-  /// gives the matrices their place
-  void placePanels(float* memory);
-  /// brings the panels of matrices first, first + stride, … up to date
+  /// Assigns the panels of all matrices within `memory`, panelsSize() floats.
+  void assignPanels(float* memory);
+  /// Packs the current weights of matrices first, first + stride, … into their panels.
   void pack(int first, int stride) const;
 
   const Config config;
   const Kernels& kernels;
+  /// All parameters, as ParameterTable places them. Set by Trainer.
   const float* weights = nullptr;
 
  protected:
+  /// The matrices to pack, filled by the constructor.
   std::vector<Matrix*> matrices_;
 };
 
-/// what Config::architecture may be
+/// The values that Config::architecture may have.
 std::vector<std::string> architectures();
-/// throws std::runtime_error where it is none of them, or a setting or parameter that it needs is missing
-std::unique_ptr<Network> makeNetwork(const Config&, const Kernels&, const Slots&);
+/// Throws std::runtime_error if the architecture is unknown, or if a setting or parameter that it needs is missing.
+std::unique_ptr<Network> makeNetwork(const Config&, const Kernels&, const ParameterTable&);
 
-/// p as Philox's 16-bit numbers are compared with it
+/// Dropout probability p as the threshold that Philox's 16-bit numbers are compared with: p rounded to 1/65536.
 inline uint32_t dropoutThreshold(float p) { return static_cast<uint32_t>(p * 65536.0f + 0.5f); }
 
 }  // namespace engine

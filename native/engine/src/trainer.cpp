@@ -1,11 +1,11 @@
-// A step is three rounds of the pool:
+// A training step has three parallel sections:
 //
-//   1  each thread takes its share of the sequences, a microbatch at a time, into gradients of its own
-//   2  gradients are added up and their norm taken, each thread a share of the parameters
-//   3  AdamW and packing, likewise
+//   1  Each thread runs its range of the sequences, a microbatch at a time, into its own gradient array.
+//   2  The gradient arrays are added up and the norm is computed. Each thread takes a range of the parameters.
+//   3  AdamW, and the packing of weights before the next pass. Each thread takes a range again.
 //
-// Shares are fixed by the number of threads alone, and sums are always in the same order: the same threads, the same
-// bits.
+// Ranges depend on the number of threads alone, and sums are always taken in the same order. So the same number of
+// threads gives the same bits.
 #include "trainer.hpp"
 
 #include <algorithm>
@@ -14,206 +14,222 @@
 namespace engine {
 namespace {
 
-constexpr size_t kPiece = 16384;
+constexpr size_t kChunkSize = 16384;  // floats
 
-/// sequences a thread takes at a time
-int eachMicrobatch(const Network& network, int sequences, int length, int threads, int microbatch) {
-  const int share = (sequences + threads - 1) / threads;
+/// Sequences that one thread computes at a time. microbatch as in StepOptions.
+int microbatchPerThread(const Network& network, int sequences, int length, int threads, int microbatch) {
+  const int largestRange = (sequences + threads - 1) / threads;
   const int wanted = microbatch > 0 ? (microbatch + threads - 1) / threads : network.bestMicrobatch(length);
-  // as even as they can be: 15 and 1 take as long as 16 and 15
-  const int passes = (share + wanted - 1) / wanted;
-  return (share + passes - 1) / passes;
+  // As even as possible: 15 sequences and then 1 take as long as 16 and then 15, since each pass reads every matrix.
+  const int passes = (largestRange + wanted - 1) / wanted;
+  return (largestRange + passes - 1) / passes;
+}
+
+/// The settings of update `step` (1, 2, …), for all parameters. weightDecay differs from parameter to parameter.
+AdamW adamwSettings(const StepOptions& options, int64_t step, double gradientNorm) {
+  AdamW s = {};
+  s.learningRate = static_cast<float>(options.learningRate);
+  s.beta1 = static_cast<float>(options.beta1);
+  s.beta2 = static_cast<float>(options.beta2);
+  s.epsilon = static_cast<float>(options.epsilon);
+  s.correction1 = static_cast<float>(1 - std::pow(options.beta1, static_cast<double>(step)));
+  s.correction2 = static_cast<float>(1 - std::pow(options.beta2, static_cast<double>(step)));
+  // As torch.nn.utils.clip_grad_norm_ does.
+  s.gradientScale = options.clip > 0 ? static_cast<float>(std::min(1.0, options.clip / (gradientNorm + 1e-6))) : 1.0f;
+  return s;
 }
 
 }  // namespace
 
-Trainer::Trainer(const Config& config, const Kernels& kernels, Slots slots, int threads)
-    : slots_(std::move(slots)), pool_(threads), meeting_(threads), network_(makeNetwork(config, kernels, slots_)) {
-  weights_ = Floats(slots_.total());
-  for (const Slot& slot : slots_.list()) {
-    parameters_ += slot.size;
-    for (size_t i = 0; i < slot.size; i += kPiece)
-      pieces_.push_back({slot.offset + i, std::min(kPiece, slot.size - i), slot.decay});
+Trainer::Trainer(const Config& config, const Kernels& kernels, ParameterTable table, int threads)
+    : table_(std::move(table)), pool_(threads), barrier_(threads), network_(makeNetwork(config, kernels, table_)) {
+  weights_ = AlignedBuffer(table_.total());
+  for (const Parameter& parameter : table_.list()) {
+    parameterCount_ += parameter.size;
+    for (size_t i = 0; i < parameter.size; i += kChunkSize)
+      chunks_.push_back({parameter.offset + i, std::min(kChunkSize, parameter.size - i), parameter.decay});
   }
-  pieceSquares_.resize(pieces_.size());
-  panels_ = Floats(network_->panelsSize());
+  chunkSquares_.resize(chunks_.size());
+  panels_ = AlignedBuffer(network_->panelsSize());
   network_->weights = weights_.data();
-  network_->placePanels(panels_.data());
+  network_->assignPanels(panels_.data());
   workspaces_.resize(threads);
   gradients_.resize(threads);
 }
 
-void Trainer::prepare() {
+void Trainer::ensurePacked() {
   if (packed_) return;
   pool_.run([&](int thread) { network_->pack(thread, pool_.threads()); });
   packed_ = true;
 }
 
-double Trainer::run(const Batch& batch, const Plan& plan) {
-  const int threads = pool_.threads();
-  const int each = eachMicrobatch(*network_, batch.sequences, batch.length, threads, plan.microbatch);
-  for (int thread = 0; thread < threads; thread++) {
+void Trainer::ensureMoments() {
+  if (firstMoments_.size() > 0) return;
+  firstMoments_ = AlignedBuffer(table_.total());
+  secondMoments_ = AlignedBuffer(table_.total());
+}
+
+void Trainer::ensureBuffers(const Batch& batch, const RunOptions& options, int microbatch) {
+  for (int thread = 0; thread < pool_.threads(); thread++) {
     auto& w = workspaces_[thread];
-    if (!w || w->sequences < each || w->length < batch.length || (plan.gradients && !w->training)) {
-      const int sequences = w ? std::max(w->sequences, each) : each;
+    if (!w || w->sequences < microbatch || w->length < batch.length || (options.gradients && !w->training)) {
+      const int sequences = w ? std::max(w->sequences, microbatch) : microbatch;
       const int length = w ? std::max(w->length, batch.length) : batch.length;
-      const bool training = plan.gradients || (w && w->training);
+      const bool training = options.gradients || (w && w->training);
       w.reset();
       w = network_->workspace(sequences, length, training);
     }
-    if (plan.gradients && gradients_[thread].size() == 0) gradients_[thread] = Floats(slots_.total());
+    if (options.gradients && gradients_[thread].size() == 0) gradients_[thread] = AlignedBuffer(table_.total());
   }
-  prepare();
+}
 
+double Trainer::run(const Batch& batch, const RunOptions& options) {
+  const int threads = pool_.threads();
+  const int microbatch = microbatchPerThread(*network_, batch.sequences, batch.length, threads, options.microbatch);
+  ensureBuffers(batch, options, microbatch);
+  ensurePacked();
   std::vector<double> losses(threads);
-  pool_.run([&](int thread) {
-    float* gradients = plan.gradients ? gradients_[thread].data() : nullptr;
-    const Share share(batch.sequences, thread, threads);
-    if (gradients && share.begin < share.end)
-      network_->clearGradients(gradients, slots_);
-    else if (gradients)
-      std::fill_n(gradients, slots_.total(), 0.0f);
-    for (int s = share.begin; s < share.end; s += each) {
-      const size_t token = static_cast<size_t>(s) * batch.length;
-      Pass pass;
-      pass.inputs = batch.inputs + token;
-      pass.targets = batch.targets ? batch.targets + token : nullptr;
-      pass.sequences = std::min(each, share.end - s);
-      pass.length = batch.length;
-      pass.firstSequence = s;
-      pass.gradients = gradients;
-      pass.first = s == share.begin;
-      pass.gradientScale = 1.0f / (static_cast<float>(batch.sequences) * batch.length);
-      pass.dropout = plan.dropout && network_->config.dropout > 0;
-      pass.seed = plan.dropoutSeed;
-      pass.step = static_cast<uint32_t>(step_);
-      pass.logits = plan.logits ? plan.logits + token * network_->config.vocabulary : nullptr;
-      pass.state = batch.state;
-      pass.stateAfter = batch.stateAfter;
-      pass.batch = batch.sequences;
-      losses[thread] += network_->pass(*workspaces_[thread], pass);
-    }
-  });
+  pool_.run([&](int thread) { losses[thread] = runThread(thread, batch, options, microbatch); });
   double loss = 0;
   for (const double l : losses) loss += l;
   return loss / (static_cast<double>(batch.sequences) * batch.length);
 }
 
-/// gradients of all threads into those of the first, and the squares of each piece
-void Trainer::reduce() {
+double Trainer::runThread(int thread, const Batch& batch, const RunOptions& options, int microbatch) {
+  float* gradients = options.gradients ? gradients_[thread].data() : nullptr;
+  const Range range(batch.sequences, thread, pool_.threads());
+  if (gradients && range.begin < range.end)
+    network_->clearGradients(gradients, table_);
+  else if (gradients)
+    std::fill_n(gradients, table_.total(), 0.0f);
+  double loss = 0;
+  for (int s = range.begin; s < range.end; s += microbatch) {
+    const size_t token = static_cast<size_t>(s) * batch.length;
+    Pass pass;
+    pass.inputs = batch.inputs + token;
+    pass.targets = batch.targets ? batch.targets + token : nullptr;
+    pass.sequences = std::min(microbatch, range.end - s);
+    pass.length = batch.length;
+    pass.firstSequence = s;
+    pass.gradients = gradients;
+    pass.overwriteGradients = s == range.begin;
+    pass.gradientScale = 1.0f / (static_cast<float>(batch.sequences) * batch.length);
+    pass.dropout = options.dropout && network_->config.dropout > 0;
+    pass.seed = options.dropoutSeed;
+    pass.step = static_cast<uint32_t>(step_);
+    pass.logits = options.logits ? options.logits + token * network_->config.vocabulary : nullptr;
+    pass.state = batch.state;
+    pass.stateAfter = batch.stateAfter;
+    pass.batch = batch.sequences;
+    loss += network_->pass(*workspaces_[thread], pass);
+  }
+  return loss;
+}
+
+/// Adds the gradients of all threads to those of thread 0, and computes the sum of squares of each chunk.
+void Trainer::reduceGradients() {
   const int threads = pool_.threads();
   const Kernels& k = network_->kernels;
   pool_.run([&](int thread) {
-    const Share share(pieces_.size(), thread, threads);
-    for (int i = share.begin; i < share.end; i++) {
-      const Piece& piece = pieces_[i];
-      float* sum = gradients_[0].data() + piece.offset;
+    const Range range(chunks_.size(), thread, threads);
+    for (int i = range.begin; i < range.end; i++) {
+      const Chunk& chunk = chunks_[i];
+      float* sum = gradients_[0].data() + chunk.offset;
       for (int other = 1; other < threads; other++)
-        k.add(static_cast<long>(piece.size), gradients_[other].data() + piece.offset, sum);
-      pieceSquares_[i] = k.sumOfSquares(static_cast<long>(piece.size), sum);
+        k.add(static_cast<long>(chunk.size), gradients_[other].data() + chunk.offset, sum);
+      chunkSquares_[i] = k.sumOfSquares(static_cast<long>(chunk.size), sum);
     }
   });
 }
 
+/// AdamW on all parameters, with the gradients of thread 0. weightDecay applies to parameters with `decay`.
+void Trainer::update(const AdamW& settings, float weightDecay) {
+  pool_.run([&](int thread) {
+    const Range range(chunks_.size(), thread, pool_.threads());
+    for (int i = range.begin; i < range.end; i++) {
+      const Chunk& chunk = chunks_[i];
+      AdamW s = settings;
+      s.weightDecay = chunk.decay ? weightDecay : 0.0f;
+      network_->kernels.adamw(static_cast<long>(chunk.size), weights_.data() + chunk.offset,
+                              gradients_[0].data() + chunk.offset, firstMoments_.data() + chunk.offset,
+                              secondMoments_.data() + chunk.offset, s);
+    }
+  });
+  packed_ = false;
+}
+
 StepResult Trainer::trainStep(const Batch& batch, const StepOptions& options) {
-  if (first_.size() == 0) {
-    first_ = Floats(slots_.total());
-    second_ = Floats(slots_.total());
-  }
+  ensureMoments();
+  RunOptions runOptions;
+  runOptions.gradients = runOptions.dropout = true;
+  runOptions.dropoutSeed = options.dropoutSeed;
+  runOptions.microbatch = options.microbatch;
   StepResult result;
-  Plan plan;
-  plan.gradients = plan.dropout = true;
-  plan.dropoutSeed = options.dropoutSeed;
-  plan.microbatch = options.microbatch;
-  result.loss = run(batch, plan);
-  reduce();
+  result.loss = run(batch, runOptions);
+  reduceGradients();
   double squares = 0;
-  for (const double s : pieceSquares_) squares += s;
+  for (const double s : chunkSquares_) squares += s;
   result.gradientNorm = std::sqrt(squares);
   if (!std::isfinite(result.loss) || !std::isfinite(result.gradientNorm)) return result;
 
   step_++;
-  AdamW settings;
-  settings.learningRate = static_cast<float>(options.learningRate);
-  settings.beta1 = static_cast<float>(options.beta1);
-  settings.beta2 = static_cast<float>(options.beta2);
-  settings.epsilon = static_cast<float>(options.epsilon);
-  settings.correction1 = static_cast<float>(1 - std::pow(options.beta1, static_cast<double>(step_)));
-  settings.correction2 = static_cast<float>(1 - std::pow(options.beta2, static_cast<double>(step_)));
-  // as torch.nn.utils.clip_grad_norm_
-  settings.gradientScale =
-      options.clip > 0 ? static_cast<float>(std::min(1.0, options.clip / (result.gradientNorm + 1e-6))) : 1.0f;
-  const int threads = pool_.threads();
-  pool_.run([&](int thread) {
-    const Share share(pieces_.size(), thread, threads);
-    for (int i = share.begin; i < share.end; i++) {
-      const Piece& piece = pieces_[i];
-      AdamW s = settings;
-      s.weightDecay = piece.decay ? static_cast<float>(options.weightDecay) : 0.0f;
-      network_->kernels.adamw(static_cast<long>(piece.size), weights_.data() + piece.offset,
-                              gradients_[0].data() + piece.offset, first_.data() + piece.offset,
-                              second_.data() + piece.offset, s);
-    }
-  });
-  packed_ = false;
+  update(adamwSettings(options, step_, result.gradientNorm), static_cast<float>(options.weightDecay));
   return result;
 }
 
 double Trainer::loss(const Batch& batch) { return run(batch, {}); }
 
 double Trainer::gradients(const Batch& batch, float* out) {
-  Plan plan;
-  plan.gradients = true;
-  const double loss = run(batch, plan);
-  reduce();
-  for (const Slot& slot : slots_.list()) out = std::copy_n(gradients_[0].data() + slot.offset, slot.size, out);
+  RunOptions options;
+  options.gradients = true;
+  const double loss = run(batch, options);
+  reduceGradients();
+  for (const Parameter& p : table_.list()) out = std::copy_n(gradients_[0].data() + p.offset, p.size, out);
   return loss;
 }
 
 void Trainer::logits(const Batch& batch, float* out) {
-  Plan plan;
-  plan.logits = out;
-  run(batch, plan);
+  RunOptions options;
+  options.logits = out;
+  run(batch, options);
 }
 
 std::unique_ptr<Decoder> Trainer::decoder(int streams) { return network_->decoder(streams, pool_.threads()); }
 
 void Trainer::decode(Decoder& decoder, int streams, const uint32_t* tokens, float* logits) {
-  prepare();
-  if (pool_.threads() == 1 || parameters_ * streams < kSharedWork) return decoder.step(tokens, logits, {});
-  pool_.run([&](int thread) { decoder.step(tokens, logits, {thread, pool_.threads(), &meeting_}); });
+  ensurePacked();
+  if (pool_.threads() == 1 || parameterCount_ * streams < kMinSharedMultiplyAdds)
+    return decoder.step(tokens, logits, {});
+  pool_.run([&](int thread) { decoder.step(tokens, logits, {thread, pool_.threads(), &barrier_}); });
 }
 
-float* Trainer::state(State which) {
-  if (which == State::weights) return weights_.data();
-  if (first_.size() == 0) {
-    first_ = Floats(slots_.total());
-    second_ = Floats(slots_.total());
+float* Trainer::arrayOf(ParameterArray which) {
+  if (which == ParameterArray::weights) return weights_.data();
+  ensureMoments();
+  return which == ParameterArray::firstMoments ? firstMoments_.data() : secondMoments_.data();
+}
+
+void Trainer::read(ParameterArray which, float* out) {
+  const float* from = arrayOf(which);
+  for (const Parameter& p : table_.list()) out = std::copy_n(from + p.offset, p.size, out);
+}
+
+void Trainer::write(ParameterArray which, const float* in) {
+  float* to = arrayOf(which);
+  for (const Parameter& p : table_.list()) {
+    std::copy_n(in, p.size, to + p.offset);
+    in += p.size;
   }
-  return which == State::first ? first_.data() : second_.data();
+  if (which == ParameterArray::weights) packed_ = false;
 }
 
-void Trainer::read(State which, float* out) {
-  const float* from = state(which);
-  for (const Slot& slot : slots_.list()) out = std::copy_n(from + slot.offset, slot.size, out);
-}
-
-void Trainer::write(State which, const float* in) {
-  float* to = state(which);
-  for (const Slot& slot : slots_.list()) {
-    std::copy_n(in, slot.size, to + slot.offset);
-    in += slot.size;
-  }
-  if (which == State::weights) packed_ = false;
-}
-
-double Trainer::memory(const Config& config, const Kernels& kernels, const Slots& slots, int threads, int batch,
-                       int microbatch) {
-  const auto network = makeNetwork(config, kernels, slots);
-  const int each = eachMicrobatch(*network, batch, config.block, threads, microbatch);
-  const double state = 3.0 * slots.total() + network->panelsSize();
-  const double perThread = static_cast<double>(slots.total()) + network->workspaceSize(each, config.block, true);
-  return sizeof(float) * (state + threads * perThread);
+double Trainer::memory(const Config& config, const Kernels& kernels, const ParameterTable& table, int threads,
+                       int batch, int microbatch) {
+  const auto network = makeNetwork(config, kernels, table);
+  const int sequences = microbatchPerThread(*network, batch, config.block, threads, microbatch);
+  const double shared = 3.0 * table.total() + network->panelsSize();
+  const double perThread = static_cast<double>(table.total()) + network->workspaceSize(sequences, config.block, true);
+  return sizeof(float) * (shared + threads * perThread);
 }
 
 }  // namespace engine

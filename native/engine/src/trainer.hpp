@@ -1,98 +1,112 @@
-// A network with its weights, gradients and moments, and the threads that work on them.
+// Trains and evaluates one model: owns its weights, gradients and AdamW moments, and the threads that work on them.
+// The addon (addon/addon.cpp) makes one Trainer for each model.
 #pragma once
 #include <memory>
 #include <mutex>
 #include <vector>
 
 #include "network.hpp"
-#include "pool.hpp"
+#include "thread-pool.hpp"
 
 namespace engine {
 
-/// inputs and, where a loss is wanted, targets: sequences × length tokens
+/// B = `sequences` sequences of T = `length` tokens. The caller owns all arrays.
 struct Batch {
+  /// (B,T) token ids. targets may be null where no loss is wanted.
   const uint32_t *inputs, *targets;
   int sequences, length;
-  /// as Pass has them
+  /// As in Pass.
   const float* state = nullptr;
   float* stateAfter = nullptr;
 };
 
-/// multiply-adds of a decoder's step from which on threads that share them are faster than one alone
-constexpr size_t kSharedWork = 1 << 19;
+/// A decoder step with at least this many multiply-adds is faster on all threads than on one.
+constexpr size_t kMinSharedMultiplyAdds = 1 << 19;
 
+/// Options of one training step. learningRate is the rate of this step; the schedule is in lib/engine.
 struct StepOptions {
   double learningRate, beta1, beta2, epsilon, weightDecay;
-  /// 0: never
+  /// Largest norm of the gradient. 0: no clipping.
   double clip;
-  /// sequences that all threads take at a time together; 0: the network's choice
+  /// Sequences that all threads together compute at a time. 0: the network chooses.
   int microbatch;
   uint32_t dropoutSeed;
 };
 
+/// Mean loss in nats per token, and norm of the gradient before clipping.
 struct StepResult {
   double loss, gradientNorm;
 };
 
+/// Not thread-safe: callers on several threads hold `busy` while the trainer computes, reads or writes.
 class Trainer {
  public:
-  Trainer(const Config& config, const Kernels& kernels, Slots slots, int threads);
+  /// Throws std::runtime_error if the parameters do not fit the configuration, std::bad_alloc if memory is short.
+  Trainer(const Config& config, const Kernels& kernels, ParameterTable table, int threads);
 
-  /// Forward, backward, clip, AdamW. Where loss or norm is not finite, nothing is updated.
+  /// Forward and backward pass, clipping, AdamW. If the loss or the norm is NaN or infinite, nothing is updated.
   StepResult trainStep(const Batch&, const StepOptions&);
-  /// mean over tokens, without dropout
+  /// Mean loss in nats per token, without dropout.
   double loss(const Batch&);
-  /// and gradients, parameters one after the other
+  /// The same, and the gradients: out (parameterCount()), in the order of the parameters, without padding.
   double gradients(const Batch&, float* out);
-  /// sequences × length × V
+  /// out (B,T,V)
   void logits(const Batch&, float* out);
   std::unique_ptr<Decoder> decoder(int streams);
-  /// a token of each of its streams; the same numbers for any number of threads
+  /// tokens (streams) → logits (streams,V). The results do not depend on the number of threads.
   void decode(Decoder&, int streams, const uint32_t* tokens, float* logits);
 
-  enum class State { weights, first, second };
-  /// parameters one after the other
-  void read(State, float* out);
-  void write(State, const float* in);
+  enum class ParameterArray { weights, firstMoments, secondMoments };
+  /// Copies an array of parameterCount() floats out or in, in the order of the parameters, without padding.
+  void read(ParameterArray, float* out);
+  void write(ParameterArray, const float* in);
+  /// Updates so far.
   int64_t step() const { return step_; }
   void setStep(int64_t step) { step_ = step; }
-  size_t parameters() const { return parameters_; }
+  size_t parameterCount() const { return parameterCount_; }
   size_t stateWidth() const { return network_->stateWidth(); }
 
-  /// bytes at the peak of training on batches of so many sequences of config.block tokens; microbatch as in StepOptions
-  static double memory(const Config&, const Kernels&, const Slots&, int threads, int batch, int microbatch);
+  /// Estimated peak in bytes of training on `batch` sequences of config.block tokens. Allocates none of it. microbatch
+  /// as in StepOptions.
+  static double memory(const Config&, const Kernels&, const ParameterTable&, int threads, int batch, int microbatch);
 
   std::mutex busy;
 
  private:
-  /// weights may have changed since they were packed
-  void prepare();
-  /// a stretch of a parameter: what threads share the work of an update by
-  struct Piece {
+  /// A part of one parameter: the unit by which threads divide the update.
+  struct Chunk {
     size_t offset, size;
     bool decay;
   };
-  struct Plan {
+  struct RunOptions {
     bool gradients = false, dropout = false;
     uint32_t dropoutSeed = 0;
     float* logits = nullptr;
     int microbatch = 0;
   };
-  float* state(State);
-  /// the mean loss; gradients of thread t are in gradients_[t]
-  double run(const Batch&, const Plan&);
-  void reduce();
+  /// Packs the weights if they have changed since they were packed.
+  void ensurePacked();
+  /// Makes sure that every thread has a large enough workspace, and a gradient array if gradients are wanted.
+  void ensureBuffers(const Batch&, const RunOptions&, int microbatch);
+  void ensureMoments();
+  float* arrayOf(ParameterArray);
+  /// Runs all sequences through the network. Returns the mean loss; the gradients of thread t are in gradients_[t].
+  double run(const Batch&, const RunOptions&);
+  /// One thread's part of run(). Returns the summed loss of its sequences.
+  double runThread(int thread, const Batch&, const RunOptions&, int microbatch);
+  void reduceGradients();
+  void update(const AdamW&, float weightDecay);
 
-  const Slots slots_;
-  Pool pool_;
-  Meeting meeting_;
+  const ParameterTable table_;
+  ThreadPool pool_;
+  SpinBarrier barrier_;
   std::unique_ptr<Network> network_;
-  size_t parameters_ = 0;
-  std::vector<Piece> pieces_;
-  std::vector<double> pieceSquares_;
-  Floats weights_, first_, second_, panels_;
-  std::vector<Floats> gradients_;
-  std::vector<std::unique_ptr<Workspace>> workspaces_;
+  size_t parameterCount_ = 0;
+  std::vector<Chunk> chunks_;
+  std::vector<double> chunkSquares_;  // Σ of squared gradients of each chunk
+  AlignedBuffer weights_, firstMoments_, secondMoments_, panels_;
+  std::vector<AlignedBuffer> gradients_;                // one array a thread
+  std::vector<std::unique_ptr<Workspace>> workspaces_;  // one a thread
   bool packed_ = false;
   int64_t step_ = 0;
 };

@@ -1,4 +1,4 @@
-#include "pool.hpp"
+#include "thread-pool.hpp"
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>
@@ -7,7 +7,8 @@
 namespace engine {
 namespace {
 
-// The phases of a step follow each other within microseconds: look for the next one before going to sleep.
+// Parallel sections of a step follow each other within microseconds, so workers spin for the next one before they
+// sleep.
 constexpr int kSpins = 4000;
 
 inline void relax() {
@@ -18,7 +19,8 @@ inline void relax() {
 #endif
 }
 
-// Numbers below 1e-38 count as 0 while this lives: moments and small gradients would otherwise be a hundred times
+// Treats denormal numbers (below 1e-38) as 0 during its lifetime: flush-to-zero and denormals-are-zero bits of MXCSR
+// (Intel SDM vol. 1, ch. 10.2.3), FZ of FPCR on arm64. Moments and small gradients would otherwise be a hundred times
 // slower.
 class FlushDenormals {
  public:
@@ -44,28 +46,28 @@ class FlushDenormals {
 
 }  // namespace
 
-Pool::Pool(int threads) {
-  for (int thread = 1; thread < threads; thread++) workers_.emplace_back([this, thread] { work(thread); });
+ThreadPool::ThreadPool(int threads) {
+  for (int thread = 1; thread < threads; thread++) workers_.emplace_back([this, thread] { workerLoop(thread); });
 }
 
-Pool::~Pool() {
+ThreadPool::~ThreadPool() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
-    round_++;
+    generation_++;
   }
   started_.notify_all();
   for (auto& worker : workers_) worker.join();
 }
 
-void Pool::run(const std::function<void(int)>& f) {
+void ThreadPool::run(const std::function<void(int)>& f) {
   const FlushDenormals flush;
   if (!workers_.empty()) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       task_ = &f;
       unfinished_ = static_cast<int>(workers_.size());
-      round_++;
+      generation_++;
     }
     started_.notify_all();
   }
@@ -77,15 +79,15 @@ void Pool::run(const std::function<void(int)>& f) {
   finished_.wait(lock, [this] { return unfinished_ == 0; });
 }
 
-void Pool::work(int thread) {
+void ThreadPool::workerLoop(int thread) {
   const FlushDenormals flush;
   for (uint64_t seen = 0;;) {
-    for (int i = 0; i < kSpins && round_ == seen; i++) relax();
-    if (round_ == seen) {
+    for (int i = 0; i < kSpins && generation_ == seen; i++) relax();
+    if (generation_ == seen) {
       std::unique_lock<std::mutex> lock(mutex_);
-      started_.wait(lock, [&] { return round_ != seen; });
+      started_.wait(lock, [&] { return generation_ != seen; });
     }
-    seen = round_;
+    seen = generation_;
     if (stopping_) return;
     (*task_)(thread);
     if (--unfinished_ == 0) {
