@@ -25,6 +25,7 @@ constexpr int W = 8;
 constexpr int W = 4;
 #endif
 
+// Vectors of W floats, int32, uint32, and of W/2 uint64.
 typedef float vf __attribute__((vector_size(W * 4)));
 typedef int32_t vi __attribute__((vector_size(W * 4)));
 typedef uint32_t vu __attribute__((vector_size(W * 4)));

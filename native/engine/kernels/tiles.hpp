@@ -63,6 +63,7 @@ struct TileArgs {
   bool prefetchNow = true, prefetchRows = false;
 };
 
+/// Computes one tile: A (m,K) in `layout`, B (K,NV·W), addend (m,n) or null, bias (n) or null → C (m,n), n ≤ NV·W.
 template <int m, int NV, Layout layout>
 static void microKernel(const TileArgs& t) {
   const float* const target = t.addend ? t.addend : t.C;
@@ -143,6 +144,7 @@ static void microKernel(const TileArgs& t) {
 
 typedef void MicroKernel(const TileArgs&);
 
+/// The micro-kernel for m rows and this many vectors.
 template <Layout layout>
 INLINE MicroKernel* microKernelFor(int m, int vectors) {
 #define ROWS_TO_6(NV)                                                                          \
