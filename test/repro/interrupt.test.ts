@@ -1,4 +1,4 @@
-/** Signals, kills and company: the lock is the old or the new, nothing is left running, and the result is right. */
+/** Signals, kills and other repros: the lock is the old or the new one, no process is left, and the result is right. */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import { events, outcomesIn, project, removeProjects, type TestProject, until } 
 
 afterEach(removeProjects);
 
-/** Processes that work in the project's folder, other than this one. */
+/** Ids of the processes whose working folder is in the project. */
 function processesIn(made: TestProject): string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
@@ -19,7 +19,7 @@ function processesIn(made: TestProject): string[] {
   });
 }
 
-/** The shell that ends what repro leaves; it works in no folder of the project. */
+/** The process id of the reaper. Its working folder is not in the project. */
 function reaperOf(made: TestProject): number {
   const folder = join(made.root, '.repro/leases');
   const found = readdirSync('/proc').filter((pid) => {
@@ -52,7 +52,7 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
   test.each([
     ['SIGINT', 'INT', 130],
     ['SIGTERM', 'TERM', 143],
-  ] as const)('%s reaches the whole process group; what was done stays done', async (signal, name, code) => {
+  ] as const)('%s reaches the whole process group; stages that had ended stay recorded', async (signal, name, code) => {
     const made = longRunning(`trap "echo ${name} > trapped; exit 1" ${name}`);
     const { process, ended } = await made.spawn('--json');
     await until(() => made.exists('ready'));
@@ -70,24 +70,26 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
     expect(Object.keys(made.lock().stages)).toEqual(['quick']);
   });
 
-  test('the second SIGINT means now', async () => {
+  test('the second SIGINT kills commands that ignore the first', async () => {
     const made = longRunning('trap "" INT');
     const { process, ended } = await made.spawn();
     await until(() => made.exists('ready'));
     process.kill('SIGINT');
     process.kill('SIGINT');
-    // Two signals sent at once may arrive as one.
-    const again = setInterval(() => process.kill('SIGINT'), 50);
+    // Two signals sent at once may arrive as one. When only repro is left, a further one could kill it while it closes.
+    const again = setInterval(() => {
+      if (processesIn(made).length > 1) process.kill('SIGINT');
+    }, 50);
     const { exit, stdout } = await ended;
     clearInterval(again);
     expect(exit).toBe(130);
-    // What it kept from running is counted, not listed.
+    // Stages that were not started are counted, not listed.
     expect(stdout).not.toMatch(/after/);
     expect(stdout).toMatch(/\ninterrupted by SIGINT: 1 ran, 2 did not; finished stages are kept\n$/);
     expect(processesIn(made)).toEqual([]);
   });
 
-  test('after SIGKILL nothing it started lives on, and the next repro waits for nobody', async () => {
+  test('after SIGKILL no process is left, and the next repro does not wait for a lease', async () => {
     const made = longRunning('trap "" INT TERM HUP');
     const { process, ended } = await made.spawn();
     await until(() => made.exists('ready'));
@@ -98,7 +100,7 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
     expect(await made.outcomes()).toEqual({ long: 'ran', after: 'ran' });
   });
 
-  test('with the reaper killed too, the next repro ends what was left before it takes the stage over', async () => {
+  test('with the reaper killed too, the next repro kills the processes that are left before it runs the stage', async () => {
     const made = longRunning('trap "" INT TERM HUP');
     const { process, ended } = await made.spawn();
     await until(() => made.exists('ready'));
@@ -113,19 +115,19 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
     expect(made.read('long.txt')).toBe('');
   });
 
-  test('killed at random moments, the next run makes what an undisturbed one makes', async () => {
+  test('after a kill at a random moment, the next run makes the same files as an undisturbed one', async () => {
     const kills = Number(globalThis.process.env.REPRO_KILLS ?? 6);
     const reference = diamond();
     await reference.outcomes();
     const undisturbed = everything(reference);
     const made = diamond();
     for (let i = 0; i < kills; i++) {
-      // Half of them from nothing, the others on top of what the last one left.
+      // Every other round starts from nothing, the rest with the files of the round before.
       if (i % 2 === 0)
         for (const path of ['out', 'dvc-like.lock', '.repro/runs']) if (made.exists(path)) made.remove(path);
       made.write('in.txt', `${i % 3}`);
       const { process, ended } = await made.spawn('-j', '3');
-      const delay = Math.random() * 1.5 * typical;
+      const delay = Math.random() * 1.5 * TYPICAL_RUN;
       const timer = setTimeout(() => process.kill('SIGKILL'), delay);
       await ended;
       clearTimeout(timer);
@@ -138,10 +140,10 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
   }, 600_000);
 });
 
-/** Milliseconds that a whole run takes, roughly. */
-const typical = 500;
+/** Roughly the milliseconds of a whole run. */
+const TYPICAL_RUN = 500;
 
-/** Stages that write slowly, in pieces, and read back what they wrote, so that a straggler would show. */
+/** Stages that write slowly and read their own output, so that a process that was left over would change the result. */
 function diamond() {
   const slow = (inputs: string, out: string) =>
     `mkdir -p ${out}; for n in 1 2 3 4; do cat ${inputs} >> ${out}/part; sleep 0.01; done; wc -c < ${out}/part > ${out}/size`;
@@ -166,7 +168,7 @@ function everything(made: TestProject): { [path: string]: string } {
   return Object.fromEntries(files.map((name) => [name, made.read(name)]));
 }
 
-test('two repros at once in one folder: each stage runs once, and both are content', async () => {
+test('two repros at once in one folder run each stage once, and both succeed', async () => {
   const made = project({
     'pipeline.yaml': `
 stages:

@@ -1,4 +1,4 @@
-/** Side by side: places, resources, GPUs and the order in which stages are taken. */
+/** Stages that run at once: -j, resources, GPUs, and the order in which stages start. */
 import { chmodSync, readdirSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import { events, outcomesIn, project, removeProjects, type TestProject, until } 
 
 afterEach(removeProjects);
 
-test('-j bounds how many run at once, cpus, memory and named limits bound what they share; never fewer than fit', async () => {
+test('as many stages run at once as -j, cpus, memory and named limits allow, and not fewer', async () => {
   const gated = 'touch on/$REPRO_STAGE; until [ -e go/$REPRO_STAGE ]; do sleep 0.01; done; rm on/$REPRO_STAGE';
   const stage = (name: string, resources: string) =>
     `  ${name}: {matrix: {n: [1, 2, 3, 4]}, cmd: '${gated}', params: [p], resources: ${resources}}\n`;
@@ -17,7 +17,7 @@ test('-j bounds how many run at once, cpus, memory and named limits bound what t
     'go/.keep': '',
   });
   const running = () => readdirSync(made.path('on')).filter((name) => name !== '.keep');
-  /** Each time one is let go, the next comes: so many run from first to last. */
+  /** Expects that `expected` stages run at once, from first to last: each time one is released, the next starts. */
   const atOnce = async (group: string, expected: number, ...args: string[]) => {
     const { ended } = await made.spawn('-f', ...args, group);
     for (let left = 4; left > 0; left--) {
@@ -38,12 +38,12 @@ test('-j bounds how many run at once, cpus, memory and named limits bound what t
 });
 
 describe('GPUs', () => {
-  /** Ids of this test alone, as leases hold across all folders of the machine. */
+  /** GPU ids that no other test uses, because leases of GPUs are shared by all projects of the machine. */
   const idsOf = (test: string, count: number) => Array.from({ length: count }, (_, n) => `${process.pid}${test}${n}`);
 
   /**
-   * Stages that take hold of a GPU in `shared`, which fails where it is held, say so, and give it back when they are let
-   * go: held/GPU while it is held, on/STAGE while the stage has it, go/STAGE lets it go.
+   * A project whose stages each hold a GPU until they are released, and fail if another stage holds it. In the folder of
+   * `shared`, held/GPU exists while a GPU is held, on/STAGE while the stage holds it, and go/STAGE releases the stage.
    */
   function gpuProject(shared: { path(path: string): string } | undefined, stages: number, tag = ''): TestProject {
     const hold = `mkdir "$SHARED/held/$CUDA_VISIBLE_DEVICES" && echo $REPRO_STAGE >> "$SHARED/runs" && touch "$SHARED/on/$REPRO_STAGE"`;
@@ -72,7 +72,7 @@ stages:
   const named = (made: TestProject, folder: string) =>
     readdirSync(made.path(folder)).filter((name) => name !== '.keep');
 
-  /** Lets `stages` stages go one by one, and sees to it that all GPUs are held as long as there is work for them. */
+  /** Releases `stages` stages one by one. Expects that all GPUs are held as long as enough stages wait. */
   async function letGo(shared: TestProject, ids: readonly string[], stages: number): Promise<void> {
     for (let left = stages; left > 0; left--) {
       await until(() => named(shared, 'on').length === Math.min(ids.length, left));
@@ -83,7 +83,7 @@ stages:
     }
   }
 
-  test('four GPUs, nine stages: no GPU is ever held twice, none idles while work waits, each stage sees its own', async () => {
+  test('four GPUs, nine stages: no GPU is held twice or idle while stages wait, and each stage sees only its own', async () => {
     const ids = idsOf('a', 4);
     const made = gpuProject(undefined, 9);
     made.env.REPRO_GPUS = ids.join(',');
@@ -96,11 +96,11 @@ stages:
     expect(made.read('cpu.log')).toBe('[]\n');
   });
 
-  test('two repros at once in one folder share them: each stage runs once, on a GPU of its own', async () => {
+  test('two repros in one folder share the GPUs: each stage runs once, on a GPU that no other stage has', async () => {
     const ids = idsOf('b', 4);
     const made = gpuProject(undefined, 9);
     made.env.REPRO_GPUS = ids.join(',');
-    // Two places each, so that all four are held only when both of them work.
+    // -j 2 each, so that all four GPUs are held only when both repros run stages.
     const both = [await made.spawn('-j', '2'), await made.spawn('-j', '2')];
     await letGo(made, ids, 9);
     const ended = await Promise.all(both.map((each) => each.ended));
@@ -112,7 +112,7 @@ stages:
     expect(new Set(made.read('runs').split('\n')).size).toBe(9 + 1);
   });
 
-  test('two folders share them', async () => {
+  test('repros in two folders share the GPUs', async () => {
     const ids = idsOf('c', 2);
     const one = gpuProject(undefined, 3, 'A');
     const other = gpuProject(one, 4, 'B');
@@ -140,7 +140,7 @@ stages:
     expect(await made.outcomes()).toMatchObject({ 'gpu@1': 'ran' });
   });
 
-  test('REPRO_GPUS counts before CUDA_VISIBLE_DEVICES; a stage that wants two sees both', async () => {
+  test('REPRO_GPUS takes precedence over CUDA_VISIBLE_DEVICES; a stage that wants two GPUs sees both', async () => {
     const made = project({
       'pipeline.yaml':
         'stages:\n  s: {cmd: "echo $CUDA_VISIBLE_DEVICES > seen", params: [p], outs: [seen], resources: {gpus: 2}}\n',
@@ -156,7 +156,7 @@ stages:
   });
 });
 
-test('without GPUs, a stage that wants one runs on the CPU; more than there are is refused before anything runs', async () => {
+test('without GPUs a stage that wants some runs on the CPU; a stage that wants more than there are is refused first', async () => {
   const made = project({
     'pipeline.yaml': 'stages:\n  a: {cmd: "true", params: [p], resources: {gpus: 2}}\n',
     'params.yaml': 'p: 1',
@@ -168,7 +168,7 @@ test('without GPUs, a stage that wants one runs on the CPU; more than there are 
   expect([exit, stderr]).toEqual([2, 'repro: a wants 2 GPUs, but this machine has 1\n']);
 });
 
-test('what took longest last time is started first', async () => {
+test('the stage that took longest in its last successful run starts first', async () => {
   const made = project({
     'pipeline.yaml': `
 stages:
@@ -190,7 +190,7 @@ stages:
   expect(made.read('order.log')).toBe('long\nmiddle\nshort\n');
 });
 
-test('the environment of a stage: its own env, its name, the project’s programs, a progress descriptor', async () => {
+test('a stage gets its env, its name, the programs in node_modules/.bin and a progress descriptor', async () => {
   const made = project({
     'pipeline.yaml': `
 stages:

@@ -1,4 +1,4 @@
-/** What makes a stage run, and what does not: content decides. */
+/** Which changes make a stage run: content decides, not time. */
 import { createHash } from 'node:crypto';
 import { chmodSync, utimesSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ afterEach(removeProjects);
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-/** raw → prepare → train (a cell a size) → report */
+/** raw → prepare → train (one cell for each size) → report */
 function study() {
   return project({
     'pipeline.yaml': `
@@ -45,7 +45,7 @@ stages:
 
 const everything = { prepare: 'ran', 'train@1': 'ran', 'train@2': 'ran', report: 'ran' };
 
-test('the first run runs everything, the second nothing', async () => {
+test('the first run runs every stage, the second none', async () => {
   const study1 = study();
   expect(await study1.outcomes()).toEqual(everything);
   const lock = study1.read('dvc-like.lock');
@@ -61,7 +61,7 @@ describe('after a first run', () => {
     return made;
   }
 
-  test('what is not listed, and what is only touched, laid out or ordered otherwise, changes nothing', async () => {
+  test('unlisted params and files, new file times and another order or layout of YAML leave all stages fresh', async () => {
     const made = await ready();
     made.write(
       'params.yaml',
@@ -75,7 +75,7 @@ describe('after a first run', () => {
     expect(await made.outcomes()).toEqual({});
   });
 
-  test('a listed param runs the stages that list it, and says which leaf changed from what to what', async () => {
+  test('a listed param makes the stages that list it stale, with the old and new value of the leaf', async () => {
     const made = await ready();
     made.write('params.yaml', made.read('params.yaml').replace('2: 32', '2: 48'));
     expect(await made.stale()).toMatchObject({
@@ -85,11 +85,11 @@ describe('after a first run', () => {
       },
       report: { state: 'maybe', reasons: [{ kind: 'upstream', stages: ['train@2'] }] },
     });
-    // train@2 makes the same loss as before, so the report stays.
+    // train@2 makes the same loss as before, so the report stays fresh.
     expect(await made.outcomes()).toEqual({ 'train@2': 'ran' });
   });
 
-  test('command, environment and dependencies', async () => {
+  test('a changed command, variable or dependency makes its stage stale', async () => {
     const made = await ready();
     const pipeline = made.read('pipeline.yaml');
     made.write('pipeline.yaml', pipeline.replace('THREADS: "2"', 'THREADS: "3"').replace('cat loss-*', 'cat ./loss-*'));
@@ -105,7 +105,7 @@ describe('after a first run', () => {
     expect(await made.outcomes()).toEqual(everything);
   });
 
-  test('a module somewhere in the closure of the code, by its name', async () => {
+  test('a changed module that the code imports makes the stage stale, and is named', async () => {
     const made = await ready();
     made.write('code/half.ts', 'export const half = 1 / 2;\n');
     expect((await made.stale())['train@1']).toEqual({
@@ -120,7 +120,7 @@ describe('after a first run', () => {
         },
       ],
     });
-    // A new file that takes an import over is noticed too.
+    // With the old content again, the stage is fresh again.
     made.write('code/half.ts', 'export const half = 0.5;\n');
     expect(await made.stale()).toEqual({});
   });
@@ -148,7 +148,7 @@ describe('after a first run', () => {
     expect((await made.repro('status', 'train@1')).stdout).toContain('  code code/half.ts is no longer used\n');
   });
 
-  test('what an index hands on and the code does not use is no part of it; what it hands on and the code uses is, index included', async () => {
+  test('re-exports of an index.ts count only if the code uses them; then the index.ts counts too', async () => {
     const made = await ready();
     made.write('code/index.ts', "export { half } from './half.ts';\nexport { other } from './other.ts';\n");
     made.write('code/train.ts', "import { half } from './index.ts';\nconsole.log(half);\n");
@@ -158,7 +158,7 @@ describe('after a first run', () => {
     made.write('code/index.ts', "export { other as half } from './other.ts';\n");
     const { reasons } = (await made.stale())['train@1'];
     expect(reasons.map(({ kind, path }) => [kind, path])).toContainEqual(['code', 'code/index.ts']);
-    // Something done on loading is used, whether or not its exports are.
+    // A module that runs code on load counts even if its exports are not used.
     made.write('code/index.ts', "export { half } from './half.ts';\nimport './other.ts';\n");
     made.write('code/other.ts', "export const other = 3;\nconsole.log('loaded');\n");
     await made.outcomes();
@@ -166,7 +166,7 @@ describe('after a first run', () => {
     expect((await made.stale())['train@1'].reasons).toMatchObject([{ kind: 'code', path: 'code/other.ts' }]);
   });
 
-  test('an output edited by hand, made executable, gone, or with a foreign file in it', async () => {
+  test('an output that was edited, made executable, removed, or has a foreign file in it is restored', async () => {
     const made = await ready();
     made.write('model-1', 'edited\n');
     chmodSync(made.path('report.txt'), 0o755);
@@ -188,13 +188,13 @@ describe('after a first run', () => {
     expect(made.exists('data/foreign.txt')).toBe(false);
   });
 
-  test('identical bytes from a stage above leave what is below alone', async () => {
+  test('a stage stays fresh if its upstream stage makes the same bytes again', async () => {
     const made = await ready();
     made.write('pipeline.yaml', made.read('pipeline.yaml').replace('tr a-z A-Z', 'tr [:lower:] [:upper:]'));
     expect(await made.outcomes()).toEqual({ prepare: 'ran' });
   });
 
-  test('a matrix value more or less leaves every other cell alone', async () => {
+  test('adding or removing a matrix value leaves every other cell fresh', async () => {
     const made = await ready();
     const block = (name: string) => new RegExp(`^  ${name}:\\n(    .*\\n)+`, 'm').exec(made.read('dvc-like.lock'))![0];
     const before = block('train@1');
@@ -207,7 +207,7 @@ describe('after a first run', () => {
     expect(await made.outcomes()).toEqual({});
   });
 
-  test('an output called a metric, or a dependency taken out, changes nothing; one put in does', async () => {
+  test('making an output a metric or removing a dependency leaves a stage fresh; adding a dependency does not', async () => {
     const made = await ready();
     const pipeline = made.read('pipeline.yaml');
     made.write(
@@ -222,7 +222,7 @@ describe('after a first run', () => {
   });
 });
 
-test('a dependency under or over what another stage makes comes after it, whatever the order in the file', async () => {
+test('a dependency in or around the output of another stage comes after it, whatever the order in the file', async () => {
   const made = project({
     'pipeline.yaml': `
 stages:
@@ -247,7 +247,7 @@ stages:
   );
 });
 
-test('a stage with nothing to tell by, or marked always_changed, runs each time; a frozen one never', async () => {
+test('a stage without inputs, or marked always_changed, runs each time; a frozen one never', async () => {
   const made = project({
     'pipeline.yaml': `
 stages:
@@ -266,7 +266,7 @@ stages:
   });
 });
 
-test('an optional dependency that is missing is recorded as such, and its coming runs the stage', async () => {
+test('a missing optional dependency is recorded as missing, and the stage runs when it appears', async () => {
   const made = project({
     'pipeline.yaml':
       'stages:\n  s: {cmd: cat extra.txt > out.txt || true, deps: [{extra.txt: {optional: true}}], outs: [out.txt]}\n',

@@ -1,4 +1,4 @@
-/** How outputs come into the cache: read once, linked if that is asked for, whole or not at all. */
+/** How outputs are taken into the cache: read once, hard-linked if configured, and whole or not at all. */
 import { createHash } from 'node:crypto';
 import { appendFileSync, chmodSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ afterEach(removeProjects);
 
 const MIB = 1 << 20;
 
-/** A stage whose output is as large as it says, in MiB; `before` is run first. */
+/** A project with a stage whose output has `mib` MiB. The stage runs the shell command `before` first. */
 function large(mib: number, before = ':'): TestProject {
   return project({
     'pipeline.yaml': `
@@ -29,7 +29,7 @@ function below(made: TestProject, folder: string): string[] {
   return names.filter((name) => statSync(made.path(join(folder, name))).isFile());
 }
 
-/** Names of the cache's objects; throws for one that does not hold what its name says. */
+/** Names of the cache's objects. Expects that each has the SHA-256 that its name says. */
 function objects(made: TestProject): string[] {
   return below(made, '.repro/cache/sha256').map((name) => {
     const hash = createHash('sha256').update(readFileSync(made.path(join('.repro/cache/sha256', name))));
@@ -45,7 +45,7 @@ async function hashed(made: TestProject, ...args: string[]): Promise<{ files: nu
   return done.hashed;
 }
 
-test('of a folder to which a file was added, only that one is hashed', async () => {
+test('of a folder with a new or changed file, only that file is hashed', async () => {
   const made = project({
     'pipeline.yaml': 'stages: {list: {cmd: ls -R in > out, deps: [in], outs: [out]}}\n',
     ...Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`in/${i % 3}/${i}`, `${i}`])),
@@ -60,7 +60,7 @@ test('of a folder to which a file was added, only that one is hashed', async () 
   expect(await hashed(made)).toEqual({ files: 2, bytes: 6 + size() });
 });
 
-test('a large output is hashed once: not again for the cache, the stage below it or the next run', async () => {
+test('a large output is hashed once: not again for the cache, for a downstream stage or by the next run', async () => {
   const made = large(3);
   made.write(
     'pipeline.yaml',
@@ -71,7 +71,7 @@ test('a large output is hashed once: not again for the cache, the stage below it
 });
 
 describe.skipIf(process.platform !== 'linux')('bytes that the process reads', () => {
-  test('no more than the output has, and memory does not grow with it', async () => {
+  test('are not more than the output has, and memory does not grow with the output', async () => {
     const made = large(1);
     made.write('big', 'A'.repeat(64 * MIB));
     made.write(
@@ -102,7 +102,7 @@ describe('cache.type: hardlink', () => {
       'in.txt': 'A\n',
       '.repro/config.yaml': 'cache: {type: hardlink}\n',
     });
-    /** Whether it is one of the cache's own files. */
+    /** Whether it is a hard link to an object of the cache. */
     const isLink = (path: string) => {
       const { ino } = statSync(made.path(path));
       return objects(made).some((name) => statSync(made.path(join('.repro/cache/sha256', name))).ino === ino);
@@ -131,7 +131,7 @@ describe('cache.type: hardlink', () => {
     expect(await made.outcomes()).toEqual({});
   });
 
-  test('who edits it all the same damages the object: that is named, and the stage runs', async () => {
+  test('editing the output damages the object: a note says so, and the stage runs', async () => {
     const { made } = linked('[out]', 'cp in.txt out');
     await made.outcomes();
     chmodSync(made.path('out'), 0o644);
@@ -142,7 +142,7 @@ describe('cache.type: hardlink', () => {
     objects(made);
   });
 
-  test('what git keeps, what is persisted and what has another name is copied, and stays writable', async () => {
+  test('outputs that git keeps, persisted outputs and files with several links are copied, and stay writable', async () => {
     const { made, isLink } = linked(
       '[{kept: {cache: false}}, {grows: {persist: true}}, twin, far]',
       'cp in.txt kept; cat in.txt >> grows; ln -f in.txt twin; cp in.txt elsewhere; ln -s elsewhere far',
@@ -154,7 +154,7 @@ describe('cache.type: hardlink', () => {
     }
   });
 
-  test('an output that comes to be persisted gets a file of its own before anything is written to it', async () => {
+  test('an output that is now persisted stops being a link before its stage runs', async () => {
     const { made, isLink } = linked('[grows]', 'cat in.txt >> grows');
     await made.outcomes();
     expect(isLink('grows')).toBe(true);
@@ -164,7 +164,7 @@ describe('cache.type: hardlink', () => {
     expect([made.read('grows'), isLink('grows')]).toEqual(['A\nB\n', false]);
   });
 
-  test('a setting that there is not is named', async () => {
+  test('an unknown value of cache.type is reported', async () => {
     const { made } = linked('[out]', 'cp in.txt out');
     made.write('.repro/config.yaml', 'cache: {type: hardlinks}\n');
     const { exit, stdout } = await made.repro();
@@ -175,7 +175,7 @@ describe('cache.type: hardlink', () => {
   });
 });
 
-test('an output that is still being written to is not taken', async () => {
+test('an output that is still being written to is not taken into the cache', async () => {
   const made = large(32);
   const writer = '(setsid sh -c "while [ -e in.txt ]; do echo x >> big; done; touch ended" >/dev/null 2>&1 3>&- &)';
   const whenItWrites = `until [ "$(wc -c < big)" -gt ${32 * MIB} ]; do :; done`;
@@ -188,7 +188,7 @@ test('an output that is still being written to is not taken', async () => {
   expect(made.exists('dvc-like.lock')).toBe(false);
 });
 
-test('where the cache cannot be written, that is said, and no part of an object is left', async () => {
+test('if the cache cannot be written, the message says so, and no part of an object is left', async () => {
   const made = large(8, 'ulimit -S -f unlimited');
   const { exit, stdout } = await made.reproAfter("trap '' XFSZ; ulimit -S -f 8192");
   expect([exit, stdout]).toEqual([
@@ -201,11 +201,11 @@ test('where the cache cannot be written, that is said, and no part of an object 
   expect(objects(made)).toHaveLength(1);
 });
 
-test('killed while it copies: nothing counts as an object, the next run is right, and what is left is cleared away', async () => {
+test('after a kill while copying there is no object, the next run is right, and the rest is removed', async () => {
   const made = large(128);
   const { process, ended } = await made.spawn();
   const incoming = made.path('.repro/cache/incoming');
-  // What it tries the file system with is there for a moment, and small.
+  // The small file that tests whether the file system can clone is there for a moment.
   const isHalf = (name: string) => (statSync(join(incoming, name), { throwIfNoEntry: false })?.size ?? 0) > MIB;
   await until(() => made.exists('.repro/cache/incoming') && readdirSync(incoming).some(isHalf));
   process.kill('SIGKILL');
