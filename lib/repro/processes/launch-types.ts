@@ -1,4 +1,4 @@
-/** What launch.ts takes and returns. Its two ways to start a shell, launch-with-addon.ts and launch-with-node.ts, share it. */
+/** The request and the result of a launch, shared by launch.ts, launch-with-addon.ts and launch-with-node.ts. */
 
 /** A shell command to start. */
 export interface LaunchRequest {
@@ -20,7 +20,7 @@ export interface LaunchedShell {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Is told what a shell writes and how it ends, always in a later turn of the event loop than the start. */
+/** Receives the output and the end of a shell, always in a later turn of the event loop than the start. */
 export interface LaunchListener {
   /** Bytes from stdout and stderr, in the order in which they were written. */
   output(bytes: Buffer): void;

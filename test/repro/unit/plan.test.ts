@@ -1,4 +1,4 @@
-/** What is decided about each stage before anything runs, on a small project on disk whose stages were committed, not run. */
+/** The plan: a status for each stage, on a small project on disk whose stages were committed, not run. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { commitStage } from '../../../lib/repro/execution/index.ts';
 import { evaluate, makePlan, openProject, type PlanOptions, type Project } from '../../../lib/repro/planning/index.ts';
