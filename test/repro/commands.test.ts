@@ -174,7 +174,7 @@ test('after push and pull over a folder, a fresh clone is up to date without a r
     writeFileSync(path, 'damaged');
   }
   const spoiled = await clone().repro('pull', '-r', store);
-  expect([spoiled.exit, spoiled.stderr]).toEqual([1, expect.stringMatching(/tree: .* is damaged; it was not taken/)]);
+  expect([spoiled.exit, spoiled.stderr]).toEqual([1, expect.stringMatching(/tree: .* is damaged; it was not copied/)]);
   const nowhere = await made.repro('push', '-r', 'nowhere');
   expect([nowhere.exit, nowhere.stderr]).toEqual([2, expect.stringMatching(/there is no remote "nowhere"/)]);
 });

@@ -88,7 +88,7 @@ test('a merge conflict, a damaged block and another file in its place are named;
   expect(await wrong(lock.replace('    cmd: cp in.txt z.txt', '    cmd: [cp in.txt'))).toMatch(
     /^repro: dvc-like\.lock: the block of zebra is damaged .*; delete it, and run repro\n$/,
   );
-  expect(await wrong('anything: else\n')).toMatch(/this is no lock file of repro; delete it, and run repro/);
+  expect(await wrong('anything: else\n')).toMatch(/this is not a lock file of repro; delete it, then run repro/);
   made.remove('dvc-like.lock');
   expect(Object.values(await made.outcomes())).toEqual(Array(5).fill('restored'));
   expect(made.read('dvc-like.lock')).toBe(lock);

@@ -1,6 +1,6 @@
 /**
- * A YAML (or JSON) file as a value together with where each key stands, so that every complaint can name line and column.
- * It knows nothing of what the file means.
+ * A YAML (or JSON) file as a value together with where each key stands, so that every complaint can name line and
+ * column. It knows nothing of what the file means.
  */
 
 import { readFileSync } from 'node:fs';
@@ -42,8 +42,8 @@ export function readText(path: string, name = path): string {
 }
 
 /**
- * What is kept in the lock and compared with it. Throws ReproError also for a number that JSON does not have: hashes and
- * memos could not tell `.inf` and `.nan` from nothing, and a change of one into another would be seen by nobody.
+ * What is kept in the lock and compared with it. Throws ReproError also for a number that JSON does not have: hashes
+ * and memos could not tell `.inf` and `.nan` from nothing, and a change of one into another would be seen by nobody.
  */
 export async function parseSettings(text: string, file: string): Promise<SourceDocument> {
   const document = await parseSource(text, file);
@@ -120,7 +120,10 @@ export async function parseSource(text: string, file: string): Promise<SourceDoc
   return { file, value, at };
 }
 
-/** The slips made most, in the words of who writes settings; undefined: the library's will do. `rest`: the line from there. */
+/**
+ * The slips made most, in the words of who writes settings; undefined: the library's will do. `rest`: the line from
+ * there.
+ */
 function describeYamlError({ code, message }: { code: string; message: string }, rest: string): string | undefined {
   if (message.startsWith('Implicit map keys need')) return 'a key wants ": " behind it';
   const bracket = /^Flow (?:sequence|map).* end with a ([\]}])/.exec(message)?.[1];

@@ -1,32 +1,56 @@
 /**
- * Where the files that a pipeline is made of are read from: its folder as it is, or as it would be with some files edited.
- * A git revision (results/revision-source.ts) is another such place.
+ * Where a pipeline's own files are read from: its folder, or its folder with some files edited in memory. A git
+ * revision is another source: see results/revision-source.ts.
  */
 import { readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import { describeError, ReproError } from '../messages/index.ts';
 
+/** A place to read the pipeline's files from. */
 export interface FileSource {
-  /** `file` is relative to the pipeline's folder; undefined: there is no such file. Throws ReproError for one that cannot be read. */
+  /**
+   * @param file path relative to the pipeline's folder
+   * @returns the text; undefined if there is no such file
+   * @throws ReproError if the file exists and cannot be read
+   */
   read(file: string): Promise<string | undefined>;
 }
 
-/** By file, as normalised. */
+/** New texts of files, by normalised path relative to the pipeline's folder. */
 export type EditedFiles = ReadonlyMap<string, string>;
 
+/** For a source without edited files. */
 export const NO_EDITS: EditedFiles = new Map();
 
-export function folderSource(root: string, edited: EditedFiles = NO_EDITS): FileSource {
+/**
+ * The files of a folder.
+ *
+ * @param edited files to read from memory instead
+ * @param readFile reads a file by absolute path; undefined if there is none
+ */
+export function folderSource(
+  root: string,
+  edited: EditedFiles = NO_EDITS,
+  readFile: (path: string) => string | undefined = readIfThere,
+): FileSource {
   return {
     read: async (file) => {
       const instead = edited.size > 0 ? edited.get(normalize(file)) : undefined;
       if (instead !== undefined) return instead;
       try {
-        return readFileSync(join(root, file), 'utf8');
+        return readFile(join(root, file));
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
         throw new ReproError({ message: `cannot be read: ${describeError(error)}`, place: { file } });
       }
     },
   };
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }

@@ -9,8 +9,8 @@ export function isMapping(value: unknown): value is { readonly [key: string]: Js
 export type LookUp = { found: true; value: Json } | { found: false; missing: string; known: string[] };
 
 /**
- * The value at a dotted key such as `train.sizes[0].width`. A name that itself holds dots is found too: at each step the
- * longest name that exists is taken.
+ * The value at a dotted key such as `train.sizes[0].width`. A name that itself holds dots is found too: at each step
+ * the longest name that exists is taken.
  */
 export function lookUp(root: Json, key: string): LookUp {
   const path = keyPath(root, key);

@@ -47,8 +47,9 @@ function wordProblems(document: SourceDocument, errors: readonly ErrorObject[]):
 }
 
 /**
- * Of a failed anyOf/oneOf, ajv reports every branch and then the choice itself. What helps is the branch that got deepest;
- * when none got past the value itself, the choice, worded from the types and constants that its branches allow.
+ * Of a failed anyOf/oneOf, ajv reports every branch and then the choice itself. What helps is the branch that got
+ * deepest; when none got past the value itself, the choice, worded from the types and constants that its branches
+ * allow.
  */
 function mostSpecific(errors: readonly ErrorObject[]): ErrorObject[] {
   const choices = errors.filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf');

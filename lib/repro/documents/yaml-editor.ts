@@ -156,7 +156,9 @@ class Rewriter {
     return steps;
   }
 
-  /** Equal items stay where they are; what lies between them is replaced one for one, and the rest put in or taken out. */
+  /**
+   * Equal items stay where they are; what lies between them is replaced one for one, and the rest put in or taken out.
+   */
   #listSteps(list: YAMLSeq, value: readonly Json[]): Step[] {
     const old = list.items.map((item) => this.#plain(item as ParsedNode));
     const steps: Step[] = [];

@@ -1,10 +1,10 @@
-/** Which build of repro this is: another may read the same pipeline otherwise. */
+/** Identifies the build of repro: what one build remembered may be wrong for another. */
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 let known: string | undefined;
 
-/** Of the file that holds this module: the bundle, or this source. */
+/** Size and time of the file that contains this module: the bundle, or this source file. */
 export function ownIdentity(): string {
   if (known === undefined) {
     const { size, mtimeMs } = statSync(fileURLToPath(import.meta.url));

@@ -1,55 +1,59 @@
 /**
- * What is at a path: a walk over its files, each of which is read only where nothing remembered (State) says what it holds.
+ * Hashes the file or folder at a path. A file is read only if its hash is not remembered (State).
  *
- *   stat of each file of a folder → what was remembered of it → read, where that is not the same file → lines of the manifest
+ *   stat of each file of a folder → hash remembered for this stat signature → otherwise read → lines of the manifest
  *
- * Times never decide: they only tell that a file need not be read again. As in git, a file that changed so recently that a
- * further change might leave the same times is read again next time. Symbolic links count as what they point to.
- * One folder's files are looked at at a time, so that of all others only the text of the manifest is held.
+ * Times never decide whether content changed: they only show that a file need not be read again. As in git, a file that
+ * changed very recently is read again next time, because a further change might leave the same times. Symbolic links
+ * are followed. The walk keeps the entries of one folder at a time; of other folders it keeps only the manifest's text.
  */
-import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
+import { type BigIntStats, lstatSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describeError, ReproError } from '../messages/index.ts';
 import { manifestLine, type Scanned, sha256 } from './content.ts';
 import { type FoundFile, type Reading, readFile, readingOfKnown, SMALL } from './file-readers.ts';
-import { StatSnapshot } from './fresh-stamp.ts';
 import { KnownFiles, knownFilesText } from './known-files.ts';
-import { isExecutable, isSettled, now, statOrUndefined, statSignature } from './stat-signature.ts';
+import { isExecutable, statOrUndefined, statSignature } from './stat-signature.ts';
+import { type FolderEntry, StatSnapshot } from './stat-snapshot.ts';
 import type { State } from './state.ts';
 import { yieldToEventLoop } from './yield-to-event-loop.ts';
 
-/** Reads a file, or only says what is known of it: how the cache sees the bytes of what it takes in. */
+/**
+ * Reads a file and returns its hash. `known` is the remembered hash, if any. The cache passes a reader of its own,
+ * which copies the file while it is hashed.
+ */
 export type Reader = (file: FoundFile, known: string | undefined) => Reading | Promise<Reading>;
 
 const readUnlessKnown: Reader = (file, known) => (known === undefined ? readFile(file) : readingOfKnown(file, known));
 
-/** An item of a folder. */
+/** An entry of a folder. */
 interface Item extends FoundFile {
-  /** What its place in the manifest goes by: a folder's ends with a slash, so that what is in it comes after `a.txt`. */
+  /** Sort key in the manifest. A folder's ends with a slash, so that its files come after `a.txt`. */
   key: string;
-  /** Folders only: which one it is, to tell a link that leads back. */
+  /** Folders only: device and inode, to find a link that leads back to a folder above. */
   folder: string | undefined;
-  /** Its hash, if that may be remembered. */
+  /** The file's hash, if it may be remembered. */
   remember: string | undefined;
 }
 
-/** A folder's manifest, as far as it is known. */
+/** The manifest of the scanned folder, as far as it has been built. */
 interface Tally {
   text: string[];
   size: number;
   files: number;
 }
 
+/** Hashes inputs and outputs, and remembers each result until `forget`. Paths are relative to the root, or absolute. */
 export class ContentHasher {
   readonly #root: string;
   readonly #state: State;
-  /** Scans that still hold: nothing that repro started has run since. */
-  readonly #held = new Map<string, Promise<Scanned | undefined>>();
-  /** Absolute paths that are no part of any folder's content: repro's own. */
+  /** Scans since the last `forget`. */
+  readonly #scans = new Map<string, Promise<Scanned | undefined>>();
+  /** Absolute paths that never count as part of a folder: git's and repro's own. */
   readonly #skipped: ReadonlySet<string>;
-  /** Of everything scanned since the last `forget`. */
+  /** The stat signatures of everything scanned since the last `forget`. */
   readonly snapshot = new StatSnapshot();
-  /** What has been read because no hash of it was known. */
+  /** How much was read because no hash was remembered. */
   readonly hashed = { files: 0, bytes: 0 };
 
   constructor(root: string, state: State) {
@@ -58,36 +62,40 @@ export class ContentHasher {
     this.#skipped = new Set(['.git', '.repro', 'dvc-like.lock'].map((name) => join(root, name)));
   }
 
-  /** Undefined when there is nothing at `path` (relative to the root, or absolute). */
+  /**
+   * @returns undefined if there is nothing at `path`
+   * @throws ReproError if something there cannot be read, or is neither a file nor a folder
+   */
   scan(path: string): Promise<Scanned | undefined> {
-    return this.#held.get(path) ?? this.scanNow(path);
+    return this.#scans.get(path) ?? this.scanNow(path);
   }
 
-  /** The same, looking again at every file's times even if nothing seems to have run; `read` is asked for each file. */
+  /** Like `scan`, but looks at every file again, and calls `read` for each file. */
   scanNow(path: string, read: Reader = readUnlessKnown): Promise<Scanned | undefined> {
     const scan = this.#look(path, read);
-    this.#held.set(path, scan);
-    scan.catch(() => this.#held.delete(path));
+    this.#scans.set(path, scan);
+    scan.catch(() => this.#scans.delete(path));
     return scan;
   }
 
-  /** The hash of a file that is no input or output; undefined when there is none. */
+  /**
+   * The hash of a file that is neither input nor output, such as an object in the cache; undefined if it is missing.
+   */
   async hashOf(absolute: string): Promise<string | undefined> {
     const stat = statOrUndefined(absolute);
     if (stat === undefined) return undefined;
     return (await this.#file(foundFile(absolute, stat), readUnlessKnown)).sha256;
   }
 
-  /** To be called when a command has started or ended: what was scanned before may have changed. */
+  /** To be called when a command has started or ended, since it may have changed what was scanned. */
   forget(): void {
-    this.#held.clear();
+    this.#scans.clear();
     this.snapshot.clear();
   }
 
   async #look(path: string, read: Reader): Promise<Scanned | undefined> {
     const absolute = path.startsWith('/') ? path : join(this.#root, path);
-    const stat = statOrUndefined(absolute);
-    this.snapshot.add(absolute, stat);
+    const stat = this.snapshot.stat(absolute);
     if (stat === undefined) {
       if (lstatOrUndefined(absolute)) throw new ReproError(`${path} is a symbolic link to nothing`);
       return undefined;
@@ -103,7 +111,12 @@ export class ContentHasher {
     return { content: { sha256: sha256(manifest), size: tally.size, files: tally.files }, manifest };
   }
 
-  /** `prefix`: what the paths of its files start with in the manifest. */
+  /**
+   * Adds a folder to the manifest.
+   *
+   * @param prefix start of the manifest paths of its files: '' or `a/b/`
+   * @param above device and inode of the folders above
+   */
   async #folder(
     absolute: string,
     prefix: string,
@@ -133,7 +146,7 @@ export class ContentHasher {
       let sha = known.find(item.key, item.identity);
       item.remember = sha;
       if (sha === undefined || read !== readUnlessKnown) {
-        // A large file is remembered on its own: it may be somebody's whole dependency.
+        // A large file has its own memo: it may be the whole dependency of a stage.
         const isLarge = size > SMALL;
         const reading = await (isLarge ? this.#file(item, read) : this.#read(item, read, sha));
         if (!isLarge && reading.identity !== undefined) {
@@ -155,43 +168,39 @@ export class ContentHasher {
 
   /** A folder's items in the order of the manifest; undefined when it is empty. */
   #list(folder: string): Item[] | undefined {
-    let names: string[];
-    try {
-      names = readdirSync(folder);
-    } catch (error) {
-      throw new ReproError(`${this.#name(folder)} cannot be read: ${describeError(error)}`);
-    }
-    if (names.length === 0) return undefined;
     const items: Item[] = [];
-    const started = now();
-    let settled = true;
-    for (const item of names) {
-      const absolute = `${folder}/${item}`;
-      if (this.#skipped.has(absolute)) continue;
-      const stat = statOrUndefined(absolute);
-      // It vanished between the listing and now, or is a link to nothing: the latter is a fault, the former is not.
+    let isEmpty = true;
+    for (const { name, absolute, stat, signature } of this.#entries(folder)) {
+      isEmpty = false;
+      // A file that has just vanished is not an error. A link to nothing is.
       if (stat === undefined) {
         if (lstatOrUndefined(absolute)) throw new ReproError(`${this.#name(absolute)} is a symbolic link to nothing`);
         continue;
       }
-      settled &&= isSettled(stat, started);
       const isFolder = stat.isDirectory();
       if (!isFolder && !stat.isFile()) throw new ReproError(`${this.#name(absolute)} is neither a file nor a folder`);
       items.push({
-        key: isFolder ? `${item}/` : item,
+        key: isFolder ? `${name}/` : name,
         absolute,
-        identity: statSignature(stat),
+        identity: signature,
         size: Number(stat.size),
         executable: isExecutable(stat),
         folder: isFolder ? `${stat.dev}:${stat.ino}` : undefined,
         remember: undefined,
       });
     }
-    this.snapshot.addFolder(folder, items, settled);
-    return items.sort((a, b) => (a.key < b.key ? -1 : 1));
+    return isEmpty ? undefined : items.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
-  /** For people. */
+  #entries(folder: string): Iterable<FolderEntry> {
+    try {
+      return this.snapshot.statEntries(folder, (absolute) => this.#skipped.has(absolute));
+    } catch (error) {
+      throw new ReproError(`${this.#name(folder)} cannot be read: ${describeError(error)}`);
+    }
+  }
+
+  /** The path as messages show it. */
   #name(absolute: string): string {
     return relative(this.#root, absolute) || '.';
   }

@@ -1,21 +1,23 @@
 /**
- * What a file or folder holds, as a SHA-256. A folder's is that of its manifest: a line for each file in it, sorted by
- * path, with hash, size and executable bit, and a line for each empty folder. Looking is in scan.ts.
+ * The content of a file or folder, as a SHA-256. That of a folder is the hash of its manifest. The manifest has one
+ * line for each file, sorted by path, with hash, size and executable bit, and one line for each empty folder.
+ * content-hasher.ts finds the content at a path.
  */
 import { createHash } from 'node:crypto';
 
+/** The content of a file or folder. */
 export interface Content {
   /** Of the file, or of the folder's manifest. */
   sha256: string;
-  /** bytes, of all files in it */
+  /** Bytes; for a folder, of all its files. */
   size: number;
-  /** Folders only: how many files are in it. */
+  /** Folders only: the number of files. */
   files?: number;
   /** Files only. */
   executable?: true;
 }
 
-/** A line of a manifest; an empty folder has no hash, and a path that ends with a slash. */
+/** A line of a manifest. An empty folder has no hash, and its path ends with a slash. */
 export interface ManifestEntry {
   path: string;
   sha256?: string;
@@ -23,26 +25,31 @@ export interface ManifestEntry {
   executable?: true;
 }
 
+/** The content at a path. */
 export interface Scanned {
   content: Content;
-  /** Folders only: the text of the manifest. As objects, that of 100,000 files would take some 50 MB. */
+  /** Folders only: the manifest as text. As objects, the entries of 100,000 files would take about 50 MB. */
   manifest?: string;
 }
 
+/** Whether both are missing, or have the same hash, kind and executable bit. */
 export function sameContent(a: Content | null | undefined, b: Content | null | undefined): boolean {
   if (!a || !b) return !a && !b;
   return a.sha256 === b.sha256 && (a.files === undefined) === (b.files === undefined) && a.executable === b.executable;
 }
 
+/** The SHA-256 in hexadecimal digits; text is encoded as UTF-8. */
 export function sha256(text: string | Uint8Array): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
+/** One line of a manifest, with its newline; without `sha256`, that of an empty folder. */
 export function manifestLine(path: string, sha256?: string, size?: number, executable?: boolean): string {
   if (sha256 === undefined) return `{"path":${JSON.stringify(path)}}\n`;
   return `{"path":${JSON.stringify(path)},"sha256":"${sha256}","size":${size}${executable ? ',"executable":true' : ''}}\n`;
 }
 
+/** The entries of a manifest. */
 export function parseManifest(text: string): ManifestEntry[] {
   return text
     .split('\n')
@@ -50,7 +57,7 @@ export function parseManifest(text: string): ManifestEntry[] {
     .map((line) => JSON.parse(line));
 }
 
-/** A folder of these entries, which are sorted by path. */
+/** The content and manifest of a folder with these entries, which must be sorted by path. */
 export function folderOf(entries: readonly ManifestEntry[]): Required<Scanned> {
   const manifest = entries.map((e) => manifestLine(e.path, e.sha256, e.size, e.executable)).join('');
   const files = entries.filter((entry) => entry.sha256 !== undefined);
@@ -58,14 +65,14 @@ export function folderOf(entries: readonly ManifestEntry[]): Required<Scanned> {
   return { content: { sha256: sha256(manifest), size, files: files.length }, manifest };
 }
 
-/** What a folder holds at `path` (relative to it); undefined when there is nothing. */
+/** The content at `path` inside a folder, relative to it; undefined if there is nothing. */
 export function contentWithin(manifest: readonly ManifestEntry[], path: string): Content | undefined {
   const file = manifest.find((entry) => entry.path === path);
   if (file?.sha256 !== undefined)
     return { sha256: file.sha256, size: file.size!, ...(file.executable ? { executable: true } : {}) };
   const below = manifest.filter((entry) => entry.path.startsWith(`${path}/`));
   if (below.length === 0) return undefined;
-  // The folder itself, if it is empty, is no line of its own manifest.
+  // An empty folder's own line is not part of its manifest.
   const inside = below.map((entry) => ({ ...entry, path: entry.path.slice(path.length + 1) }));
   return folderOf(inside.filter((entry) => entry.path !== '')).content;
 }

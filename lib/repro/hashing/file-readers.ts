@@ -1,6 +1,6 @@
 /**
- * Reading a file once: its SHA-256, and on the way its bytes for whoever wants to keep them. Memory does not grow with the
- * file. A file that moves while it is read is said to have moved; what was read of it then is worth nothing.
+ * Reads a file once and hashes it, and passes the bytes on to a caller that copies them. Memory does not grow with the
+ * size of the file. If the file changes while it is read, the reading is marked `moved`, and its hash is useless.
  */
 import { createHash } from 'node:crypto';
 import { type BigIntStats, closeSync, fstatSync, openSync, readSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sha256 } from './content.ts';
 import { isExecutable, isSettled, now, SETTLING, statSignature } from './stat-signature.ts';
 
-/** A file as a look at its folder found it. */
+/** A file with its stat data, as found in its folder. */
 export interface FoundFile {
   absolute: string;
   identity: string;
@@ -17,35 +17,40 @@ export interface FoundFile {
   executable: boolean;
 }
 
+/** The result of reading a file. */
 export interface Reading {
   sha256: string;
   size: number;
   executable: boolean;
-  /** What the hash may be remembered by; absent where a later change might leave it as it is. */
+  /** Stat signature to remember the hash by; absent if a later change might leave the signature the same. */
   identity?: string;
-  /** The file is no longer the one that was found. */
+  /** The file changed after it was found. */
   moved: boolean;
-  /** bytes; absent where the hash was known */
+  /** Bytes that were read; absent if the hash was remembered. */
   read?: number;
 }
 
-/** Files up to this size are read in one go; larger ones in pieces of it, and the event loop runs in between. */
+/**
+ * Bytes. Smaller files are read at once. Larger ones are read in pieces of this size, and the event loop runs between.
+ */
 export const SMALL = 1 << 20;
-const whole = Buffer.allocUnsafe(SMALL + 1);
+/** Holds a small file; one byte longer, to notice a file that grew. */
+const SMALL_FILE = Buffer.allocUnsafe(SMALL + 1);
 
+/** Reads and hashes a file of any size. */
 export function readFile(file: FoundFile): Reading | Promise<Reading> {
   return file.size <= SMALL ? readSmall(file).reading : readInPieces(file);
 }
 
-/** The bytes are good until the next call; where the file has moved they may be a part of it. */
+/** Reads a file of at most SMALL bytes. `bytes` is valid until the next call, and incomplete if the file has moved. */
 export function readSmall(file: FoundFile): { reading: Reading; bytes: Buffer } {
   const started = now();
   const descriptor = openSync(file.absolute, 'r');
   try {
     let length = 0;
-    for (let got = -1; got !== 0 && length < whole.length; length += got)
-      got = readSync(descriptor, whole, length, whole.length - length, null);
-    const bytes = whole.subarray(0, length);
+    for (let got = -1; got !== 0 && length < SMALL_FILE.length; length += got)
+      got = readSync(descriptor, SMALL_FILE, length, SMALL_FILE.length - length, null);
+    const bytes = SMALL_FILE.subarray(0, length);
     const after = fstatSync(descriptor, { bigint: true });
     return { reading: readingOf(file, sha256(bytes), after, isSettled(after, started)), bytes };
   } finally {
@@ -53,13 +58,17 @@ export function readSmall(file: FoundFile): { reading: Reading; bytes: Buffer } 
   }
 }
 
-/** `keep` is given each piece in turn, and is done with it when its promise resolves. */
+/**
+ * Reads and hashes a file piece by piece.
+ *
+ * @param keep called with each piece in order; the piece's buffer is reused after its promise resolves
+ */
 export async function readInPieces(file: FoundFile, keep?: (piece: Buffer) => Promise<void>): Promise<Reading> {
   const handle = await open(file.absolute, 'r');
   try {
     const started = await whenSettled(() => handle.stat({ bigint: true }));
     const hash = createHash('sha256');
-    // While one piece is hashed and kept, the next is read.
+    // The next piece is read while this one is hashed and kept.
     const [a, b] = [Buffer.allocUnsafe(SMALL), Buffer.allocUnsafe(SMALL)];
     const read = (buffer: Buffer) => handle.read(buffer, 0, SMALL, null);
     for (let [full, next, reading] = [a, b, read(a)]; ; [full, next] = [next, full]) {
@@ -68,7 +77,7 @@ export async function readInPieces(file: FoundFile, keep?: (piece: Buffer) => Pr
       reading = read(next);
       const piece = full.subarray(0, bytesRead);
       const kept = keep?.(piece);
-      // Both are awaited below, whatever becomes of the other.
+      // Awaited below; this only avoids an unhandled rejection until then.
       kept?.catch(() => {});
       hash.update(piece);
       try {
@@ -86,8 +95,9 @@ export async function readInPieces(file: FoundFile, keep?: (piece: Buffer) => Pr
 }
 
 /**
- * A large file that has just been written is worth a moment's wait: once it is settled, it need not be read again. Returns
- * when that was: nanoseconds since 1970.
+ * Waits a moment if a large file has just been written: once its times are settled, its hash can be remembered.
+ *
+ * @returns the time after the wait, in nanoseconds since 1970
  */
 async function whenSettled(stat: () => Promise<BigIntStats>): Promise<bigint> {
   if (!isSettled(await stat())) await pause(SETTLING);
@@ -101,6 +111,7 @@ function readingOf(file: FoundFile, sha256: string, after: BigIntStats, settled:
   return settled && !moved ? { ...reading, identity: file.identity } : reading;
 }
 
+/** The reading of a file whose hash is remembered. */
 export function readingOfKnown(file: FoundFile, sha256: string): Reading {
   const { size, executable, identity } = file;
   return { sha256, size, executable, identity, moved: false };

@@ -1,28 +1,36 @@
 /**
- * The quickest way to know that there is nothing to do: after a run that left everything up to date, what stat says of
- * every file and folder that this rested on is kept in .repro/fresh. While all of it is unchanged, so is the verdict, and
- * neither YAML nor LMDB need be loaded. Anything else is left to the full check; deleting the file does no harm.
+ * The fast path of a call with nothing to do. After a run that left every stage fresh, .repro/fresh keeps the stat
+ * signature of each file and folder that this result depends on. While none has changed, all stages are still fresh,
+ * and neither YAML nor LMDB need be loaded. Otherwise the full check runs. Deleting the file does no harm.
  *
- * Only settled times count (see scan.ts), so no later change can leave them as they are.
+ * Only files with settled times are stamped (see stat-signature.ts), so that any later change shows.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAtomically } from '../files/index.ts';
-import { isSettled, statOrUndefined, statSignature } from './stat-signature.ts';
+import { statOrUndefined, statSignature } from './stat-signature.ts';
+import type { StatSnapshot } from './stat-snapshot.ts';
 
 const FILE = '.repro/fresh';
 const FORMAT = 2;
-/** Starts the line of a folder that the paths after it are in; all other lines start with an identity and a tab. */
+/** Starts the line of a folder; the paths after it are relative to it. Other lines are `SIGNATURE <tab> PATH`. */
 const FOLDER = 'in ';
 
 interface Header {
   format: number;
-  /** The build of repro that gave it. */
+  /** The build of repro that wrote the stamp; see build-id.ts. */
   by: string;
+  /** How many stages the pipeline has. */
   stages: number;
 }
 
-/** How many stages are all up to date; undefined: that is not known. */
+/**
+ * Checks the stamp of the pipeline in `root`.
+ *
+ * @param by the build of repro that is running
+ * @returns how many stages there are, all fresh; undefined if a full check is needed
+ * @throws Error if the stamp is damaged, which also calls for a full check
+ */
 export function freshStages(root: string, by: string): number | undefined {
   let lines: string[];
   try {
@@ -30,7 +38,7 @@ export function freshStages(root: string, by: string): number | undefined {
   } catch {
     return undefined;
   }
-  // The last line is empty in a whole file.
+  // A complete file ends with a newline, so the last item is empty.
   if (lines.pop() !== '') return undefined;
   const header = JSON.parse(lines[0]) as Header;
   if (header.format !== FORMAT || header.by !== by) return undefined;
@@ -52,45 +60,16 @@ function absolute(folder: string, path: string): string {
   return path.startsWith('/') ? path : `${folder}/${path}`;
 }
 
-/** What stat said of each path that a verdict rests on, taken before the path was read. */
-export class StatSnapshot {
-  /** By absolute path. */
-  readonly #single = new Map<string, string>();
-  /** Of all that is in a folder, by its absolute path: the lines of the certificate. */
-  readonly #folders = new Map<string, string>();
-  /** Whether all of it can be relied on. */
-  #certain = true;
-
-  /** Takes down what stat says, or that there is nothing. */
-  add(path: string, stat = statOrUndefined(path)): void {
-    this.#single.set(path, stat ? statSignature(stat) : '');
-    if ((stat && !isSettled(stat)) || path.includes('\n')) this.#certain = false;
-  }
-
-  /** The same of all items of a folder; `key` is an item's name, a slash at its end does no harm. */
-  addFolder(folder: string, items: readonly { key: string; identity: string }[], settled: boolean): void {
-    const lines = items.map(({ key, identity }) => `${identity}\t${key}\n`).join('');
-    this.#folders.set(folder, lines);
-    if (!settled || folder.includes('\n') || items.some(({ key }) => key.includes('\n'))) this.#certain = false;
-  }
-
-  clear(): void {
-    this.#single.clear();
-    this.#folders.clear();
-    this.#certain = true;
-  }
-
-  /** Writes the certificate, unless something in it changed so recently that a further change might not show. */
-  writeFreshStamp(root: string, by: string, stages: number): void {
-    if (!this.#certain) return;
-    const header: Header = { format: FORMAT, by, stages };
-    const inside = `${root}/`;
-    const relative = (path: string) => (path.startsWith(inside) ? path.slice(inside.length) : path);
-    const parts = [`${JSON.stringify(header)}\n`];
-    for (const [path, identity] of this.#single) parts.push(`${identity}\t${relative(path)}\n`);
-    for (const [path, lines] of this.#folders) parts.push(`${FOLDER}${relative(path)}\n`, lines);
-    mkdirSync(join(root, '.repro'), { recursive: true });
-    // fsync: a stamp cut short at the end of a line would look whole, and its last files would never be checked.
-    writeAtomically(join(root, FILE), parts.join(''), { fsync: true });
-  }
+/** Writes the stamp, unless the snapshot is not reliable. */
+export function writeFreshStamp(root: string, snapshot: StatSnapshot, by: string, stages: number): void {
+  if (!snapshot.isReliable) return;
+  const header: Header = { format: FORMAT, by, stages };
+  const inside = `${root}/`;
+  const relative = (path: string) => (path.startsWith(inside) ? path.slice(inside.length) : path);
+  const parts = [`${JSON.stringify(header)}\n`];
+  for (const [path, signature] of snapshot.files) parts.push(`${signature}\t${relative(path)}\n`);
+  for (const [path, lines] of snapshot.folders) parts.push(`${FOLDER}${relative(path)}\n`, lines);
+  mkdirSync(join(root, '.repro'), { recursive: true });
+  // fsync: a stamp cut short at the end of a line would look complete, and its last files would never be checked.
+  writeAtomically(join(root, FILE), parts.join(''), { fsync: true });
 }

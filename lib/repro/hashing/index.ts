@@ -1,3 +1,14 @@
+/**
+ * The content of inputs and outputs, as SHA-256 hashes.
+ *
+ *   content.ts          a content: the hash of a file, or of a folder's manifest
+ *   content-hasher.ts   walks over a path and hashes the files that are not known yet
+ *   module-graph.ts     the modules behind a `code` entry
+ *   stat-snapshot.ts    looks at files and records what stat said; fresh-stamp.ts keeps the record between calls
+ *   stat-signature.ts   what tells a changed file without reading it
+ *   file-readers.ts     reads and hashes one file
+ *   state.ts            the memo store in .repro/state; known-files.ts: its text for one folder
+ */
 export { ownIdentity } from './build-id.ts';
 export {
   type Content,
@@ -19,7 +30,7 @@ export {
   readSmall,
   SMALL,
 } from './file-readers.ts';
-export { freshStages } from './fresh-stamp.ts';
+export { freshStages, writeFreshStamp } from './fresh-stamp.ts';
 export { ModuleGraph } from './module-graph.ts';
 export { statOrUndefined, statSignature } from './stat-signature.ts';
 export { openState, type State } from './state.ts';

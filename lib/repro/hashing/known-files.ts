@@ -1,24 +1,25 @@
 /**
- * What is remembered of the small files of one folder (State.folders): a text of lines `NAME/IDENTITY SHA256`, sorted by
- * name. One such text for a folder, not an entry for each of its files: with 100,000 files that is most of the time.
+ * The remembered hashes of the small files of one folder (State.folders): text lines `NAME/SIGNATURE SHA256`, sorted by
+ * name. One text for the whole folder is faster: with 100,000 files, one entry for each would take most of the time.
  */
 
+/** Length of a SHA-256 in hexadecimal digits. */
 const HASH = 64;
 
-/** Looks files up, which must be asked for in the order of their names. */
+/** Finds the hashes of files. The files must be looked up in the order of their names. */
 export class KnownFiles {
   readonly #text: string;
-  /** Where the first line starts that may still be asked for. */
+  /** Start of the first line that may still be looked up. */
   #at = 0;
 
   constructor(text = '') {
     this.#text = text;
   }
 
-  /** The hash of the file that looked so; undefined when it is not known, or looks otherwise now. */
-  find(name: string, identity: string): string | undefined {
+  /** The hash of the file; undefined if none is remembered for this stat signature. */
+  find(name: string, signature: string): string | undefined {
     while (this.#at < this.#text.length) {
-      const line = `${name}/${identity} `;
+      const line = `${name}/${signature} `;
       if (this.#text.startsWith(line, this.#at)) {
         const start = this.#at + line.length;
         this.#at = start + HASH + 1;
@@ -34,7 +35,7 @@ export class KnownFiles {
   }
 }
 
-/** The text to remember; `remember` is a hash, where there is one to remember. A name holds no slash. */
+/** The text to remember. Files without a hash in `remember` are left out. A name contains no slash. */
 export function knownFilesText(
   files: readonly { key: string; identity: string; remember: string | undefined }[],
 ): string {

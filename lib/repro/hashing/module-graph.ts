@@ -1,46 +1,49 @@
 /**
- * The code behind a stage: an entry module and the modules of the project that it runs, as esbuild resolves and bundles
- * them. A module that an entry imports and uses nothing of, such as the rest of what an index.ts hands on, is not part of
- * it unless it does something when it is loaded, or loads a package, which might, and package.json's `sideEffects` does not
- * say otherwise; packages are not, nor is what is only imported as a type.
+ * The code of a stage: an entry module and the project's modules that it runs, its closure. esbuild resolves and
+ * bundles them. Unused re-exports are tree-shaken: a module counts only if one of its exports is used, or if it may
+ * have side effects. It may if it runs code on load or imports a package, and package.json does not set `sideEffects:
+ * false`. Packages and type-only imports never count.
  *
- *   train.ts ─ {train} → engine/index.ts ┬→ train.ts     part of it
- *                                        └→ schedule.ts  not: index.ts hands it on, nothing here takes it
+ *   train.ts ─ {train} → engine/index.ts ┬→ train.ts     counts
+ *                                        └→ schedule.ts  does not count: index.ts exports it, but nothing uses it
  *
- * A closure is remembered with what it rests on: the contents of all modules that are imported, used or not, the names
- * beside them (a new file may take an import over), and every package.json and tsconfig.json on the way up.
+ * A closure is remembered together with everything it depends on: the contents of all imported modules, used or not;
+ * the names of files beside them, since a new file may take over an import; and each package.json and tsconfig.json
+ * above.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import type { BuildFailure, Loader, Metafile } from 'esbuild';
 import { describeError, ReproError } from '../messages/index.ts';
 import { folderOf, type ManifestEntry, type Scanned, sha256 } from './content.ts';
 import type { ContentHasher } from './content-hasher.ts';
-import { isSettled, statOrUndefined } from './stat-signature.ts';
+import { isSettled } from './stat-signature.ts';
 import type { State } from './state.ts';
 
-/** Modules of one entry; their manifest's paths are relative to the pipeline's folder. */
+/** The modules of one entry. The paths in their manifest are relative to the pipeline's folder. */
 export type Closure = Required<Scanned>;
 
 /** Paths of modules, sorted. */
 interface Modules {
-  /** The closure. */
+  /** The modules of the closure. */
   used: string[];
-  /** All that are imported; what is used may change when one of these does. */
+  /** All imported modules. When one of them changes, other modules may be used. */
   imported: string[];
 }
 
 interface Remembered extends Modules {
-  /** Of the manifest of what is imported, when it was worked out. */
+  /** Hash of the manifest of `imported`. */
   sha256: string;
+  /** Hash of what else resolution depends on; see `#surroundings`. */
   surroundings: string;
 }
 
+/** Finds the closure of an entry module, and remembers it until `forget`. */
 export class ModuleGraph {
   readonly #root: string;
   readonly #state: State;
   readonly #contents: ContentHasher;
-  readonly #held = new Map<string, Closure>();
+  readonly #known = new Map<string, Closure>();
 
   constructor(root: string, state: State, contents: ContentHasher) {
     this.#root = root;
@@ -48,34 +51,37 @@ export class ModuleGraph {
     this.#contents = contents;
   }
 
-  /** By entry. Throws ReproError where an entry is missing or an import leads nowhere. */
+  /**
+   * @returns the closure of each entry
+   * @throws ReproError if an entry is missing or an import cannot be resolved, with its place
+   */
   async closures(entries: readonly string[]): Promise<Map<string, Closure>> {
     const found = new Map<string, Closure>();
     for (const entry of entries) {
-      const closure = this.#held.get(entry) ?? (await this.#remembered(entry));
+      const closure = this.#known.get(entry) ?? (await this.#remembered(entry));
       if (closure) found.set(entry, closure);
     }
     const unknown = entries.filter((entry) => !found.has(entry));
-    if (unknown.length > 0) await this.#workOut(unknown, found);
-    for (const [entry, closure] of found) this.#held.set(entry, closure);
+    if (unknown.length > 0) await this.#bundleEntries(unknown, found);
+    for (const [entry, closure] of found) this.#known.set(entry, closure);
     return found;
   }
 
   /** To be called when a command has started or ended. */
   forget(): void {
-    this.#held.clear();
+    this.#known.clear();
   }
 
-  async #workOut(unknown: readonly string[], found: Map<string, Closure>): Promise<void> {
+  async #bundleEntries(unknown: readonly string[], found: Map<string, Closure>): Promise<void> {
     const started = BigInt(Date.now()) * 1_000_000n;
     const metafile = await bundle(this.#root, unknown);
     for (const entry of unknown) {
       const modules = modulesOf(metafile, entry);
       const { used, imported } = modules;
       found.set(entry, await this.#closure(used));
-      // What may have changed while esbuild read it is not kept.
-      const paths = [...imported, ...foldersOf(imported)].map((path) => statOrUndefined(join(this.#root, path)));
-      if (!paths.every((stat) => stat && isSettled(stat, started))) continue;
+      // A file that may have changed while esbuild read it: do not remember the closure.
+      const stats = [...imported, ...foldersOf(imported)].map((path) => this.#stat(path));
+      if (!stats.every((stat) => stat && isSettled(stat, started))) continue;
       const { sha256 } = (await this.#closure(imported)).content;
       const remembered: Remembered = { ...modules, sha256, surroundings: this.#surroundings(imported) };
       this.#state.memos.put(`code ${entry}`, JSON.stringify(remembered));
@@ -86,9 +92,13 @@ export class ModuleGraph {
     const memo = this.#state.memos.get(`code ${entry}`);
     if (memo === undefined) return undefined;
     const { used, imported, sha256, surroundings: known } = JSON.parse(memo) as Partial<Remembered>;
-    if (!used || !imported || imported.some((module) => !existsSync(join(this.#root, module)))) return undefined;
+    if (!used || !imported?.every((module) => this.#stat(module))) return undefined;
     const { content } = await this.#closure(imported);
     return content.sha256 === sha256 && this.#surroundings(imported) === known ? this.#closure(used) : undefined;
+  }
+
+  #stat(path: string): BigIntStats | undefined {
+    return this.#contents.snapshot.stat(join(this.#root, path));
   }
 
   async #closure(modules: readonly string[]): Promise<Closure> {
@@ -100,26 +110,23 @@ export class ModuleGraph {
     return folderOf(manifest);
   }
 
-  /** A hash of all that could make the same import text mean another module. */
+  /** A hash of everything that decides which module an import means, besides the importing modules themselves. */
   #surroundings(modules: readonly string[]): string {
-    const { snapshot: witnesses } = this.#contents;
+    const { snapshot } = this.#contents;
     const parts: string[] = [];
     for (const folder of foldersOf(modules)) {
       const absolute = join(this.#root, folder);
-      witnesses.add(absolute);
-      const names = readdirSync(absolute).filter((name) => /\.([cm]?[jt]sx?|json)$/.test(name));
+      const names = snapshot.list(absolute).filter((name) => /\.([cm]?[jt]sx?|json)$/.test(name));
       parts.push(folder, ...names.sort());
       for (const name of names) {
-        if (!/^(package|tsconfig.*)\.json$/.test(name)) continue;
-        witnesses.add(join(absolute, name));
-        parts.push(sha256(readFileSync(join(absolute, name))));
+        if (/^(package|tsconfig.*)\.json$/.test(name)) parts.push(sha256(snapshot.read(join(absolute, name)) ?? ''));
       }
     }
     return sha256(parts.join('\n'));
   }
 }
 
-/** The folders of modules, and those above them up to the root; sorted. */
+/** The folders of the modules and all folders above them up to the root, sorted. */
 function foldersOf(modules: readonly string[]): string[] {
   const folders = new Set<string>(['.']);
   for (const module of modules) {
@@ -129,7 +136,7 @@ function foldersOf(modules: readonly string[]): string[] {
   return [...folders].sort();
 }
 
-/** What is no code is still part of the closure, but not looked into. */
+/** Imported files of these kinds are part of the closure, but esbuild does not read them. */
 const NOT_CODE: { [extension: string]: Loader } = Object.fromEntries(
   [
     '.node',
@@ -153,7 +160,7 @@ async function bundle(root: string, entries: readonly string[]): Promise<Metafil
   const esbuild = await import('esbuild');
   const plain = entries.filter((entry) => !/^\.([cm]?[jt]sx?|json)$/.test(extname(entry)));
   if (plain.length > 0) {
-    throw new ReproError(`code: "${plain[0]}" is no TypeScript or JavaScript module; list it under deps`);
+    throw new ReproError(`code: "${plain[0]}" is not a TypeScript or JavaScript module; list it under deps`);
   }
   try {
     const { metafile } = await esbuild.build({
@@ -194,7 +201,8 @@ function modulesOf(metafile: Metafile, entry: string): Modules {
 
   const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint === entry);
   const contributes = (module: string) => (output?.inputs[module]?.bytesInOutput ?? 0) > 0;
-  // A module that only hands on says what a name means, though nothing of it is left in the bundle; nor is what is no code.
+  // A module that only re-exports leaves nothing in the bundle, but decides what a name means. Files other than code
+  // leave nothing either.
   const used = [...imported].filter(
     (module) =>
       module === entry || contributes(module) || imports(module).some(contributes) || extname(module) in NOT_CODE,

@@ -1,38 +1,44 @@
 /**
- * What tells one state of a file from another without reading it: inode, size and times. It never says that two contents
- * differ, only that a content already known need not be read again.
+ * Stat signatures: inode, size, times and executable bit of a file. If the signature is unchanged, the remembered
+ * content still holds. A changed signature does not mean changed content; the file is then read again.
  */
 import { type BigIntStats, statSync } from 'node:fs';
 
-/** Nanoseconds: what changed later than this before now may change again and keep its times. */
+/** Nanoseconds. A file that changed more recently may change again and keep the same times. */
 const RACY = 30_000_000n;
-/** The same for file systems that keep whole seconds. */
+/** The same for file systems that store times in whole seconds. */
 const RACY_COARSE = 2_100_000_000n;
 
-/** Milliseconds after which a file that nobody writes to is settled, on most file systems. */
+/** Milliseconds until a file is settled after its last write, on most file systems. */
 export const SETTLING = 40;
 
+/** @returns one line of text, without tabs */
 export function statSignature(stat: BigIntStats): string {
   return `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs} ${isExecutable(stat) ? 'x' : '-'}`;
 }
 
+/** Whether the owner may execute the file. */
 export function isExecutable(stat: BigIntStats): boolean {
   return (stat.mode & 0o100n) !== 0n;
 }
 
-/** Whether a change made after this stat would surely show in the next one: git's rule for racily clean files. */
+/**
+ * Whether any change after this stat is certain to change the times.
+ *
+ * @see git's Documentation/technical/racy-git.txt, the rule for racily clean files
+ */
 export function isSettled(stat: BigIntStats, nowNs = now()): boolean {
   const coarse = stat.mtimeNs % 1_000_000_000n === 0n && stat.ctimeNs % 1_000_000_000n === 0n;
   const limit = nowNs - (coarse ? RACY_COARSE : RACY);
   return stat.mtimeNs < limit && stat.ctimeNs < limit;
 }
 
-/** Nanoseconds since 1970 */
+/** Nanoseconds since 1970, in steps of a millisecond. */
 export function now(): bigint {
   return BigInt(Date.now()) * 1_000_000n;
 }
 
-/** Follows symbolic links; undefined when there is nothing. */
+/** Stat that follows symbolic links; undefined if there is nothing at `path`. */
 export function statOrUndefined(path: string): BigIntStats | undefined {
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false });

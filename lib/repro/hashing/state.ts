@@ -1,61 +1,65 @@
 /**
- * What repro remembers between runs only to be quick: an LMDB store in .repro/state. All of it can be deleted at any
- * time; then it is worked out again. Several repros may have it open at once.
+ * The memo store: results that repro keeps between calls only for speed, in LMDB at .repro/state. It can be deleted at
+ * any time; the results are then computed again. Several repro processes may have it open.
  */
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
 
+/** The tables of the memo store. */
 export interface State {
-  /** What a file's content was when it looked so; `key` is a path. */
+  /** Stat signature and hash of single files, by absolute path. */
   files: MemoTable;
-  /** The same of all small files of a folder: see known-files.ts. */
+  /** The same for all small files of a folder, by the folder's path: see known-files.ts. */
   folders: MemoTable;
-  /** Anything worked out from content, by a key that names that content. */
+  /** Anything computed from content, by a key that includes the content's hash. */
   memos: MemoTable;
-  /** Runs `work` while no other process is in such a section. Keep it short. */
+  /** Runs `work` while no other process runs its own. It should take little time. */
   exclusively<T>(work: () => T): T;
   close(): Promise<void>;
 }
 
+/** A table of texts; keys longer than LMDB allows are not kept. */
 export interface MemoTable {
   get(key: string): string | undefined;
   put(key: string, value: string): void;
 }
 
-/** Milliseconds for which what is put is gathered: a transaction of much costs hardly more than one of little. */
-const GATHERING = 100;
+/** Milliseconds for which puts are collected: one large transaction costs little more than a small one. */
+const COLLECTING = 100;
 /** LMDB takes keys of up to 1978 bytes. */
 const LONGEST_KEY = 500;
 
-/** A store in the project at `root`; without `write`, one that is forgotten, and nothing on disk is touched. */
+/**
+ * Opens the store of the project at `root`. Without `write` the store is in memory only, and nothing on disk changes.
+ */
 export async function openState(root: string, options: { write: boolean }): Promise<State> {
-  if (!options.write) return forgetfulState();
+  if (!options.write) return memoryState();
   const path = join(root, '.repro', 'state');
   mkdirSync(join(root, '.repro'), { recursive: true });
   const { open } = await import('lmdb');
   const openStore = () => open<string, string>({ path, maxDbs: 4, encoding: 'string', noSubdir: false });
-  // A store of its own, which stays empty: whoever has its one writer's place never waits for a disk in it.
-  const openSection = () => open({ path: join(root, '.repro', 'section'), noSubdir: false, noSync: true });
-  let section: RootDatabase | undefined;
+  // `exclusively` locks a second store, which stays empty, so that the lock never waits for LMDB to write to disk.
+  const openLockStore = () => open({ path: join(root, '.repro', 'section'), noSubdir: false, noSync: true });
+  let lockStore: RootDatabase | undefined;
   let store: RootDatabase<string, string>;
   try {
     store = openStore();
   } catch {
-    // A store that does not open is worth nothing: it can all be worked out again.
+    // A damaged store is deleted: everything in it can be computed again.
     if (existsSync(path)) rmSync(path, { recursive: true, force: true });
     store = openStore();
   }
-  const gathered: (() => void)[] = [];
+  const collected: (() => void)[] = [];
   let timer: NodeJS.Timeout | undefined;
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    for (const put of gathered.splice(0)) put();
+    for (const put of collected.splice(0)) put();
   };
   const table = (name: string): MemoTable => {
     const database: Database<string, string> = store.openDB({ name, encoding: 'string' });
-    /** What LMDB does not give back yet: it commits a little later, or much later where the disk is busy. */
+    /** Values that LMDB does not return yet: it commits a little later, or much later if the disk is busy. */
     const waiting = new Map<string, string>();
     return {
       get: (key) => (key.length > LONGEST_KEY ? undefined : (waiting.get(key) ?? database.get(key))),
@@ -63,8 +67,8 @@ export async function openState(root: string, options: { write: boolean }): Prom
         if (key.length > LONGEST_KEY) return;
         waiting.set(key, value);
         const written = () => waiting.get(key) === value && waiting.delete(key);
-        gathered.push(() => database.put(key, value).then(written, written));
-        timer ??= setTimeout(flush, GATHERING).unref();
+        collected.push(() => database.put(key, value).then(written, written));
+        timer ??= setTimeout(flush, COLLECTING).unref();
       },
     };
   };
@@ -73,18 +77,18 @@ export async function openState(root: string, options: { write: boolean }): Prom
     folders: table('folders'),
     memos: table('memos'),
     exclusively: (work) => {
-      section ??= openSection();
-      return section.transactionSync(work) as ReturnType<typeof work>;
+      lockStore ??= openLockStore();
+      return lockStore.transactionSync(work) as ReturnType<typeof work>;
     },
     close: async () => {
       flush();
-      await section?.close();
+      await lockStore?.close();
       await store.close();
     },
   };
 }
 
-function forgetfulState(): State {
+function memoryState(): State {
   const table = (): MemoTable => {
     const values = new Map<string, string>();
     return {

@@ -1,13 +1,16 @@
-/** Work on very many small files is done without waiting; now and then signals, timers and what stages say get their turn. */
-import { setImmediate as turn } from 'node:timers/promises';
+/**
+ * Lets the event loop run during synchronous work on many small files, so that signals, timers and output are handled.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Milliseconds */
+/** Milliseconds of work without a break. */
 const LONGEST_TURN = 20;
 
 let began = performance.now();
 
+/** Waits for one turn of the event loop, if the last one was more than LONGEST_TURN ago. */
 export async function yieldToEventLoop(): Promise<void> {
   if (performance.now() - began < LONGEST_TURN) return;
-  await turn();
+  await nextTurn();
   began = performance.now();
 }

@@ -1,4 +1,6 @@
-/** One definition of pipeline.yaml, its templates filled in from one context, into a Stage; each fault with its place. */
+/**
+ * One definition of pipeline.yaml, its templates filled in from one context, into a Stage; each fault with its place.
+ */
 import { isMapping, type Json, type KeyPath, type SourceDocument, show } from '../documents/index.ts';
 import { type Problem, parseBytes, parseSeconds, ReproError } from '../messages/index.ts';
 import { normalise } from './paths.ts';

@@ -1,6 +1,7 @@
 /**
- * `-S key=value`: edits params.yaml (or `file.yaml:key=value`) in place; comments and layout stay as they are. `+key=value`
- * adds a key that is not there; `key=@other` takes the value at another key, a mapping being merged into the one that is there.
+ * `-S key=value`: edits params.yaml (or `file.yaml:key=value`) in place; comments and layout stay as they are.
+ * `+key=value` adds a key that is not there; `key=@other` takes the value at another key, a mapping being merged into
+ * the one that is there.
  */
 import { join, normalize } from 'node:path';
 import {
@@ -22,7 +23,9 @@ import { writeAtomically } from '../files/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
 import { PARAMS } from './pipeline.ts';
 
-/** What the edits make of the files that they change; nothing is written. Throws ReproError when one of them is wrong. */
+/**
+ * What the edits make of the files that they change; nothing is written. Throws ReproError when one of them is wrong.
+ */
 export async function editedTexts(root: string, edits: readonly string[]): Promise<EditedFiles> {
   const yaml = await loadYaml();
   const editors = new Map<string, Editor>();

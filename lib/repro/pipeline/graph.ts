@@ -26,7 +26,9 @@ export class GraphError extends ReproError {
   }
 }
 
-/** Throws GraphError for outputs that overlap or swallow the pipeline's own files, and for cycles, naming the stages. */
+/**
+ * Throws GraphError for outputs that overlap or swallow the pipeline's own files, and for cycles, naming the stages.
+ */
 export function buildGraph(stages: readonly Stage[]): Graph {
   const writers = new Writers(stages);
   const upstream = new Map<string, string[]>();

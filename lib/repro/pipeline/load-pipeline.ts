@@ -1,6 +1,6 @@
 /**
- * pipeline.yaml into stages: parsed, checked against its schema, templates filled in, matrix and foreach expanded, paths
- * in one spelling. What comes out is plain data; nothing here looks at what files hold, beyond the vars files.
+ * pipeline.yaml into stages: parsed, checked against its schema, templates filled in, matrix and foreach expanded,
+ * paths in one spelling. What comes out is plain data; nothing here looks at what files hold, beyond the vars files.
  *
  *   text → document → schema → context of vars → definitions → cells → Stage[]
  */
@@ -19,8 +19,8 @@ import { VarsReader } from './vars.ts';
 export type CheckedOnce = (document: SourceDocument, schema: object, check: () => Promise<void>) => Promise<void>;
 
 /**
- * `root` is only what paths are relative to; all text comes from `texts`. `checkSettings` is called before any template is
- * filled in: a params file that breaks its schema is to be told of as such, and not by what becomes of the pipeline.
+ * `root` is only what paths are relative to; all text comes from `texts`. `checkSettings` is called before any template
+ * is filled in: a params file that breaks its schema is to be told of as such, and not by what becomes of the pipeline.
  */
 export async function loadPipeline(
   root: string,

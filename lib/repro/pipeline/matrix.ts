@@ -14,7 +14,9 @@ export interface Cell {
   axes: { [axis: string]: string };
 }
 
-/** Every combination of the axes, the last axis turning fastest; values joined by "-", or axis and index for a mapping. */
+/**
+ * Every combination of the axes, the last axis turning fastest; values joined by "-", or axis and index for a mapping.
+ */
 export function matrixCells(axes: { readonly [axis: string]: Json }): Cell[] {
   const { exclude = [], ...rest } = axes;
   if (!Array.isArray(exclude)) throw new ReproError(`exclude must be a list of combinations, but is ${show(exclude)}`);

@@ -1,4 +1,6 @@
-/** What a pipeline is once it has been read: plain data, all paths relative to its folder. load-pipeline.ts reads it. */
+/**
+ * What a pipeline is once it has been read: plain data, all paths relative to its folder. load-pipeline.ts reads it.
+ */
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Json, KeyPath } from '../documents/index.ts';

@@ -17,8 +17,8 @@ import {
   ownIdentity,
   type State,
   sha256,
-  statOrUndefined,
   statSignature,
+  writeFreshStamp,
 } from '../hashing/index.ts';
 import { type Problem, ReproError } from '../messages/index.ts';
 import {
@@ -90,14 +90,11 @@ export async function openProject(start: string, options: { write: boolean; edit
       runs: new RunCache(root, { readOnly }),
       writeFreshStamp: () => {
         const { snapshot } = hasher;
-        for (const [file, sha] of Object.entries(sources)) {
-          snapshot.add(join(root, file));
-          if (hashOrNull(join(root, file)) !== sha) return;
-        }
-        const stat = statOrUndefined(join(root, LOCK));
+        for (const [file, sha] of Object.entries(sources))
+          if (hashOrNull(() => snapshot.read(join(root, file))) !== sha) return;
+        const stat = snapshot.stat(join(root, LOCK));
         if ((stat ? statSignature(stat) : '') !== lock.identity) return;
-        snapshot.add(join(root, LOCK), stat);
-        snapshot.writeFreshStamp(root, ownIdentity(), pipeline.stages.length);
+        writeFreshStamp(root, snapshot, ownIdentity(), pipeline.stages.length);
       },
       close: () => state.close(),
     };
@@ -133,7 +130,9 @@ async function knownPipeline(root: string, files: FileSource, state: State): Pro
   const memo = state.memos.get('pipeline');
   if (memo !== undefined) {
     const known = JSON.parse(memo) as KnownPipeline;
-    const same = Object.entries(known.sources).every(([file, sha]) => hashOrNull(join(root, file)) === sha);
+    const same = Object.entries(known.sources).every(
+      ([file, sha]) => hashOrNull(() => readFileSync(join(root, file))) === sha,
+    );
     if (same && known.by === by) return { sources: known.sources, pipeline: { ...known.pipeline, root } };
   }
   const checkedOnce = async (
@@ -153,16 +152,19 @@ async function knownPipeline(root: string, files: FileSource, state: State): Pro
       await checkedOnce(document, schema, () => checkAgainstSchema(document, schema, name));
     }
   });
-  const sources = Object.fromEntries(pipeline.sources.map((file) => [file, hashOrNull(join(root, file))]));
+  const sources = Object.fromEntries(
+    pipeline.sources.map((file) => [file, hashOrNull(() => readFileSync(join(root, file)))]),
+  );
   const known: KnownPipeline = { by, sources, pipeline };
   state.memos.put('pipeline', JSON.stringify(known));
   return known;
 }
 
-/** SHA-256 of a file; null if it cannot be read. */
-function hashOrNull(path: string): string | null {
+/** SHA-256 of what `read` returns; null if there is no such file or it cannot be read. */
+function hashOrNull(read: () => Buffer | undefined): string | null {
   try {
-    return sha256(readFileSync(path));
+    const bytes = read();
+    return bytes === undefined ? null : sha256(bytes);
   } catch {
     return null;
   }

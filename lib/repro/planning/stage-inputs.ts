@@ -1,5 +1,4 @@
 /** Reads the present content of a stage's inputs and outputs. stale-reasons.ts compares them with the recorded ones. */
-import { join } from 'node:path';
 import {
   type EditedFiles,
   type FileSource,
@@ -24,7 +23,6 @@ import type { Fingerprint } from '../storage/index.ts';
 
 /** The inputs and outputs of the stages of one project. Scans are kept until `forget`. */
 export class StageInputs {
-  readonly #root: string;
   readonly #edited: EditedFiles;
   readonly #files: FileSource;
   readonly #state: State;
@@ -35,9 +33,8 @@ export class StageInputs {
 
   /** `edited`: texts to use in place of what some files hold. */
   constructor(root: string, state: State, hasher: ContentHasher, modules: ModuleGraph, edited: EditedFiles) {
-    this.#root = root;
     this.#edited = edited;
-    this.#files = folderSource(root, edited);
+    this.#files = folderSource(root, edited, (path) => hasher.snapshot.read(path)?.toString('utf8'));
     this.#state = state;
     this.#hasher = hasher;
     this.#modules = modules;
@@ -119,7 +116,6 @@ export class StageInputs {
 
   /** The value of a params file; undefined if there is none. */
   async paramsFile(file: string): Promise<Json | undefined> {
-    this.#hasher.snapshot.add(join(this.#root, file));
     const text = await this.#files.read(file);
     if (text === undefined) return undefined;
     const sha = sha256(text);

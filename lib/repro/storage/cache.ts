@@ -1,13 +1,13 @@
 /**
- * The cache: outputs by their content, as objects (objects.ts); a folder's is its manifest.
+ * The cache: outputs by their content, as objects (object-store.ts). The object of a folder is its manifest.
  *
- *   taken in   a clone, where the file system shares blocks; else a hard link, if .repro/config.yaml says
- *              `cache: {type: hardlink}`; else a copy. The file is read once, and hashed as it is read.
- *   put back   the same three ways
+ *   take      clones the file if the file system can share blocks; otherwise makes a hard link if config.yaml says
+ *             `cache: {type: hardlink}`; otherwise copies. The file is read once, and hashed as it is read.
+ *   restore   puts an output back in the same three ways
  *
- * A hard link is the one case where what a user sees is the cache's own file: it is read-only, made only for outputs that
- * repro removes before their command runs, and never of a file that has another name already. Who edits it all the same
- * damages the object, which is noticed like any damage.
+ * Only with a hard link does the user see the cache's own file. It is read-only. It is made only for outputs that repro
+ * removes before their command runs, and never for a file that already has another name. Editing it anyway damages the
+ * object, and this is found like any damage.
  */
 import { chmodSync, constants, copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -32,12 +32,13 @@ import { readConfig } from './config.ts';
 import { canClone, cloneOf, copyOf, hasOneName, holds, writeNew } from './copies.ts';
 import { ObjectStore } from './object-store.ts';
 
+/** Takes outputs into the cache and restores them. */
 export class Cache {
   readonly #root: string;
   readonly #contents: ContentHasher;
   readonly #objects: ObjectStore;
   #links: Promise<boolean> | undefined;
-  /** Whether the file system of the cache can share blocks. */
+  /** Whether the file system of the cache can share blocks; undefined until it was tried. */
   #clones: boolean | undefined;
 
   constructor(root: string, contents: ContentHasher, options: { readOnly: boolean }) {
@@ -46,25 +47,30 @@ export class Cache {
     this.#objects = new ObjectStore(root, contents, options);
   }
 
+  /** The absolute path of an object, whether it exists or not. */
   objectPath(sha256: string): string {
     return this.#objects.path(sha256);
   }
 
-  /** What repros that were killed have left half made. */
+  /** Incomplete objects of repro processes that were killed; `size` in bytes. */
   leftovers(): { path: string; size: number }[] {
     return this.#objects.leftovers();
   }
 
-  /** Takes what is at an output's path into the cache. Throws ReproError when it changes meanwhile. */
+  /**
+   * Takes the file or folder at an output's path into the cache.
+   *
+   * @throws ReproError if it is missing, changes meanwhile, or cannot be written to the cache
+   */
   async take(output: Output): Promise<Content> {
     const link = await this.#mayLink(output);
     const scanned = await this.#contents.scanNow(output.path, (file, known) => this.#takeFile(file, known, link));
-    if (scanned === undefined) throw new ReproError(`the output ${output.path} is gone`, 1);
+    if (scanned === undefined) throw new ReproError(`the output ${output.path} is missing`, 1);
     await this.saveManifest(scanned);
     return scanned.content;
   }
 
-  /** Keeps only the list of a folder's or closure's files, so that it can be told later which of them changed. */
+  /** Keeps only the manifest of a folder or closure. With it, a later call can name the files that changed. */
   async saveManifest({ content: { sha256 }, manifest }: Scanned): Promise<void> {
     if (manifest === undefined || this.#objects.has(sha256)) return;
     await this.#objects.make((path) => {
@@ -73,6 +79,7 @@ export class Cache {
     });
   }
 
+  /** The files of a folder or closure; undefined if the cache does not have its manifest. */
   manifest(sha256: string): ManifestEntry[] | undefined {
     try {
       return parseManifest(readFileSync(this.objectPath(sha256), 'utf8'));
@@ -81,7 +88,7 @@ export class Cache {
     }
   }
 
-  /** Names of objects missing or damaged; damaged ones are dropped. None: `content` can be restored. */
+  /** Messages about missing and damaged objects; damaged ones are removed. If empty, `content` can be restored. */
   async problems(content: Content): Promise<string[]> {
     const own = await this.#objects.problem(content.sha256);
     if (own) return [own];
@@ -94,7 +101,11 @@ export class Cache {
     return found;
   }
 
-  /** Puts `content` at an output's path, in place of whatever is there. Its objects must be there: see `problems`. */
+  /**
+   * Puts `content` at an output's path and removes what was there. All its objects must exist: see `problems`.
+   *
+   * @throws ReproError if a file cannot be written
+   */
   async restore(output: Output, content: Content): Promise<void> {
     const link = (await this.#mayLink(output)) && !this.#canClone();
     const target = join(this.#root, output.path);
@@ -116,7 +127,10 @@ export class Cache {
     }
   }
 
-  /** Only what is removed before its command runs, and what git does not keep: nobody should write to it in place. */
+  /**
+   * A linked file must not be written in place: the output is removed before its command runs, and git does not keep
+   * it.
+   */
   async #mayLink({ cache, persist }: Output): Promise<boolean> {
     this.#links ??= readConfig(this.#root).then((config) => config.cache?.type === 'hardlink');
     return cache && !persist && (await this.#links);
@@ -131,9 +145,9 @@ export class Cache {
 
   async #takeSmall(file: FoundFile): Promise<Reading> {
     const { reading, bytes } = readSmall(file);
-    this.#checkSteady(file, reading);
+    this.#checkUnchanged(file, reading);
     if (holds(this.objectPath(reading.sha256), bytes)) return reading;
-    // `bytes` are good as long as nothing is awaited.
+    // `bytes` is a shared buffer, valid until the next await.
     return this.#objects.make((path) => {
       writeNew(path, bytes);
       return reading;
@@ -144,14 +158,14 @@ export class Cache {
     return this.#objects.make(async (path) => {
       const clone = this.#canClone() ? await cloneOf(file, path) : undefined;
       const reading = clone ?? (await copyOf(file, path));
-      this.#checkSteady(file, reading);
+      this.#checkUnchanged(file, reading);
       return reading;
     });
   }
 
   async #takeLink(file: FoundFile): Promise<Reading> {
     const reading = await readFile(file);
-    this.#checkSteady(file, reading);
+    this.#checkUnchanged(file, reading);
     if (this.#objects.has(reading.sha256) && !(await this.#objects.problem(reading.sha256))) return reading;
     const before = statSync(file.absolute, { bigint: true });
     chmodSync(file.absolute, file.executable ? 0o555 : 0o444);
@@ -162,7 +176,7 @@ export class Cache {
       return file.size <= SMALL ? this.#takeSmall(file) : this.#takeLarge(file);
     }
     const after = statSync(file.absolute, { bigint: true });
-    // Mode and link are ours and show in ctime alone; whoever writes to the file changes mtime.
+    // Our chmod and link change only ctime. A write by somebody else changes mtime too.
     const isSame = after.mtimeNs === before.mtimeNs && statSignature(before) === file.identity;
     return { ...reading, identity: isSame && reading.identity !== undefined ? statSignature(after) : undefined };
   }
@@ -174,7 +188,7 @@ export class Cache {
         try {
           linkSync(object, target);
           return;
-        } catch {} // It may lie on another disk, or have as many names as a file can.
+        } catch {} // The object may be on another disk, or have the maximum number of links.
       }
       copyFileSync(object, target, constants.COPYFILE_FICLONE);
       chmodSync(target, (executable ? 0o777 : 0o666) & ~process.umask());
@@ -183,7 +197,7 @@ export class Cache {
     }
   }
 
-  #checkSteady({ absolute }: FoundFile, { moved }: Reading): void {
+  #checkUnchanged({ absolute }: FoundFile, { moved }: Reading): void {
     if (!moved) return;
     throw new ReproError(`the output ${relative(this.#root, absolute)} changed while it was taken into the cache`, 1);
   }

@@ -1,16 +1,18 @@
 /**
- * .repro/config.yaml: what holds for this checkout alone, and is not part of the pipeline.
+ * .repro/config.yaml: settings of this checkout. They are not part of the pipeline.
  *
- *   remotes: {store: /mnt/store}    # folders that push, pull and fetch know by name
- *   cache: {type: hardlink}         # how outputs are kept, where the file system cannot share them by itself: see cache.ts
+ *   remotes: {store: /mnt/store}    # names of folders for push, pull and fetch
+ *   cache: {type: hardlink}         # how outputs are kept if the file system cannot share blocks: see cache.ts
  */
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkAgainstSchema, readDocument } from '../documents/index.ts';
 
+/** Path of the file, relative to the pipeline's folder. */
 export const CONFIG = '.repro/config.yaml';
 
+/** The contents of the file; every setting is optional. */
 export interface Config {
   remotes?: { [name: string]: string };
   cache?: { type?: 'copy' | 'hardlink' };
@@ -29,7 +31,11 @@ const SCHEMA = {
   },
 };
 
-/** Throws ReproError for what it cannot mean. */
+/**
+ * Reads the file; a missing one has no settings.
+ *
+ * @throws ReproError if it is not valid YAML or breaks the schema
+ */
 export async function readConfig(root: string): Promise<Config> {
   if (!existsSync(join(root, CONFIG))) return {};
   const document = await readDocument(join(root, CONFIG), CONFIG);

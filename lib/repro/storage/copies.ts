@@ -1,6 +1,6 @@
 /**
- * A second one of a file: a clone, which shares its blocks until either is written to; a copy, made as the file is read and
- * hashed; or a hard link, a second name of the same file.
+ * Three ways to duplicate a file: a clone shares blocks until one of the two is written to; a copy is made while the
+ * file is read and hashed; a hard link is a second name of the same file.
  */
 import {
   chmodSync,
@@ -20,7 +20,7 @@ import { moveIntoPlace, temporaryPath } from '../files/index.ts';
 import { type FoundFile, type Reading, readInPieces, SMALL } from '../hashing/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 
-/** Whether the file system that `path` would be on shares blocks. Tries it: nothing is left at `path`. */
+/** Tries whether the file system of `path` can share blocks. Removes its trial files. */
 export function canClone(path: string): boolean {
   const second = temporaryPath(path);
   try {
@@ -36,21 +36,27 @@ export function canClone(path: string): boolean {
 }
 
 /**
- * Clones a file, then hashes it: the file and not the clone, of which nothing is in memory yet. They are the same unless the
- * reading says that the file has moved. Undefined when it cannot be cloned.
+ * Clones a file to `path`, then hashes the original, as the clone is not in the page cache yet. Both have the same
+ * content unless the reading says `moved`.
+ *
+ * @returns undefined if the file cannot be cloned
  */
 export async function cloneOf(file: FoundFile, path: string): Promise<Reading | undefined> {
   try {
     copyFileSync(file.absolute, path, constants.COPYFILE_FICLONE_FORCE);
   } catch {
     rmSync(path, { force: true });
-    return undefined; // It may lie on another disk than `path`.
+    return undefined; // The file may be on another disk than `path`.
   }
   chmodSync(path, 0o444);
   return readInPieces(file);
 }
 
-/** Throws ReproError where the copy cannot be written. */
+/**
+ * Copies a file to `path`, which must not exist, and hashes it on the way.
+ *
+ * @throws ReproError if the copy cannot be written
+ */
 export async function copyOf(file: FoundFile, path: string): Promise<Reading> {
   const copy = await open(path, 'wx', 0o444).catch((error) => {
     throw cannotWrite(error);
@@ -68,6 +74,11 @@ export async function copyOf(file: FoundFile, path: string): Promise<Reading> {
   }
 }
 
+/**
+ * Writes a read-only file that must not exist yet.
+ *
+ * @throws ReproError if it cannot be written
+ */
 export function writeNew(path: string, bytes: string | Buffer): void {
   try {
     writeFileSync(path, bytes, { mode: 0o444, flag: 'wx' });
@@ -76,15 +87,17 @@ export function writeNew(path: string, bytes: string | Buffer): void {
   }
 }
 
+/** The error to throw after a failed write to the cache; a ReproError is kept as it is. */
 export function cannotWrite(error: unknown): ReproError {
   return error instanceof ReproError
     ? error
     : new ReproError(`the cache cannot be written: ${describeError(error)}`, 1);
 }
 
-const other = Buffer.allocUnsafe(SMALL + 1);
+/** For `holds`, which compares without awaiting. */
+const COMPARED = Buffer.allocUnsafe(SMALL + 1);
 
-/** Whether these bytes, at most SMALL, are all that is in a file. */
+/** Whether a file exists and contains exactly these bytes, at most SMALL of them. */
 export function holds(path: string, bytes: Buffer): boolean {
   let descriptor: number;
   try {
@@ -94,9 +107,9 @@ export function holds(path: string, bytes: Buffer): boolean {
   }
   try {
     let length = 0;
-    for (let got = -1; got !== 0 && length < other.length; length += got)
-      got = readSync(descriptor, other, length, other.length - length, null);
-    return other.subarray(0, length).equals(bytes);
+    for (let got = -1; got !== 0 && length < COMPARED.length; length += got)
+      got = readSync(descriptor, COMPARED, length, COMPARED.length - length, null);
+    return COMPARED.subarray(0, length).equals(bytes);
   } catch {
     return false;
   } finally {
@@ -104,13 +117,13 @@ export function holds(path: string, bytes: Buffer): boolean {
   }
 }
 
-/** Whether nobody else can know the file under another name: not by a hard link, and not by a symbolic one. */
+/** Whether the file has no other name: it has one hard link, and no symbolic link leads to it in `path`. */
 export function hasOneName(path: string): boolean {
   const stat = lstatSync(path);
   return stat.isFile() && stat.nlink === 1 && realpathSync.native(path) === path;
 }
 
-/** Gives each file at `path` that is a link to one of the cache an own copy, so that it can be written to in place. */
+/** Replaces each file at `path` that is a hard link into the cache by a copy, so that it can be written in place. */
 export function unlinkFromCache(path: string): void {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat?.isDirectory()) for (const name of readdirSync(path)) unlinkFromCache(`${path}/${name}`);

@@ -1,3 +1,12 @@
+/**
+ * What repro keeps on disk about runs and their results.
+ *
+ *   lock.ts, lock-text.ts   dvc-like.lock: the inputs and outputs of each stage's last run
+ *   run-cache.ts            the same for every run, by fingerprint key (run-key.ts)
+ *   cache.ts                outputs by content; see also object-store.ts and copies.ts
+ *   remote.ts               push and fetch
+ *   config.ts               .repro/config.yaml
+ */
 export { Cache } from './cache.ts';
 export { unlinkFromCache } from './copies.ts';
 export { Lock } from './lock.ts';

@@ -1,33 +1,39 @@
 /**
- * What the lock holds of a stage, and its text: blocks found in it, a block read, and a block written. A block has one
- * canonical text, which is what the YAML library makes of it; one of nothing but plain words and numbers, as most are, is
- * written here, in a tenth of the time.
+ * The text of dvc-like.lock: splits it into blocks, one for each stage, and parses and writes a block. A block has one
+ * canonical text, the one that the YAML library writes. Most blocks hold only plain words and numbers; these are
+ * written by `plainText`, which gives the same text in a tenth of the time.
  */
 import { isMapping, type Json, loadYaml } from '../documents/index.ts';
 import type { Content } from '../hashing/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 
+/** Name of the lock file in the pipeline's folder. */
 export const LOCK = 'dvc-like.lock';
 
+/** The start of a lock file; the blocks follow. */
 export const HEADER = '# What the last run of each stage used and made. Written by repro; commit it to git.\nstages:\n';
 
-/** null: an optional dependency that was not there. */
+/** The content of a dependency; null if it is optional and was missing. */
 export type Recorded = Content | null;
 
-/** What one stage used and made. */
+/** The inputs and outputs of a stage's last run. */
 export interface LockedStage {
   cmd: string | string[];
-  /** Absent: the pipeline's folder. */
+  /** Absent if it is the pipeline's folder. */
   wdir?: string;
   env?: { [name: string]: string };
   deps?: { [path: string]: Recorded };
   code?: { [entry: string]: Content };
-  /** By file, then by key; the key "" is the whole file. */
+  /** By file, then by key; the key "" stands for the whole file. */
   params?: { [file: string]: { [key: string]: Json } };
   outs?: { [path: string]: Content };
 }
 
-/** Texts of the blocks under `stages:` by name; a block starts at a line indented by two and reaches to the next. */
+/**
+ * The texts of the blocks under `stages:`, by name. A block starts at a line indented by two and ends before the next.
+ *
+ * @throws ReproError if the text is not a lock file
+ */
 export function splitBlocks(text: string): Map<string, string> {
   const blocks = new Map<string, string>();
   let name: string | undefined;
@@ -38,7 +44,7 @@ export function splitBlocks(text: string): Map<string, string> {
       name = undefined;
       if (!inStages && !/^stages:\s*(\{\s*\})?\s*$/.test(line))
         throw new ReproError({
-          message: 'this is no lock file of repro; delete it, and run repro',
+          message: 'this is not a lock file of repro; delete it, then run repro',
           place: { file: LOCK },
         });
     } else if (inStages && /^ {2}[^ #\n]/.test(line)) {
@@ -55,7 +61,11 @@ function blockName(line: string): string {
   return key.startsWith("'") ? key.slice(1, -1).replaceAll("''", "'") : key;
 }
 
-/** The blocks of some stages out of a lock's text, as of another revision. */
+/**
+ * Parses the blocks of some stages in a lock's text, such as that of another revision.
+ *
+ * @throws ReproError if one of them is damaged
+ */
 export async function readLock(text: string, names: readonly string[]): Promise<Map<string, LockedStage>> {
   const blocks = splitBlocks(text);
   const found = new Map<string, LockedStage>();
@@ -63,6 +73,11 @@ export async function readLock(text: string, names: readonly string[]): Promise<
   return found;
 }
 
+/**
+ * Parses one block.
+ *
+ * @throws ReproError if it is damaged
+ */
 export async function parseBlock(name: string, text: string): Promise<LockedStage> {
   const { parse } = await loadYaml();
   let value: unknown;
@@ -82,6 +97,7 @@ export async function parseBlock(name: string, text: string): Promise<LockedStag
   return value as LockedStage;
 }
 
+/** The canonical text of a block, indented by two. */
 export async function blockText(name: string, block: LockedStage): Promise<string> {
   const value = { [name]: block } as unknown as { [name: string]: Json };
   return plainText(value, '  ') ?? libraryText(value);
@@ -93,7 +109,7 @@ async function libraryText(value: Json): Promise<string> {
   return text.replace(/^(?=.)/gm, '  ');
 }
 
-/** Undefined where it takes a form of YAML other than `key: word`, or more than words. */
+/** Undefined if the mapping needs any form of YAML other than nested `key: word`. */
 function plainText(mapping: { readonly [key: string]: Json }, indent: string): string | undefined {
   let text = '';
   const keys = Object.keys(mapping).sort();
@@ -107,13 +123,13 @@ function plainText(mapping: { readonly [key: string]: Json }, indent: string): s
   return keys.length > 0 ? text : undefined;
 }
 
-/** Of these letters, and without `:` and `#`, nothing can be taken for more than text. */
+/** Text of these characters, without `:` and `#`, is plain text in YAML and needs no quotes. */
 const WORDS = /^[A-Za-z_/](?:[ -"$-9;-~]*[!"$-9;-~])?$/;
-/** Text that would be taken for something else. */
+/** Text that YAML would read as null, a boolean or a number. */
 const QUOTED = /^(?:null|true|false|\d{1,15})$/i;
-/** With a letter that no number has. */
+/** A hash with a letter that no number has, so that YAML reads it as text. */
 const HASH = /^(?=.*[a-df])[0-9a-f]{64}$/;
-/** Longer keys have a form of their own. */
+/** The YAML library writes longer keys in another form. */
 const LONGEST = 1000;
 
 function plainWord(value: Json): string | undefined {

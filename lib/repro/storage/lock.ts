@@ -1,8 +1,9 @@
 /**
- * dvc-like.lock: what the last run of each stage used and made. YAML, one block a stage in one canonical form, sorted by
- * name, so that two branches merge and the same work gives the same bytes. It holds no time, host or absolute path.
+ * dvc-like.lock: the inputs and outputs of the last run of each stage. It is YAML with one block for each stage, in a
+ * canonical form and sorted by name. So two branches merge, and the same work gives the same bytes. It contains no
+ * times, host names or absolute paths.
  *
- * A block is only ever replaced whole; the text of every other block stays as it is, byte for byte.
+ * A block is always replaced whole. The text of every other block stays the same, byte for byte.
  */
 import { join } from 'node:path';
 import { readText } from '../documents/index.ts';
@@ -12,21 +13,24 @@ import { describeError, ReproError } from '../messages/index.ts';
 import { blockText, HEADER, LOCK, type LockedStage, parseBlock, splitBlocks } from './lock-text.ts';
 
 /**
- * Writing takes a thirtieth of the time, as far as the longest pause (ms) allows: other repros wait for what is not
- * written. A block that is lost to a kill meanwhile comes back from the run cache.
+ * After a write that took T, the next one waits 29 T, so that writing takes a thirtieth of the time. It waits at most
+ * LONGEST_PAUSE (ms), because other repros wait for the blocks. If a kill loses a block, the run cache restores it.
  */
 const WRITES_APART = 29;
 const LONGEST_PAUSE = 1000;
 
+/** Reads and writes the lock file, together with other repro processes. */
 export class Lock {
   readonly #root: string;
   readonly #state: State;
   #texts = new Map<string, string>();
   #parsed = new Map<string, LockedStage>();
-  #identity = '';
-  /** false: another repro has written the file, and its blocks have not been looked at. */
+  /** Stat signature of the file as last read or written; 'none' if it was missing, '' if it was never read. */
+  #signature = '';
+  /** False while the blocks of the file as last read have not been parsed. */
   #isParsed = false;
   #parsing: Promise<void> = Promise.resolve();
+  /** Blocks that are not on disk yet; undefined for one to be removed. */
   #waiting = new Map<string, string | undefined>();
   readonly #whenWritten: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -37,35 +41,43 @@ export class Lock {
     this.#state = state;
   }
 
-  /** Counts how often the file has been found changed by another: what was judged at an older one must be judged anew. */
+  /**
+   * How often another process was found to have changed the file. A status found at an older version must be redone.
+   */
   version = 0;
 
-  /** Reads the file if another has changed it since it was last read. Throws ReproError if it is damaged. */
+  /**
+   * Reads the file if another process has changed it since it was last read.
+   *
+   * @throws ReproError if it is damaged or has a merge conflict
+   */
   async refresh(): Promise<void> {
     const path = join(this.#root, LOCK);
     const stat = statOrUndefined(path);
     const now = stat ? statSignature(stat) : 'none';
-    if (now !== this.#identity) this.#load(stat ? readText(path, LOCK) : '', now);
+    if (now !== this.#signature) this.#load(stat ? readText(path, LOCK) : '', now);
     if (!this.#isParsed) this.#parsing = this.#parse();
     await this.#parsing;
   }
 
-  /** What stat said of the file before it was read, or after it was written; '' when there is none. */
+  /** Stat signature of the file, taken before it was read or after it was written; '' if there is no file. */
   get identity(): string {
-    return this.#identity === 'none' ? '' : this.#identity;
+    return this.#signature === 'none' ? '' : this.#signature;
   }
 
+  /** The stages that have a block. */
   get names(): string[] {
     return [...this.#texts.keys()];
   }
 
+  /** The block of a stage, as of the last `refresh`, `set` or `remove`. */
   get(name: string): LockedStage | undefined {
     return this.#parsed.get(name);
   }
 
   /**
-   * Puts a stage's block in place. It is on disk at once, or, where writing the file takes long beside the stages'
-   * own time, a moment later together with others; `flush` waits for nothing.
+   * Replaces a stage's block. It is written at once, or a moment later together with others if writes are slow compared
+   * with the stages; see `written` and `flush`.
    */
   async set(name: string, block: LockedStage): Promise<void> {
     const text = await blockText(name, block);
@@ -75,18 +87,23 @@ export class Lock {
     this.#change(name, text);
   }
 
-  /** Takes stages out that are no longer in the pipeline. */
+  /** Removes the block of a stage that is no longer in the pipeline. */
   remove(name: string): void {
     this.#parsed.delete(name);
     this.#change(name, undefined);
   }
 
-  /** Resolves when all that was set is on disk. */
+  /** Resolves when every change is on disk. */
   written(): Promise<void> {
     if (this.#waiting.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenWritten.push(resolve));
   }
 
+  /**
+   * Writes every change now.
+   *
+   * @throws ReproError if the file cannot be written
+   */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -113,8 +130,8 @@ export class Lock {
     const path = join(this.#root, LOCK);
     const stat = statOrUndefined(path);
     const now = stat ? statSignature(stat) : 'none';
-    // Another repro has written in the meantime: its blocks stay.
-    if (now !== this.#identity) this.#load(stat ? readText(path, LOCK) : '', now);
+    // Another repro process has written since: keep its blocks.
+    if (now !== this.#signature) this.#load(stat ? readText(path, LOCK) : '', now);
     for (const [name, text] of changes) {
       if (text === undefined) this.#texts.delete(name);
       else this.#texts.set(name, text);
@@ -125,10 +142,10 @@ export class Lock {
     } catch (error) {
       throw new ReproError(`${LOCK} cannot be written: ${describeError(error)}`, 1);
     }
-    this.#identity = statSignature(statOrUndefined(path)!);
+    this.#signature = statSignature(statOrUndefined(path)!);
   }
 
-  #load(text: string, identity: string): void {
+  #load(text: string, signature: string): void {
     const conflict = text.split('\n').findIndex((line) => /^(<{7}|={7}|>{7})( |$)/.test(line));
     if (conflict >= 0)
       throw new ReproError({
@@ -140,7 +157,7 @@ export class Lock {
       if (block === undefined) this.#texts.delete(name);
       else this.#texts.set(name, block);
     }
-    this.#identity = identity;
+    this.#signature = signature;
     this.#isParsed = false;
   }
 

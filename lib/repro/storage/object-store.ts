@@ -1,7 +1,8 @@
 /**
- * The cache's objects: contents by their SHA-256, as plain read-only files under .repro/cache/sha256/ab/cdef…. Each comes
- * into being in .repro/cache/incoming and is renamed when it is whole, so that a kill or a full disk leaves nothing that
- * counts as one. A damaged object is dropped when it is met.
+ * The objects of the cache: contents by their SHA-256, as read-only files .repro/cache/sha256/ab/cdef…. An object is
+ * written in .repro/cache/incoming and renamed when it is complete, so that a kill or a full disk leaves no incomplete
+ * object. A damaged object is removed when it is found. There is no fsync, because an object is hashed before it is
+ * used.
  */
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,6 +10,7 @@ import { isLeftover, moveIntoPlace, temporaryPath } from '../files/index.ts';
 import type { ContentHasher } from '../hashing/index.ts';
 import { cannotWrite } from './copies.ts';
 
+/** Adds, finds and checks objects. */
 export class ObjectStore {
   readonly #cache: string;
   readonly #contents: ContentHasher;
@@ -21,15 +23,17 @@ export class ObjectStore {
     this.#readOnly = options.readOnly;
   }
 
+  /** The absolute path of an object, whether it exists or not. */
   path(sha256: string): string {
     return `${this.#cache}/sha256/${sha256.slice(0, 2)}/${sha256.slice(2)}`;
   }
 
+  /** Whether the object exists; it may be damaged. */
   has(sha256: string): boolean {
     return existsSync(this.path(sha256));
   }
 
-  /** What is wrong with an object, in words; a damaged one is dropped. */
+  /** A message if the object is missing or damaged; a damaged one is removed. */
   async problem(sha256: string): Promise<string | undefined> {
     const found = await this.#contents.hashOf(this.path(sha256));
     if (found === undefined) return `${sha256.slice(0, 12)} is missing from the cache`;
@@ -38,7 +42,12 @@ export class ObjectStore {
     return `${sha256.slice(0, 12)} in the cache was damaged`;
   }
 
-  /** Makes an object: `write` is given a path that does not exist yet, and says what it has come to hold. */
+  /**
+   * Adds an object.
+   *
+   * @param write writes the content to the given path, which does not exist yet, and returns its hash
+   * @throws ReproError if the cache cannot be written
+   */
   async make<T extends { sha256: string }>(write: (path: string) => T | Promise<T>): Promise<T> {
     const incoming = this.incoming();
     try {
@@ -51,7 +60,7 @@ export class ObjectStore {
     }
   }
 
-  /** `move` gives an object its name in one step. */
+  /** Names a complete object; `move` renames or links it in one step, and is called again once the folder exists. */
   adopt(sha256: string, move: (object: string) => void): void {
     const object = this.path(sha256);
     try {
@@ -63,7 +72,7 @@ export class ObjectStore {
     }
   }
 
-  /** What repros that were killed have left half made. */
+  /** Incomplete objects of repro processes that were killed; `size` in bytes. */
   leftovers(): { path: string; size: number }[] {
     const folder = join(this.#cache, 'incoming');
     if (!existsSync(folder)) return [];
@@ -74,7 +83,7 @@ export class ObjectStore {
     });
   }
 
-  /** A path in the cache where nothing is yet. */
+  /** A path in the cache that does not exist yet. The first call removes leftovers. */
   incoming(): string {
     if (!this.#hasIncoming) {
       mkdirSync(join(this.#cache, 'incoming'), { recursive: true });

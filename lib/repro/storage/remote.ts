@@ -1,6 +1,7 @@
 /**
- * Remotes: a folder that holds objects and runs as .repro does. Everything is copied under a temporary name, checked by
- * its hash and then renamed, so that what is there is whole, and a copy that was cut off goes on where it stopped.
+ * Remotes: folders with objects and runs, laid out as in .repro. Each file is copied under a temporary name, checked by
+ * its hash and then renamed. So every file in a remote is complete, and an interrupted transfer continues where it
+ * stopped.
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, createReadStream, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -17,9 +18,15 @@ import type { Lock } from './lock.ts';
 import type { LockedStage } from './lock-text.ts';
 import { recordedKey } from './run-key.ts';
 
+/** How many files are copied at the same time. */
 const AT_ONCE = 8;
 
-/** The folder that a name in .repro/config.yaml (`remotes: {NAME: PATH}`), or a path, means; without either, the only one. */
+/**
+ * The folder of a remote.
+ *
+ * @param named a name in .repro/config.yaml (`remotes: {NAME: PATH}`) or a path; undefined: the only remote there is
+ * @throws ReproError if there is no such remote, or several and none is named
+ */
 export async function remoteFolder(root: string, named: string | undefined): Promise<string> {
   const { remotes = {} } = await readConfig(root);
   const names = Object.keys(remotes);
@@ -27,7 +34,7 @@ export async function remoteFolder(root: string, named: string | undefined): Pro
     if (names.length === 1) return resolve(root, remotes[names[0]]);
     throw new ReproError(
       names.length === 0
-        ? `there is no remote; name a folder with -r PATH, or one for good in ${CONFIG}: remotes: {store: PATH}`
+        ? `there is no remote; name a folder with -r PATH, or add one to ${CONFIG}: remotes: {store: PATH}`
         : `there are several remotes (${names.join(', ')}); choose one with -r`,
     );
   }
@@ -36,67 +43,74 @@ export async function remoteFolder(root: string, named: string | undefined): Pro
   throw new ReproError(`there is no remote "${named}" in ${CONFIG}${suggestion(named, names)}, and no such folder`);
 }
 
-/** What a transfer reads of a project: its folder, its lock, and its stages by name. */
+/** The parts of a project that a transfer needs. */
 export interface TransferSource {
   root: string;
   lock: Lock;
   stages: ReadonlyMap<string, Stage>;
 }
 
+/** The result of a push or fetch, in numbers of objects. */
 export interface Transfer {
   copied: number;
-  /** Already there. */
+  /** Objects that the destination already had. */
   present: number;
-  /** What could not be had, in words. */
+  /** Messages about objects that could not be copied. */
   problems: string[];
 }
 
-/** Outputs and runs of these stages, as the lock has them, from here to there. */
+/** Copies the outputs and runs of these stages, as recorded in the lock, to the remote. */
 export function push(project: TransferSource, names: readonly string[], folder: string): Promise<Transfer> {
   return transfer(project, names, {
     from: join(project.root, '.repro'),
     to: folder,
-    objects: 'cache/sha256',
-    theirs: 'sha256',
+    sourceObjects: 'cache/sha256',
+    targetObjects: 'sha256',
   });
 }
 
-/** The same from there to here. */
+/**
+ * Copies the outputs and runs of these stages, as recorded in the lock, from the remote.
+ *
+ * @throws ReproError if the remote does not exist
+ */
 export function fetch(project: TransferSource, names: readonly string[], folder: string): Promise<Transfer> {
   if (!existsSync(folder)) throw new ReproError(`the remote ${folder} does not exist`, 1);
   return transfer(project, names, {
     from: folder,
     to: join(project.root, '.repro'),
-    objects: 'sha256',
-    theirs: 'cache/sha256',
+    sourceObjects: 'sha256',
+    targetObjects: 'cache/sha256',
   });
 }
 
+/** From where to where, as absolute paths. */
 interface Route {
   from: string;
   to: string;
-  /** Where objects are under `from` and under `to`. */
-  objects: string;
-  theirs: string;
+  /** Folder of the objects below `from`. */
+  sourceObjects: string;
+  /** Folder of the objects below `to`. */
+  targetObjects: string;
 }
 
 async function transfer(project: TransferSource, names: readonly string[], route: Route): Promise<Transfer> {
   const result: Transfer = { copied: 0, present: 0, problems: [] };
   const limit = pLimit(AT_ONCE);
   const seen = new Set<string>();
-  /** `needed`: its absence is a problem. */
+  /** Copies an object. If it is `needed` and missing, that is a problem; otherwise it is skipped. */
   const object = async (sha256: string, what: string, needed: boolean): Promise<boolean> => {
     if (seen.has(sha256)) return true;
     seen.add(sha256);
     const name = join(sha256.slice(0, 2), sha256.slice(2));
-    const [source, target] = [join(route.from, route.objects, name), join(route.to, route.theirs, name)];
+    const [source, target] = [join(route.from, route.sourceObjects, name), join(route.to, route.targetObjects, name)];
     if (!needed && !existsSync(source) && !existsSync(target)) return false;
     return limit(() => copyWhole(source, target, sha256, what, result));
   };
   const content = async ({ sha256, files }: Content, path: string, needed: boolean): Promise<boolean> => {
     if (!(await object(sha256, path, needed))) return !needed;
     if (files === undefined) return true;
-    const list = join(route.to, route.theirs, sha256.slice(0, 2), sha256.slice(2));
+    const list = join(route.to, route.targetObjects, sha256.slice(0, 2), sha256.slice(2));
     const parts = parseManifest(readFileSync(list, 'utf8')).filter((entry) => entry.sha256 !== undefined);
     const had = await Promise.all(parts.map((entry) => object(entry.sha256!, `${path}/${entry.path}`, needed)));
     return had.every(Boolean) || !needed;
@@ -105,7 +119,7 @@ async function transfer(project: TransferSource, names: readonly string[], route
     const block = project.lock.get(name);
     if (block === undefined) continue;
     const { outs } = project.stages.get(name)!;
-    // What git keeps may be in the cache, but need not.
+    // Outputs that git keeps need not be in the cache.
     const needed = (path: string) => outs.find((out) => out.path === path)?.cache !== false;
     const whole = await Promise.all(
       Object.entries(block.outs ?? {}).map(([path, out]) => content(out, path, needed(path))),
@@ -116,7 +130,7 @@ async function transfer(project: TransferSource, names: readonly string[], route
   return result;
 }
 
-/** A run is only there once all it made is. */
+/** Copies the run cache entry. Called last: a run may exist only together with all its outputs. */
 async function copyRun(block: LockedStage, { from, to }: Route): Promise<void> {
   const key = recordedKey(block);
   const name = join('runs', key.slice(0, 2), `${key.slice(2)}.json`);
@@ -124,7 +138,7 @@ async function copyRun(block: LockedStage, { from, to }: Route): Promise<void> {
   const temporary = temporaryPath(join(to, name));
   mkdirSync(dirname(temporary), { recursive: true });
   await copyFile(join(from, name), temporary);
-  // No fsync: RunCache.get drops an entry that does not parse.
+  // No fsync: RunCache removes an entry that does not parse.
   moveIntoPlace(temporary, join(to, name), { fsync: false });
 }
 
@@ -155,7 +169,7 @@ async function copyWhole(
     await pipeline(createReadStream(temporary), hash);
     if (hash.digest('hex') !== sha256) {
       rmSync(temporary, { force: true });
-      result.problems.push(`${what}: ${source} is damaged; it was not taken`);
+      result.problems.push(`${what}: ${source} is damaged; it was not copied`);
       return false;
     }
     chmodSync(temporary, 0o444);

@@ -1,6 +1,6 @@
 /**
- * The run cache: for everything that ever ran to its end, what it used and made, by its run key. A stage whose exact
- * inputs ran before is restored from here rather than run.
+ * The run cache: the inputs and outputs of every run that succeeded, by fingerprint key (run-key.ts). A stage that once
+ * ran with the same inputs is restored from here instead of run again.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,6 +8,7 @@ import { writeAtomically } from '../files/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { LockedStage } from './lock-text.ts';
 
+/** Entries are files .repro/runs/ab/cdef….json. */
 export class RunCache {
   readonly #root: string;
   readonly #readOnly: boolean;
@@ -17,11 +18,12 @@ export class RunCache {
     this.#readOnly = options.readOnly;
   }
 
+  /** The absolute path of an entry, whether it exists or not. */
   path(key: string): string {
     return join(this.#root, '.repro/runs', key.slice(0, 2), `${key.slice(2)}.json`);
   }
 
-  /** `damaged` when there is an entry that cannot be used; it has then been dropped. */
+  /** @returns 'damaged' if the entry cannot be used; it has then been removed */
   get(key: string, stage: Stage): LockedStage | 'damaged' | undefined {
     const text = readOrUndefined(this.path(key));
     if (text === undefined) return undefined;
@@ -33,31 +35,33 @@ export class RunCache {
     return 'damaged';
   }
 
+  /** Adds or replaces an entry. */
   put(key: string, block: LockedStage): void {
     const path = this.path(key);
     const text = `${JSON.stringify(block)}\n`;
-    // Replacing a file costs far more than reading it.
+    // Reading a file costs far less than replacing it.
     if (readOrUndefined(path) === text) return;
     mkdirSync(dirname(path), { recursive: true });
-    // No fsync: `get` drops an entry that does not parse, and the stage runs again.
+    // No fsync: `get` removes an entry that does not parse, and the stage runs again.
     writeAtomically(path, text, { fsync: false });
   }
 
-  /** It has been restored: gc goes by when a run was last of use. */
+  /** Sets the time of last use, by which `repro gc` decides. Call it when a run was restored. */
   touch(key: string): void {
     const now = new Date();
     try {
       utimesSync(this.path(key), now, now);
-    } catch {} // It was dropped, or comes from the lock alone.
+    } catch {} // The entry was removed, or the run is only in the lock.
   }
 
+  /** Removes an entry. */
   drop(key: string): void {
     if (!this.#readOnly) rmSync(this.path(key), { force: true });
   }
 }
 
 function readOrUndefined(path: string): string | undefined {
-  // A failed reading is an Error, which takes ten times as long to make.
+  // Checking first: making the Error of a failed read takes ten times as long.
   if (!existsSync(path)) return undefined;
   try {
     return readFileSync(path, 'utf8');

@@ -1,18 +1,19 @@
-/** The key that a run is known by in the run cache, and the block that records it. */
+/** The key of a run in the run cache, and the block that records the run. */
 import { canonical, type Json } from '../documents/index.ts';
 import { type Content, sha256 } from '../hashing/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { LockedStage, Recorded } from './lock-text.ts';
 
+/** The inputs of a stage at one moment. */
 export interface Fingerprint {
-  /** null: not there, and optional. */
+  /** By path; null if the dependency is optional and missing. */
   deps: { [path: string]: Recorded };
   code: { [entry: string]: Content };
-  /** By file, then key; "" is the whole file. */
+  /** By file, then by key; the key "" stands for the whole file. */
   params: { [file: string]: { [key: string]: Json } };
 }
 
-/** A stage's block, as the lock and the run cache hold it. */
+/** The block of a run for the lock and the run cache; empty parts are left out. */
 export function lockedStage(stage: Stage, inputs: Fingerprint, outs: { [path: string]: Content }): LockedStage {
   const unlessEmpty = <T extends object>(name: string, value: T) =>
     Object.keys(value).length > 0 ? { [name]: value } : {};
@@ -27,7 +28,7 @@ export function lockedStage(stage: Stage, inputs: Fingerprint, outs: { [path: st
   };
 }
 
-/** What a run is known by: everything that goes into it, and the paths of what comes out. */
+/** The key of a run: a hash of the command, all inputs and the paths of the outputs. */
 export function fingerprintKey(stage: Stage, inputs: Fingerprint): string {
   return keyOf(
     lockedStage(stage, inputs, {}),
@@ -35,7 +36,7 @@ export function fingerprintKey(stage: Stage, inputs: Fingerprint): string {
   );
 }
 
-/** The same of a run that is recorded. */
+/** The key of a recorded run. */
 export function recordedKey(block: LockedStage): string {
   return keyOf(block, Object.keys(block.outs ?? {}));
 }
