@@ -51,7 +51,7 @@ stages:
     expect(await commands(pipeline, files)).toEqual({ s: ': 2 here 3 5 1' });
     const twice = project({ 'pipeline.yaml': pipeline, ...files, 'more.yaml': 'p: 2\nmore: 2' });
     const { exit, stderr } = await twice.repro();
-    expect([exit, stderr]).toEqual([2, expect.stringMatching(/"p" is given twice among the vars, as 1 and 2/)]);
+    expect([exit, stderr]).toEqual([2, expect.stringMatching(/"p" has two values in the vars: 1 and 2/)]);
   });
 });
 
@@ -64,7 +64,7 @@ describe('many stages from one definition', () => {
       ),
     ).toEqual({ 't@gpt-1': ': gpt 1', 't@gpt-2': ': gpt 2', 't@lstm-1': ': lstm 1' });
     const wrong = project({ 'pipeline.yaml': 'stages:\n  t: {matrix: {a: [1], exclude: [{b: 1}]}, cmd: ":"}\n' });
-    expect((await wrong.repro()).stderr).toMatch(/exclude names "b", which is no axis; the axes are a/);
+    expect((await wrong.repro()).stderr).toMatch(/exclude names "b", which is not an axis; the axes are a/);
   });
 
   test('matrix of mappings: named by axis and index', async () => {

@@ -27,12 +27,12 @@ describe('a mistake is reported before anything runs, in one sentence with its p
       '',
       /pipeline\.yaml:2:3: the key "cmd" is missing from stages\.a\n$/,
     ],
-    ['a pipeline that is not YAML', 'stages:\n  a: [\n', '', /pipeline\.yaml:3:1: this is no valid YAML/],
+    ['a pipeline that is not YAML', 'stages:\n  a: [\n', '', /pipeline\.yaml:3:1: this is not valid YAML/],
     [
       'a template that needs quotes',
       'stages:\n  a: {cmd: echo, matrix: {n: ${n}}}\n',
       'n: [1]',
-      /^repro: pipeline\.yaml:2:\d+: this is no valid YAML: .*; inside \{ \} and \[ \] a template needs quotes: .*\n$/,
+      /^repro: pipeline\.yaml:2:\d+: this is not valid YAML: .*; inside \{ \} and \[ \] a template needs quotes: .*\n$/,
     ],
     ['an empty file', '', '', /pipeline\.yaml: is empty/],
     [
@@ -51,13 +51,13 @@ describe('a mistake is reported before anything runs, in one sentence with its p
       'an expression in a template',
       'stages:\n  a:\n    cmd: echo ${a + b}\n',
       'a: 1\nb: 2',
-      /pipeline\.yaml:3:10: \$\{a \+ b\} is no reference/,
+      /pipeline\.yaml:3:10: \$\{a \+ b\} is not a reference/,
     ],
     [
       'a mapping inside a text',
       'stages:\n  a:\n    cmd: echo ${a}!\n',
       'a: {b: 1}',
-      /\$\{a\} is a mapping, which cannot stand inside a text/,
+      /\$\{a\} is a mapping, which cannot be part of a text/,
     ],
     [
       'a matrix axis that is not a list',
@@ -123,7 +123,7 @@ describe('a mistake is reported before anything runs, in one sentence with its p
       'a timeout that is not a time',
       'stages:\n  a: {cmd: x, timeout: soon}\n',
       '',
-      /timeout: must be seconds, or such as "90s"/,
+      /timeout: must be a number of seconds, or a text such as "90s"/,
     ],
     [
       'the same value twice on an axis',
@@ -141,7 +141,7 @@ describe('a mistake is reported before anything runs, in one sentence with its p
       'params that are not YAML',
       'stages:\n  a: {cmd: x}\n',
       'a: [1\nb: }',
-      /params\.yaml:2:\d+: this is no valid YAML/,
+      /params\.yaml:2:\d+: this is not valid YAML/,
     ],
     [
       'a tab as indentation',
@@ -153,13 +153,13 @@ describe('a mistake is reported before anything runs, in one sentence with its p
       'the same key twice',
       'stages:\n  a: {cmd: x}\n',
       'a: 1\nb: 2\na: 3',
-      /params\.yaml:3:1: .*: the key a stands here a second time/,
+      /params\.yaml:3:1: .*: the key a is here a second time/,
     ],
     [
       'a key without colon',
       'stages:\n  a: {cmd: x}\n',
       'a: 1\nb 2\nc: 3',
-      /params\.yaml:2:1: .*: a key wants ": " behind it/,
+      /params\.yaml:2:1: .*: a key needs ": " after it/,
     ],
     [
       'a list without a closing bracket',
@@ -177,7 +177,7 @@ describe('a mistake is reported before anything runs, in one sentence with its p
       'an alias to a value that contains it',
       'stages:\n  a: {cmd: x}\n',
       'a: &a {b: [*a]}',
-      /params\.yaml:1:12: a\.b\[0\] stands for a value that it is part of/,
+      /params\.yaml:1:12: a\.b\[0\] refers to a value that contains it/,
     ],
     [
       'a number that JSON cannot represent',
@@ -222,7 +222,7 @@ describe('a mistake is reported before anything runs, in one sentence with its p
       'repro: params.yaml:2:8: seeds: must have at least 1 item, but has 0\n',
     );
     expect(await errorOf('rate: 1\nseeds: [1]\nsizes: {a b: 1}\n')).toBe(
-      'repro: params.yaml:3:9: "a b" is no possible name in sizes: a plain word\n',
+      'repro: params.yaml:3:9: "a b" is not an allowed name in sizes: a plain word\n',
     );
     made.remove('params.yaml');
     expect((await made.repro()).stderr).toBe('repro: params.yaml: cannot be read: there is no such file or folder\n');
@@ -290,7 +290,7 @@ describe('a mistake is reported before anything runs, in one sentence with its p
       [['-S', 'train.rl=1'], /there is no "rl" in params\.yaml; did you mean "lr"\?/],
       [
         ['-S', 'train.lr=[1'],
-        /^repro: -S train\.lr=\[1: the value: this is no valid YAML: a \[ is not closed by its \]\n$/,
+        /^repro: -S train\.lr=\[1: the value: this is not valid YAML: a \[ is not closed by its \]\n$/,
       ],
     ] as const) {
       const { exit, stderr } = await made.repro(...args);

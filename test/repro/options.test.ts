@@ -261,7 +261,7 @@ test('a mistyped command is reported with the nearest command; the help lists ev
   const { exit, stderr } = await bare.repro();
   expect([exit, stderr]).toEqual([
     2,
-    expect.stringMatching(/^repro: there is no pipeline\.yaml in .*; `repro init` makes one\n$/),
+    expect.stringMatching(/^repro: there is no pipeline\.yaml in .*; `repro init` creates one\n$/),
   ]);
 });
 

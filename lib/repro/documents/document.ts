@@ -1,6 +1,5 @@
 /**
- * A YAML (or JSON) file as a value together with where each key stands, so that every complaint can name line and
- * column. It knows nothing of what the file means.
+ * A YAML or JSON file as a value, together with the place of each key, so that every error can name line and column.
  */
 
 import { readFileSync } from 'node:fs';
@@ -12,20 +11,33 @@ import type { Document as YamlDocument } from './yaml.ts';
 /** Keys and indices from the top of a document down to a value. */
 export type KeyPath = readonly (string | number)[];
 
+/** A parsed file. */
 export interface SourceDocument {
-  /** As messages name it. */
+  /** The file's name in messages. */
   file: string;
   value: unknown;
-  /** Where the key (or, for part 'value', the value) at `path` stands; the nearest enclosing spot that exists. */
+  /**
+   * The place of the key at `path`, or of its value if `part` is 'value'. If there is none, that of the nearest key
+   * above.
+   */
   at(path: KeyPath, part?: 'key' | 'value'): Place;
 }
 
-/** Settings, as parseSettings has them. Throws ReproError also when the file cannot be read. */
+/**
+ * Reads a file from disk and parses it by parseSettings.
+ *
+ * @param name the file's name in messages
+ * @throws ReproError if the file cannot be read or is not valid
+ */
 export async function readDocument(path: string, name = path): Promise<SourceDocument> {
   return parseSettings(readText(path, name), name);
 }
 
-/** The same of a file that stands somewhere else than on disk, or not as it is there. */
+/**
+ * Reads a file from a source and parses it by parseSettings.
+ *
+ * @throws ReproError if the file is missing, cannot be read or is not valid
+ */
 export async function readDocumentFrom(texts: FileSource, file: string): Promise<SourceDocument> {
   const text = await texts.read(file);
   if (text === undefined)
@@ -33,6 +45,12 @@ export async function readDocumentFrom(texts: FileSource, file: string): Promise
   return parseSettings(text, file);
 }
 
+/**
+ * Reads a text file.
+ *
+ * @param name the file's name in messages
+ * @throws ReproError if the file cannot be read
+ */
 export function readText(path: string, name = path): string {
   try {
     return readFileSync(path, 'utf8');
@@ -42,8 +60,10 @@ export function readText(path: string, name = path): string {
 }
 
 /**
- * What is kept in the lock and compared with it. Throws ReproError also for a number that JSON does not have: hashes
- * and memos could not tell `.inf` and `.nan` from nothing, and a change of one into another would be seen by nobody.
+ * Parses a file whose values go into the lock and are compared with it. Numbers that JSON does not have are refused:
+ * hashes and memos store `.inf` and `.nan` as null, so that a change between them would not be noticed.
+ *
+ * @throws ReproError if the text is not valid YAML, or has such a number
  */
 export async function parseSettings(text: string, file: string): Promise<SourceDocument> {
   const document = await parseSource(text, file);
@@ -59,7 +79,12 @@ export async function parseSettings(text: string, file: string): Promise<SourceD
   return document;
 }
 
-/** Throws ReproError for what is no YAML, and for a value that holds itself. */
+/**
+ * Parses a YAML or JSON text.
+ *
+ * @param file the file's name in messages
+ * @throws ReproError if the text is not valid YAML, or a value contains itself by an alias
+ */
 export async function parseSource(text: string, file: string): Promise<SourceDocument> {
   const yaml = await loadYaml();
   const lines = new yaml.LineCounter();
@@ -72,21 +97,21 @@ export async function parseSource(text: string, file: string): Promise<SourceDoc
     const { line, col } = lines.linePos(offset);
     return { file, line, column: col };
   };
-  // One slip makes the parser stumble on: only the first error is one of the writer's.
+  // Later errors are often consequences of the first one.
   const [error] = document.errors;
   if (error !== undefined) {
     const lines = text.split('\n');
     const conflict = lines.findIndex((line) => line.startsWith('<<<<<<< '));
     if (conflict >= 0)
       throw new ReproError({
-        message: 'holds a merge conflict; keep either side of it, and take out the lines that mark them',
+        message: 'holds a merge conflict; keep one side, and remove the lines that mark the conflict',
         place: { file, line: conflict + 1, column: 1 },
       });
     const place = placeAt(error.pos[0]);
     const line = lines[place.line! - 1] ?? '';
     const hint = /(^|[^"'])\$\{/.test(line) ? '; inside { } and [ ] a template needs quotes: "${…}"' : '';
     const fault = describeYamlError(error, line.slice(place.column! - 1)) ?? firstLine(error.message);
-    throw new ReproError({ message: `this is no valid YAML: ${fault}${hint}`, place });
+    throw new ReproError({ message: `this is not valid YAML: ${fault}${hint}`, place });
   }
   const value = toValue(document, file);
   const at: SourceDocument['at'] = (path, part = 'key') => {
@@ -114,38 +139,38 @@ export async function parseSource(text: string, file: string): Promise<SourceDoc
   for (const [path, leaf] of leafPaths(value))
     if (leaf === CIRCLE)
       throw new ReproError({
-        message: `${dotted(path)} stands for a value that it is part of`,
+        message: `${dotted(path)} refers to a value that contains it`,
         place: at(path, 'value'),
       });
   return { file, value, at };
 }
 
 /**
- * The slips made most, in the words of who writes settings; undefined: the library's will do. `rest`: the line from
- * there.
+ * Messages for the most common mistakes; undefined if the library's own message is good. `rest`: the line from the
+ * error on.
  */
 function describeYamlError({ code, message }: { code: string; message: string }, rest: string): string | undefined {
-  if (message.startsWith('Implicit map keys need')) return 'a key wants ": " behind it';
+  if (message.startsWith('Implicit map keys need')) return 'a key needs ": " after it';
   const bracket = /^Flow (?:sequence|map).* end with a ([\]}])/.exec(message)?.[1];
   if (bracket) return `a ${bracket === ']' ? '[' : '{'} is not closed by its ${bracket}`;
   switch (code) {
     case 'DUPLICATE_KEY':
-      return `the key ${/^[^:]*/.exec(rest)![0].trim()} stands here a second time; keep one`;
+      return `the key ${/^[^:]*/.exec(rest)![0].trim()} is here a second time; keep one`;
     case 'TAB_AS_INDENT':
       return 'a tab cannot indent; use spaces';
     case 'MULTIPLE_DOCS':
       return 'a second document begins here; keep one';
     case 'MULTILINE_IMPLICIT_KEY':
-      return 'a key wants ": " behind it on its line';
+      return 'a key needs ": " after it on the same line';
     default:
       return undefined;
   }
 }
 
-/** In the place of a value that holds itself. */
+/** Stands for a value that contains itself. */
 const CIRCLE = Symbol('circle');
 
-/** Every value that is neither list nor mapping, with its path. */
+/** Every value that is neither a list nor a mapping, with its path. */
 function* leafPaths(
   value: unknown,
   path: KeyPath = [],
@@ -162,7 +187,7 @@ function toValue(document: YamlDocument, file: string): unknown {
   try {
     return document.toJS();
   } catch (error) {
-    throw new ReproError({ message: `this is no valid YAML: ${firstLine(describeError(error))}`, place: { file } });
+    throw new ReproError({ message: `this is not valid YAML: ${firstLine(describeError(error))}`, place: { file } });
   }
 }
 
@@ -178,7 +203,7 @@ function firstLine(text: string): string {
   return text.split('\n')[0].replace(/[.:]?\s*$/, '');
 }
 
-/** "train.sizes[2]" */
+/** The path as messages show it, such as `train.sizes[2]`. */
 export function dotted(path: KeyPath): string {
   return path.map((step, i) => (typeof step === 'number' ? `[${step}]` : i === 0 ? step : `.${step}`)).join('');
 }

@@ -1,3 +1,13 @@
+/**
+ * YAML and JSON documents, whatever they mean.
+ *
+ *   document.ts      parses a text; every key has a line and column
+ *   file-source.ts   where a pipeline's files are read from
+ *   json.ts          plain values: lookup by dotted key, comparison, canonical text
+ *   schema.ts        checks against a JSON Schema, with readable messages
+ *   yaml-editor.ts   changes values and keeps comments and layout
+ *   load-yaml.ts, yaml.ts, ajv.ts   the libraries, loaded when they are needed
+ */
 export { Ajv2020, OPTIONS } from './ajv.ts';
 export {
   type KeyPath,

@@ -1,16 +1,19 @@
-/** Plain data: its type, dotted access, comparison without regard to key order, and one canonical text. */
+/** Plain data: its type, lookup by dotted key, comparison that ignores the order of keys, and a canonical text. */
 
+/** A value that JSON can express. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
+/** Whether the value is an object, but not a list. */
 export function isMapping(value: unknown): value is { readonly [key: string]: Json } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The value at a key; or the part of the key that is missing, and the keys that exist there. */
 export type LookUp = { found: true; value: Json } | { found: false; missing: string; known: string[] };
 
 /**
- * The value at a dotted key such as `train.sizes[0].width`. A name that itself holds dots is found too: at each step
- * the longest name that exists is taken.
+ * The value at a dotted key such as `train.sizes[0].width`. A name may itself contain dots: at each step the longest
+ * existing name is taken.
  */
 export function lookUp(root: Json, key: string): LookUp {
   const path = keyPath(root, key);
@@ -20,7 +23,7 @@ export function lookUp(root: Json, key: string): LookUp {
   return { found: true, value };
 }
 
-/** The steps of a dotted key through `root`, or what was not found and what stands there instead. */
+/** The keys and indices that a dotted key stands for in `root`; or the missing part, and the keys that exist there. */
 export function keyPath(
   root: Json,
   key: string,
@@ -65,7 +68,7 @@ function longestName(mapping: { readonly [key: string]: Json }, rest: string): s
   return undefined;
 }
 
-/** JSON with sorted keys: equal values have equal texts. */
+/** JSON with sorted keys: equal values give equal texts. */
 export function canonical(value: Json | undefined): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (isMapping(value)) {
@@ -75,11 +78,12 @@ export function canonical(value: Json | undefined): string {
   return JSON.stringify(value) ?? 'null';
 }
 
+/** Whether two values are the same apart from the order of keys. */
 export function equal(a: Json | undefined, b: Json | undefined): boolean {
   return a === b || ((a === undefined) === (b === undefined) && canonical(a) === canonical(b));
 }
 
-/** A leaf that differs between two values; absent sides are undefined. */
+/** A leaf that differs between two values; a side without it is undefined. */
 export interface Difference {
   key: string;
   old?: Json;

@@ -1,13 +1,18 @@
 /**
- * Checks a document against a JSON Schema and says what is wrong in a person's words, with file, line and column.
- * ajv decides; this file only words it. Unknown keys come with the nearest known one.
+ * Checks a document against a JSON Schema by ajv, and writes readable messages with file, line and column. A message
+ * about an unknown key suggests the nearest known one.
  */
 import { readFileSync } from 'node:fs';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { describeError, nearestName, type Problem, plural, ReproError, suggestion } from '../messages/index.ts';
 import { dotted, type KeyPath, type SourceDocument } from './document.ts';
 
-/** Reads a schema file; throws ReproError when it is missing or no JSON. */
+/**
+ * Reads a schema file.
+ *
+ * @param name the file's name in messages
+ * @throws ReproError if the file is missing or is not JSON
+ */
 export function readSchema(path: string, name = path): object {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
@@ -19,7 +24,11 @@ export function readSchema(path: string, name = path): object {
   }
 }
 
-/** Throws ReproError with every problem found; returns when the document is as the schema says. */
+/**
+ * Checks a document. draft-07 schemas are supported as such; all others count as draft 2020-12.
+ *
+ * @throws ReproError with every problem found, or if the schema cannot be used
+ */
 export async function checkAgainstSchema(document: SourceDocument, schema: object, schemaName: string): Promise<void> {
   const dialect = String((schema as { $schema?: string }).$schema ?? '');
   const { Ajv: Ajv07, Ajv2020, OPTIONS } = await import('./ajv.ts');
@@ -28,18 +37,25 @@ export async function checkAgainstSchema(document: SourceDocument, schema: objec
   try {
     validate = new Ajv(OPTIONS).compile(schema);
   } catch (error) {
-    throw new ReproError({ message: `is no usable JSON Schema: ${describeError(error)}`, place: { file: schemaName } });
+    throw new ReproError({
+      message: `is not a usable JSON Schema: ${describeError(error)}`,
+      place: { file: schemaName },
+    });
   }
   checkWith(document, validate);
 }
 
-/** Throws ReproError with every problem that `validate`, a compiled schema, finds. */
+/**
+ * Checks a document with a compiled schema.
+ *
+ * @throws ReproError with every problem found
+ */
 export function checkWith(document: SourceDocument, validate: ValidateFunction): void {
-  if (!validate(document.value)) throw new ReproError(wordProblems(document, validate.errors ?? []));
+  if (!validate(document.value)) throw new ReproError(describeProblems(document, validate.errors ?? []));
 }
 
-function wordProblems(document: SourceDocument, errors: readonly ErrorObject[]): Problem[] {
-  const problems = mostSpecific(errors).map((error) => wordProblem(document, error));
+function describeProblems(document: SourceDocument, errors: readonly ErrorObject[]): Problem[] {
+  const problems = mostSpecific(errors).map((error) => describeProblem(document, error));
   const byText = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
   return [...byText.values()].sort(
     (a, b) => (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0),
@@ -47,14 +63,14 @@ function wordProblems(document: SourceDocument, errors: readonly ErrorObject[]):
 }
 
 /**
- * Of a failed anyOf/oneOf, ajv reports every branch and then the choice itself. What helps is the branch that got
- * deepest; when none got past the value itself, the choice, worded from the types and constants that its branches
- * allow.
+ * Keeps the errors that help. For a failed anyOf or oneOf, ajv reports the errors of every branch and then one for the
+ * choice. The useful errors are those of the branch that matched deepest. If none matched beyond the value itself, the
+ * error of the choice is kept, and its message lists the types and constants that the branches allow.
  */
 function mostSpecific(errors: readonly ErrorObject[]): ErrorObject[] {
   const choices = errors.filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf');
   let kept = errors.filter(
-    // Of a name that cannot be one, ajv reports what is wrong with it, and then which of the names it is.
+    // For an invalid property name, ajv reports its fault and then `propertyNames`. Only the latter is kept.
     (error) => error.keyword !== 'if' && error.propertyName === undefined && !isMistyped(error, errors),
   );
   for (const choice of choices) {
@@ -64,15 +80,15 @@ function mostSpecific(errors: readonly ErrorObject[]): ErrorObject[] {
     const depth = (error: ErrorObject) => error.instancePath.split('/').length + (isAboutMember(error) ? 1 : 0);
     const deepest = Math.max(...branches.map(depth), 0);
     const own = choice.instancePath.split('/').length;
-    const telling = deepest > own ? branches.filter((error) => depth(error) === deepest) : [];
-    const dropped = new Set(branches.filter((error) => !telling.includes(error)));
-    if (telling.length > 0) dropped.add(choice);
+    const helpful = deepest > own ? branches.filter((error) => depth(error) === deepest) : [];
+    const dropped = new Set(branches.filter((error) => !helpful.includes(error)));
+    if (helpful.length > 0) dropped.add(choice);
     kept = kept.filter((error) => !dropped.has(error));
   }
   return kept;
 }
 
-/** A missing key that is there under a name nearly like it: that name is what is wrong. */
+/** Whether a missing key exists under a misspelt name. Then only the misspelt name is reported. */
 function isMistyped(missing: ErrorObject, errors: readonly ErrorObject[]): boolean {
   const { missingProperty } = missing.params;
   return (
@@ -102,7 +118,7 @@ function knownMembers(error: ErrorObject): string[] {
   return Object.keys((error.parentSchema as { properties?: object } | undefined)?.properties ?? {});
 }
 
-function wordProblem(document: SourceDocument, error: ErrorObject): Problem {
+function describeProblem(document: SourceDocument, error: ErrorObject): Problem {
   const path = pathOf(error.instancePath, document.value);
   const value = document.at(path, 'value');
   const key = path.length > 0 ? dotted(path) : undefined;
@@ -127,7 +143,7 @@ function wordProblem(document: SourceDocument, error: ErrorObject): Problem {
       const name = String(error.params.propertyName);
       const { description } = error.schema as { description?: string };
       return {
-        message: `"${name}" is no possible name${key ? ` in ${key}` : ''}${description ? `: ${description}` : ''}`,
+        message: `"${name}" is not an allowed name${key ? ` in ${key}` : ''}${description ? `: ${description}` : ''}`,
         place: document.at([...path, name]),
         key: name,
       };
@@ -177,7 +193,7 @@ function wordProblem(document: SourceDocument, error: ErrorObject): Problem {
   }
 }
 
-/** A JSON pointer as a path; a step through a list becomes a number. */
+/** Turns a JSON pointer into a path; a step into a list becomes a number. */
 function pathOf(pointer: string, root: unknown): KeyPath {
   let value = root;
   return pointer
@@ -209,6 +225,7 @@ function orList(items: readonly string[]): string {
   return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} or ${items.at(-1)}`;
 }
 
+/** A value as messages show it: lists and mappings by kind, long texts cut to 40 characters. */
 export function show(value: unknown): string {
   if (value === null || value === undefined) return 'empty';
   if (Array.isArray(value)) return 'a list';

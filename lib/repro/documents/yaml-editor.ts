@@ -1,28 +1,29 @@
 /**
- * Gives a YAML or JSON file another value and leaves every byte that need not change: comments, padding, quotes, order.
+ * Changes the value of a YAML or JSON text and keeps everything else: comments, padding, quotes, order.
  *
  *   sizes: # of all runs            sizes: # of all runs
  *     - tiny   # 13 thousand    →     - tiny   # 13 thousand
  *     - small  # 90 thousand          - base  # 90 thousand
  *                                     - large
  *
- * Text and wanted value are walked down together. Where they are equal nothing is done; a scalar is replaced where it
- * stands; of a list or mapping the entries that stay are lined up, and the others replaced, put in or taken out in the
- * layout that is there: a line of their own in block style, a place between commas in flow style. It does not keep
- * comments on lines that are taken out.
+ * The text and the wanted value are compared from the top down. Equal parts stay, and a scalar is replaced in its
+ * place. In a list or mapping, the entries that stay are matched first; the others are replaced, added or removed. New
+ * entries follow the layout: their own line in block style, between commas in flow style. Comments on removed lines are
+ * lost.
  */
 import type { Alias, Document, Node, Pair, ParsedNode, YAMLMap, YAMLSeq } from 'yaml';
 import { equal, isMapping, type Json } from './json.ts';
 import type { YamlLibrary } from './load-yaml.ts';
 
+/** How to write the text. */
 export interface RewriteOptions {
   /** The text must stay JSON. */
   json: boolean;
 }
 
-/** The text with the value `wanted`; undefined where its layout does not allow that. */
+/** Changes the text so that its value is `wanted`; undefined if the layout does not allow it. */
 export function rewrite(yaml: YamlLibrary, text: string, wanted: Json, options: RewriteOptions): string | undefined {
-  // First as though aliases and merged keys followed from what they refer to; then with what they give written out.
+  // First leave aliases and merged keys alone, as they follow their anchor. If that fails, write their values out.
   for (const writeOut of [false, true]) {
     const rewritten = new Rewriter(yaml, text, { ...options, writeOut }).rewrite(wanted);
     if (rewritten !== undefined && holds(yaml, rewritten, wanted, options)) return rewritten;
@@ -40,7 +41,7 @@ function holds(yaml: YamlLibrary, text: string, wanted: Json, { json }: RewriteO
   }
 }
 
-/** On one line, as it can stand anywhere. */
+/** The value on one line, in a form that is valid anywhere. */
 function writeInline(yaml: YamlLibrary, value: Json, { json }: RewriteOptions): string {
   const write = (value: Json): string => {
     if (Array.isArray(value)) return `[${value.map(write).join(', ')}]`;
@@ -49,7 +50,7 @@ function writeInline(yaml: YamlLibrary, value: Json, { json }: RewriteOptions): 
       return `{${members.join(', ')}}`;
     }
     if (json) return JSON.stringify(value);
-    // Quoted where it would otherwise mean something else inside [] or {}.
+    // Quotes are needed if the text has another meaning inside [] or {}.
     if (typeof value === 'string' && /[,[\]{}#:&*!|>'"%@`\n]/.test(value)) return JSON.stringify(value);
     return yaml.stringify(value).trim();
   };
@@ -68,13 +69,13 @@ interface Entry {
   start: number;
   end: number;
   value: ParsedNode | null;
-  /** Just behind the colon or dash; where a value goes that is not there yet. */
+  /** Offset just after the colon or dash; a missing value is inserted there. */
   behind: number;
-  /** In flow style: of the comma after it. */
+  /** In flow style: offset of the comma after it. */
   comma?: number;
 }
 
-/** What becomes of the entries of a list or mapping: an old one kept or changed, an old one taken out, or a new one. */
+/** One step in changing a list or mapping: keep or change an old entry, remove an old entry, or add a new one. */
 type Step = { old: number; value: Json } | { old: number } | { key?: string; value: Json };
 
 class Rewriter {
@@ -84,7 +85,7 @@ class Rewriter {
   readonly #document: Document.Parsed;
   readonly #newline: string;
   readonly #edits: Edit[] = [];
-  /** A newline that was put at the end, so that every line has one. */
+  /** The newline that was added at the end, so that every line has one; '' if none was needed. */
   readonly #added: string;
 
   constructor(yaml: YamlLibrary, text: string, options: RewriteOptions & { writeOut: boolean }) {
@@ -105,14 +106,17 @@ class Rewriter {
     }
     if (!this.#change(contents, wanted, undefined)) return undefined;
     let text = this.#text;
-    // From the back, so that offsets hold; of two at one place, the one made first stands first.
+    // From the end, so that the offsets stay valid. Of two edits at one offset, the first one made comes first.
     const ordered = this.#edits.map((edit, i) => ({ ...edit, i }));
     for (const edit of ordered.sort((a, b) => b.start - a.start || b.end - a.end || b.i - a.i))
       text = text.slice(0, edit.start) + edit.text + text.slice(edit.end);
     return this.#added !== '' && text.endsWith(this.#added) ? text.slice(0, -this.#added.length) : text;
   }
 
-  /** `entry`: where the node hangs; none: it is the whole document. false: the layout does not allow it. */
+  /**
+   * @param entry the entry that contains the node; undefined for the whole document
+   * @returns false if the layout does not allow the change
+   */
   #change(node: ParsedNode | null, value: Json, entry: Entry | undefined): boolean {
     if (equal(this.#plain(node), value)) return true;
     if (this.#yaml.isAlias(node) && !this.#options.writeOut) return true;
@@ -126,7 +130,7 @@ class Rewriter {
     return entry !== undefined && this.#replace(node, value, entry);
   }
 
-  /** The old value's characters out, the new one's in. */
+  /** Replaces the characters of the old value by the new value. */
   #replace(node: ParsedNode | null, value: Json, entry: Entry): boolean {
     const written = this.#write(value, node);
     if (node === null || node.range[0] === node.range[1]) return this.#edit(entry.behind, entry.behind, ` ${written}`);
@@ -134,7 +138,7 @@ class Rewriter {
     const end = this.#contentEnd(node, entry.behind);
     const hangsBelow = isBlock(this.#yaml, node) && this.#text.slice(entry.behind, start).includes('\n');
     if (!hangsBelow) return this.#edit(start, end, written);
-    // What stood on lines below comes up behind its key, before any comment there.
+    // The old value is on the lines below. The new one goes on the key's line, before any comment there.
     this.#edit(entry.behind, entry.behind, ` ${written}`);
     return this.#edit(this.#lineStart(start), this.#nextLine(end), '');
   }
@@ -156,9 +160,7 @@ class Rewriter {
     return steps;
   }
 
-  /**
-   * Equal items stay where they are; what lies between them is replaced one for one, and the rest put in or taken out.
-   */
+  /** Equal items stay. Items between them are replaced one by one; what is left over is added or removed. */
   #listSteps(list: YAMLSeq, value: readonly Json[]): Step[] {
     const old = list.items.map((item) => this.#plain(item as ParsedNode));
     const steps: Step[] = [];
@@ -176,7 +178,7 @@ class Rewriter {
 
   #changeEntries(node: YAMLMap | YAMLSeq, steps: readonly Step[]): boolean {
     const entries = this.#entries(node);
-    // With nothing kept there is nothing to line new ones up with.
+    // Without an entry that stays there is no layout to follow.
     if (entries === undefined || !steps.some((step) => isKept(step))) return false;
     for (const step of steps)
       if (isKept(step) && !this.#change(entries[step.old].value, step.value, entries[step.old])) return false;
@@ -199,7 +201,7 @@ class Rewriter {
         if ('value' in step) continue;
         if (step.old > 0 || isFirstAlone) this.#edit(this.#lineStart(last.start), this.#nextLine(last.end), '');
         else {
-          // It shares its line with a dash: the entry after it comes up.
+          // The first entry shares its line with a dash: move the next entry up.
           const after = steps[i + 1];
           if (after === undefined || !isKept(after)) return false;
           this.#edit(last.start, entries[after.old].start, '');
@@ -216,7 +218,7 @@ class Rewriter {
     return true;
   }
 
-  /** Each entry on a line of its own, between brackets. */
+  /** Flow style with each entry on its own line. */
   #flowLines(entries: readonly Entry[], steps: readonly Step[]): boolean {
     const remaining = steps.filter((step) => 'value' in step);
     const hadLastComma = entries.at(-1)!.comma !== undefined;
@@ -245,7 +247,7 @@ class Rewriter {
       if ('old' in step) {
         const entry = entries[step.old];
         if (!('value' in step)) {
-          // With it goes the comma before it, or after it where it is the first; comments between stay.
+          // Also remove the comma before it, or after it if it is the first. Comments between them stay.
           if (isAnyBefore) {
             const comma = entries[step.old - 1].comma!;
             const gap = this.#text.slice(comma + 1, entry.start);
@@ -267,7 +269,7 @@ class Rewriter {
     return true;
   }
 
-  /** Undefined for what has no plain layout, such as keys behind a question mark. */
+  /** Undefined for layouts that are not supported, such as keys after a question mark. */
   #entries(node: YAMLMap | YAMLSeq): Entry[] | undefined {
     const tokens = (node.srcToken as { items?: SourceItem[] } | undefined)?.items;
     if (tokens === undefined) return undefined;
@@ -291,14 +293,14 @@ class Rewriter {
     return entries;
   }
 
-  /** Behind the last character that is part of the value. */
+  /** The offset after the last character of the value. */
   #contentEnd(node: ParsedNode, behind: number): number {
     if (isBlock(this.#yaml, node)) return this.#entries(node as YAMLMap | YAMLSeq)?.at(-1)?.end ?? behind;
     const [start, end] = node.range;
     return start + this.#text.slice(start, end).trimEnd().length;
   }
 
-  /** Whether nothing else but a comma and a comment is on its lines. */
+  /** Whether its lines contain nothing else but a comma and a comment. */
   #standsAlone({ start, end, comma }: Entry): boolean {
     const before = this.#text.slice(this.#lineStart(start), start);
     const after = this.#text.slice(end, this.#nextLine(end));
@@ -324,7 +326,7 @@ class Rewriter {
     return node === null ? null : ((node as Node | Alias).toJS(this.#document) as Json);
   }
 
-  /** In the quotes of what it replaces. */
+  /** Writes a value, with the same quotes as the value that it replaces. */
   #write(value: Json, instead?: ParsedNode | null): string {
     if (typeof value === 'string' && instead && this.#yaml.isScalar(instead)) {
       if (instead.type === 'QUOTE_DOUBLE') return JSON.stringify(value);
@@ -342,7 +344,7 @@ class Rewriter {
   }
 }
 
-/** What is used of the YAML library's tokens. */
+/** The part of the YAML library's tokens that is used here. */
 interface SourceItem {
   start?: { type: string; offset: number }[];
   sep?: { type: string; offset: number }[];
@@ -358,11 +360,11 @@ function isBlock(yaml: YamlLibrary, node: ParsedNode): boolean {
 
 function keyOf(pair: Pair): string {
   const key = (pair.key as { value?: unknown } | null)?.value ?? pair.key;
-  // The key of a merge is a symbol.
+  // The key of a merge (`<<`) is a symbol.
   return typeof key === 'symbol' ? (key.description ?? '') : String(key);
 }
 
-/** Positions of a longest common subsequence. */
+/** The positions of a longest common subsequence, in order. */
 function commonItems(a: readonly Json[], b: readonly Json[]): [inA: number, inB: number][] {
   const longest = Array.from({ length: a.length + 1 }, () => new Array<number>(b.length + 1).fill(0));
   for (let i = a.length - 1; i >= 0; i--)

@@ -1,4 +1,4 @@
-/** The YAML library. Load it with `loadYaml` of load-yaml.ts: importing it takes longer than starting Node. */
+/** The YAML library. Load it with `loadYaml` (load-yaml.ts): importing it takes longer than starting Node. */
 export {
   type Document,
   isAlias,

@@ -1,12 +1,13 @@
-/**
- * One definition of pipeline.yaml, its templates filled in from one context, into a Stage; each fault with its place.
- */
+/** Turns one definition in pipeline.yaml into a Stage: fills in its templates and checks the values. */
 import { isMapping, type Json, type KeyPath, type SourceDocument, show } from '../documents/index.ts';
 import { type Problem, parseBytes, parseSeconds, ReproError } from '../messages/index.ts';
 import { normalise } from './paths.ts';
 import { type Output, PARAMS, type ParamSource, type Resources, type Stage } from './pipeline.ts';
 import { type Context, fillIn } from './template.ts';
 
+/**
+ * Reads one definition with the values of one context, such as those of a matrix cell. Errors name the place.
+ */
 export class StageReader {
   readonly #document: SourceDocument;
   readonly #source: KeyPath;
@@ -21,6 +22,12 @@ export class StageReader {
     this.#context = context;
   }
 
+  /**
+   * @param name full name of the stage, with the cell
+   * @param group name in pipeline.yaml, without the cell
+   * @param body the definition
+   * @throws ReproError if a template cannot be filled in or a value is not allowed
+   */
   read(name: string, group: string, body: { [key: string]: Json }): Stage {
     this.#wdir = normalise(this.#root, '.', this.#text(body, 'wdir') ?? '.');
     const stage: Stage = {
@@ -48,7 +55,10 @@ export class StageReader {
     if (timeout !== undefined) {
       const value = parseSeconds(timeout);
       if (value === undefined)
-        throw this.#wrong(['timeout'], `must be seconds, or such as "90s", "10m" or "2h", but is ${show(timeout)}`);
+        throw this.#wrong(
+          ['timeout'],
+          `must be a number of seconds, or a text such as "90s", "10m" or "2h", but is ${show(timeout)}`,
+        );
       stage.timeout = value;
     }
     return stage;
@@ -88,7 +98,10 @@ export class StageReader {
     const whole = (n: number) => Number.isInteger(n) && n >= 0;
     const size = memory === undefined ? 0 : parseBytes(fillIn(memory, this.#context));
     if (size === undefined)
-      throw this.#wrong(at('memory'), `must be bytes, or such as "512MiB" or "4GiB", but is ${show(memory)}`);
+      throw this.#wrong(
+        at('memory'),
+        `must be a number of bytes, or a text such as "512MiB" or "4GiB", but is ${show(memory)}`,
+      );
     return {
       gpus: this.#number(body, at('gpus'), 'a whole number from 0', whole) ?? 0,
       cpus: this.#number(body, at('cpus'), 'a number from 0', (n) => n >= 0) ?? 0,
@@ -121,19 +134,19 @@ export class StageReader {
     body: { [key: string]: Json },
     path: KeyPath,
     what: string,
-    right: (n: number) => boolean,
+    isAllowed: (n: number) => boolean,
   ): number | undefined {
     let value: Json | undefined = body;
     for (const step of path) value = (value as { [key: string]: Json } | undefined)?.[step];
     if (value === undefined) return undefined;
     const filled = this.#placed(path, () => fillIn(value, this.#context));
     const number = typeof filled === 'string' && filled.trim() !== '' ? Number(filled) : filled;
-    if (typeof number !== 'number' || !right(number))
+    if (typeof number !== 'number' || !isAllowed(number))
       throw this.#wrong(path, `must be ${what}, but is ${show(filled)}`);
     return number;
   }
 
-  /** A list that may itself come from a template. */
+  /** A list; an entry that is a template may stand for several entries. */
   #list(body: { [key: string]: Json }, key: string): readonly Json[] {
     const entries = body[key];
     if (entries === undefined) return [];
@@ -141,7 +154,7 @@ export class StageReader {
     return entries.flatMap((entry, i) => this.#placed([key, i], () => fillIn(entry, this.#context)) as Json | Json[]);
   }
 
-  /** Entries such as `path` and `{path: {option: value}}`. */
+  /** The entries of a list of paths: `path` or `{path: {option: value}}`. */
   #entries(body: { [key: string]: Json }, key: string): { path: string; options: { [name: string]: Json } }[] {
     return this.#list(body, key).flatMap((entry) =>
       (isMapping(entry) ? Object.entries(entry) : [[String(entry), null] as const]).map(([path, options]) => ({
@@ -165,7 +178,7 @@ export class StageReader {
   }
 }
 
-/** Gives what `work` complains of without a place this one. */
+/** Runs `work`, and adds a place to its errors that have none. */
 export async function placed<T>(document: SourceDocument, path: KeyPath, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,7 +1,9 @@
 /**
- * `-S key=value`: edits params.yaml (or `file.yaml:key=value`) in place; comments and layout stay as they are.
- * `+key=value` adds a key that is not there; `key=@other` takes the value at another key, a mapping being merged into
- * the one that is there.
+ * `-S key=value` edits params.yaml, and `-S file.yaml:key=value` another file. Comments and layout are kept.
+ *
+ *   key=value    changes the value of an existing key
+ *   +key=value   adds a key
+ *   key=@other   copies the value of another key; a mapping is merged into the existing one
  */
 import { join, normalize } from 'node:path';
 import {
@@ -24,7 +26,10 @@ import { ReproError, suggestion } from '../messages/index.ts';
 import { PARAMS } from './pipeline.ts';
 
 /**
- * What the edits make of the files that they change; nothing is written. Throws ReproError when one of them is wrong.
+ * The new texts of the files that the edits change. Writes nothing.
+ *
+ * @param edits arguments of -S
+ * @throws ReproError if an edit is malformed, names an unknown key, or gives a value that is not valid YAML
  */
 export async function editedTexts(root: string, edits: readonly string[]): Promise<EditedFiles> {
   const yaml = await loadYaml();
@@ -51,11 +56,16 @@ export async function editedTexts(root: string, edits: readonly string[]): Promi
   return new Map([...editors].filter(([, editor]) => editor.isChanged).map(([file, { text }]) => [file, text]));
 }
 
+/** Writes edited files; a symbolic link to a file is kept. */
 export function writeTexts(root: string, texts: EditedFiles): void {
   for (const [file, text] of texts) writeAtomically(join(root, file), text, { fsync: true });
 }
 
-/** Sets one key of a YAML file, or takes it out (undefined), and leaves the rest as it is. */
+/**
+ * Sets one key of a YAML file, and leaves the rest as it is.
+ *
+ * @param value undefined removes the key
+ */
 export async function editKey(root: string, file: string, path: KeyPath, value: Json | undefined): Promise<void> {
   const editor = new Editor(await loadYaml(), file, readText(join(root, file), file));
   if (value === undefined) editor.remove(path);
@@ -74,7 +84,7 @@ async function parseValue(text: string): Promise<Json> {
 
 type KeyPath = readonly (string | number)[];
 
-/** The text of one file, changed value by value. */
+/** Changes the text of one file, one value at a time. */
 class Editor {
   text: string;
   readonly #yaml: YamlLibrary;
@@ -116,7 +126,7 @@ class Editor {
       if (!Array.isArray(known)) continue;
       const at = lookUp(this.#value, above);
       if (depth < steps.length && at.found && !isMapping(at.value) && at.value !== null)
-        throw new ReproError(`"${above}" is no mapping, so nothing can be added to it`);
+        throw new ReproError(`"${above}" is not a mapping, so nothing can be added to it`);
       return [...known, ...steps.slice(depth)];
     }
     return steps;
@@ -127,20 +137,20 @@ class Editor {
       for (const [key, item] of Object.entries(value)) this.set([...path, key], item, true);
       return;
     }
-    this.#become(this.#document.hasIn(path) ? this.#valueWith(path, value) : withValue(this.#value, path, value));
+    this.#rewriteTo(this.#document.hasIn(path) ? this.#valueWith(path, value) : withValue(this.#value, path, value));
   }
 
   remove(path: KeyPath): void {
     if (!this.#document.hasIn(path)) return;
     this.#document.deleteIn(path);
-    this.#become(this.#value);
+    this.#rewriteTo(this.#value);
   }
 
   get #value(): Json {
     return (this.#document.toJS() ?? {}) as Json;
   }
 
-  /** Through the document, so that what refers to the place by an alias follows. */
+  /** Sets the value in the YAML document, so that every alias of it gets the new value too. */
   #valueWith(path: KeyPath, value: Json): Json {
     const before = this.#document.getIn(path, true) as { anchor?: string };
     if (isMapping(value) || Array.isArray(value)) {
@@ -151,14 +161,14 @@ class Editor {
     return this.#value;
   }
 
-  #become(wanted: Json): void {
+  #rewriteTo(wanted: Json): void {
     const json = this.#file.endsWith('.json');
-    this.text = rewrite(this.#yaml, this.text, wanted, { json }) ?? this.#layOutAnew(wanted, json);
+    this.text = rewrite(this.#yaml, this.text, wanted, { json }) ?? this.#writeAnew(wanted, json);
     this.#document = this.#parse();
   }
 
-  /** For layouts in which nothing can be put in place; comments stay even then. */
-  #layOutAnew(wanted: Json, json: boolean): string {
+  /** Writes the whole file anew if its layout does not allow a local change. Comments are kept in YAML. */
+  #writeAnew(wanted: Json, json: boolean): string {
     if (json) return `${JSON.stringify(wanted, null, 2)}\n`;
     if (!equal(this.#value, wanted)) this.#document.contents = this.#document.createNode(wanted) as never;
     return this.#document.toString({ lineWidth: 0, flowCollectionPadding: !/\{[^\s}]/.test(this.text) });
@@ -169,7 +179,7 @@ class Editor {
   }
 }
 
-/** A copy in which `value` stands at `path`; mappings on the way that are not there are made. */
+/** A copy of `root` with `value` at `path`; missing mappings on the way are created. */
 function withValue(root: Json, path: KeyPath, value: Json): Json {
   if (path.length === 0) return value;
   const [step, ...rest] = path;

@@ -1,6 +1,6 @@
 /**
- * Which stage must come before which. There are no names in it: a stage that reads a path comes after the stage that
- * writes it, writes a folder it lies in, or writes something inside it.
+ * The order of the stages. It follows from paths alone: a stage that reads a path comes after the stage that writes
+ * this path, a folder that contains it, or something inside it.
  *
  *   deps: [data/tokens]  →  outs: [data/tokens], [data] or [data/tokens/bpe]
  */
@@ -9,14 +9,17 @@ import { ReproError, suggestion } from '../messages/index.ts';
 import { contains } from './paths.ts';
 import { PARAMS, PIPELINE, type Stage } from './pipeline.ts';
 
+/** The stages and the edges between them. */
 export interface Graph {
-  /** By name, in an order in which every stage comes after those it needs; otherwise as in pipeline.yaml. */
+  /** By name. Every stage comes after those it needs; apart from that, the order is that of pipeline.yaml. */
   stages: ReadonlyMap<string, Stage>;
+  /** By name: the stages that write what this one reads. */
   upstream: ReadonlyMap<string, readonly string[]>;
+  /** By name: the stages that read what this one writes. */
   downstream: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Knows the stage whose definition is to be pointed at. */
+/** A fault in the graph; `stage` is the one whose definition the message should point at. */
 export class GraphError extends ReproError {
   readonly stage: string;
 
@@ -27,7 +30,9 @@ export class GraphError extends ReproError {
 }
 
 /**
- * Throws GraphError for outputs that overlap or swallow the pipeline's own files, and for cycles, naming the stages.
+ * Finds the edges and the order.
+ *
+ * @throws GraphError if outputs overlap or contain the pipeline's own files, or if there is a cycle
  */
 export function buildGraph(stages: readonly Stage[]): Graph {
   const writers = new Writers(stages);
@@ -43,12 +48,12 @@ export function buildGraph(stages: readonly Stage[]): Graph {
   return { stages: new Map(order.map((name) => [name, byName.get(name)!])), upstream, downstream };
 }
 
-/** Every path that a stage reads: dependencies, entry modules, params files. */
+/** The paths that a stage reads: dependencies, entry modules and params files. */
 function readPaths(stage: Stage): string[] {
   return [...stage.deps.map(({ path }) => path), ...stage.code, ...stage.params.map(({ file }) => file)];
 }
 
-/** Finds who writes a path, or anything under or over it. */
+/** Finds the stages that write a path, something inside it, or a folder that contains it. */
 class Writers {
   readonly #byPath = new Map<string, string>();
   readonly #sorted: string[];
@@ -115,7 +120,7 @@ function inOrder(stages: readonly Stage[], upstream: ReadonlyMap<string, readonl
   const order: string[] = [];
   const state = new Map<string, 'open' | 'done'>();
   for (const { name: start } of stages) {
-    // A stack of our own: a chain of stages may be longer than the call stack is deep.
+    // No recursion: a chain of stages may be longer than the call stack is deep.
     const stack: { name: string; next: number }[] = [{ name: start, next: 0 }];
     if (state.has(start)) continue;
     state.set(start, 'open');
@@ -144,20 +149,25 @@ function inOrder(stages: readonly Stage[], upstream: ReadonlyMap<string, readonl
   return order;
 }
 
+/** The stages that a call asks for. */
 export interface Selection {
-  /** Stage names, names before an @ (all its cells), or paths of outputs; none: everything. */
+  /** Stage names, names before an @ (all cells of it), or paths of outputs. Empty: all stages. */
   targets: readonly string[];
-  /** The targets alone, without what they need. */
+  /** Only the targets, without the stages that they need. */
   single?: boolean;
-  /** Whole pipelines: whatever is connected to a target. */
+  /** All stages connected with a target. */
   pipeline?: boolean;
-  /** The targets and what needs them. */
+  /** The targets and the stages that need them. */
   downstream?: boolean;
   /** Targets are patterns as picomatch has them: `*`, `?`, `[a-c]`, `{a,b}`, `!(a|b)`. */
   glob?: boolean;
 }
 
-/** The names that a call is about, in the graph's order. Throws ReproError for a target that there is not. */
+/**
+ * The names of the selected stages, in the graph's order.
+ *
+ * @throws UnknownTarget if a target matches no stage
+ */
 export function select(graph: Graph, selection: Selection): string[] {
   const names = [...graph.stages.keys()];
   if (selection.targets.length === 0) return names;
@@ -195,6 +205,7 @@ function named(graph: Graph, target: string, glob: boolean): string[] {
   );
 }
 
+/** A target that matches no stage; the message suggests a similar name. */
 export class UnknownTarget extends ReproError {
   readonly target: string;
 

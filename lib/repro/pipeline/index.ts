@@ -1,3 +1,13 @@
+/**
+ * pipeline.yaml as stages and their graph.
+ *
+ *   pipeline.ts        the types Pipeline and Stage
+ *   load-pipeline.ts   reads pipeline.yaml with check-pipeline.ts (schema), vars.ts and template.ts,
+ *                      matrix.ts (matrix and foreach) and definition.ts (one stage)
+ *   graph.ts           which stage needs which, and the stages that a call selects
+ *   edit-params.ts     -S key=value
+ *   paths.ts           one spelling for each path
+ */
 export { editedTexts, editKey, writeTexts } from './edit-params.ts';
 export { buildGraph, type Graph, GraphError, select, UnknownTarget } from './graph.ts';
 export { loadPipeline } from './load-pipeline.ts';

@@ -1,6 +1,6 @@
 /**
- * pipeline.yaml into stages: parsed, checked against its schema, templates filled in, matrix and foreach expanded,
- * paths in one spelling. What comes out is plain data; nothing here looks at what files hold, beyond the vars files.
+ * Reads pipeline.yaml: parses it, checks it against its schema, fills in templates, expands matrix and foreach, and
+ * normalises paths. The result is plain data. Of the project's other files only the vars files are read.
  *
  *   text → document → schema → context of vars → definitions → cells → Stage[]
  */
@@ -15,12 +15,17 @@ import { PARAMS, PIPELINE, type Pipeline, type Stage } from './pipeline.ts';
 import { type Context, fillIn } from './template.ts';
 import { VarsReader } from './vars.ts';
 
-/** Called for each schema check; lets a caller remember that a content is valid, so that ajv need not be loaded. */
+/** Runs a schema check, or skips it if the caller remembers that this content is valid, so that ajv is not loaded. */
 export type CheckedOnce = (document: SourceDocument, schema: object, check: () => Promise<void>) => Promise<void>;
 
 /**
- * `root` is only what paths are relative to; all text comes from `texts`. `checkSettings` is called before any template
- * is filled in: a params file that breaks its schema is to be told of as such, and not by what becomes of the pipeline.
+ * Reads the pipeline.
+ *
+ * @param root folder that paths are relative to; all text is read from `texts`
+ * @param checkSettings checks params files against their schemas; called before templates are filled in, so that a
+ * wrong
+ *   value is reported as such, and not by an error that it causes in the pipeline
+ * @throws ReproError if pipeline.yaml or a vars file is not valid, with the place
  */
 export async function loadPipeline(
   root: string,
@@ -58,7 +63,7 @@ export async function loadPipeline(
     const source: KeyPath = ['stages', group];
     if (group.includes('@'))
       throw new ReproError({
-        message: `the name "${group}" holds an @, which parts a stage from its cell`,
+        message: `the name "${group}" contains an @, which separates the name of a stage from its cell`,
         place: document.at(source),
       });
     stages.push(...(await expand(document, group, definition, context, vars, root)));
@@ -128,7 +133,7 @@ function checkLimits(document: SourceDocument, stages: readonly Stage[], limits:
     for (const name of Object.keys(stage.resources.limits))
       if (!Object.hasOwn(limits, name))
         throw new ReproError({
-          message: `unknown resource "${name}"${suggestion(name, ['gpus', 'cpus', 'memory', ...Object.keys(limits)])}; a limit of one's own stands under \`limits\` at the top`,
+          message: `unknown resource "${name}"${suggestion(name, ['gpus', 'cpus', 'memory', ...Object.keys(limits)])}; define limits of your own under \`limits\` at the top`,
           place: document.at([...stage.source, 'resources', name]),
         });
 }

@@ -1,21 +1,27 @@
-/** One definition into many stages: `matrix` (with `exclude`) and `foreach`, named as DVC names them. */
+/**
+ * Expands `matrix` (with `exclude`) and `foreach`: one definition becomes many stages, with the names that DVC gives.
+ */
 
 import { canonical, isMapping, type Json, show } from '../documents/index.ts';
 import { ReproError } from '../messages/index.ts';
 
+/** One stage of a matrix or foreach. */
 export interface Cell {
-  /** What follows the @ in the stage's name. */
+  /** The part of the stage's name after the @. */
   name: string;
-  /** ${item} */
+  /** The value of ${item}. */
   item: Json;
-  /** ${key} */
+  /** The value of ${key}. */
   key: Json;
-  /** Its value on each axis, as the name has it; `foreach` is one axis, "item". */
+  /** By axis: the value as written in the name. `foreach` has one axis, "item". */
   axes: { [axis: string]: string };
 }
 
 /**
- * Every combination of the axes, the last axis turning fastest; values joined by "-", or axis and index for a mapping.
+ * Every combination of the axes; the last axis changes fastest. The name joins the values by "-"; if an axis contains
+ * lists or mappings, its values are named by axis and index.
+ *
+ * @throws ReproError if an axis is not a list, has a value twice, or `exclude` names an unknown axis
  */
 export function matrixCells(axes: { readonly [axis: string]: Json }): Cell[] {
   const { exclude = [], ...rest } = axes;
@@ -24,7 +30,7 @@ export function matrixCells(axes: { readonly [axis: string]: Json }): Cell[] {
   for (const [axis, values] of Object.entries(rest)) {
     if (!Array.isArray(values)) throw new ReproError(`matrix.${axis} must be a list, but is ${show(values)}`);
     const plain = values.every((value) => typeof value !== 'object' || value === null);
-    if (plain) refuseTwice(`matrix.${axis}`, values);
+    if (plain) refuseDuplicates(`matrix.${axis}`, values);
     cells = cells.flatMap(({ axes, item }) =>
       values.map((value, i) => ({
         axes: { ...axes, [axis]: plain ? String(value) : `${axis}${i}` },
@@ -36,7 +42,7 @@ export function matrixCells(axes: { readonly [axis: string]: Json }): Cell[] {
     const unknown = Object.keys(combination).find((axis) => !Object.hasOwn(rest, axis));
     if (unknown !== undefined)
       throw new ReproError(
-        `exclude names "${unknown}", which is no axis; the axes are ${Object.keys(rest).join(', ')}`,
+        `exclude names "${unknown}", which is not an axis; the axes are ${Object.keys(rest).join(', ')}`,
       );
   }
   return cells
@@ -51,8 +57,8 @@ function matches(item: Record<string, Json>, combination: Json): boolean {
   return Object.entries(combination as object).every(([axis, value]) => canonical(item[axis]) === canonical(value));
 }
 
-/** Two stages would have one name. */
-function refuseTwice(list: string, values: readonly Json[]): void {
+/** Refuses a value that is listed twice: two stages would have the same name. */
+function refuseDuplicates(list: string, values: readonly Json[]): void {
   const seen = new Set<string>();
   for (const value of values) {
     if (seen.has(String(value))) throw new ReproError(`${list} holds ${show(value)} twice`);
@@ -60,13 +66,18 @@ function refuseTwice(list: string, values: readonly Json[]): void {
   }
 }
 
-/** A list gives its plain values as names, or indices where an item is a list or mapping; a mapping gives its keys. */
+/**
+ * One cell for each item. Names are the keys of a mapping, or the values of a list, or the indices if an item of the
+ * list is a list or mapping.
+ *
+ * @throws ReproError if `over` is neither, or has a value twice
+ */
 export function foreachCells(over: Json): Cell[] {
   if (isMapping(over))
     return Object.entries(over).map(([key, item]) => ({ name: key, item, key, axes: { item: key } }));
   if (!Array.isArray(over)) throw new ReproError(`foreach must go over a list or a mapping, but is ${show(over)}`);
   const plain = over.every((item) => typeof item !== 'object' || item === null);
-  if (plain) refuseTwice('foreach', over);
+  if (plain) refuseDuplicates('foreach', over);
   return over.map((item, i) => {
     const name = plain ? String(item) : String(i);
     return { name, item, key: plain ? name : i, axes: { item: name } };

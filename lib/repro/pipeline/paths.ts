@@ -1,7 +1,12 @@
-/** Paths inside a pipeline: relative to its folder, with forward slashes, in one spelling each. */
+/** Normalised paths: relative to the pipeline's folder, with forward slashes, and one spelling for each path. */
 import { isAbsolute, posix, relative, resolve, sep } from 'node:path';
 
-/** `./a/../b/` of wdir `w` → `w/b`; the pipeline's folder itself is `.`. What lies outside starts with `..`. */
+/**
+ * Normalises a path. The pipeline's folder is `.`; a path outside it starts with `..`.
+ *
+ * @param wdir the folder that `path` is relative to, itself normalised
+ * @example normalise('/project', 'w', './a/../b/') // 'w/b'
+ */
 export function normalise(root: string, wdir: string, path: string): string {
   if (!isAbsolute(path)) {
     const joined = posix.normalize(posix.join(wdir || '.', sep === '\\' ? path.replaceAll('\\', '/') : path));
@@ -11,17 +16,18 @@ export function normalise(root: string, wdir: string, path: string): string {
   return inside === '' ? '.' : inside.split(sep).join('/');
 }
 
-/** Whether `inner` is `outer` or lies in it; both normalised. */
+/** Whether `inner` is `outer` or inside it; both are normalised. */
 export function contains(outer: string, inner: string): boolean {
   if (outer === '.') return !isOutside(inner);
   return outer === inner || inner.startsWith(`${outer}/`);
 }
 
+/** Whether a normalised path is outside the pipeline's folder. */
 export function isOutside(path: string): boolean {
   return path === '..' || path.startsWith('../') || isAbsolute(path);
 }
 
-/** A name as one file name: stage names may hold slashes and more. */
+/** A file name for a stage, whose name may contain slashes and other characters. */
 export function fileNameFor(name: string): string {
   const plain = encodeURIComponent(name).replaceAll('%40', '@').replaceAll('*', '%2A');
   return plain.startsWith('.') ? `%2E${plain.slice(1)}` : plain;

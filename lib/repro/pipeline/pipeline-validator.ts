@@ -1,8 +1,9 @@
 /**
- * pipeline.schema.json compiled by ajv, which takes 90 ms. The bundle has it compiled beforehand: see
+ * pipeline.schema.json compiled by ajv, which takes 90 ms. In the bundle it is compiled when repro is built: see
  * scripts/bundle-runner.mjs.
  */
 import { Ajv2020, OPTIONS } from '../documents/index.ts';
 import schema from './pipeline.schema.json' with { type: 'json' };
 
+/** Checks a value; the problems are then in `validate.errors`. */
 export const validate = new Ajv2020(OPTIONS).compile(schema);

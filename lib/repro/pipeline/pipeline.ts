@@ -1,53 +1,57 @@
-/**
- * What a pipeline is once it has been read: plain data, all paths relative to its folder. load-pipeline.ts reads it.
- */
+/** A pipeline as plain data. All paths are relative to its folder. load-pipeline.ts reads it from pipeline.yaml. */
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Json, KeyPath } from '../documents/index.ts';
 import { ReproError } from '../messages/index.ts';
 
+/** Name of the pipeline's file; its folder is the root of the project. */
 export const PIPELINE = 'pipeline.yaml';
+/** Name of the params file that templates and `params` use by default. */
 export const PARAMS = 'params.yaml';
 
+/** A file or folder that a command reads. */
 export interface Dependency {
   path: string;
-  /** Hashed if it exists, recorded as absent if not. */
+  /** It may be missing; this is then recorded. */
   optional: boolean;
 }
 
+/** A file or folder that a command writes. */
 export interface Output {
   path: string;
   kind: 'out' | 'metric' | 'plot';
-  /** false: git keeps it, not the cache. */
+  /** False if git keeps it, not the cache. */
   cache: boolean;
-  /** Left in place before the command. */
+  /** It is not removed before the command runs. */
   persist: boolean;
-  /** What a plot is to look like: title, x, y. */
+  /** How a plot is drawn: title, x, y. */
   options?: { readonly [name: string]: Json };
 }
 
+/** The params of a stage in one file. */
 export interface ParamSource {
   file: string;
-  /** Undefined: the whole file. */
+  /** Undefined for the whole file. */
   keys: string[] | undefined;
 }
 
+/** What a stage occupies while it runs. */
 export interface Resources {
   gpus: number;
-  /** 0: counts against -j alone. */
+  /** If 0, only -j limits how many stages run. */
   cpus: number;
-  /** bytes */
+  /** Bytes. */
   memory: number;
-  /** By the names of the pipeline's `limits`. */
+  /** Share of each of the pipeline's `limits`, by name. */
   limits: { readonly [name: string]: number };
 }
 
-/** One stage to run; all paths are relative to the pipeline's folder. */
+/** One stage. All paths are relative to the pipeline's folder. */
 export interface Stage {
   name: string;
   /** The name in pipeline.yaml, before any @. */
   group: string;
-  /** Of a cell of a matrix or foreach: its value on each axis. */
+  /** For a cell of a matrix or foreach: its value on each axis. */
   axes?: { readonly [axis: string]: string };
   desc?: string;
   cmd: string[];
@@ -62,30 +66,35 @@ export interface Stage {
   frozen: boolean;
   alwaysChanged: boolean;
   retries: number;
-  /** seconds */
+  /** Seconds. */
   timeout?: number;
-  /** Where its definition stands in pipeline.yaml. */
+  /** The place of its definition in pipeline.yaml. */
   source: KeyPath;
 }
 
+/** Everything in pipeline.yaml. */
 export interface Pipeline {
   /** The folder of pipeline.yaml, absolute. */
   root: string;
   stages: Stage[];
-  /** By params file: the schema file it is checked against. */
+  /** Schema files by params file. */
   schemas: { readonly [file: string]: string };
   limits: { readonly [name: string]: number };
-  /** Every file that the stages above came from, relative to root; also those looked for in vain. */
+  /** The files that all this was read from, relative to root, including files that were looked for and missing. */
   sources: string[];
 }
 
-/** The folder of the nearest pipeline.yaml, from `start` upward. */
+/**
+ * The nearest folder with a pipeline.yaml, from `start` upward.
+ *
+ * @throws ReproError if there is none
+ */
 export function findRoot(start: string): string {
   for (let folder = resolve(start); ; folder = dirname(folder)) {
     if (existsSync(join(folder, PIPELINE))) return folder;
     if (folder === dirname(folder))
       throw new ReproError(
-        `there is no ${PIPELINE} in ${resolve(start)} or any folder above it; \`repro init\` makes one`,
+        `there is no ${PIPELINE} in ${resolve(start)} or any folder above it; \`repro init\` creates one`,
       );
   }
 }

@@ -1,15 +1,21 @@
 /**
- * Templates: `${a.b}` and `${a[0]}` stand for values of the context, `\${` for itself. There are no expressions.
- * A text that is nothing but one reference takes the value with its type; inside a longer text a value must be plain.
+ * Templates: `${a.b}` and `${a[0]}` are replaced by values of the context, and `\${` by `${`. There are no expressions.
+ * A text that consists of one reference becomes the value, with its type. Inside a longer text, a value must not be a
+ * list or mapping.
  */
 
 import { isMapping, type Json, lookUp } from '../documents/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
 import { PARAMS } from './pipeline.ts';
 
+/** The values that templates can name. */
 export type Context = { readonly [name: string]: Json };
 
-/** Fills in every text and key of `value`. Throws ReproError without a place: the caller knows where it stands. */
+/**
+ * Fills in every text and key of `value`.
+ *
+ * @throws ReproError if a template is malformed or names an unknown value; without a place, which the caller adds
+ */
 export function fillIn(value: Json, context: Context): Json {
   if (typeof value === 'string') return fillInText(value, context);
   if (Array.isArray(value)) return value.map((item) => fillIn(item, context));
@@ -64,7 +70,7 @@ const REFERENCE = /^[^\s.[\]{}$"'()+*,:;?<>=&|!\\]+(\.[^\s.[\]{}$"'()+*,:;?<>=&|
 function resolveReference(reference: string, context: Context): Json {
   if (!REFERENCE.test(reference)) {
     throw new ReproError(
-      `\${${reference}} is no reference: only names, dots and [numbers] can stand in it, no expressions; write \\\${ for a plain "\${"`,
+      `\${${reference}} is not a reference: it may contain only names, dots and [numbers], not expressions; write \\\${ for a plain "\${"`,
     );
   }
   const found = lookUp(context as Json, reference);
@@ -77,9 +83,7 @@ function resolveReference(reference: string, context: Context): Json {
 
 function plainText(value: Json, what: string): string {
   if (typeof value === 'object' && value !== null) {
-    throw new ReproError(
-      `${what} is ${Array.isArray(value) ? 'a list' : 'a mapping'}, which cannot stand inside a text`,
-    );
+    throw new ReproError(`${what} is ${Array.isArray(value) ? 'a list' : 'a mapping'}, which cannot be part of a text`);
   }
   return String(value);
 }

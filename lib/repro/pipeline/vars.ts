@@ -1,8 +1,8 @@
-/** Where templates take their values from: params.yaml, other files, mappings in pipeline.yaml. */
+/** The values for templates: params.yaml, other files, and mappings in pipeline.yaml. */
 import { type FileSource, isMapping, type Json, lookUp, readDocumentFrom, show } from '../documents/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
 
-/** Reads vars files, each once, and merges them into contexts. */
+/** Reads vars files, each once, merges them into contexts, and adds the files to `sources`. */
 export class VarsReader {
   readonly #texts: FileSource;
   readonly #sources: string[];
@@ -13,7 +13,12 @@ export class VarsReader {
     this.#sources = sources;
   }
 
-  /** `entry`: a file, `file:key,key`, or a mapping. */
+  /**
+   * Merges one entry of `vars` into a context.
+   *
+   * @param entry a file, `file:key,key`, or a mapping
+   * @throws ReproError if the file cannot be read, lacks a key, or has another value for a key that is already set
+   */
   async merge(context: Record<string, Json>, entry: Json): Promise<void> {
     if (isMapping(entry)) return mergeInto(context, entry, '');
     const [, file, keys] = /^(.*?\.\w+)(?::(.+))?$/.exec(String(entry)) ?? [undefined, String(entry), undefined];
@@ -48,8 +53,6 @@ function mergeInto(target: Record<string, Json>, from: { readonly [key: string]:
       mergeInto(merged, value, `${prefix}${key}.`);
       target[key] = merged;
     } else if (JSON.stringify(target[key]) !== JSON.stringify(value))
-      throw new ReproError(
-        `"${prefix}${key}" is given twice among the vars, as ${show(target[key])} and ${show(value)}`,
-      );
+      throw new ReproError(`"${prefix}${key}" has two values in the vars: ${show(target[key])} and ${show(value)}`);
   }
 }
