@@ -1,4 +1,4 @@
-/** The cache and the run cache: what ran once need not run again. */
+/** The cache and the run cache: a stage that ran once with the same inputs is restored instead of run again. */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -34,7 +34,7 @@ function objects(made: TestProject): string[] {
     .filter((path) => statSync(path).isFile());
 }
 
-test('inputs A, then B, then A again: A is restored, not run, and is what it was', async () => {
+test('with inputs A, then B, then A again, the outputs of A are restored without a run', async () => {
   const made = tree();
   await made.outcomes();
   const lock = made.read('dvc-like.lock');
@@ -51,7 +51,7 @@ test('inputs A, then B, then A again: A is restored, not run, and is what it was
   expect(await made.outcomes()).toEqual({});
 });
 
-test('with outputs and lock deleted, both come back without a run', async () => {
+test('deleted outputs and a deleted lock come back without a run', async () => {
   const made = tree();
   await made.outcomes();
   const lock = made.read('dvc-like.lock');
@@ -62,7 +62,7 @@ test('with outputs and lock deleted, both come back without a run', async () => 
   expect(made.read('dvc-like.lock')).toBe(lock);
 });
 
-test('--no-run-cache and --force run all the same', async () => {
+test('--no-run-cache and --force run a stage that could be restored', async () => {
   const made = tree();
   await made.outcomes();
   made.remove('tree');
@@ -70,7 +70,7 @@ test('--no-run-cache and --force run all the same', async () => {
   expect(await made.outcomes('--force')).toEqual({ make: 'ran' });
 });
 
-test('what a user edits is never the cache itself', async () => {
+test('editing an output does not change the cache', async () => {
   const made = tree();
   await made.outcomes();
   writeFileSync(made.path('tree/sub/data.txt'), 'edited in place');
@@ -78,7 +78,7 @@ test('what a user edits is never the cache itself', async () => {
   expect(made.read('tree/sub/data.txt')).toBe('A\n');
 });
 
-test('a missing object, a damaged one and a damaged entry are named and dropped, and the stage runs', async () => {
+test('a missing object, a damaged object and a damaged entry are reported and removed, and the stage runs', async () => {
   const made = tree();
   const damage: [() => void, RegExp][] = [
     [() => made.remove('.repro/cache'), /is missing from the cache; the stage runs/],
@@ -107,13 +107,13 @@ test('a missing object, a damaged one and a damaged entry are named and dropped,
     const { exit, stdout } = await made.repro();
     expect([exit, stdout]).toEqual([0, expect.stringMatching(message)]);
     expect(made.read('tree/sub/data.txt')).toBe('A\n');
-    // What is in the cache now is whole again.
+    // The cache is complete again.
     made.remove('tree');
     expect(await made.outcomes()).toEqual({ make: 'restored' });
   }
 });
 
-test('a persisted output is still there when its command runs again', async () => {
+test('a persisted output is not removed before its command runs again', async () => {
   const made = project({
     'pipeline.yaml':
       'stages:\n  a: {cmd: cat in.txt >> grows.txt, deps: [in.txt], outs: [{grows.txt: {persist: true}}]}\n',
@@ -125,7 +125,7 @@ test('a persisted output is still there when its command runs again', async () =
   expect(made.read('grows.txt')).toBe('1\n2\n');
 });
 
-test('a checkpoint outlives attempts at the same inputs only, and no success', async () => {
+test('a checkpoint is kept between attempts with the same inputs, and removed after a success', async () => {
   const made = project({
     'pipeline.yaml': `
 stages:
@@ -150,7 +150,7 @@ stages:
   expect(made.exists('ckpt')).toBe(false);
 });
 
-test('--dry writes nothing at all, before the first run and after', async () => {
+test('--dry writes nothing, before the first run and after it', async () => {
   const made = tree();
   mkdirSync(made.path('sub'));
   const before = everyFile(made.root);

@@ -1,11 +1,11 @@
-/** What can be said in pipeline.yaml: each key of a stage, templates, matrix and foreach. */
+/** pipeline.yaml: each key of a stage, templates, matrix and foreach. */
 import { availableParallelism } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
 import { project, removeProjects } from './project.ts';
 
 afterEach(removeProjects);
 
-/** Stages with what they do, as `dag --json` and a dry run tell. */
+/** Stages with their commands and paths, as `dag --json` and a dry run print them. */
 async function commands(
   pipeline: string,
   files: { [path: string]: string } = {},
@@ -17,7 +17,7 @@ async function commands(
 }
 
 describe('templates', () => {
-  test('values by dots and indices, \\${ for itself; a value that is one template keeps its type, a list within a list its items', async () => {
+  test('a template may have dots and indices, \\${ is a plain ${, and a value that is one template keeps its type or its items', async () => {
     const params = {
       'params.yaml': 'a: {b: 1, list: [x, {deep: y}], names: [p.txt, q.txt], on: true}\n"dotted.name": z\n',
       'p.txt': '',
@@ -41,7 +41,7 @@ stages:
     });
   });
 
-  test('vars: files, parts of files and mappings, for all stages and for one; twice the same key is refused', async () => {
+  test('vars: files, parts of files and mappings, for all stages and for one; two values for one key are refused', async () => {
     const pipeline = `
 vars: [more.yaml, {own: here}, 'part.json:one']
 stages:
@@ -56,7 +56,7 @@ stages:
 });
 
 describe('many stages from one definition', () => {
-  test('matrix: every combination less those excluded, named by the values', async () => {
+  test('matrix: every combination that is not excluded, named by the values', async () => {
     expect(
       await commands(
         'stages:\n  t:\n    matrix: {arch: [gpt, lstm], size: [1, 2], exclude: [{arch: lstm, size: 2}]}\n    cmd: ": ${item.arch} ${item.size}"\n    params: [p]\n',
@@ -135,7 +135,7 @@ test('params: keys of params.yaml, keys of other files, and whole files', async 
   expect((await made.stale()).s.reasons).toEqual([{ kind: 'param', file: 'whole.json', key: 'x.y', old: 1, new: 2 }]);
 });
 
-test('desc is shown by dag; a frozen stage above is taken as it is; memory and cpus of more than the machine are refused', async () => {
+test('dag shows desc; a frozen upstream stage does not run; more memory or cpus than the machine has are refused', async () => {
   const made = project({
     'pipeline.yaml': `
 stages:

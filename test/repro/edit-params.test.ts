@@ -1,4 +1,4 @@
-/** -S: what it changes in a params file, and all that it leaves alone. */
+/** -S: the values that it changes in a params file, and everything that it keeps. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { project, removeProjects } from './project.ts';
 
 afterEach(removeProjects);
 
-/** Carries out `edits` by the real repro on this params file, and returns what it holds then. */
+/** Applies `edits` to this params file by the real repro, and returns the new text. */
 async function edit(before: string, ...edits: string[]): Promise<string> {
   const made = project({ 'pipeline.yaml': 'stages:\n  a: {cmd: "true"}\n', 'params.yaml': before });
   const { exit, stderr } = await made.repro(...edits.flatMap((each) => ['-S', each]));
@@ -17,7 +17,7 @@ async function edit(before: string, ...edits: string[]): Promise<string> {
   return made.read('params.yaml');
 }
 
-describe('a value changes where it stands', () => {
+describe('a value changes in its place', () => {
   test('several edits at once; values are YAML; a copied mapping is merged; + adds a key', async () => {
     const before = `# every number that one may edit
 train:
@@ -142,7 +142,7 @@ lr: 1
   });
 });
 
-test('-S with --dry says what would become of each stage with the edit, and writes nothing at all', async () => {
+test('-S with --dry shows the status of each stage with the edit, and writes nothing', async () => {
   const made = project({
     'pipeline.yaml': `
 vars: [sizes.yaml]
@@ -189,7 +189,7 @@ stages:
     expect.stringMatching(/there is no "rl" in params\.yaml; did you mean/),
   ]);
   expect(made.snapshot()).toEqual(before);
-  // What was foretold is what happens.
+  // The real run does what --dry predicted.
   expect(await made.outcomes('-S', 'train.lr=0.3', '-S', 'sizes.yaml:sizes=[1, 2]')).toEqual({
     'train@1': 'ran',
     'train@2': 'ran',
@@ -198,7 +198,7 @@ stages:
 });
 
 describe('any edit to any layout', () => {
-  /** The same numbers each time. */
+  /** A seeded generator. */
   function numbers(seed: number) {
     let state = seed;
     return (below: number) => {
@@ -208,7 +208,7 @@ describe('any edit to any layout', () => {
   }
   type Value = null | boolean | number | string | Value[] | { [key: string]: Value };
 
-  /** A value and a text that holds it, every line of which may end in a comment, in whatever style comes up. */
+  /** A random value, and a text with this value in random style, where any line may end in a comment. */
   function document(random: ReturnType<typeof numbers>): { value: { [key: string]: Value }; text: string } {
     const scalars: Value[] = [0, 1, 2.5, true, null, 'a', 'b c', 'x: y', '', 'no', '# no', "it's", '1'];
     const value = (depth: number): Value => {
@@ -235,7 +235,7 @@ describe('any edit to any layout', () => {
           .join(', ')}${Object.keys(v).length ? pad : ''}}`;
       return scalar(v);
     };
-    /** Behind a colon or dash: on the same line, or on lines below. */
+    /** The text after a colon or dash: on the same line, or on the lines below. */
     const behind = (v: Value, indent: string): string => {
       if (isEmpty(v) || random(3) === 0) return ` ${' '.repeat(random(2))}${inline(v)}${comment()}\n`;
       if (random(4) === 0) {
@@ -259,7 +259,7 @@ describe('any edit to any layout', () => {
     return { value: top, text: block(top, '') };
   }
 
-  /** Every place in a value, as -S names it. */
+  /** Every key in a value, as written after -S. */
   function places(value: Value, key = ''): [key: string, value: Value][] {
     const below = Array.isArray(value)
       ? value.flatMap((item, i) => places(item, `${key}[${i}]`))
@@ -277,7 +277,7 @@ describe('any edit to any layout', () => {
   };
 
   const CASES = 150;
-  test(`${CASES} of them: the value is what was asked for, all before and behind its place is as it was, and what is only added loses nothing and can be taken out without a trace`, async () => {
+  test(`${CASES} random edits: the value is the wanted one, the text before and after it is unchanged, and an added key loses nothing and can be removed again without a trace`, async () => {
     const random = numbers(7);
     const root = mkdtempSync(join(tmpdir(), 'repro-edit-'));
     const change = async (text: string, key: string, value: Value) => {

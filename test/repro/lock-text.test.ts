@@ -1,4 +1,4 @@
-/** The text of a lock's block is what the YAML library makes of it, whoever wrote it. */
+/** The text of a block is the same whether plainText or the YAML library writes it. */
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import type { LockedStage } from '../../lib/repro/storage/lock-text.ts';
@@ -13,7 +13,7 @@ const HASHES = ['a'.repeat(64), '0'.repeat(64), `1e${'2'.repeat(62)}`, `1${'f'.r
 const TEXTS = [...ODD, ...SPACED, ...HASHES, 'true', 'in.txt', 'data/raw', 'tsx stages/train.ts --seed 1', '17'];
 const NUMBERS = [0, 17, -3, 0.001, 1e21, 1e-7, -0, Number.MAX_SAFE_INTEGER];
 
-/** The same numbers each time, below `limit`. */
+/** A seeded generator of whole numbers below `limit`. */
 let state = 1;
 function any(limit: number): number {
   state = (state * 48271) % 2147483647;
@@ -40,7 +40,7 @@ function block(): unknown {
   return { cmd: text(), ...(any(2) === 0 ? { deps: contents } : {}), ...(any(3) === 0 ? { params: value(0) } : {}) };
 }
 
-test('of plain words and of all else', async () => {
+test('blocks of plain words and of any other text have the text that the YAML library writes', async () => {
   for (let i = 0; i < 3000; i++) {
     const [name, made] = [any(2) === 0 ? text() : plain(), block()];
     const library = stringify({ [name]: made }, { sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false });

@@ -1,4 +1,4 @@
-/** dvc-like.lock: the same work gives the same bytes, branches merge, and what is wrong with it is said. */
+/** dvc-like.lock: the same work gives the same bytes, branches merge, and damage is reported. */
 import { execFileSync } from 'node:child_process';
 import { open } from 'lmdb';
 import { afterEach, expect, test } from 'vitest';
@@ -28,7 +28,7 @@ function git(made: TestProject, ...args: string[]): string {
   });
 }
 
-test('two folders, another order of stages and params, one at a time or all at once: the same bytes, sorted, without time, host or path', async () => {
+test('the lock has the same bytes for another folder, another order of stages and params, and any number of jobs', async () => {
   const [one, other] = [study(), study()];
   await one.outcomes('-j', '1');
   other.write(
@@ -46,12 +46,12 @@ test('two folders, another order of stages and params, one at a time or all at o
     const keys = [...block.matchAll(/^ {4}(\w+):/gm)].map(([, key]) => key);
     expect(keys).toEqual([...keys].sort());
   }
-  // Forced to run again, it makes the same.
+  // A forced run gives the same bytes.
   await one.outcomes('-f');
   expect(one.read('dvc-like.lock')).toBe(lock);
 });
 
-test('branches that ran different stages merge without a conflict, and nothing is stale then', async () => {
+test('branches that ran different stages merge without a conflict, and nothing is stale afterwards', async () => {
   const made = study();
   await made.outcomes();
   git(made, 'init', '-q', '-b', 'main');
@@ -71,7 +71,7 @@ test('branches that ran different stages merge without a conflict, and nothing i
   expect(git(made, 'status', '--short', 'dvc-like.lock')).toBe('');
 });
 
-test('a merge conflict, a damaged block and another file in its place are named; nothing runs', async () => {
+test('a merge conflict, a damaged block and a file that is not a lock are reported, and nothing runs', async () => {
   const made = study();
   await made.outcomes();
   const lock = made.read('dvc-like.lock');
@@ -94,7 +94,7 @@ test('a merge conflict, a damaged block and another file in its place are named;
   expect(made.read('dvc-like.lock')).toBe(lock);
 });
 
-test('it is written while the state, which is only there for speed, cannot be: a busy disk holds nobody up', async () => {
+test('the lock is written even while the memo store is busy', async () => {
   const made = project({
     'pipeline.yaml': 'stages:\n  s: {cmd: "touch on; until [ -e go ]; do sleep 0.01; done", params: [p], outs: [on]}\n',
     'params.yaml': 'p: 1\n',
@@ -112,7 +112,7 @@ test('it is written while the state, which is only there for speed, cannot be: a
   await state.close();
 });
 
-test('repro finds its pipeline from any folder below', async () => {
+test('repro finds its pipeline from any folder below it', async () => {
   const made = study();
   const { exit, stdout } = await made.reproIn('sub', '--dry', 'zebra');
   expect([exit, stdout]).toEqual([0, expect.stringMatching(/^zebra {2}would run/)]);

@@ -1,4 +1,4 @@
-/** What is kept and where it can go: gc by age and size, checkout, and remotes that are folders, option by option. */
+/** gc by age and size, checkout, and remotes that are folders: every option. */
 import { createHash } from 'node:crypto';
 import { cpSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { project, removeProjects, type TestProject, until } from './project.ts';
 
 afterEach(removeProjects);
 
-/** Two stages; the output of `make` has 1000 bytes of the input's letter. */
+/** Two stages; the output of `make` consists of 1000 times the input's letter. */
 function pair(): TestProject {
   return project({
     'pipeline.yaml': `
@@ -27,7 +27,7 @@ function files(folder: string): string[] {
 describe('gc', () => {
   const day = 24 * 3600;
 
-  /** Has run with A, B and C, one day after another, and last today with D. */
+  /** A project that ran with A, B and C on three days in a row, and today with D. */
   async function fourDays(): Promise<TestProject> {
     const made = pair();
     for (const [i, letter] of ['A', 'B', 'C', 'D'].entries()) {
@@ -40,14 +40,14 @@ describe('gc', () => {
     return made;
   }
 
-  /** The letters of which the cache still has the output. */
+  /** The letters whose output is still in the cache. */
   function stillThere(made: TestProject): string[] {
     const hash = (letter: string) => createHash('sha256').update(letter.repeat(1000)).digest('hex');
     const object = (sha: string) => `.repro/cache/sha256/${sha.slice(0, 2)}/${sha.slice(2)}`;
     return ['A', 'B', 'C', 'D'].filter((letter) => made.exists(object(hash(letter))));
   }
 
-  test('keeps what is in use, and the newest by age, by size or by both; lists first, frees with --yes', async () => {
+  test('keeps the current results and the newest runs by age, by size or by both; lists first, frees with --yes', async () => {
     const days = await fourDays();
     for (const [options, kept] of [
       [
@@ -80,7 +80,7 @@ describe('gc', () => {
     }
   });
 
-  test('a run that was restored counts as used then', async () => {
+  test('restoring a run counts as using it', async () => {
     const made = await fourDays();
     made.write('in.txt', 'A');
     expect(await made.outcomes()).toEqual({ make: 'restored', use: 'restored' });
@@ -90,7 +90,7 @@ describe('gc', () => {
     expect(stillThere(made)).toEqual(['A', 'D']);
   });
 
-  test('nothing is freed while another repro runs a stage', async () => {
+  test('frees nothing while another repro runs a stage', async () => {
     const made = pair();
     await made.outcomes();
     made.write(
@@ -107,7 +107,7 @@ describe('gc', () => {
     expect((await made.repro('gc', '--yes')).exit).toBe(0);
   });
 
-  test('an age or a size that is none is refused', async () => {
+  test('an age or size that cannot be parsed is refused', async () => {
     const made = pair();
     for (const [option, value] of [
       ['--age', 'old'],
@@ -120,7 +120,7 @@ describe('gc', () => {
 });
 
 describe('checkout', () => {
-  test('only the targets; with nothing to do it says so', async () => {
+  test('restores only the targets, and says so if there is nothing to do', async () => {
     const made = pair();
     await made.outcomes();
     made.remove('big');
@@ -131,7 +131,7 @@ describe('checkout', () => {
     expect((await made.repro('checkout')).stdout).toBe('nothing to check out\n');
   });
 
-  test('what the cache has lost is named, and what is there instead is left alone', async () => {
+  test('an output that the cache no longer has is reported, and the file in its place is kept', async () => {
     const made = pair();
     await made.outcomes();
     made.remove('.repro/cache');
@@ -152,7 +152,7 @@ describe('remotes', () => {
       ...(config === '' ? {} : { '.repro/config.yaml': config }),
     });
 
-  test('push takes what is missing and no more; fetch fills the cache only; pull also puts outputs in place', async () => {
+  test('push copies only what is missing; fetch fills only the cache; pull also restores the outputs', async () => {
     const made = pair();
     await made.outcomes();
     const store = project({}).root;
@@ -170,7 +170,7 @@ describe('remotes', () => {
     expect(await other.outcomes()).toEqual({});
   });
 
-  test('a push or pull that is killed leaves nothing half there, and goes on where it stopped', async () => {
+  test('a push or pull that is killed leaves no incomplete object, and continues where it stopped', async () => {
     const made = project({
       'pipeline.yaml': `
 stages:
@@ -200,7 +200,7 @@ stages:
     expect(await other.outcomes()).toEqual({});
   });
 
-  test('names stand in .repro/config.yaml; the only one need not be named', async () => {
+  test('names of remotes are in .repro/config.yaml; a single remote need not be named', async () => {
     const made = pair();
     await made.outcomes();
     const [near, far] = [project({}).root, project({}).root];
@@ -221,7 +221,7 @@ stages:
     ]);
   });
 
-  test('what a remote lacks is named, and with --pull is made here', async () => {
+  test('an output that the remote lacks is reported, and with --pull the stage runs here', async () => {
     const made = pair();
     await made.outcomes();
     const store = project({}).root;
