@@ -143,14 +143,14 @@ export class ContentHasher {
         continue;
       }
       let { size, executable } = item;
-      let sha = known.find(item.key, item.identity);
+      let sha = known.find(item.key, item.signature);
       item.remember = sha;
       if (sha === undefined || read !== readUnlessKnown) {
         // A large file has its own memo: it may be the whole dependency of a stage.
         const isLarge = size > SMALL;
         const reading = await (isLarge ? this.#file(item, read) : this.#read(item, read, sha));
-        if (!isLarge && reading.identity !== undefined) {
-          item.identity = reading.identity;
+        if (!isLarge && reading.signature !== undefined) {
+          item.signature = reading.signature;
           item.remember = reading.sha256;
         }
         learned ||= item.remember !== sha;
@@ -182,7 +182,7 @@ export class ContentHasher {
       items.push({
         key: isFolder ? `${name}/` : name,
         absolute,
-        identity: signature,
+        signature,
         size: Number(stat.size),
         executable: isExecutable(stat),
         folder: isFolder ? `${stat.dev}:${stat.ino}` : undefined,
@@ -207,10 +207,10 @@ export class ContentHasher {
 
   async #file(file: FoundFile, read: Reader): Promise<Reading> {
     const memo = this.#state.files.get(file.absolute);
-    const isKnown = memo?.startsWith(`${file.identity} `);
-    const reading = await this.#read(file, read, isKnown ? memo!.slice(file.identity.length + 1) : undefined);
-    if (reading.identity !== undefined && !(isKnown && reading.identity === file.identity))
-      this.#state.files.put(file.absolute, `${reading.identity} ${reading.sha256}`);
+    const isKnown = memo?.startsWith(`${file.signature} `);
+    const reading = await this.#read(file, read, isKnown ? memo!.slice(file.signature.length + 1) : undefined);
+    if (reading.signature !== undefined && !(isKnown && reading.signature === file.signature))
+      this.#state.files.put(file.absolute, `${reading.signature} ${reading.sha256}`);
     return reading;
   }
 
@@ -231,7 +231,7 @@ export class ContentHasher {
 }
 
 function foundFile(absolute: string, stat: BigIntStats): FoundFile {
-  return { absolute, identity: statSignature(stat), size: Number(stat.size), executable: isExecutable(stat) };
+  return { absolute, signature: statSignature(stat), size: Number(stat.size), executable: isExecutable(stat) };
 }
 
 function lstatOrUndefined(path: string): BigIntStats | undefined {

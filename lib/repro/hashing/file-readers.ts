@@ -12,7 +12,7 @@ import { isExecutable, isSettled, now, SETTLING, statSignature } from './stat-si
 /** A file with its stat data, as found in its folder. */
 export interface FoundFile {
   absolute: string;
-  identity: string;
+  signature: string;
   size: number;
   executable: boolean;
 }
@@ -23,7 +23,7 @@ export interface Reading {
   size: number;
   executable: boolean;
   /** Stat signature to remember the hash by; absent if a later change might leave the signature the same. */
-  identity?: string;
+  signature?: string;
   /** The file changed after it was found. */
   moved: boolean;
   /** Bytes that were read; absent if the hash was remembered. */
@@ -105,14 +105,14 @@ async function whenSettled(stat: () => Promise<BigIntStats>): Promise<bigint> {
 }
 
 function readingOf(file: FoundFile, sha256: string, after: BigIntStats, settled: boolean): Reading {
-  const moved = statSignature(after) !== file.identity;
+  const moved = statSignature(after) !== file.signature;
   const size = Number(after.size);
   const reading = { sha256, size, executable: isExecutable(after), moved, read: size };
-  return settled && !moved ? { ...reading, identity: file.identity } : reading;
+  return settled && !moved ? { ...reading, signature: file.signature } : reading;
 }
 
 /** The reading of a file whose hash is remembered. */
 export function readingOfKnown(file: FoundFile, sha256: string): Reading {
-  const { size, executable, identity } = file;
-  return { sha256, size, executable, identity, moved: false };
+  const { size, executable, signature } = file;
+  return { sha256, size, executable, signature, moved: false };
 }

@@ -37,9 +37,9 @@ export class KnownFiles {
 
 /** The text to remember. Files without a hash in `remember` are left out. A name contains no slash. */
 export function knownFilesText(
-  files: readonly { key: string; identity: string; remember: string | undefined }[],
+  files: readonly { key: string; signature: string; remember: string | undefined }[],
 ): string {
   return files
-    .map(({ key, identity, remember }) => (remember === undefined ? '' : `${key}/${identity} ${remember}\n`))
+    .map(({ key, signature, remember }) => (remember === undefined ? '' : `${key}/${signature} ${remember}\n`))
     .join('');
 }

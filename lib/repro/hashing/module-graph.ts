@@ -42,13 +42,13 @@ interface Remembered extends Modules {
 export class ModuleGraph {
   readonly #root: string;
   readonly #state: State;
-  readonly #contents: ContentHasher;
+  readonly #hasher: ContentHasher;
   readonly #known = new Map<string, Closure>();
 
-  constructor(root: string, state: State, contents: ContentHasher) {
+  constructor(root: string, state: State, hasher: ContentHasher) {
     this.#root = root;
     this.#state = state;
-    this.#contents = contents;
+    this.#hasher = hasher;
   }
 
   /**
@@ -98,13 +98,13 @@ export class ModuleGraph {
   }
 
   #stat(path: string): BigIntStats | undefined {
-    return this.#contents.snapshot.stat(join(this.#root, path));
+    return this.#hasher.snapshot.stat(join(this.#root, path));
   }
 
   async #closure(modules: readonly string[]): Promise<Closure> {
     const manifest: ManifestEntry[] = [];
     for (const path of modules) {
-      const scanned = await this.#contents.scan(path);
+      const scanned = await this.#hasher.scan(path);
       if (scanned) manifest.push({ path, sha256: scanned.content.sha256, size: scanned.content.size });
     }
     return folderOf(manifest);
@@ -112,7 +112,7 @@ export class ModuleGraph {
 
   /** A hash of everything that decides which module an import means, besides the importing modules themselves. */
   #surroundings(modules: readonly string[]): string {
-    const { snapshot } = this.#contents;
+    const { snapshot } = this.#hasher;
     const parts: string[] = [];
     for (const folder of foldersOf(modules)) {
       const absolute = join(this.#root, folder);

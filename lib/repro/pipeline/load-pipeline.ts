@@ -21,7 +21,7 @@ export type CheckedOnce = (document: SourceDocument, schema: object, check: () =
 /**
  * Reads the pipeline.
  *
- * @param root folder that paths are relative to; all text is read from `texts`
+ * @param root folder that paths are relative to; all text is read from `files`
  * @param checkSettings checks params files against their schemas; called before templates are filled in, so that a
  * wrong
  *   value is reported as such, and not by an error that it causes in the pipeline
@@ -29,11 +29,11 @@ export type CheckedOnce = (document: SourceDocument, schema: object, check: () =
  */
 export async function loadPipeline(
   root: string,
-  texts: FileSource,
+  files: FileSource,
   checkedOnce: CheckedOnce,
   checkSettings: (schemas: Pipeline['schemas']) => Promise<void> = async () => {},
 ): Promise<Pipeline> {
-  const document = await readDocumentFrom(texts, PIPELINE);
+  const document = await readDocumentFrom(files, PIPELINE);
   if (document.value === null || document.value === undefined)
     throw new ReproError({ message: 'is empty; it needs a mapping of `stages`', place: { file: PIPELINE } });
   const { default: schema } = await import('./pipeline.schema.json', { with: { type: 'json' } });
@@ -49,9 +49,9 @@ export async function loadPipeline(
   await checkSettings(schemas);
 
   const sources = [PIPELINE];
-  const vars = new VarsReader(texts, sources);
+  const vars = new VarsReader(files, sources);
   const context: Record<string, Json> = {};
-  if ((await texts.read(PARAMS)) !== undefined) await vars.merge(context, PARAMS);
+  if ((await files.read(PARAMS)) !== undefined) await vars.merge(context, PARAMS);
   else sources.push(PARAMS);
   for (const [i, entry] of ((top.vars ?? []) as Json[]).entries()) {
     if (entry === PARAMS) continue;

@@ -93,7 +93,7 @@ export async function openProject(start: string, options: { write: boolean; edit
         for (const [file, sha] of Object.entries(sources))
           if (hashOrNull(() => snapshot.read(join(root, file))) !== sha) return;
         const stat = snapshot.stat(join(root, LOCK));
-        if ((stat ? statSignature(stat) : '') !== lock.identity) return;
+        if ((stat ? statSignature(stat) : '') !== lock.fileSignature) return;
         writeFreshStamp(root, snapshot, ownIdentity(), pipeline.stages.length);
       },
       close: () => state.close(),

@@ -35,16 +35,16 @@ import { ObjectStore } from './object-store.ts';
 /** Takes outputs into the cache and restores them. */
 export class Cache {
   readonly #root: string;
-  readonly #contents: ContentHasher;
+  readonly #hasher: ContentHasher;
   readonly #objects: ObjectStore;
   #links: Promise<boolean> | undefined;
   /** Whether the file system of the cache can share blocks; undefined until it was tried. */
   #clones: boolean | undefined;
 
-  constructor(root: string, contents: ContentHasher, options: { readOnly: boolean }) {
+  constructor(root: string, hasher: ContentHasher, options: { readOnly: boolean }) {
     this.#root = root;
-    this.#contents = contents;
-    this.#objects = new ObjectStore(root, contents, options);
+    this.#hasher = hasher;
+    this.#objects = new ObjectStore(root, hasher, options);
   }
 
   /** The absolute path of an object, whether it exists or not. */
@@ -64,7 +64,7 @@ export class Cache {
    */
   async take(output: Output): Promise<Content> {
     const link = await this.#mayLink(output);
-    const scanned = await this.#contents.scanNow(output.path, (file, known) => this.#takeFile(file, known, link));
+    const scanned = await this.#hasher.scanNow(output.path, (file, known) => this.#takeFile(file, known, link));
     if (scanned === undefined) throw new ReproError(`the output ${output.path} is missing`, 1);
     await this.saveManifest(scanned);
     return scanned.content;
@@ -177,8 +177,8 @@ export class Cache {
     }
     const after = statSync(file.absolute, { bigint: true });
     // Our chmod and link change only ctime. A write by somebody else changes mtime too.
-    const isSame = after.mtimeNs === before.mtimeNs && statSignature(before) === file.identity;
-    return { ...reading, identity: isSame && reading.identity !== undefined ? statSignature(after) : undefined };
+    const isSame = after.mtimeNs === before.mtimeNs && statSignature(before) === file.signature;
+    return { ...reading, signature: isSame && reading.signature !== undefined ? statSignature(after) : undefined };
   }
 
   #restoreFile(target: string, sha256: string, executable: boolean, link: boolean): void {

@@ -61,7 +61,7 @@ export class Lock {
   }
 
   /** Stat signature of the file, taken before it was read or after it was written; '' if there is no file. */
-  get identity(): string {
+  get fileSignature(): string {
     return this.#signature === 'none' ? '' : this.#signature;
   }
 

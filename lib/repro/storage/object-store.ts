@@ -13,13 +13,13 @@ import { cannotWrite } from './copies.ts';
 /** Adds, finds and checks objects. */
 export class ObjectStore {
   readonly #cache: string;
-  readonly #contents: ContentHasher;
+  readonly #hasher: ContentHasher;
   readonly #readOnly: boolean;
   #hasIncoming = false;
 
-  constructor(root: string, contents: ContentHasher, options: { readOnly: boolean }) {
+  constructor(root: string, hasher: ContentHasher, options: { readOnly: boolean }) {
     this.#cache = join(root, '.repro/cache');
-    this.#contents = contents;
+    this.#hasher = hasher;
     this.#readOnly = options.readOnly;
   }
 
@@ -35,7 +35,7 @@ export class ObjectStore {
 
   /** A message if the object is missing or damaged; a damaged one is removed. */
   async problem(sha256: string): Promise<string | undefined> {
-    const found = await this.#contents.hashOf(this.path(sha256));
+    const found = await this.#hasher.hashOf(this.path(sha256));
     if (found === undefined) return `${sha256.slice(0, 12)} is missing from the cache`;
     if (found === sha256) return undefined;
     if (!this.#readOnly) rmSync(this.path(sha256), { force: true });

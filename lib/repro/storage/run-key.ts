@@ -41,6 +41,6 @@ export function recordedKey(block: LockedStage): string {
   return keyOf(block, Object.keys(block.outs ?? {}));
 }
 
-function keyOf({ outs: _, ...identity }: LockedStage, outs: readonly string[]): string {
-  return sha256(canonical({ ...identity, outs: [...outs].sort() } as unknown as Json));
+function keyOf({ outs: _, ...inputs }: LockedStage, outs: readonly string[]): string {
+  return sha256(canonical({ ...inputs, outs: [...outs].sort() } as unknown as Json));
 }
