@@ -149,7 +149,7 @@ export class Lock {
     const conflict = text.split('\n').findIndex((line) => /^(<{7}|={7}|>{7})( |$)/.test(line));
     if (conflict >= 0)
       throw new ReproError({
-        message: 'holds a merge conflict; keep either side of each block, repro puts right what is then stale',
+        message: 'holds a merge conflict; keep one side of each block; repro then runs what is stale',
         place: { file: LOCK, line: conflict + 1, column: 1 },
       });
     this.#texts = splitBlocks(text);
