@@ -166,7 +166,9 @@ describe('a run that is interrupted', () => {
     await interruptAt(24 * 7);
     const file = join(dir, 'step-7', 'optimizer.safetensors');
     await truncate(file, 1000);
-    await expect(run({ checkpointDir: dir })).rejects.toThrow(/step-7.optimizer.safetensors is cut short: it has 1000 of/);
+    await expect(run({ checkpointDir: dir })).rejects.toThrow(
+      /step-7.optimizer.safetensors is cut short: it has 1000 of/,
+    );
     expect(await readdir(dir)).toEqual(['step-7']);
   });
 
