@@ -9,7 +9,7 @@ export const GO_ON = 1;
 export default function misbehave(item: string, shared: Int32Array | null): string {
   const begun = shared === null ? 0 : Atomics.add(shared, BEGUN, 1) + 1;
   while (item === 'wait' && Atomics.load(shared!, GO_ON) < begun) Atomics.wait(shared!, GO_ON, begun - 1);
-  if (item === 'throw') throw new Error('as told');
+  if (item === 'throw') throw new Error('on purpose');
   if (item === 'full') throw new DiskError('out/a.abc', Object.assign(new Error(), { code: 'ENOSPC' }));
   if (item === 'exit') process.exit(0);
   for (const hoard: number[][] = []; item === 'exhaust'; ) hoard.push(new Array(1e6).fill(1));

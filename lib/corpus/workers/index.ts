@@ -1,1 +1,7 @@
+/**
+ * Running one task per file on worker threads.
+ *
+ *   workers.ts   runTasks: batches, time and memory limits, lost threads
+ *   worker.ts    the loop inside a thread
+ */
 export { codeOf, runTasks } from './workers.ts';

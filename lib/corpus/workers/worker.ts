@@ -1,18 +1,20 @@
-/** The other side of workers.ts: runs a task over the items it is sent, and answers for each. */
+/** The thread's side of workers.ts: runs a task on each item that it receives, and sends the outcomes back. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { DiskError, reasonOf } from '../errors.ts';
 import type { Fatal, FromWorker, Outcome, Task, ToWorker } from './workers.ts';
 
+/** Runs a task on every item that the main thread sends, one after the other. */
 export function work(run: Task<unknown, unknown, unknown>): void {
-  const answer = (message: FromWorker) => parentPort!.postMessage(message);
+  const send = (message: FromWorker) => parentPort!.postMessage(message);
   parentPort!.on('message', async (items: ToWorker) => {
     for (const { index, item } of items) {
-      answer({ index, started: true });
-      answer({ index, outcome: await outcomeOf(() => run(item, workerData)) });
+      send({ index, started: true });
+      send({ index, outcome: await outcomeOf(() => run(item, workerData)) });
     }
   });
 }
 
+/** Runs a task on one item. An error becomes an outcome, so that the next items still run. */
 export async function outcomeOf<Result>(run: () => Result | Promise<Result>): Promise<Outcome<Result> | Fatal> {
   try {
     return { result: await run() };

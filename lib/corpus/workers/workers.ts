@@ -1,9 +1,9 @@
 /**
- * Runs a task over many items on worker threads, in batches, and gives the results back in the items' order.
+ * Runs a task on many items on worker threads, in batches, and returns the results in the order of the items.
  *
- * The task is a module that default-exports a function of (item, settings); what it returns is copied between threads. A task that
- * throws, hangs or takes its thread down costs its own item only. Without workers (`threads` 0) the module runs here, with neither
- * protection against hanging nor against running out of memory.
+ * The task is a module whose default export is a function of (item, settings). Its result is copied between threads. If the task
+ * throws, hangs or ends its thread, only its own item fails. With `threads` 0 the task runs in this thread, without protection
+ * against hanging or running out of memory.
  */
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
@@ -12,58 +12,73 @@ import { bundleProgram, startThread } from '../../threads/index.ts';
 import { CorpusError, reasonOf } from '../errors.ts';
 import { outcomeOf } from './worker.ts';
 
+/** Outcome of one item: its result, or why it failed. */
 export type Outcome<Result> = { result: Result } | { failed: string };
 
-/** An outcome after which no other item would fare better: the disk is full. */
+/** Outcome of an item that failed for a reason that every other item would meet too, such as a full disk. */
 export interface Fatal {
   failed: string;
   fatal: true;
 }
 
+/** The default export of a task's module. */
 export type Task<Item, Settings, Result> = (item: Item, settings: Settings) => Result | Promise<Result>;
 
-export interface PoolOptions<Item> {
-  /** threads; 0 is none. Default: as many as cores, and none where there are few items */
+/** Options of `runTasks`. */
+export interface TaskOptions<Item> {
+  /** number of threads; 0: run in this thread. Default: one per core, and a single one for fewer than 200 items */
   threads?: number;
-  /** milliseconds that one item may take before its thread is stopped. Default 60,000 */
+  /** longest time for one item in milliseconds, after which its thread is stopped. Default 60,000 */
   timeout?: number;
-  /** MiB of long-lived objects a thread may have: one that needs more has met a file built to exhaust it. Default 208 */
+  /** limit of a thread's old-generation heap in MiB. Only a file built to exhaust memory needs more. Default 208 */
   heap?: number;
   /** called in the order of completion */
   onDone?: (item: Item, index: number) => void;
 }
 
-/** Below so many items, more threads than one take longer to start than they save. */
-const WORTHWHILE = 200;
-/** MiB for objects that die young: with the heap above, a thread stays under 300. Twice V8's own saves a tenth of the time. */
-const YOUNG = 64;
-/** Items sent at a time: few messages, yet no thread waits long for another. */
-const BATCH = 16;
+/** With fewer items, a second thread takes longer to start than it saves. */
+const MIN_ITEMS_FOR_THREADS = 200;
+/**
+ * Limit of a thread's young-generation heap, twice V8's default, which saves a tenth of the time. With the heap above, a thread
+ * stays below 300 MiB.
+ */
+const YOUNG_HEAP_MIB = 64;
+/** Items sent to a thread at a time: few messages, and at the end no thread waits long for another. */
+const BATCH_SIZE = 16;
 
-/** What passes between the threads; the settings go as workerData. */
+/** Message to a thread: a batch of items. The settings are passed as workerData. */
 export type ToWorker = { index: number; item: unknown }[];
+/** Message from a thread: an item was begun, or is finished. */
 export type FromWorker = { index: number; started: true } | { index: number; outcome: Outcome<unknown> | Fatal };
 
-/** @throws CorpusError where the task meets a DiskError, which no other item would escape */
+/**
+ * Runs a task on all items.
+ *
+ * @param task the module of the task
+ * @param settings the second argument of every call
+ * @returns an outcome per item, in the order of the items
+ * @throws CorpusError if the task throws a DiskError, since every other item would fail too
+ */
 export async function runTasks<Item, Settings, Result>(
   task: URL,
   items: readonly Item[],
   settings: Settings,
-  options: PoolOptions<Item> = {},
+  options: TaskOptions<Item> = {},
 ): Promise<Outcome<Result>[]> {
-  const threads = options.threads ?? (items.length < WORTHWHILE ? 1 : availableParallelism());
+  const threads = options.threads ?? (items.length < MIN_ITEMS_FOR_THREADS ? 1 : availableParallelism());
   if (threads === 0) return runHere(task, items, settings, options);
-  const pool = new Pool<Item, Result>(await bundle(task), items, settings, options);
-  await Promise.all(Array.from({ length: Math.min(threads, Math.ceil(items.length / BATCH)) }, () => pool.run()));
+  const pool = new TaskRunner<Item, Result>(await bundleTask(task), items, settings, options);
+  await Promise.all(Array.from({ length: Math.min(threads, Math.ceil(items.length / BATCH_SIZE)) }, () => pool.run()));
   if (pool.fatal !== undefined) throw new CorpusError(pool.fatal);
   return pool.outcomes;
 }
 
+/** Runs the task in this thread. */
 async function runHere<Item, Settings, Result>(
   task: URL,
   items: readonly Item[],
   settings: Settings,
-  { onDone }: PoolOptions<Item>,
+  { onDone }: TaskOptions<Item>,
 ): Promise<Outcome<Result>[]> {
   const run: Task<Item, Settings, Result> = (await import(task.href)).default;
   const outcomes: Outcome<Result>[] = [];
@@ -76,24 +91,25 @@ async function runHere<Item, Settings, Result>(
   return outcomes;
 }
 
-class Pool<Item, Result> {
+/** Distributes the items over the threads, and collects the outcomes. */
+class TaskRunner<Item, Result> {
   readonly outcomes: Outcome<Result>[] = [];
   readonly #program: string;
   readonly #items: readonly Item[];
   readonly #settings: unknown;
-  readonly #options: PoolOptions<Item>;
+  readonly #options: TaskOptions<Item>;
   #next = 0;
-  /** why nothing more is begun */
+  /** reason of a fatal outcome, after which no batch is started */
   fatal: string | undefined;
 
-  constructor(program: string, items: readonly Item[], settings: unknown, options: PoolOptions<Item>) {
+  constructor(program: string, items: readonly Item[], settings: unknown, options: TaskOptions<Item>) {
     this.#program = program;
     this.#items = items;
     this.#settings = settings;
     this.#options = options;
   }
 
-  /** One thread's share: batches until none are left, on a new thread whenever the last one is lost. */
+  /** Runs batches on one thread until none are left. A thread that is lost is replaced by a new one. */
   async run(): Promise<void> {
     let left: number[] = [];
     for (;;) {
@@ -103,28 +119,30 @@ class Pool<Item, Result> {
     }
   }
 
+  /** The indices of the next batch; empty if there is none. */
   #batch(): number[] {
     if (this.fatal !== undefined) return [];
-    const end = Math.min(this.#next + BATCH, this.#items.length);
+    const end = Math.min(this.#next + BATCH_SIZE, this.#items.length);
     const batch = Array.from({ length: end - this.#next }, (_, i) => this.#next + i);
     this.#next = end;
     return batch;
   }
 
+  /** Stores the outcome of an item. */
   #settle(index: number, outcome: Outcome<Result>): void {
     this.outcomes[index] = outcome;
     this.#options.onDone?.(this.#items[index], index);
   }
 
-  /** Feeds a thread until nothing is left to do; where it is lost before, returns what it had not begun. */
+  /** Sends batches to a thread until none are left. If the thread is lost first, returns the indices that it had not begun. */
   #runThread(first: number[]): Promise<number[]> {
     const { timeout = 60_000, heap = 208 } = this.#options;
     const worker = startThread(this.#program, {
       workerData: this.#settings,
-      resourceLimits: { maxOldGenerationSizeMb: heap, maxYoungGenerationSizeMb: YOUNG },
+      resourceLimits: { maxOldGenerationSizeMb: heap, maxYoungGenerationSizeMb: YOUNG_HEAP_MIB },
     });
     let queue = first;
-    /** begun and not answered for */
+    /** index of the item that is begun and not finished */
     let running: number | undefined;
     let lost = '';
     let timer: NodeJS.Timeout | undefined;
@@ -132,11 +150,11 @@ class Pool<Item, Result> {
       worker.postMessage(queue.map((index) => ({ index, item: this.#items[index] })) satisfies ToWorker);
     return new Promise((resolve) => {
       const overdue = (index: number) => {
-        // Its answer may have come while this thread was busy elsewhere, and then waits to be read.
+        // If this thread was busy, the outcome may have arrived in time and be waiting in the queue. setImmediate reads it first.
         setImmediate(() => {
           if (running !== index) return;
           lost = `took more than ${timeout / 1000} s`;
-          // What the thread still says until it ends would put the blame on what it began last.
+          // Ignore later messages: they could mark another item as running, which would then fail in place of this one.
           worker.off('message', listen);
           worker.terminate();
         });
@@ -170,10 +188,10 @@ class Pool<Item, Result> {
       });
       worker.on('exit', () => {
         clearTimeout(timer);
-        // A thread that dies before it has begun anything would die again: its first item answers for it.
+        // If the thread ended before it began any item, a new one would too. So its first item counts as failed.
         const culprit = running ?? queue[0];
         if (culprit !== undefined) {
-          this.#settle(culprit, { failed: lost || 'its thread ended without a word' });
+          this.#settle(culprit, { failed: lost || 'its thread ended unexpectedly' });
           queue = queue.filter((index) => index !== culprit);
         }
         resolve(queue);
@@ -183,17 +201,18 @@ class Pool<Item, Result> {
   }
 }
 
-/** A hash of the task's code and of all that it imports. Results that are kept between runs are filed under it. */
+/** A hash of the code of a task and of everything it imports. It is part of the key of results kept between runs. */
 export async function codeOf(task: URL): Promise<string> {
   return createHash('sha256')
-    .update(await bundle(task))
+    .update(await bundleTask(task))
     .digest('hex');
 }
 
+/** Programs by address of the task's module. */
 const bundles = new Map<string, Promise<string>>();
 
-/** The program of a thread that runs this task, with all that it imports; made once for each task. */
-function bundle(task: URL): Promise<string> {
+/** The program of a thread that runs this task, with everything it imports. It is built once per task. */
+function bundleTask(task: URL): Promise<string> {
   const program = `import run from ${JSON.stringify(fileURLToPath(task))}; import { work } from './worker.ts'; work(run);`;
   const made = bundles.get(task.href) ?? bundleProgram(program, import.meta.url);
   bundles.set(task.href, made);
