@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds @tensorflow/tfjs-node from source against TensorFlow's C library, which the tensorflow-cpu wheel contains with its headers.
-# An installation does not need it. It shows that the tfjs engine runs on that library, and provides a `node` device
-# if the library that tfjs-node downloads (TensorFlow 2.9) cannot be downloaded or is too old.
+# An installation does not need it. It shows that the tfjs engine runs on that library. It also provides a `node` device if the
+# library that tfjs-node downloads (TensorFlow 2.9) cannot be downloaded or is too old.
 #
 #     sh scripts/build-tfjs-node.sh DIR          writes 1.3 GB into DIR and nothing elsewhere; about five minutes
 #     NODE_PATH=DIR/node_modules npx tsx bench/engine/tfjs.ts
@@ -19,19 +19,19 @@ project=$(cd "$(dirname "$0")/.." && pwd)
 node_dir=$(dirname "$(dirname "$(node -p process.execPath)")")
 [ -f "$node_dir/include/node/node_api.h" ] || { echo "Node's headers are not in $node_dir/include/node" >&2; exit 1; }
 
-echo "1. tfjs-node $tfjs and what it depends on, without the download that its install script would make"
+echo "1. install tfjs-node $tfjs and its dependencies, without the install script that downloads a library"
 cd "$dir"
 [ -f package.json ] || echo '{ "private": true }' > package.json
 npm install --ignore-scripts --no-audit --no-fund "@tensorflow/tfjs-node@$tfjs"
 
-echo "2. TensorFlow $tensorflow: libraries and headers, out of the wheel"
+echo "2. extract the libraries and headers of TensorFlow $tensorflow from the wheel"
 if [ ! -f tensorflow/libtensorflow_cc.so.2 ]; then
   python3 -m pip download --quiet --no-deps --only-binary=:all: --dest wheel "tensorflow-cpu==$tensorflow"
   unzip -q -o wheel/tensorflow_cpu-*.whl 'tensorflow/libtensorflow_*' 'tensorflow/include/*'
   rm -r wheel
 fi
 
-echo "3. the two where tfjs-node's binding.gyp looks for libtensorflow"
+echo "3. link both to the paths at which tfjs-node's binding.gyp looks for libtensorflow"
 package=$dir/node_modules/@tensorflow/tfjs-node
 mkdir -p "$package/deps/lib"
 ln -sfn "$dir/tensorflow/include" "$package/deps/include"
@@ -39,7 +39,7 @@ for name in cc framework; do ln -sf "$dir/tensorflow/libtensorflow_$name.so.2" "
 ln -sf libtensorflow_cc.so.2 "$package/deps/lib/libtensorflow.so"
 ln -sf libtensorflow_framework.so.2 "$package/deps/lib/libtensorflow_framework.so"
 
-echo "4. the addon"
+echo "4. compile the addon"
 cd "$package"
 PATH=$project/node_modules/.bin:$PATH "$dir/node_modules/.bin/node-pre-gyp" rebuild --nodedir="$node_dir" > build.log 2>&1 ||
   { tail -n 40 build.log >&2; exit 1; }

@@ -37,7 +37,7 @@ export async function bundleRunner(outdir) {
     plugins: [compiledSchema],
     external: ['lmdb', 'esbuild', 'vega', 'vega-lite'],
     chunkNames: 'repro/[name]-[hash]',
-    // Bundled CommonJS packages call require for the modules of Node.
+    // Bundled CommonJS packages call `require` for the modules of Node, and an ES module has no `require`.
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },

@@ -1,4 +1,7 @@
-/* The only process on the machine that emulate-amx.ts emulates. It runs native/engine/exercise/exercise.cpp and prints its exit status last. */
+/*
+ * The init process of the machine that emulate-amx.ts emulates. It runs native/engine/exercise/exercise.cpp, prints its exit
+ * status, and powers off.
+ */
 #include <stdio.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
@@ -15,7 +18,7 @@ int main(void) {
   waitpid(child, &status, 0);
   printf("exercise ended with %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
   fflush(stdout);
-  /* Even an emulated serial line has a speed. */
+  /* Wait until the emulated serial line has sent all output. */
   tcdrain(STDOUT_FILENO);
   sleep(1);
   return reboot(RB_POWER_OFF);

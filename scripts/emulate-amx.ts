@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { $, cd, glob } from 'zx';
 
-const LONGEST = '60m';
+const TIME_LIMIT = '60m';
 /** Compiler flags of each instruction set. The sources of the two bf16 sets widen their target themselves. */
 const avx2 = ['-mavx2', '-mfma'];
 const avx512 = [...avx2, '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl'];
@@ -86,7 +86,7 @@ error: action=report
 info: action=ignore
 `,
 );
-await $({ nothrow: true, timeout: LONGEST })`${bochs}/bochs -q -f ${folder}/bochsrc`;
+await $({ nothrow: true, timeout: TIME_LIMIT })`${bochs}/bochs -q -f ${folder}/bochsrc`;
 const lines = (await readFile(consoleLog, 'utf8').catch(() => '')).trim();
 console.log(lines || `no output; ${await readFile(join(folder, 'bochs.log'), 'utf8').catch(() => 'no log')}`);
 await rm(folder, { recursive: true });

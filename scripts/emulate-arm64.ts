@@ -5,7 +5,7 @@
  *     npx tsx scripts/emulate-arm64.ts
  *
  * It needs Debian's g++-aarch64-linux-gnu and qemu-user. It shows that the kernels compile, finish, and repeat themselves bit for bit.
- * The tests show that the results of the generic kernels are right, on the machine they run on. This script does not measure speed.
+ * It does not measure speed. The tests check the results of the generic kernels, on the CPU of the machine that runs the tests.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -83,7 +83,7 @@ function compile(name) {
       mkdirSync('dist', { recursive: true });
       writeFileSync(`dist/native-${name}.log`, log);
       const cause = log.split('\n').find((line) => /not found|error:|could not find|Error:/i.test(line)) ?? '';
-      done(`native/${name} was not compiled (${cause.trim() || `exit ${code}`}; all of it: dist/native-${name}.log)`);
+      done(`native/${name} was not compiled (${cause.trim() || `exit ${code}`}; full log: dist/native-${name}.log)`);
     });
   });
 }
@@ -104,6 +104,6 @@ const problems = (await Promise.all(addons)).filter(Boolean);
 for (const problem of problems) console.warn(`warning: ${problem}`);
 if (problems.length > 0)
   console.warn(
-    'warning: everything works without it, slowly: tokenizing in TypeScript, training in TensorFlow.js.\n' +
+    'warning: everything works without the addons, but slower: tokenizing in TypeScript, training in TensorFlow.js.\n' +
       '         Install a C++ compiler, make and Python 3, then `npm run build`.',
   );

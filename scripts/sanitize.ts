@@ -1,8 +1,8 @@
 /**
  * Runs the native code under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
  *
- * It builds the engine once for each, and native/engine/exercise/exercise.cpp runs everything that the engine does. The instructions of
- * AVX512_BF16 and AMX are emulated in C++ (native/engine/exercise/emulated-bf16.hpp), so any CPU with AVX-512 will do.
+ * It builds the engine once for each sanitizer, and native/engine/exercise/exercise.cpp runs everything that the engine does. The
+ * instructions of AVX512_BF16 and AMX are emulated in C++ (native/engine/exercise/emulated-bf16.hpp), so any CPU with AVX-512 is enough.
  * native/bpe/fuzz/fuzz.cpp tests BPE under the first two.
  *
  *     npx tsx scripts/sanitize.ts [address,undefined | thread …]
@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { $, argv, cd, glob } from 'zx';
 
-/** Rounds of fuzzing BPE, about a tenth of a second each. */
+/** Rounds of fuzzing BPE. Each takes about a tenth of a second. */
 const BPE_ROUNDS = 300;
 
 const compiler = process.env.CXX ?? 'g++';

@@ -1,6 +1,6 @@
 /**
- * Does what a new user does: clones into an empty folder, with an empty npm cache, and runs the README's commands.
- * Prints the time and peak memory of each.
+ * Repeats the first steps of a new user: clones into an empty folder, with an empty npm cache, and runs the README's commands.
+ * Prints the time and peak memory of each command.
  *
  *     npx tsx scripts/verify.ts [--revision HEAD] [--keep]
  *

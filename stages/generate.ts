@@ -46,8 +46,8 @@ await stage({
 /**
  * Writes one sample as ABC, without the bar in which it was cut off, and as MIDI if any of it can be played.
  *
- * A sample is valid if checkAbc finds no problem: voices have equally many bars, bars are as long as their metre, ties
- * are continued. The text is parsed once for the check, the MIDI file and the bars.
+ * A sample is valid if checkAbc finds no problem: all voices have the same number of bars, each bar is as long as its
+ * metre, and each tie is continued. The text is parsed once for the check, the MIDI file and the bars.
  */
 async function writeSample(path: string, written: string) {
   const abc = `${written.slice(0, written.lastIndexOf('|') + 1) || written.trimEnd()}\n`;
@@ -65,7 +65,7 @@ async function writeSample(path: string, written: string) {
   }
 }
 
-/** The number of bars before the first problem. */
+/** Counts the bars before the first problem. */
 function validBars(abc: string): number {
   try {
     return shapeOf(abcToScore(trimToCompleteBars(abc).abc)).bars;

@@ -3,7 +3,7 @@ import type { Params } from './params.ts';
 
 /** One trained model of the study. */
 export interface Run {
-  /** for example char-gpt-tiny-1; folders and files of the run are named after it */
+  /** for example char-gpt-tiny-1; the folders and files of the run have this name */
   name: string;
   tokenizer: string;
   /** a key of `sizes` in params.yaml */

@@ -57,7 +57,7 @@ await stage({
   },
 });
 
-/** The texts of a sample and its measures, for the page. */
+/** Reads the ABC and MIDI of a sample, and joins them with its metrics. */
 async function readSample(
   folder: string,
   run: string,

@@ -14,7 +14,7 @@ import type { Params } from './params.ts';
 
 const PARAMS_SCHEMA = fileURLToPath(new URL('./params.schema.json', import.meta.url));
 
-/** Thrown if an argument, a parameter or an input file is wrong. The message is for people. */
+/** Thrown if an argument, a parameter or an input file is wrong. The message is for users. */
 export class StageError extends Error {}
 
 /** The definition of a stage program. */
@@ -111,7 +111,7 @@ function parseCall<Flag extends string>(definition: Stage<Flag>) {
   };
 }
 
-/** The error in one sentence for people; with DEBUG set, its stack. */
+/** Describes the error in one sentence for users. If DEBUG is set, returns the stack instead. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (process.env.DEBUG) return error.stack ?? error.message;
@@ -136,12 +136,15 @@ export async function readJson(file: string): Promise<any> {
   }
 }
 
-/** Writes a JSON file as `writeText` does. */
+/** Writes a value as JSON with `writeText`. */
 export async function writeJson(file: string, value: object): Promise<void> {
   await writeText(file, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Writes a text file and makes its folder. It is renamed from a temporary file, so a reader never sees half of it. */
+/**
+ * Writes a text file, and creates its folder. The text is written to a temporary file, which is then renamed, so a reader
+ * never sees a part of it.
+ */
 export async function writeText(file: string, text: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   await writeFile(`${file}.part`, text);

@@ -25,7 +25,7 @@ export interface TrainingRequest {
   checkpointDir?: string;
 }
 
-/** The result that train.ts reports; `engine` is its description, for people. */
+/** The result that train.ts reports; `engine` is the description of the engine, for users. */
 export type Trained = Omit<TrainResult, 'weights'> & { engine: string };
 
 /** Messages of the thread: progress while it trains, then the result. */

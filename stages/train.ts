@@ -12,7 +12,7 @@ import type { Params } from './params.ts';
 import { StageError, stage, writeText } from './stage.ts';
 import type { FromThread, Trained, TrainingRequest } from './train-thread.ts';
 
-/** Columns of the curve. They are listed so that a run without an evaluation has a file with a header. */
+/** Columns of the curve. They are listed here so that a run without an evaluation still writes a header. */
 const CURVE_COLUMNS = [
   'run',
   'step',
@@ -90,7 +90,11 @@ await stage({
   },
 });
 
-/** @throws StageError naming the key of params.yaml that is wrong */
+/**
+ * Builds the configuration of the model from params.yaml and checks it.
+ *
+ * @throws StageError naming the key of params.yaml that is wrong
+ */
 function buildConfig(params: Params, size: string, vocabularySize: number) {
   const shape = params.sizes[size];
   if (!shape) throw new StageError(`params.yaml: sizes has no key ${size}`);
@@ -105,20 +109,20 @@ function buildConfig(params: Params, size: string, vocabularySize: number) {
   }
 }
 
-/** The warning for a run that diverged. */
+/** Words the warning for a run that diverged. */
 function describeDivergence({ step, reason, keptStep }: NonNullable<Trained['diverged']>, modelDir: string): string {
   const weights = keptStep === 0 ? 'the initial weights' : `the weights of step ${keptStep}, the last good ones`;
   return `stopped at step ${step}, because ${reason}; ${modelDir} has ${weights}. A smaller train.lr or a longer train.warmup may help`;
 }
 
-/** The divergence as the metrics file holds it. */
+/** Returns the divergence with the keys of the metrics file. */
 function divergedAt({ step, reason, keptStep }: NonNullable<Trained['diverged']>) {
   return { step, reason, kept_step: keptStep };
 }
 
 /**
- * Trains in a thread, so that this one always answers: it passes on progress and signals. After SIGINT or SIGTERM the
- * thread finishes its step and keeps a checkpoint.
+ * Trains in a second thread, so that the main thread stays free to pass on progress and signals. After SIGINT or SIGTERM
+ * the training thread finishes its step and keeps a checkpoint.
  */
 async function trainInThread(
   request: TrainingRequest,

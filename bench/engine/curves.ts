@@ -5,7 +5,7 @@
  *     npx tsx bench/engine/curves.ts --python PYTHON [--steps 100] [--threads 1] [--only NAME]
  *
  * PyTorch runs transformers' GPT2LMHeadModel or torch.nn.LSTM with torch.optim.AdamW, clip_grad_norm_ and LambdaLR
- * (interop.py). PYTHON must have torch and transformers. Prints Markdown. The exit code is 1 if a loss differs by more.
+ * (interop.py). PYTHON must have torch and transformers. Prints Markdown. The exit code is 1 if a difference is larger.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -54,11 +54,11 @@ try {
   const random = new Random(1, 'windows');
   const windowsAt = (offset: (i: number) => number) =>
     Array.from({ length: steps * BATCH }, (_, i) => tokens.subarray(offset(i), offset(i) + LENGTH + 1));
-  const drawn = Array.from({ length: steps * BATCH }, () => random.below(tokens.length - LENGTH));
-  const apart = steps * LENGTH + 1;
+  const offsets = Array.from({ length: steps * BATCH }, () => random.below(tokens.length - LENGTH));
+  const streamLength = steps * LENGTH + 1;
   const windowsOf = {
-    reset: windowsAt((i) => drawn[i]),
-    carried: windowsAt((i) => (i % BATCH) * apart + Math.floor(i / BATCH) * LENGTH),
+    reset: windowsAt((i) => offsets[i]),
+    carried: windowsAt((i) => (i % BATCH) * streamLength + Math.floor(i / BATCH) * LENGTH),
   };
   const windowsFile = join(folder, 'windows');
 
@@ -84,7 +84,7 @@ try {
         `${worst.toExponential(1)} at ${differences.indexOf(worst) + 1} |`,
     );
   }
-  console.log(`${engine.description} beside ${versions}; ${steps} steps of ${BATCH} × ${LENGTH} tokens\n`);
+  console.log(`${engine.description} compared with ${versions}; ${steps} steps of ${BATCH} × ${LENGTH} tokens\n`);
   console.log('| model | first loss | last loss | PyTorch | largest difference, at step |');
   console.log('| --- | ---: | ---: | ---: | ---: |');
   console.log(rows.join('\n'));

@@ -9,10 +9,11 @@
  * clock), the ratio to PyTorch, the fastest step, the share of the bound, and sampling of 8 streams with a cache, greedily.
  *
  * The bound is the speed of multiply-adds from registers on these threads, measured before and after each model. A step
- * cannot be faster than its matrix products at that speed. Only the causal half of attention's products is counted.
+ * cannot be faster than its matrix products at that speed. For attention only the causal half of the products counts.
  *
- * --sampling times only sampling. --rounds is the number of turns in which both sides are timed, each for --seconds; all
- * their steps count. Turns are fairer than one long run each, because the speed of a shared machine changes within minutes.
+ * --sampling times only sampling. --rounds is the number of rounds. In each round both sides are timed for --seconds, and
+ * all steps of all rounds count. Short rounds are fairer than one long run for each side, because the speed of a shared
+ * machine changes within minutes.
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -70,10 +71,10 @@ interface Request {
   precision: 'fp32' | 'bf16';
   sequences: number;
   threads: number;
-  /** seconds to time steps for, at least */
+  /** minimum duration of the timed steps */
   seconds: number;
   compile: boolean;
-  /** whether to time only sampling */
+  /** false: time only sampling */
   train: boolean;
   streams: number;
   /** tokens per stream */
@@ -112,15 +113,16 @@ function compare() {
   const threads = Number(values.threads);
   const wanted = values.only.split(',');
   const cases = (SIZES[values.sizes] ?? []).filter(({ name }) => wanted.some((part) => name.includes(part)));
-  if (cases.length === 0) throw new Error(`no sizes named ${values.sizes}; there are ${Object.keys(SIZES).join(', ')}`);
+  if (cases.length === 0)
+    throw new Error(`no model matches --sizes and --only; --sizes can be ${Object.keys(SIZES).join(' or ')}`);
   const header = [
     'model',
     'parameters',
     'batch',
     'engine',
     'tokens/s',
-    'beside',
-    'best',
+    'ratio',
+    'fastest',
     'of bound',
     'peak MB',
     'sampled/s',
@@ -144,7 +146,7 @@ function compare() {
       };
       const native = [...process.execArgv, import.meta.filename ?? process.argv[1]];
       const peers = new URL('peers.py', import.meta.url).pathname;
-      const turn = () => {
+      const runRound = () => {
         const results = [run(process.execPath, native, request)];
         if (values.python) results.push(run(values.python, [peers], request));
         if (values.python && values.compile) {
@@ -153,10 +155,10 @@ function compare() {
         }
         return results;
       };
-      let results = turn();
+      let results = runRound();
       for (let round = 1; round < Number(values.rounds); round++) {
-        const more = turn();
-        results = results.map((result, side) => together(result, more[side]));
+        const next = runRound();
+        results = results.map((result, side) => joinRounds(result, next[side]));
       }
       if (values.sampling) {
         const [ours, theirs] = results.map(
@@ -203,8 +205,8 @@ function run(program: string, args: string[], request: Omit<Request, 'streams' |
   return JSON.parse(output);
 }
 
-/** Joins two turns of one side. */
-function together(a: Result, b: Result): Result {
+/** Joins two rounds of one side. */
+function joinRounds(a: Result, b: Result): Result {
   return {
     name: a.name,
     steps: [...a.steps, ...b.steps],

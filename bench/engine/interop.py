@@ -2,7 +2,8 @@
 
     python interop.py logits|make|gradients|train        a JSON request on stdin, a JSON result on stdout
 
-A GPT is transformers' GPT2LMHeadModel, an LSTM is torch.nn.LSTM between nn.Embedding and nn.Linear. Checkpoints are folders with config.json and model.safetensors. Needs torch, transformers, safetensors and numpy.
+A GPT is transformers' GPT2LMHeadModel. An LSTM is torch.nn.LSTM between nn.Embedding and nn.Linear.
+Checkpoints are folders with config.json and model.safetensors. Needs torch, transformers, safetensors and numpy.
 """
 import json
 import math
@@ -32,19 +33,19 @@ class Lstm(nn.Module):
         return self.decoder(self.rnn(self.encoder(tokens))[0])
 
     def carry(self, tokens, state):
-        """Logits from a state (None: zeros), and the state after, detached."""
+        """Returns the logits from a state (None: zeros), and the detached state at the end."""
         hidden, state = self.rnn(self.encoder(tokens), state)
         return self.decoder(hidden), tuple(part.detach() for part in state)
 
 
-# models that transformers does not have, by model_type
+# constructors of the models that transformers does not have, by model_type
 OURS = {
     "lstm": lambda config: Lstm(*(config[key] for key in ("vocab_size", "n_embd", "hidden_size", "n_layer"))),
 }
 
 
 def load(folder):
-    """The checkpoint as a module. Every tensor must be used, and only a GPT's biases may be missing."""
+    """Loads the checkpoint as a module. Every tensor must be used, and only a GPT's biases may be missing."""
     config = json.loads((Path(folder) / "config.json").read_text())
     if config["model_type"] in OURS:
         model = OURS[config["model_type"]](config)
@@ -58,7 +59,7 @@ def load(folder):
         missing, unexpected = info["missing_keys"], info["unexpected_keys"]
         if not config["bias"]:
             missing = [name for name in missing if not name.endswith(".bias")]
-            for name, p in model.named_parameters():  # which transformers filled up with zeros
+            for name, p in model.named_parameters():  # transformers sets missing biases to 0
                 p.requires_grad_(not name.endswith(".bias"))
     assert not missing and not unexpected, f"missing {missing}, unexpected {unexpected}"
     return model
@@ -85,7 +86,7 @@ def logits(request):
 
 
 def make(request):
-    """Saves a checkpoint with weights initialized by PyTorch, and its logits."""
+    """Saves a checkpoint with weights initialized by PyTorch, and writes its logits."""
     torch.manual_seed(1)
     config, folder = request["config"], Path(request["folder"])
     if config["model_type"] in OURS:
@@ -97,14 +98,17 @@ def make(request):
     else:
         model = transformers.GPT2LMHeadModel(transformers.GPT2Config(**config))
         with torch.no_grad():
-            for name, p in model.named_parameters():  # transformers begins with biases of 0 and gains of 1
+            for name, p in model.named_parameters():  # transformers initializes biases to 0 and gains to 1
                 p += 0.1 * torch.randn_like(p)
         model.save_pretrained(folder)
     write_logits(model, request)
 
 
 def gradients(request):
-    """Writes the gradients of the mean loss to request["out"] as float32, in the order of request["names"]; bf16 means autocast."""
+    """Writes the gradients of the mean loss to request["out"] as float32, in the order of request["names"].
+
+    With precision bf16, the forward pass runs under autocast.
+    """
     model = load(request["folder"])
     model.eval()
     tokens = tokens_of(request)
@@ -117,7 +121,7 @@ def gradients(request):
 
 
 def train(request):
-    """The loss of each step, by torch.optim.AdamW and clip_grad_norm_, on the batches of the request."""
+    """Trains on the batches of the request with torch.optim.AdamW and clip_grad_norm_. Returns the loss of each step."""
     model, s = load(request["folder"]), request["settings"]
     model.eval()  # no dropout
     trained = [p for p in model.parameters() if p.requires_grad]

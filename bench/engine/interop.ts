@@ -24,7 +24,7 @@ const { values } = parseArgs({ options: { python: { type: 'string', default: 'py
 const folder = mkdtempSync(join(tmpdir(), 'interop-'));
 const engines = [
   await openEngine({ name: 'native' }).catch((error: Error) =>
-    console.error(`without the native engine: ${error.message}`),
+    console.error(`the native engine is left out: ${error.message}`),
   ),
   await openEngine({ name: 'tfjs', device: 'cpu' }),
 ].filter((engine) => engine !== undefined);
@@ -38,15 +38,16 @@ try {
       if (way === 'in' && config.architecture === 'gpt' && !config.bias) continue;
       const tokens = chain(SEQUENCES * config.block, 'interop');
       const checkpoint = join(folder, `${name}-${way}`);
-      const theirs = way === 'out' ? await goOut(checkpoint, config, tokens) : comeIn(checkpoint, config, tokens);
+      const theirs =
+        way === 'out' ? await exportWeights(checkpoint, config, tokens) : importWeights(checkpoint, config, tokens);
       versions = theirs.versions;
       const { weights } = await loadCheckpoint(checkpoint);
       const largest = theirs.logits.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-      const apart = [];
-      for (const engine of engines) apart.push(await difference(engine, config, weights, tokens, theirs.logits));
-      if (apart.some((each) => !(each <= TOLERANCE))) process.exitCode = 1;
+      const differences = [];
+      for (const engine of engines) differences.push(await difference(engine, config, weights, tokens, theirs.logits));
+      if (differences.some((each) => !(each <= TOLERANCE))) process.exitCode = 1;
       rows.push(
-        `| ${name} | ${way} | ${largest.toFixed(1)} | ${apart.map((each) => each.toExponential(1)).join(' | ')} |`,
+        `| ${name} | ${way} | ${largest.toFixed(1)} | ${differences.map((each) => each.toExponential(1)).join(' | ')} |`,
       );
     }
   console.log(`${versions}\n`);
@@ -57,12 +58,14 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-async function goOut(checkpoint: string, config: ModelConfig, tokens: Uint32Array) {
+/** Saves a checkpoint here, and returns the logits that PyTorch computes from it. */
+async function exportWeights(checkpoint: string, config: ModelConfig, tokens: Uint32Array) {
   await saveCheckpoint(checkpoint, { config, weights: livelyWeights(config) });
   return ask('logits', checkpoint, tokens, {});
 }
 
-function comeIn(checkpoint: string, config: ModelConfig, tokens: Uint32Array) {
+/** Lets PyTorch make and save a checkpoint, and returns its logits. */
+function importWeights(checkpoint: string, config: ModelConfig, tokens: Uint32Array) {
   const { vocabularySize: vocab_size, block: n_positions, layers: n_layer, dropout } = config;
   const names = parameters(config).map(({ name }) => name);
   const shape = { vocab_size, n_positions, n_layer };
@@ -96,6 +99,7 @@ async function difference(
   const model = engine.model(config, { weights });
   const ours = await model.logits(tokens, SEQUENCES, config.block);
   model.dispose();
-  if (ours.length !== theirs.length) throw new Error(`${theirs.length} logits came back, not ${ours.length}`);
+  if (ours.length !== theirs.length)
+    throw new Error(`PyTorch returned ${theirs.length} logits, expected ${ours.length}`);
   return ours.reduce((most, x, i) => Math.max(most, Math.abs(x - theirs[i])), 0);
 }

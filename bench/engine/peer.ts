@@ -1,4 +1,4 @@
-/** Code of interop.ts, curves.ts and rounding.ts: the models to compare, tokens that can be learned, and the call to interop.py. */
+/** Shared by interop.ts, curves.ts, rounding.ts and tfjs.ts: the models to compare, learnable tokens, and the call to interop.py. */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { initialWeights, type ModelConfig, Random, type Weights } from '../../lib/models/index.ts';
@@ -18,6 +18,7 @@ const byArchitecture: Record<ModelConfig['architecture'], [name: string, config:
     ['LSTM 2 × 96, embedding 48', { ...shape, architecture: 'lstm', layers: 2, width: 96, embedding: 48 }],
   ],
 };
+/** The models to compare, of all architectures, with their names. */
 export const models = Object.values(byArchitecture).flat();
 
 /** Initial weights with small changes, so that biases are not 0 and gains are not 1. */
@@ -28,7 +29,7 @@ export function livelyWeights(config: ModelConfig): Weights {
   return weights;
 }
 
-/** `count` tokens of a Markov chain in which each token has eight likely successors. A model learns it in a hundred steps. */
+/** Draws tokens from a Markov chain in which each token has eight likely successors. A model learns it in a hundred steps. */
 export function chain(count: number, purpose: string): Uint32Array {
   const random = new Random(1, purpose);
   const tokens = new Uint32Array(count);

@@ -58,7 +58,7 @@ class Gpt(nn.Module):
         return F.linear(self.ln_f(x), self.wte.weight)
 
     def new_cache(self, B):
-        """a static cache: arrays for the whole block, written in place"""
+        """Returns a static cache: arrays for the whole block, which are written in place."""
         T, C = self.wpe.weight.shape
         heads = self.h[0].heads
         return [[torch.zeros(B, heads, T, C // heads, dtype=cache_type) for _ in "kv"] for _ in self.h]

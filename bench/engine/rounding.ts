@@ -4,8 +4,8 @@
  *
  *     npx tsx bench/engine/rounding.ts --python PYTHON
  *
- * PYTHON must have torch, transformers, safetensors and numpy. Prints Markdown: the distance of the whole gradient, relative
- * to its length, the largest and the median distance of a tensor, and the name of the tensor with the largest.
+ * PYTHON must have torch, transformers, safetensors and numpy. Prints Markdown: the distance between the whole
+ * gradients, relative to their length; the largest and the median distance of a tensor; and the tensor with the largest.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,9 @@ type Gradient = Map<string, Float32Array>;
 const { values } = parseArgs({ options: { python: { type: 'string', default: 'python3' } } });
 const folder = mkdtempSync(join(tmpdir(), 'rounding-'));
 try {
-  console.log('| model | bf16 by | whole gradient | furthest tensor | median tensor | the furthest |');
+  console.log(
+    '| model | bf16 by | whole gradient | largest of a tensor | median of a tensor | tensor with the largest |',
+  );
   console.log('| --- | --- | ---: | ---: | ---: | --- |');
   for (const [name, config] of models) {
     const weights = livelyWeights(config);
@@ -36,17 +38,20 @@ try {
     };
     const theirs = { fp32: torch(config, checkpoint, tokens, 'fp32'), bf16: torch(config, checkpoint, tokens, 'bf16') };
     for (const [engine, { fp32, bf16 }] of Object.entries({ native: ours, PyTorch: theirs })) {
-      const apart = [...fp32].map(([tensor, exact]) => ({ tensor, distance: distance([bf16.get(tensor)!], [exact]) }));
-      apart.sort((a, b) => b.distance - a.distance);
+      const byTensor = [...fp32].map(([tensor, exact]) => ({
+        tensor,
+        distance: distance([bf16.get(tensor)!], [exact]),
+      }));
+      byTensor.sort((a, b) => b.distance - a.distance);
       const cells = [
         distance([...bf16.values()], [...fp32.values()]),
-        apart[0].distance,
-        apart[apart.length >> 1].distance,
+        byTensor[0].distance,
+        byTensor[byTensor.length >> 1].distance,
       ];
-      console.log(`| ${name} | ${engine} | ${cells.map((x) => x.toFixed(4)).join(' | ')} | ${apart[0].tensor} |`);
+      console.log(`| ${name} | ${engine} | ${cells.map((x) => x.toFixed(4)).join(' | ')} | ${byTensor[0].tensor} |`);
     }
     console.log(
-      `| | fp32, both beside each other | ${distance([...ours.fp32.values()], [...theirs.fp32.values()]).toExponential(1)} | | | |`,
+      `| | fp32, native against PyTorch | ${distance([...ours.fp32.values()], [...theirs.fp32.values()]).toExponential(1)} | | | |`,
     );
   }
 } finally {
@@ -90,11 +95,11 @@ function torch(config: ModelConfig, checkpoint: string, tokens: Uint32Array, pre
 
 /** |actual − expected| / |expected|, over all values */
 function distance(actual: Float32Array[], expected: Float32Array[]): number {
-  let [apart, length] = [0, 0];
+  let [difference, length] = [0, 0];
   for (const [k, tensor] of expected.entries())
     for (let i = 0; i < tensor.length; i++) {
-      apart += (actual[k][i] - tensor[i]) ** 2;
+      difference += (actual[k][i] - tensor[i]) ** 2;
       length += tensor[i] ** 2;
     }
-  return Math.sqrt(apart / length);
+  return Math.sqrt(difference / length);
 }

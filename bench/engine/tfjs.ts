@@ -4,7 +4,7 @@
  *     [NODE_PATH=DIR/node_modules] npx tsx bench/engine/tfjs.ts [--devices native,node,cpu] [--steps 5] [--only NAME]
  *
  * `node` is TensorFlow's C library; scripts/build-tfjs-node.sh builds it in DIR. A device that does not load, or falls back
- * on another backend, is an error. Each device runs in its own process. Prints Markdown: tokens per second of the median
+ * to another backend, is an error. Each device runs in its own process. Prints Markdown: tokens per second of the median
  * step, and the largest relative difference of a step's loss from that of the last device. The exit code is 1 if a
  * difference is above 1e-4.
  */
@@ -46,11 +46,11 @@ function compare(): void {
     const results = devices.map((device) => inOwnProcess(device, model));
     const reference = results.at(-1)!.losses;
     for (const { description, losses, seconds } of results) {
-      const apart = Math.max(...losses.map((loss, step) => Math.abs(loss / reference[step] - 1)));
-      if (!(apart <= TOLERANCE)) process.exitCode = 1;
+      const difference = Math.max(...losses.map((loss, step) => Math.abs(loss / reference[step] - 1)));
+      if (!(difference <= TOLERANCE)) process.exitCode = 1;
       const rate = (B * T) / [...seconds].sort((a, b) => a - b)[Math.floor(seconds.length / 2)];
       console.log(
-        `| ${model} | ${description} | ${Math.round(rate).toLocaleString('en')} | ${apart.toExponential(1)} |`,
+        `| ${model} | ${description} | ${Math.round(rate).toLocaleString('en')} | ${difference.toExponential(1)} |`,
       );
     }
   }

@@ -1,6 +1,6 @@
 /**
  * Measures the convert stage as the pipeline runs it, on corpora large enough to measure: several copies of
- * ../shared/corpus. Each copy has other bytes after its last track, so that the memo of conversions does not know it.
+ * ../shared/corpus. Each copy has different bytes after its last track, so that the memo has no conversion of it.
  *
  * The time for 45,000 files of the Lakh data set's size is extrapolated by packed bytes, the only published size of
  * that data set: lmd_matched.tar.gz holds 116,189 entries in 1,407,072,670 bytes. One estimate scales the whole corpus
@@ -63,14 +63,14 @@ export function corpusStage(midis: readonly Uint8Array[]): void {
   }
 }
 
-/** The same music with other bytes at the end. */
+/** Returns the file with a number after its last track. The music stays the same. */
 function withTrailer(midi: Uint8Array, number: number): Uint8Array {
   const file = Buffer.concat([midi, Buffer.alloc(TRAILER)]);
   file.writeUInt32BE(number, midi.length);
   return file;
 }
 
-/** The largest files, as many as keep the mean of their packed sizes at or above Lakh's. */
+/** Returns the largest files: as many as possible while the mean of their packed sizes is at least Lakh's. */
 function largestFiles(midis: readonly Uint8Array[]): Uint8Array[] {
   const sizes = midis.map((midi) => ({ midi, size: gzipSync(midi, { level: 6 }).length }));
   sizes.sort((a, b) => b.size - a.size);
@@ -100,7 +100,7 @@ function convert(folder: string): Measurement {
   return { seconds, peak: Number(peak) / 1024, output };
 }
 
-/** A measurement in words. */
+/** Words a measurement. */
 function describeRun({ seconds, peak, output }: Measurement, files: number): string {
   return `${seconds.toFixed(1)} s, ${(files / seconds).toFixed(0)} files/s, at most ${peak.toFixed(0)} MB; ${output}`;
 }

@@ -5,8 +5,8 @@
  *   npx tsx bench/music/index.ts ../shared/corpus [every = 1]
  *
  * Prints Markdown. abcjs is slow, so it gets only every `every`-th file. Missing peers are named and skipped.
- * Everything except the convert stage runs on one thread. The folder edge-cases is left out, because its files have
- * faults on purpose.
+ * Everything except the convert stage runs on one thread. The folder edge-cases is left out, because its files are
+ * faulty on purpose.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,8 +17,9 @@ import { corpusStage } from './corpus-stage.ts';
 import { abc2midi, abcjsWarnings, has, midi2abc, secondsToRun } from './peers.ts';
 
 const [corpus = '../shared/corpus', every = '1'] = process.argv.slice(2);
-/** Rounds over the corpus before and during the measurement of speed. The first let V8 compile the code. */
+/** Rounds over the corpus before the timed ones, in which V8 compiles the code. */
 const WARM_ROUNDS = 2;
+/** Rounds over the corpus that are timed. */
 const TIMED_ROUNDS = 3;
 /** the number of damaged texts for the comparison of the checkers */
 const DAMAGED = 1000;
@@ -81,7 +82,7 @@ function fidelity(tunes: Tune[], withMidi2abc: boolean): void {
 
 function speed(tunes: Tune[], withMidi2abc: boolean): void {
   console.log('\n## Speed, one thread\n');
-  row('what', 'ms of CPU a file', 'ms of wall a file', 'files a second of CPU');
+  row('', 'CPU ms per file', 'wall ms per file', 'files per CPU second');
   row('---', '---', '---', '---');
   const speedRow = (name: string, cpu: number, wall: number) =>
     row(name, cpu.toFixed(2), wall.toFixed(2), (1000 / cpu).toFixed(0));
@@ -98,8 +99,8 @@ function speed(tunes: Tune[], withMidi2abc: boolean): void {
   if (!withMidi2abc) return;
   const paths = tunes.map(({ path }) => path);
   for (const [name, program] of [
-    ['midi2abc, a process a file', 'midi2abc'],
-    ['of which to start a process (`/bin/true`)', '/bin/true'],
+    ['midi2abc, one process per file', 'midi2abc'],
+    ['of this, starting a process (`/bin/true`)', '/bin/true'],
   ]) {
     const { cpu, wall } = secondsToRun(program, paths);
     speedRow(name, (1000 * cpu) / paths.length, (1000 * wall) / paths.length);
@@ -151,7 +152,7 @@ async function acceptance(tunes: Tune[]): Promise<void> {
   console.log(`\nabcjs: ${percent(clean / sample.length)} of ${sample.length} tunes without a warning`);
 }
 
-/** How many damaged texts each checker rejects, and how many only the peers reject. */
+/** Counts the damaged texts that each checker rejects, and those that only the peers reject. */
 async function damaged(tunes: Tune[]): Promise<void> {
   const warningsOf = await abcjsWarnings();
   if (warningsOf === undefined || !has('abc2midi')) return;
@@ -171,13 +172,15 @@ async function damaged(tunes: Tune[]): Promise<void> {
     counts.missed += Number(!ours && (abcjs || theirs));
   }
   console.log(
-    `\nOf ${DAMAGED} damaged texts, checkAbc finds fault with ${counts.checkAbc}, abcjs with ${counts.abcjs}, abc2midi with ${counts.abc2midi}; ${counts.missed} that abcjs or abc2midi fault pass checkAbc`,
+    `\nOf ${DAMAGED} damaged texts, checkAbc rejects ${counts.checkAbc}, abcjs ${counts.abcjs}, abc2midi ${counts.abc2midi}; checkAbc passes ${counts.missed} that abcjs or abc2midi rejects`,
   );
 }
 
 const tunes = readCorpus();
 if (tunes.length === 0) {
-  console.error(`no MIDI file could be read in ${corpus}: give the folder that holds folders of .mid files`);
+  console.error(
+    `no MIDI file could be read in ${corpus}; the argument must be a folder that contains folders of .mid files`,
+  );
   process.exit(2);
 }
 const withMidi2abc = has('midi2abc');

@@ -1,5 +1,5 @@
 /**
- * The programs that the converter is compared with: midi2abc and abc2midi (Debian: abcmidi), and abcjs. `has` tells
+ * Calls the programs that the converter is compared with: midi2abc and abc2midi (Debian: abcmidi), and abcjs. `has` checks
  * whether a program is installed; abcjsWarnings returns undefined if abcjs is missing.
  */
 import { spawnSync } from 'node:child_process';
@@ -10,19 +10,17 @@ import { join } from 'node:path';
 const scratch = mkdtempSync(join(tmpdir(), 'bench-music-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
-/** Whether a program is installed. */
+/** Checks whether a program is installed. */
 export function has(program: string): boolean {
   return spawnSync(program, ['-ver']).error === undefined;
 }
 
-/** The output of midi2abc. */
+/** Runs midi2abc on a file and returns its output. */
 export function midi2abc(path: string, options: string[] = []): Buffer {
   return spawnSync('midi2abc', [path, ...options], { maxBuffer: 1 << 28 }).stdout;
 }
 
-/**
- * Seconds of CPU (user and system) and wall time of a program that is started once for each file, one after another.
- */
+/** Starts a program once for each file, one after another. Returns seconds of CPU (user and system) and of wall time. */
 export function secondsToRun(program: string, paths: string[]): { cpu: number; wall: number } {
   const loop = `for path; do ${program} "$path" >/dev/null 2>&1; done; times`;
   const began = performance.now();

@@ -5,7 +5,7 @@ import { manyFiles } from './pipelines.ts';
 import { forget, node, printTable, race, used } from './race.ts';
 import { makeFolder, runWireit, type Setting, settledFolder } from './setting.ts';
 
-/** Prints the time and memory of a call with nothing to do, beside lstat of every file. */
+/** Prints the time and memory of a call with nothing to do, compared with an lstat of every file. */
 export async function nothingToDo(setting: Setting): Promise<void> {
   const { repro, wireit, rounds } = setting;
   const count = countOf(setting);
@@ -58,7 +58,7 @@ export function firstRun(setting: Setting): void {
   console.log(`${median(times).toFixed(0)} ms; peak memory ${Math.max(...peaks).toFixed(0)} MiB at most.\n`);
 }
 
-/** Adds one file, and prints the time of the run and what it hashed. */
+/** Adds one file. Prints the time of the run, and the number of files and bytes that it hashed. */
 export async function oneMore(setting: Setting): Promise<void> {
   const { repro, rounds } = setting;
   const count = countOf(setting);
@@ -81,7 +81,7 @@ export async function oneMore(setting: Setting): Promise<void> {
   const { files, bytes } = JSON.parse(done).hashed;
   const again = used(folder, [repro, '-f', '--json']).read;
   console.log(
-    `Hashed: ${files} files, ${bytes} bytes: the one that was added, and the output. All that the process read: ${mb(read)}; when the stage runs again with nothing new, ${mb(again)}.\n`,
+    `Hashed: ${files} files, ${bytes} bytes (the added file and the output). The process read ${mb(read)} in all, and ${mb(again)} when the stage ran again without a new file.\n`,
   );
 }
 

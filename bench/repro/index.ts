@@ -1,10 +1,11 @@
 /**
- * Times repro beside bare node, lstat, hashing, spawning and wireit: whole processes in turn, in one run, as ratios of medians.
+ * Compares the time of repro with bare node, lstat, hashing, spawning and wireit. Whole processes run in turn, in one run. Prints ratios of
+ * medians.
  *
  *     sh bench/repro/install-wireit.sh FOLDER                # optional; without it, wireit's rows are left out
  *     npm run bench -- repro [--wireit FOLDER] [--quick] [--rounds 7] [--only no-op|files|first|added|large|true]
  *
- * `--quick` cuts all sizes. It only shows that the benchmark runs; its figures mean nothing. The output is Markdown.
+ * `--quick` reduces all sizes. It only shows that the benchmark runs; its figures mean nothing. The output is Markdown.
  * The benchmark bundles repro from the current sources.
  *
  *   no-op   everything is up to date, with several numbers of stages
@@ -65,7 +66,7 @@ const setting: Setting = {
 console.log(
   `${cpus()[0].model}, ${setting.jobs} cores, Node ${process.versions.node}; medians of ${setting.rounds} rounds.\n`,
 );
-if (options.quick) console.log('--quick: the sizes are cut, so the figures mean nothing.\n');
+if (options.quick) console.log('--quick: the sizes are reduced, so the figures mean nothing.\n');
 if (!setting.wireit)
   console.log(
     `wireit is ${options.wireit ? `not in ${options.wireit}` : 'left out'}: bench/repro/install-wireit.sh installs it.\n`,

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs wireit, the peer of repro in benchmarks, into a folder of its own. The project does not depend on it.
+# Installs wireit, the peer of repro in benchmarks, into FOLDER. The project does not depend on it.
 #
 #   sh bench/repro/install-wireit.sh FOLDER && npm run bench -- repro --wireit FOLDER
 set -eu

@@ -1,4 +1,4 @@
-/** Times `repro commit` of a large output, which runs no command, beside one read that only hashes it. */
+/** Times `repro commit` of a large output, which runs no command, and compares it with one read that only hashes the output. */
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -60,15 +60,15 @@ export function large(setting: Setting): void {
       type(name)();
       const before = free(folder);
       const { peak, read } = used(folder, [repro, 'commit']);
-      const taken = before - free(folder);
+      const diskUsed = before - free(folder);
       console.log(
-        `| ${size / 1e6} | ${name} | ${(read / 1e6).toFixed(0)} | ${peak.toFixed(0)} | ${taken.toFixed(0)} |`,
+        `| ${size / 1e6} | ${name} | ${(read / 1e6).toFixed(0)} | ${peak.toFixed(0)} | ${diskUsed.toFixed(0)} |`,
       );
     }
   console.log();
 }
 
-/** Writes `size` bytes. No two pieces are equal, so no file system can store them only once. */
+/** Writes `size` bytes. No two pieces are equal, so a file system cannot deduplicate them. */
 function write(path: string, size: number): void {
   rmSync(path, { force: true });
   const file = openSync(path, 'w');

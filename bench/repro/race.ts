@@ -42,7 +42,7 @@ export function printTable(medians: ReadonlyMap<string, number>, beside: string)
 /**
  * Runs Node and returns its stdout and stderr.
  *
- * @throws Error if it does not exit with 0, because a failure must not count as speed
+ * @throws Error if it does not exit with 0, because the time of a failed run must not count
  */
 export function node(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): string {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {

@@ -11,9 +11,9 @@ export interface Setting {
   wireit?: string;
   /** Timed runs of each contender. */
   rounds: number;
-  /** Cuts all sizes. */
+  /** Whether all sizes are reduced. */
   quick: boolean;
-  /** Commands at once. */
+  /** Number of commands that run at the same time. */
   jobs: number;
   /** Folder for all pipelines; removed at the end. */
   scratch: string;

@@ -1,4 +1,4 @@
-/** Times the first run of stages whose command is `true`, beside bare spawns. */
+/** Times the first run of stages whose command is `true`, and compares it with spawning `true` without a runner. */
 import { nothings } from './pipelines.ts';
 import { forget, node, printTable, race } from './race.ts';
 import { makeFolder, runWireit, type Setting } from './setting.ts';

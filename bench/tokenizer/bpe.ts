@@ -1,11 +1,11 @@
 /**
- * Measures BPE training and encoding beside Hugging Face's tokenizers and tiktoken, in one run, on the same documents:
+ * Compares BPE training and encoding with Hugging Face's tokenizers and tiktoken, in one run, on the same documents:
  *
  *     npx tsx bench/tokenizer/bpe.ts [--peers FOLDER] [--pretokenizer bar|line|none] [--megabytes 50] [--vocabulary 4096]
  *
  * The documents are ../shared/corpus as ABC, repeated; no cache lasts from one repetition to the next. FOLDER holds the
  * peers (install-peers.sh). Those in Python run in another process (peers.py), those of npm in this one. It prints wall
- * time and CPU time; the latter is reliable if the machine is also doing other work. Merges and ids are compared too:
+ * time and CPU time. CPU time is reliable even if the machine is also doing other work. Merges and ids are compared too:
  * if they differ, the exit code is 1.
  */
 import { execFileSync } from 'node:child_process';

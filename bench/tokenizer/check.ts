@@ -18,9 +18,9 @@ import { corpusDocuments } from './documents.ts';
 import { importPeer } from './peers.ts';
 
 const { values } = parseArgs({ options: { peers: { type: 'string' } } });
-if (!values.peers) throw new Error('--peers FOLDER is missing; bench/tokenizer/install-peers.sh makes one');
+if (!values.peers) throw new Error('--peers FOLDER is missing; bench/tokenizer/install-peers.sh creates FOLDER');
 
-/** A tokenizer, with the results that are expected. */
+/** A tokenizer and its expected results. */
 interface Case {
   file: string;
   /** False if other programs can only decode with it. */

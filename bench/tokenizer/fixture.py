@@ -2,7 +2,7 @@
 
 It checks that tiktoken gives the same ids.
 
-    pip install tokenizers tiktoken          # 0.23.3 and 0.14.0 made the committed one
+    pip install tokenizers tiktoken          # the committed file was made with 0.23.3 and 0.14.0
     python bench/tokenizer/fixture.py test/tokenizer/fixtures/hugging-face.json
 
 The tests read only the file. The documents are made from a fixed seed; some are like ABC and some are not.
@@ -62,7 +62,7 @@ def train(pretokenizer, source):
 
 
 def with_tiktoken(tokenizer, pattern):
-    """The same vocabulary in tiktoken: ids are ranks there."""
+    """Returns the same vocabulary in tiktoken, where ids are ranks."""
     byte_of = {}
     extra = 256
     for byte in range(256):

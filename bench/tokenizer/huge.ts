@@ -3,8 +3,8 @@
  *
  *     npx tsx bench/tokenizer/huge.ts [--megabytes 1000]
  *
- * The corpus is ../shared/corpus as ABC, repeated. Each repetition has another number in front, so that documents
- * differ, and it is generated while it is read. The line has neither bars nor newlines, so it is one piece. Peak memory
+ * The corpus is ../shared/corpus as ABC, repeated. Each repetition begins with another number, so that documents differ.
+ * It is generated while it is read. The line has neither bars nor newlines, so it is one piece. Peak memory
  * is that of the whole process.
  */
 import { parseArgs } from 'node:util';

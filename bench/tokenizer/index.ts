@@ -1,5 +1,5 @@
 /**
- * Benchmarks of the tokenizer and the token store, beside their peers:
+ * Compares the tokenizer and the token store with their peers:
  *
  *     npm run bench -- tokenizer [bpe] [store] [kill] [huge] [--peers FOLDER]     # without names: bpe and store
  *
@@ -33,7 +33,7 @@ const parts: Record<string, string[][]> = {
 const unknown = positionals.find((name) => !(name in parts));
 if (values.help || unknown) {
   if (unknown)
-    console.error(`bench tokenizer: there is no benchmark ${unknown}; there are ${Object.keys(parts).join(', ')}`);
+    console.error(`bench tokenizer: unknown benchmark ${unknown}; known ones are ${Object.keys(parts).join(', ')}`);
   else console.log('npm run bench -- tokenizer [bpe] [store] [kill] [huge] [--peers FOLDER]');
   process.exit(unknown ? 2 : 0);
 }

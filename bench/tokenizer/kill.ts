@@ -1,9 +1,9 @@
 /**
- * Kills writers of a token store, each at another moment, and opens the directory that they leave:
+ * Kills writers of a token store, each at a different moment, and opens the directory that they leave:
  *
  *     npx tsx bench/tokenizer/kill.ts [ROUNDS]
  *
- * A store that opens must be complete. The exit code is 1 if one opens that is not.
+ * A store that opens must be complete. The exit code is 1 if an incomplete store opens.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -26,7 +26,7 @@ async function startWriter() {
   return { writer, gone };
 }
 
-// The duration of a writer that is not killed. The moments are spread over a little more than that.
+// The duration in ms of a writer that is not killed. The kills are spread over 1.1 times this duration.
 let span = 0;
 for (let round = 0; round < 3; round++) {
   const { gone } = await startWriter();

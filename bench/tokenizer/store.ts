@@ -1,5 +1,5 @@
 /**
- * Measures the speed of the token store, and its size beside that of the ids:
+ * Measures the speed of the token store, and compares its size with that of the ids:
  *
  *     npx tsx bench/tokenizer/store.ts [--megabytes 500]
  *
