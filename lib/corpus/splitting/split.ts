@@ -20,6 +20,7 @@ import { ABC_NAME, listFolder, prepareFolder } from '../folder.ts';
 import type { OnProgress } from '../progress.ts';
 import { runTasks } from '../workers/index.ts';
 import { checkFractions, type Fractions, hashToUnitInterval, SPLITS, type Split, splitOf } from './assignment.ts';
+import { DuplicateFinder } from './duplicates.ts';
 import { DEFAULT_FILTERS, FILTER_NAMES, type FilterLimits, firstFilter } from './filters.ts';
 import type { InspectedTune } from './inspect-file.ts';
 import { type Bin, StatisticsCollector } from './statistics.ts';
@@ -127,8 +128,7 @@ export async function splitCorpus(abcDir: string, outDir: string, options: Split
   const metrics = emptyMetrics(paths.length + skipped.length);
   for (const { path, reason } of skipped) addExample(metrics.dropped.unreadable, { id: idOf(path), why: reason });
   const kept: KeptTune[] = [];
-  const byContent = new Map<string, string>();
-  const byFingerprint = new Map<string, string>();
+  const duplicates = new DuplicateFinder();
   for (const [i, outcome] of inspected.entries()) {
     const id = idOf(paths[i]);
     if ('failed' in outcome) {
@@ -141,15 +141,9 @@ export async function splitCorpus(abcDir: string, outDir: string, options: Split
       addExample(metrics.dropped[filter.name], { id, why: filter.why });
       continue;
     }
-    const same = byContent.get(tune.contentHash);
-    const alike = byFingerprint.get(tune.fingerprint);
-    if (same !== undefined) addExample(metrics.duplicates.content, { id, of: same });
-    else if (alike !== undefined) addExample(metrics.duplicates.fingerprint, { id, of: alike });
-    else {
-      byContent.set(tune.contentHash, id);
-      byFingerprint.set(tune.fingerprint, id);
-      kept.push({ id, path: paths[i], split: splitOf(tune.fingerprint, fractions, seed), tune });
-    }
+    const duplicate = duplicates.add(tune, id);
+    if (duplicate) addExample(metrics.duplicates[duplicate.kind], { id, of: duplicate.of });
+    else kept.push({ id, path: paths[i], split: splitOf(tune.fingerprint, fractions, seed), tune });
   }
   metrics.kept = kept.length;
   checkSplits(abcDir, kept, fractions, metrics);

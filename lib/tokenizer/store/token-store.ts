@@ -32,7 +32,7 @@ import { type StoreOptions, TokenStoreWriter } from './store-writer.ts';
  *
  * @example
  * const store = TokenStore.open('data/tokens/bpe');
- * const window = store.window('train', 1_000_000, 257); // a view of 257 ids
+ * const window = store.window('train', 1000, 257); // a view of 257 ids
  * await store.close();
  */
 export class TokenStore {
