@@ -76,7 +76,8 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
     await until(() => made.exists('ready'));
     process.kill('SIGINT');
     process.kill('SIGINT');
-    // Two signals sent at once may arrive as one. When only repro is left, a further one could kill it while it closes.
+    // Two signals sent at once may arrive as one. None is sent when only repro is left, because a signal that comes after
+    // repro has stopped listening kills it.
     const again = setInterval(() => {
       if (processesIn(made).length > 1) process.kill('SIGINT');
     }, 50);

@@ -52,6 +52,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
     writeTexts(root, edited);
   }
   const project = await openProject(root, options.dry ? { write: false, edited } : { write: true });
+  let signals: (Interrupt & { close(): void }) | undefined;
   try {
     const names = select(project.graph, selection);
     if (options.pull && !options.dry) await pullMissing(project, names, options.remote);
@@ -74,7 +75,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
         quiet: options.quiet,
       },
     );
-    const signals = listenToSignals();
+    signals = listenToSignals();
     try {
       const { outcomes, interrupted } = await execute(
         project,
@@ -90,10 +91,11 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
       return failed && !options.ignoreErrors ? 1 : 0;
     } finally {
       view.close();
-      signals.close();
     }
   } finally {
     await project.close();
+    // Last, so that a signal that comes while the project closes does not replace the exit code.
+    signals?.close();
   }
 }
 
