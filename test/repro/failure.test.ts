@@ -153,7 +153,7 @@ describe('a mistake is reported before anything runs, in one sentence with its p
       'the same key twice',
       'stages:\n  a: {cmd: x}\n',
       'a: 1\nb: 2\na: 3',
-      /params\.yaml:3:1: .*: the key a is here a second time/,
+      /params\.yaml:3:1: .*: the key a appears here a second time/,
     ],
     [
       'a key without colon',
@@ -337,7 +337,18 @@ test('a stage fails if it does not make a declared output', async () => {
     'params.yaml': 'p: 1',
   });
   const { exit, stdout } = await made.repro();
-  expect([exit, stdout]).toEqual([1, expect.stringMatching(/✗ a: it ended well but did not make never\.txt/)]);
+  expect([exit, stdout]).toEqual([1, expect.stringMatching(/✗ a: it succeeded but did not make never\.txt/)]);
+});
+
+test('a stage fails if a dependency is removed during the run, and the message names the stage once', async () => {
+  const made = project({
+    'pipeline.yaml':
+      'stages:\n  a: {cmd: cp in.txt a.txt; rm gone.txt, deps: [in.txt], outs: [a.txt]}\n  b: {cmd: cat a.txt gone.txt > b.txt, deps: [a.txt, gone.txt], outs: [b.txt]}\n',
+    'in.txt': '1',
+    'gone.txt': '2',
+  });
+  const { exit, stdout } = await made.repro();
+  expect([exit, stdout]).toEqual([1, expect.stringContaining('\n✗ b: the dependency "gone.txt" is missing\n')]);
 });
 
 describe('after a failure', () => {

@@ -4,13 +4,13 @@
  * - program.ts: all commands and options, with their help texts;
  * - commands/: one file for each command or group of commands; run.ts is `repro` without a command;
  * - view.ts and progress-bar.ts: the output of a run;
- * - describe-reason.ts: the reasons why a stage is stale, in words;
+ * - describe-reason.ts: sentences about the reasons why a stage is stale;
  * - table.ts and terminal-width.ts: tables, and text measured in terminal columns.
  */
 import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { dirname, join } from 'node:path';
-import { freshStages, ownIdentity } from '../hashing/index.ts';
+import { buildId, freshStages } from '../hashing/index.ts';
 import { describeUpToDate } from '../messages/index.ts';
 
 /** Arguments with which `repro` only prints one line if everything is up to date. */
@@ -30,7 +30,7 @@ else {
 function countFreshStages(): number | undefined {
   try {
     for (let folder = process.cwd(); ; folder = dirname(folder)) {
-      if (existsSync(join(folder, 'pipeline.yaml'))) return freshStages(folder, ownIdentity());
+      if (existsSync(join(folder, 'pipeline.yaml'))) return freshStages(folder, buildId());
       if (folder === dirname(folder)) return undefined;
     }
   } catch {

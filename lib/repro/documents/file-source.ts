@@ -19,7 +19,7 @@ export interface FileSource {
 /** New texts of files, by normalised path relative to the pipeline's folder. */
 export type EditedFiles = ReadonlyMap<string, string>;
 
-/** For a source without edited files. */
+/** The empty set of edits: every file is read from disk. */
 export const NO_EDITS: EditedFiles = new Map();
 
 /**

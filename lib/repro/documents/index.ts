@@ -1,7 +1,7 @@
 /**
- * YAML and JSON documents, whatever they mean.
+ * Reads, checks and edits YAML and JSON documents of any content.
  *
- *   document.ts      parses a text; every key has a line and column
+ *   source-document.ts   parses a text; every key has a line and column
  *   file-source.ts   where a pipeline's files are read from
  *   json.ts          plain values: lookup by dotted key, comparison, canonical text
  *   schema.ts        checks against a JSON Schema, with readable messages
@@ -9,6 +9,10 @@
  *   load-yaml.ts, yaml.ts, ajv.ts   the libraries, loaded when they are needed
  */
 export { Ajv2020, OPTIONS } from './ajv.ts';
+export { type EditedFiles, type FileSource, folderSource, NO_EDITS } from './file-source.ts';
+export { canonical, differences, equal, isMapping, type Json, keyPath, leaves, lookUp } from './json.ts';
+export { loadYaml, type YamlDocument, type YamlLibrary } from './load-yaml.ts';
+export { checkAgainstSchema, checkWith, readSchema, show } from './schema.ts';
 export {
   type KeyPath,
   parseSettings,
@@ -17,9 +21,5 @@ export {
   readDocumentFrom,
   readText,
   type SourceDocument,
-} from './document.ts';
-export { type EditedFiles, type FileSource, folderSource, NO_EDITS } from './file-source.ts';
-export { canonical, differences, equal, isMapping, type Json, keyPath, leaves, lookUp } from './json.ts';
-export { loadYaml, type YamlDocument, type YamlLibrary } from './load-yaml.ts';
-export { checkAgainstSchema, checkWith, readSchema, show } from './schema.ts';
+} from './source-document.ts';
 export { rewrite } from './yaml-editor.ts';

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { describeError, nearestName, type Problem, plural, ReproError, suggestion } from '../messages/index.ts';
-import { dotted, type KeyPath, type SourceDocument } from './document.ts';
+import { dotted, type KeyPath, type SourceDocument } from './source-document.ts';
 
 /**
  * Reads a schema file.
@@ -25,7 +25,7 @@ export function readSchema(path: string, name = path): object {
 }
 
 /**
- * Checks a document. draft-07 schemas are supported as such; all others count as draft 2020-12.
+ * Checks a document. A schema that names draft-07 is read as draft-07; any other as draft 2020-12.
  *
  * @throws ReproError with every problem found, or if the schema cannot be used
  */
@@ -70,7 +70,7 @@ function describeProblems(document: SourceDocument, errors: readonly ErrorObject
 function mostSpecific(errors: readonly ErrorObject[]): ErrorObject[] {
   const choices = errors.filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf');
   let kept = errors.filter(
-    // For an invalid property name, ajv reports its fault and then `propertyNames`. Only the latter is kept.
+    // For an invalid property name, ajv reports the cause and then `propertyNames`. Only the latter is kept.
     (error) => error.keyword !== 'if' && error.propertyName === undefined && !isMistyped(error, errors),
   );
   for (const choice of choices) {

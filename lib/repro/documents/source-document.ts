@@ -17,8 +17,8 @@ export interface SourceDocument {
   file: string;
   value: unknown;
   /**
-   * The place of the key at `path`, or of its value if `part` is 'value'. If there is none, that of the nearest key
-   * above.
+   * The place of the key at `path`, or of its value if `part` is 'value'. If the key does not exist, the place of the
+   * nearest key above it.
    */
   at(path: KeyPath, part?: 'key' | 'value'): Place;
 }
@@ -60,8 +60,9 @@ export function readText(path: string, name = path): string {
 }
 
 /**
- * Parses a file whose values go into the lock and are compared with it. Numbers that JSON does not have are refused:
- * hashes and memos store `.inf` and `.nan` as null, so that a change between them would not be noticed.
+ * Parses a file whose values go into the lock and are compared with it. Numbers that JSON cannot express (`.inf`,
+ * `.nan`) are refused: hashes and memos would store both as null, and a change from one to the other would go
+ * unnoticed.
  *
  * @throws ReproError if the text is not valid YAML, or has such a number
  */
@@ -155,7 +156,7 @@ function describeYamlError({ code, message }: { code: string; message: string },
   if (bracket) return `a ${bracket === ']' ? '[' : '{'} is not closed by its ${bracket}`;
   switch (code) {
     case 'DUPLICATE_KEY':
-      return `the key ${/^[^:]*/.exec(rest)![0].trim()} is here a second time; keep one`;
+      return `the key ${/^[^:]*/.exec(rest)![0].trim()} appears here a second time; keep one`;
     case 'TAB_AS_INDENT':
       return 'a tab cannot indent; use spaces';
     case 'MULTIPLE_DOCS':

@@ -23,15 +23,15 @@ export interface RewriteOptions {
 
 /** Changes the text so that its value is `wanted`; undefined if the layout does not allow it. */
 export function rewrite(yaml: YamlLibrary, text: string, wanted: Json, options: RewriteOptions): string | undefined {
-  // First leave aliases and merged keys alone, as they follow their anchor. If that fails, write their values out.
+  // First keep aliases and merged keys, which follow their anchor. If that fails, write out their values.
   for (const writeOut of [false, true]) {
     const rewritten = new Rewriter(yaml, text, { ...options, writeOut }).rewrite(wanted);
-    if (rewritten !== undefined && holds(yaml, rewritten, wanted, options)) return rewritten;
+    if (rewritten !== undefined && hasValue(yaml, rewritten, wanted, options)) return rewritten;
   }
   return undefined;
 }
 
-function holds(yaml: YamlLibrary, text: string, wanted: Json, { json }: RewriteOptions): boolean {
+function hasValue(yaml: YamlLibrary, text: string, wanted: Json, { json }: RewriteOptions): boolean {
   try {
     if (json) return equal(JSON.parse(text), wanted);
     const document = yaml.parseDocument(text, { merge: true });
@@ -63,14 +63,14 @@ interface Edit {
   text: string;
 }
 
-/** One item of a list, or one pair of a mapping, as it stands in the text. */
+/** One item of a list or one pair of a mapping, by its offsets in the text. */
 interface Entry {
-  /** Of the dash of a block list, otherwise of the key or the item itself. */
+  /** Offset of the dash in a block list, otherwise of the key or the item. */
   start: number;
   end: number;
   value: ParsedNode | null;
   /** Offset just after the colon or dash; a missing value is inserted there. */
-  behind: number;
+  afterIndicator: number;
   /** In flow style: offset of the comma after it. */
   comma?: number;
 }
@@ -85,14 +85,14 @@ class Rewriter {
   readonly #document: Document.Parsed;
   readonly #newline: string;
   readonly #edits: Edit[] = [];
-  /** The newline that was added at the end, so that every line has one; '' if none was needed. */
-  readonly #added: string;
+  /** The newline that was added to a last line without one; '' if every line ended with a newline. */
+  readonly #addedNewline: string;
 
   constructor(yaml: YamlLibrary, text: string, options: RewriteOptions & { writeOut: boolean }) {
     this.#yaml = yaml;
     this.#newline = text.includes('\r\n') ? '\r\n' : '\n';
-    this.#added = text === '' || text.endsWith('\n') ? '' : this.#newline;
-    this.#text = text + this.#added;
+    this.#addedNewline = text === '' || text.endsWith('\n') ? '' : this.#newline;
+    this.#text = text + this.#addedNewline;
     this.#options = options;
     this.#document = yaml.parseDocument(this.#text, { keepSourceTokens: true, merge: true });
   }
@@ -110,7 +110,9 @@ class Rewriter {
     const ordered = this.#edits.map((edit, i) => ({ ...edit, i }));
     for (const edit of ordered.sort((a, b) => b.start - a.start || b.end - a.end || b.i - a.i))
       text = text.slice(0, edit.start) + edit.text + text.slice(edit.end);
-    return this.#added !== '' && text.endsWith(this.#added) ? text.slice(0, -this.#added.length) : text;
+    return this.#addedNewline !== '' && text.endsWith(this.#addedNewline)
+      ? text.slice(0, -this.#addedNewline.length)
+      : text;
   }
 
   /**
@@ -133,13 +135,14 @@ class Rewriter {
   /** Replaces the characters of the old value by the new value. */
   #replace(node: ParsedNode | null, value: Json, entry: Entry): boolean {
     const written = this.#write(value, node);
-    if (node === null || node.range[0] === node.range[1]) return this.#edit(entry.behind, entry.behind, ` ${written}`);
+    if (node === null || node.range[0] === node.range[1])
+      return this.#edit(entry.afterIndicator, entry.afterIndicator, ` ${written}`);
     const [start] = node.range;
-    const end = this.#contentEnd(node, entry.behind);
-    const hangsBelow = isBlock(this.#yaml, node) && this.#text.slice(entry.behind, start).includes('\n');
+    const end = this.#contentEnd(node, entry.afterIndicator);
+    const hangsBelow = isBlock(this.#yaml, node) && this.#text.slice(entry.afterIndicator, start).includes('\n');
     if (!hangsBelow) return this.#edit(start, end, written);
     // The old value is on the lines below. The new one goes on the key's line, before any comment there.
-    this.#edit(entry.behind, entry.behind, ` ${written}`);
+    this.#edit(entry.afterIndicator, entry.afterIndicator, ` ${written}`);
     return this.#edit(this.#lineStart(start), this.#nextLine(end), '');
   }
 
@@ -160,7 +163,7 @@ class Rewriter {
     return steps;
   }
 
-  /** Equal items stay. Items between them are replaced one by one; what is left over is added or removed. */
+  /** Equal items stay. Items between them are replaced one by one, and surplus items are added or removed. */
   #listSteps(list: YAMLSeq, value: readonly Json[]): Step[] {
     const old = list.items.map((item) => this.#plain(item as ParsedNode));
     const steps: Step[] = [];
@@ -178,7 +181,7 @@ class Rewriter {
 
   #changeEntries(node: YAMLMap | YAMLSeq, steps: readonly Step[]): boolean {
     const entries = this.#entries(node);
-    // Without an entry that stays there is no layout to follow.
+    // New entries copy the layout of an entry that stays.
     if (entries === undefined || !steps.some((step) => isKept(step))) return false;
     for (const step of steps)
       if (isKept(step) && !this.#change(entries[step.old].value, step.value, entries[step.old])) return false;
@@ -284,23 +287,29 @@ class Rewriter {
       const colon = sep.find(({ type }) => type === 'map-value-ind')?.offset;
       const begins = key?.range[0] ?? dash ?? value?.range[0];
       if (begins === undefined || (isPair && colon === undefined)) return undefined;
-      const behind = colon === undefined ? (dash === undefined ? begins : dash + 1) : colon + 1;
+      const afterIndicator = colon === undefined ? (dash === undefined ? begins : dash + 1) : colon + 1;
       const isEmpty = value === null || value.range[0] === value.range[1];
-      const end = isEmpty ? behind : this.#contentEnd(value, behind);
+      const end = isEmpty ? afterIndicator : this.#contentEnd(value, afterIndicator);
       const comma = tokens[i + 1]?.start?.find(({ type }) => type === 'comma')?.offset;
-      entries.push({ start: begins, end, value, behind, ...(node.flow && comma !== undefined ? { comma } : {}) });
+      entries.push({
+        start: begins,
+        end,
+        value,
+        afterIndicator,
+        ...(node.flow && comma !== undefined ? { comma } : {}),
+      });
     }
     return entries;
   }
 
   /** The offset after the last character of the value. */
-  #contentEnd(node: ParsedNode, behind: number): number {
-    if (isBlock(this.#yaml, node)) return this.#entries(node as YAMLMap | YAMLSeq)?.at(-1)?.end ?? behind;
+  #contentEnd(node: ParsedNode, afterIndicator: number): number {
+    if (isBlock(this.#yaml, node)) return this.#entries(node as YAMLMap | YAMLSeq)?.at(-1)?.end ?? afterIndicator;
     const [start, end] = node.range;
     return start + this.#text.slice(start, end).trimEnd().length;
   }
 
-  /** Whether its lines contain nothing else but a comma and a comment. */
+  /** Whether its lines contain only the entry, a comma and a comment. */
   #standsAlone({ start, end, comma }: Entry): boolean {
     const before = this.#text.slice(this.#lineStart(start), start);
     const after = this.#text.slice(end, this.#nextLine(end));

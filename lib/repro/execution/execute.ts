@@ -1,5 +1,6 @@
 /**
- * Carries out a plan. Each stage is one promise that awaits its upstream stages. Pool decides which ready stage starts next.
+ * Carries out a plan. Each stage is one promise that awaits its upstream stages. Pool decides which ready stage starts
+ * next.
  *
  *   upstream done → decide → place in the pool, lease of the stage → decide again if another repro wrote the lock
  *   → restore, or attempt (attempt.ts) → lock
@@ -8,6 +9,7 @@
 import { ReproError, type Skip } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import {
+  describeMissing,
   evaluate,
   MissingInputs,
   type PlannedStage,
@@ -66,7 +68,7 @@ export async function execute(
   return execution.complete();
 }
 
-/** What to do with a stage, and the version of the lock that this was decided from. */
+/** The status of a stage, and the version of the lock that it was derived from. */
 interface Decision {
   status: SettledStatus;
   lockVersion: number;
@@ -205,7 +207,7 @@ class Execution {
   }
 
   async #bringUpToDate({ stage, status: planned }: PlannedStage, isUpstreamUnchanged: boolean): Promise<Outcome> {
-    // The plan saw all inputs of this stage as they are now, unless an upstream stage has run since.
+    // The status in the plan still holds unless an upstream stage has run since.
     const decision =
       isUpstreamUnchanged && !('pending' in planned)
         ? { status: planned, lockVersion: this.#plannedVersion }
@@ -237,7 +239,7 @@ class Execution {
     });
   }
 
-  /** `earlier` still holds unless another repro has written the lock since: it may have run this stage. */
+  /** Keeps `earlier` unless another repro has written the lock since, because that repro may have run this stage. */
   async #decide(stage: Stage, earlier?: Decision): Promise<Decision> {
     const lockVersion = this.#project.lock.version;
     if (earlier?.lockVersion === lockVersion) return earlier;
@@ -310,10 +312,14 @@ class Execution {
   }
 }
 
-/** The outcome of a stage that could not be decided about, restored or recorded. Any error but a ReproError is a bug. */
+/**
+ * The outcome of a stage that could not be compared with its last run, restored or recorded. Any error other than a
+ * ReproError is a bug and is thrown again.
+ */
 function failedWith(error: unknown): Outcome {
   if (!(error instanceof ReproError)) throw error;
-  const { message } = error;
-  if (!(error instanceof MissingInputs)) return failedOutcome({ reason: 'error', message }, 0);
+  if (!(error instanceof MissingInputs)) return failedOutcome({ reason: 'error', message: error.message }, 0);
+  // The message of the error itself starts with the stage's name, which every view prints already.
+  const message = error.missing.map((input) => describeMissing(input)).join('\n');
   return failedOutcome({ reason: 'missing-input', paths: error.missing.map(({ path }) => path), message }, 0);
 }

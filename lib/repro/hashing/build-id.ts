@@ -1,11 +1,11 @@
-/** Identifies the build of repro: what one build remembered may be wrong for another. */
+/** Identifies the build of repro. Results that one build remembered may be wrong for another. */
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 let known: string | undefined;
 
 /** Size and time of the file that contains this module: the bundle, or this source file. */
-export function ownIdentity(): string {
+export function buildId(): string {
   if (known === undefined) {
     const { size, mtimeMs } = statSync(fileURLToPath(import.meta.url));
     known = `${size}:${mtimeMs}`;

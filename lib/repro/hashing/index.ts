@@ -5,11 +5,11 @@
  *   content-hasher.ts   walks over a path and hashes the files that are not known yet
  *   module-graph.ts     the modules behind a `code` entry
  *   stat-snapshot.ts    looks at files and records what stat said; fresh-stamp.ts keeps the record between calls
- *   stat-signature.ts   what tells a changed file without reading it
+ *   stat-signature.ts   recognises a changed file without reading it
  *   file-readers.ts     reads and hashes one file
  *   state.ts            the memo store in .repro/state; known-files.ts: its text for one folder
  */
-export { ownIdentity } from './build-id.ts';
+export { buildId } from './build-id.ts';
 export {
   type Content,
   contentWithin,

@@ -4,7 +4,7 @@
  */
 import { listNames } from './units.ts';
 
-/** A command of a stage that did not end well. */
+/** A command of a stage that failed. */
 interface CommandFailure {
   /** The command's text, if the stage has several commands. */
   cmd?: string;
@@ -62,7 +62,7 @@ export function describeFailure(failure: Failure): string {
     case 'interrupted':
       return 'it was interrupted';
     case 'missing-output':
-      return `it ended well but did not make ${failure.paths.join(', ')}`;
+      return `it succeeded but did not make ${failure.paths.join(', ')}`;
     case 'inputs-moved':
       return `${failure.paths.join(', ')} changed while the stage was running, so its outputs may not match its inputs. The outputs were kept but not recorded. Run repro again.`;
     case 'missing-input':

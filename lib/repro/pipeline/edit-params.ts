@@ -56,13 +56,13 @@ export async function editedTexts(root: string, edits: readonly string[]): Promi
   return new Map([...editors].filter(([, editor]) => editor.isChanged).map(([file, { text }]) => [file, text]));
 }
 
-/** Writes edited files; a symbolic link to a file is kept. */
+/** Writes edited files. A symbolic link stays, and the file that it points to is written. */
 export function writeTexts(root: string, texts: EditedFiles): void {
   for (const [file, text] of texts) writeAtomically(join(root, file), text, { fsync: true });
 }
 
 /**
- * Sets one key of a YAML file, and leaves the rest as it is.
+ * Sets one key of a YAML file and keeps the rest of the text.
  *
  * @param value undefined removes the key
  */
@@ -167,7 +167,7 @@ class Editor {
     this.#document = this.#parse();
   }
 
-  /** Writes the whole file anew if its layout does not allow a local change. Comments are kept in YAML. */
+  /** Writes the whole file again, for a layout that does not allow a local change. In YAML, comments are kept. */
   #writeAnew(wanted: Json, json: boolean): string {
     if (json) return `${JSON.stringify(wanted, null, 2)}\n`;
     if (!equal(this.#value, wanted)) this.#document.contents = this.#document.createNode(wanted) as never;

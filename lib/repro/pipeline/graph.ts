@@ -1,6 +1,6 @@
 /**
- * The order of the stages. It follows from paths alone: a stage that reads a path comes after the stage that writes
- * this path, a folder that contains it, or something inside it.
+ * Finds the order of the stages. It follows from paths alone: a stage that reads a path comes after the stage that
+ * writes this path, a folder that contains it, or something inside it.
  *
  *   deps: [data/tokens]  →  outs: [data/tokens], [data] or [data/tokens/bpe]
  */
@@ -11,7 +11,7 @@ import { PARAMS, PIPELINE, type Stage } from './pipeline.ts';
 
 /** The stages and the edges between them. */
 export interface Graph {
-  /** By name. Every stage comes after those it needs; apart from that, the order is that of pipeline.yaml. */
+  /** By name. Every stage comes after the stages it needs; independent stages keep the order of pipeline.yaml. */
   stages: ReadonlyMap<string, Stage>;
   /** By name: the stages that write what this one reads. */
   upstream: ReadonlyMap<string, readonly string[]>;
@@ -19,7 +19,7 @@ export interface Graph {
   downstream: ReadonlyMap<string, readonly string[]>;
 }
 
-/** A fault in the graph; `stage` is the one whose definition the message should point at. */
+/** An error in the graph. `stage` is the stage whose definition the message should point at. */
 export class GraphError extends ReproError {
   readonly stage: string;
 
@@ -32,7 +32,8 @@ export class GraphError extends ReproError {
 /**
  * Finds the edges and the order.
  *
- * @throws GraphError if outputs overlap or contain the pipeline's own files, or if there is a cycle
+ * @throws GraphError if outputs overlap, if an output is or contains one of the pipeline's own files, or if there is a
+ *   cycle
  */
 export function buildGraph(stages: readonly Stage[]): Graph {
   const writers = new Writers(stages);
@@ -44,7 +45,7 @@ export function buildGraph(stages: readonly Stage[]): Graph {
     for (const name of needs) downstream.get(name)!.push(stage.name);
   }
   const byName = new Map(stages.map((stage) => [stage.name, stage]));
-  const order = inOrder(stages, upstream);
+  const order = topologicalOrder(stages, upstream);
   return { stages: new Map(order.map((name) => [name, byName.get(name)!])), upstream, downstream };
 }
 
@@ -63,10 +64,8 @@ class Writers {
       for (const { path } of outs) {
         const other = this.#byPath.get(path);
         if (other !== undefined) throw new GraphError(name, overlap(name, path, other, path));
-        const swallowed = [PIPELINE, PARAMS, '.git', '.repro'].find(
-          (own) => contains(path, own) || contains(own, path),
-        );
-        if (swallowed) throw new GraphError(name, `${name}: the output "${path}" cannot be, or hold, ${swallowed}`);
+        const reserved = [PIPELINE, PARAMS, '.git', '.repro'].find((own) => contains(path, own) || contains(own, path));
+        if (reserved) throw new GraphError(name, `${name}: the output "${path}" cannot be or contain ${reserved}`);
         this.#byPath.set(path, name);
       }
     }
@@ -116,11 +115,11 @@ function firstNotBelow(sorted: readonly string[], text: string): number {
   return low;
 }
 
-function inOrder(stages: readonly Stage[], upstream: ReadonlyMap<string, readonly string[]>): string[] {
+function topologicalOrder(stages: readonly Stage[], upstream: ReadonlyMap<string, readonly string[]>): string[] {
   const order: string[] = [];
   const state = new Map<string, 'open' | 'done'>();
   for (const { name: start } of stages) {
-    // No recursion: a chain of stages may be longer than the call stack is deep.
+    // No recursion: a long chain of stages would overflow the call stack.
     const stack: { name: string; next: number }[] = [{ name: start, next: 0 }];
     if (state.has(start)) continue;
     state.set(start, 'open');
@@ -149,9 +148,9 @@ function inOrder(stages: readonly Stage[], upstream: ReadonlyMap<string, readonl
   return order;
 }
 
-/** The stages that a call asks for. */
+/** The selection of stages in a call of repro. */
 export interface Selection {
-  /** Stage names, names before an @ (all cells of it), or paths of outputs. Empty: all stages. */
+  /** Names of stages, names of groups (`train` for every `train@…`), or paths of outputs. Empty: all stages. */
   targets: readonly string[];
   /** Only the targets, without the stages that they need. */
   single?: boolean;
@@ -159,7 +158,7 @@ export interface Selection {
   pipeline?: boolean;
   /** The targets and the stages that need them. */
   downstream?: boolean;
-  /** Targets are patterns as picomatch has them: `*`, `?`, `[a-c]`, `{a,b}`, `!(a|b)`. */
+  /** Targets are patterns in the syntax of picomatch: `*`, `?`, `[a-c]`, `{a,b}`, `!(a|b)`. */
   glob?: boolean;
 }
 
@@ -171,9 +170,9 @@ export interface Selection {
 export function select(graph: Graph, selection: Selection): string[] {
   const names = [...graph.stages.keys()];
   if (selection.targets.length === 0) return names;
-  const chosen = new Set(selection.targets.flatMap((target) => named(graph, target, selection.glob === true)));
+  const chosen = new Set(selection.targets.flatMap((target) => resolveTarget(graph, target, selection.glob === true)));
   if (selection.single) return names.filter((name) => chosen.has(name));
-  const spread = (edges: ReadonlyMap<string, readonly string[]>[]) => {
+  const addReachable = (edges: ReadonlyMap<string, readonly string[]>[]) => {
     const queue = [...chosen];
     while (queue.length > 0) {
       const name = queue.pop()!;
@@ -184,13 +183,13 @@ export function select(graph: Graph, selection: Selection): string[] {
       }
     }
   };
-  if (selection.downstream) spread([graph.downstream]);
-  else if (selection.pipeline) spread([graph.upstream, graph.downstream]);
-  else spread([graph.upstream]);
+  if (selection.downstream) addReachable([graph.downstream]);
+  else if (selection.pipeline) addReachable([graph.upstream, graph.downstream]);
+  else addReachable([graph.upstream]);
   return names.filter((name) => chosen.has(name));
 }
 
-function named(graph: Graph, target: string, glob: boolean): string[] {
+function resolveTarget(graph: Graph, target: string, glob: boolean): string[] {
   const stages = [...graph.stages.values()];
   const matches = glob ? nameMatcher(target) : undefined;
   const found = stages.filter(({ name, group, outs }) => {

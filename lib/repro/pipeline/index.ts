@@ -3,7 +3,7 @@
  *
  *   pipeline.ts        the types Pipeline and Stage
  *   load-pipeline.ts   reads pipeline.yaml with check-pipeline.ts (schema), vars.ts and template.ts,
- *                      matrix.ts (matrix and foreach) and definition.ts (one stage)
+ *                      matrix.ts (matrix and foreach) and stage-reader.ts (one stage)
  *   graph.ts           which stage needs which, and the stages that a call selects
  *   edit-params.ts     -S key=value
  *   paths.ts           one spelling for each path

@@ -8,23 +8,22 @@
 import { type FileSource, type Json, type KeyPath, readDocumentFrom, type SourceDocument } from '../documents/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
 import { checkPipeline } from './check-pipeline.ts';
-import { placed, StageReader } from './definition.ts';
 import { type Cell, foreachCells, matrixCells } from './matrix.ts';
 import { isOutside, normalise } from './paths.ts';
 import { PARAMS, PIPELINE, type Pipeline, type Stage } from './pipeline.ts';
+import { StageReader, withPlace } from './stage-reader.ts';
 import { type Context, fillIn } from './template.ts';
 import { VarsReader } from './vars.ts';
 
-/** Runs a schema check, or skips it if the caller remembers that this content is valid, so that ajv is not loaded. */
+/** Runs a schema check, or skips it if the caller remembers that this content is valid, which saves loading ajv. */
 export type CheckedOnce = (document: SourceDocument, schema: object, check: () => Promise<void>) => Promise<void>;
 
 /**
  * Reads the pipeline.
  *
  * @param root folder that paths are relative to; all text is read from `files`
- * @param checkSettings checks params files against their schemas; called before templates are filled in, so that a
- * wrong
- *   value is reported as such, and not by an error that it causes in the pipeline
+ * @param checkSettings checks params files against their schemas. It is called before templates are filled in, so that
+ *   a wrong value is reported itself, and not through an error that it causes in the pipeline
  * @throws ReproError if pipeline.yaml or a vars file is not valid, with the place
  */
 export async function loadPipeline(
@@ -55,7 +54,7 @@ export async function loadPipeline(
   else sources.push(PARAMS);
   for (const [i, entry] of ((top.vars ?? []) as Json[]).entries()) {
     if (entry === PARAMS) continue;
-    await placed(document, ['vars', i], () => vars.merge(context, entry));
+    await withPlace(document, ['vars', i], () => vars.merge(context, entry));
   }
 
   const stages: Stage[] = [];
@@ -93,15 +92,15 @@ async function expand(
   const source: KeyPath = isForeach ? ['stages', group, 'do'] : ['stages', group];
   const context: Record<string, Json> = { ...globals };
   for (const [i, entry] of ((body.vars ?? []) as Json[]).entries())
-    await placed(document, [...source, 'vars', i], () => vars.merge(context, entry));
+    await withPlace(document, [...source, 'vars', i], () => vars.merge(context, entry));
 
   let cells: (Cell | undefined)[] = [undefined];
   if (isForeach) {
     const path: KeyPath = ['stages', group, 'foreach'];
-    cells = await placed(document, path, () => foreachCells(fillIn(definition.foreach, context)));
+    cells = await withPlace(document, path, () => foreachCells(fillIn(definition.foreach, context)));
   } else if (body.matrix !== undefined) {
     const path: KeyPath = ['stages', group, 'matrix'];
-    cells = await placed(document, path, () =>
+    cells = await withPlace(document, path, () =>
       matrixCells(fillIn(body.matrix, context) as { readonly [axis: string]: Json }),
     );
   }

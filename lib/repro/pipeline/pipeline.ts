@@ -12,7 +12,7 @@ export const PARAMS = 'params.yaml';
 /** A file or folder that a command reads. */
 export interface Dependency {
   path: string;
-  /** It may be missing; this is then recorded. */
+  /** true: it may be missing. The lock then records that it was missing. */
   optional: boolean;
 }
 
@@ -20,9 +20,9 @@ export interface Dependency {
 export interface Output {
   path: string;
   kind: 'out' | 'metric' | 'plot';
-  /** False if git keeps it, not the cache. */
+  /** false: git keeps it, and the cache does not. */
   cache: boolean;
-  /** It is not removed before the command runs. */
+  /** true: it is not removed before the command runs. */
   persist: boolean;
   /** How a plot is drawn: title, x, y. */
   options?: { readonly [name: string]: Json };

@@ -1,4 +1,4 @@
-/** Turns one definition in pipeline.yaml into a Stage: fills in its templates and checks the values. */
+/** Reads one definition in pipeline.yaml as a Stage: fills in its templates and checks the values. */
 import { isMapping, type Json, type KeyPath, type SourceDocument, show } from '../documents/index.ts';
 import { type Problem, parseBytes, parseSeconds, ReproError } from '../messages/index.ts';
 import { normalise } from './paths.ts';
@@ -6,7 +6,8 @@ import { type Output, PARAMS, type ParamSource, type Resources, type Stage } fro
 import { type Context, fillIn } from './template.ts';
 
 /**
- * Reads one definition with the values of one context, such as those of a matrix cell. Errors name the place.
+ * Reads one definition with the values of one context, such as those of a matrix cell. Errors name their place in the
+ * file.
  */
 export class StageReader {
   readonly #document: SourceDocument;
@@ -34,13 +35,13 @@ export class StageReader {
       name,
       group,
       desc: this.#text(body, 'desc'),
-      cmd: [this.#filled(body, 'cmd')].flat().map((line) => String(line)),
+      cmd: [this.#readValue(body, 'cmd')].flat().map((line) => String(line)),
       wdir: this.#wdir,
       deps: this.#entries(body, 'deps').map(({ path, options }) => ({ path, optional: options.optional === true })),
       code: this.#list(body, 'code').map((path) => normalise(this.#root, this.#wdir, String(path))),
       params: this.#params(body),
       env: Object.fromEntries(
-        Object.entries((this.#filled(body, 'env') ?? {}) as object).map(([key, value]) => [key, String(value)]),
+        Object.entries((this.#readValue(body, 'env') ?? {}) as object).map(([key, value]) => [key, String(value)]),
       ),
       outs: (['outs', 'metrics', 'plots'] as const).flatMap((list) => this.#outputs(body, list)),
       resources: this.#resources(body),
@@ -51,11 +52,11 @@ export class StageReader {
     };
     const checkpoint = this.#text(body, 'checkpoint');
     if (checkpoint !== undefined) stage.checkpoint = normalise(this.#root, this.#wdir, checkpoint);
-    const timeout = this.#filled(body, 'timeout');
+    const timeout = this.#readValue(body, 'timeout');
     if (timeout !== undefined) {
       const value = parseSeconds(timeout);
       if (value === undefined)
-        throw this.#wrong(
+        throw this.#errorAt(
           ['timeout'],
           `must be a number of seconds, or a text such as "90s", "10m" or "2h", but is ${show(timeout)}`,
         );
@@ -98,7 +99,7 @@ export class StageReader {
     const whole = (n: number) => Number.isInteger(n) && n >= 0;
     const size = memory === undefined ? 0 : parseBytes(fillIn(memory, this.#context));
     if (size === undefined)
-      throw this.#wrong(
+      throw this.#errorAt(
         at('memory'),
         `must be a number of bytes, or a text such as "512MiB" or "4GiB", but is ${show(memory)}`,
       );
@@ -112,21 +113,22 @@ export class StageReader {
     };
   }
 
-  #filled(body: { [key: string]: Json }, key: string): Json | undefined {
+  /** The value of a key with its templates filled in; undefined if the definition does not have the key. */
+  #readValue(body: { [key: string]: Json }, key: string): Json | undefined {
     if (body[key] === undefined) return undefined;
-    return this.#placed([key], () => fillIn(body[key], this.#context));
+    return this.#withPlace([key], () => fillIn(body[key], this.#context));
   }
 
   #text(body: { [key: string]: Json }, key: string): string | undefined {
-    const value = this.#filled(body, key);
+    const value = this.#readValue(body, key);
     if (value === undefined) return undefined;
-    if (typeof value === 'object') throw this.#wrong([key], `must be a text, but is ${show(value)}`);
+    if (typeof value === 'object') throw this.#errorAt([key], `must be a text, but is ${show(value)}`);
     return String(value);
   }
 
   #flag(body: { [key: string]: Json }, key: string): boolean {
-    const value = this.#filled(body, key) ?? false;
-    if (typeof value !== 'boolean') throw this.#wrong([key], `must be true or false, but is ${show(value)}`);
+    const value = this.#readValue(body, key) ?? false;
+    if (typeof value !== 'boolean') throw this.#errorAt([key], `must be true or false, but is ${show(value)}`);
     return value;
   }
 
@@ -139,10 +141,10 @@ export class StageReader {
     let value: Json | undefined = body;
     for (const step of path) value = (value as { [key: string]: Json } | undefined)?.[step];
     if (value === undefined) return undefined;
-    const filled = this.#placed(path, () => fillIn(value, this.#context));
+    const filled = this.#withPlace(path, () => fillIn(value, this.#context));
     const number = typeof filled === 'string' && filled.trim() !== '' ? Number(filled) : filled;
     if (typeof number !== 'number' || !isAllowed(number))
-      throw this.#wrong(path, `must be ${what}, but is ${show(filled)}`);
+      throw this.#errorAt(path, `must be ${what}, but is ${show(filled)}`);
     return number;
   }
 
@@ -150,8 +152,10 @@ export class StageReader {
   #list(body: { [key: string]: Json }, key: string): readonly Json[] {
     const entries = body[key];
     if (entries === undefined) return [];
-    if (!Array.isArray(entries)) throw this.#wrong([key], `must be a list, but is ${show(entries)}`);
-    return entries.flatMap((entry, i) => this.#placed([key, i], () => fillIn(entry, this.#context)) as Json | Json[]);
+    if (!Array.isArray(entries)) throw this.#errorAt([key], `must be a list, but is ${show(entries)}`);
+    return entries.flatMap(
+      (entry, i) => this.#withPlace([key, i], () => fillIn(entry, this.#context)) as Json | Json[],
+    );
   }
 
   /** The entries of a list of paths: `path` or `{path: {option: value}}`. */
@@ -164,30 +168,30 @@ export class StageReader {
     );
   }
 
-  #placed<T>(path: KeyPath, work: () => T): T {
+  #withPlace<T>(path: KeyPath, work: () => T): T {
     try {
       return work();
     } catch (error) {
-      throw withPlace(error, this.#document, [...this.#source, ...path]);
+      throw addPlace(error, this.#document, [...this.#source, ...path]);
     }
   }
 
-  #wrong(path: KeyPath, message: string): ReproError {
+  #errorAt(path: KeyPath, message: string): ReproError {
     const full = [...this.#source, ...path];
     return new ReproError({ message, place: this.#document.at(full, 'value'), key: String(path.at(-1)) });
   }
 }
 
-/** Runs `work`, and adds a place to its errors that have none. */
-export async function placed<T>(document: SourceDocument, path: KeyPath, work: () => T | Promise<T>): Promise<T> {
+/** Runs `work`. Errors without a place get the place of the value at `path`. */
+export async function withPlace<T>(document: SourceDocument, path: KeyPath, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw withPlace(error, document, path);
+    throw addPlace(error, document, path);
   }
 }
 
-function withPlace(error: unknown, document: SourceDocument, path: KeyPath): unknown {
+function addPlace(error: unknown, document: SourceDocument, path: KeyPath): unknown {
   if (!(error instanceof ReproError)) return error;
   return new ReproError(
     error.problems.map(

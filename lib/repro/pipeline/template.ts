@@ -1,7 +1,7 @@
 /**
- * Templates: `${a.b}` and `${a[0]}` are replaced by values of the context, and `\${` by `${`. There are no expressions.
- * A text that consists of one reference becomes the value, with its type. Inside a longer text, a value must not be a
- * list or mapping.
+ * Templates: `${a.b}` and `${a[0]}` are replaced by values of the context, and `\${` by `${`. Expressions are not
+ * supported. A text that consists of one reference becomes the value, with its type. Inside a longer text, a value must
+ * not be a list or mapping.
  */
 
 import { isMapping, type Json, lookUp } from '../documents/index.ts';

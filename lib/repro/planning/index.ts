@@ -1,5 +1,5 @@
 /**
- * Decides what to do with each stage, without running anything.
+ * Finds the status of each stage, without running anything.
  *
  *   project.ts        opens a project
  *   plan.ts           the plan: a status for each stage
@@ -15,5 +15,5 @@ export {
   type StageStatus,
 } from './plan.ts';
 export { openProject, type Project, placeMissing } from './project.ts';
-export { MissingInputs } from './stage-inputs.ts';
+export { describeMissing, MissingInputs } from './stage-inputs.ts';
 export { alwaysRuns, type Reason } from './stale-reasons.ts';

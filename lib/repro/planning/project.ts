@@ -11,10 +11,10 @@ import {
   readSchema,
 } from '../documents/index.ts';
 import {
+  buildId,
   ContentHasher,
   ModuleGraph,
   openState,
-  ownIdentity,
   type State,
   sha256,
   statSignature,
@@ -30,6 +30,7 @@ import {
   loadPipeline,
   PIPELINE,
   type Pipeline,
+  type Stage,
 } from '../pipeline/index.ts';
 import { Cache, LOCK, Lock, RunCache } from '../storage/index.ts';
 import { describeMissing, type MissingInputs, StageInputs } from './stage-inputs.ts';
@@ -50,7 +51,7 @@ export interface Project {
   cache: Cache;
   runs: RunCache;
   /**
-   * Records that everything is fresh, so that the next run need not check (hashing/fresh-stamp.ts). To be called only when
+   * Records that everything is fresh, so that the next run need not check (hashing/fresh-stamp.ts). Call it only when
    * all stages are fresh and no files but theirs have been scanned since the last `forget`.
    */
   writeFreshStamp(): void;
@@ -61,7 +62,7 @@ export interface Project {
  * Opens the project that the folder `start` is in.
  *
  * @param options.write false: nothing on disk is changed
- * @param options.edited texts to use in place of what some files hold; only if `write` is false
+ * @param options.edited texts to use instead of the files' own texts; only if `write` is false
  * @throws ReproError if pipeline.yaml, a params file or the lock is missing or wrong
  */
 export async function openProject(start: string, options: { write: boolean; edited?: EditedFiles }): Promise<Project> {
@@ -94,7 +95,7 @@ export async function openProject(start: string, options: { write: boolean; edit
           if (hashOrNull(() => snapshot.read(join(root, file))) !== sha) return;
         const stat = snapshot.stat(join(root, LOCK));
         if ((stat ? statSignature(stat) : '') !== lock.fileSignature) return;
-        writeFreshStamp(root, snapshot, ownIdentity(), pipeline.stages.length);
+        writeFreshStamp(root, snapshot, buildId(), pipeline.stages.length);
       },
       close: () => state.close(),
     };
@@ -124,9 +125,9 @@ interface KnownPipeline {
   pipeline: Pipeline;
 }
 
-/** The remembered pipeline if none of its files has changed; else it is read from them. */
+/** Returns the remembered pipeline if none of its files has changed. Otherwise reads it again. */
 async function knownPipeline(root: string, files: FileSource, state: State): Promise<Omit<KnownPipeline, 'by'>> {
-  const by = ownIdentity();
+  const by = buildId();
   const memo = state.memos.get('pipeline');
   if (memo !== undefined) {
     const known = JSON.parse(memo) as KnownPipeline;
@@ -185,7 +186,18 @@ export async function placeMissing(project: Project, error: MissingInputs): Prom
         .get(error.stage.name)!
         .map((name) => project.graph.stages.get(name)!)
         .find(({ outs }) => outs.some((out) => contains(out.path, input.path) || contains(input.path, out.path)));
-      return { ...describeMissing(error.stage, input, maker), place: document.at(path) };
+      const origin = input.kind === 'dep' ? `, and ${describeMaker(maker)}` : '';
+      return {
+        message: `${error.stage.name}: ${describeMissing(input)}${origin}`,
+        place: document.at(path),
+        key: input.key,
+      };
     }),
   );
+}
+
+/** The clause about the stage that makes a missing dependency. */
+function describeMaker(maker: Stage | undefined): string {
+  if (maker === undefined) return 'no stage makes it';
+  return maker.frozen ? `${maker.name}, which makes it, is frozen` : `${maker.name} makes it: run that first`;
 }

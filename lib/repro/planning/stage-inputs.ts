@@ -17,7 +17,7 @@ import {
   type State,
   sha256,
 } from '../hashing/index.ts';
-import { type Problem, ReproError, suggestion } from '../messages/index.ts';
+import { ReproError, suggestion } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { Fingerprint } from '../storage/index.ts';
 
@@ -31,7 +31,7 @@ export class StageInputs {
   /** Values of params files, by the SHA-256 of their text. */
   readonly #params = new Map<string, Json>();
 
-  /** `edited`: texts to use in place of what some files hold. */
+  /** `edited`: texts to use instead of the files' own texts. */
   constructor(root: string, state: State, hasher: ContentHasher, modules: ModuleGraph, edited: EditedFiles) {
     this.#edited = edited;
     this.#files = folderSource(root, edited, (path) => hasher.snapshot.read(path)?.toString('utf8'));
@@ -136,34 +136,37 @@ export class StageInputs {
 export interface MissingInput {
   kind: 'dep' | 'code' | 'params' | 'param';
   path: string;
-  /** Its place in the definition's list of this kind. */
+  /** Its index in the definition's list of this kind. */
   index: number;
   key?: string;
   /** The end of the message, which suggests a similar name. */
   hint?: string;
 }
 
-/** Inputs of a stage do not exist. `placeMissing` turns it into an error that also says where in pipeline.yaml. */
+/** Inputs of a stage do not exist. `placeMissing` turns this error into one that names the places in pipeline.yaml. */
 export class MissingInputs extends ReproError {
   readonly stage: Stage;
   readonly missing: readonly MissingInput[];
 
   constructor(stage: Stage, missing: readonly MissingInput[]) {
-    super(missing.map((input) => describeMissing(stage, input)));
+    super(missing.map((input) => ({ message: `${stage.name}: ${describeMissing(input)}`, key: input.key })));
     this.stage = stage;
     this.missing = missing;
   }
 }
 
-/** The message about a missing input. `maker`: the stage that has it as an output, if there is one. */
-export function describeMissing(stage: Stage, { kind, path, key, hint }: MissingInput, maker?: Stage): Problem {
-  const messages = {
-    dep: `${stage.name}: the dependency "${path}" is missing, and ${maker === undefined ? 'no stage makes it' : maker.frozen ? `${maker.name}, which makes it, is frozen` : `${maker.name} makes it: run that first`}`,
-    code: `${stage.name}: the module "${path}" is missing`,
-    params: `${stage.name}: the params file "${path}" is missing`,
-    param: `${stage.name}: there is no param "${key}" in ${path}${hint ?? ''}`,
-  };
-  return { message: messages[kind], key };
+/** The sentence about a missing input, without the stage's name. */
+export function describeMissing({ kind, path, key, hint }: MissingInput): string {
+  switch (kind) {
+    case 'dep':
+      return `the dependency "${path}" is missing`;
+    case 'code':
+      return `the module "${path}" is missing`;
+    case 'params':
+      return `the params file "${path}" is missing`;
+    case 'param':
+      return `there is no param "${key}" in ${path}${hint ?? ''}`;
+  }
 }
 
 /** The content that `path` would have if these edits were written: an edited file, or a folder with one in it. */
