@@ -1,9 +1,9 @@
-// Runs shell commands for lib/repro/processes without copying the page tables of this process and without blocking its
-// main thread. launch-with-addon.ts calls it. launch-with-node.ts does the same without this addon, and is the
-// reference.
+// Runs shell commands for lib/repro/processes, without copying the page tables of this process and without blocking its
+// main thread. launch-with-addon.ts calls this addon. launch-with-node.ts is the reference implementation without it.
 //
 // Node starts a program by fork on the main thread. The time of a fork grows with the memory of the process: 0.8 ms at
-// 50 MB, 2.8 ms at 155 MB. Each pipe is a stream, which costs as much again. Here each program has a thread, which
+// 50 MB, 2.8 ms at 155 MB. Node makes a stream for each pipe, which costs as much again. Here each program has its own
+// thread, which
 //
 //   1. makes the pipes
 //   2. starts the program by posix_spawn, which copies no page tables
@@ -11,8 +11,8 @@
 //   4. reports output as it comes
 //   5. when the program has ended: kills the rest of its group, notes its removal, reports the end
 //
-// The main thread hears once of a program without output, at its end. Node waits for its own children by their process
-// ids, and so does this addon, so neither takes the other's.
+// For a program without output, the main thread is called once: at the program's end. Node and this addon both wait for
+// their children by process id, so neither reaps a child of the other.
 #include <fcntl.h>
 #include <napi.h>
 #include <poll.h>
@@ -40,7 +40,7 @@ namespace {
 // The child's file descriptors. 0 is /dev/null, 1 and 2 are one pipe.
 constexpr int kProgress = 3;
 constexpr int kGate = 4;
-// Pipe ends are moved to this number or above, so that none is among the numbers they are copied onto in the child.
+// Pipe ends get this number or a higher one, so that none collides with the numbers 0 to 4 of the child.
 constexpr int kMinDescriptor = 16;
 // Bytes of a thread's stack. The read buffer takes a quarter of it.
 constexpr size_t kStackSize = 256 * 1024;
@@ -306,7 +306,7 @@ void* run(void* argument) {
   return nullptr;
 }
 
-// Splits strings that come as one, each ended by NUL. Reading an array from JavaScript would take far longer.
+// Splits a text that consists of strings, each ended by NUL. Reading an array from JavaScript would take far longer.
 std::vector<std::string> readStrings(const Napi::Value& value) {
   const std::string all = value.As<Napi::String>();
   std::vector<std::string> strings;
@@ -332,7 +332,7 @@ using SharedGroup = std::shared_ptr<Group>;
 // spawn(file, arguments, changes to the environment, working folder, groupsFd, report) → group
 //
 // For the form of arguments and changes see readStrings. `groupsFd` is the file descriptor that process groups are
-// noted on. `report` is called with ("output" | "progress", bytes) as they come, and at last with ("exit", status) or
+// noted on. `report` is called with ("output" | "progress", bytes) as they come. The last call is ("exit", status) or
 // ("signal", number). If the program could not be started, the only call is ("error", reason).
 Napi::Value spawn(const Napi::CallbackInfo& info) {
   auto task = std::make_unique<Task>();

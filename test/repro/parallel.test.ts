@@ -42,8 +42,9 @@ describe('GPUs', () => {
   const idsOf = (test: string, count: number) => Array.from({ length: count }, (_, n) => `${process.pid}${test}${n}`);
 
   /**
-   * A project whose stages each hold a GPU until they are released, and fail if another stage holds it. In the folder of
-   * `shared`, held/GPU exists while a GPU is held, on/STAGE while the stage holds it, and go/STAGE releases the stage.
+   * A project whose stages each hold a GPU until they are released, and fail if another stage holds it. In the folder
+   * of `shared`, held/GPU exists while a GPU is held, on/STAGE while the stage holds it, and go/STAGE releases the
+   * stage.
    */
   function gpuProject(shared: { path(path: string): string } | undefined, stages: number, tag = ''): TestProject {
     const hold = `mkdir "$SHARED/held/$CUDA_VISIBLE_DEVICES" && echo $REPRO_STAGE >> "$SHARED/runs" && touch "$SHARED/on/$REPRO_STAGE"`;

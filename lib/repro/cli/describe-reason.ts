@@ -1,4 +1,4 @@
-/** The reasons why a stage is stale, in words. */
+/** Describes the reasons why a stage is stale. */
 import type { Json } from '../documents/index.ts';
 import { listNames } from '../messages/index.ts';
 import type { Reason } from '../planning/index.ts';

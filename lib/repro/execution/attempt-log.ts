@@ -1,6 +1,7 @@
 /**
  * The log of attempts: when each stage ran, for how long, and how it ended. Each attempt is a line of
- * .repro/attempts.jsonl; its output is a file in .repro/logs. The duration of a stage's last run is its expected duration.
+ * .repro/attempts.jsonl; its output is a file in .repro/logs. The duration of a stage's last run is its expected
+ * duration.
  */
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -47,7 +48,7 @@ export class AttemptLog {
         const attempt = JSON.parse(line) as Attempt;
         return stage === undefined || attempt.stage === stage ? [attempt] : [];
       } catch {
-        return []; // A line that was cut off when repro was killed.
+        return []; // repro was killed while it wrote this line.
       }
     });
   }

@@ -1,6 +1,7 @@
 /**
- * The resources that running stages share, and how much of them is in use: places (-j), cpus, memory, GPUs, named limits.
- * Capacity decides whether a stage fits beside the running ones and which GPUs it gets. The pool and the forecast ask it.
+ * The resources that running stages share, and how much of them is in use: places (-j), cpus, memory, GPUs, named
+ * limits. Capacity decides whether a stage fits beside the running ones and which GPUs it gets. The pool and the
+ * forecast ask it.
  */
 import { describeBytes, ReproError } from '../messages/index.ts';
 import type { Resources, Stage } from '../pipeline/index.ts';

@@ -14,7 +14,7 @@ export type RunEvent =
       cmd: readonly string[];
       reasons: readonly Reason[];
       gpus?: readonly string[];
-      /** seconds */
+      /** Expected duration in seconds. */
       expected?: number;
     }
   | { event: 'progress'; stage: string; done: number; total?: number; unit?: string; text?: string }

@@ -1,6 +1,7 @@
 /**
  * Predicts how long a plan takes, by simulating the pool with the durations of earlier runs. A stage starts when its
- * upstream stages are done and it fits beside the running ones; of several, the one expected to take longest starts first.
+ * upstream stages are done and it fits beside the running ones; of several, the one expected to take longest starts
+ * first.
  *
  *   a 2 min ─→ c 1 min        on 1 worker: 4 min    on 2 workers: 3 min
  *   b 1 min ─┘

@@ -1,7 +1,8 @@
 /**
- * Leases let several repros share a folder's stages and a machine's GPUs: each has one holder at a time. A lease names the
- * process that holds it. If that process is gone, however it ended, the lease counts as free. The table is an LMDB database;
- * its write transactions are the only lock. The table's folder is named by the boot id, so no lease outlives a reboot.
+ * Leases let several repros share a folder's stages and a machine's GPUs: each has one holder at a time. A lease names
+ * the process that holds it. If that process is gone, however it ended, the lease counts as free. The table is an LMDB
+ * database; its write transactions are the only lock. The table's folder is named by the boot id, so no lease outlives
+ * a reboot.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
@@ -96,7 +97,7 @@ export class Leases {
     if (this.#released.size > 0) this.#table.transactionSync(() => this.#removeReleased());
   }
 
-  /** To be called in a transaction. */
+  /** Call it inside a transaction. */
   #removeReleased(): void {
     for (const name of this.#released) this.#table.removeSync(name);
     this.#released.clear();

@@ -4,7 +4,7 @@ import { availableParallelism, totalmem } from 'node:os';
 /** The resources of a machine. */
 export interface Machine {
   cpus: number;
-  /** bytes */
+  /** Bytes. */
   memory: number;
   /** Ids in the form that CUDA_VISIBLE_DEVICES takes. */
   gpus: string[];

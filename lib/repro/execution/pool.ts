@@ -1,23 +1,25 @@
 /**
- * Decides which waiting stage starts next: the one expected to take longest, of those that fit (capacity.ts). A stage that
- * does not fit yet does not hold up smaller ones.
+ * Decides which waiting stage starts next: the one expected to take longest, of those that fit (capacity.ts). A stage
+ * that does not fit yet does not hold up smaller ones.
  */
 import type { Resources } from '../pipeline/index.ts';
 import type { Capacity } from './capacity.ts';
 
-/** A place in the pool, with what the stage has until it releases it. */
+/** A place in the pool and the GPUs that come with it. The stage has both until it calls `release`. */
 export interface Holding {
   gpus: readonly string[];
   release(): void;
 }
 
-/** Called right before a start, to take the leases. Returns false if another repro has the stage or one of these GPUs. */
+/**
+ * Called right before a start, to take the leases. Returns false if another repro has the stage or one of these GPUs.
+ */
 export type Claim = (gpus: readonly string[]) => boolean;
 
-/** The answer to a request: a holding, or that nothing more is to start. */
+/** The answer to a request: a holding, or 'stopped' if no more stages may start. */
 export type Granted = Holding | 'stopped';
 
-/** Milliseconds between attempts to get what another repro has. */
+/** Milliseconds between attempts to take a lease that another repro holds. */
 const RETRY = 100;
 
 /** A stage that waits. */
@@ -49,7 +51,7 @@ export class Pool {
    * Waits for a place.
    *
    * @param priority the expected seconds of the stage; Infinity if they are not known
-   * @returns a holding when the stage may start; 'stopped' when nothing more is to start
+   * @returns a holding when the stage may start; 'stopped' if no more stages may start
    */
   acquire(name: string, wants: Resources, priority: number, claim: Claim): Promise<Granted> {
     if (this.#stopped) return Promise.resolve('stopped');

@@ -57,7 +57,7 @@ export function moveIntoPlace(temporary: string, path: string, { fsync }: WriteO
 }
 
 /**
- * A name beside `path` that no file has yet. It holds the process id, so that a later process can tell a leftover.
+ * A name beside `path` that no file has yet. It holds the process id, so that a later process can recognise a leftover.
  *
  * @example temporaryPath('/p/dvc-like.lock') // '/p/dvc-like.lock.4711-9f86d081.tmp'
  */
@@ -65,7 +65,7 @@ export function temporaryPath(path: string): string {
   return `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
 }
 
-/** Whether a temporary file belongs to a process that has ended, so that nobody will complete it. */
+/** Whether a temporary file belongs to a process that has ended, and so will never be completed. */
 export function isLeftover(temporary: string): boolean {
   const pid = /\.(\d+)-[0-9a-f]{8}\.tmp$/.exec(temporary)?.[1];
   return pid === undefined || !isAlive(Number(pid));
@@ -80,7 +80,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Works for files and folders; a folder's entries, such as a new name, are written by its own fsync. */
+/** Works for files and folders. The fsync of a folder writes its entries, such as a new name. */
 function syncToDisk(path: string): void {
   const descriptor = openSync(path, 'r');
   try {

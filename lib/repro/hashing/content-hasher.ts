@@ -3,7 +3,7 @@
  *
  *   stat of each file of a folder → hash remembered for this stat signature → otherwise read → lines of the manifest
  *
- * Times never decide whether content changed: they only show that a file need not be read again. As in git, a file that
+ * Times never show that content changed. They only show that a file need not be read again. As in git, a file that
  * changed very recently is read again next time, because a further change might leave the same times. Symbolic links
  * are followed. The walk keeps the entries of one folder at a time; of other folders it keeps only the manifest's text.
  */
@@ -19,8 +19,8 @@ import type { State } from './state.ts';
 import { yieldToEventLoop } from './yield-to-event-loop.ts';
 
 /**
- * Reads a file and returns its hash. `known` is the remembered hash, if any. The cache passes a reader of its own,
- * which copies the file while it is hashed.
+ * Reads a file and returns its hash. `known` is the remembered hash, if any. The cache passes its own reader,
+ * which copies the file while it hashes it.
  */
 export type Reader = (file: FoundFile, known: string | undefined) => Reading | Promise<Reading>;
 
@@ -28,7 +28,7 @@ const readUnlessKnown: Reader = (file, known) => (known === undefined ? readFile
 
 /** An entry of a folder. */
 interface Item extends FoundFile {
-  /** Sort key in the manifest. A folder's ends with a slash, so that its files come after `a.txt`. */
+  /** Sort key in the manifest. The key of a folder ends with a slash, so that its files come after `a.txt`. */
   key: string;
   /** Folders only: device and inode, to find a link that leads back to a folder above. */
   folder: string | undefined;
@@ -87,7 +87,7 @@ export class ContentHasher {
     return (await this.#file(foundFile(absolute, stat), readUnlessKnown)).sha256;
   }
 
-  /** To be called when a command has started or ended, since it may have changed what was scanned. */
+  /** Call this when a command has started or ended, because it may have changed files that were scanned. */
   forget(): void {
     this.#scans.clear();
     this.snapshot.clear();

@@ -1,5 +1,5 @@
 /**
- * The content of a file or folder, as a SHA-256. That of a folder is the hash of its manifest. The manifest has one
+ * The content of a file or folder, as a SHA-256. For a folder it is the hash of its manifest. The manifest has one
  * line for each file, sorted by path, with hash, size and executable bit, and one line for each empty folder.
  * content-hasher.ts finds the content at a path.
  */
@@ -7,13 +7,13 @@ import { createHash } from 'node:crypto';
 
 /** The content of a file or folder. */
 export interface Content {
-  /** Of the file, or of the folder's manifest. */
+  /** Hash of the file, or of the folder's manifest. */
   sha256: string;
   /** Bytes; for a folder, of all its files. */
   size: number;
   /** Folders only: the number of files. */
   files?: number;
-  /** Files only. */
+  /** Files only: present if the owner may execute the file. */
   executable?: true;
 }
 

@@ -1,8 +1,8 @@
 /**
- * The code of a stage: an entry module and the project's modules that it runs, its closure. esbuild resolves and
- * bundles them. Unused re-exports are tree-shaken: a module counts only if one of its exports is used, or if it may
- * have side effects. It may if it runs code on load or imports a package, and package.json does not set `sideEffects:
- * false`. Packages and type-only imports never count.
+ * The code of a stage: an entry module and the project's modules that it runs. Together they are its closure. esbuild
+ * resolves and bundles them. Unused re-exports are tree-shaken: a module counts only if one of its exports is used, or
+ * if it may have side effects. It may if it runs code on load or imports a package, and package.json does not set
+ * `sideEffects: false`. Packages and type-only imports never count.
  *
  *   train.ts ─ {train} → engine/index.ts ┬→ train.ts     counts
  *                                        └→ schedule.ts  does not count: index.ts exports it, but nothing uses it
@@ -67,7 +67,7 @@ export class ModuleGraph {
     return found;
   }
 
-  /** To be called when a command has started or ended. */
+  /** Call this when a command has started or ended. */
   forget(): void {
     this.#known.clear();
   }
@@ -110,7 +110,9 @@ export class ModuleGraph {
     return folderOf(manifest);
   }
 
-  /** A hash of everything that decides which module an import means, besides the importing modules themselves. */
+  /**
+   * A hash of everything else that decides which file an import resolves to: names beside it, package.json, tsconfig.
+   */
   #surroundings(modules: readonly string[]): string {
     const { snapshot } = this.#hasher;
     const parts: string[] = [];
@@ -201,8 +203,8 @@ function modulesOf(metafile: Metafile, entry: string): Modules {
 
   const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint === entry);
   const contributes = (module: string) => (output?.inputs[module]?.bytesInOutput ?? 0) > 0;
-  // A module that only re-exports leaves nothing in the bundle, but decides what a name means. Files other than code
-  // leave nothing either.
+  // A module that only re-exports adds no bytes to the bundle, but decides which module a name comes from. Files other
+  // than code add no bytes either.
   const used = [...imported].filter(
     (module) =>
       module === entry || contributes(module) || imports(module).some(contributes) || extname(module) in NOT_CODE,

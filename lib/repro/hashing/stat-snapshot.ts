@@ -1,6 +1,6 @@
 /**
- * The only way to look at a stage's inputs and outputs: every method answers, and records what stat said. So the fresh
- * stamp, which is made from the record (fresh-stamp.ts), cannot miss a file that the result depends on.
+ * Every look at a stage's inputs and outputs goes through this class, which records the stat data that it saw. The
+ * fresh stamp is made from this record (fresh-stamp.ts), so it cannot miss a file that the result depends on.
  *
  * A path is recorded before it is read. If it is found changed when it is looked at again, the record is not reliable,
  * and no stamp is written.
@@ -77,7 +77,7 @@ export class StatSnapshot {
     this.#record(this.#folders, folder, lines.join(''));
   }
 
-  /** Forgets everything; to be called when a command may have changed files. */
+  /** Forgets everything. Call it when a command may have changed files. */
   clear(): void {
     this.#files.clear();
     this.#folders.clear();

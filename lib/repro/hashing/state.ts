@@ -14,7 +14,7 @@ export interface State {
   folders: MemoTable;
   /** Anything computed from content, by a key that includes the content's hash. */
   memos: MemoTable;
-  /** Runs `work` while no other process runs its own. It should take little time. */
+  /** Runs `work` while no other process is in a call of `exclusively`. It should take little time. */
   exclusively<T>(work: () => T): T;
   close(): Promise<void>;
 }

@@ -5,7 +5,7 @@
  *   pipeline.yaml:7:5: unknown key "dep"; did you mean "deps"?
  */
 
-/** A position in a file. Lines and columns count from 1. */
+/** A position in a file. Lines and columns are counted from 1. */
 export interface Place {
   file: string;
   line?: number;

@@ -1,14 +1,14 @@
 /** Suggestions for mistyped names: "did you mean …?". */
 
-/** More known names than this are not all listed. */
+/** At most this many known names are listed. */
 const LISTED = 12;
 
 /**
  * The end of an error message about an unknown name.
  *
  * @param name the name that the user wrote
- * @param known the names that would be right
- * @param variants further right names, which are suggested but never listed because there are too many
+ * @param known the valid names
+ * @param variants more valid names, which are suggested but never listed because there are too many
  * @returns `; did you mean "deps"?` if a name is near, else a list of the known names; empty if none is known
  */
 export function suggestion(name: string, known: Iterable<string>, variants: readonly string[] = []): string {

@@ -1,11 +1,11 @@
 /**
- * Decides what to do with each stage before anything runs. `makePlan` goes through the stages in the graph's order;
- * `evaluate` decides about one stage from the files as they are now.
+ * Finds the status of each stage before anything runs. `makePlan` goes through the stages in the graph's order;
+ * `evaluate` finds the status of one stage from the files as they are now.
  *
  *   its inputs and outputs are as recorded, and so are those of all upstream stages   → fresh
  *   something differs, and the run cache has a run with exactly these inputs          → restorable
  *   something differs                                                                 → stale
- *   nothing of its own differs, but an upstream stage may make a new input            → maybe
+ *   nothing differs yet, but an upstream stage may make a new input                   → maybe
  *   the definition says `frozen`                                                      → frozen: never run
  */
 import { type Content, contentWithin, type ManifestEntry, parseManifest, sameContent } from '../hashing/index.ts';
@@ -16,7 +16,7 @@ import { type Project, placeMissing } from './project.ts';
 import { MissingInputs } from './stage-inputs.ts';
 import { alwaysRuns, type Reason, staleReasons } from './stale-reasons.ts';
 
-/** What to do with a stage whose inputs are all known. `notes` say why a run in the run cache cannot be restored. */
+/** The status of a stage whose inputs are all known. `notes` say why a run in the run cache cannot be restored. */
 export type SettledStatus =
   | { state: 'fresh'; reasons: [] }
   | { state: 'frozen'; reasons: Reason[] }
@@ -24,8 +24,8 @@ export type SettledStatus =
   | { state: 'stale'; reasons: Reason[]; inputs: Fingerprint; key: string; notes: string[] };
 
 /**
- * What is known of a stage some of whose inputs are still to be made upstream. `stale`: it will not be fresh, for a
- * reason of its own. `maybe`: it is not fresh if one of these inputs changes.
+ * The status of a stage with inputs that upstream stages have not made yet. `stale`: something else differs already, so
+ * it will not be fresh. `maybe`: it will be fresh unless one of these inputs changes.
  */
 export interface PendingStatus {
   state: 'stale' | 'maybe';
@@ -33,7 +33,7 @@ export interface PendingStatus {
   reasons: Reason[];
 }
 
-/** What to do with a stage, as far as it can be known before anything runs. */
+/** The status of a stage, as far as it can be known before anything runs. */
 export type StageStatus = SettledStatus | PendingStatus;
 
 /** Options of a call that change what is planned. */
@@ -55,7 +55,7 @@ export interface PlannedStage {
 /**
  * Plans the stages `names`, which are in the graph's order. Stages outside of `names` count as they are on disk.
  *
- * @returns one entry a name, in the same order
+ * @returns one entry for each name, in the same order
  * @throws ReproError with everything that is wrong, such as missing inputs, each with its place in pipeline.yaml
  */
 export async function makePlan(
@@ -85,7 +85,9 @@ export async function makePlan(
   return plan;
 }
 
-/** Collects the problems of stages. A problem that many stages share, such as the cells of a matrix, is reported once. */
+/**
+ * Collects the problems of stages. A problem that many stages share, such as the cells of a matrix, is reported once.
+ */
 class StageProblems {
   readonly #found = new Map<string, { problem: Problem; stages: string[] }>();
 
@@ -110,7 +112,7 @@ class StageProblems {
   }
 }
 
-/** `statuses` holds at least those of `upstream`, the selected stages that this one waits for. */
+/** `statuses` contains at least the statuses of `upstream`, the selected stages that this one waits for. */
 async function planStage(
   project: Project,
   stage: Stage,
@@ -136,7 +138,7 @@ async function planStage(
 }
 
 /**
- * Decides about one stage from the files as they are now.
+ * Finds the status of one stage from the files as they are now.
  *
  * @throws MissingInputs if an input does not exist
  * @throws ReproError if an input cannot be read
@@ -202,7 +204,7 @@ async function compareWithLock(
   return { inputs, isComplete, reasons };
 }
 
-/** Decides by a comparison that is complete. */
+/** The status that follows from a complete comparison. */
 async function settle(
   project: Project,
   stage: Stage,
@@ -277,8 +279,9 @@ async function assumeRecorded(
 }
 
 /**
- * Replaces a code entry that changed by the modules that differ, if the modules of the last run are known. A module that is
- * no longer used has no new content; a module that was not used then has no old content.
+ * Replaces the reason that a code entry changed by one reason for each module that differs, if the modules of the last
+ * run are known. A module that is no longer used has no new content. A module that was not used then has no old
+ * content.
  */
 async function nameModules(project: Project, reasons: readonly Reason[]): Promise<Reason[]> {
   const named: Reason[] = [];

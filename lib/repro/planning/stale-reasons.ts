@@ -1,7 +1,7 @@
 /**
- * Finds why a stage is stale: a pure comparison of the stage's block in the lock with the present. Content decides, never
- * time. Adding a dependency or parameter to a stage makes it stale; removing one does not. Any change of env makes it stale,
- * because the command sees all of env.
+ * Finds why a stage is stale: a pure comparison of the stage's block in the lock with the present. Content decides,
+ * never time. Adding a dependency or parameter to a stage makes it stale; removing one does not. Any change of env
+ * makes it stale, because the command sees all of env.
  */
 import { differences, type Json, lookUp } from '../documents/index.ts';
 import { type Content, sameContent } from '../hashing/index.ts';
@@ -78,7 +78,9 @@ function params(inputs: Fingerprint, recorded: LockedStage): Reason[] {
   );
 }
 
-/** The recorded value of a param, also if a wider key was recorded: a stage that now lists `train.lr` listed `train`. */
+/**
+ * The recorded value of a param. The last run may have listed a wider key: `train`, where the stage now has `train.lr`.
+ */
 function recordedParam(recorded: LockedStage, file: string, key: string): Json | undefined {
   const values = recorded.params?.[file] ?? {};
   if (Object.hasOwn(values, key)) return values[key];

@@ -1,5 +1,5 @@
 /**
- * One shell command in a process group of its own, with a timeout. Its output is decoded into text and progress updates.
+ * One shell command in its own process group, with a timeout. Its output is decoded into text and progress updates.
  * When it has ended, none of the processes of its group are left. If repro itself is killed, the reaper kills the group
  * (process-groups.ts).
  */
@@ -8,7 +8,7 @@ import type { ProgressUpdate } from '../stage-api/index.ts';
 import { launchShell } from './launch.ts';
 import type { LaunchedShell, LaunchRequest } from './launch-types.ts';
 
-/** What to do while a command runs. */
+/** The timeout of a command and the callbacks for its output. */
 export interface CommandOptions {
   /** Seconds after which it is killed. */
   timeout?: number;
@@ -16,7 +16,7 @@ export interface CommandOptions {
   onProgress(update: ProgressUpdate): void;
 }
 
-/** How a command ended: by an exit code, by a signal, or without a start. */
+/** How a command ended: with an exit code, by a signal, or because it could not be started. */
 export interface CommandResult {
   exit?: number;
   signal?: NodeJS.Signals;

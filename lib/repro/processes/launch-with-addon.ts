@@ -1,4 +1,4 @@
-/** Starts a shell with the addon native/spawn, on a thread of its own. launch.ts says how and why. */
+/** Starts a shell with the addon native/spawn, on a separate thread. launch.ts says how and why. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
@@ -33,8 +33,8 @@ export function addonOrUndefined(): SpawnAddon | undefined {
 }
 
 /**
- * A build from older sources, which had no `numberOf`, is not used. Beyond that, a build is not compared with its sources as
- * those of the other addons are (native/built.mjs), because no recorded result depends on this addon.
+ * A build from older sources without `numberOf` is not used. Builds of the other addons are compared with their sources
+ * (native/built.mjs). This one is not, because no recorded result depends on it.
  */
 function load(): SpawnAddon | false {
   const own = fileURLToPath(import.meta.url);

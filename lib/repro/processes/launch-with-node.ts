@@ -1,6 +1,6 @@
 /**
- * Starts a shell with node:child_process. It is the reference for the addon (launch-with-addon.ts), and takes its place where
- * the addon has not been built. launch.ts says how the shell is started.
+ * Starts a shell with node:child_process. It is the reference for the addon (launch-with-addon.ts), and takes its place
+ * where the addon has not been built. launch.ts says how the shell is started.
  */
 import { spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
@@ -39,7 +39,7 @@ export function launchWithNode({ script, cwd, env, groupsFd }: LaunchRequest, li
     (gate as Writable).end('\n');
   });
   child.on('exit', (exit, signal) => {
-    // Processes that it left in its group end with it.
+    // End the processes that it left in its group.
     kill('SIGKILL');
     const lingering = setTimeout(() => {
       for (const stream of streams) stream.destroy();

@@ -1,13 +1,13 @@
 /**
- * Starts a shell in a session of its own and passes on its output until it and its process group have ended. The shell waits
- * at a gate until its group has been noted (process-groups.ts), so there is no moment at which killing repro could leave an
- * unknown command running. If repro dies before that, the gate closes and the shell ends.
+ * Starts a shell in its own session and passes on its output until it and its process group have ended. The shell waits
+ * at a gate until its group has been noted (process-groups.ts), so there is no moment at which killing repro could
+ * leave an unknown command running. If repro dies before that, the gate closes and the shell ends.
  *
  *   fd 1, 2  one pipe, which keeps the order of output     fd 3  progress     fd 4  the gate
  *
- * There are two ways to start it. launch-with-addon.ts uses native/spawn, which works beside the main thread and blocks it
- * for 0.05 ms a command. launch-with-node.ts uses node:child_process, which forks and blocks everything for 0.8 ms in a
- * process of 50 MB, and for 2.8 ms in one of 155 MB. They differ in nothing but time. REPRO_SPAWN=node forces the latter.
+ * There are two ways to start it. launch-with-addon.ts uses native/spawn, which works beside the main thread and blocks
+ * it for 0.05 ms a command. launch-with-node.ts uses node:child_process, which forks and blocks everything for 0.8 ms
+ * in a process of 50 MB, and for 2.8 ms in one of 155 MB. They differ only in time. REPRO_SPAWN=node forces the latter.
  */
 
 import type { LaunchedShell, LaunchListener, LaunchRequest } from './launch-types.ts';

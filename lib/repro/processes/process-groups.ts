@@ -1,7 +1,7 @@
 /**
- * Makes sure that no command outlives repro, however repro ends. Each repro notes the process groups of its commands in a
- * file. A small shell beside repro, the reaper, kills the groups in the file when repro is gone. If the reaper is killed as
- * well, the next repro kills them before it takes over a stage (`killOrphans`).
+ * Makes sure that no command outlives repro, however repro ends. Each repro notes the process groups of its commands in
+ * a file. A small shell beside repro, the reaper, kills the groups in the file when repro is gone. If the reaper is
+ * killed as well, the next repro kills them before it takes over a stage (`killOrphans`).
  *
  *   add GROUP START     before the command may begin (launch.ts); START is the start time, because ids are reused
  *   remove GROUP        when the command has ended
@@ -63,8 +63,8 @@ export class ProcessGroups {
 }
 
 /**
- * Kills the commands that dead repros left running. Returns when they are gone, so that they cannot write into the files of
- * stages that start next.
+ * Kills the commands that dead repros left running. Returns when they are gone, so that they cannot write into the
+ * files of stages that start next.
  *
  * @param folder the folder given to ProcessGroups
  */

@@ -1,12 +1,16 @@
-/** Start times, groups and memory of processes, from /proc on Linux. Other systems tell only whether a process exists. */
+/**
+ * Start times, groups and memory of processes, from /proc on Linux. On other systems, only the existence of a process
+ * is known.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** Bytes a page. Linux counts resident memory in pages of this size on nearly every machine that runs Node. */
 const PAGE = 4096;
 
 /**
- * The start time of a process, which tells it from a later one with the same id. Undefined if there is no such process, or
- * if it has ended and its parent has not reaped it yet. On other systems than Linux it is the word "alive".
+ * The start time of a process, which distinguishes it from a later process with the same id. Undefined if the process
+ * does not exist, or has ended and has not been reaped by its parent yet. On other systems than Linux it is the word
+ * "alive".
  */
 export function startTimeOf(pid: number): string | undefined {
   if (process.platform === 'linux') {
@@ -21,7 +25,9 @@ export function startTimeOf(pid: number): string | undefined {
   }
 }
 
-/** Whether a process of the group is running. Processes that have ended but are not reaped yet (zombies) do not count. */
+/**
+ * Whether a process of the group is running. Processes that have ended but are not reaped yet (zombies) do not count.
+ */
 export function isGroupAlive(group: number): boolean {
   try {
     process.kill(-group, 0);
@@ -55,8 +61,8 @@ function isDead([state]: readonly string[]): boolean {
 }
 
 /**
- * The fields of /proc/PID/stat from the third on: [0] state, [1] parent, [2] process group, [19] start time, [21] resident
- * pages.
+ * The fields of /proc/PID/stat from the third on: [0] state, [1] parent, [2] process group, [19] start time, [21]
+ * resident pages.
  *
  * @see proc_pid_stat(5)
  */

@@ -123,7 +123,7 @@ export interface Change {
 /** Changes by file, then by dotted key. */
 export type Changes = { [file: string]: { [key: string]: Change } };
 
-/** Is called with one sentence for each file that cannot be read as metrics or params. */
+/** Receives one sentence for each file that cannot be read as metrics or params. */
 export type ReportUnreadable = (message: string) => void;
 
 /** The paths of one file on both sides. A side without the file has no path. */
@@ -223,12 +223,11 @@ function metricsOf({ outs }: Stage): string[] {
 }
 
 /**
- * Matches the metrics files of two sides. Files match by path or, if the path changed, by the name of their stage; so
+ * Matches the metrics files of two sides. Files match by path or, if the path changed, by the name of their stage, so
  * cells of a matrix match by their axes. A file counts only if it is an output of the side's own pipeline: the files of
  * a removed cell may still exist, but they are ignored.
  *
- * @param workspaceStages the stages in the workspace, for a side whose own stages are unknown if the other side's are
- *   unknown too
+ * @param workspaceStages the stages in the workspace, used if the stages of both sides are unknown
  */
 export function pairMetrics([a, b]: readonly [Side, Side], workspaceStages: readonly Stage[]): FilePair[] {
   const [oldStages, newStages] = [a.stages ?? b.stages ?? workspaceStages, b.stages ?? a.stages ?? workspaceStages];

@@ -9,11 +9,11 @@
  *
  * Some axes only repeat a measurement: seed, repeat, replicate and trial, also in the plural or after a prefix such as
  * `data_seed`. They show the effect of chance. Among cells that are equal on all other axes, the spread is the largest
- * value minus the smallest. A change is "within noise" if it is not larger than the spread. Of the two sides' spreads
- * the smaller one counts, so that one outlier on one side does not hide a change.
+ * value minus the smallest. A change is "within noise" if it is not larger than the spread. The smaller of the two
+ * sides' spreads counts, so that one outlier on one side does not hide a change.
  *
- * The items of a list of mappings (points of a fit, samples, epochs) are many and are only the data behind the metrics.
- * The tables leave them out and a note counts them; `--all` shows them.
+ * Lists of mappings (points of a fit, samples, epochs) are long, and they are only the data behind the metrics. The
+ * tables leave their values out and a note counts them; `--all` shows them.
  */
 
 import { equal, type Json } from '../documents/index.ts';
@@ -34,7 +34,7 @@ const REPETITION_AXIS = /^(.*[_-])?(seed|repeat|replicate|trial)s?$/i;
 /** Tolerates rounding: 1 − 0.9 and 0.9 − 0.8 must count as equal. */
 const ROUNDING_TOLERANCE = 1 + 1e-9;
 
-/** Metrics files of one matrix: the first one of each cell, or the second one of each, and so on. */
+/** The metrics files of one matrix that have the same position in their stage, such as the first one of each cell. */
 interface Sweep {
   title: string;
   /** The names of the axes. */

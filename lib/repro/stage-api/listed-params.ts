@@ -23,7 +23,7 @@ export function listedParams(sources: readonly ParamSource[]): string {
 
 /**
  * Limits a params file to the params that the running stage lists. The whole value is returned if the program was
- * started by hand, or if the stage lists nothing of this file.
+ * started by hand, or if the stage lists no param of this file.
  *
  * @param value the whole value of the file
  * @param file its path, as pipeline.yaml writes it

@@ -62,7 +62,7 @@ export function openProgress(): Progress {
   };
 }
 
-/** Writes each update it is given to one destination. */
+/** Writes updates to one destination. */
 interface Writer {
   update(update: ProgressUpdate): void;
   close(): void;

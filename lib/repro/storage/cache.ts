@@ -5,9 +5,9 @@
  *             `cache: {type: hardlink}`; otherwise copies. The file is read once, and hashed as it is read.
  *   restore   puts an output back in the same three ways
  *
- * Only with a hard link does the user see the cache's own file. It is read-only. It is made only for outputs that repro
- * removes before their command runs, and never for a file that already has another name. Editing it anyway damages the
- * object, and this is found like any damage.
+ * With a hard link, and only then, the user sees the cache's own file. It is read-only. It is made only for outputs
+ * that repro removes before their command runs, and never for a file that already has another name. Editing it anyway
+ * damages the object, and this is found like any damage.
  */
 import { chmodSync, constants, copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';

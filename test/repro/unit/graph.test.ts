@@ -59,7 +59,7 @@ describe('what is refused', () => {
 
   test("an output that is or holds one of the pipeline's own files", () => {
     for (const path of ['pipeline.yaml', 'params.yaml', '.git', '.repro/cache'])
-      expect(() => buildGraph([stage('a', { outs: [path] })]), path).toThrow('cannot be, or hold');
+      expect(() => buildGraph([stage('a', { outs: [path] })]), path).toThrow('cannot be or contain');
   });
 });
 

@@ -1,4 +1,6 @@
-/** The modules behind a code entry: a remembered closure is used only while every import still means the same module. */
+/**
+ * The modules behind a code entry: a remembered closure is used only while every import still means the same module.
+ */
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
