@@ -1,4 +1,4 @@
-/** Archives: honest ones are unpacked completely; the attacks of hostile ones are reported and have no effect. */
+/** Valid archives are unpacked completely. The attacks in hostile archives are reported and have no effect. */
 import { lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -16,7 +16,7 @@ async function unpack(name: string, bytes: Uint8Array, limits = {}) {
   return fetchDataset(folder.path('in', name), folder.path('raw'), { limits });
 }
 
-describe('honest archives', () => {
+describe('valid archives', () => {
   const members = [
     { path: 'songs/', type: '5' },
     { path: 'songs/a.mid', content: midi },
@@ -73,7 +73,7 @@ describe('honest archives', () => {
     return fetchDataset(folder.path(`${archives}.tar.gz`), folder.path(`raw-${archives}`));
   };
 
-  test('a single MIDI file is a data set of one', async () => {
+  test('a single MIDI file is a data set with one file', async () => {
     const { files } = await unpack('one.mid', midi);
     expect(files).toBe(1);
     expect(await treeOf(folder.path('raw'))).toEqual(['one.mid']);

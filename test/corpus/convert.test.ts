@@ -1,4 +1,4 @@
-/** Converting a folder of MIDI files to ABC: same result on any number of threads, and a bad file only costs itself. */
+/** Converts folders of MIDI files to ABC. The result is the same on any number of threads, and a bad file does not stop the others. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -46,7 +46,7 @@ test('unreadable files are listed in order with the reason and the others conver
   expect(seen).toEqual(Array.from({ length: 43 }, (_, i) => i + 1));
 });
 
-test('the old ABC file of a MIDI file that became unreadable is removed', async () => {
+test('if a MIDI file becomes unreadable, its old ABC file is removed', async () => {
   await writeTree(folder.path('raw'), { 'a.mid': composePiece(1), 'b.mid': composePiece(2) });
   await convertCorpus(folder.path('raw'), folder.path('abc'));
   await writeFile(folder.path('raw/b.mid'), 'broken since');
@@ -74,7 +74,7 @@ test('a folder without MIDI files, without readable ones, or missing gives a mes
 
 const task = new URL('./misbehaving-task.ts', import.meta.url);
 
-test('a full disk ends the run at once', async () => {
+test('a full disk stops the run immediately', async () => {
   const items = [...Array(20).fill('fine'), 'full', ...Array(200).fill('fine')];
   for (const threads of [0, 2]) {
     const seen: string[] = [];
@@ -99,7 +99,7 @@ test('a task that hangs, exhausts its memory or ends its thread fails its own it
   ]);
 });
 
-test('a result that arrives before the timeout but is read after it counts, and the next item does not fail', async () => {
+test('a result that arrives before the timeout is accepted even if it is read later, and the next item does not fail', async () => {
   const shared = new Int32Array(new SharedArrayBuffer(8));
   const release = (items: number) => {
     Atomics.store(shared, GO_ON, items);
@@ -108,7 +108,7 @@ test('a result that arrives before the timeout but is read after it counts, and 
   const timeout = 1000;
   const run = runTasks<string, Int32Array, string>(task, ['wait', 'wait', 'fine'], shared, { threads: 1, timeout });
   while (Atomics.load(shared, BEGUN) < 1) await setImmediate();
-  // Its `started` message was sent before and is read within a turn of the event loop, which starts its timer.
+  // The `started` message of the first item was sent before. It is read within a turn of the event loop, and starts the timer.
   await setImmediate();
   await setImmediate();
   // This thread is busy until the timeout has passed. Meanwhile the worker finishes the first item and begins the second.

@@ -124,7 +124,7 @@ describe('a download', () => {
     expect(missing.ranges).toHaveLength(1);
   });
 
-  test('fails if the server sends nothing for longer than the idle timeout', async () => {
+  test('fails if the server sends no data for longer than the idle timeout', async () => {
     const { url } = await serving((_request, response) => {
       response.writeHead(200, { 'content-length': 10 });
       response.write('half');

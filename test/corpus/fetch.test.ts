@@ -10,7 +10,7 @@ const midi = composePiece(1);
 const root = process.getuid?.() === 0;
 
 describe('synthetic', () => {
-  test('composes the given number of pieces, which depend on the seed and not on their number', async () => {
+  test('composes the given number of pieces; a piece depends on the seed and not on the number of pieces', async () => {
     const compose = (name: string, pieces: number, seed: number) =>
       fetchDataset('synthetic', folder.path(name), { synthetic: { pieces, seed } });
     const { files, source, skipped } = await compose('a', 3, 1);
@@ -44,7 +44,7 @@ describe('synthetic', () => {
 });
 
 describe('a folder', () => {
-  test('yields its MIDI files of every ending, in their folders, and counts the others', async () => {
+  test('gives its MIDI files of every file extension, in their folders, and counts the other files', async () => {
     await writeTree(folder.path('mine'), {
       'a.mid': midi,
       'deep/er/B.MIDI': midi,

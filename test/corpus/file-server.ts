@@ -1,4 +1,4 @@
-/** A local HTTP server whose answers, good or bad, are chosen by each test. */
+/** A local HTTP server. Each test chooses its answers, valid or not. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 

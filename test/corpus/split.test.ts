@@ -42,7 +42,7 @@ async function split(options: SplitOptions = {}, name = 'splits') {
 }
 
 describe('splits', () => {
-  test('every tune is one line of one split, with id and text, in the same order on every run', async () => {
+  test('every tune is one line of one split, with id and text, and the order is the same on every run', async () => {
     await writeTree(folder.path('abc'), corpus(0, 40));
     const { metrics, lines, ids } = await split();
     const all = Object.values(ids).flat();

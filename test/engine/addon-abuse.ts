@@ -4,9 +4,9 @@
  *
  *     node --import tsx test/engine/addon-abuse.ts [ROUNDS]
  *
- * Every function is called with right arguments, up to two of which are replaced by invalid ones, or some left out. Each
- * call has to return or throw. The program prints how many did either. With an addon built with -fsanitize=address and
- * libasan preloaded, it finds more than crashes.
+ * Every function is called with valid arguments. Up to two of them are replaced by invalid ones, or some are left out. Each
+ * call must return or throw. The program prints the number of calls that returned and of those that threw. With an addon
+ * built with -fsanitize=address, and libasan preloaded, it also finds memory errors that do not crash the process.
  */
 import { type Addon, addonParameters, loadAddon } from '../../lib/engine/native/native-addon.ts';
 import { parameters, Random } from '../../lib/models/index.ts';
@@ -103,7 +103,7 @@ const kernels = [
   ],
   ...['sumOfSquares', 'adamw', 'panel', 'keptRow', 'keptTokens', 'packedSize', 'multiplyAdds'],
 ];
-/** Right arguments of each function; those of a kernel are right only by chance. */
+/** Valid arguments of each function. Those of a kernel are valid only by chance. */
 const calls: { [name in keyof Addon]: () => unknown[] } = {
   kernelsName: () => ['generic', 'fp32'],
   architectures: () => [],
@@ -117,12 +117,12 @@ const calls: { [name in keyof Addon]: () => unknown[] } = {
   run: () => {
     const { model, config, size } = pick(models);
     const tokens = () => new Uint32Array(12).fill(random.below(config.vocabularySize));
-    const what = random.below(4);
-    const state = config.architecture === 'lstm' && what < 3 ? new Float32Array(2 * 2 * 2 * 6) : undefined;
-    const out = [state && new Float32Array(48), undefined, new Float32Array(size), new Float32Array(12 * 11)][what];
+    const kind = random.below(4);
+    const state = config.architecture === 'lstm' && kind < 3 ? new Float32Array(2 * 2 * 2 * 6) : undefined;
+    const out = [state && new Float32Array(48), undefined, new Float32Array(size), new Float32Array(12 * 11)][kind];
     return [
       model,
-      what,
+      kind,
       tokens(),
       tokens(),
       2,
@@ -152,13 +152,13 @@ const calls: { [name in keyof Addon]: () => unknown[] } = {
 
 const counts = { returned: 0, threw: 0 };
 const names = Object.keys(calls) as (keyof Addon)[];
-if (names.sort().join() !== Object.keys(addon).sort().join()) throw new Error('a function of the addon is not tried');
+if (names.sort().join() !== Object.keys(addon).sort().join()) throw new Error('a function of the addon is not tested');
 for (let round = 0; round < rounds; round++)
   for (const name of names) {
     const args = calls[name]();
-    for (let wrong = random.below(3); wrong > 0; wrong--) args[random.below(args.length || 1)] = pick(junk)();
+    for (let invalid = random.below(3); invalid > 0; invalid--) args[random.below(args.length || 1)] = pick(junk)();
     if (random.below(8) === 0) args.length = random.below(args.length + 1);
-    // The handles are still needed.
+    // Later calls still need these handles.
     if (name.endsWith('ispose') && handles.includes(args[0])) continue;
     try {
       await (addon[name] as (...args: unknown[]) => unknown)(...args);

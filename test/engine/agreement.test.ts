@@ -2,11 +2,11 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../lib/engine/index.ts';
 import { initialWeights, type ModelConfig, parameters } from '../../lib/models/index.ts';
-import { each, engines, livelyWeights, nativeIsBuilt, randomBatch } from './tiny.ts';
+import { allArchitectures, engines, nativeIsBuilt, perturbedWeights, randomBatch } from './tiny.ts';
 
 const gpt = { vocabularySize: 53, block: 24, layers: 3, width: 36, heads: 3, dropout: 0 };
 const lstm = { vocabularySize: 53, block: 24, layers: 2, width: 37, dropout: 0 };
-const configs = each({
+const configs = allArchitectures({
   gpt: [
     ['a GPT', { architecture: 'gpt', ...gpt, bias: true }],
     ['a GPT without biases', { architecture: 'gpt', ...gpt, bias: false }],
@@ -24,7 +24,7 @@ describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped if the addon is not bu
     [tfjs, native] = await Promise.all(engines.map(([, open]) => open()));
   });
   const both = (config: ModelConfig) => {
-    const weights = livelyWeights(initialWeights(config, 1));
+    const weights = perturbedWeights(initialWeights(config, 1));
     return [tfjs, native].map((engine) => engine.model(config, { weights }));
   };
 

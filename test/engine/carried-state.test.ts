@@ -1,4 +1,4 @@
-/** An LSTM whose state is carried from window to window: the results of each engine for a state, and runs that carry it. */
+/** LSTMs whose state is carried from window to window: the results of each engine from a state, and runs that carry the state. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,8 +20,8 @@ import {
   anyEngine,
   countingSource,
   engines,
-  livelyWeights,
   nativeIsBuilt,
+  perturbedWeights,
   randomBatch,
   tinyGpt,
   tinyLstm,
@@ -34,9 +34,9 @@ const configs: [name: string, config: LstmConfig][] = [
   ['an LSTM of one layer', { ...tinyLstm, layers: 1 }],
   ['an LSTM of three layers', { ...tinyLstm, layers: 3, width: 9, embedding: 7 }],
 ];
-const lively = (config: LstmConfig) => livelyWeights(initialWeights(config, 1));
-/** a learning rate at which nothing is learned */
-const still = { learningRate: 0 };
+const perturbed = (config: LstmConfig) => perturbedWeights(initialWeights(config, 1));
+/** a learning rate of 0, so that a step changes no weights */
+const noLearning = { learningRate: 0 };
 
 /** [layers, 2, sequences, width] */
 function randomState({ layers, width }: LstmConfig, sequences: number): Float32Array {
@@ -57,7 +57,8 @@ function cut({ inputs, targets, sequences, length }: Batch, from: number, to: nu
 const rows = (tokens: Batch['inputs'], { sequences, length }: Batch) =>
   Array.from({ length: sequences }, (_, s) => [...tokens.subarray(s * length, (s + 1) * length)]);
 
-const farthest = (a: Float32Array, b: Float32Array) => a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i])), 0);
+const largestDifference = (a: Float32Array, b: Float32Array) =>
+  a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i])), 0);
 
 describe.each(engines)('a batch with a state, on the %s engine', (name, open) => {
   if (name === 'native' && !nativeIsBuilt) return void test.skip('is not built here: `npm run build`');
@@ -69,18 +70,18 @@ describe.each(engines)('a batch with a state, on the %s engine', (name, open) =>
   test.each(configs)(
     'continues the batch before it: two halves give the logits and losses of the whole window (%s)',
     async (_, config) => {
-      const model = engine.model(config, { weights: lively(config) });
+      const model = engine.model(config, { weights: perturbed(config) });
       const whole = randomBatch(config, 3, 6);
       const zeros = new Float32Array(randomState(config, 3).length);
-      const first = await model.trainStep({ ...cut(whole, 0, 2), state: zeros }, still);
-      const second = await model.trainStep({ ...cut(whole, 2, 6), state: first.state }, still);
-      const all = await model.trainStep({ ...whole, state: zeros }, still);
+      const first = await model.trainStep({ ...cut(whole, 0, 2), state: zeros }, noLearning);
+      const second = await model.trainStep({ ...cut(whole, 2, 6), state: first.state }, noLearning);
+      const all = await model.trainStep({ ...whole, state: zeros }, noLearning);
       expect((2 * first.loss + 4 * second.loss) / 6).toBeCloseTo(await model.loss(whole), 6);
       expect(all.loss).toBeCloseTo(await model.loss(whole), 6);
-      expect(farthest(second.state!, all.state!)).toBeLessThan(1e-6);
-      expect(farthest(all.state!, zeros)).toBeGreaterThan(0.1);
+      expect(largestDifference(second.state!, all.state!)).toBeLessThan(1e-6);
+      expect(largestDifference(all.state!, zeros)).toBeGreaterThan(0.1);
       // Without a state in the batch, none is returned.
-      expect((await model.trainStep(whole, still)).state).toBeUndefined();
+      expect((await model.trainStep(whole, noLearning)).state).toBeUndefined();
       model.dispose();
     },
   );
@@ -88,10 +89,10 @@ describe.each(engines)('a batch with a state, on the %s engine', (name, open) =>
   test.each(configs)(
     'has the gradients of finite differences, with the state as a constant (%s)',
     async (_, config) => {
-      const model = engine.model(config, { weights: lively(config) });
+      const model = engine.model(config, { weights: perturbed(config) });
       const batch = { ...randomBatch(config, 2, 6), state: randomState(config, 2) };
       const { loss, gradients } = await model.gradients(batch);
-      const weights = inDoubles(lively(config));
+      const weights = inDoubles(perturbed(config));
       const { layers, width: H } = config;
       const part = (s: number, layer: number, which: number) => {
         const begin = ((2 * layer + which) * 2 + s) * H;
@@ -126,21 +127,21 @@ describe.each(engines)('a batch with a state, on the %s engine', (name, open) =>
     const batch = { ...randomBatch(tinyLstm, 5, 6), state: randomState(tinyLstm, 5) };
     const results = [];
     for (const microbatch of [5, 2, 1]) {
-      const model = engine.model(tinyLstm, { weights: lively(tinyLstm) });
-      results.push({ ...(await model.trainStep(batch, { ...still, microbatch })), ...model.optimizerState() });
+      const model = engine.model(tinyLstm, { weights: perturbed(tinyLstm) });
+      results.push({ ...(await model.trainStep(batch, { ...noLearning, microbatch })), ...model.optimizerState() });
       model.dispose();
     }
     for (const { loss, gradientNorm, state } of results.slice(1)) {
       expect(loss).toBeCloseTo(results[0].loss, 6);
       expect(gradientNorm).toBeCloseTo(results[0].gradientNorm, 5);
-      expect(farthest(state!, results[0].state!)).toBeLessThan(1e-6);
+      expect(largestDifference(state!, results[0].state!)).toBeLessThan(1e-6);
     }
   });
 
   test('is refused by a GPT, and if the state does not fit the batch', async () => {
     const [gpt, lstm] = [tinyGpt, tinyLstm].map((config) => engine.model(config, { seed: 1 }));
     const batch = randomBatch(tinyLstm, 2, 6);
-    const step = (model: typeof gpt, state: Float32Array) => model.trainStep({ ...batch, state }, still);
+    const step = (model: typeof gpt, state: Float32Array) => model.trainStep({ ...batch, state }, noLearning);
     await expect(step(gpt, new Float32Array(48))).rejects.toThrow(/a gpt has none/);
     await expect(step(lstm, new Float32Array(47))).rejects.toThrow(/state has 47 numbers; 2 layers .* need 48/);
     await expect(step(lstm, new Float32Array(47))).rejects.toThrow(EngineError);
@@ -165,7 +166,7 @@ describe('the streams of a run', () => {
     expect([0, 1, 2, 3, 4, 5].filter((step) => beginsStreams(step, streams!))).toEqual([0, 4]);
   });
 
-  test('need at least one window each', () => {
+  test('must each have at least one window', () => {
     const { config, ...rest } = { config: carried, ...settings };
     expect(resolveSettings(rest, config, countingSource(11, 25)).streams).toEqual({ stride: 6, windows: 1 });
     expect(() => resolveSettings(rest, config, countingSource(11, 24))).toThrow(
@@ -173,7 +174,7 @@ describe('the streams of a run', () => {
     );
   });
 
-  test('are not used if the state is reset', () =>
+  test('are not used if the state is reset at each window', () =>
     expect(resolveSettings(settings, tinyLstm, source).streams).toBeUndefined());
 });
 
@@ -189,43 +190,47 @@ describe('a run with carried state', () => {
   afterEach(() => rm(dir, { recursive: true }));
 
   test('gives each step the state after the step before, and zeros where the streams begin', async () => {
-    const steps: { given: Float32Array; left: Float32Array }[] = [];
-    const watching: Engine = {
+    const steps: { initialState: Float32Array; finalState: Float32Array }[] = [];
+    const recordingEngine: Engine = {
       ...engine,
       model(...call) {
         const model = engine.model(...call);
         const step = model.trainStep.bind(model);
         model.trainStep = async (batch, options) => {
           const result = await step(batch, options);
-          steps.push({ given: batch.state!, left: result.state! });
+          steps.push({ initialState: batch.state!, finalState: result.state! });
           return result;
         };
         return model;
       },
     };
-    await runOn(watching);
+    await runOn(recordingEngine);
     expect(steps).toHaveLength(30);
     const zeros = new Float32Array(2 * 2 * 4 * 6);
-    for (const [i, { given }] of steps.entries()) expect(given).toEqual(i % 4 === 0 ? zeros : steps[i - 1].left);
-    expect(steps[0].left).not.toEqual(zeros);
+    for (const [i, { initialState }] of steps.entries())
+      expect(initialState).toEqual(i % 4 === 0 ? zeros : steps[i - 1].finalState);
+    expect(steps[0].finalState).not.toEqual(zeros);
   });
 
   // At step 8 the streams begin again.
-  test.each([7, 8])('that is interrupted at step %d and resumed has the same bits as a run that is not', async (at) => {
-    const config = { ...carried, dropout: 0.1 };
-    const stop = new AbortController();
-    const onProgress = ({ done }: { done: number }) => done === 24 * at && stop.abort(new Error('enough'));
-    const through = await runOn(engine, { config });
-    await expect(runOn(engine, { config, checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow(
-      'enough',
-    );
-    const resumed = await runOn(engine, { config, checkpointDir: dir });
-    expect(resumed.weights).toEqual(through.weights);
-    expect(resumed.curve).toEqual(through.curve);
-    expect(resumed.trainLoss).toBe(through.trainLoss);
-  });
+  test.each([7, 8])(
+    'gives the same bits as an uninterrupted run if it is interrupted at step %d and resumed',
+    async (at) => {
+      const config = { ...carried, dropout: 0.1 };
+      const stop = new AbortController();
+      const onProgress = ({ done }: { done: number }) => done === 24 * at && stop.abort(new Error('enough'));
+      const uninterrupted = await runOn(engine, { config });
+      await expect(runOn(engine, { config, checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow(
+        'enough',
+      );
+      const resumed = await runOn(engine, { config, checkpointDir: dir });
+      expect(resumed.weights).toEqual(uninterrupted.weights);
+      expect(resumed.curve).toEqual(uninterrupted.curve);
+      expect(resumed.trainLoss).toBe(uninterrupted.trainLoss);
+    },
+  );
 
-  test('is not resumed with a state that is reset', async () => {
+  test('does not resume with a state that is reset', async () => {
     const stop = new AbortController();
     const onProgress = ({ done }: { done: number }) => done === 24 * 7 && stop.abort(new Error('enough'));
     await expect(runOn(engine, { checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow('enough');
@@ -237,27 +242,27 @@ describe('a run with carried state', () => {
   test.skipIf(!nativeIsBuilt)('has the same losses on both engines, step by step', async () => {
     const losses = await Promise.all(
       engines.map(async ([, open]) => {
-        const seen: number[] = [];
+        const recorded: number[] = [];
         const opened = await open();
-        const listening: Engine = {
+        const recordingEngine: Engine = {
           ...opened,
           model(...call) {
             const model = opened.model(...call);
             const step = model.trainStep.bind(model);
             model.trainStep = async (...of) => {
               const result = await step(...of);
-              seen.push(result.loss);
+              recorded.push(result.loss);
               return result;
             };
             return model;
           },
         };
-        await runOn(listening, { settings: { ...settings, tokens: 24 * 10, learningRate: 0.01 } });
-        return Float32Array.from(seen);
+        await runOn(recordingEngine, { settings: { ...settings, tokens: 24 * 10, learningRate: 0.01 } });
+        return Float32Array.from(recorded);
       }),
     );
     expect(losses[0]).toHaveLength(10);
-    expect(farthest(losses[0], losses[1])).toBeLessThan(1e-5);
+    expect(largestDifference(losses[0], losses[1])).toBeLessThan(1e-5);
   });
 });
 

@@ -19,10 +19,13 @@ function isInstalled(name: string): boolean {
 }
 
 for (const [device, name, message] of packages)
-  test.skipIf(isInstalled(name))(`the device ${device} names its packages if they are not installed`, async () => {
-    await expect(open(device)).rejects.toThrow(EngineError);
-    await expect(open(device)).rejects.toThrow(message);
-  });
+  test.skipIf(isInstalled(name))(
+    `an error names the packages of the device ${device} if they are not installed`,
+    async () => {
+      await expect(open(device)).rejects.toThrow(EngineError);
+      await expect(open(device)).rejects.toThrow(message);
+    },
+  );
 
 test('an unknown device is refused, and the error lists the known devices', () =>
   expect(open('tpu')).rejects.toThrow(/tfjs device is tpu; it must be one of node-gpu, node, wasm, cpu/));

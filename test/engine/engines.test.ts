@@ -1,14 +1,14 @@
-/** One specification for all engines, run on each. The native engine is skipped if it is not built. */
+/** One specification for all engines. It runs on each engine; the native engine is skipped if it is not built. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Batch, Engine, Model } from '../../lib/engine/index.ts';
 import { EngineError } from '../../lib/engine/index.ts';
 import { initialWeights, type ModelConfig, parameters, type Weights } from '../../lib/models/index.ts';
 import { inDoubles, referenceLogits, referenceLoss } from './reference.ts';
-import { engines, livelyWeights, nativeIsBuilt, randomBatch, tinyConfigs, tinyGpt, tinyLstm } from './tiny.ts';
+import { engines, nativeIsBuilt, perturbedWeights, randomBatch, tinyConfigs, tinyGpt, tinyLstm } from './tiny.ts';
 
 const rows = ({ length, sequences }: Batch, tokens: Batch['inputs']) =>
   Array.from({ length: sequences }, (_, s) => [...tokens.subarray(s * length, (s + 1) * length)]);
-const lively = (config: ModelConfig) => livelyWeights(initialWeights(config, 1));
+const perturbed = (config: ModelConfig) => perturbedWeights(initialWeights(config, 1));
 const settings = { learningRate: 0.01, clip: 1 };
 
 /** The largest difference of two values, relative to the largest value of their tensor. */
@@ -44,8 +44,8 @@ describe.each(engines)('the %s engine', (name, open) => {
     const targets = rows(batch, batch.targets);
 
     test('gives the same logits and loss as the reference', () =>
-      withModel(config, lively(config), async (model) => {
-        const weights = inDoubles(lively(config));
+      withModel(config, perturbed(config), async (model) => {
+        const weights = inDoubles(perturbed(config));
         const expected = inputs.flatMap((ids) => referenceLogits(config, weights, ids).flat());
         const logits = await model.logits(batch.inputs, batch.sequences, batch.length);
         const worst = logits.reduce((most, x, i) => Math.max(most, Math.abs(x - expected[i])), 0);
@@ -54,9 +54,9 @@ describe.each(engines)('the %s engine', (name, open) => {
       }));
 
     test("gives the gradients of finite differences of the reference's loss, for every parameter", () =>
-      withModel(config, lively(config), async (model) => {
+      withModel(config, perturbed(config), async (model) => {
         const { loss, gradients } = await model.gradients(batch);
-        const weights = inDoubles(lively(config));
+        const weights = inDoubles(perturbed(config));
         expect(loss).toBeCloseTo(referenceLoss(config, weights, inputs, targets), 5);
         expect([...gradients.keys()]).toEqual(parameters(config).map((parameter) => parameter.name));
         for (const [parameter, { data }] of gradients) {
@@ -76,7 +76,7 @@ describe.each(engines)('the %s engine', (name, open) => {
       }));
 
     test('gives the same logits token by token as for the whole window', () =>
-      withModel(config, lively(config), async (model) => {
+      withModel(config, perturbed(config), async (model) => {
         const whole = await model.logits(batch.inputs, batch.sequences, batch.length);
         const V = config.vocabularySize;
         const decoder = model.decoder(batch.sequences);
@@ -94,11 +94,11 @@ describe.each(engines)('the %s engine', (name, open) => {
       }));
 
     test('accepts windows shorter than the block', () =>
-      withModel(config, lively(config), async (model) => {
+      withModel(config, perturbed(config), async (model) => {
         const short = randomBatch(config, 2, 2);
         const expected = referenceLoss(
           config,
-          inDoubles(lively(config)),
+          inDoubles(perturbed(config)),
           rows(short, short.inputs),
           rows(short, short.targets),
         );
@@ -118,7 +118,7 @@ describe.each(engines)('the %s engine', (name, open) => {
     }));
 
   test("makes the updates of PyTorch's AdamW: two steps computed by hand, with clipping, and decay on matrices only", () =>
-    withModel(tinyGpt, lively(tinyGpt), async (model) => {
+    withModel(tinyGpt, perturbed(tinyGpt), async (model) => {
       const batch = randomBatch(tinyGpt, 2, 6);
       const options = {
         learningRate: 0.01,
@@ -127,7 +127,7 @@ describe.each(engines)('the %s engine', (name, open) => {
         weightDecay: 0.2,
         clip: 0.5,
       };
-      const expected = inDoubles(lively(tinyGpt));
+      const expected = inDoubles(perturbed(tinyGpt));
       const moments = new Map(
         [...expected].map(([key, { data }]) => [key, { m: data.map(() => 0), v: data.map(() => 0) }]),
       );
@@ -162,8 +162,8 @@ describe.each(engines)('the %s engine', (name, open) => {
     }));
 
   test('makes the same step for every size of microbatch', () =>
-    withModel(tinyLstm, lively(tinyLstm), (whole) =>
-      withModel(tinyLstm, lively(tinyLstm), async (parts) => {
+    withModel(tinyLstm, perturbed(tinyLstm), (whole) =>
+      withModel(tinyLstm, perturbed(tinyLstm), async (parts) => {
         const batch = randomBatch(tinyLstm, 5, 6);
         const a = await whole.trainStep(batch, { ...settings, microbatch: 5 });
         const b = await parts.trainStep(batch, { ...settings, microbatch: 2 });
@@ -193,7 +193,7 @@ describe.each(engines)('the %s engine', (name, open) => {
     },
   );
 
-  test('drops out only in training, by seed', async () => {
+  test('applies dropout only in training, with masks chosen by the seed', async () => {
     const config = { ...tinyGpt, dropout: 0.5 };
     const batch = randomBatch(config, 2, 6);
     const losses = [];
@@ -201,35 +201,35 @@ describe.each(engines)('the %s engine', (name, open) => {
       losses.push(
         await withModel(
           config,
-          lively(config),
+          perturbed(config),
           async (m) => (await m.trainStep(batch, { ...settings, dropoutSeed })).loss,
         ),
       );
     expect(losses[0]).toBe(losses[1]);
     expect(losses[0]).not.toBe(losses[2]);
-    const without = await withModel(tinyGpt, lively(config), (model) => model.loss(batch));
-    await withModel(config, lively(config), async (model) => {
+    const without = await withModel(tinyGpt, perturbed(config), (model) => model.loss(batch));
+    await withModel(config, perturbed(config), async (model) => {
       expect(await model.loss(batch)).toBe(without);
       expect((await model.gradients(batch)).loss).toBeCloseTo(without, 6);
     });
   });
 
   test('has different dropout masks at each step', () =>
-    withModel({ ...tinyGpt, dropout: 0.5 }, lively(tinyGpt), async (model) => {
+    withModel({ ...tinyGpt, dropout: 0.5 }, perturbed(tinyGpt), async (model) => {
       const batch = randomBatch(tinyGpt, 2, 6);
-      const still = () => model.trainStep(batch, { learningRate: 0, dropoutSeed: 1 });
-      expect((await still()).loss).not.toBe((await still()).loss);
+      const stepWithoutLearning = () => model.trainStep(batch, { learningRate: 0, dropoutSeed: 1 });
+      expect((await stepWithoutLearning()).loss).not.toBe((await stepWithoutLearning()).loss);
     }));
 
-  test('does not change the mean by dropout: losses with dropout lie around the loss without', async () => {
+  test('keeps the mean under dropout: losses with dropout lie around the loss without dropout', async () => {
     const config = { ...tinyGpt, dropout: 0.05 };
     const batch = randomBatch(config, 4, 6);
-    const without = await withModel(tinyGpt, lively(config), (model) => model.loss(batch));
+    const without = await withModel(tinyGpt, perturbed(config), (model) => model.loss(batch));
     let sum = 0;
     for (let dropoutSeed = 0; dropoutSeed < 10; dropoutSeed++)
       sum += await withModel(
         config,
-        lively(config),
+        perturbed(config),
         async (m) => (await m.trainStep(batch, { ...settings, dropoutSeed })).loss,
       );
     expect(Math.abs(sum / 10 - without) / without).toBeLessThan(0.05);
@@ -244,24 +244,24 @@ describe.each(engines)('the %s engine', (name, open) => {
       expect(model.weights()).not.toEqual(initialWeights(tinyGpt, 1));
     }));
 
-  test('estimates more memory for more layers, width, length and sequences', () => {
+  test('estimates larger memory for larger layers, width, length and sequences', () => {
     const base = engine.memory(tinyGpt, { batch: 1 });
     expect(base).toBeGreaterThan(0);
-    for (const more of [{ layers: 8 }, { width: 64 }, { block: 256 }])
-      expect(engine.memory({ ...tinyGpt, ...more }, { batch: 1 })).toBeGreaterThan(base);
+    for (const larger of [{ layers: 8 }, { width: 64 }, { block: 256 }])
+      expect(engine.memory({ ...tinyGpt, ...larger }, { batch: 1 })).toBeGreaterThan(base);
     const long = (batch: number, microbatch: number) =>
       engine.memory({ ...tinyGpt, block: 256 }, { batch, microbatch });
     expect(long(8, 8)).toBeGreaterThan(long(8, 1));
   });
 
   test.each([tinyGpt, tinyLstm])(
-    'takes a batch of 50,000 tokens in the memory of its microbatch: $architecture',
+    'needs only the memory of its microbatch for a batch of 50,000 tokens: $architecture',
     (tiny) => {
       const config = { ...tiny, block: 256 };
       expect(engine.memory(config, { batch: 195, microbatch: 2 })).toBe(
         engine.memory(config, { batch: 2, microbatch: 2 }),
       );
-      // The default microbatch has a limit.
+      // The default microbatch has an upper limit.
       expect(engine.memory(config, { batch: 100_000 })).toBe(engine.memory(config, { batch: 200_000 }));
       expect(() => engine.memory(config, { batch: 0 })).toThrow(/batch is 0; .*at least 1/);
       expect(() => engine.memory(config, { batch: 8, microbatch: 1.5 })).toThrow(/microbatch is 1.5/);

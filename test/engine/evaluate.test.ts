@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type Engine, EngineError, evaluate, sample } from '../../lib/engine/index.ts';
 import { initialWeights } from '../../lib/models/index.ts';
 import { inDoubles, referenceLoss } from './reference.ts';
-import { anyEngine, countingSource, livelyWeights, tinyGpt } from './tiny.ts';
+import { anyEngine, countingSource, perturbedWeights, tinyGpt } from './tiny.ts';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 
 describe('the loss over a split', () => {
-  const weights = livelyWeights(initialWeights(tinyGpt, 1));
+  const weights = perturbedWeights(initialWeights(tinyGpt, 1));
   const model = () => engine.model(tinyGpt, { weights });
   const token = (i: number) => (i * 3) % 11;
   /** Sum of the reference's losses over the window of `length` tokens at `offset`. */

@@ -112,10 +112,10 @@ describe.skipIf(!isBuilt).each(models.filter(([, { architecture }]) => architect
     const weights = weightsOf(config);
     const size = 2 * config.layers * 5 * config.width;
     const batch = { ...batchOf(config), state: Float32Array.from({ length: size }, (_, i) => 0.5 * Math.sin(7 * i)) };
-    const still = { learningRate: 0, microbatch: 2 };
+    const noLearning = { learningRate: 0, microbatch: 2 };
     const reference = (await openTfjs({ device: 'cpu' })).model(config, { weights });
     const expected = await reference.gradients(batch);
-    const { state: after } = await reference.trainStep(batch, still);
+    const { state: expectedState } = await reference.trainStep(batch, noLearning);
     for (const set of instructionSets)
       for (const threads of [1, 2]) {
         vi.stubEnv('ENGINE_ISA', set);
@@ -124,16 +124,16 @@ describe.skipIf(!isBuilt).each(models.filter(([, { architecture }]) => architect
         expect(Math.abs(loss / expected.loss - 1)).toBeLessThan(1e-6);
         expect(difference(gradients, expected.gradients)).toBeLessThan(1e-5);
         expect(await model.loss(batch)).toBe(loss);
-        const { state } = await model.trainStep(batch, still);
+        const { state } = await model.trainStep(batch, noLearning);
         expect(state).toHaveLength(size);
-        for (const [i, x] of state!.entries()) expect.soft(Math.abs(x - after![i])).toBeLessThan(1e-6);
+        for (const [i, x] of state!.entries()) expect.soft(Math.abs(x - expectedState![i])).toBeLessThan(1e-6);
         model.dispose();
       }
     reference.dispose();
   });
 });
 
-/** The slope of the loss along one parameter's gradient by central differences, divided by the slope that the gradient predicts. */
+/** Measures the slope of the loss along one parameter's gradient by central differences. Returns it divided by the predicted slope. */
 async function slopeAlong(
   weights: Weights,
   name: string,
@@ -143,9 +143,9 @@ async function slopeAlong(
   const { shape, data } = weights.get(name)!;
   const gradient = gradients.get(name)!.data;
   const norm = Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0));
-  // The loss changes by about 2e-3: far more than rounding, and little enough to be linear.
+  // The loss changes by about 2e-3. That is far more than rounding errors, and small enough for the loss to be linear.
   const h = Math.min(2e-2, 1e-3 / norm);
-  const moved = (by: number): Weights =>
+  const weightsAt = (by: number): Weights =>
     new Map(weights).set(name, { shape, data: data.map((x, i) => x + (by * gradient[i]) / norm) });
-  return ((await lossAt(moved(h))) - (await lossAt(moved(-h)))) / (2 * h) / norm;
+  return ((await lossAt(weightsAt(h))) - (await lossAt(weightsAt(-h)))) / (2 * h) / norm;
 }

@@ -22,14 +22,17 @@ const zeros = (count: number) => new Float32Array(count);
 function difference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   expect(actual.length).toBe(expected.length);
   let largest = 1e-30;
-  let apart = 0;
+  let maximum = 0;
   for (let i = 0; i < expected.length; i++) {
     largest = Math.max(largest, Math.abs(expected[i]));
-    apart = Math.max(apart, Number.isFinite(actual[i]) ? Math.abs(actual[i] - expected[i]) : Number.POSITIVE_INFINITY);
+    maximum = Math.max(
+      maximum,
+      Number.isFinite(actual[i]) ? Math.abs(actual[i] - expected[i]) : Number.POSITIVE_INFINITY,
+    );
   }
-  return apart / largest;
+  return maximum / largest;
 }
-const close = 2e-6;
+const tolerance = 2e-6;
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 const gelu = (x: number) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 
@@ -85,14 +88,14 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
     const { A, B, addend, bias, expected } = productOf(M, N, K);
     const C = zeros(M * N);
     run('product', [M, N, K, K, K, N, N], A, packed(B, K, N), C, addend, bias);
-    expect(difference(C, expected)).toBeLessThan(close);
+    expect(difference(C, expected)).toBeLessThan(tolerance);
 
     const transpose = (x: Float32Array, rows: number, columns: number) =>
       Float32Array.from(x, (_, e) => x[(e % rows) * columns + Math.floor(e / rows)]);
     C.set(addend);
     // In place, with B given as its transpose.
     run('product', [M, N, K, K, K, N, N], A, packed(transpose(B, K, N), K, N, true), C, C, bias);
-    expect(difference(C, expected)).toBeLessThan(close);
+    expect(difference(C, expected)).toBeLessThan(tolerance);
   });
 
   test.each([
@@ -113,7 +116,7 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
       [0, count >> 1],
     ])
       run('streamProduct', [M, N, K, K, first, end, N, N], A, panels, C, addend, bias);
-    expect(difference(C, expected)).toBeLessThan(close * 4);
+    expect(difference(C, expected)).toBeLessThan(tolerance * 4);
   });
 
   test.each(shapes)('gradient product into %i × %i over %i rows', (M, N, K) => {
@@ -132,9 +135,9 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
         alone,
         expected.map((sum, e) => sum - C[e]),
       ),
-    ).toBeLessThan(close);
+    ).toBeLessThan(tolerance);
     run('accumulateGradient', [M, N, K, M, N, N, 0], A, B, C, scratch);
-    expect(difference(C, expected)).toBeLessThan(close);
+    expect(difference(C, expected)).toBeLessThan(tolerance);
   });
 
   test('products of NaN and infinity stay NaN and infinity', () => {
@@ -171,7 +174,7 @@ describe.each(instructionSets)('%s', (set) => {
       const total = weights.reduce((a, b) => a + b);
       const expected = Array.from(out, (_, d) => weights.reduce((sum, p, s) => sum + p * values[s * D + d], 0) / total);
       // 1 is added because the mean of values that cancel is small.
-      expect(difference([...out, 1], [...expected, 1])).toBeLessThan(close);
+      expect(difference([...out, 1], [...expected, 1])).toBeLessThan(tolerance);
     }
   });
 
@@ -200,11 +203,11 @@ describe.each(instructionSets)('%s', (set) => {
         expected.dbias[c] += dout[r * C + c];
       }
     }
-    expect(difference(out, expected.out)).toBeLessThan(close);
-    expect(difference(again, expected.out)).toBeLessThan(close);
+    expect(difference(out, expected.out)).toBeLessThan(tolerance);
+    expect(difference(again, expected.out)).toBeLessThan(tolerance);
     expect(difference(dx, expected.dx)).toBeLessThan(1e-5);
     expect(difference(dgain, expected.dgain)).toBeLessThan(1e-5);
-    expect(difference(dbias, expected.dbias)).toBeLessThan(close);
+    expect(difference(dbias, expected.dbias)).toBeLessThan(tolerance);
     // LayerNorm without bias.
     run('layerNorm', [rows, C], x, gain, null, out, null, null);
     expect(
@@ -263,7 +266,7 @@ describe.each(instructionSets)('%s', (set) => {
         }
     }
     // The other head is not changed: zeros on both sides.
-    expect(difference(out, expected.out)).toBeLessThan(close);
+    expect(difference(out, expected.out)).toBeLessThan(tolerance);
     expect(difference(dqkv, expected.dqkv)).toBeLessThan(1e-5);
   });
 
@@ -282,7 +285,7 @@ describe.each(instructionSets)('%s', (set) => {
       return 0.25 * (Math.exp(logits[e]) / sum - (e % V === targets[r] ? 1 : 0));
     });
     expect(loss).toBeCloseTo(expectedLoss, 4);
-    expect(difference(gradient, expected)).toBeLessThan(close);
+    expect(difference(gradient, expected)).toBeLessThan(tolerance);
     expect(run('crossEntropy', [rows, V, 0], logits.slice(), targets)).toBe(loss);
   });
 
@@ -325,14 +328,14 @@ describe.each(instructionSets)('%s', (set) => {
     run('gelu', [n], x, out);
     run('geluBackward', [n], x, again, dx);
     const slope = (at: number) => (gelu(at + 1e-5) - gelu(at - 1e-5)) / 2e-5;
-    expect(difference(out, Array.from(x, gelu))).toBeLessThan(close);
+    expect(difference(out, Array.from(x, gelu))).toBeLessThan(tolerance);
     expect(again).toEqual(out);
     expect(
       difference(
         dx,
         Array.from(x, (at, i) => slope(at) * dout[i]),
       ),
-    ).toBeLessThan(close);
+    ).toBeLessThan(tolerance);
   });
 
   test.each([1, 5, 37])('the LSTM cell and its gradient, %i units', (H) => {
@@ -359,10 +362,10 @@ describe.each(instructionSets)('%s', (set) => {
       expected.dgates[gate(2)] = dc * i * (1 - g * g);
       expected.dgates[gate(3)] = dhidden[e] * Math.tanh(c) * o * (1 - o);
     }
-    expect(difference(cell, expected.cell)).toBeLessThan(close);
-    expect(difference(hidden, expected.hidden)).toBeLessThan(close);
-    expect(difference(dgates, expected.dgates)).toBeLessThan(close);
-    expect(difference(dcell, expected.dcell)).toBeLessThan(close);
+    expect(difference(cell, expected.cell)).toBeLessThan(tolerance);
+    expect(difference(hidden, expected.hidden)).toBeLessThan(tolerance);
+    expect(difference(dgates, expected.dgates)).toBeLessThan(tolerance);
+    expect(difference(dcell, expected.dcell)).toBeLessThan(tolerance);
     // The first step of a window has no cell before it.
     const first = { gates: before.slice(), cell: zeros(B * H) };
     run('lstmCell', [B, H], first.gates, null, first.cell, zeros(B * H), zeros(B * H));
@@ -385,7 +388,7 @@ describe.each(instructionSets)('%s', (set) => {
       );
     });
     run('adamw', [n, rate, b1, b2, epsilon, decay, ...corrections, factor], w, g, m, v);
-    expect(difference(w, expected)).toBeLessThan(close);
+    expect(difference(w, expected)).toBeLessThan(tolerance);
   });
 
   test('sums are those of double precision', () => {
@@ -397,7 +400,7 @@ describe.each(instructionSets)('%s', (set) => {
       return start;
     });
     run('addColumnSums', [9, 37, 40], x, sums);
-    expect(difference(sums, expected)).toBeLessThan(close);
+    expect(difference(sums, expected)).toBeLessThan(tolerance);
     const total = x.slice(0, 37);
     run('add', [37], numbers(37, 3), total);
     expect(total).toEqual(numbers(37, 3).map((value, i) => value + x[i]));

@@ -7,7 +7,7 @@ import {
   type ModelConfig,
   type Weights,
 } from '../../lib/models/index.ts';
-import { each } from './tiny.ts';
+import { allArchitectures } from './tiny.ts';
 
 export const gpt: GptConfig = {
   ...{ architecture: 'gpt', vocabularySize: 37, block: 37, layers: 2, width: 24, heads: 3, dropout: 0, bias: true },
@@ -15,7 +15,7 @@ export const gpt: GptConfig = {
 export const lstm: LstmConfig = {
   ...{ architecture: 'lstm', vocabularySize: 37, block: 19, layers: 2, width: 19, embedding: 11, dropout: 0 },
 };
-export const models = each({
+export const models = allArchitectures({
   gpt: [
     ['a GPT', gpt],
     ['a GPT without biases, one head', { ...gpt, width: 10, heads: 1, layers: 1, bias: false }],

@@ -70,7 +70,7 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     expect(await model.loss(batch)).toBeLessThan(first / 3);
   });
 
-  test('a seed gives the same model, bit for bit', async () => {
+  test('the same seed gives the same model, bit for bit', async () => {
     const engine = openNative();
     expect(engine.model(config, { seed: 4 }).weights()).toEqual(engine.model(config, { seed: 4 }).weights());
     expect(
@@ -91,7 +91,7 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     expect(await run()).toEqual(await run());
   });
 
-  test.each([1, 2, 5])('gradients of %i windows do not depend on the batch before', async (sequences) => {
+  test.each([1, 2, 5])('gradients of %i windows do not depend on the previous batch', async (sequences) => {
     const threads = twoCores ? 2 : 1;
     const model = openNative({ threads }).model(config, { weights: weightsOf(config) });
     for (const length of [config.block, 1]) {
@@ -102,7 +102,7 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     }
   });
 
-  test('continues from weights and moments with the same bits as without a stop', async () => {
+  test('a model made from weights and moments continues with the same bits as an uninterrupted one', async () => {
     const dropping = { ...config, dropout: 0.1 };
     const whole = openNative().model(dropping, { seed: 1 });
     await takeSteps(whole, 6);
@@ -134,7 +134,7 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     }
   });
 
-  test('seeds and steps draw different dropout masks', async () => {
+  test('dropout masks differ by seed and by step', async () => {
     const model = openNative().model({ ...config, dropout: 0.3 }, { weights: weightsOf(config) });
     const batch = batchOf(config);
     const lossOf = async (dropoutSeed: number) => (await model.trainStep(batch, { learningRate: 0, dropoutSeed })).loss;
@@ -157,7 +157,7 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
     expect(await model.loss(batchOf(config, 3))).toBe(long);
   });
 
-  test('a loss that is NaN is returned, and the weights stay as they were', async () => {
+  test('a loss that is NaN is returned, and the weights do not change', async () => {
     const weights = weightsOf(config);
     [...weights.values()][0].data.fill(Number.NaN);
     const model = openNative().model(config, { weights });
@@ -227,7 +227,7 @@ describe.skipIf(!isBuilt || !twoCores).each([
   });
 });
 
-describe.skipIf(!isBuilt)('refuses', () => {
+describe.skipIf(!isBuilt)('the native engine refuses', () => {
   const engine = isBuilt ? openNative() : undefined!;
   const model = () => engine.model(gpt, { seed: 1 });
   const { inputs, targets, sequences, length } = batchOf(gpt);

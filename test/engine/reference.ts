@@ -1,6 +1,6 @@
 /**
  * A reference implementation of the architectures: plain loops over double-precision numbers, one sequence at a time,
- * without code of any engine. The tests compare the engines with it.
+ * without code of any engine. The tests compare every engine with it.
  */
 import type { GptConfig, LstmConfig, ModelConfig, Weights } from '../../lib/models/index.ts';
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Engine, EngineError, type SampleOptions, sample, train } from '../../lib/engine/index.ts';
 import { initialWeights, type ModelConfig, type Weights } from '../../lib/models/index.ts';
-import { anyEngine, countingSource, livelyWeights, tinyGpt, tinyLstm } from './tiny.ts';
+import { anyEngine, countingSource, perturbedWeights, tinyGpt, tinyLstm } from './tiny.ts';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -12,7 +12,7 @@ const draw = (config: ModelConfig, weights: Weights, options: Partial<SampleOpti
   const model = engine.model(config, { weights });
   return sample({ model, prompt: [1], count: 3, maxTokens: 12, seed: 1, ...options }).finally(() => model.dispose());
 };
-const lively = (config: ModelConfig) => livelyWeights(initialWeights(config, 1));
+const perturbed = (config: ModelConfig) => perturbedWeights(initialWeights(config, 1));
 const arrays = (streams: Uint32Array[]) => streams.map((tokens) => [...tokens]);
 
 /** An LSTM whose next token always has these probabilities: all weights are 0 except the bias of the head. */
@@ -35,17 +35,17 @@ describe('samples', () => {
   test.each([tinyGpt, tinyLstm])(
     'are the same for the same seed, and differ for another: $architecture',
     async (config) => {
-      const first = await draw(config, lively(config));
-      expect(await draw(config, lively(config))).toEqual(first);
-      expect(await draw(config, lively(config), { seed: 2 })).not.toEqual(first);
+      const first = await draw(config, perturbed(config));
+      expect(await draw(config, perturbed(config))).toEqual(first);
+      expect(await draw(config, perturbed(config), { seed: 2 })).not.toEqual(first);
       expect(arrays(first)[0]).not.toEqual(arrays(first)[1]);
       expect(first.every(({ length }) => length === 12)).toBe(true);
     },
   );
 
   test('are the same in each stream, for every number of streams', async () => {
-    const three = await draw(tinyGpt, lively(tinyGpt));
-    const one = await draw(tinyGpt, lively(tinyGpt), { count: 1 });
+    const three = await draw(tinyGpt, perturbed(tinyGpt));
+    const one = await draw(tinyGpt, perturbed(tinyGpt), { count: 1 });
     expect(one[0]).toEqual(three[0]);
   });
 
@@ -53,7 +53,7 @@ describe('samples', () => {
     expect(await shares([0.5, 0.3, 0.2], {})).toEqual(near([0.5, 0.3, 0.2]));
   });
 
-  test('at a temperature have probabilities to the power of its inverse', async () => {
+  test('at a temperature T have the probabilities to the power of 1/T', async () => {
     const total = 0.5 ** 2 + 0.3 ** 2 + 0.2 ** 2;
     expect(await shares([0.5, 0.3, 0.2], { temperature: 0.5 })).toEqual(
       near([0.25 / total, 0.09 / total, 0.04 / total]),
@@ -66,7 +66,7 @@ describe('samples', () => {
     expect([rare, half, third]).toEqual([0, expect.closeTo(0.625, 1), expect.closeTo(0.375, 1)]);
   });
 
-  test('with topP are among the most likely tokens that together reach it', async () => {
+  test('with topP are among the most likely tokens whose probabilities together reach topP', async () => {
     expect(await shares([0.2, 0.5, 0.3], { topP: 0.79 })).toEqual([
       0,
       expect.closeTo(0.625, 1),
@@ -76,7 +76,7 @@ describe('samples', () => {
     expect((await shares([0.2, 0.5, 0.3], { topP: 0.81 }))[0]).toBeGreaterThan(0.1);
   });
 
-  test('end before the end of text, each stream by itself', async () => {
+  test('end before the end of text, each stream independently', async () => {
     const odds: [ModelConfig, Weights] = fixedOdds([0.2, 0.8]);
     const streams = await draw(...odds, { count: 50, maxTokens: 20, endOfText: 0 });
     expect(streams.every((tokens) => tokens.every((token) => token === 1))).toBe(true);
@@ -96,8 +96,8 @@ describe('samples', () => {
 
   test('accept a prompt longer than the block', async () => {
     const prompt = Array.from({ length: 20 }, (_, i) => i % 11);
-    const long = await draw(tinyGpt, lively(tinyGpt), { prompt, maxTokens: 3 });
-    const end = await draw(tinyGpt, lively(tinyGpt), { prompt: prompt.slice(-3), maxTokens: 3 });
+    const long = await draw(tinyGpt, perturbed(tinyGpt), { prompt, maxTokens: 3 });
+    const end = await draw(tinyGpt, perturbed(tinyGpt), { prompt: prompt.slice(-3), maxTokens: 3 });
     expect(long).toEqual(end);
   });
 
@@ -110,7 +110,7 @@ describe('samples', () => {
     [{ count: 0 }, /count is 0/],
     [{ maxTokens: -1 }, /maxTokens is -1/],
   ])('refuse %o', async (wrong, message) => {
-    await expect(draw(tinyGpt, lively(tinyGpt), wrong)).rejects.toThrow(EngineError);
-    await expect(draw(tinyGpt, lively(tinyGpt), wrong)).rejects.toThrow(message);
+    await expect(draw(tinyGpt, perturbed(tinyGpt), wrong)).rejects.toThrow(EngineError);
+    await expect(draw(tinyGpt, perturbed(tinyGpt), wrong)).rejects.toThrow(message);
   });
 });

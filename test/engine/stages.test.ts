@@ -35,7 +35,7 @@ beforeAll(async () => {
   writeFileSync(path('params.yaml'), String(params));
 });
 
-/** @param interruptAt sends `signal` once this share of the run is done */
+/** Runs the train stage. Sends `signal`, if any, once the share `interruptAt` of the run is done. */
 async function trainStage(name: string, more: string[] = [], signal?: NodeJS.Signals, interruptAt = 0) {
   const args = ['--import', 'tsx', join(root, 'stages/train.ts'), path('tokens'), path(name), path(`${name}.csv`)];
   const flags = [
@@ -68,11 +68,11 @@ async function trainStage(name: string, more: string[] = [], signal?: NodeJS.Sig
 const bytes = (name: string) => readFileSync(path(name));
 
 describe('the train stage', () => {
-  test('writes a checkpoint when it is stopped, and the next attempt ends with the same bytes as a run that was not stopped', async () => {
-    const through = await trainStage('through');
-    expect(through).toMatchObject({ status: 0, stderr: '' });
-    expect(through.progress.at(-1)).toMatchObject({ unit: 'tokens' });
-    expect(through.progress.at(-1)!.done).toBe(through.progress.at(-1)!.total);
+  test('writes a checkpoint when it is stopped, and the next attempt gives the same bytes as an uninterrupted run', async () => {
+    const uninterrupted = await trainStage('through');
+    expect(uninterrupted).toMatchObject({ status: 0, stderr: '' });
+    expect(uninterrupted.progress.at(-1)).toMatchObject({ unit: 'tokens' });
+    expect(uninterrupted.progress.at(-1)!.done).toBe(uninterrupted.progress.at(-1)!.total);
 
     const stopped = await trainStage('stopped', ['--checkpoint', checkpoint], 'SIGTERM', 0.05);
     expect(stopped).toMatchObject({

@@ -8,8 +8,8 @@ export const tinyGpt: GptConfig = {
 export const tinyLstm: LstmConfig = {
   ...{ architecture: 'lstm', vocabularySize: 11, block: 6, layers: 2, width: 6, embedding: 6, dropout: 0 },
 };
-/** A configuration for each branch of the mathematics. */
-export const tinyConfigs = each({
+/** A configuration for each branch of the formulas. */
+export const tinyConfigs = allArchitectures({
   gpt: [
     ['a GPT', tinyGpt],
     ['a GPT without biases', { ...tinyGpt, bias: false }],
@@ -24,13 +24,13 @@ export const tinyConfigs = each({
 
 type Named = [name: string, config: ModelConfig];
 
-/** One for every architecture; the compiler names one that is missing. */
-export function each(configs: Record<ModelConfig['architecture'], Named[]>): Named[] {
+/** Lists configurations of all architectures. The compiler reports an architecture that is missing. */
+export function allArchitectures(configs: Record<ModelConfig['architecture'], Named[]>): Named[] {
   return Object.values(configs).flat();
 }
 
-/** Random weights, large enough that every parameter affects the loss, biases and gains included. */
-export function livelyWeights(weights: Weights, seed = 1): Weights {
+/** Adds random numbers to weights, large enough that every parameter affects the loss, biases and gains included. */
+export function perturbedWeights(weights: Weights, seed = 1): Weights {
   const random = new Random(seed, 'lively weights');
   for (const { data } of weights.values()) for (let i = 0; i < data.length; i++) data[i] += 0.3 * random.normal();
   return weights;

@@ -35,7 +35,7 @@ afterEach(() => rm(dir, { recursive: true }));
 const run = (more: Partial<TrainOptions> = {}) => train({ engine, config, source, settings, seed: 1, ...more });
 
 describe('a training run', () => {
-  test('learns, reads its budget, and returns its figures', async () => {
+  test('learns, reads its token budget, and returns its figures', async () => {
     const { curve, ...result } = await run({ config: { ...config, dropout: 0 } });
     expect(result.diverged).toBeUndefined();
     expect(result.steps).toBe(30);
@@ -76,19 +76,19 @@ describe('a run that is interrupted', () => {
   };
 
   test.each(['gpt', 'lstm'])(
-    'and resumed twice has the same bits as one that was not interrupted: %s',
+    'and resumed twice gives the same bits as an uninterrupted run: %s',
     async (architecture) => {
       const model = architecture === 'gpt' ? config : { ...tinyLstm, dropout: 0.1 };
-      const through = await run({ config: model });
+      const uninterrupted = await run({ config: model });
       await interruptAt(24 * 7, { config: model });
       expect(await readdir(dir)).toEqual(['step-7']);
       await interruptAt(24 * 14, { config: model });
       expect(await readdir(dir)).toEqual(['step-14']);
       const resumed = await run({ config: model, checkpointDir: dir });
-      expect(resumed.weights).toEqual(through.weights);
-      expect(resumed.curve).toEqual(through.curve);
-      expect(resumed.trainLoss).toBe(through.trainLoss);
-      expect(resumed.tokens).toBe(through.tokens);
+      expect(resumed.weights).toEqual(uninterrupted.weights);
+      expect(resumed.curve).toEqual(uninterrupted.curve);
+      expect(resumed.trainLoss).toBe(uninterrupted.trainLoss);
+      expect(resumed.tokens).toBe(uninterrupted.tokens);
     },
   );
 
@@ -96,27 +96,27 @@ describe('a run that is interrupted', () => {
     ['a GPT', { ...config, dropout: 0.1 }],
     ['an LSTM', { ...tinyLstm, dropout: 0.1 }],
     ['an LSTM that carries its state', { ...tinyLstm, dropout: 0.1, state: 'carried' } as const],
-  ])('and resumed on two threads in bf16 has the same bits as one that was not interrupted: %s', async (_, model) => {
+  ])('and resumed on two threads in bf16 gives the same bits as an uninterrupted run: %s', async (_, model) => {
     const engine = await openEngine({ name: 'native', precision: 'bf16', threads: 2 });
-    const through = await run({ engine, config: model });
+    const uninterrupted = await run({ engine, config: model });
     await interruptAt(24 * 7, { engine, config: model });
     const resumed = await run({ engine, config: model, checkpointDir: dir });
-    expect(resumed.weights).toEqual(through.weights);
-    expect(resumed.curve).toEqual(through.curve);
-    expect(through.weights).not.toEqual((await run({ config: model })).weights);
+    expect(resumed.weights).toEqual(uninterrupted.weights);
+    expect(resumed.curve).toEqual(uninterrupted.curve);
+    expect(uninterrupted.weights).not.toEqual((await run({ config: model })).weights);
   });
 
-  test('without a signal continues from its last checkpoint', async () => {
+  test('without a signal is resumed from its last checkpoint', async () => {
     const killed = new Error('killed');
     const steps = async () => (await readdir(dir)).filter((name) => name.startsWith('step-'));
-    const dies = run({
+    const killedRun = run({
       checkpointDir: dir,
       checkpointSeconds: 0,
       onProgress({ done }) {
         if (done === 24 * 9) throw killed;
       },
     });
-    await expect(dies).rejects.toBe(killed);
+    await expect(killedRun).rejects.toBe(killed);
     expect(await steps()).toEqual(['step-8']);
     const resumed: number[] = [];
     const { weights } = await run({ checkpointDir: dir, onProgress: ({ done }) => resumed.push(done) });
@@ -124,7 +124,7 @@ describe('a run that is interrupted', () => {
     expect(weights).toEqual((await run()).weights);
   });
 
-  test('leaves no checkpoint when it is complete', async () => {
+  test('deletes its checkpoint when it is complete', async () => {
     await interruptAt(24 * 7);
     await writeFile(join(dir, 'notes.txt'), 'mine');
     await run({ checkpointDir: dir });
@@ -143,14 +143,16 @@ describe('a run that is interrupted', () => {
     await interruptAt(24 * 7);
     const other = (more: Partial<TrainOptions>) => expect(run({ checkpointDir: dir, ...more })).rejects;
     const { arithmetic } = engine;
-    const with_ = (more: Partial<Engine['arithmetic']>) => ({
+    const withArithmetic = (more: Partial<Engine['arithmetic']>) => ({
       engine: { ...engine, arithmetic: { ...arithmetic, ...more } },
     });
-    await other(with_({ threads: 64 })).toThrow(
+    await other(withArithmetic({ threads: 64 })).toThrow(
       /another run: engine.threads was 1 and is 64. Delete it to start again/,
     );
-    await other(with_({ precision: 'bf16' })).toThrow(/another run: engine.precision was "fp32" and is "bf16"/);
-    await other(with_({ kernels: 'abacus' })).toThrow(/another run: engine.kernels was ".*" and is "abacus"/);
+    await other(withArithmetic({ precision: 'bf16' })).toThrow(
+      /another run: engine.precision was "fp32" and is "bf16"/,
+    );
+    await other(withArithmetic({ kernels: 'abacus' })).toThrow(/another run: engine.kernels was ".*" and is "abacus"/);
     await other({ source: countingSource(11, 700) }).toThrow(/another run: data.train was "\w{16}" and is "\w{16}"/);
     // The same number of tokens, one of them different.
     const edited: TokenSource = {
@@ -172,7 +174,7 @@ describe('a run that is interrupted', () => {
     expect(await readdir(dir)).toEqual(['step-7']);
   });
 
-  test('during an evaluation repeats the evaluation', async () => {
+  test('during an evaluation repeats that evaluation', async () => {
     const stop = new AbortController();
     let read = 0;
     const interrupting: TokenSource = {
@@ -187,16 +189,16 @@ describe('a run that is interrupted', () => {
     expect(read).toBe(8);
     expect(await readdir(dir)).toEqual(['step-10']);
     const resumed = await run({ checkpointDir: dir });
-    const through = await run();
-    expect(resumed.curve).toEqual(through.curve);
-    expect(resumed.weights).toEqual(through.weights);
+    const uninterrupted = await run();
+    expect(resumed.curve).toEqual(uninterrupted.curve);
+    expect(resumed.weights).toEqual(uninterrupted.weights);
   });
 });
 
 describe('a run that diverges', () => {
   test('stops, reports the step, and returns its initial weights if it had no evaluation', async () => {
-    const wild = { ...settings, learningRate: 1e30, warmup: 0, clip: 0, evaluations: 30, tokens: 720 };
-    const result = await run({ settings: wild });
+    const unstable = { ...settings, learningRate: 1e30, warmup: 0, clip: 0, evaluations: 30, tokens: 720 };
+    const result = await run({ settings: unstable });
     expect(result.diverged?.reason).toMatch(/loss|gradient/);
     expect(result.diverged?.step).toBeGreaterThan(0);
     expect(result.steps).toBe(result.diverged?.step);
@@ -207,23 +209,26 @@ describe('a run that diverges', () => {
     expect(Number.isFinite(result.trainLoss)).toBe(true);
   });
 
-  test('is stopped if the loss is far above that of guessing', async () => {
-    const wild = { ...settings, learningRate: 3, warmup: 0, weightDecay: 0, tokens: 24 * 60, evaluations: 2 };
-    const { diverged } = await run({ settings: wild, config: { ...config, width: 32, dropout: 0 } });
+  test('is stopped if the loss is far above the loss of uniform guessing', async () => {
+    const unstable = { ...settings, learningRate: 3, warmup: 0, weightDecay: 0, tokens: 24 * 60, evaluations: 2 };
+    const { diverged } = await run({ settings: unstable, config: { ...config, width: 32, dropout: 0 } });
     expect(diverged?.reason).toMatch(/the loss on average over 10 steps is \d+\.\d+; guessing would give 2.40/);
   });
 
-  test('is stopped if an evaluation is far above guessing, and does not return those weights', async () => {
-    const wild = { ...settings, learningRate: 3, warmup: 0, weightDecay: 0, tokens: 24 * 60, evaluations: 12 };
-    const { diverged, weights, curve } = await run({ settings: wild, config: { ...config, width: 32, dropout: 0 } });
+  test('is stopped if a validation loss is far above that of uniform guessing, and does not return those weights', async () => {
+    const unstable = { ...settings, learningRate: 3, warmup: 0, weightDecay: 0, tokens: 24 * 60, evaluations: 12 };
+    const { diverged, weights, curve } = await run({
+      settings: unstable,
+      config: { ...config, width: 32, dropout: 0 },
+    });
     expect(diverged?.reason).toMatch(/the validation loss is \d+\.\d+; guessing would give 2.40/);
     expect(curve.every((row) => row.sampled_val_loss <= 2 * row.train_loss + 10)).toBe(true);
     expect(diverged?.keptStep).toBe(curve.at(-1)?.step ?? 0);
     expect([...weights.values()].every(({ data }) => data.every(Number.isFinite))).toBe(true);
   });
 
-  /** The engine, but with a loss that is NaN at one step. */
-  const breaking = (at: number): Engine => ({
+  /** Returns the engine with a loss that is NaN at one step. */
+  const engineWithNaNAt = (at: number): Engine => ({
     ...engine,
     model(...call) {
       const model = engine.model(...call);
@@ -240,19 +245,19 @@ describe('a run that diverges', () => {
     ['an evaluation before it', { interruptedAt: 13, brokenAt: 16, kept: 10 }],
     ['an evaluation due at it', { interruptedAt: 10, brokenAt: 16, kept: 10 }],
     ['no evaluation before it', { interruptedAt: 4, brokenAt: 6, kept: 0 }],
-  ])('after a resume returns the weights of its last evaluation, not of its checkpoint: %s', async (_, when) => {
+  ])('returns after a resume the weights of its last evaluation, not those of its checkpoint: %s', async (_, when) => {
     const stop = new AbortController();
     const onProgress = ({ done }: { done: number }) =>
       done === when.interruptedAt * 24 && stop.abort(new Error('enough'));
     await expect(run({ checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow('enough');
     expect(await readdir(dir)).toEqual([`step-${when.interruptedAt}`]);
 
-    const engine = breaking(when.brokenAt);
-    const through = await run({ engine });
+    const engine = engineWithNaNAt(when.brokenAt);
+    const uninterrupted = await run({ engine });
     const resumed = await run({ engine, checkpointDir: dir });
     expect(resumed.diverged).toEqual({ step: when.brokenAt, reason: 'the loss is NaN', keptStep: when.kept });
-    expect(resumed.weights).toEqual(through.weights);
-    expect(resumed.sampledValLoss).toBe(through.sampledValLoss);
+    expect(resumed.weights).toEqual(uninterrupted.weights);
+    expect(resumed.sampledValLoss).toBe(uninterrupted.sampledValLoss);
     expect(resumed.sampledValLoss).toBe(resumed.curve.at(-1)?.sampled_val_loss ?? resumed.sampledValLoss);
   });
 });

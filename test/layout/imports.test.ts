@@ -9,11 +9,11 @@ import { describe, expect, test } from 'vitest';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
 
-/** Each lib: the other libs it may import, and its folders and single files from the top floor down. */
-const LIBS: { [lib: string]: { libs: string[]; floors: string[] } } = {
+/** Each lib: the other libs it may import, and its folders and single files from the top level down. */
+const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
   repro: {
     libs: [],
-    floors: [
+    levels: [
       'cli',
       'results',
       'execution',
@@ -30,7 +30,7 @@ const LIBS: { [lib: string]: { libs: string[]; floors: string[] } } = {
   },
   music: {
     libs: [],
-    floors: [
+    levels: [
       'trim.ts',
       'transpose-abc.ts',
       'abc-to-midi.ts',
@@ -42,14 +42,14 @@ const LIBS: { [lib: string]: { libs: string[]; floors: string[] } } = {
       'model',
     ],
   },
-  compose: { libs: [], floors: [] },
+  compose: { libs: [], levels: [] },
   corpus: {
     libs: ['music', 'compose', 'threads'],
-    floors: ['splitting', 'conversion', 'workers', 'sources', 'archives', 'folder.ts', 'progress.ts', 'errors.ts'],
+    levels: ['splitting', 'conversion', 'workers', 'sources', 'archives', 'folder.ts', 'progress.ts', 'errors.ts'],
   },
   tokenizer: {
     libs: [],
-    floors: [
+    levels: [
       'corpus.ts',
       'load.ts',
       'statistics.ts',
@@ -63,12 +63,12 @@ const LIBS: { [lib: string]: { libs: string[]; floors: string[] } } = {
       'errors.ts',
     ],
   },
-  models: { libs: [], floors: [] },
-  engine: { libs: ['models'], floors: ['open.ts', 'training', 'data', 'native', 'tfjs', 'interface'] },
-  scaling: { libs: [], floors: [] },
-  plots: { libs: ['scaling'], floors: [] },
-  threads: { libs: [], floors: [] },
-  report: { libs: ['music', 'scaling', 'plots'], floors: [] },
+  models: { libs: [], levels: [] },
+  engine: { libs: ['models'], levels: ['open.ts', 'training', 'data', 'native', 'tfjs', 'interface'] },
+  scaling: { libs: [], levels: [] },
+  plots: { libs: ['scaling'], levels: [] },
+  threads: { libs: [], levels: [] },
+  report: { libs: ['music', 'scaling', 'plots'], levels: [] },
 };
 
 interface Import {
@@ -89,21 +89,21 @@ function importsIn(folder: string): Import[] {
   });
 }
 
-/** "lib/repro/cli/commands/run.ts" → { lib: "repro", room: "cli" }; the room of a file beside index.ts is the file. */
-function placeOf(path: string): { lib: string; room: string } {
-  const [, lib, room] = path.split('/');
-  return { lib, room };
+/** "lib/repro/cli/commands/run.ts" → { lib: "repro", folder: "cli" }; for a file beside index.ts, `folder` is the file. */
+function placeOf(path: string): { lib: string; folder: string } {
+  const [, lib, folder] = path.split('/');
+  return { lib, folder };
 }
 
 const imports = importsIn('lib');
 
 test('every folder of lib is in the table, and every folder in the table exists', () => {
   expect(readdirSync(join(ROOT, 'lib')).sort()).toEqual(Object.keys(LIBS).sort());
-  for (const [lib, { floors }] of Object.entries(LIBS)) {
+  for (const [lib, { levels }] of Object.entries(LIBS)) {
     const folders = readdirSync(join(ROOT, 'lib', lib), { withFileTypes: true })
       .filter((entry) => entry.isDirectory() && entry.name !== 'client')
       .map(({ name }) => name);
-    expect(folders.sort(), lib).toEqual(floors.filter((room) => !room.endsWith('.ts')).sort());
+    expect(folders.sort(), lib).toEqual(levels.filter((folder) => !folder.endsWith('.ts')).sort());
   }
 });
 
@@ -111,7 +111,7 @@ test('a folder is entered by its index.ts only', () => {
   const wrong = imports.filter(({ from, to }) => {
     const [a, b] = [placeOf(from), placeOf(to)];
     if (a.lib !== b.lib) return to !== `lib/${b.lib}/index.ts` && to.startsWith('lib/');
-    return a.room !== b.room && !b.room.endsWith('.ts') && to !== `lib/${b.lib}/${b.room}/index.ts`;
+    return a.folder !== b.folder && !b.folder.endsWith('.ts') && to !== `lib/${b.lib}/${b.folder}/index.ts`;
   });
   expect(wrong).toEqual([]);
 });
@@ -130,13 +130,17 @@ describe('imports run downward', () => {
     expect(wrong).toEqual([]);
   });
 
-  for (const [lib, { floors }] of Object.entries(LIBS)) {
-    if (floors.length === 0) continue;
-    test(`in lib/${lib} from each floor to those below it`, () => {
+  for (const [lib, { levels }] of Object.entries(LIBS)) {
+    if (levels.length === 0) continue;
+    test(`in lib/${lib} from each level to those below it`, () => {
       const wrong = imports.filter(({ from, to }) => {
         const [a, b] = [placeOf(from), placeOf(to)];
-        if (a.lib !== lib || b.lib !== lib || a.room === b.room || a.room === 'index.ts') return false;
-        return !floors.includes(a.room) || !floors.includes(b.room) || floors.indexOf(a.room) > floors.indexOf(b.room);
+        if (a.lib !== lib || b.lib !== lib || a.folder === b.folder || a.folder === 'index.ts') return false;
+        return (
+          !levels.includes(a.folder) ||
+          !levels.includes(b.folder) ||
+          levels.indexOf(a.folder) > levels.indexOf(b.folder)
+        );
       });
       expect(wrong).toEqual([]);
     });

@@ -35,7 +35,7 @@ const resumable = (step: number): Checkpoint => ({
   progress: { curve: [1.5, 0.1 + 0.2] },
 });
 
-/** configurations of every architecture; the compiler names one that is missing */
+/** Configurations of every architecture. The compiler reports an architecture that is missing. */
 const configs: Record<ModelConfig['architecture'], ModelConfig[]> = {
   gpt: [gpt, { ...gpt, bias: false }],
   lstm: [lstm, { ...lstm, embedding: 4 }, { ...lstm, state: 'carried' }],
@@ -91,7 +91,7 @@ describe('a checkpoint', () => {
   });
 });
 
-describe('loading a damaged or foreign checkpoint fails with an error that names', () => {
+describe('a damaged or foreign checkpoint is refused, and the error names the problem:', () => {
   const saved = () => saveCheckpoint(dir, resumable(7));
   const model = () => join(dir, 'model.safetensors');
   const refusal = async (message: RegExp) => {
@@ -118,7 +118,7 @@ describe('loading a damaged or foreign checkpoint fails with an error that names
     await refusal(/not a safetensors file: it has 3 bytes/);
   });
 
-  test('a foreign file', async () => {
+  test('a file that is not safetensors', async () => {
     await saved();
     await writeFile(model(), 'PK\u0003\u0004 this is an archive and no safetensors file at all');
     await refusal(/not a safetensors file/);

@@ -48,7 +48,7 @@ describe('the parameters of a GPT', () => {
     expect(Object.keys(table({ ...gpt, bias: false })).filter((name) => name.endsWith('.bias'))).toEqual([]);
   });
 
-  test('are as many as published for GPT-2: 124,439,808, and 85,056,000 without embeddings', () => {
+  test('have the published number for GPT-2: 124,439,808, and 85,056,000 without embeddings', () => {
     const small = { ...gpt, vocabularySize: 50257, block: 1024, layers: 12, width: 768, heads: 12 };
     expect(countParameters(small)).toEqual({ total: 124_439_808, nonEmbedding: 85_056_000 });
   });
@@ -162,7 +162,7 @@ describe('a size', () => {
   test('has the same keys in params.schema.json', () => {
     const schema = JSON.parse(readFileSync(new URL('../../stages/params.schema.json', import.meta.url), 'utf8'));
     const { properties, allOf } = schema.properties.sizes.additionalProperties;
-    // A key that is missing here does not compile.
+    // If a key is missing here, this does not compile.
     const architectures: Record<ModelConfig['architecture'], true> = { gpt: true, lstm: true };
     expect(properties.architecture.enum).toEqual(Object.keys(architectures));
     for (const [i, { then }] of allOf.entries()) {

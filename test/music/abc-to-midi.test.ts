@@ -1,9 +1,9 @@
-/** Playing ABC: the language of standard 2.1 as people write it. */
+/** Converts ABC to MIDI: the language of standard 2.1, as people write it. */
 import { describe, expect, test } from 'vitest';
 import { abcToMidi, MusicError, readMidi } from '../../lib/music/index.ts';
 import { heard } from './heard.ts';
 
-/** The sound of a tune. By default it is in C and 4/4, with quarter notes. */
+/** Returns the sound of a tune. By default the tune is in C and 4/4, with quarter notes. */
 const play = (music: string, fields = 'M:4/4\nL:1/4\nK:C') => heard(abcToMidi(`X:1\n${fields}\n${music}\n`));
 
 describe('notes', () => {
@@ -15,7 +15,7 @@ describe('notes', () => {
     ['rests', 'z C x2 | C', '60@1+1 60@4+1'],
     ['rests of whole bars', 'Z2 | C', '60@8+1'],
     ['chords', '[CEG]2 [C2E2]2 |', '60@0+2 64@0+2 67@0+2 60@2+4 64@2+4'],
-    ['a chord goes on after its first note', '[CE2] G', '60@0+1 64@0+2 67@1+1'],
+    ['the music continues at the end of the first note of a chord', '[CE2] G', '60@0+1 64@0+2 67@1+1'],
     ['ties, over bar lines and in chords', 'C3 C-|C2 [CE]2-|[CE]4', '60@0+3 60@3+3 60@6+6 64@6+6'],
     ['a tie of one note of a chord', '[C-E]2 C2', '60@0+4 64@0+2'],
     ['a tie carries its accidental over the bar line', '^C4-|C2 C2', '61@0+6 60@6+2'],
@@ -59,7 +59,7 @@ describe('repeats', () => {
 
 describe('fields', () => {
   test.each([
-    ['without L: the unit follows the metre', 'C', 'M:4/4\nK:C', '60@0+0.5'],
+    ['without L:, the metre gives the unit', 'C', 'M:4/4\nK:C', '60@0+0.5'],
     ['the unit of short bars', 'C', 'M:2/4\nK:C', '60@0+0.25'],
     ['modes', 'F C', 'L:1/4\nK:D mix', '66@0+1 60@1+1'],
     ['minor keys', 'B E', 'L:1/4\nK:Gm', '70@0+1 63@1+1'],
@@ -69,15 +69,15 @@ describe('fields', () => {
     ['drums', 'C,,', 'L:1/4\nK:C\n%%MIDI channel 10', 'd36@0+1'],
   ])('%s', (_, music, fields, sound) => expect(play(music, fields)).toBe(sound));
 
-  test('inline fields apply from their place on', () => {
+  test('an inline field applies from its position onward', () => {
     expect(play('C [L:1/8] C [K:D] F [I:MIDI program 7] F')).toBe('60@0+1 60@1+0.5 66@1.5+0.5 66@2+0.5p7');
   });
 
   test('voices sound the same interleaved or one after another', () => {
-    const apart = 'V:1\nC4|D4|\nV:2\n%%MIDI program 3\nE4|F4|';
+    const consecutive = 'V:1\nC4|D4|\nV:2\n%%MIDI program 3\nE4|F4|';
     const interleaved = 'V:1\nV:2\n%%MIDI program 3\n[V:1]C4|[V:2]E4|\n[V:1]D4|[V:2]F4|';
-    expect(play(apart)).toBe('60@0+4 64@0+4p3 62@4+4 65@4+4p3');
-    expect(play(interleaved)).toBe(play(apart));
+    expect(play(consecutive)).toBe('60@0+4 64@0+4p3 62@4+4 65@4+4p3');
+    expect(play(interleaved)).toBe(play(consecutive));
   });
 
   test.each([
@@ -90,7 +90,7 @@ describe('fields', () => {
     expect(tempos).toEqual([{ tick: 0, microsecondsPerBeat: microseconds }]);
   });
 
-  test('metre and key are written to the file, and an upbeat gets a metre of its own', () => {
+  test('metre and key are written to the file, and an upbeat gets a metre of its length', () => {
     const { metres, keys } = readMidi(abcToMidi('X:1\nM:6/8\nL:1/8\nK:Em\nB|e3 g3|\n')).sequence;
     expect(metres.map(({ numerator, denominator }) => `${numerator}/${denominator}`)).toEqual(['1/8', '6/8']);
     expect(keys).toEqual([{ tick: 0, fifths: 1, minor: true }]);
@@ -98,8 +98,9 @@ describe('fields', () => {
 });
 
 describe('faulty text', () => {
-  test('is played as far as it is readable', () => expect(play('C ]§ D "unclosed E')).toMatch(/^60@0\+1 62@1\+1/));
-  test.each(['', 'hello', 'X:1\nK:C\nz4|\n'])('%j has no note: a MusicError', (text) => {
+  test('is skipped, and the readable parts are played', () =>
+    expect(play('C ]§ D "unclosed E')).toMatch(/^60@0\+1 62@1\+1/));
+  test.each(['', 'hello', 'X:1\nK:C\nz4|\n'])('%j has no note, which is a MusicError', (text) => {
     expect(() => abcToMidi(text)).toThrow(MusicError);
     expect(() => abcToMidi(text)).toThrow(/no note/);
   });

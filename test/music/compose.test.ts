@@ -1,5 +1,5 @@
 /**
- * The synthetic data set: pieces are valid MIDI files, the same on every machine, on a grid, with sections that return.
+ * The synthetic data set. Its pieces are valid MIDI files, the same on every machine, on a grid, with sections that return.
  */
 import { createHash } from 'node:crypto';
 import midiPackage from '@tonejs/midi';
@@ -15,7 +15,7 @@ import { STYLES } from '../../lib/compose/styles.ts';
 const pieces: Composition[] = Array.from({ length: 200 }, (_, seed) => compose(seed));
 
 describe('a piece', () => {
-  test('is the same bytes for a seed, on every machine', () => {
+  test('has the same bytes for the same seed on every machine', () => {
     const digest = createHash('sha256');
     for (let seed = 0; seed < 20; seed++) digest.update(composePiece(seed));
     // A new hash here changes every synthetic data set, and every figure measured on one.
@@ -65,7 +65,7 @@ describe('a piece', () => {
     }
   });
 
-  test('never sounds a note twice at once in a voice', () => {
+  test('has no voice in which the same note sounds twice at once', () => {
     for (const piece of pieces) {
       for (const { notes } of piece.voices) {
         const soundsUntil = new Map<number, number>();

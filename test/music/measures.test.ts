@@ -42,7 +42,7 @@ describe('pitch', () => {
 describe('time', () => {
   test('polyphony is the mean number of pitches over the steps with sound', () => {
     expect(measureNotes(line([60, 62])).polyphony).toBe(1);
-    // Two beats of C under one beat of E: 3 beats of sound in 2. The silence after it does not count, nor do drums.
+    // Two beats of C under one beat of E: 3 beats of notes in 2 beats with sound. The silence after them and the drums do not count.
     const chord = [
       { start: 0, duration: 2 * BEAT, pitch: 60, drum: false },
       { start: 0, duration: BEAT, pitch: 64, drum: false },
@@ -50,26 +50,26 @@ describe('time', () => {
       ...line([36, 38, 36], 0, true),
     ];
     expect(measureNotes(chord).polyphony).toBe(4 / 3);
-    // The same pitch twice at once is one pitch, as on a piano.
+    // Two simultaneous notes of the same pitch are one pitch, as on a piano.
     expect(measureNotes([...line([60]), ...line([60])]).polyphony).toBe(1);
   });
 
   test('groove consistency compares the onsets of neighbouring bars', () => {
-    // Two bars of four quarters, and the bar that the end begins, which is empty: 0 + 4 differences over 2 × 96 steps.
+    // Two bars of four quarters, then an empty bar that begins at the end of the last note: 0 + 4 differences over 2 × 96 steps.
     expect(measureNotes(line([60, 60, 60, 60, 60, 60, 60, 60])).groove_consistency).toBeCloseTo(1 - 4 / 192, 12);
-    // The second bar lacks the fourth, and the empty bar its three. Which pitches they are makes no difference.
+    // The second bar lacks the fourth quarter, and the empty bar lacks the three of the second. Pitches do not matter.
     const half = [
       ...line([60, 62, 64, 65]),
       ...line([72, 74], 4),
       { start: 6 * BEAT, duration: 48, pitch: 60, drum: false },
     ];
     expect(measureNotes(half).groove_consistency).toBeCloseTo(1 - (1 + 3) / 192, 12);
-    // In 3/4 the same quarters make other bars.
+    // In 3/4 the bar lines lie between other quarters.
     expect(measureNotes(line([60, 60, 60, 60, 60]), 72).groove_consistency).toBeCloseTo(1 - 1 / 72, 12);
     expect(measureNotes(line([60])).groove_consistency).toBeNull();
   });
 
-  test('a note fills its beats and the beat at whose beginning it ends', () => {
+  test('a note fills the beats in which it sounds, and the beat that begins when it ends', () => {
     // Beats 0–4 of sound and its end, 5–7 empty, 8 and 9 filled: 10 beats.
     expect(measureNotes([...line([60, 60, 60, 60]), ...line([60], 8)]).empty_beat_rate).toBeCloseTo(3 / 10, 12);
     expect(measureNotes(line([60, 60])).empty_beat_rate).toBe(0);

@@ -12,7 +12,7 @@ const SCALE = notes([
   [65, 3 * Q, Q],
 ]);
 
-describe('repaired', () => {
+describe('damage that is repaired', () => {
   const plain = midi(SCALE);
   const expected = midiToAbc(plain).abc;
   const repaired = (bytes: number[] | Uint8Array) => midiToAbc(Uint8Array.from(bytes));
@@ -33,7 +33,7 @@ describe('repaired', () => {
       /length is wrong/,
     ],
     [
-      'a track length of nothing',
+      'a track length of 0',
       [...header(0, 1, 480), ...chunk('MTrk', [...SCALE, ...END_OF_TRACK]).with(7, 0)],
       /length is wrong/,
     ],
@@ -82,7 +82,7 @@ describe('repaired', () => {
     );
   });
 
-  test('SMPTE time is read as 120 beats a minute', () => {
+  test('SMPTE time is read as 120 beats per minute', () => {
     const bytes = [
       ...header(0, 1, 0xe728),
       ...chunk('MTrk', [
@@ -107,9 +107,9 @@ describe('repaired', () => {
   });
 });
 
-describe('refused with a reason', () => {
+describe('files that are refused with a reason', () => {
   test.each<[string, number[], RegExp]>([
-    ['nothing', [], /the file is empty/],
+    ['an empty file', [], /the file is empty/],
     ['text', [...Buffer.from('<!DOCTYPE html>')], /not a MIDI file/],
     ['a header alone', header(1, 0, 480), /no track/],
     ['half a header', header(1, 0, 480).slice(0, 10), /header is cut short/],

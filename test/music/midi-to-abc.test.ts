@@ -134,7 +134,7 @@ describe('the dialect', () => {
     expect(abcOf([...text, ...SCALE])).toBe(abcOf(SCALE));
   });
 
-  test('the grid is 16 steps a beat, or another power of two', () => {
+  test('the grid is 16 steps per beat, or another power of two', () => {
     const fine = midi(
       notes([
         [60, 0, 30],
@@ -147,7 +147,7 @@ describe('the dialect', () => {
     expect(() => midiToAbc(fine, { grid: 12 })).toThrow(/grid of 12 .* must be one of 1, 2, 4, 8, 16, 32/);
   });
 
-  test('a duration between two steps meets the next onset, or needs no tie', () => {
+  test('a duration between two steps is rounded to end at the next onset, or to need no tie', () => {
     const played = notes([
       [60, 0, Q - 25],
       [62, Q, Q - 10],
@@ -157,7 +157,7 @@ describe('the dialect', () => {
     expect(musicOf(played)).toBe('CDEF|\n');
   });
 
-  test('a note of no duration lasts one step', () => {
+  test('a note of duration 0 lasts one step', () => {
     expect(
       midiToAbc(
         midi(
@@ -171,20 +171,20 @@ describe('the dialect', () => {
     expect(musicOf(notes([[60, 0, 0]]))).toMatch(/^C/);
   });
 
-  test('a program that changes within a voice is changed where it changes', () => {
+  test('a program change within a voice is written at its position', () => {
     const track = [...notes([[60, 0, 2 * Q]]), 0, 0xc0, 9, ...notes([[60, 0, 2 * Q]])];
     expect(musicOf(track)).toBe('C2[I:MIDI program 9]C2|\n');
   });
 });
 
 describe('metre, tempo and key', () => {
-  test('bars are as long as their metre, to the last', () => {
+  test('every bar is as long as its metre, including the last', () => {
     const abc = abcOf([...meta(0, 0x58, [3, 2, 24, 8]), ...notes([[60, 0, 4 * Q]])]);
     expect(abc).toContain('M:3/4\n');
     expect(abc).toMatch(/C3-\|Cz2\|\n$/);
   });
 
-  test('a metre change within a bar ends that bar, which gets a metre of its own length', () => {
+  test('a metre change within a bar ends that bar, whose metre becomes its actual length', () => {
     const music = musicOf(
       [...meta(0, 0x58, [4, 2, 24, 8]), ...meta(Q, 0x58, [3, 2, 24, 8])],
       notes([
@@ -204,14 +204,14 @@ describe('metre, tempo and key', () => {
     expect(music).toBe('C|[M:3/4]D3|\n');
   });
 
-  test('a bar has the tempo that gives it its length in seconds', () => {
-    // Half a bar at 120 and half at 60 beats a minute: the whole bar has 80.
+  test('a bar with several tempos gets the one that keeps its length in seconds', () => {
+    // Half a bar is at 120 beats per minute and half at 60, so the whole bar gets 80.
     const tempo = [...meta(0, 0x51, [7, 0xa1, 0x20]), ...meta(2 * Q, 0x51, [15, 0x42, 0x40])];
     expect(abcOf(tempo, notes([[60, 0, 8 * Q]]))).toContain('Q:1/4=80\n');
     expect(musicOf(tempo, notes([[60, 0, 8 * Q]]))).toBe('C4-|[Q:1/4=60]C4|\n');
   });
 
-  test('the key is that of the file, and changes with the bar', () => {
+  test('the key is that of the file, and a key change is written at its bar', () => {
     const keys = [...meta(0, 0x59, [0xfd, 0]), ...meta(4 * Q, 0x59, [2, 1])];
     expect(
       abcOf(

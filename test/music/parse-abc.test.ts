@@ -1,4 +1,4 @@
-/** A parsed tune says where in the text its notes, bars and fields stand, so that a caller can replace just these. */
+/** A parsed tune has the positions of its notes, bars and fields in the text, so that a caller can replace them. */
 import { expect, test } from 'vitest';
 import { parseAbc, positionText, WHOLE } from '../../lib/music/index.ts';
 
@@ -6,7 +6,7 @@ const TEXT =
   'X:1\nM:4/4\nL:1/8\nK:G\nV:1\nV:2\n%%MIDI channel 10\n' + '[V:1]^c,2[CE]4z2|[V:2]Z|\n[V:1][K:C]C8|][V:2]^F,8 D\n';
 const LINES = TEXT.split('\n');
 const tune = parseAbc(TEXT);
-/** The text on one line from a column up to another. */
+/** Returns the text of one line from one column up to another. */
 const textAt = (line: number, column: number, endColumn: number) => LINES[line - 1].slice(column - 1, endColumn - 1);
 
 test('the columns of a note enclose its accidental, letter and octave marks', () => {

@@ -23,7 +23,7 @@ const richAbc = midiToAbc(rich).abc;
 const melody = (offset: number, start = 0): [number, number, number][] =>
   [60, 64, 67, 65, 62, 64, 60, 59, 60, 67].map((pitch, i) => [pitch + offset, start + i * Q, Q]);
 
-test('a tune that is played and converted again is the same text, in both layouts and on any grid', () => {
+test('a tune that is converted to MIDI and back is the same text, in both layouts and on any grid', () => {
   for (const layout of ['interleaved', 'voices'] as const) {
     for (const grid of [4, 8, 16, 32]) {
       const { abc } = midiToAbc(rich, { layout, grid });

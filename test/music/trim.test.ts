@@ -10,7 +10,7 @@ test('a complete tune is not changed', () => {
   expect(trimToCompleteBars(`${HEAD}CDEF|G4|\n`)).toEqual({ abc: `${HEAD}CDEF|G4|\n`, dropped: 0, problem: undefined });
 });
 
-test('one voice keeps its complete bars, without the tie out of the last', () => {
+test('a tune of one voice keeps its complete bars, and a tie at the end of the last is removed', () => {
   expect(trimmed(`${HEAD}CDEF|G4-|G2`)).toBe(`${HEAD}CDEF|G4|\n`);
 });
 

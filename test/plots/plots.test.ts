@@ -1,4 +1,4 @@
-/** Plots: their data, axes and texts, and their rendering to SVG and PNG. */
+/** Tests the data, axes and texts of the plots, and their rendering to SVG and PNG. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

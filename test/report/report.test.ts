@@ -42,7 +42,7 @@ async function written(changes: Partial<ReportData>): Promise<string> {
 }
 
 describe('the file', () => {
-  test('is the only one, with the same bytes for the same data', async () => {
+  test('is the only output, with the same bytes for the same data', async () => {
     expect(await readdir(join(folder, 'report'))).toEqual(['index.html']);
     expect((await written({})) === page).toBe(true);
   });
@@ -88,7 +88,7 @@ describe('the content', () => {
     expect(shown).toMatch(/GPT a·N −α \+ c 0\.3\d\d 0\.\d+–0\.\d+/);
   });
 
-  test('says why there is no law', async () => {
+  test('gives the reason if there is no law', async () => {
     const results = readRuns(
       exampleResults(
         LAWS.map((law) => ({ ...law, sizes: law.sizes.slice(0, 2) })),

@@ -216,7 +216,7 @@ describe('the comparison of forms', () => {
 });
 
 describe('several seeds per size', () => {
-  test('count as observations of their own, and make the interval narrower', () => {
+  test('count as separate observations, and make the interval narrower', () => {
     const random = normal(6);
     const one = fitted(runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004, random }));
     const three = fitted(runs({ alpha: 0.3, a: 8, c: 0.9 }, { noise: 0.004, seeds: 3, random }));
@@ -237,7 +237,7 @@ describe('several seeds per size', () => {
   });
 });
 
-describe('a refusal says what is missing', () => {
+describe('a refusal gives the reason', () => {
   test('for too few runs or sizes', () => {
     expect(refused([])).toMatch(/needs at least 4 runs of 3 sizes, and there are 0 runs of 0 sizes/);
     expect(refused(runs({ alpha: 0.3, a: 8 }, { sizes: SIZES.slice(0, 2) }))).toMatch(

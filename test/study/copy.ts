@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { parseDocument } from 'yaml';
 import { project, type TestProject } from '../repro/project.ts';
 
+/** The folder of the project. */
 export const ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
 
-/** Parameters that make it small: dotted keys of params.yaml and their values. */
+/** Parameters that make the study small: dotted keys of params.yaml and their values. */
 const SMALL: Record<string, unknown> = {
   'download.pieces': 30,
   'train.sizes': ['gpt-tiny', 'lstm-tiny'],
@@ -19,6 +20,7 @@ const SMALL: Record<string, unknown> = {
   'generate.max_tokens': 200,
 };
 
+/** Copies the study into a temporary folder, with small parameters. */
 export function smallStudy(): TestProject {
   const params = parseDocument(readFileSync(join(ROOT, 'params.yaml'), 'utf8'));
   for (const [key, value] of Object.entries(SMALL)) params.setIn(key.split('.'), value);

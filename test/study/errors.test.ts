@@ -1,4 +1,4 @@
-/** Mistakes of users, and the one-sentence error for each: through repro, and in stage programs that are run by hand. */
+/** Mistakes of users. Each gives an error of one sentence, both from repro and from a stage program that is run by hand. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ function runStage(name: string, ...args: string[]) {
   return { status, stderr: stderr.trim() };
 }
 
-/** params.yaml with one text replaced. */
+/** Writes a copy of params.yaml with one text replaced, and returns its path. */
 function params(from: string, to: string): string {
   const text = readFileSync(join(ROOT, 'params.yaml'), 'utf8');
   if (!text.includes(from)) throw new Error(`params.yaml has no ${from}`);
@@ -94,7 +94,7 @@ describe('a stage program that is run by hand', () => {
     expect(metrics.failed[0].reason).not.toBe('');
   });
 
-  test('fit reads any table of runs, and names the line that is wrong', () => {
+  test('fit names the line of a table of runs that is wrong', () => {
     writeFileSync(path('runs.csv'), 'run,params,test_bits_per_byte\na,1000,2.0\nb,many,1.9\n');
     const { status, stderr } = runStage(
       'fit',

@@ -38,7 +38,7 @@ describe('one command', () => {
     }
   });
 
-  test('refuses to fit two runs, and says what is missing', () => {
+  test('refuses to fit a law to a single run of an architecture', () => {
     const { fits } = json('outputs/scaling.json');
     expect(Object.keys(fits)).toEqual(['char-gpt', 'char-lstm']);
     expect(JSON.stringify(fits['char-gpt'])).toMatch(/refused/);
@@ -67,12 +67,12 @@ describe('one command', () => {
   });
 });
 
-describe('a second time', () => {
-  test('runs nothing', async () => {
+describe('a later call', () => {
+  test('runs no stage if nothing changed', async () => {
     expect(await outcomes()).toEqual({});
   });
 
-  test('with one more size, runs its cells and the stages that read all runs', async () => {
+  test('runs the stages of an added size, and those that read all runs', async () => {
     const before = statSync(study.path('outputs/models/char-gpt-tiny-1/model.safetensors')).mtimeMs;
     const ran = await outcomes('-S', 'train.sizes=[gpt-tiny, lstm-tiny, gpt-2x16h2]');
     const cells = ['train', 'evaluate', 'generate'].map((stage) => `${stage}@char-gpt-2x16h2-1`);
@@ -80,13 +80,13 @@ describe('a second time', () => {
     expect(statSync(study.path('outputs/models/char-gpt-tiny-1/model.safetensors')).mtimeMs).toBe(before);
   });
 
-  test('with the size removed again, drops its rows from the table and trains nothing', async () => {
+  test('drops the rows of a removed size from the table, and trains no model', async () => {
     const ran = await outcomes('-S', 'train.sizes=[gpt-tiny, lstm-tiny]');
     expect(Object.keys(ran).filter((stage) => stage.includes('@'))).toEqual([]);
     expect(csvParse(study.read('outputs/results.csv')).map(({ run }) => run)).toEqual(RUNS);
   });
 
-  test('with another learning rate, trains but does not convert again; with the first one, restores the first models', async () => {
+  test('trains with another learning rate but does not convert again; with the first rate, it restores the first models', async () => {
     const weights = () => readFileSync(study.path('outputs/models/char-gpt-tiny-1/model.safetensors'));
     const before = weights();
     const ran = await outcomes('-S', 'train.lr=0.001');
@@ -97,7 +97,7 @@ describe('a second time', () => {
     expect(weights().equals(before)).toBe(true);
   });
 
-  test('after an edit to the MIDI reader, which runs in threads, converts again', async () => {
+  test('converts again after an edit to the MIDI reader, which runs in threads', async () => {
     const reader = study.read('lib/music/midi/read-midi.ts');
     study.write('lib/music/midi/read-midi.ts', `${reader}\n// read otherwise\n`);
     const { stages } = JSON.parse((await study.repro('status', '--json')).stdout);
@@ -108,12 +108,12 @@ describe('a second time', () => {
     study.write('lib/music/midi/read-midi.ts', reader);
   });
 
-  test('with another report title, runs only the report', async () => {
+  test('runs only the report if its title changed', async () => {
     expect(await outcomes('-S', 'report.title=Mine')).toEqual({ report: 'ran' });
     expect(study.read('outputs/report/index.html')).toContain('<title>Mine</title>');
   });
 
-  test('when training is forced, makes the same bytes, and runs only stages that read its duration', async () => {
+  test('makes the same bytes if training is forced, and then runs only the stages that read its duration', async () => {
     const ran = await outcomes('-f', '-s', 'train@char-lstm-tiny-1', '--no-run-cache');
     expect(ran).toEqual({ 'train@char-lstm-tiny-1': 'ran' });
     const { stages } = JSON.parse((await study.repro('status', '--json')).stdout);

@@ -1,2 +1,2 @@
-/** A module that knows its own URL, as modules that load addons do. */
+/** A module that uses its own URL, as modules that load addons do. */
 export const ownUrl: string = import.meta.url;

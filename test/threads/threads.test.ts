@@ -14,7 +14,7 @@ describe('a program in a thread', () => {
     expect(message).toEqual({ ownUrl: new URL('./own-url.ts', import.meta.url).href, workerData: 7 });
   });
 
-  test('that fails emits its error', async () => {
+  test('emits its error if it fails', async () => {
     const program = `Promise.reject(new RangeError('too far'))`;
     const thread = startThread(await bundleProgram(program, import.meta.url), { workerData: undefined });
     const error = await new Promise((resolve) => thread.once('error', resolve));
@@ -28,6 +28,6 @@ test('a bundle does not name the folder of the project, so its hash is the same 
   expect(bundle).not.toContain(process.cwd());
 });
 
-test('a missing module is an error of the bundler that names it', async () => {
+test('a missing module is a bundler error that names the module', async () => {
   await expect(bundleProgram(`import './missing.ts'`, import.meta.url)).rejects.toThrow(/missing\.ts/);
 });

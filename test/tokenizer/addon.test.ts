@@ -41,7 +41,7 @@ test.skipIf(!isBuilt)('an addon is refused if a source was changed or added sinc
 });
 
 test.skipIf(!isBuilt)(
-  'an addon without a digest of its sources is refused; one without sources, or a missing one, is not checked',
+  'an addon without a digest of its sources is refused; an addon without sources, or a missing addon, is not checked',
   () => {
     rmSync(at('bpe/build/Release/bpe.node.sources'));
     expect(() => requireFresh('bpe')).toThrow('native/bpe has changed');

@@ -58,7 +58,7 @@ describe.each(implementations)('BPE (%s)', (implementation) => {
     expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
   });
 
-  test('text that spells a special is not encoded as the special', async () => {
+  test('text that spells a special token is not encoded as that token', async () => {
     const spelled = `A|${END_OF_TEXT}\n`.repeat(50);
     const tokenizer = await BpeTokenizer.train([spelled], {
       vocabularySize: 400,
@@ -72,7 +72,7 @@ describe.each(implementations)('BPE (%s)', (implementation) => {
     expect(BpeTokenizer.load(file('special.json'), { implementation }).encode(spelled)).toEqual(ids);
   });
 
-  test('decoding skips specials and rejects ids outside the vocabulary', async () => {
+  test('decoding skips special tokens and rejects ids outside the vocabulary', async () => {
     const tokenizer = await BpeTokenizer.train(['A|B|'], { vocabularySize: 258, implementation });
     const ids = [...tokenizer.encode('A|'), tokenizer.endOfText, ...tokenizer.encode('B|')];
     expect(tokenizer.decode(ids)).toBe('A|B|');
@@ -80,7 +80,7 @@ describe.each(implementations)('BPE (%s)', (implementation) => {
     expect(() => tokenizer.decode([-1])).toThrow('no token has the id -1');
   });
 
-  test('learns fewer merges if no pair is left that is frequent enough', async () => {
+  test('training learns fewer merges if no remaining pair is frequent enough', async () => {
     const all = await BpeTokenizer.train(['abab|cd|'], { vocabularySize: 1000, implementation });
     // The merges are ab, cd, ab|, abab| and cd|.
     expect(all.vocabularySize).toBe(257 + 5);
@@ -88,7 +88,7 @@ describe.each(implementations)('BPE (%s)', (implementation) => {
     expect(twice.vocabularySize).toBe(257 + 1);
   });
 
-  test('trains on texts, on bytes and on a stream alike', async () => {
+  test('training gives the same merges for texts, bytes and a stream', async () => {
     async function* streamOfBytes() {
       for (const document of documents) yield new TextEncoder().encode(document);
     }
@@ -143,7 +143,7 @@ describe.each(implementations)('BPE (%s)', (implementation) => {
     await expect(training).rejects.toThrow('the corpus is empty: there is nothing to learn merges from');
   });
 
-  test('applies merges of another program in the order of the file, even if training could not learn them', () => {
+  test('merges of another program are applied in the order of the file, even if training could not learn them', () => {
     // Merge 2 is a + bc, but merge 0 turns every abc into ab c first. So the token abc is never produced.
     const json = JSON.parse(readFileSync(file(`${implementation}-bar.json`), 'utf8'));
     for (const [token, id] of [
@@ -227,22 +227,22 @@ test.each(implementations)(
   },
 );
 
-describe('loading refuses, naming the file, a tokenizer.json', () => {
+describe('a tokenizer.json is refused, and the error names the file', () => {
   const good = () => JSON.parse(JSON.stringify(huggingFace.cases[0].file));
   const write = (json: unknown) => {
     writeFileSync(file('bad.json'), typeof json === 'string' ? json : JSON.stringify(json));
     return () => loadTokenizer(file('bad.json'));
   };
 
-  test('that is missing', () => {
+  test('if it is missing', () => {
     expect(() => loadTokenizer(file('none.json'))).toThrow(`${file('none.json')}: no such file`);
   });
 
-  test('that is truncated', () => {
+  test('if it is truncated', () => {
     expect(write(JSON.stringify(good()).slice(0, 3000))).toThrow(/bad\.json: not JSON, or cut short/);
   });
 
-  test('that is not a tokenizer.json of BPE', () => {
+  test('if its model is not BPE', () => {
     expect(write({ version: 3 })).toThrow(/bad\.json: not a Hugging Face tokenizer\.json/);
     expect(write([])).toThrow(/bad\.json: not a Hugging Face tokenizer\.json/);
     const wordPiece = good();
@@ -250,19 +250,19 @@ describe('loading refuses, naming the file, a tokenizer.json', () => {
     expect(write(wordPiece)).toThrow(/bad\.json: a WordPiece tokenizer/);
   });
 
-  test('with another pre-tokenizer than bar, line and none', () => {
+  test('if its pre-tokenizer is not bar, line or none', () => {
     const words = good();
     words.pre_tokenizer.pretokenizers[0].pattern.Regex = '\\w+';
     expect(write(words)).toThrow(/bad\.json: not a byte-level BPE cut after bars/);
   });
 
-  test('whose vocabulary lacks a byte', () => {
+  test('if its vocabulary lacks a byte', () => {
     const json = good();
     delete json.model.vocab.Ċ;
     expect(write(json)).toThrow(/bad\.json: its vocabulary lacks the byte "Ċ"/);
   });
 
-  test('with a merge whose result is not in the vocabulary, or is a special', () => {
+  test('if the result of a merge is not in the vocabulary, or is a special token', () => {
     const noToken = good();
     noToken.model.merges[3] = ['q', 'q'];
     expect(write(noToken)).toThrow(/bad\.json: merge 3 \(\["q","q"\]\) makes a token that is not in model\.vocab/);
@@ -277,7 +277,7 @@ describe('loading refuses, naming the file, a tokenizer.json', () => {
     expect(write(special)).toThrow(/bad\.json: merge 11 .* makes the special <\|endoftext\|>: text would turn into it/);
   });
 
-  test('that gives two tokens the same id', () => {
+  test('if two tokens have the same id', () => {
     const json = good();
     json.model.vocab.zz = 5;
     expect(write(json)).toThrow(/bad\.json: two tokens of model\.vocab have the same id/);

@@ -8,7 +8,7 @@ const directory = mkdtempSync(join(tmpdir(), 'char-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 const file = (name: string) => join(directory, name);
 
-test('each character has an id, in the order of code points after the two specials', async () => {
+test('each character has an id, in the order of code points, after the two special tokens', async () => {
   const tokenizer = await CharTokenizer.train(['CA|\n', new TextEncoder().encode('é😀')]);
   expect(tokenizer.vocabularySize).toBe(8);
   expect([...tokenizer.encode('\nAC|é😀')]).toEqual([2, 3, 4, 5, 6, 7]);
@@ -36,7 +36,7 @@ test('lone surrogates and invalid UTF-8 are encoded as U+FFFD', async () => {
   expect([...tokenizer.encode(Uint8Array.of(0xff, 0x41))]).toEqual([3, 2]);
 });
 
-test('text that spells a special is encoded as characters', async () => {
+test('text that spells a special token is encoded as characters', async () => {
   const spelled = END_OF_TEXT + UNKNOWN;
   const tokenizer = await CharTokenizer.train([spelled]);
   expect(tokenizer.encode(spelled)).toHaveLength(spelled.length);
@@ -66,7 +66,7 @@ test('an id outside the vocabulary is refused', async () => {
   expect(() => tokenizer.decode([3])).toThrow('no token has the id 3: this vocabulary has 3, 0 to 2');
 });
 
-test('loading refuses, naming the file, a vocabulary with tokens of several characters', async () => {
+test('loading refuses a vocabulary with tokens of several characters, and names the file', async () => {
   const tokenizer = await CharTokenizer.train(['A']);
   tokenizer.save(file('words.json'));
   writeFileSync(file('words.json'), readFileSync(file('words.json'), 'utf8').replace('"A"', '"word"'));

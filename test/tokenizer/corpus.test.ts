@@ -27,7 +27,7 @@ const splits = writeSplits('splits', {
 
 const each = [{ name: 'char' as const }, { name: 'bpe' as const, vocabularySize: 280 }, { name: 'music' as const }];
 describe.each(each)('$name', (options) => {
-  test('every tune can be decoded from the store, and ends with the special', async () => {
+  test('every tune can be decoded from the store, and ends with the special token', async () => {
     const out = at(options.name);
     const metrics = await tokenizeCorpus(splits, out, options);
     const tokenizer = loadTokenizer(join(out, 'tokenizer.json'));
@@ -45,7 +45,7 @@ describe.each(each)('$name', (options) => {
     await store.close();
   });
 
-  test('a tune that spells the special has its id only at the end', async () => {
+  test('a tune whose text spells the special token has its id only at the end', async () => {
     const store = TokenStore.open(at(options.name));
     const ids = store.window('val', 0, store.totals('val').tokens);
     const { endOfText } = loadTokenizer(join(at(options.name), 'tokenizer.json'));

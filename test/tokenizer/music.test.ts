@@ -19,7 +19,7 @@ function names(tokenizer: MusicTokenizer, text: string): string[] {
   return Array.from(tokenizer.encode(text), (id) => byId[id]);
 }
 
-test('notes, durations, rests, bar lines and fields are a token each', async () => {
+test('each note, duration, rest, bar line and field is one token', async () => {
   const tokenizer = await MusicTokenizer.train([TUNE]);
   const body = TUNE.slice(TUNE.indexOf('[V:1]'));
   expect(names(tokenizer, TUNE.slice(0, -body.length))).toEqual(
@@ -31,7 +31,7 @@ test('notes, durations, rests, bar lines and fields are a token each', async () 
   ]);
 });
 
-test('ids are ordered: specials, bytes, lexemes by frequency', async () => {
+test('ids are ordered: special tokens, bytes, lexemes by frequency', async () => {
   const tokenizer = await MusicTokenizer.train(['AAB|AB|']);
   tokenizer.save(file('order.json'));
   const json = JSON.parse(readFileSync(file('order.json'), 'utf8'));
@@ -67,7 +67,7 @@ test('decoding restores any bytes', async () => {
   }
 });
 
-test('text that spells a special or a byte token is encoded as its characters', async () => {
+test('text that spells a special token or a byte token is encoded as its characters', async () => {
   const spelled = '<END><0x41><PAD>|';
   const tokenizer = await MusicTokenizer.train([spelled]);
   expect(Math.min(...tokenizer.encode(spelled))).toBeGreaterThanOrEqual(5);
@@ -92,7 +92,7 @@ test('a saved tokenizer loads with the same ids', async () => {
   expect(loaded.vocabularySize).toBe(tokenizer.vocabularySize);
 });
 
-test('loading refuses, naming the file, a vocabulary with a token that is not a lexeme', async () => {
+test('loading refuses a vocabulary with a token that is not a lexeme, and names the file', async () => {
   (await MusicTokenizer.train([TUNE])).save(file('changed.json'));
   const json = JSON.parse(readFileSync(file('changed.json'), 'utf8'));
   json.model.vocab['AB|'] = Object.keys(json.model.vocab).length;

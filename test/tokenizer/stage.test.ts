@@ -65,8 +65,8 @@ test('export-bin writes the ids as plain binary files', async () => {
   ]);
   expect(bytes).toHaveLength(2 * tokens);
   await store.close();
-  const nothing = await exported('nowhere');
-  expect([nothing.exitCode, nothing.stderr]).toEqual([1, expect.stringMatching(/^export-bin: .*nowhere.*\n?$/)]);
+  const missing = await exported('nowhere');
+  expect([missing.exitCode, missing.stderr]).toEqual([1, expect.stringMatching(/^export-bin: .*nowhere.*\n?$/)]);
 });
 
 test('an unknown tokenizer is refused, and the message lists the known ones', async () => {

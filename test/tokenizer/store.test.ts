@@ -80,7 +80,7 @@ describe('a small store', () => {
     await store.close();
   });
 
-  test('leading sums the whole documents at the start that fit in a number of bytes', async () => {
+  test('leading() gives the totals of the first documents that fit whole in a number of bytes', async () => {
     const store = TokenStore.open(at('small'));
     const first = { tokens: 3, bytes: 9, chars: 6, documents: 1 };
     expect(store.leading('train', 9)).toEqual(first);
@@ -101,7 +101,7 @@ describe('a small store', () => {
     await store.close();
   });
 
-  test('has the same bytes each time it is written, also if it replaces another store', async () => {
+  test('has the same bytes each time it is written, even if it replaces another store', async () => {
     await writeSmall(at('again'));
     await writeSmall(at('again'));
     expect(contents(at('again'))).toEqual(contents(at('small')));
@@ -182,7 +182,7 @@ describe('a store of several chunks', () => {
   });
 });
 
-describe('opening refuses, naming the directory', () => {
+describe('refused, with an error that names the directory:', () => {
   const refused = (name: string) => expect(() => TokenStore.open(at(name)));
 
   test('a directory without a store', () => {
@@ -235,7 +235,7 @@ describe('opening refuses, naming the directory', () => {
     refused('foreign').toThrow(`${at('foreign')}: data.mdb is not an LMDB file that this program can read`);
   });
 
-  test('an LMDB file of another program', async () => {
+  test('an LMDB file that another program wrote', async () => {
     const { open } = createRequire(import.meta.url)('lmdb') as typeof import('lmdb');
     const other = open(at('other'), {});
     await other.put('meta', { format: 'recipes' });
@@ -262,7 +262,7 @@ describe('opening refuses, naming the directory', () => {
     refused('other').toThrow(message);
   });
 
-  test('a store written with another tokenizer than the one beside it', async () => {
+  test('a store that was written with another tokenizer than the one beside it', async () => {
     const tokenizer = await CharTokenizer.train(['ABC']);
     await TokenStore.create(at('exchanged'), { vocabularySize: 5, tokenizer }).close();
     await TokenStore.open(at('exchanged')).close();

@@ -3,9 +3,8 @@
  *
  *     node --import tsx write-store.ts write|read DIR
  *
- * The writer prints `writing` when the first chunk has been passed to LMDB. It goes on until it is killed or has
- * written
- * 200 MB. The reader prints a checksum.
+ * The writer prints `writing` when the first chunk has been passed to LMDB. It continues until it is killed or has
+ * written 200 MB. The reader prints a checksum.
  */
 import { TokenStore } from '../../lib/tokenizer/index.ts';
 
