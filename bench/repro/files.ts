@@ -18,11 +18,11 @@ export async function nothingToDo(setting: Setting): Promise<void> {
   );
   const list = join(setting.scratch, 'paths.json');
   writeFileSync(list, JSON.stringify(paths));
-  const beside = `${count} × lstatSync`;
+  const baseline = `${count} × lstatSync`;
   const lstats = `const fs = require('fs'); for (const path of JSON.parse(fs.readFileSync(${JSON.stringify(list)}))) fs.lstatSync(path)`;
   const medians = race(
     [
-      { name: beside, run: () => node(folder, ['-e', lstats]) },
+      { name: baseline, run: () => node(folder, ['-e', lstats]) },
       { name: 'repro', run: () => node(folder, [repro]) },
       {
         name: 'repro, every file checked',
@@ -34,7 +34,7 @@ export async function nothingToDo(setting: Setting): Promise<void> {
     rounds,
   );
   console.log(`## Nothing to do, ${count} input files\n`);
-  printTable(medians, beside);
+  printTable(medians, baseline);
   const stamped = used(folder, [repro]).peak;
   forget(folder, '.repro/fresh');
   console.log(

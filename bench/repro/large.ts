@@ -38,10 +38,10 @@ export function large(setting: Setting): void {
     spawnSync('sync');
   };
   let size = sizes.at(-1)!;
-  const beside = 'one read, hashed';
+  const baseline = 'one read, hashed';
   const medians = race(
     [
-      { name: beside, prepare: type('copy'), run: () => node(folder, ['-e', HASH]) },
+      { name: baseline, prepare: type('copy'), run: () => node(folder, ['-e', HASH]) },
       {
         name: 'copyFileSync, then hashed',
         prepare: type('copy'),
@@ -53,7 +53,7 @@ export function large(setting: Setting): void {
     rounds,
   );
   console.log(`## Caching an output of ${size / 1e9} GB\n`);
-  printTable(medians, beside);
+  printTable(medians, baseline);
   console.log('| output, MB | | read, MB | peak memory, MiB | further disk used, MB |\n|---|---|---|---|---|');
   for (size of sizes)
     for (const name of ['copy', 'hardlink']) {

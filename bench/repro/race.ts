@@ -29,12 +29,12 @@ export function race(contenders: readonly Contender[], rounds: number): Map<stri
   return new Map(contenders.map(({ name }, i) => [name, median(times[i])]));
 }
 
-/** Prints a Markdown table of medians, each with its ratio to the contender `beside`. */
-export function printTable(medians: ReadonlyMap<string, number>, beside: string): void {
-  console.log(`| | median ms | beside ${beside} |\n|---|---|---|`);
+/** Prints a Markdown table of medians, each with its ratio to the contender named `baseline`. */
+export function printTable(medians: ReadonlyMap<string, number>, baseline: string): void {
+  console.log(`| | median ms | ratio to ${baseline} |\n|---|---|---|`);
   for (const [name, ms] of medians)
     console.log(
-      `| ${name} | ${ms.toFixed(0)} | ${name === beside ? '' : `${(ms / medians.get(beside)!).toFixed(2)} ×`} |`,
+      `| ${name} | ${ms.toFixed(0)} | ${name === baseline ? '' : `${(ms / medians.get(baseline)!).toFixed(2)} ×`} |`,
     );
   console.log();
 }

@@ -13,10 +13,10 @@ export function trues(setting: Setting): void {
     let left = ${count};
     const next = () => { if (left-- > 0) spawn(${JSON.stringify(program)}, ${JSON.stringify(args)}, { stdio: 'ignore' }).on('close', next); };
     for (let i = 0; i < ${jobs}; i++) next();`;
-  const beside = `spawning true ${count} times`;
+  const baseline = `spawning true ${count} times`;
   const medians = race(
     [
-      { name: beside, run: () => node(folder, ['-e', spawning('true', [])]) },
+      { name: baseline, run: () => node(folder, ['-e', spawning('true', [])]) },
       { name: 'spawning sh -c true', run: () => node(folder, ['-e', spawning('sh', ['-c', 'true'])]) },
       {
         name: 'repro',
@@ -30,5 +30,5 @@ export function trues(setting: Setting): void {
     rounds,
   );
   console.log(`## ${count} stages of true, first run, ${jobs} at once\n`);
-  printTable(medians, beside);
+  printTable(medians, baseline);
 }

@@ -3,7 +3,7 @@
  *
  *     npm run bench -- tokenizer [bpe] [store] [kill] [huge] [--peers FOLDER]     # without names: bpe and store
  *
- *   bpe     training and encoding, cut after bars and not at all, on one thread and on two  (bpe.ts)
+ *   bpe     training and encoding, with text cut after bars and uncut, on one thread and on two  (bpe.ts)
  *   store   writing, random windows in one process and in two                              (store.ts)
  *   kill    kills a hundred writers; a store that opens must be complete                   (kill.ts)
  *   huge    trains on 1 GB of ABC, and encodes a document of 1 GB that is one line         (huge.ts)

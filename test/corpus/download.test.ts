@@ -181,7 +181,7 @@ describe('a downloaded file is verified', () => {
   });
 });
 
-test('a data set given by URL is downloaded beside the output and unpacked, and its source is recorded', async () => {
+test('a data set given by URL is downloaded into a folder next to the output and unpacked, and its source is recorded', async () => {
   const archive = gzipSync(tar([{ path: 'a/1.mid', content: composePiece(1) }]));
   const { url, ranges } = await serving((request, response) => sendFile(request, response, archive));
   const { source, files } = await fetchDataset(`${url}/set.tgz`, folder.path('data/raw'));

@@ -7,7 +7,7 @@
  */
 import { parseMidi } from 'midi-file';
 
-/** A note as it is compared. */
+/** The properties of a note that are compared. */
 export interface HeardNote {
   /** pitch, plus 128 for drums */
   key: number;

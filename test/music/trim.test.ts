@@ -20,7 +20,7 @@ test('interleaved voices keep the lines that have a bar of every voice', () => {
   expect(trimmed(`${two}[V:1]G4|\n[V:1]G4|[V:2]C,4|\n`)).toBe(`${HEAD}V:1\nV:2\n[V:1]CDEF|[V:2]C,4|\n`);
 });
 
-test('voices after each other keep the bars that all voices have', () => {
+test('voices that follow one another keep the bars that all voices have', () => {
   expect(trimmed(`${HEAD}V:1\nCDEF|G4|A4|\nV:2\nC,4|D,4|E,`)).toMatch(/V:1\nCDEF\|G4\|\nV:2\nC,4\|D,4\|\n$/);
 });
 

@@ -58,7 +58,7 @@ describe('layOutScore', () => {
   });
 });
 
-/** A bar of a drum voice, as it is drawn. */
+/** Lays out one bar of a drum voice. */
 function drumBar(bar: string): string {
   const lines = layOutScore(tune('V:1\n%%MIDI channel 10\n', `[V:1]${bar}\n`)).split('\n');
   return lines.find((line) => line.startsWith('[V:1] '))!.slice('[V:1] '.length);

@@ -52,7 +52,7 @@ describe('fitStudy', () => {
     expect(gpt.best!.run).toMatch(/^char-gpt-large-/);
   });
 
-  test('the verdict of a pure power law names the floor that is not excluded, or any floor below the lowest loss', () => {
+  test('the verdict of a pure power law gives the floors that are not excluded', () => {
     const verdictOf = (losses: number[]) => {
       const rows = losses.map((loss, i) => `${i},${[6272, 18936, 56800, 161920, 465312][i]},${loss}`);
       return fitStudy(readRuns(`run,params,test_loss\n${rows.join('\n')}\n`), { loss: 'test_loss' }).fits.all.verdict;
@@ -86,7 +86,7 @@ describe('fitStudy', () => {
     expect(fits['char-gpt'].fit.points).toHaveLength(9);
   });
 
-  test('reports a refusal for one architecture beside the law of another', () => {
+  test('reports a refusal for one architecture together with the law of another', () => {
     const { fits, comparisons } = study([GPT, { ...LSTM, sizes: LSTM.sizes.slice(0, 2) }], {}, [1]);
     expect(isRefusal(fits['char-gpt'].fit)).toBe(false);
     expect(isRefusal(fits['char-lstm'].fit)).toBe(true);
