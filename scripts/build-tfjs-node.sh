@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds @tensorflow/tfjs-node from source against TensorFlow's C library, which the tensorflow-cpu wheel contains with its headers.
-# An installation does not need it. It shows that the tfjs engine runs on that library. It also provides a `node` device if the
-# library that tfjs-node downloads (TensorFlow 2.9) cannot be downloaded or is too old.
+# Builds @tensorflow/tfjs-node from source against TensorFlow's C library, which the tensorflow-cpu wheel contains with
+# its headers. An installation does not need it. It shows that the tfjs engine runs on that library. It also provides a
+# `node` device if the library that tfjs-node downloads (TensorFlow 2.9) cannot be downloaded or is too old.
 #
 #     sh scripts/build-tfjs-node.sh DIR          writes 1.3 GB into DIR and nothing elsewhere; about five minutes
 #     NODE_PATH=DIR/node_modules npx tsx bench/engine/tfjs.ts

@@ -1,5 +1,5 @@
-// Bundles lib/repro into OUTDIR/repro.js and a few chunks that it loads on demand, so that it starts about as fast as Node.
-// Packages with binaries and large, rarely used packages stay outside the bundle.
+// Bundles lib/repro into OUTDIR/repro.js and a few chunks that it loads on demand, so that it starts about as fast as
+// Node. Packages with binaries and large, rarely used packages stay outside the bundle.
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,10 @@ import { build } from 'esbuild';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 
-/** Replaces lib/repro/pipeline/pipeline-validator.ts by the compiled schema. Its options equal those of lib/repro/documents/ajv.ts. */
+/**
+ * Replaces lib/repro/pipeline/pipeline-validator.ts by the compiled schema. Its options equal those of
+ * lib/repro/documents/ajv.ts.
+ */
 const compiledSchema = {
   name: 'compiled schema',
   setup({ onLoad }) {

@@ -1,6 +1,6 @@
 /*
- * The init process of the machine that emulate-amx.ts emulates. It runs native/engine/exercise/exercise.cpp, prints its exit
- * status, and powers off.
+ * The init process of the machine that emulate-amx.ts emulates. It runs native/engine/exercise/exercise.cpp, prints its
+ * exit status, and powers off.
  */
 #include <stdio.h>
 #include <sys/reboot.h>

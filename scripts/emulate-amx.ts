@@ -1,12 +1,13 @@
 /**
- * Tests the native engine's bf16 products of AVX512_BF16 and AMX without a CPU that has them. Bochs emulates a Sapphire Rapids, boots
- * Linux on it, and runs everything that the engine does (native/engine/exercise/exercise.cpp).
+ * Tests the native engine's bf16 products of AVX512_BF16 and AMX without a CPU that has them. Bochs emulates a Sapphire
+ * Rapids, boots Linux on it, and runs everything that the engine does (native/engine/exercise/exercise.cpp).
  *
  *     sh scripts/build-bochs.sh SOURCES DIR
  *     BOCHS=DIR [KERNEL=FILE] npx tsx scripts/emulate-amx.ts
  *
- * KERNEL is a Linux kernel of version 5.16 or newer, for example from Debian's package linux-image-cloud-amd64. The default is the newest
- * one in /boot. The script also needs Debian's isolinux, syslinux-common, xorriso and cpio, and g++ 11 or newer. It takes some minutes.
+ * KERNEL is a Linux kernel of version 5.16 or newer, for example from Debian's package linux-image-cloud-amd64. The
+ * default is the newest one in /boot. The script also needs Debian's isolinux, syslinux-common, xorriso and cpio, and
+ * g++ 11 or newer. It takes some minutes.
  *
  * It shows four things, and does not measure speed:
  * - The feature bits, and Linux's permission to use tile data, select these kernels.
@@ -27,8 +28,10 @@ const kernels = { generic: [], avx2, avx512, avx512bf16: avx512, amx: avx512 };
 const flags = ['-std=gnu++17', '-O2', '-w', '-DENGINE_X64', '-static', '-I.'];
 const kernelFlags = ['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
 /**
- * clearcpuid=fsrm: Bochs reports fast short moves but turns fast strings off, and Linux then uses a memmove that never ends.
- * no5lvl: the system management mode of Bochs does not return with five levels of page tables. panic=-1: a panic ends the emulation.
+ * - clearcpuid=fsrm: Bochs reports fast short moves but turns fast strings off, and Linux then uses a memmove that never
+ *   ends.
+ * - no5lvl: the system management mode of Bochs does not return with five levels of page tables.
+ * - panic=-1: a panic ends the emulation.
  */
 const kernelParameters = 'console=ttyS0 rdinit=/init loglevel=4 clearcpuid=fsrm no5lvl panic=-1 reboot=triple';
 

@@ -1,11 +1,12 @@
 /**
- * Tests the native engine's generic kernels with NEON: cross-compiles them for arm64, and runs everything that the engine does
- * (native/engine/exercise/exercise.cpp) under qemu's user emulation.
+ * Tests the native engine's generic kernels with NEON: cross-compiles them for arm64, and runs everything that the
+ * engine does (native/engine/exercise/exercise.cpp) under qemu's user emulation.
  *
  *     npx tsx scripts/emulate-arm64.ts
  *
- * It needs Debian's g++-aarch64-linux-gnu and qemu-user. It shows that the kernels compile, finish, and repeat themselves bit for bit.
- * It does not measure speed. The tests check the results of the generic kernels, on the CPU of the machine that runs the tests.
+ * It needs Debian's g++-aarch64-linux-gnu and qemu-user. It shows that the kernels compile, finish, and repeat
+ * themselves bit for bit. It does not measure speed. The tests check the results of the generic kernels, on the CPU of
+ * the machine that runs the tests.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

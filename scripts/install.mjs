@@ -4,9 +4,9 @@
 //   dist/tfjs.js         TensorFlow.js core with its gradients and the CPU backend; only a bundler can resolve their imports
 //   native/*/build       the addons: bpe, engine, spawn
 //
-// A part is built again only if its sources changed. `npx repro` calls this script again when it first links the project's bin.
-// The addons are optional: without a compiler the project warns once and uses TypeScript instead.
-// The script downloads nothing if the Node installation carries its headers: node-gyp then uses those.
+// A part is built again only if its sources changed. `npx repro` calls this script again when it first links the
+// project's bin. The addons are optional: without a compiler the project warns once and uses TypeScript instead. The
+// script downloads nothing if the Node installation carries its headers: node-gyp then uses those.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -29,7 +29,10 @@ const bundle = {
   absWorkingDir: root,
 };
 
-/** Runs `make` unless `output` was built from these sources by this version of Node. A stamp file beside the output records both. */
+/**
+ * Runs `make` unless `output` was built from these sources by this version of Node. A stamp file beside the output
+ * records both.
+ */
 async function unlessMade(output, sources, make) {
   const stamp = stampOf(output);
   const digest = digestOf(sources);
@@ -60,7 +63,10 @@ async function bundleTfjs() {
   });
 }
 
-/** Links node_modules/.bin/repro. npm links only the bins of dependencies, so `npx repro` would otherwise build a copy each time. */
+/**
+ * Links node_modules/.bin/repro. npm links only the bins of dependencies, so `npx repro` would otherwise build a copy
+ * each time.
+ */
 function linkBin() {
   mkdirSync('node_modules/.bin', { recursive: true });
   rmSync('node_modules/.bin/repro', { force: true });

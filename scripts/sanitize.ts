@@ -1,13 +1,14 @@
 /**
  * Runs the native code under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
  *
- * It builds the engine once for each sanitizer, and native/engine/exercise/exercise.cpp runs everything that the engine does. The
- * instructions of AVX512_BF16 and AMX are emulated in C++ (native/engine/exercise/emulated-bf16.hpp), so any CPU with AVX-512 is enough.
- * native/bpe/fuzz/fuzz.cpp tests BPE under the first two.
+ * It builds the engine once for each sanitizer, and native/engine/exercise/exercise.cpp runs everything that the engine
+ * does. The instructions of AVX512_BF16 and AMX are emulated in C++ (native/engine/exercise/emulated-bf16.hpp), so any
+ * CPU with AVX-512 is enough. native/bpe/fuzz/fuzz.cpp tests BPE under the first two.
  *
  *     npx tsx scripts/sanitize.ts [address,undefined | thread …]
  *
- * CXX names the compiler (default g++; clang++ works too). It takes a few minutes, and exits 1 if a sanitizer reports a problem.
+ * CXX names the compiler (default g++; clang++ works too). It takes a few minutes, and exits 1 if a sanitizer reports a
+ * problem.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

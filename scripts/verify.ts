@@ -1,10 +1,11 @@
 /**
- * Repeats the first steps of a new user: clones into an empty folder, with an empty npm cache, and runs the README's commands.
- * Prints the time and peak memory of each command.
+ * Repeats the first steps of a new user: clones into an empty folder, with an empty npm cache, and runs the README's
+ * commands. Prints the time and peak memory of each command.
  *
  *     npx tsx scripts/verify.ts [--revision HEAD] [--keep]
  *
- * It checks the committed revision, not the working tree, and changes nothing in this folder. Run it before a release. It needs GNU time.
+ * It checks the committed revision, not the working tree, and changes nothing in this folder. Run it before a release.
+ * It needs GNU time.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,6 @@
-/** Gets the MIDI files of a data set into RAW. The default data set, `synthetic`, is composed here and needs no network. */
+/**
+ * Gets the MIDI files of a data set into RAW. The default data set, `synthetic`, is composed here and needs no network.
+ */
 import { fetchDataset } from '../lib/corpus/index.ts';
 import { stage } from './stage.ts';
 

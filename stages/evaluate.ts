@@ -1,6 +1,6 @@
 /**
- * Measures the loss of MODEL on the validation and test splits of TOKENS, in nats per token and in bits per byte. Bits per
- * byte are comparable between tokenizers. The only output is the metrics file.
+ * Measures the loss of MODEL on the validation and test splits of TOKENS, in nats per token and in bits per byte. Bits
+ * per byte are comparable between tokenizers. The only output is the metrics file.
  */
 import { evaluate, openEngine, type TokenSource } from '../lib/engine/index.ts';
 import { loadCheckpoint } from '../lib/models/index.ts';

@@ -1,6 +1,6 @@
 /**
- * Exports TOKENS to BIN/{train,val,test}.bin and meta.json in nanoGPT's format, for programs that do not read LMDB. It is
- * not a stage of the pipeline; run it by hand.
+ * Exports TOKENS to BIN/{train,val,test}.bin and meta.json in nanoGPT's format, for programs that do not read LMDB. It
+ * is not a stage of the pipeline; run it by hand.
  */
 import { exportBin, SPLITS, TokenStore } from '../lib/tokenizer/index.ts';
 import { stage } from './stage.ts';

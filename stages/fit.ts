@@ -1,6 +1,6 @@
 /**
- * Fits L(N) = a·N^(−α) + c to the runs of each tokenizer and architecture. OUT.json holds the fits with intervals, or the
- * reason why a fit was refused.
+ * Fits L(N) = a·N^(−α) + c to the runs of each tokenizer and architecture. OUT.json holds the fits with intervals, or
+ * the reason why a fit was refused.
  */
 import { readFile } from 'node:fs/promises';
 import { fitStudy, readRuns } from '../lib/scaling/index.ts';

@@ -1,4 +1,7 @@
-/** Writes the results of the study to one page, REPORT/index.html: the fits, tables, plots, and samples to read and play. */
+/**
+ * Writes the results of the study to one page, REPORT/index.html: the fits, tables, plots, and samples to read and
+ * play.
+ */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ReportSample, writeReport } from '../lib/report/index.ts';

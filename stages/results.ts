@@ -1,4 +1,6 @@
-/** Joins the metrics of train and evaluate to RUNS.csv, the table of runs: a row for each run, in the order of the grid. */
+/**
+ * Joins the metrics of train and evaluate to RUNS.csv, the table of runs: a row for each run, in the order of the grid.
+ */
 import { join } from 'node:path';
 import { csvFormat } from 'd3-dsv';
 import { grid } from './grid.ts';

@@ -1,6 +1,6 @@
 /**
- * Filters the tunes of ABC, removes duplicates, and writes SPLITS/{train,val,test}.jsonl. A tune's split depends on its hash.
- * The metrics count the dropped tunes, with examples.
+ * Filters the tunes of ABC, removes duplicates, and writes SPLITS/{train,val,test}.jsonl. A tune's split depends on its
+ * hash. The metrics count the dropped tunes, with examples.
  */
 import { splitCorpus } from '../lib/corpus/index.ts';
 import { stage } from './stage.ts';

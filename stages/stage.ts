@@ -142,8 +142,8 @@ export async function writeJson(file: string, value: object): Promise<void> {
 }
 
 /**
- * Writes a text file, and creates its folder. The text is written to a temporary file, which is then renamed, so a reader
- * never sees a part of it.
+ * Writes a text file, and creates its folder. The text is written to a temporary file, which is then renamed, so a
+ * reader never sees a part of it.
  */
 export async function writeText(file: string, text: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });

@@ -1,4 +1,6 @@
-/** Trains a tokenizer on the training split of SPLITS. TOKENS gets tokenizer.json and the tokens of all splits in LMDB. */
+/**
+ * Trains a tokenizer on the training split of SPLITS. TOKENS gets tokenizer.json and the tokens of all splits in LMDB.
+ */
 import { tokenizeCorpus } from '../lib/tokenizer/index.ts';
 import { StageError, stage } from './stage.ts';
 

@@ -121,8 +121,8 @@ function divergedAt({ step, reason, keptStep }: NonNullable<Trained['diverged']>
 }
 
 /**
- * Trains in a second thread, so that the main thread stays free to pass on progress and signals. After SIGINT or SIGTERM
- * the training thread finishes its step and keeps a checkpoint.
+ * Trains in a second thread, so that the main thread stays free to pass on progress and signals. After SIGINT or
+ * SIGTERM the training thread finishes its step and keeps a checkpoint.
  */
 async function trainInThread(
   request: TrainingRequest,

@@ -1,6 +1,6 @@
 /**
- * Compares loss curves with PyTorch. From the same weights and on the same batches, a hundred steps of AdamW with decay,
- * warmup, cosine and clipping must stay within 1e-3 at every step. LSTMs run with reset and with carried state.
+ * Compares loss curves with PyTorch. From the same weights and on the same batches, a hundred steps of AdamW with
+ * decay, warmup, cosine and clipping must stay within 1e-3 at every step. LSTMs run with reset and with carried state.
  *
  *     npx tsx bench/engine/curves.ts --python PYTHON [--steps 100] [--threads 1] [--only NAME]
  *

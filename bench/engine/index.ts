@@ -4,16 +4,17 @@
  *     npx tsx bench/engine/index.ts [--python PYTHON] [--threads 1] [--sizes study|published] [--only NAME,NAME…] [--precisions fp32,bf16]
  *         [--seconds 3] [--rounds 1] [--compile] [--sampling]
  *
- * PYTHON must have torch and numpy (install-peers.sh installs them; peers.py runs in it). Without PYTHON only this project is
- * timed. Each model runs in its own process on both sides. Prints Markdown: tokens per second (median over steps, wall
- * clock), the ratio to PyTorch, the fastest step, the share of the bound, and sampling of 8 streams with a cache, greedily.
+ * PYTHON must have torch and numpy (install-peers.sh installs them; peers.py runs in it). Without PYTHON only this
+ * project is timed. Each model runs in its own process on both sides. Prints Markdown: tokens per second (median over
+ * steps, wall clock), the ratio to PyTorch, the fastest step, the share of the bound, and sampling of 8 streams with a
+ * cache, greedily.
  *
  * The bound is the speed of multiply-adds from registers on these threads, measured before and after each model. A step
  * cannot be faster than its matrix products at that speed. For attention only the causal half of the products counts.
  *
- * --sampling times only sampling. --rounds is the number of rounds. In each round both sides are timed for --seconds, and
- * all steps of all rounds count. Short rounds are fairer than one long run for each side, because the speed of a shared
- * machine changes within minutes.
+ * --sampling times only sampling. --rounds is the number of rounds. In each round both sides are timed for --seconds,
+ * and all steps of all rounds count. Short rounds are fairer than one long run for each side, because the speed of a
+ * shared machine changes within minutes.
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';

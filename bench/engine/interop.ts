@@ -6,8 +6,8 @@
  *   out   lib/models writes a checkpoint → transformers' GPT2LMHeadModel, or torch.nn.LSTM, loads it
  *   in    PyTorch makes and saves weights → lib/models loads them
  *
- * PYTHON must have torch, transformers, safetensors and numpy. Prints Markdown: the largest difference of a logit for every
- * engine that is built, and the largest logit. The exit code is 1 if a difference is above 1e-4.
+ * PYTHON must have torch, transformers, safetensors and numpy. Prints Markdown: the largest difference of a logit for
+ * every engine that is built, and the largest logit. The exit code is 1 if a difference is above 1e-4.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** Shared by interop.ts, curves.ts, rounding.ts and tfjs.ts: the models to compare, learnable tokens, and the call to interop.py. */
+/**
+ * Shared by interop.ts, curves.ts, rounding.ts and tfjs.ts: the models to compare, learnable tokens, and the call to
+ * interop.py.
+ */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { initialWeights, type ModelConfig, Random, type Weights } from '../../lib/models/index.ts';
@@ -29,7 +32,10 @@ export function livelyWeights(config: ModelConfig): Weights {
   return weights;
 }
 
-/** Draws tokens from a Markov chain in which each token has eight likely successors. A model learns it in a hundred steps. */
+/**
+ * Draws tokens from a Markov chain in which each token has eight likely successors. A model learns it in a hundred
+ * steps.
+ */
 export function chain(count: number, purpose: string): Uint32Array {
   const random = new Random(1, purpose);
   const tokens = new Uint32Array(count);

@@ -5,7 +5,8 @@
  *     npx tsx bench/engine/rounding.ts --python PYTHON
  *
  * PYTHON must have torch, transformers, safetensors and numpy. Prints Markdown: the distance between the whole
- * gradients, relative to their length; the largest and the median distance of a tensor; and the tensor with the largest.
+ * gradients, relative to their length; the largest and the median distance of a tensor; and the tensor with the
+ * largest.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

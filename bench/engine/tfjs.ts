@@ -3,10 +3,10 @@
  *
  *     [NODE_PATH=DIR/node_modules] npx tsx bench/engine/tfjs.ts [--devices native,node,cpu] [--steps 5] [--only NAME]
  *
- * `node` is TensorFlow's C library; scripts/build-tfjs-node.sh builds it in DIR. A device that does not load, or falls back
- * to another backend, is an error. Each device runs in its own process. Prints Markdown: tokens per second of the median
- * step, and the largest relative difference of a step's loss from that of the last device. The exit code is 1 if a
- * difference is above 1e-4.
+ * `node` is TensorFlow's C library; scripts/build-tfjs-node.sh builds it in DIR. A device that does not load, or falls
+ * back to another backend, is an error. Each device runs in its own process. Prints Markdown: tokens per second of the
+ * median step, and the largest relative difference of a step's loss from that of the last device. The exit code is 1 if
+ * a difference is above 1e-4.
  */
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * Calls the programs that the converter is compared with: midi2abc and abc2midi (Debian: abcmidi), and abcjs. `has` checks
- * whether a program is installed; abcjsWarnings returns undefined if abcjs is missing.
+ * Calls the programs that the converter is compared with: midi2abc and abc2midi (Debian: abcmidi), and abcjs. `has`
+ * checks whether a program is installed; abcjsWarnings returns undefined if abcjs is missing.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +20,9 @@ export function midi2abc(path: string, options: string[] = []): Buffer {
   return spawnSync('midi2abc', [path, ...options], { maxBuffer: 1 << 28 }).stdout;
 }
 
-/** Starts a program once for each file, one after another. Returns seconds of CPU (user and system) and of wall time. */
+/**
+ * Starts a program once for each file, one after another. Returns seconds of CPU (user and system) and of wall time.
+ */
 export function secondsToRun(program: string, paths: string[]): { cpu: number; wall: number } {
   const loop = `for path; do ${program} "$path" >/dev/null 2>&1; done; times`;
   const began = performance.now();

@@ -1,6 +1,6 @@
 /**
- * Compares the time of repro with bare node, lstat, hashing, spawning and wireit. Whole processes run in turn, in one run. Prints ratios of
- * medians.
+ * Compares the time of repro with bare node, lstat, hashing, spawning and wireit. Whole processes run in turn, in one
+ * run. Prints ratios of medians.
  *
  *     sh bench/repro/install-wireit.sh FOLDER                # optional; without it, wireit's rows are left out
  *     npm run bench -- repro [--wireit FOLDER] [--quick] [--rounds 7] [--only no-op|files|first|added|large|true]

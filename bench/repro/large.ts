@@ -1,4 +1,7 @@
-/** Times `repro commit` of a large output, which runs no command, and compares it with one read that only hashes the output. */
+/**
+ * Times `repro commit` of a large output, which runs no command, and compares it with one read that only hashes the
+ * output.
+ */
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,

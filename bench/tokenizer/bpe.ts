@@ -5,8 +5,8 @@
  *
  * The documents are ../shared/corpus as ABC, repeated; no cache lasts from one repetition to the next. FOLDER holds the
  * peers (install-peers.sh). Those in Python run in another process (peers.py), those of npm in this one. It prints wall
- * time and CPU time. CPU time is reliable even if the machine is also doing other work. Merges and ids are compared too:
- * if they differ, the exit code is 1.
+ * time and CPU time. CPU time is reliable even if the machine is also doing other work. Merges and ids are compared
+ * too: if they differ, the exit code is 1.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -3,9 +3,9 @@
  *
  *     npx tsx bench/tokenizer/huge.ts [--megabytes 1000]
  *
- * The corpus is ../shared/corpus as ABC, repeated. Each repetition begins with another number, so that documents differ.
- * It is generated while it is read. The line has neither bars nor newlines, so it is one piece. Peak memory
- * is that of the whole process.
+ * The corpus is ../shared/corpus as ABC, repeated. Each repetition begins with another number, so that documents
+ * differ. It is generated while it is read. The line has neither bars nor newlines, so it is one piece. Peak memory is
+ * that of the whole process.
  */
 import { parseArgs } from 'node:util';
 import { BpeTokenizer } from '../../lib/tokenizer/index.ts';

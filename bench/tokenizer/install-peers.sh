@@ -3,8 +3,9 @@
 #
 #     sh bench/tokenizer/install-peers.sh FOLDER
 #
-# From PyPI, in a virtual environment: tokenizers (Rust), tiktoken and transformers. From npm: tokenizers (the Node binding
-# of the Rust library, if it exists for this platform), tiktoken (WebAssembly) and @huggingface/tokenizers (JavaScript).
+# From PyPI, in a virtual environment: tokenizers (Rust), tiktoken and transformers. From npm: tokenizers (the Node
+# binding of the Rust library, if it exists for this platform), tiktoken (WebAssembly) and @huggingface/tokenizers
+# (JavaScript).
 set -e
 mkdir -p "$1"
 cd "$1"

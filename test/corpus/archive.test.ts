@@ -61,13 +61,13 @@ describe('valid archives', () => {
     ]);
     const withoutEnd = whole.subarray(0, -1024);
     for (const bytes of [whole, withoutEnd, Buffer.concat([whole, Buffer.alloc(600, 7)])]) {
-      const { files, skipped } = await fetchAnew(gzipSync(bytes));
+      const { files, skipped } = await fetchArchive(gzipSync(bytes));
       expect({ files, skipped }).toEqual({ files: 1, skipped: [{ path: 'link.mid', reason: 'is a link' }] });
     }
   });
 
   let archives = 0;
-  const fetchAnew = async (bytes: Uint8Array) => {
+  const fetchArchive = async (bytes: Uint8Array) => {
     archives++;
     await writeFile(folder.path(`${archives}.tar.gz`), bytes);
     return fetchDataset(folder.path(`${archives}.tar.gz`), folder.path(`raw-${archives}`));
@@ -96,7 +96,7 @@ describe('hostile archives', () => {
     expect(await treeOf(folder.path())).toEqual(['in/x.tar.gz', 'raw/good.mid']);
   });
 
-  test('such paths in a zip are reported and not written', async () => {
+  test('a path in a zip that leads out of the folder, or has a zero byte, is reported and not written', async () => {
     const { files, skipped } = await unpack(
       'x.zip',
       zip([
@@ -188,7 +188,7 @@ describe('hostile archives', () => {
     });
   });
 
-  test('a zip entry that is larger than stated, encrypted or of an unknown method is skipped alone', async () => {
+  test('a zip entry that is larger than stated, encrypted or of an unknown method is skipped, and the others are unpacked', async () => {
     const { files, skipped } = await unpack(
       'odd.zip',
       zip([
@@ -234,7 +234,7 @@ describe('hostile archives', () => {
       ['nothing', Buffer.alloc(0), /nothing: is neither a supported archive/],
     ] as const) {
       const error = await fetchOf(name, bytes).then(
-        () => expect.fail(`${name} was taken`),
+        () => expect.fail(`${name} was accepted`),
         (caught) => caught,
       );
       expect(error.message).toMatch(reason);

@@ -11,7 +11,7 @@ import { readTree, testFolder, treeOf, writeTree } from './folders.ts';
 const folder = testFolder();
 const pieces = Object.fromEntries([1, 2, 3].map((seed) => [`${seed}.mid`, composePiece(seed)]));
 
-/** Converts raw to the named folder with the memo. Returns how many results came from the memo. */
+/** Converts raw to the named folder with the memo. Returns the number of results that came from the memo. */
 async function convert(abc: string, options: { grid?: number; memoBytes?: number } = {}): Promise<number> {
   let recalled = -1;
   await convertCorpus(folder.path('raw'), folder.path(abc), {
@@ -38,7 +38,7 @@ test('the stage converts only the new file, and its output and metrics equal tho
   expect(await readFile(folder.path('metrics.json'), 'utf8')).toBe(`${JSON.stringify(metrics, null, 2)}\n`);
 });
 
-test('a changed file or another grid is converted again', async () => {
+test('files are converted again if they changed or if the grid is another', async () => {
   await writeTree(folder.path('raw'), pieces);
   expect(await convert('abc')).toBe(0);
   await writeFile(folder.path('raw/2.mid'), composePiece(5));

@@ -1,4 +1,7 @@
-/** Converts folders of MIDI files to ABC. The result is the same on any number of threads, and a bad file does not stop the others. */
+/**
+ * Converts folders of MIDI files to ABC. The result is the same on any number of threads, and a bad file does not stop
+ * the others.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -108,10 +111,12 @@ test('a result that arrives before the timeout is accepted even if it is read la
   const timeout = 1000;
   const run = runTasks<string, Int32Array, string>(task, ['wait', 'wait', 'fine'], shared, { threads: 1, timeout });
   while (Atomics.load(shared, BEGUN) < 1) await setImmediate();
-  // The `started` message of the first item was sent before. It is read within a turn of the event loop, and starts the timer.
+  // The `started` message of the first item was sent before. It is read within a turn of the event loop, and starts the
+  // timer.
   await setImmediate();
   await setImmediate();
-  // This thread is busy until the timeout has passed. Meanwhile the worker finishes the first item and begins the second.
+  // This thread is busy until the timeout has passed. Meanwhile the worker finishes the first item and begins the
+  // second.
   release(1);
   const over = Date.now() + 1.1 * timeout;
   while (Date.now() < over || Atomics.load(shared, BEGUN) < 2);

@@ -27,14 +27,14 @@ async function serving(answer: Parameters<typeof serve>[0]): Promise<FileServer>
 
 const get = (url: string, options: DownloadOptions = {}) =>
   download(url, folder.path('downloads'), { backoff: 0, attempts: 3, ...options });
-const kept = (name: string) => readFile(folder.path('downloads', name));
+const readDownload = (name: string) => readFile(folder.path('downloads', name));
 
 describe('a download', () => {
   test('is complete, reports its progress, and is not downloaded again', async () => {
     const { url, ranges } = await serving((request, response) => sendFile(request, response, bytes));
     const seen: number[] = [];
     const file = await get(`${url}/a/set.tar.gz?x=1`, { onProgress: ({ done, total }) => seen.push(done / total!) });
-    expect((await kept('set.tar.gz')).equals(bytes)).toBe(true);
+    expect((await readDownload('set.tar.gz')).equals(bytes)).toBe(true);
     expect(file.bytes).toBe(bytes.length);
     expect(seen.at(-1)).toBe(1);
     expect(await get(`${url}/a/set.tar.gz?x=1`)).toEqual(file);
@@ -47,7 +47,7 @@ describe('a download', () => {
       sendFile(request, response, bytes, { breakAfter: count < 5 ? 60_000 : undefined }),
     );
     await get(`${url}/set.bin`);
-    expect((await kept('set.bin')).equals(bytes)).toBe(true);
+    expect((await readDownload('set.bin')).equals(bytes)).toBe(true);
     expect(ranges).toEqual(['', 'bytes=60000-', 'bytes=120000-', 'bytes=180000-', 'bytes=240000-']);
   });
 
@@ -64,7 +64,7 @@ describe('a download', () => {
     );
     share = bytes.length;
     await get(`${url}/set.bin`);
-    expect((await kept('set.bin')).equals(bytes)).toBe(true);
+    expect((await readDownload('set.bin')).equals(bytes)).toBe(true);
     expect(ranges.at(-1)).toBe('bytes=100000-');
   });
 
@@ -75,7 +75,7 @@ describe('a download', () => {
       else sendFile(request, response, newer, { etag: '"v2"' });
     });
     await get(`${url}/changed.bin`);
-    expect((await kept('changed.bin')).equals(newer)).toBe(true);
+    expect((await readDownload('changed.bin')).equals(newer)).toBe(true);
 
     const { url: plain, ranges } = await serving((_request, response, count) => {
       response.writeHead(200, { 'content-length': bytes.length });
@@ -83,7 +83,7 @@ describe('a download', () => {
       else response.write(bytes.subarray(0, 50_000), () => response.destroy());
     });
     await get(`${plain}/plain.bin`);
-    expect((await kept('plain.bin')).equals(bytes)).toBe(true);
+    expect((await readDownload('plain.bin')).equals(bytes)).toBe(true);
     expect(ranges).toEqual(['', '']);
   });
 
@@ -108,7 +108,7 @@ describe('a download', () => {
       else sendFile(request, response, bytes);
     });
     await get(`${url}/from.zip`);
-    expect((await kept('from.zip')).equals(bytes)).toBe(true);
+    expect((await readDownload('from.zip')).equals(bytes)).toBe(true);
   });
 
   test('is tried again after status 503, and not after 404', async () => {
@@ -117,7 +117,7 @@ describe('a download', () => {
       else sendFile(request, response, bytes);
     });
     await get(`${busy.url}/set.bin`);
-    expect((await kept('set.bin')).equals(bytes)).toBe(true);
+    expect((await readDownload('set.bin')).equals(bytes)).toBe(true);
 
     const missing = await serving((_request, response) => response.writeHead(404).end());
     await expect(get(`${missing.url}/none.bin`)).rejects.toThrow(/none\.bin: the server answered 404 Not Found/);
@@ -165,7 +165,7 @@ describe('a downloaded file is verified', () => {
       sendFile(request, response, content, { etag: `"${content.length}"` }),
     );
     const first = await get(`${url}/set.bin`);
-    expect(JSON.parse(String(await kept('set.bin.json')))).toEqual({
+    expect(JSON.parse(String(await readDownload('set.bin.json')))).toEqual({
       url: `${url}/set.bin`,
       bytes: bytes.length,
       sha256: first.sha256,
@@ -177,7 +177,7 @@ describe('a downloaded file is verified', () => {
     );
     content = bytes;
     expect(await get(`${url}/set.bin`)).toEqual(first);
-    expect((await kept('set.bin')).equals(bytes)).toBe(true);
+    expect((await readDownload('set.bin')).equals(bytes)).toBe(true);
   });
 });
 

@@ -34,8 +34,8 @@ export async function serve(
 }
 
 /**
- * Sends a file as a correct server does: from the start of Range if If-Range has this ETag, otherwise whole. The connection breaks
- * after `breakAfter` bytes.
+ * Sends a file as a correct server does: from the start of Range if If-Range has this ETag, otherwise whole. The
+ * connection breaks after `breakAfter` bytes.
  */
 export function sendFile(
   request: IncomingMessage,

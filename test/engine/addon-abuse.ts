@@ -4,9 +4,10 @@
  *
  *     node --import tsx test/engine/addon-abuse.ts [ROUNDS]
  *
- * Every function is called with valid arguments. Up to two of them are replaced by invalid ones, or some are left out. Each
- * call must return or throw. The program prints the number of calls that returned and of those that threw. With an addon
- * built with -fsanitize=address, and libasan preloaded, it also finds memory errors that do not crash the process.
+ * Every function is called with valid arguments. Up to two of them are replaced by invalid ones, or some are left out.
+ * Each call must return or throw. The program prints the number of calls that returned and of those that threw. With an
+ * addon built with -fsanitize=address, and libasan preloaded, it also finds memory errors that do not crash the
+ * process.
  */
 import { type Addon, addonParameters, loadAddon } from '../../lib/engine/native/native-addon.ts';
 import { parameters, Random } from '../../lib/models/index.ts';

@@ -1,4 +1,7 @@
-/** LSTMs whose state is carried from window to window: the results of each engine from a state, and runs that carry the state. */
+/**
+ * LSTMs whose state is carried from window to window: the results of each engine from a state, and runs that carry the
+ * state.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -182,14 +182,14 @@ describe.each(engines)('the %s engine', (name, open) => {
         for (const batch of some) await model.trainStep(batch, { ...settings, dropoutSeed: 7 });
         return model;
       };
-      const through = await steps(engine.model(config, { seed: 1 }), batches);
+      const uninterrupted = await steps(engine.model(config, { seed: 1 }), batches);
       const before = await steps(engine.model(config, { seed: 1 }), batches.slice(0, 2));
       const after = engine.model(config, { weights: before.weights() });
       after.restoreOptimizer(before.optimizerState());
       await steps(after, batches.slice(2));
-      expect(after.weights()).toEqual(through.weights());
-      expect(after.optimizerState()).toEqual(through.optimizerState());
-      for (const model of [through, before, after]) model.dispose();
+      expect(after.weights()).toEqual(uninterrupted.weights());
+      expect(after.optimizerState()).toEqual(uninterrupted.optimizerState());
+      for (const model of [uninterrupted, before, after]) model.dispose();
     },
   );
 

@@ -1,4 +1,7 @@
-/** Measures the memory of training runs in separate processes, and compares it with the estimate that is made before a run. */
+/**
+ * Measures the memory of training runs in separate processes, and compares it with the estimate that is made before a
+ * run.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

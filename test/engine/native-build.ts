@@ -1,4 +1,7 @@
-/** Whether the addon is built, and the instruction sets of this CPU. Without the addon, tests of the native engine are skipped. */
+/**
+ * Whether the addon is built, and the instruction sets of this CPU. Without the addon, tests of the native engine are
+ * skipped.
+ */
 
 import { type Addon, loadAddon } from '../../lib/engine/native/native-addon.ts';
 import { StaleAddonError } from '../../native/built.mjs';

@@ -1,4 +1,7 @@
-/** The native engine's gradients, compared with finite differences and TensorFlow.js, for every instruction set of this CPU. */
+/**
+ * The native engine's gradients, compared with finite differences and TensorFlow.js, for every instruction set of this
+ * CPU.
+ */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { EngineError, openEngine } from '../../lib/engine/index.ts';
 import { openNative } from '../../lib/engine/native/native-engine.ts';
@@ -133,7 +136,10 @@ describe.skipIf(!isBuilt).each(models.filter(([, { architecture }]) => architect
   });
 });
 
-/** Measures the slope of the loss along one parameter's gradient by central differences. Returns it divided by the predicted slope. */
+/**
+ * Measures the slope of the loss along one parameter's gradient by central differences. Returns it divided by the
+ * predicted slope.
+ */
 async function slopeAlong(
   weights: Weights,
   name: string,

@@ -1,4 +1,7 @@
-/** Every kernel of the native engine, for every instruction set of this CPU, compared with its formula in double precision. */
+/**
+ * Every kernel of the native engine, for every instruction set of this CPU, compared with its formula in double
+ * precision.
+ */
 import { describe, expect, test } from 'vitest';
 import { EngineError, openEngine } from '../../lib/engine/index.ts';
 import { loadAddon } from '../../lib/engine/native/native-addon.ts';

@@ -16,7 +16,7 @@ test.skipIf(isBuilt)('without a built addon, the native engine refuses to open',
 
 afterEach(() => vi.unstubAllEnvs());
 
-const both = [
+const architectures = [
   ['a GPT', gpt],
   ['an LSTM', lstm],
 ] as [string, ModelConfig][];
@@ -31,7 +31,7 @@ async function takeSteps(model: Model, count: number, options: Partial<StepOptio
   return losses;
 }
 
-describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
+describe.skipIf(!isBuilt).each(architectures)('training %s', (_, config) => {
   test('a step is AdamW on clipped gradients, with decay on matrices only', async () => {
     const weights = weightsOf(config);
     const model = openNative().model(config, { weights });
@@ -103,25 +103,25 @@ describe.skipIf(!isBuilt).each(both)('training %s', (_, config) => {
   });
 
   test('a model made from weights and moments continues with the same bits as an uninterrupted one', async () => {
-    const dropping = { ...config, dropout: 0.1 };
-    const whole = openNative().model(dropping, { seed: 1 });
-    await takeSteps(whole, 6);
+    const withDropout = { ...config, dropout: 0.1 };
+    const uninterrupted = openNative().model(withDropout, { seed: 1 });
+    await takeSteps(uninterrupted, 6);
 
-    const before = openNative().model(dropping, { seed: 1 });
+    const before = openNative().model(withDropout, { seed: 1 });
     await takeSteps(before, 4);
-    const after = openNative().model(dropping, { weights: before.weights() });
+    const after = openNative().model(withDropout, { weights: before.weights() });
     after.restoreOptimizer(before.optimizerState());
     before.dispose();
     await takeSteps(after, 2);
-    expect(after.weights()).toEqual(whole.weights());
-    expect(after.optimizerState()).toEqual(whole.optimizerState());
+    expect(after.weights()).toEqual(uninterrupted.weights());
+    expect(after.optimizerState()).toEqual(uninterrupted.optimizerState());
   });
 
   test('threads, microbatches and instruction sets change only the last bits of sums', async () => {
-    const dropping = { ...config, dropout: 0.1 };
+    const withDropout = { ...config, dropout: 0.1 };
     const batch = batchOf(config, 7);
     const gradientsOf = async (threads: number, microbatch?: number) => {
-      const model = openNative({ threads }).model(dropping, { weights: weightsOf(config) });
+      const model = openNative({ threads }).model(withDropout, { weights: weightsOf(config) });
       await model.trainStep(batch, { learningRate: 0, dropoutSeed: 9, microbatch });
       return model.optimizerState().first;
     };

@@ -89,7 +89,9 @@ function importsIn(folder: string): Import[] {
   });
 }
 
-/** "lib/repro/cli/commands/run.ts" → { lib: "repro", folder: "cli" }; for a file beside index.ts, `folder` is the file. */
+/**
+ * "lib/repro/cli/commands/run.ts" → { lib: "repro", folder: "cli" }; for a file beside index.ts, `folder` is the file.
+ */
 function placeOf(path: string): { lib: string; folder: string } {
   const [, lib, folder] = path.split('/');
   return { lib, folder };

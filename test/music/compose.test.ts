@@ -1,5 +1,6 @@
 /**
- * The synthetic data set. Its pieces are valid MIDI files, the same on every machine, on a grid, with sections that return.
+ * The synthetic data set. Its pieces are valid MIDI files, the same on every machine, on a grid, with sections that
+ * return.
  */
 import { createHash } from 'node:crypto';
 import midiPackage from '@tonejs/midi';

@@ -1,6 +1,6 @@
 /**
- * The converter on whole files: the fixtures of test/fixtures/midi, and the corpus in ../shared/corpus where it is
- * present. Of the corpus, every sixteenth file is tested, and all files of its folder edge-cases, which have faults on
+ * Tests the converter on whole files: the fixtures of test/fixtures/midi, and the corpus in ../shared/corpus if it is
+ * present. From the corpus it tests every sixteenth file, and all files of the folder edge-cases, which are faulty on
  * purpose.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';

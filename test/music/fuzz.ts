@@ -13,6 +13,7 @@ import { pathToFileURL } from 'node:url';
 import { abcToMidi, checkAbc, MusicError, midiToAbc, trimToCompleteBars } from '../../lib/music/index.ts';
 import { meta, midi, notes } from './midi-bytes.ts';
 
+/** Seconds of CPU time that a call may take. */
 const SECONDS = 2;
 /** MB by which the process may grow. */
 const MEMORY = 600;
@@ -119,19 +120,20 @@ export function mutateAbc(seeds: string[], next: () => number): string {
   return text;
 }
 
-/** Returns the fault, or undefined if there is none. */
+/** Converts a MIDI file to ABC and back. Returns the fault, or undefined if the file passes. */
 export function tryMidi(bytes: Uint8Array): string | undefined {
   return guarded(() => {
     const { abc } = timed('midiToAbc', () => midiToAbc(bytes));
     const [problem] = timed('checkAbc', () => checkAbc(abc));
-    if (problem !== undefined) return `its ABC is wrong: ${problem.line}:${problem.column} ${problem.message}`;
+    if (problem !== undefined)
+      return `the ABC made from it is wrong: ${problem.line}:${problem.column} ${problem.message}`;
     const again = midiToAbc(timed('abcToMidi', () => abcToMidi(abc))).abc;
     const third = again === abc ? abc : midiToAbc(abcToMidi(again)).abc;
     return again === third ? undefined : 'the second and the third round differ';
   });
 }
 
-/** Returns the fault, or undefined if there is none. */
+/** Checks a text, converts it to MIDI and back, and trims it. Returns the fault, or undefined if the text passes. */
 export function tryAbc(text: string): string | undefined {
   return (
     guarded(() => {
@@ -143,7 +145,7 @@ export function tryAbc(text: string): string | undefined {
       const [problem] = checkAbc(timed('trimToCompleteBars', () => trimToCompleteBars(text)).abc);
       return problem === undefined
         ? undefined
-        : `trimmed, it is wrong: ${problem.line}:${problem.column} ${problem.message}`;
+        : `the ABC after trimming is wrong: ${problem.line}:${problem.column} ${problem.message}`;
     })
   );
 }

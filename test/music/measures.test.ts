@@ -42,7 +42,8 @@ describe('pitch', () => {
 describe('time', () => {
   test('polyphony is the mean number of pitches over the steps with sound', () => {
     expect(measureNotes(line([60, 62])).polyphony).toBe(1);
-    // Two beats of C under one beat of E: 3 beats of notes in 2 beats with sound. The silence after them and the drums do not count.
+    // Two beats of C under one beat of E: 3 beats of notes in 2 beats with sound. The silence after them and the drums
+    // do not count.
     const chord = [
       { start: 0, duration: 2 * BEAT, pitch: 60, drum: false },
       { start: 0, duration: BEAT, pitch: 64, drum: false },
@@ -55,7 +56,8 @@ describe('time', () => {
   });
 
   test('groove consistency compares the onsets of neighbouring bars', () => {
-    // Two bars of four quarters, then an empty bar that begins at the end of the last note: 0 + 4 differences over 2 × 96 steps.
+    // Two bars of four quarters, then an empty bar that begins at the end of the last note: 0 + 4 differences over 2 ×
+    // 96 steps.
     expect(measureNotes(line([60, 60, 60, 60, 60, 60, 60, 60])).groove_consistency).toBeCloseTo(1 - 4 / 192, 12);
     // The second bar lacks the fourth quarter, and the empty bar lacks the three of the second. Pitches do not matter.
     const half = [

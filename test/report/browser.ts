@@ -10,7 +10,9 @@ import { delimiter, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 
-/** The path of Chromium: $CHROMIUM, or a program in $PATH with one of its usual names. Undefined if it is not installed. */
+/**
+ * The path of Chromium: $CHROMIUM, or a program in $PATH with one of its usual names. Undefined if it is not installed.
+ */
 export function findChromium(): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter);
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];

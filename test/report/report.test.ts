@@ -1,4 +1,7 @@
-/** The report: one file that works offline, with the results of the study. It is tested in Chromium too, if that is installed. */
+/**
+ * The report: one file that works offline, with the results of the study. It is tested in Chromium too, if that is
+ * installed.
+ */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** The laid-out score: interleaved bars gathered by voice, clefs by range, instruments by name, drums at their staff positions. */
+/**
+ * The laid-out score: interleaved bars gathered by voice, clefs by range, instruments by name, drums at their staff
+ * positions.
+ */
 import { describe, expect, test } from 'vitest';
 import { layOutScore } from '../../lib/report/score.ts';
 import { exampleAbc } from './example.ts';

@@ -1,4 +1,7 @@
-/** A copy of the study in a temporary folder, small enough to run in seconds, with the real pipeline, stages, libs and addons. */
+/**
+ * A copy of the study in a temporary folder, small enough to run in seconds, with the real pipeline, stages, libs and
+ * addons.
+ */
 import { cpSync, readFileSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

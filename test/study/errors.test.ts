@@ -1,4 +1,6 @@
-/** Mistakes of users. Each gives an error of one sentence, both from repro and from a stage program that is run by hand. */
+/**
+ * Mistakes of users. Each gives an error of one sentence, both from repro and from a stage program that is run by hand.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
