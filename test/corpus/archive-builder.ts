@@ -123,7 +123,7 @@ export function zip(members: readonly ZipMember[]): Buffer {
   return Buffer.concat([...parts, central, end64, locator, end]);
 }
 
-/** CRC-32 bit by bit, as the standard defines it. */
+/** Computes the CRC-32 bit by bit, as the standard defines it. */
 function crcOf(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) {

@@ -1,4 +1,4 @@
-/** A temporary folder for each test, and reading and writing trees of files. */
+/** Creates a temporary folder for each test, and reads and writes trees of files. */
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -16,7 +16,7 @@ export function testFolder(): { path(...names: string[]): string } {
   return { path: (...names) => join(root, ...names) };
 }
 
-/** Writes files by relative path. */
+/** Writes files, given by relative path, below a folder. */
 export async function writeTree(root: string, files: Record<string, string | Uint8Array>): Promise<void> {
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(root, path)), { recursive: true });
@@ -24,7 +24,7 @@ export async function writeTree(root: string, files: Record<string, string | Uin
   }
 }
 
-/** Paths of all files below, sorted. */
+/** Lists the relative paths of all files below a folder, sorted. */
 export async function treeOf(root: string): Promise<string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   return entries
@@ -33,7 +33,7 @@ export async function treeOf(root: string): Promise<string[]> {
     .sort();
 }
 
-/** Contents of all files below, by relative path, as latin1 so that bytes are kept. */
+/** Reads all files below a folder, by relative path. The text is latin1, so that every byte is kept. */
 export async function readTree(root: string): Promise<Record<string, string>> {
   const paths = await treeOf(root);
   const texts = await Promise.all(paths.map((path) => readFile(join(root, path), 'latin1')));

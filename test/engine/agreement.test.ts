@@ -1,4 +1,4 @@
-/** The native engine compared with the tfjs engine, at sizes larger than a vector register and a cache tile. */
+/** Compares the native engine with the tfjs engine, at sizes larger than a vector register and a cache tile. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../lib/engine/index.ts';
 import { initialWeights, type ModelConfig, parameters } from '../../lib/models/index.ts';
@@ -29,7 +29,7 @@ describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped if the addon is not bu
   };
 
   test.each(configs)(
-    '%s: same loss, and every gradient within 1e-5 of the largest in its tensor',
+    '%s: losses are equal, and every gradient differs by less than 1e-5 of the largest in its tensor',
     async (_, config) => {
       const models = both(config);
       const batch = randomBatch(config, 5, config.block);
@@ -46,7 +46,7 @@ describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped if the addon is not bu
     },
   );
 
-  test.each(configs)('%s: same losses and gradient norms over ten training steps', async (_, config) => {
+  test.each(configs)('%s: losses and gradient norms are equal over ten training steps', async (_, config) => {
     const models = both(config);
     const curve = async (model: (typeof models)[number]) => {
       const results = [];

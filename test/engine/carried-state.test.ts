@@ -41,13 +41,13 @@ const perturbed = (config: LstmConfig) => perturbedWeights(initialWeights(config
 /** a learning rate of 0, so that a step changes no weights */
 const noLearning = { learningRate: 0 };
 
-/** [layers, 2, sequences, width] */
+/** Draws a state of the shape [layers, 2, sequences, width]. */
 function randomState({ layers, width }: LstmConfig, sequences: number): Float32Array {
   const random = new Random(1, 'state');
   return Float32Array.from({ length: layers * 2 * sequences * width }, () => 0.5 * random.normal());
 }
 
-/** The tokens [from, to) of each sequence. */
+/** Cuts out the tokens [from, to) of each sequence. */
 function cut({ inputs, targets, sequences, length }: Batch, from: number, to: number): Batch {
   const part = (tokens: Batch['inputs']) =>
     Uint16Array.from({ length: sequences * (to - from) }, (_, i) => {
@@ -162,7 +162,7 @@ describe('the streams of a run', () => {
   const at = (step: number) => streamOffsets(step, streams!, 4, 6);
 
   test('have equal length, and each step reads the next window of every stream', () => {
-    // (113 − 1) / 4 = 28 tokens per stream: four windows of 6; 4 tokens are not read
+    // A stream has (113 − 1) / 4 = 28 tokens: four windows of 6. The last 4 tokens are not read.
     expect(streams).toEqual({ stride: 28, windows: 4 });
     expect([at(0), at(1), at(3)]).toEqual([...[[0, 28, 56, 84]], ...[[6, 34, 62, 90]], ...[[18, 46, 74, 102]]]);
     expect(at(4)).toEqual(at(0));

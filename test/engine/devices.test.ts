@@ -1,3 +1,4 @@
+/** The devices of the tfjs engine: missing packages, unknown names, and one device per process. */
 import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
 import { EngineError, openEngine } from '../../lib/engine/index.ts';

@@ -11,7 +11,7 @@ const rows = ({ length, sequences }: Batch, tokens: Batch['inputs']) =>
 const perturbed = (config: ModelConfig) => perturbedWeights(initialWeights(config, 1));
 const settings = { learningRate: 0.01, clip: 1 };
 
-/** The largest difference of two values, relative to the largest value of their tensor. */
+/** Returns the largest difference of two values, relative to the largest value of their tensor. */
 function difference(a: Weights, b: Weights): number {
   expect([...a.keys()]).toEqual([...b.keys()]);
   let worst = 0;

@@ -1,3 +1,4 @@
+/** The loss over a split, compared with the reference implementation. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Engine, EngineError, evaluate, sample } from '../../lib/engine/index.ts';
 import { initialWeights } from '../../lib/models/index.ts';
@@ -13,7 +14,7 @@ describe('the loss over a split', () => {
   const weights = perturbedWeights(initialWeights(tinyGpt, 1));
   const model = () => engine.model(tinyGpt, { weights });
   const token = (i: number) => (i * 3) % 11;
-  /** Sum of the reference's losses over the window of `length` tokens at `offset`. */
+  /** Returns the sum of the reference's losses over the window of `length` tokens at `offset`. */
   const lossOf = (offset: number, length: number) => {
     const tokens = (from: number) => Array.from({ length }, (_, i) => token(from + i));
     return length * referenceLoss(tinyGpt, inDoubles(weights), [tokens(offset)], [tokens(offset + 1)]);

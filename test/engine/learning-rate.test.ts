@@ -1,3 +1,4 @@
+/** The schedule of the learning rate: warmup and cosine. */
 import { expect, test } from 'vitest';
 import { learningRateAt } from '../../lib/engine/index.ts';
 

@@ -1,8 +1,7 @@
 /**
- * Whether the addon is built, and the instruction sets of this CPU. Without the addon, tests of the native engine are
- * skipped.
+ * Loads the addon, if it is built, and lists the instruction sets of this CPU. Without the addon, tests of the native
+ * engine are skipped.
  */
-
 import { type Addon, loadAddon } from '../../lib/engine/native/native-addon.ts';
 import { StaleAddonError } from '../../native/built.mjs';
 
@@ -17,8 +16,9 @@ function load(): Addon | undefined {
   }
 }
 
+/** Whether the addon is built. */
 export const isBuilt = addon !== undefined;
-/** values of ENGINE_ISA */
+/** The values of ENGINE_ISA that this CPU supports. */
 export const instructionSets = ['generic', 'avx2', 'avx512', 'avx512bf16', 'amx'].filter(
   (set) => addon?.kernelsName(set, 'fp32') !== undefined,
 );

@@ -12,7 +12,7 @@ test.skipIf(isBuilt)('without a built addon, the native engine refuses to open',
 });
 const addon = isBuilt ? loadAddon() : undefined!;
 
-/** Numbers in −1 … 1 that depend only on the salt. */
+/** Returns numbers in −1 … 1 that depend only on the salt. */
 function numbers(count: number, salt: number, scale = 1): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => {
     const x = Math.sin((i + 1) * 12.9898 + salt * 78.233) * 43758.5453;
@@ -21,7 +21,7 @@ function numbers(count: number, salt: number, scale = 1): Float32Array {
 }
 const zeros = (count: number) => new Float32Array(count);
 
-/** The largest difference, relative to the largest number. */
+/** Returns the largest difference, relative to the largest number. */
 function difference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   expect(actual.length).toBe(expected.length);
   let largest = 1e-30;
@@ -39,7 +39,7 @@ const tolerance = 2e-6;
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 const gelu = (x: number) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 
-/** The nearest bf16 number, ties to even. */
+/** Rounds to the nearest bf16 number, ties to even. */
 function bf16(x: number): number {
   const bits = new Uint32Array(Float32Array.of(x).buffer)[0];
   const rounded = Uint32Array.of((bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000);
@@ -69,11 +69,11 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
     [100, 8, 513],
     [5, 131, 16],
     [600, 40, 20],
-    // Large enough that A is packed too.
+    // Large enough that the kernel also packs A.
     [31, 515, 265],
   ];
 
-  /** A·B + addend + bias in double precision, with A and B rounded as the kernels round them. */
+  /** Computes A·B + addend + bias in double precision, with A and B rounded as the kernels round them. */
   const productOf = (M: number, N: number, K: number) => {
     const [A, B] = [numbers(M * K, 1), numbers(K * N, 2)];
     const [a, b] = [A.map(rounded), B.map(rounded)];
@@ -106,14 +106,14 @@ describe.each(productSets)('$set, products of $precision', ({ kernels, rounded }
     [8, 33, 300],
     [3, 96, 17],
     [15, 70, 31],
-    // More rows than are computed at a time, and longer rows than are packed at a time.
+    // More rows than a kernel computes at a time, and longer rows than it packs at a time.
     [61, 40, 600],
     [25, 9, 1400],
-  ])('product of %i rows of streams × %i with K = %i, by panels', (M, N, K) => {
+  ])('product of %i rows of streams × %i with K = %i, panel by panel', (M, N, K) => {
     const { A, B, addend, bias, expected } = productOf(M, N, K);
     const [panels, panel, C] = [packed(B, K, N), run('panel', []), zeros(M * N)];
     const count = Math.ceil(N / panel);
-    // In two parts, as two threads compute it, the second part first.
+    // Two threads would compute two parts. Here the second part is computed first.
     for (const [first, end] of [
       [count >> 1, count],
       [0, count >> 1],

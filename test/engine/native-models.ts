@@ -28,7 +28,7 @@ export const models = allArchitectures({
   ],
 });
 
-/** Initial weights with small changes, so that biases are not 0 and gains are not 1. */
+/** Draws initial weights and changes them a little, so that biases are not 0 and gains are not 1. */
 export function weightsOf(config: ModelConfig): Weights {
   const weights = initialWeights(config, 3);
   let i = 0;
@@ -37,7 +37,7 @@ export function weightsOf(config: ModelConfig): Weights {
   return weights;
 }
 
-/** Tokens without a pattern that a model could learn. */
+/** Makes a batch of tokens without a pattern that a model could learn. */
 export function batchOf(config: ModelConfig, sequences = 5, length = config.block): Batch {
   const tokens = (salt: number) =>
     Uint16Array.from(
@@ -47,7 +47,7 @@ export function batchOf(config: ModelConfig, sequences = 5, length = config.bloc
   return { inputs: tokens(1), targets: tokens(5), sequences, length };
 }
 
-/** The largest difference between two sets of weights, relative to the largest number of its tensor. */
+/** Returns the largest difference between two sets of weights, relative to the largest number of its tensor. */
 export function difference(actual: Weights, expected: Weights): number {
   let worst = 0;
   for (const [name, { data }] of expected) {
@@ -63,7 +63,7 @@ export function difference(actual: Weights, expected: Weights): number {
   return worst;
 }
 
-/** The Euclidean distance between two sets of weights, relative to the length of the second. */
+/** Returns the Euclidean distance between two sets of weights, relative to the length of the second. */
 export function distance(actual: Weights, expected: Weights): number {
   let [apart, length] = [0, 0];
   for (const [name, { data }] of expected) {

@@ -166,8 +166,8 @@ describe.skipIf(!isBuilt).each(architectures)('training %s', (_, config) => {
     expect(model.optimizerState().step).toBe(0);
   });
 
-  test('the event loop runs while it computes', async () => {
-    // A step that takes some tenths of a second.
+  test('the event loop runs during a step', async () => {
+    // This step takes a few tenths of a second.
     const model = openNative().model({ ...config, block: 128, layers: 6, width: 96 }, { seed: 1 });
     let turns = 0;
     let computing = true;
@@ -240,7 +240,7 @@ describe.skipIf(!isBuilt)('the native engine refuses', () => {
     expect(() => model().decoder(1).step(Uint16Array.of(99))).toThrow('token 99');
   });
 
-  test('a window longer than the block, and one that is not full', async () => {
+  test('a window longer than the block, and a window with tokens missing', async () => {
     await expect(model().logits(new Uint16Array(38), 1, 38)).rejects.toThrow(
       'longer than the model’s block'.replace('’', "'"),
     );
@@ -251,7 +251,7 @@ describe.skipIf(!isBuilt)('the native engine refuses', () => {
     expect(() => engine.model({ ...gpt, heads: 5 }, { seed: 1 })).toThrow('heads is 5, which does not divide');
   });
 
-  test('threads of 0 or more than there are cores', () => {
+  test('a number of threads that is 0, not whole, or above the number of cores', () => {
     for (const threads of [0, 1.5, availableParallelism() + 1])
       expect(() => openNative({ threads })).toThrow(`threads is ${threads}; it must be a whole number from 1 to`);
   });
@@ -274,7 +274,7 @@ describe.skipIf(!isBuilt)('the native engine refuses', () => {
     await expect(model().trainStep(batchOf(gpt), { learningRate: Number.NaN })).rejects.toThrow('learningRate is NaN');
   });
 
-  test('reading and decoding while it computes, and every call after dispose', async () => {
+  test('reading weights and decoding during a step, and every call after dispose', async () => {
     const busy = model();
     const decoder = busy.decoder(1);
     const step = takeSteps(busy, 1);
@@ -303,7 +303,7 @@ test.skipIf(!isBuilt)('calls on one model are queued', async () => {
 test.skipIf(!isBuilt)('the memory estimate grows with the model, the microbatch and the threads', () => {
   const engine = openNative();
   const one = engine.memory(gpt, { batch: 1 });
-  // Weights, gradients and two moments.
+  // The estimate includes weights, gradients and two moments, of 4 bytes each.
   expect(one).toBeGreaterThan(16 * parameters(gpt).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0));
   expect(engine.memory(gpt, { batch: 8, microbatch: 8 })).toBeGreaterThan(one);
   expect(engine.memory({ ...gpt, width: 96 }, { batch: 1 })).toBeGreaterThan(one);
@@ -318,7 +318,7 @@ test.skipIf(!isBuilt)('the addon throws errors for invalid arguments, and does n
   expect(threw).toBeGreaterThan(returned);
 });
 
-test.skipIf(!isBuilt)('describes its precision, kernels and threads', () => {
+test.skipIf(!isBuilt)('the description of the native engine has its precision, kernels and threads', () => {
   expect(openNative().description).toMatch(/^native fp32, (AVX-512|AVX2|generic), 1 thread$/);
   vi.stubEnv('ENGINE_ISA', 'generic');
   expect(openNative().description).toBe('native fp32, generic, 1 thread');

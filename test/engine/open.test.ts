@@ -1,3 +1,4 @@
+/** openEngine: the choice of the engine, refused options, and the memory estimate of tfjs. */
 import { expect, test } from 'vitest';
 import { EngineError, openEngine } from '../../lib/engine/index.ts';
 import { activationBytes, parameterBytes } from '../../lib/engine/tfjs/memory-estimate.ts';

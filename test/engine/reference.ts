@@ -15,7 +15,7 @@ export function inDoubles(weights: Weights): Doubles {
 /** The state of an LSTM at the start of one sequence: hidden states and cells of each layer. */
 type Carried = { hidden: Vector; cell: Vector }[];
 
-/** Logits [length][V] of one sequence. */
+/** Computes the logits [length][V] of one sequence. */
 export function referenceLogits(config: ModelConfig, weights: Doubles, ids: number[], before?: Carried): Vector[] {
   switch (config.architecture) {
     case 'gpt':
@@ -25,7 +25,7 @@ export function referenceLogits(config: ModelConfig, weights: Doubles, ids: numb
   }
 }
 
-/** Mean of −log softmax(logits)[target] over all sequences of a batch. */
+/** Returns the mean of −log softmax(logits)[target] over all sequences of a batch. */
 export function referenceLoss(
   config: ModelConfig,
   weights: Doubles,

@@ -1,3 +1,4 @@
+/** Sampling: repeatability, probabilities, topK and topP, the end of text, and refused options. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Engine, EngineError, type SampleOptions, sample, train } from '../../lib/engine/index.ts';
 import { initialWeights, type ModelConfig, type Weights } from '../../lib/models/index.ts';

@@ -36,13 +36,14 @@ export function perturbedWeights(weights: Weights, seed = 1): Weights {
   return weights;
 }
 
+/** Makes a batch of random tokens. */
 export function randomBatch(config: ModelConfig, sequences: number, length: number, seed = 1): Batch {
   const random = new Random(seed, 'batch');
   const tokens = () => Uint16Array.from({ length: sequences * length }, () => random.below(config.vocabularySize));
   return { inputs: tokens(), targets: tokens(), sequences, length };
 }
 
-/** Token t of each split is t·step modulo the vocabulary, which is easy to learn. */
+/** Makes a source that is easy to learn: token t of each split is t·step modulo the vocabulary. */
 export function countingSource(vocabulary: number, tokens: number, step = 3): TokenSource {
   return {
     window: (_, offset, length) => Uint16Array.from({ length }, (_, i) => ((offset + i) * step) % vocabulary),
@@ -50,15 +51,17 @@ export function countingSource(vocabulary: number, tokens: number, step = 3): To
   };
 }
 
+/** Whether the native engine is built. */
 export const nativeIsBuilt = await openEngine({ name: 'native' }).then(
   () => true,
   () => false,
 );
 
+/** All engines, with functions that open them. */
 export const engines: [name: 'tfjs' | 'native', open: () => Promise<Engine>][] = [
   ['tfjs', () => openEngine({ name: 'tfjs', device: 'cpu' })],
   ['native', () => openEngine({ name: 'native' })],
 ];
 
-/** The fastest engine, for tests that do not depend on the engine. */
+/** Opens the fastest engine that is built, for tests that do not depend on the engine. */
 export const anyEngine = () => openEngine(nativeIsBuilt ? { name: 'native' } : { name: 'tfjs', device: 'cpu' });

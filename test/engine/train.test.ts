@@ -1,3 +1,4 @@
+/** Training runs: results, interruption and resume, divergence, refused settings, and the windows of a step. */
 import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';

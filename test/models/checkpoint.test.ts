@@ -1,3 +1,4 @@
+/** Checkpoints: saving, loading, damaged files, and the safetensors format. */
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** Parameters and operations of each architecture, and the checks of configurations and sizes. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';

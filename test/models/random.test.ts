@@ -1,3 +1,4 @@
+/** The random number generator, and the initial weights that it draws. */
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { type GptConfig, initialWeights, type LstmConfig, Random } from '../../lib/models/index.ts';

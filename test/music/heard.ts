@@ -1,9 +1,9 @@
-/** The notes of a MIDI file as text, for the expectations of tests. */
+/** Writes the notes of a MIDI file as text, for the expectations of tests. */
 import { readMidi } from '../../lib/music/index.ts';
 
 /**
- * Notes in order of time: `60@0+1` is middle C at beat 0 for one beat; a leading `d` marks a drum, `p5` program 5 (0 is
- * left out).
+ * Writes the notes of a MIDI file as text, in order of time. `60@0+1` is middle C at beat 0 for one beat. A leading `d`
+ * marks a drum, and `p5` at the end means program 5; program 0 is left out.
  */
 export function heard(bytes: Uint8Array): string {
   const { sequence } = readMidi(bytes);

@@ -51,12 +51,12 @@ export function hearMidi(bytes: Uint8Array): HeardNote[] {
   return heard;
 }
 
-/** The F1 score: 2 · matches / (notes of both); 1 if neither has notes. */
+/** Computes the F1 score, 2 · matches / (notes of both). It is 1 if neither has notes. */
 export function noteF1(a: HeardNote[], b: HeardNote[]): number {
   return a.length + b.length === 0 ? 1 : (2 * matches(a, b)) / (a.length + b.length);
 }
 
-/** The number of matched notes. */
+/** Counts the matched notes. */
 function matches(a: HeardNote[], b: HeardNote[]): number {
   const byKey = (notes: HeardNote[]) => {
     const groups = new Map<number, HeardNote[]>();
@@ -70,7 +70,7 @@ function matches(a: HeardNote[], b: HeardNote[]): number {
   return count;
 }
 
-/** Maximum bipartite matching by augmenting paths. Candidates are close in time, so paths are short. */
+/** Finds a maximum bipartite matching by augmenting paths. Candidates are close in time, so paths are short. */
 function matchGroup(a: HeardNote[], b: HeardNote[]): number {
   const candidates: number[][] = [];
   let from = 0;

@@ -25,7 +25,7 @@ function study(laws: Law[] = LAWS) {
 
 const curves = Object.entries(exampleCurves()).flatMap(([run, csv]) => readCurves(csv, `${run}.csv`));
 
-/** The texts of an SVG, one per line. */
+/** Returns the texts of an SVG, one per line. */
 function words(svg: string): string {
   return [...svg.matchAll(/<(?:text|tspan)\b[^>]*>([^<]+)/g)].map(([, text]) => text).join('\n');
 }

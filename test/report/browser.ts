@@ -10,9 +10,7 @@ import { delimiter, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 
-/**
- * The path of Chromium: $CHROMIUM, or a program in $PATH with one of its usual names. Undefined if it is not installed.
- */
+/** Finds Chromium: $CHROMIUM, or a program in $PATH with one of its usual names. */
 export function findChromium(): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter);
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];

@@ -30,7 +30,7 @@ const BARS: [melody: string, chords: string, bass: string][] = [
   ['a12z4', '[Ace]12z4', 'A,,12z4'],
 ];
 
-/** The example tune as interleaved ABC, a line per bar, as in the training data. */
+/** Writes the example tune as interleaved ABC with one line per bar, as in the training data. */
 export function exampleAbc(bars = BARS.length): string {
   const lines = BARS.slice(0, bars).map(
     ([melody, chords, bass]) =>
@@ -41,7 +41,7 @@ export function exampleAbc(bars = BARS.length): string {
 
 const STEP = 60 / 112 / 4;
 
-/** The notes of the example's melody, bass and drums, by start. Chords are left out. */
+/** Lists the notes of the example's melody, bass and drums by their start. Chords are left out. */
 export function exampleNotes(bars = BARS.length): Note[] {
   const notes: Note[] = [];
   BARS.slice(0, bars).forEach(([melody, , bass], bar) => {
@@ -79,7 +79,7 @@ export function exampleNotes(bars = BARS.length): Note[] {
   return notes.sort((a, b) => a.start - b.start);
 }
 
-/** A MIDI file of those notes, in base64. */
+/** Writes a MIDI file of those notes, in base64. */
 function exampleMidi(bars = BARS.length): string {
   const midi = new midiPackage.Midi();
   midi.header.setTempo(112);
@@ -93,7 +93,7 @@ function exampleMidi(bars = BARS.length): string {
   return Buffer.from(midi.toArray()).toString('base64');
 }
 
-/** The data of the example report. */
+/** Makes the data of the example report. */
 export async function exampleReport(): Promise<ReportData> {
   const results = readRuns(exampleResults());
   const study = fitStudy(results);

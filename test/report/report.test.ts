@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** The text of a page, without scripts, styles and drawings. */
+/** Returns the text of a page, without scripts, styles and drawings. */
 function text(html: string): string {
   return html
     .replace(/<(script|style|svg)\b[\s\S]*?<\/\1>/g, '')
@@ -34,7 +34,7 @@ function text(html: string): string {
     .replace(/\s+/g, ' ');
 }
 
-/** All matches in a page. A failing assertion prints these and not the whole page. */
+/** Returns all matches in a page, so that a failing assertion does not print the whole page. */
 function matches(html: string, pattern: RegExp): string[] {
   return html.match(pattern) ?? [];
 }
@@ -50,7 +50,7 @@ describe('the file', () => {
     expect((await written({})) === page).toBe(true);
   });
 
-  test('refers to nothing outside itself, and has a policy that forbids requests', () => {
+  test('refers to no other file or address, and has a policy that forbids requests', () => {
     const addresses = [...page.matchAll(/(?:https?:)?\/\/[a-z0-9.-]+\.[a-z]{2,}[^\s"'`)<]*/gi)].map(
       ([address]) => address,
     );

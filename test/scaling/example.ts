@@ -26,13 +26,15 @@ const LSTM: Law['sizes'] = [
   ['large', 455_936],
 ];
 
-/** Two architectures that cross. */
+/** Two architectures whose laws cross. */
 export const LAWS: Law[] = [
   { tokenizer: 'char', architecture: 'gpt', sizes: GPT, alpha: 0.34, a: 16, c: 0.62, bytes: 1 },
   { tokenizer: 'char', architecture: 'lstm', sizes: LSTM, alpha: 0.3, a: 9, c: 0.72, bytes: 1 },
 ];
 
-/** A generator of standard normal numbers, the same for the same seed: mulberry32 and the Box-Muller transform. */
+/**
+ * Makes a generator of standard normal numbers, the same for the same seed: mulberry32 and the Box-Muller transform.
+ */
 export function normal(seed: number): () => number {
   let state = seed | 0;
   const uniform = () => {
@@ -44,7 +46,7 @@ export function normal(seed: number): () => number {
   return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
-/** The text of a results.csv. */
+/** Writes the text of a results.csv. */
 export function exampleResults(laws: readonly Law[] = LAWS, seeds = [1, 2], noise = 0.006): string {
   const random = normal(7);
   const columns =
@@ -84,7 +86,7 @@ export function exampleResults(laws: readonly Law[] = LAWS, seeds = [1, 2], nois
   return `${[columns, ...lines].join('\n')}\n`;
 }
 
-/** The training curve of each run, as the train stage writes it: CSV text by run. */
+/** Writes the training curve of each run as the train stage does. Returns CSV texts by run. */
 export function exampleCurves(laws: readonly Law[] = LAWS, seed = 1): Record<string, string> {
   const random = normal(11);
   const curves: Record<string, string> = {};

@@ -1,3 +1,4 @@
+/** Programs that are bundled and run in a thread. */
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { bundleProgram, startThread } from '../../lib/threads/index.ts';

@@ -1,3 +1,4 @@
+/** The check that a native addon was built from the sources beside it (native/built.mjs). */
 import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

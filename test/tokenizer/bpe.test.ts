@@ -1,3 +1,4 @@
+/** BPE: both implementations and the reference, compared with Hugging Face and tiktoken. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

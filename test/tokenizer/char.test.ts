@@ -1,3 +1,4 @@
+/** The tokenizer with one token per character. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

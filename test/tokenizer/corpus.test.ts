@@ -1,3 +1,4 @@
+/** tokenizeCorpus: from splits to a tokenizer, a token store, statistics and metrics. */
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -3,7 +3,7 @@ import { referenceEncode, referenceTrain } from '../../lib/tokenizer/bpe/bpe-ref
 import { eachPiece } from '../../lib/tokenizer/bpe/pretokenizer.ts';
 import { BpeTokenizer, type Pretokenizer } from '../../lib/tokenizer/index.ts';
 
-/** The native implementation, if it is built, and the one in TypeScript. */
+/** Lists the implementations of BPE: native, if it is built, and TypeScript. */
 export async function builtImplementations(): Promise<('native' | 'typescript')[]> {
   try {
     await BpeTokenizer.train(['a'], { vocabularySize: 257, implementation: 'native' });
@@ -14,7 +14,7 @@ export async function builtImplementations(): Promise<('native' | 'typescript')[
   }
 }
 
-/** The pieces of a document. */
+/** Splits a document into pieces. */
 function piecesOf(document: string | Uint8Array, pretokenizer: Pretokenizer): Uint8Array[] {
   const bytes = Buffer.from(document);
   const pieces: Uint8Array[] = [];
@@ -23,7 +23,8 @@ function piecesOf(document: string | Uint8Array, pretokenizer: Pretokenizer): Ui
 }
 
 /**
- * Trains the reference as BpeTokenizer.train does, with `<|endoftext|>` as the only special, and returns the merges.
+ * Trains the reference as BpeTokenizer.train does, with `<|endoftext|>` as the only special token, and returns the
+ * merges.
  */
 export function trainReference(
   documents: string[],
@@ -49,7 +50,7 @@ export function encodeWithReference(
   );
 }
 
-/** A generator of integers from 0 to n − 1, the same on every run for a seed (mulberry32). */
+/** Makes a generator of integers from 0 to n − 1, the same on every run for a seed (mulberry32). */
 export function seeded(seed: number): (n: number) => number {
   return (n) => {
     seed = (seed + 0x6d2b79f5) | 0;
@@ -59,7 +60,7 @@ export function seeded(seed: number): (n: number) => number {
   };
 }
 
-/** Random text over a small alphabet, so that it has many repeated pairs, runs of one letter, and ties. */
+/** Draws a text over a small alphabet, so that it has many repeated pairs, runs of one letter, and ties. */
 export function scrambled(draw: (n: number) => number, alphabet: string, length: number): string {
   return Array.from({ length }, () => alphabet[draw(alphabet.length)]).join('');
 }

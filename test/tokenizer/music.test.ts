@@ -1,3 +1,4 @@
+/** The tokenizer with one token per note, duration, rest, bar line or field. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

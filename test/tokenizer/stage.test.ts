@@ -1,3 +1,4 @@
+/** The tokenize stage and export-bin as processes. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

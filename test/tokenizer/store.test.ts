@@ -1,3 +1,4 @@
+/** The token store: windows, totals, several processes, killed writers, and damaged files. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
