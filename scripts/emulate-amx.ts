@@ -28,8 +28,7 @@ const kernels = { generic: [], avx2, avx512, avx512bf16: avx512, amx: avx512 };
 const flags = ['-std=gnu++17', '-O2', '-w', '-DENGINE_X64', '-static', '-I.'];
 const kernelFlags = ['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
 /**
- * - clearcpuid=fsrm: Bochs reports fast short moves but turns fast strings off, and Linux then uses a memmove that
- *   never
+ * - clearcpuid=fsrm: Bochs reports fast short moves but turns fast strings off. Linux then uses a memmove that never
  *   ends.
  * - no5lvl: the system management mode of Bochs does not return with five levels of page tables.
  * - panic=-1: a panic ends the emulation.

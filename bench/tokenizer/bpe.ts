@@ -32,7 +32,7 @@ const { values } = parseArgs({
 const pretokenizer = values.pretokenizer as Pretokenizer;
 const vocabularySize = Number(values.vocabulary);
 
-/** Seconds. */
+/** Times in seconds. */
 interface Time {
   wall: number;
   cpu: number;

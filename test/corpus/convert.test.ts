@@ -67,7 +67,7 @@ test('MIDI files whose names differ only in ending or case get different ABC fil
   ]);
 });
 
-test('a folder without MIDI files, without readable ones, or missing gives a message of one sentence', async () => {
+test('a folder that has no readable MIDI file, or is missing, gives an error of one sentence', async () => {
   await writeTree(folder.path(), { 'none/a.txt': '', 'bad/a.mid': 'x', 'bad/b.mid': '' });
   const convert = (name: string) => convertCorpus(folder.path(name), folder.path(`${name}-abc`));
   await expect(convert('none')).rejects.toThrow(/none: contains no MIDI file \(.*\)$/);

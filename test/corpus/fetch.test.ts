@@ -92,7 +92,7 @@ describe('a folder', () => {
     await chmod(folder.path('mine'), 0o755);
   });
 
-  test('without MIDI files, missing, or around its own output gives a message of one sentence', async () => {
+  test('that has no MIDI file, is missing, or contains its own output gives an error of one sentence', async () => {
     await writeTree(folder.path('mine'), { 'a.txt': '', 'b.mp3': '' });
     await expect(fetchDataset(folder.path('mine'), folder.path('raw'))).rejects.toThrow(
       /mine: contains no usable MIDI file \(\.mid, \.midi, \.kar or \.rmi\), among 2 files$/,

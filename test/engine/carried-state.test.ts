@@ -83,7 +83,7 @@ describe.each(engines)('a batch with a state, on the %s engine', (name, open) =>
       expect(all.loss).toBeCloseTo(await model.loss(whole), 6);
       expect(largestDifference(second.state!, all.state!)).toBeLessThan(1e-6);
       expect(largestDifference(all.state!, zeros)).toBeGreaterThan(0.1);
-      // Without a state in the batch, none is returned.
+      // Without a state in the batch, the result has no state.
       expect((await model.trainStep(whole, noLearning)).state).toBeUndefined();
       model.dispose();
     },

@@ -5,11 +5,11 @@ import { activationBytes, parameterBytes } from '../../lib/engine/tfjs/memory-es
 import type { ModelConfig } from '../../lib/models/index.ts';
 import { nativeIsBuilt, randomBatch, tinyGpt, tinyLstm } from './tiny.ts';
 
-test('opens the native engine if it is built, and TensorFlow.js otherwise', async () => {
+test('openEngine opens the native engine if it is built, and TensorFlow.js otherwise', async () => {
   expect((await openEngine()).name).toBe(nativeIsBuilt ? 'native' : 'tfjs');
 });
 
-test('opens the engine that is named, and describes its device', async () => {
+test('openEngine opens the engine that is named, and describes its device', async () => {
   const engine = await openEngine({ name: 'tfjs', device: 'cpu' });
   expect([engine.name, engine.description]).toEqual(['tfjs', 'tfjs fp32, cpu']);
 });
@@ -20,12 +20,12 @@ test.each([
   [{ name: 'tfjs', precision: 'bf16' }, /tfjs engine computes in fp32 only/],
   [{ name: 'tfjs', threads: 0 }, /threads is 0; it must be a whole number from 1 to \d+, the cores of this machine/],
   [{ name: 'tfjs', threads: 100_000 }, /threads is 100000; .*the cores of this machine/],
-])('refuses %o', async (options, message) => {
+])('openEngine refuses %o', async (options, message) => {
   await expect(openEngine(options as object)).rejects.toThrow(EngineError);
   await expect(openEngine(options as object)).rejects.toThrow(message);
 });
 
-test('the memory estimate of tfjs is at most 15 % above the count of the library', async () => {
+test('the memory estimate of tfjs is at most 15 % above the figure of TensorFlow.js', async () => {
   const { loadTensorFlow } = await import('../../lib/engine/tfjs/backend.ts');
   const { tf } = await loadTensorFlow('cpu');
   const engine = await openEngine({ name: 'tfjs', device: 'cpu' });

@@ -58,7 +58,7 @@ describe('random numbers', () => {
     expect(naturalLogarithm(2 ** -63)).toBeCloseTo(-63 * Math.LN2, 12);
   });
 
-  test('need a seed that is a whole number', () => {
+  test('refuse a seed that is not a whole number', () => {
     expect(() => new Random(-1, 'test')).toThrow('seed is -1');
     expect(() => new Random(1.5, 'test')).toThrow('seed is 1.5');
   });

@@ -43,7 +43,7 @@ describe.each<[string, string, string[]]>([
   test(`is found in ${music.slice(0, 40)}`, () => expect(problems(tune(music)).sort()).toEqual(expected.sort()));
 });
 
-test('upbeats and bars beside repeats and double bars may be short', () => {
+test('upbeats, and bars next to repeats and double bars, may be short', () => {
   expect(problems(tune('C|CDEF|CDE:|C|CDEF|CDE||C|CDEF|'))).toEqual([]);
 });
 

@@ -101,7 +101,7 @@ describe('the plot of the scaling laws', () => {
     expect(text).toMatch(/95 %: 0\.\d+ to 0\.\d+/);
   });
 
-  test('says that a law was refused', async () => {
+  test('shows that a law was refused', async () => {
     const { rows, study: fitted } = study([LAWS[0], { ...LAWS[1], sizes: LAWS[1].sizes.slice(0, 2) }]);
     const text = words(await plotSvg(scalingPlot(rows, fitted)));
     expect(text).toContain('A scaling law for GPT only');

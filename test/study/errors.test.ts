@@ -77,7 +77,7 @@ describe('a stage program that is run by hand', () => {
       /needs RAW ABC, and got 1 path\n\ntsx stages\/convert\.ts RAW ABC \[--memo MEMO\] \[--params/,
     ],
     ['an unknown flag', 'convert', () => [path('empty'), path('abc'), '--fast'], /--fast/],
-  ])('%s: one sentence, no stack, exit 1', (_, stage, args, sentence) => {
+  ])('%s gives an error of one sentence without a stack, and exit code 1', (_, stage, args, sentence) => {
     const { status, stderr } = runStage(stage, ...args());
     expect(stderr).toMatch(sentence);
     expect(stderr).not.toMatch(/^\s+at /m);
@@ -111,7 +111,7 @@ describe('a stage program that is run by hand', () => {
 });
 
 describe('repro', () => {
-  test('refuses wrong params before anything runs, exit 2', async () => {
+  test('refuses wrong params before any stage runs, with exit code 2', async () => {
     const study = smallStudy();
     study.write('params.yaml', study.read('params.yaml').replace('  tokens:', '  token:'));
     const { exit, stderr } = await study.repro();
@@ -120,7 +120,7 @@ describe('repro', () => {
     expect(study.exists('data')).toBe(false);
   });
 
-  test('names the key and the nearest right values for heads that do not divide the width', async () => {
+  test('names the key and the values of heads that do not divide the width', async () => {
     const study = smallStudy();
     study.write('params.yaml', study.read('params.yaml').replace('width: 16, heads: 2 }', 'width: 16, heads: 3 }'));
     const { exit, stderr, stdout } = await study.repro('train@char-gpt-tiny-1');

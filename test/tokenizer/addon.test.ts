@@ -10,7 +10,7 @@ const project = mkdtempSync(join(tmpdir(), 'addon-'));
 afterAll(() => rmSync(project, { recursive: true }));
 const at = (path: string) => join(project, 'native', path);
 
-/** requireFresh of a copy of native/built.mjs, which checks the copy of native/bpe beside it. */
+/** requireFresh from a copy of native/built.mjs, which checks the copy of native/bpe in the same folder. */
 let requireFresh: (name: string) => void;
 beforeAll(async () => {
   cpSync(join(NATIVE, 'built.mjs'), at('built.mjs'));

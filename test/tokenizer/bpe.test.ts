@@ -122,7 +122,7 @@ describe.each(implementations)('BPE (%s)', (implementation) => {
     expect((await tokenizer.encodeAll([])).ids).toHaveLength(0);
   });
 
-  test('ids have 2 bytes for up to 65,536 ids, and 4 bytes above', async () => {
+  test('ids have 2 bytes in a vocabulary of up to 65,536, and 4 bytes in a larger one', async () => {
     const narrow = await BpeTokenizer.train(['ab'], { vocabularySize: 258, implementation });
     expect(narrow.encode('ab')).toBeInstanceOf(Uint16Array);
     const specials = [END_OF_TEXT, ...Array.from({ length: 0x10000 }, (_, i) => `<${i}>`)];
