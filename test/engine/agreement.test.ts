@@ -29,7 +29,7 @@ describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped if the addon is not bu
   };
 
   test.each(configs)(
-    '%s: losses are equal, and every gradient differs by less than 1e-5 of the largest in its tensor',
+    '%s: losses agree, and every gradient differs by less than 1e-5 of the largest in its tensor',
     async (_, config) => {
       const models = both(config);
       const batch = randomBatch(config, 5, config.block);
@@ -46,7 +46,7 @@ describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped if the addon is not bu
     },
   );
 
-  test.each(configs)('%s: losses and gradient norms are equal over ten training steps', async (_, config) => {
+  test.each(configs)('%s: losses and gradient norms agree over ten training steps', async (_, config) => {
     const models = both(config);
     const curve = async (model: (typeof models)[number]) => {
       const results = [];
