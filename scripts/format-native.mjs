@@ -5,8 +5,7 @@
  *     npm run format:native -- --check               changes nothing; exits 1 if a file is not formatted
  *     npm run format:native -- --check --require     also exits 1 if clang-format is missing
  *
- * It runs the clang-format found in PATH. Other versions may format differently; this is the one that the files agree
- * with:
+ * It runs the clang-format found in PATH. Other versions may format differently. The files agree with this version:
  *
  *     pip install clang-format==23.1.5
  *

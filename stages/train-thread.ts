@@ -3,7 +3,7 @@
  * and writes MODEL.
  *
  * `workerData` is a TrainingRequest. The thread posts `FromThread` messages. The only message it receives is the reason
- * to stop: it then finishes the step under way, keeps a checkpoint, and fails with that reason.
+ * to stop: it then finishes the current step, keeps a checkpoint, and fails with that reason.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type EngineOptions, openEngine, type TrainResult, type TrainSettings, train } from '../lib/engine/index.ts';

@@ -191,7 +191,7 @@ function compare() {
     }
 }
 
-/** Operations per token that a training step needs. flopsPerToken also counts attention to later tokens. */
+/** Counts the operations per token that a training step needs. flopsPerToken also counts attention to later tokens. */
 function productFlops(config: ModelConfig): number {
   const whole = flopsPerToken(config, config.block);
   return config.architecture === 'gpt' ? whole - 6 * config.layers * config.width * config.block : whole;
@@ -221,7 +221,9 @@ function median(numbers: number[]): number {
   return numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 }
 
-/** Operations per second of multiply-adds in the registers of one thread: the fastest of several tries. */
+/**
+ * Measures multiply-adds in the registers of one thread. Returns operations per second of the fastest of several tries.
+ */
 function multiplyAddSpeed(): number {
   const addon = loadAddon();
   const set = process.env.ENGINE_ISA ?? '';

@@ -6,7 +6,7 @@ import { measure, measureNotes, type StepNote } from '../../lib/music/analysis/m
 
 const BEAT = 24;
 
-/** Notes of one beat each, one after another, from beat `from` on. */
+/** Makes notes of one beat each, one after another, from beat `from` on. */
 const line = (pitches: readonly number[], from = 0, drum = false): StepNote[] =>
   pitches.map((pitch, i) => ({ start: (from + i) * BEAT, duration: BEAT, pitch, drum }));
 

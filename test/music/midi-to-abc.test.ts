@@ -12,7 +12,7 @@ const SCALE = notes([
   [65, 3 * Q, Q],
 ]);
 const abcOf = (...tracks: number[][]) => midiToAbc(midi(...tracks)).abc;
-/** The lines after the K: field. */
+/** Returns the lines after the K: field. */
 const musicOf = (...tracks: number[][]) => abcOf(...tracks).split(/\nK:.*\n/)[1];
 
 describe('the dialect', () => {

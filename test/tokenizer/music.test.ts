@@ -12,7 +12,7 @@ const file = (name: string) => join(directory, name);
 
 const TUNE = 'X:1\nM:4/4\nL:1/8\nK:Fm\n%%MIDI program 73\n[V:1]^F,3/2z|(3ABc [CE_G]2-|Z4|]\n';
 
-/** The names of the tokens of a text, as in tokenizer.json. */
+/** Returns the names of the tokens of a text, as in tokenizer.json. */
 function names(tokenizer: MusicTokenizer, text: string): string[] {
   tokenizer.save(file('names.json'));
   const { vocab } = JSON.parse(readFileSync(file('names.json'), 'utf8')).model;

@@ -88,7 +88,7 @@ describe('a small store', () => {
     // The second document does not fit.
     expect(store.leading('train', 1508)).toEqual(first);
     expect(store.leading('train', 1e9)).toEqual(store.totals('train'));
-    // At least one document, if there is one.
+    // The totals cover at least one document, if the split has one.
     expect(store.leading('val', 1).documents).toBe(1);
     expect(store.leading('test', 1).documents).toBe(0);
     await store.close();
@@ -158,7 +158,7 @@ describe('a store of several chunks', () => {
       const expected = Uint16Array.from({ length: 256 }, (_, i) => (offset + i) % 60000);
       expect(store.window('train', offset, 256)).toEqual(expected);
     }
-    // A window longer than a chunk.
+    // This window is longer than a chunk.
     const long = store.window('train', 10, 2 * boundary);
     expect(long).toHaveLength(2 * boundary);
     expect(long.at(-1)).toBe((9 + 2 * boundary) % 60000);
