@@ -1,4 +1,4 @@
-/** Signals, kills and other repros: the lock is the old or the new one, no process is left, and the result is right. */
+/** Signals, kills and several repros at once: the lock stays whole, no process is left, and the results are right. */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -76,8 +76,7 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
     await until(() => made.exists('ready'));
     process.kill('SIGINT');
     process.kill('SIGINT');
-    // Two signals sent at once may arrive as one. None is sent when only repro is left, because a signal that comes after
-    // repro has stopped listening kills it.
+    // Two signals sent at once may arrive as one.
     const again = setInterval(() => {
       if (processesIn(made).length > 1) process.kill('SIGINT');
     }, 50);
@@ -88,6 +87,17 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
     expect(stdout).not.toMatch(/after/);
     expect(stdout).toMatch(/\ninterrupted by SIGINT: 1 ran, 2 did not; finished stages are kept\n$/);
     expect(processesIn(made)).toEqual([]);
+  });
+
+  test('a signal that comes while repro closes does not change the exit code', async () => {
+    const made = longRunning(':');
+    const { process, ended } = await made.spawn('--json');
+    process.stdout!.on('data', (text) => {
+      if (String(text).includes('"event":"done"')) process.kill('SIGINT');
+    });
+    await until(() => made.exists('ready'));
+    process.kill('SIGINT');
+    expect((await ended).exit).toBe(130);
   });
 
   test('after SIGKILL no process is left, and the next repro does not wait for a lease', async () => {

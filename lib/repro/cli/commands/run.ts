@@ -52,7 +52,6 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
     writeTexts(root, edited);
   }
   const project = await openProject(root, options.dry ? { write: false, edited } : { write: true });
-  let signals: (Interrupt & { close(): void }) | undefined;
   try {
     const names = select(project.graph, selection);
     if (options.pull && !options.dry) await pullMissing(project, names, options.remote);
@@ -75,7 +74,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
         quiet: options.quiet,
       },
     );
-    signals = listenToSignals();
+    const signals = listenToSignals();
     try {
       const { outcomes, interrupted } = await execute(
         project,
@@ -94,8 +93,6 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
     }
   } finally {
     await project.close();
-    // Last, so that a signal that comes while the project closes does not replace the exit code.
-    signals?.close();
   }
 }
 
@@ -123,22 +120,20 @@ async function stampIfFresh(
   if (statuses.every(({ state }) => state === 'fresh')) project.writeFreshStamp();
 }
 
-/** Listens for signals from now on. A signal that comes before `onSignal` is called is delivered by that call. */
-function listenToSignals(): Interrupt & { close(): void } {
-  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/**
+ * Listens for signals until the process ends, so that a late signal does not replace the exit code. A signal that comes
+ * before `onSignal` is called is delivered by that call.
+ */
+function listenToSignals(): Interrupt {
   let early: NodeJS.Signals | undefined;
   let handler = (signal: NodeJS.Signals) => {
     early = signal;
   };
-  const listener = (signal: NodeJS.Signals) => handler(signal);
-  for (const name of names) process.on(name, listener);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, (signal) => handler(signal));
   return {
     onSignal: (callback) => {
       handler = callback;
       if (early) callback(early);
-    },
-    close: () => {
-      for (const name of names) process.off(name, listener);
     },
   };
 }
