@@ -103,7 +103,7 @@ test('freeze and unfreeze edit pipeline.yaml and keep its layout', async () => {
   expect(made.read('pipeline.yaml')).toBe(before);
 });
 
-test('gc lists what only old runs need and the outputs of removed stages; with --yes it deletes exactly these', async () => {
+test('gc lists the objects that only old runs need and the outputs of removed stages; with --yes it deletes exactly these', async () => {
   const made = pair();
   await made.outcomes();
   const clean = JSON.parse((await made.repro('gc', '--json')).stdout);

@@ -1,4 +1,4 @@
-/** `repro --dry`: what would happen to each stage, and the forecast of the duration. */
+/** `repro --dry`: the planned outcome of each stage, and the forecast of the duration. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { project, removeProjects, type TestProject } from './project.ts';
 

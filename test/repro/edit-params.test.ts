@@ -49,13 +49,13 @@ tiny:
 
   const cases: [what: string, before: string, edits: string[], after: string][] = [
     [
-      'a scalar, with padding and comment, in its quotes',
+      'a scalar keeps its padding, its comment and its quotes',
       'lr:   0.1   # the rate\nname: "a"  # shown\nother: \'b\'\nempty: # none yet\nlast: 1',
       ['lr=1e-3', 'name=b', "other=it's", 'empty=[1, 2]', 'last=2'],
       "lr:   0.001   # the rate\nname: \"b\"  # shown\nother: 'it''s'\nempty: [1, 2] # none yet\nlast: 2",
     ],
     [
-      'a list in block style: an item more, one less, another',
+      'a list in block style: items are added, removed and replaced',
       `sizes: # of all runs
   - tiny   # 13 thousand
   # what follows takes long
@@ -80,13 +80,13 @@ lr: 1
 `,
     ],
     [
-      'a block list becomes an empty one, and a plain value; an empty one gets items',
+      'a block list becomes an empty list or a plain value, and an empty list gets items',
       'sizes: # of all runs\n  # by width\n  - 1\n  - 2\nnames: # shown\n- a\n- b\nnone: [] # yet\n',
       ['sizes=[]', 'names=c', 'none=[a, "b, c"]'],
       'sizes: [] # of all runs\n  # by width\nnames: c # shown\nnone: [a, "b, c"] # yet\n',
     ],
     [
-      'a mapping in block style: a value, a key more, one less',
+      'a mapping in block style: a value is changed, keys are added and removed',
       'train:   # all of it\n  lr:   0.1 # the rate\n\n  # how wide\n  width: 8\n  deep: {a: 1}\n\n# after\nother: 1\n',
       ['train={lr: 0.2, deep: {a: 1}, new: [x]}', '+train.late.er=1'],
       'train:   # all of it\n  lr:   0.2 # the rate\n\n  # how wide\n  deep: {a: 1}\n  new: [x]\n  late: {er: 1}\n\n# after\nother: 1\n',
@@ -98,7 +98,7 @@ lr: 1
       'a: [ 1,  2, 3, 4 ] # a\nb: { x: 1,   y: 3, z: 4 } # b\nc: [2]\n',
     ],
     [
-      'lists between brackets on lines of their own',
+      'lists in brackets with each item on its own line',
       'a: [\n  1, # one\n  2 # two\n]\nb: [\n  1, # one\n  2, # two\n]\nc: [1, # one\n  2, # two\n  3]\n',
       ['a=[1, 2, 3]', 'b=[2, 3]', 'c=[1, 2]'],
       'a: [\n  1, # one\n  2, # two\n  3\n]\nb: [\n  2, # two\n  3,\n]\nc: [1, # one\n  2 # two\n  ]\n',
@@ -122,7 +122,7 @@ lr: 1
       'sizes: # all\r\n  - 1 # one\r\n  - 2\r\n  - 3\r\nlast:\r\n  - x\r\n  - y',
     ],
     [
-      'what an alias or a merge refers to follows; what is set through them is set there alone',
+      'aliases and merges follow a change of their anchor; a value set through a merge is set only there',
       'base: &base {lr: 0.1, on: true} # shared\na: *base\nb:\n  <<: *base # more\n  x: 1\nc: *base\nd: {<<: *base}\n',
       ['base.lr=0.2', 'b.lr=0.3', 'c.lr=0.4'],
       'base: &base {lr: 0.2, on: true} # shared\na: *base\nb:\n  <<: *base # more\n  x: 1\n  lr: 0.3\nc: {lr: 0.4, on: true}\nd: {<<: *base}\n',
@@ -132,7 +132,7 @@ lr: 1
     expect(await edit(before, ...edits)).toBe(after);
   });
 
-  test('JSON stays JSON', async () => {
+  test('an edited JSON file is still JSON', async () => {
     const made = project({
       'pipeline.yaml': 'stages:\n  a: {cmd: "true"}\n',
       'p.json': '{\n  "a": [1, 2],\n  "b": {\n    "x": 1,\n    "y": 2\n  }\n}\n',

@@ -279,7 +279,7 @@ describe('a mistake is reported before anything runs, in one sentence with its p
     expect(made.exists('runs.log')).toBe(false);
   });
 
-  test('a wrong command line', async () => {
+  test('a wrong command line is reported', async () => {
     const made = project({ 'pipeline.yaml': 'stages:\n  train: {cmd: echo}\n', 'params.yaml': 'train: {lr: 1}' });
     for (const [args, message] of [
       [['tarin'], /there is no stage or output "tarin"; did you mean "train"\?/],

@@ -31,7 +31,7 @@ try {
   });
 }
 
-test('a program sees listed params completely, and of the mappings around them nothing else', async () => {
+test('a program sees the listed params, and no other values of the mappings around them', async () => {
   const made = stageThatReads('params');
   expect(await made.outcomes()).toEqual({ train: 'ran' });
   expect(JSON.parse(made.read('seen.json'))).toEqual({ train: { lr: 0.1, optimizer: { betas: [0.9, 0.95] } } });

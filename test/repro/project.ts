@@ -125,7 +125,7 @@ export class TestProject {
     return (await this.#spawnIn(folder, args)).ended;
   }
 
-  /** Runs repro from a shell that first runs a command of its own, such as `ulimit`. */
+  /** Runs repro from a shell that first runs another command, such as `ulimit`. */
   async reproAfter(shell: string, ...args: string[]): Promise<CallResult> {
     return (await this.#spawnIn('.', args, shell)).ended;
   }
@@ -154,7 +154,7 @@ export class TestProject {
   }
 
   /**
-   * Starts repro on a terminal of its own, with script(1) of util-linux.
+   * Starts repro on its own terminal, with script(1) of util-linux.
    *
    * @returns `written`: everything written to the terminal so far, escape codes included. `ended`: the exit code
    */
@@ -254,7 +254,7 @@ export function hasScript(): boolean {
   }
 }
 
-/** Waits until `condition` holds. There is no time limit but the test's own. */
+/** Waits until `condition` holds. Only the test's own time limit ends the wait. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2)); // A pause leaves the cores to repro.
 }

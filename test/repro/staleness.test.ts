@@ -125,7 +125,7 @@ describe('after a first run', () => {
     expect(await made.stale()).toEqual({});
   });
 
-  test('a module that comes into use is new, one that goes out of use is no longer used; each has its own hash', async () => {
+  test('a module that the code starts to use is reported as new, one that it stops using as no longer used', async () => {
     const made = await ready();
     const entry = "import { other } from './other.ts';\nconsole.log(other);\n";
     made.write('code/train.ts', entry);
@@ -222,7 +222,7 @@ describe('after a first run', () => {
   });
 });
 
-test('a dependency in or around the output of another stage comes after it, whatever the order in the file', async () => {
+test('a dependency in or around the output of another stage comes after it, in any order of the file', async () => {
   const made = project({
     'pipeline.yaml': `
 stages:

@@ -152,7 +152,7 @@ describe('remotes', () => {
       ...(config === '' ? {} : { '.repro/config.yaml': config }),
     });
 
-  test('push copies only what is missing; fetch fills only the cache; pull also restores the outputs', async () => {
+  test('push copies only missing objects; fetch fills only the cache; pull also restores the outputs', async () => {
     const made = pair();
     await made.outcomes();
     const store = project({}).root;

@@ -45,7 +45,7 @@ async function hashed(made: TestProject, ...args: string[]): Promise<{ files: nu
   return done.hashed;
 }
 
-test('of a folder with a new or changed file, only that file is hashed', async () => {
+test('only the new or changed file of a folder is hashed', async () => {
   const made = project({
     'pipeline.yaml': 'stages: {list: {cmd: ls -R in > out, deps: [in], outs: [out]}}\n',
     ...Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`in/${i % 3}/${i}`, `${i}`])),
@@ -70,8 +70,8 @@ test('a large output is hashed once: not again for the cache, for a downstream s
   expect((await hashed(made)).files).toBe(0);
 });
 
-describe.skipIf(process.platform !== 'linux')('bytes that the process reads', () => {
-  test('are not more than the output has, and memory does not grow with the output', async () => {
+describe.skipIf(process.platform !== 'linux')('repro commit of a large output', () => {
+  test('reads the output only once, and memory does not grow with its size', async () => {
     const made = large(1);
     made.write('big', 'A'.repeat(64 * MIB));
     made.write(
@@ -201,7 +201,7 @@ test('if the cache cannot be written, the message says so, and no part of an obj
   expect(objects(made)).toHaveLength(1);
 });
 
-test('after a kill while copying there is no object, the next run is right, and the rest is removed', async () => {
+test('a kill while copying leaves no object; the next run is right and removes the incomplete file', async () => {
   const made = large(128);
   const { process, ended } = await made.spawn();
   const incoming = made.path('.repro/cache/incoming');

@@ -24,7 +24,7 @@ test('one worker runs the stages one after another', () => {
   expect(forecast(diamond, capacity(1))).toBe(240);
 });
 
-test('two workers run what does not depend on each other side by side', () => {
+test('two workers run independent stages at the same time', () => {
   expect(forecast(diamond, capacity(2))).toBe(180);
 });
 
@@ -41,7 +41,7 @@ test('the longest ready stage starts first', () => {
   expect(forecast([stage('a', 10), stage('b', 10), stage('c', 10), stage('d', 30)], capacity(2))).toBe(30);
 });
 
-test('a stage without an earlier run counts as nothing, and starts first', () => {
+test('a stage without an earlier run takes no time, and starts first', () => {
   expect(forecast([stage('known', 10), stage('new', undefined)], capacity(1))).toBe(10);
   expect(forecast([stage('new', undefined), stage('below', 10, ['new'])], capacity(1))).toBe(10);
 });

@@ -1,4 +1,4 @@
-/** The graph of stages: who comes after whom, what is refused, and which stages a call selects. */
+/** The graph of stages: their order, the graphs that are refused, and the stages that a call selects. */
 import { describe, expect, test } from 'vitest';
 import { buildGraph, select } from '../../../lib/repro/pipeline/index.ts';
 import { linkedStage as stage } from './linked-stage.ts';
@@ -18,7 +18,7 @@ describe('the order', () => {
     expect(order(stage('b', { deps: ['.'] }), stage('a', { outs: ['x'] }))).toEqual(['a', 'b']);
   });
 
-  test('a name that only starts alike does not count', () => {
+  test('a path that only starts with the same letters does not count', () => {
     expect(order(stage('b', { deps: ['data-old'] }), stage('a', { outs: ['data'] }))).toEqual(['b', 'a']);
   });
 
@@ -26,14 +26,14 @@ describe('the order', () => {
     expect(order(stage('z'), stage('a'), stage('m'))).toEqual(['z', 'a', 'm']);
   });
 
-  test('a chain may be longer than the call stack is deep', () => {
+  test('a chain of 20,000 stages does not overflow the call stack', () => {
     const chain = Array.from({ length: 20_000 }, (_, i) => stage(`s${i}`, { deps: [`o${i + 1}`], outs: [`o${i}`] }));
     expect(order(...chain).at(-1)).toBe('s0');
   });
 });
 
-describe('what is refused', () => {
-  test('a cycle, with the stages on it in order', () => {
+describe('refused graphs', () => {
+  test('a cycle is refused, and the message lists its stages in order', () => {
     const [a, b, c] = [
       stage('a', { deps: ['z'], outs: ['x'] }),
       stage('b', { deps: ['x'], outs: ['y'] }),
@@ -42,22 +42,22 @@ describe('what is refused', () => {
     expect(() => buildGraph([a, b, c])).toThrow('a → b → c → a');
   });
 
-  test('a stage that depends on its own output', () => {
+  test('a stage that depends on its own output is refused', () => {
     expect(() => buildGraph([stage('a', { deps: ['x'], outs: ['x'] })])).toThrow('a depends on its own output');
   });
 
-  test('one output of two stages, or listed twice', () => {
+  test('an output of two stages, or one that is listed twice, is refused', () => {
     expect(() => buildGraph([stage('a', { outs: ['x'] }), stage('b', { outs: ['x'] })])).toThrow('"x" belongs to two');
     expect(() => buildGraph([stage('a', { outs: ['x', 'x'] })])).toThrow('"x" is listed twice');
   });
 
-  test('an output inside another', () => {
+  test('an output inside another output is refused', () => {
     expect(() => buildGraph([stage('a', { outs: ['x'] }), stage('b', { outs: ['x/y/z'] })])).toThrow(
       '"x/y/z" of b lies inside the output "x" of a',
     );
   });
 
-  test("an output that is or holds one of the pipeline's own files", () => {
+  test("an output that is or contains one of the pipeline's own files is refused", () => {
     for (const path of ['pipeline.yaml', 'params.yaml', '.git', '.repro/cache'])
       expect(() => buildGraph([stage('a', { outs: [path] })]), path).toThrow('cannot be or contain');
   });
@@ -72,11 +72,11 @@ describe('the selection', () => {
     stage('unrelated', { outs: ['other'] }),
   ]);
 
-  test('without targets it is everything', () => {
+  test('without targets, all stages are selected', () => {
     expect(select(graph, { targets: [] })).toEqual([...graph.stages.keys()]);
   });
 
-  test('a target brings what it needs, unless it is single', () => {
+  test('a target is selected with the stages it needs, or alone with `single`', () => {
     expect(select(graph, { targets: ['report'] })).toEqual(['prepare', 'train@1', 'report']);
     expect(select(graph, { targets: ['report'], single: true })).toEqual(['report']);
   });
@@ -86,7 +86,7 @@ describe('the selection', () => {
     expect(select(graph, { targets: ['./model/2/'], single: true })).toEqual(['train@2']);
   });
 
-  test('downstream is what needs the target, a pipeline all that is connected with it', () => {
+  test('`downstream` selects the stages that need the target, `pipeline` all connected stages', () => {
     expect(select(graph, { targets: ['train@1'], downstream: true })).toEqual(['train@1', 'report']);
     expect(select(graph, { targets: ['train@2'], pipeline: true })).toEqual([
       'prepare',

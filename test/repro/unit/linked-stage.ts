@@ -1,4 +1,4 @@
-/** A stage for the tests of the graph: nothing matters of it but its name and the paths that it reads and writes. */
+/** A stage for the tests of the graph. Only its name and the paths that it reads and writes matter. */
 import type { Stage } from '../../../lib/repro/pipeline/index.ts';
 import { stage } from './stage.ts';
 

@@ -27,7 +27,7 @@ function write(file: string, text: string): void {
   writeFileSync(join(root, file), text);
 }
 
-/** The modules of main.ts as a new call of repro finds them, with what the calls before it have remembered. */
+/** The modules of main.ts as a new call of repro finds them, with the memory of the calls before it. */
 async function modules(): Promise<string[]> {
   const graph = new ModuleGraph(root, state, new ContentHasher(root, state));
   const closure = (await graph.closures(['main.ts'])).get('main.ts')!;
@@ -74,7 +74,7 @@ test('a tsconfig.json that redirects an import is noticed', async () => {
   expect(await modules()).toEqual(['main.ts', 'util/other.ts']);
 });
 
-test('a module that is removed is an error that names the import', async () => {
+test('removing a module is an error that names the import', async () => {
   await modules();
   rmSync(join(root, 'util'), { recursive: true });
   await expect(modules()).rejects.toThrow('./util');

@@ -90,7 +90,7 @@ describe('all stages recorded', () => {
     });
   });
 
-  test('a stage below a stale one is stale, not maybe, if it has a reason of its own', async () => {
+  test('a stage below a stale one is stale, not maybe, if it has its own reason', async () => {
     const made = await committed();
     made.write('raw.txt', 'changed\n');
     made.write('params.yaml', 'lr: 2\n');
@@ -115,7 +115,7 @@ describe('all stages recorded', () => {
     });
   });
 
-  test('inputs of an earlier run are restorable, and what is below is decided from the outputs of that run', async () => {
+  test('a stage with the inputs of an earlier run is restorable; the stages below it are compared with its outputs', async () => {
     const made = await committed();
     made.write('params.yaml', 'lr: 2\n');
     made.write('model.txt', 'another model\n');
@@ -125,7 +125,7 @@ describe('all stages recorded', () => {
     expect(states(await plan(made))).toEqual(['fresh', 'restorable', 'restorable']);
   });
 
-  test('without the run cache, stale takes the place of restorable', async () => {
+  test('without the run cache, a restorable stage is stale', async () => {
     const made = await committed();
     made.remove('report.txt');
     expect((await plan(made, { runCache: false })).report).toMatchObject({ state: 'stale', notes: [] });
@@ -143,7 +143,7 @@ describe('all stages recorded', () => {
     expect((await plan(made)).report).toMatchObject({ state: 'stale', notes: [] });
   });
 
-  test('force makes every selected stage stale; what is not selected counts as it is on disk', async () => {
+  test('force makes every selected stage stale; stages that are not selected count as they are on disk', async () => {
     const made = await committed();
     const forced = [{ kind: 'always', forced: true }];
     expect(await plan(made, { force: true }, ['report'])).toMatchObject({
@@ -197,7 +197,7 @@ describe('missing inputs', () => {
   });
 });
 
-test('evaluate decides about one stage from the files as they are, whatever is upstream', async () => {
+test('evaluate finds the status of one stage from its files alone, and ignores upstream stages', async () => {
   const made = await committed();
   made.write('raw.txt', 'changed\n');
   const status = await withProject(made, (opened) => evaluate(opened, opened.graph.stages.get('train')!, {}));

@@ -6,7 +6,7 @@ import { resources } from './stage.ts';
 
 const machine = { cpus: 4, memory: 100, gpus: ['0', '1'] };
 
-/** A pool that notes the order in which stages start. Each keeps what it has until it is released by name. */
+/** A pool that records the order in which stages start. A stage keeps its place and GPUs until its name is released. */
 function startList(jobs: number, options: { gpuIsTaken?: (id: string) => boolean } = {}) {
   const pool = new Pool(new Capacity(jobs, machine, { net: 1 }), options.gpuIsTaken ?? (() => false));
   const started: string[] = [];
@@ -58,7 +58,7 @@ describe('order', () => {
 });
 
 describe('resources', () => {
-  test('no more stages run than -j says', async () => {
+  test('at most -j stages run at once', async () => {
     const { want, started, release } = startList(2);
     for (const name of ['a', 'b', 'c']) void want(name, 1);
     await served();
@@ -67,7 +67,7 @@ describe('resources', () => {
     expect(started).toEqual(['a', 'b', 'c']);
   });
 
-  test('memory and named limits are waited for', async () => {
+  test('a stage waits until memory and named limits suffice', async () => {
     const { want, started, release } = startList(9);
     void want('a', 4, resources({ memory: 60 }));
     void want('b', 3, resources({ memory: 60 }));

@@ -22,7 +22,7 @@ export function stage(name: string, parts: Partial<Stage>): Stage {
   };
 }
 
-/** What a stage needs: nothing but a place, changed by `parts`. */
+/** The resources of a stage that needs only a place (-j), changed by `parts`. */
 export function resources(parts: Partial<Resources>): Resources {
   return { gpus: 0, cpus: 0, memory: 0, limits: {}, ...parts };
 }

@@ -39,7 +39,7 @@ describe('inputs and outputs as recorded', () => {
     expect(reasons({})).toEqual([]);
   });
 
-  test('a recorded dependency or param that the definition no longer lists is no reason', () => {
+  test('a recorded dependency or param that the definition no longer lists does not make the stage stale', () => {
     expect(reasons({ recorded: { deps: { ...inputs.deps, 'removed.txt': content('d') } } })).toEqual([]);
     expect(reasons({ recorded: { params: { 'params.yaml': { train: { lr: 0.1, steps: 10 }, other: 1 } } } })).toEqual(
       [],

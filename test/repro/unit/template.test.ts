@@ -20,7 +20,7 @@ test('lists, mappings and keys are filled in', () => {
   expect(fillIn({ '${name}': ['${train.rate}', 1, null] }, CONTEXT)).toEqual({ gpt: [0.1, 1, null] });
 });
 
-test('a backslash keeps a reference as it stands', () => {
+test('a backslash keeps a reference unchanged', () => {
   expect(fillIn('echo \\${HOME} ${name}', CONTEXT)).toBe('echo ${HOME} gpt');
   expect(fillIn('$5 and }', CONTEXT)).toBe('$5 and }');
 });
