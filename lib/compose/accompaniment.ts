@@ -21,14 +21,14 @@ export interface SectionGround {
   key: ModalKey;
   metre: MetreGrid;
   bars: number;
-  /** `bars` × `chordsPerBar` of them */
+  /** `bars` × `chordsPerBar` chords */
   chords: readonly Chord[];
   chordsPerBar: number;
 }
 
-/** The lowest note of a chord is at or above this pitch; bare fifths are an octave lower. */
+/** MIDI pitch. The lowest note of a chord is at or above it; bare fifths are an octave lower. */
 const LOWEST_CHORD_NOTE = 52;
-/** The roots of a bass are in the octave above this pitch. */
+/** MIDI pitch. The roots of a bass are in the octave above it. */
 const LOWEST_BASS_NOTE = 31;
 /** The least distance of an inner voice from the voice above it, in semitones. */
 const INNER_GAP = 3;
@@ -72,8 +72,8 @@ function eachStroke(
 }
 
 /**
- * A chord in close position, lowest note within an octave above LOWEST_CHORD_NOTE, in the inversion nearest to the
- * chord before.
+ * Places a chord in close position, in the inversion nearest to the chord before. Its lowest note lies within an octave
+ * above LOWEST_CHORD_NOTE.
  */
 export function voiceChord(key: ModalKey, chord: Chord, before: readonly number[] | undefined): number[] {
   const pitches = chordDegrees(chord).map((degree) => degreePitch(key, degree, chord.alter));
@@ -134,7 +134,7 @@ export function bassVoice(ground: SectionGround, pattern: string): PlacedNote[] 
         case 'l':
           return above(chord, 4) - 12;
         case 'a': {
-          // A step from the next root, on the side of the present root.
+          // The note one step from the next root, on the side of the current root.
           const end = Math.min(start + duration, ground.bars * ground.metre.bar - 1);
           const next = chordAt(ground, end);
           const from = rootPitch(next) > rootPitch(chord) ? -1 : 1;
@@ -150,8 +150,8 @@ export function bassVoice(ground: SectionGround, pattern: string): PlacedNote[] 
 }
 
 /**
- * Plays the drums: groove, a fill in the last bar, a crash on the first beat if `crash`. A hit lasts until the next, at
- * most a beat.
+ * Plays the drums: the groove, a fill in the last bar and, if `crash`, a crash cymbal on the first beat. A hit lasts
+ * until the next one, but at most a beat.
  */
 export function drumVoice(ground: SectionGround, beat: Beat, crash: boolean): PlacedNote[] {
   const { metre, bars } = ground;
@@ -175,7 +175,7 @@ export function drumVoice(ground: SectionGround, beat: Beat, crash: boolean): Pl
   });
 }
 
-/** The notes of a melody as pitches. */
+/** Converts the degrees of a melody to pitches. */
 export function melodyVoice(key: ModalKey, notes: readonly MelodyNote[], octaves = 0): PlacedNote[] {
   return notes.map(({ start, duration, degree, chord }) => ({
     start,
@@ -203,7 +203,7 @@ export function imitationVoice(ground: SectionGround, melody: Melody): PlacedNot
     const barChords = chords.slice(bar * chordsPerBar, (bar + 1) * chordsPerBar);
     const offset = bar * metre.bar;
     if (bar === 0) {
-      // In the first bar there is nothing to imitate: the voice plays one root.
+      // The first bar has no bar before it to imitate, so the voice plays one root.
       notes.push({ start: offset, duration: metre.beat, degree: barChords[0].root - 7, chord: barChords[0] });
     } else {
       const { motif, anchor } = melody.bars[bar - 1];
@@ -214,8 +214,8 @@ export function imitationVoice(ground: SectionGround, melody: Melody): PlacedNot
 }
 
 /**
- * An inner voice of a chorale: for each chord the chord tone nearest to its last note, at least INNER_GAP below
- * `upper`.
+ * Plays an inner voice of a chorale. On each chord it moves to the chord tone nearest to its last note, at least
+ * INNER_GAP below `upper`.
  */
 export function innerVoice(ground: SectionGround, upper: readonly PlacedNote[], centre: number): PlacedNote[] {
   const { key, metre, chords, chordsPerBar } = ground;

@@ -4,10 +4,11 @@
  *     const midi = composePiece(1);            // a Standard MIDI File, the same bytes on every machine
  *     const piece = compose('waltz-7', { style: 'waltz' });
  *
- * A piece has a style (styles.ts), which gives metres, modes, forms, instruments and patterns; a key; and a form of
- * sections that return. Each section has chords from a grammar (harmony.ts), a melody of motifs over them (melody.ts),
- * and accompanying voices (accompaniment.ts). So a model finds structure at every distance: notes of one chord, bars
- * that answer bars, sections that return. Every onset and duration is a whole number of sixteenths.
+ * A piece has a style (styles.ts), a key, and a form of sections that return. The style determines the possible metres,
+ * modes, forms, instruments and patterns. Each section has chords from a grammar (harmony.ts), a melody of motifs over
+ * them (melody.ts), and accompanying voices (accompaniment.ts). So a piece has structure at every distance for a model
+ * to learn: notes of one chord, bars that answer bars, sections that return. Every onset and duration is a whole number
+ * of sixteenths.
  *
  * Artistic quality is not a goal. There are no dynamics, no rubato and no swing.
  */
@@ -98,7 +99,7 @@ export function compose(seed: number | string, options: ComposeOptions = {}): Co
 /** A voice of the piece: instrument and patterns. */
 interface PlannedLayer extends Pick<Layer, 'role'> {
   program: number;
-  /** the pattern of section A, and of all other sections */
+  /** the pattern of section A, and the pattern of all other sections */
   patterns: readonly [string, string];
   beat?: Beat;
   /** for an inner voice, the middle of its range (MIDI pitch) */
@@ -147,7 +148,7 @@ function planPiece(random: SeededRandom, options: ComposeOptions): PiecePlan {
     const silent = layer.role === 'drums' && !beat;
     if (present && !silent) layers.push({ role: layer.role, program, patterns: [first, second], beat, centre });
   }
-  // A piece has at least two voices: a melody alone gets chords or bass.
+  // A piece needs at least two voices, so a melody alone gets chords or a bass.
   if (layers.length < 2) {
     const role = patterns.chords.length > 0 ? 'chords' : 'bass';
     const program = style.layers.find((layer) => layer.role === role)!.programs[0];
@@ -181,7 +182,7 @@ function composeSections(random: SeededRandom, plan: PiecePlan): Record<string, 
       chords,
       chordsPerBar: style.chordsPerBar,
       bars: form.bars,
-      // Phrases alternate between open and closed: degree 1, the second of the scale, then the tonic.
+      // Phrases alternately end open, on degree 1 (the second note of the scale), and closed, on the tonic.
       targets: Array.from({ length: Math.ceil(form.bars / 2) }, (_, phrase) => (phrase % 2 === 0 ? 1 : 0)),
       theme: theme && random.chance(0.5) ? varyMotif(random, theme) : undefined,
     });
@@ -196,7 +197,10 @@ function lettersOf(form: Form): string[] {
   return [...new Set(form.sections.map((name) => name[0]))].filter((letter) => letter !== 'i');
 }
 
-/** A section's chords: phrases of four bars. The first is open, later ones begin like it and close. */
+/**
+ * Composes a section's chords in phrases of four bars. The first phrase ends open. Later ones begin like it and end
+ * closed.
+ */
 function composeChords(random: SeededRandom, style: Style, key: ModalKey, bars: number, index: number): Chord[] {
   if (style.harmony === 'blues') return bluesChorus(random);
   const slots = 4 * style.chordsPerBar;
@@ -265,9 +269,9 @@ function layOut(random: SeededRandom, plan: PiecePlan, sections: Readonly<Record
 }
 
 /**
- * The notes of each layer in one section.
+ * Returns the notes of each layer in one section.
  *
- * @param second whether the section is not A: it has the second patterns and all voices
+ * @param second whether the section is not A; such a section uses the second patterns and all voices
  * @param crash whether a cymbal marks the section's beginning
  */
 function sectionVoices(

@@ -1,4 +1,4 @@
-/** The type of a composed piece: compose.ts makes it, write-midi.ts writes it as MIDI. */
+/** The type of a composed piece. compose.ts makes it, and write-midi.ts writes it as MIDI. */
 import type { PlacedNote } from './accompaniment.ts';
 import type { ModalKey } from './harmony.ts';
 import type { MetreGrid, Role } from './style.ts';

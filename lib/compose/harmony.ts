@@ -28,10 +28,10 @@ export interface Chord {
   alter: Readonly<Record<number, number>>;
 }
 
-/** How a phrase ends: on V, V–I, IV–I, or V–vi. */
+/** The chords at the end of a phrase: V, V–I, IV–I, or V–vi. */
 export type Cadence = 'half' | 'authentic' | 'plagal' | 'deceptive';
 
-/** How a style gets its chords: a grammar, a repeated loop, or the twelve-bar blues. */
+/** The source of a style's chords: a grammar, a repeated loop, or the twelve-bar blues. */
 export type HarmonyKind = 'functional' | 'loop' | 'blues';
 
 const SCALES: Record<Mode, readonly number[]> = {
@@ -71,7 +71,7 @@ export function chordDegrees(chord: Chord): number[] {
 /** Whether a degree, in any octave, belongs to a chord. */
 export function isChordTone(degree: number, chord: Chord): boolean {
   const third = modulo(degree - chord.root, 7);
-  // The third counts also for a bare fifth: the melody may supply it.
+  // The third is a chord tone of a bare fifth too, because the melody may add it.
   return third === 0 || third === 2 || third === 4 || (third === 6 && chord.size === 4);
 }
 
@@ -131,7 +131,7 @@ const CHORDS_OF_FUNCTION: Record<
   },
 };
 
-/** The expansions of a tonic: by itself, or through subdominant or dominant. */
+/** The expansions of a tonic, with weights: the tonic alone, or with a subdominant or dominant before it. */
 const TONIC_RULES: readonly (readonly [readonly HarmonicFunction[], number])[] = [
   [['T'], 4],
   [['S', 'T'], 2],
@@ -167,7 +167,7 @@ export function functionalPhrase(
           ? [chord(3), chord(0)]
           : [chord(4), chord(5)];
   while (ending.length >= slots) ending.shift();
-  // The subdominant before a dominant may be replaced by the dominant's own dominant.
+  // The subdominant before a dominant may be replaced by the dominant of that dominant (V of V).
   if (ending.length > 1 && ending[1].root === 4 && mode === 'major' && random.chance(0.2)) {
     ending[0] = appliedDominant(mode, 4, size);
   }
@@ -226,7 +226,7 @@ export function bluesChorus(random: SeededRandom): Chord[] {
   return roots.map((root) => ({ root, size: 4, alter: alter[root] }));
 }
 
-/** The remainder from 0 to by − 1, for negative values too. */
+/** The remainder of value / by, from 0 to by − 1 even if the value is negative. */
 export function modulo(value: number, by: number): number {
   return ((value % by) + by) % by;
 }

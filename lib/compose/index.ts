@@ -1,7 +1,7 @@
 /**
  * lib/compose: composes the pieces of the synthetic data set from a grammar and a seed.
  *
- * - compose.ts: a piece from plan to ending
+ * - compose.ts: composes a whole piece, from its plan to its ending
  * - styles.ts: the tables of styles; style.ts: their types, metres and drums
  * - harmony.ts: scales, chords, phrases of chords
  * - melody.ts: motifs and phrases

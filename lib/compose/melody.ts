@@ -2,8 +2,8 @@
  * The composer's melody: motifs of one bar, their variations, and their placement over a section's chords.
  *
  * A motif is a rhythm and a contour in scale steps around an anchor. A phrase is a sequence of motifs (`a a b k`; k is
- * the cadence) whose anchors follow an arch. So a returning motif is the same, or transposed to another step, or
- * varied. Notes on beats move to the nearest chord tones; the notes between keep their steps.
+ * the cadence) whose anchors follow an arch. So a motif returns unchanged, transposed to another step, or varied. Notes
+ * on beats move to the nearest chord tones; the notes between keep their steps.
  */
 import { type Chord, degreePitch, isChordTone, type ModalKey, nearestChordTone } from './harmony.ts';
 import type { SeededRandom } from './random.ts';
@@ -29,7 +29,9 @@ export interface Melody {
   notes: MelodyNote[];
 }
 
-/** Rhythms of one or two beats by density, with weights: lengths in sixteenths, for simple metres. */
+/**
+ * Rhythms of one or two beats for simple metres, by density, with weights. Lengths are in sixteenths, rests negative.
+ */
 const SIMPLE_CELLS: Record<Density, readonly (readonly [readonly number[], number])[]> = {
   calm: [
     [[4], 5],
@@ -127,7 +129,7 @@ const ARCHES: readonly (readonly number[])[] = [
   [0, 0, -2, -1],
 ];
 
-/** A melody's range and its middle, in MIDI pitches. */
+/** The lowest, highest and middle pitch of a melody, as MIDI pitches. */
 const LOWEST = 58;
 const CENTRE = 72;
 const HIGHEST = 84;
@@ -187,7 +189,7 @@ function cadenceMotif(random: SeededRandom, metre: MetreGrid): Motif {
  *
  * @param chords one for each equal part of each bar: `bars × chordsPerBar`
  * @param theme the first motif, so that sections of a piece are related; by default a new one
- * @param phraseBars 4 where it divides `bars`, else 2
+ * @param phraseBars bars of a phrase: 4 if it divides `bars`, else 2
  * @param targets the degree (0–6) of each phrase's last note, if its chord has that degree
  */
 export function composeMelody(
@@ -208,7 +210,7 @@ export function composeMelody(
   const phrases = bars / phraseBars;
   const a = options.theme ?? newMotif(random, metre, density);
   const motifs: Record<string, Motif> = { a, 'a′': varyMotif(random, a), b: newMotif(random, metre, density) };
-  // The answering phrase has the first one's shape (a period) or another one.
+  // The answering phrase has the same shape as the first (a period) or another one.
   const shape = () => ({ schema: random.choose(PHRASE_SCHEMAS[phraseBars]), arch: random.choose(ARCHES) });
   const first = shape();
   const answer = random.chance(0.5) ? first : shape();
@@ -242,7 +244,7 @@ export function layMotif(bar: {
   anchor: number;
   metre: MetreGrid;
   barChords: readonly Chord[];
-  /** of the bar, in sixteenths from the section's start */
+  /** beginning of the bar, in sixteenths from the section's start */
   offset: number;
   target?: number;
 }): MelodyNote[] {
@@ -264,7 +266,7 @@ export function layMotif(bar: {
   }
   const last = notes[notes.length - 1];
   if (target !== undefined) {
-    // The target if the chord contains it (the tonic on I), otherwise the chord's root.
+    // The last note is the target if the chord contains it (the tonic on I), otherwise the chord's root.
     const goal = isChordTone(target, last.chord) ? target : last.chord.root;
     last.degree += ((((goal - last.degree) % 7) + 10) % 7) - 3;
   }

@@ -2,8 +2,8 @@
  * Seeded random numbers for the composer: a seed gives the same choices on every machine.
  *
  * The generator is sfc32 (Chris Doty-Humphrey's small fast counting generator), seeded by the FNV-1a hash of the seed's
- * text. The composer uses no transcendental functions, because their last bits differ between machines. Not for
- * cryptography.
+ * text. The composer uses no transcendental functions, because their last bits differ between machines. It must not be
+ * used for cryptography.
  */
 
 /** A stream of random choices. */
@@ -22,7 +22,7 @@ export class SeededRandom {
     for (let i = 0; i < 15; i++) this.#next();
   }
 
-  /** An independent stream: draws from it do not change the draws from other streams. */
+  /** Returns an independent stream. Drawing from it does not change the numbers of other streams. */
   fork(label: string): SeededRandom {
     return new SeededRandom(`${this.#seed}/${label}`);
   }

@@ -9,7 +9,7 @@
  */
 import type { HarmonyKind, Mode } from './harmony.ts';
 
-/** How busy a melody is. melody.ts has the rhythms. */
+/** Rhythmic density of a melody. melody.ts has the rhythms. */
 export type Density = 'calm' | 'moving' | 'running' | 'syncopated';
 
 /** A metre in sixteenths. */
@@ -18,7 +18,7 @@ export interface MetreGrid {
   denominator: number;
   /** sixteenths in a bar */
   bar: number;
-  /** sixteenths in a beat: 4, or 6 where the beat is a dotted quarter */
+  /** sixteenths in a beat: 4, or 6 if the beat is a dotted quarter */
   beat: number;
   /** whether the beat is a dotted quarter */
   compound: boolean;
@@ -81,7 +81,10 @@ export interface Patterns {
   drums: readonly Beat[];
 }
 
-/** Sections by letter. `i` is an introduction without melody. An apostrophe raises the section by a tone. */
+/**
+ * A form: sections named by letters. `i` is an introduction without melody. An apostrophe raises the section by a whole
+ * tone.
+ */
 export interface Form {
   name: string;
   sections: readonly string[];

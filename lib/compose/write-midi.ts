@@ -6,7 +6,7 @@ import midiPackage from '@tonejs/midi';
 import type { Composition } from './composition.ts';
 import { relativeMajor } from './harmony.ts';
 
-/** Sixteenths and triplets are whole numbers of ticks. */
+/** Ticks per quarter note. With 480, sixteenths and triplets are whole numbers of ticks. */
 const TICKS_PER_QUARTER = 480;
 const TICKS_PER_SIXTEENTH = TICKS_PER_QUARTER / 4;
 const DRUM_CHANNEL = 9;
@@ -32,7 +32,7 @@ export function compositionToMidi(piece: Composition): Uint8Array {
   const { header } = midi;
   const { metre } = piece;
   const ticksOfBar = (bar: number) => bar * metre.bar * TICKS_PER_SIXTEENTH;
-  // MIDI's tempo is in quarter notes, a piece's in its own beats. The package rounds microseconds down.
+  // MIDI's tempo is in quarter notes a minute, a piece's in beats of its metre. The package rounds microseconds down.
   header.tempos = [{ ticks: 0, bpm: (piece.tempo * metre.beat) / 4 }];
   header.timeSignatures = [{ ticks: 0, timeSignature: [metre.numerator, metre.denominator] }];
   header.keySignatures = piece.keys.map(({ bar, key }) => ({
@@ -54,7 +54,7 @@ export function compositionToMidi(piece: Composition): Uint8Array {
         midi: note.pitch,
         ticks: note.start * TICKS_PER_SIXTEENTH,
         durationTicks: note.duration * TICKS_PER_SIXTEENTH,
-        // The package multiplies by 127 and rounds down. Half a step more keeps the value.
+        // The package multiplies by 127 and rounds down. Adding half a step makes the result exact.
         velocity: (VELOCITY[voice.role] + 0.5) / 127,
       });
     }

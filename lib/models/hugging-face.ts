@@ -145,7 +145,7 @@ function shapeOf(json: Json) {
   };
 }
 
-/** The value as it stands in the file; checkConfig checks its type later. */
+/** The value as the file has it. checkConfig checks its type later. */
 function number(json: Json, key: string): number {
   return json[key] as number;
 }

@@ -32,7 +32,7 @@ export function initialWeights(config: ModelConfig, seed: number): Weights {
   return weights;
 }
 
-/** How a parameter is initialized: to one value, normal with mean 0, or uniform over ±bound. */
+/** The initialization of a parameter: one value, normal with mean 0, or uniform over ±bound. */
 type Initializer = { value: number } | { deviation: number } | { bound: number };
 
 const INITIALIZERS: Record<ModelConfig['architecture'], (name: string, config: ModelConfig) => Initializer> = {

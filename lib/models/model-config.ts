@@ -1,9 +1,9 @@
 /**
  * The configuration of a model: its architecture and shape. Names, shapes and number of its parameters follow from it.
  *
- * The GPT is that of GPT-2 and nanoGPT, the LSTM that of torch.nn.LSTM. Parameters have the names and shapes of Hugging
- * Face transformers (GPT2LMHeadModel, whose Conv1D weights are stored input × output) and of torch.nn, so that a
- * checkpoint opens there. The mathematics is in lib/engine.
+ * The GPT has the architecture of GPT-2 and nanoGPT, the LSTM that of torch.nn.LSTM. Parameters have the names and
+ * shapes of Hugging Face transformers (GPT2LMHeadModel, whose Conv1D weights are stored input × output) and of
+ * torch.nn, so that a checkpoint opens there. The mathematics is in lib/engine.
  */
 
 /** Decoder-only transformer: learned positions, LayerNorm before each sublayer, tanh GELU, head tied to the token embedding. */

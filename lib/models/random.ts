@@ -5,7 +5,7 @@
  * `new Random(seed, 'windows', 7)`, whether or not steps 1 to 6 ran in this process.
  *
  * Only operations that IEEE 754 rounds exactly are used, without Math.log and Math.sin, so every machine draws the same
- * bits. Not for cryptography.
+ * bits. The numbers must not be used for cryptography.
  *
  * @see Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", SC 2011
  */
@@ -20,7 +20,7 @@ export class Random {
   readonly #key: [number, number];
   readonly #counter: [number, number, number, number];
   readonly #words = new Uint32Array(4);
-  /** how many of the four words have been returned */
+  /** number of the four words that have been returned */
   #used = 4;
   /** the second draw of the last call of `normal` */
   #spare: number | undefined;
@@ -151,7 +151,7 @@ function multiplyHigh(a: number, b: number): number {
   return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (cross >>> 16)) | 0;
 }
 
-/** Low and high 32 bits. */
+/** The low and high 32 bits of a number below 2⁵³. */
 function halves(n: number): [number, number] {
   return [n >>> 0, Math.floor(n / 2 ** 32)];
 }

@@ -1,7 +1,10 @@
-/** The memory of a model beyond its window: how far a decoder reaches, and the state that an LSTM carries. */
+/**
+ * The context of a model beyond one window: the number of tokens that a decoder can read, and the state that an LSTM
+ * carries.
+ */
 import type { ModelConfig } from './model-config.ts';
 
-/** The number of tokens that a decoder can read: a GPT's positions end with its block, an LSTM has no limit. */
+/** The number of tokens that a decoder can read: a GPT's block, or infinity for an LSTM. */
 export function decoderCapacity(config: ModelConfig): number {
   switch (config.architecture) {
     case 'gpt':

@@ -54,8 +54,8 @@ export async function writeSafetensors(
 }
 
 /**
- * Replaces a file atomically: writes a temporary file beside it, flushes it to disk, and renames it. So there is never an
- * incomplete file under the name.
+ * Replaces a file atomically: writes a temporary file beside it, flushes it to disk, and renames it. So a file with
+ * this name is always complete.
  */
 export async function writeAtomically(file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
   const partial = `${file}.partial`;

@@ -5,9 +5,9 @@ import { elementCount, parameters } from './parameters.ts';
 /**
  * Floating-point operations to train on one token, forward and backward, with the output layer.
  *
- * A product with a matrix of n numbers takes 2n operations forward: n multiplications and n additions. It takes twice as
- * many backward, for the gradients of its input and of the matrix. So M numbers in matrices that multiply take 6·M. The
- * head is counted, tied or not; an embedding lookup is free.
+ * A product with a matrix of n numbers takes 2n operations forward: n multiplications and n additions. It takes twice
+ * as many backward, for the gradients of its input and of the matrix. So matrices with M numbers in total take 6·M
+ * operations. The head is counted, whether tied or not. An embedding lookup counts as 0.
  *
  * Attention adds 12·L·C·T: queries times keys and weights times values take 2·T·C each, forward once and backward twice.
  * The causal mask is not deducted.

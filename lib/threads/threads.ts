@@ -2,8 +2,8 @@
  * Worker threads that run TypeScript.
  *
  * A program and all modules behind it are bundled into one script with esbuild, and the thread evaluates that script.
- * A bundle of this project is made in about 50 ms, and each thread then starts without compiling anything.
- * tsx in the thread would take some 300 ms for each start.
+ * Bundling takes about 50 ms, and each thread then starts without compiling anything. With tsx in the thread, each
+ * start would take about 300 ms.
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
@@ -24,7 +24,7 @@ const ROOT_VARIABLE = '__projectRoot';
  * @param program the source of an ES module, without top-level await
  * @param importer URL of the module that contains the program: relative imports are resolved from there
  * @returns a CommonJS script
- * @throws BuildFailure of esbuild when a module is missing or has a syntax error
+ * @throws BuildFailure of esbuild if a module is missing or has a syntax error
  * @example await bundleProgram(`import { work } from './worker.ts'; work();`, import.meta.url)
  */
 export async function bundleProgram(program: string, importer: string): Promise<string> {
@@ -65,6 +65,6 @@ const keepModuleUrls: Plugin = {
  */
 export function startThread(bundle: string, options: { workerData: unknown; resourceLimits?: ResourceLimits }): Worker {
   const script = `const ${ROOT_VARIABLE} = ${JSON.stringify(ROOT.href)};\n${bundle}`;
-  // Without execArgv, tsx or a test runner that the process was started with would load itself into the thread.
+  // By default a thread inherits execArgv, and tsx or a test runner in it would load itself into the thread.
   return new Worker(script, { eval: true, execArgv: [], ...options });
 }

@@ -1,4 +1,4 @@
-/** Random windows of the training split, for models that see each window alone. */
+/** Chooses random windows of the training split, for models that do not carry a state from window to window. */
 import { Random } from '../../models/index.ts';
 import type { TokenSource } from './token-source.ts';
 

@@ -9,7 +9,7 @@
  */
 import { EngineError } from '../interface/index.ts';
 
-/** How a split is cut into streams. */
+/** The division of a split into streams. */
 export interface Streams {
   /** tokens from the start of a stream to the start of the next; the last target of the last stream is one token later */
   stride: number;

@@ -1,4 +1,7 @@
-/** The interface through which training and evaluation read tokens. A token store on disk implements it, or an array. */
+/**
+ * The interface through which training and evaluation read tokens. A token store on disk or an array in memory
+ * implements it.
+ */
 import { EngineError } from '../interface/index.ts';
 
 /** A part of the data: models train on `train`, and are evaluated on `val` during training and on `test` at the end. */
@@ -13,7 +16,7 @@ export interface TokenSource {
 }
 
 /**
- * Checks that a split has at least one window and the token after it, the target of the window's last token.
+ * Checks that a split has at least one window and one more token, the target of the window's last token.
  *
  * @param length of a window, in tokens
  * @throws EngineError if the split is shorter

@@ -1,4 +1,7 @@
-/** Checks of the arguments of an engine. Every engine makes them before it computes, because kernels do not check. */
+/**
+ * Checks of the arguments of an engine. Every engine runs them before it computes, because kernels do not check their
+ * arguments.
+ */
 import { elementCount, type ModelConfig, type Parameter, stateShape, type Weights } from '../../models/index.ts';
 import type { Batch, StepOptions } from './engine.ts';
 import { EngineError } from './errors.ts';

@@ -12,13 +12,13 @@ export type { OptimizerState };
 /** The engines: C++ (native/engine) and TensorFlow.js. */
 export type EngineName = 'native' | 'tfjs';
 
-/** Which engine to open, and how it computes. */
+/** The engine to open, and its precision, threads and device. */
 export interface EngineOptions {
   /** auto: native, or tfjs with a warning on stderr if the addon is not built. Default auto */
   name?: 'auto' | EngineName;
   /** bf16: matrix products with weights round their inputs to bf16; native only. Default fp32 */
   precision?: 'fp32' | 'bf16';
-  /** CPU threads, at most the machine's cores. The bits of a run depend on it. Default 1; tfjs ignores it */
+  /** CPU threads, at most the machine's cores. The bits of a run depend on their number. Default 1; tfjs ignores it */
   threads?: number;
   /** tfjs only: node-gpu, node, wasm or cpu. Default: the first that loads */
   device?: string;
@@ -30,7 +30,7 @@ export interface Engine {
   /** for people and logs: "native fp32, AVX-512, 2 threads" */
   readonly description: string;
   /**
-   * Everything that the bits of a result depend on: if all of it is equal, the same call gives the same bits. For tfjs,
+   * The properties that determine the bits of a result: if all are equal, the same call gives the same bits. For tfjs,
    * `kernels` is the device.
    */
   readonly arithmetic: { precision: 'fp32' | 'bf16'; threads: number; kernels: string };
@@ -112,7 +112,7 @@ export interface Model {
   trainStep(batch: Batch, options: StepOptions): Promise<StepResult>;
   /** Mean loss without dropout, in nats per token. */
   loss(batch: Batch): Promise<number>;
-  /** The loss and its gradient for every parameter, without dropout and without an update. For tests. */
+  /** Computes the loss and its gradient for every parameter, without dropout and without an update. For tests. */
   gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }>;
   /**
    * Logits of the next token at every position, without dropout.

@@ -1,5 +1,5 @@
 /**
- * The addon of native/engine as TypeScript sees it: functions on handles and typed arrays. It does not check its
+ * The TypeScript interface of the addon of native/engine: functions on handles and typed arrays. It does not check its
  * arguments; native-engine.ts does.
  */
 import { createRequire } from 'node:module';
@@ -31,7 +31,7 @@ export const BUFFERS = { weights: 0, first: 1, second: 2 } as const;
 /** The functions of the addon. Sizes and shapes are in the letters of interface/engine.ts. */
 export interface Addon {
   /**
-   * @param name a name that ENGINE_ISA takes, or '' for the best kernels of this CPU
+   * @param name a value that ENGINE_ISA may have, or '' for the best kernels of this CPU
    * @returns the kernels' name for people, or undefined if the CPU lacks them
    */
   kernelsName(name: string, precision: string): string | undefined;
@@ -89,7 +89,10 @@ export interface Addon {
   decoderStep(decoder: DecoderHandle, tokens: Uint32Array, logits: Float32Array): void;
   decoderReset(decoder: DecoderHandle): void;
   decoderDispose(decoder: DecoderHandle): void;
-  /** Runs one kernel on these arrays, for tests. `set` is a name that ENGINE_ISA takes, or such a name and "/bf16". */
+  /**
+   * Runs one kernel on these arrays, for tests. `set` is a value that ENGINE_ISA may have, or such a value followed by
+   * "/bf16".
+   */
   kernel(set: string, name: string, numbers: number[], arrays: (Float32Array | Uint32Array | null)[]): number;
 }
 
@@ -113,7 +116,7 @@ export function loadAddon(): Addon {
   }
 }
 
-/** The parameters as the addon takes them. */
+/** Converts parameters to the form that the addon expects. */
 export function addonParameters(list: Parameter[]): AddonParameter[] {
   return list.map(({ name, shape, decay }) => ({ name, size: elementCount(shape), decay: Number(decay) }));
 }

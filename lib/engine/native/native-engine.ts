@@ -48,8 +48,8 @@ import {
  * With precision bf16, matrix products with weights round their inputs to bf16 and accumulate in fp32. Weights, moments
  * and everything else stay in fp32.
  *
- * The environment variable ENGINE_ISA selects kernels by name: generic, avx2, avx512, avx512bf16 or amx. Without it the
- * engine uses the best that the CPU has.
+ * The environment variable ENGINE_ISA selects kernels by name: generic, avx2, avx512, avx512bf16 or amx. Without it,
+ * the engine uses the best kernels that the CPU can run.
  *
  * @throws EngineError if the addon is not built, the CPU lacks the kernels, or `threads` is out of range
  * @throws StaleAddonError if the addon was built from other sources
@@ -95,7 +95,7 @@ class NativeModel implements Model {
   readonly config: ModelConfig;
   readonly #addon: Addon;
   readonly #handle: ModelHandle;
-  /** settles when all calls so far have */
+  /** settles when all calls so far have settled */
   #queue: Promise<unknown> = Promise.resolve();
   /** number of calls that have not settled */
   #pending = 0;

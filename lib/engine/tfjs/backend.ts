@@ -7,7 +7,8 @@
  *   wasm       @tensorflow/tfjs and @tensorflow/tfjs-backend-wasm     one thread in Node
  *   cpu        nothing                                                plain JavaScript: slow; the reference of the tests
  *
- * WebGPU is not supported: it returns numbers only asynchronously, and weights and decoding are synchronous here.
+ * WebGPU is not supported: it returns numbers only asynchronously, but this interface reads weights and decodes
+ * synchronously.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -18,7 +19,7 @@ import { EngineError } from '../interface/index.ts';
 /** The API of TensorFlow.js core. */
 export type TensorFlow = typeof import('@tensorflow/tfjs-core');
 
-/** In the order in which they are tried if no device is named. */
+/** The devices, in the order in which they are tried if no device is named. */
 const DEVICES = {
   'node-gpu': {
     load: () => loadNode('@tensorflow/tfjs-node-gpu'),
@@ -42,7 +43,7 @@ interface Loaded {
 let loaded: Loaded | undefined;
 
 const require = createRequire(import.meta.url);
-/** Made by `npm run build`. */
+/** The bundle of TensorFlow.js, which `npm run build` makes. */
 const BUNDLE = new URL('../../../dist/tfjs.js', import.meta.url);
 
 /**

@@ -1,5 +1,5 @@
 /**
- * GPT-2 (Radford et al. 2019) in TensorFlow.js operations, as in transformers and nanoGPT.
+ * GPT-2 (Radford et al. 2019) in TensorFlow.js operations, with the mathematics of transformers and nanoGPT.
  *
  *   x = drop(wte[ids] + wpe[positions])
  *   L times:  x = x + attention(LayerNorm(x));  x = x + mlp(LayerNorm(x))
@@ -12,7 +12,10 @@ import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { GptConfig } from '../../models/index.ts';
 import { type Architecture, linear, type Pass, type State } from './architecture.ts';
 
-/** ids (B,T) → logits (B·T,V). The state holds keys and values (B,H,P,D) of each layer; they come back with P + T. */
+/**
+ * ids (B,T) → logits (B·T,V). The state holds keys and values (B,H,P,D) of each layer; the returned state holds
+ * (B,H,P+T,D).
+ */
 export const gpt: Architecture<GptConfig> = (pass, config, { ids, sequences: B, length: T }, state, P) => {
   const { tf, weight, drop } = pass;
   const C = config.width;

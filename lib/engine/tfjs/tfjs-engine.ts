@@ -2,8 +2,8 @@
  * The TensorFlow.js engine. It computes the same mathematics as the native engine, in public TensorFlow.js operations with
  * automatic differentiation.
  *
- * It runs if the addon could not be built, and on a GPU if tfjs-node-gpu is installed. The tests compare the native engine
- * with it. On the CPU it is slow, and it blocks the event loop during each microbatch.
+ * It is used if the addon could not be built. It computes on a GPU if tfjs-node-gpu is installed. The tests compare the
+ * native engine with it. On the CPU it is slow, and it blocks the event loop during each microbatch.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
@@ -51,7 +51,7 @@ import { activationBytes, parameterBytes } from './memory-estimate.ts';
 
 const ARCHITECTURES: Record<ModelConfig['architecture'], Architecture<never>> = { gpt, lstm };
 
-/** Bytes: the default microbatch is the largest whose activations take less. */
+/** In bytes. The default microbatch is the largest whose activations take less memory than this. */
 const ACTIVATION_BUDGET = 512 * 2 ** 20;
 
 /**

@@ -3,7 +3,7 @@
 /** Divergence is decided on the mean loss of this many steps, because the loss of a single batch is noisy. */
 export const DIVERGENCE_STEPS = 10;
 
-/** The loss of a model that knows nothing about the data. */
+/** The losses that the test compares with: those of a model that has not learned anything from the data. */
 interface Baseline {
   /** loss of the run's first step, in nats per token */
   firstLoss: number;
@@ -29,7 +29,7 @@ export function divergenceReason(losses: number[], gradientNorm: number, baselin
 }
 
 /**
- * The same test for a loss that is already a mean over many tokens, such as the validation loss.
+ * Applies the same test to a loss that is already a mean over many tokens, such as the validation loss.
  *
  * @param name names the loss in the reason
  * @param loss in nats per token

@@ -1,4 +1,7 @@
-/** The loss of a model over windows of a split: the whole split in order, or windows spread over it. Without dropout. */
+/**
+ * Computes the loss of a model over windows of a split: the whole split in order, or windows spread over it. Dropout is
+ * off.
+ */
 import { checkSplit, inputsAndTargets, type Split, type TokenSource } from '../data/index.ts';
 import { type Batch, EngineError, type Model } from '../interface/index.ts';
 
@@ -12,7 +15,7 @@ export interface Evaluation {
   bitsPerByte: number;
 }
 
-/** What to evaluate, and on how many tokens. */
+/** The model and the split to evaluate, and the number of tokens. */
 export interface EvaluateOptions {
   model: Model;
   source: TokenSource;
@@ -33,8 +36,8 @@ export interface Window {
 const WINDOWS_PER_BATCH = 8;
 
 /**
- * Loss over consecutive windows as long as the model's block; the last one may be shorter. Every token but the first of
- * the split is predicted once, from the tokens before it in its window.
+ * Computes the loss over consecutive windows as long as the model's block. The last window may be shorter. Every token
+ * but the first of the split is predicted once, from the tokens before it in its window.
  *
  * @throws EngineError if the split is shorter than one window, or the loss is NaN or infinite
  */
@@ -52,14 +55,14 @@ export async function evaluate({ model, source, split, maxTokens, onProgress }: 
 }
 
 /**
- * The error for a loss or logit that is NaN or infinite. Only damaged weights give one, because training stops before it
- * would save such weights.
+ * The error for a loss or logit that is NaN or infinite. Damaged weights are the cause, because training stops before
+ * it would save such weights.
  */
 export function notFinite(name: string, value: number): EngineError {
   return new EngineError(`${name} is ${value}: the model's weights are damaged, train it or copy them again`);
 }
 
-/** Windows one after the other that together predict `total` tokens; the last may be shorter than `length`. */
+/** Returns consecutive windows that together predict `total` tokens. The last one may be shorter than `length`. */
 export function consecutiveWindows(total: number, length: number): Window[] {
   const windows: Window[] = [];
   for (let offset = 0; offset < total; offset += length)
@@ -68,7 +71,7 @@ export function consecutiveWindows(total: number, length: number): Window[] {
 }
 
 /**
- * Full windows that do not overlap, evenly spread over a split.
+ * Returns full windows that do not overlap, evenly spread over a split.
  *
  * @param tokens in the split
  * @param length of a window, in tokens
@@ -81,7 +84,7 @@ export function spreadWindows(tokens: number, length: number, wanted: number): W
 }
 
 /**
- * Mean loss over all tokens of the windows. Neighbouring windows of the same length share a batch.
+ * Computes the mean loss over all tokens of the windows. Neighbouring windows of the same length share a batch.
  *
  * @returns `loss` in nats per token, and the number of predicted tokens
  * @throws the signal's reason if it is aborted; checked between batches
@@ -111,7 +114,7 @@ export async function lossOverWindows(
 /**
  * Reads windows of a split into one batch.
  *
- * @param offsets where the windows begin; B of them
+ * @param offsets positions of the first tokens of the B windows
  * @param length T tokens per window
  * @returns inputs (B,T) and targets (B,T), without a state
  * @throws EngineError if there are no offsets

@@ -1,6 +1,6 @@
 /** The learning rate of each step of a run: linear warmup to the peak, then a cosine down to a floor. */
 
-/** The learning rate schedule of a run; its names are those of TrainSettings. */
+/** The learning rate schedule of a run. Its fields have the names of TrainSettings. */
 export interface LearningRateSchedule {
   /** steps of the whole run */
   steps: number;
@@ -13,8 +13,8 @@ export interface LearningRateSchedule {
 }
 
 /**
- * The learning rate of one step, as nanoGPT computes it. The first of W warmup steps takes peak/(W + 1), so that it is
- * not wasted on a rate of 0. Step W takes the peak.
+ * The learning rate of one step, as nanoGPT computes it. The first of W warmup steps has the rate peak/(W + 1), because
+ * a step with the rate 0 would be wasted. Step W has the peak.
  *
  * @param step 0 … steps − 1
  * @returns the learning rate for StepOptions

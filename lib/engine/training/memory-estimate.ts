@@ -21,13 +21,13 @@ const UNCOLLECTED_BYTES = 128 * 2 ** 20;
 const FLOAT_BYTES = 4;
 
 /**
- * Peak memory of a run, beside Node's own. It is the sum of
+ * Estimates the peak memory of a run, without the memory of Node itself. It is the sum of
  *
  * - the engine's memory,
  * - the copies of the weights that the run holds: the last good ones and those that replace them. While a checkpoint is
  *   written, AdamW's two moments are held beside them,
  * - as many bytes again, at most UNCOLLECTED_BYTES, for copies that wait for garbage collection,
- * - an LSTM's carried state: before and after a step, both once more while the engine computes.
+ * - an LSTM's carried state before and after a step. The engine has a second copy of both while it computes.
  *
  * @param writesCheckpoints whether the run has a folder for checkpoints
  * @returns bytes

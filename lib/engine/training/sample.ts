@@ -10,7 +10,7 @@ import { decoderCapacity, Random } from '../../models/index.ts';
 import { checkTokens, EngineError, type Model } from '../interface/index.ts';
 import { notFinite } from './evaluate.ts';
 
-/** The model, the prompt, and how tokens are chosen. */
+/** The model, the prompt, and the options for choosing tokens. */
 export interface SampleOptions {
   model: Model;
   /** tokens that every stream begins with, at least one */
@@ -23,7 +23,10 @@ export interface SampleOptions {
   temperature?: number;
   /** samples from the k most likely tokens only; 0: no limit. Default 0 */
   topK?: number;
-  /** samples from the most likely tokens that together have this probability (Holtzman et al. 2020). Default 1: all */
+  /**
+   * samples from the smallest set of most likely tokens that together have this probability (Holtzman et al. 2020).
+   * Default 1: all tokens
+   */
   topP?: number;
   /** a whole number of at least 0 */
   seed: number;
@@ -56,7 +59,7 @@ export async function sample(options: SampleOptions): Promise<Uint32Array[]> {
       let logits = new Float32Array() as Float32Array;
       for (; fed < length; fed++) logits = decoder.step(Uint32Array.from(streams, ({ tokens }) => tokens[fed]));
       for (const [i, stream] of streams.entries()) {
-        // A stream that has ended is still fed a token, because the decoder steps all streams together.
+        // The decoder steps all streams together, so a stream that has ended still gets a token.
         const token =
           stream.end === undefined ? chooseToken(logits.subarray(i * V, (i + 1) * V), stream.random, options) : 0;
         if (token === endOfText) stream.end ??= length;
@@ -113,7 +116,7 @@ function chooseToken(
   return candidates[candidates.length - 1];
 }
 
-/** The shortest start of the ranked tokens whose weights sum to at least the share `topP` of all their weights. */
+/** Returns the first ranked tokens: as many as needed for their weights to sum to the share `topP` of all weights. */
 function nucleus(ranked: number[], weights: Float64Array, topP: number): number[] {
   const total = ranked.reduce((sum, v) => sum + weights[v], 0);
   let sum = 0;

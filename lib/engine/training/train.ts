@@ -4,9 +4,9 @@
  *
  *   settings → (windows of the step → engine: forward, backward, clip, AdamW → evaluate if due → checkpoint if due) × steps → result
  *
- * Everything random depends only on the seed and the number of the step. So a run that continues from a checkpoint ends
- * with the same bits as a run that was not interrupted. A checkpoint with which this would fail is refused: one of another
- * engine, precision or number of threads, or of other data or settings.
+ * Random numbers depend only on the seed and the number of the step. So a run that continues from a checkpoint ends
+ * with the same bits as a run that was not interrupted. A checkpoint is refused if it was made with another engine,
+ * precision or number of threads, or with other data or settings, because the bits would differ.
  */
 import {
   checkConfig,
@@ -33,7 +33,7 @@ import {
 } from './training-checkpoints.ts';
 import { type ResolvedSettings, resolveSettings, type TrainSettings } from './training-settings.ts';
 
-/** One training run: the model, the data, the settings, and where checkpoints go. */
+/** One training run: the model, the data, the settings, and the folder for checkpoints. */
 export interface TrainOptions {
   engine: Engine;
   config: ModelConfig;
@@ -123,14 +123,14 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   }
 }
 
-/** The state of a run that a checkpoint holds beside weights and optimizer. */
+/** The state of a run that a checkpoint holds in addition to the weights and the optimizer. */
 interface Progress {
   /** completed steps */
   step: number;
   curve: CurveRow[];
   /** loss of the first step */
   first: number | undefined;
-  /** losses of the last steps, oldest first; as many as the training loss and the divergence test need */
+  /** losses of the last steps, oldest first: the number of steps that the training loss and the divergence test need */
   lastLosses: number[];
   /** global norm of the last step's gradient */
   gradientNorm: number;
@@ -171,7 +171,7 @@ class TrainingRun {
   #state: Tensor | undefined;
   #diverged: TrainResult['diverged'];
 
-  /** Checks everything that can be wrong, and reads the checkpoint if there is one. */
+  /** Checks all options, and reads the checkpoint if there is one. */
   static async begin(options: TrainOptions): Promise<TrainingRun> {
     const { engine, config, source, settings, seed, checkpointDir } = options;
     checkConfig(config);

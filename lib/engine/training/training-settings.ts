@@ -1,6 +1,6 @@
 /**
- * The settings of a training run, and what follows from them for one model and one data set: the number of steps, the
- * learning rate schedule, and when and on which windows the model is evaluated.
+ * The settings of a training run. From them, resolveSettings computes the plan for one model and one data set: the
+ * number of steps, the learning rate schedule, and the steps and windows of evaluations.
  */
 import { carriesState, type ModelConfig } from '../../models/index.ts';
 import { checkSplit, cutIntoStreams, type Streams, type TokenSource } from '../data/index.ts';
@@ -8,7 +8,7 @@ import { EngineError } from '../interface/index.ts';
 import { spreadWindows, type Window } from './evaluate.ts';
 import type { LearningRateSchedule } from './learning-rate.ts';
 
-/** The settings of a training run, as a person chooses them. */
+/** The settings of a training run, as in params.yaml. */
 export interface TrainSettings {
   /** token budget: the run makes as many steps as it needs to read at least this many tokens */
   tokens: number;
@@ -22,7 +22,7 @@ export interface TrainSettings {
   learningRateFloor?: number;
   /** a share of the steps if below 1, a number of steps otherwise. Default 0 */
   warmup?: number;
-  /** see StepOptions, for this and the three below */
+  /** this and the three settings below: see StepOptions */
   weightDecay?: number;
   betas?: [number, number];
   clip?: number;
@@ -52,7 +52,7 @@ export interface ResolvedSettings {
 }
 
 /**
- * Checks the settings and computes what a run will do.
+ * Checks the settings and resolves them for one model and one data set.
  *
  * @throws EngineError naming the setting that is wrong, or the split that is too short
  */

@@ -11,15 +11,15 @@ import { type Metre, WHOLE } from './tune.ts';
 export interface KeyField {
   /** undefined if the field has only a clef or a transposition */
   key: Key | undefined;
-  /** alterations by letter C…B, with the accidentals that the field adds */
+  /** alteration of each letter C…B in semitones, including accidentals that the field adds */
   alterations: number[];
-  /** semitones, the sum of clef (treble-8), transpose= and octave=; undefined if there is none of them */
+  /** semitones: the sum of clef (treble-8), transpose= and octave=; undefined if the field has none of them */
   transpose: number | undefined;
 }
 
-/** Sharps of the major key on each letter C…B; −1 is one flat. */
+/** Number of sharps of the major key on each letter C…B; −1 is one flat. */
 const LETTER_FIFTHS = [0, 2, 4, -1, 1, 3, 5];
-/** By mode, how many sharps fewer its signature has than the major key on the same tonic. */
+/** For each mode, the number of sharps by which its signature has fewer than the major key on the same tonic. */
 const MODES: Record<string, number> = {
   maj: 0,
   ion: 0,
@@ -70,7 +70,7 @@ export function parseKey(value: string): KeyField | undefined {
   return { key: { fifths, minor: fewerSharps === 3 }, alterations, transpose };
 }
 
-/** The transposition that a K: or V: field gives, in semitones. */
+/** Parses the transposition of a K: or V: field, in semitones. */
 export function parseTranspose(text: string): number | undefined {
   let semitones: number | undefined;
   const clef = /(?:^|[\s=])(?:treble|alto|tenor|bass|[GCF][1-5]?)([+-]8)(?=\s|$)/.exec(text);
@@ -120,7 +120,7 @@ export function defaultUnit(metre: Metre | undefined): number {
  * Parses Q: `1/4=120`, `"Allegro" 3/8=96`, `1/4 1/8=60`, `C3=40`, `120` (units a minute).
  *
  * @param unit the unit length in ticks
- * @returns microseconds of a quarter note; 0 for words alone
+ * @returns microseconds per quarter note; 0 if the field has only words
  */
 export function parseTempo(value: string, unit: number): number | undefined {
   const text = value.replace(/"[^"]*"/g, ' ').trim();

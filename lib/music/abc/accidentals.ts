@@ -8,10 +8,10 @@ import { POSITIONS, type Spelling } from './spelling.ts';
 
 /** The accidentals in force while a voice is written. */
 export class Accidentals {
-  /** number of the current layer, counted through the voice, and of the first layer of this bar */
+  /** number of the current layer, counted over the whole voice; and number of this bar's first layer */
   #layer = 0;
   #barLayer = 0;
-  /** by letter C…B: the layer in which an accidental was last written, and its alteration */
+  /** the layer in which an accidental was last written for each letter C…B, and its alteration */
   readonly #letterLayer = new Int32Array(7);
   readonly #letterAlteration = new Int8Array(7);
   /** the same by staff position */

@@ -1,12 +1,15 @@
 /**
- * A text that is written piece by piece into one byte buffer. Adding strings would leave one string a piece to the
- * garbage collector. The buffer is reused from one text to the next.
+ * A text that is written piece by piece into one byte buffer. Concatenating strings would create a string for each
+ * piece, which the garbage collector must free. The buffer is reused from one text to the next.
  *
  * ASCII only: other characters are cut to their low eight bits.
  */
 
 const FIRST_CAPACITY = 1 << 14;
-/** A larger buffer is released when the next text begins, so that one huge tune does not hold its memory for good. */
+/**
+ * A larger buffer is released when the next text begins. Otherwise one huge tune would occupy its memory until the
+ * process ends.
+ */
 const MAX_KEPT_CAPACITY = 1 << 20;
 
 /** A growing text of ASCII characters. */

@@ -2,8 +2,8 @@
  * Checks ABC and lists its problems by line and column: syntax, fields, bars whose length differs from their metre or
  * between voices, voices with different numbers of bars, pitches outside MIDI's range, ties that no note continues.
  *
- * Bars may be shorter than their metre where notation allows it: the first bar (an upbeat), and bars beside repeat
- * signs and double bars.
+ * A bar may be shorter than its metre if notation allows it: the first bar (an upbeat), and bars beside repeat signs
+ * and double bars.
  */
 import { parseAbc } from './parse-abc.ts';
 import { performTune } from './perform-tune.ts';
@@ -25,7 +25,7 @@ export function checkAbc(abc: string): Problem[] {
 /**
  * Lists the problems of a parsed tune in order of line and column.
  *
- * @param playingProblems those that performTune has found
+ * @param playingProblems the problems that performTune found
  */
 export function checkTune(tune: Tune, playingProblems: Problem[]): Problem[] {
   const problems = [...tune.problems];

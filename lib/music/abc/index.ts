@@ -5,7 +5,7 @@
  * - parse-abc.ts: text to Tune; lines, fields, voices
  * - read-notes-and-chords.ts: the music of a line; voice-builder.ts: bars, layers, ties, tuplets
  * - abc-fields.ts: values of K, M, L and Q; tune.ts: the types
- * - perform-tune.ts: Tune to NoteSequence, repeats and ties played out
+ * - perform-tune.ts: Tune to NoteSequence, with repeats written out and ties joined
  * - check-abc.ts: the problems of a text
  *
  * Writing:

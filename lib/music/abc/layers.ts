@@ -31,28 +31,27 @@ import { NumberList } from './number-list.ts';
 /** One voice as pieces of the shared list. */
 export interface LayeredVoice {
   /**
-   * For each bar, the index of its first piece, and at the end the index after the last. A bar without pieces is
-   * silent.
+   * The index of each bar's first piece, then the index after the last piece. A bar without pieces is silent.
    */
   bars: number[];
-  /** the number of layers in the bar that has most of them */
+  /** the largest number of layers in a bar */
   layers: number;
 }
 
 /**
- * The longest duration, in steps, that is written as one note: a breve on a grid of 16. ABC software takes no longer
- * ones.
+ * The longest duration, in steps, that is written as one note: a breve on a grid of 16. ABC software does not accept
+ * longer notes.
  */
 export const LONGEST_PLAIN = 128;
 /** Flag of a piece: the next piece of the layer continues its sound. */
 export const TIED = 256;
 /** The bits of a piece that hold its duration and TIED. */
 export const LENGTH_MASK = 511;
-/** The number of pitches stands in the bits from this one up. */
+/** A piece holds its number of pitches in this bit and the bits above it. */
 export const COUNT_SHIFT = 9;
-/** Flag of a pitch, in a piece of which only some pitches are tied. */
+/** Flag of a tied pitch, in a piece that also has pitches without a tie. */
 export const PITCH_TIED = 128;
-/** See the list above. */
+/** Marks the beginning of the next layer of a bar; see the list above. */
 export const NEXT_LAYER = 0;
 
 /** The pitch list of a single note, by pitch, allocated once: most pieces are single notes. */
@@ -105,8 +104,9 @@ class OpenLayer {
   used = false;
   /** the step up to which it is filled */
   end = 0;
-  /** pitches that sound on beyond the bar, and until when; 0 if there are none */
+  /** pitches that continue into the next bar */
   held: readonly number[] = SILENCE;
+  /** the step at which they end; 0 if there are none */
   heldUntil = 0;
 
   constructor(pieces: NumberList) {
@@ -140,7 +140,7 @@ class OpenLayer {
 }
 
 /**
- * Adds a note or chord as tied pieces of plain durations, or a silence as rests. `tied`: the last piece is tied too.
+ * Adds a note or chord as tied pieces of plain durations, or a silence as rests. If `tied`, the last piece is tied too.
  */
 function addPieces(pieces: NumberList, pitches: readonly number[], steps: number, tied: boolean): void {
   const parts = plainParts(steps);
@@ -152,7 +152,10 @@ function addPieces(pieces: NumberList, pitches: readonly number[], steps: number
   }
 }
 
-/** Program changes stand before the first note that has the program. The voice's first program is not written here. */
+/**
+ * Divides a voice into layers. A program change precedes the first note that has the program. The voice's first program
+ * is not written here.
+ */
 function layerVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList): LayeredVoice {
   const barStarts: number[] = [];
   const layers = [new OpenLayer(pieces)];
@@ -190,8 +193,8 @@ function layerVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList)
 }
 
 /**
- * The used layer that needs the shortest rest before this onset; otherwise one not yet used in this bar; otherwise a
- * new one.
+ * Returns the used layer that needs the shortest rest before this onset. If none is free, returns a layer that this bar
+ * has not used yet, or a new one.
  */
 function freeLayer(layers: OpenLayer[], start: number, barStart: number): OpenLayer {
   let best: OpenLayer | undefined;
@@ -230,14 +233,14 @@ function closeBar(layers: OpenLayer[], to: number): number {
   return used;
 }
 
-/** Readers of ABC, this library's too, do not accept larger chords. */
+/** Throws a MusicError for a chord that readers of ABC, this library's included, do not accept. */
 function checkChordSize(notes: number): void {
   if (notes > MAX_NOTES_IN_CHORD) {
     throw new MusicError(`${notes} notes sound at once in one voice; at most ${MAX_NOTES_IN_CHORD} can be written`);
   }
 }
 
-/** Writes a voice in one layer. */
+/** Writes a voice in one layer, cut at every beginning and end of a note. */
 function sliceVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList): LayeredVoice {
   const barStarts: number[] = [];
   let sounding: ScoreNote[] = [];

@@ -1,8 +1,8 @@
-/** The text of durations, and the choice of the unit length L: under which a tune is shortest. */
+/** Writes durations as text, and chooses the unit length L: that makes a tune's text shortest. */
 import { COUNT_SHIFT, type LayeredVoice, LENGTH_MASK, LONGEST_PLAIN, NEXT_LAYER, TIED } from './layers.ts';
 import type { NumberList } from './number-list.ts';
 
-/** Denominators of the note lengths that L: may name. */
+/** Denominators of the note lengths that L: may have. */
 const UNITS = [4, 8, 16, 32, 64];
 
 /** Results of lengthTexts by unit, filled on demand. */
@@ -12,7 +12,7 @@ const LENGTH_TABLES: string[][] = [];
  * The text that follows the pitches of a piece, for every duration.
  *
  * @param unit steps of a note without a number
- * @returns by duration in steps, and by duration + TIED with the tie
+ * @returns texts indexed by duration in steps; at index duration + TIED, the text includes the tie
  */
 export function lengthTexts(unit: number): string[] {
   return (LENGTH_TABLES[unit] ??= makeLengthTexts(unit));
@@ -28,7 +28,7 @@ function makeLengthTexts(unit: number): string[] {
   return table;
 }
 
-/** The multiplier of a duration: nothing for one unit, `2`, `/`, `/4`, `3/`. */
+/** The multiplier of a duration: `2`, `/`, `/4`, `3/`, or an empty text for one unit. */
 function lengthText(steps: number, unit: number): string {
   let numerator = steps;
   let denominator = unit;
@@ -41,9 +41,10 @@ function lengthText(steps: number, unit: number): string {
 }
 
 /**
- * Finds the L: that needs the fewest characters of length; among equals, the longest.
+ * Finds the L: with which the lengths of notes need the fewest characters. Of equally good units, it returns the
+ * longest.
  *
- * @param pieces the list that layerScore has filled
+ * @param pieces the list that layerScore filled
  * @returns the denominator: 8 for L:1/8
  */
 export function shortestUnit(voices: LayeredVoice[], pieces: NumberList, grid: number): number {
@@ -63,7 +64,7 @@ export function shortestUnit(voices: LayeredVoice[], pieces: NumberList, grid: n
   return best;
 }
 
-/** How many pieces have each duration. */
+/** The number of pieces of each duration, in steps. */
 function countDurations(voices: LayeredVoice[], { numbers }: NumberList): Int32Array {
   const counts = new Int32Array(TIED);
   for (const { bars } of voices) {

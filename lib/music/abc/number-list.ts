@@ -4,7 +4,10 @@
  */
 
 const FIRST_CAPACITY = 1 << 6;
-/** A larger array is released when the list is emptied, so that one huge file does not hold its memory for good. */
+/**
+ * A larger array is released when the list is emptied. Otherwise one huge file would occupy its memory until the
+ * process ends.
+ */
 const MAX_KEPT_CAPACITY = 1 << 18;
 
 /** A list of 32-bit integers. */

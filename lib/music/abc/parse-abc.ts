@@ -18,7 +18,7 @@ import { MusicReader } from './read-notes-and-chords.ts';
 import type { ProblemKind, Tune } from './tune.ts';
 import { FIRST_SETTINGS, type Settings, VoiceBuilder } from './voice-builder.ts';
 
-/** Further problems are not recorded. */
+/** Largest number of problems that are recorded. */
 const MAX_PROBLEMS = 1000;
 const MAX_VOICES = 256;
 const FIELD_LINE = /^([A-Za-z]):(?![|:])(.*)$/;
@@ -145,8 +145,8 @@ class AbcParser {
   }
 
   /**
-   * A field applies to all voices in the header and until a voice has begun. Afterwards it applies to the current
-   * voice.
+   * Applies the settings of a field. In the header, and until a voice has begun, they apply to all voices; afterwards
+   * to the current voice.
    */
   #set(settings: Partial<Settings>): void {
     const { voice } = this.#reader;

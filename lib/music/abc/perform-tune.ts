@@ -14,13 +14,14 @@ import {
   WHOLE,
 } from './tune.ts';
 
-/** Repeats cannot be nested, so real tunes have far fewer. */
+/** Largest number of bars that are played, with repeats. Repeats cannot be nested, so real tunes have far fewer. */
 const MAX_PLAYED_BARS = 50_000;
 
 /**
  * Plays a tune as far as possible.
  *
- * @returns the notes, and the problems that only appear in playing: ties without a second note, repeats without end
+ * @returns the notes, and the problems that are found only when playing: ties without a second note, and repeats that
+ * make the tune too long
  */
 export function performTune(tune: Tune): { sequence: NoteSequence; problems: Problem[] } {
   const problems: Problem[] = [];
@@ -59,7 +60,7 @@ function playOrder(bars: TuneBar[], problems: Problem[]): TuneBar[] {
       if (!ending.includes(pass)) {
         const next = bars.findIndex((other, j) => j > i && (other.endings !== undefined || other.opensRepeat));
         if (next < 0 || bars[next].opensRepeat) {
-          // This pass has no ending: continue after the present one.
+          // This pass has no ending: continue after the current ending.
           const end = bars.findIndex((other, j) => j >= i && (other.closesRepeat > 0 || other.doubleBar));
           i = end < 0 ? bars.length : end + 1;
           section = i;
@@ -100,7 +101,7 @@ function playOrder(bars: TuneBar[], problems: Problem[]): TuneBar[] {
   return played;
 }
 
-/** A tied note whose second note has not come yet. */
+/** A tied note that still waits for the note that continues it. */
 interface OpenTie {
   note: PlayedNote;
   written: TuneNote;
@@ -160,7 +161,7 @@ function programChanges({ changes }: TuneBar): BarChange[] {
   return changes.filter((change) => change.program !== undefined).sort((a, b) => a.offset - b.offset);
 }
 
-/** The program that a bar's changes have set by an offset; undefined before the first change. */
+/** The program that a bar's changes have set at an offset; undefined before the first change. */
 function programAt(changes: BarChange[], offset: number): number | undefined {
   for (let i = changes.length - 1; i >= 0; i--) if (changes[i].offset <= offset) return changes[i].program;
   return undefined;

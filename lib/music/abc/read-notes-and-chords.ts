@@ -2,7 +2,7 @@
  * Reads lines of music character by character: notes (`^c'2`), chords (`[CEG]2`), rests, ties, tuplets, bar lines,
  * layers.
  *
- * The notes are added to a VoiceBuilder. Inline fields are handed to parse-abc.ts. Grace notes, decorations, slurs,
+ * The notes are added to a VoiceBuilder. Inline fields are passed to parse-abc.ts. Grace notes, decorations, slurs,
  * chord symbols and annotations make no sound here and are skipped.
  *
  * @see ABC standard 2.1, §4: the tune body
@@ -37,16 +37,16 @@ type ProblemHandler = (line: number, column: number, kind: ProblemKind, message:
 export class MusicReader implements TextPlace {
   /** the voice that notes are added to */
   voice!: VoiceBuilder;
-  /** counted from 1 */
+  /** number of the current line, counted from 1 */
   line = 1;
   #text = '';
   #at = 0;
   /**
-   * The columns of the last `]` and `}` of the line. After them, no search for a closing bracket is made: it keeps time
-   * linear.
+   * The columns of the last `]` and `}` of the line. After them, no closing bracket is searched for. This keeps the
+   * time linear.
    */
   #lastBracket = -1;
-  /** where the last inline field of the line ended */
+  /** the column after the last inline field of the line */
   #fieldEnd = -1;
   #lastBrace = -1;
   readonly #onInlineField: InlineFieldHandler;
@@ -65,7 +65,7 @@ export class MusicReader implements TextPlace {
     this.#report(this.line, column, kind, message);
   }
 
-  /** Goes to the beginning of a line. The line need not be music. */
+  /** Moves to the beginning of a line, which may be of any kind. */
   moveTo(line: number, text: string): void {
     this.line = line;
     this.#text = text;
@@ -110,7 +110,7 @@ export class MusicReader implements TextPlace {
     return pattern.exec(this.#text);
   }
 
-  /** Skips a construction that makes no sound. `name` is its name in the problem if it does not end in its line. */
+  /** Skips a construction that makes no sound. If it does not end in its line, a problem is reported under `name`. */
   #skip(pattern: RegExp, name: string): void {
     const match = this.#match(pattern);
     if (match === null) this.problem('syntax', `${name} begins here and does not end in its line`);
@@ -140,7 +140,7 @@ export class MusicReader implements TextPlace {
     const notes: TuneNote[] = [];
     // A chord lasts as long as its first note (standard 2.1, §4.17).
     let duration = 0;
-    /** the column of a decoration whose note has not come yet; 0 if there is none */
+    /** the column of a decoration that still waits for its note; 0 if there is none */
     let decoration = 0;
     this.#at++;
     while (this.#at < text.length) {
@@ -321,7 +321,7 @@ export class MusicReader implements TextPlace {
     this.#at += match[0].length;
   }
 
-  /** Reads what begins with `[`: an inline field, a bar line, an ending or a chord. */
+  /** Reads a construction that begins with `[`: an inline field, a bar line, an ending or a chord. */
   #bracket(): void {
     const { column } = this;
     const text = this.#text;

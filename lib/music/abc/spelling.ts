@@ -12,17 +12,17 @@ import type { Key } from '../model/index.ts';
 
 /** Semitones above C of the letters C D E F G A B. */
 export const LETTER_SEMITONES = [0, 2, 4, 5, 7, 9, 11];
-/** Letters (0 = C) in the order that sharps are added to a signature; flats come from the end. */
+/** Letters (0 = C) in the order in which sharps are added to a signature. Flats are added in the reverse order. */
 const ORDER_OF_SHARPS = [3, 0, 4, 1, 5, 2, 6];
-/** Letters by place on the line of fifths, from F on. */
+/** Letters by place on the line of fifths, starting with F. */
 const LINE_OF_FIFTHS = [3, 0, 4, 1, 5, 2, 6];
 /** ABC's accidentals for alterations from −2 to 2. */
 const ACCIDENTAL_TEXT = ['__', '_', '=', '^', '^^'];
 
-/** Staff positions of eleven octaves, which hold MIDI's pitches. */
+/** Number of staff positions: eleven octaves contain all MIDI pitches. */
 export const POSITIONS = 7 * 11;
 
-/** Alteration of each letter C…B by a signature: −1, 0 or 1. */
+/** The alteration of each letter C…B in a key signature: −1, 0 or 1. */
 export function signature(fifths: number): number[] {
   const alterations = [0, 0, 0, 0, 0, 0, 0];
   for (let i = 0; i < Math.min(fifths, 7); i++) alterations[ORDER_OF_SHARPS[i]] = 1;
@@ -39,7 +39,7 @@ export interface Spelling {
   letter: Int8Array;
   /** semitones from the natural note, −2…2 */
   alteration: Int8Array;
-  /** by letter C…B: the alteration that the signature gives */
+  /** the signature's alteration of each letter C…B */
   signature: number[];
   /** letter and octave marks: c' */
   plain: string[];
@@ -59,7 +59,7 @@ function makeSpelling(key: Key): Spelling {
   const position = new Int16Array(128);
   const letters = new Int8Array(128);
   const alteration = new Int8Array(128);
-  // Places on the line of fifths, F being −1, C 0, G 1; twelve in a row name every pitch class once.
+  // Places on the line of fifths: F is −1, C is 0, G is 1. Twelve consecutive places name every pitch class once.
   const first = key.fifths - (key.minor ? 3 : 4);
   for (let place = first; place < first + 12; place++) {
     const letter = LINE_OF_FIFTHS[(((place + 1) % 7) + 7) % 7];
@@ -72,7 +72,7 @@ function makeSpelling(key: Key): Spelling {
       alteration[pitch] = altered;
     }
   }
-  // Pitch 0 stays C in keys that would spell it as a B♯ below MIDI's range.
+  // Pitch 0 stays C in keys that would spell it as a B♯, whose staff position would be negative.
   const plain = Array.from(position, positionText);
   const marked = plain.map((text, pitch) => ACCIDENTAL_TEXT[alteration[pitch] + 2] + text);
   return { key, position, letter: letters, alteration, signature: signature(key.fifths), plain, marked };

@@ -11,7 +11,7 @@ export const WHOLE = 1024 * 315;
 
 /** The kinds of problems. */
 export type ProblemKind =
-  /** a character or construction that ABC does not have */
+  /** a character or construction that does not exist in ABC */
   | 'syntax'
   /** a field that is missing, misplaced or unreadable */
   | 'header'
@@ -38,13 +38,13 @@ export interface Problem {
   kind: ProblemKind;
 }
 
-/** One field: `K:G` on a line of its own, or `[K:G]` within the music. */
+/** One field: `K:G` on a separate line, or `[K:G]` within the music. */
 export interface Field {
   letter: string;
   value: string;
   /** counted from 1 */
   line: number;
-  /** where the field begins, counted from 1; an inline field begins with its bracket */
+  /** the column at which the field begins, counted from 1; an inline field begins with its bracket */
   column: number;
   /** the column after the field, and after the bracket of an inline field */
   endColumn: number;
@@ -86,7 +86,7 @@ export interface BarChange {
 
 /** A bar of one voice. Times are in ticks. */
 export interface TuneBar {
-  /** where its first note or rest stands, after any fields before it */
+  /** the place of its first note or rest, after any fields before it */
   line: number;
   column: number;
   /** the place after its bar line, or the end of the text if no bar line ends it */
@@ -102,7 +102,7 @@ export interface TuneBar {
   changes: BarChange[];
   /** a repeated section begins here */
   opensRepeat: boolean;
-  /** how many times the section that ends here is repeated */
+  /** number of times that the section ending here is repeated */
   closesRepeat: number;
   /** whether a double or final bar line ends it */
   doubleBar: boolean;

@@ -1,5 +1,5 @@
 /**
- * Builds one voice of a tune: puts notes into bars and layers, and keeps the state that one note leaves for the next
+ * Builds one voice of a tune. Puts notes into bars and layers, and keeps the state that affects later notes
  * (accidentals, ties, tuplets, broken rhythm, repeats).
  *
  * It does not see the text: read-notes-and-chords.ts reads the characters and calls it.
@@ -16,28 +16,31 @@ import {
   WHOLE,
 } from './tune.ts';
 
-/** Longer notes are typing errors, such as C44444. */
+/** In ticks. Longer notes are typing errors, such as C44444. */
 const MAX_NOTE_DURATION = 64 * WHOLE;
 const MAX_BARS_OF_REST = 1000;
-/** Rests may not lead beyond this bar. Otherwise a few characters could stand for millions of bars. */
+/**
+ * Rests may not extend a voice beyond this number of bars. Without a limit, a few characters could produce millions of
+ * bars.
+ */
 const MAX_BARS = 50_000;
 const MAX_LAYERS = 64;
 const MAX_REPEATS = 8;
 
 /**
- * By p, the q of a tuplet `(p`: p notes in the time of q. 0 for 5, 7 and 9, where q depends on the metre (standard 2.1,
- * §4.13).
+ * The q of a tuplet `(p`, indexed by p: p notes take the time of q. It is 0 for 5, 7 and 9, because there q depends on
+ * the metre (standard 2.1, §4.13).
  */
 const TUPLET_TIME = [0, 0, 3, 2, 3, 0, 2, 0, 3, 0];
 
-/** The reader's place in the text, and a way to report a problem there. */
+/** The reader's current place in the text, and a method that reports a problem there. */
 export interface TextPlace {
   readonly line: number;
   readonly column: number;
   problem(kind: ProblemKind, message: string): void;
 }
 
-/** The values that fields set for a voice, from the field on. */
+/** The values that fields set for the following notes of a voice. */
 export interface Settings {
   /** duration of a note without a length, in ticks */
   unit: number;
@@ -45,12 +48,12 @@ export interface Settings {
   /** undefined for free metre (M:none) */
   metre: Metre | undefined;
   key: Key;
-  /** by letter C…B, −2…2 */
+  /** semitones by letter C…B, −2…2 */
   alterations: number[];
   /** in semitones */
   transpose: number;
   /**
-   * which later notes of the bar an accidental applies to: none, those of its octave, or those of its letter in all
+   * the later notes of the bar to which an accidental applies: none, those of its octave, or those of its letter in all
    * octaves
    */
   accidentals: 'not' | 'octave' | 'pitch';
@@ -73,7 +76,7 @@ export class VoiceBuilder {
   settings: Settings;
   readonly #place: TextPlace;
   #bar: TuneBar | undefined;
-  /** repeat signs, endings and changes that stand before the first note of the next bar */
+  /** repeat signs, endings and changes that precede the first note of the next bar */
   #opensRepeat = false;
   #endings: number[] | undefined;
   #pending: BarChange[] = [];
@@ -111,7 +114,10 @@ export class VoiceBuilder {
     if (settings.key !== undefined) this.#forgetAccidentals();
   }
 
-  /** Changes the tempo or program here: in the open bar, or at the beginning of the next. */
+  /**
+   * Changes the tempo or program at the current position of the open bar, or at the beginning of the next bar if none
+   * is open.
+   */
   change(change: Omit<BarChange, 'offset'>): void {
     if (this.#bar === undefined) this.#pending.push({ offset: 0, ...change });
     else this.#bar.changes.push({ offset: this.#bar.layers.at(-1)!.duration, ...change });
@@ -167,7 +173,7 @@ export class VoiceBuilder {
   /**
    * Ends the bar with a bar line.
    *
-   * @param closesRepeat how many times the section that ends here is repeated
+   * @param closesRepeat number of times that the section ending here is repeated
    * @param endColumn the column after the bar line
    */
   barLine(closesRepeat: number, doubleBar: boolean, opensRepeat: boolean, endColumn: number): void {
@@ -229,8 +235,8 @@ export class VoiceBuilder {
   }
 
   /**
-   * Adds the notes of one onset (none for a rest) and the time to the next. Tuplets, broken rhythm and `factor` scale
-   * both.
+   * Adds the notes of one onset (none for a rest) and advances by `duration` ticks. Tuplets, broken rhythm and `factor`
+   * scale the duration of the notes and the advance.
    */
   sound(notes: TuneNote[], duration: number, factor = 1): void {
     const scale = factor * this.#takeFactor();
@@ -311,7 +317,7 @@ export class VoiceBuilder {
     this.#brokenFactor = 2 - factor;
   }
 
-  /** The factor of the next duration, from tuplets and broken rhythm. */
+  /** Returns the factor of the next duration, and advances the state of tuplets and broken rhythm. */
   #takeFactor(): number {
     let factor = this.#brokenFactor;
     this.#brokenFactor = 1;

@@ -2,9 +2,9 @@
  * Writes a score as ABC, in the dialect of docs/music.md. Equal scores give equal text, and parse-abc.ts reads it back
  * exactly.
  *
- * A tune is a header of X, M, L, Q and K; a V: for each voice if there are several, with its program or drum channel;
- * then the bars. In the interleaved layout, a line holds one bar of all voices. In the other layout, it holds four bars
- * of one voice.
+ * A tune has a header of X, M, L, Q and K. If there are several voices, a V: field for each follows, with its program
+ * or drum channel. Then come the bars. In the interleaved layout, a line holds one bar of all voices. In the other
+ * layout, it holds four bars of one voice.
  */
 import type { Score, ScoreVoice } from '../model/index.ts';
 import { AsciiText } from './ascii-text.ts';
@@ -14,7 +14,7 @@ import { NumberList } from './number-list.ts';
 import { keyText } from './spelling.ts';
 import { barFields, type TuneContext, VoiceWriter } from './write-notes-and-chords.ts';
 
-/** Which bars follow each other in the text: all voices of one bar, or all bars of one voice. */
+/** Order of the bars in the text: all voices of one bar together, or all bars of one voice together. */
 export type Layout = 'interleaved' | 'voices';
 
 const BARS_PER_LINE = 4;
@@ -51,7 +51,7 @@ class AbcWriter {
     return text.toString();
   }
 
-  /** The bars of one voice, several on a line. */
+  /** Writes the bars of one voice, several on a line. */
   #writeLines(writer: VoiceWriter, bars: number): void {
     for (let b = 0; b < bars; b++) {
       writer.writeBar(b);
@@ -59,7 +59,7 @@ class AbcWriter {
     }
   }
 
-  /** One bar of all voices on a line. */
+  /** Writes one bar of all voices on each line. */
   #writeInterleaved(writers: VoiceWriter[], bars: number): void {
     const text = this.#text;
     const voiceFields = writers.map((_, v) => `[V:${v + 1}]`);
@@ -80,13 +80,13 @@ function voiceSettings(voice: ScoreVoice): string {
   return (voice.drum ? '%%MIDI channel 10\n' : '') + (program === 0 ? '' : `%%MIDI program ${program}\n`);
 }
 
-/** Its buffers are reused for every tune: new ones would not be in the processor's cache. */
+/** The writer of all tunes. It reuses its buffers, because new ones would not be in the processor's cache. */
 const WRITER = new AbcWriter();
 
 /**
  * Writes a score as ABC.
  *
- * @param score at least one voice, each with at least one note
+ * @param score has at least one voice, and each voice at least one note
  * @throws MusicError if more notes sound at once in a voice than a chord may have
  * @example writeAbc(midiToScore(bytes).score, 'voices')
  */

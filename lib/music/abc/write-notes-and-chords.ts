@@ -15,7 +15,7 @@ import { keyText, type Spelling, spellingOf } from './spelling.ts';
 /** Drums are written as in C major in every key, so that a drum always has the same text. */
 const DRUM_KEY = { fifths: 0, minor: false };
 
-/** The inline field of each bar, empty where nothing changes. */
+/** The inline field of each bar, empty if nothing changes. */
 export interface BarFields {
   metre: string[];
   key: string[];
@@ -37,15 +37,15 @@ export function barFields(bars: ScoreBar[]): BarFields {
   return fields;
 }
 
-/** Everything that the voices of one tune have in common. */
+/** Values that all voices of a tune share. */
 export interface TuneContext {
   bars: ScoreBar[];
   fields: BarFields;
-  /** by duration, see lengthTexts */
+  /** indexed by duration, see lengthTexts */
   lengths: string[];
   /** the pieces of all voices, see layers.ts */
   pieces: NumberList;
-  /** the tune is appended to it */
+  /** the buffer that the tune is appended to */
   text: AsciiText;
 }
 
@@ -57,7 +57,7 @@ export class VoiceWriter {
   readonly #tune: TuneContext;
   readonly #accidentals = new Accidentals();
 
-  /** `isFirst`: the first voice of a tune states tempo changes for all */
+  /** `isFirst`: whether this is the first voice of the tune, which writes the tempo changes for all voices */
   constructor(voice: ScoreVoice, layered: LayeredVoice, isFirst: boolean, tune: TuneContext) {
     this.#drum = voice.drum;
     this.#barStarts = layered.bars;
@@ -104,7 +104,7 @@ export class VoiceWriter {
     }
   }
 
-  /** `[CE-G]`, without its length. Its pitches are numbers from…to−1 of the list; each may be tied by itself. */
+  /** `[CE-G]`, without its length. Its pitches are entries from…to−1 of the list. Each may have its own tie. */
   #writeChord(from: number, to: number, spelling: Spelling): void {
     const { text } = this.#tune;
     const { numbers } = this.#tune.pieces;

@@ -1,5 +1,5 @@
 /**
- * Lays the bars of a sequence: where they begin, and the metre, tempo and key of each.
+ * Lays the bars of a sequence: the beginning, metre, tempo and key of each bar.
  *
  * - A metre change within a bar ends that bar. The shortened bar gets a metre of its own length, so that every bar is
  *   as long as its metre.
@@ -16,7 +16,7 @@ import {
   type TempoChange,
 } from '../model/index.ts';
 
-/** An hour of 1/4 bars has 7,200. Without a limit, one damaged delta time would make millions of bars. */
+/** An hour of 1/4 bars has 7,200 bars. Without a limit, one damaged delta time could produce millions of bars. */
 const MAX_BARS = 10_000;
 /** The numerator of a MIDI time signature is one byte. */
 const MAX_NUMERATOR = 255;
@@ -28,7 +28,7 @@ const MAX_TEMPO = 2000;
  * Lays bars over steps 0…end.
  *
  * @param detect estimates the key if the sequence has none
- * @param warnings metres that do not fit the grid are added here
+ * @param warnings a warning is added here for each metre that does not fit the grid
  * @throws MusicError if there are more than MAX_BARS
  */
 export function layBars(
@@ -83,7 +83,7 @@ function metreChanges(sequence: NoteSequence, grid: number, toStep: (tick: numbe
 
 /**
  * The metre of a shortened bar, with the smallest denominator (3/4, not 6/8). If its numerator would exceed
- * MAX_NUMERATOR, the bar is as many whole 4/4 as fit; the next bar takes the rest.
+ * MAX_NUMERATOR, the bar has the length of as many 4/4 bars as fit, and the next bar takes the rest.
  */
 function metreWithin(steps: number, grid: number): { length: number; numerator: number; denominator: number } {
   let numerator = steps;

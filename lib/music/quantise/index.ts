@@ -2,6 +2,6 @@
  * Turns notes in time into notes on a grid.
  *
  * - quantise.ts: onsets, durations and voices
- * - bars.ts: where bars begin, with their metre, tempo and key
+ * - bars.ts: the beginnings of bars, with their metre, tempo and key
  */
 export { DEFAULT_GRID, isPlainDuration, quantise } from './quantise.ts';

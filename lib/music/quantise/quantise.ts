@@ -1,9 +1,9 @@
 /**
  * Quantises a NoteSequence into a Score: moves every onset and duration to the grid, by less than one step.
  *
- * Onsets go to the nearest step. A duration between two steps goes to the step that meets the next onset; otherwise to
- * the one that needs no tie; otherwise to the nearer one. Notes on the grid do not move, so a score that is played and
- * read again is the same score.
+ * Onsets move to the nearest step. A duration between two steps is rounded to the step at which the next onset lies. If
+ * neither step is one, it is rounded to the duration that needs no tie. Otherwise it is rounded to the nearer step.
+ * Notes on the grid do not move, so a score that is played and read again does not change.
  */
 
 import {
@@ -22,7 +22,7 @@ import { layBars } from './bars.ts';
 /** Steps per quarter note. */
 export const DEFAULT_GRID = 16;
 const GRIDS = [1, 2, 4, 8, 16, 32];
-/** A duration this close to a step, in steps, is on it. */
+/** A duration counts as a whole number of steps if it differs from one by less than this, in steps. */
 const EXACT = 1e-9;
 /** Longer ranges are sorted by Array.sort. */
 const MAX_INSERTION_SORT = 32;
@@ -38,7 +38,7 @@ export function isPlainDuration(steps: number): boolean {
  * Quantises a sequence.
  *
  * @param grid steps per quarter note: 1, 2, 4, 8, 16 or 32
- * @returns the score, and a sentence for each metre or part that could not be kept
+ * @returns the score, and a warning, one sentence each, for every metre or part that could not be kept
  * @throws MusicError if there is no note, the grid is none of these, or the music has more bars than bars.ts allows
  */
 export function quantise(sequence: NoteSequence, grid: number = DEFAULT_GRID): { score: Score; warnings: string[] } {
@@ -58,8 +58,8 @@ export function quantise(sequence: NoteSequence, grid: number = DEFAULT_GRID): {
 }
 
 /**
- * Joins all drums to one part. If too many pitched parts remain, joins the smallest to one of its program, or to the
- * next.
+ * Joins all drums into one part. While there are too many pitched parts, joins the smallest one to a part with the same
+ * program, or else to the next part.
  */
 function joinParts(parts: Part[], warnings: string[]): Part[] {
   const drums = parts.filter((part) => part.drum && part.notes.length > 0);
@@ -101,7 +101,7 @@ function quantisePart(part: Part, stepsPerTick: number): ScoreVoice {
   for (let i = 0, j = 0; i < notes.length; i = j) {
     j = endOfOnset(notes, i);
     sortRange(notes, i, j, compareNotes);
-    // Notes of one onset get one program: ABC can change it only between onsets.
+    // All notes of an onset get the same program, because ABC can change it only between onsets.
     for (let k = i; k < j - 1; k++) notes[k].program = notes[j - 1].program;
   }
   return { drum: part.drum, notes };
@@ -148,7 +148,8 @@ function sortRange(notes: ScoreNote[], i: number, j: number, compare: (a: ScoreN
  */
 function settleDurations(notes: ScoreNote[], i: number, j: number, stepsPerTick: number, gap: number): void {
   while (i < j) {
-    // Find the most notes that have a whole duration in common. `low` and `high` are its possible values.
+    // Find the largest group of notes that can share a duration. `low` and `high` are its possible values in whole
+    // steps.
     let exact = notes[i].duration * stepsPerTick;
     const high = Math.max(1, Math.ceil(exact - EXACT));
     let low = Math.max(1, Math.floor(exact + EXACT));
@@ -174,7 +175,7 @@ function settleDurations(notes: ScoreNote[], i: number, j: number, stepsPerTick:
 /**
  * Makes overlapping notes of one pitch end in the order in which they begin, by exchanging their ends.
  *
- * A MIDI channel cannot express another order. Rounding and joined tracks can produce one.
+ * A MIDI channel cannot express another order, but rounding and joined tracks can produce one.
  */
 function orderEndsByStart(notes: ScoreNote[]): void {
   const last: (ScoreNote | undefined)[] = new Array(128);
