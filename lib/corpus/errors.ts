@@ -22,9 +22,9 @@ const REASONS: Record<string, string> = {
 };
 
 /**
- * Says in plain words why something failed.
+ * Describes the reason of a failure in plain words.
  *
- * @param error whatever was thrown
+ * @param error the value that was thrown
  * @returns the plain reason for a known error code of the operating system, otherwise the error's own message
  */
 export function reasonOf(error: unknown): string {
@@ -41,7 +41,9 @@ export class DiskError extends CorpusError {
   }
 }
 
-/** Whether an error would hit every other file too: disk full, quota used up, read-only disk, too many open files. */
+/**
+ * Whether an error would occur for every other file too: disk full, quota used up, read-only disk, too many open files.
+ */
 export function isFatal(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EROFS' || code === 'EMFILE';

@@ -1,5 +1,5 @@
 /**
- * Listing the folders of a corpus and writing into them.
+ * Lists the folders of a corpus and writes into them.
  *
  * Paths are relative to the folder, with `/` between names, and sorted in the same order on every machine. Links to files count
  * as files. Links to folders are not followed, so a walk always ends and never leaves the folder.
@@ -31,7 +31,10 @@ const MIDI_NAME = /\.(mid|midi|kar|rmi)$/i;
 /** File names of ABC notation. */
 export const ABC_NAME = /\.abc$/i;
 
-/** Whether a path has a MIDI name. "._x.mid" does not count: macOS writes such metadata files on foreign disks and in archives. */
+/**
+ * Whether a path has a MIDI name. "._x.mid" does not count, because macOS writes metadata files with such names on
+ * foreign disks and in archives.
+ */
 export function isMidiName(path: string): boolean {
   return MIDI_NAME.test(path) && !path.slice(path.lastIndexOf('/') + 1).startsWith('._');
 }
@@ -126,8 +129,8 @@ function writeWithFolder(path: string, content: string | Uint8Array): void {
 const NAME_ERRORS = new Set(['ENAMETOOLONG', 'ENOTDIR', 'EEXIST', 'EISDIR', 'EINVAL']);
 
 /**
- * Copies files. Blocks are shared if the file system supports it (reflink). Never a hard link: editing a copy must not change the
- * original.
+ * Copies files. Blocks are shared if the file system supports it (reflink). Hard links are not used, because editing a
+ * copy must not change the original.
  *
  * @param from folder of the originals
  * @param to folder of the copies

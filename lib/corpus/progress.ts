@@ -1,13 +1,13 @@
 /** Progress of the operations on a corpus. */
 
-/** How far an operation is. */
+/** The progress of an operation. */
 export interface CorpusProgress {
   done: number;
   /** absent if it is not known */
   total?: number;
-  /** of `done` and `total`: "files", "bytes", "pieces", "tunes" */
+  /** unit of `done` and `total`: "files", "bytes", "pieces", "tunes" */
   unit: string;
-  /** what is being worked on, such as a file name */
+  /** the current item, such as a file name */
   text?: string;
 }
 

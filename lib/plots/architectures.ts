@@ -1,7 +1,7 @@
 /**
- * The plot of architectures compared. Data: the table of runs and the fitted study.
+ * The plot that compares architectures. Data: the table of runs and the fitted study.
  *
- *   left    loss against training compute. A point is a run, a line joins the mean losses of equal compute.
+ * left    loss against training compute. A point is a run, a line joins the mean losses of runs with equal compute.
  *           x: training compute in FLOP, logarithmic; y: the loss of the fits, logarithmic
  *   right   difference of two fitted laws at equal size, with its interval, over the sizes measured in both.
  *           x: parameters, logarithmic; y: difference in the unit of the loss, linear; below 0 the first architecture is better
@@ -163,7 +163,10 @@ function differencesOf(study: Study): PairDifference[] {
   });
 }
 
-/** Colours of several pairs. They differ from those of the architectures, since a pair is neither of its two. */
+/**
+ * Colours of several pairs. They differ from the colours of the architectures, because a pair stands for neither of its
+ * two architectures.
+ */
 const PAIR_COLOURS = ['#5c6b7a', '#009e73', '#cc79a7', '#8c6d00'];
 
 /** The right panel, with a rule at 0: where an interval contains 0, no difference is shown. Undefined without pairs. */

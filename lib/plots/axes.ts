@@ -4,7 +4,7 @@
  */
 
 /**
- * The properties `values` and `labelExpr` of a Vega-Lite axis.
+ * Makes the properties `values` and `labelExpr` of a Vega-Lite axis.
  *
  * @param label the text at a tick
  */
@@ -57,7 +57,7 @@ export function wrap(text: string, width: number): string[] {
 /**
  * A domain for a logarithmic axis: smallest and largest value, with margins.
  *
- * @param values those that are not finite and positive are ignored
+ * @param values the values to show; those that are not finite and positive are ignored
  * @param below margin below, as a share of the logarithmic distance of smallest and largest
  * @param above margin above, likewise
  * @returns [1, 10] if there is no value
@@ -71,8 +71,8 @@ export function logDomain(values: readonly number[], below = 0.06, above = 0.06)
 }
 
 /**
- * Ticks for a logarithmic axis: 1, 2 and 5 of each decade, or 1 and 3, or 1, depending on the number of decades. A domain of less
- * than a factor of 4, as of losses, gets round linear steps.
+ * Ticks for a logarithmic axis: 1, 2 and 5 of each decade, or 1 and 3, or 1, depending on the number of decades. A
+ * domain that spans less than a factor of 4, which is usual for losses, gets round linear steps.
  *
  * @param about the desired number of ticks
  */

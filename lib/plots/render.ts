@@ -7,14 +7,14 @@
  *   4. scene → SVG
  *   5. SVG → PNG, by resvg with the font files of dejavu-fonts-ttf
  *
- * resvg leaves out text silently if it has no font. So the font files are named here, and a missing one is an error.
+ * resvg leaves out text silently if it has no font. So this file names the font files, and a missing file is an error.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
 
-/** Pixels of the PNG per pixel of the SVG. Twice the size is sharp on screens and on paper. */
+/** Pixels of the PNG per pixel of the SVG. With a factor of 2, plots are sharp on screens and on paper. */
 const PNG_SCALE = 2;
 
 /** Font size in pixels of text without one: the default of Vega. */
@@ -71,7 +71,7 @@ export async function plotSvg(spec: TopLevelSpec, name = 'plot'): Promise<string
   }
 }
 
-/** A mark, an item or a group of Vega's scene, as far as clip paths need it. */
+/** A mark, an item or a group of Vega's scene, with the fields that clip paths need. */
 interface SceneNode {
   /** whether the node is clipped */
   clip?: unknown;
@@ -91,7 +91,7 @@ function nameClipPaths(root: SceneNode, name: string): void {
   visit(root);
 }
 
-/** Phase 5. */
+/** Phase 5: converts the SVG to a PNG. */
 async function svgPng(svg: string): Promise<Buffer> {
   const { Resvg } = await import('@resvg/resvg-js');
   const fonts = dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json'));

@@ -1,8 +1,8 @@
 /**
  * The plot of the scaling laws. Data: the table of runs and the fitted study.
  *
- * A point is a run. A line is the fitted law of a group (tokenizer and architecture), with its confidence band, and a dotted rule
- * is the floor c of the law. The exponent α and its interval stand beside each line.
+ * A point is a run. A line is the fitted law of a group (tokenizer and architecture), with its confidence band, and a
+ * dotted rule is the floor c of the law. The exponent α and its interval are written beside each line.
  *
  *   x   size of the model: number of parameters N, logarithmic
  *   y   loss of the fits, usually test bits per byte, logarithmic
@@ -17,9 +17,15 @@ const WIDTH = 650;
 const HEIGHT = 440;
 /** Intervals along each curve. */
 const CURVE_STEPS = 80;
-/** The y axis includes bands up to this share beyond the losses of the runs. Wider bands are clipped: they would flatten the rest. */
+/**
+ * The y axis includes bands up to this share beyond the losses of the runs. Wider bands are clipped, because the runs
+ * would otherwise fill only a small part of the plot.
+ */
 const BAND_SHOWN = 0.15;
-/** A floor is drawn if it is at least this share of the lowest loss. A lower one would flatten the rest. */
+/**
+ * A floor is drawn if it is at least this share of the lowest loss. With a lower one, the runs would fill only a small
+ * part of the plot.
+ */
 const FLOOR_NEAR = 0.7;
 
 /** A point of the plot: one training run. */
@@ -192,7 +198,10 @@ function floorOf({ name, fit: { fit } }: Series, least: number): { series: strin
   return [{ series: name, loss: c, label: `${name}: floor c = ${digits(c)}, ${range(fit.intervals.c!)}` }];
 }
 
-/** Names of the sizes, above the points of the uppermost series and below those of the lowest. In between is no space for them. */
+/**
+ * Names of the sizes, above the points of the uppermost series and below those of the lowest. There is no space for
+ * them in between.
+ */
 function sizeLabels(runs: readonly RunPoint[], y: [number, number]) {
   const sizes = new Map<string, RunPoint[]>();
   for (const run of runs) {
@@ -259,7 +268,7 @@ function title(series: readonly Series[], study: Study): string {
   const lawful = series.filter(({ fit }) => !isRefusal(fit.fit)).map(({ name }) => name);
   if (lawful.length === series.length) return `Larger models predict music better: ${lossName(study.loss)} by size`;
   if (lawful.length === 0) return `These runs support no scaling law: ${lossName(study.loss)} by size`;
-  // More than two names would not fit into the title. They stand beside their curves anyway.
+  // More than two names would not fit into the title. The names are also written beside their curves.
   const which =
     lawful.length <= 2 ? `for ${lawful.join(' and ')} only` : `in ${lawful.length} of ${series.length} groups`;
   return `A scaling law ${which}: ${lossName(study.loss)} by size`;

@@ -2,7 +2,7 @@
 import type { GroupFit, RunRow, Study } from '../scaling/index.ts';
 import { colours } from './theme.ts';
 
-/** A group of runs, of one tokenizer and one architecture, and how it is drawn. */
+/** A group of runs with one tokenizer and one architecture, and its appearance. */
 export interface Series {
   /** key in study.fits */
   group: string;

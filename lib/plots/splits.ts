@@ -13,7 +13,7 @@ export interface SplitCounts {
   files: number;
   kept: number;
   splits: Record<string, { tunes: number }>;
-  /** by name of the filter */
+  /** counts by name of the filter */
   dropped: Record<string, { count: number }>;
   duplicates: Record<string, { count: number }>;
   /** number of kept tunes of at least `from` and fewer than `from` · √2 characters */

@@ -1,5 +1,5 @@
 /**
- * The look of every plot: colours, fonts, margins.
+ * The appearance of all plots: colours, fonts, margins.
  *
  * @see Okabe and Ito 2008, "Color Universal Design": a palette that is distinguishable with every kind of colour vision
  */
@@ -32,7 +32,7 @@ export function ramp(colour: string, count: number): string[] {
   return Array.from({ length: count }, (_, i) => {
     const share = count === 1 ? 0.5 : i / (count - 1);
     const mixed = channels.map((channel) =>
-      // Up to 0.6 mixed with white, ever less; from there mixed with black, ever more.
+      // Below 0.6 the colour is mixed with white, less and less. Above 0.6 it is mixed with black, more and more.
       Math.round(
         share < 0.6
           ? channel + (255 - channel) * 0.62 * (1 - share / 0.6)
@@ -43,7 +43,7 @@ export function ramp(colour: string, count: number): string[] {
   });
 }
 
-/** PNGs are drawn with the first family (render.ts). */
+/** The font families. PNGs are drawn with the first one (render.ts). */
 const FONT = 'DejaVu Sans, Verdana, system-ui, sans-serif';
 
 /** The Vega-Lite config of every plot. */

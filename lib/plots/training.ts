@@ -22,7 +22,7 @@ interface Panel {
   tokenizer: string;
   /** the panel's title */
   group: string;
-  /** smallest first */
+  /** the sizes with their runs, smallest size first */
   sizes: { size: string; runs: string[] }[];
   colour: string;
 }
@@ -39,7 +39,7 @@ interface Member {
 /**
  * Builds the specification of the plot.
  *
- * @param rows tell architecture and size of each run; runs without a row share a panel called "runs"
+ * @param rows give the architecture and size of each run; runs without a row share a panel called "runs"
  */
 export function trainingPlot(curves: readonly CurveRow[], rows: readonly RunRow[] = []): TopLevelSpec {
   const panels = panelsOf(curves, rows);

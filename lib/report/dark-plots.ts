@@ -17,8 +17,8 @@ const MIN_LIGHTNESS = 0.42;
 const MAX_LIGHTNESS = 0.85;
 
 /**
- * Style rules for the plots of the page. Neutral colours become those of the page. On dark screens, all other colours have their
- * lightness inverted: the dark line of a large model becomes a light one of the same hue.
+ * Style rules for the plots of the page. Neutral colours become those of the page. On dark screens, the lightness of
+ * all other colours is inverted: the dark line of a large model becomes a light line of the same hue.
  *
  * @param svgs the plots, whose colours are looked up
  * @returns CSS

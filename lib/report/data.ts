@@ -14,7 +14,7 @@ export interface ReportPlot {
 /** A generated tune of the report. */
 export interface ReportSample {
   run: string;
-  /** from 1, within the run */
+  /** number of the sample within the run, from 1 */
   index: number;
   abc: string;
   /** the sample as a MIDI file. If both this and `notes` are absent, the score is shown without a player */
@@ -40,7 +40,7 @@ export interface ReportData {
   samples: ReportSample[];
   /** sections of params.yaml */
   settings: Record<string, unknown>;
-  /** how the results were made (engine, versions, times), shown unchanged */
+  /** details of how the results were made (engine, versions, times), shown unchanged */
   provenance: Record<string, string | number>;
 }
 

@@ -4,7 +4,10 @@
  * Models write drums as pitches of the General MIDI percussion key map, most of which lie far below the staff.
  */
 
-/** For drums by General MIDI key: the position as an ABC note, and whether its head is a cross. ^c and ^g stand at c and g. */
+/**
+ * For drums by General MIDI key: the position as an ABC note, and whether its head is a cross. ^c and ^g are drawn at c
+ * and g.
+ */
 const PLACES: [keys: number[], place: string, cross: boolean][] = [
   [[35, 36], 'F', false], // bass drum
   [[38, 40], 'c', false], // snare
@@ -21,7 +24,7 @@ const PLACES: [keys: number[], place: string, cross: boolean][] = [
 /** Position of all other percussion, with a cross. */
 const OTHER = 'B';
 
-/** Header lines for abcjs that set which positions have crosses. */
+/** Header lines for abcjs that define the positions with crosses. */
 export const DRUM_HEADS = [
   ...PLACES.filter(([, , cross]) => cross).map(([[key], place]) => `%%percmap ${place} ${key} x`),
   `%%percmap ${OTHER} 56 x`,

@@ -12,8 +12,8 @@ export class Html {
 type Content = Html | string | number | null | undefined | false | Content[];
 
 /**
- * Tag for HTML templates. Strings and numbers are escaped, Html is not. The items of a list are joined. null, undefined and false
- * give nothing, so that `condition && html…` works.
+ * Tag for HTML templates. Strings and numbers are escaped, Html is not. The items of a list are joined. null, undefined
+ * and false become an empty text, so that `condition && html…` works.
  *
  * @example html`<p>${text}</p>`
  */

@@ -32,7 +32,7 @@ const SECTIONS: readonly Section[] = [
  * Renders the page.
  *
  * @param samples the samples of `data`, prepared for the page
- * @param client is inlined
+ * @param client style sheet and scripts, which are inlined
  * @returns an HTML document that requests nothing, which its Content-Security-Policy enforces
  */
 export function page(data: ReportData, samples: readonly PageSample[], client: ClientFiles): string {
@@ -65,7 +65,7 @@ ${client.scripts.map((script) => html`<script>${new Html(script.replaceAll('</sc
 `.text;
 }
 
-/** The sentence below the title: which models, and which sizes. */
+/** The sentence below the title: the number of models, their architectures and sizes. */
 function standfirst(results: readonly RunRow[], study: Study): Html {
   const architectures = [...new Set(results.map((row) => displayName(row.architecture)).filter(Boolean))];
   const sizes = results.map((row) => row.params);
@@ -92,7 +92,7 @@ ${fitTable(study)}
 ${warnings.length > 0 && html`<aside class="notes"><h3>To bear in mind</h3><ul>${warnings.map((warning) => html`<li>${warning}</li>`)}</ul></aside>`}`;
 }
 
-/** A law in words, for readers who do not know scaling laws: what each doubling of the parameters gains. */
+/** Describes a law in words, for readers who do not know scaling laws: the gain of each doubling of the parameters. */
 function describeLaw({ label, fit }: GroupFit): string {
   if (isRefusal(fit)) return `${label}: these runs support no scaling law, because ${fit.refused}.`;
   const { alpha, c } = fit.parameters;
@@ -119,7 +119,7 @@ function fitTable(study: Study): Html {
 <tbody>${Object.values(study.fits).map(fitRow)}</tbody></table></div>`;
 }
 
-/** A law's row: parameters with their intervals, or why there is no law. */
+/** The row of a law: its parameters with their intervals, or the reason why there is no law. */
 function fitRow({ label, fit, runs, sizes }: GroupFit): Html {
   const counts = html`<td class="number">${runs}</td><td class="number">${sizes}</td>`;
   if (isRefusal(fit))
@@ -149,7 +149,7 @@ function figure({ name, svg, caption }: ReportPlot): Html {
 
 // ---- samples --------------------------------------------------------------------------------------------------------------------
 
-/** The section Listen: the samples by run. The largest model's are open at first. */
+/** The section Listen: the samples by run. The samples of the largest model are open at first. */
 function listen(samples: readonly PageSample[], results: readonly RunRow[]): Html {
   const runs = [...new Set(samples.map((sample) => sample.run))];
   const params = new Map(results.map((row) => [row.run, row.params]));

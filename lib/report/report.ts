@@ -32,7 +32,10 @@ function pageSample({ notes, ...sample }: ReportSample): PageSample {
   return { ...sample, score: layOutScore(sample.abc), packed: packNotes(notes ?? readableNotes(sample.midiBase64)) };
 }
 
-/** Notes of a MIDI file. An unreadable file gives none: its sample is shown without a player, and the report is still written. */
+/**
+ * Notes of a MIDI file. An unreadable file has no notes. Its sample is then shown without a player, and the report is
+ * still written.
+ */
 function readableNotes(midiBase64: string | undefined): Note[] {
   if (midiBase64 === undefined) return [];
   try {

@@ -22,25 +22,25 @@ const DEFAULT_UNIT = 8;
 /** Octaves of the parser's positions below middle C (see TuneNote.position). */
 const MIDDLE_C_OCTAVE = 5;
 
-/** A bar as written: a piece of one line, with what the parser read there. */
+/** A bar as written: a part of one line, with the notes and the bar that the parser read there. */
 interface BarText {
   text: string;
   /** column of the first character of `text`, counted from 1 */
   column: number;
-  /** by column */
+  /** the notes of the bar, in order of column */
   notes: PlacedNote[];
   /** absent if the piece has neither note nor rest */
   bar: TuneBar | undefined;
 }
 
-/** A note, and what sounds together with it. */
+/** A note, and the chord that it belongs to. */
 interface PlacedNote {
   note: TuneNote;
   /** the same for all notes of one chord, in all of the tune */
   chord: string;
 }
 
-/** A clef. `octaves` is the transposition of the written notes, which the 8 at the clef makes up for. */
+/** A clef. `octaves` is the transposition of the written notes. The 8 at the clef cancels it. */
 interface Clef {
   name: string;
   octaves: number;
@@ -82,7 +82,7 @@ export function layOutScore(abc: string): string {
   return `${score.join('\n')}\n`;
 }
 
-/** Lines before the music and before the first voice declaration, whose voices are declared anew. */
+/** Returns the lines before the music and before the first voice declaration. The layout declares the voices again. */
 function headerLines(lines: readonly string[], tune: Tune): string[] {
   const { line } = tune.fields.find(({ letter }) => letter === 'V')!;
   return lines.slice(0, line - 1).filter((text) => text.trim() !== '');
@@ -129,7 +129,7 @@ function barsBetween(text: string, voice: TuneVoice, line: number, from: number,
   return pieces;
 }
 
-/** The notes of a voice that stand at the given places, in the order of the text. */
+/** The notes of a voice that are at the given places, in the order of the text. */
 function placedNotes(voice: TuneVoice, isHere: (note: TuneNote) => boolean): PlacedNote[] {
   return voice.bars.flatMap(({ layers }, bar) =>
     layers.flatMap(({ notes }, layer) =>
@@ -140,13 +140,13 @@ function placedNotes(voice: TuneVoice, isHere: (note: TuneNote) => boolean): Pla
 
 /** Writes a bar for drawing: notes at their staff positions, and a bar of rest as a rest with a length. */
 function writeBar({ text, column, notes, bar }: BarText, { drum }: TuneVoice, { octaves }: Clef, unit: number): string {
-  /** text and its place of everything that is replaced */
+  /** the replacements: the place of the original text, and the new text */
   const changes: { from: number; to: number; by: string }[] = [];
   const drumsOfChord = new Set<string>();
   for (const { note, chord } of notes) {
     const [from, to] = [note.column - column, note.endColumn - column];
     if (drum) {
-      // Two drums of a chord at the same place are one note head.
+      // Two drums of a chord at the same place get one note head.
       const place = drumPlace(note.pitch);
       changes.push({ from, to, by: drumsOfChord.has(`${chord} ${place}`) ? '' : place });
       drumsOfChord.add(`${chord} ${place}`);

@@ -8,22 +8,23 @@
 /** Writes the gradient at x into `gradient` and returns the value. */
 export type Objective = (x: readonly number[], gradient: number[]) => number;
 
-const MOST_STEPS = 400;
+const MAX_STEPS = 400;
 /**
- * A step that gains less than this share of the value is idle. The share does not depend on the scale of the objective.
+ * A step counts as idle if it decreases the value by less than this share of it. A share does not depend on the scale
+ * of the objective.
  */
-const LEAST_GAIN = 1e-12;
+const MIN_GAIN = 1e-12;
 /** The search ends after this many idle steps in a row. */
-const MOST_IDLE_STEPS = 3;
+const MAX_IDLE_STEPS = 3;
 /** Constant of the Armijo condition: the share of the predicted decrease that a step must reach. */
 const ARMIJO = 1e-4;
 /** The line search gives up below this step length. */
-const LEAST_STEP_LENGTH = 1e-14;
+const MIN_STEP_LENGTH = 1e-14;
 
 /**
- * Finds a local minimum.
+ * Finds a local minimum of the objective.
  *
- * @param start where the search begins
+ * @param start the point at which the search begins
  * @returns the minimum and the value there
  */
 export function minimise(objective: Objective, start: readonly number[]): { x: number[]; value: number } {
@@ -33,7 +34,7 @@ export function minimise(objective: Objective, start: readonly number[]): { x: n
   let value = objective(x, gradient);
   let inverseHessian = identity(n);
   let idle = 0;
-  for (let step = 0; step < MOST_STEPS && idle < MOST_IDLE_STEPS; step++) {
+  for (let step = 0; step < MAX_STEPS && idle < MAX_IDLE_STEPS; step++) {
     let direction = inverseHessian.map((row) => -dot(row, gradient));
     let slope = dot(direction, gradient);
     if (!(slope < 0)) {
@@ -45,7 +46,7 @@ export function minimise(objective: Objective, start: readonly number[]): { x: n
     const nextGradient = new Array<number>(n).fill(0);
     let nextX = x;
     let nextValue = Number.POSITIVE_INFINITY;
-    for (let length = 1; length > LEAST_STEP_LENGTH; length /= 2) {
+    for (let length = 1; length > MIN_STEP_LENGTH; length /= 2) {
       nextX = x.map((xi, i) => xi + length * direction[i]);
       nextValue = objective(nextX, nextGradient);
       if (nextValue <= value + ARMIJO * length * slope) break;
@@ -56,7 +57,7 @@ export function minimise(objective: Objective, start: readonly number[]): { x: n
       inverseHessian = identity(n);
       continue;
     }
-    idle = value - nextValue < LEAST_GAIN * Math.abs(nextValue) ? idle + 1 : 0;
+    idle = value - nextValue < MIN_GAIN * Math.abs(nextValue) ? idle + 1 : 0;
     updateInverseHessian(
       inverseHessian,
       nextX.map((xi, i) => xi - x[i]),

@@ -3,7 +3,8 @@
  * Hoffmann et al. 2022. It minimises a Huber loss on log L from several starting points, with the corrections of
  * Besiroglu et al. 2024:
  *
- * - The objective is a sum and not a mean, and the search ends by relative gain, so that it does not end early.
+ * - The objective is a sum and not a mean, and the search ends when the relative gain is small, so that it does not end
+ *   too early.
  * - The parameters are not rounded.
  * - Intervals are percentile intervals of a bootstrap over runs.
  *
@@ -51,35 +52,38 @@ export type ChinchillaParameter = 'E' | 'A' | 'B' | 'alpha' | 'beta';
 
 /** Options of `fitChinchilla`. */
 export interface ChinchillaOptions {
-  /** Of all intervals, between 0 and 1. Default: 0.95. */
+  /** Confidence of all intervals, between 0 and 1. Default: 0.95. */
   confidence?: number;
   /** Bootstrap samples. Default: 300. */
   resamples?: number;
-  /** Of the bootstrap. Default: 1. */
+  /** Seed of the bootstrap. Default: 1. */
   seed?: number;
 }
 
-/** δ of the Huber loss: residuals of log L beyond it count linearly. The value of Hoffmann et al. */
+/** δ of the Huber loss, as in Hoffmann et al.: larger residuals of log L count linearly. */
 const HUBER_DELTA = 1e-3;
 /** The values of α and of β in the grid of starting points. */
 const START_EXPONENTS = [0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5];
 /** Starting points from which BFGS descends. */
 const STARTS = 8;
-/** Minima of the full data that each bootstrap sample starts from. */
+/** Number of minima of the full data from which each bootstrap sample starts. */
 const RESAMPLE_STARTS = 2;
-const LEAST_RUNS = 7;
+const MIN_RUNS = 7;
 /** Least number of distinct sizes, and of distinct numbers of tokens. */
-const LEAST_DISTINCT = 3;
+const MIN_DISTINCT = 3;
 /** With an exponent below this, the loss hardly changes over any practical range. */
-const LEAST_EXPONENT = 0.005;
+const MIN_EXPONENT = 0.005;
 /** Largest |correlation| of log N and log D. Above it, the effects of size and tokens cannot be separated. */
-const MOST_CORRELATED = 0.98;
+const MAX_CORRELATION = 0.98;
 /** Below this number of runs, the intervals get a warning. */
 const FEW_RUNS = 20;
 /** E counts as indistinguishable from 0 if its interval begins below this share of the lowest loss. */
 const NEGLIGIBLE_SHARE = 0.02;
-/** The least A′, B′ or E of a starting point, in the unit of the loss: its logarithm must exist. */
-const LEAST_COEFFICIENT = 1e-4;
+/**
+ * The smallest A′, B′ or E of a starting point, in the unit of the loss. It is above 0, because the logarithm must
+ * exist.
+ */
+const MIN_COEFFICIENT = 1e-4;
 
 /**
  * The parameters [log A′, log B′, log E, α, β]. A′ and B′ are A·N^(−α) and B·D^(−β) at the geometric means of N and D.
@@ -172,38 +176,38 @@ function checkPoint({ params, tokens, loss }: TokenPoint, index: number): void {
       throw new ScalingError(`point ${index + 1} has ${name} ${value}, where a number above 0 belongs`);
 }
 
-/** Says what the points lack; undefined if they are enough for a fit. */
+/** Describes which points are missing; undefined if there are enough for a fit. */
 function describeMissingData(points: readonly TokenPoint[]): string | undefined {
   const form = 'the law E + A·N^(−α) + B·D^(−β)';
-  if (points.length < LEAST_RUNS)
-    return `${form} needs at least ${LEAST_RUNS} runs, and there are ${points.length}: ${LEAST_RUNS - points.length} more are missing`;
+  if (points.length < MIN_RUNS)
+    return `${form} needs at least ${MIN_RUNS} runs, and there are ${points.length}: ${MIN_RUNS - points.length} more are missing`;
   for (const [key, noun] of [
     ['params', 'model size'],
     ['tokens', 'number of tokens'],
   ] as const) {
     const distinct = new Set(points.map((point) => point[key])).size;
-    if (distinct < LEAST_DISTINCT)
-      return `${form} needs runs of at least ${LEAST_DISTINCT} ${noun === 'model size' ? 'model sizes' : 'numbers of tokens'}, and there ${distinct === 1 ? 'is one' : `are ${distinct}`}`;
+    if (distinct < MIN_DISTINCT)
+      return `${form} needs runs of at least ${MIN_DISTINCT} ${noun === 'model size' ? 'model sizes' : 'numbers of tokens'}, and there ${distinct === 1 ? 'is one' : `are ${distinct}`}`;
   }
   const correlation = pearson(
     points.map((point) => Math.log(point.params)),
     points.map((point) => Math.log(point.tokens)),
   );
-  return Math.abs(correlation) > MOST_CORRELATED
+  return Math.abs(correlation) > MAX_CORRELATION
     ? `sizes and tokens go together in these runs (correlation ${formatNumber(correlation)}), so that what each does cannot be told: runs of one size with fewer or more tokens are missing`
     : undefined;
 }
 
 /**
- * Says which exponent the runs do not determine; undefined if they determine both. An exponent is not determined if its
- * interval reaches 0 or the largest exponent that is plausible.
+ * Describes the exponent that the runs do not determine; undefined if they determine both. An exponent is not
+ * determined if its interval reaches 0 or the largest exponent that is plausible.
  */
 function describeUndetermined(alpha: Interval, beta: Interval, confidence: number): string | undefined {
   for (const [symbol, noun, [low, high]] of [
     ['α', 'size', alpha],
     ['β', 'tokens', beta],
   ] as const)
-    if (!(low > LEAST_EXPONENT && high < ALPHA_LIMIT))
+    if (!(low > MIN_EXPONENT && high < ALPHA_LIMIT))
       return `these runs do not determine how loss goes with ${noun}: the ${formatPercent(confidence)} interval of ${symbol} is ${formatInterval([low, high])}; runs over a wider range of ${noun === 'size' ? 'sizes' : 'tokens'} are missing`;
   return undefined;
 }
@@ -253,8 +257,8 @@ function huberLoss(points: readonly LogPoint[]): Objective {
 }
 
 /**
- * Chooses starting points: for each α and β of the grid, the A, B and E ≥ 0 that fit best; of these, the ones of lowest
- * objective.
+ * Chooses starting points. Finds the best A, B and E ≥ 0 for each α and β of the grid, and returns those with the
+ * lowest objective.
  */
 function chooseStarts(points: readonly LogPoint[], kept: number): Theta[] {
   const objective = huberLoss(points);
@@ -263,7 +267,7 @@ function chooseStarts(points: readonly LogPoint[], kept: number): Theta[] {
     START_EXPONENTS.map((beta) => {
       // Divide each row by L, so that the linear problem minimises relative errors, as the logarithm does.
       const rows = points.map(({ x, y, z }) => [Math.exp(-alpha * x - z), Math.exp(-beta * y - z), Math.exp(-z)]);
-      const solved = nonNegativeLeastSquares(rows).map((value) => Math.log(Math.max(value, LEAST_COEFFICIENT)));
+      const solved = nonNegativeLeastSquares(rows).map((value) => Math.log(Math.max(value, MIN_COEFFICIENT)));
       const theta = [...solved, alpha, beta];
       return { theta, value: objective(theta, scratch) };
     }),
@@ -334,8 +338,8 @@ function bootstrap(points: readonly LogPoint[], starts: readonly Theta[], resamp
     let sample: LogPoint[];
     do sample = points.map(() => points[Math.floor(random() * points.length)]);
     while (
-      new Set(sample.map(({ x }) => x)).size < LEAST_DISTINCT ||
-      new Set(sample.map(({ y }) => y)).size < LEAST_DISTINCT
+      new Set(sample.map(({ x }) => x)).size < MIN_DISTINCT ||
+      new Set(sample.map(({ y }) => y)).size < MIN_DISTINCT
     );
     const objective = huberLoss(sample);
     return starts.map((start) => minimise(objective, start)).reduce((a, b) => (a.value <= b.value ? a : b)).x;

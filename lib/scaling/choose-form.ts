@@ -1,5 +1,5 @@
 /**
- * Chooses the form of the law: a·N^(−α) + c, a·N^(−α), or none.
+ * Chooses the form of the law: a·N^(−α) + c, a·N^(−α), or no law.
  *
  *   does the loss rise again? ── yes ─→ none
  *   does the loss fall?       ── no ──→ none
@@ -35,8 +35,8 @@ const STRONG_EVIDENCE = 6;
  *
  * @param observed the observations: runs, or the means of sizes
  * @param sizes all runs, grouped by size; there must be enough for a law of two parameters
- * @param confidence of the intervals and tests, between 0 and 1
- * @param warnings receives what the reader of the fit should know
+ * @param confidence confidence of the intervals and tests, between 0 and 1
+ * @param warnings receives warnings for the reader of the fit
  */
 export function chooseForm(
   observed: readonly Point[],

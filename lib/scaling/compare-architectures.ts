@@ -21,7 +21,7 @@ export interface Difference {
 export interface ArchitectureComparison {
   tokenizer: string;
   architectures: [a: string, b: string];
-  /** The range of sizes in which both were measured; null if there is none. */
+  /** The range of sizes in which both were measured; null if they have no common range. */
   range: [number, number] | null;
   /** The difference at the ends and in the middle (of log N) of the range. */
   at: Difference[];
@@ -41,7 +41,7 @@ interface Group {
   fit: PowerLawFit | Refusal;
 }
 
-/** Grid steps over the common range, on which a crossing is searched. */
+/** Number of grid steps over the common range in which a crossing is searched. */
 const GRID_STEPS = 64;
 
 /**

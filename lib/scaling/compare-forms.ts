@@ -1,16 +1,16 @@
 /**
  * Compares four forms of L(N) by the corrected Akaike information criterion (AICc): constant, linear in log N, power
- * law, power law with a constant. This comparison is reported beside the fit. It does not decide which form is fitted:
- * that is choose-form.ts.
+ * law, power law with a constant. This comparison is reported beside the fit. It does not decide which form is fitted;
+ * choose-form.ts does.
  *
  * @see Hurvich and Tsai 1989, "Regression and time series model selection in small samples"
  */
 import { mean, VariableProjection } from './variable-projection.ts';
 
-/** A description of how the loss depends on size. */
+/** A form of the dependence of the loss on size. */
 export type Form = 'constant' | 'log-linear' | 'power' | 'power-plus-constant';
 
-/** How well one form describes the losses. */
+/** The fit of one form to the losses. */
 export interface Comparison {
   form: Form;
   /** k: the number of parameters, the variance of the noise included. */
@@ -40,7 +40,7 @@ const FORMS: readonly Form[] = ['constant', 'log-linear', 'power', 'power-plus-c
  */
 export function compareForms(points: readonly SizedLoss[]): Comparison[] {
   const n = points.length;
-  // Keeps AICc finite if a form fits all losses exactly.
+  // This keeps AICc finite if a form fits all losses exactly.
   const roundOff = points.reduce((sum, point) => sum + (1e-12 * point.loss) ** 2, 0);
   const comparisons = FORMS.map((form) => {
     const { rss, parameters } = leastSquares(points, form);

@@ -9,7 +9,8 @@ import { TableError } from './errors.ts';
 
 /**
  * The type of a column. A `name` is a text that is not empty, and a `positive` is a number above 0. A number may be NaN
- * or infinite, since diverged runs have such losses. An empty cell is '' as text, false as boolean and null as number.
+ * or infinite, because diverged runs have such losses. An empty cell is '' as text, false as boolean and null as
+ * number.
  */
 export type ColumnKind = 'name' | 'text' | 'positive' | 'number' | 'boolean';
 

@@ -12,9 +12,9 @@ const LOG_F_LIMIT = 50;
 const QUANTILE_TOLERANCE = 1e-12;
 /** Replaces zero denominators in Lentz's method. */
 const TINY = 1e-300;
-const MOST_TERMS = 1000;
+const MAX_TERMS = 1000;
 const FRACTION_TOLERANCE = 1e-15;
-/** Stirling's series is accurate to double precision from this argument on. */
+/** Smallest argument at which Stirling's series is accurate to double precision. */
 const STIRLING_START = 12;
 
 /**
@@ -63,7 +63,7 @@ function betaFraction(x: number, a: number, b: number): number {
   let c = 1;
   let d = 1 / nonZero(1 - ((a + b) * x) / (a + 1));
   let fraction = d;
-  for (let m = 1; m <= MOST_TERMS; m++) {
+  for (let m = 1; m <= MAX_TERMS; m++) {
     const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m));
     d = 1 / nonZero(1 + even * d);
     c = nonZero(1 + even / c);

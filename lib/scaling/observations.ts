@@ -1,6 +1,6 @@
 /**
- * The points of a fit: how they are checked, how runs of one size are grouped, whether a run or a size counts as one
- * observation, and how many observations a law needs.
+ * The points of a fit. Checks them, groups runs of one size, decides whether a run or a size counts as one observation,
+ * and computes the number of observations that a law needs.
  */
 import { ScalingError } from './errors.ts';
 import { fCumulative } from './f-distribution.ts';
@@ -9,7 +9,7 @@ import { countOf } from './wording.ts';
 
 /** A trained model: its size and its loss. */
 export interface Point {
-  /** N, the number of parameters, however the caller counts them. */
+  /** N, the number of parameters, counted in the same way for all points. */
   params: number;
   /** L, in any unit, for example nats per token or bits per byte. */
   loss: number;
@@ -25,20 +25,20 @@ export interface SizeGroup extends Point {
 }
 
 /**
- * A law with p parameters needs p + SPARE_RUNS runs, since with one degree of freedom intervals are 13 standard errors
- * wide.
+ * A law with p parameters needs p + SPARE_RUNS runs, because with one degree of freedom intervals are 13 standard
+ * errors wide.
  */
 const SPARE_RUNS = 2;
 /** A law with p parameters needs p + SPARE_SIZES sizes. */
 const SPARE_SIZES = 1;
-/** Least confidence of the lack-of-fit test. */
+/** Smallest confidence of the lack-of-fit test. */
 const LACK_OF_FIT_CONFIDENCE = 0.95;
 
 /**
- * Checks that a point has a positive size and loss.
+ * Checks that the size and the loss of a point are positive numbers.
  *
  * @param index its position in the list, for the message
- * @throws ScalingError if it does not
+ * @throws ScalingError if one of them is not
  */
 export function checkPoint(point: Point, index: number): void {
   const name = `point ${index + 1}${point.group === undefined ? '' : ` (${point.group})`}`;
@@ -66,7 +66,10 @@ export function isEnough(runs: number, sizes: number, parameters: number): boole
   return runs >= parameters + SPARE_RUNS && sizes >= parameters + SPARE_SIZES;
 }
 
-/** Says how many runs or sizes are missing for a law with this many parameters: 2 without a constant, 3 with one. */
+/**
+ * Describes how many runs or sizes are missing for a law with this number of parameters: 2 without a constant, 3 with
+ * one.
+ */
 export function describeMissingRuns(runs: number, sizes: number, parameters: number): string {
   const form = parameters === 2 ? 'a·N^(−α)' : 'a·N^(−α) + c';
   const needed = `the law ${form} needs at least ${parameters + SPARE_RUNS} runs of ${parameters + SPARE_SIZES} sizes`;
@@ -80,7 +83,7 @@ export function describeMissingRuns(runs: number, sizes: number, parameters: num
  * and learning rate. If the sizes deviate from the law by significantly more than the seeds of one size vary, the runs
  * of a size are not independent, and only the mean of each size counts.
  *
- * @returns 'run' or 'size': what counts as one observation
+ * @returns the unit that counts as one observation: 'run' or 'size'
  * @see Draper and Smith 1998, "Applied regression analysis", chapter 2: lack of fit and pure error
  */
 export function observationUnit(

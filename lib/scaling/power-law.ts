@@ -1,6 +1,6 @@
 /**
- * Fits the scaling law of one family of models, L(N) = a·N^(−α) + c, with intervals; or refuses and says what is
- * missing.
+ * Fits the scaling law of one family of models, L(N) = a·N^(−α) + c, with intervals. If the points do not support a
+ * law, returns a refusal that describes what is missing.
  *
  *   points ─→ enough runs and sizes? ─→ runs or sizes as observations? ─→ which form? ─→ the fit
  *             (observations.ts)         (observations.ts)                 (choose-form.ts)
@@ -20,7 +20,7 @@ import { mean, VariableProjection } from './variable-projection.ts';
 
 /** Options of `fitPowerLaw`. */
 export interface PowerLawOptions {
-  /** Of all intervals, between 0 and 1. Default: 0.95. */
+  /** Confidence of all intervals, between 0 and 1. Default: 0.95. */
   confidence?: number;
 }
 
@@ -32,8 +32,8 @@ export interface PowerLawFit {
   /** c is 0 in the form 'power'. */
   parameters: { alpha: number; a: number; c: number };
   /**
-   * In the form 'power', the intervals of α and a assume c = 0. That of c is then taken from the other form, and is
-   * null if the runs are too few to fit it.
+   * In the form 'power', the intervals of α and a assume c = 0. The interval of c is then that of the other form, or
+   * null if there are too few runs to fit that form.
    */
   intervals: { alpha: Interval; a: Interval; c: Interval | null };
   confidence: number;
@@ -45,7 +45,8 @@ export interface PowerLawFit {
   residuals: number[];
   degrees_of_freedom: number;
   /**
-   * What counts as one observation: a run, or the mean of a size if sizes deviate from the law more than seeds vary.
+   * The unit that counts as one observation: a run, or the mean of a size if sizes deviate from the law more than seeds
+   * vary.
    */
   observation: 'run' | 'size';
   points: Point[];
@@ -57,7 +58,7 @@ export interface PowerLawFit {
 
 /** The result if no law is supported by the points. */
 export interface Refusal {
-  /** Why there is no law, and what is missing. */
+  /** The reason why there is no law, and the runs that are missing. */
   refused: string;
   points: Point[];
   /** Number of distinct sizes. */
@@ -76,7 +77,7 @@ export interface Prediction {
 
 const FORMULAS = { 'power-plus-constant': 'a·N^(−α) + c', power: 'a·N^(−α)' };
 
-/** A form whose AICc is within this difference of the best describes the points about as well. */
+/** A form describes the points about as well as the best one if its AICc is larger by at most this difference. */
 const EQUIVALENT_AICC = 2;
 
 /**

@@ -36,7 +36,7 @@ export class ConfidenceRegion {
   /** @param confidence between 0 and 1 */
   constructor(fit: VariableProjection, confidence: number) {
     this.#fit = fit;
-    // Keeps the region from being empty if the law fits all points exactly.
+    // Without this, the region would be empty if the law fits all points exactly.
     const roundOff = fit.losses.reduce((sum, loss) => sum + (1e-10 * loss) ** 2, 0);
     const f = fQuantile(confidence, 1, fit.degreesOfFreedom);
     this.#threshold = fit.best.rss * (1 + f / fit.degreesOfFreedom) + roundOff;
@@ -51,8 +51,8 @@ export class ConfidenceRegion {
   }
 
   /**
-   * The interval of a: the loss above c of a model with one parameter. It is wide, because the law is extrapolated from
-   * the measured sizes down to one parameter.
+   * The interval of a, which is the loss above c of a model with one parameter. It is wide, because the law is
+   * extrapolated from the measured sizes down to one parameter.
    */
   scale(): Interval {
     return this.#extremes((alpha) => [Math.exp(alpha * this.#fit.logReference), 0]);
@@ -75,7 +75,7 @@ export class ConfidenceRegion {
       }
       return inside;
     };
-    // Start from the outermost grid points inside, since the region may consist of two parts.
+    // Start from the outermost grid points inside, because the region may consist of two parts.
     const inside = grid.filter(isInside);
     const low = Math.min(best.alpha, ...inside);
     const high = Math.max(best.alpha, ...inside);

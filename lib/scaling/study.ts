@@ -1,6 +1,6 @@
 /**
  * The study: turns the table of runs into the contents of scaling.json. It fits a law for each tokenizer and
- * architecture, states in plain words what the runs support, and compares the architectures at equal size.
+ * architecture, states in plain words which claim the runs support, and compares the architectures at equal size.
  */
 import { type ChinchillaFit, fitChinchilla } from './chinchilla.ts';
 import { type ArchitectureComparison, compareArchitectures } from './compare-architectures.ts';
@@ -10,8 +10,8 @@ import { fitPowerLaw, isRefusal, type PowerLawFit, type Refusal } from './power-
 import type { RunRow } from './runs.ts';
 import { countOf, displayName, formatInterval, formatNumber, formatPercent } from './wording.ts';
 
-/** Size and tokens are fitted together from this number of distinct token counts on. */
-const LEAST_TOKEN_COUNTS = 3;
+/** Smallest number of distinct token counts for which size and tokens are fitted together. */
+const MIN_TOKEN_COUNTS = 3;
 
 /** Options of `fitStudy`. */
 export interface StudyOptions {
@@ -19,7 +19,7 @@ export interface StudyOptions {
   loss?: string;
   /** The column of the size. Default: params. */
   size?: string;
-  /** Of all intervals, between 0 and 1. Default: 0.95. */
+  /** Confidence of all intervals, between 0 and 1. Default: 0.95. */
   confidence?: number;
 }
 
@@ -33,7 +33,9 @@ export interface GroupFit {
   runs: number;
   /** Number of distinct sizes. */
   sizes: number;
-  /** Least and most tokens that these runs saw in training. Null if the table does not say. */
+  /**
+   * Smallest and largest number of tokens that these runs saw in training. Null if the table has no numbers of tokens.
+   */
   tokens: [number, number] | null;
   /** The run of lowest loss. */
   best: { run: string; params: number; loss: number } | null;
@@ -42,7 +44,7 @@ export interface GroupFit {
   fit: PowerLawFit | Refusal;
   /** L(N, D), if the runs have at least three numbers of tokens; otherwise null. */
   with_tokens: ChinchillaFit | { refused: string } | null;
-  /** What the runs support, in one or two sentences. */
+  /** The claim that the runs support, in one or two sentences. */
   verdict: string;
 }
 
@@ -111,7 +113,7 @@ function fitGroup(label: string, rows: readonly RunRow[], loss: string, size: st
     null,
   );
   const withTokens =
-    new Set(tokens).size >= LEAST_TOKEN_COUNTS && tokens.length === used.length
+    new Set(tokens).size >= MIN_TOKEN_COUNTS && tokens.length === used.length
       ? fitChinchilla(
           used.map((row) => ({ params: row[size] as number, tokens: row.tokens as number, loss: row[loss] as number })),
           { confidence },
@@ -133,8 +135,8 @@ function fitGroup(label: string, rows: readonly RunRow[], loss: string, size: st
 }
 
 /**
- * Says why a run is not fitted; undefined if it is. A run is left out only if it has no valid measurement, never
- * because it is far from the others.
+ * Describes why a run is not fitted; undefined if it is fitted. A run is left out only if it has no valid measurement,
+ * never because it is far from the others.
  */
 function reasonLeftOut(row: RunRow, loss: string, size: string): string | undefined {
   if (row.diverged) return 'it diverged';
@@ -146,7 +148,7 @@ function reasonLeftOut(row: RunRow, loss: string, size: string): string | undefi
   return undefined;
 }
 
-/** What the fit supports, in one or two sentences. */
+/** Writes the claim that the fit supports, in one or two sentences. */
 function verdict(label: string, fit: PowerLawFit | Refusal, loss: string): string {
   const lossInWords = lossName(loss);
   if (isRefusal(fit)) return `${label}: no scaling law is supported. ${sentence(fit.refused)}`;

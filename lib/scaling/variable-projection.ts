@@ -1,7 +1,8 @@
 /**
- * Least squares for L = a·N^(−α) + c and L = a·N^(−α), by variable projection. For a fixed α the problem is linear in a
- * and c and has a closed solution, so only α is searched. Its whole range is scanned: the result depends on no starting
- * point, and a local minimum cannot be taken for the global one. profile-likelihood.ts computes the intervals.
+ * Fits L = a·N^(−α) + c and L = a·N^(−α) by least squares with variable projection. For a fixed α the problem is linear
+ * in a and c and has a closed solution, so only α is searched. Its whole range is scanned, so the result does not
+ * depend on a starting point, and the search cannot end in a local minimum that is not the global one.
+ * profile-likelihood.ts computes the intervals.
  *
  * Sizes are divided by their geometric mean N₀: u = (N/N₀)^(−α) and A = a·N₀^(−α). A is then of the order of the
  * losses, whereas a may be very large.
@@ -52,7 +53,7 @@ export class VariableProjection {
   readonly logReference: number;
   /** The values of α that were scanned, ascending. */
   readonly grid: readonly number[];
-  /** The solution of least residual sum of squares. */
+  /** The solution with the smallest residual sum of squares. */
   readonly best: Solution;
   /** log (N/N₀) of each point. */
   readonly #logs: number[];
@@ -131,7 +132,7 @@ export class VariableProjection {
 const GOLDEN_STEPS = 40;
 
 /**
- * Finds where a function is least: the best point of a grid, refined by golden-section search between its neighbours.
+ * Finds the minimum of a function: the best point of a grid, refined by golden-section search between its neighbours.
  *
  * @param grid ascending
  */

@@ -1,7 +1,7 @@
 /** Formats numbers, intervals and names for the sentences of the study. */
 
 /**
- * A number with three significant digits and a unit prefix.
+ * Writes a number with three significant digits and a unit prefix.
  *
  * @example formatNumber(0.0812) // '0.0812'
  * @example formatNumber(5123) // '5.12 k', with a no-break space

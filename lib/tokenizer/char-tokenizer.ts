@@ -5,7 +5,7 @@
  * is encoded as `<unk>`, which decodes to U+FFFD. `tokenizeCorpus` counts these. Invalid UTF-8 and lone surrogates are
  * replaced by U+FFFD before encoding.
  *
- * Its tokenizer.json is a BPE without merges, which is equivalent. BPE is the one model that all programs reading
+ * Its tokenizer.json is a BPE without merges, which is equivalent. BPE is the only model that all programs that read
  * tokenizer.json support.
  */
 import { TokenizerError } from './errors.ts';
@@ -87,7 +87,7 @@ export class CharTokenizer implements Tokenizer {
     return CharTokenizer.fromFile(readTokenizerFile(file), file);
   }
 
-  /** @internal `load`, for a file that was read already. */
+  /** @internal Like `load`, for a file that was read already. */
   static fromFile({ model }: TokenizerFile, file: string): CharTokenizer {
     const tokens = Object.entries(model.vocab).sort((a, b) => a[1] - b[1]);
     const [endOfText, unknown, ...characters] = tokens.map(([token]) => token);

@@ -17,7 +17,7 @@ import { StatisticsCollector, type TokenStatistics } from './statistics.ts';
 import { SPLITS, type Split, TokenStore, type Totals } from './store/index.ts';
 import { type Tokenizer, tokenArray } from './tokenizer.ts';
 
-/** How far `tokenizeCorpus` is. */
+/** The progress of `tokenizeCorpus`. */
 export interface CorpusProgress {
   done: number;
   total: number;
@@ -51,7 +51,7 @@ export interface SplitMetrics extends Totals {
   tokens_per_document: number;
   /** Characters encoded as `<unk>` because training did not see them (char only; the others encode any byte). */
   unknown_chars: number;
-  /** Bytes that are a token each because their lexeme is not in the vocabulary (music only). */
+  /** Bytes that are encoded as one token each, because their lexeme is not in the vocabulary (music only). */
   spelled_bytes: number;
 }
 
@@ -73,9 +73,9 @@ export interface CorpusMetrics {
 
 /** Length of a batch of tunes to encode, in UTF-16 code units. */
 const BATCH_LENGTH = 4 * 1024 * 1024;
-/** Longer lines, in bytes, are dropped: they cannot be tunes, and a JavaScript string could not hold them. */
-const LONGEST_LINE = 256 * 1024 * 1024;
-/** Dropped lines that the metrics describe. */
+/** In bytes. Longer lines are dropped: they cannot be tunes, and a JavaScript string could not hold them. */
+const MAX_LINE_BYTES = 256 * 1024 * 1024;
+/** Largest number of dropped lines that the metrics describe. */
 const EXAMPLES = 20;
 
 const NEWLINE = 10;
@@ -201,7 +201,7 @@ async function* readTunes(file: string, dropped?: Dropped, onBytes?: (bytes: num
   for await (const bytes of readLines(file, onBytes)) {
     line++;
     if (bytes === 'too long') {
-      drop(`longer than ${LONGEST_LINE} bytes`);
+      drop(`longer than ${MAX_LINE_BYTES} bytes`);
       continue;
     }
     if (!isUtf8(bytes)) {
@@ -227,19 +227,19 @@ async function* readTunes(file: string, dropped?: Dropped, onBytes?: (bytes: num
  * Reads the lines of a file as bytes. node:readline is not used, because it also ends lines at U+2028, which JSON
  * strings may contain.
  *
- * @returns a generator of lines, or of 'too long' in place of a line over LONGEST_LINE, which is not kept in memory
+ * @returns a generator of lines, or of 'too long' in place of a line over MAX_LINE_BYTES, which is not kept in memory
  */
 async function* readLines(file: string, onBytes?: (bytes: number) => void): AsyncGenerator<Buffer | 'too long'> {
   let parts: Buffer[] = [];
   let length = 0;
   const endLine = () => {
-    const line = length > LONGEST_LINE ? 'too long' : Buffer.concat(parts, length);
+    const line = length > MAX_LINE_BYTES ? 'too long' : Buffer.concat(parts, length);
     [parts, length] = [[], 0];
     return line;
   };
   const addPart = (part: Buffer) => {
     length += part.length;
-    if (length <= LONGEST_LINE) parts.push(part);
+    if (length <= MAX_LINE_BYTES) parts.push(part);
     else parts = [];
   };
   for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>) {

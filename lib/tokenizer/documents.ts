@@ -1,4 +1,4 @@
-/** Documents as callers pass them, and their conversion to UTF-8 bytes, which the algorithms work on. */
+/** The types in which callers pass documents, and the conversion to UTF-8 bytes, which the algorithms use. */
 
 /** A corpus: a list or a stream of documents. */
 export type DocumentSource = Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;

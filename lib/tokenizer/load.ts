@@ -7,7 +7,7 @@ import type { Tokenizer } from './tokenizer.ts';
 import { readTokenizerFile } from './tokenizer-file.ts';
 
 /**
- * Loads any tokenizer of this project. The decoder in the file tells its kind.
+ * Loads any tokenizer of this project. The decoder in the file determines the kind.
  *
  * @throws TokenizerError if the file is missing, truncated or holds another kind of tokenizer; the message names the
  *   file

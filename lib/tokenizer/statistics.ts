@@ -1,5 +1,5 @@
 /**
- * Token statistics of a corpus for the metrics file: how often each id is used, and how long tunes are in tokens.
+ * Token statistics of a corpus for the metrics file: the frequencies of ids, and the lengths of tunes in tokens.
  *
  * The result is small for any corpus: frequencies are given at the ranks 1, 2, 5, 10, 20, …, and lengths in bins from
  * one power of √2 to the next.
@@ -17,7 +17,7 @@ export interface TokenStatistics {
   tokens_per_tune: { tokens: number; tunes: number }[];
 }
 
-/** Keeps rounding errors of the logarithm from moving exact powers to another bin. */
+/** Added so that rounding errors of the logarithm do not move exact powers to another bin. */
 const ROUNDING = 1e-9;
 
 /** The bin of a length: bin k begins at √2^k. */

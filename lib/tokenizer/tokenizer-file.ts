@@ -1,5 +1,5 @@
 /**
- * tokenizer.json, the file format of Hugging Face's tokenizers, as far as this project needs it.
+ * Reads and writes tokenizer.json, the file format of Hugging Face's tokenizers: the parts that this project needs.
  *
  * Merges are written as "left right". All versions of `tokenizers`, and its relatives in Node and JavaScript, read that
  * form. Merges are read in that form and in the newer one, [left, right].
@@ -12,7 +12,7 @@ import { dirname } from 'node:path';
 import { TokenizerError } from './errors.ts';
 
 /** Ids have at most 20 bits. */
-const LARGEST_ID = 0xfffff;
+const MAX_ID = 0xfffff;
 
 /** A special, or another token that programs look for before they tokenize. */
 export interface AddedToken {
@@ -75,9 +75,9 @@ export function readTokenizerFile(file: string): TokenizerFile {
   const ids = Object.values(vocab);
   if (ids.length === 0) throw new TokenizerError(`${file}: model.vocab is empty`);
   for (const [token, id] of Object.entries(vocab)) {
-    if (!Number.isInteger(id) || id < 0 || id > LARGEST_ID) {
+    if (!Number.isInteger(id) || id < 0 || id > MAX_ID) {
       throw new TokenizerError(
-        `${file}: model.vocab gives ${JSON.stringify(token)} the id ${id}; ids are integers from 0 to ${LARGEST_ID}`,
+        `${file}: model.vocab gives ${JSON.stringify(token)} the id ${id}; ids are integers from 0 to ${MAX_ID}`,
       );
     }
   }

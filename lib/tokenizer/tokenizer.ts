@@ -11,7 +11,7 @@ import { TokenizerError } from './errors.ts';
 export const END_OF_TEXT = '<|endoftext|>';
 
 /** The largest vocabulary whose ids fit in 16 bits. */
-export const LARGEST_16_BIT_VOCABULARY = 0x10000;
+export const MAX_16_BIT_VOCABULARY = 0x10000;
 
 /** Ids of a text: 2 bytes each for vocabularies of up to 65,536 ids, otherwise 4 bytes. */
 export type TokenArray = Uint16Array | Uint32Array;
@@ -54,7 +54,7 @@ export interface Encoded {
  * @param length the length of an array of zeros, or the ids to copy
  */
 export function tokenArray(vocabularySize: number, length: number | Iterable<number>): TokenArray {
-  const Width = vocabularySize <= LARGEST_16_BIT_VOCABULARY ? Uint16Array : Uint32Array;
+  const Width = vocabularySize <= MAX_16_BIT_VOCABULARY ? Uint16Array : Uint32Array;
   return typeof length === 'number' ? new Width(length) : Width.from(length);
 }
 

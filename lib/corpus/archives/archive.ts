@@ -24,11 +24,11 @@ export interface UnpackLimits {
   fileBytes: number;
   /** bytes written in total */
   bytes: number;
-  /** bytes unpacked per byte of the archive; checked once 16 MiB have been unpacked */
+  /** bytes unpacked per byte of the archive; checked after 16 MiB have been unpacked */
   ratio: number;
 }
 
-/** Far above every known data set of MIDI files. */
+/** The default limits, far above every known data set of MIDI files. */
 export const DEFAULT_LIMITS: UnpackLimits = {
   files: 2_000_000,
   fileBytes: 32 * 2 ** 20,
@@ -40,7 +40,7 @@ export const DEFAULT_LIMITS: UnpackLimits = {
 const RATIO_CHECKED_FROM = 16 * 2 ** 20;
 /** Longest name of a file or folder that common file systems accept. */
 const MAX_NAME_BYTES = 255;
-/** At most this many skipped files are named. */
+/** Largest number of skipped files that are named. */
 const MAX_NAMED_SKIPPED = 1000;
 
 /** Result of unpacking. */
@@ -179,7 +179,7 @@ class Unpacker {
     this.result.bytes = this.#packed;
   }
 
-  /** Writes one entry, or counts or reports why not. */
+  /** Writes one entry. If it must not be written, counts it or reports the reason. */
   async unpackEntry(entry: Entry): Promise<void> {
     if (entry.kind === 'folder') return;
     const path = entry.path.replaceAll('\\', '/');
@@ -202,7 +202,7 @@ class Unpacker {
     this.#onProgress({ done: Math.min(this.packedRead, this.#packed), total: this.#packed, unit: 'bytes', text: path });
   }
 
-  /** Why an entry must not be written; undefined if it may. */
+  /** Returns the reason why an entry must not be written, or undefined if it may be written. */
   #refusal(entry: Entry, path: string): string | undefined {
     const names = path.split('/');
     if (entry.kind !== 'file') return entry.kind === 'link' ? 'is a link' : 'is not a regular file';

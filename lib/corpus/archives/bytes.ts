@@ -1,4 +1,4 @@
-/** Reads a stream of chunks of any size by numbers of bytes, as a parser of a binary format needs it. */
+/** Reads given numbers of bytes from a stream of chunks of any size, for parsers of binary formats. */
 export class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #chunk: Uint8Array = new Uint8Array(0);
@@ -39,7 +39,7 @@ export class ByteReader {
     }
   }
 
-  /** Skips n bytes. Returns how many there were. */
+  /** Skips n bytes, or fewer if the stream ends first. Returns the number of skipped bytes. */
   async skip(n: number): Promise<number> {
     let skipped = 0;
     for await (const chunk of this.chunks(n)) skipped += chunk.length;

@@ -1,8 +1,8 @@
 /**
  * Reads a tar stream entry by entry: POSIX ustar, pax (path, size) and GNU (long names, base-256 sizes).
  *
- * Nothing is written here, and names are passed on unchecked: archive.ts checks them. Sparse files and multi-volume archives are
- * not supported.
+ * This file does not write anything and does not check names; archive.ts does both. Sparse files and multi-volume
+ * archives are not supported.
  *
  * @see POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header"; GNU tar manual, "Basic Tar Format"
  */
@@ -21,7 +21,7 @@ export interface TarEntry {
 }
 
 const BLOCK_BYTES = 512;
-/** Limit for a pax header or a GNU long name. Honest archives stay far below it. */
+/** Limit for a pax header or a GNU long name. They are far smaller in archives that are not hostile. */
 const MAX_EXTENDED_HEADER_BYTES = 1 << 20;
 
 /** Type flags of the header. '7' is a contiguous file, which is read as a file. */

@@ -1,8 +1,8 @@
 /**
  * Reads a zip archive from its central directory, entry by entry: stored and deflated files, zip64.
  *
- * Nothing is written here, and names are passed on unchecked: archive.ts checks them. Encrypted entries and those of other
- * compression methods are reported, not read.
+ * This file does not write anything and does not check names; archive.ts does both. Encrypted entries and those of
+ * other compression methods are reported, not read.
  *
  * @see PKWARE APPNOTE.TXT 6.3, 4.3 (records) and 4.5.3 (zip64 extra field)
  */
@@ -67,7 +67,7 @@ export async function* readZip(file: FileHandle): AsyncGenerator<ZipEntry> {
       compressed: directory.readUInt32LE(at + 20),
       offset: directory.readUInt32LE(at + 42),
     });
-    // Old archives use code page 437. The file ending, which alone matters here, is ASCII in it, so latin1 will do.
+    // Old archives use code page 437. Only the file ending matters here, and it is ASCII, so latin1 is sufficient.
     const path = name.toString(flags & 0x800 ? 'utf8' : isUtf8(name) ? 'utf8' : 'latin1');
     const unix = madeBy === 3 ? mode & 0o170000 : 0;
     yield {
@@ -105,7 +105,7 @@ async function readDirectory(file: FileHandle, fileSize: number): Promise<Buffer
   return readAt(file, offset, size);
 }
 
-/** Where an entry's data are, all in bytes. */
+/** Offset and sizes of an entry's data, in bytes. */
 interface Sizes {
   size: number;
   compressed: number;
@@ -141,7 +141,7 @@ async function* readContent(
     throw new CorpusError('is damaged: there is no entry where the directory says');
   const start = entry.offset + 30 + local.readUInt16LE(26) + local.readUInt16LE(28);
   if (start + entry.compressed > fileSize) throw new CorpusError('is damaged: it ends early');
-  // autoClose: the next entry is read from the same handle.
+  // The handle must stay open (autoClose), because the next entry is read from it.
   const raw =
     entry.compressed === 0
       ? []
@@ -164,7 +164,7 @@ async function* readContent(
 
 async function* inflate(raw: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const inflated = createInflateRaw();
-  // An error on either side ends the iteration below with that error, so the callback has nothing to do.
+  // The callback is empty, because an error on either side ends the iteration below with that error.
   pipeline(Readable.from(raw), inflated, () => {});
   yield* inflated;
 }

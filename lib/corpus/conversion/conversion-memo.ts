@@ -1,8 +1,8 @@
 /**
- * A memo of conversions between runs: when a corpus grows, only its new files are converted.
+ * Keeps the results of conversions between runs. When a corpus grows, only its new files are converted.
  *
- * The entry FOLDER/ab/cdef… is one result. Its key is the SHA-256 of everything the result depends on: the converter's code, its
- * settings and the file's bytes. So an entry can become unused but never out of date.
+ * The entry FOLDER/ab/cdef… is one result. Its key is the SHA-256 of everything the result depends on: the converter's
+ * code, its settings and the file's bytes. So an entry can become unused, but it is never out of date.
  *
  * An entry is written to a temporary file, which is then renamed, and begins with its checksum. So neither concurrent runs nor a
  * killed run leave an entry that is wrong. An entry that cannot be read or written means that the file is converted again; it
@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { writeFileWithFolders } from '../folder.ts';
 
-/** Result of converting one MIDI file, as far as the ABC file and the metrics need it. */
+/** The parts of the result of converting one MIDI file that the ABC file and the metrics need. */
 export interface Conversion {
   abc: string;
   notes: number;
@@ -25,7 +25,7 @@ export interface Conversion {
 const CHECKSUM_BYTES = 32;
 /** The fastest level: ABC compresses well enough with it. */
 const DEFLATE_LEVEL = 1;
-/** A temporary file of this age (milliseconds) was left by a killed run: no write takes so long. */
+/** In milliseconds. An older temporary file was left by a killed run, because no write takes so long. */
 const ABANDONED_AFTER_MS = 3_600_000;
 
 /**

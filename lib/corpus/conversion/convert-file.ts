@@ -28,14 +28,14 @@ export interface ConvertSettings {
 /** Figures of one converted file. */
 export interface ConvertedFile {
   notes: number;
-  /** of ABC text */
+  /** characters of ABC text */
   characters: number;
   warnings: string[];
   /** whether the result came from the memo */
   reused: boolean;
 }
 
-/** Real music stays far below this. The largest files of crawled data sets are not music. */
+/** Real music is far smaller. The largest files of crawled data sets are not music. */
 const MAX_MIDI_BYTES = 32 * 2 ** 20;
 
 /**

@@ -19,7 +19,10 @@ export interface ConvertOptions extends Partial<Omit<ConvertSettings, 'memo'>> {
   memo?: string;
   /** largest size of the memo in bytes. Default 4 GiB */
   memoBytes?: number;
-  /** called at the end with the number of results from the memo. Not part of the metrics, which must not depend on the memo */
+  /**
+   * called at the end with the number of results from the memo. The metrics do not contain it, because they must not
+   * depend on the memo
+   */
   onReused?: (files: number) => void;
   /** worker threads; 0: convert in this thread. Default: one per core, and a single one for a small corpus */
   workers?: number;
@@ -34,7 +37,7 @@ export interface ConvertedCorpus {
   files: number;
   converted: number;
   notes: number;
-  /** of ABC text */
+  /** characters of ABC text */
   characters: number;
   /** files that could not be read, and why */
   failed: Skipped[];
@@ -112,7 +115,7 @@ export function abcPaths(paths: readonly string[]): string[] {
   const taken = new Set<string>();
   return paths.map((path) => {
     const short = path.replace(/\.[^./]*$/, '.abc');
-    // Many file systems ignore case.
+    // Compare in lower case, because many file systems ignore case.
     let abc = taken.has(short.toLowerCase()) ? `${path}.abc` : short;
     while (taken.has(abc.toLowerCase())) abc = abc.replace(/\.abc$/, '_.abc');
     taken.add(abc.toLowerCase());

@@ -1,9 +1,9 @@
 /**
  * The data sets known by name, with their addresses and licences.
  *
- * Size and SHA-256 are given if they are published or if independent projects agree on them. Otherwise they are recorded at the
- * first download (see download.ts), and later downloads must match. Data sets in a git repository are named by commit. They have
- * no checksum here, because the archive that GitHub makes of a commit may change its bytes.
+ * Size and SHA-256 are given here if they are published or if independent projects agree on them. Otherwise they are
+ * recorded at the first download (see download.ts), and later downloads must match. Data sets in a git repository are
+ * named by commit. They have no checksum here, because the archive that GitHub makes of a commit may change its bytes.
  */
 
 /** A data set known by name. */
@@ -13,13 +13,13 @@ export interface KnownDataset {
   url: string;
   licence: string;
   homepage: string;
-  /** of the archive */
+  /** size of the archive */
   bytes?: number;
-  /** of the archive, in hexadecimal */
+  /** SHA-256 of the archive, in hexadecimal */
   sha256?: string;
 }
 
-/** Every known data set. The data set `synthetic` is not among them, since it is composed and not downloaded. */
+/** Every known data set. The data set `synthetic` is not in this list, because it is composed and not downloaded. */
 export const KNOWN_DATASETS: readonly KnownDataset[] = [
   {
     name: 'lakh-matched',

@@ -1,7 +1,7 @@
 /**
  * Downloads one file over http(s) into a folder. The file is streamed, verified, and resumed after a broken connection.
  *
- * A file that is there already and unchanged is not downloaded again.
+ * A file that exists already and is unchanged is not downloaded again.
  *
  *   NAME             the file
  *   NAME.json        its address, size and SHA-256 at the first download; later downloads of that address must match
@@ -19,7 +19,7 @@ import type { OnProgress } from '../progress.ts';
 
 /** Options of `download`. */
 export interface DownloadOptions {
-  /** size and checksum that the file must have, as far as known */
+  /** size and checksum that the file must have, if they are known */
   expected?: { bytes?: number; sha256?: string };
   onProgress?: OnProgress;
   /** largest file accepted, in bytes. Default 64 GiB */
@@ -58,7 +58,7 @@ interface PartRecord {
 const RETRYABLE_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /**
- * Downloads a file, unless it is there already.
+ * Downloads a file, unless it exists already.
  *
  * @param folder created if missing
  * @throws CorpusError with the address and the reason: the server's answer, a wrong checksum, a limit, or a failure to write
@@ -118,7 +118,7 @@ async function fetchWhole(url: string, path: string, options: DownloadOptions): 
  * Downloads over one connection: from the end of PATH.part if the server still has the same file, otherwise from the start.
  *
  * @throws ConnectionError if another attempt may succeed
- * @throws CorpusError if not
+ * @throws CorpusError if no further attempt can succeed
  */
 async function fetchOnce(url: string, path: string, options: DownloadOptions): Promise<void> {
   const { maxBytes = 64 * 2 ** 30, idleTimeout = 60_000, onProgress = () => {} } = options;
@@ -141,7 +141,7 @@ async function fetchOnce(url: string, path: string, options: DownloadOptions): P
       throw new CorpusError(`${url}: redirects to ${response.url}, which is not encrypted: refused`);
     }
     if (response.status === 416) {
-      // 416 Range Not Satisfiable: our part is as long as the file, or belongs to another one. Start over.
+      // 416 Range Not Satisfiable: the part on disk is as long as the file, or belongs to another file. Start again.
       await rm(`${path}.part`, { force: true });
       throw new ConnectionError('the server refused to resume the download');
     }
@@ -185,10 +185,10 @@ async function fetchOnce(url: string, path: string, options: DownloadOptions): P
   }
 }
 
-/** The connection failed, and another attempt may succeed. */
+/** Thrown if the connection failed and another attempt may succeed. */
 class ConnectionError extends Error {}
 
-/** Translates an error of fetch or of the body's stream. `where` says how much had been received. */
+/** Translates an error of fetch or of the body's stream. `where` describes how much had been received. */
 function connectionError(error: unknown, signal: AbortSignal, idleTimeout: number, where = ''): Error {
   if (signal.aborted) return new ConnectionError(`no data for ${idleTimeout / 1000} s${where && ` ${where}`}`);
   const cause = (error as Error).cause as NodeJS.ErrnoException | undefined;
@@ -213,7 +213,7 @@ function matches(file: { bytes: number; sha256: string }, expected: { bytes?: nu
   return (expected.bytes ?? file.bytes) === file.bytes && (expected.sha256 ?? file.sha256) === file.sha256;
 }
 
-/** "N bytes, SHA-256 …", as far as known. */
+/** Describes content as "N bytes, SHA-256 …", with the parts that are known. */
 function describeContent({ bytes, sha256 }: { bytes?: number; sha256?: string }): string {
   return [bytes !== undefined && `${bytes} bytes`, sha256 !== undefined && `SHA-256 ${sha256}`]
     .filter(Boolean)

@@ -21,7 +21,7 @@ import { type DownloadOptions, download } from './download.ts';
 
 /** Options of `fetchDataset`. */
 export interface FetchOptions {
-  /** for the data set `synthetic`: number of pieces, and seed. Piece i does not depend on their number */
+  /** for the data set `synthetic`: number of pieces, and seed. Piece i does not depend on the number of pieces */
   synthetic?: { pieces: number; seed: number | string };
   /** folder in which downloads are kept between runs. Default: `downloads` beside the output folder */
   downloads?: string;

@@ -1,8 +1,8 @@
 /**
  * Assigns tunes to splits by a hash of their group, the fingerprint of the music.
  *
- * So the split of a tune does not depend on other tunes: adding, removing or reordering tunes moves none of the others. Near-copies
- * and transpositions have the same group and so the same split.
+ * So the split of a tune does not depend on other tunes: adding, removing or reordering tunes does not move any of the
+ * others. Near-copies and transpositions have the same group and so the same split.
  */
 import { createHash } from 'node:crypto';
 import { CorpusError } from '../errors.ts';
@@ -11,7 +11,7 @@ import { CorpusError } from '../errors.ts';
 export const SPLITS = ['train', 'val', 'test'] as const;
 /** Name of a split. */
 export type Split = (typeof SPLITS)[number];
-/** Share of the tunes in each split, from 0 to 1. They sum to 1. */
+/** Share of the tunes in each split, from 0 to 1. The three shares sum to 1. */
 export type Fractions = Record<Split, number>;
 
 /** @throws CorpusError if a share is outside 0 to 1, or if they do not sum to 1 */
@@ -24,8 +24,8 @@ export function checkFractions(fractions: Fractions): void {
 }
 
 /**
- * The split of a group. Test and validation lie at opposite ends of the unit interval, so changing the share of one does not move
- * tunes of the other.
+ * Returns the split of a group. Test and validation lie at opposite ends of the unit interval, so changing the share of
+ * one does not move tunes of the other.
  */
 export function splitOf(group: string, fractions: Fractions, seed: number | string): Split {
   const at = hashToUnitInterval(`${seed}:${group}`);

@@ -26,7 +26,9 @@ export const DEFAULT_FILTERS: FilterLimits = {
   minGzipRatio: 0,
 };
 
-/** In the order in which they are applied. `name` is a key of the metrics; `why` gives the tune's figure. */
+/**
+ * The filters, in the order in which they are applied. `name` is a key of the metrics. `why` gives the tune's figure.
+ */
 const FILTERS: readonly {
   name: string;
   drops(tune: InspectedTune, limits: FilterLimits): boolean;
@@ -60,7 +62,7 @@ const FILTERS: readonly {
 /** Names of the filters, in the order in which they are applied. */
 export const FILTER_NAMES: readonly string[] = FILTERS.map(({ name }) => name);
 
-/** The first filter that drops a tune, and why; undefined if the tune is kept. */
+/** Returns the first filter that drops a tune, with the reason; undefined if the tune is kept. */
 export function firstFilter(tune: InspectedTune, limits: FilterLimits): { name: string; why: string } | undefined {
   const filter = FILTERS.find(({ drops }) => drops(tune, limits));
   return filter && { name: filter.name, why: filter.why(tune) };

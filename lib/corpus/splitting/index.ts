@@ -3,9 +3,9 @@
  *
  *   split.ts          splitCorpus: the steps in order
  *   inspect-file.ts   the task: figures of one tune, in a worker thread
- *   filters.ts        the limits that a tune must keep
+ *   filters.ts        the limits that a tune must not exceed
  *   duplicates.ts     equal and similar tunes
- *   assignment.ts     which split a tune belongs to
+ *   assignment.ts     assigns each tune to a split
  *   tune-text.ts      a tune's text without leading silence, or transposed
  *   statistics.ts     histograms and character counts
  */

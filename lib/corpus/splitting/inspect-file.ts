@@ -8,7 +8,7 @@ import { abcToScore, fingerprint, shapeOf } from '../../music/index.ts';
 export interface InspectedTune {
   /** UTF-16 code units */
   characters: number;
-  /** of UTF-8 */
+  /** bytes of UTF-8 */
   bytes: number;
   /** every distinct character, sorted */
   alphabet: string;

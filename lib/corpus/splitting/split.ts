@@ -7,8 +7,8 @@
  *     3. assign each tune to a split by the hash of its fingerprint
  *     4. write each split in the order of another hash; in train, transpositions follow their tune
  *
- * Between the steps only the figures of a tune are in memory, not its music. So memory grows with the number of tunes, not with
- * their length.
+ * Between the steps, the memory holds only the figures of each tune, not its music. So memory grows with the number of
+ * tunes, not with their length.
  */
 import { createWriteStream } from 'node:fs';
 import { readFile, rename } from 'node:fs/promises';
@@ -54,7 +54,7 @@ export interface SplitStatistics {
   bars: number;
   notes: number;
   characters: number;
-  /** of UTF-8: the denominator of bits per byte */
+  /** bytes of UTF-8: the denominator of bits per byte */
   bytes: number;
 }
 
@@ -64,12 +64,12 @@ export interface SplitMetrics {
   files: number;
   /** tunes that are neither dropped nor duplicates */
   kept: number;
-  /** by name of the filter, and `unreadable` */
+  /** counts by name of the filter, and under `unreadable` */
   dropped: Record<string, CountWithExamples<{ id: string; why: string }>>;
   duplicates: {
-    /** same text as an earlier tune */
+    /** tunes with the same text as an earlier tune */
     content: CountWithExamples<{ id: string; of: string }>;
-    /** other text, but the same fingerprint as an earlier tune */
+    /** tunes with another text, but with the same fingerprint as an earlier tune */
     fingerprint: CountWithExamples<{ id: string; of: string }>;
   };
   splits: Record<Split, SplitStatistics>;
@@ -104,7 +104,7 @@ interface KeptTune {
  *
  * @param abcDir folder of ABC files
  * @param outDir folder of the splits; created if missing
- * @returns what was kept, what was dropped, and why
+ * @returns the numbers of kept and dropped tunes, with the reasons
  * @throws CorpusError if there is no tune, none is kept, a split would be empty, or the fractions are wrong
  */
 export async function splitCorpus(abcDir: string, outDir: string, options: SplitOptions = {}): Promise<SplitMetrics> {
@@ -154,7 +154,7 @@ export async function splitCorpus(abcDir: string, outDir: string, options: Split
   const alphabets: Record<Split, Set<string>> = { train: new Set(), val: new Set(), test: new Set() };
   for (const split of SPLITS) {
     const tunes = kept.filter((tune) => tune.split === split);
-    // Neighbours in a corpus are often similar. In the order of a hash, every part of a split resembles the whole.
+    // Neighbours in a corpus are often similar. Sorted by a hash, every part of a split resembles the whole split.
     const order = new Map(tunes.map((tune) => [tune, hashToUnitInterval(`${seed}:order:${tune.id}`)]));
     tunes.sort((a, b) => order.get(a)! - order.get(b)!);
     for (const { tune } of tunes) for (const character of tune.alphabet) alphabets[split].add(character);
@@ -185,7 +185,7 @@ function idOf(path: string): string {
   return path.replace(ABC_NAME, '');
 }
 
-/** Counts a case, and keeps it as an example while there are few. */
+/** Counts a case, and keeps it as an example if there are fewer than MAX_EXAMPLES. */
 function addExample<Example>(counted: CountWithExamples<Example>, example: Example): void {
   counted.count++;
   if (counted.examples.length < MAX_EXAMPLES) counted.examples.push(example);
@@ -211,7 +211,8 @@ function emptyMetrics(files: number): SplitMetrics {
 }
 
 /**
- * Checks that no split is empty unless its share is 0. The stages that read an empty split would fail too, but could not say why.
+ * Checks that no split is empty unless its share is 0. The stages that read an empty split would fail too, but they do
+ * not know the reason.
  *
  * @throws CorpusError with the most frequent reason for dropping tunes, or with a remedy
  */

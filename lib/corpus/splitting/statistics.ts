@@ -17,7 +17,10 @@ export interface CorpusStatistics {
   characters_of_train: { character: string; count: number }[];
 }
 
-/** Number of UTF-16 code units. Our own converter writes ASCII only, but other ABC files may hold any character. */
+/**
+ * Number of different UTF-16 code units. This project's converter writes only ASCII, but other ABC files may contain
+ * any character.
+ */
 const CODE_UNITS = 65_536;
 
 /** Collects the statistics, tune by tune and line by line. */

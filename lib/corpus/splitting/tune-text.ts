@@ -8,7 +8,7 @@ import {
   writeAbc,
 } from '../../music/index.ts';
 
-/** Steps per quarter note. The finest grid: text of every coarser grid is exact on it. */
+/** Steps per quarter note. This is the finest grid, so text of every coarser grid is exact on it. */
 const GRID = 32;
 
 /** The layout of a text. The functions below keep it. */

@@ -15,7 +15,7 @@ import { outcomeOf } from './worker.ts';
 /** Outcome of one item: its result, or why it failed. */
 export type Outcome<Result> = { result: Result } | { failed: string };
 
-/** Outcome of an item that failed for a reason that every other item would meet too, such as a full disk. */
+/** Outcome of an item that failed for a reason that affects every other item too, such as a full disk. */
 export interface Fatal {
   failed: string;
   fatal: true;
@@ -36,14 +36,17 @@ export interface TaskOptions<Item> {
   onDone?: (item: Item, index: number) => void;
 }
 
-/** With fewer items, a second thread takes longer to start than it saves. */
+/** With fewer items, starting a second thread takes more time than it saves. */
 const MIN_ITEMS_FOR_THREADS = 200;
 /**
  * Limit of a thread's young-generation heap, twice V8's default, which saves a tenth of the time. With the heap above, a thread
  * stays below 300 MiB.
  */
 const YOUNG_HEAP_MIB = 64;
-/** Items sent to a thread at a time: few messages, and at the end no thread waits long for another. */
+/**
+ * Items sent to a thread at a time. It is large enough for few messages, and small enough that threads finish at about
+ * the same time.
+ */
 const BATCH_SIZE = 16;
 
 /** Message to a thread: a batch of items. The settings are passed as workerData. */

@@ -42,7 +42,7 @@ export interface LayeredVoice {
  * The longest duration, in steps, that is written as one note: a breve on a grid of 16. ABC software does not accept
  * longer notes.
  */
-export const LONGEST_PLAIN = 128;
+export const MAX_PLAIN_STEPS = 128;
 /** Flag of a piece: the next piece of the layer continues its sound. */
 export const TIED = 256;
 /** The bits of a piece that hold its duration and TIED. */
@@ -60,7 +60,7 @@ const SILENCE: number[] = [];
 const NO_CHANGE = -1;
 
 /** Durations that one note can have, longest first. */
-const PLAIN_DURATIONS = Array.from({ length: LONGEST_PLAIN }, (_, i) => LONGEST_PLAIN - i).filter(isPlainDuration);
+const PLAIN_DURATIONS = Array.from({ length: MAX_PLAIN_STEPS }, (_, i) => MAX_PLAIN_STEPS - i).filter(isPlainDuration);
 /** Durations from this one on are not kept in the cache below. */
 const MIN_UNCACHED_STEPS = 1024;
 /** Results of plainParts by duration, filled on demand. */
@@ -68,7 +68,7 @@ const PLAIN_PARTS: number[][] = [[]];
 
 /** Divides a duration into plain ones, longest first: 5 = 4 + 1. */
 function plainParts(steps: number): number[] {
-  if (steps >= MIN_UNCACHED_STEPS) return [LONGEST_PLAIN, ...plainParts(steps - LONGEST_PLAIN)];
+  if (steps >= MIN_UNCACHED_STEPS) return [MAX_PLAIN_STEPS, ...plainParts(steps - MAX_PLAIN_STEPS)];
   return (PLAIN_PARTS[steps] ??= (() => {
     const first = PLAIN_DURATIONS.find((plain) => plain <= steps)!;
     return [first, ...plainParts(steps - first)];

@@ -1,5 +1,5 @@
 /** Writes durations as text, and chooses the unit length L: that makes a tune's text shortest. */
-import { COUNT_SHIFT, type LayeredVoice, LENGTH_MASK, LONGEST_PLAIN, NEXT_LAYER, TIED } from './layers.ts';
+import { COUNT_SHIFT, type LayeredVoice, LENGTH_MASK, MAX_PLAIN_STEPS, NEXT_LAYER, TIED } from './layers.ts';
 import type { NumberList } from './number-list.ts';
 
 /** Denominators of the note lengths that L: may have. */
@@ -20,7 +20,7 @@ export function lengthTexts(unit: number): string[] {
 
 function makeLengthTexts(unit: number): string[] {
   const table: string[] = new Array(LENGTH_MASK + 1).fill('');
-  for (let steps = 0; steps <= LONGEST_PLAIN; steps++) {
+  for (let steps = 0; steps <= MAX_PLAIN_STEPS; steps++) {
     const text = steps === 0 ? '' : lengthText(steps, unit);
     table[steps] = text;
     table[steps + TIED] = `${text}-`;
@@ -55,7 +55,7 @@ export function shortestUnit(voices: LayeredVoice[], pieces: NumberList, grid: n
     if (unit > 4 * grid) break;
     const lengths = lengthTexts((4 * grid) / unit);
     let size = 0;
-    for (let steps = 1; steps <= LONGEST_PLAIN; steps++) size += counts[steps] * lengths[steps].length;
+    for (let steps = 1; steps <= MAX_PLAIN_STEPS; steps++) size += counts[steps] * lengths[steps].length;
     if (size < bestSize) {
       bestSize = size;
       best = unit;

@@ -31,7 +31,7 @@ const FORMAT = 1;
 const TICKS_PER_BEAT = 480;
 const VELOCITY = 80;
 /** The largest number of three bytes, in microseconds: 3.6 beats a minute. */
-const LONGEST_BEAT = 0xffffff;
+const MAX_BEAT_MICROSECONDS = 0xffffff;
 /** A metronome click each quarter note. */
 const CLOCKS_PER_CLICK = 24;
 const THIRTY_SECONDS_PER_QUARTER = 8;
@@ -95,7 +95,7 @@ function conductorEvents(sequence: NoteSequence, scale: number): ConductorEvent[
     addMeta(tick, META_KEY_SIGNATURE, [fifths & 0xff, minor ? 1 : 0]);
   }
   for (const { tick, microsecondsPerBeat } of sequence.tempos) {
-    const us = Math.min(LONGEST_BEAT, Math.round(microsecondsPerBeat));
+    const us = Math.min(MAX_BEAT_MICROSECONDS, Math.round(microsecondsPerBeat));
     addMeta(tick, META_TEMPO, [(us >> 16) & 0xff, (us >> 8) & 0xff, us & 0xff]);
   }
   return events;

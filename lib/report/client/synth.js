@@ -6,7 +6,10 @@
  * before they sound, so that a long piece does not create thousands of audio nodes at once.
  */
 
-/** Notes are scheduled this many seconds before they sound. More than 1 s, because timers of hidden tabs run once a second. */
+/**
+ * Notes are scheduled this number of seconds before they sound. It is more than 1 s, because timers of hidden tabs run
+ * once a second.
+ */
 const SCHEDULE_AHEAD_SECONDS = 1.6;
 /** Time between two rounds of scheduling. */
 const SCHEDULE_INTERVAL_MS = 200;
@@ -64,7 +67,7 @@ class Player {
    * Plays a piece, and stops the one before.
    *
    * @param notes
-   * @param {number} from where to begin, in seconds
+   * @param {number} from position at which to begin, in seconds
    * @param {(seconds: number, ended: boolean) => void} onprogress called with every frame, and at the end
    */
   play(notes, from, onprogress) {

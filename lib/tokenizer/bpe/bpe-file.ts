@@ -12,7 +12,7 @@ import { SYMBOL_BYTE, spell } from './byte-level.ts';
 import type { Merges } from './merges.ts';
 import { type Pretokenizer, SPLIT_PATTERN } from './pretokenizer.ts';
 
-/** The contents of a BPE: all that a BpeTokenizer needs. */
+/** The contents of a BPE: the data that a BpeTokenizer needs. */
 export interface BpeParts {
   merges: Merges;
   pretokenizer: Pretokenizer;

@@ -1,6 +1,6 @@
 /**
- * The definition of BPE training and encoding, written to be checked by eye. It is slow and runs in tests only, which
- * compare native/bpe and bpe-typescript.ts with it.
+ * The definition of BPE training and encoding, written so that a reader can check it. It is slow and runs in tests
+ * only, which compare native/bpe and bpe-typescript.ts with it.
  *
  * Pairs are pairs of adjacent symbols. Symbols 0 to 255 are bytes (byte-level.ts), and merge k makes symbol 256 + k.
  *
@@ -18,7 +18,7 @@ import type { MergeOptions, Merges } from './merges.ts';
 type Pair = readonly [left: number, right: number];
 
 /**
- * Learns merges: merges the most frequent pair, again and again. Of equally frequent pairs the one with the smallest
+ * Learns merges by repeatedly merging the most frequent pair. Of equally frequent pairs the one with the smallest
  * (left, right) is merged, as in Hugging Face's trainer. Overlapping pairs count: `aaa` holds the pair aa twice.
  *
  * @param pieces all pieces of the corpus, with repetitions
@@ -45,7 +45,7 @@ export function referenceTrain(pieces: readonly Uint8Array[], options: MergeOpti
 }
 
 /**
- * Encodes one piece: applies the merge of the lowest rank that some pair has, again and again.
+ * Encodes one piece by repeatedly applying the merge with the lowest rank among the pairs of the piece.
  *
  * @returns the symbols of the piece
  */
@@ -81,7 +81,8 @@ function countPairs(sequences: readonly number[][]): PairCount[] {
 }
 
 /**
- * Whether `a` is merged rather than `b`: the higher count, then the smaller left symbol, then the smaller right one.
+ * Whether `a` is merged before `b`: it has the higher count, or else the smaller left symbol, or else the smaller right
+ * symbol.
  */
 function isBefore(a: PairCount, b: PairCount): boolean {
   return a.count > b.count || (a.count === b.count && (a.pair[0] - b.pair[0] || a.pair[1] - b.pair[1]) < 0);

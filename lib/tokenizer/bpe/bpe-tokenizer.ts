@@ -10,7 +10,7 @@ import {
   type Encoded,
   invalidId,
   joinEncoded,
-  LARGEST_16_BIT_VOCABULARY,
+  MAX_16_BIT_VOCABULARY,
   type TokenArray,
   type Tokenizer,
   tokenArray,
@@ -24,7 +24,7 @@ import type { Merges } from './merges.ts';
 import { type Implementation, type NativeBpe, type NativeEncoder, nativeBpe } from './native.ts';
 import { eachPiece, type Pretokenizer } from './pretokenizer.ts';
 
-/** Options of every way to make a BpeTokenizer. */
+/** Options that all ways of making a BpeTokenizer have. */
 export interface BpeOptions {
   /** Default: native if it is built. */
   implementation?: Implementation;
@@ -81,7 +81,7 @@ export class BpeTokenizer implements Tokenizer {
     return BpeTokenizer.fromFile(readTokenizerFile(file), file, options);
   }
 
-  /** @internal `load`, for a file that was read already. */
+  /** @internal Like `load`, for a file that was read already. */
   static fromFile(json: TokenizerFile, file: string, options?: BpeOptions): BpeTokenizer {
     return new BpeTokenizer(readBpe(json, file), options);
   }
@@ -140,7 +140,7 @@ function nativeEncoder(
   { merges, ids, vocabulary, pretokenizer }: BpeParts,
 ): NativeEncoder | undefined {
   try {
-    return new native.Encoder(merges, ids, vocabulary.length > LARGEST_16_BIT_VOCABULARY, pretokenizer);
+    return new native.Encoder(merges, ids, vocabulary.length > MAX_16_BIT_VOCABULARY, pretokenizer);
   } catch {
     return undefined;
   }

@@ -12,11 +12,11 @@ import type { MergeOptions, Merges, WeightedPiece } from './merges.ts';
 import { type Implementation, type NativeBpe, nativeBpe } from './native.ts';
 import { eachPiece, type Pretokenizer, SPLIT_PATTERN } from './pretokenizer.ts';
 
-/** How far training is. */
+/** The progress of training. */
 export interface TrainingProgress {
   phase: 'reading' | 'merging';
   done: number;
-  /** Unknown while reading. */
+  /** Absent while reading, because it is unknown then. */
   total?: number;
   unit: 'bytes' | 'merges';
 }
@@ -37,11 +37,11 @@ export interface BpeTrainingOptions {
 }
 
 /** The largest vocabulary: the addon keeps a symbol in 20 bits. */
-const LARGEST_VOCABULARY = 0x100000;
+const MAX_VOCABULARY_SIZE = 0x100000;
 /** Bytes of documents that the addon receives in one call. */
 const BATCH_BYTES = 8 * 1024 * 1024;
 /** The addon addresses bytes by 32-bit positions, so a document cannot be longer than this. */
-const LONGEST_DOCUMENT = 0xfffffff0;
+const MAX_DOCUMENT_BYTES = 0xfffffff0;
 /** Milliseconds between two progress reports while merging. */
 const PROGRESS_MS = 100;
 
@@ -67,7 +67,7 @@ export async function trainBpe(source: DocumentSource, options: BpeTrainingOptio
 
 function checkTraining(vocabularySize: number, pretokenizer: Pretokenizer, specials: string[]): void {
   const least = 256 + specials.length;
-  if (!Number.isInteger(vocabularySize) || vocabularySize < least || vocabularySize > LARGEST_VOCABULARY) {
+  if (!Number.isInteger(vocabularySize) || vocabularySize < least || vocabularySize > MAX_VOCABULARY_SIZE) {
     throw new TokenizerError(
       `a BPE vocabulary of ${vocabularySize} is not possible: it holds 256 bytes and ${specials.length} specials, so at least ${least} and at most 1048576`,
     );
@@ -103,13 +103,13 @@ async function learnNatively(
       done += submittedBytes;
       onProgress?.({ phase: 'reading', done, unit: 'bytes' });
     });
-    // The next await of `counting` reports a failure; without this handler Node would end the process before.
+    // The next await of `counting` reports a failure. Without this handler, Node would end the process before that.
     counting.catch(() => {});
   };
   let bytes = 0;
   for await (const document of source) {
     const documentBytes = asBytes(document);
-    if (documentBytes.length > LONGEST_DOCUMENT) throw new TokenizerError('a document is longer than 4 GB');
+    if (documentBytes.length > MAX_DOCUMENT_BYTES) throw new TokenizerError('a document is longer than 4 GB');
     batch.push(documentBytes);
     batchBytes += documentBytes.length;
     bytes += documentBytes.length;

@@ -2,16 +2,16 @@
  * BPE training and encoding in TypeScript. Used if the addon is not built, and for the rare tokenizer.json that the
  * addon refuses. The results equal those of bpe-reference.ts, which defines them.
  *
- * Training counts equal pieces once, with a weight. It updates the pair counts after each merge instead of counting
- * anew. Encoding takes O(n log n) for a piece of n bytes.
+ * Training counts equal pieces once, with a weight. It updates the pair counts after each merge instead of counting all
+ * pairs again. Encoding takes O(n log n) for a piece of n bytes.
  */
 import { BYTE_SYMBOL } from './byte-level.ts';
 import type { MergeOptions, Merges, WeightedPiece } from './merges.ts';
 
-/** Above any symbol, since a vocabulary has at most 2^20. */
+/** Greater than any symbol, because a vocabulary has at most 2^20 symbols. */
 const SYMBOL_LIMIT = 0x200000;
 
-/** Above any position in a piece. */
+/** Greater than any position in a piece. */
 const POSITION_LIMIT = 0x80000000;
 
 /** Marks the place of a symbol that was merged into its left neighbour. */

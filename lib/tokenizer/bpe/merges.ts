@@ -9,7 +9,7 @@ export type Merges = Uint32Array;
 /** A distinct piece of the corpus. */
 export interface WeightedPiece {
   bytes: Uint8Array;
-  /** How often the piece occurs in the corpus. */
+  /** The number of occurrences of the piece in the corpus. */
   weight: number;
 }
 

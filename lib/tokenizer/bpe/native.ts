@@ -27,10 +27,11 @@ export interface NativeEncoder {
 export interface NativeBpe {
   Trainer: new (pretokenizer: Pretokenizer) => NativeTrainer;
   /**
-   * An encoder. `ids` maps symbols to ids; `wide` selects Uint32Array for the result.
+   * Makes an encoder. `ids` maps symbols to ids; `wide` selects Uint32Array for the result.
    *
    * Its algorithm requires that each symbol is the encoding of its own bytes. Training ensures this, but a file of
-   * another program may break it. The constructor then throws, since the ids could differ from those of the merges.
+   * another program may break it. The constructor then throws, because the ids could differ from those that the merges
+   * give.
    */
   Encoder: new (
     merges: Merges,
@@ -40,7 +41,7 @@ export interface NativeBpe {
   ) => NativeEncoder;
 }
 
-/** Which implementation of BPE runs. */
+/** The implementation of BPE that runs. */
 export type Implementation = 'native' | 'typescript';
 
 /** The addon once it was loaded, or null if it is not built. */

@@ -5,10 +5,10 @@
  *   line   cuts after each newline
  *   none   does not cut: a document is one piece, and a token may span bars and lines
  *
- * Cuts are between bytes. In UTF-8, | and newline are never part of a longer character, so this is right for any text.
+ * Cuts are between bytes. In UTF-8, | and newline are never part of a longer character, so no cut divides a character.
  */
 
-/** Where documents are cut. */
+/** The rule for cutting documents. */
 export type Pretokenizer = 'bar' | 'line' | 'none';
 
 /**

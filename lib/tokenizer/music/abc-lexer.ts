@@ -1,6 +1,6 @@
 /**
- * Cuts ABC text into lexemes. Concatenated, the lexemes give the text again, for any text: a byte that is not ABC is a
- * lexeme of its own.
+ * Cuts ABC text into lexemes. Concatenated, the lexemes give the text again, for any text: a byte that is not ABC
+ * becomes a separate lexeme.
  *
  *   K:Fm            a field that fills a line, an inline field such as [V:1], a %%directive, a comment
  *   ^f'  Z  ]       a note with accidental and octave, a rest, the end of a chord

@@ -8,7 +8,7 @@
  * training saw at least `minFrequency` times, most frequent first. A lexeme that is rarer, longer than 64 bytes or not
  * ASCII is encoded as the tokens of its bytes. So decoding restores any bytes, bits per byte cover the whole text, and
  * `<UNK>` is never produced. `<END>` ends a tune, as `<|endoftext|>` does in the other tokenizers. The other specials
- * are there for programs that expect them.
+ * exist for programs that expect them.
  *
  * Its tokenizer.json is a BPE without merges, the one model that all programs reading tokenizer.json support. They
  * decode its ids to the same text, but they cannot encode with it.
@@ -22,12 +22,12 @@ import { eachLexeme } from './abc-lexer.ts';
 const SPECIALS = ['<PAD>', '<UNK>', '<START>', '<END>', '<SEP>'];
 const FIRST_BYTE = SPECIALS.length;
 const FIRST_LEXEME = FIRST_BYTE + 256;
-/** Longer lexemes, in bytes, are not learned. */
-const LONGEST_LEXEME = 64;
+/** In bytes. Longer lexemes are not learned. */
+const MAX_LEXEME_BYTES = 64;
 /** The prefix of durations in the vocabulary. */
 const DURATION = 'DUR:';
 /** The largest vocabulary that this project supports. */
-const LARGEST_VOCABULARY = 0x100000;
+const MAX_VOCABULARY_SIZE = 0x100000;
 
 const byteName = (byte: number) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
 /** The tokens before the lexemes, by id. */
@@ -46,7 +46,7 @@ export class MusicTokenizer implements Tokenizer {
   readonly endOfText = SPECIALS.indexOf('<END>');
   /** Names of the lexemes by id − FIRST_LEXEME. Durations have the prefix DUR:. */
   readonly #names: string[];
-  /** Lexeme → id. Durations have a map of their own, since the text 2 is not always a duration. */
+  /** Lexeme → id. Durations are in a separate map, because the text 2 is not always a duration. */
   readonly #ids = new Map<string, number>();
   readonly #durationIds = new Map<string, number>();
 
@@ -78,7 +78,7 @@ export class MusicTokenizer implements Tokenizer {
       const text = asLatin1(document);
       bytes += text.length;
       eachLexeme(text, (lexeme, isDuration) => {
-        if (lexeme.length > LONGEST_LEXEME) return;
+        if (lexeme.length > MAX_LEXEME_BYTES) return;
         const name = isDuration ? DURATION + lexeme : lexeme;
         counts.set(name, (counts.get(name) ?? 0) + 1);
       });
@@ -88,7 +88,7 @@ export class MusicTokenizer implements Tokenizer {
       .filter(([name, count]) => count >= minFrequency && isAscii(name))
       .sort(([a, countA], [b, countB]) => countB - countA || (a < b ? -1 : 1))
       .map(([name]) => name);
-    if (FIRST_LEXEME + names.length > LARGEST_VOCABULARY) {
+    if (FIRST_LEXEME + names.length > MAX_VOCABULARY_SIZE) {
       throw new TokenizerError(`${names.length} tokens are more than a vocabulary holds: raise the minimum frequency`);
     }
     return new MusicTokenizer(names);
@@ -103,7 +103,7 @@ export class MusicTokenizer implements Tokenizer {
     return MusicTokenizer.fromFile(readTokenizerFile(file), file);
   }
 
-  /** @internal `load`, for a file that was read already. */
+  /** @internal Like `load`, for a file that was read already. */
   static fromFile({ model }: TokenizerFile, file: string): MusicTokenizer {
     const tokens = Object.entries(model.vocab).sort((a, b) => a[1] - b[1]);
     const names = tokens.map(([name]) => name);

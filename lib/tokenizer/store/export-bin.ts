@@ -1,7 +1,7 @@
 /**
  * Exports a token store to the files of nanoGPT, for programs that cannot read LMDB. train.bin, val.bin and test.bin
- * hold nothing but ids, little-endian. meta.json holds their width. nanoGPT's train.py can read train.bin and val.bin
- * if ids have 2 bytes:
+ * contain only ids, little-endian. meta.json holds their width. nanoGPT's train.py can read train.bin and val.bin if
+ * ids have 2 bytes:
  *
  *     np.memmap('train.bin', dtype=np.uint16, mode='r')
  *

@@ -39,8 +39,8 @@ const TRANSACTION_AT = 152;
 const BOOT_ID_AT = 160;
 const META_END = 168;
 
-const SMALLEST_PAGE = 256;
-const LARGEST_PAGE = 65536;
+const MIN_PAGE_BYTES = 256;
+const MAX_PAGE_BYTES = 65536;
 
 const isLittleEndian = endianness() === 'LE';
 
@@ -57,12 +57,11 @@ interface MetaPages {
  * @param fd an open data file
  * @returns undefined if the file is not an LMDB data file
  */
-export /** Reads the meta page at an offset; undefined if there is none. */
-function readMetaPages(fd: number): MetaPages | undefined {
+export function readMetaPages(fd: number): MetaPages | undefined {
   const first = readMeta(fd, 0);
   if (!first) return undefined;
   const pageSize = first.getUint32(PAGE_SIZE_AT, isLittleEndian);
-  const second = pageSize >= SMALLEST_PAGE && pageSize <= LARGEST_PAGE ? readMeta(fd, pageSize) : undefined;
+  const second = pageSize >= MIN_PAGE_BYTES && pageSize <= MAX_PAGE_BYTES ? readMeta(fd, pageSize) : undefined;
   if (!second) return undefined;
   const newer =
     second.getBigUint64(TRANSACTION_AT, isLittleEndian) > first.getBigUint64(TRANSACTION_AT, isLittleEndian)
@@ -71,6 +70,7 @@ function readMetaPages(fd: number): MetaPages | undefined {
   return { pageSize, fileBytes: (Number(newer.getBigUint64(LAST_PAGE_AT, isLittleEndian)) + 1) * pageSize };
 }
 
+/** Reads the meta page at an offset; undefined if there is none. */
 function readMeta(fd: number, at: number): DataView | undefined {
   const view = new DataView(new ArrayBuffer(META_END));
   const whole = readSync(fd, view, 0, META_END, at) === META_END;
@@ -79,8 +79,8 @@ function readMeta(fd: number, at: number): DataView | undefined {
 
 /**
  * Finishes a data file after LMDB has closed it: clears the boot id, truncates the file to the pages in use, and
- * flushes it to the disk. A file of another layout is only flushed. It is valid too, but its bytes differ from boot to
- * boot.
+ * flushes it to the disk. A file with another layout is only flushed. Such a file is valid too, but its bytes differ
+ * after each boot of the machine.
  *
  * @param file the path of the data file
  */
@@ -102,7 +102,7 @@ export function finishDataFile(file: string): void {
 /**
  * Opens a data file for reading such that LMDB's lock file does not appear beside it. The file is opened through a link
  * in a temporary directory, which is then removed: LMDB keeps the lock file open, and no other process needs it. On
- * Windows the file is opened in place, since links need a privilege there and open files cannot be removed.
+ * Windows the file is opened in place, because links need a privilege there and open files cannot be removed.
  *
  * @param file the path of the data file
  * @param open opens the database at the given path

@@ -1,6 +1,6 @@
 /**
- * The layout of a token store: the keys and values in its LMDB file, and how the file is opened. store-writer.ts writes
- * it, token-store.ts reads it.
+ * The layout of a token store: the keys and values in its LMDB file; and a function that opens the file.
+ * store-writer.ts writes the store, token-store.ts reads it.
  *
  *   meta              {format, version, vocabularySize, bytesPerToken}
  *   SPLIT/00000000    the ids of a split, in chunks of just over 16 MiB; the last chunk is shorter
@@ -45,12 +45,12 @@ export const FORMAT = 'symbolic-music-scaling token store';
 export const VERSION = 1;
 
 const PAGE_BYTES = 4096;
-/** LMDB stores these bytes in front of a value that fills pages of its own. */
+/** LMDB stores a header of this size in front of a large value that has separate pages. */
 const VALUE_HEADER_BYTES = 24;
 
 /**
  * Bytes per chunk. The lmdb package maps values of at least 16 MiB into an ArrayBuffer instead of copying them. A value
- * of k pages less the header fills k pages exactly.
+ * that is 24 bytes shorter than k pages fills k pages exactly, with its header.
  */
 export const CHUNK_BYTES = 16 * 1024 * 1024 + PAGE_BYTES - VALUE_HEADER_BYTES;
 
