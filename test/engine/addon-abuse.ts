@@ -85,11 +85,11 @@ const kernels = [
     'product',
     'accumulateGradient',
     'streamProduct',
-    'keepToken',
-    'attendToKept',
+    'appendToCache',
+    'attentionDecode',
     'layerNorm',
   ],
-  ...['layerNormBackward', 'addColumnSums', 'attend', 'attendBackward', 'attentionScratch', 'crossEntropy'],
+  ...['layerNormBackward', 'addColumnSums', 'attention', 'attentionBackward', 'attentionScratch', 'crossEntropy'],
   ...[
     'gelu',
     'geluBackward',
@@ -102,7 +102,7 @@ const kernels = [
     'lstmCell',
     'lstmCellBackward',
   ],
-  ...['sumOfSquares', 'adamw', 'panel', 'keptRow', 'keptTokens', 'packedSize', 'multiplyAdds'],
+  ...['sumOfSquares', 'adamw', 'panel', 'valueRowSize', 'paddedTokens', 'packedSize', 'multiplyAdds'],
 ];
 /** Valid arguments of each function. Those of a kernel are valid only by chance. */
 const calls: { [name in keyof Addon]: () => unknown[] } = {

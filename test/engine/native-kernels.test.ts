@@ -163,14 +163,14 @@ describe.each(instructionSets)('%s', (set) => {
   test.each([1, 7, 16, 24, 33, 48, 64, 130])('attention of one query to cached keys and values of width %i', (D) => {
     const T = 150;
     const [queries, keys, values] = [numbers(T * D, 1), numbers(T * D, 2), numbers(T * D, 3)];
-    const tokens = run('keptTokens', [T]);
-    const kept = { keys: zeros(D * tokens), values: zeros(T * run('keptRow', [D])) };
+    const tokens = run('paddedTokens', [T]);
+    const cache = { keys: zeros(D * tokens), values: zeros(T * run('valueRowSize', [D])) };
     const scale = 1 / Math.sqrt(D);
     const row = (of: Float32Array, t: number) => of.subarray(t * D, (t + 1) * D);
     for (let t = 0; t < T; t++) {
-      run('keepToken', [t, D], row(keys, t), row(values, t), kept.keys, kept.values);
+      run('appendToCache', [t, D], row(keys, t), row(values, t), cache.keys, cache.values);
       const out = zeros(D);
-      run('attendToKept', [t + 1, D, scale], row(queries, t), kept.keys, kept.values, zeros(tokens), out);
+      run('attentionDecode', [t + 1, D, scale], row(queries, t), cache.keys, cache.values, zeros(tokens), out);
       const weights = Array.from({ length: t + 1 }, (_, s) =>
         Math.exp(scale * row(queries, t).reduce((sum, x, d) => sum + x * keys[s * D + d], 0)),
       );
@@ -187,8 +187,8 @@ describe.each(instructionSets)('%s', (set) => {
     const [gain, bias, dout, before] = [numbers(C, 2), numbers(C, 3), numbers(rows * C, 4), numbers(rows * C, 5)];
     const [out, mean, rstd] = [zeros(rows * C), zeros(rows), zeros(rows)];
     run('layerNorm', [rows, C], x, gain, bias, out, mean, rstd);
-    const [dx, dparameters, again, kept] = [before.slice(), zeros(2 * C), zeros(rows * C), [...mean, ...rstd]];
-    run('layerNormBackward', [rows, C, 1], x, gain, bias, Float32Array.from(kept), dout, dparameters, dx, again);
+    const [dx, dparameters, again, statistics] = [before.slice(), zeros(2 * C), zeros(rows * C), [...mean, ...rstd]];
+    run('layerNormBackward', [rows, C, 1], x, gain, bias, Float32Array.from(statistics), dout, dparameters, dx, again);
     const [dgain, dbias] = [dparameters.subarray(0, C), dparameters.subarray(C)];
 
     const expected = { out: [] as number[], dx: [] as number[], dgain: Array(C).fill(0), dbias: Array(C).fill(0) };
@@ -234,11 +234,11 @@ describe.each(instructionSets)('%s', (set) => {
     const [C, head, scale, threshold] = [2 * D, 1, 0.7 / Math.sqrt(D), Math.round(dropping * 65536)];
     const settings = [T, D, 3 * C, scale, threshold, head, 5, 6, 7, 8];
     const [qkv, dout] = [numbers(T * 3 * C, 1, 3), numbers(T * C, 2)];
-    const [out, kept, dqkv] = [zeros(T * C), zeros(2 * T), zeros(T * 3 * C)];
+    const [out, statistics, dqkv] = [zeros(T * C), zeros(2 * T), zeros(T * 3 * C)];
     const scratch = zeros(run('attentionScratch', [D, T])).fill(Number.NaN);
     const ofHead = (x: Float32Array) => x.subarray(head * D);
-    run('attend', settings, ofHead(qkv), ofHead(out), kept, scratch);
-    run('attendBackward', settings, ofHead(qkv), ofHead(out), ofHead(dout), kept, ofHead(dqkv), scratch);
+    run('attention', settings, ofHead(qkv), ofHead(out), statistics, scratch);
+    run('attentionBackward', settings, ofHead(qkv), ofHead(out), ofHead(dout), statistics, ofHead(dqkv), scratch);
 
     // Dropout masks are made for tiles of 64 keys by 64 queries, [key][query], with a row of the mask for each tile.
     const blocks = Math.ceil(T / 64);

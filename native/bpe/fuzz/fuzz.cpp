@@ -47,6 +47,7 @@ std::string randomText(std::mt19937& draw, const std::string& alphabet, size_t l
 
 const uint8_t* bytesOf(const std::string& text) { return reinterpret_cast<const uint8_t*>(text.data()); }
 
+// Prints a difference and ends the program with exit code 1.
 void fail(const char* message, int seed) {
   printf("%s, round of seed %d\n", message, seed);
   exit(1);
@@ -79,7 +80,8 @@ void round(int seed) {
     std::vector<std::vector<uint8_t>> kept;
     std::vector<uint32_t> expected;
     for (int text = 0; text < 4; text++) {
-      // In a buffer of its own, so that the sanitizer notices a read past its end. Freed at the end of the batch.
+      // Each document has a separate buffer, so that the sanitizer notices a read past its end. Freed at the end of the
+      // batch.
       const std::string document = randomText(draw, draw() % 3 ? alphabet : "", draw() % 500);
       kept.emplace_back(bytesOf(document), bytesOf(document) + document.size());
       documents.encode(kept.back().data(), kept.back().size());

@@ -19,6 +19,7 @@ namespace {
 
 using namespace bpe;
 
+// Reads the name of a pre-tokenizer. Throws a TypeError if it is unknown.
 Pretokenizer readPretokenizer(const Napi::Value& value) {
   const std::string name = value.As<Napi::String>();
   if (name == "bar") return Pretokenizer::bar;
@@ -33,6 +34,7 @@ struct Span {
   size_t length;
 };
 
+// The bytes of a Uint8Array. Throws a TypeError for any other value.
 Span readBytes(const Napi::Value& value) {
   if (!value.IsTypedArray()) throw Napi::TypeError::New(value.Env(), "the argument must be a Uint8Array");
   const auto array = value.As<Napi::TypedArray>();
@@ -58,8 +60,8 @@ std::vector<Merge> readMerges(const Napi::Value& value) {
   return merges;
 }
 
-// Runs `work` on the thread pool, then `finish` on the JavaScript thread, whose value resolves the promise. Keeps the
-// values of `held` alive meanwhile.
+// Runs `work` on the thread pool, then `finish` on the JavaScript thread. The value of `finish` resolves the promise.
+// The values of `held` stay alive meanwhile.
 class Task : public Napi::AsyncWorker {
  public:
   using Work = std::function<void()>;
@@ -207,7 +209,7 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
           auto result = Napi::Object::New(env);
           result.Set("ids", makeIds(env, batch->workers.data(), batch->workers.size()));
           result.Set("ends", ends);
-          for (Worker& worker : batch->workers) giveBack(std::move(worker));
+          for (Worker& worker : batch->workers) releaseWorker(std::move(worker));
           return result;
         });
   }
@@ -232,7 +234,7 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
   }
 
   // Clears a worker and makes it idle.
-  void giveBack(Worker worker) {
+  void releaseWorker(Worker worker) {
     worker->clear();
     const std::lock_guard<std::mutex> lock(idleMutex_);
     idle_.push_back(std::move(worker));
@@ -279,7 +281,7 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
   Napi::Value makeIds(Napi::Env env, const Worker* workers, size_t count) const {
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++) bytes += workers[i]->ids().byteLength();
-    if (count == 1 && bytes > kMostCopiedBytes) {
+    if (count == 1 && bytes > kMaxCopiedBytes) {
       const auto memory = Napi::ArrayBuffer::New(env, workers[0]->ids().release(), bytes,
                                                  [](Napi::Env, void* released) { std::free(released); });
       return viewOf(env, memory);
@@ -300,7 +302,7 @@ class JsEncoder : public Napi::ObjectWrap<JsEncoder> {
   }
 
   // Ids of one worker that take more bytes than this are handed over to JavaScript without a copy.
-  static constexpr size_t kMostCopiedBytes = 1 << 24;
+  static constexpr size_t kMaxCopiedBytes = 1 << 24;
 
   std::unique_ptr<Encoder> encoder_;
   // Symbol → id.

@@ -10,11 +10,12 @@ namespace bpe {
 
 namespace {
 
-// Bits of the hash that select a cache entry: 4,096 entries, 160 KiB. Twice as many entries find 3 % more of the text.
+// Bits of the hash that select a cache entry: 4,096 entries, 160 KiB. Twice as many entries would find 3 % more of the
+// text.
 constexpr int kCacheBits = 12;
 
 // Ids::clear keeps at most this much memory for the next documents.
-constexpr size_t kMostKeptBytes = 1 << 24;
+constexpr size_t kMaxRetainedBytes = 1 << 24;
 
 // A piece longer than this, in bytes, is cut at the next possible position. This bounds the memory beside the ids.
 constexpr ptrdiff_t kLongestPart = 1 << 16;
@@ -46,7 +47,7 @@ void Ids::grow(size_t least) {
 
 void Ids::clear() {
   size_ = 0;
-  if (capacity_ * width_ > kMostKeptBytes) std::free(release());
+  if (capacity_ * width_ > kMaxRetainedBytes) std::free(release());
 }
 
 uint8_t* Ids::release() {

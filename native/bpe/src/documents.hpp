@@ -27,7 +27,9 @@ class Ids {
     if (size_ + more > capacity_) grow(size_ + more);
     return reinterpret_cast<Id*>(bytes_.get()) + size_;
   }
+  // Adds `more` ids, which the caller has written to the memory that `reserve` returned.
   void extend(size_t more) { size_ += more; }
+  // The id at an index, and those after it.
   template <class Id>
   const Id* at(size_t index) const {
     return reinterpret_cast<const Id*>(bytes_.get()) + index;
@@ -45,6 +47,7 @@ class Ids {
   struct Free {
     void operator()(uint8_t* bytes) const { std::free(bytes); }
   };
+  // Enlarges the memory to at least `least` ids. Throws std::bad_alloc.
   void grow(size_t least);
 
   // Bytes of an id; number of ids; ids that fit in the memory.
@@ -80,8 +83,10 @@ class DocumentEncoder {
     uint32_t generation;
   };
 
+  // Cuts a document into parts and encodes each.
   template <class Id>
   void encodeParts(const uint8_t* text, size_t length);
+  // Appends the ids of one part, from the cache if it was encoded recently.
   template <class Id>
   void encodePart(const uint8_t* part, size_t length);
 

@@ -76,9 +76,10 @@ uint32_t Encoder::mergedSymbol(uint32_t left, uint32_t right) const {
   }
 }
 
-// Undoes the merges of left and right, the latest first, and looks at the two symbols on both sides of the border. If
-// they merge, and earlier than the merge that was undone last, then that merge would have come first: the pair does not
-// fit. Equal merges are applied from left to right. So one across the border comes before one inside the right symbol.
+// Undoes the merges inside left and right, latest first. After each one it looks at the two symbols on both sides of
+// the border. If they merge earlier than the merge undone last, BPE would have merged them first, so the pair does not
+// fit. Equal merges are applied from left to right, so a merge across the border comes before an equal merge inside the
+// right symbol.
 bool Encoder::fits(uint32_t left, uint32_t right, uint32_t limit) const {
   for (;;) {
     const uint64_t hash = mix(pairKey(left, right));
@@ -86,7 +87,8 @@ bool Encoder::fits(uint32_t left, uint32_t right, uint32_t limit) const {
       return false;
     const uint32_t later = std::max(left, right);
     if (later < 256) return true;
-    // No branch here, since it could not be predicted. undoLeft is all ones or 0, and adding all ones subtracts 1.
+    // Avoids a branch, because the CPU could not predict it. undoLeft is all ones or 0, and adding all ones subtracts
+    // 1.
     const uint32_t undoLeft = -static_cast<uint32_t>(left > right);
     limit = later + 1 + undoLeft;
     const Merge merge = merges_[later - 256];
@@ -95,7 +97,7 @@ bool Encoder::fits(uint32_t left, uint32_t right, uint32_t limit) const {
   }
 }
 
-// Visits the symbols in lexicographic order, in which those with a common prefix are a range. Throws
+// Visits the symbols in lexicographic order, so that symbols with a common prefix are consecutive. Throws
 // std::invalid_argument if two symbols have the same text.
 void Encoder::buildTrie(const std::vector<std::vector<uint8_t>>& spellings) {
   std::vector<uint32_t> order(spellings.size());

@@ -61,7 +61,7 @@ class Encoder {
   const Cuts& cuts() const { return *cuts_; }
 
  private:
-  // No symbol.
+  // Stands for "no symbol".
   static constexpr uint32_t kNone = 0xffffffff;
 
   // A symbol in the lower 20 bits, and its length in bytes in the upper 12, or kLong if the length does not fit.

@@ -13,7 +13,7 @@ namespace bpe {
 class PairMemo {
  public:
   explicit PairMemo(size_t symbolCount) {
-    if (symbolCount <= kMostRows) {
+    if (symbolCount <= kMaxRows) {
       // A row is a whole number of cache lines.
       rowBytes_ = (symbolCount + kPairsPerLine - 1) / kPairsPerLine * kLineBytes;
       rows_.assign(symbolCount * rowBytes_, 0);
@@ -21,11 +21,12 @@ class PairMemo {
     }
     while (size_t{1} << symbolBits_ < symbolCount) symbolBits_++;
     // An entry keeps the bits of the pair that do not select the entry: at most 15, beside one bit for the answer.
-    entryBits_ = std::max(kLeastEntryBits, 2 * symbolBits_ - kMostTagBits);
+    entryBits_ = std::max(kMinEntryBits, 2 * symbolBits_ - kMaxTagBits);
     entries_.assign(size_t{1} << entryBits_, kEmpty);
   }
 
-  // The answer for a pair: the cached one, or else that of `bool ask()`, which must be the same each time.
+  // Returns the answer for a pair: the cached one, or the result of `bool ask()`, which must always be the same for a
+  // pair.
   template <class Ask>
   bool get(uint32_t left, uint32_t right, Ask ask) {
     if (rowBytes_ > 0) {
@@ -50,9 +51,11 @@ class PairMemo {
   }
 
  private:
-  static constexpr size_t kMostRows = 1 << 13;
+  // Largest number of symbols for which the table of all pairs is used.
+  static constexpr size_t kMaxRows = 1 << 13;
   static constexpr size_t kLineBytes = 64, kPairsPerLine = 4 * kLineBytes;
-  static constexpr int kLeastEntryBits = 20, kMostTagBits = 15;
+  static constexpr int kMinEntryBits = 20, kMaxTagBits = 15;
+  // The value of an empty entry of the hash table.
   static constexpr uint16_t kEmpty = 0xffff;
   // The states of an entry of rows_; 0 is unknown.
   static constexpr int kNo = 1, kYes = 2;
@@ -60,7 +63,7 @@ class PairMemo {
   // Bytes of a row of the table, or 0 if the hash table is used.
   size_t rowBytes_ = 0;
   std::vector<uint8_t> rows_;
-  // Of the hash table: bits of a symbol, and bits of an index.
+  // For the hash table: number of bits of a symbol, and of an index.
   int symbolBits_ = 1, entryBits_ = 0;
   std::vector<uint16_t> entries_;
 };

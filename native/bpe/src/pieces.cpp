@@ -28,6 +28,7 @@ uint64_t fold(uint64_t a, uint64_t b) {
 #endif
 }
 
+// The next 8 bytes of a string as one number.
 uint64_t load64(const uint8_t* bytes) {
   uint64_t word;
   memcpy(&word, bytes, 8);

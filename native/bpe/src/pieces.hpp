@@ -8,7 +8,7 @@
 
 namespace bpe {
 
-// Where documents are cut: after | and newline, after newline, or not at all.
+// The rule for cutting documents: after | and newline, after newline, or not at all.
 enum class Pretokenizer { bar, line, none };
 
 // Calls visit(const uint8_t* piece, size_t length) for each piece of a document, in order.

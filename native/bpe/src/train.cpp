@@ -148,7 +148,7 @@ class Trainer {
   static constexpr Symbol kSeparator = std::numeric_limits<Symbol>::max();
   static constexpr Symbol kInside = kSeparator - 1;
 
-  // The count that a pair needs to be merged.
+  // Smallest count of a pair that is merged.
   uint64_t minimumCount() const { return std::max<uint64_t>(1, options_.minimumCount); }
 
   // Writes the pieces into symbols_, by descending weight. The weights are then few ranges of positions, which a cursor
@@ -330,7 +330,7 @@ class Trainer {
     if (pair.count < minimumCount()) pair.positions.reset();
   }
 
-  // The pieces from a position on have this weight, up to the position of the next range.
+  // A range of pieces with the same weight. It ends at the position of the next range.
   struct WeightRange {
     Position from;
     uint64_t weight;

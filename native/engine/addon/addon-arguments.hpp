@@ -1,6 +1,6 @@
-// Converts arguments of the addon's functions from JavaScript to C++, and numbers back. Every function throws
-// std::runtime_error with a message for the user if a value has the wrong type or range. The configuration of a model
-// is read in addon.cpp.
+// Converts arguments of the addon's functions from JavaScript to C++, and results back to JavaScript. Every function
+// throws std::runtime_error with a message for the user if a value has the wrong type or range. The configuration of a
+// model is read in addon.cpp.
 #pragma once
 #include <node_api.h>
 
@@ -13,6 +13,7 @@ namespace engine {
 
 [[noreturn]] inline void fail(const std::string& message) { throw std::runtime_error(message); }
 
+/// Throws if a call of Node-API failed.
 inline void check(napi_status status) {
   if (status != napi_ok) fail("an argument has the wrong type");
 }
@@ -47,11 +48,13 @@ inline double readNumber(napi_env env, napi_value value) {
   check(napi_get_value_double(env, value, &x));
   return x;
 }
+/// The property `name` of an object; undefined if it is missing.
 inline napi_value getProperty(napi_env env, napi_value object, const char* name) {
   napi_value value;
   check(napi_get_named_property(env, object, name, &value));
   return value;
 }
+/// The property `name` of an object, which must be a number.
 inline double readNumber(napi_env env, napi_value object, const char* name) {
   return readNumber(env, getProperty(env, object, name));
 }
@@ -113,6 +116,7 @@ inline napi_value toJsNumber(napi_env env, double x) {
   check(napi_create_double(env, x, &value));
   return value;
 }
+/// Sets the property `name` of an object.
 inline void setNumber(napi_env env, napi_value object, const char* name, double x) {
   check(napi_set_named_property(env, object, name, toJsNumber(env, x)));
 }

@@ -1,5 +1,5 @@
-// Single kernels for tests and benchmarks: kernel(set, name, [numbers], [arrays]) runs one on the arrays and returns
-// its result.
+// Runs single kernels, for tests and benchmarks: kernel(set, name, [numbers], [arrays]) runs the kernel on the arrays
+// and returns its result.
 #define NAPI_VERSION 8
 #include <node_api.h>
 
@@ -33,7 +33,7 @@ struct Call {
   float real(int k) const { return static_cast<float>(x(k)); }
   uint32_t natural(int k) const {
     if (!(x(k) >= 0 && x(k) <= 4294967295.0 && x(k) == std::floor(x(k))))
-      throw std::runtime_error("number " + std::to_string(k) + " is not a whole one of 32 bits");
+      throw std::runtime_error("number " + std::to_string(k) + " is not an unsigned 32-bit integer");
     return static_cast<uint32_t>(x(k));
   }
   int size(int k) const {
@@ -78,11 +78,12 @@ struct Call {
 /// Floats from the start of the first row to the end of the last.
 size_t span(size_t rows, size_t stride, size_t width) { return rows == 0 ? 0 : (rows - 1) * stride + width; }
 
+/// Throws an error with this message unless the condition holds.
 void require(bool holds, const char* what) {
   if (!holds) throw std::runtime_error(what);
 }
 
-/// n | x, out: a kernel that maps n elements.
+/// Runs a kernel that maps n elements. n | x, out
 template <void (*Kernels::*kernel)(long, const float*, float*)>
 double elementwise(const Kernels& k, const Call& c) {
   (k.*kernel)(c.size(0), c.floats(0, c.size(0)), c.floats(1, c.size(0)));
@@ -96,8 +97,8 @@ const struct {
 } kCalls[] = {
     {"panel", [](const Kernels& k, const Call&) -> double { return k.panel; }},
     {"gradientScratch", [](const Kernels& k, const Call&) { return static_cast<double>(k.gradientScratch()); }},
-    {"keptRow", [](const Kernels& k, const Call& c) { return static_cast<double>(k.valueRowSize(c.size(0))); }},
-    {"keptTokens", [](const Kernels& k, const Call& c) { return static_cast<double>(k.paddedTokens(c.size(0))); }},
+    {"valueRowSize", [](const Kernels& k, const Call& c) { return static_cast<double>(k.valueRowSize(c.size(0))); }},
+    {"paddedTokens", [](const Kernels& k, const Call& c) { return static_cast<double>(k.paddedTokens(c.size(0))); }},
     {"packedSize",
      [](const Kernels& k, const Call& c) { return static_cast<double>(k.packedSize(c.size(0), c.size(1))); }},
     {"multiplyAdds", [](const Kernels& k, const Call& c) { return k.multiplyAdds(c.natural(0)); }},
@@ -118,7 +119,7 @@ const struct {
     {"product",
      [](const Kernels& k, const Call& c) {
        const int M = c.size(0), N = c.size(1), K = c.size(2), rows = c.size(4);
-       require(K <= rows, "K is more than was packed");
+       require(K <= rows, "K is larger than packedRows");
        k.product(M, N, K, c.floats(0, span(M, c.size(3), K)), c.size(3), c.floats(1, k.packedSize(rows, N)), rows,
                  c.floats(2, span(M, c.size(5), N)), c.size(5),
                  {c.optional(3, span(M, c.size(6), N)), c.size(6), c.optional(4, N)});
@@ -137,14 +138,14 @@ const struct {
     {"streamProduct",
      [](const Kernels& k, const Call& c) {
        const int M = c.size(0), N = c.size(1), K = c.size(2), first = c.size(4), end = c.size(5);
-       require(end <= k.panels(N), "there are fewer panels");
+       require(end <= k.panels(N), "endPanel is larger than the number of panels");
        k.streamProduct(M, N, K, c.floats(0, span(M, c.size(3), K)), c.size(3), c.floats(1, k.packedSize(K, N)), first,
                        end, c.floats(2, span(M, c.size(6), N)), c.size(6),
                        {c.optional(3, span(M, c.size(7), N)), c.size(7), c.optional(4, N)});
        return 0.0;
      }},
     // position, D | key, value, keys, values
-    {"keepToken",
+    {"appendToCache",
      [](const Kernels& k, const Call& c) {
        const size_t position = c.size(0), D = c.size(1);
        k.appendToCache(c.size(0), c.size(1), c.floats(0, D), c.floats(1, D),
@@ -152,7 +153,7 @@ const struct {
        return 0.0;
      }},
     // count, D, scale | q, keys, values, scores, out
-    {"attendToKept",
+    {"attentionDecode",
      [](const Kernels& k, const Call& c) {
        const size_t count = c.size(0), D = c.size(1);
        k.attentionDecode(c.size(0), c.size(1), c.real(2), c.floats(0, D), c.floats(1, D * k.paddedTokens(count)),
@@ -161,15 +162,15 @@ const struct {
      }},
     // length, width, stride, scale, threshold, head, seed, step, sequence, site | q, k and v in thirds of a row; out;
     // rowMax, then rowSumInv; scratch
-    {"attend",
+    {"attention",
      [](const Kernels& k, const Call& c) {
        const size_t T = c.size(0), C = c.size(2) / 3;
        k.attention(c.head(), c.floats(1, span(T, C, c.size(1))), C, c.floats(2, 2 * T), c.floats(2, 2 * T) + T,
                    c.floats(3, k.attentionScratch(c.size(1), T)));
        return 0.0;
      }},
-    // the same | q, k and v; out; dout; rowMax, then rowSumInv; dq, dk and dv; scratch
-    {"attendBackward",
+    // the numbers of "attention" | q, k and v; out; dout; rowMax, then rowSumInv; dq, dk and dv; scratch
+    {"attentionBackward",
      [](const Kernels& k, const Call& c) {
        const size_t T = c.size(0), C = c.size(2) / 3, size = span(T, C, c.size(1));
        float *rowMax = c.floats(3, 2 * T), *dq = c.floats(4, c.headSize());
@@ -264,7 +265,7 @@ const struct {
      }},
 };
 
-/// Calls read(item, index) for each element of a list of at most `max`. Returns their number.
+/// Calls read(item, index) for each element of a list of at most `max` elements. Returns their number.
 template <class Read>
 int readList(napi_env env, napi_value list, int max, Read read) {
   uint32_t length = 0;
@@ -273,11 +274,12 @@ int readList(napi_env env, napi_value list, int max, Read read) {
   for (uint32_t i = 0; i < length; i++) {
     napi_value item;
     if (napi_get_element(env, list, i, &item) != napi_ok || !read(item, i))
-      throw std::runtime_error("a list holds something else than numbers, or than arrays and null");
+      throw std::runtime_error("the first list may hold only numbers, the second only arrays and null");
   }
   return static_cast<int>(length);
 }
 
+/// Reads the arguments of kernel() and runs the kernel.
 double runKernel(napi_env env, napi_callback_info info) {
   napi_value args[4];
   size_t count = 4;
@@ -290,7 +292,7 @@ double runKernel(napi_env env, napi_callback_info info) {
   if (precision) *precision = '\0';
   const Kernels* kernels = chooseKernels(set);
   if (kernels && precision) kernels = kernels->bf16;
-  if (!kernels) throw std::runtime_error("no such kernels");
+  if (!kernels) throw std::runtime_error("the instruction set is unknown, or this CPU lacks it");
   Call call = {};
   call.numberCount = readList(env, args[2], Call::kNumbers, [&](napi_value item, uint32_t i) {
     return napi_get_value_double(env, item, &call.numbers[i]) == napi_ok;
@@ -303,7 +305,7 @@ double runKernel(napi_env env, napi_callback_info info) {
   });
   for (const auto& c : kCalls)
     if (std::strcmp(c.name, name) == 0) return c.run(*kernels, call);
-  throw std::runtime_error("no such kernel");
+  throw std::runtime_error("unknown kernel");
 }
 
 }  // namespace

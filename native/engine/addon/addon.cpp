@@ -1,6 +1,6 @@
 // The JavaScript interface of the engine: functions on handles and typed arrays. lib/engine/native calls them and
-// checks the arguments. Only what could crash the process is checked again here. Training and evaluation run on a libuv
-// thread and on the threads of the Trainer; decoder steps run on the calling thread.
+// checks the arguments. This file repeats only the checks without which the process could crash. Training and
+// evaluation run on a libuv thread and on the threads of the Trainer; decoder steps run on the calling thread.
 #define NAPI_VERSION 8
 #include <node_api.h>
 
@@ -29,7 +29,7 @@ Config readConfig(napi_env env, napi_value o) {
   c.layers = size("layers");
   c.width = size("width");
   c.dropout = static_cast<float>(readNumber(env, o, "dropout"));
-  if (!(c.dropout >= 0 && c.dropout < 1)) fail("dropout is not at least 0 and below 1");
+  if (!(c.dropout >= 0 && c.dropout < 1)) fail("dropout must be at least 0 and below 1");
   napi_value names;
   uint32_t length;
   check(napi_get_property_names(env, o, &names));
@@ -60,7 +60,7 @@ ParameterTable readParameterTable(napi_env env, napi_value list) {
     check(napi_get_named_property(env, item, "name", &name));
     const auto size = static_cast<size_t>(readInteger(env, getProperty(env, item, "size"), "size", 1, kMaxSafeInteger));
     table.add(readString(env, name), size, readNumber(env, item, "decay") != 0);
-    if (table.total() > kMaxSafeInteger) fail("the parameters are too many");
+    if (table.total() > kMaxSafeInteger) fail("there are too many parameters");
   }
   return table;
 }
@@ -74,18 +74,20 @@ const Kernels& findKernels(const std::string& name, const std::string& precision
 
 // ── handles ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/// A model of JavaScript. `trainer` is null after dispose().
 struct ModelHandle {
   std::shared_ptr<Trainer> trainer;
   int vocabulary, block;
 };
+/// A decoder of JavaScript. `decoder` is null after decoderDispose().
 struct DecoderHandle {
   std::shared_ptr<Trainer> trainer;  // whose weights the decoder reads
   std::unique_ptr<Decoder> decoder;
   size_t streams, vocabulary;
 };
 
-/// All live handles of one type. So unwrap() recognises a handle of another type, or of another addon, without reading
-/// it.
+/// All live handles of one type. With this set, unwrap() recognises a handle of another type, or of another addon,
+/// without reading its memory.
 template <class T>
 struct LiveHandles {
   static inline std::mutex mutex;
@@ -175,6 +177,7 @@ napi_value memory(napi_env env, napi_callback_info info) {
   });
 }
 
+/// Copies one of the model's arrays of parameters into a Float32Array, or from it if `writing`.
 napi_value transfer(napi_env env, napi_callback_info info, bool writing) {
   return guarded(env, [&]() -> napi_value {
     const Arguments<3> a(env, info);
@@ -210,7 +213,7 @@ napi_value setStep(napi_env env, napi_callback_info info) {
   });
 }
 
-/// dispose(model): releases the memory, when no job uses it any more
+/// dispose(model): releases the memory as soon as no job uses it
 napi_value dispose(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     const Arguments<1> a(env, info);
@@ -238,7 +241,7 @@ struct Job {
   napi_async_work handle;
 };
 
-/// On a libuv thread.
+/// Runs the job on a libuv thread.
 void execute(napi_env, void* data) {
   Job& job = *static_cast<Job*>(data);
   try {
@@ -264,7 +267,7 @@ void execute(napi_env, void* data) {
   }
 }
 
-/// On the JavaScript thread: settles the promise.
+/// Settles the promise on the JavaScript thread.
 void complete(napi_env env, napi_status, void* data) {
   std::unique_ptr<Job> job(static_cast<Job*>(data));
   if (job->error.empty()) {
@@ -292,6 +295,7 @@ std::vector<uint32_t> copyTokens(napi_env env, napi_value value, size_t size, in
   return {from.data, from.data + from.size};
 }
 
+/// Reads the options of a training step, all of which must be present.
 StepOptions readStepOptions(napi_env env, napi_value o) {
   StepOptions s;
   s.learningRate = readNumber(env, o, "learningRate");
@@ -311,12 +315,12 @@ void readState(napi_env env, napi_value value, Job& job) {
   const auto state = readFloats(env, value);
   const size_t stateWidth = job.trainer->stateWidth();
   if (stateWidth == 0 || state.size != job.batch.sequences * stateWidth)
-    fail("a state is not as long as these sequences' states, or the model has none");
+    fail("a state has the wrong length for these sequences, or the model carries no state");
   job.state.assign(state.data, state.data + state.size);
   job.batch.state = job.state.data();
 }
 
-/// Floats of the output array of a job. 0: it has none.
+/// Size in floats of the output array of a job, or 0 if it has none.
 size_t outputSize(const Job& job, int vocabulary) {
   switch (job.type) {
     case JobType::gradients:

@@ -30,6 +30,7 @@ inline uint32_t bf16(float x) {
   return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 }
 
+/// sum + the products of both numbers of a pair of a and of b, the upper ones first
 inline float addPair(float sum, uint32_t a, uint32_t b) {
   sum = std::fma(floatOf(a & 0xffff0000), floatOf(b & 0xffff0000), sum);
   return std::fma(floatOf(a << 16), floatOf(b << 16), sum);
@@ -45,17 +46,20 @@ inline Lanes roundBoth(Floats high, Floats low) {
   return pairs;
 }
 
+/// vdpbf16ps: adds the products of pairs to each lane.
 inline Floats dot(Floats sum, Lanes a, Lanes b) {
   for (int i = 0; i < 16; i++) sum[i] = addPair(sum[i], a[i], b[i]);
   return sum;
 }
 
+/// A tile register: rows of up to 64 bytes.
 struct Tile {
   int rows, bytes;
   uint32_t numbers[16][16];
 };
 inline thread_local Tile tiles[8];
 
+/// ldtilecfg: sets the rows and the bytes per row of the tiles.
 inline void configure(const void* config) {
   const uint8_t* from = static_cast<const uint8_t*>(config);
   for (int t = 0; t < 8; t++) tiles[t] = {from[48 + t], from[16 + 2 * t] | from[17 + 2 * t] << 8, {}};
@@ -70,6 +74,7 @@ inline void store(int t, void* to, long stride) {
   for (int i = 0; i < tiles[t].rows; i++)
     std::memcpy(static_cast<char*>(to) + i * stride, tiles[t].numbers[i], tiles[t].bytes);
 }
+/// tdpbf16ps: sums += a · b, pair by pair.
 inline void multiply(int sums, int a, int b) {
   for (int i = 0; i < tiles[sums].rows; i++)
     for (int j = 0; j < tiles[sums].bytes / 4; j++) {

@@ -39,6 +39,7 @@ class ProductErrors {
   double worst_ = 0;
   uint32_t random_ = 1;
 
+  /// Pseudo-random numbers (rows,columns) from −1 to 1.
   std::vector<float> numbers(int rows, int columns) {
     std::vector<float> x(static_cast<size_t>(rows) * columns);
     for (float& number : x) {
@@ -80,6 +81,7 @@ class ProductErrors {
     if (!(furthest / largest <= worst_)) worst_ = furthest / largest;
   }
 
+  /// Compares product() with its definition, with panels of B and of its transpose, with and without an epilogue.
   void product(int M, int N, int K) {
     const auto A = numbers(M, K + kOtherColumns), B = numbers(K, N), addend = numbers(M, N), bias = numbers(N, 1);
     const auto element = [&](int i, int j, int k) {
@@ -99,6 +101,7 @@ class ProductErrors {
     }
   }
 
+  /// Compares streamProduct() with its definition. Two calls compute the two halves of the panels.
   void streams(int M, int N, int K) {
     const auto A = numbers(M, K), B = numbers(K, N), bias = numbers(N, 1);
     std::vector<float> panels(k_.packedSize(K, N)), C(static_cast<size_t>(M) * (N + kOtherColumns), kUntouched);
@@ -112,6 +115,7 @@ class ProductErrors {
         [&](int, int j) { return double(bias[j]); });
   }
 
+  /// Compares accumulateGradient() with its definition, adding to C and overwriting it.
   void gradient(int M, int N, int K) {
     const auto A = numbers(K, M + kOtherColumns), B = numbers(K, N + kOtherColumns), start = numbers(M, N);
     for (const bool first : {false, true}) {

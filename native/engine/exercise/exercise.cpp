@@ -19,7 +19,7 @@ namespace {
 
 using Settings = std::map<std::string, double>;
 
-/// The parameters that the network needs. Every other one has weight decay.
+/// The parameters that the network needs. Every second one has weight decay.
 ParameterTable tableOf(const Config& config, const Kernels& kernels) {
   ParameterTable table;
   for (;;) try {
@@ -30,12 +30,14 @@ ParameterTable tableOf(const Config& config, const Kernels& kernels) {
     }
 }
 
+/// Deterministic tokens below `vocabulary`. `salt` selects one of several sequences.
 std::vector<uint32_t> tokensOf(int count, int vocabulary, uint32_t salt) {
   std::vector<uint32_t> tokens(count);
   for (int i = 0; i < count; i++) tokens[i] = (i * (i + salt) * 7u + salt) % vocabulary;
   return tokens;
 }
 
+/// Writes pseudo-random weights from −0.2 to 0.2.
 void writeWeights(Trainer& trainer) {
   std::vector<float> weights(trainer.parameterCount());
   uint32_t random = 1;

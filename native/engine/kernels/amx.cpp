@@ -1,6 +1,6 @@
 // AVX-512 with bf16 products by AMX (Intel SDM vol. 1, ch. 18; Intel Optimization Reference Manual, AMX chapter).
 // tdpbf16ps multiplies a tile of 16 rows of A with a tile of a panel of B, and adds to a tile of 16 × 16 sums. Two
-// tiles of A and two of B make four tiles of sums: half a load for each product.
+// tiles of A and two of B give four tiles of sums. This halves the loads: one for each multiplication instead of two.
 #include "bf16-instructions.hpp"
 
 #if HAS_BF16_INSTRUCTIONS
@@ -18,17 +18,18 @@ struct alignas(64) TileConfig {
   uint8_t rows[16] = {};
 };
 
-// The compiler does not know that these instructions read memory, so stores before them must be forced out.
+// The compiler does not know that these instructions read memory, so this makes it finish earlier stores first.
 INLINE void finishStores() { asm volatile("" ::: "memory"); }
 
 struct TileMultiplier {
-  /// Rows of a tile of A, which is one panel. Two panels of each side are multiplied at a time.
+  /// height: rows of a tile of A, which is one panel of A. rows, panels: rows of A and panels of B that multiply()
+  /// takes.
   const int height, rows, panels = 2;
 
-  // Tiles as low as M allows, because the time of a multiplication depends on its rows.
+  // Tiles have as few rows as M allows, because the time of a multiplication depends on its rows.
   explicit TileMultiplier(int M) : height(evenPartSize(M, kTileRows)), rows(2 * height) {
     TileConfig config;
-    // Tiles 0 to 3: sums; 4 and 5: A; 6 and 7: B.
+    // Tiles 0 to 3 hold sums, tiles 4 and 5 numbers of A, tiles 6 and 7 numbers of B.
     for (int t = 0; t < 8; t++) {
       config.bytes[t] = kTileBytes;
       config.rows[t] = static_cast<uint8_t>(t < 6 ? height : kTileRows);
@@ -77,7 +78,7 @@ struct TileMultiplier {
 }  // namespace
 
 const engine::Kernels* engine::amxKernels() {
-  // Decoding keeps the products of AVX512_BF16: it waits for memory, not for products.
+  // Decoding keeps the products of AVX512_BF16, because memory limits its speed, not products.
   static const PairTables tables(withPairs<TileMultiplier>(*avx512bf16Kernels()->bf16, "AMX"));
   return &tables.fp32;
 }

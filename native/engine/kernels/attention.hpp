@@ -11,7 +11,8 @@
 
 namespace {
 
-// Queries, and keys, of a tile. The same for every instruction set, because dropout masks depend on it.
+// Number of queries, and of keys, in a tile. It is the same for every instruction set, because dropout masks depend on
+// it.
 constexpr int kTileSize = engine::kAttentionBlock;
 constexpr int kVectorsOfTile = kTileSize / W;
 
@@ -40,8 +41,8 @@ static void columnsToRows(int rows, int D, const float* from, long width, float 
     }
 }
 
-// A tile of scores: `queries` by `keys`, in `vectors` vectors of queries. On the diagonal, only those groups of W keys
-// by W queries are computed in which some query sees some key.
+// A tile of scores: `queries` × `keys`, where the queries fill `vectors` vectors. On the diagonal, a group of W keys by
+// W queries is computed only if one of its queries sees one of its keys.
 struct ScoreTile {
   int queries, keys, vectors;
   bool diagonal;
@@ -51,8 +52,8 @@ struct ScoreTile {
   int firstVector(int k) const { return diagonal ? k / W : 0; }
   int keysOf(int vector) const { return diagonal && (vector + 1) * W < keys ? (vector + 1) * W : keys; }
 
-  // Calls f(first, count, vector) for groups of keys: all vectors of queries from `vector` on see the `count` keys from
-  // `first` on.
+  // Calls f(first, count, vector) for groups of keys. The vectors of queries from `vector` on see the `count` keys that
+  // start at `first`.
   template <class F>
   void forKeys(F f) const {
     if (!diagonal) return f(0, keys, 0);
@@ -146,7 +147,8 @@ INLINE void forVisibleKeys(const ScoreTile& tile, int vector, F f) {
   for (; k < keys; k++) f(k * kTileSize + vector * W, lane >= k - all);
 }
 
-// Dropout of a tile of scores. Head, query tile and key tile select the mask.
+// Applies dropout to a tile of scores, x → out, both [key][query]. The head, the query tile and the key tile select the
+// mask.
 static void dropoutTile(const engine::AttentionHead& h, const ScoreTile& tile, int i, int j, const float* x,
                         float* out) {
   const int tiles = (h.length + kTileSize - 1) / kTileSize;
@@ -154,14 +156,14 @@ static void dropoutTile(const engine::AttentionHead& h, const ScoreTile& tile, i
   dropoutRow(tile.keys * kTileSize, x, out, row, h.dropoutThreshold, h.maskKey);
 }
 
-// The tile of queries from i on and keys from j on.
+// The tile whose first query is i and whose first key is j, in a sequence of T tokens.
 static ScoreTile scoreTileAt(int T, int i, int j) {
   const int queries = T - i < kTileSize ? T - i : kTileSize, keys = T - j < kTileSize ? T - j : kTileSize;
   return {queries, keys, (queries + W - 1) / W, i == j};
 }
 
-// Forward. Tiles of keys come one after the other: when the running maximum of a query grows, its earlier sums are
-// rescaled (online softmax).
+// See Kernels::attention. Processes the tiles of keys one after the other. When the running maximum of a query grows,
+// its earlier sums are rescaled (online softmax).
 static void attention(const engine::AttentionHead& h, float* out, long outStride, float* rowMax, float* rowSumInv,
                       float* scratch) {
   const int T = h.length, D = h.width;
@@ -175,7 +177,7 @@ static void attention(const engine::AttentionHead& h, float* out, long outStride
       scoreProducts(tile, D, h.k + j * h.stride, h.stride, queries, scores);
       for (int v = 0; v < vectors; v++) {
         vf max = j == 0 ? splat(-1e30f) : runningMax[v], odd = max;
-        // Two chains, because each maximum depends on the one before.
+        // Two chains of maxima, because each maximum depends on the one before it.
         forVisibleKeys(tile, v, [&](int at, vi visible) {
           const vf larger = maximum(select(visible, load(scores + at), odd), odd);
           odd = max;
@@ -228,8 +230,9 @@ static void rowProducts(int rows, int D, const float* x, const float* y, long st
   }
 }
 
-// Backward. With P the probabilities, O the output, dP = dO·Vᵀ and δ = Σ_d O·dO (which equals Σ_key P·dP): dS = P·(dP −
-// δ), dQ = dS·K·scale, dK = dSᵀ·Q·scale, dV = Pᵀ·dO. Dropout masks P in the products with V and dO, and dP.
+// See Kernels::attentionBackward. With P the probabilities, O the output, dP = dO·Vᵀ and δ = Σ_d O·dO (which equals
+// Σ_key P·dP): dS = P·(dP − δ), dQ = dS·K·scale, dK = dSᵀ·Q·scale, dV = Pᵀ·dO. Dropout applies its mask to P in the
+// products with V and dO, and to dP.
 static void attentionBackward(const engine::AttentionHead& h, const float* out, const float* dout, long outStride,
                               const float* rowMax, const float* rowSumInv, float* dq, float* dk, float* dv,
                               float* scratch) {

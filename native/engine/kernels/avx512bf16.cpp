@@ -17,12 +17,13 @@ INLINE vu broadcast(const Pair* p) {
   return x;
 }
 
-// Most rows of A in a tile of two, and of four, panels of B: as in tiles.hpp.
+// Largest number of rows of A in a tile of two panels of B, and in a tile of four, as in tiles.hpp.
 constexpr int kRowsOfTwo = 14, kRowsOfFour = 6;
 // Prefetch distance in pairs of a panel, if panels come from memory.
 constexpr int kPrefetchDistance = 64 * W;
 
-// m rows of A, in panels of `height` rows, times NV panels of B. `streams`: each panel is read only once.
+// Multiplies m rows of A, in panels of `height` rows, by NV panels of B, and writes them to rows row, row + 1, … of C.
+// `streams`: each panel is read only once.
 template <int m, int NV, bool streams>
 static void tile(const PanelProduct& p, const Pair* A, int height, int row) {
   vf sum[m][NV] = {};

@@ -1,5 +1,5 @@
-// Access to the instructions of AVX512_BF16 and AMX in sources that are compiled for AVX-512. A source uses them
-// between BF16_INSTRUCTIONS_BEGIN and BF16_INSTRUCTIONS_END, which widen the target of the compiler.
+// Gives sources that are compiled for AVX-512 access to the instructions of AVX512_BF16 and AMX. A source uses them
+// between BF16_INSTRUCTIONS_BEGIN and BF16_INSTRUCTIONS_END, which add these instructions to the compiler's target.
 // HAS_BF16_INSTRUCTIONS says whether the compiler knows them: GCC from version 11, clang from version 12. An older
 // compiler would reject flags of these names, so the engine is then built without these kernels.
 #pragma once
@@ -7,7 +7,7 @@
 #include "simd.hpp"
 
 #if defined(EMULATE_BF16_INSTRUCTIONS)
-// For the sanitizers: emulated on any CPU with AVX-512.
+// For the sanitizers, the instructions are emulated on any CPU with AVX-512.
 #include "../exercise/emulated-bf16.hpp"
 #define HAS_BF16_INSTRUCTIONS 1
 #define BF16_INSTRUCTIONS_BEGIN

@@ -68,7 +68,7 @@ struct InstructionSet {
   const Kernels* (*kernels)();
 };
 
-/// Best first.
+/// Sorted from best to worst.
 constexpr InstructionSet kInstructionSets[] = {
 #if defined(ENGINE_X64)
     {"amx", [] { return hasAmx() ? amxKernels() : nullptr; }},

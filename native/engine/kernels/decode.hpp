@@ -1,16 +1,17 @@
 // Kernels for decoding, one token of each stream at a time: products of a few rows with all weights, and attention of
-// one query to a cache of keys and values. The products cannot be faster than the weights come from memory.
+// one query to a cache of keys and values. The products cannot be faster than memory delivers the weights.
 #pragma once
 #include "gemm.hpp"
 #include "rows.hpp"
 
 namespace {
 
-// Rows of A used at a time, and floats of their packed form. Both leave the L2 cache to the weights that stream through
-// it.
+// Rows of A in a tile, rows of A used at a time, and floats of their packed form. The packed form is small, so that
+// most of the L2 cache is left to the weights that stream through it.
 constexpr int kStreamTile = kTileRows[2], kStreamRows = 4 * kStreamTile, kStreamNumbers = 1 << 15;
 
-// Prefetch distance in numbers of a panel. The hardware prefetcher does not cross the border of a page.
+// Prefetch distance in numbers of a panel. Prefetching is needed because the hardware prefetcher stops at the border of
+// a page.
 constexpr long kPrefetchDistance = 1024;
 
 // A [K][m], a pair of panels (K,W) `next` apart, read once from end to end → C (m,n) = A·B + addend + bias, n ≤ 2·W
@@ -39,9 +40,11 @@ static void streamTile(long K, const float* __restrict A, const Element* __restr
   }
 }
 
+// The type of streamTile<m, Element>.
 template <class Element>
 using StreamTile = void(long, const float*, const Element*, long, float*, long, const float*, long, const float*, int);
 
+// Returns streamTile for m rows, 1 ≤ m ≤ kStreamTile.
 template <class Element>
 INLINE StreamTile<Element>* streamTileOf(int m) {
   static constexpr StreamTile<Element>* table[] = {
@@ -66,6 +69,8 @@ INLINE StreamTile<Element>* streamTileOf(int m) {
   return table[m];
 }
 
+// A (M,K), panels of B (K,N) → columns of panel pairs firstPanel … endPanel − 1 of C (M,N) = A·B + addend + bias.
+// See Kernels::streamProduct.
 template <class Element>
 static void streamProduct(int M, int N, int K, const float* A, long strideA, const float* panels, int firstPanel,
                           int endPanel, float* C, long strideC, engine::Epilogue e) {
@@ -84,7 +89,7 @@ static void streamProduct(int M, int N, int K, const float* A, long strideA, con
         const int j = panel * NR, n = N - j < NR ? N - j : NR;
         forEvenParts(rows, kStreamTile, [&](int i, int m) {
           float* to = C + (first + i) * strideC + j;
-          // The first part of K adds to the addend, the others to C.
+          // The first part of K adds to the addend, and later parts add to C.
           const float* addend = k > 0 ? to : e.addend ? e.addend + (first + i) * e.addendStride + j : nullptr;
           streamTileOf<Element>(m)(depth, packed + static_cast<long>(i) * depth,
                                    B + static_cast<long>(j) * K + static_cast<long>(k) * W, static_cast<long>(K) * W,
@@ -96,10 +101,11 @@ static void streamProduct(int M, int N, int K, const float* A, long strideA, con
   }
 }
 
-// Floats from one value in the cache to the next.
+// Distance in floats from one value in the cache to the next.
 INLINE int valueStride(int D) { return (D + W - 1) / W * W; }
 
-// q (D), P panels of keys → scores (P·NR) = scale · q·K. As many sums as keep the units busy.
+// q (D), P panels of keys → scores (P·NR) = scale · q·K. P panels at a time give enough independent sums to keep the
+// arithmetic units busy.
 template <int P>
 INLINE void scorePanels(int D, float scale, const float* q, const float* keys, float* scores) {
   vf sum[P][2] = {};
@@ -118,7 +124,7 @@ INLINE void scorePanels(int D, float scale, const float* q, const float* keys, f
 }
 
 // weights (count), values (count,·) → out (n) = factor · Σ_t weights[t] · values(t) for V vectors of columns, n ≤ V·W.
-// S tokens at a time.
+// Processes S tokens at a time.
 template <int V, int S>
 INLINE void weightedSum(int count, float factor, const float* weights, const float* values, int stride, float* out,
                         int n) {
@@ -138,12 +144,14 @@ INLINE void weightedSum(int count, float factor, const float* weights, const flo
   }
 }
 
+// key (D), value (D) → column `position` of keys, row `position` of values. See Kernels::appendToCache.
 static void appendToCache(int position, int D, const float* key, const float* value, float* keys, float* values) {
   float* column = keys + static_cast<long>(position / NR) * D * NR + position % NR;
   for (int d = 0; d < D; d++) column[static_cast<long>(d) * NR] = key[d];
   memcpy(values + static_cast<long>(position) * valueStride(D), value, D * sizeof(float));
 }
 
+// q (D), keys, values (count,·) → out (D) = softmax(scale · q·K)·V. See Kernels::attentionDecode.
 static void attentionDecode(int count, int D, float scale, const float* q, const float* keys, const float* values,
                             float* scores, float* out) {
   const int panels = (count + NR - 1) / NR;

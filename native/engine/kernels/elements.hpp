@@ -15,6 +15,7 @@ INLINE vf geluSigmoid(vf x, vf square) {
   return reciprocal(1.0f + powerOfTwo(x * (square * (-kGeluCubic * kLog2E) - kGelu * kLog2E)));
 }
 
+// x (n) → out (n) = x·σ(2u)
 static void gelu(long n, const float* x, float* out) {
   forVectors(n, [&](long i, int lanes) {
     const vf v = loadLanes(x + i, lanes);
@@ -22,6 +23,7 @@ static void gelu(long n, const float* x, float* out) {
   });
 }
 
+// x (n), dout (n) → out (n) = gelu(x), dout (n) = gradient of x
 static void geluBackward(long n, const float* x, float* out, float* dout) {
   forVectors(n, [&](long i, int lanes) {
     const vf v = loadLanes(x + i, lanes);
@@ -34,6 +36,7 @@ static void geluBackward(long n, const float* x, float* out, float* dout) {
   });
 }
 
+// x (n) → sum (n) += x
 static void add(long n, const float* x, float* sum) {
   forVectors(
       n, [&](long i, int lanes) { storeLanes(sum + i, loadLanes(sum + i, lanes) + loadLanes(x + i, lanes), lanes); });
@@ -58,10 +61,10 @@ INLINE void philox(vl c[4], uint32_t k0, uint32_t k1) {
   }
 }
 
-// The 16-bit random numbers of 128 elements, one in each of bits (128).
+// Writes the 16-bit random numbers of 128 elements to bits (128), one in each.
 INLINE void maskBits(uint32_t chunk, uint32_t row, engine::MaskKey key, uint32_t* bits) {
   for (int first = 0; first < kCounters; first += W) {
-    // Even counters in one vector, odd counters in another: together they fill W lanes of 32 bits.
+    // Even counters are in one vector and odd counters in another. Together they fill W lanes of 32 bits.
     vl even[4] = {}, odd[4];
     for (int i = 0; i < W / 2; i++) even[0][i] = chunk * kCounters + first + 2 * i;
     odd[0] = even[0] + 1;
@@ -94,15 +97,19 @@ INLINE void dropoutRow(long n, const float* x, float* out, uint32_t row, uint32_
   }
 }
 
+// x (n) → out (n), by the mask of row 0. See Kernels::dropout.
 static void dropout(long n, const float* x, float* out, uint32_t threshold, engine::MaskKey key) {
   dropoutRow(n, x, out, 0, threshold, key);
 }
 
+// x (rows,keys) → out (rows,keys), rows `stride` apart, by the masks of rows firstRow, firstRow + 1, …
 static void dropoutRows(int rows, int keys, const float* x, float* out, long stride, uint32_t firstRow,
                         uint32_t threshold, engine::MaskKey key) {
   for (int r = 0; r < rows; r++) dropoutRow(keys, x + r * stride, out + r * stride, firstRow + r, threshold, key);
 }
 
+// gates (B,4H: i f g o), previousCell (B,H) or null → gates after their nonlinearities, cell, tanhCell, hidden (B,H).
+// See Kernels::lstmCell.
 static void lstmCell(int B, int H, float* gates, const float* previousCell, float* cell, float* tanhCell,
                      float* hidden) {
   for (int b = 0; b < B; b++, gates += 4 * H, cell += H, tanhCell += H, hidden += H) {
@@ -126,6 +133,8 @@ static void lstmCell(int B, int H, float* gates, const float* previousCell, floa
   }
 }
 
+// gates (B,4H), previousCell (B,H) or null, tanhCell, dhidden (B,H) → gates become dgates (B,4H), dcell (B,H) becomes
+// the gradient for the previous time step. See Kernels::lstmCellBackward.
 static void lstmCellBackward(int B, int H, float* gates, const float* previousCell, const float* tanhCell,
                              const float* dhidden, float* dcell) {
   for (int b = 0; b < B; b++, gates += 4 * H, tanhCell += H, dhidden += H, dcell += H) {
@@ -145,9 +154,10 @@ static void lstmCellBackward(int B, int H, float* gates, const float* previousCe
   }
 }
 
+// x (n) → Σ x²
 static double sumOfSquares(long n, const float* x) {
   double total = 0;
-  // Sums in float vectors over 1024 elements, and in double over all.
+  // Sums 1024 elements at a time in float vectors, and adds up these sums in double.
   for (long start = 0; start < n; start += 1024) {
     vf sum = {};
     forVectors(n - start < 1024 ? n - start : 1024, [&](long i, int lanes) {
@@ -175,6 +185,7 @@ static void adamw(long n, float* __restrict w, const float* __restrict g, float*
   }
 }
 
+// Runs n rounds of kSums independent multiply-adds. Returns the number of operations.
 static double multiplyAdds(long n) {
   constexpr int kSums = 12;
   vf sum[kSums], x = splat(0.999f);
@@ -191,6 +202,7 @@ static double multiplyAdds(long n) {
   return 2.0 * W * kSums * n + (sumLanes(sum[0]) < 0 ? 1 : 0);
 }
 
+// exp, tanh and sigmoid of x (n) → out (n), for the tests.
 static void exponentialArray(long n, const float* x, float* out) {
   forVectors(n, [&](long i, int lanes) { storeLanes(out + i, exponential(loadLanes(x + i, lanes)), lanes); });
 }

@@ -1,6 +1,6 @@
 // Products with weights, in the loop structure of GotoBLAS and BLIS. Weights (B) are packed beforehand into panels of W
-// columns, [panel][k][W]. With fp32, A is read in place, one broadcast an element. With bf16, A is packed and rounded,
-// and panels are unpacked to fp32 for each group of rows.
+// columns, [panel][k][W]. With fp32, A is read in place, and each element is broadcast. With bf16, A is packed and
+// rounded, and panels are unpacked to fp32 for each group of rows.
 //
 // Names as in BLIS: M, N, K; KC and MC are cache blocks, NR the width that packed matrices are padded to.
 #pragma once
@@ -76,7 +76,7 @@ static void product(int M, int N, int K, const float* A, long strideA, const flo
   alignas(64) float packedA[roundsToBf16 ? MC * KC : 1];
   alignas(64) float unpacked[roundsToBf16 ? KC * kTileVectors * W : 1];
   const Element* packedB = reinterpret_cast<const Element*>(panels);
-  // Up to nine rows are one tile of three vectors, but two tiles of four vectors.
+  // Up to nine rows fit one tile of three vectors, but need two tiles of four vectors.
   const int vectors = kTileVectors == 4 && M > kTileRows[4] && M <= kTileRows[3] ? 3 : kTileVectors;
   // Panels that are used only once need not stay in a cache.
   const int max = !roundsToBf16 && M <= kTileRows[vectors] ? K : M < kSmallM ? KCSmallM : KC;
@@ -88,7 +88,7 @@ static void product(int M, int N, int K, const float* A, long strideA, const flo
       b.K = depth;
       b.C = C + i * strideC + j;
       b.strideC = strideC;
-      // The first part of K adds to the addend, the others to C.
+      // The first part of K adds to the addend, and later parts add to C.
       b.addend = k > 0 ? b.C : e.addend ? e.addend + i * e.addendStride + j : nullptr;
       b.addendStride = k > 0 ? strideC : e.addendStride;
       b.bias = k > 0 || !e.bias ? nullptr : e.bias + j;
@@ -109,7 +109,7 @@ static void product(int M, int N, int K, const float* A, long strideA, const flo
         b.strideA = strideA;
         b.B = from;
         b.nextVector = static_cast<long>(W) * packedRows;
-        // The data that follows: further down these panels, or the next panels.
+        // The data needed next: further rows of these panels, or the next panels.
         const float* next = nullptr;
         if (!loopKOutermost && k + depth < K)
           next = from + depth * W;

@@ -1,5 +1,5 @@
-// Gradients of weights, C = Aᵀ·B. Both matrices are activations or their gradients, so neither is packed beforehand:
-// parts of them are packed here.
+// Gradients of weights, C = Aᵀ·B. Both matrices are activations or their gradients, so neither is packed beforehand.
+// This file packs parts of them.
 #pragma once
 #include "gemm.hpp"
 
@@ -38,12 +38,11 @@ static void packRowsOf(int K, int n, const float* B, long stride, float* packed)
       for (int j = 0; j < n; j += W, packed += W) store(packed, loadLanes(B + j, n - j < W ? n - j : W));
 }
 
-// KG: rows of A and B used at a time. KT: rows used by a tile, whose part of B stays in the L1 cache with its columns
-// of A.
+// KG: rows of A and B used at a time. KT: rows used by a tile. Its part of B and its columns of A stay in the L1 cache.
 constexpr int KG = engine::kGradientRows, KT = 512 / kTileVectors;
 // MG: rows of C computed at a time. The packed part of A stays in the L2 cache.
 constexpr int MG = engine::kGradientColumns;
-// With at most this many rows of C, B is read in place: packing it would not pay.
+// With at most this many rows of C, B is read in place: packing it would cost more than it saves.
 constexpr int kDirectRows = 70;
 
 /// A (K,M), B (K,N) → C (M,N) += Aᵀ·B, or = if `overwrite`. See Kernels::accumulateGradient.

@@ -20,9 +20,10 @@ struct AttentionHead {
   int length, width;
   const float *q, *k, *v;
   long stride;
-  /// Factor of the scores: scale · q·k.
+  /// Factor of the scores: a score is scale · q·k.
   float scale;
-  /// As dropoutThreshold() gives it, 0: no dropout. `head`: number of the head, so that each has its own mask.
+  /// dropoutThreshold: the result of dropoutThreshold(); 0 means no dropout. head: index of the head, so that each head
+  /// has its own mask.
   uint32_t dropoutThreshold;
   int head;
   MaskKey maskKey;
@@ -37,7 +38,7 @@ struct AdamW {
   float gradientScale;
 };
 
-/// What is added to a product: C = A·B + addend + bias. addend (M,N) may be C, to accumulate.
+/// The terms that are added to a product: C = A·B + addend + bias. addend (M,N) may be C, to accumulate.
 struct Epilogue {
   const float* addend = nullptr;
   long addendStride = 0;
@@ -45,10 +46,10 @@ struct Epilogue {
   const float* bias = nullptr;
 };
 
-/// Sizes of the packed parts of a gradient product: rows of A and B, columns of A, and most columns of B.
+/// Largest sizes of the packed parts of a gradient product: rows of A and B, columns of A, and columns of B.
 constexpr int kGradientRows = 256, kGradientColumns = 528, kGradientVectors = 64;
 
-/// Queries, and keys, of one attention tile. Dropout masks depend on it.
+/// Number of queries, and of keys, in one attention tile. Dropout masks depend on it.
 constexpr int kAttentionBlock = 64;
 
 /// Panels are padded to multiples of this many rows where products use pairs of rows (kernels/pairs.hpp).
@@ -59,7 +60,7 @@ struct Kernels {
   const char* name;
   /// Columns of a pair of panels: packed matrices are padded to a multiple of it.
   int panel;
-  /// Bytes of a number in panels: 4, or 2 if products round A and B to bf16. They add in fp32 either way.
+  /// Bytes of a number in panels: 4, or 2 if products round A and B to bf16. Sums are fp32 in both cases.
   int elementSize;
   /// Panels are padded to a multiple of this many rows.
   int packedBlock;
@@ -142,8 +143,8 @@ struct Kernels {
   double (*sumOfSquares)(long n, const float* x);
   /// One AdamW update of n parameters w, with gradients g and moments m, v. Updates w, m, v in place.
   void (*adamw)(long n, float* w, const float* g, float* m, float* v, AdamW settings);
-  /// For the benchmark: n rounds of multiply-adds on registers alone, enough of them to keep the units busy. Returns
-  /// the number of operations.
+  /// For the benchmark: runs n rounds of multiply-adds on registers only, with enough independent sums to keep the
+  /// arithmetic units busy. Returns the number of operations.
   double (*multiplyAdds)(long n);
   /// For tests: x (n) → out (n)
   void (*exp)(long n, const float* x, float* out);
@@ -152,7 +153,8 @@ struct Kernels {
 
   /// Pairs of panels of a matrix with N columns.
   int panels(long N) const { return static_cast<int>((N + panel - 1) / panel); }
-  /// Floats from one value in a cache to the next: D rounded up to a vector, which is half of `panel`.
+  /// Distance in floats from one value in a cache to the next: D rounded up to a multiple of a vector, which is half of
+  /// `panel`.
   size_t valueRowSize(size_t D) const { return (D + panel / 2 - 1) / (panel / 2) * (panel / 2); }
   /// Tokens that a cache of T tokens has space for.
   size_t paddedTokens(size_t T) const { return packedColumns(T); }
@@ -175,13 +177,13 @@ const Kernels& genericKernels();
 #ifdef ENGINE_X64
 const Kernels& avx2Kernels();
 const Kernels& avx512Kernels();
-/// AVX-512 with bf16 products of AVX512_BF16, or of AMX. Null if the compiler does not know the instructions.
+/// Tables of AVX-512 whose bf16 products use AVX512_BF16 or AMX. Null if the compiler does not know these instructions.
 const Kernels* avx512bf16Kernels();
 const Kernels* amxKernels();
 #endif
 
-/// The best table for this CPU, or the one named (generic, avx2, avx512, avx512bf16, amx), with fp32 products. Null if
-/// the CPU lacks it or the name is unknown. A null or empty name means the best.
+/// Returns the table called `name` (generic, avx2, avx512, avx512bf16, amx), with fp32 products. A null or empty name
+/// selects the best table for this CPU. Returns null if the CPU lacks the instructions or the name is unknown.
 const Kernels* chooseKernels(const char* name);
 
 }  // namespace engine

@@ -48,6 +48,7 @@ INLINE vf reciprocal(vf x) {
 #endif
 }
 
+// σ(x) = 1/(1 + e^−x)
 INLINE vf sigmoid(vf x) { return reciprocal(1.0f + exponential(-x)); }
 
 // tanh(x): an odd polynomial for |x| < 0.625, else 1 − 2/(e^2x + 1).

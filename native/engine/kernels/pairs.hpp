@@ -24,10 +24,11 @@ INLINE void store(Pair* p, vu x) { *reinterpret_cast<vuUnaligned*>(p) = x; }
 
 constexpr int kBlock = engine::kPairBlock;
 static_assert(kBlock == 2 * W, "the pairs of a block are one vector");
+// Number of blocks that hold K numbers.
 INLINE int blocksOf(int K) { return (K + kBlock - 1) / kBlock; }
 
 INLINE int minOf(int max, int n) { return n < max ? n : max; }
-// The size of parts of `count`, at most `max`, as even as possible.
+// Size of the parts if `count` is divided into parts of at most `max`, as even as possible.
 INLINE int evenPartSize(int count, int max) {
   const int parts = (count + max - 1) / max;
   return (count + parts - 1) / parts;
@@ -35,11 +36,11 @@ INLINE int evenPartSize(int count, int max) {
 
 // Packed matrices are padded to whole pairs of panels.
 constexpr int kPanelPair = 2 * W;
-// Rows of A, and blocks of K, used at a time. Packed, they stay in the L2 cache while the panels pass.
+// Rows of A, and blocks of K, used at a time. Their packed form stays in the L2 cache while the panels stream through.
 constexpr int kPackedRows = 256, kPackedBlocks = 16;
-// Most rows of a panel of A.
+// Largest number of rows of a panel of A.
 constexpr int kMaxPanelHeight = 24;
-// Size of a buffer for them. The last panel may be partial.
+// Size in pairs of the buffer for the packed rows. The last panel may be partial.
 constexpr int kPacked = (kPackedRows + kMaxPanelHeight) * kPackedBlocks * W;
 
 // ── packing ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -47,13 +48,13 @@ constexpr int kPacked = (kPackedRows + kMaxPanelHeight) * kPackedBlocks * W;
 // Rounds two vectors to bf16, one after the other.
 INLINE vu roundedBoth(vf first, vf second) { return (vu)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first); }
 
-// The pairs along a row: n > 0 of its numbers, padded with zeros to a block.
+// Packs n > 0 numbers of a row into pairs of neighbours, padded with zeros to a block.
 INLINE vu pairsAlong(const float* row, int n) {
   if (n >= kBlock) return roundedBoth(load(row), load(row + W));
   return roundedBoth(loadLanes(row, minOf(W, n)), n > W ? loadLanes(row + W, n - W) : vf{});
 }
 
-// The pairs of two rows, for `columns` columns. A null second row counts as zeros.
+// Packs two rows into pairs, one pair for each of `columns` columns. A null second row counts as zeros.
 INLINE vu pairsAcross(const float* row, const float* next, int columns) {
   const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
                                          5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
@@ -104,6 +105,7 @@ static void packPanelsTransposed(int K, int N, const float* B, long stride, Pair
     }
 }
 
+// B (K,N) → panels. See Kernels::pack and Kernels::packTransposed.
 static void pack(int K, int N, const float* B, long stride, float* panels) {
   packPanels(K, N, B, stride, reinterpret_cast<Pair*>(panels));
 }
@@ -131,7 +133,7 @@ struct OutputTile {
   }
 };
 
-/// One call of a multiplier: some rows of A times some panels of B.
+/// Arguments of a multiplier: some rows of A times some panels of B.
 struct PanelProduct {
   int rows, panels, blocks;
   const Pair *A, *B;
@@ -157,7 +159,7 @@ static void multiply(int M, int begin, int end, int K, const float* A, long stri
       for (int j = begin; j < end; j += multiplier.panels * W)
         for (int r = 0; r < rows; r += multiplier.rows) {
           float* to = C + (i + r) * strideC + j;
-          // The first part of K adds to the addend, the others to C.
+          // The first part of K adds to the addend, and later parts add to C.
           const float* addend = b > 0 ? to : e.addend ? e.addend + (i + r) * e.addendStride + j : nullptr;
           multiplier.multiply({minOf(multiplier.rows, rows - r),
                                minOf(multiplier.panels, (end - j + kPanelPair - 1) / kPanelPair * 2),
@@ -172,6 +174,7 @@ static void multiply(int M, int begin, int end, int K, const float* A, long stri
   }
 }
 
+// A (M,K), panels of packedRows ≥ K rows → C (M,N) = A·B + addend + bias. See Kernels::product.
 template <class Multiplier>
 static void product(int M, int N, int K, const float* A, long strideA, const float* panels, int packedRows, float* C,
                     long strideC, engine::Epilogue e) {
@@ -187,6 +190,7 @@ static void streamProduct(int M, int N, int K, const float* A, long strideA, con
                        reinterpret_cast<const Pair*>(panels), static_cast<long>(blocksOf(K)) * W * W, C, strideC, e);
 }
 
+// A (K,M), B (K,N) → C (M,N) += Aᵀ·B, or = if `overwrite`. See Kernels::accumulateGradient.
 template <class Multiplier>
 static void accumulateGradient(int M, int N, int K, const float* A, long strideA, const float* B, long strideB,
                                float* C, long strideC, bool overwrite, float* scratch) {
@@ -216,7 +220,7 @@ static void accumulateGradient(int M, int N, int K, const float* A, long strideA
   }
 }
 
-/// The tables of AVX-512 with other bf16 products.
+/// The tables of AVX-512 with the bf16 products of a Multiplier.
 struct PairTables {
   engine::Kernels fp32, bf16Products;
   explicit PairTables(const engine::Kernels& products) : fp32(*products.fp32), bf16Products(products) {
@@ -225,7 +229,7 @@ struct PairTables {
   }
 };
 
-// k, with the products of a Multiplier.
+// A copy of k with the products of a Multiplier.
 template <class Multiplier>
 INLINE engine::Kernels withPairs(engine::Kernels k, const char* name) {
   k.name = name;

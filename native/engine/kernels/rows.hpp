@@ -9,7 +9,7 @@
 
 namespace {
 
-// A compile-time integer as an argument.
+// An argument whose value is known at compile time.
 template <int number>
 struct Constant {
   static constexpr int value = number;
@@ -23,7 +23,7 @@ INLINE void forRowGroups(int rows, F f) {
   for (; r < rows; r++) f(r, Constant<1>());
 }
 
-// W rows at a time, so that one sumRows() finishes the sums of all.
+// Processes W rows at a time, so that one call of sumRows() finishes the sums of all of them.
 static void layerNorm(int rows, int columns, const float* x, const float* weight, const float* bias, float* out,
                       float* means, float* rstds) {
   const long C = columns;
@@ -60,7 +60,7 @@ static void layerNorm(int rows, int columns, const float* x, const float* weight
   });
 }
 
-// With y = (x − μ)·ρ and g = dout·gain: dx = ρ·(g − mean(g) − y·mean(g·y))
+// With y = (x − mean)·rstd and g = dout·weight: dx = rstd·(g − mean(g) − y·mean(g·y))
 static void layerNormBackward(int rows, int columns, const float* x, const float* weight, const float* bias,
                               const float* means, const float* rstds, const float* dout, const float* addend, float* dx,
                               float* dweight, float* dbias, float* out) {
@@ -102,6 +102,7 @@ static void layerNormBackward(int rows, int columns, const float* x, const float
   });
 }
 
+// x (rows,N), rows `stride` apart → sums (N) += Σ over rows of x
 static void addColumnSums(int rows, int N, const float* x, long stride, float* sums) {
   forVectors(N, [&](long j, int n) {
     vf sum = loadLanes(sums + j, n);
@@ -139,6 +140,7 @@ INLINE float exponentials(float* x, int n, float shift, float scale) {
   return total;
 }
 
+// x (n) becomes x · factor, in place.
 INLINE void scaleRow(float* x, int n, float factor) {
   forVectors(n, [&](long i, int lanes) { storeLanes(x + i, loadLanes(x + i, lanes) * factor, lanes); });
 }

@@ -17,6 +17,7 @@
 
 namespace {
 
+// Lanes of a vector of floats.
 #if defined(__AVX512F__)
 constexpr int W = 16;
 #elif defined(__AVX2__)
@@ -25,13 +26,14 @@ constexpr int W = 8;
 constexpr int W = 4;
 #endif
 
-// Vectors of W floats, int32, uint32, and of W/2 uint64.
+// Vectors of W floats, of W int32, of W uint32, and of W/2 uint64.
 typedef float vf __attribute__((vector_size(W * 4)));
 typedef int32_t vi __attribute__((vector_size(W * 4)));
 typedef uint32_t vu __attribute__((vector_size(W * 4)));
 typedef uint64_t vl __attribute__((vector_size(W * 4)));
 typedef float vfUnaligned __attribute__((vector_size(W * 4), aligned(4), may_alias));
 
+// A vector with x in all lanes.
 INLINE vf splat(float x) { return x - vf{}; }
 INLINE vf load(const float* p) { return *reinterpret_cast<const vfUnaligned*>(p); }
 INLINE void store(float* p, vf x) { *reinterpret_cast<vfUnaligned*>(p) = x; }
@@ -58,6 +60,7 @@ INLINE void storePart(float* p, vf x, int n) {
 }
 #endif
 
+// Lane by lane: yes if the mask is not 0, else no.
 INLINE vf select(vi mask, vf yes, vf no) { return mask ? yes : no; }
 // Maximum and minimum of each lane. If x is NaN, the result is x.
 #if defined(__AVX512F__)
@@ -138,7 +141,7 @@ INLINE vf rounded(vf x) {
   return x == x ? near : x;
 }
 #if defined(__AVX512F__)
-// A single conversion: the compiler would make two halves of it.
+// Converts the whole vector at once. The compiler would convert it in two halves.
 INLINE vf load(const bf16* p) {
   const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
@@ -198,6 +201,7 @@ INLINE vf combineRows(vf rows[W], Combine combine) {
       rows[i] = combine(zipLow(rows[i], rows[i + half]), zipHigh(rows[i], rows[i + half]));
   return rows[0];
 }
+// Lane r of the result is the sum of rows[r].
 INLINE vf sumRows(vf rows[W]) {
   return combineRows(rows, [](vf x, vf y) { return x + y; });
 }
@@ -213,6 +217,7 @@ INLINE void forVectors(long n, F f) {
   for (; i + W <= n; i += W) f(i, W);
   if (i < n) f(i, static_cast<int>(n - i));
 }
+// Load or store the first n lanes, 1 ≤ n ≤ W. Whole vectors take the fast path.
 INLINE vf loadLanes(const float* p, int n) { return n == W ? load(p) : loadPart(p, n); }
 INLINE void storeLanes(float* p, vf x, int n) {
   if (n == W)

@@ -2,16 +2,17 @@
 // attention (attention.hpp) share. The design is that of GotoBLAS and BLIS (Goto and van de Geijn 2008; Van Zee and van
 // de Geijn 2015): a micro-kernel keeps an m × NV·W tile of C in registers, and a macro-kernel runs it over a panel.
 //
-// The limit of a tile is how many numbers it loads for its multiply-adds, so it is as square as the registers allow.
-// With AVX-512, 6 rows × 4 vectors take 10 loads for 24 multiply-adds.
+// Loads limit the speed of a tile. The squarer a tile is, the fewer numbers it loads for each multiply-add, so a tile
+// is as square as the registers allow. With AVX-512, 6 rows × 4 vectors take 10 loads for 24 multiply-adds.
 #pragma once
 #include "kernels.hpp"
 #include "simd.hpp"
 
 namespace {
 
-// kTileVectors: most vectors of B in a tile. kTileRows[NV]: most rows of A in a tile of NV vectors. Sums, vectors of B
-// and one number of A take 29 to 31 of the 32 registers of AVX-512, and 15 of the 16 of the other instruction sets.
+// kTileVectors: largest number of vectors of B in a tile. kTileRows[NV]: largest number of rows of A in a tile of NV
+// vectors. Sums, vectors of B and one number of A take 29 to 31 of the 32 registers of AVX-512, and 15 of the 16 of the
+// other instruction sets.
 #if defined(__AVX512F__)
 constexpr int kTileVectors = 4;
 constexpr int kTileRows[] = {0, 14, 14, 9, 6};
@@ -22,14 +23,14 @@ constexpr int kTileRows[] = {0, 6, 6};
 constexpr int kMaxTileRows = kTileRows[1];
 // Floats of a cache line.
 constexpr int kCacheLineFloats = 16;
-// Rows (or columns) of A in a packed panel of A: whole tiles of each height.
+// Rows (or columns) of A in a packed panel of A. Tiles of each number of vectors divide it into equal parts.
 constexpr int PA = 24;
 
 // How A lies in memory. byRows: A(i, k) = A[i · strideA + k]. byColumns: A(i, k) = A[k · strideA + i].
 enum Layout { byRows, byColumns };
 
-// Broadcasts a number to all lanes of a register. Multiply-adds that broadcast from memory themselves run at half the
-// speed here.
+// Broadcasts a number to all lanes of a register. A multiply-add that broadcasts its operand from memory runs at half
+// the speed here.
 INLINE vf broadcast(const float* p) {
   vf x = splat(*p);
 #if defined(__AVX512F__)
@@ -76,7 +77,7 @@ static void microKernel(const TileArgs& t) {
   vf sum[m][NV] = {};
   const long strideA = t.strideA, strideB = t.strideB, nextVector = t.nextVector, prefetchStride = t.prefetchStride;
   const float *A = t.A, *B = t.B, *prefetchNext = t.prefetchNext;
-  // One pointer for every three rows. With one pointer for all rows, or one for each row, the compiler runs out of
+  // Three rows share one pointer. With one pointer for all rows, or one for each row, the compiler runs out of
   // registers.
   const float *row3 = A + 3 * strideA, *row6 = A + 6 * strideA, *row9 = A + 9 * strideA, *row12 = A + 12 * strideA;
   const auto step = [&]() __attribute__((always_inline)) {
@@ -142,9 +143,10 @@ static void microKernel(const TileArgs& t) {
   }
 }
 
+// The type of microKernel<m, NV, layout>.
 typedef void MicroKernel(const TileArgs&);
 
-/// The micro-kernel for m rows and this many vectors.
+/// Returns the micro-kernel for m rows and `vectors` vectors.
 template <Layout layout>
 INLINE MicroKernel* microKernelFor(int m, int vectors) {
 #define ROWS_TO_6(NV)                                                                          \
@@ -183,12 +185,12 @@ INLINE void forPanelGroups(int N, int vectors, F f) {
   });
 }
 
-// From this K on, there are enough steps to prefetch C row by row.
+// Smallest K that has enough steps to prefetch C row by row.
 constexpr int kMinPrefetchRowsK = 96;
 
-// Macro-kernel with A by rows: all M rows for one group of panels. `b` holds the arguments that all rows share, and A,
-// C and addend of the first row. Meanwhile it prefetches `next`, the vectors of a following group in the layout of B
-// (null: none).
+// Macro-kernel with A by rows. Computes all M rows of C for one group of panels. `b` holds the arguments that all rows
+// share, and A, C and addend of the first row. Meanwhile it prefetches `next`, the vectors of a following group in the
+// layout of B (null: none).
 static void macroKernelByRows(int M, int vectors, TileArgs& b, const float* next) {
   const float *A = b.A, *addend = b.addend;
   float* C = b.C;
@@ -212,8 +214,8 @@ static void macroKernelByRows(int M, int vectors, TileArgs& b, const float* next
   });
 }
 
-// Macro-kernel with A by columns. If packedA, A lies in panels of PA rows that are panelA floats apart. b.prefetchNext
-// and b.prefetchStride: first vector of the rows of B that follow.
+// Macro-kernel with A by columns. Computes all M rows of C for one group of panels. If packedA, A lies in panels of PA
+// rows that are panelA floats apart. b.prefetchNext and b.prefetchStride: first vector of the rows of B that follow.
 static void macroKernelByColumns(int M, int vectors, TileArgs& b, bool packedA, long panelA) {
   const float *A = b.A, *prefetchNext = b.prefetchNext, *addend = b.addend;
   float* C = b.C;

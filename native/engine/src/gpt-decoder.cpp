@@ -1,9 +1,9 @@
 // Decodes a GPT one token of each stream at a time, with a cache of the keys and values of earlier tokens.
 //
 // A step reads every weight once, and takes little longer than reading them. The threads of a work group share the
-// columns of each product and the heads of attention, and wait for each other five times a layer, where one needs the
-// results of the others. Each thread computes LayerNorm for itself, which is cheaper than waiting. No result depends on
-// the number of threads.
+// columns of each product and the heads of attention. They wait for each other five times a layer, because each then
+// needs the results of the others. Each thread computes LayerNorm for itself, which is cheaper than waiting. No result
+// depends on the number of threads.
 //
 // Shapes: B streams, C width, D = C / NH head width, T = block.
 #include <algorithm>
@@ -14,6 +14,7 @@
 namespace engine {
 namespace {
 
+/// The decoder of a GPT. See Decoder for the contract of step().
 class GptDecoder final : public Decoder {
  public:
   GptDecoder(const Network& network, const GptParameters& parameters, int streams, int threads)
@@ -64,7 +65,7 @@ class GptDecoder final : public Decoder {
   }
 
  private:
-  // Buffers that each thread has for itself.
+  // Buffers of one thread.
   struct ThreadBuffers {
     float* lnOut;   // (B,C)
     float* scores;  // (paddedTokens(T))
@@ -138,7 +139,7 @@ class GptDecoder final : public Decoder {
   const GptParameters parameters_;
   const int streams_;
   int position_ = 0;
-  // Floats of the cache of one head: of its keys, and of its keys and values.
+  // Sizes in floats within the cache of one head: the keys, and the keys and values together.
   size_t keysSize_, headSize_;
   float *x_, *qkv_, *attnOut_, *fch_;  // (B,C), (B,3C), (B,C), (B,4C): shared by all threads
   std::vector<ThreadBuffers> threadBuffers_;

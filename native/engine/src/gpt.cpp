@@ -16,7 +16,7 @@ namespace {
 // The logits buffer holds about this many floats: the head works on a group of rows at a time.
 constexpr int kLogits = 1 << 16;
 
-// What the forward pass of one layer stores for its backward pass.
+// Numbers that the forward pass of one layer stores for its backward pass.
 struct Activations {
   float* x;                   // (R,C): input of the layer
   float *ln1Mean, *ln1Rstd;   // (R)
@@ -28,6 +28,7 @@ struct Activations {
   float* fch;                 // (R,4C): fc output, before GELU
 };
 
+/// Buffers of one thread for a microbatch of R rows.
 struct GptWorkspace : Workspace {
   std::vector<Activations> layers;
   float *x, *lnfMean, *lnfRstd;  // (R,C), (R), (R): output of the last layer, and statistics of lnf
@@ -40,6 +41,7 @@ struct GptWorkspace : Workspace {
   float* gradientScratch;
 };
 
+/// The network of a GPT. See Network for the contracts.
 class Gpt final : public Network {
  public:
   Gpt(const Config& config, const Kernels& kernels, const ParameterTable& table);
@@ -189,7 +191,8 @@ std::unique_ptr<Workspace> Gpt::workspace(int sequences, int length, bool traini
   return w;
 }
 
-// Enough rows for the products to run at full speed, few enough for a layer's activations to stay in the L2 cache.
+// 128 rows are enough for products to run at full speed, and few enough for a layer's activations to stay in the L2
+// cache.
 int Gpt::bestMicrobatch(int length) const { return std::max(1, 128 / length); }
 
 // ── linear layers, LayerNorm and dropout ───────────────────────────────────────────────────────────────────────────
@@ -231,7 +234,7 @@ void Gpt::layerNormLinearBackward(GptWorkspace& w, const Pass& p, const LayerNor
   linearBackwardWeight(w, R, linear, w.lnOut, dout, p);
 }
 
-/// x (R,C) → out (R,C), by the masks of this site. x may be out.
+/// Dropout with the masks of this site: x (R,C) → out (R,C). x may be out.
 void Gpt::dropoutRows(const Pass& p, int layer, Site site, const float* x, float* out) const {
   const long size = static_cast<long>(p.length) * C_;
   for (int s = 0; s < p.sequences; s++)
@@ -251,7 +254,7 @@ void Gpt::projectAndAdd(const Pass& p, int layer, Site site, const Linear& l, co
   }
 }
 
-/// The gradient that enters a branch from the residual stream: w.dx (R,C), masked as the branch's output was.
+/// Returns the gradient of a branch's output (R,C): w.dx, with the dropout mask of that output applied.
 const float* Gpt::branchGradient(GptWorkspace& w, const Pass& p, int layer, Site site) const {
   if (!p.dropout) return w.dx;
   dropoutRows(p, layer, site, w.dx, w.dbranch);
@@ -368,8 +371,8 @@ void Gpt::mlpBranchBackward(GptWorkspace& w, const Pass& p, int layer) const {
 
 // ── the whole network ──────────────────────────────────────────────────────────────────────────────────────────────
 
-/// w.x (R,C) → logits (R,V) and the summed loss. Where gradients are wanted, also dwte and w.dlnOut (R,C), the gradient
-/// of lnf's output. Works on logitRows() rows at a time, because V may be large.
+/// w.x (R,C) → logits (R,V) and the summed loss. If gradients are wanted, it also adds to dwte and writes w.dlnOut
+/// (R,C), the gradient of lnf's output. Works on logitRows() rows at a time, because V may be large.
 double Gpt::headForwardBackward(GptWorkspace& w, const Pass& p) const {
   const int R = p.sequences * p.length, V = config.vocabulary;
   layerNormForward(R, lnf_, w.x, w.lnOut, w.lnfMean, w.lnfRstd);

@@ -1,5 +1,5 @@
-// Where the parameters of a GPT are, for training (gpt.cpp) and decoding (gpt-decoder.cpp).
-// Part names follow llm.c: ln1, qkv, attnProj, ln2, fc, fcProj, lnf, wte, wpe.
+// Offsets of the parameters of a GPT, for training (gpt.cpp) and decoding (gpt-decoder.cpp). Part names follow llm.c:
+// ln1, qkv, attnProj, ln2, fc, fcProj, lnf, wte, wpe.
 #pragma once
 #include <memory>
 #include <vector>

@@ -1,6 +1,6 @@
 // LSTM in the form of torch.nn.LSTM (Hochreiter and Schmidhuber 1997; Gers et al. 2000): gates i f g o, two biases.
-// Dropout on the embedding, between layers and before the head. The state at the start of a window is zero or given.
-// The head's weight is the embedding if their widths agree (E = H).
+// Dropout on the embedding, between layers and before the head. The state at the start of a window is zero or passed by
+// the caller. The head's weight is the embedding if their widths agree (E = H).
 //
 // Shapes: B sequences of T tokens are R = B·T rows in time-major order, row t·B + b. So a time step is one product with
 // B rows, and the gradient of a weight over all of time is one product. E: embedding width, H: hidden width, I: input
@@ -16,13 +16,14 @@ namespace {
 // The logits buffer holds about this many floats: the head works on a group of rows at a time.
 constexpr int kLogits = 1 << 16;
 
+/// The parameters of one layer.
 struct LstmLayer {
   int in;                           // I
   Matrix input, recurrent;          // (4H,I), (4H,H)
   size_t biasInput, biasRecurrent;  // offsets of (4H) each
 };
 
-// What the forward pass of one layer stores for its backward pass.
+// Numbers that the forward pass of one layer stores for its backward pass.
 struct Activations {
   float* x;         // (R,I)
   float* gates;     // (R,4H): i f g o after their nonlinearities; the backward pass turns them into dgates
@@ -31,11 +32,12 @@ struct Activations {
   float* hidden;    // (R,H)
 };
 
-/// State of a layer before a microbatch: (B,H) each, or null for zeros. Constants: no gradient flows into them.
+/// State of a layer before a microbatch: (B,H) each, or null for zeros. No gradient flows into it.
 struct InitialState {
   const float *hidden, *cell;
 };
 
+/// Buffers of one thread for a microbatch of R rows.
 struct LstmWorkspace : Workspace {
   std::vector<Activations> layers;
   float* top;      // (R,H): input of the head
@@ -48,6 +50,7 @@ struct LstmWorkspace : Workspace {
   std::vector<uint32_t> targets;  // (R), time-major
 };
 
+/// The network of an LSTM. See Network for the contracts.
 class Lstm final : public Network {
  public:
   Lstm(const Config& config, const Kernels& kernels, const ParameterTable& table);
@@ -128,8 +131,8 @@ size_t Lstm::layoutBuffers(LstmWorkspace& w, float* memory, int sequences, int T
   for (int i = 0; i < config.layers; i++) {
     Activations& a = w.layers[i];
     a.x = i == 0 || dropout ? arena.allocate(R * layers_[i].in) : w.layers[i - 1].hidden;
-    // Without a backward pass, all layers share one buffer of gates and cells, and take turns with two of hidden
-    // states.
+    // Without a backward pass, all layers share one buffer of gates and one of cells, and alternate between two buffers
+    // of hidden states.
     if (i > 0 && !training) {
       a.gates = w.layers[0].gates;
       a.cell = w.layers[0].cell;
@@ -163,8 +166,8 @@ std::unique_ptr<Workspace> Lstm::workspace(int sequences, int length, bool train
   return w;
 }
 
-// Enough rows a time step to keep the products at full speed, while a thread's buffers stay below 512 MB. Each time
-// step reads the recurrent matrix again, however few rows it has.
+// Chooses enough rows for the products of a time step to run at full speed, and keeps a thread's buffers below 512 MB.
+// Few rows are slow, because each time step reads the whole recurrent matrix again.
 int Lstm::bestMicrobatch(int length) const {
   const double each = static_cast<double>(workspaceSize(1, length, true)) * sizeof(float);
   return std::max(4, std::min(32, static_cast<int>((512 << 20) / each)));
@@ -245,7 +248,7 @@ void Lstm::cellsBackward(LstmWorkspace& w, const Pass& p, int index) const {
     const size_t now = static_cast<size_t>(t) * B * H, before = now - static_cast<size_t>(B) * H;
     kernels.lstmCellBackward(B, H, dgates + 4 * now, t > 0 ? a.cell + before : start.cell, a.tanhCell + now,
                              w.dhidden + now, w.dcell);
-    // Here, while dgates are in a cache.
+    // dgates are summed here, because they are still in a cache.
     kernels.addColumnSums(B, 4 * H, dgates + 4 * now, 4 * H, w.bias);
     if (t > 0)
       kernels.product(B, H, 4 * H, dgates + 4 * now, 4 * H, l.recurrent.panels, 4 * H, w.dhidden + before, H,
@@ -270,7 +273,8 @@ void Lstm::layerWeightsBackward(LstmWorkspace& w, const Pass& p, int index) cons
                                w.gradientScratch);
     overwrite = false;
   };
-  // Row t of dgates belongs to the hidden state of time t − 1.
+  // The gates of time t depend on the hidden state of time t − 1, so row t of dgates is multiplied with row t − 1 of
+  // hidden.
   if (T > 1) recurrentGradient(R - B, dgates + static_cast<size_t>(B) * 4 * H, a.hidden);
   if (start.hidden) recurrentGradient(B, dgates, start.hidden);
   if (overwrite) std::fill_n(g + l.recurrent.offset, static_cast<size_t>(4 * H) * H, 0.0f);
@@ -291,8 +295,8 @@ void Lstm::layerBackward(LstmWorkspace& w, const Pass& p, int index) const {
 
 // ── the whole network ──────────────────────────────────────────────────────────────────────────────────────────────
 
-/// w.top (R,H) → logits (R,V) and the summed loss. Where gradients are wanted, also those of the head and w.dhidden
-/// (R,H). Works on logitRows() rows at a time, because V may be large.
+/// w.top (R,H) → logits (R,V) and the summed loss. If gradients are wanted, it also computes those of the head and
+/// w.dhidden (R,H). Works on logitRows() rows at a time, because V may be large.
 double Lstm::headForwardBackward(LstmWorkspace& w, const Pass& p) const {
   const int B = p.sequences, T = p.length, R = B * T, V = config.vocabulary, H = H_;
   const Matrix& head = headMatrix();

@@ -1,5 +1,6 @@
-// Memory of the engine: an aligned buffer, and an arena that divides one. Callers first run their layout code on an
-// arena without memory, which only counts, then allocate a buffer of that size once and run the same code on it.
+// Memory of the engine: an aligned buffer, and an arena that divides a buffer. Callers run their layout code twice. The
+// first run uses an arena without memory, which only counts. Then they allocate a buffer of that size, and run the same
+// code on it.
 #pragma once
 #include <cstddef>
 #include <cstdlib>
@@ -24,7 +25,7 @@ class AlignedBuffer {
     const size_t alignment = size * sizeof(float) >= kLargePage ? kLargePage : 64;
     const size_t bytes = (size * sizeof(float) + alignment - 1) / alignment * alignment;
     void* memory = nullptr;
-    // Linux overcommits: it grants more than the physical memory, and kills the process when it is used.
+    // Linux overcommits: it grants more than the physical memory, and kills the process when it uses that memory.
     static const size_t physical =
         static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
     if (size > physical / sizeof(float) || posix_memalign(&memory, alignment, bytes) != 0) throw std::bad_alloc();

@@ -1,3 +1,4 @@
+// The parts of the interface (network.hpp) that all architectures share: settings, the table of parameters, packing.
 #include "network.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The interface that an architecture implements: where its parameters are, a forward and backward pass over some
+// The interface that an architecture implements: the offsets of its parameters, a forward and backward pass over some
 // sequences, and a decoder. Trainer does the rest for all architectures: threads, accumulation, clipping, AdamW.
 //
 // See lstm.cpp for an example, and native/README.md for the steps to add an architecture.
@@ -29,11 +29,11 @@ struct Config {
 
   /// The setting `name`. Throws std::runtime_error if it is missing.
   double setting(const std::string& name) const;
-  /// The same for an integer of at least 1. Throws std::runtime_error if it is missing or another number.
+  /// The setting `name`, an integer of at least 1. Throws std::runtime_error if it is missing or is another number.
   int positiveInteger(const std::string& name) const;
 };
 
-/// Where a parameter is within the one array of all parameters, and within those of gradients and moments. In floats.
+/// Place of a parameter, in floats, within the array of all parameters. Gradients and moments have the same layout.
 struct Parameter {
   std::string name;
   size_t offset, size;
@@ -70,7 +70,7 @@ class ParameterTable {
 /// A parameter matrix W (rows,columns), row-major, and its packed copies.
 struct Matrix {
   int rows, columns;
-  /// Of W within the parameters.
+  /// Offset of W within the parameters.
   size_t offset;
   /// Panels of W, for x·W, and of Wᵀ, for dy·Wᵀ. Owned by Trainer.
   float *panels = nullptr, *transposedPanels = nullptr;
@@ -78,7 +78,7 @@ struct Matrix {
 
 /// Arguments of one pass: a microbatch of B = `sequences` sequences of T = `length` tokens.
 struct Pass {
-  /// (B,T) token ids. targets may be null where logits are wanted.
+  /// (B,T) token ids. targets may be null if logits are wanted.
   const uint32_t *inputs, *targets;
   int sequences, length;
   /// Index of the first sequence within the batch. Dropout masks depend on it.
@@ -130,12 +130,14 @@ class Network {
   Network(const Config& config, const Kernels& kernels) : config(config), kernels(kernels) {}
   virtual ~Network() = default;
 
+  /// Allocates the buffers of one thread for passes of up to `sequences` sequences of up to `length` tokens. training:
+  /// with those of the backward pass.
   virtual std::unique_ptr<Workspace> workspace(int sequences, int length, bool training) const = 0;
-  /// Floats of such a workspace, without allocating it.
+  /// Size of such a workspace in floats. Allocates nothing.
   virtual size_t workspaceSize(int sequences, int length, bool training) const = 0;
-  /// The number of sequences of this length that a thread processes fastest at a time.
+  /// Sequences of this length in the microbatch with which a thread is fastest.
   virtual int bestMicrobatch(int length) const = 0;
-  /// Floats of state that a sequence carries from one window to the next.
+  /// Size in floats of the state that a sequence carries from one window to the next.
   virtual size_t stateWidth() const { return 0; }
   /// Forward pass, and backward pass if gradients are wanted. Returns the summed loss of all tokens in nats, or 0 if
   /// logits are wanted.
@@ -144,7 +146,7 @@ class Network {
   virtual bool overwritesMatrixGradients() const { return false; }
   /// Sets to 0 the gradients that the first pass adds to.
   void clearGradients(float* gradients, const ParameterTable&) const;
-  /// A decoder for work groups of up to `threads` threads. The network must outlive it.
+  /// Makes a decoder for work groups of up to `threads` threads. The network must outlive it.
   virtual std::unique_ptr<Decoder> decoder(int streams, int threads) const = 0;
 
   /// Floats of the panels of all matrices.
@@ -166,7 +168,8 @@ class Network {
 
 /// The values that Config::architecture may have.
 std::vector<std::string> architectures();
-/// Throws std::runtime_error if the architecture is unknown, or if a setting or parameter that it needs is missing.
+/// Makes the network of an architecture. Throws std::runtime_error if the architecture is unknown, or if a setting or
+/// parameter that it needs is missing.
 std::unique_ptr<Network> makeNetwork(const Config&, const Kernels&, const ParameterTable&);
 
 /// Dropout probability p as the threshold that Philox's 16-bit numbers are compared with: p rounded to 1/65536.

@@ -1,3 +1,4 @@
+// The pool of threads; thread-pool.hpp describes its interface.
 #include "thread-pool.hpp"
 
 #if defined(__x86_64__)

@@ -1,4 +1,4 @@
-// A pool of threads that live as long as it does, so that a training step starts none.
+// A pool of threads. They live as long as the pool, so that a training step need not start threads.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -9,9 +9,10 @@
 
 namespace engine {
 
+/// Runs a function on all of its threads at once.
 class ThreadPool {
  public:
-  /// The calling thread counts: starts `threads` − 1 workers.
+  /// Starts `threads` − 1 workers, because the calling thread works too.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

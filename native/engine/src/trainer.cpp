@@ -16,16 +16,17 @@ namespace {
 
 constexpr size_t kChunkSize = 16384;  // floats
 
-/// Sequences that one thread computes at a time. microbatch as in StepOptions.
+/// Sequences that one thread computes at a time. For microbatch, see StepOptions.
 int microbatchPerThread(const Network& network, int sequences, int length, int threads, int microbatch) {
   const int largestRange = (sequences + threads - 1) / threads;
   const int wanted = microbatch > 0 ? (microbatch + threads - 1) / threads : network.bestMicrobatch(length);
-  // As even as possible: 15 sequences and then 1 take as long as 16 and then 15, since each pass reads every matrix.
+  // Microbatches are as even as possible. Each pass reads every matrix, so 15 sequences and then 1 take as long as 16
+  // and then 15.
   const int passes = (largestRange + wanted - 1) / wanted;
   return (largestRange + passes - 1) / passes;
 }
 
-/// The settings of update `step` (1, 2, …), for all parameters. weightDecay differs from parameter to parameter.
+/// The settings of update `step` (1, 2, …) that are the same for all parameters: all but weightDecay.
 AdamW adamwSettings(const StepOptions& options, int64_t step, double gradientNorm) {
   AdamW s = {};
   s.learningRate = static_cast<float>(options.learningRate);
@@ -34,7 +35,7 @@ AdamW adamwSettings(const StepOptions& options, int64_t step, double gradientNor
   s.epsilon = static_cast<float>(options.epsilon);
   s.correction1 = static_cast<float>(1 - std::pow(options.beta1, static_cast<double>(step)));
   s.correction2 = static_cast<float>(1 - std::pow(options.beta2, static_cast<double>(step)));
-  // As torch.nn.utils.clip_grad_norm_ does.
+  // Clips as torch.nn.utils.clip_grad_norm_ does.
   s.gradientScale = options.clip > 0 ? static_cast<float>(std::min(1.0, options.clip / (gradientNorm + 1e-6))) : 1.0f;
   return s;
 }
@@ -126,7 +127,6 @@ double Trainer::runThread(int thread, const Batch& batch, const RunOptions& opti
   return loss;
 }
 
-/// Adds the gradients of all threads to those of thread 0, and computes the sum of squares of each chunk.
 void Trainer::reduceGradients() {
   const int threads = pool_.threads();
   const Kernels& k = network_->kernels;
@@ -142,7 +142,6 @@ void Trainer::reduceGradients() {
   });
 }
 
-/// AdamW on all parameters, with the gradients of thread 0. weightDecay applies to parameters with `decay`.
 void Trainer::update(const AdamW& settings, float weightDecay) {
   pool_.run([&](int thread) {
     const Range range(chunks_.size(), thread, pool_.threads());

@@ -12,10 +12,10 @@ namespace engine {
 
 /// B = `sequences` sequences of T = `length` tokens. The caller owns all arrays.
 struct Batch {
-  /// (B,T) token ids. targets may be null where no loss is wanted.
+  /// (B,T) token ids. targets may be null if no loss is wanted.
   const uint32_t *inputs, *targets;
   int sequences, length;
-  /// As in Pass.
+  /// See Pass.
   const float* state = nullptr;
   float* stateAfter = nullptr;
 };
@@ -48,26 +48,28 @@ class Trainer {
   StepResult trainStep(const Batch&, const StepOptions&);
   /// Mean loss in nats per token, without dropout.
   double loss(const Batch&);
-  /// The same, and the gradients: out (parameterCount()), in the order of the parameters, without padding.
+  /// Returns the same loss, and writes its gradients to out (parameterCount()), in the order of the parameters, without
+  /// padding.
   double gradients(const Batch&, float* out);
-  /// out (B,T,V)
+  /// Writes the logits to out (B,T,V).
   void logits(const Batch&, float* out);
+  /// Makes a decoder of `streams` independent streams. The trainer must outlive it.
   std::unique_ptr<Decoder> decoder(int streams);
-  /// tokens (streams) → logits (streams,V). The results do not depend on the number of threads.
+  /// One decoder step: tokens (streams) → logits (streams,V). The results do not depend on the number of threads.
   void decode(Decoder&, int streams, const uint32_t* tokens, float* logits);
 
   enum class ParameterArray { weights, firstMoments, secondMoments };
   /// Copies an array of parameterCount() floats out or in, in the order of the parameters, without padding.
   void read(ParameterArray, float* out);
   void write(ParameterArray, const float* in);
-  /// Updates so far.
+  /// Number of updates so far.
   int64_t step() const { return step_; }
   void setStep(int64_t step) { step_ = step; }
   size_t parameterCount() const { return parameterCount_; }
   size_t stateWidth() const { return network_->stateWidth(); }
 
-  /// Estimated peak in bytes of training on `batch` sequences of config.block tokens. Allocates none of it. microbatch
-  /// as in StepOptions.
+  /// Estimated peak memory, in bytes, of training on `batch` sequences of config.block tokens. Allocates none of it.
+  /// For microbatch, see StepOptions.
   static double memory(const Config&, const Kernels&, const ParameterTable&, int threads, int batch, int microbatch);
 
   std::mutex busy;
@@ -78,6 +80,8 @@ class Trainer {
     size_t offset, size;
     bool decay;
   };
+  /// Options of run(): whether to compute gradients and to apply dropout, the array for logits (null: no logits), and
+  /// microbatch as in StepOptions.
   struct RunOptions {
     bool gradients = false, dropout = false;
     uint32_t dropoutSeed = 0;
@@ -88,13 +92,17 @@ class Trainer {
   void ensurePacked();
   /// Makes sure that every thread has a large enough workspace, and a gradient array if gradients are wanted.
   void ensureBuffers(const Batch&, const RunOptions&, int microbatch);
+  /// Allocates the moments, as zeros, if there are none.
   void ensureMoments();
+  /// The array of all parameters of this kind, with padding.
   float* arrayOf(ParameterArray);
   /// Runs all sequences through the network. Returns the mean loss; the gradients of thread t are in gradients_[t].
   double run(const Batch&, const RunOptions&);
   /// One thread's part of run(). Returns the summed loss of its sequences.
   double runThread(int thread, const Batch&, const RunOptions&, int microbatch);
+  /// Adds the gradients of all threads to those of thread 0, and computes chunkSquares_.
   void reduceGradients();
+  /// Runs AdamW on all parameters with the gradients of thread 0. weightDecay applies to parameters with `decay`.
   void update(const AdamW&, float weightDecay);
 
   const ParameterTable table_;

@@ -1,5 +1,5 @@
-// Threads that share one piece of work: each takes its range, and they wait for each other where one needs the results
-// of the others. Trainer::decode runs a decoder's step this way.
+// Threads that share one piece of work. Each thread processes its range. The threads wait for each other when one needs
+// the results of the others. Trainer::decode runs a decoder's step this way.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -23,6 +23,7 @@ class SpinBarrier {
  public:
   explicit SpinBarrier(int threads) : threads_(threads) {}
 
+  /// Returns when all threads have called it.
   void wait() {
     const unsigned generation = generation_.load(std::memory_order_acquire);
     if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
