@@ -1,7 +1,7 @@
 /**
  * The plot that compares architectures. Data: the table of runs and the fitted study.
  *
- * left    loss against training compute. A point is a run, a line joins the mean losses of runs with equal compute.
+ *   left    loss against training compute. A point is a run, a line joins the mean losses of runs with equal compute.
  *           x: training compute in FLOP, logarithmic; y: the loss of the fits, logarithmic
  *   right   difference of two fitted laws at equal size, with its interval, over the sizes measured in both.
  *           x: parameters, logarithmic; y: difference in the unit of the loss, linear; below 0 the first architecture is better

@@ -5,7 +5,7 @@
  *   runs.ts                   the columns of results.csv
  *   csv-table.ts              reads and checks CSV tables
  *   power-law.ts              fits L(N) = a·N^(−α) + c and evaluates it
- * observations.ts           the number of runs that a law needs; the choice of runs or sizes as observations
+ *   observations.ts           the number of runs that a law needs; the choice of runs or sizes as observations
  *   choose-form.ts            decides between a·N^(−α) + c, a·N^(−α) and no law
  *   compare-forms.ts          compares four forms by AICc
  *   variable-projection.ts    the least-squares fit

@@ -1,7 +1,7 @@
 /**
  * Unpacking archives from untrusted sources.
  *
- * archive.ts   unpackArchive: checks entries and limits, and writes files
+ *   archive.ts   unpackArchive: checks entries and limits, and writes files
  *   tar.ts       reads tar streams, entry by entry
  *   zip.ts       reads zip files, entry by entry
  *   bytes.ts     ByteReader: reads a stream by numbers of bytes

@@ -5,7 +5,7 @@
  * one before it is deleted.
  *
  *   step-120/                config.json, model.safetensors, optimizer.safetensors (see lib/models/checkpoint.ts);
- * the optimizer's file also holds the run's identity, its progress and a carried state
+ *                            the optimizer's file also holds the run's identity, its progress and a carried state
  *   step-120/last-good/      config.json, model.safetensors of the last evaluated step, if that is an earlier one
  *
  * A checkpoint is refused if its run differs in data, settings or seed. It is also refused if the engine, precision or

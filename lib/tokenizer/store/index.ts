@@ -4,7 +4,7 @@
  *   token-store.ts    opens a store and reads windows of tokens
  *   store-writer.ts   writes a store
  *   store-layout.ts   the keys and values in the LMDB file
- * lmdb-file.ts      the parts of LMDB's file format that the store handles itself
+ *   lmdb-file.ts      the parts of LMDB's file format that the store handles itself
  *   export-bin.ts     copies a store to the files that nanoGPT reads
  */
 export { exportBin } from './export-bin.ts';
