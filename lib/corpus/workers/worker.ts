@@ -1,7 +1,7 @@
 /** The thread's side of workers.ts: runs a task on each item that it receives, and sends the outcomes back. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { DiskError, reasonOf } from '../errors.ts';
-import type { Fatal, FromWorker, Outcome, Task, ToWorker } from './workers.ts';
+import type { Fatal, FromWorker, Outcome, Task, ToWorker } from './messages.ts';
 
 /** Runs a task on every item that the main thread sends, one after the other. */
 export function work(run: Task<unknown, unknown, unknown>): void {

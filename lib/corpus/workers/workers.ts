@@ -10,19 +10,8 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { bundleProgram, startThread } from '../../threads/index.ts';
 import { CorpusError, reasonOf } from '../errors.ts';
+import type { Fatal, FromWorker, Outcome, Task, ToWorker } from './messages.ts';
 import { outcomeOf } from './worker.ts';
-
-/** Outcome of one item: its result, or why it failed. */
-export type Outcome<Result> = { result: Result } | { failed: string };
-
-/** Outcome of an item that failed for a reason that affects every other item too, such as a full disk. */
-export interface Fatal {
-  failed: string;
-  fatal: true;
-}
-
-/** The default export of a task's module. */
-export type Task<Item, Settings, Result> = (item: Item, settings: Settings) => Result | Promise<Result>;
 
 /** Options of `runTasks`. */
 export interface TaskOptions<Item> {
@@ -48,11 +37,6 @@ const YOUNG_HEAP_MIB = 64;
  * the same time.
  */
 const BATCH_SIZE = 16;
-
-/** Message to a thread: a batch of items. The settings are passed as workerData. */
-export type ToWorker = { index: number; item: unknown }[];
-/** Message from a thread: an item was begun, or is finished. */
-export type FromWorker = { index: number; started: true } | { index: number; outcome: Outcome<unknown> | Fatal };
 
 /**
  * Runs a task on all items.
