@@ -1,6 +1,6 @@
 /** gc by age and size, checkout, and remotes that are folders: every option. */
 import { createHash } from 'node:crypto';
-import { cpSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { project, removeProjects, type TestProject, until } from './project.ts';
@@ -168,6 +168,26 @@ describe('remotes', () => {
     expect(other.exists('big')).toBe(false);
     expect((await other.repro('pull', '-r', store)).stdout).toMatch(/^3 objects fetched, 1 there already\n2 outputs/);
     expect(await other.outcomes()).toEqual({});
+  });
+
+  test('an object cut short in the remote is pushed again, and a good object here is not replaced by a bad one there', async () => {
+    const made = pair();
+    await made.outcomes();
+    const store = project({}).root;
+    await made.repro('push', '-r', store, 'make');
+    const [object] = files(join(store, 'sha256'));
+    const cutShort = () => {
+      chmodSync(object, 0o644);
+      writeFileSync(object, '');
+    };
+
+    cutShort();
+    expect((await made.repro('fetch', '-r', store, 'make')).stdout).toBe('0 objects fetched, 1 there already\n');
+    expect((await made.repro('push', '-r', store, 'make')).stdout).toBe('1 object pushed, 0 there already\n');
+    cutShort();
+    const elsewhere = await clone(made).repro('fetch', '-r', store, 'make');
+    expect(elsewhere.exit).toBe(1);
+    expect(elsewhere.stderr).toContain('is damaged; it was not copied');
   });
 
   test('a push or pull that is killed leaves no incomplete object, and continues where it stopped', async () => {

@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { bundleProgram, startThread } from '../../threads/index.ts';
 import { CorpusError, reasonOf } from '../errors.ts';
-import type { Fatal, FromWorker, Outcome, Task, ToWorker } from './messages.ts';
+import type { FromWorker, Outcome, Task, ToWorker } from './messages.ts';
 import { outcomeOf } from './worker.ts';
 
 /** Options of `runTasks`. */

@@ -53,7 +53,7 @@ export function writeAtomically(path: string, data: string | Uint8Array, options
 export function moveIntoPlace(temporary: string, path: string, { fsync }: WriteOptions): void {
   if (fsync) syncToDisk(temporary);
   renameSync(temporary, path);
-  if (fsync) syncToDisk(dirname(path));
+  if (fsync) syncFolder(dirname(path));
 }
 
 /**
@@ -80,7 +80,22 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Works for files and folders. The fsync of a folder writes its entries, such as a new name. */
+/** Error codes of a file system that has no fsync of folders, or of a folder that this user may not read. */
+const FOLDER_CANNOT_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EACCES', 'EPERM', 'EISDIR']);
+
+/**
+ * Writes the entries of a folder, such as a new name, to the disk. The file is already in place, so a file system that
+ * cannot sync a folder (some network and FUSE file systems) is no reason to fail.
+ */
+function syncFolder(path: string): void {
+  try {
+    syncToDisk(path);
+  } catch (error) {
+    if (!FOLDER_CANNOT_SYNC.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
+
+/** fsync of a file or folder. */
 function syncToDisk(path: string): void {
   const descriptor = openSync(path, 'r');
   try {

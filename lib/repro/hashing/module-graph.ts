@@ -79,11 +79,12 @@ export class ModuleGraph {
       const modules = modulesOf(metafile, entry);
       const { used, imported } = modules;
       found.set(entry, await this.#closure(used));
+      const surroundings = this.#surroundings(imported);
       // A file that may have changed while esbuild read it: do not remember the closure.
       const stats = [...imported, ...foldersOf(imported)].map((path) => this.#stat(path));
       if (!stats.every((stat) => stat && isSettled(stat, started))) continue;
       const { sha256 } = (await this.#closure(imported)).content;
-      const remembered: Remembered = { ...modules, sha256, surroundings: this.#surroundings(imported) };
+      const remembered: Remembered = { ...modules, sha256, surroundings };
       this.#state.memos.put(`code ${entry}`, JSON.stringify(remembered));
     }
   }
