@@ -19,6 +19,7 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
       'execution',
       'planning',
       'storage',
+      'workspace',
       'processes',
       'stage-api',
       'pipeline',

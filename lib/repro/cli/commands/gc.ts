@@ -2,15 +2,26 @@
  * `repro gc`: lists, or with `--yes` deletes, recorded runs and cached objects that are no longer needed.
  *
  * The results in the lock are always kept. Older runs are deleted, either all of them or by age or total size, together
- * with the objects that only they need. Outputs of stages that were removed from the pipeline are deleted too.
+ * with the objects that only they need. Outputs of stages that were removed from the pipeline are deleted too, if they are
+ * still as they were recorded, nothing in the pipeline uses them, and git does not track them.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Leases } from '../../execution/index.ts';
-import { parseManifest } from '../../hashing/index.ts';
-import { describeBytes, listNames, parseBytes, parseSeconds, plural, ReproError } from '../../messages/index.ts';
+import { type Content, parseManifest, sameContent } from '../../hashing/index.ts';
+import {
+  describeBytes,
+  describeError,
+  listNames,
+  parseBytes,
+  parseSeconds,
+  plural,
+  ReproError,
+} from '../../messages/index.ts';
+import { contains, isOutside, normalise } from '../../pipeline/index.ts';
 import { openProject, type Project } from '../../planning/index.ts';
-import type { LockedStage } from '../../storage/index.ts';
+import { LOCK, type LockedStage } from '../../storage/index.ts';
+import { namedInCommand, openGitFiles, PathsInUse, type PathUse, removeUserPath } from '../../workspace/index.ts';
 
 /** A file of the run cache. */
 interface RecordedRun {
@@ -42,10 +53,7 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
     const objects = listObjects(project);
     const removedStages = project.lock.names.filter((name) => !project.graph.stages.has(name));
     const live = [...project.graph.stages.keys()].flatMap((name) => objectsOf(project, project.lock.get(name)));
-    const liveOuts = new Set([...project.graph.stages.values()].flatMap(({ outs }) => outs.map(({ path }) => path)));
-    const outputs = removedStages
-      .flatMap((name) => Object.keys(project.lock.get(name)?.outs ?? {}))
-      .filter((path) => !liveOuts.has(path) && existsSync(join(project.root, path)));
+    const { outputs, kept: keptOutputs } = await sortOutputs(project, removedStages);
 
     const runs = listRuns(project).sort((a, b) => b.used - a.used);
     const kept = keptRuns(runs, live, objects, age, limit);
@@ -60,18 +68,26 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
       await checkNoStageRuns(project);
       for (const { path } of dropped) rmSync(path, { force: true });
       for (const { path } of deletable) rmSync(path, { force: true });
-      for (const path of outputs) rmSync(join(project.root, path), { recursive: true, force: true });
+      for (const path of outputs) removeUserPath(project.root, path);
       for (const name of removedStages) project.lock.remove(name);
       project.lock.flush();
     }
     if (options.json) {
-      const freed = { objects: unneeded.length, bytes: size, runs: dropped.length, stages: removedStages, outputs };
+      const freed = {
+        objects: unneeded.length,
+        bytes: size,
+        runs: dropped.length,
+        stages: removedStages,
+        outputs,
+        kept: keptOutputs,
+      };
       process.stdout.write(`${JSON.stringify({ ...freed, freed: options.yes === true }, null, 2)}\n`);
       return 0;
     }
     const verb = options.yes ? 'freed' : 'would free';
     for (const name of removedStages) process.stdout.write(`${name} is no longer in the pipeline\n`);
     for (const path of outputs) process.stdout.write(`${verb} ${path}\n`);
+    for (const { path, reason } of keptOutputs) process.stdout.write(`kept ${path}: ${reason}\n`);
     const leftoverNote = leftovers.length > 0 ? ` and ${plural(leftovers.length, 'file')} left by a killed repro` : '';
     process.stdout.write(
       `${verb} ${describeBytes(size)} in ${plural(unneeded.length, 'object')} of ${plural(dropped.length, 'old run')}${leftoverNote}\n`,
@@ -82,6 +98,97 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
   } finally {
     await project.close();
   }
+}
+
+/** An output that is kept. `reason` is a sentence. */
+interface KeptOutput {
+  path: string;
+  reason: string;
+}
+
+/** Sorts the existing outputs of stages that were removed from the pipeline: those to delete, and those to keep. */
+async function sortOutputs(
+  project: Project,
+  removedStages: readonly string[],
+): Promise<{ outputs: string[]; kept: KeptOutput[] }> {
+  const { root } = project;
+  const recorded = removedStages.flatMap((name) =>
+    Object.entries(project.lock.get(name)?.outs ?? {}).map(([path, content]) => ({
+      path: normalise(root, '.', path),
+      content,
+      stage: name,
+    })),
+  );
+  const existing = recorded.filter(({ path }) => existsSync(join(root, path)));
+  if (existing.length === 0) return { outputs: [], kept: [] };
+  const uses = await pathsInUse(project);
+  const inside = existing.map(({ path }) => path).filter((path) => path !== '.' && !isOutside(path));
+  const tracked = (await (await openGitFiles(root))?.tracked(inside)) ?? [];
+  const outputs = new Set<string>();
+  const kept = new Map<string, string>();
+  for (const { path, content, stage } of existing) {
+    const reason =
+      path === '.' || isOutside(path)
+        ? 'it does not lie inside the folder of the pipeline'
+        : (uses.why(path) ??
+          (tracked.some((file) => contains(path, file)) ? 'git tracks it' : undefined) ??
+          (await whyDifferent(project, path, content, stage)));
+    if (reason === undefined) outputs.add(path);
+    else kept.set(path, reason);
+  }
+  return {
+    // An output in which another one is kept was found to differ, but links may lead there too: keep it as well.
+    outputs: [...outputs].filter((path) => ![...kept.keys()].some((other) => contains(path, other))),
+    kept: [...kept].map(([path, reason]) => ({ path, reason })),
+  };
+}
+
+/** Why an output is not what the lock recorded; undefined if it is. */
+async function whyDifferent(
+  project: Project,
+  path: string,
+  recorded: Content,
+  stage: string,
+): Promise<string | undefined> {
+  try {
+    const now = (await project.stageInputs.scan(path))?.content;
+    return sameContent(now, recorded) ? undefined : `it changed after ${stage} made it`;
+  } catch (error) {
+    return describeError(error);
+  }
+}
+
+/** Every path that the pipeline reads or makes. */
+async function pathsInUse(project: Project): Promise<PathsInUse> {
+  const { root, pipeline } = project;
+  const uses: PathUse[] = [...pipeline.sources, LOCK, '.git', '.repro'].map((path) => ({
+    path,
+    how: 'repro itself needs it',
+  }));
+  for (const stage of project.graph.stages.values()) {
+    const add = (path: string, how: string) => uses.push({ path, how: `${stage.name} ${how}` });
+    for (const { path } of stage.outs) add(path, 'makes it');
+    for (const path of [...stage.deps.map((dep) => dep.path), ...stage.code, ...stage.params.map(({ file }) => file)])
+      add(path, 'reads it');
+    for (const path of await modulesOf(project, stage.code)) add(path, 'reads it');
+    if (stage.checkpoint !== undefined) add(stage.checkpoint, 'keeps its checkpoint there');
+    if (stage.wdir !== '.') uses.push({ path: stage.wdir, how: `${stage.name} runs in it`, isWhole: true });
+    for (const path of namedInCommand(stage, root))
+      uses.push({ path, how: `the command of ${stage.name} names it`, isWhole: true });
+  }
+  return new PathsInUse(root, uses);
+}
+
+/** The modules behind code entries. None if one of them is missing or cannot be read. */
+async function modulesOf(project: Project, entries: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const entry of entries) {
+    try {
+      const closure = await project.stageInputs.closure(entry);
+      if (closure?.manifest !== undefined) found.push(...parseManifest(closure.manifest).map(({ path }) => path));
+    } catch {}
+  }
+  return found;
 }
 
 /**

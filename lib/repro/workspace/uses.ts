@@ -1,0 +1,61 @@
+/** Which paths the pipeline uses, and why a path that a removed stage made must therefore be kept. Nothing is removed here. */
+import { realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { contains, normalise, type Stage } from '../pipeline/index.ts';
+
+/** A path that is in use, relative to the root. `how` completes a sentence about the path: "train reads it". */
+export interface PathUse {
+  path: string;
+  how: string;
+  /** What lies in the path does not count as used: a command that names a folder need not read all of it. */
+  isWhole?: true;
+}
+
+/** The paths that a pipeline uses. Paths that reach the same file through symbolic links count as the same. */
+export class PathsInUse {
+  readonly #root: string;
+  readonly #uses: readonly (PathUse & { spellings: readonly string[] })[];
+
+  constructor(root: string, uses: readonly PathUse[]) {
+    this.#root = root;
+    this.#uses = uses.map((use) => ({
+      ...use,
+      spellings: use.isWhole ? [join(root, use.path)] : spell(root, use.path),
+    }));
+  }
+
+  /**
+   * The first use of a path. A path is in use if it is a used path, lies in one or holds one.
+   *
+   * @returns the end of a sentence, such as "train reads it"; undefined if the path is not in use
+   */
+  why(path: string): string | undefined {
+    const own = spell(this.#root, path);
+    const use = this.#uses.find(({ spellings, isWhole }) =>
+      own.some((a) => spellings.some((b) => contains(a, b) || (!isWhole && contains(b, a)))),
+    );
+    if (use === undefined) return undefined;
+    if (use.path === path) return use.how;
+    return contains(path, use.path) ? `${use.how} (${use.path} is in it)` : `${use.how} (it belongs to ${use.path})`;
+  }
+}
+
+/** The absolute path, the same with the links above it resolved, and the file that it stands for. */
+function spell(root: string, path: string): string[] {
+  const absolute = join(root, path);
+  const found = new Set([absolute]);
+  for (const [folder, rest] of [
+    [dirname(absolute), absolute.slice(dirname(absolute).length)],
+    [absolute, ''],
+  ])
+    try {
+      found.add(realpathSync.native(folder) + rest);
+    } catch {} // It does not exist, so it has no other spelling.
+  return [...found];
+}
+
+/** The paths that a stage's commands name, as far as they are words of their own: a stage may read a file it does not list. */
+export function namedInCommand({ cmd, env, wdir }: Stage, root: string): string[] {
+  const words = [...cmd, ...Object.values(env)].flatMap((text) => text.split(/[\s'"`=:,;()<>|&]+/));
+  return [...new Set(words.filter((word) => word !== '').map((word) => normalise(root, wdir, word)))];
+}
