@@ -6,8 +6,10 @@
  */
 import picomatch from 'picomatch';
 import { ReproError, suggestion } from '../messages/index.ts';
-import { contains } from './paths.ts';
-import { PARAMS, PIPELINE, type Stage } from './pipeline.ts';
+import { GraphError } from './graph-error.ts';
+import { ancestors, PathIndex } from './path-index.ts';
+import type { Stage } from './pipeline.ts';
+import { checkRemovedPaths } from './removed-paths.ts';
 
 /** The stages and the edges between them. */
 export interface Graph {
@@ -19,23 +21,14 @@ export interface Graph {
   downstream: ReadonlyMap<string, readonly string[]>;
 }
 
-/** An error in the graph. `stage` is the stage whose definition the message should point at. */
-export class GraphError extends ReproError {
-  readonly stage: string;
-
-  constructor(stage: string, message: string) {
-    super(message);
-    this.stage = stage;
-  }
-}
-
 /**
  * Finds the edges and the order.
  *
- * @throws GraphError if outputs overlap, if an output is or contains one of the pipeline's own files, or if there is a
- *   cycle
+ * @param sources the files that the pipeline is read from, which no stage may write
+ * @throws GraphError if outputs overlap or contain the pipeline's own files, or if there is a cycle
  */
-export function buildGraph(stages: readonly Stage[]): Graph {
+export function buildGraph(stages: readonly Stage[], sources: readonly string[] = []): Graph {
+  checkRemovedPaths(stages, sources);
   const writers = new Writers(stages);
   const upstream = new Map<string, string[]>();
   const downstream = new Map<string, string[]>(stages.map(({ name }) => [name, []]));
@@ -56,36 +49,25 @@ function readPaths(stage: Stage): string[] {
 
 /** Finds the stages that write a path, something inside it, or a folder that contains it. */
 class Writers {
-  readonly #byPath = new Map<string, string>();
-  readonly #sorted: string[];
+  readonly #index: PathIndex<string>;
 
   constructor(stages: readonly Stage[]) {
+    const byPath = new Map<string, string>();
     for (const { name, outs } of stages) {
       for (const { path } of outs) {
-        const other = this.#byPath.get(path);
+        const other = byPath.get(path);
         if (other !== undefined) throw new GraphError(name, overlap(name, path, other, path));
-        const reserved = [PIPELINE, PARAMS, '.git', '.repro'].find((own) => contains(path, own) || contains(own, path));
-        if (reserved) throw new GraphError(name, `${name}: the output "${path}" cannot be or contain ${reserved}`);
-        this.#byPath.set(path, name);
+        byPath.set(path, name);
       }
     }
-    this.#sorted = [...this.#byPath.keys()].sort();
-    for (const path of this.#sorted)
+    for (const [path, name] of byPath)
       for (const outer of ancestors(path))
-        if (this.#byPath.has(outer))
-          throw new GraphError(
-            this.#byPath.get(path)!,
-            overlap(this.#byPath.get(path)!, path, this.#byPath.get(outer)!, outer),
-          );
+        if (byPath.has(outer)) throw new GraphError(name, overlap(name, path, byPath.get(outer)!, outer));
+    this.#index = new PathIndex(byPath);
   }
 
   of(path: string): string[] {
-    if (path === '.') return [...this.#byPath.values()];
-    const found = [path, ...ancestors(path)].flatMap((outer) => this.#byPath.get(outer) ?? []);
-    const inside = `${path}/`;
-    for (let i = firstNotBelow(this.#sorted, inside); this.#sorted[i]?.startsWith(inside); i++)
-      found.push(this.#byPath.get(this.#sorted[i])!);
-    return found;
+    return [...this.#index.within(path), ...this.#index.above(path)];
   }
 }
 
@@ -95,24 +77,6 @@ function overlap(stage: string, path: string, other: string, outer: string): str
       ? `${stage}: the output "${path}" is listed twice`
       : `the output "${path}" belongs to two stages, ${other} and ${stage}; give each its own`;
   return `the output "${path}" of ${stage} lies inside the output "${outer}" of ${other}; outputs cannot overlap`;
-}
-
-/** `a/b/c` → `a/b`, `a` */
-function ancestors(path: string): string[] {
-  const found: string[] = [];
-  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) found.push(path.slice(0, end));
-  return found;
-}
-
-function firstNotBelow(sorted: readonly string[], text: string): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle] < text) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function topologicalOrder(stages: readonly Stage[], upstream: ReadonlyMap<string, readonly string[]>): string[] {

@@ -5,11 +5,14 @@
  *   load-pipeline.ts   reads pipeline.yaml with check-pipeline.ts (schema), vars.ts and template.ts,
  *                      matrix.ts (matrix and foreach) and stage-reader.ts (one stage)
  *   graph.ts           which stage needs which, and the stages that a call selects
+ *   removed-paths.ts   which paths may be outputs and checkpoints, because repro removes them
+ *   path-index.ts      finds the paths that overlap with a path
  *   edit-params.ts     -S key=value
  *   paths.ts           one spelling for each path
  */
 export { editedTexts, editKey, writeTexts } from './edit-params.ts';
-export { buildGraph, type Graph, GraphError, select, UnknownTarget } from './graph.ts';
+export { buildGraph, type Graph, select, UnknownTarget } from './graph.ts';
+export { GraphError } from './graph-error.ts';
 export { loadPipeline } from './load-pipeline.ts';
 export { contains, fileNameFor, isOutside, normalise } from './paths.ts';
 export {

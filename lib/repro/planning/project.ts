@@ -107,12 +107,12 @@ export async function openProject(start: string, options: { write: boolean; edit
 
 async function graphOf(pipeline: Pipeline, files: FileSource): Promise<Graph> {
   try {
-    return buildGraph(pipeline.stages);
+    return buildGraph(pipeline.stages, pipeline.sources);
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
     const document = await readDocumentFrom(files, PIPELINE);
     const { source } = pipeline.stages.find(({ name }) => name === error.stage)!;
-    throw new ReproError({ message: error.message, place: document.at(source) });
+    throw new ReproError({ message: error.message, place: document.at([...source, ...error.keys]) });
   }
 }
 
