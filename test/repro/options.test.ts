@@ -250,6 +250,7 @@ test('a mistyped command is reported with the nearest command; the help lists ev
     'freeze',
     'unfreeze',
     'gc',
+    'trash',
     'push',
     'pull',
     'fetch',
@@ -303,7 +304,13 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     expect(offers('repro pr')).toEqual(['prepare']);
     expect(offers('repro st')).toEqual(['status']);
     expect(offers('repro --no')).toEqual(['--no-run-cache', '--no-commit']);
-    expect(offers('repro tra')).toEqual(['train@gpt-tiny', 'train@gpt-base', 'train@lstm-tiny', 'train@lstm-base']);
+    expect(offers('repro tra')).toEqual([
+      'trash',
+      'train@gpt-tiny',
+      'train@gpt-base',
+      'train@lstm-tiny',
+      'train@lstm-base',
+    ]);
     expect(offers('repro train@l')).toEqual(['@lstm-tiny', '@lstm-base']);
     expect(offers('repro why prep')).toEqual(['prepare']);
     expect(offers('repro status --')).toEqual(['--json', '--quiet']);

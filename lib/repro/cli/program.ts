@@ -79,6 +79,7 @@ function buildProgram(exit: SetExitCode): Command {
   addFreezeCommands(program, exit);
   program.commandsGroup('Outputs and cache:');
   addCacheCommands(program, exit);
+  addTrashCommand(program, exit);
   program.commandsGroup('Pipeline and shell:');
   addSetupCommands(program, exit);
   return program;
@@ -294,6 +295,20 @@ function addCacheCommands(program: Command, exit: SetExitCode): void {
     .option('--size <bytes>', 'keep the newest runs up to this total size, such as 500MB or 10GiB')
     .option('--json', 'print JSON')
     .action(async (options) => exit(await (await import('./commands/gc.ts')).gc(options)));
+}
+
+/** trash. */
+function addTrashCommand(program: Command, exit: SetExitCode): void {
+  const trash = program
+    .command('trash')
+    .description('list the files that were moved away because a stage would have replaced them')
+    .option('--json', 'print JSON')
+    .action(async (options) => exit(await (await import('./commands/trash.ts')).showTrash(options)));
+  trash
+    .command('restore')
+    .description('put a file back where it was; nothing is overwritten')
+    .argument('<path>')
+    .action(async (path: string) => exit(await (await import('./commands/trash.ts')).restoreTrash(path)));
 }
 
 /** completion, init. */

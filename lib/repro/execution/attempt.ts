@@ -1,19 +1,20 @@
 /**
  * One attempt at one stage: removes its old outputs, runs its commands, and takes the new outputs into cache and lock.
  *
- *   inputs hashed (by the caller) → old outputs removed → commands in order → inputs hashed again → outputs hashed
+ *   inputs hashed (by the caller) → files of others moved to the trash, old outputs removed → commands in order → inputs hashed again → outputs hashed
  *   → cache → run cache → lock
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { canonical, type Json } from '../documents/index.ts';
 import { type Content, sameContent, statOrUndefined } from '../hashing/index.ts';
 import { describeFailure, type Failure, ReproError } from '../messages/index.ts';
-import { fileNameFor, type Stage } from '../pipeline/index.ts';
-import { alwaysRuns, MissingInputs, type Project } from '../planning/index.ts';
+import type { Stage } from '../pipeline/index.ts';
+import { alwaysRuns, MissingInputs, type Project, setAside } from '../planning/index.ts';
 import { Command, type CommandResult } from '../processes/index.ts';
 import { LISTED_PARAMS, listedParams } from '../stage-api/index.ts';
 import { type Fingerprint, type LockedStage, lockedStage, recordedKey, unlinkFromCache } from '../storage/index.ts';
+import { checkpointKey, markCheckpoint, markUnrecorded, removeUserPath, unmarkCheckpoint } from '../workspace/index.ts';
 import type { AttemptOutput } from './attempt-log.ts';
 import { failedOutcome, type Listener, type Outcome } from './events.ts';
 
@@ -60,10 +61,16 @@ export async function attemptStage(
   const { project } = context;
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;
-  const failed = (failure: Failure) => failedOutcome(failure, seconds(), context.log.path);
+  const failed = (failure: Failure) => {
+    markUnrecorded(project.root, stage);
+    return failedOutcome(failure, seconds(), context.log.path);
+  };
 
   const { wdir } = stage;
-  if (!existsSync(join(project.root, wdir))) return failed({ reason: 'no-working-folder', wdir });
+  if (!existsSync(join(project.root, wdir)))
+    return failedOutcome({ reason: 'no-working-folder', wdir }, seconds(), context.log.path);
+  const note = await setAside(project, stage);
+  if (note !== undefined) context.listen({ event: 'note', stage: stage.name, text: note });
   prepareOutputs(project.root, stage);
   prepareCheckpoint(project.root, stage, key);
   for (let retry = 0; ; retry++) {
@@ -81,6 +88,7 @@ export async function attemptStage(
   if (missing.length > 0) return failed({ reason: 'missing-output', paths: missing });
   if (moved.length > 0) return failed({ reason: 'inputs-moved', paths: moved });
   if (context.commit) await commitStage(project, stage, inputs, key);
+  else markUnrecorded(project.root, stage);
   removeCheckpoint(project.root, stage);
   return { outcome: 'ran', seconds: seconds() };
 }
@@ -142,7 +150,7 @@ function environment(stage: Stage, { project, gpus, leasesGpus }: AttemptContext
 function prepareOutputs(root: string, stage: Stage): void {
   for (const { path, persist } of stage.outs) {
     if (persist) unlinkFromCache(join(root, path));
-    else rmSync(join(root, path), { recursive: true, force: true });
+    else removeUserPath(root, path);
     mkdirSync(dirname(join(root, path)), { recursive: true });
   }
 }
@@ -150,22 +158,15 @@ function prepareOutputs(root: string, stage: Stage): void {
 /** Removes a checkpoint that was written with other inputs: resuming from it would give wrong outputs. */
 function prepareCheckpoint(root: string, stage: Stage, key: string): void {
   if (stage.checkpoint === undefined) return;
-  const keyFile = checkpointKeyFile(root, stage);
-  if (!existsSync(keyFile) || readFileSync(keyFile, 'utf8') !== key) removeCheckpoint(root, stage);
+  if (checkpointKey(root, stage) !== key) removeCheckpoint(root, stage);
   mkdirSync(dirname(join(root, stage.checkpoint)), { recursive: true });
-  mkdirSync(dirname(keyFile), { recursive: true });
-  writeFileSync(keyFile, key);
+  markCheckpoint(root, stage, key);
 }
 
 function removeCheckpoint(root: string, stage: Stage): void {
   if (stage.checkpoint === undefined) return;
-  rmSync(join(root, stage.checkpoint), { recursive: true, force: true });
-  rmSync(checkpointKeyFile(root, stage), { force: true });
-}
-
-/** The file that holds the key of the inputs that the checkpoint was written with. */
-function checkpointKeyFile(root: string, stage: Stage): string {
-  return join(root, '.repro/attempting', fileNameFor(stage.name));
+  removeUserPath(root, stage.checkpoint);
+  unmarkCheckpoint(root, stage);
 }
 
 /** The inputs that changed while the commands were running. Inputs that are missing now are among them. */
@@ -216,6 +217,7 @@ export async function commitStage(project: Project, stage: Stage, inputs: Finger
  * Puts the outputs of an earlier run in place.
  *
  * @param block the run, from the run cache or the lock
+ * @param note is called with a sentence about files that were moved to the trash
  * @param options.record whether to write the block to the lock as well
  * @throws ReproError if an output is not in the cache, or is damaged there
  */
@@ -223,8 +225,11 @@ export async function restoreStage(
   project: Project,
   stage: Stage,
   block: LockedStage,
+  note: (text: string) => void,
   options: { record: boolean } = { record: true },
 ): Promise<void> {
+  const moved = await setAside(project, stage, block);
+  if (moved !== undefined) note(moved);
   for (const [path, content] of Object.entries(block.outs ?? {})) {
     if (sameContent((await project.stageInputs.scan(path))?.content, content)) continue;
     await project.cache.restore(stage.outs.find((out) => out.path === path)!, content);

@@ -254,7 +254,9 @@ class Execution {
       case 'frozen':
         return { outcome: 'fresh', frozen: true };
       case 'restorable':
-        await restoreStage(this.#project, stage, status.block);
+        await restoreStage(this.#project, stage, status.block, (text) =>
+          this.#listen({ event: 'note', stage: stage.name, text }),
+        );
         return { outcome: 'restored' };
       case 'stale':
         for (const note of status.notes) this.#listen({ event: 'note', stage: stage.name, text: note });

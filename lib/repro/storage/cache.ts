@@ -9,7 +9,7 @@
  * that repro removes before their command runs, and never for a file that already has another name. Editing it anyway
  * damages the object, and this is found like any damage.
  */
-import { chmodSync, constants, copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, constants, copyFileSync, linkSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import {
   type Content,
@@ -28,6 +28,7 @@ import {
 } from '../hashing/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 import type { Output } from '../pipeline/index.ts';
+import { removeUserPath } from '../workspace/index.ts';
 import { readConfig } from './config.ts';
 import { canClone, cloneOf, copyOf, hasOneName, holds, writeNew } from './copies.ts';
 import { ObjectStore } from './object-store.ts';
@@ -109,7 +110,7 @@ export class Cache {
   async restore(output: Output, content: Content): Promise<void> {
     const link = (await this.#mayLink(output)) && !this.#canClone();
     const target = join(this.#root, output.path);
-    rmSync(target, { recursive: true, force: true });
+    removeUserPath(this.#root, output.path);
     mkdirSync(dirname(target), { recursive: true });
     if (content.files === undefined) {
       this.#restoreFile(target, content.sha256, content.executable === true, link);

@@ -2,9 +2,10 @@
  * The run cache: the inputs and outputs of every run that succeeded, by fingerprint key (run-key.ts). A stage that once
  * ran with the same inputs is restored from here instead of run again.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeAtomically } from '../files/index.ts';
+import { type Content, sameContent } from '../hashing/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { LockedStage } from './lock-text.ts';
 
@@ -52,6 +53,21 @@ export class RunCache {
     try {
       utimesSync(this.path(key), now, now);
     } catch {} // The entry was removed, or the run is only in the lock.
+  }
+
+  /** Whether any recorded run made this content at this path. Reads all entries. */
+  hasMade(path: string, content: Content): boolean {
+    const folder = join(this.#root, '.repro/runs');
+    if (!existsSync(folder)) return false;
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).some((name) => {
+      const text = name.endsWith('.json') ? readOrUndefined(join(folder, name)) : undefined;
+      if (text === undefined || !text.includes(content.sha256)) return false;
+      try {
+        return sameContent((JSON.parse(text) as LockedStage).outs?.[path], content);
+      } catch {
+        return false;
+      }
+    });
   }
 
   /** Removes an entry. */

@@ -4,6 +4,10 @@
 export interface GitFiles {
   /** The files that git tracks at these paths and below them, relative to the root. */
   tracked(paths: readonly string[]): Promise<string[]>;
+  /** Whether all these files are as in the last commit, so that git can bring them back. False for an empty folder. */
+  areCommitted(files: readonly string[]): Promise<boolean>;
+  /** Whether any commit added or removed `text` in a file. */
+  everContained(file: string, text: string): Promise<boolean>;
 }
 
 /**
@@ -22,6 +26,29 @@ export async function openGitFiles(root: string): Promise<GitFiles | undefined> 
       if (paths.length === 0) return [];
       const listed = await git('ls-files', '-z', '--', ...paths);
       return listed.exitCode === 0 ? listed.stdout.split('\0').filter((name) => name !== '') : [];
+    },
+    async areCommitted(files) {
+      if (files.some((file) => file.endsWith('/') || file.includes('\n'))) return false;
+      // The index may say "unchanged" of a file that it was told to skip, so the contents themselves are compared.
+      const committed = new Map<string, string>();
+      const tree = await git('ls-tree', '-r', '-z', 'HEAD', '--', ...new Set(files.map((file) => file.split('/')[0])));
+      if (tree.exitCode !== 0) return false;
+      for (const line of tree.stdout.split('\0')) {
+        const [, hash, file] = /^100\d{3} blob (\w+)\t(.*)$/s.exec(line) ?? [];
+        if (hash !== undefined) committed.set(file, hash);
+      }
+      if (files.some((file) => !committed.has(file))) return false;
+      const hashed = await execa('git', ['hash-object', '--stdin-paths'], {
+        cwd: root,
+        reject: false,
+        input: files.map((file) => `${file}\n`).join(''),
+      });
+      const hashes = hashed.exitCode === 0 ? hashed.stdout.split('\n') : [];
+      return files.every((file, i) => committed.get(file) === hashes[i]);
+    },
+    async everContained(file, text) {
+      const found = await git('log', '-n1', '--format=%h', `-S${text}`, '--', file);
+      return found.exitCode === 0 && found.stdout.trim() !== '';
     },
   };
 }

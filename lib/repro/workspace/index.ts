@@ -2,9 +2,19 @@
  * What repro may remove or overwrite among the files that a user sees. All other folders call this one for it.
  *
  *   uses.ts         pure: which of a stage's paths are in use, and why a recorded output must be kept
- *   git-files.ts    which files git tracks
- *   user-files.ts   removes them
+ *   git-files.ts    which files git tracks, and which it can bring back
+ *   attempt-marks.ts  what an attempt has made although no lock records it
+ *   trash.ts        moves files to .repro/trash and back
+ *   user-files.ts   removes files
  */
+export {
+  checkpointKey,
+  isMarkedUnrecorded,
+  markCheckpoint,
+  markUnrecorded,
+  unmarkCheckpoint,
+} from './attempt-marks.ts';
 export { type GitFiles, openGitFiles } from './git-files.ts';
+export { emptyTrash, listTrash, moveToTrash, restoreFromTrash, type TrashEntry } from './trash.ts';
 export { removeUserPath } from './user-files.ts';
 export { namedInCommand, PathsInUse, type PathUse } from './uses.ts';

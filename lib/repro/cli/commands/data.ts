@@ -44,8 +44,14 @@ export async function checkOutStages(
       if (!content || sameContent((await project.stageInputs.scan(path))?.content, content)) continue;
       const [problem] = await project.cache.problems(content);
       if (problem === undefined) {
-        await restoreStage(project, stage, { ...locked!, outs: { [path]: content } }, { record: false });
-        restored++;
+        try {
+          const note = (text: string) => void process.stdout.write(`! ${name}: ${text}\n`);
+          await restoreStage(project, stage, { ...locked!, outs: { [path]: content } }, note, { record: false });
+          restored++;
+        } catch (error) {
+          if (!(error instanceof ReproError)) throw error;
+          problems.push(`${name}: ${error.message}`);
+        }
       } else
         problems.push(
           `${name}: ${path} cannot be checked out: ${problem}${cache ? '' : ' (it is kept in git, not in the cache)'}`,

@@ -9,7 +9,13 @@ import {
   thisMachine,
 } from '../../execution/index.ts';
 import { describeRoughDuration, describeStateCounts, plural } from '../../messages/index.ts';
-import type { PlannedStage, Project, StageStatus } from '../../planning/index.ts';
+import {
+  describeReplaced,
+  type PlannedStage,
+  type Project,
+  type ReplacedFile,
+  type StageStatus,
+} from '../../planning/index.ts';
 import { describeReason } from '../describe-reason.ts';
 import { columnsOf, padEndColumns } from '../terminal-width.ts';
 
@@ -27,6 +33,7 @@ const MAX_NAME_WIDTH = 30;
 /**
  * Prints the plan and the forecast.
  *
+ * @param replaced by stage: the files that it would replace although repro has no record of them
  * @param options `json`: as one line of JSON. `jobs`: how many stages may run at once
  * @returns the exit code, 0
  * @throws ReproError if a stage needs more than this machine has
@@ -34,6 +41,7 @@ const MAX_NAME_WIDTH = 30;
 export async function showPlan(
   project: Project,
   plan: readonly PlannedStage[],
+  replaced: ReadonlyMap<string, readonly ReplacedFile[]>,
   options: { json?: boolean; jobs?: number },
 ): Promise<number> {
   const expected = new AttemptLog(project.root).durations();
@@ -44,6 +52,7 @@ export async function showPlan(
       state: status.state,
       reasons: status.reasons,
       expected: expected.get(stage.name),
+      ...(replaced.has(stage.name) ? { replaced: replaced.get(stage.name) } : {}),
     }));
     process.stdout.write(`${JSON.stringify({ event: 'plan', stages, ...estimate })}\n`);
     return 0;
@@ -53,6 +62,8 @@ export async function showPlan(
     const reasons = status.reasons.map(describeReason).join('; ');
     const outcome = PREDICTED_OUTCOMES[status.state];
     process.stdout.write(`${padEndColumns(stage.name, nameWidth)}  ${outcome}${reasons ? `: ${reasons}` : ''}\n`);
+    const files = replaced.get(stage.name);
+    if (files !== undefined) process.stdout.write(`! ${stage.name}: ${describeReplaced(files)}\n`);
   }
   const states = plan.length > 0 ? describeStateCounts(plan.map(({ status }) => status)) : 'there are no stages';
   process.stdout.write(`${[states, ...describeEstimate(estimate)].join(', ')}\n`);

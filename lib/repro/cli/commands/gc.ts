@@ -21,7 +21,15 @@ import {
 import { contains, isOutside, normalise } from '../../pipeline/index.ts';
 import { openProject, type Project } from '../../planning/index.ts';
 import { LOCK, type LockedStage } from '../../storage/index.ts';
-import { namedInCommand, openGitFiles, PathsInUse, type PathUse, removeUserPath } from '../../workspace/index.ts';
+import {
+  emptyTrash,
+  listTrash,
+  namedInCommand,
+  openGitFiles,
+  PathsInUse,
+  type PathUse,
+  removeUserPath,
+} from '../../workspace/index.ts';
 
 /** A file of the run cache. */
 interface RecordedRun {
@@ -64,11 +72,16 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
     const deletable = [...unneeded.map(([, object]) => object), ...leftovers];
     const size = deletable.reduce((sum, { size }) => sum + size, 0);
 
+    const trash = listTrash(project.root).filter(
+      ({ time }) => age === undefined || Date.now() - Date.parse(time) > age * 1000,
+    );
+
     if (options.yes) {
       await checkNoStageRuns(project);
       for (const { path } of dropped) rmSync(path, { force: true });
       for (const { path } of deletable) rmSync(path, { force: true });
       for (const path of outputs) removeUserPath(project.root, path);
+      emptyTrash(project.root, new Set(trash.map(({ folder }) => folder)));
       for (const name of removedStages) project.lock.remove(name);
       project.lock.flush();
     }
@@ -80,6 +93,7 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
         stages: removedStages,
         outputs,
         kept: keptOutputs,
+        trash: trash.map(({ location }) => location),
       };
       process.stdout.write(`${JSON.stringify({ ...freed, freed: options.yes === true }, null, 2)}\n`);
       return 0;
@@ -88,11 +102,12 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
     for (const name of removedStages) process.stdout.write(`${name} is no longer in the pipeline\n`);
     for (const path of outputs) process.stdout.write(`${verb} ${path}\n`);
     for (const { path, reason } of keptOutputs) process.stdout.write(`kept ${path}: ${reason}\n`);
+    if (trash.length > 0) process.stdout.write(`${verb} ${listNames(trash.map(({ path }) => path))} in the trash\n`);
     const leftoverNote = leftovers.length > 0 ? ` and ${plural(leftovers.length, 'file')} left by a killed repro` : '';
     process.stdout.write(
       `${verb} ${describeBytes(size)} in ${plural(unneeded.length, 'object')} of ${plural(dropped.length, 'old run')}${leftoverNote}\n`,
     );
-    if (!options.yes && deletable.length + outputs.length > 0)
+    if (!options.yes && deletable.length + outputs.length + trash.length > 0)
       process.stdout.write('run `repro gc --yes` to free it\n');
     return 0;
   } finally {

@@ -3,7 +3,7 @@
 import { constants } from 'node:os';
 import { AttemptLog, execute, type Interrupt, type RunResult } from '../../execution/index.ts';
 import { editedTexts, findRoot, select, writeTexts } from '../../pipeline/index.ts';
-import { makePlan, openProject, type PlannedStage, type Project } from '../../planning/index.ts';
+import { checkReplacedFiles, makePlan, openProject, type PlannedStage, type Project } from '../../planning/index.ts';
 import { fetch, remoteFolder } from '../../storage/index.ts';
 import { openView } from '../view.ts';
 import { showPlan } from './dry.ts';
@@ -64,8 +64,9 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
       commit: options.commit,
     };
     const plan = await makePlan(project, names, planOptions);
+    const replaced = await checkReplacedFiles(project, plan);
     const attemptLog = new AttemptLog(project.root);
-    if (options.dry) return await showPlan(project, plan, options);
+    if (options.dry) return await showPlan(project, plan, replaced, options);
 
     const view = openView(
       options.json ? 'json' : process.stdout.isTTY && process.env.TERM !== 'dumb' ? 'terminal' : 'lines',

@@ -1,0 +1,167 @@
+/**
+ * What a stage's run or restoration would replace in the workspace, and what must become of it.
+ *
+ *   as the lock, the run cache, the cache or an attempt's mark records it   removed, as ever
+ *   as git's last commit has it                                             removed, with a note
+ *   tracked by git, but not as committed                                    the stage is refused
+ *   anything else                                                           moved to the trash
+ */
+import { lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { readDocumentFrom } from '../documents/index.ts';
+import { type Content, parseManifest, sameContent } from '../hashing/index.ts';
+import { listNames, type Problem, ReproError } from '../messages/index.ts';
+import { PIPELINE, type Stage } from '../pipeline/index.ts';
+import { LOCK, type LockedStage } from '../storage/index.ts';
+import { checkpointKey, type GitFiles, isMarkedUnrecorded, moveToTrash, openGitFiles } from '../workspace/index.ts';
+import type { PlannedStage } from './plan.ts';
+import type { Project } from './project.ts';
+
+/** A file or folder that is about to be replaced, and of whose content repro has no record. */
+export interface ReplacedFile {
+  path: string;
+  fate: 'trash' | 'committed' | 'refused';
+  /** For `refused`: the message, without the stage's name. */
+  message?: string;
+}
+
+/**
+ * Finds what a stage would replace although repro has no record of it.
+ *
+ * @param restored the run that is to be restored; undefined if the stage is to run
+ * @throws ReproError if an output cannot be read
+ */
+export async function replacedFiles(project: Project, stage: Stage, restored?: LockedStage): Promise<ReplacedFile[]> {
+  const { root } = project;
+  const unknown: { path: string; content?: Content; isCommittable?: boolean }[] = [];
+  for (const { path, persist, cache } of stage.outs) {
+    const wanted = restored?.outs?.[path];
+    if (restored === undefined ? persist : wanted === undefined) continue;
+    const content = (await project.stageInputs.scan(path))?.content;
+    // A folder without files holds nothing that could be lost.
+    if (content === undefined || content.files === 0 || sameContent(content, wanted)) continue;
+    if (!(await isRecorded(project, stage, path, content))) unknown.push({ path, content, isCommittable: !cache });
+  }
+  const { checkpoint } = stage;
+  if (restored === undefined && checkpoint !== undefined && checkpointKey(root, stage) === undefined)
+    if (holdsSomething(join(root, checkpoint))) unknown.push({ path: checkpoint });
+  if (unknown.length === 0) return [];
+
+  const git = await gitFilesOf(root);
+  const found: ReplacedFile[] = [];
+  for (const { path, content, isCommittable } of unknown) {
+    const tracked = (await git?.tracked([path])) ?? [];
+    if (tracked.length === 0) found.push({ path, fate: 'trash' });
+    else if (content === undefined)
+      found.push({
+        path,
+        fate: 'refused',
+        message: `the checkpoint "${path}" holds files that git tracks, and repro removes checkpoints; give it a path of its own`,
+      });
+    else if (await git!.areCommitted(await filesOf(project, path))) found.push({ path, fate: 'committed' });
+    else if (isCommittable) found.push({ path, fate: 'trash' });
+    else if (!(await git!.everContained(LOCK, content.sha256)))
+      found.push({
+        path,
+        fate: 'refused',
+        message: `the output "${path}" is tracked by git, and its changes are not committed; repro would replace it. Commit it or move it away. If the stage made it, run \`repro commit ${stage.name}\``,
+      });
+  }
+  return found;
+}
+
+/**
+ * Finds the same for all stages of a plan that would run or be restored.
+ *
+ * @returns by stage; stages that replace nothing unknown are left out
+ * @throws ReproError with the place of each stage that is refused
+ */
+export async function checkReplacedFiles(
+  project: Project,
+  plan: readonly PlannedStage[],
+): Promise<Map<string, ReplacedFile[]>> {
+  const found = new Map<string, ReplacedFile[]>();
+  const problems: Problem[] = [];
+  for (const { stage, status } of plan) {
+    if (status.state !== 'stale' && status.state !== 'restorable') continue;
+    const files = await replacedFiles(project, stage, status.state === 'restorable' ? status.block : undefined);
+    if (files.length === 0) continue;
+    found.set(stage.name, files);
+    const refused = files.filter(({ fate }) => fate === 'refused');
+    if (refused.length === 0) continue;
+    const place = (await readDocumentFrom(project.files, PIPELINE)).at(stage.source);
+    for (const { message } of refused) problems.push({ message: `${stage.name}: ${message}`, place });
+  }
+  if (problems.length > 0) throw new ReproError(problems);
+  return found;
+}
+
+/**
+ * Moves what a stage would replace to the trash, right before it is replaced.
+ *
+ * @param restored as for `replacedFiles`
+ * @returns a sentence about it for the user; undefined if repro has a record of everything
+ * @throws ReproError if a file is refused; then nothing was moved
+ */
+export async function setAside(project: Project, stage: Stage, restored?: LockedStage): Promise<string | undefined> {
+  const files = await replacedFiles(project, stage, restored);
+  if (files.length === 0) return undefined;
+  const refused = files.find(({ fate }) => fate === 'refused');
+  if (refused !== undefined) throw new ReproError(refused.message!, 1);
+  const trash = files.filter(({ fate }) => fate === 'trash').map(({ path }) => path);
+  const folder = trash.length > 0 ? moveToTrash(project.root, stage.name, trash) : '';
+  if (trash.length > 0) project.stageInputs.forget();
+  return describeReplaced(files, folder);
+}
+
+/**
+ * The sentence about files that are replaced.
+ *
+ * @param folder where they were moved; undefined if that would only happen
+ * @example describeReplaced([{ path: 'o', fate: 'trash' }]) // 'would move o to .repro/trash: repro has no record of its content'
+ */
+export function describeReplaced(files: readonly ReplacedFile[], folder?: string): string {
+  const paths = (fate: ReplacedFile['fate']) => files.filter((file) => file.fate === fate).map(({ path }) => path);
+  const [trash, committed] = [paths('trash'), paths('committed')];
+  const its = (names: string[]) => (names.length === 1 ? 'its' : 'their');
+  const parts: string[] = [];
+  if (trash.length > 0)
+    parts.push(
+      `${folder === undefined ? 'would move' : 'moved'} ${listNames(trash)} to ${folder ?? '.repro/trash'}: repro has no record of ${its(trash)} content`,
+    );
+  if (committed.length > 0)
+    parts.push(
+      `${folder === undefined ? 'would replace' : 'replaced'} ${listNames(committed)}, as git's last commit has ${committed.length === 1 ? 'it' : 'them'}`,
+    );
+  return parts.join('; ');
+}
+
+/** Whether repro itself made or took in this content of an output, so that removing it loses nothing unknown. */
+async function isRecorded(project: Project, stage: Stage, path: string, content: Content): Promise<boolean> {
+  const { lock, cache, runs, root } = project;
+  if (sameContent(lock.get(stage.name)?.outs?.[path], content) || isMarkedUnrecorded(root, stage, path)) return true;
+  // The stage may have had another name.
+  if (lock.names.some((name) => sameContent(lock.get(name)?.outs?.[path], content))) return true;
+  return (await cache.problems(content)).length === 0 || runs.hasMade(path, content);
+}
+
+/** Whether a path is anything but an empty folder. */
+function holdsSomething(path: string): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && (!stat.isDirectory() || readdirSync(path).length > 0);
+}
+
+/** The files at a path, which exists, relative to the root. */
+async function filesOf(project: Project, path: string): Promise<string[]> {
+  const scanned = await project.stageInputs.scan(path);
+  if (scanned?.manifest === undefined) return [path];
+  return parseManifest(scanned.manifest).map((entry) => `${path}/${entry.path}`);
+}
+
+const repositories = new Map<string, Promise<GitFiles | undefined>>();
+
+/** The repository of a project, opened once. */
+function gitFilesOf(root: string): Promise<GitFiles | undefined> {
+  if (!repositories.has(root)) repositories.set(root, openGitFiles(root));
+  return repositories.get(root)!;
+}

@@ -1,0 +1,72 @@
+/**
+ * Marks of attempts, which say what in the workspace an attempt at a stage has made although no lock records it:
+ *
+ *   .repro/attempting/STAGE   the checkpoint is of an attempt with these inputs
+ *   .repro/unrecorded/STAGE   these outputs are of an attempt that failed, or that was not to be recorded
+ */
+import { createHash } from 'node:crypto';
+import { type BigIntStats, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { statSignature } from '../hashing/index.ts';
+import { fileNameFor, type Stage } from '../pipeline/index.ts';
+
+const checkpointFile = (root: string, stage: Stage) => join(root, '.repro/attempting', fileNameFor(stage.name));
+const outputsFile = (root: string, stage: Stage) => join(root, '.repro/unrecorded', fileNameFor(stage.name));
+
+/** Marks a stage's checkpoint as one of an attempt with the inputs `key`. */
+export function markCheckpoint(root: string, stage: Stage, key: string): void {
+  const file = checkpointFile(root, stage);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${key}\n${stage.checkpoint}\n`);
+}
+
+/** The key of the inputs of the attempt that made the stage's checkpoint; undefined if no attempt did. */
+export function checkpointKey(root: string, stage: Stage): string | undefined {
+  const [key, path] = (readOrUndefined(checkpointFile(root, stage)) ?? '').split('\n');
+  return path === stage.checkpoint ? key : undefined;
+}
+
+/** Removes the mark of a checkpoint that was removed. */
+export function unmarkCheckpoint(root: string, stage: Stage): void {
+  rmSync(checkpointFile(root, stage), { force: true });
+}
+
+/** Marks a stage's outputs as the work of an attempt, as they are now. */
+export function markUnrecorded(root: string, stage: Stage): void {
+  const signatures = Object.fromEntries(stage.outs.map(({ path }) => [path, treeSignature(join(root, path))]));
+  const file = outputsFile(root, stage);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, JSON.stringify(signatures));
+}
+
+/** Whether an output is as an attempt left it that was not recorded. */
+export function isMarkedUnrecorded(root: string, stage: Stage, path: string): boolean {
+  const text = readOrUndefined(outputsFile(root, stage));
+  if (text === undefined) return false;
+  try {
+    const signature = (JSON.parse(text) as { [path: string]: string })[path];
+    return signature !== undefined && signature === treeSignature(join(root, path));
+  } catch {
+    return false; // The file was cut short when repro was killed.
+  }
+}
+
+/** A hash of the stat signatures of a file, or of everything in a folder. It is cheap, because no file is read. */
+function treeSignature(path: string): string {
+  const hash = createHash('sha256');
+  const add = (absolute: string) => {
+    const stat: BigIntStats | undefined = lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
+    hash.update(`${absolute}\0${stat === undefined ? '' : statSignature(stat)}\0`);
+    if (stat?.isDirectory()) for (const name of readdirSync(absolute).sort()) add(`${absolute}/${name}`);
+  };
+  add(path);
+  return hash.digest('hex');
+}
+
+function readOrUndefined(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

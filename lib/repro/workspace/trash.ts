@@ -1,0 +1,121 @@
+/**
+ * The trash, `.repro/trash`: files that stood where a stage writes, and of whose content repro has no record. Each move
+ * is a folder: `moved.json` says what was moved, and `files` holds it. `repro gc --yes` empties the trash.
+ */
+import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { writeAtomically } from '../files/index.ts';
+import { ReproError, suggestion } from '../messages/index.ts';
+import { fileNameFor, isOutside } from '../pipeline/index.ts';
+
+const TRASH = '.repro/trash';
+
+/** What was moved at once, for one stage. */
+interface Move {
+  stage: string;
+  /** In ISO 8601. */
+  time: string;
+  /** Relative to the root. */
+  paths: string[];
+}
+
+/** A file or folder in the trash. */
+export interface TrashEntry {
+  /** Where it stood, relative to the root. */
+  path: string;
+  /** The stage that was about to write there. */
+  stage: string;
+  /** When it was moved, in ISO 8601. */
+  time: string;
+  /** Where it is now, relative to the root. */
+  location: string;
+  /** The folder of the move, relative to the root. */
+  folder: string;
+}
+
+/**
+ * Moves files and folders to the trash.
+ *
+ * @param paths relative to `root`; each exists
+ * @returns the folder that holds them now, relative to `root`
+ */
+export function moveToTrash(root: string, stage: string, paths: readonly string[]): string {
+  const time = new Date().toISOString();
+  const name = `${time.replaceAll(':', '-')}-${fileNameFor(stage)}`;
+  let folder = `${TRASH}/${name}`;
+  for (let n = 2; existsSync(join(root, folder)); n++) folder = `${TRASH}/${name}-${n}`;
+  const move: Move = { stage, time, paths: [...paths] };
+  mkdirSync(join(root, folder), { recursive: true });
+  writeAtomically(join(root, folder, 'moved.json'), `${JSON.stringify(move)}\n`, { fsync: true });
+  for (const path of paths) moveTree(join(root, path), join(root, folder, 'files', path));
+  return `${folder}/files`;
+}
+
+/** What is in the trash, the oldest first. */
+export function listTrash(root: string): TrashEntry[] {
+  const folder = join(root, TRASH);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .sort()
+    .flatMap((name) => {
+      let move: Move;
+      try {
+        move = JSON.parse(readFileSync(join(folder, name, 'moved.json'), 'utf8'));
+      } catch {
+        return []; // Not a folder of the trash, or one whose move never began.
+      }
+      return move.paths
+        .map((path) => ({
+          path,
+          stage: move.stage,
+          time: move.time,
+          location: `${TRASH}/${name}/files/${path}`,
+          folder: `${TRASH}/${name}`,
+        }))
+        .filter(({ path, location }) => !isOutside(path) && exists(join(root, location)));
+    });
+}
+
+/**
+ * Puts what was last moved from `path` back. Nothing is overwritten.
+ *
+ * @throws ReproError if the trash has nothing from this path, or if something stands there now
+ */
+export function restoreFromTrash(root: string, path: string): TrashEntry {
+  const entries = listTrash(root);
+  const entry = entries.filter((each) => each.path === path).at(-1);
+  if (entry === undefined) {
+    const near = suggestion(
+      path,
+      entries.map((each) => each.path),
+    );
+    throw new ReproError(`the trash has nothing from "${path}"${near}; \`repro trash\` lists what it has`);
+  }
+  if (exists(join(root, path)))
+    throw new ReproError(`${path} exists and is not overwritten; move it away first, or copy ${entry.location}`, 1);
+  moveTree(join(root, entry.location), join(root, path));
+  if (listTrash(root).every(({ folder }) => folder !== entry.folder)) emptyTrash(root, [entry.folder]);
+  return entry;
+}
+
+/** Deletes folders of the trash for good. */
+export function emptyTrash(root: string, folders: Iterable<string>): void {
+  for (const folder of folders) rmSync(join(root, folder), { recursive: true, force: true });
+}
+
+/** Whether there is anything at this path, also a symbolic link to nothing. */
+function exists(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Renames, or copies and then removes if the two paths are on different disks. Symbolic links are moved as links. */
+function moveTree(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    cpSync(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true, errorOnExist: true });
+    rmSync(from, { recursive: true, force: true });
+  }
+}
