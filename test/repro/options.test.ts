@@ -334,6 +334,32 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   const has = (shell: string) => spawnSync(shell, ['-c', 'exit']).status === 0;
   const withShell = (shell: string) => test.skipIf(!has(shell));
 
+  test('the name of a stage never runs as code, neither when it is offered nor in the completed line', async () => {
+    const names = ['$(id>PWNED)', '`id>PWNED`', ';id>PWNED;', '<(id>PWNED)', '~/x y', "it's", '*', '-x'];
+    const made = await projectWithBin();
+    const stages = names.map((name) => `  ${JSON.stringify(name)}: {cmd: "true", params: [p]}\n`).join('');
+    made.write('pipeline.yaml', `stages:\n${stages}`);
+    const script = (await made.repro('completion', 'bash')).stdout;
+    const call = `${script}
+COMP_LINE='repro why ' COMP_POINT=10 COMP_WORDS=(repro why '') COMP_CWORD=2
+_repro repro '' why
+for reply in "\${COMPREPLY[@]}"; do eval "printf '%s\\n' $reply"; done`;
+    const offered = offersOf(made, 'bash', call, 'repro why ');
+    expect(offered).toEqual(expect.arrayContaining(names));
+    for (const shell of ['zsh', 'fish'].filter(has)) {
+      const line = 'repro why ';
+      if (shell === 'fish') offersOf(made, shell, 'repro completion fish | source; complete -C $argv[1]', line);
+      else
+        offersOf(
+          made,
+          shell,
+          'compdef() { :; }; _files() { :; }; compadd() { :; }; source <(repro completion zsh); words=(repro why ""); CURRENT=3; _repro',
+          line,
+        );
+    }
+    expect([made.exists('PWNED'), made.exists('~')]).toEqual([false, false]);
+  });
+
   withShell('fish')('fish offers the same (needs fish)', async () => {
     const made = await projectWithBin();
     const offers = (line: string) =>

@@ -69,11 +69,16 @@ function bashScript(program: Command, all: readonly Completions[]): string {
   case $command in
 ${caseBranches(all)}
   esac
-  [ -z "$stages" ] || offers="$offers $(${PRINT_STAGES})"
-  COMPREPLY=($(compgen -W "$offers" -- "$current"))
   # bash also splits words at @ and replaces only the last part.
-  local before=\${current%"$2"}
-  COMPREPLY=("\${COMPREPLY[@]#"$before"}")
+  local before=\${current%"$2"} offer quoted
+  COMPREPLY=()
+  # A stage's name is data: compgen -W would run code in it. It is quoted, so that the command line does not run it either.
+  while IFS= read -r offer; do
+    printf -v quoted %q "$offer"
+    if [[ -n $offer && ( $quoted == "$current"* || $offer == "$current"* ) ]]; then
+      COMPREPLY+=("\${quoted#"$before"}")
+    fi
+  done < <(printf '%s\\n' $offers; [ -z "$stages" ] || ${PRINT_STAGES})
 }
 complete -o default -F _repro repro
 `;
