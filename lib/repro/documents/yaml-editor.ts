@@ -52,9 +52,21 @@ function writeInline(yaml: YamlLibrary, value: Json, { json }: RewriteOptions): 
     if (json) return JSON.stringify(value);
     // Quotes are needed if the text has another meaning inside [] or {}.
     if (typeof value === 'string' && /[,[\]{}#:&*!|>'"%@`\n]/.test(value)) return JSON.stringify(value);
-    return yaml.stringify(value).trim();
+    const text = yaml.stringify(value).trim();
+    return typeof value === 'number' ? withPoint(text) : text;
   };
   return write(value);
+}
+
+/**
+ * A number in a form that YAML 1.1 reads as a number too: PyYAML reads 1e-7 as a text.
+ *
+ * @example withPoint('1e-7') // '1.0e-07'
+ */
+function withPoint(number: string): string {
+  const [, mantissa, sign, exponent] = /^(-?\d+(?:\.\d+)?)e([+-]?)(\d+)$/.exec(number) ?? [];
+  if (mantissa === undefined) return number;
+  return `${mantissa}${mantissa.includes('.') ? '' : '.0'}e${sign || '+'}${exponent.padStart(2, '0')}`;
 }
 
 interface Edit {
