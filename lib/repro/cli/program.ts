@@ -19,11 +19,16 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   const program = buildProgram((code) => {
     exitCode = code;
   });
-  // Exit quietly when the reader closes the pipe, as in `repro dag | head`.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(exitCode);
-    throw error;
+  // Exit quietly when the reader closes the pipe, as in `repro dag | head`. A run goes on without output.
+  let isRun = false;
+  program.hook('preAction', (_, command) => {
+    isRun = command === program;
   });
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error;
+      if (!isRun) process.exit(exitCode);
+    });
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
