@@ -17,6 +17,7 @@ import { type Fingerprint, type LockedStage, lockedStage, recordedKey, unlinkFro
 import { checkpointKey, markCheckpoint, markUnrecorded, removeUserPath, unmarkCheckpoint } from '../workspace/index.ts';
 import type { AttemptOutput } from './attempt-log.ts';
 import { failedOutcome, type Listener, type Outcome } from './events.ts';
+import { STAGES_ABOVE, stagesAbove } from './stages-above.ts';
 
 /** What an attempt uses of the run that it is part of. */
 export interface AttemptContext {
@@ -141,6 +142,7 @@ function environment(stage: Stage, { project, gpus, leasesGpus }: AttemptContext
   return {
     PATH: [join(project.root, 'node_modules/.bin'), process.env.PATH].filter(Boolean).join(delimiter),
     REPRO_STAGE: stage.name,
+    [STAGES_ABOVE]: stagesAbove(project.root, stage.name),
     [LISTED_PARAMS]: listedParams(stage.params),
     ...(leasesGpus ? { CUDA_VISIBLE_DEVICES: gpus.join(',') } : {}),
     ...stage.env,

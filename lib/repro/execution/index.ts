@@ -5,6 +5,7 @@
  *   attempt.ts      one attempt at one stage; taking outputs into the cache, and restoring them
  *   pool.ts         which waiting stage starts next
  *   capacity.ts     whether a stage fits beside the running ones; machine.ts: what this machine has
+ *   stages-above.ts refuses a call of repro that would wait for the stage it comes from
  *   leases.ts       how several repros share stages and GPUs
  *   events.ts       what a run reports, as data
  *   attempt-log.ts  the record of past attempts, their output and durations
@@ -18,3 +19,4 @@ export { execute, type Interrupt, type RunResult } from './execute.ts';
 export { type ForecastStage, forecast } from './forecast.ts';
 export { Leases } from './leases.ts';
 export { thisMachine } from './machine.ts';
+export { checkNotWithin } from './stages-above.ts';

@@ -1,7 +1,7 @@
 /** `repro [TARGET…]`: makes a plan, executes it and prints its events. */
 
 import { constants } from 'node:os';
-import { AttemptLog, execute, type Interrupt, type RunResult } from '../../execution/index.ts';
+import { AttemptLog, checkNotWithin, execute, type Interrupt, type RunResult } from '../../execution/index.ts';
 import { editedTexts, findRoot, select, writeTexts } from '../../pipeline/index.ts';
 import { checkReplacedFiles, makePlan, openProject, type PlannedStage, type Project } from '../../planning/index.ts';
 import { fetch, remoteFolder } from '../../storage/index.ts';
@@ -66,6 +66,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
     const plan = await makePlan(project, names, planOptions);
     const replaced = await checkReplacedFiles(project, plan);
     const attemptLog = new AttemptLog(project.root);
+    if (!options.dry) checkNotWithin(project, plan);
     if (options.dry) return await showPlan(project, plan, replaced, options);
 
     const view = openView(
