@@ -43,7 +43,7 @@ export class StageReader {
       env: Object.fromEntries(
         Object.entries((this.#readValue(body, 'env') ?? {}) as object).map(([key, value]) => [key, String(value)]),
       ),
-      outs: (['outs', 'metrics', 'plots'] as const).flatMap((list) => this.#outputs(body, list)),
+      outs: merged((['outs', 'metrics', 'plots'] as const).flatMap((list) => this.#outputs(body, list))),
       resources: this.#resources(body),
       frozen: this.#flag(body, 'frozen'),
       alwaysChanged: this.#flag(body, 'always_changed'),
@@ -180,6 +180,27 @@ export class StageReader {
     const full = [...this.#source, ...path];
     return new ReproError({ message, place: this.#document.at(full, 'value'), key: String(path.at(-1)) });
   }
+}
+
+/**
+ * Merges outputs with the same path into one, as DVC does. It is a metric or plot if one entry says so, and the entries'
+ * options add up.
+ */
+function merged(outs: readonly Output[]): Output[] {
+  const byPath = new Map<string, Output>();
+  for (const out of outs) {
+    const first = byPath.get(out.path);
+    if (first === undefined) byPath.set(out.path, out);
+    else
+      byPath.set(out.path, {
+        ...first,
+        kind: first.kind === 'out' ? out.kind : first.kind,
+        cache: first.cache && out.cache,
+        persist: first.persist || out.persist,
+        ...(first.options || out.options ? { options: { ...first.options, ...out.options } } : {}),
+      });
+  }
+  return [...byPath.values()];
 }
 
 /** Runs `work`. Errors without a place get the place of the value at `path`. */
