@@ -1,6 +1,6 @@
 /** Options of `repro` and its commands that have no test file of their own; help and completion. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, symlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, statSync, symlinkSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { project, removeProjects, type TestProject } from './project.ts';
 
@@ -387,5 +387,74 @@ for reply in "\${COMPREPLY[@]}"; do eval "printf '%s\\n' $reply"; done`;
   test('an unknown shell is refused with the list of known shells', async () => {
     const { exit, stderr } = await (await projectWithBin()).repro('completion', 'tcsh');
     expect([exit, stderr]).toEqual([2, expect.stringMatching(/bash, zsh, fish/)]);
+  });
+});
+
+describe('small faults that users met', () => {
+  test('-S writes a small number in a form that PyYAML reads as a number, through a symbolic link', async () => {
+    const made = project({
+      'shared.yaml': 'a: 1\nlr: 0.1\nl: [1.5]\n',
+      'pipeline.yaml': 'stages: {s: {cmd: "true", params: [a, lr]}}\n',
+    });
+    symlinkSync('shared.yaml', made.path('params.yaml'));
+    chmodSync(made.path('shared.yaml'), 0o660);
+    await made.outcomes('-S', 'lr=0.0000001', '-S', 'l=[1.5e-9, -2e30]');
+    expect(made.read('shared.yaml')).toBe('a: 1\nlr: 1.0e-07\nl: [1.5e-09, -2.0e+30]\n');
+    expect([
+      lstatSync(made.path('params.yaml')).isSymbolicLink(),
+      statSync(made.path('shared.yaml')).mode & 0o777,
+    ]).toEqual([true, 0o660]);
+  });
+
+  test('a run goes on to its end when the reader of its output goes away', async () => {
+    const made = project({
+      i: 'i',
+      'pipeline.yaml':
+        'stages: {a: {cmd: "for i in $(seq 200); do echo line $i; sleep 0.002; done; cp i o", deps: [i], outs: [o]}, b: {cmd: cp o p, deps: [o], outs: [p]}}\n',
+    });
+    const { process: child, ended } = await made.spawn();
+    child.stdout!.once('data', () => child.stdout!.destroy());
+    expect((await ended).exit).toBe(0);
+    expect(made.exists('p')).toBe(true);
+  });
+
+  test('a stage that calls repro on itself fails, and does not wait for itself', async () => {
+    const made = project({ i: 'i' });
+    const call = `node ${await made.bundle()}`;
+    made.write(
+      'pipeline.yaml',
+      `stages: {a: {cmd: "${call} a; cp i o", deps: [i], outs: [o]}, b: {cmd: "${call} -s c; cp o p", deps: [o], outs: [p]}, c: {cmd: cp i q, deps: [i], outs: [q]}}\n`,
+    );
+    const { exit, stdout } = await made.repro('b');
+    expect(exit).toBe(0);
+    expect(stdout).toMatch('a is running, and this call of repro comes from its command');
+    expect(made.exists('q')).toBe(true);
+  });
+
+  test('an output that a stage lists twice counts once', async () => {
+    const made = project({
+      i: '{"n": 1}',
+      'pipeline.yaml': 'stages: {s: {cmd: cp i o, deps: [i], outs: [o, ./o], metrics: [{o: {cache: false}}]}}\n',
+    });
+    expect(await made.outcomes()).toEqual({ s: 'ran' });
+    expect(Object.keys(made.lock().stages.s.outs)).toEqual(['o']);
+    expect((await made.repro('metrics', 'show', '--json')).stdout).toMatch('"n": 1');
+  });
+
+  test('metrics with NaN or Infinity show their other values, and these by name', async () => {
+    const made = project({
+      i: '{"acc": 0.9, "loss": NaN, "low": -Infinity, "text": "is NaN, \\" NaN", "list": [NaN]}',
+      'pipeline.yaml': 'stages: {s: {cmd: cp i m.json, deps: [i], metrics: [m.json]}}\n',
+    });
+    await made.outcomes();
+    const { exit, stdout, stderr } = await made.repro('metrics', 'show', '--json');
+    expect([exit, stderr]).toEqual([0, '']);
+    expect(JSON.parse(stdout)['m.json']).toMatchObject({
+      acc: 0.9,
+      loss: 'NaN',
+      low: '-Infinity',
+      text: 'is NaN, " NaN',
+    });
+    expect((await made.repro('metrics', 'show')).stdout).toMatch(/loss\W+NaN/);
   });
 });

@@ -204,12 +204,31 @@ async function parseFile(text: string, file: string): Promise<Json> {
   }
   if (kind === '.json') {
     try {
-      return JSON.parse(text);
+      return nameNonFinite(JSON.parse(quoteNonFinite(text)));
     } catch (error) {
       throw new ReproError({ message: `this is not valid JSON: ${(error as Error).message}`, place: { file } });
     }
   }
-  return ((await parseSource(text, file)).value ?? null) as Json;
+  return nameNonFinite(((await parseSource(text, file)).value ?? null) as Json);
+}
+
+/**
+ * Puts quotes around NaN, Infinity and -Infinity outside of strings. Python's json.dump writes them, although JSON has no
+ * such numbers.
+ */
+function quoteNonFinite(text: string): string {
+  if (!/NaN|Infinity/.test(text)) return text;
+  return text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (found) =>
+    found.startsWith('"') ? found : JSON.stringify(found),
+  );
+}
+
+/** The value with the names of numbers that JSON does not have in place of these numbers. */
+function nameNonFinite(value: Json): Json {
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+  if (Array.isArray(value)) return value.map(nameNonFinite);
+  if (!isMapping(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, nameNonFinite(item)]));
 }
 
 /** The metrics files of stages, sorted. */
