@@ -1,4 +1,4 @@
-/** Finds what is known of a path, of the folders above it and of what lies in it, in a time that hardly grows with their number. */
+/** Values by path. Finds those of a path, of the folders above it and of what lies in it by binary search. */
 export class PathIndex<T> {
   readonly #byPath = new Map<string, T[]>();
   readonly #sorted: string[];
@@ -13,7 +13,10 @@ export class PathIndex<T> {
     this.#sorted = [...this.#byPath.keys()].sort();
   }
 
-  /** The values of this path, of the folders above it, and of what lies in it. The root counts only for paths outside of .repro. */
+  /**
+   * The values of this path, of the folders above it, and of what lies in it. The root counts only for paths outside
+   * of .repro.
+   */
   meeting(path: string): T[] {
     const root = path.startsWith('.repro/') ? [] : (this.#byPath.get('.') ?? []);
     return [...this.within(path), ...this.above(path), ...root];

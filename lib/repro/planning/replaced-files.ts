@@ -1,7 +1,7 @@
 /**
  * What a stage's run or restoration would replace in the workspace, and what must become of it.
  *
- *   as the lock, the run cache, the cache or an attempt's mark records it   removed, as ever
+ *   as the lock, the run cache, the cache or an attempt's mark records it   removed
  *   as git's last commit has it                                             removed, with a note
  *   tracked by git, but not as committed                                    the stage is refused
  *   anything else                                                           moved to the trash
@@ -118,7 +118,8 @@ export async function setAside(project: Project, stage: Stage, restored?: Locked
  * The sentence about files that are replaced.
  *
  * @param folder where they were moved; undefined if that would only happen
- * @example describeReplaced([{ path: 'o', fate: 'trash' }]) // 'would move o to .repro/trash: repro has no record of its content'
+ * @example describeReplaced([{ path: 'o', fate: 'trash' }])
+ *   // 'would move o to .repro/trash: repro has no record of its content'
  */
 export function describeReplaced(files: readonly ReplacedFile[], folder?: string): string {
   const paths = (fate: ReplacedFile['fate']) => files.filter((file) => file.fate === fate).map(({ path }) => path);

@@ -23,7 +23,9 @@ export function markCheckpoint(root: string, stage: Stage, key: string): void {
 /** The key of the inputs of the attempt that made the stage's checkpoint; undefined if no attempt did. */
 export function checkpointKey(root: string, stage: Stage): string | undefined {
   const [key, path] = (readOrUndefined(checkpointFile(root, stage)) ?? '').split('\n');
-  return path === stage.checkpoint ? key : undefined;
+  // A mark of an earlier version of repro has the key alone.
+  const isOwn = path === undefined ? stage.checkpoint?.startsWith('.repro/') : path === stage.checkpoint;
+  return isOwn && key !== '' ? key : undefined;
 }
 
 /** Removes the mark of a checkpoint that was removed. */

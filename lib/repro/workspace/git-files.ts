@@ -2,13 +2,16 @@
 
 /** The git repository that a project is in. */
 export interface GitFiles {
-  /** The files that git tracks at these paths and below them, relative to the root. */
+  /** The files that git tracks at these paths and below them, relative to the root. Paths that git refuses count as tracked. */
   tracked(paths: readonly string[]): Promise<string[]>;
   /** Whether all these files are as in the last commit, so that git can bring them back. False for an empty folder. */
   areCommitted(files: readonly string[]): Promise<boolean>;
   /** Whether any commit added or removed `text` in a file. */
   everContained(file: string, text: string): Promise<boolean>;
 }
+
+/** The most paths for one call of git: the system limits the length of a command line. */
+const MAX_ARGUMENTS = 500;
 
 /**
  * Opens the repository that the folder `root` is in.
@@ -23,9 +26,14 @@ export async function openGitFiles(root: string): Promise<GitFiles | undefined> 
   if (inside.exitCode !== 0 || inside.stdout.trim() !== 'true') return undefined;
   return {
     async tracked(paths) {
-      if (paths.length === 0) return [];
-      const listed = await git('ls-files', '-z', '--', ...paths);
-      return listed.exitCode === 0 ? listed.stdout.split('\0').filter((name) => name !== '') : [];
+      const found: string[] = [];
+      for (let start = 0; start < paths.length; start += MAX_ARGUMENTS) {
+        const some = paths.slice(start, start + MAX_ARGUMENTS);
+        const listed = await git('ls-files', '-z', '--', ...some);
+        // If git cannot say, all of them count as tracked, so that nothing is lost.
+        found.push(...(listed.exitCode === 0 ? listed.stdout.split('\0').filter((name) => name !== '') : some));
+      }
+      return found;
     },
     async areCommitted(files) {
       if (files.some((file) => file.endsWith('/') || file.includes('\n'))) return false;

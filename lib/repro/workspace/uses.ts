@@ -1,4 +1,4 @@
-/** Which paths the pipeline uses, and why a path that a removed stage made must therefore be kept. Nothing is removed here. */
+/** Which paths the pipeline uses, so that an output of a removed stage must be kept. Nothing is removed here. */
 import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { contains, normalise, type Stage } from '../pipeline/index.ts';
@@ -54,7 +54,7 @@ function spell(root: string, path: string): string[] {
   return [...found];
 }
 
-/** The paths that a stage's commands name, as far as they are words of their own: a stage may read a file it does not list. */
+/** The paths that a stage's commands name as separate words: a stage may read a file that it does not list. */
 export function namedInCommand({ cmd, env, wdir }: Stage, root: string): string[] {
   const words = [...cmd, ...Object.values(env)].flatMap((text) => text.split(/[\s'"`=:,;()<>|&]+/));
   return [...new Set(words.filter((word) => word !== '').map((word) => normalise(root, wdir, word)))];
