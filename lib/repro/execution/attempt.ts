@@ -1,8 +1,8 @@
 /**
  * One attempt at one stage: removes its old outputs, runs its commands, and takes the new outputs into cache and lock.
  *
- *   inputs hashed (by the caller) → files of others moved to the trash, old outputs removed → commands in order → inputs hashed again → outputs hashed
- *   → cache → run cache → lock
+ *   inputs hashed (by the caller) → unrecorded files moved to the trash, old outputs removed → commands in order
+ *   → inputs hashed again → outputs hashed → cache → run cache → lock
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';

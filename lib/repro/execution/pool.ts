@@ -48,7 +48,7 @@ export class Pool {
   }
 
   /**
-   * Waits for a place.
+   * Waits until the stage may start.
    *
    * @param priority the expected seconds of the stage; Infinity if they are not known
    * @returns a holding when the stage may start; 'stopped' if no more stages may start

@@ -84,7 +84,7 @@ std::vector<float> exercise(const Config& config, const Kernels& kernels, int th
   Trainer::memory(config, kernels, table, threads, 5, 0);
   std::vector<float> weights(trainer.parameterCount());
   trainer.read(Trainer::ParameterArray::weights, weights.data());
-  // Enough streams that the threads share the work.
+  // With this many streams, the threads share the work.
   const int streams = static_cast<int>(kMinSharedMultiplyAdds / trainer.parameterCount()) + 1;
   const auto decoder = trainer.decoder(streams);
   std::vector<float> logits(static_cast<size_t>(streams) * V);
