@@ -14,7 +14,14 @@ import { alwaysRuns, MissingInputs, type Project, setAside } from '../planning/i
 import { Command, type CommandResult } from '../processes/index.ts';
 import { LISTED_PARAMS, listedParams } from '../stage-api/index.ts';
 import { type Fingerprint, type LockedStage, lockedStage, recordedKey, unlinkFromCache } from '../storage/index.ts';
-import { checkpointKey, markCheckpoint, markUnrecorded, removeUserPath, unmarkCheckpoint } from '../workspace/index.ts';
+import {
+  checkInside,
+  checkpointKey,
+  markCheckpoint,
+  markUnrecorded,
+  removeUserPath,
+  unmarkCheckpoint,
+} from '../workspace/index.ts';
 import type { AttemptOutput } from './attempt-log.ts';
 import { failedOutcome, type Listener, type Outcome } from './events.ts';
 import { STAGES_ABOVE, stagesAbove } from './stages-above.ts';
@@ -151,6 +158,7 @@ function environment(stage: Stage, { project, gpus, leasesGpus }: AttemptContext
 
 function prepareOutputs(root: string, stage: Stage): void {
   for (const { path, persist } of stage.outs) {
+    checkInside(root, path);
     if (persist) unlinkFromCache(join(root, path));
     else removeUserPath(root, path);
     mkdirSync(dirname(join(root, path)), { recursive: true });

@@ -57,6 +57,27 @@ export function parseManifest(text: string): ManifestEntry[] {
     .map((line) => JSON.parse(line));
 }
 
+/** Whether a text has the form of a SHA-256. Other texts must not become part of a path in the cache. */
+export function isSha256(text: unknown): text is string {
+  return typeof text === 'string' && /^[0-9a-f]{64}$/.test(text);
+}
+
+/**
+ * Checks a manifest that was not made here, such as one from a remote.
+ *
+ * @returns a message if an entry leads outside of the folder or its hash is not a SHA-256; otherwise undefined
+ */
+export function manifestProblem(entries: readonly ManifestEntry[]): string | undefined {
+  for (const { path, sha256 } of entries) {
+    // The path of an empty folder ends with a slash.
+    const parts = typeof path === 'string' ? path.replace(sha256 === undefined ? /\/$/ : '', '').split('/') : [''];
+    if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0')))
+      return `its list of files has the path ${JSON.stringify(path)}, which is not inside of it`;
+    if (sha256 !== undefined && !isSha256(sha256)) return `its list of files has a hash that is not a SHA-256`;
+  }
+  return undefined;
+}
+
 /** The content and manifest of a folder with these entries, which must be sorted by path. */
 export function folderOf(entries: readonly ManifestEntry[]): Required<Scanned> {
   const manifest = entries.map((e) => manifestLine(e.path, e.sha256, e.size, e.executable)).join('');

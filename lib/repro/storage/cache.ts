@@ -16,6 +16,7 @@ import {
   type ContentHasher,
   type FoundFile,
   type ManifestEntry,
+  manifestProblem,
   parseManifest,
   type Reading,
   readFile,
@@ -94,8 +95,12 @@ export class Cache {
     const own = await this.#objects.problem(content.sha256);
     if (own) return [own];
     if (content.files === undefined) return [];
+    const entries = this.manifest(content.sha256);
+    if (entries === undefined) return [`${content.sha256.slice(0, 12)} in the cache is not a list of files`];
+    const unsafe = manifestProblem(entries);
+    if (unsafe !== undefined) return [unsafe];
     const found: string[] = [];
-    for (const entry of this.manifest(content.sha256) ?? []) {
+    for (const entry of entries) {
       const problem = entry.sha256 === undefined ? undefined : await this.#objects.problem(entry.sha256);
       if (problem) found.push(problem);
     }
@@ -116,9 +121,12 @@ export class Cache {
       this.#restoreFile(target, content.sha256, content.executable === true, link);
       return;
     }
+    const entries = this.manifest(content.sha256) ?? [];
+    const unsafe = manifestProblem(entries);
+    if (unsafe !== undefined) throw new ReproError(`${output.path} cannot be restored: ${unsafe}`, 1);
     mkdirSync(target, { recursive: true });
     const folders = new Set<string>();
-    for (const entry of this.manifest(content.sha256) ?? []) {
+    for (const entry of entries) {
       const file = join(target, entry.path);
       const folder = entry.sha256 === undefined ? file : dirname(file);
       if (!folders.has(folder)) mkdirSync(folder, { recursive: true });

@@ -7,7 +7,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isLeftover, moveIntoPlace, temporaryPath } from '../files/index.ts';
-import type { ContentHasher } from '../hashing/index.ts';
+import { type ContentHasher, isSha256 } from '../hashing/index.ts';
 import { cannotWrite } from './copies.ts';
 
 /** Adds, finds and checks objects. */
@@ -35,6 +35,7 @@ export class ObjectStore {
 
   /** A message if the object is missing or damaged; a damaged one is removed. */
   async problem(sha256: string): Promise<string | undefined> {
+    if (!isSha256(sha256)) return `${JSON.stringify(sha256)} is not a SHA-256`;
     const found = await this.#hasher.hashOf(this.path(sha256));
     if (found === undefined) return `${sha256.slice(0, 12)} is missing from the cache`;
     if (found === sha256) return undefined;

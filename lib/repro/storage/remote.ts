@@ -10,7 +10,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import pLimit from 'p-limit';
 import { moveIntoPlace, temporaryPath } from '../files/index.ts';
-import { type Content, parseManifest } from '../hashing/index.ts';
+import { type Content, isSha256, type ManifestEntry, manifestProblem, parseManifest } from '../hashing/index.ts';
 import { describeError, ReproError, suggestion } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import { CONFIG, readConfig } from './config.ts';
@@ -102,6 +102,10 @@ async function transfer(project: TransferSource, names: readonly string[], route
   const object = async (sha256: string, what: string, needed: boolean): Promise<boolean> => {
     if (seen.has(sha256)) return true;
     seen.add(sha256);
+    if (!isSha256(sha256)) {
+      result.problems.push(`${what}: ${JSON.stringify(sha256)} is not a SHA-256; it was not copied`);
+      return false;
+    }
     const name = join(sha256.slice(0, 2), sha256.slice(2));
     const [source, target] = [join(route.from, route.sourceObjects, name), join(route.to, route.targetObjects, name)];
     if (!needed && !existsSync(source) && !existsSync(target)) return false;
@@ -111,7 +115,13 @@ async function transfer(project: TransferSource, names: readonly string[], route
     if (!(await object(sha256, path, needed))) return !needed;
     if (files === undefined) return true;
     const list = join(route.to, route.targetObjects, sha256.slice(0, 2), sha256.slice(2));
-    const parts = parseManifest(readFileSync(list, 'utf8')).filter((entry) => entry.sha256 !== undefined);
+    const entries = readManifest(list);
+    const unsafe = entries === undefined ? 'its list of files cannot be read' : manifestProblem(entries);
+    if (entries === undefined || unsafe !== undefined) {
+      result.problems.push(`${path}: ${unsafe}; it was not copied`);
+      return false;
+    }
+    const parts = entries.filter((entry) => entry.sha256 !== undefined);
     const had = await Promise.all(parts.map((entry) => object(entry.sha256!, `${path}/${entry.path}`, needed)));
     return had.every(Boolean) || !needed;
   };
@@ -148,6 +158,15 @@ function isWhole(target: string, source: string): boolean {
   if (there === undefined) return false;
   const here = statSync(source, { throwIfNoEntry: false });
   return here === undefined || here.size === there.size;
+}
+
+/** The entries of a manifest in a remote; undefined if it is not one. */
+function readManifest(path: string): ManifestEntry[] | undefined {
+  try {
+    return parseManifest(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
 }
 
 /** The SHA-256 of a file, read in pieces. */

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { writeAtomically } from '../files/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
 import { fileNameFor, isOutside } from '../pipeline/index.ts';
+import { checkInside } from './user-files.ts';
 
 const TRASH = '.repro/trash';
 
@@ -38,8 +39,10 @@ export interface TrashEntry {
  *
  * @param paths relative to `root`; each exists
  * @returns the folder that holds them now, relative to `root`
+ * @throws ReproError if a symbolic link leads from `root` to one of them outside of it; then nothing was moved
  */
 export function moveToTrash(root: string, stage: string, paths: readonly string[]): string {
+  for (const path of paths) checkInside(root, path);
   const time = new Date().toISOString();
   const name = `${time.replaceAll(':', '-')}-${fileNameFor(stage)}`;
   let folder = `${TRASH}/${name}`;
@@ -93,6 +96,7 @@ export function restoreFromTrash(root: string, path: string): TrashEntry {
   }
   if (exists(join(root, path)))
     throw new ReproError(`${path} exists and is not overwritten; move it away first, or copy ${entry.location}`, 1);
+  checkInside(root, path);
   moveTree(join(root, entry.location), join(root, path));
   if (listTrash(root).every(({ folder }) => folder !== entry.folder)) emptyTrash(root, [entry.folder]);
   return entry;
