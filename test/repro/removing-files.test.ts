@@ -1,0 +1,51 @@
+/** Only a few modules of lib/repro may remove, rename or overwrite files. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { removeUserPath } from '../../lib/repro/workspace/index.ts';
+import { project, removeProjects } from './project.ts';
+
+afterEach(removeProjects);
+
+describe('removing and overwriting', () => {
+  /** The only files of lib/repro that may remove or write files, and what they do it to. */
+  const WRITERS: { [file: string]: string } = {
+    'workspace/user-files.ts': 'files that users see, after the checks of planning/replaced-files.ts and gc',
+    'workspace/trash.ts': '.repro/trash, and what is moved there and back',
+    'workspace/attempt-marks.ts': '.repro/attempting and .repro/unrecorded',
+    'files/atomic-write.ts': 'files that its callers name; these are in this table too',
+    'hashing/state.ts': '.repro/state',
+    'hashing/fresh-stamp.ts': '.repro/fresh',
+    'processes/process-groups.ts': '.repro/leases',
+    'storage/object-store.ts': '.repro/cache',
+    'storage/run-cache.ts': '.repro/runs',
+    'storage/copies.ts': '.repro/cache; gives a persistent output that is a link into it a copy of its own',
+    'storage/cache.ts': '.repro/cache; an output that is restored, after removeUserPath',
+    'storage/remote.ts': 'the remote and .repro/cache',
+    'storage/lock.ts': 'dvc-like.lock',
+    'pipeline/edit-params.ts': 'the params file that -S names; pipeline.yaml for freeze',
+    'execution/attempt-log.ts': '.repro/attempts.jsonl and .repro/logs',
+    'cli/commands/gc.ts': '.repro/cache and .repro/runs',
+    'cli/commands/init.ts': 'pipeline.yaml if there is none, params.yaml, .gitignore',
+    'cli/commands/plots.ts': 'the page that -o names',
+  };
+  const CALLS =
+    /\b(rm|rmdir|unlink|rename|writeFile|appendFile|truncate|cp|copyFile|symlink|link|createWriteStream|writeAtomically|moveIntoPlace)(Sync)?\(/;
+
+  test('is done only in the files of lib/repro that are known for it', () => {
+    const folder = fileURLToPath(new URL('../../lib/repro/', import.meta.url));
+    const writers = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts') && CALLS.test(readFileSync(join(folder, name), 'utf8')))
+      .map((name) => name.replaceAll('\\', '/'));
+    expect(writers.sort()).toEqual(Object.keys(WRITERS).sort());
+  });
+
+  test('never touches the root, what lies outside of it, or git', () => {
+    const made = project({ 'a/.git/x': '', b: '' });
+    for (const path of ['.', '..', '../x', '.git', 'a/.git', 'a/.git/x', 'a/../..', '/tmp'])
+      expect(() => removeUserPath(made.root, path), path).toThrow('is not removed');
+    removeUserPath(made.root, 'b');
+    expect([made.exists('b'), made.exists('a/.git/x')]).toEqual([false, true]);
+  });
+});
