@@ -2,11 +2,12 @@
  * Text measured in terminal columns. A Chinese, Japanese or Korean character and most emoji take two columns; a
  * combining mark takes none. For ASCII text, columns and characters are the same.
  *
- * string-width is imported here only, so that a run that has nothing to do (cli.ts) does not load it.
+ * fast-string-width is imported here only, so that a run that has nothing to do (cli.ts) does not load it.
  */
-import stringWidth from 'string-width';
+import stringWidth from 'fast-string-width';
 
-const GRAPHEMES = new Intl.Segmenter();
+/** Made at the first use: it loads Unicode's tables, which takes as long as a third of Node's own start. */
+let graphemes: Intl.Segmenter | undefined;
 /** One column for each character, so no look-up is needed. */
 const PRINTABLE_ASCII = /^[ -~]*$/;
 
@@ -33,9 +34,11 @@ export function padStartColumns(text: string, columns: number): string {
  */
 export function cutToColumns(text: string, columns: number): string {
   if (columnsOf(text) <= columns) return text;
+  if (PRINTABLE_ASCII.test(text)) return `${text.slice(0, columns - 1)}…`;
+  graphemes ??= new Intl.Segmenter();
   let kept = '';
   let used = 0;
-  for (const { segment } of GRAPHEMES.segment(text)) {
+  for (const { segment } of graphemes.segment(text)) {
     used += columnsOf(segment);
     if (used > columns - 1) break;
     kept += segment;
