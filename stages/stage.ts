@@ -9,7 +9,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { describeError, openProgress, readParams } from '../lib/repro/index.ts';
+import { describeError, escapeControls, openProgress, readParams } from '../lib/repro/index.ts';
 import type { Params } from './params.ts';
 
 const PARAMS_SCHEMA = fileURLToPath(new URL('./params.schema.json', import.meta.url));
@@ -62,7 +62,7 @@ export async function stage<Flag extends string = never>(definition: Stage<Flag>
     progress.close();
     if (call.metricsFile) await writeJson(call.metricsFile, metrics);
   } catch (error) {
-    process.stderr.write(`${definition.name}: ${describe(error)}\n`);
+    process.stderr.write(`${definition.name}: ${escapeControls(describe(error))}\n`);
     process.exitCode = 1;
   }
 }

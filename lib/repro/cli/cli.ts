@@ -3,6 +3,7 @@
  * only its own imports. Otherwise it loads the rest of this folder:
  * - program.ts: all commands and options, with their help texts;
  * - commands/: one file for each command or group of commands; run.ts is `repro` without a command;
+ * - output.ts: writes to stdout and stderr, and shows control characters as escapes;
  * - view.ts and progress-bar.ts: the output of a run;
  * - describe-reason.ts: sentences about the reasons why a stage is stale;
  * - table.ts and terminal-width.ts: tables, and text measured in terminal columns.
@@ -12,13 +13,14 @@ import module from 'node:module';
 import { dirname, join } from 'node:path';
 import { buildId, freshStages } from '../hashing/index.ts';
 import { describeUpToDate } from '../messages/index.ts';
+import { printLine } from './output.ts';
 
 /** Arguments with which `repro` only prints one line if everything is up to date. */
 const FAST_PATH_ARGS = /^(|status|(-k|--keep-going|-q|--quiet|-j ?\d+)( (-k|--keep-going|-q|--quiet|-j ?\d+))*)$/;
 
 const args = process.argv.slice(2);
 const stages = FAST_PATH_ARGS.test(args.join(' ')) ? countFreshStages() : undefined;
-if (stages !== undefined) process.stdout.write(`${describeUpToDate(stages)}\n`);
+if (stages !== undefined) printLine(describeUpToDate(stages));
 else {
   // Node 22 and later can keep compiled code between starts.
   (module as { enableCompileCache?: () => void }).enableCompileCache?.();

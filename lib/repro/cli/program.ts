@@ -5,6 +5,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { nearestName, ReproError } from '../messages/index.ts';
 import { UnknownTarget } from '../pipeline/index.ts';
+import { printError } from './output.ts';
 
 /**
  * Runs one command line.
@@ -35,13 +36,13 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof ReproError) {
-      process.stderr.write(`repro: ${error.message}${suggestCommand(error, program)}\n`);
+      printError(`${error.message}${suggestCommand(error, program)}`);
       return error.exitCode;
     }
     const { code, message } = error as NodeJS.ErrnoException;
     // A system error, such as a full disk, is not a bug of repro and needs no stack trace.
     if (typeof code === 'string' && /^E[A-Z]+$/.test(code)) {
-      process.stderr.write(`repro: ${message}\n`);
+      printError(message);
       return 1;
     }
     throw error;
@@ -96,7 +97,7 @@ function runCommand(exit: SetExitCode): Command {
   return new Command('repro')
     .description('Brings the pipeline in pipeline.yaml up to date. Runs only the stages that are out of date.')
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'repro: ')) })
+    .configureOutput({ outputError: (text) => printError(text.replace(/^error: /, '').trimEnd()) })
     .showSuggestionAfterError()
     .enablePositionalOptions()
     .argument('[target...]', 'stages, groups (train stands for every train@…) or outputs; default: all stages')

@@ -1,6 +1,6 @@
 /** The live line of a running stage: spinner, name, bar, time, rate and remaining time. */
 
-import { describeDuration } from '../messages/index.ts';
+import { describeDuration, escapeLine } from '../messages/index.ts';
 import type { ProgressUpdate } from '../stage-api/index.ts';
 import { cutToColumns, padEndColumns } from './terminal-width.ts';
 
@@ -47,7 +47,8 @@ export function runningLine(running: RunningStage, now: number, nameWidth: numbe
   } else if (expected !== undefined) parts.push(`took ${describeDuration(expected)} last time`);
   const text = progress?.text ?? running.lastLine;
   if (text) parts.push(text);
-  return cutToColumns(`${spinner} ${padEndColumns(running.stage, nameWidth)} ${bar} ${parts.join(' · ')}`, columns);
+  const name = padEndColumns(escapeLine(running.stage), nameWidth);
+  return cutToColumns(`${spinner} ${name} ${bar} ${escapeLine(parts.join(' · '))}`, columns);
 }
 
 /** From 0 to 1. An estimate from earlier runs stops at 0.99, because the stage has not ended. */

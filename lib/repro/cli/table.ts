@@ -1,4 +1,5 @@
-/** Tables as aligned text or as Markdown. */
+/** Tables as aligned text or as Markdown. Control characters in cells are shown as escapes. */
+import { escapeLine } from '../messages/index.ts';
 import { columnsOf, cutToColumns, padEndColumns, padStartColumns } from './terminal-width.ts';
 
 /**
@@ -15,15 +16,18 @@ const MAX_CELL_WIDTH = 44;
  * @returns one line for the header and one for each row, without trailing spaces
  */
 export function plainTable(header: readonly string[], cells: readonly (readonly string[])[]): string {
-  const rows = cells.map((row) => row.map((cell, i) => (i < 2 ? cell : cutToColumns(cell, MAX_CELL_WIDTH))));
-  const widths = header.map((title, i) => Math.max(columnsOf(title), ...rows.map((row) => columnsOf(row[i]))));
-  const numeric = header.map((_, i) => rows.length > 0 && rows.every((row) => isNumeric(row[i])));
+  const titles = header.map(escapeLine);
+  const rows = cells.map((row) =>
+    row.map(escapeLine).map((cell, i) => (i < 2 ? cell : cutToColumns(cell, MAX_CELL_WIDTH))),
+  );
+  const widths = titles.map((title, i) => Math.max(columnsOf(title), ...rows.map((row) => columnsOf(row[i]))));
+  const numeric = titles.map((_, i) => rows.length > 0 && rows.every((row) => isNumeric(row[i])));
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, i) => (numeric[i] ? padStartColumns(cell, widths[i]) : padEndColumns(cell, widths[i])))
       .join('  ')
       .trimEnd();
-  return `${[line(header), ...rows.map(line)].join('\n')}\n`;
+  return `${[line(titles), ...rows.map(line)].join('\n')}\n`;
 }
 
 /**
@@ -33,7 +37,8 @@ export function plainTable(header: readonly string[], cells: readonly (readonly 
  * @param rows one array for each row, as long as `header`
  */
 export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => escapeLine(cell).replaceAll('|', '\\|')).join(' | ')} |`;
   return `${[line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n')}\n`;
 }
 

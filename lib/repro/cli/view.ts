@@ -3,11 +3,22 @@
  * - on a terminal: one permanent line for each finished stage and, below these, one live line for each running stage;
  * - elsewhere: plain lines, with a status line when nothing else was printed for a while;
  * - for programs (`--json`): each event as one line of JSON.
+ *
+ * Text of events comes from outside, so control characters in it are shown as escapes.
  */
 
 import type { Listener, RunEvent } from '../execution/index.ts';
-import { describeDuration, describeStateCounts, describeUpToDate, listNames, plural } from '../messages/index.ts';
+import {
+  describeDuration,
+  describeStateCounts,
+  describeUpToDate,
+  escapeLine,
+  listNames,
+  outputLine,
+  plural,
+} from '../messages/index.ts';
 import { describeReason } from './describe-reason.ts';
+import { printJson, printLine, showsColours } from './output.ts';
 import { describeProgress, type RunningStage, runningLine } from './progress-bar.ts';
 import { columnsOf, cutToColumns } from './terminal-width.ts';
 
@@ -46,7 +57,7 @@ export function openView(kind: 'terminal' | 'lines' | 'json', options: ViewOptio
 }
 
 function jsonView(): View {
-  return { listen: (event) => process.stdout.write(`${JSON.stringify(event)}\n`), close: () => {} };
+  return { listen: (event) => printJson(event), close: () => {} };
 }
 
 /**
@@ -59,6 +70,8 @@ abstract class PeopleView implements View {
   protected waiting = new Set<string>();
   protected total = 0;
   protected ended = 0;
+  /** Whether the colours of stages are printed. */
+  protected readonly colours = showsColours();
 
   constructor(options: ViewOptions) {
     this.options = options;
@@ -69,13 +82,13 @@ abstract class PeopleView implements View {
   /** Whether the whole output of a stage was printed just above, so that a failure need not print it again. */
   protected abstract isOutputJustAbove(stage: string): boolean;
 
-  /** Updates the tracked state, and returns the permanent lines to print for the event. */
+  /** Updates the tracked state, and returns the permanent lines for the event, ready to print. */
   protected update(event: RunEvent): string[] {
     switch (event.event) {
       case 'plan':
         this.total = event.stages.length;
         this.waiting = new Set(event.stages.map(({ stage }) => stage));
-        return describePlanSummary(event);
+        return safeLines(describePlanSummary(event));
       case 'start':
         this.waiting.delete(event.stage);
         this.running.set(event.stage, { stage: event.stage, started: performance.now(), expected: event.expected });
@@ -89,14 +102,14 @@ abstract class PeopleView implements View {
         return [];
       }
       case 'note':
-        return [`! ${event.stage ? `${event.stage}: ` : ''}${event.text}`];
+        return safeLines([`! ${event.stage ? `${event.stage}: ` : ''}${event.text}`]);
       case 'end':
         this.ended++;
         this.waiting.delete(event.stage);
         this.running.delete(event.stage);
-        return this.#describeEnd(event);
+        return [...safeLines(this.#describeEnd(event)), ...this.#replay(event)];
       case 'done':
-        return describeRunSummary(event);
+        return safeLines(describeRunSummary(event));
     }
   }
 
@@ -111,19 +124,21 @@ abstract class PeopleView implements View {
       case 'skipped':
         // After an interruption the last line counts the stages that did not run, so they get no lines of their own.
         return event.interrupted ? [] : [`- ${event.stage}  not run: ${event.because}`];
-      case 'failed': {
-        const output =
-          event.log && !this.isOutputJustAbove(event.stage)
-            ? this.options.readLog(event.log).trimEnd().split('\n')
-            : [];
-        const omitted = output.length - MAX_REPLAYED_LINES;
-        return [
-          `✗ ${event.stage}: ${event.message}`,
-          ...(omitted > 0 ? [`  … (${plural(omitted, 'earlier line')} in ${event.log})`] : []),
-          ...output.slice(-MAX_REPLAYED_LINES).map((line) => `  │ ${line}`),
-        ].filter((line) => line !== '  │ ' || output.length > 1);
-      }
+      case 'failed':
+        return [`✗ ${event.stage}: ${event.message}`];
     }
+  }
+
+  /** The last lines of a failed stage's output, unless they are just above. */
+  #replay(event: Extract<RunEvent, { event: 'end' }>): string[] {
+    if (event.outcome !== 'failed' || !event.log || this.isOutputJustAbove(event.stage)) return [];
+    const output = this.options.readLog(event.log).trimEnd().split('\n');
+    if (output.length === 1 && output[0] === '') return [];
+    const omitted = output.length - MAX_REPLAYED_LINES;
+    return [
+      ...(omitted > 0 ? [`  … (${plural(omitted, 'earlier line')} in ${event.log})`] : []),
+      ...output.slice(-MAX_REPLAYED_LINES).map((line) => `  │ ${outputLine(line, this.colours)}`),
+    ];
   }
 }
 
@@ -169,9 +184,13 @@ class TerminalView extends PeopleView {
     const rows = Math.max(3, (process.stdout.rows || 24) - 2);
     const now = performance.now();
     const running = [...this.running.values()];
-    const nameWidth = Math.min(MAX_NAME_WIDTH, Math.max(0, ...running.map(({ stage }) => columnsOf(stage))));
+    const nameWidth = Math.min(
+      MAX_NAME_WIDTH,
+      Math.max(0, ...running.map(({ stage }) => columnsOf(escapeLine(stage)))),
+    );
     const live = running.slice(0, rows - 1).map((stage) => runningLine(stage, now, nameWidth, columns - 1));
-    if (running.length > 0 && !last) live.push(cutToColumns(this.#describeQueue(running.length), columns - 1));
+    if (running.length > 0 && !last)
+      live.push(cutToColumns(escapeLine(this.#describeQueue(running.length)), columns - 1));
     const up = this.#liveLines > 0 ? `\u001b[${this.#liveLines}A` : '';
     const text = [...lines.map(colourSign), ...live].map((line) => `\u001b[2K${line}\n`).join('');
     if (up || text) process.stdout.write(`${up}\r\u001b[0J${text}`);
@@ -195,7 +214,7 @@ class LinesView extends PeopleView {
 
   listen(event: RunEvent): void {
     if (event.event === 'start') {
-      this.#print([`> ${event.stage}  ${event.reasons.map(describeReason).slice(0, 3).join('; ')}`]);
+      this.#print(safeLines([`> ${event.stage}  ${event.reasons.map(describeReason).slice(0, 3).join('; ')}`]));
       this.#lastStarted = event.stage;
     }
     if (event.event === 'output' && this.#showsOutput()) this.#printOutput(event.stage, event.text);
@@ -230,10 +249,11 @@ class LinesView extends PeopleView {
 
   #printLinesOf(stage: string, lines: readonly string[]): void {
     const lastStarted = this.#lastStarted;
-    this.#print(lines.map((line) => `${stage} | ${afterReturns(line)}`));
+    this.#print(lines.map((line) => `${escapeLine(stage)} | ${outputLine(line, this.colours)}`));
     if (lastStarted === stage) this.#lastStarted = stage;
   }
 
+  /** @param lines ready to print */
   #print(lines: readonly string[]): void {
     if (lines.length === 0) return;
     this.#lastStarted = undefined;
@@ -248,9 +268,14 @@ class LinesView extends PeopleView {
       const progress = running.progress
         ? `${describeProgress(running.progress)}${running.progress.text ? `, ${running.progress.text}` : ''}, `
         : '';
-      process.stdout.write(`… ${running.stage}: ${progress}running for ${elapsed}\n`);
+      printLine(`… ${running.stage}: ${progress}running for ${elapsed}`);
     }
   }
+}
+
+/** Lines ready to print. A message of several lines is indented, so that none of them looks like a line of repro. */
+function safeLines(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => line.split('\n').map((part, i) => (i === 0 ? '' : '  ') + escapeLine(part)));
 }
 
 function describePlanSummary({ stages }: Extract<RunEvent, { event: 'plan' }>): string[] {
@@ -276,10 +301,5 @@ function describeRunSummary(done: Extract<RunEvent, { event: 'done' }>): string[
 }
 
 function lastLine(text: string): string | undefined {
-  return afterReturns(text.trimEnd().split('\n').at(-1) ?? '').trim() || undefined;
-}
-
-/** The part of a line after its last carriage return: the text that a terminal would show in the end. */
-function afterReturns(line: string): string {
-  return line.replace(/\r$/, '').split('\r').at(-1)!;
+  return outputLine(text.trimEnd().split('\n').at(-1) ?? '', false).trim() || undefined;
 }

@@ -45,8 +45,8 @@ export class AttemptLog {
     }
     return text.split('\n').flatMap((line) => {
       try {
-        const attempt = JSON.parse(line) as Attempt;
-        return stage === undefined || attempt.stage === stage ? [attempt] : [];
+        const attempt = JSON.parse(line);
+        return isAttempt(attempt) && (stage === undefined || attempt.stage === stage) ? [attempt] : [];
       } catch {
         return []; // repro was killed while it wrote this line.
       }
@@ -81,14 +81,25 @@ export class AttemptLog {
     });
   }
 
-  /** The text of a log file; empty if there is none. `log`: relative to the root. */
+  /** The text of a log file; empty if there is none. `log`: relative to the root, in .repro/logs. */
   read(log: string): string {
+    // The path is read from a file, which may have been edited.
+    if (!log.startsWith('.repro/logs/') || log.split('/').includes('..')) return '';
     try {
       return readFileSync(join(this.#root, log), 'utf8');
     } catch {
       return '';
     }
   }
+}
+
+function isAttempt(value: Partial<Attempt> | null): value is Attempt {
+  return (
+    typeof value?.stage === 'string' &&
+    typeof value.started === 'string' &&
+    typeof value.seconds === 'number' &&
+    typeof value.outcome === 'string'
+  );
 }
 
 /** The log file of one attempt. */

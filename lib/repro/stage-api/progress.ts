@@ -9,6 +9,7 @@
  *   progress.close();
  */
 import { writeSync } from 'node:fs';
+import { escapeLine } from '../messages/index.ts';
 
 /** How far a stage program is. */
 export interface ProgressUpdate {
@@ -101,7 +102,7 @@ function terminalWriter(): Writer {
       const percent = total ? ` ${Math.floor((100 * done) / total)} %` : '';
       const line = [`${done}${total === undefined ? '' : `/${total}`}${unit ? ` ${unit}` : ''}${percent}`, text];
       const width = (process.stderr.columns || 80) - 1;
-      process.stderr.write(`\r\u001b[K${line.filter(Boolean).join(' · ').slice(0, width)}`);
+      process.stderr.write(`\r\u001b[K${escapeLine(line.filter(Boolean).join(' · ')).slice(0, width)}`);
       shown = true;
     },
     close() {

@@ -42,11 +42,7 @@ export function splitBlocks(text: string): Map<string, string> {
     if (/^\S/.test(line) && !line.startsWith('#')) {
       inStages = /^stages:\s*$/.test(line);
       name = undefined;
-      if (!inStages && !/^stages:\s*(\{\s*\})?\s*$/.test(line))
-        throw new ReproError({
-          message: 'this is not a lock file of repro; delete it, then run repro',
-          place: { file: LOCK },
-        });
+      if (!inStages && !/^stages:\s*(\{\s*\})?\s*$/.test(line)) throw notALock();
     } else if (inStages && /^ {2}[^ #\n]/.test(line)) {
       name = blockName(line);
       blocks.set(name, line);
@@ -55,9 +51,22 @@ export function splitBlocks(text: string): Map<string, string> {
   return blocks;
 }
 
+function notALock(): ReproError {
+  return new ReproError({
+    message: 'this is not a lock file of repro; delete it, then run repro',
+    place: { file: LOCK },
+  });
+}
+
 function blockName(line: string): string {
   const key = line.trimEnd().replace(/:$/, '').trim();
-  if (key.startsWith('"')) return JSON.parse(key);
+  if (key.startsWith('"')) {
+    try {
+      return JSON.parse(key);
+    } catch {
+      throw notALock(); // repro writes no name that JSON writes in another way.
+    }
+  }
   return key.startsWith("'") ? key.slice(1, -1).replaceAll("''", "'") : key;
 }
 

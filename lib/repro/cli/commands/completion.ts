@@ -3,6 +3,7 @@
  * calls repro for the names of stages.
  */
 import type { Command } from 'commander';
+import { print } from '../output.ts';
 
 /**
  * Shell code that prints the names of all stages, or nothing without a pipeline. `dag --json` is quick and writes no
@@ -26,7 +27,7 @@ interface Completions {
  */
 export function completion(shell: 'bash' | 'zsh' | 'fish', program: Command): number {
   const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
-  process.stdout.write(scripts[shell](program, [completionsOf(program), ...program.commands.map(completionsOf)]));
+  print(scripts[shell](program, [completionsOf(program), ...program.commands.map(completionsOf)]));
   return 0;
 }
 

@@ -1,6 +1,8 @@
 /** `repro dag`: prints the graph of the stages as text, Mermaid, Graphviz or JSON. */
+import { escapeLine, printableJson } from '../../messages/index.ts';
 import { type Graph, select } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
+import { print } from '../output.ts';
 
 /**
  * Prints the targets and the stages that they depend on; without targets, all stages.
@@ -16,7 +18,7 @@ export async function dag(
   try {
     const names = select(project.graph, { targets });
     const draw = format.json ? asJson : format.mermaid ? asMermaid : format.dot ? asDot : asText;
-    process.stdout.write(draw(project.graph, names));
+    print(draw(project.graph, names));
     return 0;
   } finally {
     await project.close();
@@ -45,12 +47,12 @@ function asJson(graph: Graph, names: readonly string[]): string {
       outs: outs.map(({ path }) => path),
     };
   });
-  return `${JSON.stringify({ stages, edges: edges(graph, names).map(([from, to]) => ({ from, to })) }, null, 2)}\n`;
+  return `${printableJson({ stages, edges: edges(graph, names).map(([from, to]) => ({ from, to })) }, 2)}\n`;
 }
 
 function asMermaid(graph: Graph, names: readonly string[]): string {
   const id = new Map(names.map((name, i) => [name, `s${i}`]));
-  const nodes = names.map((name) => `  ${id.get(name)}["${name.replaceAll('"', '#quot;')}"]`);
+  const nodes = names.map((name) => `  ${id.get(name)}["${escapeLine(name).replaceAll('"', '#quot;')}"]`);
   const lines = edges(graph, names).map(([from, to]) => `  ${id.get(from)} --> ${id.get(to)}`);
   return `${['flowchart TD', ...nodes, ...lines].join('\n')}\n`;
 }
@@ -67,7 +69,7 @@ function asDot(graph: Graph, names: readonly string[]): string {
  */
 function asText(graph: Graph, names: readonly string[]): string {
   const shown = new Set(names);
-  const label = (name: string) => graph.stages.get(name)!.group;
+  const label = (name: string) => escapeLine(graph.stages.get(name)!.group);
   const cells = new Map<string, string[]>();
   for (const name of names) cells.set(label(name), [...(cells.get(label(name)) ?? []), name]);
   const lines: string[] = [];
@@ -80,7 +82,7 @@ function asText(graph: Graph, names: readonly string[]): string {
           .map(label),
       ),
     );
-    const cellCount = members.length > 1 || members[0] !== group ? ` (${members.length})` : '';
+    const cellCount = members.length > 1 || escapeLine(members[0]) !== group ? ` (${members.length})` : '';
     lines.push(`${group}${cellCount}${needs.size > 0 ? `  ←  ${[...needs].join(', ')}` : ''}`);
   }
   return lines.length > 0 ? `${lines.join('\n')}\n` : 'no stages\n';

@@ -7,6 +7,7 @@ import { plural, ReproError } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
 import { MissingInputs, openProject, type Project, placeMissing } from '../../planning/index.ts';
 import { fingerprintKey } from '../../storage/index.ts';
+import { printError, printLine } from '../output.ts';
 
 /**
  * Restores changed or missing outputs of the targets from the cache; without targets, of all stages.
@@ -17,8 +18,8 @@ export async function checkout(targets: readonly string[]): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
   try {
     const { restored, problems } = await checkOutStages(project, select(project.graph, { targets, single: true }));
-    process.stdout.write(restored === 0 ? 'nothing to check out\n' : `${plural(restored, 'output')} checked out\n`);
-    for (const problem of problems) process.stderr.write(`repro: ${problem}\n`);
+    printLine(restored === 0 ? 'nothing to check out' : `${plural(restored, 'output')} checked out`);
+    for (const problem of problems) printError(problem);
     return problems.length > 0 ? 1 : 0;
   } finally {
     await project.close();
@@ -45,7 +46,7 @@ export async function checkOutStages(
       const [problem] = await project.cache.problems(content);
       if (problem === undefined) {
         try {
-          const note = (text: string) => void process.stdout.write(`! ${name}: ${text}\n`);
+          const note = (text: string) => void printLine(`! ${name}: ${text}`);
           await restoreStage(project, stage, { ...locked!, outs: { [path]: content } }, note, { record: false });
           restored++;
         } catch (error) {
@@ -86,7 +87,7 @@ export async function commit(targets: readonly string[], options: { force?: bool
       committed++;
     }
     project.lock.flush();
-    process.stdout.write(`${plural(committed, 'stage')} committed as ${committed === 1 ? 'it is' : 'they are'}\n`);
+    printLine(`${plural(committed, 'stage')} committed as ${committed === 1 ? 'it is' : 'they are'}`);
     return 0;
   } finally {
     await project.close();

@@ -8,7 +8,7 @@ import {
   forecast,
   thisMachine,
 } from '../../execution/index.ts';
-import { describeRoughDuration, describeStateCounts, plural } from '../../messages/index.ts';
+import { describeRoughDuration, describeStateCounts, escapeLine, plural } from '../../messages/index.ts';
 import {
   describeReplaced,
   type PlannedStage,
@@ -17,6 +17,7 @@ import {
   type StageStatus,
 } from '../../planning/index.ts';
 import { describeReason } from '../describe-reason.ts';
+import { printJson, printLine } from '../output.ts';
 import { columnsOf, padEndColumns } from '../terminal-width.ts';
 
 const PREDICTED_OUTCOMES = {
@@ -54,19 +55,22 @@ export async function showPlan(
       expected: expected.get(stage.name),
       ...(replaced.has(stage.name) ? { replaced: replaced.get(stage.name) } : {}),
     }));
-    process.stdout.write(`${JSON.stringify({ event: 'plan', stages, ...estimate })}\n`);
+    printJson({ event: 'plan', stages, ...estimate });
     return 0;
   }
-  const nameWidth = Math.min(MAX_NAME_WIDTH, Math.max(0, ...plan.map(({ stage }) => columnsOf(stage.name))));
+  const nameWidth = Math.min(
+    MAX_NAME_WIDTH,
+    Math.max(0, ...plan.map(({ stage }) => columnsOf(escapeLine(stage.name)))),
+  );
   for (const { stage, status } of plan) {
     const reasons = status.reasons.map(describeReason).join('; ');
     const outcome = PREDICTED_OUTCOMES[status.state];
-    process.stdout.write(`${padEndColumns(stage.name, nameWidth)}  ${outcome}${reasons ? `: ${reasons}` : ''}\n`);
+    printLine(`${padEndColumns(escapeLine(stage.name), nameWidth)}  ${outcome}${reasons ? `: ${reasons}` : ''}`);
     const files = replaced.get(stage.name);
-    if (files !== undefined) process.stdout.write(`! ${stage.name}: ${describeReplaced(files)}\n`);
+    if (files !== undefined) printLine(`! ${stage.name}: ${describeReplaced(files)}`);
   }
   const states = plan.length > 0 ? describeStateCounts(plan.map(({ status }) => status)) : 'there are no stages';
-  process.stdout.write(`${[states, ...describeEstimate(estimate)].join(', ')}\n`);
+  printLine(`${[states, ...describeEstimate(estimate)].join(', ')}`);
   return 0;
 }
 

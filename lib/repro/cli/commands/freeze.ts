@@ -3,6 +3,7 @@
  */
 import { editKey, PIPELINE, select } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
+import { printLine } from '../output.ts';
 
 /**
  * Sets or removes `frozen: true` in pipeline.yaml. The cells of a matrix share a definition, so all of them are frozen.
@@ -21,7 +22,7 @@ export async function freeze(targets: readonly string[], frozen: boolean): Promi
     await editKey(project.root, PIPELINE, [...stage.source, 'frozen'], frozen ? true : undefined);
     const cells = [...project.graph.stages.values()].filter((stage) => stage.group === group && stage.axes).length;
     const all = cells > 1 ? ` (all ${cells} of its cells)` : '';
-    process.stdout.write(`${group} is ${frozen ? 'frozen' : 'no longer frozen'}${all}\n`);
+    printLine(`${group} is ${frozen ? 'frozen' : 'no longer frozen'}${all}`);
   }
   return 0;
 }

@@ -30,6 +30,7 @@ import {
   type PathUse,
   removeUserPath,
 } from '../../workspace/index.ts';
+import { printJson, printLine } from '../output.ts';
 
 /** A file of the run cache. */
 interface RecordedRun {
@@ -95,20 +96,20 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
         kept: keptOutputs,
         trash: trash.map(({ location }) => location),
       };
-      process.stdout.write(`${JSON.stringify({ ...freed, freed: options.yes === true }, null, 2)}\n`);
+      printJson({ ...freed, freed: options.yes === true }, 2);
       return 0;
     }
     const verb = options.yes ? 'freed' : 'would free';
-    for (const name of removedStages) process.stdout.write(`${name} is no longer in the pipeline\n`);
-    for (const path of outputs) process.stdout.write(`${verb} ${path}\n`);
-    for (const { path, reason } of keptOutputs) process.stdout.write(`kept ${path}: ${reason}\n`);
-    if (trash.length > 0) process.stdout.write(`${verb} ${listNames(trash.map(({ path }) => path))} in the trash\n`);
+    for (const name of removedStages) printLine(`${name} is no longer in the pipeline`);
+    for (const path of outputs) printLine(`${verb} ${path}`);
+    for (const { path, reason } of keptOutputs) printLine(`kept ${path}: ${reason}`);
+    if (trash.length > 0) printLine(`${verb} ${listNames(trash.map(({ path }) => path))} in the trash`);
     const leftoverNote = leftovers.length > 0 ? ` and ${plural(leftovers.length, 'file')} left by a killed repro` : '';
-    process.stdout.write(
-      `${verb} ${describeBytes(size)} in ${plural(unneeded.length, 'object')} of ${plural(dropped.length, 'old run')}${leftoverNote}\n`,
+    printLine(
+      `${verb} ${describeBytes(size)} in ${plural(unneeded.length, 'object')} of ${plural(dropped.length, 'old run')}${leftoverNote}`,
     );
     if (!options.yes && deletable.length + outputs.length + trash.length > 0)
-      process.stdout.write('run `repro gc --yes` to free it\n');
+      printLine('run `repro gc --yes` to free it');
     return 0;
   } finally {
     await project.close();

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { writeAtomically } from '../../files/index.ts';
 import { ReproError } from '../../messages/index.ts';
 import { PARAMS, PIPELINE } from '../../pipeline/index.ts';
+import { printLine } from '../output.ts';
 
 const PIPELINE_TEXT = `# The stages and their dependencies. \`repro\` runs the stages whose inputs changed, \`repro status\` lists them,
 # \`repro dag\` prints the graph.
@@ -45,7 +46,7 @@ export async function init(): Promise<number> {
       `${ignored}${ignored === '' || ignored.endsWith('\n') ? '' : '\n'}.repro/\nnumbers.txt\n`,
       { fsync: true },
     );
-  process.stdout.write(`created ${PIPELINE} and ${PARAMS}; run \`repro\`, then \`repro metrics show\`\n`);
+  printLine(`created ${PIPELINE} and ${PARAMS}; run \`repro\`, then \`repro metrics show\``);
   return 0;
 }
 

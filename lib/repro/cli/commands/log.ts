@@ -6,6 +6,7 @@ import { type Attempt, AttemptLog } from '../../execution/index.ts';
 import { describeBytes, describeDuration } from '../../messages/index.ts';
 import { findRoot, select } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
+import { print, printJson, printLine, printOutput } from '../output.ts';
 import { plainTable } from '../table.ts';
 
 /**
@@ -24,20 +25,24 @@ export async function log(target: string | undefined, options: { json?: boolean;
     .filter(({ stage }) => names === undefined || names.has(stage))
     .slice(-(options.last ?? (target ? 1000 : 30)));
   if (options.json) {
-    process.stdout.write(`${JSON.stringify(attempts, null, 2)}\n`);
+    printJson(attempts, 2);
     return 0;
   }
   if (attempts.length === 0) {
-    process.stdout.write(target === undefined ? 'nothing has run yet\n' : `${target} has not run yet\n`);
+    printLine(target === undefined ? 'nothing has run yet' : `${target} has not run yet`);
     return 0;
   }
   const header = ['stage', 'started', 'took', 'outcome', 'gpus', 'peak memory'];
   const rows = attempts.map(toRow);
   const isUsed = header.map((_, i) => rows.some((cells) => cells[i] !== ''));
   const usedColumns = (cells: readonly string[]) => cells.filter((_, i) => isUsed[i]);
-  process.stdout.write(plainTable(usedColumns(header), rows.map(usedColumns)));
+  print(plainTable(usedColumns(header), rows.map(usedColumns)));
   const last = attempts.at(-1)!;
-  if (target !== undefined && last.log) process.stdout.write(`\n${last.log}:\n${attemptLog.read(last.log)}`);
+  if (target !== undefined && last.log) {
+    print('\n');
+    printLine(`${last.log}:`);
+    printOutput(attemptLog.read(last.log));
+  }
   return 0;
 }
 

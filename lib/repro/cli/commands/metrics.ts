@@ -1,6 +1,7 @@
 /** `repro metrics show`, `repro metrics diff [A] [B]` and `repro params diff [A] [B]`. */
 
 import type { Json } from '../../documents/index.ts';
+import { escapeLine } from '../../messages/index.ts';
 
 import { openProject } from '../../planning/index.ts';
 import {
@@ -17,6 +18,7 @@ import {
   valueTables,
   workspace,
 } from '../../results/index.ts';
+import { print, printError, printJson } from '../output.ts';
 import { markdownTable, plainTable } from '../table.ts';
 
 /** The options of the three commands. */
@@ -31,7 +33,7 @@ export interface ComparisonOptions {
 }
 
 /** A file that cannot be read is named on stderr, so that stdout holds only results. */
-const reportUnreadable = (message: string) => void process.stderr.write(`repro: ${message}\n`);
+const reportUnreadable = (message: string) => void printError(message);
 
 /**
  * Prints the metrics in the workspace.
@@ -50,7 +52,7 @@ export async function showMetrics(files: readonly string[], options: ComparisonO
     if (found !== 'unreadable' && found.size > 0) values[file] = Object.fromEntries(found);
   }
   await project.close();
-  if (options.json) process.stdout.write(`${JSON.stringify(values, null, 2)}\n`);
+  if (options.json) printJson(values, 2);
   else printTables(valueTables(values, project.pipeline.stages, options), options, 'there are no metrics yet');
   return 0;
 }
@@ -75,7 +77,7 @@ export async function diffMetrics(
   const changes = await diffFiles(pairMetrics(sides, project.pipeline.stages), sides, { all }, reportUnreadable);
   await project.close();
   if (options.json) {
-    process.stdout.write(`${JSON.stringify(changes, null, 2)}\n`);
+    printJson(changes, 2);
     return 0;
   }
   const names = [sides[0].name, sides[1].name] as const;
@@ -104,7 +106,7 @@ export async function diffParams(
   const changes = await diffFiles(files, sides, options, reportUnreadable);
   await project.close();
   if (options.json) {
-    process.stdout.write(`${JSON.stringify(changes, null, 2)}\n`);
+    printJson(changes, 2);
     return 0;
   }
   const [from, to] = [sides[0].name, sides[1].name];
@@ -112,20 +114,20 @@ export async function diffParams(
     Object.entries(keys).map(([key, change]) => [file, key, ...changeCells(change, options.precision)]),
   );
   const table = { header: ['file', 'param', from, to, 'change'], rows };
-  print(rows.length === 0 ? [] : [table], options, `no param differs between ${from} and ${to}`);
+  printAsText(rows.length === 0 ? [] : [table], options, `no param differs between ${from} and ${to}`);
   return 0;
 }
 
 /** @param nothing the message if there is neither a table nor a note */
 function printTables({ tables, notes }: Tables, options: ComparisonOptions, nothing: string): void {
-  if (tables.length > 0 || notes.length === 0) print(tables, options, nothing);
-  if (notes.length > 0) process.stdout.write(`${tables.length > 0 ? '\n' : ''}${notes.join('\n')}\n`);
+  if (tables.length > 0 || notes.length === 0) printAsText(tables, options, nothing);
+  if (notes.length > 0) print(`${tables.length > 0 ? '\n' : ''}${notes.map(escapeLine).join('\n')}\n`);
 }
 
-function print(tables: readonly Table[], options: ComparisonOptions, nothing: string): void {
+function printAsText(tables: readonly Table[], options: ComparisonOptions, nothing: string): void {
   const texts = tables.map(({ title, header, rows }) => {
-    const heading = title === undefined ? '' : options.md ? `### ${title}\n\n` : `${title}\n`;
+    const heading = title === undefined ? '' : options.md ? `### ${escapeLine(title)}\n\n` : `${escapeLine(title)}\n`;
     return `${heading}${options.md ? markdownTable(header, rows) : plainTable(header, rows)}`;
   });
-  process.stdout.write(texts.length === 0 ? `${nothing}\n` : texts.join('\n'));
+  print(texts.length === 0 ? `${nothing}\n` : texts.join('\n'));
 }

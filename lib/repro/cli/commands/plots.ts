@@ -5,6 +5,7 @@ import { plural } from '../../messages/index.ts';
 import type { Output } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 import { openSides, plotFigure, workspace } from '../../results/index.ts';
+import { printError, printLine } from '../output.ts';
 
 /**
  * Writes the page. A plot that cannot be drawn is reported on stderr and left out.
@@ -25,17 +26,13 @@ export async function drawPlots(revisions: [string, string | undefined] | undefi
       const figure = await plotFigure(project.root, output, sides);
       if (figure !== undefined) figures.push(figure);
     } catch (error) {
-      process.stderr.write(
-        `repro: ${output.path} cannot be drawn: ${error instanceof Error ? error.message : error}\n`,
-      );
+      printError(`${output.path} cannot be drawn: ${error instanceof Error ? error.message : error}`);
     }
   }
   const path = resolve(project.root, out);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, page(figures));
-  process.stdout.write(
-    figures.length === 0 ? 'there are no plots yet\n' : `${plural(figures.length, 'plot')} in ${path}\n`,
-  );
+  printLine(figures.length === 0 ? 'there are no plots yet' : `${plural(figures.length, 'plot')} in ${path}`);
   return 0;
 }
 

@@ -4,6 +4,7 @@ import { plural } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
 import { openProject, type Project } from '../../planning/index.ts';
 import { fetch, push, remoteFolder, type TransferSource } from '../../storage/index.ts';
+import { printError, printLine } from '../output.ts';
 import { checkOutStages } from './data.ts';
 
 /**
@@ -27,16 +28,14 @@ export async function remote(
       names,
       folder,
     );
-    process.stdout.write(
-      `${plural(copied, 'object')} ${verb === 'push' ? 'pushed' : 'fetched'}, ${present} there already\n`,
-    );
+    printLine(`${plural(copied, 'object')} ${verb === 'push' ? 'pushed' : 'fetched'}, ${present} there already`);
     if (verb === 'pull') {
       project.stageInputs.forget();
       const result = await checkOutStages(project, names);
-      process.stdout.write(`${plural(result.restored, 'output')} checked out\n`);
+      printLine(`${plural(result.restored, 'output')} checked out`);
       problems.push(...result.problems);
     }
-    for (const problem of problems) process.stderr.write(`repro: ${problem}\n`);
+    for (const problem of problems) printError(problem);
     return problems.length > 0 ? 1 : 0;
   } finally {
     await project.close();

@@ -5,6 +5,7 @@ import { AttemptLog, checkNotWithin, execute, type Interrupt, type RunResult } f
 import { editedTexts, findRoot, select, writeTexts } from '../../pipeline/index.ts';
 import { checkReplacedFiles, makePlan, openProject, type PlannedStage, type Project } from '../../planning/index.ts';
 import { fetch, remoteFolder } from '../../storage/index.ts';
+import { printError } from '../output.ts';
 import { openView } from '../view.ts';
 import { showPlan } from './dry.ts';
 import { transferSource } from './remote.ts';
@@ -101,7 +102,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
 /** Data that the remote lacks is reported, but the run goes on, because stages can still make it. */
 async function pullMissing(project: Project, names: readonly string[], remote: string | undefined): Promise<void> {
   const { problems } = await fetch(transferSource(project), names, await remoteFolder(project.root, remote));
-  for (const problem of problems) process.stderr.write(`repro: ${problem}\n`);
+  for (const problem of problems) printError(problem);
 }
 
 /** Writes the fresh stamp if all stages are fresh now, so that the next `repro` can take the fast path. */

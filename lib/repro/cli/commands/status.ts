@@ -4,6 +4,7 @@ import { describeStateCounts, describeUpToDate } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
 import { makePlan, openProject } from '../../planning/index.ts';
 import { describeReason } from '../describe-reason.ts';
+import { printJson, printLine } from '../output.ts';
 
 /**
  * Prints the stages that are not fresh; without targets, of the whole pipeline.
@@ -23,16 +24,16 @@ export async function status(
       const stages = Object.fromEntries(
         plan.map(({ stage, status }) => [stage.name, { state: status.state, reasons: status.reasons }]),
       );
-      process.stdout.write(`${JSON.stringify({ stages }, null, 2)}\n`);
+      printJson({ stages }, 2);
     } else if (!options.quiet) {
       for (const { stage, status } of plan) {
         if (status.state === 'fresh') continue;
-        process.stdout.write(`${stage.name}: ${status.state}\n`);
-        for (const reason of status.reasons) process.stdout.write(`  ${describeReason(reason)}\n`);
-        if ('notes' in status) for (const note of status.notes) process.stdout.write(`  ${note}\n`);
+        printLine(`${stage.name}: ${status.state}`);
+        for (const reason of status.reasons) printLine(`  ${describeReason(reason)}`);
+        if ('notes' in status) for (const note of status.notes) printLine(`  ${note}`);
       }
-      process.stdout.write(
-        `${outdated.length === 0 ? describeUpToDate(plan.length) : describeStateCounts(plan.map(({ status }) => status))}\n`,
+      printLine(
+        `${outdated.length === 0 ? describeUpToDate(plan.length) : describeStateCounts(plan.map(({ status }) => status))}`,
       );
     }
     return options.quiet && outdated.length > 0 ? 1 : 0;

@@ -1,6 +1,7 @@
 /** `repro trash`: lists the files that were moved to the trash; `repro trash restore PATH` puts one back. */
 import { findRoot, normalise } from '../../pipeline/index.ts';
 import { listTrash, restoreFromTrash } from '../../workspace/index.ts';
+import { printJson, printLine } from '../output.ts';
 
 /**
  * Prints what is in the trash, the oldest first.
@@ -11,12 +12,12 @@ export async function showTrash(options: { json?: boolean }): Promise<number> {
   const entries = listTrash(findRoot(process.cwd()));
   if (options.json) {
     const listed = entries.map(({ folder: _, ...entry }) => entry);
-    process.stdout.write(`${JSON.stringify(listed, null, 2)}\n`);
+    printJson(listed, 2);
     return 0;
   }
   for (const { path, stage, time, location } of entries)
-    process.stdout.write(`${path}  moved for ${stage} on ${time.slice(0, 19).replace('T', ' ')} UTC, is ${location}\n`);
-  process.stdout.write(entries.length === 0 ? 'the trash is empty\n' : '`repro trash restore PATH` puts one back\n');
+    printLine(`${path}  moved for ${stage} on ${time.slice(0, 19).replace('T', ' ')} UTC, is ${location}`);
+  printLine(entries.length === 0 ? 'the trash is empty' : '`repro trash restore PATH` puts one back');
   return 0;
 }
 
@@ -30,6 +31,6 @@ export async function showTrash(options: { json?: boolean }): Promise<number> {
 export async function restoreTrash(path: string): Promise<number> {
   const root = findRoot(process.cwd());
   const { stage } = restoreFromTrash(root, normalise(root, normalise(root, '.', process.cwd()), path));
-  process.stdout.write(`${path} is back; it was moved for ${stage}\n`);
+  printLine(`${path} is back; it was moved for ${stage}`);
   return 0;
 }

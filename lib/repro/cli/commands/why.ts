@@ -3,11 +3,13 @@
  */
 
 import { equal, type Json, lookUp, parseSource } from '../../documents/index.ts';
+import { escapeLine } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
 import { makePlan, openProject, type Reason } from '../../planning/index.ts';
 import { type History, openHistory } from '../../results/index.ts';
 import { LOCK, type LockedStage, readLock } from '../../storage/index.ts';
 import { describeReason } from '../describe-reason.ts';
+import { print, printJson, printLine } from '../output.ts';
 
 /**
  * Prints the reasons why a stage is stale.
@@ -32,11 +34,11 @@ export async function why(target: string, options: { json?: boolean }): Promise<
       }
       stages[stage.name] = { state: status.state, reasons };
     }
-    if (options.json) process.stdout.write(`${JSON.stringify({ stages }, null, 2)}\n`);
+    if (options.json) printJson({ stages }, 2);
     else
       for (const [name, { state, reasons }] of Object.entries(stages)) {
-        process.stdout.write(`${name}: ${state}\n`);
-        for (const reason of reasons) process.stdout.write(describeReasonAndCommit(reason));
+        printLine(`${name}: ${state}`);
+        for (const reason of reasons) print(describeReasonAndCommit(reason));
       }
     return 0;
   } finally {
@@ -55,7 +57,7 @@ function describeReasonAndCommit(reason: Reason & { commit?: string }): string {
     (reason.kind === 'dep' || reason.kind === 'code' || reason.kind === 'out-changed') && reason.old && reason.new
       ? `: ${reason.old.sha256.slice(0, 12)} → ${reason.new.sha256.slice(0, 12)}`
       : '';
-  return `  ${describeReason(reason)}${hashes}${lastCommit}\n`;
+  return `  ${escapeLine(describeReason(reason))}${hashes}${lastCommit}\n`;
 }
 
 /**

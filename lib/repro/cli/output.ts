@@ -1,0 +1,47 @@
+/**
+ * Writes to stdout and stderr. All text passes here, because parts of it come from outside: names of files and stages,
+ * values of params and metrics, error messages, the output of stages. Control characters in it are shown as escapes
+ * (messages/terminal-text.ts). Only view.ts and stage-api/progress.ts write to a terminal themselves.
+ */
+import { escapeControls, escapeLine, outputLine, printableJson } from '../messages/index.ts';
+
+/** Prints text of several lines, such as a table. It ends with a line break of its own. */
+export function print(text: string): void {
+  process.stdout.write(escapeControls(text));
+}
+
+/** Prints one line. A line break in it is shown as `\n`, so that no name looks like a line of its own. */
+export function printLine(line: string): void {
+  process.stdout.write(`${escapeLine(line)}\n`);
+}
+
+/** Prints a value as JSON, on one line unless `indent` is given. */
+export function printJson(value: unknown, indent?: number): void {
+  process.stdout.write(`${printableJson(value, indent)}\n`);
+}
+
+/** Prints an error or a warning to stderr, after the name of the program. */
+export function printError(message: string): void {
+  process.stderr.write(`repro: ${escapeControls(message)}\n`);
+}
+
+/** Prints the kept output of a stage. */
+export function printOutput(text: string): void {
+  const colours = showsColours();
+  process.stdout.write(
+    text
+      .split('\n')
+      .map((line) => outputLine(line, colours))
+      .join('\n'),
+  );
+}
+
+/**
+ * Whether the colours of stages are printed: on a terminal, or if the environment variable FORCE_COLOR is set
+ * (force-color.org), and never if NO_COLOR is set (no-color.org).
+ */
+export function showsColours(): boolean {
+  const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
+  if (NO_COLOR) return false;
+  return (process.stdout.isTTY && TERM !== 'dumb') || (FORCE_COLOR !== undefined && !/^(0|false|)$/.test(FORCE_COLOR));
+}
