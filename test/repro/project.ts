@@ -33,6 +33,9 @@ import { bundleRunner } from '../../scripts/bundle-runner.mjs';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
 
+/** What every call of repro gets in addition to the environment of the tests: no GPUs, and no cache of the user. */
+const ENVIRONMENT = { CUDA_VISIBLE_DEVICES: '', XDG_CACHE_HOME: join(ROOT, 'node_modules/.cache/user') };
+
 /**
  * Bundles lib/repro into node_modules/.cache, once for each state of the sources.
  *
@@ -144,7 +147,7 @@ export class TestProject {
     const [program, ...rest] = shell === undefined ? call : ['sh', '-c', `${shell}; exec "$0" "$@"`, ...call];
     const child = spawn(program, rest, {
       cwd: this.path(folder),
-      env: { ...process.env, CUDA_VISIBLE_DEVICES: '', ...this.env },
+      env: { ...process.env, ...ENVIRONMENT, ...this.env },
     });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk) => (stdout += chunk));
@@ -166,7 +169,7 @@ export class TestProject {
     const call = `stty cols ${size.columns} rows ${size.rows}; exec ${words.join(' ')}`;
     const child = spawn('script', ['-qefc', call, '/dev/null'], {
       cwd: this.root,
-      env: { ...process.env, CUDA_VISIBLE_DEVICES: '', TERM: 'xterm', NO_COLOR: '', ...this.env },
+      env: { ...process.env, ...ENVIRONMENT, TERM: 'xterm', NO_COLOR: '', ...this.env },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     let written = '';

@@ -151,6 +151,8 @@ function environment(stage: Stage, { project, gpus, leasesGpus }: AttemptContext
     REPRO_STAGE: stage.name,
     [STAGES_ABOVE]: stagesAbove(project.root, stage.name),
     [LISTED_PARAMS]: listedParams(stage.params),
+    // tsx keeps compiled modules in a temporary folder that another user may have filled, and runs what it finds there.
+    TSX_DISABLE_CACHE: '1',
     ...(leasesGpus ? { CUDA_VISIBLE_DEVICES: gpus.join(',') } : {}),
     ...stage.env,
   };

@@ -5,9 +5,10 @@
  * a reboot.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
+import { makePrivateFolder } from '../files/index.ts';
 import { killOrphans, startTimeOf } from '../processes/index.ts';
 
 /** The holder of a stage or a GPU. */
@@ -37,9 +38,16 @@ export class Leases {
     return Leases.#open(join(root, '.repro', 'leases'));
   }
 
-  /** The leases of GPUs, which all projects of this user share. */
+  /**
+   * The leases of GPUs, which all projects of this user share. They are not in a folder for temporary files, because
+   * another user could put leases there that block every GPU.
+   *
+   * @throws ReproError if their folder cannot be made, or other users can write to it
+   */
   static ofGpus(): Promise<Leases> {
-    return Leases.#open(join(tmpdir(), `repro-gpus-${userInfo().uid}`));
+    const folder = join(userCache(), 'repro-gpus');
+    makePrivateFolder(folder);
+    return Leases.#open(folder);
   }
 
   static async #open(parent: string): Promise<Leases> {
@@ -110,6 +118,12 @@ export class Leases {
 
 function isAlive({ pid, started }: Lease): boolean {
   return startTimeOf(pid) === started;
+}
+
+/** The user's folder for caches. The XDG Base Directory Specification says that a relative path does not count. */
+function userCache(): string {
+  const named = process.env.XDG_CACHE_HOME ?? '';
+  return isAbsolute(named) ? named : join(homedir(), '.cache');
 }
 
 function bootId(): string {
