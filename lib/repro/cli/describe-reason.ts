@@ -1,5 +1,5 @@
 /** Describes the reasons why a stage is stale. */
-import type { Json } from '../documents/index.ts';
+import { type Json, WrittenNumber, writeJson } from '../documents/index.ts';
 import { listNames } from '../messages/index.ts';
 import type { Reason } from '../planning/index.ts';
 
@@ -34,5 +34,6 @@ export function describeReason(reason: Reason): string {
 }
 
 function describeValue(value: Json | undefined): string {
-  return value === undefined ? '(none)' : JSON.stringify(value);
+  if (value === undefined) return '(none)';
+  return value instanceof WrittenNumber ? value.text : writeJson(value);
 }

@@ -1,11 +1,19 @@
 /** Plain data: its type, lookup by dotted key, comparison that ignores the order of keys, and a canonical text. */
+import { WrittenNumber } from './written-number.ts';
 
 /** A value that JSON can express. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type Json =
+  | null
+  | boolean
+  | number
+  | WrittenNumber
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json };
 
-/** Whether the value is an object, but not a list. */
+/** Whether the value is a mapping: not a list, a number or a text. */
 export function isMapping(value: unknown): value is { readonly [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof WrittenNumber);
 }
 
 /** The value at a key; or the part of the key that is missing, and the keys that exist there. */
@@ -68,8 +76,13 @@ function longestName(mapping: { readonly [key: string]: Json }, rest: string): s
   return undefined;
 }
 
-/** JSON with sorted keys: equal values give equal texts. */
+/**
+ * JSON with sorted keys: equal values give equal texts, however a number is written. An integer that a `number` cannot
+ * hold is marked by an `n`, so that it differs from the number that it would be rounded to.
+ */
 export function canonical(value: Json | undefined): string {
+  if (value instanceof WrittenNumber)
+    return typeof value.value === 'bigint' ? `${value.value}n` : JSON.stringify(value.value);
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (isMapping(value)) {
     const members = Object.keys(value).sort();
@@ -81,6 +94,20 @@ export function canonical(value: Json | undefined): string {
 /** Whether two values are the same apart from the order of keys. */
 export function equal(a: Json | undefined, b: Json | undefined): boolean {
   return a === b || ((a === undefined) === (b === undefined) && canonical(a) === canonical(b));
+}
+
+/** Whether two values are the same, and their numbers are written in the same way. */
+export function equalAsWritten(a: Json, b: Json): boolean {
+  if (a instanceof WrittenNumber || b instanceof WrittenNumber)
+    return typeof a !== 'string' && typeof b !== 'string' && String(a) === String(b);
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((item, i) => equalAsWritten(item, b[i]));
+  if (!isMapping(a) || !isMapping(b)) return equal(a, b);
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => Object.hasOwn(b, key) && equalAsWritten(a[key], b[key]))
+  );
 }
 
 /** A leaf that differs between two values; a side without it is undefined. */

@@ -5,7 +5,9 @@
 import { readFileSync } from 'node:fs';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { describeError, nearestName, type Problem, plural, ReproError, suggestion } from '../messages/index.ts';
+import { isMapping, type Json } from './json.ts';
 import { dotted, type KeyPath, type SourceDocument } from './source-document.ts';
+import { rounded } from './written-number.ts';
 
 /**
  * Reads a schema file.
@@ -51,7 +53,8 @@ export async function checkAgainstSchema(document: SourceDocument, schema: objec
  * @throws ReproError with every problem found
  */
 export function checkWith(document: SourceDocument, validate: ValidateFunction): void {
-  if (!validate(document.value)) throw new ReproError(describeProblems(document, validate.errors ?? []));
+  if (!validate(rounded(document.value as Json)))
+    throw new ReproError(describeProblems(document, validate.errors ?? []));
 }
 
 function describeProblems(document: SourceDocument, errors: readonly ErrorObject[]): Problem[] {
@@ -229,6 +232,6 @@ function orList(items: readonly string[]): string {
 export function show(value: unknown): string {
   if (value === null || value === undefined) return 'empty';
   if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'a mapping';
+  if (isMapping(value)) return 'a mapping';
   return typeof value === 'string' ? `"${value.length > 40 ? `${value.slice(0, 40)}…` : value}"` : String(value);
 }

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { describeError, type Place, ReproError } from '../messages/index.ts';
 import type { FileSource } from './file-source.ts';
+import { isMapping } from './json.ts';
 import { loadYaml } from './load-yaml.ts';
 import type { Document as YamlDocument } from './yaml.ts';
 
@@ -177,7 +178,7 @@ function* leafPaths(
   path: KeyPath = [],
   above: readonly unknown[] = [],
 ): Generator<[path: KeyPath, leaf: unknown]> {
-  if (typeof value !== 'object' || value === null) yield [path, value];
+  if (!isMapping(value) && !Array.isArray(value)) yield [path, value];
   else if (above.includes(value)) yield [path, CIRCLE];
   else
     for (const [key, item] of Array.isArray(value) ? value.entries() : Object.entries(value))

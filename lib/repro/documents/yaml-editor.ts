@@ -12,8 +12,9 @@
  * lost.
  */
 import type { Alias, Document, Node, Pair, ParsedNode, YAMLMap, YAMLSeq } from 'yaml';
-import { equal, isMapping, type Json } from './json.ts';
+import { equalAsWritten, isMapping, type Json } from './json.ts';
 import type { YamlLibrary } from './load-yaml.ts';
+import { parseJson, writeJson } from './written-number.ts';
 
 /** How to write the text. */
 export interface RewriteOptions {
@@ -33,9 +34,9 @@ export function rewrite(yaml: YamlLibrary, text: string, wanted: Json, options: 
 
 function hasValue(yaml: YamlLibrary, text: string, wanted: Json, { json }: RewriteOptions): boolean {
   try {
-    if (json) return equal(JSON.parse(text), wanted);
+    if (json) return equalAsWritten(parseJson(text), wanted);
     const document = yaml.parseDocument(text, { merge: true });
-    return document.errors.length === 0 && equal(document.toJS() as Json, wanted);
+    return document.errors.length === 0 && equalAsWritten(document.toJS() as Json, wanted);
   } catch {
     return false;
   }
@@ -49,24 +50,12 @@ function writeInline(yaml: YamlLibrary, value: Json, { json }: RewriteOptions): 
       const members = Object.entries(value).map(([key, item]) => `${write(key)}: ${write(item)}`);
       return `{${members.join(', ')}}`;
     }
-    if (json) return JSON.stringify(value);
+    if (json) return writeJson(value);
     // Quotes are needed if the text has another meaning inside [] or {}.
     if (typeof value === 'string' && /[,[\]{}#:&*!|>'"%@`\n]/.test(value)) return JSON.stringify(value);
-    const text = yaml.stringify(value).trim();
-    return typeof value === 'number' ? withPoint(text) : text;
+    return yaml.stringify(value).trim();
   };
   return write(value);
-}
-
-/**
- * A number in a form that YAML 1.1 reads as a number too: PyYAML reads 1e-7 as a text.
- *
- * @example withPoint('1e-7') // '1.0e-07'
- */
-function withPoint(number: string): string {
-  const [, mantissa, sign, exponent] = /^(-?\d+(?:\.\d+)?)e([+-]?)(\d+)$/.exec(number) ?? [];
-  if (mantissa === undefined) return number;
-  return `${mantissa}${mantissa.includes('.') ? '' : '.0'}e${sign || '+'}${exponent.padStart(2, '0')}`;
 }
 
 interface Edit {
@@ -132,7 +121,7 @@ class Rewriter {
    * @returns false if the layout does not allow the change
    */
   #change(node: ParsedNode | null, value: Json, entry: Entry | undefined): boolean {
-    if (equal(this.#plain(node), value)) return true;
+    if (equalAsWritten(this.#plain(node), value)) return true;
     if (this.#yaml.isAlias(node) && !this.#options.writeOut) return true;
     const before = this.#edits.length;
     if (this.#yaml.isMap(node) && isMapping(value) && Object.keys(value).length > 0 && node.items.length > 0) {
@@ -169,7 +158,7 @@ class Rewriter {
     const merged = this.#plain(map as ParsedNode) as { readonly [key: string]: Json };
     for (const [key, item] of Object.entries(value)) {
       if (own.has(key)) continue;
-      const comesByMerge = Object.hasOwn(merged, key) && (!this.#options.writeOut || equal(merged[key], item));
+      const comesByMerge = Object.hasOwn(merged, key) && (!this.#options.writeOut || equalAsWritten(merged[key], item));
       if (!comesByMerge) steps.push({ key, value: item });
     }
     return steps;
@@ -390,10 +379,12 @@ function commonItems(a: readonly Json[], b: readonly Json[]): [inA: number, inB:
   const longest = Array.from({ length: a.length + 1 }, () => new Array<number>(b.length + 1).fill(0));
   for (let i = a.length - 1; i >= 0; i--)
     for (let j = b.length - 1; j >= 0; j--)
-      longest[i][j] = equal(a[i], b[j]) ? longest[i + 1][j + 1] + 1 : Math.max(longest[i + 1][j], longest[i][j + 1]);
+      longest[i][j] = equalAsWritten(a[i], b[j])
+        ? longest[i + 1][j + 1] + 1
+        : Math.max(longest[i + 1][j], longest[i][j + 1]);
   const common: [number, number][] = [];
   for (let i = 0, j = 0; i < a.length && j < b.length; ) {
-    if (equal(a[i], b[j])) common.push([i++, j++]);
+    if (equalAsWritten(a[i], b[j])) common.push([i++, j++]);
     else if (longest[i + 1][j] >= longest[i][j + 1]) i++;
     else j++;
   }

@@ -8,7 +8,7 @@
 import { join, normalize } from 'node:path';
 import {
   type EditedFiles,
-  equal,
+  equalAsWritten,
   isMapping,
   type Json,
   keyPath,
@@ -18,6 +18,9 @@ import {
   parseSource,
   readText,
   rewrite,
+  toPortable,
+  WrittenNumber,
+  writeJson,
   type YamlDocument,
   type YamlLibrary,
 } from '../documents/index.ts';
@@ -76,7 +79,7 @@ export async function editKey(root: string, file: string, path: KeyPath, value: 
 async function parseValue(text: string): Promise<Json> {
   if (text === '') return '';
   try {
-    return (await parseSource(text, '')).value as Json;
+    return toPortable((await parseSource(text, '')).value as Json);
   } catch (error) {
     throw error instanceof ReproError ? new ReproError(`the value: ${error.problems[0].message}`) : error;
   }
@@ -153,7 +156,7 @@ class Editor {
   /** Sets the value in the YAML document, so that every alias of it gets the new value too. */
   #valueWith(path: KeyPath, value: Json): Json {
     const before = this.#document.getIn(path, true) as { anchor?: string };
-    if (isMapping(value) || Array.isArray(value)) {
+    if (isMapping(value) || Array.isArray(value) || value instanceof WrittenNumber) {
       const node = this.#document.createNode(value);
       node.anchor = before.anchor;
       this.#document.setIn(path, node);
@@ -169,8 +172,8 @@ class Editor {
 
   /** Writes the whole file again, for a layout that does not allow a local change. In YAML, comments are kept. */
   #writeAnew(wanted: Json, json: boolean): string {
-    if (json) return `${JSON.stringify(wanted, null, 2)}\n`;
-    if (!equal(this.#value, wanted)) this.#document.contents = this.#document.createNode(wanted) as never;
+    if (json) return `${writeJson(wanted, 2)}\n`;
+    if (!equalAsWritten(this.#value, wanted)) this.#document.contents = this.#document.createNode(wanted) as never;
     return this.#document.toString({ lineWidth: 0, flowCollectionPadding: !/\{[^\s}]/.test(this.text) });
   }
 

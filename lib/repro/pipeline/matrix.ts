@@ -29,7 +29,7 @@ export function matrixCells(axes: { readonly [axis: string]: Json }): Cell[] {
   let cells: { axes: Record<string, string>; item: Record<string, Json> }[] = [{ axes: {}, item: {} }];
   for (const [axis, values] of Object.entries(rest)) {
     if (!Array.isArray(values)) throw new ReproError(`matrix.${axis} must be a list, but is ${show(values)}`);
-    const plain = values.every((value) => typeof value !== 'object' || value === null);
+    const plain = values.every(isPlain);
     if (plain) refuseDuplicates(`matrix.${axis}`, values);
     cells = cells.flatMap(({ axes, item }) =>
       values.map((value, i) => ({
@@ -57,12 +57,21 @@ function matches(item: Record<string, Json>, combination: Json): boolean {
   return Object.entries(combination as object).every(([axis, value]) => canonical(item[axis]) === canonical(value));
 }
 
-/** Refuses a value that is listed twice: two stages would have the same name. */
+/** Whether a value has a name of its own: it is neither a list nor a mapping. */
+function isPlain(value: Json): boolean {
+  return !Array.isArray(value) && !isMapping(value);
+}
+
+/**
+ * Refuses a value that is listed twice, also in another form such as 1 and 1.0: two stages would have the same name or do
+ * the same.
+ */
 function refuseDuplicates(list: string, values: readonly Json[]): void {
   const seen = new Set<string>();
   for (const value of values) {
-    if (seen.has(String(value))) throw new ReproError(`${list} holds ${show(value)} twice`);
-    seen.add(String(value));
+    const twice = seen.has(String(value)) || seen.has(canonical(value));
+    if (twice) throw new ReproError(`${list} holds ${show(value)} twice`);
+    seen.add(String(value)).add(canonical(value));
   }
 }
 
@@ -76,7 +85,7 @@ export function foreachCells(over: Json): Cell[] {
   if (isMapping(over))
     return Object.entries(over).map(([key, item]) => ({ name: key, item, key, axes: { item: key } }));
   if (!Array.isArray(over)) throw new ReproError(`foreach must go over a list or a mapping, but is ${show(over)}`);
-  const plain = over.every((item) => typeof item !== 'object' || item === null);
+  const plain = over.every(isPlain);
   if (plain) refuseDuplicates('foreach', over);
   return over.map((item, i) => {
     const name = plain ? String(item) : String(i);

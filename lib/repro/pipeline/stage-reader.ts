@@ -1,5 +1,13 @@
 /** Reads one definition in pipeline.yaml as a Stage: fills in its templates and checks the values. */
-import { isMapping, type Json, type KeyPath, type SourceDocument, show } from '../documents/index.ts';
+import {
+  isMapping,
+  type Json,
+  type KeyPath,
+  numberOf,
+  rounded,
+  type SourceDocument,
+  show,
+} from '../documents/index.ts';
 import { type Problem, parseBytes, parseSeconds, ReproError } from '../messages/index.ts';
 import { normalise } from './paths.ts';
 import { type Output, PARAMS, type ParamSource, type Resources, type Stage } from './pipeline.ts';
@@ -72,7 +80,7 @@ export class StageReader {
       kind,
       cache: cache !== false,
       persist: persist === true,
-      ...(Object.keys(rest).length > 0 ? { options: rest } : {}),
+      ...(Object.keys(rest).length > 0 ? { options: rounded(rest) as typeof rest } : {}),
     }));
   }
 
@@ -122,7 +130,7 @@ export class StageReader {
   #text(body: { [key: string]: Json }, key: string): string | undefined {
     const value = this.#readValue(body, key);
     if (value === undefined) return undefined;
-    if (typeof value === 'object') throw this.#errorAt([key], `must be a text, but is ${show(value)}`);
+    if (Array.isArray(value) || isMapping(value)) throw this.#errorAt([key], `must be a text, but is ${show(value)}`);
     return String(value);
   }
 
@@ -142,7 +150,7 @@ export class StageReader {
     for (const step of path) value = (value as { [key: string]: Json } | undefined)?.[step];
     if (value === undefined) return undefined;
     const filled = this.#withPlace(path, () => fillIn(value, this.#context));
-    const number = typeof filled === 'string' && filled.trim() !== '' ? Number(filled) : filled;
+    const number = typeof filled === 'string' && filled.trim() !== '' ? Number(filled) : numberOf(filled);
     if (typeof number !== 'number' || !isAllowed(number))
       throw this.#errorAt(path, `must be ${what}, but is ${show(filled)}`);
     return number;

@@ -82,7 +82,7 @@ function resolveReference(reference: string, context: Context): Json {
 }
 
 function plainText(value: Json, what: string): string {
-  if (typeof value === 'object' && value !== null) {
+  if (Array.isArray(value) || isMapping(value)) {
     throw new ReproError(`${what} is ${Array.isArray(value) ? 'a list' : 'a mapping'}, which cannot be part of a text`);
   }
   return String(value);

@@ -1,5 +1,5 @@
 /** The values for templates: params.yaml, other files, and mappings in pipeline.yaml. */
-import { type FileSource, isMapping, type Json, lookUp, readDocumentFrom, show } from '../documents/index.ts';
+import { equal, type FileSource, isMapping, type Json, lookUp, readDocumentFrom, show } from '../documents/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
 
 /** Reads vars files, each once, merges them into contexts, and adds the files to `sources`. */
@@ -52,7 +52,7 @@ function mergeInto(target: Record<string, Json>, from: { readonly [key: string]:
       const merged = { ...(target[key] as Record<string, Json>) };
       mergeInto(merged, value, `${prefix}${key}.`);
       target[key] = merged;
-    } else if (JSON.stringify(target[key]) !== JSON.stringify(value))
+    } else if (!equal(target[key], value))
       throw new ReproError(`"${prefix}${key}" has two values in the vars: ${show(target[key])} and ${show(value)}`);
   }
 }

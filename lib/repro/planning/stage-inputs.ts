@@ -6,6 +6,7 @@ import {
   type Json,
   lookUp,
   parseSettings,
+  unpackJson,
 } from '../documents/index.ts';
 import {
   type Content,
@@ -120,12 +121,12 @@ export class StageInputs {
     if (text === undefined) return undefined;
     const sha = sha256(text);
     if (!this.#params.has(sha)) {
-      const memo = this.#state.memos.get(`params ${sha}`);
-      if (memo !== undefined) this.#params.set(sha, JSON.parse(memo));
+      const memo = this.#state.memos.get(`values ${sha}`);
+      if (memo !== undefined) this.#params.set(sha, unpackJson(memo));
       else {
         const value = ((await parseSettings(text, file)).value ?? {}) as Json;
         this.#params.set(sha, value);
-        this.#state.memos.put(`params ${sha}`, JSON.stringify(value));
+        this.#state.memos.put(`values ${sha}`, JSON.stringify(value));
       }
     }
     return this.#params.get(sha);

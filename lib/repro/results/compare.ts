@@ -4,7 +4,17 @@
  */
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
-import { equal, isMapping, type Json, leaves, parseSource } from '../documents/index.ts';
+import {
+  equal,
+  isMapping,
+  type Json,
+  leaves,
+  numberOf,
+  ofInteger,
+  parseJson,
+  parseSource,
+  type WrittenNumber,
+} from '../documents/index.ts';
 import { type Content, contentWithin, sha256 } from '../hashing/index.ts';
 import { ReproError } from '../messages/index.ts';
 import { contains, loadPipeline, PARAMS, type Stage } from '../pipeline/index.ts';
@@ -117,7 +127,7 @@ export interface Change {
   old: Json | undefined;
   new: Json | undefined;
   /** new − old, if both are numbers. */
-  diff?: number;
+  diff?: number | WrittenNumber;
 }
 
 /** Changes by file, then by dotted key. */
@@ -158,12 +168,25 @@ export async function diffFiles(
     for (const key of new Set([...oldValues.keys(), ...newValues.keys()])) {
       const [was, is] = [oldValues.get(key), newValues.get(key)];
       if (!options.all && equal(was, is)) continue;
-      const diff = typeof was === 'number' && typeof is === 'number' ? is - was : undefined;
+      const diff = difference(was, is);
       changes[pair.file] ??= {};
       changes[pair.file][key] = { old: was, new: is, ...(diff === undefined ? {} : { diff }) };
     }
   }
   return changes;
+}
+
+/** b − a, exactly if both are integers; undefined if one of them is not a number. */
+function difference(a: Json | undefined, b: Json | undefined): number | WrittenNumber | undefined {
+  const [from, to] = [numberOf(a), numberOf(b)];
+  if (from === undefined || to === undefined) return undefined;
+  const isLarge = typeof from === 'bigint' || typeof to === 'bigint';
+  if (!isLarge || !isWhole(from) || !isWhole(to)) return Number(to) - Number(from);
+  return ofInteger(BigInt(to) - BigInt(from));
+}
+
+function isWhole(value: number | bigint): boolean {
+  return typeof value === 'bigint' || Number.isInteger(value);
 }
 
 /**
@@ -204,7 +227,7 @@ async function parseFile(text: string, file: string): Promise<Json> {
   }
   if (kind === '.json') {
     try {
-      return nameNonFinite(JSON.parse(quoteNonFinite(text)));
+      return nameNonFinite(parseJson(quoteNonFinite(text)));
     } catch (error) {
       throw new ReproError({ message: `this is not valid JSON: ${(error as Error).message}`, place: { file } });
     }

@@ -16,7 +16,7 @@
  * tables leave their values out and a note counts them; `--all` shows them.
  */
 
-import { equal, type Json } from '../documents/index.ts';
+import { equal, type Json, numberOf, writeJson } from '../documents/index.ts';
 import { listNames, plural } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { Change, Changes, Side } from './compare.ts';
@@ -110,7 +110,9 @@ export function diffTables(
         }
         const spread = noise?.spread(file, key);
         const isWithin =
-          spread !== undefined && Boolean(change.diff) && Math.abs(change.diff!) <= spread * ROUNDING_TOLERANCE;
+          spread !== undefined &&
+          Number(change.diff ?? 0) !== 0 &&
+          Math.abs(Number(change.diff)) <= spread * ROUNDING_TOLERANCE;
         return [
           ...changeCells(change, precision),
           ...(noise
@@ -243,7 +245,10 @@ function noiseOf({ axes, cells }: Sweep, changes: Values<Change>): Noise | undef
 
 /** The largest number minus the smallest; undefined if there are fewer than two numbers. */
 function range(values: readonly (Json | undefined)[]): number | undefined {
-  const numbers = values.filter((value) => typeof value === 'number');
+  const numbers = values
+    .map(numberOf)
+    .filter((value) => value !== undefined)
+    .map(Number);
   return numbers.length < 2 ? undefined : Math.max(...numbers) - Math.min(...numbers);
 }
 
@@ -254,15 +259,17 @@ function countFiles(paths: readonly string[]): string {
 /**
  * The three cells of a change: old value, new value and difference.
  *
- * @param precision at most this many significant digits
+ * @param precision at most this many significant digits; 'as written': the old and the new value are not shortened
  * @returns the third cell is "new" or "removed" if only one side has the value, and empty if the values are not numbers
  */
-export function changeCells(change: Change, precision?: number): string[] {
+export function changeCells(change: Change, precision?: number | 'as written'): string[] {
   const { diff } = change;
   return [
     formatValue(change.old, precision),
     formatValue(change.new, precision),
-    diff === undefined ? describeOneSided(change) : `${diff > 0 ? '+' : ''}${formatValue(diff, precision)}`,
+    diff === undefined
+      ? describeOneSided(change)
+      : `${Number(diff) > 0 ? '+' : ''}${formatValue(diff, precision === 'as written' ? undefined : precision)}`,
   ];
 }
 
@@ -272,9 +279,11 @@ function describeOneSided(change: Change): string {
 }
 
 /** Integers are printed in full. Other numbers have at most `precision` significant digits. */
-function formatValue(value: Json | undefined, precision = 5): string {
+function formatValue(value: Json | undefined, precision: number | 'as written' = 5): string {
   if (value === undefined) return '—';
-  if (typeof value === 'number')
-    return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(precision)));
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  const number = numberOf(value);
+  if (number !== undefined && precision === 'as written') return String(value);
+  if (typeof number === 'bigint' || Number.isInteger(number)) return String(number);
+  if (number !== undefined) return String(Number(number.toPrecision(precision as number)));
+  return typeof value === 'string' ? value : writeJson(value);
 }

@@ -30,11 +30,16 @@ export function listedParams(sources: readonly ParamSource[]): string {
  * @returns a read-only view of `value`; reading an unlisted param there throws ReproError
  */
 export function onlyListed(value: Json, file: string, environment: NodeJS.ProcessEnv = process.env): Json {
-  const listed = environment[LISTED_PARAMS];
-  if (listed === undefined) return value;
-  const keys = (JSON.parse(listed) as { [file: string]: string[] | null })[file];
-  if (keys === undefined || keys === null) return value;
+  const keys = listedKeys(file, environment);
+  if (keys === undefined) return value;
   return guard(value, [], { file, keys, stage: environment.REPRO_STAGE ?? 'this stage' });
+}
+
+/** The keys of a file that the running stage lists; undefined if it may read all of it. */
+export function listedKeys(file: string, environment: NodeJS.ProcessEnv = process.env): readonly string[] | undefined {
+  const listed = environment[LISTED_PARAMS];
+  if (listed === undefined) return undefined;
+  return (JSON.parse(listed) as { [file: string]: string[] | null })[file] ?? undefined;
 }
 
 /** The params of one file that a stage lists. */

@@ -1,6 +1,18 @@
 /** Reads a params file for a stage program and checks it. */
-import { checkAgainstSchema, type Json, readDocument, readSchema, type SourceDocument } from '../documents/index.ts';
-import { onlyListed } from './listed-params.ts';
+import {
+  checkAgainstSchema,
+  type Json,
+  type KeyPath,
+  keyPath,
+  leaves,
+  numberOf,
+  readDocument,
+  readSchema,
+  rounded,
+  type SourceDocument,
+} from '../documents/index.ts';
+import { ReproError } from '../messages/index.ts';
+import { listedKeys, onlyListed } from './listed-params.ts';
 
 /** Options of readParams. */
 export interface ReadParamsOptions {
@@ -23,5 +35,26 @@ export async function readParams(file: string, options: ReadParamsOptions = {}):
   if (options.schema !== undefined) {
     await checkAgainstSchema(document, readSchema(options.schema), options.schema);
   }
-  return onlyListed(document.value as Json, file);
+  refuseLargeIntegers(document, listedKeys(file));
+  return onlyListed(rounded(document.value as Json), file);
+}
+
+/**
+ * Refuses integers that a `number` cannot hold, because the program would compute with another one.
+ *
+ * @param keys the listed keys; others are not read. Undefined for all
+ */
+function refuseLargeIntegers({ value, at }: SourceDocument, keys: readonly string[] | undefined): void {
+  for (const [key, leaf] of leaves(value as Json)) {
+    if (typeof numberOf(leaf) !== 'bigint') continue;
+    const isRead =
+      keys === undefined ||
+      keys.some((listed) => listed === key || (/^[.[]/.test(key.slice(listed.length)) && key.startsWith(listed)));
+    if (isRead)
+      throw new ReproError({
+        message: `${key} is ${leaf}, which JavaScript would round to ${Number(leaf)}; write it in quotes, so that it is read as a text, or use at most 2^53`,
+        place: at(keyPath(value as Json, key) as KeyPath, 'value'),
+        key,
+      });
+  }
 }

@@ -3,7 +3,7 @@
  * canonical text, the one that the YAML library writes. Most blocks hold only plain words and numbers; these are
  * written by `plainText`, which gives the same text in a tenth of the time.
  */
-import { isMapping, type Json, loadYaml } from '../documents/index.ts';
+import { isMapping, type Json, loadYaml, WrittenNumber } from '../documents/index.ts';
 import type { Content } from '../hashing/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 
@@ -143,7 +143,7 @@ const LONGEST = 1000;
 
 function plainWord(value: Json): string | undefined {
   if (Array.isArray(value) || isMapping(value) || Object.is(value, -0)) return undefined;
-  if (typeof value !== 'string') return JSON.stringify(value);
+  if (typeof value !== 'string') return value instanceof WrittenNumber ? value.text : JSON.stringify(value);
   if (QUOTED.test(value)) return `"${value}"`;
   return HASH.test(value) || (value.length <= LONGEST && WORDS.test(value)) ? value : undefined;
 }

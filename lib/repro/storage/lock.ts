@@ -6,7 +6,7 @@
  * A block is always replaced whole. The text of every other block stays the same, byte for byte.
  */
 import { join } from 'node:path';
-import { readText } from '../documents/index.ts';
+import { readText, unpackJson } from '../documents/index.ts';
 import { writeAtomically } from '../files/index.ts';
 import { type State, sha256, statOrUndefined, statSignature } from '../hashing/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
@@ -83,7 +83,7 @@ export class Lock {
     const text = await blockText(name, block);
     await this.#parsing;
     this.#parsed.set(name, block);
-    this.#state.memos.put(`lock ${sha256(text)}`, JSON.stringify(block));
+    this.#state.memos.put(`block ${sha256(text)}`, JSON.stringify(block));
     this.#change(name, text);
   }
 
@@ -166,13 +166,13 @@ export class Lock {
     this.version++;
     const parsed = new Map<string, LockedStage>();
     for (const [name, text] of this.#texts) {
-      const key = `lock ${sha256(text)}`;
+      const key = `block ${sha256(text)}`;
       const memo = this.#state.memos.get(key);
       let block: LockedStage;
       if (memo === undefined) {
         block = await parseBlock(name, text);
         this.#state.memos.put(key, JSON.stringify(block));
-      } else block = JSON.parse(memo);
+      } else block = unpackJson(memo) as unknown as LockedStage;
       parsed.set(name, block);
     }
     this.#parsed = parsed;

@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { unpackJson } from '../documents/index.ts';
 import { writeAtomically } from '../files/index.ts';
 import { type Content, sameContent } from '../hashing/index.ts';
 import type { Stage } from '../pipeline/index.ts';
@@ -29,7 +30,7 @@ export class RunCache {
     const text = readOrUndefined(this.path(key));
     if (text === undefined) return undefined;
     try {
-      const block = JSON.parse(text) as LockedStage;
+      const block = unpackJson(text) as unknown as LockedStage;
       if (stage.outs.every(({ path }) => /^[0-9a-f]{64}$/.test(block.outs?.[path]?.sha256 ?? ''))) return block;
     } catch {}
     this.drop(key);

@@ -111,7 +111,7 @@ export async function diffParams(
   }
   const [from, to] = [sides[0].name, sides[1].name];
   const rows = Object.entries(changes).flatMap(([file, keys]) =>
-    Object.entries(keys).map(([key, change]) => [file, key, ...changeCells(change, options.precision)]),
+    Object.entries(keys).map(([key, change]) => [file, key, ...changeCells(change, options.precision ?? 'as written')]),
   );
   const table = { header: ['file', 'param', from, to, 'change'], rows };
   printAsText(rows.length === 0 ? [] : [table], options, `no param differs between ${from} and ${to}`);
