@@ -22,7 +22,7 @@ describe('removing and overwriting', () => {
     'storage/run-cache.ts': '.repro/runs',
     'storage/copies.ts': '.repro/cache; gives a persistent output that is a link into it a copy of its own',
     'storage/cache.ts': '.repro/cache; an output that is restored, after removeUserPath',
-    'storage/remote.ts': 'the remote and .repro/cache',
+    'storage/transfer.ts': 'the remote and .repro/cache',
     'storage/lock.ts': 'dvc-like.lock',
     'pipeline/edit-params.ts': 'the params file that -S names; pipeline.yaml for freeze',
     'execution/attempt-log.ts': '.repro/attempts.jsonl and .repro/logs',

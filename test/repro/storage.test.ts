@@ -1,6 +1,16 @@
 /** gc by age and size, checkout, and remotes that are folders: every option. */
 import { createHash } from 'node:crypto';
-import { chmodSync, cpSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { project, removeProjects, type TestProject, until } from './project.ts';
@@ -170,24 +180,62 @@ describe('remotes', () => {
     expect(await other.outcomes()).toEqual({});
   });
 
-  test('an object cut short in the remote is pushed again, and a good object here is not replaced by a bad one there', async () => {
+  test('a push replaces damaged objects and runs of the remote; a fetch names them, and replaces damaged ones here', async () => {
+    const made = pair();
+    await made.outcomes();
+    const store = project({}).root;
+    await made.repro('push', '-r', store);
+    const objects = files(join(store, 'sha256'));
+    /** Damages a file, with a text of any other length or of the same one. */
+    const damage = (file: string, text: (old: string) => string) => {
+      chmodSync(file, 0o644);
+      writeFileSync(file, text(readFileSync(file, 'utf8')));
+    };
+    const cut = (file: string) => damage(file, () => '');
+    const flip = (file: string) => damage(file, (old) => `!${old.slice(1)}`);
+
+    const before = objects.map((file) => readFileSync(file, 'utf8'));
+    for (const [i, file] of objects.entries()) (i % 2 === 0 ? cut : flip)(file);
+    for (const run of files(join(store, 'runs'))) cut(run);
+    const elsewhere = await clone(made).repro('pull', '-r', store);
+    expect([elsewhere.exit, elsewhere.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^repro: big: .* is damaged; it was not copied$/m),
+    ]);
+    expect((await made.repro('fetch', '-r', store, 'make')).stdout).toBe('0 objects fetched, 1 there already\n');
+    // The objects and the runs of both stages.
+    expect((await made.repro('push', '-r', store)).stdout).toBe(
+      `0 objects pushed, 0 there already, ${objects.length + 2} repaired\n`,
+    );
+    expect(objects.map((file) => readFileSync(file, 'utf8'))).toEqual(before);
+    const other = clone(made);
+    expect((await other.repro('pull', '-r', store)).exit).toBe(0);
+    expect(await other.outcomes()).toEqual({});
+
+    flip(files(other.path('.repro/cache/sha256'))[0]);
+    expect((await other.repro('pull', '-r', store)).stdout).toBe(
+      `0 objects fetched, ${objects.length - 1} there already, 1 repaired\n0 outputs checked out\n`,
+    );
+  });
+
+  test('a folder in place of an object or of the remote is named and kept, and so is a remote that cannot be written', async () => {
     const made = pair();
     await made.outcomes();
     const store = project({}).root;
     await made.repro('push', '-r', store, 'make');
     const [object] = files(join(store, 'sha256'));
-    const cutShort = () => {
-      chmodSync(object, 0o644);
-      writeFileSync(object, '');
-    };
+    rmSync(object);
+    mkdirSync(join(object, 'mine'), { recursive: true });
+    const blocked = await made.repro('push', '-r', store, 'make');
+    expect([blocked.exit, blocked.stderr]).toEqual([1, `repro: big: ${object} is not a file; remove it\n`]);
+    const there = await clone(made).repro('fetch', '-r', store, 'make');
+    expect([there.exit, there.stderr]).toEqual([1, `repro: big: ${object} is not a file; it was not copied\n`]);
+    expect(statSync(join(object, 'mine')).isDirectory()).toBe(true);
 
-    cutShort();
-    expect((await made.repro('fetch', '-r', store, 'make')).stdout).toBe('0 objects fetched, 1 there already\n');
-    expect((await made.repro('push', '-r', store, 'make')).stdout).toBe('1 object pushed, 0 there already\n');
-    cutShort();
-    const elsewhere = await clone(made).repro('fetch', '-r', store, 'make');
-    expect(elsewhere.exit).toBe(1);
-    expect(elsewhere.stderr).toContain('is damaged; it was not copied');
+    const file = await made.repro('push', '-r', 'in.txt');
+    expect([file.exit, file.stderr]).toEqual([2, expect.stringMatching(/in\.txt is a file; a remote is a folder/)]);
+    const below = await made.repro('push', '-r', 'in.txt/store');
+    expect([below.exit, below.stderr]).toEqual([1, expect.stringMatching(/cannot be written: part of its path is a/)]);
   });
 
   test('a push or pull that is killed leaves no incomplete object, and continues where it stopped', async () => {
@@ -239,6 +287,24 @@ stages:
       2,
       expect.stringMatching(/config\.yaml:1:1: unknown key "remote"; did you mean "remotes"\?/),
     ]);
+  });
+
+  test('a remote with an address that is not a folder is refused before anything is written', async () => {
+    const made = pair();
+    made.write('.repro/config.yaml', 'remotes: {cloud: "s3://bucket/store"}\n');
+    const before = made.snapshot();
+    for (const [args, message] of [
+      [
+        ['push'],
+        /^repro: \.repro\/config\.yaml:1:18: "s3:\/\/bucket\/store" is a URL .*a remote is a folder, such as a/,
+      ],
+      [['pull', '-r', 'user@host:/srv/store'], /^repro: "user@host:\/srv\/store" names another machine or service/],
+      [['--pull', '-r', 'gs://bucket', '-S', '+p=1'], /^repro: "gs:\/\/bucket" is a URL/],
+    ] as const) {
+      const { exit, stderr } = await made.repro(...args);
+      expect([exit, stderr]).toEqual([2, expect.stringMatching(message)]);
+    }
+    expect(made.snapshot()).toEqual(before);
   });
 
   test('an output that the remote lacks is reported, and with --pull the stage runs here', async () => {

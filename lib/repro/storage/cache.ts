@@ -74,7 +74,7 @@ export class Cache {
 
   /** Keeps only the manifest of a folder or closure. With it, a later call can name the files that changed. */
   async saveManifest({ content: { sha256 }, manifest }: Scanned): Promise<void> {
-    if (manifest === undefined || this.#objects.has(sha256)) return;
+    if (manifest === undefined || (await this.#objects.problem(sha256)) === undefined) return;
     await this.#objects.make((path) => {
       writeNew(path, manifest);
       return { sha256 };

@@ -7,7 +7,8 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkAgainstSchema, readDocument } from '../documents/index.ts';
+import { checkAgainstSchema, type KeyPath, readDocument } from '../documents/index.ts';
+import type { Place } from '../messages/index.ts';
 
 /** Path of the file, relative to the pipeline's folder. */
 export const CONFIG = '.repro/config.yaml';
@@ -41,4 +42,9 @@ export async function readConfig(root: string): Promise<Config> {
   const document = await readDocument(join(root, CONFIG), CONFIG);
   await checkAgainstSchema(document, SCHEMA, CONFIG);
   return (document.value ?? {}) as Config;
+}
+
+/** The place of a setting that the file has, for messages. */
+export async function placeInConfig(root: string, path: KeyPath): Promise<Place> {
+  return (await readDocument(join(root, CONFIG), CONFIG)).at(path, 'value');
 }

@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isLeftover, moveIntoPlace, temporaryPath } from '../files/index.ts';
 import { type ContentHasher, isSha256 } from '../hashing/index.ts';
+import { describeError } from '../messages/index.ts';
 import { cannotWrite } from './copies.ts';
 
 /** Adds, finds and checks objects. */
@@ -36,7 +37,12 @@ export class ObjectStore {
   /** A message if the object is missing or damaged; a damaged one is removed. */
   async problem(sha256: string): Promise<string | undefined> {
     if (!isSha256(sha256)) return `${JSON.stringify(sha256)} is not a SHA-256`;
-    const found = await this.#hasher.hashOf(this.path(sha256));
+    let found: string | undefined;
+    try {
+      found = await this.#hasher.hashOf(this.path(sha256));
+    } catch (error) {
+      return `${sha256.slice(0, 12)} in the cache is damaged: ${describeError(error)}`;
+    }
     if (found === undefined) return `${sha256.slice(0, 12)} is missing from the cache`;
     if (found === sha256) return undefined;
     if (!this.#readOnly) rmSync(this.path(sha256), { force: true });

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync } 
 import { dirname, join } from 'node:path';
 import { unpackJson } from '../documents/index.ts';
 import { writeAtomically } from '../files/index.ts';
-import { type Content, sameContent } from '../hashing/index.ts';
+import { type Content, isSha256, sameContent } from '../hashing/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { LockedStage } from './lock-text.ts';
 
@@ -31,7 +31,7 @@ export class RunCache {
     if (text === undefined) return undefined;
     try {
       const block = unpackJson(text) as unknown as LockedStage;
-      if (stage.outs.every(({ path }) => /^[0-9a-f]{64}$/.test(block.outs?.[path]?.sha256 ?? ''))) return block;
+      if (stage.outs.every(({ path }) => isSha256(block.outs?.[path]?.sha256))) return block;
     } catch {}
     this.drop(key);
     return 'damaged';
@@ -74,6 +74,16 @@ export class RunCache {
   /** Removes an entry. */
   drop(key: string): void {
     if (!this.#readOnly) rmSync(this.path(key), { force: true });
+  }
+}
+
+/** Whether a text is an entry of the run cache. It may be cut short or damaged. */
+export function isRun(text: string): boolean {
+  try {
+    const block = JSON.parse(text) as LockedStage;
+    return Object.values(block.outs ?? {}).every(({ sha256 }) => isSha256(sha256)) && 'cmd' in block;
+  } catch {
+    return false;
   }
 }
 

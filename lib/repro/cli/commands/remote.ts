@@ -1,7 +1,7 @@
 /** `repro push`, `repro fetch` and `repro pull`. Pull is fetch and then checkout. */
 
 import { plural } from '../../messages/index.ts';
-import { select } from '../../pipeline/index.ts';
+import { findRoot, select } from '../../pipeline/index.ts';
 import { openProject, type Project } from '../../planning/index.ts';
 import { fetch, push, remoteFolder, type TransferSource } from '../../storage/index.ts';
 import { printError, printLine } from '../output.ts';
@@ -19,16 +19,19 @@ export async function remote(
   targets: readonly string[],
   options: { remote?: string },
 ): Promise<number> {
+  const folder = await remoteFolder(findRoot(process.cwd()), options.remote);
   const project = await openProject(process.cwd(), { write: true });
   try {
     const names = select(project.graph, { targets, single: true });
-    const folder = await remoteFolder(project.root, options.remote);
-    const { copied, present, problems } = await (verb === 'push' ? push : fetch)(
+    const { copied, present, repaired, problems } = await (verb === 'push' ? push : fetch)(
       transferSource(project),
       names,
       folder,
     );
-    printLine(`${plural(copied, 'object')} ${verb === 'push' ? 'pushed' : 'fetched'}, ${present} there already`);
+    const repairs = repaired > 0 ? `, ${repaired} repaired` : '';
+    printLine(
+      `${plural(copied, 'object')} ${verb === 'push' ? 'pushed' : 'fetched'}, ${present} there already${repairs}`,
+    );
     if (verb === 'pull') {
       project.stageInputs.forget();
       const result = await checkOutStages(project, names);
@@ -44,5 +47,6 @@ export async function remote(
 
 /** The part of a project that push and fetch use. */
 export function transferSource(project: Project): TransferSource {
-  return { root: project.root, lock: project.lock, stages: project.graph.stages };
+  const { root, lock, graph, hasher } = project;
+  return { root, lock, stages: graph.stages, hasher };
 }

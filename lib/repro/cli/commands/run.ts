@@ -42,6 +42,7 @@ const SETTLING_TIME = 40;
  */
 export async function run(targets: readonly string[], options: RunOptions): Promise<number> {
   const root = findRoot(process.cwd());
+  const remote = options.pull ? await remoteFolder(root, options.remote) : undefined;
   const { singleItem: single, pipeline, downstream, glob } = options;
   const selection = { targets, single, pipeline, downstream, glob };
   const edited = options.setParam && (await editedTexts(root, options.setParam));
@@ -55,7 +56,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
   const project = await openProject(root, options.dry ? { write: false, edited } : { write: true });
   try {
     const names = select(project.graph, selection);
-    if (options.pull && !options.dry) await pullMissing(project, names, options.remote);
+    if (remote !== undefined && !options.dry) await pullMissing(project, names, remote);
     const planOptions = {
       force: options.force,
       runCache: options.runCache,
@@ -100,8 +101,8 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
 }
 
 /** Data that the remote lacks is reported, but the run goes on, because stages can still make it. */
-async function pullMissing(project: Project, names: readonly string[], remote: string | undefined): Promise<void> {
-  const { problems } = await fetch(transferSource(project), names, await remoteFolder(project.root, remote));
+async function pullMissing(project: Project, names: readonly string[], remote: string): Promise<void> {
+  const { problems } = await fetch(transferSource(project), names, remote);
   for (const problem of problems) printError(problem);
 }
 
