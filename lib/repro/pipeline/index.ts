@@ -2,7 +2,7 @@
  * pipeline.yaml as stages and their graph.
  *
  *   pipeline.ts        the types Pipeline and Stage
- *   load-pipeline.ts   reads pipeline.yaml with check-pipeline.ts (schema), vars.ts and template.ts,
+ *   load-pipeline.ts   reads pipeline.yaml with check-pipeline.ts (schema), vars.ts, stage-vars.ts and template.ts,
  *                      matrix.ts (matrix and foreach) and stage-reader.ts (one stage)
  *   graph.ts           which stage needs which, and the stages that a call selects
  *   removed-paths.ts   which paths may be outputs and checkpoints, because repro removes them

@@ -12,6 +12,7 @@ import { type Cell, foreachCells, matrixCells } from './matrix.ts';
 import { isOutside, normalise } from './paths.ts';
 import { PARAMS, PIPELINE, type Pipeline, type Stage } from './pipeline.ts';
 import { StageReader, withPlace } from './stage-reader.ts';
+import { StageVars } from './stage-vars.ts';
 import { type Context, fillIn } from './template.ts';
 import { VarsReader } from './vars.ts';
 
@@ -48,7 +49,7 @@ export async function loadPipeline(
   await checkSettings(schemas);
 
   const sources = [PIPELINE];
-  const vars = new VarsReader(files, sources);
+  const vars = new VarsReader(root, files, sources);
   const context: Record<string, Json> = {};
   if ((await files.read(PARAMS)) !== undefined) await vars.merge(context, PARAMS);
   else sources.push(PARAMS);
@@ -90,9 +91,14 @@ async function expand(
   const isForeach = definition.foreach !== undefined;
   const body = (isForeach ? definition.do : definition) as { [key: string]: Json };
   const source: KeyPath = isForeach ? ['stages', group, 'do'] : ['stages', group];
-  const context: Record<string, Json> = { ...globals };
-  for (const [i, entry] of ((body.vars ?? []) as Json[]).entries())
-    await withPlace(document, [...source, 'vars', i], () => vars.merge(context, entry));
+  if (isForeach && body.matrix !== undefined)
+    throw new ReproError({
+      message: `${group}: a stage has either foreach or matrix; a matrix with one more axis does the same`,
+      place: document.at([...source, 'matrix']),
+    });
+  const cellBy = isForeach ? 'foreach' : body.matrix === undefined ? undefined : 'matrix';
+  const stageVars = new StageVars(document, source, body, { vars, root, cellBy });
+  const context = stageVars.varyByCell ? globals : await stageVars.addTo(globals);
 
   let cells: (Cell | undefined)[] = [undefined];
   if (isForeach) {
@@ -104,12 +110,15 @@ async function expand(
       matrixCells(fillIn(body.matrix, context) as { readonly [axis: string]: Json }),
     );
   }
-  return cells.map((cell) => {
+  const stages: Stage[] = [];
+  for (const cell of cells) {
     const name = cell ? `${group}@${cell.name}` : group;
-    const inner = cell ? { ...context, item: cell.item, key: cell.key } : context;
+    const outer = cell ? { ...context, item: cell.item, key: cell.key } : context;
+    const inner = stageVars.varyByCell ? await stageVars.addTo(outer) : outer;
     const stage = new StageReader(document, source, root, inner).read(name, group, body);
-    return cell ? { ...stage, axes: cell.axes } : stage;
-  });
+    stages.push(cell ? { ...stage, axes: cell.axes } : stage);
+  }
+  return stages;
 }
 
 function checkNames(document: SourceDocument, stages: readonly Stage[]): void {

@@ -21,7 +21,7 @@ export interface Cell {
  * Every combination of the axes; the last axis changes fastest. The name joins the values by "-"; if an axis contains
  * lists or mappings, its values are named by axis and index.
  *
- * @throws ReproError if an axis is not a list, has a value twice, or `exclude` names an unknown axis
+ * @throws ReproError if there is no axis, if one is not a list or has a value twice, or if `exclude` names an unknown one
  */
 export function matrixCells(axes: { readonly [axis: string]: Json }): Cell[] {
   const { exclude = [], ...rest } = axes;
@@ -38,7 +38,10 @@ export function matrixCells(axes: { readonly [axis: string]: Json }): Cell[] {
       })),
     );
   }
+  if (Object.keys(rest).length === 0) throw new ReproError('the matrix has no axis; give it a list of values');
   for (const combination of exclude) {
+    if (!isMapping(combination))
+      throw new ReproError(`exclude must have combinations of axes, but has ${show(combination)}`);
     const unknown = Object.keys(combination).find((axis) => !Object.hasOwn(rest, axis));
     if (unknown !== undefined)
       throw new ReproError(

@@ -11,7 +11,7 @@ import {
 import { type Problem, parseBytes, parseSeconds, ReproError } from '../messages/index.ts';
 import { normalise } from './paths.ts';
 import { type Output, PARAMS, type ParamSource, type Resources, type Stage } from './pipeline.ts';
-import { type Context, fillIn } from './template.ts';
+import { type Context, fillIn, TemplateError } from './template.ts';
 
 /**
  * Reads one definition with the values of one context, such as those of a matrix cell. Errors name their place in the
@@ -46,11 +46,9 @@ export class StageReader {
       cmd: [this.#readValue(body, 'cmd')].flat().map((line) => String(line)),
       wdir: this.#wdir,
       deps: this.#entries(body, 'deps').map(({ path, options }) => ({ path, optional: options.optional === true })),
-      code: this.#list(body, 'code').map((path) => normalise(this.#root, this.#wdir, String(path))),
+      code: this.#entries(body, 'code').map(({ path }) => path),
       params: this.#params(body),
-      env: Object.fromEntries(
-        Object.entries((this.#readValue(body, 'env') ?? {}) as object).map(([key, value]) => [key, String(value)]),
-      ),
+      env: this.#env(body),
       outs: merged((['outs', 'metrics', 'plots'] as const).flatMap((list) => this.#outputs(body, list))),
       resources: this.#resources(body),
       frozen: this.#flag(body, 'frozen'),
@@ -92,11 +90,18 @@ export class StageReader {
       if (keys === undefined || (byFile.has(path) && known === undefined)) byFile.set(path, undefined);
       else byFile.set(path, [...new Set([...(known ?? []), ...keys])]);
     };
-    for (const entry of this.#list(body, 'params')) {
-      if (isMapping(entry))
-        for (const [file, keys] of Object.entries(entry))
-          add(file, keys === null ? undefined : (keys as Json[]).map(String));
-      else add(PARAMS, [String(entry)]);
+    for (const [i, entry] of this.#list(body, 'params', 'a key').entries()) {
+      if (!isMapping(entry)) add(PARAMS, [String(entry)]);
+      else
+        for (const [file, keys] of Object.entries(entry)) {
+          const names = keys === null ? undefined : [keys as Json].flat(2);
+          if (names?.some((name) => name === null || isMapping(name)))
+            throw this.#errorAt(
+              ['params', i, file],
+              `the keys of ${file} must be texts, but one is ${show(names.find((name) => name === null || isMapping(name)))}`,
+            );
+          add(file, names?.map(String));
+        }
     }
     return [...byFile].map(([file, keys]) => ({ file, keys }));
   }
@@ -156,23 +161,49 @@ export class StageReader {
     return number;
   }
 
-  /** A list; an entry that is a template may stand for several entries. */
-  #list(body: { [key: string]: Json }, key: string): readonly Json[] {
+  #env(body: { [key: string]: Json }): { [name: string]: string } {
+    const env = (this.#readValue(body, 'env') ?? {}) as { readonly [name: string]: Json };
+    return Object.fromEntries(
+      Object.entries(env).map(([name, value]) => {
+        if (Array.isArray(value) || isMapping(value))
+          throw this.#errorAt(['env', name], `must be a text or a number, but is ${show(value)}`);
+        return [name, String(value)];
+      }),
+    );
+  }
+
+  /**
+   * The entries of a list of paths or keys: texts, or mappings with options. An entry that is a template may stand for
+   * several texts, but not for a mapping, whose keys would be taken for paths.
+   */
+  #list(body: { [key: string]: Json }, key: string, what: string): readonly Json[] {
     const entries = body[key];
     if (entries === undefined) return [];
     if (!Array.isArray(entries)) throw this.#errorAt([key], `must be a list, but is ${show(entries)}`);
-    return entries.flatMap(
-      (entry, i) => this.#withPlace([key, i], () => fillIn(entry, this.#context)) as Json | Json[],
-    );
+    return entries.flatMap((entry, i) => {
+      const filled = this.#withPlace([key, i], () => fillIn(entry, this.#context));
+      if (isMapping(entry)) return [filled];
+      const texts = Array.isArray(filled) ? filled : [filled];
+      for (const text of texts) {
+        const isText = text !== '' && text !== null && typeof text !== 'boolean' && !isMapping(text);
+        if (isText && !Array.isArray(text)) continue;
+        const fault = text === '' ? 'an empty text' : show(text);
+        throw this.#errorAt(
+          [key, i],
+          `${show(entry)} must be ${what}, but ${texts === filled ? 'has' : 'is'} ${fault}`,
+        );
+      }
+      return texts;
+    });
   }
 
   /** The entries of a list of paths: `path` or `{path: {option: value}}`. */
   #entries(body: { [key: string]: Json }, key: string): { path: string; options: { [name: string]: Json } }[] {
-    return this.#list(body, key).flatMap((entry) =>
-      (isMapping(entry) ? Object.entries(entry) : [[String(entry), null] as const]).map(([path, options]) => ({
-        path: normalise(this.#root, this.#wdir, path),
-        options: (options ?? {}) as { [name: string]: Json },
-      })),
+    return this.#list(body, key, 'a path').flatMap((entry, i) =>
+      (isMapping(entry) ? Object.entries(entry) : [[String(entry), null] as const]).map(([path, options]) => {
+        if (path === '') throw this.#errorAt([key, i], 'must be a path, but is an empty text');
+        return { path: normalise(this.#root, this.#wdir, path), options: (options ?? {}) as { [name: string]: Json } };
+      }),
     );
   }
 
@@ -186,7 +217,8 @@ export class StageReader {
 
   #errorAt(path: KeyPath, message: string): ReproError {
     const full = [...this.#source, ...path];
-    return new ReproError({ message, place: this.#document.at(full, 'value'), key: String(path.at(-1)) });
+    const key = String(path.findLast((step) => typeof step === 'string'));
+    return new ReproError({ message, place: this.#document.at(full, 'value'), key });
   }
 }
 
@@ -222,9 +254,10 @@ export async function withPlace<T>(document: SourceDocument, path: KeyPath, work
 
 function addPlace(error: unknown, document: SourceDocument, path: KeyPath): unknown {
   if (!(error instanceof ReproError)) return error;
+  const full = error instanceof TemplateError ? [...path, ...error.path] : path;
   return new ReproError(
     error.problems.map(
-      (problem): Problem => (problem.place ? problem : { ...problem, place: document.at(path, 'value') }),
+      (problem): Problem => (problem.place ? problem : { ...problem, place: document.at(full, 'value') }),
     ),
   );
 }

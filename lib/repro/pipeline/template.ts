@@ -11,20 +11,66 @@ import { PARAMS } from './pipeline.ts';
 /** The values that templates can name. */
 export type Context = { readonly [name: string]: Json };
 
+/** A template that cannot be filled in. `path` leads from the value that was given to `fillIn` to the template. */
+export class TemplateError extends ReproError {
+  readonly path: readonly (string | number)[];
+
+  constructor(message: string, path: readonly (string | number)[]) {
+    super(message);
+    this.path = path;
+  }
+}
+
 /**
  * Fills in every text and key of `value`.
  *
- * @throws ReproError if a template is malformed or names an unknown value; without a place, which the caller adds
+ * @throws TemplateError if a template is malformed or names an unknown value, or if two keys become the same
  */
 export function fillIn(value: Json, context: Context): Json {
-  if (typeof value === 'string') return fillInText(value, context);
-  if (Array.isArray(value)) return value.map((item) => fillIn(item, context));
-  if (isMapping(value)) {
-    return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [plainText(fillInText(key, context), key), fillIn(item, context)]),
-    );
+  return fillInAt(value, context, []);
+}
+
+function fillInAt(value: Json, context: Context, path: readonly (string | number)[]): Json {
+  if (typeof value === 'string') return withPath(path, () => fillInText(value, context));
+  if (Array.isArray(value)) return value.map((item, i) => fillInAt(item, context, [...path, i]));
+  if (!isMapping(value)) return value;
+  const filled = new Map<string, Json>();
+  for (const [key, item] of Object.entries(value)) {
+    const inner = [...path, key];
+    const name = withPath(inner, () => plainText(fillInText(key, context), key));
+    if (filled.has(name)) throw new TemplateError(`"${key}" becomes "${name}", which is there already`, inner);
+    filled.set(name, fillInAt(item, context, inner));
   }
-  return value;
+  return Object.fromEntries(filled);
+}
+
+function withPath<T>(path: readonly (string | number)[], work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof ReproError ? new TemplateError(error.message, path) : error;
+  }
+}
+
+/**
+ * The first text or key in a value that has a template.
+ *
+ * @returns the template and the path to it; undefined if there is none
+ */
+export function findTemplate(
+  value: Json,
+  path: readonly (string | number)[] = [],
+): { template: string; path: readonly (string | number)[] } | undefined {
+  if (typeof value === 'string') {
+    const template = /(?<!\\)\$\{[^}]*\}?/.exec(value)?.[0];
+    return template === undefined ? undefined : { template, path };
+  }
+  for (const [step, item] of Array.isArray(value) ? value.entries() : isMapping(value) ? Object.entries(value) : []) {
+    const inner = [...path, step];
+    const found = (typeof step === 'string' && findTemplate(step, inner)) || findTemplate(item as Json, inner);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 type Piece = { text: string } | { reference: string };
