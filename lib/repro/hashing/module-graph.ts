@@ -1,36 +1,25 @@
 /**
- * The code of a stage: an entry module and the project's modules that it runs. Together they are its closure. esbuild
- * resolves and bundles them. Unused re-exports are tree-shaken: a module counts only if one of its exports is used, or
- * if it may have side effects. It may if it runs code on load or imports a package, and package.json does not set
- * `sideEffects: false`. Packages and type-only imports never count.
- *
- *   train.ts ─ {train} → engine/index.ts ┬→ train.ts     counts
- *                                        └→ schedule.ts  does not count: index.ts exports it, but nothing uses it
+ * The code of a stage: an entry module and the project's modules that it runs. Together they are its closure.
+ * esbuild-modules.ts finds those of TypeScript and JavaScript, python-modules.ts those of Python.
  *
  * A closure is remembered together with everything it depends on: the contents of all imported modules, used or not;
- * the names of files beside them, since a new file may take over an import; and each package.json and tsconfig.json
- * above.
+ * the names of files beside them, since a new file may take over an import; each package.json and tsconfig.json above;
+ * and where the packages that they import are.
  */
 import type { BigIntStats } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
-import type { BuildFailure, Loader, Metafile } from 'esbuild';
-import { describeError, ReproError } from '../messages/index.ts';
+import { join } from 'node:path';
+import { ReproError } from '../messages/index.ts';
 import { folderOf, type ManifestEntry, type Scanned, sha256 } from './content.ts';
 import type { ContentHasher } from './content-hasher.ts';
+import { esbuildModules, isScript, type Modules, realFolder } from './esbuild-modules.ts';
+import { isPython, pythonModules, searchFolders } from './python-modules.ts';
 import { isSettled } from './stat-signature.ts';
 import type { State } from './state.ts';
 
 /** The modules of one entry. The paths in their manifest are relative to the pipeline's folder. */
 export type Closure = Required<Scanned>;
 
-/** Paths of modules, sorted. */
-interface Modules {
-  /** The modules of the closure. */
-  used: string[];
-  /** All imported modules. When one of them changes, other modules may be used. */
-  imported: string[];
-}
-
+/** The modules of an entry as remembered from an earlier call. */
 interface Remembered extends Modules {
   /** Hash of the manifest of `imported`. */
   sha256: string;
@@ -38,17 +27,25 @@ interface Remembered extends Modules {
   surroundings: string;
 }
 
+/** The Python entries of a pipeline, with the folders of their PYTHONPATH relative to the pipeline's folder. */
+export type PythonEntries = ReadonlyMap<string, readonly string[]>;
+
 /** Finds the closure of an entry module, and remembers it until `forget`. */
 export class ModuleGraph {
   readonly #root: string;
   readonly #state: State;
   readonly #hasher: ContentHasher;
+  readonly #python: PythonEntries;
   readonly #known = new Map<string, Closure>();
+  /** Links that were looked at since the last `forget`, and where they lead. */
+  readonly #links = new Map<string, string>();
 
-  constructor(root: string, state: State, hasher: ContentHasher) {
+  /** @param python all Python entries: those whose modules are not remembered are followed together */
+  constructor(root: string, state: State, hasher: ContentHasher, python: PythonEntries = new Map()) {
     this.#root = root;
     this.#state = state;
     this.#hasher = hasher;
+    this.#python = python;
   }
 
   /**
@@ -62,7 +59,15 @@ export class ModuleGraph {
       if (closure) found.set(entry, closure);
     }
     const unknown = entries.filter((entry) => !found.has(entry));
-    if (unknown.length > 0) await this.#bundleEntries(unknown, found);
+    const other = unknown.find((entry) => !isScript(entry) && !isPython(entry));
+    if (other !== undefined)
+      throw new ReproError(`code: "${other}" is not a module of TypeScript, JavaScript or Python; list it under deps`);
+    const scripts = unknown.filter(isScript);
+    const started = BigInt(Date.now()) * 1_000_000n;
+    if (scripts.length > 0)
+      for (const [entry, modules] of await esbuildModules(this.#root, scripts))
+        found.set(entry, await this.#remember(entry, modules, started));
+    if (scripts.length < unknown.length) await this.#followPython(unknown.filter(isPython), found);
     for (const [entry, closure] of found) this.#known.set(entry, closure);
     return found;
   }
@@ -70,32 +75,59 @@ export class ModuleGraph {
   /** Call this when a command has started or ended. */
   forget(): void {
     this.#known.clear();
+    this.#links.clear();
   }
 
-  async #bundleEntries(unknown: readonly string[], found: Map<string, Closure>): Promise<void> {
+  /** Python starts once for all entries that are not remembered, not once for each stage. */
+  async #followPython(unknown: readonly string[], found: Map<string, Closure>): Promise<void> {
+    const asked = new Map(unknown.map((entry) => [entry, this.#searched(entry)]));
+    for (const entry of this.#python.keys())
+      if (!asked.has(entry) && !this.#known.has(entry) && this.#stat(entry) && !(await this.#remembered(entry)))
+        asked.set(entry, this.#searched(entry));
     const started = BigInt(Date.now()) * 1_000_000n;
-    const metafile = await bundle(this.#root, unknown);
-    for (const entry of unknown) {
-      const modules = modulesOf(metafile, entry);
-      const { used, imported } = modules;
-      found.set(entry, await this.#closure(used));
-      const surroundings = this.#surroundings(imported);
-      // A file that may have changed while esbuild read it: do not remember the closure.
-      const stats = [...imported, ...foldersOf(imported)].map((path) => this.#stat(path));
-      if (!stats.every((stat) => stat && isSettled(stat, started))) continue;
-      const { sha256 } = (await this.#closure(imported)).content;
-      const remembered: Remembered = { ...modules, sha256, surroundings };
-      this.#state.memos.put(`code ${entry}`, JSON.stringify(remembered));
+    const answers = await pythonModules(this.#root, asked);
+    for (const entry of asked.keys()) {
+      const answer = answers.get(entry)!;
+      if ('failure' in answer) {
+        if (unknown.includes(entry)) throw answer.failure;
+        continue;
+      }
+      const { modules, folders } = answer;
+      const closure = await this.#remember(entry, { used: modules, imported: modules, folders, links: {} }, started);
+      if (unknown.includes(entry)) found.set(entry, closure);
+      else this.#known.set(entry, closure);
     }
+  }
+
+  #searched(entry: string): string[] {
+    return searchFolders(entry, this.#python.get(entry) ?? []);
+  }
+
+  /** Remembers the modules of an entry if they have been settled since before they were read. */
+  async #remember(entry: string, modules: Modules, started: bigint): Promise<Closure> {
+    const closure = await this.#closure(modules.used);
+    const surroundings = this.#surroundings(entry, modules);
+    // A file that may have changed while it was read: do not remember the closure.
+    const isUnsettled = (path: string) => {
+      const stat = this.#stat(path);
+      return stat !== undefined && !isSettled(stat, started);
+    };
+    if ([...modules.imported, ...modules.folders].some(isUnsettled)) return closure;
+    const { sha256 } = (await this.#closure(modules.imported)).content;
+    const remembered: Remembered = { ...modules, sha256, surroundings };
+    this.#state.memos.put(`code ${entry}`, JSON.stringify(remembered));
+    return closure;
   }
 
   async #remembered(entry: string): Promise<Closure | undefined> {
     const memo = this.#state.memos.get(`code ${entry}`);
     if (memo === undefined) return undefined;
-    const { used, imported, sha256, surroundings: known } = JSON.parse(memo) as Partial<Remembered>;
-    if (!used || !imported?.every((module) => this.#stat(module))) return undefined;
+    const { used, imported, folders, links, sha256, surroundings } = JSON.parse(memo) as Partial<Remembered>;
+    if (!used || !folders || !links || !imported?.every((module) => this.#stat(module))) return undefined;
     const { content } = await this.#closure(imported);
-    return content.sha256 === sha256 && this.#surroundings(imported) === known ? this.#closure(used) : undefined;
+    if (content.sha256 !== sha256) return undefined;
+    if (this.#surroundings(entry, { used, imported, folders, links }) !== surroundings) return undefined;
+    return this.#closure(used);
   }
 
   #stat(path: string): BigIntStats | undefined {
@@ -112,103 +144,39 @@ export class ModuleGraph {
   }
 
   /**
-   * A hash of everything else that decides which file an import resolves to: names beside it, package.json, tsconfig.
+   * A hash of everything else that decides which file an import resolves to: names beside it, package.json, tsconfig,
+   * and where packages are.
    */
-  #surroundings(modules: readonly string[]): string {
+  #surroundings(entry: string, { folders, links }: Modules): string {
     const { snapshot } = this.#hasher;
-    const parts: string[] = [];
-    for (const folder of foldersOf(modules)) {
+    const isRelevant = isPython(entry) ? MAY_BE_PYTHON : MAY_BE_SCRIPT;
+    const parts: string[] = isPython(entry) ? this.#searched(entry) : [];
+    for (const folder of folders) {
       const absolute = join(this.#root, folder);
-      const names = snapshot.list(absolute).filter((name) => /\.([cm]?[jt]sx?|json)$/.test(name));
+      const names = this.#stat(folder) ? snapshot.list(absolute).filter((name) => isRelevant.test(name)) : [];
       parts.push(folder, ...names.sort());
+      if (isPython(entry)) continue;
       for (const name of names) {
         if (/^(package|tsconfig.*)\.json$/.test(name)) parts.push(sha256(snapshot.read(join(absolute, name)) ?? ''));
       }
     }
+    for (const link of Object.keys(links)) parts.push(link, this.#linkTarget(link));
     return sha256(parts.join('\n'));
   }
-}
 
-/** The folders of the modules and all folders above them up to the root, sorted. */
-function foldersOf(modules: readonly string[]): string[] {
-  const folders = new Set<string>(['.']);
-  for (const module of modules) {
-    for (let folder = dirname(module); folder !== '.' && !folder.startsWith('..'); folder = dirname(folder))
-      folders.add(folder);
-  }
-  return [...folders].sort();
-}
-
-/** Imported files of these kinds are part of the closure, but esbuild does not read them. */
-const NOT_CODE: { [extension: string]: Loader } = Object.fromEntries(
-  [
-    '.node',
-    '.wasm',
-    '.css',
-    '.svg',
-    '.png',
-    '.html',
-    '.md',
-    '.yaml',
-    '.yml',
-    '.csv',
-    '.txt',
-    '.sql',
-    '.ttf',
-    '.bin',
-  ].map((extension) => [extension, 'empty']),
-);
-
-async function bundle(root: string, entries: readonly string[]): Promise<Metafile> {
-  const esbuild = await import('esbuild');
-  const plain = entries.filter((entry) => !/^\.([cm]?[jt]sx?|json)$/.test(extname(entry)));
-  if (plain.length > 0) {
-    throw new ReproError(`code: "${plain[0]}" is not a TypeScript or JavaScript module; list it under deps`);
-  }
-  try {
-    const { metafile } = await esbuild.build({
-      absWorkingDir: root,
-      entryPoints: [...entries],
-      outdir: join(root, '.repro/nowhere'),
-      outbase: root,
-      write: false,
-      bundle: true,
-      metafile: true,
-      treeShaking: true,
-      packages: 'external',
-      platform: 'node',
-      format: 'esm',
-      target: 'esnext',
-      loader: NOT_CODE,
-      logLevel: 'silent',
-    });
-    return metafile;
-  } catch (error) {
-    const [first] = (error as BuildFailure).errors ?? [];
-    if (first === undefined) throw new ReproError(`the code cannot be read: ${describeError(error)}`);
-    const { location } = first;
-    throw new ReproError({
-      message: `this code cannot be followed: ${first.text}`,
-      place: location ? { file: location.file, line: location.line, column: location.column + 1 } : undefined,
-    });
+  #linkTarget(link: string): string {
+    const known = this.#links.get(link);
+    if (known !== undefined) return known;
+    const absolute = join(this.#root, link);
+    // For the fresh stamp: another target of the link is another folder.
+    this.#stat(link);
+    const target = realFolder(this.#root, absolute);
+    this.#links.set(link, target);
+    return target;
   }
 }
 
-function modulesOf(metafile: Metafile, entry: string): Modules {
-  const imports = (module: string) =>
-    (metafile.inputs[module]?.imports ?? [])
-      .filter(({ path, external }) => !external && metafile.inputs[path] && !path.includes('node_modules/'))
-      .map(({ path }) => path);
-  const imported = new Set<string>([entry]);
-  for (const module of imported) for (const path of imports(module)) imported.add(path);
-
-  const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint === entry);
-  const contributes = (module: string) => (output?.inputs[module]?.bytesInOutput ?? 0) > 0;
-  // A module that only re-exports adds no bytes to the bundle, but decides which module a name comes from. Files other
-  // than code add no bytes either.
-  const used = [...imported].filter(
-    (module) =>
-      module === entry || contributes(module) || imports(module).some(contributes) || extname(module) in NOT_CODE,
-  );
-  return { used: used.sort(), imported: [...imported].sort() };
-}
+/** Names of files that an import of a script may resolve to, or that decide what it resolves to. */
+const MAY_BE_SCRIPT = /\.([cm]?[jt]sx?|json)$|^node_modules$/;
+/** Names of files and folders that an import in Python may resolve to: those without a dot may be folders. */
+const MAY_BE_PYTHON = /^(?!__pycache__$)([^.]+|.*\.(py|so|pyd))$/;

@@ -33,6 +33,7 @@ import {
   type Stage,
 } from '../pipeline/index.ts';
 import { Cache, LOCK, Lock, RunCache } from '../storage/index.ts';
+import { pythonEntries } from './python-entries.ts';
 import { describeMissing, type MissingInputs, StageInputs } from './stage-inputs.ts';
 
 /** An open project. */
@@ -74,7 +75,7 @@ export async function openProject(start: string, options: { write: boolean; edit
     const { pipeline, sources } = await knownPipeline(root, files, state);
     const graph = await graphOf(pipeline, files);
     const hasher = new ContentHasher(root, state);
-    const modules = new ModuleGraph(root, state, hasher);
+    const modules = new ModuleGraph(root, state, hasher, pythonEntries(pipeline.stages, root));
     const lock = new Lock(root, state);
     await lock.refresh();
     const readOnly = !options.write;

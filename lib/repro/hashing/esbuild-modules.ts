@@ -1,0 +1,211 @@
+/**
+ * The modules behind TypeScript and JavaScript entries, found by bundling them with esbuild. Unused re-exports are
+ * tree-shaken: a module counts only if one of its exports is used, or if it may have side effects. It may if it runs
+ * code on load or imports a package, and package.json does not set `sideEffects: false`. Type-only imports never count.
+ *
+ *   train.ts ─ {train} → engine/index.ts ┬→ train.ts     counts
+ *                                        └→ schedule.ts  does not count: index.ts exports it, but nothing uses it
+ *
+ * A package counts as code of the project if its folder in node_modules is a link to a folder outside of node_modules,
+ * as those of workspaces are. Other packages are not followed.
+ */
+import { realpathSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, extname, join, relative } from 'node:path';
+import type { BuildFailure, ImportKind, Loader, Metafile, Plugin } from 'esbuild';
+import { describeError, ReproError } from '../messages/index.ts';
+import { statOrUndefined } from './stat-signature.ts';
+
+/** The modules behind one entry. Paths are relative to the pipeline's folder; lists are sorted. */
+export interface Modules {
+  /** The modules that count. */
+  used: string[];
+  /** All imported modules. When one of them changes, other modules may count. */
+  imported: string[];
+  /** The folders in which names decide what an import means. */
+  folders: string[];
+  /** The folder in node_modules of each imported package, and the folder that it stands for; '' if it is missing. */
+  links: { [folder: string]: string };
+}
+
+/** Imported files of these kinds count, but esbuild does not read them. */
+const NOT_CODE: { [extension: string]: Loader } = Object.fromEntries(
+  [
+    '.node',
+    '.wasm',
+    '.css',
+    '.svg',
+    '.png',
+    '.html',
+    '.md',
+    '.yaml',
+    '.yml',
+    '.csv',
+    '.txt',
+    '.sql',
+    '.ttf',
+    '.bin',
+  ].map((extension) => [extension, 'empty']),
+);
+
+/** Whether esbuild can follow the imports of a code entry. */
+export function isScript(entry: string): boolean {
+  return /^\.([cm]?[jt]sx?|json)$/.test(extname(entry));
+}
+
+/**
+ * Follows the imports of entries.
+ *
+ * @throws ReproError if an import cannot be resolved or a module has a syntax error, with its place
+ */
+export async function esbuildModules(root: string, entries: readonly string[]): Promise<Map<string, Modules>> {
+  const packages = new Packages(root);
+  const metafile = await bundle(root, entries, packages);
+  return new Map(entries.map((entry) => [entry, modulesOf(metafile, entry, packages)]));
+}
+
+/** The folders of the modules and all folders above them up to the root or its nearest common folder, sorted. */
+export function foldersOf(modules: readonly string[]): string[] {
+  const folders = new Set<string>(['.']);
+  for (const module of modules) {
+    for (let folder = dirname(module); folder !== '.' && !/^(\.\.(\/|$))+$/.test(folder); folder = dirname(folder))
+      folders.add(folder);
+  }
+  return [...folders].sort();
+}
+
+async function bundle(root: string, entries: readonly string[], packages: Packages): Promise<Metafile> {
+  const esbuild = await import('esbuild');
+  try {
+    const { metafile } = await esbuild.build({
+      absWorkingDir: root,
+      entryPoints: [...entries],
+      outdir: join(root, '.repro/nowhere'),
+      outbase: root,
+      write: false,
+      bundle: true,
+      metafile: true,
+      treeShaking: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'esnext',
+      loader: NOT_CODE,
+      logLevel: 'silent',
+      plugins: [packages.plugin],
+    });
+    return metafile;
+  } catch (error) {
+    const [first] = (error as BuildFailure).errors ?? [];
+    if (first === undefined) throw new ReproError(`the code cannot be read: ${describeError(error)}`);
+    const { location } = first;
+    throw new ReproError({
+      message: `this code cannot be followed: ${first.text}`,
+      place: location ? { file: location.file, line: location.line, column: location.column + 1 } : undefined,
+    });
+  }
+}
+
+function modulesOf(metafile: Metafile, entry: string, packages: Packages): Modules {
+  const imports = (module: string) =>
+    (metafile.inputs[module]?.imports ?? [])
+      .filter(({ path, external }) => !external && metafile.inputs[path])
+      .map(({ path }) => path);
+  const imported = new Set<string>([entry]);
+  for (const module of imported) for (const path of imports(module)) imported.add(path);
+
+  const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint === entry);
+  const contributes = (module: string) => (output?.inputs[module]?.bytesInOutput ?? 0) > 0;
+  // A module that only re-exports adds no bytes to the bundle, but decides which module a name comes from. Files other
+  // than code add no bytes either.
+  const used = [...imported].filter(
+    (module) =>
+      module === entry || contributes(module) || imports(module).some(contributes) || extname(module) in NOT_CODE,
+  );
+  const links = new Map([...imported].flatMap((module) => [...packages.linksOf(module)]));
+  return {
+    used: used.sort(),
+    imported: [...imported].sort(),
+    folders: foldersOf([...imported]),
+    links: Object.fromEntries([...links].sort(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}
+
+/** Decides which imports of packages are followed, and remembers which module imports which package. */
+class Packages {
+  readonly #root: string;
+  /** By the path of the importing module: folders in node_modules, and the folders that they stand for. */
+  readonly #links = new Map<string, Map<string, string>>();
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** The packages that a module imports, as in `Modules.links`. */
+  linksOf(module: string): ReadonlyMap<string, string> {
+    return this.#links.get(module) ?? new Map();
+  }
+
+  readonly plugin: Plugin = {
+    name: 'packages',
+    setup: ({ onResolve, resolve }) => {
+      // Everything but relative and absolute paths: packages, `#imports`, and paths of tsconfig.json.
+      onResolve(
+        { filter: /^[^./]/ },
+        async ({ path, importer, resolveDir, kind, pluginData, namespace, with: attributes }) => {
+          if (kind === 'entry-point' || pluginData === RESOLVING) return undefined;
+          if (path.startsWith('node:') || builtinModules.includes(path)) return { path, external: true };
+          const found = await resolve(path, {
+            importer,
+            resolveDir,
+            namespace,
+            kind: kind as Exclude<ImportKind, 'entry-point'>,
+            pluginData: RESOLVING,
+            with: attributes,
+          });
+          const isFollowed = found.errors.length === 0 && !found.external && !isInstalled(found.path);
+          const isPackage = !isFollowed || this.#linkOf(path, resolveDir) !== undefined;
+          if (isPackage && !path.startsWith('#')) this.#note(importer, path, resolveDir);
+          return isFollowed ? found : { path, external: true };
+        },
+      );
+    },
+  };
+
+  #note(importer: string, path: string, resolveDir: string): void {
+    const module = relative(this.#root, importer);
+    const link = this.#linkOf(path, resolveDir) ?? join(this.#root, 'node_modules', packageName(path));
+    const links = this.#links.get(module) ?? new Map<string, string>();
+    this.#links.set(module, links.set(relative(this.#root, link), realFolder(this.#root, link)));
+  }
+
+  /** The folder in node_modules that Node finds for a package, absolute. */
+  #linkOf(path: string, resolveDir: string): string | undefined {
+    for (let folder = resolveDir; ; folder = dirname(folder)) {
+      const link = join(folder, 'node_modules', packageName(path));
+      if (statOrUndefined(link)) return link;
+      if (folder === dirname(folder)) return undefined;
+    }
+  }
+}
+
+/** Marks the plugin's own question to esbuild. */
+const RESOLVING = Symbol('resolving');
+
+/** Whether a file belongs to an installed package. */
+function isInstalled(path: string): boolean {
+  return path.includes('/node_modules/');
+}
+
+/** `a` of `a/b.js`, `@a/b` of `@a/b/c.js`. */
+function packageName(path: string): string {
+  return path.split('/', path.startsWith('@') ? 2 : 1).join('/');
+}
+
+/** The folder that a folder in node_modules stands for, relative to `root`; '' if it is missing. */
+export function realFolder(root: string, link: string): string {
+  try {
+    return relative(root, realpathSync.native(link)) || '.';
+  } catch {
+    return '';
+  }
+}
