@@ -15,9 +15,9 @@ export type PythonModules = { modules: string[]; folders: string[] } | { failure
 interface Answer {
   modules?: string[];
   folders?: string[];
-  file?: string;
-  line?: number;
-  column?: number;
+  file?: string | null;
+  line?: number | null;
+  column?: number | null;
   message?: string;
 }
 
@@ -83,7 +83,7 @@ export async function pythonModules(
     Object.entries(answers).map(
       ([entry, { modules, folders, file, line, column, message }]): [string, PythonModules] => {
         if (modules !== undefined && folders !== undefined) return [entry, { modules, folders }];
-        const place = { file: file ?? entry, line, column };
+        const place = { file: file ?? entry, line: line ?? undefined, column: column ?? undefined };
         return [entry, { failure: new ReproError({ message: `this code cannot be followed: ${message}`, place }) }];
       },
     ),

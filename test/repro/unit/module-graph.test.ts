@@ -1,7 +1,7 @@
 /**
  * The modules behind a code entry: a remembered closure is used only while every import still means the same module.
  */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -78,4 +78,31 @@ test('removing a module is an error that names the import', async () => {
   await modules();
   rmSync(join(root, 'util'), { recursive: true });
   await expect(modules()).rejects.toThrow('./util');
+});
+
+test('a package that is a link to a folder of the project is code of the project; an installed one is not', async () => {
+  write(
+    'main.ts',
+    "import { size } from '@me/sizes';\nimport { big } from 'big';\nimport { read } from 'node:fs';\nimport 'missing';\nconsole.log(size, big, read);\n",
+  );
+  write('packages/sizes/package.json', '{"name": "@me/sizes", "exports": "./index.ts"}');
+  write('packages/sizes/index.ts', "import { one } from './one.ts';\nexport const size = one;\n");
+  write('packages/sizes/one.ts', 'export const one = 1;\n');
+  write('packages/other/package.json', '{"name": "@me/sizes", "exports": "./index.ts"}');
+  write('packages/other/index.ts', 'export const size = 2;\n');
+  write('node_modules/big/package.json', '{"name": "big", "main": "index.js"}');
+  write('node_modules/big/index.js', 'exports.big = 1;\n');
+  mkdirSync(join(root, 'node_modules/@me'));
+  const link = join(root, 'node_modules/@me/sizes');
+  symlinkSync('../../packages/sizes', link);
+  await pause(SETTLED);
+  const followed = ['main.ts', 'packages/sizes/index.ts', 'packages/sizes/one.ts'];
+  expect(await modules()).toEqual(followed);
+  expect(state.memos.get('code main.ts')).toContain('packages/sizes');
+  expect(await modules()).toEqual(followed);
+  rmSync(link);
+  symlinkSync('../../packages/other', link);
+  expect(await modules()).toEqual(['main.ts', 'packages/other/index.ts']);
+  rmSync(link);
+  expect(await modules()).toEqual(['main.ts']);
 });
