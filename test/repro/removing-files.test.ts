@@ -15,7 +15,7 @@ describe('removing and overwriting', () => {
     'workspace/trash.ts': '.repro/trash, and what is moved there and back',
     'workspace/attempt-marks.ts': '.repro/attempting and .repro/unrecorded',
     'files/atomic-write.ts': 'files that its callers name; these are in this table too',
-    'hashing/state.ts': '.repro/state',
+    'files/open-store.ts': '.repro/state, .repro/section and tables of leases',
     'hashing/fresh-stamp.ts': '.repro/fresh',
     'processes/process-groups.ts': '.repro/leases',
     'storage/object-store.ts': '.repro/cache',
@@ -26,12 +26,12 @@ describe('removing and overwriting', () => {
     'storage/lock.ts': 'dvc-like.lock',
     'pipeline/edit-params.ts': 'the params file that -S names; pipeline.yaml for freeze',
     'execution/attempt-log.ts': '.repro/attempts.jsonl and .repro/logs',
-    'cli/commands/gc.ts': '.repro/cache and .repro/runs',
+    'cli/commands/gc.ts': '.repro/cache, .repro/runs, .repro/logs and damaged stores',
     'cli/commands/init.ts': 'pipeline.yaml if there is none, params.yaml, .gitignore',
     'cli/commands/plots.ts': 'the page that -o names',
   };
   const CALLS =
-    /\b(rm|rmdir|unlink|rename|writeFile|appendFile|truncate|cp|copyFile|symlink|link|createWriteStream|writeAtomically|moveIntoPlace)(Sync)?\(/;
+    /\bopen(Sync)?\(.*, '(w|a|r\+)|\b(rm|rmdir|unlink|rename|writeFile|appendFile|truncate|cp|copyFile|symlink|link|createWriteStream|writeAtomically|moveIntoPlace)(Sync)?\(/;
 
   test('is done only in the files of lib/repro that are known for it', () => {
     const folder = fileURLToPath(new URL('../../lib/repro/', import.meta.url));

@@ -3,7 +3,7 @@
  * is loaded when the command is called.
  */
 import { Argument, Command, CommanderError, Option } from 'commander';
-import { nearestName, ReproError } from '../messages/index.ts';
+import { describeSystemError, nearestName, onWarning, ReproError } from '../messages/index.ts';
 import { UnknownTarget } from '../pipeline/index.ts';
 import { printError } from './output.ts';
 
@@ -17,6 +17,7 @@ import { printError } from './output.ts';
  */
 export async function runProgram(args: readonly string[]): Promise<number> {
   let exitCode = 0;
+  onWarning(printError);
   const program = buildProgram((code) => {
     exitCode = code;
   });
@@ -39,13 +40,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       printError(`${error.message}${suggestCommand(error, program)}`);
       return error.exitCode;
     }
-    const { code, message } = error as NodeJS.ErrnoException;
     // A system error, such as a full disk, is not a bug of repro and needs no stack trace.
-    if (typeof code === 'string' && /^E[A-Z]+$/.test(code)) {
-      printError(message);
-      return 1;
-    }
-    throw error;
+    const sentence = describeSystemError(error, process.cwd());
+    if (sentence === undefined) throw error;
+    printError(sentence);
+    return 1;
   }
 }
 
@@ -240,6 +239,7 @@ function addResultCommands(program: Command, exit: SetExitCode): void {
     .description('list attempts: start, duration, outcome; for one stage also the output of its last attempt')
     .argument('[stage]')
     .option('-n, --last <n>', 'list at most n attempts (default: 30; for one stage 1000)', positiveInteger('-n'))
+    .option('--tail <n>', 'print only the last n lines of the output', positiveInteger('--tail'))
     .option('--json', 'print JSON')
     .action(async (stage: string | undefined, options) =>
       exit(await (await import('./commands/log.ts')).log(stage, options)),

@@ -35,13 +35,15 @@ const FRAME = 100;
 const STATUS_PERIOD = 10_000;
 /** At most this many lines of a failed stage's output are printed again: the last ones. */
 const MAX_REPLAYED_LINES = 60;
+/** Characters of output without a line break that are kept until the break comes. */
+const LONGEST_PARTIAL_LINE = 64 << 10;
 /** At most this many columns for the names of stages on a terminal. */
 const MAX_NAME_WIDTH = 40;
 
 /** Options of the two views for people. */
 export interface ViewOptions {
-  /** Returns the kept output of an attempt. */
-  readLog(path: string): string;
+  /** Returns the last lines of the kept output of an attempt, and how many come before them, if that is known. */
+  lastLines(path: string, count: number): { lines: string[]; earlier: number | undefined };
   /** Leave out the output of stages. */
   quiet?: boolean;
 }
@@ -132,12 +134,11 @@ abstract class PeopleView implements View {
   /** The last lines of a failed stage's output, unless they are just above. */
   #replay(event: Extract<RunEvent, { event: 'end' }>): string[] {
     if (event.outcome !== 'failed' || !event.log || this.isOutputJustAbove(event.stage)) return [];
-    const output = this.options.readLog(event.log).trimEnd().split('\n');
-    if (output.length === 1 && output[0] === '') return [];
-    const omitted = output.length - MAX_REPLAYED_LINES;
+    const { lines, earlier } = this.options.lastLines(event.log, MAX_REPLAYED_LINES);
+    const omitted = earlier === undefined ? 'earlier lines' : plural(earlier, 'earlier line');
     return [
-      ...(omitted > 0 ? [`  … (${plural(omitted, 'earlier line')} in ${event.log})`] : []),
-      ...output.slice(-MAX_REPLAYED_LINES).map((line) => `  │ ${outputLine(line, this.colours)}`),
+      ...(earlier === 0 ? [] : [`  … (${omitted} in ${event.log})`]),
+      ...lines.map((line) => `  │ ${outputLine(line, this.colours)}`),
     ];
   }
 }
@@ -237,7 +238,8 @@ class LinesView extends PeopleView {
 
   #printOutput(stage: string, text: string): void {
     const lines = ((this.#partialLines.get(stage) ?? '') + text).split('\n');
-    this.#partialLines.set(stage, lines.pop()!);
+    // Output without line breaks must not fill the memory.
+    this.#partialLines.set(stage, lines.at(-1)!.length > LONGEST_PARTIAL_LINE ? '' : lines.pop()!);
     this.#printLinesOf(stage, lines);
   }
 

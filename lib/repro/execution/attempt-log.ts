@@ -3,9 +3,11 @@
  * .repro/attempts.jsonl; its output is a file in .repro/logs. The duration of a stage's last run is its expected
  * duration.
  */
-import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { describeError, warn } from '../messages/index.ts';
 import { fileNameFor } from '../pipeline/index.ts';
+import { type LastLines, lastLines, textOf } from './log-files.ts';
 
 /** One run of one stage's commands, as it is recorded. */
 export interface Attempt {
@@ -30,6 +32,7 @@ export class AttemptLog {
   readonly #root: string;
   /** File descriptor of .repro/attempts.jsonl, opened for appending by the first `record`. */
   #file: number | undefined;
+  #isCutShort = false;
 
   constructor(root: string) {
     this.#root = root;
@@ -37,20 +40,19 @@ export class AttemptLog {
 
   /** The attempts of one stage, or of all, oldest first. */
   attempts(stage?: string): Attempt[] {
-    let text: string;
+    const found: Attempt[] = [];
+    let rest = '';
     try {
-      text = readFileSync(join(this.#root, FILE), 'utf8');
-    } catch {
-      return [];
-    }
-    return text.split('\n').flatMap((line) => {
-      try {
-        const attempt = JSON.parse(line);
-        return isAttempt(attempt) && (stage === undefined || attempt.stage === stage) ? [attempt] : [];
-      } catch {
-        return []; // repro was killed while it wrote this line.
+      for (const text of textOf(join(this.#root, FILE))) {
+        const lines = (rest + text).split('\n');
+        rest = lines.pop()!;
+        for (const line of lines) {
+          const attempt = parseAttempt(line);
+          if (attempt && (stage === undefined || attempt.stage === stage)) found.push(attempt);
+        }
       }
-    });
+    } catch {} // There is no such file, or it cannot be read.
+    return found;
   }
 
   /** Seconds by stage, from the last attempt of each that succeeded. */
@@ -59,13 +61,20 @@ export class AttemptLog {
     return new Map(ran.map(({ stage, seconds }) => [stage, seconds]));
   }
 
-  /** Appends an attempt. */
+  /** Appends an attempt. The record is not essential, so a full disk is only a reason for a warning. */
   record(attempt: Attempt): void {
-    if (this.#file === undefined) {
-      mkdirSync(join(this.#root, '.repro'), { recursive: true });
-      this.#file = openSync(join(this.#root, FILE), 'a');
+    try {
+      if (this.#file === undefined) {
+        mkdirSync(join(this.#root, '.repro'), { recursive: true });
+        this.#file = openSync(join(this.#root, FILE), 'a');
+      }
+      // A line that was cut short by a full disk must not spoil this one.
+      const line = `${this.#isCutShort ? '\n' : ''}${JSON.stringify(attempt)}\n`;
+      this.#isCutShort = true;
+      this.#isCutShort = writeSync(this.#file, line) < Buffer.byteLength(line);
+    } catch (error) {
+      warn(`${FILE} cannot be written: ${describeError(error)}; how long ${attempt.stage} took is not remembered`);
     }
-    writeSync(this.#file, `${JSON.stringify(attempt)}\n`);
   }
 
   close(): void {
@@ -81,15 +90,39 @@ export class AttemptLog {
     });
   }
 
-  /** The text of a log file; empty if there is none. `log`: relative to the root, in .repro/logs. */
-  read(log: string): string {
-    // The path is read from a file, which may have been edited.
-    if (!log.startsWith('.repro/logs/') || log.split('/').includes('..')) return '';
+  /**
+   * The text of a log file in pieces; none if there is no such file. `log`: relative to the root, in .repro/logs.
+   *
+   * @param last only the last so many lines
+   */
+  *read(log: string, last?: number): Generator<string> {
+    if (!isLog(log)) return;
     try {
-      return readFileSync(join(this.#root, log), 'utf8');
-    } catch {
-      return '';
-    }
+      yield* textOf(join(this.#root, log), last);
+    } catch {} // It was removed.
+  }
+
+  /** The last lines of a log file. */
+  lastLines(log: string, count: number): LastLines {
+    try {
+      if (isLog(log)) return lastLines(join(this.#root, log), count);
+    } catch {} // It was removed.
+    return { lines: [], earlier: 0 };
+  }
+}
+
+/** The path of a log is read from a file, which may have been edited. */
+function isLog(log: string): boolean {
+  return log.startsWith('.repro/logs/') && !log.split('/').includes('..');
+}
+
+/** undefined if repro was killed while it wrote this line. */
+function parseAttempt(line: string): Attempt | undefined {
+  try {
+    const attempt = JSON.parse(line);
+    return isAttempt(attempt) ? attempt : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -107,6 +140,8 @@ export class AttemptOutput {
   readonly #root: string;
   readonly #newPath: () => string;
   #path: string | undefined;
+  #file: number | undefined;
+  #problem: string | undefined;
 
   /** `newPath` returns the path of the file, relative to the root. It is called at most once. */
   constructor(root: string, newPath: () => string) {
@@ -119,12 +154,30 @@ export class AttemptOutput {
     return this.#path;
   }
 
-  /** Appends output. */
+  /** Why the output is not kept, or not kept whole: a sentence. The stage need not fail because of that. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Appends output. After a write has failed, nothing more is written. */
   write(text: string): void {
-    if (this.#path === undefined) {
-      this.#path = this.#newPath();
-      mkdirSync(dirname(join(this.#root, this.#path)), { recursive: true });
-      writeFileSync(join(this.#root, this.#path), text);
-    } else appendFileSync(join(this.#root, this.#path), text);
+    if (this.#problem !== undefined) return;
+    const path = this.#path ?? this.#newPath();
+    try {
+      if (this.#file === undefined) {
+        mkdirSync(dirname(join(this.#root, path)), { recursive: true });
+        this.#file = openSync(join(this.#root, path), 'w');
+        this.#path = path;
+      }
+      const bytes = Buffer.from(text);
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+    } catch (error) {
+      this.#problem = `${path} cannot be written: ${describeError(error)}; the output of this attempt is not kept`;
+    }
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
   }
 }

@@ -299,6 +299,8 @@ class Execution {
       },
       isInterrupted: () => this.#interrupted !== undefined,
     });
+    log.close();
+    if (log.problem !== undefined) this.#listen({ event: 'note', stage: stage.name, text: log.problem });
     this.#attempts.record({
       stage: stage.name,
       started: started.toISOString(),

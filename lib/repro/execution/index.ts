@@ -8,7 +8,7 @@
  *   stages-above.ts refuses a call of repro that would wait for the stage it comes from
  *   leases.ts       how several repros share stages and GPUs
  *   events.ts       what a run reports, as data
- *   attempt-log.ts  the record of past attempts, their output and durations
+ *   attempt-log.ts  the record of past attempts, their output and durations; log-files.ts: the files of the output
  *   forecast.ts     how long a plan will take
  */
 export { commitStage, missingOutputs, restoreStage } from './attempt.ts';
@@ -18,5 +18,6 @@ export type { Listener, RunEvent } from './events.ts';
 export { execute, type Interrupt, type RunResult } from './execute.ts';
 export { type ForecastStage, forecast } from './forecast.ts';
 export { Leases } from './leases.ts';
+export { oldLogs } from './log-files.ts';
 export { thisMachine } from './machine.ts';
 export { checkNotWithin } from './stages-above.ts';

@@ -4,12 +4,14 @@
  * database; its write transactions are the only lock. The table's folder is named by the boot id, so no lease outlives
  * a reboot.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import type { RootDatabase } from 'lmdb';
-import { makePrivateFolder } from '../files/index.ts';
+import { makePrivateFolder, Store } from '../files/index.ts';
 import { killOrphans, startTimeOf } from '../processes/index.ts';
+
+/** Bytes of an entry of the table, at most. */
+const ENTRY_SIZE = 600;
 
 /** The holder of a stage or a GPU. */
 interface Lease {
@@ -22,20 +24,20 @@ interface Lease {
 export class Leases {
   /** The folder of the table. */
   readonly folder: string;
-  readonly #table: RootDatabase<Lease, string>;
+  readonly #table: Store<Lease>;
   readonly #own: Lease = { pid: process.pid, started: startTimeOf(process.pid) ?? '' };
   /** Names that were released but are in the table until the next transaction. */
   readonly #released = new Set<string>();
   #flushImmediate: NodeJS.Immediate | undefined;
 
-  private constructor(folder: string, table: RootDatabase<Lease, string>) {
+  private constructor(folder: string, table: Store<Lease>) {
     this.folder = folder;
     this.#table = table;
   }
 
   /** The leases of the stages of the project at `root`. */
   static ofStages(root: string): Promise<Leases> {
-    return Leases.#open(join(root, '.repro', 'leases'));
+    return Leases.#open(join(root, '.repro', 'leases'), '.repro/leases');
   }
 
   /**
@@ -47,14 +49,14 @@ export class Leases {
   static ofGpus(): Promise<Leases> {
     const folder = join(userCache(), 'repro-gpus');
     makePrivateFolder(folder);
-    return Leases.#open(folder);
+    return Leases.#open(folder, folder);
   }
 
-  static async #open(parent: string): Promise<Leases> {
-    const { open } = await import('lmdb');
+  static async #open(parent: string, name: string): Promise<Leases> {
+    const lmdb = await import('lmdb');
     const folder = join(parent, bootId());
-    mkdirSync(folder, { recursive: true });
-    return new Leases(folder, open<Lease, string>({ path: folder, encoding: 'json', noSync: true }));
+    const consequence = 'an empty one takes its place';
+    return new Leases(folder, Store.open<Lease>(lmdb, folder, { name, encoding: 'json', consequence }));
   }
 
   /**
@@ -62,11 +64,13 @@ export class Leases {
    * running are killed.
    *
    * @returns whether they were taken; false if another repro holds one of them
+   * @throws Error of node:fs if the disk is full
    */
   take(names: readonly string[]): boolean {
     if (names.length === 0) return true;
     let orphaned = false;
-    const taken = this.#table.transactionSync(() => {
+    const written = names.length + this.#released.size;
+    const taken = this.#table.transact(written, written * ENTRY_SIZE, () => {
       this.#removeReleased();
       for (const name of names) {
         const lease = this.#table.get(name);
@@ -74,9 +78,9 @@ export class Leases {
         if (isAlive(lease)) return false;
         orphaned = true;
       }
-      for (const name of names) this.#table.putSync(name, this.#own);
+      for (const name of names) this.#table.put(name, this.#own);
       return true;
-    }) as boolean;
+    });
     if (taken && orphaned) killOrphans(this.folder);
     return taken;
   }
@@ -102,12 +106,16 @@ export class Leases {
   #flush(): void {
     clearImmediate(this.#flushImmediate);
     this.#flushImmediate = undefined;
-    if (this.#released.size > 0) this.#table.transactionSync(() => this.#removeReleased());
+    const written = this.#released.size;
+    if (written === 0) return;
+    try {
+      this.#table.transact(written, written * ENTRY_SIZE, () => this.#removeReleased());
+    } catch {} // The disk is full. The leases end with this process, or with the next call that can write.
   }
 
   /** Call it inside a transaction. */
   #removeReleased(): void {
-    for (const name of this.#released) this.#table.removeSync(name);
+    for (const name of this.#released) this.#table.remove(name);
     this.#released.clear();
   }
 

@@ -1,3 +1,9 @@
-/** Writing files so that a kill or a power cut does no harm (atomic-write.ts), and folders of this user alone. */
+/**
+ * The files that repro itself keeps:
+ * - atomic-write.ts: writes a file so that a kill or a power cut does no harm;
+ * - open-store.ts: LMDB stores; check-store.ts finds damaged ones;
+ * - private-folder.ts: a folder that no other user can write to.
+ */
 export { isLeftover, moveIntoPlace, temporaryPath, type WriteOptions, writeAtomically } from './atomic-write.ts';
+export { Store, type StoreOptions } from './open-store.ts';
 export { makePrivateFolder } from './private-folder.ts';

@@ -1,10 +1,15 @@
 /**
  * The memo store: results that repro keeps between calls only for speed, in LMDB at .repro/state. It can be deleted at
  * any time; the results are then computed again. Several repro processes may have it open.
+ *
+ * A store that is damaged is replaced by an empty one. One that cannot be opened or written is left alone, and the
+ * results are kept in memory. Each value has a checksum, so a damaged value counts as missing.
  */
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Database, RootDatabase } from 'lmdb';
+import * as zlib from 'node:zlib';
+import { Store } from '../files/index.ts';
+import { describeError, ReproError, warn } from '../messages/index.ts';
+import { sha256 } from './content.ts';
 
 /** The tables of the memo store. */
 export interface State {
@@ -14,7 +19,11 @@ export interface State {
   folders: MemoTable;
   /** Anything computed from content, by a key that includes the content's hash. */
   memos: MemoTable;
-  /** Runs `work` while no other process is in a call of `exclusively`. It should take little time. */
+  /**
+   * Runs `work` while no other process is in a call of `exclusively`. It should take little time.
+   *
+   * @throws ReproError if other processes cannot be kept out
+   */
   exclusively<T>(work: () => T): T;
   close(): Promise<void>;
 }
@@ -29,45 +38,95 @@ export interface MemoTable {
 const COLLECTING = 100;
 /** LMDB takes keys of up to 1978 bytes. */
 const LONGEST_KEY = 500;
+/** The most entries of one transaction: the disk must have room for all of them before it starts. */
+const MOST_ENTRIES = 256;
+
+const TABLES = ['files', 'folders', 'memos'] as const;
 
 /**
  * Opens the store of the project at `root`. Without `write` the store is in memory only, and nothing on disk changes.
  */
 export async function openState(root: string, options: { write: boolean }): Promise<State> {
-  if (!options.write) return memoryState();
-  const path = join(root, '.repro', 'state');
-  mkdirSync(join(root, '.repro'), { recursive: true });
-  const { open } = await import('lmdb');
-  const openStore = () => open<string, string>({ path, maxDbs: 4, encoding: 'string', noSubdir: false });
+  if (!options.write) return { ...memoryTables(), exclusively: (work) => work(), close: async () => {} };
+  const lmdb = await import('lmdb');
   // `exclusively` locks a second store, which stays empty, so that the lock never waits for LMDB to write to disk.
-  const openLockStore = () => open({ path: join(root, '.repro', 'section'), noSubdir: false, noSync: true });
-  let lockStore: RootDatabase | undefined;
-  let store: RootDatabase<string, string>;
+  let section: Store<string> | undefined;
+  const exclusively = <T>(work: () => T): T => {
+    section ??= Store.open<string>(lmdb, join(root, '.repro/section'), {
+      name: '.repro/section',
+      encoding: 'string',
+      consequence: 'an empty one takes its place',
+    });
+    return section.exclusively(work);
+  };
+  const tables = openTables(lmdb, root);
+  return {
+    ...tables,
+    exclusively,
+    close: async () => {
+      await tables.close();
+      await section?.close();
+    },
+  };
+}
+
+interface Tables {
+  files: MemoTable;
+  folders: MemoTable;
+  memos: MemoTable;
+  close(): Promise<void>;
+}
+
+function openTables(lmdb: typeof import('lmdb'), root: string): Tables {
+  let store: Store<string>;
+  let open: ReturnType<typeof store.tables<(typeof TABLES)[number]>>;
   try {
-    store = openStore();
-  } catch {
-    // A damaged store is deleted: everything in it can be computed again.
-    if (existsSync(path)) rmSync(path, { recursive: true, force: true });
-    store = openStore();
+    store = Store.open<string>(lmdb, join(root, '.repro/state'), {
+      name: '.repro/state',
+      encoding: 'string',
+      maxTables: 4,
+      consequence: 'files are hashed again',
+    });
+    open = store.tables(TABLES);
+  } catch (error) {
+    const sentence =
+      error instanceof ReproError ? error.message : `.repro/state cannot be written: ${describeError(error)}`;
+    warn(`${sentence}; hashes of files are not remembered`);
+    return memoryTables();
   }
-  const collected: (() => void)[] = [];
+
+  let collected: { name: (typeof TABLES)[number]; key: string; value: string }[] = [];
   let timer: NodeJS.Timeout | undefined;
+  let problem: string | undefined;
+  const waiting = new Map(TABLES.map((name) => [name, new Map<string, string>()]));
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    for (const put of collected.splice(0)) put();
+    const puts = collected;
+    collected = [];
+    try {
+      for (let start = 0; start < puts.length && problem === undefined; start += MOST_ENTRIES) {
+        const some = puts.slice(start, start + MOST_ENTRIES);
+        const bytes = some.reduce((sum, { key, value }) => sum + key.length + Buffer.byteLength(value), 0);
+        store.transact(some.length, bytes, () => {
+          for (const { name, key, value } of some) open[name].putSync(key, withChecksum(key, value));
+        });
+      }
+      if (problem === undefined) for (const table of waiting.values()) table.clear();
+    } catch (error) {
+      // From now on, `waiting` keeps the values. A store that failed once is not written again.
+      problem = describeError(error);
+    }
   };
-  const table = (name: string): MemoTable => {
-    const database: Database<string, string> = store.openDB({ name, encoding: 'string' });
-    /** Values that LMDB does not return yet: it commits a little later, or much later if the disk is busy. */
-    const waiting = new Map<string, string>();
+  const table = (name: (typeof TABLES)[number]): MemoTable => {
+    const unwritten = waiting.get(name)!;
     return {
-      get: (key) => (key.length > LONGEST_KEY ? undefined : (waiting.get(key) ?? database.get(key))),
+      get: (key) => (key.length > LONGEST_KEY ? undefined : (unwritten.get(key) ?? checked(key, open[name].get(key)))),
       put: (key, value) => {
         if (key.length > LONGEST_KEY) return;
-        waiting.set(key, value);
-        const written = () => waiting.get(key) === value && waiting.delete(key);
-        collected.push(() => database.put(key, value).then(written, written));
+        unwritten.set(key, value);
+        if (problem !== undefined) return;
+        collected.push({ name, key, value });
         timer ??= setTimeout(flush, COLLECTING).unref();
       },
     };
@@ -76,19 +135,15 @@ export async function openState(root: string, options: { write: boolean }): Prom
     files: table('files'),
     folders: table('folders'),
     memos: table('memos'),
-    exclusively: (work) => {
-      lockStore ??= openLockStore();
-      return lockStore.transactionSync(work) as ReturnType<typeof work>;
-    },
     close: async () => {
       flush();
-      await lockStore?.close();
+      if (problem !== undefined) warn(`.repro/state cannot be written: ${problem}; hashes of files are not remembered`);
       await store.close();
     },
   };
 }
 
-function memoryState(): State {
+function memoryTables(): Tables {
   const table = (): MemoTable => {
     const values = new Map<string, string>();
     return {
@@ -96,5 +151,27 @@ function memoryState(): State {
       put: (key, value) => void values.set(key, value),
     };
   };
-  return { files: table(), folders: table(), memos: table(), exclusively: (work) => work(), close: async () => {} };
+  return { files: table(), folders: table(), memos: table(), close: async () => {} };
+}
+
+/** Length of a checksum. */
+const CHECKSUM = 8;
+
+function withChecksum(key: string, value: string): string {
+  return checksum(key, value) + value;
+}
+
+/** The value without its checksum; undefined if it is damaged. */
+function checked(key: string, stored: string | undefined): string | undefined {
+  if (stored === undefined) return undefined;
+  const value = stored.slice(CHECKSUM);
+  return stored.startsWith(checksum(key, value)) ? value : undefined;
+}
+
+/** Node has crc32 from 20.15 and 22.2 on. */
+const crc32 = (zlib as { crc32?: (data: string, start?: number) => number }).crc32;
+
+function checksum(key: string, value: string): string {
+  if (crc32 === undefined) return sha256(`${key}\n${value}`).slice(0, CHECKSUM);
+  return crc32(value, crc32(key)).toString(16).padStart(CHECKSUM, '0');
 }

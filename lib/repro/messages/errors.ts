@@ -4,6 +4,7 @@
  *
  *   pipeline.yaml:7:5: unknown key "dep"; did you mean "deps"?
  */
+import { getSystemErrorName } from 'node:util';
 
 /** A position in a file. Lines and columns are counted from 1. */
 export interface Place {
@@ -62,7 +63,7 @@ function describePlace({ file, line, column }: Place): string {
  * @returns plain words for the common error codes of Node's file system, else the error's own message
  */
 export function describeError(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  const code = errorCode(error);
   const descriptions: Record<string, string> = {
     ENOENT: 'there is no such file or folder',
     EACCES: 'permission is denied',
@@ -76,6 +77,31 @@ export function describeError(error: unknown): string {
     ELOOP: 'its symbolic links form a loop',
     EFBIG: 'the file would be larger than the system allows',
     ENAMETOOLONG: 'its name is too long',
+    EEXIST: 'there is something else in its place',
+    EIO: 'the disk has an error',
   };
   return (code && descriptions[code]) ?? (error instanceof Error ? error.message : String(error));
+}
+
+/**
+ * Describes an error of the operating system as a sentence with its path, such as ".repro/logs/a: the disk is full".
+ *
+ * @param root paths below this folder are shown relative to it
+ * @returns undefined if it is not an error of the system, but a bug of repro
+ */
+export function describeSystemError(error: unknown, root?: string): string | undefined {
+  const code = errorCode(error);
+  if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return undefined;
+  const { path, syscall = '' } = error as NodeJS.ErrnoException;
+  const changes = /^(write|ftruncate|mkdir|rename|link|symlink|unlink|rmdir|rm|chmod|copyfile|cp|fsync|utime)/;
+  const verb = changes.test(syscall) || ['ENOSPC', 'EROFS', 'EDQUOT'].includes(code) ? 'written' : 'read';
+  const shown = path?.startsWith(`${root}/`) ? path.slice(root!.length + 1) : path;
+  return shown === undefined ? describeError(error) : `${shown} cannot be ${verb}: ${describeError(error)}`;
+}
+
+/** The name of an error of the system; LMDB has the number instead. */
+function errorCode(error: unknown): string | undefined {
+  const code: unknown = (error as { code?: unknown } | undefined)?.code;
+  if (typeof code !== 'number') return typeof code === 'string' ? code : undefined;
+  return code > 0 && code < 200 ? getSystemErrorName(-code) : undefined;
 }

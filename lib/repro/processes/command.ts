@@ -25,6 +25,8 @@ export interface CommandResult {
   error?: string;
 }
 
+/** Characters of an update of the progress, at most. */
+const LONGEST_UPDATE = 64 << 10;
 /** Milliseconds between SIGTERM and SIGKILL. */
 const GRACE_PERIOD = 5_000;
 
@@ -89,6 +91,7 @@ function progressReader(onProgress: (update: ProgressUpdate) => void): (bytes: B
   return (bytes) => {
     const lines = (rest + bytes.toString()).split('\n');
     rest = lines.pop()!;
+    if (rest.length > LONGEST_UPDATE) rest = '';
     for (const line of lines) {
       try {
         const update = JSON.parse(line) as ProgressUpdate;

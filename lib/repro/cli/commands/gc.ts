@@ -3,11 +3,12 @@
  *
  * The results in the lock are always kept. Older runs are deleted, either all of them or by age or total size, together
  * with the objects that only they need. Outputs of stages that were removed from the pipeline are deleted too, if they are
- * still as they were recorded, nothing in the pipeline uses them, and git does not track them.
+ * still as they were recorded, nothing in the pipeline uses them, and git does not track them. So are old logs, and what was
+ * moved aside because it was damaged.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { Leases } from '../../execution/index.ts';
+import { join, relative } from 'node:path';
+import { Leases, oldLogs } from '../../execution/index.ts';
 import { type Content, parseManifest, sameContent } from '../../hashing/index.ts';
 import {
   describeBytes,
@@ -71,14 +72,19 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
     const dropped = runs.filter((run) => !kept.includes(run) && !run.objects.every((sha) => needed.has(sha)));
     const leftovers = project.cache.leftovers();
     const deletable = [...unneeded.map(([, object]) => object), ...leftovers];
-    const size = deletable.reduce((sum, { size }) => sum + size, 0);
+    const size = sizeOf(deletable);
 
     const trash = listTrash(project.root).filter(
       ({ time }) => age === undefined || Date.now() - Date.parse(time) > age * 1000,
     );
 
+    const logs = oldLogs(project.root, project.graph.stages.keys(), age);
+    const damaged = damagedStores(project.root);
+
     if (options.yes) {
       await checkNoStageRuns(project);
+      for (const { path } of logs) rmSync(path, { force: true });
+      for (const path of damaged) rmSync(path, { recursive: true, force: true });
       for (const { path } of dropped) rmSync(path, { force: true });
       for (const { path } of deletable) rmSync(path, { force: true });
       for (const path of outputs) removeUserPath(project.root, path);
@@ -95,6 +101,9 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
         outputs,
         kept: keptOutputs,
         trash: trash.map(({ location }) => location),
+        logs: logs.length,
+        logBytes: sizeOf(logs),
+        damaged: damaged.map((path) => relative(project.root, path)),
       };
       printJson({ ...freed, freed: options.yes === true }, 2);
       return 0;
@@ -104,16 +113,42 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
     for (const path of outputs) printLine(`${verb} ${path}`);
     for (const { path, reason } of keptOutputs) printLine(`kept ${path}: ${reason}`);
     if (trash.length > 0) printLine(`${verb} ${listNames(trash.map(({ path }) => path))} in the trash`);
+    if (logs.length > 0) printLine(`${verb} ${describeBytes(sizeOf(logs))} in ${plural(logs.length, 'old log')}`);
+    for (const path of damaged) printLine(`${verb} ${relative(project.root, path)}`);
     const leftoverNote = leftovers.length > 0 ? ` and ${plural(leftovers.length, 'file')} left by a killed repro` : '';
     printLine(
       `${verb} ${describeBytes(size)} in ${plural(unneeded.length, 'object')} of ${plural(dropped.length, 'old run')}${leftoverNote}`,
     );
-    if (!options.yes && deletable.length + outputs.length + trash.length > 0)
+    if (!options.yes && deletable.length + outputs.length + trash.length + logs.length + damaged.length > 0)
       printLine('run `repro gc --yes` to free it');
     return 0;
   } finally {
     await project.close();
   }
+}
+
+function sizeOf(files: readonly { size: number }[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
+}
+
+/** What was moved aside because it could not be used as a store (files/open-store.ts), absolute. */
+function damagedStores(root: string): string[] {
+  const own = join(root, '.repro');
+  const folders = [own, join(own, 'state'), join(own, 'section'), ...foldersIn(join(own, 'leases'))];
+  return folders.flatMap((folder) =>
+    namesIn(folder)
+      .filter((name) => /^(data\.mdb|lock\.mdb|state|section|leases)\.damaged(-\d+)?$/.test(name))
+      .map((name) => join(folder, name)),
+  );
+}
+
+function foldersIn(folder: string): string[] {
+  return namesIn(folder).map((name) => join(folder, name));
+}
+
+/** The names in a folder; none if it is missing or not a folder. */
+function namesIn(folder: string): string[] {
+  return statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder) : [];
 }
 
 /** An output that is kept. `reason` is a sentence. */

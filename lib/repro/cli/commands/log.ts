@@ -1,7 +1,7 @@
 /**
  * `repro log [STAGE]`: lists attempts and prints the output of the last one. It works even if pipeline.yaml is broken.
  */
-
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Attempt, AttemptLog } from '../../execution/index.ts';
 import { describeBytes, describeDuration } from '../../messages/index.ts';
 import { findRoot, select } from '../../pipeline/index.ts';
@@ -13,11 +13,14 @@ import { plainTable } from '../table.ts';
  * Prints the attempts, oldest first.
  *
  * @param target a stage, a group or an output; undefined: all stages, without any output of an attempt
- * @param options `last`: at most this many attempts
+ * @param options `last`: at most this many attempts. `tail`: only so many lines of the output
  * @returns the exit code, 0
  * @throws ReproError if the target is unknown
  */
-export async function log(target: string | undefined, options: { json?: boolean; last?: number }): Promise<number> {
+export async function log(
+  target: string | undefined,
+  options: { json?: boolean; last?: number; tail?: number },
+): Promise<number> {
   const attemptLog = new AttemptLog(findRoot(process.cwd()));
   const all = attemptLog.attempts();
   const names = target === undefined ? undefined : await stagesOf(target, all);
@@ -41,9 +44,26 @@ export async function log(target: string | undefined, options: { json?: boolean;
   if (target !== undefined && last.log) {
     print('\n');
     printLine(`${last.log}:`);
-    printOutput(attemptLog.read(last.log));
+    await printLog(attemptLog.read(last.log, options.tail));
   }
   return 0;
+}
+
+/** Longest part of a line that is printed at once. */
+const LONGEST_PART = 64 << 10;
+
+/** Prints the pieces of a log line by line, so that a log of any size and with any lines fits into memory. */
+async function printLog(pieces: Iterable<string>): Promise<void> {
+  let rest = '';
+  for (const piece of pieces) {
+    const text = rest + piece;
+    const end = text.length > LONGEST_PART && !text.includes('\n') ? text.length : text.lastIndexOf('\n') + 1;
+    printOutput(text.slice(0, end));
+    rest = text.slice(end);
+    // Lets repro notice that the reader has gone.
+    await nextTurn();
+  }
+  printOutput(rest);
 }
 
 /**

@@ -74,7 +74,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
     const view = openView(
       options.json ? 'json' : process.stdout.isTTY && process.env.TERM !== 'dumb' ? 'terminal' : 'lines',
       {
-        readLog: (log) => attemptLog.read(log),
+        lastLines: (log, count) => attemptLog.lastLines(log, count),
         quiet: options.quiet,
       },
     );

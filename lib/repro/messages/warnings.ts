@@ -1,0 +1,22 @@
+/**
+ * Warnings: sentences about things that repro goes on without. The program that uses repro decides where they are
+ * printed. Warnings from before `onWarning` is called are kept until then.
+ */
+
+let print: ((sentence: string) => void) | undefined;
+const early: string[] = [];
+const given = new Set<string>();
+
+/** Warns once about the same thing. */
+export function warn(sentence: string): void {
+  if (given.has(sentence)) return;
+  given.add(sentence);
+  if (print) print(sentence);
+  else early.push(sentence);
+}
+
+/** Sets where warnings are printed. */
+export function onWarning(printWarning: (sentence: string) => void): void {
+  print = printWarning;
+  for (const sentence of early.splice(0)) printWarning(sentence);
+}
