@@ -25,6 +25,7 @@ export function describeReason(reason: Reason): string {
     case 'out-missing':
       return `its output ${reason.path} is missing`;
     case 'out-changed':
+      if (reason.problem !== undefined) return `its output ${reason.path} cannot be read: ${reason.problem}`;
       return `its output ${reason.path} ${reason.old ? 'was changed' : 'is new'}`;
     case 'upstream':
       return `waits for ${listNames(reason.stages)}`;

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { canonical, type Json } from '../documents/index.ts';
 import { type Content, sameContent, statOrUndefined } from '../hashing/index.ts';
-import { describeFailure, type Failure, ReproError } from '../messages/index.ts';
+import { describeFailure, type Failure, listNames, ReproError } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import { alwaysRuns, MissingInputs, type Project, setAside } from '../planning/index.ts';
 import { Command, type CommandResult } from '../processes/index.ts';
@@ -18,6 +18,7 @@ import {
   checkInside,
   checkpointKey,
   markCheckpoint,
+  markIgnored,
   markUnrecorded,
   removeUserPath,
   unmarkCheckpoint,
@@ -95,10 +96,28 @@ export async function attemptStage(
   const missing = missingOutputs(project, stage);
   if (missing.length > 0) return failed({ reason: 'missing-output', paths: missing });
   if (moved.length > 0) return failed({ reason: 'inputs-moved', paths: moved });
-  if (context.commit) await commitStage(project, stage, inputs, key);
-  else markUnrecorded(project.root, stage);
+  if (context.commit) {
+    try {
+      await commitStage(project, stage, inputs, key);
+    } catch (error) {
+      if (!(error instanceof ReproError)) throw error;
+      return failed({ reason: 'error', message: error.message });
+    }
+    await noteIgnored(stage, context);
+  } else markUnrecorded(project.root, stage);
   removeCheckpoint(project.root, stage);
   return { outcome: 'ran', seconds: seconds() };
+}
+
+/** Tells the user which files the stage has made that are not recorded, and marks them as its work. */
+async function noteIgnored(stage: Stage, { project, listen }: AttemptContext): Promise<void> {
+  const ignored: string[] = [];
+  for (const { path, persist } of stage.outs)
+    if (!persist) ignored.push(...(await project.stageInputs.output(path)).ignored);
+  markIgnored(project.root, stage.name, ignored);
+  if (ignored.length === 0) return;
+  const text = `${listNames(ignored)} not recorded: .reproignore or a default pattern leaves ${ignored.length === 1 ? 'it' : 'them'} out`;
+  listen({ event: 'note', stage: stage.name, text });
 }
 
 /** Runs the commands in order, up to the first that fails. Returns undefined when all have succeeded. */
@@ -243,7 +262,7 @@ export async function restoreStage(
   const moved = await setAside(project, stage, block);
   if (moved !== undefined) note(moved);
   for (const [path, content] of Object.entries(block.outs ?? {})) {
-    if (sameContent((await project.stageInputs.scan(path))?.content, content)) continue;
+    if (sameContent((await project.stageInputs.output(path)).content, content)) continue;
     await project.cache.restore(stage.outs.find((out) => out.path === path)!, content);
     project.stageInputs.forget();
     const after = (await project.stageInputs.scan(path))?.content;

@@ -4,16 +4,20 @@
  *   stat of each file of a folder → hash remembered for this stat signature → otherwise read → lines of the manifest
  *
  * Times never show that content changed. They only show that a file need not be read again. As in git, a file that
- * changed very recently is read again next time, because a further change might leave the same times. Symbolic links
- * are followed. The walk keeps the entries of one folder at a time; of other folders it keeps only the manifest's text.
+ * changed very recently is read again next time, because a further change might leave the same times. links.ts says
+ * which symbolic links are followed, ignore-rules.ts what does not count. The walk keeps the entries of one folder at a
+ * time; of other folders it keeps only the manifest's text.
  */
-import { type BigIntStats, lstatSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describeError, ReproError } from '../messages/index.ts';
-import { manifestLine, type Scanned, sha256 } from './content.ts';
+import { linkLine, manifestLine, type Scanned, sha256 } from './content.ts';
 import { type FoundFile, type Reading, readFile, readingOfKnown, SMALL } from './file-readers.ts';
+import { escapedName, readNames } from './folder-names.ts';
+import { type FolderRules, IGNORE_FILE, IgnoreRules } from './ignore-rules.ts';
 import { KnownFiles, knownFilesText } from './known-files.ts';
-import { isExecutable, statOrUndefined, statSignature } from './stat-signature.ts';
+import { leadsOutside, linkTarget } from './links.ts';
+import { isExecutable, lstatOrUndefined, statOrUndefined, statSignature } from './stat-signature.ts';
 import { type FolderEntry, StatSnapshot } from './stat-snapshot.ts';
 import type { State } from './state.ts';
 import { yieldToEventLoop } from './yield-to-event-loop.ts';
@@ -32,6 +36,10 @@ interface Item extends FoundFile {
   key: string;
   /** Folders only: device and inode, to find a link that leads back to a folder above. */
   folder: string | undefined;
+  /** Whether it is a folder behind a symbolic link. */
+  isLinked: boolean;
+  /** The target of a symbolic link that counts as a link. */
+  link: string | undefined;
   /** The file's hash, if it may be remembered. */
   remember: string | undefined;
 }
@@ -41,6 +49,20 @@ interface Tally {
   text: string[];
   size: number;
   files: number;
+  ignored: string[];
+}
+
+/** A folder of the walk. */
+interface Folder {
+  absolute: string;
+  /** Start of the manifest paths of its files: '' or `a/b/`. */
+  prefix: string;
+  /** Device and inode of the folders above. */
+  above: ReadonlySet<string>;
+  /** Without those of an ignore file in the folder itself. */
+  rules: FolderRules;
+  /** The symbolic link through which the walk has come here, if any. All links in the folder are then followed. */
+  link: string | undefined;
 }
 
 /** Hashes inputs and outputs, and remembers each result until `forget`. Paths are relative to the root, or absolute. */
@@ -51,20 +73,24 @@ export class ContentHasher {
   readonly #scans = new Map<string, Promise<Scanned | undefined>>();
   /** Absolute paths that never count as part of a folder: git's and repro's own. */
   readonly #skipped: ReadonlySet<string>;
+  readonly #ignore: IgnoreRules;
   /** The stat signatures of everything scanned since the last `forget`. */
   readonly snapshot = new StatSnapshot();
   /** How much was read because no hash was remembered. */
   readonly hashed = { files: 0, bytes: 0 };
 
-  constructor(root: string, state: State) {
+  /** `outputs`: the paths that stages make. An ignore file in one of them is not read. */
+  constructor(root: string, state: State, outputs: Iterable<string> = []) {
     this.#root = root;
     this.#state = state;
     this.#skipped = new Set(['.git', '.repro', 'dvc-like.lock'].map((name) => join(root, name)));
+    const made = new Set([...outputs].map((path) => join(root, path)));
+    this.#ignore = new IgnoreRules(root, this.snapshot, (path) => made.has(path));
   }
 
   /**
-   * @returns undefined if there is nothing at `path`
-   * @throws ReproError if something there cannot be read, or is neither a file nor a folder
+   * @returns undefined if there is nothing at `path`, or a symbolic link to nothing
+   * @throws ReproError if something there cannot be read, has a name that is not UTF-8, or is neither a file nor a folder
    */
   scan(path: string): Promise<Scanned | undefined> {
     return this.#scans.get(path) ?? this.scanNow(path);
@@ -76,6 +102,12 @@ export class ContentHasher {
     this.#scans.set(path, scan);
     scan.catch(() => this.#scans.delete(path));
     return scan;
+  }
+
+  /** Whether there is a symbolic link at a path, and nothing where it leads. */
+  isLinkToNothing(path: string): boolean {
+    const absolute = path.startsWith('/') ? path : join(this.#root, path);
+    return lstatOrUndefined(absolute) !== undefined && statOrUndefined(absolute) === undefined;
   }
 
   /**
@@ -91,41 +123,31 @@ export class ContentHasher {
   forget(): void {
     this.#scans.clear();
     this.snapshot.clear();
+    this.#ignore.forget();
   }
 
   async #look(path: string, read: Reader): Promise<Scanned | undefined> {
     const absolute = path.startsWith('/') ? path : join(this.#root, path);
     const stat = this.snapshot.stat(absolute);
-    if (stat === undefined) {
-      if (lstatOrUndefined(absolute)) throw new ReproError(`${path} is a symbolic link to nothing`);
-      return undefined;
-    }
+    if (stat === undefined) return undefined;
     if (!stat.isDirectory()) {
-      if (!stat.isFile()) throw new ReproError(`${path} is neither a file nor a folder`);
+      if (!stat.isFile()) throw new ReproError(`${path} is ${describeKind(stat)}, not a file or a folder`);
       const { sha256, size, executable } = await this.#file(foundFile(absolute, stat), read);
       return { content: { sha256, size, ...(executable ? { executable: true } : {}) } };
     }
-    const tally: Tally = { text: [], size: 0, files: 0 };
-    await this.#folder(absolute, '', tally, new Set(), read);
+    const tally: Tally = { text: [], size: 0, files: 0, ignored: [] };
+    const rules = await this.#ignore.above(absolute);
+    await this.#folder({ absolute, prefix: '', above: new Set([folderId(stat)]), rules, link: undefined }, tally, read);
     const manifest = tally.text.join('');
-    return { content: { sha256: sha256(manifest), size: tally.size, files: tally.files }, manifest };
+    const content = { sha256: sha256(manifest), size: tally.size, files: tally.files };
+    return { content, manifest, ...(tally.ignored.length > 0 ? { ignored: tally.ignored } : {}) };
   }
 
-  /**
-   * Adds a folder to the manifest.
-   *
-   * @param prefix start of the manifest paths of its files: '' or `a/b/`
-   * @param above device and inode of the folders above
-   */
-  async #folder(
-    absolute: string,
-    prefix: string,
-    tally: Tally,
-    above: ReadonlySet<string>,
-    read: Reader,
-  ): Promise<void> {
-    const items = this.#list(absolute);
-    if (items === undefined) {
+  /** Adds a folder to the manifest. */
+  async #folder(folder: Folder, tally: Tally, read: Reader): Promise<void> {
+    const { absolute, prefix, above } = folder;
+    const { items, rules } = this.#list(folder, tally);
+    if (items.length === 0) {
       if (prefix !== '') tally.text.push(manifestLine(prefix));
       return;
     }
@@ -135,11 +157,26 @@ export class ContentHasher {
     for (const item of items) {
       const path = prefix + item.key;
       if (item.folder !== undefined) {
+        const link = item.isLinked ? item.absolute : folder.link;
         if (above.has(item.folder))
-          throw new ReproError(`${this.#name(item.absolute)} is a symbolic link that leads back to itself`);
+          throw new ReproError(
+            `${this.#name(link ?? item.absolute)} is a symbolic link that leads back to a folder that holds it`,
+          );
         tally.text.push(lines.join(''));
         lines = [];
-        await this.#folder(item.absolute, path, tally, new Set(above).add(item.folder), read);
+        const inside: Folder = {
+          absolute: item.absolute,
+          prefix: path,
+          above: new Set(above).add(item.folder),
+          rules: rules.inside(item.key.slice(0, -1)),
+          link,
+        };
+        await this.#folder(inside, tally, read);
+        continue;
+      }
+      if (item.link !== undefined) {
+        lines.push(linkLine(path, item.link));
+        tally.files++;
         continue;
       }
       let { size, executable } = item;
@@ -166,38 +203,66 @@ export class ContentHasher {
     await yieldToEventLoop();
   }
 
-  /** A folder's items in the order of the manifest; undefined when it is empty. */
-  #list(folder: string): Item[] | undefined {
+  /** A folder's items in the order of the manifest, and the rules by which others were left out. */
+  #list({ absolute: folder, prefix, rules: outer, link }: Folder, tally: Tally): { items: Item[]; rules: FolderRules } {
     const items: Item[] = [];
-    let isEmpty = true;
-    for (const { name, absolute, stat, signature } of this.#entries(folder)) {
-      isEmpty = false;
-      // A file that has just vanished is not an error. A link to nothing is.
-      if (stat === undefined) {
-        if (lstatOrUndefined(absolute)) throw new ReproError(`${this.#name(absolute)} is a symbolic link to nothing`);
-        continue;
-      }
-      const isFolder = stat.isDirectory();
-      if (!isFolder && !stat.isFile()) throw new ReproError(`${this.#name(absolute)} is neither a file nor a folder`);
-      items.push({
-        key: isFolder ? `${name}/` : name,
-        absolute,
-        signature,
-        size: Number(stat.size),
-        executable: isExecutable(stat),
-        folder: isFolder ? `${stat.dev}:${stat.ino}` : undefined,
-        remember: undefined,
-      });
-    }
-    return isEmpty ? undefined : items.sort((a, b) => (a.key < b.key ? -1 : 1));
-  }
-
-  #entries(folder: string): Iterable<FolderEntry> {
     try {
-      return this.snapshot.statEntries(folder, (absolute) => this.#skipped.has(absolute));
+      const names = readNames(folder);
+      const rules = names.names.includes(IGNORE_FILE) ? this.#ignore.withOwn(folder, outer) : outer;
+      const isSkipped = (name: string, isFolder: boolean) => {
+        if (this.#skipped.has(`${folder}/${name}`)) return true;
+        const isIgnored = rules.ignores(name, isFolder);
+        if (isIgnored) tally.ignored.push(prefix + name);
+        return isIgnored;
+      };
+      for (const entry of this.snapshot.statEntries(folder, names, isSkipped)) {
+        const item = this.#item(entry, prefix, link !== undefined);
+        if (item !== undefined) items.push(item);
+      }
+      return { items: items.sort((a, b) => (a.key < b.key ? -1 : 1)), rules };
     } catch (error) {
+      if (error instanceof ReproError) throw error;
       throw new ReproError(`${this.#name(folder)} cannot be read: ${describeError(error)}`);
     }
+  }
+
+  /** Undefined for a file that has just vanished. */
+  #item(entry: FolderEntry, prefix: string, isLinked: boolean): Item | undefined {
+    const { name, absolute, stat, isLink, notUtf8, signature } = entry;
+    if (notUtf8 !== undefined) {
+      const shown = this.#name(`${absolute.slice(0, -name.length)}${escapedName(notUtf8)}`);
+      throw new ReproError(`${shown} has a name that is not UTF-8; rename it, or leave it out in ${IGNORE_FILE}`);
+    }
+    const link = isLink ? this.#countedTarget(absolute, stat === undefined, prefix + name, isLinked) : undefined;
+    if (link === undefined && stat === undefined) return undefined;
+    const isFolder = link === undefined && stat!.isDirectory();
+    if (link === undefined && !isFolder && !stat!.isFile()) {
+      const what = `${this.#name(absolute)} is ${describeKind(stat!)}, which has no content to compare`;
+      throw new ReproError(`${what}; remove it, or leave it out in ${IGNORE_FILE}`);
+    }
+    return {
+      key: isFolder ? `${name}/` : name,
+      absolute,
+      signature,
+      size: stat === undefined ? 0 : Number(stat.size),
+      executable: stat !== undefined && isExecutable(stat),
+      folder: isFolder ? folderId(stat!) : undefined,
+      isLinked: isLink,
+      link,
+      remember: undefined,
+    };
+  }
+
+  /** The target of a symbolic link that counts as a link; undefined if it is followed. */
+  #countedTarget(absolute: string, leadsNowhere: boolean, path: string, isLinked: boolean): string | undefined {
+    const target = linkTarget(absolute);
+    if (target === undefined) {
+      if (!leadsNowhere) return undefined;
+      throw new ReproError(
+        `${this.#name(absolute)} is a symbolic link to nothing, whose target is not UTF-8; remove it`,
+      );
+    }
+    return leadsNowhere || (!isLinked && !leadsOutside(path, target)) ? target : undefined;
   }
 
   /** The path as messages show it. */
@@ -230,14 +295,18 @@ export class ContentHasher {
   }
 }
 
+/** Tells a folder from any other, whatever its path. */
+function folderId({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`;
+}
+
 function foundFile(absolute: string, stat: BigIntStats): FoundFile {
   return { absolute, signature: statSignature(stat), size: Number(stat.size), executable: isExecutable(stat) };
 }
 
-function lstatOrUndefined(path: string): BigIntStats | undefined {
-  try {
-    return lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  } catch {
-    return undefined;
-  }
+/** What a path is that is neither a file nor a folder. */
+function describeKind(stat: BigIntStats): string {
+  if (stat.isFIFO()) return 'a FIFO';
+  if (stat.isSocket()) return 'a socket';
+  return 'a device';
 }

@@ -1,9 +1,10 @@
 /**
  * The content of a file or folder, as a SHA-256. For a folder it is the hash of its manifest. The manifest has one
- * line for each file, sorted by path, with hash, size and executable bit, and one line for each empty folder.
- * content-hasher.ts finds the content at a path.
+ * line for each file, sorted by path, with hash, size and executable bit, one line for each empty folder, and one for
+ * each symbolic link that counts as a link (see links.ts). content-hasher.ts finds the content at a path.
  */
 import { createHash } from 'node:crypto';
+import { leadsOutside } from './links.ts';
 
 /** The content of a file or folder. */
 export interface Content {
@@ -11,18 +12,20 @@ export interface Content {
   sha256: string;
   /** Bytes; for a folder, of all its files. */
   size: number;
-  /** Folders only: the number of files. */
+  /** Folders only: the number of files and links. */
   files?: number;
   /** Files only: present if the owner may execute the file. */
   executable?: true;
 }
 
-/** A line of a manifest. An empty folder has no hash, and its path ends with a slash. */
+/** A line of a manifest. An empty folder has neither hash nor link, and its path ends with a slash. */
 export interface ManifestEntry {
   path: string;
   sha256?: string;
   size?: number;
   executable?: true;
+  /** The target of a symbolic link. */
+  link?: string;
 }
 
 /** The content at a path. */
@@ -30,6 +33,8 @@ export interface Scanned {
   content: Content;
   /** Folders only: the manifest as text. As objects, the entries of 100,000 files would take about 50 MB. */
   manifest?: string;
+  /** Folders only: paths in it that do not count, because an ignore file or a default pattern says so. */
+  ignored?: readonly string[];
 }
 
 /** Whether both are missing, or have the same hash, kind and executable bit. */
@@ -49,6 +54,11 @@ export function manifestLine(path: string, sha256?: string, size?: number, execu
   return `{"path":${JSON.stringify(path)},"sha256":"${sha256}","size":${size}${executable ? ',"executable":true' : ''}}\n`;
 }
 
+/** The line of a symbolic link. */
+export function linkLine(path: string, link: string): string {
+  return `{"path":${JSON.stringify(path)},"link":${JSON.stringify(link)}}\n`;
+}
+
 /** The entries of a manifest. */
 export function parseManifest(text: string): ManifestEntry[] {
   return text
@@ -63,36 +73,61 @@ export function isSha256(text: unknown): text is string {
 }
 
 /**
- * Checks a manifest that was not made here, such as one from a remote.
+ * Checks a manifest before its files are written: it may come from a remote.
  *
- * @returns a message if an entry leads outside of the folder or its hash is not a SHA-256; otherwise undefined
+ * @returns a message if an entry or a link leads outside of the folder or a hash is not a SHA-256; otherwise undefined
  */
 export function manifestProblem(entries: readonly ManifestEntry[]): string | undefined {
-  for (const { path, sha256 } of entries) {
+  const links = new Set<string>();
+  for (const { path, sha256, link } of entries) {
     // The path of an empty folder ends with a slash.
-    const parts = typeof path === 'string' ? path.replace(sha256 === undefined ? /\/$/ : '', '').split('/') : [''];
+    const isFolder = sha256 === undefined && link === undefined;
+    const parts = typeof path === 'string' ? path.replace(isFolder ? /\/$/ : '', '').split('/') : [''];
     if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0')))
       return `its list of files has the path ${JSON.stringify(path)}, which is not inside of it`;
     if (sha256 !== undefined && !isSha256(sha256)) return `its list of files has a hash that is not a SHA-256`;
+    if (link === undefined) continue;
+    if (sha256 !== undefined || leadsOutside(path, link))
+      return `its symbolic link ${JSON.stringify(path)} to ${JSON.stringify(link)} leads outside of it`;
+    links.add(path);
+  }
+  if (links.size === 0) return undefined;
+  // A file would be written through a link that has its path, or that is a folder above it.
+  const seen = new Set<string>();
+  for (const { path } of entries) {
+    const above = path.split('/').slice(0, -1);
+    const isThrough = above.some((_, i) => links.has(above.slice(0, i + 1).join('/')));
+    if (isThrough || seen.has(path))
+      return `its list of files has the path ${JSON.stringify(path)} twice, or inside of a symbolic link`;
+    seen.add(path);
   }
   return undefined;
 }
 
 /** The content and manifest of a folder with these entries, which must be sorted by path. */
-export function folderOf(entries: readonly ManifestEntry[]): Required<Scanned> {
-  const manifest = entries.map((e) => manifestLine(e.path, e.sha256, e.size, e.executable)).join('');
-  const files = entries.filter((entry) => entry.sha256 !== undefined);
-  const size = files.reduce((sum, { size }) => sum + size!, 0);
+export function folderOf(entries: readonly ManifestEntry[]): { content: Content; manifest: string } {
+  const manifest = entries.map(lineOf).join('');
+  const files = entries.filter(({ sha256, link }) => sha256 !== undefined || link !== undefined);
+  const size = files.reduce((sum, { size = 0 }) => sum + size, 0);
   return { content: { sha256: sha256(manifest), size, files: files.length }, manifest };
 }
 
-/** The content at `path` inside a folder, relative to it; undefined if there is nothing. */
+function lineOf({ path, sha256, size, executable, link }: ManifestEntry): string {
+  return link === undefined ? manifestLine(path, sha256, size, executable) : linkLine(path, link);
+}
+
+/**
+ * The content at `path` inside a folder, relative to it.
+ *
+ * @returns undefined if there is nothing, or if it depends on where a symbolic link leads
+ */
 export function contentWithin(manifest: readonly ManifestEntry[], path: string): Content | undefined {
   const file = manifest.find((entry) => entry.path === path);
   if (file?.sha256 !== undefined)
     return { sha256: file.sha256, size: file.size!, ...(file.executable ? { executable: true } : {}) };
   const below = manifest.filter((entry) => entry.path.startsWith(`${path}/`));
-  if (below.length === 0) return undefined;
+  // A link that stays inside of the whole folder may lead out of this part of it.
+  if (below.length === 0 || below.some(({ link }) => link !== undefined)) return undefined;
   // An empty folder's own line is not part of its manifest.
   const inside = below.map((entry) => ({ ...entry, path: entry.path.slice(path.length + 1) }));
   return folderOf(inside.filter((entry) => entry.path !== '')).content;

@@ -3,6 +3,7 @@
  *
  *   content.ts          a content: the hash of a file, or of a folder's manifest
  *   content-hasher.ts   walks over a path and hashes the files that are not known yet
+ *   ignore-rules.ts     which files in a folder do not count; folder-names.ts: its names, links.ts: its symbolic links
  *   module-graph.ts     the modules behind a `code` entry: found by esbuild-modules.ts or python-modules.ts
  *   stat-snapshot.ts    looks at files and records what stat said; fresh-stamp.ts keeps the record between calls
  *   stat-signature.ts   recognises a changed file without reading it
@@ -35,6 +36,6 @@ export {
 export { freshStages, writeFreshStamp } from './fresh-stamp.ts';
 export { ModuleGraph, type PythonEntries } from './module-graph.ts';
 export { isPython } from './python-modules.ts';
-export { statOrUndefined, statSignature } from './stat-signature.ts';
+export { lstatOrUndefined, statOrUndefined, statSignature } from './stat-signature.ts';
 export { openState, type State } from './state.ts';
 export { yieldToEventLoop } from './yield-to-event-loop.ts';

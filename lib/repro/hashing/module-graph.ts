@@ -9,7 +9,7 @@
 import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { ReproError } from '../messages/index.ts';
-import { folderOf, type ManifestEntry, type Scanned, sha256 } from './content.ts';
+import { folderOf, type ManifestEntry, sha256 } from './content.ts';
 import type { ContentHasher } from './content-hasher.ts';
 import { esbuildModules, isScript, type Modules, realFolder } from './esbuild-modules.ts';
 import { isPython, pythonModules, searchFolders } from './python-modules.ts';
@@ -17,7 +17,7 @@ import { isSettled } from './stat-signature.ts';
 import type { State } from './state.ts';
 
 /** The modules of one entry. The paths in their manifest are relative to the pipeline's folder. */
-export type Closure = Required<Scanned>;
+export type Closure = ReturnType<typeof folderOf>;
 
 /** The modules of an entry as remembered from an earlier call. */
 interface Remembered extends Modules {

@@ -2,7 +2,7 @@
  * Stat signatures: inode, size, times and executable bit of a file. If the signature is unchanged, the remembered
  * content still holds. A changed signature does not mean changed content; the file is then read again.
  */
-import { type BigIntStats, statSync } from 'node:fs';
+import { type BigIntStats, lstatSync, statSync } from 'node:fs';
 
 /** Nanoseconds. A file that changed more recently may change again and keep the same times. */
 const RACY = 30_000_000n;
@@ -39,9 +39,18 @@ export function now(): bigint {
 }
 
 /** Stat that follows symbolic links; undefined if there is nothing at `path`. */
-export function statOrUndefined(path: string): BigIntStats | undefined {
+export function statOrUndefined(path: string | Buffer): BigIntStats | undefined {
+  return unlessMissing(() => statSync(path, { bigint: true, throwIfNoEntry: false }));
+}
+
+/** Stat of the path itself, also if it is a symbolic link; undefined if there is nothing at `path`. */
+export function lstatOrUndefined(path: string | Buffer): BigIntStats | undefined {
+  return unlessMissing(() => lstatSync(path, { bigint: true, throwIfNoEntry: false }));
+}
+
+function unlessMissing(stat: () => BigIntStats | undefined): BigIntStats | undefined {
   try {
-    return statSync(path, { bigint: true, throwIfNoEntry: false });
+    return stat();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOTDIR' || code === 'ELOOP') return undefined;

@@ -6,13 +6,18 @@
  * and no stamp is written.
  */
 import { type BigIntStats, readdirSync, readFileSync } from 'node:fs';
-import { isSettled, now, statOrUndefined, statSignature } from './stat-signature.ts';
+import type { FolderNames } from './folder-names.ts';
+import { isSettled, lstatOrUndefined, now, statOrUndefined, statSignature } from './stat-signature.ts';
 
 /** One name in a folder. `stat` is undefined if the file vanished after the listing, or is a link to nothing. */
 export interface FolderEntry {
   name: string;
   absolute: string;
+  /** For a symbolic link, that of the file that it leads to. */
   stat: BigIntStats | undefined;
+  isLink: boolean;
+  /** The name's bytes, if they are not UTF-8; `absolute` then stands for no file. */
+  notUtf8: Buffer | undefined;
   /** '' if there is no `stat`. */
   signature: string;
 }
@@ -35,10 +40,12 @@ export class StatSnapshot {
 
   /**
    * @returns the file's bytes; undefined if there is none
-   * @throws Error of node:fs if the file exists and cannot be read
+   * @throws Error if the file exists and cannot be read, or would never end, as a FIFO
    */
   read(path: string): Buffer | undefined {
-    return this.stat(path) === undefined ? undefined : readFileSync(path);
+    const stat = this.stat(path);
+    if (stat?.isFIFO() || stat?.isSocket()) throw new Error('it is not a file');
+    return stat === undefined ? undefined : readFileSync(path);
   }
 
   /**
@@ -52,27 +59,31 @@ export class StatSnapshot {
   }
 
   /**
-   * Runs stat on all entries of a folder. They come one at a time: the stats of 100,000 files would take 100 MB.
+   * Runs stat on these entries of a folder. They come one at a time: the stats of 100,000 files would take 100 MB.
    * The folder is recorded when the last entry has been taken.
    *
-   * @param isSkipped whether to leave out the entry at this absolute path
-   * @throws Error of node:fs if the folder cannot be read
+   * @param isSkipped whether to leave out an entry
+   * @throws Error of node:fs if an entry cannot be looked at
    */
-  statEntries(folder: string, isSkipped: (path: string) => boolean): Iterable<FolderEntry> {
-    return this.#statEach(folder, readdirSync(folder), isSkipped);
-  }
-
-  *#statEach(folder: string, names: string[], isSkipped: (path: string) => boolean): Generator<FolderEntry> {
+  *statEntries(
+    folder: string,
+    { names, notUtf8 }: FolderNames,
+    isSkipped: (name: string, isFolder: boolean) => boolean,
+  ): Generator<FolderEntry> {
     const started = now();
     const lines: string[] = [];
     for (const name of names) {
       const absolute = `${folder}/${name}`;
-      if (isSkipped(absolute)) continue;
-      const stat = statOrUndefined(absolute);
+      const bytes = notUtf8.get(name);
+      const path = bytes === undefined ? absolute : Buffer.concat([Buffer.from(`${folder}/`), bytes]);
+      const own = lstatOrUndefined(path);
+      const isLink = own?.isSymbolicLink() === true;
+      const stat = isLink ? statOrUndefined(path) : own;
+      if (isSkipped(name, stat?.isDirectory() === true)) continue;
       const signature = stat ? statSignature(stat) : '';
       if ((stat && !isSettled(stat, started)) || name.includes('\n')) this.#isReliable = false;
       lines.push(`${signature}\t${name}\n`);
-      yield { name, absolute, stat, signature };
+      yield { name, absolute, stat, isLink, notUtf8: bytes, signature };
     }
     this.#record(this.#folders, folder, lines.join(''));
   }

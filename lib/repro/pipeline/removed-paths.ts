@@ -10,6 +10,9 @@ import { PARAMS, PIPELINE, type Stage } from './pipeline.ts';
 /** The lock's name; storage writes it. */
 const LOCK_FILE = 'dvc-like.lock';
 
+/** Its name; hashing reads it. A stage that wrote it would change what counts while it runs. */
+const IGNORE_FILE = '.reproignore';
+
 /** The only folder of .repro that a stage may use. */
 const CHECKPOINTS = '.repro/checkpoints';
 
@@ -20,7 +23,7 @@ const CHECKPOINTS = '.repro/checkpoints';
  * @throws GraphError for the first path that repro must not remove
  */
 export function checkRemovedPaths(stages: readonly Stage[], sources: readonly string[]): void {
-  const reserved = [...new Set([PIPELINE, PARAMS, LOCK_FILE, ...sources, '.git', '.repro'])];
+  const reserved = [...new Set([PIPELINE, PARAMS, LOCK_FILE, IGNORE_FILE, ...sources, '.git', '.repro'])];
   const reservedIn = (path: string) =>
     path.split('/').includes('.git') ? '.git' : reserved.find((own) => contains(path, own) || contains(own, path));
   for (const { name, outs } of stages)

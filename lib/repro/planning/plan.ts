@@ -14,7 +14,7 @@ import { contains, type Stage } from '../pipeline/index.ts';
 import { type Fingerprint, fingerprintKey, type LockedStage, lockedStage } from '../storage/index.ts';
 import { type Project, placeMissing } from './project.ts';
 import { MissingInputs } from './stage-inputs.ts';
-import { alwaysRuns, type Reason, staleReasons } from './stale-reasons.ts';
+import { alwaysRuns, type PresentOutput, type Reason, staleReasons } from './stale-reasons.ts';
 
 /** The status of a stage whose inputs are all known. `notes` say why a run in the run cache cannot be restored. */
 export type SettledStatus =
@@ -192,11 +192,12 @@ async function compareWithLock(
     if (content && stage.deps.some((dep) => dep.path === path)) inputs.deps[path] = content;
     else isComplete = false;
   }
-  const outs = new Map<string, Content | undefined>();
-  for (const [path, scanned] of await project.stageInputs.outputs(stage)) outs.set(path, scanned?.content);
-  if (options.allowMissing && recorded) {
-    for (const [path, content] of outs)
-      if (content === undefined && recorded.outs?.[path]) outs.set(path, recorded.outs[path]);
+  const outs = new Map<string, PresentOutput>();
+  for (const { path } of stage.outs) {
+    const output = await project.stageInputs.output(path);
+    outs.set(path, output);
+    if (!options.allowMissing || output.content !== undefined || output.problem !== undefined) continue;
+    if (recorded?.outs?.[path]) outs.set(path, { content: recorded.outs[path] });
   }
 
   const reasons = await nameModules(project, staleReasons(stage, recorded, inputs, outs));
@@ -251,7 +252,7 @@ async function findRestorable(
     const content = found.outs![path];
     outs[path] = content;
     // An output that is already in place need not be in the cache.
-    if (sameContent((await project.stageInputs.scan(path))?.content, content)) continue;
+    if (sameContent((await project.stageInputs.output(path)).content, content)) continue;
     const problems = await project.cache.problems(content);
     if (problems.length === 0) continue;
     project.runs.drop(key);

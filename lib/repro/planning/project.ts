@@ -74,7 +74,8 @@ export async function openProject(start: string, options: { write: boolean; edit
   try {
     const { pipeline, sources } = await knownPipeline(root, files, state);
     const graph = await graphOf(pipeline, files);
-    const hasher = new ContentHasher(root, state);
+    const outputs = pipeline.stages.flatMap(({ outs }) => outs.map(({ path }) => path));
+    const hasher = new ContentHasher(root, state, outputs);
     const modules = new ModuleGraph(root, state, hasher, pythonEntries(pipeline.stages, root));
     const lock = new Lock(root, state);
     await lock.refresh();

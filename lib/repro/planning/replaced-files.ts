@@ -2,18 +2,26 @@
  * What a stage's run or restoration would replace in the workspace, and what must become of it.
  *
  *   as the lock, the run cache, the cache or an attempt's mark records it   removed
+ *   in such a folder, but ignored (hashing/ignore-rules.ts)                 removed if the run left it so, else trash
  *   as git's last commit has it                                             removed, with a note
  *   tracked by git, but not as committed                                    the stage is refused
  *   anything else                                                           moved to the trash
  */
-import { lstatSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readDocumentFrom } from '../documents/index.ts';
-import { type Content, parseManifest, sameContent } from '../hashing/index.ts';
+import { type Content, lstatOrUndefined, parseManifest, sameContent } from '../hashing/index.ts';
 import { listNames, type Problem, ReproError } from '../messages/index.ts';
 import { PIPELINE, type Stage } from '../pipeline/index.ts';
 import { LOCK, type LockedStage } from '../storage/index.ts';
-import { checkpointKey, type GitFiles, isMarkedUnrecorded, moveToTrash, openGitFiles } from '../workspace/index.ts';
+import {
+  checkpointKey,
+  type GitFiles,
+  isMarkedIgnored,
+  isMarkedUnrecorded,
+  moveToTrash,
+  openGitFiles,
+} from '../workspace/index.ts';
 import type { PlannedStage } from './plan.ts';
 import type { Project } from './project.ts';
 
@@ -21,6 +29,8 @@ import type { Project } from './project.ts';
 export interface ReplacedFile {
   path: string;
   fate: 'trash' | 'committed' | 'refused';
+  /** It lies in an output, but an ignore file or a default pattern says that it does not count. */
+  isIgnored?: true;
   /** For `refused`: the message, without the stage's name. */
   message?: string;
 }
@@ -33,34 +43,40 @@ export interface ReplacedFile {
  */
 export async function replacedFiles(project: Project, stage: Stage, restored?: LockedStage): Promise<ReplacedFile[]> {
   const { root } = project;
-  const unknown: { path: string; content?: Content; isCommittable?: boolean }[] = [];
+  const unknown: { path: string; content?: Content; isCheckpoint?: true; isCommittable?: boolean }[] = [];
+  const found: ReplacedFile[] = [];
   for (const { path, persist, cache } of stage.outs) {
     const wanted = restored?.outs?.[path];
     if (restored === undefined ? persist : wanted === undefined) continue;
-    const content = (await project.stageInputs.scan(path))?.content;
+    const { content, ignored } = await project.stageInputs.output(path);
+    if (content !== undefined && sameContent(content, wanted)) continue;
+    if (isMarkedUnrecorded(root, stage, path) || !exists(join(root, path))) continue;
     // A folder without files holds nothing that could be lost.
-    if (content === undefined || content.files === 0 || sameContent(content, wanted)) continue;
-    if (!(await isRecorded(project, stage, path, content))) unknown.push({ path, content, isCommittable: !cache });
+    if (content?.files !== 0 && !(content !== undefined && (await isRecorded(project, path, content))))
+      unknown.push({ path, content, isCommittable: !cache });
+    else
+      for (const inside of ignored)
+        if (!isMarkedIgnored(root, stage.name, inside)) found.push({ path: inside, fate: 'trash', isIgnored: true });
   }
   const { checkpoint } = stage;
   if (restored === undefined && checkpoint !== undefined && checkpointKey(root, stage) === undefined)
-    if (holdsSomething(join(root, checkpoint))) unknown.push({ path: checkpoint });
-  if (unknown.length === 0) return [];
+    if (holdsSomething(join(root, checkpoint))) unknown.push({ path: checkpoint, isCheckpoint: true });
+  if (unknown.length === 0) return found;
 
   const git = await gitFilesOf(root);
-  const found: ReplacedFile[] = [];
-  for (const { path, content, isCommittable } of unknown) {
+  for (const { path, content, isCheckpoint, isCommittable } of unknown) {
     const tracked = (await git?.tracked([path])) ?? [];
     if (tracked.length === 0) found.push({ path, fate: 'trash' });
-    else if (content === undefined)
+    else if (isCheckpoint)
       found.push({
         path,
         fate: 'refused',
         message: `the checkpoint "${path}" holds files that git tracks, and repro removes checkpoints; give it a path of its own`,
       });
-    else if (await git!.areCommitted(await filesOf(project, path))) found.push({ path, fate: 'committed' });
+    else if (content !== undefined && (await git!.areCommitted(await filesOf(project, path))))
+      found.push({ path, fate: 'committed' });
     else if (isCommittable) found.push({ path, fate: 'trash' });
-    else if (!(await git!.everContained(LOCK, content.sha256)))
+    else if (content === undefined || !(await git!.everContained(LOCK, content.sha256)))
       found.push({
         path,
         fate: 'refused',
@@ -115,20 +131,24 @@ export async function setAside(project: Project, stage: Stage, restored?: Locked
 }
 
 /**
- * The sentence about files that are replaced.
+ * The sentences about files that are replaced.
  *
  * @param folder where they were moved; undefined if that would only happen
  * @example describeReplaced([{ path: 'o', fate: 'trash' }])
  *   // 'would move o to .repro/trash: repro has no record of its content'
  */
 export function describeReplaced(files: readonly ReplacedFile[], folder?: string): string {
-  const paths = (fate: ReplacedFile['fate']) => files.filter((file) => file.fate === fate).map(({ path }) => path);
-  const [trash, committed] = [paths('trash'), paths('committed')];
+  const paths = (fate: ReplacedFile['fate'], ignored?: true) =>
+    files.filter((file) => file.fate === fate && file.isIgnored === ignored).map(({ path }) => path);
+  const [trash, ignored, committed] = [paths('trash'), paths('trash', true), paths('committed')];
   const its = (names: string[]) => (names.length === 1 ? 'its' : 'their');
+  const move = (names: string[]) =>
+    `${folder === undefined ? 'would move' : 'moved'} ${listNames(names)} to ${folder ?? '.repro/trash'}`;
   const parts: string[] = [];
-  if (trash.length > 0)
+  if (trash.length > 0) parts.push(`${move(trash)}: repro has no record of ${its(trash)} content`);
+  if (ignored.length > 0)
     parts.push(
-      `${folder === undefined ? 'would move' : 'moved'} ${listNames(trash)} to ${folder ?? '.repro/trash'}: repro has no record of ${its(trash)} content`,
+      `${move(ignored)}: .reproignore or a default pattern leaves ${ignored.length === 1 ? 'it' : 'them'} out`,
     );
   if (committed.length > 0)
     parts.push(
@@ -138,17 +158,21 @@ export function describeReplaced(files: readonly ReplacedFile[], folder?: string
 }
 
 /** Whether repro itself made or took in this content of an output, so that removing it loses nothing unknown. */
-async function isRecorded(project: Project, stage: Stage, path: string, content: Content): Promise<boolean> {
-  const { lock, cache, runs, root } = project;
-  if (sameContent(lock.get(stage.name)?.outs?.[path], content) || isMarkedUnrecorded(root, stage, path)) return true;
+async function isRecorded(project: Project, path: string, content: Content): Promise<boolean> {
+  const { lock, cache, runs } = project;
   // The stage may have had another name.
   if (lock.names.some((name) => sameContent(lock.get(name)?.outs?.[path], content))) return true;
   return (await cache.problems(content)).length === 0 || runs.hasMade(path, content);
 }
 
+/** Whether there is anything at a path, also a symbolic link to nothing. */
+function exists(path: string): boolean {
+  return lstatOrUndefined(path) !== undefined;
+}
+
 /** Whether a path is anything but an empty folder. */
 function holdsSomething(path: string): boolean {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
+  const stat = lstatOrUndefined(path);
   return stat !== undefined && (!stat.isDirectory() || readdirSync(path).length > 0);
 }
 

@@ -22,6 +22,8 @@ import { ReproError, suggestion } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { Fingerprint } from '../storage/index.ts';
 
+const LINK_TO_NOTHING = ': it is a symbolic link to nothing';
+
 /** The inputs and outputs of the stages of one project. Scans are kept until `forget`. */
 export class StageInputs {
   readonly #edited: EditedFiles;
@@ -65,7 +67,13 @@ export class StageInputs {
     for (const [index, { path, optional }] of stage.deps.entries()) {
       if (except(path)) continue;
       const scanned = await this.scan(path);
-      if (scanned === undefined && !optional) missing.push({ kind: 'dep', path, index });
+      if (scanned === undefined && !optional)
+        missing.push({
+          kind: 'dep',
+          path,
+          index,
+          ...(this.#hasher.isLinkToNothing(path) ? { hint: LINK_TO_NOTHING } : {}),
+        });
       else deps[path] = scanned?.content ?? null;
     }
     const entries = stage.code.filter((entry) => !except(entry));
@@ -73,7 +81,8 @@ export class StageInputs {
     for (const entry of entries) {
       if (await this.#hasher.scan(entry)) continue;
       missingEntries.push(entry);
-      missing.push({ kind: 'code', path: entry, index: stage.code.indexOf(entry) });
+      const hint = this.#hasher.isLinkToNothing(entry) ? { hint: LINK_TO_NOTHING } : {};
+      missing.push({ kind: 'code', path: entry, index: stage.code.indexOf(entry), ...hint });
     }
     const closures = await this.#modules.closures(entries.filter((entry) => !missingEntries.includes(entry)));
     const params: Fingerprint['params'] = {};
@@ -103,11 +112,16 @@ export class StageInputs {
     return { deps, code, params };
   }
 
-  /** The outputs of a stage, by path; undefined for one that does not exist. */
-  async outputs(stage: Stage): Promise<Map<string, Scanned | undefined>> {
-    const found = new Map<string, Scanned | undefined>();
-    for (const { path } of stage.outs) found.set(path, await this.scan(path));
-    return found;
+  /** The file or folder at an output's path. Unlike an input, it need not be readable: a run replaces it. */
+  async output(path: string): Promise<OutputState> {
+    try {
+      const scanned = await this.scan(path);
+      const ignored = (scanned?.ignored ?? []).map((inside) => `${path}/${inside}`);
+      return { ignored, ...(scanned === undefined ? {} : { content: scanned.content }) };
+    } catch (error) {
+      if (!(error instanceof ReproError)) throw error;
+      return { ignored: [], problem: error.message };
+    }
   }
 
   /** The modules that a code entry uses, itself included. */
@@ -133,6 +147,16 @@ export class StageInputs {
   }
 }
 
+/** An output as it is now. */
+export interface OutputState {
+  /** Absent if there is nothing, or if it cannot be read. */
+  content?: Content;
+  /** Paths in the folder that do not count, because an ignore file or a default pattern says so. */
+  ignored: readonly string[];
+  /** Why it cannot be read. */
+  problem?: string;
+}
+
 /** An input that does not exist. `param`: the file exists, but lacks `key`. */
 export interface MissingInput {
   kind: 'dep' | 'code' | 'params' | 'param';
@@ -140,7 +164,7 @@ export interface MissingInput {
   /** Its index in the definition's list of this kind. */
   index: number;
   key?: string;
-  /** The end of the message, which suggests a similar name. */
+  /** The end of the message, such as one that suggests a similar name. */
   hint?: string;
 }
 
@@ -160,9 +184,9 @@ export class MissingInputs extends ReproError {
 export function describeMissing({ kind, path, key, hint }: MissingInput): string {
   switch (kind) {
     case 'dep':
-      return `the dependency "${path}" is missing`;
+      return `the dependency "${path}" is missing${hint ?? ''}`;
     case 'code':
-      return `the module "${path}" is missing`;
+      return `the module "${path}" is missing${hint ?? ''}`;
     case 'params':
       return `the params file "${path}" is missing`;
     case 'param':
@@ -179,7 +203,7 @@ function withEdits(path: string, scanned: Scanned | undefined, edited: EditedFil
   if (scanned.manifest === undefined) return scanned;
   const entries = parseManifest(scanned.manifest).map((entry) => {
     const text = edited.get(path === '.' ? entry.path : `${path}/${entry.path}`);
-    return text === undefined ? entry : { ...entry, ...content(text) };
+    return text === undefined || entry.link !== undefined ? entry : { ...entry, ...content(text) };
   });
   return folderOf(entries);
 }

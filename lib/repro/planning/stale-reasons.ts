@@ -18,9 +18,17 @@ export type Reason =
   /** `path`: a code entry, or one of its modules; then `entry` is the code entry. */
   | { kind: 'code'; path: string; entry?: string; old?: Content; new?: Content }
   | { kind: 'out-missing'; path: string }
-  | { kind: 'out-changed'; path: string; old?: Content; new?: Content }
+  /** `problem`: why the output cannot be read now. */
+  | { kind: 'out-changed'; path: string; old?: Content; new?: Content; problem?: string }
   | { kind: 'upstream'; stages: readonly string[] }
   | { kind: 'always'; forced?: true };
+
+/** An output as it is now; without both fields if it does not exist. */
+export interface PresentOutput {
+  content?: Content;
+  /** Why it cannot be read. */
+  problem?: string;
+}
 
 /** Whether a stage is never fresh: it is marked always_changed, or has no inputs that could be compared. */
 export function alwaysRuns(stage: Stage): boolean {
@@ -31,14 +39,14 @@ export function alwaysRuns(stage: Stage): boolean {
  * Compares a stage with its last run.
  *
  * @param recorded the stage's block in the lock; undefined if it never ran
- * @param outs the present content of each output; undefined for one that does not exist
+ * @param outs each output as it is now, by path
  * @returns the reasons why it is stale; none if it is fresh
  */
 export function staleReasons(
   stage: Stage,
   recorded: LockedStage | undefined,
   inputs: Fingerprint,
-  outs: ReadonlyMap<string, Content | undefined>,
+  outs: ReadonlyMap<string, PresentOutput>,
 ): Reason[] {
   if (recorded === undefined) return [{ kind: 'never-run' }];
   return [
@@ -107,9 +115,10 @@ function code(inputs: Fingerprint, recorded: LockedStage): Reason[] {
   });
 }
 
-function outputs(recorded: LockedStage, outs: ReadonlyMap<string, Content | undefined>): Reason[] {
-  return [...outs].flatMap(([path, now]): Reason[] => {
+function outputs(recorded: LockedStage, outs: ReadonlyMap<string, PresentOutput>): Reason[] {
+  return [...outs].flatMap(([path, { content: now, problem }]): Reason[] => {
     const old = recorded.outs?.[path];
+    if (problem !== undefined) return [{ kind: 'out-changed', path, ...(old ? { old } : {}), problem }];
     if (now === undefined) return [{ kind: 'out-missing', path }];
     return sameContent(old, now) ? [] : [{ kind: 'out-changed', path, ...(old ? { old } : {}), new: now }];
   });

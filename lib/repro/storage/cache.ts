@@ -9,7 +9,7 @@
  * that repro removes before their command runs, and never for a file that already has another name. Editing it anyway
  * damages the object, and this is found like any damage.
  */
-import { chmodSync, constants, copyFileSync, linkSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, constants, copyFileSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import {
   type Content,
@@ -68,6 +68,9 @@ export class Cache {
     const link = await this.#mayLink(output);
     const scanned = await this.#hasher.scanNow(output.path, (file, known) => this.#takeFile(file, known, link));
     if (scanned === undefined) throw new ReproError(`the output ${output.path} is missing`, 1);
+    // Only a link can lead outside, and most folders have none.
+    const problem = scanned.manifest?.includes('"link":') && manifestProblem(parseManifest(scanned.manifest));
+    if (problem) throw new ReproError(`the output ${output.path} cannot be kept: ${problem}`, 1);
     await this.saveManifest(scanned);
     return scanned.content;
   }
@@ -128,10 +131,11 @@ export class Cache {
     const folders = new Set<string>();
     for (const entry of entries) {
       const file = join(target, entry.path);
-      const folder = entry.sha256 === undefined ? file : dirname(file);
+      const folder = entry.sha256 === undefined && entry.link === undefined ? file : dirname(file);
       if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
       folders.add(folder);
-      if (entry.sha256 !== undefined) this.#restoreFile(file, entry.sha256, entry.executable === true, link);
+      if (entry.link !== undefined) symlinkSync(entry.link, file);
+      else if (entry.sha256 !== undefined) this.#restoreFile(file, entry.sha256, entry.executable === true, link);
       await yieldToEventLoop();
     }
   }

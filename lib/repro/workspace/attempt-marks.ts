@@ -3,6 +3,7 @@
  *
  *   .repro/attempting/STAGE   the checkpoint is of an attempt with these inputs
  *   .repro/unrecorded/STAGE   these outputs are of an attempt that failed, or that was not to be recorded
+ *   .repro/ignored/STAGE      these paths in outputs are of an attempt, but do not count (hashing/ignore-rules.ts)
  */
 import { createHash } from 'node:crypto';
 import { type BigIntStats, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +13,7 @@ import { fileNameFor, type Stage } from '../pipeline/index.ts';
 
 const checkpointFile = (root: string, stage: Stage) => join(root, '.repro/attempting', fileNameFor(stage.name));
 const outputsFile = (root: string, stage: Stage) => join(root, '.repro/unrecorded', fileNameFor(stage.name));
+const ignoredFile = (root: string, stage: string) => join(root, '.repro/ignored', fileNameFor(stage));
 
 /** Marks a stage's checkpoint as one of an attempt with the inputs `key`. */
 export function markCheckpoint(root: string, stage: Stage, key: string): void {
@@ -35,15 +37,37 @@ export function unmarkCheckpoint(root: string, stage: Stage): void {
 
 /** Marks a stage's outputs as the work of an attempt, as they are now. */
 export function markUnrecorded(root: string, stage: Stage): void {
-  const signatures = Object.fromEntries(stage.outs.map(({ path }) => [path, treeSignature(join(root, path))]));
-  const file = outputsFile(root, stage);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, JSON.stringify(signatures));
+  writeSignatures(
+    root,
+    outputsFile(root, stage),
+    stage.outs.map(({ path }) => path),
+  );
 }
 
 /** Whether an output is as an attempt left it that was not recorded. */
 export function isMarkedUnrecorded(root: string, stage: Stage, path: string): boolean {
-  const text = readOrUndefined(outputsFile(root, stage));
+  return hasSignature(root, outputsFile(root, stage), path);
+}
+
+/** Marks paths in a stage's outputs that do not count as the work of an attempt, as they are now. */
+export function markIgnored(root: string, stage: string, paths: readonly string[]): void {
+  const file = ignoredFile(root, stage);
+  if (paths.length > 0) writeSignatures(root, file, paths);
+  else rmSync(file, { force: true });
+}
+
+/** Whether a path in a stage's outputs, which does not count, is as an attempt left it. */
+export function isMarkedIgnored(root: string, stage: string, path: string): boolean {
+  return hasSignature(root, ignoredFile(root, stage), path);
+}
+
+function writeSignatures(root: string, file: string, paths: readonly string[]): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, JSON.stringify(Object.fromEntries(paths.map((path) => [path, treeSignature(join(root, path))]))));
+}
+
+function hasSignature(root: string, file: string, path: string): boolean {
+  const text = readOrUndefined(file);
   if (text === undefined) return false;
   try {
     const signature = (JSON.parse(text) as { [path: string]: string })[path];
@@ -56,12 +80,15 @@ export function isMarkedUnrecorded(root: string, stage: Stage, path: string): bo
 /** A hash of the stat signatures of a file, or of everything in a folder. It is cheap, because no file is read. */
 function treeSignature(path: string): string {
   const hash = createHash('sha256');
-  const add = (absolute: string) => {
+  // Names as bytes: they need not be UTF-8.
+  const add = (absolute: Buffer) => {
     const stat: BigIntStats | undefined = lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
-    hash.update(`${absolute}\0${stat === undefined ? '' : statSignature(stat)}\0`);
-    if (stat?.isDirectory()) for (const name of readdirSync(absolute).sort()) add(`${absolute}/${name}`);
+    hash.update(absolute).update(`\0${stat === undefined ? '' : statSignature(stat)}\0`);
+    if (!stat?.isDirectory()) return;
+    const names = readdirSync(absolute, { encoding: 'buffer' }).sort(Buffer.compare);
+    for (const name of names) add(Buffer.concat([absolute, Buffer.from('/'), name]));
   };
-  add(path);
+  add(Buffer.from(path));
   return hash.digest('hex');
 }
 

@@ -9,8 +9,10 @@
  */
 export {
   checkpointKey,
+  isMarkedIgnored,
   isMarkedUnrecorded,
   markCheckpoint,
+  markIgnored,
   markUnrecorded,
   unmarkCheckpoint,
 } from './attempt-marks.ts';

@@ -30,7 +30,7 @@ function reasons(now: {
   recorded?: Partial<LockedStage>;
 }) {
   const recorded = { ...lockedStage(train, inputs, outs), ...now.recorded };
-  const present = new Map(Object.entries(now.outs ?? outs));
+  const present = new Map(Object.entries(now.outs ?? outs).map(([path, content]) => [path, { content }]));
   return staleReasons({ ...train, ...now.stage }, recorded, { ...inputs, ...now.inputs }, present);
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readNames } from '../../../lib/repro/hashing/folder-names.ts';
 import { freshStages, writeFreshStamp } from '../../../lib/repro/hashing/fresh-stamp.ts';
 import { StatSnapshot } from '../../../lib/repro/hashing/stat-snapshot.ts';
 
@@ -29,7 +30,7 @@ function stampAfter(look: (snapshot: StatSnapshot) => void): void {
 const looks: { [method: string]: (snapshot: StatSnapshot) => void } = {
   stat: (snapshot) => snapshot.stat(join(root, 'a.txt')),
   read: (snapshot) => snapshot.read(join(root, 'a.txt')),
-  statEntries: (snapshot) => [...snapshot.statEntries(root, (path) => path.endsWith('.repro'))],
+  statEntries: (snapshot) => [...snapshot.statEntries(root, readNames(root), (name) => name === '.repro')],
 };
 
 for (const [method, look] of Object.entries(looks)) {

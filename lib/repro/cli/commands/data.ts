@@ -42,7 +42,7 @@ export async function checkOutStages(
     const stage = project.graph.stages.get(name)!;
     for (const { path, cache } of stage.outs) {
       const content = locked?.outs?.[path];
-      if (!content || sameContent((await project.stageInputs.scan(path))?.content, content)) continue;
+      if (!content || sameContent((await project.stageInputs.output(path)).content, content)) continue;
       const [problem] = await project.cache.problems(content);
       if (problem === undefined) {
         try {

@@ -24,6 +24,7 @@ import { openProject, type Project } from '../../planning/index.ts';
 import { LOCK, type LockedStage } from '../../storage/index.ts';
 import {
   emptyTrash,
+  isMarkedIgnored,
   listTrash,
   namedInCommand,
   openGitFiles,
@@ -202,8 +203,13 @@ async function whyDifferent(
   stage: string,
 ): Promise<string | undefined> {
   try {
-    const now = (await project.stageInputs.scan(path))?.content;
-    return sameContent(now, recorded) ? undefined : `it changed after ${stage} made it`;
+    const { content: now, ignored, problem } = await project.stageInputs.output(path);
+    if (problem !== undefined) return problem;
+    if (!sameContent(now, recorded)) return `it changed after ${stage} made it`;
+    const kept = ignored.filter((inside) => !isMarkedIgnored(project.root, stage, inside));
+    return kept.length > 0
+      ? `it holds ${listNames(kept)}, which .reproignore or a default pattern leaves out`
+      : undefined;
   } catch (error) {
     return describeError(error);
   }
