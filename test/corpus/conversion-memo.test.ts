@@ -30,7 +30,7 @@ test('the stage converts only the new file, and its output and metrics equal tho
   await writeTree(folder.path('raw'), { 'new.mid': composePiece(4), 'renamed/1.mid': pieces['1.mid'] });
   const root = fileURLToPath(new URL('../..', import.meta.url));
   const flags = ['--memo', folder.path('memo'), '--metrics', folder.path('metrics.json')];
-  const call = ['--import', 'tsx', 'stages/convert.ts', folder.path('raw'), folder.path('second'), ...flags];
+  const call = ['stages/start.mjs', 'stages/convert.ts', folder.path('raw'), folder.path('second'), ...flags];
   const { stdout, stderr } = spawnSync(process.execPath, call, { cwd: root, encoding: 'utf8' });
   expect(stdout + stderr).toBe('4 files had been converted before\n');
   const metrics = await convertCorpus(folder.path('raw'), folder.path('without'));

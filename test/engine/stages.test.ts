@@ -37,7 +37,13 @@ beforeAll(async () => {
 
 /** Runs the train stage. Sends `signal`, if any, once the share `interruptAt` of the run is done. */
 async function trainStage(name: string, more: string[] = [], signal?: NodeJS.Signals, interruptAt = 0) {
-  const args = ['--import', 'tsx', join(root, 'stages/train.ts'), path('tokens'), path(name), path(`${name}.csv`)];
+  const args = [
+    join(root, 'stages/start.mjs'),
+    join(root, 'stages/train.ts'),
+    path('tokens'),
+    path(name),
+    path(`${name}.csv`),
+  ];
   const flags = [
     '--size',
     'lstm-small',
@@ -98,7 +104,13 @@ test('a run that diverges reports the step, the reason and the weights that it k
   const params = parseDocument(readFileSync(path('params.yaml'), 'utf8'));
   params.setIn(['train', 'lr'], 1e9);
   writeFileSync(path('wild.yaml'), String(params));
-  const args = ['--import', 'tsx', join(root, 'stages/train.ts'), path('tokens'), path('wild'), path('wild.csv')];
+  const args = [
+    join(root, 'stages/start.mjs'),
+    join(root, 'stages/train.ts'),
+    path('tokens'),
+    path('wild'),
+    path('wild.csv'),
+  ];
   const flags = ['--size', 'gpt-tiny', '--seed', '1', '--params', path('wild.yaml'), '--metrics', path('wild.json')];
   const { status, stderr } = spawnSync(process.execPath, [...args, ...flags], { cwd: root, encoding: 'utf8' });
   expect(stderr).toMatch(
@@ -116,7 +128,13 @@ describe('a model and tokens of another tokenizer', () => {
     };
     await saveCheckpoint(path('other'), { config, weights: initialWeights(config, 1) });
     const paths = [path('other'), path('tokens'), ...(stage === 'generate' ? [path('samples')] : [])];
-    const args = ['--import', 'tsx', join(root, `stages/${stage}.ts`), ...paths, '--params', path('params.yaml')];
+    const args = [
+      join(root, 'stages/start.mjs'),
+      join(root, `stages/${stage}.ts`),
+      ...paths,
+      '--params',
+      path('params.yaml'),
+    ];
     const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
     expect(stderr).toMatch(
       new RegExp(`^${stage}: \\S+other has a vocabulary of 99 tokens, \\S+tokens one of \\d+: .*another tokenizer\\n$`),

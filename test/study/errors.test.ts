@@ -18,12 +18,17 @@ afterAll(() => {
 });
 
 const path = (...parts: string[]) => join(folder, ...parts);
-const tsx = join(ROOT, 'node_modules/.bin/tsx');
+const start = join(ROOT, 'stages/start.mjs');
 
 function runStage(name: string, ...args: string[]) {
-  const { status, stderr } = spawnSync(tsx, [join(ROOT, 'stages', `${name}.ts`), ...args], {
+  return runStageWith({}, name, ...args);
+}
+
+function runStageWith(env: NodeJS.ProcessEnv, name: string, ...args: string[]) {
+  const { status, stderr } = spawnSync(process.execPath, [start, join(ROOT, 'stages', `${name}.ts`), ...args], {
     cwd: folder,
     encoding: 'utf8',
+    env: { ...process.env, ...env },
   });
   return { status, stderr: stderr.trim() };
 }
@@ -82,6 +87,18 @@ describe('a stage program that is run by hand', () => {
     expect(stderr).toMatch(sentence);
     expect(stderr).not.toMatch(/^\s+at /m);
     expect(status).toBe(1);
+  });
+
+  test('with DEBUG, the stack names the lines of the sources, although the program is bundled', () => {
+    const { stderr } = runStageWith(
+      { DEBUG: '1' },
+      'convert',
+      path('empty'),
+      path('abc'),
+      '--params',
+      path('none.yaml'),
+    );
+    expect(stderr).toMatch(/at readParams .*lib\/repro\/stage-api\/read-params\.ts:\d+:\d+/);
   });
 
   test('a corrupt file is counted and named in the metrics, and the others are converted', () => {

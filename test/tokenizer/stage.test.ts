@@ -29,7 +29,7 @@ beforeAll(() => {
 const tokenize = (tokenizer: string) =>
   execa(
     'node',
-    ['--import', 'tsx', 'stages/tokenize.ts', at('splits'), at(tokenizer), '--tokenizer', tokenizer].concat([
+    ['stages/start.mjs', 'stages/tokenize.ts', at('splits'), at(tokenizer), '--tokenizer', tokenizer].concat([
       '--metrics',
       at(`${tokenizer}.json`),
     ]),
@@ -55,7 +55,7 @@ test('the tokenize stage encodes with the music tokenizer, and decoding restores
 
 test('export-bin writes the ids as plain binary files', async () => {
   const exported = (tokens: string) =>
-    execa('node', ['--import', 'tsx', 'stages/export-bin.ts', at(tokens), at('bin')], { cwd: ROOT, reject: false });
+    execa('node', ['stages/start.mjs', 'stages/export-bin.ts', at(tokens), at('bin')], { cwd: ROOT, reject: false });
   await tokenize('char');
   expect(await exported('char')).toMatchObject({ exitCode: 0, stderr: '' });
   const store = TokenStore.open(at('char'));
