@@ -29,7 +29,7 @@ const compiledSchema = {
 export async function bundleRunner(outdir) {
   await build({
     absWorkingDir: root,
-    entryPoints: { repro: 'lib/repro/cli/cli.ts' },
+    entryPoints: { repro: 'lib/repro/cli/cli.ts', 'repro/plot-process': 'lib/repro/results/plot-process.ts' },
     outdir,
     bundle: true,
     splitting: true,

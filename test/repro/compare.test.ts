@@ -267,6 +267,15 @@ test('without a git repository, metrics diff is an error in one sentence', async
   ]);
 });
 
+/** The page of plots, with each SVG in place of its image. */
+function plotsPage(made: TestProject, file = '.repro/plots.html'): string {
+  return made
+    .read(file)
+    .replace(/<img src="data:image\/svg\+xml;base64,([^"]*)"[^>]*>/g, (_, svg) =>
+      Buffer.from(svg, 'base64').toString(),
+    );
+}
+
 test('a folder of plots shows each plot once, in one of its formats; at a revision it comes from the cache', async () => {
   const made = project({
     'pipeline.yaml': `
@@ -286,10 +295,10 @@ stages:
   git(made, 'commit', '-q', '-m', 'first, without plots');
   const shown = await made.repro('plots', 'show');
   expect([shown.stdout, shown.stderr]).toEqual([expect.stringMatching(/^2 plots in /), '']);
-  expect(made.read('.repro/plots.html')).not.toContain('<svg>one');
+  expect(plotsPage(made)).not.toMatch(/<svg[^>]*>one/);
   await made.outcomes('-S', 'p=2');
   await made.repro('plots', 'diff');
-  expect(made.read('.repro/plots.html')).toMatch(/HEAD<\/h3><svg>two 1.*workspace<\/h3><svg>two 2/s);
+  expect(plotsPage(made)).toMatch(/HEAD<\/h3><svg[^>]*>two 1.*workspace<\/h3><svg[^>]*>two 2/s);
 });
 
 test('plots show draws tables, specs and images on one page, and plots diff draws both sides in one plot', async () => {
@@ -297,9 +306,9 @@ test('plots show draws tables, specs and images on one page, and plots diff draw
     'pipeline.yaml': `
 stages:
   draw:
-    cmd: printf 'step,loss\\n1,3\\n2,\${p}\\n' > curve.csv && echo '<svg></svg>' > own.svg
+    cmd: printf 'step,loss\\n1,3\\n2,\${p}\\n' > curve.csv && echo '<svg></svg>' > own.svg && echo '[{"n":1.0},{"n":2e0}]' > rows.json
     params: [p]
-    plots: [{curve.csv: {cache: false, x: step, y: loss, title: Loss & more}}, own.svg]
+    plots: [{curve.csv: {cache: false, x: step, y: loss, title: Loss & more}}, own.svg, rows.json]
 `,
     'params.yaml': 'p: 2\n',
   });
@@ -307,9 +316,10 @@ stages:
   git(made, 'init', '-q', '-b', 'main');
   git(made, 'add', '.');
   git(made, 'commit', '-q', '-m', 'first');
-  expect((await made.repro('plots', 'show')).stdout).toMatch(/^2 plots in .*\.html\n$/);
-  expect(made.read('.repro/plots.html')).toMatch(/Loss &amp; more<\/figcaption><svg.*<svg><\/svg>/s);
+  expect((await made.repro('plots', 'show')).stdout).toMatch(/^3 plots in .*\.html\n$/);
+  expect(plotsPage(made)).toMatch(/aria-label="row: 0; n: 1"/);
+  expect(plotsPage(made)).toMatch(/Loss &amp; more<\/figcaption><svg.*own.svg<\/figcaption><svg[^>]*><\/svg>/s);
   await made.outcomes('-S', 'p=1');
   await made.repro('plots', 'diff', '-o', 'diff.html');
-  expect(made.read('diff.html')).toMatch(/HEAD.*workspace/s);
+  expect(plotsPage(made, 'diff.html')).toMatch(/HEAD.*workspace/s);
 });

@@ -1,14 +1,18 @@
 /**
- * Turns plot outputs into parts of an HTML page. Images are embedded; Vega-Lite specs and tables (CSV, TSV, JSON, YAML)
- * are drawn as SVG. The columns `x` and `y` of a table are options of its entry in pipeline.yaml. By default they are
+ * Turns plot outputs into an HTML page. Images are embedded; Vega-Lite specs and tables (CSV, TSV, JSON, YAML) are drawn
+ * as SVG. Plots are data, which may come from anyone: an SVG is embedded as an image, so that scripts in it do not run,
+ * and the page's policy forbids scripts and requests. The columns `x` and `y` of a table are options of its entry in pipeline.yaml. By default they are
  * the row's number and the last numeric column.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { isMapping, type Json, parseSource } from '../documents/index.ts';
-import { ReproError } from '../messages/index.ts';
+import { isMapping, type Json, parseSource, writeJson } from '../documents/index.ts';
+import { escapeControls, ReproError } from '../messages/index.ts';
 import type { Output } from '../pipeline/index.ts';
 import type { Side } from './compare.ts';
+import { checkPlotFile, dataPath } from './plot-files.ts';
+import type { PlotRenderer } from './plot-renderer.ts';
 
 /** MIME types of bitmap images by file name extension. */
 const IMAGE_TYPES: Record<string, string> = {
@@ -23,16 +27,23 @@ const IMAGE_TYPES: Record<string, string> = {
  *
  * @param root the project's folder
  * @param sides the workspace, or two sides to compare
+ * @param renderer draws specs and tables
  * @returns undefined if no side has the plot
- * @throws ReproError if the file is not a valid table; any error of vega-lite for an invalid spec
+ * @throws ReproError if the file lies outside of the project or is not a valid table, or a spec cannot be drawn
  */
-export async function plotFigure(root: string, output: Output, sides: readonly Side[]): Promise<string | undefined> {
+export async function plotFigure(
+  root: string,
+  output: Output,
+  sides: readonly Side[],
+  renderer: PlotRenderer,
+): Promise<string | undefined> {
+  checkPlotFile(root, output.path);
   const kind = extname(output.path).toLowerCase();
   if (IMAGE_TYPES[kind] !== undefined) {
     // Bitmaps are usually not in git, so only the workspace's image is shown.
     try {
       const image = readFileSync(join(root, output.path)).toString('base64');
-      return figure(output, `<img src="data:${IMAGE_TYPES[kind]};base64,${image}" alt="">`);
+      return figure(output, imageTag(IMAGE_TYPES[kind], image));
     } catch {
       return undefined;
     }
@@ -44,18 +55,23 @@ export async function plotFigure(root: string, output: Output, sides: readonly S
   }
   if (texts.length === 0) return undefined;
   if (kind === '.svg')
-    return figure(output, texts.map(({ side, text }) => labelled(side, text, texts.length)).join(''));
+    return figure(output, texts.map(({ side, text }) => labelled(side, svgTag(text), texts.length)).join(''));
   if (output.path.endsWith('.vl.json')) {
-    const drawn = await Promise.all(
-      texts.map(async ({ side, text }) => labelled(side, await renderSvg(JSON.parse(text)), texts.length)),
-    );
+    const drawn: string[] = [];
+    for (const side of sides) {
+      const text = texts.find((each) => each.side === side.name)?.text;
+      if (text === undefined) continue;
+      const svg = await renderer.draw(text, async (url) => side.read(dataPath(root, output.path, url)));
+      drawn.push(labelled(side.name, svgTag(svg), texts.length));
+    }
     return figure(output, drawn.join(''));
   }
   const rows: { [column: string]: Json }[] = [];
   for (const { side, text } of texts)
     for (const [row, values] of (await readTable(text, output.path)).entries())
       rows.push({ row, ...values, revision: side });
-  return figure(output, await renderSvg(tableSpec(output, rows, texts.length)));
+  const spec = JSON.stringify(tableSpec(output, rows, texts.length));
+  return figure(output, svgTag(await renderer.draw(spec, async () => undefined)));
 }
 
 /** The rows of a table. In JSON or YAML, they are the file's list or the first list in its mapping. */
@@ -72,7 +88,8 @@ async function readTable(text: string, path: string): Promise<{ [column: string]
       message: 'does not contain a list of rows, so there is nothing to plot',
       place: { file: path },
     });
-  return list.map((item: Json) => (isMapping(item) ? { ...item } : { value: item }));
+  // Vega needs numbers, not their texts.
+  return JSON.parse(writeJson(list)).map((item: Json) => (isMapping(item) ? { ...item } : { value: item }));
 }
 
 /** A Vega-Lite spec: a line plot with one colour for each side. */
@@ -96,10 +113,17 @@ function tableSpec(output: Output, rows: readonly { [column: string]: Json }[], 
   };
 }
 
-/** Renders a Vega-Lite spec as SVG. */
-async function renderSvg(spec: object): Promise<string> {
-  const [{ compile }, { parse, View }] = await Promise.all([import('vega-lite'), import('vega')]);
-  return new View(parse(compile(spec as Parameters<typeof compile>[0]).spec), { renderer: 'none' }).toSVG();
+/** An SVG as an image. Browsers run no scripts in an image and load nothing for it. */
+function svgTag(svg: string): string {
+  // Within HTML an SVG needs no namespace, as an image it does.
+  const named = /<svg\b[^>]*\sxmlns\s*=/.test(svg)
+    ? svg
+    : svg.replace(/<svg\b/, `<svg xmlns="http://www.w3.org/2000/svg"`);
+  return imageTag('image/svg+xml', Buffer.from(named).toString('base64'));
+}
+
+function imageTag(type: string, base64: string): string {
+  return `<img src="data:${type};base64,${base64}" alt="">`;
 }
 
 /** Adds the side's name as a heading if there are two sides. */
@@ -113,5 +137,21 @@ function figure(output: Output, content: string): string {
 }
 
 function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+  return escapeControls(text).replace(/[&<>"']/g, (letter) => entities[letter]);
+}
+
+const STYLE =
+  'body{font:14px system-ui,sans-serif;margin:2rem;display:flex;flex-wrap:wrap;gap:2rem}figure{margin:0}figcaption{font-weight:600;margin-bottom:.5rem}img{max-width:100%}';
+
+/**
+ * The page of all plots. It loads nothing: its Content-Security-Policy allows only its own style and embedded images.
+ *
+ * @param figures made by `plotFigure`
+ * @see https://www.w3.org/TR/CSP3/
+ */
+export function plotPage(figures: readonly string[]): string {
+  const styleHash = createHash('sha256').update(STYLE).digest('base64');
+  const policy = `default-src 'none'; img-src data:; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'`;
+  return `<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><title>plots</title><style>${STYLE}</style>\n${figures.join('\n')}\n</html>\n`;
 }

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { plural } from '../../messages/index.ts';
 import type { Output } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
-import { openSides, plotFigure, workspace } from '../../results/index.ts';
+import { openSides, PlotRenderer, plotFigure, plotPage, workspace } from '../../results/index.ts';
 import { printError, printLine } from '../output.ts';
 
 /**
@@ -21,17 +21,19 @@ export async function drawPlots(revisions: [string, string | undefined] | undefi
   const sides = revisions ? await openSides(project, ...revisions) : [workspace(project)];
   const figures: string[] = [];
   const outputs = project.pipeline.stages.flatMap(({ outs }) => outs).filter(({ kind }) => kind === 'plot');
+  const renderer = new PlotRenderer();
   for (const output of outputs.flatMap((output) => plotFiles(project.root, output))) {
     try {
-      const figure = await plotFigure(project.root, output, sides);
+      const figure = await plotFigure(project.root, output, sides, renderer);
       if (figure !== undefined) figures.push(figure);
     } catch (error) {
       printError(`${output.path} cannot be drawn: ${error instanceof Error ? error.message : error}`);
     }
   }
+  renderer.close();
   const path = resolve(project.root, out);
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, page(figures));
+  writeFileSync(path, plotPage(figures));
   printLine(figures.length === 0 ? 'there are no plots yet' : `${plural(figures.length, 'plot')} in ${path}`);
   return 0;
 }
@@ -53,10 +55,4 @@ function plotFiles(root: string, output: Output): Output[] {
   return [...plots.values()]
     .sort()
     .map((name) => ({ ...output, path: `${output.path}/${name.replaceAll('\\', '/')}` }));
-}
-
-function page(figures: readonly string[]): string {
-  const style =
-    'body{font:14px system-ui,sans-serif;margin:2rem;display:flex;flex-wrap:wrap;gap:2rem}figure{margin:0}figcaption{font-weight:600;margin-bottom:.5rem}img,svg{max-width:100%}';
-  return `<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>plots</title><style>${style}</style>\n${figures.join('\n')}\n</html>\n`;
 }
