@@ -7,6 +7,7 @@
  * - midi-to-abc.ts, abc-to-midi.ts, transpose-abc.ts: the conversions, in few lines each
  * - trim.ts: makes generated text valid
  * - midi/, abc/: the two formats
+ * - dialect/: which character may come next in a tune that is being generated
  * - quantise/: notes in time to notes on a grid, and the bars
  * - analysis/: measures, fingerprints, shapes and transposition of scores
  * - model/: NoteSequence, Score and Key, which all of them share
@@ -42,6 +43,7 @@ export {
   transposeScore,
   trimLeadingSilence,
 } from './analysis/index.ts';
+export { TuneState } from './dialect/index.ts';
 export { readMidi } from './midi/index.ts';
 export { type AbcResult, type MidiToAbcOptions, midiToAbc, midiToScore } from './midi-to-abc.ts';
 export {

@@ -96,10 +96,18 @@ function completeBars(text: string, body: number): number[] {
   return ends;
 }
 
-/** Removes the ties out of the last bar, which begins at `from`. */
+/** Removes the ties out of the last bar, which begins at `from`: those of whole chords, and of single notes in them. */
 function withoutLastTies(text: string, from: number): string {
   const last = text.slice(from).replace(/-(?=\s*[|&])/g, '');
-  return text.slice(0, from) + (last.endsWith('\n') ? last : `${last}\n`);
+  let trimmed = text.slice(0, from) + (last.endsWith('\n') ? last : `${last}\n`);
+  if (!/-[^|&\n]*\]/.test(last)) return trimmed;
+  const open = checkAbc(trimmed).filter(({ kind }) => kind === 'tie');
+  for (const at of open.map((problem) => offsetOf(trimmed, problem)).sort((a, b) => b - a)) {
+    if (at < from) continue;
+    const note = /^[\^_=]*[A-Ga-g][,']*/.exec(trimmed.slice(at))?.[0].length ?? 0;
+    if (trimmed[at + note] === '-') trimmed = trimmed.slice(0, at + note) + trimmed.slice(at + note + 1);
+  }
+  return trimmed;
 }
 
 /** The offset of a problem's line and column. */

@@ -37,6 +37,7 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
       'abc-to-midi.ts',
       'midi-to-abc.ts',
       'analysis',
+      'dialect',
       'abc',
       'quantise',
       'midi',
@@ -53,6 +54,7 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
     levels: [
       'corpus.ts',
       'load.ts',
+      'text-constraint.ts',
       'statistics.ts',
       'bpe',
       'char-tokenizer.ts',

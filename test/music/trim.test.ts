@@ -14,6 +14,10 @@ test('a tune of one voice keeps its complete bars, and a tie at the end of the l
   expect(trimmed(`${HEAD}CDEF|G4-|G2`)).toBe(`${HEAD}CDEF|G4|\n`);
 });
 
+test('a tie of one note of the last chord is removed', () => {
+  expect(trimmed(`${HEAD}CDEF|[G-B-]2[GB-d-]2|[B`)).toBe(`${HEAD}CDEF|[G-B-]2[GBd]2|\n`);
+});
+
 test('interleaved voices keep the lines that have a bar of every voice', () => {
   const two = `${HEAD}V:1\nV:2\n[V:1]CDEF|[V:2]C,4-|\n`;
   expect(trimmed(`${two}[V:1]G4|[V:2]C`)).toBe(`${HEAD}V:1\nV:2\n[V:1]CDEF|[V:2]C,4|\n`);

@@ -15,10 +15,13 @@
  * - note-lengths.ts, accidentals.ts, spelling.ts: the parts of a note's text
  * - ascii-text.ts, number-list.ts: reused buffers
  */
+export { pitchAt } from './abc-fields.ts';
 export { checkAbc, checkTune } from './check-abc.ts';
+export { MAX_PLAIN_STEPS } from './layers.ts';
+export { lengthTexts } from './note-lengths.ts';
 export { parseAbc } from './parse-abc.ts';
 export { performTune } from './perform-tune.ts';
-export { positionText } from './spelling.ts';
+export { keyText, LETTER_SEMITONES, positionText, signature } from './spelling.ts';
 export {
   type BarChange,
   type Field,

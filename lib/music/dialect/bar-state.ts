@@ -1,0 +1,480 @@
+/**
+ * One bar of one voice, read one character at a time: fields, then `Z` or layers of notes, chords and rests, then `|`.
+ *
+ * `accept` takes a character only if the bar can still be completed after it. So no beginning leads to a dead end: the
+ * durations of a layer sum to the metre, and every tie is continued by a note of its pitch at the onset where it ends.
+ * A tie over the bar line may be continued in any layer of the next bar.
+ */
+import { LETTER_SEMITONES, pitchAt, signature } from '../abc/index.ts';
+import type { LengthNode } from './lengths.ts';
+import { barSteps, beginsValue, fifthsOf, isValue, type ValueKind } from './values.ts';
+
+/** The layers of a bar. Two further layers would need more MIDI channels than there are. */
+const MAX_LAYERS = 15;
+
+/** How often a pitch may come in a chord. */
+const MAX_UNISONS = 8;
+const MAX_PITCH = 127;
+const UPPER = 'CDEFGAB';
+const LOWER = 'cdefgab';
+/** Staff positions of C and c: seven positions per octave, C,,,,, is 0. */
+const POSITION_OF_C = 35;
+const ACCIDENTALS: { [text: string]: number } = { __: -2, _: -1, '=': 0, '^': 1, '^^': 2 };
+
+/** What the bar's fields may be, and what the bar before left. */
+export interface BarSetting {
+  /** steps per quarter note */
+  grid: number;
+  /** the length tree of the tune's unit */
+  lengths: LengthNode;
+  /** the bar's length in steps, if no metre field changes it */
+  steps: number;
+  /** free: a metre field may come; none: it may not; otherwise: it must come, with this value */
+  metre: 'free' | 'none' | { value: string };
+  /** whether a tempo field may come: only the first voice has one */
+  tempo: boolean;
+  /** semitones by letter C…B, from the key signature */
+  signature: readonly number[];
+  /** pitches of notes that are tied from the bar before */
+  tied: readonly number[];
+  /** whether no note may be tied over the bar line at the end */
+  last: boolean;
+}
+
+/** Where the bar stands. The comment says what was read last. */
+type Place =
+  /** nothing, or a field */
+  | 'start'
+  /** `[` */
+  | 'bracket'
+  /** the letter of a field */
+  | 'field letter'
+  /** a beginning of a field's value */
+  | 'value'
+  /** a beginning of `[I:MIDI program ` */
+  | 'program field'
+  /** an accidental */
+  | 'accidental'
+  /** a letter, with its octave marks */
+  | 'pitch'
+  /** `-` in a chord */
+  | 'chord tie'
+  /** a note, the end of a chord, or a rest, with a beginning of its length */
+  | 'length'
+  /** a whole note, chord or rest, and its tie; or `&` */
+  | 'piece'
+  /** `Z` */
+  | 'silent bar'
+  /** `|` */
+  | 'end';
+
+const NOTHING: readonly never[] = [];
+const PROGRAM_FIELD = ':MIDI program ';
+/** The order in which the fields of a bar stand. */
+const FIELD_ORDER = 'MKQ';
+const VALUE_KINDS: { [letter: string]: ValueKind } = { M: 'metre', K: 'key', Q: 'tempo', I: 'program' };
+
+/** The state after a beginning of a bar. It is changed by `accept`; `copy` keeps an earlier state. */
+export class BarState {
+  readonly #setting: BarSetting;
+  #place: Place = 'start';
+  /** the value of the metre field, if there was one */
+  metre: string | undefined;
+  /** the number of sharps that a key field set, if there was one */
+  fifths: number | undefined;
+  /** whether the bar has a note */
+  sounds = false;
+  /** pitches of the notes that are tied over the bar line, from the layers read so far */
+  tiedOver: readonly number[] = NOTHING;
+
+  #fields = 0;
+  #letter = '';
+  #typed = '';
+  #steps: number;
+  #signature: readonly number[];
+  /** accidentals of this bar by letter; NaN if there was none */
+  #accidentals: readonly number[] | undefined;
+
+  #layers = 1;
+  /** steps of the layer that are left */
+  #left: number;
+  /** pitches tied from the bar before that no layer has continued yet */
+  #due: readonly number[];
+  /** pitches that the next note or chord must have */
+  #must: readonly number[] = NOTHING;
+  /** the pitches that the current note may have: from the lowest to the highest */
+  #lowest = 0;
+  #highest = MAX_PITCH;
+  /** whether the piece before was a program field: two in a row would say nothing */
+  #afterProgram = false;
+
+  #inChord = false;
+  #rest = false;
+  /** staff position and alteration of the current note */
+  #position = 0;
+  #alteration = 0;
+  /** pitches of the current note or chord, and those among them that are tied */
+  #pitches: readonly number[] = NOTHING;
+  #ties: readonly number[] = NOTHING;
+  #length: LengthNode;
+
+  constructor(setting: BarSetting) {
+    this.#setting = setting;
+    this.#steps = this.#left = setting.steps;
+    this.#signature = setting.signature;
+    this.#due = setting.tied;
+    this.#length = setting.lengths;
+  }
+
+  /** A state that changes on its own. */
+  copy(): BarState {
+    const copy = new BarState(this.#setting);
+    copy.#place = this.#place;
+    copy.metre = this.metre;
+    copy.fifths = this.fifths;
+    copy.sounds = this.sounds;
+    copy.tiedOver = this.tiedOver;
+    copy.#fields = this.#fields;
+    copy.#letter = this.#letter;
+    copy.#typed = this.#typed;
+    copy.#steps = this.#steps;
+    copy.#signature = this.#signature;
+    copy.#accidentals = this.#accidentals;
+    copy.#layers = this.#layers;
+    copy.#left = this.#left;
+    copy.#due = this.#due;
+    copy.#must = this.#must;
+    copy.#lowest = this.#lowest;
+    copy.#highest = this.#highest;
+    copy.#afterProgram = this.#afterProgram;
+    copy.#inChord = this.#inChord;
+    copy.#rest = this.#rest;
+    copy.#position = this.#position;
+    copy.#alteration = this.#alteration;
+    copy.#pitches = this.#pitches;
+    copy.#ties = this.#ties;
+    copy.#length = this.#length;
+    return copy;
+  }
+
+  /** Whether the bar line was read. */
+  get ended(): boolean {
+    return this.#place === 'end';
+  }
+
+  /** Reads one character. Returns false if it may not come here; the state is then not usable. */
+  accept(c: string): boolean {
+    switch (this.#place) {
+      case 'start':
+        return this.#acceptStart(c);
+      case 'bracket':
+        return this.#acceptAfterBracket(c);
+      case 'field letter':
+        this.#place = 'value';
+        return c === ':';
+      case 'program field':
+        return this.#acceptProgramField(c);
+      case 'value':
+        return c === ']' ? this.#endField() : this.#acceptValue(c);
+      case 'accidental':
+        return this.#acceptAfterAccidental(c);
+      case 'pitch':
+        return this.#acceptAfterPitch(c);
+      case 'chord tie':
+        return this.#acceptInChord(c);
+      case 'length':
+        return this.#acceptAfterLength(c);
+      case 'piece':
+        return this.#acceptAfterPiece(c);
+      case 'silent bar':
+        this.#place = 'end';
+        return c === '|';
+      case 'end':
+        return false;
+    }
+  }
+
+  // ---- fields ----
+
+  #acceptStart(c: string): boolean {
+    const { metre } = this.#setting;
+    if (typeof metre === 'object' && this.metre === undefined && c !== '[') return false;
+    if (c === 'Z') {
+      this.#place = 'silent bar';
+      return this.#due.length === 0;
+    }
+    return this.#acceptPiece(c);
+  }
+
+  #acceptAfterBracket(c: string): boolean {
+    const letter = this.#place === 'bracket' && this.#typed === 'start' ? FIELD_ORDER.indexOf(c) : -1;
+    if (c === 'I') {
+      this.#letter = c;
+      this.#typed = '';
+      this.#place = 'program field';
+      return !this.#afterProgram && !this.#metreIsMissing();
+    }
+    if (letter >= 0) {
+      this.#letter = c;
+      this.#typed = '';
+      this.#place = 'field letter';
+      if (letter < this.#fields) return false;
+      this.#fields = letter + 1;
+      if (c === 'M') return this.#setting.metre !== 'none';
+      return !this.#metreIsMissing() && (c === 'K' || this.#setting.tempo);
+    }
+    if (this.#metreIsMissing()) return false;
+    this.#beginPiece();
+    this.#inChord = true;
+    return this.#acceptChordNote(c);
+  }
+
+  #metreIsMissing(): boolean {
+    return typeof this.#setting.metre === 'object' && this.metre === undefined;
+  }
+
+  #acceptProgramField(c: string): boolean {
+    if (c !== PROGRAM_FIELD[this.#typed.length]) return false;
+    this.#typed += c;
+    if (this.#typed === PROGRAM_FIELD) {
+      this.#typed = '';
+      this.#place = 'value';
+    }
+    return true;
+  }
+
+  #acceptValue(c: string): boolean {
+    const { metre, grid } = this.#setting;
+    const typed = this.#typed + c;
+    this.#typed = typed;
+    if (this.#letter === 'Q') {
+      const beat = '1/4=';
+      if (typed.length <= beat.length) return beat.startsWith(typed);
+      return beginsValue('tempo', typed.slice(beat.length), grid);
+    }
+    if (this.#letter === 'M' && typeof metre === 'object') return metre.value.startsWith(typed);
+    return beginsValue(VALUE_KINDS[this.#letter], typed, grid);
+  }
+
+  #endField(): boolean {
+    const { metre, grid } = this.#setting;
+    const letter = this.#letter;
+    const value = letter === 'Q' ? this.#typed.slice('1/4='.length) : this.#typed;
+    if (!isValue(VALUE_KINDS[letter], value)) return false;
+    if (letter === 'M') {
+      if (typeof metre === 'object' && value !== metre.value) return false;
+      this.metre = value;
+      this.#steps = this.#left = barSteps(value, grid);
+    } else if (letter === 'K') {
+      this.fifths = fifthsOf(value);
+      this.#signature = signatureOf(this.fifths);
+    }
+    this.#afterProgram = letter === 'I';
+    this.#place = this.#afterProgram ? 'piece' : 'start';
+    return true;
+  }
+
+  // ---- notes, chords and rests ----
+
+  /** The beginning of a note, chord or rest, or a field before it. */
+  #acceptPiece(c: string): boolean {
+    if (this.#left <= 0) return false;
+    if (c === '[') {
+      this.#typed = this.#place === 'start' ? 'start' : '';
+      this.#place = 'bracket';
+      return true;
+    }
+    this.#beginPiece();
+    if (c === 'z') {
+      this.#rest = true;
+      this.#place = 'length';
+      return this.#must.length === 0;
+    }
+    if (this.#must.length > 1) return false;
+    if (this.#must.length === 1) this.#lowest = this.#highest = this.#must[0];
+    return this.#acceptNote(c);
+  }
+
+  #beginPiece(): void {
+    this.#inChord = this.#rest = this.#afterProgram = false;
+    this.#lowest = 0;
+    this.#highest = MAX_PITCH;
+    this.#pitches = this.#ties = NOTHING;
+    this.#length = this.#setting.lengths;
+    this.#typed = '';
+  }
+
+  /**
+   * The first character of a note of a chord. Its pitches ascend: the note is not above the lowest one that the chord
+   * must still have. Voices that were joined have unisons, so a pitch may come several times.
+   */
+  #acceptChordNote(c: string): boolean {
+    const last = this.#pitches.length === 0 ? 0 : this.#pitches[this.#pitches.length - 1];
+    this.#highest = this.#must.length === 0 ? MAX_PITCH : Math.min(...this.#must);
+    const unisons = this.#pitches.length - this.#pitches.indexOf(last);
+    this.#lowest = unisons < MAX_UNISONS || this.#highest === last ? last : last + 1;
+    return this.#acceptNote(c);
+  }
+
+  /** The first character of a note. */
+  #acceptNote(c: string): boolean {
+    this.#typed = '';
+    if (c === '^' || c === '_' || c === '=') {
+      this.#place = 'accidental';
+      return this.#acceptAccidental(c);
+    }
+    return this.#acceptLetter(c);
+  }
+
+  #acceptAfterAccidental(c: string): boolean {
+    if (c === this.#typed && c !== '=') return this.#acceptAccidental(this.#typed + c);
+    return this.#acceptLetter(c);
+  }
+
+  /** An accidental, if a letter can follow with which the note has a pitch that it may have. */
+  #acceptAccidental(text: string): boolean {
+    this.#typed = text;
+    for (const [accidental, alteration] of Object.entries(ACCIDENTALS)) {
+      if (!accidental.startsWith(text)) continue;
+      const lowest = Math.max(this.#lowest, alteration);
+      for (const semitones of LETTER_SEMITONES) {
+        if (lowest + modulo(semitones + alteration - lowest, 12) <= this.#highest) return true;
+      }
+    }
+    return false;
+  }
+
+  /** A letter, if the note has a pitch that it may have, with or without octave marks. */
+  #acceptLetter(c: string): boolean {
+    const upper = UPPER.indexOf(c);
+    const letter = upper >= 0 ? upper : LOWER.indexOf(c);
+    if (letter < 0) return false;
+    this.#alteration = ACCIDENTALS[this.#typed] ?? alterationOf(letter, this.#accidentals, this.#signature);
+    this.#position = POSITION_OF_C + letter + (upper >= 0 ? 0 : 7);
+    this.#place = 'pitch';
+    const pitch = this.#pitch();
+    if (upper >= 0) {
+      const lowest = Math.max(this.#lowest, this.#alteration);
+      return pitch >= lowest && lowest + modulo(pitch - lowest, 12) <= this.#highest;
+    }
+    return pitch <= this.#highest && this.#highest - modulo(this.#highest - pitch, 12) >= this.#lowest;
+  }
+
+  #acceptAfterPitch(c: string): boolean {
+    const pitch = this.#pitch();
+    if (c === ',' || c === "'") {
+      const isUpper = this.#position < POSITION_OF_C + 7;
+      if (isUpper !== (c === ',')) return false;
+      this.#position += isUpper ? -7 : 7;
+      // The first letter was accepted because a pitch can be reached by octave marks, so this one must not pass it by.
+      return isUpper ? pitch - 12 >= Math.max(this.#lowest, this.#alteration) : pitch + 12 <= this.#highest;
+    }
+    if (pitch < this.#lowest || pitch > this.#highest) return false;
+    this.#endPitch(pitch);
+    if (this.#inChord) return this.#acceptInChord(c);
+    this.#place = 'length';
+    return this.#acceptAfterLength(c);
+  }
+
+  /** The pitch of the note as far as it was read. */
+  #pitch(): number {
+    return pitchAt(this.#position, this.#alteration);
+  }
+
+  #endPitch(pitch: number): void {
+    if (this.#typed !== '') {
+      const accidentals = this.#accidentals?.slice() ?? new Array<number>(7).fill(Number.NaN);
+      accidentals[this.#position % 7] = this.#alteration;
+      this.#accidentals = accidentals;
+    }
+    this.#pitches = [...this.#pitches, pitch];
+    this.#must = without(this.#must, pitch);
+    if (this.#left === this.#steps) this.#due = without(this.#due, pitch);
+    this.sounds = true;
+  }
+
+  /** After a note of a chord and its tie: another note, the note's tie, or the end of the chord. */
+  #acceptInChord(c: string): boolean {
+    if (c === '-') {
+      if (this.#place === 'chord tie') return false;
+      this.#place = 'chord tie';
+      this.#ties = [...this.#ties, this.#pitches[this.#pitches.length - 1]];
+      return this.#room() > 0;
+    }
+    if (c === ']') {
+      this.#place = 'length';
+      return this.#must.length === 0;
+    }
+    return this.#acceptChordNote(c);
+  }
+
+  /** The steps that the current note may fill. A note that is tied may not end the last bar. */
+  #room(): number {
+    return this.#left - (this.#setting.last && this.#ties.length > 0 ? 1 : 0);
+  }
+
+  #acceptAfterLength(c: string): boolean {
+    const longer = this.#length.next.get(c);
+    if (longer !== undefined && longer.shortest <= this.#room()) {
+      this.#length = longer;
+      return true;
+    }
+    const { steps } = this.#length;
+    if (steps === undefined || steps > this.#room()) return false;
+    this.#left -= steps;
+    this.#place = 'piece';
+    if (c === '-') {
+      if (this.#rest || this.#ties.length > 0) return false;
+      this.#ties = this.#pitches;
+      this.#endPiece();
+      return this.#left > 0 || !this.#setting.last;
+    }
+    this.#endPiece();
+    return this.#acceptAfterPiece(c);
+  }
+
+  /** Notes tied within the bar must be continued by the next piece; the others by the next bar. */
+  #endPiece(): void {
+    if (this.#left > 0) this.#must = this.#ties;
+    else if (this.#ties.length > 0) this.tiedOver = [...this.tiedOver, ...this.#ties];
+  }
+
+  #acceptAfterPiece(c: string): boolean {
+    if (this.#left > 0) return this.#acceptPiece(c);
+    if (c === '|') {
+      this.#place = 'end';
+      return this.#due.length === 0;
+    }
+    if (c !== '&' || this.#layers >= MAX_LAYERS) return false;
+    this.#layers++;
+    this.#left = this.#steps;
+    this.#must = this.#layers === MAX_LAYERS ? this.#due : NOTHING;
+    return true;
+  }
+}
+
+/** The alteration of each letter C…B in the key with this number of sharps. */
+const SIGNATURES = new Map<number, readonly number[]>();
+
+/** The signature of a number of sharps. Equal numbers give the same array. */
+export function signatureOf(fifths: number): readonly number[] {
+  let found = SIGNATURES.get(fifths);
+  if (found === undefined) SIGNATURES.set(fifths, (found = signature(fifths)));
+  return found;
+}
+
+function alterationOf(letter: number, accidentals: readonly number[] | undefined, fromKey: readonly number[]): number {
+  const accidental = accidentals?.[letter];
+  return accidental === undefined || Number.isNaN(accidental) ? fromKey[letter] : accidental;
+}
+
+/** The remainder of a division, 0…divisor − 1, for negative numbers too. */
+function modulo(value: number, divisor: number): number {
+  return ((value % divisor) + divisor) % divisor;
+}
+
+/** The list without one occurrence of the value. */
+function without(list: readonly number[], value: number): readonly number[] {
+  const at = list.indexOf(value);
+  return at < 0 ? list : [...list.slice(0, at), ...list.slice(at + 1)];
+}
