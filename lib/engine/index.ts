@@ -33,6 +33,7 @@ export {
   learningRateAt,
   type SampleOptions,
   sample,
+  type TokenConstraint,
   type TrainOptions,
   type TrainResult,
   type TrainSettings,

@@ -9,6 +9,7 @@
  *   load.ts              opens a tokenizer.json of any of the three kinds
  *   store/               the token store: ids of the train, val and test splits in one LMDB file
  *   corpus.ts            the tokenize stage: splits in, a tokenizer and a token store out
+ *   text-constraint.ts   the tokens whose text may come next, for sampling
  *   statistics.ts        token frequencies and tune lengths, for the metrics of that stage
  */
 export {
@@ -40,4 +41,5 @@ export {
   TokenStoreWriter,
   type Totals,
 } from './store/index.ts';
+export { TextConstraint, type TextState } from './text-constraint.ts';
 export { END_OF_TEXT, type Encoded, type TokenArray, type Tokenizer } from './tokenizer.ts';

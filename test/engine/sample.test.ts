@@ -32,6 +32,50 @@ async function shares(odds: number[], options: Partial<SampleOptions>): Promise<
 }
 const near = (expected: number[]) => expected.map((share) => expect.closeTo(share, 1));
 
+/** Allows the given tokens, and counts how many it was asked about. */
+function only(...tokens: number[]) {
+  return {
+    asked: 0,
+    allows(token: number) {
+      this.asked++;
+      return tokens.includes(token);
+    },
+    accept(token: number) {
+      expect(tokens).toContain(token);
+    },
+  };
+}
+
+describe('samples under a constraint', () => {
+  const odds = [0.4, 0.3, 0.15, 0.1, 0.05];
+  const constrain = () => only(1, 3, 4);
+
+  test('have the probabilities of the allowed tokens relative to each other', async () => {
+    const expected = near([0, 0.3 / 0.45, 0, 0.1 / 0.45, 0.05 / 0.45]);
+    expect(await shares(odds, { constrain })).toEqual(expected);
+    expect(await shares(odds, { constrain, temperature: 0 })).toEqual([0, 1, 0, 0, 0]);
+    expect(await shares(odds, { constrain, topK: 2 })).toEqual(near([0, 0.75, 0, 0.25, 0]));
+  });
+
+  test('with topP are the same as with the logits of all other tokens at minus infinity', async () => {
+    for (const topP of [0.3, 0.6, 0.7, 0.8, 0.88, 0.9, 0.99]) {
+      const masked = await draw(...fixedOdds([0, 0.3, 0, 0.1, 0.05]), { topP, maxTokens: 40 });
+      expect(arrays(await draw(...fixedOdds(odds), { topP, maxTokens: 40, constrain }))).toEqual(arrays(masked));
+    }
+  });
+
+  test('ask about the likely tokens only', async () => {
+    const constraint = only(0, 1, 2, 3, 4);
+    await draw(...fixedOdds(odds), { count: 1, maxTokens: 10, topP: 0.3, constrain: () => constraint });
+    expect(constraint.asked).toBe(10);
+  });
+
+  test('end if no token is allowed', async () => {
+    const streams = await draw(...fixedOdds(odds), { constrain: (stream) => (stream === 1 ? only() : only(2)) });
+    expect(streams.map(({ length }) => length)).toEqual([12, 0, 12]);
+  });
+});
+
 describe('samples', () => {
   test.each([tinyGpt, tinyLstm])(
     'are the same for the same seed, and differ for another: $architecture',

@@ -11,7 +11,9 @@
  * | memory-estimate.ts      | whether a run fits into memory                                               |
  * | evaluate.ts             | the loss of a model on a split                                               |
  * | sample.ts               | text from a model                                                            |
+ * | choose-token.ts         | the draw of one token, free or limited by a constraint                       |
  */
+export type { TokenConstraint } from './choose-token.ts';
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
 export { type LearningRateSchedule, learningRateAt } from './learning-rate.ts';
 export { type SampleOptions, sample } from './sample.ts';

@@ -8,7 +8,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { decoderCapacity, Random } from '../../models/index.ts';
 import { checkTokens, EngineError, type Model } from '../interface/index.ts';
-import { notFinite } from './evaluate.ts';
+import { chooseToken, type TokenConstraint } from './choose-token.ts';
 
 /** The model, the prompt, and the options for choosing tokens. */
 export interface SampleOptions {
@@ -32,13 +32,20 @@ export interface SampleOptions {
   seed: number;
   /** token that ends a stream; it is not part of the stream */
   endOfText?: number;
+  /**
+   * Makes the constraint of a stream. Its tokens are drawn from those that the constraint allows, with the
+   * probabilities of the model relative to each other. A stream also ends if no token is allowed.
+   *
+   * @param stream index of the stream; the prompt is already read
+   */
+  constrain?(stream: number): TokenConstraint;
   onProgress?(progress: { done: number; total: number; unit: string; text: string }): void;
 }
 
 /**
  * Samples `count` streams of tokens.
  *
- * @returns each stream's tokens after the prompt, without endOfText. A stream shorter than maxTokens ended with endOfText.
+ * @returns each stream's tokens after the prompt, without endOfText. A stream shorter than maxTokens has ended.
  * @throws EngineError naming the option that is wrong, or if a logit is NaN or infinite
  */
 export async function sample(options: SampleOptions): Promise<Uint32Array[]> {
@@ -46,7 +53,10 @@ export async function sample(options: SampleOptions): Promise<Uint32Array[]> {
   const { model, prompt, count, maxTokens, seed, endOfText, onProgress } = options;
   const { vocabularySize: V } = model.config;
   const limit = decoderCapacity(model.config);
-  const streams = Array.from({ length: count }, (_, i) => new Stream(prompt, new Random(seed, 'sample', i)));
+  const streams = Array.from(
+    { length: count },
+    (_, i) => new Stream(prompt, new Random(seed, 'sample', i), options.constrain?.(i)),
+  );
   const decoder = model.decoder(count);
   try {
     let fed = 0;
@@ -60,10 +70,9 @@ export async function sample(options: SampleOptions): Promise<Uint32Array[]> {
       for (; fed < length; fed++) logits = decoder.step(Uint32Array.from(streams, ({ tokens }) => tokens[fed]));
       for (const [i, stream] of streams.entries()) {
         // The decoder steps all streams together, so a stream that has ended still gets a token.
-        const token =
-          stream.end === undefined ? chooseToken(logits.subarray(i * V, (i + 1) * V), stream.random, options) : 0;
-        if (token === endOfText) stream.end ??= length;
-        stream.tokens.push(token);
+        const token = stream.end === undefined ? stream.next(logits.subarray(i * V, (i + 1) * V), options) : 0;
+        if (token === undefined || token === endOfText) stream.end ??= length;
+        stream.tokens.push(token ?? 0);
       }
       onProgress?.({ done: made + 1, total: maxTokens, unit: 'tokens', text: `${count} at a time` });
       await setImmediate();
@@ -77,51 +86,23 @@ export async function sample(options: SampleOptions): Promise<Uint32Array[]> {
 class Stream {
   /** the prompt and the tokens sampled after it */
   readonly tokens: number[];
-  readonly random: Random;
-  /** number of tokens before endOfText, once it was sampled */
+  /** number of tokens before the end, once it was reached */
   end: number | undefined;
+  readonly #random: Random;
+  readonly #constraint: TokenConstraint | undefined;
 
-  constructor(prompt: ArrayLike<number>, random: Random) {
+  constructor(prompt: ArrayLike<number>, random: Random, constraint: TokenConstraint | undefined) {
     this.tokens = Array.from(prompt);
-    this.random = random;
+    this.#random = random;
+    this.#constraint = constraint;
   }
-}
 
-/**
- * Draws a token from softmax(logits / temperature), limited by topK and topP. Of equally likely tokens, the smaller id
- * ranks first.
- *
- * @param logits (V)
- */
-function chooseToken(
-  logits: Float32Array,
-  random: Random,
-  { temperature = 1, topK = 0, topP = 1 }: Pick<SampleOptions, 'temperature' | 'topK' | 'topP'>,
-): number {
-  let best = 0;
-  for (let v = 1; v < logits.length; v++) if (logits[v] > logits[best]) best = v;
-  if (!Number.isFinite(logits[best])) throw notFinite('a logit', logits[best]);
-  if (temperature === 0) return best;
-
-  const weights = Float64Array.from(logits, (logit) => Math.exp((logit - logits[best]) / temperature));
-  let candidates = Array.from(logits, (_, v) => v);
-  if (topK > 0 || topP < 1) {
-    const ranked = candidates.sort((a, b) => logits[b] - logits[a] || a - b);
-    candidates = nucleus(topK > 0 ? ranked.slice(0, topK) : ranked, weights, topP);
+  /** Draws a token; undefined if the constraint allows none. */
+  next(logits: Float32Array, options: SampleOptions): number | undefined {
+    const token = chooseToken(logits, this.#random, options, this.#constraint);
+    if (token !== undefined && token !== options.endOfText) this.#constraint?.accept(token);
+    return token;
   }
-  let total = 0;
-  for (let i = 0; i < candidates.length; i++) total += weights[candidates[i]];
-  let left = random.uniform() * total;
-  for (let i = 0; i < candidates.length; i++) if ((left -= weights[candidates[i]]) < 0) return candidates[i];
-  return candidates[candidates.length - 1];
-}
-
-/** Returns the first ranked tokens: as many as needed for their weights to sum to the share `topP` of all weights. */
-function nucleus(ranked: number[], weights: Float64Array, topP: number): number[] {
-  const total = ranked.reduce((sum, v) => sum + weights[v], 0);
-  let sum = 0;
-  const last = ranked.findIndex((v) => (sum += weights[v]) >= topP * total);
-  return last < 0 ? ranked : ranked.slice(0, last + 1);
 }
 
 function checkOptions({ model, prompt, count, maxTokens, temperature = 1, topK = 0, topP = 1 }: SampleOptions): void {
