@@ -92,6 +92,19 @@ test('checkout restores outputs from the cache, and commit records the current o
   expect(await made.stale()).toEqual({});
 });
 
+test('a commit that finds a missing input keeps what it has recorded, and leftovers of a killed repro are removed', async () => {
+  const stage = (name: string, dep: string) => `  ${name}: {cmd: 'false', deps: [${dep}], outs: [${name}.txt]}\n`;
+  const made = project({
+    'pipeline.yaml': `stages:\n${stage('a', 'in.txt')}${stage('b', 'in.txt')}${stage('c', 'in.txt')}${stage('d', 'no.txt')}`,
+    ...{ 'in.txt': '1', 'a.txt': '', 'b.txt': '', 'c.txt': '', 'd.txt': '' },
+    'dvc-like.lock.4194305-0123abcd.tmp': 'stages:\n',
+  });
+  const { exit, stderr } = await made.repro('commit');
+  expect([exit, stderr]).toEqual([2, expect.stringMatching(/^repro: .*d: the dependency "no\.txt" is missing.*\n$/)]);
+  expect(Object.keys(made.lock().stages)).toEqual(['a', 'b', 'c']);
+  expect(made.exists('dvc-like.lock.4194305-0123abcd.tmp')).toBe(false);
+});
+
 test('freeze and unfreeze edit pipeline.yaml and keep its layout', async () => {
   const made = pair();
   await made.outcomes();

@@ -15,6 +15,7 @@ import {
   closeSync,
   fsyncSync,
   openSync,
+  readdirSync,
   readlinkSync,
   realpathSync,
   renameSync,
@@ -22,7 +23,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 /** How much a write has to survive: with `fsync` a power cut, without it only a kill. */
 export interface WriteOptions {
@@ -69,6 +70,26 @@ export function temporaryPath(path: string): string {
 export function isLeftover(temporary: string): boolean {
   const pid = /\.(\d+)-[0-9a-f]{8}\.tmp$/.exec(temporary)?.[1];
   return pid === undefined || !isAlive(Number(pid));
+}
+
+/**
+ * Removes temporary files of `writeAtomically` beside these files that belong to processes which have ended. A process
+ * that was killed leaves one where a user sees it, and where a stage that depends on the folder would read it.
+ *
+ * @param folder need not exist
+ * @param names of files in the folder
+ */
+export function removeLeftovers(folder: string, names: readonly string[]): void {
+  let entries: string[];
+  try {
+    entries = readdirSync(folder);
+  } catch {
+    return;
+  }
+  for (const entry of entries) {
+    const [, name] = /^(.*)\.\d+-[0-9a-f]{8}\.tmp$/.exec(entry) ?? [];
+    if (name !== undefined && names.includes(name) && isLeftover(entry)) rmSync(join(folder, entry), { force: true });
+  }
 }
 
 function isAlive(pid: number): boolean {

@@ -4,6 +4,13 @@
  * - open-store.ts: LMDB stores; check-store.ts finds damaged ones;
  * - private-folder.ts: a folder that no other user can write to.
  */
-export { isLeftover, moveIntoPlace, temporaryPath, type WriteOptions, writeAtomically } from './atomic-write.ts';
+export {
+  isLeftover,
+  moveIntoPlace,
+  removeLeftovers,
+  temporaryPath,
+  type WriteOptions,
+  writeAtomically,
+} from './atomic-write.ts';
 export { Store, type StoreOptions } from './open-store.ts';
 export { makePrivateFolder } from './private-folder.ts';

@@ -10,6 +10,7 @@ import {
   readDocumentFrom,
   readSchema,
 } from '../documents/index.ts';
+import { removeLeftovers } from '../files/index.ts';
 import {
   buildId,
   ContentHasher,
@@ -80,6 +81,7 @@ export async function openProject(start: string, options: { write: boolean; edit
     const lock = new Lock(root, state);
     await lock.refresh();
     const readOnly = !options.write;
+    if (!readOnly) removeLeftovers(root, [LOCK, ...pipeline.sources]);
     return {
       root,
       pipeline,
@@ -99,7 +101,14 @@ export async function openProject(start: string, options: { write: boolean; edit
         if ((stat ? statSignature(stat) : '') !== lock.fileSignature) return;
         writeFreshStamp(root, snapshot, buildId(), pipeline.stages.length);
       },
-      close: () => state.close(),
+      close: async () => {
+        try {
+          // A command that ended with an error may have set blocks that wait for their turn to be written.
+          lock.flush();
+        } finally {
+          await state.close();
+        }
+      },
     };
   } catch (error) {
     await state.close();

@@ -1,4 +1,5 @@
 /** Files that are replaced in one step. */
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   mkdtempSync,
@@ -13,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { isLeftover, temporaryPath, writeAtomically } from '../../../lib/repro/files/index.ts';
+import { isLeftover, removeLeftovers, temporaryPath, writeAtomically } from '../../../lib/repro/files/index.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -59,4 +60,12 @@ test('a temporary file is a leftover once its process has ended', () => {
   expect(isLeftover(temporaryPath('/p/file'))).toBe(false);
   expect(isLeftover(temporaryPath('/p/file').replace(`.${process.pid}-`, '.999999999-'))).toBe(true);
   expect(isLeftover('4711-9f86d081')).toBe(true);
+});
+
+test('temporary files of processes that have ended are removed beside the named files, and no others', () => {
+  const ended = spawnSync(process.execPath, ['-e', '']).pid;
+  const others = [`b.${ended}-0123abcd.tmp`, `a.${process.pid}-0123abcd.tmp`, 'a.tmp', `a.${ended}-tmp`];
+  for (const name of ['a', `a.${ended}-0123abcd.tmp`, ...others]) writeFileSync(join(folder, name), '');
+  removeLeftovers(folder, ['a']);
+  expect(readdirSync(folder).sort()).toEqual(['a', ...others].sort());
 });
