@@ -9,7 +9,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { canonical, type Json } from '../documents/index.ts';
 import { type Content, sameContent, statOrUndefined } from '../hashing/index.ts';
 import { describeFailure, type Failure, listNames, ReproError } from '../messages/index.ts';
-import type { Stage } from '../pipeline/index.ts';
+import { commandText, type Stage, type StageCommand } from '../pipeline/index.ts';
 import { alwaysRuns, MissingInputs, type Project, setAside } from '../planning/index.ts';
 import { Command, type CommandResult } from '../processes/index.ts';
 import { LISTED_PARAMS, listedParams } from '../stage-api/index.ts';
@@ -25,6 +25,7 @@ import {
 } from '../workspace/index.ts';
 import type { AttemptOutput } from './attempt-log.ts';
 import { failedOutcome, type Listener, type Outcome } from './events.ts';
+import { shellScript } from './shell-script.ts';
 import { STAGES_ABOVE, stagesAbove } from './stages-above.ts';
 
 /** What an attempt uses of the run that it is part of. */
@@ -124,7 +125,8 @@ async function noteIgnored(stage: Stage, { project, listen }: AttemptContext): P
 async function runCommands(stage: Stage, context: AttemptContext): Promise<Failure | undefined> {
   const { project, groupsFd } = context;
   for (const cmd of stage.cmd) {
-    const request = { script: cmd, cwd: join(project.root, stage.wdir), env: environment(stage, context), groupsFd };
+    const cwd = join(project.root, stage.wdir);
+    const request = { ...shellScript(cmd), cwd, env: environment(stage, context), groupsFd };
     const command = new Command(request, {
       timeout: stage.timeout,
       onOutput: (text) => {
@@ -146,12 +148,12 @@ async function runCommands(stage: Stage, context: AttemptContext): Promise<Failu
 /** How a command failed; undefined if it succeeded. */
 function failureOf(
   stage: Stage,
-  cmd: string,
+  cmd: StageCommand,
   { exit, signal, timedOut, error }: CommandResult,
   isInterrupted: boolean,
 ): Failure | undefined {
   const how = {
-    ...(stage.cmd.length > 1 ? { cmd } : {}),
+    ...(stage.cmd.length > 1 ? { cmd: commandText(cmd) } : {}),
     ...(exit === undefined ? {} : { exit }),
     ...(signal === undefined ? {} : { signal }),
   };

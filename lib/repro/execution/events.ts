@@ -3,6 +3,7 @@
  * none of them decides anything. Times are in seconds.
  */
 import { describeFailure, describeSkip, type Failure, type Skip } from '../messages/index.ts';
+import type { StageCommand } from '../pipeline/index.ts';
 import type { Reason } from '../planning/index.ts';
 
 /** One event; `--json` prints each as a line. `plan` comes first, `done` last, and every stage has one `end`. */
@@ -11,7 +12,7 @@ export type RunEvent =
   | {
       event: 'start';
       stage: string;
-      cmd: readonly string[];
+      cmd: readonly StageCommand[];
       reasons: readonly Reason[];
       gpus?: readonly string[];
       /** Expected duration in seconds. */

@@ -4,6 +4,7 @@
  *   pipeline.ts        the types Pipeline and Stage
  *   load-pipeline.ts   reads pipeline.yaml with check-pipeline.ts (schema), vars.ts, stage-vars.ts and template.ts,
  *                      matrix.ts (matrix and foreach) and stage-reader.ts (one stage)
+ *   stage-command.ts   reads cmd; shell-script.ts and shell-words.ts quote values for the shell
  *   graph.ts           which stage needs which, and the stages that a call selects
  *   removed-paths.ts   which paths may be outputs and checkpoints, because repro removes them
  *   path-index.ts      finds the paths that overlap with a path
@@ -24,4 +25,6 @@ export {
   type Pipeline,
   type Resources,
   type Stage,
+  type StageCommand,
 } from './pipeline.ts';
+export { commandText } from './stage-command.ts';

@@ -46,6 +46,9 @@ export interface Resources {
   limits: { readonly [name: string]: number };
 }
 
+/** A command: a script for sh, or a program with its arguments, which no shell reads. */
+export type StageCommand = string | { readonly argv: readonly string[] };
+
 /** One stage. All paths are relative to the pipeline's folder. */
 export interface Stage {
   name: string;
@@ -54,7 +57,8 @@ export interface Stage {
   /** For a cell of a matrix or foreach: its value on each axis. */
   axes?: { readonly [axis: string]: string };
   desc?: string;
-  cmd: string[];
+  /** They run in order. */
+  cmd: StageCommand[];
   wdir: string;
   deps: Dependency[];
   code: string[];

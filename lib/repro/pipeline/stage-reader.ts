@@ -11,6 +11,7 @@ import {
 import { type Problem, parseBytes, parseSeconds, ReproError } from '../messages/index.ts';
 import { normalise } from './paths.ts';
 import { type Output, PARAMS, type ParamSource, type Resources, type Stage } from './pipeline.ts';
+import { readCommands } from './stage-command.ts';
 import { type Context, fillIn, TemplateError } from './template.ts';
 
 /**
@@ -43,7 +44,7 @@ export class StageReader {
       name,
       group,
       desc: this.#text(body, 'desc'),
-      cmd: [this.#readValue(body, 'cmd')].flat().map((line) => String(line)),
+      cmd: readCommands(body.cmd, this.#context, (path, read) => this.#withPlace(['cmd', ...path], read)),
       wdir: this.#wdir,
       deps: this.#entries(body, 'deps').map(({ path, options }) => ({ path, optional: options.optional === true })),
       code: this.#entries(body, 'code').map(({ path }) => path),

@@ -73,11 +73,12 @@ export function findTemplate(
   return undefined;
 }
 
-type Piece = { text: string } | { reference: string };
+/** A part of a text: text without templates, or what stands between `${` and `}`. */
+export type Piece = { text: string } | { reference: string };
 
 function fillInText(text: string, context: Context): Json {
   if (!text.includes('${')) return text;
-  const pieces = split(text);
+  const pieces = splitTemplates(text);
   if (pieces.length === 1 && 'reference' in pieces[0]) return resolveReference(pieces[0].reference, context);
   return pieces
     .map((piece) =>
@@ -86,7 +87,12 @@ function fillInText(text: string, context: Context): Json {
     .join('');
 }
 
-function split(text: string): Piece[] {
+/**
+ * Splits a text at its templates. `\${` becomes `${` in a text.
+ *
+ * @throws ReproError if a `${` has no `}`
+ */
+export function splitTemplates(text: string): Piece[] {
   const pieces: Piece[] = [];
   let literal = '';
   let position = 0;
@@ -113,23 +119,52 @@ function split(text: string): Piece[] {
 
 const REFERENCE = /^[^\s.[\]{}$"'()+*,:;?<>=&|!\\]+(\.[^\s.[\]{}$"'()+*,:;?<>=&|!\\]+|\[\d+\])*$/u;
 
-function resolveReference(reference: string, context: Context): Json {
+/**
+ * The value of what stands between `${` and `}`.
+ *
+ * @throws ReproError if it is not a reference, or names an unknown value
+ */
+export function resolveReference(reference: string, context: Context): Json {
   if (!REFERENCE.test(reference)) {
+    if (reference.startsWith('raw:'))
+      throw new ReproError(`\${${reference}}: only a shell command can hold raw: templates; leave out "raw:"`);
     throw new ReproError(
       `\${${reference}} is not a reference: it may contain only names, dots and [numbers], not expressions; write \\\${ for a plain "\${"`,
     );
   }
   const found = lookUp(context as Json, reference);
-  if (found.found) return found.value;
+  if (found.found) {
+    refuseNul(found.value, `\${${reference}}`);
+    return found.value;
+  }
   const near = Object.keys(context).length === 0 ? `; ${PARAMS} is missing or empty` : '';
   throw new ReproError(
     `\${${reference}}: there is no "${found.missing}"${near || suggestion(found.missing, found.known)}`,
   );
 }
 
-function plainText(value: Json, what: string): string {
+/**
+ * A value as part of a text.
+ *
+ * @throws ReproError if it is a list or mapping; `what` is its name in the message
+ */
+export function plainText(value: Json, what: string): string {
   if (Array.isArray(value) || isMapping(value)) {
     throw new ReproError(`${what} is ${Array.isArray(value) ? 'a list' : 'a mapping'}, which cannot be part of a text`);
   }
   return String(value);
+}
+
+/** @throws ReproError if a text in the value has a NUL character: no command, path or variable can hold one */
+function refuseNul(value: Json, what: string): void {
+  if (typeof value === 'string') {
+    if (value.includes('\0'))
+      throw new ReproError(`${what} has a NUL character, which no command, path or name can hold`);
+  } else if (Array.isArray(value)) for (const item of value) refuseNul(item, what);
+  else if (isMapping(value)) {
+    for (const [key, item] of Object.entries(value)) {
+      refuseNul(key, what);
+      refuseNul(item, what);
+    }
+  }
 }

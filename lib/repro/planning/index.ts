@@ -18,4 +18,4 @@ export {
 export { openProject, type Project, placeMissing } from './project.ts';
 export { checkReplacedFiles, describeReplaced, type ReplacedFile, setAside } from './replaced-files.ts';
 export { describeMissing, MissingInputs } from './stage-inputs.ts';
-export { alwaysRuns, type Reason } from './stale-reasons.ts';
+export { alwaysRuns, type CommandLines, type Reason } from './stale-reasons.ts';

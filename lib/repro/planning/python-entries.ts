@@ -1,7 +1,7 @@
 /** Finds the Python entries of a pipeline and the folders that PYTHONPATH adds to their imports. */
 import { delimiter } from 'node:path';
 import { isPython, type PythonEntries } from '../hashing/index.ts';
-import { normalise, type Stage } from '../pipeline/index.ts';
+import { commandText, normalise, type Stage } from '../pipeline/index.ts';
 
 /** PYTHONPATH as a shell command sets it: `PYTHONPATH=src:lib python3 train.py`. */
 const ASSIGNMENT = /\bPYTHONPATH=(?:"([^"]*)"|'([^']*)'|([^\s;&|]*))/g;
@@ -25,8 +25,8 @@ export function pythonEntries(stages: readonly Stage[], root: string): PythonEnt
 }
 
 function pythonPath({ env, cmd, wdir }: Stage, root: string): string[] {
-  const inCommands = cmd.flatMap((text) =>
-    [...text.matchAll(ASSIGNMENT)].map((match) => match[1] ?? match[2] ?? match[3]),
+  const inCommands = cmd.flatMap((command) =>
+    [...commandText(command).matchAll(ASSIGNMENT)].map((match) => match[1] ?? match[2] ?? match[3]),
   );
   const values = [...inCommands, env.PYTHONPATH ?? process.env.PYTHONPATH ?? ''];
   return values

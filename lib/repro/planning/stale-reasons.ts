@@ -3,15 +3,18 @@
  * never time. Adding a dependency or parameter to a stage makes it stale; removing one does not. Any change of env
  * makes it stale, because the command sees all of env.
  */
-import { differences, type Json, lookUp } from '../documents/index.ts';
+import { canonical, differences, type Json, lookUp } from '../documents/index.ts';
 import { type Content, sameContent } from '../hashing/index.ts';
-import type { Stage } from '../pipeline/index.ts';
+import { commandText, type Stage, type StageCommand } from '../pipeline/index.ts';
 import type { Fingerprint, LockedStage, Recorded } from '../storage/index.ts';
+
+/** The commands of a stage; one that is alone is not in a list. */
+export type CommandLines = StageCommand | readonly StageCommand[];
 
 /** A reason why a stage is not fresh. `old` is absent if nothing was recorded, `new` if there is nothing now. */
 export type Reason =
   | { kind: 'never-run' }
-  | { kind: 'command'; old: string | readonly string[]; new: string | readonly string[] }
+  | { kind: 'command'; old: CommandLines; new: CommandLines }
   | { kind: 'env'; key: string; old?: string; new?: string }
   | { kind: 'param'; file: string; key: string; old?: Json; new?: Json }
   | { kind: 'dep'; path: string; old?: Recorded; new?: Recorded }
@@ -61,12 +64,13 @@ export function staleReasons(
 }
 
 function command(stage: Stage, recorded: LockedStage): Reason[] {
-  const line = (cmd: readonly string[]) => (cmd.length === 1 ? cmd[0] : cmd);
-  const old = [recorded.cmd].flat();
+  const line = (cmd: readonly StageCommand[]) => (cmd.length === 1 ? cmd[0] : cmd);
+  const old = [recorded.cmd].flat() as StageCommand[];
   const hasMoved = (recorded.wdir ?? '.') !== stage.wdir;
-  const same = old.length === stage.cmd.length && old.every((part, i) => part === stage.cmd[i]);
+  const same = canonical(old as unknown as Json) === canonical(stage.cmd as unknown as Json);
   if (same && !hasMoved) return [];
-  const within = (wdir: string, cmd: readonly string[]) => (hasMoved ? `(in ${wdir}) ${cmd.join(' && ')}` : line(cmd));
+  const within = (wdir: string, cmd: readonly StageCommand[]) =>
+    hasMoved ? `(in ${wdir}) ${cmd.map(commandText).join(' && ')}` : line(cmd);
   return [{ kind: 'command', old: within(recorded.wdir ?? '.', old), new: within(stage.wdir, stage.cmd) }];
 }
 

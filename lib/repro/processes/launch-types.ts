@@ -4,6 +4,8 @@
 export interface LaunchRequest {
   /** A script for /bin/sh. */
   script: string;
+  /** Its arguments, `"$@"`. */
+  args: readonly string[];
   /** The working folder, absolute. */
   cwd: string;
   /** Variables in addition to repro's own environment. */

@@ -61,18 +61,25 @@ const SIGNAL_NAMES = new Map(Object.entries(constants.signals).map(([name, numbe
  */
 export function launchWithAddon(
   { spawn, numberOf, signal }: SpawnAddon,
-  { script, cwd, env, groupsFd }: LaunchRequest,
+  { script, args, cwd, env, groupsFd }: LaunchRequest,
   listener: LaunchListener,
 ): LaunchedShell {
   const environment = Object.entries(env)
     .map(([name, value]) => `${name}=${value}\0`)
     .join('');
-  const group = spawn('/bin/sh', `/bin/sh\0-c\0${script}\0`, environment, cwd, groupsFd, (what, value) => {
-    if (what === 'output' || what === 'progress') listener[what](value as Buffer);
-    else if (what === 'exit') listener.ended(Number(value), undefined);
-    else if (what === 'signal') listener.ended(undefined, SIGNAL_NAMES.get(Number(value)) as NodeJS.Signals);
-    else listener.failed(String(value));
-  });
+  const group = spawn(
+    '/bin/sh',
+    `${['/bin/sh', '-c', script, '/bin/sh', ...args].join('\0')}\0`,
+    environment,
+    cwd,
+    groupsFd,
+    (what, value) => {
+      if (what === 'output' || what === 'progress') listener[what](value as Buffer);
+      else if (what === 'exit') listener.ended(Number(value), undefined);
+      else if (what === 'signal') listener.ended(undefined, SIGNAL_NAMES.get(Number(value)) as NodeJS.Signals);
+      else listener.failed(String(value));
+    },
+  );
   return {
     get group() {
       return numberOf(group) || undefined;

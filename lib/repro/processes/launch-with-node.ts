@@ -12,14 +12,17 @@ import { startTimeOf } from './process-table.ts';
 const LINGER = 500;
 
 /** Starts a shell command. An error of the start is passed to `listener.failed`, or thrown. */
-export function launchWithNode({ script, cwd, env, groupsFd }: LaunchRequest, listener: LaunchListener): LaunchedShell {
+export function launchWithNode(
+  { script, args, cwd, env, groupsFd }: LaunchRequest,
+  listener: LaunchListener,
+): LaunchedShell {
   let group: number | undefined;
   let pendingSignal: NodeJS.Signals | undefined;
   const kill = (signal: NodeJS.Signals) => {
     if (group === undefined) pendingSignal = signal;
     else killGroup(group, signal);
   };
-  const child = spawn('/bin/sh', ['-c', `exec 2>&1\n${script}`], {
+  const child = spawn('/bin/sh', ['-c', `exec 2>&1\n${script}`, '/bin/sh', ...args], {
     cwd,
     env: { ...process.env, ...env },
     detached: true,

@@ -6,6 +6,7 @@
 import { isMapping, type Json, loadYaml, WrittenNumber } from '../documents/index.ts';
 import type { Content } from '../hashing/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
+import type { StageCommand } from '../pipeline/index.ts';
 
 /** Name of the lock file in the pipeline's folder. */
 export const LOCK = 'dvc-like.lock';
@@ -18,7 +19,7 @@ export type Recorded = Content | null;
 
 /** The inputs and outputs of a stage's last run. */
 export interface LockedStage {
-  cmd: string | string[];
+  cmd: StageCommand | StageCommand[];
   /** Absent if it is the pipeline's folder. */
   wdir?: string;
   env?: { [name: string]: string };

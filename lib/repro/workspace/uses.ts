@@ -56,6 +56,14 @@ function spell(root: string, path: string): string[] {
 
 /** The paths that a stage's commands name as separate words: a stage may read a file that it does not list. */
 export function namedInCommand({ cmd, env, wdir }: Stage, root: string): string[] {
-  const words = [...cmd, ...Object.values(env)].flatMap((text) => text.split(/[\s'"`=:,;()<>|&]+/));
+  const texts = cmd.flatMap((command) => (typeof command === 'string' ? command : command.argv));
+  const whole = cmd.flatMap((command) => (typeof command === 'string' ? [] : command.argv));
+  const words = [...whole, ...[...texts, ...Object.values(env)].flatMap(wordsIn)];
   return [...new Set(words.filter((word) => word !== '').map((word) => normalise(root, wdir, word)))];
+}
+
+/** The words of a text, split at all characters that may stand beside a path, and what stands in quotes as a whole. */
+function wordsIn(text: string): string[] {
+  const quoted = [...text.matchAll(/'([^']*)'|"([^"]*)"/g)].map(([, single, double]) => single ?? double);
+  return [...text.split(/[\s'"`=:,;()<>|&]+/), ...quoted];
 }

@@ -4,8 +4,8 @@
 
 import { equal, type Json, lookUp, parseSource } from '../../documents/index.ts';
 import { escapeLine } from '../../messages/index.ts';
-import { select } from '../../pipeline/index.ts';
-import { makePlan, openProject, type Reason } from '../../planning/index.ts';
+import { commandText, type StageCommand, select } from '../../pipeline/index.ts';
+import { type CommandLines, makePlan, openProject, type Reason } from '../../planning/index.ts';
 import { type History, openHistory } from '../../results/index.ts';
 import { LOCK, type LockedStage, readLock } from '../../storage/index.ts';
 import { describeReason } from '../describe-reason.ts';
@@ -50,7 +50,7 @@ export async function why(target: string, options: { json?: boolean }): Promise<
 function describeReasonAndCommit(reason: Reason & { commit?: string }): string {
   const lastCommit = reason.commit ? `  (old value last in ${reason.commit})` : '';
   if (reason.kind === 'command') {
-    const lines = (cmd: string | readonly string[]) => [cmd].flat().join(' && ');
+    const lines = (cmd: CommandLines) => ([cmd].flat() as StageCommand[]).map(commandText).join(' && ');
     return `  its command changed${lastCommit}\n    old: ${lines(reason.old)}\n    new: ${lines(reason.new)}\n`;
   }
   const hashes =

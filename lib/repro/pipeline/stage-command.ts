@@ -1,0 +1,78 @@
+/**
+ * Reads `cmd`: a shell command, `{argv: [program, argument, …]}`, or a list of these. Templates become parts of words, so
+ * a value cannot add words or code. `${raw:key}` inserts a value as code.
+ */
+import { isMapping, type Json, type KeyPath, show } from '../documents/index.ts';
+import { ReproError } from '../messages/index.ts';
+import type { StageCommand } from './pipeline.ts';
+import { fillInScript, type ScriptPart } from './shell-script.ts';
+import { quoteWord } from './shell-words.ts';
+import { type Context, fillIn, plainText, resolveReference, splitTemplates } from './template.ts';
+
+const RAW = 'raw:';
+
+/**
+ * The commands of a stage, in order.
+ *
+ * @param cmd the value in pipeline.yaml, which the schema allows
+ * @param at runs the reading of a part; an error of it gets the place of the part
+ * @throws ReproError if a template cannot be filled in
+ */
+export function readCommands(
+  cmd: Json,
+  context: Context,
+  at: <T>(path: KeyPath, read: () => T) => T = (_, read) => read(),
+): StageCommand[] {
+  if (!Array.isArray(cmd)) return at([], () => readCommand(cmd, context));
+  return cmd.flatMap((entry, i) => at([i], () => readCommand(entry, context)));
+}
+
+function readCommand(cmd: Json, context: Context): StageCommand[] {
+  if (isMapping(cmd)) return [{ argv: readArguments(cmd.argv, context) }];
+  const text = String(cmd);
+  const pieces = splitTemplates(text);
+  const [only] = pieces;
+  if (pieces.length === 1 && 'reference' in only) {
+    const value = resolveReference(nameIn(only.reference), context);
+    if (Array.isArray(value) && isRaw(only.reference)) return value.map((command) => plainText(command, 'a command'));
+    if (Array.isArray(value))
+      throw new ReproError(
+        `\${${only.reference}} is a list; write \${raw:${only.reference}} if it holds commands that run in order`,
+      );
+  }
+  return [
+    fillInScript(
+      pieces.map((piece): ScriptPart => {
+        if ('text' in piece) return piece.text;
+        const value = plainText(resolveReference(nameIn(piece.reference), context), `\${${piece.reference}}`);
+        return isRaw(piece.reference) ? value : { value, reference: piece.reference };
+      }),
+    ),
+  ];
+}
+
+function isRaw(reference: string): boolean {
+  return reference.startsWith(RAW);
+}
+
+function nameIn(reference: string): string {
+  return isRaw(reference) ? reference.slice(RAW.length).trim() : reference;
+}
+
+/** The program and its arguments. An entry that is one template may stand for a list of arguments. */
+function readArguments(argv: Json, context: Context): string[] {
+  const entries = Array.isArray(argv) ? argv : [argv];
+  const words = entries.flatMap((entry) => {
+    const value = fillIn(entry, context);
+    return (Array.isArray(value) ? value : [value]).map((word) => plainText(word, 'an argument'));
+  });
+  if (words.length === 0 || words[0] === '') throw new ReproError('argv needs a program as its first entry');
+  if (words[0].startsWith('-')) throw new ReproError(`argv begins with the program, but "${words[0]}" is an option`);
+  return words;
+}
+
+/** A command as shell text, for people. A command of a lock that was edited may have another form. */
+export function commandText(command: StageCommand): string {
+  if (typeof command === 'string') return command;
+  return Array.isArray(command?.argv) ? command.argv.map((word) => quoteWord(String(word))).join(' ') : show(command);
+}
