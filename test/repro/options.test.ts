@@ -423,7 +423,7 @@ describe('small faults that users met', () => {
     const call = `node ${await made.bundle()}`;
     made.write(
       'pipeline.yaml',
-      `stages: {a: {cmd: "${call} a; cp i o", deps: [i], outs: [o]}, b: {cmd: "${call} -s c; cp o p", deps: [o], outs: [p]}, c: {cmd: cp i q, deps: [i], outs: [q]}}\n`,
+      `stages: {a: {cmd: "${call} a || cp i o", deps: [i], outs: [o]}, b: {cmd: "${call} -s c; cp o p", deps: [o], outs: [p]}, c: {cmd: cp i q, deps: [i], outs: [q]}}\n`,
     );
     const { exit, stdout } = await made.repro('b');
     expect(exit).toBe(0);

@@ -1,4 +1,5 @@
 /** Commands: how templates become parts of words, programs without a shell, and when a script has failed. */
+import { spawnSync } from 'node:child_process';
 import { afterEach, describe, expect, test } from 'vitest';
 import { events, project, removeProjects } from './project.ts';
 
@@ -87,4 +88,44 @@ stages:
   expect((await made.repro('-k')).stdout).toMatch(/✗ a: its command was not found.*(.|\n)*✗ b: .* exit 3\n/);
   made.write('pipeline.yaml', 'stages:\n  a: {cmd: {argv: []}}\n');
   expect((await made.repro()).stderr).toMatch(/^repro: pipeline\.yaml:2:19: .*/);
+});
+
+const hasPipefail = spawnSync('/bin/sh', ['-c', 'set -o pipefail']).status === 0;
+
+test('a script has failed when one of its commands has, unless the script tests for it', async () => {
+  const made = project({
+    'pipeline.yaml': `
+stages:
+  middle:
+    cmd: |
+      echo 1 > middle.txt
+      false
+      echo 2 >> middle.txt
+    deps: [in.txt]
+    outs: [middle.txt]
+  one-line: {cmd: "false; echo > one-line.txt", deps: [in.txt], outs: [one-line.txt]}
+  pipe: {cmd: "cat missing.txt | sort > pipe.txt", deps: [in.txt], outs: [pipe.txt]}
+  early-end: {cmd: exit 141, deps: [in.txt]}
+  tested:
+    cmd: |
+      false || echo 1 > tested.txt
+      if false; then echo; fi
+      ! true | false
+      (yes || true) | head -n 1 >> tested.txt
+    deps: [in.txt]
+    outs: [tested.txt]
+`,
+    'in.txt': '',
+  });
+  made.env.SHELL = '/no/such/shell';
+  const { exit, stdout } = await made.repro('-k', '--json');
+  expect(exit).toBe(1);
+  const ends = events(stdout).filter(({ event }) => event === 'end');
+  const ended = Object.fromEntries(ends.map(({ stage, outcome, exit }) => [stage, exit ?? outcome]));
+  expect(ended).toMatchObject({ middle: 1, 'one-line': 1, pipe: hasPipefail ? 1 : 'ran', tested: 'ran' });
+  expect(ends.find(({ stage }) => stage === 'early-end')!.message).toMatch(/exit 141: .*\(COMMAND \|\| true\) \| …$/);
+  expect(made.read('middle.txt')).toBe('1\n');
+  expect(made.exists('one-line.txt')).toBe(false);
+  expect(made.read('tested.txt')).toBe('1\ny\n');
+  expect(Object.keys(made.lock().stages)).not.toContain('middle');
 });

@@ -39,6 +39,11 @@ export type Skip =
   | { reason: 'stopped' }
   | { reason: 'interrupted' };
 
+/** The shell's exit code for a command that SIGPIPE ended. */
+const BROKEN_PIPE = 141;
+const PIPE_HINT =
+  ': a command of a pipeline wrote more than the next one read; if that is right, write (COMMAND || true) | …';
+
 /**
  * The sentence about a failure, without the stage's name.
  *
@@ -58,7 +63,7 @@ export function describeFailure(failure: Failure): string {
     case 'not-found':
       return `${command} was not found (exit ${failure.exit})`;
     case 'exit':
-      return `${command} ended with exit ${failure.exit}`;
+      return `${command} ended with exit ${failure.exit}${failure.exit === BROKEN_PIPE ? PIPE_HINT : ''}`;
     case 'interrupted':
       return 'it was interrupted';
     case 'missing-output':
