@@ -118,6 +118,17 @@ describe('an ignored file in a folder that a stage makes', () => {
     expect(made.exists('out/.x.swp')).toBe(true);
   });
 
+  test('counts if another stage names it', async () => {
+    const made = project({ u: '1', '.reproignore': 'tmp/\n' });
+    const make = 'a: {cmd: mkdir -p out/tmp && cp u out/x~ && cp u out/y~ && cp u out/tmp/z, deps: [u], outs: [out]}';
+    setStages(made, make, 'b: {cmd: cat out/x~ out/tmp/z > v, deps: [out/x~, out/tmp/z], outs: [v]}');
+    expect((await made.repro()).stdout).toContain('! a: out/y~ not recorded');
+    made.remove('out');
+    expect((await made.repro('checkout')).exit).toBe(0);
+    expect([made.read('out/x~'), made.read('out/tmp/z'), made.exists('out/y~')]).toEqual(['1', '1', false]);
+    expect(await made.stale()).toEqual({});
+  });
+
   test('cannot be .reproignore itself', async () => {
     const made = project({ u: '1' });
     setStages(made, 'a: {cmd: cp u .reproignore, deps: [u], outs: [.reproignore]}');

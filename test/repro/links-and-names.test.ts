@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { lstatSync, readlinkSync, renameSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { manifestProblem } from '../../lib/repro/hashing/index.ts';
+import { contentWithin, manifestProblem } from '../../lib/repro/hashing/index.ts';
 import { setStages } from './git-project.ts';
 import { project, removeProjects, type TestProject } from './project.ts';
 
@@ -159,5 +159,17 @@ describe('a folder that a stage makes', () => {
       [link('a', 'b'), { path: 'a/' }],
     ])
       expect(manifestProblem(entries)).toContain('twice, or inside of a symbolic link');
+  });
+
+  test('has the content behind its links where another stage names a path through one', () => {
+    const file = { path: 'run-2/m.json', sha256: 'a'.repeat(64), size: 1 };
+    const links = { latest: 'run-2', 'x/up': '../latest/', round: 'round', out: '../else' };
+    const manifest = [file, ...Object.entries(links).map(([path, link]) => ({ path, link }))];
+    const content = { sha256: file.sha256, size: 1 };
+    for (const path of ['run-2/m.json', 'latest/m.json', 'x/up/m.json'])
+      expect(contentWithin(manifest, path), path).toEqual(content);
+    expect(contentWithin(manifest, 'latest')).toEqual(contentWithin(manifest, 'run-2'));
+    for (const path of ['round', 'round/x', 'out', 'out/m.json', 'x', 'none'])
+      expect(contentWithin(manifest, path), path).toBe(undefined);
   });
 });

@@ -13,12 +13,12 @@ import { join, relative } from 'node:path';
 import { describeError, ReproError } from '../messages/index.ts';
 import { linkLine, manifestLine, type Scanned, sha256 } from './content.ts';
 import { type FoundFile, type Reading, readFile, readingOfKnown, SMALL } from './file-readers.ts';
-import { escapedName, readNames } from './folder-names.ts';
+import { describeKind, folderId, type Item, itemOf } from './folder-items.ts';
+import { readNames } from './folder-names.ts';
 import { type FolderRules, IGNORE_FILE, IgnoreRules } from './ignore-rules.ts';
 import { KnownFiles, knownFilesText } from './known-files.ts';
-import { leadsOutside, linkTarget } from './links.ts';
 import { isExecutable, lstatOrUndefined, statOrUndefined, statSignature } from './stat-signature.ts';
-import { type FolderEntry, StatSnapshot } from './stat-snapshot.ts';
+import { StatSnapshot } from './stat-snapshot.ts';
 import type { State } from './state.ts';
 import { yieldToEventLoop } from './yield-to-event-loop.ts';
 
@@ -29,20 +29,6 @@ import { yieldToEventLoop } from './yield-to-event-loop.ts';
 export type Reader = (file: FoundFile, known: string | undefined) => Reading | Promise<Reading>;
 
 const readUnlessKnown: Reader = (file, known) => (known === undefined ? readFile(file) : readingOfKnown(file, known));
-
-/** An entry of a folder. */
-interface Item extends FoundFile {
-  /** Sort key in the manifest. The key of a folder ends with a slash, so that its files come after `a.txt`. */
-  key: string;
-  /** Folders only: device and inode, to find a link that leads back to a folder above. */
-  folder: string | undefined;
-  /** Whether it is a folder behind a symbolic link. */
-  isLinked: boolean;
-  /** The target of a symbolic link that counts as a link. */
-  link: string | undefined;
-  /** The file's hash, if it may be remembered. */
-  remember: string | undefined;
-}
 
 /** The manifest of the scanned folder, as far as it has been built. */
 interface Tally {
@@ -65,6 +51,8 @@ interface Folder {
   link: string | undefined;
 }
 
+const NONE = { outputs: new Set<string>(), read: new Set<string>() };
+
 /** Hashes inputs and outputs, and remembers each result until `forget`. Paths are relative to the root, or absolute. */
 export class ContentHasher {
   readonly #root: string;
@@ -74,18 +62,25 @@ export class ContentHasher {
   /** Absolute paths that never count as part of a folder: git's and repro's own. */
   readonly #skipped: ReadonlySet<string>;
   readonly #ignore: IgnoreRules;
+  /** Absolute paths that count, whatever an ignore file says. */
+  readonly #counted: ReadonlySet<string>;
   /** The stat signatures of everything scanned since the last `forget`. */
   readonly snapshot = new StatSnapshot();
   /** How much was read because no hash was remembered. */
   readonly hashed = { files: 0, bytes: 0 };
 
-  /** `outputs`: the paths that stages make. An ignore file in one of them is not read. */
-  constructor(root: string, state: State, outputs: Iterable<string> = []) {
+  /**
+   * @param made.outputs the paths that stages make; an ignore file in one of them is not read
+   * @param made.read what stages read in outputs; it counts, whatever an ignore file says
+   */
+  constructor(root: string, state: State, made: { outputs: ReadonlySet<string>; read: ReadonlySet<string> } = NONE) {
     this.#root = root;
     this.#state = state;
     this.#skipped = new Set(['.git', '.repro', 'dvc-like.lock'].map((name) => join(root, name)));
-    const made = new Set([...outputs].map((path) => join(root, path)));
-    this.#ignore = new IgnoreRules(root, this.snapshot, (path) => made.has(path));
+    const absolute = (paths: ReadonlySet<string>) => new Set([...paths].map((path) => join(root, path)));
+    const outputs = absolute(made.outputs);
+    this.#counted = absolute(made.read);
+    this.#ignore = new IgnoreRules(root, this.snapshot, (path) => outputs.has(path));
   }
 
   /**
@@ -211,12 +206,12 @@ export class ContentHasher {
       const rules = names.names.includes(IGNORE_FILE) ? this.#ignore.withOwn(folder, outer) : outer;
       const isSkipped = (name: string, isFolder: boolean) => {
         if (this.#skipped.has(`${folder}/${name}`)) return true;
-        const isIgnored = rules.ignores(name, isFolder);
+        const isIgnored = rules.ignores(name, isFolder) && !this.#counted.has(`${folder}/${name}`);
         if (isIgnored) tally.ignored.push(prefix + name);
         return isIgnored;
       };
       for (const entry of this.snapshot.statEntries(folder, names, isSkipped)) {
-        const item = this.#item(entry, prefix, link !== undefined);
+        const item = itemOf(entry, prefix, link !== undefined, (path) => this.#name(path));
         if (item !== undefined) items.push(item);
       }
       return { items: items.sort((a, b) => (a.key < b.key ? -1 : 1)), rules };
@@ -224,45 +219,6 @@ export class ContentHasher {
       if (error instanceof ReproError) throw error;
       throw new ReproError(`${this.#name(folder)} cannot be read: ${describeError(error)}`);
     }
-  }
-
-  /** Undefined for a file that has just vanished. */
-  #item(entry: FolderEntry, prefix: string, isLinked: boolean): Item | undefined {
-    const { name, absolute, stat, isLink, notUtf8, signature } = entry;
-    if (notUtf8 !== undefined) {
-      const shown = this.#name(`${absolute.slice(0, -name.length)}${escapedName(notUtf8)}`);
-      throw new ReproError(`${shown} has a name that is not UTF-8; rename it, or leave it out in ${IGNORE_FILE}`);
-    }
-    const link = isLink ? this.#countedTarget(absolute, stat === undefined, prefix + name, isLinked) : undefined;
-    if (link === undefined && stat === undefined) return undefined;
-    const isFolder = link === undefined && stat!.isDirectory();
-    if (link === undefined && !isFolder && !stat!.isFile()) {
-      const what = `${this.#name(absolute)} is ${describeKind(stat!)}, which has no content to compare`;
-      throw new ReproError(`${what}; remove it, or leave it out in ${IGNORE_FILE}`);
-    }
-    return {
-      key: isFolder ? `${name}/` : name,
-      absolute,
-      signature,
-      size: stat === undefined ? 0 : Number(stat.size),
-      executable: stat !== undefined && isExecutable(stat),
-      folder: isFolder ? folderId(stat!) : undefined,
-      isLinked: isLink,
-      link,
-      remember: undefined,
-    };
-  }
-
-  /** The target of a symbolic link that counts as a link; undefined if it is followed. */
-  #countedTarget(absolute: string, leadsNowhere: boolean, path: string, isLinked: boolean): string | undefined {
-    const target = linkTarget(absolute);
-    if (target === undefined) {
-      if (!leadsNowhere) return undefined;
-      throw new ReproError(
-        `${this.#name(absolute)} is a symbolic link to nothing, whose target is not UTF-8; remove it`,
-      );
-    }
-    return leadsNowhere || (!isLinked && !leadsOutside(path, target)) ? target : undefined;
   }
 
   /** The path as messages show it. */
@@ -295,18 +251,6 @@ export class ContentHasher {
   }
 }
 
-/** Tells a folder from any other, whatever its path. */
-function folderId({ dev, ino }: BigIntStats): string {
-  return `${dev}:${ino}`;
-}
-
 function foundFile(absolute: string, stat: BigIntStats): FoundFile {
   return { absolute, signature: statSignature(stat), size: Number(stat.size), executable: isExecutable(stat) };
-}
-
-/** What a path is that is neither a file nor a folder. */
-function describeKind(stat: BigIntStats): string {
-  if (stat.isFIFO()) return 'a FIFO';
-  if (stat.isSocket()) return 'a socket';
-  return 'a device';
 }

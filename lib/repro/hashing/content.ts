@@ -4,6 +4,7 @@
  * each symbolic link that counts as a link (see links.ts). content-hasher.ts finds the content at a path.
  */
 import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
 import { leadsOutside } from './links.ts';
 
 /** The content of a file or folder. */
@@ -117,18 +118,38 @@ function lineOf({ path, sha256, size, executable, link }: ManifestEntry): string
 }
 
 /**
- * The content at `path` inside a folder, relative to it.
+ * The content at `path` inside a folder, relative to it. Its symbolic links are followed.
  *
- * @returns undefined if there is nothing, or if it depends on where a symbolic link leads
+ * @returns undefined if there is nothing, or if a part of the folder holds links, which may lead out of this part
  */
 export function contentWithin(manifest: readonly ManifestEntry[], path: string): Content | undefined {
+  const target = followLinks(manifest, path);
+  if (target !== path) return target === undefined ? undefined : contentWithin(manifest, target);
   const file = manifest.find((entry) => entry.path === path);
   if (file?.sha256 !== undefined)
     return { sha256: file.sha256, size: file.size!, ...(file.executable ? { executable: true } : {}) };
   const below = manifest.filter((entry) => entry.path.startsWith(`${path}/`));
-  // A link that stays inside of the whole folder may lead out of this part of it.
   if (below.length === 0 || below.some(({ link }) => link !== undefined)) return undefined;
   // An empty folder's own line is not part of its manifest.
   const inside = below.map((entry) => ({ ...entry, path: entry.path.slice(path.length + 1) }));
   return folderOf(inside.filter((entry) => entry.path !== '')).content;
+}
+
+/** The most links that one path may lead through, as in Linux. */
+const MAX_LINKS = 40;
+
+/** The path that `path` leads to; undefined if it leads round in a circle or outside. */
+function followLinks(manifest: readonly ManifestEntry[], path: string): string | undefined {
+  const links = new Map(manifest.flatMap((entry) => (entry.link === undefined ? [] : [[entry.path, entry.link]])));
+  let at = path;
+  for (let followed = 0; links.size > 0 && followed < MAX_LINKS; followed++) {
+    const parts = at.split('/');
+    const end = parts.findIndex((_, i) => links.has(parts.slice(0, i + 1).join('/'))) + 1;
+    if (end === 0) return at;
+    const link = parts.slice(0, end).join('/');
+    if (leadsOutside(link, links.get(link))) return undefined;
+    at = posix.join(posix.dirname(link), links.get(link)!, ...parts.slice(end));
+    if (at.endsWith('/')) at = at.slice(0, -1);
+  }
+  return links.size > 0 ? undefined : at;
 }

@@ -7,6 +7,7 @@
  *   stage-command.ts   reads cmd; shell-script.ts and shell-words.ts quote values for the shell
  *   graph.ts           which stage needs which, and the stages that a call selects
  *   removed-paths.ts   which paths may be outputs and checkpoints, because repro removes them
+ *   paths-in-outputs.ts  the outputs, and what stages read in them
  *   path-index.ts      finds the paths that overlap with a path
  *   edit-params.ts     -S key=value
  *   paths.ts           one spelling for each path
@@ -16,6 +17,7 @@ export { buildGraph, type Graph, select, UnknownTarget } from './graph.ts';
 export { GraphError } from './graph-error.ts';
 export { loadPipeline } from './load-pipeline.ts';
 export { contains, fileNameFor, isOutside, normalise } from './paths.ts';
+export { type PathsInOutputs, pathsInOutputs } from './paths-in-outputs.ts';
 export {
   findRoot,
   type Output,

@@ -31,6 +31,7 @@ import {
   loadPipeline,
   PIPELINE,
   type Pipeline,
+  pathsInOutputs,
   type Stage,
 } from '../pipeline/index.ts';
 import { Cache, LOCK, Lock, RunCache } from '../storage/index.ts';
@@ -75,8 +76,7 @@ export async function openProject(start: string, options: { write: boolean; edit
   try {
     const { pipeline, sources } = await knownPipeline(root, files, state);
     const graph = await graphOf(pipeline, files);
-    const outputs = pipeline.stages.flatMap(({ outs }) => outs.map(({ path }) => path));
-    const hasher = new ContentHasher(root, state, outputs);
+    const hasher = new ContentHasher(root, state, pathsInOutputs(pipeline.stages));
     const modules = new ModuleGraph(root, state, hasher, pythonEntries(pipeline.stages, root));
     const lock = new Lock(root, state);
     await lock.refresh();

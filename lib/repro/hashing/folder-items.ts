@@ -1,0 +1,78 @@
+/** What an entry of a folder counts as: a file, a folder or a symbolic link. Anything else is refused by name. */
+import type { BigIntStats } from 'node:fs';
+import { ReproError } from '../messages/index.ts';
+import type { FoundFile } from './file-readers.ts';
+import { escapedName } from './folder-names.ts';
+import { IGNORE_FILE } from './ignore-rules.ts';
+import { leadsOutside, linkTarget } from './links.ts';
+import { isExecutable } from './stat-signature.ts';
+import type { FolderEntry } from './stat-snapshot.ts';
+
+/** An entry of a folder. */
+export interface Item extends FoundFile {
+  /** Sort key in the manifest. The key of a folder ends with a slash, so that its files come after `a.txt`. */
+  key: string;
+  /** Folders only: see `folderId`. Used to find a link that leads back to a folder above. */
+  folder: string | undefined;
+  /** Whether a symbolic link is followed to get there. */
+  isLinked: boolean;
+  /** The target of a symbolic link that counts as a link. */
+  link: string | undefined;
+  /** The file's hash, if it may be remembered. */
+  remember: string | undefined;
+}
+
+/**
+ * The item of an entry.
+ *
+ * @param prefix the path of its folder in the manifest: '' or `a/b/`
+ * @param isBehindLink whether the walk has come to its folder through a symbolic link; all links are then followed
+ * @param show the path as messages show it, from an absolute one
+ * @returns undefined for a file that has just vanished
+ * @throws ReproError if it has a name that is not UTF-8, or is neither a file nor a folder nor a link
+ */
+export function itemOf(
+  { name, absolute, stat, isLink, notUtf8, signature }: FolderEntry,
+  prefix: string,
+  isBehindLink: boolean,
+  show: (absolute: string) => string,
+): Item | undefined {
+  if (notUtf8 !== undefined) {
+    const shown = show(`${absolute.slice(0, -name.length)}${escapedName(notUtf8)}`);
+    throw new ReproError(`${shown} has a name that is not UTF-8; rename it, or leave it out in ${IGNORE_FILE}`);
+  }
+  const item = { absolute, signature, isLinked: isLink, remember: undefined };
+  const target = isLink ? linkTarget(absolute) : undefined;
+  if (stat === undefined) {
+    if (!isLink) return undefined;
+    if (target !== undefined)
+      return { ...item, key: name, size: 0, executable: false, folder: undefined, link: target };
+    throw new ReproError(`${show(absolute)} is a symbolic link to nothing, with a target that is not UTF-8; remove it`);
+  }
+  const link = target !== undefined && !isBehindLink && !leadsOutside(prefix + name, target) ? target : undefined;
+  const isFolder = link === undefined && stat.isDirectory();
+  if (link === undefined && !isFolder && !stat.isFile()) {
+    const what = `${show(absolute)} is ${describeKind(stat)}, which has no content to compare`;
+    throw new ReproError(`${what}; remove it, or leave it out in ${IGNORE_FILE}`);
+  }
+  return {
+    ...item,
+    key: isFolder ? `${name}/` : name,
+    size: Number(stat.size),
+    executable: isExecutable(stat),
+    folder: isFolder ? folderId(stat) : undefined,
+    link,
+  };
+}
+
+/** Tells a folder from any other, whatever its path. */
+export function folderId({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`;
+}
+
+/** What a path is that is neither a file nor a folder. */
+export function describeKind(stat: BigIntStats): string {
+  if (stat.isFIFO()) return 'a FIFO';
+  if (stat.isSocket()) return 'a socket';
+  return 'a device';
+}
