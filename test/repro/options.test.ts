@@ -335,10 +335,13 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   const withShell = (shell: string) => test.skipIf(!has(shell));
 
   test('the name of a stage never runs as code, neither when it is offered nor in the completed line', async () => {
-    const names = ['$(id>PWNED)', '`id>PWNED`', ';id>PWNED;', '<(id>PWNED)', '~/x y', "it's", '*', '-x'];
+    const values = ['$(id>PWNED)', '`id>PWNED`', ';id>PWNED;', '<(id>PWNED)', '~/x y', "it's", '*', '-x'];
     const made = await projectWithBin();
-    const stages = names.map((name) => `  ${JSON.stringify(name)}: {cmd: "true", params: [p]}\n`).join('');
-    made.write('pipeline.yaml', `stages:\n${stages}`);
+    const names = values.map((value) => `s@${value}`);
+    made.write(
+      'pipeline.yaml',
+      `stages:\n  s: {matrix: {value: ${JSON.stringify(values)}}, cmd: "true", params: [p]}\n`,
+    );
     const script = (await made.repro('completion', 'bash')).stdout;
     const call = `${script}
 COMP_LINE='repro why ' COMP_POINT=10 COMP_WORDS=(repro why '') COMP_CWORD=2

@@ -40,6 +40,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       printError(`${error.message}${suggestCommand(error, program)}`);
       return error.exitCode;
     }
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_INVALID_ARG_VALUE' && message.includes('without null bytes')) {
+      printError('a path has a NUL character, which no path can hold');
+      return 2;
+    }
     // A system error, such as a full disk, is not a bug of repro and needs no stack trace.
     const sentence = describeSystemError(error, process.cwd());
     if (sentence === undefined) throw error;

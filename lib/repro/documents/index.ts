@@ -5,6 +5,7 @@
  *   file-source.ts   where a pipeline's files are read from
  *   json.ts          plain values: lookup by dotted key, comparison, canonical text
  *   written-number.ts   numbers that JavaScript would change, with their text
+ *   nul.ts           NUL characters in values
  *   schema.ts        checks against a JSON Schema, with readable messages
  *   yaml-editor.ts   changes values and keeps comments and layout
  *   load-yaml.ts, yaml.ts, ajv.ts   the libraries, loaded when they are needed
@@ -23,6 +24,7 @@ export {
   lookUp,
 } from './json.ts';
 export { loadYaml, type YamlDocument, type YamlLibrary } from './load-yaml.ts';
+export { findNul } from './nul.ts';
 export { checkAgainstSchema, checkWith, readSchema, show } from './schema.ts';
 export {
   type KeyPath,

@@ -8,6 +8,7 @@
  *   graph.ts           which stage needs which, and the stages that a call selects
  *   removed-paths.ts   which paths may be outputs and checkpoints, because repro removes them
  *   paths-in-outputs.ts  the outputs, and what stages read in them
+ *   names.ts           which names stages may have
  *   path-index.ts      finds the paths that overlap with a path
  *   edit-params.ts     -S key=value
  *   paths.ts           one spelling for each path

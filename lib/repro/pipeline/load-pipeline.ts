@@ -5,10 +5,18 @@
  *   text → document → schema → context of vars → definitions → cells → Stage[]
  */
 
-import { type FileSource, type Json, type KeyPath, readDocumentFrom, type SourceDocument } from '../documents/index.ts';
+import {
+  type FileSource,
+  findNul,
+  type Json,
+  type KeyPath,
+  readDocumentFrom,
+  type SourceDocument,
+} from '../documents/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
 import { checkPipeline } from './check-pipeline.ts';
 import { type Cell, foreachCells, matrixCells } from './matrix.ts';
+import { faultOfCell, faultOfName } from './names.ts';
 import { isOutside, normalise } from './paths.ts';
 import { PARAMS, PIPELINE, type Pipeline, type Stage } from './pipeline.ts';
 import { StageReader, withPlace } from './stage-reader.ts';
@@ -36,6 +44,12 @@ export async function loadPipeline(
   const document = await readDocumentFrom(files, PIPELINE);
   if (document.value === null || document.value === undefined)
     throw new ReproError({ message: 'is empty; it needs a mapping of `stages`', place: { file: PIPELINE } });
+  const nul = findNul(document.value as Json);
+  if (nul !== undefined)
+    throw new ReproError({
+      message: 'has a NUL character, which no command, path or name can hold',
+      place: document.at(nul.path, nul.part),
+    });
   const { default: schema } = await import('./pipeline.schema.json', { with: { type: 'json' } });
   await checkedOnce(document, schema, () => checkPipeline(document));
   const top = document.value as { [key: string]: Json } & { stages: { [name: string]: { [key: string]: Json } } };
@@ -61,11 +75,9 @@ export async function loadPipeline(
   const stages: Stage[] = [];
   for (const [group, definition] of Object.entries(top.stages ?? {})) {
     const source: KeyPath = ['stages', group];
-    if (group.includes('@'))
-      throw new ReproError({
-        message: `the name "${group}" contains an @, which separates the name of a stage from its cell`,
-        place: document.at(source),
-      });
+    const fault = faultOfName(group);
+    if (fault !== undefined)
+      throw new ReproError({ message: `the name "${group}" ${fault}`, place: document.at(source) });
     stages.push(...(await expand(document, group, definition, context, vars, root)));
   }
   const limits = (top.limits ?? {}) as Pipeline['limits'];
@@ -112,6 +124,12 @@ async function expand(
   }
   const stages: Stage[] = [];
   for (const cell of cells) {
+    const fault = cell && faultOfCell(cell.name);
+    if (fault)
+      throw new ReproError({
+        message: `the name of the cell "${cell.name}" ${fault}`,
+        place: document.at(['stages', group, cellBy!], 'value'),
+      });
     const name = cell ? `${group}@${cell.name}` : group;
     const outer = cell ? { ...context, item: cell.item, key: cell.key } : context;
     const inner = stageVars.varyByCell ? await stageVars.addTo(outer) : outer;

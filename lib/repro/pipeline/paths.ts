@@ -1,4 +1,5 @@
 /** Normalised paths: relative to the pipeline's folder, with forward slashes, and one spelling for each path. */
+import { createHash } from 'node:crypto';
 import { isAbsolute, posix, relative, resolve, sep } from 'node:path';
 
 /**
@@ -27,8 +28,13 @@ export function isOutside(path: string): boolean {
   return path === '..' || path.startsWith('../') || isAbsolute(path);
 }
 
-/** A file name for a stage, whose name may contain slashes and other characters. */
+/** The longest file name of a stage, in bytes. Callers add endings, and file systems allow 255 in all. */
+const LONGEST = 180;
+
+/** A file name for a stage, whose name may contain slashes and other characters. A long one ends with a hash. */
 export function fileNameFor(name: string): string {
-  const plain = encodeURIComponent(name).replaceAll('%40', '@').replaceAll('*', '%2A');
+  const encoded = encodeURIComponent(name).replaceAll('%40', '@').replaceAll('*', '%2A');
+  const hash = () => createHash('sha256').update(name).digest('hex').slice(0, 16);
+  const plain = encoded.length > LONGEST ? `${encoded.slice(0, LONGEST - 17)}~${hash()}` : encoded;
   return plain.startsWith('.') ? `%2E${plain.slice(1)}` : plain;
 }

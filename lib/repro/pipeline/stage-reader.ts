@@ -166,6 +166,11 @@ export class StageReader {
     const env = (this.#readValue(body, 'env') ?? {}) as { readonly [name: string]: Json };
     return Object.fromEntries(
       Object.entries(env).map(([name, value]) => {
+        if (name === '' || name.includes('='))
+          throw this.#errorAt(
+            ['env', name],
+            `"${name}" cannot name a variable: a name has at least one character, and no =`,
+          );
         if (Array.isArray(value) || isMapping(value))
           throw this.#errorAt(['env', name], `must be a text or a number, but is ${show(value)}`);
         return [name, String(value)];

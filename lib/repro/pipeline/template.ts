@@ -4,7 +4,7 @@
  * not be a list or mapping.
  */
 
-import { isMapping, type Json, lookUp } from '../documents/index.ts';
+import { findNul, isMapping, type Json, lookUp } from '../documents/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
 import { PARAMS } from './pipeline.ts';
 
@@ -134,7 +134,8 @@ export function resolveReference(reference: string, context: Context): Json {
   }
   const found = lookUp(context as Json, reference);
   if (found.found) {
-    refuseNul(found.value, `\${${reference}}`);
+    if (findNul(found.value))
+      throw new ReproError(`\${${reference}} has a NUL character, which no command, path or name can hold`);
     return found.value;
   }
   const near = Object.keys(context).length === 0 ? `; ${PARAMS} is missing or empty` : '';
@@ -153,18 +154,4 @@ export function plainText(value: Json, what: string): string {
     throw new ReproError(`${what} is ${Array.isArray(value) ? 'a list' : 'a mapping'}, which cannot be part of a text`);
   }
   return String(value);
-}
-
-/** @throws ReproError if a text in the value has a NUL character: no command, path or variable can hold one */
-function refuseNul(value: Json, what: string): void {
-  if (typeof value === 'string') {
-    if (value.includes('\0'))
-      throw new ReproError(`${what} has a NUL character, which no command, path or name can hold`);
-  } else if (Array.isArray(value)) for (const item of value) refuseNul(item, what);
-  else if (isMapping(value)) {
-    for (const [key, item] of Object.entries(value)) {
-      refuseNul(key, what);
-      refuseNul(item, what);
-    }
-  }
 }

@@ -72,3 +72,87 @@ describe('cells', () => {
     expect(sources).toEqual(['pipeline.yaml', 'params.yaml', 'w/a/p.yaml', 'w/b/p.yaml']);
   });
 });
+
+describe('names', () => {
+  const anything = [
+    'a b',
+    'k=v',
+    'x/y/',
+    ' ',
+    '',
+    '@',
+    '*',
+    '$(x)',
+    "it's",
+    '-1',
+    '<b>',
+    'https://x.org/?a=1&b=2',
+    '日本',
+  ];
+
+  test('a stage has a name of letters, digits, blanks and some punctuation; the values of a cell are any text', async () => {
+    const allowed = ['1', 'train', 'a b', 'v1.0', 'src/a+b', 'x,y=z:~%', '学習', 'é', '🎵'];
+    const stages = allowed.map((name) => `  ${JSON.stringify(name)}: {cmd: a}\n`).join('');
+    const cells = `  cells: {matrix: {x: ${JSON.stringify(anything)}}, cmd: a}\n`;
+    expect((await load(`stages:\n${stages}${cells}`)).stages.map(({ name }) => name)).toEqual([
+      ...allowed,
+      ...anything.map((value) => `cells@${value}`),
+    ]);
+  });
+
+  test.each([
+    ['""', 'the name "" is empty'],
+    ['" a"', 'begins with a blank, - or /, or ends with a blank or /'],
+    ['"a/"', 'begins with a blank, - or /, or ends with a blank or /'],
+    ['"-j"', 'begins with a blank, - or /, or ends with a blank or /'],
+    ['a@b', 'contains an @, which separates the name of a stage from its cell'],
+    ['"$(id)"', 'contains the character $; it may have letters, digits, blanks and _-.,+=:%~/'],
+    ['"a;b"', 'contains the character ;'],
+    ['"a\\nb"', 'contains a line break'],
+    ['"a\\eb"', 'contains the character U+001B'],
+    ['"a\\u202eb"', 'contains the character U+202E'],
+    ['"a\\ud800b"', 'contains the character U+D800'],
+    ['n'.repeat(201), 'has 201 characters, and 200 are allowed'],
+  ])('a stage cannot be named %s', async (name, message) => {
+    await expect(load(`stages: {? ${name} : {cmd: a}}`)).rejects.toThrow(`pipeline.yaml:1:`);
+    await expect(load(`stages: {? ${name} : {cmd: a}}`)).rejects.toThrow(message);
+  });
+
+  test.each([
+    ['"a\\tb"', 'the name of the cell "a\tb" contains a tab; if the values are mappings, such as {value: …}'],
+    ['"\\x9b2J"', 'contains the character U+009B'],
+    ['v'.repeat(201), 'has 201 characters, and 200 are allowed'],
+  ])('a cell cannot have the value %s', async (value, message) => {
+    await expect(load(`stages: {s: {matrix: {x: [${value}]}, cmd: a}}`)).rejects.toThrow(message);
+    await expect(load(`stages: {s: {foreach: {${value}: 1}, do: {cmd: a}}}`)).rejects.toThrow(
+      /^pipeline\.yaml:1:23: the name/,
+    );
+    expect((await load(`stages: {s: {matrix: {x: [{value: ${value}}]}, cmd: a}}`)).stages[0].name).toBe('s@x0');
+  });
+
+  test.each(['', 'A=B'])('a variable cannot be named "%s"', async (name) => {
+    await expect(load(`stages: {s: {cmd: a, env: {"${name}": 1}}}`)).rejects.toThrow(
+      /^pipeline\.yaml:1:\d+: ".*" cannot name a variable/,
+    );
+  });
+});
+
+test.each([
+  'stages: {s: {cmd: "a\\0"}}',
+  'stages: {s: {cmd: {argv: [a, "\\0"]}}}',
+  'stages: {s: {cmd: a, deps: ["\\0"]}}',
+  'stages: {s: {cmd: a, outs: [{"a\\0": {cache: false}}]}}',
+  'stages: {s: {cmd: a, wdir: "\\0"}}',
+  'stages: {s: {cmd: a, checkpoint: "\\0"}}',
+  'stages: {s: {cmd: a, env: {A: "\\0"}}}',
+  'stages: {s: {cmd: a, env: {"A\\0": 1}}}',
+  'stages: {"a\\0": {cmd: a}}',
+  'vars: ["\\0.yaml"]\nstages: {}',
+  'stages: {s: {cmd: "echo ${nul}"}}',
+  'stages: {s: {cmd: {argv: [a, "${nuls}"]}}}',
+  'stages: {s: {cmd: a, deps: ["${nul}"]}}',
+  'stages: {s: {foreach: "${nuls}", do: {cmd: a}}}',
+])('a NUL character is refused: %s', async (pipeline) => {
+  const files = { 'params.yaml': 'nul: "a\\0"\nnuls: ["a\\0"]\n' };
+  await expect(load(pipeline, files)).rejects.toThrow(/^pipeline\.yaml:1:\d+: .*has a NUL character/);
+});
