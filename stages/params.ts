@@ -27,6 +27,7 @@ export interface Params {
   generate: {
     prompt: string;
     count: number;
+    free: number;
     max_tokens: number;
     temperature: number;
     top_k: number;

@@ -4,8 +4,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ReportSample, writeReport } from '../lib/report/index.ts';
-import { readRuns, type Study } from '../lib/scaling/index.ts';
+import { type ReportSample, type Validity, writeReport } from '../lib/report/index.ts';
+import { readRuns, type Study, wilsonInterval } from '../lib/scaling/index.ts';
 import { readJson, stage } from './stage.ts';
 
 /** The plots of the page, in this order, with their captions. */
@@ -27,6 +27,12 @@ interface SampleMetrics {
   measures?: Record<string, number | null>;
 }
 
+/** What the metrics of generate say of all samples of one kind. */
+interface DrawMetrics {
+  samples: number;
+  valid: number;
+}
+
 await stage({
   name: 'report',
   description: 'Writes REPORT/index.html, a page that opens from disk and loads nothing from the network.',
@@ -39,10 +45,14 @@ await stage({
       plots.push({ name, caption, svg: await readFile(join(plotsDir, `${name}.svg`), 'utf8') });
 
     const samples: ReportSample[] = [];
+    const ruled: DrawMetrics[] = [];
+    const free: DrawMetrics[] = [];
     for (const [i, { run }] of results.entries()) {
       progress.update({ done: i, total: results.length, unit: 'runs', text: run });
-      const { each } = await readJson(join(metricsDir, 'generate', `${run}.json`));
-      for (const sample of each.slice(0, params.report.samples))
+      const drawn = await readJson(join(metricsDir, 'generate', `${run}.json`));
+      ruled.push(drawn);
+      free.push(drawn.free);
+      for (const sample of [...drawn.each, ...drawn.free.each].slice(0, params.report.samples))
         samples.push(await readSample(samplesDir, run, sample));
     }
     const { engine } = await readJson(join(metricsDir, 'train', `${results[0].run}.json`));
@@ -53,12 +63,20 @@ await stage({
       study,
       plots,
       samples,
+      validity: { ruled: validityOf(ruled), free: validityOf(free) },
       settings,
       provenance: { engine },
     });
     return { runs: results.length, plots: plots.length, samples: samples.length };
   },
 });
+
+/** Sums up the samples of all runs. */
+function validityOf(draws: DrawMetrics[]): Validity | undefined {
+  const samples = draws.reduce((sum, draw) => sum + draw.samples, 0);
+  const valid = draws.reduce((sum, draw) => sum + draw.valid, 0);
+  return samples === 0 ? undefined : { samples, valid, interval: wilsonInterval(valid, samples) };
+}
 
 /** Reads the ABC and MIDI of a sample, and joins them with its metrics. */
 async function readSample(
@@ -69,7 +87,7 @@ async function readSample(
   const path = join(folder, run, name);
   return {
     run,
-    index: Number(name),
+    index: Number(name.replace(/^free-/, '')),
     abc: await readFile(`${path}.abc`, 'utf8'),
     midiBase64: bars > 0 ? await readFile(`${path}.mid`, 'base64') : undefined,
     valid,

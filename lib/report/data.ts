@@ -31,6 +31,14 @@ export interface ReportSample {
   problem?: string;
 }
 
+/** How many samples of all runs are valid ABC from beginning to end. */
+export interface Validity {
+  samples: number;
+  valid: number;
+  /** the share of valid ones: the ends of its interval */
+  interval: [number, number];
+}
+
 /** Everything that the page shows. */
 export interface ReportData {
   title: string;
@@ -38,6 +46,8 @@ export interface ReportData {
   study: Study;
   plots: ReportPlot[];
   samples: ReportSample[];
+  /** of the samples drawn under the rules of the dialect, and of those drawn freely; undefined if there are none */
+  validity: { ruled?: Validity; free?: Validity };
   /** sections of params.yaml */
   settings: Record<string, unknown>;
   /** details of how the results were made (engine, versions, times), shown unchanged */

@@ -13,6 +13,6 @@
  *   html.ts            templates with escaping
  *   client/            style sheet and scripts of the page: sorting tables, drawing scores, the synthesizer
  */
-export type { ReportData, ReportPlot, ReportSample } from './data.ts';
+export type { ReportData, ReportPlot, ReportSample, Validity } from './data.ts';
 export type { Note } from './playback.ts';
 export { writeReport } from './report.ts';

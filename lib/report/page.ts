@@ -1,7 +1,7 @@
 /** The HTML of the page: a frame, and the sections of the table below. Pure functions from data to HTML. */
 import { displayName, type GroupFit, isRefusal, lossName, type RunRow, type Study } from '../scaling/index.ts';
 import { plotStyles } from './dark-plots.ts';
-import type { ClientFiles, PageSample, ReportData, ReportPlot } from './data.ts';
+import type { ClientFiles, PageSample, ReportData, ReportPlot, Validity } from './data.ts';
 import { Html, html, scriptJson } from './html.ts';
 import { MEASURES } from './measures.ts';
 
@@ -17,12 +17,12 @@ interface Section {
 
 /** The sections of the page from top to bottom. */
 const SECTIONS: readonly Section[] = [
-  { id: 'findings', name: 'Findings', body: ({ study }, samples) => findings(study, samples) },
+  { id: 'findings', name: 'Findings', body: ({ study, validity }) => findings(study, validity) },
   { id: 'plots', name: 'Plots', body: ({ plots }) => (plots.length > 0 ? html`${plots.map(figure)}` : null) },
   {
     id: 'listen',
     name: 'Listen',
-    body: ({ results }, samples) => (samples.length > 0 ? listen(samples, results) : null),
+    body: ({ results, study }, samples) => (samples.length > 0 ? listen(samples, results, study) : null),
   },
   { id: 'runs', name: 'Runs', body: ({ results, study }) => runTable(results, study) },
   { id: 'settings', name: 'Settings', body: settings },
@@ -75,10 +75,9 @@ function standfirst(results: readonly RunRow[], study: Study): Html {
 // ---- findings -------------------------------------------------------------------------------------------------------------------
 
 /** The section Findings: the laws in plain words, the comparisons, the best model, the table of laws, and the warnings. */
-function findings(study: Study, samples: readonly PageSample[]): Html {
+function findings(study: Study, validity: ReportData['validity']): Html {
   const groups = Object.values(study.fits);
   const best = groups.flatMap((group) => (group.best ? [group.best] : [])).sort((a, b) => a.loss - b.loss)[0];
-  const valid = samples.filter((sample) => sample.valid).length;
   const warnings = [
     ...study.warnings,
     ...groups.flatMap(({ label, fit }) => fit.warnings.map((warning) => `${label}: ${warning}`)),
@@ -86,10 +85,21 @@ function findings(study: Study, samples: readonly PageSample[]): Html {
   return html`<ul class="verdicts">${groups.map((group) => html`<li>${describeLaw(group)}</li>`)}
 ${study.comparisons.map(({ verdict }) => html`<li>${verdict}</li>`)}
 ${best && html`<li>The best model is ${best.run}: ${formatNumber(best.loss)} ${lossName(study.loss)} with ${formatInteger(best.params)} parameters.</li>`}
-${samples.length > 0 && html`<li>${valid} of the ${plural(samples.length, 'sample')} below ${valid === 1 ? 'is' : 'are'} valid ABC from beginning to end.</li>`}</ul>
+${validity.free && html`<li>${describeValidity(validity.free)} drawn without rules ${validity.free.valid === 1 ? 'is' : 'are'} valid ABC from beginning to end${share(validity.free)}.${validity.ruled && ` Of those that the rules of notation guide, ${validity.ruled.valid} of ${validity.ruled.samples} are.`}</li>`}</ul>
 ${fitTable(study)}
 <details class="notes"><summary>The laws in words</summary>${groups.map((group) => html`<p>${group.verdict}</p>`)}</details>
 ${warnings.length > 0 && html`<aside class="notes"><h3>To bear in mind</h3><ul>${warnings.map((warning) => html`<li>${warning}</li>`)}</ul></aside>`}`;
+}
+
+/** "3 of 80 samples". */
+function describeValidity({ valid, samples }: Validity): string {
+  return `${valid} of ${plural(samples, 'sample')}`;
+}
+
+/** The interval of a share of valid samples: " (95 %: 1.3 to 10 %)". */
+function share({ interval }: Validity): string {
+  const [low, high] = interval.map((end) => Number((100 * end).toPrecision(2)));
+  return ` (95 %: ${low} to ${high} %)`;
 }
 
 /** Describes a law in words, for readers who do not know scaling laws: the gain of each doubling of the parameters. */
@@ -149,11 +159,13 @@ function figure({ name, svg, caption }: ReportPlot): Html {
 
 // ---- samples --------------------------------------------------------------------------------------------------------------------
 
-/** The section Listen: the samples by run. The samples of the largest model are open at first. */
-function listen(samples: readonly PageSample[], results: readonly RunRow[]): Html {
+/** The section Listen: the samples by run. The samples of the best model are open at first. */
+function listen(samples: readonly PageSample[], results: readonly RunRow[], { loss }: Study): Html {
   const runs = [...new Set(samples.map((sample) => sample.run))];
   const params = new Map(results.map((row) => [row.run, row.params]));
-  const largest = runs.reduce((a, b) => ((params.get(b) ?? 0) > (params.get(a) ?? 0) ? b : a), runs[0]);
+  const losses = new Map(results.map((row) => [row.run, Number(row[loss as keyof RunRow])]));
+  const lossOf = (run: string) => losses.get(run) ?? Number.POSITIVE_INFINITY;
+  const best = runs.reduce((a, b) => (lossOf(b) < lossOf(a) ? b : a), runs[0]);
   return html`<p>What the models compose, drawn as they wrote it and played by a plain synthesizer in this page.</p>
 ${runs.map((run) => {
   const own = samples.flatMap((sample, i) => (sample.run === run ? [{ sample, i }] : []));
@@ -161,7 +173,7 @@ ${runs.map((run) => {
   const detail = [params.has(run) && `${formatInteger(params.get(run)!)} parameters`, `${valid} of ${own.length} valid`]
     .filter(Boolean)
     .join(', ');
-  return html`<details class="run"${new Html(run === largest ? ' open' : '')}><summary>${run} <small>${detail}</small></summary>${own.map(({ sample, i }) => sampleCard(sample, i))}</details>`;
+  return html`<details class="run"${new Html(run === best ? ' open' : '')}><summary>${run} <small>${detail}</small></summary>${own.map(({ sample, i }) => sampleCard(sample, i))}</details>`;
 })}`;
 }
 

@@ -14,6 +14,7 @@
  *   chinchilla.ts             fits L(N, D) = E + A·N^(−α) + B·D^(−β)
  *   bfgs.ts                   the minimiser of that fit
  *   compare-architectures.ts  two architectures at equal size
+ *   wilson.ts                the interval of a share
  *   wording.ts                numbers and names in sentences
  */
 export {
@@ -40,4 +41,5 @@ export {
 export type { Interval } from './profile-likelihood.ts';
 export { type RunRow, readRuns } from './runs.ts';
 export { fitStudy, type GroupFit, groupName, lossName, type Study, type StudyOptions } from './study.ts';
+export { wilsonInterval } from './wilson.ts';
 export { displayName } from './wording.ts';

@@ -140,6 +140,10 @@ export async function exampleReport(): Promise<ReportData> {
       },
     ],
     samples,
+    validity: {
+      ruled: { samples: 20, valid: 20, interval: [0.839, 1] },
+      free: { samples: 80, valid: 3, interval: [0.0128, 0.1045] },
+    },
     settings: {
       train: { tokenizers: ['char'], tokens: 1_024_000, lr: 0.004, betas: [0.9, 0.95] },
       generate: { temperature: 0.9, samples: 3 },

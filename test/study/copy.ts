@@ -20,6 +20,7 @@ const SMALL: Record<string, unknown> = {
   'train.evaluation_tokens': 2000,
   'evaluate.max_bytes': 3000,
   'generate.count': 1,
+  'generate.free': 1,
   'generate.max_tokens': 200,
 };
 
