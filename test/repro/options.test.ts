@@ -313,7 +313,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     ]);
     expect(offers('repro train@l')).toEqual(['@lstm-tiny', '@lstm-base']);
     expect(offers('repro why prep')).toEqual(['prepare']);
-    expect(offers('repro status --')).toEqual(['--json', '--quiet']);
+    expect(offers('repro status --')).toEqual(['--allow-missing', '--json', '--quiet']);
     expect(offers('repro metrics d')).toEqual(['diff']);
     expect(offers('repro metrics diff --p')).toEqual(['--precision']);
     expect(offers('repro gc --')).toEqual(['--yes', '--age', '--size', '--json']);

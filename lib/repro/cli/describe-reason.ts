@@ -29,6 +29,8 @@ export function describeReason(reason: Reason): string {
       return `its output ${reason.path} ${reason.old ? 'was changed' : 'is new'}`;
     case 'upstream':
       return `waits for ${listNames(reason.stages)}`;
+    case 'unknown':
+      return `whether ${reason.path} changed cannot be known without its files: repro pull`;
     case 'always':
       return reason.forced ? 'is forced to run' : 'runs each time';
   }

@@ -149,6 +149,7 @@ function addStatusCommands(program: Command, exit: SetExitCode): void {
     .command('status')
     .description('show the state of each stage (fresh, stale, restorable, frozen or maybe) and the reasons')
     .argument('[target...]')
+    .option('--allow-missing', 'treat missing data as unchanged if the lock has its hash')
     .option('--json', 'print JSON')
     .option('-q, --quiet', 'print nothing; exit with 1 if a stage is not up to date')
     .action(async (targets: string[], options) =>
@@ -161,6 +162,7 @@ function addStatusCommands(program: Command, exit: SetExitCode): void {
       'show what changed since the last run of a stage: old and new value, and the last commit with the old one',
     )
     .argument('<stage>')
+    .option('--allow-missing', 'treat missing data as unchanged if the lock has its hash')
     .option('--json', 'print JSON')
     .action(async (stage: string, options) => exit(await (await import('./commands/why.ts')).why(stage, options)));
 

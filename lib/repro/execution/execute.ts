@@ -9,12 +9,14 @@
 import { ReproError, type Skip } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import {
+  describeLacking,
   describeMissing,
   evaluate,
   MissingInputs,
   type PlannedStage,
   type PlanOptions,
   type Project,
+  restorableFromLock,
   type SettledStatus,
 } from '../planning/index.ts';
 import { type Command, PeakMemory, ProcessGroups } from '../processes/index.ts';
@@ -206,19 +208,20 @@ class Execution {
     return skippedOutcome(this.#interrupted ? { reason: 'interrupted' } : skip);
   }
 
-  async #bringUpToDate({ stage, status: planned }: PlannedStage, isUpstreamUnchanged: boolean): Promise<Outcome> {
+  async #bringUpToDate(entry: PlannedStage, isUpstreamUnchanged: boolean): Promise<Outcome> {
+    const { stage, status: planned } = entry;
     // The status in the plan still holds unless an upstream stage has run since.
     const decision =
       isUpstreamUnchanged && !('pending' in planned)
         ? { status: planned, lockVersion: this.#plannedVersion }
-        : await this.#decide(stage);
+        : await this.#decide(entry);
     if (decision.status.state === 'fresh') return { outcome: 'fresh' };
     if (decision.status.state === 'frozen') return { outcome: 'fresh', frozen: true };
     const holding = await this.#start(stage);
     if (holding === 'stopped') return this.#skipped({ reason: 'stopped' });
     try {
       await this.#project.lock.refresh();
-      const { status } = await this.#decide(stage, decision);
+      const { status } = await this.#decide(entry, decision);
       return await this.#carryOut(stage, status, holding);
     } finally {
       this.#gpuLeases?.release(holding.gpus);
@@ -240,11 +243,15 @@ class Execution {
   }
 
   /** Keeps `earlier` unless another repro has written the lock since, because that repro may have run this stage. */
-  async #decide(stage: Stage, earlier?: Decision): Promise<Decision> {
+  async #decide({ stage, status: planned, needed }: PlannedStage, earlier?: Decision): Promise<Decision> {
     const lockVersion = this.#project.lock.version;
     if (earlier?.lockVersion === lockVersion) return earlier;
     if (earlier !== undefined) this.#project.stageInputs.forget();
-    return { status: await evaluate(this.#project, stage, this.#options), lockVersion };
+    if (needed === undefined || 'pending' in planned)
+      return { status: await evaluate(this.#project, stage, this.#options, needed), lockVersion };
+    // Only its outputs are needed. It must not run, whatever changed.
+    const status = await restorableFromLock(this.#project, stage, needed);
+    return { status: status ?? { state: 'fresh', reasons: [] }, lockVersion };
   }
 
   async #carryOut(stage: Stage, status: SettledStatus, holding: Holding): Promise<Outcome> {
@@ -254,12 +261,21 @@ class Execution {
       case 'frozen':
         return { outcome: 'fresh', frozen: true };
       case 'restorable':
-        await restoreStage(this.#project, stage, status.block, (text) =>
-          this.#listen({ event: 'note', stage: stage.name, text }),
+        await restoreStage(
+          this.#project,
+          stage,
+          status.block,
+          (text) => this.#listen({ event: 'note', stage: stage.name, text }),
+          { record: !status.isRecorded },
         );
         return { outcome: 'restored' };
       case 'stale':
         for (const note of status.notes) this.#listen({ event: 'note', stage: stage.name, text: note });
+        // The lock said what they hold, but a command needs the files.
+        if (status.missing !== undefined) {
+          const message = describeLacking(this.#project, { stage, status, lacking: status.missing }, this.#options);
+          return failedOutcome({ reason: 'missing-input', paths: status.missing, message: `it ${message}` }, 0);
+        }
         return this.#attempt(stage, status, holding);
     }
   }

@@ -3,19 +3,19 @@
  *
  *   project.ts        opens a project
  *   plan.ts           the plan: a status for each stage
+ *   status.ts         the status of one stage
+ *   compare-with-lock.ts  its inputs and outputs against those of its last run
+ *   known-outputs.ts  what a dependency holds although upstream outputs are not in the workspace yet
+ *   bring-inputs.ts   which missing outputs must be restored, because a stage that runs reads them
  *   stale-reasons.ts  why a stage is stale
  *   replaced-files.ts  what a run would replace although repro has no record of it
  *   stage-inputs.ts   the present content of a stage's inputs and outputs
  */
-export {
-  evaluate,
-  makePlan,
-  type PlannedStage,
-  type PlanOptions,
-  type SettledStatus,
-  type StageStatus,
-} from './plan.ts';
+export { checkInputs, describeLacking } from './bring-inputs.ts';
+export { isMissing } from './compare-with-lock.ts';
+export { makePlan, type PlannedStage } from './plan.ts';
 export { openProject, type Project, placeMissing } from './project.ts';
 export { checkReplacedFiles, describeReplaced, type ReplacedFile, setAside } from './replaced-files.ts';
 export { describeMissing, MissingInputs } from './stage-inputs.ts';
 export { alwaysRuns, type CommandLines, type Reason } from './stale-reasons.ts';
+export { evaluate, type PlanOptions, restorableFromLock, type SettledStatus, type StageStatus } from './status.ts';

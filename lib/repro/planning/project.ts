@@ -190,25 +190,37 @@ function hashOrNull(read: () => Buffer | undefined): string | null {
 export async function placeMissing(project: Project, error: MissingInputs): Promise<ReproError> {
   const document = await readDocumentFrom(project.files, PIPELINE);
   const list = { dep: 'deps', code: 'code', params: 'params', param: 'params' } as const;
-  return new ReproError(
-    error.missing.map((input): Problem => {
-      const path = [...error.stage.source, list[input.kind], ...(input.kind.startsWith('param') ? [] : [input.index])];
-      const maker = project.graph.upstream
-        .get(error.stage.name)!
-        .map((name) => project.graph.stages.get(name)!)
-        .find(({ outs }) => outs.some((out) => contains(out.path, input.path) || contains(input.path, out.path)));
-      const origin = input.kind === 'dep' ? `, and ${describeMaker(maker)}` : '';
-      return {
-        message: `${error.stage.name}: ${describeMissing(input)}${origin}`,
-        place: document.at(path),
-        key: input.key,
-      };
-    }),
-  );
+  const problems: Problem[] = [];
+  for (const input of error.missing) {
+    const path = [...error.stage.source, list[input.kind], ...(input.kind.startsWith('param') ? [] : [input.index])];
+    const maker = project.graph.upstream
+      .get(error.stage.name)!
+      .map((name) => project.graph.stages.get(name)!)
+      .find(({ outs }) => outs.some((out) => contains(out.path, input.path) || contains(input.path, out.path)));
+    const origin = input.kind === 'dep' ? `, and ${await describeMaker(project, maker, input.path)}` : '';
+    problems.push({
+      message: `${error.stage.name}: ${describeMissing(input)}${origin}`,
+      place: document.at(path),
+      key: input.key,
+    });
+  }
+  return new ReproError(problems);
 }
 
-/** The clause about the stage that makes a missing dependency. */
-function describeMaker(maker: Stage | undefined): string {
+/** The clause about the stage that makes a missing dependency, and how to get it. */
+async function describeMaker(project: Project, maker: Stage | undefined, path: string): Promise<string> {
   if (maker === undefined) return 'no stage makes it';
-  return maker.frozen ? `${maker.name}, which makes it, is frozen` : `${maker.name} makes it: run that first`;
+  const { name } = maker;
+  const recorded = Object.entries(project.lock.get(name)?.outs ?? {})
+    .filter(([out]) => contains(out, path) || contains(path, out))
+    .map(([, content]) => content);
+  let remedy = '';
+  if (recorded.length > 0) {
+    const problems = await Promise.all(recorded.map((content) => project.cache.problems(content)));
+    remedy = problems.every((found) => found.length === 0)
+      ? `\`repro checkout ${name}\` restores it`
+      : `\`repro pull ${name}\` fetches it from a remote`;
+  } else if (maker.frozen) remedy = `it has not run: \`repro unfreeze ${name}\` lets it run`;
+  if (maker.frozen) return `${name}, which makes it, is frozen; ${remedy}`;
+  return `${name} makes it: run that first${remedy === '' ? '' : `; or ${remedy}`}`;
 }

@@ -24,6 +24,8 @@ export type Reason =
   /** `problem`: why the output cannot be read now. */
   | { kind: 'out-changed'; path: string; old?: Content; new?: Content; problem?: string }
   | { kind: 'upstream'; stages: readonly string[] }
+  /** Files of the dependency are missing, and the lock does not tell whether it changed. */
+  | { kind: 'unknown'; path: string }
   | { kind: 'always'; forced?: true };
 
 /** An output as it is now; without both fields if it does not exist. */

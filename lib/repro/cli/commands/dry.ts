@@ -10,6 +10,7 @@ import {
 } from '../../execution/index.ts';
 import { describeRoughDuration, describeStateCounts, escapeLine, plural } from '../../messages/index.ts';
 import {
+  describeLacking,
   describeReplaced,
   type PlannedStage,
   type Project,
@@ -48,12 +49,13 @@ export async function showPlan(
   const expected = new AttemptLog(project.root).durations();
   const estimate = await estimateRun(project, plan, expected, options.jobs);
   if (options.json) {
-    const stages = plan.map(({ stage, status }) => ({
+    const stages = plan.map(({ stage, status, lacking }) => ({
       stage: stage.name,
       state: status.state,
       reasons: status.reasons,
       expected: expected.get(stage.name),
       ...(replaced.has(stage.name) ? { replaced: replaced.get(stage.name) } : {}),
+      ...(lacking === undefined ? {} : { missing: lacking }),
     }));
     printJson({ event: 'plan', stages, ...estimate });
     return 0;
@@ -69,6 +71,8 @@ export async function showPlan(
     const files = replaced.get(stage.name);
     if (files !== undefined) printLine(`! ${stage.name}: ${describeReplaced(files)}`);
   }
+  for (const entry of plan)
+    if (entry.lacking !== undefined) printLine(`! ${entry.stage.name} ${describeLacking(project, entry)}`);
   const states = plan.length > 0 ? describeStateCounts(plan.map(({ status }) => status)) : 'there are no stages';
   printLine(`${[states, ...describeEstimate(estimate)].join(', ')}`);
   return 0;

@@ -3,7 +3,15 @@
 import { constants } from 'node:os';
 import { AttemptLog, checkNotWithin, execute, type Interrupt, type RunResult } from '../../execution/index.ts';
 import { editedTexts, findRoot, select, writeTexts } from '../../pipeline/index.ts';
-import { checkReplacedFiles, makePlan, openProject, type PlannedStage, type Project } from '../../planning/index.ts';
+import {
+  checkInputs,
+  checkReplacedFiles,
+  isMissing,
+  makePlan,
+  openProject,
+  type PlannedStage,
+  type Project,
+} from '../../planning/index.ts';
 import { fetch, remoteFolder } from '../../storage/index.ts';
 import { printError } from '../output.ts';
 import { openView } from '../view.ts';
@@ -61,6 +69,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
       force: options.force,
       runCache: options.runCache,
       allowMissing: options.allowMissing,
+      pull: options.pull,
       jobs: options.jobs,
       keepGoing: options.keepGoing || options.ignoreErrors,
       commit: options.commit,
@@ -68,7 +77,10 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
     const plan = await makePlan(project, names, planOptions);
     const replaced = await checkReplacedFiles(project, plan);
     const attemptLog = new AttemptLog(project.root);
-    if (!options.dry) checkNotWithin(project, plan);
+    if (!options.dry) {
+      await checkInputs(project, plan, options);
+      checkNotWithin(project, plan);
+    }
     if (options.dry) return await showPlan(project, plan, replaced, options);
 
     const view = openView(
@@ -100,9 +112,16 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
   }
 }
 
-/** Data that the remote lacks is reported, but the run goes on, because stages can still make it. */
+/**
+ * Fetches what the stages made and, of stages that are not selected, what a selected one reads and is missing. Data that
+ * the remote lacks is reported, but the run goes on, because stages can still make it.
+ */
 async function pullMissing(project: Project, names: readonly string[], remote: string): Promise<void> {
-  const { problems } = await fetch(transferSource(project), names, remote);
+  const { stages, upstream } = project.graph;
+  const makers = names
+    .flatMap((name) => upstream.get(name)!)
+    .filter((maker) => stages.get(maker)!.outs.some(({ path }) => isMissing(project, path)));
+  const { problems } = await fetch(transferSource(project), [...new Set([...names, ...makers])], remote);
   for (const problem of problems) printError(problem);
 }
 

@@ -2,35 +2,40 @@
 
 import { describeStateCounts, describeUpToDate } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
-import { makePlan, openProject } from '../../planning/index.ts';
+import { describeLacking, makePlan, openProject } from '../../planning/index.ts';
 import { describeReason } from '../describe-reason.ts';
 import { printJson, printLine } from '../output.ts';
 
 /**
  * Prints the stages that are not fresh; without targets, of the whole pipeline.
  *
- * @param options `json`: all stages as JSON. `quiet`: print nothing
+ * @param options `json`: all stages as JSON. `quiet`: print nothing. `allowMissing`: as for a run
  * @returns the exit code: 1 if `quiet` is set and a stage is neither fresh nor frozen, else 0
  */
 export async function status(
   targets: readonly string[],
-  options: { json?: boolean; quiet?: boolean },
+  options: { json?: boolean; quiet?: boolean; allowMissing?: boolean },
 ): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
   try {
-    const plan = await makePlan(project, select(project.graph, { targets }), {});
+    const plan = await makePlan(project, select(project.graph, { targets }), { allowMissing: options.allowMissing });
     const outdated = plan.filter(({ status }) => status.state !== 'fresh' && status.state !== 'frozen');
     if (options.json) {
       const stages = Object.fromEntries(
-        plan.map(({ stage, status }) => [stage.name, { state: status.state, reasons: status.reasons }]),
+        plan.map(({ stage, status, lacking }) => [
+          stage.name,
+          { state: status.state, reasons: status.reasons, ...(lacking === undefined ? {} : { missing: lacking }) },
+        ]),
       );
       printJson({ stages }, 2);
     } else if (!options.quiet) {
-      for (const { stage, status } of plan) {
+      for (const entry of plan) {
+        const { stage, status } = entry;
         if (status.state === 'fresh') continue;
         printLine(`${stage.name}: ${status.state}`);
         for (const reason of status.reasons) printLine(`  ${describeReason(reason)}`);
         if ('notes' in status) for (const note of status.notes) printLine(`  ${note}`);
+        if (entry.lacking !== undefined) printLine(`  ${describeLacking(project, entry)}`);
       }
       printLine(
         `${outdated.length === 0 ? describeUpToDate(plan.length) : describeStateCounts(plan.map(({ status }) => status))}`,

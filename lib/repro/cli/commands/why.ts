@@ -18,11 +18,11 @@ import { print, printJson, printLine } from '../output.ts';
  * @returns the exit code, 0
  * @throws ReproError if the target is unknown
  */
-export async function why(target: string, options: { json?: boolean }): Promise<number> {
+export async function why(target: string, options: { json?: boolean; allowMissing?: boolean }): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
   try {
     const chosen = new Set(select(project.graph, { targets: [target], single: true }));
-    const plan = await makePlan(project, select(project.graph, { targets: [target] }), {});
+    const plan = await makePlan(project, select(project.graph, { targets: [target] }), options);
     const history = await openHistory(project.root);
     const stages: { [name: string]: { state: string; reasons: (Reason & { commit?: string })[] } } = {};
     for (const { stage, status } of plan) {

@@ -1,0 +1,128 @@
+/**
+ * The content of a dependency that is, lies in, or holds outputs which are not in the workspace, but whose content is
+ * known: outputs that will be restored, and missing outputs that count as what the lock says.
+ *
+ *   known: d (a folder)            dependency d/x: looked up in the list of files of d
+ *   known: data/a, data/b          dependency data: the files that are there, with a and b added
+ */
+import {
+  type Content,
+  contentWithin,
+  folderOf,
+  type ManifestEntry,
+  parseManifest,
+  type Scanned,
+} from '../hashing/index.ts';
+import { contains } from '../pipeline/index.ts';
+
+/**
+ * `absent`: there is no such file in the output. `changed`: it is not as recorded, but what it is cannot be told.
+ * `unknown`: nothing can be told without the output.
+ */
+export type KnownContent = Content | 'absent' | 'changed' | 'unknown';
+
+/** What `knownContent` looks things up in. */
+export interface KnownSources {
+  /** The list of files of an output that is a folder; undefined if it is not there. */
+  manifest(out: string, content: Content): ManifestEntry[] | undefined;
+  /** What is in the workspace at the dependency's path. */
+  onDisk: Scanned | undefined;
+  /** The dependencies that the stage's last run recorded, by path. */
+  recorded: { readonly [path: string]: Content | null };
+}
+
+/**
+ * Finds the content that a dependency has.
+ *
+ * @param outputs by path: the known outputs; at least one of them touches `path`
+ */
+export function knownContent(path: string, outputs: ReadonlyMap<string, Content>, sources: KnownSources): KnownContent {
+  for (const [out, content] of outputs) {
+    if (out === path) return content;
+    if (!contains(out, path)) continue;
+    const manifest = sources.manifest(out, content);
+    if (manifest !== undefined) return contentIn(manifest, path.slice(out.length + 1));
+    // If the recorded file were still the folder's only one, the list of files could have been rebuilt.
+    return content.files === 1 && sources.recorded[path] ? 'changed' : 'unknown';
+  }
+  return contentAround(path, outputs, sources);
+}
+
+/** The content of a path in a folder, from the folder's list of files. */
+function contentIn(manifest: readonly ManifestEntry[], path: string): KnownContent {
+  const content = contentWithin(manifest, path);
+  if (content !== undefined) return content;
+  // What a symbolic link leads to is known only when it is there.
+  const leadsElsewhere = manifest.some(
+    (entry) => entry.link !== undefined && (contains(entry.path, path) || contains(path, entry.path)),
+  );
+  return leadsElsewhere ? 'unknown' : 'absent';
+}
+
+/**
+ * Rebuilds a folder's list of files from what stages recorded of the files that they read in it. The hash of the list
+ * shows whether it is the right one.
+ *
+ * @param readers the dependencies that each stage of the lock recorded
+ * @returns undefined if not all files of the folder are known as they are in it
+ */
+export function rebuildManifest(
+  folder: string,
+  { sha256, files }: Content,
+  readers: readonly KnownSources['recorded'][],
+): ManifestEntry[] | undefined {
+  const all = new Map<string, ManifestEntry>();
+  const isRight = (entries: ManifestEntry[]) =>
+    entries.length === files && folderOf(entries.sort(byPath)).content.sha256 === sha256;
+  for (const deps of readers) {
+    const own: ManifestEntry[] = [];
+    for (const [path, content] of Object.entries(deps)) {
+      if (!path.startsWith(`${folder}/`) || !content || content.files !== undefined) continue;
+      const entry = { path: path.slice(folder.length + 1), ...content };
+      own.push(entry);
+      all.set(path, entry);
+    }
+    if (isRight(own)) return own;
+  }
+  const together = [...all.values()];
+  return isRight(together) ? together : undefined;
+}
+
+/** The content of a folder that holds known outputs, and maybe other files. */
+function contentAround(
+  path: string,
+  outputs: ReadonlyMap<string, Content>,
+  { manifest, onDisk, recorded }: KnownSources,
+): KnownContent {
+  if (onDisk !== undefined && onDisk.manifest === undefined) return onDisk.content;
+  const inside = [...outputs].filter(([out]) => contains(path, out));
+  const added: ManifestEntry[] = [];
+  for (const [out, content] of inside) {
+    const own = path === '.' ? out : out.slice(path.length + 1);
+    if (content.files === undefined) {
+      const { sha256, size, executable } = content;
+      added.push({ path: own, sha256, size, ...(executable ? { executable } : {}) });
+      continue;
+    }
+    const entries = manifest(out, content);
+    if (entries === undefined) return 'unknown';
+    if (entries.length === 0) added.push({ path: `${own}/` });
+    for (const entry of entries) added.push({ ...entry, path: `${own}/${entry.path}` });
+  }
+  const replaced = inside.map(([out]) => out);
+  const kept = parseManifest(onDisk?.manifest ?? '').filter((entry) => {
+    const full = path === '.' ? entry.path : `${path}/${entry.path}`;
+    // A folder that was empty has its own line only as long as it is empty.
+    const isFilled = entry.path.endsWith('/') && added.some((other) => other.path.startsWith(entry.path));
+    return !isFilled && !replaced.some((out) => contains(out, full));
+  });
+  const { content } = folderOf([...kept, ...added].sort(byPath));
+  const before = recorded[path];
+  // Files that no stage makes may be missing too.
+  const mayLackFiles = onDisk === undefined && before && content.files! < before.files!;
+  return mayLackFiles ? 'unknown' : content;
+}
+
+function byPath(a: { path: string }, b: { path: string }): number {
+  return a.path < b.path ? -1 : 1;
+}
