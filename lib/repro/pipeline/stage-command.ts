@@ -5,7 +5,8 @@
 import { isMapping, type Json, type KeyPath, show } from '../documents/index.ts';
 import { ReproError } from '../messages/index.ts';
 import type { StageCommand } from './pipeline.ts';
-import { fillInScript, type ScriptPart } from './shell-script.ts';
+import type { ScriptPart } from './script-cursor.ts';
+import { fillInScript } from './shell-script.ts';
 import { quoteWord } from './shell-words.ts';
 import { type Context, fillIn, plainText, resolveReference, splitTemplates } from './template.ts';
 

@@ -152,6 +152,8 @@ test('a value that cannot be quoted where it stands is refused', () => {
   refused('sh -c "echo X"', '$(echo ran)', 'code of another shell');
   refused('eval "echo X"', '; echo ran', 'eval would read it as code');
   refused('ssh host run X', '; echo ran', 'ssh would read it as code');
+  refused('list[X]=1', 'b[$(echo ran)]', 'in a subscript');
+  refused('echo \\X', 'a b', 'after a backslash');
   refused('echo >&X', '$(echo ran)', 'after >&');
   // Shells disagree about what follows.
   refused('echo $(case a in a) echo X;; esac)', 'a b', 'read in different ways');
