@@ -22,6 +22,8 @@ export function describeReason(reason: Reason): string {
       return `${reason.path} ${reason.new === null ? 'is gone' : 'old' in reason ? 'changed' : 'is a new dependency'}`;
     case 'code':
       return `code ${reason.path} ${!reason.old ? 'is new' : reason.new ? 'changed' : 'is no longer used'}`;
+    case 'package':
+      return `package ${reason.name} ${describeVersions(reason.old, reason.new)}`;
     case 'out-missing':
       return `its output ${reason.path} is missing`;
     case 'out-changed':
@@ -34,6 +36,15 @@ export function describeReason(reason: Reason): string {
     case 'always':
       return reason.forced ? 'is forced to run' : 'runs each time';
   }
+}
+
+/** Versions as PackageVersions writes them: "6.4.0 3fa1c2d40b7e". */
+function describeVersions(old: string | undefined, now: string): string {
+  if (old === undefined) return 'is new';
+  const [[before], [after]] = [old, now].map((text) => text.split(' '));
+  return before === after
+    ? `${after}: package-lock.json changed for it or for its dependencies`
+    : `${before} → ${after}`;
 }
 
 function describeValue(value: Json | undefined): string {

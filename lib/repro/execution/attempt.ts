@@ -216,7 +216,10 @@ async function movedInputs(project: Project, stage: Stage, before: Fingerprint):
   const params = Object.keys(after.params).filter(
     (file) => canonical(before.params[file] as Json) !== canonical(after.params[file] as Json),
   );
-  return [...changed(before.deps, after.deps), ...changed(before.code, after.code), ...params];
+  const packages = Object.keys(after.packages ?? {}).filter(
+    (name) => before.packages?.[name] !== after.packages?.[name],
+  );
+  return [...changed(before.deps, after.deps), ...changed(before.code, after.code), ...params, ...packages];
 }
 
 /** The paths of a stage's outputs that do not exist. */

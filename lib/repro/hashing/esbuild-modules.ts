@@ -26,6 +26,8 @@ export interface Modules {
   folders: string[];
   /** The folder in node_modules of each imported package, and the folder that it stands for; '' if it is missing. */
   links: { [folder: string]: string };
+  /** The folders in node_modules of the packages that count: those that a module in `used` imports, unless followed. */
+  packages: string[];
 }
 
 /** Imported files of these kinds count, but esbuild does not read them. */
@@ -121,12 +123,16 @@ function modulesOf(metafile: Metafile, entry: string, packages: Packages): Modul
     (module) =>
       module === entry || contributes(module) || imports(module).some(contributes) || extname(module) in NOT_CODE,
   );
-  const links = new Map([...imported].flatMap((module) => [...packages.linksOf(module)]));
+  const linksOf = (modules: Iterable<string>) =>
+    new Map([...modules].flatMap((module) => [...packages.linksOf(module)]).sort(([a], [b]) => (a < b ? -1 : 1)));
   return {
     used: used.sort(),
     imported: [...imported].sort(),
     folders: foldersOf([...imported]),
-    links: Object.fromEntries([...links].sort(([a], [b]) => (a < b ? -1 : 1))),
+    links: Object.fromEntries(linksOf(imported)),
+    packages: [...linksOf(used)]
+      .filter(([, target]) => target === '' || isInstalled(`/${target}`))
+      .map(([link]) => link),
   };
 }
 

@@ -12,12 +12,18 @@ import { ReproError } from '../messages/index.ts';
 import { folderOf, type ManifestEntry, sha256 } from './content.ts';
 import type { ContentHasher } from './content-hasher.ts';
 import { esbuildModules, isScript, type Modules, realFolder } from './esbuild-modules.ts';
+import { PackageVersions } from './package-versions.ts';
 import { isPython, pythonModules, searchFolders } from './python-modules.ts';
 import { isSettled } from './stat-signature.ts';
 import type { State } from './state.ts';
 
 /** The modules of one entry. The paths in their manifest are relative to the pipeline's folder. */
-export type Closure = ReturnType<typeof folderOf>;
+export type Closure = Manifest & {
+  /** The folders in node_modules of the packages that the modules import, relative to the pipeline's folder. */
+  packages: string[];
+};
+
+type Manifest = ReturnType<typeof folderOf>;
 
 /** The modules of an entry as remembered from an earlier call. */
 interface Remembered extends Modules {
@@ -37,6 +43,7 @@ export class ModuleGraph {
   readonly #hasher: ContentHasher;
   readonly #python: PythonEntries;
   readonly #known = new Map<string, Closure>();
+  readonly #versions: PackageVersions;
   /** Links that were looked at since the last `forget`, and where they lead. */
   readonly #links = new Map<string, string>();
 
@@ -46,6 +53,7 @@ export class ModuleGraph {
     this.#state = state;
     this.#hasher = hasher;
     this.#python = python;
+    this.#versions = new PackageVersions(root, state, hasher);
   }
 
   /**
@@ -72,9 +80,26 @@ export class ModuleGraph {
     return found;
   }
 
+  /**
+   * The versions of the packages that modules import.
+   *
+   * @param closures from `closures`
+   * @returns by name; a package that is not at the top of node_modules has its folder in front of the name
+   */
+  async packages(closures: Iterable<Closure>): Promise<{ [name: string]: string }> {
+    const folders = new Set([...closures].flatMap(({ packages }) => packages));
+    const versions: { [name: string]: string } = {};
+    for (const folder of [...folders].sort()) {
+      const version = await this.#versions.of(folder);
+      if (version !== undefined) versions[folder.replace(/^node_modules\//, '')] = version;
+    }
+    return versions;
+  }
+
   /** Call this when a command has started or ended. */
   forget(): void {
     this.#known.clear();
+    this.#versions.forget();
     this.#links.clear();
   }
 
@@ -93,7 +118,11 @@ export class ModuleGraph {
         continue;
       }
       const { modules, folders } = answer;
-      const closure = await this.#remember(entry, { used: modules, imported: modules, folders, links: {} }, started);
+      const closure = await this.#remember(
+        entry,
+        { ...NO_PACKAGES, used: modules, imported: modules, folders },
+        started,
+      );
       if (unknown.includes(entry)) found.set(entry, closure);
       else this.#known.set(entry, closure);
     }
@@ -105,7 +134,7 @@ export class ModuleGraph {
 
   /** Remembers the modules of an entry if they have been settled since before they were read. */
   async #remember(entry: string, modules: Modules, started: bigint): Promise<Closure> {
-    const closure = await this.#closure(modules.used);
+    const closure = { ...(await this.#manifest(modules.used)), packages: modules.packages };
     const surroundings = this.#surroundings(entry, modules);
     // A file that may have changed while it was read: do not remember the closure.
     const isUnsettled = (path: string) => {
@@ -113,7 +142,7 @@ export class ModuleGraph {
       return stat !== undefined && !isSettled(stat, started);
     };
     if ([...modules.imported, ...modules.folders].some(isUnsettled)) return closure;
-    const { sha256 } = (await this.#closure(modules.imported)).content;
+    const { sha256 } = (await this.#manifest(modules.imported)).content;
     const remembered: Remembered = { ...modules, sha256, surroundings };
     this.#state.memos.put(`code ${entry}`, JSON.stringify(remembered));
     return closure;
@@ -122,19 +151,19 @@ export class ModuleGraph {
   async #remembered(entry: string): Promise<Closure | undefined> {
     const memo = this.#state.memos.get(`code ${entry}`);
     if (memo === undefined) return undefined;
-    const { used, imported, folders, links, sha256, surroundings } = JSON.parse(memo) as Partial<Remembered>;
-    if (!used || !folders || !links || !imported?.every((module) => this.#stat(module))) return undefined;
-    const { content } = await this.#closure(imported);
-    if (content.sha256 !== sha256) return undefined;
-    if (this.#surroundings(entry, { used, imported, folders, links }) !== surroundings) return undefined;
-    return this.#closure(used);
+    const known = JSON.parse(memo) as Remembered;
+    // An earlier version of repro remembered no packages.
+    if (!known.packages || !known.imported.every((module) => this.#stat(module))) return undefined;
+    const { content } = await this.#manifest(known.imported);
+    if (content.sha256 !== known.sha256 || this.#surroundings(entry, known) !== known.surroundings) return undefined;
+    return { ...(await this.#manifest(known.used)), packages: known.packages };
   }
 
   #stat(path: string): BigIntStats | undefined {
     return this.#hasher.snapshot.stat(join(this.#root, path));
   }
 
-  async #closure(modules: readonly string[]): Promise<Closure> {
+  async #manifest(modules: readonly string[]): Promise<Manifest> {
     const manifest: ManifestEntry[] = [];
     for (const path of modules) {
       const scanned = await this.#hasher.scan(path);
@@ -175,6 +204,9 @@ export class ModuleGraph {
     return target;
   }
 }
+
+/** The packages of a Python entry, which are not followed. */
+const NO_PACKAGES = { links: {}, packages: [] };
 
 /** Names of files that an import of a script may resolve to, or that decide what it resolves to. */
 const MAY_BE_SCRIPT = /\.([cm]?[jt]sx?|json)$|^node_modules$/;

@@ -109,7 +109,7 @@ export class StageInputs {
     }
     if (missing.length > 0) throw new MissingInputs(stage, missing);
     const code = Object.fromEntries([...closures].map(([entry, { content }]) => [entry, content]));
-    return { deps, code, params };
+    return { deps, code, params, packages: await this.#modules.packages(closures.values()) };
   }
 
   /** The file or folder at an output's path. Unlike an input, it need not be readable: a run replaces it. */

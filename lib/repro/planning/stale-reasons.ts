@@ -20,6 +20,8 @@ export type Reason =
   | { kind: 'dep'; path: string; old?: Recorded; new?: Recorded }
   /** `path`: a code entry, or one of its modules; then `entry` is the code entry. */
   | { kind: 'code'; path: string; entry?: string; old?: Content; new?: Content }
+  /** `name`: an installed package that the code imports. */
+  | { kind: 'package'; name: string; old?: string; new: string }
   | { kind: 'out-missing'; path: string }
   /** `problem`: why the output cannot be read now. */
   | { kind: 'out-changed'; path: string; old?: Content; new?: Content; problem?: string }
@@ -61,6 +63,7 @@ export function staleReasons(
     ...params(inputs, recorded),
     ...deps(inputs, recorded),
     ...code(inputs, recorded),
+    ...packages(inputs, recorded),
     ...outputs(recorded, outs),
   ];
 }
@@ -118,6 +121,15 @@ function code(inputs: Fingerprint, recorded: LockedStage): Reason[] {
   return Object.entries(inputs.code).flatMap(([path, now]): Reason[] => {
     const old = recorded.code?.[path];
     return sameContent(old, now) ? [] : [{ kind: 'code', path, ...(old ? { old } : {}), new: now }];
+  });
+}
+
+/** A block from before packages were recorded says nothing about them, so it does not differ. */
+function packages(inputs: Fingerprint, { packages: recorded }: LockedStage): Reason[] {
+  if (recorded === undefined) return [];
+  return Object.entries(inputs.packages ?? {}).flatMap(([name, now]): Reason[] => {
+    const old = Object.hasOwn(recorded, name) ? recorded[name] : undefined;
+    return old === now ? [] : [{ kind: 'package', name, ...(old === undefined ? {} : { old }), new: now }];
   });
 }
 

@@ -130,7 +130,9 @@ async function findRestorable(
   key: string,
   inputs: Fingerprint,
 ): Promise<{ block?: LockedStage; notes: string[] }> {
-  const found = project.runs.get(key, stage);
+  // A run from before packages were recorded has a key without them.
+  const found =
+    project.runs.get(key, stage) ?? project.runs.get(fingerprintKey(stage, { ...inputs, packages: {} }), stage);
   if (found === undefined) return { notes: [] };
   if (found === 'damaged') return { notes: ['its entry in the run cache was damaged; it is dropped'] };
   const outs: { [path: string]: Content } = {};

@@ -25,6 +25,8 @@ export interface LockedStage {
   env?: { [name: string]: string };
   deps?: { [path: string]: Recorded };
   code?: { [entry: string]: Content };
+  /** Versions of the packages that the code imports. Blocks from before they were recorded have none. */
+  packages?: { [name: string]: string };
   /** By file, then by key; the key "" stands for the whole file. */
   params?: { [file: string]: { [key: string]: Json } };
   outs?: { [path: string]: Content };

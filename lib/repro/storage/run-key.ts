@@ -11,6 +11,8 @@ export interface Fingerprint {
   code: { [entry: string]: Content };
   /** By file, then by key; the key "" stands for the whole file. */
   params: { [file: string]: { [key: string]: Json } };
+  /** Versions of the packages that the code imports, by name. */
+  packages?: { [name: string]: string };
 }
 
 /** The block of a run for the lock and the run cache; empty parts are left out. */
@@ -23,6 +25,7 @@ export function lockedStage(stage: Stage, inputs: Fingerprint, outs: { [path: st
     ...unlessEmpty('env', stage.env),
     ...unlessEmpty('deps', inputs.deps),
     ...unlessEmpty('code', inputs.code),
+    ...unlessEmpty('packages', inputs.packages ?? {}),
     ...unlessEmpty('params', inputs.params),
     ...unlessEmpty('outs', outs),
   };

@@ -34,6 +34,18 @@ function reasons(now: {
   return staleReasons({ ...train, ...now.stage }, recorded, { ...inputs, ...now.inputs }, present);
 }
 
+test('a package of another version, or one that was not imported before, makes a stage stale', () => {
+  const packages = { a: '1.0.0 0123456789ab', b: '2.0.0' };
+  const recorded = { packages: { a: '1.0.1 0123456789ab', c: '1.0.0' } };
+  expect(reasons({ inputs: { packages }, recorded })).toEqual([
+    { kind: 'package', name: 'a', old: '1.0.1 0123456789ab', new: '1.0.0 0123456789ab' },
+    { kind: 'package', name: 'b', new: '2.0.0' },
+  ]);
+  expect(reasons({ inputs: { packages }, recorded: { packages } })).toEqual([]);
+  // A run from before packages were recorded.
+  expect(reasons({ inputs: { packages } })).toEqual([]);
+});
+
 describe('inputs and outputs as recorded', () => {
   test('there is no reason to run', () => {
     expect(reasons({})).toEqual([]);

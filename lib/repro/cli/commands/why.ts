@@ -88,6 +88,8 @@ async function lastCommitWith(
         return locked?.deps?.[reason.path] as unknown as Json;
       case 'out-changed':
         return locked?.outs?.[reason.path] as unknown as Json;
+      case 'package':
+        return locked?.packages?.[reason.name];
       case 'code':
         return codeEntry(locked) as unknown as Json;
       default:
