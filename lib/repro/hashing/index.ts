@@ -5,6 +5,7 @@
  *   content-hasher.ts   walks over a path and hashes the files that are not known yet
  *   ignore-rules.ts     which files in a folder do not count; folder-names.ts: its names, links.ts: its symbolic links
  *   module-graph.ts     the modules behind a `code` entry: found by esbuild-modules.ts or python-modules.ts
+ *   package-versions.ts the versions of the packages that these modules import
  *   stat-snapshot.ts    looks at files and records what stat said; fresh-stamp.ts keeps the record between calls
  *   stat-signature.ts   recognises a changed file without reading it
  *   file-readers.ts     reads and hashes one file

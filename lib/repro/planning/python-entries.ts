@@ -31,6 +31,7 @@ function pythonPath({ env, cmd, wdir }: Stage, root: string): string[] {
   const values = [...inCommands, env.PYTHONPATH ?? process.env.PYTHONPATH ?? ''];
   return values
     .flatMap((value) => value.split(delimiter))
+    .map((folder) => folder.replace(/^\$(PWD|\{PWD\})/, '.'))
     .filter((folder) => folder !== '' && !folder.includes('$'))
     .map((folder) => normalise(root, wdir, folder))
     .filter((folder) => !folder.startsWith('..') && !folder.startsWith('/') && !folder.includes('site-packages'));
