@@ -4,7 +4,7 @@
  * Paths are relative to the folder, with `/` between names, and sorted in the same order on every machine. Links to files count
  * as files. Links to folders are not followed, so a walk always ends and never leaves the folder.
  */
-import { constants, mkdirSync, writeFileSync } from 'node:fs';
+import { constants, lstatSync, mkdirSync, writeFileSync } from 'node:fs';
 import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CorpusError, DiskError, isFatal, reasonOf } from './errors.ts';
@@ -53,8 +53,10 @@ export async function listFolder(root: string, wanted: (path: string) => boolean
     for (const entry of entries) {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
       try {
-        if (entry.isDirectory()) await walk(path);
-        else if (!wanted(path)) listing.others++;
+        if (!entry.isDirectory() && !wanted(path)) listing.others++;
+        else if (isMisread(join(root, path)))
+          listing.skipped.push({ path, reason: 'has a name that is not UTF-8; rename it' });
+        else if (entry.isDirectory()) await walk(path);
         else if (entry.isFile()) listing.paths.push(path);
         else if (entry.isSymbolicLink() && (await stat(join(root, path))).isFile()) listing.paths.push(path);
         else listing.skipped.push({ path, reason: 'is not a file' });
@@ -75,6 +77,11 @@ export async function listFolder(root: string, wanted: (path: string) => boolean
   listing.paths.sort(byCodeUnits);
   listing.skipped.sort((a, b) => byCodeUnits(a.path, b.path));
   return listing;
+}
+
+/** Whether a path is the text that Node returned for a name that is not UTF-8: no file has that text as its name. */
+function isMisread(path: string): boolean {
+  return path.includes('\ufffd') && lstatSync(path, { throwIfNoEntry: false }) === undefined;
 }
 
 function byCodeUnits(a: string, b: string): number {

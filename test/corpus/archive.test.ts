@@ -41,7 +41,7 @@ describe('valid archives', () => {
     expect(new Uint8Array(await readFile(folder.path('raw/songs/a.mid')))).toEqual(midi);
   });
 
-  test('long names in pax and GNU headers are read', async () => {
+  test('long names in pax and GNU headers are read, and Latin-1 names stay different', async () => {
     const long = (letter: string) => `${letter.repeat(120)}/${letter.repeat(90)}/ü.mid`;
     const bytes = tar([
       { path: 'pax', type: 'x', content: paxRecord('path', long('p')) },
@@ -49,9 +49,13 @@ describe('valid archives', () => {
       { path: '././@LongLink', type: 'L', content: Buffer.from(`${long('g')}\0`) },
       { path: 'short.mid', content: midi },
       { path: 'last.mid', content: midi },
+      ...['caf\xe8.mid', 'caf\xe9.mid'].flatMap((name) => [
+        { path: '././@LongLink', type: 'L', content: Buffer.from(`${name}\0`, 'latin1') },
+        { path: 'short.mid', content: midi },
+      ]),
     ]);
     await unpack('long.tar.gz', gzipSync(bytes));
-    expect(await treeOf(folder.path('raw'))).toEqual([long('g'), 'last.mid', long('p')]);
+    expect(await treeOf(folder.path('raw'))).toEqual(['caf\xe8.mid', 'caf\xe9.mid', long('g'), 'last.mid', long('p')]);
   });
 
   test('a tar with bytes after its end, without an end, or with a link that states a size is read', async () => {

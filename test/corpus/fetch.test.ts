@@ -68,16 +68,18 @@ describe('a folder', () => {
     expect((await stat(folder.path('raw/a.mid'))).ino).not.toBe((await stat(folder.path('mine/a.mid'))).ino);
   });
 
-  test('links to files are copied, links to folders and broken links are skipped', async () => {
+  test('links to files are copied; links to folders, broken links and names that are not UTF-8 are skipped', async () => {
     await writeTree(folder.path(), { 'elsewhere/a.mid': midi });
     await mkdir(folder.path('mine'));
     await symlink('../elsewhere/a.mid', folder.path('mine/linked.mid'));
     await symlink('../elsewhere', folder.path('mine/folder.mid'));
     await symlink('../nowhere.mid', folder.path('mine/broken.mid'));
+    await writeFile(Buffer.from(`${folder.path('mine')}/caf\xe9.mid`, 'latin1'), midi);
     const { files, skipped } = await fetchDataset(folder.path('mine'), folder.path('raw'));
     expect(files).toBe(1);
     expect(skipped).toEqual([
       { path: 'broken.mid', reason: 'there is no such file' },
+      { path: 'caf\ufffd.mid', reason: 'has a name that is not UTF-8; rename it' },
       { path: 'folder.mid', reason: 'is not a file' },
     ]);
   });

@@ -1,4 +1,7 @@
-/** Reads given numbers of bytes from a stream of chunks of any size, for parsers of binary formats. */
+/** Bytes of binary formats: numbers of bytes from a stream, and names. */
+import { isUtf8 } from 'node:buffer';
+
+/** Reads given numbers of bytes from a stream of chunks of any size. */
 export class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #chunk: Uint8Array = new Uint8Array(0);
@@ -45,4 +48,12 @@ export class ByteReader {
     for await (const chunk of this.chunks(n)) skipped += chunk.length;
     return skipped;
   }
+}
+
+/**
+ * The name of a file in an archive. Old archives use code page 437 or Latin-1. Only the file ending matters here, and it is
+ * ASCII, so Latin-1 is sufficient; it also keeps different names different.
+ */
+export function decodeName(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString(isUtf8(bytes) ? 'utf8' : 'latin1');
 }

@@ -7,7 +7,7 @@
  * @see POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header"; GNU tar manual, "Basic Tar Format"
  */
 import { CorpusError } from '../errors.ts';
-import { ByteReader } from './bytes.ts';
+import { ByteReader, decodeName } from './bytes.ts';
 
 /** One entry of a tar archive. */
 export interface TarEntry {
@@ -120,7 +120,7 @@ function number(header: Uint8Array, at: number, length: number): number {
 function text(bytes: Uint8Array, at: number, length: number): string {
   const field = bytes.subarray(at, at + length);
   const end = field.indexOf(0);
-  return Buffer.from(end < 0 ? field : field.subarray(0, end)).toString('utf8');
+  return decodeName(end < 0 ? field : field.subarray(0, end));
 }
 
 /** Parses pax records, "LENGTH KEY=VALUE\n". LENGTH counts the bytes of the whole record, its own digits included. */
@@ -130,7 +130,7 @@ function paxRecords(body: Uint8Array): Map<string, string> {
     const space = body.indexOf(0x20, at);
     const length = space < 0 ? Number.NaN : Number(text(body, at, space - at));
     if (!Number.isSafeInteger(length) || length <= space - at || at + length > body.length) break;
-    const record = Buffer.from(body.subarray(space + 1, at + length - 1)).toString('utf8');
+    const record = decodeName(body.subarray(space + 1, at + length - 1));
     const equals = record.indexOf('=');
     if (equals > 0) records.set(record.slice(0, equals), record.slice(equals + 1));
     at += length;

@@ -10,6 +10,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createInflateRaw } from 'node:zlib';
 import { CorpusError } from '../errors.ts';
+import { decodeName } from './bytes.ts';
 
 /** One entry of a zip archive. */
 export interface ZipEntry {
@@ -67,8 +68,7 @@ export async function* readZip(file: FileHandle): AsyncGenerator<ZipEntry> {
       compressed: directory.readUInt32LE(at + 20),
       offset: directory.readUInt32LE(at + 42),
     });
-    // Old archives use code page 437. Only the file ending matters here, and it is ASCII, so latin1 is sufficient.
-    const path = name.toString(flags & 0x800 ? 'utf8' : isUtf8(name) ? 'utf8' : 'latin1');
+    const path = flags & 0x800 ? name.toString('utf8') : decodeName(name);
     const unix = madeBy === 3 ? mode & 0o170000 : 0;
     yield {
       path,
@@ -179,15 +179,6 @@ async function readAt(file: FileHandle, position: number, length: number): Promi
     filled += bytesRead;
   }
   return buffer.subarray(0, filled);
-}
-
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
