@@ -4,6 +4,7 @@
  */
 import { show } from '../documents/index.ts';
 import { ReproError } from '../messages/index.ts';
+import { readerOfNext } from './code-readers.ts';
 import { type HereDocument, measure } from './here-document.ts';
 import { ScriptCursor, type ScriptPart, type ScriptValue } from './script-cursor.ts';
 import { inDoubleQuotes, inHereDocument, inSingleQuotes, isSafe } from './shell-words.ts';
@@ -15,10 +16,6 @@ export const RESERVED = new Set(
 /** Of these, the words after which a command may begin. */
 const BEFORE_COMMAND = new Set('if then else elif fi do done esac while until time coproc { } !'.split(' '));
 
-/** Programs that read an argument after `-c` as code of a shell. */
-const SHELL = /(^|\/)((ba|da|z|k|mk|a|c|tc|fi)?sh|su)$/;
-/** Commands that read every argument as code. */
-const CODE_READERS = new Set(['eval', 'ssh', 'trap', 'alias', 'let']);
 const NUMBER = /^[-+]?(\d+|0x[0-9a-f]+)$/i;
 const NAME = /^\w+$/;
 const ASSIGNMENT = /^[A-Za-z_]\w*(\[[^\]]*\])?\+?=/;
@@ -473,15 +470,12 @@ export class ScriptReader {
       throw this.#refusal(value, this.#outside('after code that shells read in different ways', value));
     if (this.#simple.isDescriptor) throw this.#refusal(value, this.#outside('after >&', value));
     if (this.#strict > 0) throw this.#refusal(value, this.#outside(this.#because, value));
-    const { words } = this.#simple;
-    const isCode = words.some((word) => SHELL.test(word)) && /^-[A-Za-z]*c$/.test(words.at(-1) ?? '');
-    if (isCode)
+    const reader = readerOfNext(this.#simple.words);
+    if (reader !== undefined)
       throw this.#refusal(
         value,
-        `it would become code of another shell; write it as an argument, such as sh -c 'echo "$1"' sh \${${value.reference}}, or \${raw:${value.reference}}`,
+        `${reader} would read it as code; write it as an argument, such as sh -c 'echo "$1"' sh \${${value.reference}}, or \${raw:${value.reference}}`,
       );
-    if (CODE_READERS.has(words[0]))
-      throw this.#refusal(value, `${words[0]} would read it as code; \${raw:${value.reference}} inserts it unquoted`);
   }
 
   #refusal(value: ScriptValue, why: string): ReproError {

@@ -10,26 +10,28 @@ import { fillInScript } from './shell-script.ts';
 import { quoteWord } from './shell-words.ts';
 import { type Context, fillIn, plainText, resolveReference, splitTemplates } from './template.ts';
 
+/** Runs the reading of a part of a value. An error of it gets the place of the part. */
+type At = <T>(path: KeyPath, read: () => T) => T;
+
 const RAW = 'raw:';
 
 /**
  * The commands of a stage, in order.
  *
  * @param cmd the value in pipeline.yaml, which the schema allows
- * @param at runs the reading of a part; an error of it gets the place of the part
  * @throws ReproError if a template cannot be filled in
  */
-export function readCommands(
-  cmd: Json,
-  context: Context,
-  at: <T>(path: KeyPath, read: () => T) => T = (_, read) => read(),
-): StageCommand[] {
-  if (!Array.isArray(cmd)) return at([], () => readCommand(cmd, context));
-  return cmd.flatMap((entry, i) => at([i], () => readCommand(entry, context)));
+export function readCommands(cmd: Json, context: Context, at: At): StageCommand[] {
+  const read = (entry: Json, path: KeyPath): StageCommand[] => {
+    if (!isMapping(entry)) return at(path, () => readScripts(entry, context));
+    const atArguments: At = (inner, work) => at([...path, 'argv', ...inner], work);
+    return [{ argv: readArguments(entry.argv, context, atArguments) }];
+  };
+  return Array.isArray(cmd) ? cmd.flatMap((entry, i) => read(entry, [i])) : read(cmd, []);
 }
 
-function readCommand(cmd: Json, context: Context): StageCommand[] {
-  if (isMapping(cmd)) return [{ argv: readArguments(cmd.argv, context) }];
+/** The shell command; several for a raw list. */
+function readScripts(cmd: Json, context: Context): string[] {
   const text = String(cmd);
   const pieces = splitTemplates(text);
   const [only] = pieces;
@@ -45,7 +47,12 @@ function readCommand(cmd: Json, context: Context): StageCommand[] {
     fillInScript(
       pieces.map((piece): ScriptPart => {
         if ('text' in piece) return piece.text;
-        const value = plainText(resolveReference(nameIn(piece.reference), context), `\${${piece.reference}}`);
+        const found = resolveReference(nameIn(piece.reference), context);
+        if (Array.isArray(found))
+          throw new ReproError(
+            `\${${piece.reference}} is a list, which cannot be part of a word; as an entry of {argv: […]} it is several arguments`,
+          );
+        const value = plainText(found, `\${${piece.reference}}`);
         return isRaw(piece.reference) ? value : { value, reference: piece.reference };
       }),
     ),
@@ -61,15 +68,18 @@ function nameIn(reference: string): string {
 }
 
 /** The program and its arguments. An entry that is one template may stand for a list of arguments. */
-function readArguments(argv: Json, context: Context): string[] {
-  const entries = Array.isArray(argv) ? argv : [argv];
-  const words = entries.flatMap((entry) => {
-    const value = fillIn(entry, context);
-    return (Array.isArray(value) ? value : [value]).map((word) => plainText(word, 'an argument'));
+function readArguments(argv: Json, context: Context, at: At): string[] {
+  const read = (entry: Json, path: KeyPath) =>
+    at(path, () => {
+      const value = fillIn(entry, context);
+      return (Array.isArray(value) ? value : [value]).map((word) => plainText(word, `${show(entry)}, an argument,`));
+    });
+  const words = Array.isArray(argv) ? argv.flatMap((entry, i) => read(entry, [i])) : read(argv, []);
+  return at([], () => {
+    if (words.length === 0 || words[0] === '') throw new ReproError('argv needs a program as its first entry');
+    if (words[0].startsWith('-')) throw new ReproError(`argv begins with the program, but "${words[0]}" is an option`);
+    return words;
   });
-  if (words.length === 0 || words[0] === '') throw new ReproError('argv needs a program as its first entry');
-  if (words[0].startsWith('-')) throw new ReproError(`argv begins with the program, but "${words[0]}" is an option`);
-  return words;
 }
 
 /** A command as shell text, for people. A command of a lock that was edited may have another form. */

@@ -128,6 +128,18 @@ test('a safe value gets quotes where a shell would take it for syntax', () => {
   expect(fillIn('echo $homeX "$homeX"', 'dir')).toBe(`echo $home'dir' "$home""dir"`);
 });
 
+test('a value may be an argument of a program that reads code from another argument', () => {
+  const scripts = [
+    'sh -c \'f "$1"\' sh X',
+    "python3 -c 'f()' X",
+    "awk -v x=X '{ print x }' X",
+    'sh X -c',
+    'awk -f X',
+    'echo eval X',
+  ];
+  for (const script of scripts) expect(fillIn(script, 'a b')).toBe(script.replaceAll('X', "'a b'"));
+});
+
 test('a value that cannot be quoted where it stands is refused', () => {
   const refused = (script: string, value: string, why: string) =>
     expect(() => fillIn(script, value), script).toThrow(why);
@@ -149,9 +161,15 @@ test('a value that cannot be quoted where it stands is refused', () => {
   refused('cat <<-END\nX\nEND\n', '\ta', 'would remove the tab');
   refused('cat <<END\n$(echo X)\nEND\n', 'a b', 'in an expansion of a here-document');
   refused('cat <<X\n', 'a b', 'in the delimiter of a here-document');
-  refused('sh -c "echo X"', '$(echo ran)', 'code of another shell');
-  refused('eval "echo X"', '; echo ran', 'eval would read it as code');
-  refused('ssh host run X', '; echo ran', 'ssh would read it as code');
+  const programs = [
+    'sh -c "echo X"',
+    'nice bash -ec X',
+    'python3 -c \'f("X")\'',
+    "awk 'X'",
+    "gawk -F , -v a=b '{X}' f",
+  ];
+  for (const script of [...programs, 'eval "echo X"', 'ssh host run X', "trap 'rm X' EXIT"])
+    refused(script, 'x; echo ran', 'would read it as code; write it as an argument');
   refused('list[X]=1', 'b[$(echo ran)]', 'in a subscript');
   refused('echo \\X', 'a b', 'after a backslash');
   refused('echo >&X', '$(echo ran)', 'after >&');

@@ -1,0 +1,39 @@
+/** Programs that read an argument as code: a value in it would be code too, however it is quoted for the shell. */
+
+/** Commands that read every argument as code. */
+const READERS = new Set(['eval', 'ssh', 'trap', 'alias', 'let']);
+/** Shells, and the option before their code. */
+const SHELL = /(^|\/)((ba|da|z|k|mk|a|c|tc|fi)?sh|su)$/;
+const SHELL_OPTION = /^-[A-Za-z]*c$/;
+/** Interpreters of other languages, and the options before their code. */
+const INTERPRETER = /(^|\/)(python[\d.]*|pypy[\d.]*|perl|ruby|node|bun|lua[\d.]*|julia|Rscript)$/;
+const INTERPRETER_OPTION = /^(-[A-Za-z]*[ceE]|--eval|--print|-p)$/;
+/** awk reads its first argument as code, after its options, some of which have a value. */
+const AWK = /(^|\/)[gmn]?awk$/;
+const AWK_OPTION_WITH_VALUE = /^-[Fv]$/;
+
+/**
+ * The program that would read the next word of a command as code.
+ *
+ * @param words the words of the command so far
+ * @returns undefined if the next word is not code
+ * @example readerOfNext(['nice', 'python3', '-c']) // 'python3'
+ */
+export function readerOfNext(words: readonly string[]): string | undefined {
+  const [command] = words;
+  if (command !== undefined && READERS.has(command)) return command;
+  const last = words.at(-1) ?? '';
+  if (SHELL_OPTION.test(last)) {
+    const shell = words.find((word) => SHELL.test(word));
+    if (shell !== undefined) return shell;
+  }
+  if (INTERPRETER_OPTION.test(last)) {
+    const interpreter = words.find((word) => INTERPRETER.test(word));
+    if (interpreter !== undefined) return interpreter;
+  }
+  const awk = words.findIndex((word) => AWK.test(word));
+  if (awk < 0 || AWK_OPTION_WITH_VALUE.test(last)) return undefined;
+  const rest = words.slice(awk + 1);
+  const isProgramNext = rest.every((word, i) => word.startsWith('-') || AWK_OPTION_WITH_VALUE.test(rest[i - 1] ?? ''));
+  return isProgramNext && !rest.some((word) => word.startsWith('-f')) ? words[awk] : undefined;
+}
