@@ -1,0 +1,657 @@
+/**
+ * Runs one random pipeline: makes its steps in the real project and in the reference, and compares everything after each.
+ *
+ *   edit → both   call → the real repro, then the reference → verdicts, files, lock, run cache, objects, trash
+ *   killed call → what is on disk must be between the states before and after the call; the reference takes it over
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  checkpointMark,
+  damageObject,
+  keptTexts,
+  LEFTOVER,
+  lockBlocks,
+  lockText,
+  masked,
+  objectsIn,
+  processesIn,
+  recordedRuns,
+  removeState,
+  setLock,
+  touchFile,
+  trashOf,
+  workspace,
+} from './disk.ts';
+import { Random } from './random.ts';
+import { PARAMS, randomRecipes, SOURCES } from './recipes.ts';
+import {
+  alwaysRuns,
+  type Block,
+  json,
+  keyOfBlock,
+  Reference,
+  Refused,
+  type RunOptions,
+  type Store,
+  type Verdict,
+} from './reference.ts';
+import { MAKE_SH } from './stages.ts';
+import { type Kill, nextStep, type Step, setParam, type World, write } from './steps.ts';
+import { contentOf, Tree, within } from './tree.ts';
+
+/** Where the real runner and the reference disagree. */
+export class Divergence extends Error {}
+
+/** What a model run did. */
+export interface Report {
+  /** One line for each step. */
+  log: string[];
+  calls: number;
+  kills: number;
+  /** How many stages had each verdict. */
+  verdicts: { [verdict: string]: number };
+  /** What was wrong; undefined if nothing was. */
+  failure?: string;
+}
+
+/** Options of a model run. */
+export interface ModelOptions {
+  /** The repro.js to test. */
+  repro: string;
+  seed: number;
+  steps: number;
+  /** Indices of steps to leave out. */
+  skip?: ReadonlySet<number>;
+  /** Whether calls may be killed. */
+  kills?: boolean;
+  /** Whether to keep the folder of a failed run. */
+  keep?: boolean;
+}
+
+/** Files that a person made by hand before a call. */
+interface Handmade {
+  files: [path: string, text: string][];
+  /** Outputs that are as the lock records them. */
+  recorded: Set<string>;
+  /** Whether the call may free the trash and the cache. */
+  isTrashFreed: boolean;
+}
+
+interface Ended {
+  exit: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs the pipeline of a seed. Never throws. */
+export async function runModel(options: ModelOptions): Promise<Report> {
+  const run = new ModelRun(options);
+  const { report } = run;
+  try {
+    await run.all();
+  } catch (error) {
+    report.failure = error instanceof Divergence ? error.message : String((error as Error).stack);
+    if (options.keep) report.failure += `\nkept in ${run.root}`;
+  }
+  if (!(options.keep && report.failure))
+    rmSync(run.base, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  return report;
+}
+
+class ModelRun {
+  readonly base = realpathSync(mkdtempSync(join(tmpdir(), 'repro-model-')));
+  readonly root = join(this.base, 'project');
+  readonly remote = join(this.base, 'remote');
+  readonly report: Report = { log: [], calls: 0, kills: 0, verdicts: {} };
+  readonly #options: ModelOptions;
+  readonly #world: World;
+  /** How long the last call took, in milliseconds: the scale for the moments of kills. */
+  #duration = 300;
+
+  constructor(options: ModelOptions) {
+    this.#options = options;
+    const tree = new Tree();
+    const written = {
+      recipes: randomRecipes(new Random(options.seed)),
+      params: structuredClone(PARAMS),
+      sources: { ...SOURCES },
+    };
+    for (const [path, text] of Object.entries(SOURCES)) tree.write(path, text);
+    tree.write('make.sh', MAKE_SH);
+    const reference = new Reference(tree, { stages: {} }, written.params);
+    this.#world = { reference, written, history: [], locks: [], count: 0 };
+    write(this.#world);
+    mkdirSync(this.root);
+    tree.toDisk(this.root, new Tree());
+  }
+
+  get #reference(): Reference {
+    return this.#world.reference;
+  }
+
+  /** All steps, and at the end a run after which everything must be up to date. */
+  async all(): Promise<void> {
+    await this.#take({ kind: 'repro', options: { keepGoing: true }, args: ['-k'] });
+    for (let i = 0; i < this.#options.steps; i++) {
+      if (this.#options.skip?.has(i)) continue;
+      const before = this.#reference.tree.copy();
+      const step = nextStep(new Random(this.#options.seed, i + 1), this.#world);
+      if (this.#options.kills === false && 'kill' in step) delete step.kill;
+      await this.#take(step, before, i);
+    }
+    await this.#take({ kind: 'repro', options: { keepGoing: true }, args: ['-k'] });
+    await this.#upToDate();
+  }
+
+  /** A second `repro` runs only the stages that are never fresh or that fail. */
+  async #upToDate(): Promise<void> {
+    const { stages } = this.#reference;
+    const before = this.#reference.copy();
+    const verdicts = await this.#take({ kind: 'repro', options: { keepGoing: true }, args: ['-k'] });
+    if (verdicts === undefined) return;
+    const never = stages.filter((stage) => alwaysRuns(stage) && !stage.frozen).length;
+    const isClean = [...verdicts.values()].every((verdict) => verdict === 'fresh' || verdict === 'ran');
+    const ran = [...verdicts.values()].filter((verdict) => verdict === 'ran').length;
+    if (isClean && ran > never) this.#fail(`a second repro ran ${ran} stages again`);
+    if (!isClean || never > 0) return;
+    this.#compare('the trees before and after a second repro', before.tree.differences(workspace(this.root)));
+    const left = readdirSync(this.root).filter((name) => LEFTOVER.test(name));
+    this.#compare('files of killed calls', left);
+    const { stdout } = await this.#call(['-k']);
+    if (!stdout.includes('everything is up to date')) this.#fail(`a third repro says ${stdout}`);
+  }
+
+  async #take(step: Step, before?: Tree, index?: number): Promise<Map<string, Verdict> | undefined> {
+    const { kind } = step;
+    const number = index === undefined ? '  ' : String(index).padStart(2);
+    this.report.log.push(`${number} ${describe(step)}`);
+    switch (step.kind) {
+      case 'edit':
+        this.#reference.tree.toDisk(this.root, before!);
+        if (step.touched !== undefined) touchFile(this.root, step.touched);
+        return undefined;
+      case 'internal':
+        await this.#internal(step);
+        return undefined;
+      case 'two at once':
+        return this.#twoAtOnce(step);
+      case 'repro':
+        if (step.kill)
+          return this.#killed(this.#reproArgs(step), step.kill, (after) => void after.run(step.options, new Map()));
+        return this.#repro(step);
+      case 'status':
+      case 'dry':
+        return this.#status(step);
+      case 'checkout':
+      case 'commit':
+      case 'push':
+      case 'pull':
+      case 'fetch': {
+        const args = [kind, ...step.targets, ...(kind === 'checkout' || kind === 'commit' ? [] : ['-r', this.remote])];
+        const apply = (reference: Reference) => {
+          if (step.kind === 'commit') return void reference.commit(step.targets);
+          if (step.kind === 'checkout') return reference.checkout(step.targets);
+          const isCopied = reference.transfer(step.kind === 'push' ? 'push' : 'fetch', step.targets);
+          return step.kind === 'pull' ? reference.checkout(step.targets) && isCopied : isCopied;
+        };
+        if (step.kill) return this.#killed(args, step.kill, apply);
+        return this.#other(args, apply);
+      }
+      case 'gc':
+        if (step.kill) return this.#killed(['gc', '--yes'], step.kill, (after) => void after.gc());
+        return this.#other(['gc', '--yes'], (reference) => void reference.gc());
+      case 'trash restore':
+        return this.#other(['trash', 'restore', step.path], (reference) => reference.restoreFromTrash(step.path));
+    }
+  }
+
+  // Calls that end by themselves.
+
+  #reproArgs({ options, args }: { options: RunOptions; args: string[] }): string[] {
+    return ['--json', ...args, ...(options.pull ? ['--pull', '-r', this.remote] : [])];
+  }
+
+  async #repro(step: Extract<Step, { kind: 'repro' }>): Promise<Map<string, Verdict> | undefined> {
+    const { options, set } = step;
+    const handmade = this.#handmade();
+    const ended = await this.#call(this.#reproArgs(step));
+    if (set) setParam(this.#world, set.key, set.value);
+    const verdicts = verdictsIn(ended.stdout);
+    let expected: Map<string, Verdict>;
+    this.#reference.seen = this.#lookAround();
+    try {
+      expected = this.#reference.run(options, verdicts);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.#checkExit(ended, 2);
+      this.#verify(handmade);
+      return undefined;
+    }
+    for (const verdict of expected.values()) this.report.verdicts[verdict] = (this.report.verdicts[verdict] ?? 0) + 1;
+    if (json(Object.fromEntries(expected)) !== json(Object.fromEntries(verdicts)))
+      this.#compare(
+        'verdicts',
+        [...new Set([...expected.keys(), ...verdicts.keys()])]
+          .filter((name) => expected.get(name) !== verdicts.get(name))
+          .map((name) => `${name}: should be ${expected.get(name)}, but is ${verdicts.get(name)}`),
+        ended,
+      );
+    const isBad = [...expected.values()].some((verdict) => verdict === 'failed' || verdict === 'skipped');
+    this.#checkExit(ended, isBad ? 1 : 0);
+    this.#verify(handmade, ended);
+    return expected;
+  }
+
+  /** Two calls at once make the same as one, and each stage is run by one of them. */
+  async #twoAtOnce({ options, args }: Extract<Step, { kind: 'two at once' }>): Promise<undefined> {
+    const handmade = this.#handmade();
+    const both = await Promise.all([this.#call(['--json', ...args], 'slow'), this.#call(['--json', ...args], 'slow')]);
+    const [one, other] = both.map(({ stdout }) => verdictsIn(stdout));
+    const ended = {
+      exit: null,
+      stdout: both.map(({ stdout }) => stdout).join('\n'),
+      stderr: both[0].stderr + both[1].stderr,
+    };
+    this.#reference.seen = this.#lookAround();
+    const always = new Set(this.#reference.stages.filter(alwaysRuns).map(({ name }) => name));
+    let expected: Map<string, Verdict>;
+    try {
+      expected = this.#reference.run(options, new Map());
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      for (const each of both) this.#checkExit(each, 2);
+      this.#verify(handmade, ended);
+      return undefined;
+    }
+    const isBad = [...expected.values()].some((verdict) => verdict === 'failed' || verdict === 'skipped');
+    for (const each of both) this.#checkExit(each, isBad ? 1 : 0);
+    for (const [name, verdict] of expected) {
+      const pair = [one.get(name), other.get(name)];
+      const isRight =
+        verdict === 'ran' || verdict === 'restored'
+          ? pair.includes(verdict) && (pair.includes('fresh') || always.has(name))
+          : pair.every((each) => each === verdict);
+      if (!isRight) this.#fail(`${name} should be ${verdict} by one of two calls, but is ${pair.join(' and ')}`, ended);
+    }
+    this.#verify(handmade, ended);
+    return undefined;
+  }
+
+  async #status({ kind, options, args, set }: Extract<Step, { kind: 'status' | 'dry' }>): Promise<undefined> {
+    const handmade = this.#handmade();
+    const ended = await this.#call(kind === 'dry' ? ['--dry', '--json', ...args] : ['status', '--json', ...args]);
+    // A dry run changes nothing, not even the run cache's damaged entries.
+    const reference = kind === 'dry' ? this.#reference.copy() : this.#reference;
+    if (set) {
+      const written = structuredClone(this.#world.written);
+      setParam({ ...this.#world, reference, written, history: [] }, set.key, set.value);
+    }
+    try {
+      // `status TARGET` shows what `repro TARGET` would do.
+      const states = reference.plan(options);
+      this.#checkExit(ended, 0);
+      const shown = kind === 'dry' ? dryStates(ended.stdout) : statusStates(ended.stdout);
+      if (json(shown) !== json(Object.fromEntries(states)))
+        this.#fail(`states should be ${json(Object.fromEntries(states))}, but are ${json(shown)}`, ended);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.#checkExit(ended, 2);
+    }
+    this.#verify(handmade, ended);
+    return undefined;
+  }
+
+  /** `apply` returns whether the exit code is 0, or nothing if it always is. */
+  async #other(args: string[], apply: (reference: Reference) => boolean | undefined | undefined): Promise<undefined> {
+    const handmade = this.#handmade(args[0] === 'gc');
+    const ended = await this.#call(args);
+    this.#reference.seen = this.#lookAround();
+    try {
+      this.#checkExit(ended, apply(this.#reference) === false ? 1 : 0);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.#checkExit(ended, 2);
+    }
+    this.#verify(handmade, ended);
+    return undefined;
+  }
+
+  async #internal({ what, object }: Extract<Step, { kind: 'internal' }>): Promise<void> {
+    const { root } = this;
+    const reference = this.#reference;
+    const forgetAll = () => {
+      rmSync(join(root, '.repro'), { recursive: true, force: true });
+      reference.store = { objects: new Set(), runs: new Map() };
+      reference.trash = [];
+      reference.marks.clear();
+      reference.checkpoints.clear();
+      // Without marks and caches, what a killed attempt left is a file like any other.
+      reference.uncertain.clear();
+    };
+    switch (what) {
+      case 'state':
+        return removeState(root);
+      case 'everything':
+        return forgetAll();
+      case 'lock':
+        reference.lock = new Map();
+        return setLock(root, undefined);
+      case 'old lock': {
+        const { locks } = this.#world;
+        if (locks.length === 0) return;
+        const { text, blocks } = locks[Math.floor(locks.length / 2)];
+        reference.lock = new Map(blocks);
+        return setLock(root, text);
+      }
+      case 'damage':
+        if (!reference.store.objects.delete(object!)) return;
+        return damageObject(root, object!, Number.parseInt(object![0], 16) < 4);
+      case 'clone': {
+        // As after `git clone` of sources and lock: no outputs, and nothing in .repro.
+        const before = reference.tree.copy();
+        forgetAll();
+        for (const path of ['out', 'cells', 'ck']) reference.tree.remove(path);
+        reference.tree.toDisk(root, before);
+      }
+    }
+  }
+
+  // Calls that are killed.
+
+  async #killed(args: string[], kill: Kill, apply: (after: Reference) => unknown): Promise<undefined> {
+    const handmade = this.#handmade(args[0] === 'gc');
+    const before = this.#reference.copy();
+    const marks = new Map([...before.stages].map(({ name }) => [name, checkpointMark(this.root, name)]));
+    const after = before.copy();
+    let isRefused = false;
+    try {
+      apply(after);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      isRefused = true;
+    }
+    const ended = await this.#call(args, kill);
+    if (ended.exit !== null && ended.exit > (isRefused ? 2 : 1)) this.#fail(`exit code ${ended.exit}`, ended);
+    this.report.kills++;
+    this.#checkHandmade(handmade, ended);
+    this.#takeOver(before, after, marks, ended);
+    return undefined;
+  }
+
+  /** Checks that the disk is between two states, and makes the reference equal to it. */
+  #takeOver(before: Reference, after: Reference, marks: ReadonlyMap<string, string | undefined>, ended: Ended): void {
+    const { root } = this;
+    const real = before.copy();
+    real.tree = workspace(root);
+    const problems: string[] = [];
+    // Only what the stages make, and what a call removes, may differ.
+    const made = new Set<string>();
+    for (const { name, outs, checkpoint } of before.stages) {
+      const isTouched = json(before.lock.get(name)) !== json(after.lock.get(name)) || after.touched.has(name);
+      if (isTouched)
+        for (const path of [...outs.map((out) => out.path), ...(checkpoint ? [checkpoint] : [])]) made.add(path);
+    }
+    for (const path of new Set([...before.tree.paths, ...real.tree.paths, ...after.tree.paths])) {
+      if ([...made].some((out) => within(out, path))) continue;
+      const [was, is, will] = [before, real, after].map(({ tree }) =>
+        json(tree.isFolder(path) ? 'folder' : (tree.file(path) ?? null)),
+      );
+      // A folder above an output may be there already.
+      if (is === was || is === will || (is === '"folder"' && [...made].some((out) => within(path, out)))) continue;
+      problems.push(`${path} is ${is}, but was ${was} and should become ${will}`);
+    }
+    const known = (blocks: Iterable<Block>) => new Map([...blocks].map((block) => [masked(block), block]));
+    const blocks = lockBlocks(root);
+    real.lock = new Map();
+    for (const name of new Set([...blocks.keys(), ...before.lock.keys(), ...after.lock.keys()])) {
+      const allowed = [before.lock.get(name), after.lock.get(name)];
+      const found = blocks.get(name);
+      const match = allowed.find((block) => (block && masked(block)) === (found && masked(found)));
+      if (match !== undefined) real.lock.set(name, match);
+      else if (found !== undefined || !allowed.includes(undefined))
+        problems.push(
+          `the lock's block of ${name} is ${json(found)}, but was or should become ${allowed.map(json).join(' or ')}`,
+        );
+    }
+    const takeStore = (folder: string, objects: string, was: Store, will: Store): Store => {
+      const store: Store = { objects: new Set(), runs: new Map() };
+      const allowed = known([...was.runs.values(), ...will.runs.values()]);
+      for (const run of recordedRuns(folder)) {
+        const match = allowed.get(masked(run));
+        if (match === undefined) problems.push(`the recorded run ${json(run)} is neither old nor new`);
+        else store.runs.set(keyOfBlock(match), match);
+      }
+      for (const [hash, isWhole] of objectsIn(join(folder, objects)))
+        if (isWhole && real.knows(hash)) store.objects.add(hash);
+      // The hashes of modules are repro's own: what was there counts as there.
+      for (const hash of [...was.objects, ...will.objects]) if (hash.startsWith('code')) store.objects.add(hash);
+      for (const hash of was.objects)
+        if (will.objects.has(hash) && !store.objects.has(hash)) problems.push(`the object ${hash} is gone`);
+      return store;
+    };
+    real.store = takeStore(join(root, '.repro'), 'cache/sha256', before.store, after.store);
+    if (before.remote || after.remote)
+      real.remote = takeStore(this.remote, 'sha256', before.remote ?? emptyStore(), after.remote ?? emptyStore());
+    real.trash = trashOf(root);
+    // What an attempt left that repro may not have recorded.
+    for (const path of made) real.uncertain.add(path);
+    for (const { name, checkpoint } of before.stages) {
+      const mark = checkpointMark(root, name);
+      if (mark === undefined) real.checkpoints.delete(name);
+      else if (mark !== marks.get(name))
+        real.checkpoints.set(name, after.touched.get(name) ?? { key: '', path: checkpoint! });
+    }
+    this.#world.reference = real;
+    if (problems.length > 0) this.#compare('the state after a kill', problems, ended);
+  }
+
+  // Comparing.
+
+  /** The files of the workspace that a person made by hand in outputs, if they may not be lost. */
+  #handmade(isTrashFreed = false): Handmade {
+    const { tree, stages } = this.#reference;
+    const persisted = stages.flatMap(({ outs }) => outs.filter(({ persist }) => persist).map(({ path }) => path));
+    const files = tree.filePaths
+      .map((path): [string, string] => [path, tree.text(path)])
+      .filter(([, text]) => text.includes('by hand'))
+      // A command may overwrite what it finds in an output that it keeps.
+      .filter(([path]) => !persisted.some((out) => within(out, path)));
+    // The manual: what the lock records is not kept for its own sake.
+    const recorded = new Set(
+      [...this.#reference.lock.values()].flatMap((block) =>
+        Object.keys(block.outs ?? {}).filter(
+          (path) => tree.has(path) && block.outs![path].sha256 === tree.content(path)!.sha256,
+        ),
+      ),
+    );
+    return { files, recorded, isTrashFreed };
+  }
+
+  /** Nothing that a person wrote is lost: it is in place, in the trash or in the cache. This does not use the rules. */
+  #checkHandmade({ files, recorded, isTrashFreed }: Handmade, ended?: Ended): void {
+    const now = workspace(this.root);
+    let kept: Set<string> | undefined;
+    for (const [path, text] of files) {
+      if (now.text(path) === text || [...recorded].some((out) => within(out, path))) continue;
+      kept ??= isTrashFreed ? new Set() : keptTexts(this.root);
+      if (!kept.has(text)) this.#fail(`LOST: ${path} with ${JSON.stringify(text)}`, ended);
+    }
+  }
+
+  /** Compares everything on disk with the reference. */
+  #verify(handmade: Handmade, ended?: Ended): void {
+    const reference = this.#reference;
+    this.#checkHandmade(handmade, ended);
+    this.#compare('files', reference.tree.differences(workspace(this.root)), ended);
+    const locked = lockBlocks(this.root);
+    const names = new Set([...reference.lock.keys(), ...locked.keys()]);
+    this.#compare(
+      'blocks of the lock',
+      [...names].flatMap((name) => {
+        const [should, is] = [reference.lock.get(name), locked.get(name)].map((block) => block && masked(block));
+        return should === is ? [] : [`${name}: should be ${should}, but is ${is}`];
+      }),
+      ended,
+    );
+    this.#compareStore('.repro', reference.store, join(this.root, '.repro'), 'cache/sha256', ended);
+    if (reference.remote) this.#compareStore('the remote', reference.remote, this.remote, 'sha256', ended);
+    const list = (trash: Reference['trash']) =>
+      trash.map(({ path, subtree }) => `${path} ${contentOf(subtree).sha256}`);
+    this.#compare('the trash', listDifferences(list(reference.trash), list(trashOf(this.root))), ended);
+    const text = lockText(this.root);
+    if (text !== undefined && text !== this.#world.locks.at(-1)?.text)
+      this.#world.locks.push({ text, blocks: new Map(reference.lock) });
+  }
+
+  #compareStore(name: string, store: Store, folder: string, objects: string, ended?: Ended): void {
+    const runs = recordedRuns(folder).map(masked);
+    this.#compare(`runs of ${name}`, listDifferences([...store.runs.values()].map(masked), runs), ended);
+    const whole = [...objectsIn(join(folder, objects))].filter(
+      ([hash, isWhole]) => isWhole && this.#reference.knows(hash),
+    );
+    const should = [...store.objects].filter((hash) => !hash.startsWith('code'));
+    this.#compare(
+      `objects of ${name}`,
+      listDifferences(
+        should,
+        whole.map(([hash]) => hash),
+      ),
+      ended,
+    );
+  }
+
+  /** What the trash has now and the reference does not know yet, and what the cache has. */
+  #lookAround(): Reference['seen'] {
+    const list = (trash: Reference['trash']) =>
+      trash.map(({ path, subtree }) => `${path} ${contentOf(subtree).sha256}`);
+    const inTrash = list(trashOf(this.root));
+    for (const entry of list(this.#reference.trash)) {
+      const index = inTrash.indexOf(entry);
+      if (index >= 0) inTrash.splice(index, 1);
+    }
+    const objects = [...objectsIn(join(this.root, '.repro/cache/sha256'))];
+    return {
+      inTrash: new Set(inTrash),
+      inCache: new Set(objects.filter(([, isWhole]) => isWhole).map(([hash]) => hash)),
+    };
+  }
+
+  #checkExit(ended: Ended, exit: number): void {
+    if (ended.exit !== exit) this.#fail(`exit code should be ${exit}, but is ${ended.exit}`, ended);
+  }
+
+  #compare(what: string, problems: readonly string[], ended?: Ended): void {
+    if (problems.length > 0) this.#fail(`${what}:\n  ${problems.join('\n  ')}`, ended);
+  }
+
+  #fail(message: string, ended?: Ended): never {
+    const output = ended === undefined ? '' : `\nstdout: ${ended.stdout}\nstderr: ${ended.stderr}`;
+    throw new Divergence(message + output);
+  }
+
+  // Processes.
+
+  /** `how`: whether to kill it, or only to let its commands take a while. */
+  async #call(args: string[], how?: Kill | 'slow'): Promise<Ended> {
+    const kill = how === 'slow' ? undefined : how;
+    this.report.calls++;
+    const started = performance.now();
+    const child = spawn(process.execPath, [this.#options.repro, ...args], {
+      cwd: this.root,
+      env: { ...process.env, CUDA_VISIBLE_DEVICES: '', NO_COLOR: '1', MODEL_PAUSE: how ? '0.03' : '' },
+      detached: kill !== undefined,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (chunk) => (stdout += chunk));
+    child.stderr.on('data', (chunk) => (stderr += chunk));
+    const closed = new Promise<number | null>((done) => child.on('exit', done));
+    const flushed = new Promise<void>((done) => child.on('close', () => done()));
+    const timer = kill && setTimeout(() => this.#kill(child.pid!, kill), kill.moment * (this.#duration + 150));
+    const exit = await closed;
+    clearTimeout(timer);
+    if (kill) {
+      // Nothing may be left that still writes.
+      while (processesIn(this.root).length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      child.stdout.destroy();
+      child.stderr.destroy();
+    } else {
+      await flushed;
+      this.#duration = performance.now() - started;
+    }
+    return { exit, stdout, stderr };
+  }
+
+  #kill(repro: number, { victim }: Kill): void {
+    try {
+      if (victim === 'repro') process.kill(repro, 'SIGKILL');
+      else if (victim === 'group') process.kill(-repro, 'SIGKILL');
+      else for (const pid of processesIn(this.root)) if (pid !== repro) process.kill(pid, 'SIGKILL');
+    } catch {} // It has ended already.
+  }
+}
+
+function emptyStore(): Store {
+  return { objects: new Set(), runs: new Map() };
+}
+
+/** The verdicts in the output of `repro --json`. */
+function verdictsIn(stdout: string): Map<string, Verdict> {
+  const verdicts = new Map<string, Verdict>();
+  for (const line of stdout.split('\n')) {
+    if (line === '') continue;
+    const { event, stage, outcome } = JSON.parse(line);
+    if (event === 'end') verdicts.set(stage, outcome);
+  }
+  return verdicts;
+}
+
+function statusStates(stdout: string): { [stage: string]: string } {
+  const { stages } = JSON.parse(stdout) as { stages: { [stage: string]: { state: string } } };
+  return Object.fromEntries(Object.entries(stages).map(([name, { state }]) => [name, state]));
+}
+
+function dryStates(stdout: string): { [stage: string]: string } {
+  const { stages } = JSON.parse(stdout) as { stages: { stage: string; state: string }[] };
+  return Object.fromEntries(stages.map(({ stage, state }) => [stage, state]));
+}
+
+/** One line for each entry that only one of two lists has. */
+function listDifferences(should: readonly string[], is: readonly string[]): string[] {
+  const left = [...is];
+  const missing = should.filter((entry) => {
+    const index = left.indexOf(entry);
+    if (index >= 0) left.splice(index, 1);
+    return index < 0;
+  });
+  return [...missing.map((entry) => `missing: ${entry}`), ...left.map((entry) => `too much: ${entry}`)];
+}
+
+/** A step in one line. */
+function describe(step: Step): string {
+  const kill =
+    'kill' in step && step.kill ? `  (SIGKILL of ${step.kill.victim} at ${step.kill.moment.toFixed(2)})` : '';
+  switch (step.kind) {
+    case 'edit':
+      return step.text;
+    case 'internal':
+      return `.repro: ${step.what}${step.object ? ` ${step.object.slice(0, 12)}` : ''}`;
+    case 'repro':
+      return `repro ${step.args.join(' ')}${step.options.pull ? ' --pull' : ''}${kill}`;
+    case 'status':
+      return `repro status ${step.args.join(' ')}`;
+    case 'two at once':
+      return `repro ${step.args.join(' ')} twice at once`;
+    case 'dry':
+      return `repro --dry ${step.args.join(' ')}`;
+    case 'gc':
+      return `repro gc --yes${kill}`;
+    case 'trash restore':
+      return `repro trash restore ${step.path}`;
+    default:
+      return `repro ${step.kind} ${step.targets.join(' ')}${kill}`;
+  }
+}
