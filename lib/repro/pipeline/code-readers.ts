@@ -1,7 +1,13 @@
 /** Programs that read an argument as code: a value in it would be code too, however it is quoted for the shell. */
 
-/** Commands that read every argument as code. */
-const READERS = new Set(['eval', 'ssh', 'trap', 'alias', 'let']);
+/** Commands that read every argument as code. bash computes both sides of `-eq` in `[[`, and runs commands in them. */
+const READERS = new Set(['eval', 'ssh', 'trap', 'alias', 'let', '[[']);
+/** Commands that take names of variables. bash runs commands in the subscript of one, as in `unset 'a[$(date)]'`. */
+const NAME_READERS = new Set(['declare', 'typeset', 'local', 'readonly', 'unset', 'read']);
+/** Commands that take the name of a variable after `-v`. */
+const NAME_OPTION_READERS = new Set(['[', 'test', 'printf']);
+/** Commands that run the command that follows. */
+const PREFIXES = new Set(['command', 'builtin', 'exec', 'nohup', 'sudo', 'doas', 'nice', 'env', 'setsid', '!']);
 /** Shells, and the option before their code. */
 const SHELL = /(^|\/)((ba|da|z|k|mk|a|c|tc|fi)?sh|su)$/;
 const SHELL_OPTION = /^-[A-Za-z]*c$/;
@@ -16,13 +22,18 @@ const AWK_OPTION_WITH_VALUE = /^-[Fv]$/;
  * The program that would read the next word of a command as code.
  *
  * @param words the words of the command so far
+ * @param start the beginning of the next word
  * @returns undefined if the next word is not code
- * @example readerOfNext(['nice', 'python3', '-c']) // 'python3'
+ * @example readerOfNext(['nice', 'python3', '-c'], '') // 'python3'
  */
-export function readerOfNext(words: readonly string[]): string | undefined {
-  const [command] = words;
-  if (command !== undefined && READERS.has(command)) return command;
+export function readerOfNext(words: readonly string[], start: string): string | undefined {
+  const command = words.find((word) => !PREFIXES.has(word) && !/^-|=/.test(word));
   const last = words.at(-1) ?? '';
+  if (command !== undefined) {
+    if (READERS.has(command)) return command;
+    if (NAME_READERS.has(command) && !start.includes('=')) return command;
+    if (NAME_OPTION_READERS.has(command) && last === '-v') return command;
+  }
   if (SHELL_OPTION.test(last)) {
     const shell = words.find((word) => SHELL.test(word));
     if (shell !== undefined) return shell;

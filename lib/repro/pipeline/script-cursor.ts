@@ -98,7 +98,7 @@ export class ScriptCursor {
     for (let i = this.#at; i < this.#end; i++) {
       const unit = this.#units[i];
       if (unit === '\\' && this.#units[i + 1] === '\n') i++;
-      else if (typeof unit === 'string' && /[\s;&|<>()]/.test(unit)) return { rest, after: unit };
+      else if (typeof unit === 'string' && /[ \t\n;&|<>()]/.test(unit)) return { rest, after: unit };
       else rest += textOf(unit);
     }
     return { rest, after: '' };

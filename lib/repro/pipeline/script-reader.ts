@@ -47,6 +47,9 @@ interface Simple {
 export class ScriptReader {
   readonly #script: ScriptCursor;
   #depth = 0;
+  /** Numbers of $(…) and `…` around, and of `…` alone. */
+  #substitutions = 0;
+  #backtickPairs = 0;
   /** Greater than 0 where only safe values are allowed; `#because` says why. */
   #strict = 0;
   #because = '';
@@ -77,7 +80,7 @@ export class ScriptReader {
     const [simple, word, hereDocuments] = [this.#simple, this.#word, this.#hereDocuments];
     [this.#simple, this.#word, this.#hereDocuments] = [{ words: [], isRedirected: false }, undefined, []];
     const openCases: ('subject' | 'in' | 'patterns')[] = [];
-    const endWord = () => this.#endWord(openCases, closing !== undefined);
+    const endWord = () => this.#endWord(openCases);
     const endCommand = () => {
       endWord();
       this.#simple = { words: [], isRedirected: false };
@@ -88,12 +91,12 @@ export class ScriptReader {
         continue;
       }
       if (unit === closing && !(unit === ')' && openCases.at(-1) === 'patterns')) break;
-      if (unit === '#' && this.#word === undefined) this.#comment(closing !== undefined);
+      if (unit === '#' && this.#word === undefined) this.#comment();
       else if (unit === '\n') {
         endCommand();
         this.#script.copy(1);
         if (hereDocuments.length > 0) this.#isUnclear = true;
-        for (const document of this.#hereDocuments.splice(0)) this.#hereDocument(document, closing !== undefined);
+        for (const document of this.#hereDocuments.splice(0)) this.#hereDocument(document);
       } else if (unit === ' ' || unit === '\t') {
         endWord();
         this.#script.copy(1);
@@ -144,13 +147,15 @@ export class ScriptReader {
     return this.#word;
   }
 
-  #endWord(openCases: ('subject' | 'in' | 'patterns')[], isNested: boolean): void {
+  #endWord(openCases: ('subject' | 'in' | 'patterns')[]): void {
     const word = this.#word;
     this.#word = undefined;
     this.#script.isAfterName = false;
     if (word === undefined) return;
     const { words } = this.#simple;
-    if (word.isLiteral && word.text === 'case' && isNested) this.#isUnclear = true; // Old shells end $( at its first ).
+    // Old shells end $( at the first ) of a case.
+    if (word.isLiteral && word.text === 'case' && this.#substitutions > 0) this.#isUnclear = true;
+    if (words.length === 0 && SUBSCRIPT.test(word.text)) this.#isUnclear = true; // It may go on in bash.
     if (this.#simple.isRedirected) {
       this.#simple.isRedirected = false;
       this.#simple.isDescriptor = false;
@@ -230,6 +235,7 @@ export class ScriptReader {
   }
 
   #copyInQuotes(unit: string): void {
+    if (unit === '`' && this.#backtickPairs > 0) this.#isUnclear = true; // The pair may end here.
     if (unit === '\n' && this.#hereDocuments.length > 0) this.#isUnclear = true;
     this.#script.copy(1);
   }
@@ -276,7 +282,9 @@ export class ScriptReader {
       else {
         this.#script.copy(2);
         this.#refuseSplitOperator();
+        this.#substitutions++;
         this.#commands(')');
+        this.#substitutions--;
         this.#script.copy(1);
       }
     } else if (next === '{') this.#parameter();
@@ -351,20 +359,25 @@ export class ScriptReader {
 
   /** `…` with backticks: quotes and backslashes in it follow other rules, so only safe values are allowed. */
   #backticks(): void {
+    if (this.#backtickPairs > 0) this.#isUnclear = true; // The outer pair may end here.
     this.#strictly('inside of `…`', () => {
+      this.#substitutions++;
+      this.#backtickPairs++;
       this.#script.copy(1);
       const start = this.#script.out.length;
       this.#commands('`');
       if (this.#script.out.includes('\\', start)) this.#isUnclear = true;
       this.#script.copy(1);
+      this.#substitutions--;
+      this.#backtickPairs--;
     });
   }
 
-  #comment(isNested: boolean): void {
+  #comment(): void {
     while (!this.#script.stopsAt('\n')) {
       const unit = this.#script.unit!;
       if (typeof unit === 'string') {
-        if (isNested && /['"`()]/.test(unit)) this.#isUnclear = true; // Old shells read quotes in it.
+        if (this.#substitutions > 0 && /['"`()]/.test(unit)) this.#isUnclear = true; // Old shells read quotes in it.
         this.#script.copy(1);
       } else {
         if (/[\n\r]/.test(unit.value)) throw this.#refusal(unit, 'a value of several lines cannot stand in a comment');
@@ -402,7 +415,7 @@ export class ScriptReader {
         this.#safeOnly(unit, 'in the delimiter of a here-document');
         continue;
       }
-      if (quote === undefined && /[\s;&|<>()]/.test(unit)) break;
+      if (quote === undefined && /[ \t\n;&|<>()]/.test(unit)) break;
       if (/[$`\n]/.test(unit) || (quote !== undefined && unit === '\\')) this.#isUnclear = true;
       if (unit === quote) quote = undefined;
       else if (quote === undefined && (unit === "'" || unit === '"')) {
@@ -419,7 +432,7 @@ export class ScriptReader {
   }
 
   /** The lines of a here-document, with the line that ends it. */
-  #hereDocument(document: HereDocument, isNested: boolean): void {
+  #hereDocument(document: HereDocument): void {
     const { length, isUnclear, endedBy } = measure(document, this.#script);
     if (endedBy !== undefined)
       throw this.#refusal(endedBy, `it makes this line "${document.delimiter}", which ends the here-document`);
@@ -428,7 +441,7 @@ export class ScriptReader {
       const read = () => {
         while (this.#script.unit !== undefined) this.#hereDocumentUnit(document);
       };
-      if (isNested) this.#strictly('in a here-document inside of $(…)', read);
+      if (this.#substitutions > 0) this.#strictly('in a here-document inside of $(…)', read);
       else read();
     });
     this.#script.copyLine();
@@ -446,7 +459,7 @@ export class ScriptReader {
         throw this.#refusal(unit, '<<- would remove the tab at its start');
       if (!isSafe(unit.value)) this.#checkStrict(unit);
       this.#script.put(isQuoted ? unit.value : inHereDocument(unit.value));
-    } else if (isQuoted) this.#script.copy(1);
+    } else if (isQuoted) this.#copyInQuotes(unit);
     else if (unit === '\\') this.#backslash();
     else if (unit === '$') strictly(() => this.#dollar('here-document'));
     else if (unit === '`') strictly(() => this.#backticks());
@@ -470,7 +483,7 @@ export class ScriptReader {
       throw this.#refusal(value, this.#outside('after code that shells read in different ways', value));
     if (this.#simple.isDescriptor) throw this.#refusal(value, this.#outside('after >&', value));
     if (this.#strict > 0) throw this.#refusal(value, this.#outside(this.#because, value));
-    const reader = readerOfNext(this.#simple.words);
+    const reader = readerOfNext(this.#simple.words, this.#word?.text ?? '');
     if (reader !== undefined)
       throw this.#refusal(
         value,

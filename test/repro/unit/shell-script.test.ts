@@ -29,13 +29,16 @@ const PRINTING: [script: string, printed: (value: string) => string][] = [
   ['case X in never) ;; *) printf %s X;; esac; printf %s X', (x) => x + x],
   ['f() { printf %s "$1"; }; if true; then f X; fi | cat', (x) => x],
   ['for x in X; do printf %s "$x"; done', (x) => x],
-  ['(printf %s X) 2>&1', (x) => x],
+  ["(printf %s X # it's\n) 2>&1", (x) => x],
+  ['f() { local v="X"; printf %s "$v"; }; f', (x) => x],
   [`sh -c 'printf %s "$1"' sh X`, (x) => x],
 ];
 /** The same for values of one line. */
 const DOCUMENTS: typeof PRINTING = [
   ['cat <<END\na X b\nEND\n', (x) => `a ${x} b\n`],
   ["cat <<'END'; printf %s X\nX\nEND\nprintf %s X", (x) => `${x}\n${x}${x}`],
+  ['(cat <<END\nX\nEND\n) | cat', (x) => `${x}\n`],
+  ['cat <<"END\r"; printf %s "X"\nX\nEND\nEND\r\n', (x) => `${x}\nEND\n${x}`],
   ['cat <<A; cat <<-B\nX\nA\n\t.X\n\tB\n', (x) => `${x}\n.${x}\n`],
 ];
 
@@ -168,13 +171,16 @@ test('a value that cannot be quoted where it stands is refused', () => {
     "awk 'X'",
     "gawk -F , -v a=b '{X}' f",
   ];
-  for (const script of [...programs, 'eval "echo X"', 'ssh host run X', "trap 'rm X' EXIT"])
+  const inBash = ['[[ X -eq 1 ]]', 'unset X', 'declare X=1', '[ -v "X" ]'];
+  for (const script of [...programs, ...inBash, 'command eval "echo X"', 'ssh host run X', "trap 'rm X' EXIT"])
     refused(script, 'x; echo ran', 'would read it as code; write it as an argument');
   refused('list[X]=1', 'b[$(echo ran)]', 'in a subscript');
   refused('echo \\X', 'a b', 'after a backslash');
   refused('echo >&X', '$(echo ran)', 'after >&');
   // Shells disagree about what follows.
   refused('echo $(case a in a) echo X;; esac)', 'a b', 'read in different ways');
+  refused("`echo '`' ` X", 'a b', 'read in different ways');
+  refused('a[1 + 1]=X; echo X', 'a b', 'read in different ways');
   refused("echo $'\\'' X", 'a b', 'read in different ways');
   refused(`${'$('.repeat(200)}X`, 'a b', 'too deeply');
 });
