@@ -12,6 +12,8 @@ export interface ScriptValue {
 /** A part of a script: code, which is kept as it is, or a value. */
 export type ScriptPart = string | ScriptValue;
 
+const ORDINARY = new Set<ScriptPart>('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./,:@%+=');
+
 /** The place up to which a script has been read. */
 export class ScriptCursor {
   /** What has been written so far. */
@@ -53,6 +55,16 @@ export class ScriptCursor {
   copy(length: number): void {
     for (let i = 0; i < length && typeof this.unit === 'string'; i++) this.out += this.#units[this.#at++];
     this.isAfterName = false;
+  }
+
+  /** Copies characters that have no meaning of their own in a word, and returns them. */
+  copyOrdinary(): string {
+    const start = this.#at;
+    while (this.#at < this.#end && ORDINARY.has(this.#units[this.#at])) this.#at++;
+    const text = this.#units.slice(start, this.#at).join('');
+    this.out += text;
+    if (text !== '') this.isAfterName = false;
+    return text;
   }
 
   /** Copies what is left of the line, with its end. */

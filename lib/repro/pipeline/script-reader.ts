@@ -129,6 +129,11 @@ export class ScriptReader {
   /** Reads a character of a word, or quotes or an expansion in it. */
   #wordUnit(unit: string): void {
     const word = this.#openWord();
+    const ordinary = this.#script.copyOrdinary();
+    if (ordinary !== '') {
+      word.text += ordinary;
+      return;
+    }
     word.isLiteral &&= !/['"\\$`]/.test(unit);
     if (unit === '{') word.hasBrace = true;
     if (unit === "'") this.#singleQuotes();

@@ -16,6 +16,9 @@ import type { ScriptPart } from './script-cursor.ts';
 import { RESERVED, ScriptReader } from './script-reader.ts';
 import { isSafe } from './shell-words.ts';
 
+/** Letters of the longest reserved word. */
+const LONGEST = Math.max(...[...RESERVED].map((word) => word.length));
+
 /**
  * Joins the parts of a script.
  *
@@ -32,9 +35,10 @@ export function fillInScript(parts: readonly ScriptPart[]): string {
 function isPlain(parts: readonly ScriptPart[]): boolean {
   return parts.every((part, i) => {
     if (typeof part === 'string') return !/[`$\\{]|<</.test(part);
-    const next = parts[i + 1];
+    const [before = '', after = ''] = [parts[i - 1], parts[i + 1]];
     if (!isSafe(part.value) || part.value.includes('=')) return false;
-    if (/^[a-z]+$/.test(part.value)) return ![...RESERVED].some((word) => word.includes(part.value));
-    return !(/^\d+$/.test(part.value) && (typeof next === 'object' || /^\d*[<>]/.test(next ?? '')));
+    if (typeof before === 'object' || typeof after === 'object') return !/^([a-z]+|\d+)$/.test(part.value);
+    if (RESERVED.has(/[a-z]*$/.exec(before.slice(-LONGEST)) + part.value + /^[a-z]*/.exec(after))) return false;
+    return !(/^\d+$/.test(part.value) && /^\d*[<>]/.test(after));
   });
 }
