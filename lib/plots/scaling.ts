@@ -8,7 +8,15 @@
  *   y   loss of the fits, usually test bits per byte, logarithmic
  */
 import type { TopLevelSpec } from 'vega-lite';
-import { groupName, isRefusal, lossName, predict, type RunRow, type Study } from '../scaling/index.ts';
+import {
+  type AlphaInterval,
+  groupName,
+  isRefusal,
+  lossName,
+  predict,
+  type RunRow,
+  type Study,
+} from '../scaling/index.ts';
 import { countLabel, logDomain, logTicks, plainLabel, spread, ticks, wrap } from './axes.ts';
 import { type Series, seriesOf, sizeName } from './series.ts';
 import { CONFIG, INK, MUTED, PAPER } from './theme.ts';
@@ -259,8 +267,8 @@ function seriesLabels(
 function lawLabel(fit: Series['fit']['fit']): { law: string; interval: string } {
   if (isRefusal(fit)) return { law: 'no law supported', interval: '' };
   return {
-    law: `α = ${digits(fit.parameters.alpha)}`,
-    interval: `${fit.confidence * 100} %: ${range(fit.intervals.alpha)}`,
+    law: `α = ${digits(fit.parameters.alpha)}${fit.form === 'power' ? ' without a floor' : ''}`,
+    interval: fit.intervals.alpha === null ? '' : `${fit.confidence * 100} %: ${alphaRange(fit.intervals.alpha)}`,
   };
 }
 
@@ -298,6 +306,11 @@ function lossTitle(loss: string): string {
 
 function digits(value: number): string {
   return value.toPrecision(2).replace('-', '−');
+}
+
+/** The interval of α, which may have no upper end. */
+function alphaRange([low, high]: AlphaInterval): string {
+  return high === null ? `${digits(low)} and above` : range([low, high]);
 }
 
 function range([low, high]: readonly [number, number]): string {

@@ -1,5 +1,13 @@
 /** The HTML of the page: a frame, and the sections of the table below. Pure functions from data to HTML. */
-import { displayName, type GroupFit, isRefusal, lossName, type RunRow, type Study } from '../scaling/index.ts';
+import {
+  type AlphaInterval,
+  displayName,
+  type GroupFit,
+  isRefusal,
+  lossName,
+  type RunRow,
+  type Study,
+} from '../scaling/index.ts';
 import { plotStyles } from './dark-plots.ts';
 import type { ClientFiles, PageSample, ReportData, ReportPlot, Validity } from './data.ts';
 import { Html, html, scriptJson } from './html.ts';
@@ -108,11 +116,11 @@ function describeLaw({ label, fit }: GroupFit): string {
   const { alpha, c } = fit.parameters;
   // A doubling multiplies the reducible loss by 2^(−α).
   const share = (exponent: number) => Number((100 * (1 - 2 ** -exponent)).toPrecision(2));
-  const [low, high] = fit.intervals.alpha;
+  const [low, high] = fit.form === 'power' ? fit.alpha_without_floor! : (fit.intervals.alpha as [number, number]);
   const gain = `each doubling of the parameters takes ${share(alpha)} % (${share(low)} to ${share(high)} %) off`;
   if (fit.form === 'power-plus-constant')
     return `${label}: larger models predict music better, and by less and less: ${gain} what remains above a floor of ${formatNumber(c)}.`;
-  return `${label}: larger models predict music better: ${gain} the loss. Whether there is a floor below it, these runs do not tell.`;
+  return `${label}: larger models predict music better: ${gain} the loss, if there is no floor below it. These runs do not tell whether there is one.`;
 }
 
 const SIZE_NAMES: Record<string, string> = {
@@ -124,7 +132,7 @@ const SIZE_NAMES: Record<string, string> = {
 function fitTable(study: Study): Html {
   const confidence = `${Number((100 * study.confidence).toPrecision(3))} %`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Scaling laws"><table class="fits">
-<caption>The laws, with ${confidence} intervals. L is ${lossName(study.loss)}, N is ${SIZE_NAMES[study.size] ?? study.size.replaceAll('_', ' ')}.</caption>
+<caption>The laws, with ${confidence} intervals. The interval of α holds with and without a floor. L is ${lossName(study.loss)}, N is ${SIZE_NAMES[study.size] ?? study.size.replaceAll('_', ' ')}.</caption>
 <thead><tr><th scope="col">models</th><th scope="col">law</th><th scope="col">α</th><th scope="col">a</th><th scope="col">c</th><th scope="col">rms error</th><th scope="col">runs</th><th scope="col">sizes</th></tr></thead>
 <tbody>${Object.values(study.fits).map(fitRow)}</tbody></table></div>`;
 }
@@ -142,7 +150,13 @@ function fitRow({ label, fit, runs, sizes }: GroupFit): Html {
         ? 'not asked'
         : html`0 <small>up to ${formatNumber(intervals.c[1])}</small>`
       : withInterval(c, intervals.c);
-  return html`<tr><th scope="row">${label}</th><td class="law">a·N<sup>−α</sup>${fit.form === 'power-plus-constant' && ' + c'}</td><td class="number">${withInterval(alpha, intervals.alpha)}</td><td class="number">${withInterval(a, intervals.a)}</td><td class="number">${floor}</td><td class="number">${formatNumber(fit.rmse, 2)}</td>${counts}</tr>`;
+  return html`<tr><th scope="row">${label}</th><td class="law">a·N<sup>−α</sup>${fit.form === 'power-plus-constant' && ' + c'}</td><td class="number">${withAlphaInterval(alpha, intervals.alpha)}</td><td class="number">${withInterval(a, intervals.a)}</td><td class="number">${floor}</td><td class="number">${formatNumber(fit.rmse, 2)}</td>${counts}</tr>`;
+}
+
+/** "0.35 0.31–0.39", or "0.35 0.05 and above". */
+function withAlphaInterval(value: number, interval: AlphaInterval | null): Html {
+  if (interval === null || interval[1] !== null) return withInterval(value, interval as [number, number] | null);
+  return html`${formatNumber(value)} <small>${formatNumber(interval[0])} and above</small>`;
 }
 
 /** "0.35 0.31–0.39". */

@@ -11,7 +11,7 @@
 import { fitPolynomial } from './compare-forms.ts';
 import { fQuantile } from './f-distribution.ts';
 import { describeMissingRuns, isEnough, type Point, type SizeGroup } from './observations.ts';
-import { ConfidenceRegion, type Interval } from './profile-likelihood.ts';
+import { type AlphaInterval, ConfidenceRegion, type Interval } from './profile-likelihood.ts';
 import { ALPHA_LIMIT, mean, VariableProjection } from './variable-projection.ts';
 import { formatInterval, formatNumber, formatPercent } from './wording.ts';
 
@@ -20,10 +20,10 @@ export type FormChoice =
   | {
       form: 'power-plus-constant' | 'power';
       fit: VariableProjection;
-      /** c: null if it could not be fitted. */
-      intervals: { alpha: Interval; a: Interval; c: Interval | null };
-      /** Form 'power' only: the interval of α in the law with c. The upper end is null if α has no bound. */
-      alphaIfConstant: [low: number, high: number | null] | null;
+      /** α and c: of the law with c in both forms; null if it could not be fitted. */
+      intervals: { alpha: AlphaInterval | null; a: Interval; c: Interval | null };
+      /** Form 'power' only: the interval of α in the law without c. */
+      alphaWithoutFloor: Interval | null;
     }
   | { refused: string };
 
@@ -58,11 +58,11 @@ export function chooseForm(
   if (!falls) return { refused: describeNotFalling(sizes, powerRegion.alpha, confidence) };
   warnings.push(...rangeWarnings(sizes), ...riseWarnings(sizes));
 
-  const choosePower = (c: Interval | null, alphaIfConstant: [number, number | null] | null): FormChoice => ({
+  const choosePower = (c: Interval | null, alpha: AlphaInterval | null): FormChoice => ({
     form: 'power',
     fit: power,
-    intervals: { alpha: powerRegion.alpha, a: powerRegion.scale(), c },
-    alphaIfConstant,
+    intervals: { alpha, a: powerRegion.scale(), c },
+    alphaWithoutFloor: powerRegion.alpha,
   });
   if (withConstant === undefined) {
     warnings.push(
@@ -80,10 +80,10 @@ export function chooseForm(
         refused: `loss is flat beyond the smallest sizes, so that α has no upper bound (it is at least ${formatNumber(alpha[0])}): sizes between and below the smallest ones are missing, or more tokens for the larger`,
       };
     const intervals = { alpha, a: region.scale(), c };
-    return { form: 'power-plus-constant', fit: withConstant, intervals, alphaIfConstant: null };
+    return { form: 'power-plus-constant', fit: withConstant, intervals, alphaWithoutFloor: null };
   }
   warnings.push(
-    `c cannot be told from 0: nothing in ${formatInterval(c)} is excluded, and with c free α lies in ${describeAlpha(alpha)}; the law is given with c = 0`,
+    `c cannot be told from 0: nothing in ${formatInterval(c)} is excluded; the law is given with c = 0, and the interval of α allows for any c`,
   );
   if (powerRegion.alpha[0] > 0) return choosePower(c, [alpha[0], isUnbounded(alpha) ? null : alpha[1]]);
   return {
@@ -144,7 +144,7 @@ function rangeWarnings(sizes: readonly SizeGroup[]): string[] {
 function riseWarnings(sizes: readonly SizeGroup[]): string[] {
   return sizes
     .slice(1)
-    .filter((size, i) => size.loss > sizes[i].loss)
+    .filter((size, i) => size.params > sizes[i].params && size.loss > sizes[i].loss)
     .map((size) => {
       const before = sizes[sizes.indexOf(size) - 1];
       return `loss rises from ${formatNumber(before.loss)} at ${formatNumber(before.params)} parameters to ${formatNumber(size.loss)} at ${formatNumber(size.params)}`;
@@ -154,8 +154,4 @@ function riseWarnings(sizes: readonly SizeGroup[]): string[] {
 /** Whether an interval of α reaches the end of the range that was searched. */
 function isUnbounded(alpha: Interval): boolean {
   return alpha[1] >= ALPHA_LIMIT * (1 - 1e-9);
-}
-
-function describeAlpha(alpha: Interval): string {
-  return isUnbounded(alpha) ? `${formatNumber(alpha[0])} and above` : formatInterval(alpha);
 }

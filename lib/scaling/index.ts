@@ -38,7 +38,7 @@ export {
   predict,
   type Refusal,
 } from './power-law.ts';
-export type { Interval } from './profile-likelihood.ts';
+export type { AlphaInterval, Interval } from './profile-likelihood.ts';
 export { type RunRow, readRuns } from './runs.ts';
 export { fitStudy, type GroupFit, groupName, lossName, type Study, type StudyOptions } from './study.ts';
 export { wilsonInterval } from './wilson.ts';

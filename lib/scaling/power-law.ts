@@ -15,7 +15,7 @@ import { chooseForm } from './choose-form.ts';
 import { type Comparison, compareForms } from './compare-forms.ts';
 import { ScalingError } from './errors.ts';
 import { checkPoint, describeMissingRuns, groupBySize, isEnough, observationUnit, type Point } from './observations.ts';
-import { ConfidenceRegion, type Interval } from './profile-likelihood.ts';
+import { type AlphaInterval, ConfidenceRegion, type Interval } from './profile-likelihood.ts';
 import { mean, VariableProjection } from './variable-projection.ts';
 
 /** Options of `fitPowerLaw`. */
@@ -32,13 +32,13 @@ export interface PowerLawFit {
   /** c is 0 in the form 'power'. */
   parameters: { alpha: number; a: number; c: number };
   /**
-   * In the form 'power', the intervals of α and a assume c = 0. The interval of c is then that of the other form, or
-   * null if there are too few runs to fit that form.
+   * The interval of α holds whether or not there is a floor: c is fitted too, in both forms. It and the interval of c
+   * are null if there are too few runs to fit c. In the form 'power', the interval of a assumes c = 0.
    */
-  intervals: { alpha: Interval; a: Interval; c: Interval | null };
+  intervals: { alpha: AlphaInterval | null; a: Interval; c: Interval | null };
   confidence: number;
-  /** In the form 'power': the interval of α if c is fitted too. The upper end is null if α has no bound. */
-  alpha_if_constant: [low: number, high: number | null] | null;
+  /** In the form 'power': the interval of α if c is 0. It says nothing if there is a floor. Otherwise null. */
+  alpha_without_floor: Interval | null;
   /** Root mean square of the residuals, in the unit of the loss. */
   rmse: number;
   /** Loss − law for each point, in the given order. */
@@ -122,7 +122,7 @@ export function fitPowerLaw(points: readonly Point[], options: PowerLawOptions =
 
   const choice = chooseForm(observed, sizes, confidence, warnings);
   if ('refused' in choice) return refuse(choice.refused, comparison);
-  const { form, fit, intervals, alphaIfConstant } = choice;
+  const { form, fit, intervals, alphaWithoutFloor } = choice;
   const { alpha, amplitude, constant } = fit.best;
   const residuals = all.map((point) => point.loss - fit.curve(point.params));
   warnings.push(...comparisonWarnings(comparison, form));
@@ -132,7 +132,7 @@ export function fitPowerLaw(points: readonly Point[], options: PowerLawOptions =
     parameters: { alpha, a: amplitude * Math.exp(alpha * fit.logReference), c: constant },
     intervals,
     confidence,
-    alpha_if_constant: alphaIfConstant,
+    alpha_without_floor: alphaWithoutFloor,
     rmse: Math.sqrt(mean(residuals.map((residual) => residual ** 2))),
     residuals,
     degrees_of_freedom: fit.degreesOfFreedom,

@@ -15,6 +15,9 @@ import { argmin, type LinearFit, linearSteps, mean, type VariableProjection } fr
 /** A confidence interval. */
 export type Interval = [low: number, high: number];
 
+/** An interval of α. Its upper end is null if the data set α no bound. */
+export type AlphaInterval = [low: number, high: number | null];
+
 /** Grid steps over the interval of α. */
 const ALPHA_STEPS = 96;
 /** Bisections of the bracket around an end of the interval of α. */

@@ -8,10 +8,13 @@ import { ScalingError } from './errors.ts';
 import type { Point } from './observations.ts';
 import { fitPowerLaw, isRefusal, type PowerLawFit, type Refusal } from './power-law.ts';
 import type { RunRow } from './runs.ts';
-import { countOf, displayName, formatInterval, formatNumber, formatPercent } from './wording.ts';
+import { countOf, displayName, formatAlpha, formatInterval, formatNumber, formatPercent } from './wording.ts';
 
 /** Smallest number of distinct token counts for which size and tokens are fitted together. */
 const MIN_TOKEN_COUNTS = 3;
+
+/** Numbers of tokens count as one budget if they differ by less: whole batches differ by a few tokens. */
+const BUDGET_TOLERANCE = 1.02;
 
 /** Options of `fitStudy`. */
 export interface StudyOptions {
@@ -103,11 +106,16 @@ function fitGroup(label: string, rows: readonly RunRow[], loss: string, size: st
     loss: row[loss] as number,
     group: row.size || undefined,
   }));
-  const fit = fitPowerLaw(points, { confidence });
+  const tokens = used.map((row) => row.tokens).filter((value): value is number => Number.isFinite(value));
+  const budgets = budgetsOf(used);
+  const fit = budgets === 'mixed' ? refuseBudgets(points, tokens) : fitPowerLaw(points, { confidence });
+  if (budgets === 'growing')
+    fit.warnings.push(
+      `larger models saw more tokens, from ${formatNumber(Math.min(...tokens))} to ${formatNumber(Math.max(...tokens))}: α holds for budgets that grow so, not for one budget`,
+    );
   fit.warnings.unshift(
     ...rows.flatMap((row, i) => (reasons[i] === undefined ? [] : [`run ${row.run} is left out: ${reasons[i]}`])),
   );
-  const tokens = used.map((row) => row.tokens).filter((value): value is number => Number.isFinite(value));
   const least = used.reduce<RunRow | null>(
     (best, row) => (best === null || (row[loss] as number) < (best[loss] as number) ? row : best),
     null,
@@ -130,8 +138,44 @@ function fitGroup(label: string, rows: readonly RunRow[], loss: string, size: st
     left_out: rows.filter((_, i) => reasons[i] !== undefined).map((row) => row.run),
     fit,
     with_tokens: withTokens,
-    verdict: verdict(label, fit, loss),
+    verdict: verdict(label, fit, loss) + describeTokens(withTokens),
   };
+}
+
+/**
+ * How the numbers of tokens differ. `one`: all runs saw about the same, or their numbers are not known. `growing`: larger
+ * sizes saw more. `mixed`: any other way, so that the loss is not a function of the size.
+ */
+function budgetsOf(rows: readonly RunRow[]): 'one' | 'growing' | 'mixed' {
+  const known = rows.filter((row) => Number.isFinite(row.tokens) && Number.isFinite(row.params));
+  const runs = known.map((row) => ({ params: row.params as number, tokens: row.tokens as number }));
+  const differ = (a: number, b: number) => Math.max(a, b) > BUDGET_TOLERANCE * Math.min(a, b);
+  if (runs.every(({ tokens }) => !differ(tokens, runs[0].tokens))) return 'one';
+  runs.sort((a, b) => a.params - b.params || a.tokens - b.tokens);
+  const grow = runs.slice(1).every(({ params, tokens }, i) => {
+    const before = runs[i];
+    return !differ(tokens, before.tokens) || (params > before.params && tokens > before.tokens);
+  });
+  return grow ? 'growing' : 'mixed';
+}
+
+/** The refusal of L(N) for runs of several budgets. */
+function refuseBudgets(points: readonly Point[], tokens: readonly number[]): Refusal {
+  const range = `${formatNumber(Math.min(...tokens))} to ${formatNumber(Math.max(...tokens))}`;
+  return {
+    refused: `the runs saw different numbers of tokens, from ${range}, so the loss is not a function of the size alone: fit runs of one budget, or L(N, D) to runs of at least ${MIN_TOKEN_COUNTS} budgets`,
+    points: points.map((point) => ({ ...point })),
+    sizes: new Set(points.map(({ params }) => params)).size,
+    comparison: [],
+    warnings: [],
+  };
+}
+
+/** The law of size and tokens, as a further sentence. */
+function describeTokens(fit: GroupFit['with_tokens']): string {
+  if (fit === null || 'refused' in fit) return '';
+  const { E, A, B, alpha, beta } = fit.parameters;
+  return ` Over size and tokens: L(N, D) = ${formatNumber(E)} + ${formatNumber(A)}·N^(−${formatNumber(alpha)}) + ${formatNumber(B)}·D^(−${formatNumber(beta)}).`;
 }
 
 /**
@@ -156,9 +200,9 @@ function verdict(label: string, fit: PowerLawFit | Refusal, loss: string): strin
   const sizes = fit.points.map((point) => point.params);
   const range = `${countOf(fit.points.length, 'run')} of ${countOf(fit.sizes, 'size')}, ${formatNumber(Math.min(...sizes))} to ${formatNumber(Math.max(...sizes))} parameters`;
   const doubling = formatPercent(Number((1 - 2 ** -alpha).toPrecision(2)));
-  const bounds = `α = ${formatNumber(alpha)} (${formatPercent(fit.confidence)}: ${formatInterval(fit.intervals.alpha)})`;
+  const level = formatPercent(fit.confidence);
   if (fit.form === 'power-plus-constant')
-    return `${label}: ${lossInWords} falls towards a floor, L(N) = ${formatNumber(a)}·N^(−${formatNumber(alpha)}) + ${formatNumber(c)}, with ${bounds} and c in ${formatInterval(fit.intervals.c!)}, from ${range}. Each doubling of N takes ${doubling} off what lies above the floor.`;
+    return `${label}: ${lossInWords} falls towards a floor, L(N) = ${formatNumber(a)}·N^(−${formatNumber(alpha)}) + ${formatNumber(c)}, with α = ${formatNumber(alpha)} (${level}: ${formatAlpha(fit.intervals.alpha!)}) and c in ${formatInterval(fit.intervals.c!)}, from ${range}. Each doubling of N takes ${doubling} off what lies above the floor.`;
   const lowest = Math.min(...fit.points.map((point) => point.loss));
   const floor =
     fit.intervals.c === null
@@ -166,7 +210,11 @@ function verdict(label: string, fit: PowerLawFit | Refusal, loss: string): strin
       : fit.intervals.c[1] < lowest
         ? `A floor anywhere up to ${formatNumber(fit.intervals.c[1])} is not excluded either.`
         : `No floor below the lowest loss, ${formatNumber(lowest)}, is excluded either.`;
-  return `${label}: ${lossInWords} falls as a power law, L(N) = ${formatNumber(a)}·N^(−${formatNumber(alpha)}), with ${bounds} if there is no floor, from ${range}. Each doubling of N takes ${doubling} off. ${floor}`;
+  const anyFloor =
+    fit.intervals.alpha === null
+      ? ''
+      : ` Whatever the floor is, α lies in ${formatAlpha(fit.intervals.alpha)} (${level}).`;
+  return `${label}: ${lossInWords} falls as a power law, L(N) = ${formatNumber(a)}·N^(−${formatNumber(alpha)}) if there is no floor (then α lies in ${formatInterval(fit.alpha_without_floor!)}), from ${range}. Each doubling of N takes ${doubling} off. ${floor}${anyFloor}`;
 }
 
 /** Warns if all runs had the same learning rate. */

@@ -1,4 +1,5 @@
 /** Formats numbers, intervals and names for the sentences of the study. */
+import type { AlphaInterval } from './profile-likelihood.ts';
 
 /**
  * Writes a number with three significant digits and a unit prefix.
@@ -42,6 +43,15 @@ function significant(size: number): string {
  */
 export function formatInterval([low, high]: readonly [number, number]): string {
   return `${formatNumber(low)} to ${formatNumber(high)}`;
+}
+
+/**
+ * An interval of α, which may have no upper end.
+ *
+ * @example formatAlpha([0.05, null]) // '0.0500 and above'
+ */
+export function formatAlpha([low, high]: AlphaInterval): string {
+  return high === null ? `${formatNumber(low)} and above` : formatInterval([low, high]);
 }
 
 /**

@@ -46,8 +46,8 @@ describe('fitStudy', () => {
     expect(Object.keys(fits)).toEqual(['char-gpt', 'char-lstm']);
     const gpt = fits['char-gpt'];
     expect(gpt).toMatchObject({ runs: 10, sizes: 5, left_out: [], with_tokens: null });
-    expect((gpt.fit as PowerLawFit).intervals.alpha[0]).toBeLessThan(GPT.alpha);
-    expect((gpt.fit as PowerLawFit).intervals.alpha[1]).toBeGreaterThan(GPT.alpha);
+    expect((gpt.fit as PowerLawFit).intervals.alpha![0]).toBeLessThan(GPT.alpha);
+    expect((gpt.fit as PowerLawFit).intervals.alpha![1]).toBeGreaterThan(GPT.alpha);
     expect(gpt.verdict).toMatch(/^GPT: test bits per byte falls towards a floor, .* from 10 runs of 5 sizes/);
     expect(gpt.best!.run).toMatch(/^char-gpt-large-/);
   });
@@ -58,10 +58,10 @@ describe('fitStudy', () => {
       return fitStudy(readRuns(`run,params,test_loss\n${rows.join('\n')}\n`), { loss: 'test_loss' }).fits.all.verdict;
     };
     expect(verdictOf([1.458, 1.296, 1.269, 1.091, 1.036])).toMatch(
-      /if there is no floor, .* No floor below the lowest loss, 1\.04, is excluded either\.$/,
+      /if there is no floor \(then α lies in .*\), .* No floor below the lowest loss, 1\.04, is excluded either\. Whatever the floor is, α lies in 0\.\d+ (to|and)/,
     );
     expect(verdictOf([1.45, 1.33, 1.221, 1.122, 1.031])).toMatch(
-      /A floor anywhere up to 0\.\d+ is not excluded either\.$/,
+      /A floor anywhere up to 0\.\d+ is not excluded either\./,
     );
   });
 
@@ -112,6 +112,28 @@ describe('fitStudy', () => {
     const { fits } = fitStudy(readRuns(`run,params,tokens,test_loss\n${rows.join('\n')}\n`), { loss: 'test_loss' });
     expect(fits.all.with_tokens).toMatchObject({ form: 'chinchilla' });
     expect((fits.all.with_tokens as { parameters: { beta: number } }).parameters.beta).toBeCloseTo(0.35, 3);
+    expect(fits.all.verdict).toMatch(
+      /^all runs: no scaling law is supported\. The runs saw different numbers of tokens/,
+    );
+    expect(fits.all.verdict).toMatch(/Over size and tokens: L\(N, D\) = 1\.00 \+ 9\.\d+·N\^\(−0\.300\)/);
+  });
+
+  test('gives the law of the size along a growing budget, with a warning', () => {
+    const rows = [1e3, 1e4, 1e5, 1e6, 1e7].map(
+      (params) => `${params},${params},${20 * params},${1 + 9 * params ** -0.3}`,
+    );
+    const { fits } = fitStudy(readRuns(`run,params,tokens,test_loss\n${rows.join('\n')}\n`), { loss: 'test_loss' });
+    expect((fits.all.fit as PowerLawFit).parameters.alpha).toBeCloseTo(0.3, 3);
+    expect(fits.all.fit.warnings.join()).toMatch(/larger models saw more tokens, from 20\sk to 200\sM/);
+  });
+
+  test('does not call two shapes of one size a rise of the loss', () => {
+    const rows = [1e3, 1e4, 1e5, 1e6, 1e7].flatMap((params) => [
+      `${params}-flat,flat${params},${params},${1 + 9 * params ** -0.3}`,
+      `${params}-deep,deep${params},${params},${1.001 + 9 * params ** -0.3}`,
+    ]);
+    const { fits } = fitStudy(readRuns(`run,size,params,test_loss\n${rows.join('\n')}\n`), { loss: 'test_loss' });
+    expect(fits.all.fit.warnings.join()).not.toContain('loss rises');
   });
 
   test('warns if all runs had the same learning rate', () => {

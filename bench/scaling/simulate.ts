@@ -1,0 +1,99 @@
+/**
+ * Simulated studies with a known law: how often the interval of α holds the true α, and how often two architectures
+ * with one law are called different. index.ts prints the tables of docs/scaling.md; a test runs a few of them.
+ */
+import { compareArchitectures } from '../../lib/scaling/compare-architectures.ts';
+import { fitPowerLaw, isRefusal, type Point, type PowerLawFit } from '../../lib/scaling/index.ts';
+
+/** L(N) = a·N^(−α) + c. */
+export interface TrueLaw {
+  alpha: number;
+  a: number;
+  c: number;
+}
+
+/** Sizes and seeds of a study. */
+export interface Design {
+  sizes: readonly number[];
+  seeds: number;
+}
+
+const FIVE = [6272, 18936, 56800, 161920, 465312];
+const EIGHT = Array.from({ length: 8 }, (_, i) => Math.round(5000 * 200 ** (i / 7)));
+
+/** Laws like those of the default study: with a floor, with a low floor, steep, and without a floor. */
+export const TRUE_LAWS: { [name: string]: TrueLaw } = {
+  floor: { alpha: 0.351, a: 12.07, c: 0.687 },
+  'low floor': { alpha: 0.25, a: 5, c: 0.4 },
+  steep: { alpha: 0.5, a: 40, c: 0.7 },
+  'no floor': { alpha: 0.0777, a: 2.855, c: 0 },
+};
+
+/** Designs by "sizes × seeds". */
+export const DESIGNS: { [name: string]: Design } = {
+  '5 × 1': { sizes: FIVE, seeds: 1 },
+  '5 × 3': { sizes: FIVE, seeds: 3 },
+  '8 × 3': { sizes: EIGHT, seeds: 3 },
+};
+
+/** Standard deviations of the loss, as shares of it. */
+export const NOISES = [0.005, 0.01, 0.03];
+
+/** One study: a run of each size and seed, with log-normal noise. */
+function study(law: TrueLaw, { sizes, seeds }: Design, noise: number, normal: () => number): Point[] {
+  return sizes.flatMap((params, i) =>
+    Array.from({ length: seeds }, () => ({
+      params,
+      group: `size ${i}`,
+      loss: (law.a * params ** -law.alpha + law.c) * Math.exp(noise * normal()),
+    })),
+  );
+}
+
+/** Shares of the studies of a design. */
+export interface Coverage {
+  /** no law is given */
+  refused: number;
+  /** the law is given without a floor */
+  withoutFloor: number;
+  /** of the laws that are given: the interval of α holds the true one */
+  alpha: number;
+  /** of the laws that are given without a floor: the interval for c = 0 holds the true α */
+  alphaWithoutFloor: number;
+}
+
+/** Fits many studies of one law. */
+export function coverage(law: TrueLaw, design: Design, noise: number, studies: number, normal: () => number): Coverage {
+  const fits = Array.from({ length: studies }, () => fitPowerLaw(study(law, design, noise, normal)));
+  const laws = fits.filter((fit): fit is PowerLawFit => !isRefusal(fit));
+  const power = laws.filter(({ form }) => form === 'power');
+  const holds = (interval: readonly [number, number | null] | null) =>
+    interval !== null && interval[0] <= law.alpha && (interval[1] === null || law.alpha <= interval[1]);
+  const share = (part: number, whole: number) => (whole === 0 ? Number.NaN : part / whole);
+  return {
+    refused: share(studies - laws.length, studies),
+    withoutFloor: share(power.length, laws.length),
+    alpha: share(laws.filter(({ intervals }) => holds(intervals.alpha)).length, laws.length),
+    alphaWithoutFloor: share(power.filter((fit) => holds(fit.alpha_without_floor)).length, power.length),
+  };
+}
+
+/** The share of studies in which one of two architectures with the same law is called better at some size. */
+export function falseClaims(
+  law: TrueLaw,
+  design: Design,
+  noise: number,
+  studies: number,
+  normal: () => number,
+): number {
+  let claims = 0;
+  for (let i = 0; i < studies; i++) {
+    const [a, b] = ['gpt', 'lstm'].map((architecture) => ({
+      tokenizer: 'char',
+      architecture,
+      fit: fitPowerLaw(study(law, design, noise, normal)),
+    }));
+    if (/ is better /.test(compareArchitectures(a, b, 'loss').verdict)) claims++;
+  }
+  return claims / studies;
+}
