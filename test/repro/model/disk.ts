@@ -1,7 +1,5 @@
 /** Reads and changes the real project: its lock, caches, trash and processes. */
 import {
-  appendFileSync,
-  chmodSync,
   existsSync,
   readdirSync,
   readFileSync,
@@ -96,10 +94,10 @@ export function damageObject(root: string, hash: string, isRemoved: boolean): vo
     rmSync(path, { force: true });
     return;
   }
-  chmodSync(path, 0o644);
-  const size = readFileSync(path).length;
-  if (size > 0) writeFileSync(path, 'x'.repeat(size));
-  else appendFileSync(path, 'x');
+  const { length } = readFileSync(path);
+  // A new file: an output may be a hard link to the old one.
+  rmSync(path);
+  writeFileSync(path, 'x'.repeat(Math.max(1, length)));
 }
 
 /** Writes the lock, or removes it. */

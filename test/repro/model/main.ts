@@ -34,7 +34,7 @@ const common = {
   kills: !values['no-kills'],
   keep: values.keep,
 };
-const totals = { pipelines: 0, calls: 0, kills: 0, failures: 0, verdicts: {} as { [verdict: string]: number } };
+const totals = { pipelines: 0, calls: 0, failures: 0, kills: {} as Counts, verdicts: {} as Counts };
 let next = first;
 
 /** Bundles lib/repro as it is now. A later edit does not change the bundle. */
@@ -42,6 +42,15 @@ async function bundle(): Promise<string> {
   const made = new TestProject({});
   made.dispose();
   return made.bundle();
+}
+
+/** Numbers by what they count. */
+interface Counts {
+  [what: string]: number;
+}
+
+function add(sums: Counts, counts: Counts): void {
+  for (const [what, count] of Object.entries(counts)) sums[what] = (sums[what] ?? 0) + count;
 }
 
 /** Takes one seed after the other. */
@@ -53,9 +62,8 @@ async function work(): Promise<void> {
     const report = await runModel(options);
     totals.pipelines++;
     totals.calls += report.calls;
-    totals.kills += report.kills;
-    for (const [verdict, count] of Object.entries(report.verdicts))
-      totals.verdicts[verdict] = (totals.verdicts[verdict] ?? 0) + count;
+    add(totals.kills, report.kills);
+    add(totals.verdicts, report.verdicts);
     if (values.log) console.log(report.log.join('\n'));
     if (report.failure !== undefined) {
       totals.failures++;

@@ -5,7 +5,7 @@
  *   killed call → what is on disk must be between the states before and after the call; the reference takes it over
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -50,7 +50,8 @@ export interface Report {
   /** One line for each step. */
   log: string[];
   calls: number;
-  kills: number;
+  /** How many calls were killed, by command. */
+  kills: { [command: string]: number };
   /** How many stages had each verdict. */
   verdicts: { [verdict: string]: number };
   /** What was wrong; undefined if nothing was. */
@@ -105,9 +106,11 @@ class ModelRun {
   readonly base = realpathSync(mkdtempSync(join(tmpdir(), 'repro-model-')));
   readonly root = join(this.base, 'project');
   readonly remote = join(this.base, 'remote');
-  readonly report: Report = { log: [], calls: 0, kills: 0, verdicts: {} };
+  readonly report: Report = { log: [], calls: 0, kills: {}, verdicts: {} };
   readonly #options: ModelOptions;
   readonly #world: World;
+  /** Whether outputs are hard links to the cache. */
+  readonly #links: boolean;
   /** How long the last call took, in milliseconds: the scale for the moments of kills. */
   #duration = 300;
 
@@ -126,10 +129,19 @@ class ModelRun {
     write(this.#world);
     mkdirSync(this.root);
     tree.toDisk(this.root, new Tree());
+    this.#links = new Random(options.seed, -1).chance(0.2);
+    this.#configure();
+    this.report.log.push(this.#links ? 'outputs are hard links' : 'outputs are copies');
   }
 
   get #reference(): Reference {
     return this.#world.reference;
+  }
+
+  #configure(): void {
+    if (!this.#links) return;
+    mkdirSync(join(this.root, '.repro'), { recursive: true });
+    writeFileSync(join(this.root, '.repro/config.yaml'), 'cache: {type: hardlink}\n');
   }
 
   /** All steps, and at the end a run after which everything must be up to date. */
@@ -170,7 +182,7 @@ class ModelRun {
     this.report.log.push(`${number} ${describe(step)}`);
     switch (step.kind) {
       case 'edit':
-        this.#reference.tree.toDisk(this.root, before!);
+        this.#reference.tree.toDisk(this.root, before!, this.#links);
         if (step.touched !== undefined) touchFile(this.root, step.touched);
         return undefined;
       case 'internal':
@@ -324,6 +336,7 @@ class ModelRun {
     const reference = this.#reference;
     const forgetAll = () => {
       rmSync(join(root, '.repro'), { recursive: true, force: true });
+      this.#configure();
       reference.store = { objects: new Set(), runs: new Map() };
       reference.trash = [];
       reference.marks.clear();
@@ -375,7 +388,10 @@ class ModelRun {
     }
     const ended = await this.#call(args, kill);
     if (ended.exit !== null && ended.exit > (isRefused ? 2 : 1)) this.#fail(`exit code ${ended.exit}`, ended);
-    this.report.kills++;
+    if (ended.exit === null || (kill.victim === 'stage' && ended.stdout.includes('"signal":"SIGKILL"'))) {
+      const what = args[0].startsWith('-') ? 'repro' : args[0];
+      this.report.kills[what] = (this.report.kills[what] ?? 0) + 1;
+    }
     this.#checkHandmade(handmade, ended);
     this.#takeOver(before, after, marks, ended);
     return undefined;

@@ -199,7 +199,17 @@ export class Reference {
     options: RunOptions,
     inputs = this.#inputs(stage),
   ): { state: State; key: string; inputs: Inputs; run?: Block } | undefined {
-    if (stage.frozen) return { state: 'frozen', key: '', inputs: inputs ?? { deps: {}, code: {}, params: {} } };
+    if (stage.frozen) {
+      const none = { key: '', inputs: inputs ?? { deps: {}, code: {}, params: {} } };
+      const recorded = this.lock.get(stage.name);
+      const missing = Object.entries(recorded?.outs ?? {}).filter(
+        ([path, content]) =>
+          stage.outs.some((out) => out.path === path) && !this.tree.has(path) && this.#isCached(content),
+      );
+      // Missing outputs come back, and what is there stays as it is.
+      if (missing.length === 0) return { state: 'frozen', ...none };
+      return { state: 'restorable', ...none, run: { ...recorded!, outs: Object.fromEntries(missing) } };
+    }
     if (inputs === undefined) return undefined;
     const key = keyOf(stage, inputs);
     const outs = new Map(stage.outs.map(({ path }) => [path, this.#contentAt(path)]));
@@ -315,7 +325,7 @@ export class Reference {
     this.touched.set(stage.name, { key, path: stage.checkpoint ?? '' });
     if (run) {
       this.#restore(stage, run);
-      this.#record(stage, key, blockOf(stage, inputs, run.outs!));
+      if (!stage.frozen) this.#record(stage, key, blockOf(stage, inputs, run.outs!));
       return 'restored';
     }
     this.#setAside(stage);

@@ -144,7 +144,7 @@ function sourceText(random: Random, path: string): string {
   if (path.endsWith('part.mjs')) return `console.log(${number});\n`;
   if (path === 'extra.yaml') return `e1: ${number}\ne2: ${random.below(3)}\n`;
   const word = random.weighted([
-    [12, ''],
+    [8, ''],
     [1, ' fail'],
     [1, ' forget'],
   ]);
@@ -407,7 +407,7 @@ function someOptions(random: Random, reference: Reference): { options: RunOption
   if (options.noRunCache) args.push('--no-run-cache');
   options.noCommit = random.chance(0.05);
   if (options.noCommit) args.push('--no-commit');
-  options.pull = reference.remote !== undefined && random.chance(0.1);
+  options.pull = options.targets === undefined && reference.remote !== undefined && random.chance(0.15);
   if (random.chance(0.5)) args.push('-j', String(1 + random.below(4)));
   return { options, args };
 }

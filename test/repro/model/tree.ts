@@ -147,8 +147,12 @@ export class Tree {
     return copy;
   }
 
-  /** Brings a folder of the disk from the state `from` to this one, touching only what differs. */
-  toDisk(root: string, from: Tree): void {
+  /**
+   * Brings a folder of the disk from the state `from` to this one, touching only what differs.
+   *
+   * @param isReplacing whether files are replaced, as most editors do, and not written in place
+   */
+  toDisk(root: string, from: Tree, isReplacing = false): void {
     for (const path of from.paths)
       if (!this.has(path) || this.isFolder(path) !== from.isFolder(path))
         rmSync(join(root, path), { recursive: true, force: true });
@@ -159,6 +163,7 @@ export class Tree {
         const old = from.file(path);
         if (old?.text === node.text && old.executable === node.executable) continue;
         mkdirSync(dirname(join(root, path)), { recursive: true });
+        if (isReplacing) rmSync(join(root, path), { force: true });
         writeFileSync(join(root, path), node.text);
         chmodSync(join(root, path), node.executable ? 0o755 : 0o644);
       }
