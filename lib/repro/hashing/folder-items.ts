@@ -41,28 +41,40 @@ export function itemOf(
     const shown = show(`${absolute.slice(0, -name.length)}${escapedName(notUtf8)}`);
     throw new ReproError(`${shown} has a name that is not UTF-8; rename it, or leave it out in ${IGNORE_FILE}`);
   }
-  const item = { absolute, signature, isLinked: isLink, remember: undefined };
-  const target = isLink ? linkTarget(absolute) : undefined;
-  if (stat === undefined) {
-    if (!isLink) return undefined;
-    if (target !== undefined)
-      return { ...item, key: name, size: 0, executable: false, folder: undefined, link: target };
-    throw new ReproError(`${show(absolute)} is a symbolic link to nothing, with a target that is not UTF-8; remove it`);
-  }
-  const link = target !== undefined && !isBehindLink && !leadsOutside(prefix + name, target) ? target : undefined;
-  const isFolder = link === undefined && stat.isDirectory();
-  if (link === undefined && !isFolder && !stat.isFile()) {
-    const what = `${show(absolute)} is ${describeKind(stat)}, which has no content to compare`;
+  if (stat === undefined && !isLink) return undefined;
+  const link = isLink ? countedTarget(absolute, stat, prefix + name, isBehindLink, show) : undefined;
+  const isFolder = link === undefined && stat!.isDirectory();
+  if (link === undefined && !isFolder && !stat!.isFile()) {
+    const what = `${show(absolute)} is ${describeKind(stat!)}, which has no content to compare`;
     throw new ReproError(`${what}; remove it, or leave it out in ${IGNORE_FILE}`);
   }
+  // One literal for all items: copies with `...` took two seconds for 100,000 files.
   return {
-    ...item,
     key: isFolder ? `${name}/` : name,
-    size: Number(stat.size),
-    executable: isExecutable(stat),
-    folder: isFolder ? folderId(stat) : undefined,
+    absolute,
+    signature,
+    size: stat === undefined ? 0 : Number(stat.size),
+    executable: stat !== undefined && isExecutable(stat),
+    folder: isFolder ? folderId(stat!) : undefined,
+    isLinked: isLink,
     link,
+    remember: undefined,
   };
+}
+
+/** The target of a symbolic link that counts as a link; undefined if it is followed. */
+function countedTarget(
+  absolute: string,
+  stat: BigIntStats | undefined,
+  path: string,
+  isBehindLink: boolean,
+  show: (absolute: string) => string,
+): string | undefined {
+  const target = linkTarget(absolute);
+  if (stat === undefined && target === undefined)
+    throw new ReproError(`${show(absolute)} is a symbolic link to nothing, with a target that is not UTF-8; remove it`);
+  if (target === undefined) return undefined;
+  return stat === undefined || (!isBehindLink && !leadsOutside(path, target)) ? target : undefined;
 }
 
 /** Tells a folder from any other, whatever its path. */
