@@ -293,6 +293,7 @@ stages:
   git(made, 'init', '-q', '-b', 'main');
   git(made, 'add', 'pipeline.yaml', 'params.yaml', 'dvc-like.lock');
   git(made, 'commit', '-q', '-m', 'first, without plots');
+  made.write('plots/.ipynb_checkpoints/ignored.svg', '<svg>ignored</svg>');
   const shown = await made.repro('plots', 'show');
   expect([shown.stdout, shown.stderr]).toEqual([expect.stringMatching(/^2 plots in /), '']);
   expect(plotsPage(made)).not.toMatch(/<svg[^>]*>one/);

@@ -1,9 +1,10 @@
 /** `repro plots show` and `repro plots diff [A] [B]`: writes all plots into one self-contained HTML page. */
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseManifest } from '../../hashing/index.ts';
 import { plural } from '../../messages/index.ts';
 import type { Output } from '../../pipeline/index.ts';
-import { openProject } from '../../planning/index.ts';
+import { openProject, type Project } from '../../planning/index.ts';
 import { openSides, PlotRenderer, plotFigure, plotPage, workspace } from '../../results/index.ts';
 import { printError, printLine } from '../output.ts';
 
@@ -22,12 +23,17 @@ export async function drawPlots(revisions: [string, string | undefined] | undefi
   const figures: string[] = [];
   const outputs = project.pipeline.stages.flatMap(({ outs }) => outs).filter(({ kind }) => kind === 'plot');
   const renderer = new PlotRenderer();
-  for (const output of outputs.flatMap((output) => plotFiles(project.root, output))) {
-    try {
-      const figure = await plotFigure(project.root, output, sides, renderer);
-      if (figure !== undefined) figures.push(figure);
-    } catch (error) {
-      printError(`${output.path} cannot be drawn: ${error instanceof Error ? error.message : error}`);
+  const cannotBeDrawn = ({ path }: Output, error: unknown) =>
+    printError(`${path} cannot be drawn: ${error instanceof Error ? error.message : error}`);
+  for (const output of outputs) {
+    const plots = await plotFiles(project, output).catch((error) => cannotBeDrawn(output, error));
+    for (const plot of plots ?? []) {
+      try {
+        const figure = await plotFigure(project.root, plot, sides, renderer);
+        if (figure !== undefined) figures.push(figure);
+      } catch (error) {
+        cannotBeDrawn(plot, error);
+      }
     }
   }
   renderer.close();
@@ -41,18 +47,23 @@ export async function drawPlots(revisions: [string, string | undefined] | undefi
 /** The file name extensions of plots. If one plot was written in several formats, the first of these is drawn. */
 const EXTENSIONS = ['.vl.json', '.svg', '.png', '.jpg', '.jpeg', '.gif', '.csv', '.tsv', '.json', '.yaml'];
 
-/** The plots of an output: the output itself or, for a folder, each plot in it and below it. */
-function plotFiles(root: string, output: Output): Output[] {
-  if (!statSync(join(root, output.path), { throwIfNoEntry: false })?.isDirectory()) return [output];
+/**
+ * The plots of an output: the output itself or, for a folder, each plot that counts as a part of it.
+ *
+ * @throws ReproError if the folder cannot be read
+ */
+async function plotFiles({ stageInputs }: Project, output: Output): Promise<Output[]> {
+  const manifest = (await stageInputs.scan(output.path))?.manifest;
+  if (manifest === undefined) return [output];
   const plots = new Map<string, string>();
-  const names = readdirSync(join(root, output.path), { recursive: true, encoding: 'utf8' }).sort();
+  const names = parseManifest(manifest)
+    .map(({ path }) => path)
+    .sort();
   const extensionOf = (name: string) => EXTENSIONS.find((extension) => name.endsWith(extension));
   for (const extension of EXTENSIONS)
     for (const name of names.filter((each) => extensionOf(each) === extension)) {
       const plot = name.slice(0, -extension.length);
       if (!plots.has(plot)) plots.set(plot, name);
     }
-  return [...plots.values()]
-    .sort()
-    .map((name) => ({ ...output, path: `${output.path}/${name.replaceAll('\\', '/')}` }));
+  return [...plots.values()].sort().map((name) => ({ ...output, path: `${output.path}/${name}` }));
 }
