@@ -9,7 +9,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { canonical, type Json } from '../documents/index.ts';
 import { type Content, sameContent, statOrUndefined } from '../hashing/index.ts';
 import { describeFailure, type Failure, listNames, ReproError } from '../messages/index.ts';
-import { commandText, type Stage, type StageCommand } from '../pipeline/index.ts';
+import { commandText, type Output, type Stage, type StageCommand } from '../pipeline/index.ts';
 import { alwaysRuns, MissingInputs, type Project, setAside } from '../planning/index.ts';
 import { Command, type CommandResult } from '../processes/index.ts';
 import { LISTED_PARAMS, listedParams } from '../stage-api/index.ts';
@@ -112,13 +112,22 @@ export async function attemptStage(
 
 /** Tells the user which files the stage has made that are not recorded, and marks them as its work. */
 async function noteIgnored(stage: Stage, { project, listen }: AttemptContext): Promise<void> {
-  const ignored: string[] = [];
-  for (const { path, persist } of stage.outs)
-    if (!persist) ignored.push(...(await project.stageInputs.output(path)).ignored);
-  markIgnored(project.root, stage.name, ignored);
-  if (ignored.length === 0) return;
-  const text = `${listNames(ignored)} not recorded: .reproignore or a default pattern leaves ${ignored.length === 1 ? 'it' : 'them'} out`;
-  listen({ event: 'note', stage: stage.name, text });
+  const replaced = stage.outs.filter(({ persist }) => !persist);
+  const { paths, text } = await ignoredIn(project, replaced);
+  markIgnored(project.root, stage.name, paths);
+  if (paths.length > 0) listen({ event: 'note', stage: stage.name, text });
+}
+
+/**
+ * Paths in outputs that are not recorded, because they do not count.
+ *
+ * @returns the paths, and a sentence about them
+ */
+export async function ignoredIn(project: Project, outs: readonly Output[]): Promise<{ paths: string[]; text: string }> {
+  const paths: string[] = [];
+  for (const { path } of outs) paths.push(...(await project.stageInputs.output(path)).ignored);
+  const them = paths.length === 1 ? 'it' : 'them';
+  return { paths, text: `${listNames(paths)} not recorded: .reproignore or a default pattern leaves ${them} out` };
 }
 
 /** Runs the commands in order, up to the first that fails. Returns undefined when all have succeeded. */

@@ -11,7 +11,7 @@
  *   attempt-log.ts  the record of past attempts, their output and durations; log-files.ts: the files of the output
  *   forecast.ts     how long a plan will take
  */
-export { commitStage, missingOutputs, restoreStage } from './attempt.ts';
+export { commitStage, ignoredIn, missingOutputs, restoreStage } from './attempt.ts';
 export { type Attempt, AttemptLog } from './attempt-log.ts';
 export { Capacity, checkFits, defaultJobs } from './capacity.ts';
 export type { Listener, RunEvent } from './events.ts';

@@ -1,7 +1,7 @@
 /**
  * `repro checkout` restores the outputs that the lock lists. `repro commit` records the current outputs in the lock.
  */
-import { commitStage, missingOutputs, restoreStage } from '../../execution/index.ts';
+import { commitStage, ignoredIn, missingOutputs, restoreStage } from '../../execution/index.ts';
 import { sameContent } from '../../hashing/index.ts';
 import { plural, ReproError } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
@@ -84,6 +84,8 @@ export async function commit(targets: readonly string[], options: { force?: bool
         throw error instanceof MissingInputs ? await placeMissing(project, error) : error;
       });
       await commitStage(project, stage, inputs, fingerprintKey(stage, inputs));
+      const { paths, text } = await ignoredIn(project, stage.outs);
+      if (paths.length > 0) printLine(`! ${name}: ${text}`);
       committed++;
     }
     project.lock.flush();
