@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CRASH_ARGUMENTS } from './crash.ts';
 import {
   checkpointMark,
   damageObject,
@@ -389,7 +390,8 @@ class ModelRun {
     const ended = await this.#call(args, kill);
     if (ended.exit !== null && ended.exit > (isRefused ? 2 : 1)) this.#fail(`exit code ${ended.exit}`, ended);
     if (ended.exit === null || (kill.victim === 'stage' && ended.stdout.includes('"signal":"SIGKILL"'))) {
-      const what = args[0].startsWith('-') ? 'repro' : args[0];
+      const call = args[0].startsWith('-') ? 'repro' : args[0];
+      const what = kill.victim === 'write' ? `${call}, at a write` : call;
       this.report.kills[what] = (this.report.kills[what] ?? 0) + 1;
     }
     this.#checkHandmade(handmade, ended);
@@ -575,9 +577,16 @@ class ModelRun {
     const kill = how === 'slow' ? undefined : how;
     this.report.calls++;
     const started = performance.now();
-    const child = spawn(process.execPath, [this.#options.repro, ...args], {
+    const isCrash = kill?.victim === 'write';
+    const child = spawn(process.execPath, [...(isCrash ? CRASH_ARGUMENTS : []), this.#options.repro, ...args], {
       cwd: this.root,
-      env: { ...process.env, CUDA_VISIBLE_DEVICES: '', NO_COLOR: '1', MODEL_PAUSE: how ? '0.03' : '' },
+      env: {
+        ...process.env,
+        CUDA_VISIBLE_DEVICES: '',
+        NO_COLOR: '1',
+        MODEL_PAUSE: how && !isCrash ? '0.03' : '',
+        MODEL_CRASH_AT: String(kill?.writes),
+      },
       detached: kill !== undefined,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -586,9 +595,10 @@ class ModelRun {
     child.stderr.on('data', (chunk) => (stderr += chunk));
     const closed = new Promise<number | null>((done) => child.on('exit', done));
     const flushed = new Promise<void>((done) => child.on('close', () => done()));
-    const timer = kill && setTimeout(() => this.#kill(child.pid!, kill), kill.moment * (this.#duration + 150));
+    const timer =
+      kill && !isCrash && setTimeout(() => this.#kill(child.pid!, kill), kill.moment * (this.#duration + 150));
     const exit = await closed;
-    clearTimeout(timer);
+    clearTimeout(timer || undefined);
     if (kill) {
       // Nothing may be left that still writes.
       while (processesIn(this.root).length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -646,10 +656,13 @@ function listDifferences(should: readonly string[], is: readonly string[]): stri
   return [...missing.map((entry) => `missing: ${entry}`), ...left.map((entry) => `too much: ${entry}`)];
 }
 
+function describeKill({ victim, moment, writes }: Kill): string {
+  return victim === 'write' ? `  (SIGKILL at write ${writes})` : `  (SIGKILL of ${victim} at ${moment.toFixed(2)})`;
+}
+
 /** A step in one line. */
 function describe(step: Step): string {
-  const kill =
-    'kill' in step && step.kill ? `  (SIGKILL of ${step.kill.victim} at ${step.kill.moment.toFixed(2)})` : '';
+  const kill = 'kill' in step && step.kill ? describeKill(step.kill) : '';
   switch (step.kind) {
     case 'edit':
       return step.text;

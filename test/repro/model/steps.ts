@@ -32,8 +32,8 @@ export interface World {
 /** A change of repro's own files that the manual allows, or damage. */
 export type Internal = 'state' | 'everything' | 'lock' | 'old lock' | 'damage' | 'clone';
 
-/** What gets SIGKILL while a call runs. */
-export type Victim = 'repro' | 'group' | 'stage';
+/** What gets SIGKILL while a call runs. `write`: repro, at one of its writes. */
+export type Victim = 'repro' | 'group' | 'stage' | 'write';
 
 /** One step. Edits have been made in memory when they are returned. */
 export type Step =
@@ -52,9 +52,12 @@ export interface SetParam {
   value: Value;
 }
 
-/** When and what to kill. `moment` is a share of the time that the call is expected to take. */
+/** When and what to kill. */
 export interface Kill {
+  /** A share of the time that the call is expected to take. */
   moment: number;
+  /** For `write`: the number of writes before. */
+  writes: number;
   victim: Victim;
 }
 
@@ -341,8 +344,12 @@ function internal(random: Random, world: World): Step {
 
 function call(random: Random, world: World): Step {
   const { reference } = world;
-  const kill: Kill | undefined = random.chance(0.15)
-    ? { moment: random.next() * 1.2, victim: random.pick<Victim>(['repro', 'repro', 'group', 'stage']) }
+  const kill: Kill | undefined = random.chance(0.2)
+    ? {
+        moment: random.next() * 1.2,
+        writes: random.below(random.pick([8, 30, 100])),
+        victim: random.pick<Victim>(['repro', 'group', 'stage', 'write', 'write', 'write']),
+      }
     : undefined;
   const names = reference.stages.map(({ name }) => name);
   const targets = random.chance(0.3) ? [random.pick(names)] : [];
