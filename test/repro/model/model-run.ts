@@ -4,11 +4,11 @@
  *   edit → both   call → the real repro, then the reference → verdicts, files, lock, run cache, objects, trash
  *   killed call → what is on disk must be between the states before and after the call; the reference takes it over
  */
-import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CRASH_ARGUMENTS } from './crash.ts';
+import { Calls, type Ended } from './calls.ts';
+import { describe } from './describe-step.ts';
 import {
   checkpointMark,
   damageObject,
@@ -18,7 +18,6 @@ import {
   lockText,
   masked,
   objectsIn,
-  processesIn,
   recordedRuns,
   removeState,
   setLock,
@@ -28,18 +27,9 @@ import {
 } from './disk.ts';
 import { Random } from './random.ts';
 import { PARAMS, randomRecipes, SOURCES } from './recipes.ts';
-import {
-  alwaysRuns,
-  type Block,
-  json,
-  keyOfBlock,
-  Reference,
-  Refused,
-  type RunOptions,
-  type Store,
-  type Verdict,
-} from './reference.ts';
+import { alwaysRuns, json, Reference, Refused, type RunOptions, type Store, type Verdict } from './reference.ts';
 import { MAKE_SH } from './stages.ts';
+import { stateAfterKill } from './state-after-kill.ts';
 import { type Kill, nextStep, type Step, setParam, type World, write } from './steps.ts';
 import { contentOf, Tree, within } from './tree.ts';
 
@@ -82,12 +72,6 @@ interface Handmade {
   isTrashFreed: boolean;
 }
 
-interface Ended {
-  exit: number | null;
-  stdout: string;
-  stderr: string;
-}
-
 /** Runs the pipeline of a seed. Never throws. */
 export async function runModel(options: ModelOptions): Promise<Report> {
   const run = new ModelRun(options);
@@ -98,6 +82,7 @@ export async function runModel(options: ModelOptions): Promise<Report> {
     report.failure = error instanceof Divergence ? error.message : String((error as Error).stack);
     if (options.keep) report.failure += `\nkept in ${run.root}`;
   }
+  report.calls = run.calls;
   if (!(options.keep && report.failure))
     rmSync(run.base, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   return report;
@@ -112,11 +97,11 @@ class ModelRun {
   readonly #world: World;
   /** Whether outputs are hard links to the cache. */
   readonly #links: boolean;
-  /** How long the last call took, in milliseconds: the scale for the moments of kills. */
-  #duration = 300;
+  readonly #calls: Calls;
 
   constructor(options: ModelOptions) {
     this.#options = options;
+    this.#calls = new Calls(options.repro, this.root);
     const tree = new Tree();
     const written = {
       recipes: randomRecipes(new Random(options.seed)),
@@ -137,6 +122,11 @@ class ModelRun {
 
   get #reference(): Reference {
     return this.#world.reference;
+  }
+
+  /** How often repro was called. */
+  get calls(): number {
+    return this.#calls.count;
   }
 
   #configure(): void {
@@ -173,7 +163,7 @@ class ModelRun {
     this.#compare('the trees before and after a second repro', before.tree.differences(workspace(this.root)));
     const left = readdirSync(this.root).filter((name) => LEFTOVER.test(name));
     this.#compare('files of killed calls', left);
-    const { stdout } = await this.#call(['-k']);
+    const { stdout } = await this.#calls.call(['-k']);
     if (!stdout.includes('everything is up to date')) this.#fail(`a third repro says ${stdout}`);
   }
 
@@ -230,7 +220,7 @@ class ModelRun {
   async #repro(step: Extract<Step, { kind: 'repro' }>): Promise<Map<string, Verdict> | undefined> {
     const { options, set } = step;
     const handmade = this.#handmade();
-    const ended = await this.#call(this.#reproArgs(step));
+    const ended = await this.#calls.call(this.#reproArgs(step));
     if (set) setParam(this.#world, set.key, set.value);
     const verdicts = verdictsIn(ended.stdout);
     let expected: Map<string, Verdict>;
@@ -261,7 +251,10 @@ class ModelRun {
   /** Two calls at once make the same as one, and each stage is run by one of them. */
   async #twoAtOnce({ options, args }: Extract<Step, { kind: 'two at once' }>): Promise<undefined> {
     const handmade = this.#handmade();
-    const both = await Promise.all([this.#call(['--json', ...args], 'slow'), this.#call(['--json', ...args], 'slow')]);
+    const both = await Promise.all([
+      this.#calls.call(['--json', ...args], 'slow'),
+      this.#calls.call(['--json', ...args], 'slow'),
+    ]);
     const [one, other] = both.map(({ stdout }) => verdictsIn(stdout));
     const ended = {
       exit: null,
@@ -295,7 +288,7 @@ class ModelRun {
 
   async #status({ kind, options, args, set }: Extract<Step, { kind: 'status' | 'dry' }>): Promise<undefined> {
     const handmade = this.#handmade();
-    const ended = await this.#call(kind === 'dry' ? ['--dry', '--json', ...args] : ['status', '--json', ...args]);
+    const ended = await this.#calls.call(kind === 'dry' ? ['--dry', '--json', ...args] : ['status', '--json', ...args]);
     // A dry run changes nothing, not even the run cache's damaged entries.
     const reference = kind === 'dry' ? this.#reference.copy() : this.#reference;
     if (set) {
@@ -320,7 +313,7 @@ class ModelRun {
   /** `apply` returns whether the exit code is 0, or nothing if it always is. */
   async #other(args: string[], apply: (reference: Reference) => boolean | undefined | undefined): Promise<undefined> {
     const handmade = this.#handmade(args[0] === 'gc');
-    const ended = await this.#call(args);
+    const ended = await this.#calls.call(args);
     this.#reference.seen = this.#lookAround();
     try {
       this.#checkExit(ended, apply(this.#reference) === false ? 1 : 0);
@@ -387,7 +380,7 @@ class ModelRun {
       if (!(error instanceof Refused)) throw error;
       isRefused = true;
     }
-    const ended = await this.#call(args, kill);
+    const ended = await this.#calls.call(args, kill);
     if (ended.exit !== null && ended.exit > (isRefused ? 2 : 1)) this.#fail(`exit code ${ended.exit}`, ended);
     if (ended.exit === null || (kill.victim === 'stage' && ended.stdout.includes('"signal":"SIGKILL"'))) {
       const call = args[0].startsWith('-') ? 'repro' : args[0];
@@ -395,75 +388,10 @@ class ModelRun {
       this.report.kills[what] = (this.report.kills[what] ?? 0) + 1;
     }
     this.#checkHandmade(handmade, ended);
-    this.#takeOver(before, after, marks, ended);
+    const { state, problems } = stateAfterKill(before, after, { root: this.root, remote: this.remote, marks });
+    this.#world.reference = state;
+    this.#compare('the state after a kill', problems, ended);
     return undefined;
-  }
-
-  /** Checks that the disk is between two states, and makes the reference equal to it. */
-  #takeOver(before: Reference, after: Reference, marks: ReadonlyMap<string, string | undefined>, ended: Ended): void {
-    const { root } = this;
-    const real = before.copy();
-    real.tree = workspace(root);
-    const problems: string[] = [];
-    // Only what the stages make, and what a call removes, may differ.
-    const made = new Set<string>();
-    for (const { name, outs, checkpoint } of before.stages) {
-      const isTouched = json(before.lock.get(name)) !== json(after.lock.get(name)) || after.touched.has(name);
-      if (isTouched)
-        for (const path of [...outs.map((out) => out.path), ...(checkpoint ? [checkpoint] : [])]) made.add(path);
-    }
-    for (const path of new Set([...before.tree.paths, ...real.tree.paths, ...after.tree.paths])) {
-      if ([...made].some((out) => within(out, path))) continue;
-      const [was, is, will] = [before, real, after].map(({ tree }) =>
-        json(tree.isFolder(path) ? 'folder' : (tree.file(path) ?? null)),
-      );
-      // A folder above an output may be there already.
-      if (is === was || is === will || (is === '"folder"' && [...made].some((out) => within(path, out)))) continue;
-      problems.push(`${path} is ${is}, but was ${was} and should become ${will}`);
-    }
-    const known = (blocks: Iterable<Block>) => new Map([...blocks].map((block) => [masked(block), block]));
-    const blocks = lockBlocks(root);
-    real.lock = new Map();
-    for (const name of new Set([...blocks.keys(), ...before.lock.keys(), ...after.lock.keys()])) {
-      const allowed = [before.lock.get(name), after.lock.get(name)];
-      const found = blocks.get(name);
-      const match = allowed.find((block) => (block && masked(block)) === (found && masked(found)));
-      if (match !== undefined) real.lock.set(name, match);
-      else if (found !== undefined || !allowed.includes(undefined))
-        problems.push(
-          `the lock's block of ${name} is ${json(found)}, but was or should become ${allowed.map(json).join(' or ')}`,
-        );
-    }
-    const takeStore = (folder: string, objects: string, was: Store, will: Store): Store => {
-      const store: Store = { objects: new Set(), runs: new Map() };
-      const allowed = known([...was.runs.values(), ...will.runs.values()]);
-      for (const run of recordedRuns(folder)) {
-        const match = allowed.get(masked(run));
-        if (match === undefined) problems.push(`the recorded run ${json(run)} is neither old nor new`);
-        else store.runs.set(keyOfBlock(match), match);
-      }
-      for (const [hash, isWhole] of objectsIn(join(folder, objects)))
-        if (isWhole && real.knows(hash)) store.objects.add(hash);
-      // The hashes of modules are repro's own: what was there counts as there.
-      for (const hash of [...was.objects, ...will.objects]) if (hash.startsWith('code')) store.objects.add(hash);
-      for (const hash of was.objects)
-        if (will.objects.has(hash) && !store.objects.has(hash)) problems.push(`the object ${hash} is gone`);
-      return store;
-    };
-    real.store = takeStore(join(root, '.repro'), 'cache/sha256', before.store, after.store);
-    if (before.remote || after.remote)
-      real.remote = takeStore(this.remote, 'sha256', before.remote ?? emptyStore(), after.remote ?? emptyStore());
-    real.trash = trashOf(root);
-    // What an attempt left that repro may not have recorded.
-    for (const path of made) real.uncertain.add(path);
-    for (const { name, checkpoint } of before.stages) {
-      const mark = checkpointMark(root, name);
-      if (mark === undefined) real.checkpoints.delete(name);
-      else if (mark !== marks.get(name))
-        real.checkpoints.set(name, after.touched.get(name) ?? { key: '', path: checkpoint! });
-    }
-    this.#world.reference = real;
-    if (problems.length > 0) this.#compare('the state after a kill', problems, ended);
   }
 
   // Comparing.
@@ -569,59 +497,6 @@ class ModelRun {
     const output = ended === undefined ? '' : `\nstdout: ${ended.stdout}\nstderr: ${ended.stderr}`;
     throw new Divergence(message + output);
   }
-
-  // Processes.
-
-  /** `how`: whether to kill it, or only to let its commands take a while. */
-  async #call(args: string[], how?: Kill | 'slow'): Promise<Ended> {
-    const kill = how === 'slow' ? undefined : how;
-    this.report.calls++;
-    const started = performance.now();
-    const isCrash = kill?.victim === 'write';
-    const child = spawn(process.execPath, [...(isCrash ? CRASH_ARGUMENTS : []), this.#options.repro, ...args], {
-      cwd: this.root,
-      env: {
-        ...process.env,
-        CUDA_VISIBLE_DEVICES: '',
-        NO_COLOR: '1',
-        MODEL_PAUSE: how && !isCrash ? '0.03' : '',
-        MODEL_CRASH_AT: String(kill?.writes),
-      },
-      detached: kill !== undefined,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (chunk) => (stdout += chunk));
-    child.stderr.on('data', (chunk) => (stderr += chunk));
-    const closed = new Promise<number | null>((done) => child.on('exit', done));
-    const flushed = new Promise<void>((done) => child.on('close', () => done()));
-    const timer =
-      kill && !isCrash && setTimeout(() => this.#kill(child.pid!, kill), kill.moment * (this.#duration + 150));
-    const exit = await closed;
-    clearTimeout(timer || undefined);
-    if (kill) {
-      // Nothing may be left that still writes.
-      while (processesIn(this.root).length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
-      child.stdout.destroy();
-      child.stderr.destroy();
-    } else {
-      await flushed;
-      this.#duration = performance.now() - started;
-    }
-    return { exit, stdout, stderr };
-  }
-
-  #kill(repro: number, { victim }: Kill): void {
-    try {
-      if (victim === 'repro') process.kill(repro, 'SIGKILL');
-      else if (victim === 'group') process.kill(-repro, 'SIGKILL');
-      else for (const pid of processesIn(this.root)) if (pid !== repro) process.kill(pid, 'SIGKILL');
-    } catch {} // It has ended already.
-  }
-}
-
-function emptyStore(): Store {
-  return { objects: new Set(), runs: new Map() };
 }
 
 /** The verdicts in the output of `repro --json`. */
@@ -661,7 +536,7 @@ function describeKill({ victim, moment, writes }: Kill): string {
 }
 
 /** A step in one line. */
-function describe(step: Step): string {
+function _describe(step: Step): string {
   const kill = 'kill' in step && step.kill ? describeKill(step.kill) : '';
   switch (step.kind) {
     case 'edit':
