@@ -15,10 +15,10 @@ export function checkConfig(config: ModelConfig): void {
       for (const key of ['block', 'layers', 'width', 'heads'] as const) checkPositive(key, config[key]);
       checkDropout(config.dropout);
       if (typeof config.bias !== 'boolean')
-        throw new ModelError(`bias is ${describe(config.bias)}; it must be true or false`, 'bias');
+        throw new ModelError(`bias is ${describeSetting(config.bias)}; it must be true or false`, 'bias');
       if ('state' in config)
         throw new ModelError(
-          `state is ${describe(config.state)}; only an LSTM has a state to carry or reset, a GPT sees its window alone`,
+          `state is ${describeSetting(config.state)}; only an LSTM has a state to carry or reset, a GPT sees its window alone`,
           'state',
         );
       checkHeads(config.width, config.heads);
@@ -28,11 +28,14 @@ export function checkConfig(config: ModelConfig): void {
       for (const key of ['block', 'layers', 'width', 'embedding'] as const) checkPositive(key, config[key]);
       checkDropout(config.dropout);
       if (!['reset', 'carried', undefined].includes(config.state))
-        throw new ModelError(`state is ${describe(config.state)}; it must be "reset" or "carried"`, 'state');
+        throw new ModelError(`state is ${describeSetting(config.state)}; it must be "reset" or "carried"`, 'state');
       return;
     default: {
       const { architecture } = config satisfies never as { architecture: unknown };
-      throw new ModelError(`architecture is ${describe(architecture)}; it must be "gpt" or "lstm"`, 'architecture');
+      throw new ModelError(
+        `architecture is ${describeSetting(architecture)}; it must be "gpt" or "lstm"`,
+        'architecture',
+      );
     }
   }
 }
@@ -42,7 +45,7 @@ const LIMITS = { layers: 2 ** 12, other: 2 ** 24 };
 
 function checkPositive(key: string, value: unknown): void {
   if (!Number.isSafeInteger(value) || (value as number) < 1)
-    throw new ModelError(`${key} is ${describe(value)}; it must be a whole number of at least 1`, key);
+    throw new ModelError(`${key} is ${describeSetting(value)}; it must be a whole number of at least 1`, key);
   const limit = key === 'layers' ? LIMITS.layers : LIMITS.other;
   if ((value as number) > limit) throw new ModelError(`${key} is ${value}; it must be at most ${limit}`, key);
 }
@@ -59,7 +62,7 @@ function checkVocabulary(size: unknown): void {
 function checkDropout(value: unknown): void {
   if (typeof value !== 'number' || !(value >= 0 && value < 1))
     throw new ModelError(
-      `dropout is ${describe(value)}; it must be a probability of at least 0 and below 1`,
+      `dropout is ${describeSetting(value)}; it must be a probability of at least 0 and below 1`,
       'dropout',
     );
 }
@@ -77,6 +80,10 @@ function checkHeads(width: number, heads: number): void {
   );
 }
 
-function describe(value: unknown): string {
-  return value === undefined ? 'missing' : typeof value === 'string' ? JSON.stringify(value) : String(value);
+/** A value of a setting for an error. It may be anything that JSON holds, of any size. */
+export function describeSetting(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 100));
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' && value !== null ? 'a mapping' : String(value);
 }

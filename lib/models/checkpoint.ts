@@ -8,14 +8,17 @@
  * transformers opens a GPT as a GPT2LMHeadModel. If the GPT has no biases, transformers warns that they are missing and
  * uses zeros. An LSTM has the parameter names of torch.nn.LSTM, and a model_type that transformers does not know.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkConfig } from './check-config.ts';
+import { checkConfig, describeSetting } from './check-config.ts';
 import { ModelError } from './errors.ts';
 import { fromHuggingFace, toHuggingFace, withProjectNames } from './hugging-face.ts';
 import type { ModelConfig, Tensor, Weights } from './model-config.ts';
-import { parameters } from './parameters.ts';
+import { elementCount, parameters } from './parameters.ts';
 import { readSafetensors, writeAtomically, writeSafetensors } from './safetensors.ts';
+
+/** Those of transformers have a few kB. */
+const MAX_CONFIG_BYTES = 2 ** 20;
 
 /** AdamW's state. With it and the weights, training continues with the same bits. */
 export interface OptimizerState {
@@ -76,15 +79,28 @@ export async function saveCheckpoint(dir: string, checkpoint: Checkpoint): Promi
 export async function loadCheckpoint(dir: string): Promise<Checkpoint> {
   const config = await readConfig(dir);
   const file = join(dir, 'model.safetensors');
-  const model = await readSafetensors(file).catch((error) => rethrow(error, dir));
+  const model = await readSafetensors(file, (shapes) => {
+    arrange(withProjectNames(asTensors(shapes), config), config, file);
+  }).catch((error) => rethrow(error, dir));
   const weights = arrange(withProjectNames(model.tensors, config), config, file);
 
   const optimizerFile = join(dir, 'optimizer.safetensors');
-  const saved = await readSafetensors(optimizerFile).catch((error) => {
+  const parts = parameters(config).map(({ shape }) => elementCount(shape));
+  const largest = 2 * parts.reduce((sum, count) => sum + count, 0);
+  const saved = await readSafetensors(optimizerFile, (shapes) => {
+    const moments = [...shapes].filter(([name]) => name !== 'state');
+    const numbers = moments.reduce((sum, [, shape]) => sum + elementCount(shape), 0);
+    if (numbers > largest)
+      throw new ModelError(`${optimizerFile}: has ${numbers} numbers; the configuration needs ${largest}`);
+  }).catch((error) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (!saved) return { config, weights };
+  if (!saved) {
+    // While a model is trained, its next step may still find that it has diverged.
+    checkFinite(weights, file);
+    return { config, weights };
+  }
   if (saved.metadata.step !== model.metadata.step)
     throw new ModelError(
       `${dir} mixes two checkpoints: its optimizer is of step ${saved.metadata.step}, its model of step ${model.metadata.step ?? '(none)'}`,
@@ -121,8 +137,25 @@ function progressOf({ progress }: Record<string, string>, file: string): unknown
   }
 }
 
+/** Tensors without values, to compare shapes. */
+function asTensors(shapes: Map<string, number[]>): Weights {
+  return new Map([...shapes].map(([name, shape]) => [name, { shape, data: new Float32Array(0) }]));
+}
+
+/** @throws ModelError if a weight is NaN or infinite */
+function checkFinite(weights: Weights, file: string): void {
+  for (const [name, { data }] of weights) {
+    const wrong = data.findIndex((value) => !Number.isFinite(value));
+    if (wrong >= 0)
+      throw new ModelError(`${file}: ${name} has the value ${data[wrong]}; the weights of a model are finite numbers`);
+  }
+}
+
 async function readConfig(dir: string): Promise<ModelConfig> {
   const file = join(dir, 'config.json');
+  const { size } = await stat(file).catch((error) => rethrow(error, dir));
+  if (size > MAX_CONFIG_BYTES)
+    throw new ModelError(`${file} has ${size} bytes; the configuration of a model has at most ${MAX_CONFIG_BYTES}`);
   const text = await readFile(file, 'utf8').catch((error) => rethrow(error, dir));
   let json: Record<string, unknown>;
   try {
@@ -130,9 +163,9 @@ async function readConfig(dir: string): Promise<ModelConfig> {
   } catch (error) {
     throw new ModelError(`${file} is not JSON: ${(error as Error).message}`);
   }
-  if (typeof json !== 'object' || json === null)
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw new ModelError(
-      `${file} is ${JSON.stringify(json)}; it must be a mapping of settings, with model_type among them`,
+      `${file} is ${describeSetting(json)}; it must be a mapping of settings, with model_type among them`,
     );
   const config = fromHuggingFace(json, file);
   try {
@@ -168,6 +201,7 @@ function arrange(tensors: Weights, config: ModelConfig, origin: string): Weights
     arranged.set(name, tensor);
   }
   for (const name of tensors.keys())
-    if (!arranged.has(name)) throw new ModelError(`${origin}: ${name} is not a parameter of this configuration`);
+    if (!arranged.has(name))
+      throw new ModelError(`${origin}: ${name.slice(0, 100)} is not a parameter of this configuration`);
   return arranged;
 }

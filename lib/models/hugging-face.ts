@@ -3,6 +3,7 @@
  * transformers has no LSTM, so an LSTM's config.json follows its style.
  */
 
+import { describeSetting } from './check-config.ts';
 import { ModelError } from './errors.ts';
 import type { GptConfig, LstmConfig, ModelConfig, Weights } from './model-config.ts';
 
@@ -41,7 +42,7 @@ export function fromHuggingFace(json: Json, file: string): ModelConfig {
   if (known) return known.read(json, file);
   const types = Object.values(FORMATS).map(({ modelType }) => `"${modelType}"`);
   throw new ModelError(
-    `${file}: model_type is ${JSON.stringify(json.model_type) ?? 'missing'}; it must be ${types.join(' or ')}`,
+    `${file}: model_type is ${describeSetting(json.model_type)}; it must be ${types.join(' or ')}`,
     'model_type',
   );
 }
@@ -85,7 +86,7 @@ function readGpt(json: Json, file: string): GptConfig {
   for (const [key, value] of Object.entries(fixed))
     if ((json[key] ?? value) !== value)
       throw new ModelError(
-        `${file}: ${key} is ${JSON.stringify(json[key])}; only ${JSON.stringify(value)} is supported`,
+        `${file}: ${key} is ${describeSetting(json[key])}; only ${JSON.stringify(value)} is supported`,
         key,
       );
   return {

@@ -11,16 +11,7 @@ import { basename } from 'node:path';
 import { ModelError } from './errors.ts';
 import type { Weights } from './model-config.ts';
 import { elementCount } from './parameters.ts';
-
-/** The header's entry for a tensor; offsets count from the end of the header. */
-interface Entry {
-  dtype: string;
-  shape: number[];
-  data_offsets: [number, number];
-}
-
-/** The longest header that the format allows, in bytes. */
-const MAX_HEADER_BYTES = 100_000_000;
+import { type Entry, HeaderProblem, MAX_HEADER_BYTES, parseHeader } from './safetensors-header.ts';
 
 /**
  * Writes tensors to a file, in the order of the map. The file is replaced atomically.
@@ -72,12 +63,17 @@ export async function writeAtomically(file: string, write: (handle: FileHandle) 
 /**
  * Reads all tensors of a file.
  *
+ * @param checkShapes called with the shape of each tensor before any value is read; it throws if they are not wanted
  * @throws ModelError if it is not a safetensors file, is cut short, or has values that are not float32
  */
-export async function readSafetensors(file: string): Promise<{ tensors: Weights; metadata: Record<string, string> }> {
+export async function readSafetensors(
+  file: string,
+  checkShapes: (shapes: Map<string, number[]>) => void = () => {},
+): Promise<{ tensors: Weights; metadata: Record<string, string> }> {
   const handle = await open(file, 'r');
   try {
-    const { size } = await handle.stat();
+    const stats = await handle.stat();
+    const { size } = stats;
     const name = basename(file);
     const notSafetensors = (why: string) => new ModelError(`${file} is not a safetensors file: ${why}`);
     const cut = (needed: number) =>
@@ -85,28 +81,26 @@ export async function readSafetensors(file: string): Promise<{ tensors: Weights;
         `${file} is cut short: it has ${size} of ${needed} bytes; ${name} has to be written or copied again`,
       );
 
+    if (!stats.isFile()) throw notSafetensors('it is not a file');
     if (size < 8) throw notSafetensors(`it has ${size} bytes`);
     const lengthBytes = Buffer.alloc(8);
     await readFully(handle, lengthBytes, 0);
     const headerLength = lengthBytes.readBigUInt64LE();
-    if (headerLength > MAX_HEADER_BYTES) throw notSafetensors(`its first 8 bytes are not the length of a header`);
+    if (headerLength > MAX_HEADER_BYTES)
+      throw notSafetensors(
+        `its first 8 bytes are not the length of a header, or it has ${headerLength} bytes, more than the ${MAX_HEADER_BYTES} that are read`,
+      );
     const start = 8 + Number(headerLength);
     if (start > size) throw cut(start);
     const headerBytes = Buffer.alloc(Number(headerLength));
     await readFully(handle, headerBytes, 8);
-    const { __metadata__: metadata = {}, ...entries } = parseHeader(headerBytes, notSafetensors);
-
-    let end = start;
-    for (const [tensor, entry] of Object.entries(entries)) {
-      const problem = problemOf(entry as Entry);
-      if (problem) throw new ModelError(`${file}: ${tensor} ${problem}`);
-      end = Math.max(end, start + (entry as Entry).data_offsets[1]);
-    }
-    if (end > size) throw cut(end);
-    if (end < size) throw notSafetensors(`${size - end} bytes belong to no tensor`);
+    const { entries, end, metadata } = readHeader(headerBytes, file, notSafetensors);
+    if (start + end > size) throw cut(start + end);
+    if (start + end < size) throw notSafetensors(`${size - start - end} bytes belong to no tensor`);
+    checkShapes(new Map(entries.map(([tensor, { shape }]) => [tensor, shape])));
 
     const tensors: Weights = new Map();
-    for (const [tensor, { shape, data_offsets }] of Object.entries(entries as Record<string, Entry>)) {
+    for (const [tensor, { shape, data_offsets }] of entries) {
       const data = new Float32Array(elementCount(shape));
       await readFully(handle, new Uint8Array(data.buffer), start + data_offsets[0]);
       tensors.set(tensor, { shape, data });
@@ -117,22 +111,14 @@ export async function readSafetensors(file: string): Promise<{ tensors: Weights;
   }
 }
 
-function parseHeader(bytes: Buffer, notSafetensors: (why: string) => Error): Record<string, unknown> {
+function readHeader(bytes: Buffer, file: string, notSafetensors: (why: string) => Error) {
   try {
-    const header = JSON.parse(bytes.toString('utf8'));
-    if (typeof header === 'object' && header !== null && !Array.isArray(header)) return header;
-  } catch {}
-  throw notSafetensors('its header is not a JSON object');
-}
-
-function problemOf(entry: Entry): string | undefined {
-  const { dtype, shape, data_offsets: offsets } = entry ?? {};
-  const whole = (list: unknown) => Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
-  if (dtype !== 'F32') return `has numbers of type ${dtype}; only F32 is read: convert it first`;
-  if (!whole(shape) || !whole(offsets) || offsets.length !== 2) return 'has no proper shape and offsets';
-  if (offsets[1] - offsets[0] !== 4 * elementCount(shape))
-    return `has ${offsets[1] - offsets[0]} bytes, but its shape [${shape}] needs ${4 * elementCount(shape)}`;
-  return undefined;
+    return parseHeader(bytes);
+  } catch (error) {
+    if (!(error instanceof HeaderProblem)) throw error;
+    if (error.tensor === undefined) throw notSafetensors(error.message);
+    throw new ModelError(`${file}: ${error.tensor} ${error.message}`);
+  }
 }
 
 async function readFully(handle: FileHandle, into: Uint8Array, position: number): Promise<void> {

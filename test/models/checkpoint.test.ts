@@ -187,6 +187,93 @@ describe('a damaged or foreign checkpoint is refused, and the error names the pr
   });
 });
 
+describe('a hostile checkpoint is refused in one sentence, before memory is allocated for its values:', () => {
+  const model = () => join(dir, 'model.safetensors');
+  /** Writes a file of a header and `bytes` zeros, which take no space on the disk. */
+  const write = async (header: string | Buffer, bytes = 0) => {
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    await writeFile(model(), Buffer.concat([length, Buffer.from(header)]));
+    await truncate(model(), 8 + header.length + bytes);
+  };
+  const refusal = async (message: RegExp) => {
+    const before = process.resourceUsage().maxRSS;
+    const error = await loadCheckpoint(dir).catch((caught) => caught);
+    expect(error).toBeInstanceOf(ModelError);
+    expect(error.message).toMatch(message);
+    expect(error.message.length).toBeLessThan(600);
+    expect(process.resourceUsage().maxRSS - before, 'kB more at the peak').toBeLessThan(200_000);
+  };
+  const entry = (shape: number[], from: number, to: number) => ({ dtype: 'F32', shape, data_offsets: [from, to] });
+  beforeEach(() => saveCheckpoint(dir, { config: gpt, weights: initialWeights(gpt, 1) }));
+
+  test('tensors that lie over each other or leave gaps, in a file that they fill', async () => {
+    const n = 25_000_000;
+    const all = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`t${i}`, entry([n], 0, 4 * n)]));
+    await write(JSON.stringify(all), 4 * n);
+    await refusal(/model.safetensors: t1 lies over another tensor/);
+    await write(JSON.stringify({ a: entry([1], 0, 4), b: entry([1], 8, 12) }), 12);
+    await refusal(/b lies behind 4 bytes that belong to no tensor/);
+    await write(JSON.stringify({ a: entry([1], 0, 4) }), 8);
+    await refusal(/4 bytes belong to no tensor/);
+  });
+
+  test('headers of absurd sizes and structures', async () => {
+    await writeFile(model(), Buffer.from('ffffffffffffff7f7b7d', 'hex'));
+    await refusal(/its first 8 bytes are not the length of a header, or it has 9223372036854775807 bytes/);
+    await write('['.repeat(16_000_000));
+    await refusal(/its header has another structure/);
+    await write(`{"a":[${'[],'.repeat(4_000_000)}[]]}`);
+    await refusal(/its header has another structure/);
+    await write(`{"a":${JSON.stringify(entry([1], 0, 4))},"a":${JSON.stringify(entry([1], 4, 8))}}`, 8);
+    await refusal(/its header has the same key twice/);
+    await write(JSON.stringify({ a: entry([...Array(1_000_000).fill(1)], 0, 4) }), 4);
+    await refusal(/a has 1000000 axes; at most 8 are read/);
+    await write(JSON.stringify({ a: entry([2 ** 53 - 1, 2 ** 53 - 1], 0, 4) }), 4);
+    await refusal(/a has 4 bytes, but its shape/);
+    await write(JSON.stringify({ __metadata__: { step: 1 } }));
+    await refusal(/__metadata__ in its header is not a mapping of texts/);
+    await write(`{"__proto__":${JSON.stringify(entry([1], 0, 4))}}`, 4);
+    await refusal(/transformer.wte.weight is missing/);
+  });
+
+  test('tensors that the configuration does not have, however large they are', async () => {
+    const n = 25_000_000;
+    await write(JSON.stringify({ [`x${'y'.repeat(10_000)}`]: entry([n], 0, 4 * n) }), 4 * n);
+    await refusal(/transformer.wte.weight is missing, but the configuration needs it/);
+  });
+
+  test('weights that are NaN or infinite', async () => {
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const weights = initialWeights(gpt, 1);
+      weights.get('transformer.ln_f.weight')!.data[1] = value;
+      await writeSafetensors(model(), weights);
+      await refusal(new RegExp(`transformer.ln_f.weight has the value ${value}; the weights of a model are finite`));
+    }
+  });
+
+  test('configurations with absurd values', async () => {
+    const file = join(dir, 'config.json');
+    const json = JSON.parse(await readFile(file, 'utf8'));
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+    for (const [text, message] of [
+      [
+        JSON.stringify({ ...json, n_layer: 4096, n_embd: 2 ** 24, n_head: 1 }),
+        /has the shape \[10,4\]; the configuration/,
+      ],
+      [JSON.stringify({ ...json, vocab_size: 2 ** 24 }), /has the shape \[10,4\]; the configuration/],
+      [JSON.stringify({ ...json, n_layer: 1e300 }), /layers is 1e\+300; it must be/],
+      [JSON.stringify({ ...json, n_embd: 'x'.repeat(10_000) }), /width is "x{100}"; it must be/],
+      [JSON.stringify(json).replace('"gpt2"', deep), /model_type is a list; it must be "gpt2"/],
+      [JSON.stringify(json).replace('"n_layer":1', `"n_layer":${deep}`), /layers is a list; it must be/],
+      [' '.repeat(2 ** 20 + 1), /has 1048577 bytes; the configuration of a model has at most/],
+    ] as const) {
+      await writeFile(file, text);
+      await refusal(message);
+    }
+  });
+});
+
 describe('a safetensors file', () => {
   test('is a length, a JSON header padded to 8 bytes, and the values in order', async () => {
     const file = join(dir, 'x.safetensors');
