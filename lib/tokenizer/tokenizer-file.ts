@@ -7,12 +7,16 @@
  * @see https://huggingface.co/docs/tokenizers/api/tokenizer, and for the fields huggingface/tokenizers,
  *   tokenizers/src/tokenizer/serialization.rs
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { TokenizerError } from './errors.ts';
 
 /** Ids have at most 20 bits. */
 const MAX_ID = 0xfffff;
+/** The file of a million tokens has about 60 MB. Parsed JSON takes many times the memory of its text. */
+const MAX_FILE_BYTES = 128 * 2 ** 20;
+/** Tokens in errors are cut to this length. */
+const SHOWN = 100;
 
 /** A special, or another token that programs look for before they tokenize. */
 export interface AddedToken {
@@ -53,8 +57,12 @@ export interface PreTokenizerEntry {
 export function readTokenizerFile(file: string): TokenizerFile {
   let text: string;
   try {
+    const { size } = statSync(file);
+    if (size > MAX_FILE_BYTES)
+      throw new TokenizerError(`${file}: has ${size} bytes, more than the ${MAX_FILE_BYTES} that are read`);
     text = readFileSync(file, 'utf8');
   } catch (error) {
+    if (error instanceof TokenizerError) throw error;
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new TokenizerError(
       missing ? `${file}: no such file` : `${file}: cannot be read (${(error as Error).message})`,
@@ -75,9 +83,9 @@ export function readTokenizerFile(file: string): TokenizerFile {
   const ids = Object.values(vocab);
   if (ids.length === 0) throw new TokenizerError(`${file}: model.vocab is empty`);
   for (const [token, id] of Object.entries(vocab)) {
-    if (!Number.isInteger(id) || id < 0 || id > MAX_ID) {
+    if (!isId(id)) {
       throw new TokenizerError(
-        `${file}: model.vocab gives ${JSON.stringify(token)} the id ${id}; ids are integers from 0 to ${MAX_ID}`,
+        `${file}: model.vocab gives ${JSON.stringify(token.slice(0, SHOWN))} ${typeof id === 'number' ? `the id ${id}` : 'an id that is not a number'}; ids are integers from 0 to ${MAX_ID}`,
       );
     }
   }
@@ -85,11 +93,27 @@ export function readTokenizerFile(file: string): TokenizerFile {
   json.added_tokens ??= [];
   if (
     !Array.isArray(json.added_tokens) ||
-    json.added_tokens.some((t) => !Number.isInteger(t?.id) || typeof t.content !== 'string')
+    json.added_tokens.some((t) => !isId(t?.id) || typeof t.content !== 'string')
   ) {
-    throw new TokenizerError(`${file}: added_tokens is not a list of {id, content}`);
+    throw new TokenizerError(
+      `${file}: added_tokens is not a list of {id, content}, with integers from 0 to ${MAX_ID} as ids`,
+    );
   }
+  const { merges } = json.model;
+  if (merges !== undefined && !(Array.isArray(merges) && merges.every(isMerge)))
+    throw new TokenizerError(`${file}: model.merges is not a list of "left right" or [left, right]`);
+  if (json.pre_tokenizer?.pretokenizers !== undefined && !Array.isArray(json.pre_tokenizer.pretokenizers))
+    throw new TokenizerError(`${file}: pre_tokenizer.pretokenizers is not a list`);
   return json;
+}
+
+function isId(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_ID;
+}
+
+function isMerge(value: unknown): boolean {
+  if (typeof value === 'string') return true;
+  return Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === 'string');
 }
 
 /** Makes the entry of `added_tokens` for a special. */

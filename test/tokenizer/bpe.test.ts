@@ -278,6 +278,22 @@ describe('a tokenizer.json is refused, and the error names the file', () => {
     expect(write(special)).toThrow(/bad\.json: merge 11 .* makes the special <\|endoftext\|>: text would turn into it/);
   });
 
+  test('if ids are out of range, or merges are not pairs of tokens: nothing is allocated by their numbers', () => {
+    for (const id of [2 ** 32 - 2, -1, 1.5, '7', [[[]]]]) {
+      const added = good();
+      added.added_tokens.push({ id, content: '<x>' });
+      expect(write(added)).toThrow(/bad\.json: added_tokens is not a list of \{id, content\}, with integers from 0 to/);
+      const inVocabulary = good();
+      inVocabulary.model.vocab.zz = id;
+      expect(write(inVocabulary)).toThrow(/bad\.json: model\.vocab gives "zz" .*ids are integers from 0 to 1048575/);
+    }
+    for (const merges of [{}, [1], [['a']], [['a', ['b']]], 'a b']) {
+      const json = good();
+      json.model.merges = merges;
+      expect(write(json)).toThrow(/bad\.json: model\.merges is not a list of/);
+    }
+  });
+
   test('if two tokens have the same id', () => {
     const json = good();
     json.model.vocab.zz = 5;

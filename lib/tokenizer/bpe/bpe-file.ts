@@ -48,7 +48,7 @@ export function readBpe(json: TokenizerFile, file: string): BpeParts {
   const vocabulary: string[] = [];
   for (const [token, id] of [...Object.entries(vocab), ...specials]) {
     if (vocabulary[id] !== undefined && vocabulary[id] !== token) {
-      throw fail(`${JSON.stringify(token)} and ${JSON.stringify(vocabulary[id])} have the same id ${id}`);
+      throw fail(`${shown(token)} and ${shown(vocabulary[id])} have the same id ${id}`);
     }
     vocabulary[id] = token;
   }
@@ -64,11 +64,11 @@ export function readBpe(json: TokenizerFile, file: string): BpeParts {
     const [left, right, ...more] = typeof merge === 'string' ? merge.split(' ') : merge;
     const [a, b] = [symbolOf.get(left), symbolOf.get(right)];
     const token = left + right;
-    const where = `merge ${k} (${JSON.stringify(merge)})`;
+    const where = `merge ${k} (${JSON.stringify(merge).slice(0, 100)})`;
     if (a === undefined || b === undefined || more.length > 0)
       throw fail(`${where} is not of two tokens made before it`);
     if (!Object.hasOwn(vocab, token)) throw fail(`${where} makes a token that is not in model.vocab`);
-    if (specials.has(token)) throw fail(`${where} makes the special ${token}: text would turn into it`);
+    if (specials.has(token)) throw fail(`${where} makes the special ${token.slice(0, 100)}: text would turn into it`);
     if (symbolOf.has(token)) throw fail(`${where} makes a token that an earlier merge made`);
     symbolOf.set(token, symbols.length);
     symbols.push(token);
@@ -76,6 +76,11 @@ export function readBpe(json: TokenizerFile, file: string): BpeParts {
   });
   const ids = Uint32Array.from(symbols, (token) => vocab[token]);
   return { merges: pairs, pretokenizer, specials, ids, vocabulary };
+}
+
+/** A token in an error. */
+function shown(token: string): string {
+  return JSON.stringify(token.slice(0, 100));
 }
 
 /** The pre-tokenizer of the file, or undefined if it is not one of the three that are supported. */
@@ -86,7 +91,7 @@ function readPretokenizer(entry: PreTokenizerEntry | null): Pretokenizer | undef
     return undefined;
   if (steps.length === 1) return 'none';
   const [split] = steps;
-  if (steps.length !== 2 || split.type !== 'Split' || split.behavior !== 'Isolated') return undefined;
+  if (steps.length !== 2 || split?.type !== 'Split' || split.behavior !== 'Isolated') return undefined;
   const pattern = split.pattern?.Regex;
   return (Object.keys(SPLIT_PATTERN) as Pretokenizer[]).find(
     (name) => pattern !== undefined && SPLIT_PATTERN[name] === pattern,
