@@ -1,5 +1,5 @@
 /** Valid archives are unpacked completely. The attacks in hostile archives are reported and have no effect. */
-import { lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { composePiece } from '../../lib/compose/index.ts';
@@ -172,6 +172,8 @@ describe('hostile archives', () => {
     await expect(unpack('bomb.tar.gz', bomb)).rejects.toThrow(/bomb\.tar\.gz: unpacks to more than 100 times its size/);
     const zipped = zip([{ path: 'a.mid', content: zeros, statedCrc: 0 }]);
     await expect(fetchOf('bomb.zip', zipped)).rejects.toThrow(/unpacks to more than 100 times its size/);
+    expect(await treeOf(folder.path('raw'))).toEqual([]);
+    expect(await treeOf(folder.path('raw-bomb.zip'))).toEqual([]);
   });
 
   test('an archive beyond the limits of files or bytes is refused, and a file that is too large is skipped', async () => {
@@ -179,7 +181,10 @@ describe('hostile archives', () => {
       { path: 'a.mid', content: midi },
       { path: 'b.mid', content: midi },
     ]);
-    await expect(fetchOf('count.tar', two, { files: 1 })).rejects.toThrow(/more than 1 MIDI files/);
+    const three = tar(['a.mid', 'x/y/b.mid', 'x/c.mid'].map((path) => ({ path, content: midi })));
+    await expect(fetchOf('count.tar', three, { files: 2 })).rejects.toThrow(/more than 2 MIDI files/);
+    // What was unpacked before the refusal is gone, with its folders.
+    expect(await readdir(folder.path('raw-count.tar'))).toEqual([]);
     await expect(fetchOf('bytes.tar', two, { bytes: midi.length + 1 })).rejects.toThrow(/more than \d+ bytes: refused/);
     const mixed = tar([
       { path: 'a.mid', content: midi },

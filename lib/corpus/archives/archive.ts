@@ -3,9 +3,10 @@
  *
  * Only files with a MIDI name are written, each to a path inside the folder that did not exist before. Links, devices and paths
  * that lead out of the folder are skipped and reported. The number of files, their sizes and the ratio of unpacked to packed
- * bytes are limited. An archive beyond a limit is refused as a whole: it may be built to fill the disk.
+ * bytes are limited. An archive beyond a limit is refused as a whole: it may be built to fill the disk. What was unpacked of an
+ * archive that is refused or damaged is removed again.
  */
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import { copyFile, mkdir, open, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -85,6 +86,7 @@ export async function unpackArchive(
     else if (kind === 'zip') await unpackZip(archive, unpacking);
     else await unpackTar(archive, kind, unpacking);
   } catch (error) {
+    await unpacking.undo();
     if (isFatal(error)) throw new DiskError(outDir, error);
     throw new CorpusError(`${archive}: ${reasonOf(error)}`);
   }
@@ -142,13 +144,15 @@ class Unpacker {
   /** bytes of the archive read so far, for progress */
   packedRead = 0;
   #unpacked = 0;
+  /** the files and folders made in folders that existed before: removing them removes everything that was unpacked */
+  readonly #made: string[] = [];
   readonly #outDir: string;
   readonly #limits: UnpackLimits;
   readonly #packed: number;
   readonly #onProgress: OnProgress;
 
   constructor(outDir: string, limits: UnpackLimits, packed: number, onProgress: OnProgress) {
-    this.#outDir = outDir;
+    this.#outDir = join(outDir);
     this.#limits = limits;
     this.#packed = packed;
     this.#onProgress = onProgress;
@@ -174,7 +178,7 @@ class Unpacker {
   /** Copies a file that is not an archive but a MIDI file, and gives it a MIDI name if it has none. */
   async copyMidiFile(file: string): Promise<void> {
     const name = isMidiName(basename(file)) ? basename(file) : `${basename(file)}.mid`;
-    await copyFile(file, join(this.#outDir, name));
+    await copyFile(file, join(this.#outDir, name), constants.COPYFILE_EXCL);
     this.result.files = 1;
     this.result.bytes = this.#packed;
   }
@@ -219,7 +223,8 @@ class Unpacker {
     let written = 0;
     let created = false;
     try {
-      await mkdir(dirname(target), { recursive: true });
+      const folder = await mkdir(dirname(target), { recursive: true });
+      if (folder !== undefined) this.#made.push(folder);
       // 'wx': fail if the path exists, be it a file or a link. A link could lead out of the folder.
       const file = await open(target, 'wx', 0o644);
       created = true;
@@ -237,6 +242,7 @@ class Unpacker {
       }
       this.result.files++;
       this.result.bytes += written;
+      if (dirname(target) === this.#outDir) this.#made.push(target);
     } catch (error) {
       if (created) await rm(target, { force: true });
       // After a damaged entry of a zip, the others can still be read. A tar cannot be read beyond the damage.
@@ -245,6 +251,11 @@ class Unpacker {
       if (isFatal(error) || !(ofThisFile || damaged)) throw error;
       this.#skip(path, reasonOf(error));
     }
+  }
+
+  /** Removes everything that was unpacked. */
+  async undo(): Promise<void> {
+    for (const path of this.#made) await rm(path, { recursive: true, force: true });
   }
 
   #skip(path: string, reason: string): void {
