@@ -1,4 +1,5 @@
 /** The HTML of the page: a frame, and the sections of the table below. Pure functions from data to HTML. */
+import { createHash } from 'node:crypto';
 import {
   type AlphaInterval,
   displayName,
@@ -54,7 +55,7 @@ export function page(data: ReportData, samples: readonly PageSample[], client: C
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src ${new Html(client.scripts.map(scriptHash).join(' '))}; img-src data:; base-uri 'none'; form-action 'none'">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
 <title>${title}</title>
@@ -67,10 +68,20 @@ export function page(data: ReportData, samples: readonly PageSample[], client: C
 ${shown.map(({ id, name, content }) => html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${name}</h2>${content}</section>\n`)}
 </main>
 ${samples.length > 0 && html`<script type="application/json" id="samples-data">${scriptJson(samples.map(({ score, packed }) => ({ score, notes: packed })))}</script>`}
-${client.scripts.map((script) => html`<script>${new Html(script.replaceAll('</script', '<\\/script'))}</script>\n`)}
+${client.scripts.map((script) => html`<script>${new Html(scriptText(script))}</script>\n`)}
 </body>
 </html>
 `.text;
+}
+
+/** A script within HTML: no text in it may end the element. */
+function scriptText(script: string): string {
+  return script.replaceAll('</script', '<\\/script');
+}
+
+/** The source of a script for the policy. Other scripts, and handlers in attributes, do not run. */
+function scriptHash(script: string): string {
+  return `'sha256-${createHash('sha256').update(scriptText(script)).digest('base64')}'`;
 }
 
 /** The sentence below the title: the number of models, their architectures and sizes. */

@@ -11,14 +11,17 @@ import { join } from 'node:path';
 import type { ClientFiles, PageSample, ReportData, ReportSample } from './data.ts';
 import { page } from './page.ts';
 import { midiNotes, type Note, packNotes } from './playback.ts';
+import { checkPlotSvg } from './plot-svg.ts';
 import { layOutScore } from './score.ts';
 
 /**
  * Writes the report to OUT/index.html, and creates the folder.
  *
  * @returns the path of the file; it has the same bytes for the same data
+ * @throws ReportError if a plot holds anything but shapes and text
  */
 export async function writeReport(outDir: string, data: ReportData): Promise<string> {
+  for (const { name, svg } of data.plots) checkPlotSvg(name, svg);
   const samples = data.samples.map(pageSample);
   const text = page(data, samples, await clientFiles(samples.length > 0));
   const file = join(outDir, 'index.html');

@@ -2,6 +2,7 @@
  * The report: one file that works offline, with the results of the study. It is tested in Chromium too, if that is
  * installed.
  */
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -76,6 +77,27 @@ describe('the file', () => {
       provenance: { commit: hostile },
     });
     expect(matches(spoilt, /<script>alert|<img/g)).toEqual([]);
+  });
+
+  test('runs only its own scripts, and takes no plot with scripts, links or addresses', async () => {
+    const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)![1];
+    const scripts = [...page.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(([, script]) => script);
+    const hashes = scripts.map((script) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`);
+    expect(policy).toContain(`script-src ${hashes.join(' ')};`);
+    for (const [inside, what] of [
+      ['<script>alert(1)</script>', 'an element <script>'],
+      ['<g onload="alert(1)"/>', 'an attribute onload'],
+      ['<a xlink:href="javascript:alert(1)"><text>x</text></a>', 'an element <a>'],
+      ['<image href="http://example.org/x.png"/>', 'an element <image>'],
+      ['<rect fill="url(http://example.org/x.svg#a)"/>', 'an address'],
+      ['<g style="background:url(x)"/>', 'an attribute style'],
+      ['</svg><meta http-equiv="refresh" content="0;url=http://example.org">', 'an element <meta>'],
+      ["<g onload='alert(1)'/>", 'markup that is not an element of a plot'],
+      ['<!-- --!><img src=x>', 'markup that is not an element of a plot'],
+    ])
+      await expect(written({ plots: [{ name: 'p', caption: '', svg: `<svg>${inside}</svg>` }] })).rejects.toThrow(
+        `the plot p has ${what}`,
+      );
   });
 });
 
