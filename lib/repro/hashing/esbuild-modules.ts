@@ -12,7 +12,16 @@
 import { realpathSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, extname, join, relative } from 'node:path';
-import type { BuildFailure, ImportKind, Loader, Metafile, Plugin } from 'esbuild';
+import type {
+  BuildFailure,
+  ImportKind,
+  Loader,
+  Metafile,
+  OnResolveArgs,
+  Plugin,
+  PluginBuild,
+  ResolveResult,
+} from 'esbuild';
 import { describeError, ReproError } from '../messages/index.ts';
 import { statOrUndefined } from './stat-signature.ts';
 
@@ -58,10 +67,14 @@ export function isScript(entry: string): boolean {
 /**
  * Follows the imports of entries.
  *
+ * @param packages what earlier calls found about packages; use another one when files may have changed
  * @throws ReproError if an import cannot be resolved or a module has a syntax error, with its place
  */
-export async function esbuildModules(root: string, entries: readonly string[]): Promise<Map<string, Modules>> {
-  const packages = new Packages(root);
+export async function esbuildModules(
+  root: string,
+  entries: readonly string[],
+  packages: Packages,
+): Promise<Map<string, Modules>> {
   const metafile = await bundle(root, entries, packages);
   return new Map(entries.map((entry) => [entry, modulesOf(metafile, entry, packages)]));
 }
@@ -137,10 +150,12 @@ function modulesOf(metafile: Metafile, entry: string, packages: Packages): Modul
 }
 
 /** Decides which imports of packages are followed, and remembers which module imports which package. */
-class Packages {
+export class Packages {
   readonly #root: string;
   /** By the path of the importing module: folders in node_modules, and the folders that they stand for. */
   readonly #links = new Map<string, Map<string, string>>();
+  /** Imports that were looked up, by folder, kind and name: asking esbuild takes long. */
+  readonly #found = new Map<string, Promise<PackageImport>>();
 
   constructor(root: string) {
     this.#root = root;
@@ -155,44 +170,65 @@ class Packages {
     name: 'packages',
     setup: ({ onResolve, resolve }) => {
       // Everything but relative and absolute paths: packages, `#imports`, and paths of tsconfig.json.
-      onResolve(
-        { filter: /^[^./]/ },
-        async ({ path, importer, resolveDir, kind, pluginData, namespace, with: attributes }) => {
-          if (kind === 'entry-point' || pluginData === RESOLVING) return undefined;
-          if (path.startsWith('node:') || builtinModules.includes(path)) return { path, external: true };
-          const found = await resolve(path, {
-            importer,
-            resolveDir,
-            namespace,
-            kind: kind as Exclude<ImportKind, 'entry-point'>,
-            pluginData: RESOLVING,
-            with: attributes,
-          });
-          const isFollowed = found.errors.length === 0 && !found.external && !isInstalled(found.path);
-          const isPackage = !isFollowed || this.#linkOf(path, resolveDir) !== undefined;
-          if (isPackage && !path.startsWith('#')) this.#note(importer, path, resolveDir);
-          return isFollowed ? found : { path, external: true };
-        },
-      );
+      onResolve({ filter: /^[^./]/ }, async (args) => {
+        const { path, importer, resolveDir, kind } = args;
+        if (kind === 'entry-point' || args.pluginData === RESOLVING) return undefined;
+        if (path.startsWith('node:') || BUILT_IN.has(path)) return { path, external: true };
+        const key = [resolveDir, kind, path].join('\0');
+        const found = this.#found.get(key) ?? this.#find(args, kind, resolve);
+        this.#found.set(key, found);
+        const { followed, link } = await found;
+        if (link !== undefined) this.#note(relative(this.#root, importer), link);
+        return followed ?? { path, external: true };
+      });
     },
   };
 
-  #note(importer: string, path: string, resolveDir: string): void {
-    const module = relative(this.#root, importer);
-    const link = this.#linkOf(path, resolveDir) ?? join(this.#root, 'node_modules', packageName(path));
+  async #find(
+    { path, importer, resolveDir, namespace, with: attributes }: OnResolveArgs,
+    kind: Exclude<ImportKind, 'entry-point'>,
+    resolve: PluginBuild['resolve'],
+  ): Promise<PackageImport> {
+    const pluginData = RESOLVING;
+    const found = await resolve(path, { importer, resolveDir, namespace, kind, pluginData, with: attributes });
+    const followed = found.errors.length === 0 && !found.external && !isInstalled(found.path) ? found : undefined;
+    const installed = path.startsWith('#') ? undefined : this.#folderOf(path, resolveDir);
+    // A package that is missing may be installed later. An import that is followed without one is a path of tsconfig.
+    const folder = installed ?? (followed || path.startsWith('#') ? undefined : this.#missing(path));
+    return {
+      followed,
+      link: folder === undefined ? undefined : [relative(this.#root, folder), realFolder(this.#root, folder)],
+    };
+  }
+
+  #missing(path: string): string {
+    return join(this.#root, 'node_modules', packageName(path));
+  }
+
+  #note(module: string, [folder, target]: readonly [string, string]): void {
     const links = this.#links.get(module) ?? new Map<string, string>();
-    this.#links.set(module, links.set(relative(this.#root, link), realFolder(this.#root, link)));
+    this.#links.set(module, links.set(folder, target));
   }
 
   /** The folder in node_modules that Node finds for a package, absolute. */
-  #linkOf(path: string, resolveDir: string): string | undefined {
-    for (let folder = resolveDir; ; folder = dirname(folder)) {
-      const link = join(folder, 'node_modules', packageName(path));
-      if (statOrUndefined(link)) return link;
-      if (folder === dirname(folder)) return undefined;
+  #folderOf(path: string, resolveDir: string): string | undefined {
+    for (let above = resolveDir; ; above = dirname(above)) {
+      const folder = join(above, 'node_modules', packageName(path));
+      if (statOrUndefined(folder)) return folder;
+      if (above === dirname(above)) return undefined;
     }
   }
 }
+
+/** An import of a package. */
+interface PackageImport {
+  /** The module, if it is followed. */
+  followed: ResolveResult | undefined;
+  /** The package's folder in node_modules, and the folder that it stands for. */
+  link: readonly [string, string] | undefined;
+}
+
+const BUILT_IN = new Set(builtinModules);
 
 /** Marks the plugin's own question to esbuild. */
 const RESOLVING = Symbol('resolving');

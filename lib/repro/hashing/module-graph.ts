@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { ReproError } from '../messages/index.ts';
 import { folderOf, type ManifestEntry, sha256 } from './content.ts';
 import type { ContentHasher } from './content-hasher.ts';
-import { esbuildModules, isScript, type Modules, realFolder } from './esbuild-modules.ts';
+import { esbuildModules, isScript, type Modules, Packages, realFolder } from './esbuild-modules.ts';
 import { PackageVersions } from './package-versions.ts';
 import { isPython, pythonModules, searchFolders } from './python-modules.ts';
 import { isSettled } from './stat-signature.ts';
@@ -44,6 +44,7 @@ export class ModuleGraph {
   readonly #python: PythonEntries;
   readonly #known = new Map<string, Closure>();
   readonly #versions: PackageVersions;
+  #packages: Packages;
   /** Links that were looked at since the last `forget`, and where they lead. */
   readonly #links = new Map<string, string>();
 
@@ -53,6 +54,7 @@ export class ModuleGraph {
     this.#state = state;
     this.#hasher = hasher;
     this.#python = python;
+    this.#packages = new Packages(root);
     this.#versions = new PackageVersions(root, state, hasher);
   }
 
@@ -73,7 +75,7 @@ export class ModuleGraph {
     const scripts = unknown.filter(isScript);
     const started = BigInt(Date.now()) * 1_000_000n;
     if (scripts.length > 0)
-      for (const [entry, modules] of await esbuildModules(this.#root, scripts))
+      for (const [entry, modules] of await esbuildModules(this.#root, scripts, this.#packages))
         found.set(entry, await this.#remember(entry, modules, started));
     if (scripts.length < unknown.length) await this.#followPython(unknown.filter(isPython), found);
     for (const [entry, closure] of found) this.#known.set(entry, closure);
@@ -100,6 +102,7 @@ export class ModuleGraph {
   forget(): void {
     this.#known.clear();
     this.#versions.forget();
+    this.#packages = new Packages(this.#root);
     this.#links.clear();
   }
 
