@@ -4,11 +4,11 @@
  */
 import { describeFailure, describeSkip, type Failure, type Skip } from '../messages/index.ts';
 import type { StageCommand } from '../pipeline/index.ts';
-import type { Reason } from '../planning/index.ts';
+import type { LeftOutput, Reason } from '../planning/index.ts';
 
 /** One event; `--json` prints each as a line. `plan` comes first, `done` last, and every stage has one `end`. */
 export type RunEvent =
-  | { event: 'plan'; stages: PlanLine[]; jobs: number }
+  | { event: 'plan'; stages: PlanLine[]; jobs: number; left?: readonly LeftOutput[] }
   | {
       event: 'start';
       stage: string;

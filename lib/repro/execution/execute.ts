@@ -12,6 +12,7 @@ import {
   describeLacking,
   describeMissing,
   evaluate,
+  type LeftOutput,
   MissingInputs,
   type PlannedStage,
   type PlanOptions,
@@ -23,6 +24,7 @@ import { type Command, PeakMemory, ProcessGroups } from '../processes/index.ts';
 import { attemptStage, restoreStage } from './attempt.ts';
 import { AttemptLog } from './attempt-log.ts';
 import { Capacity, checkFits, defaultJobs } from './capacity.ts';
+import { clearLeft } from './clear-left.ts';
 import { failedOutcome, type Listener, type Outcome, skippedOutcome } from './events.ts';
 import { Leases } from './leases.ts';
 import { type Machine, thisMachine } from './machine.ts';
@@ -36,6 +38,8 @@ export interface RunOptions extends PlanOptions {
   keepGoing?: boolean;
   /** false (--no-commit): neither cache nor lock are written. */
   commit?: boolean;
+  /** What removed cells left in the folders of dependencies. The plan was made as if it were gone. */
+  left?: readonly LeftOutput[];
 }
 
 /** How a run ended. */
@@ -138,9 +142,11 @@ class Execution {
   }
 
   async complete(): Promise<RunResult> {
+    const { left = [], commit = true } = this.#options;
     this.#listen({
       event: 'plan',
       jobs: this.#jobs,
+      ...(left.length > 0 ? { left } : {}),
       stages: this.#plan.map(({ stage, status }) => ({
         stage: stage.name,
         state: status.state,
@@ -148,10 +154,13 @@ class Execution {
         expected: this.#expected.get(stage.name),
       })),
     });
-    // The plan is in the graph's order, so the promises of upstream stages are there before they are awaited.
-    for (const planned of this.#plan) this.#outcomes.set(planned.stage.name, this.#complete(planned));
     const outcomes = new Map<string, Outcome>();
     try {
+      if (left.length > 0)
+        for (const note of await clearLeft(this.#project, left, this.#stageLeases, { commit }))
+          this.#listen({ event: 'note', ...note });
+      // The plan is in the graph's order, so the promises of upstream stages are there before they are awaited.
+      for (const planned of this.#plan) this.#outcomes.set(planned.stage.name, this.#complete(planned));
       for (const [name, outcome] of this.#outcomes) outcomes.set(name, await outcome);
     } finally {
       this.#project.lock.flush();

@@ -18,6 +18,7 @@ export {
   folderOf,
   isSha256,
   type ManifestEntry,
+  manifestLine,
   manifestProblem,
   parseManifest,
   type Scanned,

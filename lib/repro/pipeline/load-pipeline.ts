@@ -86,6 +86,7 @@ export async function loadPipeline(
   return {
     root,
     stages,
+    groups: Object.keys(top.stages ?? {}),
     schemas,
     limits,
     sources: [...new Set([...sources, ...Object.keys(schemas), ...Object.values(schemas)])],

@@ -81,6 +81,8 @@ export interface Pipeline {
   /** The folder of pipeline.yaml, absolute. */
   root: string;
   stages: Stage[];
+  /** The names of the definitions, also of those without any cell. */
+  groups: string[];
   /** Schema files by params file. */
   schemas: { readonly [file: string]: string };
   limits: { readonly [name: string]: number };

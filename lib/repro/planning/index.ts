@@ -9,13 +9,18 @@
  *   bring-inputs.ts   which missing outputs must be restored, because a stage that runs reads them
  *   stale-reasons.ts  why a stage is stale
  *   replaced-files.ts  what a run would replace although repro has no record of it
+ *   left-outputs.ts  outputs of removed cells that a stage would count
+ *   paths-in-use.ts  every path that the pipeline reads or makes
  *   stage-inputs.ts   the present content of a stage's inputs and outputs
  */
 export { checkInputs, describeLacking } from './bring-inputs.ts';
 export { isMissing } from './compare-with-lock.ts';
+export { describeLeft, isRemovedCell, type LeftOutput, neededFolders, planWithoutLeft } from './left-outputs.ts';
+export { pathsInUse } from './paths-in-use.ts';
 export { makePlan, type PlannedStage } from './plan.ts';
 export { openProject, type Project, placeMissing } from './project.ts';
 export { checkReplacedFiles, describeReplaced, type ReplacedFile, setAside } from './replaced-files.ts';
 export { describeMissing, MissingInputs } from './stage-inputs.ts';
 export { alwaysRuns, type CommandLines, type Reason } from './stale-reasons.ts';
 export { evaluate, type PlanOptions, restorableFromLock, type SettledStatus, type StageStatus } from './status.ts';
+export { whyDifferent } from './why-different.ts';

@@ -14,14 +14,8 @@ import { type Content, lstatOrUndefined, parseManifest, sameContent } from '../h
 import { listNames, type Problem, ReproError } from '../messages/index.ts';
 import { PIPELINE, type Stage } from '../pipeline/index.ts';
 import { LOCK, type LockedStage } from '../storage/index.ts';
-import {
-  checkpointKey,
-  type GitFiles,
-  isMarkedIgnored,
-  isMarkedUnrecorded,
-  moveToTrash,
-  openGitFiles,
-} from '../workspace/index.ts';
+import { checkpointKey, isMarkedIgnored, isMarkedUnrecorded, moveToTrash } from '../workspace/index.ts';
+import { gitFilesOf } from './git-files-of.ts';
 import type { PlannedStage } from './plan.ts';
 import type { Project } from './project.ts';
 
@@ -181,12 +175,4 @@ async function filesOf(project: Project, path: string): Promise<string[]> {
   const scanned = await project.stageInputs.scan(path);
   if (scanned?.manifest === undefined) return [path];
   return parseManifest(scanned.manifest).map((entry) => `${path}/${entry.path}`);
-}
-
-const repositories = new Map<string, Promise<GitFiles | undefined>>();
-
-/** The repository of a project, opened once. */
-function gitFilesOf(root: string): Promise<GitFiles | undefined> {
-  if (!repositories.has(root)) repositories.set(root, openGitFiles(root));
-  return repositories.get(root)!;
 }

@@ -19,7 +19,7 @@ import {
   sha256,
 } from '../hashing/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
-import type { Stage } from '../pipeline/index.ts';
+import { contains, type Stage } from '../pipeline/index.ts';
 import type { Fingerprint } from '../storage/index.ts';
 
 const LINK_TO_NOTHING = ': it is a symbolic link to nothing';
@@ -33,6 +33,7 @@ export class StageInputs {
   readonly #modules: ModuleGraph;
   /** Values of params files, by the SHA-256 of their text. */
   readonly #params = new Map<string, Json>();
+  #leftOut: LeftOut = { paths: [], kept: new Set() };
 
   /** `edited`: texts to use instead of the files' own texts. */
   constructor(root: string, state: State, hasher: ContentHasher, modules: ModuleGraph, edited: EditedFiles) {
@@ -43,6 +44,16 @@ export class StageInputs {
     this.#modules = modules;
   }
 
+  /**
+   * Scans folders as if these files and folders were not there, until it is called again.
+   *
+   * @param paths relative to the root, as the folders are named that contain them
+   * @param kept folders that would stay although nothing is left in them
+   */
+  leaveOut(paths: readonly string[], kept: ReadonlySet<string> = new Set()): void {
+    this.#leftOut = { paths, kept };
+  }
+
   /** Forgets what was scanned. To be called when a command has started or ended, because files may have changed. */
   forget(): void {
     this.#hasher.forget();
@@ -51,7 +62,7 @@ export class StageInputs {
 
   /** The content of a file or folder; undefined if there is none. */
   async scan(path: string): Promise<Scanned | undefined> {
-    return withEdits(path, await this.#hasher.scan(path), this.#edited);
+    return without(path, withEdits(path, await this.#hasher.scan(path), this.#edited), this.#leftOut);
   }
 
   /**
@@ -192,6 +203,28 @@ export function describeMissing({ kind, path, key, hint }: MissingInput): string
     case 'param':
       return `there is no param "${key}" in ${path}${hint ?? ''}`;
   }
+}
+
+/** What scans leave out, see `leaveOut`. */
+interface LeftOut {
+  paths: readonly string[];
+  kept: ReadonlySet<string>;
+}
+
+/** The content that a folder would have if nothing were at the paths that are left out. */
+function without(path: string, scanned: Scanned | undefined, { paths, kept }: LeftOut): Scanned | undefined {
+  if (scanned?.manifest === undefined) return scanned;
+  const within = (other: string) =>
+    path === '.' ? other : other.startsWith(`${path}/`) ? other.slice(path.length + 1) : [];
+  const inside = paths.flatMap(within);
+  if (inside.length === 0) return scanned;
+  const all = parseManifest(scanned.manifest);
+  const entries = all.filter((entry) => !inside.some((other) => contains(other, entry.path)));
+  for (const folder of [...kept].flatMap(within)) {
+    const had = (list: typeof all) => list.some((entry) => entry.path.startsWith(`${folder}/`));
+    if (had(all) && !had(entries)) entries.push({ path: `${folder}/` });
+  }
+  return { ...scanned, ...folderOf(entries.sort((a, b) => (a.path < b.path ? -1 : 1))) };
 }
 
 /** The content that `path` would have if these edits were written: an edited file, or a folder with one in it. */

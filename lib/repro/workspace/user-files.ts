@@ -2,7 +2,7 @@
  * Removes files and folders of the workspace. The callers have decided that nothing is lost. Nothing is removed or written
  * through a symbolic link that leads outside of the pipeline's folder.
  */
-import { realpathSync, rmSync } from 'node:fs';
+import { realpathSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { describeError, ReproError } from '../messages/index.ts';
 import { isOutside } from '../pipeline/index.ts';
@@ -19,6 +19,21 @@ export function removeUserPath(root: string, path: string): void {
     throw new ReproError(`${path} is not removed: it is not a file or folder of this pipeline`, 1);
   checkInside(root, path);
   rmSync(join(root, path), { recursive: true, force: true });
+}
+
+/**
+ * Removes the folders above a path, from the inside out, up to the first that is not empty.
+ *
+ * @param kept folders that stay, and those above them
+ */
+export function removeEmptyFolders(root: string, path: string, kept: ReadonlySet<string>): void {
+  for (let folder = dirname(path); folder !== '.' && !kept.has(folder); folder = dirname(folder))
+    try {
+      checkInside(root, folder);
+      rmdirSync(join(root, folder));
+    } catch {
+      return; // It is not empty, or it is a link.
+    }
 }
 
 /**

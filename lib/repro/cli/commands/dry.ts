@@ -11,7 +11,9 @@ import {
 import { describeRoughDuration, describeStateCounts, escapeLine, plural } from '../../messages/index.ts';
 import {
   describeLacking,
+  describeLeft,
   describeReplaced,
+  type LeftOutput,
   type PlannedStage,
   type Project,
   type ReplacedFile,
@@ -35,7 +37,8 @@ const MAX_NAME_WIDTH = 30;
 /**
  * Prints the plan and the forecast.
  *
- * @param replaced by stage: the files that it would replace although repro has no record of them
+ * @param files `replaced`, by stage: what it would replace although repro has no record of it. `left`: what removed
+ *   cells left in the folders of dependencies
  * @param options `json`: as one line of JSON. `jobs`: how many stages may run at once
  * @returns the exit code, 0
  * @throws ReproError if a stage needs more than this machine has
@@ -43,7 +46,7 @@ const MAX_NAME_WIDTH = 30;
 export async function showPlan(
   project: Project,
   plan: readonly PlannedStage[],
-  replaced: ReadonlyMap<string, readonly ReplacedFile[]>,
+  { replaced, left }: { replaced: ReadonlyMap<string, readonly ReplacedFile[]>; left: readonly LeftOutput[] },
   options: { json?: boolean; jobs?: number },
 ): Promise<number> {
   const expected = new AttemptLog(project.root).durations();
@@ -57,9 +60,10 @@ export async function showPlan(
       ...(replaced.has(stage.name) ? { replaced: replaced.get(stage.name) } : {}),
       ...(lacking === undefined ? {} : { missing: lacking }),
     }));
-    printJson({ event: 'plan', stages, ...estimate });
+    printJson({ event: 'plan', stages, ...(left.length > 0 ? { left } : {}), ...estimate });
     return 0;
   }
+  for (const { stage, text } of describeLeft(left)) printLine(`! ${stage}: ${text}`);
   const nameWidth = Math.min(
     MAX_NAME_WIDTH,
     Math.max(0, ...plan.map(({ stage }) => columnsOf(escapeLine(stage.name)))),

@@ -9,29 +9,12 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Leases, oldLogs } from '../../execution/index.ts';
-import { type Content, parseManifest, sameContent } from '../../hashing/index.ts';
-import {
-  describeBytes,
-  describeError,
-  listNames,
-  parseBytes,
-  parseSeconds,
-  plural,
-  ReproError,
-} from '../../messages/index.ts';
+import { parseManifest } from '../../hashing/index.ts';
+import { describeBytes, listNames, parseBytes, parseSeconds, plural, ReproError } from '../../messages/index.ts';
 import { contains, isOutside, normalise } from '../../pipeline/index.ts';
-import { openProject, type Project } from '../../planning/index.ts';
-import { LOCK, type LockedStage } from '../../storage/index.ts';
-import {
-  emptyTrash,
-  isMarkedIgnored,
-  listTrash,
-  namedInCommand,
-  openGitFiles,
-  PathsInUse,
-  type PathUse,
-  removeUserPath,
-} from '../../workspace/index.ts';
+import { isRemovedCell, openProject, type Project, pathsInUse, whyDifferent } from '../../planning/index.ts';
+import type { LockedStage } from '../../storage/index.ts';
+import { emptyTrash, listTrash, openGitFiles, removeUserPath } from '../../workspace/index.ts';
 import { printJson, printLine } from '../output.ts';
 
 /** A file of the run cache. */
@@ -173,7 +156,8 @@ async function sortOutputs(
   );
   const existing = recorded.filter(({ path }) => existsSync(join(root, path)));
   if (existing.length === 0) return { outputs: [], kept: [] };
-  const uses = await pathsInUse(project);
+  const uses = await pathsInUse(project, { insideDeps: true });
+  const usesOfCells = await pathsInUse(project, { insideDeps: false });
   const inside = existing.map(({ path }) => path).filter((path) => path !== '.' && !isOutside(path));
   const tracked = (await (await openGitFiles(root))?.tracked(inside)) ?? [];
   const outputs = new Set<string>();
@@ -182,7 +166,7 @@ async function sortOutputs(
     const reason =
       path === '.' || isOutside(path)
         ? 'it does not lie inside the folder of the pipeline'
-        : (uses.why(path) ??
+        : ((isRemovedCell(project, stage) ? usesOfCells : uses).why(path) ??
           (tracked.some((file) => contains(path, file)) ? 'git tracks it' : undefined) ??
           (await whyDifferent(project, path, content, stage)));
     if (reason === undefined) outputs.add(path);
@@ -193,59 +177,6 @@ async function sortOutputs(
     outputs: [...outputs].filter((path) => ![...kept.keys()].some((other) => contains(path, other))),
     kept: [...kept].map(([path, reason]) => ({ path, reason })),
   };
-}
-
-/** Why an output is not what the lock recorded; undefined if it is. */
-async function whyDifferent(
-  project: Project,
-  path: string,
-  recorded: Content,
-  stage: string,
-): Promise<string | undefined> {
-  try {
-    const { content: now, ignored, problem } = await project.stageInputs.output(path);
-    if (problem !== undefined) return problem;
-    if (!sameContent(now, recorded)) return `it changed after ${stage} made it`;
-    const kept = ignored.filter((inside) => !isMarkedIgnored(project.root, stage, inside));
-    return kept.length > 0
-      ? `it holds ${listNames(kept)}, which .reproignore or a default pattern leaves out`
-      : undefined;
-  } catch (error) {
-    return describeError(error);
-  }
-}
-
-/** Every path that the pipeline reads or makes. */
-async function pathsInUse(project: Project): Promise<PathsInUse> {
-  const { root, pipeline } = project;
-  const uses: PathUse[] = [...pipeline.sources, LOCK, '.git', '.repro'].map((path) => ({
-    path,
-    how: 'repro itself needs it',
-  }));
-  for (const stage of project.graph.stages.values()) {
-    const add = (path: string, how: string) => uses.push({ path, how: `${stage.name} ${how}` });
-    for (const { path } of stage.outs) add(path, 'makes it');
-    for (const path of [...stage.deps.map((dep) => dep.path), ...stage.code, ...stage.params.map(({ file }) => file)])
-      add(path, 'reads it');
-    for (const path of await modulesOf(project, stage.code)) add(path, 'reads it');
-    if (stage.checkpoint !== undefined) add(stage.checkpoint, 'keeps its checkpoint there');
-    if (stage.wdir !== '.') uses.push({ path: stage.wdir, how: `${stage.name} runs in it`, isWhole: true });
-    for (const path of namedInCommand(stage, root))
-      uses.push({ path, how: `the command of ${stage.name} names it`, isWhole: true });
-  }
-  return new PathsInUse(root, uses);
-}
-
-/** The modules behind code entries. None if one of them is missing or cannot be read. */
-async function modulesOf(project: Project, entries: readonly string[]): Promise<string[]> {
-  const found: string[] = [];
-  for (const entry of entries) {
-    try {
-      const closure = await project.stageInputs.closure(entry);
-      if (closure?.manifest !== undefined) found.push(...parseManifest(closure.manifest).map(({ path }) => path));
-    } catch {}
-  }
-  return found;
 }
 
 /**

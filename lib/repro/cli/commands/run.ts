@@ -11,6 +11,7 @@ import {
   openProject,
   type PlannedStage,
   type Project,
+  planWithoutLeft,
 } from '../../planning/index.ts';
 import { fetch, remoteFolder } from '../../storage/index.ts';
 import { printError } from '../output.ts';
@@ -74,14 +75,14 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
       keepGoing: options.keepGoing || options.ignoreErrors,
       commit: options.commit,
     };
-    const plan = await makePlan(project, names, planOptions);
+    const { plan, left } = await planWithoutLeft(project, names, planOptions);
     const replaced = await checkReplacedFiles(project, plan);
     const attemptLog = new AttemptLog(project.root);
     if (!options.dry) {
       await checkInputs(project, plan, options);
       checkNotWithin(project, plan);
     }
-    if (options.dry) return await showPlan(project, plan, replaced, options);
+    if (options.dry) return await showPlan(project, plan, { replaced, left }, options);
 
     const view = openView(
       options.json ? 'json' : process.stdout.isTTY && process.env.TERM !== 'dumb' ? 'terminal' : 'lines',
@@ -95,13 +96,16 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
       const { outcomes, interrupted } = await execute(
         project,
         plan,
-        planOptions,
+        { ...planOptions, left },
         (event) => view.listen(event),
         signals,
       );
       if (interrupted !== undefined) return 128 + constants.signals[interrupted];
-      if (plan.length === project.pipeline.stages.length && !options.allowMissing)
-        await stampIfFresh(project, plan, outcomes);
+      // A file that a person edited, and that does not belong there, is named in each run.
+      const isWhole =
+        plan.length === project.pipeline.stages.length && !left.some((o) => o.fate === 'keep' && o.gone === 'cell');
+      const hasCleared = left.some(({ fate }) => fate !== 'keep');
+      if (isWhole && !options.allowMissing) await stampIfFresh(project, plan, outcomes, hasCleared);
       const failed = [...outcomes.values()].some(({ outcome }) => outcome === 'failed' || outcome === 'skipped');
       return failed && !options.ignoreErrors ? 1 : 0;
     } finally {
@@ -125,16 +129,21 @@ async function pullMissing(project: Project, names: readonly string[], remote: s
   for (const problem of problems) printError(problem);
 }
 
-/** Writes the fresh stamp if all stages are fresh now, so that the next `repro` can take the fast path. */
+/**
+ * Writes the fresh stamp if all stages are fresh now, so that the next `repro` can take the fast path.
+ *
+ * @param hasCleared whether files were removed after the plan was made
+ */
 async function stampIfFresh(
   project: Project,
   plan: readonly PlannedStage[],
   outcomes: RunResult['outcomes'],
+  hasCleared: boolean,
 ): Promise<void> {
   const all = [...outcomes.values()];
   if (all.some(({ outcome }) => outcome === 'failed' || outcome === 'skipped')) return;
   let statuses = plan.map(({ status }) => status);
-  if (all.some(({ outcome }) => outcome !== 'fresh')) {
+  if (hasCleared || all.some(({ outcome }) => outcome !== 'fresh')) {
     // The times of a file that was just written do not prove yet that it will not change again in the same clock tick.
     await new Promise((resolve) => setTimeout(resolve, SETTLING_TIME));
     project.stageInputs.forget();

@@ -2,7 +2,7 @@
 
 import { describeStateCounts, describeUpToDate } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
-import { describeLacking, makePlan, openProject } from '../../planning/index.ts';
+import { describeLacking, describeLeft, openProject, planWithoutLeft } from '../../planning/index.ts';
 import { describeReason } from '../describe-reason.ts';
 import { printJson, printLine } from '../output.ts';
 
@@ -18,7 +18,8 @@ export async function status(
 ): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
   try {
-    const plan = await makePlan(project, select(project.graph, { targets }), { allowMissing: options.allowMissing });
+    const names = select(project.graph, { targets });
+    const { plan, left } = await planWithoutLeft(project, names, { allowMissing: options.allowMissing });
     const outdated = plan.filter(({ status }) => status.state !== 'fresh' && status.state !== 'frozen');
     if (options.json) {
       const stages = Object.fromEntries(
@@ -27,8 +28,9 @@ export async function status(
           { state: status.state, reasons: status.reasons, ...(lacking === undefined ? {} : { missing: lacking }) },
         ]),
       );
-      printJson({ stages }, 2);
+      printJson({ stages, ...(left.length > 0 ? { left } : {}) }, 2);
     } else if (!options.quiet) {
+      for (const { stage, text } of describeLeft(left)) printLine(`! ${stage}: ${text}`);
       for (const entry of plan) {
         const { stage, status } = entry;
         if (status.state === 'fresh') continue;

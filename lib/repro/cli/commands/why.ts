@@ -5,7 +5,7 @@
 import { equal, type Json, lookUp, parseSource } from '../../documents/index.ts';
 import { escapeLine } from '../../messages/index.ts';
 import { commandText, type StageCommand, select } from '../../pipeline/index.ts';
-import { type CommandLines, makePlan, openProject, type Reason } from '../../planning/index.ts';
+import { type CommandLines, openProject, planWithoutLeft, type Reason } from '../../planning/index.ts';
 import { type History, openHistory } from '../../results/index.ts';
 import { LOCK, type LockedStage, readLock } from '../../storage/index.ts';
 import { describeReason } from '../describe-reason.ts';
@@ -22,7 +22,7 @@ export async function why(target: string, options: { json?: boolean; allowMissin
   const project = await openProject(process.cwd(), { write: true });
   try {
     const chosen = new Set(select(project.graph, { targets: [target], single: true }));
-    const plan = await makePlan(project, select(project.graph, { targets: [target] }), options);
+    const { plan } = await planWithoutLeft(project, select(project.graph, { targets: [target] }), options);
     const history = await openHistory(project.root);
     const stages: { [name: string]: { state: string; reasons: (Reason & { commit?: string })[] } } = {};
     for (const { stage, status } of plan) {

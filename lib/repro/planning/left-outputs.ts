@@ -1,0 +1,241 @@
+/**
+ * Outputs that were left in a folder that a stage depends on. The stage would count them, although no stage of the
+ * pipeline makes them any more.
+ *
+ *   a matrix lost a cell: its outputs are as recorded and can be brought back      removed
+ *                         they are as recorded, but nothing else holds them        moved to the trash
+ *                         a person changed them, git has changes, or they are used  kept
+ *   a whole definition was removed, or a stage names other outputs now             kept: they may be inputs by now
+ */
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { type Content, manifestLine, statOrUndefined } from '../hashing/index.ts';
+import { describeError, listNames } from '../messages/index.ts';
+import { contains, isOutside, normalise, type Stage } from '../pipeline/index.ts';
+import { checkInside, type PathsInUse } from '../workspace/index.ts';
+import { gitFilesOf } from './git-files-of.ts';
+import { pathsInUse } from './paths-in-use.ts';
+import { makePlan, type PlannedStage } from './plan.ts';
+import type { Project } from './project.ts';
+import type { PlanOptions } from './status.ts';
+import { whyDifferent } from './why-different.ts';
+
+/** An output of a stage that is not in the pipeline any more, or that the stage does not list any more. */
+export interface LeftOutput {
+  /** The stage that made it. */
+  stage: string;
+  path: string;
+  fate: 'remove' | 'trash' | 'keep';
+  /** What the lock recorded. */
+  content: Content;
+  /** The stages that would count it; empty for one that goes together with another output of its cell. */
+  readers: string[];
+  /** Where it lies in the dependencies of these stages; not the same as `path` if a link leads there. */
+  countedAs: string[];
+  /** Why it is kept: the end of a sentence about it. */
+  because?: string;
+  /** What is gone: one cell of a matrix or foreach, a whole definition, or the output in the list of its stage. */
+  gone: 'cell' | 'stage' | 'output';
+}
+
+/**
+ * Finds the outputs that stages would count although they do not belong to the pipeline any more.
+ *
+ * @param names the stages that read; the folders of other stages are not looked at
+ */
+export async function leftOutputs(project: Project, names: readonly string[]): Promise<LeftOutput[]> {
+  const candidates = oldOutputs(project);
+  if (candidates.length === 0) return [];
+  const readers = names.map((name) => project.graph.stages.get(name)!).filter(({ frozen }) => !frozen);
+  const found: LeftOutput[] = [];
+  const uses = await pathsInUse(project, { insideDeps: false });
+  for (const candidate of candidates) {
+    const counted = await findReaders(project, candidate.path, readers);
+    if (counted.length === 0 || isMade(project, candidate.path)) continue;
+    const because = candidate.gone === 'cell' ? await whyKept(project, candidate, uses) : undefined;
+    found.push({
+      ...candidate,
+      readers: [...new Set(counted.map(({ reader }) => reader))],
+      countedAs: [...new Set(counted.map(({ path }) => path))],
+      fate: because !== undefined || candidate.gone !== 'cell' ? 'keep' : await fateOf(project, candidate),
+      ...(because === undefined ? {} : { because }),
+    });
+  }
+  return [...found, ...(await restOfCells(project, candidates, found, uses))];
+}
+
+/** The other outputs of a cell that is removed: as its block leaves the lock, nothing would know them any more. */
+async function restOfCells(
+  project: Project,
+  candidates: readonly Candidate[],
+  found: readonly LeftOutput[],
+  uses: PathsInUse,
+): Promise<LeftOutput[]> {
+  const isLeft = (stage: string) => found.every((left) => left.stage !== stage || left.fate !== 'keep');
+  const cells = new Set(found.map(({ stage }) => stage).filter(isLeft));
+  const rest: LeftOutput[] = [];
+  for (const candidate of candidates) {
+    if (!cells.has(candidate.stage) || found.some(({ path }) => path === candidate.path)) continue;
+    if ((await whyKept(project, candidate, uses)) !== undefined) continue;
+    if ((await fateOf(project, candidate)) === 'remove')
+      rest.push({ ...candidate, fate: 'remove', readers: [], countedAs: [] });
+  }
+  return rest;
+}
+
+/**
+ * Plans stages as if the outputs that are to be removed were gone already.
+ *
+ * @param names as for makePlan
+ */
+export async function planWithoutLeft(
+  project: Project,
+  names: readonly string[],
+  options: PlanOptions,
+): Promise<{ plan: PlannedStage[]; left: LeftOutput[] }> {
+  const left = await leftOutputs(project, names);
+  const paths = left.flatMap(({ fate, countedAs }) => (fate === 'keep' ? [] : countedAs));
+  if (paths.length > 0) project.stageInputs.leaveOut(paths, neededFolders(project));
+  return { plan: await makePlan(project, names, options), left };
+}
+
+/** The folders that stay when they are empty: those that stages depend on or run in. */
+export function neededFolders({ graph }: Project): Set<string> {
+  return new Set([...graph.stages.values()].flatMap(({ wdir, deps }) => [wdir, ...deps.map(({ path }) => path)]));
+}
+
+type Candidate = Pick<LeftOutput, 'stage' | 'path' | 'content' | 'gone'>;
+
+/** The outputs in the lock that exist, and that no stage lists. */
+function oldOutputs({ root, lock, graph, pipeline }: Project): Candidate[] {
+  const listed = new Set([...graph.stages.values()].flatMap(({ outs }) => outs.map(({ path }) => path)));
+  const found: Candidate[] = [];
+  for (const stage of lock.names)
+    for (const [recorded, content] of Object.entries(lock.get(stage)?.outs ?? {})) {
+      const path = normalise(root, '.', recorded);
+      if (listed.has(path) || path === '.' || isOutside(path)) continue;
+      if (statOrUndefined(join(root, path)) === undefined) continue;
+      const gone = graph.stages.has(stage) ? 'output' : isRemovedCell({ graph, pipeline }, stage) ? 'cell' : 'stage';
+      found.push({ stage, path, content, gone });
+    }
+  return found;
+}
+
+/** Whether a stage is not in the pipeline, but its definition is: a matrix or foreach has other cells now. */
+export function isRemovedCell({ graph, pipeline }: Pick<Project, 'graph' | 'pipeline'>, stage: string): boolean {
+  return !graph.stages.has(stage) && pipeline.groups.includes(stage.split('@')[0]);
+}
+
+/** Whether the path lies in an output of a stage, which is that stage's to keep in order. */
+function isMade({ graph }: Project, path: string): boolean {
+  return [...graph.stages.values()].some(({ outs }) => outs.some((out) => contains(out.path, path)));
+}
+
+/** The stages that depend on a folder around the path, and its path in that folder. */
+async function findReaders(
+  project: Project,
+  path: string,
+  readers: readonly Stage[],
+): Promise<{ reader: string; path: string }[]> {
+  const found: { reader: string; path: string }[] = [];
+  const absolute = join(project.root, path);
+  // The path itself may be a link, which is not followed.
+  const real = join(realPath(dirname(absolute)), basename(absolute));
+  for (const { name, deps } of readers)
+    for (const dep of deps) {
+      const inside = relative(realPath(join(project.root, dep.path)), real)
+        .split(sep)
+        .join('/');
+      if (inside === '' || isOutside(inside)) continue;
+      // An error is reported where the stage itself is planned.
+      const scanned = await project.stageInputs.scan(dep.path).catch(() => undefined);
+      if (scanned?.manifest === undefined || !hasEntry(scanned.manifest, inside)) continue;
+      found.push({ reader: name, path: dep.path === '.' ? inside : `${dep.path}/${inside}` });
+    }
+  return found;
+}
+
+/** Whether a folder counts a file, or something in a folder. A folder of a dependency need not count all that is in it. */
+function hasEntry(manifest: string, path: string): boolean {
+  const start = manifestLine(path).slice(0, -'"}\n'.length);
+  return manifest.includes(`${start}"`) || manifest.includes(`${start}/`);
+}
+
+/** With links resolved. */
+function realPath(absolute: string): string {
+  try {
+    return realpathSync.native(absolute);
+  } catch {
+    return absolute;
+  }
+}
+
+/** Why an output of a removed cell must stay where it is; undefined if it need not. */
+async function whyKept(
+  project: Project,
+  { stage, path, content }: Candidate,
+  uses: PathsInUse,
+): Promise<string | undefined> {
+  const group = [...project.graph.stages.values()].filter((other) => other.group === stage.split('@')[0]);
+  if (group.some(({ frozen }) => frozen)) return `${group[0].group} is frozen`;
+  const use = uses.why(path);
+  if (use !== undefined) return use;
+  try {
+    checkInside(project.root, path);
+  } catch (error) {
+    return describeError(error);
+  }
+  const difference = await whyDifferent(project, path, content, stage);
+  if (difference !== undefined) return difference;
+  const git = await gitFilesOf(project.root);
+  const tracked = (await git?.tracked([path])) ?? [];
+  return tracked.length > 0 && !(await git!.areCommitted(tracked))
+    ? 'git tracks it, and has changes of it that are not committed'
+    : undefined;
+}
+
+/** What becomes of an output that is as recorded: git or the cache must be able to bring back what is removed. */
+async function fateOf(project: Project, { path, content }: Candidate): Promise<'remove' | 'trash'> {
+  const git = await gitFilesOf(project.root);
+  if (((await git?.tracked([path])) ?? []).length > 0) return 'remove';
+  return (await project.cache.problems(content)).length === 0 ? 'remove' : 'trash';
+}
+
+/**
+ * Sentences about left outputs, by the stage that made them.
+ *
+ * @param folders by stage: the folder of the trash that they were moved to; undefined if that would only happen
+ */
+export function describeLeft(
+  left: readonly LeftOutput[],
+  folders?: ReadonlyMap<string, string>,
+): { stage: string; text: string }[] {
+  const done = folders !== undefined;
+  return [...new Set(left.map(({ stage }) => stage))].flatMap((stage) => {
+    const own = left.filter((output) => output.stage === stage);
+    const sentences: string[] = [];
+    const paths = (fate: LeftOutput['fate']) => own.filter((o) => o.fate === fate).map(({ path }) => path);
+    const counts = `${listNames([...new Set(own.flatMap(({ readers }) => readers))])} would count`;
+    const [removed, moved] = [paths('remove'), paths('trash')];
+    if (removed.length > 0) sentences.push(`${done ? 'removed' : 'would remove'} ${listNames(removed)}`);
+    if (moved.length > 0)
+      sentences.push(
+        `${done ? 'moved' : 'would move'} ${listNames(moved)} to ${folders?.get(stage) ?? '.repro/trash'}`,
+      );
+    const texts =
+      sentences.length > 0
+        ? [`${sentences.join(' and ')}, which ${counts}: the stage is no longer in the pipeline`]
+        : [];
+    for (const { path, readers, because, gone } of own.filter(({ fate }) => fate === 'keep'))
+      texts.push(
+        gone === 'cell'
+          ? `kept ${path}, and ${countsIt(readers)}, although the stage is no longer in the pipeline: ${because}`
+          : `kept ${path}, and ${countsIt(readers)}, although no stage makes it any more. Delete it if it is not an input${gone === 'stage' ? '; `repro gc --yes` keeps it and forgets the stage' : ''}`,
+      );
+    return texts.map((text) => ({ stage, text }));
+  });
+}
+
+function countsIt(readers: readonly string[]): string {
+  return `${listNames(readers)} ${readers.length === 1 ? 'counts' : 'count'} it`;
+}
