@@ -5,15 +5,19 @@
 // It bundles the program and the project's modules behind it with esbuild, which takes half of the time that tsx takes
 // to load them one by one. The bundle is made again for each start, and is removed as soon as Node has read it. So it
 // can neither be out of date nor be prepared by somebody else, as the modules that tsx keeps in /tmp can.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, stop } from 'esbuild';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Holds the bundles that are being started. It is in the project, because a bundle imports packages from node_modules. */
-const FOLDER = join(ROOT, '.repro/starting');
+/**
+ * Holds the bundles that are being started. It is in node_modules, because a bundle imports packages from there. Who
+ * can write there can change what the stages run anyway; .repro may come from someone else, and may hold links.
+ */
+const FOLDER = join(ROOT, 'node_modules/.cache/stages');
+const PREFIX = 'stage-';
 
 /** Milliseconds after which a bundle that a killed start left behind is removed. */
 const LEFT_BEHIND = 3_600_000;
@@ -39,9 +43,9 @@ const program = resolve(process.argv[2]);
 process.argv.splice(1, 2, program);
 
 removeLeftBehind();
-mkdirSync(FOLDER, { recursive: true });
+mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
 // Nobody else can read or write in it.
-const folder = mkdtempSync(join(FOLDER, 'stage-'));
+const folder = mkdtempSync(join(FOLDER, PREFIX));
 const remove = () => rmSync(folder, { recursive: true, force: true });
 process.on('exit', remove);
 globalThis.stageIsLoaded = remove;
@@ -82,9 +86,9 @@ async function bundled() {
 
 function removeLeftBehind() {
   try {
-    for (const name of readdirSync(FOLDER)) {
+    for (const name of readdirSync(FOLDER).filter((name) => name.startsWith(PREFIX))) {
       const path = join(FOLDER, name);
-      if (statSync(path).mtimeMs < Date.now() - LEFT_BEHIND) rmSync(path, { recursive: true, force: true });
+      if (lstatSync(path).mtimeMs < Date.now() - LEFT_BEHIND) rmSync(path, { recursive: true, force: true });
     }
   } catch {} // There is no such folder yet, or another start has removed it.
 }
