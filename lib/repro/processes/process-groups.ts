@@ -95,6 +95,8 @@ function runningGroups(file: string): Map<number, string> {
 
 /** Kills a group and waits until it is gone, for at most 5 s. */
 function killGroup(group: number, start: string): void {
+  // kill(2) takes 0, -1 and positive numbers for other processes than a group.
+  if (!Number.isSafeInteger(group) || group <= 1) return;
   const leader = startTimeOf(group);
   // The id has been reused by another process.
   if (leader !== undefined && leader !== start) return;
