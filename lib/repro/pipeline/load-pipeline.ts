@@ -11,6 +11,7 @@ import {
   type Json,
   type KeyPath,
   readDocumentFrom,
+  rounded,
   type SourceDocument,
 } from '../documents/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
@@ -80,7 +81,7 @@ export async function loadPipeline(
       throw new ReproError({ message: `the name "${group}" ${fault}`, place: document.at(source) });
     stages.push(...(await expand(document, group, definition, context, vars, root)));
   }
-  const limits = (top.limits ?? {}) as Pipeline['limits'];
+  const limits = rounded(top.limits ?? {}) as Pipeline['limits'];
   checkNames(document, stages);
   checkLimits(document, stages, limits);
   return {

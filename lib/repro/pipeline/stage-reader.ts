@@ -61,7 +61,7 @@ export class StageReader {
     if (checkpoint !== undefined) stage.checkpoint = normalise(this.#root, this.#wdir, checkpoint);
     const timeout = this.#readValue(body, 'timeout');
     if (timeout !== undefined) {
-      const value = parseSeconds(timeout);
+      const value = parseSeconds(rounded(timeout));
       if (value === undefined)
         throw this.#errorAt(
           ['timeout'],
@@ -111,7 +111,7 @@ export class StageReader {
     const { gpus, cpus, memory, ...named } = (body.resources ?? {}) as { [name: string]: Json };
     const at = (name: string): KeyPath => ['resources', name];
     const whole = (n: number) => Number.isInteger(n) && n >= 0;
-    const size = memory === undefined ? 0 : parseBytes(fillIn(memory, this.#context));
+    const size = memory === undefined ? 0 : parseBytes(rounded(fillIn(memory, this.#context)));
     if (size === undefined)
       throw this.#errorAt(
         at('memory'),

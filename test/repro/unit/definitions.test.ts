@@ -156,3 +156,11 @@ test.each([
   const files = { 'params.yaml': 'nul: "a\\0"\nnuls: ["a\\0"]\n' };
   await expect(load(pipeline, files)).rejects.toThrow(/^pipeline\.yaml:1:\d+: .*has a NUL character/);
 });
+
+test('a number may have any form where a number is needed', async () => {
+  const { stages, limits } = await load(
+    'limits: {net: 2.0}\nstages: {s: {cmd: a, timeout: 10.0, retries: 1.0, resources: {cpus: 1e0, memory: 1e6}}}',
+  );
+  expect(limits).toEqual({ net: 2 });
+  expect(stages[0]).toMatchObject({ timeout: 10, retries: 1, resources: { cpus: 1, memory: 1000000 } });
+});
