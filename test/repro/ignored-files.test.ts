@@ -24,6 +24,8 @@ describe('a folder that a stage depends on', () => {
       'src/.DS_Store',
       'src/pkg/.lib.py.swp',
       'src/pkg/x.swo',
+      'src/.~lock.a.csv#',
+      'src/~$a.xlsx',
       'src/lib.py~',
       'src/#lib.py#',
       'src/x.pyc',

@@ -27,10 +27,12 @@ export const DEFAULT_PATTERNS = [
   '*~',
   '.#*',
   '\\#*#',
+  '.~lock.*#',
+  '~$*',
 ];
 
 /** No other name matches a default pattern. The library takes a microsecond for a name, this a tenth of it. */
-const MAY_MATCH_DEFAULT = /^[._#]|~$|\.(pyc|sw[po])$/;
+const MAY_MATCH_DEFAULT = /^[._#~]|~$|\.(pyc|sw[po])$/;
 
 /** The library remembers each name that it has tested. After this many, a level starts again. */
 const MAX_REMEMBERED = 1024;
