@@ -29,7 +29,7 @@ stages:
     [`in${EVIL}`]: 'x',
     said: `lost\u001b[2Jold\rkept ${EVIL} \u001b[31mred\u001b[1;4m bold\n`,
     [`m${EVIL}.json`]: '{}',
-    numbers: JSON.stringify({ [`accuracy${EVIL}`]: `a\n✓ forged \u001b[2J\u009b` }),
+    numbers: JSON.stringify({ [`accuracy${EVIL}`]: `a\n✓ forged \u001b[2J\u009b`, mark: '\0number "1' }),
     go: '',
     '.repro/attempts.jsonl': `${JSON.stringify(attempt)}\n{"stage": 1}\nnull\n${JSON.stringify({ ...attempt, stage: 'old', log: '.repro/logs/../../said' })}\n`,
   });
@@ -68,6 +68,8 @@ describe('without a terminal', () => {
     }
     expect(results.at(calls.findIndex(([args]) => args[1] === 'old'))!.stdout).not.toContain('kept');
     expect(run.stdout).not.toMatch(UNSAFE);
+    const metrics = JSON.parse(results[calls.findIndex(([args]) => args[2] === '--json')].stdout);
+    expect(metrics[`m${EVIL}.json`].mark).toBe('\0number "1');
   });
 });
 

@@ -134,8 +134,9 @@ export function writeJson(value: unknown, space?: number): string {
 /** What JSON.stringify made of a value, with the numbers that `toJSON` marked as writeJson writes them. */
 export function withNumbers(text: string): string {
   if (!text.includes(ESCAPED_MARK)) return text;
-  return text.replace(/"\\u0000number ([^"]*)"/g, (_, number: string) =>
-    JSON_NUMBER.test(number) ? number : String(readMarked(number)?.value ?? number),
+  // A text from outside that only looks like a marked number stays a text.
+  return text.replace(/"\\u0000number ([^"]*)"/g, (marked, number: string) =>
+    JSON_NUMBER.test(number) ? number : String(readMarked(number)?.value ?? marked),
   );
 }
 
