@@ -2,7 +2,7 @@
 //
 //     node stages/start.mjs stages/NAME.ts INPUT… OUTPUT… [--flags]
 //
-// It bundles the program and the project's modules behind it with esbuild, which takes half of the time that tsx takes
+// It bundles the program and the project's modules behind it with esbuild, which takes about 60 % of the time that tsx takes
 // to load them one by one. The bundle is made again for each start, and is removed as soon as Node has read it. So it
 // can neither be out of date nor be prepared by somebody else, as the modules that tsx keeps in /tmp can.
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
