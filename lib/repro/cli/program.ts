@@ -3,7 +3,7 @@
  * is loaded when the command is called.
  */
 import { Argument, Command, CommanderError, Option } from 'commander';
-import { describeSystemError, nearestName, onWarning, ReproError } from '../messages/index.ts';
+import { describeError, describeSystemError, nearestName, onWarning, ReproError, warn } from '../messages/index.ts';
 import { UnknownTarget } from '../pipeline/index.ts';
 import { printError } from './output.ts';
 
@@ -28,8 +28,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   });
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error;
-      if (!isRun) process.exit(exitCode);
+      if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') {
+        if (stream === process.stdout) warn(`the output cannot be written: ${describeError(error)}`);
+        exitCode ||= 1;
+        process.exitCode ||= 1;
+      } else if (!isRun) process.exit(exitCode);
     });
   try {
     await program.parseAsync([...args], { from: 'user' });

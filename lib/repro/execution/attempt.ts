@@ -8,7 +8,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { canonical, type Json } from '../documents/index.ts';
 import { type Content, sameContent, statOrUndefined } from '../hashing/index.ts';
-import { describeFailure, type Failure, listNames, ReproError } from '../messages/index.ts';
+import { describeFailure, describeSystemError, type Failure, listNames, ReproError } from '../messages/index.ts';
 import { commandText, type Output, type Stage, type StageCommand } from '../pipeline/index.ts';
 import { alwaysRuns, MissingInputs, type Project, setAside } from '../planning/index.ts';
 import { Command, type CommandResult } from '../processes/index.ts';
@@ -20,6 +20,7 @@ import {
   markCheckpoint,
   markIgnored,
   markUnrecorded,
+  prepareMark,
   removeUserPath,
   unmarkCheckpoint,
 } from '../workspace/index.ts';
@@ -60,7 +61,7 @@ const MAX_KEPT_FOR_RESTORING = 1 << 20;
  * @param inputs the stage's inputs as they are now
  * @param key `fingerprintKey(stage, inputs)`
  * @returns `ran` or `failed`; a command that fails is an outcome, not an error
- * @throws ReproError if an input or output cannot be read, or the cache or lock cannot be written
+ * @throws ReproError if an old output cannot be removed; then nothing has run
  */
 export async function attemptStage(
   stage: Stage,
@@ -81,8 +82,29 @@ export async function attemptStage(
     return failedOutcome({ reason: 'no-working-folder', wdir }, seconds(), context.log.path);
   const note = await setAside(project, stage);
   if (note !== undefined) context.listen({ event: 'note', stage: stage.name, text: note });
+  prepareMark(project.root, stage);
   prepareOutputs(project.root, stage);
-  prepareCheckpoint(project.root, stage, key);
+  try {
+    prepareCheckpoint(project.root, stage, key);
+    return await runAndRecord(stage, inputs, key, context, seconds, failed);
+  } catch (error) {
+    // From here on, the outputs are this attempt's own, so they are marked also if the disk is full.
+    const message = error instanceof ReproError ? error.message : describeSystemError(error, project.root);
+    if (message === undefined) throw error;
+    return failed({ reason: 'error', message });
+  }
+}
+
+/** The part of an attempt after the old outputs were removed. */
+async function runAndRecord(
+  stage: Stage,
+  inputs: Fingerprint,
+  key: string,
+  context: AttemptContext,
+  seconds: () => number,
+  failed: (failure: Failure) => Outcome,
+): Promise<Outcome> {
+  const { project } = context;
   for (let retry = 0; ; retry++) {
     const failure = await runCommands(stage, context);
     project.stageInputs.forget();

@@ -6,7 +6,7 @@
  *   → restore, or attempt (attempt.ts) → lock
  */
 
-import { ReproError, type Skip } from '../messages/index.ts';
+import { describeSystemError, ReproError, type Skip } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import {
   describeLacking,
@@ -88,7 +88,8 @@ class Execution {
   readonly #jobs: number;
   readonly #pool: Pool;
   readonly #machine: Machine;
-  readonly #stageLeases: Leases;
+  /** undefined if no stage of the plan may start. */
+  readonly #stageLeases: Leases | undefined;
   readonly #gpuLeases: Leases | undefined;
   readonly #attempts: AttemptLog;
   /** Expected seconds by stage, from earlier attempts. */
@@ -108,7 +109,7 @@ class Execution {
     plan: readonly PlannedStage[],
     options: RunOptions,
     listen: Listener,
-    parts: { machine: Machine; stageLeases: Leases; gpuLeases: Leases | undefined; attempts: AttemptLog },
+    parts: { machine: Machine; stageLeases: Leases | undefined; gpuLeases: Leases | undefined; attempts: AttemptLog },
   ) {
     this.#project = project;
     this.#plan = plan;
@@ -117,7 +118,7 @@ class Execution {
     this.#machine = parts.machine;
     this.#plannedVersion = project.lock.version;
     this.#stageLeases = parts.stageLeases;
-    this.#groups = new ProcessGroups(parts.stageLeases.folder);
+    this.#groups = new ProcessGroups(parts.stageLeases?.folder ?? '');
     this.#gpuLeases = parts.gpuLeases;
     this.#attempts = parts.attempts;
     this.#expected = parts.attempts.durations();
@@ -135,7 +136,8 @@ class Execution {
     const wantsGpus = plan.some(({ stage }) => stage.resources.gpus > 0);
     const machine = await thisMachine(wantsGpus);
     for (const { stage } of plan) checkFits(stage, machine, project.pipeline.limits);
-    const stageLeases = await Leases.ofStages(project.root);
+    const mayStart = plan.some(({ status }) => status.state !== 'fresh' && status.state !== 'frozen');
+    const stageLeases = mayStart ? await Leases.ofStages(project.root) : undefined;
     const gpuLeases = machine.gpus.length > 0 ? await Leases.ofGpus() : undefined;
     const attempts = new AttemptLog(project.root);
     return new Execution(project, plan, options, listen, { machine, stageLeases, gpuLeases, attempts });
@@ -162,12 +164,12 @@ class Execution {
       // The plan is in the graph's order, so the promises of upstream stages are there before they are awaited.
       for (const planned of this.#plan) this.#outcomes.set(planned.stage.name, this.#complete(planned));
       for (const [name, outcome] of this.#outcomes) outcomes.set(name, await outcome);
+      this.#writeLock(outcomes);
     } finally {
-      this.#project.lock.flush();
       await Promise.all(this.#pendingReleases);
       this.#groups.close();
       this.#attempts.close();
-      await this.#stageLeases.close();
+      await this.#stageLeases?.close();
       await this.#gpuLeases?.close();
     }
     const count = (outcome: Outcome['outcome']) => [...outcomes.values()].filter((o) => o.outcome === outcome).length;
@@ -183,6 +185,20 @@ class Execution {
       ...(this.#interrupted ? { interrupted: this.#interrupted } : {}),
     });
     return { outcomes, interrupted: this.#interrupted };
+  }
+
+  /** Writes what is still to be written to the lock. If that fails, the stages that it is about have failed. */
+  #writeLock(outcomes: Map<string, Outcome>): void {
+    try {
+      this.#project.lock.flush();
+    } catch (error) {
+      if (!(error instanceof ReproError)) throw error;
+      for (const stage of this.#project.lock.unwritten) {
+        if (outcomes.get(stage)?.outcome === 'failed') continue;
+        this.#listen({ event: 'note', stage, text: `${error.message}; its result is not recorded` });
+        outcomes.set(stage, failedOutcome({ reason: 'error', message: error.message }, 0));
+      }
+    }
   }
 
   interrupt(signal: NodeJS.Signals): void {
@@ -205,7 +221,7 @@ class Execution {
         const isUpstreamUnchanged = outcomes.every((o) => o.outcome === 'fresh');
         outcome = await this.#bringUpToDate(planned, isUpstreamUnchanged);
       } catch (error) {
-        outcome = failedWith(error);
+        outcome = failedWith(error, this.#project.root);
       }
     }
     if (outcome.outcome === 'failed' && !this.#options.keepGoing) this.#pool.stop();
@@ -236,7 +252,7 @@ class Execution {
       this.#gpuLeases?.release(holding.gpus);
       holding.release();
       // Another repro that waits for this stage's lease must find its block in the lock.
-      this.#pendingReleases.push(this.#project.lock.written().then(() => this.#stageLeases.release([stage.name])));
+      this.#pendingReleases.push(this.#project.lock.written().then(() => this.#stageLeases!.release([stage.name])));
     }
   }
 
@@ -244,9 +260,9 @@ class Execution {
   #start(stage: Stage): Promise<Holding | 'stopped'> {
     const expected = this.#expected.get(stage.name) ?? Number.POSITIVE_INFINITY;
     return this.#pool.acquire(stage.name, stage.resources, expected, (gpus) => {
-      if (!this.#stageLeases.take([stage.name])) return false;
+      if (!this.#stageLeases!.take([stage.name])) return false;
       if (this.#gpuLeases === undefined || this.#gpuLeases.take(gpus)) return true;
-      this.#stageLeases.release([stage.name]);
+      this.#stageLeases!.release([stage.name]);
       return false;
     });
   }
@@ -343,12 +359,14 @@ class Execution {
 
 /**
  * The outcome of a stage that could not be compared with its last run, restored or recorded. Any error other than a
- * ReproError is a bug and is thrown again.
+ * ReproError or an error of the system is a bug and is thrown again.
  */
-function failedWith(error: unknown): Outcome {
+function failedWith(error: unknown, root: string): Outcome {
+  const message = describeSystemError(error, root);
+  if (message !== undefined) return failedOutcome({ reason: 'error', message }, 0);
   if (!(error instanceof ReproError)) throw error;
   if (!(error instanceof MissingInputs)) return failedOutcome({ reason: 'error', message: error.message }, 0);
   // The message of the error itself starts with the stage's name, which every view prints already.
-  const message = error.missing.map((input) => describeMissing(input)).join('\n');
-  return failedOutcome({ reason: 'missing-input', paths: error.missing.map(({ path }) => path), message }, 0);
+  const messages = error.missing.map((input) => describeMissing(input)).join('\n');
+  return failedOutcome({ reason: 'missing-input', paths: error.missing.map(({ path }) => path), message: messages }, 0);
 }

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { makePrivateFolder, Store } from '../files/index.ts';
+import { describeError, ReproError } from '../messages/index.ts';
 import { killOrphans, startTimeOf } from '../processes/index.ts';
 
 /** Bytes of an entry of the table, at most. */
@@ -24,14 +25,17 @@ interface Lease {
 export class Leases {
   /** The folder of the table. */
   readonly folder: string;
+  /** The folder as messages show it. */
+  readonly #name: string;
   readonly #table: Store<Lease>;
   readonly #own: Lease = { pid: process.pid, started: startTimeOf(process.pid) ?? '' };
   /** Names that were released but are in the table until the next transaction. */
   readonly #released = new Set<string>();
   #flushImmediate: NodeJS.Immediate | undefined;
 
-  private constructor(folder: string, table: Store<Lease>) {
+  private constructor(folder: string, name: string, table: Store<Lease>) {
     this.folder = folder;
+    this.#name = name;
     this.#table = table;
   }
 
@@ -56,7 +60,7 @@ export class Leases {
     const lmdb = await import('lmdb');
     const folder = join(parent, bootId());
     const consequence = 'an empty one takes its place';
-    return new Leases(folder, Store.open<Lease>(lmdb, folder, { name, encoding: 'json', consequence }));
+    return new Leases(folder, name, Store.open<Lease>(lmdb, folder, { name, encoding: 'json', consequence }));
   }
 
   /**
@@ -64,13 +68,12 @@ export class Leases {
    * running are killed.
    *
    * @returns whether they were taken; false if another repro holds one of them
-   * @throws Error of node:fs if the disk is full
+   * @throws ReproError if the table cannot be written
    */
   take(names: readonly string[]): boolean {
     if (names.length === 0) return true;
     let orphaned = false;
-    const written = names.length + this.#released.size;
-    const taken = this.#table.transact(written, written * ENTRY_SIZE, () => {
+    const taken = this.#write(names.length + this.#released.size, () => {
       this.#removeReleased();
       for (const name of names) {
         const lease = this.#table.get(name);
@@ -106,11 +109,18 @@ export class Leases {
   #flush(): void {
     clearImmediate(this.#flushImmediate);
     this.#flushImmediate = undefined;
-    const written = this.#released.size;
-    if (written === 0) return;
+    if (this.#released.size === 0) return;
     try {
-      this.#table.transact(written, written * ENTRY_SIZE, () => this.#removeReleased());
+      this.#write(this.#released.size, () => this.#removeReleased());
     } catch {} // The disk is full. The leases end with this process, or with the next call that can write.
+  }
+
+  #write<T>(entries: number, work: () => T): T {
+    try {
+      return this.#table.transact(entries, entries * ENTRY_SIZE, work);
+    } catch (error) {
+      throw new ReproError(`the leases in ${this.#name} cannot be written: ${describeError(error)}`, 1);
+    }
   }
 
   /** Call it inside a transaction. */

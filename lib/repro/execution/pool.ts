@@ -30,6 +30,7 @@ interface Waiting {
   priority: number;
   claim: Claim;
   grant(granted: Granted): void;
+  fail(error: unknown): void;
 }
 
 /** The stages that wait, and the capacity that running ones share. */
@@ -52,11 +53,12 @@ export class Pool {
    *
    * @param priority the expected seconds of the stage; Infinity if they are not known
    * @returns a holding when the stage may start; 'stopped' if no more stages may start
+   * @throws what `claim` throws
    */
   acquire(name: string, wants: Resources, priority: number, claim: Claim): Promise<Granted> {
     if (this.#stopped) return Promise.resolve('stopped');
-    return new Promise((grant) => {
-      this.#waiting.push({ name, wants, priority, claim, grant });
+    return new Promise((grant, fail) => {
+      this.#waiting.push({ name, wants, priority, claim, grant, fail });
       this.#waiting.sort((a, b) => b.priority - a.priority);
       this.#serveSoon();
     });
@@ -87,7 +89,15 @@ export class Pool {
         heldElsewhere ||= this.#capacity.hasFreeGpus && waiting.wants.gpus > 0;
         continue;
       }
-      if (!waiting.claim(gpus)) {
+      let isClaimed: boolean;
+      try {
+        isClaimed = waiting.claim(gpus);
+      } catch (error) {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        waiting.fail(error);
+        continue;
+      }
+      if (!isClaimed) {
         heldElsewhere = true;
         continue;
       }

@@ -46,7 +46,8 @@ export function writeAtomically(path: string, data: string | Uint8Array, options
     moveIntoPlace(temporary, target, options);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw error;
+    // An error of a write lacks the path, and others have that of the temporary file.
+    throw Object.assign(error as Error, { path });
   }
 }
 

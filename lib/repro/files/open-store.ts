@@ -35,6 +35,8 @@ const LOCK_FILE_SIZE = 8272;
 const ROOM_FOR_NEW = 64 << 10;
 /** Pages that a transaction with one small entry may write. */
 const LEAST_PAGES = 16;
+/** Pages that are allocated before they are needed. */
+const SPARE_PAGES = 32;
 /** The most pages that an entry may copy: the path to it in its table, in the main table and in the list of free pages. */
 const PAGES_AN_ENTRY = 8;
 /** Bytes of zeros that are written at once. */
@@ -144,14 +146,22 @@ export class Store<V> {
     const copied = Math.min(PAGES_AN_ENTRY * entries, lastPage);
     const freeList = Math.ceil((16 * lastPage) / pageSize);
     const needed = LEAST_PAGES + copied + freeList + Math.ceil(bytes / pageSize) + 2 * entries;
-    const target = (lastPage + 1 + needed) * pageSize;
     const { size } = fstatSync(this.#data);
+    const target = (lastPage + 1 + needed) * pageSize;
+    if (size >= target) return;
+    // With pages to spare, later transactions also work on a disk that is full by then.
+    if (!this.#extend(size, target + SPARE_PAGES * pageSize, false)) this.#extend(size, target, true);
+  }
+
+  /** Appends zeros to the file of `size` bytes. If the disk is full, the file keeps its size. */
+  #extend(size: number, target: number, isNeeded: boolean): boolean {
     try {
       for (let at = size; at < target; ) at += writeSync(this.#data, ZEROS, 0, Math.min(ZEROS.length, target - at), at);
+      return true;
     } catch (error) {
-      // Give back what was free.
       ftruncateSync(this.#data, size);
-      throw error;
+      if (isNeeded) throw error;
+      return false;
     }
   }
 }

@@ -60,7 +60,7 @@ function absolute(folder: string, path: string): string {
   return path.startsWith('/') ? path : `${folder}/${path}`;
 }
 
-/** Writes the stamp, unless the snapshot is not reliable. */
+/** Writes the stamp, unless the snapshot is not reliable or the file cannot be written. */
 export function writeFreshStamp(root: string, snapshot: StatSnapshot, by: string, stages: number): void {
   if (!snapshot.isReliable) return;
   const header: Header = { format: FORMAT, by, stages };
@@ -69,7 +69,9 @@ export function writeFreshStamp(root: string, snapshot: StatSnapshot, by: string
   const parts = [`${JSON.stringify(header)}\n`];
   for (const [path, signature] of snapshot.files) parts.push(`${signature}\t${relative(path)}\n`);
   for (const [path, lines] of snapshot.folders) parts.push(`${FOLDER}${relative(path)}\n`, lines);
-  mkdirSync(join(root, '.repro'), { recursive: true });
-  // fsync: a stamp cut short at the end of a line would look complete, and its last files would never be checked.
-  writeAtomically(join(root, FILE), parts.join(''), { fsync: true });
+  try {
+    mkdirSync(join(root, '.repro'), { recursive: true });
+    // fsync: a stamp cut short at the end of a line would look complete, and its last files would never be checked.
+    writeAtomically(join(root, FILE), parts.join(''), { fsync: true });
+  } catch {} // The disk is full, or the folder is read-only: the next call does the full check.
 }

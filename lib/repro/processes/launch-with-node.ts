@@ -37,7 +37,7 @@ export function launchWithNode(
   child.on('error', (error) => listener.failed(error.message));
   child.on('spawn', () => {
     group = child.pid!;
-    writeSync(groupsFd, `add ${group} ${startTimeOf(group)}\n`);
+    note(groupsFd, `add ${group} ${startTimeOf(group)}\n`);
     if (pendingSignal) kill(pendingSignal);
     (gate as Writable).end('\n');
   });
@@ -49,7 +49,7 @@ export function launchWithNode(
     }, LINGER);
     void Promise.all(streams.map(closed)).then(() => {
       clearTimeout(lingering);
-      writeSync(groupsFd, `remove ${group}\n`);
+      note(groupsFd, `remove ${group}\n`);
       group = undefined;
       listener.ended(exit ?? undefined, signal ?? undefined);
     });
@@ -60,6 +60,13 @@ export function launchWithNode(
     },
     kill,
   };
+}
+
+/** Notes a process group, see ProcessGroups. If the disk is full, only a kill of repro itself could leave it running. */
+function note(groupsFd: number, line: string): void {
+  try {
+    writeSync(groupsFd, line);
+  } catch {}
 }
 
 function closed(stream: Readable): Promise<void> {

@@ -9,7 +9,18 @@
  * that repro removes before their command runs, and never for a file that already has another name. Editing it anyway
  * damages the object, and this is found like any damage.
  */
-import { chmodSync, constants, copyFileSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import {
   type Content,
@@ -29,7 +40,7 @@ import {
 } from '../hashing/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 import type { Output } from '../pipeline/index.ts';
-import { removeUserPath } from '../workspace/index.ts';
+import { checkInside, removeUserPath } from '../workspace/index.ts';
 import { readConfig } from './config.ts';
 import { canClone, cloneOf, copyOf, hasOneName, holds, writeNew } from './copies.ts';
 import { ObjectStore } from './object-store.ts';
@@ -111,22 +122,42 @@ export class Cache {
   }
 
   /**
-   * Puts `content` at an output's path and removes what was there. All its objects must exist: see `problems`.
+   * Puts `content` at an output's path. What was there is removed when the new content is complete, so a full disk loses
+   * nothing. All its objects must exist: see `problems`.
    *
    * @throws ReproError if a file cannot be written
    */
   async restore(output: Output, content: Content): Promise<void> {
     const link = (await this.#mayLink(output)) && !this.#canClone();
     const target = join(this.#root, output.path);
-    removeUserPath(this.#root, output.path);
-    mkdirSync(dirname(target), { recursive: true });
+    checkInside(this.#root, output.path);
+    const incoming = this.#objects.incoming();
+    try {
+      await this.#build(incoming, content, link);
+      removeUserPath(this.#root, output.path);
+      mkdirSync(dirname(target), { recursive: true });
+      try {
+        renameSync(incoming, target);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+        await this.#build(target, content, link); // The cache is on another disk.
+      }
+    } catch (error) {
+      throw new ReproError(`${output.path} cannot be restored: ${describeError(error)}`, 1);
+    } finally {
+      rmSync(incoming, { recursive: true, force: true });
+    }
+  }
+
+  /** Writes the file or folder `content` to a path where nothing is. */
+  async #build(target: string, content: Content, link: boolean): Promise<void> {
     if (content.files === undefined) {
       this.#restoreFile(target, content.sha256, content.executable === true, link);
       return;
     }
     const entries = this.manifest(content.sha256) ?? [];
     const unsafe = manifestProblem(entries);
-    if (unsafe !== undefined) throw new ReproError(`${output.path} cannot be restored: ${unsafe}`, 1);
+    if (unsafe !== undefined) throw new ReproError(unsafe, 1);
     mkdirSync(target, { recursive: true });
     const folders = new Set<string>();
     for (const entry of entries) {
@@ -196,18 +227,14 @@ export class Cache {
 
   #restoreFile(target: string, sha256: string, executable: boolean, link: boolean): void {
     const object = this.objectPath(sha256);
-    try {
-      if (link && ((statSync(object).mode & 0o100) !== 0) === executable) {
-        try {
-          linkSync(object, target);
-          return;
-        } catch {} // The object may be on another disk, or have the maximum number of links.
-      }
-      copyFileSync(object, target, constants.COPYFILE_FICLONE);
-      chmodSync(target, (executable ? 0o777 : 0o666) & ~process.umask());
-    } catch (error) {
-      throw new ReproError(`${target} cannot be restored: ${describeError(error)}`, 1);
+    if (link && ((statSync(object).mode & 0o100) !== 0) === executable) {
+      try {
+        linkSync(object, target);
+        return;
+      } catch {} // The object may be on another disk, or have the maximum number of links.
     }
+    copyFileSync(object, target, constants.COPYFILE_FICLONE);
+    chmodSync(target, (executable ? 0o777 : 0o666) & ~process.umask());
   }
 
   #checkUnchanged({ absolute }: FoundFile, { moved }: Reading): void {

@@ -93,10 +93,15 @@ export class Lock {
     this.#change(name, undefined);
   }
 
-  /** Resolves when every change is on disk. */
+  /** Resolves when every change is on disk, or could not be written; `flush` then throws. */
   written(): Promise<void> {
     if (this.#waiting.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenWritten.push(resolve));
+  }
+
+  /** The stages with a change that is not on disk yet. */
+  get unwritten(): string[] {
+    return [...this.#waiting.keys()];
   }
 
   /**
@@ -110,20 +115,33 @@ export class Lock {
     if (this.#waiting.size === 0) return;
     const changes = this.#waiting;
     this.#waiting = new Map();
-    this.#state.exclusively(() => {
-      const started = performance.now();
-      this.#write(changes);
-      const ended = performance.now();
-      this.#nextWrite = ended + Math.min(WRITES_APART * (ended - started), LONGEST_PAUSE);
-    });
-    for (const resolve of this.#whenWritten.splice(0)) resolve();
+    try {
+      this.#state.exclusively(() => {
+        const started = performance.now();
+        this.#write(changes);
+        const ended = performance.now();
+        this.#nextWrite = ended + Math.min(WRITES_APART * (ended - started), LONGEST_PAUSE);
+      });
+    } catch (error) {
+      // The next flush tries again.
+      this.#waiting = new Map([...changes, ...this.#waiting]);
+      throw error;
+    } finally {
+      for (const resolve of this.#whenWritten.splice(0)) resolve();
+    }
   }
 
   #change(name: string, text: string | undefined): void {
     this.#waiting.set(name, text);
     const pause = this.#nextWrite - performance.now();
     if (pause <= 0) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), pause);
+    else this.#timer ??= setTimeout(() => this.#tryToFlush(), pause);
+  }
+
+  #tryToFlush(): void {
+    try {
+      this.flush();
+    } catch {} // The changes wait for the next flush; the last one is the caller's, and throws.
   }
 
   #write(changes: ReadonlyMap<string, string | undefined>): void {

@@ -79,7 +79,7 @@ export class ObjectStore {
     }
   }
 
-  /** Incomplete objects of repro processes that were killed; `size` in bytes. */
+  /** Incomplete objects and restored outputs of repro processes that were killed; `size` in bytes. */
   leftovers(): { path: string; size: number }[] {
     const folder = join(this.#cache, 'incoming');
     if (!existsSync(folder)) return [];
@@ -94,7 +94,7 @@ export class ObjectStore {
   incoming(): string {
     if (!this.#hasIncoming) {
       mkdirSync(join(this.#cache, 'incoming'), { recursive: true });
-      for (const { path } of this.leftovers()) rmSync(path, { force: true });
+      for (const { path } of this.leftovers()) rmSync(path, { recursive: true, force: true });
       this.#hasIncoming = true;
     }
     return temporaryPath(join(this.#cache, 'incoming/object'));

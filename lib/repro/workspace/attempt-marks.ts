@@ -6,8 +6,21 @@
  *   .repro/ignored/STAGE      these paths in outputs are of an attempt, but do not count (hashing/ignore-rules.ts)
  */
 import { createHash } from 'node:crypto';
-import { type BigIntStats, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  ftruncateSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
+import { writeAtomically } from '../files/index.ts';
 import { statSignature } from '../hashing/index.ts';
 import { fileNameFor, type Stage } from '../pipeline/index.ts';
 
@@ -19,7 +32,7 @@ const ignoredFile = (root: string, stage: string) => join(root, '.repro/ignored'
 export function markCheckpoint(root: string, stage: Stage, key: string): void {
   const file = checkpointFile(root, stage);
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${key}\n${stage.checkpoint}\n`);
+  writeAtomically(file, `${key}\n${stage.checkpoint}\n`, { fsync: false });
 }
 
 /** The key of the inputs of the attempt that made the stage's checkpoint; undefined if no attempt did. */
@@ -35,13 +48,39 @@ export function unmarkCheckpoint(root: string, stage: Stage): void {
   rmSync(checkpointFile(root, stage), { force: true });
 }
 
-/** Marks a stage's outputs as the work of an attempt, as they are now. */
+/**
+ * Makes room for the mark of `markUnrecorded`, which may be needed when the stage has filled the disk. Call it before
+ * anything of the stage is removed.
+ *
+ * @throws Error of node:fs if the disk is full now
+ */
+export function prepareMark(root: string, stage: Stage): void {
+  const file = outputsFile(root, stage);
+  const text = marks(stage, () => NO_SIGNATURE);
+  if (statSync(file, { throwIfNoEntry: false })?.size === Buffer.byteLength(text)) return;
+  mkdirSync(dirname(file), { recursive: true });
+  writeAtomically(file, text, { fsync: false });
+}
+
+/** Marks a stage's outputs as the work of an attempt, as they are now. Needs no room on the disk after `prepareMark`. */
 export function markUnrecorded(root: string, stage: Stage): void {
-  writeSignatures(
-    root,
-    outputsFile(root, stage),
-    stage.outs.map(({ path }) => path),
-  );
+  try {
+    const text = marks(stage, (path) => treeSignature(join(root, path)));
+    const descriptor = openSync(outputsFile(root, stage), 'r+');
+    try {
+      ftruncateSync(descriptor, Buffer.byteLength(text));
+      writeSync(descriptor, text, 0);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {} // Without the mark, the next attempt moves the outputs to the trash instead of removing them.
+}
+
+const NO_SIGNATURE = '0'.repeat(64);
+
+/** The text of a mark. Its length depends on the paths only. */
+function marks(stage: Stage, signatureOf: (path: string) => string): string {
+  return JSON.stringify(Object.fromEntries(stage.outs.map(({ path }) => [path, signatureOf(path)])));
 }
 
 /** Whether an output is as an attempt left it that was not recorded. */
@@ -63,7 +102,8 @@ export function isMarkedIgnored(root: string, stage: string, path: string): bool
 
 function writeSignatures(root: string, file: string, paths: readonly string[]): void {
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, JSON.stringify(Object.fromEntries(paths.map((path) => [path, treeSignature(join(root, path))]))));
+  const signatures = Object.fromEntries(paths.map((path) => [path, treeSignature(join(root, path))]));
+  writeAtomically(file, JSON.stringify(signatures), { fsync: false });
 }
 
 function hasSignature(root: string, file: string, path: string): boolean {

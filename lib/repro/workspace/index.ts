@@ -14,6 +14,7 @@ export {
   markCheckpoint,
   markIgnored,
   markUnrecorded,
+  prepareMark,
   unmarkCheckpoint,
 } from './attempt-marks.ts';
 export { type GitFiles, openGitFiles } from './git-files.ts';

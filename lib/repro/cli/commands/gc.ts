@@ -70,7 +70,7 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
       for (const { path } of logs) rmSync(path, { force: true });
       for (const path of damaged) rmSync(path, { recursive: true, force: true });
       for (const { path } of dropped) rmSync(path, { force: true });
-      for (const { path } of deletable) rmSync(path, { force: true });
+      for (const { path } of deletable) rmSync(path, { recursive: true, force: true });
       for (const path of outputs) removeUserPath(project.root, path);
       emptyTrash(project.root, new Set(trash.map(({ folder }) => folder)));
       for (const name of removedStages) project.lock.remove(name);

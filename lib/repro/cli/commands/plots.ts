@@ -1,6 +1,7 @@
 /** `repro plots show` and `repro plots diff [A] [B]`: writes all plots into one self-contained HTML page. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { writeAtomically } from '../../files/index.ts';
 import { parseManifest } from '../../hashing/index.ts';
 import { plural } from '../../messages/index.ts';
 import type { Output } from '../../pipeline/index.ts';
@@ -39,7 +40,7 @@ export async function drawPlots(revisions: [string, string | undefined] | undefi
   renderer.close();
   const path = resolve(project.root, out);
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, plotPage(figures));
+  writeAtomically(path, plotPage(figures), { fsync: false });
   printLine(figures.length === 0 ? 'there are no plots yet' : `${plural(figures.length, 'plot')} in ${path}`);
   return 0;
 }
