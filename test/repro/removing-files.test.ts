@@ -25,6 +25,7 @@ describe('removing and overwriting', () => {
     'storage/transfer.ts': 'the remote and .repro/cache',
     'storage/lock.ts': 'dvc-like.lock',
     'pipeline/edit-params.ts': 'the params file that -S names; pipeline.yaml for freeze',
+    'execution/params-copies.ts': '.repro/params',
     'execution/attempt-log.ts': '.repro/attempts.jsonl and .repro/logs',
     'cli/commands/gc.ts': '.repro/cache, .repro/runs, .repro/logs and damaged stores',
     'cli/commands/init.ts': 'pipeline.yaml if there is none, params.yaml, .gitignore',

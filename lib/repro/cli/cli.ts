@@ -12,16 +12,22 @@ import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { dirname, join } from 'node:path';
 import { buildId, freshStages } from '../hashing/index.ts';
-import { describeUpToDate } from '../messages/index.ts';
-import { printLine } from './output.ts';
+import { describeError, describeUpToDate } from '../messages/index.ts';
+import { printError, printLine } from './output.ts';
 
 /** Arguments with which `repro` only prints one line if everything is up to date. */
 const FAST_PATH_ARGS = /^(|status|(-k|--keep-going|-q|--quiet|-j ?\d+)( (-k|--keep-going|-q|--quiet|-j ?\d+))*)$/;
 
 const args = process.argv.slice(2);
 const stages = FAST_PATH_ARGS.test(args.join(' ')) ? countFreshStages() : undefined;
-if (stages !== undefined) printLine(describeUpToDate(stages));
-else {
+if (stages !== undefined) {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return;
+    printError(`the output cannot be written: ${describeError(error)}`);
+    process.exitCode = 1;
+  });
+  printLine(describeUpToDate(stages));
+} else {
   // Node 22 and later can keep compiled code between starts.
   (module as { enableCompileCache?: () => void }).enableCompileCache?.();
   const { runProgram } = await import('./program.ts');

@@ -23,6 +23,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   });
   // Exit quietly when the reader closes the pipe, as in `repro dag | head`. A run goes on without output.
   let isRun = false;
+  let isOutputLost = false;
   program.hook('preAction', (_, command) => {
     isRun = command === program;
   });
@@ -30,13 +31,13 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') {
         if (stream === process.stdout) warn(`the output cannot be written: ${describeError(error)}`);
-        exitCode ||= 1;
+        isOutputLost = true;
         process.exitCode ||= 1;
       } else if (!isRun) process.exit(exitCode);
     });
   try {
     await program.parseAsync([...args], { from: 'user' });
-    return exitCode;
+    return isOutputLost ? exitCode || 1 : exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof ReproError) {

@@ -5,14 +5,14 @@
  *   → inputs hashed again → outputs hashed → cache → run cache → lock
  */
 import { existsSync, mkdirSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { canonical, type Json } from '../documents/index.ts';
 import { type Content, sameContent, statOrUndefined } from '../hashing/index.ts';
 import { describeFailure, describeSystemError, type Failure, listNames, ReproError } from '../messages/index.ts';
 import { commandText, type Output, type Stage, type StageCommand } from '../pipeline/index.ts';
 import { alwaysRuns, MissingInputs, type Project, setAside } from '../planning/index.ts';
 import { Command, type CommandResult } from '../processes/index.ts';
-import { LISTED_PARAMS, listedParams } from '../stage-api/index.ts';
+import { LISTED_PARAMS, listedParams, PARAMS_FOLDER } from '../stage-api/index.ts';
 import { type Fingerprint, type LockedStage, lockedStage, recordedKey, unlinkFromCache } from '../storage/index.ts';
 import {
   checkInside,
@@ -26,6 +26,7 @@ import {
 } from '../workspace/index.ts';
 import type { AttemptOutput } from './attempt-log.ts';
 import { failedOutcome, type Listener, type Outcome } from './events.ts';
+import type { ParamsCopies } from './params-copies.ts';
 import { shellScript } from './shell-script.ts';
 import { STAGES_ABOVE, stagesAbove } from './stages-above.ts';
 
@@ -42,6 +43,10 @@ export interface AttemptContext {
   commit: boolean;
   log: AttemptOutput;
   listen: Listener;
+  /** Copies of params files. */
+  copies: ParamsCopies;
+  /** The params files that the commands of this stage have read from their copies. The attempt adds to it. */
+  readFromCopy: Set<string>;
   /** Called when a command has been started. */
   began(command: Command): void;
   /** Called when it has ended. */
@@ -115,7 +120,7 @@ async function runAndRecord(
     prepareOutputs(project.root, stage);
   }
 
-  const moved = await movedInputs(project, stage, inputs);
+  const moved = await movedInputs(project, stage, inputs, context.readFromCopy);
   const missing = missingOutputs(project, stage);
   if (missing.length > 0) return failed({ reason: 'missing-output', paths: missing });
   if (moved.length > 0) return failed({ reason: 'inputs-moved', paths: moved });
@@ -157,7 +162,7 @@ async function runCommands(stage: Stage, context: AttemptContext): Promise<Failu
   const { project, groupsFd } = context;
   for (const cmd of stage.cmd) {
     const cwd = join(project.root, stage.wdir);
-    const request = { ...shellScript(cmd), cwd, env: environment(stage, context), groupsFd };
+    const request = { ...shellScript(cmd), cwd, env: await environment(stage, context), groupsFd };
     const command = new Command(request, {
       timeout: stage.timeout,
       onOutput: (text) => {
@@ -166,6 +171,7 @@ async function runCommands(stage: Stage, context: AttemptContext): Promise<Failu
       },
       onProgress: ({ done, total, unit, text }) =>
         context.listen({ event: 'progress', stage: stage.name, done, total, unit, text }),
+      onParams: (file) => context.readFromCopy.add(file),
     });
     context.began(command);
     const result = await command.result;
@@ -197,12 +203,21 @@ function failureOf(
 }
 
 /** The variables that a stage's commands get in addition to repro's own environment. */
-function environment(stage: Stage, { project, gpus, leasesGpus }: AttemptContext): { [name: string]: string } {
+async function environment(
+  stage: Stage,
+  { project, gpus, leasesGpus, copies }: AttemptContext,
+): Promise<{ [name: string]: string }> {
+  const texts = new Map<string, string>();
+  for (const { file } of stage.params) {
+    const text = await project.stageInputs.paramsText(file, stage.name);
+    if (text !== undefined) texts.set(file, text);
+  }
   return {
     PATH: [join(project.root, 'node_modules/.bin'), process.env.PATH].filter(Boolean).join(delimiter),
     REPRO_STAGE: stage.name,
     [STAGES_ABOVE]: stagesAbove(project.root, stage.name),
     [LISTED_PARAMS]: listedParams(stage.params),
+    ...(texts.size > 0 ? { [PARAMS_FOLDER]: copies.write(texts) } : {}),
     // tsx keeps compiled modules in a temporary folder that another user may have filled, and runs what it finds there.
     TSX_DISABLE_CACHE: '1',
     ...(leasesGpus ? { CUDA_VISIBLE_DEVICES: gpus.join(',') } : {}),
@@ -233,8 +248,32 @@ function removeCheckpoint(root: string, stage: Stage): void {
   unmarkCheckpoint(root, stage);
 }
 
+/**
+ * The params that were edited during the run and that a command may have read from the file itself. A param that a
+ * template puts into the commands was given to them, so they need not read it. It does not count, unless a command also
+ * names the file.
+ *
+ * @returns dotted keys by file
+ */
+export async function paramsReadDirectly(project: Project, stage: Stage): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>();
+  const commands = stage.cmd.map(commandText).join('\n');
+  for (const [file, keys] of await project.stageInputs.editedParams(stage)) {
+    const isNamed = commands.includes(basename(file)) || !project.pipeline.sources.includes(file);
+    const given = isNamed ? [] : (stage.given ?? []);
+    const direct = keys.filter((key) => !given.some((name) => key === name || key.startsWith(`${name}.`)));
+    if (direct.length > 0) found.set(file, direct);
+  }
+  return found;
+}
+
 /** The inputs that changed while the commands were running. Inputs that are missing now are among them. */
-async function movedInputs(project: Project, stage: Stage, before: Fingerprint): Promise<string[]> {
+async function movedInputs(
+  project: Project,
+  stage: Stage,
+  before: Fingerprint,
+  readFromCopy: ReadonlySet<string>,
+): Promise<string[]> {
   let after: Fingerprint;
   try {
     after = await project.stageInputs.fingerprint(stage);
@@ -247,6 +286,7 @@ async function movedInputs(project: Project, stage: Stage, before: Fingerprint):
   const params = Object.keys(after.params).filter(
     (file) => canonical(before.params[file] as Json) !== canonical(after.params[file] as Json),
   );
+  for (const file of (await paramsReadDirectly(project, stage)).keys()) if (!readFromCopy.has(file)) params.push(file);
   const packages = Object.keys(after.packages ?? {}).filter(
     (name) => before.packages?.[name] !== after.packages?.[name],
   );

@@ -21,13 +21,14 @@ import {
   type SettledStatus,
 } from '../planning/index.ts';
 import { type Command, PeakMemory, ProcessGroups } from '../processes/index.ts';
-import { attemptStage, restoreStage } from './attempt.ts';
+import { attemptStage, paramsReadDirectly, restoreStage } from './attempt.ts';
 import { AttemptLog } from './attempt-log.ts';
 import { Capacity, checkFits, defaultJobs } from './capacity.ts';
 import { clearLeft } from './clear-left.ts';
 import { failedOutcome, type Listener, type Outcome, skippedOutcome } from './events.ts';
 import { Leases } from './leases.ts';
 import { type Machine, thisMachine } from './machine.ts';
+import { ParamsCopies } from './params-copies.ts';
 import { type Holding, Pool } from './pool.ts';
 
 /** Options of a call that runs stages. */
@@ -102,6 +103,9 @@ class Execution {
   readonly #plannedVersion: number;
   readonly #pendingReleases: Promise<void>[] = [];
   readonly #started = performance.now();
+  readonly #copies: ParamsCopies;
+  /** By group of stages: the params files that its programs read from copies. */
+  readonly #readFromCopy = new Map<string, Set<string>>();
   #interrupted: NodeJS.Signals | undefined;
 
   private constructor(
@@ -121,6 +125,7 @@ class Execution {
     this.#groups = new ProcessGroups(parts.stageLeases?.folder ?? '');
     this.#gpuLeases = parts.gpuLeases;
     this.#attempts = parts.attempts;
+    this.#copies = new ParamsCopies(project.root);
     this.#expected = parts.attempts.durations();
     this.#jobs = options.jobs ?? defaultJobs(parts.machine);
     const capacity = new Capacity(this.#jobs, parts.machine, project.pipeline.limits);
@@ -169,6 +174,7 @@ class Execution {
       await Promise.all(this.#pendingReleases);
       this.#groups.close();
       this.#attempts.close();
+      this.#copies.close();
       await this.#stageLeases?.close();
       await this.#gpuLeases?.close();
     }
@@ -246,7 +252,7 @@ class Execution {
     if (holding === 'stopped') return this.#skipped({ reason: 'stopped' });
     try {
       await this.#project.lock.refresh();
-      const { status } = await this.#decide(entry, decision);
+      const { status } = await this.#decide(entry, (await this.#takesEdits(stage)) ? undefined : decision);
       return await this.#carryOut(stage, status, holding);
     } finally {
       this.#gpuLeases?.release(holding.gpus);
@@ -254,6 +260,18 @@ class Execution {
       // Another repro that waits for this stage's lease must find its block in the lock.
       this.#pendingReleases.push(this.#project.lock.written().then(() => this.#stageLeases!.release([stage.name])));
     }
+  }
+
+  /**
+   * Whether a stage is to see params that were edited since the run began: it has not started, and it may read the file
+   * itself instead of the copy.
+   */
+  async #takesEdits(stage: Stage): Promise<boolean> {
+    const files = [...(await paramsReadDirectly(this.#project, stage)).keys()];
+    const readFromCopy = this.#readFromCopy.get(stage.group);
+    if (files.every((file) => readFromCopy?.has(file))) return false;
+    this.#project.stageInputs.unfixParams(stage.name);
+    return true;
   }
 
   /** Resolves when the stage may start and no other repro can start it. */
@@ -313,6 +331,7 @@ class Execution {
     const started = new Date();
     const log = this.#attempts.openLog(stage.name, started);
     let peakMemory = 0;
+    const readFromCopy = new Set<string>();
     const gpus = holding.gpus.length > 0 ? { gpus: holding.gpus } : {};
     this.#listen({
       event: 'start',
@@ -330,6 +349,8 @@ class Execution {
       log,
       listen: this.#listen,
       groupsFd: this.#groups.fd,
+      copies: this.#copies,
+      readFromCopy,
       began: (command) => {
         this.#running.add(command);
         this.#memory.watch(command);
@@ -340,6 +361,7 @@ class Execution {
       },
       isInterrupted: () => this.#interrupted !== undefined,
     });
+    this.#readFromCopy.set(stage.group, readFromCopy);
     log.close();
     if (log.problem !== undefined) this.#listen({ event: 'note', stage: stage.name, text: log.problem });
     this.#attempts.record({

@@ -9,6 +9,7 @@
  *   leases.ts       how several repros share stages and GPUs
  *   events.ts       what a run reports, as data
  *   attempt-log.ts  the record of past attempts, their output and durations; log-files.ts: the files of the output
+ *   params-copies.ts  copies of params files, which an edit during a run does not touch
  *   forecast.ts     how long a plan will take
  */
 export { commitStage, ignoredIn, missingOutputs, restoreStage } from './attempt.ts';

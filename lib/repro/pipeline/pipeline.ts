@@ -63,6 +63,8 @@ export interface Stage {
   deps: Dependency[];
   code: string[];
   params: ParamSource[];
+  /** The names of the templates in `cmd` and `env`, such as "train.lr": the commands are given these values. */
+  given?: readonly string[];
   env: { readonly [name: string]: string };
   outs: Output[];
   checkpoint?: string;

@@ -49,6 +49,7 @@ export class StageReader {
       deps: this.#entries(body, 'deps').map(({ path, options }) => ({ path, optional: options.optional === true })),
       code: this.#entries(body, 'code').map(({ path }) => path),
       params: this.#params(body),
+      given: templateNames([body.cmd, body.env]),
       env: this.#env(body),
       outs: merged((['outs', 'metrics', 'plots'] as const).flatMap((list) => this.#outputs(body, list))),
       resources: this.#resources(body),
@@ -266,4 +267,10 @@ function addPlace(error: unknown, document: SourceDocument, path: KeyPath): unkn
       (problem): Problem => (problem.place ? problem : { ...problem, place: document.at(full, 'value') }),
     ),
   );
+}
+
+/** The names in the templates of a value, without `raw:`. */
+function templateNames(value: (Json | undefined)[]): string[] {
+  const names = [...JSON.stringify(value).matchAll(/\$\{(?:raw:)?\s*([^}]*?)\s*\}/g)].map(([, name]) => name);
+  return [...new Set(names)];
 }

@@ -57,7 +57,7 @@ export interface Project {
    * Records that everything is fresh, so that the next run need not check (hashing/fresh-stamp.ts). Call it only when
    * all stages are fresh and no files but theirs have been scanned since the last `forget`.
    */
-  writeFreshStamp(): void;
+  writeFreshStamp(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -80,6 +80,9 @@ export async function openProject(start: string, options: { write: boolean; edit
     const modules = new ModuleGraph(root, state, hasher, pythonEntries(pipeline.stages, root));
     const lock = new Lock(root, state);
     await lock.refresh();
+    const outs = pipeline.stages.flatMap((stage) => stage.outs.map(({ path }) => path));
+    const isMade = (path: string) => outs.some((out) => contains(out, path));
+    const stageInputs = new StageInputs(root, state, hasher, modules, edited, isMade);
     const readOnly = !options.write;
     if (!readOnly) removeLeftovers(root, [LOCK, ...pipeline.sources]);
     return {
@@ -89,12 +92,13 @@ export async function openProject(start: string, options: { write: boolean; edit
       graph,
       state,
       hasher,
-      stageInputs: new StageInputs(root, state, hasher, modules, edited),
+      stageInputs,
       lock,
       cache: new Cache(root, hasher, { readOnly }),
       runs: new RunCache(root, { readOnly }),
-      writeFreshStamp: () => {
+      writeFreshStamp: async () => {
         const { snapshot } = hasher;
+        if (!(await stageInputs.areParamsCurrent())) return;
         for (const [file, sha] of Object.entries(sources))
           if (hashOrNull(() => snapshot.read(join(root, file))) !== sha) return;
         const stat = snapshot.stat(join(root, LOCK));

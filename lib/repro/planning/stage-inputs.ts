@@ -1,5 +1,6 @@
 /** Reads the present content of a stage's inputs and outputs. stale-reasons.ts compares them with the recorded ones. */
 import {
+  differences,
   type EditedFiles,
   type FileSource,
   folderSource,
@@ -35,8 +36,25 @@ export class StageInputs {
   readonly #params = new Map<string, Json>();
   #leftOut: LeftOut = { paths: [], kept: new Set() };
 
-  /** `edited`: texts to use instead of the files' own texts. */
-  constructor(root: string, state: State, hasher: ContentHasher, modules: ModuleGraph, edited: EditedFiles) {
+  /** Texts of params files as they were first read, which count until `releaseParams`. Those that a stage makes are not here. */
+  readonly #fixed = new Map<string, string | undefined>();
+  /** Stages for which params files count as they are now. */
+  readonly #unfixed = new Set<string>();
+  readonly #isMade: (path: string) => boolean;
+
+  /**
+   * @param edited texts to use instead of the files' own texts
+   * @param isMade whether a stage makes this file, so that it changes during a run
+   */
+  constructor(
+    root: string,
+    state: State,
+    hasher: ContentHasher,
+    modules: ModuleGraph,
+    edited: EditedFiles,
+    isMade: (path: string) => boolean = () => false,
+  ) {
+    this.#isMade = isMade;
     this.#edited = edited;
     this.#files = folderSource(root, edited, (path) => hasher.snapshot.read(path)?.toString('utf8'));
     this.#state = state;
@@ -99,7 +117,7 @@ export class StageInputs {
     const params: Fingerprint['params'] = {};
     for (const { file, keys } of stage.params) {
       if (except(file)) continue;
-      const value = await this.paramsFile(file);
+      const value = await this.paramsFile(file, stage.name);
       if (value === undefined) {
         missing.push({ kind: 'params', path: file, index: 0 });
         continue;
@@ -140,10 +158,70 @@ export class StageInputs {
     return (await this.#modules.closures([entry])).get(entry);
   }
 
-  /** The value of a params file; undefined if there is none. */
-  async paramsFile(file: string): Promise<Json | undefined> {
-    const text = await this.#files.read(file);
-    if (text === undefined) return undefined;
+  /**
+   * The text of a params file for a stage: as it was first read, unless `unfixParams` was called for the stage.
+   *
+   * @returns undefined if there is no such file
+   */
+  async paramsText(file: string, stage?: string): Promise<string | undefined> {
+    if ((stage !== undefined && this.#unfixed.has(stage)) || this.#isMade(file)) return this.#files.read(file);
+    if (!this.#fixed.has(file)) this.#fixed.set(file, await this.#files.read(file));
+    return this.#fixed.get(file);
+  }
+
+  /** Lets params files count as they are now, for one stage. */
+  unfixParams(stage: string): void {
+    this.#unfixed.add(stage);
+  }
+
+  /** Lets params files count as they are now, for all stages. To be called after a run. */
+  releaseParams(): void {
+    this.#fixed.clear();
+  }
+
+  /** Whether no params file was edited since it was first read. */
+  async areParamsCurrent(): Promise<boolean> {
+    for (const [file, text] of this.#fixed) if ((await this.#files.read(file)) !== text) return false;
+    return true;
+  }
+
+  /**
+   * The listed params of a stage that were edited since they were first read. A file that cannot be read now counts as
+   * edited.
+   *
+   * @returns dotted keys by file; files without a difference are left out
+   */
+  async editedParams(stage: Stage): Promise<Map<string, string[]>> {
+    const edited = new Map<string, string[]>();
+    for (const { file, keys } of stage.params) {
+      const [text, now] = [
+        await this.paramsText(file, stage.name),
+        await this.#files.read(file).catch(() => undefined),
+      ];
+      if (text === now) continue;
+      const before = (await this.paramsFile(file, stage.name)) as Json;
+      const after = await this.#parse(now ?? '', file).catch(() => undefined);
+      const valueAt = (value: Json | undefined, key: string) => {
+        const found = value === undefined ? undefined : lookUp(value, key);
+        return found?.found ? found.value : undefined;
+      };
+      const found = (keys ?? ['']).flatMap((key) => differences(valueAt(before, key), valueAt(after, key), key));
+      if (found.length > 0)
+        edited.set(
+          file,
+          found.map(({ key }) => key),
+        );
+    }
+    return edited;
+  }
+
+  /** The value of a params file for a stage; undefined if there is none. */
+  async paramsFile(file: string, stage?: string): Promise<Json | undefined> {
+    const text = await this.paramsText(file, stage);
+    return text === undefined ? undefined : this.#parse(text, file);
+  }
+
+  async #parse(text: string, file: string): Promise<Json> {
     const sha = sha256(text);
     if (!this.#params.has(sha)) {
       const memo = this.#state.memos.get(`values ${sha}`);
@@ -154,7 +232,7 @@ export class StageInputs {
         this.#state.memos.put(`values ${sha}`, JSON.stringify(value));
       }
     }
-    return this.#params.get(sha);
+    return this.#params.get(sha)!;
   }
 }
 

@@ -14,6 +14,8 @@ export interface CommandOptions {
   timeout?: number;
   onOutput(text: string): void;
   onProgress(update: ProgressUpdate): void;
+  /** The program has read this params file from its copy (stage-api/read-params.ts). */
+  onParams?(file: string): void;
 }
 
 /** How a command ended: with an exit code, by a signal, or because it could not be started. */
@@ -39,7 +41,7 @@ export class Command {
   #timedOut = false;
 
   /** Starts the command. */
-  constructor(request: LaunchRequest, { timeout, onOutput, onProgress }: CommandOptions) {
+  constructor(request: LaunchRequest, { timeout, onOutput, onProgress, onParams }: CommandOptions) {
     this.result = new Promise((resolve) => {
       const finish = (ending: Omit<CommandResult, 'timedOut'>) => {
         clearTimeout(this.#timer);
@@ -48,7 +50,7 @@ export class Command {
       try {
         this.#shell = launchShell(request, {
           output: textReader(onOutput),
-          progress: progressReader(onProgress),
+          progress: progressReader(onProgress, onParams),
           ended: (exit, signal) => finish({ exit, signal }),
           failed: (error) => finish({ error }),
         });
@@ -86,7 +88,10 @@ function textReader(onText: (text: string) => void): (bytes: Buffer) => void {
 }
 
 /** Parses JSON lines that arrive in pieces. Invalid lines are ignored: wrong progress must not make a stage fail. */
-function progressReader(onProgress: (update: ProgressUpdate) => void): (bytes: Buffer) => void {
+function progressReader(
+  onProgress: (update: ProgressUpdate) => void,
+  onParams: (file: string) => void = () => {},
+): (bytes: Buffer) => void {
   let rest = '';
   return (bytes) => {
     const lines = (rest + bytes.toString()).split('\n');
@@ -94,7 +99,8 @@ function progressReader(onProgress: (update: ProgressUpdate) => void): (bytes: B
     if (rest.length > LONGEST_UPDATE) rest = '';
     for (const line of lines) {
       try {
-        const update = JSON.parse(line) as ProgressUpdate;
+        const update = JSON.parse(line) as ProgressUpdate & { params?: unknown };
+        if (typeof update?.params === 'string') onParams(update.params);
         if (typeof update?.done === 'number') onProgress(update);
       } catch {}
     }

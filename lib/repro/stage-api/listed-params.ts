@@ -16,6 +16,12 @@ import type { ParamSource } from '../pipeline/index.ts';
  */
 export const LISTED_PARAMS = 'REPRO_PARAMS';
 
+/**
+ * The environment variable with the folder that holds copies of these files, as they were when the run began, at their
+ * paths. A program that reads them there says so: see read-params.ts.
+ */
+export const PARAMS_FOLDER = 'REPRO_PARAMS_DIR';
+
 /** The value of REPRO_PARAMS for a stage. */
 export function listedParams(sources: readonly ParamSource[]): string {
   return JSON.stringify(Object.fromEntries(sources.map(({ file, keys }) => [file, keys ?? null])));
@@ -33,6 +39,11 @@ export function onlyListed(value: Json, file: string, environment: NodeJS.Proces
   const keys = listedKeys(file, environment);
   if (keys === undefined) return value;
   return guard(value, [], { file, keys, stage: environment.REPRO_STAGE ?? 'this stage' });
+}
+
+/** Whether the running stage lists params of a file. */
+export function isListed(file: string, environment: NodeJS.ProcessEnv = process.env): boolean {
+  return Object.hasOwn(JSON.parse(environment[LISTED_PARAMS] ?? '{}') as object, file);
 }
 
 /** The keys of a file that the running stage lists; undefined if it may read all of it. */

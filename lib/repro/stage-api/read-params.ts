@@ -1,4 +1,6 @@
 /** Reads a params file for a stage program and checks it. */
+import { existsSync, readFileSync, writeSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
 import {
   checkAgainstSchema,
   type Json,
@@ -7,12 +9,13 @@ import {
   leaves,
   numberOf,
   readDocument,
+  readDocumentFrom,
   readSchema,
   rounded,
   type SourceDocument,
 } from '../documents/index.ts';
 import { ReproError } from '../messages/index.ts';
-import { listedKeys, onlyListed } from './listed-params.ts';
+import { isListed, listedKeys, onlyListed, PARAMS_FOLDER } from './listed-params.ts';
 
 /** Options of readParams. */
 export interface ReadParamsOptions {
@@ -31,12 +34,27 @@ export interface ReadParamsOptions {
  */
 // biome-ignore lint/suspicious/noExplicitAny: the type of the value is given by the schema
 export async function readParams(file: string, options: ReadParamsOptions = {}): Promise<any> {
-  const document: SourceDocument = await readDocument(file);
+  const document = await readCopyOrFile(file);
   if (options.schema !== undefined) {
     await checkAgainstSchema(document, readSchema(options.schema), options.schema);
   }
   refuseLargeIntegers(document, listedKeys(file));
   return onlyListed(rounded(document.value as Json), file);
+}
+
+/**
+ * Under repro, the copy of a listed file is read, which an edit during the run does not touch. repro is told on the
+ * progress descriptor, so that it knows that the program has not read the file itself.
+ */
+async function readCopyOrFile(file: string): Promise<SourceDocument> {
+  const folder = process.env[PARAMS_FOLDER];
+  const path = folder === undefined || isAbsolute(file) ? undefined : join(folder, file);
+  if (path === undefined || !existsSync(path) || !isListed(file)) return readDocument(file);
+  const text = readFileSync(path, 'utf8');
+  try {
+    writeSync(Number(process.env.REPRO_PROGRESS_FD), `${JSON.stringify({ params: file })}\n`);
+  } catch {} // Without the message, repro takes the file itself for what was read.
+  return readDocumentFrom({ read: async () => text }, file);
 }
 
 /**

@@ -147,9 +147,10 @@ async function stampIfFresh(
     // The times of a file that was just written do not prove yet that it will not change again in the same clock tick.
     await new Promise((resolve) => setTimeout(resolve, SETTLING_TIME));
     project.stageInputs.forget();
+    project.stageInputs.releaseParams();
     statuses = (await makePlan(project, [...project.graph.stages.keys()], {})).map(({ status }) => status);
   }
-  if (statuses.every(({ state }) => state === 'fresh')) project.writeFreshStamp();
+  if (statuses.every(({ state }) => state === 'fresh')) await project.writeFreshStamp();
 }
 
 /**
