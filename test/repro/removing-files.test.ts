@@ -26,6 +26,7 @@ describe('removing and overwriting', () => {
     'storage/lock.ts': 'dvc-like.lock',
     'pipeline/edit-params.ts': 'the params file that -S names; pipeline.yaml for freeze',
     'execution/params-copies.ts': '.repro/params',
+    'stage-api/read-params.ts': '.repro/params: which copies a program has read',
     'execution/attempt-log.ts': '.repro/attempts.jsonl and .repro/logs',
     'cli/commands/gc.ts': '.repro/cache, .repro/runs, .repro/logs and damaged stores',
     'cli/commands/init.ts': 'pipeline.yaml if there is none, params.yaml, .gitignore',

@@ -12,7 +12,7 @@ import { describeFailure, describeSystemError, type Failure, listNames, ReproErr
 import { commandText, type Output, type Stage, type StageCommand } from '../pipeline/index.ts';
 import { alwaysRuns, MissingInputs, type Project, setAside } from '../planning/index.ts';
 import { Command, type CommandResult } from '../processes/index.ts';
-import { LISTED_PARAMS, listedParams, PARAMS_FOLDER } from '../stage-api/index.ts';
+import { LISTED_PARAMS, listedParams, PARAMS_FOLDER, PARAMS_READ } from '../stage-api/index.ts';
 import { type Fingerprint, type LockedStage, lockedStage, recordedKey, unlinkFromCache } from '../storage/index.ts';
 import {
   checkInside,
@@ -45,8 +45,6 @@ export interface AttemptContext {
   listen: Listener;
   /** Copies of params files. */
   copies: ParamsCopies;
-  /** The params files that the commands of this stage have read from their copies. The attempt adds to it. */
-  readFromCopy: Set<string>;
   /** Called when a command has been started. */
   began(command: Command): void;
   /** Called when it has ended. */
@@ -120,7 +118,7 @@ async function runAndRecord(
     prepareOutputs(project.root, stage);
   }
 
-  const moved = await movedInputs(project, stage, inputs, context.readFromCopy);
+  const moved = await movedInputs(project, stage, inputs, context.copies.filesRead(stage.name));
   const missing = missingOutputs(project, stage);
   if (missing.length > 0) return failed({ reason: 'missing-output', paths: missing });
   if (moved.length > 0) return failed({ reason: 'inputs-moved', paths: moved });
@@ -171,7 +169,6 @@ async function runCommands(stage: Stage, context: AttemptContext): Promise<Failu
       },
       onProgress: ({ done, total, unit, text }) =>
         context.listen({ event: 'progress', stage: stage.name, done, total, unit, text }),
-      onParams: (file) => context.readFromCopy.add(file),
     });
     context.began(command);
     const result = await command.result;
@@ -217,7 +214,7 @@ async function environment(
     REPRO_STAGE: stage.name,
     [STAGES_ABOVE]: stagesAbove(project.root, stage.name),
     [LISTED_PARAMS]: listedParams(stage.params),
-    ...(texts.size > 0 ? { [PARAMS_FOLDER]: copies.write(texts) } : {}),
+    ...(texts.size > 0 ? { [PARAMS_FOLDER]: copies.write(texts), [PARAMS_READ]: copies.readFile(stage.name) } : {}),
     // tsx keeps compiled modules in a temporary folder that another user may have filled, and runs what it finds there.
     TSX_DISABLE_CACHE: '1',
     ...(leasesGpus ? { CUDA_VISIBLE_DEVICES: gpus.join(',') } : {}),

@@ -89,7 +89,7 @@ class Execution {
   readonly #jobs: number;
   readonly #pool: Pool;
   readonly #machine: Machine;
-  /** undefined if no stage of the plan may start. */
+  /** undefined if no stage of the plan may start, and nothing is left of removed stages. */
   readonly #stageLeases: Leases | undefined;
   readonly #gpuLeases: Leases | undefined;
   readonly #attempts: AttemptLog;
@@ -141,7 +141,9 @@ class Execution {
     const wantsGpus = plan.some(({ stage }) => stage.resources.gpus > 0);
     const machine = await thisMachine(wantsGpus);
     for (const { stage } of plan) checkFits(stage, machine, project.pipeline.limits);
-    const mayStart = plan.some(({ status }) => status.state !== 'fresh' && status.state !== 'frozen');
+    const mayStart =
+      (options.left ?? []).length > 0 ||
+      plan.some(({ status }) => status.state !== 'fresh' && status.state !== 'frozen');
     const stageLeases = mayStart ? await Leases.ofStages(project.root) : undefined;
     const gpuLeases = machine.gpus.length > 0 ? await Leases.ofGpus() : undefined;
     const attempts = new AttemptLog(project.root);
@@ -164,7 +166,7 @@ class Execution {
     const outcomes = new Map<string, Outcome>();
     try {
       if (left.length > 0)
-        for (const note of await clearLeft(this.#project, left, this.#stageLeases, { commit }))
+        for (const note of await clearLeft(this.#project, left, this.#stageLeases!, { commit }))
           this.#listen({ event: 'note', ...note });
       // The plan is in the graph's order, so the promises of upstream stages are there before they are awaited.
       for (const planned of this.#plan) this.#outcomes.set(planned.stage.name, this.#complete(planned));
@@ -331,7 +333,6 @@ class Execution {
     const started = new Date();
     const log = this.#attempts.openLog(stage.name, started);
     let peakMemory = 0;
-    const readFromCopy = new Set<string>();
     const gpus = holding.gpus.length > 0 ? { gpus: holding.gpus } : {};
     this.#listen({
       event: 'start',
@@ -350,7 +351,6 @@ class Execution {
       listen: this.#listen,
       groupsFd: this.#groups.fd,
       copies: this.#copies,
-      readFromCopy,
       began: (command) => {
         this.#running.add(command);
         this.#memory.watch(command);
@@ -361,7 +361,7 @@ class Execution {
       },
       isInterrupted: () => this.#interrupted !== undefined,
     });
-    this.#readFromCopy.set(stage.group, readFromCopy);
+    this.#readFromCopy.set(stage.group, this.#copies.filesRead(stage.name));
     log.close();
     if (log.problem !== undefined) this.#listen({ event: 'note', stage: stage.name, text: log.problem });
     this.#attempts.record({

@@ -2,10 +2,10 @@
  * Copies of params files, as they were when the run began: .repro/params/PROCESS/N/FILE. Programs that read their params
  * there (stage-api/read-params.ts) are not touched by an edit during the run. The copies are removed when the run ends.
  */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isLeftover, temporaryPath, writeAtomically } from '../files/index.ts';
-import { isOutside } from '../pipeline/index.ts';
+import { fileNameFor, isOutside } from '../pipeline/index.ts';
 
 const FOLDER = '.repro/params';
 
@@ -41,6 +41,20 @@ export class ParamsCopies {
     }
     this.#known.set(key, folder);
     return folder;
+  }
+
+  /** The file in which the programs of a stage note the copies that they have read, absolute. */
+  readFile(stage: string): string {
+    return join(this.#own, `${fileNameFor(stage)}.read`);
+  }
+
+  /** The params files that the programs of a stage have read from copies. */
+  filesRead(stage: string): Set<string> {
+    try {
+      return new Set(readFileSync(this.readFile(stage), 'utf8').split('\n').slice(0, -1));
+    } catch {
+      return new Set(); // None has.
+    }
   }
 
   /** Removes the copies. */

@@ -14,8 +14,6 @@ export interface CommandOptions {
   timeout?: number;
   onOutput(text: string): void;
   onProgress(update: ProgressUpdate): void;
-  /** The program has read this params file from its copy (stage-api/read-params.ts). */
-  onParams?(file: string): void;
 }
 
 /** How a command ended: with an exit code, by a signal, or because it could not be started. */
@@ -41,7 +39,7 @@ export class Command {
   #timedOut = false;
 
   /** Starts the command. */
-  constructor(request: LaunchRequest, { timeout, onOutput, onProgress, onParams }: CommandOptions) {
+  constructor(request: LaunchRequest, { timeout, onOutput, onProgress }: CommandOptions) {
     this.result = new Promise((resolve) => {
       const finish = (ending: Omit<CommandResult, 'timedOut'>) => {
         clearTimeout(this.#timer);
@@ -50,7 +48,7 @@ export class Command {
       try {
         this.#shell = launchShell(request, {
           output: textReader(onOutput),
-          progress: progressReader(onProgress, onParams),
+          progress: progressReader(onProgress),
           ended: (exit, signal) => finish({ exit, signal }),
           failed: (error) => finish({ error }),
         });
@@ -88,10 +86,7 @@ function textReader(onText: (text: string) => void): (bytes: Buffer) => void {
 }
 
 /** Parses JSON lines that arrive in pieces. Invalid lines are ignored: wrong progress must not make a stage fail. */
-function progressReader(
-  onProgress: (update: ProgressUpdate) => void,
-  onParams: (file: string) => void = () => {},
-): (bytes: Buffer) => void {
+function progressReader(onProgress: (update: ProgressUpdate) => void): (bytes: Buffer) => void {
   let rest = '';
   return (bytes) => {
     const lines = (rest + bytes.toString()).split('\n');
@@ -99,8 +94,7 @@ function progressReader(
     if (rest.length > LONGEST_UPDATE) rest = '';
     for (const line of lines) {
       try {
-        const update = JSON.parse(line) as ProgressUpdate & { params?: unknown };
-        if (typeof update?.params === 'string') onParams(update.params);
+        const update = JSON.parse(line) as ProgressUpdate;
         if (typeof update?.done === 'number') onProgress(update);
       } catch {}
     }

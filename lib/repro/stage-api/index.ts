@@ -4,6 +4,6 @@
  * - listed-params.ts: makes reading a param that the stage does not list an error;
  * - progress.ts: shows how far a stage program is.
  */
-export { LISTED_PARAMS, listedParams, PARAMS_FOLDER } from './listed-params.ts';
+export { LISTED_PARAMS, listedParams, PARAMS_FOLDER, PARAMS_READ } from './listed-params.ts';
 export { openProgress, type Progress, type ProgressUpdate } from './progress.ts';
 export { type ReadParamsOptions, readParams } from './read-params.ts';

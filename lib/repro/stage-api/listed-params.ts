@@ -18,9 +18,12 @@ export const LISTED_PARAMS = 'REPRO_PARAMS';
 
 /**
  * The environment variable with the folder that holds copies of these files, as they were when the run began, at their
- * paths. A program that reads them there says so: see read-params.ts.
+ * paths.
  */
 export const PARAMS_FOLDER = 'REPRO_PARAMS_DIR';
+
+/** The environment variable with a file to which a program adds a line with each path that it has read there. */
+export const PARAMS_READ = 'REPRO_PARAMS_READ';
 
 /** The value of REPRO_PARAMS for a stage. */
 export function listedParams(sources: readonly ParamSource[]): string {

@@ -1,5 +1,5 @@
 /** Reads a params file for a stage program and checks it. */
-import { existsSync, readFileSync, writeSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import {
   checkAgainstSchema,
@@ -15,7 +15,7 @@ import {
   type SourceDocument,
 } from '../documents/index.ts';
 import { ReproError } from '../messages/index.ts';
-import { isListed, listedKeys, onlyListed, PARAMS_FOLDER } from './listed-params.ts';
+import { isListed, listedKeys, onlyListed, PARAMS_FOLDER, PARAMS_READ } from './listed-params.ts';
 
 /** Options of readParams. */
 export interface ReadParamsOptions {
@@ -43,8 +43,8 @@ export async function readParams(file: string, options: ReadParamsOptions = {}):
 }
 
 /**
- * Under repro, the copy of a listed file is read, which an edit during the run does not touch. repro is told on the
- * progress descriptor, so that it knows that the program has not read the file itself.
+ * Under repro, the copy of a listed file is read, which an edit during the run does not touch. repro is told by a
+ * line in another file, so that it knows that the program has not read the file itself.
  */
 async function readCopyOrFile(file: string): Promise<SourceDocument> {
   const folder = process.env[PARAMS_FOLDER];
@@ -52,8 +52,8 @@ async function readCopyOrFile(file: string): Promise<SourceDocument> {
   if (path === undefined || !existsSync(path) || !isListed(file)) return readDocument(file);
   const text = readFileSync(path, 'utf8');
   try {
-    writeSync(Number(process.env.REPRO_PROGRESS_FD), `${JSON.stringify({ params: file })}\n`);
-  } catch {} // Without the message, repro takes the file itself for what was read.
+    appendFileSync(process.env[PARAMS_READ] ?? '', `${file}\n`);
+  } catch {} // Without the line, repro takes the file itself for what was read.
   return readDocumentFrom({ read: async () => text }, file);
 }
 
