@@ -1,5 +1,5 @@
 /** The cache and the run cache: a stage that ran once with the same inputs is restored instead of run again. */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { project, removeProjects, type TestProject } from './project.ts';
@@ -18,13 +18,6 @@ stages:
 `,
     'in.txt': 'A\n',
   });
-}
-
-function everyFile(root: string): { [path: string]: string } {
-  const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
-    statSync(join(root, name)).isFile(),
-  );
-  return Object.fromEntries(names.map((name) => [name, readFileSync(join(root, name), 'latin1')]));
 }
 
 function objects(made: TestProject): string[] {
@@ -150,21 +143,26 @@ stages:
   expect(made.exists('ckpt')).toBe(false);
 });
 
-test('--dry writes nothing, before the first run and after it', async () => {
+test('--dry changes nothing, before the first run and after it, and remembers what it read', async () => {
   const made = tree();
   mkdirSync(made.path('sub'));
-  const before = everyFile(made.root);
+  const before = made.snapshot();
   const { exit, stdout } = await made.repro('--dry');
   expect([exit, stdout]).toEqual([
     0,
     'make  would run: has not run yet\n1 stale, how long that takes is not known yet\n',
   ]);
-  expect(everyFile(made.root)).toEqual(before);
+  expect(made.snapshot()).toEqual(before);
   await made.outcomes();
   made.write('in.txt', 'B\n');
   await made.outcomes();
   made.write('in.txt', 'A\n');
-  const after = everyFile(made.root);
+  const after = made.snapshot();
   expect((await made.repro('--dry')).stdout).toBe('make  would be restored: in.txt changed\n1 restorable\n');
-  expect(everyFile(made.root)).toEqual(after);
+  expect(made.snapshot()).toEqual(after);
+
+  const hashed = async (...args: string[]) => JSON.parse((await made.repro('--dry', '--json', ...args)).stdout).hashed;
+  made.write('in.txt', 'C\n');
+  expect(await hashed()).toEqual({ files: 1, bytes: 2 });
+  expect(await hashed()).toEqual({ files: 0, bytes: 0 });
 });

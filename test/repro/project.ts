@@ -107,9 +107,13 @@ export class TestProject {
     rmSync(this.path(path), { recursive: true });
   }
 
-  /** The content of every file by path, .repro included. The entry of a folder is "folder". */
+  /**
+   * The content of every file by path, .repro included, but not .repro/state, which only remembers hashes. The entry of
+   * a folder is "folder".
+   */
   snapshot(): { [path: string]: string } {
-    const names = readdirSync(this.root, { recursive: true, encoding: 'utf8' }).sort();
+    const all = readdirSync(this.root, { recursive: true, encoding: 'utf8' }).sort();
+    const names = all.filter((name) => !name.startsWith('.repro/state/'));
     return Object.fromEntries(
       names.map((name) => [
         name,

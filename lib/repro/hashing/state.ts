@@ -5,6 +5,7 @@
  * A store that is damaged is replaced by an empty one. One that cannot be opened or written is left alone, and the
  * results are kept in memory. Each value has a checksum, so a damaged value counts as missing.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as zlib from 'node:zlib';
 import { Store } from '../files/index.ts';
@@ -45,9 +46,12 @@ const TABLES = ['files', 'folders', 'memos'] as const;
 
 /**
  * Opens the store of the project at `root`. Without `write` the store is in memory only, and nothing on disk changes.
+ *
+ * @param options.remember use the store on disk all the same, if there is one
  */
-export async function openState(root: string, options: { write: boolean }): Promise<State> {
-  if (!options.write) return { ...memoryTables(), exclusively: (work) => work(), close: async () => {} };
+export async function openState(root: string, options: { write: boolean; remember?: boolean }): Promise<State> {
+  const isUsed = options.write || (options.remember && existsSync(join(root, '.repro/state')));
+  if (!isUsed) return { ...memoryTables(), exclusively: (work) => work(), close: async () => {} };
   const lmdb = await import('lmdb');
   // `exclusively` locks a second store, which stays empty, so that the lock never waits for LMDB to write to disk.
   let section: Store<string> | undefined;

@@ -65,16 +65,20 @@ export interface Project {
  * Opens the project that the folder `start` is in.
  *
  * @param options.write false: nothing on disk is changed
+ * @param options.remember with `write: false`: hashes are still remembered in .repro/state, if it exists
  * @param options.edited texts to use instead of the files' own texts; only if `write` is false
  * @throws ReproError if pipeline.yaml, a params file or the lock is missing or wrong
  */
-export async function openProject(start: string, options: { write: boolean; edited?: EditedFiles }): Promise<Project> {
+export async function openProject(
+  start: string,
+  options: { write: boolean; remember?: boolean; edited?: EditedFiles },
+): Promise<Project> {
   const { edited = NO_EDITS } = options;
   const root = findRoot(start);
   const files = folderSource(root, edited);
   const state = await openState(root, options);
   try {
-    const { pipeline, sources } = await knownPipeline(root, files, state);
+    const { pipeline, sources } = await knownPipeline(root, files, state, edited);
     const graph = await graphOf(pipeline, files);
     const hasher = new ContentHasher(root, state, pathsInOutputs(pipeline.stages));
     const modules = new ModuleGraph(root, state, hasher, pythonEntries(pipeline.stages, root));
@@ -141,9 +145,15 @@ interface KnownPipeline {
 }
 
 /** Returns the remembered pipeline if none of its files has changed. Otherwise reads it again. */
-async function knownPipeline(root: string, files: FileSource, state: State): Promise<Omit<KnownPipeline, 'by'>> {
+async function knownPipeline(
+  root: string,
+  files: FileSource,
+  state: State,
+  edited: EditedFiles,
+): Promise<Omit<KnownPipeline, 'by'>> {
   const by = buildId();
-  const memo = state.memos.get('pipeline');
+  // The memo names texts on disk, so it does not hold for edited ones.
+  const memo = edited.size > 0 ? undefined : state.memos.get('pipeline');
   if (memo !== undefined) {
     const known = JSON.parse(memo) as KnownPipeline;
     const same = Object.entries(known.sources).every(
@@ -172,7 +182,7 @@ async function knownPipeline(root: string, files: FileSource, state: State): Pro
     pipeline.sources.map((file) => [file, hashOrNull(() => readFileSync(join(root, file)))]),
   );
   const known: KnownPipeline = { by, sources, pipeline };
-  state.memos.put('pipeline', JSON.stringify(known));
+  if (edited.size === 0) state.memos.put('pipeline', JSON.stringify(known));
   return known;
 }
 

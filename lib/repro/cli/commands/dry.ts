@@ -60,7 +60,8 @@ export async function showPlan(
       ...(replaced.has(stage.name) ? { replaced: replaced.get(stage.name) } : {}),
       ...(lacking === undefined ? {} : { missing: lacking }),
     }));
-    printJson({ event: 'plan', stages, ...(left.length > 0 ? { left } : {}), ...estimate });
+    const { hashed } = project.hasher;
+    printJson({ event: 'plan', stages, ...(left.length > 0 ? { left } : {}), ...estimate, hashed });
     return 0;
   }
   for (const { stage, text } of describeLeft(left)) printLine(`! ${stage}: ${text}`);

@@ -62,7 +62,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
     select(trial.graph, selection);
     writeTexts(root, edited);
   }
-  const project = await openProject(root, options.dry ? { write: false, edited } : { write: true });
+  const project = await openProject(root, options.dry ? { write: false, remember: true, edited } : { write: true });
   try {
     const names = select(project.graph, selection);
     if (remote !== undefined && !options.dry) await pullMissing(project, names, remote);
