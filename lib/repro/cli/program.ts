@@ -235,12 +235,12 @@ function addResultCommands(program: Command, exit: SetExitCode): void {
     const command = plots
       .command(name)
       .description(description)
-      .option('-o, --out <file>', 'write the page to this file', '.repro/plots.html');
+      .option('-o, --out <file>', 'write the page to this file (default: .repro/plots.html of the project)');
     if (name === 'diff') command.argument('[a]').argument('[b]');
     command.action(async (...args: unknown[]) => {
       const { drawPlots } = await import('./commands/plots.ts');
       const [a, b] = name === 'diff' ? (args as (string | undefined)[]) : [];
-      const { out } = command.opts<{ out: string }>();
+      const { out } = command.opts<{ out?: string }>();
       exit(await drawPlots(name === 'diff' ? [a ?? 'HEAD', b] : undefined, out));
     });
   }

@@ -32,6 +32,8 @@ export interface Side {
   read(path: string): Promise<string | undefined>;
   /** The texts of several files by path. Missing files are left out. */
   readAll(paths: readonly string[]): Promise<Map<string, string>>;
+  /** Files that the revision's lock lists, but that neither git nor the cache has. Complete after `readAll`. */
+  lost?: ReadonlySet<string>;
 }
 
 /** The workspace as a side: the files of the project's folder. A file that cannot be read counts as missing. */
@@ -65,6 +67,7 @@ export async function openSides(project: Project, a = 'HEAD', b?: string): Promi
 async function revisionSide(project: Project, name: string): Promise<Side> {
   const revision = await openRevision(project.root, name);
   const stages = await stagesAt(project, revision);
+  const lost = new Set<string>();
   const readAll = async (paths: readonly string[]) => {
     const texts = await revision.readAll(paths);
     const missing = paths.filter((path) => !texts.has(path));
@@ -77,10 +80,11 @@ async function revisionSide(project: Project, name: string): Promise<Side> {
       const content: Content | undefined = producer && locked.get(producer.stage)?.outs?.[producer.out];
       const text = producer && content && cachedText(project, content, path.slice(producer.out.length + 1));
       if (text !== undefined) texts.set(path, text);
+      else if (content) lost.add(path);
     }
     return texts;
   };
-  return { name, stages, read: async (path) => (await readAll([path])).get(path), readAll };
+  return { name, stages, read: async (path) => (await readAll([path])).get(path), readAll, lost };
 }
 
 /** The stage whose output is this path or a folder around it. */
@@ -160,6 +164,11 @@ export async function diffFiles(
   const paths = (side: 'old' | 'new') => pairs.flatMap((pair) => pair[side] ?? []);
   const [before, after] = await Promise.all([a.readAll(paths('old')), b.readAll(paths('new'))]);
   for (const pair of pairs) {
+    const lost = [a.lost?.has(pair.old ?? '') && a, b.lost?.has(pair.new ?? '') && b].find(Boolean);
+    if (lost) {
+      report(`${lost.name}:${pair.file} is in the lock, but neither git nor the cache has its content`);
+      continue;
+    }
     const [oldValues, newValues] = await Promise.all([
       readLeaves(a, pair.old, before.get(pair.old ?? ''), report),
       readLeaves(b, pair.new, after.get(pair.new ?? ''), report),
@@ -203,7 +212,7 @@ export async function readLeaves(
 ): Promise<Map<string, Json> | 'unreadable'> {
   if (file === undefined || text === undefined) return new Map();
   try {
-    const value = await parseFile(text, file);
+    const value = await parseFile(text, file, report);
     return new Map(leaves(value).filter(([key]) => key !== '' || !isMapping(value)));
   } catch (error) {
     report(`${side.name === 'workspace' ? '' : `${side.name}:`}${error instanceof Error ? error.message : error}`);
@@ -212,7 +221,7 @@ export async function readLeaves(
 }
 
 /** Parses a file by its extension: CSV, TSV, JSON, otherwise YAML. Numbers in a CSV or TSV file become numbers. */
-async function parseFile(text: string, file: string): Promise<Json> {
+async function parseFile(text: string, file: string, report: ReportUnreadable): Promise<Json> {
   const kind = extname(file).toLowerCase();
   if (kind === '.csv' || kind === '.tsv') {
     const { dsvFormat } = await import('d3-dsv');
@@ -229,10 +238,25 @@ async function parseFile(text: string, file: string): Promise<Json> {
     try {
       return nameNonFinite(parseJson(quoteNonFinite(text)));
     } catch (error) {
+      const value = await readAsYaml(text, file);
+      if (value !== undefined) {
+        report(`${file} is not valid JSON, and was read as YAML`);
+        return value;
+      }
       throw new ReproError({ message: `this is not valid JSON: ${(error as Error).message}`, place: { file } });
     }
   }
   return nameNonFinite(((await parseSource(text, file)).value ?? null) as Json);
+}
+
+/** A mapping or list that is not quite JSON, such as `{acc: 0.9}`, which a shell made from `{"acc": 0.9}`. */
+async function readAsYaml(text: string, file: string): Promise<Json | undefined> {
+  try {
+    const value = nameNonFinite((await parseSource(text, file)).value as Json);
+    return Array.isArray(value) || isMapping(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

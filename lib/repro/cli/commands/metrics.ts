@@ -1,8 +1,10 @@
 /** `repro metrics show`, `repro metrics diff [A] [B]` and `repro params diff [A] [B]`. */
 
+import { join } from 'node:path';
 import type { Json } from '../../documents/index.ts';
-import { escapeLine } from '../../messages/index.ts';
-
+import { statOrUndefined } from '../../hashing/index.ts';
+import { escapeLine, ReproError, suggestion } from '../../messages/index.ts';
+import { contains, normalise, type Stage } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 import {
   changeCells,
@@ -19,6 +21,7 @@ import {
   workspace,
 } from '../../results/index.ts';
 import { print, printError, printJson } from '../output.ts';
+import { reportGaps } from '../report-gaps.ts';
 import { markdownTable, plainTable } from '../table.ts';
 
 /** The options of the three commands. */
@@ -36,25 +39,51 @@ export interface ComparisonOptions {
 const reportUnreadable = (message: string) => void printError(message);
 
 /**
- * Prints the metrics in the workspace.
+ * Prints the metrics in the workspace. Files that cannot be shown are named on stderr.
  *
- * @param files metrics files to show; none: those of all stages
- * @returns the exit code, 0
+ * @param names metrics files to show, relative to the current folder; none: those of all stages
+ * @returns the exit code: 1 if a file that was asked for cannot be shown, else 0
+ * @throws ReproError if a name is neither a file nor an output
  */
-export async function showMetrics(files: readonly string[], options: ComparisonOptions): Promise<number> {
+export async function showMetrics(names: readonly string[], options: ComparisonOptions): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
-  const known = files.length > 0 ? files : metricsFiles(project.pipeline.stages);
+  await project.close();
+  const { root, pipeline } = project;
+  const made = metricsFiles(pipeline.stages);
+  const folder = normalise(root, '.', process.cwd());
+  const asked = names.map((name) => normalise(root, folder, name));
+  checkNames(root, asked, pipeline.stages);
+  const files = asked.length > 0 ? asked : made;
+  const gaps = new Set(reportGaps(root, files));
   const side = workspace(project);
   const values: { [file: string]: { [key: string]: Json } } = {};
-  const texts = await side.readAll(known);
-  for (const file of known) {
-    const found = await readLeaves(side, file, texts.get(file), reportUnreadable);
-    if (found !== 'unreadable' && found.size > 0) values[file] = Object.fromEntries(found);
+  const texts = await side.readAll(files);
+  for (const file of files) {
+    if (gaps.has(file)) continue;
+    if (!texts.has(file)) printError(`${file} cannot be read`);
+    const found = texts.has(file) ? await readLeaves(side, file, texts.get(file), reportUnreadable) : 'unreadable';
+    if (found === 'unreadable') gaps.add(file);
+    else if (found.size > 0) values[file] = Object.fromEntries(found);
+    else printError(`${file} holds no values`);
   }
-  await project.close();
   if (options.json) printJson(values, 2);
-  else printTables(valueTables(values, project.pipeline.stages, options), options, 'there are no metrics yet');
-  return 0;
+  else printTables(valueTables(values, pipeline.stages, options), options, 'there are no metrics yet');
+  return asked.length > 0 && gaps.size > 0 ? 1 : 0;
+}
+
+/** @throws ReproError if a path is neither a file nor an output of a stage */
+function checkNames(root: string, paths: readonly string[], stages: readonly Stage[]): void {
+  const outs = stages.flatMap((stage) => stage.outs.map(({ path }) => path));
+  const unknown = paths.filter(
+    (path) => statOrUndefined(join(root, path)) === undefined && !outs.some((out) => contains(out, path)),
+  );
+  if (unknown.length === 0) return;
+  const known = metricsFiles(stages);
+  throw new ReproError(
+    unknown.map((path) => ({
+      message: `there is no file or output ${JSON.stringify(path)}${suggestion(path, known)}`,
+    })),
+  );
 }
 
 /**
@@ -74,6 +103,7 @@ export async function diffMetrics(
   const sides = await openSides(project, a, b);
   // Tables also need the unchanged values, to compute the spread over repetitions.
   const all = options.all || !options.json;
+  if (b === undefined) reportGaps(project.root, metricsFiles(project.pipeline.stages));
   const changes = await diffFiles(pairMetrics(sides, project.pipeline.stages), sides, { all }, reportUnreadable);
   await project.close();
   if (options.json) {

@@ -1,6 +1,6 @@
 /** `repro plots show` and `repro plots diff [A] [B]`: writes all plots into one self-contained HTML page. */
 import { mkdirSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { writeAtomically } from '../../files/index.ts';
 import { parseManifest } from '../../hashing/index.ts';
 import { plural } from '../../messages/index.ts';
@@ -8,20 +8,22 @@ import type { Output } from '../../pipeline/index.ts';
 import { openProject, type Project } from '../../planning/index.ts';
 import { openSides, PlotRenderer, plotFigure, plotPage, workspace } from '../../results/index.ts';
 import { printError, printLine } from '../output.ts';
+import { reportGaps } from '../report-gaps.ts';
 
 /**
  * Writes the page. A plot that cannot be drawn is reported on stderr and left out.
  *
  * @param revisions the two sides to compare, the second one undefined for the workspace; undefined: only the workspace
- * @param out the page's path, relative to the project's folder
+ * @param out the page's path, relative to the current folder; default: .repro/plots.html of the project
  * @returns the exit code, 0
  * @throws ReproError if git does not know a revision
  */
-export async function drawPlots(revisions: [string, string | undefined] | undefined, out: string): Promise<number> {
+export async function drawPlots(revisions: [string, string | undefined] | undefined, out?: string): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
   await project.close();
   const sides = revisions ? await openSides(project, ...revisions) : [workspace(project)];
   const figures: string[] = [];
+  const gaps: string[] = [];
   const outputs = project.pipeline.stages.flatMap(({ outs }) => outs).filter(({ kind }) => kind === 'plot');
   const renderer = new PlotRenderer();
   const cannotBeDrawn = ({ path }: Output, error: unknown) =>
@@ -31,14 +33,16 @@ export async function drawPlots(revisions: [string, string | undefined] | undefi
     for (const plot of plots ?? []) {
       try {
         const figure = await plotFigure(project.root, plot, sides, renderer);
-        if (figure !== undefined) figures.push(figure);
+        if (figure === undefined) gaps.push(plot.path);
+        else figures.push(figure);
       } catch (error) {
         cannotBeDrawn(plot, error);
       }
     }
   }
   renderer.close();
-  const path = resolve(project.root, out);
+  reportGaps(project.root, gaps);
+  const path = out === undefined ? join(project.root, '.repro/plots.html') : resolve(out);
   mkdirSync(dirname(path), { recursive: true });
   writeAtomically(path, plotPage(figures), { fsync: false });
   printLine(figures.length === 0 ? 'there are no plots yet' : `${plural(figures.length, 'plot')} in ${path}`);
