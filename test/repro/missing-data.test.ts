@@ -94,5 +94,6 @@ test('missing outputs of a frozen stage are restored, or the message says how to
   const { exit, stderr } = await made.repro();
   expect([exit, stderr]).toEqual([2, expect.stringContaining('is frozen; `repro pull s` fetches it from a remote')]);
   expect(existsSync(made.path('o'))).toBe(false);
+  expect((await made.repro('s')).stdout).toContain('! s: it is frozen, and the cache does not have o: repro pull\n');
   expect(await made.outcomes('--pull', '-r', store)).toEqual({ s: 'restored', t: 'ran' });
 });

@@ -58,14 +58,18 @@ describe('--allow-missing', () => {
   });
 });
 
-test('--pull with --dry fetches nothing', async () => {
+test('--pull with --dry fetches nothing, and foretells what would be restored', async () => {
   const made = pair();
   await made.outcomes();
   const store = project({}).root;
   await made.repro('push', '-r', store);
   for (const path of ['made.txt', '.repro/cache', '.repro/runs']) made.remove(path);
   const before = made.snapshot();
-  expect((await made.repro('--dry', '--pull', '-r', store)).exit).toBe(0);
+  const { exit, stdout } = await made.repro('--dry', '--pull', '-r', store);
+  expect([exit, stdout]).toEqual([
+    0,
+    expect.stringMatching(/^make {2}would be restored: its output made\.txt is missing\n/),
+  ]);
   expect(made.snapshot()).toEqual(before);
 });
 

@@ -6,7 +6,7 @@
  *   → restore, or attempt (attempt.ts) → lock
  */
 
-import { describeSystemError, ReproError, type Skip } from '../messages/index.ts';
+import { describeSystemError, listNames, ReproError, type Skip } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import {
   describeLacking,
@@ -249,7 +249,12 @@ class Execution {
         ? { status: planned, lockVersion: this.#plannedVersion }
         : await this.#decide(entry);
     if (decision.status.state === 'fresh') return { outcome: 'fresh' };
-    if (decision.status.state === 'frozen') return { outcome: 'fresh', frozen: true };
+    if (decision.status.state === 'frozen') {
+      const gone = decision.status.reasons.flatMap((reason) => (reason.kind === 'out-missing' ? [reason.path] : []));
+      const text = `it is frozen, and the cache does not have ${listNames(gone)}: repro pull`;
+      if (gone.length > 0) this.#listen({ event: 'note', stage: stage.name, text });
+      return { outcome: 'fresh', frozen: true };
+    }
     const holding = await this.#start(stage);
     if (holding === 'stopped') return this.#skipped({ reason: 'stopped' });
     try {

@@ -15,7 +15,6 @@ import {
   copyFileSync,
   linkSync,
   mkdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -65,6 +64,11 @@ export class Cache {
     return this.#objects.path(sha256);
   }
 
+  /** Objects of this remote count as present from now on. For a forecast only: they cannot be restored. */
+  assumeFetched(remote: string): void {
+    this.#objects.assumeFetched(remote);
+  }
+
   /** Incomplete objects of repro processes that were killed; `size` in bytes. */
   leftovers(): { path: string; size: number }[] {
     return this.#objects.leftovers();
@@ -98,7 +102,8 @@ export class Cache {
   /** The files of a folder or closure; undefined if the cache does not have its manifest. */
   manifest(sha256: string): ManifestEntry[] | undefined {
     try {
-      return parseManifest(readFileSync(this.objectPath(sha256), 'utf8'));
+      const bytes = this.#objects.read(sha256);
+      return bytes && parseManifest(bytes.toString('utf8'));
     } catch {
       return undefined;
     }

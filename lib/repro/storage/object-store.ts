@@ -4,10 +4,10 @@
  * object. A damaged object is removed when it is found. There is no fsync, because an object is hashed before it is
  * used.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isLeftover, moveIntoPlace, temporaryPath } from '../files/index.ts';
-import { type ContentHasher, isSha256 } from '../hashing/index.ts';
+import { type ContentHasher, sha256 as hashOf, isSha256, statOrUndefined } from '../hashing/index.ts';
 import { describeError } from '../messages/index.ts';
 import { cannotWrite } from './copies.ts';
 
@@ -17,6 +17,8 @@ export class ObjectStore {
   readonly #hasher: ContentHasher;
   readonly #readOnly: boolean;
   #hasIncoming = false;
+  /** A remote whose objects count as present, although they have not been fetched. */
+  #remote: string | undefined;
 
   constructor(root: string, hasher: ContentHasher, options: { readOnly: boolean }) {
     this.#cache = join(root, '.repro/cache');
@@ -27,6 +29,26 @@ export class ObjectStore {
   /** The absolute path of an object, whether it exists or not. */
   path(sha256: string): string {
     return `${this.#cache}/sha256/${sha256.slice(0, 2)}/${sha256.slice(2)}`;
+  }
+
+  /** Objects of this remote count as present from now on. For a forecast only: they cannot be restored. */
+  assumeFetched(remote: string): void {
+    this.#remote = remote;
+  }
+
+  /** The bytes of an object, here or in the remote of `assumeFetched`. Those of a remote are checked by their hash. */
+  read(sha256: string): Buffer | undefined {
+    const own = this.path(sha256);
+    if (existsSync(own)) return readFileSync(own);
+    const there = this.#remotePath(sha256);
+    const bytes = there === undefined ? undefined : readFileSync(there);
+    return bytes !== undefined && hashOf(bytes) === sha256 ? bytes : undefined;
+  }
+
+  #remotePath(sha256: string): string | undefined {
+    if (this.#remote === undefined) return undefined;
+    const path = join(this.#remote, 'sha256', sha256.slice(0, 2), sha256.slice(2));
+    return statOrUndefined(path)?.isFile() ? path : undefined;
   }
 
   /** Whether the object exists; it may be damaged. */
@@ -43,6 +65,7 @@ export class ObjectStore {
     } catch (error) {
       return `${sha256.slice(0, 12)} in the cache is damaged: ${describeError(error)}`;
     }
+    if (found === undefined && this.#remotePath(sha256) !== undefined) return undefined;
     if (found === undefined) return `${sha256.slice(0, 12)} is missing from the cache`;
     if (found === sha256) return undefined;
     if (!this.#readOnly) rmSync(this.path(sha256), { force: true });

@@ -9,15 +9,29 @@ import { writeAtomically } from '../files/index.ts';
 import { type Content, isSha256, sameContent } from '../hashing/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { LockedStage } from './lock-text.ts';
+import { recordedKey } from './run-key.ts';
 
 /** Entries are files .repro/runs/ab/cdef….json. */
 export class RunCache {
   readonly #root: string;
   readonly #readOnly: boolean;
+  readonly #fetched = new Map<string, LockedStage>();
 
   constructor(root: string, options: { readOnly: boolean }) {
     this.#root = root;
     this.#readOnly = options.readOnly;
+  }
+
+  /**
+   * Counts the runs of the lock that a remote has as present, as if they had been fetched. For a forecast only.
+   *
+   * @param blocks the blocks of the lock that would be fetched
+   */
+  assumeFetched(remote: string, blocks: Iterable<LockedStage>): void {
+    for (const block of blocks) {
+      const key = recordedKey(block);
+      if (existsSync(join(remote, 'runs', key.slice(0, 2), `${key.slice(2)}.json`))) this.#fetched.set(key, block);
+    }
   }
 
   /** The absolute path of an entry, whether it exists or not. */
@@ -28,7 +42,7 @@ export class RunCache {
   /** @returns 'damaged' if the entry cannot be used; it has then been removed */
   get(key: string, stage: Stage): LockedStage | 'damaged' | undefined {
     const text = readOrUndefined(this.path(key));
-    if (text === undefined) return undefined;
+    if (text === undefined) return this.#fetched.get(key);
     try {
       const block = unpackJson(text) as unknown as LockedStage;
       if (stage.outs.every(({ path }) => isSha256(block.outs?.[path]?.sha256))) return block;

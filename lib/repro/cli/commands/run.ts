@@ -51,7 +51,9 @@ const SETTLING_TIME = 40;
  */
 export async function run(targets: readonly string[], options: RunOptions): Promise<number> {
   const root = findRoot(process.cwd());
-  const remote = options.pull ? await remoteFolder(root, options.remote) : undefined;
+  // A wrong address is refused without --pull too.
+  const named = options.pull || options.remote !== undefined ? await remoteFolder(root, options.remote) : undefined;
+  const remote = options.pull ? named : undefined;
   const { singleItem: single, pipeline, downstream, glob } = options;
   const selection = { targets, single, pipeline, downstream, glob };
   const edited = options.setParam && (await editedTexts(root, options.setParam));
@@ -65,7 +67,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
   const project = await openProject(root, options.dry ? { write: false, remember: true, edited } : { write: true });
   try {
     const names = select(project.graph, selection);
-    if (remote !== undefined && !options.dry) await pullMissing(project, names, remote);
+    if (remote !== undefined) await pullMissing(project, names, remote, options);
     const planOptions = {
       force: options.force,
       runCache: options.runCache,
@@ -118,14 +120,29 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
 
 /**
  * Fetches what the stages made and, of stages that are not selected, what a selected one reads and is missing. Data that
- * the remote lacks is reported, but the run goes on, because stages can still make it.
+ * the remote lacks is reported, but the run goes on, because stages can still make it. With --dry nothing is fetched, but
+ * the plan counts what would be.
  */
-async function pullMissing(project: Project, names: readonly string[], remote: string): Promise<void> {
+async function pullMissing(
+  project: Project,
+  names: readonly string[],
+  remote: string,
+  options: RunOptions,
+): Promise<void> {
   const { stages, upstream } = project.graph;
   const makers = names
     .flatMap((name) => upstream.get(name)!)
     .filter((maker) => stages.get(maker)!.outs.some(({ path }) => isMissing(project, path)));
-  const { problems } = await fetch(transferSource(project), [...new Set([...names, ...makers])], remote);
+  const fetched = [...new Set([...names, ...makers])];
+  if (options.dry) {
+    project.cache.assumeFetched(remote);
+    project.runs.assumeFetched(
+      remote,
+      fetched.flatMap((name) => project.lock.get(name) ?? []),
+    );
+    return;
+  }
+  const { problems } = await fetch(transferSource(project), fetched, remote);
   for (const problem of problems) printError(problem);
 }
 
