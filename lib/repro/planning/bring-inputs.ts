@@ -85,11 +85,12 @@ export async function checkInputs(
   plan: readonly PlannedStage[],
   options: { pull?: boolean },
 ): Promise<void> {
+  const stuck = plan.filter(cannotRun);
+  if (stuck.length === 0) return;
   const document = await readDocumentFrom(project.files, PIPELINE);
   const stages = new Map<string, { names: string[]; problem: Problem }>();
-  for (const entry of plan) {
+  for (const entry of stuck) {
     const { stage, lacking = [] } = entry;
-    if (!cannotRun(entry)) continue;
     const message = describeLacking(project, entry, options);
     const known = stages.get(message);
     const index = stage.deps.findIndex(({ path }) => touches(path, lacking));
@@ -100,7 +101,6 @@ export async function checkInputs(
         problem: { message, place: document.at([...stage.source, 'deps', index]) },
       });
   }
-  if (stages.size === 0) return;
   throw new ReproError(
     [...stages.values()].map(({ names, problem }) => ({
       ...problem,
@@ -125,15 +125,20 @@ export function describeLacking(
   { stage, status, lacking = [] }: PlannedStage,
   { pull }: { pull?: boolean } = {},
 ): string {
-  const isMade = project.graph.upstream
+  const outs = project.graph.upstream
     .get(stage.name)!
-    .some((name) => project.graph.stages.get(name)!.outs.some(({ path }) => touches(path, lacking)));
+    .flatMap((name) => project.graph.stages.get(name)!.outs)
+    .filter(({ path }) => touches(path, lacking));
   const which = lacking.length === 1 ? 'which is missing' : 'which are missing';
-  const remedy = !isMade
-    ? ', and no stage makes it'
-    : pull
-      ? '; neither the cache nor the remote has it'
-      : ': repro pull';
+  const it = lacking.length === 1 ? 'it' : 'them';
+  const remedy =
+    outs.length === 0
+      ? `, and no stage makes ${it}`
+      : outs.every(({ cache }) => !cache)
+        ? `; git keeps ${it}`
+        : pull
+          ? `; neither the cache nor the remote has ${it}`
+          : ': repro pull';
   const isUnknown = status.reasons.every(({ kind }) => kind === 'unknown' || kind === 'upstream');
   const must = isUnknown ? 'may have to run and needs' : 'must run and needs';
   return `${must} ${listNames(lacking)}, ${which}${remedy}`;

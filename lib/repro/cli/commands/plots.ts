@@ -30,6 +30,7 @@ export async function drawPlots(revisions: [string, string | undefined] | undefi
     printError(`${path} cannot be drawn: ${error instanceof Error ? error.message : error}`);
   for (const output of outputs) {
     const plots = await plotFiles(project, output).catch((error) => cannotBeDrawn(output, error));
+    if (plots?.length === 0) printError(`${output.path} is a folder without plots`);
     for (const plot of plots ?? []) {
       try {
         const figure = await plotFigure(project.root, plot, sides, renderer);
