@@ -1,7 +1,7 @@
 /** Which files `metrics` and `plots` read, and what they say of those that they cannot show. */
 import { rmSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
-import { commitAll, setStages } from './git-project.ts';
+import { git, setStages } from './git-project.ts';
 import { project, removeProjects } from './project.ts';
 
 afterEach(removeProjects);
@@ -58,8 +58,12 @@ stages:
   });
   await made.outcomes();
   made.write('.gitignore', '.repro/\nm.yaml\n');
-  commitAll(made);
-  made.write('.gitignore', '.repro/\nm.yaml\n');
+  for (const args of [
+    ['init', '-q'],
+    ['add', '-A'],
+    ['commit', '-qm', 'first'],
+  ])
+    git(made, ...args);
   made.write('i', '{"acc": NaN, "loss": NaN}');
   made.write('y', 'loss: 2\nlow: -.inf\nn: 1\n');
   await made.outcomes();
