@@ -239,7 +239,12 @@ removed from the pipeline since HEAD: train@base-1, train@base-2 (--all shows th
     ];
     chmodSync(made.path(object(sha256)), 0o644);
     made.write(object(sha256), '{"loss": 99}\n');
-    const after = JSON.parse(await repro(made, 'metrics', 'diff', '--json'));
+    const { exit, stdout, stderr } = await made.reproIn('sub', 'metrics', 'diff', '--json');
+    expect([exit, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^repro: HEAD:metrics\/base-1\.json is in the lock, but neither git nor the cache has it/),
+    ]);
+    const after = JSON.parse(stdout);
     expect(after['metrics/base-1.json']).toEqual({ loss: { new: 2 } });
     expect(after['metrics/base-2.json']).toEqual({ loss: { old: 2, new: 3, diff: 1 } });
   });

@@ -164,11 +164,12 @@ export async function diffFiles(
   const paths = (side: 'old' | 'new') => pairs.flatMap((pair) => pair[side] ?? []);
   const [before, after] = await Promise.all([a.readAll(paths('old')), b.readAll(paths('new'))]);
   for (const pair of pairs) {
-    const lost = [a.lost?.has(pair.old ?? '') && a, b.lost?.has(pair.new ?? '') && b].find(Boolean);
-    if (lost) {
-      report(`${lost.name}:${pair.file} is in the lock, but neither git nor the cache has its content`);
-      continue;
-    }
+    for (const [side, path] of [
+      [a, pair.old],
+      [b, pair.new],
+    ] as const)
+      if (path !== undefined && side.lost?.has(path))
+        report(`${side.name}:${path} is in the lock, but neither git nor the cache has its content`);
     const [oldValues, newValues] = await Promise.all([
       readLeaves(a, pair.old, before.get(pair.old ?? ''), report),
       readLeaves(b, pair.new, after.get(pair.new ?? ''), report),
