@@ -11,7 +11,7 @@ const root = resolve(fileURLToPath(import.meta.url), '../..');
 
 /**
  * Replaces lib/repro/pipeline/pipeline-validator.ts by the compiled schema. Its options equal those of
- * lib/repro/documents/ajv.ts.
+ * lib/repro/documents/ajv-options.ts.
  */
 const compiledSchema = {
   name: 'compiled schema',

@@ -8,9 +8,9 @@
  *   nul.ts           NUL characters in values
  *   schema.ts        checks against a JSON Schema, with readable messages
  *   yaml-editor.ts   changes values and keeps comments and layout
- *   load-yaml.ts, yaml.ts, ajv.ts   the libraries, loaded when they are needed
+ *   load-yaml.ts, yaml.ts, ajv.ts   the libraries, loaded when they are needed; ajv-options.ts   how ajv is called
  */
-export { Ajv2020, OPTIONS } from './ajv.ts';
+export { OPTIONS } from './ajv-options.ts';
 export { type EditedFiles, type FileSource, folderSource, NO_EDITS } from './file-source.ts';
 export {
   canonical,

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { describeError, nearestName, type Problem, plural, ReproError, suggestion } from '../messages/index.ts';
+import { OPTIONS } from './ajv-options.ts';
 import { isMapping, type Json } from './json.ts';
 import { dotted, type KeyPath, type SourceDocument } from './source-document.ts';
 import { rounded } from './written-number.ts';
@@ -33,7 +34,7 @@ export function readSchema(path: string, name = path): object {
  */
 export async function checkAgainstSchema(document: SourceDocument, schema: object, schemaName: string): Promise<void> {
   const dialect = String((schema as { $schema?: string }).$schema ?? '');
-  const { Ajv: Ajv07, Ajv2020, OPTIONS } = await import('./ajv.ts');
+  const { Ajv: Ajv07, Ajv2020 } = await import('./ajv.ts');
   const Ajv = dialect.includes('draft-07') ? Ajv07 : Ajv2020;
   let validate: ValidateFunction;
   try {

@@ -2,7 +2,8 @@
  * pipeline.schema.json compiled by ajv, which takes 90 ms. In the bundle it is compiled when repro is built: see
  * scripts/bundle-runner.mjs.
  */
-import { Ajv2020, OPTIONS } from '../documents/index.ts';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { OPTIONS } from '../documents/index.ts';
 import schema from './pipeline.schema.json' with { type: 'json' };
 
 /** Checks a value; the problems are then in `validate.errors`. */
