@@ -2,6 +2,7 @@
  * What a killed call left: it must be between the states before and after the call. Everything that was recorded is either
  * old or what the whole call would have recorded.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkpointMark, lockBlocks, masked, objectsIn, recordedRuns, trashOf, workspace } from './disk.ts';
 import { type Block, json, keyOfBlock, type Reference, type Store } from './reference.ts';
@@ -73,7 +74,8 @@ export function stateAfterKill(
     return store;
   };
   real.store = takeStore(join(root, '.repro'), 'cache/sha256', before.store, after.store);
-  if (before.remote || after.remote)
+  // A push that is killed early has not made the folder yet.
+  if (existsSync(remote) && (before.remote || after.remote))
     real.remote = takeStore(remote, 'sha256', before.remote ?? emptyStore(), after.remote ?? emptyStore());
   real.trash = trashOf(root);
   // What an attempt left that repro may not have recorded.
