@@ -26,6 +26,7 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
       'hashing',
       'documents',
       'files',
+      'freshness',
       'messages',
     ],
   },

@@ -54,7 +54,7 @@ describe('a damaged state', () => {
       expect(readdirSync(made.path('.repro/state'))).toContain(name);
     }
     expect((await made.repro('gc', '--yes')).exit).toBe(0);
-    expect(readdirSync(made.path('.repro/state')).sort()).toEqual(['data.mdb', 'lock.mdb']);
+    expect(readdirSync(made.path('.repro/state')).sort()).toEqual(['data.mdb', 'lock.mdb', 'whole']);
   });
 
   test('is found wherever the damage is, and a whole one is never taken for damaged', async () => {
@@ -111,7 +111,7 @@ test.skipIf(process.getuid?.() !== 0)(
     const warning = 'repro: .repro/state cannot be opened: permission is denied; hashes of files are not remembered\n';
     expect(asNobody('status', 'a')).toBe(`${warning}everything is up to date (1 stage)\n`);
     expect(readFileSync(state)).toEqual(good);
-    expect(readdirSync(join(made.root, '.repro/state')).sort()).toEqual(['data.mdb', 'lock.mdb']);
+    expect(readdirSync(join(made.root, '.repro/state')).sort()).toEqual(['data.mdb', 'lock.mdb', 'whole']);
   },
 );
 

@@ -16,7 +16,7 @@ describe('removing and overwriting', () => {
     'workspace/attempt-marks.ts': '.repro/attempting and .repro/unrecorded',
     'files/atomic-write.ts': 'files that its callers name; these are in this table too',
     'files/open-store.ts': '.repro/state, .repro/section and tables of leases',
-    'hashing/fresh-stamp.ts': '.repro/fresh',
+    'hashing/write-fresh-stamp.ts': '.repro/fresh',
     'processes/process-groups.ts': '.repro/leases',
     'storage/object-store.ts': '.repro/cache',
     'storage/run-cache.ts': '.repro/runs',

@@ -11,7 +11,7 @@
 import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { dirname, join } from 'node:path';
-import { buildId, freshStages } from '../hashing/index.ts';
+import { buildId, freshStages } from '../freshness/index.ts';
 import { describeError, describeUpToDate } from '../messages/index.ts';
 import { printError, printLine } from './output.ts';
 

@@ -3,8 +3,7 @@
  * values of params and metrics, error messages, the output of stages. Control characters in it are shown as escapes
  * (messages/terminal-text.ts). Only view.ts and stage-api/progress.ts write to a terminal themselves.
  */
-import { withNumbers } from '../documents/index.ts';
-import { escapeControls, escapeLine, outputLine, printableJson } from '../messages/index.ts';
+import { escapeControls, escapeLine, outputLine } from '../messages/index.ts';
 
 /** Prints text of several lines, such as a table. It ends with a line break of its own. */
 export function print(text: string): void {
@@ -16,9 +15,9 @@ export function printLine(line: string): void {
   process.stdout.write(`${escapeLine(line)}\n`);
 }
 
-/** Prints a value as JSON, on one line unless `indent` is given. */
-export function printJson(value: unknown, indent?: number): void {
-  process.stdout.write(`${withNumbers(printableJson(value, indent))}\n`);
+/** Prints text that is JSON already, with its line break. */
+export function printJsonText(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
 
 /** Prints an error or a warning to stderr, after the name of the program. */

@@ -1,6 +1,6 @@
 /** Names the files that a command about results passes over, on stderr, so that stdout holds only results. */
 import { join } from 'node:path';
-import { statOrUndefined } from '../hashing/index.ts';
+import { statOrUndefined } from '../freshness/index.ts';
 import { listNames } from '../messages/index.ts';
 import { printError } from './output.ts';
 

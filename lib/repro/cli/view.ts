@@ -18,7 +18,8 @@ import {
   plural,
 } from '../messages/index.ts';
 import { describeReason } from './describe-reason.ts';
-import { printJson, printLine, showsColours } from './output.ts';
+import { printJson } from './json-output.ts';
+import { printLine, showsColours } from './output.ts';
 import { describeProgress, type RunningStage, runningLine } from './progress-bar.ts';
 import { columnsOf, cutToColumns } from './terminal-width.ts';
 

@@ -7,7 +7,8 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { canonical, type Json } from '../documents/index.ts';
-import { type Content, sameContent, statOrUndefined } from '../hashing/index.ts';
+import { statOrUndefined } from '../freshness/index.ts';
+import { type Content, sameContent } from '../hashing/index.ts';
 import { describeFailure, describeSystemError, type Failure, listNames, ReproError } from '../messages/index.ts';
 import { commandText, type Output, type Stage, type StageCommand } from '../pipeline/index.ts';
 import { alwaysRuns, MissingInputs, type Project, setAside } from '../planning/index.ts';

@@ -4,10 +4,9 @@
  * database; its write transactions are the only lock. The table's folder is named by the boot id, so no lease outlives
  * a reboot.
  */
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { makePrivateFolder, Store } from '../files/index.ts';
+import { bootId, makePrivateFolder, Store } from '../files/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 import { killOrphans, startTimeOf } from '../processes/index.ts';
 
@@ -58,7 +57,7 @@ export class Leases {
 
   static async #open(parent: string, name: string): Promise<Leases> {
     const lmdb = await import('lmdb');
-    const folder = join(parent, bootId());
+    const folder = join(parent, bootId() ?? 'leases');
     const consequence = 'an empty one takes its place';
     return new Leases(folder, name, Store.open<Lease>(lmdb, folder, { name, encoding: 'json', consequence }));
   }
@@ -142,12 +141,4 @@ function isAlive({ pid, started }: Lease): boolean {
 function userCache(): string {
   const named = process.env.XDG_CACHE_HOME ?? '';
   return isAbsolute(named) ? named : join(homedir(), '.cache');
-}
-
-function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return 'leases';
-  }
 }

@@ -2,8 +2,10 @@
  * The files that repro itself keeps:
  * - atomic-write.ts: writes a file so that a kill or a power cut does no harm;
  * - open-store.ts: LMDB stores; check-store.ts finds damaged ones;
+ * - boot-id.ts: the start of the machine since which something is known;
  * - private-folder.ts: a folder that no other user can write to.
  */
+
 export {
   isLeftover,
   moveIntoPlace,
@@ -12,5 +14,6 @@ export {
   type WriteOptions,
   writeAtomically,
 } from './atomic-write.ts';
+export { bootId } from './boot-id.ts';
 export { Store, type StoreOptions } from './open-store.ts';
 export { makePrivateFolder } from './private-folder.ts';

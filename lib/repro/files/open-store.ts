@@ -17,16 +17,18 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
 import { describeError, ReproError, warn } from '../messages/index.ts';
-import { temporaryPath } from './atomic-write.ts';
+import { temporaryPath, writeAtomically } from './atomic-write.ts';
+import { bootId } from './boot-id.ts';
 import { storeDamage, storeSize } from './check-store.ts';
 
 /** Size of LMDB's lock file for 126 processes, its default. */
@@ -57,6 +59,13 @@ export interface StoreOptions {
   /** What follows if the store was damaged and is now empty, as the end of a sentence. */
   consequence: string;
 }
+
+/**
+ * Says which state of data.mdb was whole: where it is, its size and its times, since which start of the machine. While
+ * the file has not changed since, its pages need not be read before it is opened. Any change of the file changes its
+ * times, and a power cut, which may lose pages, ends the boot.
+ */
+const WHOLE_FILE = 'whole';
 
 /** An open store. Its changes survive a kill, but not a power cut, after which it may be found damaged. */
 export class Store<V> {
@@ -138,6 +147,9 @@ export class Store<V> {
   async close(): Promise<void> {
     closeSync(this.#data);
     await this.#root.close();
+    try {
+      writeAtomically(join(dirname(this.#path), WHOLE_FILE), fileState(this.#path), { fsync: false });
+    } catch {} // Without it, the next call reads the pages.
   }
 
   /** Extends the file by zeros, so that the pages of this transaction have a place on the disk. */
@@ -173,7 +185,7 @@ function prepare(folder: string, path: string, options: StoreOptions): void {
   if (existsSync(folder) && !statSync(folder).isDirectory()) moveAside(folder, 'is not a folder', options);
   mkdirSync(folder, { recursive: true });
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) accessSync(path, constants.R_OK | constants.W_OK);
-  const damage = lastingDamage(path);
+  const damage = isKnownToBeWhole(folder, path) ? undefined : lastingDamage(path);
   const lockFile = join(folder, 'lock.mdb');
   if (damage !== undefined) {
     moveAside(path, damage, options);
@@ -189,6 +201,22 @@ function prepare(folder: string, path: string, options: StoreOptions): void {
     writeFileSync(trial, ZEROS.subarray(0, ROOM_FOR_NEW), { flag: 'wx' });
   } finally {
     rmSync(trial, { force: true });
+  }
+}
+
+/** The state of the file for WHOLE_FILE. @throws Error if it cannot be told */
+function fileState(path: string): string {
+  const boot = bootId();
+  if (boot === undefined) throw new Error('a start of this machine has no name');
+  const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+  return [boot, dev, ino, size, mtimeNs, ctimeNs].join(' ');
+}
+
+function isKnownToBeWhole(folder: string, path: string): boolean {
+  try {
+    return readFileSync(join(folder, WHOLE_FILE), 'utf8') === fileState(path);
+  } catch {
+    return false;
   }
 }
 

@@ -10,6 +10,7 @@
  */
 import type { BigIntStats } from 'node:fs';
 import { join, relative } from 'node:path';
+import { isExecutable, lstatOrUndefined, statOrUndefined, statSignature } from '../freshness/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 import { linkLine, manifestLine, type Scanned, sha256 } from './content.ts';
 import { type FoundFile, type Reading, readFile, readingOfKnown, SMALL } from './file-readers.ts';
@@ -17,7 +18,6 @@ import { describeKind, folderId, type Item, itemOf } from './folder-items.ts';
 import { readNames } from './folder-names.ts';
 import { type FolderRules, IGNORE_FILE, IgnoreRules } from './ignore-rules.ts';
 import { KnownFiles, knownFilesText } from './known-files.ts';
-import { isExecutable, lstatOrUndefined, statOrUndefined, statSignature } from './stat-signature.ts';
 import { StatSnapshot } from './stat-snapshot.ts';
 import type { State } from './state.ts';
 import { yieldToEventLoop } from './yield-to-event-loop.ts';

@@ -22,8 +22,8 @@ import type {
   PluginBuild,
   ResolveResult,
 } from 'esbuild';
+import { statOrUndefined } from '../freshness/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
-import { statOrUndefined } from './stat-signature.ts';
 
 /** The modules behind one entry. Paths are relative to the pipeline's folder; lists are sorted. */
 export interface Modules {

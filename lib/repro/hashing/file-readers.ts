@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import { type BigIntStats, closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
+import { isExecutable, isSettled, now, SETTLING, statSignature } from '../freshness/index.ts';
 import { sha256 } from './content.ts';
-import { isExecutable, isSettled, now, SETTLING, statSignature } from './stat-signature.ts';
 
 /** A file with its stat data, as found in its folder. */
 export interface FoundFile {

@@ -1,11 +1,11 @@
 /** What an entry of a folder counts as: a file, a folder or a symbolic link. Anything else is refused by name. */
 import type { BigIntStats } from 'node:fs';
+import { isExecutable } from '../freshness/index.ts';
 import { ReproError } from '../messages/index.ts';
 import type { FoundFile } from './file-readers.ts';
 import { escapedName } from './folder-names.ts';
 import { IGNORE_FILE } from './ignore-rules.ts';
 import { leadsOutside, linkTarget } from './links.ts';
-import { isExecutable } from './stat-signature.ts';
 import type { FolderEntry } from './stat-snapshot.ts';
 
 /** An entry of a folder. */

@@ -6,12 +6,10 @@
  *   ignore-rules.ts     which files in a folder do not count; folder-names.ts: its names, links.ts: its symbolic links
  *   module-graph.ts     the modules behind a `code` entry: found by esbuild-modules.ts or python-modules.ts
  *   package-versions.ts the versions of the packages that these modules import
- *   stat-snapshot.ts    looks at files and records what stat said; fresh-stamp.ts keeps the record between calls
- *   stat-signature.ts   recognises a changed file without reading it
+ *   stat-snapshot.ts    looks at files and records what stat said; write-fresh-stamp.ts keeps the record between calls
  *   file-readers.ts     reads and hashes one file
  *   state.ts            the memo store in .repro/state; known-files.ts: its text for one folder
  */
-export { buildId } from './build-id.ts';
 export {
   type Content,
   contentWithin,
@@ -35,9 +33,8 @@ export {
   readSmall,
   SMALL,
 } from './file-readers.ts';
-export { freshStages, writeFreshStamp } from './fresh-stamp.ts';
 export { ModuleGraph, type PythonEntries } from './module-graph.ts';
 export { isPython } from './python-modules.ts';
-export { lstatOrUndefined, statOrUndefined, statSignature } from './stat-signature.ts';
 export { openState, type State } from './state.ts';
+export { writeFreshStamp } from './write-fresh-stamp.ts';
 export { yieldToEventLoop } from './yield-to-event-loop.ts';

@@ -8,13 +8,13 @@
  */
 import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
+import { isSettled } from '../freshness/index.ts';
 import { ReproError } from '../messages/index.ts';
 import { folderOf, type ManifestEntry, sha256 } from './content.ts';
 import type { ContentHasher } from './content-hasher.ts';
 import { esbuildModules, isScript, type Modules, Packages, realFolder } from './esbuild-modules.ts';
 import { PackageVersions } from './package-versions.ts';
 import { isPython, pythonModules, searchFolders } from './python-modules.ts';
-import { isSettled } from './stat-signature.ts';
 import type { State } from './state.ts';
 
 /** The modules of one entry. The paths in their manifest are relative to the pipeline's folder. */

@@ -6,9 +6,9 @@
  */
 import { dirname, join, relative } from 'node:path';
 import { isMapping, type Json } from '../documents/index.ts';
+import { statOrUndefined } from '../freshness/index.ts';
 import { sha256 } from './content.ts';
 import type { ContentHasher } from './content-hasher.ts';
-import { statOrUndefined } from './stat-signature.ts';
 import type { State } from './state.ts';
 
 /** A package in package-lock.json, as far as it is used here. */

@@ -6,8 +6,8 @@
  * and no stamp is written.
  */
 import { type BigIntStats, readdirSync, readFileSync } from 'node:fs';
+import { isSettled, lstatOrUndefined, now, statOrUndefined, statSignature } from '../freshness/index.ts';
 import type { FolderNames } from './folder-names.ts';
-import { isSettled, lstatOrUndefined, now, statOrUndefined, statSignature } from './stat-signature.ts';
 
 /** One name in a folder. `stat` is undefined if the file vanished after the listing, or is a link to nothing. */
 export interface FolderEntry {

@@ -9,7 +9,8 @@
  */
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import { type Content, manifestLine, statOrUndefined } from '../hashing/index.ts';
+import { statOrUndefined } from '../freshness/index.ts';
+import { type Content, manifestLine } from '../hashing/index.ts';
 import { describeError, listNames } from '../messages/index.ts';
 import { contains, isOutside, normalise, type Stage } from '../pipeline/index.ts';
 import { checkInside, type PathsInUse } from '../workspace/index.ts';

@@ -11,16 +11,8 @@ import {
   readSchema,
 } from '../documents/index.ts';
 import { removeLeftovers } from '../files/index.ts';
-import {
-  buildId,
-  ContentHasher,
-  ModuleGraph,
-  openState,
-  type State,
-  sha256,
-  statSignature,
-  writeFreshStamp,
-} from '../hashing/index.ts';
+import { buildId, statSignature } from '../freshness/index.ts';
+import { ContentHasher, ModuleGraph, openState, type State, sha256, writeFreshStamp } from '../hashing/index.ts';
 import { type Problem, ReproError } from '../messages/index.ts';
 import {
   buildGraph,

@@ -10,7 +10,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readDocumentFrom } from '../documents/index.ts';
-import { type Content, lstatOrUndefined, parseManifest, sameContent } from '../hashing/index.ts';
+import { lstatOrUndefined } from '../freshness/index.ts';
+import { type Content, parseManifest, sameContent } from '../hashing/index.ts';
 import { listNames, type Problem, ReproError } from '../messages/index.ts';
 import { PIPELINE, type Stage } from '../pipeline/index.ts';
 import { LOCK, type LockedStage } from '../storage/index.ts';

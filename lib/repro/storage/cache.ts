@@ -21,6 +21,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { statSignature } from '../freshness/index.ts';
 import {
   type Content,
   type ContentHasher,
@@ -34,7 +35,6 @@ import {
   readSmall,
   type Scanned,
   SMALL,
-  statSignature,
   yieldToEventLoop,
 } from '../hashing/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';

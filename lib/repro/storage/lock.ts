@@ -8,7 +8,8 @@
 import { join } from 'node:path';
 import { readText, unpackJson } from '../documents/index.ts';
 import { writeAtomically } from '../files/index.ts';
-import { type State, sha256, statOrUndefined, statSignature } from '../hashing/index.ts';
+import { statOrUndefined, statSignature } from '../freshness/index.ts';
+import { type State, sha256 } from '../hashing/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 import { blockText, HEADER, LOCK, type LockedStage, parseBlock, splitBlocks } from './lock-text.ts';
 

@@ -7,7 +7,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isLeftover, moveIntoPlace, temporaryPath } from '../files/index.ts';
-import { type ContentHasher, sha256 as hashOf, isSha256, statOrUndefined } from '../hashing/index.ts';
+import { statOrUndefined } from '../freshness/index.ts';
+import { type ContentHasher, sha256 as hashOf, isSha256 } from '../hashing/index.ts';
 import { describeError } from '../messages/index.ts';
 import { cannotWrite } from './copies.ts';
 

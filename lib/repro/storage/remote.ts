@@ -1,7 +1,7 @@
 /** Finds the folder of a remote. It holds objects and runs, laid out as in .repro; transfer.ts copies them. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { statOrUndefined } from '../hashing/index.ts';
+import { statOrUndefined } from '../freshness/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
 import { CONFIG, placeInConfig, readConfig } from './config.ts';
 import { parseRemoteAddress } from './remote-address.ts';

@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeAtomically } from '../files/index.ts';
-import { statSignature } from '../hashing/index.ts';
+import { statSignature } from '../freshness/index.ts';
 import { fileNameFor, type Stage } from '../pipeline/index.ts';
 
 const checkpointFile = (root: string, stage: Stage) => join(root, '.repro/attempting', fileNameFor(stage.name));

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { freshStages } from '../../../lib/repro/freshness/index.ts';
 import { readNames } from '../../../lib/repro/hashing/folder-names.ts';
-import { freshStages, writeFreshStamp } from '../../../lib/repro/hashing/fresh-stamp.ts';
 import { StatSnapshot } from '../../../lib/repro/hashing/stat-snapshot.ts';
+import { writeFreshStamp } from '../../../lib/repro/hashing/write-fresh-stamp.ts';
 
 /** Milliseconds until the times of a file that has just been written are settled. */
 const SETTLED = 60;

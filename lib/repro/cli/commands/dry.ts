@@ -20,7 +20,8 @@ import {
   type StageStatus,
 } from '../../planning/index.ts';
 import { describeReason } from '../describe-reason.ts';
-import { printJson, printLine } from '../output.ts';
+import { printJson } from '../json-output.ts';
+import { printLine } from '../output.ts';
 import { columnsOf, padEndColumns } from '../terminal-width.ts';
 
 const PREDICTED_OUTCOMES = {

@@ -15,7 +15,8 @@ import { contains, isOutside, normalise } from '../../pipeline/index.ts';
 import { isRemovedCell, openProject, type Project, pathsInUse, whyDifferent } from '../../planning/index.ts';
 import type { LockedStage } from '../../storage/index.ts';
 import { emptyTrash, listTrash, openGitFiles, removeUserPath } from '../../workspace/index.ts';
-import { printJson, printLine } from '../output.ts';
+import { printJson } from '../json-output.ts';
+import { printLine } from '../output.ts';
 
 /** A file of the run cache. */
 interface RecordedRun {

@@ -6,7 +6,8 @@ import { type Attempt, AttemptLog } from '../../execution/index.ts';
 import { describeBytes, describeDuration } from '../../messages/index.ts';
 import { findRoot, select } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
-import { print, printJson, printLine, printOutput } from '../output.ts';
+import { printJson } from '../json-output.ts';
+import { print, printLine, printOutput } from '../output.ts';
 import { plainTable } from '../table.ts';
 
 /**

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { Json } from '../../documents/index.ts';
-import { statOrUndefined } from '../../hashing/index.ts';
+import { statOrUndefined } from '../../freshness/index.ts';
 import { escapeLine, ReproError, suggestion } from '../../messages/index.ts';
 import { contains, normalise, type Stage } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
@@ -20,7 +20,8 @@ import {
   valueTables,
   workspace,
 } from '../../results/index.ts';
-import { print, printError, printJson } from '../output.ts';
+import { printJson } from '../json-output.ts';
+import { print, printError } from '../output.ts';
 import { reportGaps } from '../report-gaps.ts';
 import { markdownTable, plainTable } from '../table.ts';
 

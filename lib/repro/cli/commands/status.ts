@@ -4,7 +4,8 @@ import { describeStateCounts, describeUpToDate } from '../../messages/index.ts';
 import { select } from '../../pipeline/index.ts';
 import { describeLacking, describeLeft, openProject, planWithoutLeft } from '../../planning/index.ts';
 import { describeReason } from '../describe-reason.ts';
-import { printJson, printLine } from '../output.ts';
+import { printJson } from '../json-output.ts';
+import { printLine } from '../output.ts';
 
 /**
  * Prints the stages that are not fresh; without targets, of the whole pipeline.

@@ -1,7 +1,8 @@
 /** `repro trash`: lists the files that were moved to the trash; `repro trash restore PATH` puts one back. */
 import { findRoot, normalise } from '../../pipeline/index.ts';
 import { listTrash, restoreFromTrash } from '../../workspace/index.ts';
-import { printJson, printLine } from '../output.ts';
+import { printJson } from '../json-output.ts';
+import { printLine } from '../output.ts';
 
 /**
  * Prints what is in the trash, the oldest first.

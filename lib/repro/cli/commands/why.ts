@@ -9,7 +9,8 @@ import { type CommandLines, openProject, planWithoutLeft, type Reason } from '..
 import { type History, openHistory } from '../../results/index.ts';
 import { LOCK, type LockedStage, readLock } from '../../storage/index.ts';
 import { describeReason } from '../describe-reason.ts';
-import { print, printJson, printLine } from '../output.ts';
+import { printJson } from '../json-output.ts';
+import { print, printLine } from '../output.ts';
 
 /**
  * Prints the reasons why a stage is stale.

@@ -5,13 +5,12 @@
  *
  * Only files with settled times are stamped (see stat-signature.ts), so that any later change shows.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAtomically } from '../files/index.ts';
 import { statOrUndefined, statSignature } from './stat-signature.ts';
-import type { StatSnapshot } from './stat-snapshot.ts';
 
-const FILE = '.repro/fresh';
+/** The stamp, relative to the pipeline's folder. */
+export const STAMP_FILE = '.repro/fresh';
 const FORMAT = 2;
 /** Starts the line of a folder; the paths after it are relative to it. Other lines are `SIGNATURE <tab> PATH`. */
 const FOLDER = 'in ';
@@ -34,7 +33,7 @@ interface Header {
 export function freshStages(root: string, by: string): number | undefined {
   let lines: string[];
   try {
-    lines = readFileSync(join(root, FILE), 'utf8').split('\n');
+    lines = readFileSync(join(root, STAMP_FILE), 'utf8').split('\n');
   } catch {
     return undefined;
   }
@@ -60,18 +59,23 @@ function absolute(folder: string, path: string): string {
   return path.startsWith('/') ? path : `${folder}/${path}`;
 }
 
-/** Writes the stamp, unless the snapshot is not reliable or the file cannot be written. */
-export function writeFreshStamp(root: string, snapshot: StatSnapshot, by: string, stages: number): void {
-  if (!snapshot.isReliable) return;
-  const header: Header = { format: FORMAT, by, stages };
+/**
+ * The text of a stamp.
+ *
+ * @param root the pipeline's folder
+ * @param files the stat signature of each file, by path
+ * @param folders the lines `SIGNATURE <tab> NAME` of each folder's entries, by the folder's path
+ */
+export function stampText(
+  root: string,
+  header: { by: string; stages: number },
+  files: Iterable<[path: string, signature: string]>,
+  folders: Iterable<[path: string, lines: string]>,
+): string {
   const inside = `${root}/`;
   const relative = (path: string) => (path.startsWith(inside) ? path.slice(inside.length) : path);
-  const parts = [`${JSON.stringify(header)}\n`];
-  for (const [path, signature] of snapshot.files) parts.push(`${signature}\t${relative(path)}\n`);
-  for (const [path, lines] of snapshot.folders) parts.push(`${FOLDER}${relative(path)}\n`, lines);
-  try {
-    mkdirSync(join(root, '.repro'), { recursive: true });
-    // fsync: a stamp cut short at the end of a line would look complete, and its last files would never be checked.
-    writeAtomically(join(root, FILE), parts.join(''), { fsync: true });
-  } catch {} // The disk is full, or the folder is read-only: the next call does the full check.
+  const parts = [`${JSON.stringify({ format: FORMAT, ...header } satisfies Header)}\n`];
+  for (const [path, signature] of files) parts.push(`${signature}\t${relative(path)}\n`);
+  for (const [path, lines] of folders) parts.push(`${FOLDER}${relative(path)}\n`, lines);
+  return parts.join('');
 }

@@ -1,0 +1,18 @@
+/**
+ * The call that finds nothing to do. It loads this folder, messages and the few lines of cli.ts, so keep it small.
+ *
+ *   fresh-stamp.ts      checks the stamp of the last run that left every stage fresh
+ *   stat-signature.ts   recognises a changed file without reading it
+ *   build-id.ts         the build of repro that is running
+ */
+export { buildId } from './build-id.ts';
+export { freshStages, STAMP_FILE, stampText } from './fresh-stamp.ts';
+export {
+  isExecutable,
+  isSettled,
+  lstatOrUndefined,
+  now,
+  SETTLING,
+  statOrUndefined,
+  statSignature,
+} from './stat-signature.ts';

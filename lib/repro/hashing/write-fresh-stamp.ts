@@ -1,0 +1,22 @@
+/** Writes the stamp of a run that left every stage fresh; freshness/fresh-stamp.ts reads it. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeAtomically } from '../files/index.ts';
+import { STAMP_FILE, stampText } from '../freshness/index.ts';
+import type { StatSnapshot } from './stat-snapshot.ts';
+
+/**
+ * Writes the stamp, unless the snapshot is not reliable or the file cannot be written.
+ *
+ * @param by the build of repro that is running
+ * @param stages how many stages the pipeline has
+ */
+export function writeFreshStamp(root: string, snapshot: StatSnapshot, by: string, stages: number): void {
+  if (!snapshot.isReliable) return;
+  const text = stampText(root, { by, stages }, snapshot.files, snapshot.folders);
+  try {
+    mkdirSync(join(root, '.repro'), { recursive: true });
+    // fsync: a stamp cut short at the end of a line would look complete, and its last files would never be checked.
+    writeAtomically(join(root, STAMP_FILE), text, { fsync: true });
+  } catch {} // The disk is full, or the folder is read-only: the next call does the full check.
+}
