@@ -129,6 +129,7 @@ stages:
       'lib/unused.py': '',
       'stages/plot.py': 'open("plot", "w")\n',
       'calls/.keep': '',
+      src: 'imports are looked for in a folder of this name; this is a file\n',
     });
     // Notes each call of python3 and passes it on.
     const python = execFileSync('python3', ['-c', 'import sys; print(sys.executable)']).toString().trim();

@@ -185,7 +185,9 @@ export class ModuleGraph {
     const parts: string[] = isPython(entry) ? this.#searched(entry) : [];
     for (const folder of folders) {
       const absolute = join(this.#root, folder);
-      const names = this.#stat(folder) ? snapshot.list(absolute).filter((name) => isRelevant.test(name)) : [];
+      const names = this.#stat(folder)?.isDirectory()
+        ? snapshot.list(absolute).filter((name) => isRelevant.test(name))
+        : [];
       parts.push(folder, ...names.sort());
       if (isPython(entry)) continue;
       for (const name of names) {
