@@ -1,7 +1,16 @@
 /** Folders with symbolic links, names that are not UTF-8, and things that are neither files nor folders. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, readlinkSync, renameSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { contentWithin, manifestProblem } from '../../lib/repro/hashing/index.ts';
 import { setStages } from './git-project.ts';
@@ -171,5 +180,29 @@ describe('a folder that a stage makes', () => {
     expect(contentWithin(manifest, 'latest')).toEqual(contentWithin(manifest, 'run-2'));
     for (const path of ['round', 'round/x', 'out', 'out/m.json', 'x', 'none'])
       expect(contentWithin(manifest, path), path).toBe(undefined);
+  });
+});
+
+describe('what Node reads as another text is refused:', () => {
+  test('a current folder whose path is not UTF-8, or that was removed, instead of the pipeline above it', async () => {
+    const made = project({ 'above.txt': '' });
+    setStages(made, 'a: {cmd: cat above.txt > o, deps: [above.txt], outs: [o]}');
+    expect(await made.outcomes()).toEqual({ a: 'ran' });
+    const notUtf8 = await made.reproAfter(`mkdir "$(printf 'caf\\351')" && cd "$(printf 'caf\\351')"`);
+    expect(notUtf8.stderr).toMatch(/^repro: the path of this folder is not UTF-8, .*caf\ufffd; rename the folder\n$/);
+    const removed = await made.reproAfter('mkdir gone && cd gone && rmdir ../gone', 'status');
+    expect(removed.stderr).toBe('repro: the current folder cannot be found; it was removed, or may not be entered\n');
+    expect([notUtf8.exit, removed.exit]).toEqual([2, 2]);
+  });
+
+  test('bytes in params.yaml that are not UTF-8, also by -S, which leaves the file as it is', async () => {
+    const made = project({ 'params.yaml': '' });
+    setStages(made, 'a: {cmd: "echo ${a} > o", params: [a], outs: [o]}');
+    const bytes = Buffer.from('a: 1\nb: caf\xe9\n', 'latin1');
+    writeFileSync(made.path('params.yaml'), bytes);
+    const refused = { exit: 2, stderr: expect.stringMatching(/^repro: params\.yaml:2:7: .*not UTF-8; save the file/) };
+    expect(await made.repro()).toMatchObject(refused);
+    expect(await made.repro('-S', 'a=2')).toMatchObject(refused);
+    expect(readFileSync(made.path('params.yaml'))).toEqual(bytes);
   });
 });

@@ -37,7 +37,9 @@ if (stages !== undefined) {
 /** The number of stages if the fresh stamp says that all of them are fresh; undefined if a full check is needed. */
 function countFreshStages(): number | undefined {
   try {
-    for (let folder = process.cwd(); ; folder = dirname(folder)) {
+    const start = process.cwd();
+    if (start.includes('\ufffd')) return undefined; // Perhaps a path that is not UTF-8; the full check finds out.
+    for (let folder = start; ; folder = dirname(folder)) {
       if (existsSync(join(folder, 'pipeline.yaml'))) return freshStages(folder, buildId());
       if (folder === dirname(folder)) return undefined;
     }

@@ -44,7 +44,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       printError(`${error.message}${suggestCommand(error, program)}`);
       return error.exitCode;
     }
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code, message, syscall } = error as NodeJS.ErrnoException;
+    if (syscall === 'uv_cwd') {
+      printError('the current folder cannot be found; it was removed, or may not be entered');
+      return 2;
+    }
     if (code === 'ERR_INVALID_ARG_VALUE' && message.includes('without null bytes')) {
       printError('a path has a NUL character, which no path can hold');
       return 2;

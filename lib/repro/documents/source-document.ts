@@ -63,11 +63,12 @@ export function readText(path: string, name = path): string {
 /**
  * Parses a file whose values go into the lock and are compared with it. Numbers that JSON cannot express (`.inf`,
  * `.nan`) are refused: hashes and memos would store both as null, and a change from one to the other would go
- * unnoticed.
+ * unnoticed. So is U+FFFD, which stands in `text` for all bytes that are not UTF-8.
  *
- * @throws ReproError if the text is not valid YAML, or has such a number
+ * @throws ReproError if the text is not valid YAML, or has such a number or character
  */
 export async function parseSettings(text: string, file: string): Promise<SourceDocument> {
+  refuseNotUtf8(text, file);
   const document = await parseSource(text, file);
   for (const [path, value] of leafPaths(document.value))
     if (typeof value === 'number' && !Number.isFinite(value)) {
@@ -79,6 +80,16 @@ export async function parseSettings(text: string, file: string): Promise<SourceD
       });
     }
   return document;
+}
+
+function refuseNotUtf8(text: string, file: string): void {
+  const at = text.indexOf('\ufffd');
+  if (at < 0) return;
+  const lines = text.slice(0, at).split('\n');
+  throw new ReproError({
+    message: 'this character is not UTF-8; save the file as UTF-8, or write "\\uFFFD" for the character U+FFFD',
+    place: { file, line: lines.length, column: (lines.at(-1) ?? '').length + 1 },
+  });
 }
 
 /**

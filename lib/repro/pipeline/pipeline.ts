@@ -95,9 +95,13 @@ export interface Pipeline {
 /**
  * The nearest folder with a pipeline.yaml, from `start` upward.
  *
- * @throws ReproError if there is none
+ * @throws ReproError if there is none, or if the path of `start` is not UTF-8: Node would look into folders above it
  */
 export function findRoot(start: string): string {
+  if (start.includes('\ufffd') && !existsSync(start))
+    throw new ReproError(
+      `the path of this folder is not UTF-8, so repro cannot work in it: ${start}; rename the folder`,
+    );
   for (let folder = resolve(start); ; folder = dirname(folder)) {
     if (existsSync(join(folder, PIPELINE))) return folder;
     if (folder === dirname(folder))
