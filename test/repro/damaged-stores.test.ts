@@ -61,6 +61,8 @@ describe('a damaged state', () => {
     const { made, state, good } = await ranOnce();
     expect(storeDamage(state)).toBeUndefined();
     expect(storeDamage(made.path('none'))).toBeUndefined();
+    execFileSync('mkfifo', [made.path('fifo')]);
+    expect(storeDamage(made.path('fifo'))).toBe('is not a file');
     const pages = good.length / 4096;
     const used = Array.from({ length: pages }, (_, i) => i).filter((page) => good[page * 4096] === page && page > 1);
     const copy = made.path('copy');

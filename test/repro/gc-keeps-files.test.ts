@@ -125,7 +125,8 @@ describe('gc --yes keeps an output of a removed stage', () => {
     expect((await made.reproIn('p')).exit).toBe(0);
     made.write('p/pipeline.yaml', 'stages: {}\n');
     const lock = made.read('p/dvc-like.lock');
-    for (const path of ['../precious', './x/../pipeline.yaml', '.', inner('pipeline.yaml')]) {
+    symlinkSync('..', inner('up'));
+    for (const path of ['../precious', 'up/precious', './x/../pipeline.yaml', '.', inner('pipeline.yaml')]) {
       made.write('p/dvc-like.lock', lock.replace(/^ {6}o:/m, `      ${path}:`));
       const { exit, stdout } = await made.reproIn('p', 'gc', '--yes');
       expect([path, exit, stdout]).toEqual([path, 0, expect.stringMatching(/^old is no longer.*\nkept /)]);

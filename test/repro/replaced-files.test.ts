@@ -169,6 +169,12 @@ describe('a file that stands where a stage writes', () => {
     expect((await made.reproIn('d', 'trash', 'restore', 'o')).exit).toBe(0);
     expect([made.read('d/o'), (await made.repro('trash')).stdout]).toEqual(['precious\n', 'the trash is empty\n']);
     expect((await made.repro('trash', 'restore', 'd/o')).exit).toBe(2);
+    // Folders that repro has not written, or that name paths which it never moves, are not part of the trash.
+    const wrong = [null, { stage: 'a' }, { stage: 'a', time: 'now', paths: ['.git/config', '../e', null, 'a\0'] }];
+    for (const [i, move] of wrong.entries()) made.write(`.repro/trash/${i}/moved.json`, JSON.stringify(move));
+    made.write('.repro/trash/2/files/.git/config', 'theirs\n');
+    expect((await made.repro('trash')).stdout).toBe('the trash is empty\n');
+    expect((await made.repro('trash', 'restore', '.git/config')).exit).toBe(2);
     await made.repro('-f');
     expect((await made.repro('gc')).stdout).toMatch('would free d/o in the trash\n');
     expect((await made.repro('gc', '--age', '1d', '--yes')).stdout).not.toMatch('in the trash');

@@ -9,7 +9,7 @@
  *
  * @see mdb.c of the package lmdb: MDB_page_header, MDB_node, MDB_db, MDB_meta, MDB_ovpage
  */
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 
 const MAGIC = 0xbeefc0de;
 const VERSION = 2;
@@ -88,7 +88,8 @@ export function storeDamage(path: string): string | undefined {
 }
 
 function withFile<T>(path: string, work: (file: StoreFile) => T): T {
-  const descriptor = openSync(path, 'r');
+  // Without O_NONBLOCK, opening a FIFO waits for a writer.
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     return work(new StoreFile(descriptor));
   } finally {

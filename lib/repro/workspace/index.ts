@@ -19,5 +19,5 @@ export {
 } from './attempt-marks.ts';
 export { type GitFiles, openGitFiles } from './git-files.ts';
 export { emptyTrash, listTrash, moveToTrash, restoreFromTrash, type TrashEntry } from './trash.ts';
-export { checkInside, removeEmptyFolders, removeUserPath } from './user-files.ts';
+export { checkInside, leadsOutside, removeEmptyFolders, removeUserPath } from './user-files.ts';
 export { namedInCommand, PathsInUse, type PathUse } from './uses.ts';

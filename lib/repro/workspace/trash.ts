@@ -61,12 +61,8 @@ export function listTrash(root: string): TrashEntry[] {
   return readdirSync(folder)
     .sort()
     .flatMap((name) => {
-      let move: Move;
-      try {
-        move = JSON.parse(readFileSync(join(folder, name, 'moved.json'), 'utf8'));
-      } catch {
-        return []; // Not a folder of the trash, or one whose move never began.
-      }
+      const move = readMove(join(folder, name, 'moved.json'));
+      if (move === undefined) return [];
       return move.paths
         .map((path) => ({
           path,
@@ -75,8 +71,30 @@ export function listTrash(root: string): TrashEntry[] {
           location: `${TRASH}/${name}/files/${path}`,
           folder: `${TRASH}/${name}`,
         }))
-        .filter(({ path, location }) => !isOutside(path) && exists(join(root, location)));
+        .filter(({ location }) => exists(join(root, location)));
     });
+}
+
+/**
+ * Reads what was moved.
+ *
+ * @returns undefined if repro cannot have written the file. Paths that repro never moves are left out.
+ */
+function readMove(file: string): Move | undefined {
+  let move: Partial<Move> | null;
+  try {
+    move = JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined; // Not a folder of the trash, or one whose move never began.
+  }
+  if (typeof move?.stage !== 'string' || typeof move.time !== 'string' || !Array.isArray(move.paths)) return undefined;
+  return { stage: move.stage, time: move.time, paths: move.paths.filter(isMovable) };
+}
+
+/** Whether repro may have moved this path: an output or a checkpoint lies inside of the root, and not in .git. */
+function isMovable(path: unknown): path is string {
+  if (typeof path !== 'string' || path === '' || path.includes('\0') || isOutside(path)) return false;
+  return !path.split('/').some((part) => part === '.' || part === '..' || part === '.git');
 }
 
 /**

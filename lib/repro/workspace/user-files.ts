@@ -60,3 +60,13 @@ export function checkInside(root: string, path: string): void {
     );
   }
 }
+
+/** Whether a symbolic link in the path leads outside of `root`, see `checkInside`. */
+export function leadsOutside(root: string, path: string): boolean {
+  try {
+    checkInside(root, path);
+    return false;
+  } catch {
+    return true;
+  }
+}

@@ -14,7 +14,7 @@ import { describeBytes, listNames, parseBytes, parseSeconds, plural, ReproError 
 import { contains, isOutside, normalise } from '../../pipeline/index.ts';
 import { isRemovedCell, openProject, type Project, pathsInUse, whyDifferent } from '../../planning/index.ts';
 import type { LockedStage } from '../../storage/index.ts';
-import { emptyTrash, listTrash, openGitFiles, removeUserPath } from '../../workspace/index.ts';
+import { emptyTrash, leadsOutside, listTrash, openGitFiles, removeUserPath } from '../../workspace/index.ts';
 import { printJson } from '../json-output.ts';
 import { printLine } from '../output.ts';
 
@@ -159,13 +159,15 @@ async function sortOutputs(
   if (existing.length === 0) return { outputs: [], kept: [] };
   const uses = await pathsInUse(project, { insideDeps: true });
   const usesOfCells = await pathsInUse(project, { insideDeps: false });
-  const inside = existing.map(({ path }) => path).filter((path) => path !== '.' && !isOutside(path));
+  const inside = existing
+    .map(({ path }) => path)
+    .filter((path) => path !== '.' && !isOutside(path) && !leadsOutside(root, path));
   const tracked = (await (await openGitFiles(root))?.tracked(inside)) ?? [];
   const outputs = new Set<string>();
   const kept = new Map<string, string>();
   for (const { path, content, stage } of existing) {
     const reason =
-      path === '.' || isOutside(path)
+      path === '.' || isOutside(path) || leadsOutside(root, path)
         ? 'it does not lie inside the folder of the pipeline'
         : ((isRemovedCell(project, stage) ? usesOfCells : uses).why(path) ??
           (tracked.some((file) => contains(path, file)) ? 'git tracks it' : undefined) ??
