@@ -41,6 +41,7 @@ export function parseRemoteAddress(text: string, base: string): RemoteAddress {
     return { kind: 'folder', folder: folderOfUrl(text) ?? refuse('is not a folder here; write /mnt/store') };
   if (scheme !== undefined) refuse(`is a URL (${scheme}:), which repro cannot copy to; ${FOLDERS_ONLY}`);
   if (/^([a-z]:)?\\/i.test(text)) refuse(`is a Windows path; ${FOLDERS_ONLY}`);
+  if (/^\/\/[^/]/.test(text)) refuse(`names a share of another machine; ${FOLDERS_ONLY}`);
   if (HOST.test(text))
     refuse(
       `names another machine or service, which repro cannot copy to; ${FOLDERS_ONLY}; for a folder with a colon in its name write ./${text}`,

@@ -38,6 +38,7 @@ describe('parseRemoteAddress', () => {
     ['C:store', 'names another machine or service'],
     ['C:\\store', 'is a Windows path'],
     ['\\\\server\\store', 'is a Windows path'],
+    ['//server/store', 'names a share of another machine'],
     ['~/store', 'only a shell replaces'],
     ['$HOME/store', 'only a shell replaces'],
     ['', 'is not a remote'],
