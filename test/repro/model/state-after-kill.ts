@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkpointMark, lockBlocks, masked, objectsIn, recordedRuns, trashOf, workspace } from './disk.ts';
-import { type Block, json, keyOfBlock, type Reference, type Store } from './reference.ts';
+import { json, keyOfBlock, type Reference, type Store } from './reference.ts';
 import { within } from './tree.ts';
 
 /** The folders of a project and its remote, and the marks of checkpoints, by stage, before the call. */
@@ -44,7 +44,6 @@ export function stateAfterKill(
     if (is === was || is === will || (is === '"folder"' && [...made].some((out) => within(path, out)))) continue;
     problems.push(`${path} is ${is}, but was ${was} and should become ${will}`);
   }
-  const known = (blocks: Iterable<Block>) => new Map([...blocks].map((block) => [masked(block), block]));
   const blocks = lockBlocks(root);
   real.lock = new Map();
   for (const name of new Set([...blocks.keys(), ...before.lock.keys(), ...after.lock.keys()])) {
@@ -59,9 +58,11 @@ export function stateAfterKill(
   }
   const takeStore = (folder: string, objects: string, was: Store, will: Store): Store => {
     const store: Store = { objects: new Set(), runs: new Map() };
-    const allowed = known([...was.runs.values(), ...will.runs.values()]);
+    // Runs of a stage before and after an edit of its code look alike here, so each allowed one matches once.
+    const allowed = new Map([...was.runs, ...will.runs]);
     for (const run of recordedRuns(folder)) {
-      const match = allowed.get(masked(run));
+      const [key, match] = [...allowed].find(([, block]) => masked(block) === masked(run)) ?? [''];
+      allowed.delete(key);
       if (match === undefined) problems.push(`the recorded run ${json(run)} is neither old nor new`);
       else store.runs.set(keyOfBlock(match), match);
     }
