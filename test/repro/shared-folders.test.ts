@@ -1,6 +1,6 @@
 /** No folder whose name other users of the machine know is trusted. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { project, removeProjects } from './project.ts';
@@ -16,13 +16,17 @@ test('a stage does not run the code that is in the temporary folder of tsx', asy
   });
   symlinkSync(fileURLToPath(new URL('../../node_modules', import.meta.url)), made.path('node_modules'));
   const env = { ...process.env, TMPDIR: made.path('tmp') };
-  execFileSync(process.execPath, ['--import', 'tsx', 'a.ts'], { cwd: made.root, env });
-  const [folder] = readdirSync(made.path('tmp')).filter((name) => name.startsWith('tsx-'));
-  for (const name of readdirSync(made.path(`tmp/${folder}`)))
-    made.write(`tmp/${folder}/${name}`, made.read(`tmp/${folder}/${name}`).replace('honest', 'forged'));
-  expect(execFileSync(process.execPath, ['--import', 'tsx', 'a.ts'], { cwd: made.root, env }).toString()).toBe(
-    'forged\n',
-  );
+  const runByTsx = () =>
+    execFileSync(process.execPath, ['--import', 'tsx', 'a.ts'], { cwd: made.root, env }).toString();
+  // A process of tsx may end before it has written its cache.
+  let printed = runByTsx();
+  for (let call = 1; call < 10 && printed !== 'forged\n'; call++) {
+    for (const name of readdirSync(made.path('tmp'), { recursive: true, encoding: 'utf8' }))
+      if (!name.startsWith('.') && statSync(made.path(`tmp/${name}`)).isFile())
+        made.write(`tmp/${name}`, made.read(`tmp/${name}`).replace('honest', 'forged'));
+    printed = runByTsx();
+  }
+  expect(printed).toBe('forged\n');
   made.env = { TMPDIR: env.TMPDIR };
   expect(await made.outcomes()).toEqual({ a: 'ran' });
   expect(made.read('out')).toBe('honest\n');

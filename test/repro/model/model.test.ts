@@ -1,6 +1,6 @@
 /**
  * The runner against a naive reference of its rules: random pipelines, with random edits, commands and kills. A few run
- * here. `npm run test:model` runs many, and repeats a seed that failed.
+ * here, without kills, whose moments differ from run to run. `npm run test:model` runs many, and repeats a seed that failed.
  */
 import { expect, test } from 'vitest';
 import { TestProject } from '../project.ts';
@@ -12,7 +12,7 @@ test.each([1, 2, 3])(
     const made = new TestProject({});
     const repro = await made.bundle();
     made.dispose();
-    const { failure, log } = await runModel({ repro, seed, steps: 10 });
+    const { failure, log } = await runModel({ repro, seed, steps: 10, kills: false });
     expect(failure, `seed ${seed}, steps:\n${log.join('\n')}`).toBeUndefined();
   },
 );
