@@ -58,11 +58,11 @@ export function stateAfterKill(
   }
   const takeStore = (folder: string, objects: string, was: Store, will: Store): Store => {
     const store: Store = { objects: new Set(), runs: new Map() };
-    // Runs of a stage before and after an edit of its code look alike here, so each allowed one matches once.
-    const allowed = new Map([...was.runs, ...will.runs]);
+    // Runs of a stage before and after an edit of its code look alike here, so each key matches once.
+    let allowed = [...was.runs, ...will.runs];
     for (const run of recordedRuns(folder)) {
-      const [key, match] = [...allowed].find(([, block]) => masked(block) === masked(run)) ?? [''];
-      allowed.delete(key);
+      const [key, match] = allowed.find(([, block]) => masked(block) === masked(run)) ?? [''];
+      allowed = allowed.filter(([other]) => other !== key);
       if (match === undefined) problems.push(`the recorded run ${json(run)} is neither old nor new`);
       else store.runs.set(keyOfBlock(match), match);
     }
