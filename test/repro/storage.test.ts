@@ -317,4 +317,15 @@ stages:
     expect([exit, stderr]).toEqual([1, expect.stringMatching(/tree: .*there is no such file/)]);
     expect(await other.outcomes('--pull', '-r', store)).toEqual({ use: 'ran' });
   });
+
+  test('an output that is missing is reported although one that git keeps has the same content', async () => {
+    const made = project({
+      'pipeline.yaml': 'stages:\n  a: {cmd: echo 1 | tee m > o, params: [p], outs: [{m: {cache: false}}, o]}\n',
+      'params.yaml': 'p: 1',
+    });
+    await made.outcomes();
+    made.remove('.repro');
+    const { exit, stderr } = await made.repro('push', '-r', made.path('store'));
+    expect([exit, stderr]).toEqual([1, expect.stringMatching(/^repro: o: .*there is no such file/)]);
+  });
 });

@@ -110,7 +110,7 @@ class Transfer {
   readonly #result: TransferResult = { copied: 0, present: 0, repaired: 0, problems: [] };
   readonly #limit = pLimit(AT_ONCE);
   /** Whether each object is at the destination, by its hash. */
-  readonly #objects = new Map<string, Promise<boolean>>();
+  readonly #objects = new Map<string, { needed: boolean; copied: Promise<boolean> }>();
   #isGone = false;
 
   constructor(project: TransferSource, remote: string, route: Route) {
@@ -150,17 +150,22 @@ class Transfer {
   /** Copies an object. If it is `needed` and missing, that is a problem; otherwise it is skipped. */
   #object(sha256: string, what: string, needed: boolean): Promise<boolean> {
     const known = this.#objects.get(sha256);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      if (known.needed || !needed) return known.copied;
+      // It is being copied for an output that does not need it, which reports nothing if it is missing.
+      return known.copied.then((isThere) => isThere || this.#object(sha256, what, true));
+    }
     const name = objectPath(sha256);
     const copied = !isSha256(sha256)
       ? Promise.resolve(this.#fail(what, `${JSON.stringify(sha256)} is not a SHA-256; it was not copied`))
       : this.#limit(() => this.#copy(join(this.#route.from, name), join(this.#route.to, name), sha256, what, needed));
-    // An object that was skipped may be needed by another output.
-    this.#objects.set(sha256, copied);
-    return copied.then((isThere) => {
+    const settled = copied.then((isThere) => {
+      // An object that was skipped may be needed by another output.
       if (!isThere && !needed) this.#objects.delete(sha256);
       return isThere;
     });
+    this.#objects.set(sha256, { needed, copied: settled });
+    return settled;
   }
 
   async #copy(source: string, target: string, sha256: string, what: string, needed: boolean): Promise<boolean> {
