@@ -4,7 +4,7 @@
  *   npm run bench -- scaling [STUDIES]    default 2,000 a row
  */
 import { normal } from '../../test/scaling/example.ts';
-import { coverage, DESIGNS, falseClaims, NOISES, TRUE_LAWS } from './simulate.ts';
+import { coverage, DESIGNS, falseClaims, NOISES, TRUE_LAWS } from '../../test/scaling/simulate.ts';
 
 const studies = Number(process.argv[2] ?? 2000);
 let seed = 0;

@@ -3,7 +3,6 @@
  * support.
  */
 import { describe, expect, test } from 'vitest';
-import { coverage, DESIGNS, TRUE_LAWS } from '../../bench/scaling/simulate.ts';
 import { fQuantile } from '../../lib/scaling/f-distribution.ts';
 import {
   type AlphaInterval,
@@ -13,8 +12,8 @@ import {
   type PowerLawFit,
   predict,
 } from '../../lib/scaling/index.ts';
-
 import { normal } from './example.ts';
+import { coverage, DESIGNS, TRUE_LAWS } from './simulate.ts';
 
 const SIZES = [5_000, 15_000, 50_000, 150_000, 500_000];
 

@@ -51,7 +51,7 @@ export class AttemptLog {
           if (attempt && (stage === undefined || attempt.stage === stage)) found.push(attempt);
         }
       }
-    } catch {} // There is no such file, or it cannot be read.
+    } catch {} // The file does not exist or cannot be read.
     return found;
   }
 
@@ -91,7 +91,7 @@ export class AttemptLog {
   }
 
   /**
-   * The text of a log file in pieces; none if there is no such file. `log`: relative to the root, in .repro/logs.
+   * The text of a log file in pieces; no pieces if the file does not exist. `log`: relative to the root, in .repro/logs.
    *
    * @param last only the last so many lines
    */

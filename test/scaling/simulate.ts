@@ -1,6 +1,7 @@
 /**
  * Simulated studies with a known law: how often the interval of α holds the true α, and how often two architectures
- * with one law are called different. index.ts prints the tables of docs/scaling.md; a test runs a few of them.
+ * with one law are called different. `npm run bench -- scaling` prints the tables of docs/scaling.md, and a test runs
+ * a few of the studies.
  */
 import { compareArchitectures } from '../../lib/scaling/compare-architectures.ts';
 import { fitPowerLaw, isRefusal, type Point, type PowerLawFit } from '../../lib/scaling/index.ts';
