@@ -34,6 +34,12 @@ describe('a mistake is reported before anything runs, in one sentence with its p
       'n: [1]',
       /^repro: pipeline\.yaml:2:\d+: this is not valid YAML: .*; inside \{ \} and \[ \] a template needs quotes: .*\n$/,
     ],
+    [
+      'a headline that no stage makes',
+      'headline: out/fund.txt\nstages:\n  a: {cmd: echo, outs: [out/found.txt]}\n',
+      '',
+      /^repro: pipeline\.yaml:1:1: no stage makes the headline "out\/fund\.txt"; did you mean "out\/found\.txt"\?; name a file that is an output, or lies in one\n$/,
+    ],
     ['an empty file', '', '', /pipeline\.yaml: is empty/],
     [
       'an unknown name in a template',

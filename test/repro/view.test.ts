@@ -112,6 +112,33 @@ describe.skipIf(!hasScript())('on a terminal (needs script of util-linux)', () =
     }
   });
 
+  test('a run that makes the headline ends with its first lines, also if all is fresh; a failed one does not', async () => {
+    const made = project({
+      'pipeline.yaml': `headline: out/found.txt
+stages:
+  law: {cmd: mkdir out && cp found.txt out, deps: [found.txt], outs: [out]}
+  other: {cmd: test -e good, params: [p]}
+`,
+      'params.yaml': 'p: 1',
+      'found.txt': 'L(N) = 1\n\u001b[2Jtwo\n3\n4\n5\n6\n7\n8\n9\n',
+    });
+    const shown = async (...args: string[]) => {
+      const { written, ended } = await made.onTerminal({ columns: 80, rows: 24 }, ...args);
+      await ended;
+      return screen(written());
+    };
+    const headline = ['L(N) = 1', '\\x1b[2Jtwo', '3', '4', '5', '6', '7', '8'];
+    expect((await shown('law')).slice(-9)).toEqual([expect.stringMatching(/1 ran in/), ...headline]);
+    expect(await shown('-k')).not.toContain('L(N) = 1');
+    made.write('good', '');
+    expect((await shown()).slice(-8)).toEqual(headline);
+    // The second run writes the stamp of the fast path, and the third one takes it.
+    expect(await shown()).toEqual(['everything is up to date (2 stages)', ...headline]);
+    expect(await shown()).toEqual(['everything is up to date (2 stages)', ...headline]);
+    for (const args of [['other'], ['status'], ['-q']]) expect(await shown(...args)).not.toContain('3');
+    expect((await made.repro()).stdout).toBe('everything is up to date (2 stages)\n');
+  });
+
   test('with TERM=dumb the lines are plain', async () => {
     const made = study();
     made.env = { TERM: 'dumb' };

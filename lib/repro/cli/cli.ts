@@ -11,22 +11,23 @@
 import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { dirname, join } from 'node:path';
-import { buildId, freshStages } from '../freshness/index.ts';
+import { buildId, freshHeader } from '../freshness/index.ts';
 import { describeError, describeUpToDate } from '../messages/index.ts';
-import { printError, printLine } from './output.ts';
+import { printError, printHeadline, printLine } from './output.ts';
 
 /** Arguments with which `repro` only prints one line if everything is up to date. */
 const FAST_PATH_ARGS = /^(|status|(-k|--keep-going|-q|--quiet|-j ?\d+)( (-k|--keep-going|-q|--quiet|-j ?\d+))*)$/;
 
 const args = process.argv.slice(2);
-const stages = FAST_PATH_ARGS.test(args.join(' ')) ? countFreshStages() : undefined;
-if (stages !== undefined) {
+const fresh = FAST_PATH_ARGS.test(args.join(' ')) ? findFreshStamp() : undefined;
+if (fresh !== undefined) {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') return;
     printError(`the output cannot be written: ${describeError(error)}`);
     process.exitCode = 1;
   });
-  printLine(describeUpToDate(stages));
+  printLine(describeUpToDate(fresh.header.stages));
+  if (!/^status|-q/.test(args.join(' '))) printHeadline(fresh.root, fresh.header.headline);
 } else {
   // Node 22 and later can keep compiled code between starts.
   (module as { enableCompileCache?: () => void }).enableCompileCache?.();
@@ -34,13 +35,16 @@ if (stages !== undefined) {
   process.exitCode = await runProgram(args);
 }
 
-/** The number of stages if the fresh stamp says that all of them are fresh; undefined if a full check is needed. */
-function countFreshStages(): number | undefined {
+/** The pipeline's folder and its stamp, if that says that all stages are fresh; undefined if a full check is needed. */
+function findFreshStamp() {
   try {
     const start = process.cwd();
     if (start.includes('\ufffd')) return undefined; // Perhaps a path that is not UTF-8; the full check finds out.
     for (let folder = start; ; folder = dirname(folder)) {
-      if (existsSync(join(folder, 'pipeline.yaml'))) return freshStages(folder, buildId());
+      if (existsSync(join(folder, 'pipeline.yaml'))) {
+        const header = freshHeader(folder, buildId());
+        return header && { root: folder, header };
+      }
       if (folder === dirname(folder)) return undefined;
     }
   } catch {

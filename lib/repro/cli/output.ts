@@ -3,6 +3,7 @@
  * values of params and metrics, error messages, the output of stages. Control characters in it are shown as escapes
  * (messages/terminal-text.ts). Only view.ts and stage-api/progress.ts write to a terminal themselves.
  */
+import { readHeadline } from '../freshness/index.ts';
 import { escapeControls, escapeLine, outputLine } from '../messages/index.ts';
 
 /** Prints text of several lines, such as a table. It ends with a line break of its own. */
@@ -13,6 +14,16 @@ export function print(text: string): void {
 /** Prints one line. A line break in it is shown as `\n`, so that no name looks like a line of its own. */
 export function printLine(line: string): void {
   process.stdout.write(`${escapeLine(line)}\n`);
+}
+
+/**
+ * Prints the headline of a pipeline, on a terminal only: other readers want one line at the end.
+ *
+ * @param file the file of the headline, relative to `root`
+ */
+export function printHeadline(root: string, file: string | undefined): void {
+  if (file === undefined || !process.stdout.isTTY) return;
+  for (const line of readHeadline(root, file)) printLine(line);
 }
 
 /** Prints text that is JSON already, with its line break. */

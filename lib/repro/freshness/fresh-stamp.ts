@@ -15,22 +15,24 @@ const FORMAT = 2;
 /** Starts the line of a folder; the paths after it are relative to it. Other lines are `SIGNATURE <tab> PATH`. */
 const FOLDER = 'in ';
 
-interface Header {
-  format: number;
+/** What a stamp says of the pipeline, besides its files. */
+export interface StampHeader {
   /** The build of repro that wrote the stamp; see build-id.ts. */
   by: string;
   /** How many stages the pipeline has. */
   stages: number;
+  /** The pipeline's headline: a file, relative to its folder. */
+  headline?: string;
 }
 
 /**
  * Checks the stamp of the pipeline in `root`.
  *
  * @param by the build of repro that is running
- * @returns how many stages there are, all fresh; undefined if a full check is needed
+ * @returns the header of the stamp if all stages are fresh; undefined if a full check is needed
  * @throws Error if the stamp is damaged, which also calls for a full check
  */
-export function freshStages(root: string, by: string): number | undefined {
+export function freshHeader(root: string, by: string): StampHeader | undefined {
   let lines: string[];
   try {
     lines = readFileSync(join(root, STAMP_FILE), 'utf8').split('\n');
@@ -39,7 +41,7 @@ export function freshStages(root: string, by: string): number | undefined {
   }
   // A complete file ends with a newline, so the last item is empty.
   if (lines.pop() !== '') return undefined;
-  const header = JSON.parse(lines[0]) as Header;
+  const header = JSON.parse(lines[0]) as StampHeader & { format: number };
   if (header.format !== FORMAT || header.by !== by) return undefined;
   let folder = root;
   for (let i = 1; i < lines.length; i++) {
@@ -52,7 +54,7 @@ export function freshStages(root: string, by: string): number | undefined {
     const stat = statOrUndefined(absolute(folder, line.slice(tab + 1)));
     if ((stat ? statSignature(stat) : '') !== line.slice(0, tab)) return undefined;
   }
-  return header.stages;
+  return header;
 }
 
 function absolute(folder: string, path: string): string {
@@ -68,13 +70,13 @@ function absolute(folder: string, path: string): string {
  */
 export function stampText(
   root: string,
-  header: { by: string; stages: number },
+  header: StampHeader,
   files: Iterable<[path: string, signature: string]>,
   folders: Iterable<[path: string, lines: string]>,
 ): string {
   const inside = `${root}/`;
   const relative = (path: string) => (path.startsWith(inside) ? path.slice(inside.length) : path);
-  const parts = [`${JSON.stringify({ format: FORMAT, ...header } satisfies Header)}\n`];
+  const parts = [`${JSON.stringify({ format: FORMAT, ...header })}\n`];
   for (const [path, signature] of files) parts.push(`${signature}\t${relative(path)}\n`);
   for (const [path, lines] of folders) parts.push(`${FOLDER}${relative(path)}\n`, lines);
   return parts.join('');

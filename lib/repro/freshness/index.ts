@@ -4,9 +4,11 @@
  *   fresh-stamp.ts      checks the stamp of the last run that left every stage fresh
  *   stat-signature.ts   recognises a changed file without reading it
  *   build-id.ts         the build of repro that is running
+ *   headline.ts         the lines that a run on a terminal ends with
  */
 export { buildId } from './build-id.ts';
-export { freshStages, STAMP_FILE, stampText } from './fresh-stamp.ts';
+export { freshHeader, STAMP_FILE, type StampHeader, stampText } from './fresh-stamp.ts';
+export { readHeadline } from './headline.ts';
 export {
   isExecutable,
   isSettled,

@@ -18,7 +18,7 @@ import { ReproError, suggestion } from '../messages/index.ts';
 import { checkPipeline } from './check-pipeline.ts';
 import { type Cell, foreachCells, matrixCells } from './matrix.ts';
 import { faultOfCell, faultOfName } from './names.ts';
-import { isOutside, normalise } from './paths.ts';
+import { contains, isOutside, normalise } from './paths.ts';
 import { PARAMS, PIPELINE, type Pipeline, type Stage } from './pipeline.ts';
 import { StageReader, withPlace } from './stage-reader.ts';
 import { StageVars } from './stage-vars.ts';
@@ -84,12 +84,15 @@ export async function loadPipeline(
   const limits = rounded(top.limits ?? {}) as Pipeline['limits'];
   checkNames(document, stages);
   checkLimits(document, stages, limits);
+  const headline = top.headline === undefined ? undefined : normalise(root, '.', top.headline as string);
+  if (headline !== undefined) checkHeadline(document, stages, headline);
   return {
     root,
     stages,
     groups: Object.keys(top.stages ?? {}),
     schemas,
     limits,
+    headline,
     sources: [...new Set([...sources, ...Object.keys(schemas), ...Object.values(schemas)])],
   };
 }
@@ -154,6 +157,16 @@ function checkNames(document: SourceDocument, stages: readonly Stage[]): void {
           place: document.at(stage.source),
         });
   }
+}
+
+/** @throws ReproError if no stage makes the headline: then no run would keep it up to date */
+function checkHeadline(document: SourceDocument, stages: readonly Stage[], headline: string): void {
+  const outs = stages.flatMap((stage) => stage.outs.map(({ path }) => path));
+  if (!outs.some((path) => contains(path, headline)))
+    throw new ReproError({
+      message: `no stage makes the headline "${headline}"${suggestion(headline, outs)}; name a file that is an output, or lies in one`,
+      place: document.at(['headline']),
+    });
 }
 
 function checkLimits(document: SourceDocument, stages: readonly Stage[], limits: Pipeline['limits']): void {

@@ -88,6 +88,8 @@ export interface Pipeline {
   /** Schema files by params file. */
   schemas: { readonly [file: string]: string };
   limits: { readonly [name: string]: number };
+  /** An output, or a file in one: its first lines are shown at the end of a run on a terminal. */
+  headline?: string;
   /** The files that all this was read from, relative to root, including files that were looked for and missing. */
   sources: string[];
 }

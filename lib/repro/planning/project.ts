@@ -99,7 +99,8 @@ export async function openProject(
           if (hashOrNull(() => snapshot.read(join(root, file))) !== sha) return;
         const stat = snapshot.stat(join(root, LOCK));
         if ((stat ? statSignature(stat) : '') !== lock.fileSignature) return;
-        writeFreshStamp(root, snapshot, buildId(), pipeline.stages.length);
+        const { stages, headline } = pipeline;
+        writeFreshStamp(root, snapshot, { by: buildId(), stages: stages.length, headline });
       },
       close: async () => {
         try {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { freshStages } from '../../../lib/repro/freshness/index.ts';
+import { freshHeader } from '../../../lib/repro/freshness/index.ts';
 import { readNames } from '../../../lib/repro/hashing/folder-names.ts';
 import { StatSnapshot } from '../../../lib/repro/hashing/stat-snapshot.ts';
 import { writeFreshStamp } from '../../../lib/repro/hashing/write-fresh-stamp.ts';
@@ -25,7 +25,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 function stampAfter(look: (snapshot: StatSnapshot) => void): void {
   const snapshot = new StatSnapshot();
   look(snapshot);
-  writeFreshStamp(root, snapshot, 'build', 1);
+  writeFreshStamp(root, snapshot, { by: 'build', stages: 1 });
 }
 
 const looks: { [method: string]: (snapshot: StatSnapshot) => void } = {
@@ -37,24 +37,24 @@ const looks: { [method: string]: (snapshot: StatSnapshot) => void } = {
 for (const [method, look] of Object.entries(looks)) {
   test(`${method} records the file: the stamp holds until it changes`, () => {
     stampAfter(look);
-    expect(freshStages(root, 'build')).toBe(1);
+    expect(freshHeader(root, 'build')?.stages).toBe(1);
     writeFileSync(join(root, 'a.txt'), 'changed');
-    expect(freshStages(root, 'build')).toBe(undefined);
+    expect(freshHeader(root, 'build')).toBe(undefined);
   });
 }
 
 test('a file that was missing is recorded too: the stamp ends when it appears', () => {
   stampAfter((snapshot) => expect(snapshot.read(join(root, 'new.txt'))).toBe(undefined));
-  expect(freshStages(root, 'build')).toBe(1);
+  expect(freshHeader(root, 'build')?.stages).toBe(1);
   writeFileSync(join(root, 'new.txt'), '');
-  expect(freshStages(root, 'build')).toBe(undefined);
+  expect(freshHeader(root, 'build')).toBe(undefined);
 });
 
 test('list records the folder: the stamp ends when a name appears in it', () => {
   stampAfter((snapshot) => expect(snapshot.list(join(root, 'data'))).toEqual(['c.txt']));
-  expect(freshStages(root, 'build')).toBe(1);
+  expect(freshHeader(root, 'build')?.stages).toBe(1);
   writeFileSync(join(root, 'data/d.txt'), '');
-  expect(freshStages(root, 'build')).toBe(undefined);
+  expect(freshHeader(root, 'build')).toBe(undefined);
 });
 
 test('there is no stamp if a file changed between two looks', async () => {
@@ -63,17 +63,17 @@ test('there is no stamp if a file changed between two looks', async () => {
   writeFileSync(join(root, 'a.txt'), 'changed');
   await pause(SETTLED);
   snapshot.stat(join(root, 'a.txt'));
-  writeFreshStamp(root, snapshot, 'build', 1);
-  expect(freshStages(root, 'build')).toBe(undefined);
+  writeFreshStamp(root, snapshot, { by: 'build', stages: 1 });
+  expect(freshHeader(root, 'build')).toBe(undefined);
 });
 
 test('there is no stamp if a file changed a moment ago', () => {
   writeFileSync(join(root, 'a.txt'), 'changed');
   stampAfter((snapshot) => snapshot.stat(join(root, 'a.txt')));
-  expect(freshStages(root, 'build')).toBe(undefined);
+  expect(freshHeader(root, 'build')).toBe(undefined);
 });
 
 test('a stamp of another build of repro does not count', () => {
   stampAfter((snapshot) => snapshot.stat(join(root, 'a.txt')));
-  expect(freshStages(root, 'other build')).toBe(undefined);
+  expect(freshHeader(root, 'other build')).toBe(undefined);
 });

@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os';
 import { AttemptLog, checkNotWithin, execute, type Interrupt, type RunResult } from '../../execution/index.ts';
-import { editedTexts, findRoot, select, writeTexts } from '../../pipeline/index.ts';
+import { contains, editedTexts, findRoot, select, writeTexts } from '../../pipeline/index.ts';
 import {
   checkInputs,
   checkReplacedFiles,
@@ -14,7 +14,7 @@ import {
   planWithoutLeft,
 } from '../../planning/index.ts';
 import { fetch, remoteFolder } from '../../storage/index.ts';
-import { printError } from '../output.ts';
+import { printError, printHeadline } from '../output.ts';
 import { openView } from '../view.ts';
 import { showPlan } from './dry.ts';
 import { transferSource } from './remote.ts';
@@ -109,6 +109,8 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
       const hasCleared = left.some(({ fate }) => fate !== 'keep');
       if (isWhole && !options.allowMissing) await stampIfFresh(project, plan, outcomes, hasCleared);
       const failed = [...outcomes.values()].some(({ outcome }) => outcome === 'failed' || outcome === 'skipped');
+      const { headline } = project.pipeline;
+      if (!failed && !options.quiet && !options.json && hasMade(plan, headline)) printHeadline(project.root, headline);
       return failed && !options.ignoreErrors ? 1 : 0;
     } finally {
       view.close();
@@ -168,6 +170,11 @@ async function stampIfFresh(
     statuses = (await makePlan(project, [...project.graph.stages.keys()], {})).map(({ status }) => status);
   }
   if (statuses.every(({ state }) => state === 'fresh')) await project.writeFreshStamp();
+}
+
+/** Whether one of the stages makes the file, so that it is up to date after the run. */
+function hasMade(plan: readonly PlannedStage[], file: string | undefined): boolean {
+  return file !== undefined && plan.some(({ stage }) => stage.outs.some(({ path }) => contains(path, file)));
 }
 
 /**
