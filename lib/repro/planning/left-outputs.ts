@@ -62,7 +62,17 @@ export async function leftOutputs(project: Project, names: readonly string[]): P
       ...(because === undefined ? {} : { because }),
     });
   }
-  return [...found, ...(await restOfCells(project, candidates, found, uses))];
+  return oncePerPath([...found, ...(await restOfCells(project, candidates, found, uses))]);
+}
+
+/** One entry for each path: after a definition got another name, blocks of both names record the same outputs. */
+function oncePerPath(left: readonly LeftOutput[]): LeftOutput[] {
+  const byPath = new Map<string, LeftOutput>();
+  for (const output of left) {
+    const known = byPath.get(output.path);
+    if (known === undefined || (known.fate === 'keep' && output.fate !== 'keep')) byPath.set(output.path, output);
+  }
+  return [...byPath.values()];
 }
 
 /** The other outputs of a cell that is removed: as its block leaves the lock, nothing would know them any more. */

@@ -27,7 +27,16 @@ import {
 } from './disk.ts';
 import { Random } from './random.ts';
 import { PARAMS, randomRecipes, SOURCES } from './recipes.ts';
-import { alwaysRuns, json, Reference, Refused, type RunOptions, type Store, type Verdict } from './reference.ts';
+import {
+  alwaysRuns,
+  json,
+  type LeftOutput,
+  Reference,
+  Refused,
+  type RunOptions,
+  type Store,
+  type Verdict,
+} from './reference.ts';
 import { MAKE_SH } from './stages.ts';
 import { stateAfterKill } from './state-after-kill.ts';
 import { type Kill, nextStep, type Step, setParam, type World, write } from './steps.ts';
@@ -43,7 +52,7 @@ export interface Report {
   calls: number;
   /** How many calls were killed, by command. */
   kills: { [command: string]: number };
-  /** How many stages had each verdict. */
+  /** How many stages had each verdict, and how many outputs of removed stages each fate. */
   verdicts: { [verdict: string]: number };
   /** What was wrong; undefined if nothing was. */
   failure?: string;
@@ -225,6 +234,7 @@ class ModelRun {
     const verdicts = verdictsIn(ended.stdout);
     let expected: Map<string, Verdict>;
     this.#reference.seen = this.#lookAround();
+    const left = describeLeft(this.#reference, options);
     try {
       expected = this.#reference.run(options, verdicts);
     } catch (error) {
@@ -233,7 +243,8 @@ class ModelRun {
       this.#verify(handmade);
       return undefined;
     }
-    for (const verdict of expected.values()) this.report.verdicts[verdict] = (this.report.verdicts[verdict] ?? 0) + 1;
+    for (const verdict of expected.values()) this.#count(verdict);
+    for (const line of left) this.#count(`left: ${line.split(' ')[0]}`);
     if (json(Object.fromEntries(expected)) !== json(Object.fromEntries(verdicts)))
       this.#compare(
         'verdicts',
@@ -244,8 +255,13 @@ class ModelRun {
       );
     const isBad = [...expected.values()].some((verdict) => verdict === 'failed' || verdict === 'skipped');
     this.#checkExit(ended, isBad ? 1 : 0);
+    this.#compare('what removed stages left', listDifferences(left, leftIn(ended.stdout.split('\n')[0])), ended);
     this.#verify(handmade, ended);
     return expected;
+  }
+
+  #count(verdict: string): void {
+    this.report.verdicts[verdict] = (this.report.verdicts[verdict] ?? 0) + 1;
   }
 
   /** Two calls at once make the same as one, and each stage is run by one of them. */
@@ -298,10 +314,12 @@ class ModelRun {
     try {
       // `status TARGET` shows what `repro TARGET` would do.
       const states = reference.plan(options);
+      const left = describeLeft(reference, options);
       this.#checkExit(ended, 0);
       const shown = kind === 'dry' ? dryStates(ended.stdout) : statusStates(ended.stdout);
       if (json(shown) !== json(Object.fromEntries(states)))
         this.#fail(`states should be ${json(Object.fromEntries(states))}, but are ${json(shown)}`, ended);
+      this.#compare('what removed stages left', listDifferences(left, leftIn(ended.stdout)), ended);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.#checkExit(ended, 2);
@@ -508,6 +526,24 @@ function verdictsIn(stdout: string): Map<string, Verdict> {
     if (event === 'end') verdicts.set(stage, outcome);
   }
   return verdicts;
+}
+
+/** What removed stages left, as the reference says. A wrong target leaves nothing. */
+function describeLeft(reference: Reference, options: RunOptions): string[] {
+  try {
+    return reference
+      .leftOutputs(reference.select(options))
+      .map(({ stage, path, fate }) => `${fate} ${path} of ${stage}`);
+  } catch (error) {
+    if (error instanceof Refused) return [];
+    throw error;
+  }
+}
+
+/** What removed stages left, in a plan or a status that is printed as JSON. */
+function leftIn(text: string): string[] {
+  const { left = [] } = JSON.parse(text) as { left?: LeftOutput[] };
+  return left.map(({ stage, path, fate }) => `${fate} ${path} of ${stage}`);
 }
 
 function statusStates(stdout: string): { [stage: string]: string } {

@@ -50,6 +50,13 @@ export interface RunOptions {
   pull?: boolean;
 }
 
+/** An output that a stage would count although no stage makes it any more. */
+export interface LeftOutput {
+  stage: string;
+  path: string;
+  fate: 'remove' | 'trash' | 'keep';
+}
+
 /** The call is wrong, or an input is missing before anything ran: exit code 2. */
 export class Refused extends Error {}
 
@@ -233,6 +240,16 @@ export class Reference {
    */
   plan(options: RunOptions): Map<string, State> {
     const selected = this.select(options);
+    const left = this.leftOutputs(selected);
+    if (left.every(({ fate }) => fate === 'keep')) return this.#plan(selected, options);
+    // As if the outputs that are to go were gone already.
+    const without = this.copy();
+    without.#clearLeft(left, false);
+    without.store = this.store;
+    return without.#plan(selected, options);
+  }
+
+  #plan(selected: readonly PlainStage[], options: RunOptions): Map<string, State> {
     const states = new Map<string, State>();
     const runs = new Map<string, Block>();
     let isMissing = false;
@@ -286,6 +303,98 @@ export class Reference {
     return undefined;
   }
 
+  // What removed cells left.
+
+  /**
+   * The outputs that stages of a call would count although they do not belong to the pipeline any more, and what becomes
+   * of each.
+   */
+  leftOutputs(selected: readonly PlainStage[]): LeftOutput[] {
+    const { stages } = this;
+    const listed = new Set(stages.flatMap(({ outs }) => outs.map(({ path }) => path)));
+    const old = [...this.lock.keys()].sort().flatMap((stage) =>
+      Object.entries(this.lock.get(stage)!.outs ?? {})
+        .filter(([path]) => !listed.has(path) && this.tree.has(path))
+        .map(([path, content]) => ({
+          stage,
+          path,
+          isCell: this.#isRemovedCell(stage),
+          ...this.#fateOf(stage, path, content),
+        })),
+    );
+    const readers = selected.filter(({ frozen }) => !frozen);
+    const isCounted = (path: string) =>
+      readers.some(({ deps }) => deps.some((dep) => dep.path !== path && within(dep.path, path)));
+    const counted = old.filter(
+      ({ path }) => isCounted(path) && !stages.some(({ outs }) => outs.some((out) => within(out.path, path))),
+    );
+    // A cell goes as a whole: as its block leaves the lock, nothing would know its other outputs any more.
+    const cells = new Set(counted.map(({ stage }) => stage));
+    for (const { stage, fate } of counted) if (fate === 'keep') cells.delete(stage);
+    const rest = old.filter(
+      (output) => cells.has(output.stage) && !counted.includes(output) && output.fate === 'remove',
+    );
+    const byPath = new Map<string, LeftOutput>();
+    for (const output of [...counted, ...rest])
+      if ((byPath.get(output.path)?.fate ?? 'keep') === 'keep' && !(byPath.has(output.path) && output.fate === 'keep'))
+        byPath.set(output.path, output);
+    return [...byPath.values()];
+  }
+
+  /** Whether a stage is not in the pipeline any more, but its matrix is. */
+  #isRemovedCell(name: string): boolean {
+    return this.stages.every((stage) => stage.name !== name) && Object.hasOwn(this.pipeline.stages, name.split('@')[0]);
+  }
+
+  #fateOf(stage: string, path: string, content: Content): { fate: LeftOutput['fate'] } {
+    const isFrozen =
+      this.pipeline.stages[stage.split('@')[0]]?.do?.frozen ?? this.pipeline.stages[stage.split('@')[0]]?.frozen;
+    const mayGo =
+      this.#isRemovedCell(stage) && !isFrozen && !this.#isUsed(path, false) && isSame(this.#contentAt(path), content);
+    return { fate: !mayGo ? 'keep' : this.#isCached(content) ? 'remove' : 'trash' };
+  }
+
+  /**
+   * Whether the pipeline uses a path.
+   *
+   * @param insideDeps whether all that lies in a folder that a stage depends on counts as used
+   */
+  #isUsed(path: string, insideDeps: boolean): boolean {
+    return this.stages.some((stage) => {
+      const { deps } = stage;
+      const used = [
+        ...stage.outs.map((out) => out.path),
+        ...(insideDeps ? deps.map((dep) => dep.path) : []),
+        ...stage.code,
+        ...stage.params.map(({ file }) => file),
+        ...(stage.checkpoint === undefined ? [] : [stage.checkpoint]),
+      ];
+      // A folder in which a stage runs, and what a command names, is used as a whole.
+      const whole = [stage.wdir, ...pathsIn(stage), ...deps.map((dep) => dep.path)];
+      return used.some((use) => touches(use, path)) || whole.some((use) => within(path, use));
+    });
+  }
+
+  /** Removes them, with the blocks of their cells. The run cache keeps the runs. */
+  #clearLeft(left: readonly LeftOutput[], isRecorded: boolean): void {
+    const cleared = left.filter(({ fate }) => fate !== 'keep');
+    const needed = new Set(this.stages.flatMap(({ wdir, deps }) => [wdir, ...deps.map(({ path }) => path)]));
+    for (const { path, fate } of cleared) {
+      if (fate === 'trash') this.trash.push({ path, subtree: this.tree.subtree(path) });
+      this.tree.remove(path);
+      for (let folder = parentOf(path); folder !== '.' && !needed.has(folder); folder = parentOf(folder)) {
+        if (this.tree.subtree(folder).size > 1) break;
+        this.tree.remove(folder);
+      }
+    }
+    for (const stage of new Set(cleared.map((output) => output.stage))) {
+      const block = this.lock.get(stage)!;
+      this.store.runs.set(keyOfBlock(block), block);
+      if (isRecorded && !left.some((output) => output.stage === stage && output.fate === 'keep'))
+        this.lock.delete(stage);
+    }
+  }
+
   // Commands.
 
   /**
@@ -303,6 +412,7 @@ export class Reference {
         selected.map(({ name }) => name),
       );
     this.plan(options);
+    this.#clearLeft(this.leftOutputs(selected), !options.noCommit);
     const verdicts = new Map<string, Verdict>();
     for (const stage of selected) {
       const isBlocked = upstreamOf(stage, selected).some(({ name }) =>
@@ -388,23 +498,13 @@ export class Reference {
 
   /** `repro gc --yes`. Returns the outputs of removed stages that it deletes. */
   gc(): string[] {
-    const { stages } = this;
-    const live = new Set(stages.map(({ name }) => name));
-    const used = stages.flatMap((stage) => [
-      ...stage.outs.map(({ path }) => path),
-      ...stage.deps.map(({ path }) => path),
-      ...stage.code,
-      ...stage.params.map(({ file }) => file),
-      ...(stage.checkpoint === undefined ? [] : [stage.checkpoint]),
-    ]);
-    // A folder in which a stage runs, and what a command names, is used as a whole.
-    const whole = stages.flatMap((stage) => [stage.wdir, ...pathsIn(stage)]);
+    const live = new Set(this.stages.map(({ name }) => name));
     const removed = [...this.lock].filter(([name]) => !live.has(name));
-    const deleted = removed.flatMap(([, block]) =>
+    const deleted = removed.flatMap(([name, block]) =>
       Object.entries(block.outs ?? {})
         .filter(([path, content]) => this.tree.has(path) && isSame(this.#contentAt(path), content))
         .map(([path]) => path)
-        .filter((path) => !used.some((use) => touches(use, path)) && !whole.some((use) => within(path, use))),
+        .filter((path) => !this.#isUsed(path, !this.#isRemovedCell(name))),
     );
     for (const path of deleted) this.tree.remove(path);
     for (const [name] of removed) this.lock.delete(name);

@@ -175,10 +175,12 @@ async function sortOutputs(
     if (reason === undefined) outputs.add(path);
     else kept.set(path, reason);
   }
+  // After a definition got another name, blocks of both names record the same outputs. One that matches is enough.
+  const keptPaths = [...kept.keys()].filter((path) => !outputs.has(path));
   return {
     // An output in which another one is kept was found to differ, but links may lead there too: keep it as well.
-    outputs: [...outputs].filter((path) => ![...kept.keys()].some((other) => contains(path, other))),
-    kept: [...kept].map(([path, reason]) => ({ path, reason })),
+    outputs: [...outputs].filter((path) => !keptPaths.some((other) => contains(path, other))),
+    kept: keptPaths.map((path) => ({ path, reason: kept.get(path)! })),
   };
 }
 
