@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { type Block, json } from './reference.ts';
+import type { Block } from './block.ts';
 import { type Subtree, sha256, Tree } from './tree.ts';
 
 /** Names that are not part of the workspace. */
@@ -132,12 +132,6 @@ export function processesIn(root: string): number[] {
       }
     })
     .map(Number);
-}
-
-/** A block with the hashes of code left out: how repro hashes modules is its own affair. */
-export function masked(block: Block): string {
-  const code = Object.fromEntries(Object.keys(block.code ?? {}).map((entry) => [entry, '']));
-  return json({ ...block, ...(block.code ? { code } : {}) });
 }
 
 function filesBelow(folder: string): string[] {

@@ -4,43 +4,28 @@
  *   edit → both   call → the real repro, then the reference → verdicts, files, lock, run cache, objects, trash
  *   killed call → what is on disk must be between the states before and after the call; the reference takes it over
  */
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { alwaysRuns, json } from './block.ts';
 import { Calls, type Ended } from './calls.ts';
+import { CodeHashes } from './code-hashes.ts';
 import { describe } from './describe-step.ts';
-import {
-  checkpointMark,
-  damageObject,
-  keptTexts,
-  LEFTOVER,
-  lockBlocks,
-  lockText,
-  masked,
-  objectsIn,
-  recordedRuns,
-  removeState,
-  setLock,
-  touchFile,
-  trashOf,
-  workspace,
-} from './disk.ts';
+import { diskDifferences, listDifferences, lookAround } from './differences.ts';
+import { checkpointMark, LEFTOVER, lockText, touchFile, workspace } from './disk.ts';
+import { plan } from './freshness.ts';
+import { type Handmade, handmadeFiles, lostFiles } from './handmade.ts';
+import { changeInternals, configureLinks } from './internal-steps.ts';
+import { leftOutputs } from './left-outputs.ts';
+import { describeLeft, dryStates, leftIn, statusStates, verdictsIn } from './outputs.ts';
+import { Refused, type RunOptions } from './project-state.ts';
 import { Random } from './random.ts';
 import { PARAMS, randomRecipes, SOURCES } from './recipes.ts';
-import {
-  alwaysRuns,
-  json,
-  type LeftOutput,
-  Reference,
-  Refused,
-  type RunOptions,
-  type Store,
-  type Verdict,
-} from './reference.ts';
+import { Reference, type Verdict } from './reference.ts';
 import { MAKE_SH } from './stages.ts';
 import { stateAfterKill } from './state-after-kill.ts';
 import { type Kill, nextStep, type Step, setParam, type World, write } from './steps.ts';
-import { contentOf, Tree, within } from './tree.ts';
+import { Tree } from './tree.ts';
 
 /** Where the real runner and the reference disagree. */
 export class Divergence extends Error {}
@@ -72,15 +57,6 @@ export interface ModelOptions {
   keep?: boolean;
 }
 
-/** Files that a person made by hand before a call. */
-interface Handmade {
-  files: [path: string, text: string][];
-  /** Outputs that are as the lock records them. */
-  recorded: Set<string>;
-  /** Whether the call may free the trash and the cache. */
-  isTrashFreed: boolean;
-}
-
 /** Runs the pipeline of a seed. Never throws. */
 export async function runModel(options: ModelOptions): Promise<Report> {
   const run = new ModelRun(options);
@@ -107,6 +83,7 @@ class ModelRun {
   /** Whether outputs are hard links to the cache. */
   readonly #links: boolean;
   readonly #calls: Calls;
+  readonly #codes = new CodeHashes();
 
   constructor(options: ModelOptions) {
     this.#options = options;
@@ -125,7 +102,7 @@ class ModelRun {
     mkdirSync(this.root);
     tree.toDisk(this.root, new Tree());
     this.#links = new Random(options.seed, -1).chance(0.2);
-    this.#configure();
+    if (this.#links) configureLinks(this.root);
     this.report.log.push(this.#links ? 'outputs are hard links' : 'outputs are copies');
   }
 
@@ -136,12 +113,6 @@ class ModelRun {
   /** How often repro was called. */
   get calls(): number {
     return this.#calls.count;
-  }
-
-  #configure(): void {
-    if (!this.#links) return;
-    mkdirSync(join(this.root, '.repro'), { recursive: true });
-    writeFileSync(join(this.root, '.repro/config.yaml'), 'cache: {type: hardlink}\n');
   }
 
   /** All steps, and at the end a run after which everything must be up to date. */
@@ -186,7 +157,7 @@ class ModelRun {
         if (step.touched !== undefined) touchFile(this.root, step.touched);
         return undefined;
       case 'internal':
-        await this.#internal(step);
+        changeInternals(this.root, this.#world, step, this.#links);
         return undefined;
       case 'two at once':
         return this.#twoAtOnce(step);
@@ -233,9 +204,10 @@ class ModelRun {
     if (set) setParam(this.#world, set.key, set.value);
     const verdicts = verdictsIn(ended.stdout);
     let expected: Map<string, Verdict>;
-    this.#reference.seen = this.#lookAround();
-    const left = describeLeft(this.#reference, options);
+    let left: string[];
+    this.#reference.seen = lookAround(this.#reference, this.root);
     try {
+      left = leftOutputs(this.#reference, this.#reference.select(options)).map(describeLeft);
       expected = this.#reference.run(options, verdicts);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
@@ -255,7 +227,7 @@ class ModelRun {
       );
     const isBad = [...expected.values()].some((verdict) => verdict === 'failed' || verdict === 'skipped');
     this.#checkExit(ended, isBad ? 1 : 0);
-    this.#compare('what removed stages left', listDifferences(left, leftIn(ended.stdout.split('\n')[0])), ended);
+    this.#compare('what removed stages left', listDifferences(left, leftIn(ended.stdout)), ended);
     this.#verify(handmade, ended);
     return expected;
   }
@@ -277,7 +249,7 @@ class ModelRun {
       stdout: both.map(({ stdout }) => stdout).join('\n'),
       stderr: both[0].stderr + both[1].stderr,
     };
-    this.#reference.seen = this.#lookAround();
+    this.#reference.seen = lookAround(this.#reference, this.root);
     const always = new Set(this.#reference.stages.filter(alwaysRuns).map(({ name }) => name));
     let expected: Map<string, Verdict>;
     try {
@@ -313,8 +285,8 @@ class ModelRun {
     }
     try {
       // `status TARGET` shows what `repro TARGET` would do.
-      const states = reference.plan(options);
-      const left = describeLeft(reference, options);
+      const states = plan(reference, options);
+      const left = leftOutputs(reference, reference.select(options)).map(describeLeft);
       this.#checkExit(ended, 0);
       const shown = kind === 'dry' ? dryStates(ended.stdout) : statusStates(ended.stdout);
       if (json(shown) !== json(Object.fromEntries(states)))
@@ -332,7 +304,7 @@ class ModelRun {
   async #other(args: string[], apply: (reference: Reference) => boolean | undefined | undefined): Promise<undefined> {
     const handmade = this.#handmade(args[0] === 'gc');
     const ended = await this.#calls.call(args);
-    this.#reference.seen = this.#lookAround();
+    this.#reference.seen = lookAround(this.#reference, this.root);
     try {
       this.#checkExit(ended, apply(this.#reference) === false ? 1 : 0);
     } catch (error) {
@@ -341,47 +313,6 @@ class ModelRun {
     }
     this.#verify(handmade, ended);
     return undefined;
-  }
-
-  async #internal({ what, object }: Extract<Step, { kind: 'internal' }>): Promise<void> {
-    const { root } = this;
-    const reference = this.#reference;
-    const forgetAll = () => {
-      rmSync(join(root, '.repro'), { recursive: true, force: true });
-      this.#configure();
-      reference.store = { objects: new Set(), runs: new Map() };
-      reference.trash = [];
-      reference.marks.clear();
-      reference.checkpoints.clear();
-      // Without marks and caches, what a killed attempt left is a file like any other.
-      reference.uncertain.clear();
-    };
-    switch (what) {
-      case 'state':
-        return removeState(root);
-      case 'everything':
-        return forgetAll();
-      case 'lock':
-        reference.lock = new Map();
-        return setLock(root, undefined);
-      case 'old lock': {
-        const { locks } = this.#world;
-        if (locks.length === 0) return;
-        const { text, blocks } = locks[Math.floor(locks.length / 2)];
-        reference.lock = new Map(blocks);
-        return setLock(root, text);
-      }
-      case 'damage':
-        if (!reference.store.objects.delete(object!)) return;
-        return damageObject(root, object!, Number.parseInt(object![0], 16) < 4);
-      case 'clone': {
-        // As after `git clone` of sources and lock: no outputs, and nothing in .repro.
-        const before = reference.tree.copy();
-        forgetAll();
-        for (const path of ['out', 'cells', 'ck']) reference.tree.remove(path);
-        reference.tree.toDisk(root, before);
-      }
-    }
   }
 
   // Calls that are killed.
@@ -406,7 +337,7 @@ class ModelRun {
       this.report.kills[what] = (this.report.kills[what] ?? 0) + 1;
     }
     this.#checkHandmade(handmade, ended);
-    const { state, problems } = stateAfterKill(before, after, { root: this.root, remote: this.remote, marks });
+    const { state, problems } = stateAfterKill(before, after, this, marks, this.#codes);
     this.#world.reference = state;
     this.#compare('the state after a kill', problems, ended);
     return undefined;
@@ -414,93 +345,22 @@ class ModelRun {
 
   // Comparing.
 
-  /** The files of the workspace that a person made by hand in outputs, if they may not be lost. */
   #handmade(isTrashFreed = false): Handmade {
-    const { tree, stages } = this.#reference;
-    const persisted = stages.flatMap(({ outs }) => outs.filter(({ persist }) => persist).map(({ path }) => path));
-    const files = tree.filePaths
-      .map((path): [string, string] => [path, tree.text(path)])
-      .filter(([, text]) => text.includes('by hand'))
-      // A command may overwrite what it finds in an output that it keeps.
-      .filter(([path]) => !persisted.some((out) => within(out, path)));
-    // The manual: what the lock records is not kept for its own sake.
-    const recorded = new Set(
-      [...this.#reference.lock.values()].flatMap((block) =>
-        Object.keys(block.outs ?? {}).filter(
-          (path) => tree.has(path) && block.outs![path].sha256 === tree.content(path)!.sha256,
-        ),
-      ),
-    );
-    return { files, recorded, isTrashFreed };
+    return handmadeFiles(this.#reference, isTrashFreed);
   }
 
-  /** Nothing that a person wrote is lost: it is in place, in the trash or in the cache. This does not use the rules. */
-  #checkHandmade({ files, recorded, isTrashFreed }: Handmade, ended?: Ended): void {
-    const now = workspace(this.root);
-    let kept: Set<string> | undefined;
-    for (const [path, text] of files) {
-      if (now.text(path) === text || [...recorded].some((out) => within(out, path))) continue;
-      kept ??= isTrashFreed ? new Set() : keptTexts(this.root);
-      if (!kept.has(text)) this.#fail(`LOST: ${path} with ${JSON.stringify(text)}`, ended);
-    }
+  #checkHandmade(handmade: Handmade, ended?: Ended): void {
+    this.#compare('LOST', lostFiles(this.root, handmade), ended);
   }
 
   /** Compares everything on disk with the reference. */
   #verify(handmade: Handmade, ended?: Ended): void {
-    const reference = this.#reference;
     this.#checkHandmade(handmade, ended);
-    this.#compare('files', reference.tree.differences(workspace(this.root)), ended);
-    const locked = lockBlocks(this.root);
-    const names = new Set([...reference.lock.keys(), ...locked.keys()]);
-    this.#compare(
-      'blocks of the lock',
-      [...names].flatMap((name) => {
-        const [should, is] = [reference.lock.get(name), locked.get(name)].map((block) => block && masked(block));
-        return should === is ? [] : [`${name}: should be ${should}, but is ${is}`];
-      }),
-      ended,
-    );
-    this.#compareStore('.repro', reference.store, join(this.root, '.repro'), 'cache/sha256', ended);
-    if (reference.remote) this.#compareStore('the remote', reference.remote, this.remote, 'sha256', ended);
-    const list = (trash: Reference['trash']) =>
-      trash.map(({ path, subtree }) => `${path} ${contentOf(subtree).sha256}`);
-    this.#compare('the trash', listDifferences(list(reference.trash), list(trashOf(this.root))), ended);
+    for (const { what, lines } of diskDifferences(this.#reference, this, this.#codes))
+      this.#compare(what, lines, ended);
     const text = lockText(this.root);
     if (text !== undefined && text !== this.#world.locks.at(-1)?.text)
-      this.#world.locks.push({ text, blocks: new Map(reference.lock) });
-  }
-
-  #compareStore(name: string, store: Store, folder: string, objects: string, ended?: Ended): void {
-    const runs = recordedRuns(folder).map(masked);
-    this.#compare(`runs of ${name}`, listDifferences([...store.runs.values()].map(masked), runs), ended);
-    const whole = [...objectsIn(join(folder, objects))].filter(
-      ([hash, isWhole]) => isWhole && this.#reference.knows(hash),
-    );
-    const should = [...store.objects].filter((hash) => !hash.startsWith('code'));
-    this.#compare(
-      `objects of ${name}`,
-      listDifferences(
-        should,
-        whole.map(([hash]) => hash),
-      ),
-      ended,
-    );
-  }
-
-  /** What the trash has now and the reference does not know yet, and what the cache has. */
-  #lookAround(): Reference['seen'] {
-    const list = (trash: Reference['trash']) =>
-      trash.map(({ path, subtree }) => `${path} ${contentOf(subtree).sha256}`);
-    const inTrash = list(trashOf(this.root));
-    for (const entry of list(this.#reference.trash)) {
-      const index = inTrash.indexOf(entry);
-      if (index >= 0) inTrash.splice(index, 1);
-    }
-    const objects = [...objectsIn(join(this.root, '.repro/cache/sha256'))];
-    return {
-      inTrash: new Set(inTrash),
-      inCache: new Set(objects.filter(([, isWhole]) => isWhole).map(([hash]) => hash)),
-    };
+      this.#world.locks.push({ text, blocks: new Map(this.#reference.lock) });
   }
 
   #checkExit(ended: Ended, exit: number): void {
@@ -515,54 +375,4 @@ class ModelRun {
     const output = ended === undefined ? '' : `\nstdout: ${ended.stdout}\nstderr: ${ended.stderr}`;
     throw new Divergence(message + output);
   }
-}
-
-/** The verdicts in the output of `repro --json`. */
-function verdictsIn(stdout: string): Map<string, Verdict> {
-  const verdicts = new Map<string, Verdict>();
-  for (const line of stdout.split('\n')) {
-    if (line === '') continue;
-    const { event, stage, outcome } = JSON.parse(line);
-    if (event === 'end') verdicts.set(stage, outcome);
-  }
-  return verdicts;
-}
-
-/** What removed stages left, as the reference says. A wrong target leaves nothing. */
-function describeLeft(reference: Reference, options: RunOptions): string[] {
-  try {
-    return reference
-      .leftOutputs(reference.select(options))
-      .map(({ stage, path, fate }) => `${fate} ${path} of ${stage}`);
-  } catch (error) {
-    if (error instanceof Refused) return [];
-    throw error;
-  }
-}
-
-/** What removed stages left, in a plan or a status that is printed as JSON. */
-function leftIn(text: string): string[] {
-  const { left = [] } = JSON.parse(text) as { left?: LeftOutput[] };
-  return left.map(({ stage, path, fate }) => `${fate} ${path} of ${stage}`);
-}
-
-function statusStates(stdout: string): { [stage: string]: string } {
-  const { stages } = JSON.parse(stdout) as { stages: { [stage: string]: { state: string } } };
-  return Object.fromEntries(Object.entries(stages).map(([name, { state }]) => [name, state]));
-}
-
-function dryStates(stdout: string): { [stage: string]: string } {
-  const { stages } = JSON.parse(stdout) as { stages: { stage: string; state: string }[] };
-  return Object.fromEntries(stages.map(({ stage, state }) => [stage, state]));
-}
-
-/** One line for each entry that only one of two lists has. */
-function listDifferences(should: readonly string[], is: readonly string[]): string[] {
-  const left = [...is];
-  const missing = should.filter((entry) => {
-    const index = left.indexOf(entry);
-    if (index >= 0) left.splice(index, 1);
-    return index < 0;
-  });
-  return [...missing.map((entry) => `missing: ${entry}`), ...left.map((entry) => `too much: ${entry}`)];
 }

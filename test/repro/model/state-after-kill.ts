@@ -4,26 +4,26 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkpointMark, lockBlocks, masked, objectsIn, recordedRuns, trashOf, workspace } from './disk.ts';
-import { json, keyOfBlock, type Reference, type Store } from './reference.ts';
+import { json, keyOfBlock } from './block.ts';
+import type { CodeHashes } from './code-hashes.ts';
+import { checkpointMark, lockBlocks, objectsIn, recordedRuns, trashOf, workspace } from './disk.ts';
+import type { Store } from './project-state.ts';
+import type { Reference } from './reference.ts';
 import { within } from './tree.ts';
-
-/** The folders of a project and its remote, and the marks of checkpoints, by stage, before the call. */
-interface Place {
-  root: string;
-  remote: string;
-  marks: ReadonlyMap<string, string | undefined>;
-}
 
 /**
  * Reads the state from the disk.
  *
+ * @param place the folders of the project and its remote
+ * @param marks those of checkpoints before the call, by stage
  * @returns the state, and one sentence for each thing that is neither as before nor as after
  */
 export function stateAfterKill(
   before: Reference,
   after: Reference,
-  { root, remote, marks }: Place,
+  { root, remote }: { root: string; remote: string },
+  marks: ReadonlyMap<string, string | undefined>,
+  codes: CodeHashes,
 ): { state: Reference; problems: string[] } {
   const real = before.copy();
   real.tree = workspace(root);
@@ -49,7 +49,7 @@ export function stateAfterKill(
   for (const name of new Set([...blocks.keys(), ...before.lock.keys(), ...after.lock.keys()])) {
     const allowed = [before.lock.get(name), after.lock.get(name)];
     const found = blocks.get(name);
-    const match = allowed.find((block) => (block && masked(block)) === (found && masked(found)));
+    const match = allowed.find((block) => codes.isSame(found, block));
     if (match !== undefined) real.lock.set(name, match);
     else if (found !== undefined || !allowed.includes(undefined))
       problems.push(
@@ -58,10 +58,10 @@ export function stateAfterKill(
   }
   const takeStore = (folder: string, objects: string, was: Store, will: Store): Store => {
     const store: Store = { objects: new Set(), runs: new Map() };
-    // Runs of a stage before and after an edit of its code look alike here, so each key matches once.
+    // Runs of a stage before and after an edit of its code may look alike here, so each key matches once.
     let allowed = [...was.runs, ...will.runs];
     for (const run of recordedRuns(folder)) {
-      const [key, match] = allowed.find(([, block]) => masked(block) === masked(run)) ?? [''];
+      const [key, match] = allowed.find(([, block]) => codes.isSame(run, block)) ?? [''];
       allowed = allowed.filter(([other]) => other !== key);
       if (match === undefined) problems.push(`the recorded run ${json(run)} is neither old nor new`);
       else store.runs.set(keyOfBlock(match), match);

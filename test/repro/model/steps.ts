@@ -3,9 +3,11 @@
  * so that leaving out one step does not change what the others choose from.
  */
 import { stringify } from 'yaml';
+import { alwaysRuns } from './block.ts';
+import type { RunOptions } from './project-state.ts';
 import type { Random } from './random.ts';
 import { pipelineOf, type Recipe, type Recipes, randomOutput, randomRecipe } from './recipes.ts';
-import { alwaysRuns, type Reference, type RunOptions } from './reference.ts';
+import type { Reference } from './reference.ts';
 import { lookUp, type Value } from './stages.ts';
 import { within } from './tree.ts';
 

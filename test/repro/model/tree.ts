@@ -44,6 +44,11 @@ export function touches(a: string, b: string): boolean {
   return within(a, b) || within(b, a);
 }
 
+/** The folder of a path; '.' for the root. */
+export function parentOf(path: string): string {
+  return path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '.';
+}
+
 /** Files and folders by path. Paths are relative and normalised. */
 export class Tree {
   readonly #nodes = new Map<string, FileNode | 'folder'>();
