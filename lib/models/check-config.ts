@@ -22,13 +22,15 @@ export function checkConfig(config: ModelConfig): void {
           'state',
         );
       checkHeads(config.width, config.heads);
+      checkOneOf('positions', config.positions, ['learned', 'rotary']);
+      checkOneOf('init', config.init, ['gpt2', 'fan-in']);
+      if (config.positions === 'rotary') checkEvenHeads(config.width, config.heads);
       return;
     case 'lstm':
       checkVocabulary(config.vocabularySize);
       for (const key of ['block', 'layers', 'width', 'embedding'] as const) checkPositive(key, config[key]);
       checkDropout(config.dropout);
-      if (!['reset', 'carried', undefined].includes(config.state))
-        throw new ModelError(`state is ${describeSetting(config.state)}; it must be "reset" or "carried"`, 'state');
+      checkOneOf('state', config.state, ['reset', 'carried']);
       return;
     default: {
       const { architecture } = config satisfies never as { architecture: unknown };
@@ -67,17 +69,39 @@ function checkDropout(value: unknown): void {
     );
 }
 
+/** Checks a setting that may be left out. */
+function checkOneOf(key: string, value: unknown, [first, second]: [string, string]): void {
+  if (value !== undefined && value !== first && value !== second)
+    throw new ModelError(`${key} is ${describeSetting(value)}; it must be "${first}" or "${second}"`, key);
+}
+
 function checkHeads(width: number, heads: number): void {
   if (width % heads === 0) return;
-  const divisors = [];
-  for (let n = 1; n <= width; n++) if (width % n === 0) divisors.push(n);
-  const below = divisors.findLast((n) => n < heads);
-  const above = divisors.find((n) => n > heads);
-  const nearest = [below, above].filter((n) => n !== undefined).join(' and ');
   throw new ModelError(
-    `heads is ${heads}, which does not divide the width of ${width}; the nearest that do are ${nearest}`,
+    `heads is ${heads}, which does not divide the width of ${width}; the nearest that do are ${nearestHeads(width, heads)}`,
     'heads',
   );
+}
+
+/** Rotary positions rotate pairs of numbers, so the width of a head must be even. */
+function checkEvenHeads(width: number, heads: number): void {
+  const each = width / heads;
+  if (each % 2 === 0) return;
+  const nearest = nearestHeads(width, heads, (n) => (width / n) % 2 === 0);
+  const advice = nearest === '' ? 'choose an even width' : `with a width of ${width}, heads may be ${nearest}`;
+  throw new ModelError(
+    `positions is "rotary", which needs heads of an even width; ${heads} heads of a width of ${width} are ${each} wide each; ${advice}`,
+    'positions',
+  );
+}
+
+/** The nearest numbers of heads below and above this one that divide the width and are accepted, joined by "and". */
+function nearestHeads(width: number, heads: number, accepts: (heads: number) => boolean = () => true): string {
+  const divisors = [];
+  for (let n = 1; n <= width; n++) if (width % n === 0 && accepts(n)) divisors.push(n);
+  const below = divisors.findLast((n) => n < heads);
+  const above = divisors.find((n) => n > heads);
+  return [below, above].filter((n) => n !== undefined).join(' and ');
 }
 
 /** A value of a setting for an error. It may be anything that JSON holds, of any size. */

@@ -5,14 +5,15 @@
  *   model.safetensors        the weights
  *   optimizer.safetensors    only if training can continue: AdamW's moments, a carried state, the trainer's progress
  *
- * transformers opens a GPT as a GPT2LMHeadModel. If the GPT has no biases, transformers warns that they are missing and
- * uses zeros. An LSTM has the parameter names of torch.nn.LSTM, and a model_type that transformers does not know.
+ * transformers opens a GPT as a GPT2LMHeadModel, or as a GPTNeoXForCausalLM if its positions are rotary. If the GPT has no
+ * biases, transformers warns that they are missing and uses zeros. The optimizer's file is for this project alone, and
+ * has its parameter names. An LSTM has the parameter names of torch.nn.LSTM, and a model_type that transformers does not know.
  */
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkConfig, describeSetting } from './check-config.ts';
 import { ModelError } from './errors.ts';
-import { fromHuggingFace, toHuggingFace, withProjectNames } from './hugging-face.ts';
+import { exportTensors, fromHuggingFace, importTensors, toHuggingFace } from './hugging-face.ts';
 import type { ModelConfig, Tensor, Weights } from './model-config.ts';
 import { elementCount, parameters } from './parameters.ts';
 import { readSafetensors, writeAtomically, writeSafetensors } from './safetensors.ts';
@@ -65,14 +66,15 @@ export async function saveCheckpoint(dir: string, checkpoint: Checkpoint): Promi
       progress: JSON.stringify(progress ?? null),
     });
   }
-  await writeSafetensors(join(dir, 'model.safetensors'), weights, { format: 'pt', ...(optimizer && { step }) });
+  const tensors = exportTensors(weights, config);
+  await writeSafetensors(join(dir, 'model.safetensors'), tensors, { format: 'pt', ...(optimizer && { step }) });
   await writeAtomically(join(dir, 'config.json'), (handle) =>
     handle.writeFile(`${JSON.stringify(toHuggingFace(config), null, 2)}\n`),
   );
 }
 
 /**
- * Reads a checkpoint of `saveCheckpoint`, or a GPT-2 that transformers saved in float32.
+ * Reads a checkpoint of `saveCheckpoint`, or a GPT-2 or fitting GPT-NeoX that transformers saved in float32.
  *
  * @throws ModelError naming the file that is missing or damaged, or does not fit the configuration
  */
@@ -80,9 +82,9 @@ export async function loadCheckpoint(dir: string): Promise<Checkpoint> {
   const config = await readConfig(dir);
   const file = join(dir, 'model.safetensors');
   const model = await readSafetensors(file, (shapes) => {
-    arrange(withProjectNames(asTensors(shapes), config), config, file);
+    arrange(importTensors(asTensors(shapes), config), config, file);
   }).catch((error) => rethrow(error, dir));
-  const weights = arrange(withProjectNames(model.tensors, config), config, file);
+  const weights = arrange(importTensors(model.tensors, config), config, file);
 
   const optimizerFile = join(dir, 'optimizer.safetensors');
   const parts = parameters(config).map(({ shape }) => elementCount(shape));

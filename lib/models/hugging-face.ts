@@ -1,30 +1,40 @@
 /**
- * The keys of config.json and the tensor names for each architecture. A GPT uses those of Hugging Face transformers;
- * transformers has no LSTM, so an LSTM's config.json follows its style.
+ * The keys of config.json and the tensors of model.safetensors for each kind of model. A GPT uses those of Hugging Face
+ * transformers: GPT-2 with learned positions, GPT-NeoX with rotary positions (gpt-neox.ts). transformers has no LSTM, so
+ * an LSTM's config.json follows its style.
  */
 
 import { describeSetting } from './check-config.ts';
 import { ModelError } from './errors.ts';
+import { fromNeoxTensors, readNeoxConfig, toNeoxTensors, writeNeoxConfig } from './gpt-neox.ts';
 import type { GptConfig, LstmConfig, ModelConfig, Weights } from './model-config.ts';
 
 type Json = Record<string, unknown>;
 
-/** Reads and writes the files of one architecture. */
+/** Reads and writes the files of one kind of model. */
 interface FileFormat<Config> {
-  /** value of `model_type` in config.json, which identifies the architecture */
+  /** value of `model_type` in config.json, which identifies the kind */
   modelType: string;
   /** makes config.json; keys that transformers does not know come last */
   write(config: Config): Json;
   /** reads config.json, which checkConfig checks next; throws a ModelError naming `file` for a model that is not supported */
   read(json: Json, file: string): Config;
-  /** gives tensors from files of other programs this project's names; absent if the names are the same */
-  rename?(tensors: Weights): Weights;
+  /** gives tensors of a file this project's names and layouts; absent if they are the same */
+  importTensors?(tensors: Weights, config: Config): Weights;
+  /** the inverse of importTensors; absent if nothing changes */
+  exportTensors?(weights: Weights, config: Config): Weights;
 }
 
-const FORMATS: { [A in ModelConfig['architecture']]: FileFormat<Extract<ModelConfig, { architecture: A }>> } = {
-  gpt: { modelType: 'gpt2', write: writeGpt, read: readGpt, rename: renameGpt },
-  lstm: { modelType: 'lstm', write: writeLstm, read: readLstm },
+const GPT2: FileFormat<GptConfig> = { modelType: 'gpt2', write: writeGpt, read: readGpt, importTensors: renameGpt };
+const GPT_NEOX: FileFormat<GptConfig> = {
+  modelType: 'gpt_neox',
+  write: writeNeoxConfig,
+  read: readNeoxConfig,
+  importTensors: fromNeoxTensors,
+  exportTensors: toNeoxTensors,
 };
+const LSTM: FileFormat<LstmConfig> = { modelType: 'lstm', write: writeLstm, read: readLstm };
+const FORMATS = [GPT2, GPT_NEOX, LSTM];
 
 /** A configuration as the content of config.json. */
 export function toHuggingFace(config: ModelConfig): Json {
@@ -38,26 +48,36 @@ export function toHuggingFace(config: ModelConfig): Json {
  * @throws ModelError naming the file and the key whose value is not supported
  */
 export function fromHuggingFace(json: Json, file: string): ModelConfig {
-  const known = Object.values(FORMATS).find(({ modelType }) => modelType === json.model_type);
+  const known = FORMATS.find(({ modelType }) => modelType === json.model_type);
   if (known) return known.read(json, file);
-  const types = Object.values(FORMATS).map(({ modelType }) => `"${modelType}"`);
+  const types = FORMATS.map(({ modelType }) => `"${modelType}"`);
   throw new ModelError(
     `${file}: model_type is ${describeSetting(json.model_type)}; it must be ${types.join(' or ')}`,
     'model_type',
   );
 }
 
-/** The tensors of a file under the names of `parameters(config)`. */
-export function withProjectNames(tensors: Weights, config: ModelConfig): Weights {
-  return formatOf(config).rename?.(tensors) ?? tensors;
+/** The tensors of a file under the names and in the shapes of `parameters(config)`. Tensors may be without values. */
+export function importTensors(tensors: Weights, config: ModelConfig): Weights {
+  return formatOf(config).importTensors?.(tensors, config) ?? tensors;
+}
+
+/** The weights of a model as its file has them: the inverse of `importTensors`. */
+export function exportTensors(weights: Weights, config: ModelConfig): Weights {
+  return formatOf(config).exportTensors?.(weights, config) ?? weights;
 }
 
 function formatOf(config: ModelConfig): FileFormat<ModelConfig> {
-  return FORMATS[config.architecture] as FileFormat<ModelConfig>;
+  switch (config.architecture) {
+    case 'gpt':
+      return (config.positions === 'rotary' ? GPT_NEOX : GPT2) as FileFormat<ModelConfig>;
+    case 'lstm':
+      return LSTM as FileFormat<ModelConfig>;
+  }
 }
 
-/** The keys of transformers' GPT2Config. */
-function writeGpt({ vocabularySize, block, layers, width, heads, dropout, bias }: GptConfig): Json {
+/** The keys of transformers' GPT2Config. `bias` and `init` are this project's. */
+function writeGpt({ vocabularySize, block, layers, width, heads, dropout, bias, init }: GptConfig): Json {
   return {
     architectures: ['GPT2LMHeadModel'],
     model_type: 'gpt2',
@@ -78,6 +98,7 @@ function writeGpt({ vocabularySize, block, layers, width, heads, dropout, bias }
     eos_token_id: null,
     torch_dtype: 'float32',
     bias,
+    ...(init === 'fan-in' && { init }),
   };
 }
 
@@ -96,6 +117,7 @@ function readGpt(json: Json, file: string): GptConfig {
     heads: number(json, 'n_head'),
     dropout: number(json, 'resid_pdrop'),
     bias: (json.bias ?? true) as boolean,
+    ...(json.init !== undefined && { init: json.init as GptConfig['init'] }),
   };
 }
 

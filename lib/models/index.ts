@@ -11,7 +11,8 @@
  * | training-flops.ts                   | floating-point operations of training                                    |
  * | recurrent-state.ts                  | the state that an LSTM carries from window to window                     |
  * | checkpoint.ts                       | the files of a checkpoint: reads and writes them                         |
- * | safetensors.ts, hugging-face.ts     | the file formats of a checkpoint                                         |
+ * | safetensors.ts, hugging-face.ts,    | the file formats of a checkpoint                                         |
+ * | gpt-neox.ts                         |                                                                          |
  */
 export { checkConfig } from './check-config.ts';
 export { type Checkpoint, loadCheckpoint, type OptimizerState, saveCheckpoint } from './checkpoint.ts';

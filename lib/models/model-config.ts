@@ -1,12 +1,13 @@
 /**
  * The configuration of a model: its architecture and shape. Names, shapes and number of its parameters follow from it.
  *
- * The GPT has the architecture of GPT-2 and nanoGPT, the LSTM that of torch.nn.LSTM. Parameters have the names and
+ * The GPT has the architecture of GPT-2 and nanoGPT, or with rotary positions that of GPT-NeoX without its parallel
+ * branches. The LSTM has that of torch.nn.LSTM. Parameters have the names and
  * shapes of Hugging Face transformers (GPT2LMHeadModel, whose Conv1D weights are stored input × output) and of
  * torch.nn, so that a checkpoint opens there. The mathematics is in lib/engine.
  */
 
-/** Decoder-only transformer: learned positions, LayerNorm before each sublayer, tanh GELU, head tied to the token embedding. */
+/** Decoder-only transformer: LayerNorm before each sublayer, tanh GELU, head tied to the token embedding. */
 export interface GptConfig {
   architecture: 'gpt';
   /** V, the number of different tokens */
@@ -23,6 +24,14 @@ export interface GptConfig {
   dropout: number;
   /** whether linear layers and LayerNorms have biases */
   bias: boolean;
+  /**
+   * How the model knows the position of a token. learned: an embedding of each position, as in GPT-2. rotary: each query
+   * and key is rotated by an angle for its position (Su et al. 2021), as in GPT-NeoX; the width of a head must be even.
+   * Default learned
+   */
+  positions?: 'learned' | 'rotary';
+  /** The rule for the initial weights (initial-weights.ts). Default gpt2 */
+  init?: 'gpt2' | 'fan-in';
 }
 
 /** Embedding, stacked LSTM (gates in the order i, f, g, o; two biases), linear head with a bias. */

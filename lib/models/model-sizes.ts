@@ -1,18 +1,21 @@
 /** A model size is an entry of `sizes` in params.yaml. `modelConfig` turns it into the configuration of a model. */
 import { checkConfig } from './check-config.ts';
 import { ModelError } from './errors.ts';
-import type { ModelConfig } from './model-config.ts';
+import type { GptConfig, ModelConfig } from './model-config.ts';
 
 /** An entry of `sizes` in params.yaml: architecture and shape. See GptConfig and LstmConfig for the keys. */
 export type ModelSize =
-  | { architecture: 'gpt'; layers: number; width: number; heads: number; bias?: boolean }
+  | ({ architecture: 'gpt'; layers: number; width: number; heads: number; bias?: boolean } & Pick<
+      GptConfig,
+      'positions' | 'init'
+    >)
   | { architecture: 'lstm'; layers: number; width: number; embedding?: number; state?: 'reset' | 'carried' };
 
 /** The parts of a configuration that are the same for all sizes: the tokenizer and the study determine them. */
 export type SharedSettings = Pick<ModelConfig, 'vocabularySize' | 'block' | 'dropout'>;
 
 const KEYS: Record<ModelConfig['architecture'], string[]> = {
-  gpt: ['architecture', 'layers', 'width', 'heads', 'bias'],
+  gpt: ['architecture', 'layers', 'width', 'heads', 'bias', 'positions', 'init'],
   lstm: ['architecture', 'layers', 'width', 'embedding', 'state'],
 };
 

@@ -5,6 +5,7 @@ import type { GptConfig, LstmConfig, ModelConfig, Parameter } from './model-conf
  * Lists the parameters of a model. A head tied to the embedding is listed once, under the name of the embedding.
  *
  * Names and shapes are those of transformers' GPT2LMHeadModel, and of torch.nn.LSTM between an `encoder` and a `decoder`.
+ * A GPT with rotary positions has the same names without wpe. Its files have other names: see gpt-neox.ts.
  */
 export function parameters(config: ModelConfig): Parameter[] {
   switch (config.architecture) {
@@ -15,14 +16,15 @@ export function parameters(config: ModelConfig): Parameter[] {
   }
 }
 
-function gptParameters({ vocabularySize: V, block: T, width: C, layers, bias }: GptConfig): Parameter[] {
+function gptParameters({ vocabularySize: V, block: T, width: C, layers, bias, positions }: GptConfig): Parameter[] {
   const list: Parameter[] = [];
   /** Adds a weight of this shape and, if the model has biases, a bias as long as the last axis. */
   const add = (module: string, shape: number[]) => {
     list.push(parameter(`${module}.weight`, shape));
     if (bias) list.push(parameter(`${module}.bias`, shape.slice(-1)));
   };
-  list.push(embedding('transformer.wte.weight', [V, C]), embedding('transformer.wpe.weight', [T, C]));
+  list.push(embedding('transformer.wte.weight', [V, C]));
+  if (positions !== 'rotary') list.push(embedding('transformer.wpe.weight', [T, C]));
   for (let layer = 0; layer < layers; layer++) {
     const h = `transformer.h.${layer}`;
     add(`${h}.ln_1`, [C]);

@@ -10,6 +10,7 @@ const configs = allArchitectures({
   gpt: [
     ['a GPT', { architecture: 'gpt', ...gpt, bias: true }],
     ['a GPT without biases', { architecture: 'gpt', ...gpt, bias: false }],
+    ['a GPT with rotary positions', { architecture: 'gpt', ...gpt, bias: true, positions: 'rotary', init: 'fan-in' }],
   ],
   lstm: [
     ['an LSTM', { architecture: 'lstm', ...lstm, embedding: 37 }],

@@ -273,6 +273,25 @@ describe.each(instructionSets)('%s', (set) => {
     expect(difference(dqkv, expected.dqkv)).toBeLessThan(1e-5);
   });
 
+  test.each([2, 6, 16, 30, 64, 90])('rotary positions of heads of width %i, and back', (D) => {
+    const [rows, heads, stride] = [5, 3, 3 * D + 4];
+    const angles = numbers((rows * D) / 2, 1, 3);
+    const [cosines, sines] = [angles.map(Math.cos), angles.map(Math.sin)];
+    const x = numbers(rows * stride, 2);
+    const rotated = x.slice();
+    run('rotate', [rows, heads, D, 1, stride], cosines, sines, rotated);
+    const expected = Array.from(x, (value, at) => {
+      const [row, column] = [Math.floor(at / stride), at % stride];
+      if (column >= heads * D) return value;
+      const [pair, isFirst] = [column % (D / 2), column % D < D / 2];
+      const [cosine, sine] = [cosines, sines].map((table) => table[(row * D) / 2 + pair]);
+      return isFirst ? value * cosine - x[at + D / 2] * sine : value * cosine + x[at - D / 2] * sine;
+    });
+    expect(difference(rotated, expected)).toBeLessThan(tolerance);
+    run('rotate', [rows, heads, D, -1, stride], cosines, sines, rotated);
+    expect(difference(rotated, x)).toBeLessThan(tolerance);
+  });
+
   test.each([2, 37, 256])('cross-entropy and its gradient over a vocabulary of %i', (V) => {
     const rows = 21;
     const logits = numbers(rows * V, 1, 10);

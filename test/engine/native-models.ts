@@ -20,6 +20,7 @@ export const models = allArchitectures({
     ['a GPT', gpt],
     ['a GPT without biases, one head', { ...gpt, width: 10, heads: 1, layers: 1, bias: false }],
     ['a GPT with a block of one more than attention takes at a time', { ...gpt, block: 33, heads: 2, layers: 1 }],
+    ['a GPT with rotary positions', { ...gpt, positions: 'rotary' }],
   ],
   lstm: [
     ['an LSTM', lstm],

@@ -52,7 +52,8 @@ const plus = (a: Vector, b: Vector) => a.map((x, i) => x + b[i]);
 const dot = (a: Vector, b: Vector) => a.reduce((sum, x, i) => sum + x * b[i], 0);
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
-function gptLogits({ layers, heads, width, vocabularySize }: GptConfig, weights: Doubles, ids: number[]): Vector[] {
+function gptLogits(config: GptConfig, weights: Doubles, ids: number[]): Vector[] {
+  const { layers, heads, width, vocabularySize } = config;
   const vector = (name: string) => weights.get(name)?.data;
   /** x·W + b, with W stored as (in,out) */
   const linear = (module: string, x: Vector) => {
@@ -70,15 +71,28 @@ function gptLogits({ layers, heads, width, vocabularySize }: GptConfig, weights:
   };
   const gelu = (x: number) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 
-  let xs = ids.map((id, t) =>
-    plus(row(weights, 'transformer.wte.weight', id), row(weights, 'transformer.wpe.weight', t)),
-  );
+  const rotary = config.positions === 'rotary';
+  let xs = ids.map((id, t) => {
+    const token = row(weights, 'transformer.wte.weight', id);
+    return rotary ? token : plus(token, row(weights, 'transformer.wpe.weight', t));
+  });
   const size = width / heads;
+  /** RoFormer's rotation, equation 34, as a product of complex numbers; dimension i is paired with i + size/2. */
+  const rotated = (x: Vector, t: number) =>
+    x.map((xi, i) => {
+      const pair = i % (size / 2);
+      const angle = t / 10000 ** ((2 * pair) / size);
+      return i === pair
+        ? xi * Math.cos(angle) - x[i + size / 2] * Math.sin(angle)
+        : x[pair] * Math.sin(angle) + xi * Math.cos(angle);
+    });
   for (let layer = 0; layer < layers; layer++) {
     const h = `transformer.h.${layer}`;
     const qkv = xs.map((x) => linear(`${h}.attn.c_attn`, layerNorm(`${h}.ln_1`, x)));
-    const part = (t: number, which: number, head: number) =>
-      qkv[t].slice(which * width + head * size, which * width + (head + 1) * size);
+    const part = (t: number, which: number, head: number) => {
+      const vector = qkv[t].slice(which * width + head * size, which * width + (head + 1) * size);
+      return rotary && which < 2 ? rotated(vector, t) : vector;
+    };
     xs = xs.map((x, t) => {
       const mixed = Array.from({ length: heads }, (_, head) => {
         const scores = Array.from({ length: t + 1 }, (_, s) =>

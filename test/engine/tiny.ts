@@ -14,6 +14,7 @@ export const tinyConfigs = allArchitectures({
     ['a GPT', tinyGpt],
     ['a GPT without biases', { ...tinyGpt, bias: false }],
     ['a GPT of one layer and head', { ...tinyGpt, layers: 1, heads: 1 }],
+    ['a GPT with rotary positions', { ...tinyGpt, positions: 'rotary' }],
   ],
   lstm: [
     ['an LSTM', tinyLstm],

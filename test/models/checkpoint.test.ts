@@ -38,7 +38,12 @@ const resumable = (step: number): Checkpoint => ({
 
 /** Configurations of every architecture. The compiler reports an architecture that is missing. */
 const configs: Record<ModelConfig['architecture'], ModelConfig[]> = {
-  gpt: [gpt, { ...gpt, bias: false }],
+  gpt: [
+    gpt,
+    { ...gpt, bias: false, init: 'fan-in' },
+    { ...gpt, positions: 'rotary' },
+    { ...gpt, width: 12, heads: 3, positions: 'rotary', bias: false, init: 'fan-in' },
+  ],
   lstm: [lstm, { ...lstm, embedding: 4 }, { ...lstm, state: 'carried' }],
 };
 
@@ -69,6 +74,74 @@ describe('a checkpoint', () => {
       ...{ vocab_size: 10, n_positions: 8, n_embd: 4, n_layer: 1, n_head: 2, layer_norm_epsilon: 1e-5 },
       ...{ resid_pdrop: 0.1, embd_pdrop: 0.1, attn_pdrop: 0.1, tie_word_embeddings: true },
     });
+  });
+
+  test("with rotary positions has the keys, names and layouts of transformers' GPTNeoXForCausalLM", async () => {
+    const config: GptConfig = { ...gpt, positions: 'rotary' };
+    const [C, heads, D] = [4, 2, 2];
+    const weights = initialWeights(config, 1);
+    // Output j of c_attn has the bias j: queries of both heads, then keys, then values.
+    weights.get('transformer.h.0.attn.c_attn.bias')!.data.set(Array.from({ length: 3 * C }, (_, j) => j));
+    await saveCheckpoint(dir, { config, weights });
+    expect(JSON.parse(await readFile(join(dir, 'config.json'), 'utf8'))).toMatchObject({
+      ...{ model_type: 'gpt_neox', architectures: ['GPTNeoXForCausalLM'], hidden_act: 'gelu_new' },
+      ...{ vocab_size: 10, max_position_embeddings: 8, hidden_size: 4, num_hidden_layers: 1, num_attention_heads: 2 },
+      ...{ intermediate_size: 16, use_parallel_residual: false, rotary_pct: 1, rotary_emb_base: 10000 },
+      ...{ attention_bias: true, tie_word_embeddings: true, layer_norm_eps: 1e-5, hidden_dropout: 0.1 },
+    });
+    const { tensors } = await readSafetensors(join(dir, 'model.safetensors'));
+    const layer = 'gpt_neox.layers.0';
+    expect([...tensors].map(([name, { shape }]) => [name, shape])).toEqual([
+      ['gpt_neox.embed_in.weight', [10, C]],
+      [`${layer}.input_layernorm.weight`, [C]],
+      [`${layer}.input_layernorm.bias`, [C]],
+      [`${layer}.attention.query_key_value.weight`, [3 * C, C]],
+      [`${layer}.attention.query_key_value.bias`, [3 * C]],
+      [`${layer}.attention.dense.weight`, [C, C]],
+      [`${layer}.attention.dense.bias`, [C]],
+      [`${layer}.post_attention_layernorm.weight`, [C]],
+      [`${layer}.post_attention_layernorm.bias`, [C]],
+      [`${layer}.mlp.dense_h_to_4h.weight`, [4 * C, C]],
+      [`${layer}.mlp.dense_h_to_4h.bias`, [4 * C]],
+      [`${layer}.mlp.dense_4h_to_h.weight`, [C, 4 * C]],
+      [`${layer}.mlp.dense_4h_to_h.bias`, [C]],
+      ['gpt_neox.final_layer_norm.weight', [C]],
+      ['gpt_neox.final_layer_norm.bias', [C]],
+    ]);
+    // Head by head: its query, key and value.
+    const order = Array.from({ length: heads }, (_, head) =>
+      [0, 1, 2].flatMap((part) => Array.from({ length: D }, (_, i) => part * C + head * D + i)),
+    ).flat();
+    expect([...tensors.get(`${layer}.attention.query_key_value.bias`)!.data]).toEqual(order);
+    const ours = weights.get('transformer.h.0.attn.c_attn.weight')!.data;
+    const expected = order.flatMap((j) => Array.from({ length: C }, (_, i) => ours[i * 3 * C + j]));
+    expect([...tensors.get(`${layer}.attention.query_key_value.weight`)!.data]).toEqual(expected);
+  });
+
+  test('may be a GPT-NeoX of transformers 5, but only one that is this GPT', async () => {
+    const config: GptConfig = { ...gpt, positions: 'rotary' };
+    const weights = initialWeights(config, 1);
+    await saveCheckpoint(dir, { config, weights });
+    const file = join(dir, 'config.json');
+    const { rotary_pct: _, rotary_emb_base: __, ...json } = JSON.parse(await readFile(file, 'utf8'));
+    const rope_parameters = { rope_type: 'default', rope_theta: 10000, partial_rotary_factor: 1 };
+    await writeFile(file, JSON.stringify({ ...json, rope_parameters }));
+    const { tensors } = await readSafetensors(join(dir, 'model.safetensors'));
+    tensors.set('embed_out.weight', tensors.get('gpt_neox.embed_in.weight')!);
+    tensors.set('gpt_neox.layers.0.attention.rotary_emb.inv_freq', { shape: [1], data: Float32Array.of(1) });
+    await writeSafetensors(join(dir, 'model.safetensors'), tensors, { format: 'pt' });
+    expect(await loadCheckpoint(dir)).toEqual({ config, weights });
+    for (const [changed, message] of [
+      [json, /rotary_pct is 0.25; only 1 is supported/],
+      [{ ...json, rotary_pct: 1, use_parallel_residual: undefined }, /use_parallel_residual is true; only false/],
+      [{ ...json, rotary_pct: 1, rotary_emb_base: 500 }, /rotary_emb_base is 500; only 10000/],
+      [{ ...json, rope_parameters: { ...rope_parameters, rope_type: 'yarn' } }, /rope_type is "yarn"; only "default"/],
+      [{ ...json, rope_parameters, intermediate_size: 8 }, /intermediate_size is 8; only 16/],
+      [{ ...json, rope_parameters, num_attention_heads: 4 }, /needs heads of an even width/],
+    ] as const) {
+      await writeFile(file, JSON.stringify(changed));
+      await expect(loadCheckpoint(dir)).rejects.toThrow(message);
+    }
   });
 
   test('may be a published GPT-2: without the prefix, with the causal mask and the tied head among the tensors', async () => {

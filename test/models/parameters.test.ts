@@ -49,6 +49,14 @@ describe('the parameters of a GPT', () => {
     expect(Object.keys(table({ ...gpt, bias: false })).filter((name) => name.endsWith('.bias'))).toEqual([]);
   });
 
+  test('have no position embedding if positions are rotary, which changes neither nonEmbedding nor the operations', () => {
+    const rotary = { ...gpt, positions: 'rotary' } as const;
+    expect(parameters(rotary)).toEqual(parameters(gpt).filter(({ name }) => name !== 'transformer.wpe.weight'));
+    const { total, nonEmbedding } = countParameters(gpt);
+    expect(countParameters(rotary)).toEqual({ total: total - 16 * 8, nonEmbedding });
+    expect(flopsPerToken(rotary, 16)).toBe(flopsPerToken(gpt, 16));
+  });
+
   test('have the published number for GPT-2: 124,439,808, and 85,056,000 without embeddings', () => {
     const small = { ...gpt, vocabularySize: 50257, block: 1024, layers: 12, width: 768, heads: 12 };
     expect(countParameters(small)).toEqual({ total: 124_439_808, nonEmbedding: 85_056_000 });
@@ -118,6 +126,20 @@ describe('a wrong configuration', () => {
     ['a missing embedding', { ...lstm, embedding: undefined }, 'embedding', /embedding is missing/],
     ['a certain dropout', { ...gpt, dropout: 1 }, 'dropout', /below 1/],
     ['a bias that is not true or false', { ...gpt, bias: 'no' }, 'bias', /"no".*true or false/],
+    [
+      'rotary positions of heads of an odd width',
+      { ...gpt, width: 12, heads: 4, positions: 'rotary' },
+      'positions',
+      /even width; 4 heads of a width of 12 are 3 wide each; .*heads may be 3 and 6$/,
+    ],
+    [
+      'rotary positions of an odd width',
+      { ...gpt, width: 9, heads: 3, positions: 'rotary' },
+      'positions',
+      /choose an even width$/,
+    ],
+    ['unknown positions', { ...gpt, positions: 'alibi' }, 'positions', /"alibi"; it must be "learned" or "rotary"/],
+    ['an unknown init', { ...gpt, init: 'xavier' }, 'init', /"xavier"; it must be "gpt2" or "fan-in"/],
     ['another architecture', { ...gpt, architecture: 'rwkv' }, 'architecture', /"rwkv"; it must be "gpt"/],
   ];
   test.each(refusals)('is refused with the name of its key: %s', (_, config, key, message) => {

@@ -97,6 +97,17 @@ describe('the initial weights', () => {
     expect(new Set(data('transformer.h.0.attn.c_attn.bias'))).toEqual(new Set([0]));
   });
 
+  test('of a GPT with init fan-in have a deviation of 1/√inputs, 1/√C for embeddings, less for residual projections', () => {
+    const narrow = { ...gpt, width: 16, init: 'fan-in' } as const;
+    const measured = (name: string) => deviation(initialWeights(narrow, 1).get(`transformer.${name}.weight`)!.data);
+    expect(measured('wte')).toBeCloseTo(1 / 4, 1);
+    expect(measured('wpe')).toBeCloseTo(1 / 4, 1);
+    expect(measured('h.3.attn.c_attn')).toBeCloseTo(1 / 4, 1);
+    expect(measured('h.3.mlp.c_proj')).toBeCloseTo(1 / 8 / 4, 2);
+    expect(measured('h.3.attn.c_proj')).toBeCloseTo(1 / 4 / 4, 2);
+    expect(digest({ ...gpt, init: 'gpt2' }, 1)).toBe(digest(gpt, 1));
+  });
+
   test('of an LSTM are those of torch: the embedding normal with deviation 1, the rest uniform within ±1/√H', () => {
     const weights = initialWeights({ ...lstm, embedding: 32 }, 1);
     const furthest = (name: string) => weights.get(name)!.data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);

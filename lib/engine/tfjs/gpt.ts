@@ -5,6 +5,8 @@
  *   L times:  x = x + attention(LayerNorm(x));  x = x + mlp(LayerNorm(x))
  *   logits = LayerNorm(x)·wteᵀ
  *
+ * With rotary positions there is no wpe. Attention rotates queries and keys instead (Su et al. 2021).
+ *
  * Shapes: B sequences, T tokens per sequence, P tokens before them (in the state), C the width, H heads of size D = C/H,
  * V tokens in the vocabulary.
  */
@@ -20,17 +22,20 @@ export const gpt: Architecture<GptConfig> = (pass, config, { ids, sequences: B, 
   const { tf, weight, drop } = pass;
   const C = config.width;
   const wte = weight('transformer.wte.weight') as Tensor2D;
-  const wpe = tf.slice(weight('transformer.wpe.weight') as Tensor2D, [P, 0], [T, C]);
-
+  const rotary = config.positions === 'rotary' ? rotaryTable(pass, config, T, P) : undefined;
   const mask = causalMask(pass, T, P);
   const newState: State = [];
-  let x: Tensor2D = tf.reshape(tf.add(tf.reshape(pass.lookup(wte, ids), [B, T, C]), wpe), [B * T, C]);
+  let x = pass.lookup(wte, ids);
+  if (!rotary) {
+    const wpe = tf.slice(weight('transformer.wpe.weight') as Tensor2D, [P, 0], [T, C]);
+    x = tf.reshape(tf.add(tf.reshape(x, [B, T, C]), wpe), [B * T, C]);
+  }
   x = drop(x);
   for (let layer = 0; layer < config.layers; layer++) {
     const h = `transformer.h.${layer}`;
     const past = state?.slice(2 * layer, 2 * layer + 2) as Tensor4D[] | undefined;
     const normed = layerNorm(pass, x, `${h}.ln_1`);
-    const { out, keys, values } = attention(pass, config, normed, `${h}.attn`, mask, [B, T], past);
+    const { out, keys, values } = attention(pass, config, normed, `${h}.attn`, mask, rotary, [B, T], past);
     newState.push(keys, values);
     x = tf.add(x, drop(out));
     const hidden = gelu(pass, linear(pass, layerNorm(pass, x, `${h}.ln_2`), `${h}.mlp.c_fc`));
@@ -43,7 +48,8 @@ export const gpt: Architecture<GptConfig> = (pass, config, { ids, sequences: B, 
  * Causal self-attention: x (B·T,C) → out (B·T,C), keys and values (B,H,P+T,D).
  *
  * @param mask (T,P+T), added to the scores
- * @param past keys and values (B,H,P,D) of earlier tokens
+ * @param rotary angles of the T positions; undefined: queries and keys are not rotated
+ * @param past keys and values (B,H,P,D) of earlier tokens; keys are already rotated
  */
 function attention(
   pass: Pass,
@@ -51,6 +57,7 @@ function attention(
   x: Tensor2D,
   module: string,
   mask: Tensor,
+  rotary: RotaryTable | undefined,
   [B, T]: [number, number],
   past: Tensor4D[] | undefined,
 ): { out: Tensor2D; keys: Tensor4D; values: Tensor4D } {
@@ -58,7 +65,8 @@ function attention(
   const D = C / H;
   // (B·T,C) → (B,H,T,D)
   const perHead = (part: Tensor) => tf.transpose(tf.reshape(part, [B, T, H, D]), [0, 2, 1, 3]) as Tensor4D;
-  const [queries, newKeys, newValues] = tf.split(linear(pass, x, `${module}.c_attn`), 3, 1).map(perHead);
+  const [q, k, newValues] = tf.split(linear(pass, x, `${module}.c_attn`), 3, 1).map(perHead);
+  const [queries, newKeys] = rotary ? [rotate(pass, q, rotary), rotate(pass, k, rotary)] : [q, k];
   const keys = past ? tf.concat([past[0], newKeys], 2) : newKeys;
   const values = past ? tf.concat([past[1], newValues], 2) : newValues;
 
@@ -72,6 +80,30 @@ function attention(
     `${module}.c_proj`,
   );
   return { out, keys, values };
+}
+
+/** Cosines and sines (T,D/2) of the angles of rotary positions. */
+type RotaryTable = { cosines: Tensor2D; sines: Tensor2D };
+
+/** The angles of positions P … P + T − 1: position · 10000^(−2i/D) for i < D/2. */
+function rotaryTable({ tf }: Pass, { width, heads }: GptConfig, T: number, P: number): RotaryTable {
+  const D = width / heads;
+  const angle = (at: number) => (P + Math.floor(at / (D / 2))) * 10000 ** ((-2 * (at % (D / 2))) / D);
+  const table = (f: (angle: number) => number) =>
+    tf.tensor2d(
+      Float32Array.from({ length: (T * D) / 2 }, (_, at) => f(angle(at))),
+      [T, D / 2],
+    );
+  return { cosines: table(Math.cos), sines: table(Math.sin) };
+}
+
+/** Rotates dimensions i and i + D/2 of each head by the angle of its position: x (B,H,T,D) → (B,H,T,D). */
+function rotate({ tf }: Pass, x: Tensor4D, { cosines, sines }: RotaryTable): Tensor4D {
+  const [first, second] = tf.split(x, 2, 3);
+  return tf.concat(
+    [tf.sub(tf.mul(first, cosines), tf.mul(second, sines)), tf.add(tf.mul(second, cosines), tf.mul(first, sines))],
+    3,
+  ) as Tensor4D;
 }
 
 /**

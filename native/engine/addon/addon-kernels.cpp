@@ -180,6 +180,16 @@ const struct {
      }},
     {"attentionScratch",
      [](const Kernels& k, const Call& c) { return static_cast<double>(k.attentionScratch(c.size(0), c.size(1))); }},
+    // rows, heads, D, direction, stride | cosines, sines, x
+    {"rotate",
+     [](const Kernels& k, const Call& c) {
+       const size_t rows = c.size(0), heads = c.size(1), D = c.size(2);
+       require(D % 2 == 0, "D is odd");
+       require(heads * D <= static_cast<size_t>(c.size(4)), "the heads are wider than a row");
+       k.rotate(c.size(0), c.size(1), c.size(2), c.floats(0, rows * D / 2), c.floats(1, rows * D / 2), c.real(3),
+                c.floats(2, span(rows, c.size(4), heads * D)), c.size(4));
+       return 0.0;
+     }},
     // rows, C | x, weight, bias, out, mean, rstd
     {"layerNorm",
      [](const Kernels& k, const Call& c) {

@@ -19,7 +19,7 @@ napi_value kernel(napi_env env, napi_callback_info info);  // addon-kernels.cpp
 namespace {
 
 /// Reads the configuration of a model, as lib/models writes it. Numbers and booleans that not every architecture has go
-/// to Config::settings.
+/// to Config::settings, strings to Config::words.
 Config readConfig(napi_env env, napi_value o) {
   const auto size = [&](const char* name) { return readInt(env, getProperty(env, o, name), name); };
   Config c;
@@ -45,6 +45,8 @@ Config readConfig(napi_env env, napi_value o) {
       c.settings[readString(env, name)] = readNumber(env, value);
     else if (napi_get_value_bool(env, value, &truth) == napi_ok)
       c.settings[readString(env, name)] = truth;
+    else if (type == napi_string)
+      c.words[readString(env, name)] = readString(env, value);
   }
   return c;
 }

@@ -117,13 +117,19 @@ double distance(const std::vector<float>& x, const std::vector<float>& y) {
 }
 
 Settings gpt(int heads, bool bias) { return {{"heads", heads}, {"bias", bias}}; }
+const std::map<std::string, std::string> rotary = {{"positions", "rotary"}};
 Settings lstm(int embedding) { return {{"embedding", embedding}}; }
 
 // vocabulary, block, layers, width, dropout
 const Config configs[] = {
-    {"gpt", 37, 37, 2, 24, 0.1f, gpt(3, true)}, {"gpt", 300, 33, 1, 10, 0.0f, gpt(1, false)},
-    {"gpt", 70, 70, 1, 66, 0.2f, gpt(2, true)}, {"lstm", 37, 19, 2, 19, 0.1f, lstm(11)},
-    {"lstm", 300, 9, 3, 20, 0.0f, lstm(20)},    {"lstm", 41, 12, 1, 33, 0.2f, lstm(5)},
+    {"gpt", 37, 37, 2, 24, 0.1f, gpt(3, true)},
+    {"gpt", 300, 33, 1, 10, 0.0f, gpt(1, false)},
+    {"gpt", 70, 70, 1, 66, 0.2f, gpt(2, true)},
+    {"lstm", 37, 19, 2, 19, 0.1f, lstm(11)},
+    {"lstm", 300, 9, 3, 20, 0.0f, lstm(20)},
+    {"lstm", 41, 12, 1, 33, 0.2f, lstm(5)},
+    {"gpt", 37, 70, 2, 66, 0.2f, gpt(3, true), rotary},
+    {"gpt", 37, 9, 1, 36, 0.0f, gpt(1, false), rotary},
 };
 
 /// Tests the kernels of a set in one precision. Prints the result, and returns whether it is right.

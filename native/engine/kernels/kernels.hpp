@@ -104,6 +104,11 @@ struct Kernels {
                             const float* rowMax, const float* rowSumInv, float* dq, float* dk, float* dv,
                             float* scratch);
 
+  /// Rotary positions: rotates x (rows,heads,D), rows `stride` apart, in place. Row r uses cosines (rows,D/2) and sines
+  /// (rows,D/2), which fillRotaryTable() makes. direction: 1, or −1 for the inverse, which the backward pass needs.
+  void (*rotate)(int rows, int heads, int D, const float* cosines, const float* sines, float direction, float* x,
+                 long stride);
+
   // ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
   /// x (rows,C), weight (C), bias (C) or null → out (rows,C) = (x − mean)/√(var + 1e-5) · weight + bias, mean (rows),
   /// rstd (rows) = 1/√(var + 1e-5). mean and rstd may both be null.

@@ -5,6 +5,7 @@
 #include "elements.hpp"
 #include "gemm.hpp"
 #include "gradients.hpp"
+#include "rotary.hpp"
 #include "rows.hpp"
 
 namespace {
@@ -26,6 +27,7 @@ INLINE engine::Kernels table(const char* name) {
   k.attentionDecode = attentionDecode;
   k.attention = attention;
   k.attentionBackward = attentionBackward;
+  k.rotate = rotate;
   k.layerNorm = layerNorm;
   k.layerNormBackward = layerNormBackward;
   k.addColumnSums = addColumnSums;

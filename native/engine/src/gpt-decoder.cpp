@@ -27,6 +27,7 @@ class GptDecoder final : public Decoder {
     threadBuffers_.resize(threads);
     buffers_ = AlignedBuffer(layoutBuffers(nullptr));
     layoutBuffers(buffers_.data());
+    if (parameters.rotary) rotary_.fill(c.block, D);
   }
 
   void reset() override { position_ = 0; }
@@ -83,6 +84,7 @@ class GptDecoder final : public Decoder {
       own.lnOut = arena.allocate(size);
       own.scores = arena.allocate(kernels_.paddedTokens(network_.config.block));
     }
+    if (parameters_.rotary) rotary_.allocate(arena, network_.config.block, network_.config.width / parameters_.heads);
     return arena.used();
   }
 
@@ -96,7 +98,7 @@ class GptDecoder final : public Decoder {
     for (int b = streams.begin; b < streams.end; b++) {
       float* x = x_ + static_cast<size_t>(b) * C;
       std::copy_n(at(parameters_.wte.offset) + static_cast<size_t>(tokens[b]) * C, C, x);
-      kernels_.add(C, at(parameters_.wpe) + static_cast<size_t>(position) * C, x);
+      if (!parameters_.rotary) kernels_.add(C, at(parameters_.wpe) + static_cast<size_t>(position) * C, x);
     }
   }
 
@@ -117,7 +119,8 @@ class GptDecoder final : public Decoder {
     return range;
   }
 
-  /// qkv_ (B,3C) → this thread's heads of attnOut_ (B,C). Adds the token's key and value to the cache.
+  /// qkv_ (B,3C) → this thread's heads of attnOut_ (B,C). Adds the token's key and value to the cache; a rotary key is
+  /// rotated first.
   void attention(size_t layer, int position, float* scores, const WorkGroup& group) {
     const Config& c = network_.config;
     const int C = c.width, heads = parameters_.heads, D = C / heads;
@@ -125,9 +128,13 @@ class GptDecoder final : public Decoder {
     const Range range = group.range(static_cast<size_t>(streams_) * heads);
     for (int i = range.begin; i < range.end; i++) {
       const int b = i / heads, h = i % heads;
-      const float* q = qkv_ + static_cast<size_t>(b) * 3 * C + h * D;
+      float* q = qkv_ + static_cast<size_t>(b) * 3 * C + h * D;
       float* keys = cache_.data() + (layer * streams_ * heads + i) * headSize_;
       float* values = keys + keysSize_;
+      if (parameters_.rotary) {
+        const size_t row = static_cast<size_t>(position) * (D / 2);
+        for (float* x : {q, q + C}) kernels_.rotate(1, 1, D, rotary_.cosines + row, rotary_.sines + row, 1, x, D);
+      }
       kernels_.appendToCache(position, D, q + C, q + 2 * C, keys, values);
       kernels_.attentionDecode(position + 1, D, scale, q, keys, values, scores,
                                attnOut_ + static_cast<size_t>(b) * C + h * D);
@@ -143,6 +150,7 @@ class GptDecoder final : public Decoder {
   size_t keysSize_, headSize_;
   float *x_, *qkv_, *attnOut_, *fch_;  // (B,C), (B,3C), (B,C), (B,4C): shared by all threads
   std::vector<ThreadBuffers> threadBuffers_;
+  RotaryTable rotary_;   // of `block` positions; only if positions are rotary
   AlignedBuffer cache_;  // (layers,B,NH) heads of headSize_ floats
   AlignedBuffer buffers_;
 };

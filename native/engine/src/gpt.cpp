@@ -1,5 +1,6 @@
-// GPT in the form of GPT-2 (Radford et al. 2019): learned positions, pre-LayerNorm, causal attention, GELU (tanh form).
-// The head's weight is the token embedding. Forward and backward pass follow llm.c's train_gpt2.c part by part.
+// GPT in the form of GPT-2 (Radford et al. 2019): pre-LayerNorm, causal attention, GELU (tanh form). Positions are
+// learned embeddings, or rotate queries and keys (Su et al. 2021). The head's weight is the token embedding. Forward
+// and backward pass follow llm.c's train_gpt2.c part by part.
 //
 // Shapes: B sequences of T tokens are R = B·T rows of C numbers; NH heads; V tokens in the vocabulary.
 // Memory: each layer stores only the activations that are expensive to recompute, 10·C floats a token. The backward
@@ -20,7 +21,7 @@ constexpr int kLogits = 1 << 16;
 struct Activations {
   float* x;                   // (R,C): input of the layer
   float *ln1Mean, *ln1Rstd;   // (R)
-  float* qkv;                 // (R,3C)
+  float* qkv;                 // (R,3C): q and k after rotate()
   float *rowMax, *rowSumInv;  // (B,NH,T): softmax statistics of each query
   float* attnOut;             // (R,C): attention output, before attnProj
   float* residual;            // (R,C): x + attnProj(attnOut)
@@ -38,6 +39,7 @@ struct GptWorkspace : Workspace {
   float *fchGelu, *dfch;         // (R,4C); dfch also serves as dqkv (R,3C)
   float* logits;                 // (min(logitRows, R),V)
   float* attentionScratch;       // for one head
+  RotaryTable rotary;            // only if positions are rotary
   float* gradientScratch;
 };
 
@@ -55,7 +57,7 @@ class Gpt final : public Network {
   double pass(Workspace&, const Pass&) const override;
   bool overwritesMatrixGradients() const override { return true; }
   std::unique_ptr<Decoder> decoder(int streams, int threads) const override {
-    return makeGptDecoder(*this, {wte_, wpe_, layers_, lnf_, heads_, bias_}, streams, threads);
+    return makeGptDecoder(*this, {wte_, wpe_, layers_, lnf_, heads_, bias_, rotary_}, streams, threads);
   }
 
  private:
@@ -86,6 +88,7 @@ class Gpt final : public Network {
 
   void embedForward(GptWorkspace& w, const Pass& p) const;
   void embedBackward(GptWorkspace& w, const Pass& p) const;
+  void rotate(const GptWorkspace& w, const Pass& p, float direction, float* qkv) const;
   AttentionHead attentionHead(const Pass& p, const float* qkv, int layer, int sequence, int head) const;
   void attentionForward(GptWorkspace& w, const Pass& p, int layer) const;
   void attentionBackward(GptWorkspace& w, const Pass& p, int layer, const float* dattnOut, float* dqkv) const;
@@ -96,12 +99,12 @@ class Gpt final : public Network {
   double headForwardBackward(GptWorkspace& w, const Pass& p) const;
 
   Matrix wte_;
-  size_t wpe_;
+  size_t wpe_ = 0;
   std::vector<GptLayer> layers_;
   LayerNorm lnf_;
   const int C_, heads_, headWidth_;
   const float scale_;
-  const bool bias_;
+  const bool bias_, rotary_;
   /// Attention always uses fp32 products: they are short, and rounding to bf16 would cost more than it saves.
   const Kernels& fp32_;
 };
@@ -113,8 +116,10 @@ Gpt::Gpt(const Config& config, const Kernels& kernels, const ParameterTable& tab
       headWidth_(C_ / heads_),
       scale_(1.0f / std::sqrt(static_cast<float>(headWidth_))),
       bias_(config.setting("bias") != 0),
+      rotary_(config.isSecond("positions", "learned", "rotary")),
       fp32_(*kernels.fp32) {
   if (C_ % heads_ != 0) throw std::runtime_error("heads do not divide the width");
+  if (rotary_ && headWidth_ % 2 != 0) throw std::runtime_error("rotary positions need heads of an even width");
   const auto vector = [&](const std::string& name, int size) { return bias_ ? table.offset(name, size) : 0; };
   const auto layerNorm = [&](const std::string& name) {
     return LayerNorm{table.offset(name + ".weight", C_), vector(name + ".bias", C_)};
@@ -127,7 +132,7 @@ Gpt::Gpt(const Config& config, const Kernels& kernels, const ParameterTable& tab
   };
   const size_t V = config.vocabulary;
   wte_ = Matrix{config.vocabulary, C_, table.offset("transformer.wte.weight", V * C_)};
-  wpe_ = table.offset("transformer.wpe.weight", static_cast<size_t>(config.block) * C_);
+  if (!rotary_) wpe_ = table.offset("transformer.wpe.weight", static_cast<size_t>(config.block) * C_);
   for (int i = 0; i < config.layers; i++) {
     const std::string h = "transformer.h." + std::to_string(i);
     layers_.push_back({layerNorm(h + ".ln_1"), layerNorm(h + ".ln_2"), linear(h + ".attn.c_attn", C_, 3 * C_),
@@ -178,6 +183,7 @@ size_t Gpt::layoutBuffers(GptWorkspace& w, float* memory, int sequences, int T, 
   w.logits = arena.allocate(static_cast<size_t>(std::min<size_t>(logitRows(), R)) * config.vocabulary);
   w.attentionScratch = arena.allocate(fp32_.attentionScratch(headWidth_, T));
   w.gradientScratch = arena.allocate(kernels.gradientScratch());
+  if (rotary_) w.rotary.allocate(arena, T, headWidth_);
   return arena.used();
 }
 
@@ -185,6 +191,7 @@ std::unique_ptr<Workspace> Gpt::workspace(int sequences, int length, bool traini
   auto w = std::make_unique<GptWorkspace>();
   w->memory = AlignedBuffer(layoutBuffers(*w, nullptr, sequences, length, training));
   layoutBuffers(*w, w->memory.data(), sequences, length, training);
+  if (rotary_) w->rotary.fill(length, headWidth_);
   w->sequences = sequences;
   w->length = length;
   w->training = training;
@@ -267,24 +274,32 @@ const float* Gpt::branchGradient(GptWorkspace& w, const Pass& p, int layer, Site
 void Gpt::embedForward(GptWorkspace& w, const Pass& p) const {
   float* x = w.layers[0].x;
   for (int r = 0; r < p.sequences * p.length; r++) {
-    const float* token = at(wte_.offset) + static_cast<size_t>(p.inputs[r]) * C_;
-    const float* position = at(wpe_) + static_cast<size_t>(r % p.length) * C_;
-    for (int c = 0; c < C_; c++) x[static_cast<size_t>(r) * C_ + c] = token[c] + position[c];
+    float* row = x + static_cast<size_t>(r) * C_;
+    std::copy_n(at(wte_.offset) + static_cast<size_t>(p.inputs[r]) * C_, C_, row);
+    if (!rotary_) kernels.add(C_, at(wpe_) + static_cast<size_t>(r % p.length) * C_, row);
   }
   if (p.dropout) dropoutRows(p, 0, kEmbedding, x, x);
 }
 
-/// w.dx (B,T,C) → dwte (V,C) +=, dwpe (block,C) +=
+/// w.dx (B,T,C) → dwte (V,C) +=, dwpe (block,C) += if positions are learned
 void Gpt::embedBackward(GptWorkspace& w, const Pass& p) const {
   if (p.dropout) dropoutRows(p, 0, kEmbedding, w.dx, w.dx);
   for (int r = 0; r < p.sequences * p.length; r++) {
     const float* d = w.dx + static_cast<size_t>(r) * C_;
     kernels.add(C_, d, p.gradients + wte_.offset + static_cast<size_t>(p.inputs[r]) * C_);
-    kernels.add(C_, d, p.gradients + wpe_ + static_cast<size_t>(r % p.length) * C_);
+    if (!rotary_) kernels.add(C_, d, p.gradients + wpe_ + static_cast<size_t>(r % p.length) * C_);
   }
 }
 
 // ── attention ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// qkv (B,T,3C): rotates each q and k, in place, by its position in the window (direction 1), or back (−1).
+void Gpt::rotate(const GptWorkspace& w, const Pass& p, float direction, float* qkv) const {
+  if (!rotary_) return;
+  for (int s = 0; s < p.sequences; s++)
+    kernels.rotate(p.length, 2 * heads_, headWidth_, w.rotary.cosines, w.rotary.sines, direction,
+                   qkv + static_cast<size_t>(s) * p.length * 3 * C_, 3 * C_);
+}
 
 /// Head h of sequence s within qkv (B,T,3C). A row holds q, k and v one after the other, each (NH,headWidth).
 AttentionHead Gpt::attentionHead(const Pass& p, const float* qkv, int layer, int s, int h) const {
@@ -328,6 +343,7 @@ void Gpt::attentionBranchForward(GptWorkspace& w, const Pass& p, int layer) cons
   const int R = p.sequences * p.length;
   layerNormForward(R, l.ln1, a.x, w.lnOut, a.ln1Mean, a.ln1Rstd);
   linearForward(R, l.qkv, w.lnOut, a.qkv, nullptr);
+  rotate(w, p, 1, a.qkv);
   attentionForward(w, p, layer);
   projectAndAdd(p, layer, kAttnProj, l.attnProj, a.attnOut, a.x, a.residual);
 }
@@ -342,6 +358,7 @@ void Gpt::attentionBranchBackward(GptWorkspace& w, const Pass& p, int layer) con
   linearBackwardInput(R, l.attnProj, dout, dattnOut);
   linearBackwardWeight(w, R, l.attnProj, a.attnOut, dout, p);
   attentionBackward(w, p, layer, dattnOut, dqkv);
+  rotate(w, p, -1, dqkv);
   layerNormLinearBackward(w, p, l.ln1, l.qkv, a.x, a.ln1Mean, a.ln1Rstd, dqkv);
 }
 
@@ -414,6 +431,22 @@ double Gpt::pass(Workspace& workspace, const Pass& p) const {
 }
 
 }  // namespace
+
+void RotaryTable::allocate(Arena& arena, size_t length, size_t D) {
+  cosines = arena.allocate(length * (D / 2));
+  sines = arena.allocate(length * (D / 2));
+}
+
+void RotaryTable::fill(int length, int D) const {
+  const int half = D / 2;
+  for (int i = 0; i < half; i++) {
+    const double frequency = std::pow(10000.0, -2.0 * i / D);
+    for (int position = 0; position < length; position++) {
+      cosines[static_cast<size_t>(position) * half + i] = static_cast<float>(std::cos(position * frequency));
+      sines[static_cast<size_t>(position) * half + i] = static_cast<float>(std::sin(position * frequency));
+    }
+  }
+}
 
 std::unique_ptr<Network> makeGpt(const Config& config, const Kernels& kernels, const ParameterTable& table) {
   return std::make_unique<Gpt>(config, kernels, table);

@@ -19,6 +19,13 @@ int Config::positiveInteger(const std::string& name) const {
   return static_cast<int>(value);
 }
 
+bool Config::isSecond(const std::string& name, const std::string& first, const std::string& second) const {
+  const auto found = words.find(name);
+  if (found == words.end() || found->second == first) return false;
+  if (found->second == second) return true;
+  throw std::runtime_error(name + " is \"" + found->second + "\"; it must be \"" + first + "\" or \"" + second + "\"");
+}
+
 void ParameterTable::add(const std::string& name, size_t size, bool decay) {
   index_[name] = list_.size();
   list_.push_back({name, total_, size, decay});

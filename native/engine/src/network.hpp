@@ -26,11 +26,16 @@ struct Config {
   float dropout;
   /// Settings that not every architecture has, under their names in lib/models: heads, bias, embedding, …
   std::map<std::string, double> settings;
+  /// Those whose values are words: positions, …
+  std::map<std::string, std::string> words;
 
   /// The setting `name`. Throws std::runtime_error if it is missing.
   double setting(const std::string& name) const;
   /// The setting `name`, an integer of at least 1. Throws std::runtime_error if it is missing or is another number.
   int positiveInteger(const std::string& name) const;
+  /// The setting `name`, one of two words. Returns whether it is `second`; a missing one is `first`. Throws
+  /// std::runtime_error if it is another word.
+  bool isSecond(const std::string& name, const std::string& first, const std::string& second) const;
 };
 
 /// Place of a parameter, in floats, within the array of all parameters. Gradients and moments have the same layout.

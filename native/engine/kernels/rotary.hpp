@@ -1,0 +1,25 @@
+// Rotary position embedding (Su et al. 2021): rotates pairs of numbers of each query and key by an angle that grows
+// with the position. Dimension i of a head of width D is paired with i + D/2, as in GPT-NeoX and Llama.
+#pragma once
+#include "simd.hpp"
+
+namespace {
+
+// See Kernels::rotate. The cosines and sines of a row stay in registers for all its heads.
+static void rotate(int rows, int heads, int D, const float* cosines, const float* sines, float direction, float* x,
+                   long stride) {
+  const int half = D / 2;
+  for (int r = 0; r < rows; r++)
+    forVectors(half, [&](long i, int n) {
+      const vf c = loadLanes(cosines + static_cast<long>(r) * half + i, n);
+      const vf s = loadLanes(sines + static_cast<long>(r) * half + i, n) * direction;
+      float* at = x + r * stride + i;
+      for (int h = 0; h < heads; h++, at += D) {
+        const vf first = loadLanes(at, n), second = loadLanes(at + half, n);
+        storeLanes(at, first * c - second * s, n);
+        storeLanes(at + half, second * c + first * s, n);
+      }
+    });
+}
+
+}  // namespace
