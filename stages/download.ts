@@ -10,7 +10,7 @@ await stage({
     'Gets the MIDI files of download.dataset into RAW: composes them, or takes them from a folder, an archive or a URL.',
   paths: ['RAW'],
   async run({ paths: [raw], params, progress }) {
-    const { dataset, pieces, seed } = params.download;
-    return fetchDataset(dataset, raw, { synthetic: { pieces, seed }, onProgress: progress.update });
+    const { dataset, pieces, seed, max_files: maxFiles } = params.download;
+    return fetchDataset(dataset, raw, { synthetic: { pieces, seed }, maxFiles, onProgress: progress.update });
   },
 });

@@ -3,7 +3,8 @@ import type { ModelSize } from '../lib/models/index.ts';
 
 /** The content of params.yaml. params.schema.json describes each key. */
 export interface Params {
-  download: { dataset: string; pieces: number; seed: number };
+  study: string;
+  download: { dataset: string; pieces: number; seed: number; max_files: number };
   convert: { grid: number; layout: 'interleaved' | 'voices' };
   split: {
     fractions: { train: number; val: number; test: number };
@@ -37,7 +38,6 @@ export interface Params {
   fit: { size: 'params' | 'params_non_embedding'; loss: string; confidence: number };
   report: { title: string; samples: number };
   sizes: Record<string, ModelSize>;
-  published: Record<string, Partial<TrainParams>>;
 }
 
 /** The section `train` of params.yaml. */

@@ -1,8 +1,9 @@
 /** Data sets that need no network: the synthetic one, and folders. */
-import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { composePiece } from '../../lib/compose/index.ts';
 import { fetchDataset, KNOWN_DATASETS } from '../../lib/corpus/index.ts';
+import { tar } from './archive-builder.ts';
 import { readTree, testFolder, treeOf, writeTree } from './folders.ts';
 
 const folder = testFolder();
@@ -58,6 +59,28 @@ describe('a folder', () => {
     expect({ files, others, skipped }).toEqual({ files: 4, others: 2, skipped: [] });
     expect(bytes).toBe(3 * midi.length + 37);
     expect(source).toEqual({ kind: 'folder', path: folder.path('mine') });
+  });
+
+  test('and an archive give at most maxFiles files, the same ones each time; a larger limit adds to them', async () => {
+    const paths = Array.from({ length: 12 }, (_, i) => `${i % 3}/${i}.mid`);
+    await writeTree(folder.path('mine'), Object.fromEntries(paths.map((path) => [path, midi])));
+    await writeFile(folder.path('mine.tar'), tar(paths.map((path) => ({ path, content: midi }))));
+    const take = async (from: string, maxFiles: number) => {
+      const { files, bytes, left_out } = await fetchDataset(folder.path(from), folder.path(from + maxFiles), {
+        maxFiles,
+      });
+      expect({ files, bytes, left_out }).toEqual({
+        files: maxFiles,
+        bytes: maxFiles * midi.length,
+        left_out: 12 - maxFiles,
+      });
+      return treeOf(folder.path(from + maxFiles));
+    };
+    const [two, five] = [await take('mine', 2), await take('mine', 5)];
+    expect(five).toEqual(expect.arrayContaining(two));
+    expect(five).not.toEqual(paths.sort().slice(0, 5));
+    expect(await take('mine.tar', 2)).toEqual(two);
+    expect((await readdir(folder.path('mine.tar2'))).length).toBe(new Set(two.map((path) => path[0])).size);
   });
 
   test('is copied, so editing a copy does not change the original', async () => {

@@ -31,6 +31,7 @@ export function smallStudy(): TestProject {
   const study = project({
     'params.yaml': params.toString(),
     'pipeline.yaml': readFileSync(join(ROOT, 'pipeline.yaml'), 'utf8'),
+    'studies.yaml': readFileSync(join(ROOT, 'studies.yaml'), 'utf8'),
     'package.json': readFileSync(join(ROOT, 'package.json'), 'utf8'),
     'tsconfig.json': readFileSync(join(ROOT, 'tsconfig.json'), 'utf8'),
   });

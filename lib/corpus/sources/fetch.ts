@@ -16,6 +16,7 @@ import { type UnpackLimits, unpackArchive } from '../archives/index.ts';
 import { CorpusError, reasonOf } from '../errors.ts';
 import { copyFiles, isMidiName, listFolder, prepareFolder, type Skipped, writeFileWithFolders } from '../folder.ts';
 import type { OnProgress } from '../progress.ts';
+import { choosePaths, keepChosen } from './choose-files.ts';
 import { KNOWN_DATASETS } from './datasets.ts';
 import { type DownloadOptions, download } from './download.ts';
 
@@ -23,6 +24,8 @@ import { type DownloadOptions, download } from './download.ts';
 export interface FetchOptions {
   /** for the data set `synthetic`: number of pieces, and seed. Piece i does not depend on the number of pieces */
   synthetic?: { pieces: number; seed: number | string };
+  /** largest number of files of a data set other than `synthetic`, chosen by a hash of their paths. Default 0: all */
+  maxFiles?: number;
   /** folder in which downloads are kept between runs. Default: `downloads` beside the output folder */
   downloads?: string;
   /** limits for unpacking an archive */
@@ -50,6 +53,8 @@ export interface FetchedDataset {
   others: number;
   /** MIDI files that could not be copied or unpacked, and why */
   skipped: Skipped[];
+  /** number of MIDI files beyond `maxFiles` */
+  left_out?: number;
 }
 
 /**
@@ -85,7 +90,7 @@ export async function fetchDataset(
     if (error.code === 'ENOENT') throw new CorpusError(unknownDataset(dataset));
     throw new CorpusError(`${dataset}: cannot be read: ${reasonOf(error)}`);
   });
-  if (info.isDirectory()) return fromFolder(dataset, outDir, onProgress);
+  if (info.isDirectory()) return fromFolder(dataset, outDir, options);
   await prepareFolder(outDir);
   return fromArchive(dataset, dataset, outDir, { kind: 'archive', path: dataset }, options);
 }
@@ -111,14 +116,19 @@ async function composeDataset(
 }
 
 /** Copies the MIDI files of a folder, with the folders below it. */
-async function fromFolder(folder: string, outDir: string, onProgress: OnProgress): Promise<FetchedDataset> {
+async function fromFolder(
+  folder: string,
+  outDir: string,
+  { maxFiles = 0, onProgress = () => {} }: FetchOptions,
+): Promise<FetchedDataset> {
   if (`${resolve(outDir)}/`.startsWith(`${resolve(folder)}/`)) {
     throw new CorpusError(`${outDir}: is inside the folder of the data set, ${folder}; choose a folder outside it`);
   }
   const listing = await listFolder(folder, isMidiName);
   if (listing.paths.length === 0) throw noMidiError(folder, listing.others, listing.skipped);
-  await prepareFolder(outDir, new Set(listing.paths));
-  const copied = await copyFiles(folder, outDir, listing.paths, onProgress);
+  const chosen = choosePaths(listing.paths, maxFiles);
+  await prepareFolder(outDir, new Set(chosen));
+  const copied = await copyFiles(folder, outDir, chosen, onProgress);
   const skipped = [...listing.skipped, ...copied.skipped];
   if (copied.files === 0) throw noMidiError(folder, listing.others, skipped);
   return {
@@ -127,6 +137,7 @@ async function fromFolder(folder: string, outDir: string, onProgress: OnProgress
     bytes: copied.bytes,
     others: listing.others,
     skipped,
+    ...(maxFiles > 0 ? { left_out: listing.paths.length - chosen.length } : {}),
   };
 }
 
@@ -136,12 +147,14 @@ async function fromArchive(
   dataset: string,
   outDir: string,
   source: DatasetSource,
-  { limits, onProgress }: FetchOptions,
+  { limits, maxFiles = 0, onProgress }: FetchOptions,
 ): Promise<FetchedDataset> {
   await mkdir(outDir, { recursive: true });
   const unpacked = await unpackArchive(archive, outDir, { limits, onProgress });
   if (unpacked.files === 0) throw noMidiError(dataset, unpacked.others, unpacked.skipped);
-  return { source, ...unpacked };
+  if (maxFiles === 0) return { source, ...unpacked };
+  const { leftOut, ...kept } = await keepChosen(outDir, maxFiles);
+  return { source, ...unpacked, ...kept, left_out: leftOut };
 }
 
 function noMidiError(where: string, others: number, skipped: readonly Skipped[]): CorpusError {

@@ -4,11 +4,13 @@
  *   key=value    changes the value of an existing key
  *   +key=value   adds a key
  *   key=@other   copies the value of another key; a mapping is merged into the existing one
+ *   key=NAME     where pipeline.yaml lists presets for the key: sets the values of the preset NAME too (presets.ts)
  */
 import { join, normalize } from 'node:path';
 import {
   type EditedFiles,
   equalAsWritten,
+  folderSource,
   isMapping,
   type Json,
   keyPath,
@@ -18,6 +20,7 @@ import {
   parseSource,
   readText,
   rewrite,
+  show,
   toPortable,
   WrittenNumber,
   writeJson,
@@ -25,8 +28,9 @@ import {
   type YamlLibrary,
 } from '../documents/index.ts';
 import { writeAtomically } from '../files/index.ts';
-import { ReproError, suggestion } from '../messages/index.ts';
+import { ReproError, suggestion, warn } from '../messages/index.ts';
 import { PARAMS } from './pipeline.ts';
+import { CUSTOM, listedPresets, type Presets } from './presets.ts';
 
 /**
  * The new texts of the files that the edits change. Writes nothing.
@@ -37,6 +41,7 @@ import { PARAMS } from './pipeline.ts';
 export async function editedTexts(root: string, edits: readonly string[]): Promise<EditedFiles> {
   const yaml = await loadYaml();
   const editors = new Map<string, Editor>();
+  const presets = await listedPresets(folderSource(root));
   for (const edit of edits) {
     const parts = /^(?:([^=:+@]+\.(?:ya?ml|json)):)?(\+?)([^=]+)=(.*)$/s.exec(edit);
     if (parts === null) throw new ReproError(`-S ${edit}: write -S key=value, or -S file.yaml:key=value`);
@@ -52,11 +57,27 @@ export async function editedTexts(root: string, edits: readonly string[]): Promi
       const merge = text.startsWith('@');
       const value = merge ? editor.valueAt(text.slice(1)) : await parseValue(text);
       editor.set(plus ? editor.newPath(key.trim()) : editor.knownPath(key.trim(), edit), value, merge);
+      const preset = file === PARAMS ? presets.find((each) => each.key === key.trim()) : undefined;
+      if (preset !== undefined) editor.set([], preset.values(value, editor.value), true);
     } catch (error) {
       throw error instanceof ReproError ? new ReproError(`-S ${edit}: ${error.message}`) : error;
     }
   }
+  const params = editors.get(PARAMS);
+  if (params !== undefined) for (const preset of presets) withdrawClaim(params, preset);
   return new Map([...editors].filter(([, editor]) => editor.isChanged).map(([file, { text }]) => [file, text]));
+}
+
+/** Names the values `custom` if an edit has changed one of those that the name of the preset claims. */
+function withdrawClaim(editor: Editor, preset: Presets): void {
+  const { value } = editor;
+  const name = isMapping(value) ? value[preset.key] : undefined;
+  // A name that is not of a preset is refused when the pipeline is read.
+  if (typeof name !== 'string' || !preset.names.includes(name)) return;
+  const [first] = preset.differences(name, value);
+  if (first === undefined) return;
+  editor.set([preset.key], CUSTOM, false);
+  warn(`${preset.key} is ${CUSTOM} now, because ${first.key} is ${show(first.new)}, and ${show(first.old)} in ${name}`);
 }
 
 /** Writes edited files. A symbolic link stays, and the file that it points to is written. */
@@ -108,14 +129,14 @@ class Editor {
   }
 
   valueAt(key: string): Json {
-    const found = lookUp(this.#value, key);
+    const found = lookUp(this.value, key);
     if (!found.found)
       throw new ReproError(`there is no "${found.missing}" in ${this.#file}${suggestion(found.missing, found.known)}`);
     return found.value;
   }
 
   knownPath(key: string, edit: string): KeyPath {
-    const path = keyPath(this.#value, key);
+    const path = keyPath(this.value, key);
     if (Array.isArray(path)) return path;
     const near = suggestion(path.missing, path.known);
     throw new ReproError(`there is no "${path.missing}" in ${this.#file}${near}; -S +${edit} would add it`);
@@ -125,9 +146,9 @@ class Editor {
     const steps = key.split('.');
     for (let depth = steps.length; depth > 0; depth--) {
       const above = steps.slice(0, depth).join('.');
-      const known = keyPath(this.#value, above);
+      const known = keyPath(this.value, above);
       if (!Array.isArray(known)) continue;
-      const at = lookUp(this.#value, above);
+      const at = lookUp(this.value, above);
       if (depth < steps.length && at.found && !isMapping(at.value) && at.value !== null)
         throw new ReproError(`"${above}" is not a mapping, so nothing can be added to it`);
       return [...known, ...steps.slice(depth)];
@@ -135,33 +156,34 @@ class Editor {
     return steps;
   }
 
+  /** @param merge true: a mapping is merged into the existing one, key by key */
   set(path: KeyPath, value: Json, merge: boolean): void {
-    if (merge && isMapping(value)) {
-      for (const [key, item] of Object.entries(value)) this.set([...path, key], item, true);
-      return;
-    }
-    this.#rewriteTo(this.#document.hasIn(path) ? this.#valueWith(path, value) : withValue(this.#value, path, value));
+    const edits: Iterable<[KeyPath, Json]> = merge ? mergedLeaves(path, value) : [[path, value]];
+    const added: [KeyPath, Json][] = [];
+    for (const [at, leaf] of edits)
+      if (this.#document.hasIn(at)) this.#setInDocument(at, leaf);
+      else added.push([at, leaf]);
+    this.#rewriteTo(added.reduce((wanted, [at, leaf]) => withValue(wanted, at, leaf), this.value));
   }
 
   remove(path: KeyPath): void {
     if (!this.#document.hasIn(path)) return;
     this.#document.deleteIn(path);
-    this.#rewriteTo(this.#value);
+    this.#rewriteTo(this.value);
   }
 
-  get #value(): Json {
+  get value(): Json {
     return (this.#document.toJS() ?? {}) as Json;
   }
 
   /** Sets the value in the YAML document, so that every alias of it gets the new value too. */
-  #valueWith(path: KeyPath, value: Json): Json {
+  #setInDocument(path: KeyPath, value: Json): void {
     const before = this.#document.getIn(path, true) as { anchor?: string };
     if (isMapping(value) || Array.isArray(value) || value instanceof WrittenNumber) {
       const node = this.#document.createNode(value);
       node.anchor = before.anchor;
       this.#document.setIn(path, node);
     } else this.#document.setIn(path, value);
-    return this.#value;
   }
 
   #rewriteTo(wanted: Json): void {
@@ -173,13 +195,19 @@ class Editor {
   /** Writes the whole file again, for a layout that does not allow a local change. In YAML, comments are kept. */
   #writeAnew(wanted: Json, json: boolean): string {
     if (json) return `${writeJson(wanted, 2)}\n`;
-    if (!equalAsWritten(this.#value, wanted)) this.#document.contents = this.#document.createNode(wanted) as never;
+    if (!equalAsWritten(this.value, wanted)) this.#document.contents = this.#document.createNode(wanted) as never;
     return this.#document.toString({ lineWidth: 0, flowCollectionPadding: !/\{[^\s}]/.test(this.text) });
   }
 
   #parse(): YamlDocument {
     return this.#yaml.parseDocument(this.text, { merge: true });
   }
+}
+
+/** The values in a mapping that are not mappings, each with its path; a value that is not a mapping itself. */
+function* mergedLeaves(path: KeyPath, value: Json): Generator<[KeyPath, Json]> {
+  if (!isMapping(value)) yield [path, value];
+  else for (const [key, item] of Object.entries(value)) yield* mergedLeaves([...path, key], item);
 }
 
 /** A copy of `root` with `value` at `path`; missing mappings on the way are created. */

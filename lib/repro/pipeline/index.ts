@@ -12,6 +12,7 @@
  *   names.ts           which names stages may have
  *   path-index.ts      finds the paths that overlap with a path
  *   edit-params.ts     -S key=value
+ *   presets.ts         -S study=NAME: named sets of values
  *   paths.ts           one spelling for each path
  */
 export { editedTexts, editKey, writeTexts } from './edit-params.ts';

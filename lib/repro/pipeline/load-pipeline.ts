@@ -20,6 +20,7 @@ import { type Cell, foreachCells, matrixCells } from './matrix.ts';
 import { faultOfCell, faultOfName } from './names.ts';
 import { contains, isOutside, normalise } from './paths.ts';
 import { PARAMS, PIPELINE, type Pipeline, type Stage } from './pipeline.ts';
+import { readPresets } from './presets.ts';
 import { StageReader, withPlace } from './stage-reader.ts';
 import { StageVars } from './stage-vars.ts';
 import { type Context, fillIn } from './template.ts';
@@ -68,6 +69,12 @@ export async function loadPipeline(
   const context: Record<string, Json> = {};
   if ((await files.read(PARAMS)) !== undefined) await vars.merge(context, PARAMS);
   else sources.push(PARAMS);
+  sources.push(...Object.values((top.presets ?? {}) as { [key: string]: string }));
+  const presets = await readPresets(files, top.presets);
+  if (presets.length > 0) {
+    const params = await readDocumentFrom(files, PARAMS);
+    for (const preset of presets) preset.check(params);
+  }
   for (const [i, entry] of ((top.vars ?? []) as Json[]).entries()) {
     if (entry === PARAMS) continue;
     await withPlace(document, ['vars', i], () => vars.merge(context, entry));
