@@ -53,6 +53,20 @@ describe.each(engines)('the %s engine', (name, open) => {
         expect(await model.loss(batch)).toBeCloseTo(referenceLoss(config, weights, inputs, targets), 5);
       }));
 
+    test('gives the loss of each token, in the order of the batch', () =>
+      withModel(config, perturbed(config), async (model) => {
+        const weights = inDoubles(perturbed(config));
+        const losses = await model.tokenLosses(batch);
+        expect(losses).toHaveLength(inputs.flat().length);
+        // The loss of the first t tokens of a window is the mean over them.
+        for (const [s, ids] of inputs.entries())
+          for (let t = 1; t <= ids.length; t++) {
+            const expected = t * referenceLoss(config, weights, [ids.slice(0, t)], [targets[s].slice(0, t)]);
+            const first = losses.subarray(s * ids.length, s * ids.length + t);
+            expect(first.reduce((sum, loss) => sum + loss, 0)).toBeCloseTo(expected, 4);
+          }
+      }));
+
     test("gives the gradients of finite differences of the reference's loss, for every parameter", () =>
       withModel(config, perturbed(config), async (model) => {
         const { loss, gradients } = await model.gradients(batch);

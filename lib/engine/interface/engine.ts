@@ -112,6 +112,12 @@ export interface Model {
   trainStep(batch: Batch, options: StepOptions): Promise<StepResult>;
   /** Mean loss without dropout, in nats per token. */
   loss(batch: Batch): Promise<number>;
+  /**
+   * The loss of each token without dropout, in nats.
+   *
+   * @returns (B,T); `loss` is their mean
+   */
+  tokenLosses(batch: Batch): Promise<Float32Array>;
   /** Computes the loss and its gradient for every parameter, without dropout and without an update. For tests. */
   gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }>;
   /**

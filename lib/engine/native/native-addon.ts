@@ -24,7 +24,7 @@ export type AddonStep = Record<
 >;
 
 /** The values of the argument `work` of `run`. */
-export const WORK = { train: 0, loss: 1, gradients: 2, logits: 3 } as const;
+export const WORK = { train: 0, loss: 1, gradients: 2, logits: 3, tokenLosses: 4 } as const;
 /** The arrays that `read` and `write` transfer: weights, and AdamW's first and second moments. */
 export const BUFFERS = { weights: 0, first: 1, second: 2 } as const;
 
@@ -70,7 +70,7 @@ export interface Addon {
    * @param targets (B,T); not for logits
    * @param sequences B
    * @param length T
-   * @param out receives the gradients, the logits (B,T,V), or, when training from a state, the state after the step (L,2,B,H)
+   * @param out receives the gradients, the logits (B,T,V), the losses of tokens (B,T), or, when training from a state, the state after the step (L,2,B,H)
    * @param state (L,2,B,H), LSTM only
    */
   run(

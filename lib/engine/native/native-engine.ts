@@ -135,6 +135,15 @@ class NativeModel implements Model {
     });
   }
 
+  tokenLosses(batch: Batch): Promise<Float32Array> {
+    return this.#enqueue(async () => {
+      checkBatch(batch, this.config);
+      const losses = new Float32Array(batch.inputs.length);
+      await this.#run(WORK.tokenLosses, batch, undefined, losses);
+      return losses;
+    });
+  }
+
   gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }> {
     return this.#enqueue(async () => {
       checkBatch(batch, this.config);
@@ -197,7 +206,7 @@ class NativeModel implements Model {
     return result;
   }
 
-  /** Calls the addon; `out` receives gradients, logits or the state after the step. */
+  /** Calls the addon; `out` receives gradients, logits, losses or the state after the step. */
   #run(
     work: number,
     { inputs, targets, sequences, length, state }: Omit<Batch, 'targets'> & Partial<Batch>,

@@ -90,3 +90,8 @@ export function lookup(tf: TensorFlow, table: Tensor2D, indices: Int32Array): Te
 export function crossEntropy(tf: TensorFlow, logits: Tensor2D, targets: Int32Array): Tensor {
   return tf.losses.softmaxCrossEntropy(oneHot(tf, targets, logits.shape[1]), logits);
 }
+
+/** −log softmax(logits)[target] of each row, in nats: logits (N,V), targets (N) → (N). */
+export function tokenLosses(tf: TensorFlow, logits: Tensor2D, targets: Int32Array): Tensor {
+  return tf.neg(tf.sum(tf.mul(oneHot(tf, targets, logits.shape[1]), tf.logSoftmax(logits)), 1));
+}

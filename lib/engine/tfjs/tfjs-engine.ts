@@ -43,6 +43,7 @@ import {
   type Pass,
   type State,
   type Tokens,
+  tokenLosses,
 } from './architecture.ts';
 import { loadTensorFlow, type TensorFlow } from './backend.ts';
 import { gpt } from './gpt.ts';
@@ -145,6 +146,21 @@ class TfjsModel implements Model {
       await setImmediate();
     }
     return sum / batch.sequences;
+  }
+
+  async tokenLosses(batch: Batch): Promise<Float32Array> {
+    checkBatch(batch, this.config);
+    const tf = this.#tf;
+    const all = new Float32Array(batch.inputs.length);
+    for (const part of this.#microbatches(batch)) {
+      const losses = tf.tidy(() =>
+        tokenLosses(tf, this.#forward(part, this.#stateTensors(batch, part)).logits, part.targets),
+      );
+      all.set((await losses.data()) as Float32Array, part.first * batch.length);
+      losses.dispose();
+      await setImmediate();
+    }
+    return all;
   }
 
   async logits(inputs: Batch['inputs'], sequences: number, length: number): Promise<Float32Array> {

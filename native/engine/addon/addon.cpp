@@ -225,7 +225,7 @@ napi_value dispose(napi_env env, napi_callback_info info) {
 }
 
 /// The values are part of the JavaScript interface (argument `work` of run).
-enum class JobType { train, loss, gradients, logits };
+enum class JobType { train, loss, gradients, logits, tokenLosses };
 
 /// One asynchronous call of run(): its inputs, its result, and the promise to settle.
 struct Job {
@@ -260,6 +260,9 @@ void execute(napi_env, void* data) {
         break;
       case JobType::logits:
         job.trainer->logits(job.batch, job.out);
+        break;
+      case JobType::tokenLosses:
+        job.result.loss = job.trainer->tokenLosses(job.batch, job.out);
         break;
     }
   } catch (const std::bad_alloc&) {
@@ -329,6 +332,8 @@ size_t outputSize(const Job& job, int vocabulary) {
       return job.trainer->parameterCount();
     case JobType::logits:
       return static_cast<size_t>(job.batch.sequences) * job.batch.length * vocabulary;
+    case JobType::tokenLosses:
+      return static_cast<size_t>(job.batch.sequences) * job.batch.length;
     case JobType::train:
       return job.state.size();
     default:
@@ -338,15 +343,15 @@ size_t outputSize(const Job& job, int vocabulary) {
 
 /// run(model, work, inputs, targets | undefined, sequences, length, options | undefined, out | undefined,
 ///     state | undefined) → Promise of {loss, gradientNorm}
-/// work: 0 train, 1 loss, 2 gradients, 3 logits. inputs and targets (B,T). out: gradients (parameters), logits (B,T,V),
-/// or the state after training. state: (layers,2,B,H).
+/// work: 0 train, 1 loss, 2 gradients, 3 logits, 4 losses of tokens. inputs and targets (B,T). out: gradients
+/// (parameters), logits (B,T,V), losses (B,T), or the state after training. state: (layers,2,B,H).
 napi_value run(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<9> a(env, info);
     const ModelHandle& handle = model(env, a[0]);
     auto job = std::make_unique<Job>();
     job->trainer = handle.trainer;
-    job->type = static_cast<JobType>(readInt(env, a[1], "work", 0, 3));
+    job->type = static_cast<JobType>(readInt(env, a[1], "work", 0, 4));
     const int sequences = readInt(env, a[4], "sequences"), length = readInt(env, a[5], "length", 1, handle.block);
     const size_t tokens = static_cast<size_t>(sequences) * length;
     job->inputs = copyTokens(env, a[2], tokens, handle.vocabulary);

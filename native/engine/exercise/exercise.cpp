@@ -76,6 +76,7 @@ std::vector<float> exercise(const Config& config, const Kernels& kernels, int th
       trainer.loss(batch);
       trainer.gradients(batch, gradients.data());
       trainer.logits(batch, logits.data());
+      trainer.tokenLosses(batch, logits.data());
       const auto decoder = trainer.decoder(sequences);
       logits.resize(static_cast<size_t>(sequences) * V);
       for (int t = 0; t < length; t++) trainer.decode(*decoder, sequences, inputs.data() + t, logits.data());

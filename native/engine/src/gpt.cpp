@@ -400,6 +400,11 @@ double Gpt::headForwardBackward(GptWorkspace& w, const Pass& p) const {
     float* logits = p.logits ? p.logits + static_cast<size_t>(r) * V : w.logits;
     kernels.product(rows, V, C_, x, C_, wte_.transposedPanels, C_, logits, V, {});
     if (p.logits) continue;
+    if (p.losses) {
+      for (int i = r; i < r + rows; i++)
+        loss += p.losses[i] = tokenLoss(logits + static_cast<size_t>(i - r) * V, p.targets[i]);
+      continue;
+    }
     loss += kernels.crossEntropy(rows, V, logits, p.targets + r, p.gradients ? p.gradientScale : 0.0f);
     if (!p.gradients) continue;
     const float* dlogits = logits;  // crossEntropy overwrites the logits with their gradient

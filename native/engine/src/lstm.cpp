@@ -312,6 +312,12 @@ double Lstm::headForwardBackward(LstmWorkspace& w, const Pass& p) const {
       }
       continue;
     }
+    if (p.losses) {
+      for (int i = r; i < r + rows; i++)
+        loss += p.losses[static_cast<size_t>(i % B) * T + i / B] =
+            tokenLoss(w.logits + static_cast<size_t>(i - r) * V, w.targets[i]);
+      continue;
+    }
     loss += kernels.crossEntropy(rows, V, w.logits, w.targets.data() + r, p.gradients ? p.gradientScale : 0.0f);
     if (!p.gradients) continue;
     const float* dlogits = w.logits;  // crossEntropy overwrites the logits with their gradient

@@ -100,6 +100,8 @@ struct Pass {
   uint32_t seed, step;
   /// (B,T,V) output. If not null, the pass computes logits instead of a loss.
   float* logits;
+  /// (B,T) output: the loss of each token, in nats. Null: not wanted. Only without gradients.
+  float* losses;
   /// For networks with stateWidth() > 0: the state before the sequences (null: zeros), and the state after them (null:
   /// not wanted). Both cover the whole batch: (layers,2,batch,H) for an LSTM, hidden states then cells.
   const float* state;
@@ -167,6 +169,10 @@ class Network {
   const float* weights = nullptr;
 
  protected:
+  /// The loss of one token in nats, from its logits (V), which are overwritten.
+  float tokenLoss(float* logits, uint32_t target) const {
+    return static_cast<float>(kernels.crossEntropy(1, config.vocabulary, logits, &target, 0));
+  }
   /// The matrices to pack, filled by the constructor.
   std::vector<Matrix*> matrices_;
 };

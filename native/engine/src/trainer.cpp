@@ -119,6 +119,7 @@ double Trainer::runThread(int thread, const Batch& batch, const RunOptions& opti
     pass.seed = options.dropoutSeed;
     pass.step = static_cast<uint32_t>(step_);
     pass.logits = options.logits ? options.logits + token * network_->config.vocabulary : nullptr;
+    pass.losses = options.losses ? options.losses + token : nullptr;
     pass.state = batch.state;
     pass.stateAfter = batch.stateAfter;
     pass.batch = batch.sequences;
@@ -185,6 +186,12 @@ double Trainer::gradients(const Batch& batch, float* out) {
   reduceGradients();
   for (const Parameter& p : table_.list()) out = std::copy_n(gradients_[0].data() + p.offset, p.size, out);
   return loss;
+}
+
+double Trainer::tokenLosses(const Batch& batch, float* out) {
+  RunOptions options;
+  options.losses = out;
+  return run(batch, options);
 }
 
 void Trainer::logits(const Batch& batch, float* out) {

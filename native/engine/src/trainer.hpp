@@ -51,6 +51,8 @@ class Trainer {
   /// Returns the same loss, and writes its gradients to out (parameterCount()), in the order of the parameters, without
   /// padding.
   double gradients(const Batch&, float* out);
+  /// Writes the loss of each token to out (B,T), in nats. Returns their mean.
+  double tokenLosses(const Batch&, float* out);
   /// Writes the logits to out (B,T,V).
   void logits(const Batch&, float* out);
   /// Makes a decoder of `streams` independent streams. The trainer must outlive it.
@@ -80,12 +82,13 @@ class Trainer {
     size_t offset, size;
     bool decay;
   };
-  /// Options of run(): whether to compute gradients and to apply dropout, the array for logits (null: no logits), and
-  /// microbatch as in StepOptions.
+  /// Options of run(): whether to compute gradients and to apply dropout, the arrays for logits and for the losses of
+  /// tokens (null: not wanted), and microbatch as in StepOptions.
   struct RunOptions {
     bool gradients = false, dropout = false;
     uint32_t dropoutSeed = 0;
     float* logits = nullptr;
+    float* losses = nullptr;
     int microbatch = 0;
   };
   /// Packs the weights if they have changed since they were packed.
