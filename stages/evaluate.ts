@@ -1,42 +1,113 @@
 /**
- * Measures the loss of MODEL on the validation and test splits of TOKENS, in nats per token and in bits per byte. Bits
- * per byte are comparable between tokenizers. The only output is the metrics file.
+ * Measures the loss of MODEL on the validation and test splits of TOKENS, in nats per token and in bits per byte, which
+ * are comparable between tokenizers. LOSSES.csv has a row for each tune of the test split, from which the sampling error
+ * follows. POSITIONS.csv has the loss by the number of tokens that the model has seen of a window.
  */
-import { evaluate, openEngine, type TokenSource } from '../lib/engine/index.ts';
+import { basename } from 'node:path';
+import { csvFormat } from 'd3-dsv';
+import { type Evaluation, evaluate, openEngine, type TokenSource } from '../lib/engine/index.ts';
 import { loadCheckpoint } from '../lib/models/index.ts';
-import { TokenStore } from '../lib/tokenizer/index.ts';
+import { readAbc } from '../lib/music/index.ts';
+import { type Tokenizer, TokenStore } from '../lib/tokenizer/index.ts';
 import { loadModelTokenizer } from './model-tokenizer.ts';
-import { stage } from './stage.ts';
+import { stage, writeText } from './stage.ts';
+
+/** A row of LOSSES.csv. */
+interface TuneLoss {
+  run: string;
+  /** number of the tune in the test split, from 1 */
+  tune: number;
+  /** predicted tokens; the first token of the split is not predicted */
+  tokens: number;
+  /** bytes of its text */
+  bytes: number;
+  /** notes that sound; '' if the text has none that can be read */
+  notes: number | '';
+  /** loss of all its tokens together */
+  bits: number;
+}
+
+const LOSS_COLUMNS = ['run', 'tune', 'tokens', 'bytes', 'notes', 'bits'] as const;
+const POSITION_COLUMNS = ['run', 'position', 'tokens', 'bits_per_token'] as const;
 
 await stage({
   name: 'evaluate',
   description:
-    'Measures the loss of MODEL on the validation and test splits of TOKENS; the only output is the metrics file.',
-  paths: ['MODEL', 'TOKENS'],
-  async run({ paths: [modelDir, tokens], params, progress }) {
+    'Measures the loss of MODEL on the validation and test splits of TOKENS; writes the loss of each test tune to LOSSES.csv, and the loss by position in a window to POSITIONS.csv.',
+  paths: ['MODEL', 'TOKENS', 'LOSSES.csv', 'POSITIONS.csv'],
+  async run({ paths: [modelDir, tokens, lossesFile, positionsFile], params, progress }) {
+    const run = basename(modelDir);
     const { config, weights } = await loadCheckpoint(modelDir);
-    await loadModelTokenizer(tokens, modelDir, config);
+    const tokenizer = await loadModelTokenizer(tokens, modelDir, config);
     const { engine: name, precision } = params.train;
     const engine = await openEngine({ name, precision, threads: 1 });
     const model = engine.model(config, { weights });
     const store = TokenStore.open(tokens);
+    const { max_bytes, stride, context_bytes } = params.evaluate;
     // The limit is in bytes of text, so that all tokenizers are compared on the same tunes.
     const source: TokenSource = {
       window: (split, offset, length) => store.window(split, offset, length),
-      totals: (split) => store.leading(split, params.evaluate.max_bytes),
+      totals: (split) => store.leading(split, max_bytes),
     };
-    const val = await evaluate({ model, source, split: 'val', onProgress: progress.update });
-    const test = await evaluate({ model, source, split: 'test', onProgress: progress.update });
+    const options = {
+      model,
+      source,
+      stride: Math.max(1, Math.round(stride * config.block)),
+      onProgress: progress.update,
+    };
+    const equalContext = context_bytes > 0 ? { bytes: context_bytes, tokenBytes: tokenBytes(tokenizer) } : undefined;
+    const val = await evaluate({ ...options, split: 'val' });
+    const test = await evaluate({ ...options, split: 'test', equalContext });
+    const tunes = lossesOfTunes(run, store, tokenizer, test);
     await store.close();
     model.dispose();
+
+    await writeText(lossesFile, `${csvFormat(tunes, LOSS_COLUMNS)}\n`);
+    const positions = test.positions.map(({ loss, tokens }, i) => ({
+      ...{ run, position: i + 1, tokens, bits_per_token: loss / Math.LN2 },
+    }));
+    await writeText(positionsFile, `${csvFormat(positions, POSITION_COLUMNS)}\n`);
+
+    const readable = tunes.filter(({ notes }) => notes !== '');
+    const notes = sum(readable, (tune) => Number(tune.notes));
     return {
       val_loss: val.loss,
       test_loss: test.loss,
       val_bits_per_byte: val.bitsPerByte,
       test_bits_per_byte: test.bitsPerByte,
+      test_bits_per_byte_equal_context: test.bitsPerByteEqualContext ?? null,
+      test_bits_per_byte_without_overlap: test.bitsPerByteWithoutOverlap,
+      test_bits_per_note: notes === 0 ? null : sum(readable, ({ bits }) => bits) / notes,
       perplexity: Math.exp(test.loss),
       val_tokens: val.tokens,
       test_tokens: test.tokens,
+      test_tunes: tunes.length,
+      test_notes: notes,
     };
   },
 });
+
+/** The losses of the evaluated tunes of the test split. */
+function lossesOfTunes(run: string, store: TokenStore, tokenizer: Tokenizer, test: Evaluation): TuneLoss[] {
+  const end = test.tokens + 1;
+  return store
+    .documents('test')
+    .filter(({ offset }) => offset < end)
+    .map(({ offset, tokens, bytes }, i) => {
+      // Element i of tokenLosses is the loss of token i + 1.
+      const losses = test.tokenLosses.subarray(Math.max(0, offset - 1), offset - 1 + tokens);
+      const text = tokenizer.decode(store.window('test', offset, tokens));
+      const bits = losses.reduce((total, loss) => total + loss, 0) / Math.LN2;
+      return { run, tune: i + 1, tokens: losses.length, bytes, notes: readAbc(text).notes || '', bits };
+    });
+}
+
+/** Bytes of each token of the vocabulary. A special counts as one byte, because it stands for the end of a tune. */
+function tokenBytes(tokenizer: Tokenizer): number[] {
+  const bytes = (token: number) => Math.max(1, tokenizer.decodeBytes([token]).length);
+  return Array.from({ length: tokenizer.vocabularySize }, (_, token) => bytes(token));
+}
+
+function sum<T>(list: T[], value: (each: T) => number): number {
+  return list.reduce((total, each) => total + value(each), 0);
+}

@@ -24,7 +24,7 @@ export interface Params {
     music: { min_frequency: number };
   };
   train: TrainParams;
-  evaluate: { max_bytes: number };
+  evaluate: { max_bytes: number; stride: number; context_bytes: number };
   generate: {
     prompt: string;
     count: number;

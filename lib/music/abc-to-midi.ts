@@ -8,6 +8,8 @@ import { DEFAULT_GRID, quantise } from './quantise/index.ts';
 export interface AbcReading {
   /** the same as checkAbc gives */
   problems: Problem[];
+  /** number of notes that sound; tied notes are one */
+  notes: number;
   /** the same as abcToMidi gives; throws MusicError if the tune has no note */
   toMidi(): Uint8Array;
   /** the same as abcToScore gives; throws MusicError as that does */
@@ -24,6 +26,7 @@ export function readAbc(abc: string): AbcReading {
   const { sequence, problems } = performTune(tune);
   return {
     problems: checkTune(tune, problems),
+    notes: sequence.parts.reduce((sum, { notes }) => sum + notes.length, 0),
     toMidi: () => writeMidi(requireNotes(sequence, tune)),
     toScore: (grid = DEFAULT_GRID) => quantise(requireNotes(sequence, tune), grid).score,
   };

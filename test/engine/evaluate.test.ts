@@ -33,6 +33,46 @@ describe('the loss over a split', () => {
     expect(bitsPerByte).toBeCloseTo(expected / Math.LN2 / 2, 5);
   });
 
+  test('slides windows by the stride, and counts each token where it has the most context', async () => {
+    const { loss, tokenLosses, positions, bitsPerByteWithoutOverlap } = await evaluate({
+      model: model(),
+      source: countingSource(11, 17),
+      split: 'test',
+      stride: 2,
+    });
+    // 16 predictions: the windows at 0, 2, …, 10. The first counts all, the others what was not counted before.
+    const counted = (offset: number, skip: number) => lossOf(offset, 6) - lossOf(offset, skip);
+    const expected = [lossOf(0, 6), ...[2, 4, 6, 8, 10].map((offset) => counted(offset, 4))];
+    expect(loss).toBeCloseTo(expected.reduce((sum, each) => sum + each) / 16, 5);
+    expect(tokenLosses).toHaveLength(16);
+    expect(tokenLosses[6] + tokenLosses[7]).toBeCloseTo(counted(2, 4), 4);
+    const windows = [0, 2, 4, 6, 8, 10];
+    const all = windows.reduce((sum, offset) => sum + lossOf(offset, 6), 0) / 36;
+    expect(bitsPerByteWithoutOverlap).toBeCloseTo((all / Math.LN2) * (1 / 2), 5);
+    expect(positions.map(({ tokens }) => tokens)).toEqual(Array(6).fill(6));
+    const third = windows.reduce((sum, offset) => sum + lossOf(offset, 3) - lossOf(offset, 2), 0) / 6;
+    expect(positions[2].loss).toBeCloseTo(third, 5);
+  });
+
+  test('is judged with equally many bytes of context, if the block holds them', async () => {
+    const options = { model: model(), source: countingSource(11, 17), split: 'test' as const };
+    const equal = async (bytes: number, ofToken: (token: number) => number) => {
+      const tokenBytes = Array.from({ length: 11 }, (_, token) => ofToken(token));
+      return (await evaluate({ ...options, equalContext: { bytes, tokenBytes } })).bitsPerByteEqualContext;
+    };
+    // With 1 byte a token, 3 to 6 bytes are windows of 6 tokens that slide by 3.
+    const sliding = (await evaluate({ ...options, stride: 3 })).bitsPerByte;
+    expect(await equal(3, () => 1)).toBeCloseTo(sliding, 6);
+    // With 2 bytes a token, 4 to 8 bytes are windows of 4 tokens that slide by 2.
+    const counted = [2, 4, 6, 8, 10, 12].map((offset) => lossOf(offset, 4) - lossOf(offset, 2));
+    const expected = (lossOf(0, 4) + counted.reduce((sum, each) => sum + each)) / 16;
+    expect(await equal(4, () => 2)).toBeCloseTo(expected / Math.LN2 / 2, 5);
+    // 7 to 14 bytes of 1-byte tokens do not fit into a block of 6 tokens.
+    expect(await equal(7, () => 1)).toBeUndefined();
+    // A token longer than the context is judged too, and has its left neighbour.
+    expect(await equal(2, (token) => (token === 5 ? 9 : 1))).toBeGreaterThan(0);
+  });
+
   test('stops at maxTokens, and reports its progress', async () => {
     const seen: [number, number][] = [];
     const onProgress = ({ done, total }: { done: number; total: number }) => seen.push([done, total]);
@@ -41,6 +81,13 @@ describe('the loss over a split', () => {
     expect(tokens).toBe(8);
     expect(loss).toBeCloseTo((lossOf(0, 6) + lossOf(6, 2)) / 8, 5);
     expect(seen.at(-1)).toEqual([8, 8]);
+  });
+
+  test.each([0, 7, 2.5])('is refused for a stride of %s tokens and a block of 6', async (stride) => {
+    const evaluation = evaluate({ model: model(), source: countingSource(11, 17), split: 'test', stride });
+    await expect(evaluation).rejects.toThrow(
+      `stride is ${stride}; it must be a whole number from 1 to the model's block of 6`,
+    );
   });
 
   test('is refused for a split shorter than a window, with both lengths', async () => {

@@ -127,7 +127,8 @@ describe('a model and tokens of another tokenizer', () => {
       ...{ architecture: 'gpt', vocabularySize: 99, block: 8, layers: 1, width: 4, heads: 1, dropout: 0, bias: true },
     };
     await saveCheckpoint(path('other'), { config, weights: initialWeights(config, 1) });
-    const paths = [path('other'), path('tokens'), ...(stage === 'generate' ? [path('samples')] : [])];
+    const outputs = stage === 'generate' ? [path('samples')] : [path('losses.csv'), path('positions.csv')];
+    const paths = [path('other'), path('tokens'), ...outputs];
     const args = [
       join(root, 'stages/start.mjs'),
       join(root, `stages/${stage}.ts`),

@@ -38,6 +38,22 @@ describe('one command', () => {
     }
   });
 
+  test('writes the loss of each test tune, whose sums are the losses in the table', () => {
+    const [row] = csvParse(study.read('outputs/results.csv'));
+    const tunes = csvParse(study.read(`outputs/losses/${row.run}.csv`));
+    const total = (column: string) => tunes.reduce((sum, tune) => sum + Number(tune[column]), 0);
+    expect(tunes.map(({ run, tune }) => [run, tune])).toEqual(tunes.map((_, i) => [row.run, String(i + 1)]));
+    // The first token of the split is not predicted.
+    expect(total('tokens')).toBe(total('bytes') + tunes.length - 1);
+    expect(total('bits') / total('tokens')).toBeCloseTo(Number(row.test_loss) / Math.LN2, 5);
+    expect(total('bits') / total('notes')).toBeCloseTo(Number(row.test_bits_per_note), 6);
+    const positions = csvParse(study.read(`outputs/positions/${row.run}.csv`));
+    expect(positions.map(({ position }) => Number(position))).toEqual(positions.map((_, i) => i + 1));
+    const predictions = positions.reduce((sum, { tokens }) => sum + Number(tokens), 0);
+    const bits = positions.reduce((sum, each) => sum + Number(each.tokens) * Number(each.bits_per_token), 0);
+    expect(bits / predictions).toBeCloseTo(Number(row.test_bits_per_byte_without_overlap), 1);
+  });
+
   test('refuses to fit a law to a single run of an architecture', () => {
     const { fits } = json('outputs/scaling.json');
     expect(Object.keys(fits)).toEqual(['char-gpt', 'char-lstm']);

@@ -1,57 +1,119 @@
 /**
- * Computes the loss of a model over windows of a split: the whole split in order, or windows spread over it. Dropout is
- * off.
+ * Computes the loss of a model over windows of a split: the whole split with sliding windows, or windows spread over
+ * it. Dropout is off.
  */
 import { checkSplit, inputsAndTargets, type Split, type TokenSource } from '../data/index.ts';
 import { type Batch, EngineError, type Model } from '../interface/index.ts';
+import { contextWindows, slidingWindows, type Window } from './windows.ts';
 
-/** The loss of a model on a split, in two units. */
+/** The loss of a model on a split. Bits per byte are loss / ln 2 · tokens per byte of the whole split. */
 export interface Evaluation {
   /** mean, in nats per token */
   loss: number;
   /** number of predicted tokens */
   tokens: number;
-  /** loss / ln 2 · tokens per byte of the whole split; comparable between tokenizers */
+  /** comparable between tokenizers */
   bitsPerByte: number;
+  /** the loss of each predicted token, in nats; element i is that of token i + 1 of the split */
+  tokenLosses: Float32Array;
+  /** mean losses by position: element i is that of the tokens with i + 1 tokens before them in a window, in nats */
+  positions: { loss: number; tokens: number }[];
+  /** mean over all positions of all windows: what windows that do not overlap would give, but for their places */
+  bitsPerByteWithoutOverlap: number;
+  /** with `equalContext` only, and if its windows fit into the model's block */
+  bitsPerByteEqualContext?: number;
 }
 
-/** The model and the split to evaluate, and the number of tokens. */
+/** The model and the split to evaluate, the stride of the windows, and the number of tokens. */
 export interface EvaluateOptions {
   model: Model;
   source: TokenSource;
   split: Split;
+  /** tokens by which windows as long as the block slide, 1 … block. Default: the block, without overlap */
+  stride?: number;
   /** evaluates only this many tokens, from the start of the split. Default: all */
   maxTokens?: number;
+  /** also judges each token with `bytes` to 2·`bytes` bytes of text before it, see contextWindows */
+  equalContext?: {
+    bytes: number;
+    /** bytes of each token of the vocabulary, at least 1 */
+    tokenBytes: ArrayLike<number>;
+  };
   onProgress?(progress: { done: number; total: number; unit: string; text: string }): void;
-}
-
-/** A window of a split: the model reads `length` tokens and predicts as many, each one token later. */
-export interface Window {
-  /** position of the first token in the split */
-  offset: number;
-  length: number;
 }
 
 /** Windows in a batch of an evaluation. */
 const WINDOWS_PER_BATCH = 8;
 
 /**
- * Computes the loss over consecutive windows as long as the model's block. The last window may be shorter. Every token
- * but the first of the split is predicted once, from the tokens before it in its window.
+ * Computes the loss over windows as long as the model's block, which slide by `stride`. Every token but the first of the
+ * split is predicted once. It has at least block − stride tokens before it in its window, where the split has as many.
  *
- * @throws EngineError if the split is shorter than one window, or the loss is NaN or infinite
+ * @throws EngineError if the split is shorter than one window, an option is out of range, or the loss is NaN or infinite
  */
-export async function evaluate({ model, source, split, maxTokens, onProgress }: EvaluateOptions): Promise<Evaluation> {
-  checkSplit(source, split, model.config.block);
+export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
+  const { model, source, split, maxTokens, equalContext, onProgress } = options;
+  const { block } = model.config;
+  const { stride = block } = options;
+  checkSplit(source, split, block);
   if (maxTokens !== undefined && !(maxTokens >= 1))
     throw new EngineError(`maxTokens is ${maxTokens}; it must be at least 1, or absent for the whole split`);
+  if (!(Number.isSafeInteger(stride) && stride >= 1 && stride <= block))
+    throw new EngineError(`stride is ${stride}; it must be a whole number from 1 to the model's block of ${block}`);
   const { tokens, bytes } = source.totals(split);
-  const windows = consecutiveWindows(Math.min(tokens - 1, maxTokens ?? tokens), model.config.block);
-  const { loss, predicted } = await lossOverWindows(model, source, split, windows, {
-    onProgress: (done, total) => onProgress?.({ done, total, unit: 'tokens', text: `loss on ${split}` }),
+  const total = Math.min(tokens - 1, maxTokens ?? tokens);
+  const bitsPerByte = (loss: number) => ((loss / Math.LN2) * tokens) / bytes;
+
+  const windows = slidingWindows(total, block, stride);
+  const others = equalContext && equalContextWindows(source, split, total, block, equalContext);
+  const passes = others === undefined || equalWindows(windows, others) ? [windows] : [windows, others];
+  const work = passes.flat().reduce((sum, { length }) => sum + length, 0);
+  let done = 0;
+  const onTokens = (read: number) =>
+    onProgress?.({ done: (done += read), total: work, unit: 'tokens', text: `loss on ${split}` });
+
+  const positions = Array.from({ length: Math.min(block, total) }, () => ({ loss: 0, tokens: 0 }));
+  const tokenLosses = await lossesOfTokens(model, source, split, windows, onTokens, (position, loss) => {
+    positions[position].loss += loss;
+    positions[position].tokens++;
   });
+  const loss = mean(tokenLosses);
   if (!Number.isFinite(loss)) throw notFinite(`the loss on ${split}`, loss);
-  return { loss, tokens: predicted, bitsPerByte: ((loss / Math.LN2) * tokens) / bytes };
+  const sums = positions.reduce((all, each) => ({ loss: all.loss + each.loss, tokens: all.tokens + each.tokens }));
+  let equal = others === undefined ? undefined : bitsPerByte(loss);
+  if (passes.length === 2) equal = bitsPerByte(mean(await lossesOfTokens(model, source, split, passes[1], onTokens)));
+  return {
+    loss,
+    tokens: total,
+    bitsPerByte: bitsPerByte(loss),
+    tokenLosses,
+    positions: positions.map((each) => ({ loss: each.loss / each.tokens, tokens: each.tokens })),
+    bitsPerByteWithoutOverlap: bitsPerByte(sums.loss / sums.tokens),
+    ...(equal !== undefined && { bitsPerByteEqualContext: equal }),
+  };
+}
+
+/** The windows of contextWindows for the first tokens of a split. */
+function equalContextWindows(
+  source: TokenSource,
+  split: Split,
+  total: number,
+  block: number,
+  { bytes, tokenBytes }: NonNullable<EvaluateOptions['equalContext']>,
+): Window[] | undefined {
+  const lengths = Array.from(source.window(split, 0, total + 1), (token) => tokenBytes[token]);
+  return contextWindows(lengths, bytes, block);
+}
+
+/** Whether both lists have the same windows, which count the same tokens. */
+function equalWindows(a: Window[], b: Window[]): boolean {
+  const same = (one: Window, other: Window) =>
+    one.offset === other.offset && one.length === other.length && one.skip === other.skip;
+  return a.length === b.length && a.every((window, i) => same(window, b[i]));
+}
+
+function mean(values: Float32Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /**
@@ -62,25 +124,43 @@ export function notFinite(name: string, value: number): EngineError {
   return new EngineError(`${name} is ${value}: the model's weights are damaged, train it or copy them again`);
 }
 
-/** Returns consecutive windows that together predict `total` tokens. The last one may be shorter than `length`. */
-export function consecutiveWindows(total: number, length: number): Window[] {
-  const windows: Window[] = [];
-  for (let offset = 0; offset < total; offset += length)
-    windows.push({ offset, length: Math.min(length, total - offset) });
-  return windows;
+/**
+ * Computes the loss of each token that the windows count, in nats.
+ *
+ * @param windows that count the tokens 1 … n of the split, each once
+ * @param onTokens called after each batch with the number of tokens read
+ * @param onLoss called with every prediction, also those that do not count
+ * @returns element i is the loss of token i + 1
+ */
+async function lossesOfTokens(
+  model: Model,
+  source: TokenSource,
+  split: Split,
+  windows: Window[],
+  onTokens: (read: number) => void,
+  onLoss?: (position: number, loss: number) => void,
+): Promise<Float32Array> {
+  const losses = new Float32Array(windows.reduce((end, { offset, length }) => Math.max(end, offset + length), 0));
+  for (const batch of batchesOf([...windows].sort((a, b) => b.length - a.length))) {
+    const { length } = batch[0];
+    const offsets = batch.map(({ offset }) => offset);
+    const values = await model.tokenLosses(gatherBatch(source, split, offsets, length));
+    batch.forEach(({ offset, skip = 0 }, i) => {
+      for (let t = 0; t < length; t++) onLoss?.(t, values[i * length + t]);
+      losses.set(values.subarray(i * length + skip, (i + 1) * length), offset + skip);
+    });
+    onTokens(values.length);
+  }
+  return losses;
 }
 
-/**
- * Returns full windows that do not overlap, evenly spread over a split.
- *
- * @param tokens in the split
- * @param length of a window, in tokens
- * @param wanted tokens in all windows together, rounded to whole windows; at least one window
- */
-export function spreadWindows(tokens: number, length: number, wanted: number): Window[] {
-  const windows = Math.max(1, Math.min(Math.round(wanted / length), Math.floor((tokens - 1) / length)));
-  const stride = Math.floor((tokens - 1) / windows);
-  return Array.from({ length: windows }, (_, i) => ({ offset: i * stride, length }));
+/** Divides windows into batches: neighbours of the same length, at most WINDOWS_PER_BATCH. */
+function* batchesOf(windows: Window[]): Generator<Window[]> {
+  for (let i = 0; i < windows.length; ) {
+    const begin = i++;
+    while (i - begin < WINDOWS_PER_BATCH && windows[i]?.length === windows[begin].length) i++;
+    yield windows.slice(begin, i);
+  }
 }
 
 /**
@@ -94,21 +174,18 @@ export async function lossOverWindows(
   source: TokenSource,
   split: Split,
   windows: Window[],
-  { onProgress, signal }: { onProgress?(done: number, total: number): void; signal?: AbortSignal } = {},
+  { signal }: { signal?: AbortSignal } = {},
 ): Promise<{ loss: number; predicted: number }> {
-  const total = windows.reduce((sum, { length }) => sum + length, 0);
   let sum = 0;
-  let done = 0;
-  for (let i = 0; i < windows.length; ) {
+  let predicted = 0;
+  for (const batch of batchesOf(windows)) {
     signal?.throwIfAborted();
-    const { length } = windows[i];
-    const batch = [];
-    while (batch.length < WINDOWS_PER_BATCH && windows[i]?.length === length) batch.push(windows[i++].offset);
-    sum += (await model.loss(gatherBatch(source, split, batch, length))) * batch.length * length;
-    done += batch.length * length;
-    onProgress?.(done, total);
+    const { length } = batch[0];
+    const offsets = batch.map(({ offset }) => offset);
+    sum += (await model.loss(gatherBatch(source, split, offsets, length))) * batch.length * length;
+    predicted += batch.length * length;
   }
-  return { loss: sum / done, predicted: done };
+  return { loss: sum / predicted, predicted };
 }
 
 /**

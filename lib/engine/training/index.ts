@@ -10,6 +10,7 @@
  * | divergence.ts           | when to stop a run that has diverged                                         |
  * | memory-estimate.ts      | whether a run fits into memory                                               |
  * | evaluate.ts             | the loss of a model on a split                                               |
+ * | windows.ts              | the windows of an evaluation, and which of their tokens count                |
  * | sample.ts               | text from a model                                                            |
  * | choose-token.ts         | the draw of one token, free or limited by a constraint                       |
  */

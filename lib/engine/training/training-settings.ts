@@ -5,8 +5,8 @@
 import { carriesState, type ModelConfig } from '../../models/index.ts';
 import { checkSplit, cutIntoStreams, type Streams, type TokenSource } from '../data/index.ts';
 import { EngineError } from '../interface/index.ts';
-import { spreadWindows, type Window } from './evaluate.ts';
 import type { LearningRateSchedule } from './learning-rate.ts';
+import { spreadWindows, type Window } from './windows.ts';
 
 /** The settings of a training run, as in params.yaml. */
 export interface TrainSettings {
