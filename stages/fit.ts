@@ -1,20 +1,34 @@
 /**
- * Fits L(N) = a·N^(−α) + c to the runs of each tokenizer and architecture. OUT.json holds the fits with intervals, or
- * the reason why a fit was refused.
+ * Fits the scaling laws of each tokenizer and architecture: L(N), or L(N, D) if the runs saw several token budgets.
+ * OUT.json holds the fits with intervals, or the reason why a fit was refused. The verdicts are printed.
  */
 import { readFile } from 'node:fs/promises';
-import { fitStudy, readRuns } from '../lib/scaling/index.ts';
-import { stage, writeJson } from './stage.ts';
+import { fitStudy, type LawForm, readRuns } from '../lib/scaling/index.ts';
+import { StageError, stage, writeJson } from './stage.ts';
+
+const FORMS: readonly LawForm[] = ['auto', 'power', 'chinchilla'];
 
 await stage({
   name: 'fit',
   description:
     'Fits a scaling law to the runs of every tokenizer and architecture in RUNS.csv, a table like outputs/results.csv.',
   paths: ['RUNS.csv', 'OUT.json'],
-  async run({ paths: [runs, out], params }) {
+  flags: {
+    loss: 'column of the loss. Default: fit.loss, or the only loss that the table has',
+    size: 'column of the size. Default: fit.size',
+    form: 'auto, power: L(N), or chinchilla: L(N, D). Default: fit.form',
+  },
+  optional: ['loss', 'size', 'form'],
+  async run({ paths: [runs, out], flags, params }) {
+    const { confidence } = params.fit;
+    const form = (flags.form ?? params.fit.form ?? 'auto') as LawForm;
+    if (!FORMS.includes(form)) throw new StageError(`--form ${form} is unknown: it is ${FORMS.join(', ')}`);
     const rows = readRuns(await readFile(runs, 'utf8'), runs);
-    const study = fitStudy(rows, params.fit);
+    const { loss, size } = { loss: flags.loss ?? params.fit.loss, size: flags.size ?? params.fit.size };
+    const study = fitStudy(rows, { loss, size, confidence, form });
     await writeJson(out, study);
+    for (const { verdict } of [...Object.values(study.fits), ...study.comparisons]) console.log(verdict);
+    for (const warning of study.warnings) console.log(`Warning: ${warning}.`);
     return study;
   },
 });

@@ -35,7 +35,12 @@ export interface Params {
     top_p: number;
     seed: number;
   };
-  fit: { size: 'params' | 'params_non_embedding'; loss: string; confidence: number };
+  fit: {
+    size: 'params' | 'params_non_embedding';
+    loss: string;
+    confidence: number;
+    form?: 'auto' | 'power' | 'chinchilla';
+  };
   report: { title: string; samples: number };
   sizes: Record<string, ModelSize>;
 }

@@ -14,7 +14,9 @@
  * @see Hoffmann et al. 2022, "Training compute-optimal large language models" (arXiv:2203.15556), section 3.3
  * @see Besiroglu et al. 2024, "Chinchilla scaling: a replication attempt" (arXiv:2404.10102)
  */
-import { minimise, type Objective } from './bfgs.ts';
+import { minimise } from './bfgs.ts';
+import { mulberry32, quantileInterval } from './bootstrap.ts';
+import { chooseStarts, huberLoss, type LogPoint, logLaw, type Theta } from './chinchilla-objective.ts';
 import { ScalingError } from './errors.ts';
 import type { Interval } from './profile-likelihood.ts';
 import { ALPHA_LIMIT, mean } from './variable-projection.ts';
@@ -43,6 +45,7 @@ export interface ChinchillaFit {
   optimal_size_interval: Interval;
   /** log L − log of the law, for each point. */
   residuals: number[];
+  points: TokenPoint[];
   runs: number;
   warnings: string[];
 }
@@ -60,10 +63,6 @@ export interface ChinchillaOptions {
   seed?: number;
 }
 
-/** δ of the Huber loss, as in Hoffmann et al.: larger residuals of log L count linearly. */
-const HUBER_DELTA = 1e-3;
-/** The values of α and of β in the grid of starting points. */
-const START_EXPONENTS = [0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5];
 /** Starting points from which BFGS descends. */
 const STARTS = 8;
 /** Number of minima of the full data from which each bootstrap sample starts. */
@@ -79,25 +78,14 @@ const MAX_CORRELATION = 0.98;
 const FEW_RUNS = 20;
 /** E counts as indistinguishable from 0 if its interval begins below this share of the lowest loss. */
 const NEGLIGIBLE_SHARE = 0.02;
-/**
- * The smallest A′, B′ or E of a starting point, in the unit of the loss. It is above 0, because the logarithm must
- * exist.
- */
-const MIN_COEFFICIENT = 1e-4;
 
-/**
- * The parameters [log A′, log B′, log E, α, β]. A′ and B′ are A·N^(−α) and B·D^(−β) at the geometric means of N and D.
- */
-type Theta = readonly number[];
+/** The parameters of the law by name. */
+export type ChinchillaParameters = Record<ChinchillaParameter, number>;
 
-/** A point in logarithms. */
-interface LogPoint {
-  /** log N − mean log N */
-  x: number;
-  /** log D − mean log D */
-  y: number;
-  /** log L */
-  z: number;
+/** A fit with the parameters of each bootstrap sample, from which intervals of other quantities follow. */
+export interface ChinchillaDraws {
+  fit: ChinchillaFit;
+  draws: ChinchillaParameters[];
 }
 
 /**
@@ -114,8 +102,17 @@ interface LogPoint {
  */
 export function fitChinchilla(
   points: readonly TokenPoint[],
-  { confidence = 0.95, resamples = 300, seed = 1 }: ChinchillaOptions = {},
+  options: ChinchillaOptions = {},
 ): ChinchillaFit | { refused: string } {
+  const fitted = fitChinchillaDraws(points, options);
+  return 'refused' in fitted ? fitted : fitted.fit;
+}
+
+/** `fitChinchilla`, with the parameters of each bootstrap sample. */
+export function fitChinchillaDraws(
+  points: readonly TokenPoint[],
+  { confidence = 0.95, resamples = 300, seed = 1 }: ChinchillaOptions = {},
+): ChinchillaDraws | { refused: string } {
   points.forEach(checkPoint);
   const refused = describeMissingData(points);
   if (refused !== undefined) return { refused };
@@ -133,41 +130,56 @@ export function fitChinchilla(
     .sort((a, b) => a.value - b.value);
   const best = minima[0].x;
 
-  const toParameters = ([a, b, e, alpha, beta]: Theta): Record<ChinchillaParameter, number> => ({
+  const toParameters = ([a, b, e, alpha, beta]: Theta): ChinchillaParameters => ({
     E: Math.exp(e),
     A: Math.exp(a + alpha * meanLogN),
     B: Math.exp(b + beta * meanLogD),
     alpha,
     beta,
   });
-  const resampled = bootstrap(
-    logs,
-    minima.slice(0, RESAMPLE_STARTS).map(({ x }) => x),
-    resamples,
-    seed,
-  );
-  const bounds = (value: (theta: Theta) => number) => quantileInterval(resampled.map(value), confidence);
+  const starts = minima.slice(0, RESAMPLE_STARTS).map(({ x }) => x);
+  const draws = bootstrap(logs, starts, resamples, seed).map(toParameters);
+  const bounds = (value: (draw: ChinchillaParameters) => number) => quantileInterval(draws.map(value), confidence);
   const undetermined = describeUndetermined(
-    bounds(([, , , alpha]) => alpha),
-    bounds(([, , , , beta]) => beta),
+    bounds(({ alpha }) => alpha),
+    bounds(({ beta }) => beta),
     confidence,
   );
   if (undetermined !== undefined) return { refused: undetermined };
   const parameters = toParameters(best);
   const names = Object.keys(parameters) as ChinchillaParameter[];
-  const intervals = Object.fromEntries(names.map((name) => [name, bounds((theta) => toParameters(theta)[name])]));
-  return {
+  const intervals = Object.fromEntries(names.map((name) => [name, bounds((draw) => draw[name])])) as Record<
+    ChinchillaParameter,
+    Interval
+  >;
+  const fit: ChinchillaFit = {
     form: 'chinchilla',
     formula: 'E + A·N^(−α) + B·D^(−β)',
     parameters,
-    intervals: intervals as Record<ChinchillaParameter, Interval>,
+    intervals,
     confidence,
     optimal_size_exponent: parameters.beta / (parameters.alpha + parameters.beta),
-    optimal_size_interval: bounds(([, , , alpha, beta]) => beta / (alpha + beta)),
+    optimal_size_interval: bounds(({ alpha, beta }) => beta / (alpha + beta)),
     residuals: logs.map((point) => point.z - logLaw(best, point)),
+    points: points.map(({ params, tokens, loss }) => ({ params, tokens, loss })),
     runs: points.length,
-    warnings: warningsFor(intervals as Record<ChinchillaParameter, Interval>, points),
+    warnings: warningsFor(intervals, points),
   };
+  return { fit, draws };
+}
+
+/**
+ * The loss that a law of size and tokens gives.
+ *
+ * @param fit as returned by `fitChinchilla`, or its parameters
+ * @example predictTokens(fit, { params: 1e6, tokens: 2e7 }) // 0.93
+ */
+export function predictTokens(
+  fit: ChinchillaFit | ChinchillaParameters,
+  { params, tokens }: { params: number; tokens: number },
+): number {
+  const { E, A, B, alpha, beta } = 'form' in fit ? fit.parameters : fit;
+  return E + A * params ** -alpha + B * tokens ** -beta;
 }
 
 function checkPoint({ params, tokens, loss }: TokenPoint, index: number): void {
@@ -223,109 +235,6 @@ function warningsFor(intervals: Record<ChinchillaParameter, Interval>, points: r
   return warnings;
 }
 
-// ---- The objective and its starting points ----
-
-/** The logarithm of the law at a point. */
-function logLaw([a, b, e, alpha, beta]: Theta, { x, y }: LogPoint): number {
-  const terms = [a - alpha * x, b - beta * y, e];
-  const top = Math.max(...terms);
-  return top + Math.log(terms.reduce((sum, term) => sum + Math.exp(term - top), 0));
-}
-
-/** The objective Σ huber(log law − log L), divided by δ², so that its values are of the order of 1. */
-function huberLoss(points: readonly LogPoint[]): Objective {
-  return ([a, b, e, alpha, beta], gradient) => {
-    gradient.fill(0);
-    let sum = 0;
-    for (const { x, y, z } of points) {
-      const [logA, logB] = [a - alpha * x, b - beta * y];
-      // Divide the three terms by the largest, so that none overflows.
-      const top = Math.max(logA, logB, e);
-      const [pa, pb, pe] = [Math.exp(logA - top), Math.exp(logB - top), Math.exp(e - top)];
-      const total = pa + pb + pe;
-      const r = (top + Math.log(total) - z) / HUBER_DELTA;
-      const slope = Math.max(-1, Math.min(1, r)) / (HUBER_DELTA * total);
-      sum += Math.abs(r) <= 1 ? (r * r) / 2 : Math.abs(r) - 0.5;
-      gradient[0] += slope * pa;
-      gradient[1] += slope * pb;
-      gradient[2] += slope * pe;
-      gradient[3] -= slope * pa * x;
-      gradient[4] -= slope * pb * y;
-    }
-    return Number.isFinite(sum) ? sum : Number.POSITIVE_INFINITY;
-  };
-}
-
-/**
- * Chooses starting points. Finds the best A, B and E ≥ 0 for each α and β of the grid, and returns those with the
- * lowest objective.
- */
-function chooseStarts(points: readonly LogPoint[], kept: number): Theta[] {
-  const objective = huberLoss(points);
-  const scratch = [0, 0, 0, 0, 0];
-  return START_EXPONENTS.flatMap((alpha) =>
-    START_EXPONENTS.map((beta) => {
-      // Divide each row by L, so that the linear problem minimises relative errors, as the logarithm does.
-      const rows = points.map(({ x, y, z }) => [Math.exp(-alpha * x - z), Math.exp(-beta * y - z), Math.exp(-z)]);
-      const solved = nonNegativeLeastSquares(rows).map((value) => Math.log(Math.max(value, MIN_COEFFICIENT)));
-      const theta = [...solved, alpha, beta];
-      return { theta, value: objective(theta, scratch) };
-    }),
-  )
-    .sort((a, b) => a.value - b.value)
-    .slice(0, kept)
-    .map(({ theta }) => theta);
-}
-
-/**
- * Least squares of rows·x = 1 with x ≥ 0, for three columns. Tries each of the seven non-empty sets of columns whose
- * coefficients may be above 0.
- */
-function nonNegativeLeastSquares(rows: readonly number[][]): number[] {
-  let best = [0, 0, 0];
-  let least = Number.POSITIVE_INFINITY;
-  for (let set = 1; set < 8; set++) {
-    const columns = [0, 1, 2].filter((column) => set & (1 << column));
-    const solution = leastSquares(rows.map((row) => columns.map((column) => row[column])));
-    if (solution === undefined || solution.some((value) => value < 0)) continue;
-    const full = [0, 0, 0];
-    columns.forEach((column, i) => {
-      full[column] = solution[i];
-    });
-    const rss = rows.reduce((sum, row) => sum + (full[0] * row[0] + full[1] * row[1] + full[2] * row[2] - 1) ** 2, 0);
-    if (rss < least) [best, least] = [full, rss];
-  }
-  return best;
-}
-
-/**
- * Least squares of rows·x = 1, by Gauss-Jordan elimination of the normal equations with partial pivoting.
- *
- * @returns undefined if the columns are linearly dependent
- */
-function leastSquares(rows: readonly number[][]): number[] | undefined {
-  const n = rows[0].length;
-  const system = Array.from({ length: n }, (_, i) => [
-    ...Array.from({ length: n }, (_, j) => rows.reduce((sum, row) => sum + row[i] * row[j], 0)),
-    rows.reduce((sum, row) => sum + row[i], 0),
-  ]);
-  for (let column = 0; column < n; column++) {
-    let pivot = column;
-    for (let row = column + 1; row < n; row++)
-      if (Math.abs(system[row][column]) > Math.abs(system[pivot][column])) pivot = row;
-    if (!(Math.abs(system[pivot][column]) > 1e-12 * Math.abs(system[0][0]))) return undefined;
-    [system[column], system[pivot]] = [system[pivot], system[column]];
-    for (let row = 0; row < n; row++) {
-      if (row === column) continue;
-      const factor = system[row][column] / system[column][column];
-      for (let k = column; k <= n; k++) system[row][k] -= factor * system[column][k];
-    }
-  }
-  return system.map((row, i) => row[n] / row[i]);
-}
-
-// ---- The bootstrap ----
-
 /**
  * Fits the law to bootstrap samples: runs drawn with replacement. A sample with fewer than three distinct sizes or
  * numbers of tokens is drawn again.
@@ -344,28 +253,6 @@ function bootstrap(points: readonly LogPoint[], starts: readonly Theta[], resamp
     const objective = huberLoss(sample);
     return starts.map((start) => minimise(objective, start)).reduce((a, b) => (a.value <= b.value ? a : b)).x;
   });
-}
-
-/** The percentile interval of bootstrap values, with linear interpolation between order statistics. */
-function quantileInterval(values: readonly number[], confidence: number): Interval {
-  const sorted = [...values].sort((a, b) => a - b);
-  const quantile = (probability: number) => {
-    const position = probability * (sorted.length - 1);
-    const below = Math.floor(position);
-    return sorted[below] + (position - below) * ((sorted[below + 1] ?? sorted[below]) - sorted[below]);
-  };
-  return [quantile((1 - confidence) / 2), quantile((1 + confidence) / 2)];
-}
-
-/** A generator of uniform numbers in [0, 1), the same for the same seed (T. Ettinger's mulberry32). */
-function mulberry32(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** Pearson correlation. */

@@ -5,9 +5,11 @@
  * A claim needs two laws: an F test must reject that one law describes both architectures. Without this test, equal
  * laws would be called different in 6 to 26 % of studies, because the difference is looked at over many sizes.
  */
+import { quantileInterval } from './bootstrap.ts';
 import { fCumulative } from './f-distribution.ts';
 import { groupBySize, isEnough, type Point } from './observations.ts';
 import { isRefusal, type PowerLawFit, predict, type Refusal } from './power-law.ts';
+import { combine, resampleLaws, type TuneResamples } from './test-split.ts';
 import { linearSteps, mean, VariableProjection } from './variable-projection.ts';
 import { displayName, formatInterval, formatNumber } from './wording.ts';
 
@@ -15,7 +17,10 @@ import { displayName, formatInterval, formatNumber } from './wording.ts';
 export interface Difference {
   params: number;
   difference: number;
-  /** Ends of the interval; null if there is none. */
+  /**
+   * Ends of the interval; null if there is none. It is about the scatter of runs, and about the choice of test tunes too
+   * if the losses by tune are known.
+   */
   low: number | null;
   high: number | null;
   /** The architecture whose loss is significantly lower; null if neither is. */
@@ -28,8 +33,14 @@ export interface ArchitectureComparison {
   architectures: [a: string, b: string];
   /** The range of sizes in which both were measured; null if they have no common range. */
   range: [number, number] | null;
+  /** The number of tokens of the runs that are compared, if there are several budgets; otherwise null. */
+  tokens: number | null;
   /** The difference at the ends and in the middle (of log N) of the range. */
   at: Difference[];
+  /** The difference over the whole range, at sizes that are evenly spaced in log N. Empty if a law is missing. */
+  along: Difference[];
+  /** What the intervals are about. */
+  intervals_include: 'runs' | 'runs and test tunes' | null;
   /**
    * The size at which the laws cross, and the range of sizes around it in which they do not differ significantly. Null
    * if neither overtakes the other.
@@ -42,7 +53,7 @@ export interface ArchitectureComparison {
 }
 
 /** An architecture with the fit of its runs. */
-interface Group {
+export interface ComparedGroup {
   tokenizer: string;
   architecture: string;
   fit: PowerLawFit | Refusal;
@@ -51,26 +62,43 @@ interface Group {
 /** Number of grid steps over the common range in which a crossing is searched. */
 const GRID_STEPS = 64;
 
+/** Options of `compareArchitectures`. */
+export interface CompareOptions {
+  /** Whether the verdict begins with the tokenizer. Default: true. */
+  named?: boolean;
+  /** The budget of the runs, if there are several. */
+  tokens?: number | null;
+  /** The losses of the runs on resampled test splits, which widen the intervals. */
+  resamples?: TuneResamples;
+}
+
 /**
  * Compares two architectures.
  *
  * @param unit the name of the loss, for the verdict
- * @param named whether the verdict begins with the tokenizer
  */
-export function compareArchitectures(a: Group, b: Group, unit: string, named = true): ArchitectureComparison {
-  const base = { tokenizer: a.tokenizer, architectures: [a.architecture, b.architecture] as [string, string] };
-  const who = named && a.tokenizer ? `${a.tokenizer}: ` : '';
-  const names = base.architectures.map(displayName) as [string, string];
+export function compareArchitectures(
+  a: ComparedGroup,
+  b: ComparedGroup,
+  unit: string,
+  { named = true, tokens = null, resamples }: CompareOptions = {},
+): ArchitectureComparison {
+  const who = `${named && a.tokenizer ? `${a.tokenizer}: ` : ''}${tokens === null ? '' : `at ${formatNumber(tokens)} tokens, `}`;
+  const names = [a, b].map(({ architecture }) => displayName(architecture)) as [string, string];
   const range = overlap(a.fit, b.fit);
-  if (range === null)
-    return {
-      ...base,
-      range,
-      at: [],
-      crossing: null,
-      p_one_law: null,
-      verdict: `${who}${names[0]} and ${names[1]} have no range of sizes in common, so they cannot be compared at equal size.`,
-    };
+  const base: ArchitectureComparison = {
+    tokenizer: a.tokenizer,
+    architectures: [a.architecture, b.architecture],
+    range,
+    tokens,
+    at: [],
+    along: [],
+    intervals_include: null,
+    crossing: null,
+    p_one_law: null,
+    verdict: `${who}${names[0]} and ${names[1]} have no range of sizes in common, so they cannot be compared at equal size.`,
+  };
+  if (range === null) return base;
   const [low, high] = range.map(Math.log);
   const threeSizes = [low, (low + high) / 2, high].map(Math.exp);
   if (isRefusal(a.fit) || isRefusal(b.fit)) {
@@ -83,25 +111,51 @@ export function compareArchitectures(a: Group, b: Group, unit: string, named = t
     const lower = middle.difference < 0 ? names[0] : names[1];
     return {
       ...base,
-      range,
       at,
-      crossing: null,
-      p_one_law: null,
       verdict: `${who}${names[0]} and ${names[1]} are not distinguishable: ${lacking.join(' and ')} ${lacking.length > 1 ? 'have' : 'has'} no law and so no interval. Between the runs as measured, ${lower} is lower by ${formatNumber(Math.abs(middle.difference))} in ${unit} at ${formatNumber(middle.params)} parameters.`,
     };
   }
   const [fitA, fitB] = [a.fit, b.fit];
   const p = probabilityOfOneLaw(fitA, fitB);
   const differ = p < 1 - Math.max(fitA.confidence, fitB.confidence);
+  const withTunes = resamples?.hasAll(fitA.points) && resamples.hasAll(fitB.points) ? resamples : undefined;
+  const widen = withTunes && testSplitOfDifference(fitA, fitB, withTunes);
   const compare = (sizes: number[]) => {
     const differences = predictDifference(fitA, fitB, sizes, base.architectures);
-    return differ ? differences : differences.map((difference) => ({ ...difference, better: null }));
+    const widened = widen ? differences.map((one) => widen(one, base.architectures)) : differences;
+    return differ ? widened : widened.map((one) => ({ ...one, better: null }));
   };
   const along = compare(linearSteps(low, high, GRID_STEPS).map(Math.exp));
   const crossing = findCrossing(along);
   const at = compare(threeSizes);
   const words = verdict(names, base.architectures, unit, along, at, crossing, differ);
-  return { ...base, range, at, crossing, p_one_law: p, verdict: who + words };
+  return {
+    ...base,
+    at,
+    along,
+    intervals_include: widen ? 'runs and test tunes' : 'runs',
+    crossing,
+    p_one_law: p,
+    verdict: who + words,
+  };
+}
+
+/**
+ * The error of the test split in the difference of two laws. The same tunes are drawn for both, so what makes a tune hard
+ * for both cancels.
+ *
+ * @returns a function that widens the interval of a difference
+ */
+function testSplitOfDifference(a: PowerLawFit, b: PowerLawFit, resamples: TuneResamples) {
+  const [lawsA, lawsB] = [a, b].map((fit) =>
+    resampleLaws(fit.points, fit, fit.form === 'power-plus-constant', resamples),
+  );
+  return (one: Difference, names: [a: string, b: string]): Difference => {
+    const drawn = lawsA.map((law, i) => law.curve(one.params) - lawsB[i].curve(one.params));
+    const tunes = quantileInterval(drawn, Math.max(a.confidence, b.confidence));
+    const [low, high] = combine(one.difference, [one.low!, one.high!], tunes);
+    return { ...one, low, high, better: high < 0 ? names[0] : low > 0 ? names[1] : null };
+  };
 }
 
 /**

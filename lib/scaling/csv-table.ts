@@ -30,12 +30,19 @@ export interface TableSchema {
  * @param text the CSV text
  * @param schema the known columns
  * @param file the path, for messages
+ * @param rename gives the name under which a column is read, if it is not its own
  * @returns a record per row, by column name
  * @throws TableError if the header or a cell is wrong; the message names the file, the line and the column
  */
-export function readTable(text: string, schema: TableSchema, file: string): Record<string, Cell>[] {
+export function readTable(
+  text: string,
+  schema: TableSchema,
+  file: string,
+  rename: (name: string, header: readonly string[]) => string = (name) => name,
+): Record<string, Cell>[] {
   const rows = csvParseRows(text.replace(/^\uFEFF/, ''));
-  const header = rows[0]?.map((name) => name.trim()) ?? [];
+  const names = rows[0]?.map((name) => name.trim()) ?? [];
+  const header = names.map((name) => rename(name, names));
   if (header.length === 0 || header.every((name) => name === ''))
     throw new TableError(`${file} is empty: its first line must name the columns ${schema.required.join(', ')}`);
   const missing = schema.required.filter((name) => !header.includes(name));

@@ -22,12 +22,17 @@ export {
   type ChinchillaOptions,
   type ChinchillaParameter,
   fitChinchilla,
+  predictTokens,
   type TokenPoint,
 } from './chinchilla.ts';
 export { type ArchitectureComparison, type Difference, predictDifference } from './compare-architectures.ts';
 export type { Comparison, Form } from './compare-forms.ts';
+export type { Allocation, ComputeOptimal, FrontierPoint, IsoFlopProfile } from './compute-optimal.ts';
 export { type Cell, type ColumnKind, readTable, type TableSchema } from './csv-table.ts';
 export { ScalingError, TableError } from './errors.ts';
+export type { BudgetFit, GroupFit, LawForm, SizeSummary } from './group-fit.ts';
+export type { HeldOut } from './held-out.ts';
+export type { Influence } from './influence.ts';
 export type { Point } from './observations.ts';
 export {
   fitPowerLaw,
@@ -40,6 +45,8 @@ export {
 } from './power-law.ts';
 export type { AlphaInterval, Interval } from './profile-likelihood.ts';
 export { type RunRow, readRuns } from './runs.ts';
-export { fitStudy, type GroupFit, groupName, lossName, type Study, type StudyOptions } from './study.ts';
+export { fitStudy, groupName, type Study, type StudyOptions } from './study.ts';
+export type { TestSplitError, TuneLoss } from './test-split.ts';
+export { lossName } from './verdicts.ts';
 export { wilsonInterval } from './wilson.ts';
 export { displayName } from './wording.ts';

@@ -45,8 +45,8 @@ export interface PowerLawFit {
   residuals: number[];
   degrees_of_freedom: number;
   /**
-   * The unit that counts as one observation: a run, or the mean of a size if sizes deviate from the law more than seeds
-   * vary.
+   * The unit that counts as one observation: a run, or the mean of a size unless sizes deviate from the law as little as
+   * their seeds scatter.
    */
   observation: 'run' | 'size';
   points: Point[];
@@ -114,7 +114,7 @@ export function fitPowerLaw(points: readonly Point[], options: PowerLawOptions =
   const comparison = compareForms(observed);
   if (observation === 'size') {
     warnings.push(
-      'the sizes miss the law by more than seeds of one size scatter, so the means of sizes are fitted, and the intervals count sizes, not runs',
+      'sizes may deviate from the law by more than their seeds scatter, so the means of sizes are fitted, and the intervals count sizes, not runs',
     );
     if (!isEnough(observed.length, sizes.length, 2))
       return refuse(describeMissingRuns(observed.length, sizes.length, 2), comparison);
@@ -145,7 +145,9 @@ export function fitPowerLaw(points: readonly Point[], options: PowerLawOptions =
 }
 
 /**
- * Evaluates a law and its confidence band.
+ * Evaluates a law and its confidence band. The band allows for a floor also if the law is given without one: within the
+ * measured sizes this changes little, beyond them the floor decides. If there were too few runs to fit c, the band
+ * beyond the largest size reaches up to the curve there, as if the loss stopped falling.
  *
  * @param fit as returned by `fitPowerLaw`, or the same read back from JSON
  * @param params the sizes
@@ -155,10 +157,15 @@ export function fitPowerLaw(points: readonly Point[], options: PowerLawOptions =
 export function predict(fit: PowerLawFit, params: readonly number[]): Prediction[] {
   const observed = fit.observation === 'run' ? fit.points : groupBySize(fit.points);
   const projection = new VariableProjection(observed, fit.form === 'power-plus-constant');
-  const region = new ConfidenceRegion(projection, fit.confidence);
+  const fitsConstant = isEnough(observed.length, fit.sizes, 3);
+  const allowsFloor = fitsConstant && fit.form === 'power' ? new VariableProjection(observed, true) : projection;
+  const region = new ConfidenceRegion(allowsFloor, fit.confidence);
+  const largest = Math.max(...projection.sizes);
   return params.map((size) => {
+    const loss = projection.curve(size);
     const [low, high] = region.curve(size);
-    return { loss: projection.curve(size), low, high };
+    const top = !fitsConstant && size > largest ? Math.max(high, region.curve(largest)[1]) : high;
+    return { loss, low: Math.min(low, loss), high: Math.max(top, loss) };
   });
 }
 

@@ -49,11 +49,31 @@ const SCHEMA: TableSchema = {
     peak_memory_mb: 'number',
     diverged: 'boolean',
   },
-  required: ['run', 'params'],
+  required: ['params'],
+};
+
+/** Names of columns in tables of others, in lower case with underscores for blanks. */
+const ALIASES: Record<string, string> = {
+  model: 'run',
+  model_name: 'run',
+  n: 'params',
+  n_params: 'params',
+  num_params: 'params',
+  num_parameters: 'params',
+  parameters: 'params',
+  model_size: 'params',
+  d: 'tokens',
+  num_tokens: 'tokens',
+  train_tokens: 'tokens',
+  training_tokens: 'tokens',
+  training_flop: 'flops',
+  training_flops: 'flops',
+  bpb: 'test_bits_per_byte',
 };
 
 /**
- * Reads results.csv, or any other table with the columns `run`, `params` and a loss.
+ * Reads results.csv, or any other table with the columns `params` and a loss. Usual other names of columns are taken,
+ * such as "Model Size" and "Training Tokens". Without a column `run`, the runs are named by their lines.
  *
  * @param csvText the contents of the file
  * @param file the path, for messages
@@ -61,7 +81,10 @@ const SCHEMA: TableSchema = {
  * @example readRuns('run,params,test_loss\na,5632,1.47\n')
  */
 export function readRuns(csvText: string, file = 'results.csv'): RunRow[] {
-  const rows = readTable(csvText, SCHEMA, file);
+  const rows = readTable(csvText, SCHEMA, file, canonicalName);
+  rows.forEach((row, i) => {
+    row.run ??= `row ${i + 1}`;
+  });
   if (rows.length === 0) throw new TableError(`${file} has a header and no runs`);
   const seen = new Set<string>();
   for (const { run } of rows) {
@@ -69,6 +92,13 @@ export function readRuns(csvText: string, file = 'results.csv'): RunRow[] {
     seen.add(run as string);
   }
   return rows.map((row) => ({ ...DEFAULTS, ...row }) as RunRow);
+}
+
+/** The usual name of a column, unless the table has a column of that name too. */
+function canonicalName(name: string, header: readonly string[]): string {
+  const plain = name.toLowerCase().replace(/[\s-]+/g, '_');
+  const usual = ALIASES[plain] ?? (plain in SCHEMA.columns ? plain : name);
+  return header.includes(usual) ? name : usual;
 }
 
 /** The values of columns that the table lacks. */
