@@ -2,7 +2,7 @@
 
     python interop.py logits|make|gradients|train        a JSON request on stdin, a JSON result on stdout
 
-A GPT is transformers' GPT2LMHeadModel. An LSTM is torch.nn.LSTM between nn.Embedding and nn.Linear.
+A GPT is transformers' GPT2LMHeadModel, or GPTNeoXForCausalLM if its positions are rotary. An LSTM is torch.nn.LSTM between nn.Embedding and nn.Linear.
 Checkpoints are folders with config.json and model.safetensors. Needs torch, transformers, safetensors and numpy.
 """
 import json
@@ -44,6 +44,10 @@ OURS = {
 }
 
 
+# transformers' models, by model_type
+GPT = {"gpt2": transformers.GPT2LMHeadModel, "gpt_neox": transformers.GPTNeoXForCausalLM}
+
+
 def load(folder):
     """Loads the checkpoint as a module. Every tensor must be used, and only a GPT's biases may be missing."""
     config = json.loads((Path(folder) / "config.json").read_text())
@@ -53,7 +57,7 @@ def load(folder):
         tied = model.decoder.weight is model.encoder.weight
         missing = [name for name in missing if not (tied and name == "decoder.weight")]
     else:
-        model, info = transformers.GPT2LMHeadModel.from_pretrained(
+        model, info = GPT[config["model_type"]].from_pretrained(
             folder, output_loading_info=True, attn_implementation="eager"
         )
         missing, unexpected = info["missing_keys"], info["unexpected_keys"]
@@ -96,7 +100,7 @@ def make(request):
         save_file(state, folder / "model.safetensors")
         (folder / "config.json").write_text(json.dumps(config))
     else:
-        model = transformers.GPT2LMHeadModel(transformers.GPT2Config(**config))
+        model = GPT[config["model_type"]](transformers.AutoConfig.for_model(**config))
         with torch.no_grad():
             for name, p in model.named_parameters():  # transformers initializes biases to 0 and gains to 1
                 p += 0.1 * torch.randn_like(p)

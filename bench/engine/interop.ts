@@ -3,7 +3,7 @@
  *
  *     npx tsx bench/engine/interop.ts --python PYTHON
  *
- *   out   lib/models writes a checkpoint → transformers' GPT2LMHeadModel, or torch.nn.LSTM, loads it
+ *   out   lib/models writes a checkpoint → transformers' GPT2LMHeadModel or GPTNeoXForCausalLM, or torch.nn.LSTM, loads it
  *   in    PyTorch makes and saves weights → lib/models loads them
  *
  * PYTHON must have torch, transformers, safetensors and numpy. Prints Markdown: the largest difference of a logit for
@@ -66,15 +66,21 @@ async function exportWeights(checkpoint: string, config: ModelConfig, tokens: Ui
 
 /** Lets PyTorch make and save a checkpoint, and returns its logits. */
 function importWeights(checkpoint: string, config: ModelConfig, tokens: Uint32Array) {
-  const { vocabularySize: vocab_size, block: n_positions, layers: n_layer, dropout } = config;
+  const { vocabularySize: vocab_size, block, layers, dropout } = config;
   const names = parameters(config).map(({ name }) => name);
-  const shape = { vocab_size, n_positions, n_layer };
+  const shape = { vocab_size, n_positions: block, n_layer: layers };
   return ask('make', checkpoint, tokens, { config: theirs(), names });
 
   function theirs(): object {
     switch (config.architecture) {
       case 'gpt':
-        return { ...shape, model_type: 'gpt2', n_embd: config.width, n_head: config.heads };
+        return config.positions === 'rotary'
+          ? {
+              ...{ model_type: 'gpt_neox', vocab_size, max_position_embeddings: block, num_hidden_layers: layers },
+              ...{ hidden_size: config.width, intermediate_size: 4 * config.width, num_attention_heads: config.heads },
+              ...{ hidden_act: 'gelu_new', use_parallel_residual: false, rotary_pct: 1, tie_word_embeddings: true },
+            }
+          : { ...shape, model_type: 'gpt2', n_embd: config.width, n_head: config.heads };
       case 'lstm':
         return { ...shape, model_type: 'lstm', n_embd: config.embedding, hidden_size: config.width, dropout };
     }

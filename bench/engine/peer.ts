@@ -14,6 +14,23 @@ const byArchitecture: Record<ModelConfig['architecture'], [name: string, config:
   gpt: [
     ['GPT 4 × 128', { ...shape, architecture: 'gpt', layers: 4, width: 128, heads: 4, bias: true }],
     ['GPT 4 × 128 without biases', { ...shape, architecture: 'gpt', layers: 4, width: 128, heads: 4, bias: false }],
+    [
+      'GPT 4 × 128, rotary positions',
+      { ...shape, architecture: 'gpt', layers: 4, width: 128, heads: 4, bias: true, positions: 'rotary' },
+    ],
+    [
+      'GPT 3 × 96, rotary, without biases',
+      {
+        ...shape,
+        architecture: 'gpt',
+        layers: 3,
+        width: 96,
+        heads: 6,
+        bias: false,
+        positions: 'rotary',
+        init: 'fan-in',
+      },
+    ],
     ['GPT 6 × 256', { ...shape, architecture: 'gpt', layers: 6, width: 256, heads: 8, bias: true }],
   ],
   lstm: [
