@@ -1,5 +1,5 @@
 /** The TypeScript type of params.yaml. params.schema.json describes and checks the same keys. */
-import type { ModelSize } from '../lib/models/index.ts';
+import type { ModelConfig, ModelSize } from '../lib/models/index.ts';
 
 /** The content of params.yaml. params.schema.json describes each key. */
 export interface Params {
@@ -45,6 +45,9 @@ export interface Params {
   sizes: Record<string, ModelSize>;
 }
 
+/** A number for all models, or one for each architecture. */
+export type ByArchitecture = number | Partial<Record<ModelConfig['architecture'], number>>;
+
 /** The section `train` of params.yaml. */
 export interface TrainParams {
   tokenizers: ('char' | 'bpe' | 'music')[];
@@ -53,9 +56,9 @@ export interface TrainParams {
   tokens: number;
   block: number;
   batch: number;
-  lr: number;
+  lr: ByArchitecture;
   lr_width: number;
-  lr_exponent: number;
+  lr_exponent: ByArchitecture;
   lr_floor: number;
   warmup: number;
   weight_decay: number;

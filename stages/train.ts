@@ -9,6 +9,7 @@ import type { ProgressUpdate } from '../lib/repro/index.ts';
 import { bundleProgram, startThread } from '../lib/threads/index.ts';
 import { loadTokenizer } from '../lib/tokenizer/index.ts';
 import type { Params } from './params.ts';
+import { peakLearningRate } from './peak-learning-rate.ts';
 import { StageError, stage, writeText } from './stage.ts';
 import type { FromThread, Trained, TrainingRequest } from './train-thread.ts';
 
@@ -38,7 +39,7 @@ await stage({
     const settings = params.train;
     const tokenizer = await loadTokenizer(join(tokens, 'tokenizer.json'));
     const config = buildConfig(params, flags.size, tokenizer.vocabularySize);
-    const learningRate = settings.lr * (settings.lr_width / config.width) ** settings.lr_exponent;
+    const learningRate = peakLearningRate(settings, config);
     const request = {
       tokens,
       modelDir,

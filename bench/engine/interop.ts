@@ -1,13 +1,13 @@
 /**
  * Exchanges weights with PyTorch in both directions and compares the logits, which must agree to 1e-4.
  *
- *     npx tsx bench/engine/interop.ts --python PYTHON
+ *     npx tsx bench/engine/interop.ts --python PYTHON [--only NAME]
  *
  *   out   lib/models writes a checkpoint → transformers' GPT2LMHeadModel or GPTNeoXForCausalLM, or torch.nn.LSTM, loads it
  *   in    PyTorch makes and saves weights → lib/models loads them
  *
  * PYTHON must have torch, transformers, safetensors and numpy. Prints Markdown: the largest difference of a logit for
- * every engine that is built, and the largest logit. The exit code is 1 if a difference is above 1e-4.
+ * every engine that is built, and the largest logit. --only takes the models whose name contains NAME. The exit code is 1 if a difference is above 1e-4.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,9 @@ import { chain, livelyWeights, models, python } from './peer.ts';
 const TOLERANCE = 1e-4;
 const SEQUENCES = 2;
 
-const { values } = parseArgs({ options: { python: { type: 'string', default: 'python3' } } });
+const { values } = parseArgs({
+  options: { python: { type: 'string', default: 'python3' }, only: { type: 'string', default: '' } },
+});
 const folder = mkdtempSync(join(tmpdir(), 'interop-'));
 const engines = [
   await openEngine({ name: 'native' }).catch((error: Error) =>
@@ -32,7 +34,7 @@ const engines = [
 try {
   const rows: string[] = [];
   let versions = '';
-  for (const [name, config] of models)
+  for (const [name, config] of models.filter(([each]) => each.includes(values.only)))
     for (const way of ['out', 'in'] as const) {
       // PyTorch's GPT always has biases, so a GPT without biases is tested in one direction only.
       if (way === 'in' && config.architecture === 'gpt' && !config.bias) continue;

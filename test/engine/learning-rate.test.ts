@@ -1,6 +1,8 @@
-/** The schedule of the learning rate: warmup and cosine. */
+/** The learning rate: its peak for a width and an architecture, and its schedule. */
 import { expect, test } from 'vitest';
 import { learningRateAt } from '../../lib/engine/index.ts';
+import { peakLearningRate } from '../../stages/peak-learning-rate.ts';
+import { StageError } from '../../stages/stage.ts';
 
 const schedule = { steps: 110, warmup: 10, learningRate: 1, learningRateFloor: 0.1 };
 
@@ -20,4 +22,16 @@ test('after the warmup the learning rate only falls', () => {
 test('without a warmup the first step has the peak rate; a warmup of the whole run never reaches the peak', () => {
   expect(learningRateAt(0, { ...schedule, warmup: 0 })).toBe(1);
   expect(learningRateAt(109, { ...schedule, warmup: 110 })).toBeCloseTo(110 / 111, 12);
+});
+
+test('the peak is lr × (lr_width / width) ^ lr_exponent, where lr and lr_exponent may differ between architectures', () => {
+  const gpt = { architecture: 'gpt', width: 16 } as const;
+  const lstm = { architecture: 'lstm', width: 16 } as const;
+  expect(peakLearningRate({ lr: 0.012, lr_width: 64, lr_exponent: 0.5 }, gpt)).toBeCloseTo(0.024, 12);
+  const rates = { lr: { gpt: 0.006, lstm: 0.01 }, lr_width: 64, lr_exponent: { gpt: 0, lstm: 1 } };
+  expect(peakLearningRate(rates, gpt)).toBeCloseTo(0.006, 12);
+  expect(peakLearningRate(rates, lstm)).toBeCloseTo(0.04, 12);
+  const missing = () => peakLearningRate({ ...rates, lr: { gpt: 0.006 } }, lstm);
+  expect(missing).toThrow(StageError);
+  expect(missing).toThrow('params.yaml: train.lr has no lstm; add train.lr.lstm, or give one number for all models');
 });
