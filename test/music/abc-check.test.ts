@@ -29,6 +29,18 @@ describe.each<[string, string, string[]]>([
   ['a tie to another pitch', 'C2-D2|', ['5:1 tie']],
   ['a tie that a field parts from its note', 'CDEF[Q:1/4=90]-|F4|', ['5:15 tie']],
   ['a decoration in a chord that no note follows', '[CEk]4|', ['5:4 syntax']],
+  ['a letter that no U: defines', 'CDhEF|', ['5:3 syntax']],
+  ['words with bar lines', 'hello world this is not music|\nC4|', ['5:1 syntax']],
+  ['a line of words', 'C4|\nplayed slowly by Dad\nD4|', ['6:1 syntax']],
+  ['music after an empty line', 'C4|\n\nD4|E4|', ['7:1 syntax']],
+  ['an ending that no sign leads back from', '|:C4|1D4|2E4|]', ['5:7 repeat']],
+  ['an ending 2 after a repeat without an ending 1', 'C4:|[2D4|E4|', ['5:7 repeat']],
+  ['an ending 2 alone', '|:C4|[2D4|]', ['5:8 repeat']],
+  ['voices with different repeats', 'V:1\n|:C4|D4:|E4|\nV:2\nE4|F4|G4|', ['8:1 repeat']],
+  ['a short bar before a double bar', 'CDEF|CDE||CDEF|', ['5:6 bar-length']],
+  ['a short bar after a double bar', 'C4||DE|F4|]', ['5:5 bar-length']],
+  ['a short bar before a repeat sign', '|:C4|D3:|', ['5:6 bar-length']],
+  ['a short last bar without an upbeat', 'C4|D3|]', ['5:4 bar-length']],
   ['an ending for a pass beyond the 99th', 'C4|1 D4:|1000000000000000000000 E4|', ['5:10 repeat']],
   [
     'rests of too many bars',
@@ -43,8 +55,31 @@ describe.each<[string, string, string[]]>([
   test(`is found in ${music.slice(0, 40)}`, () => expect(problems(tune(music)).sort()).toEqual(expected.sort()));
 });
 
-test('upbeats, and bars next to repeats and double bars, may be short', () => {
-  expect(problems(tune('C|CDEF|CDE:|C|CDEF|CDE||C|CDEF|'))).toEqual([]);
+test.each([
+  ['upbeats', 'C|CDEF|CDE:|C|CDEF|CDE||C|CDEF|'],
+  ['a last bar that completes the upbeat', 'G|C4|D3|'],
+  ['the same in both endings', 'G|C4|1D3:|2D3||'],
+  ['an upbeat before the repeat sign', 'G|:C4|D3:|'],
+  ['a bar that a double bar divides', 'CDEF|CD||EF|C4|]'],
+  ['the upbeat of a tune in another metre', 'C4||[M:3/4]D|E3|F3|]'],
+])('a bar may be short where another completes it: %s', (_, music) => expect(problems(tune(music))).toEqual([]));
+
+test.each([
+  ['line ends of old programs', 'C4|!\nD4|! E4|!\nF4!|'],
+  ['letters that U: defines', 'U:h=!trill!\nU: w = +roll+\nhCD wEF|'],
+  ['decorations', '!trill!C4|!f!D4|!D.C. al fine!E4|+f+F4|TC3 ~D|'],
+  ['free text after an empty line', 'C4|\n\nA bad cafe|\n'],
+  ['the rest of a web page', 'C4|]\n</pre>\n<p>A bad cafe</body>'],
+  ['blocks of text', 'C4|\n%%begintext\nbad egg|\nX:3\n%%endtext\nD4|'],
+  ['a first ending alone', '|:C4|1D4:|E4|]'],
+  ['parts', 'C4|\nP:B\nD4|\nP:D.S.\nE4|'],
+])('%s are no problem', (_, music) => expect(problems(tune(music))).toEqual([]));
+
+test('a header may have comments, unknown words and H: over several lines, but no other text', () => {
+  const header = (line: string) => problems(`X:1\nM:4/4\n${line}\nL:1/4\nK:C\nC4|\n`);
+  for (const line of ['  % a comment', 'N::1st Setting', 'H:once\nin a bad cafe', 'V:1 clef=F foo=3'])
+    expect(header(line)).toEqual([]);
+  expect(header('T:x\na bad cafe')).toEqual(['4:1 header']);
 });
 
 test('missing X: and K: and an unreadable K: are problems of the header', () => {

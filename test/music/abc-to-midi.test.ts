@@ -28,6 +28,10 @@ describe('notes', () => {
     ['broken rhythm', 'C>D C<D C>>D', '60@0+1.5 62@1.5+0.5 60@2+0.5 62@2.5+1.5 60@4+1.75 62@5.75+0.25'],
     ['triplets', '(3CDE F', '60@0+0.667 62@0.667+0.667 64@1.333+0.667 65@2+1'],
     ['other tuplets', '(5:4:5CDEFG c', '60@0+0.8 62@0.8+0.8 64@1.6+0.8 65@2.4+0.8 67@3.2+0.8 72@4+1'],
+    ['tuplets of one note', '(1:2:2CC', '60@0+2 60@2+2'],
+    ['chords of version 1.5', '+CEG+2 C2', '60@0+2 64@0+2 67@0+2 60@2+2'],
+    ['octave decorations', '!8va(!C D!8va)!E', '72@0+1 74@1+1 64@2+1'],
+    ['layers of several bars', '(&C4|D4&E4|F4&)|', '60@0+4 64@0+4 62@4+4 65@4+4'],
     ['layers', 'C4 & E2 G2 | c4', '60@0+4 64@0+2 67@2+2 72@4+4'],
     [
       'annotations, decorations, grace notes, slurs and spacers are silent',
@@ -54,6 +58,13 @@ describe('repeats', () => {
       '64@0+4 60@4+4p3 62@8+4p3 60@12+4p3 62@16+4p3',
     ],
     ['three times', '|: C4 ::| D4 |', '60@0+4 60@4+4 60@8+4 62@12+4'],
+    ['after an invisible bar line', '|:C4|D4[|]:|E4|]', '60@0+4 62@4+4 60@8+4 62@12+4 64@16+4'],
+    ['after a final bar line', '|:C4|D4|]:|E4|]', '60@0+4 62@4+4 60@8+4 62@12+4 64@16+4'],
+    ['with a number at the first ending only', '|:C4|1 D4:|E4|F4|]', '60@0+4 62@4+4 60@8+4 64@12+4 65@16+4'],
+    ['with a space or line before the number', '|:C4| 1 D4:|\n2 E4|]', '60@0+4 62@4+4 60@8+4 64@12+4'],
+    ['with an ending that closes nothing', '|:C4|1D4||2E4||F4|]', '60@0+4 62@4+4 60@8+4 64@12+4 65@16+4'],
+    ['without an ending 1', 'C4:|[2D4|]', '60@0+4 60@4+4 62@8+4'],
+    ['in one voice of two', 'V:1\n|:C4:|D4|\nV:2\nE4|F4|', '60@0+4 64@0+4 60@4+4 64@4+4 62@8+4 65@8+4'],
   ])('%s', (_, music, sound) => expect(play(music)).toBe(sound));
 });
 
@@ -66,11 +77,34 @@ describe('fields', () => {
     ['keys with added accidentals', 'F c', 'L:1/4\nK:D =c', '66@0+1 72@1+1'],
     ['octave clefs and transposition', 'C', 'L:1/4\nK:C clef=treble-8', '48@0+1'],
     ['programs', 'C', 'L:1/4\nK:C\n%%MIDI program 5', '60@0+1p5'],
+    ['keys beyond seven flats', 'D F A', 'L:1/4\nK:Dbm', '61@0+1 64@1+1 68@2+1'],
+    ['keys of accidentals only', 'F B', 'L:1/4\nK:^f _b', '66@0+1 70@1+1'],
+    ['explicit keys', 'F B', 'L:1/4\nK:D exp _b', '65@0+1 70@1+1'],
+    ['a clef with the name of a note', 'F C', 'L:1/4\nK:D clef=F', '66@0+1 61@1+1'],
+    ['middle= changes nothing', 'F B', 'L:1/4\nK:D m=B middle=d', '66@0+1 71@1+1'],
+    ['unknown words change nothing', 'F c', 'L:1/4\nK:D shift=GD foo', '66@0+1 73@1+1'],
+    ['quoted values are one word', 'F', 'L:1/4\nK:D nm="t=3 clef=bass-8"', '66@0+1'],
+    ['a voice of the header without V: in the music', 'C', 'L:1/4\nV:1 clef=bass octave=-1\nK:C', '48@0+1'],
+    ['a program after V: in the header', 'C', 'L:1/4\nV:1\n%%MIDI program 3\nV:2\n%%MIDI program 4\nK:C', '60@0+1p3'],
+    ['I: is a directive', '^F f', 'L:1/4\nI:propagate-accidentals octave\nK:C', '66@0+1 77@1+1'],
+    ['parts in the order of P:', 'P:A\nC|\nP:B\nD|', 'L:1/4\nP:A(BA)2\nK:C', '60@0+1 62@1+1 60@2+1 62@3+1 60@4+1'],
+    [
+      'macros',
+      '~G2 n2|~c3',
+      'L:1/4\nm:~G2=G{A}G\nm:n2=C D\nm:~n3=n//m//n2\nK:C',
+      '67@0+1 67@1+1 60@2+1 62@3+1 72@4+0.25 71@4.25+0.25 72@4.5+2',
+    ],
+    ['percussion maps', 'C F', 'L:1/4\n%%MIDI drummap C 36\n%%percmap F 38\nK:C perc', 'd36@0+1 d38@1+1'],
     ['drums', 'C,,', 'L:1/4\nK:C\n%%MIDI channel 10', 'd36@0+1'],
   ])('%s', (_, music, fields, sound) => expect(play(music, fields)).toBe(sound));
 
   test('an inline field applies from its position onward', () => {
     expect(play('C [L:1/8] C [K:D] F [I:MIDI program 7] F')).toBe('60@0+1 60@1+0.5 66@1.5+0.5 66@2+0.5p7');
+  });
+
+  test('a clef without an octave ends the shift of the clef before, and of nothing else', () => {
+    const music = '[K:C clef=treble+8 octave=-1]C4|[K:C clef=treble]C4|[K:D]C4|';
+    expect(play(music)).toBe('60@0+4 48@4+4 49@8+4');
   });
 
   test('voices sound the same interleaved or one after another', () => {

@@ -1,86 +1,11 @@
 /**
- * Parses the values of the fields K, M, L and Q. Each function returns undefined for an unreadable value.
+ * Parses the values of the fields M, L, Q and P. Each function returns undefined for an unreadable value.
+ * key-field.ts parses K.
  *
- * @see ABC standard 2.1, §3.1.6 (M), §3.1.7 (L), §3.1.8 (Q), §3.1.14 (K), §4.6 (clefs and transposition)
+ * @see ABC standard 2.1, §3.1.6 (M), §3.1.7 (L), §3.1.8 (Q), §3.1.9 (P)
  */
-import type { Key } from '../model/index.ts';
-import { LETTER_SEMITONES, signature } from './spelling.ts';
+import { LETTER_SEMITONES } from './spelling.ts';
 import { type Metre, WHOLE } from './tune.ts';
-
-/** The value of a K: field. */
-export interface KeyField {
-  /** undefined if the field has only a clef or a transposition */
-  key: Key | undefined;
-  /** alteration of each letter C…B in semitones, including accidentals that the field adds */
-  alterations: number[];
-  /** semitones: the sum of clef (treble-8), transpose= and octave=; undefined if the field has none of them */
-  transpose: number | undefined;
-}
-
-/** Number of sharps of the major key on each letter C…B; −1 is one flat. */
-const LETTER_FIFTHS = [0, 2, 4, -1, 1, 3, 5];
-/** For each mode, the number of sharps by which its signature has fewer than the major key on the same tonic. */
-const MODES: Record<string, number> = {
-  maj: 0,
-  ion: 0,
-  '': 0,
-  mix: 1,
-  dor: 2,
-  m: 3,
-  min: 3,
-  aeo: 3,
-  phr: 4,
-  loc: 5,
-  lyd: -1,
-};
-
-/**
- * Parses K: `G`, `Am`, `F#dor`, `D =c`, `C exp ^f`, `Hp`, `none`, each with modifiers such as `clef=bass transpose=-2`.
- */
-export function parseKey(value: string): KeyField | undefined {
-  const text = value.trim();
-  const transpose = parseTranspose(text);
-  if (text === '' || /^none\b/i.test(text))
-    return { key: { fifths: 0, minor: false }, alterations: signature(0), transpose };
-  if (/^H[Pp]\b/.test(text)) return { key: { fifths: 2, minor: false }, alterations: signature(2), transpose };
-  const tonic = /^([A-G])([#b♯♭]?)\s*([A-Za-z]*)/.exec(text);
-  if (tonic === null) {
-    // A field of modifiers only, such as a clef, does not change the key.
-    return /^(clef|transpose|octave|middle|m|stafflines|staffscale|name|treble|alto|tenor|bass|perc)\b/.test(text) ||
-      /^[\^_=]/.test(text)
-      ? { key: undefined, alterations: [], transpose }
-      : undefined;
-  }
-  const word = tonic[3].toLowerCase();
-  const isModifier =
-    /^(clef|transpose|octave|middle|stafflines|staffscale|treble|alto|tenor|bass|perc|exp|none|name|style|t)$/.test(
-      word,
-    );
-  const mode = isModifier ? '' : word.length > 3 ? word.slice(0, 3) : word;
-  const fewerSharps = MODES[mode];
-  if (fewerSharps === undefined) return undefined;
-  const accidental = tonic[2] === '' ? 0 : tonic[2] === '#' || tonic[2] === '♯' ? 7 : -7;
-  const fifths = LETTER_FIFTHS['CDEFGAB'.indexOf(tonic[1])] + accidental - fewerSharps;
-  if (fifths < -7 || fifths > 7) return undefined;
-  const alterations = /\bexp\b/.test(text) ? signature(0) : signature(fifths);
-  const rest = text.slice(tonic[0].length - (isModifier ? tonic[3].length : 0));
-  for (const [, sign, letter] of rest.matchAll(/(\^\^|__|\^|_|=)\s*([A-Ga-g])(?![A-Za-z])/g)) {
-    alterations['CDEFGAB'.indexOf(letter.toUpperCase())] = { '^^': 2, '^': 1, '=': 0, _: -1, __: -2 }[sign]!;
-  }
-  return { key: { fifths, minor: fewerSharps === 3 }, alterations, transpose };
-}
-
-/** Parses the transposition of a K: or V: field, in semitones. */
-export function parseTranspose(text: string): number | undefined {
-  let semitones: number | undefined;
-  const clef = /(?:^|[\s=])(?:treble|alto|tenor|bass|[GCF][1-5]?)([+-]8)(?=\s|$)/.exec(text);
-  if (clef !== null) semitones = clef[1] === '+8' ? 12 : -12;
-  const transpose = /\b(?:transpose|t)=(-?\d+)/.exec(text);
-  if (transpose !== null) semitones = (semitones ?? 0) + Number(transpose[1]);
-  const octave = /\boctave=(-?\d+)/.exec(text);
-  if (octave !== null) semitones = (semitones ?? 0) + 12 * Number(octave[1]);
-  return semitones !== undefined && Math.abs(semitones) > 127 ? undefined : semitones;
-}
 
 /** Parses M: `4/4`, `C`, `C|`, `2+3/8`, `(2+3)/8`. Returns 'free' for `none`. */
 export function parseMetre(value: string): Metre | 'free' | undefined {
@@ -142,6 +67,35 @@ export function parseTempo(value: string, unit: number): number | undefined {
   }
   const quarters = (beatsPerMinute * beat * 4) / WHOLE;
   return quarters >= 1 && quarters <= 10_000 ? Math.round(60e6 / quarters) : undefined;
+}
+
+/** Larger part orders are typing errors, such as A99999. */
+const MAX_PARTS = 1000;
+
+/**
+ * Parses P: of the header: the order in which parts are played. `ABA`, `A2B`, `(AB)3C`, `A.B.C`.
+ *
+ * @returns undefined if the value is no order of parts, such as a title
+ */
+export function parsePartOrder(value: string): string[] | undefined {
+  const groups: string[][] = [[]];
+  let last: string[] = [];
+  for (const [token, digits] of value.replace(/[\s.,]+/g, '').matchAll(/(\d+)|[A-Z()]|./gu)) {
+    const group = groups.at(-1)!;
+    if (digits !== undefined) {
+      const copies = Math.min(Number(digits), MAX_PARTS) - 1;
+      for (let i = 0; i < copies && group.length + last.length <= MAX_PARTS; i++) group.push(...last);
+      last = [];
+    } else if (token === '(') groups.push([]);
+    else if (token === ')') {
+      if (groups.length < 2) return undefined;
+      last = groups.pop()!;
+      groups.at(-1)!.push(...last);
+    } else if (/[A-Z]/.test(token)) group.push(...(last = [token]));
+    else return undefined;
+    if (groups.at(-1)!.length > MAX_PARTS) return undefined;
+  }
+  return groups.length === 1 && groups[0].length > 0 ? groups[0] : undefined;
 }
 
 /** The pitch of a staff position with an alteration. It may be outside MIDI's 0–127. */

@@ -1,13 +1,14 @@
 /**
  * Checks ABC and lists its problems by line and column: syntax, fields, bars whose length differs from their metre or
- * between voices, voices with different numbers of bars, pitches outside MIDI's range, ties that no note continues.
+ * between voices, voices with different numbers of bars or repeats, pitches outside MIDI's range, ties that no note
+ * continues, bars that are never played.
  *
- * A bar may be shorter than its metre if notation allows it: the first bar (an upbeat), and bars beside repeat signs
- * and double bars.
+ * A bar may be shorter than its metre if notation allows it: the first bar (an upbeat), and a bar that another short bar
+ * completes. Such bars stand beside a repeat sign, a double bar, an ending, a part, or the end of the tune.
  */
 import { parseAbc } from './parse-abc.ts';
 import { performTune } from './perform-tune.ts';
-import { metreDuration, type Problem, type Tune, type TuneVoice, WHOLE } from './tune.ts';
+import { metreDuration, type Problem, type Tune, type TuneBar, type TuneVoice, WHOLE } from './tune.ts';
 
 /** Smaller differences of durations, in ticks, come from the rounding of tuplets. */
 const TOLERANCE = WHOLE / 4096;
@@ -48,7 +49,14 @@ function placeOf({ line, column }: Problem): string {
 }
 
 function checkBars(voice: TuneVoice, problems: Problem[]): void {
-  for (const [index, bar] of voice.bars.entries()) {
+  const { bars } = voice;
+  const isShort = ({ metre, duration }: TuneBar) => metre !== undefined && duration < metreDuration(metre) - TOLERANCE;
+  /** the durations of the short bars with which a section begins, and of those with which one ends */
+  const begins = bars.filter((bar, i) => isShort(bar) && isSectionEnd(bars, i - 1)).map(({ duration }) => duration);
+  const ends = bars.filter((bar, i) => isShort(bar) && isSectionEnd(bars, i)).map(({ duration }) => duration);
+  const completes = (duration: number, others: number[], expected: number) =>
+    others.some((other) => Math.abs(duration + other - expected) <= TOLERANCE);
+  for (const [index, bar] of bars.entries()) {
     const place = { line: bar.line, column: bar.column, kind: 'bar-length' as const };
     for (const [k, layer] of bar.layers.entries()) {
       if (Math.abs(layer.duration - bar.duration) > TOLERANCE) {
@@ -61,26 +69,28 @@ function checkBars(voice: TuneVoice, problems: Problem[]): void {
     }
     if (bar.metre === undefined) continue;
     const expected = metreDuration(bar.metre);
+    if (Math.abs(bar.duration - expected) <= TOLERANCE) continue;
+    const mayBeShort =
+      isShort(bar) &&
+      (index === 0 ||
+        // A medley goes on with an upbeat in another metre.
+        (isSectionEnd(bars, index - 1) && bars[index - 1].metre !== bar.metre) ||
+        (isSectionEnd(bars, index) && completes(bar.duration, begins, expected)) ||
+        (isSectionEnd(bars, index - 1) && completes(bar.duration, ends, expected)));
+    if (mayBeShort) continue;
     const metre = `${bar.metre.numerator}/${bar.metre.denominator}`;
-    if (bar.duration > expected + TOLERANCE) {
-      problems.push({ ...place, message: `this bar is ${beats(bar.duration)} long; ${metre} has ${beats(expected)}` });
-    } else if (bar.duration < expected - TOLERANCE) {
-      const before = voice.bars[index - 1];
-      const mayBeShort =
-        index === 0 ||
-        bar.opensRepeat ||
-        bar.closesRepeat > 0 ||
-        bar.doubleBar ||
-        bar.endings !== undefined ||
-        before.closesRepeat > 0 ||
-        before.doubleBar;
-      if (!mayBeShort)
-        problems.push({
-          ...place,
-          message: `this bar is ${beats(bar.duration)} long; ${metre} has ${beats(expected)}`,
-        });
-    }
+    problems.push({ ...place, message: `this bar is ${beats(bar.duration)} long; ${metre} has ${beats(expected)}` });
   }
+}
+
+/** Whether a section may end after this bar. */
+function isSectionEnd(bars: TuneBar[], index: number): boolean {
+  const bar = bars[index];
+  const next = bars[index + 1];
+  if (bar === undefined || next === undefined) return true;
+  return (
+    bar.closesRepeat > 0 || bar.doubleBar || next.opensRepeat || next.endings !== undefined || next.part !== undefined
+  );
 }
 
 /** A duration in words, to three decimals: "1.5 beats". */

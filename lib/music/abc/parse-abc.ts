@@ -2,28 +2,33 @@
  * Parses ABC into a Tune: the language of standard 2.1 as people write it, and this project's dialect of it
  * (docs/music.md).
  *
- * This file reads lines, fields, directives and voices. read-notes-and-chords.ts reads the music of a line, and
- * voice-builder.ts puts the notes into bars.
+ * This file reads lines, fields, directives and voices. lines.ts tells music from other lines, read-notes-and-chords.ts
+ * reads the music of a line, and voice-builder.ts puts the notes into bars.
  *
- * Supported: fields, inline fields, voices, directives for MIDI programs and drum channels, notes, rests, chords, ties,
- * tuplets, broken rhythm, repeats, endings, layers joined by `&`. Not supported: part orders (P:), macros, overlays of
- * several bars, microtones, chord symbols. Only the first tune of a file is read.
+ * Supported: fields, inline fields, voices, part orders, macros, directives for MIDI programs, drum channels and drum
+ * maps, notes, rests, chords, ties, tuplets, broken rhythm, repeats, endings, layers joined by `&`. Not supported:
+ * microtones, chord symbols. Only the first tune of a file is read.
  *
- * @see ABC standard 2.1, §2 (file structure), §3 (fields), §7 (voices), §11 (directives)
+ * @see ABC standard 2.1, §2 (file structure), §3 (fields), §4.16 (U:), §7 (voices), §9 (macros), §11 (directives)
  */
 
 import { DEFAULT_TEMPO } from '../model/index.ts';
-import { defaultUnit, parseKey, parseMetre, parseTempo, parseTranspose, parseUnit } from './abc-fields.ts';
-import { MusicReader } from './read-notes-and-chords.ts';
+import { defaultUnit, parseMetre, parsePartOrder, parseTempo, parseUnit, pitchAt } from './abc-fields.ts';
+import { parseKey, parseVoiceParameters, type StaffParameters } from './key-field.ts';
+import { continuesTune, fieldOf, isText, withoutHtml } from './lines.ts';
+import { LETTERS, MusicReader } from './read-notes-and-chords.ts';
 import type { ProblemKind, Tune } from './tune.ts';
-import { FIRST_SETTINGS, type Settings, VoiceBuilder } from './voice-builder.ts';
+import { FIRST_SETTINGS, type Settings, type Shifts, VoiceBuilder, withShifts } from './voice-builder.ts';
 
 /** Largest number of problems that are recorded. */
 const MAX_PROBLEMS = 1000;
+const MAX_REMARKS = 100;
 const MAX_VOICES = 256;
-const FIELD_LINE = /^([A-Za-z]):(?![|:])(.*)$/;
+const MAX_MACROS = 100;
+const MAX_MACRO_LENGTH = 400;
 /** Lyrics, symbol lines and continued fields. */
 const SILENT_LINE = /^[ws+]:/;
+const NO_KEY = 'there is no K: field to end the header';
 
 /**
  * Parses the first tune of a text. Never throws: anything unreadable is skipped and listed in `problems`.
@@ -34,15 +39,41 @@ export function parseAbc(text: string): Tune {
   return new AbcParser().parse(text);
 }
 
+/** What the header says about a voice. */
+interface Declaration {
+  staff: StaffParameters;
+  program?: number;
+  drum?: boolean;
+}
+
 class AbcParser {
-  readonly #tune: Tune = { fields: [], voices: [], microsecondsPerBeat: DEFAULT_TEMPO, problems: [] };
+  readonly #tune: Tune = {
+    fields: [],
+    voices: [],
+    microsecondsPerBeat: DEFAULT_TEMPO,
+    partOrder: undefined,
+    remarks: [],
+    problems: [],
+  };
   readonly #reader: MusicReader;
   readonly #voices = new Map<string, VoiceBuilder>();
   /** the settings and MIDI program that a new voice begins with */
-  #settings: Settings = { ...FIRST_SETTINGS };
+  #settings: Settings = FIRST_SETTINGS;
   #program = 0;
   #drum = false;
   #inHeader = true;
+  /** whether the fields before the first X: are being read, which apply to every tune of a file */
+  #inFileHeader = false;
+  /** whether the music has named a voice */
+  #voiceNamedInMusic = false;
+  /** the value of the header's Q:, which counts notes of the header's L: wherever that stands */
+  #tempoText: string | undefined;
+  /** whether a K: is still to come; without one, music ends the header */
+  #keyFollows = false;
+  /** the voices that the header declares, with their parameters and directives */
+  readonly #declared = new Map<string, Declaration>();
+  /** the voice whose V: the header had last */
+  #declaring: Declaration | undefined;
 
   constructor() {
     this.#reader = new MusicReader(
@@ -55,42 +86,82 @@ class AbcParser {
 
   parse(text: string): Tune {
     const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
+    const hasNumber = lines.some((line) => /^X:/.test(line));
     let begun = false;
-    for (const [index, line] of lines.entries()) {
+    let fileHeaderEnded = false;
+    let last = 0;
+    this.#inFileHeader = hasNumber;
+    this.#keyFollows = keyFollows(lines, 0);
+    for (let index = 0; index < lines.length; index++) {
+      const { text: line, html } = withoutHtml(lines[index]);
       if (line.startsWith('X:')) {
         if (begun) break;
         begun = true;
+        this.#inFileHeader = false;
+        this.#keyFollows = keyFollows(lines, index);
+      } else if (!begun && hasNumber) {
+        // The fields at the beginning of a file, up to an empty line, apply to its tunes. Then there may be text.
+        if (line.trim() === '') fileHeaderEnded = this.#tune.fields.length > 0;
+        if (fileHeaderEnded || (fieldOf(line, false) === undefined && !line.startsWith('%'))) continue;
       }
+      const block = /^%%\s*begin(\w+)/.exec(line)?.[1];
+      if (block !== undefined) {
+        index = endOfBlock(lines, index, block);
+        continue;
+      }
+      last = index;
       this.#reader.moveTo(index + 1, line);
+      if (line.trim() === '' && this.#hasMusic) {
+        const next = lines.findIndex((other, i) => i > index && other.trim() !== '');
+        if (next < 0 || !continuesTune(lines[next], this.#reader.symbols)) break;
+        this.#problem(next + 1, 1, 'syntax', 'an empty line ends a tune, and here the music goes on after one');
+        index = next - 1;
+        continue;
+      }
       this.#line(line);
+      if (html && this.#hasMusic) break;
     }
     if (!begun) this.#problem(1, 1, 'header', 'there is no X: field to begin the tune');
-    if (this.#inHeader) this.#problem(lines.length, 1, 'header', 'there is no K: field to end the header');
-    for (const builder of this.#voices.values()) builder.closeBar();
+    if (this.#inHeader) this.#problem(Math.min(last + 2, lines.length), 1, 'header', NO_KEY);
+    for (const builder of this.#voices.values()) builder.end();
     this.#tune.voices = [...this.#voices.values()]
       .map((builder) => builder.result)
       .filter(({ bars }) => bars.length > 0);
     return this.#tune;
   }
 
+  get #hasMusic(): boolean {
+    if (this.#inHeader) return false;
+    for (const voice of this.#voices.values()) if (!voice.empty) return true;
+    return false;
+  }
+
   #line(line: string): void {
     if (line.startsWith('%%')) {
-      this.#directive(line.slice(2));
+      this.#directive(line.slice(2).trim());
       return;
     }
-    if (line.startsWith('%') || line.trim() === '' || SILENT_LINE.test(line)) return;
-    const field = FIELD_LINE.exec(line);
-    if (field !== null) {
-      this.#field(field[1], field[2].replace(/(^|[^\\])%.*$/, '$1').trim(), 1, line.length + 1);
+    if (SILENT_LINE.test(line) || /^\s*(?:%|$)/.test(line)) return;
+    const field = fieldOf(line, !this.#inHeader);
+    if (field !== undefined) {
+      this.#field(field.letter, field.value.replace(/(^|[^\\])%.*$/, '$1').trim(), 1, line.length + 1);
       return;
     }
     if (this.#inHeader) {
       // Text before the first field of a file is allowed; music before K: is not.
-      if (this.#tune.fields.length === 0) return;
+      const before = this.#tune.fields.at(-1);
+      if (before === undefined) return;
+      if (this.#keyFollows && (!line.includes('|') || isText(line, this.#reader.symbols))) {
+        // In version 1.6, the text of H: goes on to the next field.
+        if (before.letter === 'H') this.#remark('a line without a field, read as a part of H:');
+        else this.#reader.problem('header', 'a line of the header that is not a field; it is skipped');
+        return;
+      }
       this.#reader.problem('header', 'music before the K: field that ends the header');
       this.#endHeader();
     }
-    this.#reader.read();
+    if (isText(line, this.#reader.symbols)) this.#reader.problem('syntax', 'this line is text and not music');
+    else this.#reader.read();
   }
 
   #field(letter: string, value: string, column: number, endColumn: number): void {
@@ -101,16 +172,19 @@ class AbcParser {
       case 'K': {
         const field = parseKey(value);
         if (field === undefined) invalid(`K:${value} is not a key`);
-        if (field?.key !== undefined) this.#set({ key: field.key, alterations: field.alterations });
-        if (field?.transpose !== undefined) this.#set({ transpose: field.transpose });
-        if (this.#inHeader) this.#endHeader();
+        else {
+          if (field.fault !== undefined) invalid(field.fault);
+          if (field.key !== undefined) this.#set({ key: field.key, alterations: field.alterations });
+          this.#setStaff(field.staff, 'K:');
+        }
+        if (this.#inHeader && !this.#inFileHeader) this.#endHeader();
         break;
       }
       case 'M': {
         const metre = parseMetre(value);
         if (metre === undefined) invalid(`M:${value} is not a metre`);
         else this.#set({ metre: metre === 'free' ? undefined : metre });
-        if (this.#inHeader && !this.#settings.unitGiven) this.#settings.unit = defaultUnit(this.#settings.metre);
+        if (this.#inHeader && !this.#settings.unitGiven) this.#set({ unit: defaultUnit(this.#settings.metre) });
         break;
       }
       case 'L': {
@@ -122,36 +196,58 @@ class AbcParser {
       case 'Q': {
         const tempo = parseTempo(value, this.#inHeader ? this.#settings.unit : this.#reader.voice.settings.unit);
         if (tempo === undefined) invalid(`Q:${value} is not a tempo`);
+        else if (this.#inHeader) this.#tempoText = value;
         else if (tempo > 0) this.#tempo(tempo);
         break;
       }
       case 'V': {
         // Most V: fields only switch to a known voice: in the interleaved layout, at every bar of every voice.
-        const known = value === '' ? undefined : this.#voices.get(value);
+        const known = value === '' || this.#inHeader ? undefined : this.#voices.get(value);
         if (known !== undefined) {
-          if (!this.#inHeader) this.#reader.voice = known;
+          this.#voiceNamedInMusic = true;
+          this.#reader.voice = known;
           break;
         }
         const id = /^\S+/.exec(value)?.[0];
         if (id === undefined) invalid('V: without the name of a voice');
         else if (this.#voices.size >= MAX_VOICES && !this.#voices.has(id)) invalid(`more than ${MAX_VOICES} voices`);
-        else this.#enterVoice(id, value);
+        else this.#enterVoice(id, parseVoiceParameters(value.slice(id.length)));
         break;
       }
+      case 'P':
+        // Other values, such as "D.S.", are printed only.
+        if (!this.#inHeader && /^[A-Z]$/.test(value)) this.#reader.voice.beginPart(value);
+        else if (this.#inHeader && !this.#inFileHeader) this.#tune.partOrder = parsePartOrder(value);
+        break;
+      case 'U': {
+        const [, symbol, meaning] = /^\s*(\S)\s*=?\s*(.*)$/.exec(value) ?? [];
+        if (symbol !== undefined) this.#reader.define(symbol, meaning);
+        break;
+      }
+      case 'm':
+        this.#macro(value, invalid);
+        break;
       case 'I':
-        if (/^MIDI\b/.test(value)) this.#directive(value.replace(/^MIDI\s*=?\s*/, 'MIDI '));
+        this.#directive(value.replace(/^MIDI\s*=\s*/, 'MIDI '));
         break;
     }
   }
 
-  /**
-   * Applies the settings of a field. In the header, and until a voice has begun, they apply to all voices; afterwards
-   * to the current voice.
-   */
+  /** Applies the settings of a field, see #change. */
   #set(settings: Partial<Settings>): void {
-    const { voice } = this.#reader;
-    if (this.#inHeader || (voice.result.id === '' && voice.empty)) this.#settings = { ...this.#settings, ...settings };
-    if (!this.#inHeader) voice.set(settings);
+    this.#change(() => settings);
+  }
+
+  /**
+   * Changes settings. In the header they apply to all voices. So they do before the first note, until V: names a voice.
+   * Afterwards they apply to the current voice.
+   */
+  #change(change: (before: Settings) => Partial<Settings>): void {
+    const forAll = this.#inHeader || (!this.#voiceNamedInMusic && !this.#hasMusic);
+    if (forAll) this.#settings = { ...this.#settings, ...change(this.#settings) };
+    if (this.#inHeader) return;
+    const voices = forAll ? this.#voices.values() : [this.#reader.voice];
+    for (const voice of voices) voice.set(change(voice.settings));
   }
 
   #tempo(microsecondsPerBeat: number): void {
@@ -159,17 +255,29 @@ class AbcParser {
     else this.#reader.voice.change({ microsecondsPerBeat });
   }
 
+  /** Reads m:, a macro: `~G3 = G{A}G{F}G`, or `~n3 = (3o/n/m/` for every note in the place of n. */
+  #macro(value: string, invalid: (message: string) => void): void {
+    const match = /^\s*([^=]+?)\s*=\s*(.*)$/.exec(value);
+    if (match === null) invalid(`m:${value} is not a macro, which has the form m:name=notes`);
+    else if (match[1].length + match[2].length > MAX_MACRO_LENGTH || this.#reader.macros.length >= MAX_MACROS)
+      invalid(`a macro is too long, or there are more than ${MAX_MACROS}`);
+    else this.#reader.macros.push({ name: match[1], notes: match[2] });
+  }
+
   /** Reads a directive, without its `%%`. */
   #directive(text: string): void {
     const accidentals = /^propagate-accidentals\s+(not|octave|pitch)\b/.exec(text);
     if (accidentals !== null) this.#set({ accidentals: accidentals[1] as Settings['accidentals'] });
+    const drum = /^(?:MIDI\s+drummap|percmap)\s+([=^_]*[A-Ga-g][,']*)\s+(\d{1,3})\b/.exec(text);
+    if (drum !== null) this.#mapDrum(drum[1], Number(drum[2]));
     const midi = /^MIDI\s+(program|channel|transpose)\s+(-?\d+)(?:\s+(\d+))?/.exec(text);
     if (midi === null) return;
     const [, name, first, second] = midi;
     if (name === 'transpose') {
-      if (Math.abs(Number(first)) <= 127) this.#set({ transpose: Number(first) });
+      if (Math.abs(Number(first)) <= 127) this.#setShifts({ midi: Number(first) });
     } else if (name === 'channel') {
-      if (this.#inHeader) this.#drum = first === '10';
+      if (this.#declaring !== undefined) this.#declaring.drum = first === '10';
+      else if (this.#inHeader) this.#drum = first === '10';
       else this.#reader.voice.result.drum = first === '10';
     } else this.#setProgram(Number(second ?? first));
   }
@@ -177,40 +285,81 @@ class AbcParser {
   #setProgram(program: number): void {
     const { voice } = this.#reader;
     if (program < 0 || program > 127) this.#reader.problem('range', `program ${program} is not one of MIDI's 0–127`);
+    else if (this.#declaring !== undefined) this.#declaring.program = program;
     else if (this.#inHeader) this.#program = program;
     else if (voice.empty) voice.result.program = program;
     else voice.change({ program });
   }
 
-  /** Applies the header's settings to the voices that it declares. */
-  #endHeader(): void {
-    this.#inHeader = false;
-    for (const builder of this.#voices.values()) {
-      builder.settings = { ...this.#settings, transpose: this.#settings.transpose + builder.settings.transpose };
-      Object.assign(builder.result, { program: this.#program, drum: this.#drum });
+  /** `%%MIDI drummap C 36`: the note C of a drum voice is the percussion sound 36. */
+  #mapDrum(note: string, sound: number): void {
+    if (sound > 127) {
+      this.#reader.problem('range', `${sound} is not one of MIDI's percussion sounds`);
+      return;
     }
+    const pitch = pitchOf(note);
+    this.#change(({ drumMap }) => ({ drumMap: new Map(drumMap).set(pitch, sound) }));
   }
 
-  #enterVoice(id: string, value: string): void {
-    const builder = this.#voiceNamed(id);
-    const transpose = parseTranspose(value.replace(/\bclef=/, ' '));
-    if (transpose !== undefined) {
-      builder.settings = {
-        ...builder.settings,
-        transpose: (this.#inHeader ? 0 : this.#settings.transpose) + transpose,
-      };
+  /** Applies the parameters of K: or V: to the tune or the current voice. */
+  #setStaff(staff: StaffParameters, field: string): void {
+    this.#remarkUnknown(staff, field);
+    this.#setShifts(shiftsOf(staff));
+    if (staff.percussion !== undefined) this.#set({ percussion: staff.percussion });
+  }
+
+  #remarkUnknown(staff: StaffParameters, field: string): void {
+    for (const word of staff.unknown.slice(0, 10)) this.#remark(`${field} has the unknown word ${word}, passed over`);
+  }
+
+  #setShifts(shifts: Partial<Shifts>): void {
+    if (Object.keys(shifts).length > 0) this.#change((before) => withShifts(before, shifts));
+  }
+
+  /** Ends the header: makes the voices that it declares. The music belongs to the first of them until V: names another. */
+  #endHeader(): void {
+    const tempo = this.#tempoText === undefined ? undefined : parseTempo(this.#tempoText, this.#settings.unit);
+    if (tempo !== undefined && tempo > 0) this.#tune.microsecondsPerBeat = tempo;
+    this.#declaring = undefined;
+    Object.assign(this.#reader.voice.result, { program: this.#program, drum: this.#drum });
+    this.#reader.voice.settings = this.#settings;
+    for (const [id, { staff, program, drum }] of this.#declared) {
+      const builder = this.#voiceNamed(id);
+      if (program !== undefined) builder.result.program = program;
+      if (drum !== undefined) builder.result.drum = drum;
+      builder.set({ ...withShifts(builder.settings, shiftsOf(staff)), percussion: staff.percussion });
     }
-    if (!this.#inHeader) this.#reader.voice = builder;
+    const [first] = this.#declared.keys();
+    if (first !== undefined) this.#reader.voice = this.#voices.get(first)!;
+    this.#inHeader = false;
+  }
+
+  #enterVoice(id: string, staff: StaffParameters): void {
+    if (this.#inHeader) {
+      this.#remarkUnknown(staff, 'V:');
+      this.#declaring = this.#declared.get(id) ?? { staff };
+      this.#declaring.staff = { ...this.#declaring.staff, ...staff };
+      if (this.#declared.size < MAX_VOICES) this.#declared.set(id, this.#declaring);
+      return;
+    }
+    this.#voiceNamedInMusic = true;
+    this.#reader.voice = this.#voiceNamed(id);
+    this.#setStaff(staff, 'V:');
   }
 
   #voiceNamed(id: string): VoiceBuilder {
     let builder = this.#voices.get(id);
     if (builder === undefined) {
-      builder = new VoiceBuilder(id, this.#inHeader ? FIRST_SETTINGS : this.#settings, this.#reader);
+      builder = new VoiceBuilder(id, this.#settings, this.#reader);
       Object.assign(builder.result, { program: this.#program, drum: this.#drum });
       this.#voices.set(id, builder);
     }
     return builder;
+  }
+
+  #remark(message: string): void {
+    const { remarks } = this.#tune;
+    if (remarks.length < MAX_REMARKS) remarks.push({ line: this.#reader.line, message });
   }
 
   #problem(line: number, column: number, kind: ProblemKind, message: string): void {
@@ -219,4 +368,41 @@ class AbcParser {
     const isDuplicate = last !== undefined && last.line === line && last.column === column && last.kind === kind;
     if (problems.length < MAX_PROBLEMS && !isDuplicate) problems.push({ line, column, message, kind });
   }
+}
+
+/** Whether a K: field follows before the next tune. */
+function keyFollows(lines: string[], from: number): boolean {
+  for (let i = from; i < lines.length; i++) {
+    if (i > from && lines[i].startsWith('X:') && lines[from].startsWith('X:')) return false;
+    if (lines[i].startsWith('K:')) return true;
+  }
+  return false;
+}
+
+/**
+ * The index of the last line of a `%%begin…` block: the matching `%%end…`. Without one, the block ends before the next
+ * empty line or tune.
+ */
+function endOfBlock(lines: string[], from: number, word: string): number {
+  const end = lines.findIndex((line, i) => i > from && line.replace(/\s/g, '').startsWith(`%%end${word}`));
+  if (end >= 0) return end;
+  const next = lines.findIndex((line, i) => i > from && (line.trim() === '' || line.startsWith('X:')));
+  return (next < 0 ? lines.length : next) - 1;
+}
+
+/** The transpositions of a field's parameters. */
+function shiftsOf({ clef, octave, transpose }: StaffParameters): Partial<Shifts> {
+  return {
+    ...(clef === undefined ? {} : { clef }),
+    ...(octave === undefined ? {} : { octave }),
+    ...(transpose === undefined ? {} : { transpose }),
+  };
+}
+
+/** The pitch of a note's text without a key: `^c'`. */
+function pitchOf(note: string): number {
+  const index = LETTERS.indexOf(/[A-Ga-g]/.exec(note)![0]);
+  const count = (mark: string) => note.split(mark).length - 1;
+  const octave = (index < 7 ? 5 : 6) + count("'") - count(',');
+  return pitchAt(7 * octave + (index % 7), count('^') - count('_'));
 }

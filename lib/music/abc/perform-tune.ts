@@ -1,8 +1,9 @@
 /**
- * Plays a tune: turns it into a NoteSequence. Repeats and endings are written out, ties joined, and changes of program,
- * tempo, metre and key get their times.
+ * Plays a tune: turns it into a NoteSequence. play-order.ts writes out repeats, endings and parts. Here ties are
+ * joined, and changes of program, tempo, metre and key get their times.
  */
 import { DEFAULT_TEMPO, type NoteSequence, type Part, type PlayedNote } from '../model/index.ts';
+import { playOrders } from './play-order.ts';
 import {
   type BarChange,
   metreDuration,
@@ -13,9 +14,6 @@ import {
   type TuneVoice,
   WHOLE,
 } from './tune.ts';
-
-/** Largest number of bars that are played, with repeats. Repeats cannot be nested, so real tunes have far fewer. */
-const MAX_PLAYED_BARS = 50_000;
 
 /**
  * Plays a tune as far as possible.
@@ -33,72 +31,14 @@ export function performTune(tune: Tune): { sequence: NoteSequence; problems: Pro
     keys: [],
   };
   const conductor = tune.voices.findIndex((voice) => !voice.drum);
+  const orders = playOrders(tune, problems);
   for (const [index, voice] of tune.voices.entries()) {
-    const bars = playOrder(voice.bars, problems);
+    const bars = orders[index];
     sequence.parts.push(playVoice(voice, bars, sequence, problems));
     if (index === Math.max(0, conductor)) addMetresAndKeys(bars, sequence);
   }
   sequence.tempos.sort((a, b) => a.tick - b.tick);
   return { sequence, problems };
-}
-
-/** The bars in the order in which they are played, repeats and endings written out. */
-function playOrder(bars: TuneBar[], problems: Problem[]): TuneBar[] {
-  const played: TuneBar[] = [];
-  let section = 0;
-  let pass = 1;
-  let ending: number[] | undefined;
-  for (let i = 0; i < bars.length; ) {
-    const bar = bars[i];
-    if (bar.opensRepeat && i !== section) {
-      section = i;
-      pass = 1;
-      ending = undefined;
-    }
-    if (bar.endings !== undefined) {
-      ending = bar.endings;
-      if (!ending.includes(pass)) {
-        const next = bars.findIndex((other, j) => j > i && (other.endings !== undefined || other.opensRepeat));
-        if (next < 0 || bars[next].opensRepeat) {
-          // This pass has no ending: continue after the current ending.
-          const end = bars.findIndex((other, j) => j >= i && (other.closesRepeat > 0 || other.doubleBar));
-          i = end < 0 ? bars.length : end + 1;
-          section = i;
-          pass = 1;
-          ending = undefined;
-        } else i = next;
-        continue;
-      }
-    }
-    if (played.length >= MAX_PLAYED_BARS) {
-      problems.push({
-        line: bar.line,
-        column: bar.column,
-        kind: 'repeat',
-        message: `with its repeats the tune is more than ${MAX_PLAYED_BARS} bars long`,
-      });
-      break;
-    }
-    played.push(bar);
-    i++;
-    if (bar.closesRepeat > 0) {
-      const anotherEnding = ending !== undefined && (ending.some((p) => p > pass) || bars[i]?.endings !== undefined);
-      const passes = ending === undefined ? bar.closesRepeat + 1 : anotherEnding ? pass + 1 : Math.max(...ending);
-      if (pass < passes && pass < 32) {
-        i = section;
-        pass++;
-      } else {
-        section = i;
-        pass = 1;
-      }
-      ending = undefined;
-    } else if (bar.doubleBar && ending !== undefined) {
-      section = i;
-      pass = 1;
-      ending = undefined;
-    }
-  }
-  return played;
 }
 
 /** A tied note that still waits for the note that continues it. */
@@ -187,27 +127,48 @@ function takeTie(ties: OpenTie[], written: TuneNote, start: number, bar: TuneBar
   return index < 0 ? undefined : ties.splice(index, 1)[0];
 }
 
-/** Adds the metres and keys of one voice's bars. A short first bar is an upbeat and gets a metre of its own length. */
+/**
+ * Adds the metres and keys of one voice's bars, so that the bars of the sequence are those of the text.
+ *
+ * A bar that is shorter or longer than its metre gets a metre of its own length. Two short bars that complete each
+ * other, such as the last bar and the upbeat of a repeated section, are one bar.
+ */
 function addMetresAndKeys(bars: TuneBar[], sequence: NoteSequence): void {
   let tick = 0;
   const { metres, keys } = sequence;
-  for (const [index, bar] of bars.entries()) {
-    let { numerator, denominator } = bar.metre ?? { numerator: 4, denominator: 4 };
-    if (index === 0 && bar.metre !== undefined && bar.duration < metreDuration(bar.metre)) {
-      const sixteenths = (bar.duration * 16) / WHOLE;
-      if (Number.isInteger(sixteenths)) {
-        const halvings = sixteenths % 4 === 0 ? 4 : sixteenths % 2 === 0 ? 2 : 1;
-        numerator = sixteenths / halvings;
-        denominator = 16 / halvings;
-      }
-    }
+  for (let i = 0; i < bars.length; i++) {
+    const bar = bars[i];
+    const next = bars[i + 1];
+    const { fifths, minor } = bar.key;
+    const key = keys.at(-1);
+    if (key?.fifths !== fifths || key.minor !== minor) keys.push({ tick, fifths, minor });
+    const full = bar.metre === undefined ? undefined : metreDuration(bar.metre);
+    const isCompleted =
+      full !== undefined && i > 0 && bar.duration < full && next !== undefined && bar.duration + next.duration === full;
+    const duration = isCompleted ? full : bar.duration;
+    const { numerator, denominator } =
+      full === duration ? bar.metre! : (metreOf(duration) ?? bar.metre ?? { numerator: 4, denominator: 4 });
     const metre = metres.at(-1);
     if (metre?.numerator !== numerator || metre.denominator !== denominator) {
       metres.push({ tick, numerator, denominator });
     }
-    const { fifths, minor } = bar.key;
-    const key = keys.at(-1);
-    if (key?.fifths !== fifths || key.minor !== minor) keys.push({ tick, fifths, minor });
-    tick += bar.duration;
+    tick += duration;
+    if (isCompleted) i++;
   }
+}
+
+/** Long bars of free metre are not one bar. */
+const MAX_BAR = 16 * WHOLE;
+
+/** The metre of a duration, with quarter notes or the longest shorter notes that fit. Undefined if none fits. */
+function metreOf(duration: number): { numerator: number; denominator: number } | undefined {
+  const sixtyFourths = (duration * 64) / WHOLE;
+  if (!Number.isInteger(sixtyFourths) || duration > MAX_BAR) return undefined;
+  let denominator = 64;
+  let numerator = sixtyFourths;
+  while (numerator % 2 === 0 && denominator > 4) {
+    numerator /= 2;
+    denominator /= 2;
+  }
+  return { numerator, denominator };
 }

@@ -11,22 +11,37 @@
 import { MAX_NOTES_IN_CHORD } from '../model/index.ts';
 import { pitchAt } from './abc-fields.ts';
 import type { ProblemKind, TuneNote } from './tune.ts';
-import type { TextPlace, VoiceBuilder } from './voice-builder.ts';
+import { type TextPlace, type VoiceBuilder, withShifts } from './voice-builder.ts';
 
-const LETTERS = 'CDEFGABcdefgab';
+/** The letters of notes, from middle C up. */
+export const LETTERS = 'CDEFGABcdefgab';
 
-/** `|`, `||`, `|]`, `[|`, `|:`, `:|`, `::`, `:|:`, `.|`, `[|]`. */
+/** `|`, `||`, `|]`, `[|`, `|:`, `:|`, `::`, `:|:`, `.|`. The invisible bar line `[|]` is a sign of its own. */
+const INVISIBLE_BAR_LINE = /\[\|\]/y;
 const BAR_LINE = /:*\.?\[?\|[|\]]*:*|::+/y;
 /** `1`, `1,3`, `1-3` after a bar line, or after `[`. */
 const ENDING = /\[?(\d+(?:[,-]\d+)*)/y;
+const ENDING_AFTER_BAR_LINE = /\s*\[?(\d+(?:[,-]\d+)*)/y;
 const DECORATION = /!([^!\n|]*)!|\+([a-z<>()0-9.]+)\+/y;
+/** A chord of version 1.5, such as `+CEG+`; `+f+` and `+ff+` are dynamics. */
+const OLD_CHORD = /\+(?!f+\+)(?:[\^_=]*[A-Ga-g][,']*[\d/]* *)+\+/y;
 const QUOTED = /"[^"\n]*"/y;
 const GRACE = /\{[^}\n]*\}/y;
 const TUPLET = /\((\d+)(?::(\d*))?(?::(\d*))?/y;
-/** Decorations of one character, and the letters that U: may define as decorations. */
-const SHORTHAND = /[~.HLMOPRSTuvh-wJ]/;
+/** Decorations of one character (standard 2.1, §4.14). U: defines others. */
+const SHORTHAND = /[~.HJLMOPRSTuv]/;
+/** Text between two `!` that can only be music between two line breaks of old programs. */
+const NOTES_BETWEEN = /^(?!f+$|[\d<>()+]+$|[Dd]$)[A-Ga-gz\d/,'\s<>()^_=-]+$/;
+/** Decorations that shift what sounds by octaves, in semitones. */
+const OTTAVA: Record<string, number> = { '8va': 12, '8vb': -12, '15ma': 24, '15mb': -24 };
 /** The highest pass that an ending may name. Higher numbers are typing errors, such as [11111. */
 const MAX_PASSES = 99;
+
+/** A macro: its name in the music, and the notes that replace it. */
+export interface Macro {
+  name: string;
+  notes: string;
+}
 
 /** Called for each inline field, `[K:G]`, with its letter, value and columns. */
 type InlineFieldHandler = (letter: string, value: string, column: number, endColumn: number) => void;
@@ -39,6 +54,14 @@ export class MusicReader implements TextPlace {
   voice!: VoiceBuilder;
   /** number of the current line, counted from 1 */
   line = 1;
+  /** the macros that m: defines */
+  readonly macros: Macro[] = [];
+  /** the letters that U: defines, and those of the macros */
+  readonly symbols = new Set<string>();
+  /** the octave decorations that U: defines, by letter */
+  readonly #ottavas = new Map<string, string>();
+  /** while a macro is read: the column of its name in the line */
+  #macroColumn: number | undefined;
   #text = '';
   #at = 0;
   /**
@@ -58,7 +81,14 @@ export class MusicReader implements TextPlace {
   }
 
   get column(): number {
-    return this.#at + 1;
+    return this.#macroColumn ?? this.#at + 1;
+  }
+
+  /** U: gives a letter a meaning, such as a decoration. */
+  define(symbol: string, meaning: string): void {
+    this.symbols.add(symbol);
+    const ottava = /^!(\d+[a-z]+[()])!$/.exec(meaning);
+    if (ottava !== null) this.#ottavas.set(symbol, ottava[1]);
   }
 
   problem(kind: ProblemKind, message: string, column = this.column): void {
@@ -80,6 +110,7 @@ export class MusicReader implements TextPlace {
     const text = this.#text;
     while (this.#at < text.length) {
       const c = text[this.#at];
+      if (this.macros.length > 0 && this.#macro()) continue;
       // The most frequent characters come first.
       if (beginsNote(c)) this.#note();
       else if (c === ' ' || c === '\t' || c === '`' || c === '\\' || c === '$' || c === '*') this.#at++;
@@ -95,11 +126,13 @@ export class MusicReader implements TextPlace {
       else if (c === ')') this.#at++;
       else if (c === '"') this.#skip(QUOTED, 'a chord symbol or annotation');
       else if (c === '{') this.#graceNotes();
-      else if (c === '!' || c === '+') this.#skip(DECORATION, 'a decoration');
+      else if (c === '!' || c === '+') this.#decoration();
       else if (c === '&') this.#overlay();
-      else if (SHORTHAND.test(c)) this.#at++;
+      else if (SHORTHAND.test(c) || this.symbols.has(c)) this.#symbol(c);
+      // The number of an ending may stand on the line after its bar line.
+      else if (isDigit(c) && this.#at === 0 && this.voice.isBetweenBars) this.#ending(this.#match(ENDING)!);
       else {
-        this.problem('syntax', `"${printable(c)}" has no meaning in music`);
+        this.problem('syntax', isLetter(c) ? undefinedLetter(c) : `"${printable(c)}" has no meaning in music`);
         this.#at++;
       }
     }
@@ -117,6 +150,80 @@ export class MusicReader implements TextPlace {
     this.#at += match === null ? 1 : match[0].length;
   }
 
+  /** A decoration, or the `!` with which old programs broke lines (standard 2.1, §10.2.1). */
+  #decoration(): void {
+    const match = this.#match(DECORATION);
+    const text = this.#text;
+    if (text[this.#at] === '+' && this.#match(OLD_CHORD) !== null) {
+      this.#chord('+');
+      return;
+    }
+    if (match?.[1] !== undefined && !NOTES_BETWEEN.test(match[1])) this.#ottava(match[1]);
+    else if (text[this.#at] === '!') {
+      const before = this.#at === 0 ? ' ' : text[this.#at - 1];
+      const after = text[this.#at + 1] ?? ' ';
+      const breaksLine = match !== null || /[\s%|:\]]/.test(after) || /[\s|:\]]/.test(before);
+      if (!breaksLine) this.problem('syntax', 'a decoration begins here and does not end in its line');
+      this.#at++;
+      // The beginning of its name is no music either.
+      while (!breaksLine && /[h-w]/.test(text[this.#at] ?? '')) this.#at++;
+      return;
+    }
+    if (match === null) this.#skip(DECORATION, 'a decoration');
+    else this.#at += match[0].length;
+  }
+
+  /** A letter that stands for a decoration. */
+  #symbol(c: string): void {
+    const decoration = this.#ottavas.get(c);
+    if (decoration !== undefined) this.#ottava(decoration);
+    this.#at++;
+  }
+
+  /** `8va(` shifts the following notes up an octave, `8va)` ends that. */
+  #ottava(decoration: string): void {
+    const shift = OTTAVA[decoration.slice(0, -1)];
+    if (shift === undefined) return;
+    const ottava = decoration.endsWith('(') ? shift : 0;
+    this.voice.set(withShifts(this.voice.settings, { ottava }));
+  }
+
+  /**
+   * Reads the notes of a macro whose name stands here. In a name such as `~n3`, n is any note; in its notes, the letters
+   * h … z are the notes that many steps below or above n.
+   */
+  #macro(): boolean {
+    if (this.#macroColumn !== undefined) return false;
+    const text = this.#text;
+    for (const { name, notes } of this.macros) {
+      let length = 0;
+      let replacement = notes;
+      if (text.startsWith(name, this.#at)) length = name.length;
+      else if (/[^n\d/]/.test(name) && name.includes('n')) {
+        const [before, after] = name.split('n');
+        if (!text.startsWith(before, this.#at)) continue;
+        const note = /^[A-Ga-g][,']*/.exec(text.slice(this.#at + before.length, this.#at + before.length + 20));
+        if (note === null || !text.startsWith(after, this.#at + before.length + note[0].length)) continue;
+        length = before.length + note[0].length + after.length;
+        const step = stepOf(note[0]);
+        replacement = notes.replace(/[h-z]/g, (letter) => noteAt(step + letter.charCodeAt(0) - N));
+      }
+      if (length === 0) continue;
+      const { column } = this;
+      const [fieldEnd, brace, bracket] = [this.#fieldEnd, this.#lastBrace, this.#lastBracket];
+      const end = this.#at + length;
+      this.moveTo(this.line, replacement);
+      this.#macroColumn = column;
+      this.read();
+      this.#macroColumn = undefined;
+      this.#text = text;
+      this.#at = end;
+      [this.#fieldEnd, this.#lastBrace, this.#lastBracket] = [fieldEnd, brace, bracket];
+      return true;
+    }
+    return false;
+  }
+
   #graceNotes(): void {
     if (this.#at < this.#lastBrace) this.#skip(GRACE, 'grace notes');
     else {
@@ -132,7 +239,7 @@ export class MusicReader implements TextPlace {
     if (note !== undefined) this.voice.sound(note.pitch < 0 ? [] : [note], note.duration);
   }
 
-  #chord(): void {
+  #chord(closing: ']' | '+' = ']'): void {
     const { voice } = this;
     const text = this.#text;
     const { column } = this;
@@ -161,16 +268,20 @@ export class MusicReader implements TextPlace {
       } else if (c === '-') {
         if (notes.length > 0) notes.at(-1)!.tied = true;
         this.#at++;
-      } else if (c === '"') this.#skip(QUOTED, 'an annotation');
+      } else if (c === closing) break;
+      else if (c === '"') this.#skip(QUOTED, 'an annotation');
       else if (c === '!' || c === '+') this.#skip(DECORATION, 'a decoration');
-      else if (SHORTHAND.test(c)) {
+      else if (SHORTHAND.test(c) || this.symbols.has(c)) {
         decoration = this.column;
         this.#at++;
       } else if (c === ' ' || c === '(' || c === ')') this.#at++;
-      else break;
+      else if (c >= 'h' && c <= 'w') {
+        this.problem('syntax', undefinedLetter(c));
+        this.#at++;
+      } else break;
     }
     if (decoration > 0) this.problem('syntax', 'a decoration without a note after it in its chord', decoration);
-    if (text[this.#at] === ']') this.#at++;
+    if (text[this.#at] === closing) this.#at++;
     else this.problem('syntax', 'a chord begins here and is not closed with ]', column);
     const factor = this.#length();
     if (duration === 0) this.problem('syntax', 'a chord without a note', column);
@@ -199,7 +310,7 @@ export class MusicReader implements TextPlace {
     let octave = index < 7 ? 5 : 6;
     for (; text[this.#at] === ',' || text[this.#at] === "'"; this.#at++) octave += text[this.#at] === ',' ? -1 : 1;
     const position = 7 * octave + (index % 7);
-    let pitch = pitchAt(position, voice.alteration(position, accidental)) + voice.settings.transpose;
+    let pitch = this.#sound(position, voice.alteration(position, accidental));
     if (pitch < 0 || pitch > 127) {
       this.problem('range', `this note is ${pitch < 0 ? 'below' : 'above'} all MIDI pitches`, column);
       pitch = -1;
@@ -208,6 +319,16 @@ export class MusicReader implements TextPlace {
     const duration = this.#duration();
     const explicit = accidental !== undefined;
     return { start, duration, pitch, position, explicit, tied: false, line: this.line, column, endColumn };
+  }
+
+  /** The pitch that sounds for a written note: transposed, or the percussion sound that it stands for. */
+  #sound(position: number, alteration: number): number {
+    const { settings, result } = this.voice;
+    const { drumMap, transpose } = settings;
+    const pitch = pitchAt(position, alteration);
+    if (drumMap === undefined || !(result.drum || settings.percussion)) return pitch + transpose;
+    result.drum = true;
+    return drumMap.get(pitch) ?? drumMap.get(pitchAt(position, 0)) ?? pitch;
   }
 
   /** Reads a length, in ticks, at least 1. */
@@ -266,6 +387,11 @@ export class MusicReader implements TextPlace {
   }
 
   #tupletOrSlur(): void {
+    if (this.#text[this.#at + 1] === '&') {
+      this.voice.beginOverlay();
+      this.#at += 2;
+      return;
+    }
     const match = this.#match(TUPLET);
     if (match === null) {
       this.#at++;
@@ -277,6 +403,11 @@ export class MusicReader implements TextPlace {
   }
 
   #overlay(): void {
+    if (this.#text[this.#at + 1] === ')') {
+      this.voice.endOverlay();
+      this.#at += 2;
+      return;
+    }
     this.voice.overlay();
     this.#at++;
   }
@@ -290,7 +421,13 @@ export class MusicReader implements TextPlace {
     if (text[at] === '|' && next !== '|' && next !== ']' && next !== ':') {
       this.voice.barLine(0, false, false, this.column + 1);
       this.#at++;
-      if (isDigit(next) || (next === '[' && isDigit(text[at + 2]))) this.#ending(this.#match(ENDING)!);
+      this.#endingAfterBarLine();
+      return;
+    }
+    if (text[at] === '[' && this.#match(INVISIBLE_BAR_LINE) !== null) {
+      this.voice.barLine(0, false, false, this.column + 3);
+      this.#at += 3;
+      this.#endingAfterBarLine();
       return;
     }
     const match = this.#match(BAR_LINE);
@@ -299,15 +436,22 @@ export class MusicReader implements TextPlace {
       this.#at++;
       return;
     }
-    const [sign] = match;
+    // `|]:|` is an end and a repeat sign, not the beginning of a repeat.
+    const [sign] = text[at + match[0].length] === '|' ? match[0].match(/^.*?\](?=:+$)|^.*$/)! : match;
     const before = /^:*/.exec(sign)![0].length;
     const onlyColons = before === sign.length;
     const closes = onlyColons ? Math.floor(before / 2) : before;
     const opens = onlyColons || sign.endsWith(':');
     this.voice.barLine(closes, /\|\||\|\]|\[\|/.test(sign), opens, this.column + sign.length);
     this.#at += sign.length;
-    const ending = this.#match(ENDING);
-    if (ending !== null) this.#ending(ending);
+    this.#endingAfterBarLine();
+  }
+
+  /** Reads the number of an ending after a bar line. A space between them is not in the standard, but is common. */
+  #endingAfterBarLine(): void {
+    const ending = this.#match(ENDING_AFTER_BAR_LINE);
+    if (ending === null) return;
+    this.#ending(ending);
   }
 
   #ending(match: RegExpExecArray): void {
@@ -317,7 +461,7 @@ export class MusicReader implements TextPlace {
       if (to > MAX_PASSES) this.problem('repeat', `an ending for pass ${to}`);
       for (let pass = from; pass <= Math.min(to, MAX_PASSES); pass++) passes.push(pass);
     }
-    this.voice.ending(passes);
+    if (passes.length > 0) this.voice.ending(passes);
     this.#at += match[0].length;
   }
 
@@ -339,6 +483,22 @@ export class MusicReader implements TextPlace {
   }
 }
 
+/** The letter n, from which the other letters of a macro count steps. */
+const N = 'n'.charCodeAt(0);
+
+/** The steps of a note above middle C: `c` is 7. */
+function stepOf(note: string): number {
+  const octaves = note.split("'").length - note.split(',').length;
+  return LETTERS.indexOf(note[0]) + 7 * octaves;
+}
+
+/** The note that many steps above middle C. */
+function noteAt(step: number): string {
+  const letter = LETTERS[((step % 7) + 7) % 7];
+  const octave = Math.floor(step / 7);
+  return octave < 1 ? letter + ','.repeat(-octave) : letter.toLowerCase() + "'".repeat(octave - 1);
+}
+
 function beginsNote(c: string): boolean {
   return (c >= 'A' && c <= 'G') || (c >= 'a' && c <= 'g') || c === '^' || c === '_' || c === '=';
 }
@@ -349,6 +509,10 @@ function isDigit(c: string | undefined): boolean {
 
 function isLetter(c: string): boolean {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+function undefinedLetter(c: string): string {
+  return `"${c}" has no meaning in music unless U: defines it`;
 }
 
 function printable(c: string): string {

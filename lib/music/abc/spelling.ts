@@ -22,11 +22,15 @@ const ACCIDENTAL_TEXT = ['__', '_', '=', '^', '^^'];
 /** Number of staff positions: eleven octaves contain all MIDI pitches. */
 export const POSITIONS = 7 * 11;
 
-/** The alteration of each letter C…B in a key signature: −1, 0 or 1. */
+/**
+ * The alteration of each letter C…B in a key signature. Beyond seven sharps or flats, letters get a second one.
+ *
+ * @param fifths −14…14
+ */
 export function signature(fifths: number): number[] {
   const alterations = [0, 0, 0, 0, 0, 0, 0];
-  for (let i = 0; i < Math.min(fifths, 7); i++) alterations[ORDER_OF_SHARPS[i]] = 1;
-  for (let i = 0; i < Math.min(-fifths, 7); i++) alterations[ORDER_OF_SHARPS[6 - i]] = -1;
+  for (let i = 0; i < fifths; i++) alterations[ORDER_OF_SHARPS[i % 7]]++;
+  for (let i = 0; i < -fifths; i++) alterations[ORDER_OF_SHARPS[6 - (i % 7)]]--;
   return alterations;
 }
 

@@ -38,6 +38,13 @@ export interface Problem {
   kind: ProblemKind;
 }
 
+/** A place of the text that was passed over on purpose: an unknown word in a field, or text that is no music. */
+export interface Remark {
+  /** counted from 1 */
+  line: number;
+  message: string;
+}
+
 /** One field: `K:G` on a separate line, or `[K:G]` within the music. */
 export interface Field {
   letter: string;
@@ -108,6 +115,8 @@ export interface TuneBar {
   doubleBar: boolean;
   /** if an ending begins here, its passes: [1, 3] for `[1,3` */
   endings: number[] | undefined;
+  /** the name of the part that begins here (P: within the music) */
+  part: string | undefined;
 }
 
 /** A voice of a tune. */
@@ -127,6 +136,10 @@ export interface Tune {
   voices: TuneVoice[];
   /** microseconds of a quarter note, at the beginning */
   microsecondsPerBeat: number;
+  /** the order of the parts that the header's P: gives; undefined: as written */
+  partOrder: string[] | undefined;
+  /** what was passed over without being a problem */
+  remarks: Remark[];
   /** problems of syntax, fields and ranges; check-abc.ts adds those of bars and ties */
   problems: Problem[];
 }

@@ -50,13 +50,38 @@ export interface Settings {
   key: Key;
   /** semitones by letter C…B, −2…2 */
   alterations: number[];
-  /** in semitones */
+  /** the transpositions by origin, and their sum; in semitones */
+  shifts: Shifts;
   transpose: number;
+  /** percussion sounds by the pitch of the notes that stand for them; for drum voices */
+  drumMap: ReadonlyMap<number, number> | undefined;
+  /** whether the clef is the percussion clef */
+  percussion: boolean | undefined;
   /**
    * the later notes of the bar to which an accidental applies: none, those of its octave, or those of its letter in all
    * octaves
    */
   accidentals: 'not' | 'octave' | 'pitch';
+}
+
+/** Transpositions in semitones. A field that sets one leaves the others. */
+export interface Shifts {
+  /** of the clef, such as treble-8 */
+  clef: number;
+  /** of octave= */
+  octave: number;
+  /** of transpose= */
+  transpose: number;
+  /** of %%MIDI transpose */
+  midi: number;
+  /** of !8va(! and the like */
+  ottava: number;
+}
+
+/** Changes some transpositions of the settings. */
+export function withShifts(settings: Settings, changes: Partial<Shifts>): Pick<Settings, 'shifts' | 'transpose'> {
+  const shifts = { ...settings.shifts, ...changes };
+  return { shifts, transpose: shifts.clef + shifts.octave + shifts.transpose + shifts.midi + shifts.ottava };
 }
 
 /** The settings of a tune before any field. */
@@ -66,7 +91,10 @@ export const FIRST_SETTINGS: Settings = {
   metre: undefined,
   key: { fifths: 0, minor: false },
   alterations: [0, 0, 0, 0, 0, 0, 0],
+  shifts: { clef: 0, octave: 0, transpose: 0, midi: 0, ottava: 0 },
   transpose: 0,
+  drumMap: undefined,
+  percussion: undefined,
   accidentals: 'pitch',
 };
 
@@ -80,6 +108,11 @@ export class VoiceBuilder {
   #opensRepeat = false;
   #endings: number[] | undefined;
   #pending: BarChange[] = [];
+  #part: string | undefined;
+  /** the number of bars before `(&`, if an overlay of several bars is open */
+  #overlayFrom: number | undefined;
+  /** the bars that the next layer of that overlay has still to pass */
+  #overlaid: TuneBar[] = [];
   /** accidentals of this bar */
   readonly #letterAccidentals: (number | undefined)[] = new Array(7).fill(undefined);
   readonly #positionAccidentals = new Map<number, number>();
@@ -99,6 +132,11 @@ export class VoiceBuilder {
   /** Whether the voice has no note or rest yet. */
   get empty(): boolean {
     return this.result.bars.length === 0 && this.#bar === undefined;
+  }
+
+  /** Whether the last sign was a bar line. */
+  get isBetweenBars(): boolean {
+    return this.#bar === undefined && this.result.bars.length > 0;
   }
 
   /**
@@ -126,6 +164,12 @@ export class VoiceBuilder {
   // ---- bars ----
 
   #openBar(): TuneBar {
+    const overlaid = this.#bar === undefined ? this.#overlaid.shift() : undefined;
+    if (overlaid !== undefined) {
+      this.#bar = overlaid;
+      this.#forgetAccidentals();
+      this.#addLayer(overlaid);
+    }
     if (this.#bar === undefined) {
       const { metre, key } = this.settings;
       this.#bar = {
@@ -142,10 +186,12 @@ export class VoiceBuilder {
         closesRepeat: 0,
         doubleBar: false,
         endings: this.#endings,
+        part: this.#part,
       };
       this.#pending = [];
       this.#opensRepeat = false;
       this.#endings = undefined;
+      this.#part = undefined;
       this.#forgetAccidentals();
     }
     return this.#bar;
@@ -167,6 +213,7 @@ export class VoiceBuilder {
     // The bar has no note or rest, so its signs and changes belong to the next bar.
     this.#opensRepeat ||= bar.opensRepeat;
     this.#endings ??= bar.endings;
+    this.#part ??= bar.part;
     this.#pending.push(...bar.changes);
   }
 
@@ -192,15 +239,50 @@ export class VoiceBuilder {
     this.#endings = passes;
   }
 
-  /** `&`: begins a further layer at the beginning of the bar. */
+  /** P: within the music: the next bar begins a part. */
+  beginPart(name: string): void {
+    this.closeBar();
+    this.#part = name;
+  }
+
+  /** `&`: begins a further layer at the beginning of the bar, or of the bars since `(&`. */
   overlay(): void {
-    const { layers } = this.#openBar();
-    if (layers.length >= MAX_LAYERS) {
-      this.#place.problem('syntax', `more than ${MAX_LAYERS} layers in a bar`);
+    this.#last = undefined;
+    if (this.#overlayFrom === undefined) {
+      this.#addLayer(this.#openBar());
       return;
     }
-    layers.push({ notes: [], duration: 0 });
-    this.#last = undefined;
+    this.#finishOverlay();
+    this.#overlaid = this.result.bars.splice(this.#overlayFrom);
+  }
+
+  /** `(&`: begins an overlay of several bars. */
+  beginOverlay(): void {
+    if (this.#overlaid.length > 0) this.#finishOverlay();
+    this.#overlayFrom = this.result.bars.length;
+  }
+
+  /** `&)`: ends an overlay of several bars. */
+  endOverlay(): void {
+    this.#finishOverlay();
+    this.#overlayFrom = undefined;
+  }
+
+  /** Ends the layer of an overlay of several bars. The bars that it does not reach stay as they are. */
+  #finishOverlay(): void {
+    this.closeBar();
+    this.result.bars.push(...this.#overlaid);
+    this.#overlaid = [];
+  }
+
+  #addLayer({ layers }: TuneBar): void {
+    if (layers.length >= MAX_LAYERS) this.#place.problem('syntax', `more than ${MAX_LAYERS} layers in a bar`);
+    else layers.push({ notes: [], duration: 0 });
+  }
+
+  /** Ends the voice. */
+  end(): void {
+    this.endOverlay();
   }
 
   // ---- sounds ----
@@ -290,7 +372,7 @@ export class VoiceBuilder {
     const { metre } = this.settings;
     const compound = metre !== undefined && metre.numerator % 3 === 0 && metre.numerator > 3;
     const time = q ?? (TUPLET_TIME[p] || (compound ? 3 : 2));
-    if (p < 2 || p > 64 || time < 1 || time > 64 || r < 1 || r > 64) {
+    if (p < 1 || p > 64 || time < 1 || time > 64 || r < 1 || r > 64) {
       this.#place.problem('syntax', `no tuplet has ${p} notes in the time of ${time}, for ${r} notes`);
       return;
     }

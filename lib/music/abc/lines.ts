@@ -1,0 +1,67 @@
+/**
+ * Tells the lines of an ABC file apart: which belong to a tune, and which are text around it.
+ *
+ * A tune ends at an empty line (standard 2.1, §2.2.2), at the next X:, or at an HTML tag of the page that the file was
+ * saved from. People also leave empty lines within a tune: it goes on if the next line can only belong to a tune.
+ */
+
+/** A field on a line of its own. `A:|` and `C::` in the music are a note and a repeat sign. */
+export const FIELD_LINE = /^([A-Za-z]):(.*)$/;
+const MUSIC_NOT_FIELD = /^[A-Ga-gxyz]:[|:]/;
+
+/**
+ * Reads a line as a field.
+ *
+ * @param inMusic whether the music has begun, where a letter before a repeat sign is a note
+ */
+export function fieldOf(line: string, inMusic: boolean): { letter: string; value: string } | undefined {
+  const match = FIELD_LINE.exec(line);
+  if (match === null || (inMusic && MUSIC_NOT_FIELD.test(line))) return undefined;
+  return { letter: match[1], value: match[2] };
+}
+
+const HTML =
+  /<\/?(?:html|head|body|pre|p|div|span|table|tr|td|hr|h[1-6]|ul|ol|li|a|script|center|blockquote)(?=[\s>/])[^>]{0,500}>/i;
+const LINE_BREAK = /<br\s*\/?>/gi;
+
+/** The line before the first HTML tag, and whether there is one. Line breaks (`<br>`) are removed. */
+export function withoutHtml(line: string): { text: string; html: boolean } {
+  if (!line.includes('<')) return { text: line, html: false };
+  const text = line.replace(LINE_BREAK, '');
+  const tag = HTML.exec(text);
+  // `<a` and `<p` without a space or slash could be music: a broken rhythm and a note.
+  return tag === null ? { text, html: false } : { text: text.slice(0, tag.index), html: true };
+}
+
+/**
+ * What stands between notes and is no music: quoted texts, decorations, inline fields, grace notes, comments. The spans
+ * have a largest length, so that the time does not grow with the square of the text.
+ */
+const SILENT_SPANS = /"[^"]*(?:"|$)|![^!|]{0,40}!|\[[A-Za-z]:[^\]]{0,200}\]|\{[^}]{0,200}\}|%.*$/g;
+/** A word of three letters or more. */
+const WORDS = /[A-Za-zÀ-ž']{3,}/g;
+
+/**
+ * Whether a line within a tune is words and not music. Words have letters that are neither notes nor decorations.
+ *
+ * @param symbols the letters that U: and m: of the tune define
+ */
+export function isText(line: string, symbols: ReadonlySet<string>): boolean {
+  const bare = line.replace(SILENT_SPANS, ' ');
+  let foreign = 0;
+  for (const [word] of bare.matchAll(WORDS)) {
+    for (const letter of word) {
+      if (/[A-GHLMOPSTJRXZa-gxyzuv',]/.test(letter) || symbols.has(letter)) continue;
+      foreign++;
+      break;
+    }
+  }
+  return foreign >= (bare.includes('|') ? 2 : 1);
+}
+
+/** Whether a line after an empty line can only belong to the tune before it: a voice, a part, or bars of music. */
+export function continuesTune(line: string, symbols: ReadonlySet<string>): boolean {
+  if (/^(?:V:|P:\s*[A-Z]\s*$|\[V:|w:|%%MIDI\b)/.test(line)) return true;
+  if (/^[A-Za-z]:(?![|:])/.test(line) || line.startsWith('%')) return false;
+  return line.split('|').length > 2 && /[A-Ga-gz]/.test(line) && !isText(line, symbols) && !HTML.test(line);
+}
