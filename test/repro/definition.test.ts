@@ -67,6 +67,16 @@ describe('many stages from one definition', () => {
     expect((await wrong.repro()).stderr).toMatch(/exclude names "b", which is not an axis; the axes are a/);
   });
 
+  test('matrix: a list that depends on the value of an earlier axis', async () => {
+    const pipeline =
+      'stages:\n  t:\n    matrix: {size: [tiny, big, 2], seed: {by: size, values: "${seeds}"}}\n    cmd: ": ${item.size} ${item.seed}"\n    params: [seeds]\n';
+    const cells = async (seeds: string) =>
+      Object.keys(await commands(pipeline, { 'params.yaml': `seeds: ${seeds}` })).map((name) => name.slice(2)).sort();
+    const perSize = await cells('{tiny: [1, 2], "2": [3], other: [4], default: [1]}');
+    expect(perSize).toEqual(['2-3', 'big-1', 'tiny-1', 'tiny-2']);
+    expect(await cells('[7]')).toEqual(['2-7', 'big-7', 'tiny-7']);
+  });
+
   test('matrix of mappings: named by axis and index', async () => {
     expect(
       await commands('stages:\n  t: {matrix: {run: [{lr: 1}, {lr: 2}]}, cmd: ": ${item.run.lr}", params: [p]}\n', {

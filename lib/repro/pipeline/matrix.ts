@@ -21,22 +21,26 @@ export interface Cell {
  * Every combination of the axes; the last axis changes fastest. The name joins the values by "-"; if an axis contains
  * lists or mappings, its values are named by axis and index.
  *
- * @throws ReproError if there is no axis, if one is not a list or has a value twice, or if `exclude` names an unknown one
+ * An axis is a list of values, or `{by, values}`. `values` then maps the values of an earlier axis to lists; `default`
+ * is the list of all others.
+ *
+ * @throws ReproError if there is no axis, if one is not a list or has a value twice, or if `exclude` or `by` names an
+ *   unknown one
  */
 export function matrixCells(axes: { readonly [axis: string]: Json }): Cell[] {
   const { exclude = [], ...rest } = axes;
   if (!Array.isArray(exclude)) throw new ReproError(`exclude must be a list of combinations, but is ${show(exclude)}`);
   let cells: { axes: Record<string, string>; item: Record<string, Json> }[] = [{ axes: {}, item: {} }];
-  for (const [axis, values] of Object.entries(rest)) {
-    if (!Array.isArray(values)) throw new ReproError(`matrix.${axis} must be a list, but is ${show(values)}`);
-    const plain = values.every(isPlain);
-    if (plain) refuseDuplicates(`matrix.${axis}`, values);
-    cells = cells.flatMap(({ axes, item }) =>
-      values.map((value, i) => ({
+  for (const [i, [axis, values]] of Object.entries(rest).entries()) {
+    const valuesOf = valuesByCell(axis, values, Object.keys(rest).slice(0, i));
+    cells = cells.flatMap(({ axes, item }) => {
+      const list = valuesOf(axes);
+      const plain = list.every(isPlain);
+      return list.map((value, i) => ({
         axes: { ...axes, [axis]: plain ? String(value) : `${axis}${i}` },
         item: { ...item, [axis]: value },
-      })),
-    );
+      }));
+    });
   }
   if (Object.keys(rest).length === 0) throw new ReproError('the matrix has no axis; give it a list of values');
   for (const combination of exclude) {
@@ -54,6 +58,48 @@ export function matrixCells(axes: { readonly [axis: string]: Json }): Cell[] {
       const name = Object.values(axes).join('-');
       return { name, item, key: name, axes };
     });
+}
+
+/**
+ * The values of an axis, as a function of the cell's values on earlier axes. All lists are checked at once, also those
+ * that no cell uses.
+ */
+function valuesByCell(
+  axis: string,
+  values: Json,
+  earlier: string[],
+): (axes: Readonly<Record<string, string>>) => readonly Json[] {
+  if (!isMapping(values) || !Object.hasOwn(values, 'by')) {
+    const list = axisList(`matrix.${axis}`, values);
+    return () => list;
+  }
+  const { by, values: lists, ...others } = values as { [key: string]: Json };
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw new ReproError(`matrix.${axis} has the keys by and values, but also ${show(other)}`);
+  if (typeof by !== 'string' || !earlier.includes(by))
+    throw new ReproError(
+      `matrix.${axis}.by must name an axis before ${axis} (${earlier.join(', ') || 'there is none'}), but is ${show(by)}`,
+    );
+  if (!isMapping(lists)) {
+    const list = axisList(`matrix.${axis}.values`, lists);
+    return () => list;
+  }
+  const byValue = new Map(
+    Object.entries(lists).map(([value, list]) => [value, axisList(`matrix.${axis}.values.${value}`, list as Json)]),
+  );
+  return (axes) => {
+    const list = byValue.get(axes[by]) ?? byValue.get('default');
+    if (list === undefined)
+      throw new ReproError(`matrix.${axis}.values has no list for the ${by} ${axes[by]}, and no default`);
+    return list;
+  };
+}
+
+/** Checks a list of values of an axis. */
+function axisList(name: string, values: Json): readonly Json[] {
+  if (!Array.isArray(values)) throw new ReproError(`${name} must be a list, but is ${show(values)}`);
+  if (values.every(isPlain)) refuseDuplicates(name, values);
+  return values;
 }
 
 function matches(item: Record<string, Json>, combination: Json): boolean {

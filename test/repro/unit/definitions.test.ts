@@ -59,6 +59,17 @@ describe('cells', () => {
       'stages: {s: {matrix: {a: [1], exclude: "${list}"}, cmd: a}}',
       'exclude must have combinations of axes, but has "a"',
     ],
+    [
+      'stages: {s: {matrix: {a: {by: b, values: [1]}, b: [1]}, cmd: a}}',
+      'matrix.a.by must name an axis before a (there is none), but is "b"',
+    ],
+    [
+      'stages: {s: {matrix: {a: [x, y], b: {by: a, values: {x: [1]}}}, cmd: a}}',
+      'matrix.b.values has no list for the a y, and no default',
+    ],
+    ['stages: {s: {matrix: {a: [x], b: {by: a, values: {y: [1, 1]}}}, cmd: a}}', 'matrix.b.values.y holds 1 twice'],
+    ['stages: {s: {matrix: {a: [x], b: {by: a, values: "${list[0]}"}}, cmd: a}}', 'matrix.b.values must be a list'],
+    ['stages: {s: {matrix: {a: "${list[0]}"}, cmd: a}}', 'matrix.a must be a list, but is "a"'],
   ])('%s is refused', async (pipeline, message) => {
     await expect(load(pipeline)).rejects.toThrow(message);
   });
