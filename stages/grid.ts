@@ -17,7 +17,9 @@ function run(tokenizer: string, size: string, seed: number): Run {
 
 /** All runs, in the order of params.yaml. The matrix of `train` in pipeline.yaml expands to the same runs. */
 export function grid({ train }: Params): Run[] {
+  const { seeds } = train;
+  const seedsOf = (size: string) => (Array.isArray(seeds) ? seeds : (seeds[size] ?? seeds.default));
   return train.tokenizers.flatMap((tokenizer) =>
-    train.sizes.flatMap((size) => train.seeds.map((seed) => run(tokenizer, size, seed))),
+    train.sizes.flatMap((size) => seedsOf(size).map((seed) => run(tokenizer, size, seed))),
   );
 }

@@ -52,7 +52,8 @@ export type ByArchitecture = number | Partial<Record<ModelConfig['architecture']
 export interface TrainParams {
   tokenizers: ('char' | 'bpe' | 'music')[];
   sizes: string[];
-  seeds: number[];
+  /** the seeds of every size, or those of each size, with the key `default` for the others */
+  seeds: number[] | Record<string, number[]>;
   tokens: number;
   block: number;
   batch: number;

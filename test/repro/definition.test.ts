@@ -71,7 +71,9 @@ describe('many stages from one definition', () => {
     const pipeline =
       'stages:\n  t:\n    matrix: {size: [tiny, big, 2], seed: {by: size, values: "${seeds}"}}\n    cmd: ": ${item.size} ${item.seed}"\n    params: [seeds]\n';
     const cells = async (seeds: string) =>
-      Object.keys(await commands(pipeline, { 'params.yaml': `seeds: ${seeds}` })).map((name) => name.slice(2)).sort();
+      Object.keys(await commands(pipeline, { 'params.yaml': `seeds: ${seeds}` }))
+        .map((name) => name.slice(2))
+        .sort();
     const perSize = await cells('{tiny: [1, 2], "2": [3], other: [4], default: [1]}');
     expect(perSize).toEqual(['2-3', 'big-1', 'tiny-1', 'tiny-2']);
     expect(await cells('[7]')).toEqual(['2-7', 'big-7', 'tiny-7']);

@@ -15,6 +15,7 @@ export const ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
 const SMALL: Record<string, unknown> = {
   'download.pieces': 30,
   'train.sizes': ['gpt-tiny', 'lstm-tiny'],
+  'train.seeds': [1],
   'train.tokens': 20000,
   'train.evaluations': 3,
   'train.evaluation_tokens': 2000,
