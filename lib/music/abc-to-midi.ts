@@ -28,7 +28,7 @@ export function readAbc(abc: string): AbcReading {
     problems: checkTune(tune, problems),
     notes: sequence.parts.reduce((sum, { notes }) => sum + notes.length, 0),
     toMidi: () => writeMidi(requireNotes(sequence, tune)),
-    toScore: (grid = DEFAULT_GRID) => quantise(requireNotes(sequence, tune), grid).score,
+    toScore: (grid = DEFAULT_GRID) => quantise(requireNotes(sequence, tune), { grid }).score,
   };
 }
 
@@ -49,7 +49,7 @@ export function abcToMidi(abc: string): Uint8Array {
  * @throws MusicError if there is no note, the grid is none of these, or the music has more than 10,000 bars
  */
 export function abcToScore(abc: string, grid: number = DEFAULT_GRID): Score {
-  return quantise(perform(abc), grid).score;
+  return quantise(perform(abc), { grid }).score;
 }
 
 function perform(abc: string): NoteSequence {

@@ -53,6 +53,7 @@ export {
   type NoteSequence,
   type Part,
   type PlayedNote,
+  pitchClassDurations,
   type Score,
   type ScoreBar,
   type ScoreNote,

@@ -29,7 +29,7 @@ export interface AbcResult {
  */
 export function midiToScore(bytes: Uint8Array, grid: number = DEFAULT_GRID): { score: Score; warnings: string[] } {
   const { sequence, warnings } = readMidi(bytes);
-  const quantised = quantise(sequence, grid);
+  const quantised = quantise(sequence, { grid, doubtCMajor: true });
   return { score: quantised.score, warnings: [...warnings, ...quantised.warnings] };
 }
 

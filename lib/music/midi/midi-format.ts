@@ -21,10 +21,22 @@ export const STATUS_BIT = 0x80;
 export const NOTE_OFF = 0x80;
 /** A note-on with velocity 0 is a note-off. */
 export const NOTE_ON = 0x90;
+/** Two data bytes: the controller and its value. */
+export const CONTROL_CHANGE = 0xb0;
 /** One data byte: the program, 0–127. */
 export const PROGRAM_CHANGE = 0xc0;
 /** One data byte, as a program change; all other channel messages have two. */
 export const CHANNEL_PRESSURE = 0xd0;
+
+/** The largest value of a data byte. */
+export const MAX_DATA = 127;
+
+/** Controller: the upper byte of the bank that the next program change takes its sound from. */
+export const BANK_SELECT = 0;
+/** Controllers that end the sounding notes of their channel: all sound off (120), all notes off (123), modes (124–127). */
+export const ALL_SOUND_OFF = 120;
+/** The first of the five channel mode messages that end all notes. */
+export const ALL_NOTES_OFF = 123;
 
 /** A system exclusive event: its length as a variable-length quantity, then its bytes. */
 export const SYSEX = 0xf0;

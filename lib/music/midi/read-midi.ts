@@ -4,8 +4,9 @@
  *
  * The tracks of format 0 and 1 are simultaneous. The patterns of format 2 are played one after another. These are
  * repaired, each with a warning: bytes and wrappers before the header, unknown chunks, wrong lengths and track counts,
- * stray bytes, notes without a note-off. Other damage throws a MusicError. Velocities, controllers (the pedal too),
- * pitch bends and text are not read.
+ * stray bytes, data bytes over 127, events after an end of track, notes without a note-off, notes far behind the music.
+ * Other damage throws a MusicError. Velocities, pitch bends, text, and all controllers but bank selects and
+ * all-notes-off (the pedal too) are not read.
  *
  * Note-ons and note-offs are paired first in, first out for each track, channel and pitch, as most readers do. If a
  * pitch has fewer note-offs than note-ons, each note-on ends the note before it: one lost note-off must not lengthen
@@ -16,12 +17,18 @@
  * @see Standard MIDI Files 1.0 (RP-001), "Chunks", "Header Chunks" and "MIDI File Formats 0, 1 and 2"
  */
 import { MusicError, type NoteSequence, type Part, type PlayedNote } from '../model/index.ts';
-import { CHUNK_HEADER_BYTES, DRUM_CHANNEL, HEADER_BYTES, MTHD, MTRK } from './midi-format.ts';
-import { type ProgramChange, readTrack, type Track, type TrackSource } from './read-track.ts';
+import { drumChanges, type ProgramChange } from './drum-channels.ts';
+import { dropFarNotes } from './far-notes.ts';
+import { capHangingNotes, endElsewhere, endsInOtherTracks } from './hanging-notes.ts';
+import { agreeOnKeys } from './key-signatures.ts';
+import { CHUNK_HEADER_BYTES, DRUM_CHANNEL, HEADER_BYTES, META, META_END_OF_TRACK, MTHD, MTRK } from './midi-format.ts';
+import { readTrack, type Track, type TrackSource } from './read-track.ts';
 import { SoundingNotes } from './sounding-notes.ts';
 
 /** The first byte of both chunk names. */
 const LETTER_M = 0x4d;
+/** The event that ends a track, without its delta time. */
+const END_OF_TRACK = Buffer.from([META, META_END_OF_TRACK, 0]);
 /** Beats of a second if time is counted in SMPTE frames: MIDI's default tempo. */
 const BEATS_PER_SECOND = 2;
 
@@ -45,14 +52,16 @@ export function readMidi(bytes: Uint8Array): { sequence: NoteSequence; warnings:
   const warnings: string[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const header = readHeader(view, warnings);
-  const tracks = readTracks(bytes, view, header.end, warnings);
-  if (tracks.length === 0) throw new MusicError('the file has no track');
+  const chunks = readTracks(bytes, view, header, warnings);
+  if (chunks.length === 0) throw new MusicError('the file has no track');
+  const tracks = endHangingNotes(chunks, header);
   if (tracks.length !== header.declaredTracks) {
     warnings.push(`the header announces ${header.declaredTracks} tracks, the file has ${tracks.length}`);
   }
   if (header.format === 2) concatenate(tracks);
   const sequence = combineTracks(tracks, header.ticksPerBeat);
   if (header.smpte) sequence.tempos = [];
+  warnings.push(...dropFarNotes(sequence));
   return { sequence, warnings };
 }
 
@@ -104,26 +113,64 @@ function chunkMayBegin(view: DataView, at: number): boolean {
   return true;
 }
 
-function readTracks(bytes: Uint8Array, view: DataView, from: number, warnings: string[]): Track[] {
-  const tracks: Track[] = [];
+/** A track chunk as it was read first, and where it can be read again. */
+interface TrackChunk {
+  source: TrackSource;
+  track: Track;
+}
+
+function readTracks(bytes: Uint8Array, view: DataView, header: Header, warnings: string[]): TrackChunk[] {
+  const tracks: TrackChunk[] = [];
   const sounding = new SoundingNotes();
-  let at = from;
+  let at = header.end;
   if (at + CHUNK_HEADER_BYTES <= bytes.length && !chunkMayBegin(view, at)) at = Math.max(findChunk(view, 0, MTRK), 0);
   while (at + CHUNK_HEADER_BYTES <= bytes.length) {
-    const name = view.getUint32(at);
+    if (tracks.length >= header.declaredTracks && tracks.length > 0 && !isFurtherTrack(view, at, tracks)) {
+      if (findChunk(view, at, MTRK) >= 0) {
+        warnings.push(`${bytes.length - at} bytes after the last announced track were passed over`);
+      }
+      break;
+    }
     const label = `track ${tracks.length + 1}`;
+    if (!chunkMayBegin(view, at)) {
+      const next = findChunk(view, at, MTRK);
+      if (next < 0) break;
+      warnings.push(`${next - at} bytes before ${label} were passed over`);
+      at = next;
+    }
+    const name = view.getUint32(at);
     const content = at + CHUNK_HEADER_BYTES;
     const end = endOfChunk(view, at, name === MTRK ? label : undefined, warnings);
-    if (name === MTRK) tracks.push(readPairedTrack({ bytes, from: content, end, label, warnings, sounding }));
-    else if (name !== MTHD) warnings.push('a chunk that is not a track was passed over');
+    if (name === MTRK) {
+      const source = { bytes, from: content, end, label, warnings, sounding };
+      tracks.push({ source, track: readTrack(source) });
+    } else if (name !== MTHD) warnings.push('a chunk that is not a track was passed over');
     at = end;
   }
   return tracks;
 }
 
 /**
- * The offset after a chunk. If no chunk can begin there, its length is wrong, and it ends at the next track or the end
- * of the file.
+ * Whether a chunk after the last track that the header announces belongs to the file: it is whole, and it is no copy of
+ * a track. Leftovers of other files, such as the end of a disk block, are mostly cut.
+ */
+function isFurtherTrack(view: DataView, at: number, tracks: readonly TrackChunk[]): boolean {
+  if (!chunkMayBegin(view, at)) return false;
+  const from = at + CHUNK_HEADER_BYTES;
+  const end = from + view.getUint32(at + 4);
+  if (end > view.byteLength || !chunkMayBegin(view, end)) return false;
+  if (view.getUint32(at) !== MTRK) return true;
+  const content = bytesOf(view, from, end);
+  return !tracks.some(({ source }) => content.equals(source.bytes.subarray(source.from, source.end)));
+}
+
+function bytesOf(view: DataView, from: number, end: number): Buffer {
+  return Buffer.from(view.buffer, view.byteOffset + from, end - from);
+}
+
+/**
+ * The offset after a chunk. If no chunk can begin there and no end of track stands before it, its length is wrong, and
+ * it ends at the next track or the end of the file.
  *
  * @param label the track's name in the warning; undefined for other chunks, whose lengths are corrected silently
  */
@@ -133,6 +180,8 @@ function endOfChunk(view: DataView, at: number, label: string | undefined, warni
   if (end <= view.byteLength && chunkMayBegin(view, end)) return end;
   const nextTrack = findChunk(view, content, MTRK);
   if (nextTrack === end) return end;
+  const isWhole = end <= view.byteLength && bytesOf(view, content, end).subarray(-3).equals(END_OF_TRACK);
+  if (label !== undefined && isWhole) return end;
   if (label !== undefined) {
     const readTo = nextTrack < 0 ? 'the end of the file' : 'the next track';
     warnings.push(`${label}: its length is wrong; read to ${readTo}`);
@@ -141,16 +190,26 @@ function endOfChunk(view: DataView, at: number, label: string | undefined, warni
 }
 
 /**
- * Reads a track, and reads it once more if note-offs are missing, so that note-ons of these pitches end the note
- * before.
+ * Ends the notes that have no note-off in their track. Tracks in which some have none in the other tracks either are
+ * read once more, so that note-ons of these pitches end the note before.
  */
-function readPairedTrack(source: TrackSource): Track {
-  const track = readTrack(source);
-  if (track.unended.size === 0) return track;
-  source.warnings.push(
-    `${source.label}: some notes of ${track.unended.size} pitches have no end; ended by the next note of that pitch, or with the track`,
-  );
-  return readTrack({ ...source, warnings: [] }, track.unended);
+function endHangingNotes(chunks: readonly TrackChunk[], header: Header): Track[] {
+  const first = chunks.map(({ track }) => track);
+  const elsewhere = first.map((track) => endsInOtherTracks(track, header.format === 2 ? [] : first));
+  const tracks = chunks.map(({ source, track }, t) => {
+    const slots = new Set(track.hanging.map(({ slot }) => slot).filter((slot) => !elsewhere[t].has(slot)));
+    if (slots.size === 0) return track;
+    source.warnings.push(
+      `${source.label}: some notes of ${slots.size} pitches have no end; ended by the next note, or after a bar`,
+    );
+    return readTrack({ ...source, warnings: [] }, slots);
+  });
+  const metres = tracks.flatMap((track) => track.metres).sort(byTick);
+  for (const [t, track] of tracks.entries()) {
+    endElsewhere(track, elsewhere[t]);
+    capHangingNotes(track, header.ticksPerBeat, metres);
+  }
+  return tracks;
 }
 
 /** Moves each pattern of format 2 to the end of the one before it. */
@@ -158,7 +217,7 @@ function concatenate(tracks: Track[]): void {
   let offset = 0;
   for (const track of tracks) {
     for (const notes of track.parts) for (const note of notes ?? []) note.start += offset;
-    for (const changes of [...track.programs, track.tempos, track.metres, track.keys]) {
+    for (const changes of [...track.programs, track.tempos, track.metres, track.keys, track.rhythm]) {
       for (const change of changes ?? []) change.tick += offset;
     }
     offset += track.end;
@@ -167,16 +226,19 @@ function concatenate(tracks: Track[]): void {
 
 /** Makes each channel of each track a part, and merges the changes of all tracks in order of time. */
 function combineTracks(tracks: Track[], ticksPerBeat: number): NoteSequence {
-  const byTick = (a: { tick: number }, b: { tick: number }) => a.tick - b.tick;
   const programsOfAllTracks = (channel: number) =>
     tracks.flatMap((track) => track.programs[channel] ?? []).sort(byTick);
+  const rhythm = tracks.flatMap((track) => track.rhythm);
+  const soundSet = tracks.find((track) => track.soundSet !== undefined)?.soundSet;
   const parts: Part[] = [];
   for (const track of tracks) {
     for (const [channel, notes] of track.parts.entries()) {
       if (notes === undefined) continue;
       // A program change applies to its channel in all tracks, except in tracks that change the program themselves.
-      setPrograms(notes, track.programs[channel] ?? programsOfAllTracks(channel));
-      parts.push({ drum: channel === DRUM_CHANNEL, notes });
+      const programs = track.programs[channel] ?? programsOfAllTracks(channel);
+      setPrograms(notes, programs);
+      const changes = drumChanges(channel, programs, rhythm, soundSet);
+      parts.push(...partsOf(notes, channel === DRUM_CHANNEL, changes));
     }
   }
   return {
@@ -184,8 +246,32 @@ function combineTracks(tracks: Track[], ticksPerBeat: number): NoteSequence {
     parts,
     tempos: tracks.flatMap((track) => track.tempos).sort(byTick),
     metres: tracks.flatMap((track) => track.metres).sort(byTick),
-    keys: tracks.flatMap((track) => track.keys).sort(byTick),
+    keys: agreeOnKeys(
+      tracks.map((track) => track.keys),
+      parts,
+    ),
   };
+}
+
+function byTick(a: { tick: number }, b: { tick: number }): number {
+  return a.tick - b.tick;
+}
+
+/** The notes of a channel as one part, or as a melodic part and drums if the channel changes between them. */
+function partsOf(notes: PlayedNote[], drum: boolean, changes: { tick: number; drum: boolean }[]): Part[] {
+  if (changes.length === 0) return [{ drum, notes }];
+  const melody: PlayedNote[] = [];
+  const drums: PlayedNote[] = [];
+  let isDrum = drum;
+  let next = 0;
+  for (const note of notes) {
+    while (next < changes.length && changes[next].tick <= note.start) isDrum = changes[next++].drum;
+    (isDrum ? drums : melody).push(note);
+  }
+  return [
+    { drum: false, notes: melody },
+    { drum: true, notes: drums },
+  ].filter((part) => part.notes.length > 0);
 }
 
 function setPrograms(notes: PlayedNote[], changes: ProgramChange[]): void {

@@ -7,9 +7,15 @@
  * @see Standard MIDI Files 1.0 (RP-001), "Track Chunks"; MIDI 1.0 Detailed Specification, "Data Format"
  */
 import type { KeyChange, MetreChange, PlayedNote, TempoChange } from '../model/index.ts';
+import { type ProgramChange, type RhythmChange, readSysex, type SoundSet } from './drum-channels.ts';
+import { cleanEvents, dataBytesOf, endOfQuantity, isMusic, quantity } from './event-frames.ts';
 import {
-  CHANNEL_PRESSURE,
+  ALL_NOTES_OFF,
+  ALL_SOUND_OFF,
+  BANK_SELECT,
   CHANNELS,
+  CONTROL_CHANGE,
+  MAX_DATA,
   MAX_QUANTITY_BYTES,
   META,
   META_END_OF_TRACK,
@@ -32,21 +38,33 @@ import type { SoundingNotes } from './sounding-notes.ts';
 /** Denominators up to 64 (2⁶) are accepted. */
 const MAX_DENOMINATOR_EXPONENT = 6;
 
-/** A program change of one channel. */
-export interface ProgramChange {
-  tick: number;
-  program: number;
+/** A note without a note-off in its track. */
+export interface HangingNote {
+  /** see SoundingNotes */
+  slot: number;
+  note: PlayedNote;
 }
 
-/** The music of one track. `parts` and `programs` have an entry for each channel, undefined where it has none. */
+/**
+ * The music of one track. `parts`, `programs` and `silences` have an entry for each channel, undefined where it has
+ * none.
+ */
 export interface Track {
   parts: (PlayedNote[] | undefined)[];
   programs: (ProgramChange[] | undefined)[];
   tempos: TempoChange[];
   metres: MetreChange[];
   keys: KeyChange[];
-  /** slots (see SoundingNotes) of notes without a note-off */
-  unended: Set<number>;
+  /** notes without a note-off */
+  hanging: HangingNote[];
+  /** ticks of note-offs that ended no note, by slot: they may end a note of another track */
+  orphans: Map<number, number[]>;
+  /** ticks of all-notes-off messages */
+  silences: (number[] | undefined)[];
+  /** system exclusive messages that make a channel drums or melodic */
+  rhythm: RhythmChange[];
+  /** the set of sounds that the track asks for */
+  soundSet: SoundSet | undefined;
   /** in ticks */
   end: number;
 }
@@ -88,7 +106,11 @@ class TrackReader {
     tempos: [],
     metres: [],
     keys: [],
-    unended: new Set(),
+    hanging: [],
+    orphans: new Map(),
+    silences: new Array(CHANNELS).fill(undefined),
+    rhythm: [],
+    soundSet: undefined,
     end: 0,
   };
   /** offset of the next byte */
@@ -96,8 +118,12 @@ class TrackReader {
   #tick = 0;
   /** the last status byte of a channel message; 0 before the first */
   #runningStatus = 0;
+  /** the upper byte of the bank that each channel selected */
+  readonly #banks: (number | undefined)[] = new Array(CHANNELS).fill(undefined);
   /** stray bytes and messages that were skipped */
   #skipped = 0;
+  /** data bytes over 127 that were read as 127 */
+  #clamped = 0;
 
   constructor({ bytes, from, end, label, warnings, sounding }: TrackSource, restruck: Set<number> | undefined) {
     this.#bytes = bytes;
@@ -111,9 +137,10 @@ class TrackReader {
 
   read(): Track {
     while (this.#at < this.#end && this.#readDeltaTime() && this.#readEvent());
+    if (this.#clamped > 0) this.#warn(`${this.#clamped} data bytes over 127 were read as 127`);
     if (this.#skipped > 0) this.#warn(`${this.#skipped} stray bytes or messages were passed over`);
     this.#track.end = this.#tick;
-    this.#track.unended = this.#sounding.endAll(this.#tick);
+    this.#sounding.endAll(this.#tick, (slot, note) => this.#track.hanging.push({ slot, note }));
     return this.#track;
   }
 
@@ -157,49 +184,89 @@ class TrackReader {
       return this.#readChannelMessage();
     }
     if (byte === META) return this.#readMetaEvent();
-    if (byte === SYSEX || byte === SYSEX_CONTINUATION) return this.#skipSysex();
+    if (byte === SYSEX || byte === SYSEX_CONTINUATION) return this.#readSysex();
     this.#skipSystemMessage(byte);
     return true;
   }
 
   #readChannelMessage(): boolean {
-    const kind = this.#runningStatus & 0xf0;
-    const channel = this.#runningStatus & 0x0f;
-    if (kind === PROGRAM_CHANGE || kind === CHANNEL_PRESSURE) return this.#readProgramOrPressure(kind, channel);
-    if (this.#at + 1 >= this.#end) {
-      this.#warn('cut short within an event');
+    const status = this.#runningStatus;
+    const channel = status & 0x0f;
+    const count = dataBytesOf(status);
+    if (this.#at + count > this.#end) {
+      if (count > 1) this.#warn('cut short within an event');
       return false;
     }
-    const first = this.#bytes[this.#at];
-    const second = this.#bytes[this.#at + 1];
+    let first = this.#bytes[this.#at];
+    let second = count > 1 ? this.#bytes[this.#at + 1] : 0;
     if ((first | second) >= STATUS_BIT) {
-      // A status byte stands in the place of data: continue with it.
-      if (first < STATUS_BIT) this.#at++;
-      this.#skipped++;
-      return true;
+      if (this.#isStatus(first >= STATUS_BIT ? this.#at : this.#at + 1, this.#at + count)) return this.#resynchronise();
+      this.#clamped += Number(first > MAX_DATA) + Number(second > MAX_DATA);
+      first = Math.min(first, MAX_DATA);
+      second = Math.min(second, MAX_DATA);
     }
-    this.#at += 2;
-    if (kind === NOTE_ON && second > 0) this.#beginNote(channel, first);
-    else if (kind === NOTE_ON || kind === NOTE_OFF) this.#sounding.end(channel * PITCHES + first, this.#tick);
+    this.#at += count;
+    switch (status & 0xf0) {
+      case NOTE_ON:
+        if (second > 0) this.#beginNote(channel, first);
+        else this.#endNote(channel, first);
+        break;
+      case NOTE_OFF:
+        this.#endNote(channel, first);
+        break;
+      case PROGRAM_CHANGE: {
+        const change = { tick: this.#tick, program: first, bank: this.#banks[channel] };
+        (this.#track.programs[channel] ??= []).push(change);
+        break;
+      }
+      case CONTROL_CHANGE:
+        this.#readController(channel, first, second);
+    }
     return true;
   }
 
-  /** The two channel messages that have one data byte. */
-  #readProgramOrPressure(kind: number, channel: number): boolean {
-    if (this.#at >= this.#end) return false;
-    const value = this.#bytes[this.#at];
-    if (value >= STATUS_BIT) {
-      this.#skipped++;
-      return true;
-    }
-    this.#at++;
-    if (kind === PROGRAM_CHANGE) (this.#track.programs[channel] ??= []).push({ tick: this.#tick, program: value });
-    return true;
+  /**
+   * Whether the byte at an offset, which is over 127 in the place of data, is a status byte: data is missing before it.
+   * It is data with a wrong value if at least as many clean events follow that reading. Files of the Lakh data set have
+   * such values, in events that are otherwise whole.
+   *
+   * @param after the offset after the event if the byte is data
+   */
+  #isStatus(at: number, after: number): boolean {
+    const end = this.#end;
+    const asData = cleanEvents(this.#bytes, after, end, this.#runningStatus, true);
+    return asData < cleanEvents(this.#bytes, at, end, this.#runningStatus, false);
+  }
+
+  /** Leaves out an event whose data is missing, and reads the event that begins with the next status byte. */
+  #resynchronise(): boolean {
+    while (this.#bytes[this.#at] < STATUS_BIT) this.#at++;
+    this.#skipped++;
+    return this.#readEvent();
+  }
+
+  #readController(channel: number, controller: number, value: number): void {
+    if (controller === BANK_SELECT) this.#banks[channel] = value;
+    if (controller !== ALL_SOUND_OFF && controller < ALL_NOTES_OFF) return;
+    this.#sounding.endChannel(channel, this.#tick);
+    (this.#track.silences[channel] ??= []).push(this.#tick);
+  }
+
+  #endNote(channel: number, pitch: number): void {
+    const slot = channel * PITCHES + pitch;
+    if (this.#sounding.end(slot, this.#tick) !== undefined) return;
+    const orphans = this.#track.orphans.get(slot);
+    if (orphans === undefined) this.#track.orphans.set(slot, [this.#tick]);
+    else orphans.push(this.#tick);
   }
 
   #beginNote(channel: number, pitch: number): void {
     const slot = channel * PITCHES + pitch;
-    if (this.#restruck?.has(slot)) while (this.#sounding.end(slot, this.#tick));
+    if (this.#restruck?.has(slot)) {
+      for (let struck = this.#sounding.end(slot, this.#tick); struck; struck = this.#sounding.end(slot, this.#tick)) {
+        this.#track.hanging.push({ slot, note: struck });
+      }
+    }
     const note: PlayedNote = { start: this.#tick, duration: 0, pitch, program: 0 };
     (this.#track.parts[channel] ??= []).push(note);
     this.#sounding.begin(slot, note);
@@ -214,7 +281,10 @@ class TrackReader {
       if (type !== META_END_OF_TRACK) this.#warn('cut short within an event');
       return false;
     }
-    if (type === META_END_OF_TRACK) return false;
+    if (type === META_END_OF_TRACK) {
+      if (!isMusic(this.#bytes, dataAt + length, this.#end)) return false;
+      this.#warn('events after its end of track were read');
+    }
     if (type === META_TEMPO) this.#readTempo(dataAt, length);
     else if (type === META_TIME_SIGNATURE) this.#readTimeSignature(dataAt, length);
     else if (type === META_KEY_SIGNATURE) this.#readKeySignature(dataAt, length);
@@ -246,13 +316,18 @@ class TrackReader {
     }
   }
 
-  #skipSysex(): boolean {
+  #readSysex(): boolean {
     const lengthAt = this.#at + 1;
     const dataAt = endOfQuantity(this.#bytes, lengthAt, this.#end);
     const next = dataAt + quantity(this.#bytes, lengthAt, dataAt);
     if (dataAt < 0 || next > this.#end) {
       this.#warn('cut short within a system exclusive message');
       return false;
+    }
+    const meaning = this.#bytes[this.#at] === SYSEX ? readSysex(this.#bytes, dataAt) : undefined;
+    if (meaning !== undefined) {
+      if ('soundSet' in meaning) this.#track.soundSet = meaning.soundSet;
+      else this.#track.rhythm.push({ tick: this.#tick, ...meaning });
     }
     this.#at = next;
     return true;
@@ -263,23 +338,4 @@ class TrackReader {
     this.#at += status === SONG_POSITION ? 3 : status === MTC_QUARTER_FRAME || status === SONG_SELECT ? 2 : 1;
     this.#skipped++;
   }
-}
-
-/**
- * Finds the end of a variable-length quantity: seven bits a byte, most significant first; the last byte has no
- * STATUS_BIT.
- *
- * @returns the offset after it, at most `end`; −1 if it has more bytes than the specification allows
- * @see Standard MIDI Files 1.0 (RP-001), "Variable-Length Quantity"
- */
-function endOfQuantity(bytes: Uint8Array, from: number, end: number): number {
-  for (let at = from; at < from + MAX_QUANTITY_BYTES && at < end; at++) if (bytes[at] < 0x80) return at + 1;
-  return from + MAX_QUANTITY_BYTES >= end ? Math.max(from, end) : -1;
-}
-
-/** The value of the variable-length quantity in bytes from…to−1. */
-function quantity(bytes: Uint8Array, from: number, to: number): number {
-  let value = 0;
-  for (let at = from; at < to; at++) value = value * 128 + (bytes[at] & 0x7f);
-  return value;
 }

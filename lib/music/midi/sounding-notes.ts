@@ -30,24 +30,31 @@ export class SoundingNotes {
   /**
    * Ends the earliest note of a slot by setting its duration.
    *
-   * @returns whether a note was sounding there
+   * @returns the note; undefined if none was sounding there
    */
-  end(slot: number, tick: number): boolean {
+  end(slot: number, tick: number): PlayedNote | undefined {
     const note = this.#first[slot];
-    if (note === undefined) return false;
+    if (note === undefined) return undefined;
     this.#size--;
     note.duration = tick - note.start;
     this.#first[slot] = this.#later.size === 0 ? undefined : this.#takeNext(slot);
-    return true;
+    return note;
   }
 
-  /** Ends all notes and returns their slots. */
-  endAll(tick: number): Set<number> {
-    const slots = new Set<number>();
-    for (let slot = 0; this.#size > 0; slot++) {
-      while (this.end(slot, tick)) slots.add(slot);
+  /** Ends all notes of a channel that began before this tick. */
+  endChannel(channel: number, tick: number): void {
+    for (let slot = channel * PITCHES; this.#size > 0 && slot < (channel + 1) * PITCHES; slot++) {
+      for (let note = this.#first[slot]; note !== undefined && note.start < tick; note = this.#first[slot]) {
+        this.end(slot, tick);
+      }
     }
-    return slots;
+  }
+
+  /** Ends all notes, and calls `visit` with each and its slot. */
+  endAll(tick: number, visit: (slot: number, note: PlayedNote) => void): void {
+    for (let slot = 0; this.#size > 0; slot++) {
+      for (let note = this.end(slot, tick); note !== undefined; note = this.end(slot, tick)) visit(slot, note);
+    }
   }
 
   #takeNext(slot: number): PlayedNote | undefined {

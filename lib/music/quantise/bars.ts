@@ -9,7 +9,7 @@
  */
 import {
   DEFAULT_TEMPO,
-  type Key,
+  type KeyChange,
   MusicError,
   type NoteSequence,
   type ScoreBar,
@@ -27,7 +27,7 @@ const MAX_TEMPO = 2000;
 /**
  * Lays bars over steps 0…end.
  *
- * @param detect estimates the key if the sequence has none
+ * @param keys at least one, in order of tick
  * @param warnings a warning is added here for each metre that does not fit the grid
  * @throws MusicError if there are more than MAX_BARS
  */
@@ -35,7 +35,7 @@ export function layBars(
   sequence: NoteSequence,
   grid: number,
   end: number,
-  detect: () => Key,
+  keys: readonly KeyChange[],
   warnings: string[],
 ): ScoreBar[] {
   const toStep = (tick: number) => Math.round((tick * grid) / sequence.ticksPerBeat);
@@ -57,7 +57,7 @@ export function layBars(
     start += length;
   }
   setTempos(bars, sequence, grid);
-  setKeys(bars, sequence, toStep, detect);
+  setKeys(bars, keys, toStep);
   return bars;
 }
 
@@ -123,9 +123,8 @@ function setTempos(bars: ScoreBar[], sequence: NoteSequence, grid: number): void
   }
 }
 
-function setKeys(bars: ScoreBar[], sequence: NoteSequence, toStep: (tick: number) => number, detect: () => Key): void {
-  const changes = sequence.keys;
-  let key: Key = changes.length > 0 ? changes[0] : detect();
+function setKeys(bars: ScoreBar[], changes: readonly KeyChange[], toStep: (tick: number) => number): void {
+  let [key] = changes;
   let next = 0;
   for (const bar of bars) {
     while (next < changes.length && toStep(changes[next].tick) < bar.start + bar.length / 2) key = changes[next++];

@@ -4,4 +4,4 @@
  * - quantise.ts: onsets, durations and voices
  * - bars.ts: the beginnings of bars, with their metre, tempo and key
  */
-export { DEFAULT_GRID, isPlainDuration, quantise } from './quantise.ts';
+export { DEFAULT_GRID, isPlainDuration, type QuantiseOptions, quantise } from './quantise.ts';

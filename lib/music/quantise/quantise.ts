@@ -9,10 +9,13 @@
 import {
   compareNotes,
   detectKey,
+  type KeyChange,
+  keyFit,
   MAX_PITCHED_VOICES,
   MusicError,
   type NoteSequence,
   type Part,
+  pitchClassDurations,
   type Score,
   type ScoreNote,
   type ScoreVoice,
@@ -34,14 +37,32 @@ export function isPlainDuration(steps: number): boolean {
   return odd === 1 || odd === 3 || odd === 7;
 }
 
+/** A file's own C major is replaced by a key that fits so much better, see keyFit. */
+const MIN_FIT_GAIN = 0.2;
+/** With fewer notes, a file's own C major is kept. */
+const MIN_NOTES_FOR_KEY = 32;
+
+/** How a sequence is quantised. */
+export interface QuantiseOptions {
+  /** steps per quarter note: 1, 2, 4, 8, 16 or 32; default 16 */
+  grid?: number;
+  /**
+   * whether keys that are all C major are compared with what sounds: many programs write C major into every MIDI file.
+   * Default false
+   */
+  doubtCMajor?: boolean;
+}
+
 /**
  * Quantises a sequence.
  *
- * @param grid steps per quarter note: 1, 2, 4, 8, 16 or 32
  * @returns the score, and a warning, one sentence each, for every metre or part that could not be kept
  * @throws MusicError if there is no note, the grid is none of these, or the music has more bars than bars.ts allows
  */
-export function quantise(sequence: NoteSequence, grid: number = DEFAULT_GRID): { score: Score; warnings: string[] } {
+export function quantise(
+  sequence: NoteSequence,
+  { grid = DEFAULT_GRID, doubtCMajor = false }: QuantiseOptions = {},
+): { score: Score; warnings: string[] } {
   if (!GRIDS.includes(grid)) {
     throw new MusicError(
       `a grid of ${grid} steps a beat cannot be written in ABC: it must be one of ${GRIDS.join(', ')}`,
@@ -53,8 +74,21 @@ export function quantise(sequence: NoteSequence, grid: number = DEFAULT_GRID): {
   sortVoices(voices);
   let end = 0;
   for (const voice of voices) for (const note of voice.notes) end = Math.max(end, note.start + note.duration);
-  const bars = layBars(sequence, grid, end, () => detectKey(voices), warnings);
+  const bars = layBars(sequence, grid, end, keyChanges(sequence, voices, doubtCMajor), warnings);
   return { score: { grid, bars, voices }, warnings };
+}
+
+/** The keys of the sequence, or the key that the notes have if there is none or it is not credible. */
+function keyChanges({ keys }: NoteSequence, voices: ScoreVoice[], doubtCMajor: boolean): KeyChange[] {
+  const durations = pitchClassDurations(voices);
+  const isCMajor = keys.every(({ fifths, minor }) => fifths === 0 && !minor);
+  if (keys.length > 0 && !(doubtCMajor && isCMajor)) return keys;
+  const detected = { tick: 0, ...detectKey(durations) };
+  if (keys.length === 0) return [detected];
+  const notes = voices.reduce((sum, { drum, notes }) => sum + (drum ? 0 : notes.length), 0);
+  const gain = keyFit(durations, detected) - keyFit(durations, { fifths: 0, minor: false });
+  const isWrong = detected.fifths !== 0 && notes >= MIN_NOTES_FOR_KEY && gain >= MIN_FIT_GAIN;
+  return isWrong ? [detected] : keys;
 }
 
 /**
