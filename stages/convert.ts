@@ -1,13 +1,14 @@
 /**
- * Converts the MIDI files below RAW to ABC, x/y.mid to x/y.abc. Files that cannot be read are skipped and named in the
- * metrics.
+ * Converts the music files below RAW to ABC in the dialect: x/y.mid to x/y.abc, and the tunes of x/y.abc to x/y/0001.abc
+ * and so on. Files and tunes that cannot be read are skipped and named in the metrics.
  */
 import { convertCorpus } from '../lib/corpus/index.ts';
 import { stage } from './stage.ts';
 
 await stage({
   name: 'convert',
-  description: 'Converts every MIDI file below RAW to ABC notation below ABC, in the same folders.',
+  description:
+    'Converts every MIDI file and ABC tune below RAW to a tune of the dialect below ABC, in the same folders.',
   paths: ['RAW', 'ABC'],
   flags: {
     memo: 'a folder that keeps conversions, so that only the new files of a growing corpus are converted',

@@ -1,5 +1,5 @@
 /**
- * Gets the MIDI files of a data set into RAW. The default data set, `synthetic`, is composed here and needs no network.
+ * Gets the music files of a data set (MIDI, ABC) into RAW. The default data set, `synthetic`, is composed here and needs no network.
  */
 import { fetchDataset } from '../lib/corpus/index.ts';
 import { stage } from './stage.ts';
@@ -7,10 +7,16 @@ import { stage } from './stage.ts';
 await stage({
   name: 'download',
   description:
-    'Gets the MIDI files of download.dataset into RAW: composes them, or takes them from a folder, an archive or a URL.',
+    'Gets the music files of download.dataset into RAW: composes them, or takes them from a folder, an archive or a URL.',
   paths: ['RAW'],
   async run({ paths: [raw], params, progress }) {
     const { dataset, pieces, seed, max_files: maxFiles } = params.download;
-    return fetchDataset(dataset, raw, { synthetic: { pieces, seed }, maxFiles, onProgress: progress.update });
+    const fetched = await fetchDataset(dataset, raw, {
+      synthetic: { pieces, seed },
+      maxFiles,
+      onProgress: progress.update,
+    });
+    for (const advice of fetched.advice) console.log(`${advice}.`);
+    return fetched;
   },
 });

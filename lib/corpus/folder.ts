@@ -8,6 +8,7 @@ import { constants, lstatSync, mkdirSync, writeFileSync } from 'node:fs';
 import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CorpusError, DiskError, isFatal, reasonOf } from './errors.ts';
+import { countPassedOver, type PassedOver } from './formats.ts';
 import type { OnProgress } from './progress.ts';
 
 /** A file that was skipped, and why. */
@@ -20,24 +21,14 @@ export interface Skipped {
 export interface FolderListing {
   /** files of the wanted kind, sorted by UTF-16 code units */
   paths: string[];
-  /** number of files of other kinds */
-  others: number;
+  /** number of files of other kinds, by ending */
+  passedOver: PassedOver;
   /** files of the wanted kind that cannot be used */
   skipped: Skipped[];
 }
 
-/** File names of MIDI. */
-const MIDI_NAME = /\.(mid|midi|kar|rmi)$/i;
 /** File names of ABC notation. */
 export const ABC_NAME = /\.abc$/i;
-
-/**
- * Whether a path has a MIDI name. "._x.mid" does not count, because macOS writes metadata files with such names on
- * foreign disks and in archives.
- */
-export function isMidiName(path: string): boolean {
-  return MIDI_NAME.test(path) && !path.slice(path.lastIndexOf('/') + 1).startsWith('._');
-}
 
 /**
  * Lists the files below a folder.
@@ -47,13 +38,13 @@ export function isMidiName(path: string): boolean {
  * @throws CorpusError if the folder itself is missing, unreadable or a file
  */
 export async function listFolder(root: string, wanted: (path: string) => boolean): Promise<FolderListing> {
-  const listing: FolderListing = { paths: [], others: 0, skipped: [] };
+  const listing: FolderListing = { paths: [], passedOver: {}, skipped: [] };
   async function walk(folder: string): Promise<void> {
     const entries = await readdir(join(root, folder), { withFileTypes: true });
     for (const entry of entries) {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
       try {
-        if (!entry.isDirectory() && !wanted(path)) listing.others++;
+        if (!entry.isDirectory() && !wanted(path)) countPassedOver(listing.passedOver, path);
         else if (isMisread(join(root, path)))
           listing.skipped.push({ path, reason: 'has a name that is not UTF-8; rename it' });
         else if (entry.isDirectory()) await walk(path);

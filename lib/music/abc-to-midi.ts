@@ -1,5 +1,5 @@
 /** Converts ABC to a MIDI file or to a score: parse, play, then write or quantise. */
-import { checkTune, type Problem, parseAbc, performTune, type Tune } from './abc/index.ts';
+import { checkTune, type Problem, parseAbc, performTune, type Remark, type Tune } from './abc/index.ts';
 import { writeMidi } from './midi/index.ts';
 import { MusicError, type NoteSequence, type Score } from './model/index.ts';
 import { DEFAULT_GRID, quantise } from './quantise/index.ts';
@@ -8,6 +8,8 @@ import { DEFAULT_GRID, quantise } from './quantise/index.ts';
 export interface AbcReading {
   /** the same as checkAbc gives */
   problems: Problem[];
+  /** what was passed over without being a problem, such as unknown words in fields */
+  remarks: Remark[];
   /** number of notes that sound; tied notes are one */
   notes: number;
   /** the same as abcToMidi gives; throws MusicError if the tune has no note */
@@ -26,6 +28,7 @@ export function readAbc(abc: string): AbcReading {
   const { sequence, problems } = performTune(tune);
   return {
     problems: checkTune(tune, problems),
+    remarks: tune.remarks,
     notes: sequence.parts.reduce((sum, { notes }) => sum + notes.length, 0),
     toMidi: () => writeMidi(requireNotes(sequence, tune)),
     toScore: (grid = DEFAULT_GRID) => quantise(requireNotes(sequence, tune), { grid }).score,

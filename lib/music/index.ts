@@ -4,7 +4,7 @@
  *     MIDI bytes ── readMidi ──▶ NoteSequence ── quantise ──▶ Score ── writeAbc ──▶ ABC
  *                ◀─ writeMidi ──              ◀── performTune ── Tune ◀── parseAbc ──
  *
- * - midi-to-abc.ts, abc-to-midi.ts, transpose-abc.ts: the conversions, in few lines each
+ * - midi-to-abc.ts, abc-to-midi.ts, rewrite-abc.ts, transpose-abc.ts: the conversions, in few lines each
  * - trim.ts: makes generated text valid
  * - midi/, abc/: the two formats
  * - dialect/: which character may come next in a tune that is being generated
@@ -23,6 +23,7 @@ export {
   type ProblemKind,
   parseAbc,
   positionText,
+  type Remark,
   type Tune,
   type TuneBar,
   type TuneNote,
@@ -59,5 +60,6 @@ export {
   type ScoreNote,
   type ScoreVoice,
 } from './model/index.ts';
+export { type RewriteOptions, rewriteAbc } from './rewrite-abc.ts';
 export { transposeAbc } from './transpose-abc.ts';
 export { type Trimmed, trimToCompleteBars } from './trim.ts';

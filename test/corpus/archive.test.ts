@@ -139,7 +139,7 @@ describe('hostile archives', () => {
     expect((await lstat(folder.path('raw/folder'))).isDirectory()).toBe(true);
     expect(await treeOf(folder.path())).toEqual(['in/links.tar', 'raw/folder/inside.mid']);
     const asZip = zip([{ path: 'soft.mid', content: Buffer.from('/etc/passwd'), unixMode: 0o120777 }]);
-    await expect(fetchOf('links.zip', asZip)).rejects.toThrow(/no usable MIDI file.*soft\.mid is a link/);
+    await expect(fetchOf('links.zip', asZip)).rejects.toThrow(/no usable music file.*soft\.mid is a link/);
   });
 
   const fetchOf = async (name: string, bytes: Uint8Array, limits = {}) => {
@@ -182,7 +182,7 @@ describe('hostile archives', () => {
       { path: 'b.mid', content: midi },
     ]);
     const three = tar(['a.mid', 'x/y/b.mid', 'x/c.mid'].map((path) => ({ path, content: midi })));
-    await expect(fetchOf('count.tar', three, { files: 2 })).rejects.toThrow(/more than 2 MIDI files/);
+    await expect(fetchOf('count.tar', three, { files: 2 })).rejects.toThrow(/more than 2 music files/);
     // What was unpacked before the refusal is gone, with its folders.
     expect(await readdir(folder.path('raw-count.tar'))).toEqual([]);
     await expect(fetchOf('bytes.tar', two, { bytes: midi.length + 1 })).rejects.toThrow(/more than \d+ bytes: refused/);
@@ -239,7 +239,7 @@ describe('hostile archives', () => {
       ],
       ['text.zip', Buffer.from('PK but only text'), /text\.zip: it is not a zip archive/],
       ['page.html', Buffer.from('<html>not found</html>'), /page\.html: is neither a supported archive/],
-      ['empty.tar.gz', gzipSync(tar([])), /empty\.tar\.gz: contains no usable MIDI file/],
+      ['empty.tar.gz', gzipSync(tar([])), /empty\.tar\.gz: contains no usable music file/],
       ['nothing', Buffer.alloc(0), /nothing: is neither a supported archive/],
     ] as const) {
       const error = await fetchOf(name, bytes).then(

@@ -1,5 +1,5 @@
 /**
- * Converts folders of MIDI files to ABC. The result is the same on any number of threads, and a bad file does not stop
+ * Converts folders of MIDI and ABC files to tunes of the dialect. The result is the same on any number of threads, and a bad file does not stop
  * the others.
  */
 import { readFile, writeFile } from 'node:fs/promises';
@@ -7,7 +7,8 @@ import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { composePiece } from '../../lib/compose/index.ts';
 import { abcPaths } from '../../lib/corpus/conversion/convert.ts';
-import { convertCorpus } from '../../lib/corpus/index.ts';
+import { findTunes, splitTunes } from '../../lib/corpus/conversion/tune-book.ts';
+import { convertCorpus, splitCorpus } from '../../lib/corpus/index.ts';
 import { runTasks } from '../../lib/corpus/workers/workers.ts';
 import { midiToAbc } from '../../lib/music/index.ts';
 import { readTree, testFolder, treeOf, writeTree } from './folders.ts';
@@ -24,6 +25,65 @@ test('x/y.mid becomes x/y.abc, as lib/music converts it with this grid and layou
   expect(await readFile(folder.path('abc/x/y.abc'), 'utf8')).toBe(abc);
   expect(metrics).toMatchObject({ files: 2, converted: 2, failed: [], warnings: {} });
   expect(metrics.notes).toBe(notes + midiToAbc(composePiece(4)).notes);
+});
+
+test('each tune of an ABC file becomes a file, with the fields of the file header; other files are counted', async () => {
+  const tunes = [
+    'X:1\nT:Né à Lyon\nK:C\nCDE|\n\nA bad cafe.\n\n',
+    'X:7\nM:4/4\nK:G % two sections\n|:"Am"GABc:|\n',
+    'X:7\nK:C\nhello world|\nC|\n',
+    'X:8\nK:C foo=3\nCD|E3|\n',
+  ];
+  await writeTree(folder.path('raw'), {
+    'a/many.abc': Buffer.from(`\ufeffM:3/4\r\nL:1/4\r\n\r\nfree text\r\n${tunes.join('').replaceAll('\n', '\r\n')}`),
+    'a/one.ABC': Buffer.from(`X:1\rT:Ni\xf1a\rL:1/4\rK:F\rB|\r`, 'latin1'),
+    'b.abc': Buffer.from('\ufeffX:1\nL:1/4\nK:D\nFc|\nX:2\nL:1/4\nK:C\nF|\n', 'utf16le'),
+    'many.mid': composePiece(1),
+    'c.krn': '**kern',
+    readme: '',
+  });
+  const metrics = await convertCorpus(folder.path('raw'), folder.path('abc'));
+  const texts = await readTree(folder.path('abc'));
+  expect(Object.keys(texts)).toEqual([
+    'a/many/0001.abc',
+    'a/many/0002.abc',
+    'a/many/0004.abc',
+    'a/one.abc',
+    'b/0001.abc',
+    'b/0002.abc',
+    'many.abc',
+  ]);
+  const start = 'X:1\nM:4/4\nL:1/4\nQ:1/4=120\n';
+  expect(texts['a/many/0001.abc']).toBe('X:1\nM:3/4\nL:1/4\nQ:1/4=120\nK:C\nCDE|\n');
+  expect(texts['a/many/0002.abc']).toBe(`${start}K:G\nGABc|GABc|\n`);
+  expect(texts['a/one.abc']).toContain('K:F\nB|');
+  expect(texts['b/0001.abc']).toContain('K:D\nFc|');
+  const { files, tunes: found, converted, failed, warnings, passed_over } = metrics;
+  expect({ files, found, converted, passed_over }).toEqual({
+    files: 4,
+    found: 8,
+    converted: 7,
+    passed_over: { '.krn': 1, 'no ending': 1 },
+  });
+  expect(failed).toEqual([{ path: 'a/many.abc#3', reason: 'line 3, column 1: this line is text and not music' }]);
+  expect(warnings).toEqual({
+    'K: has the unknown word "…", passed over': {
+      count: 1,
+      examples: [{ path: 'a/many.abc#4', warning: 'K: has the unknown word "foo=3", passed over' }],
+    },
+  });
+  await expect(splitCorpus(folder.path('raw/a'), folder.path('splits'))).rejects.toThrow(
+    /many: has 4 tunes; `convert` makes a file of each tune/,
+  );
+});
+
+test('the tunes of a large collection are found in parts of the file', () => {
+  const tune = (i: number) => `X:${i}\nK:C\n${'C'.repeat(2000)}|\n`;
+  const bytes = Buffer.from(`L:1/4\n\n${Array.from({ length: 600 }, (_, i) => tune(i)).join('\n')}`);
+  const { header, ranges } = findTunes(bytes);
+  expect([ranges.length, ranges.reduce((sum, { tunes }) => sum + tunes, 0), header.to]).toEqual([3, 600, 7]);
+  expect(ranges.map(({ from }) => bytes.toString('latin1', from, from + 2))).toEqual(['X:', 'X:', 'X:']);
+  expect(ranges.flatMap(({ from, to }) => splitTunes(bytes.toString('latin1', from, to))).length).toBe(600);
 });
 
 test('unreadable files are listed in order with the reason and the others converted, with and without threads', async () => {
@@ -70,9 +130,9 @@ test('MIDI files whose names differ only in ending or case get different ABC fil
 test('a folder that has no readable MIDI file, or is missing, gives an error of one sentence', async () => {
   await writeTree(folder.path(), { 'none/a.txt': '', 'bad/a.mid': 'x', 'bad/b.mid': '' });
   const convert = (name: string) => convertCorpus(folder.path(name), folder.path(`${name}-abc`));
-  await expect(convert('none')).rejects.toThrow(/none: contains no MIDI file \(.*\)$/);
+  await expect(convert('none')).rejects.toThrow(/none: contains no music file \(.*\)$/);
   await expect(convert('gone')).rejects.toThrow(/gone: there is no such folder$/);
-  await expect(convert('bad')).rejects.toThrow(/bad: none of its 2 MIDI files could be read; a\.mid: /);
+  await expect(convert('bad')).rejects.toThrow(/bad: none of its 2 music files could be read; a\.mid: /);
 });
 
 const task = new URL('./misbehaving-task.ts', import.meta.url);

@@ -61,6 +61,28 @@ describe('a folder', () => {
     expect(source).toEqual({ kind: 'folder', path: folder.path('mine') });
   });
 
+  test('gives its ABC files too, and says what converts other files of music', async () => {
+    await writeTree(folder.path('mine'), {
+      'a.mid': midi,
+      'b/c.ABC': 'X:1',
+      'd.krn': '',
+      'e/f.krn': '',
+      g: '',
+      'h.mscz': '',
+    });
+    const { files, passed_over, advice } = await fetchDataset(folder.path('mine'), folder.path('raw'));
+    expect({ files, passed_over }).toEqual({ files: 2, passed_over: { '.krn': 2, '.mscz': 1, 'no ending': 1 } });
+    expect(advice).toEqual([
+      '2 .krn files were passed over (Humdrum: convert it to MIDI with hum2mid (Humdrum Extras) or verovio)',
+      '1 .mscz file was passed over (MuseScore: convert it to MIDI with `mscore -o tune.mid tune.mscz`)',
+    ]);
+    await writeTree(folder.path('kern'), { 'd.krn': '' });
+    await expect(fetchDataset(folder.path('kern'), folder.path('raw2'))).rejects.toThrow(/1 \.krn file was .*Humdrum/);
+    const tunes = folder.path('mine/b/c.ABC');
+    expect(await fetchDataset(tunes, folder.path('raw3'))).toMatchObject({ files: 1, source: { kind: 'archive' } });
+    await expect(fetchDataset(folder.path('mine/h.mscz'), folder.path('raw4'))).rejects.toThrow(/MuseScore/);
+  });
+
   test('and an archive give at most maxFiles files, the same ones each time; a larger limit adds to them', async () => {
     const paths = Array.from({ length: 12 }, (_, i) => `${i % 3}/${i}.mid`);
     await writeTree(folder.path('mine'), Object.fromEntries(paths.map((path) => [path, midi])));
@@ -120,7 +142,7 @@ describe('a folder', () => {
   test('that has no MIDI file, is missing, or contains its own output gives an error of one sentence', async () => {
     await writeTree(folder.path('mine'), { 'a.txt': '', 'b.mp3': '' });
     await expect(fetchDataset(folder.path('mine'), folder.path('raw'))).rejects.toThrow(
-      /mine: contains no usable MIDI file \(\.mid, \.midi, \.kar or \.rmi\), among 2 files$/,
+      /mine: contains no usable music file \(\.mid, \.midi, \.kar, \.rmi or \.abc\), among 2 files; 1 \.mp3 file was passed over/,
     );
     await expect(fetchDataset(folder.path('gone'), folder.path('raw'))).rejects.toThrow(
       /gone: there is no folder, archive or data set of that name; the known data sets are synthetic, lakh-matched/,

@@ -35,6 +35,7 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
     levels: [
       'trim.ts',
       'transpose-abc.ts',
+      'rewrite-abc.ts',
       'abc-to-midi.ts',
       'midi-to-abc.ts',
       'analysis',
@@ -48,7 +49,17 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
   compose: { libs: [], levels: [] },
   corpus: {
     libs: ['music', 'compose', 'threads'],
-    levels: ['splitting', 'conversion', 'workers', 'sources', 'archives', 'folder.ts', 'progress.ts', 'errors.ts'],
+    levels: [
+      'splitting',
+      'conversion',
+      'workers',
+      'sources',
+      'archives',
+      'folder.ts',
+      'formats.ts',
+      'progress.ts',
+      'errors.ts',
+    ],
   },
   tokenizer: {
     libs: [],

@@ -1,7 +1,7 @@
 /**
- * Unpacks the MIDI files of an archive (tar, tar.gz, zip) into a folder. The archive is not trusted.
+ * Unpacks the music files of an archive (tar, tar.gz, zip) into a folder. The archive is not trusted.
  *
- * Only files with a MIDI name are written, each to a path inside the folder that did not exist before. Links, devices and paths
+ * Only files with the name of a music file are written, each to a path inside the folder that did not exist before. Links, devices and paths
  * that lead out of the folder are skipped and reported. The number of files, their sizes and the ratio of unpacked to packed
  * bytes are limited. An archive beyond a limit is refused as a whole: it may be built to fill the disk. What was unpacked of an
  * archive that is refused or damaged is removed again.
@@ -12,7 +12,8 @@ import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { CorpusError, DiskError, isFatal, reasonOf } from '../errors.ts';
-import { isMidiName, type Skipped } from '../folder.ts';
+import type { Skipped } from '../folder.ts';
+import { adviceFor, countPassedOver, formatOf, isMusicName, type PassedOver, READ_ENDINGS } from '../formats.ts';
 import type { OnProgress } from '../progress.ts';
 import { readTar } from './tar.ts';
 import { readZip } from './zip.ts';
@@ -46,15 +47,15 @@ const MAX_NAMED_SKIPPED = 1000;
 
 /** Result of unpacking. */
 export interface Unpacked {
-  /** MIDI files written, and their bytes */
+  /** music files written, and their bytes */
   files: number;
   bytes: number;
-  /** files of other kinds, which are not reported one by one */
-  others: number;
+  /** number of files of other kinds, by ending */
+  passedOver: PassedOver;
   skipped: Skipped[];
 }
 
-type ArchiveKind = 'gzip' | 'tar' | 'zip' | 'midi';
+type ArchiveKind = 'gzip' | 'tar' | 'zip' | 'music';
 
 /** An entry of either archive format. */
 interface Entry {
@@ -66,9 +67,10 @@ interface Entry {
 }
 
 /**
- * Unpacks the MIDI files of an archive. A single MIDI file counts as an archive of one.
+ * Unpacks the music files of an archive. A single music file counts as an archive of one.
  *
  * @param outDir must exist
+ * @param options.wanted whether a path of the archive is unpacked. Default: every music file
  * @returns what was written and what was skipped
  * @throws CorpusError if the file is not an archive, is damaged, or exceeds a limit
  * @throws DiskError if the disk is full or cannot be written
@@ -76,13 +78,17 @@ interface Entry {
 export async function unpackArchive(
   archive: string,
   outDir: string,
-  { limits = {}, onProgress = () => {} }: { limits?: Partial<UnpackLimits>; onProgress?: OnProgress } = {},
+  {
+    limits = {},
+    wanted = isMusicName,
+    onProgress = () => {},
+  }: { limits?: Partial<UnpackLimits>; wanted?: (path: string) => boolean; onProgress?: OnProgress } = {},
 ): Promise<Unpacked> {
   const kind = await kindOf(archive);
   const { size: packed } = await stat(archive);
-  const unpacking = new Unpacker(outDir, { ...DEFAULT_LIMITS, ...limits }, packed, onProgress);
+  const unpacking = new Unpacker(outDir, { ...DEFAULT_LIMITS, ...limits }, wanted, packed, onProgress);
   try {
-    if (kind === 'midi') await unpacking.copyMidiFile(archive);
+    if (kind === 'music') await unpacking.copyFile(archive);
     else if (kind === 'zip') await unpackZip(archive, unpacking);
     else await unpackTar(archive, kind, unpacking);
   } catch (error) {
@@ -93,7 +99,7 @@ export async function unpackArchive(
   return unpacking.result;
 }
 
-/** Detects the format by the first bytes, since a file name may be wrong. */
+/** Detects the format by the first bytes, since a file name may be wrong. ABC is text and has no such bytes. */
 async function kindOf(archive: string): Promise<ArchiveKind> {
   const file = await open(archive).catch((error) => {
     throw new CorpusError(`${archive}: cannot be read: ${reasonOf(error)}`);
@@ -104,11 +110,22 @@ async function kindOf(archive: string): Promise<ArchiveKind> {
     if (bytesRead >= 2 && head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
     if (head.toString('latin1', 0, 2) === 'PK') return 'zip';
     if (head.toString('latin1', 257, 262) === 'ustar') return 'tar';
-    if (['MThd', 'RIFF'].includes(head.toString('latin1', 0, 4))) return 'midi';
-    throw new CorpusError(`${archive}: is neither a supported archive (.tar.gz, .tgz, .tar or .zip) nor a MIDI file`);
+    if (['MThd', 'RIFF'].includes(head.toString('latin1', 0, 4))) return 'music';
+    if (formatOf(archive) === 'abc') return 'music';
+    throw new CorpusError(
+      `${archive}: is neither a supported archive (.tar.gz, .tgz, .tar or .zip) nor a music file (${READ_ENDINGS})${adviceOf(archive)}`,
+    );
   } finally {
     await file.close();
   }
+}
+
+/** The advice for a single file of a format that is not read, as a part of a sentence. */
+function adviceOf(file: string): string {
+  const passedOver: PassedOver = {};
+  countPassedOver(passedOver, file);
+  const [advice] = adviceFor(passedOver);
+  return advice === undefined ? '' : `; ${advice}`;
 }
 
 async function unpackTar(archive: string, kind: 'gzip' | 'tar', unpacking: Unpacker): Promise<void> {
@@ -140,7 +157,7 @@ async function unpackZip(archive: string, unpacking: Unpacker): Promise<void> {
 
 /** Unpacks one archive into one folder, and counts against the limits. */
 class Unpacker {
-  readonly result: Unpacked = { files: 0, bytes: 0, others: 0, skipped: [] };
+  readonly result: Unpacked = { files: 0, bytes: 0, passedOver: {}, skipped: [] };
   /** bytes of the archive read so far, for progress */
   packedRead = 0;
   #unpacked = 0;
@@ -148,12 +165,20 @@ class Unpacker {
   readonly #made: string[] = [];
   readonly #outDir: string;
   readonly #limits: UnpackLimits;
+  readonly #wanted: (path: string) => boolean;
   readonly #packed: number;
   readonly #onProgress: OnProgress;
 
-  constructor(outDir: string, limits: UnpackLimits, packed: number, onProgress: OnProgress) {
+  constructor(
+    outDir: string,
+    limits: UnpackLimits,
+    wanted: (path: string) => boolean,
+    packed: number,
+    onProgress: OnProgress,
+  ) {
     this.#outDir = join(outDir);
     this.#limits = limits;
+    this.#wanted = wanted;
     this.#packed = packed;
     this.#onProgress = onProgress;
   }
@@ -175,9 +200,9 @@ class Unpacker {
     }
   }
 
-  /** Copies a file that is not an archive but a MIDI file, and gives it a MIDI name if it has none. */
-  async copyMidiFile(file: string): Promise<void> {
-    const name = isMidiName(basename(file)) ? basename(file) : `${basename(file)}.mid`;
+  /** Copies a file that is not an archive but a music file. A MIDI file gets a MIDI name if it has none. */
+  async copyFile(file: string): Promise<void> {
+    const name = isMusicName(basename(file)) ? basename(file) : `${basename(file)}.mid`;
     await copyFile(file, join(this.#outDir, name), constants.COPYFILE_EXCL);
     this.result.files = 1;
     this.result.bytes = this.#packed;
@@ -187,14 +212,14 @@ class Unpacker {
   async unpackEntry(entry: Entry): Promise<void> {
     if (entry.kind === 'folder') return;
     const path = entry.path.replaceAll('\\', '/');
-    if (!isMidiName(path)) {
-      this.result.others++;
+    if (!this.#wanted(path)) {
+      countPassedOver(this.result.passedOver, path);
       return;
     }
     const refusal = this.#refusal(entry, path);
     if (refusal) return this.#skip(path, refusal);
     if (this.result.files >= this.#limits.files) {
-      throw new CorpusError(`holds more than ${this.#limits.files} MIDI files: refused`);
+      throw new CorpusError(`holds more than ${this.#limits.files} music files: refused`);
     }
     await this.#write(
       path

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { writeFileWithFolders } from '../folder.ts';
 
-/** The parts of the result of converting one MIDI file that the ABC file and the metrics need. */
+/** The parts of the result of converting one tune that the ABC file and the metrics need. */
 export interface Conversion {
   abc: string;
   notes: number;
@@ -32,11 +32,11 @@ const ABANDONED_AFTER_MS = 3_600_000;
  * The path of a conversion's entry.
  *
  * @param identity the converter's code and settings, as text
- * @param midi the file's bytes
+ * @param content the bytes of the file or tune
  */
-export function entryPath(folder: string, identity: string, midi: Uint8Array): string {
+export function entryPath(folder: string, identity: string, content: Uint8Array): string {
   // The identity is hashed first: with a fixed length, no two pairs of identity and file give the same byte sequence.
-  const key = createHash('sha256').update(sha256(identity)).update(midi).digest('hex');
+  const key = createHash('sha256').update(sha256(identity)).update(content).digest('hex');
   return join(folder, key.slice(0, 2), key.slice(2));
 }
 

@@ -1,18 +1,26 @@
 /**
- * The task that convert.ts runs on each file: converts one MIDI file to an ABC file, or takes the result from the memo.
+ * The task that convert.ts runs on each file: converts a MIDI file, or the tunes of a part of an ABC file, to files of
+ * the dialect. Results come from the memo if it has them.
  *
  * Files are read and written synchronously. The thread has nothing else to do, and each await would cost 0.1 ms.
  */
-import { readFileSync, statSync } from 'node:fs';
-import { midiToAbc } from '../../music/index.ts';
-import { CorpusError } from '../errors.ts';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { midiToAbc, rewriteAbc } from '../../music/index.ts';
+import { CorpusError, reasonOf } from '../errors.ts';
 import { writeFileWithFolders } from '../folder.ts';
+import type { MusicFormat } from '../formats.ts';
 import { type Conversion, entryPath, readEntry, writeEntry } from './conversion-memo.ts';
+import { decodeAbc, fileHeader, splitTunes, type TuneRange } from './tune-book.ts';
 
-/** Paths of the MIDI file to read and of the ABC file to write. */
+/** A file, or a part of one, and the files to write. */
 export interface FileToConvert {
-  midi: string;
-  abc: string;
+  source: string;
+  format: MusicFormat;
+  /** paths of the ABC files to write, one for each tune */
+  targets: string[];
+  /** of an ABC file: the part to read, and the fields before its first tune */
+  range?: TuneRange;
+  header?: TuneRange;
 }
 
 /** Settings of the conversion, the same for all files. */
@@ -25,8 +33,8 @@ export interface ConvertSettings {
   memo?: { folder: string; code: string };
 }
 
-/** Figures of one converted file. */
-export interface ConvertedFile {
+/** Figures of one converted tune. */
+export interface ConvertedTune {
   notes: number;
   /** characters of ABC text */
   characters: number;
@@ -35,36 +43,69 @@ export interface ConvertedFile {
   reused: boolean;
 }
 
+/** A tune that could not be converted, and why. */
+export interface FailedTune {
+  failed: string;
+}
+
 /** Real music is far smaller. The largest files of crawled data sets are not music. */
 const MAX_MIDI_BYTES = 32 * 2 ** 20;
 
 /**
- * Converts one file and writes the result.
+ * Converts one file, or a part of an ABC file, and writes the results.
  *
+ * @returns for each target, the figures of its tune, or why there is none
  * @throws CorpusError if the file is too large
- * @throws MusicError if it cannot be read as music
- * @throws DiskError if the result cannot be written
+ * @throws MusicError if a file of one tune cannot be read as music
+ * @throws DiskError if a result cannot be written
  */
-export default function convertFile(file: FileToConvert, settings: ConvertSettings): ConvertedFile {
-  const { size } = statSync(file.midi);
-  if (size > MAX_MIDI_BYTES)
-    throw new CorpusError(`has ${size} bytes, more than the limit of ${MAX_MIDI_BYTES} for a MIDI file`);
-  const midi = readFileSync(file.midi);
-  const { conversion, reused } = convert(midi, settings);
-  const { abc, notes, warnings } = conversion;
-  writeFileWithFolders(file.abc, abc);
-  return { notes, characters: abc.length, warnings, reused };
+export default function convertFile(file: FileToConvert, settings: ConvertSettings): (ConvertedTune | FailedTune)[] {
+  if (file.format === 'midi') return [convertMidi(file, settings)];
+  const tunes = splitTunes(decodeAbc(readRange(file.source, file.range!)));
+  const header = fileHeader(decodeAbc(readRange(file.source, file.header!)));
+  return file.targets.map((target, i) => {
+    const tune = tunes[i];
+    if (tune === undefined) return { failed: 'the file has changed while it was read' };
+    try {
+      const content = Buffer.from(`${header}\n${tune}`);
+      return convertTune(content, target, () => rewriteAbc(tune, { ...settings, header }), settings);
+    } catch (error) {
+      if ((error as Error).name === 'MusicError') return { failed: reasonOf(error) };
+      throw error;
+    }
+  });
 }
 
-function convert(
-  midi: Uint8Array,
+function convertMidi({ source, targets }: FileToConvert, settings: ConvertSettings): ConvertedTune {
+  const { size } = statSync(source);
+  if (size > MAX_MIDI_BYTES)
+    throw new CorpusError(`has ${size} bytes, more than the limit of ${MAX_MIDI_BYTES} for a MIDI file`);
+  const midi = readFileSync(source);
+  return convertTune(midi, targets[0], () => midiToAbc(midi, settings), settings);
+}
+
+function readRange(path: string, { from, to }: TuneRange): Uint8Array {
+  const bytes = Buffer.alloc(to - from);
+  const file = openSync(path, 'r');
+  try {
+    return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, from));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Converts one tune, or takes the result from the memo, and writes it. `content`: all that the result depends on. */
+function convertTune(
+  content: Uint8Array,
+  target: string,
+  convert: () => Conversion,
   { grid, layout, memo }: ConvertSettings,
-): { conversion: Conversion; reused: boolean } {
-  if (memo === undefined) return { conversion: midiToAbc(midi, { grid, layout }), reused: false };
-  const path = entryPath(memo.folder, JSON.stringify([memo.code, grid, layout]), midi);
-  const known = readEntry(path);
-  if (known !== undefined) return { conversion: known, reused: true };
-  const conversion = midiToAbc(midi, { grid, layout });
-  writeEntry(path, conversion);
-  return { conversion, reused: false };
+): ConvertedTune {
+  const path = memo && entryPath(memo.folder, JSON.stringify([memo.code, grid, layout]), content);
+  const known = path && readEntry(path);
+  const conversion = known || convert();
+  if (path && !known) writeEntry(path, conversion);
+  const { abc, notes, warnings } = conversion;
+  writeFileWithFolders(target, abc);
+  return { notes, characters: abc.length, warnings, reused: Boolean(known) };
 }

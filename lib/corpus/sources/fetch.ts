@@ -1,8 +1,8 @@
 /**
- * Collects the MIDI files of a data set in one folder.
+ * Collects the music files of a data set (MIDI and ABC) in one folder.
  *
  *     await fetchDataset('synthetic', 'data/raw', { synthetic: { pieces: 480, seed: 1 } });
- *     await fetchDataset('../my-midi', 'data/raw');               // a folder: copied, its own folders kept
+ *     await fetchDataset('../my-music', 'data/raw');              // a folder: copied, its own folders kept
  *     await fetchDataset('songs.zip', 'data/raw');                // an archive: tar.gz, tgz, tar, zip
  *     await fetchDataset('https://example.org/x.tar.gz', 'data/raw');
  *     await fetchDataset('maestro', 'data/raw');                  // by name: see datasets.ts
@@ -14,7 +14,8 @@ import { dirname, join, resolve } from 'node:path';
 import { composePiece } from '../../compose/index.ts';
 import { type UnpackLimits, unpackArchive } from '../archives/index.ts';
 import { CorpusError, reasonOf } from '../errors.ts';
-import { copyFiles, isMidiName, listFolder, prepareFolder, type Skipped, writeFileWithFolders } from '../folder.ts';
+import { copyFiles, listFolder, prepareFolder, type Skipped, writeFileWithFolders } from '../folder.ts';
+import { adviceFor, isMidiName, isMusicName, type PassedOver, READ_ENDINGS, totalPassedOver } from '../formats.ts';
 import type { OnProgress } from '../progress.ts';
 import { choosePaths, keepChosen } from './choose-files.ts';
 import { KNOWN_DATASETS } from './datasets.ts';
@@ -46,23 +47,26 @@ export type DatasetSource =
 /** Metrics of a fetched data set. */
 export interface FetchedDataset {
   source: DatasetSource;
-  /** MIDI files in the output folder, and their bytes */
+  /** music files in the output folder, and their bytes */
   files: number;
   bytes: number;
-  /** number of files of other kinds, which are not copied */
+  /** number of files of other kinds, which are not copied: in all, and by ending */
   others: number;
-  /** MIDI files that could not be copied or unpacked, and why */
+  passed_over: PassedOver;
+  /** sentences about passed-over files that are music: what converts them */
+  advice: string[];
+  /** music files that could not be copied or unpacked, and why */
   skipped: Skipped[];
   /** number of MIDI files beyond `maxFiles` */
   left_out?: number;
 }
 
 /**
- * Collects the MIDI files of a data set in one folder.
+ * Collects the music files of a data set in one folder.
  *
  * @param dataset `synthetic`, a known name (datasets.ts), a URL, or the path of a folder or an archive
  * @param outDir created if missing; must not hold other files
- * @throws CorpusError if the data set does not exist or holds no usable MIDI file
+ * @throws CorpusError if the data set does not exist or holds no usable music file
  */
 export async function fetchDataset(
   dataset: string,
@@ -112,10 +116,10 @@ async function composeDataset(
     bytes += midi.length;
     onProgress({ done: i + 1, total: pieces, unit: 'pieces' });
   }
-  return { source: { kind: 'synthetic', pieces, seed }, files: pieces, bytes, others: 0, skipped: [] };
+  return { source: { kind: 'synthetic', pieces, seed }, files: pieces, bytes, ...passedOverMetrics({}), skipped: [] };
 }
 
-/** Copies the MIDI files of a folder, with the folders below it. */
+/** Copies the music files of a folder, with the folders below it. */
 async function fromFolder(
   folder: string,
   outDir: string,
@@ -124,24 +128,24 @@ async function fromFolder(
   if (`${resolve(outDir)}/`.startsWith(`${resolve(folder)}/`)) {
     throw new CorpusError(`${outDir}: is inside the folder of the data set, ${folder}; choose a folder outside it`);
   }
-  const listing = await listFolder(folder, isMidiName);
-  if (listing.paths.length === 0) throw noMidiError(folder, listing.others, listing.skipped);
+  const listing = await listFolder(folder, isMusicName);
+  if (listing.paths.length === 0) throw noMusicError(folder, listing.passedOver, listing.skipped);
   const chosen = choosePaths(listing.paths, maxFiles);
   await prepareFolder(outDir, new Set(chosen));
   const copied = await copyFiles(folder, outDir, chosen, onProgress);
   const skipped = [...listing.skipped, ...copied.skipped];
-  if (copied.files === 0) throw noMidiError(folder, listing.others, skipped);
+  if (copied.files === 0) throw noMusicError(folder, listing.passedOver, skipped);
   return {
     source: { kind: 'folder', path: folder },
     files: copied.files,
     bytes: copied.bytes,
-    others: listing.others,
+    ...passedOverMetrics(listing.passedOver),
     skipped,
     ...(maxFiles > 0 ? { left_out: listing.paths.length - chosen.length } : {}),
   };
 }
 
-/** Unpacks the MIDI files of an archive. `dataset` names it in messages. */
+/** Unpacks the music files of an archive. `dataset` names it in messages. */
 async function fromArchive(
   archive: string,
   dataset: string,
@@ -150,18 +154,26 @@ async function fromArchive(
   { limits, maxFiles = 0, onProgress }: FetchOptions,
 ): Promise<FetchedDataset> {
   await mkdir(outDir, { recursive: true });
-  const unpacked = await unpackArchive(archive, outDir, { limits, onProgress });
-  if (unpacked.files === 0) throw noMidiError(dataset, unpacked.others, unpacked.skipped);
-  if (maxFiles === 0) return { source, ...unpacked };
+  // The known data sets are read as MIDI: some have the same tunes as ABC too.
+  const wanted = source.kind === 'known' ? isMidiName : isMusicName;
+  const { passedOver, ...unpacked } = await unpackArchive(archive, outDir, { limits, wanted, onProgress });
+  if (unpacked.files === 0) throw noMusicError(dataset, passedOver, unpacked.skipped);
+  const others = passedOverMetrics(passedOver);
+  if (maxFiles === 0) return { source, ...unpacked, ...others };
   const { leftOut, ...kept } = await keepChosen(outDir, maxFiles);
-  return { source, ...unpacked, ...kept, left_out: leftOut };
+  return { source, ...unpacked, ...kept, ...others, left_out: leftOut };
 }
 
-function noMidiError(where: string, others: number, skipped: readonly Skipped[]): CorpusError {
-  const kinds = '.mid, .midi, .kar or .rmi';
+function passedOverMetrics(passedOver: PassedOver): Pick<FetchedDataset, 'others' | 'passed_over' | 'advice'> {
+  return { others: totalPassedOver(passedOver), passed_over: passedOver, advice: adviceFor(passedOver) };
+}
+
+function noMusicError(where: string, passedOver: PassedOver, skipped: readonly Skipped[]): CorpusError {
+  const others = totalPassedOver(passedOver);
   const first = skipped[0] && `; ${skipped[0].path} ${skipped[0].reason}`;
+  const [advice] = adviceFor(passedOver);
   return new CorpusError(
-    `${where}: contains no usable MIDI file (${kinds}), among ${others + skipped.length} files${first ?? ''}`,
+    `${where}: contains no usable music file (${READ_ENDINGS}), among ${others + skipped.length} files${first ?? (advice === undefined ? '' : `; ${advice}`)}`,
   );
 }
 

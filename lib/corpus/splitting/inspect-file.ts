@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { abcToScore, fingerprint, shapeOf } from '../../music/index.ts';
+import { CorpusError } from '../errors.ts';
 
 /** Figures of one tune. */
 export interface InspectedTune {
@@ -31,9 +32,13 @@ export interface InspectedTune {
  * Inspects one file.
  *
  * @throws MusicError if the text cannot be read as music
+ * @throws CorpusError if the file has several tunes
  */
 export default async function inspectFile(path: string): Promise<InspectedTune> {
   const abc = await readFile(path, 'utf8');
+  const tunes = abc.match(/^X:/gm)?.length ?? 0;
+  if (tunes > 1)
+    throw new CorpusError(`has ${tunes} tunes; \`convert\` makes a file of each tune, so run it on this folder first`);
   const score = abcToScore(abc);
   const { bars, notes, voices, emptyBars, leadingEmptyBars } = shapeOf(score);
   const bytes = Buffer.from(abc);

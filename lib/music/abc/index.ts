@@ -4,8 +4,9 @@
  * Reading:
  * - parse-abc.ts: text to Tune; lines, fields, voices
  * - read-notes-and-chords.ts: the music of a line; voice-builder.ts: bars, layers, ties, tuplets
- * - abc-fields.ts: values of K, M, L and Q; tune.ts: the types
- * - perform-tune.ts: Tune to NoteSequence, with repeats written out and ties joined
+ * - lines.ts: music, fields and text; abc-fields.ts: values of M, L, Q and P; key-field.ts: values of K and V
+ * - tune.ts: the types
+ * - perform-tune.ts: Tune to NoteSequence, with ties joined; play-order.ts: repeats, endings and parts
  * - check-abc.ts: the problems of a text
  *
  * Writing:
@@ -29,6 +30,7 @@ export {
   metreDuration,
   type Problem,
   type ProblemKind,
+  type Remark,
   type Tune,
   type TuneBar,
   type TuneNote,

@@ -309,7 +309,8 @@ class AbcParser {
   }
 
   #remarkUnknown(staff: StaffParameters, field: string): void {
-    for (const word of staff.unknown.slice(0, 10)) this.#remark(`${field} has the unknown word ${word}, passed over`);
+    for (const word of staff.unknown.slice(0, 10))
+      this.#remark(`${field} has the unknown word "${word.replaceAll('"', '')}", passed over`);
   }
 
   #setShifts(shifts: Partial<Shifts>): void {
