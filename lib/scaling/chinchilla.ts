@@ -65,8 +65,10 @@ export interface ChinchillaOptions {
 
 /** Starting points from which BFGS descends. */
 const STARTS = 8;
-/** Number of minima of the full data from which each bootstrap sample starts. */
+/** Number of different minima of the full data from which each bootstrap sample starts. */
 const RESAMPLE_STARTS = 2;
+/** Minima are the same if their values differ by a smaller share. */
+const SAME_MINIMUM = 1e-6;
 const MIN_RUNS = 7;
 /** Least number of distinct sizes, and of distinct numbers of tokens. */
 const MIN_DISTINCT = 3;
@@ -137,7 +139,8 @@ export function fitChinchillaDraws(
     alpha,
     beta,
   });
-  const starts = minima.slice(0, RESAMPLE_STARTS).map(({ x }) => x);
+  const different = minima.filter(({ value }, i) => i === 0 || value > minima[i - 1].value * (1 + SAME_MINIMUM));
+  const starts = different.slice(0, RESAMPLE_STARTS).map(({ x }) => x);
   const draws = bootstrap(logs, starts, resamples, seed).map(toParameters);
   const bounds = (value: (draw: ChinchillaParameters) => number) => quantileInterval(draws.map(value), confidence);
   const undetermined = describeUndetermined(

@@ -6,6 +6,7 @@
  * @see Efron and Tibshirani 1993, "An introduction to the bootstrap"
  */
 import { mulberry32, quantileInterval } from './bootstrap.ts';
+import { readTable, type TableSchema } from './csv-table.ts';
 import { ScalingError } from './errors.ts';
 import { groupBySize, isEnough, type Point } from './observations.ts';
 import { isRefusal, type PowerLawFit, type Refusal } from './power-law.ts';
@@ -23,6 +24,28 @@ export interface TuneLoss {
   bits: number;
 }
 
+const SCHEMA: TableSchema = {
+  columns: { tune: 'name', tokens: 'number', bytes: 'positive', notes: 'number', bits: 'number' },
+  required: ['tune', 'tokens', 'bytes', 'bits'],
+};
+
+/**
+ * Reads the losses of one run by tune.
+ *
+ * @param csvText a table with the columns tune, tokens, bytes, notes and bits
+ * @param file the path, for messages
+ * @throws TableError if the table is wrong
+ */
+export function readTuneLosses(csvText: string, file = 'losses.csv'): TuneLoss[] {
+  return readTable(csvText, SCHEMA, file).map(({ tune, tokens, bytes, notes, bits }) => ({
+    tune: tune as string,
+    tokens: tokens as number,
+    bytes: bytes as number,
+    notes: (notes as number | null | undefined) ?? null,
+    bits: bits as number,
+  }));
+}
+
 /** The error of the test split in the fit of one group. The names are the keys of scaling.json. */
 export interface TestSplitError {
   tunes: number;
@@ -38,6 +61,8 @@ export interface TestSplitError {
 /** Samples of tunes. */
 const RESAMPLES = 500;
 const SEED = 1;
+/** Steps of the scan over α in each sample. */
+const GRID_STEPS = 60;
 
 /** The losses of runs on resampled test splits. */
 export class TuneResamples {
@@ -70,7 +95,9 @@ export class TuneResamples {
             `the runs were measured on different test tunes: run ${run} has ${rows.length}, another has ${names.length}${missing === undefined ? '' : `, and it lacks ${missing}`}`,
           );
         const ordered = names.map((name) => byTune.get(name)!);
-        return [run, { above: ordered.map(({ bits }) => bits), below: ordered.map((row) => row[denominator] ?? 0) }];
+        // A tune without notes that can be read counts in no loss per note.
+        const above = ordered.map((row) => (row[denominator] === null ? 0 : row.bits));
+        return [run, { above, below: ordered.map((row) => row[denominator] ?? 0) }];
       }),
     );
     const random = mulberry32(SEED);
@@ -135,7 +162,7 @@ export function resampleLaws(
   const losses = points.map(({ run, loss }) => resamples.lossesOf(run!, loss));
   return Array.from({ length: resamples.resamples }, (_, sample) => {
     const drawn = points.map((point, i) => ({ ...point, loss: losses[i][sample] }));
-    return new VariableProjection(fit.observation === 'run' ? drawn : groupBySize(drawn), withConstant);
+    return new VariableProjection(fit.observation === 'run' ? drawn : groupBySize(drawn), withConstant, GRID_STEPS);
   });
 }
 

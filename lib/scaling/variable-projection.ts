@@ -61,8 +61,13 @@ export class VariableProjection {
   /**
    * @param points one per observation: `params` (count), `loss` (any unit, the same for all)
    * @param withConstant whether the law has the constant c
+   * @param gridSteps steps of the scan over α > 0. Fewer suffice for losses near those of a law that was scanned finely
    */
-  constructor(points: readonly { params: number; loss: number }[], withConstant: boolean) {
+  constructor(
+    points: readonly { params: number; loss: number }[],
+    withConstant: boolean,
+    gridSteps: number = GRID_STEPS,
+  ) {
     this.sizes = points.map((point) => point.params);
     this.losses = points.map((point) => point.loss);
     this.withConstant = withConstant;
@@ -71,8 +76,8 @@ export class VariableProjection {
     // A law without a constant may rise (α < 0), and the interval of α must be able to show that. With a constant, −α
     // and α give the same curves near 0, so only α > 0 is scanned.
     this.grid = withConstant
-      ? linearSteps(Math.log(ALPHA_SMALLEST), Math.log(ALPHA_LIMIT), GRID_STEPS).map(Math.exp)
-      : linearSteps(-ALPHA_LIMIT, ALPHA_LIMIT, 2 * GRID_STEPS);
+      ? linearSteps(Math.log(ALPHA_SMALLEST), Math.log(ALPHA_LIMIT), gridSteps).map(Math.exp)
+      : linearSteps(-ALPHA_LIMIT, ALPHA_LIMIT, 2 * gridSteps);
     this.best = this.solveAt(argmin(this.grid, (alpha) => this.solveAt(alpha).rss));
   }
 

@@ -127,6 +127,27 @@ describe('a stage program that is run by hand', () => {
   });
 });
 
+describe('fit by hand', () => {
+  test('reads a table of others with several budgets, and gives L(N, D)', () => {
+    const lines = [1e3, 1e4, 1e5, 1e6].flatMap((n) =>
+      [1e5, 1e6, 1e7].map((d) => `${n},${d},${1 + 9 * n ** -0.3 + 40 * d ** -0.35}`),
+    );
+    writeFileSync(path('table.csv'), ['Model Size,Training Tokens,loss', ...lines, ''].join('\n'));
+    const yaml = ['--params', join(ROOT, 'params.yaml')];
+    const results = ['--results', path('scaling_results.json')];
+    expect(runStage('fit', path('table.csv'), path('fit.json'), ...yaml, ...results)).toEqual({
+      status: 0,
+      stderr: '',
+    });
+    const { loss, fits, warnings } = JSON.parse(readFileSync(path('fit.json'), 'utf8'));
+    expect([loss, fits.all.law, fits.all.with_tokens.form]).toEqual(['loss', 'L(N, D)', 'chinchilla']);
+    expect(warnings).toContain('the table has no test_bits_per_byte; its only loss, loss, is fitted');
+    expect(JSON.parse(readFileSync(path('scaling_results.json'), 'utf8')).fits.all).toHaveProperty('beta');
+    const wrong = runStage('fit', path('table.csv'), path('fit.json'), ...yaml, '--form', 'cubic');
+    expect(wrong).toEqual({ status: 1, stderr: 'fit: --form cubic is unknown: it is auto, power, chinchilla' });
+  });
+});
+
 describe('repro', () => {
   test('refuses wrong params before any stage runs, with exit code 2', async () => {
     const study = smallStudy();

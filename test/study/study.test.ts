@@ -58,6 +58,9 @@ describe('one command', () => {
     const { fits } = json('outputs/scaling.json');
     expect(Object.keys(fits)).toEqual(['char-gpt', 'char-lstm']);
     expect(JSON.stringify(fits['char-gpt'])).toMatch(/refused/);
+    expect(Object.keys(fits['char-gpt'].test_split.losses)).toEqual(['char-gpt-tiny-1']);
+    const published = json('outputs/scaling_results.json');
+    expect(published.transformer.concat(published.rnn).map(({ run }: { run: string }) => run)).toEqual(RUNS);
   });
 
   test('draws each plot as SVG, PNG and Vega-Lite', () => {
