@@ -16,6 +16,7 @@ describe.each([
       'pipeline.yaml': `stages:\n  it:\n    cmd: |\n      ${cmd}\n    deps: [in]\n${more}`,
       in: '',
     });
+    made.hasOwnProcesses = true;
     made.env.REPRO_SPAWN = how === 'native/spawn' ? '' : 'node';
     return made;
   };

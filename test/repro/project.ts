@@ -30,8 +30,14 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { bundleRunner } from '../../scripts/bundle-runner.mjs';
+import { type CallResult, KeptRepro } from './kept-repro.ts';
+
+export type { CallResult };
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
+
+/** Runs the calls of this test file, unless one runs already. */
+const kept = new KeptRepro();
 
 /** What every call of repro gets in addition to the environment of the tests: no GPUs, and no cache of the user. */
 const ENVIRONMENT = { CUDA_VISIBLE_DEVICES: '', XDG_CACHE_HOME: join(ROOT, 'node_modules/.cache/user') };
@@ -61,20 +67,15 @@ async function bundleOnce(): Promise<string> {
   return join(ROOT, folder, 'repro.js');
 }
 
-/** How a call of repro ended. */
-export interface CallResult {
-  /** The exit code; null if a signal ended repro. */
-  exit: number | null;
-  stdout: string;
-  stderr: string;
-}
-
 /** A temporary folder with files and a pipeline. Make one with `project`. Paths are relative to the folder. */
 export class TestProject {
   /** The absolute path of the folder. */
   readonly root = realpathSync(mkdtempSync(join(tmpdir(), 'repro-test-')));
   /** Variables to add to the environment of every call of repro. */
   env: NodeJS.ProcessEnv = {};
+
+  /** Whether each call has a process of its own, for tests of what a process does at its start or end. */
+  hasOwnProcesses = false;
 
   /** @param files the texts of the files to write, by path */
   constructor(files: { [path: string]: string }) {
@@ -124,12 +125,15 @@ export class TestProject {
 
   /** Runs repro in the project's folder and waits for its end. */
   async repro(...args: string[]): Promise<CallResult> {
-    return (await this.spawn(...args)).ended;
+    return this.reproIn('.', ...args);
   }
 
   /** Runs repro in a folder below the project's folder. */
   async reproIn(folder: string, ...args: string[]): Promise<CallResult> {
-    return (await this.#spawnIn(folder, args)).ended;
+    if (kept.isBusy || this.hasOwnProcesses) return (await this.#spawnIn(folder, args)).ended;
+    kept.isBusy = true;
+    const bundle = await bundleOnce();
+    return kept.call({ bundle, args, folder: this.path(folder), variables: this.#variables() });
   }
 
   /** Runs repro from a shell that first runs another command, such as `ulimit`. */
@@ -142,6 +146,10 @@ export class TestProject {
     return this.#spawnIn('.', args);
   }
 
+  #variables(): NodeJS.ProcessEnv {
+    return { ...process.env, ...ENVIRONMENT, ...this.env };
+  }
+
   async #spawnIn(
     folder: string,
     args: readonly string[],
@@ -151,7 +159,7 @@ export class TestProject {
     const [program, ...rest] = shell === undefined ? call : ['sh', '-c', `${shell}; exec "$0" "$@"`, ...call];
     const child = spawn(program, rest, {
       cwd: this.path(folder),
-      env: { ...process.env, ...ENVIRONMENT, ...this.env },
+      env: this.#variables(),
     });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk) => (stdout += chunk));

@@ -82,6 +82,7 @@ describe.skipIf(process.platform !== 'linux')('repro commit of a large output', 
          peak: process.resourceUsage().maxRSS * 1024,
        })));`,
     );
+    made.hasOwnProcesses = true;
     made.env.NODE_OPTIONS = `--import ${made.path('io.mjs')}`;
     const use = async (...args: string[]) => {
       expect((await made.repro(...args)).exit).toBe(0);

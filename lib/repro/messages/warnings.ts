@@ -15,8 +15,9 @@ export function warn(sentence: string): void {
   else early.push(sentence);
 }
 
-/** Sets where warnings are printed. */
+/** Sets where the warnings of a call of repro are printed. What an earlier call in this process said is said again. */
 export function onWarning(printWarning: (sentence: string) => void): void {
   print = printWarning;
+  given.clear();
   for (const sentence of early.splice(0)) printWarning(sentence);
 }

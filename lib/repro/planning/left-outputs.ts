@@ -198,7 +198,7 @@ async function whyKept(
   }
   const difference = await whyDifferent(project, path, content, stage);
   if (difference !== undefined) return difference;
-  const git = await gitFilesOf(project.root);
+  const git = await gitFilesOf(project);
   const tracked = (await git?.tracked([path])) ?? [];
   return tracked.length > 0 && !(await git!.areCommitted(tracked))
     ? 'git tracks it, and has changes of it that are not committed'
@@ -207,7 +207,7 @@ async function whyKept(
 
 /** What becomes of an output that is as recorded: git or the cache must be able to bring back what is removed. */
 async function fateOf(project: Project, { path, content }: Candidate): Promise<'remove' | 'trash'> {
-  const git = await gitFilesOf(project.root);
+  const git = await gitFilesOf(project);
   if (((await git?.tracked([path])) ?? []).length > 0) return 'remove';
   return (await project.cache.problems(content)).length === 0 ? 'remove' : 'trash';
 }

@@ -58,7 +58,7 @@ export async function replacedFiles(project: Project, stage: Stage, restored?: L
     if (holdsSomething(join(root, checkpoint))) unknown.push({ path: checkpoint, isCheckpoint: true });
   if (unknown.length === 0) return found;
 
-  const git = await gitFilesOf(root);
+  const git = await gitFilesOf(project);
   for (const { path, content, isCheckpoint, isCommittable } of unknown) {
     const tracked = (await git?.tracked([path])) ?? [];
     if (tracked.length === 0) found.push({ path, fate: 'trash' });
