@@ -71,5 +71,6 @@ export interface TrainParams {
   engine: 'auto' | 'native' | 'tfjs';
   precision: 'fp32' | 'bf16';
   gpus: number;
+  memory: string | number;
   threads: number;
 }

@@ -21,6 +21,8 @@ export interface TrainingRequest {
   engine: EngineOptions;
   settings: TrainSettings;
   seed: number;
+  /** bytes that the run may use; without it, the whole machine's */
+  memoryShare?: number;
   /** folder of checkpoints; without it an interrupted run starts again */
   checkpointDir?: string;
 }
@@ -39,7 +41,7 @@ export async function runTrainingThread(): Promise<void> {
   port.on('message', (reason: string) => stop.abort(new Error(reason)));
 
   const request: TrainingRequest = workerData;
-  const { tokens, modelDir, config, settings, seed, checkpointDir } = request;
+  const { tokens, modelDir, config, settings, seed, checkpointDir, memoryShare } = request;
   const engine = await openEngine(request.engine);
   const source = TokenStore.open(tokens);
   const { weights, ...result } = await train({
@@ -49,6 +51,7 @@ export async function runTrainingThread(): Promise<void> {
     settings,
     seed,
     checkpointDir,
+    memoryShare,
     onProgress: (progress) => post({ progress }),
     signal: stop.signal,
   });

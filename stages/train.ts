@@ -60,6 +60,7 @@ await stage({
         evaluationTokens: settings.evaluation_tokens,
       },
       checkpointDir: flags.checkpoint,
+      memoryShare: Number(process.env.REPRO_MEMORY) || undefined,
     };
     const result = await trainInThread(request, progress.update);
     if (result.diverged) process.stderr.write(`train: warning: ${describeDivergence(result.diverged, modelDir)}\n`);

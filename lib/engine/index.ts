@@ -28,6 +28,7 @@ export {
   type CurveRow,
   type EvaluateOptions,
   type Evaluation,
+  estimateRunMemory,
   evaluate,
   type LearningRateSchedule,
   learningRateAt,

@@ -8,9 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { openEngine, type TrainSettings } from '../../lib/engine/index.ts';
+import { openEngine, type TrainSettings, train } from '../../lib/engine/index.ts';
 import type { ModelConfig } from '../../lib/models/index.ts';
-import { nativeIsBuilt } from './tiny.ts';
+import { parseBytes } from '../../lib/repro/messages/index.ts';
+import { priceStudy } from '../../stages/price.ts';
+import { readStudies } from '../../stages/studies.ts';
+import { countingSource, nativeIsBuilt } from './tiny.ts';
 
 const program = fileURLToPath(new URL('measure-run-memory.ts', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'memory-'));
@@ -43,6 +46,31 @@ describe.skipIf(!nativeIsBuilt)('a run on the native engine (skipped if it is no
     expect(estimated).toBeGreaterThan(100 * 2 ** 20);
     expect(measured).toBeLessThan(1.33 * estimated + interpreter);
     expect(measured).toBeGreaterThan(estimated / 1.33);
+  });
+
+  test('is refused if it needs more than its share beside other runs', async () => {
+    const config: ModelConfig = { ...shape, architecture: 'lstm', block: 16, layers: 1, width: 64, embedding: 64 };
+    const settings = { tokens: 64, batch: 2, learningRate: 1e-3, evaluations: 1, evaluationTokens: 32 };
+    const options = {
+      engine: await openEngine({ name: 'native' }),
+      config,
+      source: countingSource(128, 1000),
+      seed: 1,
+    };
+    await expect(train({ ...options, settings, memoryShare: 2 ** 16 })).rejects.toThrow(
+      /needs 0\.0 GiB; beside others, a run may use 0\.0 GiB\. train\.memory: \d+MiB lets fewer run at once/,
+    );
+    await train({ ...options, settings, memoryShare: 2 ** 30 });
+  });
+
+  test('has its memory reserved in every study of studies.yaml, with at most a third to spare beyond Node', async () => {
+    const engine = await openEngine({ name: 'native', threads: 1 });
+    for (const [name, params] of readStudies()) {
+      const { memory } = priceStudy(params, engine, { gpt: 1, lstm: 1 }, { cpus: 1, memory: 2 ** 36 });
+      const reserved = parseBytes(params.train.memory)!;
+      expect(reserved, name).toBeGreaterThan(memory + 150 * 2 ** 20);
+      expect(reserved, name).toBeLessThan(1.33 * memory + 256 * 2 ** 20);
+    }
   });
 
   test('needs no more for a batch of 50,000 tokens than for its microbatch', async () => {

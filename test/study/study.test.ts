@@ -1,9 +1,12 @@
 /** The study from MIDI files to the report page, through `repro`: its outputs, and which stages an edit runs again. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { csvParse } from 'd3-dsv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { firstSteps } from '../../scripts/first-steps.ts';
+import { readStudies } from '../../stages/studies.ts';
 import { removeProjects, type TestProject } from '../repro/project.ts';
-import { smallStudy } from './copy.ts';
+import { ROOT, smallStudy } from './copy.ts';
 
 const RUNS = ['char-gpt-tiny-1', 'char-lstm-tiny-1'];
 let study: TestProject;
@@ -84,6 +87,18 @@ describe('one command', () => {
     const header = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE(0))).toString());
     expect(Object.keys(header)).toContain('transformer.h.0.attn.c_attn.weight');
   });
+});
+
+test('a study of studies.yaml takes its first 20 steps with its own settings', async () => {
+  const params = readStudies(join(ROOT, 'params.yaml'), join(ROOT, 'studies.yaml')).get('synthetic-tiny')!;
+  const run = { name: 'first', tokenizer: 'char', size: params.train.sizes[0], seed: 1 };
+  const metrics = await firstSteps(study.path('data/tokens/char'), params, run, study.root);
+  expect(metrics).toMatchObject({
+    size: 'gpt-2x16h2',
+    steps: 20,
+    tokens: 20 * params.train.batch * params.train.block,
+  });
+  expect(metrics.train_loss).toBeLessThan(Math.log(64));
 });
 
 describe('a later call', () => {

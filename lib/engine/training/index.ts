@@ -17,6 +17,7 @@
 export type { TokenConstraint } from './choose-token.ts';
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
 export { type LearningRateSchedule, learningRateAt } from './learning-rate.ts';
+export { estimateRunMemory } from './memory-estimate.ts';
 export { type SampleOptions, sample } from './sample.ts';
 export { type CurveRow, type TrainOptions, type TrainResult, train } from './train.ts';
 export type { TrainSettings } from './training-settings.ts';

@@ -45,22 +45,34 @@ export function estimateRunMemory(
 }
 
 /**
- * Compares the estimate with the memory of this machine, or with the limit of its container.
+ * Compares the estimate with the memory of this machine, or with the limit of its container, and with the share of it
+ * that the run may use.
  *
  * @param writesCheckpoints whether the run has a folder for checkpoints
+ * @param share bytes that this run may use, because others run beside it. Default: all
  * @throws EngineError with both figures if the run does not fit
  */
-export function checkMemory(engine: Engine, config: ModelConfig, step: StepSize, writesCheckpoints: boolean): void {
+export function checkMemory(
+  engine: Engine,
+  config: ModelConfig,
+  step: StepSize,
+  writesCheckpoints: boolean,
+  share = Number.POSITIVE_INFINITY,
+): void {
   // constrainedMemory returns 0 or a huge number if there is no limit.
   const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
   const available = Math.min(totalmem(), limit);
   const estimated = estimateRunMemory(engine, config, step, writesCheckpoints);
-  if (estimated <= available) return;
+  if (estimated <= Math.min(available, share)) return;
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const { batch, microbatch } = step;
+  const has =
+    estimated <= available
+      ? `beside others, a run may use ${gib(share)}. train.memory: ${Math.ceil(estimated / 2 ** 20)}MiB lets fewer run at once. A`
+      : `this machine has ${gib(available)}. A`;
   throw new EngineError(
     `training this ${config.architecture} of ${config.layers} layers × ${config.width} on batches of ${batch} windows` +
-      `${microbatch === undefined ? '' : `, ${microbatch} at a time,`} needs ${gib(estimated)}; this machine has ${gib(available)}. ` +
-      'A smaller size, block or batch would fit',
+      `${microbatch === undefined ? '' : `, ${microbatch} at a time,`} needs ${gib(estimated)}; ${has} ` +
+      'smaller size, block or batch would fit',
   );
 }

@@ -43,6 +43,8 @@ export interface TrainOptions {
   seed: number;
   /** called after every step; `done` and `total` are in tokens */
   onProgress?(progress: { done: number; total: number; unit: string; text: string }): void;
+  /** bytes of memory that this run may use, because others run beside it. Default: the whole machine's */
+  memoryShare?: number;
   /** folder for checkpoints: the run continues from a checkpoint in it, and leaves none when it is complete */
   checkpointDir?: string;
   /** seconds between two checkpoints. Default 60 */
@@ -173,10 +175,10 @@ class TrainingRun {
 
   /** Checks all options, and reads the checkpoint if there is one. */
   static async begin(options: TrainOptions): Promise<TrainingRun> {
-    const { engine, config, source, settings, seed, checkpointDir } = options;
+    const { engine, config, source, settings, seed, checkpointDir, memoryShare } = options;
     checkConfig(config);
     const resolved = resolveSettings(settings, config, source);
-    checkMemory(engine, config, settings, checkpointDir !== undefined);
+    checkMemory(engine, config, settings, checkpointDir !== undefined, memoryShare);
     if (checkpointDir === undefined) return new TrainingRun(options, resolved, {}, undefined);
     const { name, arithmetic } = engine;
     const data = { train: hashTokens(source, 'train'), val: hashTokens(source, 'val') };

@@ -36,6 +36,8 @@ export interface AttemptContext {
   project: Project;
   /** Ids of the GPUs that the stage has for itself. */
   gpus: readonly string[];
+  /** Bytes of memory that the stage may use beside the others, see memoryShare. */
+  memoryShare: number;
   /** Whether this machine has GPUs that are leased to stages. */
   leasesGpus: boolean;
   /** File descriptor that process groups are noted on, see ProcessGroups. */
@@ -203,7 +205,7 @@ function failureOf(
 /** The variables that a stage's commands get in addition to repro's own environment. */
 async function environment(
   stage: Stage,
-  { project, gpus, leasesGpus, copies }: AttemptContext,
+  { project, gpus, leasesGpus, memoryShare, copies }: AttemptContext,
 ): Promise<{ [name: string]: string }> {
   const texts = new Map<string, string>();
   for (const { file } of stage.params) {
@@ -213,6 +215,7 @@ async function environment(
   return {
     PATH: [join(project.root, 'node_modules/.bin'), process.env.PATH].filter(Boolean).join(delimiter),
     REPRO_STAGE: stage.name,
+    REPRO_MEMORY: String(memoryShare),
     [STAGES_ABOVE]: stagesAbove(project.root, stage.name),
     [LISTED_PARAMS]: listedParams(stage.params),
     ...(texts.size > 0 ? { [PARAMS_FOLDER]: copies.write(texts), [PARAMS_READ]: copies.readFile(stage.name) } : {}),

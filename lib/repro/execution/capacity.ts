@@ -80,6 +80,19 @@ export class Capacity {
 }
 
 /**
+ * The memory that a stage may use, so that as many stages like it as may run at once fit into the machine together.
+ *
+ * @param wants its cpus and memory limit how many run at once
+ * @param stages how many stages like it there are
+ * @returns bytes; never less than `wants.memory`
+ */
+export function memoryShare(wants: Resources, stages: number, jobs: number, { cpus, memory }: Machine): number {
+  const byCpus = wants.cpus > 0 ? Math.floor(cpus / wants.cpus) : jobs;
+  const byMemory = wants.memory > 0 ? Math.floor(memory / wants.memory) : jobs;
+  return Math.floor(memory / Math.max(1, Math.min(stages, jobs, byCpus, byMemory)));
+}
+
+/**
  * Checks that a stage fits on this machine when it runs alone. Otherwise it would wait for ever.
  *
  * @throws ReproError if it wants more than the machine or a limit has

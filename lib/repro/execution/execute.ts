@@ -23,7 +23,7 @@ import {
 import { type Command, PeakMemory, ProcessGroups } from '../processes/index.ts';
 import { attemptStage, paramsReadDirectly, restoreStage } from './attempt.ts';
 import { AttemptLog } from './attempt-log.ts';
-import { Capacity, checkFits, defaultJobs } from './capacity.ts';
+import { Capacity, checkFits, defaultJobs, memoryShare } from './capacity.ts';
 import { clearLeft } from './clear-left.ts';
 import { failedOutcome, type Listener, type Outcome, skippedOutcome } from './events.ts';
 import { Leases } from './leases.ts';
@@ -95,6 +95,8 @@ class Execution {
   readonly #attempts: AttemptLog;
   /** Expected seconds by stage, from earlier attempts. */
   readonly #expected: ReadonlyMap<string, number>;
+  /** By group of stages: how many stages of the plan may run. */
+  readonly #mayRun = new Map<string, number>();
   readonly #groups: ProcessGroups;
   readonly #memory = new PeakMemory();
   readonly #running = new Set<Command>();
@@ -119,6 +121,9 @@ class Execution {
     this.#plan = plan;
     this.#options = options;
     this.#listen = listen;
+    for (const { stage, status } of plan)
+      if (status.state !== 'fresh' && status.state !== 'frozen')
+        this.#mayRun.set(stage.group, (this.#mayRun.get(stage.group) ?? 0) + 1);
     this.#machine = parts.machine;
     this.#plannedVersion = project.lock.version;
     this.#stageLeases = parts.stageLeases;
@@ -351,6 +356,7 @@ class Execution {
       project: this.#project,
       gpus: holding.gpus,
       leasesGpus: this.#machine.gpus.length > 0,
+      memoryShare: memoryShare(stage.resources, this.#mayRun.get(stage.group) ?? 1, this.#jobs, this.#machine),
       commit: this.#options.commit !== false,
       log,
       listen: this.#listen,

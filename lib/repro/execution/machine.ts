@@ -16,7 +16,13 @@ export interface Machine {
  * @param wantsGpus false: GPUs are not looked for, because nvidia-smi is slow and no stage wants one
  */
 export async function thisMachine(wantsGpus: boolean): Promise<Machine> {
-  return { cpus: availableParallelism(), memory: totalmem(), gpus: wantsGpus ? await gpuIds() : [] };
+  return { cpus: availableParallelism(), memory: usableMemory(), gpus: wantsGpus ? await gpuIds() : [] };
+}
+
+/** Bytes of this machine's memory, or of its container's limit. */
+function usableMemory(): number {
+  // constrainedMemory returns 0 or a huge number if there is no limit.
+  return Math.min(totalmem(), process.constrainedMemory?.() || Number.POSITIVE_INFINITY);
 }
 
 async function gpuIds(): Promise<string[]> {

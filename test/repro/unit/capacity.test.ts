@@ -1,5 +1,6 @@
 /** Whether a stage fits beside those that run, and which GPUs it gets. */
 import { describe, expect, test } from 'vitest';
+import { memoryShare } from '../../../lib/repro/execution/capacity.ts';
 import { Capacity, checkFits, defaultJobs } from '../../../lib/repro/execution/index.ts';
 import { resources, stage } from './stage.ts';
 
@@ -30,6 +31,16 @@ describe('fit', () => {
     capacity.take(resources({ memory: 5 * GIB }), []);
     expect(capacity.fit(resources({ memory: 4 * GIB }))).toBeUndefined();
     expect(capacity.fit(resources({ memory: 3 * GIB }))).toEqual([]);
+  });
+
+  test('the share of memory of a stage lets as many like it as may run at once fit together', () => {
+    const share = (wants: object, stages: number, jobs: number) =>
+      memoryShare(resources(wants), stages, jobs, machine) / GIB;
+    expect(share({}, 9, 4)).toBe(2);
+    expect(share({}, 1, 4)).toBe(8);
+    expect(share({ cpus: 2 }, 9, 4)).toBe(4);
+    expect(share({ memory: 3 * GIB }, 9, 4)).toBe(4);
+    expect(share({ memory: 5 * GIB, cpus: 9 }, 9, 4)).toBe(8);
   });
 
   test('a named limit is shared by the stages that name it', () => {

@@ -1,0 +1,88 @@
+/**
+ * Takes the first 20 steps of the runs of published studies, with their own shapes, blocks, batches and rates, on a few
+ * composed pieces. Shows that each study can start here, before days are spent on it.
+ *
+ *     npx tsx scripts/first-steps.ts                    the smallest model of each study of studies.yaml
+ *     npx tsx scripts/first-steps.ts char-100M --all    all models of a study that fit into memory
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { execa } from 'execa';
+import { openEngine } from '../lib/engine/index.ts';
+import { grid, type Run } from '../stages/grid.ts';
+import type { Params } from '../stages/params.ts';
+import { priceStudy } from '../stages/price.ts';
+import { readStudies } from '../stages/studies.ts';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+/** Training steps of each run. */
+const STEPS = 20;
+
+/** Runs a stage program with params in `folder`. */
+async function runStage(folder: string, params: Params, stage: string, ...args: string[]): Promise<void> {
+  const file = join(folder, 'params.yaml');
+  // JSON is YAML.
+  writeFileSync(file, JSON.stringify(params));
+  await execa('node', [join(ROOT, 'stages/start.mjs'), join(ROOT, `stages/${stage}.ts`), ...args, '--params', file]);
+}
+
+/**
+ * Trains one run of a study for 20 steps.
+ *
+ * @param tokens folder of tokens
+ * @param folder for params, model and metrics
+ * @returns the metrics of the stage `train`
+ * @throws ExecaError with the message of the stage if it fails
+ */
+export async function firstSteps(tokens: string, params: Params, run: Run, folder: string) {
+  const { block, batch } = params.train;
+  const train = { ...params.train, tokens: STEPS * block * batch, evaluations: 1, evaluation_tokens: 2 * block };
+  const metrics = join(folder, `${run.name}.json`);
+  const paths = [tokens, join(folder, run.name), join(folder, `${run.name}.csv`)];
+  const flags = ['--size', run.size, '--seed', String(run.seed), '--metrics', metrics];
+  await runStage(folder, { ...params, train }, 'train', ...paths, ...flags);
+  return JSON.parse(readFileSync(metrics, 'utf8'));
+}
+
+async function main(): Promise<void> {
+  const { values, positionals: named } = parseArgs({ allowPositionals: true, options: { all: { type: 'boolean' } } });
+  const engine = await openEngine({ name: 'auto', threads: 1 });
+  const folder = mkdtempSync(join(tmpdir(), 'first-steps-'));
+  const at = (...names: string[]) => join(folder, ...names);
+  try {
+    for (const [name, params] of readStudies()) {
+      if (named.length > 0 && !named.includes(name)) continue;
+      const download = { ...params.download, dataset: 'synthetic', pieces: 60, max_files: 0 };
+      const split = { ...params.split, min_gzip_ratio: 0, fractions: { train: 0.8, val: 0.1, test: 0.1 } };
+      const small: Params = { ...params, download, split };
+      mkdirSync(at(name));
+      await runStage(folder, small, 'download', at(name, 'raw'));
+      await runStage(folder, small, 'convert', at(name, 'raw'), at(name, 'abc'));
+      await runStage(folder, small, 'split', at(name, 'abc'), at(name, 'splits'));
+      for (const tokenizer of params.train.tokenizers)
+        await runStage(folder, small, 'tokenize', at(name, 'splits'), at(name, tokenizer), '--tokenizer', tokenizer);
+
+      const { runs } = priceStudy(params, engine, { gpt: 1, lstm: 1 }, { cpus: 1, memory: totalmem() });
+      const priced = grid(params).map((run, i) => ({ run, ...runs[i] }));
+      const chosen = values.all ? priced : [priced.reduce((least, next) => (next.flops < least.flops ? next : least))];
+      for (const { run, memory } of chosen) {
+        if (memory > 0.8 * totalmem()) {
+          console.log(`${name} ${run.name}: left out, needs ${(memory / 2 ** 30).toFixed(1)} GiB`);
+          continue;
+        }
+        const trained = await firstSteps(at(name, run.tokenizer), small, run, at(name));
+        const { params: size, steps, train_loss: loss, learning_rate: rate, tokens_per_second: speed } = trained;
+        console.log(
+          `${name} ${run.name}: N ${size}, ${steps} steps at ${rate.toPrecision(2)}, loss ${loss.toFixed(3)}, ${speed.toFixed(0)} tokens/s`,
+        );
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

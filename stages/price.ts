@@ -1,0 +1,193 @@
+/**
+ * What the training of a study costs on this machine, before anything runs: floating-point operations, hours and memory.
+ *
+ *     npx tsx stages/price.ts              all studies of studies.yaml
+ *     npx tsx stages/price.ts char-100M    some of them, with each of their runs
+ *
+ * Speed is measured here: one second of training of a small GPT and of a small LSTM. Large models reach up to twice that
+ * speed per operation, small ones less. Data preparation, evaluation and samples are not counted.
+ */
+import { availableParallelism, totalmem } from 'node:os';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Engine, estimateRunMemory, openEngine } from '../lib/engine/index.ts';
+import { countParameters, flopsPerToken, type ModelConfig, modelConfig } from '../lib/models/index.ts';
+import { grid } from './grid.ts';
+import type { Params } from './params.ts';
+import { readStudies } from './studies.ts';
+
+/** Vocabularies that are not known before the data set is there. Characters: those of the dialect. */
+const USUAL_VOCABULARY = { char: 64, music: 600 };
+
+/** The price of one training run. */
+interface RunPrice {
+  name: string;
+  params: number;
+  flops: number;
+  /** bytes */
+  memory: number;
+  /** on one core */
+  hours: number;
+}
+
+/** The price of a study. */
+export interface StudyPrice {
+  runs: RunPrice[];
+  flops: number;
+  /** bytes of the largest run */
+  memory: number;
+  /** how many runs go side by side here */
+  workers: number;
+  /** from the first run to the last, that many side by side */
+  hours: number;
+}
+
+/** The configuration of a run's model, as far as it is known before the data set is there. */
+export function configOf(params: Params, run: { tokenizer: string; size: string }): ModelConfig {
+  const vocabularySize =
+    run.tokenizer === 'bpe'
+      ? params.tokenize.bpe.vocabulary
+      : USUAL_VOCABULARY[run.tokenizer as keyof typeof USUAL_VOCABULARY];
+  const { block, dropout } = params.train;
+  return modelConfig(params.sizes[run.size], { vocabularySize, block, dropout });
+}
+
+/**
+ * Computes the price of a study.
+ *
+ * @param speed operations per second of one core, by architecture
+ * @param machine its number of cores, and bytes of memory
+ */
+export function priceStudy(
+  params: Params,
+  engine: Engine,
+  speed: Record<ModelConfig['architecture'], number>,
+  machine: { cpus: number; memory: number },
+): StudyPrice {
+  const { train } = params;
+  const runs = grid(params).map((run) => {
+    const config = configOf(params, run);
+    const flops = flopsPerToken(config, train.block) * train.tokens;
+    return {
+      name: run.name,
+      params: countParameters(config).total,
+      flops,
+      memory: estimateRunMemory(engine, config, { batch: train.batch }, true),
+      hours: flops / speed[config.architecture] / 3600,
+    };
+  });
+  const memory = Math.max(...runs.map((run) => run.memory));
+  const workers = Math.max(1, Math.min(machine.cpus, Math.floor(machine.memory / memory), runs.length));
+  return { runs, flops: sum(runs.map((run) => run.flops)), memory, workers, hours: makespan(runs, workers) };
+}
+
+/** Hours until all runs have ended, if a free worker always takes the longest run that waits. */
+function makespan(runs: readonly RunPrice[], workers: number): number {
+  const busy = new Array<number>(workers).fill(0);
+  for (const hours of runs.map((run) => run.hours).sort((a, b) => b - a))
+    busy[busy.indexOf(Math.min(...busy))] += hours;
+  return Math.max(...busy);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** Trains a small model of an architecture for about a second. Returns operations per second of CPU time of one core. */
+async function measureSpeed(engine: Engine, config: ModelConfig): Promise<number> {
+  const batch = 4;
+  const model = engine.model(config, { seed: 1 });
+  const tokens = Uint32Array.from({ length: batch * config.block + 1 }, (_, i) => (i * 7) % config.vocabularySize);
+  const window = {
+    inputs: tokens.subarray(0, -1),
+    targets: tokens.subarray(1),
+    sequences: batch,
+    length: config.block,
+  };
+  const step = () => model.trainStep(window, { learningRate: 1e-4 });
+  await step();
+  // CPU time, because others may use the cores as well.
+  const before = process.cpuUsage();
+  let steps = 0;
+  let seconds = 0;
+  while (seconds < 1) {
+    await step();
+    steps++;
+    const { user, system } = process.cpuUsage(before);
+    seconds = (user + system) / 1e6;
+  }
+  model.dispose();
+  return (flopsPerToken(config, config.block) * batch * config.block * steps) / seconds;
+}
+
+/** Prints the prices of the studies that are named on the command line, or of all. */
+async function main(): Promise<void> {
+  const studies = readStudies();
+  const { positionals: named } = parseArgs({ allowPositionals: true, options: {} });
+  const unknown = named.find((name) => !studies.has(name));
+  if (unknown !== undefined)
+    throw new Error(`there is no study ${unknown} in studies.yaml; it has ${[...studies.keys()].join(', ')}`);
+  const machine = { cpus: availableParallelism(), memory: totalmem() };
+  const { train } = studies.values().next().value!;
+  const engine = await openEngine({ name: train.engine, precision: train.precision, threads: 1 });
+  const shared = { vocabularySize: 97, block: 256, dropout: 0 };
+  const speed = {
+    gpt: await measureSpeed(engine, modelConfig({ architecture: 'gpt', layers: 4, width: 256, heads: 4 }, shared)),
+    lstm: await measureSpeed(engine, modelConfig({ architecture: 'lstm', layers: 2, width: 256 }, shared)),
+  };
+  console.log(
+    `${engine.description}; ${plain(speed.gpt / 1e9)} GFLOP/s per core for a GPT, ${plain(speed.lstm / 1e9)} for an LSTM; ` +
+      `${machine.cpus} cores, ${gib(machine.memory)}\n`,
+  );
+  const prices = [...studies].filter(([name]) => named.length === 0 || named.includes(name));
+  const rows: string[][] = [];
+  for (const [name, params] of prices) {
+    const price = priceStudy(params, engine, speed, machine);
+    const alone = sum(price.runs.map((run) => run.hours));
+    rows.push([
+      name,
+      `${price.runs.length} runs`,
+      ...figures(price),
+      duration(alone),
+      `${duration(price.hours)} on ${price.workers}`,
+    ]);
+    if (named.length > 0)
+      for (const run of price.runs)
+        rows.push([`  ${run.name}`, `N ${run.params.toLocaleString('en')}`, ...figures(run), duration(run.hours), '']);
+  }
+  printTable(['study', '', 'FLOP', 'largest run', 'one core', 'here'], rows);
+}
+
+function figures({ flops, memory }: { flops: number; memory: number }): [string, string] {
+  return [flops.toExponential(1).replace('+', ''), gib(memory)];
+}
+
+function gib(bytes: number): string {
+  return bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}
+
+function duration(hours: number): string {
+  if (hours >= 48) return `${plain(hours / 24)} days`;
+  return hours >= 2 ? `${plain(hours)} h` : `${plain(hours * 60)} min`;
+}
+
+function plain(value: number): string {
+  return value >= 10 ? value.toFixed(0) : value.toPrecision(2);
+}
+
+function printTable(head: string[], rows: string[][]): void {
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
+  for (const row of [head, ...rows])
+    console.log(
+      row
+        .map((cell, i) => cell.padEnd(widths[i]))
+        .join('  ')
+        .trimEnd(),
+    );
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href)
+  await main().catch((error: Error) => {
+    console.error(`price: ${error.message}`);
+    process.exitCode = 1;
+  });
