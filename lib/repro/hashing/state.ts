@@ -35,8 +35,11 @@ export interface MemoTable {
   put(key: string, value: string): void;
 }
 
-/** Milliseconds for which puts are collected: one large transaction costs little more than a small one. */
-const COLLECTING = 100;
+/**
+ * Milliseconds for which puts are collected. A transaction waits for those of other processes, so there are few during a
+ * run. A repro that is killed loses the results of this time, and they are computed again.
+ */
+const COLLECTING = 5000;
 /** LMDB takes keys of up to 1978 bytes. */
 const LONGEST_KEY = 500;
 /** The most entries of one transaction: the disk must have room for all of them before it starts. */
