@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { csvParse } from 'd3-dsv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { firstSteps } from '../../scripts/first-steps.ts';
 import { readStudies } from '../../stages/studies.ts';
 import { removeProjects, type TestProject } from '../repro/project.ts';
@@ -82,10 +83,12 @@ describe('one command', () => {
   });
 
   test('makes a checkpoint with the keys of transformers', () => {
-    expect(json('outputs/models/char-gpt-tiny-1/config.json')).toMatchObject({ model_type: 'gpt2', n_layer: 1 });
+    expect(json('outputs/models/char-gpt-tiny-1/config.json')).toMatchObject({
+      ...{ model_type: 'gpt_neox', num_hidden_layers: 2, init: 'fan-in' },
+    });
     const file = readFileSync(study.path('outputs/models/char-gpt-tiny-1/model.safetensors'));
     const header = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE(0))).toString());
-    expect(Object.keys(header)).toContain('transformer.h.0.attn.c_attn.weight');
+    expect(Object.keys(header)).toContain('gpt_neox.layers.0.attention.query_key_value.weight');
   });
 });
 
@@ -127,7 +130,9 @@ describe('a later call', () => {
     expect(ran).toMatchObject({ 'train@char-gpt-tiny-1': 'ran', 'evaluate@char-lstm-tiny-1': 'ran', fit: 'ran' });
     expect(Object.keys(ran)).not.toContain('tokenize@char');
     expect(weights().equals(before)).toBe(false);
-    expect(await outcomes('-S', 'train.lr=0.012')).toMatchObject({ 'train@char-gpt-tiny-1': 'restored' });
+    const { lr } = parse(readFileSync(join(ROOT, 'params.yaml'), 'utf8')).train;
+    const back = await outcomes('-S', `train.lr=${JSON.stringify(lr)}`);
+    expect(back).toMatchObject({ 'train@char-gpt-tiny-1': 'restored' });
     expect(weights().equals(before)).toBe(true);
   });
 
