@@ -8,10 +8,10 @@ import type { Tokenizer } from './tokenizer.ts';
 
 /** A state machine over characters: the state after a beginning of a text. */
 export interface TextState {
-  /** Reads a text. Returns the number of its characters that may come next; the state is used up if not all may. */
-  acceptAll(text: string): number;
-  /** A state that changes on its own. */
-  copy(): TextState;
+  /** Whether a text may come next. The state does not change. */
+  mayAccept(text: string): boolean;
+  /** Reads a text that may come next. */
+  acceptAll(text: string): unknown;
   /** Whether the text may end here. */
   readonly mayEnd: boolean;
 }
@@ -23,11 +23,9 @@ const TEXTS = new WeakMap<Tokenizer, string[]>();
 export class TextConstraint {
   readonly #texts: string[];
   readonly #endOfText: number;
-  #state: TextState;
-  /** the token that was last allowed, and the state after it */
-  #tried: { token: number; state: TextState } | undefined;
+  readonly #state: TextState;
 
-  /** @param state the state after the prompt */
+  /** @param state the state after the prompt; the constraint changes it */
   constructor(tokenizer: Tokenizer, state: TextState) {
     this.#texts = textsOf(tokenizer);
     this.#endOfText = tokenizer.endOfText;
@@ -39,18 +37,12 @@ export class TextConstraint {
     if (token === this.#endOfText) return this.#state.mayEnd;
     const text = this.#texts[token];
     // The other specials have no text.
-    if (text === '') return false;
-    const state = this.#state.copy();
-    if (state.acceptAll(text) < text.length) return false;
-    this.#tried = { token, state };
-    return true;
+    return text !== '' && this.#state.mayAccept(text);
   }
 
   /** Adds a token, which must be allowed. */
   accept(token: number): void {
-    if (this.#tried?.token !== token) this.allows(token);
-    this.#state = this.#tried!.state;
-    this.#tried = undefined;
+    this.#state.acceptAll(this.#texts[token]);
   }
 }
 

@@ -86,6 +86,19 @@ test('any path leads on or to a whole tune, and a whole tune has no problem', ()
   expect(whole).toBeGreaterThan(20);
 });
 
+test('mayAccept says of every character and token what a copy would accept, and changes nothing', () => {
+  const { score } = midiToScore(composePiece(2));
+  const tune = writeAbc(score).slice(0, 700);
+  const next = random(5);
+  const texts = [...new Set(tune)].concat(['|\n', '|[V:2]', 'c2', '[K:G]', "d'-", 'Z|', '\n[V:1]', 'zz', '8|']);
+  const state = new TuneState();
+  for (const c of tune) {
+    for (const text of texts)
+      if (next() < 0.3) expect(state.mayAccept(text), text).toBe(state.copy().acceptAll(text) === text.length);
+    expect(state.accept(c)).toBe(true);
+  }
+});
+
 describe('a text is accepted up to', () => {
   test.each<[string, string, string]>([
     ['the end of a whole tune', `${ONE}GABc|d4|\n`, 'whole'],

@@ -41,27 +41,71 @@ export function chooseToken(
   if (!Number.isFinite(logits[best])) throw notFinite('a logit', logits[best]);
   if (temperature === 0) {
     if (constraint === undefined || constraint.allows(best)) return best;
-    return rank(logits).find((v) => constraint.allows(v));
+    const ranking = new Ranking(logits, Number.NEGATIVE_INFINITY);
+    for (let i = 0; i < logits.length; i++) if (constraint.allows(ranking.at(i))) return ranking.at(i);
+    return undefined;
   }
-  const weights = Float64Array.from(logits, (logit) => Math.exp((logit - logits[best]) / temperature));
-  if (constraint !== undefined) {
-    if (topK === 0 && topP === 1) return drawAllowed(weights, random, constraint);
-    const candidates = allowedNucleus(rank(logits), weights, topK === 0 ? logits.length : topK, topP, constraint);
-    return candidates.length === 0 ? undefined : draw(candidates, weights, random);
-  }
+  const weights = new Float64Array(logits.length);
+  for (let v = 0; v < logits.length; v++) weights[v] = Math.exp((logits[v] - logits[best]) / temperature);
   if (topK === 0 && topP === 1)
-    return draw(
-      Array.from(logits, (_, v) => v),
-      weights,
-      random,
-    );
-  const ranked = rank(logits);
-  return draw(nucleus(topK > 0 ? ranked.slice(0, topK) : ranked, weights, topP), weights, random);
+    return constraint === undefined
+      ? draw(allTokens(logits.length), weights, random)
+      : drawAllowed(weights, random, constraint);
+  const ranking = new Ranking(logits, logits[best] - LIKELY * temperature);
+  const most = topK === 0 ? logits.length : Math.min(topK, logits.length);
+  return constraint === undefined
+    ? draw(nucleus(ranking, weights, most, topP), weights, random)
+    : drawAllowedNucleus(ranking, weights, { most, topP, constraint, share: random.uniform() });
 }
 
-/** All tokens, most likely first. */
-function rank(logits: Float32Array): number[] {
-  return Array.from(logits, (_, v) => v).sort((a, b) => logits[b] - logits[a] || a - b);
+/** Tokens within this many nats of the likeliest one, at temperature 1, are ranked first. Mostly, no others are needed. */
+const LIKELY = 7;
+/** So many tokens are found by looking for the largest logit; the others are sorted. */
+const SELECTED = 8;
+
+/** The tokens in order, most likely first. They are ranked when they are needed. */
+class Ranking {
+  readonly #logits: Float32Array;
+  readonly #ranked: number[] = [];
+  #likely: number[] = [];
+  #unlikely: number[] = [];
+
+  /** @param bound the logit that divides the tokens into likely and unlikely ones */
+  constructor(logits: Float32Array, bound: number) {
+    this.#logits = logits;
+    for (let v = 0; v < logits.length; v++) (logits[v] >= bound ? this.#likely : this.#unlikely).push(v);
+  }
+
+  /** The token at an index, 0 being the likeliest. The tokens before it have been asked for already. */
+  at(index: number): number {
+    if (index >= this.#ranked.length) this.#rankMore();
+    return this.#ranked[index];
+  }
+
+  #rankMore(): void {
+    if (this.#likely.length === 0) {
+      this.#likely = this.#unlikely;
+      this.#unlikely = [];
+    }
+    const [logits, rest] = [this.#logits, this.#likely];
+    if (this.#ranked.length >= SELECTED) {
+      this.#ranked.push(...rest.sort((a, b) => logits[b] - logits[a] || a - b));
+      this.#likely = [];
+      return;
+    }
+    let best = 0;
+    for (let i = 1; i < rest.length; i++) {
+      const ahead = logits[rest[i]] - logits[rest[best]];
+      if (ahead > 0 || (ahead === 0 && rest[i] < rest[best])) best = i;
+    }
+    this.#ranked.push(rest[best]);
+    rest[best] = rest[rest.length - 1];
+    rest.pop();
+  }
+}
+
+function allTokens(size: number): number[] {
+  return Array.from({ length: size }, (_, v) => v);
 }
 
 /** Draws one of the candidates with probabilities in proportion to their weights. */
@@ -73,12 +117,21 @@ function draw(candidates: readonly number[], weights: Float64Array, random: Rand
   return candidates[candidates.length - 1];
 }
 
-/** Returns the first ranked tokens: as many as needed for their weights to sum to the share `topP` of all weights. */
-function nucleus(ranked: number[], weights: Float64Array, topP: number): number[] {
-  const total = ranked.reduce((sum, v) => sum + weights[v], 0);
-  let sum = 0;
-  const last = ranked.findIndex((v) => (sum += weights[v]) >= topP * total);
-  return last < 0 ? ranked : ranked.slice(0, last + 1);
+/**
+ * Returns the first ranked tokens: as many as needed for their weights to sum to the share `topP` of the weights of the
+ * `most` likeliest tokens.
+ */
+function nucleus(ranking: Ranking, weights: Float64Array, most: number, topP: number): number[] {
+  let total = 0;
+  if (most === weights.length) for (let v = 0; v < weights.length; v++) total += weights[v];
+  else for (let i = 0; i < most; i++) total += weights[ranking.at(i)];
+  const kept: number[] = [];
+  for (let sum = 0; kept.length < most && (kept.length === 0 || sum < topP * total); ) {
+    const token = ranking.at(kept.length);
+    kept.push(token);
+    sum += weights[token];
+  }
+  return kept;
 }
 
 /**
@@ -86,7 +139,7 @@ function nucleus(ranked: number[], weights: Float64Array, topP: number): number[
  * then drawn in proportion to its weight among the allowed ones.
  */
 function drawAllowed(weights: Float64Array, random: Random, constraint: TokenConstraint): number | undefined {
-  let candidates = Array.from(weights, (_, v) => v);
+  let candidates = allTokens(weights.length);
   while (candidates.length > 0) {
     const token = draw(candidates, weights, random);
     if (constraint.allows(token)) return token;
@@ -96,33 +149,49 @@ function drawAllowed(weights: Float64Array, random: Random, constraint: TokenCon
 }
 
 /**
- * The nucleus of the allowed tokens, at most the topK most likely ones.
+ * Draws from the nucleus of the allowed tokens, at most the `most` likeliest ones.
  *
- * The weight of all allowed tokens lies between the sum of those found so far and that sum plus the weights of the
- * tokens that were not looked at. The search ends when both bounds give the same nucleus.
+ * The token is the first one at which the sum of weights exceeds `share` of the nucleus' weight. That weight depends on
+ * the weight of all allowed tokens, which lies between the sum of those found so far and that sum plus the weights of the
+ * tokens that were not looked at. The search ends as soon as both bounds give the same token, mostly after one or two.
+ *
+ * @param share a random number from 0 to 1
  */
-function allowedNucleus(
-  ranked: number[],
+function drawAllowedNucleus(
+  ranking: Ranking,
   weights: Float64Array,
-  topK: number,
-  topP: number,
-  constraint: TokenConstraint,
-): number[] {
+  { most, topP, constraint, share }: { most: number; topP: number; constraint: TokenConstraint; share: number },
+): number | undefined {
   const allowed: number[] = [];
   /** sums[i]: the weight of the first i + 1 allowed tokens */
   const sums: number[] = [];
-  let unknown = ranked.reduce((sum, v) => sum + weights[v], 0);
-  let size = 0;
-  for (const token of ranked) {
-    unknown = Math.max(0, unknown - weights[token]);
+  let unknown = 0;
+  for (let v = 0; v < weights.length; v++) unknown += weights[v];
+  let found = 0;
+  /** index of the last token of the nucleus, if no other token is allowed */
+  let last = 0;
+  for (let i = 0; i < weights.length && allowed.length < most; i++) {
+    const token = ranking.at(i);
+    const weight = weights[token];
+    unknown = Math.max(0, unknown - weight);
     if (!constraint.allows(token)) continue;
     allowed.push(token);
-    sums.push((sums.at(-1) ?? 0) + weights[token]);
-    const found = sums[sums.length - 1];
-    if (allowed.length === topK) unknown = 0;
-    while (size < sums.length && sums[size] < topP * found) size++;
-    if (sums[size] >= topP * (found + unknown)) return allowed.slice(0, size + 1);
-    if (allowed.length === topK) break;
+    sums.push((found += weight));
+    if (allowed.length === most) unknown = 0;
+    while (sums[last] < topP * found) last++;
+    const drawn = indexAbove(sums, share * sums[last]);
+    // If all others are allowed: the nucleus ends with a token found already, or with one that is not more likely.
+    const all = found + unknown;
+    let end = last;
+    while (end < sums.length && sums[end] < topP * all) end++;
+    const largest = end < sums.length ? sums[end] : Math.min(all, topP * all + weight);
+    if (share * largest < sums[drawn]) return allowed[drawn];
   }
-  return allowed.slice(0, size + 1);
+  return allowed[indexAbove(sums, share * sums[last])];
+}
+
+/** The first index at which the sum is above a value; the last one if there is none. */
+function indexAbove(sums: readonly number[], value: number): number {
+  for (let i = 0; i < sums.length; i++) if (sums[i] > value) return i;
+  return sums.length - 1;
 }

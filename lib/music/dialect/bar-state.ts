@@ -69,6 +69,8 @@ type Place =
   | 'end';
 
 const NOTHING: readonly never[] = [];
+/** The first characters of a note, a chord, a rest and a field. */
+const BEGINS_PIECE: ReadonlySet<string> = new Set(`[z^_=${UPPER}${LOWER}`);
 const PROGRAM_FIELD = ':MIDI program ';
 /** The order in which the fields of a bar stand. */
 const FIELD_ORDER = 'MKQ';
@@ -76,7 +78,7 @@ const VALUE_KINDS: { [letter: string]: ValueKind } = { M: 'metre', K: 'key', Q: 
 
 /** The state after a beginning of a bar. It is changed by `accept`; `copy` keeps an earlier state. */
 export class BarState {
-  readonly #setting: BarSetting;
+  #setting: BarSetting;
   #place: Place = 'start';
   /** the value of the metre field, if there was one */
   metre: string | undefined;
@@ -129,37 +131,65 @@ export class BarState {
   /** A state that changes on its own. */
   copy(): BarState {
     const copy = new BarState(this.#setting);
-    copy.#place = this.#place;
-    copy.metre = this.metre;
-    copy.fifths = this.fifths;
-    copy.sounds = this.sounds;
-    copy.tiedOver = this.tiedOver;
-    copy.#fields = this.#fields;
-    copy.#letter = this.#letter;
-    copy.#typed = this.#typed;
-    copy.#steps = this.#steps;
-    copy.#signature = this.#signature;
-    copy.#accidentals = this.#accidentals;
-    copy.#layers = this.#layers;
-    copy.#left = this.#left;
-    copy.#due = this.#due;
-    copy.#must = this.#must;
-    copy.#lowest = this.#lowest;
-    copy.#highest = this.#highest;
-    copy.#afterProgram = this.#afterProgram;
-    copy.#inChord = this.#inChord;
-    copy.#rest = this.#rest;
-    copy.#position = this.#position;
-    copy.#alteration = this.#alteration;
-    copy.#pitches = this.#pitches;
-    copy.#ties = this.#ties;
-    copy.#length = this.#length;
+    copy.become(this);
     return copy;
+  }
+
+  /** Takes over the state of another bar, as a copy that needs no new object. */
+  become(other: BarState): void {
+    this.#setting = other.#setting;
+    this.#place = other.#place;
+    this.metre = other.metre;
+    this.fifths = other.fifths;
+    this.sounds = other.sounds;
+    this.tiedOver = other.tiedOver;
+    this.#fields = other.#fields;
+    this.#letter = other.#letter;
+    this.#typed = other.#typed;
+    this.#steps = other.#steps;
+    this.#signature = other.#signature;
+    this.#accidentals = other.#accidentals;
+    this.#layers = other.#layers;
+    this.#left = other.#left;
+    this.#due = other.#due;
+    this.#must = other.#must;
+    this.#lowest = other.#lowest;
+    this.#highest = other.#highest;
+    this.#afterProgram = other.#afterProgram;
+    this.#inChord = other.#inChord;
+    this.#rest = other.#rest;
+    this.#position = other.#position;
+    this.#alteration = other.#alteration;
+    this.#pitches = other.#pitches;
+    this.#ties = other.#ties;
+    this.#length = other.#length;
   }
 
   /** Whether the bar line was read. */
   get ended(): boolean {
     return this.#place === 'end';
+  }
+
+  /**
+   * Whether a character is of a kind that can come next, which is quick to say. If it is not, `accept` would return
+   * false; if it is, `accept` may still do so.
+   */
+  isPlausible(c: string): boolean {
+    switch (this.#place) {
+      case 'start':
+        return c === 'Z' || BEGINS_PIECE.has(c);
+      case 'piece':
+        return this.#left > 0 ? BEGINS_PIECE.has(c) : c === '|' || c === '&';
+      case 'length': {
+        const longer = this.#length.next.get(c);
+        if (longer !== undefined && longer.shortest <= this.#room()) return true;
+        const { steps } = this.#length;
+        if (steps === undefined || steps > this.#room()) return false;
+        return c === '-' || (steps < this.#left ? BEGINS_PIECE.has(c) : c === '|' || c === '&');
+      }
+      default:
+        return true;
+    }
   }
 
   /** Reads one character. Returns false if it may not come here; the state is then not usable. */

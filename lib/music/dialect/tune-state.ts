@@ -79,6 +79,8 @@ export class TuneState {
   /** index of the current voice */
   #voice = 0;
   #bar: BarState | undefined;
+  /** a bar to try characters on */
+  #trial: BarState | undefined;
   /** bars of the current voice, or of all voices if they are interleaved */
   #bars = 0;
   /** with one voice after another: the metre field that the first voice has in each bar */
@@ -96,24 +98,49 @@ export class TuneState {
   /** A state that changes on its own. */
   copy(): TuneState {
     const copy = new TuneState({ grid: this.#grid });
-    copy.#place = this.#place;
-    copy.#part = this.#part;
-    copy.#typed = this.#typed;
-    copy.#text = this.#text;
-    copy.#then = this.#then;
-    copy.#order = this.#order;
-    copy.#steps = this.#steps;
-    copy.#signature = this.#signature;
-    copy.#lengths = this.#lengths;
-    copy.#voices = this.#voices;
-    copy.#voice = this.#voice;
-    copy.#bar = this.#bar?.copy();
-    copy.#bars = this.#bars;
-    copy.#metres = this.#metres;
-    copy.#barMetre = this.#barMetre;
-    copy.#firstMetre = this.#firstMetre;
-    copy.#sounds = this.#sounds;
+    copy.#become(this);
     return copy;
+  }
+
+  #become(other: TuneState): void {
+    this.#place = other.#place;
+    this.#part = other.#part;
+    this.#typed = other.#typed;
+    this.#text = other.#text;
+    this.#then = other.#then;
+    this.#order = other.#order;
+    this.#steps = other.#steps;
+    this.#signature = other.#signature;
+    this.#lengths = other.#lengths;
+    this.#voices = other.#voices;
+    this.#voice = other.#voice;
+    this.#bar = other.#bar?.copy();
+    this.#bars = other.#bars;
+    this.#metres = other.#metres;
+    this.#barMetre = other.#barMetre;
+    this.#firstMetre = other.#firstMetre;
+    this.#sounds = other.#sounds;
+  }
+
+  /**
+   * Whether a text may come next. The state does not change.
+   *
+   * Most texts are a character or a few within a bar, and most of those that may not come fail at the first character.
+   * So that is looked at first, and a copy of the bar is tried before a copy of the whole state is made.
+   */
+  mayAccept(text: string): boolean {
+    if (this.#place === 'text' && text[0] !== this.#text[this.#typed.length]) return false;
+    const bar = this.#place === 'bar' ? this.#bar : undefined;
+    if (bar === undefined) return this.copy().acceptAll(text) === text.length;
+    if (!bar.isPlausible(text[0])) return false;
+    const trial = (this.#trial ??= bar.copy());
+    trial.become(bar);
+    for (let i = 0; i < text.length; i++) {
+      if (!trial.accept(text[i])) return false;
+      // What comes after the bar is not the bar's to say.
+      if (trial.ended) return i === text.length - 1 || this.copy().acceptAll(text) === text.length;
+    }
+    return true;
   }
 
   /** Whether the text is a whole tune: every line is complete, every tie is continued, and there is a note. */
