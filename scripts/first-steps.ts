@@ -5,29 +5,20 @@
  *     npx tsx scripts/first-steps.ts                    the smallest model of each study of studies.yaml
  *     npx tsx scripts/first-steps.ts char-100M --all    all models of a study that fit into memory
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { execa } from 'execa';
 import { openEngine } from '../lib/engine/index.ts';
 import { grid, type Run } from '../stages/grid.ts';
 import type { Params } from '../stages/params.ts';
 import { priceStudy } from '../stages/price.ts';
 import { readStudies } from '../stages/studies.ts';
+import { runStage } from './run-stage.ts';
 
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Training steps of each run. */
 const STEPS = 20;
-
-/** Runs a stage program with params in `folder`. */
-async function runStage(folder: string, params: Params, stage: string, ...args: string[]): Promise<void> {
-  const file = join(folder, 'params.yaml');
-  // JSON is YAML.
-  writeFileSync(file, JSON.stringify(params));
-  await execa('node', [join(ROOT, 'stages/start.mjs'), join(ROOT, `stages/${stage}.ts`), ...args, '--params', file]);
-}
 
 /**
  * Trains one run of a study for 20 steps.

@@ -1,0 +1,169 @@
+/**
+ * Shows that the learning rates of params.yaml are right for every size: trains each size at the rate of the rule, at
+ * half of it and at twice it, on music that the study does not use. At the rate of the rule it uses several seeds, whose
+ * spread is the noise.
+ *
+ *     npx tsx scripts/sweep-learning-rates.ts FOLDER [--sizes gpt-tiny,lstm-tiny] [--factors 0.5,1,2] [--seeds 1,2,3]
+ *
+ * All other settings are those of params.yaml. FOLDER keeps the music, the tokens and results.csv; a second call makes
+ * only the runs that are missing. Prints the table of docs/results/learning-rates.md, as Markdown.
+ */
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { csvFormatRow, csvParse } from 'd3-dsv';
+import { parse } from 'yaml';
+import type { ByArchitecture, Params } from '../stages/params.ts';
+import { runStage } from './run-stage.ts';
+
+/** Another seed of the composer than the default study's, so that rates are not chosen on the data they are used on. */
+const MUSIC_SEED = 2;
+const TOKENIZER = 'char';
+const COLUMNS = ['size', 'params', 'factor', 'learning_rate', 'seed', 'test_bits_per_byte'] as const;
+
+/** A run of the sweep: a size, a multiple of the rule's learning rate, and a seed. */
+interface Run {
+  size: string;
+  factor: number;
+  seed: number;
+}
+/** A row of results.csv. */
+type Result = Run & { params: number; learning_rate: number; test_bits_per_byte: number };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    sizes: { type: 'string' },
+    factors: { type: 'string', default: '0.5,1,2' },
+    seeds: { type: 'string', default: '1,2,3' },
+  },
+});
+if (positionals.length !== 1) {
+  console.error('sweep: give one FOLDER for the music and the results');
+  process.exit(2);
+}
+const folder = resolve(positionals[0]);
+const results = join(folder, 'results.csv');
+const params = readParams();
+const sizes = values.sizes?.split(',') ?? params.train.sizes;
+const factors = values.factors.split(',').map(Number);
+const seeds = values.seeds.split(',').map(Number);
+mkdirSync(folder, { recursive: true });
+if (!existsSync(results)) appendFileSync(results, `${csvFormatRow([...COLUMNS])}\n`);
+await makeTokens();
+for (const seed of seeds)
+  for (const factor of factors)
+    for (const size of sizes) {
+      // The noise is measured at the rule's own rate.
+      if (factor !== 1 && seed !== seeds[0]) continue;
+      const isThis = (each: Run) => each.size === size && each.factor === factor && each.seed === seed;
+      if (!readResults().some(isThis)) await train({ size, factor, seed });
+    }
+console.log(table(readResults()));
+
+/** params.yaml with other music. */
+function readParams(): Params {
+  const study: Params = parse(readFileSync(new URL('../params.yaml', import.meta.url), 'utf8'));
+  return { ...study, download: { ...study.download, seed: MUSIC_SEED } };
+}
+
+function readResults(): Result[] {
+  return csvParse(readFileSync(results, 'utf8')).map((row) => ({
+    size: row.size,
+    factor: Number(row.factor),
+    seed: Number(row.seed),
+    params: Number(row.params),
+    learning_rate: Number(row.learning_rate),
+    test_bits_per_byte: Number(row.test_bits_per_byte),
+  }));
+}
+
+/** Composes the music and makes its tokens, once. */
+async function makeTokens(): Promise<void> {
+  const at = (name: string) => join(folder, name);
+  if (existsSync(at(TOKENIZER))) return;
+  await runStage(folder, params, 'download', at('raw'));
+  await runStage(folder, params, 'convert', at('raw'), at('abc'));
+  await runStage(folder, params, 'split', at('abc'), at('splits'));
+  await runStage(folder, params, 'tokenize', at('splits'), at(TOKENIZER), '--tokenizer', TOKENIZER);
+}
+
+/** Trains and evaluates one run, in a folder of its own, and appends its row. */
+async function train({ size, factor, seed }: Run): Promise<void> {
+  const at = (name: string) => join(folder, `${size}-${factor}-${seed}`, name);
+  mkdirSync(at('.'), { recursive: true });
+  const { train: settings } = params;
+  const run: Params = { ...params, train: { ...settings, lr: scaled(settings.lr, factor), evaluations: 1 } };
+  const tokens = join(folder, TOKENIZER);
+  const named = ['--size', size, '--seed', String(seed), '--metrics', at('train.json')];
+  await runStage(at('.'), run, 'train', tokens, at('model'), at('curve.csv'), ...named);
+  const files = [at('model'), tokens, at('losses.csv'), at('positions.csv')];
+  await runStage(at('.'), run, 'evaluate', ...files, '--metrics', at('evaluate.json'));
+  const metrics = (stage: string) => JSON.parse(readFileSync(at(`${stage}.json`), 'utf8'));
+  const row = { size, factor, seed, ...metrics('train'), ...metrics('evaluate') };
+  appendFileSync(results, `${csvFormatRow(COLUMNS.map((column) => String(row[column])))}\n`);
+  rmSync(at('.'), { recursive: true });
+}
+
+function scaled(value: ByArchitecture, factor: number): ByArchitecture {
+  if (typeof value === 'number') return value * factor;
+  return Object.fromEntries(Object.entries(value).map(([architecture, each]) => [architecture, each * factor]));
+}
+
+/**
+ * A row for each size: its loss at each factor, mean and standard deviation over the seeds at the rule's rate, and the
+ * gain of the best other rate, in standard deviations of the difference of two runs.
+ */
+function table(all: Result[]): string {
+  const shown = [...new Set([...factors, 1])].sort((a, b) => a - b);
+  const titles = shown.map((factor) => (factor === 1 ? "the rule's rate (mean)" : `× ${factor}`));
+  const header = ['size', 'N', 'rate', ...titles, 'sd of seeds', 'seeds', 'gain of another rate'];
+  const lines = [header, header.map((_, i) => (i === 0 ? '---' : '---:'))];
+  const pooled = pooledDeviation(all);
+  for (const size of sizes) {
+    const ofSize = all.filter((each) => each.size === size);
+    const atRule = ofSize.filter(({ factor }) => factor === 1);
+    if (atRule.length === 0) continue;
+    const lossAt = (factor: number) => {
+      const found = ofSize.filter((each) => each.factor === factor).map((each) => each.test_bits_per_byte);
+      return found.length === 0 ? Number.NaN : mean(found);
+    };
+    const best = Math.min(...shown.filter((factor) => factor !== 1).map(lossAt));
+    const gain = mean(atRule.map((each) => each.test_bits_per_byte)) - best;
+    lines.push([
+      size,
+      String(atRule[0].params),
+      atRule[0].learning_rate.toPrecision(3),
+      ...shown.map((factor) => lossAt(factor).toFixed(3)),
+      atRule.length > 1 ? deviation(atRule.map((each) => each.test_bits_per_byte)).toFixed(3) : '',
+      String(atRule.length),
+      // A run at another rate varies as one seed does, and the mean of n seeds by √(1/n) of that.
+      Number.isFinite(gain * pooled)
+        ? `${gain.toFixed(3)} (${(gain / (pooled * Math.sqrt(1 + 1 / atRule.length))).toFixed(1)} sd)`
+        : '',
+    ]);
+  }
+  return `${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n\nsd of one run, over all sizes: ${pooled.toFixed(4)}`;
+}
+
+/** Standard deviation of one run between seeds, pooled over the sizes. */
+function pooledDeviation(all: Result[]): number {
+  let squares = 0;
+  let freedom = 0;
+  for (const size of sizes) {
+    const losses = all.filter((each) => each.size === size && each.factor === 1).map((each) => each.test_bits_per_byte);
+    if (losses.length < 2) continue;
+    squares += deviation(losses) ** 2 * (losses.length - 1);
+    freedom += losses.length - 1;
+  }
+  return Math.sqrt(squares / freedom);
+}
+
+function mean(values: number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function deviation(values: number[]): number {
+  const center = mean(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - center) ** 2, 0) / (values.length - 1));
+}
