@@ -10,6 +10,8 @@ import { relativeMajor } from './harmony.ts';
 const TICKS_PER_QUARTER = 480;
 const TICKS_PER_SIXTEENTH = TICKS_PER_QUARTER / 4;
 const DRUM_CHANNEL = 9;
+/** Length of the file's header, which the first track follows. */
+const TRACK_START = 14;
 
 /** Velocities by role. The melody is loudest. */
 const VELOCITY = {
@@ -59,5 +61,20 @@ export function compositionToMidi(piece: Composition): Uint8Array {
       });
     }
   }
-  return midi.toArray();
+  const bytes = midi.toArray();
+  correctKeySignatures(bytes);
+  return bytes;
+}
+
+/** A key signature in a MIDI file begins with these bytes. The number of sharps follows. */
+const KEY_SIGNATURE = [0xff, 0x59, 0x02];
+/** The package adds 14 to the number of sharps. A reader ignores what it then finds. */
+const ADDED_SHARPS = 14;
+
+/** Corrects the key signatures of the first track. No other event there can have their bytes. */
+function correctKeySignatures(bytes: Uint8Array): void {
+  const track = new DataView(bytes.buffer, bytes.byteOffset + TRACK_START);
+  const end = TRACK_START + 8 + track.getUint32(4);
+  for (let i = TRACK_START + 8; i < end; i++)
+    if (KEY_SIGNATURE.every((byte, k) => bytes[i + k] === byte)) bytes[i + 3] -= ADDED_SHARPS;
 }

@@ -20,7 +20,7 @@ describe('a piece', () => {
     const digest = createHash('sha256');
     for (let seed = 0; seed < 20; seed++) digest.update(composePiece(seed));
     // A new hash here changes every synthetic data set, and every figure measured on one.
-    expect(digest.digest('hex')).toBe('c5c0189f4e9049dba930b9ed93ed85f4fbc1344cc7b84ed849dfc01ecd4b0f0f');
+    expect(digest.digest('hex')).toBe('bc736c3ea9778e46fa88c1da5388fcc26bfc9df430fd96c40c107704754e51be');
     expect(composePiece('7')).toEqual(composePiece(7));
     expect(composePiece(8)).not.toEqual(composePiece(7));
   });
@@ -36,7 +36,10 @@ describe('a piece', () => {
       expect(tracks.map((track) => track.channel === 9)).toEqual(piece.voices.map((voice) => voice.drums));
       expect(header.timeSignatures[0].timeSignature).toEqual([piece.metre.numerator, piece.metre.denominator]);
       expect(header.tempos[0].bpm).toBeCloseTo((piece.tempo * piece.metre.beat) / 4, 2);
-      expect(header.keySignatures).toHaveLength(piece.keys.length);
+      const majorKeys = ['C', 'Db', 'D', 'Eb', 'E', 'F', 'Gb', 'G', 'Ab', 'A', 'Bb', 'B'];
+      expect(header.keySignatures.map(({ key }) => key)).toEqual(
+        piece.keys.map(({ key }) => majorKeys[relativeMajor(key)]),
+      );
     }
   });
 

@@ -233,6 +233,11 @@ describe('keys', () => {
     expect(keyOf([...key(1), ...often(64)])).toBe('G');
   });
 
+  test('music in G Mixolydian keeps the signature of C major: that of G would need more accidentals', () => {
+    const pitches = [67, 74, 71, 67, 69, 71, 72, 74, 77, 74, 71, 67].flatMap((pitch) => [pitch, pitch, pitch]);
+    expect(keyOf([...key(0), ...notes(pitches.map((pitch, i) => [pitch, i * Q, Q]))])).toBe('C');
+  });
+
   test('few pitches give the simplest key that has them', () => {
     expect(keyOf(notes([[60, 0, Q]]))).toBe('C');
     expect(

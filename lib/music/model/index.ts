@@ -7,7 +7,15 @@
  * - errors.ts: MusicError
  */
 export { MusicError } from './errors.ts';
-export { detectKey, type Key, keyFit, keyOn, type PitchClassDurations, pitchClassDurations } from './key.ts';
+export {
+  accidentalDuration,
+  detectKey,
+  type Key,
+  keyFit,
+  keyOn,
+  type PitchClassDurations,
+  pitchClassDurations,
+} from './key.ts';
 export {
   DEFAULT_TEMPO,
   type KeyChange,

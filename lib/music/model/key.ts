@@ -88,6 +88,11 @@ function holds({ fifths }: Key, classes: readonly number[]): boolean {
   return classes.every((pitchClass) => MAJOR_SCALE.includes((((pitchClass - 7 * fifths) % 12) + 12) % 12));
 }
 
+/** For how long pitch classes sound that the key's signature does not have, in the unit of the durations. */
+export function accidentalDuration(durations: PitchClassDurations, key: Key): number {
+  return durations.reduce((sum, duration, pitchClass) => sum + (holds(key, [pitchClass]) ? 0 : duration), 0);
+}
+
 /** How well a key fits pitch classes: the correlation with its profile, −1…1; 0 if nothing sounds. */
 export function keyFit(durations: PitchClassDurations, { fifths, minor }: Key): number {
   const tonic = (((fifths * 7 + (minor ? 9 : 0)) % 12) + 12) % 12;

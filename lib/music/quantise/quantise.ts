@@ -7,6 +7,7 @@
  */
 
 import {
+  accidentalDuration,
   compareNotes,
   detectKey,
   type KeyChange,
@@ -86,8 +87,11 @@ function keyChanges({ keys }: NoteSequence, voices: ScoreVoice[], doubtCMajor: b
   const detected = { tick: 0, ...detectKey(durations) };
   if (keys.length === 0) return [detected];
   const notes = voices.reduce((sum, { drum, notes }) => sum + (drum ? 0 : notes.length), 0);
-  const gain = keyFit(durations, detected) - keyFit(durations, { fifths: 0, minor: false });
-  const isWrong = detected.fifths !== 0 && notes >= MIN_NOTES_FOR_KEY && gain >= MIN_FIT_GAIN;
+  const cMajor = { fifths: 0, minor: false };
+  const gain = keyFit(durations, detected) - keyFit(durations, cMajor);
+  // Music in D Dorian or G Mixolydian has the signature of C major; another one would give it more accidentals.
+  const hasFewerAccidentals = accidentalDuration(durations, detected) < accidentalDuration(durations, cMajor);
+  const isWrong = hasFewerAccidentals && notes >= MIN_NOTES_FOR_KEY && gain >= MIN_FIT_GAIN;
   return isWrong ? [detected] : keys;
 }
 
