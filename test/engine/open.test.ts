@@ -29,11 +29,11 @@ test('the memory estimate of tfjs is at most 15 % above the figure of TensorFlow
   const { loadTensorFlow } = await import('../../lib/engine/tfjs/backend.ts');
   const { tf } = await loadTensorFlow('cpu');
   const engine = await openEngine({ name: 'tfjs', device: 'cpu' });
-  const configs: Record<ModelConfig['architecture'], ModelConfig> = {
-    gpt: tinyGpt,
-    lstm: { ...tinyLstm, embedding: 4 },
+  const configs: Record<ModelConfig['architecture'], ModelConfig[]> = {
+    gpt: [tinyGpt, { ...tinyGpt, positions: 'rotary' }],
+    lstm: [{ ...tinyLstm, embedding: 4 }],
   };
-  for (const plain of Object.values(configs)) {
+  for (const plain of Object.values(configs).flat()) {
     const config = { ...plain, block: 24, dropout: 0.1 };
     const model = engine.model(config, { seed: 1 });
     const { peakBytes } = await tf.profile(async () => {

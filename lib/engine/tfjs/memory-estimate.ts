@@ -20,8 +20,9 @@ export function activationBytes(config: ModelConfig, sequences: number): number 
   const dropout = config.dropout > 0 ? 5 : 0;
   switch (config.architecture) {
     case 'gpt': {
-      const perLayer = (215 + 2 * dropout) * C + (9 + dropout) * config.heads * T;
-      return FLOAT_BYTES * sequences * T * (L * perLayer + 12 * V + (15 + dropout) * C);
+      const [rotations, once] = config.positions === 'rotary' ? [23, 57] : [0, 0];
+      const perLayer = (215 + rotations + 2 * dropout) * C + (9 + dropout) * config.heads * T;
+      return FLOAT_BYTES * sequences * T * (L * perLayer + 12 * V + (15 + once + dropout) * C);
     }
     case 'lstm': {
       // Each position adds a term to the gradient of the recurrent matrix, and the library keeps all of them.
