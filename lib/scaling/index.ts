@@ -27,10 +27,20 @@
  *   held-out.ts               predicts the largest size from the smaller ones
  *   influence.ts              runs on which the result depends
  *   test-split.ts             the error from the choice of test tunes
+ *   advise.ts                 the interval of α to expect from a design, and the run to add
  *
  * Numbers:
  *   bfgs.ts, bootstrap.ts, f-distribution.ts, wilson.ts, wording.ts
  */
+export {
+  type Addition,
+  type Advice,
+  type AdviceOptions,
+  adviseDesign,
+  type Design,
+  designOf,
+  type Expectation,
+} from './advise.ts';
 export {
   type ChinchillaFit,
   type ChinchillaOptions,
@@ -64,4 +74,4 @@ export { fitStudy, groupName, type Study, type StudyOptions } from './study.ts';
 export { readTuneLosses, type TestSplitError, type TuneLoss } from './test-split.ts';
 export { lossName } from './verdicts.ts';
 export { wilsonInterval } from './wilson.ts';
-export { displayName } from './wording.ts';
+export { displayName, formatNumber, formatPercent } from './wording.ts';

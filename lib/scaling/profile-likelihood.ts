@@ -33,8 +33,8 @@ export class ConfidenceRegion {
   readonly #fit: VariableProjection;
   /** Parameters whose residual sum of squares is at most this are in the region. */
   readonly #threshold: number;
-  /** The linear problem at each α of a grid over the interval of α. */
-  readonly #linearFits: LinearFit[];
+  /** The linear problem at each α of a grid over the interval of α; computed when it is needed. */
+  #computed: Map<number, LinearFit> | undefined;
 
   /** @param confidence between 0 and 1 */
   constructor(fit: VariableProjection, confidence: number) {
@@ -44,8 +44,11 @@ export class ConfidenceRegion {
     const f = fQuantile(confidence, 1, fit.degreesOfFreedom);
     this.#threshold = fit.best.rss * (1 + f / fit.degreesOfFreedom) + roundOff;
     this.alpha = this.#alphaInterval();
-    const alphas = [...linearSteps(this.alpha[0], this.alpha[1], ALPHA_STEPS), fit.best.alpha].sort((x, y) => x - y);
-    this.#linearFits = alphas.map((alpha) => fit.linearFit(alpha));
+  }
+
+  /** Whether parameters with this residual sum of squares are in the region. */
+  holds(rss: number): boolean {
+    return rss <= this.#threshold;
   }
 
   /** The interval of c. */
@@ -87,12 +90,21 @@ export class ConfidenceRegion {
     return [below === undefined ? low : bisect(low, below), above === undefined ? high : bisect(high, above)];
   }
 
+  #linearFits(): Map<number, LinearFit> {
+    if (this.#computed === undefined) {
+      const steps = linearSteps(this.alpha[0], this.alpha[1], ALPHA_STEPS);
+      const alphas = [...steps, this.#fit.best.alpha].sort((x, y) => x - y);
+      this.#computed = new Map(alphas.map((alpha) => [alpha, this.#fit.linearFit(alpha)]));
+    }
+    return this.#computed;
+  }
+
   /** The extremes of a linear function over the region. */
   #extremes(linearFunction: LinearFunction): Interval {
     const { best } = this.#fit;
     const [p, q] = linearFunction(best.alpha);
     const atBest = p * best.amplitude + q * best.constant;
-    const computed = new Map(this.#linearFits.map((linear) => [linear.alpha, linear]));
+    const computed = this.#linearFits();
     const extremesAt = (alpha: number) =>
       this.#extremesAt(computed.get(alpha) ?? this.#fit.linearFit(alpha), linearFunction(alpha)) ?? [atBest, atBest];
     const alphas = [...computed.keys()];

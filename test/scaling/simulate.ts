@@ -41,7 +41,7 @@ export const DESIGNS: { [name: string]: Design } = {
 export const NOISES = [0.005, 0.01, 0.03];
 
 /** One study: a run of each size and seed, with log-normal noise. */
-function study(law: TrueLaw, { sizes, seeds }: Design, noise: number, normal: () => number): Point[] {
+export function study(law: TrueLaw, { sizes, seeds }: Design, noise: number, normal: () => number): Point[] {
   return sizes.flatMap((params, i) =>
     Array.from({ length: seeds }, () => ({
       params,
