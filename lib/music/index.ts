@@ -39,8 +39,11 @@ export {
   measureNotes,
   pitchRange,
   type Shape,
+  SKETCH_SIZE,
   type StepNote,
   shapeOf,
+  sketchOf,
+  sketchSimilarity,
   transposeScore,
   trimLeadingSilence,
 } from './analysis/index.ts';

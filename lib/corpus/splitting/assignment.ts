@@ -1,8 +1,9 @@
 /**
- * Assigns tunes to splits by a hash of their group, the fingerprint of the music.
+ * Assigns tunes to splits by a hash of their group: the fingerprint of the music, for a group of near-duplicates the
+ * smallest one.
  *
- * So the split of a tune does not depend on other tunes: adding, removing or reordering tunes does not move any of the
- * others. Near-copies and transpositions have the same group and so the same split.
+ * So the split of a tune does not depend on other tunes, except its near-duplicates (near-duplicates.ts). Adding,
+ * removing or reordering other tunes does not move it.
  */
 import { createHash } from 'node:crypto';
 import { CorpusError } from '../errors.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
-import { abcToScore, fingerprint, shapeOf } from '../../music/index.ts';
+import { abcToScore, fingerprint, shapeOf, sketchOf } from '../../music/index.ts';
 import { CorpusError } from '../errors.ts';
 
 /** Figures of one tune. */
@@ -26,6 +26,8 @@ export interface InspectedTune {
   contentHash: string;
   /** transposition-invariant: the same for transpositions and near-copies of a tune */
   fingerprint: string;
+  /** similar for renderings of one piece, see sketchOf of lib/music */
+  sketch: Uint32Array;
 }
 
 /**
@@ -54,5 +56,6 @@ export default async function inspectFile(path: string): Promise<InspectedTune> 
     gzipRatio: gzipSync(bytes).length / Math.max(1, bytes.length),
     contentHash: createHash('sha256').update(bytes).digest('hex'),
     fingerprint: fingerprint(score),
+    sketch: sketchOf(score),
   };
 }

@@ -4,7 +4,7 @@
  *
  *     1. read every tune once, and drop those that a filter rejects
  *     2. of tunes with the same text or the same fingerprint, keep the first
- *     3. assign each tune to a split by the hash of its fingerprint
+ *     3. group the renderings of one piece, and assign each group to a split by the hash of a fingerprint of it
  *     4. write each split in the order of another hash; in train, transpositions follow their tune
  *
  * Between the steps, the memory holds only the figures of each tune, not its music. So memory grows with the number of
@@ -23,6 +23,7 @@ import { checkFractions, type Fractions, hashToUnitInterval, SPLITS, type Split,
 import { DuplicateFinder } from './duplicates.ts';
 import { DEFAULT_FILTERS, FILTER_NAMES, type FilterLimits, firstFilter } from './filters.ts';
 import type { InspectedTune } from './inspect-file.ts';
+import { groupNearDuplicates } from './near-duplicates.ts';
 import { type Bin, StatisticsCollector } from './statistics.ts';
 import { transposed, withoutLeadingSilence } from './tune-text.ts';
 
@@ -71,6 +72,14 @@ export interface SplitMetrics {
     content: CountWithExamples<{ id: string; of: string }>;
     /** tunes with another text, but with the same fingerprint as an earlier tune */
     fingerprint: CountWithExamples<{ id: string; of: string }>;
+  };
+  /** tunes that are renderings of a piece of which other tunes are renderings too; all of a group are in one split */
+  near_duplicates: {
+    groups: number;
+    tunes: number;
+    /** tunes of the largest group */
+    largest: number;
+    examples: string[][];
   };
   splits: Record<Split, SplitStatistics>;
   /** tunes that began with empty bars */
@@ -143,8 +152,9 @@ export async function splitCorpus(abcDir: string, outDir: string, options: Split
     }
     const duplicate = duplicates.add(tune, id);
     if (duplicate) addExample(metrics.duplicates[duplicate.kind], { id, of: duplicate.of });
-    else kept.push({ id, path: paths[i], split: splitOf(tune.fingerprint, fractions, seed), tune });
+    else kept.push({ id, path: paths[i], split: 'train', tune });
   }
+  assignSplits(kept, fractions, seed, metrics);
   metrics.kept = kept.length;
   checkSplits(abcDir, kept, fractions, metrics);
 
@@ -200,6 +210,7 @@ function emptyMetrics(files: number): SplitMetrics {
     kept: 0,
     dropped: Object.fromEntries(['unreadable', ...FILTER_NAMES].map((name) => [name, none()])),
     duplicates: { content: none(), fingerprint: none() },
+    near_duplicates: { groups: 0, tunes: 0, largest: 0, examples: [] },
     splits: { train: nothing(), val: nothing(), test: nothing() },
     leading_silence_trimmed: 0,
     transpositions_out_of_range: 0,
@@ -208,6 +219,33 @@ function emptyMetrics(files: number): SplitMetrics {
     alphabet: 0,
     alphabet_not_in_train: '',
   };
+}
+
+/**
+ * Assigns the tunes to splits. A group of near-duplicates has the smallest fingerprint of its tunes, so its split does not
+ * depend on the order of the files.
+ */
+function assignSplits(
+  kept: readonly KeptTune[],
+  fractions: Fractions,
+  seed: number | string,
+  { near_duplicates: counts }: SplitMetrics,
+): void {
+  const groups = new Map<number, KeptTune[]>();
+  for (const [i, group] of groupNearDuplicates(kept.map(({ tune }) => tune.sketch)).entries()) {
+    const tunes = groups.get(group);
+    if (tunes === undefined) groups.set(group, [kept[i]]);
+    else tunes.push(kept[i]);
+  }
+  for (const tunes of groups.values()) {
+    const [fingerprint] = tunes.map(({ tune }) => tune.fingerprint).sort();
+    for (const tune of tunes) tune.split = splitOf(fingerprint, fractions, seed);
+    if (tunes.length === 1) continue;
+    counts.groups++;
+    counts.tunes += tunes.length;
+    counts.largest = Math.max(counts.largest, tunes.length);
+    if (counts.examples.length < MAX_EXAMPLES) counts.examples.push(tunes.slice(0, MAX_EXAMPLES).map(({ id }) => id));
+  }
 }
 
 /**
