@@ -19,42 +19,41 @@ import {
   type RunRow,
   type Study,
 } from '../scaling/index.ts';
-import {
-  countLabel,
-  linearTicks,
-  logDomain,
-  logTicks,
-  plainLabel,
-  powerLabel,
-  signedLabel,
-  ticks,
-  wrap,
-} from './axes.ts';
+import { countLabel, linearTicks, logDomain, logTicks, plainLabel, powerLabel, signedLabel, ticks } from './axes.ts';
+import { type Layout, NARROW_WIDTH, plotTitle, tooltip } from './layout.ts';
+import { hasBudgets, isSameBudget } from './run-points.ts';
 import { seriesOf } from './series.ts';
 import { CONFIG, INK, MUTED, PAPER } from './theme.ts';
 
 /** Size of a panel in pixels. The width depends on the number of panels. */
-const HEIGHT = 340;
-const WIDTH = { one: 650, two: 350 };
+const HEIGHT = { wide: 340, narrow: 280 };
+const WIDTH = { one: 650, two: 350, narrow: NARROW_WIDTH };
 /** Intervals along each curve. */
 const CURVE_STEPS = 64;
 
 type Panel = Extract<TopLevelSpec, { concat: unknown }>['concat'][number];
+type PanelSize = { width: number; height: number };
 
-/** Builds the specification of the plot. The subtitle is the verdict of each comparison. */
-export function architecturesPlot(rows: readonly RunRow[], study: Study): TopLevelSpec {
+/**
+ * Builds the specification of the plot. The subtitle is the verdict of each comparison.
+ *
+ * @returns a plot without panels if neither has anything to show
+ */
+export function architecturesPlot(rows: readonly RunRow[], study: Study, layout: Layout = 'wide'): TopLevelSpec {
   const differences = differencesOf(study);
-  const width = differences.length > 0 ? WIDTH.two : WIDTH.one;
-  const panels = [computePanel(rows, study, width), differencePanel(differences, study, width)];
+  const width = layout === 'narrow' ? WIDTH.narrow : differences.length > 0 ? WIDTH.two : WIDTH.one;
+  const size = { width, height: HEIGHT[layout] };
+  const panels = [computePanel(rows, study, size), differencePanel(differences, study, size)];
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    description: study.comparisons.map(({ verdict }) => verdict).join(' '),
-    title: {
-      text: 'Architectures compared',
-      subtitle: study.comparisons.flatMap(({ verdict }) => wrap(verdict, 130)),
-    },
+    description: `${lossName(study.loss)} of each run against its training compute, and the difference of the fitted laws at equal size. ${study.comparisons.map(({ verdict }) => verdict).join(' ')}`,
+    title: plotTitle(
+      'Architectures compared',
+      study.comparisons.map(({ verdict }) => verdict),
+      layout,
+    ),
     config: CONFIG,
-    columns: 2,
+    columns: layout === 'narrow' ? 1 : 2,
     spacing: 60,
     resolve: { scale: { color: 'independent', shape: 'independent', strokeDash: 'independent' } },
     concat: panels.filter((panel) => panel !== undefined),
@@ -62,7 +61,7 @@ export function architecturesPlot(rows: readonly RunRow[], study: Study): TopLev
 }
 
 /** The left panel; undefined if no run has both a loss and a number of FLOP. */
-function computePanel(rows: readonly RunRow[], study: Study, width: number): Panel | undefined {
+function computePanel(rows: readonly RunRow[], study: Study, size: PanelSize): Panel | undefined {
   const series = seriesOf(study);
   const names = new Map(series.map(({ group, name }) => [group, name]));
   const runs = rows.flatMap((row) => {
@@ -73,6 +72,7 @@ function computePanel(rows: readonly RunRow[], study: Study, width: number): Pan
       : [];
   });
   if (runs.length === 0) return undefined;
+  const mixed = new Set(series.flatMap(({ name, fit }) => (hasBudgets(fit) ? [name] : [])));
   const x = logDomain(runs.map((run) => run.flops));
   const y = logDomain(
     runs.map((run) => run.loss),
@@ -120,12 +120,13 @@ function computePanel(rows: readonly RunRow[], study: Study, width: number): Pan
   } as const;
   return {
     title: panelTitle('For the same compute'),
-    width,
-    height: HEIGHT,
+    ...size,
     data: { values: runs },
     layer: [
       {
-        mark: { type: 'line', strokeWidth: 1.5, opacity: 0.6 },
+        // With several budgets, a line through all runs would go to and fro.
+        data: { values: runs.filter((run) => !mixed.has(run.series)) },
+        mark: { type: 'line', strokeWidth: 1.5, opacity: 0.6, clip: true },
         encoding: {
           ...encoding,
           y: { ...encoding.y, field: 'loss', aggregate: 'mean' },
@@ -133,8 +134,17 @@ function computePanel(rows: readonly RunRow[], study: Study, width: number): Pan
         },
       },
       {
-        mark: { type: 'point', filled: true, size: 70, opacity: 1, stroke: PAPER, strokeWidth: 1.5 },
-        encoding: { ...encoding, y: { ...encoding.y, field: 'loss' }, shape: { ...shapes, legend } },
+        mark: { type: 'point', filled: true, size: 70, opacity: 1, stroke: PAPER, strokeWidth: 1.5, clip: true },
+        encoding: {
+          ...encoding,
+          y: { ...encoding.y, field: 'loss' },
+          shape: { ...shapes, legend },
+          tooltip: tooltip([
+            ['run', 'run'],
+            ['loss', lossName(study.loss), '.4f'],
+            ['flops', 'compute (FLOP)', '.3~e'],
+          ]),
+        },
       },
     ],
   };
@@ -150,16 +160,21 @@ interface PairDifference {
 
 /** The difference of each compared pair, over the sizes measured in both. Pairs without two laws are left out. */
 function differencesOf(study: Study): PairDifference[] {
-  return study.comparisons.flatMap(({ tokenizer, architectures, range }) => {
-    const [a, b] = architectures.map((architecture) =>
-      Object.values(study.fits).find((fit) => fit.tokenizer === tokenizer && fit.architecture === architecture),
-    );
-    if (!a || !b || range === null || isRefusal(a.fit) || isRefusal(b.fit)) return [];
+  return study.comparisons.flatMap(({ tokenizer, architectures, range, tokens }) => {
+    const [a, b] = architectures.map((architecture) => {
+      const group = Object.values(study.fits).find(
+        (fit) => fit.tokenizer === tokenizer && fit.architecture === architecture,
+      );
+      // With several budgets, the laws at one budget are compared.
+      const budget = group?.by_budget?.find((one) => isSameBudget(one.tokens, tokens));
+      return budget?.fit ?? group?.fit;
+    });
+    if (!a || !b || range === null || isRefusal(a) || isRefusal(b)) return [];
     const [low, high] = range.map(Math.log);
     const sizes = Array.from({ length: CURVE_STEPS + 1 }, (_, i) => Math.exp(low + ((high - low) * i) / CURVE_STEPS));
     const [nameA, nameB] = architectures.map(displayName);
     const pair = `${nameA} − ${nameB}${tokenizer ? ` (${tokenizer})` : ''}`;
-    return [{ pair, a: nameA, b: nameB, points: predictDifference(a.fit, b.fit, sizes) }];
+    return [{ pair, a: nameA, b: nameB, points: predictDifference(a, b, sizes) }];
   });
 }
 
@@ -170,7 +185,7 @@ function differencesOf(study: Study): PairDifference[] {
 const PAIR_COLOURS = ['#5c6b7a', '#009e73', '#cc79a7', '#8c6d00'];
 
 /** The right panel, with a rule at 0: where an interval contains 0, no difference is shown. Undefined without pairs. */
-function differencePanel(pairs: readonly PairDifference[], study: Study, width: number): Panel | undefined {
+function differencePanel(pairs: readonly PairDifference[], study: Study, size: PanelSize): Panel | undefined {
   if (pairs.length === 0) return undefined;
   const points = pairs.flatMap(({ pair, points }) => points.map((point) => ({ pair, ...point })));
   const names = pairs.map(({ pair }) => pair);
@@ -212,18 +227,33 @@ function differencePanel(pairs: readonly PairDifference[], study: Study, width: 
       ];
   return {
     title: panelTitle(oneOrder ? `At equal size: ${a} − ${b}` : 'At equal size'),
-    width,
-    height: HEIGHT,
+    ...size,
     layer: [
       {
         data: { values: points },
-        mark: { type: 'area', opacity: 0.2 } as const,
+        mark: { type: 'area', opacity: 0.2, clip: true } as const,
         encoding: { ...encoding, y: { ...encoding.y, field: 'low' }, y2: { field: 'high' } },
       },
       {
         data: { values: points },
-        mark: { type: 'line', strokeWidth: 2.5 } as const,
+        mark: { type: 'line', strokeWidth: 2.5, clip: true } as const,
         encoding: { ...encoding, y: { ...encoding.y, field: 'difference' } },
+      },
+      // Invisible points that carry the tooltips.
+      {
+        data: { values: points },
+        mark: { type: 'point', filled: true, size: 90, opacity: 0, clip: true } as const,
+        encoding: {
+          ...encoding,
+          y: { ...encoding.y, field: 'difference' },
+          tooltip: tooltip([
+            ['pair', 'difference'],
+            ['params', 'parameters', ',.0f'],
+            ['difference', lossName(study.loss), '+.4f'],
+            ['low', 'from', '+.4f'],
+            ['high', 'to', '+.4f'],
+          ]),
+        },
       },
       {
         data: { values: [{ zero: 0 }] },

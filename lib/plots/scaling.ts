@@ -1,30 +1,34 @@
 /**
  * The plot of the scaling laws. Data: the table of runs and the fitted study.
  *
- * A point is a run. A line is the fitted law of a group (tokenizer and architecture), with its confidence band, and a
- * dotted rule is the floor c of the law. The exponent α and its interval are written beside each line.
+ * A point is a run; a bar at a size with several seeds is their mean ± one standard deviation. A line is the fitted law
+ * of a group (tokenizer and architecture), with its confidence band, and a dotted rule is the floor c of the law. The
+ * exponent α and its interval are written beside each line, or in the legend of a narrow plot.
  *
  *   x   size of the model: number of parameters N, logarithmic
  *   y   loss of the fits, usually test bits per byte, logarithmic
  */
 import type { TopLevelSpec } from 'vega-lite';
+import { isRefusal, lossName, type RunRow, type Study } from '../scaling/index.ts';
+import { countLabel, logDomain, logTicks, plainLabel, ticks } from './axes.ts';
+import { type Layout, NARROW_WIDTH, plotTitle, tooltip } from './layout.ts';
 import {
-  type AlphaInterval,
-  groupName,
-  isRefusal,
-  lossName,
-  predict,
-  type RunRow,
-  type Study,
-} from '../scaling/index.ts';
-import { countLabel, logDomain, logTicks, plainLabel, spread, ticks, wrap } from './axes.ts';
-import { type Series, seriesOf, sizeName } from './series.ts';
+  budgetCurvesOf,
+  curveOf,
+  heldOutPoints,
+  lossTitle,
+  type RunPoint,
+  runsOf,
+  runTooltip,
+  seedSpreads,
+  sizeTitle,
+  testIntervals,
+} from './run-points.ts';
+import { floorLabel, hasLaw, lawLabel, seriesLabels, sizeLabels } from './scaling-labels.ts';
+import { type Series, seriesOf } from './series.ts';
 import { CONFIG, INK, MUTED, PAPER } from './theme.ts';
 
-const WIDTH = 650;
-const HEIGHT = 440;
-/** Intervals along each curve. */
-const CURVE_STEPS = 80;
+const SIZE = { wide: { width: 650, height: 440 }, narrow: { width: NARROW_WIDTH, height: 320 } };
 /**
  * The y axis includes bands up to this share beyond the losses of the runs. Wider bands are clipped, because the runs
  * would otherwise fill only a small part of the plot.
@@ -36,29 +40,16 @@ const BAND_SHOWN = 0.15;
  */
 const FLOOR_NEAR = 0.7;
 
-/** A point of the plot: one training run. */
-interface RunPoint {
-  series: string;
-  run: string;
-  size: string;
-  params: number;
-  loss: number;
-}
-
-/** A point of a fitted law, with its confidence interval. */
-interface CurvePoint {
-  series: string;
-  params: number;
-  loss: number;
-  low: number;
-  high: number;
-}
-
 /** Builds the specification of the plot. The title says for which groups the runs support a law. */
-export function scalingPlot(rows: readonly RunRow[], study: Study): TopLevelSpec {
+export function scalingPlot(rows: readonly RunRow[], study: Study, layout: Layout = 'wide'): TopLevelSpec {
+  const { width, height } = SIZE[layout];
   const series = seriesOf(study);
   const runs = runsOf(rows, study, series);
+  const seeds = seedSpreads(runs);
   const curves = series.flatMap(curveOf);
+  const budgets = series.flatMap(budgetCurvesOf);
+  const tests = testIntervals(runs, series);
+  const held = heldOutPoints(series);
   const least = Math.min(...runs.map((run) => run.loss));
   const floors = series.flatMap((one) => floorOf(one, FLOOR_NEAR * least));
 
@@ -68,54 +59,54 @@ export function scalingPlot(rows: readonly RunRow[], study: Study): TopLevelSpec
     Math.max(low, least / (1 + BAND_SHOWN)),
     Math.min(high, most * (1 + BAND_SHOWN)),
   ]);
-  const y = logDomain([...[...runs, ...curves, ...floors].map((point) => point.loss), ...bands], 0.1, 0.08);
-  const names = series.map(({ name }) => name);
+  const losses = [
+    ...[...runs, ...curves, ...floors, ...held].map((point) => point.loss),
+    ...[...seeds, ...tests].flatMap(({ low, high }) => [low, high]),
+  ];
+  const y = logDomain([...losses, ...bands], 0.1, 0.08);
+  const legend = layout === 'narrow' ? lawLegend(series) : null;
+  const domain = series.map(({ name }) => name);
   const encoding = {
     x: {
       field: 'params',
       type: 'quantitative',
       scale: { type: 'log', domain: x, nice: false },
-      axis: { title: sizeTitle(study.size), ...ticks(logTicks(x), countLabel) },
+      axis: { title: sizeTitle(study.size), ...ticks(logTicks(x, layout === 'wide' ? 7 : 4), countLabel) },
     },
     y: {
       type: 'quantitative',
       scale: { type: 'log', domain: y, nice: false },
       axis: { title: lossTitle(study.loss), ...ticks(logTicks(y), plainLabel) },
     },
-    color: {
-      field: 'series',
-      type: 'nominal',
-      scale: { domain: names, range: series.map(({ colour }) => colour) },
-      legend: null,
-    },
+    color: { field: 'series', type: 'nominal', scale: { domain, range: series.map(({ colour }) => colour) }, legend },
     strokeDash: {
       field: 'series',
       type: 'nominal',
-      scale: { domain: names, range: series.map(({ dash }) => dash) },
-      legend: null,
+      scale: { domain, range: series.map(({ dash }) => dash) },
+      legend,
     },
-    shape: {
-      field: 'series',
-      type: 'nominal',
-      scale: { domain: names, range: series.map(({ shape }) => shape) },
-      legend: null,
-    },
+    shape: { field: 'series', type: 'nominal', scale: { domain, range: series.map(({ shape }) => shape) }, legend },
   } as const;
   const { color, strokeDash, shape } = encoding;
-  const labels = seriesLabels(series, runs, curves, x, y);
-  const sizes = sizeLabels(runs, y);
-  const sizeText = {
-    x: encoding.x,
-    y: { ...encoding.y, field: 'label_at' },
-    text: { field: 'size' },
-  } as const;
+  const names = seriesLabels(series, runs, curves, { x, y }, height);
+  const sizes = sizeLabels(runs, y, height);
+  const sizeText = { x: encoding.x, y: { ...encoding.y, field: 'label_at' }, text: { field: 'size' } } as const;
 
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    description: `${lossTitle(study.loss)} against ${sizeTitle(study.size)}. ${series.map(({ fit }) => fit.verdict).join(' ')}`,
-    title: { text: title(series, study), subtitle: subtitle(series, study) },
-    width: WIDTH,
-    height: HEIGHT,
+    description: describePlot(runs, study, series),
+    title: plotTitle(
+      title(series, study),
+      subtitle(series, study, {
+        seeds: seeds.length > 0,
+        tests: tests.length > 0,
+        held: held.length > 0,
+        budgets: budgets.length > 0,
+      }),
+      layout,
+    ),
+    width,
+    height,
     config: CONFIG,
     layer: [
       {
@@ -139,14 +130,65 @@ export function scalingPlot(rows: readonly RunRow[], study: Study): TopLevelSpec
         encoding: { x: encoding.x, y: { ...encoding.y, field: 'loss' }, color, strokeDash },
       },
       {
+        data: { name: 'budgets', values: budgets },
+        mark: { type: 'line', strokeWidth: 1.2, opacity: 0.7, clip: true },
+        encoding: { x: encoding.x, y: { ...encoding.y, field: 'loss' }, color, detail: { field: 'tokens' } },
+      },
+      {
+        data: { name: 'tests', values: tests },
+        mark: { type: 'rule', strokeWidth: 1, opacity: 0.4, clip: true },
+        encoding: { x: encoding.x, y: { ...encoding.y, field: 'low' }, y2: { field: 'high' }, color },
+      },
+      {
+        data: { name: 'seeds', values: seeds },
+        mark: { type: 'rule', strokeWidth: 2, clip: true },
+        encoding: {
+          x: encoding.x,
+          y: { ...encoding.y, field: 'low' },
+          y2: { field: 'high' },
+          color,
+          tooltip: tooltip([
+            ['size', 'size'],
+            ['seeds', 'seeds', 'd'],
+            ['loss', 'mean', '.4f'],
+            ['low', 'mean − s.d.', '.4f'],
+            ['high', 'mean + s.d.', '.4f'],
+          ]),
+        },
+      },
+      {
         data: { name: 'runs', values: runs },
-        mark: { type: 'point', filled: true, size: 78, opacity: 1, stroke: PAPER, strokeWidth: 1.5 },
+        mark: {
+          type: 'point',
+          filled: true,
+          size: seeds.length > 0 ? 46 : 78,
+          opacity: 1,
+          stroke: PAPER,
+          strokeWidth: 1.5,
+          clip: true,
+        },
         encoding: {
           x: encoding.x,
           y: { ...encoding.y, field: 'loss' },
           color,
           shape,
-          tooltip: ['run', 'params', 'loss'].map((field) => ({ field })),
+          tooltip: runTooltip(runs, study.loss),
+        },
+      },
+      {
+        data: { name: 'held out', values: held },
+        mark: { type: 'point', shape: 'cross', filled: false, size: 90, strokeWidth: 1.6, opacity: 1, clip: true },
+        encoding: {
+          x: encoding.x,
+          y: { ...encoding.y, field: 'loss' },
+          color,
+          tooltip: tooltip([
+            ['series', 'predicted from the smaller sizes'],
+            ['loss', 'predicted', '.4f'],
+            ['low', 'from', '.4f'],
+            ['high', 'to', '.4f'],
+            ['measured', 'measured', '.4f'],
+          ]),
         },
       },
       // The same text twice: first with a wide outline in the background colour, so that no curve crosses the letters.
@@ -156,124 +198,66 @@ export function scalingPlot(rows: readonly RunRow[], study: Study): TopLevelSpec
         encoding: sizeText,
       },
       { data: { name: 'sizes', values: sizes }, mark: SIZE_TEXT, encoding: sizeText },
-      {
-        data: { name: 'names', values: labels },
-        mark: { type: 'text', align: 'left', baseline: 'middle', dx: 14, fontSize: 14, fontWeight: 'bold' },
-        encoding: { x: { value: WIDTH }, y: { ...encoding.y, field: 'label_at' }, text: { field: 'series' }, color },
-      },
-      {
-        data: { name: 'names', values: labels },
-        mark: { type: 'text', align: 'left', baseline: 'middle', dx: 14, dy: 18, fontSize: 12, color: INK },
-        encoding: { x: { value: WIDTH }, y: { ...encoding.y, field: 'label_at' }, text: { field: 'law' } },
-      },
-      {
-        data: { name: 'names', values: labels },
-        mark: { type: 'text', align: 'left', baseline: 'middle', dx: 14, dy: 34, fontSize: 11, color: MUTED },
-        encoding: { x: { value: WIDTH }, y: { ...encoding.y, field: 'label_at' }, text: { field: 'interval' } },
-      },
+      ...(layout === 'wide' ? nameLayers(names, encoding, width) : []),
     ],
   };
 }
 
-const SIZE_TEXT = { type: 'text', fontSize: 11, color: MUTED, baseline: 'middle' } as const;
+const SIZE_TEXT = { type: 'text', fontSize: 11, color: MUTED, baseline: 'middle', clip: true } as const;
 
-/** The runs that the laws were fitted to. Runs that were left out of a fit are not drawn; the study names them. */
-function runsOf(rows: readonly RunRow[], study: Study, series: readonly Series[]): RunPoint[] {
-  const names = new Map(series.map(({ group, name }) => [group, name]));
-  return rows.flatMap((row) => {
-    const group = groupName(row);
-    const [params, loss] = [row[study.size], row[study.loss]];
-    const fitted = names.has(group) && !study.fits[group].left_out.includes(row.run);
-    return fitted && typeof params === 'number' && typeof loss === 'number'
-      ? [{ series: names.get(group)!, run: row.run, size: sizeName(row), params, loss }]
-      : [];
-  });
+/** Name, exponent and interval of each series, to the right of the panel. */
+function nameLayers(values: object[], { y, color }: { y: object; color: object }, width: number) {
+  const data = { name: 'names', values };
+  const mark = { type: 'text', align: 'left', baseline: 'middle', dx: 14 } as const;
+  const at = { x: { value: width }, y: { ...y, field: 'label_at' } as const };
+  const small = { ...mark, fontSize: 11, lineHeight: 15, color: MUTED };
+  return [
+    {
+      data,
+      mark: { ...mark, fontSize: 14, fontWeight: 'bold' },
+      encoding: { ...at, text: { field: 'series' }, color },
+    },
+    { data, mark: { ...mark, dy: 18, fontSize: 12, color: INK }, encoding: { ...at, text: { field: 'law' } } },
+    { data, mark: { ...small, dy: 34 }, encoding: { ...at, text: { field: 'interval' } } },
+  ] as const;
 }
 
-/** The fitted law of a series at sizes between its smallest and largest run; empty if the law was refused. */
-function curveOf({ name, fit: { fit } }: Series): CurvePoint[] {
-  if (isRefusal(fit)) return [];
-  const sizes = fit.points.map((point) => point.params);
-  const [low, high] = [Math.log(Math.min(...sizes)), Math.log(Math.max(...sizes))];
-  const params = Array.from({ length: CURVE_STEPS + 1 }, (_, i) => Math.exp(low + ((high - low) * i) / CURVE_STEPS));
-  return predict(fit, params).map((point, i) => ({ series: name, params: params[i], ...point }));
+/** What the plot shows, for readers who do not see it. */
+function describePlot(runs: readonly RunPoint[], study: Study, series: readonly Series[]): string {
+  const verdicts = series.map(({ fit }) => fit.verdict).join(' ');
+  return `${lossTitle(study.loss)} against ${sizeTitle(study.size)}, ${runs.length} runs. ${verdicts}`;
+}
+
+/** The legend of a narrow plot: the exponent of each law beside its name. */
+function lawLegend(series: readonly Series[]) {
+  const texts = Object.fromEntries(
+    series.map(({ name, fit }) => {
+      const { law, interval } = lawLabel(fit);
+      return [name, [`${name}: ${law}`, interval.join('; ')].filter(Boolean)];
+    }),
+  );
+  return {
+    title: null,
+    orient: 'bottom',
+    direction: 'vertical',
+    symbolSize: 90,
+    symbolOpacity: 1,
+    labelLimit: NARROW_WIDTH + 60,
+    rowPadding: 10,
+    labelBaseline: 'middle',
+    labelExpr: `(${JSON.stringify(texts)})[datum.label]`,
+  } as const;
 }
 
 /** The floor of a series; empty if its law has none or if it is below `least`. */
 function floorOf({ name, fit: { fit } }: Series, least: number): { series: string; loss: number; label: string }[] {
   if (isRefusal(fit) || fit.form !== 'power-plus-constant' || fit.parameters.c < least) return [];
   const { c } = fit.parameters;
-  return [{ series: name, loss: c, label: `${name}: floor c = ${digits(c)}, ${range(fit.intervals.c!)}` }];
-}
-
-/**
- * Names of the sizes, above the points of the uppermost series and below those of the lowest. There is no space for
- * them in between.
- */
-function sizeLabels(runs: readonly RunPoint[], y: [number, number]) {
-  const sizes = new Map<string, RunPoint[]>();
-  for (const run of runs) {
-    const key = `${run.series} ${run.size} ${run.params}`;
-    sizes.set(key, [...(sizes.get(key) ?? []), run]);
-  }
-  const offset = (Math.log(y[1] / y[0]) / HEIGHT) * 16;
-  const height = (series: string) => {
-    const losses = runs.filter((run) => run.series === series).map((run) => Math.log(run.loss));
-    return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
-  };
-  const order = [...new Set(runs.map((run) => run.series))].sort((a, b) => height(a) - height(b));
-  return [...sizes.values()].flatMap((members) => {
-    const { series, size, params } = members[0];
-    const place = order.indexOf(series);
-    if (place > 0 && place < order.length - 1) return [];
-    const losses = members.map((run) => Math.log(run.loss));
-    const log = place === 0 ? Math.min(...losses) - offset : Math.max(...losses) + offset;
-    return [{ series, size, params, label_at: Math.exp(log) }];
-  });
-}
-
-/** Name, exponent and interval at the right of each series, moved apart if they would overlap. */
-function seriesLabels(
-  series: readonly Series[],
-  runs: readonly RunPoint[],
-  curves: readonly CurvePoint[],
-  x: [number, number],
-  y: [number, number],
-) {
-  const toPixel = (loss: number) => (HEIGHT * Math.log(y[1] / loss)) / Math.log(y[1] / y[0]);
-  const toLoss = (pixel: number) => y[1] * (y[0] / y[1]) ** (pixel / HEIGHT);
-  const shown = series.flatMap((one) => {
-    const points = [...curves, ...runs].filter((point) => point.series === one.name);
-    const end = points.reduce<(typeof points)[number] | undefined>(
-      (last, point) => (last && last.params > point.params ? last : point),
-      undefined,
-    );
-    return end ? [{ one, end }] : [];
-  });
-  const pixels = spread(
-    shown.map(({ end }) => toPixel(end.loss) - 16),
-    60,
-    [6, HEIGHT - 36],
-  );
-  return shown.map(({ one: { name, fit } }, i) => ({
-    series: name,
-    ...lawLabel(fit.fit),
-    params: x[1],
-    label_at: toLoss(pixels[i]),
-  }));
-}
-
-/** The exponent of a law and its interval, as text. */
-function lawLabel(fit: Series['fit']['fit']): { law: string; interval: string } {
-  if (isRefusal(fit)) return { law: 'no law supported', interval: '' };
-  return {
-    law: `α = ${digits(fit.parameters.alpha)}${fit.form === 'power' ? ' without a floor' : ''}`,
-    interval: fit.intervals.alpha === null ? '' : `${fit.confidence * 100} %: ${alphaRange(fit.intervals.alpha)}`,
-  };
+  return [{ series: name, loss: c, label: floorLabel(name, c, fit.intervals.c) }];
 }
 
 function title(series: readonly Series[], study: Study): string {
-  const lawful = series.filter(({ fit }) => !isRefusal(fit.fit)).map(({ name }) => name);
+  const lawful = series.filter(({ fit }) => hasLaw(fit)).map(({ name }) => name);
   if (lawful.length === series.length) return `Larger models predict music better: ${lossName(study.loss)} by size`;
   if (lawful.length === 0) return `These runs support no scaling law: ${lossName(study.loss)} by size`;
   // More than two names would not fit into the title. The names are also written beside their curves.
@@ -282,37 +266,22 @@ function title(series: readonly Series[], study: Study): string {
   return `A scaling law ${which}: ${lossName(study.loss)} by size`;
 }
 
-function subtitle(series: readonly Series[], study: Study): string[] {
+function subtitle(
+  series: readonly Series[],
+  study: Study,
+  has: { seeds: boolean; tests: boolean; held: boolean; budgets: boolean },
+): string[] {
   const forms = new Set(series.flatMap(({ fit: { fit } }) => (isRefusal(fit) ? [] : [fit.formula])));
   const written = [...forms].join(' or ').replaceAll('N^(−α)', 'N⁻ᵅ');
-  const laws =
-    forms.size === 0
-      ? ''
-      : ` Lines are fits of L(N) = ${written}; bands, their ${study.confidence * 100} % confidence.`;
-  return wrap(`Each point is a trained model.${laws}`, 105);
-}
-
-function sizeTitle(size: string): string {
-  const known: Record<string, string> = {
-    params: 'parameters (N)',
-    params_non_embedding: 'parameters without embeddings (N)',
-  };
-  return known[size] ?? size.replaceAll('_', ' ');
-}
-
-function lossTitle(loss: string): string {
-  return loss.endsWith('_loss') ? `${lossName(loss)} (nats a token)` : lossName(loss);
-}
-
-function digits(value: number): string {
-  return value.toPrecision(2).replace('-', '−');
-}
-
-/** The interval of α, which may have no upper end. */
-function alphaRange([low, high]: AlphaInterval): string {
-  return high === null ? `${digits(low)} and above` : range([low, high]);
-}
-
-function range([low, high]: readonly [number, number]): string {
-  return `${digits(low)} to ${digits(high)}`;
+  const confidence = Number((study.confidence * 100).toPrecision(3));
+  const marks = [
+    'Each point is a trained model',
+    has.seeds && 'strong bars: mean of the seeds of a size, ± one standard deviation',
+    has.tests && `thin bars: ${confidence} % from the choice of test tunes`,
+    has.held && 'crosses: the largest size as the smaller ones predict it',
+  ];
+  const law =
+    forms.size > 0 && `Lines are fits of L(N) = ${written}; bands, the ${confidence} % confidence of the laws.`;
+  const budgets = has.budgets && 'Thin lines are L(N) at each token budget.';
+  return [[`${marks.filter(Boolean).join('; ')}.`, law, budgets].filter(Boolean).join(' ')];
 }

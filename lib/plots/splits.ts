@@ -6,6 +6,7 @@
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { countLabel, logDomain, logTicks, ticks } from './axes.ts';
+import { type Layout, NARROW_WIDTH, plotTitle, tooltip } from './layout.ts';
 import { CONFIG, INK, MUTED } from './theme.ts';
 
 /** The part of the split stage's metrics that is plotted. */
@@ -22,29 +23,31 @@ export interface SplitCounts {
 
 const KEPT = '#0072b2';
 const DROPPED = '#8a97a5';
-const WIDTH = 620;
+/** Names of the splits and reasons stand to the left of the bars. */
+const WIDTH = { wide: 620, narrow: NARROW_WIDTH - 100 };
 
 type Panel = Extract<TopLevelSpec, { vconcat: unknown }>['vconcat'][number];
 
 /** Builds the specification of the plot. */
-export function splitPlot(counts: SplitCounts): TopLevelSpec {
+export function splitPlot(counts: SplitCounts, layout: Layout = 'wide'): TopLevelSpec {
   const { files, kept } = counts;
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    description: `${kept} of ${files} files were kept.`,
-    title: {
-      text: `Of ${files.toLocaleString('en-US')} files, ${kept.toLocaleString('en-US')} are music to learn from`,
-      subtitle: ['Blue: the splits. Grey: what was dropped, and why. Below: how long the tunes are that were kept.'],
-    },
+    description: describePlot(counts),
+    title: plotTitle(
+      `Of ${files.toLocaleString('en-US')} files, ${kept.toLocaleString('en-US')} are music to learn from`,
+      ['Blue: the splits. Grey: what was dropped, and why. Below: how long the tunes are that were kept.'],
+      layout,
+    ),
     config: CONFIG,
     spacing: 40,
-    vconcat: [fatesPanel(counts), lengthsPanel(counts)],
+    vconcat: [fatesPanel(counts, WIDTH[layout]), lengthsPanel(counts, WIDTH[layout])],
   };
 }
 
-/** The upper panel. Reasons without any file are left out. */
-function fatesPanel({ splits, dropped, duplicates }: SplitCounts): Panel {
-  const bars = [
+/** The number of files of each split, and of those that were dropped for each reason. */
+function fatesOf({ splits, dropped, duplicates }: SplitCounts) {
+  return [
     ...Object.entries(splits).map(([name, { tunes }]) => ({ fate: name, tunes, kept: true })),
     ...Object.entries(duplicates).map(([name, { count }]) => ({ fate: `same ${name}`, tunes: count, kept: false })),
     ...Object.entries(dropped).map(([name, { count }]) => ({
@@ -53,6 +56,17 @@ function fatesPanel({ splits, dropped, duplicates }: SplitCounts): Panel {
       kept: false,
     })),
   ].filter(({ tunes, kept }) => kept || tunes > 0);
+}
+
+/** What the plot shows, for readers who do not see it. */
+function describePlot(counts: SplitCounts): string {
+  const fates = fatesOf(counts).map(({ fate, tunes }) => `${fate} ${tunes}`);
+  return `${counts.kept} of ${counts.files} files were kept. Tunes by split, and files dropped by reason: ${fates.join(', ')}.`;
+}
+
+/** The upper panel. Reasons without any file are left out. */
+function fatesPanel(counts: SplitCounts, width: number): Panel {
+  const bars = fatesOf(counts);
   const most = Math.max(1, ...bars.map(({ tunes }) => tunes));
   const y = {
     field: 'fate',
@@ -67,7 +81,7 @@ function fatesPanel({ splits, dropped, duplicates }: SplitCounts): Panel {
     axis: null,
   } as const;
   return {
-    width: WIDTH,
+    width,
     height: { step: 30 },
     data: { values: bars },
     layer: [
@@ -93,16 +107,16 @@ function fatesPanel({ splits, dropped, duplicates }: SplitCounts): Panel {
 }
 
 /** The lower panel. The bins have equal widths on the logarithmic axis. */
-function lengthsPanel({ lengths }: SplitCounts): Panel {
+function lengthsPanel({ lengths }: SplitCounts, width: number): Panel {
   const values = lengths.map(({ from, tunes }) => ({ from, to: from * Math.SQRT2, tunes }));
   const domain = logDomain(
     values.flatMap(({ from, to }) => [from, to]),
     0.01,
     0.01,
   );
-  const axis = { title: 'characters a tune', ...ticks(logTicks(domain, 8), countLabel) };
+  const axis = { title: 'characters a tune', ...ticks(logTicks(domain, width < 300 ? 3 : 8), countLabel) };
   return {
-    width: WIDTH,
+    width,
     height: 160,
     data: { values },
     mark: { type: 'rect', color: KEPT },
@@ -111,6 +125,11 @@ function lengthsPanel({ lengths }: SplitCounts): Panel {
       x2: { field: 'to' },
       y: { field: 'tunes', type: 'quantitative', axis: { title: 'tunes', tickMinStep: 1 } },
       y2: { datum: 0 },
+      tooltip: tooltip([
+        ['from', 'characters from', ',.0f'],
+        ['to', 'to', ',.0f'],
+        ['tunes', 'tunes', ','],
+      ]),
     },
   };
 }

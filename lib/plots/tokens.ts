@@ -6,6 +6,7 @@
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { countLabel, logDomain, logTicks, ticks } from './axes.ts';
+import { type Layout, NARROW_WIDTH, plotTitle, tooltip } from './layout.ts';
 import { CONFIG, colours } from './theme.ts';
 
 /** The part of the tokenize stage's metrics that is plotted. */
@@ -20,13 +21,10 @@ export interface TokenCounts {
   };
 }
 
-const HEIGHT = 300;
-const WIDTH = 320;
-
-type Panel = Extract<TopLevelSpec, { concat: unknown }>['concat'][number];
+const SIZE = { wide: { width: 320, height: 300 }, narrow: { width: NARROW_WIDTH, height: 240 } };
 
 /** Builds the specification of the plot. */
-export function tokensPlot(counts: readonly TokenCounts[]): TopLevelSpec {
+export function tokensPlot(counts: readonly TokenCounts[], layout: Layout = 'wide'): TopLevelSpec {
   const names = counts.map(({ tokenizer }) => tokenizer);
   const colour = {
     field: 'tokenizer',
@@ -37,13 +35,14 @@ export function tokensPlot(counts: readonly TokenCounts[]): TopLevelSpec {
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     description: counts.map(describeTokenizer).join(' '),
-    title: {
-      text: 'Tokens: how often each is used, and how many make a tune',
-      subtitle: counts.map(describeTokenizer),
-    },
+    title: plotTitle('Tokens: how often each is used, and how many make a tune', counts.map(describeTokenizer), layout),
     config: CONFIG,
+    columns: layout === 'narrow' ? 1 : 2,
     spacing: 60,
-    hconcat: [frequencyPanel(counts, colour), lengthPanel(counts, colour)],
+    concat: [frequencyPanel(counts, colour), lengthPanel(counts, colour)].map((panel) => ({
+      ...SIZE[layout],
+      ...panel,
+    })),
   };
 }
 
@@ -55,7 +54,7 @@ function describeTokenizer({ tokenizer, vocabulary_size, val, statistics }: Toke
 }
 
 /** The left panel. With both axes logarithmic, a distribution by Zipf's law is a straight line. */
-function frequencyPanel(counts: readonly TokenCounts[], color: object): Panel {
+function frequencyPanel(counts: readonly TokenCounts[], color: object) {
   const values = counts.flatMap(({ tokenizer, statistics }) =>
     statistics.frequency.map(({ rank, count }) => ({ tokenizer, rank, count })),
   );
@@ -66,16 +65,23 @@ function frequencyPanel(counts: readonly TokenCounts[], color: object): Panel {
   );
   const y = logDomain(values.map(({ count }) => count));
   return {
-    width: WIDTH,
-    height: HEIGHT,
     data: { values },
-    mark: { type: 'line', strokeWidth: 2, point: { size: 26, filled: true } },
-    encoding: { x: logAxis('rank', 'rank of the token', x), y: logAxis('count', 'times in training', y), color },
+    mark: { type: 'line', strokeWidth: 2, clip: true, point: { size: 26, filled: true } } as const,
+    encoding: {
+      x: logAxis('rank', 'rank of the token', x),
+      y: logAxis('count', 'times in training', y),
+      color,
+      tooltip: tooltip([
+        ['tokenizer', 'tokenizer'],
+        ['rank', 'rank', ','],
+        ['count', 'times in training', ','],
+      ]),
+    },
   };
 }
 
 /** The right panel. */
-function lengthPanel(counts: readonly TokenCounts[], color: object): Panel {
+function lengthPanel(counts: readonly TokenCounts[], color: object) {
   const values = counts.flatMap(({ tokenizer, statistics: { tokens_per_tune: bins } }) => {
     const tunes = bins.reduce((sum, bin) => sum + bin.tunes, 0);
     // Each bin ends where the next begins, the last at √2 of its own start.
@@ -89,13 +95,11 @@ function lengthPanel(counts: readonly TokenCounts[], color: object): Panel {
     0.02,
   );
   return {
-    width: WIDTH,
-    height: HEIGHT,
     data: { values },
-    mark: { type: 'line', strokeWidth: 2, interpolate: 'step-after' },
+    mark: { type: 'line', strokeWidth: 2, interpolate: 'step-after', clip: true } as const,
     encoding: {
       x: logAxis('tokens', 'tokens a tune', x),
-      y: { field: 'share', type: 'quantitative', axis: { title: 'share of tunes', format: '%' } },
+      y: { field: 'share', type: 'quantitative', axis: { title: 'share of tunes', format: '%' } } as const,
       color,
     },
   };

@@ -11,11 +11,12 @@ import type { TopLevelSpec } from 'vega-lite';
 import { displayName, type RunRow } from '../scaling/index.ts';
 import { countLabel, logDomain, logTicks, plainLabel, spread, ticks } from './axes.ts';
 import type { CurveRow } from './curves.ts';
+import { type Layout, NARROW_WIDTH, plotTitle, tooltip } from './layout.ts';
 import { sizeName } from './series.ts';
 import { CONFIG, colours, ramp } from './theme.ts';
 
-const HEIGHT = 340;
-const WIDTH = { one: 700, two: 335 };
+const HEIGHT = { wide: 340, narrow: 250 };
+const WIDTH = { one: 700, two: 335, narrow: NARROW_WIDTH - 50 };
 
 /** A panel: the runs of one tokenizer and architecture. */
 interface Panel {
@@ -41,7 +42,11 @@ interface Member {
  *
  * @param rows give the architecture and size of each run; runs without a row share a panel called "runs"
  */
-export function trainingPlot(curves: readonly CurveRow[], rows: readonly RunRow[] = []): TopLevelSpec {
+export function trainingPlot(
+  curves: readonly CurveRow[],
+  rows: readonly RunRow[] = [],
+  layout: Layout = 'wide',
+): TopLevelSpec {
   const panels = panelsOf(curves, rows);
   const trained = curves.filter((row) => row.tokens > 0);
   const x = logDomain(
@@ -55,21 +60,41 @@ export function trainingPlot(curves: readonly CurveRow[], rows: readonly RunRow[
       panels.filter((panel) => panel.tokenizer === tokenizer),
       trained,
     );
-  const width = panels.length > 1 ? WIDTH.two : WIDTH.one;
+  const width = layout === 'narrow' ? WIDTH.narrow : panels.length > 1 ? WIDTH.two : WIDTH.one;
+  const columns = layout === 'narrow' ? 1 : 2;
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    description: 'Validation loss of every run against the tokens it has seen.',
-    title: {
-      text: 'Training: validation loss as tokens are seen',
-      subtitle: [
-        'Strong lines: validation loss, on windows spread over the split; faint lines: loss of the training batches.',
-      ],
-    },
+    description: describePlot(panels, trained),
+    title: plotTitle(
+      'Training: validation loss as tokens are seen',
+      ['Strong lines: validation loss, on windows spread over the split; faint lines: loss of the training batches.'],
+      layout,
+    ),
     config: CONFIG,
-    columns: 2,
+    columns,
     spacing: 50,
-    concat: panels.map((panel, i) => panelSpec(panel, trained, { x, y: y(panel.tokenizer) }, width, i % 2 === 0)),
+    concat: panels.map((panel, i) =>
+      panelSpec(
+        panel,
+        trained,
+        { x, y: y(panel.tokenizer) },
+        { width, height: HEIGHT[layout], first: i % columns === 0 },
+      ),
+    ),
   };
+}
+
+/** What the plot shows, for readers who do not see it: the last validation losses of the smallest and largest models. */
+function describePlot(panels: readonly Panel[], curves: readonly CurveRow[]): string {
+  const last = (run: string) => curves.filter((row) => row.run === run && row.sampled_val_loss !== null).at(-1);
+  const ends = panels.flatMap(({ sizes }) => {
+    const runs = [sizes[0], sizes.at(-1)!].map(({ runs: [run] }) => run);
+    return [...new Set(runs)].flatMap((run) => {
+      const row = last(run);
+      return row ? [`${run}: ${row.sampled_val_loss!.toFixed(3)} after ${countLabel(row.tokens)} tokens`] : [];
+    });
+  });
+  return `Validation loss of every run, in nats a token, against the tokens it has seen. ${ends.join('; ')}.`;
 }
 
 /** The y domain of some panels. */
@@ -118,13 +143,12 @@ function panelsOf(curves: readonly CurveRow[], rows: readonly RunRow[]): Panel[]
   });
 }
 
-/** The specification of one panel. `first` panels of a row have the title of the y axis. */
+/** The specification of one panel. The first panel of a row has the title of the y axis. */
 function panelSpec(
   panel: Panel,
   curves: readonly CurveRow[],
   domains: { x: [number, number]; y: [number, number] },
-  width: number,
-  first: boolean,
+  { width, height, first }: { width: number; height: number; first: boolean },
 ) {
   const palette = ramp(panel.colour, panel.sizes.length);
   const size = new Map(panel.sizes.flatMap(({ size, runs }) => runs.map((run) => [run, size])));
@@ -139,18 +163,18 @@ function panelSpec(
     return last ? [{ size, tokens: domains.x[1], loss: last.val! }] : [];
   });
   const [low, high] = domains.y;
-  const toPixel = (loss: number) => (HEIGHT * Math.log(high / loss)) / Math.log(high / low);
+  const toPixel = (loss: number) => (height * Math.log(high / loss)) / Math.log(high / low);
   const placed = spread(
     ends.map(({ loss }) => toPixel(loss)),
     15,
-    [6, HEIGHT],
+    [6, height],
   );
-  const labels = ends.map((end, i) => ({ ...end, label_at: high * (low / high) ** (placed[i] / HEIGHT) }));
+  const labels = ends.map((end, i) => ({ ...end, label_at: high * (low / high) ** (placed[i] / height) }));
   const x = {
     field: 'tokens',
     type: 'quantitative',
     scale: { type: 'log', domain: domains.x, nice: false },
-    axis: { title: 'tokens seen', ...ticks(logTicks(domains.x, 5), countLabel) },
+    axis: { title: 'tokens seen', ...ticks(logTicks(domains.x, width < 300 ? 3 : 5), countLabel) },
   } as const;
   const y = {
     type: 'quantitative',
@@ -166,7 +190,7 @@ function panelSpec(
   return {
     title: { text: panel.group, fontSize: 14, offset: 8, anchor: 'start', frame: 'group' } as const,
     width,
-    height: HEIGHT,
+    height,
     resolve: { scale: { color: 'independent' } } as const,
     layer: [
       {
@@ -186,6 +210,22 @@ function panelSpec(
         },
         mark: { type: 'line', strokeWidth: 2, clip: true } as const,
         encoding: { x, y: { ...y, field: 'loss' }, color, detail: { field: 'run' } },
+      },
+      // Invisible points that carry the tooltips: those of a line would show its first point only.
+      {
+        data: { values: points.filter((point) => point.val !== null) },
+        mark: { type: 'point', filled: true, size: 90, opacity: 0, clip: true } as const,
+        encoding: {
+          x,
+          y: { ...y, field: 'val' },
+          color,
+          tooltip: tooltip([
+            ['run', 'run'],
+            ['tokens', 'tokens', ','],
+            ['val', 'validation loss', '.4f'],
+            ['train', 'batch loss', '.4f'],
+          ]),
+        },
       },
       {
         data: { values: labels },

@@ -7,9 +7,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { linearTicks, logDomain, logTicks, powerLabel, spread, wrap } from '../../lib/plots/axes.ts';
 import {
   architecturesPlot,
+  budgetsPlot,
+  computeOptimalPlot,
+  interactivePlot,
   plotSvg,
+  positionsPlot,
   readCurves,
   renderPlot,
+  residualsPlot,
   scalingPlot,
   splitPlot,
   tokensPlot,
@@ -123,6 +128,163 @@ describe('the plot of the scaling laws', () => {
     expect(of('color').range[0]).toBe(of('color').range[2]);
     expect(of('strokeDash').range[0]).not.toEqual(of('strokeDash').range[2]);
     expect(of('shape').range[0]).not.toBe(of('shape').range[2]);
+  });
+});
+
+describe('the error bars and the held-out size', () => {
+  const rows = readRuns(exampleResults(LAWS, [1, 2, 3]));
+  const fitted = fitStudy(rows);
+  const layers = (spec: TopLevelSpec) =>
+    (spec as unknown as { layer: { data: { name: string; values: Record<string, number>[] } }[] }).layer;
+  const values = (spec: TopLevelSpec, name: string) => layers(spec).find(({ data }) => data.name === name)!.data.values;
+
+  test('are the mean of the seeds of a size, ± one standard deviation', () => {
+    const [size] = values(scalingPlot(rows, fitted), 'seeds');
+    const losses = rows.filter(({ params }) => params === size.params).map((row) => row.test_bits_per_byte as number);
+    const mean = losses.reduce((sum, loss) => sum + loss, 0) / 3;
+    const deviation = Math.sqrt(losses.reduce((sum, loss) => sum + (loss - mean) ** 2, 0) / 2);
+    expect([size.loss, size.high - size.loss, size.loss - size.low]).toEqual(
+      [mean, deviation, deviation].map((value) => expect.closeTo(value, 9)),
+    );
+    expect(values(scalingPlot(...(Object.values(study()) as [typeof rows, typeof fitted])), 'seeds')).toEqual([]);
+  });
+
+  test('come from the choice of test tunes too, where the fit has it', async () => {
+    const group = fitted.fits['char-gpt'];
+    const losses = Object.fromEntries(
+      rows.filter(({ architecture }) => architecture === 'gpt').map(({ run }) => [run, [0.5, 1.5] as [number, number]]),
+    );
+    const none = { alpha: null, c: null };
+    const test_split = { tunes: 33, resamples: 500, losses, tunes_only: none, intervals: none };
+    const known = { ...fitted, fits: { ...fitted.fits, 'char-gpt': { ...group, test_split } } };
+    const spec = scalingPlot(rows, known);
+    expect(values(spec, 'tests')).toHaveLength(group.runs);
+    expect(words(await plotSvg(spec)).replaceAll('\n', ' ')).toContain('thin bars: 95 % from the choice of test tunes');
+  });
+
+  test('the largest size is shown as the smaller ones predict it', () => {
+    const held = values(scalingPlot(rows, fitted), 'held out');
+    const predictions = Object.values(fitted.fits).flatMap(({ held_out: one }) => ('refused' in one ? [] : [one]));
+    expect(held.map(({ params, loss, measured }) => [params, loss, measured])).toEqual(
+      predictions.map(({ params, predicted, measured }) => [params, predicted, measured]),
+    );
+    expect(held.length).toBeGreaterThan(0);
+  });
+});
+
+test('where no floor was found, α is given for no floor, and its interval with and without one', async () => {
+  const { rows, study: fitted } = study([{ ...LAWS[0], c: 0, alpha: 0.08, a: 3 }]);
+  const text = words(await plotSvg(scalingPlot(rows, fitted)));
+  expect(text).toMatch(/α = 0\.0\d+ if no floor\n95 %: 0\.0\d+ to 0\.\d+\nfloor or not: 0\.0\d+ (to|and)/);
+});
+
+describe('the plot of the residuals', () => {
+  test('shows each run by its distance from the law in percent, and names the farthest', () => {
+    const { rows, study: fitted } = study();
+    const spec = residualsPlot(rows, fitted) as TopLevelSpec & {
+      layer: { data: { name: string; values: object[] } }[];
+    };
+    const points = spec.layer.find(({ data }) => data.name === 'runs')!.data.values as Record<string, number>[];
+    expect(points).toHaveLength(9);
+    for (const { loss, law, residual } of points) expect(residual).toBeCloseTo(100 * (loss / law - 1), 9);
+    const far = points.reduce((a, b) => (Math.abs(b.residual) > Math.abs(a.residual) ? b : a));
+    expect(spec.description).toContain(`The farthest run is ${far.run}`);
+  });
+
+  test('is left out if there is no law', () => {
+    const { rows, study: fitted } = study(LAWS.map((law) => ({ ...law, sizes: law.sizes.slice(0, 2) })));
+    expect(residualsPlot(rows, fitted)).toBeUndefined();
+  });
+});
+
+describe('the plots of size and tokens', () => {
+  const table = [5e3, 2e4, 8e4, 3e5].flatMap((params, i) =>
+    [2.5e5, 1e6, 4e6].map((tokens, j) => {
+      // Noise of half a percent, the same in each run of the test.
+      const loss = (0.6 + 20 * params ** -0.38 + 60 * tokens ** -0.36) * (1 + 0.005 * Math.sin(7 * i + 3 * j));
+      return `r${i}${j},char,gpt,gpt-s${i},1,${params},${tokens},${loss}`;
+    }),
+  );
+  const rows = readRuns(`run,tokenizer,architecture,size,seed,params,tokens,test_bits_per_byte\n${table.join('\n')}\n`);
+  const fitted = fitStudy(rows);
+
+  test('show a line a size with the exponents of L(N, D), and the frontier', async () => {
+    const budgets = words(await plotSvg(budgetsPlot(rows, fitted)!));
+    for (const word of ['tokens (D)', 's0', 's3', '1M']) expect(budgets.split('\n')).toContain(word);
+    expect(words(await plotSvg(scalingPlot(rows, fitted)))).toMatch(/L\(N, D\): α = 0\.\d+, β = 0\.\d+/);
+    const frontier = words(await plotSvg(computeOptimalPlot(rows, fitted)!));
+    for (const word of ['The frontier', 'The best size for a compute', 'compute C (FLOP)'])
+      expect(frontier.split('\n')).toContain(word);
+    expect(residualsPlot(rows, fitted)!.description).toMatch(/the farthest run is r\d\d, 0\.\d %/i);
+  });
+
+  test('are left out for one budget', () => {
+    const { rows, study: fitted } = study();
+    expect([budgetsPlot(rows, fitted), computeOptimalPlot(rows, fitted)]).toEqual([undefined, undefined]);
+  });
+});
+
+test('the plot of the loss by position averages positions that lie close together', async () => {
+  const positions = Array.from({ length: 128 }, (_, i) => ({
+    ...{ run: 'char-gpt-tiny-1', position: i + 1, tokens: 10, bits_per_token: 1 + 1 / (i + 1) },
+  }));
+  const spec = positionsPlot(positions, study().rows)!;
+  const [{ layer }] = (spec as unknown as { concat: { layer: { data: { values: { bits: number }[] } }[] }[] }).concat;
+  const points = layer[0].data.values;
+  expect(points.length).toBeGreaterThan(10);
+  expect(points.length).toBeLessThan(30);
+  expect(points[0].bits).toBe(2);
+  expect(words(await plotSvg(spec)).split('\n')).toEqual(
+    expect.arrayContaining(['GPT', 'position in the window', 'tiny']),
+  );
+  expect(positionsPlot([], study().rows)).toBeUndefined();
+});
+
+describe('the narrow layout', () => {
+  test('is as wide as a phone, and has the exponents in its legend', async () => {
+    const { rows, study: fitted } = study();
+    const plots = {
+      scaling: scalingPlot(rows, fitted, 'narrow'),
+      residuals: residualsPlot(rows, fitted, 'narrow')!,
+      architectures: architecturesPlot(rows, fitted, 'narrow'),
+      training: trainingPlot(curves, rows, 'narrow'),
+    };
+    for (const [name, spec] of Object.entries(plots)) {
+      const svg = await plotSvg(spec);
+      expect(Number(/<svg [^>]*width="(\d+)/.exec(svg)![1]), name).toBeLessThan(390);
+      if (name === 'scaling') expect(words(svg)).toMatch(/GPT: α = 0\.3/);
+    }
+  });
+});
+
+describe('the plot for a page', () => {
+  test('zooms by signals, highlights a run, and draws the same as the plot itself', async () => {
+    const { View, parse } = await import('vega');
+    const { expressionInterpreter } = await import('vega-interpreter');
+    const { rows, study: fitted } = study();
+    const { spec, panels } = await interactivePlot(scalingPlot(rows, fitted));
+    const view = new View(parse(spec, undefined, { ast: true } as object), {
+      renderer: 'none',
+      expr: expressionInterpreter,
+    } as object);
+    const shown = async (signal?: string, value?: unknown) => {
+      if (signal) view.signal(signal, value);
+      await view.runAsync();
+      return view.toSVG();
+    };
+    const first = await shown();
+    expect(words(first)).toBe(words(await plotSvg(scalingPlot(rows, fitted))));
+    const [low, high] = panels[0].x!.domain;
+    const zoomed = words(await shown(panels[0].x!.signal, [2 * low, high / 2]));
+    expect(zoomed.split('\n')).not.toContain('5k');
+    expect(zoomed.split('\n')).toEqual(expect.arrayContaining(['20k', '100k']));
+    await shown(panels[0].x!.signal, null);
+    const [{ run }] = rows;
+    // A label that comes back is the last of its axis.
+    const sorted = (svg: string) => words(svg).split('\n').sort();
+    expect(sorted(await shown('hovered', run))).toEqual(sorted(first));
+    expect(await view.toSVG()).not.toBe(first);
+    expect(JSON.stringify(spec)).not.toMatch(/https?:|"url"|"href"/);
   });
 });
 
