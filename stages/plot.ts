@@ -1,14 +1,24 @@
 /**
  * Draws the plots of the study: the scaling laws from RUNS.csv and SCALING.json, the loss curves from CURVES, and the
  * data from the metrics of split and tokenize. Each plot becomes a Vega-Lite specification, an SVG and a PNG in PLOTS.
+ * PLOTS/narrow has the same plots for phones.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TopLevelSpec } from 'vega-lite';
 import {
   architecturesPlot,
+  budgetsPlot,
   type CurveRow,
+  computeOptimalPlot,
+  type Layout,
+  type PositionRow,
+  plotSvg,
+  positionsPlot,
   readCurves,
+  readPositions,
   renderPlot,
+  residualsPlot,
   scalingPlot,
   splitPlot,
   type TokenCounts,
@@ -16,14 +26,16 @@ import {
   trainingPlot,
 } from '../lib/plots/index.ts';
 import { readRuns, type Study } from '../lib/scaling/index.ts';
-import { readJson, stage } from './stage.ts';
+import { readJson, stage, writeJson, writeText } from './stage.ts';
 
 await stage({
   name: 'plot',
   description:
     'Draws the scaling laws, a comparison of architectures, the loss curves, the splits and the tokens into PLOTS.',
   paths: ['RUNS.csv', 'SCALING.json', 'CURVES', 'SPLIT.json', 'TOKENIZE', 'PLOTS'],
-  async run({ paths: [runs, scaling, curvesDir, split, tokenizeDir, plots], progress }) {
+  flags: { positions: 'folder of the losses by position in the window, a CSV file a run' },
+  optional: ['positions'],
+  async run({ paths: [runs, scaling, curvesDir, split, tokenizeDir, plots], flags, progress }) {
     const rows = readRuns(await readFile(runs, 'utf8'), runs);
     const study: Study = await readJson(scaling);
     const curves: CurveRow[] = [];
@@ -31,23 +43,40 @@ await stage({
       const file = join(curvesDir, `${run}.csv`);
       curves.push(...readCurves(await readFile(file, 'utf8'), file));
     }
+    const positions: PositionRow[] = [];
+    for (const { run } of flags.positions === undefined ? [] : rows) {
+      const file = join(flags.positions, `${run}.csv`);
+      positions.push(...readPositions(await readFile(file, 'utf8'), file));
+    }
     // TOKENIZE may still have metrics of an earlier study's tokenizers.
     const tokenizers = new Set(rows.map(({ tokenizer }) => `${tokenizer}.json`));
     const counts: TokenCounts[] = [];
     for (const name of (await readdir(tokenizeDir)).sort())
       if (tokenizers.has(name)) counts.push(await readJson(join(tokenizeDir, name)));
-    const drawn = {
-      scaling: scalingPlot(rows, study),
-      architectures: architecturesPlot(rows, study),
-      training: trainingPlot(curves, rows),
-      split: splitPlot(await readJson(split)),
-      tokens: tokensPlot(counts),
-    };
-    const total = Object.keys(drawn).length;
-    for (const [i, [name, spec]] of Object.entries(drawn).entries()) {
-      progress.update({ done: i, total, unit: 'plots', text: name });
+    const files = await readJson(split);
+    /** The plots by name; undefined for one that the runs do not support. */
+    const specs = (layout: Layout) => ({
+      scaling: scalingPlot(rows, study, layout),
+      residuals: residualsPlot(rows, study, layout),
+      budgets: budgetsPlot(rows, study, layout),
+      'compute-optimal': computeOptimalPlot(rows, study, layout),
+      architectures: architecturesPlot(rows, study, layout),
+      training: trainingPlot(curves, rows, layout),
+      positions: positionsPlot(positions, rows, layout),
+      split: splitPlot(files, layout),
+      tokens: tokensPlot(counts, layout),
+    });
+    const narrow: Record<string, TopLevelSpec | undefined> = specs('narrow');
+    const drawn = Object.entries(specs('wide')).flatMap(([name, spec]) =>
+      spec && !('concat' in spec && spec.concat.length === 0) ? [{ name, spec }] : [],
+    );
+    for (const [i, { name, spec }] of drawn.entries()) {
+      progress.update({ done: i, total: drawn.length, unit: 'plots', text: name });
       await renderPlot(spec, join(plots, name));
+      const phone = join(plots, 'narrow', name);
+      await writeText(`${phone}.svg`, await plotSvg(narrow[name]!, `${name}-narrow`));
+      await writeJson(`${phone}.vl.json`, narrow[name]!);
     }
-    return { plots: Object.keys(drawn) };
+    return { plots: drawn.map(({ name }) => name) };
   },
 });

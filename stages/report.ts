@@ -1,20 +1,44 @@
 /**
  * Writes the results of the study to one page, REPORT/index.html: the fits, tables, plots, and samples to read and
- * play.
+ * play. REPORT/headline.txt has the findings in five lines, which a run on a terminal ends with.
  */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type ReportSample, type Validity, writeReport } from '../lib/report/index.ts';
-import { readRuns, type Study, wilsonInterval } from '../lib/scaling/index.ts';
-import { readJson, stage } from './stage.ts';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join, relative } from 'node:path';
+import type { TopLevelSpec } from 'vega-lite';
+import { interactivePlot } from '../lib/plots/index.ts';
+import {
+  bibtex,
+  dataFacts,
+  formatDuration,
+  headlineText,
+  methodsText,
+  musicSource,
+  type ReportData,
+  type ReportPlot,
+  type ReportSample,
+  type Validities,
+  type Validity,
+  writeReport,
+} from '../lib/report/index.ts';
+import { type RunRow, readRuns, type Study, wilsonInterval } from '../lib/scaling/index.ts';
+import type { Params } from './params.ts';
+import { type Commit, commitOfStudy, outputHashes, softwareOfStudy } from './provenance.ts';
+import { readJson, stage, writeText } from './stage.ts';
 
-/** The plots of the page, in this order, with their captions. */
-const CAPTIONS = {
-  scaling: 'Loss against model size: a point a run, a curve a fit, its band the interval.',
-  architectures: 'The architectures side by side.',
-  training: 'Losses along each run.',
-  split: 'What became of the data set.',
-  tokens: 'What the tokenizers make of it.',
+/** The plots of the page, in this order, with their captions. A plot that was not drawn is left out. */
+const CAPTIONS: Record<string, string> = {
+  scaling:
+    'Loss against model size. A point is a run, a curve the law fitted to a group of runs, and a band the interval of that law, not of the runs.',
+  residuals: 'How far each run is from its law. A pattern speaks against the form of the law.',
+  budgets: 'Loss against the tokens seen, a line a size.',
+  'compute-optimal': 'Left, the best runs for their compute. Right, the best size for a compute.',
+  architectures:
+    'Left, loss for the same training compute. Right, the difference of two laws at equal size, with its interval.',
+  training: 'Loss along each run.',
+  positions: 'Loss by the number of tokens that the model has seen of a window.',
+  split: 'What became of the files of the data set.',
+  tokens: 'How the tokenizers write the tunes.',
 };
 
 /** A sample in the metrics of generate. */
@@ -31,6 +55,7 @@ interface SampleMetrics {
 interface DrawMetrics {
   samples: number;
   valid: number;
+  each: SampleMetrics[];
 }
 
 await stage({
@@ -38,41 +63,137 @@ await stage({
   description: 'Writes REPORT/index.html, a page that opens from disk and loads nothing from the network.',
   paths: ['RUNS.csv', 'SCALING.json', 'PLOTS', 'SAMPLES', 'METRICS', 'REPORT'],
   async run({ paths: [runs, scaling, plotsDir, samplesDir, metricsDir, out], params, progress }) {
-    const results = readRuns(await readFile(runs, 'utf8'), runs);
+    const table = await readFile(runs, 'utf8');
+    const results = readRuns(table, runs);
     const study: Study = await readJson(scaling);
-    const plots = [];
-    for (const [name, caption] of Object.entries(CAPTIONS))
-      plots.push({ name, caption, svg: await readFile(join(plotsDir, `${name}.svg`), 'utf8') });
+    const plots = await readPlots(plotsDir, out);
 
     const samples: ReportSample[] = [];
-    const ruled: DrawMetrics[] = [];
-    const free: DrawMetrics[] = [];
+    const runValidity: Record<string, Validities> = {};
+    const draws: { ruled: DrawMetrics; free: DrawMetrics }[] = [];
     for (const [i, { run }] of results.entries()) {
       progress.update({ done: i, total: results.length, unit: 'runs', text: run });
-      const drawn = await readJson(join(metricsDir, 'generate', `${run}.json`));
-      ruled.push(drawn);
-      free.push(drawn.free);
-      for (const sample of [...drawn.each, ...drawn.free.each].slice(0, params.report.samples))
-        samples.push(await readSample(samplesDir, run, sample));
+      const ruled = await readJson(join(metricsDir, 'generate', `${run}.json`));
+      const free: DrawMetrics = ruled.free;
+      draws.push({ ruled, free });
+      runValidity[run] = { ruled: validityOf([ruled]), free: validityOf([free]) };
+      const shown = [
+        ...ruled.each.map((sample: SampleMetrics) => ({ kind: 'ruled' as const, sample })),
+        ...free.each.map((sample) => ({ kind: 'free' as const, sample })),
+      ];
+      for (const { kind, sample } of shown.slice(0, params.report.samples))
+        samples.push({ ...(await readSample(samplesDir, run, sample)), kind });
     }
+    const metrics = await readDataMetrics(metricsDir, results);
+    const commit = commitOfStudy();
+    const software = softwareOfStudy(commit);
     const { engine } = await readJson(join(metricsDir, 'train', `${results[0].run}.json`));
-    const settings = { train: params.train, fit: params.fit };
-    await writeReport(out, {
+    const settings = settingsOf(params);
+    const data: ReportData = {
       title: params.report.title,
       results,
       study,
       plots,
       samples,
-      validity: { ruled: validityOf(ruled), free: validityOf(free) },
+      validity: { ruled: validityOf(draws.map(({ ruled }) => ruled)), free: validityOf(draws.map(({ free }) => free)) },
+      runValidity,
+      music: metrics.download && musicSource(metrics.download),
+      data: dataFacts(metrics),
+      files: [
+        { name: basename(runs), type: 'text/csv', text: table },
+        { name: basename(scaling), type: 'application/json', text: await readFile(scaling, 'utf8') },
+      ],
+      citation: bibtex(params.report.title, software),
       settings,
-      provenance: { engine },
-    });
+      provenance: provenanceOf(
+        commit,
+        `${software.name} ${software.version}, licence ${software.licence}`,
+        engine,
+        results,
+      ),
+      hashes: outputHashes([runs, scaling]),
+    };
+    data.methods = methodsText(data, settings, metrics, software, engine);
+    await writeReport(out, data);
+    await writeText(join(out, 'headline.txt'), headlineText(data));
     return { runs: results.length, plots: plots.length, samples: samples.length };
   },
 });
 
-/** Sums up the samples of all runs. */
-function validityOf(draws: DrawMetrics[]): Validity | undefined {
+/** Reads the plots that were drawn, in both layouts, with the addresses of their files relative to the page. */
+async function readPlots(folder: string, page: string): Promise<ReportPlot[]> {
+  const plots: ReportPlot[] = [];
+  for (const [name, caption] of Object.entries(CAPTIONS)) {
+    const path = join(folder, name);
+    const phone = join(folder, 'narrow', name);
+    if (!existsSync(`${path}.svg`)) continue;
+    const wide: TopLevelSpec = await readJson(`${path}.vl.json`);
+    const narrow: TopLevelSpec = await readJson(`${phone}.vl.json`);
+    const address = relative(page, path).replaceAll('\\', '/');
+    plots.push({
+      name,
+      caption,
+      description: wide.description,
+      svg: await readFile(`${path}.svg`, 'utf8'),
+      narrowSvg: await readFile(`${phone}.svg`, 'utf8'),
+      interactive: { wide: await interactivePlot(wide), narrow: await interactivePlot(narrow) },
+      files: { 'Vega-Lite': `${address}.vl.json`, SVG: `${address}.svg`, PNG: `${address}.png` },
+    });
+  }
+  return plots;
+}
+
+/** Reads the counts of the data. Metrics that are missing are left out. */
+async function readDataMetrics(folder: string, results: readonly RunRow[]) {
+  const optional = async (path: string) => (existsSync(path) ? await readJson(path) : undefined);
+  // The folder may still have metrics of an earlier study's tokenizers.
+  const tokenizers = new Set(results.map(({ tokenizer }) => `${tokenizer}.json`));
+  const tokenize = join(folder, 'tokenize');
+  const names = existsSync(tokenize) ? (await readdir(tokenize)).filter((name) => tokenizers.has(name)).sort() : [];
+  return {
+    download: await optional(join(folder, 'download.json')),
+    convert: await optional(join(folder, 'convert.json')),
+    split: await optional(join(folder, 'split.json')),
+    tokenize: await Promise.all(names.map((name) => readJson(join(tokenize, name)))),
+  };
+}
+
+/** All parameters of the study, and of `sizes` those that it trains. */
+function settingsOf(params: Params) {
+  const { study, download, convert, split, tokenize, train, evaluate, generate, fit, report, sizes } = params;
+  const trained = Object.fromEntries(train.sizes.map((name) => [name, sizes[name]]));
+  const used = Object.fromEntries(train.tokenizers.map((name) => [name, tokenize[name]]));
+  return {
+    study,
+    download,
+    convert,
+    split,
+    tokenize: used,
+    train: { ...train },
+    evaluate,
+    generate,
+    fit,
+    report,
+    sizes: trained,
+  };
+}
+
+/** How the results were made. Durations are those that the metrics of train hold. */
+function provenanceOf(commit: Commit | undefined, software: string, engine: string, results: readonly RunRow[]) {
+  const seconds = results.reduce((sum, row) => sum + (typeof row.seconds === 'number' ? row.seconds : 0), 0);
+  const changes = commit?.isDirty ? ', with changes that are not committed' : '';
+  return {
+    software,
+    commit: commit ? `${commit.hash}${changes}` : 'not known: this is not a git repository',
+    ...(commit && { 'date of the commit': commit.date }),
+    ...(engine !== undefined && { engine }),
+    ...(seconds > 0 && { 'time of training': `${formatDuration(seconds)} in sum of all runs` }),
+    'times of all stages': 'npx repro log',
+  };
+}
+
+/** Sums up samples; undefined if there are none. */
+function validityOf(draws: readonly DrawMetrics[]): Validity | undefined {
   const samples = draws.reduce((sum, draw) => sum + draw.samples, 0);
   const valid = draws.reduce((sum, draw) => sum + draw.valid, 0);
   return samples === 0 ? undefined : { samples, valid, interval: wilsonInterval(valid, samples) };

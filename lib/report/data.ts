@@ -1,4 +1,5 @@
 /** The data of a report: the input of writeReport, and its form in the page. */
+import type { InteractivePlot } from '../plots/index.ts';
 import type { RunRow, Study } from '../scaling/index.ts';
 import type { Note, PackedNote } from './playback.ts';
 
@@ -9,13 +10,23 @@ export interface ReportPlot {
   /** an `<svg>` element by lib/plots, whose ids begin with the plot's name */
   svg: string;
   caption: string;
+  /** what the plot shows, for readers who do not see it. Default: the caption */
+  description?: string;
+  /** the plot in its narrow layout, which a phone shows. Its ids differ from those of `svg` */
+  narrowSvg?: string;
+  /** the plot as it reacts to the pointer; without it, or without JavaScript, the drawing is shown */
+  interactive?: { wide: InteractivePlot; narrow?: InteractivePlot };
+  /** files beside the page: name → address relative to it */
+  files?: Record<string, string>;
 }
 
 /** A generated tune of the report. */
 export interface ReportSample {
   run: string;
-  /** number of the sample within the run, from 1 */
+  /** number of the sample within the run and its kind, from 1 */
   index: number;
+  /** whether it was drawn under the rules of the dialect, or freely. Default: free */
+  kind?: 'ruled' | 'free';
   abc: string;
   /** the sample as a MIDI file. If both this and `notes` are absent, the score is shown without a player */
   midiBase64?: string;
@@ -39,6 +50,34 @@ export interface Validity {
   interval: [number, number];
 }
 
+/** The samples of one run, or of all: those drawn under the rules of the dialect, and those drawn freely. */
+export interface Validities {
+  ruled?: Validity;
+  free?: Validity;
+}
+
+/** Where the music of the study comes from. */
+export interface MusicSource {
+  /** one sentence that begins with "The music" */
+  sentence: string;
+  /** the same within a sentence, such as "music composed by a grammar" */
+  phrase: string;
+  licence?: string;
+}
+
+/** Counts of the data: sections with a name and value for each fact. */
+export interface DataSection {
+  title: string;
+  facts: [name: string, value: string | number][];
+}
+
+/** A file that the page holds: a download that works without the file's neighbours. */
+export interface ReportFile {
+  name: string;
+  type: 'text/csv' | 'application/json' | 'text/plain';
+  text: string;
+}
+
 /** Everything that the page shows. */
 export interface ReportData {
   title: string;
@@ -47,16 +86,31 @@ export interface ReportData {
   plots: ReportPlot[];
   samples: ReportSample[];
   /** of the samples drawn under the rules of the dialect, and of those drawn freely; undefined if there are none */
-  validity: { ruled?: Validity; free?: Validity };
+  validity: Validities;
+  /** the same for each run */
+  runValidity?: Record<string, Validities>;
+  /** undefined if it is not known */
+  music?: MusicSource;
+  data?: DataSection[];
+  /** downloads within the page */
+  files?: ReportFile[];
+  /** text of the section Methods, in paragraphs */
+  methods?: string[];
+  /** BibTeX */
+  citation?: string;
   /** sections of params.yaml */
   settings: Record<string, unknown>;
   /** details of how the results were made (engine, versions, times), shown unchanged */
   provenance: Record<string, string | number>;
+  /** what the stages made: path and SHA-256 */
+  hashes?: { stage: string; path: string; sha256: string }[];
 }
 
 /** A sample in its form for the page: with a score to draw, and notes to play. */
 export interface PageSample extends Omit<ReportSample, 'notes'> {
   score: string;
+  /** the score with fewer bars on a line, for phones */
+  narrowScore: string;
   packed: PackedNote[];
 }
 

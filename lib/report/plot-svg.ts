@@ -1,5 +1,5 @@
 /**
- * Checks the SVG of a plot before it becomes part of the page. The page needs the drawing itself, not an image, because its
+ * Checks a plot before it becomes part of the page: its SVG, and its Vega specification. The page needs the drawing itself, not an image, because its
  * style sheet changes the colours on dark screens. So the SVG must hold shapes and text only: no script, link, style or address.
  */
 import { ReportError } from './errors.ts';
@@ -32,4 +32,28 @@ export function checkPlotSvg(name: string, svg: string): void {
   }
   const rest = svg.replace(TAG, '');
   if (rest.includes('<')) throw refuse('markup that is not an element of a plot');
+}
+
+/** Keys of a Vega specification by which it would load a file or lead to an address. */
+const ADDRESS_KEYS = new Set(['url', 'href', 'loader']);
+/** Marks that load an image. */
+const IMAGE = 'image';
+
+/**
+ * Checks the specification of an interactive plot. Its expressions are interpreted, never compiled to JavaScript, and the
+ * policy of the page forbids requests. A specification that needs them is refused all the same.
+ *
+ * @param name names the plot in errors
+ * @throws ReportError if the plot loads data or images, or has links
+ */
+export function checkPlotSpec(name: string, spec: unknown): void {
+  if (spec === null || typeof spec !== 'object') return;
+  for (const [key, value] of Object.entries(spec)) {
+    const isImage = key === 'type' && value === IMAGE;
+    if (isImage || (ADDRESS_KEYS.has(key) && !Array.isArray(spec)))
+      throw new ReportError(
+        `the plot ${name} has ${isImage ? 'an image' : `an address (${key})`}; the page takes only plots with their data inside: draw the plot again`,
+      );
+    checkPlotSpec(name, value);
+  }
 }

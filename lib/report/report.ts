@@ -2,7 +2,7 @@
  * Writes the report: one HTML file that opens from disk and makes no network request. Plots, scores and a synthesizer are inside.
  *
  *   results, study ─→ text, tables ─┐
- *   plots (SVG) ────────────────────┼─→ page.ts ─→ index.html, with client/* and abcjs inlined
+ *   plots (SVG, Vega) ──────────────┼─→ page.ts ─→ index.html, with client/*, Vega and abcjs inlined
  *   samples ─→ score, notes ────────┘
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -11,8 +11,9 @@ import { join } from 'node:path';
 import type { ClientFiles, PageSample, ReportData, ReportSample } from './data.ts';
 import { page } from './page.ts';
 import { midiNotes, type Note, packNotes } from './playback.ts';
-import { checkPlotSvg } from './plot-svg.ts';
+import { checkPlotSpec, checkPlotSvg } from './plot-svg.ts';
 import { layOutScore } from './score.ts';
+import { vegaScript } from './vega-script.ts';
 
 /**
  * Writes the report to OUT/index.html, and creates the folder.
@@ -21,9 +22,14 @@ import { layOutScore } from './score.ts';
  * @throws ReportError if a plot holds anything but shapes and text
  */
 export async function writeReport(outDir: string, data: ReportData): Promise<string> {
-  for (const { name, svg } of data.plots) checkPlotSvg(name, svg);
+  for (const { name, svg, narrowSvg, interactive } of data.plots) {
+    checkPlotSvg(name, svg);
+    if (narrowSvg !== undefined) checkPlotSvg(name, narrowSvg);
+    for (const plot of Object.values(interactive ?? {})) checkPlotSpec(name, plot.spec);
+  }
   const samples = data.samples.map(pageSample);
-  const text = page(data, samples, await clientFiles(samples.length > 0));
+  const isInteractive = data.plots.some(({ interactive }) => interactive);
+  const text = page(data, samples, await clientFiles({ music: samples.length > 0, plots: isInteractive }));
   const file = join(outDir, 'index.html');
   await mkdir(outDir, { recursive: true });
   await writeFile(file, text);
@@ -32,7 +38,12 @@ export async function writeReport(outDir: string, data: ReportData): Promise<str
 
 /** Prepares a sample for the page. */
 function pageSample({ notes, ...sample }: ReportSample): PageSample {
-  return { ...sample, score: layOutScore(sample.abc), packed: packNotes(notes ?? readableNotes(sample.midiBase64)) };
+  return {
+    ...sample,
+    score: layOutScore(sample.abc),
+    narrowScore: layOutScore(sample.abc, 'narrow'),
+    packed: packNotes(notes ?? readableNotes(sample.midiBase64)),
+  };
 }
 
 /**
@@ -48,13 +59,15 @@ function readableNotes(midiBase64: string | undefined): Note[] {
   }
 }
 
-/** Reads the style sheet and scripts. A page without samples needs only the script of the tables. */
-async function clientFiles(withMusic: boolean): Promise<ClientFiles> {
+/** Reads the style sheet and scripts. Vega and abcjs are left out of a page that does not need them. */
+async function clientFiles(needs: { music: boolean; plots: boolean }): Promise<ClientFiles> {
   const client = (file: string) => readFile(new URL(`./client/${file}`, import.meta.url), 'utf8');
-  const css = await client('page.css');
-  const table = await client('table.js');
-  if (!withMusic) return { css, scripts: [table] };
-  return { css, scripts: [table, await abcjsScript(), await client('synth.js'), await client('samples.js')] };
+  // Scripts of a page share their names, so each is a function. What others need is a property of window.
+  const script = async (file: string) => `(() => {\n${await client(file)}})();\n`;
+  const scripts = [script('page.js'), script('table.js')];
+  if (needs.plots) scripts.push(vegaScript(), script('plots.js'));
+  if (needs.music) scripts.push(abcjsScript(), script('synth.js'), script('samples.js'));
+  return { css: await client('page.css'), scripts: await Promise.all(scripts) };
 }
 
 /** The browser bundle of abcjs, with its license. Addresses (of sound fonts) are removed, so that the page requests nothing. */

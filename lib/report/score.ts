@@ -12,9 +12,9 @@ import { parseAbc, positionText, type Tune, type TuneBar, type TuneNote, type Tu
 import { DRUM_HEADS, drumPlace } from './drum-notation.ts';
 import { INSTRUMENTS } from './instruments.ts';
 
-/** Notes, chords and rests of the busiest voice that fit on a system as wide as the page. */
-const SYMBOLS_PER_SYSTEM = 44;
-const MAX_BARS_PER_SYSTEM = 4;
+/** Notes, chords and rests of the busiest voice that fit on a system as wide as the page, and on a phone. */
+const SYMBOLS_PER_SYSTEM = { wide: 44, narrow: 14 };
+const MAX_BARS_PER_SYSTEM = { wide: 4, narrow: 2 };
 
 /** Note length of a tune without an L: field, as 1/8. */
 const DEFAULT_UNIT = 8;
@@ -50,9 +50,10 @@ interface Clef {
  * Lays out a tune for drawing.
  *
  * @param abc interleaved ABC, which may have errors
+ * @param width `narrow`: fewer bars on a line, for a phone
  * @returns ABC for abcjs; the text itself if it is not interleaved or has no music
  */
-export function layOutScore(abc: string): string {
+export function layOutScore(abc: string, width: 'wide' | 'narrow' = 'wide'): string {
   const lines = abc.split(/\r\n|\n|\r/);
   const tune = parseAbc(abc);
   const voices = barsByVoice(lines, tune);
@@ -67,7 +68,8 @@ export function layOutScore(abc: string): string {
     };
   });
   const busiest = Math.max(1, ...tune.voices.flatMap(({ bars }) => bars.map(symbolCount)));
-  const perSystem = Math.min(MAX_BARS_PER_SYSTEM, Math.max(1, Math.floor(SYMBOLS_PER_SYSTEM / busiest)));
+  const fitting = Math.floor(SYMBOLS_PER_SYSTEM[width] / busiest);
+  const perSystem = Math.min(MAX_BARS_PER_SYSTEM[width], Math.max(1, fitting));
   const score = [
     ...headerLines(lines, tune),
     ...(tune.voices.some(({ drum }) => drum) ? DRUM_HEADS : []),

@@ -1,7 +1,25 @@
 /** An example report: invented samples, plots of an example study, and settings. */
 import midiPackage from '@tonejs/midi';
-import { architecturesPlot, plotSvg, readCurves, scalingPlot, trainingPlot } from '../../lib/plots/index.ts';
-import type { Note, ReportData, ReportSample } from '../../lib/report/index.ts';
+import type { TopLevelSpec } from 'vega-lite';
+import {
+  architecturesPlot,
+  interactivePlot,
+  type Layout,
+  plotSvg,
+  readCurves,
+  residualsPlot,
+  scalingPlot,
+  trainingPlot,
+} from '../../lib/plots/index.ts';
+import {
+  dataFacts,
+  methodsText,
+  musicSource,
+  type Note,
+  type ReportData,
+  type ReportPlot,
+  type ReportSample,
+} from '../../lib/report/index.ts';
 import { fitStudy, readRuns } from '../../lib/scaling/index.ts';
 import { exampleCurves, exampleResults } from '../scaling/example.ts';
 
@@ -93,6 +111,38 @@ function exampleMidi(bars = BARS.length): string {
   return Buffer.from(midi.toArray()).toString('base64');
 }
 
+/** A plot of the report in both layouts. */
+async function examplePlot(
+  name: string,
+  caption: string,
+  specOf: (layout: Layout) => TopLevelSpec,
+): Promise<ReportPlot> {
+  const [wide, narrow] = [specOf('wide'), specOf('narrow')];
+  return {
+    name,
+    caption,
+    description: wide.description,
+    svg: await plotSvg(wide, name),
+    narrowSvg: await plotSvg(narrow, `${name}.narrow`),
+    interactive: { wide: await interactivePlot(wide), narrow: await interactivePlot(narrow) },
+    files: { 'Vega-Lite': `../plots/${name}.vl.json`, PNG: `../plots/${name}.png` },
+  };
+}
+
+/** Counts of the stages of the example's data. */
+export const EXAMPLE_METRICS = {
+  download: { source: { kind: 'synthetic', pieces: 300, seed: 7 }, files: 300 },
+  convert: { files: 300, converted: 299, notes: 120_000, failed: ['x'] },
+  split: {
+    files: 299,
+    kept: 280,
+    splits: { train: { tunes: 252, bars: 8000 }, val: { tunes: 14 }, test: { tunes: 14 } },
+    dropped: { too_few_bars: { count: 4 }, too_long: { count: 0 } },
+    duplicates: { content: { count: 15 } },
+  },
+  tokenize: [{ tokenizer: 'char', vocabulary_size: 57, train: { tokens: 500_000, bytes_per_token: 1 } }],
+};
+
 /** Makes the data of the example report. */
 export async function exampleReport(): Promise<ReportData> {
   const results = readRuns(exampleResults());
@@ -111,6 +161,7 @@ export async function exampleReport(): Promise<ReportData> {
       samples.push({
         run,
         index: 9 - bars,
+        kind: bars === 5 ? 'free' : 'ruled',
         abc: exampleAbc(bars),
         midiBase64: exampleMidi(bars),
         valid: bars !== 5,
@@ -118,41 +169,52 @@ export async function exampleReport(): Promise<ReportData> {
         metrics,
         ...(bars === 5 ? { problem: 'bar 5 of voice 2 is 14/16 long' } : {}),
       });
-  return {
+  const settings = {
+    train: { tokenizers: ['char'], tokens: 1_024_000, block: 128, batch: 8, lr: 0.004, betas: [0.9, 0.95] },
+    generate: { temperature: 0.9, top_p: 0.95, samples: 3 },
+  };
+  const data: ReportData = {
     title: 'Scaling laws of symbolic music',
     results,
     study,
     plots: [
-      {
-        name: 'scaling',
-        svg: await plotSvg(scalingPlot(results, study), 'scaling'),
-        caption: 'Every run, and the law of each architecture with its 95 % band. Both axes are logarithmic.',
-      },
-      {
-        name: 'architectures',
-        svg: await plotSvg(architecturesPlot(results, study), 'architectures'),
-        caption: 'Left, loss for the same training compute. Right, the difference of the two laws at equal size.',
-      },
-      {
-        name: 'training',
-        svg: await plotSvg(trainingPlot(curves, results), 'training'),
-        caption: 'Loss as tokens are seen, a line a model.',
-      },
+      await examplePlot('scaling', 'Every run, and the law of each architecture with its 95 % band.', (layout) =>
+        scalingPlot(results, study, layout),
+      ),
+      await examplePlot(
+        'residuals',
+        'How far each run is from its law.',
+        (layout) => residualsPlot(results, study, layout)!,
+      ),
+      await examplePlot('architectures', 'Left, loss for the same training compute.', (layout) =>
+        architecturesPlot(results, study, layout),
+      ),
+      await examplePlot('training', 'Loss as tokens are seen.', (layout) => trainingPlot(curves, results, layout)),
     ],
     samples,
     validity: {
       ruled: { samples: 20, valid: 20, interval: [0.839, 1] },
       free: { samples: 80, valid: 3, interval: [0.0128, 0.1045] },
     },
-    settings: {
-      train: { tokenizers: ['char'], tokens: 1_024_000, lr: 0.004, betas: [0.9, 0.95] },
-      generate: { temperature: 0.9, samples: 3 },
+    runValidity: {
+      'char-gpt-large-1': {
+        ruled: { samples: 2, valid: 2, interval: [0.34, 1] },
+        free: { samples: 8, valid: 1, interval: [0.02, 0.47] },
+      },
     },
+    music: musicSource(EXAMPLE_METRICS.download),
+    data: dataFacts(EXAMPLE_METRICS),
+    settings,
     provenance: {
       commit: '3f01fcf',
-      node: 'v20.0.0',
       engine: 'native fp32, AVX2, 2 threads',
       'wall time': '4 min 12 s',
     },
+    hashes: [{ stage: 'fit', path: 'outputs/scaling.json', sha256: 'fe2e641618b1c0638acc1d1bb3c55bdb' }],
+    files: [{ name: 'scaling.json', type: 'application/json', text: JSON.stringify(study) }],
+    citation: '@software{example}',
   };
+  const software = { name: 'software', version: '1', licence: 'MIT', commit: { hash: '3f01fcf', date: '2026-01-02' } };
+  data.methods = methodsText(data, settings, EXAMPLE_METRICS, software, 'native fp32');
+  return data;
 }

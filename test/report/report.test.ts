@@ -3,7 +3,8 @@
  * installed.
  */
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -200,7 +201,7 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
   });
 
   test('draws the scores when they come into view', async () => {
-    await browser.evaluate("document.getElementById('listen').scrollIntoView()");
+    await browser.evaluate("document.getElementById('listen').scrollIntoView({ behavior: 'instant' })");
     await until("document.querySelectorAll('.paper svg').length >= 2");
     const staves = await browser.evaluate<number>(
       "document.querySelector('.paper svg').querySelectorAll('.abcjs-staff').length",
@@ -244,16 +245,94 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
     expect(from).toBeLessThan(9.2);
   });
 
-  test('sorts the runs by a column in both orders', async () => {
+  test('sorts the runs by a column in both orders, by its heading or by the list that a phone shows', async () => {
     const first = () => browser.evaluate("document.querySelector('.sortable tbody tr').children[0].dataset.value");
-    const click = () => browser.evaluate("document.querySelectorAll('.sortable th button')[1].click()");
-    await click();
+    const heading =
+      "[...document.querySelectorAll('.sortable th')].find((th) => th.innerText.startsWith('parameters'))";
+    await browser.evaluate(`${heading}.querySelector('button').click()`);
     expect(await first()).toMatch(/^char-gpt-tiny/);
-    await click();
+    await browser.evaluate(`${heading}.querySelector('button').click()`);
     expect(await first()).toMatch(/^char-gpt-large/);
-    expect(await browser.evaluate("document.querySelectorAll('.sortable thead th')[1].getAttribute('aria-sort')")).toBe(
-      'descending',
+    expect(await browser.evaluate(`${heading}.getAttribute('aria-sort')`)).toBe('descending');
+    await browser.evaluate(`(() => {
+      const list = document.querySelector('.sorter select');
+      list.value = [...list.options].find(({ text }) => text === 'test bits per byte').value;
+      list.dispatchEvent(new Event('change'));
+    })()`);
+    expect(await first()).toMatch(/^char-gpt-large/);
+    await browser.evaluate("document.querySelector('.sorter button').click()");
+    expect(await first()).toMatch(/^char-gpt-tiny/);
+  });
+
+  test('plots name the run below the pointer, highlight it in the table, and lead to its row', async () => {
+    await browser.evaluate("document.getElementById('plot-scaling').scrollIntoView({ behavior: 'instant' })");
+    await until("document.querySelector('#plot-scaling .live .mark-symbol path')");
+    await browser.evaluate(`(() => {
+      const [point] = document.querySelectorAll('#plot-scaling .live .mark-symbol path');
+      const { left, top, width, height } = point.getBoundingClientRect();
+      const at = { bubbles: true, clientX: left + width / 2, clientY: top + height / 2 };
+      for (const type of ['pointerover', 'pointermove', 'mousemove']) point.dispatchEvent(new PointerEvent(type, at));
+      point.dispatchEvent(new PointerEvent('click', at));
+    })()`);
+    await until("!document.getElementById('tooltip').hidden && document.querySelector('tr.hovered')");
+    const [shown, row, found] = await browser.evaluate<string[]>(
+      "[document.getElementById('tooltip').innerText, ...['hovered', 'found'].map((name) => document.querySelector('tr.' + name).children[0].dataset.value)]",
     );
+    expect(shown).toMatch(
+      /run\s+char-gpt-tiny-\d[\s\S]*test bits per byte\s+1\.\d{4}[\s\S]*parameters\s+5,632[\s\S]*seed/,
+    );
+    expect([row, found]).toEqual([/char-gpt-tiny-\d/.exec(shown)![0], row]);
+  });
+
+  test('plots zoom by buttons, move by arrow keys, and show all again', async () => {
+    const labels =
+      "[...document.querySelectorAll('#plot-scaling .live .role-axis-label text')].map((label) => label.textContent).sort().join(' ')";
+    const press = (action: string) =>
+      browser.evaluate(`document.querySelector('#plot-scaling [data-zoom=${action}]').click()`);
+    const changed = async (from: string) => {
+      await until(`${labels} !== ${JSON.stringify(from)}`);
+      return browser.evaluate<string>(labels);
+    };
+    const all = await browser.evaluate<string>(labels);
+    await press('in');
+    const zoomed = await changed(all);
+    expect(zoomed.split(' ')).toEqual(expect.arrayContaining(['20k', '100k', '1']));
+    expect(zoomed).not.toMatch(/\b5k|500k|NaN|undefined/);
+    await browser.evaluate(
+      "document.querySelector('#plot-scaling .zoom').dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowUp', bubbles: true }))",
+    );
+    await changed(zoomed);
+    await press('reset');
+    await until(`${labels} === ${JSON.stringify(all)}`);
+    expect(browser.errors).toEqual([]);
+  });
+
+  test('shows the drawings where scripts do not run', async () => {
+    const bare = join(folder, 'without-scripts.html');
+    await writeFile(bare, page.replace(/script-src [^;]*/, "script-src 'none'"));
+    await browser.open(bare);
+    const sizes = await browser.evaluate<number[]>(
+      "[...document.querySelectorAll('.drawing')].map((drawing) => drawing.querySelector('svg').getBoundingClientRect().height)",
+    );
+    expect(Math.min(...sizes)).toBeGreaterThan(100);
+    expect(await browser.evaluate("getComputedStyle(document.querySelector('.only-script')).display")).toBe('none');
+    browser.errors.length = 0;
+    await browser.open(file);
+  });
+
+  test.each([
+    ['a wide light screen', { width: 1280, height: 900 }],
+    ['a dark phone', { width: 400, height: 800, dark: true }],
+  ])('has no fault that axe finds on %s, with all parts open', async (_, screen) => {
+    await browser.open(file, screen);
+    await browser.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
+    await browser.evaluate("for (const part of document.querySelectorAll('details')) part.open = true");
+    await browser.evaluate("document.getElementById('listen').scrollIntoView({ behavior: 'instant' })");
+    await until("document.querySelectorAll('.paper svg').length >= 1");
+    const violations = await browser.evaluate<object[]>(
+      'axe.run().then(({ violations }) => violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html }) => html.slice(0, 200)) })))',
+    );
+    expect(violations).toEqual([]);
   });
 
   test('has sufficient contrast of text and lines on a dark screen', async () => {
@@ -281,8 +360,22 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
     expect(contrasts.lines).toBeGreaterThan(2.5);
   });
 
-  test('fits a phone without scrolling sideways', async () => {
-    await browser.open(file, { width: 390, height: 800 });
-    expect(await browser.evaluate('document.documentElement.scrollWidth <= 390')).toBe(true);
+  test('fits a phone: nothing is cut, plots are narrow, rows are cards', async () => {
+    await browser.open(file, { width: 400, height: 800 });
+    await browser.evaluate("document.getElementById('plot-scaling').scrollIntoView({ behavior: 'instant' })");
+    await until("document.querySelector('#plot-scaling .live svg')");
+    const parts =
+      'figure svg, figure button, .headline div, .verdicts li, table.cards td, table.cards th, .facts div, .pairs dd';
+    const cut = await browser.evaluate<string[]>(`[...document.querySelectorAll('${parts}')]
+      .filter((part) => part.checkVisibility() && !part.closest('thead'))
+      .filter((part) => part.getBoundingClientRect().right > 400 || part.getBoundingClientRect().left < 0)
+      .map((part) => part.outerHTML.slice(0, 100))`);
+    expect(cut).toEqual([]);
+    expect(await browser.evaluate('document.documentElement.scrollWidth <= 400')).toBe(true);
+    // Letters of a drawing are about as large as in its layout, not shrunk with a wide one.
+    const scale = "document.querySelector('#plot-scaling .live svg')";
+    expect(
+      await browser.evaluate(`${scale}.getBoundingClientRect().width / ${scale}.viewBox.baseVal.width`),
+    ).toBeGreaterThan(0.9);
   });
 });

@@ -68,10 +68,13 @@ describe('one command', () => {
   });
 
   test('draws each plot as SVG, PNG and Vega-Lite', () => {
-    const files = ['scaling', 'architectures', 'training', 'split', 'tokens'].flatMap((plot) =>
-      ['png', 'svg', 'vl.json'].map((extension) => `${plot}.${extension}`),
+    const plots = ['scaling', 'architectures', 'training', 'positions', 'split', 'tokens'];
+    const files = (...extensions: string[]) =>
+      plots.flatMap((plot) => extensions.map((extension) => `${plot}.${extension}`)).sort();
+    expect(readdirSync(study.path('outputs/plots')).sort()).toEqual(
+      ['narrow', ...files('png', 'svg', 'vl.json')].sort(),
     );
-    expect(readdirSync(study.path('outputs/plots')).sort()).toEqual(files.sort());
+    expect(readdirSync(study.path('outputs/plots/narrow')).sort()).toEqual(files('svg', 'vl.json'));
     expect(json('outputs/plots/scaling.vl.json').$schema).toMatch(/vega-lite/);
   });
 
@@ -80,6 +83,19 @@ describe('one command', () => {
     const page = study.read('outputs/report/index.html');
     expect(page).toContain('char-gpt-tiny-1');
     expect(page).not.toMatch(/(?:src|href)="https?:/);
+    expect(page).toMatch(/The music is synthetic: a grammar with seed \d+ composed its \d+ pieces\./);
+    const headline = study.read('outputs/report/headline.txt').trimEnd().split('\n');
+    expect(headline[0]).toMatch(/^Test bits per byte of 2 models .* on synthetic music composed by a grammar$/);
+    expect(headline[1]).toMatch(/^GPT: no scaling law; /);
+    expect(headline.length).toBeLessThanOrEqual(6);
+  });
+
+  test('names each output by the hash in the lock, and the commit of the code, not the clock', () => {
+    const page = study.read('outputs/report/index.html');
+    const [, hash] = /outputs\/scaling\.json:\n\s+sha256: (\w+)/.exec(study.read('dvc-like.lock'))!;
+    expect(page).toContain(`<code title="${hash}">`);
+    expect(page).toContain('not known: this is not a git repository');
+    expect(page).not.toMatch(new RegExp(String.raw`${new Date().getUTCFullYear()}-\d\d-\d\d`));
   });
 
   test('makes a checkpoint with the keys of transformers', () => {

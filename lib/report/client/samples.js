@@ -2,7 +2,7 @@
  * The samples of the page. A score is drawn when it comes near the view, or before printing. The button of a sample plays it, and
  * the sounding notes are highlighted in the score.
  *
- * Expects: #samples-data with [{ score, notes }] as JSON, `.sample` elements with their index in data-sample, `window.ABCJS`, and
+ * Expects: #samples-data with [{ score, narrowScore, notes }] as JSON, `.sample` elements with their index in data-sample, `window.ABCJS`, and
  * `window.player` (synth.js).
  */
 const samples = JSON.parse(document.getElementById('samples-data').textContent);
@@ -24,12 +24,19 @@ const SCORE = {
 /** For each card, its events by time: [milliseconds, elements of the notes that begin]. */
 const timings = new WeakMap();
 
+/** Same limit as in page.css. */
+const phone = matchMedia('(max-width: 40rem)');
+
 /** Draws the score of a card once, and records its timings. */
 function draw(card) {
   const paper = card.querySelector('.paper');
   if (paper.childElementCount > 0) return;
   try {
-    const [tune] = window.ABCJS.renderAbc(paper, samples[Number(card.dataset.sample)].score, SCORE);
+    const { score, narrowScore } = samples[Number(card.dataset.sample)];
+    const options = phone.matches ? { ...SCORE, staffwidth: 400, scale: 0.75 } : SCORE;
+    const [tune] = window.ABCJS.renderAbc(paper, phone.matches ? narrowScore : score, options);
+    // The card names the score; the title of the drawing would name it a second time.
+    paper.firstElementChild?.setAttribute('aria-hidden', 'true');
     const { noteTimings } = new window.ABCJS.TimingCallbacks(tune, {});
     const events = noteTimings.filter(({ type, elements }) => type === 'event' && elements);
     timings.set(
