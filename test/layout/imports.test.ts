@@ -23,6 +23,7 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
       'processes',
       'stage-api',
       'pipeline',
+      'shell',
       'hashing',
       'documents',
       'files',

@@ -4,8 +4,7 @@
  *   pipeline.ts        the types Pipeline and Stage
  *   load-pipeline.ts   reads pipeline.yaml with check-pipeline.ts (schema), vars.ts, stage-vars.ts and template.ts,
  *                      matrix.ts (matrix and foreach) and stage-reader.ts (one stage)
- *   stage-command.ts   reads cmd; shell-script.ts quotes values for the shell, with script-reader.ts, script-cursor.ts,
- *                      here-document.ts, code-readers.ts and shell-words.ts
+ *   stage-command.ts   reads cmd; the folder shell quotes values in it
  *   graph.ts           which stage needs which, and the stages that a call selects
  *   removed-paths.ts   which paths may be outputs and checkpoints, because repro removes them
  *   paths-in-outputs.ts  the outputs, and what stages read in them

@@ -1,7 +1,7 @@
 /** Values in shell scripts: each stays one part of a word, whatever characters it holds. */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { fillInScript } from '../../../lib/repro/pipeline/shell-script.ts';
+import { fillInScript } from '../../../lib/repro/shell/shell-script.ts';
 
 /** Puts a value in place of each X of a script. */
 const fillIn = (script: string, value: string) =>
@@ -135,6 +135,8 @@ test('a value may be an argument of a program that reads code from another argum
   const scripts = [
     'sh -c \'f "$1"\' sh X',
     "python3 -c 'f()' X",
+    "awk -vx=X '{print x}'",
+    'python train.py -e=X',
     "awk -v x=X '{ print x }' X",
     'sh X -c',
     'awk -f X',
@@ -168,6 +170,12 @@ test('a value that cannot be quoted where it stands is refused', () => {
     'sh -c "echo X"',
     'nice bash -ec X',
     'python3 -c \'f("X")\'',
+    "perl -e'print X'",
+    'node --eval=X',
+    'bash -c -- X',
+    'php -r X',
+    'deno eval X',
+    'watch X',
     "awk 'X'",
     "gawk -F , -v a=b '{X}' f",
   ];

@@ -7,6 +7,8 @@
 export interface ScriptValue {
   value: string;
   reference: string;
+  /** How many values with the same reference are before it. */
+  nth?: number;
 }
 
 /** A part of a script: code, which is kept as it is, or a value. */
