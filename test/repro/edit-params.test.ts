@@ -25,6 +25,7 @@ train:
   sizes: {tiny: 8, small: 16}   # by name
   names: [a, "b, c"]
 other: x
+mask: 0x10
 tiny:
   lr: 0.5
   deep: {a: 1}
@@ -35,6 +36,7 @@ tiny:
       'train.names=[x, y: z]',
       "other=it's",
       'train.sizes=@tiny.deep',
+      'mask=0x1F',
       '+tiny.more=[1]',
     ];
     expect(await edit(before, ...edits)).toBe(
@@ -43,7 +45,8 @@ tiny:
         .replace('{tiny: 8, small: 16}', '{tiny: 12, small: 16, a: 1}')
         .replace('[a, "b, c"]', '[x, {y: z}]')
         .replace('deep: {a: 1}', 'deep: {a: 1}\n  more: [1]')
-        .replace('other: x', `other: "it's"`),
+        .replace('other: x', `other: "it's"`)
+        .replace('0x10', '0x1F'),
     );
   });
 

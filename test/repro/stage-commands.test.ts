@@ -41,7 +41,7 @@ stages:
     expect([made.read('words.txt'), made.read('lines.txt')]).toEqual(['--a,--b,--a --b,', '1\n2\n']);
   });
 
-  test('a value that cannot be one is refused, with the place of the command and what to write', async () => {
+  test('a value that cannot be one is refused, with its place and what to write', async () => {
     const made = project({ 'params.yaml': 'c: make all\nlist: [a, b]\nnul: "a\\0b"\n' });
     const error = async (cmd: string, rest = '') => {
       made.write('pipeline.yaml', `stages:\n  a:\n    cmd: ${cmd}\n${rest}`);
@@ -51,11 +51,11 @@ stages:
     };
     expect(await error('${c}')).toMatch(/^repro: pipeline\.yaml:3:10: \$\{c\} is "make all".*; write \$\{raw:c\} for/);
     expect(await error('[echo, "sh -c \\"${c}\\""]')).toMatch(
-      /^repro: pipeline\.yaml:3:17: .*sh would read it as code/,
+      /^repro: pipeline\.yaml:3:26: .*sh would read it as code/,
     );
     expect(await error('${list}')).toMatch(/:3:10: \$\{list\} is a list; write \$\{raw:list\} if it holds commands/);
-    expect(await error('echo ${nul}')).toMatch(/:3:10: \$\{nul\} has a NUL character/);
-    expect(await error('echo', '    deps: ["${raw:c}"]\n')).toMatch(/:4:12: .*only a shell command can hold raw:/);
+    expect(await error('echo ${nul}')).toMatch(/:3:15: \$\{nul\} has a NUL character/);
+    expect(await error('echo', '    deps: ["${raw:c}"]\n')).toMatch(/:4:13: .*only a shell command can hold raw:/);
   });
 });
 

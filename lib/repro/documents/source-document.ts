@@ -2,8 +2,8 @@
  * A YAML or JSON file as a value, together with the place of each key, so that every error can name line and column.
  */
 
-import { readFileSync } from 'node:fs';
-import { describeError, type Place, ReproError } from '../messages/index.ts';
+import { readUtf8 } from '../freshness/index.ts';
+import { describeError, type Place, type Problem, ReproError } from '../messages/index.ts';
 import type { FileSource } from './file-source.ts';
 import { isMapping } from './json.ts';
 import { loadYaml } from './load-yaml.ts';
@@ -22,6 +22,8 @@ export interface SourceDocument {
    * nearest key above it.
    */
   at(path: KeyPath, part?: 'key' | 'value'): Place;
+  /** The place of a template in the value at `path`; of the value if the template is not written there as it is. */
+  atTemplate(path: KeyPath, template: NonNullable<Problem['template']>): Place;
 }
 
 /**
@@ -54,7 +56,7 @@ export async function readDocumentFrom(texts: FileSource, file: string): Promise
  */
 export function readText(path: string, name = path): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readUtf8(path);
   } catch (error) {
     throw new ReproError({ message: `cannot be read: ${describeError(error)}`, place: { file: name } });
   }
@@ -101,7 +103,8 @@ function refuseNotUtf8(text: string, file: string): void {
 export async function parseSource(text: string, file: string): Promise<SourceDocument> {
   const yaml = await loadYaml();
   const lines = new yaml.LineCounter();
-  const document = yaml.parseDocument(text.replace(/^\uFEFF/, ''), {
+  const source = text.replace(/^\uFEFF/, '');
+  const document = yaml.parseDocument(source, {
     lineCounter: lines,
     prettyErrors: false,
     merge: true,
@@ -127,9 +130,9 @@ export async function parseSource(text: string, file: string): Promise<SourceDoc
     throw new ReproError({ message: `this is not valid YAML: ${fault}${hint}`, place });
   }
   const value = toValue(document, file);
-  const at: SourceDocument['at'] = (path, part = 'key') => {
+  const rangeAt = (path: KeyPath, part: 'key' | 'value'): [start: number, end: number] => {
     let node: unknown = document.contents;
-    let offset = rangeStart(node) ?? 0;
+    let range = rangeOf(node) ?? [0, 0];
     for (const [depth, step] of path.entries()) {
       while (yaml.isAlias(node)) node = node.resolve(document);
       let next: unknown;
@@ -144,10 +147,18 @@ export async function parseSource(text: string, file: string): Promise<SourceDoc
       }
       if (keyNode === undefined) break;
       const spot = part === 'key' || depth < path.length - 1 ? keyNode : (next ?? keyNode);
-      offset = rangeStart(spot) ?? offset;
+      range = rangeOf(spot) ?? range;
       node = next;
     }
-    return placeAt(offset);
+    return range;
+  };
+  const at: SourceDocument['at'] = (path, part = 'key') => placeAt(rangeAt(path, part)[0]);
+  const atTemplate: SourceDocument['atTemplate'] = (path, { reference, nth }) => {
+    const [start, end] = rangeAt(path, 'value');
+    const escaped = reference.replace(/[^\w]/g, '\\$&');
+    const pattern = new RegExp(`(?<!\\\\)\\$\\{\\s*${escaped}${reference === '' ? '' : '\\s*\\}'}`, 'g');
+    const found = [...source.slice(start, end).matchAll(pattern)][nth];
+    return placeAt(start + (found?.index ?? 0));
   };
   for (const [path, leaf] of leafPaths(value))
     if (leaf === CIRCLE)
@@ -155,7 +166,7 @@ export async function parseSource(text: string, file: string): Promise<SourceDoc
         message: `${dotted(path)} refers to a value that contains it`,
         place: at(path, 'value'),
       });
-  return { file, value, at };
+  return { file, value, at, atTemplate };
 }
 
 /**
@@ -173,6 +184,8 @@ function describeYamlError({ code, message }: { code: string; message: string },
       return 'a tab cannot indent; use spaces';
     case 'MULTIPLE_DOCS':
       return 'a second document begins here; keep one';
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return 'a text that has ": " needs quotes';
     case 'MULTILINE_IMPLICIT_KEY':
       return 'a key needs ": " after it on the same line';
     default:
@@ -208,8 +221,10 @@ function keyText(key: unknown): string {
   return String((key as { value?: unknown } | null)?.value ?? key);
 }
 
-function rangeStart(node: unknown): number | undefined {
-  return (node as { range?: [number, number, number] } | null | undefined)?.range?.[0];
+/** Where a node begins and where its value ends. */
+function rangeOf(node: unknown): [start: number, end: number] | undefined {
+  const range = (node as { range?: [number, number, number] } | null | undefined)?.range;
+  return range && [range[0], range[1]];
 }
 
 function firstLine(text: string): string {

@@ -18,6 +18,8 @@ export interface Problem {
   /** One sentence without a full stop: what is wrong and what would be right. */
   message: string;
   place?: Place;
+  /** The template that the message is about, if it is about one in a value: its text, and how many alike are before it. */
+  template?: { reference: string; nth: number };
   /** The dotted key that the message is about, such as "train.lr". */
   key?: string;
 }

@@ -55,7 +55,7 @@ export async function editedTexts(root: string, edits: readonly string[]): Promi
     const editor = editors.get(file)!;
     try {
       const merge = text.startsWith('@');
-      const value = merge ? editor.valueAt(text.slice(1)) : await parseValue(text);
+      const value = merge ? editor.valueAt(text.slice(1)) : await parseValue(text, file.endsWith('.json'));
       editor.set(plus ? editor.newPath(key.trim()) : editor.knownPath(key.trim(), edit), value, merge);
       const preset = file === PARAMS ? presets.find((each) => each.key === key.trim()) : undefined;
       if (preset !== undefined) editor.set([], preset.values(value, editor.value), true);
@@ -97,10 +97,10 @@ export async function editKey(root: string, file: string, path: KeyPath, value: 
   if (editor.isChanged) writeTexts(root, new Map([[file, editor.text]]));
 }
 
-async function parseValue(text: string): Promise<Json> {
+async function parseValue(text: string, isJson: boolean): Promise<Json> {
   if (text === '') return '';
   try {
-    return toPortable((await parseSource(text, '')).value as Json);
+    return toPortable((await parseSource(text, '')).value as Json, isJson);
   } catch (error) {
     throw error instanceof ReproError ? new ReproError(`the value: ${error.problems[0].message}`) : error;
   }

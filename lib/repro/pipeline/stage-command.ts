@@ -4,10 +4,8 @@
  */
 import { isMapping, type Json, type KeyPath, show } from '../documents/index.ts';
 import { ReproError } from '../messages/index.ts';
+import { fillInScript, quoteWord, type ScriptPart } from '../shell/index.ts';
 import type { StageCommand } from './pipeline.ts';
-import type { ScriptPart } from './script-cursor.ts';
-import { fillInScript } from './shell-script.ts';
-import { quoteWord } from './shell-words.ts';
 import { type Context, fillIn, plainText, resolveReference, splitTemplates } from './template.ts';
 
 /** Runs the reading of a part of a value. An error of it gets the place of the part. */
@@ -36,24 +34,26 @@ function readScripts(cmd: Json, context: Context): string[] {
   const pieces = splitTemplates(text);
   const [only] = pieces;
   if (pieces.length === 1 && 'reference' in only) {
-    const value = resolveReference(nameIn(only.reference), context);
+    const value = resolveReference(nameIn(only.reference), context, only);
     if (Array.isArray(value) && isRaw(only.reference)) return value.map((command) => plainText(command, 'a command'));
     if (Array.isArray(value))
-      throw new ReproError(
-        `\${${only.reference}} is a list; write \${raw:${only.reference}} if it holds commands that run in order`,
-      );
+      throw new ReproError({
+        message: `\${${only.reference}} is a list; write \${raw:${only.reference}} if it holds commands that run in order`,
+        template: only,
+      });
   }
   return [
     fillInScript(
       pieces.map((piece): ScriptPart => {
         if ('text' in piece) return piece.text;
-        const found = resolveReference(nameIn(piece.reference), context);
+        const found = resolveReference(nameIn(piece.reference), context, piece);
         if (Array.isArray(found))
-          throw new ReproError(
-            `\${${piece.reference}} is a list, which cannot be part of a word; as an entry of {argv: […]} it is several arguments`,
-          );
-        const value = plainText(found, `\${${piece.reference}}`);
-        return isRaw(piece.reference) ? value : { value, reference: piece.reference };
+          throw new ReproError({
+            message: `\${${piece.reference}} is a list, which cannot be part of a word; as an entry of {argv: […]} it is several arguments`,
+            template: piece,
+          });
+        const value = plainText(found, `\${${piece.reference}}`, piece);
+        return isRaw(piece.reference) ? value : { value, reference: piece.reference, nth: piece.nth };
       }),
     ),
   ];

@@ -1,5 +1,6 @@
 /** Reads one definition in pipeline.yaml as a Stage: fills in its templates and checks the values. */
 import {
+  canonical,
   isMapping,
   type Json,
   type KeyPath,
@@ -75,7 +76,16 @@ export class StageReader {
 
   #outputs(body: { [key: string]: Json }, list: 'outs' | 'metrics' | 'plots'): Output[] {
     const kind = ({ outs: 'out', metrics: 'metric', plots: 'plot' } as const)[list];
-    return this.#entries(body, list).map(({ path, options: { cache, persist, ...rest } }) => ({
+    const entries = this.#entries(body, list);
+    for (const { path, options, index } of entries) {
+      const other = entries.find((entry) => entry.path === path && canonical(entry.options) !== canonical(options));
+      if (other !== undefined && other.index <= index)
+        throw this.#errorAt(
+          [list, index],
+          `"${path}" is listed twice, with ${showOptions(other.options)} and with ${showOptions(options)}; keep one`,
+        );
+    }
+    return entries.map(({ path, options: { cache, persist, ...rest } }) => ({
       path,
       kind,
       cache: cache !== false,
@@ -205,11 +215,18 @@ export class StageReader {
   }
 
   /** The entries of a list of paths: `path` or `{path: {option: value}}`. */
-  #entries(body: { [key: string]: Json }, key: string): { path: string; options: { [name: string]: Json } }[] {
+  #entries(
+    body: { [key: string]: Json },
+    key: string,
+  ): { path: string; options: { [name: string]: Json }; index: number }[] {
     return this.#list(body, key, 'a path').flatMap((entry, i) =>
       (isMapping(entry) ? Object.entries(entry) : [[String(entry), null] as const]).map(([path, options]) => {
         if (path === '') throw this.#errorAt([key, i], 'must be a path, but is an empty text');
-        return { path: normalise(this.#root, this.#wdir, path), options: (options ?? {}) as { [name: string]: Json } };
+        return {
+          path: normalise(this.#root, this.#wdir, path),
+          options: (options ?? {}) as { [name: string]: Json },
+          index: i,
+        };
       }),
     );
   }
@@ -229,9 +246,15 @@ export class StageReader {
   }
 }
 
+/** Options as YAML, for messages. */
+function showOptions(options: { [name: string]: Json }): string {
+  const texts = Object.entries(options).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+  return texts.length === 0 ? 'no options' : `{${texts.join(', ')}}`;
+}
+
 /**
- * Merges outputs with the same path into one, as DVC does. It is a metric or plot if one entry says so, and the entries'
- * options add up.
+ * Merges outputs with the same path into one, as DVC does. It is a metric or plot if one entry says so, and the options
+ * of the lists add up.
  */
 function merged(outs: readonly Output[]): Output[] {
   const byPath = new Map<string, Output>();
@@ -263,9 +286,11 @@ function addPlace(error: unknown, document: SourceDocument, path: KeyPath): unkn
   if (!(error instanceof ReproError)) return error;
   const full = error instanceof TemplateError ? [...path, ...error.path] : path;
   return new ReproError(
-    error.problems.map(
-      (problem): Problem => (problem.place ? problem : { ...problem, place: document.at(full, 'value') }),
-    ),
+    error.problems.map((problem): Problem => {
+      const { place, template } = problem;
+      if (place !== undefined) return problem;
+      return { ...problem, place: template ? document.atTemplate(full, template) : document.at(full, 'value') };
+    }),
   );
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { findNul, isMapping, type Json, lookUp } from '../documents/index.ts';
-import { ReproError, suggestion } from '../messages/index.ts';
+import { type Problem, ReproError, suggestion } from '../messages/index.ts';
 import { PARAMS } from './pipeline.ts';
 
 /** The values that templates can name. */
@@ -15,8 +15,8 @@ export type Context = { readonly [name: string]: Json };
 export class TemplateError extends ReproError {
   readonly path: readonly (string | number)[];
 
-  constructor(message: string, path: readonly (string | number)[]) {
-    super(message);
+  constructor(problems: string | readonly Problem[], path: readonly (string | number)[]) {
+    super(problems);
     this.path = path;
   }
 }
@@ -48,7 +48,7 @@ function withPath<T>(path: readonly (string | number)[], work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw error instanceof ReproError ? new TemplateError(error.message, path) : error;
+    throw error instanceof ReproError ? new TemplateError(error.problems, path) : error;
   }
 }
 
@@ -73,16 +73,21 @@ export function findTemplate(
   return undefined;
 }
 
-/** A part of a text: text without templates, or what stands between `${` and `}`. */
-export type Piece = { text: string } | { reference: string };
+/** A template as it is written: what stands between `${` and `}`, and how many alike are before it in the text. */
+export type Written = NonNullable<Problem['template']>;
+
+/** A part of a text: text without templates, or a template. */
+export type Piece = { text: string } | Written;
 
 function fillInText(text: string, context: Context): Json {
   if (!text.includes('${')) return text;
   const pieces = splitTemplates(text);
-  if (pieces.length === 1 && 'reference' in pieces[0]) return resolveReference(pieces[0].reference, context);
+  if (pieces.length === 1 && 'reference' in pieces[0]) return resolveReference(pieces[0].reference, context, pieces[0]);
   return pieces
     .map((piece) =>
-      'text' in piece ? piece.text : plainText(resolveReference(piece.reference, context), `\${${piece.reference}}`),
+      'text' in piece
+        ? piece.text
+        : plainText(resolveReference(piece.reference, context, piece), `\${${piece.reference}}`, piece),
     )
     .join('');
 }
@@ -105,11 +110,17 @@ export function splitTemplates(text: string): Piece[] {
       continue;
     }
     const end = text.indexOf('}', start);
-    if (end < 0) throw new ReproError(`"\${" without its "}" in "${text}"; write \\\${ for a plain "\${"`);
+    if (end < 0)
+      throw new ReproError({
+        message: `"\${" without its "}" in "${text}"; write \\\${ for a plain "\${"`,
+        template: { reference: '', nth: pieces.filter((piece) => 'reference' in piece).length },
+      });
     literal += text.slice(position, start);
     if (literal !== '') pieces.push({ text: literal });
     literal = '';
-    pieces.push({ reference: text.slice(start + 2, end).trim() });
+    const reference = text.slice(start + 2, end).trim();
+    const nth = pieces.filter((piece) => 'reference' in piece && piece.reference === reference).length;
+    pieces.push({ reference, nth });
     position = end + 1;
   }
   literal += text.slice(position);
@@ -122,36 +133,38 @@ const REFERENCE = /^[^\s.[\]{}$"'()+*,:;?<>=&|!\\]+(\.[^\s.[\]{}$"'()+*,:;?<>=&|
 /**
  * The value of what stands between `${` and `}`.
  *
+ * @param template as it is written, for the place of an error
  * @throws ReproError if it is not a reference, or names an unknown value
  */
-export function resolveReference(reference: string, context: Context): Json {
+export function resolveReference(reference: string, context: Context, template: Written): Json {
+  const fault = (message: string) => new ReproError({ message, template });
   if (!REFERENCE.test(reference)) {
     if (reference.startsWith('raw:'))
-      throw new ReproError(`\${${reference}}: only a shell command can hold raw: templates; leave out "raw:"`);
-    throw new ReproError(
+      throw fault(`\${${reference}}: only a shell command can hold raw: templates; leave out "raw:"`);
+    throw fault(
       `\${${reference}} is not a reference: it may contain only names, dots and [numbers], not expressions; write \\\${ for a plain "\${"`,
     );
   }
   const found = lookUp(context as Json, reference);
   if (found.found) {
     if (findNul(found.value))
-      throw new ReproError(`\${${reference}} has a NUL character, which no command, path or name can hold`);
+      throw fault(`\${${reference}} has a NUL character, which no command, path or name can hold`);
     return found.value;
   }
   const near = Object.keys(context).length === 0 ? `; ${PARAMS} is missing or empty` : '';
-  throw new ReproError(
-    `\${${reference}}: there is no "${found.missing}"${near || suggestion(found.missing, found.known)}`,
-  );
+  throw fault(`\${${reference}}: there is no "${found.missing}"${near || suggestion(found.missing, found.known)}`);
 }
 
 /**
  * A value as part of a text.
  *
+ * @param template it is the value of this template
  * @throws ReproError if it is a list or mapping; `what` is its name in the message
  */
-export function plainText(value: Json, what: string): string {
+export function plainText(value: Json, what: string, template?: Written): string {
   if (Array.isArray(value) || isMapping(value)) {
-    throw new ReproError(`${what} is ${Array.isArray(value) ? 'a list' : 'a mapping'}, which cannot be part of a text`);
+    const message = `${what} is ${Array.isArray(value) ? 'a list' : 'a mapping'}, which cannot be part of a text`;
+    throw new ReproError({ message, template });
   }
   return String(value);
 }
