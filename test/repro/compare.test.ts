@@ -56,8 +56,13 @@ test('metrics diff and params diff print only changed values, as a table and as 
   expect([broken.exit, broken.stdout, broken.stderr]).toEqual([
     0,
     '{}\n',
-    expect.stringMatching(/metrics\/loss\.json: this is not valid JSON/),
+    expect.stringMatching(/metrics\/loss\.json:\d+:\d+: this is not valid JSON/),
   ]);
+  made.remove('metrics/loss.json');
+  made.write('metrics/loss.json/part', '');
+  expect((await made.repro('metrics', 'diff')).stderr).toBe(
+    'repro: metrics/loss.json is a folder; its values are not compared; list the files in it under metrics\n',
+  );
   const unknown = await made.repro('metrics', 'diff', 'nowhere');
   expect([unknown.exit, unknown.stderr]).toEqual([
     2,

@@ -8,9 +8,10 @@ import { printError } from './output.ts';
  * Names the files that are missing, or that are folders.
  *
  * @param files paths relative to `root`
+ * @param forFolders what to do about a folder
  * @returns those that were named
  */
-export function reportGaps(root: string, files: readonly string[]): string[] {
+export function reportGaps(root: string, files: readonly string[], forFolders = 'name a file in it'): string[] {
   const missing: string[] = [];
   const folders: string[] = [];
   for (const file of files) {
@@ -23,6 +24,6 @@ export function reportGaps(root: string, files: readonly string[]): string[] {
     printError(
       `${listNames(missing)} ${are} missing; \`repro\` makes ${them}, and \`repro pull\` fetches ${them} from a remote`,
     );
-  for (const folder of folders) printError(`${folder} is a folder; name a file in it`);
+  for (const folder of folders) printError(`${folder} is a folder; ${forFolders}`);
   return [...missing, ...folders];
 }

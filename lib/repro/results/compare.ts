@@ -2,7 +2,6 @@
  * Reads metrics and params in the workspace and at git revisions, and compares them. Each of the two sides of a
  * comparison is a git revision or the workspace.
  */
-import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import {
   equal,
@@ -15,8 +14,9 @@ import {
   parseSource,
   type WrittenNumber,
 } from '../documents/index.ts';
+import { readUtf8 } from '../freshness/index.ts';
 import { type Content, contentWithin, sha256 } from '../hashing/index.ts';
-import { ReproError } from '../messages/index.ts';
+import { type Place, ReproError } from '../messages/index.ts';
 import { contains, loadPipeline, PARAMS, type Stage } from '../pipeline/index.ts';
 import type { Project } from '../planning/index.ts';
 import { LOCK, readLock } from '../storage/index.ts';
@@ -105,7 +105,7 @@ function cachedText(project: Project, content: Content, inside: string): string 
   const file = inside === '' ? content : manifest && contentWithin(manifest, inside);
   if (file === undefined || file.files !== undefined) return undefined;
   try {
-    const text = readFileSync(project.cache.objectPath(file.sha256), 'utf8');
+    const text = readUtf8(project.cache.objectPath(file.sha256));
     return sha256(text) === file.sha256 ? text : undefined;
   } catch {
     return undefined;
@@ -239,25 +239,45 @@ async function parseFile(text: string, file: string, report: ReportUnreadable): 
     try {
       return nameNonFinite(parseJson(quoteNonFinite(text)));
     } catch (error) {
-      const value = await readAsYaml(text, file);
-      if (value !== undefined) {
+      const found = await readAsYaml(text, file);
+      if ('value' in found) {
         report(`${file} is not valid JSON, and was read as YAML`);
-        return value;
+        return found.value;
       }
-      throw new ReproError({ message: `this is not valid JSON: ${(error as Error).message}`, place: { file } });
+      const { fault, at } = describeJsonError(error as Error, text);
+      const place = at === undefined ? (found.place ?? { file, line: 1, column: 1 }) : placeIn(text, at, file);
+      throw new ReproError({ message: `this is not valid JSON: ${fault}`, place });
     }
   }
   return nameNonFinite(((await parseSource(text, file)).value ?? null) as Json);
 }
 
-/** A mapping or list that is not quite JSON, such as `{acc: 0.9}`, which a shell made from `{"acc": 0.9}`. */
-async function readAsYaml(text: string, file: string): Promise<Json | undefined> {
+/**
+ * A mapping or list that is not quite JSON, such as `{acc: 0.9}`, which a shell made from `{"acc": 0.9}`.
+ *
+ * @returns the value, or where it is not valid YAML either
+ */
+async function readAsYaml(text: string, file: string): Promise<{ value: Json } | { place?: Place }> {
   try {
     const value = nameNonFinite((await parseSource(text, file)).value as Json);
-    return Array.isArray(value) || isMapping(value) ? value : undefined;
-  } catch {
-    return undefined;
+    return Array.isArray(value) || isMapping(value) ? { value } : {};
+  } catch (error) {
+    return error instanceof ReproError ? { place: error.problems[0].place } : {};
   }
+}
+
+/** The fault of JSON.parse without its own words about the position, and the position if it names one. */
+function describeJsonError({ message }: Error, text: string): { fault: string; at?: number } {
+  const fault = message.replace(/( in JSON)? at position \d+.*$|, ".*" is not valid JSON$| in JSON$/s, '');
+  const position = /at position (\d+)/.exec(message)?.[1];
+  // With NaN in quotes, positions differ from those in the file.
+  if (position !== undefined && !/NaN|Infinity/.test(text)) return { fault, at: Number(position) };
+  return /end of JSON input/.test(message) ? { fault: 'it ends too early', at: text.trimEnd().length } : { fault };
+}
+
+function placeIn(text: string, at: number, file: string): Place {
+  const lines = text.slice(0, at).split('\n');
+  return { file, line: lines.length, column: lines.at(-1)!.length + 1 };
 }
 
 /**

@@ -104,7 +104,12 @@ export async function diffMetrics(
   const sides = await openSides(project, a, b);
   // Tables also need the unchanged values, to compute the spread over repetitions.
   const all = options.all || !options.json;
-  if (b === undefined) reportGaps(project.root, metricsFiles(project.pipeline.stages));
+  if (b === undefined)
+    reportGaps(
+      project.root,
+      metricsFiles(project.pipeline.stages),
+      'its values are not compared; list the files in it under metrics',
+    );
   const changes = await diffFiles(pairMetrics(sides, project.pipeline.stages), sides, { all }, reportUnreadable);
   await project.close();
   if (options.json) {
