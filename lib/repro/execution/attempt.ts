@@ -11,19 +11,25 @@ import { statOrUndefined } from '../freshness/index.ts';
 import { type Content, sameContent } from '../hashing/index.ts';
 import { describeFailure, describeSystemError, type Failure, listNames, ReproError } from '../messages/index.ts';
 import { commandText, type Output, type Stage, type StageCommand } from '../pipeline/index.ts';
-import { alwaysRuns, MissingInputs, type Project, setAside } from '../planning/index.ts';
+import { alwaysRuns, describeReplaced, MissingInputs, type Project, setAside } from '../planning/index.ts';
 import { Command, type CommandResult } from '../processes/index.ts';
 import { LISTED_PARAMS, listedParams, PARAMS_FOLDER, PARAMS_READ } from '../stage-api/index.ts';
 import { type Fingerprint, type LockedStage, lockedStage, recordedKey, unlinkFromCache } from '../storage/index.ts';
 import {
   checkInside,
   checkpointKey,
+  markBegun,
   markCheckpoint,
+  markCheckpointEnd,
   markIgnored,
   markUnrecorded,
-  prepareMark,
+  moveToTrash,
   removeUserPath,
+  signCheckpoint,
+  signOutputs,
   unmarkCheckpoint,
+  unmarkOutputs,
+  untouchedFiles,
 } from '../workspace/index.ts';
 import type { AttemptOutput } from './attempt-log.ts';
 import { failedOutcome, type Listener, type Outcome } from './events.ts';
@@ -58,6 +64,9 @@ export interface AttemptContext {
 /** The shell's exit code for a program that it cannot find (POSIX, Shell Command Language, 2.8.2). */
 const COMMAND_NOT_FOUND = 127;
 
+/** Milliseconds between signs of life. */
+const SIGN_PERIOD = 250;
+
 /** The run cache also keeps outputs that git keeps, up to this size in bytes, so that a run can be restored whole. */
 const MAX_KEPT_FOR_RESTORING = 1 << 20;
 
@@ -80,16 +89,18 @@ export async function attemptStage(
   const seconds = () => (performance.now() - started) / 1000;
   const failed = (failure: Failure) => {
     markUnrecorded(project.root, stage);
+    markCheckpointEnd(project.root, stage);
     return failedOutcome(failure, seconds(), context.log.path);
   };
 
   const { wdir } = stage;
   if (!existsSync(join(project.root, wdir)))
     return failedOutcome({ reason: 'no-working-folder', wdir }, seconds(), context.log.path);
-  const note = await setAside(project, stage);
+  const note = await setAside(project, stage, { key });
   if (note !== undefined) context.listen({ event: 'note', stage: stage.name, text: note });
-  prepareMark(project.root, stage);
+  markBegun(project.root, stage);
   prepareOutputs(project.root, stage);
+  const life = setInterval(() => signAttempt(project.root, stage), SIGN_PERIOD).unref();
   try {
     prepareCheckpoint(project.root, stage, key);
     return await runAndRecord(stage, inputs, key, context, seconds, failed);
@@ -98,7 +109,17 @@ export async function attemptStage(
     const message = error instanceof ReproError ? error.message : describeSystemError(error, project.root);
     if (message === undefined) throw error;
     return failed({ reason: 'error', message });
+  } finally {
+    clearInterval(life);
   }
+}
+
+/** Notes that the attempt goes on. After a kill, what changed after the last such note may be a person's. */
+function signAttempt(root: string, stage: Stage): void {
+  try {
+    signOutputs(root, stage);
+    signCheckpoint(root, stage);
+  } catch {} // The disk is full, or .repro was removed. After a kill, more moves to the trash than need be.
 }
 
 /** The part of an attempt after the old outputs were removed. */
@@ -133,7 +154,9 @@ async function runAndRecord(
       return failed({ reason: 'error', message: error.message });
     }
     await noteIgnored(stage, context);
+    unmarkOutputs(project.root, stage);
   } else markUnrecorded(project.root, stage);
+  setUntouchedAside(stage, context);
   removeCheckpoint(project.root, stage);
   return { outcome: 'ran', seconds: seconds() };
 }
@@ -243,6 +266,18 @@ function prepareCheckpoint(root: string, stage: Stage, key: string): void {
   markCheckpoint(root, stage, key);
 }
 
+/** Moves the files of a checkpoint that the attempt found and did not touch to the trash: they may be a person's. */
+function setUntouchedAside(stage: Stage, { project, listen }: AttemptContext): void {
+  const files = untouchedFiles(project.root, stage);
+  if (files.length === 0) return;
+  const folder = moveToTrash(project.root, stage.name, files);
+  const text = describeReplaced(
+    files.map((path) => ({ path, fate: 'trash' })),
+    folder,
+  );
+  listen({ event: 'note', stage: stage.name, text });
+}
+
 function removeCheckpoint(root: string, stage: Stage): void {
   if (stage.checkpoint === undefined) return;
   removeUserPath(root, stage.checkpoint);
@@ -336,7 +371,7 @@ export async function restoreStage(
   note: (text: string) => void,
   options: { record: boolean } = { record: true },
 ): Promise<void> {
-  const moved = await setAside(project, stage, block);
+  const moved = await setAside(project, stage, { restored: block });
   if (moved !== undefined) note(moved);
   for (const [path, content] of Object.entries(block.outs ?? {})) {
     if (sameContent((await project.stageInputs.output(path)).content, content)) continue;

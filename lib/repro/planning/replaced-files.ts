@@ -15,7 +15,7 @@ import { type Content, parseManifest, sameContent } from '../hashing/index.ts';
 import { listNames, type Problem, ReproError } from '../messages/index.ts';
 import { PIPELINE, type Stage } from '../pipeline/index.ts';
 import { LOCK, type LockedStage } from '../storage/index.ts';
-import { checkpointKey, isMarkedIgnored, isMarkedUnrecorded, moveToTrash } from '../workspace/index.ts';
+import { checkpointKey, isMarkedIgnored, isMarkedUnrecorded, moveToTrash, strangeFiles } from '../workspace/index.ts';
 import { gitFilesOf } from './git-files-of.ts';
 import type { PlannedStage } from './plan.ts';
 import type { Project } from './project.ts';
@@ -30,13 +30,24 @@ export interface ReplacedFile {
   message?: string;
 }
 
+/** How a stage is to be brought up to date. */
+export interface Replacement {
+  /** The run that is to be restored; undefined if the stage is to run. */
+  restored?: LockedStage;
+  /** Of a stage that is to run: the key of its inputs. */
+  key?: string;
+}
+
 /**
  * Finds what a stage would replace although repro has no record of it.
  *
- * @param restored the run that is to be restored; undefined if the stage is to run
  * @throws ReproError if an output cannot be read
  */
-export async function replacedFiles(project: Project, stage: Stage, restored?: LockedStage): Promise<ReplacedFile[]> {
+export async function replacedFiles(
+  project: Project,
+  stage: Stage,
+  { restored, key }: Replacement,
+): Promise<ReplacedFile[]> {
   const { root } = project;
   const unknown: { path: string; content?: Content; isCheckpoint?: true; isCommittable?: boolean }[] = [];
   const found: ReplacedFile[] = [];
@@ -54,8 +65,11 @@ export async function replacedFiles(project: Project, stage: Stage, restored?: L
         if (!isMarkedIgnored(root, stage.name, inside)) found.push({ path: inside, fate: 'trash', isIgnored: true });
   }
   const { checkpoint } = stage;
-  if (restored === undefined && checkpoint !== undefined && checkpointKey(root, stage) === undefined)
-    if (holdsSomething(join(root, checkpoint))) unknown.push({ path: checkpoint, isCheckpoint: true });
+  if (restored === undefined && checkpoint !== undefined) {
+    const isUnknown = checkpointKey(root, stage) === undefined && holdsSomething(join(root, checkpoint));
+    for (const path of isUnknown ? [checkpoint] : strangeFiles(root, stage, key))
+      unknown.push({ path, isCheckpoint: true });
+  }
   if (unknown.length === 0) return found;
 
   const git = await gitFilesOf(project);
@@ -95,7 +109,11 @@ export async function checkReplacedFiles(
   const problems: Problem[] = [];
   for (const { stage, status } of plan) {
     if (status.state !== 'stale' && status.state !== 'restorable') continue;
-    const files = await replacedFiles(project, stage, status.state === 'restorable' ? status.block : undefined);
+    const files = await replacedFiles(
+      project,
+      stage,
+      status.state === 'restorable' ? { restored: status.block } : 'key' in status ? { key: status.key } : {},
+    );
     if (files.length === 0) continue;
     found.set(stage.name, files);
     const refused = files.filter(({ fate }) => fate === 'refused');
@@ -110,12 +128,11 @@ export async function checkReplacedFiles(
 /**
  * Moves what a stage would replace to the trash, right before it is replaced.
  *
- * @param restored as for `replacedFiles`
  * @returns a sentence about it for the user; undefined if repro has a record of everything
  * @throws ReproError if a file is refused; then nothing was moved
  */
-export async function setAside(project: Project, stage: Stage, restored?: LockedStage): Promise<string | undefined> {
-  const files = await replacedFiles(project, stage, restored);
+export async function setAside(project: Project, stage: Stage, replacement: Replacement): Promise<string | undefined> {
+  const files = await replacedFiles(project, stage, replacement);
   if (files.length === 0) return undefined;
   const refused = files.find(({ fate }) => fate === 'refused');
   if (refused !== undefined) throw new ReproError(refused.message!, 1);

@@ -1,23 +1,33 @@
 /**
  * What repro may remove or overwrite among the files that a user sees. All other folders call this one for it.
  *
- *   uses.ts         pure: which of a stage's paths are in use, and why a recorded output must be kept
- *   git-files.ts    which files git tracks, and which it can bring back
- *   attempt-marks.ts  what an attempt has made although no lock records it
- *   trash.ts        moves files to .repro/trash and back
- *   user-files.ts   removes files
+ *   uses.ts              pure: which of a stage's paths are in use, and why a recorded output must be kept
+ *   git-files.ts         which files git tracks, and which it can bring back
+ *   output-marks.ts      which outputs an attempt has made although no lock records them
+ *   checkpoint-marks.ts  which files of a checkpoint attempts have made
+ *   stat-evidence.ts     tells the work of an attempt from later changes, without reading files
+ *   trash.ts             moves files to .repro/trash and back
+ *   user-files.ts        removes files
  */
 export {
   checkpointKey,
+  markCheckpoint,
+  markCheckpointEnd,
+  signCheckpoint,
+  strangeFiles,
+  unmarkCheckpoint,
+  untouchedFiles,
+} from './checkpoint-marks.ts';
+export { type GitFiles, openGitFiles } from './git-files.ts';
+export {
   isMarkedIgnored,
   isMarkedUnrecorded,
-  markCheckpoint,
+  markBegun,
   markIgnored,
   markUnrecorded,
-  prepareMark,
-  unmarkCheckpoint,
-} from './attempt-marks.ts';
-export { type GitFiles, openGitFiles } from './git-files.ts';
+  signOutputs,
+  unmarkOutputs,
+} from './output-marks.ts';
 export { emptyTrash, listTrash, moveToTrash, restoreFromTrash, type TrashEntry } from './trash.ts';
 export { checkInside, leadsOutside, removeEmptyFolders, removeUserPath } from './user-files.ts';
 export { namedInCommand, PathsInUse, type PathUse } from './uses.ts';

@@ -2,9 +2,10 @@
  * The trash, `.repro/trash`: files that stood where a stage writes, and of whose content repro has no record. Each move
  * is a folder: `moved.json` says what was moved, and `files` holds it. `repro gc --yes` empties the trash.
  */
-import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeAtomically } from '../files/index.ts';
+import { readUtf8 } from '../freshness/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
 import { fileNameFor, isOutside } from '../pipeline/index.ts';
 import { checkInside } from './user-files.ts';
@@ -83,7 +84,7 @@ export function listTrash(root: string): TrashEntry[] {
 function readMove(file: string): Move | undefined {
   let move: Partial<Move> | null;
   try {
-    move = JSON.parse(readFileSync(file, 'utf8'));
+    move = JSON.parse(readUtf8(file));
   } catch {
     return undefined; // Not a folder of the trash, or one whose move never began.
   }
