@@ -221,3 +221,49 @@ stages:
       .join(''),
   ).toBe('tool\nyes it is a\nlater\n');
 });
+
+describe('two repros at once, and a stage that always runs', () => {
+  const alwaysRuns = () =>
+    project({
+      'pipeline.yaml': `
+stages:
+  a: {cmd: 'echo a >> runs; until [ -e go/a ]; do sleep 0.01; done; cp u o', deps: [u], outs: [o], always_changed: true}
+  b: {cmd: 'echo b >> runs; until [ -e go/b ]; do sleep 0.01; done; cp o p', deps: [o], outs: [p]}
+`,
+      u: '1',
+      runs: '',
+      'go/.keep': '',
+    });
+
+  /** Starts repro, and resolves when it has made its plan. `ended`: how it ends. */
+  async function started(made: TestProject) {
+    const { process, ended } = await made.spawn('--json');
+    let text = '';
+    process.stdout!.on('data', (chunk) => (text += chunk));
+    await until(() => text.includes('"event":"plan"'));
+    return { ended: ended.then(({ exit, stdout }) => [exit, outcomesIn(stdout)]) };
+  }
+
+  test('the second takes the result of the run that it has waited for', async () => {
+    const made = alwaysRuns();
+    const one = await started(made);
+    await until(() => made.read('runs') === 'a\n');
+    const other = await started(made);
+    for (const name of ['a', 'b']) made.write(`go/${name}`, '');
+    expect(await one.ended).toEqual([0, expect.objectContaining({ a: 'ran' })]);
+    expect(await other.ended).toEqual([0, expect.not.objectContaining({ a: 'ran' })]);
+    expect(made.read('runs')).toBe('a\nb\n');
+  });
+
+  test('the second runs it again only when no stage reads what it made', async () => {
+    const made = alwaysRuns();
+    made.write('go/a', '');
+    const one = await started(made);
+    await until(() => made.read('runs') === 'a\nb\n');
+    const other = await started(made);
+    made.write('go/b', '');
+    expect(await one.ended).toEqual([0, { a: 'ran', b: 'ran' }]);
+    expect(await other.ended).toEqual([0, { a: 'ran' }]);
+    expect(made.read('runs')).toBe('a\nb\na\n');
+  });
+});

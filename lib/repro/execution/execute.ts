@@ -4,6 +4,9 @@
  *
  *   upstream done → decide → place in the pool, lease of the stage → decide again if another repro wrote the lock
  *   → restore, or attempt (attempt.ts) → lock
+ *
+ * Another repro may run stages of the same pipeline. A stage starts only while no other repro runs it, a stage that writes
+ * what it reads, or one that reads what it writes.
  */
 
 import { describeSystemError, listNames, ReproError, type Skip } from '../messages/index.ts';
@@ -30,6 +33,7 @@ import { Leases } from './leases.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { ParamsCopies } from './params-copies.ts';
 import { type Holding, Pool } from './pool.ts';
+import { stagesThatCall } from './stages-above.ts';
 
 /** Options of a call that runs stages. */
 export interface RunOptions extends PlanOptions {
@@ -105,6 +109,10 @@ class Execution {
   readonly #plannedVersion: number;
   readonly #pendingReleases: Promise<void>[] = [];
   readonly #started = performance.now();
+  /** The same, as a time of the day in milliseconds since 1970. */
+  readonly #startTime = Date.now();
+  /** Stages that wait for this call, so it does not wait for them. */
+  readonly #callers: ReadonlySet<string>;
   readonly #copies: ParamsCopies;
   /** By group of stages: the params files that its programs read from copies. */
   readonly #readFromCopy = new Map<string, Set<string>>();
@@ -118,6 +126,7 @@ class Execution {
     parts: { machine: Machine; stageLeases: Leases | undefined; gpuLeases: Leases | undefined; attempts: AttemptLog },
   ) {
     this.#project = project;
+    this.#callers = stagesThatCall(project.root);
     this.#plan = plan;
     this.#options = options;
     this.#listen = listen;
@@ -260,11 +269,15 @@ class Execution {
       if (gone.length > 0) this.#listen({ event: 'note', stage: stage.name, text });
       return { outcome: 'fresh', frozen: true };
     }
-    const holding = await this.#start(stage);
+    const { granted: holding, hasWaited } = await this.#start(stage);
     if (holding === 'stopped') return this.#skipped({ reason: 'stopped' });
     try {
       await this.#project.lock.refresh();
-      const { status } = await this.#decide(entry, (await this.#takesEdits(stage)) ? undefined : decision);
+      // A stage of another repro may have failed: then its files changed, but not the lock.
+      if (hasWaited) this.#project.stageInputs.forget();
+      const isOpen = (await this.#takesEdits(stage)) || hasWaited;
+      const { status } = await this.#decide(entry, isOpen ? undefined : decision);
+      if (this.#hasJustRun(stage, status)) return { outcome: 'fresh' };
       return await this.#carryOut(stage, status, holding);
     } finally {
       this.#gpuLeases?.release(holding.gpus);
@@ -286,15 +299,36 @@ class Execution {
     return true;
   }
 
-  /** Resolves when the stage may start and no other repro can start it. */
-  #start(stage: Stage): Promise<Holding | 'stopped'> {
-    const expected = this.#expected.get(stage.name) ?? Number.POSITIVE_INFINITY;
-    return this.#pool.acquire(stage.name, stage.resources, expected, (gpus) => {
-      if (!this.#stageLeases!.take([stage.name])) return false;
-      if (this.#gpuLeases === undefined || this.#gpuLeases.take(gpus)) return true;
-      this.#stageLeases!.release([stage.name]);
+  /**
+   * Resolves when the stage may start and no other repro can start it.
+   *
+   * @returns `hasWaited`: whether it had to wait for another repro
+   */
+  async #start({ name, resources }: Stage): Promise<{ granted: Holding | 'stopped'; hasWaited: boolean }> {
+    const expected = this.#expected.get(name) ?? Number.POSITIVE_INFINITY;
+    const { upstream, downstream } = this.#project.graph;
+    const free = [...upstream.get(name)!, ...downstream.get(name)!].filter((other) => !this.#callers.has(other));
+    let hasWaited = false;
+    const granted = await this.#pool.acquire(name, resources, expected, (gpus) => {
+      if (this.#stageLeases!.take([name], free)) {
+        if (this.#gpuLeases === undefined || this.#gpuLeases.take(gpus)) return true;
+        this.#stageLeases!.release([name]);
+      }
+      hasWaited = true;
       return false;
     });
+    return { granted, hasWaited };
+  }
+
+  /**
+   * Whether another repro has run a stage that always runs, while this call went on. Nothing else about it has changed,
+   * so its result is as good as one that this call would make.
+   */
+  #hasJustRun(stage: Stage, status: SettledStatus): boolean {
+    if (this.#options.force || status.state !== 'stale') return false;
+    if (status.reasons.some(({ kind }) => kind !== 'always')) return false;
+    const last = this.#attempts.attempts(stage.name).at(-1);
+    return last?.outcome === 'ran' && Date.parse(last.started) + last.seconds * 1000 >= this.#startTime;
   }
 
   /** Keeps `earlier` unless another repro has written the lock since, because that repro may have run this stage. */

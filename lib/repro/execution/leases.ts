@@ -9,6 +9,7 @@ import { isAbsolute, join } from 'node:path';
 import { bootId, makePrivateFolder, Store } from '../files/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 import { killOrphans, startTimeOf } from '../processes/index.ts';
+import { removeKilledFiles } from './killed-files.ts';
 
 /** Bytes of an entry of the table, at most. */
 const ENTRY_SIZE = 600;
@@ -27,20 +28,23 @@ export class Leases {
   /** The folder as messages show it. */
   readonly #name: string;
   readonly #table: Store<Lease>;
+  /** Called after leases of a dead repro were taken over. */
+  readonly #onTakeover: () => void;
   readonly #own: Lease = { pid: process.pid, started: startTimeOf(process.pid) ?? '' };
   /** Names that were released but are in the table until the next transaction. */
   readonly #released = new Set<string>();
   #flushImmediate: NodeJS.Immediate | undefined;
 
-  private constructor(folder: string, name: string, table: Store<Lease>) {
+  private constructor(folder: string, name: string, table: Store<Lease>, onTakeover: () => void) {
     this.folder = folder;
     this.#name = name;
     this.#table = table;
+    this.#onTakeover = onTakeover;
   }
 
   /** The leases of the stages of the project at `root`. */
   static ofStages(root: string): Promise<Leases> {
-    return Leases.#open(join(root, '.repro', 'leases'), '.repro/leases');
+    return Leases.#open(join(root, '.repro', 'leases'), '.repro/leases', () => removeKilledFiles(root));
   }
 
   /**
@@ -55,21 +59,23 @@ export class Leases {
     return Leases.#open(folder, folder);
   }
 
-  static async #open(parent: string, name: string): Promise<Leases> {
+  static async #open(parent: string, name: string, onTakeover = () => {}): Promise<Leases> {
     const lmdb = await import('lmdb');
     const folder = join(parent, bootId() ?? 'leases');
     const consequence = 'an empty one takes its place';
-    return new Leases(folder, name, Store.open<Lease>(lmdb, folder, { name, encoding: 'json', consequence }));
+    const table = Store.open<Lease>(lmdb, folder, { name, encoding: 'json', consequence });
+    return new Leases(folder, name, table, onTakeover);
   }
 
   /**
    * Takes the leases of all `names`, or none. Before a lease of a dead repro is taken over, the commands that it left
-   * running are killed.
+   * running are killed, and temporary files that it left are removed.
    *
+   * @param free leases that are not taken, but that no other repro may hold now
    * @returns whether they were taken; false if another repro holds one of them
    * @throws ReproError if the table cannot be written
    */
-  take(names: readonly string[]): boolean {
+  take(names: readonly string[], free: readonly string[] = []): boolean {
     if (names.length === 0) return true;
     let orphaned = false;
     const taken = this.#write(names.length + this.#released.size, () => {
@@ -80,10 +86,14 @@ export class Leases {
         if (isAlive(lease)) return false;
         orphaned = true;
       }
+      if (free.some((name) => this.isTaken(name))) return false;
       for (const name of names) this.#table.put(name, this.#own);
       return true;
     });
-    if (taken && orphaned) killOrphans(this.folder);
+    if (taken && orphaned) {
+      killOrphans(this.folder);
+      this.#onTakeover();
+    }
     return taken;
   }
 

@@ -19,12 +19,17 @@ export function stagesAbove(root: string, stage: string): string {
  * @throws ReproError that names the stage
  */
 export function checkNotWithin(project: Project, plan: readonly PlannedStage[]): void {
-  const running = new Set(inherited().flatMap(([root, stage]) => (root === project.root ? [stage] : [])));
+  const running = stagesThatCall(project.root);
   for (const { stage, status } of plan)
     if (running.has(stage.name) && status.state !== 'fresh' && status.state !== 'frozen')
       throw new ReproError(
         `${stage.name} is running, and this call of repro comes from its command: it would wait for itself`,
       );
+}
+
+/** The running stages of the project whose commands this call of repro comes from. */
+export function stagesThatCall(root: string): Set<string> {
+  return new Set(inherited().flatMap(([folder, stage]) => (folder === root ? [stage] : [])));
 }
 
 function inherited(): [root: string, stage: string][] {
