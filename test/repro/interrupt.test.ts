@@ -100,15 +100,20 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
     expect((await ended).exit).toBe(130);
   });
 
-  test('after SIGKILL no process is left, and the next repro does not wait for a lease', async () => {
+  test('after SIGKILL no process is left, and the next repro removes temporary files and does not wait for a lease', async () => {
     const made = longRunning('trap "" INT TERM HUP');
     const { process, ended } = await made.spawn();
     await until(() => made.exists('ready'));
     process.kill('SIGKILL');
     await ended;
     await until(() => processesIn(made).length === 0);
+    const left = ['runs/0a/1.json', 'attempting/long', 'fresh'].map(
+      (name) => `.repro/${name}.${process.pid}-0123abcd.tmp`,
+    );
+    for (const path of left) made.write(path, 'half of a t');
     made.write('pipeline.yaml', made.read('pipeline.yaml').replace(/cmd: 'trap.*'/, 'cmd: cp quick.txt long.txt'));
     expect(await made.outcomes()).toEqual({ long: 'ran', after: 'ran' });
+    expect(left.filter((path) => made.exists(path))).toEqual([]);
   });
 
   test('with the reaper killed too, the next repro kills the processes that are left before it runs the stage', async () => {

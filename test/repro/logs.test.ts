@@ -76,4 +76,23 @@ describe('gc', () => {
       ['3.log'],
     ]);
   });
+
+  test('forgets attempts of the same age, but never the last of a stage and the last that succeeded', async () => {
+    const made = project({ 'pipeline.yaml': 'stages: {a: {cmd: echo a}}\n' });
+    const attempt = (stage: string, days: number, outcome: string) =>
+      `${JSON.stringify({ stage, started: new Date(Date.now() - days * 86_400_000), seconds: days, outcome })}\n`;
+    const lines = [
+      attempt('a', 30, 'ran'),
+      attempt('a', 20, 'ran'),
+      attempt('a', 19, 'failed'),
+      attempt('a', 18, 'failed'),
+      attempt('gone', 17, 'ran'),
+      attempt('gone', 2, 'ran'),
+    ];
+    made.write('.repro/attempts.jsonl', lines.join(''));
+    expect((await made.repro('gc')).stdout).toContain('would free the record of 3 old attempts\n');
+    expect(made.read('.repro/attempts.jsonl')).toBe(lines.join(''));
+    expect(JSON.parse((await made.repro('gc', '--yes', '--json')).stdout)).toMatchObject({ attempts: 3 });
+    expect(made.read('.repro/attempts.jsonl')).toBe(lines[1] + lines[3] + lines[5]);
+  });
 });

@@ -3,11 +3,13 @@
  * .repro/attempts.jsonl; its output is a file in .repro/logs. The duration of a stage's last run is its expected
  * duration.
  */
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { writeAtomically } from '../files/index.ts';
+import { openFile } from '../freshness/index.ts';
 import { describeError, warn } from '../messages/index.ts';
 import { fileNameFor } from '../pipeline/index.ts';
-import { type LastLines, lastLines, textOf } from './log-files.ts';
+import { type LastLines, lastLines, RECENT, textOf } from './log-files.ts';
 
 /** One run of one stage's commands, as it is recorded. */
 export interface Attempt {
@@ -66,7 +68,7 @@ export class AttemptLog {
     try {
       if (this.#file === undefined) {
         mkdirSync(join(this.#root, '.repro'), { recursive: true });
-        this.#file = openSync(join(this.#root, FILE), 'a');
+        this.#file = openFile(join(this.#root, FILE), 'a');
       }
       // A line that was cut short by a full disk must not spoil this one.
       const line = `${this.#isCutShort ? '\n' : ''}${JSON.stringify(attempt)}\n`;
@@ -75,6 +77,31 @@ export class AttemptLog {
     } catch (error) {
       warn(`${FILE} cannot be written: ${describeError(error)}; how long ${attempt.stage} took is not remembered`);
     }
+  }
+
+  /**
+   * The attempts that need not be remembered: all but recent ones and, of each stage of the pipeline, the last one and
+   * the last that succeeded.
+   *
+   * @param age an attempt is recent if it started within so many seconds
+   * @returns how many there are, and a function that forgets them; no stage may be running then
+   */
+  old(stages: Iterable<string>, age = RECENT): { count: number; forget(): void } {
+    const live = new Set(stages);
+    const all = this.attempts();
+    const last = new Map(all.map((attempt) => [attempt.stage, attempt]));
+    const lastRan = new Map(all.filter(({ outcome }) => outcome === 'ran').map((attempt) => [attempt.stage, attempt]));
+    const isNeeded = (attempt: Attempt) =>
+      Date.now() - Date.parse(attempt.started) <= age * 1000 ||
+      (live.has(attempt.stage) && (last.get(attempt.stage) === attempt || lastRan.get(attempt.stage) === attempt));
+    const kept = all.filter(isNeeded);
+    return {
+      count: all.length - kept.length,
+      forget: () => {
+        const text = kept.map((attempt) => `${JSON.stringify(attempt)}\n`).join('');
+        if (kept.length < all.length) writeAtomically(join(this.#root, FILE), text, { fsync: true });
+      },
+    };
   }
 
   close(): void {
@@ -166,7 +193,7 @@ export class AttemptOutput {
     try {
       if (this.#file === undefined) {
         mkdirSync(dirname(join(this.#root, path)), { recursive: true });
-        this.#file = openSync(join(this.#root, path), 'w');
+        this.#file = openFile(join(this.#root, path), 'w');
         this.#path = path;
       }
       const bytes = Buffer.from(text);

@@ -7,6 +7,7 @@
  *   capacity.ts     whether a stage fits beside the running ones; machine.ts: what this machine has
  *   stages-above.ts refuses a call of repro that would wait for the stage it comes from
  *   leases.ts       how several repros share stages and GPUs
+ *   killed-files.ts  temporary files that a killed repro left
  *   events.ts       what a run reports, as data
  *   attempt-log.ts  the record of past attempts, their output and durations; log-files.ts: the files of the output
  *   params-copies.ts  copies of params files, which an edit during a run does not touch
@@ -18,6 +19,7 @@ export { Capacity, checkFits, defaultJobs } from './capacity.ts';
 export type { Listener, RunEvent } from './events.ts';
 export { execute, type Interrupt, type RunResult } from './execute.ts';
 export { type ForecastStage, forecast } from './forecast.ts';
+export { killedFiles } from './killed-files.ts';
 export { Leases } from './leases.ts';
 export { oldLogs } from './log-files.ts';
 export { thisMachine } from './machine.ts';

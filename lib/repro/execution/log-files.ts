@@ -2,9 +2,10 @@
  * The files in .repro/logs, each with the output of one attempt: `.repro/logs/STAGE/TIME.log`. A log may be larger than
  * a text can be in JavaScript, so it is read in pieces, and its last lines are read from its end.
  */
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
+import { openFile } from '../freshness/index.ts';
 import { fileNameFor } from '../pipeline/index.ts';
 
 const LOGS = '.repro/logs';
@@ -14,8 +15,8 @@ const PIECE = 1 << 20;
 /** `lastLines` returns at most this many bytes, and counts earlier lines in at most so many. */
 const MAX_TAIL = 256 << 10;
 const MAX_COUNTED = 16 << 20;
-/** Days for which every log is kept. */
-const RECENT_DAYS = 7;
+/** For so many seconds, seven days, gc keeps every log and attempt. */
+export const RECENT = 7 * 24 * 3600;
 
 /** The last lines of a file. */
 export interface LastLines {
@@ -31,7 +32,7 @@ export interface LastLines {
  * @throws Error of node:fs if it cannot be read
  */
 export function* textOf(path: string, last?: number): Generator<string> {
-  const descriptor = openSync(path, 'r');
+  const descriptor = openFile(path);
   try {
     const { size } = fstatSync(descriptor);
     const decoder = new StringDecoder('utf8');
@@ -52,7 +53,7 @@ export function* textOf(path: string, last?: number): Generator<string> {
  * @throws Error of node:fs if it cannot be read
  */
 export function lastLines(path: string, count: number): LastLines {
-  const descriptor = openSync(path, 'r');
+  const descriptor = openFile(path);
   try {
     const { size } = fstatSync(descriptor);
     const start = Math.max(startOfLast(descriptor, size, count), size - MAX_TAIL);
@@ -100,9 +101,9 @@ export interface OldLog {
  * The logs that gc may delete: all but the newest of each stage of the pipeline and those that are recent.
  *
  * @param stages the names of the stages of the pipeline
- * @param age a log is recent if it was written within so many seconds; undefined: within seven days
+ * @param age a log is recent if it was written within so many seconds; by default within seven days
  */
-export function oldLogs(root: string, stages: Iterable<string>, age = RECENT_DAYS * 24 * 3600): OldLog[] {
+export function oldLogs(root: string, stages: Iterable<string>, age = RECENT): OldLog[] {
   const folder = join(root, LOGS);
   if (!existsSync(folder)) return [];
   const live = new Set([...stages].map(fileNameFor));

@@ -67,6 +67,11 @@ export function temporaryPath(path: string): string {
   return `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
 }
 
+/** Whether a file has a name of `temporaryPath`. */
+export function isTemporary(path: string): boolean {
+  return /\.\d+-[0-9a-f]{8}\.tmp$/.test(path);
+}
+
 /** Whether a temporary file belongs to a process that has ended, and so will never be completed. */
 export function isLeftover(temporary: string): boolean {
   const pid = /\.(\d+)-[0-9a-f]{8}\.tmp$/.exec(temporary)?.[1];

@@ -3,12 +3,13 @@
  *
  * The results in the lock are always kept. Older runs are deleted, either all of them or by age or total size, together
  * with the objects that only they need. Outputs of stages that were removed from the pipeline are deleted too, if they are
- * still as they were recorded, nothing in the pipeline uses them, and git does not track them. So are old logs, and what was
- * moved aside because it was damaged.
+ * still as they were recorded, nothing in the pipeline uses them, and git does not track them. So are old logs, the record
+ * of old attempts, and what was moved aside because it was damaged.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { Leases, oldLogs } from '../../execution/index.ts';
+import { AttemptLog, killedFiles, Leases, oldLogs } from '../../execution/index.ts';
+import { readUtf8 } from '../../freshness/index.ts';
 import { parseManifest } from '../../hashing/index.ts';
 import { describeBytes, listNames, parseBytes, parseSeconds, plural, ReproError } from '../../messages/index.ts';
 import { contains, isOutside, normalise } from '../../pipeline/index.ts';
@@ -55,7 +56,7 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
     const needed = new Set([...live, ...kept.flatMap((run) => run.objects)]);
     const unneeded = [...objects].filter(([sha]) => !needed.has(sha));
     const dropped = runs.filter((run) => !kept.includes(run) && !run.objects.every((sha) => needed.has(sha)));
-    const leftovers = project.cache.leftovers();
+    const leftovers = [...project.cache.leftovers(), ...killedFiles(project.root)];
     const deletable = [...unneeded.map(([, object]) => object), ...leftovers];
     const size = sizeOf(deletable);
 
@@ -64,11 +65,13 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
     );
 
     const logs = oldLogs(project.root, project.graph.stages.keys(), age);
+    const attempts = new AttemptLog(project.root).old(project.graph.stages.keys(), age);
     const damaged = damagedStores(project.root);
 
     if (options.yes) {
       await checkNoStageRuns(project);
       for (const { path } of logs) rmSync(path, { force: true });
+      attempts.forget();
       for (const path of damaged) rmSync(path, { recursive: true, force: true });
       for (const { path } of dropped) rmSync(path, { force: true });
       for (const { path } of deletable) rmSync(path, { recursive: true, force: true });
@@ -88,6 +91,7 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
         trash: trash.map(({ location }) => location),
         logs: logs.length,
         logBytes: sizeOf(logs),
+        attempts: attempts.count,
         damaged: damaged.map((path) => relative(project.root, path)),
       };
       printJson({ ...freed, freed: options.yes === true }, 2);
@@ -99,13 +103,14 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
     for (const { path, reason } of keptOutputs) printLine(`kept ${path}: ${reason}`);
     if (trash.length > 0) printLine(`${verb} ${listNames(trash.map(({ path }) => path))} in the trash`);
     if (logs.length > 0) printLine(`${verb} ${describeBytes(sizeOf(logs))} in ${plural(logs.length, 'old log')}`);
+    if (attempts.count > 0) printLine(`${verb} the record of ${plural(attempts.count, 'old attempt')}`);
     for (const path of damaged) printLine(`${verb} ${relative(project.root, path)}`);
     const leftoverNote = leftovers.length > 0 ? ` and ${plural(leftovers.length, 'file')} left by a killed repro` : '';
     printLine(
       `${verb} ${describeBytes(size)} in ${plural(unneeded.length, 'object')} of ${plural(dropped.length, 'old run')}${leftoverNote}`,
     );
-    if (!options.yes && deletable.length + outputs.length + trash.length + logs.length + damaged.length > 0)
-      printLine('run `repro gc --yes` to free it');
+    const other = outputs.length + trash.length + logs.length + attempts.count + damaged.length;
+    if (!options.yes && deletable.length + other > 0) printLine('run `repro gc --yes` to free it');
     return 0;
   } finally {
     await project.close();
@@ -241,11 +246,12 @@ function listObjects(project: Project): Map<string, { path: string; size: number
 /** The recorded runs. A file that cannot be parsed counts as a run without objects. */
 function listRuns(project: Project): RecordedRun[] {
   const folder = join(project.root, '.repro/runs');
-  return filesBelow(folder).map((name) => {
+  const names = filesBelow(folder).filter((name) => name.endsWith('.json'));
+  return names.map((name) => {
     const path = join(folder, name);
     let locked: LockedStage | undefined;
     try {
-      locked = JSON.parse(readFileSync(path, 'utf8'));
+      locked = JSON.parse(readUtf8(path));
     } catch {}
     return { path, used: statSync(path).mtimeMs, objects: objectsOf(project, locked) };
   });
@@ -268,7 +274,7 @@ function objectsOf(project: Project, locked: LockedStage | undefined): string[] 
     found.push(content.sha256);
     if (content.files === undefined) continue;
     try {
-      const manifest = parseManifest(readFileSync(project.cache.objectPath(content.sha256), 'utf8'));
+      const manifest = parseManifest(readUtf8(project.cache.objectPath(content.sha256)));
       found.push(...manifest.flatMap(({ sha256 }) => sha256 ?? []));
     } catch {}
   }

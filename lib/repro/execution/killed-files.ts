@@ -1,0 +1,39 @@
+/** Temporary files in .repro that a killed repro left. Nothing reads them. */
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { isLeftover, isTemporary } from '../files/index.ts';
+
+/** Folders of .repro whose files are replaced by way of a temporary file. The cache lists its own. */
+const FOLDERS = ['.', 'runs', 'attempting', 'unrecorded', 'ignored'];
+
+/** A file that no process will complete. */
+export interface KilledFile {
+  /** Absolute. */
+  path: string;
+  /** In bytes. */
+  size: number;
+}
+
+/** The temporary files of processes that have ended. */
+export function killedFiles(root: string): KilledFile[] {
+  return FOLDERS.flatMap((folder) => {
+    const absolute = join(root, '.repro', folder);
+    return namesIn(absolute, folder === 'runs')
+      .filter((name) => isTemporary(name) && isLeftover(name))
+      .map((name) => join(absolute, name))
+      .map((path) => ({ path, size: statSync(path, { throwIfNoEntry: false })?.size ?? 0 }));
+  });
+}
+
+/** Removes them. */
+export function removeKilledFiles(root: string): void {
+  for (const { path } of killedFiles(root)) rmSync(path, { force: true });
+}
+
+function namesIn(folder: string, recursive: boolean): string[] {
+  try {
+    return readdirSync(folder, { recursive, encoding: 'utf8' });
+  } catch {
+    return []; // There is none.
+  }
+}
