@@ -5,8 +5,9 @@
  *
  * A stage program is one call of `stage`. It reads its inputs, calls a function of lib/, and returns its metrics.
  */
+import { existsSync, statfsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { describeError, escapeControls, openProgress, readParams } from '../lib/repro/index.ts';
@@ -103,12 +104,30 @@ function parseCall<Flag extends string>(definition: Stage<Flag>) {
   }
   const missing = names.find((name) => parsed.values[name] === undefined && !definition.optional?.includes(name));
   if (missing) throw new StageError(`--${missing} is missing\n\n${usage(definition)}`);
+  const flags = names.map((name) => parsed.values[name] as string | undefined);
+  for (const path of [...parsed.positionals, ...flags, parsed.values.metrics as string | undefined])
+    if (path !== undefined) checkFolder(path);
   return {
     paths: parsed.positionals,
     flags: parsed.values as Record<Flag, string>,
     paramsFile: (parsed.values.params as string | undefined) ?? 'params.yaml',
     metricsFile: parsed.values.metrics as string | undefined,
   };
+}
+
+/** The type of /proc in `statfs`, PROC_SUPER_MAGIC of Linux. */
+const PROC_FILESYSTEM = 0x9fa0;
+
+/**
+ * Refuses a path below /proc that does not exist. Node would try for ever to make its folder.
+ *
+ * @throws StageError naming the path
+ */
+function checkFolder(path: string): void {
+  let folder = resolve(path);
+  if (existsSync(folder)) return;
+  while (!existsSync(folder)) folder = dirname(folder);
+  if (statfsSync(folder).type === PROC_FILESYSTEM) throw new StageError(`${path}: ${folder} cannot hold new files`);
 }
 
 /** Describes the error in one sentence for users. If DEBUG is set, returns the stack instead. */

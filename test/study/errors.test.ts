@@ -56,6 +56,12 @@ describe('a stage program that is run by hand', () => {
       () => [path('empty'), path('abc'), '--params', join(ROOT, 'params.yaml')],
       /empty.*no MIDI/,
     ],
+    [
+      'a folder below /proc',
+      'convert',
+      () => [path('empty'), '/proc/nope/abc'],
+      /\/proc\/nope\/abc: \/proc cannot hold new files/,
+    ],
     ['a params file that is not there', 'convert', () => [path('empty'), path('abc')], /params\.yaml.*no such file/],
     [
       'a params file that is not YAML',

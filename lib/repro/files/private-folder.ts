@@ -2,8 +2,9 @@
  * A folder that only this user can write to. Use it for files outside of a project, such as leases, whose names anyone
  * on the machine can foresee: another user may have made the folder, or a link in its place, before repro does.
  */
-import { lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { describeError, ReproError } from '../messages/index.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** Permissions of a folder that let its group or others write. */
 const OTHERS_MAY_WRITE = 0o022;
@@ -16,7 +17,7 @@ const OTHERS_MAY_WRITE = 0o022;
  */
 export function makePrivateFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path, 0o700);
   } catch (error) {
     throw new ReproError(`the folder ${path} cannot be made: ${describeError(error)}`);
   }
