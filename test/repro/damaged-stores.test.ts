@@ -3,7 +3,16 @@
  * else. They never end repro by a signal, and nothing is lost but time.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { storeDamage } from '../../lib/repro/files/check-store.ts';
@@ -121,3 +130,54 @@ function written(path: string, bytes: Buffer): string {
   writeFileSync(path, bytes);
   return path;
 }
+
+describe('a FIFO, for which repro would wait for ever', () => {
+  test('in place of a file in .repro is replaced, or named once, and the stage runs', async () => {
+    const { made } = await ranOnce();
+    const fifo = (path: string) => {
+      made.remove(path);
+      execFileSync('mkfifo', [made.path(path)]);
+    };
+    const [run] = readdirSync(made.path('.repro/runs'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.json'),
+    );
+    for (const name of ['fresh', 'attempts.jsonl', 'state/whole', `runs/${run}`]) fifo(`.repro/${name}`);
+    const { exit, stderr } = await made.repro('-f');
+    expect([exit, stderr]).toEqual([
+      0,
+      'repro: .repro/attempts.jsonl cannot be written: it is a FIFO, not a file; how long a took is not remembered\n',
+    ]);
+    expect((await made.repro('gc', '--yes')).exit).toBe(0);
+    expect((await made.repro('log', 'a')).exit).toBe(0);
+  });
+
+  test.each(['pipeline.yaml', 'params.yaml', 'schema.json', 'dvc-like.lock', '.repro/config.yaml', 'i', 'part.mjs'])(
+    'in place of %s is refused',
+    async (path) => {
+      const made = project({
+        'pipeline.yaml':
+          'schemas: {params.yaml: schema.json}\nstages: {a: {cmd: cp i o, deps: [i], code: [m.mjs], params: [k], outs: [o]}}\n',
+        'params.yaml': 'k: 1\n',
+        'schema.json': '{}',
+        'm.mjs': "import './part.mjs';",
+        'part.mjs': '',
+        i: '1',
+      });
+      mkdirSync(made.path('.repro'));
+      rmSync(made.path(path), { force: true });
+      execFileSync('mkfifo', [made.path(path)]);
+      const { exit, stderr } = await made.repro('pull');
+      const { stderr: other } = path === '.repro/config.yaml' ? { stderr } : await made.repro();
+      expect([exit, stderr + other]).toEqual([
+        2,
+        expect.stringMatching(new RegExp(`^repro: .*${path.replace('.', '\\.')}.* is a FIFO, not a file`, 'm')),
+      ]);
+    },
+  );
+});
+
+test('a page below a folder of /proc that does not exist is refused, although Node would never return', async () => {
+  const { made } = await ranOnce();
+  const { exit, stderr } = await made.repro('plots', 'show', '-o', '/proc/nope/plots/page.html');
+  expect([exit, stderr]).toEqual([1, 'repro: /proc/nope cannot be written: there is no such file or folder\n']);
+});

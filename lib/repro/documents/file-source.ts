@@ -2,8 +2,8 @@
  * Where a pipeline's own files are read from: its folder, or its folder with some files edited in memory. A git
  * revision is another source: see results/revision-source.ts.
  */
-import { readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
+import { readUtf8 } from '../freshness/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 
 /** A place to read the pipeline's files from. */
@@ -48,7 +48,7 @@ export function folderSource(
 
 function readIfThere(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return readUtf8(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

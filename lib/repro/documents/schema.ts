@@ -2,8 +2,9 @@
  * Checks a document against a JSON Schema by ajv, and writes readable messages with file, line and column. A message
  * about an unknown key suggests the nearest known one.
  */
-import { readFileSync } from 'node:fs';
+
 import type { ErrorObject, ValidateFunction } from 'ajv';
+import { readUtf8 } from '../freshness/index.ts';
 import { describeError, nearestName, type Problem, plural, ReproError, suggestion } from '../messages/index.ts';
 import { OPTIONS } from './ajv-options.ts';
 import { isMapping, type Json } from './json.ts';
@@ -18,7 +19,7 @@ import { rounded } from './written-number.ts';
  */
 export function readSchema(path: string, name = path): object {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return JSON.parse(readUtf8(path));
   } catch (error) {
     throw new ReproError({
       message: `cannot be used as a JSON Schema: ${describeError(error)}`,

@@ -2,9 +2,10 @@
  * Copies of params files, as they were when the run began: .repro/params/PROCESS/N/FILE. Programs that read their params
  * there (stage-api/read-params.ts) are not touched by an edit during the run. The copies are removed when the run ends.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isLeftover, temporaryPath, writeAtomically } from '../files/index.ts';
+import { readUtf8 } from '../freshness/index.ts';
 import { fileNameFor, isOutside } from '../pipeline/index.ts';
 
 const FOLDER = '.repro/params';
@@ -51,7 +52,7 @@ export class ParamsCopies {
   /** The params files that the programs of a stage have read from copies. */
   filesRead(stage: string): Set<string> {
     try {
-      return new Set(readFileSync(this.readFile(stage), 'utf8').split('\n').slice(0, -1));
+      return new Set(readUtf8(this.readFile(stage)).split('\n').slice(0, -1));
     } catch {
       return new Set(); // None has.
     }

@@ -16,8 +16,6 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
-  openSync,
-  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -26,6 +24,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
+import { openFile, readUtf8 } from '../freshness/index.ts';
 import { describeError, ReproError, warn } from '../messages/index.ts';
 import { temporaryPath, writeAtomically } from './atomic-write.ts';
 import { bootId } from './boot-id.ts';
@@ -76,7 +75,7 @@ export class Store<V> {
   private constructor(path: string, root: RootDatabase<V, string>) {
     this.#path = path;
     this.#root = root;
-    this.#data = openSync(path, 'r+');
+    this.#data = openFile(path, 'r+');
   }
 
   /**
@@ -214,7 +213,7 @@ function fileState(path: string): string {
 
 function isKnownToBeWhole(folder: string, path: string): boolean {
   try {
-    return readFileSync(join(folder, WHOLE_FILE), 'utf8') === fileState(path);
+    return readUtf8(join(folder, WHOLE_FILE)) === fileState(path);
   } catch {
     return false;
   }

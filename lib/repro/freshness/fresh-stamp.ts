@@ -5,8 +5,8 @@
  *
  * Only files with settled times are stamped (see stat-signature.ts), so that any later change shows.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readUtf8 } from './regular-file.ts';
 import { statOrUndefined, statSignature } from './stat-signature.ts';
 
 /** The stamp, relative to the pipeline's folder. */
@@ -35,7 +35,7 @@ export interface StampHeader {
 export function freshHeader(root: string, by: string): StampHeader | undefined {
   let lines: string[];
   try {
-    lines = readFileSync(join(root, STAMP_FILE), 'utf8').split('\n');
+    lines = readUtf8(join(root, STAMP_FILE)).split('\n');
   } catch {
     return undefined;
   }

@@ -2,8 +2,9 @@
  * The headline of a pipeline: the first lines of a text file that a stage makes. A run on a terminal ends with them, also
  * if there was nothing to do.
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { openFile } from './regular-file.ts';
 
 /** More lines would push the summary of the run out of sight. */
 const MAX_LINES = 8;
@@ -19,10 +20,8 @@ const MAX_BYTES = 4096;
  */
 export function readHeadline(root: string, file: string): string[] {
   try {
-    // O_NONBLOCK: opening a named pipe would wait for a writer.
-    const descriptor = openSync(join(root, file), constants.O_RDONLY | constants.O_NONBLOCK);
+    const descriptor = openFile(join(root, file));
     try {
-      if (!fstatSync(descriptor).isFile()) return [];
       const bytes = Buffer.alloc(MAX_BYTES);
       const text = bytes.toString('utf8', 0, readSync(descriptor, bytes));
       return text.trimEnd().split('\n').slice(0, MAX_LINES);

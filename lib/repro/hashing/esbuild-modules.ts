@@ -22,7 +22,7 @@ import type {
   PluginBuild,
   ResolveResult,
 } from 'esbuild';
-import { statOrUndefined } from '../freshness/index.ts';
+import { statOrUndefined, whyNotFile } from '../freshness/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 
 /** The modules behind one entry. Paths are relative to the pipeline's folder; lists are sorted. */
@@ -89,8 +89,34 @@ export function foldersOf(modules: readonly string[]): string[] {
   return [...folders].sort();
 }
 
+/** Refuses modules that are not plain files: esbuild would wait for a FIFO for ever. */
+const PLAIN_FILES: Plugin = {
+  name: 'plain-files',
+  setup: ({ initialOptions, onLoad }) => {
+    onLoad({ filter: /./, namespace: 'file' }, ({ path }) => {
+      const problem = whyNotFile(path);
+      return problem === undefined
+        ? undefined
+        : { errors: [{ text: `${relative(initialOptions.absWorkingDir!, path)}: ${problem}` }] };
+    });
+  },
+};
+
+/** Settings that esbuild reads in the folders of modules, and above them. */
+const SETTINGS = ['package.json', 'tsconfig.json', 'jsconfig.json'];
+
+function checkSettings(root: string, entries: readonly string[]): void {
+  for (const folder of foldersOf(entries))
+    for (const name of SETTINGS) {
+      const path = join(folder, name);
+      const problem = whyNotFile(join(root, path));
+      if (problem !== undefined) throw new ReproError({ message: `cannot be read: ${problem}`, place: { file: path } });
+    }
+}
+
 async function bundle(root: string, entries: readonly string[], packages: Packages): Promise<Metafile> {
   const esbuild = await import('esbuild');
+  checkSettings(root, entries);
   try {
     const { metafile } = await esbuild.build({
       absWorkingDir: root,
@@ -106,7 +132,7 @@ async function bundle(root: string, entries: readonly string[], packages: Packag
       target: 'esnext',
       loader: NOT_CODE,
       logLevel: 'silent',
-      plugins: [packages.plugin],
+      plugins: [packages.plugin, PLAIN_FILES],
     });
     return metafile;
   } catch (error) {

@@ -3,10 +3,10 @@
  * size of the file. If the file changes while it is read, the reading is marked `moved`, and its hash is useless.
  */
 import { createHash } from 'node:crypto';
-import { type BigIntStats, closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { isExecutable, isSettled, now, SETTLING, statSignature } from '../freshness/index.ts';
+import { isExecutable, isSettled, now, openFile, SETTLING, statSignature } from '../freshness/index.ts';
 import { sha256 } from './content.ts';
 
 /** A file with its stat data, as found in its folder. */
@@ -45,7 +45,7 @@ export function readFile(file: FoundFile): Reading | Promise<Reading> {
 /** Reads a file of at most SMALL bytes. `bytes` is valid until the next call, and incomplete if the file has moved. */
 export function readSmall(file: FoundFile): { reading: Reading; bytes: Buffer } {
   const started = now();
-  const descriptor = openSync(file.absolute, 'r');
+  const descriptor = openFile(file.absolute);
   try {
     let length = 0;
     for (let got = -1; got !== 0 && length < SMALL_FILE.length; length += got)
@@ -64,7 +64,7 @@ export function readSmall(file: FoundFile): { reading: Reading; bytes: Buffer } 
  * @param keep called with each piece in order; the piece's buffer is reused after its promise resolves
  */
 export async function readInPieces(file: FoundFile, keep?: (piece: Buffer) => Promise<void>): Promise<Reading> {
-  const handle = await open(file.absolute, 'r');
+  const handle = await open(file.absolute, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const started = await whenSettled(() => handle.stat({ bigint: true }));
     const hash = createHash('sha256');

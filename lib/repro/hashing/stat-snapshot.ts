@@ -5,8 +5,8 @@
  * A path is recorded before it is read. If it is found changed when it is looked at again, the record is not reliable,
  * and no stamp is written.
  */
-import { type BigIntStats, readdirSync, readFileSync } from 'node:fs';
-import { isSettled, lstatOrUndefined, now, statOrUndefined, statSignature } from '../freshness/index.ts';
+import { type BigIntStats, readdirSync } from 'node:fs';
+import { isSettled, lstatOrUndefined, now, readBytes, statOrUndefined, statSignature } from '../freshness/index.ts';
 import type { FolderNames } from './folder-names.ts';
 
 /** One name in a folder. `stat` is undefined if the file vanished after the listing, or is a link to nothing. */
@@ -44,8 +44,7 @@ export class StatSnapshot {
    */
   read(path: string): Buffer | undefined {
     const stat = this.stat(path);
-    if (stat?.isFIFO() || stat?.isSocket()) throw new Error('it is not a file');
-    return stat === undefined ? undefined : readFileSync(path);
+    return stat === undefined ? undefined : readBytes(path);
   }
 
   /**

@@ -1,5 +1,4 @@
 /** Opens a project: its pipeline, the graph of its stages, its lock, its caches, and the hashes that are remembered. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   checkAgainstSchema,
@@ -11,7 +10,7 @@ import {
   readSchema,
 } from '../documents/index.ts';
 import { removeLeftovers } from '../files/index.ts';
-import { buildId, statSignature } from '../freshness/index.ts';
+import { buildId, readBytes, statSignature } from '../freshness/index.ts';
 import { ContentHasher, ModuleGraph, openState, type State, sha256, writeFreshStamp } from '../hashing/index.ts';
 import { type Problem, ReproError } from '../messages/index.ts';
 import {
@@ -150,7 +149,7 @@ async function knownPipeline(
   if (memo !== undefined) {
     const known = JSON.parse(memo) as KnownPipeline;
     const same = Object.entries(known.sources).every(
-      ([file, sha]) => hashOrNull(() => readFileSync(join(root, file))) === sha,
+      ([file, sha]) => hashOrNull(() => readBytes(join(root, file))) === sha,
     );
     if (same && known.by === by) return { sources: known.sources, pipeline: { ...known.pipeline, root } };
   }
@@ -172,7 +171,7 @@ async function knownPipeline(
     }
   });
   const sources = Object.fromEntries(
-    pipeline.sources.map((file) => [file, hashOrNull(() => readFileSync(join(root, file)))]),
+    pipeline.sources.map((file) => [file, hashOrNull(() => readBytes(join(root, file)))]),
   );
   const known: KnownPipeline = { by, sources, pipeline };
   if (edited.size === 0) state.memos.put('pipeline', JSON.stringify(known));

@@ -7,8 +7,9 @@
  *   remove GROUP        when the command has ended
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { openFile, readUtf8OrUndefined } from '../freshness/index.ts';
 import { isGroupAlive, startTimeOf } from './process-table.ts';
 
 const SUFFIX = '.groups';
@@ -40,7 +41,7 @@ export class ProcessGroups {
   /** File descriptor for appending lines. Each line must be written by one call. */
   get fd(): number {
     if (this.#fd === undefined) {
-      this.#fd = openSync(this.#file, 'a');
+      this.#fd = openFile(this.#file, 'a');
       // Its input is a pipe from repro, which closes when repro ends.
       this.#reaper = spawn('/bin/sh', ['-c', REAPER, this.#file], {
         detached: true,
@@ -81,10 +82,8 @@ export function killOrphans(folder: string): void {
 /** The groups that were added and not removed, with their start times. */
 function runningGroups(file: string): Map<number, string> {
   const groups = new Map<number, string>();
-  let text = '';
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch {} // Another repro has removed it.
+  // Another repro may have removed it.
+  const text = readUtf8OrUndefined(file) ?? '';
   for (const line of text.split('\n')) {
     const [word, group, start] = line.split(' ');
     if (word === 'add') groups.set(Number(group), start);

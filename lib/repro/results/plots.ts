@@ -5,9 +5,9 @@
  * the row's number and the last numeric column.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { isMapping, type Json, parseSource, writeJson } from '../documents/index.ts';
+import { readBytes } from '../freshness/index.ts';
 import { escapeControls, ReproError } from '../messages/index.ts';
 import type { Output } from '../pipeline/index.ts';
 import type { Side } from './compare.ts';
@@ -42,7 +42,7 @@ export async function plotFigure(
   if (IMAGE_TYPES[kind] !== undefined) {
     // Bitmaps are usually not in git, so only the workspace's image is shown.
     try {
-      const image = readFileSync(join(root, output.path)).toString('base64');
+      const image = readBytes(join(root, output.path)).toString('base64');
       return figure(output, imageTag(IMAGE_TYPES[kind], image));
     } catch {
       return undefined;

@@ -1,5 +1,5 @@
 /** Reads a params file for a stage program and checks it. */
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import {
   checkAgainstSchema,
@@ -14,6 +14,7 @@ import {
   rounded,
   type SourceDocument,
 } from '../documents/index.ts';
+import { readUtf8 } from '../freshness/index.ts';
 import { ReproError } from '../messages/index.ts';
 import { isListed, listedKeys, onlyListed, PARAMS_FOLDER, PARAMS_READ } from './listed-params.ts';
 
@@ -50,7 +51,7 @@ async function readCopyOrFile(file: string): Promise<SourceDocument> {
   const folder = process.env[PARAMS_FOLDER];
   const path = folder === undefined || isAbsolute(file) ? undefined : join(folder, file);
   if (path === undefined || !existsSync(path) || !isListed(file)) return readDocument(file);
-  const text = readFileSync(path, 'utf8');
+  const text = readUtf8(path);
   try {
     appendFileSync(process.env[PARAMS_READ] ?? '', `${file}\n`);
   } catch {} // Without the line, repro takes the file itself for what was read.

@@ -8,7 +8,6 @@ import {
   constants,
   copyFileSync,
   lstatSync,
-  openSync,
   readdirSync,
   readSync,
   realpathSync,
@@ -17,6 +16,7 @@ import {
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { moveIntoPlace, temporaryPath } from '../files/index.ts';
+import { openFile } from '../freshness/index.ts';
 import { type FoundFile, type Reading, readInPieces, SMALL } from '../hashing/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 
@@ -101,7 +101,7 @@ const COMPARED = Buffer.allocUnsafe(SMALL + 1);
 export function holds(path: string, bytes: Buffer): boolean {
   let descriptor: number;
   try {
-    descriptor = openSync(path, 'r');
+    descriptor = openFile(path);
   } catch {
     return false;
   }

@@ -4,10 +4,10 @@
  * object. A damaged object is removed when it is found. There is no fsync, because an object is hashed before it is
  * used.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isLeftover, moveIntoPlace, temporaryPath } from '../files/index.ts';
-import { statOrUndefined } from '../freshness/index.ts';
+import { readBytes, statOrUndefined } from '../freshness/index.ts';
 import { type ContentHasher, sha256 as hashOf, isSha256 } from '../hashing/index.ts';
 import { describeError } from '../messages/index.ts';
 import { cannotWrite } from './copies.ts';
@@ -40,9 +40,9 @@ export class ObjectStore {
   /** The bytes of an object, here or in the remote of `assumeFetched`. Those of a remote are checked by their hash. */
   read(sha256: string): Buffer | undefined {
     const own = this.path(sha256);
-    if (existsSync(own)) return readFileSync(own);
+    if (existsSync(own)) return readBytes(own);
     const there = this.#remotePath(sha256);
-    const bytes = there === undefined ? undefined : readFileSync(there);
+    const bytes = there === undefined ? undefined : readBytes(there);
     return bytes !== undefined && hashOf(bytes) === sha256 ? bytes : undefined;
   }
 

@@ -2,10 +2,11 @@
  * The run cache: the inputs and outputs of every run that succeeded, by fingerprint key (run-key.ts). A stage that once
  * ran with the same inputs is restored from here instead of run again.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { unpackJson } from '../documents/index.ts';
 import { writeAtomically } from '../files/index.ts';
+import { readUtf8OrUndefined } from '../freshness/index.ts';
 import { type Content, isSha256, sameContent } from '../hashing/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { LockedStage } from './lock-text.ts';
@@ -104,9 +105,5 @@ export function isRun(text: string): boolean {
 function readOrUndefined(path: string): string | undefined {
   // Checking first: making the Error of a failed read takes ten times as long.
   if (!existsSync(path)) return undefined;
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
+  return readUtf8OrUndefined(path);
 }

@@ -14,7 +14,6 @@ import {
   createReadStream,
   existsSync,
   mkdirSync,
-  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -24,6 +23,7 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import pLimit from 'p-limit';
 import { moveIntoPlace, temporaryPath } from '../files/index.ts';
+import { openFile, readUtf8 } from '../freshness/index.ts';
 import {
   type Content,
   type ContentHasher,
@@ -87,7 +87,7 @@ export async function fetch(
   names: readonly string[],
   folder: string,
 ): Promise<TransferResult> {
-  if (!existsSync(folder)) throw new ReproError(`the remote ${folder} does not exist`, 1);
+  if (!existsSync(folder)) throw new ReproError(`the remote ${folder} does not exist`);
   const own = join(project.root, '.repro');
   mkdirSync(join(own, 'cache'), { recursive: true });
   const route = { from: folder, runsFrom: folder, to: join(own, 'cache'), runsTo: own };
@@ -230,7 +230,7 @@ class Transfer {
     if (!existsSync(source)) return;
     try {
       const isDamaged = existsSync(target);
-      if (isDamaged && isRun(readFileSync(target, 'utf8'))) return;
+      if (isDamaged && isRun(readUtf8(target))) return;
       mkdirSync(dirname(target), { recursive: true });
       // A link in its place is replaced, not followed: it may lead anywhere.
       const temporary = temporaryPath(target);
@@ -260,7 +260,7 @@ function runPath(key: string): string {
 /** The entries of a manifest; undefined if it is not one. */
 function readManifest(path: string): ManifestEntry[] | undefined {
   try {
-    return parseManifest(readFileSync(path, 'utf8'));
+    return parseManifest(readUtf8(path));
   } catch {
     return undefined;
   }
@@ -269,6 +269,6 @@ function readManifest(path: string): ManifestEntry[] | undefined {
 /** The SHA-256 of a file, read in pieces. */
 async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
+  await pipeline(createReadStream(path, { fd: openFile(path) }), hash);
   return hash.digest('hex');
 }

@@ -1,6 +1,7 @@
 /** `repro init`: creates a small working pipeline as a starting point. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { writeAtomically } from '../../files/index.ts';
+import { readUtf8 } from '../../freshness/index.ts';
 import { ReproError } from '../../messages/index.ts';
 import { PARAMS, PIPELINE } from '../../pipeline/index.ts';
 import { printLine } from '../output.ts';
@@ -51,5 +52,5 @@ export async function init(): Promise<number> {
 }
 
 function textOf(file: string): string | undefined {
-  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+  return existsSync(file) ? readUtf8(file) : undefined;
 }
