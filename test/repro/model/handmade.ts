@@ -13,8 +13,10 @@ export interface Handmade {
 }
 
 /** The files of the workspace that a person made by hand in outputs, if they may not be lost. */
-export function handmadeFiles({ tree, stages, lock }: ProjectState, isTrashFreed: boolean): Handmade {
+export function handmadeFiles({ tree, stages, lock, checkpoints }: ProjectState, isTrashFreed: boolean): Handmade {
   const persisted = stages.flatMap(({ outs }) => outs.filter(({ persist }) => persist).map(({ path }) => path));
+  // So it may a checkpoint of an attempt that was killed, for the next one goes on from it.
+  for (const { path, isBegun } of checkpoints.values()) if (isBegun) persisted.push(path);
   const files = tree.filePaths
     .map((path): [string, string] => [path, tree.text(path)])
     .filter(([, text]) => text.includes('by hand'))

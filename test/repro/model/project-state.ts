@@ -30,6 +30,17 @@ export interface Store {
   runs: Map<string, Block>;
 }
 
+/** What is known of a stage's checkpoint. */
+export interface Checkpoint {
+  /** The inputs that it belongs to. */
+  key: string;
+  path: string;
+  /** The attempt that wrote it was killed. */
+  isBegun: boolean;
+  /** A person changed it since. */
+  isEdited: boolean;
+}
+
 /** Everything that is on disk. */
 export class ProjectState {
   tree: Tree;
@@ -41,8 +52,8 @@ export class ProjectState {
   trash: { path: string; subtree: Subtree }[] = [];
   /** By stage: the outputs of an attempt that was not recorded, unless touched since. */
   marks = new Map<string, Map<string, Content | undefined>>();
-  /** By stage: the inputs that its checkpoint belongs to. */
-  checkpoints = new Map<string, { key: string; path: string }>();
+  /** By stage: what is known of its checkpoint. */
+  checkpoints = new Map<string, Checkpoint>();
   /** Outputs that a killed attempt may have left: they may go to the trash or be removed. */
   uncertain = new Set<string>();
   /** By stage: what the last call attempted or restored, and the inputs of its checkpoint. */
@@ -74,7 +85,7 @@ export class ProjectState {
     copy.remote = this.remote && copyOf(this.remote);
     copy.trash = [...this.trash];
     copy.marks = new Map([...this.marks].map(([stage, paths]) => [stage, new Map(paths)]));
-    copy.checkpoints = new Map(this.checkpoints);
+    copy.checkpoints = new Map([...this.checkpoints].map(([stage, checkpoint]) => [stage, { ...checkpoint }]));
     copy.uncertain = new Set(this.uncertain);
     return copy;
   }
@@ -106,6 +117,7 @@ export class ProjectState {
   edited(path: string): void {
     for (const out of this.uncertain) if (touches(out, path)) this.uncertain.delete(out);
     for (const paths of this.marks.values()) for (const out of paths.keys()) if (touches(out, path)) paths.delete(out);
+    for (const checkpoint of this.checkpoints.values()) if (touches(checkpoint.path, path)) checkpoint.isEdited = true;
   }
 
   contentAt(path: string): Content | undefined {

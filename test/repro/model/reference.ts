@@ -56,7 +56,8 @@ export class Reference extends ProjectState {
       if (!stage.frozen) this.#record(stage, key, blockOf(stage, inputs, run.outs!));
       return 'restored';
     }
-    setAside(this, stage);
+    setAside(this, stage, { key });
+    this.marks.delete(stage.name);
     for (const { path, persist } of stage.outs) {
       if (!persist) this.tree.remove(path);
       this.tree.addFolder(parentOf(path));
@@ -66,7 +67,7 @@ export class Reference extends ProjectState {
       if (this.checkpoints.get(stage.name)?.key !== key || this.checkpoints.get(stage.name)?.path !== checkpoint)
         this.tree.remove(checkpoint);
       this.tree.addFolder(parentOf(checkpoint));
-      this.checkpoints.set(stage.name, { key, path: checkpoint });
+      this.checkpoints.set(stage.name, { key, path: checkpoint, isBegun: false, isEdited: false });
     }
     const isDone = execute(stage, this.tree) && stage.outs.every(({ path }) => this.tree.has(path));
     if (isDone && !options.noCommit) {

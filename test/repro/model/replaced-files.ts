@@ -5,7 +5,11 @@ import type { PlainStage } from './stages.ts';
 import { type Content, isSame } from './tree.ts';
 
 /** Moves what stands where a stage writes to the trash, unless repro has a record of it. */
-export function setAside(state: ProjectState, stage: PlainStage, restored?: Block): void {
+export function setAside(
+  state: ProjectState,
+  stage: PlainStage,
+  { restored, key }: { restored?: Block; key?: string },
+): void {
   const moved: string[] = [];
   for (const { path, persist } of stage.outs) {
     const wanted = restored?.outs?.[path];
@@ -19,12 +23,22 @@ export function setAside(state: ProjectState, stage: PlainStage, restored?: Bloc
     if (!isOpen || state.seen.inTrash.has(`${path} ${content.sha256}`)) moved.push(path);
   }
   const { checkpoint } = stage;
-  if (restored === undefined && checkpoint !== undefined && state.checkpoints.get(stage.name)?.path !== checkpoint)
-    if (state.tree.file(checkpoint) || state.tree.subtree(checkpoint).size > 1) moved.push(checkpoint);
+  if (restored === undefined && checkpoint !== undefined && isStrange(state, stage, checkpoint, key!))
+    moved.push(checkpoint);
   for (const path of moved) {
     state.trash.push({ path, subtree: state.tree.subtree(path) });
     state.tree.remove(path);
   }
+}
+
+/** Whether a checkpoint, which is one file, is not the work of attempts, so that the next one must not use or remove it. */
+function isStrange(state: ProjectState, stage: PlainStage, path: string, key: string): boolean {
+  if (!state.tree.has(path)) return false;
+  const mark = state.checkpoints.get(stage.name);
+  if (mark?.path !== path) return true;
+  if (!mark.isBegun) return mark.isEdited;
+  // What a killed attempt may have left is for the next one at the same inputs.
+  return mark.key !== key && (mark.isEdited || state.seen.inTrash.has(`${path} ${state.contentAt(path)!.sha256}`));
 }
 
 function isRecorded(state: ProjectState, stage: PlainStage, path: string, content: Content): boolean {
@@ -34,7 +48,7 @@ function isRecorded(state: ProjectState, stage: PlainStage, path: string, conten
 }
 
 export function restoreRun(state: ProjectState, stage: PlainStage, block: Block): void {
-  setAside(state, stage, block);
+  setAside(state, stage, { restored: block });
   for (const [path, content] of Object.entries(block.outs ?? {})) {
     if (isSame(state.contentAt(path), content)) continue;
     state.tree.remove(path);

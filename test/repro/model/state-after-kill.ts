@@ -85,7 +85,11 @@ export function stateAfterKill(
     const mark = checkpointMark(root, name);
     if (mark === undefined) real.checkpoints.delete(name);
     else if (mark !== marks.get(name))
-      real.checkpoints.set(name, after.touched.get(name) ?? { key: '', path: checkpoint! });
+      real.checkpoints.set(name, {
+        ...(after.touched.get(name) ?? { key: '', path: checkpoint! }),
+        isBegun: !('own' in JSON.parse(mark)),
+        isEdited: false,
+      });
   }
   return { state: real, problems };
 }

@@ -3,7 +3,6 @@
  * so that leaving out one step does not change what the others choose from.
  */
 import { stringify } from 'yaml';
-import { alwaysRuns } from './block.ts';
 import type { RunOptions } from './project-state.ts';
 import type { Random } from './random.ts';
 import { pipelineOf, type Recipe, type Recipes, randomOutput, randomRecipe } from './recipes.ts';
@@ -181,9 +180,9 @@ function editFolder(random: Random, world: World): Step | undefined {
   return { kind: 'edit', text: `removed ${added}` };
 }
 
-/** An existing file of an output, or of what a removed stage left. */
+/** An existing file of an output or a checkpoint, or of what a removed stage left. */
 function someOutputFile(random: Random, { reference }: World): string | undefined {
-  const files = reference.tree.filePaths.filter((path) => /^(out|cells)\//.test(path));
+  const files = reference.tree.filePaths.filter((path) => /^(out|cells|ck)\//.test(path));
   return files.length > 0 ? random.pick(files) : undefined;
 }
 
@@ -357,8 +356,7 @@ function call(random: Random, world: World): Step {
   const targets = random.chance(0.3) ? [random.pick(names)] : [];
   const kind = random.weighted<Step['kind']>([
     [12, 'repro'],
-    // A stage that always runs would be run again while the stages below it read what it made.
-    [reference.stages.some(alwaysRuns) ? 0 : 0.7, 'two at once'],
+    [0.7, 'two at once'],
     [3, 'status'],
     [2, 'dry'],
     [2, 'checkout'],
