@@ -15,8 +15,13 @@ await stage({
   },
   optional: ['memo'],
   async run({ paths: [raw, abc], flags: { memo }, params, progress }) {
+    const { grid, layout, tuplets, tempo_changes: tempoChanges, performances } = params.convert;
     return convertCorpus(raw, abc, {
-      ...params.convert,
+      grid,
+      layout,
+      tuplets,
+      tempoChanges,
+      performances,
       memo,
       onProgress: progress.update,
       onReused: (files) => files > 0 && console.log(`${files} files had been converted before`),

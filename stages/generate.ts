@@ -28,7 +28,7 @@ await stage({
   description: 'Samples tunes from MODEL and writes them to SAMPLES as ABC, and as MIDI where they can be read.',
   paths: ['MODEL', 'TOKENS', 'SAMPLES'],
   async run({ paths: [modelDir, tokens, out], params: { generate: settings, convert, train }, progress }) {
-    const start = settings.count > 0 ? stateAfter(settings.prompt, convert.grid) : new TuneState();
+    const start = settings.count > 0 ? stateAfter(settings.prompt, convert) : new TuneState();
     const { config, weights } = await loadCheckpoint(modelDir);
     const tokenizer = await loadModelTokenizer(tokens, modelDir, config);
     const engine = await openEngine({ name: train.engine, precision: train.precision, threads: 1 });
@@ -78,8 +78,8 @@ await stage({
  *
  * @throws StageError naming the first character of the prompt that the dialect does not have
  */
-function stateAfter(prompt: string, grid: number): TuneState {
-  const state = new TuneState({ grid });
+function stateAfter(prompt: string, { grid, tuplets }: { grid: number; tuplets?: boolean }): TuneState {
+  const state = new TuneState({ grid, tuplets });
   const accepted = state.acceptAll(prompt);
   if (accepted === prompt.length) return state;
   const lines = prompt.slice(0, accepted).split('\n');

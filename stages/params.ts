@@ -5,7 +5,13 @@ import type { ModelConfig, ModelSize } from '../lib/models/index.ts';
 export interface Params {
   study: string;
   download: { dataset: string; pieces: number; seed: number; max_files: number };
-  convert: { grid: number; layout: 'interleaved' | 'voices' };
+  convert: {
+    grid: number;
+    layout: 'interleaved' | 'voices';
+    tuplets?: boolean;
+    tempo_changes?: boolean;
+    performances?: 'keep' | 'skip';
+  };
   split: {
     fractions: { train: number; val: number; test: number };
     min_bars: number;

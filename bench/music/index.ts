@@ -21,6 +21,8 @@ const [corpus = '../shared/corpus', every = '1'] = process.argv.slice(2);
 const WARM_ROUNDS = 2;
 /** Rounds over the corpus that are timed. */
 const TIMED_ROUNDS = 3;
+/** In beats. */
+const FINE_TOLERANCE = 1 / 48;
 /** the number of damaged texts for the comparison of the checkers */
 const DAMAGED = 1000;
 
@@ -30,6 +32,9 @@ interface Tune {
   midi: Uint8Array;
   abc: string;
   f1: number;
+  /** with a tolerance of 1/48 beat, which tells triplets from sixteenths of a beat */
+  fineF1: number;
+  notes: number;
 }
 
 function readCorpus(): Tune[] {
@@ -41,8 +46,10 @@ function readCorpus(): Tune[] {
       const path = join(corpus, entry.name, name);
       const midi = Uint8Array.from(readFileSync(path));
       try {
-        const { abc } = midiToAbc(midi);
-        tunes.push({ folder: entry.name, path, midi, abc, f1: noteF1(hearMidi(midi), hearMidi(abcToMidi(abc))) });
+        const { abc, notes } = midiToAbc(midi);
+        const [original, played] = [hearMidi(midi), hearMidi(abcToMidi(abc))];
+        const [f1, fineF1] = [noteF1(original, played), noteF1(original, played, FINE_TOLERANCE)];
+        tunes.push({ folder: entry.name, path, midi, abc, f1, fineF1, notes });
       } catch (error) {
         if (!(error instanceof MusicError)) throw error;
         console.log(`${path}: refused: ${error.message}`);
@@ -58,8 +65,10 @@ const row = (...cells: (string | number)[]) => console.log(`| ${cells.join(' | '
 
 function fidelity(tunes: Tune[], withMidi2abc: boolean): void {
   console.log('\n## Round trip and size\n');
-  row('folder', 'files', 'F1, mean', 'files over .99', 'fixed point', 'bytes of ABC', 'midi2abc', 'ratio');
-  row('---', '---', '---', '---', '---', '---', '---', '---');
+  const columns = ['folder', 'files', 'F1, mean', 'F1 at 1/48', 'files over .99', 'fixed point', 'bytes of ABC'];
+  columns.push('bytes a note', 'midi2abc', 'ratio');
+  row(...columns);
+  row(...columns.map(() => '---'));
   for (const folder of [...new Set(tunes.map((tune) => tune.folder)), 'all']) {
     const part = folder === 'all' ? tunes : tunes.filter((tune) => tune.folder === folder);
     const bytes = part.reduce((sum, { abc }) => sum + abc.length, 0);
@@ -70,9 +79,11 @@ function fidelity(tunes: Tune[], withMidi2abc: boolean): void {
       folder,
       part.length,
       mean(part.map(({ f1 }) => f1)).toFixed(5),
+      mean(part.map(({ fineF1 }) => fineF1)).toFixed(5),
       percent(over),
       fixed,
       bytes,
+      (bytes / part.reduce((sum, { notes }) => sum + notes, 0)).toFixed(2),
       midi2abcBytes,
       (bytes / midi2abcBytes).toFixed(2),
     );

@@ -2,7 +2,7 @@
 import { checkTune, type Problem, parseAbc, performTune, type Remark, type Tune } from './abc/index.ts';
 import { writeMidi } from './midi/index.ts';
 import { MusicError, type NoteSequence, type Score } from './model/index.ts';
-import { DEFAULT_GRID, quantise } from './quantise/index.ts';
+import { DEFAULT_GRID, type QuantiseOptions, quantise } from './quantise/index.ts';
 
 /** A text that has been parsed once, for callers that need several results of it. */
 export interface AbcReading {
@@ -15,7 +15,7 @@ export interface AbcReading {
   /** the same as abcToMidi gives; throws MusicError if the tune has no note */
   toMidi(): Uint8Array;
   /** the same as abcToScore gives; throws MusicError as that does */
-  toScore(grid?: number): Score;
+  toScore(options?: QuantiseOptions): Score;
 }
 
 /**
@@ -31,7 +31,7 @@ export function readAbc(abc: string): AbcReading {
     remarks: tune.remarks,
     notes: sequence.parts.reduce((sum, { notes }) => sum + notes.length, 0),
     toMidi: () => writeMidi(requireNotes(sequence, tune)),
-    toScore: (grid = DEFAULT_GRID) => quantise(requireNotes(sequence, tune), { grid }).score,
+    toScore: (options) => quantise(requireNotes(sequence, tune), options).score,
   };
 }
 
@@ -46,7 +46,7 @@ export function abcToMidi(abc: string): Uint8Array {
 }
 
 /**
- * Converts a tune to a score. Text that this library wrote loses nothing; tuplets move to the grid.
+ * Converts a tune to a score. Text that this library wrote loses nothing; other tuplets than triplets and quintuplets move to the grid.
  *
  * @param grid steps per quarter note: 1, 2, 4, 8, 16 or 32
  * @throws MusicError if there is no note, the grid is none of these, or the music has more than 10,000 bars

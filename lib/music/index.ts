@@ -49,7 +49,14 @@ export {
 } from './analysis/index.ts';
 export { TuneState } from './dialect/index.ts';
 export { readMidi } from './midi/index.ts';
-export { type AbcResult, type MidiToAbcOptions, midiToAbc, midiToScore } from './midi-to-abc.ts';
+export {
+  type AbcResult,
+  type MidiFindings,
+  type MidiToAbcOptions,
+  type MidiToScoreOptions,
+  midiToAbc,
+  midiToScore,
+} from './midi-to-abc.ts';
 export {
   detectKey,
   type Key,

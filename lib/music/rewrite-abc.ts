@@ -33,11 +33,13 @@ export function rewriteAbc(abc: string, options: RewriteOptions = {}): AbcResult
         : `line ${doubt.line - headerLines}, column ${doubt.column}: ${doubt.message}`,
     );
   }
-  const score = toScore(options.grid);
+  const { layout, header: _, ...scoreOptions } = options;
+  const score = toScore(scoreOptions);
   const warnings = [...problems.map(({ message }) => message), ...remarks.map(({ message }) => message)];
   return {
-    abc: writeAbc(score, options.layout),
+    abc: writeAbc(score, layout),
     notes: countNotes(score),
     warnings: [...new Set(warnings)].slice(0, MAX_WARNINGS),
+    performance: false,
   };
 }

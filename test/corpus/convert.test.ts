@@ -11,6 +11,8 @@ import { findTunes, splitTunes } from '../../lib/corpus/conversion/tune-book.ts'
 import { convertCorpus, splitCorpus } from '../../lib/corpus/index.ts';
 import { runTasks } from '../../lib/corpus/workers/workers.ts';
 import { midiToAbc } from '../../lib/music/index.ts';
+import { random } from '../music/fuzz.ts';
+import { midi, notes } from '../music/midi-bytes.ts';
 import { readTree, testFolder, treeOf, writeTree } from './folders.ts';
 import { BEGUN, GO_ON } from './misbehaving-task.ts';
 
@@ -114,6 +116,22 @@ test('if a MIDI file becomes unreadable, its old ABC file is removed', async () 
   await convertCorpus(folder.path('raw'), folder.path('abc'));
   await writeFile(folder.path('raw/b.mid'), 'broken since');
   await convertCorpus(folder.path('raw'), folder.path('abc'));
+  expect(await treeOf(folder.path('abc'))).toEqual(['a.abc']);
+});
+
+test('files whose notes are not on the beat are counted, and can be left out', async () => {
+  const next = random(1);
+  const played = Array.from({ length: 40 }, (_, i) => [60 + (i % 7), i * 240 + Math.floor(200 * next()), 100]);
+  await writeTree(folder.path('raw'), {
+    'a.mid': composePiece(1),
+    'played.mid': midi(notes(played as [number, number, number][])),
+  });
+  const convert = (performances: 'keep' | 'skip') =>
+    convertCorpus(folder.path('raw'), folder.path('abc'), { workers: 0, performances });
+  const metrics = await convert('keep');
+  expect(metrics.converted).toBe(2);
+  expect(metrics.performances).toEqual({ files: 1, skipped: 0, examples: ['played.mid'] });
+  expect(await convert('skip')).toMatchObject({ converted: 1, performances: { files: 1, skipped: 1 } });
   expect(await treeOf(folder.path('abc'))).toEqual(['a.abc']);
 });
 

@@ -34,16 +34,16 @@ function rendering(text: string, stretch: number, semitones: number, seed: numbe
       .filter(() => random() > 1 / 40)
       .map((note) => ({
         ...note,
-        start: Math.max(0, Math.round(note.start * stretch + random() * 0.8)),
-        duration: Math.max(1, Math.round(note.duration * stretch * (0.6 + 0.4 * random()))),
+        start: 15 * Math.max(0, Math.round((note.start / 15) * stretch + random() * 0.8)),
+        duration: 15 * Math.max(1, Math.round((note.duration / 15) * stretch * (0.6 + 0.4 * random()))),
         pitch: drum ? note.pitch : note.pitch + semitones + (random() < 1 / 60 ? 1 : 0),
       }))
       .sort((a, b) => a.start - b.start || b.duration - a.duration || a.pitch - b.pitch),
   }));
-  const [{ start: _, ...bar }] = score.bars.map((first) => ({ ...first, numerator: 4, denominator: 4, length: 64 }));
+  const [{ start: _, ...bar }] = score.bars.map((first) => ({ ...first, numerator: 4, denominator: 4, length: 960 }));
   const end = Math.max(...voices.flatMap(({ notes }) => notes.map(({ start, duration }) => start + duration)));
-  const bars = Array.from({ length: Math.ceil(end / 64) }, (_, i) => ({ ...bar, start: 64 * i }));
-  return writeAbc({ grid: 16, bars, voices });
+  const bars = Array.from({ length: Math.ceil(end / 960) }, (_, i) => ({ ...bar, start: 960 * i }));
+  return writeAbc({ unitsPerBeat: 240, bars, voices });
 }
 
 interface Line {

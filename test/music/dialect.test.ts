@@ -28,7 +28,7 @@ describe('every tune of the writer is accepted', () => {
   /** Writes a MIDI file on several grids and in both layouts, and reads the tunes. */
   function expectAccepted(midi: Uint8Array, name: string): void {
     for (const grid of [16, 8, 32]) {
-      const { score } = midiToScore(midi, grid);
+      const { score } = midiToScore(midi, { grid });
       for (const layout of layouts) expect(reading(writeAbc(score, layout), grid), `${name}, ${layout}`).toBe('whole');
     }
   }
@@ -55,7 +55,10 @@ const CHARACTERS = [..."\n !%&'(),-./0123456789:=ABCDEFGIKLMPQVXZ[]^_abcdefghilm
 /** Continues a tune at random. Bar lines, line ends and voices get higher weights, so that most tunes come to an end. */
 function wander(seed: number): { text: string; whole: boolean; stuck: boolean } {
   const uniform = random(seed);
-  const weights = CHARACTERS.map((c) => ('|\n'.includes(c) ? 1e4 : c === '&' ? 0.1 : Math.exp(3 * uniform())));
+  const tuplets = seed % 2 === 0 ? 1 : 50;
+  const weights = CHARACTERS.map((c) =>
+    '|\n'.includes(c) ? 1e4 : c === '&' ? 0.1 : c === '(' ? tuplets : Math.exp(3 * uniform()),
+  );
   let state = new TuneState({ grid: [16, 32, 4, 8][seed % 4] });
   // Short bars, so that there are many.
   let text = ['X:1\nM:2/4\n', 'X:1\nM:1/4\n', 'X:1\nM:5/8\n', ''][seed % 5] ?? 'X:1\nM:3/8\n';
@@ -133,6 +136,18 @@ describe('a text is accepted up to', () => {
     ['one voice after another', `${ONE}V:1\nGABc|d4|\nV:2\nZ|D4|\n`, 'whole'],
     ['a second voice with fewer bars', `${ONE}V:1\nGABc|d4|\nV:2\nZ|\n`, `${ONE}V:1\nGABc|d4|\nV:2\nZ|`],
     ['a tie out of the last bar', `${ONE}V:1\nG4|\nV:2\nG4-`, `${ONE}V:1\nG4|\nV:2\nG4`],
+    ['a triplet', `${ONE}(3GABc2|\n`, 'whole'],
+    ['a triplet of two notes', `${ONE}(3:2:2G2AB2|\n`, 'whole'],
+    ['a quintuplet', `${ONE}(5:4:5G/4A/4B/4c/4d/4e3|\n`, 'whole'],
+    ['a length that does not complete the triplet', `${ONE}(3G2A/B|`, `${ONE}(3G2A/B`],
+    ['a triplet that the bar has no room for', `${ONE}G7/(3A/B/c`, `${ONE}G7/(3A/B/`],
+    ['a triplet that begins between the points of the grid', `${ONE}G/16(`, `${ONE}G/16`],
+    ['a tuplet in a tuplet', `${ONE}(3G(`, `${ONE}(3G`],
+    ['a bar line in a triplet', `${ONE}G2(3G2A|`, `${ONE}G2(3G2A`],
+    ['a tie that a triplet continues', `${ONE}G2-(3GAB|\n`, 'whole'],
+    ['a tie in a triplet', `${ONE}(3G-GAB2|\n`, 'whole'],
+    ['a number of notes that is written shorter', `${ONE}(3:2:3G`, `${ONE}(3:2:3`],
+    ['more notes than a triplet may have', `${ONE}(3:2:49`, `${ONE}(3:2:4`],
     ['a header without a field', 'X:1\nM:4/4\nQ', 'X:1\nM:4/4\n'],
   ])('%s', (_, text, expected) => expect(reading(text)).toBe(expected));
 

@@ -210,6 +210,21 @@ export function seedMidis(): Uint8Array[] {
       1,
     ),
   ];
+  // Triplets in three beats, with notes held into and out of them; then quintuplets.
+  const tuplets = notes(
+    [
+      [72, 0, 160],
+      [74, 160, 160],
+      [76, 320, 400],
+      [77, 720, 400],
+      [79, 1120, 160],
+      [77, 1280, 400],
+      [76, 4320, 96],
+      [74, 4416, 96],
+      [72, 4512, 672],
+    ],
+    3,
+  );
   const drums = notes(
     [
       [36, 0, 60],
@@ -222,7 +237,7 @@ export function seedMidis(): Uint8Array[] {
     9,
   );
   return [
-    midi(conductor, melody, chords, drums),
+    midi(conductor, melody, chords, tuplets, drums),
     midi(melody),
     midi([...melody, ...meta(0, 0x2f, [])]),
     midi(drums, drums),

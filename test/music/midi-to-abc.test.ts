@@ -1,6 +1,7 @@
 /** Writing MIDI files as ABC: the dialect, with metre, tempo and key. */
 import { describe, expect, test } from 'vitest';
-import { midiToAbc } from '../../lib/music/index.ts';
+import { abcToMidi, checkAbc, midiToAbc } from '../../lib/music/index.ts';
+import { random } from './fuzz.ts';
 import { chunk, END_OF_TRACK, header, meta, midi, notes } from './midi-bytes.ts';
 
 const Q = 480;
@@ -157,6 +158,16 @@ describe('the dialect', () => {
     expect(musicOf(played)).toBe('CDEF|\n');
   });
 
+  test('of two steps, a note ends at the one that does not cross the bar line', () => {
+    // 28 ticks are nearly a step of 30; the next note begins in the following bar.
+    const late: [number, number, number][] = [
+      [60, 0, 4 * Q + 28],
+      [62, 4 * Q + 30, Q],
+    ];
+    expect(musicOf(notes(late))).toMatch(/^C32\|z\//);
+    expect(musicOf(notes([[60, 0, 4 * Q + 30]]))).toMatch(/^C\d*-\|C/);
+  });
+
   test('a note of duration 0 lasts one step', () => {
     expect(
       midiToAbc(
@@ -174,6 +185,71 @@ describe('the dialect', () => {
   test('a program change within a voice is written at its position', () => {
     const track = [...notes([[60, 0, 2 * Q]]), 0, 0xc0, 9, ...notes([[60, 0, 2 * Q]])];
     expect(musicOf(track)).toBe('C2[I:MIDI program 9]C2|\n');
+  });
+});
+
+describe('tuplets', () => {
+  /** A scale from middle C, given by the ticks of its onsets and of the end. */
+  const SCALE_PITCHES = [60, 62, 64, 65, 67, 69, 71, 72];
+  const run = (...ticks: number[]) =>
+    notes(
+      ticks.slice(0, -1).map((tick, i) => [SCALE_PITCHES[i], tick, ticks[i + 1] - tick] as [number, number, number]),
+    );
+  /** The music, with its unit, and the notes that are heard again. */
+  const written = (track: number[], grid = 16) => {
+    const { abc } = midiToAbc(midi([...meta(0, 0x59, [0, 0]), ...track]), { grid });
+    expect(checkAbc(abc)).toEqual([]);
+    expect(midiToAbc(abcToMidi(abc), { grid }).abc).toBe(abc);
+    const [, unit, music] = /L:1\/(\d+)\n[\s\S]*?\nK:.*\n([\s\S]*)/.exec(abc)!;
+    return `${unit} ${music.trimEnd()}`;
+  };
+
+  test.each<[string, number[], string]>([
+    ['eighths', run(0, 160, 320, 480), '8 (3CDEz6|'],
+    ['sixteenths', run(0, 80, 160, 240, 320, 400, 480), '16 (3CDE(3FGAz12|'],
+    ['quarters over two beats', run(0, 320, 640, 960), '4 (3CDEz2|'],
+    ['halves over four beats', run(0, 640, 1280, 1920), '4 (3C2D2E2|'],
+    ['swung eighths', run(0, 320, 480, 800, 960), '4 (3:2:2CD/(3:2:2EF/z2|'],
+    ['a triplet in half a beat', run(0, 240, 320, 400, 480), '16 C2(3DEFz12|'],
+    ['a note that is held into a triplet', run(120, 640, 800, 960), '8 z/C3/-(3CDEz4|'],
+    ['a plain note of the triplet over a beat', run(0, 640, 800, 960), '8 (3C4DEz4|'],
+    ['a note that is held out of a triplet', run(0, 160, 320, 720), '8 (3CDE-Ez4z|'],
+    [
+      'a rest in a triplet',
+      notes([
+        [60, 160, 160],
+        [62, 320, 640],
+      ]),
+      '8 (3zCD4z4|',
+    ],
+    ['quintuplets', run(0, 96, 192, 288, 384, 480), '16 (5:4:5CDEFGz12|'],
+    ['times that are rounded to ticks', run(0, 161, 320, 481, 640, 799, 960), '8 (3CDE(3FGAz4|'],
+    ['triplets beside sixteenths', run(0, 160, 320, 480, 600, 720, 840, 960), '16 (3C2D2E2FGABz8|'],
+  ])('%s', (_, track, expected) => expect(written(track)).toBe(expected));
+
+  test('a beat of both kinds in one voice keeps the sixteenths, and two voices have their own', () => {
+    const triplet = run(0, 160, 320, 480);
+    const sixteenths = notes(
+      [0, 120, 240, 360].map((tick) => [48, tick, 120] as [number, number, number]),
+      1,
+    );
+    const { abc } = midiToAbc(midi(triplet, sixteenths));
+    expect(abc).toMatch(/L:1\/8\n[\s\S]*\[V:1\]\(3CDEz6\|\[V:2\]C,\/C,\/C,\/C,\/z6\|/);
+  });
+
+  test('a voice that was played freely has none', () => {
+    const next = random(3);
+    const free = Array.from({ length: 60 }, (_, i) => [60 + (i % 12), i * 240 + Math.floor(90 * next()), 200]);
+    const { abc, performance } = midiToAbc(midi(notes(free as [number, number, number][])));
+    expect(abc).not.toMatch(/\(\d/);
+    expect(performance).toBe(true);
+    expect(midiToAbc(midi(run(0, 160, 320, 480))).performance).toBe(false);
+  });
+
+  test('they can be switched off, and coarse grids have those that fit a beat', () => {
+    expect(midiToAbc(midi(run(0, 160, 320, 480)), { tuplets: false }).abc).not.toContain('(');
+    expect(written(run(0, 160, 320, 480), 4)).toBe('8 (3CDEz6|');
+    expect(midiToAbc(midi(run(0, 160, 320, 480)), { grid: 2 }).abc).not.toContain('(');
   });
 });
 
@@ -209,6 +285,12 @@ describe('metre, tempo and key', () => {
     const tempo = [...meta(0, 0x51, [7, 0xa1, 0x20]), ...meta(2 * Q, 0x51, [15, 0x42, 0x40])];
     expect(abcOf(tempo, notes([[60, 0, 8 * Q]]))).toContain('Q:1/4=80\n');
     expect(musicOf(tempo, notes([[60, 0, 8 * Q]]))).toBe('C4-|[Q:1/4=60]C4|\n');
+  });
+
+  test('a tune can have one tempo, with which it lasts as long', () => {
+    const tempo = [...meta(0, 0x51, [7, 0xa1, 0x20]), ...meta(4 * Q, 0x51, [15, 0x42, 0x40])];
+    const { abc } = midiToAbc(midi(tempo, notes([[60, 0, 8 * Q]])), { tempoChanges: false });
+    expect(abc).toMatch(/Q:1\/4=80\nK:C\nC4-\|C4\|\n$/);
   });
 
   test('the key is that of the file, and a key change is written at its bar', () => {

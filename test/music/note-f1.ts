@@ -3,7 +3,7 @@
  * comparison does not depend on lib/music. Used by tests and by bench/music.
  *
  * Two notes match if they have the same pitch, are both drums or both not, and their onsets and durations differ by at
- * most 1/16 of a quarter note. Each note matches at most one other, by a maximum matching.
+ * most a tolerance, by default 1/16 of a quarter note. Each note matches at most one other, by a maximum matching.
  */
 import { parseMidi } from 'midi-file';
 
@@ -16,7 +16,8 @@ export interface HeardNote {
   duration: number;
 }
 
-const TOLERANCE = 1 / 16 + 1e-9;
+const DEFAULT_TOLERANCE = 1 / 16;
+const ROUNDING = 1e-9;
 
 /**
  * Reads the notes of all tracks, paired first in, first out. A note without a note-off lasts to the end of its track.
@@ -51,13 +52,17 @@ export function hearMidi(bytes: Uint8Array): HeardNote[] {
   return heard;
 }
 
-/** Computes the F1 score, 2 · matches / (notes of both). It is 1 if neither has notes. */
-export function noteF1(a: HeardNote[], b: HeardNote[]): number {
-  return a.length + b.length === 0 ? 1 : (2 * matches(a, b)) / (a.length + b.length);
+/**
+ * Computes the F1 score, 2 · matches / (notes of both). It is 1 if neither has notes.
+ *
+ * @param tolerance in beats
+ */
+export function noteF1(a: HeardNote[], b: HeardNote[], tolerance: number = DEFAULT_TOLERANCE): number {
+  return a.length + b.length === 0 ? 1 : (2 * matches(a, b, tolerance + ROUNDING)) / (a.length + b.length);
 }
 
 /** Counts the matched notes. */
-function matches(a: HeardNote[], b: HeardNote[]): number {
+function matches(a: HeardNote[], b: HeardNote[], tolerance: number): number {
   const byKey = (notes: HeardNote[]) => {
     const groups = new Map<number, HeardNote[]>();
     for (const note of notes) groups.set(note.key, [...(groups.get(note.key) ?? []), note]);
@@ -66,19 +71,19 @@ function matches(a: HeardNote[], b: HeardNote[]): number {
   };
   const others = byKey(b);
   let count = 0;
-  for (const [key, group] of byKey(a)) count += matchGroup(group, others.get(key) ?? []);
+  for (const [key, group] of byKey(a)) count += matchGroup(group, others.get(key) ?? [], tolerance);
   return count;
 }
 
 /** Finds a maximum bipartite matching by augmenting paths. Candidates are close in time, so paths are short. */
-function matchGroup(a: HeardNote[], b: HeardNote[]): number {
+function matchGroup(a: HeardNote[], b: HeardNote[], tolerance: number): number {
   const candidates: number[][] = [];
   let from = 0;
   for (const note of a) {
-    while (from < b.length && b[from].onset < note.onset - TOLERANCE) from++;
+    while (from < b.length && b[from].onset < note.onset - tolerance) from++;
     const list: number[] = [];
-    for (let j = from; j < b.length && b[j].onset <= note.onset + TOLERANCE; j++) {
-      if (Math.abs(b[j].duration - note.duration) <= TOLERANCE) list.push(j);
+    for (let j = from; j < b.length && b[j].onset <= note.onset + tolerance; j++) {
+      if (Math.abs(b[j].duration - note.duration) <= tolerance) list.push(j);
     }
     candidates.push(list);
   }

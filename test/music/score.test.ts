@@ -123,6 +123,6 @@ describe('the shape', () => {
   test('only the silence before the first note is removed', () => {
     const trimmed = trimLeadingSilence(score);
     expect(shapeOf(trimmed)).toMatchObject({ bars: 5, notes: 4, leadingEmptyBars: 0, beats: 20 });
-    expect(trimmed.voices[0].notes.map((note) => note.start)).toEqual([0, 192, 192]);
+    expect(trimmed.voices[0].notes.map((note) => note.start)).toEqual([0, 2880, 2880]);
   });
 });

@@ -19,6 +19,7 @@ export interface Conversion {
   abc: string;
   notes: number;
   warnings: string[];
+  performance: boolean;
 }
 
 /** Bytes of SHA-256. */
@@ -61,9 +62,11 @@ export function readEntry(path: string): Conversion | undefined {
 }
 
 /** Writes an entry. A failure is ignored, since the memo only saves time. */
-export function writeEntry(path: string, { abc, notes, warnings }: Conversion): void {
+export function writeEntry(path: string, { abc, notes, warnings, performance }: Conversion): void {
   // The ABC text follows the JSON as plain text: escaping it would take longer than compressing it.
-  const packed = deflateRawSync(`${JSON.stringify({ notes, warnings })}\n${abc}`, { level: DEFLATE_LEVEL });
+  const packed = deflateRawSync(`${JSON.stringify({ notes, warnings, performance })}\n${abc}`, {
+    level: DEFLATE_LEVEL,
+  });
   const temporary = `${path}.${randomUUID()}`;
   try {
     writeFileWithFolders(temporary, Buffer.concat([sha256(packed), packed]));

@@ -4,7 +4,7 @@
  *
  * Files are read and written synchronously. The thread has nothing else to do, and each await would cost 0.1 ms.
  */
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
 import { midiToAbc, rewriteAbc } from '../../music/index.ts';
 import { CorpusError, reasonOf } from '../errors.ts';
 import { writeFileWithFolders } from '../folder.ts';
@@ -29,6 +29,12 @@ export interface ConvertSettings {
   grid: number;
   /** one line per bar with all voices, or one part per voice */
   layout: 'interleaved' | 'voices';
+  /** whether beats may have triplets and quintuplets */
+  tuplets: boolean;
+  /** whether a tune may change its tempo */
+  tempoChanges: boolean;
+  /** whether MIDI files whose notes are not on the beat are converted or left out */
+  performances: 'keep' | 'skip';
   /** folder of the memo, and a hash of the converter's code; absent: no memo */
   memo?: { folder: string; code: string };
 }
@@ -39,6 +45,8 @@ export interface ConvertedTune {
   /** characters of ABC text */
   characters: number;
   warnings: string[];
+  /** whether most notes are not on the beat: nobody set them on a grid */
+  performance: boolean;
   /** whether the result came from the memo */
   reused: boolean;
 }
@@ -99,13 +107,16 @@ function convertTune(
   content: Uint8Array,
   target: string,
   convert: () => Conversion,
-  { grid, layout, memo }: ConvertSettings,
+  { grid, layout, tuplets, tempoChanges, performances, memo }: ConvertSettings,
 ): ConvertedTune {
-  const path = memo && entryPath(memo.folder, JSON.stringify([memo.code, grid, layout]), content);
+  const path =
+    memo && entryPath(memo.folder, JSON.stringify([memo.code, grid, layout, tuplets, tempoChanges]), content);
   const known = path && readEntry(path);
   const conversion = known || convert();
   if (path && !known) writeEntry(path, conversion);
-  const { abc, notes, warnings } = conversion;
-  writeFileWithFolders(target, abc);
-  return { notes, characters: abc.length, warnings, reused: Boolean(known) };
+  const { abc, notes, warnings, performance } = conversion;
+  // An earlier run may have written it, with other settings.
+  if (performance && performances === 'skip') rmSync(target, { force: true });
+  else writeFileWithFolders(target, abc);
+  return { notes, characters: abc.length, warnings, performance, reused: Boolean(known) };
 }

@@ -58,9 +58,14 @@ export interface ConvertedCorpus {
   warnings: Record<string, WarningCount>;
   /** number of files of other kinds, by ending */
   passed_over: PassedOver;
+  /**
+   * MIDI files whose notes are mostly not on the beat, so that bar lines meet the music by chance. `skipped` of them were
+   * left out
+   */
+  performances: { files: number; skipped: number; examples: string[] };
 }
 
-/** Examples of each kind of warning. */
+/** Examples of each kind of warning, and of performances. */
 const MAX_EXAMPLES = 3;
 /** Larger ABC files are not collections of tunes. */
 const MAX_ABC_BYTES = 512 * 2 ** 20;
@@ -77,7 +82,8 @@ export async function convertCorpus(
   abcDir: string,
   options: ConvertOptions = {},
 ): Promise<ConvertedCorpus> {
-  const { grid = 16, layout = 'interleaved', workers, timeout, onProgress = () => {} } = options;
+  const { grid = 16, layout = 'interleaved', tuplets = true, tempoChanges = true, performances = 'keep' } = options;
+  const { workers, timeout, onProgress = () => {} } = options;
   const { memo, memoBytes = 4 * 2 ** 30, onReused = () => {} } = options;
   const { paths, skipped, passedOver } = await listFolder(rawDir, isMusicName);
   if (paths.length === 0) {
@@ -91,7 +97,7 @@ export async function convertCorpus(
   for (const item of items) item.targets = item.targets.map((target) => join(abcDir, target));
 
   const task = new URL('./convert-file.ts', import.meta.url);
-  const settings: ConvertSettings = { grid, layout };
+  const settings: ConvertSettings = { grid, layout, tuplets, tempoChanges, performances };
   if (memo !== undefined) settings.memo = { folder: memo, code: await codeOf(task) };
   const total = names.reduce((sum, tunes) => sum + tunes.length, 0);
   let done = 0;
@@ -115,6 +121,7 @@ export async function convertCorpus(
     failed: [...skipped, ...failed],
     warnings: {},
     passed_over: passedOver,
+    performances: { files: 0, skipped: 0, examples: [] },
   };
   let reused = 0;
   for (const [i, outcome] of outcomes.entries()) {
@@ -127,12 +134,26 @@ export async function convertCorpus(
         await rm(targets[k], { force: true });
         continue;
       }
-      metrics.converted++;
       reused += Number(tune.reused);
+      countWarnings(metrics.warnings, path, tune.warnings);
+      const isSkipped = tune.performance && performances === 'skip';
+      if (tune.performance) {
+        metrics.performances.files++;
+        if (metrics.performances.examples.length < MAX_EXAMPLES) metrics.performances.examples.push(path);
+      }
+      if (isSkipped) {
+        metrics.performances.skipped++;
+        continue;
+      }
+      metrics.converted++;
       metrics.notes += tune.notes;
       metrics.characters += tune.characters;
-      countWarnings(metrics.warnings, path, tune.warnings);
     }
+  }
+  if (metrics.converted === 0 && metrics.performances.skipped > 0) {
+    throw new CorpusError(
+      `${rawDir}: in all files that could be read, the notes are not on the beat; set convert.performances to keep`,
+    );
   }
   if (metrics.converted === 0) {
     const [{ path, reason }] = metrics.failed;

@@ -13,15 +13,17 @@
  * - write-abc.ts: Score to text; header and layout
  * - write-notes-and-chords.ts: notes, chords, rests and fields of a bar
  * - layers.ts: overlapping notes to parallel layers
+ * - rhythm.ts: the sounds of a layer to plain durations and tuplets; tuplets.ts: the kinds of tuplets
+ * - pieces.ts: the list of pieces that layers are written to
  * - note-lengths.ts, accidentals.ts, spelling.ts: the parts of a note's text
  * - ascii-text.ts, number-list.ts: reused buffers
  */
 export { pitchAt } from './abc-fields.ts';
 export { checkAbc, checkTune } from './check-abc.ts';
-export { MAX_PLAIN_STEPS } from './layers.ts';
 export { lengthTexts } from './note-lengths.ts';
 export { parseAbc } from './parse-abc.ts';
 export { performTune } from './perform-tune.ts';
+export { MAX_PLAIN_STEPS } from './pieces.ts';
 export { keyText, LETTER_SEMITONES, positionText, signature } from './spelling.ts';
 export {
   type BarChange,
@@ -37,4 +39,5 @@ export {
   type TuneVoice,
   WHOLE,
 } from './tune.ts';
+export { MAX_TUPLET_NOTES, mayBound, QUINTUPLET, TRIPLET, type TupletKind, tupletStep, tupletText } from './tuplets.ts';
 export { type Layout, writeAbc } from './write-abc.ts';

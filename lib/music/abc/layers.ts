@@ -10,11 +10,7 @@
  * drum channel. If a score would need more, the voices with the most layers are sliced: they get one layer, which is
  * cut at every beginning and end of a note, with ties across the cuts.
  *
- * The result is one list of numbers, because an object for each piece would cost more time than everything else here:
- *
- *     piece           duration + TIED? + (n << COUNT_SHIFT), then its n pitches, ascending, each + PITCH_TIED?; n = 0 is a rest
- *     NEXT_LAYER      the next pieces start again at the beginning of the bar
- *     −1 − program    the program from here on
+ * The result is one list of pieces (pieces.ts). rhythm.ts writes the sounds of a layer as pieces.
  */
 import {
   MAX_NOTES_IN_CHORD,
@@ -25,8 +21,9 @@ import {
   type ScoreNote,
   type ScoreVoice,
 } from '../model/index.ts';
-import { isPlainDuration } from '../quantise/index.ts';
 import { NumberList } from './number-list.ts';
+import { NEXT_LAYER, NO_CHANGE, SILENCE } from './pieces.ts';
+import { RhythmWriter } from './rhythm.ts';
 
 /** One voice as pieces of the shared list. */
 export interface LayeredVoice {
@@ -38,42 +35,8 @@ export interface LayeredVoice {
   layers: number;
 }
 
-/**
- * The longest duration, in steps, that is written as one note: a breve on a grid of 16. ABC software does not accept
- * longer notes.
- */
-export const MAX_PLAIN_STEPS = 128;
-/** Flag of a piece: the next piece of the layer continues its sound. */
-export const TIED = 256;
-/** The bits of a piece that hold its duration and TIED. */
-export const LENGTH_MASK = 511;
-/** A piece holds its number of pitches in this bit and the bits above it. */
-export const COUNT_SHIFT = 9;
-/** Flag of a tied pitch, in a piece that also has pitches without a tie. */
-export const PITCH_TIED = 128;
-/** Marks the beginning of the next layer of a bar; see the list above. */
-export const NEXT_LAYER = 0;
-
 /** The pitch list of a single note, by pitch, allocated once: most pieces are single notes. */
 const SINGLE_PITCHES: number[][] = Array.from({ length: 128 }, (_, pitch) => [pitch]);
-const SILENCE: number[] = [];
-const NO_CHANGE = -1;
-
-/** Durations that one note can have, longest first. */
-const PLAIN_DURATIONS = Array.from({ length: MAX_PLAIN_STEPS }, (_, i) => MAX_PLAIN_STEPS - i).filter(isPlainDuration);
-/** Durations from this one on are not kept in the cache below. */
-const MIN_UNCACHED_STEPS = 1024;
-/** Results of plainParts by duration, filled on demand. */
-const PLAIN_PARTS: number[][] = [[]];
-
-/** Divides a duration into plain ones, longest first: 5 = 4 + 1. */
-function plainParts(steps: number): number[] {
-  if (steps >= MIN_UNCACHED_STEPS) return [MAX_PLAIN_STEPS, ...plainParts(steps - MAX_PLAIN_STEPS)];
-  return (PLAIN_PARTS[steps] ??= (() => {
-    const first = PLAIN_DURATIONS.find((plain) => plain <= steps)!;
-    return [first, ...plainParts(steps - first)];
-  })());
-}
 
 /**
  * Divides all voices into layers, at most as many as ABC software can play.
@@ -82,15 +45,15 @@ function plainParts(steps: number): number[] {
  * @returns each voice's place in `pieces`
  * @throws MusicError if more than MAX_NOTES_IN_CHORD notes sound at once in a voice
  */
-export function layerScore({ voices, bars }: Score, pieces: NumberList): LayeredVoice[] {
+export function layerScore({ voices, bars, unitsPerBeat }: Score, pieces: NumberList): LayeredVoice[] {
   pieces.truncate(0);
-  const layered = voices.map((voice) => layerVoice(voice, bars, pieces));
+  const layered = voices.map((voice) => layerVoice(voice, bars, unitsPerBeat, pieces));
   const layers = layered.map((voice, v) => (voices[v].drum ? 0 : voice.layers));
   const total = () => layers.reduce((sum, count) => sum + count, 0);
   while (total() > MAX_PITCHED_VOICES) {
     const most = layers.indexOf(Math.max(...layers));
     if (layers[most] <= 1) break;
-    layered[most] = sliceVoice(voices[most], bars, pieces);
+    layered[most] = sliceVoice(voices[most], bars, unitsPerBeat, pieces);
     layers[most] = 1;
   }
   return layered;
@@ -100,23 +63,27 @@ export function layerScore({ voices, bars }: Score, pieces: NumberList): Layered
 class OpenLayer {
   /** The layer's pieces of this bar. The first layer comes first in the text, so its list is the score's. */
   readonly pieces: NumberList;
+  readonly #rhythm: RhythmWriter;
   /** whether this bar has a sound in it */
   used = false;
-  /** the step up to which it is filled */
+  /** the unit at which the bar begins */
+  barStart = 0;
+  /** the unit up to which it is filled */
   end = 0;
   /** pitches that continue into the next bar */
   held: readonly number[] = SILENCE;
-  /** the step at which they end; 0 if there are none */
+  /** the unit at which they end; 0 if there are none */
   heldUntil = 0;
 
-  constructor(pieces: NumberList) {
+  constructor(pieces: NumberList, unitsPerBeat: number) {
     this.pieces = pieces;
+    this.#rhythm = new RhythmWriter(pieces, unitsPerBeat);
   }
 
-  /** Begins the bar of steps from…to with the sound held over from the bar before. */
+  /** Begins the bar of units from…to with the sound held over from the bar before. */
   beginBar(from: number, to: number): void {
     this.used = false;
-    this.end = from;
+    this.barStart = this.end = from;
     if (this.heldUntil > from) this.addSound(this.held, from, this.heldUntil, to, NO_CHANGE);
   }
 
@@ -124,9 +91,9 @@ class OpenLayer {
   addSound(pitches: readonly number[], start: number, until: number, barEnd: number, program: number): void {
     const crossesBarLine = until > barEnd;
     const end = crossesBarLine ? barEnd : until;
-    if (start > this.end) addPieces(this.pieces, SILENCE, start - this.end, false);
-    if (program !== NO_CHANGE) this.pieces.add(-1 - program);
-    addPieces(this.pieces, pitches, end - start, crossesBarLine);
+    const { barStart } = this;
+    if (start > this.end) this.#rhythm.add(SILENCE, this.end - barStart, start - barStart, false);
+    this.#rhythm.add(pitches, start - barStart, end - barStart, crossesBarLine, program);
     this.used = true;
     this.end = end;
     this.held = pitches;
@@ -135,20 +102,7 @@ class OpenLayer {
 
   /** Fills the bar with rests. */
   endBar(to: number): void {
-    if (this.end < to) addPieces(this.pieces, SILENCE, to - this.end, false);
-  }
-}
-
-/**
- * Adds a note or chord as tied pieces of plain durations, or a silence as rests. If `tied`, the last piece is tied too.
- */
-function addPieces(pieces: NumberList, pitches: readonly number[], steps: number, tied: boolean): void {
-  const parts = plainParts(steps);
-  const count = pitches.length << COUNT_SHIFT;
-  const tie = pitches.length > 0 ? TIED : 0;
-  for (let i = 0; i < parts.length; i++) {
-    pieces.add(parts[i] + count + (tied || i + 1 < parts.length ? tie : 0));
-    for (let p = 0; p < pitches.length; p++) pieces.add(pitches[p]);
+    if (this.end < to) this.#rhythm.add(SILENCE, this.end - this.barStart, to - this.barStart, false);
   }
 }
 
@@ -156,9 +110,9 @@ function addPieces(pieces: NumberList, pitches: readonly number[], steps: number
  * Divides a voice into layers. A program change precedes the first note that has the program. The voice's first program
  * is not written here.
  */
-function layerVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList): LayeredVoice {
+function layerVoice({ notes }: ScoreVoice, bars: ScoreBar[], unitsPerBeat: number, pieces: NumberList): LayeredVoice {
   const barStarts: number[] = [];
-  const layers = [new OpenLayer(pieces)];
+  const layers = [new OpenLayer(pieces, unitsPerBeat)];
   let most = 0;
   let program = notes[0].program;
   let next = 0;
@@ -181,7 +135,7 @@ function layerVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList)
         pitches = [];
         for (let i = first; i < next; i++) pitches.push(notes[i].pitch);
       }
-      freeLayer(layers, start, from).addSound(pitches, start, start + duration, to, change);
+      freeLayer(layers, start, from, unitsPerBeat).addSound(pitches, start, start + duration, to, change);
     }
     const used = closeBar(layers, to);
     most = Math.max(most, used);
@@ -196,7 +150,7 @@ function layerVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList)
  * Returns the used layer that needs the shortest rest before this onset. If none is free, returns a layer that this bar
  * has not used yet, or a new one.
  */
-function freeLayer(layers: OpenLayer[], start: number, barStart: number): OpenLayer {
+function freeLayer(layers: OpenLayer[], start: number, barStart: number, unitsPerBeat: number): OpenLayer {
   let best: OpenLayer | undefined;
   for (let k = 0; k < layers.length; k++) {
     const layer = layers[k];
@@ -205,8 +159,8 @@ function freeLayer(layers: OpenLayer[], start: number, barStart: number): OpenLa
     else if (layer.used && (!best.used || layer.end > best.end)) best = layer;
   }
   if (best === undefined) {
-    best = new OpenLayer(new NumberList());
-    best.end = barStart;
+    best = new OpenLayer(new NumberList(), unitsPerBeat);
+    best.barStart = best.end = barStart;
     layers.push(best);
   }
   return best;
@@ -241,8 +195,9 @@ function checkChordSize(notes: number): void {
 }
 
 /** Writes a voice in one layer, cut at every beginning and end of a note. */
-function sliceVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList): LayeredVoice {
+function sliceVoice({ notes }: ScoreVoice, bars: ScoreBar[], unitsPerBeat: number, pieces: NumberList): LayeredVoice {
   const barStarts: number[] = [];
+  const rhythm = new RhythmWriter(pieces, unitsPerBeat);
   let sounding: ScoreNote[] = [];
   let program = notes[0].program;
   let next = 0;
@@ -260,8 +215,7 @@ function sliceVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList)
       for (const note of sounding) end = Math.min(end, note.start + note.duration);
       // Of equal pitches, the note that began first comes first: readers join ties in this order.
       sounding.sort((a, b) => a.pitch - b.pitch || a.start - b.start || a.duration - b.duration);
-      if (change !== NO_CHANGE) pieces.add(-1 - change);
-      addSlice(pieces, sounding, at, end);
+      addSlice(rhythm, sounding, at - bar.start, end - bar.start, bar.start, change);
       silent &&= sounding.length === 0;
       sounding = sounding.filter((note) => note.start + note.duration > end);
       at = end;
@@ -272,14 +226,22 @@ function sliceVoice({ notes }: ScoreVoice, bars: ScoreBar[], pieces: NumberList)
   return { bars: barStarts, layers: 1 };
 }
 
-/** Adds the chord that sounds from one cut to the next. In its last piece, only the pitches that continue are tied. */
-function addSlice(pieces: NumberList, sounding: ScoreNote[], from: number, to: number): void {
+/**
+ * Adds the chord that sounds from one cut to the next. In its last piece, only the pitches that continue are tied.
+ *
+ * @param from from the bar line, as `to`
+ */
+function addSlice(
+  rhythm: RhythmWriter,
+  sounding: ScoreNote[],
+  from: number,
+  to: number,
+  barStart: number,
+  program: number,
+): void {
   checkChordSize(sounding.length);
   const pitches = sounding.map((note) => note.pitch);
-  const ties = sounding.map((note) => note.start + note.duration > to);
+  const ties = sounding.map((note) => note.start + note.duration > barStart + to);
   const all = ties.length > 0 && ties.every(Boolean);
-  addPieces(pieces, pitches, to - from, all);
-  if (all) return;
-  const last = pieces.length - pitches.length;
-  for (let i = 0; i < ties.length; i++) if (ties[i]) pieces.numbers[last + i] += PITCH_TIED;
+  rhythm.add(pitches, from, to, all, program, all ? undefined : ties);
 }

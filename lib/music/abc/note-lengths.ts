@@ -1,6 +1,7 @@
 /** Writes durations as text, and chooses the unit length L: that makes a tune's text shortest. */
-import { COUNT_SHIFT, type LayeredVoice, LENGTH_MASK, MAX_PLAIN_STEPS, NEXT_LAYER, TIED } from './layers.ts';
+import type { LayeredVoice } from './layers.ts';
 import type { NumberList } from './number-list.ts';
+import { COUNT_SHIFT, LENGTH_MASK, MAX_PLAIN_STEPS, NEXT_LAYER, TIED } from './pieces.ts';
 
 /** Denominators of the note lengths that L: may have. */
 const UNITS = [4, 8, 16, 32, 64];

@@ -6,7 +6,7 @@
  * or drum channel. Then come the bars. In the interleaved layout, a line holds one bar of all voices. In the other
  * layout, it holds four bars of one voice.
  */
-import type { Score, ScoreVoice } from '../model/index.ts';
+import { type Score, type ScoreVoice, UNITS_PER_STEP } from '../model/index.ts';
 import { AsciiText } from './ascii-text.ts';
 import { layerScore } from './layers.ts';
 import { lengthTexts, shortestUnit } from './note-lengths.ts';
@@ -25,7 +25,8 @@ class AbcWriter {
   readonly #text = new AsciiText();
 
   write(score: Score, layout: Layout): string {
-    const { bars, voices, grid } = score;
+    const { bars, voices } = score;
+    const grid = score.unitsPerBeat / UNITS_PER_STEP;
     const pieces = this.#pieces;
     const text = this.#text;
     text.clear();

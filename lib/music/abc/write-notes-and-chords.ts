@@ -1,16 +1,18 @@
 /**
  * Writes the bars of one voice as ABC: inline fields, notes (`^c'2`), chords (`[CEG]2`), rests (`z2`, `Z` for a silent
- * bar), ties (`-`) and layers (`&`).
+ * bar), ties (`-`), tuplets (`(3`) and layers (`&`).
  *
- * @see ABC standard 2.1, §4.1 (pitch), §4.3 (note lengths), §4.5 (rests), §4.11 (ties), §4.17 (chords), §7.4 (voice
+ * @see ABC standard 2.1, §4.1 (pitch), §4.3 (note lengths), §4.5 (rests), §4.11 (ties), §4.13 (tuplets), §4.17 (chords), §7.4 (voice
  * overlay)
  */
 import type { ScoreBar, ScoreVoice } from '../model/index.ts';
 import { Accidentals } from './accidentals.ts';
 import type { AsciiText } from './ascii-text.ts';
-import { COUNT_SHIFT, type LayeredVoice, LENGTH_MASK, NEXT_LAYER, PITCH_TIED } from './layers.ts';
+import type { LayeredVoice } from './layers.ts';
 import type { NumberList } from './number-list.ts';
+import { COUNT_SHIFT, LENGTH_MASK, markedTuplet, NEXT_LAYER, PITCH_TIED } from './pieces.ts';
 import { keyText, type Spelling, spellingOf } from './spelling.ts';
+import { tupletText } from './tuplets.ts';
 
 /** Drums are written as in C major in every key, so that a drum always has the same text. */
 const DRUM_KEY = { fifths: 0, minor: false };
@@ -92,7 +94,8 @@ export class VoiceWriter {
         continue;
       }
       if (piece < 0) {
-        text.add(`[I:MIDI program ${-1 - piece}]`);
+        const tuplet = markedTuplet(piece);
+        text.add(tuplet === undefined ? `[I:MIDI program ${-1 - piece}]` : tupletText(tuplet.kind, tuplet.notes));
         continue;
       }
       const count = piece >> COUNT_SHIFT;

@@ -28,7 +28,7 @@ export function fingerprint(score: Score): string {
     const interval = highest.get(onsets[i])! - highest.get(onsets[i - 1])!;
     features.push(interval & 0xff);
     if (onsets.length < MIN_ONSETS_WITHOUT_TIMES)
-      features.push((((onsets[i] - onsets[i - 1]) * 4) / score.grid) & 0xff);
+      features.push((((onsets[i] - onsets[i - 1]) * 4) / score.unitsPerBeat) & 0xff);
   }
   return fnv1a(features);
 }

@@ -38,7 +38,7 @@ export function shapeOf(score: Score): Shape {
     emptyBars,
     leadingEmptyBars: Math.max(0, sounding.indexOf(true)),
     longestSilence,
-    beats: last === undefined ? 0 : (last.start + last.length) / score.grid,
+    beats: last === undefined ? 0 : (last.start + last.length) / score.unitsPerBeat,
   };
 }
 
@@ -61,7 +61,7 @@ export function trimLeadingSilence(score: Score): Score {
   if (empty <= 0) return score;
   const offset = score.bars[empty].start;
   return {
-    grid: score.grid,
+    unitsPerBeat: score.unitsPerBeat,
     bars: score.bars.slice(empty).map((bar) => ({ ...bar, start: bar.start - offset })),
     voices: score.voices.map((voice) => ({
       drum: voice.drum,

@@ -30,7 +30,7 @@ export function sketchOf(score: Score): Uint32Array {
   notes.sort((a, b) => a.start - b.start || a.pitch - b.pitch);
   const hashes = new Set<number>();
   for (const sign of [1, -1]) {
-    const pitches = outerPitches(notes, sign, score.grid * CHORD_SPREAD);
+    const pitches = outerPitches(notes, sign, score.unitsPerBeat * CHORD_SPREAD);
     for (let i = 0; i + INTERVALS < pitches.length; i++) {
       let hash = sign === 1 ? 0x811c9dc5 : 0x2f0b4a27;
       for (let k = i; k < i + INTERVALS; k++) hash = mix(hash, sign * (pitches[k + 1] - pitches[k]));

@@ -31,7 +31,7 @@ export function transposeScore(score: Score, semitones: number): Score {
     );
   }
   return {
-    grid: score.grid,
+    unitsPerBeat: score.unitsPerBeat,
     bars: score.bars.map((bar) => ({ ...bar, fifths: transposeFifths(bar, semitones) })),
     voices: score.voices.map((voice) =>
       voice.drum

@@ -2,11 +2,13 @@
  * One bar of one voice, read one character at a time: fields, then `Z` or layers of notes, chords and rests, then `|`.
  *
  * `accept` takes a character only if the bar can still be completed after it. So no beginning leads to a dead end: the
- * durations of a layer sum to the metre, and every tie is continued by a note of its pitch at the onset where it ends.
- * A tie over the bar line may be continued in any layer of the next bar.
+ * durations of a layer sum to the metre, those of a tuplet to a point where it may end, and every tie is continued by a
+ * note of its pitch at the onset where it ends. A tie over the bar line may be continued in any layer of the next bar.
  */
 import { LETTER_SEMITONES, pitchAt, signature } from '../abc/index.ts';
+import { UNITS_PER_STEP } from '../model/index.ts';
 import type { LengthNode } from './lengths.ts';
+import { NO_TUPLETS, type TupletState, tupletsAt } from './tuplet-state.ts';
 import { barSteps, beginsValue, fifthsOf, isValue, type ValueKind } from './values.ts';
 
 /** The layers of a bar. Two further layers would need more MIDI channels than there are. */
@@ -39,6 +41,8 @@ export interface BarSetting {
   tied: readonly number[];
   /** whether no note may be tied over the bar line at the end */
   last: boolean;
+  /** whether the dialect has tuplets */
+  tuplets: boolean;
 }
 
 /** Where the bar stands. The comment says what was read last. */
@@ -53,6 +57,8 @@ type Place =
   | 'value'
   /** a beginning of `[I:MIDI program ` */
   | 'program field'
+  /** a beginning of `(3` or `(3:2:4` */
+  | 'tuplet'
   /** an accidental */
   | 'accidental'
   /** a letter, with its octave marks */
@@ -69,8 +75,8 @@ type Place =
   | 'end';
 
 const NOTHING: readonly never[] = [];
-/** The first characters of a note, a chord, a rest and a field. */
-const BEGINS_PIECE: ReadonlySet<string> = new Set(`[z^_=${UPPER}${LOWER}`);
+/** The first characters of a note, a chord, a rest, a tuplet and a field. */
+const BEGINS_PIECE: ReadonlySet<string> = new Set(`[(z^_=${UPPER}${LOWER}`);
 const PROGRAM_FIELD = ':MIDI program ';
 /** The order in which the fields of a bar stand. */
 const FIELD_ORDER = 'MKQ';
@@ -92,14 +98,17 @@ export class BarState {
   #fields = 0;
   #letter = '';
   #typed = '';
-  #steps: number;
+  /** units of the bar */
+  #units: number;
   #signature: readonly number[];
   /** accidentals of this bar by letter; NaN if there was none */
   #accidentals: readonly number[] | undefined;
 
   #layers = 1;
-  /** steps of the layer that are left */
+  /** units of the layer that are left */
   #left: number;
+  /** the tuplet that the current note is in */
+  #tuplet: TupletState | undefined;
   /** pitches tied from the bar before that no layer has continued yet */
   #due: readonly number[];
   /** pitches that the next note or chord must have */
@@ -122,7 +131,7 @@ export class BarState {
 
   constructor(setting: BarSetting) {
     this.#setting = setting;
-    this.#steps = this.#left = setting.steps;
+    this.#units = this.#left = setting.steps * UNITS_PER_STEP;
     this.#signature = setting.signature;
     this.#due = setting.tied;
     this.#length = setting.lengths;
@@ -146,7 +155,8 @@ export class BarState {
     this.#fields = other.#fields;
     this.#letter = other.#letter;
     this.#typed = other.#typed;
-    this.#steps = other.#steps;
+    this.#units = other.#units;
+    this.#tuplet = other.#tuplet;
     this.#signature = other.#signature;
     this.#accidentals = other.#accidentals;
     this.#layers = other.#layers;
@@ -181,11 +191,10 @@ export class BarState {
       case 'piece':
         return this.#left > 0 ? BEGINS_PIECE.has(c) : c === '|' || c === '&';
       case 'length': {
-        const longer = this.#length.next.get(c);
-        if (longer !== undefined && longer.shortest <= this.#room()) return true;
+        if (this.#length.next.get(c)?.durations.some((steps) => this.#fits(steps))) return true;
         const { steps } = this.#length;
-        if (steps === undefined || steps > this.#room()) return false;
-        return c === '-' || (steps < this.#left ? BEGINS_PIECE.has(c) : c === '|' || c === '&');
+        if (steps === undefined || !this.#fits(steps)) return false;
+        return c === '-' || (this.#unitsOf(steps) < this.#left ? BEGINS_PIECE.has(c) : c === '|' || c === '&');
       }
       default:
         return true;
@@ -206,6 +215,8 @@ export class BarState {
         return this.#acceptProgramField(c);
       case 'value':
         return c === ']' ? this.#endField() : this.#acceptValue(c);
+      case 'tuplet':
+        return this.#acceptTuplet(c);
       case 'accidental':
         return this.#acceptAfterAccidental(c);
       case 'pitch':
@@ -294,7 +305,7 @@ export class BarState {
     if (letter === 'M') {
       if (typeof metre === 'object' && value !== metre.value) return false;
       this.metre = value;
-      this.#steps = this.#left = barSteps(value, grid);
+      this.#units = this.#left = barSteps(value, grid) * UNITS_PER_STEP;
     } else if (letter === 'K') {
       this.fifths = fifthsOf(value);
       this.#signature = signatureOf(this.fifths);
@@ -314,6 +325,11 @@ export class BarState {
       this.#place = 'bracket';
       return true;
     }
+    if (c === '(') {
+      this.#place = 'tuplet';
+      this.#typed = c;
+      return this.#tupletTexts().size > 0;
+    }
     this.#beginPiece();
     if (c === 'z') {
       this.#rest = true;
@@ -323,6 +339,27 @@ export class BarState {
     if (this.#must.length > 1) return false;
     if (this.#must.length === 1) this.#lowest = this.#highest = this.#must[0];
     return this.#acceptNote(c);
+  }
+
+  /** The texts that may begin a tuplet here, and the tuplets. */
+  #tupletTexts(): ReadonlyMap<string, TupletState> {
+    const { tuplets, grid } = this.#setting;
+    if (!tuplets || this.#tuplet !== undefined) return NO_TUPLETS;
+    return tupletsAt(this.#units - this.#left, this.#left, grid * UNITS_PER_STEP);
+  }
+
+  /** A character of `(3:2:4`, or the first of the tuplet's notes. */
+  #acceptTuplet(c: string): boolean {
+    const texts = this.#tupletTexts();
+    const typed = this.#typed + c;
+    for (const text of texts.keys()) {
+      if (!text.startsWith(typed)) continue;
+      this.#typed = typed;
+      return true;
+    }
+    this.#tuplet = texts.get(this.#typed);
+    this.#place = 'piece';
+    return this.#tuplet !== undefined && this.#acceptPiece(c);
   }
 
   #beginPiece(): void {
@@ -419,7 +456,7 @@ export class BarState {
     }
     this.#pitches = [...this.#pitches, pitch];
     this.#must = without(this.#must, pitch);
-    if (this.#left === this.#steps) this.#due = without(this.#due, pitch);
+    if (this.#left === this.#units) this.#due = without(this.#due, pitch);
     this.sounds = true;
   }
 
@@ -429,7 +466,7 @@ export class BarState {
       if (this.#place === 'chord tie') return false;
       this.#place = 'chord tie';
       this.#ties = [...this.#ties, this.#pitches[this.#pitches.length - 1]];
-      return this.#room() > 0;
+      return this.#setting.lengths.durations.some((steps) => this.#fits(steps));
     }
     if (c === ']') {
       this.#place = 'length';
@@ -438,20 +475,29 @@ export class BarState {
     return this.#acceptChordNote(c);
   }
 
-  /** The steps that the current note may fill. A note that is tied may not end the last bar. */
-  #room(): number {
-    return this.#left - (this.#setting.last && this.#ties.length > 0 ? 1 : 0);
+  /** Whether the current note may have a length. A note that is tied may not end the last bar. */
+  #fits(steps: number): boolean {
+    const tuplet = this.#tuplet;
+    const mayEnd = !(this.#setting.last && this.#ties.length > 0);
+    if (tuplet === undefined) return steps * UNITS_PER_STEP <= this.#left - (mayEnd ? 0 : UNITS_PER_STEP);
+    return tuplet.fits(steps, this.#left - (mayEnd || !tuplet.isLast ? 0 : UNITS_PER_STEP));
+  }
+
+  /** The duration of a note that is written with so many steps here. */
+  #unitsOf(steps: number): number {
+    return this.#tuplet === undefined ? steps * UNITS_PER_STEP : this.#tuplet.units(steps);
   }
 
   #acceptAfterLength(c: string): boolean {
     const longer = this.#length.next.get(c);
-    if (longer !== undefined && longer.shortest <= this.#room()) {
+    if (longer?.durations.some((steps) => this.#fits(steps))) {
       this.#length = longer;
       return true;
     }
     const { steps } = this.#length;
-    if (steps === undefined || steps > this.#room()) return false;
-    this.#left -= steps;
+    if (steps === undefined || !this.#fits(steps)) return false;
+    this.#left -= this.#unitsOf(steps);
+    this.#tuplet = this.#tuplet?.after(steps);
     this.#place = 'piece';
     if (c === '-') {
       if (this.#rest || this.#ties.length > 0) return false;
@@ -477,7 +523,7 @@ export class BarState {
     }
     if (c !== '&' || this.#layers >= MAX_LAYERS) return false;
     this.#layers++;
-    this.#left = this.#steps;
+    this.#left = this.#units;
     this.#must = this.#layers === MAX_LAYERS ? this.#due : NOTHING;
     return true;
   }

@@ -4,6 +4,7 @@
  *
  * - tune-state.ts: header, voices, lines and bars
  * - bar-state.ts: the fields, notes, chords, rests, ties and layers of one bar
+ * - tuplet-state.ts: the lengths that the notes of a tuplet may have
  * - lengths.ts, values.ts: the texts of note lengths and of fields' values
  */
 export { TuneState } from './tune-state.ts';

@@ -9,8 +9,8 @@ import { isPlainDuration } from '../quantise/index.ts';
 export interface LengthNode {
   /** the duration in steps, if the text may end here */
   steps: number | undefined;
-  /** the shortest duration among the texts with this beginning */
-  shortest: number;
+  /** the durations of the texts with this beginning, in steps */
+  durations: number[];
   /** the longer beginnings, by their next character */
   next: Map<string, LengthNode>;
 }
@@ -36,17 +36,17 @@ export function lengthTree(unit: number): LengthNode {
 }
 
 function emptyNode(): LengthNode {
-  return { steps: undefined, shortest: Number.POSITIVE_INFINITY, next: new Map() };
+  return { steps: undefined, durations: [], next: new Map() };
 }
 
 function insert(root: LengthNode, text: string, steps: number): void {
   let node = root;
-  node.shortest = Math.min(node.shortest, steps);
+  node.durations.push(steps);
   for (const c of text) {
     let child = node.next.get(c);
     if (child === undefined) node.next.set(c, (child = emptyNode()));
     node = child;
-    node.shortest = Math.min(node.shortest, steps);
+    node.durations.push(steps);
   }
   node.steps = steps;
 }

@@ -62,6 +62,7 @@ type Order = 'one voice' | 'interleaved' | 'voices' | undefined;
 /** The state after a beginning of a tune. It is changed by `accept`; `copy` keeps an earlier state. */
 export class TuneState {
   readonly #grid: number;
+  readonly #tuplets: boolean;
   #place: Place = 'header';
   #part = 0;
   #typed = '';
@@ -90,14 +91,18 @@ export class TuneState {
   #firstMetre = '';
   #sounds = false;
 
-  /** @param grid steps per quarter note, a power of two up to 32: the shortest note is one step */
-  constructor({ grid = 16 }: { grid?: number } = {}) {
+  /**
+   * @param options.grid steps per quarter note, a power of two up to 32: the shortest note without a tuplet is one step
+   * @param options.tuplets whether there are triplets and quintuplets
+   */
+  constructor({ grid = 16, tuplets = true }: { grid?: number; tuplets?: boolean } = {}) {
     this.#grid = grid;
+    this.#tuplets = tuplets;
   }
 
   /** A state that changes on its own. */
   copy(): TuneState {
-    const copy = new TuneState({ grid: this.#grid });
+    const copy = new TuneState({ grid: this.#grid, tuplets: this.#tuplets });
     copy.#become(this);
     return copy;
   }
@@ -288,6 +293,7 @@ export class TuneState {
       tempo: this.#voice === 0,
       signature: voice.signature,
       tied: voice.tied,
+      tuplets: this.#tuplets,
       last: this.#order === 'voices' && this.#voice > 0 && this.#bars === this.#metres.length - 1,
     });
   }

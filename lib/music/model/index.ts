@@ -34,4 +34,6 @@ export {
   type ScoreBar,
   type ScoreNote,
   type ScoreVoice,
+  UNITS_PER_STEP,
+  UNITS_PER_TRIPLET_STEP,
 } from './score.ts';

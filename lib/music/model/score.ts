@@ -1,14 +1,20 @@
 /**
  * The Score type: notes on a grid, with bars that have a metre, a key and a tempo. ABC is written from scores.
  *
- * Times are in steps; a score's grid is the number of steps per quarter note.
+ * Times are in units. A step of the grid has 15 of them, so that the steps of triplets (4/3 of a step) and quintuplets
+ * are whole numbers too: with 16 steps a beat, a beat has 240 units, a note of an eighth triplet 80.
  */
+
+/** Units of a step of the binary grid. */
+export const UNITS_PER_STEP = 15;
+/** Units between the onsets of triplets: with 16 steps a beat, a twelfth of the beat. Their ends can be halfway. */
+export const UNITS_PER_TRIPLET_STEP = 20;
 
 /** A bar of all voices. It ends where the next one starts. */
 export interface ScoreBar {
-  /** in steps from the beginning */
+  /** in units from the beginning */
   start: number;
-  /** in steps; equals numerator · 4 · grid / denominator */
+  /** in units; equals numerator · 4 · unitsPerBeat / denominator */
   length: number;
   numerator: number;
   denominator: number;
@@ -21,9 +27,9 @@ export interface ScoreBar {
 
 /** A note on the grid. */
 export interface ScoreNote {
-  /** in steps from the beginning */
+  /** in units from the beginning: on a step, or on a triplet or quintuplet of its beat */
   start: number;
-  /** in steps, at least 1 */
+  /** in units, at least a step or a note of a tuplet */
   duration: number;
   /** MIDI note number */
   pitch: number;
@@ -40,8 +46,8 @@ export interface ScoreVoice {
 
 /** Notes on a grid, in voices, with their bars. */
 export interface Score {
-  /** steps per quarter note: a power of two, at most 32 */
-  grid: number;
+  /** units per quarter note: UNITS_PER_STEP times a power of two, at most 32 */
+  unitsPerBeat: number;
   bars: ScoreBar[];
   /** from high to low by mean pitch, drums last */
   voices: ScoreVoice[];

@@ -14,6 +14,7 @@ import {
   type NoteSequence,
   type ScoreBar,
   type TempoChange,
+  UNITS_PER_STEP,
 } from '../model/index.ts';
 
 /** An hour of 1/4 bars has 7,200 bars. Without a limit, one damaged delta time could produce millions of bars. */
@@ -25,19 +26,12 @@ const MIN_TEMPO = 4;
 const MAX_TEMPO = 2000;
 
 /**
- * Lays bars over steps 0…end.
+ * Lays bars over steps 0…end, without keys.
  *
- * @param keys at least one, in order of tick
  * @param warnings a warning is added here for each metre that does not fit the grid
  * @throws MusicError if there are more than MAX_BARS
  */
-export function layBars(
-  sequence: NoteSequence,
-  grid: number,
-  end: number,
-  keys: readonly KeyChange[],
-  warnings: string[],
-): ScoreBar[] {
+export function layBars(sequence: NoteSequence, grid: number, end: number, warnings: string[]): ScoreBar[] {
   const toStep = (tick: number) => Math.round((tick * grid) / sequence.ticksPerBeat);
   const bars: ScoreBar[] = [];
   const metres = metreChanges(sequence, grid, toStep, warnings);
@@ -57,7 +51,10 @@ export function layBars(
     start += length;
   }
   setTempos(bars, sequence, grid);
-  setKeys(bars, keys, toStep);
+  for (const bar of bars) {
+    bar.start *= UNITS_PER_STEP;
+    bar.length *= UNITS_PER_STEP;
+  }
   return bars;
 }
 
@@ -123,11 +120,24 @@ function setTempos(bars: ScoreBar[], sequence: NoteSequence, grid: number): void
   }
 }
 
-function setKeys(bars: ScoreBar[], changes: readonly KeyChange[], toStep: (tick: number) => number): void {
+/** Gives all bars the tempo with which they last as long together. */
+export function setOneTempo(bars: readonly ScoreBar[]): void {
+  const units = bars.reduce((sum, { length }) => sum + length, 0);
+  const time = bars.reduce((sum, { length, tempo }) => sum + length / tempo, 0);
+  for (const bar of bars) bar.tempo = Math.round(units / time);
+}
+
+/**
+ * Sets the keys of bars.
+ *
+ * @param changes at least one, in order of tick
+ */
+export function setKeys(bars: readonly ScoreBar[], changes: readonly KeyChange[], unitsPerTick: number): void {
   let [key] = changes;
   let next = 0;
   for (const bar of bars) {
-    while (next < changes.length && toStep(changes[next].tick) < bar.start + bar.length / 2) key = changes[next++];
+    while (next < changes.length && changes[next].tick * unitsPerTick < bar.start + bar.length / 2)
+      key = changes[next++];
     bar.fifths = key.fifths;
     bar.minor = key.minor;
   }

@@ -6,7 +6,7 @@
  *   ^f'  Z  ]       a note with accidental and octave, a rest, the end of a chord
  *   3/2  2  //      a duration after one of those
  *   |]  ||  :|      a bar line, with its repeats
- *   (3  "Am"  !p!   a tuplet, a chord symbol, a decoration
+ *   (3  "Am"  !p!   a tuplet ((3:2:4 too), a chord symbol, a decoration
  *   -  (  [  \n …   any other byte
  *
  * The text is passed as Latin-1, one character per byte; the syntax of ABC is ASCII. Repetitions in the patterns that
@@ -23,7 +23,7 @@ const LEXEME = new RegExp(
     /\[[A-Za-z]:[^\]\n]{0,60}\]/, // an inline field
     /(?<timed>(?:\^\^?|__?|=)?[A-Ga-g][,']*|[xzXZ]|\])/, // a duration may follow: note, rest, end of a chord
     /:{0,2}\|[|:\]]{0,3}|\[\||::/, // bar lines
-    /\(\d(?::\d?){0,2}/, // a tuplet
+    /\(\d(?::\d{0,2}){0,2}/, // a tuplet
     /"[^"\n]{0,60}"/, // a chord symbol or annotation
     /![^!\n]{1,40}!/, // a decoration
     /[\s\S]/, // any other byte
