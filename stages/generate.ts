@@ -3,61 +3,63 @@
  *
  * `generate.count` samples follow the rules of the dialect: each token is one with which the tune can still become
  * whole. They are music to listen to. `generate.free` samples (free-001.abc …) are drawn without rules. They measure
- * what the model knows.
+ * what the model knows. `generate.prompt` says what they begin with, see prompts.ts.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openEngine, type SampleOptions, sample } from '../lib/engine/index.ts';
-import { loadCheckpoint } from '../lib/models/index.ts';
+import { openEngine, sample } from '../lib/engine/index.ts';
+import { countParameters, loadCheckpoint } from '../lib/models/index.ts';
 import {
   abcToScore,
   MusicError,
   measure,
   readAbc,
   shapeOf,
-  TuneState,
   trimToCompleteBars,
+  withHeader,
 } from '../lib/music/index.ts';
 import { wilsonInterval } from '../lib/scaling/index.ts';
 import { TextConstraint } from '../lib/tokenizer/index.ts';
 import { loadModelTokenizer } from './model-tokenizer.ts';
-import { StageError, stage } from './stage.ts';
+import { readPrompts, stateAfter } from './prompts.ts';
+import { stage } from './stage.ts';
 
 await stage({
   name: 'generate',
   description: 'Samples tunes from MODEL and writes them to SAMPLES as ABC, and as MIDI where they can be read.',
   paths: ['MODEL', 'TOKENS', 'SAMPLES'],
   async run({ paths: [modelDir, tokens, out], params: { generate: settings, convert, train }, progress }) {
-    const start = settings.count > 0 ? stateAfter(settings.prompt, convert) : new TuneState();
     const { config, weights } = await loadCheckpoint(modelDir);
     const tokenizer = await loadModelTokenizer(tokens, modelDir, config);
+    const prompts = await readPrompts(tokens, tokenizer, settings, Math.max(settings.count, settings.free));
+    if (settings.count > 0) for (const { text } of prompts) stateAfter(text, convert);
     const engine = await openEngine({ name: train.engine, precision: train.precision, threads: 1 });
     const model = engine.model(config, { weights });
     await mkdir(out, { recursive: true });
 
     /** Draws samples, writes them as PREFIX001.abc …, and counts the valid ones. */
-    async function draw(prefix: string, count: number, constrain?: SampleOptions['constrain']) {
+    async function draw(prefix: string, count: number, constrained: boolean) {
       if (count === 0) return { samples: 0, valid: 0, playable: 0, each: [] };
-      const streams = await sample({
-        model,
-        prompt: [tokenizer.endOfText, ...tokenizer.encode(settings.prompt)],
-        count,
-        maxTokens: settings.max_tokens,
-        temperature: settings.temperature,
-        topK: settings.top_k,
-        topP: settings.top_p,
-        seed: settings.seed,
-        endOfText: tokenizer.endOfText,
-        constrain,
-        onProgress: progress.update,
-      });
+      const streams = await drawStreams(count, constrained);
       const each = [];
       for (const [i, ids] of streams.entries()) {
+        const prompt = prompts[i % prompts.length];
         const name = prefix + String(i + 1).padStart(3, '0');
-        const text = settings.prompt + tokenizer.decode(ids);
+        const text = prompt.text + tokenizer.decode(ids);
         const ended = ids.length < settings.max_tokens;
-        const abc = constrain === undefined ? withoutLastBar(text) : ended ? text : wholeBars(text);
-        each.push({ name, ended, ...(await writeSample(join(out, name), abc)) });
+        const isHeaderless = !/^K:/m.test(text);
+        const abc = constrained
+          ? ended
+            ? text
+            : wholeBars(text)
+          : withoutLastBar(isHeaderless ? withHeader(text) : text);
+        each.push({
+          name,
+          ended,
+          ...(isHeaderless ? { header_inserted: true } : {}),
+          ...(prompt.tune === undefined ? {} : { prompt_tune: prompt.tune, prompt_bars: prompt.bars }),
+          ...(await writeSample(join(out, name), abc)),
+        });
       }
       const valid = each.filter((sample) => sample.valid).length;
       const playable = each.filter((sample) => sample.bars > 0).length;
@@ -66,29 +68,39 @@ await stage({
       return { samples: count, valid, playable, ...shares, each };
     }
 
-    const ruled = await draw('', settings.count, () => new TextConstraint(tokenizer, start.copy()));
-    const free = await draw('free-', settings.free);
+    /** Draws the tokens of samples: all at once if they have one prompt, otherwise one after another. */
+    async function drawStreams(count: number, constrained: boolean): Promise<Uint32Array[]> {
+      const atOnce = prompts.length === 1 ? count : 1;
+      const streams: Uint32Array[] = [];
+      for (let first = 0; first < count; first += atOnce) {
+        const { text } = prompts[first % prompts.length];
+        const start = constrained ? stateAfter(text, convert) : undefined;
+        const drawn = await sample({
+          model,
+          prompt: [tokenizer.endOfText, ...tokenizer.encode(text)],
+          count: atOnce,
+          firstStream: first,
+          maxTokens: settings.max_tokens,
+          temperature: settings.temperature,
+          topK: settings.top_k,
+          topP: settings.top_p,
+          seed: settings.seed,
+          endOfText: tokenizer.endOfText,
+          constrain: start && (() => new TextConstraint(tokenizer, start.copy())),
+          onProgress: progress.update,
+        });
+        streams.push(...drawn);
+      }
+      return streams;
+    }
+
+    const ruled = await draw('', settings.count, true);
+    const free = await draw('free-', settings.free, false);
     model.dispose();
-    return { ...ruled, free };
+    const { architecture } = config;
+    return { ...ruled, free, model: { architecture, params: countParameters(config).total } };
   },
 });
-
-/**
- * The state of a tune after the prompt.
- *
- * @throws StageError naming the first character of the prompt that the dialect does not have
- */
-function stateAfter(prompt: string, { grid, tuplets }: { grid: number; tuplets?: boolean }): TuneState {
-  const state = new TuneState({ grid, tuplets });
-  const accepted = state.acceptAll(prompt);
-  if (accepted === prompt.length) return state;
-  const lines = prompt.slice(0, accepted).split('\n');
-  const found = JSON.stringify(prompt.slice(accepted).split('\n')[0] || '\n');
-  throw new StageError(
-    `generate.prompt, line ${lines.length}, column ${lines.at(-1)!.length + 1}: ${found} cannot stand here in the dialect of docs/music.md. ` +
-      'Change the prompt, or set generate.count to 0: free samples can have any prompt.',
-  );
-}
 
 /** The text without the bar in which it was cut off. */
 function withoutLastBar(text: string): string {

@@ -33,6 +33,7 @@ export interface Params {
   evaluate: { max_bytes: number; stride: number; context_bytes: number };
   generate: {
     prompt: string;
+    prompt_bars: number;
     count: number;
     free: number;
     max_tokens: number;

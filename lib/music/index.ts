@@ -5,7 +5,7 @@
  *                ◀─ writeMidi ──              ◀── performTune ── Tune ◀── parseAbc ──
  *
  * - midi-to-abc.ts, abc-to-midi.ts, rewrite-abc.ts, transpose-abc.ts: the conversions, in few lines each
- * - trim.ts: makes generated text valid
+ * - trim.ts: makes generated text valid; opening.ts: beginnings of tunes, as prompts
  * - midi/, abc/: the two formats
  * - dialect/: which character may come next in a tune that is being generated
  * - quantise/: notes in time to notes on a grid, and the bars
@@ -33,10 +33,15 @@ export {
 } from './abc/index.ts';
 export { type AbcReading, abcToMidi, abcToScore, readAbc } from './abc-to-midi.ts';
 export {
+  type BarLengths,
+  barLengths,
+  type Copies,
+  CopyIndex,
   fingerprint,
   type Measures,
   measure,
   measureNotes,
+  overlappingArea,
   pitchRange,
   type Shape,
   SKETCH_SIZE,
@@ -70,6 +75,7 @@ export {
   type ScoreNote,
   type ScoreVoice,
 } from './model/index.ts';
+export { opening, withHeader } from './opening.ts';
 export { type RewriteOptions, rewriteAbc } from './rewrite-abc.ts';
 export { transposeAbc } from './transpose-abc.ts';
 export { type Trimmed, trimToCompleteBars } from './trim.ts';

@@ -7,9 +7,10 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseDocument } from 'yaml';
+import { parse, parseDocument } from 'yaml';
 import { type GptConfig, initialWeights, saveCheckpoint } from '../../lib/models/index.ts';
-import { tokenizeCorpus } from '../../lib/tokenizer/index.ts';
+import { CharTokenizer, tokenizeCorpus } from '../../lib/tokenizer/index.ts';
+import { readPrompts } from '../../stages/prompts.ts';
 import { nativeIsBuilt } from './tiny.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -141,5 +142,44 @@ describe('a model and tokens of another tokenizer', () => {
       new RegExp(`^${stage}: \\S+other has a vocabulary of 99 tokens, \\S+tokens one of \\d+: .*another tokenizer\\n$`),
     );
     expect(status).toBe(1);
+  });
+});
+
+describe('samples begin with', () => {
+  const HEAD = 'X:1\nM:4/4\nL:1/4\nQ:1/4=100\nK:C\n';
+  const one = `${HEAD}CDEF|GABc|\n`;
+  const two = `${HEAD}V:1\nV:2\n%%MIDI program 3\n[V:1]CDEF|[V:2]C,4|\n[V:1]GABc|[V:2]Z|\n[V:1]c4|[V:2]C,4|\n`;
+  const header = two.slice(0, two.indexOf('[V:1]'));
+
+  test.each([
+    ['nothing', 'none', [{ text: '', bars: 0 }]],
+    ['a text', HEAD, [{ text: HEAD, bars: 0 }]],
+    [
+      'headers of test tunes, and the mark of the first of several voices',
+      'header',
+      [
+        { text: HEAD, bars: 0, tune: 0 },
+        { text: `${header}[V:1]`, bars: 0, tune: 1 },
+      ],
+    ],
+    [
+      'first bars of test tunes, but never all of them',
+      'bars',
+      [
+        { text: `${HEAD}CDEF|`, bars: 1, tune: 0 },
+        { text: two.slice(0, two.indexOf('[V:1]c4') + 5), bars: 2, tune: 1 },
+      ],
+    ],
+  ])('%s', async (_, prompt, prompts) => {
+    const folder = mkdtempSync(path('prompts-'));
+    for (const split of ['train', 'val', 'test']) {
+      const lines = [one, two, one].map((abc, i) => `${JSON.stringify({ id: String(i), abc })}\n`);
+      writeFileSync(join(folder, `${split}.jsonl`), lines.join(''));
+    }
+    await tokenizeCorpus(folder, join(folder, 'tokens'), { name: 'char', threads: 1 });
+    const tokenizer = CharTokenizer.load(join(folder, 'tokens/tokenizer.json'));
+    const params = parse(readFileSync(join(root, 'params.yaml'), 'utf8'));
+    const settings = { ...params.generate, prompt, prompt_bars: 2 };
+    expect(await readPrompts(join(folder, 'tokens'), tokenizer, settings, 2)).toEqual(prompts);
   });
 });

@@ -3,6 +3,7 @@ import midiPackage from '@tonejs/midi';
 import { describe, expect, test } from 'vitest';
 import { composePiece } from '../../lib/compose/compose.ts';
 import { measure, measureNotes, type StepNote } from '../../lib/music/analysis/measures.ts';
+import { barLengths, CopyIndex, overlappingArea, parseAbc } from '../../lib/music/index.ts';
 
 const BEAT = 24;
 
@@ -125,3 +126,85 @@ test('composed pieces are tonal, with a groove and few empty beats', () => {
     expect(measures.empty_beat_rate).toBeLessThan(0.2);
   }
 });
+
+describe('bars of the right length', () => {
+  test('are counted in all voices and layers, whatever else is wrong', () => {
+    const header = 'X:1\nM:3/4\nL:1/4\nK:C\nV:1\nV:2\n';
+    expect(barLengths(parseAbc(`${header}[V:1]CDE|[V:2]C3|\n[V:1]CD|[V:2]C4|\n[V:1]CDE&C2|[V:2]C?|\n`))).toEqual({
+      bars: 6,
+      right: 2,
+    });
+    expect(barLengths(parseAbc('X:1\nK:C\n'))).toEqual({ bars: 0, right: 0 });
+  });
+});
+
+describe('copies', () => {
+  const head = 'X:1\nM:4/4\nL:1/4\nQ:1/4=100\nK:C\n';
+  const two = `${head}V:1\nV:2\n`;
+  const index = new CopyIndex();
+  index.add(`${two}[V:1]CDEF|[V:2]C,4|\n[V:1]GABc|[V:2]Z|\n[V:1]cBAG|[V:2]G,4|\n`);
+
+  test('are bars, and runs of bars of one voice, in any layout; tempo, programs and silent bars do not count', () => {
+    const found = index.compare(`${head}[Q:1/4=90]GABc|cBAG|Z|[I:MIDI program 3]CDEF|\nBBBB|`);
+    expect(found).toMatchObject({ bars: 4, barsFound: 3, longestCopy: 2 });
+    expect(index.compare(`${two}V:1\nCDEF|CCCC|\nV:2\nC,4|Z|G,4|\n`)).toMatchObject({
+      bars: 4,
+      barsFound: 3,
+      longestCopy: 2,
+    });
+  });
+
+  test('are sequences of eight notes, chords, rests and bar lines', () => {
+    // CDEF|GABc| has 10 pieces and 3 n-grams, of which the last one has another note.
+    expect(index.compare(`${head}CDEF|GABd|\n`)).toMatchObject({ ngrams: 3, ngramsFound: 1 });
+    expect(index.compare(`${head}CDEF|GABc|\n`)).toMatchObject({ ngrams: 3, ngramsFound: 3 });
+    expect(index.compare(`${head}[CE]2-[CE]z/|CDEF|\n`)).toMatchObject({ ngrams: 2, ngramsFound: 0 });
+  });
+
+  test('do not run over the end of a tune, and leave out the bars that were given', () => {
+    const both = new CopyIndex();
+    both.add(`${head}CDEF|\n`);
+    both.add(`${head}GABc|\n`);
+    expect(both.compare(`${head}CDEF|GABc|\n`)).toMatchObject({ bars: 2, barsFound: 2, longestCopy: 1 });
+    expect(both.compare(`${head}CDEF|GABd|\n`, 1)).toMatchObject({ bars: 1, barsFound: 0, longestCopy: 0 });
+  });
+});
+
+describe('the overlapping area of two sets of values', () => {
+  test('is 1 for equal sets, 0 for distant ones, and undefined for few values', () => {
+    const values = [1, 2, 3, 4, 5, 6];
+    expect(overlappingArea(values, values)).toBeCloseTo(1, 2);
+    expect(
+      overlappingArea(
+        values,
+        values.map((value) => value + 100),
+      ),
+    ).toBeLessThan(0.01);
+    expect(overlappingArea([3, 3, 3, 3, 3], [3, 3, 3, 3, 3])).toBe(1);
+    expect(overlappingArea(values, [1, 2, 3, 4])).toBeUndefined();
+  });
+
+  test('of two normal distributions is 2·Φ(−d/2) for a distance of d standard deviations, up to the kernels', () => {
+    const quantiles = Array.from({ length: 400 }, (_, i) => normalQuantile((i + 0.5) / 400));
+    const shifted = quantiles.map((value) => value + 2);
+    expect(overlappingArea(quantiles, shifted)).toBeCloseTo(2 * 0.1587, 1);
+  });
+});
+
+/** By bisection of the error function's series. */
+function normalQuantile(share: number): number {
+  let [low, high] = [-6, 6];
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (normalShare(middle) < share) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+function normalShare(x: number): number {
+  let term = x;
+  let sum = x;
+  for (let k = 1; k < 200; k++) sum += term *= (x * x) / (2 * k + 1);
+  return 0.5 + (sum * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI);
+}

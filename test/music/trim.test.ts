@@ -1,6 +1,6 @@
 /** Trimming generated text, cut anywhere: it gives a valid tune or a reason. */
 import { expect, test } from 'vitest';
-import { checkAbc, MusicError, midiToAbc, trimToCompleteBars } from '../../lib/music/index.ts';
+import { checkAbc, MusicError, midiToAbc, trimToCompleteBars, withHeader } from '../../lib/music/index.ts';
 import { seedMidis } from './fuzz.ts';
 
 const HEAD = 'X:1\nM:4/4\nL:1/4\nK:C\n';
@@ -54,4 +54,11 @@ test('a tune cut at any character after its first bar gives a valid tune; before
     if (end < firstBar) expect(() => trimmed(cut), cut).toThrow(MusicError);
     else expect(checkAbc(trimmed(cut)), cut).toEqual([]);
   }
+});
+
+test('music without a header gets one, with its voices, and loses a first line that is not whole', () => {
+  const music = 'F2|[V:2]C,4|\n[V:1]C4D4|[V:2]C,8|\n';
+  expect(withHeader(music)).toBe('X:1\nM:4/4\nL:1/8\nQ:1/4=120\nK:C\nV:1\nV:2\n[V:1]C4D4|[V:2]C,8|\n');
+  expect(checkAbc(withHeader(music))).toEqual([]);
+  expect(checkAbc(withHeader('C4D4|'))).toEqual([]);
 });

@@ -25,7 +25,7 @@ const outcomes = (...args: string[]) => study.outcomes(...args);
 describe('one command', () => {
   test('runs every stage', () => {
     const cells = ['train', 'evaluate', 'generate'].flatMap((stage) => RUNS.map((run) => `${stage}@${run}`));
-    const single = ['download', 'convert', 'split', 'tokenize@char', 'results', 'fit', 'plot', 'report'];
+    const single = ['download', 'convert', 'split', 'tokenize@char', 'samples', 'results', 'fit', 'plot', 'report'];
     expect(Object.keys(first).sort()).toEqual([...single, ...cells].sort());
     expect(new Set(Object.values(first))).toEqual(new Set(['ran']));
   });
@@ -56,6 +56,17 @@ describe('one command', () => {
     const predictions = positions.reduce((sum, { tokens }) => sum + Number(tokens), 0);
     const bits = positions.reduce((sum, each) => sum + Number(each.tokens) * Number(each.bits_per_token), 0);
     expect(bits / predictions).toBeCloseTo(Number(row.test_bits_per_byte_without_overlap), 1);
+  });
+
+  test('measures the samples of each run in the same way as real tunes of the test split', () => {
+    const rows = csvParse(study.read('outputs/samples.csv'));
+    const kinds = rows.map(({ run, kind, samples }) => [run, kind, samples]);
+    const drawn = RUNS.flatMap((run) => ['constrained', 'free'].map((kind) => [run, kind, '1']));
+    expect(kinds).toEqual([['test', 'real', rows[0].samples], ...drawn]);
+    expect(rows[0]).toMatchObject({ valid_share: '1', convertible_share: '1', bars_right_share: '1' });
+    expect(Number(rows[0].bars_in_train)).toBeGreaterThan(0);
+    expect(rows[1]).toMatchObject({ architecture: 'gpt', valid_share: '1', bars_right_share: '1' });
+    expect(Number(rows[1].params)).toBeGreaterThan(1000);
   });
 
   test('refuses to fit a law to a single run of an architecture', () => {
@@ -129,7 +140,7 @@ describe('a later call', () => {
     const before = statSync(study.path('outputs/models/char-gpt-tiny-1/model.safetensors')).mtimeMs;
     const ran = await outcomes('-S', 'train.sizes=[gpt-tiny, lstm-tiny, gpt-2x16h2]');
     const cells = ['train', 'evaluate', 'generate'].map((stage) => `${stage}@char-gpt-2x16h2-1`);
-    expect(Object.keys(ran).sort()).toEqual([...cells, 'results', 'fit', 'plot', 'report'].sort());
+    expect(Object.keys(ran).sort()).toEqual([...cells, 'samples', 'results', 'fit', 'plot', 'report'].sort());
     expect(statSync(study.path('outputs/models/char-gpt-tiny-1/model.safetensors')).mtimeMs).toBe(before);
   });
 

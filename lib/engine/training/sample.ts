@@ -17,6 +17,8 @@ export interface SampleOptions {
   prompt: ArrayLike<number>;
   /** number of streams */
   count: number;
+  /** index of the first stream: a stream has the same random numbers, however many are drawn in one call. Default 0 */
+  firstStream?: number;
   /** upper limit of tokens per stream, after the prompt */
   maxTokens: number;
   /** divides the logits; 0 always takes the most likely token. Default 1 */
@@ -50,12 +52,12 @@ export interface SampleOptions {
  */
 export async function sample(options: SampleOptions): Promise<Uint32Array[]> {
   checkOptions(options);
-  const { model, prompt, count, maxTokens, seed, endOfText, onProgress } = options;
+  const { model, prompt, count, firstStream = 0, maxTokens, seed, endOfText, onProgress } = options;
   const { vocabularySize: V } = model.config;
   const limit = decoderCapacity(model.config);
   const streams = Array.from(
     { length: count },
-    (_, i) => new Stream(prompt, new Random(seed, 'sample', i), options.constrain?.(i)),
+    (_, i) => new Stream(prompt, new Random(seed, 'sample', firstStream + i), options.constrain?.(i)),
   );
   const decoder = model.decoder(count);
   try {
