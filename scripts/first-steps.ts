@@ -19,6 +19,10 @@ import { runStage } from './run-stage.ts';
 
 /** Training steps of each run. */
 const STEPS = 20;
+/** Hours that the steps of a run may take if no study is named. */
+const LONGEST = 0.5;
+/** Floating-point operations per second of a core, roughly. */
+const USUAL_SPEED = 80e9;
 
 /**
  * Trains one run of a study for 20 steps.
@@ -40,11 +44,18 @@ export async function firstSteps(tokens: string, params: Params, run: Run, folde
 
 async function main(): Promise<void> {
   const { values, positionals: named } = parseArgs({ allowPositionals: true, options: { all: { type: 'boolean' } } });
+  const studies = readStudies();
+  const unknown = named.find((name) => !studies.has(name));
+  if (unknown !== undefined) {
+    console.error(`there is no study ${unknown} in studies.yaml; it has ${[...studies.keys()].join(', ')}`);
+    process.exitCode = 2;
+    return;
+  }
   const engine = await openEngine({ name: 'auto', threads: 1 });
   const folder = mkdtempSync(join(tmpdir(), 'first-steps-'));
   const at = (...names: string[]) => join(folder, ...names);
   try {
-    for (const [name, params] of readStudies()) {
+    for (const [name, params] of studies) {
       if (named.length > 0 && !named.includes(name)) continue;
       const download = { ...params.download, dataset: 'synthetic', pieces: 60, max_files: 0 };
       const split = { ...params.split, min_gzip_ratio: 0, fractions: { train: 0.8, val: 0.1, test: 0.1 } };
@@ -59,7 +70,13 @@ async function main(): Promise<void> {
       const { runs } = priceStudy(params, engine, { gpt: 1, lstm: 1 }, { cpus: 1, memory: totalmem() });
       const priced = grid(params).map((run, i) => ({ run, ...runs[i] }));
       const chosen = values.all ? priced : [priced.reduce((least, next) => (next.flops < least.flops ? next : least))];
-      for (const { run, memory } of chosen) {
+      for (const { run, memory, flops } of chosen) {
+        const { tokens, block, batch } = params.train;
+        const hours = ((flops / tokens) * STEPS * block * batch) / USUAL_SPEED / 3600;
+        if (named.length === 0 && hours > LONGEST) {
+          console.log(`${name} ${run.name}: left out, takes about ${hours.toFixed(1)} h; name the study to run it`);
+          continue;
+        }
         if (memory > 0.8 * totalmem()) {
           console.log(`${name} ${run.name}: left out, needs ${(memory / 2 ** 30).toFixed(1)} GiB`);
           continue;
