@@ -1,9 +1,10 @@
 /**
  * Shows that the learning rates of params.yaml are right for every size: trains each size at the rate of the rule, at
- * half of it and at twice it, on music that the study does not use. At the rate of the rule it uses several seeds, whose
- * spread is the noise.
+ * half of it and at twice it, on music that the study does not use. At the rate of the rule it uses --seeds, whose spread
+ * is the noise, and at the other rates --other-seeds.
  *
  *     npx tsx scripts/sweep-learning-rates.ts FOLDER [--sizes gpt-tiny,lstm-tiny] [--factors 0.5,1,2] [--seeds 1,2,3]
+ *         [--other-seeds 1]
  *
  * All other settings are those of params.yaml. FOLDER keeps the music, the tokens and results.csv; a second call makes
  * only the runs that are missing. Prints the table of docs/results/learning-rates.md, as Markdown.
@@ -36,6 +37,7 @@ const { values, positionals } = parseArgs({
     sizes: { type: 'string' },
     factors: { type: 'string', default: '0.5,1,2' },
     seeds: { type: 'string', default: '1,2,3' },
+    'other-seeds': { type: 'string', default: '1' },
   },
 });
 if (positionals.length !== 1) {
@@ -48,14 +50,14 @@ const params = readParams();
 const sizes = values.sizes?.split(',') ?? params.train.sizes;
 const factors = values.factors.split(',').map(Number);
 const seeds = values.seeds.split(',').map(Number);
+const otherSeeds = values['other-seeds'].split(',').map(Number);
 mkdirSync(folder, { recursive: true });
 if (!existsSync(results)) appendFileSync(results, `${csvFormatRow([...COLUMNS])}\n`);
 await makeTokens();
-for (const seed of seeds)
+for (const seed of new Set([...seeds, ...otherSeeds]))
   for (const factor of factors)
     for (const size of sizes) {
-      // The noise is measured at the rule's own rate.
-      if (factor !== 1 && seed !== seeds[0]) continue;
+      if (!(factor === 1 ? seeds : otherSeeds).includes(seed)) continue;
       const isThis = (each: Run) => each.size === size && each.factor === factor && each.seed === seed;
       if (!readResults().some(isThis)) await train({ size, factor, seed });
     }
@@ -111,36 +113,33 @@ function scaled(value: ByArchitecture, factor: number): ByArchitecture {
 }
 
 /**
- * A row for each size: its loss at each factor, mean and standard deviation over the seeds at the rule's rate, and the
- * gain of the best other rate, in standard deviations of the difference of two runs.
+ * A row for each size: its mean loss at each factor, the standard deviation of the seeds at the rule's rate, and the
+ * gain of the best other rate, also in standard deviations of such a difference of means.
  */
 function table(all: Result[]): string {
   const shown = [...new Set([...factors, 1])].sort((a, b) => a - b);
-  const titles = shown.map((factor) => (factor === 1 ? "the rule's rate (mean)" : `× ${factor}`));
-  const header = ['size', 'N', 'rate', ...titles, 'sd of seeds', 'seeds', 'gain of another rate'];
+  const titles = shown.map((factor) => (factor === 1 ? "the rule's rate" : `× ${factor}`));
+  const header = ['size', 'N', 'rate', ...titles, 'sd of seeds', 'gain of another rate'];
   const lines = [header, header.map((_, i) => (i === 0 ? '---' : '---:'))];
   const pooled = pooledDeviation(all);
   for (const size of sizes) {
     const ofSize = all.filter((each) => each.size === size);
     const atRule = ofSize.filter(({ factor }) => factor === 1);
     if (atRule.length === 0) continue;
-    const lossAt = (factor: number) => {
-      const found = ofSize.filter((each) => each.factor === factor).map((each) => each.test_bits_per_byte);
-      return found.length === 0 ? Number.NaN : mean(found);
-    };
-    const best = Math.min(...shown.filter((factor) => factor !== 1).map(lossAt));
-    const gain = mean(atRule.map((each) => each.test_bits_per_byte)) - best;
+    const lossesAt = (factor: number) =>
+      ofSize.filter((each) => each.factor === factor).map((each) => each.test_bits_per_byte);
+    const others = shown.filter((factor) => factor !== 1 && lossesAt(factor).length > 0);
+    const best = others.map(lossesAt).sort((a, b) => mean(a) - mean(b))[0];
+    const gain = mean(lossesAt(1)) - mean(best ?? []);
+    // The mean of n runs varies by √(1/n) of what a run varies by.
+    const error = pooled * Math.sqrt(1 / atRule.length + 1 / (best?.length ?? 1));
     lines.push([
       size,
       String(atRule[0].params),
       atRule[0].learning_rate.toPrecision(3),
-      ...shown.map((factor) => lossAt(factor).toFixed(3)),
-      atRule.length > 1 ? deviation(atRule.map((each) => each.test_bits_per_byte)).toFixed(3) : '',
-      String(atRule.length),
-      // A run at another rate varies as one seed does, and the mean of n seeds by √(1/n) of that.
-      Number.isFinite(gain * pooled)
-        ? `${gain.toFixed(3)} (${(gain / (pooled * Math.sqrt(1 + 1 / atRule.length))).toFixed(1)} sd)`
-        : '',
+      ...shown.map((factor) => cell(lossesAt(factor))),
+      atRule.length > 1 ? deviation(lossesAt(1)).toFixed(3) : '',
+      Number.isFinite(gain / error) ? `${gain.toFixed(3)} (${(gain / error).toFixed(1)} sd)` : '',
     ]);
   }
   return `${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n\nsd of one run, over all sizes: ${pooled.toFixed(4)}`;
@@ -157,6 +156,12 @@ function pooledDeviation(all: Result[]): number {
     freedom += losses.length - 1;
   }
   return Math.sqrt(squares / freedom);
+}
+
+/** The mean of some losses, with their number if there are several. */
+function cell(losses: number[]): string {
+  if (losses.length === 0) return '';
+  return losses.length === 1 ? losses[0].toFixed(3) : `${mean(losses).toFixed(3)} (${losses.length} seeds)`;
 }
 
 function mean(values: number[]): number {
