@@ -267,14 +267,16 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
   test('plots name the run below the pointer, highlight it in the table, and lead to its row', async () => {
     await browser.evaluate("document.getElementById('plot-scaling').scrollIntoView({ behavior: 'instant' })");
     await until("document.querySelector('#plot-scaling .live .mark-symbol path')");
-    await browser.evaluate(`(() => {
+    // The plot is drawn again when its size is known, so a point can vanish below the pointer; then it points anew.
+    await until(`(() => {
       const [point] = document.querySelectorAll('#plot-scaling .live .mark-symbol path');
+      if (point === undefined) return false;
       const { left, top, width, height } = point.getBoundingClientRect();
       const at = { bubbles: true, clientX: left + width / 2, clientY: top + height / 2 };
       for (const type of ['pointerover', 'pointermove', 'mousemove']) point.dispatchEvent(new PointerEvent(type, at));
       point.dispatchEvent(new PointerEvent('click', at));
+      return !document.getElementById('tooltip').hidden && document.querySelector('tr.hovered') !== null;
     })()`);
-    await until("!document.getElementById('tooltip').hidden && document.querySelector('tr.hovered')");
     const [shown, row, found] = await browser.evaluate<string[]>(
       "[document.getElementById('tooltip').innerText, ...['hovered', 'found'].map((name) => document.querySelector('tr.' + name).children[0].dataset.value)]",
     );
