@@ -22,9 +22,9 @@ describe('templates', () => {
     ['stages: {s: {cmd: a, params: [{p: ["${map}"]}]}}', '1:35: the keys of p must be texts, but one is a mapping'],
     ['stages: {s: {cmd: a, env: {A: "${list}"}}}', '1:31: A: must be a text or a number, but is a list'],
     ['stages: {s: {cmd: a, env: {"${x}": 1, "${same}": 2}}}', '"${same}" becomes "X", which is there already'],
-    ['stages: {s: {cmd: [a, "b ${}"]}}', '1:23: ${} is not a reference'],
-    ['stages: {s: {cmd: [a, "b ${x"]}}', '1:23: "${" without its "}"'],
-    ['stages: {s: {cmd: [a, "b ${x.${x}}"]}}', '1:23: ${x.${x} is not a reference'],
+    ['stages: {s: {cmd: [a, "b ${}"]}}', '1:26: ${} is not a reference'],
+    ['stages: {s: {cmd: [a, "b ${x"]}}', '1:26: "${" without its "}"'],
+    ['stages: {s: {cmd: [a, "b ${x.${x}}"]}}', '1:26: ${x.${x} is not a reference'],
   ])('%s is refused', async (pipeline, message) => {
     await expect(load(pipeline)).rejects.toThrow(message);
   });
