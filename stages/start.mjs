@@ -43,6 +43,7 @@ const program = resolve(process.argv[2]);
 process.argv.splice(1, 2, program);
 
 removeLeftBehind();
+mkdirSync(dirname(FOLDER), { recursive: true });
 mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
 // Nobody else can read or write in it.
 const folder = mkdtempSync(join(FOLDER, PREFIX));
