@@ -39,6 +39,8 @@ function objects(made: TestProject): string[] {
 }
 
 async function hashed(made: TestProject, ...args: string[]): Promise<{ files: number; bytes: number }> {
+  // The hash of a file that was written just before is not remembered, so repro must not start too fast.
+  made.hasOwnProcesses = true;
   const { stdout, stderr } = await made.repro('--json', ...args);
   const done = events(stdout).at(-1);
   if (done?.event !== 'done') throw new Error(stderr + stdout);
