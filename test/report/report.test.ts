@@ -267,19 +267,22 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
   test('plots name the run below the pointer, highlight it in the table, and lead to its row', async () => {
     await browser.evaluate("document.getElementById('plot-scaling').scrollIntoView({ behavior: 'instant' })");
     await until("document.querySelector('#plot-scaling .live .mark-symbol path')");
-    // The plot is drawn again when its size is known, so a point can vanish below the pointer; then it points anew.
-    await until(`(() => {
+    // Each step reads what it shows within one task: the scroll that a click leads to hides the tooltip in the next frame.
+    const onPoint = (events: string[], result: string) => `(() => {
       const [point] = document.querySelectorAll('#plot-scaling .live .mark-symbol path');
-      if (point === undefined) return false;
       const { left, top, width, height } = point.getBoundingClientRect();
       const at = { bubbles: true, clientX: left + width / 2, clientY: top + height / 2 };
-      for (const type of ['pointerover', 'pointermove', 'mousemove']) point.dispatchEvent(new PointerEvent(type, at));
-      point.dispatchEvent(new PointerEvent('click', at));
-      return !document.getElementById('tooltip').hidden && document.querySelector('tr.hovered') !== null;
-    })()`);
-    const [shown, row, found] = await browser.evaluate<string[]>(
-      "[document.getElementById('tooltip').innerText, ...['hovered', 'found'].map((name) => document.querySelector('tr.' + name).children[0].dataset.value)]",
+      for (const type of ${JSON.stringify(events)}) point.dispatchEvent(new PointerEvent(type, at));
+      return ${result};
+    })()`;
+    const runOf = (name: string) => `document.querySelector('tr.${name}')?.children[0].dataset.value`;
+    const [shown, row] = await browser.evaluate<string[]>(
+      onPoint(
+        ['pointerover', 'pointermove', 'mousemove'],
+        `[!document.getElementById('tooltip').hidden && document.getElementById('tooltip').innerText, ${runOf('hovered')}]`,
+      ),
     );
+    const found = await browser.evaluate<string>(onPoint(['click'], runOf('found')));
     expect(shown).toMatch(
       /run\s+char-gpt-tiny-\d[\s\S]*test bits per byte\s+1\.\d{4}[\s\S]*parameters\s+5,632[\s\S]*seed/,
     );
