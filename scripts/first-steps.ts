@@ -11,10 +11,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openEngine } from '../lib/engine/index.ts';
-import { grid, type Run } from '../stages/grid.ts';
-import type { Params } from '../stages/params.ts';
+import { grid, type Run } from '../stages/parts/grid.ts';
+import type { Params } from '../stages/parts/params.ts';
+import { readStudies } from '../stages/parts/studies.ts';
 import { priceStudy } from '../stages/price.ts';
-import { readStudies } from '../stages/studies.ts';
 import { runStage } from './run-stage.ts';
 
 /** Training steps of each run. */

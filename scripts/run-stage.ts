@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import type { Params } from '../stages/params.ts';
+import type { Params } from '../stages/parts/params.ts';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 

@@ -14,7 +14,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { csvFormatRow, csvParse } from 'd3-dsv';
 import { parse } from 'yaml';
-import type { ByArchitecture, Params } from '../stages/params.ts';
+import type { ByArchitecture, Params } from '../stages/parts/params.ts';
 import { runStage } from './run-stage.ts';
 
 /** Another seed of the composer than the default study's, so that rates are not chosen on the data they are used on. */

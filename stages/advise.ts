@@ -18,7 +18,7 @@ import {
   isRefusal,
   readRuns,
 } from '../lib/scaling/index.ts';
-import { StageError, stage } from './stage.ts';
+import { StageError, stage } from './parts/stage.ts';
 
 /** A law like those of the default study, for designs without runs. */
 const USUAL_LAW = { alpha: 0.35, a: 12, c: 0.69 };

@@ -3,7 +3,7 @@
  * and so on. Files and tunes that cannot be read are skipped and named in the metrics.
  */
 import { convertCorpus } from '../lib/corpus/index.ts';
-import { stage } from './stage.ts';
+import { stage } from './parts/stage.ts';
 
 await stage({
   name: 'convert',

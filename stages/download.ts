@@ -2,7 +2,7 @@
  * Gets the music files of a data set (MIDI, ABC) into RAW. The default data set, `synthetic`, is composed here and needs no network.
  */
 import { fetchDataset } from '../lib/corpus/index.ts';
-import { stage } from './stage.ts';
+import { stage } from './parts/stage.ts';
 
 await stage({
   name: 'download',

@@ -9,8 +9,8 @@ import { type Evaluation, evaluate, openEngine, type TokenSource } from '../lib/
 import { loadCheckpoint } from '../lib/models/index.ts';
 import { readAbc } from '../lib/music/index.ts';
 import { type Tokenizer, TokenStore } from '../lib/tokenizer/index.ts';
-import { loadModelTokenizer } from './model-tokenizer.ts';
-import { stage, writeText } from './stage.ts';
+import { loadModelTokenizer } from './parts/model-tokenizer.ts';
+import { stage, writeText } from './parts/stage.ts';
 
 /** A row of LOSSES.csv. */
 interface TuneLoss {

@@ -3,7 +3,7 @@
  * is not a stage of the pipeline; run it by hand.
  */
 import { exportBin, SPLITS, TokenStore } from '../lib/tokenizer/index.ts';
-import { stage } from './stage.ts';
+import { stage } from './parts/stage.ts';
 
 await stage({
   name: 'export-bin',

@@ -13,7 +13,7 @@ import {
   readTuneLosses,
   type TuneLoss,
 } from '../lib/scaling/index.ts';
-import { StageError, stage, writeJson } from './stage.ts';
+import { StageError, stage, writeJson } from './parts/stage.ts';
 
 const FORMS: readonly LawForm[] = ['auto', 'power', 'chinchilla'];
 

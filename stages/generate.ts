@@ -20,9 +20,9 @@ import {
 } from '../lib/music/index.ts';
 import { wilsonInterval } from '../lib/scaling/index.ts';
 import { TextConstraint } from '../lib/tokenizer/index.ts';
-import { loadModelTokenizer } from './model-tokenizer.ts';
-import { readPrompts, stateAfter } from './prompts.ts';
-import { stage } from './stage.ts';
+import { loadModelTokenizer } from './parts/model-tokenizer.ts';
+import { readPrompts, stateAfter } from './parts/prompts.ts';
+import { stage } from './parts/stage.ts';
 
 await stage({
   name: 'generate',

@@ -26,7 +26,7 @@ import {
   trainingPlot,
 } from '../lib/plots/index.ts';
 import { readRuns, type Study } from '../lib/scaling/index.ts';
-import { readJson, stage, writeJson, writeText } from './stage.ts';
+import { readJson, stage, writeJson, writeText } from './parts/stage.ts';
 
 await stage({
   name: 'plot',

@@ -12,9 +12,9 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Engine, estimateRunMemory, openEngine } from '../lib/engine/index.ts';
 import { countParameters, flopsPerToken, type ModelConfig, modelConfig } from '../lib/models/index.ts';
-import { grid } from './grid.ts';
-import type { Params } from './params.ts';
-import { readStudies } from './studies.ts';
+import { grid } from './parts/grid.ts';
+import type { Params } from './parts/params.ts';
+import { readStudies } from './parts/studies.ts';
 
 /** Vocabularies that are not known before the data set is there. Characters: those of the dialect. */
 const USUAL_VOCABULARY = { char: 64, music: 600 };

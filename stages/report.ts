@@ -22,9 +22,9 @@ import {
   writeReport,
 } from '../lib/report/index.ts';
 import { type RunRow, readRuns, type Study, wilsonInterval } from '../lib/scaling/index.ts';
-import type { Params } from './params.ts';
-import { type Commit, commitOfStudy, outputHashes, softwareOfStudy } from './provenance.ts';
-import { readJson, stage, writeText } from './stage.ts';
+import type { Params } from './parts/params.ts';
+import { type Commit, commitOfStudy, outputHashes, softwareOfStudy } from './parts/provenance.ts';
+import { readJson, stage, writeText } from './parts/stage.ts';
 
 /** The plots of the page, in this order, with their captions. A plot that was not drawn is left out. */
 const CAPTIONS: Record<string, string> = {

@@ -3,8 +3,8 @@
  */
 import { join } from 'node:path';
 import { csvFormat } from 'd3-dsv';
-import { grid } from './grid.ts';
-import { readJson, stage, writeText } from './stage.ts';
+import { grid } from './parts/grid.ts';
+import { readJson, stage, writeText } from './parts/stage.ts';
 
 /** Columns of the table, which are keys of the metrics of train and evaluate. Losses are in nats per token. */
 const COLUMNS = [

@@ -18,9 +18,9 @@ import {
   parseAbc,
 } from '../lib/music/index.ts';
 import { wilsonInterval } from '../lib/scaling/index.ts';
-import { grid } from './grid.ts';
-import { abc2midiCheck, abcjsAccepts } from './other-readers.ts';
-import { readJson, stage, writeText } from './stage.ts';
+import { grid } from './parts/grid.ts';
+import { abc2midiCheck, abcjsAccepts } from './parts/other-readers.ts';
+import { readJson, stage, writeText } from './parts/stage.ts';
 
 /** The measures that are compared with those of the test split. */
 const MEASURES = [

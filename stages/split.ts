@@ -3,7 +3,7 @@
  * hash. The metrics count the dropped tunes, with examples.
  */
 import { splitCorpus } from '../lib/corpus/index.ts';
-import { stage } from './stage.ts';
+import { stage } from './parts/stage.ts';
 
 await stage({
   name: 'split',

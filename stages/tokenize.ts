@@ -2,7 +2,7 @@
  * Trains a tokenizer on the training split of SPLITS. TOKENS gets tokenizer.json and the tokens of all splits in LMDB.
  */
 import { tokenizeCorpus } from '../lib/tokenizer/index.ts';
-import { StageError, stage } from './stage.ts';
+import { StageError, stage } from './parts/stage.ts';
 
 await stage({
   name: 'tokenize',

@@ -1,6 +1,6 @@
 /**
  * Trains one model of the grid on TOKENS, with the token budget of params.yaml. Writes the model to MODEL (config.json,
- * model.safetensors) and its loss curve to CURVE.csv. The training itself runs in a thread, see train-thread.ts.
+ * model.safetensors) and its loss curve to CURVE.csv. The training itself runs in a thread, see parts/train-thread.ts.
  */
 import { basename, join } from 'node:path';
 import { csvFormat } from 'd3-dsv';
@@ -8,10 +8,10 @@ import { checkConfig, countParameters, ModelError, modelConfig } from '../lib/mo
 import type { ProgressUpdate } from '../lib/repro/index.ts';
 import { bundleProgram, startThread } from '../lib/threads/index.ts';
 import { loadTokenizer } from '../lib/tokenizer/index.ts';
-import type { Params } from './params.ts';
-import { peakLearningRate } from './peak-learning-rate.ts';
-import { StageError, stage, writeText } from './stage.ts';
-import type { FromThread, Trained, TrainingRequest } from './train-thread.ts';
+import type { Params } from './parts/params.ts';
+import { peakLearningRate } from './parts/peak-learning-rate.ts';
+import { StageError, stage, writeText } from './parts/stage.ts';
+import type { FromThread, Trained, TrainingRequest } from './parts/train-thread.ts';
 
 /** Columns of the curve. They are listed here so that a run without an evaluation still writes a header. */
 const CURVE_COLUMNS = [
@@ -130,7 +130,7 @@ async function trainInThread(
   request: TrainingRequest,
   onProgress: (progress: ProgressUpdate) => void,
 ): Promise<Trained> {
-  const program = `import { runTrainingThread } from './train-thread.ts'; runTrainingThread();`;
+  const program = `import { runTrainingThread } from './parts/train-thread.ts'; runTrainingThread();`;
   const bundle = await bundleProgram(program, import.meta.url);
   const thread = startThread(bundle, { workerData: request });
   const hint = request.checkpointDir === undefined ? '' : '; the next attempt continues from here';

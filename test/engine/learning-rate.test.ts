@@ -1,8 +1,8 @@
 /** The learning rate: its peak for a width and an architecture, and its schedule. */
 import { expect, test } from 'vitest';
 import { learningRateAt } from '../../lib/engine/index.ts';
-import { peakLearningRate } from '../../stages/peak-learning-rate.ts';
-import { StageError } from '../../stages/stage.ts';
+import { peakLearningRate } from '../../stages/parts/peak-learning-rate.ts';
+import { StageError } from '../../stages/parts/stage.ts';
 
 const schedule = { steps: 110, warmup: 10, learningRate: 1, learningRateFloor: 0.1 };
 

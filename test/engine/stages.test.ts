@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseDocument } from 'yaml';
 import { type GptConfig, initialWeights, saveCheckpoint } from '../../lib/models/index.ts';
 import { CharTokenizer, tokenizeCorpus } from '../../lib/tokenizer/index.ts';
-import { readPrompts } from '../../stages/prompts.ts';
+import { readPrompts } from '../../stages/parts/prompts.ts';
 import { nativeIsBuilt } from './tiny.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

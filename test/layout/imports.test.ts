@@ -81,7 +81,7 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
   },
   models: { libs: [], levels: [] },
   engine: { libs: ['models'], levels: ['open.ts', 'training', 'data', 'native', 'tfjs', 'interface'] },
-  scaling: { libs: [], levels: [] },
+  scaling: { libs: [], levels: ['study', 'analysis', 'token-law', 'size-law', 'tables', 'numbers', 'errors.ts'] },
   plots: { libs: ['scaling'], levels: [] },
   threads: { libs: [], levels: [] },
   report: { libs: ['music', 'scaling', 'plots'], levels: [] },

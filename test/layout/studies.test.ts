@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { checkAgainstSchema, readDocument, readSchema } from '../../lib/repro/documents/index.ts';
-import { readStudies } from '../../stages/studies.ts';
+import { readStudies } from '../../stages/parts/studies.ts';
 
 const studies = readStudies();
 

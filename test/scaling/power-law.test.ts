@@ -3,7 +3,6 @@
  * support.
  */
 import { describe, expect, test } from 'vitest';
-import { fQuantile } from '../../lib/scaling/f-distribution.ts';
 import {
   type AlphaInterval,
   fitPowerLaw,
@@ -12,6 +11,7 @@ import {
   type PowerLawFit,
   predict,
 } from '../../lib/scaling/index.ts';
+import { fQuantile } from '../../lib/scaling/numbers/index.ts';
 import { normal } from './example.ts';
 import { coverage, DESIGNS, TRUE_LAWS } from './simulate.ts';
 

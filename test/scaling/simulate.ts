@@ -3,7 +3,7 @@
  * with one law are called different. `npm run bench -- scaling` prints the tables of docs/scaling.md, and a test runs
  * a few of the studies.
  */
-import { compareArchitectures } from '../../lib/scaling/compare-architectures.ts';
+import { compareArchitectures } from '../../lib/scaling/analysis/index.ts';
 import { fitPowerLaw, isRefusal, type Point, type PowerLawFit } from '../../lib/scaling/index.ts';
 
 /** L(N) = a·N^(−α) + c. */

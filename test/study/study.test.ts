@@ -5,7 +5,7 @@ import { csvParse } from 'd3-dsv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { firstSteps } from '../../scripts/first-steps.ts';
-import { readStudies } from '../../stages/studies.ts';
+import { readStudies } from '../../stages/parts/studies.ts';
 import { removeProjects, type TestProject } from '../repro/project.ts';
 import { ROOT, smallStudy } from './copy.ts';
 
