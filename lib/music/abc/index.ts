@@ -1,29 +1,16 @@
 /**
- * ABC notation: reading, checking, playing and writing.
+ * ABC notation: reading, playing, checking and writing.
  *
- * Reading:
- * - parse-abc.ts: text to Tune; lines, fields, voices
- * - read-notes-and-chords.ts: the music of a line; voice-builder.ts: bars, layers, ties, tuplets
- * - lines.ts: music, fields and text; abc-fields.ts: values of M, L, Q and P; key-field.ts: values of K and V
- * - tune.ts: the types
- * - perform-tune.ts: Tune to NoteSequence, with ties joined; play-order.ts: repeats, endings and parts
- * - check-abc.ts: the problems of a text
- *
- * Writing:
- * - write-abc.ts: Score to text; header and layout
- * - write-notes-and-chords.ts: notes, chords, rests and fields of a bar
- * - layers.ts: overlapping notes to parallel layers
- * - rhythm.ts: the sounds of a layer to plain durations and tuplets; tuplets.ts: the kinds of tuplets
- * - pieces.ts: the list of pieces that layers are written to
- * - note-lengths.ts, accidentals.ts, spelling.ts: the parts of a note's text
- * - ascii-text.ts, number-list.ts: reused buffers
+ * - tune.ts: the types of a parsed text; spelling.ts: names of pitches; tuplets.ts: the tuplets of the dialect
+ * - reading/: text to Tune, from parse-abc.ts down
+ * - playing/: perform-tune.ts makes a NoteSequence of a Tune; play-order.ts writes out repeats, endings and parts;
+ *   check-abc.ts lists the problems of a text
+ * - writing/: Score to text, from write-abc.ts down; layers.ts makes layers, rhythm.ts durations and tuplets
  */
-export { pitchAt } from './abc-fields.ts';
-export { checkAbc, checkTune } from './check-abc.ts';
-export { lengthTexts } from './note-lengths.ts';
-export { parseAbc } from './parse-abc.ts';
-export { performTune } from './perform-tune.ts';
-export { MAX_PLAIN_STEPS } from './pieces.ts';
+export { checkAbc, checkTune } from './playing/check-abc.ts';
+export { performTune } from './playing/perform-tune.ts';
+export { pitchAt } from './reading/abc-fields.ts';
+export { parseAbc } from './reading/parse-abc.ts';
 export { keyText, LETTER_SEMITONES, positionText, signature } from './spelling.ts';
 export {
   type BarChange,
@@ -40,4 +27,6 @@ export {
   WHOLE,
 } from './tune.ts';
 export { MAX_TUPLET_NOTES, mayBound, QUINTUPLET, TRIPLET, type TupletKind, tupletStep, tupletText } from './tuplets.ts';
-export { type Layout, writeAbc } from './write-abc.ts';
+export { lengthTexts } from './writing/note-lengths.ts';
+export { MAX_PLAIN_STEPS } from './writing/pieces.ts';
+export { type Layout, writeAbc } from './writing/write-abc.ts';

@@ -5,11 +5,13 @@
  * durations of a layer sum to the metre, those of a tuplet to a point where it may end, and every tie is continued by a
  * note of its pitch at the onset where it ends. A tie over the bar line may be continued in any layer of the next bar.
  */
-import { LETTER_SEMITONES, pitchAt, signature } from '../abc/index.ts';
 import { UNITS_PER_STEP } from '../model/index.ts';
+import type { BarSetting } from './bar-setting.ts';
+import { FieldState } from './field-state.ts';
 import type { LengthNode } from './lengths.ts';
+import { NoteState, signatureOf, without } from './note-state.ts';
 import { NO_TUPLETS, type TupletState, tupletsAt } from './tuplet-state.ts';
-import { barSteps, beginsValue, fifthsOf, isValue, type ValueKind } from './values.ts';
+import { barSteps, fifthsOf } from './values.ts';
 
 /** The layers of a bar. Two further layers would need more MIDI channels than there are. */
 const MAX_LAYERS = 15;
@@ -17,33 +19,6 @@ const MAX_LAYERS = 15;
 /** How often a pitch may come in a chord. */
 const MAX_UNISONS = 8;
 const MAX_PITCH = 127;
-const UPPER = 'CDEFGAB';
-const LOWER = 'cdefgab';
-/** Staff positions of C and c: seven positions per octave, C,,,,, is 0. */
-const POSITION_OF_C = 35;
-const ACCIDENTALS: { [text: string]: number } = { __: -2, _: -1, '=': 0, '^': 1, '^^': 2 };
-
-/** What the bar's fields may be, and what the bar before left. */
-export interface BarSetting {
-  /** steps per quarter note */
-  grid: number;
-  /** the length tree of the tune's unit */
-  lengths: LengthNode;
-  /** the bar's length in steps, if no metre field changes it */
-  steps: number;
-  /** free: a metre field may come; none: it may not; otherwise: it must come, with this value */
-  metre: 'free' | 'none' | { value: string };
-  /** whether a tempo field may come: only the first voice has one */
-  tempo: boolean;
-  /** semitones by letter C…B, from the key signature */
-  signature: readonly number[];
-  /** pitches of notes that are tied from the bar before */
-  tied: readonly number[];
-  /** whether no note may be tied over the bar line at the end */
-  last: boolean;
-  /** whether the dialect has tuplets */
-  tuplets: boolean;
-}
 
 /** Where the bar stands. The comment says what was read last. */
 type Place =
@@ -51,18 +26,12 @@ type Place =
   | 'start'
   /** `[` */
   | 'bracket'
-  /** the letter of a field */
-  | 'field letter'
-  /** a beginning of a field's value */
-  | 'value'
-  /** a beginning of `[I:MIDI program ` */
-  | 'program field'
+  /** the letter of a field, or more of the field */
+  | 'field'
   /** a beginning of `(3` or `(3:2:4` */
   | 'tuplet'
-  /** an accidental */
-  | 'accidental'
-  /** a letter, with its octave marks */
-  | 'pitch'
+  /** a beginning of a note: its accidental, or its letter with octave marks */
+  | 'note'
   /** `-` in a chord */
   | 'chord tie'
   /** a note, the end of a chord, or a rest, with a beginning of its length */
@@ -76,11 +45,9 @@ type Place =
 
 const NOTHING: readonly never[] = [];
 /** The first characters of a note, a chord, a rest, a tuplet and a field. */
-const BEGINS_PIECE: ReadonlySet<string> = new Set(`[(z^_=${UPPER}${LOWER}`);
-const PROGRAM_FIELD = ':MIDI program ';
+const BEGINS_PIECE: ReadonlySet<string> = new Set('[(z^_=CDEFGABcdefgab');
 /** The order in which the fields of a bar stand. */
 const FIELD_ORDER = 'MKQ';
-const VALUE_KINDS: { [letter: string]: ValueKind } = { M: 'metre', K: 'key', Q: 'tempo', I: 'program' };
 
 /** The state after a beginning of a bar. It is changed by `accept`; `copy` keeps an earlier state. */
 export class BarState {
@@ -96,7 +63,7 @@ export class BarState {
   tiedOver: readonly number[] = NOTHING;
 
   #fields = 0;
-  #letter = '';
+  readonly #field = new FieldState();
   #typed = '';
   /** units of the bar */
   #units: number;
@@ -121,9 +88,7 @@ export class BarState {
 
   #inChord = false;
   #rest = false;
-  /** staff position and alteration of the current note */
-  #position = 0;
-  #alteration = 0;
+  readonly #note = new NoteState();
   /** pitches of the current note or chord, and those among them that are tied */
   #pitches: readonly number[] = NOTHING;
   #ties: readonly number[] = NOTHING;
@@ -153,7 +118,7 @@ export class BarState {
     this.sounds = other.sounds;
     this.tiedOver = other.tiedOver;
     this.#fields = other.#fields;
-    this.#letter = other.#letter;
+    this.#field.become(other.#field);
     this.#typed = other.#typed;
     this.#units = other.#units;
     this.#tuplet = other.#tuplet;
@@ -168,8 +133,7 @@ export class BarState {
     this.#afterProgram = other.#afterProgram;
     this.#inChord = other.#inChord;
     this.#rest = other.#rest;
-    this.#position = other.#position;
-    this.#alteration = other.#alteration;
+    this.#note.become(other.#note);
     this.#pitches = other.#pitches;
     this.#ties = other.#ties;
     this.#length = other.#length;
@@ -208,19 +172,14 @@ export class BarState {
         return this.#acceptStart(c);
       case 'bracket':
         return this.#acceptAfterBracket(c);
-      case 'field letter':
-        this.#place = 'value';
-        return c === ':';
-      case 'program field':
-        return this.#acceptProgramField(c);
-      case 'value':
-        return c === ']' ? this.#endField() : this.#acceptValue(c);
+      case 'field': {
+        const read = this.#field.accept(c, this.#setting);
+        return read === 'ended' ? this.#endField() : read === 'accepted';
+      }
       case 'tuplet':
         return this.#acceptTuplet(c);
-      case 'accidental':
-        return this.#acceptAfterAccidental(c);
-      case 'pitch':
-        return this.#acceptAfterPitch(c);
+      case 'note':
+        return this.#acceptInNote(c);
       case 'chord tie':
         return this.#acceptInChord(c);
       case 'length':
@@ -249,21 +208,17 @@ export class BarState {
 
   #acceptAfterBracket(c: string): boolean {
     const letter = this.#place === 'bracket' && this.#typed === 'start' ? FIELD_ORDER.indexOf(c) : -1;
-    if (c === 'I') {
-      this.#letter = c;
-      this.#typed = '';
-      this.#place = 'program field';
-      return !this.#afterProgram && !this.#metreIsMissing();
-    }
-    if (letter >= 0) {
-      this.#letter = c;
-      this.#typed = '';
-      this.#place = 'field letter';
-      if (letter < this.#fields) return false;
-      this.#fields = letter + 1;
-      if (c === 'M') return this.#setting.metre !== 'none';
-      return !this.#metreIsMissing() && (c === 'K' || this.#setting.tempo);
-    }
+    if (c !== 'I' && letter < 0) return this.#beginChord(c);
+    this.#field.begin(c);
+    this.#place = 'field';
+    if (c === 'I') return !this.#afterProgram && !this.#metreIsMissing();
+    if (letter < this.#fields) return false;
+    this.#fields = letter + 1;
+    if (c === 'M') return this.#setting.metre !== 'none';
+    return !this.#metreIsMissing() && (c === 'K' || this.#setting.tempo);
+  }
+
+  #beginChord(c: string): boolean {
     if (this.#metreIsMissing()) return false;
     this.#beginPiece();
     this.#inChord = true;
@@ -274,38 +229,11 @@ export class BarState {
     return typeof this.#setting.metre === 'object' && this.metre === undefined;
   }
 
-  #acceptProgramField(c: string): boolean {
-    if (c !== PROGRAM_FIELD[this.#typed.length]) return false;
-    this.#typed += c;
-    if (this.#typed === PROGRAM_FIELD) {
-      this.#typed = '';
-      this.#place = 'value';
-    }
-    return true;
-  }
-
-  #acceptValue(c: string): boolean {
-    const { metre, grid } = this.#setting;
-    const typed = this.#typed + c;
-    this.#typed = typed;
-    if (this.#letter === 'Q') {
-      const beat = '1/4=';
-      if (typed.length <= beat.length) return beat.startsWith(typed);
-      return beginsValue('tempo', typed.slice(beat.length), grid);
-    }
-    if (this.#letter === 'M' && typeof metre === 'object') return metre.value.startsWith(typed);
-    return beginsValue(VALUE_KINDS[this.#letter], typed, grid);
-  }
-
   #endField(): boolean {
-    const { metre, grid } = this.#setting;
-    const letter = this.#letter;
-    const value = letter === 'Q' ? this.#typed.slice('1/4='.length) : this.#typed;
-    if (!isValue(VALUE_KINDS[letter], value)) return false;
+    const { letter, value } = this.#field;
     if (letter === 'M') {
-      if (typeof metre === 'object' && value !== metre.value) return false;
       this.metre = value;
-      this.#units = this.#left = barSteps(value, grid) * UNITS_PER_STEP;
+      this.#units = this.#left = barSteps(value, this.#setting.grid) * UNITS_PER_STEP;
     } else if (letter === 'K') {
       this.fifths = fifthsOf(value);
       this.#signature = signatureOf(this.fifths);
@@ -385,75 +313,22 @@ export class BarState {
 
   /** The first character of a note. */
   #acceptNote(c: string): boolean {
-    this.#typed = '';
-    if (c === '^' || c === '_' || c === '=') {
-      this.#place = 'accidental';
-      return this.#acceptAccidental(c);
-    }
-    return this.#acceptLetter(c);
+    this.#note.begin();
+    this.#place = 'note';
+    return this.#acceptInNote(c);
   }
 
-  #acceptAfterAccidental(c: string): boolean {
-    if (c === this.#typed && c !== '=') return this.#acceptAccidental(this.#typed + c);
-    return this.#acceptLetter(c);
-  }
-
-  /** An accidental, if a letter can follow with which the note has a pitch that it may have. */
-  #acceptAccidental(text: string): boolean {
-    this.#typed = text;
-    for (const [accidental, alteration] of Object.entries(ACCIDENTALS)) {
-      if (!accidental.startsWith(text)) continue;
-      const lowest = Math.max(this.#lowest, alteration);
-      for (const semitones of LETTER_SEMITONES) {
-        if (lowest + modulo(semitones + alteration - lowest, 12) <= this.#highest) return true;
-      }
-    }
-    return false;
-  }
-
-  /** A letter, if the note has a pitch that it may have, with or without octave marks. */
-  #acceptLetter(c: string): boolean {
-    const upper = UPPER.indexOf(c);
-    const letter = upper >= 0 ? upper : LOWER.indexOf(c);
-    if (letter < 0) return false;
-    this.#alteration = ACCIDENTALS[this.#typed] ?? alterationOf(letter, this.#accidentals, this.#signature);
-    this.#position = POSITION_OF_C + letter + (upper >= 0 ? 0 : 7);
-    this.#place = 'pitch';
-    const pitch = this.#pitch();
-    if (upper >= 0) {
-      const lowest = Math.max(this.#lowest, this.#alteration);
-      return pitch >= lowest && lowest + modulo(pitch - lowest, 12) <= this.#highest;
-    }
-    return pitch <= this.#highest && this.#highest - modulo(this.#highest - pitch, 12) >= this.#lowest;
-  }
-
-  #acceptAfterPitch(c: string): boolean {
-    const pitch = this.#pitch();
-    if (c === ',' || c === "'") {
-      const isUpper = this.#position < POSITION_OF_C + 7;
-      if (isUpper !== (c === ',')) return false;
-      this.#position += isUpper ? -7 : 7;
-      // The first letter was accepted because a pitch can be reached by octave marks, so this one must not pass it by.
-      return isUpper ? pitch - 12 >= Math.max(this.#lowest, this.#alteration) : pitch + 12 <= this.#highest;
-    }
-    if (pitch < this.#lowest || pitch > this.#highest) return false;
-    this.#endPitch(pitch);
+  #acceptInNote(c: string): boolean {
+    const read = this.#note.accept(c, this.#lowest, this.#highest, this.#accidentals, this.#signature);
+    if (read !== 'ended') return read === 'accepted';
+    this.#endPitch(this.#note.pitch);
     if (this.#inChord) return this.#acceptInChord(c);
     this.#place = 'length';
     return this.#acceptAfterLength(c);
   }
 
-  /** The pitch of the note as far as it was read. */
-  #pitch(): number {
-    return pitchAt(this.#position, this.#alteration);
-  }
-
   #endPitch(pitch: number): void {
-    if (this.#typed !== '') {
-      const accidentals = this.#accidentals?.slice() ?? new Array<number>(7).fill(Number.NaN);
-      accidentals[this.#position % 7] = this.#alteration;
-      this.#accidentals = accidentals;
-    }
+    this.#accidentals = this.#note.accidentalsAfter(this.#accidentals);
     this.#pitches = [...this.#pitches, pitch];
     this.#must = without(this.#must, pitch);
     if (this.#left === this.#units) this.#due = without(this.#due, pitch);
@@ -499,20 +374,15 @@ export class BarState {
     this.#left -= this.#unitsOf(steps);
     this.#tuplet = this.#tuplet?.after(steps);
     this.#place = 'piece';
-    if (c === '-') {
+    const isTie = c === '-';
+    if (isTie) {
       if (this.#rest || this.#ties.length > 0) return false;
       this.#ties = this.#pitches;
-      this.#endPiece();
-      return this.#left > 0 || !this.#setting.last;
     }
-    this.#endPiece();
-    return this.#acceptAfterPiece(c);
-  }
-
-  /** Notes tied within the bar must be continued by the next piece; the others by the next bar. */
-  #endPiece(): void {
+    // Notes tied within the bar must be continued by the next piece; the others by the next bar.
     if (this.#left > 0) this.#must = this.#ties;
     else if (this.#ties.length > 0) this.tiedOver = [...this.tiedOver, ...this.#ties];
+    return isTie ? this.#left > 0 || !this.#setting.last : this.#acceptAfterPiece(c);
   }
 
   #acceptAfterPiece(c: string): boolean {
@@ -527,30 +397,4 @@ export class BarState {
     this.#must = this.#layers === MAX_LAYERS ? this.#due : NOTHING;
     return true;
   }
-}
-
-/** The alteration of each letter C…B in the key with this number of sharps. */
-const SIGNATURES = new Map<number, readonly number[]>();
-
-/** The signature of a number of sharps. Equal numbers give the same array. */
-export function signatureOf(fifths: number): readonly number[] {
-  let found = SIGNATURES.get(fifths);
-  if (found === undefined) SIGNATURES.set(fifths, (found = signature(fifths)));
-  return found;
-}
-
-function alterationOf(letter: number, accidentals: readonly number[] | undefined, fromKey: readonly number[]): number {
-  const accidental = accidentals?.[letter];
-  return accidental === undefined || Number.isNaN(accidental) ? fromKey[letter] : accidental;
-}
-
-/** The remainder of a division, 0…divisor − 1, for negative numbers too. */
-function modulo(value: number, divisor: number): number {
-  return ((value % divisor) + divisor) % divisor;
-}
-
-/** The list without one occurrence of the value. */
-function without(list: readonly number[], value: number): readonly number[] {
-  const at = list.indexOf(value);
-  return at < 0 ? list : [...list.slice(0, at), ...list.slice(at + 1)];
 }

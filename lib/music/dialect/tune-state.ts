@@ -9,8 +9,9 @@
  *     state.accept('2'); // false: a colon must follow. The state is then not usable; make a `copy` to try a character
  */
 import { MAX_PITCHED_VOICES } from '../model/index.ts';
-import { BarState, signatureOf } from './bar-state.ts';
+import { BarState } from './bar-state.ts';
 import { type LengthNode, lengthTree } from './lengths.ts';
+import { signatureOf } from './note-state.ts';
 import { barSteps, beginsValue, fifthsOf, isValue, type ValueKind } from './values.ts';
 
 /** The pitched voices and the drums. */

@@ -6,11 +6,11 @@
  * or out of it, is cut at a beat and tied, unless it is one plain note of the tuplet and of its beats: a triplet of
  * quarter notes is written as three notes, not as five.
  */
-import { UNITS_PER_STEP } from '../model/index.ts';
-import { isPlainDuration } from '../quantise/index.ts';
+import { UNITS_PER_STEP } from '../../model/index.ts';
+import { isPlainDuration } from '../../quantise/index.ts';
+import { MAX_TUPLET_NOTES, mayBound, TRIPLET, type TupletKind, tupletAt } from '../tuplets.ts';
 import type { NumberList } from './number-list.ts';
 import { addPieces, addProgram, NO_CHANGE, plainParts, tupletMarker } from './pieces.ts';
-import { MAX_TUPLET_NOTES, mayBound, TRIPLET, type TupletKind, tupletAt } from './tuplets.ts';
 
 /** A tuplet has at most so many beats. */
 const MAX_TUPLET_BEATS = 4;

@@ -5,14 +5,14 @@
  * @see ABC standard 2.1, §4.1 (pitch), §4.3 (note lengths), §4.5 (rests), §4.11 (ties), §4.13 (tuplets), §4.17 (chords), §7.4 (voice
  * overlay)
  */
-import type { ScoreBar, ScoreVoice } from '../model/index.ts';
+import type { ScoreBar, ScoreVoice } from '../../model/index.ts';
+import { keyText, type Spelling, spellingOf } from '../spelling.ts';
+import { tupletText } from '../tuplets.ts';
 import { Accidentals } from './accidentals.ts';
 import type { AsciiText } from './ascii-text.ts';
 import type { LayeredVoice } from './layers.ts';
 import type { NumberList } from './number-list.ts';
 import { COUNT_SHIFT, LENGTH_MASK, markedTuplet, NEXT_LAYER, PITCH_TIED } from './pieces.ts';
-import { keyText, type Spelling, spellingOf } from './spelling.ts';
-import { tupletText } from './tuplets.ts';
 
 /** Drums are written as in C major in every key, so that a drum always has the same text. */
 const DRUM_KEY = { fifths: 0, minor: false };

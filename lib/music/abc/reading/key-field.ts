@@ -8,8 +8,8 @@
  *
  * @see ABC standard 2.1, §3.1.14 (K), §4.6 (clefs and transposition), §7.1 (V)
  */
-import type { Key } from '../model/index.ts';
-import { signature } from './spelling.ts';
+import type { Key } from '../../model/index.ts';
+import { signature } from '../spelling.ts';
 
 /** The parameters of a staff that change what sounds. Each is undefined if the field does not have it. */
 export interface StaffParameters {

@@ -8,7 +8,7 @@
  *
  * @see ABC standard 2.1, §3.1.9 (P), §4.8 (repeats), §4.9, §4.10 (endings)
  */
-import type { Problem, Tune, TuneBar } from './tune.ts';
+import type { Problem, Tune, TuneBar } from '../tune.ts';
 
 /** Largest number of bars that are played, with repeats. Repeats cannot be nested, so real tunes have far fewer. */
 const MAX_PLAYED_BARS = 50_000;

@@ -2,8 +2,7 @@
  * Plays a tune: turns it into a NoteSequence. play-order.ts writes out repeats, endings and parts. Here ties are
  * joined, and changes of program, tempo, metre and key get their times.
  */
-import { DEFAULT_TEMPO, type NoteSequence, type Part, type PlayedNote } from '../model/index.ts';
-import { playOrders } from './play-order.ts';
+import { DEFAULT_TEMPO, type NoteSequence, type Part, type PlayedNote } from '../../model/index.ts';
 import {
   type BarChange,
   metreDuration,
@@ -13,7 +12,8 @@ import {
   type TuneNote,
   type TuneVoice,
   WHOLE,
-} from './tune.ts';
+} from '../tune.ts';
+import { playOrders } from './play-order.ts';
 
 /**
  * Plays a tune as far as possible.

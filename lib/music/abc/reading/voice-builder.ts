@@ -4,17 +4,16 @@
  *
  * It does not see the text: read-notes-and-chords.ts reads the characters and calls it.
  */
-import type { Key } from '../model/index.ts';
 import {
   type BarChange,
-  type Metre,
   metreDuration,
   type ProblemKind,
   type TuneBar,
   type TuneNote,
   type TuneVoice,
   WHOLE,
-} from './tune.ts';
+} from '../tune.ts';
+import type { Settings } from './voice-settings.ts';
 
 /** In ticks. Longer notes are typing errors, such as C44444. */
 const MAX_NOTE_DURATION = 64 * WHOLE;
@@ -39,64 +38,6 @@ export interface TextPlace {
   readonly column: number;
   problem(kind: ProblemKind, message: string): void;
 }
-
-/** The values that fields set for the following notes of a voice. */
-export interface Settings {
-  /** duration of a note without a length, in ticks */
-  unit: number;
-  unitGiven: boolean;
-  /** undefined for free metre (M:none) */
-  metre: Metre | undefined;
-  key: Key;
-  /** semitones by letter C…B, −2…2 */
-  alterations: number[];
-  /** the transpositions by origin, and their sum; in semitones */
-  shifts: Shifts;
-  transpose: number;
-  /** percussion sounds by the pitch of the notes that stand for them; for drum voices */
-  drumMap: ReadonlyMap<number, number> | undefined;
-  /** whether the clef is the percussion clef */
-  percussion: boolean | undefined;
-  /**
-   * the later notes of the bar to which an accidental applies: none, those of its octave, or those of its letter in all
-   * octaves
-   */
-  accidentals: 'not' | 'octave' | 'pitch';
-}
-
-/** Transpositions in semitones. A field that sets one leaves the others. */
-export interface Shifts {
-  /** of the clef, such as treble-8 */
-  clef: number;
-  /** of octave= */
-  octave: number;
-  /** of transpose= */
-  transpose: number;
-  /** of %%MIDI transpose */
-  midi: number;
-  /** of !8va(! and the like */
-  ottava: number;
-}
-
-/** Changes some transpositions of the settings. */
-export function withShifts(settings: Settings, changes: Partial<Shifts>): Pick<Settings, 'shifts' | 'transpose'> {
-  const shifts = { ...settings.shifts, ...changes };
-  return { shifts, transpose: shifts.clef + shifts.octave + shifts.transpose + shifts.midi + shifts.ottava };
-}
-
-/** The settings of a tune before any field. */
-export const FIRST_SETTINGS: Settings = {
-  unit: WHOLE / 8,
-  unitGiven: false,
-  metre: undefined,
-  key: { fifths: 0, minor: false },
-  alterations: [0, 0, 0, 0, 0, 0, 0],
-  shifts: { clef: 0, octave: 0, transpose: 0, midi: 0, ottava: 0 },
-  transpose: 0,
-  drumMap: undefined,
-  percussion: undefined,
-  accidentals: 'pitch',
-};
 
 /** A voice that is being read. */
 export class VoiceBuilder {

@@ -12,20 +12,20 @@
  * @see ABC standard 2.1, §2 (file structure), §3 (fields), §4.16 (U:), §7 (voices), §9 (macros), §11 (directives)
  */
 
-import { DEFAULT_TEMPO } from '../model/index.ts';
-import { defaultUnit, parseMetre, parsePartOrder, parseTempo, parseUnit, pitchAt } from './abc-fields.ts';
+import { DEFAULT_TEMPO } from '../../model/index.ts';
+import type { ProblemKind, Tune } from '../tune.ts';
+import { defaultUnit, parseMetre, parsePartOrder, parseTempo, parseUnit, pitchOf } from './abc-fields.ts';
 import { parseKey, parseVoiceParameters, type StaffParameters } from './key-field.ts';
-import { continuesTune, fieldOf, isText, withoutHtml } from './lines.ts';
-import { LETTERS, MusicReader } from './read-notes-and-chords.ts';
-import type { ProblemKind, Tune } from './tune.ts';
-import { FIRST_SETTINGS, type Settings, type Shifts, VoiceBuilder, withShifts } from './voice-builder.ts';
+import { continuesTune, endOfBlock, fieldOf, isText, keyFollows, withoutHtml } from './lines.ts';
+import { addMacro } from './macros.ts';
+import { MusicReader } from './read-notes-and-chords.ts';
+import { VoiceBuilder } from './voice-builder.ts';
+import { FIRST_SETTINGS, type Settings, type Shifts, withShifts } from './voice-settings.ts';
 
 /** Largest number of problems that are recorded. */
 const MAX_PROBLEMS = 1000;
 const MAX_REMARKS = 100;
 const MAX_VOICES = 256;
-const MAX_MACROS = 100;
-const MAX_MACRO_LENGTH = 400;
 /** Lyrics, symbol lines and continued fields. */
 const SILENT_LINE = /^[ws+]:/;
 const NO_KEY = 'there is no K: field to end the header';
@@ -224,9 +224,11 @@ class AbcParser {
         if (symbol !== undefined) this.#reader.define(symbol, meaning);
         break;
       }
-      case 'm':
-        this.#macro(value, invalid);
+      case 'm': {
+        const fault = addMacro(this.#reader.macros, value);
+        if (fault !== undefined) invalid(fault);
         break;
+      }
       case 'I':
         this.#directive(value.replace(/^MIDI\s*=\s*/, 'MIDI '));
         break;
@@ -253,15 +255,6 @@ class AbcParser {
   #tempo(microsecondsPerBeat: number): void {
     if ([...this.#voices.values()].every((voice) => voice.empty)) this.#tune.microsecondsPerBeat = microsecondsPerBeat;
     else this.#reader.voice.change({ microsecondsPerBeat });
-  }
-
-  /** Reads m:, a macro: `~G3 = G{A}G{F}G`, or `~n3 = (3o/n/m/` for every note in the place of n. */
-  #macro(value: string, invalid: (message: string) => void): void {
-    const match = /^\s*([^=]+?)\s*=\s*(.*)$/.exec(value);
-    if (match === null) invalid(`m:${value} is not a macro, which has the form m:name=notes`);
-    else if (match[1].length + match[2].length > MAX_MACRO_LENGTH || this.#reader.macros.length >= MAX_MACROS)
-      invalid(`a macro is too long, or there are more than ${MAX_MACROS}`);
-    else this.#reader.macros.push({ name: match[1], notes: match[2] });
   }
 
   /** Reads a directive, without its `%%`. */
@@ -371,26 +364,6 @@ class AbcParser {
   }
 }
 
-/** Whether a K: field follows before the next tune. */
-function keyFollows(lines: string[], from: number): boolean {
-  for (let i = from; i < lines.length; i++) {
-    if (i > from && lines[i].startsWith('X:') && lines[from].startsWith('X:')) return false;
-    if (lines[i].startsWith('K:')) return true;
-  }
-  return false;
-}
-
-/**
- * The index of the last line of a `%%begin…` block: the matching `%%end…`. Without one, the block ends before the next
- * empty line or tune.
- */
-function endOfBlock(lines: string[], from: number, word: string): number {
-  const end = lines.findIndex((line, i) => i > from && line.replace(/\s/g, '').startsWith(`%%end${word}`));
-  if (end >= 0) return end;
-  const next = lines.findIndex((line, i) => i > from && (line.trim() === '' || line.startsWith('X:')));
-  return (next < 0 ? lines.length : next) - 1;
-}
-
 /** The transpositions of a field's parameters. */
 function shiftsOf({ clef, octave, transpose }: StaffParameters): Partial<Shifts> {
   return {
@@ -398,12 +371,4 @@ function shiftsOf({ clef, octave, transpose }: StaffParameters): Partial<Shifts>
     ...(octave === undefined ? {} : { octave }),
     ...(transpose === undefined ? {} : { transpose }),
   };
-}
-
-/** The pitch of a note's text without a key: `^c'`. */
-function pitchOf(note: string): number {
-  const index = LETTERS.indexOf(/[A-Ga-g]/.exec(note)![0]);
-  const count = (mark: string) => note.split(mark).length - 1;
-  const octave = (index < 7 ? 5 : 6) + count("'") - count(',');
-  return pitchAt(7 * octave + (index % 7), count('^') - count('_'));
 }

@@ -6,12 +6,12 @@
  * or drum channel. Then come the bars. In the interleaved layout, a line holds one bar of all voices. In the other
  * layout, it holds four bars of one voice.
  */
-import { type Score, type ScoreVoice, UNITS_PER_STEP } from '../model/index.ts';
+import { type Score, type ScoreVoice, UNITS_PER_STEP } from '../../model/index.ts';
+import { keyText } from '../spelling.ts';
 import { AsciiText } from './ascii-text.ts';
 import { layerScore } from './layers.ts';
 import { lengthTexts, shortestUnit } from './note-lengths.ts';
 import { NumberList } from './number-list.ts';
-import { keyText } from './spelling.ts';
 import { barFields, type TuneContext, VoiceWriter } from './write-notes-and-chords.ts';
 
 /** Order of the bars in the text: all voices of one bar together, or all bars of one voice together. */

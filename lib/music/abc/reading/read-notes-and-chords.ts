@@ -8,41 +8,21 @@
  * @see ABC standard 2.1, §4: the tune body
  */
 
-import { MAX_NOTES_IN_CHORD } from '../model/index.ts';
+import { MAX_NOTES_IN_CHORD } from '../../model/index.ts';
+import type { ProblemKind, TuneNote } from '../tune.ts';
 import { pitchAt } from './abc-fields.ts';
-import type { ProblemKind, TuneNote } from './tune.ts';
-import { type TextPlace, type VoiceBuilder, withShifts } from './voice-builder.ts';
+import { readBarLine, readEnding } from './bar-lines.ts';
+import { beginsNote, isDigit, isLetter, LETTERS, printable, undefinedLetter } from './characters.ts';
+import { DECORATION, isOldChord, ottavaShift, readDecoration } from './decorations.ts';
+import { findMacro, type Macro } from './macros.ts';
+import type { TextPlace, VoiceBuilder } from './voice-builder.ts';
+import { withShifts } from './voice-settings.ts';
 
-/** The letters of notes, from middle C up. */
-export const LETTERS = 'CDEFGABcdefgab';
-
-/** `|`, `||`, `|]`, `[|`, `|:`, `:|`, `::`, `:|:`, `.|`. The invisible bar line `[|]` is a sign of its own. */
-const INVISIBLE_BAR_LINE = /\[\|\]/y;
-const BAR_LINE = /:*\.?\[?\|[|\]]*:*|::+/y;
-/** `1`, `1,3`, `1-3` after a bar line, or after `[`. */
-const ENDING = /\[?(\d+(?:[,-]\d+)*)/y;
-const ENDING_AFTER_BAR_LINE = /\s*\[?(\d+(?:[,-]\d+)*)/y;
-const DECORATION = /!([^!\n|]*)!|\+([a-z<>()0-9.]+)\+/y;
-/** A chord of version 1.5, such as `+CEG+`; `+f+` and `+ff+` are dynamics. */
-const OLD_CHORD = /\+(?!f+\+)(?:[\^_=]*[A-Ga-g][,']*[\d/]* *)+\+/y;
 const QUOTED = /"[^"\n]*"/y;
 const GRACE = /\{[^}\n]*\}/y;
 const TUPLET = /\((\d+)(?::(\d*))?(?::(\d*))?/y;
 /** Decorations of one character (standard 2.1, §4.14). U: defines others. */
 const SHORTHAND = /[~.HJLMOPRSTuv]/;
-/** Text between two `!` that can only be music between two line breaks of old programs. */
-const NOTES_BETWEEN = /^(?!f+$|[\d<>()+]+$|[Dd]$)[A-Ga-gz\d/,'\s<>()^_=-]+$/;
-/** Decorations that shift what sounds by octaves, in semitones. */
-const OTTAVA: Record<string, number> = { '8va': 12, '8vb': -12, '15ma': 24, '15mb': -24 };
-/** The highest pass that an ending may name. Higher numbers are typing errors, such as [11111. */
-const MAX_PASSES = 99;
-
-/** A macro: its name in the music, and the notes that replace it. */
-export interface Macro {
-  name: string;
-  notes: string;
-}
-
 /** Called for each inline field, `[K:G]`, with its letter, value and columns. */
 type InlineFieldHandler = (letter: string, value: string, column: number, endColumn: number) => void;
 /** Called for each problem. */
@@ -58,8 +38,8 @@ export class MusicReader implements TextPlace {
   readonly macros: Macro[] = [];
   /** the letters that U: defines, and those of the macros */
   readonly symbols = new Set<string>();
-  /** the octave decorations that U: defines, by letter */
-  readonly #ottavas = new Map<string, string>();
+  /** semitones of the octave decorations that U: defines, by letter */
+  readonly #ottavas = new Map<string, number>();
   /** while a macro is read: the column of its name in the line */
   #macroColumn: number | undefined;
   #text = '';
@@ -87,8 +67,8 @@ export class MusicReader implements TextPlace {
   /** U: gives a letter a meaning, such as a decoration. */
   define(symbol: string, meaning: string): void {
     this.symbols.add(symbol);
-    const ottava = /^!(\d+[a-z]+[()])!$/.exec(meaning);
-    if (ottava !== null) this.#ottavas.set(symbol, ottava[1]);
+    const ottava = ottavaShift(/^!(.*)!$/.exec(meaning)?.[1]);
+    if (ottava !== undefined) this.#ottavas.set(symbol, ottava);
   }
 
   problem(kind: ProblemKind, message: string, column = this.column): void {
@@ -130,7 +110,7 @@ export class MusicReader implements TextPlace {
       else if (c === '&') this.#overlay();
       else if (SHORTHAND.test(c) || this.symbols.has(c)) this.#symbol(c);
       // The number of an ending may stand on the line after its bar line.
-      else if (isDigit(c) && this.#at === 0 && this.voice.isBetweenBars) this.#ending(this.#match(ENDING)!);
+      else if (isDigit(c) && this.#at === 0 && this.voice.isBetweenBars) this.#ending();
       else {
         this.problem('syntax', isLetter(c) ? undefinedLetter(c) : `"${printable(c)}" has no meaning in music`);
         this.#at++;
@@ -150,78 +130,42 @@ export class MusicReader implements TextPlace {
     this.#at += match === null ? 1 : match[0].length;
   }
 
-  /** A decoration, or the `!` with which old programs broke lines (standard 2.1, §10.2.1). */
+  /** A decoration, or the `!` with which old programs broke lines. */
   #decoration(): void {
-    const match = this.#match(DECORATION);
-    const text = this.#text;
-    if (text[this.#at] === '+' && this.#match(OLD_CHORD) !== null) {
+    if (isOldChord(this.#text, this.#at)) {
       this.#chord('+');
       return;
     }
-    if (match?.[1] !== undefined && !NOTES_BETWEEN.test(match[1])) this.#ottava(match[1]);
-    else if (text[this.#at] === '!') {
-      const before = this.#at === 0 ? ' ' : text[this.#at - 1];
-      const after = text[this.#at + 1] ?? ' ';
-      const breaksLine = match !== null || /[\s%|:\]]/.test(after) || /[\s|:\]]/.test(before);
-      if (!breaksLine) this.problem('syntax', 'a decoration begins here and does not end in its line');
-      this.#at++;
-      // The beginning of its name is no music either.
-      while (!breaksLine && /[h-w]/.test(text[this.#at] ?? '')) this.#at++;
-      return;
-    }
-    if (match === null) this.#skip(DECORATION, 'a decoration');
-    else this.#at += match[0].length;
+    const { length, ottava, isOpen } = readDecoration(this.#text, this.#at);
+    if (ottava !== undefined) this.voice.set(withShifts(this.voice.settings, { ottava }));
+    if (isOpen) this.problem('syntax', 'a decoration begins here and does not end in its line');
+    this.#at += length;
   }
 
   /** A letter that stands for a decoration. */
   #symbol(c: string): void {
-    const decoration = this.#ottavas.get(c);
-    if (decoration !== undefined) this.#ottava(decoration);
+    const ottava = this.#ottavas.get(c);
+    if (ottava !== undefined) this.voice.set(withShifts(this.voice.settings, { ottava }));
     this.#at++;
   }
 
-  /** `8va(` shifts the following notes up an octave, `8va)` ends that. */
-  #ottava(decoration: string): void {
-    const shift = OTTAVA[decoration.slice(0, -1)];
-    if (shift === undefined) return;
-    const ottava = decoration.endsWith('(') ? shift : 0;
-    this.voice.set(withShifts(this.voice.settings, { ottava }));
-  }
-
-  /**
-   * Reads the notes of a macro whose name stands here. In a name such as `~n3`, n is any note; in its notes, the letters
-   * h … z are the notes that many steps below or above n.
-   */
+  /** Reads the notes of a macro whose name stands here. */
   #macro(): boolean {
     if (this.#macroColumn !== undefined) return false;
     const text = this.#text;
-    for (const { name, notes } of this.macros) {
-      let length = 0;
-      let replacement = notes;
-      if (text.startsWith(name, this.#at)) length = name.length;
-      else if (/[^n\d/]/.test(name) && name.includes('n')) {
-        const [before, after] = name.split('n');
-        if (!text.startsWith(before, this.#at)) continue;
-        const note = /^[A-Ga-g][,']*/.exec(text.slice(this.#at + before.length, this.#at + before.length + 20));
-        if (note === null || !text.startsWith(after, this.#at + before.length + note[0].length)) continue;
-        length = before.length + note[0].length + after.length;
-        const step = stepOf(note[0]);
-        replacement = notes.replace(/[h-z]/g, (letter) => noteAt(step + letter.charCodeAt(0) - N));
-      }
-      if (length === 0) continue;
-      const { column } = this;
-      const [fieldEnd, brace, bracket] = [this.#fieldEnd, this.#lastBrace, this.#lastBracket];
-      const end = this.#at + length;
-      this.moveTo(this.line, replacement);
-      this.#macroColumn = column;
-      this.read();
-      this.#macroColumn = undefined;
-      this.#text = text;
-      this.#at = end;
-      [this.#fieldEnd, this.#lastBrace, this.#lastBracket] = [fieldEnd, brace, bracket];
-      return true;
-    }
-    return false;
+    const found = findMacro(this.macros, text, this.#at);
+    if (found === undefined) return false;
+    const { column } = this;
+    const [fieldEnd, brace, bracket] = [this.#fieldEnd, this.#lastBrace, this.#lastBracket];
+    const end = this.#at + found.length;
+    this.moveTo(this.line, found.notes);
+    this.#macroColumn = column;
+    this.read();
+    this.#macroColumn = undefined;
+    this.#text = text;
+    this.#at = end;
+    [this.#fieldEnd, this.#lastBrace, this.#lastBracket] = [fieldEnd, brace, bracket];
+    return true;
   }
 
   #graceNotes(): void {
@@ -415,54 +359,25 @@ export class MusicReader implements TextPlace {
   // ---- bar lines and brackets ----
 
   #barLine(): void {
-    const text = this.#text;
-    const at = this.#at;
-    const next = text[at + 1];
-    if (text[at] === '|' && next !== '|' && next !== ']' && next !== ':') {
-      this.voice.barLine(0, false, false, this.column + 1);
-      this.#at++;
-      this.#endingAfterBarLine();
-      return;
-    }
-    if (text[at] === '[' && this.#match(INVISIBLE_BAR_LINE) !== null) {
-      this.voice.barLine(0, false, false, this.column + 3);
-      this.#at += 3;
-      this.#endingAfterBarLine();
-      return;
-    }
-    const match = this.#match(BAR_LINE);
-    if (match === null) {
+    const sign = readBarLine(this.#text, this.#at);
+    if (sign === undefined) {
       this.problem('syntax', `"${this.#text[this.#at]}" stands alone; a repeat is |: or :|`);
       this.#at++;
       return;
     }
-    // `|]:|` is an end and a repeat sign, not the beginning of a repeat.
-    const [sign] = text[at + match[0].length] === '|' ? match[0].match(/^.*?\](?=:+$)|^.*$/)! : match;
-    const before = /^:*/.exec(sign)![0].length;
-    const onlyColons = before === sign.length;
-    const closes = onlyColons ? Math.floor(before / 2) : before;
-    const opens = onlyColons || sign.endsWith(':');
-    this.voice.barLine(closes, /\|\||\|\]|\[\|/.test(sign), opens, this.column + sign.length);
+    this.voice.barLine(sign.closesRepeat, sign.isDouble, sign.opensRepeat, this.column + sign.length);
     this.#at += sign.length;
-    this.#endingAfterBarLine();
+    // A space before the number is not in the standard, but is common.
+    this.#ending(true);
   }
 
-  /** Reads the number of an ending after a bar line. A space between them is not in the standard, but is common. */
-  #endingAfterBarLine(): void {
-    const ending = this.#match(ENDING_AFTER_BAR_LINE);
-    if (ending === null) return;
-    this.#ending(ending);
-  }
-
-  #ending(match: RegExpExecArray): void {
-    const passes: number[] = [];
-    for (const part of match[1].split(',')) {
-      const [from, to = from] = part.split('-').map(Number);
-      if (to > MAX_PASSES) this.problem('repeat', `an ending for pass ${to}`);
-      for (let pass = from; pass <= Math.min(to, MAX_PASSES); pass++) passes.push(pass);
-    }
-    if (passes.length > 0) this.voice.ending(passes);
-    this.#at += match[0].length;
+  /** Reads the number of an ending, if one stands here. */
+  #ending(afterSpace = false): void {
+    const ending = readEnding(this.#text, this.#at, afterSpace);
+    if (ending === undefined) return;
+    if (ending.tooLarge !== undefined) this.problem('repeat', `an ending for pass ${ending.tooLarge}`);
+    if (ending.passes.length > 0) this.voice.ending(ending.passes);
+    this.#at += ending.length;
   }
 
   /** Reads a construction that begins with `[`: an inline field, a bar line, an ending or a chord. */
@@ -476,45 +391,9 @@ export class MusicReader implements TextPlace {
       this.#at = this.#fieldEnd = end + 1;
       this.#onInlineField(next, text.slice(at + 3, end).trim(), column, end + 2);
     } else if (next === '|') this.#barLine();
-    else if (isDigit(next)) this.#ending(this.#match(ENDING)!);
+    else if (isDigit(next)) this.#ending();
     // A named ending, such as ["last", is printed but has no effect on playback.
     else if (next === '"') this.#at++;
     else this.#chord();
   }
-}
-
-/** The letter n, from which the other letters of a macro count steps. */
-const N = 'n'.charCodeAt(0);
-
-/** The steps of a note above middle C: `c` is 7. */
-function stepOf(note: string): number {
-  const octaves = note.split("'").length - note.split(',').length;
-  return LETTERS.indexOf(note[0]) + 7 * octaves;
-}
-
-/** The note that many steps above middle C. */
-function noteAt(step: number): string {
-  const letter = LETTERS[((step % 7) + 7) % 7];
-  const octave = Math.floor(step / 7);
-  return octave < 1 ? letter + ','.repeat(-octave) : letter.toLowerCase() + "'".repeat(octave - 1);
-}
-
-function beginsNote(c: string): boolean {
-  return (c >= 'A' && c <= 'G') || (c >= 'a' && c <= 'g') || c === '^' || c === '_' || c === '=';
-}
-
-function isDigit(c: string | undefined): boolean {
-  return c !== undefined && c >= '0' && c <= '9';
-}
-
-function isLetter(c: string): boolean {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
-function undefinedLetter(c: string): string {
-  return `"${c}" has no meaning in music unless U: defines it`;
-}
-
-function printable(c: string): string {
-  return c < ' ' || c > '~' ? `U+${c.codePointAt(0)!.toString(16).padStart(4, '0')}` : c;
 }

@@ -6,9 +6,9 @@
  * A bar may be shorter than its metre if notation allows it: the first bar (an upbeat), and a bar that another short bar
  * completes. Such bars stand beside a repeat sign, a double bar, an ending, a part, or the end of the tune.
  */
-import { parseAbc } from './parse-abc.ts';
+import { parseAbc } from '../reading/parse-abc.ts';
+import { metreDuration, type Problem, type Tune, type TuneBar, type TuneVoice, WHOLE } from '../tune.ts';
 import { performTune } from './perform-tune.ts';
-import { metreDuration, type Problem, type Tune, type TuneBar, type TuneVoice, WHOLE } from './tune.ts';
 
 /** Smaller differences of durations, in ticks, come from the rounding of tuplets. */
 const TOLERANCE = WHOLE / 4096;

@@ -4,7 +4,7 @@
  * ABC software differs in two points: whether an accidental holds to the end of the bar for its own octave or for all
  * octaves, and whether it holds over `&`. A note is written without an accidental only if all readings give its pitch.
  */
-import { POSITIONS, type Spelling } from './spelling.ts';
+import { POSITIONS, type Spelling } from '../spelling.ts';
 
 /** The accidentals in force while a voice is written. */
 export class Accidentals {

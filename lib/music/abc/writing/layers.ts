@@ -20,7 +20,7 @@ import {
   type ScoreBar,
   type ScoreNote,
   type ScoreVoice,
-} from '../model/index.ts';
+} from '../../model/index.ts';
 import { NumberList } from './number-list.ts';
 import { NEXT_LAYER, NO_CHANGE, SILENCE } from './pieces.ts';
 import { RhythmWriter } from './rhythm.ts';

@@ -65,3 +65,23 @@ export function continuesTune(line: string, symbols: ReadonlySet<string>): boole
   if (/^[A-Za-z]:(?![|:])/.test(line) || line.startsWith('%')) return false;
   return line.split('|').length > 2 && /[A-Ga-gz]/.test(line) && !isText(line, symbols) && !HTML.test(line);
 }
+
+/** Whether a K: field follows before the next tune. */
+export function keyFollows(lines: string[], from: number): boolean {
+  for (let i = from; i < lines.length; i++) {
+    if (i > from && lines[i].startsWith('X:') && lines[from].startsWith('X:')) return false;
+    if (lines[i].startsWith('K:')) return true;
+  }
+  return false;
+}
+
+/**
+ * The index of the last line of a `%%begin…` block: the matching `%%end…`. Without one, the block ends before the next
+ * empty line or tune.
+ */
+export function endOfBlock(lines: string[], from: number, word: string): number {
+  const end = lines.findIndex((line, i) => i > from && line.replace(/\s/g, '').startsWith(`%%end${word}`));
+  if (end >= 0) return end;
+  const next = lines.findIndex((line, i) => i > from && (line.trim() === '' || line.startsWith('X:')));
+  return (next < 0 ? lines.length : next) - 1;
+}

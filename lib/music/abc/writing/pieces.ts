@@ -7,9 +7,9 @@
  *     −1 − program    the program from here on
  *     tupletMarker    a tuplet begins
  */
-import { isPlainDuration } from '../quantise/index.ts';
+import { isPlainDuration } from '../../quantise/index.ts';
+import { QUINTUPLET, TRIPLET, type TupletKind } from '../tuplets.ts';
 import type { NumberList } from './number-list.ts';
-import { QUINTUPLET, TRIPLET, type TupletKind } from './tuplets.ts';
 
 /**
  * The longest duration, in steps, that is written as one note: a breve on a grid of 16. ABC software does not accept
