@@ -22,6 +22,7 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
       'workspace',
       'processes',
       'stage-api',
+      'graph',
       'pipeline',
       'shell',
       'hashing',

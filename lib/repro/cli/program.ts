@@ -3,8 +3,8 @@
  * is loaded when the command is called.
  */
 import { Argument, Command, CommanderError, Option } from 'commander';
+import { UnknownTarget } from '../graph/index.ts';
 import { describeError, describeSystemError, nearestName, onWarning, ReproError, warn } from '../messages/index.ts';
-import { UnknownTarget } from '../pipeline/index.ts';
 import { printError } from './output.ts';
 
 /**

@@ -11,20 +11,10 @@ import {
 } from '../documents/index.ts';
 import { removeLeftovers } from '../files/index.ts';
 import { buildId, readBytes, statSignature } from '../freshness/index.ts';
+import { buildGraph, type Graph, GraphError, pathsInOutputs } from '../graph/index.ts';
 import { ContentHasher, ModuleGraph, openState, type State, sha256, writeFreshStamp } from '../hashing/index.ts';
 import { type Problem, ReproError } from '../messages/index.ts';
-import {
-  buildGraph,
-  contains,
-  findRoot,
-  type Graph,
-  GraphError,
-  loadPipeline,
-  PIPELINE,
-  type Pipeline,
-  pathsInOutputs,
-  type Stage,
-} from '../pipeline/index.ts';
+import { contains, findRoot, loadPipeline, PIPELINE, type Pipeline, type Stage } from '../pipeline/index.ts';
 import { Cache, LOCK, Lock, RunCache } from '../storage/index.ts';
 import { pythonEntries } from './python-entries.ts';
 import { describeMissing, type MissingInputs, StageInputs } from './stage-inputs.ts';

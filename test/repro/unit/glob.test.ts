@@ -1,6 +1,6 @@
 /** Patterns of `--glob`, matched against the names of stages. */
 import { expect, test } from 'vitest';
-import { buildGraph, select } from '../../../lib/repro/pipeline/index.ts';
+import { buildGraph, select } from '../../../lib/repro/graph/index.ts';
 import { linkedStage as stage } from './linked-stage.ts';
 
 const NAMES = ['prepare', 'train@gpt-2', 'train@gpt-10', 'train@lstm-2', 'data/clean', '.hidden', 'a(b)'];

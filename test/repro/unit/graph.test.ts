@@ -1,6 +1,6 @@
 /** The graph of stages: their order, the graphs that are refused, and the stages that a call selects. */
 import { describe, expect, test } from 'vitest';
-import { buildGraph, select } from '../../../lib/repro/pipeline/index.ts';
+import { buildGraph, select } from '../../../lib/repro/graph/index.ts';
 import { linkedStage as stage } from './linked-stage.ts';
 
 const order = (...stages: ReturnType<typeof stage>[]) => [...buildGraph(stages).stages.keys()];

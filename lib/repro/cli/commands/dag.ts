@@ -1,6 +1,7 @@
 /** `repro dag`: prints the graph of the stages as text, Mermaid, Graphviz or JSON. */
+
+import { type Graph, select } from '../../graph/index.ts';
 import { escapeLine, printableJson } from '../../messages/index.ts';
-import { type Graph, select } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 import { print } from '../output.ts';
 

@@ -1,7 +1,8 @@
 /**
  * `repro freeze STAGE…` and `repro unfreeze STAGE…`. A frozen stage never runs, and its outputs are used as they are.
  */
-import { editKey, PIPELINE, select } from '../../pipeline/index.ts';
+import { select } from '../../graph/index.ts';
+import { editKey, PIPELINE } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 import { printLine } from '../output.ts';
 

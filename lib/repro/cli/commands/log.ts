@@ -3,8 +3,9 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Attempt, AttemptLog } from '../../execution/index.ts';
+import { select } from '../../graph/index.ts';
 import { describeBytes, describeDuration } from '../../messages/index.ts';
-import { findRoot, select } from '../../pipeline/index.ts';
+import { findRoot } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 import { printJson } from '../json-output.ts';
 import { print, printLine, printOutput } from '../output.ts';

@@ -1,7 +1,8 @@
 /** `repro push`, `repro fetch` and `repro pull`. Pull is fetch and then checkout. */
 
+import { select } from '../../graph/index.ts';
 import { plural } from '../../messages/index.ts';
-import { findRoot, select } from '../../pipeline/index.ts';
+import { findRoot } from '../../pipeline/index.ts';
 import { openProject, type Project } from '../../planning/index.ts';
 import { fetch, push, remoteFolder, type TransferSource } from '../../storage/index.ts';
 import { printError, printLine } from '../output.ts';

@@ -2,7 +2,8 @@
 
 import { constants } from 'node:os';
 import { AttemptLog, checkNotWithin, execute, type Interrupt, type RunResult } from '../../execution/index.ts';
-import { contains, editedTexts, findRoot, select, writeTexts } from '../../pipeline/index.ts';
+import { select } from '../../graph/index.ts';
+import { contains, editedTexts, findRoot, writeTexts } from '../../pipeline/index.ts';
 import {
   checkInputs,
   checkReplacedFiles,

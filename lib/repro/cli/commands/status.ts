@@ -1,7 +1,7 @@
 /** `repro status`: shows the state of each stage and the reasons. It runs no stage. */
 
+import { select } from '../../graph/index.ts';
 import { describeStateCounts, describeUpToDate } from '../../messages/index.ts';
-import { select } from '../../pipeline/index.ts';
 import { describeLacking, describeLeft, openProject, planWithoutLeft } from '../../planning/index.ts';
 import { describeReason } from '../describe-reason.ts';
 import { printJson } from '../json-output.ts';

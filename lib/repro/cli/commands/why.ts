@@ -3,8 +3,9 @@
  */
 
 import { equal, type Json, lookUp, parseSource } from '../../documents/index.ts';
+import { select } from '../../graph/index.ts';
 import { escapeLine } from '../../messages/index.ts';
-import { commandText, type StageCommand, select } from '../../pipeline/index.ts';
+import { commandText, type StageCommand } from '../../pipeline/index.ts';
 import { type CommandLines, openProject, planWithoutLeft, type Reason } from '../../planning/index.ts';
 import { type History, openHistory } from '../../results/index.ts';
 import { LOCK, type LockedStage, readLock } from '../../storage/index.ts';

@@ -1,6 +1,7 @@
 /** The outputs of a pipeline, and what stages read in them. */
+
+import type { Stage } from '../pipeline/index.ts';
 import { ancestors } from './path-index.ts';
-import type { Stage } from './pipeline.ts';
 
 /** Paths relative to the pipeline's folder. */
 export interface PathsInOutputs {

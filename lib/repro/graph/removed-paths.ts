@@ -2,10 +2,10 @@
  * Checks the paths that repro removes before a stage runs: outputs and checkpoints. They must lie inside the pipeline's
  * folder and must not touch a file that repro, git or another stage needs. graph.ts checks that outputs do not overlap.
  */
+
+import { contains, isOutside, PARAMS, PIPELINE, type Stage } from '../pipeline/index.ts';
 import { GraphError } from './graph-error.ts';
 import { PathIndex } from './path-index.ts';
-import { contains, isOutside } from './paths.ts';
-import { PARAMS, PIPELINE, type Stage } from './pipeline.ts';
 
 /** The lock's name; storage writes it. */
 const LOCK_FILE = 'dvc-like.lock';

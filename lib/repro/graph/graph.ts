@@ -6,9 +6,9 @@
  */
 import picomatch from 'picomatch';
 import { ReproError, suggestion } from '../messages/index.ts';
+import type { Stage } from '../pipeline/index.ts';
 import { GraphError } from './graph-error.ts';
 import { ancestors, PathIndex } from './path-index.ts';
-import type { Stage } from './pipeline.ts';
 import { checkRemovedPaths } from './removed-paths.ts';
 
 /** The stages and the edges between them. */

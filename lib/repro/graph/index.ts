@@ -1,0 +1,11 @@
+/**
+ * Which stage needs which, and what their paths allow.
+ *
+ *   graph.ts             the stages upstream and downstream of each, and the stages that a call selects
+ *   removed-paths.ts     which paths may be outputs and checkpoints, because repro removes them
+ *   paths-in-outputs.ts  the outputs, and what stages read in them
+ *   path-index.ts        finds the paths that overlap with a path
+ */
+export { buildGraph, type Graph, select, UnknownTarget } from './graph.ts';
+export { GraphError } from './graph-error.ts';
+export { type PathsInOutputs, pathsInOutputs } from './paths-in-outputs.ts';
