@@ -1,7 +1,8 @@
 /**
  * Runs the stages of a plan. Above planning and processes; the commands of the CLI use it.
  *
- *   execute.ts      carries out a plan: which stages run or are restored, and when
+ *   execute.ts      carries out a plan, with the options in run-options.ts
+ *   stage-runner.ts brings one stage up to date: when it may start, and whether it is restored or run
  *   attempt.ts      one attempt at one stage; taking outputs into the cache, and restoring them
  *   pool.ts         which waiting stage starts next
  *   capacity.ts     whether a stage fits beside the running ones; machine.ts: what this machine has
