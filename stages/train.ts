@@ -52,6 +52,8 @@ await stage({
         block: settings.block,
         learningRate,
         learningRateFloor: settings.lr_floor,
+        schedule: settings.schedule,
+        cooldown: settings.cooldown,
         warmup: settings.warmup,
         weightDecay: settings.weight_decay,
         betas: settings.betas,

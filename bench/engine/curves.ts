@@ -44,7 +44,14 @@ const { values } = parseArgs({
 });
 const steps = Number(values.steps);
 const threads = Number(values.threads);
-const schedule = { steps, warmup: Math.ceil(steps / 10), learningRate: 2e-3, learningRateFloor: 0.1 };
+const schedule = {
+  name: 'cosine' as const,
+  steps,
+  cooldown: 0,
+  warmup: Math.ceil(steps / 10),
+  learningRate: 2e-3,
+  learningRateFloor: 0.1,
+};
 const adamw = { weightDecay: 0.1, betas: [0.9, 0.95] as [number, number], clip: 1 };
 
 const folder = mkdtempSync(join(tmpdir(), 'curves-'));

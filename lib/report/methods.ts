@@ -103,11 +103,11 @@ function trainingText({ results }: ReportData, train: Record<string, unknown>, e
   ]);
 }
 
-/** How the learning rate falls: by a cosine, unless the parameters name another schedule. */
+/** How the learning rate falls: by a cosine, unless the parameters name the other schedule. */
 function decay(train: Record<string, unknown>): string {
   const floor = train.lr_floor === undefined ? '' : ` to ${formatShare(Number(train.lr_floor))} of its peak`;
   if (train.schedule === undefined || train.schedule === 'cosine') return ` and fell by a cosine${floor}`;
-  return `, with the schedule ${write(train.schedule)}${floor && `, down${floor}`}`;
+  return `, stayed at its peak, and fell by 1 − √progress over the last ${formatShare(Number(train.cooldown))}${floor}`;
 }
 
 function analysisText({ study, validity }: ReportData, { evaluate = {}, generate = {} }: StudySettings): string {

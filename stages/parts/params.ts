@@ -67,6 +67,8 @@ export interface TrainParams {
   lr: ByArchitecture;
   lr_width: number;
   lr_exponent: ByArchitecture;
+  schedule: 'cosine' | 'wsd';
+  cooldown: number;
   lr_floor: number;
   warmup: number;
   weight_decay: number;

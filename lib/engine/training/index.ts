@@ -16,7 +16,7 @@
  */
 export type { TokenConstraint } from './choose-token.ts';
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
-export { type LearningRateSchedule, learningRateAt } from './learning-rate.ts';
+export { type LearningRateSchedule, learningRateAt, type ScheduleName } from './learning-rate.ts';
 export { estimateRunMemory } from './memory-estimate.ts';
 export { type SampleOptions, sample } from './sample.ts';
 export { type CurveRow, type TrainOptions, type TrainResult, train } from './train.ts';

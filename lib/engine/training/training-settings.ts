@@ -5,7 +5,7 @@
 import { carriesState, type ModelConfig } from '../../models/index.ts';
 import { checkSplit, cutIntoStreams, type Streams, type TokenSource } from '../data/index.ts';
 import { EngineError } from '../interface/index.ts';
-import type { LearningRateSchedule } from './learning-rate.ts';
+import { type LearningRateSchedule, SCHEDULES, type ScheduleName } from './learning-rate.ts';
 import { spreadWindows, type Window } from './windows.ts';
 
 /** The settings of a training run, as in params.yaml. */
@@ -18,8 +18,12 @@ export interface TrainSettings {
   block?: number;
   /** peak of the schedule, reached at the end of the warmup; `lr` in params.yaml */
   learningRate: number;
-  /** the last learning rate of the cosine, as a share of the peak; `lr_floor` in params.yaml. Default 0.1 */
+  /** the last learning rate, as a share of the peak; `lr_floor` in params.yaml. Default 0.1 */
   learningRateFloor?: number;
+  /** how the learning rate falls after the warmup. Default cosine */
+  schedule?: ScheduleName;
+  /** wsd: share of the steps in which the learning rate falls. Default 0.2 */
+  cooldown?: number;
   /** a share of the steps if below 1, a number of steps otherwise. Default 0 */
   warmup?: number;
   /** this and the three settings below: see StepOptions */
@@ -59,7 +63,8 @@ export interface ResolvedSettings {
 export function resolveSettings(settings: TrainSettings, config: ModelConfig, source: TokenSource): ResolvedSettings {
   checkSettings(settings, config);
   const { tokens, batch, block: length = config.block, learningRate } = settings;
-  const { learningRateFloor = 0.1, warmup = 0, evaluations = 1, evaluationTokens = 20_000 } = settings;
+  const { learningRateFloor = 0.1, warmup = 0, schedule = 'cosine', cooldown = 0.2 } = settings;
+  const { evaluations = 1, evaluationTokens = 20_000 } = settings;
   checkSplit(source, 'train', length);
   checkSplit(source, 'val', length);
   const steps = Math.ceil(tokens / (batch * length));
@@ -69,8 +74,10 @@ export function resolveSettings(settings: TrainSettings, config: ModelConfig, so
     length,
     streams: carriesState(config) ? cutIntoStreams(source.totals('train').tokens, batch, length) : undefined,
     schedule: {
+      name: schedule,
       steps,
       warmup: warmup < 1 ? Math.round(warmup * steps) : warmup,
+      cooldown: Math.round(cooldown * steps),
       learningRate,
       learningRateFloor,
     },
@@ -87,7 +94,7 @@ function evenSteps(evaluations: number, steps: number): number[] {
 }
 
 function checkSettings(settings: TrainSettings, config: ModelConfig): void {
-  const { betas: [beta1, beta2] = [0.9, 0.95], ...numbers } = settings;
+  const { betas: [beta1, beta2] = [0.9, 0.95], schedule = 'cosine', ...numbers } = settings;
   const whole = (n: number) => Number.isSafeInteger(n) && n >= 1;
   const positive = (n: number) => n > 0 && Number.isFinite(n);
   const notNegative = (n: number) => n >= 0 && Number.isFinite(n);
@@ -109,6 +116,7 @@ function checkSettings(settings: TrainSettings, config: ModelConfig): void {
       (n) => share(n) || whole(n),
       'a share of the steps below 1, or a whole number of steps',
     ],
+    ['cooldown', numbers.cooldown ?? 0, (n) => n >= 0 && n <= 1, 'from 0 to 1'],
     ['weightDecay', numbers.weightDecay ?? 0, notNegative, 'at least 0'],
     ['betas[0]', beta1, share, 'at least 0 and below 1'],
     ['betas[1]', beta2, share, 'at least 0 and below 1'],
@@ -117,6 +125,8 @@ function checkSettings(settings: TrainSettings, config: ModelConfig): void {
     ['evaluations', numbers.evaluations ?? 1, whole, 'a whole number of at least 1'],
     ['evaluationTokens', numbers.evaluationTokens ?? 1, whole, 'a whole number of at least 1'],
   ];
+  if (!SCHEDULES.includes(schedule))
+    throw new EngineError(`schedule is ${schedule}; it must be ${SCHEDULES.join(' or ')}`);
   for (const [key, value, holds, right] of rules)
     if (typeof value !== 'number' || !holds(value)) throw new EngineError(`${key} is ${value}; it must be ${right}`);
 }
