@@ -1,36 +1,28 @@
 /**
  * The plots of a study, as Vega-Lite specifications with their data inside, and their rendering to files.
  *
- *   scaling.ts         scalingPlot: loss against model size, with the fitted laws
- *   residuals.ts       residualsPlot: distance of each run from its law
- *   architectures.ts   architecturesPlot: loss against compute, and the difference at equal size
- *   budgets.ts         budgetsPlot: loss against tokens, a line a size, with L(N, D)
- *   compute-optimal.ts computeOptimalPlot: the frontier, and the best size for a compute
- *   positions.ts       positionsPlot: loss against position in the window
- *   training.ts        trainingPlot: loss against tokens seen
- *   splits.ts          splitPlot: files kept and dropped, and lengths of tunes
- *   tokens.ts          tokensPlot: use of the tokens, and tokens per tune
- *   render.ts          renderPlot: specification → .vl.json, .svg, .png
- *   interactive.ts     interactivePlot: specification → Vega for a page, with zoom and highlights
- *   layout.ts          the wide and the narrow layout, titles, tooltips
- *   curves.ts          readCurves: the CSV files of training curves
- *   run-points.ts      the runs, curves and error bars of a study
- *   scaling-labels.ts  texts in the plot of the scaling laws
- *   series.ts          name, colour, dash and shape of each group of runs
- *   axes.ts            domains, ticks and labels of axes
- *   theme.ts           colours, fonts and the Vega-Lite config
+ *   output/   renderPlot, interactivePlot: a specification → files, or a plot for a page
+ *   laws/     scalingPlot, residualsPlot, architecturesPlot, budgetsPlot, computeOptimalPlot
+ *   runs/     trainingPlot, positionsPlot, and the tables that they show
+ *   data/     splitPlot, tokensPlot
+ *   style/    colours, layouts, axes, panels and series, which all plots share
  */
-export { architecturesPlot } from './architectures.ts';
-export { budgetsPlot } from './budgets.ts';
-export { computeOptimalPlot } from './compute-optimal.ts';
-export { type CurveRow, readCurves } from './curves.ts';
-export { type InteractivePlot, interactivePlot, type ZoomAxis } from './interactive.ts';
-export type { Layout } from './layout.ts';
-export { type PositionRow, positionsPlot, readPositions } from './positions.ts';
-export { type PlotFiles, plotSvg, renderPlot } from './render.ts';
-export { residualsPlot } from './residuals.ts';
-export { scalingPlot } from './scaling.ts';
-export { type SplitCounts, splitPlot } from './splits.ts';
-export { GRID, INK, MUTED, PAPER } from './theme.ts';
-export { type TokenCounts, tokensPlot } from './tokens.ts';
-export { trainingPlot } from './training.ts';
+export { type SplitCounts, splitPlot, type TokenCounts, tokensPlot } from './data/index.ts';
+export { architecturesPlot, budgetsPlot, computeOptimalPlot, residualsPlot, scalingPlot } from './laws/index.ts';
+export {
+  type InteractivePlot,
+  interactivePlot,
+  type PlotFiles,
+  plotSvg,
+  renderPlot,
+  type ZoomAxis,
+} from './output/index.ts';
+export {
+  type CurveRow,
+  type PositionRow,
+  positionsPlot,
+  readCurves,
+  readPositions,
+  trainingPlot,
+} from './runs/index.ts';
+export { GRID, INK, type Layout, MUTED, PAPER } from './style/index.ts';

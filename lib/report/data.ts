@@ -1,7 +1,7 @@
 /** The data of a report: the input of writeReport, and its form in the page. */
 import type { InteractivePlot } from '../plots/index.ts';
 import type { RunRow, Study } from '../scaling/index.ts';
-import type { Note, PackedNote } from './playback.ts';
+import type { Note, PackedNote } from './samples/index.ts';
 
 /** A plot of the report. */
 export interface ReportPlot {

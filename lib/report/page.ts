@@ -1,15 +1,19 @@
 /** The HTML of the page: a frame, and the sections of the table below. Pure functions from data to HTML. */
 import { createHash } from 'node:crypto';
 import { lossName } from '../scaling/index.ts';
-import { dataSection, methodsSection, provenanceSection } from './about.ts';
-import { plotStyles } from './dark-plots.ts';
 import type { ClientFiles, PageSample, ReportData } from './data.ts';
-import { figures } from './figures.ts';
-import { findings } from './findings.ts';
-import { describeModels } from './headline.ts';
 import { Html, html, scriptJson } from './html.ts';
-import { listen } from './listen.ts';
-import { runTable } from './run-table.ts';
+import { plotStyles } from './plots/index.ts';
+import {
+  dataSection,
+  figures,
+  findings,
+  listen,
+  methodsSection,
+  provenanceSection,
+  runTable,
+} from './sections/index.ts';
+import { describeModels } from './text/index.ts';
 
 /** A section of the page. */
 interface Section {

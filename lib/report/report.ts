@@ -10,10 +10,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { ClientFiles, PageSample, ReportData, ReportSample } from './data.ts';
 import { page } from './page.ts';
-import { midiNotes, type Note, packNotes } from './playback.ts';
-import { checkPlotSpec, checkPlotSvg } from './plot-svg.ts';
-import { layOutScore } from './score.ts';
-import { vegaScript } from './vega-script.ts';
+import { checkPlotSpec, checkPlotSvg, vegaScript } from './plots/index.ts';
+import { layOutScore, midiNotes, type Note, packNotes } from './samples/index.ts';
 
 /**
  * Writes the report to OUT/index.html, and creates the folder.

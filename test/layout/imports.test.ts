@@ -83,9 +83,12 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
   models: { libs: [], levels: [] },
   engine: { libs: ['models'], levels: ['open.ts', 'training', 'data', 'native', 'tfjs', 'interface'] },
   scaling: { libs: [], levels: ['study', 'analysis', 'token-law', 'size-law', 'tables', 'numbers', 'errors.ts'] },
-  plots: { libs: ['scaling'], levels: [] },
+  plots: { libs: ['scaling'], levels: ['output', 'laws', 'runs', 'data', 'style'] },
   threads: { libs: [], levels: [] },
-  report: { libs: ['music', 'scaling', 'plots'], levels: [] },
+  report: {
+    libs: ['music', 'scaling', 'plots'],
+    levels: ['report.ts', 'page.ts', 'sections', 'plots', 'text', 'data.ts', 'samples', 'html.ts', 'errors.ts'],
+  },
 };
 
 interface Import {

@@ -3,7 +3,7 @@
  * positions.
  */
 import { describe, expect, test } from 'vitest';
-import { layOutScore } from '../../lib/report/score.ts';
+import { layOutScore } from '../../lib/report/samples/index.ts';
 import { exampleAbc } from './example.ts';
 
 /** An interleaved tune in 4/4 with L:1/4. */

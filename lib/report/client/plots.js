@@ -6,7 +6,7 @@
  * the arrow keys beside them, and the wheel with Ctrl zoom and move; so does dragging with the mouse.
  *
  * Expects: #plots-data with { NAME: { wide: { spec, panels }, narrow } } as JSON, figures with data-plot, #tooltip, `window.vega`
- * (vega-script.ts). `panels` are the axes that can be zoomed: see lib/plots/interactive.ts.
+ * (vega-script.ts). `panels` are the axes that can be zoomed: see lib/plots/output/interactive.ts.
  */
 const plots = JSON.parse(document.getElementById('plots-data').textContent);
 const tooltip = document.getElementById('tooltip');
