@@ -40,6 +40,9 @@ describe.each<[string, string, string[]]>([
   ['a short bar before a double bar', 'CDEF|CDE||CDEF|', ['5:6 bar-length']],
   ['a short bar after a double bar', 'C4||DE|F4|]', ['5:5 bar-length']],
   ['a short bar before a repeat sign', '|:C4|D3:|', ['5:6 bar-length']],
+  ['a short bar alone between double bars', 'C4||DE||F4||', ['5:5 bar-length']],
+  ['a pass without an ending', '|:C4|1D4:|3E4|]', ['5:7 repeat']],
+  ['a letter whose definition was taken away', 'U:k=!fermata!\nkC4|\nU:k=!nil!\nkD4|', ['8:1 syntax']],
   ['a short last bar without an upbeat', 'C4|D3|]', ['5:4 bar-length']],
   ['an ending for a pass beyond the 99th', 'C4|1 D4:|1000000000000000000000 E4|', ['5:10 repeat']],
   [

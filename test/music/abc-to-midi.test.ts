@@ -31,6 +31,7 @@ describe('notes', () => {
     ['tuplets of one note', '(1:2:2CC', '60@0+2 60@2+2'],
     ['chords of version 1.5', '+CEG+2 C2', '60@0+2 64@0+2 67@0+2 60@2+2'],
     ['octave decorations', '!8va(!C D!8va)!E', '72@0+1 74@1+1 64@2+1'],
+    ['octave decorations of version 2.0', '+15mb(+c D+15mb)+E', '48@0+1 38@1+1 64@2+1'],
     ['layers of several bars', '(&C4|D4&E4|F4&)|', '60@0+4 64@0+4 62@4+4 65@4+4'],
     ['layers', 'C4 & E2 G2 | c4', '60@0+4 64@0+2 67@2+2 72@4+4'],
     [
@@ -62,6 +63,7 @@ describe('repeats', () => {
     ['after a final bar line', '|:C4|D4|]:|E4|]', '60@0+4 62@4+4 60@8+4 62@12+4 64@16+4'],
     ['with a number at the first ending only', '|:C4|1 D4:|E4|F4|]', '60@0+4 62@4+4 60@8+4 64@12+4 65@16+4'],
     ['with a space or line before the number', '|:C4| 1 D4:|\n2 E4|]', '60@0+4 62@4+4 60@8+4 64@12+4'],
+    ['with quoted numbers', '|:C4|["1"D4:|["2."E4|]', '60@0+4 62@4+4 60@8+4 64@12+4'],
     ['with an ending that closes nothing', '|:C4|1D4||2E4||F4|]', '60@0+4 62@4+4 60@8+4 64@12+4 65@16+4'],
     ['without an ending 1', 'C4:|[2D4|]', '60@0+4 60@4+4 62@8+4'],
     ['in one voice of two', 'V:1\n|:C4:|D4|\nV:2\nE4|F4|', '60@0+4 64@0+4 60@4+4 64@4+4 62@8+4 65@8+4'],
@@ -95,6 +97,7 @@ describe('fields', () => {
       '67@0+1 67@1+1 60@2+1 62@3+1 72@4+0.25 71@4.25+0.25 72@4.5+2',
     ],
     ['percussion maps', 'C F', 'L:1/4\n%%MIDI drummap C 36\n%%percmap F 38\nK:C perc', 'd36@0+1 d38@1+1'],
+    ['percussion sounds by name', '^gz', 'L:1/4\n%%percmap ^g closed-hi-hat\nK:C perc', 'd42@0+1'],
     ['drums', 'C,,', 'L:1/4\nK:C\n%%MIDI channel 10', 'd36@0+1'],
   ])('%s', (_, music, fields, sound) => expect(play(music, fields)).toBe(sound));
 

@@ -251,11 +251,33 @@ describe('keys', () => {
   });
 });
 
-test('notes far behind the music, where damage moved them, are left out', () => {
-  const far = [...quantity(4 * 4000 * Q), 0x90, 67, 64, ...quantity(Q), 0x80, 67, 0];
-  const { abc, warnings } = midiToAbc(midi([...SCALE, ...far]));
-  expect(abc).toMatch(/\nCDEF\|\n$/);
-  expect(warnings).toEqual(['1 notes far behind the music were left out']);
+describe('a damaged time of thousands of bars', () => {
+  const far = (...events: number[]) => [...meta(4 * 4000 * Q, 1, []), ...events];
+  const chord = notes([
+    [67, 0, Q],
+    [71, 0, Q],
+  ]);
+
+  test.each<[string, number[][], RegExp, string]>([
+    ['behind the music', [[...SCALE, ...far(...chord)]], /\nCDEF\|\n$/, '2 notes far behind the music were left out'],
+    ['in another track', [SCALE, far(...chord)], /\nCDEF\|\n$/, '2 notes far behind the music were left out'],
+    ['before the music', [far(...SCALE)], /\nZ\|CDEF\|\n$/, 'a silence of 15996 beats was closed'],
+    ['in the middle', [[...SCALE, ...far(...SCALE)]], /\nCDEF\|Z\|CDEF\|\n$/, 'a silence of 15996 beats was closed'],
+    [
+      'before the end of a note',
+      [[...SCALE, 0, 0x90, 67, 64, ...far(0, 0x80, 67, 0)]],
+      /\nCDEF\|G4\|\n$/,
+      '1 notes of more than 2000 beats were cut to a bar',
+    ],
+  ])('%s', (_, tracks, music, warning) => {
+    const { abc, warnings } = midiToAbc(midi(...tracks));
+    expect(abc).toMatch(music);
+    expect(warnings).toEqual([warning]);
+  });
+
+  test('before a tempo or metre adds no bars', () => {
+    expect(midiToAbc(midi(SCALE, meta(4 * 4000 * Q, 0x58, [3, 2, 24, 8]))).abc).toBe(midiToAbc(midi(SCALE)).abc);
+  });
 });
 
 describe('files that are refused with a reason', () => {
@@ -267,8 +289,8 @@ describe('files that are refused with a reason', () => {
     ['no ticks to a beat', [...header(0, 1, 0), ...chunk('MTrk', [...SCALE, ...END_OF_TRACK])], /no ticks per beat/],
     ['silence', [...midi([])], /no note/],
     [
-      'a forged time of a million bars in the middle',
-      [...midi([...SCALE, 0xff, 0xff, 0xff, 0x7f, 0x90, 60, 1, 0, 0x80, 60, 0, ...SCALE])],
+      'more music than a day has',
+      [...midi(notes(Array.from({ length: 120 }, (_, i) => [60, i * 399 * Q, Q])))],
       /more than 10000 bars/,
     ],
   ])('%s', (_, bytes, reason) => {

@@ -1,26 +1,25 @@
 /**
- * Leaves out notes that one damaged delta time moved far behind the music, and shortens notes whose end was moved so.
- * They would add thousands of silent bars.
+ * Repairs the time where one damaged delta time moved notes: notes far behind the music are left out, notes whose end
+ * was moved are shortened, and a silence before or within the music is closed. They would add thousands of silent bars.
  */
-import type { NoteSequence } from '../model/index.ts';
+import type { NoteSequence, PlayedNote } from '../model/index.ts';
 
 /** Silence of all parts, in beats. Music of people has no silence of a hundred bars. */
 const MIN_SILENCE_BEATS = 400;
-/** The silence must also be this many times as long as the music before it. */
+/** The silence must also be this many times as long as the music. */
 const MIN_SILENCE_RATIO = 4;
-/** The largest share of the notes that may be left out; one note always may. */
+/** The largest share of the notes that may be left out; the notes of one onset always may. */
 const MAX_SHARE = 0.01;
 /** A longer note gets the length of a bar. */
 const MAX_NOTE_BEATS = 2000;
 const BAR_BEATS = 4;
 
 /** Changes a sequence. Returns a warning for each change. */
-export function dropFarNotes(sequence: NoteSequence): string[] {
+export function repairFarNotes(sequence: NoteSequence): string[] {
   const warnings: string[] = [];
   const { parts, ticksPerBeat } = sequence;
   let end = 0;
   let long = 0;
-  let count = 0;
   for (const { notes } of parts) {
     for (const note of notes) {
       if (note.duration > MAX_NOTE_BEATS * ticksPerBeat) {
@@ -28,34 +27,60 @@ export function dropFarNotes(sequence: NoteSequence): string[] {
         long++;
       }
       end = Math.max(end, note.start);
-      count++;
     }
   }
   if (long > 0) warnings.push(`${long} notes of more than ${MAX_NOTE_BEATS} beats were cut to a bar`);
   if (end < MIN_SILENCE_BEATS * ticksPerBeat) return warnings;
-  const far = farFrom(sequence, Math.max(1, MAX_SHARE * count));
-  if (far === undefined) return warnings;
-  let dropped = 0;
-  for (const part of parts) {
-    const before = part.notes.length;
-    part.notes = part.notes.filter(({ start }) => start < far);
-    dropped += before - part.notes.length;
+  const notes = parts.flatMap((part) => part.notes).sort((a, b) => a.start - b.start);
+  const far = farFrom(notes, ticksPerBeat);
+  if (far < notes.length) {
+    const from = notes[far].start;
+    for (const part of parts) part.notes = part.notes.filter(({ start }) => start < from);
+    sequence.parts = parts.filter((part) => part.notes.length > 0);
+    warnings.push(`${notes.length - far} notes far behind the music were left out`);
   }
-  sequence.parts = parts.filter(({ notes }) => notes.length > 0);
-  warnings.push(`${dropped} notes far behind the music were left out`);
+  const closed = closeSilence(sequence, notes.slice(0, far));
+  if (closed > 0) warnings.push(`a silence of ${Math.round(closed)} beats was closed`);
   return warnings;
 }
 
-/** The tick from which the last notes, at most `most`, follow a long silence; undefined if they do not. */
-function farFrom({ parts, ticksPerBeat }: NoteSequence, most: number): number | undefined {
-  const notes = parts.flatMap((part) => part.notes).sort((a, b) => a.start - b.start);
+/** The index of the first of the last few notes that follow a long silence; the number of notes if none do. */
+function farFrom(notes: readonly PlayedNote[], ticksPerBeat: number): number {
+  const most = MAX_SHARE * notes.length;
   const first = notes[0].start;
+  const last = notes[notes.length - 1].start;
   let end = 0;
   for (const [i, { start, duration }] of notes.entries()) {
     const silence = start - end;
     const isFar = silence > MIN_SILENCE_BEATS * ticksPerBeat && silence > MIN_SILENCE_RATIO * (end - first);
-    if (i > 0 && notes.length - i <= most && isFar) return start;
+    if (i > 0 && isFar && (notes.length - i <= most || start === last)) return i;
     end = Math.max(end, start + duration);
   }
-  return undefined;
+  return notes.length;
+}
+
+/**
+ * Closes a silence that is much longer than all of the music, up to a bar or two: whole bars of 4/4 are taken away.
+ *
+ * @param notes of all parts, in order of start
+ * @returns the beats that were taken away; 0 if there is no such silence
+ */
+function closeSilence(sequence: NoteSequence, notes: readonly PlayedNote[]): number {
+  const { ticksPerBeat } = sequence;
+  const total = notes.reduce((latest, { start, duration }) => Math.max(latest, start + duration), 0);
+  let end = 0;
+  for (const { start, duration } of notes) {
+    const silence = start - end;
+    if (silence > MIN_SILENCE_BEATS * ticksPerBeat && silence > MIN_SILENCE_RATIO * (total - silence)) {
+      const bar = BAR_BEATS * ticksPerBeat;
+      const shift = Math.floor(silence / bar - 1) * bar;
+      for (const note of notes) if (note.start >= start) note.start -= shift;
+      for (const changes of [sequence.tempos, sequence.metres, sequence.keys]) {
+        for (const change of changes) if (change.tick > end) change.tick = Math.max(end, change.tick - shift);
+      }
+      return shift / ticksPerBeat;
+    }
+    end = Math.max(end, start + duration);
+  }
+  return 0;
 }

@@ -18,7 +18,7 @@
  */
 import { MusicError, type NoteSequence, type Part, type PlayedNote } from '../model/index.ts';
 import { drumChanges, type ProgramChange } from './drum-channels.ts';
-import { dropFarNotes } from './far-notes.ts';
+import { repairFarNotes } from './far-notes.ts';
 import { capHangingNotes, endElsewhere, endsInOtherTracks } from './hanging-notes.ts';
 import { agreeOnKeys } from './key-signatures.ts';
 import { CHUNK_HEADER_BYTES, DRUM_CHANNEL, HEADER_BYTES, META, META_END_OF_TRACK, MTHD, MTRK } from './midi-format.ts';
@@ -61,7 +61,7 @@ export function readMidi(bytes: Uint8Array): { sequence: NoteSequence; warnings:
   if (header.format === 2) concatenate(tracks);
   const sequence = combineTracks(tracks, header.ticksPerBeat);
   if (header.smpte) sequence.tempos = [];
-  warnings.push(...dropFarNotes(sequence));
+  warnings.push(...repairFarNotes(sequence));
   return { sequence, warnings };
 }
 

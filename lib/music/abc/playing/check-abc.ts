@@ -51,11 +51,11 @@ function placeOf({ line, column }: Problem): string {
 function checkBars(voice: TuneVoice, problems: Problem[]): void {
   const { bars } = voice;
   const isShort = ({ metre, duration }: TuneBar) => metre !== undefined && duration < metreDuration(metre) - TOLERANCE;
-  /** the durations of the short bars with which a section begins, and of those with which one ends */
-  const begins = bars.filter((bar, i) => isShort(bar) && isSectionEnd(bars, i - 1)).map(({ duration }) => duration);
-  const ends = bars.filter((bar, i) => isShort(bar) && isSectionEnd(bars, i)).map(({ duration }) => duration);
-  const completes = (duration: number, others: number[], expected: number) =>
-    others.some((other) => Math.abs(duration + other - expected) <= TOLERANCE);
+  /** the short bars with which a section begins, and those with which one ends */
+  const begins = bars.filter((bar, i) => isShort(bar) && isSectionEnd(bars, i - 1));
+  const ends = bars.filter((bar, i) => isShort(bar) && isSectionEnd(bars, i));
+  const isCompleted = (bar: TuneBar, others: TuneBar[], expected: number) =>
+    others.some((other) => other !== bar && Math.abs(bar.duration + other.duration - expected) <= TOLERANCE);
   for (const [index, bar] of bars.entries()) {
     const place = { line: bar.line, column: bar.column, kind: 'bar-length' as const };
     for (const [k, layer] of bar.layers.entries()) {
@@ -75,8 +75,8 @@ function checkBars(voice: TuneVoice, problems: Problem[]): void {
       (index === 0 ||
         // A medley goes on with an upbeat in another metre.
         (isSectionEnd(bars, index - 1) && bars[index - 1].metre !== bar.metre) ||
-        (isSectionEnd(bars, index) && completes(bar.duration, begins, expected)) ||
-        (isSectionEnd(bars, index - 1) && completes(bar.duration, ends, expected)));
+        (isSectionEnd(bars, index) && isCompleted(bar, begins, expected)) ||
+        (isSectionEnd(bars, index - 1) && isCompleted(bar, ends, expected)));
     if (mayBeShort) continue;
     const metre = `${bar.metre.numerator}/${bar.metre.denominator}`;
     problems.push({ ...place, message: `this bar is ${beats(bar.duration)} long; ${metre} has ${beats(expected)}` });

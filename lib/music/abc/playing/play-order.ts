@@ -172,6 +172,7 @@ function playSection(bars: TuneBar[], section: Section, order: number[], problem
   }
   for (let pass = 1; pass <= last && order.length <= MAX_PLAYED_BARS; pass++) {
     const ending = endings.find(({ passes }) => passes.includes(pass));
+    if (ending === undefined && section.closes === 0) report(first, `there is no ending for pass ${pass}`);
     add(section.from, section.to);
     if (ending !== undefined) add(ending.from, ending.to);
   }

@@ -6,7 +6,6 @@
  */
 import { LETTER_SEMITONES } from '../spelling.ts';
 import { type Metre, WHOLE } from '../tune.ts';
-import { LETTERS } from './characters.ts';
 
 /** Parses M: `4/4`, `C`, `C|`, `2+3/8`, `(2+3)/8`. Returns 'free' for `none`. */
 export function parseMetre(value: string): Metre | 'free' | undefined {
@@ -103,12 +102,4 @@ export function parsePartOrder(value: string): string[] | undefined {
 export function pitchAt(position: number, alteration: number): number {
   const octave = Math.floor(position / 7);
   return 12 * octave + LETTER_SEMITONES[position - 7 * octave] + alteration;
-}
-
-/** The pitch of a note's text without a key: `^c'`. */
-export function pitchOf(note: string): number {
-  const index = LETTERS.indexOf(/[A-Ga-g]/.exec(note)![0]);
-  const count = (mark: string) => note.split(mark).length - 1;
-  const octave = (index < 7 ? 5 : 6) + count("'") - count(',');
-  return pitchAt(7 * octave + (index % 7), count('^') - count('_'));
 }

@@ -7,8 +7,8 @@
 /** `|`, `||`, `|]`, `[|`, `|:`, `:|`, `::`, `:|:`, `.|`. The invisible bar line `[|]` is a sign of its own. */
 const INVISIBLE_BAR_LINE = '[|]';
 const BAR_LINE = /:*\.?\[?\|[|\]]*:*|::+/y;
-/** `1`, `1,3`, `1-3` after a bar line, or after `[`. */
-const ENDING = /\[?(\d+(?:[,-]\d+)*)/y;
+/** `1`, `1,3`, `1-3` after a bar line, or after `[`; also quoted after `[`. */
+const ENDING = /\[?(\d+(?:[,-]\d+)*)|\["(\d+(?:[,-]\d+)*)\.?"/y;
 const ENDING_AFTER_SPACE = /\s*\[?(\d+(?:[,-]\d+)*)/y;
 /** The highest pass that an ending may name. Higher numbers are typing errors, such as [11111. */
 const MAX_PASSES = 99;
@@ -63,7 +63,7 @@ export function readEnding(
   if (match === null) return undefined;
   const passes: number[] = [];
   let tooLarge: number | undefined;
-  for (const part of match[1].split(',')) {
+  for (const part of (match[1] ?? match[2]).split(',')) {
     const [from, to = from] = part.split('-').map(Number);
     if (to > MAX_PASSES) tooLarge = to;
     for (let pass = from; pass <= Math.min(to, MAX_PASSES); pass++) passes.push(pass);

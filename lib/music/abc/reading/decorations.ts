@@ -40,8 +40,8 @@ export function isOldChord(text: string, at: number): boolean {
 export function readDecoration(text: string, at: number): { length: number; ottava?: number; isOpen: boolean } {
   DECORATION.lastIndex = at;
   const match = DECORATION.exec(text);
-  const name = match?.[1];
-  if (match !== null && (name === undefined || !NOTES_BETWEEN.test(name)))
+  const name = match?.[1] ?? match?.[2];
+  if (match !== null && (text[at] === '+' || !NOTES_BETWEEN.test(name!)))
     return { length: match[0].length, ottava: ottavaShift(name), isOpen: false };
   if (text[at] !== '!') return { length: 1, isOpen: true };
   const before = at === 0 ? ' ' : text[at - 1];

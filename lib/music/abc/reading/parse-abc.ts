@@ -14,7 +14,8 @@
 
 import { DEFAULT_TEMPO } from '../../model/index.ts';
 import type { ProblemKind, Tune } from '../tune.ts';
-import { defaultUnit, parseMetre, parsePartOrder, parseTempo, parseUnit, pitchOf } from './abc-fields.ts';
+import { defaultUnit, parseMetre, parsePartOrder, parseTempo, parseUnit } from './abc-fields.ts';
+import { parseDrumMap } from './drum-map.ts';
 import { parseKey, parseVoiceParameters, type StaffParameters } from './key-field.ts';
 import { continuesTune, endOfBlock, fieldOf, isText, keyFollows, withoutHtml } from './lines.ts';
 import { addMacro } from './macros.ts';
@@ -261,8 +262,8 @@ class AbcParser {
   #directive(text: string): void {
     const accidentals = /^propagate-accidentals\s+(not|octave|pitch)\b/.exec(text);
     if (accidentals !== null) this.#set({ accidentals: accidentals[1] as Settings['accidentals'] });
-    const drum = /^(?:MIDI\s+drummap|percmap)\s+([=^_]*[A-Ga-g][,']*)\s+(\d{1,3})\b/.exec(text);
-    if (drum !== null) this.#mapDrum(drum[1], Number(drum[2]));
+    const drum = parseDrumMap(text);
+    if (drum !== undefined) this.#mapDrum(drum.pitch, drum.sound);
     const midi = /^MIDI\s+(program|channel|transpose)\s+(-?\d+)(?:\s+(\d+))?/.exec(text);
     if (midi === null) return;
     const [, name, first, second] = midi;
@@ -284,13 +285,12 @@ class AbcParser {
     else voice.change({ program });
   }
 
-  /** `%%MIDI drummap C 36`: the note C of a drum voice is the percussion sound 36. */
-  #mapDrum(note: string, sound: number): void {
+  /** The notes of a pitch in a drum voice are a percussion sound. */
+  #mapDrum(pitch: number, sound: number): void {
     if (sound > 127) {
       this.#reader.problem('range', `${sound} is not one of MIDI's percussion sounds`);
       return;
     }
-    const pitch = pitchOf(note);
     this.#change(({ drumMap }) => ({ drumMap: new Map(drumMap).set(pitch, sound) }));
   }
 

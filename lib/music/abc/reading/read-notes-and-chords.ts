@@ -7,7 +7,6 @@
  *
  * @see ABC standard 2.1, §4: the tune body
  */
-
 import { MAX_NOTES_IN_CHORD } from '../../model/index.ts';
 import type { ProblemKind, TuneNote } from '../tune.ts';
 import { pitchAt } from './abc-fields.ts';
@@ -66,7 +65,10 @@ export class MusicReader implements TextPlace {
 
   /** U: gives a letter a meaning, such as a decoration. */
   define(symbol: string, meaning: string): void {
-    this.symbols.add(symbol);
+    this.#ottavas.delete(symbol);
+    // `nil` takes a meaning away.
+    if (/^!?(?:nil|none)!?$/.test(meaning)) this.symbols.delete(symbol);
+    else this.symbols.add(symbol);
     const ottava = ottavaShift(/^!(.*)!$/.exec(meaning)?.[1]);
     if (ottava !== undefined) this.#ottavas.set(symbol, ottava);
   }
@@ -184,9 +186,8 @@ export class MusicReader implements TextPlace {
   }
 
   #chord(closing: ']' | '+' = ']'): void {
-    const { voice } = this;
+    const { voice, column } = this;
     const text = this.#text;
-    const { column } = this;
     const start = voice.begin();
     const notes: TuneNote[] = [];
     // A chord lasts as long as its first note (standard 2.1, §4.17).
@@ -234,9 +235,8 @@ export class MusicReader implements TextPlace {
 
   /** Reads a note. Returns undefined if no letter follows the accidentals. A pitch outside MIDI's 0–127 becomes −1. */
   #pitchAndLength(start: number): TuneNote | undefined {
-    const { voice } = this;
+    const { voice, column } = this;
     const text = this.#text;
-    const { column } = this;
     let accidental: number | undefined;
     for (; text[this.#at] === '^' || text[this.#at] === '_' || text[this.#at] === '='; this.#at++) {
       accidental = (accidental ?? 0) + (text[this.#at] === '^' ? 1 : text[this.#at] === '_' ? -1 : 0);
@@ -391,8 +391,8 @@ export class MusicReader implements TextPlace {
       this.#at = this.#fieldEnd = end + 1;
       this.#onInlineField(next, text.slice(at + 3, end).trim(), column, end + 2);
     } else if (next === '|') this.#barLine();
-    else if (isDigit(next)) this.#ending();
-    // A named ending, such as ["last", is printed but has no effect on playback.
+    else if (isDigit(next) || (next === '"' && isDigit(text[at + 2]))) this.#ending();
+    // A named ending, such as ["last", is printed only.
     else if (next === '"') this.#at++;
     else this.#chord();
   }
