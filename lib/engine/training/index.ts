@@ -4,6 +4,10 @@
  * | file                    | holds                                                                        |
  * | ----------------------- | ---------------------------------------------------------------------------- |
  * | train.ts                | the training loop                                                            |
+ * | train-options.ts        | what a run is given                                                          |
+ * | train-result.ts         | what a run gives                                                             |
+ * | training-run.ts         | a run under way                                                              |
+ * | branches.ts             | models of smaller budgets that one run gives                                 |
  * | training-settings.ts    | the settings of a run, their checks, and the steps and windows that follow   |
  * | learning-rate.ts        | the learning rate of each step                                               |
  * | training-checkpoints.ts | checkpoints from which an interrupted run continues                          |
@@ -19,5 +23,7 @@ export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
 export { type LearningRateSchedule, learningRateAt, type ScheduleName } from './learning-rate.ts';
 export { estimateRunMemory } from './memory-estimate.ts';
 export { type SampleOptions, sample } from './sample.ts';
-export { type CurveRow, type TrainOptions, type TrainResult, train } from './train.ts';
+export { train } from './train.ts';
+export type { TrainOptions } from './train-options.ts';
+export type { BudgetOutcome, CurveRow, Outcome, TrainResult } from './train-result.ts';
 export type { TrainSettings } from './training-settings.ts';

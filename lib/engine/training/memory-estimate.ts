@@ -9,6 +9,8 @@ export interface StepSize {
   batch: number;
   /** windows computed at a time. Default: the engine's choice */
   microbatch?: number;
+  /** smaller budgets whose models the run also gives */
+  budgets?: readonly number[];
 }
 
 /**
@@ -26,6 +28,7 @@ const FLOAT_BYTES = 4;
  * - the engine's memory,
  * - the copies of the weights that the run holds: the last good ones and those that replace them. While a checkpoint is
  *   written, AdamW's two moments are held beside them,
+ * - with smaller budgets: weights and moments of the run during a cooldown, and the weights of each budget,
  * - as many bytes again, at most UNCOLLECTED_BYTES, for copies that wait for garbage collection,
  * - an LSTM's carried state before and after a step. The engine has a second copy of both while it computes.
  *
@@ -38,7 +41,8 @@ export function estimateRunMemory(
   step: StepSize,
   writesCheckpoints: boolean,
 ): number {
-  const copies = writesCheckpoints ? 4 : 2;
+  const budgets = step.budgets?.length ?? 0;
+  const copies = (writesCheckpoints ? 4 : 2) + (budgets > 0 ? 3 + budgets : 0);
   const stateBytes = carriesState(config) ? 4 * FLOAT_BYTES * elementCount(stateShape(config, step.batch)!) : 0;
   const heldBytes = copies * FLOAT_BYTES * countParameters(config).total;
   return engine.memory(config, step) + heldBytes + Math.min(heldBytes, UNCOLLECTED_BYTES) + stateBytes;

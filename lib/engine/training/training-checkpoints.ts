@@ -1,12 +1,14 @@
 /**
  * Checkpoints of a run that has not ended, from which an interrupted run continues.
  *
- * The folder holds one checkpoint, `step-N`. It is written under the name `partial` and renamed when complete; then the
+ * The folder holds one checkpoint, `step-N`, where N counts the steps of all cooldowns too. It is written under the name `partial` and renamed when complete; then the
  * one before it is deleted.
  *
  *   step-120/                config.json, model.safetensors, optimizer.safetensors (see lib/models/checkpoint.ts);
  *                            the optimizer's file also holds the run's identity, its progress and a carried state
  *   step-120/last-good/      config.json, model.safetensors of the last evaluated step, if that is an earlier one
+ *   step-120/trunk/          during a cooldown to a smaller budget: the run as it was before, with its optimizer
+ *   step-120/budget-1/, …    the models of the smaller budgets that have ended
  *
  * A checkpoint is refused if its run differs in data, settings or seed. It is also refused if the engine, precision or
  * number of threads differs, because training would continue with other bits.
@@ -19,6 +21,7 @@ import {
   loadCheckpoint,
   type OptimizerState,
   saveCheckpoint,
+  type Tensor,
   type Weights,
 } from '../../models/index.ts';
 import { EngineError } from '../interface/index.ts';
@@ -32,30 +35,41 @@ export interface TrainingCheckpoint<Progress> extends Checkpoint {
   progress: Progress;
   /** weights to return if the run diverges; absent if they are the checkpoint's own weights or the initial ones */
   lastGood?: Weights;
+  /** the state that the run continues from when the cooldown to a smaller budget has ended */
+  trunk?: { weights: Weights; optimizer: OptimizerState; state: Tensor | undefined };
+  /** weights of the smaller budgets that have ended */
+  branchWeights: Weights[];
 }
 
 const LAST_GOOD = 'last-good';
+const TRUNK = 'trunk';
+const BUDGET = 'budget-';
 const PARTIAL = 'partial';
 
 /**
  * Writes a checkpoint and deletes earlier ones. Does nothing if the folder has a checkpoint of this step.
  *
  * @param dir folder for this run's checkpoints, made if necessary
+ * @param stepsMade number of steps that were made in all
  */
 export async function writeCheckpoint(
   dir: string,
   identity: RunIdentity,
+  stepsMade: number,
   checkpoint: TrainingCheckpoint<unknown>,
 ): Promise<void> {
   await mkdir(dir, { recursive: true });
   const earlier = await listCheckpoints(dir);
-  const name = `step-${checkpoint.optimizer.step}`;
+  const name = `step-${stepsMade}`;
   if (earlier.includes(name)) return;
   const partial = join(dir, PARTIAL);
   await rm(partial, { recursive: true, force: true });
-  const { config, weights, optimizer, state, progress, lastGood } = checkpoint;
+  const { config, weights, optimizer, state, progress, lastGood, trunk, branchWeights } = checkpoint;
   await saveCheckpoint(partial, { config, weights, optimizer, state, progress: { identity, progress } });
   if (lastGood) await saveCheckpoint(join(partial, LAST_GOOD), { config, weights: lastGood });
+  if (trunk) await saveCheckpoint(join(partial, TRUNK), { config, ...trunk });
+  for (const [i, ended] of branchWeights.entries())
+    await saveCheckpoint(join(partial, `${BUDGET}${i + 1}`), { config, weights: ended });
   await rename(partial, join(dir, name));
   for (const each of earlier) await rm(join(dir, each), { recursive: true, force: true });
 }
@@ -82,9 +96,19 @@ export async function readCheckpoint<Progress>(
     throw new EngineError(
       `${dir} has a checkpoint of another run: ${difference}. Delete it to start again, or name another folder`,
     );
-  const lastGoodDir = join(dir, newest, LAST_GOOD);
-  const lastGood = existsSync(lastGoodDir) ? (await loadCheckpoint(lastGoodDir)).weights : undefined;
-  return { ...checkpoint, optimizer: checkpoint.optimizer, progress: saved.progress, lastGood };
+  const part = (name: string) => join(dir, newest, name);
+  const lastGood = existsSync(part(LAST_GOOD)) ? (await loadCheckpoint(part(LAST_GOOD))).weights : undefined;
+  const trunk = existsSync(part(TRUNK)) ? await loadCheckpoint(part(TRUNK)) : undefined;
+  if (trunk && !trunk.optimizer)
+    throw new EngineError(`${part(TRUNK)} has no optimizer state to continue from; delete ${dir} to start again`);
+  const branchWeights: Weights[] = [];
+  while (existsSync(part(`${BUDGET}${branchWeights.length + 1}`)))
+    branchWeights.push((await loadCheckpoint(part(`${BUDGET}${branchWeights.length + 1}`))).weights);
+  return {
+    ...checkpoint,
+    ...{ optimizer: checkpoint.optimizer, progress: saved.progress, lastGood, branchWeights },
+    trunk: trunk && { weights: trunk.weights, optimizer: trunk.optimizer!, state: trunk.state },
+  };
 }
 
 /** Deletes all checkpoints of a run that is complete. */

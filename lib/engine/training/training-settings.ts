@@ -5,6 +5,7 @@
 import { carriesState, type ModelConfig } from '../../models/index.ts';
 import { checkSplit, cutIntoStreams, type Streams, type TokenSource } from '../data/index.ts';
 import { EngineError } from '../interface/index.ts';
+import { type Branch, planBranches } from './branches.ts';
 import { type LearningRateSchedule, SCHEDULES, type ScheduleName } from './learning-rate.ts';
 import { spreadWindows, type Window } from './windows.ts';
 
@@ -24,6 +25,8 @@ export interface TrainSettings {
   schedule?: ScheduleName;
   /** wsd: share of the steps in which the learning rate falls. Default 0.2 */
   cooldown?: number;
+  /** wsd: smaller budgets whose models the run also gives, as shares of `tokens` between 0 and 1. Default none */
+  budgets?: number[];
   /** a share of the steps if below 1, a number of steps otherwise. Default 0 */
   warmup?: number;
   /** this and the three settings below: see StepOptions */
@@ -47,6 +50,10 @@ export interface ResolvedSettings {
   /** the streams that the steps read, if the model carries its state from step to step; otherwise windows are random */
   streams: Streams | undefined;
   schedule: LearningRateSchedule;
+  /** the smaller budgets */
+  branches: Branch[];
+  /** steps of the run and of the cooldowns of all smaller budgets */
+  totalSteps: number;
   /** numbers of completed steps at which to evaluate, ascending; the last is `steps` */
   evaluateAt: number[];
   /** windows of the validation split */
@@ -63,24 +70,28 @@ export interface ResolvedSettings {
 export function resolveSettings(settings: TrainSettings, config: ModelConfig, source: TokenSource): ResolvedSettings {
   checkSettings(settings, config);
   const { tokens, batch, block: length = config.block, learningRate } = settings;
-  const { learningRateFloor = 0.1, warmup = 0, schedule = 'cosine', cooldown = 0.2 } = settings;
+  const { learningRateFloor = 0.1, warmup = 0, schedule = 'cosine', cooldown = 0.2, budgets = [] } = settings;
   const { evaluations = 1, evaluationTokens = 20_000 } = settings;
   checkSplit(source, 'train', length);
   checkSplit(source, 'val', length);
   const steps = Math.ceil(tokens / (batch * length));
+  const learningRates: LearningRateSchedule = {
+    name: schedule,
+    steps,
+    warmup: warmup < 1 ? Math.round(warmup * steps) : warmup,
+    cooldown: Math.round(cooldown * steps),
+    learningRate,
+    learningRateFloor,
+  };
+  const branches = planBranches(budgets, { tokens, stepTokens: batch * length, cooldown, schedule: learningRates });
   return {
     steps,
     batch,
     length,
     streams: carriesState(config) ? cutIntoStreams(source.totals('train').tokens, batch, length) : undefined,
-    schedule: {
-      name: schedule,
-      steps,
-      warmup: warmup < 1 ? Math.round(warmup * steps) : warmup,
-      cooldown: Math.round(cooldown * steps),
-      learningRate,
-      learningRateFloor,
-    },
+    schedule: learningRates,
+    branches,
+    totalSteps: steps + branches.reduce((sum, branch) => sum + branch.steps - branch.start, 0),
     evaluateAt: evenSteps(evaluations, steps),
     evaluationWindows: spreadWindows(source.totals('val').tokens, length, evaluationTokens),
     lastSteps: Math.ceil(steps / 10),
@@ -94,7 +105,7 @@ function evenSteps(evaluations: number, steps: number): number[] {
 }
 
 function checkSettings(settings: TrainSettings, config: ModelConfig): void {
-  const { betas: [beta1, beta2] = [0.9, 0.95], schedule = 'cosine', ...numbers } = settings;
+  const { betas: [beta1, beta2] = [0.9, 0.95], schedule = 'cosine', budgets: _, ...numbers } = settings;
   const whole = (n: number) => Number.isSafeInteger(n) && n >= 1;
   const positive = (n: number) => n > 0 && Number.isFinite(n);
   const notNegative = (n: number) => n >= 0 && Number.isFinite(n);
