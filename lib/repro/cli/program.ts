@@ -2,7 +2,9 @@
  * The commands and options of `repro`, with their help texts. Each command is implemented by a file in commands/, which
  * is loaded when the command is called.
  */
+
 import { Argument, Command, CommanderError, Option } from 'commander';
+import packageJson from '../../../package.json' with { type: 'json' };
 import { UnknownTarget } from '../graph/index.ts';
 import { describeError, describeSystemError, nearestName, onWarning, ReproError, warn } from '../messages/index.ts';
 import { printError } from './output.ts';
@@ -109,6 +111,7 @@ function runCommand(exit: SetExitCode): Command {
   return new Command('repro')
     .description('Brings the pipeline in pipeline.yaml up to date. Runs only the stages that are out of date.')
     .exitOverride()
+    .version(packageJson.version, '--version', 'print the version of repro')
     .configureOutput({ outputError: (text) => printError(text.replace(/^error: /, '').trimEnd()) })
     .showSuggestionAfterError()
     .enablePositionalOptions()
@@ -253,6 +256,7 @@ function addResultCommands(program: Command, exit: SetExitCode): void {
     .command('log')
     .description('list attempts: start, duration, outcome; for one stage also the output of its last attempt')
     .argument('[stage]')
+    .option('-f, --follow', 'while the stage runs, go on to print its output')
     .option('-n, --last <n>', 'list at most n attempts (default: 30; for one stage 1000)', positiveInteger('-n'))
     .option('--tail <n>', 'print only the last n lines of the output', positiveInteger('--tail'))
     .option('--json', 'print JSON')

@@ -9,7 +9,7 @@ import { writeAtomically } from '../files/index.ts';
 import { openFile } from '../freshness/index.ts';
 import { describeError, warn } from '../messages/index.ts';
 import { fileNameFor } from '../pipeline/index.ts';
-import { type LastLines, lastLines, RECENT, textOf } from './log-files.ts';
+import { type LastLines, lastLines, RECENT, textAsWritten, textOf } from './log-files.ts';
 
 /** One run of one stage's commands, as it is recorded. */
 export interface Attempt {
@@ -111,10 +111,8 @@ export class AttemptLog {
 
   /** The file for the output of one attempt. It is created by the first write. */
   openLog(stage: string, started: Date): AttemptOutput {
-    return new AttemptOutput(this.#root, () => {
-      const stamp = started.toISOString().replaceAll(':', '-');
-      return `.repro/logs/${fileNameFor(stage)}/${stamp}.log`;
-    });
+    const stamp = started.toISOString().replaceAll(':', '-');
+    return new AttemptOutput(this.#root, `.repro/logs/${fileNameFor(stage)}/${stamp}.log`);
   }
 
   /**
@@ -126,6 +124,14 @@ export class AttemptLog {
     if (!isLog(log)) return;
     try {
       yield* textOf(join(this.#root, log), last);
+    } catch {} // It was removed.
+  }
+
+  /** The text of a log file that is still written, as it comes: `textAsWritten`. */
+  async *follow(log: string, last: number | undefined, isComplete: () => boolean): AsyncGenerator<string> {
+    if (!isLog(log)) return;
+    try {
+      yield* textAsWritten(join(this.#root, log), last, isComplete);
     } catch {} // It was removed.
   }
 
@@ -164,16 +170,16 @@ function isAttempt(value: Partial<Attempt> | null): value is Attempt {
 
 /** The log file of one attempt. */
 export class AttemptOutput {
+  /** Where the file is, or will be when there is output: relative to the root. */
+  readonly file: string;
   readonly #root: string;
-  readonly #newPath: () => string;
   #path: string | undefined;
-  #file: number | undefined;
+  #descriptor: number | undefined;
   #problem: string | undefined;
 
-  /** `newPath` returns the path of the file, relative to the root. It is called at most once. */
-  constructor(root: string, newPath: () => string) {
+  constructor(root: string, file: string) {
     this.#root = root;
-    this.#newPath = newPath;
+    this.file = file;
   }
 
   /** The path, relative to the root; undefined as long as there is no output. */
@@ -189,22 +195,22 @@ export class AttemptOutput {
   /** Appends output. After a write has failed, nothing more is written. */
   write(text: string): void {
     if (this.#problem !== undefined) return;
-    const path = this.#path ?? this.#newPath();
+    const path = this.file;
     try {
-      if (this.#file === undefined) {
+      if (this.#descriptor === undefined) {
         mkdirSync(dirname(join(this.#root, path)), { recursive: true });
-        this.#file = openFile(join(this.#root, path), 'w');
+        this.#descriptor = openFile(join(this.#root, path), 'w');
         this.#path = path;
       }
       const bytes = Buffer.from(text);
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#descriptor, bytes, at);
     } catch (error) {
       this.#problem = `${path} cannot be written: ${describeError(error)}; the output of this attempt is not kept`;
     }
   }
 
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
-    this.#file = undefined;
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
   }
 }

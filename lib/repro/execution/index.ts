@@ -11,6 +11,7 @@
  *   killed-files.ts  temporary files that a killed repro left
  *   events.ts       what a run reports, as data
  *   attempt-log.ts  the record of past attempts, their output and durations; log-files.ts: the files of the output
+ *   running-stages.ts  what runs now, for other terminals
  *   params-copies.ts  copies of params files, which an edit during a run does not touch
  *   forecast.ts     how long a plan will take
  */
@@ -24,4 +25,5 @@ export { killedFiles } from './killed-files.ts';
 export { Leases } from './leases.ts';
 export { oldLogs } from './log-files.ts';
 export { thisMachine } from './machine.ts';
+export { type RunningRecord, runningStages } from './running-stages.ts';
 export { checkNotWithin } from './stages-above.ts';

@@ -2,9 +2,10 @@
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isLeftover, isTemporary } from '../files/index.ts';
+import { leftRecords } from './running-stages.ts';
 
 /** Folders of .repro whose files are replaced by way of a temporary file. The cache lists its own. */
-const FOLDERS = ['.', 'runs', 'attempting', 'unrecorded', 'ignored'];
+const FOLDERS = ['.', 'runs', 'running', 'attempting', 'unrecorded', 'ignored'];
 
 /** A file that no process will complete. */
 export interface KilledFile {
@@ -14,15 +15,18 @@ export interface KilledFile {
   size: number;
 }
 
-/** The temporary files of processes that have ended. */
+/** The temporary files of processes that have ended, and their records of what they ran. */
 export function killedFiles(root: string): KilledFile[] {
-  return FOLDERS.flatMap((folder) => {
+  const temporary = FOLDERS.flatMap((folder) => {
     const absolute = join(root, '.repro', folder);
     return namesIn(absolute, folder === 'runs')
       .filter((name) => isTemporary(name) && isLeftover(name))
-      .map((name) => join(absolute, name))
-      .map((path) => ({ path, size: statSync(path, { throwIfNoEntry: false })?.size ?? 0 }));
+      .map((name) => join(absolute, name));
   });
+  return [...temporary, ...leftRecords(root)].map((path) => ({
+    path,
+    size: statSync(path, { throwIfNoEntry: false })?.size ?? 0,
+  }));
 }
 
 /** Removes them. */

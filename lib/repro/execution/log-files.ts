@@ -5,11 +5,14 @@
 import { closeSync, existsSync, fstatSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
+import { setTimeout } from 'node:timers/promises';
 import { openFile } from '../freshness/index.ts';
 import { fileNameFor } from '../pipeline/index.ts';
 
 const LOGS = '.repro/logs';
 
+/** Milliseconds between two looks at a file that is still written. */
+const POLL = 200;
 /** Bytes that are read at once. */
 const PIECE = 1 << 20;
 /** `lastLines` returns at most this many bytes, and counts earlier lines in at most so many. */
@@ -41,6 +44,44 @@ export function* textOf(path: string, last?: number): Generator<string> {
       got = readSync(descriptor, bytes, 0, bytes.length, at);
       const text = decoder.write(bytes.subarray(0, got));
       if (text !== '') yield text;
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * The text of a file that another process writes, as it comes, also if the file does not exist yet. Ends when
+ * `isComplete` has returned true and everything written before that was read.
+ *
+ * @param last start at the last so many lines; undefined: at the start
+ * @throws Error of node:fs if it cannot be read
+ */
+export async function* textAsWritten(
+  path: string,
+  last: number | undefined,
+  isComplete: () => boolean,
+): AsyncGenerator<string> {
+  let complete = isComplete();
+  while (!existsSync(path)) {
+    if (complete) return;
+    await setTimeout(POLL);
+    complete = isComplete();
+  }
+  const descriptor = openFile(path);
+  try {
+    const decoder = new StringDecoder('utf8');
+    const bytes = Buffer.allocUnsafe(PIECE);
+    let at = last === undefined ? 0 : startOfLast(descriptor, fstatSync(descriptor).size, last);
+    for (;;) {
+      const got = readSync(descriptor, bytes, 0, bytes.length, at);
+      at += got;
+      const text = decoder.write(bytes.subarray(0, got));
+      if (text !== '') yield text;
+      if (got > 0) continue;
+      if (complete) return;
+      await setTimeout(POLL);
+      complete = isComplete();
     }
   } finally {
     closeSync(descriptor);

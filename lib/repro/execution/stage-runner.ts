@@ -28,6 +28,7 @@ import { type Machine, thisMachine } from './machine.ts';
 import { ParamsCopies } from './params-copies.ts';
 import { type Holding, Pool } from './pool.ts';
 import type { RunOptions } from './run-options.ts';
+import { RunningStages, runningStages } from './running-stages.ts';
 import { stagesThatCall } from './stages-above.ts';
 
 /** The status of a stage, and the version of the lock that it was derived from. */
@@ -55,7 +56,8 @@ export class StageRunner {
   readonly #mayRun = new Map<string, number>();
   readonly #groups: ProcessGroups;
   readonly #memory = new PeakMemory();
-  readonly #running = new Set<Command>();
+  readonly #commands = new Set<Command>();
+  readonly #running: RunningStages;
   /** The version of the lock that the plan was made from. */
   readonly #plannedVersion: number;
   readonly #pendingReleases: Promise<void>[] = [];
@@ -88,6 +90,7 @@ export class StageRunner {
     this.#gpuLeases = parts.gpuLeases;
     this.#attempts = new AttemptLog(project.root);
     this.#copies = new ParamsCopies(project.root);
+    this.#running = new RunningStages(project.root);
     this.#expected = this.#attempts.durations();
     this.jobs = options.jobs ?? defaultJobs(parts.machine);
     const capacity = new Capacity(this.jobs, parts.machine, project.pipeline.limits);
@@ -119,6 +122,7 @@ export class StageRunner {
     this.#groups.close();
     this.#attempts.close();
     this.#copies.close();
+    this.#running.close();
     await this.stageLeases?.close();
     await this.#gpuLeases?.close();
   }
@@ -143,7 +147,7 @@ export class StageRunner {
     const isRepeated = this.#interrupted !== undefined;
     this.#interrupted ??= signal;
     this.#pool.stop();
-    for (const running of this.#running) running.kill(isRepeated ? 'SIGKILL' : signal);
+    for (const command of this.#commands) command.kill(isRepeated ? 'SIGKILL' : signal);
   }
 
   skipped(skip: Skip): Outcome {
@@ -204,15 +208,28 @@ export class StageRunner {
     const { upstream, downstream } = this.#project.graph;
     const free = [...upstream.get(name)!, ...downstream.get(name)!].filter((other) => !this.#callers.has(other));
     let hasWaited = false;
+    let isTold = false;
     const granted = await this.#pool.acquire(name, resources, expected, (gpus) => {
       if (this.stageLeases!.take([name], free)) {
         if (this.#gpuLeases === undefined || this.#gpuLeases.take(gpus)) return true;
         this.stageLeases!.release([name]);
       }
       hasWaited = true;
+      isTold ||= this.#tellWhatRuns(name, free);
       return false;
     });
     return { granted, hasWaited };
+  }
+
+  /** Says which stage of another repro `name` waits for, if that is known. */
+  #tellWhatRuns(name: string, free: readonly string[]): boolean {
+    const running = runningStages(this.#project.root);
+    const other = [name, ...free].find((each) => running.has(each));
+    if (other === undefined) return false;
+    const what = other === name ? 'it' : other;
+    const text = `waits, because another repro (process ${running.get(other)!.pid}) runs ${what}`;
+    this.#listen({ event: 'note', stage: name, text });
+    return true;
   }
 
   /**
@@ -281,6 +298,7 @@ export class StageRunner {
       ...gpus,
       expected: this.#expected.get(stage.name),
     });
+    this.#running.start(stage.name, { started: started.toISOString(), log: log.file, ...gpus });
     const outcome = await attemptStage(stage, inputs, key, {
       project: this.#project,
       gpus: holding.gpus,
@@ -288,19 +306,23 @@ export class StageRunner {
       memoryShare: memoryShare(stage.resources, this.#mayRun.get(stage.group) ?? 1, this.jobs, this.#machine),
       commit: this.#options.commit !== false,
       log,
-      listen: this.#listen,
+      listen: (event) => {
+        if (event.event === 'progress') this.#running.progress(stage.name, event);
+        this.#listen(event);
+      },
       groupsFd: this.#groups.fd,
       copies: this.#copies,
       began: (command) => {
-        this.#running.add(command);
+        this.#commands.add(command);
         this.#memory.watch(command);
       },
       ended: (command) => {
-        this.#running.delete(command);
+        this.#commands.delete(command);
         peakMemory = Math.max(peakMemory, this.#memory.end(command));
       },
       isInterrupted: () => this.#interrupted !== undefined,
     });
+    this.#running.end(stage.name);
     this.#readFromCopy.set(stage.group, this.#copies.filesRead(stage.name));
     log.close();
     if (log.problem !== undefined) this.#listen({ event: 'note', stage: stage.name, text: log.problem });

@@ -26,6 +26,7 @@ describe('removing and overwriting', () => {
     'files/atomic-write.ts': 'files that its callers name; these are in this table too',
     'files/open-store.ts': '.repro/state, .repro/section and tables of leases',
     'hashing/write-fresh-stamp.ts': '.repro/fresh',
+    'execution/running-stages.ts': '.repro/running',
     'processes/process-groups.ts': '.repro/leases',
     'storage/object-store.ts': '.repro/cache',
     'storage/run-cache.ts': '.repro/runs',

@@ -1,31 +1,38 @@
 /**
- * `repro log [STAGE]`: lists attempts and prints the output of the last one. It works even if pipeline.yaml is broken.
+ * `repro log [STAGE]`: lists attempts and prints the output of the last one, or of the one that goes on. It works even
+ * if pipeline.yaml is broken.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Attempt, AttemptLog } from '../../execution/index.ts';
+import { type Attempt, AttemptLog, type RunningRecord, runningStages } from '../../execution/index.ts';
 import { select } from '../../graph/index.ts';
 import { describeBytes, describeDuration } from '../../messages/index.ts';
 import { findRoot } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 import { printJson } from '../json-output.ts';
 import { print, printLine, printOutput } from '../output.ts';
+import { describeProgress } from '../progress-bar.ts';
 import { plainTable } from '../table.ts';
 
 /**
  * Prints the attempts, oldest first.
  *
  * @param target a stage, a group or an output; undefined: all stages, without any output of an attempt
- * @param options `last`: at most this many attempts. `tail`: only so many lines of the output
+ * @param options `last`: at most this many attempts. `tail`: only so many lines of the output. `follow`: while the stage
+ *   runs, go on to print its output
  * @returns the exit code, 0
  * @throws ReproError if the target is unknown
  */
 export async function log(
   target: string | undefined,
-  options: { json?: boolean; last?: number; tail?: number },
+  options: { json?: boolean; last?: number; tail?: number; follow?: boolean },
 ): Promise<number> {
-  const attemptLog = new AttemptLog(findRoot(process.cwd()));
+  const root = findRoot(process.cwd());
+  const attemptLog = new AttemptLog(root);
   const all = attemptLog.attempts();
-  const names = target === undefined ? undefined : await stagesOf(target, all);
+  const running = runningStages(root);
+  const names =
+    target === undefined ? undefined : await stagesOf(target, [...running.keys(), ...all.map(({ stage }) => stage)]);
+  const current = [...running].filter(([stage]) => names === undefined || names.has(stage));
   const attempts = all
     .filter(({ stage }) => names === undefined || names.has(stage))
     .slice(-(options.last ?? (target ? 1000 : 30)));
@@ -33,21 +40,25 @@ export async function log(
     printJson(attempts, 2);
     return 0;
   }
-  if (attempts.length === 0) {
+  if (attempts.length === 0 && current.length === 0) {
     printLine(target === undefined ? 'nothing has run yet' : `${target} has not run yet`);
     return 0;
   }
   const header = ['stage', 'started', 'took', 'outcome', 'gpus', 'peak memory'];
-  const rows = attempts.map(toRow);
+  const rows = [...attempts.map(toRow), ...current.map(([stage, record]) => runningRow(stage, record))];
   const isUsed = header.map((_, i) => rows.some((cells) => cells[i] !== ''));
   const usedColumns = (cells: readonly string[]) => cells.filter((_, i) => isUsed[i]);
   print(plainTable(usedColumns(header), rows.map(usedColumns)));
-  const last = attempts.at(-1)!;
-  if (target !== undefined && last.log) {
-    print('\n');
-    printLine(`${last.log}:`);
-    await printLog(attemptLog.read(last.log, options.tail));
-  }
+  if (target === undefined) return 0;
+  const [stage, record] = current.at(-1) ?? [];
+  const path = record?.log ?? attempts.at(-1)!.log;
+  if (path === undefined) return 0;
+  print('\n');
+  printLine(`${path}:`);
+  const isComplete = () => stage === undefined || runningStages(root).get(stage)?.started !== record!.started;
+  await printLog(
+    options.follow ? attemptLog.follow(path, options.tail, isComplete) : attemptLog.read(path, options.tail),
+  );
   return 0;
 }
 
@@ -55,9 +66,9 @@ export async function log(
 const LONGEST_PART = 64 << 10;
 
 /** Prints the pieces of a log line by line, so that a log of any size and with any lines fits into memory. */
-async function printLog(pieces: Iterable<string>): Promise<void> {
+async function printLog(pieces: Iterable<string> | AsyncIterable<string>): Promise<void> {
   let rest = '';
-  for (const piece of pieces) {
+  for await (const piece of pieces) {
     const text = rest + piece;
     const end = text.length > LONGEST_PART && !text.includes('\n') ? text.length : text.lastIndexOf('\n') + 1;
     printOutput(text.slice(0, end));
@@ -71,11 +82,25 @@ async function printLog(pieces: Iterable<string>): Promise<void> {
 /**
  * The stages that a target names. A stage with attempts is found without the pipeline, even if it was removed from it.
  */
-async function stagesOf(target: string, all: readonly Attempt[]): Promise<Set<string>> {
-  if (all.some(({ stage }) => stage === target)) return new Set([target]);
+async function stagesOf(target: string, known: readonly string[]): Promise<Set<string>> {
+  if (known.includes(target)) return new Set([target]);
   const project = await openProject(process.cwd(), { write: false });
   await project.close();
   return new Set(select(project.graph, { targets: [target], single: true }));
+}
+
+/** The row of a stage that runs now. */
+function runningRow(stage: string, { started, gpus, progress }: RunningRecord): string[] {
+  const seconds = (Date.now() - Date.parse(started)) / 1000;
+  const state = progress === undefined ? 'running' : `running (${describeProgress(progress)})`;
+  return [
+    stage,
+    new Date(started).toLocaleString('sv-SE'),
+    describeDuration(seconds),
+    state,
+    gpus?.join(',') ?? '',
+    '',
+  ];
 }
 
 function toRow({ stage, started, seconds, outcome, exit, signal, gpus, peakMemory }: Attempt): string[] {

@@ -1,11 +1,13 @@
-/** `repro status`: shows the state of each stage and the reasons. It runs no stage. */
+/** `repro status`: shows the state of each stage, the reasons, and what runs now. It runs no stage. */
 
+import { type RunningRecord, runningStages } from '../../execution/index.ts';
 import { select } from '../../graph/index.ts';
-import { describeStateCounts, describeUpToDate } from '../../messages/index.ts';
+import { describeDuration, describeStateCounts, describeUpToDate } from '../../messages/index.ts';
 import { describeLacking, describeLeft, openProject, planWithoutLeft } from '../../planning/index.ts';
 import { describeReason } from '../describe-reason.ts';
 import { printJson } from '../json-output.ts';
 import { printLine } from '../output.ts';
+import { describeProgress } from '../progress-bar.ts';
 
 /**
  * Prints the stages that are not fresh; without targets, of the whole pipeline.
@@ -21,12 +23,18 @@ export async function status(
   try {
     const names = select(project.graph, { targets });
     const { plan, left } = await planWithoutLeft(project, names, { allowMissing: options.allowMissing });
+    const running = runningStages(project.root);
     const outdated = plan.filter(({ status }) => status.state !== 'fresh' && status.state !== 'frozen');
     if (options.json) {
       const stages = Object.fromEntries(
         plan.map(({ stage, status, lacking }) => [
           stage.name,
-          { state: status.state, reasons: status.reasons, ...(lacking === undefined ? {} : { missing: lacking }) },
+          {
+            state: status.state,
+            reasons: status.reasons,
+            ...(lacking === undefined ? {} : { missing: lacking }),
+            ...(running.has(stage.name) ? { running: running.get(stage.name) } : {}),
+          },
         ]),
       );
       printJson({ stages, ...(left.length > 0 ? { left } : {}) }, 2);
@@ -34,7 +42,12 @@ export async function status(
       for (const { stage, text } of describeLeft(left)) printLine(`! ${stage}: ${text}`);
       for (const entry of plan) {
         const { stage, status } = entry;
-        if (status.state === 'fresh') continue;
+        const record = running.get(stage.name);
+        if (record !== undefined) {
+          printLine(`${stage.name}: running`);
+          printLine(`  ${describeRunning(record)}`);
+        }
+        if (record !== undefined || status.state === 'fresh') continue;
         printLine(`${stage.name}: ${status.state}`);
         for (const reason of status.reasons) printLine(`  ${describeReason(reason)}`);
         if ('notes' in status) for (const note of status.notes) printLine(`  ${note}`);
@@ -48,4 +61,13 @@ export async function status(
   } finally {
     await project.close();
   }
+}
+
+/** @example 'for 12 s, 3/4 steps 75 %, loss 0.5 (repro 4711)' */
+function describeRunning({ started, gpus = [], progress, pid }: RunningRecord & { pid: number }): string {
+  const parts = [`for ${describeDuration((Date.now() - Date.parse(started)) / 1000)}`];
+  if (progress !== undefined) parts.push(describeProgress(progress));
+  if (progress?.text) parts.push(progress.text);
+  if (gpus.length > 0) parts.push(`on GPU ${gpus.join(', ')}`);
+  return `${parts.join(', ')} (repro ${pid})`;
 }
