@@ -1,12 +1,13 @@
 /**
- * lib/music: converts between MIDI files, ABC and scores, and measures them. Pure functions; nothing here opens a file.
+ * lib/music: converts between MIDI files, ABC and scores, reads MusicXML, and measures music. Pure functions; nothing here opens a file.
  *
  *     MIDI bytes ── readMidi ──▶ NoteSequence ── quantise ──▶ Score ── writeAbc ──▶ ABC
  *                ◀─ writeMidi ──              ◀── performTune ── Tune ◀── parseAbc ──
+ *   MusicXML ── readMusicXml ──▶
  *
- * - midi-to-abc.ts, abc-to-midi.ts, rewrite-abc.ts, transpose-abc.ts: the conversions, in few lines each
+ * - midi-to-abc.ts, abc-to-midi.ts, musicxml-to-abc.ts, rewrite-abc.ts, transpose-abc.ts: the conversions, in few lines each
  * - trim.ts: makes generated text valid; opening.ts: beginnings of tunes, as prompts
- * - midi/, abc/: the two formats
+ * - midi/, abc/, musicxml/: the formats
  * - dialect/: which character may come next in a tune that is being generated
  * - quantise/: notes in time to notes on a grid, and the bars
  * - analysis/: measures, fingerprints, shapes and transposition of scores
@@ -75,6 +76,7 @@ export {
   type ScoreNote,
   type ScoreVoice,
 } from './model/index.ts';
+export { musicXmlToAbc, musicXmlToScore } from './musicxml-to-abc.ts';
 export { opening, withHeader } from './opening.ts';
 export { type RewriteOptions, rewriteAbc } from './rewrite-abc.ts';
 export { transposeAbc } from './transpose-abc.ts';

@@ -1,5 +1,5 @@
 /**
- * Passes damaged MIDI files and ABC texts to every reader of lib/music. Each call must give a result or a MusicError,
+ * Passes damaged MIDI files, ABC texts and MusicXML to every reader of lib/music. Each call must give a result or a MusicError,
  * within two seconds of CPU time and limited memory.
  *
  *   npx tsx test/music/fuzz.ts [rounds = 20000] [seed = 1] [corpus folder]
@@ -10,7 +10,14 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { abcToMidi, checkAbc, MusicError, midiToAbc, trimToCompleteBars } from '../../lib/music/index.ts';
+import {
+  abcToMidi,
+  checkAbc,
+  MusicError,
+  midiToAbc,
+  musicXmlToAbc,
+  trimToCompleteBars,
+} from '../../lib/music/index.ts';
 import { meta, midi, notes } from './midi-bytes.ts';
 
 /** Seconds of CPU time that a call may take. */
@@ -120,10 +127,66 @@ export function mutateAbc(seeds: string[], next: () => number): string {
   return text;
 }
 
+const XML_PIECES = [
+  '<chord/>',
+  '<grace/>',
+  '<rest/>',
+  '<note><chord/><pitch><step>E</step><octave>4</octave></pitch><duration>5</duration></note>',
+  '<backup><duration>7</duration></backup>',
+  '<attributes><divisions>7</divisions><time><beats>5</beats><beat-type>8</beat-type></time></attributes>',
+  '<barline><repeat direction="backward" times="9"/><ending number="1,7" type="start"/></barline>',
+  '</measure><measure>',
+  '</part><part id="P2">',
+  '<unpitched/>',
+  '&amp;&x;',
+];
+const XML_NUMBERS = ['0', '-1', '', '1e300', '0.3', '128', '999999', 'NaN'];
+
+/** Damages XML: elements are removed, doubled and inserted, numbers exchanged, and characters cut or replaced. */
+export function mutateXml(seed: string, next: () => number): string {
+  const below = (n: number) => Math.floor(next() * n);
+  let text = seed;
+  for (let i = 1 + below(4); i > 0; i--) {
+    // Elements that hold only text, and tags: most cuts between them leave the XML well-formed.
+    const pieces = text.split(/(?<=>)(?=<)/);
+    const at = below(pieces.length);
+    switch (below(6)) {
+      case 0:
+        pieces.splice(at, 1 + below(4));
+        break;
+      case 1:
+        pieces.splice(at, 0, ...pieces.slice(at, at + 1 + below(30)));
+        break;
+      case 2:
+      case 3:
+        pieces.splice(at, 0, XML_PIECES[below(XML_PIECES.length)]);
+        break;
+      case 4:
+        pieces[at] = pieces[at].replace(/(?<=[>"])-?\d+(?=[<"])/, XML_NUMBERS[below(XML_NUMBERS.length)]);
+        break;
+      case 5:
+        if (below(4) === 0) pieces[at] = pieces[at].slice(below(4)) + String.fromCharCode(below(128));
+        break;
+    }
+    text = pieces.join('');
+  }
+  return text;
+}
+
+/** Converts MusicXML to ABC and on to MIDI and back. Returns the fault, or undefined if the text passes. */
+export function tryMusicXml(xml: string): string | undefined {
+  return tryConversion(() => timed('musicXmlToAbc', () => musicXmlToAbc(xml)).abc);
+}
+
 /** Converts a MIDI file to ABC and back. Returns the fault, or undefined if the file passes. */
 export function tryMidi(bytes: Uint8Array): string | undefined {
+  return tryConversion(() => timed('midiToAbc', () => midiToAbc(bytes)).abc);
+}
+
+/** Makes a tune, checks it, and converts it to MIDI and back. */
+function tryConversion(convert: () => string): string | undefined {
   return guarded(() => {
-    const { abc } = timed('midiToAbc', () => midiToAbc(bytes));
+    const abc = convert();
     const [problem] = timed('checkAbc', () => checkAbc(abc));
     if (problem !== undefined)
       return `the ABC made from it is wrong: ${problem.line}:${problem.column} ${problem.message}`;
