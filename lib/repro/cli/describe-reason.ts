@@ -1,6 +1,6 @@
 /** Describes the reasons why a stage is stale. */
 import { type Json, WrittenNumber, writeJson } from '../documents/index.ts';
-import { listNames } from '../messages/index.ts';
+import { listNames, plural } from '../messages/index.ts';
 import type { Reason } from '../planning/index.ts';
 
 /**
@@ -50,4 +50,14 @@ function describeVersions(old: string | undefined, now: string): string {
 function describeValue(value: Json | undefined): string {
   if (value === undefined) return '(none)';
   return value instanceof WrittenNumber ? value.text : writeJson(value);
+}
+
+/** A line names at most this many reasons. `repro status` and `repro why` name all. */
+const NAMED = 3;
+
+/** @example 'in.txt changed; params.yaml lr: 1 → 2; its command changed and 4 more reasons' */
+export function describeReasons(reasons: readonly Reason[]): string {
+  const shown = reasons.slice(0, NAMED).map(describeReason).join('; ');
+  const more = reasons.length - NAMED;
+  return more > 0 ? `${shown} and ${plural(more, 'more reason')}` : shown;
 }

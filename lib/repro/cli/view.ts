@@ -17,7 +17,7 @@ import {
   outputLine,
   plural,
 } from '../messages/index.ts';
-import { describeReason } from './describe-reason.ts';
+import { describeReasons } from './describe-reason.ts';
 import { printJson } from './json-output.ts';
 import { printLine, showsColours } from './output.ts';
 import { describeProgress, type RunningStage, runningLine } from './progress-bar.ts';
@@ -73,6 +73,8 @@ abstract class PeopleView implements View {
   protected waiting = new Set<string>();
   protected total = 0;
   protected ended = 0;
+  readonly #failed: string[] = [];
+  readonly #skipped: { stage: string; because: string }[] = [];
   /** Whether the colours of stages are printed. */
   protected readonly colours = showsColours();
 
@@ -112,7 +114,7 @@ abstract class PeopleView implements View {
         this.running.delete(event.stage);
         return [...safeLines(this.#describeEnd(event)), ...this.#replay(event)];
       case 'done':
-        return safeLines(describeRunSummary(event));
+        return safeLines([...this.#describeSkipped(), describeRunSummary(event)]);
     }
   }
 
@@ -125,11 +127,22 @@ abstract class PeopleView implements View {
       case 'fresh':
         return [];
       case 'skipped':
-        // After an interruption the last line counts the stages that did not run, so they get no lines of their own.
-        return event.interrupted ? [] : [`- ${event.stage}  not run: ${event.because}`];
+        // After an interruption the last line counts them.
+        if (!event.interrupted) this.#skipped.push(event);
+        return [];
       case 'failed':
+        this.#failed.push(event.stage);
         return [`✗ ${event.stage}: ${event.message}`];
     }
+  }
+
+  /** One line, so that the message of the failed stage stays on the screen. */
+  #describeSkipped(): string[] {
+    if (this.#skipped.length === 0) return [];
+    const [first] = this.#skipped;
+    if (this.#skipped.length === 1) return [`- ${first.stage}  not run: ${first.because}`];
+    const names = listNames(this.#skipped.map(({ stage }) => stage));
+    return [`- ${this.#skipped.length} stages not run, because ${listNames(this.#failed)} failed: ${names}`];
   }
 
   /** The last lines of a failed stage's output, unless they are just above. */
@@ -216,7 +229,7 @@ class LinesView extends PeopleView {
 
   listen(event: RunEvent): void {
     if (event.event === 'start') {
-      this.#print(safeLines([`> ${event.stage}  ${event.reasons.map(describeReason).slice(0, 3).join('; ')}`]));
+      this.#print(safeLines([`> ${event.stage}  ${describeReasons(event.reasons)}`]));
       this.#lastStarted = event.stage;
     }
     if (event.event === 'output' && this.#showsOutput()) this.#printOutput(event.stage, event.text);
@@ -286,11 +299,11 @@ function describePlanSummary({ stages }: Extract<RunEvent, { event: 'plan' }>): 
   return [`${plural(stages.length, 'stage')}: ${describeStateCounts(stages)}`];
 }
 
-function describeRunSummary(done: Extract<RunEvent, { event: 'done' }>): string[] {
+function describeRunSummary(done: Extract<RunEvent, { event: 'done' }>): string {
   const { ran, restored, fresh, skipped, failed } = done;
   if (done.interrupted)
-    return [`interrupted by ${done.interrupted}: ${ran} ran, ${skipped + failed} did not; finished stages are kept`];
-  if (ran + restored + skipped + failed === 0) return [describeUpToDate(fresh)];
+    return `interrupted by ${done.interrupted}: ${ran} ran, ${skipped + failed} did not; finished stages are kept`;
+  if (ran + restored + skipped + failed === 0) return describeUpToDate(fresh);
   const parts = [
     [ran, 'ran'],
     [restored, 'restored'],
@@ -300,7 +313,7 @@ function describeRunSummary(done: Extract<RunEvent, { event: 'done' }>): string[
   ]
     .filter(([number]) => Number(number) > 0)
     .map(([number, word]) => `${number} ${word}`);
-  return [`${parts.join(', ')} in ${describeDuration(done.seconds)}`];
+  return `${parts.join(', ')} in ${describeDuration(done.seconds)}`;
 }
 
 function lastLine(text: string): string | undefined {

@@ -215,7 +215,7 @@ export class StageRunner {
         this.stageLeases!.release([name]);
       }
       hasWaited = true;
-      isTold ||= this.#tellWhatRuns(name, free);
+      if (!isTold) isTold = this.#tellWhatRuns(name, free);
       return false;
     });
     return { granted, hasWaited };

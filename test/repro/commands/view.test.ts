@@ -97,6 +97,26 @@ describe.skipIf(!hasScript())('on a terminal (needs script of util-linux)', () =
     expect(written()).not.toMatch(/\u001b\[\d*m/);
   });
 
+  test('several stages that did not run are one line below the message of the failed one', async () => {
+    const cells = Array.from({ length: 40 }, (_, i) => i + 1);
+    const made = project({
+      'pipeline.yaml': `
+stages:
+  get: {cmd: 'echo get: there is no folder /nope >&2; exit 2', params: [p], outs: [data]}
+  train: {matrix: {n: [${cells}]}, cmd: 'true', deps: [data], params: [p]}
+`,
+      'params.yaml': 'p: 1',
+    });
+    const { stdout } = await made.repro();
+    expect(stdout.replace(/[\d.]+ s$/m, 'T')).toBe(`41 stages: 41 stale
+> get  has not run yet
+get | get: there is no folder /nope
+✗ get: its command ended with exit 2
+- 40 stages not run, because get failed: train@1, train@2, train@3, train@4 and 36 more
+1 failed, 40 not run in T
+`);
+  });
+
   test('on a small terminal, live lines fit its width and its height', async () => {
     const made = study();
     const { written, ended } = await made.onTerminal({ columns: 34, rows: 5 }, '-j', '4', 'train', 'silent');

@@ -19,7 +19,7 @@ import {
   type ReplacedFile,
   type StageStatus,
 } from '../../planning/index.ts';
-import { describeReason } from '../describe-reason.ts';
+import { describeReasons } from '../describe-reason.ts';
 import { printJson } from '../json-output.ts';
 import { printLine } from '../output.ts';
 import { columnsOf, padEndColumns } from '../terminal-width.ts';
@@ -71,7 +71,7 @@ export async function showPlan(
     Math.max(0, ...plan.map(({ stage }) => columnsOf(escapeLine(stage.name)))),
   );
   for (const { stage, status } of plan) {
-    const reasons = status.reasons.map(describeReason).join('; ');
+    const reasons = describeReasons(status.reasons);
     const outcome = PREDICTED_OUTCOMES[status.state];
     printLine(`${padEndColumns(escapeLine(stage.name), nameWidth)}  ${outcome}${reasons ? `: ${reasons}` : ''}`);
     const files = replaced.get(stage.name);
