@@ -35,11 +35,14 @@ export function secondsToRun(program: string, paths: string[]): { cpu: number; w
 }
 
 /** Converts a text with abc2midi. Returns its MIDI file and the lines of its output that begin with Error. */
-export function abc2midi(abc: string): { midi: Uint8Array | undefined; errors: string[] } {
+export function abc2midi(abc: string, options: string[] = []): { midi: Uint8Array | undefined; errors: string[] } {
   const [from, to] = [join(scratch, 'tune.abc'), join(scratch, 'tune.mid')];
   rmSync(to, { force: true });
   writeFileSync(from, abc);
-  const { stdout, stderr } = spawnSync('abc2midi', [from, '-o', to], { encoding: 'utf8', maxBuffer: 1 << 28 });
+  const { stdout, stderr } = spawnSync('abc2midi', [from, '-o', to, ...options], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
   const errors = `${stdout}\n${stderr}`.split('\n').filter((line) => /^\s*Error/i.test(line));
   try {
     return { midi: readFileSync(to), errors };

@@ -4,8 +4,8 @@ import { readAbc } from './abc-to-midi.ts';
 import type { AbcResult, MidiToAbcOptions } from './midi-to-abc.ts';
 import { countNotes, MusicError } from './model/index.ts';
 
-/** Problems that leave no doubt about the music: bars that do not fit their metre, ties that end nowhere. */
-const HARMLESS: ReadonlySet<ProblemKind> = new Set(['bar-length', 'tie']);
+/** Problems that leave no doubt about the music: bars that do not fit their metre, loose ties, unknown decorations. */
+const HARMLESS: ReadonlySet<ProblemKind> = new Set(['bar-length', 'tie', 'symbol']);
 const MAX_WARNINGS = 20;
 
 /** How rewriteAbc reads and writes a tune. */

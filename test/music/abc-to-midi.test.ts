@@ -63,6 +63,7 @@ describe('repeats', () => {
     ['after a final bar line', '|:C4|D4|]:|E4|]', '60@0+4 62@4+4 60@8+4 62@12+4 64@16+4'],
     ['with a number at the first ending only', '|:C4|1 D4:|E4|F4|]', '60@0+4 62@4+4 60@8+4 64@12+4 65@16+4'],
     ['with a space or line before the number', '|:C4| 1 D4:|\n2 E4|]', '60@0+4 62@4+4 60@8+4 64@12+4'],
+    ['with a colon alone after a bar line', 'C4||\n:D4|E4:|', '60@0+4 62@4+4 64@8+4 62@12+4 64@16+4'],
     ['with quoted numbers', '|:C4|["1"D4:|["2."E4|]', '60@0+4 62@4+4 60@8+4 64@12+4'],
     ['with an ending that closes nothing', '|:C4|1D4||2E4||F4|]', '60@0+4 62@4+4 60@8+4 64@12+4 65@16+4'],
     ['without an ending 1', 'C4:|[2D4|]', '60@0+4 60@4+4 62@8+4'],
@@ -135,6 +136,11 @@ describe('fields', () => {
 });
 
 describe('faulty text', () => {
+  test('a full bar ends with its line, where a bar line was left out', () => {
+    const { metres } = readMidi(abcToMidi('X:1\nM:4/4\nL:1/4\nK:C\nCDEF\nGABc|CD\nEF|\n')).sequence;
+    expect(metres.map(({ numerator, denominator }) => `${numerator}/${denominator}`)).toEqual(['4/4']);
+  });
+
   test('is skipped, and the readable parts are played', () =>
     expect(play('C ]§ D "unclosed E')).toMatch(/^60@0\+1 62@1\+1/));
   test.each(['', 'hello', 'X:1\nK:C\nz4|\n'])('%j has no note, which is a MusicError', (text) => {

@@ -13,6 +13,8 @@ export const WHOLE = 1024 * 315;
 export type ProblemKind =
   /** a character or construction that does not exist in ABC */
   | 'syntax'
+  /** a letter for a decoration that nothing defines */
+  | 'symbol'
   /** a field that is missing, misplaced or unreadable */
   | 'header'
   /** a bar whose length differs from its metre, or between its layers or voices */
@@ -113,6 +115,8 @@ export interface TuneBar {
   closesRepeat: number;
   /** whether a double or final bar line ends it */
   doubleBar: boolean;
+  /** whether the end of a line ends it, where a bar line was left out */
+  endedByLine: boolean;
   /** if an ending begins here, its passes: [1, 3] for `[1,3` */
   endings: number[] | undefined;
   /** the name of the part that begins here (P: within the music) */

@@ -68,6 +68,7 @@ function checkBars(voice: TuneVoice, problems: Problem[]): void {
       }
     }
     if (bar.metre === undefined) continue;
+    if (bar.endedByLine) problems.push({ ...place, message: 'no bar line ends this bar, and its line ends' });
     const expected = metreDuration(bar.metre);
     if (Math.abs(bar.duration - expected) <= TOLERANCE) continue;
     const mayBeShort =

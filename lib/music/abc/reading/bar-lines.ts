@@ -24,8 +24,13 @@ export interface BarLine {
   isDouble: boolean;
 }
 
-/** Reads the bar line at a place of a line. Returns undefined for a colon that stands alone. */
-export function readBarLine(text: string, at: number): BarLine | undefined {
+/**
+ * Reads the bar line at a place of a line.
+ *
+ * @param afterBarLine whether a bar line stands before it, maybe in the line before: then `:` begins a repeat
+ * @returns undefined for another colon that stands alone
+ */
+export function readBarLine(text: string, at: number, afterBarLine: boolean): BarLine | undefined {
   const next = text[at + 1];
   if (text[at] === '|' && next !== '|' && next !== ']' && next !== ':')
     return { length: 1, closesRepeat: 0, opensRepeat: false, isDouble: false };
@@ -33,7 +38,8 @@ export function readBarLine(text: string, at: number): BarLine | undefined {
     return { length: INVISIBLE_BAR_LINE.length, closesRepeat: 0, opensRepeat: false, isDouble: false };
   BAR_LINE.lastIndex = at;
   const match = BAR_LINE.exec(text);
-  if (match === null) return undefined;
+  if (match === null)
+    return afterBarLine ? { length: 1, closesRepeat: 0, opensRepeat: true, isDouble: false } : undefined;
   // `|]:|` is an end and a repeat sign, not the beginning of a repeat.
   const [sign] = text[at + match[0].length] === '|' ? match[0].match(/^.*?\](?=:+$)|^.*$/)! : match;
   const before = /^:*/.exec(sign)![0].length;

@@ -23,6 +23,11 @@ export function printable(c: string): string {
   return c < ' ' || c > '~' ? `U+${c.codePointAt(0)!.toString(16).padStart(4, '0')}` : c;
 }
 
+/** Whether U: may give a letter a meaning (standard 2.1, §4.16). */
+export function isSymbol(c: string): boolean {
+  return /[H-Wh-w]/.test(c);
+}
+
 /** The problem of a letter that is neither a note nor a decoration. */
 export function undefinedLetter(c: string): string {
   return `"${c}" has no meaning in music unless U: defines it`;

@@ -20,7 +20,7 @@ const OTTAVA: Record<string, number> = { '8va': 12, '8vb': -12, '15ma': 24, '15m
  *
  * @returns semitones; undefined for other decorations
  */
-export function ottavaShift(decoration: string | undefined): number | undefined {
+function ottavaShift(decoration: string | undefined): number | undefined {
   const [, name, bracket] = /^(\d+[a-z]+)([()])$/.exec(decoration ?? '') ?? [];
   const shift = name === undefined ? undefined : OTTAVA[name];
   return shift === undefined || bracket === '(' ? shift : 0;
@@ -49,4 +49,25 @@ export function readDecoration(text: string, at: number): { length: number; otta
   if (match !== null || /[\s%|:\]]/.test(after) || /[\s|:\]]/.test(before)) return { length: 1, isOpen: false };
   // The beginning of its name is no music either.
   return { length: 1 + /^[h-w]*/.exec(text.slice(at + 1))![0].length, isOpen: true };
+}
+
+/** The letters that U: gives a meaning. */
+export class Symbols {
+  /** semitones of octave decorations, undefined for others, by letter */
+  readonly #meanings = new Map<string, number | undefined>();
+
+  /** Reads `U: k = !fermata!`. `!nil!` takes a meaning away. */
+  define(symbol: string, meaning: string): void {
+    if (/^!?(?:nil|none)!?$/.test(meaning)) this.#meanings.delete(symbol);
+    else this.#meanings.set(symbol, ottavaShift(/^[!+](.*)[!+]$/.exec(meaning)?.[1]));
+  }
+
+  has(symbol: string): boolean {
+    return this.#meanings.has(symbol);
+  }
+
+  /** The semitones by which a letter shifts the following notes; undefined if it does not. */
+  ottava(symbol: string): number | undefined {
+    return this.#meanings.get(symbol);
+  }
 }

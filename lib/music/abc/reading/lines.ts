@@ -4,6 +4,7 @@
  * A tune ends at an empty line (standard 2.1, §2.2.2), at the next X:, or at an HTML tag of the page that the file was
  * saved from. People also leave empty lines within a tune: it goes on if the next line can only belong to a tune.
  */
+import type { Symbols } from './decorations.ts';
 
 /** A field on a line of its own. `A:|` and `C::` in the music are a note and a repeat sign. */
 export const FIELD_LINE = /^([A-Za-z]):(.*)$/;
@@ -44,9 +45,9 @@ const WORDS = /[A-Za-zÀ-ž']{3,}/g;
 /**
  * Whether a line within a tune is words and not music. Words have letters that are neither notes nor decorations.
  *
- * @param symbols the letters that U: and m: of the tune define
+ * @param symbols the letters that U: of the tune defines
  */
-export function isText(line: string, symbols: ReadonlySet<string>): boolean {
+export function isText(line: string, symbols: Symbols): boolean {
   const bare = line.replace(SILENT_SPANS, ' ');
   let foreign = 0;
   for (const [word] of bare.matchAll(WORDS)) {
@@ -60,7 +61,7 @@ export function isText(line: string, symbols: ReadonlySet<string>): boolean {
 }
 
 /** Whether a line after an empty line can only belong to the tune before it: a voice, a part, or bars of music. */
-export function continuesTune(line: string, symbols: ReadonlySet<string>): boolean {
+export function continuesTune(line: string, symbols: Symbols): boolean {
   if (/^(?:V:|P:\s*[A-Z]\s*$|\[V:|w:|%%MIDI\b)/.test(line)) return true;
   if (/^[A-Za-z]:(?![|:])/.test(line) || line.startsWith('%')) return false;
   return line.split('|').length > 2 && /[A-Ga-gz]/.test(line) && !isText(line, symbols) && !HTML.test(line);

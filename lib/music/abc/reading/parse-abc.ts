@@ -222,7 +222,7 @@ class AbcParser {
         break;
       case 'U': {
         const [, symbol, meaning] = /^\s*(\S)\s*=?\s*(.*)$/.exec(value) ?? [];
-        if (symbol !== undefined) this.#reader.define(symbol, meaning);
+        if (symbol !== undefined) this.#reader.symbols.define(symbol, meaning);
         break;
       }
       case 'm': {

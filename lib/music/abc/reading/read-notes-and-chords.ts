@@ -11,8 +11,8 @@ import { MAX_NOTES_IN_CHORD } from '../../model/index.ts';
 import type { ProblemKind, TuneNote } from '../tune.ts';
 import { pitchAt } from './abc-fields.ts';
 import { readBarLine, readEnding } from './bar-lines.ts';
-import { beginsNote, isDigit, isLetter, LETTERS, printable, undefinedLetter } from './characters.ts';
-import { DECORATION, isOldChord, ottavaShift, readDecoration } from './decorations.ts';
+import { beginsNote, isDigit, isLetter, isSymbol, LETTERS, printable, undefinedLetter } from './characters.ts';
+import { DECORATION, isOldChord, readDecoration, Symbols } from './decorations.ts';
 import { findMacro, type Macro } from './macros.ts';
 import type { TextPlace, VoiceBuilder } from './voice-builder.ts';
 import { withShifts } from './voice-settings.ts';
@@ -35,10 +35,8 @@ export class MusicReader implements TextPlace {
   line = 1;
   /** the macros that m: defines */
   readonly macros: Macro[] = [];
-  /** the letters that U: defines, and those of the macros */
-  readonly symbols = new Set<string>();
-  /** semitones of the octave decorations that U: defines, by letter */
-  readonly #ottavas = new Map<string, number>();
+  /** the letters that U: defines */
+  readonly symbols = new Symbols();
   /** while a macro is read: the column of its name in the line */
   #macroColumn: number | undefined;
   #text = '';
@@ -63,16 +61,6 @@ export class MusicReader implements TextPlace {
     return this.#macroColumn ?? this.#at + 1;
   }
 
-  /** U: gives a letter a meaning, such as a decoration. */
-  define(symbol: string, meaning: string): void {
-    this.#ottavas.delete(symbol);
-    // `nil` takes a meaning away.
-    if (/^!?(?:nil|none)!?$/.test(meaning)) this.symbols.delete(symbol);
-    else this.symbols.add(symbol);
-    const ottava = ottavaShift(/^!(.*)!$/.exec(meaning)?.[1]);
-    if (ottava !== undefined) this.#ottavas.set(symbol, ottava);
-  }
-
   problem(kind: ProblemKind, message: string, column = this.column): void {
     this.#report(this.line, column, kind, message);
   }
@@ -89,6 +77,11 @@ export class MusicReader implements TextPlace {
 
   /** Reads the line to its end or to a comment. */
   read(): void {
+    this.#readText();
+    this.voice.endLine();
+  }
+
+  #readText(): void {
     const text = this.#text;
     while (this.#at < text.length) {
       const c = text[this.#at];
@@ -114,10 +107,15 @@ export class MusicReader implements TextPlace {
       // The number of an ending may stand on the line after its bar line.
       else if (isDigit(c) && this.#at === 0 && this.voice.isBetweenBars) this.#ending();
       else {
-        this.problem('syntax', isLetter(c) ? undefinedLetter(c) : `"${printable(c)}" has no meaning in music`);
-        this.#at++;
+        this.#meaningless(c);
       }
     }
+  }
+
+  #meaningless(c: string): void {
+    const message = isLetter(c) ? undefinedLetter(c) : `"${printable(c)}" has no meaning in music`;
+    this.problem(isSymbol(c) ? 'symbol' : 'syntax', message);
+    this.#at++;
   }
 
   #match(pattern: RegExp): RegExpExecArray | null {
@@ -146,7 +144,7 @@ export class MusicReader implements TextPlace {
 
   /** A letter that stands for a decoration. */
   #symbol(c: string): void {
-    const ottava = this.#ottavas.get(c);
+    const ottava = this.symbols.ottava(c);
     if (ottava !== undefined) this.voice.set(withShifts(this.voice.settings, { ottava }));
     this.#at++;
   }
@@ -162,7 +160,7 @@ export class MusicReader implements TextPlace {
     const end = this.#at + found.length;
     this.moveTo(this.line, found.notes);
     this.#macroColumn = column;
-    this.read();
+    this.#readText();
     this.#macroColumn = undefined;
     this.#text = text;
     this.#at = end;
@@ -221,8 +219,7 @@ export class MusicReader implements TextPlace {
         this.#at++;
       } else if (c === ' ' || c === '(' || c === ')') this.#at++;
       else if (c >= 'h' && c <= 'w') {
-        this.problem('syntax', undefinedLetter(c));
-        this.#at++;
+        this.#meaningless(c);
       } else break;
     }
     if (decoration > 0) this.problem('syntax', 'a decoration without a note after it in its chord', decoration);
@@ -359,7 +356,7 @@ export class MusicReader implements TextPlace {
   // ---- bar lines and brackets ----
 
   #barLine(): void {
-    const sign = readBarLine(this.#text, this.#at);
+    const sign = readBarLine(this.#text, this.#at, this.voice.isBetweenBars);
     if (sign === undefined) {
       this.problem('syntax', `"${this.#text[this.#at]}" stands alone; a repeat is |: or :|`);
       this.#at++;

@@ -54,6 +54,8 @@ export class VoiceBuilder {
   #overlayFrom: number | undefined;
   /** the bars that the next layer of that overlay has still to pass */
   #overlaid: TuneBar[] = [];
+  /** the bar that was full at the end of the last line, and that place */
+  #fullAtLineEnd: { bar: TuneBar; line: number; column: number } | undefined;
   /** accidentals of this bar */
   readonly #letterAccidentals: (number | undefined)[] = new Array(7).fill(undefined);
   readonly #positionAccidentals = new Map<number, number>();
@@ -126,6 +128,7 @@ export class VoiceBuilder {
         opensRepeat: this.#opensRepeat,
         closesRepeat: 0,
         doubleBar: false,
+        endedByLine: false,
         endings: this.#endings,
         part: this.#part,
       };
@@ -174,6 +177,28 @@ export class VoiceBuilder {
     this.#opensRepeat ||= opensRepeat;
   }
 
+  /**
+   * Ends a line of the text. If the bar is full and more notes follow in the next line, its bar line was left out, as in
+   * many collections.
+   */
+  endLine(): void {
+    const bar = this.#bar;
+    const metre = bar?.metre;
+    this.#fullAtLineEnd = undefined;
+    if (bar === undefined || metre === undefined) return;
+    if (bar.layers.some(({ duration }) => duration !== metreDuration(metre))) return;
+    this.#fullAtLineEnd = { bar, line: this.#place.line, column: this.#place.column };
+  }
+
+  /** Ends the bar that was full at the end of the line before. */
+  #endBarOfLine(): void {
+    const full = this.#fullAtLineEnd;
+    this.#fullAtLineEnd = undefined;
+    if (full === undefined || full.bar !== this.#bar) return;
+    this.closeBar();
+    Object.assign(full.bar, { endLine: full.line, endColumn: full.column, endedByLine: true });
+  }
+
   /** Begins an ending: the following bars are played on these passes only. */
   ending(passes: number[]): void {
     this.closeBar();
@@ -188,7 +213,7 @@ export class VoiceBuilder {
 
   /** `&`: begins a further layer at the beginning of the bar, or of the bars since `(&`. */
   overlay(): void {
-    this.#last = undefined;
+    this.#last = this.#fullAtLineEnd = undefined;
     if (this.#overlayFrom === undefined) {
       this.#addLayer(this.#openBar());
       return;
@@ -230,6 +255,7 @@ export class VoiceBuilder {
 
   /** Opens a bar if none is open. Returns the offset in it at which the next sound begins. */
   begin(): number {
+    if (this.#fullAtLineEnd !== undefined) this.#endBarOfLine();
     return this.#openBar().layers.at(-1)!.duration;
   }
 
