@@ -116,7 +116,7 @@ export interface TuneBar {
   /** whether a double or final bar line ends it */
   doubleBar: boolean;
   /** whether the end of a line ends it, where a bar line was left out */
-  endedByLine: boolean;
+  endedByLine?: boolean;
   /** if an ending begins here, its passes: [1, 3] for `[1,3` */
   endings: number[] | undefined;
   /** the name of the part that begins here (P: within the music) */

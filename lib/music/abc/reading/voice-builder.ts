@@ -128,7 +128,6 @@ export class VoiceBuilder {
         opensRepeat: this.#opensRepeat,
         closesRepeat: 0,
         doubleBar: false,
-        endedByLine: false,
         endings: this.#endings,
         part: this.#part,
       };
