@@ -20,6 +20,8 @@
       'target_name': 'engine',
       'sources': [
         'addon/addon.cpp',
+        'addon/addon-run.cpp',
+        'addon/addon-decoder.cpp',
         'addon/addon-kernels.cpp',
         'kernels/choose.cpp',
         # all of src: an architecture is one more file there

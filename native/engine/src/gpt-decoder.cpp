@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "gpt.hpp"
+#include "rotary-table.hpp"
 
 namespace engine {
 namespace {

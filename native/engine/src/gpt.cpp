@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "gpt-workspace.hpp"
 #include "gpt.hpp"
 
 namespace engine {
@@ -16,32 +17,6 @@ namespace {
 
 // The logits buffer holds about this many floats: the head works on a group of rows at a time.
 constexpr int kLogits = 1 << 16;
-
-// Numbers that the forward pass of one layer stores for its backward pass.
-struct Activations {
-  float* x;                   // (R,C): input of the layer
-  float *ln1Mean, *ln1Rstd;   // (R)
-  float* qkv;                 // (R,3C): q and k after rotate()
-  float *rowMax, *rowSumInv;  // (B,NH,T): softmax statistics of each query
-  float* attnOut;             // (R,C): attention output, before attnProj
-  float* residual;            // (R,C): x + attnProj(attnOut)
-  float *ln2Mean, *ln2Rstd;   // (R)
-  float* fch;                 // (R,4C): fc output, before GELU
-};
-
-/// Buffers of one thread for a microbatch of R rows.
-struct GptWorkspace : Workspace {
-  std::vector<Activations> layers;
-  float *x, *lnfMean, *lnfRstd;  // (R,C), (R), (R): output of the last layer, and statistics of lnf
-  float *lnOut, *dlnOut;         // (R,C): output of a LayerNorm and its gradient
-  float* dx;                     // (R,C): gradient of the residual stream
-  float* dbranch;                // (R,C): dx after the dropout mask of a branch
-  float *fchGelu, *dfch;         // (R,4C); dfch also serves as dqkv (R,3C)
-  float* logits;                 // (min(logitRows, R),V)
-  float* attentionScratch;       // for one head
-  RotaryTable rotary;            // only if positions are rotary
-  float* gradientScratch;
-};
 
 /// The network of a GPT. See Network for the contracts.
 class Gpt final : public Network {
@@ -51,7 +26,7 @@ class Gpt final : public Network {
   std::unique_ptr<Workspace> workspace(int sequences, int length, bool training) const override;
   size_t workspaceSize(int sequences, int length, bool training) const override {
     GptWorkspace w;
-    return layoutBuffers(w, nullptr, sequences, length, training);
+    return w.layOut(nullptr, shape(sequences, length, training), kernels);
   }
   int bestMicrobatch(int length) const override;
   double pass(Workspace&, const Pass&) const override;
@@ -64,7 +39,9 @@ class Gpt final : public Network {
   // Dropout sites of a layer. The numbers select the masks, so they must not change.
   enum Site { kAttention, kAttnProj, kFcProj, kEmbedding };
 
-  size_t layoutBuffers(GptWorkspace&, float* memory, int sequences, int length, bool training) const;
+  GptWorkspace::Shape shape(int sequences, int length, bool training) const {
+    return {config.layers, C_, heads_, config.vocabulary, logitRows(), sequences, length, training, rotary_};
+  }
   int logitRows() const { return std::max(16, kLogits / config.vocabulary); }
 
   const float* at(size_t offset) const { return weights + offset; }
@@ -147,50 +124,10 @@ Gpt::Gpt(const Config& config, const Kernels& kernels, const ParameterTable& tab
 
 // ── buffers ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Assigns the workspace's buffers within `memory`; with null memory it only counts. Returns the floats needed.
-size_t Gpt::layoutBuffers(GptWorkspace& w, float* memory, int sequences, int T, bool training) const {
-  Arena arena(memory);
-  const size_t R = static_cast<size_t>(sequences) * T, C = C_;
-  w.layers.resize(config.layers);
-  for (int i = 0; i < config.layers; i++) {
-    // Without a backward pass, all layers share the buffers of the first.
-    if (i > 0 && !training) {
-      w.layers[i] = w.layers[0];
-      continue;
-    }
-    Activations& a = w.layers[i];
-    a.x = arena.allocate(R * C);
-    a.ln1Mean = arena.allocate(R);
-    a.ln1Rstd = arena.allocate(R);
-    a.qkv = arena.allocate(R * 3 * C);
-    a.rowMax = arena.allocate(R * heads_);
-    a.rowSumInv = arena.allocate(R * heads_);
-    a.attnOut = arena.allocate(R * C);
-    a.residual = arena.allocate(R * C);
-    a.ln2Mean = arena.allocate(R);
-    a.ln2Rstd = arena.allocate(R);
-    a.fch = arena.allocate(R * 4 * C);
-  }
-  w.x = training ? arena.allocate(R * C) : w.layers[0].x;
-  w.lnfMean = arena.allocate(R);
-  w.lnfRstd = arena.allocate(R);
-  w.lnOut = arena.allocate(R * C);
-  w.dlnOut = arena.allocate(training ? R * C : 0);
-  w.dx = arena.allocate(training ? R * C : 0);
-  w.dbranch = arena.allocate(R * C);
-  w.fchGelu = arena.allocate(R * 4 * C);
-  w.dfch = arena.allocate(training ? R * 4 * C : 0);
-  w.logits = arena.allocate(static_cast<size_t>(std::min<size_t>(logitRows(), R)) * config.vocabulary);
-  w.attentionScratch = arena.allocate(fp32_.attentionScratch(headWidth_, T));
-  w.gradientScratch = arena.allocate(kernels.gradientScratch());
-  if (rotary_) w.rotary.allocate(arena, T, headWidth_);
-  return arena.used();
-}
-
 std::unique_ptr<Workspace> Gpt::workspace(int sequences, int length, bool training) const {
   auto w = std::make_unique<GptWorkspace>();
-  w->memory = AlignedBuffer(layoutBuffers(*w, nullptr, sequences, length, training));
-  layoutBuffers(*w, w->memory.data(), sequences, length, training);
+  w->memory = AlignedBuffer(w->layOut(nullptr, shape(sequences, length, training), kernels));
+  w->layOut(w->memory.data(), shape(sequences, length, training), kernels);
   if (rotary_) w->rotary.fill(length, headWidth_);
   w->sequences = sequences;
   w->length = length;
@@ -311,7 +248,7 @@ AttentionHead Gpt::attentionHead(const Pass& p, const float* qkv, int layer, int
 
 /// qkv (B,T,3C) → attnOut (B,T,C), rowMax (B,NH,T), rowSumInv (B,NH,T)
 void Gpt::attentionForward(GptWorkspace& w, const Pass& p, int layer) const {
-  const Activations& a = w.layers[layer];
+  const GptActivations& a = w.layers[layer];
   for (int s = 0; s < p.sequences; s++)
     for (int h = 0; h < heads_; h++) {
       const size_t queries = (static_cast<size_t>(s) * heads_ + h) * p.length;
@@ -323,7 +260,7 @@ void Gpt::attentionForward(GptWorkspace& w, const Pass& p, int layer) const {
 
 /// dattnOut (B,T,C) and the forward pass's qkv, attnOut, rowMax, rowSumInv → dqkv (B,T,3C). Overwrites dqkv.
 void Gpt::attentionBackward(GptWorkspace& w, const Pass& p, int layer, const float* dattnOut, float* dqkv) const {
-  const Activations& a = w.layers[layer];
+  const GptActivations& a = w.layers[layer];
   for (int s = 0; s < p.sequences; s++)
     for (int h = 0; h < heads_; h++) {
       const size_t queries = (static_cast<size_t>(s) * heads_ + h) * p.length;
@@ -339,7 +276,7 @@ void Gpt::attentionBackward(GptWorkspace& w, const Pass& p, int layer, const flo
 /// x (R,C) → residual (R,C) = x + dropout(attnProj(attention(qkv(ln1(x)))))
 void Gpt::attentionBranchForward(GptWorkspace& w, const Pass& p, int layer) const {
   const GptLayer& l = layers_[layer];
-  const Activations& a = w.layers[layer];
+  const GptActivations& a = w.layers[layer];
   const int R = p.sequences * p.length;
   layerNormForward(R, l.ln1, a.x, w.lnOut, a.ln1Mean, a.ln1Rstd);
   linearForward(R, l.qkv, w.lnOut, a.qkv, nullptr);
@@ -351,7 +288,7 @@ void Gpt::attentionBranchForward(GptWorkspace& w, const Pass& p, int layer) cons
 /// w.dx (R,C): on entry the gradient of residual, on return the gradient of x
 void Gpt::attentionBranchBackward(GptWorkspace& w, const Pass& p, int layer) const {
   const GptLayer& l = layers_[layer];
-  const Activations& a = w.layers[layer];
+  const GptActivations& a = w.layers[layer];
   const int R = p.sequences * p.length;
   const float* dout = branchGradient(w, p, layer, kAttnProj);
   float *dattnOut = w.dlnOut, *dqkv = w.dfch;
@@ -365,7 +302,7 @@ void Gpt::attentionBranchBackward(GptWorkspace& w, const Pass& p, int layer) con
 /// residual (R,C) → out (R,C) = residual + dropout(fcProj(gelu(fc(ln2(residual)))))
 void Gpt::mlpBranchForward(GptWorkspace& w, const Pass& p, int layer, float* out) const {
   const GptLayer& l = layers_[layer];
-  const Activations& a = w.layers[layer];
+  const GptActivations& a = w.layers[layer];
   const int R = p.sequences * p.length;
   layerNormForward(R, l.ln2, a.residual, w.lnOut, a.ln2Mean, a.ln2Rstd);
   linearForward(R, l.fc, w.lnOut, a.fch, nullptr);
@@ -376,7 +313,7 @@ void Gpt::mlpBranchForward(GptWorkspace& w, const Pass& p, int layer, float* out
 /// w.dx (R,C): on entry the gradient of the layer's output, on return the gradient of residual
 void Gpt::mlpBranchBackward(GptWorkspace& w, const Pass& p, int layer) const {
   const GptLayer& l = layers_[layer];
-  const Activations& a = w.layers[layer];
+  const GptActivations& a = w.layers[layer];
   const int R = p.sequences * p.length;
   const float* dout = branchGradient(w, p, layer, kFcProj);
   linearBackwardInput(R, l.fcProj, dout, w.dfch);
@@ -436,22 +373,6 @@ double Gpt::pass(Workspace& workspace, const Pass& p) const {
 }
 
 }  // namespace
-
-void RotaryTable::allocate(Arena& arena, size_t length, size_t D) {
-  cosines = arena.allocate(length * (D / 2));
-  sines = arena.allocate(length * (D / 2));
-}
-
-void RotaryTable::fill(int length, int D) const {
-  const int half = D / 2;
-  for (int i = 0; i < half; i++) {
-    const double frequency = std::pow(10000.0, -2.0 * i / D);
-    for (int position = 0; position < length; position++) {
-      cosines[static_cast<size_t>(position) * half + i] = static_cast<float>(std::cos(position * frequency));
-      sines[static_cast<size_t>(position) * half + i] = static_cast<float>(std::sin(position * frequency));
-    }
-  }
-}
 
 std::unique_ptr<Network> makeGpt(const Config& config, const Kernels& kernels, const ParameterTable& table) {
   return std::make_unique<Gpt>(config, kernels, table);

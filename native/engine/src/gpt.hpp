@@ -34,17 +34,6 @@ struct GptParameters {
   bool rotary;  // whether queries and keys are rotated by their position; then there is no wpe
 };
 
-/// Angles of rotary positions: for positions 0 … length − 1 and i < D/2, the cosine and sine of position ·
-/// 10000^(−2i/D).
-struct RotaryTable {
-  float *cosines = nullptr, *sines = nullptr;  // (length,D/2)
-
-  /// Assigns the buffers for heads of width D.
-  void allocate(Arena& arena, size_t length, size_t D);
-  /// Computes the values of all positions.
-  void fill(int length, int D) const;
-};
-
 /// A decoder of `streams` sequences for work groups of up to `threads` threads. The network must outlive it.
 std::unique_ptr<Decoder> makeGptDecoder(const Network&, const GptParameters&, int streams, int threads);
 
