@@ -60,7 +60,8 @@ function readableNotes(midiBase64: string | undefined): Note[] {
 /** Reads the style sheet and scripts. Vega and abcjs are left out of a page that does not need them. */
 async function clientFiles(needs: { music: boolean; plots: boolean }): Promise<ClientFiles> {
   const client = (file: string) => readFile(new URL(`./client/${file}`, import.meta.url), 'utf8');
-  // Scripts of a page share their names, so each is a function. What others need is a property of window.
+  // All scripts of a page share one global scope. Each is wrapped in a function, so that equal names do not collide.
+  // A script passes a value to another by setting a property of window.
   const script = async (file: string) => `(() => {\n${await client(file)}})();\n`;
   const scripts = [script('page.js'), script('table.js')];
   if (needs.plots) scripts.push(vegaScript(), script('plots.js'));

@@ -62,8 +62,8 @@ export interface OutputHash {
 /**
  * The hashes of all outputs in the lock, by stage.
  *
- * @param files outputs whose hashes must agree with the lock: otherwise the lock is of other results
- * @returns [] if there is no lock, or if it describes other results
+ * @param files outputs that are hashed and compared with the lock, to see that it describes the current results
+ * @returns an empty list if there is no lock, or if one of `files` differs from it
  */
 export function outputHashes(files: readonly string[]): OutputHash[] {
   if (!existsSync(LOCK)) return [];

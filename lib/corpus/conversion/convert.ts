@@ -75,7 +75,7 @@ const MAX_ABC_BYTES = 512 * 2 ** 20;
  *
  * @param rawDir folder of the MIDI and ABC files
  * @param abcDir folder of the ABC files to write; created if missing
- * @throws CorpusError if there is no folder, no music file in it, or none that can be read
+ * @throws CorpusError if `rawDir` does not exist, has no music files, or if none of them can be read
  */
 export async function convertCorpus(
   rawDir: string,

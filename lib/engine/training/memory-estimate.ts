@@ -63,7 +63,7 @@ export function checkMemory(
   writesCheckpoints: boolean,
   share = Number.POSITIVE_INFINITY,
 ): void {
-  // constrainedMemory returns 0 or a huge number if there is no limit.
+  // Without a limit, constrainedMemory returns 0, or a number larger than any memory.
   const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
   const available = Math.min(totalmem(), limit);
   const estimated = estimateRunMemory(engine, config, step, writesCheckpoints);

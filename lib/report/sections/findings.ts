@@ -72,7 +72,7 @@ function fitTable(study: Study): Html {
 <tbody>${Object.values(study.fits).map(fitRow)}</tbody></table></div>`;
 }
 
-/** The row of a law: its parameters with their intervals, or the reason why there is no law. */
+/** A row of the table: the parameters of a law with their intervals. A refused law has a row with the reason. */
 function fitRow({ label, fit, runs, sizes }: GroupFit): Html {
   const counts = html`${cell('runs', runs)}${cell('sizes', sizes)}`;
   if (isRefusal(fit))

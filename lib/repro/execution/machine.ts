@@ -21,7 +21,7 @@ export async function thisMachine(wantsGpus: boolean): Promise<Machine> {
 
 /** Bytes of this machine's memory, or of its container's limit. */
 function usableMemory(): number {
-  // constrainedMemory returns 0 or a huge number if there is no limit.
+  // Without a limit, constrainedMemory returns 0, or a number larger than any memory.
   return Math.min(totalmem(), process.constrainedMemory?.() || Number.POSITIVE_INFINITY);
 }
 

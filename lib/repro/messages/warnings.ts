@@ -15,7 +15,11 @@ export function warn(sentence: string): void {
   else early.push(sentence);
 }
 
-/** Sets where the warnings of a call of repro are printed. What an earlier call in this process said is said again. */
+/**
+ * Begins a call of repro: sets the function that prints its warnings.
+ *
+ * A call prints each warning once. A later call in the same process prints it again.
+ */
 export function onWarning(printWarning: (sentence: string) => void): void {
   print = printWarning;
   given.clear();

@@ -24,8 +24,8 @@ export interface Cell {
  * An axis is a list of values, or `{by, values}`. `values` then maps the values of an earlier axis to lists; `default`
  * is the list of all others.
  *
- * @throws ReproError if there is no axis, if one is not a list or has a value twice, or if `exclude` or `by` names an
- *   unknown one
+ * @throws ReproError if the matrix has no axis, if an axis is not a list or lists a value twice, or if `exclude` or `by`
+ *   names an axis that the matrix does not have
  */
 export function matrixCells(axes: { readonly [axis: string]: Json }): Cell[] {
   const { exclude = [], ...rest } = axes;

@@ -47,7 +47,11 @@ export class RhythmWriter {
     this.#unitsPerBeat = unitsPerBeat;
   }
 
-  /** Adds a sound, or a rest if there are no pitches. It begins where the one before ended. See Sound. */
+  /**
+   * Appends a sound (see Sound). Without pitches it is a rest.
+   *
+   * @param from the end of the sound before
+   */
   add(
     pitches: readonly number[],
     from: number,
