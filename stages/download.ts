@@ -1,5 +1,5 @@
 /**
- * Gets the music files of a data set (MIDI, ABC) into RAW. The default data set, `synthetic`, is composed here and needs no network.
+ * Gets the music files of a data set (MIDI, ABC, MusicXML) into RAW. The default data set, `synthetic`, is composed here and needs no network.
  */
 import { fetchDataset } from '../lib/corpus/index.ts';
 import { stage } from './parts/stage.ts';

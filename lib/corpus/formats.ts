@@ -3,22 +3,24 @@
  */
 
 /** A format that this project reads. */
-export type MusicFormat = 'midi' | 'abc';
+export type MusicFormat = 'midi' | 'abc' | 'musicxml';
 
 const FORMATS: Record<MusicFormat, RegExp> = {
   midi: /\.(mid|midi|kar|rmi)$/i,
   abc: /\.abc$/i,
+  musicxml: /\.(musicxml|mxl|xml)$/i,
 };
 
 /** The endings of the formats that are read, for messages. */
-export const READ_ENDINGS = '.mid, .midi, .kar, .rmi or .abc';
+export const READ_ENDINGS = '.mid, .midi, .kar, .rmi, .abc, .musicxml, .mxl or .xml';
 
 /**
  * The format of a file by its name. "._x.mid" has none, because macOS writes metadata files with such names on foreign
- * disks and in archives.
+ * disks and in archives. Nor have the files in META-INF, which describe an archive.
  */
 export function formatOf(path: string): MusicFormat | undefined {
   if (path.slice(path.lastIndexOf('/') + 1).startsWith('._')) return undefined;
+  if (/(?:^|\/)META-INF\//.test(path)) return undefined;
   return (Object.keys(FORMATS) as MusicFormat[]).find((format) => FORMATS[format].test(path));
 }
 
@@ -38,20 +40,16 @@ const OTHER_FORMATS: readonly { endings: string[]; advice: string }[] = [
     endings: ['.krn', '.hum', '.kern'],
     advice: 'Humdrum: convert it to MIDI with hum2mid (Humdrum Extras) or verovio',
   },
-  { endings: ['.mscz', '.mscx'], advice: 'MuseScore: convert it to MIDI with `mscore -o tune.mid tune.mscz`' },
-  {
-    endings: ['.musicxml', '.mxl', '.xml'],
-    advice: 'MusicXML: convert it to ABC with xml2abc, or to MIDI with mscore',
-  },
+  { endings: ['.mscz', '.mscx'], advice: 'MuseScore: convert it to MusicXML with `mscore -o tune.mxl tune.mscz`' },
   { endings: ['.mei'], advice: 'MEI: convert it to MIDI with `verovio -t midi`' },
   { endings: ['.ly'], advice: 'LilyPond: a score with a \\midi block gives MIDI by `lilypond tune.ly`' },
   {
     endings: ['.gp', '.gp3', '.gp4', '.gp5', '.gpx', '.ptb'],
-    advice: 'Guitar Pro: export MIDI from TuxGuitar or MuseScore',
+    advice: 'Guitar Pro: export MusicXML from MuseScore, or MIDI from TuxGuitar',
   },
   {
     endings: ['.sib', '.mus', '.musx', '.cap', '.capx', '.nwc', '.enc', '.ove', '.dorico'],
-    advice: 'the file of a notation program: export MIDI from that program',
+    advice: 'the file of a notation program: export MusicXML from that program',
   },
   { endings: ['.mod', '.xm', '.it', '.s3m'], advice: 'a tracker module: export MIDI with OpenMPT' },
   { endings: ['.esac', '.sm'], advice: 'EsAC: convert it to ABC with esac2abc' },

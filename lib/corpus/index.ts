@@ -1,9 +1,9 @@
 /**
  * Data sets of music, in the order of the pipeline. The stages download, convert and split call one function each.
  *
- *   sources/      fetchDataset: compose, copy, download or unpack a data set into a folder of MIDI files
+ *   sources/      fetchDataset: compose, copy, download or unpack a data set into a folder of music files
  *   archives/     reading tar, tar.gz and zip safely
- *   conversion/   convertCorpus: MIDI files → ABC files, on worker threads, with a memo between runs
+ *   conversion/   convertCorpus: music files → ABC files, on worker threads, with a memo between runs
  *   splitting/    splitCorpus: filter, remove duplicates, split into train, val and test
  *   workers/      running one task per file on worker threads
  *   folder.ts     listing and writing folders

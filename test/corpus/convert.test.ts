@@ -1,10 +1,10 @@
 /**
- * Converts folders of MIDI and ABC files to tunes of the dialect. The result is the same on any number of threads, and a bad file does not stop
+ * Converts folders of MIDI, ABC and MusicXML files to tunes of the dialect. The result is the same on any number of threads, and a bad file does not stop
  * the others.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { composePiece } from '../../lib/compose/index.ts';
 import { abcPaths } from '../../lib/corpus/conversion/convert.ts';
 import { findTunes, splitTunes } from '../../lib/corpus/conversion/tune-book.ts';
@@ -13,6 +13,8 @@ import { runTasks } from '../../lib/corpus/workers/workers.ts';
 import { midiToAbc } from '../../lib/music/index.ts';
 import { random } from '../music/fuzz.ts';
 import { midi, notes } from '../music/midi-bytes.ts';
+import { attributes, score, notes as xmlNotes } from '../music/musicxml-text.ts';
+import { zip } from './archive-builder.ts';
 import { readTree, testFolder, treeOf, writeTree } from './folders.ts';
 import { BEGUN, GO_ON } from './misbehaving-task.ts';
 
@@ -77,6 +79,64 @@ test('each tune of an ABC file becomes a file, with the fields of the file heade
   await expect(splitCorpus(folder.path('raw/a'), folder.path('splits'))).rejects.toThrow(
     /many: has 4 tunes; `convert` makes a file of each tune/,
   );
+});
+
+describe('MusicXML', () => {
+  const xml = score([attributes(1, '4/4', '0 major') + xmlNotes('C4 1, E4 1, G4 2')]);
+  const abc = 'X:1\nM:4/4\nL:1/4\nQ:1/4=120\nK:C\nCEG2|\n';
+  const container = (path: string) => `<container><rootfiles><rootfile full-path="${path}"/></rootfiles></container>`;
+  const mxl = (files: Record<string, string | Buffer>) =>
+    zip(Object.entries(files).map(([path, content]) => ({ path, content: Buffer.from(content) })));
+
+  test('is converted from plain and compressed files, in any encoding, whatever their names', async () => {
+    const latin = xml.replace('UTF-8', 'ISO-8859-1').replace('<part-name>x', '<part-name>Fl\xf6te');
+    const twoScores = { 'a.xml': '<other/>', 'b/c.musicxml': xml };
+    await writeTree(folder.path('raw'), {
+      'a/plain.musicxml': xml,
+      'a/named.mxl': mxl({ 'META-INF/container.xml': container('b/c.musicxml'), ...twoScores }),
+      'a/first.mxl': mxl({ 'META-INF/manifest.xml': '<x/>', 'deep/x.XML': xml }),
+      'latin.xml': Buffer.from(latin, 'latin1'),
+      'utf16.xml': Buffer.from(`\ufeff${xml.replace('UTF-8', 'UTF-16')}`, 'utf16le'),
+      'zipped.xml': mxl({ 'x.xml': xml }),
+      'unzipped.mxl': xml,
+      'META-INF/container.xml': container('x'),
+    });
+    const metrics = await convertCorpus(folder.path('raw'), folder.path('abc'), { workers: 0 });
+    expect(metrics).toMatchObject({ files: 7, tunes: 7, converted: 7, failed: [], passed_over: { '.xml': 1 } });
+    const texts = await readTree(folder.path('abc'));
+    expect(Object.keys(texts).sort()).toEqual([
+      'a/first.abc',
+      'a/named.abc',
+      'a/plain.abc',
+      'latin.abc',
+      'unzipped.abc',
+      'utf16.abc',
+      'zipped.abc',
+    ]);
+    expect(new Set(Object.values(texts))).toEqual(new Set([abc]));
+  });
+
+  test('that cannot be read is named with the reason', async () => {
+    await writeTree(folder.path('raw'), {
+      'good.mxl': mxl({ 'x.xml': xml }),
+      'bomb.mxl': mxl({ 'x.xml': ' '.repeat(33 * 2 ** 20) }),
+      'cut.mxl': mxl({ 'x.xml': xml }).subarray(0, 200),
+      'encoding.xml': xml.replace('UTF-8', 'EBCDIC-X'),
+      'none.mxl': mxl({ 'readme.txt': '' }),
+      'other.xml': '<project/>',
+      'wrong.musicxml': xml.replace('<duration>2', '<duration>two'),
+    });
+    const { converted, failed } = await convertCorpus(folder.path('raw'), folder.path('abc'), { workers: 1 });
+    expect(converted).toBe(1);
+    expect(failed).toEqual([
+      { path: 'bomb.mxl', reason: 'has a text of more than 33554432 bytes, the limit for MusicXML' },
+      { path: 'cut.mxl', reason: expect.stringContaining('zip archive') },
+      { path: 'encoding.xml', reason: 'is in the encoding "EBCDIC-X", which is unknown' },
+      { path: 'none.mxl', reason: 'is an archive without a MusicXML score' },
+      { path: 'other.xml', reason: expect.stringContaining('the root element is <project>') },
+      { path: 'wrong.musicxml', reason: 'line 11: <duration> has "two" in place of a number' },
+    ]);
+  });
 });
 
 test('the tunes of a large collection are found in parts of the file', () => {

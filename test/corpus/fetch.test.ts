@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:
 import { describe, expect, test } from 'vitest';
 import { composePiece } from '../../lib/compose/index.ts';
 import { fetchDataset, KNOWN_DATASETS } from '../../lib/corpus/index.ts';
-import { tar } from './archive-builder.ts';
+import { tar, zip } from './archive-builder.ts';
 import { readTree, testFolder, treeOf, writeTree } from './folders.ts';
 
 const folder = testFolder();
@@ -61,7 +61,7 @@ describe('a folder', () => {
     expect(source).toEqual({ kind: 'folder', path: folder.path('mine') });
   });
 
-  test('gives its ABC files too, and says what converts other files of music', async () => {
+  test('gives its ABC and MusicXML files too, and says what converts other files of music', async () => {
     await writeTree(folder.path('mine'), {
       'a.mid': midi,
       'b/c.ABC': 'X:1',
@@ -74,12 +74,22 @@ describe('a folder', () => {
     expect({ files, passed_over }).toEqual({ files: 2, passed_over: { '.krn': 2, '.mscz': 1, 'no ending': 1 } });
     expect(advice).toEqual([
       '2 .krn files were passed over (Humdrum: convert it to MIDI with hum2mid (Humdrum Extras) or verovio)',
-      '1 .mscz file was passed over (MuseScore: convert it to MIDI with `mscore -o tune.mid tune.mscz`)',
+      '1 .mscz file was passed over (MuseScore: convert it to MusicXML with `mscore -o tune.mxl tune.mscz`)',
     ]);
     await writeTree(folder.path('kern'), { 'd.krn': '' });
     await expect(fetchDataset(folder.path('kern'), folder.path('raw2'))).rejects.toThrow(/1 \.krn file was .*Humdrum/);
     const tunes = folder.path('mine/b/c.ABC');
     expect(await fetchDataset(tunes, folder.path('raw3'))).toMatchObject({ files: 1, source: { kind: 'archive' } });
+    // A compressed MusicXML file is one score, not an archive of others.
+    const mxl = zip([{ path: 'x.xml', content: Buffer.from('<score-partwise/>') }]);
+    await writeTree(folder.path('scores'), { 'a.mxl': mxl, 'b.musicxml': '<score-partwise/>' });
+    for (const name of ['a.mxl', 'b.musicxml']) {
+      await fetchDataset(folder.path('scores', name), folder.path(`raw-${name}`));
+      expect(await treeOf(folder.path(`raw-${name}`))).toEqual([name]);
+    }
+    await writeFile(folder.path('scores.zip'), zip([{ path: 's/a.mxl', content: mxl }]));
+    await fetchDataset(folder.path('scores.zip'), folder.path('raw5'));
+    expect(await treeOf(folder.path('raw5'))).toEqual(['s/a.mxl']);
     await expect(fetchDataset(folder.path('mine/h.mscz'), folder.path('raw4'))).rejects.toThrow(/MuseScore/);
   });
 
@@ -142,7 +152,7 @@ describe('a folder', () => {
   test('that has no MIDI file, is missing, or contains its own output gives an error of one sentence', async () => {
     await writeTree(folder.path('mine'), { 'a.txt': '', 'b.mp3': '' });
     await expect(fetchDataset(folder.path('mine'), folder.path('raw'))).rejects.toThrow(
-      /mine: contains no usable music file \(\.mid, \.midi, \.kar, \.rmi or \.abc\), among 2 files; 1 \.mp3 file was passed over/,
+      /mine: contains no usable music file \(\.mid, \.midi, \.kar, \.rmi, .* or \.xml\), among 2 files; 1 \.mp3 file was passed over/,
     );
     await expect(fetchDataset(folder.path('gone'), folder.path('raw'))).rejects.toThrow(
       /gone: there is no folder, archive or data set of that name; the known data sets are synthetic, lakh-matched/,

@@ -151,6 +151,14 @@ describe('bars', () => {
     );
   });
 
+  test('are as long as their notes: rests do not make them longer than their metre, nor pickups than their notes', () => {
+    const xml = score([
+      { measures: [attributes(1, '3/4') + notes('G4 1'), notes('z 3, z 3'), notes('C5 1, z 3')] },
+      { measures: [attributes(1, '3/4') + notes('z 3'), notes('C4 2, z 1'), notes('C4 3')] },
+    ]);
+    expect(music(xml)).toBe('K:CV:1V:2[V:1]G|[V:2]Z|[V:1][M:3/4]Z|[V:2][M:3/4]C2z|[V:1]cz2|[V:2]C3|');
+  });
+
   test('have the metre that is written, also one of several sums', () => {
     const time = (content: string) => `<attributes><time>${content}</time></attributes>`;
     const beats = (a: string, b: number) => `<beats>${a}</beats><beat-type>${b}</beat-type>`;

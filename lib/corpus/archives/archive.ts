@@ -99,7 +99,7 @@ export async function unpackArchive(
   return unpacking.result;
 }
 
-/** Detects the format by the first bytes, since a file name may be wrong. ABC is text and has no such bytes. */
+/** Detects the format by the first bytes, since a file name may be wrong. ABC and MusicXML are text and have no such bytes. */
 async function kindOf(archive: string): Promise<ArchiveKind> {
   const file = await open(archive).catch((error) => {
     throw new CorpusError(`${archive}: cannot be read: ${reasonOf(error)}`);
@@ -108,10 +108,12 @@ async function kindOf(archive: string): Promise<ArchiveKind> {
     const head = Buffer.alloc(262);
     const { bytesRead } = await file.read(head, 0, 262, 0);
     if (bytesRead >= 2 && head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
-    if (head.toString('latin1', 0, 2) === 'PK') return 'zip';
+    // A compressed MusicXML file is a zip archive of its own.
+    const isText = ['abc', 'musicxml'].includes(formatOf(archive) ?? '');
+    if (head.toString('latin1', 0, 2) === 'PK') return isText ? 'music' : 'zip';
     if (head.toString('latin1', 257, 262) === 'ustar') return 'tar';
     if (['MThd', 'RIFF'].includes(head.toString('latin1', 0, 4))) return 'music';
-    if (formatOf(archive) === 'abc') return 'music';
+    if (isText) return 'music';
     throw new CorpusError(
       `${archive}: is neither a supported archive (.tar.gz, .tgz, .tar or .zip) nor a music file (${READ_ENDINGS})${adviceOf(archive)}`,
     );

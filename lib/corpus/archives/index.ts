@@ -7,3 +7,4 @@
  *   bytes.ts     ByteReader: reads a stream by numbers of bytes
  */
 export { DEFAULT_LIMITS, type UnpackLimits, unpackArchive } from './archive.ts';
+export { readZip, type ZipEntry } from './zip.ts';

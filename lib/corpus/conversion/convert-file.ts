@@ -1,15 +1,16 @@
 /**
- * The task that convert.ts runs on each file: converts a MIDI file, or the tunes of a part of an ABC file, to files of
- * the dialect. Results come from the memo if it has them.
+ * The task that convert.ts runs on each file: converts a MIDI or MusicXML file, or the tunes of a part of an ABC file, to
+ * files of the dialect. Results come from the memo if it has them.
  *
  * Files are read and written synchronously. The thread has nothing else to do, and each await would cost 0.1 ms.
  */
 import { closeSync, openSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
-import { midiToAbc, rewriteAbc } from '../../music/index.ts';
+import { midiToAbc, musicXmlToAbc, rewriteAbc } from '../../music/index.ts';
 import { CorpusError, reasonOf } from '../errors.ts';
 import { writeFileWithFolders } from '../folder.ts';
 import type { MusicFormat } from '../formats.ts';
 import { type Conversion, entryPath, readEntry, writeEntry } from './conversion-memo.ts';
+import { readMusicXmlFile } from './musicxml-file.ts';
 import { decodeAbc, fileHeader, splitTunes, type TuneRange } from './tune-book.ts';
 
 /** A file, or a part of one, and the files to write. */
@@ -63,12 +64,16 @@ const MAX_MIDI_BYTES = 32 * 2 ** 20;
  * Converts one file, or a part of an ABC file, and writes the results.
  *
  * @returns for each target, the figures of its tune, or why there is none
- * @throws CorpusError if the file is too large
+ * @throws CorpusError if the file is too large or a damaged archive
  * @throws MusicError if a file of one tune cannot be read as music
  * @throws DiskError if a result cannot be written
  */
-export default function convertFile(file: FileToConvert, settings: ConvertSettings): (ConvertedTune | FailedTune)[] {
+export default async function convertFile(
+  file: FileToConvert,
+  settings: ConvertSettings,
+): Promise<(ConvertedTune | FailedTune)[]> {
   if (file.format === 'midi') return [convertMidi(file, settings)];
+  if (file.format === 'musicxml') return [await convertMusicXml(file, settings)];
   const tunes = splitTunes(decodeAbc(readRange(file.source, file.range!)));
   const header = fileHeader(decodeAbc(readRange(file.source, file.header!)));
   return file.targets.map((target, i) => {
@@ -90,6 +95,11 @@ function convertMidi({ source, targets }: FileToConvert, settings: ConvertSettin
     throw new CorpusError(`has ${size} bytes, more than the limit of ${MAX_MIDI_BYTES} for a MIDI file`);
   const midi = readFileSync(source);
   return convertTune(midi, targets[0], () => midiToAbc(midi, settings), settings);
+}
+
+async function convertMusicXml({ source, targets }: FileToConvert, settings: ConvertSettings): Promise<ConvertedTune> {
+  const xml = await readMusicXmlFile(source);
+  return convertTune(Buffer.from(xml), targets[0], () => musicXmlToAbc(xml, settings), settings);
 }
 
 function readRange(path: string, { from, to }: TuneRange): Uint8Array {

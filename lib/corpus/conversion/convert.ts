@@ -45,7 +45,7 @@ export interface WarningCount {
 export interface ConvertedCorpus {
   /** music files found */
   files: number;
-  /** tunes in them: one in a MIDI file, any number in an ABC file */
+  /** tunes in them: one in a MIDI or MusicXML file, any number in an ABC file */
   tunes: number;
   /** tunes converted */
   converted: number;
@@ -73,7 +73,7 @@ const MAX_ABC_BYTES = 512 * 2 ** 20;
 /**
  * Converts all music files of a folder.
  *
- * @param rawDir folder of the MIDI and ABC files
+ * @param rawDir folder of the music files
  * @param abcDir folder of the ABC files to write; created if missing
  * @throws CorpusError if `rawDir` does not exist, has no music files, or if none of them can be read
  */

@@ -1,5 +1,5 @@
 /**
- * Collects the music files of a data set (MIDI and ABC) in one folder.
+ * Collects the music files of a data set (MIDI, ABC, MusicXML) in one folder.
  *
  *     await fetchDataset('synthetic', 'data/raw', { synthetic: { pieces: 480, seed: 1 } });
  *     await fetchDataset('../my-music', 'data/raw');              // a folder: copied, its own folders kept

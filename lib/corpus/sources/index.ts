@@ -1,7 +1,7 @@
 /**
  * Sources of data sets.
  *
- *   fetch.ts      fetchDataset: from a name, a folder, an archive or a URL to a folder of MIDI files
+ *   fetch.ts      fetchDataset: from a name, a folder, an archive or a URL to a folder of music files
  *   download.ts   downloads with resume and verification
  *   datasets.ts   the data sets known by name
  */

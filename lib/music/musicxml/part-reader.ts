@@ -29,8 +29,9 @@ export interface MeasureNote {
 export interface Measure {
   line: number;
   notes: MeasureNote[];
-  /** the end of its notes and rests, in ticks */
-  length: number;
+  /** the end of its last note, and that of its last note, rest or <forward>; in ticks */
+  notesEnd: number;
+  end: number;
   /** undefined in free metre */
   metre: Metre | undefined;
   /** the key that sounds */
@@ -98,13 +99,13 @@ export class PartReader {
     for (const child of element.children) this.#read(child);
     this.#measure.metre = this.#metre;
     this.#measure.key = soundingKey(this.#key, this.#transpositionOf(1));
-    this.#measure.length = Math.round(this.#measure.length);
+    this.#measure.end = Math.round(this.#measure.end);
     this.measures.push(this.#measure);
   }
 
   #emptyMeasure(line: number): Measure {
     const key = soundingKey(this.#key, this.#transpositionOf(1));
-    return { line, notes: [], length: 0, metre: this.#metre, key, tempos: [], signs: { ...NO_SIGNS } };
+    return { line, notes: [], notesEnd: 0, end: 0, metre: this.#metre, key, tempos: [], signs: { ...NO_SIGNS } };
   }
 
   #read(element: XmlElement): void {
@@ -144,7 +145,7 @@ export class PartReader {
     if (ticks > MAX_MEASURE) {
       throw new MusicError(`line ${this.#measure.line}: this measure is longer than 1024 whole notes`);
     }
-    this.#measure.length = Math.max(this.#measure.length, ticks);
+    this.#measure.end = Math.max(this.#measure.end, ticks);
   }
 
   /** The duration of a note, <backup> or <forward>, in ticks. */
@@ -179,6 +180,7 @@ export class PartReader {
     const read: MeasureNote = { start: from, duration: to - from, ...sound, tied: false };
     this.#tie(note, read);
     this.#measure.notes.push(read);
+    this.#measure.notesEnd = Math.max(this.#measure.notesEnd, to);
   }
 
   /** Pitch and instrument of a note; undefined, with a warning, if it has none that MIDI has. */
@@ -301,7 +303,7 @@ export class PartReader {
       return;
     }
     const { signs } = this.#measure;
-    const isBegin = location === 'left' || (location === undefined && this.#measure.length === 0);
+    const isBegin = location === 'left' || (location === undefined && this.#measure.end === 0);
     if (forward) signs.opensRepeat = true;
     if (backward > 0) {
       const closed = isBegin ? this.measures.at(-1)?.signs : signs;

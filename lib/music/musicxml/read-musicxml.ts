@@ -96,19 +96,35 @@ interface Column {
   signs: Signs;
 }
 
-/** A measure is as long as its longest part. One without any note or rest is as long as its metre. */
+/** Duration and signs of the measures of all parts with one number. */
 function columnOf(measures: readonly Measure[]): Column {
   const signs = { ...NO_SIGNS };
-  let duration = 0;
   for (const measure of measures) {
-    duration = Math.max(duration, measure.length);
     signs.opensRepeat ||= measure.signs.opensRepeat;
     signs.closesRepeat = Math.max(signs.closesRepeat, measure.signs.closesRepeat);
     signs.endings ??= measure.signs.endings;
     signs.endsEnding ||= measure.signs.endsEnding;
   }
+  return { duration: durationOf(measures), signs };
+}
+
+/**
+ * A measure is as long as its longest part with notes. Rests may make it shorter than its metre, but not longer: programs
+ * write rests of whole bars into pickups, and rests of several voices one after another. A measure without notes is as
+ * long as its metre.
+ */
+function durationOf(measures: readonly Measure[]): number {
+  let duration = 0;
+  for (const { notesEnd, end, metre } of measures) {
+    if (notesEnd === 0) continue;
+    const full = metre === undefined ? end : metreDuration(metre);
+    duration = Math.max(duration, notesEnd, Math.min(end, full));
+  }
+  if (duration > 0) return duration;
   const metre = measures[0]?.metre;
-  return { duration: duration || (metre === undefined ? WHOLE : metreDuration(metre)), signs };
+  const rests = Math.max(0, ...measures.map(({ end }) => end));
+  if (metre === undefined) return rests || WHOLE;
+  return Math.min(rests || metreDuration(metre), metreDuration(metre));
 }
 
 /**
