@@ -6,7 +6,8 @@
  * FOLDER: .abc files with one tune or many, in any depth. Takes every `every`-th tune, and prints Markdown.
  *
  * abc2midi plays grace notes and chord symbols unless it is told not to, begins the notes of a chord one after another,
- * plays rolls and trills, and swings hornpipes. All that is turned off. Where its notes differ from ours, abcjs is asked too.
+ * plays rolls and trills, shortens
+ * staccato, lengthens fermatas, and swings hornpipes. All that is turned off. Where its notes differ from ours, abcjs is asked too.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -48,7 +49,7 @@ function readTunes(): AbcTune[] {
 function forAbc2midi(text: string): string {
   const plain = text.replace(/^R:.*$/gm, '%').replace(/^K:/m, '%%MIDI chordattack 0\nK:');
   return plain.replace(/^(?![A-Za-z]:|%).*$/gm, (line) =>
-    line.replace(/"[^"]*"|![^!]*!|[~T]/g, (part) => (part.length > 1 ? part : '')),
+    line.replace(/"[^"]*"|![^!]*!|[~T]|\.(?!\|)/g, (part) => (part.length > 1 ? part : '')),
   );
 }
 
@@ -132,7 +133,7 @@ for (const { folder: name, name: place, text } of readTunes()) {
       // counted as a text with warnings
     }
   });
-  const theirs = abc2midi(forAbc2midi(text), ['-NGRA', '-NGUI']);
+  const theirs = abc2midi(forAbc2midi(text), ['-NGRA', '-NGUI', '-NFER']);
   if (theirs.errors.length === 0) count.abc2midiClean++;
   if (midi === undefined || theirs.midi === undefined) continue;
   const [a, b] = [hearMidi(midi), hearMidi(theirs.midi)];

@@ -178,7 +178,7 @@ describe('a folder', () => {
   });
 });
 
-test('every known data set has an address, a licence, and a checksum of the right form if any', () => {
+test('every known data set has an address, a licence, what to expect, and a checksum of the right form if any', () => {
   expect(KNOWN_DATASETS.map(({ name }) => name)).toEqual([
     'lakh-matched',
     'lakh-clean',
@@ -186,7 +186,8 @@ test('every known data set has an address, a licence, and a checksum of the righ
     'nottingham',
     'pop909',
   ]);
-  for (const { url, licence, homepage, sha256 } of KNOWN_DATASETS) {
+  for (const { url, licence, homepage, expect: expectation, sha256 } of KNOWN_DATASETS) {
+    expect(expectation).toMatch(/songs|performances|tunes/);
     expect(new URL(url).pathname).toMatch(/\.(tar\.gz|zip)$/);
     expect(licence).toMatch(/^(CC|GPL|MIT)/);
     expect(URL.canParse(homepage)).toBe(true);

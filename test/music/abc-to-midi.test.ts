@@ -12,6 +12,11 @@ describe('notes', () => {
     ['lengths', 'C2 C/ C// C3/2 C/4 |', '60@0+2 60@2+0.5 60@2.5+0.25 60@2.75+1.5 60@4.25+0.25'],
     ['accidentals', '^C _D =E ^^F __G |', '61@0+1 61@1+1 64@2+1 67@3+1 65@4+1'],
     ['an accidental holds to the end of its bar, in all octaves', '^C C c2 | C', '61@0+1 61@1+1 73@2+2 60@4+1'],
+    [
+      'an accidental holds over a bar line that was left out',
+      '^CDEF\nC4|C4',
+      '61@0+1 62@1+1 64@2+1 65@3+1 61@4+4 60@8+4',
+    ],
     ['rests', 'z C x2 | C', '60@1+1 60@4+1'],
     ['rests of whole bars', 'Z2 | C', '60@8+1'],
     ['chords', '[CEG]2 [C2E2]2 |', '60@0+2 64@0+2 67@0+2 60@2+4 64@2+4'],

@@ -82,7 +82,7 @@ export async function convertCorpus(
   abcDir: string,
   options: ConvertOptions = {},
 ): Promise<ConvertedCorpus> {
-  const { grid = 16, layout = 'interleaved', tuplets = true, tempoChanges = true, performances = 'keep' } = options;
+  const { grid = 16, layout = 'interleaved', tuplets = true, tempoChanges = true, performances = 'skip' } = options;
   const { workers, timeout, onProgress = () => {} } = options;
   const { memo, memoBytes = 4 * 2 ** 30, onReused = () => {} } = options;
   const { paths, skipped, passedOver } = await listFolder(rawDir, isMusicName);

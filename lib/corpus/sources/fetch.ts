@@ -42,7 +42,16 @@ export type DatasetSource =
   | { kind: 'folder'; path: string }
   | { kind: 'archive'; path: string }
   | { kind: 'url'; url: string; bytes: number; sha256: string }
-  | { kind: 'known'; name: string; title: string; licence: string; url: string; bytes: number; sha256: string };
+  | {
+      kind: 'known';
+      name: string;
+      title: string;
+      licence: string;
+      expect: string;
+      url: string;
+      bytes: number;
+      sha256: string;
+    };
 
 /** Metrics of a fetched data set. */
 export interface FetchedDataset {
@@ -85,7 +94,16 @@ export async function fetchDataset(
     const archive = await download(url, downloads, { ...options.connection, expected: known, onProgress });
     const { bytes, sha256 } = archive;
     const source: DatasetSource = known
-      ? { kind: 'known', name: known.name, title: known.title, licence: known.licence, url, bytes, sha256 }
+      ? {
+          kind: 'known',
+          name: known.name,
+          title: known.title,
+          licence: known.licence,
+          expect: known.expect,
+          url,
+          bytes,
+          sha256,
+        }
       : { kind: 'url', url, bytes, sha256 };
     return fromArchive(archive.path, dataset, outDir, source, options);
   }

@@ -21,8 +21,9 @@ export function fieldOf(line: string, inMusic: boolean): { letter: string; value
   return { letter: match[1], value: match[2] };
 }
 
+/** Of `<a`, only with an attribute or a slash: `d<A F>G` is music. */
 const HTML =
-  /<\/?(?:html|head|body|pre|p|div|span|table|tr|td|hr|h[1-6]|ul|ol|li|a|script|center|blockquote)(?=[\s>/])[^>]{0,500}>/i;
+  /<\/?(?:html|head|body|pre|p|div|span|table|tr|td|hr|h[1-6]|ul|ol|li|script|center|blockquote)(?=[\s>/])[^>]{0,500}>|<a\s+(?:href|name|id|class)\b[^>]{0,500}>|<\/a>/i;
 const LINE_BREAK = /<br\s*\/?>/gi;
 
 /** The line before the first HTML tag, and whether there is one. Line breaks (`<br>`) are removed. */
@@ -30,7 +31,6 @@ export function withoutHtml(line: string): { text: string; html: boolean } {
   if (!line.includes('<')) return { text: line, html: false };
   const text = line.replace(LINE_BREAK, '');
   const tag = HTML.exec(text);
-  // `<a` and `<p` without a space or slash could be music: a broken rhythm and a note.
   return tag === null ? { text, html: false } : { text: text.slice(0, tag.index), html: true };
 }
 

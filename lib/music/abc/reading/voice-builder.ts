@@ -56,6 +56,8 @@ export class VoiceBuilder {
   #overlaid: TuneBar[] = [];
   /** the bar that was full at the end of the last line, and that place */
   #fullAtLineEnd: { bar: TuneBar; line: number; column: number } | undefined;
+  /** whether no bar line stands before the next bar */
+  #keepsAccidentals = false;
   /** accidentals of this bar */
   readonly #letterAccidentals: (number | undefined)[] = new Array(7).fill(undefined);
   readonly #positionAccidentals = new Map<number, number>();
@@ -135,7 +137,8 @@ export class VoiceBuilder {
       this.#opensRepeat = false;
       this.#endings = undefined;
       this.#part = undefined;
-      this.#forgetAccidentals();
+      if (!this.#keepsAccidentals) this.#forgetAccidentals();
+      this.#keepsAccidentals = false;
     }
     return this.#bar;
   }
@@ -195,6 +198,8 @@ export class VoiceBuilder {
     this.#fullAtLineEnd = undefined;
     if (full === undefined || full.bar !== this.#bar) return;
     this.closeBar();
+    // Accidentals hold to the next bar line.
+    this.#keepsAccidentals = true;
     Object.assign(full.bar, { endLine: full.line, endColumn: full.column, endedByLine: true });
   }
 
