@@ -67,7 +67,7 @@ async function main(): Promise<void> {
       for (const tokenizer of params.train.tokenizers)
         await runStage(folder, small, 'tokenize', at(name, 'splits'), at(name, tokenizer), '--tokenizer', tokenizer);
 
-      const { runs } = priceStudy(params, engine, { gpt: 1, lstm: 1 }, { cpus: 1, memory: totalmem() });
+      const { runs } = priceStudy(params, engine, () => 1, { cpus: 1, memory: totalmem() });
       const priced = grid(params).map((run, i) => ({ run, ...runs[i] }));
       const chosen = values.all ? priced : [priced.reduce((least, next) => (next.flops < least.flops ? next : least))];
       for (const { run, memory, flops } of chosen) {

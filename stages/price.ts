@@ -4,8 +4,7 @@
  *     npx tsx stages/price.ts              all studies of studies.yaml
  *     npx tsx stages/price.ts char-100M    some of them, with each of their runs
  *
- * Speed is measured here: one second of training of a small GPT and of a small LSTM. Large models reach up to twice that
- * speed per operation, small ones less. Data preparation, evaluation and samples are not counted.
+ * Speed is measured here: parts/training-speed.ts. Data preparation, evaluation and samples are not counted.
  */
 import { availableParallelism, totalmem } from 'node:os';
 import { pathToFileURL } from 'node:url';
@@ -15,6 +14,7 @@ import { countParameters, flopsPerToken, type ModelConfig, modelConfig } from '.
 import { grid } from './parts/grid.ts';
 import type { Params } from './parts/params.ts';
 import { readStudies } from './parts/studies.ts';
+import { measureSpeed, type TrainingSpeed, trainingSpeed } from './parts/training-speed.ts';
 
 /** Vocabularies that are not known before the data set is there. Characters: those of the dialect. */
 const USUAL_VOCABULARY = { char: 64, music: 600 };
@@ -55,13 +55,13 @@ export function configOf(params: Params, run: { tokenizer: string; size: string 
 /**
  * Computes the price of a study.
  *
- * @param speed operations per second of one core, by architecture
+ * @param speed operations per second of one core
  * @param machine its number of cores, and bytes of memory
  */
 export function priceStudy(
   params: Params,
   engine: Engine,
-  speed: Record<ModelConfig['architecture'], number>,
+  speed: TrainingSpeed,
   machine: { cpus: number; memory: number },
 ): StudyPrice {
   const { train } = params;
@@ -73,7 +73,7 @@ export function priceStudy(
       params: countParameters(config).total,
       flops,
       memory: estimateRunMemory(engine, config, { batch: train.batch }, true),
-      hours: flops / speed[config.architecture] / 3600,
+      hours: flops / speed(config) / 3600,
     };
   });
   const memory = Math.max(...runs.map((run) => run.memory));
@@ -93,33 +93,6 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** Trains a small model of an architecture for about a second. Returns operations per second of CPU time of one core. */
-async function measureSpeed(engine: Engine, config: ModelConfig): Promise<number> {
-  const batch = 4;
-  const model = engine.model(config, { seed: 1 });
-  const tokens = Uint32Array.from({ length: batch * config.block + 1 }, (_, i) => (i * 7) % config.vocabularySize);
-  const window = {
-    inputs: tokens.subarray(0, -1),
-    targets: tokens.subarray(1),
-    sequences: batch,
-    length: config.block,
-  };
-  const step = () => model.trainStep(window, { learningRate: 1e-4 });
-  await step();
-  // CPU time, because others may use the cores as well.
-  const before = process.cpuUsage();
-  let steps = 0;
-  let seconds = 0;
-  while (seconds < 1) {
-    await step();
-    steps++;
-    const { user, system } = process.cpuUsage(before);
-    seconds = (user + system) / 1e6;
-  }
-  model.dispose();
-  return (flopsPerToken(config, config.block) * batch * config.block * steps) / seconds;
-}
-
 /** Prints the prices of the studies that are named on the command line, or of all. */
 async function main(): Promise<void> {
   const studies = readStudies();
@@ -130,13 +103,15 @@ async function main(): Promise<void> {
   const machine = { cpus: availableParallelism(), memory: totalmem() };
   const { train } = studies.values().next().value!;
   const engine = await openEngine({ name: train.engine, precision: train.precision, threads: 1 });
-  const shared = { vocabularySize: 97, block: 256, dropout: 0 };
-  const speed = {
-    gpt: await measureSpeed(engine, modelConfig({ architecture: 'gpt', layers: 4, width: 256, heads: 4 }, shared)),
-    lstm: await measureSpeed(engine, modelConfig({ architecture: 'lstm', layers: 2, width: 256 }, shared)),
-  };
+  const points = await measureSpeed(engine);
+  const speed = trainingSpeed(points);
+  const range = (architecture: string) =>
+    points
+      .filter((point) => point.architecture === architecture)
+      .map((point) => plain(point.speed / 1e9))
+      .join(' to ');
   console.log(
-    `${engine.description}; ${plain(speed.gpt / 1e9)} GFLOP/s per core for a GPT, ${plain(speed.lstm / 1e9)} for an LSTM; ` +
+    `${engine.description}; ${range('gpt')} GFLOP/s per core for GPTs, small to large, ${range('lstm')} for LSTMs; ` +
       `${machine.cpus} cores, ${gib(machine.memory)}\n`,
   );
   const prices = [...studies].filter(([name]) => named.length === 0 || named.includes(name));

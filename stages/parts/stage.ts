@@ -13,7 +13,8 @@ import { parseArgs } from 'node:util';
 import { describeError, escapeControls, openProgress, readParams } from '../../lib/repro/index.ts';
 import type { Params } from './params.ts';
 
-const PARAMS_SCHEMA = fileURLToPath(new URL('../params.schema.json', import.meta.url));
+/** The schema of params.yaml. */
+export const PARAMS_SCHEMA = fileURLToPath(new URL('../params.schema.json', import.meta.url));
 
 /** Thrown if an argument, a parameter or an input file is wrong. The message is for users. */
 export class StageError extends Error {}

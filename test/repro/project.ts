@@ -171,12 +171,13 @@ export class TestProject {
   /**
    * Starts repro on its own terminal, with script(1) of util-linux.
    *
-   * @returns `written`: everything written to the terminal so far, escape codes included. `ended`: the exit code
+   * @returns `written`: everything written to the terminal so far, escape codes included. `type`: presses keys. `ended`:
+   *   the exit code
    */
   async onTerminal(
     size: { columns: number; rows: number },
     ...args: string[]
-  ): Promise<{ written: () => string; ended: Promise<number | null> }> {
+  ): Promise<{ written: () => string; type(keys: string): void; ended: Promise<number | null> }> {
     const words = [process.execPath, await bundleOnce(), ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
     const call = `stty cols ${size.columns} rows ${size.rows}; exec ${words.join(' ')}`;
     const child = spawn('script', ['-qefc', call, '/dev/null'], {
@@ -186,7 +187,11 @@ export class TestProject {
     });
     let written = '';
     child.stdout.setEncoding('utf8').on('data', (chunk) => (written += chunk));
-    return { written: () => written, ended: new Promise((done) => child.on('close', done)) };
+    return {
+      written: () => written,
+      type: (keys) => child.stdin.write(keys),
+      ended: new Promise((done) => child.on('close', done)),
+    };
   }
 
   /** The path of the bundled repro.js that is tested. */

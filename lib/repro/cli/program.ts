@@ -131,6 +131,7 @@ function runCommand(exit: SetExitCode): Command {
     .option('-k, --keep-going', 'after a failure, go on with stages that do not depend on it')
     .option('--ignore-errors', 'like -k, and exit with 0')
     .option('--dry', 'show what would happen to each stage; change nothing')
+    .option('--yes', 'start a run of more than an hour without asking')
     .option(
       '-S, --set-param <key=value>',
       'first set a param in params.yaml; +key=value adds a key, key=@other copies another value',

@@ -1,7 +1,6 @@
 /**
  * The log of attempts: when each stage ran, for how long, and how it ended. Each attempt is a line of
- * .repro/attempts.jsonl; its output is a file in .repro/logs. The duration of a stage's last run is its expected
- * duration.
+ * .repro/attempts.jsonl; its output is a file in .repro/logs. expectation.ts forecasts by them.
  */
 import { closeSync, mkdirSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -21,6 +20,8 @@ export interface Attempt {
   exit?: number;
   signal?: string;
   gpus?: readonly string[];
+  /** Seconds that its `cost` command said before. */
+  cost?: number;
   /** The most memory that all its processes together held, in bytes, as sampled. */
   peakMemory?: number;
   /** The file with its output, relative to the root; absent if there was no output. */
@@ -55,12 +56,6 @@ export class AttemptLog {
       }
     } catch {} // The file does not exist or cannot be read.
     return found;
-  }
-
-  /** Seconds by stage, from the last attempt of each that succeeded. */
-  durations(): Map<string, number> {
-    const ran = this.attempts().filter(({ outcome }) => outcome === 'ran');
-    return new Map(ran.map(({ stage, seconds }) => [stage, seconds]));
   }
 
   /** Appends an attempt. The record is not essential, so a full disk is only a reason for a warning. */

@@ -79,6 +79,7 @@ class Execution {
         expected: this.#runner.expectedSeconds(stage.name),
       })),
     });
+    for (const problem of this.#options.expectation.problems) this.#listen({ event: 'note', ...problem });
     const outcomes = new Map<string, Outcome>();
     try {
       if (left.length > 0)

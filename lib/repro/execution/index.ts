@@ -13,17 +13,19 @@
  *   attempt-log.ts  the record of past attempts, their output and durations; log-files.ts: the files of the output
  *   running-stages.ts  what runs now, for other terminals
  *   params-copies.ts  copies of params files, which an edit during a run does not touch
- *   forecast.ts     how long a plan will take
+ *   expectation.ts  how long each stage will take, with costs.ts: what the `cost` commands answer
+ *   forecast.ts     how long they take together; run-estimate.ts: for a plan
  */
 export { commitStage, ignoredIn, missingOutputs, restoreStage } from './attempt.ts';
 export { type Attempt, AttemptLog } from './attempt-log.ts';
-export { Capacity, checkFits, defaultJobs } from './capacity.ts';
+export type { Cost } from './costs.ts';
 export type { Listener, RunEvent } from './events.ts';
 export { execute, type Interrupt, type RunResult } from './execute.ts';
-export { type ForecastStage, forecast } from './forecast.ts';
+export { type Expectation, expectationOf } from './expectation.ts';
 export { killedFiles } from './killed-files.ts';
 export { Leases } from './leases.ts';
 export { oldLogs } from './log-files.ts';
 export { thisMachine } from './machine.ts';
+export { estimateRun, type RunEstimate } from './run-estimate.ts';
 export { type RunningRecord, runningStages } from './running-stages.ts';
 export { checkNotWithin } from './stages-above.ts';

@@ -1,5 +1,6 @@
 /** What the user asked of a call that runs stages: the options of `repro run`, as execute.ts and stage-runner.ts take them. */
 import type { LeftOutput, PlanOptions } from '../planning/index.ts';
+import type { Expectation } from './expectation.ts';
 
 /** Options of a call that runs stages. */
 export interface RunOptions extends PlanOptions {
@@ -11,4 +12,6 @@ export interface RunOptions extends PlanOptions {
   commit?: boolean;
   /** What removed cells left in the folders of dependencies. The plan was made as if it were gone. */
   left?: readonly LeftOutput[];
+  /** How long the stages will take. */
+  expectation: Expectation;
 }

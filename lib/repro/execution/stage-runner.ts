@@ -50,8 +50,6 @@ export class StageRunner {
   readonly #machine: Machine;
   readonly #gpuLeases: Leases | undefined;
   readonly #attempts: AttemptLog;
-  /** Expected seconds by stage, from earlier attempts. */
-  readonly #expected: ReadonlyMap<string, number>;
   /** By group of stages: how many stages of the plan may run. */
   readonly #mayRun = new Map<string, number>();
   readonly #groups: ProcessGroups;
@@ -91,7 +89,6 @@ export class StageRunner {
     this.#attempts = new AttemptLog(project.root);
     this.#copies = new ParamsCopies(project.root);
     this.#running = new RunningStages(project.root);
-    this.#expected = this.#attempts.durations();
     this.jobs = options.jobs ?? defaultJobs(parts.machine);
     const capacity = new Capacity(this.jobs, parts.machine, project.pipeline.limits);
     this.#pool = new Pool(capacity, (id) => this.#gpuLeases?.isTaken(id) ?? false);
@@ -132,9 +129,9 @@ export class StageRunner {
     return this.#interrupted;
   }
 
-  /** @returns undefined if the stage was never attempted */
+  /** @returns undefined if nothing is known */
   expectedSeconds(stage: string): number | undefined {
-    return this.#expected.get(stage);
+    return this.#options.expectation.seconds.get(stage);
   }
 
   /** Starts no further stage. Those that run go on. */
@@ -204,7 +201,7 @@ export class StageRunner {
    * @returns `hasWaited`: whether it had to wait for another repro
    */
   async #start({ name, resources }: Stage): Promise<{ granted: Holding | 'stopped'; hasWaited: boolean }> {
-    const expected = this.#expected.get(name) ?? Number.POSITIVE_INFINITY;
+    const expected = this.#options.expectation.seconds.get(name) ?? Number.POSITIVE_INFINITY;
     const { upstream, downstream } = this.#project.graph;
     const free = [...upstream.get(name)!, ...downstream.get(name)!].filter((other) => !this.#callers.has(other));
     let hasWaited = false;
@@ -296,7 +293,7 @@ export class StageRunner {
       cmd: stage.cmd,
       reasons,
       ...gpus,
-      expected: this.#expected.get(stage.name),
+      expected: this.#options.expectation.seconds.get(stage.name),
     });
     this.#running.start(stage.name, { started: started.toISOString(), log: log.file, ...gpus });
     const outcome = await attemptStage(stage, inputs, key, {
@@ -326,6 +323,7 @@ export class StageRunner {
     this.#readFromCopy.set(stage.group, this.#copies.filesRead(stage.name));
     log.close();
     if (log.problem !== undefined) this.#listen({ event: 'note', stage: stage.name, text: log.problem });
+    const cost = this.#options.expectation.costs.get(stage.name);
     this.#attempts.record({
       stage: stage.name,
       started: started.toISOString(),
@@ -334,6 +332,7 @@ export class StageRunner {
       ...('exit' in outcome ? { exit: outcome.exit } : {}),
       ...('signal' in outcome ? { signal: outcome.signal } : {}),
       ...gpus,
+      ...(cost === undefined ? {} : { cost: cost.seconds }),
       ...(peakMemory > 0 ? { peakMemory } : {}),
       log: log.path,
     });

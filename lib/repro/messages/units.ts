@@ -65,8 +65,9 @@ export function describeDuration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h${Math.floor((whole % 3600) / 60) ? ` ${Math.floor((whole % 3600) / 60)} min` : ''}`;
 }
 
-/** As describeDuration, but a minute or more is rounded to whole minutes: 0.4 s, 12 s, 3 min, 2 h 5 min. */
+/** As describeDuration, but with fewer digits: 0.4 s, 12 s, 3 min, 2 h 5 min, 19.8 days. */
 export function describeRoughDuration(seconds: number): string {
+  if (seconds >= 48 * 3600) return `${(seconds / 86400).toFixed(1)} days`;
   return describeDuration(seconds < 60 ? seconds : Math.round(seconds / 60) * 60);
 }
 

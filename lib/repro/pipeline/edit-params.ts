@@ -80,9 +80,15 @@ function withdrawClaim(editor: Editor, preset: Presets): void {
   warn(`${preset.key} is ${CUSTOM} now, because ${first.key} is ${show(first.new)}, and ${show(first.old)} in ${name}`);
 }
 
-/** Writes edited files. A symbolic link stays, and the file that it points to is written. */
-export function writeTexts(root: string, texts: EditedFiles): void {
+/**
+ * Writes edited files. A symbolic link stays, and the file that it points to is written.
+ *
+ * @returns the texts before, for an undo
+ */
+export function writeTexts(root: string, texts: EditedFiles): EditedFiles {
+  const before = new Map([...texts.keys()].map((file) => [file, readText(join(root, file), file)]));
   for (const [file, text] of texts) writeAtomically(join(root, file), text, { fsync: true });
+  return before;
 }
 
 /**

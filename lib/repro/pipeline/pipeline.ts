@@ -68,6 +68,8 @@ export interface Stage {
   env: { readonly [name: string]: string };
   outs: Output[];
   checkpoint?: string;
+  /** The command that tells how long the stage will take. */
+  cost?: StageCommand;
   resources: Resources;
   frozen: boolean;
   alwaysChanged: boolean;

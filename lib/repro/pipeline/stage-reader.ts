@@ -59,6 +59,8 @@ export class StageReader {
       retries: this.#number(body, ['retries'], 'a whole number from 0', (n) => Number.isInteger(n) && n >= 0) ?? 0,
       source: this.#source,
     };
+    if (body.cost !== undefined)
+      [stage.cost] = readCommands(body.cost, this.#context, (path, read) => this.#withPlace(['cost', ...path], read));
     const checkpoint = this.#text(body, 'checkpoint');
     if (checkpoint !== undefined) stage.checkpoint = normalise(this.#root, this.#wdir, checkpoint);
     const timeout = this.#readValue(body, 'timeout');

@@ -1,6 +1,6 @@
 /** Which of the stages that wait starts next. */
 import { describe, expect, test } from 'vitest';
-import { Capacity } from '../../../lib/repro/execution/index.ts';
+import { Capacity } from '../../../lib/repro/execution/capacity.ts';
 import { type Claim, type Granted, Pool } from '../../../lib/repro/execution/pool.ts';
 import { resources } from './stage.ts';
 

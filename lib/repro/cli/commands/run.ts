@@ -1,8 +1,16 @@
 /** `repro [TARGET…]`: makes a plan, executes it and prints its events. */
 
 import { constants } from 'node:os';
-import { AttemptLog, checkNotWithin, execute, type Interrupt, type RunResult } from '../../execution/index.ts';
+import {
+  AttemptLog,
+  checkNotWithin,
+  execute,
+  expectationOf,
+  type Interrupt,
+  type RunResult,
+} from '../../execution/index.ts';
 import { select } from '../../graph/index.ts';
+import { listNames } from '../../messages/index.ts';
 import { contains, editedTexts, findRoot, writeTexts } from '../../pipeline/index.ts';
 import {
   checkInputs,
@@ -17,6 +25,7 @@ import {
 import { fetch, remoteFolder } from '../../storage/index.ts';
 import { printError, printHeadline } from '../output.ts';
 import { openView } from '../view.ts';
+import { agreesToPrice } from './agree-to-price.ts';
 import { showPlan } from './dry.ts';
 import { transferSource } from './remote.ts';
 
@@ -31,6 +40,7 @@ export interface RunOptions {
   keepGoing?: boolean;
   ignoreErrors?: boolean;
   dry?: boolean;
+  yes?: boolean;
   setParam?: string[];
   runCache: boolean;
   commit: boolean;
@@ -58,12 +68,13 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
   const { singleItem: single, pipeline, downstream, glob } = options;
   const selection = { targets, single, pipeline, downstream, glob };
   const edited = options.setParam && (await editedTexts(root, options.setParam));
+  let unedited: ReturnType<typeof writeTexts> | undefined;
   if (edited && !options.dry) {
     // Check the targets and the edited pipeline first, so that a wrong command line does not change any file.
     const trial = await openProject(root, { write: false, edited });
     await trial.close();
     select(trial.graph, selection);
-    writeTexts(root, edited);
+    unedited = writeTexts(root, edited);
   }
   const project = await openProject(root, options.dry ? { write: false, remember: true, edited } : { write: true });
   try {
@@ -85,7 +96,15 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
       await checkInputs(project, plan, options);
       checkNotWithin(project, plan);
     }
-    if (options.dry) return await showPlan(project, plan, { replaced, left }, options);
+    const expectation = await expectationOf(project, plan);
+    if (options.dry) return await showPlan(project, plan, { replaced, left, expectation }, options);
+    if (!(await agreesToPrice(project, plan, expectation, options))) {
+      if (unedited !== undefined) writeTexts(root, unedited);
+      printError(
+        `nothing has run${unedited === undefined ? '' : `, and ${listNames([...unedited.keys()])} is as before`}`,
+      );
+      return 2;
+    }
 
     const view = openView(
       options.json ? 'json' : process.stdout.isTTY && process.env.TERM !== 'dumb' ? 'terminal' : 'lines',
@@ -99,7 +118,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
       const { outcomes, interrupted } = await execute(
         project,
         plan,
-        { ...planOptions, left },
+        { ...planOptions, left, expectation },
         (event) => view.listen(event),
         signals,
       );

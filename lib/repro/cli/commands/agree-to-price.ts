@@ -1,0 +1,52 @@
+/** Says what a run will cost if that is a lot, and asks on a terminal whether to go on. */
+import { createInterface } from 'node:readline';
+import { type Expectation, estimateRun, thisMachine } from '../../execution/index.ts';
+import { describeBytes, describeRoughDuration, plural } from '../../messages/index.ts';
+import type { PlannedStage, Project } from '../../planning/index.ts';
+import { printError } from '../output.ts';
+
+/** Seconds from which on a run is worth a question. */
+const LONG = 3600;
+
+/**
+ * Prints what a long run, or one with a stage that may not fit into memory, will take. On a terminal, waits for a yes.
+ * Programs and scripts get the sentences only.
+ *
+ * @param options `yes`: do not ask. `jobs`: -j
+ * @returns whether to go on
+ */
+export async function agreesToPrice(
+  project: Project,
+  plan: readonly PlannedStage[],
+  { seconds, costs }: Expectation,
+  options: { yes?: boolean; jobs?: number },
+): Promise<boolean> {
+  const sentences: string[] = [];
+  const estimate = await estimateRun(project, plan, seconds, options.jobs);
+  if (estimate.seconds !== undefined && estimate.seconds > LONG)
+    sentences.push(
+      `this run will take about ${describeRoughDuration(estimate.seconds)} on ${plural(estimate.jobs, 'worker')}`,
+    );
+  const { memory } = await thisMachine(false);
+  const [largest] = [...costs].sort(([, a], [, b]) => (b.memory ?? 0) - (a.memory ?? 0));
+  if (largest !== undefined && (largest[1].memory ?? 0) > memory)
+    sentences.push(
+      `${largest[0]} needs about ${describeBytes(largest[1].memory!)}, but this machine has ${describeBytes(memory)}`,
+    );
+  for (const sentence of sentences) printError(sentence);
+  if (sentences.length === 0 || options.yes || !process.stdin.isTTY || !process.stdout.isTTY) return true;
+  return /^y(es)?$/i.test((await ask('Go on? [y/N] ')).trim());
+}
+
+/** The answer of the user; '' after Ctrl-C or Ctrl-D. */
+async function ask(question: string): Promise<string> {
+  const prompt = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return await new Promise((resolve) => {
+      prompt.question(question, resolve);
+      prompt.on('close', () => resolve(''));
+    });
+  } finally {
+    prompt.close();
+  }
+}

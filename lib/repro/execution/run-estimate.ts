@@ -1,0 +1,54 @@
+/** How long a run of a plan will take: forecast.ts with the stages of the plan and what is expected of them. */
+import type { PlannedStage, Project, StageStatus } from '../planning/index.ts';
+import { Capacity, checkFits, defaultJobs } from './capacity.ts';
+import { type ForecastStage, forecast } from './forecast.ts';
+import { thisMachine } from './machine.ts';
+
+/** The forecast of a run. Its fields are keys of the JSON output. */
+export interface RunEstimate {
+  /** How many stages run at once. */
+  jobs: number;
+  /** Seconds if only the stale stages run. Absent if no stage of the plan has run before. */
+  seconds?: number;
+  /** Seconds if the stages that might run do run too. Absent if `seconds` is. */
+  secondsAtMost?: number;
+  /** The number of these stages that have not run before. They are not part of the seconds. */
+  untimed: number;
+}
+
+/**
+ * Simulates the run of a plan.
+ *
+ * @param expected seconds by stage
+ * @param requestedJobs -j
+ * @throws ReproError if a stage needs more than this machine has
+ */
+export async function estimateRun(
+  project: Project,
+  plan: readonly PlannedStage[],
+  expected: ReadonlyMap<string, number>,
+  requestedJobs: number | undefined,
+): Promise<RunEstimate> {
+  const machine = await thisMachine(plan.some(({ stage }) => stage.resources.gpus > 0));
+  const { limits } = project.pipeline;
+  for (const { stage } of plan) checkFits(stage, machine, limits);
+  const jobs = requestedJobs ?? defaultJobs(machine);
+  const secondsOf = (...states: StageStatus['state'][]) => {
+    const stages: ForecastStage[] = [];
+    /** By stage: the stage itself if it runs, else the running stages that it waits for. */
+    const runningNeeds = new Map<string, readonly string[]>();
+    for (const { stage, status } of plan) {
+      const { name, resources: wants } = stage;
+      const upstream = project.graph.upstream.get(name)!;
+      const needs = [...new Set(upstream.flatMap((need) => runningNeeds.get(need) ?? []))];
+      const runs = states.includes(status.state);
+      runningNeeds.set(name, runs ? [name] : needs);
+      if (runs) stages.push({ name, needs, seconds: expected.get(name), wants });
+    }
+    return forecast(stages, new Capacity(jobs, machine, limits));
+  };
+  const mayRun = plan.filter(({ status }) => status.state === 'stale' || status.state === 'maybe');
+  const untimed = mayRun.filter(({ stage }) => !expected.has(stage.name)).length;
+  if (untimed === mayRun.length) return { jobs, untimed };
+  return { jobs, seconds: secondsOf('stale'), secondsAtMost: secondsOf('stale', 'maybe'), untimed };
+}
