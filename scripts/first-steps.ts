@@ -34,7 +34,13 @@ const USUAL_SPEED = 80e9;
  */
 export async function firstSteps(tokens: string, params: Params, run: Run, folder: string) {
   const { block, batch } = params.train;
-  const train = { ...params.train, tokens: STEPS * block * batch, evaluations: 1, evaluation_tokens: 2 * block };
+  const train = {
+    ...params.train,
+    tokens: STEPS * block * batch,
+    budgets: [],
+    evaluations: 1,
+    evaluation_tokens: 2 * block,
+  };
   const metrics = join(folder, `${run.name}.json`);
   const paths = [tokens, join(folder, run.name), join(folder, `${run.name}.csv`)];
   const flags = ['--size', run.size, '--seed', String(run.seed), '--metrics', metrics];

@@ -95,7 +95,10 @@ async function train({ size, factor, seed }: Run): Promise<void> {
   const at = (name: string) => join(folder, `${size}-${factor}-${seed}`, name);
   mkdirSync(at('.'), { recursive: true });
   const { train: settings } = params;
-  const run: Params = { ...params, train: { ...settings, lr: scaled(settings.lr, factor), evaluations: 1 } };
+  const run: Params = {
+    ...params,
+    train: { ...settings, lr: scaled(settings.lr, factor), evaluations: 1, budgets: [] },
+  };
   const tokens = join(folder, TOKENIZER);
   const named = ['--size', size, '--seed', String(seed), '--metrics', at('train.json')];
   await runStage(at('.'), run, 'train', tokens, at('model'), at('curve.csv'), ...named);

@@ -62,7 +62,7 @@ async function designsOfRuns(file: string, loss: string, size: string): Promise<
   const { fits } = fitStudy(readRuns(await readFile(file, 'utf8'), file), { loss, size, form: 'power' });
   const designs = Object.entries(fits).flatMap(([name, group]): [string, Design][] => {
     const largest = group.by_budget.findLast(({ fit }) => !isRefusal(fit));
-    const fit = largest?.fit ?? group.fit;
+    const fit = isRefusal(group.fit) ? (largest?.fit ?? group.fit) : group.fit;
     if (isRefusal(fit)) console.log(`${name}: no advice, because there is no law: ${fit.refused}.`);
     return isRefusal(fit) ? [] : [[name, designOf(fit)]];
   });

@@ -1,14 +1,16 @@
 /**
  * Measures the loss of MODEL on the validation and test splits of TOKENS, in nats per token and in bits per byte, which
  * are comparable between tokenizers. LOSSES.csv has a row for each tune of the test split, from which the sampling error
- * follows. POSITIONS.csv has the loss by the number of tokens that the model has seen of a window.
+ * follows. POSITIONS.csv has the loss by the number of tokens that the model has seen of a window. The models of smaller
+ * budgets in MODEL are measured in the same way; their losses are in the metrics only.
  */
 import { basename } from 'node:path';
 import { csvFormat } from 'd3-dsv';
 import { type Evaluation, evaluate, openEngine, type TokenSource } from '../lib/engine/index.ts';
-import { loadCheckpoint } from '../lib/models/index.ts';
+import { loadCheckpoint, type Weights } from '../lib/models/index.ts';
 import { readAbc } from '../lib/music/index.ts';
 import { type Tokenizer, TokenStore } from '../lib/tokenizer/index.ts';
+import { budgetFolder, budgetsOfModel } from './parts/budgets.ts';
 import { loadModelTokenizer } from './parts/model-tokenizer.ts';
 import { stage, writeText } from './parts/stage.ts';
 
@@ -41,7 +43,6 @@ await stage({
     const tokenizer = await loadModelTokenizer(tokens, modelDir, config);
     const { engine: name, precision } = params.train;
     const engine = await openEngine({ name, precision, threads: 1 });
-    const model = engine.model(config, { weights });
     const store = TokenStore.open(tokens);
     const { max_bytes, stride, context_bytes } = params.evaluate;
     // The limit is in bytes of text, so that all tokenizers are compared on the same tunes.
@@ -49,43 +50,55 @@ await stage({
       window: (split, offset, length) => store.window(split, offset, length),
       totals: (split) => store.leading(split, max_bytes),
     };
-    const options = {
-      model,
-      source,
-      stride: Math.max(1, Math.round(stride * config.block)),
-      onProgress: progress.update,
-    };
     const equalContext = context_bytes > 0 ? { bytes: context_bytes, tokenBytes: tokenBytes(tokenizer) } : undefined;
-    const val = await evaluate({ ...options, split: 'val' });
-    const test = await evaluate({ ...options, split: 'test', equalContext });
-    const tunes = lossesOfTunes(run, store, tokenizer, test);
+    const measure = async (weights: Weights) => {
+      const model = engine.model(config, { weights });
+      const slide = Math.max(1, Math.round(stride * config.block));
+      const options = { model, source, stride: slide, onProgress: progress.update };
+      const val = await evaluate({ ...options, split: 'val' });
+      const test = await evaluate({ ...options, split: 'test', equalContext });
+      model.dispose();
+      const tunes = lossesOfTunes(run, store, tokenizer, test);
+      return { tunes, positions: test.positions, metrics: metricsOf(val, test, tunes) };
+    };
+    const { tunes, positions, metrics } = await measure(weights);
+    const budgets: Record<string, Metrics> = {};
+    for (const share of await budgetsOfModel(modelDir)) {
+      const budget = await loadCheckpoint(budgetFolder(modelDir, share));
+      budgets[share] = (await measure(budget.weights)).metrics;
+    }
     await store.close();
-    model.dispose();
 
     await writeText(lossesFile, `${csvFormat(tunes, LOSS_COLUMNS)}\n`);
-    const positions = test.positions.map(({ loss, tokens }, i) => ({
+    const byPosition = positions.map(({ loss, tokens }, i) => ({
       ...{ run, position: i + 1, tokens, bits_per_token: loss / Math.LN2 },
     }));
-    await writeText(positionsFile, `${csvFormat(positions, POSITION_COLUMNS)}\n`);
-
-    const readable = tunes.filter(({ notes }) => notes !== '');
-    const notes = sum(readable, (tune) => Number(tune.notes));
-    return {
-      val_loss: val.loss,
-      test_loss: test.loss,
-      val_bits_per_byte: val.bitsPerByte,
-      test_bits_per_byte: test.bitsPerByte,
-      test_bits_per_byte_equal_context: test.bitsPerByteEqualContext ?? null,
-      test_bits_per_byte_without_overlap: test.bitsPerByteWithoutOverlap,
-      test_bits_per_note: notes === 0 ? null : sum(readable, ({ bits }) => bits) / notes,
-      perplexity: Math.exp(test.loss),
-      val_tokens: val.tokens,
-      test_tokens: test.tokens,
-      test_tunes: tunes.length,
-      test_notes: notes,
-    };
+    await writeText(positionsFile, `${csvFormat(byPosition, POSITION_COLUMNS)}\n`);
+    return { ...metrics, ...(Object.keys(budgets).length > 0 && { budgets }) };
   },
 });
+
+/** The metrics of one model, by their keys. */
+type Metrics = ReturnType<typeof metricsOf>;
+
+function metricsOf(val: Evaluation, test: Evaluation, tunes: readonly TuneLoss[]) {
+  const readable = tunes.filter(({ notes }) => notes !== '');
+  const notes = sum(readable, (tune) => Number(tune.notes));
+  return {
+    val_loss: val.loss,
+    test_loss: test.loss,
+    val_bits_per_byte: val.bitsPerByte,
+    test_bits_per_byte: test.bitsPerByte,
+    test_bits_per_byte_equal_context: test.bitsPerByteEqualContext ?? null,
+    test_bits_per_byte_without_overlap: test.bitsPerByteWithoutOverlap,
+    test_bits_per_note: notes === 0 ? null : sum(readable, ({ bits }) => bits) / notes,
+    perplexity: Math.exp(test.loss),
+    val_tokens: val.tokens,
+    test_tokens: test.tokens,
+    test_tunes: tunes.length,
+    test_notes: notes,
+  };
+}
 
 /** The losses of the evaluated tunes of the test split. */
 function lossesOfTunes(run: string, store: TokenStore, tokenizer: Tokenizer, test: Evaluation): TuneLoss[] {

@@ -25,7 +25,7 @@ import {
   tokensPlot,
   trainingPlot,
 } from '../lib/plots/index.ts';
-import { readRuns, type Study } from '../lib/scaling/index.ts';
+import { readRuns, type Study, wholeRuns } from '../lib/scaling/index.ts';
 import { readJson, stage, writeJson, writeText } from './parts/stage.ts';
 
 await stage({
@@ -38,13 +38,15 @@ await stage({
   async run({ paths: [runs, scaling, curvesDir, split, tokenizeDir, plots], flags, progress }) {
     const rows = readRuns(await readFile(runs, 'utf8'), runs);
     const study: Study = await readJson(scaling);
+    // Smaller budgets of a run are no models of their own: only the plots of budgets show them.
+    const whole = wholeRuns(rows);
     const curves: CurveRow[] = [];
-    for (const { run } of rows) {
+    for (const { run } of whole) {
       const file = join(curvesDir, `${run}.csv`);
       curves.push(...readCurves(await readFile(file, 'utf8'), file));
     }
     const positions: PositionRow[] = [];
-    for (const { run } of flags.positions === undefined ? [] : rows) {
+    for (const { run } of flags.positions === undefined ? [] : whole) {
       const file = join(flags.positions, `${run}.csv`);
       positions.push(...readPositions(await readFile(file, 'utf8'), file));
     }
@@ -56,13 +58,13 @@ await stage({
     const files = await readJson(split);
     /** The plots by name; undefined for one that the runs do not support. */
     const specs = (layout: Layout) => ({
-      scaling: scalingPlot(rows, study, layout),
-      residuals: residualsPlot(rows, study, layout),
+      scaling: scalingPlot(whole, study, layout),
+      residuals: residualsPlot(whole, study, layout),
       budgets: budgetsPlot(rows, study, layout),
       'compute-optimal': computeOptimalPlot(rows, study, layout),
-      architectures: architecturesPlot(rows, study, layout),
-      training: trainingPlot(curves, rows, layout),
-      positions: positionsPlot(positions, rows, layout),
+      architectures: architecturesPlot(whole, study, layout),
+      training: trainingPlot(curves, whole, layout),
+      positions: positionsPlot(positions, whole, layout),
       split: splitPlot(files, layout),
       tokens: tokensPlot(counts, layout),
     });

@@ -65,14 +65,16 @@ export function priceStudy(
   machine: { cpus: number; memory: number },
 ): StudyPrice {
   const { train } = params;
+  // The cooldowns of smaller budgets are trained as well.
+  const tokens = train.tokens * (1 + sum(train.budgets) * train.cooldown);
   const runs = grid(params).map((run) => {
     const config = configOf(params, run);
-    const flops = flopsPerToken(config, train.block) * train.tokens;
+    const flops = flopsPerToken(config, train.block) * tokens;
     return {
       name: run.name,
       params: countParameters(config).total,
       flops,
-      memory: estimateRunMemory(engine, config, { batch: train.batch }, true),
+      memory: estimateRunMemory(engine, config, { batch: train.batch, budgets: train.budgets }, true),
       hours: flops / speed(config) / 3600,
     };
   });

@@ -21,7 +21,8 @@ import {
   type Validity,
   writeReport,
 } from '../lib/report/index.ts';
-import { type RunRow, readRuns, type Study, wilsonInterval } from '../lib/scaling/index.ts';
+import { type RunRow, readRuns, type Study, wholeRuns, wilsonInterval } from '../lib/scaling/index.ts';
+import { shareOf } from './parts/budgets.ts';
 import type { Params } from './parts/params.ts';
 import { type Commit, commitOfStudy, outputHashes, softwareOfStudy } from './parts/provenance.ts';
 import { readJson, stage, writeText } from './parts/stage.ts';
@@ -64,7 +65,8 @@ await stage({
   paths: ['RUNS.csv', 'SCALING.json', 'PLOTS', 'SAMPLES', 'METRICS', 'REPORT'],
   async run({ paths: [runs, scaling, plotsDir, samplesDir, metricsDir, out], params, progress }) {
     const table = await readFile(runs, 'utf8');
-    const results = readRuns(table, runs);
+    const rows = readRuns(table, runs);
+    const results = withBudgets(wholeRuns(rows), rows);
     const study: Study = await readJson(scaling);
     const plots = await readPlots(plotsDir, out);
 
@@ -119,6 +121,15 @@ await stage({
     return { runs: results.length, plots: plots.length, samples: samples.length };
   },
 });
+
+/** The runs, with the losses of their smaller budgets in columns of their own: test_bits_per_byte@0.25. */
+function withBudgets(runs: readonly RunRow[], rows: readonly RunRow[]): RunRow[] {
+  return runs.map((run) => {
+    const budgets = rows.filter(({ branch_of }) => branch_of === run.run);
+    const columns = budgets.map((row) => [`test_bits_per_byte@${shareOf(row.run)}`, row.test_bits_per_byte]);
+    return { ...run, ...Object.fromEntries(columns) };
+  });
+}
 
 /** Reads the plots that were drawn, in both layouts, with the addresses of their files relative to the page. */
 async function readPlots(folder: string, page: string): Promise<ReportPlot[]> {

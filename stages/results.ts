@@ -1,8 +1,10 @@
 /**
- * Joins the metrics of train and evaluate to RUNS.csv, the table of runs: a row for each run, in the order of the grid.
+ * Joins the metrics of train and evaluate to RUNS.csv, the table of runs: a row for each run, in the order of the grid, and
+ * below it a row for each of its smaller budgets, with the run in the column branch_of.
  */
 import { join } from 'node:path';
 import { csvFormat } from 'd3-dsv';
+import { budgetName } from './parts/budgets.ts';
 import { grid } from './parts/grid.ts';
 import { readJson, stage, writeText } from './parts/stage.ts';
 
@@ -31,6 +33,7 @@ const COLUMNS = [
   'peak_memory_mb',
   'diverged',
   'learning_rate',
+  'branch_of',
 ];
 
 await stage({
@@ -38,15 +41,24 @@ await stage({
   description: 'Joins the metrics of train and evaluate of all runs to one table, RUNS.csv.',
   paths: ['TRAIN_METRICS', 'EVALUATE_METRICS', 'RUNS.csv'],
   async run({ paths: [trained, evaluated, table], params }) {
-    const rows = [];
+    const rows: Record<string, unknown>[] = [];
     for (const { name } of grid(params)) {
-      const row: Record<string, unknown> = {
-        ...(await readJson(join(trained, `${name}.json`))),
-        ...(await readJson(join(evaluated, `${name}.json`))),
-      };
-      rows.push(Object.fromEntries(COLUMNS.map((column) => [column, row[column] ?? ''])));
+      const { budgets = {}, ...train } = await readJson(join(trained, `${name}.json`));
+      const { budgets: losses = {}, ...evaluate } = await readJson(join(evaluated, `${name}.json`));
+      rows.push({ ...train, ...evaluate });
+      for (const share of Object.keys(budgets).sort((a, b) => Number(a) - Number(b))) {
+        // Seconds and memory are those of the whole run, which trained all of its budgets.
+        const own = { run: budgetName(name, share), branch_of: name, seconds: '', peak_memory_mb: '' };
+        rows.push({ ...train, ...budgets[share], ...losses[share], ...own });
+      }
     }
-    await writeText(table, `${csvFormat(rows, COLUMNS)}\n`);
-    return { runs: rows.length, diverged: rows.filter((row) => String(row.diverged) === 'true').length };
+    const cells = rows.map((row) => Object.fromEntries(COLUMNS.map((column) => [column, row[column] ?? ''])));
+    await writeText(table, `${csvFormat(cells, COLUMNS)}\n`);
+    const runs = rows.filter(({ branch_of }) => branch_of === undefined);
+    return {
+      runs: runs.length,
+      rows: rows.length,
+      diverged: runs.filter((row) => String(row.diverged) === 'true').length,
+    };
   },
 });

@@ -1,13 +1,15 @@
 /**
  * Trains one model of the grid on TOKENS, with the token budget of params.yaml. Writes the model to MODEL (config.json,
- * model.safetensors) and its loss curve to CURVE.csv. The training itself runs in a thread, see parts/train-thread.ts.
+ * model.safetensors) and its loss curve to CURVE.csv. The models of smaller budgets are in MODEL/budgets/SHARE. The training itself runs in a thread, see parts/train-thread.ts.
  */
 import { basename, join } from 'node:path';
 import { csvFormat } from 'd3-dsv';
+import type { Outcome } from '../lib/engine/index.ts';
 import { checkConfig, countParameters, ModelError, modelConfig } from '../lib/models/index.ts';
 import type { ProgressUpdate } from '../lib/repro/index.ts';
 import { bundleProgram, startThread } from '../lib/threads/index.ts';
 import { loadTokenizer } from '../lib/tokenizer/index.ts';
+import { budgetFolder } from './parts/budgets.ts';
 import type { Params } from './parts/params.ts';
 import { peakLearningRate } from './parts/peak-learning-rate.ts';
 import { StageError, stage, writeText } from './parts/stage.ts';
@@ -39,6 +41,10 @@ await stage({
     const settings = params.train;
     const tokenizer = await loadTokenizer(join(tokens, 'tokenizer.json'));
     const config = buildConfig(params, flags.size, tokenizer.vocabularySize);
+    if (settings.budgets.length > 0 && settings.schedule !== 'wsd')
+      throw new StageError(
+        `params.yaml: train.budgets needs train.schedule: wsd, and it is ${settings.schedule}; [] is no smaller budget`,
+      );
     const learningRate = peakLearningRate(settings, config);
     const request = {
       tokens,
@@ -54,6 +60,7 @@ await stage({
         learningRateFloor: settings.lr_floor,
         schedule: settings.schedule,
         cooldown: settings.cooldown,
+        budgets: settings.budgets,
         warmup: settings.warmup,
         weightDecay: settings.weight_decay,
         betas: settings.betas,
@@ -66,6 +73,9 @@ await stage({
     };
     const result = await trainInThread(request, progress.update);
     if (result.diverged) process.stderr.write(`train: warning: ${describeDivergence(result.diverged, modelDir)}\n`);
+    for (const { share, diverged } of result.budgets)
+      if (diverged)
+        process.stderr.write(`train: warning: ${describeDivergence(diverged, budgetFolder(modelDir, share))}\n`);
     const curve = result.curve.map((row) => ({ run: name, ...row }));
     await writeText(curveFile, `${csvFormat(curve, CURVE_COLUMNS)}\n`);
 
@@ -78,17 +88,13 @@ await stage({
       seed: Number(flags.seed),
       params: parameters.total,
       params_non_embedding: parameters.nonEmbedding,
-      steps: result.steps,
-      tokens: result.tokens,
-      flops: result.flops,
-      train_loss: result.trainLoss,
-      sampled_val_loss: result.sampledValLoss,
+      ...figuresOf(result),
       seconds: result.seconds,
-      tokens_per_second: result.tokensPerSecond,
       peak_memory_mb: process.resourceUsage().maxRSS / 1024,
       learning_rate: learningRate,
-      diverged: result.diverged !== undefined,
-      ...(result.diverged && { diverged_at: divergedAt(result.diverged) }),
+      ...(result.budgets.length > 0 && {
+        budgets: Object.fromEntries(result.budgets.map(({ share, ...budget }) => [share, figuresOf(budget)])),
+      }),
       engine: result.engine,
     };
   },
@@ -119,9 +125,20 @@ function describeDivergence({ step, reason, keptStep }: NonNullable<Trained['div
   return `stopped at step ${step}, because ${reason}; ${modelDir} has ${weights}. A smaller train.lr or a longer train.warmup may help`;
 }
 
-/** Returns the divergence with the keys of the metrics file. */
-function divergedAt({ step, reason, keptStep }: NonNullable<Trained['diverged']>) {
-  return { step, reason, kept_step: keptStep };
+/** The figures of a budget, with the keys of the metrics file. */
+function figuresOf({ diverged, ...result }: Omit<Outcome, 'weights'>) {
+  return {
+    steps: result.steps,
+    tokens: result.tokens,
+    flops: result.flops,
+    train_loss: result.trainLoss,
+    sampled_val_loss: result.sampledValLoss,
+    tokens_per_second: result.tokensPerSecond,
+    diverged: diverged !== undefined,
+    ...(diverged && {
+      diverged_at: { step: diverged.step, reason: diverged.reason, kept_step: diverged.keptStep },
+    }),
+  };
 }
 
 /**

@@ -25,6 +25,7 @@ export type {
 export { EngineError } from './interface/index.ts';
 export { openEngine } from './open.ts';
 export {
+  type BudgetOutcome,
   type CurveRow,
   type EvaluateOptions,
   type Evaluation,
@@ -32,6 +33,7 @@ export {
   evaluate,
   type LearningRateSchedule,
   learningRateAt,
+  type Outcome,
   type SampleOptions,
   sample,
   type TokenConstraint,

@@ -60,7 +60,15 @@ export {
   type Study,
   type StudyOptions,
 } from './study/index.ts';
-export { type Cell, type ColumnKind, type RunRow, readRuns, readTable, type TableSchema } from './tables/index.ts';
+export {
+  type Cell,
+  type ColumnKind,
+  type RunRow,
+  readRuns,
+  readTable,
+  type TableSchema,
+  wholeRuns,
+} from './tables/index.ts';
 export {
   type Allocation,
   type ChinchillaFit,

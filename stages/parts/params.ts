@@ -69,6 +69,7 @@ export interface TrainParams {
   lr_exponent: ByArchitecture;
   schedule: 'cosine' | 'wsd';
   cooldown: number;
+  budgets: number[];
   lr_floor: number;
   warmup: number;
   weight_decay: number;

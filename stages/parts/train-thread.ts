@@ -1,15 +1,23 @@
 /**
  * The program of the training thread, which train.ts bundles and starts. It opens the engine and the tokens, trains,
- * and writes MODEL.
+ * and writes MODEL, with the models of smaller budgets in it.
  *
  * `workerData` is a TrainingRequest. The thread posts `FromThread` messages. The only message it receives is the reason
  * to stop: it then finishes the current step, keeps a checkpoint, and fails with that reason.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type EngineOptions, openEngine, type TrainResult, type TrainSettings, train } from '../../lib/engine/index.ts';
+import {
+  type BudgetOutcome,
+  type EngineOptions,
+  openEngine,
+  type TrainResult,
+  type TrainSettings,
+  train,
+} from '../../lib/engine/index.ts';
 import { type ModelConfig, saveCheckpoint } from '../../lib/models/index.ts';
 import type { ProgressUpdate } from '../../lib/repro/index.ts';
 import { TokenStore } from '../../lib/tokenizer/index.ts';
+import { budgetFolder } from './budgets.ts';
 
 /** Everything the thread needs, as plain data. Paths are those of the command line. */
 export interface TrainingRequest {
@@ -28,7 +36,10 @@ export interface TrainingRequest {
 }
 
 /** The result that train.ts reports; `engine` is the description of the engine, for users. */
-export type Trained = Omit<TrainResult, 'weights'> & { engine: string };
+export type Trained = Omit<TrainResult, 'weights' | 'budgets'> & {
+  budgets: Omit<BudgetOutcome, 'weights'>[];
+  engine: string;
+};
 
 /** Messages of the thread: progress while it trains, then the result. */
 export type FromThread = { progress: ProgressUpdate } | { trained: Trained };
@@ -44,7 +55,7 @@ export async function runTrainingThread(): Promise<void> {
   const { tokens, modelDir, config, settings, seed, checkpointDir, memoryShare } = request;
   const engine = await openEngine(request.engine);
   const source = TokenStore.open(tokens);
-  const { weights, ...result } = await train({
+  const { weights, budgets, ...result } = await train({
     engine,
     config,
     source,
@@ -57,6 +68,8 @@ export async function runTrainingThread(): Promise<void> {
   });
   await source.close();
   await saveCheckpoint(modelDir, { config, weights });
-  post({ trained: { ...result, engine: engine.description } });
+  const figures = budgets.map(({ weights: _, ...each }) => each);
+  for (const { share, weights } of budgets) await saveCheckpoint(budgetFolder(modelDir, share), { config, weights });
+  post({ trained: { ...result, budgets: figures, engine: engine.description } });
   port.close();
 }

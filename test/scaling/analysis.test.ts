@@ -116,6 +116,70 @@ describe('runs of several budgets', () => {
   });
 });
 
+describe('runs that gave smaller budgets by cooldowns', () => {
+  /** Rows of one seed and size belong to the run of the largest budget. */
+  const branched = (options: Options) => {
+    const largest = Math.max(...options.budgets!);
+    return runs(options).map((row) => {
+      const whole = row.run.replace(String(row.tokens), String(largest));
+      return { ...row, branch_of: whole === row.run ? '' : whole };
+    });
+  };
+  const budgets = [2.5e5, 5e5, 1e6];
+  const options = { budgets, seeds: 2, noise: 0.005 };
+  const rows = [...branched(options), ...branched({ ...options, architecture: 'lstm', E: 0.65 })];
+  const whole = rows.filter(({ branch_of }) => branch_of === '');
+  const study = fitStudy(rows);
+  const gpt = study.fits['char-gpt'];
+
+  test('are one model each: L(N), the largest size and the comparison are those of the whole runs', () => {
+    const without = fitStudy(whole);
+    const alone = without.fits['char-gpt'];
+    expect(gpt).toMatchObject({ law: 'L(N)', runs: 10, branches: 20, sizes: 5, tokens: [2.5e5, 1e6] });
+    expect(alone).toMatchObject({ law: 'L(N)', runs: 10, branches: 0, tokens: [1e6, 1e6], with_tokens: null });
+    expect(gpt.fit).toEqual(alone.fit);
+    expect([gpt.best, gpt.held_out, gpt.by_size]).toEqual([alone.best, alone.held_out, alone.by_size]);
+    expect(study.comparisons).toEqual(without.comparisons);
+    expect(publishedResults(rows, study).transformer).toHaveLength(10);
+  });
+
+  test('give L(N, D), compute-optimal sizes and L(N) at each budget in addition', () => {
+    const law = gpt.with_tokens;
+    if (law === null || 'refused' in law) throw new Error('refused');
+    expect(law.points).toHaveLength(30);
+    expect(gpt.compute_optimal!.law).toMatchObject({ params_exponent: law.optimal_size_exponent });
+    expect(gpt.by_budget.map(({ tokens, runs }) => [tokens, runs])).toEqual(budgets.map((tokens) => [tokens, 10]));
+    expect(gpt.verdict).toMatch(
+      /^GPT: test bits per byte falls .* L\(N, D\) = .*, from 10 whole runs and 20 smaller budgets of them\. /,
+    );
+    expect(fitOf(rows, { form: 'power' })).toMatchObject({ law: 'L(N)', with_tokens: null });
+  });
+
+  test('are drawn as a whole by the bootstrap, because the budgets of a run share its beginning', () => {
+    const shared = new Map<string, number>();
+    const random = normal(3);
+    // All budgets of a run are too high or too low by one amount.
+    const together = branched({ budgets, seeds: 3 }).map((row) => {
+      const run = row.branch_of || row.run;
+      if (!shared.has(run)) shared.set(run, Math.exp(0.02 * random()));
+      return { ...row, test_bits_per_byte: row.test_bits_per_byte! * shared.get(run)! };
+    });
+    const width = (table: RunRow[]) => {
+      const law = fitOf(table, { form: 'chinchilla' }).with_tokens;
+      if (law === null || 'refused' in law) throw new Error('refused');
+      return law.intervals.alpha[1] - law.intervals.alpha[0];
+    };
+    expect(width(together)).toBeGreaterThan(1.2 * width(together.map((row) => ({ ...row, branch_of: '' }))));
+  });
+
+  test('need the run that they belong to', () => {
+    const table = 'run,params,tokens,branch_of,test_loss\na,5000,10,,2\nb@0.5,5000,5,b,3\n';
+    expect(() => readRuns(table, 'runs.csv')).toThrow(
+      'runs.csv: b@0.5 is a smaller budget of b (branch_of), and there is no such run',
+    );
+  });
+});
+
 describe('the largest size, held out', () => {
   test('is predicted from the smaller ones', () => {
     const { held_out } = fitOf(runs({ seeds: 3, noise: 0.004 }));

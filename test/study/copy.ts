@@ -17,6 +17,8 @@ const SMALL: Record<string, unknown> = {
   'train.sizes': ['gpt-tiny', 'lstm-tiny'],
   'train.seeds': [1],
   'train.tokens': 20000,
+  'train.schedule': 'wsd',
+  'train.budgets': [0.25, 0.5],
   'train.evaluations': 3,
   'train.evaluation_tokens': 2000,
   'evaluate.max_bytes': 3000,

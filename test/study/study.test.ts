@@ -30,12 +30,20 @@ describe('one command', () => {
     expect(new Set(Object.values(first))).toEqual(new Set(['ran']));
   });
 
-  test('makes a table with a row per run, finite losses, and bits per byte computed from nats', () => {
+  test('makes a table with a row per run and budget, finite losses, and bits per byte computed from nats', () => {
     const rows = csvParse(study.read('outputs/results.csv'));
-    expect(rows.map(({ run }) => run)).toEqual(RUNS);
+    const named = rows.map(({ run, branch_of, tokens }) => [run, branch_of, Number(tokens)]);
+    expect(named).toEqual(
+      RUNS.flatMap((run) => [
+        [run, '', 20_480],
+        [`${run}@0.25`, run, 5120],
+        [`${run}@0.5`, run, 10_240],
+      ]),
+    );
     for (const row of rows) {
-      for (const column of ['params', 'tokens', 'flops', 'train_loss', 'val_loss', 'test_loss', 'seconds'])
+      for (const column of ['params', 'tokens', 'flops', 'train_loss', 'val_loss', 'test_loss', 'tokens_per_second'])
         expect(Number(row[column]), column).toBeGreaterThan(0);
+      expect(Number(row.seconds) > 0).toBe(row.branch_of === '');
       // Characters of ABC are bytes, except one <|endoftext|> per tune.
       expect(Number(row.test_bits_per_byte)).toBeCloseTo(Number(row.test_loss) / Math.LN2, 1);
       expect(Number(row.perplexity)).toBeCloseTo(Math.exp(Number(row.test_loss)), 6);
@@ -79,7 +87,16 @@ describe('one command', () => {
   });
 
   test('draws each plot as SVG, PNG and Vega-Lite', () => {
-    const plots = ['scaling', 'architectures', 'training', 'positions', 'split', 'tokens'];
+    const plots = [
+      'scaling',
+      'budgets',
+      'compute-optimal',
+      'architectures',
+      'training',
+      'positions',
+      'split',
+      'tokens',
+    ];
     const files = (...extensions: string[]) =>
       plots.flatMap((plot) => extensions.map((extension) => `${plot}.${extension}`)).sort();
     expect(readdirSync(study.path('outputs/plots')).sort()).toEqual(
@@ -93,6 +110,9 @@ describe('one command', () => {
     for (const run of RUNS) expect(existsSync(study.path(`outputs/samples/${run}/001.abc`))).toBe(true);
     const page = study.read('outputs/report/index.html');
     expect(page).toContain('char-gpt-tiny-1');
+    // A row for each run, with its smaller budgets in columns.
+    expect(page.match(/<th scope="row" data-value="char-gpt-tiny-1/g)).toHaveLength(1);
+    expect(page).toContain('test bits per byte after 25 % of the tokens');
     expect(page).not.toMatch(/(?:src|href)="https?:/);
     expect(page).toMatch(/The music is synthetic: a grammar with seed \d+ composed its \d+ pieces\./);
     const headline = study.read('outputs/report/headline.txt').trimEnd().split('\n');
@@ -147,7 +167,8 @@ describe('a later call', () => {
   test('drops the rows of a removed size from the table, and trains no model', async () => {
     const ran = await outcomes('-S', 'train.sizes=[gpt-tiny, lstm-tiny]');
     expect(Object.keys(ran).filter((stage) => stage.includes('@'))).toEqual([]);
-    expect(csvParse(study.read('outputs/results.csv')).map(({ run }) => run)).toEqual(RUNS);
+    const whole = csvParse(study.read('outputs/results.csv')).filter(({ branch_of }) => branch_of === '');
+    expect(whole.map(({ run }) => run)).toEqual(RUNS);
   });
 
   test('trains with another learning rate but does not convert again; with the first rate, it restores the first models', async () => {

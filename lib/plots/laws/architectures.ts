@@ -87,7 +87,7 @@ function computePanel(rows: readonly RunRow[], study: Study, size: PanelSize): P
       : [];
   });
   if (runs.length === 0) return undefined;
-  const mixed = new Set(series.flatMap(({ name, fit }) => (hasBudgets(fit) ? [name] : [])));
+  const mixed = new Set(series.flatMap(({ name, fit }) => (isRefusal(fit.fit) && hasBudgets(fit) ? [name] : [])));
   const x = logDomain(runs.map((run) => run.flops));
   const y = logDomain(
     runs.map((run) => run.loss),
@@ -181,7 +181,7 @@ function differencesOf(study: Study): PairDifference[] {
         (fit) => fit.tokenizer === tokenizer && fit.architecture === architecture,
       );
       // With several budgets, the laws at one budget are compared.
-      const budget = group?.by_budget?.find((one) => isSameBudget(one.tokens, tokens));
+      const budget = tokens === null ? undefined : group?.by_budget?.find((one) => isSameBudget(one.tokens, tokens));
       return budget?.fit ?? group?.fit;
     });
     if (!a || !b || range === null || isRefusal(a) || isRefusal(b)) return [];

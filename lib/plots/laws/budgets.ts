@@ -1,7 +1,7 @@
 /**
  * The plot of size and tokens together. Data: the table of runs, and a study whose runs saw several budgets.
  *
- * A panel per group (tokenizer and architecture). A point is a run, a line the law L(N, D) of one size; without a law, a line joins
+ * A panel per group (tokenizer and architecture). A point is a run or a smaller budget of it, a line the law L(N, D) of one size; without a law, a line joins
  * the runs of a size. Larger sizes are darker.
  *
  *   x   tokens D that the model saw in training, logarithmic
@@ -56,6 +56,10 @@ export function budgetsPlot(rows: readonly RunRow[], study: Study, layout: Layou
       0.06,
     ),
   };
+  const hasBranches = series.some(({ fit }) => fit.branches > 0);
+  const points = hasBranches
+    ? 'Each run is a point at its whole budget, and one at each smaller budget, from a cooldown.'
+    : 'Each point is a run.';
   const hasLaw = series.some(({ fit }) => lawOf(fit) !== undefined);
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
@@ -64,8 +68,8 @@ export function budgetsPlot(rows: readonly RunRow[], study: Study, layout: Layou
       `Size and tokens together: ${lossTitle(study.loss)} by budget`,
       [
         hasLaw
-          ? 'Each point is a run. Lines are the fitted law L(N, D) = E + A·N⁻ᵅ + B·D⁻ᵝ of each size, darker for larger ones.'
-          : 'Each point is a run; lines join the runs of a size, darker for larger ones. No law of both is supported.',
+          ? `${points} Lines are the fitted law L(N, D) = E + A·N⁻ᵅ + B·D⁻ᵝ of each size, darker for larger ones.`
+          : `${points} Lines join the points of a size, darker for larger ones. No law of both is supported.`,
       ],
       layout,
     ),

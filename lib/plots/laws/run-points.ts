@@ -82,11 +82,12 @@ export function curveOf({ name, fit: { fit } }: Series): CurvePoint[] {
   return isRefusal(fit) ? [] : curve(name, fit);
 }
 
-/** The laws L(N) of a series at each of its budgets, if it saw several. */
+/** The laws L(N) of a series at each of its budgets, if it saw several and so has no law of all its runs. */
 export function budgetCurvesOf({
   name,
-  fit: { by_budget: budgets = [] },
+  fit: { fit: whole, by_budget: budgets = [] },
 }: Series): (CurvePoint & { tokens: number })[] {
+  if (!isRefusal(whole)) return [];
   return budgets.flatMap(({ tokens, fit }) =>
     isRefusal(fit) ? [] : curve(name, fit).map((point) => ({ ...point, tokens })),
   );

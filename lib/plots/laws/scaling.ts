@@ -110,6 +110,7 @@ export function scalingPlot(rows: readonly RunRow[], study: Study, layout: Layou
         tests: tests.length > 0,
         held: held.length > 0,
         budgets: budgets.length > 0,
+        branches: series.some(({ fit }) => fit.branches > 0),
       }),
       layout,
     ),
@@ -277,13 +278,13 @@ function title(series: readonly Series[], study: Study): string {
 function subtitle(
   series: readonly Series[],
   study: Study,
-  has: { seeds: boolean; tests: boolean; held: boolean; budgets: boolean },
+  has: { seeds: boolean; tests: boolean; held: boolean; budgets: boolean; branches: boolean },
 ): string[] {
   const forms = new Set(series.flatMap(({ fit: { fit } }) => (isRefusal(fit) ? [] : [fit.formula])));
   const written = [...forms].join(' or ').replaceAll('N^(−α)', 'N⁻ᵅ');
   const confidence = Number((study.confidence * 100).toPrecision(3));
   const marks = [
-    'Each point is a trained model',
+    has.branches ? 'Each point is a trained model at its whole budget of tokens' : 'Each point is a trained model',
     has.seeds && 'strong bars: mean of the seeds of a size, ± one standard deviation',
     has.tests && `thin bars: ${confidence} % from the choice of test tunes`,
     has.held && 'crosses: the largest size as the smaller ones predict it',

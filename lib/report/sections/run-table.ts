@@ -3,7 +3,7 @@ import { csvFormat } from 'd3-dsv';
 import { lossName, type RunRow, type Study } from '../../scaling/index.ts';
 import type { ReportData, ReportFile, Validities, Validity } from '../data.ts';
 import { Html, html } from '../html.ts';
-import { formatInteger, formatNumber } from '../text/index.ts';
+import { formatInteger, formatNumber, formatShare } from '../text/index.ts';
 
 /** A value of the table; undefined if it was not measured. */
 type Value = number | string | undefined;
@@ -72,10 +72,23 @@ const COLUMNS: readonly Column[] = [
   plain('peak_memory_mb', 'memory (MB)', (value) => value.toFixed(0)),
 ];
 
+/** Columns of smaller budgets, from the cooldowns of a run: test_bits_per_byte@0.25. */
+function budgetColumns(results: readonly RunRow[]): Column[] {
+  const names = new Set(results.flatMap((row) => Object.keys(row).filter((name) => /@0\.\d+$/.test(name))));
+  return [...names].map((name) => {
+    const [column, share] = name.split('@');
+    return plain(name, `${lossName(column)} after ${formatShare(Number(share))} of the tokens`, loss);
+  });
+}
+
 /** The columns that have a value, with that of the fitted loss. */
 function columnsOf({ results, study, runValidity = {} }: ReportData): Column[] {
   const known = COLUMNS.some(({ column }) => column === study.loss);
-  const all = known ? COLUMNS : [...COLUMNS, plain(study.loss, lossName(study.loss), loss)];
+  const all = [
+    ...COLUMNS,
+    ...budgetColumns(results),
+    ...(known ? [] : [plain(study.loss, lossName(study.loss), loss)]),
+  ];
   // One tokenizer is the same in each row, and the name of the run has it.
   const isOne = new Set(results.map((row) => row.tokenizer)).size <= 1;
   return all.filter(

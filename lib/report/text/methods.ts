@@ -6,7 +6,7 @@ import { lossName } from '../../scaling/index.ts';
 import type { ReportData } from '../data.ts';
 import type { DataMetrics } from './data-facts.ts';
 import { capital, describeModels, lawLines } from './headline.ts';
-import { formatDuration, formatInteger, formatNumber, formatShare, plural } from './numbers.ts';
+import { formatDuration, formatInteger, formatInterval, formatNumber, formatShare, plural } from './numbers.ts';
 
 /** The sections of params.yaml that the text reads. Keys that are missing leave their words out. */
 export interface StudySettings {
@@ -99,6 +99,9 @@ function trainingText({ results }: ReportData, train: Record<string, unknown>, e
     rates.length > 0 &&
       `The peak learning rate was ${write(Math.min(...rates))} to ${write(Math.max(...rates))}${has('lr') && has('lr_exponent') ? `, by lr·(lr_width / width)^${write(train.lr_exponent)} with lr = ${write(train.lr)} and lr_width = ${write(train.lr_width)}` : ''}.`,
     has('warmup') && `The rate rose over the first ${formatShare(Number(train.warmup))} of the steps${decay(train)}.`,
+    Array.isArray(train.budgets) &&
+      train.budgets.length > 0 &&
+      `Each run also gave its losses after ${train.budgets.map((share) => formatShare(Number(share))).join(' and ')} of the tokens, by cooldowns from copies of its state (Hägele et al. 2024).`,
     seconds > 0 && `Training took ${formatDuration(seconds)} in sum${engine ? ` (${engine})` : ''}.`,
   ]);
 }
@@ -121,6 +124,7 @@ function analysisText({ study, validity }: ReportData, { evaluate = {}, generate
     `The loss is ${lossName(study.loss)}${stride}; N counts ${size}.`,
     `L(N) = a·N^(−α) + c was fitted by least squares with variable projection (Golub and Pereyra 1973); intervals are profile-likelihood intervals at ${formatShare(study.confidence)} (Venzon and Moolgavkar 1988).`,
     `${laws.join('. ')}.`,
+    ...tokenLaws(study),
     ...study.comparisons.map(({ verdict }) => verdict),
     (ruled || free) &&
       `Samples were drawn at temperature ${write(generate.temperature)} with top-p ${write(generate.top_p)}: ${[
@@ -131,6 +135,17 @@ function analysisText({ study, validity }: ReportData, { evaluate = {}, generate
         .filter(Boolean)
         .join(', ')}.`,
   ]);
+}
+
+/** L(N, D) of each group whose runs gave smaller budgets. */
+function tokenLaws({ fits }: ReportData['study']): string[] {
+  return Object.values(fits).flatMap(({ label, branches, runs, with_tokens: law }) => {
+    if (!(branches > 0) || law === null || 'refused' in law) return [];
+    const { alpha, beta } = law.parameters;
+    return [
+      `${label}: L(N, D) = ${law.formula} was fitted to the ${runs} whole runs and ${branches} smaller budgets of them: α = ${formatNumber(alpha)} (${formatInterval(law.intervals.alpha)}), β = ${formatNumber(beta)} (${formatInterval(law.intervals.beta)}).`,
+    ];
+  });
 }
 
 /** Joins the sentences that there are. Each begins with a capital. */

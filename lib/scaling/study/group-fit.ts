@@ -1,6 +1,9 @@
 /**
  * The fit of one tokenizer and architecture. Runs of one budget are fitted as L(N). Runs of several budgets are fitted as
  * L(N, D), and as L(N) at each budget that has enough sizes.
+ *
+ * A run may give several budgets by cooldowns (`branch_of` in the table). Then L(N) is that of the whole runs, and their
+ * smaller budgets are used for L(N, D), for compute-optimal sizes and for L(N) at each budget.
  */
 
 import {
@@ -15,9 +18,16 @@ import {
   type TuneResamples,
   testSplitError,
 } from '../analysis/index.ts';
-import { type AlphaInterval, formatAlpha, formatNumber, formatPercent, type Interval } from '../numbers/index.ts';
+import {
+  type AlphaInterval,
+  countOf,
+  formatAlpha,
+  formatNumber,
+  formatPercent,
+  type Interval,
+} from '../numbers/index.ts';
 import { fitPowerLaw, isRefusal, type Point, type PowerLawFit, type Refusal } from '../size-law/index.ts';
-import type { RunRow } from '../tables/index.ts';
+import { type RunRow, wholeRuns } from '../tables/index.ts';
 import {
   type Budget,
   budgetsOf,
@@ -28,8 +38,9 @@ import {
   fitChinchillaDraws,
   groupByBudget,
   refuseBudgets,
+  type TokenPoint,
 } from '../token-law/index.ts';
-import { lossName, sentence, sizeVerdict, tokensVerdict } from './verdicts.ts';
+import { describeTokenLaw, lossName, sentence, sizeVerdict, tokensVerdict } from './verdicts.ts';
 
 /** Which law is fitted: `auto` chooses by the budgets of the runs. */
 export type LawForm = 'auto' | 'power' | 'chinchilla';
@@ -42,6 +53,8 @@ export interface GroupFit {
   architecture: string;
   /** Number of runs in the fit. */
   runs: number;
+  /** Number of losses at smaller budgets that these runs gave, for L(N, D). */
+  branches: number;
   /** Number of distinct sizes. */
   sizes: number;
   /**
@@ -111,22 +124,28 @@ const BUDGET_SIZES = 3;
 const SIDE_RESAMPLES = 100;
 
 /** Fits the runs of one tokenizer and architecture. */
-export function fitGroup(label: string, rows: readonly RunRow[], options: GroupOptions): GroupFit {
+export function fitGroup(label: string, all: readonly RunRow[], options: GroupOptions): GroupFit {
   const { loss, size, confidence, form, resamples } = options;
+  const isUsed = (row: RunRow) => reasonLeftOut(row, loss, size) === undefined;
+  const branches = all.filter((row) => row.branch_of && isUsed(row));
+  const rows = wholeRuns(all);
   const reasons = rows.map((row) => reasonLeftOut(row, loss, size));
   const used = rows.filter((_, i) => reasons[i] === undefined);
   const points = used.map((row) => toPoint(row, loss, size));
-  const tokens = used.map((row) => row.tokens).filter((value): value is number => Number.isFinite(value));
+  const withBranches = [...used, ...branches];
+  const tokens = withBranches.map((row) => row.tokens).filter((value): value is number => Number.isFinite(value));
   const budgets = budgetsOf(used);
   const fit = budgets === 'mixed' ? refuseBudgets(points, tokens) : fitPowerLaw(points, { confidence });
   const tests = (law: PowerLawFit | Refusal) =>
     resamples?.hasAll(law.points) ? testSplitError(law.points, law, resamples, confidence) : null;
   const byBudget =
-    budgets === 'mixed' ? groupByBudget(used).flatMap((budget) => fitBudget(budget, options, tests)) : [];
+    budgets === 'mixed' || branches.length > 0
+      ? groupByBudget(withBranches).flatMap((budget) => fitBudget(budget, options, tests))
+      : [];
 
-  const hasTokens = used.length > 0 && tokens.length === used.length;
-  const tokenPoints = hasTokens ? used.map((row, i) => ({ ...points[i], tokens: row.tokens as number })) : [];
-  const wantsTokens = form === 'chinchilla' || (form === 'auto' && budgets !== 'one');
+  const hasTokens = used.length > 0 && tokens.length === withBranches.length;
+  const tokenPoints = hasTokens ? withBranches.map((row) => toTokenPoint(row, loss, size)) : [];
+  const wantsTokens = form === 'chinchilla' || (form === 'auto' && (budgets !== 'one' || branches.length > 0));
   const fitted: ChinchillaDraws | { refused: string } | null = !wantsTokens
     ? null
     : hasTokens
@@ -165,10 +184,11 @@ export function fitGroup(label: string, rows: readonly RunRow[], options: GroupO
     tokenizer: rows[0].tokenizer,
     architecture: rows[0].architecture,
     runs: used.length,
+    branches: branches.length,
     sizes: fit.sizes,
     tokens: tokens.length > 0 ? [Math.min(...tokens), Math.max(...tokens)] : null,
     best: least && { run: least.run, params: least.params, loss: least.loss },
-    left_out: rows.filter((_, i) => reasons[i] !== undefined).map((row) => row.run),
+    left_out: all.filter((row) => !isUsed(row)).map((row) => row.run),
     law,
     fit,
     by_budget: byBudget,
@@ -180,7 +200,9 @@ export function fitGroup(label: string, rows: readonly RunRow[], options: GroupO
     test_split: testSplit,
     verdict: usesTokens
       ? tokensClaim(label, fit, withTokens, byBudget, optimal, options)
-      : sizeVerdict(label, fit, loss, testSplit),
+      : [sizeVerdict(label, fit, loss, testSplit), branchesClaim(withTokens, used.length, branches.length, optimal)]
+          .filter(Boolean)
+          .join(' '),
   };
 }
 
@@ -227,6 +249,19 @@ function tokensClaim(
   return `${label}: no scaling law is supported.${ofSize} L(N, D) is not given: ${withTokens.refused}.${atBudget}`;
 }
 
+/** What the smaller budgets of the runs add to the claim about whole runs. */
+function branchesClaim(
+  withTokens: ChinchillaFit | { refused: string } | null,
+  runs: number,
+  branches: number,
+  optimal: ComputeOptimal | null,
+): string {
+  if (branches === 0 || withTokens === null) return '';
+  const from = `${countOf(runs, 'whole run')} and ${countOf(branches, 'smaller budget')} of them`;
+  if ('refused' in withTokens) return `From ${from}, L(N, D) is not given: ${withTokens.refused}.`;
+  return [`${describeTokenLaw(withTokens)}, from ${from}.`, optimal?.verdict].filter(Boolean).join(' ');
+}
+
 /** The law with N counted in each way that the table has. */
 function fitOtherSizes(
   rows: readonly RunRow[],
@@ -263,6 +298,10 @@ function summarise(law: PowerLawFit | Refusal | ChinchillaFit | { refused: strin
 
 function toPoint(row: RunRow, loss: string, size: string): NamedPoint<Point> {
   return { params: row[size] as number, loss: row[loss] as number, group: row.size || undefined, run: row.run };
+}
+
+function toTokenPoint(row: RunRow, loss: string, size: string): NamedPoint<Point> & TokenPoint {
+  return { ...toPoint(row, loss, size), tokens: row.tokens as number, branch_of: row.branch_of || row.run };
 }
 
 /**

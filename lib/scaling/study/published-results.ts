@@ -5,7 +5,7 @@
  */
 
 import { isRefusal } from '../size-law/index.ts';
-import type { RunRow } from '../tables/index.ts';
+import { type RunRow, wholeRuns } from '../tables/index.ts';
 import type { GroupFit } from './group-fit.ts';
 import { groupName, type Study } from './study.ts';
 
@@ -76,7 +76,7 @@ export interface PublishedResults {
  */
 export function publishedResults(rows: readonly RunRow[], study: Study): PublishedResults {
   const results: PublishedResults = { transformer: [], rnn: [], fits: {} };
-  for (const row of rows) {
+  for (const row of wholeRuns(rows)) {
     const architecture = publishedArchitecture(row.architecture);
     const list = (results[architecture] ??= []) as PublishedModel[];
     list.push({

@@ -15,7 +15,7 @@ import {
 import { ScalingError } from '../errors.ts';
 import { displayName } from '../numbers/index.ts';
 import { isRefusal } from '../size-law/index.ts';
-import type { RunRow } from '../tables/index.ts';
+import { type RunRow, wholeRuns } from '../tables/index.ts';
 import { isSameBudget } from '../token-law/index.ts';
 import { fitGroup, type GroupFit, type LawForm } from './group-fit.ts';
 import { lossName } from './verdicts.ts';
@@ -93,8 +93,9 @@ export function groupName(row: Pick<RunRow, 'tokenizer' | 'architecture'>): stri
   return [row.tokenizer, row.architecture].filter((part) => part !== '').join('-') || 'all';
 }
 
-/** The laws to compare: of all runs, or at the largest budget at which both groups have a law. */
+/** The laws to compare: of all whole runs, or at the largest budget at which both groups have a law. */
 function lawsToCompare(a: GroupFit, b: GroupFit): { laws: [ComparedGroup, ComparedGroup]; tokens: number | null } {
+  if (!isRefusal(a.fit) && !isRefusal(b.fit)) return { laws: [a, b], tokens: null };
   const shared = a.by_budget.flatMap((one) => {
     const other = b.by_budget.find(({ tokens }) => isSameBudget(tokens, one.tokens));
     return other && !isRefusal(one.fit) && !isRefusal(other.fit) ? [[one, other] as const] : [];
@@ -123,7 +124,7 @@ function resamplesOf(
     rows.flatMap(({ run }) => (tunes.get(run)?.length ? [[run, tunes.get(run)!] as const] : [])),
   );
   if (measured.size === 0) return undefined;
-  const lacking = rows.filter(({ run, diverged }) => !diverged && !measured.has(run));
+  const lacking = wholeRuns(rows).filter(({ run, diverged }) => !diverged && !measured.has(run));
   if (lacking.length > 0)
     warnings.push(
       `${lacking.length === 1 ? 'run' : 'runs'} ${lacking.map(({ run }) => run).join(', ')} ${lacking.length === 1 ? 'has' : 'have'} no losses by tune, so the intervals of their laws do not include the choice of test tunes`,

@@ -50,13 +50,18 @@ function describeTestSplit(tests: TestSplitError | null): string {
 
 /** The claim of a law of size and tokens. */
 export function tokensVerdict(label: string, fit: ChinchillaFit, loss: string): string {
-  const { E, A, B, alpha, beta } = fit.parameters;
-  const { intervals } = fit;
   const range = (values: number[]) => `${formatNumber(Math.min(...values))} to ${formatNumber(Math.max(...values))}`;
   const sizes = fit.points.map(({ params }) => params);
   const tokens = fit.points.map((point) => point.tokens);
-  const level = formatPercent(fit.confidence);
-  return `${label}: ${lossName(loss)} falls with size and tokens, L(N, D) = ${formatNumber(E)} + ${formatNumber(A)}·N^(−${formatNumber(alpha)}) + ${formatNumber(B)}·D^(−${formatNumber(beta)}), with α = ${formatNumber(alpha)} (${level}: ${formatInterval(intervals.alpha)}), β = ${formatNumber(beta)} (${formatInterval(intervals.beta)}) and E in ${formatInterval(intervals.E)}, from ${countOf(fit.runs, 'run')} of ${countOf(new Set(sizes).size, 'size')}, ${range(sizes)} parameters on ${range(tokens)} tokens.`;
+  const from = `${countOf(fit.runs, 'run')} of ${countOf(new Set(sizes).size, 'size')}, ${range(sizes)} parameters on ${range(tokens)} tokens`;
+  return `${label}: ${lossName(loss)} falls with size and tokens, ${describeTokenLaw(fit)}, from ${from}.`;
+}
+
+/** "L(N, D) = …, with α = … and E in …". */
+export function describeTokenLaw({ parameters, intervals, confidence }: ChinchillaFit): string {
+  const { E, A, B, alpha, beta } = parameters;
+  const level = formatPercent(confidence);
+  return `L(N, D) = ${formatNumber(E)} + ${formatNumber(A)}·N^(−${formatNumber(alpha)}) + ${formatNumber(B)}·D^(−${formatNumber(beta)}), with α = ${formatNumber(alpha)} (${level}: ${formatInterval(intervals.alpha)}), β = ${formatNumber(beta)} (${formatInterval(intervals.beta)}) and E in ${formatInterval(intervals.E)}`;
 }
 
 /** The name of a loss column in words: test_bits_per_byte → "test bits per byte". */

@@ -5,4 +5,4 @@
  *   runs.ts        the columns of results.csv
  */
 export { type Cell, type ColumnKind, readTable, type TableSchema } from './csv-table.ts';
-export { type RunRow, readRuns } from './runs.ts';
+export { type RunRow, readRuns, wholeRuns } from './runs.ts';

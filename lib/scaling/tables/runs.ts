@@ -25,6 +25,11 @@ export interface RunRow {
   tokens_per_second: number | null;
   peak_memory_mb: number | null;
   diverged: boolean;
+  /**
+   * The run of which this row is a smaller budget, given by a cooldown: it shares its beginning with that run, so it is
+   * not a model of its own. '' for a whole run.
+   */
+  branch_of: string;
   [column: string]: string | number | boolean | null;
 }
 
@@ -49,6 +54,7 @@ const SCHEMA: TableSchema = {
     tokens_per_second: 'number',
     peak_memory_mb: 'number',
     diverged: 'boolean',
+    branch_of: 'text',
   },
   required: ['params'],
 };
@@ -92,7 +98,16 @@ export function readRuns(csvText: string, file = 'results.csv'): RunRow[] {
     if (seen.has(run as string)) throw new TableError(`${file}: there are two runs ${run}`);
     seen.add(run as string);
   }
-  return rows.map((row) => ({ ...DEFAULTS, ...row }) as RunRow);
+  const runs = rows.map((row) => ({ ...DEFAULTS, ...row }) as RunRow);
+  for (const { run, branch_of: whole } of runs)
+    if (whole !== '' && !seen.has(whole))
+      throw new TableError(`${file}: ${run} is a smaller budget of ${whole} (branch_of), and there is no such run`);
+  return runs;
+}
+
+/** The rows of whole runs: those that are not smaller budgets of another row. */
+export function wholeRuns(rows: readonly RunRow[]): RunRow[] {
+  return rows.filter(({ branch_of }) => !branch_of);
 }
 
 /** The usual name of a column, unless the table has a column of that name too. */

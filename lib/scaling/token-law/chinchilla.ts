@@ -6,7 +6,7 @@
  * - The objective is a sum and not a mean, and the search ends when the relative gain is small, so that it does not end
  *   too early.
  * - The parameters are not rounded.
- * - Intervals are percentile intervals of a bootstrap over runs.
+ * - Intervals are percentile intervals of a bootstrap over runs. A run that gave several budgets is drawn as a whole.
  *
  * Starting points: for each (α, β) of a grid, A, B and E ≥ 0 solve a linear problem. BFGS descends from the best few.
  * power-law.ts fits the law in N alone, for runs with equal numbers of tokens.
@@ -38,6 +38,8 @@ export interface TokenPoint {
   tokens: number;
   /** L, in any unit, the same for all points. */
   loss: number;
+  /** The run, if it gave several points: the bootstrap draws all of them or none, because they are not independent. */
+  branch_of?: string;
 }
 
 /** A fitted law of size and tokens. The names are the keys of scaling.json. */
@@ -149,7 +151,7 @@ export function fitChinchillaDraws(
   });
   const different = minima.filter(({ value }, i) => i === 0 || value > minima[i - 1].value * (1 + SAME_MINIMUM));
   const starts = different.slice(0, RESAMPLE_STARTS).map(({ x }) => x);
-  const draws = bootstrap(logs, starts, resamples, seed).map(toParameters);
+  const draws = bootstrap(clusters(points, logs), starts, resamples, seed).map(toParameters);
   const bounds = (value: (draw: ChinchillaParameters) => number) => quantileInterval(draws.map(value), confidence);
   const undetermined = describeUndetermined(
     bounds(({ alpha }) => alpha),
@@ -246,17 +248,33 @@ function warningsFor(intervals: Record<ChinchillaParameter, Interval>, points: r
   return warnings;
 }
 
+/** The points of each run together, in the order of the points. */
+function clusters(points: readonly TokenPoint[], logs: readonly LogPoint[]): LogPoint[][] {
+  const byRun = new Map<string | number, LogPoint[]>();
+  points.forEach(({ branch_of: run }, i) => {
+    const key = run ?? i;
+    byRun.set(key, [...(byRun.get(key) ?? []), logs[i]]);
+  });
+  return [...byRun.values()];
+}
+
 /**
  * Fits the law to bootstrap samples: runs drawn with replacement. A sample with fewer than three distinct sizes or
  * numbers of tokens is drawn again.
  *
+ * @param runs the points of each run
  * @returns the parameters of each sample
  */
-function bootstrap(points: readonly LogPoint[], starts: readonly Theta[], resamples: number, seed: number): Theta[] {
+function bootstrap(
+  runs: readonly (readonly LogPoint[])[],
+  starts: readonly Theta[],
+  resamples: number,
+  seed: number,
+): Theta[] {
   const random = mulberry32(seed);
   return Array.from({ length: resamples }, () => {
     let sample: LogPoint[];
-    do sample = points.map(() => points[Math.floor(random() * points.length)]);
+    do sample = runs.flatMap(() => runs[Math.floor(random() * runs.length)]);
     while (
       new Set(sample.map(({ x }) => x)).size < MIN_DISTINCT ||
       new Set(sample.map(({ y }) => y)).size < MIN_DISTINCT
