@@ -32,14 +32,14 @@ const CAPTIONS: Record<string, string> = {
   scaling:
     'Loss against model size. A point is a run, a curve the law fitted to a group of runs, and a band the interval of that law, not of the runs.',
   residuals: 'How far each run is from its law. A pattern speaks against the form of the law.',
-  budgets: 'Loss against the tokens seen, a line a size.',
+  budgets: 'Loss against the tokens seen, one line per size.',
   'compute-optimal': 'Left, the best runs for their compute. Right, the best size for a compute.',
   architectures:
     'Left, loss for the same training compute. Right, the difference of two laws at equal size, with its interval.',
-  training: 'Loss along each run.',
-  positions: 'Loss by the number of tokens that the model has seen of a window.',
-  split: 'What became of the files of the data set.',
-  tokens: 'How the tokenizers write the tunes.',
+  training: 'Loss of each run while it is trained.',
+  positions: 'Loss by position: how many tokens of the window the model has read.',
+  split: 'Files of the data set: kept, dropped, and how long the tunes are.',
+  tokens: 'Left, how often each token is used in training. Right, how many tokens a tune has.',
 };
 
 /** A sample in the metrics of generate. */

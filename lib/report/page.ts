@@ -88,5 +88,5 @@ function scriptHash(script: string): string {
 /** The sentence below the title: the number of models, their architectures and sizes, and the music. */
 function standfirst({ results, study, music }: ReportData): Html {
   const trained = music ? `${music.phrase}, written as text` : 'music written as text';
-  return html`<p class="standfirst">${describeModels(results)}, trained on ${trained}, and how their ${lossName(study.loss)} depends on size.</p>`;
+  return html`<p class="standfirst">${describeModels(results)}, trained on ${trained}: how model size changes their ${lossName(study.loss)}.</p>`;
 }

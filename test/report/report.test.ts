@@ -377,6 +377,12 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where Chromium is
       .map((part) => part.outerHTML.slice(0, 100))`);
     expect(cut).toEqual([]);
     expect(await browser.evaluate('document.documentElement.scrollWidth <= 400')).toBe(true);
+    // A card of the table shows the first values of its run, and all of them on demand.
+    const values =
+      "[...document.querySelector('.sortable tbody tr').cells].filter((cell) => cell.checkVisibility()).length";
+    expect(await browser.evaluate(values)).toBe(7);
+    await browser.evaluate("document.querySelector('.all-values').click()");
+    expect(await browser.evaluate(values)).toBeGreaterThan(10);
     // Letters of a drawing are about as large as in its layout, not shrunk with a wide one.
     const scale = "document.querySelector('#plot-scaling .live svg')";
     expect(

@@ -34,19 +34,22 @@ export interface SplitCounts {
 const KEPT = '#0072b2';
 const DROPPED = '#8a97a5';
 /** Names of the splits and reasons stand to the left of the bars. */
-const WIDTH = { wide: 620, narrow: NARROW_WIDTH - 100 };
+const WIDTH = { wide: 740, narrow: NARROW_WIDTH - 100 };
 
 type Panel = Extract<TopLevelSpec, { vconcat: unknown }>['vconcat'][number];
 
 /** Builds the specification of the plot. */
 export function splitPlot(counts: SplitCounts, layout: Layout = 'wide'): TopLevelSpec {
   const { files, kept } = counts;
+  const hasDropped = fatesOf(counts).some((fate) => !fate.kept);
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     description: describePlot(counts),
     title: plotTitle(
       `Of ${files.toLocaleString('en-US')} files, ${kept.toLocaleString('en-US')} are music to learn from`,
-      ['Blue: the splits. Grey: what was dropped, and why. Below: how long the tunes are that were kept.'],
+      [
+        `Tunes by split${hasDropped ? ', and in grey the files that were dropped, by reason' : ''}. Below: lengths of the kept tunes.`,
+      ],
       layout,
     ),
     config: CONFIG,

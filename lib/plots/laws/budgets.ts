@@ -63,13 +63,13 @@ export function budgetsPlot(rows: readonly RunRow[], study: Study, layout: Layou
   const hasLaw = series.some(({ fit }) => lawOf(fit) !== undefined);
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    description: `${lossTitle(study.loss)} of each run against the tokens that it saw, a line a size. ${series.map(({ fit }) => fit.verdict).join(' ')}`,
+    description: `${lossTitle(study.loss)} of each run against the tokens that it saw, with one line per size. ${series.map(({ fit }) => fit.verdict).join(' ')}`,
     title: plotTitle(
       `Size and tokens together: ${lossTitle(study.loss)} by budget`,
       [
         hasLaw
-          ? `${points} Lines are the fitted law L(N, D) = E + A·N⁻ᵅ + B·D⁻ᵝ of each size, darker for larger ones.`
-          : `${points} Lines join the points of a size, darker for larger ones. No law of both is supported.`,
+          ? `${points} Lines are the fitted law L(N, D) = E + A·N⁻ᵅ + B·D⁻ᵝ of each size; larger sizes stand out more.`
+          : `${points} Lines join the points of a size, and larger sizes stand out more. No law of both is supported.`,
       ],
       layout,
     ),

@@ -27,7 +27,7 @@ import {
 import { type RunPoint, runsOf, seedSpreads, sizeAxis, sizeTitle } from './run-points.ts';
 import { hasLaw } from './scaling-labels.ts';
 
-const SIZE = { wide: { width: 650, height: 260 }, narrow: { width: NARROW_WIDTH, height: 240 } };
+const SIZE = { wide: { width: 790, height: 280 }, narrow: { width: NARROW_WIDTH, height: 240 } };
 
 /**
  * Builds the specification of the plot.

@@ -94,10 +94,12 @@ export function positionsPlot(
   const longest = Math.max(...panels.flatMap(({ points }) => points.map(({ position }) => position)));
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    description: `Loss in bits per token by position in a window of ${longest} tokens, a line a run. The first tokens of a window have little context, so their loss is higher.`,
+    description: `Loss in bits per token by position in a window of ${longest} tokens, one line per run. The first tokens of a window have little context, so their loss is higher.`,
     title: plotTitle(
       'What context is worth: loss by position in the window',
-      ['A line a run, darker for larger models. Where lines still fall at the right end, a longer window would help.'],
+      [
+        'One line per run; larger models stand out more. Where lines still fall at the right end, a longer window would help.',
+      ],
       layout,
     ),
     config: CONFIG,

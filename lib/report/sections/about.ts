@@ -25,7 +25,7 @@ export function methodsSection({ methods = [], citation }: ReportData): Html | n
 <p class="only-script"><button type="button" class="copy" data-copy="methods-text">Copy the text</button></p>
 ${
   citation &&
-  html`<h3>Citation</h3><pre id="citation" class="cite" tabindex="0" aria-label="Citation as BibTeX">${citation}</pre>
+  html`<h3>Citation</h3><pre id="citation" class="cite" tabindex="0" role="group" aria-label="Citation as BibTeX">${citation}</pre>
 <p class="only-script"><button type="button" class="copy" data-copy="citation">Copy BibTeX</button></p>`
 }`;
 }

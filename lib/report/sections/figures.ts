@@ -22,7 +22,7 @@ function figure({ name, svg, narrowSvg, caption, description, interactive, files
   return html`<figure id="plot-${name}" data-plot="${name}">
 ${interactive && toolbar(name)}
 <div class="drawing" role="img" aria-label="${description ?? caption}"><div class="wide${!narrowSvg && ' always'}" aria-hidden="true">${new Html(svg)}</div>${narrowSvg && html`<div class="narrow" aria-hidden="true">${new Html(narrowSvg)}</div>`}</div>
-<figcaption>${caption}${links.length > 0 && html` <span class="files">${links.map(([title, address]) => html`<a href="${address}">${title}</a> `)}</span>`}</figcaption></figure>`;
+<figcaption>${caption}${links.length > 0 && html` <span class="files">${links.map(([title, address]) => html`<a href="${address}" aria-label="${title} of the plot ${name}">${title}</a> `)}</span>`}</figcaption></figure>`;
 }
 
 /** Buttons to zoom, which client/plots.js shows. */

@@ -8,10 +8,7 @@ import { bestRun, formatInteger, formatNumber, lawLines, plural, withInterval } 
 export function findings({ study, validity, music }: ReportData): Html {
   const groups = Object.values(study.fits);
   const best = bestRun(study);
-  const warnings = [
-    ...study.warnings,
-    ...groups.flatMap(({ label, fit }) => fit.warnings.map((warning) => `${label}: ${warning}`)),
-  ];
+  const warnings = [...study.warnings, ...groupWarnings(groups)];
   return html`<dl class="headline">${lawLines(study).map(
     ({ label, law, detail, refused }) =>
       html`<div><dt>${label}</dt><dd${refused ? html` class="refused"` : ''}><b>${superscript(law)}</b> <span>${detail}</span></dd></div>`,
@@ -24,6 +21,14 @@ ${music && html`<li>${music.sentence}</li>`}</ul>
 ${fitTable(study)}
 <details class="notes"><summary>The laws in words</summary>${groups.map((group) => html`<p>${group.verdict}</p>`)}</details>
 ${warnings.length > 0 && html`<aside class="notes" aria-label="To bear in mind"><h3>To bear in mind</h3><ul>${warnings.map((warning) => html`<li>${warning}</li>`)}</ul></aside>`}`;
+}
+
+/** The warnings of the groups. One that several groups have is listed once, with their names. */
+function groupWarnings(groups: readonly GroupFit[]): string[] {
+  const labels = new Map<string, string[]>();
+  for (const { label, fit } of groups)
+    for (const warning of fit.warnings) labels.set(warning, [...(labels.get(warning) ?? []), label]);
+  return [...labels].map(([warning, names]) => `${names.join(', ')}: ${warning}`);
 }
 
 /** A law with its exponents raised: N^(−0.35) → N<sup>−0.35</sup>. */

@@ -12,7 +12,7 @@ export function listen(samples: readonly PageSample[], data: ReportData): Html {
   const lossOf = (run: string) => lossOfRun(rows.get(run), study) ?? Number.POSITIVE_INFINITY;
   // The sort is stable: runs without a loss keep their order.
   const runs = [...new Set(samples.map((sample) => sample.run))].sort((a, b) => compare(lossOf(a), lossOf(b)));
-  return html`<p>What the models compose, drawn as they wrote it and played by a plain synthesizer in this page.${music && ` They learned from ${music.phrase}.`}</p>
+  return html`<p>Music that the models composed, as a score and as sound. A simple synthesizer in this page plays it.${music && ` They learned from ${music.phrase}.`}</p>
 ${rates(validity)}
 ${runs.map((run, i) => runSamples(run, samples, rows.get(run), study, runValidity[run], i === 0))}`;
 }
@@ -31,8 +31,8 @@ function rates({ ruled, free }: Validities): Html | null {
   if (!ruled && !free) return null;
   const rate = (name: string, meaning: string, one: Validity | undefined) =>
     one &&
-    html`<div><dt>${name}</dt><dd><b>${one.valid} of ${one.samples}</b> valid, 95 %: ${formatShare(one.interval[0])} to ${formatShare(one.interval[1])}. <small class="meaning">${meaning}</small></dd></div>`;
-  return html`<dl class="rates">${rate('By the rules', 'Each token is one with which the tune can still become whole.', ruled)}${rate('Free', 'No rules: what the models know by themselves.', free)}</dl>`;
+    html`<div><dt>${name}</dt><dd><b>${one.valid} of ${one.samples}</b> valid (95 % Wilson interval: ${formatShare(one.interval[0])} to ${formatShare(one.interval[1])}). <small class="meaning">${meaning}</small></dd></div>`;
+  return html`<dl class="rates">${rate('By the rules', 'At each step, only tokens that can still lead to a complete tune are allowed.', ruled)}${rate('Free', 'All tokens are allowed: this shows what the models have learned.', free)}</dl>`;
 }
 
 /** The samples of one run. `isOpen`: they are shown at first. */
@@ -89,6 +89,6 @@ ${
     const { name: shown = key.replaceAll('_', ' '), meaning = '' } = MEASURES[key] ?? {};
     return html`<div title="${meaning}"><dt>${shown}</dt><dd>${Number.isInteger(value) ? formatInteger(value) : formatNumber(value)}</dd></div>`;
   })}</dl>
-<details class="source"><summary>ABC</summary><pre tabindex="0" aria-label="ABC of ${name}">${sample.abc}</pre>${sample.midiBase64 !== undefined && html`<p><a download="${file}" href="data:audio/midi;base64,${sample.midiBase64}">MIDI file</a></p>`}</details>
+<details class="source"><summary>ABC</summary><pre tabindex="0" role="group" aria-label="ABC of ${name}">${sample.abc}</pre>${sample.midiBase64 !== undefined && html`<p><a download="${file}" href="data:audio/midi;base64,${sample.midiBase64}">MIDI file</a></p>`}</details>
 </article>`;
 }

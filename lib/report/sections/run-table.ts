@@ -42,26 +42,21 @@ function share(column: string, name: string, of: (validity: Validities) => Valid
   };
 }
 
-/** The columns from left to right. On a phone the first ones matter most. */
+/** The columns from left to right. A phone shows the first PHONE_COLUMNS, and the others on demand. */
 const COLUMNS: readonly Column[] = [
   plain('params', 'parameters', formatInteger),
   plain('test_bits_per_byte', 'test bits per byte', loss),
   plain('val_bits_per_byte', 'val bits per byte', loss),
-  plain('tokenizer', 'tokenizer'),
-  plain('architecture', 'architecture'),
-  plain('size', 'size'),
-  plain('seed', 'seed', String),
-  plain('params_non_embedding', 'without embeddings', formatInteger),
-  plain('learning_rate', 'learning rate', (value) => formatNumber(value)),
   plain('tokens', 'tokens', formatInteger),
+  share('valid_share_ruled', 'valid by the rules', ({ ruled }) => ruled),
+  share('valid_share_free', 'valid free', ({ free }) => free),
   {
     column: 'tokens_per_parameter',
     name: 'tokens/N',
     value: ({ tokens, params }) => (typeof tokens === 'number' && params > 0 ? tokens / params : undefined),
     write: (value) => formatNumber(value),
   },
-  share('valid_share_ruled', 'valid by the rules', ({ ruled }) => ruled),
-  share('valid_share_free', 'valid free', ({ free }) => free),
+  plain('learning_rate', 'learning rate', (value) => formatNumber(value)),
   plain('train_loss', 'train loss', loss),
   plain('val_loss', 'val loss', loss),
   plain('test_loss', 'test loss', loss),
@@ -70,7 +65,13 @@ const COLUMNS: readonly Column[] = [
   plain('seconds', 'seconds', (value) => formatNumber(value)),
   plain('tokens_per_second', 'tokens/s', formatInteger),
   plain('peak_memory_mb', 'memory (MB)', (value) => value.toFixed(0)),
+  plain('tokenizer', 'tokenizer'),
+  plain('architecture', 'architecture'),
+  plain('size', 'size'),
+  plain('seed', 'seed', String),
+  plain('params_non_embedding', 'without embeddings', formatInteger),
 ];
+const PHONE_COLUMNS = 6;
 
 /** Columns of smaller budgets, from the cooldowns of a run: test_bits_per_byte@0.25. */
 function budgetColumns(results: readonly RunRow[]): Column[] {
@@ -117,9 +118,9 @@ export function runTable(data: ReportData): Html {
   const heading = (name: string, i: number) =>
     html`<th scope="col" aria-sort="none"><button type="button" data-column="${i}">${name}</button></th>`;
   const downloads: ReportFile[] = [{ name: 'runs.csv', type: 'text/csv', text: runTableCsv(data) }, ...files];
-  return html`<p>Losses are in nats a token. A column’s name sorts by it. tokens/N: tokens seen in training for each parameter.</p>
+  return html`<p>Losses are in nats per token; tokens/N is the number of training tokens per parameter. The best run of each group is marked. Click on a column’s name to sort by it.</p>
 <p class="files">Download: ${downloads.map(download)}</p>
-<p class="sorter only-script"><label>Sort by <select>${names.map((name, i) => html`<option value="${i}">${name}</option>`)}</select></label> <button type="button">reverse</button></p>
+<p class="sorter only-script"><label>Sort by <select>${names.map((name, i) => html`<option value="${i}">${name}</option>`)}</select></label> <button type="button">reverse</button> <label><input type="checkbox" class="all-values"> all values</label></p>
 <div class="scroll" tabindex="0" role="region" aria-label="Table of runs"><table class="sortable cards"><thead><tr>${names.map(heading)}</tr></thead>
 <tbody>${results.map((row) => runRow(row, columns, runValidity[row.run] ?? {}, study))}</tbody></table></div>`;
 }
@@ -127,11 +128,11 @@ export function runTable(data: ReportData): Html {
 function runRow(row: RunRow, columns: readonly Column[], validity: Validities, study: Study): Html {
   const isBest = Object.values(study.fits).some(({ best }) => best?.run === row.run);
   const kind = [row.diverged && 'diverged', isBest && 'best'].filter(Boolean).join(' ');
-  return html`<tr${kind !== '' && html` class="${kind}"`}><th scope="row" data-value="${row.run}">${row.run}${row.diverged && html` <small>diverged</small>`}</th>${columns.map(
-    ({ name, value, write }) => {
+  return html`<tr${kind !== '' && html` class="${kind}"`}><th scope="row" data-value="${row.run}">${row.run}${row.diverged && html` <small>diverged</small>`}${isBest && html` <small>best</small>`}</th>${columns.map(
+    ({ name, value, write }, i) => {
       const one = value(row, validity);
       const shown = typeof one === 'number' ? (write?.(one, validity) ?? formatNumber(one)) : (one ?? '–');
-      return html`<td class="${typeof one === 'string' ? 'text' : 'number'}" data-label="${name}" data-value="${one ?? ''}">${shown}</td>`;
+      return html`<td class="${typeof one === 'string' ? 'text' : 'number'}${i >= PHONE_COLUMNS && ' more'}" data-label="${name}" data-value="${one ?? ''}">${shown}</td>`;
     },
   )}</tr>`;
 }

@@ -80,7 +80,7 @@ export function headlineText({ results, study, music, validity }: ReportData): s
   const last = [
     best && `Best: ${best.run}, ${formatNumber(best.loss)}`,
     validity.ruled && `valid samples: ${countOf(validity.ruled)} by the rules`,
-    validity.free && `${countOf(validity.free)} free`,
+    validity.free && `${validity.ruled ? '' : 'valid samples: '}${countOf(validity.free)} free`,
   ];
   return [
     `${capital(lossName(study.loss))} of ${describeModels(results)}${music ? `, on ${music.phrase}` : ''}`,
@@ -93,14 +93,18 @@ export function headlineText({ results, study, music, validity }: ReportData): s
     .join('');
 }
 
-function countOf({ valid, samples }: Validity): string {
-  return `${valid} of ${samples}`;
+/** "3 of 80 (1.3 to 10 %)", with the interval of the share. */
+function countOf({ valid, samples, interval }: Validity): string {
+  const [low, high] = interval.map((end) => Number((100 * end).toPrecision(2)));
+  return `${valid} of ${samples} (${low} to ${high} %)`;
 }
 
-/** A line that is not longer than LINE_LETTERS, cut at a blank. */
+/** A line that is not longer than LINE_LETTERS. A longer one ends with its last whole clause, or is cut at a blank. */
 function cut(line: string): string {
   const flat = line.replace(/\s+/g, ' ');
   if (flat.length <= LINE_LETTERS) return flat;
+  const clauses = flat.slice(0, LINE_LETTERS).lastIndexOf('; ');
+  if (clauses > 0) return `${flat.slice(0, clauses)} …`;
   return `${flat.slice(0, flat.lastIndexOf(' ', LINE_LETTERS - 2))} …`;
 }
 

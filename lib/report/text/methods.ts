@@ -2,8 +2,8 @@
  * The methods of a study as text that can be pasted into a paper, and how to cite it. The text is made from the parameters
  * and the counts of the study, so it says what was done, not what could have been.
  */
-import { lossName } from '../../scaling/index.ts';
-import type { ReportData } from '../data.ts';
+import { displayName, lossName } from '../../scaling/index.ts';
+import type { ReportData, Validity } from '../data.ts';
 import type { DataMetrics } from './data-facts.ts';
 import { capital, describeModels, lawLines } from './headline.ts';
 import { formatDuration, formatInteger, formatInterval, formatNumber, formatShare, plural } from './numbers.ts';
@@ -97,13 +97,30 @@ function trainingText({ results }: ReportData, train: Record<string, unknown>, e
     has('betas') &&
       `The optimiser was AdamW (β = ${write(train.betas)}, weight decay ${write(train.weight_decay)} on matrices, gradient norm clipped at ${write(train.clip)}, dropout ${write(train.dropout)}).`,
     rates.length > 0 &&
-      `The peak learning rate was ${write(Math.min(...rates))} to ${write(Math.max(...rates))}${has('lr') && has('lr_exponent') ? `, by lr·(lr_width / width)^${write(train.lr_exponent)} with lr = ${write(train.lr)} and lr_width = ${write(train.lr_width)}` : ''}.`,
+      `The peak learning rate was ${[...new Set([Math.min(...rates), Math.max(...rates)])].map(write).join(' to ')}${rateRule(train)}.`,
     has('warmup') && `The rate rose over the first ${formatShare(Number(train.warmup))} of the steps${decay(train)}.`,
     Array.isArray(train.budgets) &&
       train.budgets.length > 0 &&
       `Each run also gave its losses after ${train.budgets.map((share) => formatShare(Number(share))).join(' and ')} of the tokens, by cooldowns from copies of its state (Hägele et al. 2024).`,
     seconds > 0 && `Training took ${formatDuration(seconds)} in sum${engine ? ` (${engine})` : ''}.`,
   ]);
+}
+
+/** The rule by which the peak learning rate depends on the width, such as ", as 0.006·(64/width)^0.25 for GPT". */
+function rateRule({ lr, lr_width: width, lr_exponent: exponent }: Record<string, unknown>): string {
+  if (lr === undefined || exponent === undefined) return '';
+  const isPerArchitecture = (value: unknown) => value !== null && typeof value === 'object';
+  const named = [lr, exponent].find(isPerArchitecture);
+  const rule = (architecture?: string) => {
+    const [rate, power] = [lr, exponent].map((value) =>
+      isPerArchitecture(value) ? (value as Record<string, unknown>)[architecture!] : value,
+    );
+    return `${write(rate)}·(${write(width)}/width)^${write(power)}`;
+  };
+  if (named === undefined) return `, as ${rule()}`;
+  return `, as ${Object.keys(named as object)
+    .map((architecture) => `${rule(architecture)} for ${displayName(architecture)}`)
+    .join(' and ')}`;
 }
 
 /** How the learning rate falls: by a cosine, unless the parameters name the other schedule. */
@@ -118,7 +135,9 @@ function analysisText({ study, validity }: ReportData, { evaluate = {}, generate
   const size =
     study.size === 'params_non_embedding' ? 'all parameters but embeddings' : 'all parameters with embeddings';
   const stride =
-    typeof evaluate.stride === 'number' ? `, in windows that slide by ${write(evaluate.stride)} of a block` : '';
+    typeof evaluate.stride === 'number'
+      ? `, in windows of one block, each ${formatShare(evaluate.stride)} of a block after the one before`
+      : '';
   const { ruled, free } = validity;
   return sentences([
     `The loss is ${lossName(study.loss)}${stride}; N counts ${size}.`,
@@ -127,13 +146,9 @@ function analysisText({ study, validity }: ReportData, { evaluate = {}, generate
     ...tokenLaws(study),
     ...study.comparisons.map(({ verdict }) => verdict),
     (ruled || free) &&
-      `Samples were drawn at temperature ${write(generate.temperature)} with top-p ${write(generate.top_p)}: ${[
-        ruled && `${ruled.valid} of ${ruled.samples} are valid ABC under the rules of the notation`,
-        free &&
-          `${free.valid} of ${free.samples} without rules (Wilson’s interval: ${formatShare(free.interval[0])} to ${formatShare(free.interval[1])})`,
-      ]
-        .filter(Boolean)
-        .join(', ')}.`,
+      `Samples were drawn at temperature ${write(generate.temperature)} with top-p ${write(generate.top_p)}.`,
+    ruled && `Of those constrained to the rules of the notation, ${validText(ruled)}.`,
+    free && `Of those drawn freely, ${validText(free)}.`,
   ]);
 }
 
@@ -146,6 +161,11 @@ function tokenLaws({ fits }: ReportData['study']): string[] {
       `${label}: L(N, D) = ${law.formula} was fitted to the ${runs} whole runs and ${branches} smaller budgets of them: α = ${formatNumber(alpha)} (${formatInterval(law.intervals.alpha)}), β = ${formatNumber(beta)} (${formatInterval(law.intervals.beta)}).`,
     ];
   });
+}
+
+/** "3 of 80 are valid ABC (95 % Wilson interval: 1.3 % to 10 %)". */
+function validText({ valid, samples, interval: [low, high] }: Validity): string {
+  return `${valid} of ${samples} are valid ABC (95 % Wilson interval: ${formatShare(low)} to ${formatShare(high)})`;
 }
 
 /** Joins the sentences that there are. Each begins with a capital. */
