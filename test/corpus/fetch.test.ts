@@ -155,7 +155,7 @@ describe('a folder', () => {
       /mine: contains no usable music file \(\.mid, \.midi, \.kar, \.rmi, .* or \.xml\), among 2 files; 1 \.mp3 file was passed over/,
     );
     await expect(fetchDataset(folder.path('gone'), folder.path('raw'))).rejects.toThrow(
-      /gone: there is no folder, archive or data set of that name; the known data sets are synthetic, lakh-matched/,
+      /gone: there is no folder, archive or data set of that name; the known data sets are synthetic, examples, lakh-matched/,
     );
     await writeTree(folder.path('mine'), { 'a.mid': midi });
     await expect(fetchDataset(folder.path('mine'), folder.path('mine/raw'))).rejects.toThrow(

@@ -2,6 +2,7 @@
  * Collects the music files of a data set (MIDI, ABC, MusicXML) in one folder.
  *
  *     await fetchDataset('synthetic', 'data/raw', { synthetic: { pieces: 480, seed: 1 } });
+ *     await fetchDataset('examples', 'data/raw');                 // the folder examples/ of the project
  *     await fetchDataset('../my-music', 'data/raw');              // a folder: copied, its own folders kept
  *     await fetchDataset('songs.zip', 'data/raw');                // an archive: tar.gz, tgz, tar, zip
  *     await fetchDataset('https://example.org/x.tar.gz', 'data/raw');
@@ -11,6 +12,7 @@
  */
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { composePiece } from '../../compose/index.ts';
 import { type UnpackLimits, unpackArchive } from '../archives/index.ts';
 import { CorpusError, reasonOf } from '../errors.ts';
@@ -20,6 +22,9 @@ import type { OnProgress } from '../progress.ts';
 import { choosePaths, keepChosen } from './choose-files.ts';
 import { KNOWN_DATASETS } from './datasets.ts';
 import { type DownloadOptions, download } from './download.ts';
+
+/** The data set that ships with the project. */
+const EXAMPLES = fileURLToPath(new URL('../../../examples', import.meta.url));
 
 /** Options of `fetchDataset`. */
 export interface FetchOptions {
@@ -73,7 +78,7 @@ export interface FetchedDataset {
 /**
  * Collects the music files of a data set in one folder.
  *
- * @param dataset `synthetic`, a known name (datasets.ts), a URL, or the path of a folder or an archive
+ * @param dataset `synthetic`, `examples`, a known name (datasets.ts), a URL, or the path of a folder or an archive
  * @param outDir created if missing; must not hold other files
  * @throws CorpusError if the data set does not exist or holds no usable music file
  */
@@ -84,6 +89,9 @@ export async function fetchDataset(
 ): Promise<FetchedDataset> {
   const { onProgress = () => {} } = options;
   if (dataset === 'synthetic') return composeDataset(outDir, options.synthetic ?? { pieces: 480, seed: 1 }, onProgress);
+  if (dataset === 'examples') {
+    return { ...(await fromFolder(EXAMPLES, outDir, options)), source: { kind: 'folder', path: dataset } };
+  }
 
   const known = KNOWN_DATASETS.find(({ name }) => name === dataset);
   const url = known?.url ?? (/^https?:\/\//i.test(dataset) ? dataset : undefined);
@@ -196,6 +204,6 @@ function noMusicError(where: string, passedOver: PassedOver, skipped: readonly S
 }
 
 function unknownDataset(dataset: string): string {
-  const names = ['synthetic', ...KNOWN_DATASETS.map(({ name }) => name)].join(', ');
+  const names = ['synthetic', 'examples', ...KNOWN_DATASETS.map(({ name }) => name)].join(', ');
   return `${dataset}: there is no folder, archive or data set of that name; the known data sets are ${names}`;
 }
