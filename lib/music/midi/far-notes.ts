@@ -18,7 +18,8 @@ const BAR_BEATS = 4;
 export function repairFarNotes(sequence: NoteSequence): string[] {
   const warnings: string[] = [];
   const { parts, ticksPerBeat } = sequence;
-  let end = 0;
+  /** the hundreds of beats in which notes begin */
+  const hundreds = new Set<number>();
   let long = 0;
   for (const { notes } of parts) {
     for (const note of notes) {
@@ -26,11 +27,11 @@ export function repairFarNotes(sequence: NoteSequence): string[] {
         note.duration = BAR_BEATS * ticksPerBeat;
         long++;
       }
-      end = Math.max(end, note.start);
+      hundreds.add(Math.floor(note.start / (100 * ticksPerBeat)));
     }
   }
   if (long > 0) warnings.push(`${long} notes of more than ${MAX_NOTE_BEATS} beats were cut to a bar`);
-  if (end < MIN_SILENCE_BEATS * ticksPerBeat) return warnings;
+  if (!hasSilence(hundreds)) return warnings;
   const notes = parts.flatMap((part) => part.notes).sort((a, b) => a.start - b.start);
   const far = farFrom(notes, ticksPerBeat);
   if (far < notes.length) {
@@ -42,6 +43,12 @@ export function repairFarNotes(sequence: NoteSequence): string[] {
   const closed = closeSilence(sequence, notes.slice(0, far));
   if (closed > 0) warnings.push(`a silence of ${Math.round(closed)} beats was closed`);
   return warnings;
+}
+
+/** Whether there may be a long silence. Most music has none, and needs no sorting to see that. */
+function hasSilence(hundreds: ReadonlySet<number>): boolean {
+  const ascending = Float64Array.from(hundreds).sort();
+  return ascending.some((hundred, i) => 100 * (hundred - (ascending[i - 1] ?? 0)) >= MIN_SILENCE_BEATS);
 }
 
 /** The index of the first of the last few notes that follow a long silence; the number of notes if none do. */
