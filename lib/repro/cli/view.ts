@@ -10,6 +10,7 @@
 import type { Listener, RunEvent } from '../execution/index.ts';
 import {
   describeDuration,
+  describeRoughDuration,
   describeStateCounts,
   describeUpToDate,
   escapeLine,
@@ -73,6 +74,8 @@ abstract class PeopleView implements View {
   protected waiting = new Set<string>();
   protected total = 0;
   protected ended = 0;
+  /** `performance.now()` when the run will end, by the last forecast. */
+  #end: number | undefined;
   readonly #failed: string[] = [];
   readonly #skipped: { stage: string; because: string }[] = [];
   /** Whether the colours of stages are printed. */
@@ -106,6 +109,9 @@ abstract class PeopleView implements View {
         else running.lastLine = lastLine(event.text) ?? running.lastLine;
         return [];
       }
+      case 'left':
+        this.#end = performance.now() + event.seconds * 1000;
+        return [];
       case 'note':
         return safeLines([`! ${event.stage ? `${event.stage}: ` : ''}${event.text}`]);
       case 'end':
@@ -116,6 +122,16 @@ abstract class PeopleView implements View {
       case 'done':
         return safeLines([...this.#describeSkipped(), describeRunSummary(event)]);
     }
+  }
+
+  /** @example '1 of 8 done, 3 running, about 2 min left' */
+  protected describeRun(): string {
+    const parts = [`${this.ended} of ${this.total} done`, `${this.running.size} running`];
+    if (this.#end !== undefined) {
+      const seconds = Math.max(1, (this.#end - performance.now()) / 1000);
+      parts.push(`about ${describeRoughDuration(Math.round(seconds))} left`);
+    }
+    return parts.join(', ');
   }
 
   #describeEnd(event: Extract<RunEvent, { event: 'end' }>): string[] {
@@ -188,9 +204,9 @@ class TerminalView extends PeopleView {
     return false;
   }
 
-  #describeQueue(running: number): string {
+  #describeQueue(): string {
     const queue = this.waiting.size > 0 ? `: ${listNames([...this.waiting])}` : '';
-    return `  ${this.ended} of ${this.total} done, ${running} running, ${this.waiting.size} waiting${queue}`;
+    return `  ${this.describeRun()}, ${this.waiting.size} waiting${queue}`;
   }
 
   /** Prints the permanent `lines`, and redraws the live lines below them; `last` leaves no live line. */
@@ -204,8 +220,7 @@ class TerminalView extends PeopleView {
       Math.max(0, ...running.map(({ stage }) => columnsOf(escapeLine(stage)))),
     );
     const live = running.slice(0, rows - 1).map((stage) => runningLine(stage, now, nameWidth, columns - 1));
-    if (running.length > 0 && !last)
-      live.push(cutToColumns(escapeLine(this.#describeQueue(running.length)), columns - 1));
+    if (running.length > 0 && !last) live.push(cutToColumns(escapeLine(this.#describeQueue()), columns - 1));
     const up = this.#liveLines > 0 ? `\u001b[${this.#liveLines}A` : '';
     const text = [...lines.map(colourSign), ...live].map((line) => `\u001b[2K${line}\n`).join('');
     if (up || text) process.stdout.write(`${up}\r\u001b[0J${text}`);
@@ -279,6 +294,7 @@ class LinesView extends PeopleView {
 
   #printStatus(): void {
     const now = performance.now();
+    if (this.running.size > 0) printLine(`… ${this.describeRun()}`);
     for (const running of this.running.values()) {
       const elapsed = describeDuration((now - running.started) / 1000);
       const progress = running.progress

@@ -10,6 +10,7 @@ import { clearLeft } from './clear-left.ts';
 import { failedOutcome, type Listener, type Outcome } from './events.ts';
 import type { RunOptions } from './run-options.ts';
 import { StageRunner } from './stage-runner.ts';
+import { TimeLeft } from './time-left.ts';
 
 /** How a run ended. */
 export interface RunResult {
@@ -38,9 +39,16 @@ export async function execute(
   listen: Listener,
   interrupt: Interrupt,
 ): Promise<RunResult> {
-  const runner = await StageRunner.open(project, plan, options, listen);
+  let timeLeft: TimeLeft | undefined;
+  const tell: Listener = (event) => {
+    listen(event);
+    const seconds = timeLeft?.after(event);
+    if (seconds !== undefined) listen({ event: 'left', seconds });
+  };
+  const runner = await StageRunner.open(project, plan, options, tell);
+  timeLeft = new TimeLeft(project, plan, options.expectation.seconds, () => runner.capacity());
   interrupt.onSignal((signal) => runner.interrupt(signal));
-  return new Execution(project, plan, options, listen, runner).complete();
+  return new Execution(project, plan, options, tell, runner).complete();
 }
 
 class Execution {

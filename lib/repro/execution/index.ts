@@ -14,7 +14,8 @@
  *   running-stages.ts  what runs now, for other terminals
  *   params-copies.ts  copies of params files, which an edit during a run does not touch
  *   expectation.ts  how long each stage will take, with costs.ts: what the `cost` commands answer
- *   forecast.ts     how long they take together; run-estimate.ts: for a plan
+ *   forecast.ts     how long they take together; run-estimate.ts: for a plan,
+ *                   time-left.ts: for the rest of a run
  */
 export { commitStage, ignoredIn, missingOutputs, restoreStage } from './attempt.ts';
 export { type Attempt, AttemptLog } from './attempt-log.ts';

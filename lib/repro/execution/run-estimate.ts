@@ -34,21 +34,51 @@ export async function estimateRun(
   for (const { stage } of plan) checkFits(stage, machine, limits);
   const jobs = requestedJobs ?? defaultJobs(machine);
   const secondsOf = (...states: StageStatus['state'][]) => {
-    const stages: ForecastStage[] = [];
-    /** By stage: the stage itself if it runs, else the running stages that it waits for. */
-    const runningNeeds = new Map<string, readonly string[]>();
-    for (const { stage, status } of plan) {
-      const { name, resources: wants } = stage;
-      const upstream = project.graph.upstream.get(name)!;
-      const needs = [...new Set(upstream.flatMap((need) => runningNeeds.get(need) ?? []))];
-      const runs = states.includes(status.state);
-      runningNeeds.set(name, runs ? [name] : needs);
-      if (runs) stages.push({ name, needs, seconds: expected.get(name), wants });
-    }
-    return forecast(stages, new Capacity(jobs, machine, limits));
+    const running = plan.filter(({ status }) => states.includes(status.state));
+    return forecastOf(project, running, expected, new Capacity(jobs, machine, limits));
   };
   const mayRun = plan.filter(({ status }) => status.state === 'stale' || status.state === 'maybe');
   const untimed = mayRun.filter(({ stage }) => !expected.has(stage.name)).length;
   if (untimed === mayRun.length) return { jobs, untimed };
   return { jobs, seconds: secondsOf('stale'), secondsAtMost: secondsOf('stale', 'maybe'), untimed };
+}
+
+/**
+ * Seconds until these stages of a plan have run.
+ *
+ * @param running in the order of the plan
+ * @param expected seconds by stage; others count as 0
+ * @param capacity has nothing running
+ */
+export function forecastOf(
+  project: Project,
+  running: readonly PlannedStage[],
+  expected: ReadonlyMap<string, number>,
+  capacity: Capacity,
+): number {
+  const runs = new Set(running.map(({ stage }) => stage.name));
+  const needsOf = neededAmong(project, runs);
+  const stages = running.map(
+    ({ stage: { name, resources } }): ForecastStage => ({
+      name,
+      needs: needsOf(name),
+      seconds: expected.get(name),
+      wants: resources,
+    }),
+  );
+  return forecast(stages, capacity);
+}
+
+/** Of a stage: the stages among `runs` that it waits for, also by way of stages that do not run. */
+function neededAmong(project: Project, runs: ReadonlySet<string>): (stage: string) => readonly string[] {
+  const known = new Map<string, readonly string[]>();
+  const needsOf = (stage: string): readonly string[] => {
+    const before = known.get(stage);
+    if (before !== undefined) return before;
+    const upstream = project.graph.upstream.get(stage)!;
+    const needs = [...new Set(upstream.flatMap((need) => (runs.has(need) ? [need] : needsOf(need))))];
+    known.set(stage, needs);
+    return needs;
+  };
+  return needsOf;
 }

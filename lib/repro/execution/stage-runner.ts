@@ -90,8 +90,7 @@ export class StageRunner {
     this.#copies = new ParamsCopies(project.root);
     this.#running = new RunningStages(project.root);
     this.jobs = options.jobs ?? defaultJobs(parts.machine);
-    const capacity = new Capacity(this.jobs, parts.machine, project.pipeline.limits);
-    this.#pool = new Pool(capacity, (id) => this.#gpuLeases?.isTaken(id) ?? false);
+    this.#pool = new Pool(this.capacity(), (id) => this.#gpuLeases?.isTaken(id) ?? false);
   }
 
   /**
@@ -112,6 +111,11 @@ export class StageRunner {
     const stageLeases = writes ? await Leases.ofStages(project.root) : undefined;
     const gpuLeases = machine.gpus.length > 0 ? await Leases.ofGpus() : undefined;
     return new StageRunner(project, plan, options, listen, { machine, stageLeases, gpuLeases });
+  }
+
+  /** What the stages share, with nothing running. */
+  capacity(): Capacity {
+    return new Capacity(this.jobs, this.#machine, this.#project.pipeline.limits);
   }
 
   async close(): Promise<void> {

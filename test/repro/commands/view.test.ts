@@ -54,7 +54,7 @@ describe.skipIf(!hasScript())('on a terminal (needs script of util-linux)', () =
     const shows = (pattern: RegExp) => until(() => screen(written()).some((line) => pattern.test(line)));
     // The cells of train start first, because their duration is unknown. Only the duration of `silent` is known.
     await shows(/^. train@1 +█{15}·{5} 3\/4 steps 75 % · [\d.]+ s · [\d.]+ steps\/s · [\d.]+ s left · loss 0\.5$/);
-    await shows(/^ {2}0 of 4 done, 2 running, 2 waiting: train@3, silent$/);
+    await shows(/^ {2}0 of 4 done, 2 running, about [12] min left, 2 waiting: train@3, silent$/);
     made.write('go/train@1', '');
     await shows(/^✓ train@1 {2}[\d.]+ s$/);
     made.write('go/train@2', '');
