@@ -51,6 +51,7 @@ await stage({
       totals: (split) => store.leading(split, max_bytes),
     };
     const equalContext = context_bytes > 0 ? { bytes: context_bytes, tokenBytes: tokenBytes(tokenizer) } : undefined;
+    const tunesOfTest = testTunes(store, tokenizer, max_bytes);
     const measure = async (weights: Weights) => {
       const model = engine.model(config, { weights });
       const slide = Math.max(1, Math.round(stride * config.block));
@@ -58,7 +59,7 @@ await stage({
       const val = await evaluate({ ...options, split: 'val' });
       const test = await evaluate({ ...options, split: 'test', equalContext });
       model.dispose();
-      const tunes = lossesOfTunes(run, store, tokenizer, test);
+      const tunes = lossesOfTunes(run, tunesOfTest, test);
       return { tunes, positions: test.positions, metrics: metricsOf(val, test, tunes) };
     };
     const { tunes, positions, metrics } = await measure(weights);
@@ -100,19 +101,34 @@ function metricsOf(val: Evaluation, test: Evaluation, tunes: readonly TuneLoss[]
   };
 }
 
-/** The losses of the evaluated tunes of the test split. */
-function lossesOfTunes(run: string, store: TokenStore, tokenizer: Tokenizer, test: Evaluation): TuneLoss[] {
-  const end = test.tokens + 1;
+/** A tune of the test split: the place of its tokens, its bytes, and the notes that sound. */
+interface TestTune {
+  offset: number;
+  tokens: number;
+  bytes: number;
+  notes: number | '';
+}
+
+/** The tunes of the test split within a number of bytes, with their notes, which are counted once for all models. */
+function testTunes(store: TokenStore, tokenizer: Tokenizer, maxBytes: number): TestTune[] {
+  const { tokens: end } = store.leading('test', maxBytes);
   return store
     .documents('test')
     .filter(({ offset }) => offset < end)
-    .map(({ offset, tokens, bytes }, i) => {
-      // Element i of tokenLosses is the loss of token i + 1.
-      const losses = test.tokenLosses.subarray(Math.max(0, offset - 1), offset - 1 + tokens);
+    .map(({ offset, tokens, bytes }) => {
       const text = tokenizer.decode(store.window('test', offset, tokens));
-      const bits = losses.reduce((total, loss) => total + loss, 0) / Math.LN2;
-      return { run, tune: i + 1, tokens: losses.length, bytes, notes: readAbc(text).notes || '', bits };
+      return { offset, tokens, bytes, notes: readAbc(text).notes || '' };
     });
+}
+
+/** The losses of the tunes of the test split. */
+function lossesOfTunes(run: string, tunes: readonly TestTune[], test: Evaluation): TuneLoss[] {
+  return tunes.map(({ offset, tokens, bytes, notes }, i) => {
+    // Element i of tokenLosses is the loss of token i + 1.
+    const losses = test.tokenLosses.subarray(Math.max(0, offset - 1), offset - 1 + tokens);
+    const bits = losses.reduce((total, loss) => total + loss, 0) / Math.LN2;
+    return { run, tune: i + 1, tokens: losses.length, bytes, notes, bits };
+  });
 }
 
 /** Bytes of each token of the vocabulary. A special counts as one byte, because it stands for the end of a tune. */
