@@ -60,7 +60,7 @@ describe.skipIf(!hasScript())('on a terminal (needs script of util-linux)', () =
     made.write('go/train@2', '');
     made.write('go/train@3', '');
     await shows(/^. silent +[█▏▎▍▌▋▊▉·]{20} [\d.]+ s · took 1 min 30 s last time$/);
-    await shows(/^ {2}3 of 4 done, 1 running, 0 waiting$/);
+    await shows(/^ {2}3 of 4 done, 1 running, about [12] min left, 0 waiting$/);
     made.write('go/silent', '');
     expect(await ended).toBe(0);
     const [plan, ...rest] = screen(written());
