@@ -58,9 +58,9 @@ export function chooseToken(
     : drawAllowedNucleus(ranking, weights, { most, topP, constraint, share: random.uniform() });
 }
 
-/** Tokens within this many nats of the likeliest one, at temperature 1, are ranked first. Mostly, no others are needed. */
+/** Tokens within this many nats of the likeliest one, at temperature 1, are ranked first. Others are rarely needed. */
 const LIKELY = 7;
-/** So many tokens are found by looking for the largest logit; the others are sorted. */
+/** The first tokens, up to this number, are found one by one as the largest logit that is left. Then all others are sorted. */
 const SELECTED = 8;
 
 /** The tokens in order, most likely first. They are ranked when they are needed. */
@@ -76,7 +76,7 @@ class Ranking {
     for (let v = 0; v < logits.length; v++) (logits[v] >= bound ? this.#likely : this.#unlikely).push(v);
   }
 
-  /** The token at an index, 0 being the likeliest. The tokens before it have been asked for already. */
+  /** The token at an index, 0 being the likeliest. Call it for the indices in ascending order. */
   at(index: number): number {
     if (index >= this.#ranked.length) this.#rankMore();
     return this.#ranked[index];
@@ -118,8 +118,8 @@ function draw(candidates: readonly number[], weights: Float64Array, random: Rand
 }
 
 /**
- * Returns the first ranked tokens: as many as needed for their weights to sum to the share `topP` of the weights of the
- * `most` likeliest tokens.
+ * The nucleus (Holtzman et al. 2020): the fewest of the likeliest tokens whose weights sum to at least the share `topP`.
+ * The share is one of the weights of the `most` likeliest tokens.
  */
 function nucleus(ranking: Ranking, weights: Float64Array, most: number, topP: number): number[] {
   let total = 0;
@@ -135,8 +135,8 @@ function nucleus(ranking: Ranking, weights: Float64Array, most: number, topP: nu
 }
 
 /**
- * Draws an allowed token: draws among all, and again without those that proved not to be allowed. An allowed token is
- * then drawn in proportion to its weight among the allowed ones.
+ * Draws an allowed token by rejection: draws among all tokens, and again without each one that is not allowed. The result
+ * is distributed by weight among the allowed tokens, and few tokens are checked.
  */
 function drawAllowed(weights: Float64Array, random: Random, constraint: TokenConstraint): number | undefined {
   let candidates = allTokens(weights.length);
@@ -151,9 +151,10 @@ function drawAllowed(weights: Float64Array, random: Random, constraint: TokenCon
 /**
  * Draws from the nucleus of the allowed tokens, at most the `most` likeliest ones.
  *
- * The token is the first one at which the sum of weights exceeds `share` of the nucleus' weight. That weight depends on
- * the weight of all allowed tokens, which lies between the sum of those found so far and that sum plus the weights of the
- * tokens that were not looked at. The search ends as soon as both bounds give the same token, mostly after one or two.
+ * This inverts the cumulative distribution: the token is the first one at which the sum of weights exceeds `share` of the
+ * nucleus' weight. The nucleus depends on the weight of all allowed tokens, and to know it, all tokens must be checked.
+ * It is at least the weight of the allowed tokens found so far. It is at most that plus the weight of all unchecked tokens.
+ * The search ends when both bounds give the same token, which is usually after one or two.
  *
  * @param share a random number from 0 to 1
  */

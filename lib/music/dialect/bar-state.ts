@@ -1,9 +1,12 @@
 /**
  * One bar of one voice, read one character at a time: fields, then `Z` or layers of notes, chords and rests, then `|`.
  *
- * `accept` takes a character only if the bar can still be completed after it. So no beginning leads to a dead end: the
- * durations of a layer sum to the metre, those of a tuplet to a point where it may end, and every tie is continued by a
- * note of its pitch at the onset where it ends. A tie over the bar line may be continued in any layer of the next bar.
+ * `accept` takes a character only if the bar can still be completed after it, so no text leads to a dead end. A complete
+ * bar has these properties:
+ *
+ *   - the durations of each layer sum to the metre
+ *   - each tuplet ends at a point where one may end
+ *   - each tie is continued by a note of the same pitch where the tied note ends; over the bar line, in any layer
  */
 import { UNITS_PER_STEP } from '../model/index.ts';
 import type { BarSetting } from './bar-setting.ts';

@@ -1,6 +1,10 @@
 /**
- * Repairs the time where one damaged delta time moved notes: notes far behind the music are left out, notes whose end
- * was moved are shortened, and a silence before or within the music is closed. They would add thousands of silent bars.
+ * Repairs files in which one damaged delta time moved notes by hundreds of bars. Unrepaired, they would have thousands of
+ * silent bars.
+ *
+ *   - notes far behind the music are left out
+ *   - notes whose end was moved are shortened
+ *   - a long silence before or within the music is closed
  */
 import type { NoteSequence, PlayedNote } from '../model/index.ts';
 

@@ -1,9 +1,9 @@
 /**
- * Makes one list of key signatures of those of all tracks.
+ * Merges the key signatures of all tracks into one list.
  *
- * The tracks of transposing instruments (clarinet, trumpet, horn) often have their written keys, beside tracks in the
- * key that sounds. Where tracks disagree, the key that fits best what sounds until the next signature counts; the
- * tracks with another one are taken for transposing, and all their signatures are left out.
+ * Tracks may disagree: those of transposing instruments (clarinet, trumpet, horn) often have the written key, the others
+ * the key that sounds. Of the keys at such a place, the one that fits the notes until the next signature is the right
+ * one. A track with another key counts as transposing, and all its signatures are ignored.
  */
 import { type KeyChange, keyFit, type Part, type PitchClassDurations, pitchClassDurations } from '../model/index.ts';
 

@@ -3,14 +3,16 @@
  * quintuplets.
  *
  * A beat is a quarter note, counted from the bar line. It gets twelfths or fifths if its onsets are exactly on them and
- * not on the binary grid. A voice of which more onsets are on none of the grids than on tuplets was played, not written:
- * there, onsets are near to triplets by chance, so all its beats are binary.
+ * not on the binary grid.
+ *
+ * A performance has onsets between all grids, and some of them are near triplets by chance. So a voice has only binary
+ * beats if more of its onsets are on no grid than on a grid of tuplets.
  *
  * Positions are in units of a score (model/score.ts): a binary step has 15 of them, a step of triplets 20.
  */
 import { type ScoreBar, UNITS_PER_STEP, UNITS_PER_TRIPLET_STEP } from '../model/index.ts';
 
-/** Both grids have the points that are multiples of this. */
+/** The binary grid and that of triplets share the points at multiples of this. */
 const SHARED = 60;
 const QUINTUPLET = 5;
 /** Onsets that are this near to a grid are on it, in units. Ticks can be coarser: then it is half a tick. */
@@ -20,11 +22,11 @@ const MAX_TOLERANCE = 2.4;
 const MAX_QUINTUPLET_TOLERANCE = 1.4;
 /** A position counts as a point of a grid if it differs from it by less than this, in units. */
 const EXACT = 1e-7;
-/** In music with tuplets, at least this many times as many onsets are on the binary grid. */
+/** Music with tuplets has at least this many onsets on the binary grid for each onset on tuplets. */
 const MIN_BINARY_RATIO = 0.25;
-/** Fewer onsets on tuplets say nothing about their ratio. */
+/** With fewer onsets on tuplets, MIN_BINARY_RATIO is not checked: a ratio of few onsets means nothing. */
 const FEW_ONSETS = 16;
-/** In a beat with quintuplets, no note may end farther from their points, in units: a step. */
+/** A beat has no quintuplets if a note in it ends farther than this from all their points, in units. */
 const MAX_QUINTUPLET_ERROR = UNITS_PER_STEP;
 
 /** Beats in which the positions of a voice lie, for all voices: the same cells. */

@@ -23,8 +23,8 @@ import { BeatGrids, type Beats, Onsets } from './beat-grids.ts';
 const MAX_INSERTION_SORT = 32;
 const MAX_EXCHANGE_PASSES = 8;
 /**
- * In a beat of quintuplets, whose steps are longer, an end goes to the nearer point if its distance to the middle of the
- * step is more than this share of half the step.
+ * The steps of quintuplets are long. There, an end that is clearly nearer to one of its two points goes to that point,
+ * before the rules above. It is clearly nearer if its distance from the middle between them exceeds this share of half the step.
  */
 const MAX_LEAN = 0.2;
 /** A note of a triplet is written with 3/2 of its duration. */

@@ -2,9 +2,12 @@
  * The code of a stage: an entry module and the project's modules that it runs. Together they are its closure.
  * esbuild-modules.ts finds those of TypeScript and JavaScript, python-modules.ts those of Python.
  *
- * A closure is remembered together with everything it depends on: the contents of all imported modules, used or not;
- * the names of files beside them, since a new file may take over an import; each package.json and tsconfig.json above;
- * and where the packages that they import are.
+ * A closure is remembered until something changes that it depends on:
+ *
+ *   - the contents of all imported modules, also of those that are tree-shaken
+ *   - the names of the files beside them: an import may resolve to a new file
+ *   - each package.json and tsconfig.json in the folders above
+ *   - the folders of the packages that they import
  */
 import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +32,7 @@ type Manifest = ReturnType<typeof folderOf>;
 interface Remembered extends Modules {
   /** Hash of the manifest of `imported`. */
   sha256: string;
-  /** Hash of what else resolution depends on; see `#surroundings`. */
+  /** Hash of the other things that module resolution depends on; see `#surroundings`. */
   surroundings: string;
 }
 

@@ -1,9 +1,12 @@
 /**
- * The content of a dependency that is, lies in, or holds outputs which are not in the workspace, but whose content is
- * known: outputs that will be restored, and missing outputs that count as what the lock says.
+ * The content of a dependency before it is in the workspace.
  *
- *   known: d (a folder)            dependency d/x: looked up in the list of files of d
- *   known: data/a, data/b          dependency data: the files that are there, with a and b added
+ * An output is "known" if it is missing but its content is not in doubt: it will be restored from the cache, or it
+ * counts as what the lock recorded. A dependency touches known outputs in one of three ways:
+ *
+ *   known: d               dependency d: the content of d
+ *   known: d, a folder     dependency d/x: looked up in d's list of files
+ *   known: data/a, data/b  dependency data: the files that are in the workspace, with a and b added
  */
 import {
   type Content,
@@ -16,8 +19,11 @@ import {
 import { contains } from '../pipeline/index.ts';
 
 /**
- * `absent`: there is no such file in the output. `changed`: it is not as recorded, but what it is cannot be told.
- * `unknown`: nothing can be told without the output.
+ * The content of a dependency, or what else is certain about it:
+ *
+ *   absent    the output has no such file
+ *   changed   the content differs from the recorded one, but it is not known what it is
+ *   unknown   nothing is certain until the output is in the workspace
  */
 export type KnownContent = Content | 'absent' | 'changed' | 'unknown';
 
@@ -42,7 +48,8 @@ export function knownContent(path: string, outputs: ReadonlyMap<string, Content>
     if (!contains(out, path)) continue;
     const manifest = sources.manifest(out, content);
     if (manifest !== undefined) return contentIn(manifest, path.slice(out.length + 1));
-    // If the recorded file were still the folder's only one, the list of files could have been rebuilt.
+    // The list of a folder with one file can be rebuilt if the stage recorded that file. It was not rebuilt, so the
+    // file is another one now.
     return content.files === 1 && sources.recorded[path] ? 'changed' : 'unknown';
   }
   return contentAround(path, outputs, sources);

@@ -28,9 +28,10 @@ export interface PlannedStage {
 }
 
 /**
- * Plans the stages `names`, which are in the graph's order. Stages outside of `names` count as they are on disk, or,
- * with `allowMissing` or `pull` and if their outputs are missing, as the lock recorded them.
+ * Plans some stages. The outputs of all other stages count as they are in the workspace. With `allowMissing` or `pull`,
+ * missing outputs of other stages count as the lock recorded them.
  *
+ * @param names of the stages, in the graph's order
  * @returns one entry for each name, in the same order; with `allowMissing` or `pull` also entries for stages outside of
  *   `names` whose outputs must be restored
  * @throws ReproError with everything that is wrong, such as missing inputs, each with its place in pipeline.yaml

@@ -1,6 +1,7 @@
 /**
- * What is known of a script while it is read: the command and the word that are being read, what is around them, and
- * whether a value may stand here. Below it are the classes that read: expansions.ts, redirections.ts, script-reader.ts.
+ * The state of the shell parser: the command and the word that it is in, the quotes and expansions around them, and
+ * whether a template may insert a value here. The subclasses read the script: expansions.ts, redirections.ts,
+ * script-reader.ts.
  */
 import { show } from '../documents/index.ts';
 import { ReproError } from '../messages/index.ts';
@@ -35,8 +36,9 @@ export interface Simple {
 export class ScriptState {
   protected readonly script: ScriptCursor;
   protected depth = 0;
-  /** Numbers of $(…) and `…` around, and of `…` alone. */
+  /** Number of command substitutions around this place, $(…) and `…`. */
   protected substitutions = 0;
+  /** How many of them are backticks. */
   protected backtickPairs = 0;
   /** Greater than 0 where only safe values are allowed; `because` says why. */
   protected strict = 0;

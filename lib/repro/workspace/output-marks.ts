@@ -1,8 +1,9 @@
 /**
- * Marks of outputs, which say what in the workspace an attempt at a stage has made although no lock records it:
+ * Marks of outputs. A mark says that repro made these files, although the lock does not list them. So repro may remove
+ * them later without asking the user.
  *
- *   .repro/unrecorded/STAGE   these outputs are of an attempt that failed or was killed, or that was not to be recorded
- *   .repro/ignored/STAGE      these paths in outputs are of an attempt, but do not count (hashing/ignore-rules.ts)
+ *   .repro/unrecorded/STAGE   outputs of an attempt that failed, was killed, or ran with --no-commit
+ *   .repro/ignored/STAGE      files within outputs that ignore rules leave out (hashing/ignore-rules.ts)
  */
 import { closeSync, ftruncateSync, mkdirSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,9 +16,10 @@ const outputsFile = (root: string, stage: Stage) => join(root, '.repro/unrecorde
 const ignoredFile = (root: string, stage: string) => join(root, '.repro/ignored', fileNameFor(stage));
 
 /**
- * Marks that an attempt begins: everything in place of its outputs is removed now, so that what is there later is the
- * attempt's. This also makes room for `markUnrecorded`, which may be needed when the stage has filled the disk. Call it
- * before anything of the stage is removed.
+ * Marks the outputs of a stage before an attempt begins. Call it before the old outputs are removed: files that stand in
+ * their place later are then known to be the attempt's.
+ *
+ * The mark also reserves disk space. `markUnrecorded` overwrites it, and works even if the stage has filled the disk.
  *
  * @throws Error of node:fs if the disk is full now
  */
@@ -61,26 +63,26 @@ function marks(stage: Stage, signatureOf: (path: string) => string): string {
 }
 
 /**
- * Whether an output is as an attempt left it that was not recorded. After a kill, it is if nothing in it changed after
- * the last sign of life.
+ * Whether an output is unchanged since an attempt that was not recorded. If that attempt was killed, the output must not
+ * have changed after the attempt's last sign of life.
  */
 export function isMarkedUnrecorded(root: string, stage: Stage, path: string): boolean {
   const file = outputsFile(root, stage);
   const signature = readSignatures(file)?.[path];
   if (signature !== NO_SIGNATURE) return signature !== undefined && signature === treeSignature(join(root, path));
-  // What was there before the attempt was only removed if the output is not persisted.
+  // The files of a persisted output may be older than the attempt, because they are not removed before it.
   const isKept = stage.outs.some((out) => out.path === path && out.persist);
   return !isKept && !hasChangedSince(join(root, path), lastSignOfLife(file));
 }
 
-/** Marks paths in a stage's outputs that do not count as the work of an attempt, as they are now. */
+/** Marks files that an attempt made within its outputs and that ignore rules leave out, as they are now. */
 export function markIgnored(root: string, stage: string, paths: readonly string[]): void {
   const file = ignoredFile(root, stage);
   if (paths.length > 0) writeSignatures(root, file, paths);
   else rmSync(file, { force: true });
 }
 
-/** Whether a path in a stage's outputs, which does not count, is as an attempt left it. */
+/** Whether a path was marked by `markIgnored` and is unchanged. */
 export function isMarkedIgnored(root: string, stage: string, path: string): boolean {
   return hasSignature(root, ignoredFile(root, stage), path);
 }
