@@ -84,6 +84,7 @@ await stage({
           temperature: settings.temperature,
           topK: settings.top_k,
           topP: settings.top_p,
+          repetitionPenalty: settings.repetition_penalty,
           seed: settings.seed,
           endOfText: tokenizer.endOfText,
           constrain: start && (() => new TextConstraint(tokenizer, start.copy())),

@@ -40,6 +40,7 @@ export interface Params {
     temperature: number;
     top_k: number;
     top_p: number;
+    repetition_penalty: number;
     seed: number;
   };
   fit: {

@@ -111,6 +111,18 @@ describe('samples', () => {
     expect([rare, half, third]).toEqual([0, expect.closeTo(0.625, 1), expect.closeTo(0.375, 1)]);
   });
 
+  test('with a repetition penalty avoid the tokens of the window, those of the prompt too', async () => {
+    const options = { temperature: 0, count: 1, maxTokens: 6 };
+    const [plain] = arrays(await draw(...fixedOdds([0.5, 0.3, 0.2]), options));
+    expect(plain).toEqual([0, 0, 0, 0, 0, 0]);
+    const penalty = { repetitionPenalty: 3, repetitionWindow: 2 };
+    // The prompt is token 1. Two tokens are penalised at a time, so the third is chosen.
+    expect(arrays(await draw(...fixedOdds([0.5, 0.3, 0.2]), { ...options, ...penalty }))).toEqual([[0, 2, 1, 0, 2, 1]]);
+    await expect(draw(...fixedOdds([0.5, 0.5]), { repetitionPenalty: 0 })).rejects.toThrow(
+      'repetitionPenalty is 0; it must be above 0, 1 for none',
+    );
+  });
+
   test('with topP are among the most likely tokens whose probabilities together reach topP', async () => {
     expect(await shares([0.2, 0.5, 0.3], { topP: 0.79 })).toEqual([
       0,

@@ -10,6 +10,9 @@ import { decoderCapacity, Random } from '../../models/index.ts';
 import { checkTokens, EngineError, type Model } from '../interface/index.ts';
 import { chooseToken, type TokenConstraint } from './choose-token.ts';
 
+/** Tokens whose repetition is penalised, if there is a penalty. */
+const REPETITION_WINDOW = 64;
+
 /** The model, the prompt, and the options for choosing tokens. */
 export interface SampleOptions {
   model: Model;
@@ -30,6 +33,13 @@ export interface SampleOptions {
    * Default 1: all tokens
    */
   topP?: number;
+  /**
+   * Makes tokens less likely that occur among the last `repetitionWindow` tokens of the stream and its prompt: divides
+   * their logits by this number if they are above 0, and multiplies them otherwise (Keskar et al. 2019). Default 1: off
+   */
+  repetitionPenalty?: number;
+  /** Default 64 */
+  repetitionWindow?: number;
   /** a whole number of at least 0 */
   seed: number;
   /** token that ends a stream; it is not part of the stream */
@@ -101,13 +111,29 @@ class Stream {
 
   /** Draws a token; undefined if the constraint allows none. */
   next(logits: Float32Array, options: SampleOptions): number | undefined {
-    const token = chooseToken(logits, this.#random, options, this.#constraint);
+    const penalised = penaliseRepetition(logits, this.tokens, options);
+    const token = chooseToken(penalised, this.#random, options, this.#constraint);
     if (token !== undefined && token !== options.endOfText) this.#constraint?.accept(token);
     return token;
   }
 }
 
-function checkOptions({ model, prompt, count, maxTokens, temperature = 1, topK = 0, topP = 1 }: SampleOptions): void {
+/** The logits with the repetition penalty; the same array if there is none. */
+function penaliseRepetition(
+  logits: Float32Array,
+  tokens: readonly number[],
+  { repetitionPenalty: penalty = 1, repetitionWindow = REPETITION_WINDOW }: SampleOptions,
+): Float32Array {
+  if (penalty === 1) return logits;
+  const penalised = logits.slice();
+  for (const token of new Set(tokens.slice(-repetitionWindow)))
+    penalised[token] = logits[token] > 0 ? logits[token] / penalty : logits[token] * penalty;
+  return penalised;
+}
+
+function checkOptions(options: SampleOptions): void {
+  const { model, prompt, count, maxTokens, temperature = 1, topK = 0, topP = 1 } = options;
+  const { repetitionPenalty = 1, repetitionWindow = REPETITION_WINDOW } = options;
   const wrong = (key: string, value: unknown, right: string) =>
     new EngineError(`${key} is ${value}; it must be ${right}`);
   const wholeFrom = (value: number, minimum: number) => Number.isSafeInteger(value) && value >= minimum;
@@ -117,6 +143,10 @@ function checkOptions({ model, prompt, count, maxTokens, temperature = 1, topK =
     throw wrong('temperature', temperature, 'at least 0');
   if (!wholeFrom(topK, 0)) throw wrong('topK', topK, 'a whole number, 0 for no limit');
   if (!(topP > 0 && topP <= 1)) throw wrong('topP', topP, 'above 0 and at most 1');
+  if (!(repetitionPenalty > 0 && repetitionPenalty < Number.POSITIVE_INFINITY))
+    throw wrong('repetitionPenalty', repetitionPenalty, 'above 0, 1 for none');
+  if (!wholeFrom(repetitionWindow, 1))
+    throw wrong('repetitionWindow', repetitionWindow, 'a whole number of at least 1');
   if (prompt.length === 0)
     throw new EngineError('the prompt is empty; it needs a token to begin with, such as the end of text');
   checkTokens(Uint32Array.from(prompt), model.config);
