@@ -155,7 +155,7 @@ function runCommand(exit: SetExitCode): Command {
     );
 }
 
-/** status, why, dag. */
+/** status, why, show, dag. */
 function addStatusCommands(program: Command, exit: SetExitCode): void {
   program
     .command('status')
@@ -177,6 +177,13 @@ function addStatusCommands(program: Command, exit: SetExitCode): void {
     .option('--allow-missing', 'treat missing data as unchanged if the lock has its hash')
     .option('--json', 'print JSON')
     .action(async (stage: string, options) => exit(await (await import('./commands/why.ts')).why(stage, options)));
+
+  program
+    .command('show')
+    .description('show what a stage runs, reads and makes, with its params, and how long its last run took')
+    .argument('<stage>')
+    .option('--json', 'print JSON')
+    .action(async (stage: string, options) => exit(await (await import('./commands/show.ts')).show(stage, options)));
 
   program
     .command('dag')
