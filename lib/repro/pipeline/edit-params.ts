@@ -1,11 +1,12 @@
 /**
  * `-S key=value` edits params.yaml, and `-S file.yaml:key=value` another file. Comments and layout are kept.
  *
- *   key=value    changes the value of an existing key
+ *   key=value    changes the value of an existing key; in place of a number, 20M and 20_000_000 are numbers
  *   +key=value   adds a key
  *   key=@other   copies the value of another key; a mapping is merged into the existing one
  *   key=NAME     where pipeline.yaml lists presets for the key: sets the values of the preset NAME too (presets.ts)
  */
+import { homedir } from 'node:os';
 import { join, normalize } from 'node:path';
 import {
   type EditedFiles,
@@ -16,6 +17,7 @@ import {
   keyPath,
   loadYaml,
   lookUp,
+  numberOf,
   parseSettings,
   parseSource,
   readText,
@@ -55,8 +57,10 @@ export async function editedTexts(root: string, edits: readonly string[]): Promi
     const editor = editors.get(file)!;
     try {
       const merge = text.startsWith('@');
-      const value = merge ? editor.valueAt(text.slice(1)) : await parseValue(text, file.endsWith('.json'));
-      editor.set(plus ? editor.newPath(key.trim()) : editor.knownPath(key.trim(), edit), value, merge);
+      const path = plus ? editor.newPath(key.trim()) : editor.knownPath(key.trim(), edit);
+      const written = plus ? text : plainValue(text, editor.valueAt(key.trim()));
+      const value = merge ? editor.valueAt(text.slice(1)) : await parseValue(written, file.endsWith('.json'));
+      editor.set(path, value, merge);
       const preset = file === PARAMS ? presets.find((each) => each.key === key.trim()) : undefined;
       if (preset !== undefined) editor.set([], preset.values(value, editor.value), true);
     } catch (error) {
@@ -101,6 +105,23 @@ export async function editKey(root: string, file: string, path: KeyPath, value: 
   if (value === undefined) editor.remove(path);
   else editor.set(path, value, false);
   if (editor.isChanged) writeTexts(root, new Map([[file, editor.text]]));
+}
+
+const THOUSANDS: { readonly [unit: string]: number } = { '': 1, k: 1e3, M: 1e6, B: 1e9 };
+
+/**
+ * What people type, as the file should have it: `20M` and `20_000_000` in place of a number, and `~` at the start of a
+ * path. A shell expands `~` only where a word begins.
+ *
+ * @param before the value in the file; where it is a text, `20M` is one too
+ */
+function plainValue(text: string, before: Json): string {
+  if (/^~\//.test(text)) return homedir() + text.slice(1);
+  const [, digits, unit = ''] = /^(\d+(?:_\d{3})*(?:\.\d+)?)([kMB])?$/.exec(text) ?? [];
+  if (digits === undefined || numberOf(before) === undefined || digits + unit === digits.replaceAll('_', ''))
+    return text;
+  const value = Number((Number(digits.replaceAll('_', '')) * THOUSANDS[unit]).toPrecision(15));
+  return Number.isSafeInteger(value) ? String(value) : text;
 }
 
 async function parseValue(text: string, isJson: boolean): Promise<Json> {

@@ -1,6 +1,6 @@
 /** -S: the values that it changes in a params file, and everything that it keeps. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { parse, parseDocument } from 'yaml';
@@ -133,6 +133,19 @@ lr: 1
   ];
   test.each(cases)('%s', async (_, before, edits, after) => {
     expect(await edit(before, ...edits)).toBe(after);
+  });
+
+  test('in place of a number, 20M and 20_000_000 are numbers; ~ is the home folder at the start of a path', async () => {
+    const before = 'tokens: 1_000\nn: 1\nlr: 0.5\nname: x\nnames: [1]\n';
+    const edits = ['n=20M', 'lr=1.5k', 'name=20M', 'names=2k'];
+    expect(await edit(before, ...edits)).toBe('tokens: 1_000\nn: 20000000\nlr: 1500\nname: 20M\nnames: 2k\n');
+    expect(await edit(before, 'n=20_000_000', 'lr=0.3', 'name=1_000')).toBe(
+      'tokens: 1_000\nn: 20000000\nlr: 0.3\nname: 1_000\nnames: [1]\n',
+    );
+    // Not whole, not in threes, not a unit: a text, which a schema can refuse.
+    expect(await edit(before, 'n=1.0001k', 'lr=1_00', 'name=~/midi')).toBe(
+      `tokens: 1_000\nn: 1.0001k\nlr: 1_00\nname: ${homedir()}/midi\nnames: [1]\n`,
+    );
   });
 
   test('an edited JSON file is still JSON', async () => {
