@@ -21,7 +21,9 @@ const methods = (settings: Parameters<typeof methodsText>[1]) =>
 test('the headline has a line each for the runs, the laws, their comparison, and the best model with its samples', () => {
   const lines = headlineText(data).split('\n');
   expect(lines).toEqual([
-    expect.stringMatching(/^Test bits per byte of \d+ models \(GPT and LSTM\) .* parameters, on music of a test$/),
+    expect.stringMatching(
+      /^Test bits per byte of \d+ models \(GPT and LSTM\) .* parameters after 1,024,000 tokens, on music of a test$/,
+    ),
     expect.stringMatching(/^GPT: L\(N\) = .*; α = 0\.\d+ \(95 %: 0\.\d+ to 0\.\d+\)/),
     expect.stringMatching(/^LSTM: L\(N\) = /),
     expect.stringMatching(/^LSTM is better at small sizes and GPT at large ones/),
@@ -58,4 +60,19 @@ test('the methods give both shares of valid samples with their Wilson intervals'
       'Of those constrained to the rules of the notation, 20 of 20 are valid ABC (95 % Wilson interval: 84 % to 100 %). ' +
       'Of those drawn freely, 3 of 80 are valid ABC (95 % Wilson interval: 1.3 % to 10 %).',
   );
+});
+
+test('the methods say what smaller budgets of the same runs gave', () => {
+  const shares = [0.25, 0.5];
+  const branches = results.flatMap((row) =>
+    shares.map((share) => ({
+      ...{ ...row, run: `${row.run}@${share}`, branch_of: row.run, tokens: row.tokens! * share },
+      test_bits_per_byte: row.test_bits_per_byte! + 0.1 * (share ** -0.5 - 1),
+    })),
+  );
+  const budgets = { ...data, study: fitStudy([...results, ...branches]) };
+  const text = methodsText(budgets, { train: { budgets: shares } }, {}, { name: 'a', version: '1', licence: 'MIT' });
+  expect(text.join('\n')).toContain('Each run also gave its losses after 25 % and 50 % of the tokens, by cooldowns');
+  expect(text.join('\n')).toMatch(/GPT, by size and tokens: L\(N, D\) = .* from 10 whole runs and 20 smaller budgets/);
+  expect(headlineText(budgets)).toBe(headlineText(data));
 });

@@ -83,7 +83,7 @@ export function headlineText({ results, study, music, validity }: ReportData): s
     validity.free && `${validity.ruled ? '' : 'valid samples: '}${countOf(validity.free)} free`,
   ];
   return [
-    `${capital(lossName(study.loss))} of ${describeModels(results)}${music ? `, on ${music.phrase}` : ''}`,
+    `${capital(lossName(study.loss))} of ${describeModels(results)}${describeBudget(results)}${music ? `, on ${music.phrase}` : ''}`,
     ...shown,
     verdict,
     last.filter(Boolean).join('; '),
@@ -91,6 +91,13 @@ export function headlineText({ results, study, music, validity }: ReportData): s
     .filter((line) => line !== '')
     .map((line) => `${cut(line)}\n`)
     .join('');
+}
+
+/** " after 1,000,448 tokens"; '' if the models read different numbers of tokens, or these are not known. */
+function describeBudget(results: readonly RunRow[]): string {
+  const budgets = new Set(results.map(({ tokens }) => tokens));
+  const [tokens] = budgets;
+  return budgets.size === 1 && typeof tokens === 'number' ? ` after ${formatInteger(tokens)} tokens` : '';
 }
 
 /** "3 of 80 (1.3 to 10 %)", with the interval of the share. */

@@ -6,7 +6,7 @@ import { displayName, lossName } from '../../scaling/index.ts';
 import type { ReportData, Validity } from '../data.ts';
 import type { DataMetrics } from './data-facts.ts';
 import { capital, describeModels, lawLines } from './headline.ts';
-import { formatDuration, formatInteger, formatInterval, formatNumber, formatShare, plural } from './numbers.ts';
+import { formatDuration, formatInteger, formatNumber, formatShare, plural } from './numbers.ts';
 
 /** The sections of params.yaml that the text reads. Keys that are missing leave their words out. */
 export interface StudySettings {
@@ -154,13 +154,9 @@ function analysisText({ study, validity }: ReportData, { evaluate = {}, generate
 
 /** L(N, D) of each group whose runs gave smaller budgets. */
 function tokenLaws({ fits }: ReportData['study']): string[] {
-  return Object.values(fits).flatMap(({ label, branches, runs, with_tokens: law }) => {
-    if (!(branches > 0) || law === null || 'refused' in law) return [];
-    const { alpha, beta } = law.parameters;
-    return [
-      `${label}: L(N, D) = ${law.formula} was fitted to the ${runs} whole runs and ${branches} smaller budgets of them: α = ${formatNumber(alpha)} (${formatInterval(law.intervals.alpha)}), β = ${formatNumber(beta)} (${formatInterval(law.intervals.beta)}).`,
-    ];
-  });
+  return Object.values(fits).flatMap(({ label, branches_verdict: verdict }) =>
+    verdict ? [`${label}, by size and tokens: ${verdict}`] : [],
+  );
 }
 
 /** "3 of 80 are valid ABC (95 % Wilson interval: 1.3 % to 10 %)". */

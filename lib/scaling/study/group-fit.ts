@@ -83,6 +83,8 @@ export interface GroupFit {
   influential: Influence[];
   /** The error of the test split; null if the losses by tune are not known. */
   test_split: TestSplitError | null;
+  /** What the smaller budgets of the runs add, in words: L(N, D) and compute-optimal sizes. Null if there are none. */
+  branches_verdict: string | null;
   /** The claim that the runs support, in a few sentences. */
   verdict: string;
 }
@@ -179,6 +181,7 @@ export function fitGroup(label: string, all: readonly RunRow[], options: GroupOp
   const optimal = hasTokens
     ? computeOptimal(tokenPoints, fitted ?? { refused: 'all runs saw about the same number of tokens' })
     : null;
+  const branchesVerdict = usesTokens ? null : branchesClaim(withTokens, used.length, branches.length, optimal);
   return {
     label,
     tokenizer: rows[0].tokenizer,
@@ -198,11 +201,10 @@ export function fitGroup(label: string, all: readonly RunRow[], options: GroupOp
     held_out: usesTokens ? holdOutTokens(tokenPoints, confidence) : holdOutSizes(points, budgets, confidence),
     influential,
     test_split: testSplit,
+    branches_verdict: branchesVerdict,
     verdict: usesTokens
       ? tokensClaim(label, fit, withTokens, byBudget, optimal, options)
-      : [sizeVerdict(label, fit, loss, testSplit), branchesClaim(withTokens, used.length, branches.length, optimal)]
-          .filter(Boolean)
-          .join(' '),
+      : [sizeVerdict(label, fit, loss, testSplit), branchesVerdict].filter(Boolean).join(' '),
   };
 }
 
@@ -255,8 +257,8 @@ function branchesClaim(
   runs: number,
   branches: number,
   optimal: ComputeOptimal | null,
-): string {
-  if (branches === 0 || withTokens === null) return '';
+): string | null {
+  if (branches === 0 || withTokens === null) return null;
   const from = `${countOf(runs, 'whole run')} and ${countOf(branches, 'smaller budget')} of them`;
   if ('refused' in withTokens) return `From ${from}, L(N, D) is not given: ${withTokens.refused}.`;
   return [`${describeTokenLaw(withTokens)}, from ${from}.`, optimal?.verdict].filter(Boolean).join(' ');
