@@ -16,7 +16,9 @@ export interface RunningStage {
   lastLine?: string;
 }
 
-/** Columns of a bar on a terminal of 80 columns or more, and on a narrower one. */
+/** From this width on, a line has room for a long bar and for amounts. Below it, percent, rate and time left must do. */
+const WIDE = 99;
+/** Columns of a bar on a wide terminal, and on a narrower one. */
 const BAR_WIDTH = 20;
 const NARROW_BAR_WIDTH = 6;
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
@@ -35,12 +37,12 @@ export function runningLine(running: RunningStage, now: number, nameWidth: numbe
   const { progress, expected } = running;
   const share = shareDone(running, elapsed);
   const spinner = SPINNER[Math.floor(now / 100) % SPINNER.length];
-  const barWidth = columns >= 79 ? BAR_WIDTH : NARROW_BAR_WIDTH;
+  const barWidth = columns >= WIDE ? BAR_WIDTH : NARROW_BAR_WIDTH;
   const bar = share === undefined ? ' '.repeat(barWidth) : drawBar(share, barWidth);
   const parts = [describeDuration(elapsed)];
   if (progress) {
     const rate = progress.done / Math.max(elapsed, 0.001);
-    parts.unshift(describeProgress(progress));
+    parts.unshift(columns >= WIDE || !progress.total ? describeProgress(progress) : percent(progress));
     if (progress.done > 0) parts.push(`${describeRate(rate)}${progress.unit ? ` ${progress.unit}` : ''}/s`);
     if (progress.total && progress.done > 0 && progress.done < progress.total)
       parts.push(`${describeDuration((progress.total - progress.done) / rate)} left`);
@@ -68,10 +70,15 @@ function drawBar(share: number, width: number): string {
 /** Formats a progress update: "3/4 steps 75 %", or "3 steps" if the total is not known. */
 export function describeProgress({ done, total, unit }: ProgressUpdate): string {
   const amount = total === undefined ? `${done}` : `${done}/${total}`;
-  const percent = total ? ` ${Math.floor((100 * done) / total)} %` : '';
-  return `${amount}${unit ? ` ${unit}` : ''}${percent}`;
+  return [amount, ...(unit ? [unit] : []), ...(total ? [percent({ done, total })] : [])].join(' ');
 }
 
+function percent({ done, total = 0 }: ProgressUpdate): string {
+  return `${Math.floor((100 * done) / total)} %`;
+}
+
+/** @example '0.25', '640', '82k' */
 function describeRate(rate: number): string {
+  if (rate >= 10_000) return `${Math.round(rate / 1000)}k`;
   return rate >= 100 ? String(Math.round(rate)) : rate.toPrecision(2);
 }

@@ -96,6 +96,16 @@ describe('the live line of a stage', () => {
     expect(bars.map((text) => stringWidth(text))).toEqual([11, 11, 11]);
   });
 
+  test('has bar, percent, time, rate and the time left at 80 columns; at 120 also the amounts', () => {
+    const progress = { done: 512_000, total: 1_000_448, unit: 'tokens', text: 'loss 1.234' };
+    const at = (columns: number) =>
+      runningLine({ stage: 'train@char-gpt-medium-1', started: 0, progress }, 6250, 23, columns).slice(2);
+    expect(at(79)).toBe('train@char-gpt-medium-1 ███▏·· 51 % · 6.3 s · 82k tokens/s · 6.0 s left · lo…');
+    expect(at(119)).toBe(
+      'train@char-gpt-medium-1 ██████████▎········· 512000/1000448 tokens 51 % · 6.3 s · 82k tokens/s · 6.0 s left · loss 1…',
+    );
+  });
+
   test('is not wider than the terminal and not more than one column narrower', () => {
     for (let columns = 20; columns < 60; columns++) {
       const width = stringWidth(line('音楽@1', columns, '学習率を下げました'.repeat(8)));
