@@ -19,6 +19,7 @@ import {
   trimToCompleteBars,
 } from '../../lib/music/index.ts';
 import { meta, midi, notes } from './midi-bytes.ts';
+import { seedScore } from './musicxml-text.ts';
 
 /** Seconds of CPU time that a call may take. */
 const SECONDS = 2;
@@ -340,15 +341,18 @@ function main(rounds: number, seed: number, folder: string | undefined): void {
     folder === undefined ? seedMidis() : corpusFiles(folder).map((path) => Uint8Array.from(readFileSync(path)));
   const small = midis.filter((bytes) => bytes.length < 30_000);
   const abcs = seedAbcs(small.filter((_, i) => i % 10 === 0 || folder === undefined));
+  const score = seedScore();
   const next = random(seed);
   let faults = 0;
   const start = megabytes();
   for (let i = 0; i < rounds; i++) {
     const bytes = mutateMidi(small, next);
     const text = mutateAbc(abcs, next);
+    const xml = mutateXml(score, next);
     for (const [kind, fault, input] of [
       ['mid', tryMidi(bytes), bytes],
       ['abc', tryAbc(text), text],
+      ['musicxml', tryMusicXml(xml), xml],
     ] as const) {
       if (fault === undefined) continue;
       faults++;
@@ -365,7 +369,7 @@ function main(rounds: number, seed: number, folder: string | undefined): void {
     if ((i + 1) % 5000 === 0) console.log(`${i + 1} of ${rounds} rounds, ${faults} faults, at most ${megabytes()} MB`);
   }
   console.log(
-    `${rounds} damaged MIDI files and ${rounds} damaged ABC texts: ${faults} faults; at most ${megabytes()} MB, ${megabytes() - start} more than at the start`,
+    `${rounds} damaged MIDI files, ABC texts and scores in MusicXML each: ${faults} faults; at most ${megabytes()} MB, ${megabytes() - start} more than at the start`,
   );
   process.exitCode = faults === 0 ? 0 : 1;
 }

@@ -69,3 +69,26 @@ export function instrument(id: string, { program = '', channel = '', unpitched =
     element('midi-channel', channel) + element('midi-program', program) + element('midi-unpitched', unpitched);
   return `<score-instrument id="${id}"><instrument-name>x</instrument-name></score-instrument><midi-instrument id="${id}">${content}</midi-instrument>`;
 }
+
+export const tie = (...types: string[]) => types.map((type) => `<tie type="${type}"/>`).join('');
+export const barline = (location: string, content: string) => `<barline location="${location}">${content}</barline>`;
+export const repeat = (direction: string, more = '') => `<repeat direction="${direction}"${more}/>`;
+export const ending = (number: string, type: string) => `<ending number="${number}" type="${type}"/>`;
+
+/** A score with most of what the reader knows, for damaging it. */
+export function seedScore(): string {
+  return score([
+    {
+      instruments: instrument('d', { channel: '10', unpitched: '39' }) + instrument('m', { program: '20' }),
+      measures: [
+        attributes(12, '3/4', '1 major') + notes('G4 12, A4 6, B4 6, z 12') + backup(36) + chord('G3 36, D4 36'),
+        barline('left', repeat('forward')) + notes('C5 4, D5 4, E5 4') + note('D5 24', tie('start')),
+        barline('left', ending('1', 'start')) +
+          note('D5 36', tie('stop')) +
+          barline('right', ending('1', 'stop') + repeat('backward')),
+        `${barline('left', ending('2', 'start'))}<direction><sound tempo="90"/></direction>${notes('G4 36')}`,
+      ],
+    },
+    { measures: [attributes(4, '3/4', '1 major') + notes('G2 12'), notes('A2 12'), notes('D2 12'), notes('G2 12')] },
+  ]);
+}

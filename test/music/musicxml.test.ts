@@ -2,7 +2,21 @@
 import { describe, expect, test } from 'vitest';
 import { checkAbc, MusicError, musicXmlToAbc, musicXmlToScore } from '../../lib/music/index.ts';
 import { mutateXml, random, tryMusicXml } from './fuzz.ts';
-import { attributes, backup, chord, forward, instrument, note, notes, score } from './musicxml-text.ts';
+import {
+  attributes,
+  backup,
+  barline,
+  chord,
+  ending,
+  forward,
+  instrument,
+  note,
+  notes,
+  repeat,
+  score,
+  seedScore,
+  tie,
+} from './musicxml-text.ts';
 
 /** The tune without the fields before its key, and without line ends. */
 function music(xml: string): string {
@@ -14,11 +28,6 @@ function music(xml: string): string {
 function warnings(xml: string): string[] {
   return musicXmlToAbc(xml).warnings;
 }
-
-const tie = (...types: string[]) => types.map((type) => `<tie type="${type}"/>`).join('');
-const barline = (location: string, content: string) => `<barline location="${location}">${content}</barline>`;
-const repeat = (direction: string, more = '') => `<repeat direction="${direction}"${more}/>`;
-const ending = (number: string, type: string) => `<ending number="${number}" type="${type}"/>`;
 
 describe('notes', () => {
   test('follow one another; chords begin together', () => {
@@ -314,20 +323,7 @@ describe('documents', () => {
   });
 
   test('of which 300 were damaged give a MusicError, or a valid tune that converts to itself', () => {
-    const seed = score([
-      {
-        instruments: instrument('d', { channel: '10', unpitched: '39' }) + instrument('m', { program: '20' }),
-        measures: [
-          attributes(12, '3/4', '1 major') + notes('G4 12, A4 6, B4 6, z 12') + backup(36) + chord('G3 36, D4 36'),
-          barline('left', repeat('forward')) + notes('C5 4, D5 4, E5 4') + note('D5 24', tie('start')),
-          barline('left', ending('1', 'start')) +
-            note('D5 36', tie('stop')) +
-            barline('right', ending('1', 'stop') + repeat('backward')),
-          `${barline('left', ending('2', 'start'))}<direction><sound tempo="90"/></direction>${notes('G4 36')}`,
-        ],
-      },
-      { measures: [attributes(4, '3/4', '1 major') + notes('G2 12'), notes('A2 12'), notes('D2 12'), notes('G2 12')] },
-    ]);
+    const seed = seedScore();
     expect(tryMusicXml(seed)).toBeUndefined();
     const next = random(3);
     for (let i = 0; i < 300; i++) {
