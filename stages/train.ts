@@ -41,10 +41,6 @@ await stage({
     const settings = params.train;
     const tokenizer = await loadTokenizer(join(tokens, 'tokenizer.json'));
     const config = buildConfig(params, flags.size, tokenizer.vocabularySize);
-    if (settings.budgets.length > 0 && settings.schedule !== 'wsd')
-      throw new StageError(
-        `params.yaml: train.budgets needs train.schedule: wsd, and it is ${settings.schedule}; [] is no smaller budget`,
-      );
     const learningRate = peakLearningRate(settings, config);
     const request = {
       tokens,

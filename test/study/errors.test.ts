@@ -161,11 +161,15 @@ describe('fit by hand', () => {
 describe('repro', () => {
   test('refuses wrong params before any stage runs, with exit code 2', async () => {
     const study = smallStudy();
-    study.write('params.yaml', study.read('params.yaml').replace('  tokens:', '  token:'));
+    const params = study.read('params.yaml');
+    study.write('params.yaml', params.replace('  tokens:', '  token:'));
     const { exit, stderr } = await study.repro();
     expect(stderr).toMatch(/params\.yaml:\d+:\d+: unknown key "token" in train; did you mean "tokens"\?/);
     expect(exit).toBe(2);
     expect(study.exists('data')).toBe(false);
+    study.write('params.yaml', params);
+    const cosine = await study.repro('-S', 'train.schedule=cosine');
+    expect(cosine.stderr).toMatch(/params\.yaml.*train\.budgets: must have at most 0 items, but has 2/);
   });
 
   test('names the key and the values of heads that do not divide the width', async () => {
