@@ -368,13 +368,14 @@ export class MusicReader implements TextPlace {
     this.#ending(true);
   }
 
-  /** Reads the number of an ending, if one stands here. */
-  #ending(afterSpace = false): void {
+  /** Reads the number of an ending. Returns false if none stands here. */
+  #ending(afterSpace = false): boolean {
     const ending = readEnding(this.#text, this.#at, afterSpace);
-    if (ending === undefined) return;
+    if (ending === undefined) return false;
     if (ending.tooLarge !== undefined) this.problem('repeat', `an ending for pass ${ending.tooLarge}`);
     if (ending.passes.length > 0) this.voice.ending(ending.passes);
     this.#at += ending.length;
+    return true;
   }
 
   /** Reads a construction that begins with `[`: an inline field, a bar line, an ending or a chord. */
@@ -388,9 +389,9 @@ export class MusicReader implements TextPlace {
       this.#at = this.#fieldEnd = end + 1;
       this.#onInlineField(next, text.slice(at + 3, end).trim(), column, end + 2);
     } else if (next === '|') this.#barLine();
-    else if (isDigit(next) || (next === '"' && isDigit(text[at + 2]))) this.#ending();
-    // A named ending, such as ["last", is printed only.
-    else if (next === '"') this.#at++;
-    else this.#chord();
+    // Other named endings, such as ["last", are printed only.
+    else if (isDigit(next) || next === '"') {
+      if (!this.#ending()) this.#at++;
+    } else this.#chord();
   }
 }
