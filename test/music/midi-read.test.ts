@@ -196,6 +196,7 @@ describe('drums', () => {
 
   test.each<[string, number[][], string]>([
     ['XG: bank 127', [[...bank(127), ...hit]], 'd36@0+1'],
+    ['XG: bank 127 without a program change', [[0, 0xb3, 0, 127, ...hit]], 'd36@0+1'],
     ['GM2: bank 120', [[...bank(120), ...hit]], 'd36@0+1'],
     ['other banks', [[...bank(8), ...hit]], '36@0+1'],
     ['GS: a part set to drums', [[...gs(0x14, 1), ...hit]], 'd36@0+1'],

@@ -217,7 +217,7 @@ function concatenate(tracks: Track[]): void {
   let offset = 0;
   for (const track of tracks) {
     for (const notes of track.parts) for (const note of notes ?? []) note.start += offset;
-    for (const changes of [...track.programs, track.tempos, track.metres, track.keys, track.rhythm]) {
+    for (const changes of [...track.programs, ...track.banks, track.tempos, track.metres, track.keys, track.rhythm]) {
       for (const change of changes ?? []) change.tick += offset;
     }
     offset += track.end;
@@ -237,7 +237,9 @@ function combineTracks(tracks: Track[], ticksPerBeat: number): NoteSequence {
       // A program change applies to its channel in all tracks, except in tracks that change the program themselves.
       const programs = track.programs[channel] ?? programsOfAllTracks(channel);
       setPrograms(notes, programs);
-      const changes = drumChanges(channel, programs, rhythm, soundSet);
+      // A bank takes effect with a program change. Files without any mean it all the same.
+      const banks = programs.length > 0 ? programs : tracks.flatMap((other) => other.banks[channel] ?? []).sort(byTick);
+      const changes = drumChanges(channel, banks, rhythm, soundSet);
       parts.push(...partsOf(notes, channel === DRUM_CHANNEL, changes));
     }
   }

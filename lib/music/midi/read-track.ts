@@ -46,12 +46,14 @@ export interface HangingNote {
 }
 
 /**
- * The music of one track. `parts`, `programs` and `silences` have an entry for each channel, undefined where it has
+ * The music of one track. `parts`, `programs`, `banks` and `silences` have an entry for each channel, undefined where it has
  * none.
  */
 export interface Track {
   parts: (PlayedNote[] | undefined)[];
   programs: (ProgramChange[] | undefined)[];
+  /** the bank selects, as changes to program 0 */
+  banks: (ProgramChange[] | undefined)[];
   tempos: TempoChange[];
   metres: MetreChange[];
   keys: KeyChange[];
@@ -103,6 +105,7 @@ class TrackReader {
   readonly #track: Track = {
     parts: new Array(CHANNELS).fill(undefined),
     programs: new Array(CHANNELS).fill(undefined),
+    banks: new Array(CHANNELS).fill(undefined),
     tempos: [],
     metres: [],
     keys: [],
@@ -246,7 +249,10 @@ class TrackReader {
   }
 
   #readController(channel: number, controller: number, value: number): void {
-    if (controller === BANK_SELECT) this.#banks[channel] = value;
+    if (controller === BANK_SELECT) {
+      this.#banks[channel] = value;
+      (this.#track.banks[channel] ??= []).push({ tick: this.#tick, program: 0, bank: value });
+    }
     if (controller !== ALL_SOUND_OFF && controller < ALL_NOTES_OFF) return;
     this.#sounding.endChannel(channel, this.#tick);
     (this.#track.silences[channel] ??= []).push(this.#tick);
