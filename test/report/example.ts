@@ -218,3 +218,12 @@ export async function exampleReport(): Promise<ReportData> {
   data.methods = methodsText(data, settings, EXAMPLE_METRICS, software, 'native fp32');
   return data;
 }
+
+/** Returns the text of a page, without scripts, styles and drawings. */
+export function textOf(html: string): string {
+  return html
+    .replace(/<(script|style|svg)\b[\s\S]*?<\/\1>/g, '')
+    .replace(/<[^>]+>/g, ' ')
+    .replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
+    .replace(/\s+/g, ' ');
+}

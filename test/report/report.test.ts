@@ -12,7 +12,7 @@ import { type ReportData, writeReport } from '../../lib/report/index.ts';
 import { fitStudy, readRuns } from '../../lib/scaling/index.ts';
 import { exampleResults, LAWS } from '../scaling/example.ts';
 import { Browser, findChromium } from './browser.ts';
-import { exampleAbc, exampleNotes, exampleReport } from './example.ts';
+import { exampleAbc, exampleNotes, exampleReport, textOf } from './example.ts';
 
 let folder: string;
 let data: ReportData;
@@ -26,15 +26,6 @@ beforeAll(async () => {
   page = await readFile(file, 'utf8');
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-/** Returns the text of a page, without scripts, styles and drawings. */
-function text(html: string): string {
-  return html
-    .replace(/<(script|style|svg)\b[\s\S]*?<\/\1>/g, '')
-    .replace(/<[^>]+>/g, ' ')
-    .replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
-    .replace(/\s+/g, ' ');
-}
 
 /** Returns all matches in a page, so that a failing assertion does not print the whole page. */
 function matches(html: string, pattern: RegExp): string[] {
@@ -104,7 +95,7 @@ describe('the file', () => {
 
 describe('the content', () => {
   test('has the laws in plain words and with their intervals, their comparison, and the best model', () => {
-    const shown = text(page);
+    const shown = textOf(page);
     expect(shown).toMatch(
       /GPT: larger models predict music better, .* each doubling of the parameters takes 21 % \(\d+ to \d+ %\) off/,
     );
@@ -124,7 +115,7 @@ describe('the content', () => {
         [1],
       ),
     );
-    const shown = text(await written({ results, study: fitStudy(results), samples: [], plots: [] }));
+    const shown = textOf(await written({ results, study: fitStudy(results), samples: [], plots: [] }));
     expect(shown).toMatch(
       /GPT: these runs support no scaling law, because the law a·N\^\(−α\) needs at least 4 runs of 3 sizes/,
     );
@@ -135,7 +126,7 @@ describe('the content', () => {
   test('has every run, plot and sample, the settings and the provenance', () => {
     for (const { run } of data.results) expect(page.includes(`data-value="${run}"`), run).toBe(true);
     for (const { name } of data.plots) expect(page.includes(`<figure id="plot-${name}"`), name).toBe(true);
-    const shown = text(page);
+    const shown = textOf(page);
     expect(shown).toContain('bar 5 of voice 2 is 14/16 long');
     for (const part of [
       'Sample 1',
@@ -156,7 +147,7 @@ describe('the content', () => {
     );
     const shown = await written({ results, study: fitStudy(results) });
     expect(matches(shown, /<tr class="diverged"><th scope="row" data-value="char-gpt-tiny-1">/)).toHaveLength(1);
-    expect(text(shown)).toContain('run char-gpt-tiny-1 is left out: it diverged');
+    expect(textOf(shown)).toContain('run char-gpt-tiny-1 is left out: it diverged');
   });
 
   test('shows samples with missing or unreadable MIDI without a player', async () => {

@@ -1,8 +1,18 @@
-/** The texts of the report that leave the page: the headline of a terminal, and the methods of a paper. */
-import { expect, test } from 'vitest';
-import { headlineText, methodsText, type ReportData } from '../../lib/report/index.ts';
-import { fitStudy, readRuns } from '../../lib/scaling/index.ts';
+/** The texts of the report: the headline of a terminal, the methods of a paper, and the laws in the page. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { headlineText, methodsText, type ReportData, writeReport } from '../../lib/report/index.ts';
+import { fitStudy, readRuns, wholeRuns } from '../../lib/scaling/index.ts';
 import { exampleResults } from '../scaling/example.ts';
+import { textOf } from './example.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'report-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
 
 const results = readRuns(exampleResults());
 const study = fitStudy(results);
@@ -75,4 +85,23 @@ test('the methods say what smaller budgets of the same runs gave', () => {
   expect(text.join('\n')).toContain('Each run also gave its losses after 25 % and 50 % of the tokens, by cooldowns');
   expect(text.join('\n')).toMatch(/GPT, by size and tokens: L\(N, D\) = .* from 10 whole runs and 20 smaller budgets/);
   expect(headlineText(budgets)).toBe(headlineText(data));
+});
+
+test('the page has the law of size and tokens, and the best size for a compute, if runs have smaller budgets', async () => {
+  const rows = [5e3, 2e4, 8e4, 3e5, 1e6].flatMap((params, i) =>
+    [1, 0.5, 0.25].map((share, j) => {
+      // Noise of half a percent, the same in each run of the test.
+      const noise = 1 + 0.005 * Math.sin(7 * i + 3 * j);
+      const loss = (0.6 + 20 * params ** -0.38 + 60 * (4e6 * share) ** -0.36) * noise;
+      const [run, whole] = share === 1 ? [`r${i}`, ''] : [`r${i}@${share}`, `r${i}`];
+      return `${run},char,gpt,gpt-s${i},1,${params},${4e6 * share},${loss},${whole}`;
+    }),
+  );
+  const table = `run,tokenizer,architecture,size,seed,params,tokens,test_bits_per_byte,branch_of\n${rows.join('\n')}\n`;
+  const study = fitStudy(readRuns(table));
+  const results = wholeRuns(readRuns(table));
+  const file = await writeReport(folder, { ...data, results, study });
+  const shown = textOf(await readFile(file, 'utf8'));
+  expect(shown).toMatch(/GPT, by size and tokens: L\(N, D\) = .*·N −0\.\d+ \+ .*·D −0\.\d+ , with α = 0\.\d+/);
+  expect(shown).toMatch(/the best size is .* parameters .* it grows as C 0\.\d+ \(/);
 });

@@ -15,7 +15,7 @@ export function findings({ study, validity, music }: ReportData): Html {
   )}</dl>
 <ul class="verdicts">${groups.map((group) => html`<li>${describeLaw(group)}</li>`)}
 ${study.comparisons.map(({ verdict }) => html`<li>${verdict}</li>`)}
-${groups.map(({ label, branches_verdict: verdict }) => verdict && html`<li>${label}, by size and tokens: ${verdict}</li>`)}
+${groups.map(({ label, branches_verdict: verdict }) => verdict && html`<li>${label}, by size and tokens: ${superscript(verdict)}</li>`)}
 ${best && html`<li>The best model is ${best.run}: ${formatNumber(best.loss)} ${lossName(study.loss)} with ${formatInteger(best.params)} parameters.</li>`}
 ${validity.free && html`<li>${describeValidity(validity.free)} drawn without rules ${validity.free.valid === 1 ? 'is' : 'are'} valid ABC from beginning to end${share(validity.free)}.${validity.ruled && ` Of those that the rules of notation guide, ${validity.ruled.valid} of ${validity.ruled.samples} are.`}</li>`}
 ${music && html`<li>${music.sentence}</li>`}</ul>
@@ -32,9 +32,9 @@ function groupWarnings(groups: readonly GroupFit[]): string[] {
   return [...labels].map(([warning, names]) => `${names.join(', ')}: ${warning}`);
 }
 
-/** A law with its exponents raised: N^(−0.35) → N<sup>−0.35</sup>. */
+/** A text with its exponents raised: N^(−0.35) → N<sup>−0.35</sup>, C^0.5 → C<sup>0.5</sup>. */
 function superscript(law: string): Html {
-  const parts = law.split(/\^\(([^)]*)\)/);
+  const parts = law.replace(/\^(\d[\d.]*\d)/g, '^($1)').split(/\^\(([^)]*)\)/);
   return html`${parts.map((part, i) => (i % 2 === 1 ? html`<sup>${part}</sup>` : part))}`;
 }
 

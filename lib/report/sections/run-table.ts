@@ -73,12 +73,12 @@ const COLUMNS: readonly Column[] = [
 ];
 const PHONE_COLUMNS = 6;
 
-/** Columns of smaller budgets, from the cooldowns of a run: test_bits_per_byte@0.25. */
+/** Columns of smaller budgets, from the cooldowns of a run: test_bits_per_byte@0.25. Their names must be short. */
 function budgetColumns(results: readonly RunRow[]): Column[] {
   const names = new Set(results.flatMap((row) => Object.keys(row).filter((name) => /@0\.\d+$/.test(name))));
   return [...names].map((name) => {
     const [column, share] = name.split('@');
-    return plain(name, `${lossName(column)} after ${formatShare(Number(share))} of the tokens`, loss);
+    return plain(name, `${lossName(column)} at ${formatShare(Number(share))} of tokens`, loss);
   });
 }
 
