@@ -1,5 +1,6 @@
 /**
- * Writes the report: one HTML file that opens from disk and makes no network request. Plots, scores and a synthesizer are inside.
+ * Writes the report: one HTML file that opens from disk and makes no network request. Plots, scores and a synthesizer
+ * are inside.
  *
  *   results, study ─→ text, tables ─┐
  *   plots (SVG, Vega) ──────────────┼─→ page.ts ─→ index.html, with client/*, Vega and abcjs inlined
@@ -69,7 +70,10 @@ async function clientFiles(needs: { music: boolean; plots: boolean }): Promise<C
   return { css: await client('page.css'), scripts: await Promise.all(scripts) };
 }
 
-/** The browser bundle of abcjs, with its license. Addresses (of sound fonts) are removed, so that the page requests nothing. */
+/**
+ * The browser bundle of abcjs, with its license. Addresses (of sound fonts) are removed, so that the page requests
+ * nothing.
+ */
 async function abcjsScript(): Promise<string> {
   const require = createRequire(import.meta.url);
   const bundle = require.resolve('abcjs/dist/abcjs-basic-min.js');

@@ -60,7 +60,10 @@ export function chooseToken(
 
 /** Tokens within this many nats of the likeliest one, at temperature 1, are ranked first. Others are rarely needed. */
 const LIKELY = 7;
-/** The first tokens, up to this number, are found one by one as the largest logit that is left. Then all others are sorted. */
+/**
+ * The first tokens, up to this number, are found one by one as the largest logit that is left. Then all others are
+ * sorted.
+ */
 const SELECTED = 8;
 
 /** The tokens in order, most likely first. They are ranked when they are needed. */
@@ -118,8 +121,8 @@ function draw(candidates: readonly number[], weights: Float64Array, random: Rand
 }
 
 /**
- * The nucleus (Holtzman et al. 2020): the fewest of the likeliest tokens whose weights sum to at least the share `topP`.
- * The share is one of the weights of the `most` likeliest tokens.
+ * The nucleus (Holtzman et al. 2020): the fewest of the likeliest tokens whose weights sum to at least the share
+ * `topP`. The share is one of the weights of the `most` likeliest tokens.
  */
 function nucleus(ranking: Ranking, weights: Float64Array, most: number, topP: number): number[] {
   let total = 0;
@@ -135,8 +138,8 @@ function nucleus(ranking: Ranking, weights: Float64Array, most: number, topP: nu
 }
 
 /**
- * Draws an allowed token by rejection: draws among all tokens, and again without each one that is not allowed. The result
- * is distributed by weight among the allowed tokens, and few tokens are checked.
+ * Draws an allowed token by rejection: draws among all tokens, and again without each one that is not allowed. The
+ * result is distributed by weight among the allowed tokens, and few tokens are checked.
  */
 function drawAllowed(weights: Float64Array, random: Random, constraint: TokenConstraint): number | undefined {
   let candidates = allTokens(weights.length);
@@ -151,10 +154,10 @@ function drawAllowed(weights: Float64Array, random: Random, constraint: TokenCon
 /**
  * Draws from the nucleus of the allowed tokens, at most the `most` likeliest ones.
  *
- * This inverts the cumulative distribution: the token is the first one at which the sum of weights exceeds `share` of the
- * nucleus' weight. The nucleus depends on the weight of all allowed tokens, and to know it, all tokens must be checked.
- * It is at least the weight of the allowed tokens found so far. It is at most that plus the weight of all unchecked tokens.
- * The search ends when both bounds give the same token, which is usually after one or two.
+ * This inverts the cumulative distribution: the token is the first one at which the sum of weights exceeds `share` of
+ * the nucleus' weight. The nucleus depends on the weight of all allowed tokens, and to know it, all tokens must be
+ * checked. That weight is at least the sum of the allowed tokens found so far, and at most this sum plus the weights
+ * of all unchecked tokens. The search ends when both bounds give the same token, which is usually after one or two.
  *
  * @param share a random number from 0 to 1
  */

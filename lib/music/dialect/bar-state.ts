@@ -1,9 +1,9 @@
 /**
  * One bar of one voice, read one character at a time: fields, then `Z` or layers of notes, chords and rests, then `|`.
  *
- * `accept` takes a character only if the bar can still be completed after it, so no text leads to a dead end. In a complete
- * bar the durations of each layer sum to the metre, and each tuplet ends at a point where one may end. Each tie is
- * continued by a note of the same pitch where the tied note ends; over the bar line, in any layer.
+ * `accept` takes a character only if the bar can still be completed after it, so no text leads to a dead end. In a
+ * complete bar the durations of each layer sum to the metre, and each tuplet ends at a point where one may end. Each
+ * tie is continued by a note of the same pitch where the tied note ends; over the bar line, in any layer.
  */
 import { UNITS_PER_STEP } from '../model/index.ts';
 import type { BarSetting } from './bar-setting.ts';

@@ -24,7 +24,8 @@ const MAX_INSERTION_SORT = 32;
 const MAX_EXCHANGE_PASSES = 8;
 /**
  * The steps of quintuplets are long. There, an end that is clearly nearer to one of its two points goes to that point,
- * before the rules above. It is clearly nearer if its distance from the middle between them exceeds this share of half the step.
+ * before the rules above. It is clearly nearer if its distance from the middle between them exceeds this share of half
+ * the step.
  */
 const MAX_LEAN = 0.2;
 /** A note of a triplet is written with 3/2 of its duration. */

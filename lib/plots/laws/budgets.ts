@@ -1,8 +1,8 @@
 /**
  * The plot of size and tokens together. Data: the table of runs, and a study whose runs saw several budgets.
  *
- * A panel per group (tokenizer and architecture). A point is a run or a smaller budget of it, a line the law L(N, D) of one size; without a law, a line joins
- * the runs of a size. Larger sizes are darker.
+ * A panel per group (tokenizer and architecture). A point is a run or a smaller budget of it, a line the law L(N, D) of
+ * one size; without a law, a line joins the runs of a size. Larger sizes are darker.
  *
  *   x   tokens D that the model saw in training, logarithmic
  *   y   loss of the fits, logarithmic, the same in all panels

@@ -1,8 +1,8 @@
 /**
  * A plot for a page: the specification of Vega, with signals by which a script can zoom and highlight.
  *
- * Each panel has the signals `zoom_x_I` and `zoom_y_I` for its axes with a fixed domain. They are null, or the domain that is shown
- * instead. `hovered` is the name of a run: its points are larger, and its lines wider.
+ * Each panel has the signals `zoom_x_I` and `zoom_y_I` for its axes with a fixed domain. They are null, or the domain
+ * that is shown instead. `hovered` is the name of a run: its points are larger, and its lines wider.
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { INK } from '../style/index.ts';

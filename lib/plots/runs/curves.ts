@@ -1,7 +1,10 @@
 /** Training curves. The train stage writes one CSV file per run. */
 import { readTable, type TableSchema } from '../../scaling/index.ts';
 
-/** A row of a training curve: one step. Values that were not measured at this step are null. Losses are in nats per token. */
+/**
+ * A row of a training curve: one step. Values that were not measured at this step are null. Losses are in nats per
+ * token.
+ */
 export interface CurveRow {
   run: string;
   step: number;

@@ -1,8 +1,8 @@
 /**
  * The plot of the loss by position. Data: the losses of all runs by the number of tokens seen of a window.
  *
- * A panel per tokenizer and architecture, a line per run, darker for larger models. Lines that still fall at the right end say that
- * a longer window would help.
+ * A panel per tokenizer and architecture, a line per run, darker for larger models. Lines that still fall at the right
+ * end say that a longer window would help.
  *
  *   x   position in the window, from 1, logarithmic; positions that lie close together are averaged
  *   y   loss in bits per token, linear, the same in all panels of a tokenizer

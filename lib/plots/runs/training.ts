@@ -1,8 +1,8 @@
 /**
  * The plot of the training curves. Data: the curves of all runs, and the table of runs.
  *
- * A panel per tokenizer and architecture, a line per run, darker for larger models. Strong lines are the validation loss, faint
- * ones the loss of the training batches.
+ * A panel per tokenizer and architecture, a line per run, darker for larger models. Strong lines are the validation
+ * loss, faint ones the loss of the training batches.
  *
  *   x   tokens seen, logarithmic, the same in all panels
  *   y   loss in nats per token, logarithmic, the same in all panels of a tokenizer
@@ -97,7 +97,9 @@ export function trainingPlot(
   };
 }
 
-/** What the plot shows, for readers who do not see it: the last validation losses of the smallest and largest models. */
+/**
+ * What the plot shows, for readers who do not see it: the last validation losses of the smallest and largest models.
+ */
 function describePlot(panels: readonly Panel[], curves: readonly CurveRow[]): string {
   const last = (run: string) => curves.filter((row) => row.run === run && row.sampled_val_loss !== null).at(-1);
   const ends = panels.flatMap(({ sizes }) => {

@@ -1,6 +1,6 @@
 /**
- * Domains, ticks and labels of axes. They are computed here because Vega's "nice" logarithmic domains are rounded to whole
- * decades, which leaves much of a plot empty.
+ * Domains, ticks and labels of axes. They are computed here because Vega's "nice" logarithmic domains are rounded to
+ * whole decades, which leaves much of a plot empty.
  */
 
 /**

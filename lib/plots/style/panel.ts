@@ -1,6 +1,6 @@
 /**
- * A panel with a line for each model size, as several plots have beside each other. Larger sizes are darker, and the name of a
- * size stands beside the right end of its line.
+ * A panel with a line for each model size, as several plots have beside each other. Larger sizes are darker, and the
+ * name of a size stands beside the right end of its line.
  */
 import { spread } from './axes.ts';
 import { ramp } from './theme.ts';

@@ -26,7 +26,10 @@ export function colours(names: readonly string[]): string[] {
   return names.map((name) => BY_NAME[name] ?? OTHERS[next++ % OTHERS.length]);
 }
 
-/** `count` shades of one hue from light to dark, for ordered values such as sizes. None is too light for a white background. */
+/**
+ * `count` shades of one hue from light to dark, for ordered values such as sizes. None is too light for a white
+ * background.
+ */
 export function ramp(colour: string, count: number): string[] {
   const channels = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
   return Array.from({ length: count }, (_, i) => {

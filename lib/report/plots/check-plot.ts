@@ -1,6 +1,7 @@
 /**
- * Checks a plot before it becomes part of the page: its SVG, and its Vega specification. The page needs the drawing itself, not an image, because its
- * style sheet changes the colours on dark screens. So the SVG must hold shapes and text only: no script, link, style or address.
+ * Checks a plot before it becomes part of the page: its SVG, and its Vega specification. The page needs the drawing
+ * itself, not an image, because its style sheet changes the colours on dark screens. So the SVG must hold shapes and
+ * text only: no script, link, style or address.
  */
 import { ReportError } from '../errors.ts';
 
@@ -40,8 +41,8 @@ const ADDRESS_KEYS = new Set(['url', 'href', 'loader']);
 const IMAGE = 'image';
 
 /**
- * Checks the specification of an interactive plot. Its expressions are interpreted, never compiled to JavaScript, and the
- * policy of the page forbids requests. A specification that needs them is refused all the same.
+ * Checks the specification of an interactive plot. Its expressions are interpreted, never compiled to JavaScript, and
+ * the policy of the page forbids requests. A specification that needs them is refused all the same.
  *
  * @param name names the plot in errors
  * @throws ReportError if the plot loads data or images, or has links

@@ -1,6 +1,6 @@
 /**
- * Colours of the plots in the page, for light and dark screens. The SVG is unchanged: the style sheet overrides its `fill` and
- * `stroke` attributes.
+ * Colours of the plots in the page, for light and dark screens. The SVG is unchanged: the style sheet overrides its
+ * `fill` and `stroke` attributes.
  */
 import { GRID, INK, MUTED, PAPER } from '../../plots/index.ts';
 

@@ -7,7 +7,10 @@ import { build } from 'esbuild';
 /** Vega may mention addresses in texts; the page shall have none. XML namespaces are names. */
 const ADDRESS = /https?:\/\/(?!www\.w3\.org\/)[^"'`\s)]*/g;
 
-/** A text that begins with url(, as of a clip path. Written so, no reader of the page takes it for the address of a file. */
+/**
+ * A text that begins with url(, as of a clip path. Written so, no reader of the page takes it for the address of a
+ * file.
+ */
 const URL_TEXT = /(["'`])url\(/g;
 
 /** @returns the script; the same text for the same versions of the packages */

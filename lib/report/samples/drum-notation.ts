@@ -30,7 +30,10 @@ export const DRUM_HEADS = [
   `%%percmap ${OTHER} 56 x`,
 ];
 
-/** The staff position of a drum, as an ABC note. `pitch` is its MIDI note number, by the General MIDI percussion key map. */
+/**
+ * The staff position of a drum, as an ABC note. `pitch` is its MIDI note number, by the General MIDI percussion key
+ * map.
+ */
 export function drumPlace(pitch: number): string {
   return PLACES.find(([keys]) => keys.includes(pitch))?.[1] ?? OTHER;
 }

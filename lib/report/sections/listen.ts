@@ -1,4 +1,7 @@
-/** The section Listen: the samples by run, those under the rules of the dialect first. The best model comes first, and is open. */
+/**
+ * The section Listen: the samples by run, those under the rules of the dialect first. The best model comes first, and
+ * is open.
+ */
 import { lossName, type RunRow, type Study } from '../../scaling/index.ts';
 import type { PageSample, ReportData, Validities, Validity } from '../data.ts';
 import { Html, html } from '../html.ts';

@@ -1,6 +1,6 @@
 /**
- * The headline of a study: the law of each group of runs with its interval, or the reason why there is none. It stands at
- * the top of the page, and in a text file of five lines that a run on a terminal ends with.
+ * The headline of a study: the law of each group of runs with its interval, or the reason why there is none. It stands
+ * at the top of the page, and in a text file of five lines that a run on a terminal ends with.
  */
 import { displayName, type GroupFit, isRefusal, lossName, type RunRow, type Study } from '../../scaling/index.ts';
 import type { ReportData, Validity } from '../data.ts';

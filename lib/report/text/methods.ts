@@ -1,6 +1,6 @@
 /**
- * The methods of a study as text that can be pasted into a paper, and how to cite it. The text is made from the parameters
- * and the counts of the study, so it says what was done, not what could have been.
+ * The methods of a study as text that can be pasted into a paper, and how to cite it. The text is made from the
+ * parameters and the counts of the study, so it says what was done, not what could have been.
  */
 import { displayName, lossName } from '../../scaling/index.ts';
 import type { ReportData, Validity } from '../data.ts';

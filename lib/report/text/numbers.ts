@@ -2,7 +2,10 @@
 import type { AlphaInterval } from '../../scaling/index.ts';
 import { type Html, html } from '../html.ts';
 
-/** A number with `precision` significant digits, with all digits before the point, or in exponential form if it is extreme. */
+/**
+ * A number with `precision` significant digits, with all digits before the point, or in exponential form if it is
+ * extreme.
+ */
 export function formatNumber(value: number, precision = 3): string {
   if (!Number.isFinite(value)) return '–';
   const size = Math.abs(value);
