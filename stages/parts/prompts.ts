@@ -22,32 +22,48 @@ export interface Prompt {
 export async function readPrompts(
   tokens: string,
   tokenizer: Tokenizer,
-  { prompt, prompt_bars: bars }: Params['generate'],
+  { prompt, prompt_bars, max_tokens }: Params['generate'],
   count: number,
 ): Promise<Prompt[]> {
   if (prompt === 'none') return [{ text: '', bars: 0 }];
   if (prompt !== 'header' && prompt !== 'bars') return [{ text: prompt, bars: 0 }];
-  const prompts: Prompt[] = [];
-  for (const [tune, abc] of (await testTunes(tokens, tokenizer, count)).entries())
-    prompts.push({ ...opening(abc, prompt === 'bars' ? bars : 0), tune });
+  const bars = prompt === 'bars' ? prompt_bars : 0;
+  const tunes = await testTunes(tokens, tokenizer, count, (abc) => hasRoom(abc, bars, max_tokens));
+  const prompts = tunes.map(({ abc, tune }) => ({ ...opening(abc, bars), tune }));
   if (prompts.length === 0)
     throw new StageError(`generate.prompt is ${prompt}, but the test split has no tune to begin with; write none`);
   return prompts;
 }
 
-/** The texts of the first tunes of the test split. */
-async function testTunes(tokens: string, tokenizer: Tokenizer, count: number): Promise<string[]> {
+/** Bars that a sample should have room for, behind its prompt and in each voice. */
+const LEAST_BARS = 4;
+
+/** Whether so many tokens hold a few bars of all voices. In a tune of 13 voices they may end within the first bar. */
+function hasRoom(abc: string, bars: number, tokens: number): boolean {
+  return opening(abc, bars + LEAST_BARS).text.length - opening(abc, bars).text.length <= tokens;
+}
+
+/** The first tunes of the test split that fit, each with its index; if none fits, the first ones. */
+async function testTunes(
+  tokens: string,
+  tokenizer: Tokenizer,
+  count: number,
+  fits: (abc: string) => boolean,
+): Promise<{ abc: string; tune: number }[]> {
   const store = TokenStore.open(tokens);
-  const texts: string[] = [];
+  const fitting: { abc: string; tune: number }[] = [];
+  const first: { abc: string; tune: number }[] = [];
   let at = 0;
-  for (const { tokens: length } of store.documents('test')) {
-    if (texts.length >= count) break;
+  for (const [tune, { tokens: length }] of store.documents('test').entries()) {
+    if (fitting.length >= count) break;
     // The end of the text decodes to nothing.
-    texts.push(tokenizer.decode(store.window('test', at, length)));
+    const abc = tokenizer.decode(store.window('test', at, length));
+    if (first.length < count) first.push({ abc, tune });
+    if (fits(abc)) fitting.push({ abc, tune });
     at += length;
   }
   await store.close();
-  return texts;
+  return fitting.length > 0 ? fitting : first;
 }
 
 /**

@@ -170,7 +170,16 @@ describe('samples begin with', () => {
         { text: two.slice(0, two.indexOf('[V:1]c4') + 5), bars: 2, tune: 1 },
       ],
     ],
-  ])('%s', async (_, prompt, prompts) => {
+    [
+      'headers of tunes whose bars the tokens hold',
+      'header',
+      [
+        { text: HEAD, bars: 0, tune: 0 },
+        { text: HEAD, bars: 0, tune: 2 },
+      ],
+      12,
+    ],
+  ] as [string, string, object[], number?][])('%s', async (_, prompt, prompts, max_tokens = 1000) => {
     const folder = mkdtempSync(path('prompts-'));
     for (const split of ['train', 'val', 'test']) {
       const lines = [one, two, one].map((abc, i) => `${JSON.stringify({ id: String(i), abc })}\n`);
@@ -179,7 +188,7 @@ describe('samples begin with', () => {
     await tokenizeCorpus(folder, join(folder, 'tokens'), { name: 'char', threads: 1 });
     const tokenizer = CharTokenizer.load(join(folder, 'tokens/tokenizer.json'));
     const params = parse(readFileSync(join(root, 'params.yaml'), 'utf8'));
-    const settings = { ...params.generate, prompt, prompt_bars: 2 };
+    const settings = { ...params.generate, prompt, prompt_bars: 2, max_tokens };
     expect(await readPrompts(join(folder, 'tokens'), tokenizer, settings, 2)).toEqual(prompts);
   });
 });
