@@ -9,6 +9,7 @@ import {
   residualsPlot,
   scalingPlot,
 } from '../../lib/plots/index.ts';
+import { floorLabels } from '../../lib/plots/laws/scaling-labels.ts';
 import { fitStudy, readRuns } from '../../lib/scaling/index.ts';
 import { exampleResults, LAWS } from '../scaling/example.ts';
 import { exampleStudy, words } from './example.ts';
@@ -213,4 +214,10 @@ describe('the plot of the architectures', () => {
     expect(text).toContain('For the same compute');
     expect(text).not.toContain('At equal size');
   });
+});
+
+test('labels of floors that are equal, or nearly, stand above each other; others on their rule', () => {
+  const labels = floorLabels([{ loss: 0.7 }, { loss: 0.5 }, { loss: 0.501 }, { loss: 0.5 }], [0.4, 1.6], 280);
+  const pixels = labels.map(({ label_at }) => Math.log(label_at / 0.5) / (Math.log(4) / 280));
+  expect(pixels.map(Math.round)).toEqual([0, 14, 28, 68]);
 });

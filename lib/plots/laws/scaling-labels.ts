@@ -103,6 +103,31 @@ function tokensLabel({ parameters, intervals, confidence }: ChinchillaFit): { la
   };
 }
 
+/** Pixels between the labels of two floors, at least. */
+const FLOOR_GAP = 14;
+
+/**
+ * Where the label of each floor stands: on its rule, or above the label of a floor that is hardly lower.
+ *
+ * @param domain of the y axis
+ * @param height of the panel in pixels
+ */
+export function floorLabels<Floor extends { loss: number }>(
+  floors: readonly Floor[],
+  domain: [number, number],
+  height: number,
+): (Floor & { label_at: number })[] {
+  const gap = (domain[1] / domain[0]) ** (FLOOR_GAP / height);
+  let least = 0;
+  return [...floors]
+    .sort((a, b) => a.loss - b.loss)
+    .map((floor) => {
+      const at = Math.max(floor.loss, least);
+      least = at * gap;
+      return { ...floor, label_at: at };
+    });
+}
+
 /** The floor of a law and its interval, as text. */
 export function floorLabel(name: string, c: number, interval: readonly [number, number] | null): string {
   return `${name}: floor c = ${digits(c)}${interval === null ? '' : `, ${range(interval)}`}`;

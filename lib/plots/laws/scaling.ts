@@ -39,7 +39,7 @@ import {
   sizeTitle,
   testIntervals,
 } from './run-points.ts';
-import { floorLabel, hasLaw, lawLabel, seriesLabels, sizeLabels } from './scaling-labels.ts';
+import { floorLabel, floorLabels, hasLaw, lawLabel, seriesLabels, sizeLabels } from './scaling-labels.ts';
 
 const SIZE = { wide: { width: 650, height: 440 }, narrow: { width: NARROW_WIDTH, height: 320 } };
 /**
@@ -124,9 +124,9 @@ export function scalingPlot(rows: readonly RunRow[], study: Study, layout: Layou
         encoding: { y: { ...encoding.y, field: 'loss' }, color },
       },
       {
-        data: { name: 'floors', values: floors },
+        data: { name: 'floor_labels', values: floorLabels(floors, y, height) },
         mark: { type: 'text', align: 'left', baseline: 'bottom', dx: 4, dy: -3, fontSize: 11 },
-        encoding: { x: { value: 0 }, y: { ...encoding.y, field: 'loss' }, text: { field: 'label' }, color },
+        encoding: { x: { value: 0 }, y: { ...encoding.y, field: 'label_at' }, text: { field: 'label' }, color },
       },
       {
         data: { name: 'bands', values: curves },

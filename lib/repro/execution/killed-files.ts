@@ -15,23 +15,21 @@ export interface KilledFile {
   size: number;
 }
 
-/** The temporary files of processes that have ended, and their records of what they ran. */
+/** The temporary files of processes that have ended. */
 export function killedFiles(root: string): KilledFile[] {
-  const temporary = FOLDERS.flatMap((folder) => {
+  return FOLDERS.flatMap((folder) => {
     const absolute = join(root, '.repro', folder);
     return namesIn(absolute, folder === 'runs')
       .filter((name) => isTemporary(name) && isLeftover(name))
-      .map((name) => join(absolute, name));
+      .map((name) => join(absolute, name))
+      .map((path) => ({ path, size: statSync(path, { throwIfNoEntry: false })?.size ?? 0 }));
   });
-  return [...temporary, ...leftRecords(root)].map((path) => ({
-    path,
-    size: statSync(path, { throwIfNoEntry: false })?.size ?? 0,
-  }));
 }
 
-/** Removes them. */
+/** Removes them, and the records of what these processes ran. */
 export function removeKilledFiles(root: string): void {
   for (const { path } of killedFiles(root)) rmSync(path, { force: true });
+  for (const path of leftRecords(root)) rmSync(path, { force: true });
 }
 
 function namesIn(folder: string, recursive: boolean): string[] {

@@ -57,11 +57,21 @@ export function tokensVerdict(label: string, fit: ChinchillaFit, loss: string): 
   return `${label}: ${lossName(loss)} falls with size and tokens, ${describeTokenLaw(fit)}, from ${from}.`;
 }
 
+/** A floor of the loss below this is none. */
+const NO_FLOOR = 1e-6;
+
 /** "L(N, D) = …, with α = … and E in …". */
 export function describeTokenLaw({ parameters, intervals, confidence }: ChinchillaFit): string {
   const { E, A, B, alpha, beta } = parameters;
   const level = formatPercent(confidence);
-  return `L(N, D) = ${formatNumber(E)} + ${formatNumber(A)}·N^(−${formatNumber(alpha)}) + ${formatNumber(B)}·D^(−${formatNumber(beta)}), with α = ${formatNumber(alpha)} (${level}: ${formatInterval(intervals.alpha)}), β = ${formatNumber(beta)} (${formatInterval(intervals.beta)}) and E in ${formatInterval(intervals.E)}`;
+  // The fit keeps E above 0, so a law without a floor ends at a tiny one.
+  const hasFloor = E > NO_FLOOR;
+  const floor = hasFloor ? `${formatNumber(E)} + ` : '';
+  const least =
+    intervals.E[1] > NO_FLOOR
+      ? `E in ${formatInterval(intervals.E.map((end) => (end > NO_FLOOR ? end : 0)) as [number, number])}`
+      : 'no floor E';
+  return `L(N, D) = ${floor}${formatNumber(A)}·N^(−${formatNumber(alpha)}) + ${formatNumber(B)}·D^(−${formatNumber(beta)}), with α = ${formatNumber(alpha)} (${level}: ${formatInterval(intervals.alpha)}), β = ${formatNumber(beta)} (${formatInterval(intervals.beta)}) and ${least}`;
 }
 
 /** The name of a loss column in words: test_bits_per_byte → "test bits per byte". */

@@ -1,5 +1,5 @@
 /** What another terminal sees of a run: `status`, `log`, `log -f`, and a second `repro` that has to wait. */
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { project, removeProjects, type TestProject, until } from '../project.ts';
 
@@ -24,10 +24,8 @@ stages:
 /** Starts repro, and resolves when other processes can see what runs. */
 async function started(made: TestProject, ...args: string[]) {
   const run = await made.spawn(...args);
-  await until(
-    () =>
-      existsSync(made.path('.repro/running')) && /"progress"/.test(made.read(`.repro/running/${run.process.pid}.json`)),
-  );
+  const record = `.repro/running/${run.process.pid}.json`;
+  await until(() => made.exists(record) && made.read(record).includes('"progress"'));
   return run;
 }
 
