@@ -112,7 +112,7 @@ describe('one command', () => {
     expect(page).toContain('char-gpt-tiny-1');
     // A row for each run, with its smaller budgets in columns.
     expect(page.match(/<th scope="row" data-value="char-gpt-tiny-1/g)).toHaveLength(1);
-    expect(page).toContain('test bits per byte after 25 % of the tokens');
+    expect(page).toContain('test bits per byte at 25 % of tokens');
     expect(page).not.toMatch(/(?:src|href)="https?:/);
     expect(page).toMatch(/The music is synthetic: a grammar with seed \d+ composed its \d+ pieces\./);
     const headline = study.read('outputs/report/headline.txt').trimEnd().split('\n');

@@ -27,6 +27,7 @@ describe('removing and overwriting', () => {
     'files/open-store.ts': '.repro/state, .repro/section and tables of leases',
     'hashing/write-fresh-stamp.ts': '.repro/fresh',
     'execution/running-stages.ts': '.repro/running',
+    'execution/costs.ts': 'a folder for temporary files of its own',
     'processes/process-groups.ts': '.repro/leases',
     'storage/object-store.ts': '.repro/cache',
     'storage/run-cache.ts': '.repro/runs',
