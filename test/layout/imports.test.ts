@@ -17,6 +17,8 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
       'cli',
       'results',
       'execution',
+      'forecast',
+      'attempts',
       'planning',
       'storage',
       'workspace',

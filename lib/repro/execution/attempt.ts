@@ -6,13 +6,14 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
+import type { AttemptOutput } from '../attempts/index.ts';
 import { canonical, type Json } from '../documents/index.ts';
 import { statOrUndefined } from '../freshness/index.ts';
 import { type Content, sameContent } from '../hashing/index.ts';
 import { describeFailure, describeSystemError, type Failure, listNames, ReproError } from '../messages/index.ts';
 import { commandText, type Output, type Stage, type StageCommand } from '../pipeline/index.ts';
 import { alwaysRuns, describeReplaced, MissingInputs, type Project, setAside } from '../planning/index.ts';
-import { Command, type CommandResult } from '../processes/index.ts';
+import { Command, type CommandResult, shellScript } from '../processes/index.ts';
 import { LISTED_PARAMS, listedParams, PARAMS_FOLDER, PARAMS_READ } from '../stage-api/index.ts';
 import { type Fingerprint, type LockedStage, lockedStage, recordedKey, unlinkFromCache } from '../storage/index.ts';
 import {
@@ -31,10 +32,8 @@ import {
   unmarkOutputs,
   untouchedFiles,
 } from '../workspace/index.ts';
-import type { AttemptOutput } from './attempt-log.ts';
 import { failedOutcome, type Listener, type Outcome } from './events.ts';
 import type { ParamsCopies } from './params-copies.ts';
-import { shellScript } from './shell-script.ts';
 import { STAGES_ABOVE, stagesAbove } from './stages-above.ts';
 
 /** What an attempt uses of the run that it is part of. */

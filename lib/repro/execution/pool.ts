@@ -2,8 +2,9 @@
  * Decides which waiting stage starts next: the one expected to take longest, of those that fit (capacity.ts). A stage
  * that does not fit yet does not hold up smaller ones.
  */
+
+import type { Capacity } from '../forecast/index.ts';
 import type { Resources } from '../pipeline/index.ts';
-import type { Capacity } from './capacity.ts';
 
 /** A place in the pool and the GPUs that come with it. The stage has both until it calls `release`. */
 export interface Holding {

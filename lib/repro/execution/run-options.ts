@@ -1,6 +1,7 @@
 /** What the user asked of a call that runs stages: the options of `repro run`, as execute.ts and stage-runner.ts take them. */
+
+import type { Expectation } from '../forecast/index.ts';
 import type { LeftOutput, PlanOptions } from '../planning/index.ts';
-import type { Expectation } from './expectation.ts';
 
 /** Options of a call that runs stages. */
 export interface RunOptions extends PlanOptions {

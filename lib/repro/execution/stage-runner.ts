@@ -8,6 +8,8 @@
  * what it reads, or one that reads what it writes.
  */
 
+import { AttemptLog } from '../attempts/index.ts';
+import { Capacity, checkFits, defaultJobs, type Machine, memoryShare, thisMachine } from '../forecast/index.ts';
 import { listNames, type Skip } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import {
@@ -20,11 +22,8 @@ import {
 } from '../planning/index.ts';
 import { type Command, PeakMemory, ProcessGroups } from '../processes/index.ts';
 import { attemptStage, paramsReadDirectly, restoreStage } from './attempt.ts';
-import { AttemptLog } from './attempt-log.ts';
-import { Capacity, checkFits, defaultJobs, memoryShare } from './capacity.ts';
 import { failedOutcome, type Listener, type Outcome, skippedOutcome } from './events.ts';
 import { Leases } from './leases.ts';
-import { type Machine, thisMachine } from './machine.ts';
 import { ParamsCopies } from './params-copies.ts';
 import { type Holding, Pool } from './pool.ts';
 import type { RunOptions } from './run-options.ts';

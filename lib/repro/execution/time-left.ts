@@ -5,10 +5,10 @@
  *   waiting   its expected seconds
  *   running   by its own progress, at first and without progress what is left of its expected seconds
  */
+
+import { type Capacity, forecastOf } from '../forecast/index.ts';
 import type { PlannedStage, Project } from '../planning/index.ts';
-import type { Capacity } from './capacity.ts';
 import type { RunEvent } from './events.ts';
-import { forecastOf } from './run-estimate.ts';
 
 /** Milliseconds between two forecasts, at least. */
 const PERIOD = 1000;

@@ -2,6 +2,7 @@
  * Runs shell commands so that none is left behind. Used by execution.
  *
  *   command.ts         one command: its output as text and progress, its timeout, its result
+ *   shell-script.ts    what the shell gets for a command
  *   launch.ts          how a shell is started, by launch-with-addon.ts or launch-with-node.ts
  *   process-groups.ts  kills commands whose repro has died
  *   peak-memory.ts     the memory that commands use
@@ -11,3 +12,4 @@ export { Command, type CommandResult } from './command.ts';
 export { PeakMemory } from './peak-memory.ts';
 export { killOrphans, ProcessGroups } from './process-groups.ts';
 export { startTimeOf } from './process-table.ts';
+export { shellScript } from './shell-script.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { lastLines, oldLogs, textOf } from '../../../lib/repro/execution/log-files.ts';
+import { lastLines, oldLogs, textOf } from '../../../lib/repro/attempts/log-files.ts';
 import { project, removeProjects } from '../project.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'repro-logs-'));

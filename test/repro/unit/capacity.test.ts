@@ -1,6 +1,6 @@
 /** Whether a stage fits beside those that run, and which GPUs it gets. */
 import { describe, expect, test } from 'vitest';
-import { Capacity, checkFits, defaultJobs, memoryShare } from '../../../lib/repro/execution/capacity.ts';
+import { Capacity, checkFits, defaultJobs, memoryShare } from '../../../lib/repro/forecast/capacity.ts';
 import { resources, stage } from './stage.ts';
 
 const GIB = 1024 ** 3;

@@ -1,7 +1,7 @@
 /** How long a plan takes, from the durations of earlier runs. Times in seconds. */
 import { expect, test } from 'vitest';
-import { Capacity } from '../../../lib/repro/execution/capacity.ts';
-import { type ForecastStage, forecast } from '../../../lib/repro/execution/forecast.ts';
+import { Capacity } from '../../../lib/repro/forecast/capacity.ts';
+import { type ForecastStage, forecast } from '../../../lib/repro/forecast/forecast.ts';
 import { resources } from './stage.ts';
 
 const capacity = (jobs: number, gpus: string[] = []) => new Capacity(jobs, { cpus: 4, memory: 1, gpus }, { net: 1 });

@@ -1,7 +1,7 @@
 /** Which of the stages that wait starts next. */
 import { describe, expect, test } from 'vitest';
-import { Capacity } from '../../../lib/repro/execution/capacity.ts';
 import { type Claim, type Granted, Pool } from '../../../lib/repro/execution/pool.ts';
+import { Capacity } from '../../../lib/repro/forecast/capacity.ts';
 import { resources } from './stage.ts';
 
 const machine = { cpus: 4, memory: 100, gpus: ['0', '1'] };

@@ -1,7 +1,7 @@
 /** The forecast of the rest of a run, while it goes on. Times in seconds. */
 import { expect, test } from 'vitest';
-import { Capacity } from '../../../lib/repro/execution/capacity.ts';
 import { TimeLeft } from '../../../lib/repro/execution/time-left.ts';
+import { Capacity } from '../../../lib/repro/forecast/capacity.ts';
 import { buildGraph } from '../../../lib/repro/graph/index.ts';
 import type { PlannedStage, Project } from '../../../lib/repro/planning/index.ts';
 import { stage } from './stage.ts';

@@ -1,6 +1,6 @@
 /** Says what a run will cost if that is a lot, and asks on a terminal whether to go on. */
 import { createInterface } from 'node:readline';
-import { type Expectation, estimateRun, thisMachine } from '../../execution/index.ts';
+import { type Expectation, estimateRun, thisMachine } from '../../forecast/index.ts';
 import { describeBytes, describeRoughDuration, plural } from '../../messages/index.ts';
 import type { PlannedStage, Project } from '../../planning/index.ts';
 import { printError } from '../output.ts';

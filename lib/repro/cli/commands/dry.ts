@@ -1,5 +1,5 @@
 /** `repro --dry`: shows what would happen to each stage and forecasts how long the run would take. */
-import { type Cost, type Expectation, estimateRun, type RunEstimate } from '../../execution/index.ts';
+import { type Cost, type Expectation, estimateRun, type RunEstimate } from '../../forecast/index.ts';
 import { describeBytes, describeRoughDuration, describeStateCounts, escapeLine, plural } from '../../messages/index.ts';
 import {
   describeLacking,

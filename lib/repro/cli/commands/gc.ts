@@ -8,7 +8,8 @@
  */
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { AttemptLog, killedFiles, Leases, oldLogs } from '../../execution/index.ts';
+import { AttemptLog, oldLogs } from '../../attempts/index.ts';
+import { killedFiles, Leases } from '../../execution/index.ts';
 import { readUtf8 } from '../../freshness/index.ts';
 import { parseManifest } from '../../hashing/index.ts';
 import { describeBytes, listNames, parseBytes, parseSeconds, plural, ReproError } from '../../messages/index.ts';

@@ -3,7 +3,8 @@
  * if pipeline.yaml is broken.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Attempt, AttemptLog, type RunningRecord, runningStages } from '../../execution/index.ts';
+import { type Attempt, AttemptLog } from '../../attempts/index.ts';
+import { type RunningRecord, runningStages } from '../../execution/index.ts';
 import { select } from '../../graph/index.ts';
 import { describeBytes, describeDuration } from '../../messages/index.ts';
 import { findRoot } from '../../pipeline/index.ts';

@@ -1,14 +1,9 @@
 /** `repro [TARGET…]`: makes a plan, executes it and prints its events. */
 
 import { constants } from 'node:os';
-import {
-  AttemptLog,
-  checkNotWithin,
-  execute,
-  expectationOf,
-  type Interrupt,
-  type RunResult,
-} from '../../execution/index.ts';
+import { AttemptLog } from '../../attempts/index.ts';
+import { checkNotWithin, execute, type Interrupt, type RunResult } from '../../execution/index.ts';
+import { expectationOf } from '../../forecast/index.ts';
 import { select } from '../../graph/index.ts';
 import { listNames } from '../../messages/index.ts';
 import { contains, editedTexts, findRoot, writeTexts } from '../../pipeline/index.ts';

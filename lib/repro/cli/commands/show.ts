@@ -1,6 +1,7 @@
 /** `repro show STAGE`: what a stage is, reads, makes and costs. */
+
+import { AttemptLog } from '../../attempts/index.ts';
 import { type Json, lookUp, writeJson } from '../../documents/index.ts';
-import { AttemptLog } from '../../execution/index.ts';
 import { select } from '../../graph/index.ts';
 import { describeBytes, describeDuration, listNames, plural } from '../../messages/index.ts';
 import { commandText, type Stage } from '../../pipeline/index.ts';

@@ -6,8 +6,9 @@
  *   `cost`              its seconds, times what an attempt took for each second that its cost was then: the last attempt
  *                       of the stage, else the median of its group's, else 1
  */
+
+import { type Attempt, AttemptLog } from '../attempts/index.ts';
 import type { PlannedStage, Project } from '../planning/index.ts';
-import { type Attempt, AttemptLog } from './attempt-log.ts';
 import { askCosts, type Cost, type Costs } from './costs.ts';
 
 /** What is expected of the stages of a plan. */

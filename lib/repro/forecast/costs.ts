@@ -14,8 +14,8 @@ import { isMapping, type Json } from '../documents/index.ts';
 import { listNames } from '../messages/index.ts';
 import { commandText, isOutside, type Stage } from '../pipeline/index.ts';
 import type { Project } from '../planning/index.ts';
+import { shellScript } from '../processes/index.ts';
 import { LISTED_PARAMS, listedParams, PARAMS_FOLDER, PARAMS_READ } from '../stage-api/index.ts';
-import { shellScript } from './shell-script.ts';
 
 /** What one stage will cost. */
 export interface Cost {
