@@ -85,7 +85,7 @@ function files(project: string): string[] {
   );
 }
 
-/** The text of a file without times, or undefined if there is no such file. */
+/** The text of a file, without times. Undefined if the file does not exist. */
 function content(project: string, path: string): string | undefined {
   if (!existsSync(join(project, path))) return undefined;
   const text = readFileSync(join(project, path), 'latin1');

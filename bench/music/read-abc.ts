@@ -85,6 +85,18 @@ interface Counts {
   withAbc2midi: number;
 }
 
+const NONE: Readonly<Counts> = {
+  tunes: 0,
+  clean: 0,
+  kept: 0,
+  refused: 0,
+  abc2midiClean: 0,
+  abcjsClean: 0,
+  agree: 0,
+  f1: 0,
+  withUs: 0,
+  withAbc2midi: 0,
+};
 const counts = new Map<string, Counts>();
 const kinds = new Map<string, number>();
 const differing: string[] = [];
@@ -97,19 +109,7 @@ const spent = (run: () => unknown): number => {
 };
 
 for (const { folder: name, name: place, text } of readTunes()) {
-  const none: Counts = {
-    tunes: 0,
-    clean: 0,
-    kept: 0,
-    refused: 0,
-    abc2midiClean: 0,
-    abcjsClean: 0,
-    agree: 0,
-    f1: 0,
-    withUs: 0,
-    withAbc2midi: 0,
-  };
-  const count = counts.get(name) ?? none;
+  const count = counts.get(name) ?? { ...NONE };
   counts.set(name, count);
   count.tunes++;
   let midi: Uint8Array | undefined;
@@ -155,18 +155,7 @@ const total = [...counts.values()].reduce(
     for (const key of Object.keys(one) as (keyof Counts)[]) sum[key] += one[key];
     return sum;
   },
-  {
-    tunes: 0,
-    clean: 0,
-    kept: 0,
-    refused: 0,
-    abc2midiClean: 0,
-    abcjsClean: 0,
-    agree: 0,
-    f1: 0,
-    withUs: 0,
-    withAbc2midi: 0,
-  },
+  { ...NONE },
 );
 console.log(
   '| collection | tunes | checkAbc: no problem | rewritten | abc2midi: no Error | abcjs: no warning | F1 with abc2midi | .99 or more | else abcjs nearer to ours, to abc2midi |',

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { loadAddon } from '../../lib/engine/native/native-addon.ts';
 import { isBuilt } from './native-build.ts';
 
-/** The addon. If it is not built, there are no instruction sets, so no test uses it. */
+/** The addon. Where it is not built, the list of instruction sets is empty, so the tests that use it do not run. */
 const addon = isBuilt ? loadAddon() : undefined!;
 
 /** Returns a function that runs a kernel of one table, with numbers and arrays as its arguments. */

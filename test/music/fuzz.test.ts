@@ -27,7 +27,7 @@ test.each([
   // The number of this ending is so large that adding one does not change it.
   ['an ending with a huge number', `${header}C8|10000000000000000000000 D8:|2 E8|`],
   ['an ending of 50,000 digits', `${header}C8|1${'0'.repeat(50_000)} D8|`],
-  // The quotation mark does not end after the number, so it is no ending.
+  // The quotation mark never closes, so this does not name an ending.
   ['a named ending that begins with a number', `${header}C8|["4/4 D8|["2nd time" E8|`],
   ['rests of 25 million bars', header + 'Z999'.repeat(25_000)],
   ['100,000 openings of a field', header + '[V:x'.repeat(25_000)],

@@ -5,7 +5,7 @@
  *   wsd      warmup, stable, decay: then stays at the peak, and falls to the floor in the last steps, the cooldown
  *
  * The cosine depends on the length of the run from its first step on. With wsd, a run and a longer one are the same
- * until the cooldown of the shorter one begins, so one run gives the losses of several budgets (budget-plan.ts).
+ * until the cooldown of the shorter one begins, so one run gives the losses of several budgets (branches.ts).
  *
  * @see Loshchilov and Hutter 2017, "SGDR: Stochastic gradient descent with warm restarts"
  * @see Hägele et al. 2024, "Scaling laws and compute-optimal training beyond fixed training durations" (arXiv:2405.18392)

@@ -78,13 +78,13 @@ export function childrenOf(element: XmlElement, name: string): XmlElement[] {
   return element.children.filter((child) => child.name === name);
 }
 
-/** The trimmed text of the first child of a name; undefined if there is none. */
+/** The trimmed text of the first child with this name; undefined if no child has it. */
 export function textIn(element: XmlElement, name: string): string | undefined {
   return childOf(element, name)?.text.trim();
 }
 
 /**
- * The number in the first child of a name; undefined if there is no such child.
+ * The number in the first child with this name; undefined if no child has it.
  *
  * @throws MusicError if it has another text
  */

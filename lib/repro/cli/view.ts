@@ -109,7 +109,7 @@ abstract class PeopleView implements View {
         else running.lastLine = lastLine(event.text) ?? running.lastLine;
         return [];
       }
-      case 'left':
+      case 'remaining':
         this.#end = performance.now() + event.seconds * 1000;
         return [];
       case 'note':

@@ -20,7 +20,7 @@ export type RunEvent =
     }
   | { event: 'progress'; stage: string; done: number; total?: number; unit?: string; text?: string }
   /** The forecast of the rest of the run, about once a second. */
-  | { event: 'left'; seconds: number }
+  | { event: 'remaining'; seconds: number }
   | { event: 'output'; stage: string; text: string }
   | { event: 'note'; stage?: string; text: string }
   | ({ event: 'end'; stage: string } & Outcome)

@@ -43,7 +43,7 @@ export async function execute(
   const tell: Listener = (event) => {
     listen(event);
     const seconds = timeLeft?.after(event);
-    if (seconds !== undefined) listen({ event: 'left', seconds });
+    if (seconds !== undefined) listen({ event: 'remaining', seconds });
   };
   const runner = await StageRunner.open(project, plan, options, tell);
   timeLeft = new TimeLeft(project, plan, options.expectation.seconds, () => runner.capacity());

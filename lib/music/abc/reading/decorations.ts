@@ -47,7 +47,7 @@ export function readDecoration(text: string, at: number): { length: number; otta
   const before = at === 0 ? ' ' : text[at - 1];
   const after = text[at + 1] ?? ' ';
   if (match !== null || /[\s%|:\]]/.test(after) || /[\s|:\]]/.test(before)) return { length: 1, isOpen: false };
-  // The beginning of its name is no music either.
+  // The letters that begin its name are not played.
   return { length: 1 + /^[h-w]*/.exec(text.slice(at + 1))![0].length, isOpen: true };
 }
 

@@ -12,14 +12,14 @@ const LONG = 3600;
  * Prints what a long run, or one with a stage that may not fit into memory, will take. On a terminal, waits for a yes.
  * Programs and scripts get the sentences only.
  *
- * @param options `yes`: do not ask. `jobs`: -j
+ * @param options `yes`, `json`: do not ask. `jobs`: -j
  * @returns whether to go on
  */
 export async function agreesToPrice(
   project: Project,
   plan: readonly PlannedStage[],
   { seconds, costs }: Expectation,
-  options: { yes?: boolean; jobs?: number },
+  options: { yes?: boolean; json?: boolean; jobs?: number },
 ): Promise<boolean> {
   const sentences: string[] = [];
   const estimate = await estimateRun(project, plan, seconds, options.jobs);
@@ -34,7 +34,8 @@ export async function agreesToPrice(
       `${largest[0]} needs about ${describeBytes(largest[1].memory!)}, but this machine has ${describeBytes(memory)}`,
     );
   for (const sentence of sentences) printError(sentence);
-  if (sentences.length === 0 || options.yes || !process.stdin.isTTY || !process.stdout.isTTY) return true;
+  if (sentences.length === 0 || options.yes || options.json || !process.stdin.isTTY || !process.stdout.isTTY)
+    return true;
   return /^y(es)?$/i.test((await ask('Go on? [y/N] ')).trim());
 }
 
