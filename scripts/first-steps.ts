@@ -29,7 +29,7 @@ const USUAL_SPEED = 80e9;
  *
  * @param tokens folder of tokens
  * @param folder for params, model and metrics
- * @returns the metrics of the stage `train`
+ * @returns the metrics of the stage `train`, and its times
  * @throws ExecaError with the message of the stage if it fails
  */
 export async function firstSteps(tokens: string, params: Params, run: Run, folder: string) {
@@ -42,10 +42,12 @@ export async function firstSteps(tokens: string, params: Params, run: Run, folde
     evaluation_tokens: 2 * block,
   };
   const metrics = join(folder, `${run.name}.json`);
+  const times = join(folder, `${run.name}.times.json`);
   const paths = [tokens, join(folder, run.name), join(folder, `${run.name}.csv`)];
-  const flags = ['--size', run.size, '--seed', String(run.seed), '--metrics', metrics];
+  const flags = ['--size', run.size, '--seed', String(run.seed), '--metrics', metrics, '--times', times];
   await runStage(folder, { ...params, train }, 'train', ...paths, ...flags);
-  return JSON.parse(readFileSync(metrics, 'utf8'));
+  const read = (file: string) => JSON.parse(readFileSync(file, 'utf8'));
+  return { ...read(times), ...read(metrics) };
 }
 
 async function main(): Promise<void> {

@@ -6,8 +6,7 @@
  *
  * Both runs are clones of the committed revision in temporary folders, with the packages and builds of this folder.
  * Every second kill takes repro alone, and the others its commands too. Prints each difference, and exits with 1 if
- * there is one. Times, rates and memory differ between runs, so they are left out of the comparison. So are the report
- * and its plots of times.
+ * there is one. outputs/times is left out: it has the times, rates and memory, which differ between runs.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,8 +18,6 @@ import { fileURLToPath } from 'node:url';
 import { $, argv } from 'zx';
 import { Random } from '../test/repro/model/random.ts';
 
-/** Keys and columns whose values differ between two runs of the same thing. */
-const TIMES = /seconds|per_second|memory/;
 const ROOT = resolve(fileURLToPath(import.meta.url), '../..');
 const kills = Number(argv.kills ?? 20);
 const edits = [argv.S ?? []].flat().flatMap((edit) => ['-S', String(edit)]);
@@ -48,9 +45,7 @@ for (let kill = 1; kill <= kills; kill++) {
 }
 await finish(killed);
 
-const paths = [calm, killed].map((project) =>
-  files(project).filter((path) => !/^outputs\/(report|plots)\//.test(path)),
-);
+const paths = [calm, killed].map((project) => files(project).filter((path) => !path.startsWith('outputs/times/')));
 const all = [...new Set(paths.flat())].sort();
 const different = all.filter((path) => content(calm, path) !== content(killed, path));
 for (const path of different) console.log(`differs: ${path}`);
@@ -85,13 +80,7 @@ function files(project: string): string[] {
   );
 }
 
-/** The text of a file, without times. Undefined if the file does not exist. */
+/** The bytes of a file, as text. Undefined if the file does not exist. */
 function content(project: string, path: string): string | undefined {
-  if (!existsSync(join(project, path))) return undefined;
-  const text = readFileSync(join(project, path), 'latin1');
-  if (path.endsWith('.json')) return JSON.stringify(JSON.parse(text), (key, value) => (TIMES.test(key) ? null : value));
-  if (!path.endsWith('results.csv')) return text;
-  const rows = text.split('\n').map((line) => line.split(','));
-  const kept = rows[0]!.flatMap((name, column) => (TIMES.test(name) ? [] : [column]));
-  return rows.map((row) => kept.map((column) => row[column])).join('\n');
+  return existsSync(join(project, path)) ? readFileSync(join(project, path), 'latin1') : undefined;
 }

@@ -189,16 +189,16 @@ function settingsOf(params: Params) {
   };
 }
 
-/** How the results were made. Durations are those that the metrics of train hold. */
+/** How the results were made. A table of runs made by hand may have durations; that of the pipeline has none. */
 function provenanceOf(commit: Commit | undefined, software: string, engine: string, results: readonly RunRow[]) {
   const seconds = results.reduce((sum, row) => sum + (typeof row.seconds === 'number' ? row.seconds : 0), 0);
   const changes = commit?.isDirty ? ', with changes that are not committed' : '';
   return {
     software,
-    commit: commit ? `${commit.hash}${changes}` : 'not known: this is not a git repository',
+    commit: commit ? `${commit.hash}${changes}` : 'not known: no git repository, or a shallow clone',
     ...(commit && { 'date of the commit': commit.date }),
     ...(engine !== undefined && { engine }),
-    ...(seconds > 0 && { 'time of training': `${formatDuration(seconds)} in sum of all runs` }),
+    'time of training': seconds > 0 ? `${formatDuration(seconds)} in sum of all runs` : 'npm run times',
     'times of all stages': 'npx repro log',
   };
 }

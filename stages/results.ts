@@ -1,6 +1,6 @@
 /**
  * Joins the metrics of train and evaluate to RUNS.csv, the table of runs: a row for each run, in the order of the grid, and
- * below it a row for each of its smaller budgets, with the run in the column branch_of.
+ * below it a row for each of its smaller budgets, with the run in the column branch_of. Times are not in it: times.ts.
  */
 import { join } from 'node:path';
 import { csvFormat } from 'd3-dsv';
@@ -28,9 +28,6 @@ const COLUMNS = [
   'test_bits_per_byte_without_overlap',
   'test_bits_per_note',
   'perplexity',
-  'seconds',
-  'tokens_per_second',
-  'peak_memory_mb',
   'diverged',
   'learning_rate',
   'branch_of',
@@ -47,9 +44,7 @@ await stage({
       const { budgets: losses = {}, ...evaluate } = await readJson(join(evaluated, `${name}.json`));
       rows.push({ ...train, ...evaluate });
       for (const share of Object.keys(budgets).sort((a, b) => Number(a) - Number(b))) {
-        // Seconds and memory are those of the whole run, which trained all of its budgets.
-        const own = { run: budgetName(name, share), branch_of: name, seconds: '', peak_memory_mb: '' };
-        rows.push({ ...train, ...budgets[share], ...losses[share], ...own });
+        rows.push({ ...train, ...budgets[share], ...losses[share], run: budgetName(name, share), branch_of: name });
       }
     }
     const cells = rows.map((row) => Object.fromEntries(COLUMNS.map((column) => [column, row[column] ?? ''])));

@@ -1,6 +1,7 @@
 /**
  * Measures the samples of all runs and, in the same way, real tunes of the test split: SAMPLES.csv has a row for each run
- * and kind of sample, and one for the test split. docs/music.md describes the columns.
+ * and kind of sample, and one for the test split. docs/music.md describes the columns. What abc2midi says goes to a table of
+ * its own, --abc2midi, so that SAMPLES.csv is the same with and without that program.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -40,11 +41,7 @@ const COLUMNS = [
   'seed',
   'params',
   'samples',
-  ...['valid', 'convertible', 'abcjs', 'abc2midi', 'bars_right'].flatMap((name) => [
-    `${name}_share`,
-    `${name}_low`,
-    `${name}_high`,
-  ]),
+  ...['valid', 'convertible', 'abcjs', 'bars_right'].flatMap(shareColumns),
   'bars',
   'bars_in_train',
   'ngrams_in_train',
@@ -55,6 +52,9 @@ const COLUMNS = [
 const TEST_TUNES = 200;
 /** Characters of training tunes that samples are compared with. */
 const TRAIN_CHARACTERS = 20_000_000;
+
+/** Columns of the other table: what abc2midi says, where it is installed. */
+const ABC2MIDI_COLUMNS = ['run', 'kind', 'samples', ...shareColumns('abc2midi')];
 
 const abc2midi = abc2midiCheck();
 
@@ -76,13 +76,16 @@ await stage({
   description: 'Measures the samples of all runs beside real tunes of the test split, in a table SAMPLES.csv.',
   // METRICS: the metrics of the stage generate
   paths: ['SPLITS', 'SAMPLES', 'METRICS', 'SAMPLES.csv'],
-  async run({ paths: [splits, samples, metrics, table], params, progress }) {
+  flags: { abc2midi: 'where to write which share abc2midi converts, if it is installed' },
+  optional: ['abc2midi'],
+  async run({ paths: [splits, samples, metrics, table], flags, params, progress }) {
     const index = new CopyIndex();
     const tunes = await readTunes(join(splits, 'train.jsonl'), { characters: TRAIN_CHARACTERS });
     for (const abc of tunes) index.add(abc);
     const test = (await readTunes(join(splits, 'test.jsonl'), { tunes: TEST_TUNES })).map((abc) => look(abc, index));
 
     const rows: Record<string, unknown>[] = [{ run: 'test', kind: 'real', ...summary(test, undefined) }];
+    const converted: Record<string, unknown>[] = [{ run: 'test', kind: 'real', ...abc2midiShare(test) }];
     const runs = grid(params);
     for (const [i, { name, ...run }] of runs.entries()) {
       progress.update({ done: i, total: runs.length, unit: 'runs', text: name });
@@ -93,10 +96,13 @@ await stage({
         for (const { name: file, prompt_bars } of each)
           measured.push(look(await readFile(join(samples, name, `${file}.abc`), 'utf8'), index, prompt_bars));
         rows.push({ run: name, ...run, ...drawn.model, kind, ...summary(measured, test) });
+        converted.push({ run: name, kind, ...abc2midiShare(measured) });
       }
     }
     const cells = rows.map((row) => Object.fromEntries(COLUMNS.map((column) => [column, row[column] ?? ''])));
     await writeText(table, `${csvFormat(cells, COLUMNS)}\n`);
+    if (flags.abc2midi !== undefined && abc2midi !== undefined)
+      await writeText(flags.abc2midi, `${csvFormat(converted, ABC2MIDI_COLUMNS)}\n`);
     return { rows: rows.length, train_tunes: tunes.length, test_tunes: test.length, test: rows[0] };
   },
 });
@@ -162,11 +168,6 @@ function summary(tunes: readonly Measured[], test: readonly Measured[] | undefin
       tunes.length,
     ),
     ...share(
-      'abc2midi',
-      sum((tune) => Number(tune.abc2midi)),
-      abc2midi === undefined ? 0 : tunes.length,
-    ),
-    ...share(
       'bars_right',
       sum((tune) => tune.barsRight),
       bars,
@@ -196,6 +197,17 @@ function summary(tunes: readonly Measured[], test: readonly Measured[] | undefin
       }),
     ),
   };
+}
+
+/** The share of tunes that abc2midi converts. */
+function abc2midiShare(tunes: readonly Measured[]): Record<string, number> {
+  const converted = tunes.filter(({ abc2midi }) => abc2midi).length;
+  return { samples: tunes.length, ...share('abc2midi', converted, tunes.length) };
+}
+
+/** The columns of a share with its interval. */
+function shareColumns(name: string): string[] {
+  return [`${name}_share`, `${name}_low`, `${name}_high`];
 }
 
 /** A share with Wilson's interval; empty if there is nothing to share. */

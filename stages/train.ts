@@ -1,6 +1,7 @@
 /**
  * Trains one model of the grid on TOKENS, with the token budget of params.yaml. Writes the model to MODEL (config.json,
- * model.safetensors) and its loss curve to CURVE.csv. The models of smaller budgets are in MODEL/budgets/SHARE. The training itself runs in a thread, see parts/train-thread.ts.
+ * model.safetensors) and its loss curve to CURVE.csv. The models of smaller budgets are in MODEL/budgets/SHARE.
+ * The training itself runs in a thread, see parts/train-thread.ts. How long it took goes to --times, see parts/times.ts.
  */
 import { basename, join } from 'node:path';
 import { csvFormat } from 'd3-dsv';
@@ -13,6 +14,7 @@ import { budgetFolder } from './parts/budgets.ts';
 import type { Params } from './parts/params.ts';
 import { peakLearningRate } from './parts/peak-learning-rate.ts';
 import { StageError, stage, writeText } from './parts/stage.ts';
+import { type Times, writeTimes } from './parts/times.ts';
 import type { FromThread, Trained, TrainingRequest } from './parts/train-thread.ts';
 
 /** Columns of the curve. They are listed here so that a run without an evaluation still writes a header. */
@@ -34,8 +36,9 @@ await stage({
     size: 'a key of sizes in params.yaml',
     seed: 'seed of the initial weights and the order of the data',
     checkpoint: 'folder for checkpoints; an interrupted run continues from it',
+    times: 'where to write how long it took, as JSON',
   },
-  optional: ['checkpoint'],
+  optional: ['checkpoint', 'times'],
   async run({ paths: [tokens, modelDir, curveFile], flags, params, progress }) {
     const name = basename(modelDir);
     const settings = params.train;
@@ -76,7 +79,7 @@ await stage({
     await writeText(curveFile, `${csvFormat(curve, CURVE_COLUMNS)}\n`);
 
     const parameters = countParameters(config);
-    return {
+    const metrics = {
       run: name,
       tokenizer: tokenizer.kind,
       architecture: config.architecture,
@@ -85,14 +88,14 @@ await stage({
       params: parameters.total,
       params_non_embedding: parameters.nonEmbedding,
       ...figuresOf(result),
-      seconds: result.seconds,
-      peak_memory_mb: process.resourceUsage().maxRSS / 1024,
       learning_rate: learningRate,
       ...(result.budgets.length > 0 && {
         budgets: Object.fromEntries(result.budgets.map(({ share, ...budget }) => [share, figuresOf(budget)])),
       }),
-      engine: result.engine,
+      engine: describeArithmetic(result.engine),
     };
+    if (flags.times !== undefined) await writeTimes(flags.times, timesOf(result), metrics);
+    return metrics;
   },
 });
 
@@ -121,7 +124,7 @@ function describeDivergence({ step, reason, keptStep }: NonNullable<Trained['div
   return `stopped at step ${step}, because ${reason}; ${modelDir} has ${weights}. A smaller train.lr or a longer train.warmup may help`;
 }
 
-/** The figures of a budget, with the keys of the metrics file. */
+/** The figures of a budget, with the keys of the metrics file. They hold no time, so another run gives the same. */
 function figuresOf({ diverged, ...result }: Omit<Outcome, 'weights'>) {
   return {
     steps: result.steps,
@@ -129,11 +132,28 @@ function figuresOf({ diverged, ...result }: Omit<Outcome, 'weights'>) {
     flops: result.flops,
     train_loss: result.trainLoss,
     sampled_val_loss: result.sampledValLoss,
-    tokens_per_second: result.tokensPerSecond,
     diverged: diverged !== undefined,
     ...(diverged && {
       diverged_at: { step: diverged.step, reason: diverged.reason, kept_step: diverged.keptStep },
     }),
+  };
+}
+
+/** The engine without its kernels, which depend on the CPU: "native fp32, 1 thread". */
+function describeArithmetic({ name, arithmetic: { precision, threads } }: Trained['engine']): string {
+  return `${name} ${precision}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+}
+
+/** What this run took on this machine. */
+function timesOf(result: Trained): Times {
+  return {
+    seconds: result.seconds,
+    tokens_per_second: result.tokensPerSecond,
+    peak_memory_mb: process.resourceUsage().maxRSS / 1024,
+    engine: result.engine.description,
+    budgets: Object.fromEntries(
+      result.budgets.map(({ share, tokensPerSecond }) => [share, { tokens_per_second: tokensPerSecond }]),
+    ),
   };
 }
 

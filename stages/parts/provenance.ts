@@ -2,8 +2,9 @@
  * How the results of a study were made: the commit of its code and settings, and the hashes of what its stages made.
  *
  * The page must have the same bytes for the same study, so it holds no clock, host or duration of the run that wrote it.
- * Its date is that of the commit. The commit is the last one that changed the code or the settings: committing results,
- * texts or tests does not change it. The hashes come from dvc-like.lock and are left out if the lock describes other results.
+ * Its date is that of the commit. The commit is the last one that changed the settings or the code that computes results:
+ * committing results, texts, tests or the runner does not change it. A shallow clone may lack that commit, and the page
+ * then says that it is not known. The hashes come from dvc-like.lock and are left out if the lock describes other results.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -11,8 +12,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { Software } from '../../lib/report/index.ts';
 
-/** What decides the results, besides the data. */
-const SOURCES = ['pipeline.yaml', 'params.yaml', 'stages', 'lib', 'native', 'package.json', 'package-lock.json'];
+/** What decides the results, besides the data. Git reads these as pathspecs. */
+const SOURCES = ['pipeline.yaml', 'params.yaml', 'stages', 'lib', 'native', 'package-lock.json'];
+/** Parts of them that do not: the runner, the addon that starts commands, and texts. */
+const NOT_SOURCES = ['lib/repro', 'native/spawn', '*.md'];
 const LOCK = 'dvc-like.lock';
 
 /** The commit of the code and settings. */
@@ -25,18 +28,25 @@ export interface Commit {
   isDirty: boolean;
 }
 
-/** @returns undefined outside of git, or if nothing is committed */
+/** @returns undefined outside of git, if nothing is committed, or if a shallow clone lacks the commit */
 export function commitOfStudy(): Commit | undefined {
   try {
     const sources = SOURCES.filter((path) => existsSync(path));
+    sources.push(...NOT_SOURCES.map((path) => `:(exclude)${path}`));
     const [hash, date] = git('log', '-1', '--format=%H %cs', '--', ...sources)
       .trim()
       .split(' ');
-    if (!hash) return undefined;
+    if (!hash || isBoundary(hash)) return undefined;
     return { hash, date, isDirty: git('status', '--porcelain', '--', ...sources).trim() !== '' };
   } catch {
     return undefined;
   }
+}
+
+/** Whether a shallow clone ends at this commit, so that an earlier one may be the last that changed something. */
+function isBoundary(hash: string): boolean {
+  const file = git('rev-parse', '--git-path', 'shallow').trim();
+  return existsSync(file) && readFileSync(file, 'utf8').split('\n').includes(hash);
 }
 
 function git(...args: string[]): string {

@@ -8,6 +8,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import {
   type BudgetOutcome,
+  type Engine,
   type EngineOptions,
   openEngine,
   type TrainResult,
@@ -35,10 +36,10 @@ export interface TrainingRequest {
   checkpointDir?: string;
 }
 
-/** The result that train.ts reports; `engine` is the description of the engine, for users. */
+/** The result that train.ts reports, without the weights, and the engine that computed it. */
 export type Trained = Omit<TrainResult, 'weights' | 'budgets'> & {
   budgets: Omit<BudgetOutcome, 'weights'>[];
-  engine: string;
+  engine: Pick<Engine, 'name' | 'description' | 'arithmetic'>;
 };
 
 /** Messages of the thread: progress while it trains, then the result. */
@@ -70,6 +71,7 @@ export async function runTrainingThread(): Promise<void> {
   await saveCheckpoint(modelDir, { config, weights });
   const figures = budgets.map(({ weights: _, ...each }) => each);
   for (const { share, weights } of budgets) await saveCheckpoint(budgetFolder(modelDir, share), { config, weights });
-  post({ trained: { ...result, budgets: figures, engine: engine.description } });
+  const { name, description, arithmetic } = engine;
+  post({ trained: { ...result, budgets: figures, engine: { name, description, arithmetic } } });
   port.close();
 }

@@ -1,4 +1,5 @@
 /** The study from MIDI files to the report page, through `repro`: its outputs, and which stages an edit runs again. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { csvParse } from 'd3-dsv';
@@ -41,9 +42,8 @@ describe('one command', () => {
       ]),
     );
     for (const row of rows) {
-      for (const column of ['params', 'tokens', 'flops', 'train_loss', 'val_loss', 'test_loss', 'tokens_per_second'])
+      for (const column of ['params', 'tokens', 'flops', 'train_loss', 'val_loss', 'test_loss'])
         expect(Number(row[column]), column).toBeGreaterThan(0);
-      expect(Number(row.seconds) > 0).toBe(row.branch_of === '');
       // Characters of ABC are bytes, except one <|endoftext|> per tune.
       expect(Number(row.test_bits_per_byte)).toBeCloseTo(Number(row.test_loss) / Math.LN2, 1);
       expect(Number(row.perplexity)).toBeCloseTo(Math.exp(Number(row.test_loss)), 6);
@@ -125,7 +125,7 @@ describe('one command', () => {
     const page = study.read('outputs/report/index.html');
     const [, hash] = /outputs\/scaling\.json:\n\s+sha256: (\w+)/.exec(study.read('dvc-like.lock'))!;
     expect(page).toContain(`<code title="${hash}">`);
-    expect(page).toContain('not known: this is not a git repository');
+    expect(page).toContain('not known: no git repository, or a shallow clone');
     expect(page).not.toMatch(new RegExp(String.raw`${new Date().getUTCFullYear()}-\d\d-\d\d`));
   });
 
@@ -149,6 +149,31 @@ test('a study of studies.yaml takes its first 20 steps with its own settings', a
     tokens: 20 * params.train.batch * params.train.block,
   });
   expect(metrics.train_loss).toBeLessThan(Math.log(64));
+});
+
+describe('how long the runs took', () => {
+  const times = (...args: string[]) =>
+    spawnSync(process.execPath, ['stages/start.mjs', 'stages/times.ts', ...args], {
+      cwd: study.root,
+      encoding: 'utf8',
+    });
+
+  test('is a table of its own, beside the table of runs', () => {
+    expect(times().stdout).toMatch(/^run .*tokens\/s.*\nchar-gpt-tiny-1 .* native fp32, .*1 thread\n/);
+    expect(times().stdout).toContain('2 of 2 runs were trained here');
+    expect(times('--csv', 'with-times.csv').status).toBe(0);
+    const rows = csvParse(study.read('with-times.csv'));
+    expect(rows.map(({ seconds }) => Number(seconds) > 0)).toEqual([true, false, false, true, false, false]);
+    for (const row of rows) expect(Number(row.tokens_per_second)).toBeGreaterThan(0);
+  });
+
+  test('is not told of a run whose metrics are those of other inputs', () => {
+    const file = `outputs/metrics/train/${RUNS[0]}.json`;
+    const metrics = study.read(file);
+    study.write(file, metrics.replace('"steps": ', '"steps": 1'));
+    expect(times().stdout).toContain('1 of 2 runs were trained here');
+    study.write(file, metrics);
+  });
 });
 
 describe('a later call', () => {
@@ -200,11 +225,14 @@ describe('a later call', () => {
     expect(study.read('outputs/report/index.html')).toContain('<title>Mine</title>');
   });
 
-  test('makes the same bytes if training is forced, and then runs only the stages that read its duration', async () => {
-    const ran = await outcomes('-f', '-s', 'train@char-lstm-tiny-1', '--no-run-cache');
-    expect(ran).toEqual({ 'train@char-lstm-tiny-1': 'ran' });
-    const { stages } = JSON.parse((await study.repro('status', '--json')).stdout);
-    expect(stages['evaluate@char-lstm-tiny-1'].state).toBe('fresh');
-    expect(stages['generate@char-lstm-tiny-1'].state).toBe('fresh');
+  test('changes nothing that git keeps if training is forced: times are in a file of their own', async () => {
+    const run = 'char-lstm-tiny-1';
+    const kept = ['dvc-like.lock', `outputs/metrics/train/${run}.json`, 'outputs/results.csv'];
+    const [before, times] = [kept.map((path) => study.read(path)), study.read(`outputs/times/${run}.json`)];
+    const ran = await outcomes('-f', '-s', `train@${run}`, 'results', '--no-run-cache');
+    expect(ran).toEqual({ [`train@${run}`]: 'ran', results: 'ran' });
+    expect(kept.map((path) => study.read(path))).toEqual(before);
+    expect(study.read(`outputs/times/${run}.json`)).not.toBe(times);
+    expect(await outcomes()).toEqual({});
   });
 });

@@ -102,7 +102,8 @@ function trainingText({ results }: ReportData, train: Record<string, unknown>, e
     Array.isArray(train.budgets) &&
       train.budgets.length > 0 &&
       `Each run also gave its losses after ${train.budgets.map((share) => formatShare(Number(share))).join(' and ')} of the tokens, by cooldowns from copies of its state (Hägele et al. 2024).`,
-    seconds > 0 && `Training took ${formatDuration(seconds)} in sum${engine ? ` (${engine})` : ''}.`,
+    engine !== undefined && `Training ran on the engine ${engine}.`,
+    seconds > 0 && `It took ${formatDuration(seconds)} in sum.`,
   ]);
 }
 
