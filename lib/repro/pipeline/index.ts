@@ -5,12 +5,18 @@
  *   load-pipeline.ts   reads pipeline.yaml with check-pipeline.ts (schema), vars.ts, stage-vars.ts and template.ts,
  *                      matrix.ts (matrix and foreach) and stage-reader.ts (one stage)
  *   stage-command.ts   reads cmd; the folder shell quotes values in it
+ *   pipeline-part.ts   one file of a pipeline: pipeline.yaml, or a file that it includes
+ *   listed-results.ts  the lists metrics, plots and params at the top
+ *   dvc-keys.ts        keys of DVC that have no effect
+ *   template-values.ts  the values for templates of a pipeline of DVC
+ *   place-in-stage.ts  line and column of a part of a stage
  *   names.ts           which names stages may have
  *   edit-params.ts     -S key=value
  *   presets.ts         -S study=NAME: named sets of values
  *   paths.ts           one spelling for each path
  */
 export { editedTexts, editKey, writeTexts } from './edit-params.ts';
+export { resultsOf } from './listed-results.ts';
 export { loadPipeline } from './load-pipeline.ts';
 export { contains, fileNameFor, isOutside, normalise } from './paths.ts';
 export {
@@ -24,4 +30,6 @@ export {
   type Stage,
   type StageCommand,
 } from './pipeline.ts';
+export { placeInStage } from './place-in-stage.ts';
 export { commandText } from './stage-command.ts';
+export { valuesForTemplates } from './template-values.ts';

@@ -67,6 +67,8 @@ export interface Stage {
   given?: readonly string[];
   env: { readonly [name: string]: string };
   outs: Output[];
+  /** Metrics and plots that the lists at the top of pipeline.yaml name: outputs of the stage, or files in them. */
+  results?: Output[];
   checkpoint?: string;
   /** The command that tells how long the stage will take. */
   cost?: StageCommand;
@@ -76,8 +78,10 @@ export interface Stage {
   retries: number;
   /** Seconds. */
   timeout?: number;
-  /** The place of its definition in pipeline.yaml. */
+  /** The place of its definition in `file`. */
   source: KeyPath;
+  /** The included file that defines it; undefined for pipeline.yaml. Relative to the pipeline's folder. */
+  file?: string;
 }
 
 /** Everything in pipeline.yaml. */
@@ -92,6 +96,10 @@ export interface Pipeline {
   limits: { readonly [name: string]: number };
   /** An output, or a file in one: its first lines are shown at the end of a run on a terminal. */
   headline?: string;
+  /** The params files of the list `params` at the top. */
+  paramsFiles?: string[];
+  /** A sentence for the user about keys without effect. */
+  note?: string;
   /** The files that all this was read from, relative to root, including files that were looked for and missing. */
   sources: string[];
 }

@@ -24,13 +24,15 @@ export class StageReader {
   readonly #source: KeyPath;
   readonly #root: string;
   readonly #context: Context;
-  #wdir = '.';
+  #wdir: string;
 
-  constructor(document: SourceDocument, source: KeyPath, root: string, context: Context) {
+  /** @param folder the folder of the document, which `wdir` is relative to */
+  constructor(document: SourceDocument, source: KeyPath, root: string, context: Context, folder = '.') {
     this.#document = document;
     this.#source = source;
     this.#root = root;
     this.#context = context;
+    this.#wdir = folder;
   }
 
   /**
@@ -40,7 +42,7 @@ export class StageReader {
    * @throws ReproError if a template cannot be filled in or a value is not allowed
    */
   read(name: string, group: string, body: { [key: string]: Json }): Stage {
-    this.#wdir = normalise(this.#root, '.', this.#text(body, 'wdir') ?? '.');
+    this.#wdir = normalise(this.#root, this.#wdir, this.#text(body, 'wdir') ?? '.');
     const stage: Stage = {
       name,
       group,

@@ -13,6 +13,8 @@ const CELL_NAMES = ['item', 'key'];
 interface StageVarsOptions {
   vars: VarsReader;
   root: string;
+  /** The folder of the file, which `wdir` is relative to. */
+  folder: string;
   /** The key that makes cells of the definition, if there is one. */
   cellBy: 'foreach' | 'matrix' | undefined;
 }
@@ -51,10 +53,10 @@ export class StageVars {
    */
   async addTo(outer: Context): Promise<Record<string, Json>> {
     const context: Record<string, Json> = { ...outer };
-    const { vars, root, cellBy } = this.#options;
+    const { vars, root, folder, cellBy } = this.#options;
     for (const [i, entry] of this.#entries)
       await withPlace(this.#document, [...this.#path, i], async () => {
-        const wdir = isMapping(entry) ? '.' : normalise(root, '.', String(fillIn(this.#wdir, context)));
+        const wdir = isMapping(entry) ? '.' : normalise(root, folder, String(fillIn(this.#wdir, context)));
         const own: Record<string, Json> = {};
         await vars.merge(own, entry, wdir);
         const taken = cellBy && CELL_NAMES.find((name) => Object.hasOwn(own, name));

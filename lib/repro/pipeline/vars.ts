@@ -31,7 +31,9 @@ export class VarsReader {
     const [, file, keys] = /^(.*?\.\w+)(?::(.+))?$/.exec(String(entry)) ?? [undefined, String(entry), undefined];
     const path = normalise(this.#root, wdir, file!);
     if (wdir !== '.' && (await this.#texts.read(path)) === undefined)
-      throw new ReproError(`there is no file "${path}"; vars files of a stage are relative to its wdir`);
+      throw new ReproError(
+        `there is no file "${path}"; vars files are relative to the wdir of their stage, or to the folder of the file that names them`,
+      );
     const value = await this.#read(path);
     if (!isMapping(value)) {
       if (value === null || value === undefined) return;

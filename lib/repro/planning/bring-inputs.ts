@@ -7,9 +7,8 @@
  *
  * An input that the cache does not have either is noted as `lacking`.
  */
-import { readDocumentFrom } from '../documents/index.ts';
 import { listNames, type Problem, ReproError } from '../messages/index.ts';
-import { contains, PIPELINE, type Stage } from '../pipeline/index.ts';
+import { contains, placeInStage, type Stage } from '../pipeline/index.ts';
 import { isMissing, touches } from './compare-with-lock.ts';
 import type { PlannedStage } from './plan.ts';
 import type { Project } from './project.ts';
@@ -87,7 +86,6 @@ export async function checkInputs(
 ): Promise<void> {
   const stuck = plan.filter(cannotRun);
   if (stuck.length === 0) return;
-  const document = await readDocumentFrom(project.files, PIPELINE);
   const stages = new Map<string, { names: string[]; problem: Problem }>();
   for (const entry of stuck) {
     const { stage, lacking = [] } = entry;
@@ -98,7 +96,7 @@ export async function checkInputs(
     else
       stages.set(message, {
         names: [stage.name],
-        problem: { message, place: document.at([...stage.source, 'deps', index]) },
+        problem: { message, place: await placeInStage(project.files, stage, ['deps', index]) },
       });
   }
   throw new ReproError(

@@ -13,8 +13,8 @@ import { removeLeftovers } from '../files/index.ts';
 import { buildId, readBytes, statSignature } from '../freshness/index.ts';
 import { buildGraph, type Graph, GraphError, pathsInOutputs } from '../graph/index.ts';
 import { ContentHasher, ModuleGraph, openState, type State, sha256, writeFreshStamp } from '../hashing/index.ts';
-import { type Problem, ReproError } from '../messages/index.ts';
-import { contains, findRoot, loadPipeline, PIPELINE, type Pipeline, type Stage } from '../pipeline/index.ts';
+import { type Problem, ReproError, warn } from '../messages/index.ts';
+import { contains, findRoot, loadPipeline, type Pipeline, placeInStage, type Stage } from '../pipeline/index.ts';
 import { Cache, LOCK, Lock, RunCache } from '../storage/index.ts';
 import { pythonEntries } from './python-entries.ts';
 import { describeMissing, type MissingInputs, StageInputs } from './stage-inputs.ts';
@@ -111,9 +111,8 @@ async function graphOf(pipeline: Pipeline, files: FileSource): Promise<Graph> {
     return buildGraph(pipeline.stages, pipeline.sources);
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
-    const document = await readDocumentFrom(files, PIPELINE);
-    const { source } = pipeline.stages.find(({ name }) => name === error.stage)!;
-    throw new ReproError({ message: error.message, place: document.at([...source, ...error.keys]) });
+    const stage = pipeline.stages.find(({ name }) => name === error.stage)!;
+    throw new ReproError({ message: error.message, place: await placeInStage(files, stage, error.keys) });
   }
 }
 
@@ -160,6 +159,7 @@ async function knownPipeline(
       await checkedOnce(document, schema, () => checkAgainstSchema(document, schema, name));
     }
   });
+  if (pipeline.note !== undefined) warn(pipeline.note);
   const sources = Object.fromEntries(
     pipeline.sources.map((file) => [file, hashOrNull(() => readBytes(join(root, file)))]),
   );
@@ -184,11 +184,10 @@ function hashOrNull(read: () => Buffer | undefined): string | null {
  * @returns the error to show to the user
  */
 export async function placeMissing(project: Project, error: MissingInputs): Promise<ReproError> {
-  const document = await readDocumentFrom(project.files, PIPELINE);
   const list = { dep: 'deps', code: 'code', params: 'params', param: 'params' } as const;
   const problems: Problem[] = [];
   for (const input of error.missing) {
-    const path = [...error.stage.source, list[input.kind], ...(input.kind.startsWith('param') ? [] : [input.index])];
+    const path = [list[input.kind], ...(input.kind.startsWith('param') ? [] : [input.index])];
     const maker = project.graph.upstream
       .get(error.stage.name)!
       .map((name) => project.graph.stages.get(name)!)
@@ -196,7 +195,7 @@ export async function placeMissing(project: Project, error: MissingInputs): Prom
     const origin = input.kind === 'dep' ? `, and ${await describeMaker(project, maker, input.path)}` : '';
     problems.push({
       message: `${error.stage.name}: ${describeMissing(input)}${origin}`,
-      place: document.at(path),
+      place: await placeInStage(project.files, error.stage, path),
       key: input.key,
     });
   }

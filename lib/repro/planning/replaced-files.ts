@@ -9,11 +9,10 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readDocumentFrom } from '../documents/index.ts';
 import { lstatOrUndefined } from '../freshness/index.ts';
 import { type Content, parseManifest, sameContent } from '../hashing/index.ts';
 import { listNames, type Problem, ReproError } from '../messages/index.ts';
-import { PIPELINE, type Stage } from '../pipeline/index.ts';
+import { placeInStage, type Stage } from '../pipeline/index.ts';
 import { LOCK, type LockedStage } from '../storage/index.ts';
 import { checkpointKey, isMarkedIgnored, isMarkedUnrecorded, moveToTrash, strangeFiles } from '../workspace/index.ts';
 import { gitFilesOf } from './git-files-of.ts';
@@ -118,7 +117,7 @@ export async function checkReplacedFiles(
     found.set(stage.name, files);
     const refused = files.filter(({ fate }) => fate === 'refused');
     if (refused.length === 0) continue;
-    const place = (await readDocumentFrom(project.files, PIPELINE)).at(stage.source);
+    const place = await placeInStage(project.files, stage);
     for (const { message } of refused) problems.push({ message: `${stage.name}: ${message}`, place });
   }
   if (problems.length > 0) throw new ReproError(problems);

@@ -17,7 +17,7 @@ import {
 import { readUtf8 } from '../freshness/index.ts';
 import { type Content, contentWithin, sha256 } from '../hashing/index.ts';
 import { type Place, ReproError } from '../messages/index.ts';
-import { contains, loadPipeline, PARAMS, type Stage } from '../pipeline/index.ts';
+import { contains, loadPipeline, PARAMS, resultsOf, type Stage } from '../pipeline/index.ts';
 import type { Project } from '../planning/index.ts';
 import { LOCK, readLock } from '../storage/index.ts';
 import { openRevision, type RevisionSource } from './revision-source.ts';
@@ -305,8 +305,8 @@ export function metricsFiles(stages: readonly Stage[]): string[] {
   return [...new Set(files)].sort();
 }
 
-function metricsOf({ outs }: Stage): string[] {
-  return outs.filter(({ kind }) => kind === 'metric').map(({ path }) => path);
+function metricsOf(stage: Stage): string[] {
+  return resultsOf(stage, 'metric').map(({ path }) => path);
 }
 
 /**
@@ -318,8 +318,8 @@ function metricsOf({ outs }: Stage): string[] {
  */
 export function pairMetrics([a, b]: readonly [Side, Side], workspaceStages: readonly Stage[]): FilePair[] {
   const [oldStages, newStages] = [a.stages ?? b.stages ?? workspaceStages, b.stages ?? a.stages ?? workspaceStages];
-  const oldOuts = new Set(oldStages.flatMap(({ outs }) => outs.map(({ path }) => path)));
-  const newOuts = new Set(newStages.flatMap(({ outs }) => outs.map(({ path }) => path)));
+  const oldOuts = new Set(oldStages.flatMap(madePaths));
+  const newOuts = new Set(newStages.flatMap(madePaths));
   const byName = new Map(oldStages.map((stage) => [stage.name, stage]));
   const pairs = new Map<string, FilePair>();
   const matched = new Set<string>();
@@ -335,8 +335,12 @@ export function pairMetrics([a, b]: readonly [Side, Side], workspaceStages: read
   return [...pairs.values()].sort((one, other) => (one.file < other.file ? -1 : 1));
 }
 
-/** The params files of stages and params.yaml, sorted. */
-export function paramsFiles(stages: readonly Stage[]): string[] {
+function madePaths({ outs, results = [] }: Stage): string[] {
+  return [...outs, ...results].map(({ path }) => path);
+}
+
+/** The params files of stages, those that the pipeline lists, and params.yaml, sorted. */
+export function paramsFiles(stages: readonly Stage[], listed: readonly string[] = []): string[] {
   const files = stages.flatMap(({ params }) => params.map(({ file }) => file));
-  return [...new Set([PARAMS, ...files])].sort();
+  return [...new Set([PARAMS, ...listed, ...files])].sort();
 }

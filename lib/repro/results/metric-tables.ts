@@ -18,7 +18,7 @@
 
 import { equal, type Json, numberOf, writeJson } from '../documents/index.ts';
 import { listNames, plural } from '../messages/index.ts';
-import type { Stage } from '../pipeline/index.ts';
+import { resultsOf, type Stage } from '../pipeline/index.ts';
 import type { Change, Changes, Side } from './compare.ts';
 
 /** A table, ready to print. */
@@ -124,7 +124,7 @@ export function diffTables(
   });
   /** The names of the stages that make the files, then the files that no stage makes any more. */
   const producers = (files: readonly string[]) => {
-    const makes = (file: string) => (stage: Stage) => stage.outs.some(({ path }) => path === file);
+    const makes = (file: string) => (stage: Stage) => resultsOf(stage, 'metric').some(({ path }) => path === file);
     const names = stages.filter((stage) => files.some((file) => makes(file)(stage))).map(({ name }) => name);
     return [...names, ...files.filter((file) => !stages.some(makes(file)))];
   };
@@ -196,9 +196,10 @@ function buildTables<T>(
 
 function findSweeps(stages: readonly Stage[], files: ReadonlySet<string>): Sweep[] {
   const sweeps = new Map<string, Sweep>();
-  for (const { group, axes, outs } of stages) {
+  for (const stage of stages) {
+    const { group, axes } = stage;
     if (axes === undefined) continue;
-    for (const [i, { path }] of outs.filter(({ kind }) => kind === 'metric').entries()) {
+    for (const [i, { path }] of resultsOf(stage, 'metric').entries()) {
       if (!files.has(path)) continue;
       const title = i === 0 ? group : `${group}, metrics file ${i + 1}`;
       // The cells of an older revision may have had other axes.

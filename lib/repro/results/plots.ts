@@ -92,23 +92,37 @@ async function readTable(text: string, path: string): Promise<{ [column: string]
   return JSON.parse(writeJson(list)).map((item: Json) => (isMapping(item) ? { ...item } : { value: item }));
 }
 
-/** A Vega-Lite spec: a line plot with one colour for each side. */
+/** A Vega-Lite spec: a line plot with one colour for each side; of several columns, one for each, and a dash for each side. */
 function tableSpec(output: Output, rows: readonly { [column: string]: Json }[], sides: number): object {
   const columns = Object.keys(rows[0] ?? {}).filter(
     (column) => typeof rows[0][column] === 'number' && column !== 'row',
   );
+  const { x_label, y_label } = output.options ?? {};
   const x = String(output.options?.x ?? 'row');
-  const y = String(output.options?.y ?? columns.at(-1) ?? 'value');
+  const y = output.options?.y ?? columns.at(-1) ?? 'value';
+  const several = Array.isArray(y);
+  const side = { field: 'revision', type: 'nominal' };
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     width: 480,
     height: 280,
     data: { values: rows },
+    ...(several ? { transform: [{ fold: y.map(String), as: ['column', 'value'] }] } : {}),
     mark: { type: 'line', point: rows.length < 50 },
     encoding: {
-      x: { field: x, type: typeof rows[0]?.[x] === 'string' ? 'nominal' : 'quantitative' },
-      y: { field: y, type: 'quantitative', scale: { zero: false } },
-      ...(sides > 1 ? { color: { field: 'revision', type: 'nominal' } } : {}),
+      x: {
+        field: x,
+        type: typeof rows[0]?.[x] === 'string' ? 'nominal' : 'quantitative',
+        ...(x_label === undefined ? {} : { title: String(x_label) }),
+      },
+      y: {
+        field: several ? 'value' : String(y),
+        type: 'quantitative',
+        scale: { zero: false },
+        ...(y_label === undefined ? {} : { title: String(y_label) }),
+      },
+      ...(several ? { color: { field: 'column', type: 'nominal' } } : sides > 1 ? { color: side } : {}),
+      ...(several && sides > 1 ? { strokeDash: side } : {}),
     },
   };
 }

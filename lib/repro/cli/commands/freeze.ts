@@ -20,7 +20,7 @@ export async function freeze(targets: readonly string[], frozen: boolean): Promi
     names.map((name) => [project.graph.stages.get(name)!.group, project.graph.stages.get(name)!]),
   );
   for (const [group, stage] of definitions) {
-    await editKey(project.root, PIPELINE, [...stage.source, 'frozen'], frozen ? true : undefined);
+    await editKey(project.root, stage.file ?? PIPELINE, [...stage.source, 'frozen'], frozen ? true : undefined);
     const cells = [...project.graph.stages.values()].filter((stage) => stage.group === group && stage.axes).length;
     const all = cells > 1 ? ` (all ${cells} of its cells)` : '';
     printLine(`${group} is ${frozen ? 'frozen' : 'no longer frozen'}${all}`);

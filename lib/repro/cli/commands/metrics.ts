@@ -138,7 +138,7 @@ export async function diffParams(
   const project = await openProject(process.cwd(), { write: false });
   const sides = await openSides(project, a, b);
   const stages = [...project.pipeline.stages, ...sides.flatMap((side) => side.stages ?? [])];
-  const files = paramsFiles(stages).map((file) => ({ file, old: file, new: file }));
+  const files = paramsFiles(stages, project.pipeline.paramsFiles).map((file) => ({ file, old: file, new: file }));
   const changes = await diffFiles(files, sides, options, reportUnreadable);
   await project.close();
   if (options.json) {

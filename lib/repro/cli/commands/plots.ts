@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { makeFolder, writeAtomically } from '../../files/index.ts';
 import { parseManifest } from '../../hashing/index.ts';
 import { plural } from '../../messages/index.ts';
-import type { Output } from '../../pipeline/index.ts';
+import { type Output, resultsOf } from '../../pipeline/index.ts';
 import { openProject, type Project } from '../../planning/index.ts';
 import { openSides, PlotRenderer, plotFigure, plotPage, workspace } from '../../results/index.ts';
 import { printError, printLine } from '../output.ts';
@@ -23,7 +23,7 @@ export async function drawPlots(revisions: [string, string | undefined] | undefi
   const sides = revisions ? await openSides(project, ...revisions) : [workspace(project)];
   const figures: string[] = [];
   const gaps: string[] = [];
-  const outputs = project.pipeline.stages.flatMap(({ outs }) => outs).filter(({ kind }) => kind === 'plot');
+  const outputs = project.pipeline.stages.flatMap((stage) => resultsOf(stage, 'plot'));
   const renderer = new PlotRenderer();
   const cannotBeDrawn = ({ path }: Output, error: unknown) =>
     printError(`${path} cannot be drawn: ${error instanceof Error ? error.message : error}`);
