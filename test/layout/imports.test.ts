@@ -15,6 +15,7 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
     libs: [],
     levels: [
       'cli',
+      'import-dvc',
       'results',
       'execution',
       'forecast',

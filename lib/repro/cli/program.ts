@@ -344,7 +344,7 @@ function addTrashCommand(program: Command, exit: SetExitCode): void {
     .action(async (path: string) => exit(await (await import('./commands/trash.ts')).restoreTrash(path)));
 }
 
-/** completion, init. */
+/** completion, init, import-dvc. */
 function addSetupCommands(program: Command, exit: SetExitCode): void {
   program
     .command('completion')
@@ -358,4 +358,14 @@ function addSetupCommands(program: Command, exit: SetExitCode): void {
     .command('init')
     .description('create a small working pipeline')
     .action(async () => exit(await (await import('./commands/init.ts')).init()));
+
+  program
+    .command('import-dvc')
+    .description('write a pipeline.yaml from the dvc.yaml files in a folder, and report what is left to do')
+    .argument('[folder]')
+    .option('--dry', 'print the new files and the report; write nothing')
+    .option('-f, --force', 'move files that are in the way to the trash')
+    .action(async (folder: string | undefined, options) =>
+      exit(await (await import('./commands/import-dvc.ts')).importDvc(folder, options)),
+    );
 }

@@ -3,6 +3,7 @@
  *
  *   uses.ts              pure: which of a stage's paths are in use, and why a recorded output must be kept
  *   git-files.ts         which files git tracks, and which it can bring back
+ *   git-ignore.ts        adds lines to .gitignore
  *   output-marks.ts      which outputs an attempt has made although no lock records them
  *   checkpoint-marks.ts  which files of a checkpoint attempts have made
  *   stat-evidence.ts     tells the work of an attempt from later changes, without reading files
@@ -19,6 +20,7 @@ export {
   untouchedFiles,
 } from './checkpoint-marks.ts';
 export { type GitFiles, openGitFiles } from './git-files.ts';
+export { addToGitignore } from './git-ignore.ts';
 export {
   isMarkedIgnored,
   isMarkedUnrecorded,

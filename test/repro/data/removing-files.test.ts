@@ -41,7 +41,10 @@ describe('removing and overwriting', () => {
     'execution/killed-files.ts': 'temporary files in .repro of processes that have ended',
     'attempts/attempt-log.ts': '.repro/attempts.jsonl and .repro/logs',
     'cli/commands/gc.ts': '.repro/cache, .repro/runs, .repro/logs and damaged stores',
-    'cli/commands/init.ts': 'pipeline.yaml if there is none, params.yaml, .gitignore',
+    'workspace/git-ignore.ts': '.gitignore, to which lines are added',
+    'cli/commands/init.ts': 'pipeline.yaml if there is none, params.yaml',
+    'cli/commands/import-dvc.ts':
+      'the new pipeline.yaml, stages.yaml and .reproignore; old ones only after moveToTrash',
     'cli/commands/plots.ts': 'the page that -o names',
   };
   const CALLS =

@@ -4,6 +4,7 @@ import { writeAtomically } from '../../files/index.ts';
 import { readUtf8 } from '../../freshness/index.ts';
 import { ReproError } from '../../messages/index.ts';
 import { PARAMS, PIPELINE } from '../../pipeline/index.ts';
+import { addToGitignore } from '../../workspace/index.ts';
 import { printLine } from '../output.ts';
 
 const PIPELINE_TEXT = `# The stages and their dependencies. \`repro\` runs the stages whose inputs changed, \`repro status\` lists them,
@@ -40,13 +41,7 @@ export async function init(): Promise<number> {
   writeAtomically(PIPELINE, PIPELINE_TEXT, { fsync: true });
   const params = textOf(PARAMS);
   writeAtomically(PARAMS, params === undefined ? PARAMS_TEXT : `${params}\n${PARAMS_TEXT}`, { fsync: true });
-  const ignored = textOf('.gitignore') ?? '';
-  if (!/^\/?\.repro\/?$/m.test(ignored))
-    writeAtomically(
-      '.gitignore',
-      `${ignored}${ignored === '' || ignored.endsWith('\n') ? '' : '\n'}.repro/\nnumbers.txt\n`,
-      { fsync: true },
-    );
+  addToGitignore('.', ['.repro/', 'numbers.txt']);
   printLine(`created ${PIPELINE} and ${PARAMS}; run \`repro\`, then \`repro metrics show\``);
   return 0;
 }
