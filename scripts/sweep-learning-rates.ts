@@ -4,10 +4,12 @@
  * is the noise, and at the other rates --other-seeds.
  *
  *     npx tsx scripts/sweep-learning-rates.ts FOLDER [--sizes gpt-tiny,lstm-tiny] [--factors 0.5,1,2] [--seeds 1,2,3]
- *         [--other-seeds 1]
+ *         [--other-seeds 1] [--dataset DATASET] [--tokenizer char] [--split test]
  *
- * All other settings are those of params.yaml. FOLDER keeps the music, the tokens and results.csv; a second call makes
- * only the runs that are missing. Prints the table of docs/results/learning-rates.md, as Markdown.
+ * All other settings are those of params.yaml. --dataset takes what `download.dataset` takes. FOLDER keeps the music, the
+ * tokens and results.csv; a second call makes only the runs that are missing, and needs the same data set and tokenizer.
+ * Prints the table of docs/results/learning-rates.md, as Markdown: bits per byte of the test split, or of --split val, if
+ * the study uses the same music and its test split must not choose the rates.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -19,8 +21,15 @@ import { runStage } from './run-stage.ts';
 
 /** Another seed of the composer than the default study's, so that rates are not chosen on the data they are used on. */
 const MUSIC_SEED = 2;
-const TOKENIZER = 'char';
-const COLUMNS = ['size', 'params', 'factor', 'learning_rate', 'seed', 'test_bits_per_byte'] as const;
+const COLUMNS = [
+  'size',
+  'params',
+  'factor',
+  'learning_rate',
+  'seed',
+  'val_bits_per_byte',
+  'test_bits_per_byte',
+] as const;
 
 /** A run of the sweep: a size, a multiple of the rule's learning rate, and a seed. */
 interface Run {
@@ -29,7 +38,7 @@ interface Run {
   seed: number;
 }
 /** A row of results.csv. */
-type Result = Run & { params: number; learning_rate: number; test_bits_per_byte: number };
+type Result = Run & { params: number; learning_rate: number; bits_per_byte: number };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -38,6 +47,9 @@ const { values, positionals } = parseArgs({
     factors: { type: 'string', default: '0.5,1,2' },
     seeds: { type: 'string', default: '1,2,3' },
     'other-seeds': { type: 'string', default: '1' },
+    dataset: { type: 'string' },
+    tokenizer: { type: 'string', default: 'char' },
+    split: { type: 'string', default: 'test' },
   },
 });
 if (positionals.length !== 1) {
@@ -66,7 +78,8 @@ console.log(table(readResults()));
 /** params.yaml with other music. */
 function readParams(): Params {
   const study: Params = parse(readFileSync(new URL('../params.yaml', import.meta.url), 'utf8'));
-  return { ...study, download: { ...study.download, seed: MUSIC_SEED } };
+  const { dataset = study.download.dataset } = values;
+  return { ...study, download: { ...study.download, dataset, seed: MUSIC_SEED } };
 }
 
 function readResults(): Result[] {
@@ -76,18 +89,18 @@ function readResults(): Result[] {
     seed: Number(row.seed),
     params: Number(row.params),
     learning_rate: Number(row.learning_rate),
-    test_bits_per_byte: Number(row.test_bits_per_byte),
+    bits_per_byte: Number(values.split === 'val' ? row.val_bits_per_byte : row.test_bits_per_byte),
   }));
 }
 
 /** Composes the music and makes its tokens, once. */
 async function makeTokens(): Promise<void> {
   const at = (name: string) => join(folder, name);
-  if (existsSync(at(TOKENIZER))) return;
+  if (existsSync(at(values.tokenizer))) return;
   await runStage(folder, params, 'download', at('raw'));
   await runStage(folder, params, 'convert', at('raw'), at('abc'));
   await runStage(folder, params, 'split', at('abc'), at('splits'));
-  await runStage(folder, params, 'tokenize', at('splits'), at(TOKENIZER), '--tokenizer', TOKENIZER);
+  await runStage(folder, params, 'tokenize', at('splits'), at(values.tokenizer), '--tokenizer', values.tokenizer);
 }
 
 /** Trains and evaluates one run, in a folder of its own, and appends its row. */
@@ -99,7 +112,7 @@ async function train({ size, factor, seed }: Run): Promise<void> {
     ...params,
     train: { ...settings, lr: scaled(settings.lr, factor), evaluations: 1, budgets: [] },
   };
-  const tokens = join(folder, TOKENIZER);
+  const tokens = join(folder, values.tokenizer);
   const named = ['--size', size, '--seed', String(seed), '--metrics', at('train.json')];
   await runStage(at('.'), run, 'train', tokens, at('model'), at('curve.csv'), ...named);
   const files = [at('model'), tokens, at('losses.csv'), at('positions.csv')];
@@ -130,7 +143,7 @@ function table(all: Result[]): string {
     const atRule = ofSize.filter(({ factor }) => factor === 1);
     if (atRule.length === 0) continue;
     const lossesAt = (factor: number) =>
-      ofSize.filter((each) => each.factor === factor).map((each) => each.test_bits_per_byte);
+      ofSize.filter((each) => each.factor === factor).map((each) => each.bits_per_byte);
     const others = shown.filter((factor) => factor !== 1 && lossesAt(factor).length > 0);
     const best = others.map(lossesAt).sort((a, b) => mean(a) - mean(b))[0];
     const gain = mean(lossesAt(1)) - mean(best ?? []);
@@ -153,7 +166,7 @@ function pooledDeviation(all: Result[]): number {
   let squares = 0;
   let freedom = 0;
   for (const size of sizes) {
-    const losses = all.filter((each) => each.size === size && each.factor === 1).map((each) => each.test_bits_per_byte);
+    const losses = all.filter((each) => each.size === size && each.factor === 1).map((each) => each.bits_per_byte);
     if (losses.length < 2) continue;
     squares += deviation(losses) ** 2 * (losses.length - 1);
     freedom += losses.length - 1;

@@ -4,7 +4,15 @@
  * a few of the studies.
  */
 import { compareArchitectures } from '../../lib/scaling/analysis/index.ts';
-import { fitPowerLaw, isRefusal, type Point, type PowerLawFit } from '../../lib/scaling/index.ts';
+import {
+  type ChinchillaFit,
+  fitChinchilla,
+  fitPowerLaw,
+  isRefusal,
+  type Point,
+  type PowerLawFit,
+  type TokenPoint,
+} from '../../lib/scaling/index.ts';
 
 /** L(N) = a·N^(−α) + c. */
 export interface TrueLaw {
@@ -97,4 +105,79 @@ export function falseClaims(
     if (/ is better /.test(compareArchitectures(a, b, 'loss').verdict)) claims++;
   }
   return claims / studies;
+}
+
+/** L(N, D) = E + A·N^(−α) + B·D^(−β). */
+export interface TrueTokenLaw {
+  E: number;
+  A: number;
+  B: number;
+  alpha: number;
+  beta: number;
+}
+
+/** A law like that of the default study, whose loss is in bits per byte. */
+export const TRUE_TOKEN_LAW: TrueTokenLaw = { E: 0.45, A: 20, B: 500, alpha: 0.4, beta: 0.6 };
+
+/** Designs of studies with several budgets: the seeds of each of the five sizes. */
+export const TOKEN_DESIGNS: { [name: string]: readonly number[] } = {
+  '5 × 1': [1, 1, 1, 1, 1],
+  '3 × 3, 2 × 1': [3, 3, 3, 1, 1],
+  '5 × 3': [3, 3, 3, 3, 3],
+};
+
+const BUDGETS = [250_000, 500_000, 1_000_000];
+
+/**
+ * One study of the schedule wsd: each run gives its losses at three budgets. A share of the variance of log L belongs to
+ * the run, so the losses of a run are correlated: `correlation` is that of two budgets of one run.
+ */
+export function tokenStudy(
+  law: TrueTokenLaw,
+  seeds: readonly number[],
+  noise: number,
+  correlation: number,
+  normal: () => number,
+): TokenPoint[] {
+  return seeds.flatMap((count, size) =>
+    Array.from({ length: count }, (_, seed) => {
+      const params = FIVE[size];
+      const ofRun = Math.sqrt(correlation) * normal();
+      return BUDGETS.map((tokens) => {
+        const loss = law.E + law.A * params ** -law.alpha + law.B * tokens ** -law.beta;
+        const deviation = noise * (ofRun + Math.sqrt(1 - correlation) * normal());
+        return { params, tokens, loss: loss * Math.exp(deviation), branch_of: `${size}-${seed}` };
+      });
+    }).flat(),
+  );
+}
+
+/** Shares of the studies with a law whose interval holds the true value: of α, of β, and of β/(α + β). */
+export interface TokenCoverage {
+  refused: number;
+  alpha: number;
+  beta: number;
+  optimalSize: number;
+}
+
+/** Fits L(N, D) to many studies of one law. */
+export function tokenCoverage(
+  law: TrueTokenLaw,
+  seeds: readonly number[],
+  noise: number,
+  correlation: number,
+  studies: number,
+  normal: () => number,
+): TokenCoverage {
+  const fits = Array.from({ length: studies }, () => fitChinchilla(tokenStudy(law, seeds, noise, correlation, normal)));
+  const laws = fits.filter((fit): fit is ChinchillaFit => !isRefusal(fit));
+  const holds = ([low, high]: readonly [number, number | null], value: number) =>
+    low <= value && (high === null || value <= high);
+  const share = (held: (fit: ChinchillaFit) => boolean) => laws.filter(held).length / laws.length;
+  return {
+    refused: 1 - laws.length / studies,
+    alpha: share(({ intervals }) => holds(intervals.alpha, law.alpha)),
+    beta: share(({ intervals }) => holds(intervals.beta, law.beta)),
+    optimalSize: share((fit) => holds(fit.optimal_size_interval, law.beta / (law.alpha + law.beta))),
+  };
 }
