@@ -23,6 +23,7 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
       'planning',
       'storage',
       'workspace',
+      'hosts',
       'processes',
       'stage-api',
       'graph',

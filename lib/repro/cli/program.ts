@@ -132,6 +132,7 @@ function runCommand(exit: SetExitCode): Command {
     .option('--ignore-errors', 'like -k, and exit with 0')
     .option('--dry', 'show what would happen to each stage; change nothing')
     .option('--yes', 'start a run of more than an hour without asking')
+    .option('--wait', 'wait while repro runs in this folder on another host')
     .option(
       '-S, --set-param <key=value>',
       'first set a param in params.yaml; +key=value adds a key, key=@other copies another value',

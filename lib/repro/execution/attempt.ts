@@ -337,9 +337,10 @@ export function missingOutputs({ root }: Project, stage: Stage): string[] {
  * Takes a stage's outputs into the cache, and records the run in the run cache and the lock.
  *
  * @param inputs the inputs that the outputs were made from; `key` is their `fingerprintKey`
- * @throws ReproError if an output is missing, or the cache or lock cannot be written
+ * @throws ReproError if an output is missing, the cache or lock cannot be written, or another host has the folder now
  */
 export async function commitStage(project: Project, stage: Stage, inputs: Fingerprint, key: string): Promise<void> {
+  project.claim?.check();
   const outs: { [path: string]: Content } = {};
   for (const out of stage.outs) {
     const scanned = out.cache ? undefined : await project.stageInputs.scan(out.path);

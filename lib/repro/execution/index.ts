@@ -18,5 +18,5 @@ export type { Listener, RunEvent } from './events.ts';
 export { execute, type Interrupt, type RunResult } from './execute.ts';
 export { killedFiles } from './killed-files.ts';
 export { Leases } from './leases.ts';
-export { type RunningRecord, runningStages } from './running-stages.ts';
+export { type RunningRecord, type RunningStage, runningStages } from './running-stages.ts';
 export { checkNotWithin } from './stages-above.ts';

@@ -20,8 +20,8 @@ export function killedFiles(root: string): KilledFile[] {
   return FOLDERS.flatMap((folder) => {
     const absolute = join(root, '.repro', folder);
     return namesIn(absolute, folder === 'runs')
-      .filter((name) => isTemporary(name) && isLeftover(name))
       .map((name) => join(absolute, name))
+      .filter((path) => isTemporary(path) && isLeftover(path))
       .map((path) => ({ path, size: statSync(path, { throwIfNoEntry: false })?.size ?? 0 }));
   });
 }

@@ -1,12 +1,13 @@
 /**
  * Leases let several repros share a folder's stages and a machine's GPUs: each has one holder at a time. A lease names
  * the process that holds it. If that process is gone, however it ended, the lease counts as free. The table is an LMDB
- * database; its write transactions are the only lock. The table's folder is named by the boot id, so no lease outlives
- * a reboot.
+ * database; its write transactions are the only lock. The table's folder is named by the host's id, which changes with
+ * each boot, so no lease outlives a reboot.
  */
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { bootId, makePrivateFolder, Store } from '../files/index.ts';
+import { makePrivateFolder, Store, thisHost } from '../files/index.ts';
+import { isOnNetwork, localFolder } from '../hosts/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
 import { killOrphans, startTimeOf } from '../processes/index.ts';
 import { removeKilledFiles } from './killed-files.ts';
@@ -42,9 +43,13 @@ export class Leases {
     this.#onTakeover = onTakeover;
   }
 
-  /** The leases of the stages of the project at `root`. */
-  static ofStages(root: string): Promise<Leases> {
-    return Leases.#open(join(root, '.repro', 'leases'), '.repro/leases', () => removeKilledFiles(root));
+  /**
+   * The leases of the stages of the project at `root`.
+   *
+   * @param folder of the project's LMDB stores
+   */
+  static ofStages(root: string, folder: string): Promise<Leases> {
+    return Leases.#open(join(folder, 'leases'), '.repro/leases', () => removeKilledFiles(root));
   }
 
   /**
@@ -54,14 +59,15 @@ export class Leases {
    * @throws ReproError if their folder cannot be made, or other users can write to it
    */
   static ofGpus(): Promise<Leases> {
-    const folder = join(userCache(), 'repro-gpus');
+    const cache = userCache();
+    const folder = isOnNetwork(cache) ? join(localFolder(), 'gpus') : join(cache, 'repro-gpus');
     makePrivateFolder(folder);
     return Leases.#open(folder, folder);
   }
 
   static async #open(parent: string, name: string, onTakeover = () => {}): Promise<Leases> {
     const lmdb = await import('lmdb');
-    const folder = join(parent, bootId() ?? 'leases');
+    const folder = join(parent, thisHost().id);
     const consequence = 'an empty one takes its place';
     const table = Store.open<Lease>(lmdb, folder, { name, encoding: 'json', consequence });
     return new Leases(folder, name, table, onTakeover);

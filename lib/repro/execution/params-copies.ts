@@ -66,7 +66,7 @@ export class ParamsCopies {
   /** Removes the copies of repro processes that were killed. */
   #removeLeftovers(): void {
     mkdirSync(this.#parent, { recursive: true });
-    for (const name of readdirSync(this.#parent).filter(isLeftover))
-      rmSync(join(this.#parent, name), { recursive: true, force: true });
+    const paths = readdirSync(this.#parent).map((name) => join(this.#parent, name));
+    for (const path of paths.filter(isLeftover)) rmSync(path, { recursive: true, force: true });
   }
 }

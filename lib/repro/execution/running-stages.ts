@@ -2,15 +2,17 @@
  * What runs now, for other terminals: `repro status` and `repro log` read what every running repro keeps in
  * .repro/running, one file a process.
  *
- *   .repro/running/PID.json  {"pid", "since", "stages": {"train": {"started", "log", "gpus", "progress"}}}
+ *   .repro/running/HOST-PID.json  {"host", "pid", "since", "stages": {"train": {"started", "log", "gpus", "progress"}}}
  *
  * The file is written a moment after a change, so stages that are over at once cost nothing. It is gone when its repro
- * ends. What a killed repro left does not count, because no process with this id and start time is there.
+ * ends. What a killed repro left does not count, because no process with this id and start time is there, or its host
+ * does not have the folder.
  */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { bootId, writeAtomically } from '../files/index.ts';
+import { type Host, thisHost, writeAtomically } from '../files/index.ts';
 import { readUtf8 } from '../freshness/index.ts';
+import { otherHost } from '../hosts/index.ts';
 import { startTimeOf } from '../processes/index.ts';
 import type { ProgressUpdate } from '../stage-api/index.ts';
 
@@ -30,8 +32,9 @@ export interface RunningRecord {
 
 /** The stages that one repro runs. */
 interface RunningRepro {
+  host: Host;
   pid: number;
-  /** Of its process: the boot of the machine and the start time, because process ids are reused. */
+  /** The start time of its process, because process ids are reused. */
   since: string;
   stages: Record<string, RunningRecord>;
 }
@@ -45,7 +48,7 @@ export class RunningStages {
 
   constructor(root: string) {
     this.#root = root;
-    this.#file = join(root, FOLDER, `${process.pid}.json`);
+    this.#file = join(root, FOLDER, `${thisHost().id}-${process.pid}.json`);
   }
 
   start(stage: string, running: RunningRecord): void {
@@ -78,8 +81,9 @@ export class RunningStages {
   #write(): void {
     this.#timer = undefined;
     const record: RunningRepro = {
+      host: thisHost(),
       pid: process.pid,
-      since: since(process.pid),
+      since: startTimeOf(process.pid) ?? '',
       stages: Object.fromEntries(this.#stages),
     };
     try {
@@ -89,32 +93,44 @@ export class RunningStages {
   }
 }
 
-/** Files of repros that are gone, as absolute paths. */
+/** Files of repros that are gone, as absolute paths. Call it only while this host has the folder. */
 export function leftRecords(root: string): string[] {
   const folder = join(root, FOLDER);
   return namesIn(folder)
-    .map((name) => join(folder, name))
-    .filter((path) => startTimeOf(Number(basename(path, '.json'))) === undefined);
+    .filter((name) => {
+      const [host, pid] = basename(name, '.json').split('-');
+      return host !== thisHost().id || startTimeOf(Number(pid)) === undefined;
+    })
+    .map((name) => join(folder, name));
 }
 
-/** The stages that any repro runs in this project now, each with the process id of its repro. */
-export function runningStages(root: string): Map<string, RunningRecord & { pid: number }> {
-  const running = new Map<string, RunningRecord & { pid: number }>();
+/** A stage that runs now, and the repro that runs it. */
+export interface RunningStage extends RunningRecord {
+  /** The process id of the repro. */
+  pid: number;
+  /** The name of its host, if that is another one. */
+  host?: string;
+}
+
+/** The stages that any repro runs in this project now. */
+export function runningStages(root: string): Map<string, RunningStage> {
+  const running = new Map<string, RunningStage>();
+  const other = otherHost(root);
   for (const name of namesIn(join(root, FOLDER))) {
     const record = parseRecord(join(root, FOLDER, name));
-    if (record === undefined || since(record.pid) !== record.since) continue;
-    for (const [stage, each] of Object.entries(record.stages)) running.set(stage, { ...each, pid: record.pid });
+    if (record === undefined) continue;
+    const { host, pid, since, stages } = record;
+    const isHere = host.id === thisHost().id;
+    if (isHere ? startTimeOf(pid) !== since : host.id !== other?.id) continue;
+    for (const [stage, each] of Object.entries(stages))
+      running.set(stage, { ...each, pid, ...(isHere ? {} : { host: host.name }) });
   }
   return running;
 }
 
-function since(pid: number): string {
-  return `${bootId() ?? ''} ${startTimeOf(pid) ?? ''}`;
-}
-
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder).filter((name) => /^\d+\.json$/.test(name));
+    return readdirSync(folder).filter((name) => /^[0-9a-f]{8}-\d+\.json$/.test(name));
   } catch {
     return []; // Nothing has run yet.
   }
@@ -124,7 +140,11 @@ function namesIn(folder: string): string[] {
 function parseRecord(path: string): RunningRepro | undefined {
   try {
     const record = JSON.parse(readUtf8(path)) as Partial<RunningRepro> | null;
-    const isRecord = typeof record?.pid === 'number' && typeof record.since === 'string' && isStages(record.stages);
+    const isRecord =
+      typeof record?.host?.id === 'string' &&
+      typeof record.pid === 'number' &&
+      typeof record.since === 'string' &&
+      isStages(record.stages);
     return isRecord ? (record as RunningRepro) : undefined;
   } catch {
     return undefined;

@@ -10,7 +10,7 @@
 
 import { AttemptLog } from '../attempts/index.ts';
 import { Capacity, checkFits, defaultJobs, type Machine, memoryShare, thisMachine } from '../forecast/index.ts';
-import { listNames, type Skip } from '../messages/index.ts';
+import { listNames, type Skip, warn } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import {
   describeLacking,
@@ -107,9 +107,14 @@ export class StageRunner {
     const machine = await thisMachine(wantsGpus);
     for (const { stage } of plan) checkFits(stage, machine, project.pipeline.limits);
     const writes = (options.left ?? []).length > 0 || plan.some(({ status }) => mayStart(status));
-    const stageLeases = writes ? await Leases.ofStages(project.root) : undefined;
+    const stageLeases = writes ? await Leases.ofStages(project.root, project.stateFolder) : undefined;
     const gpuLeases = machine.gpus.length > 0 ? await Leases.ofGpus() : undefined;
-    return new StageRunner(project, plan, options, listen, { machine, stageLeases, gpuLeases });
+    const runner = new StageRunner(project, plan, options, listen, { machine, stageLeases, gpuLeases });
+    project.claim?.onLost(({ message }) => {
+      warn(`this host was silent for more than 3 min, so another one has taken the folder over: ${message}`);
+      runner.interrupt('SIGTERM');
+    });
+    return runner;
   }
 
   /** What the stages share, with nothing running. */

@@ -14,6 +14,7 @@ import {
   chmodSync,
   closeSync,
   fsyncSync,
+  lstatSync,
   openSync,
   readdirSync,
   readlinkSync,
@@ -23,7 +24,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
+import { thisHost } from './host.ts';
 
 /** How much a write has to survive: with `fsync` a power cut, without it only a kill. */
 export interface WriteOptions {
@@ -58,24 +60,38 @@ export function moveIntoPlace(temporary: string, path: string, { fsync }: WriteO
   if (fsync) syncFolder(dirname(path));
 }
 
+/** Age in milliseconds from which a temporary file of another host counts as left: nothing takes a week to write. */
+const ONE_WEEK = 7 * 24 * 3600 * 1000;
+/** The file's name, the id of the host, the process id, and a random number. Early versions of repro left out the host. */
+const TEMPORARY = /^(.*)\.(?:([0-9a-f]{8})-)?(\d+)-[0-9a-f]{8}\.tmp$/;
+
 /**
- * A name beside `path` that no file has yet. It holds the process id, so that a later process can recognise a leftover.
+ * A name beside `path` that no file has yet. It holds the host and the process id, so that a later process can recognise
+ * a leftover.
  *
- * @example temporaryPath('/p/dvc-like.lock') // '/p/dvc-like.lock.4711-9f86d081.tmp'
+ * @example temporaryPath('/p/dvc-like.lock') // '/p/dvc-like.lock.1f3870be-4711-9f86d081.tmp'
  */
 export function temporaryPath(path: string): string {
-  return `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  return `${path}.${thisHost().id}-${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
 }
 
 /** Whether a file has a name of `temporaryPath`. */
 export function isTemporary(path: string): boolean {
-  return /\.\d+-[0-9a-f]{8}\.tmp$/.test(path);
+  return TEMPORARY.test(basename(path));
 }
 
-/** Whether a temporary file belongs to a process that has ended, and so will never be completed. */
-export function isLeftover(temporary: string): boolean {
-  const pid = /\.(\d+)-[0-9a-f]{8}\.tmp$/.exec(temporary)?.[1];
-  return pid === undefined || !isAlive(Number(pid));
+/**
+ * Whether a temporary file will never be completed: its process has ended or, because the processes of another host are
+ * not known here, it is older than a week.
+ *
+ * @param path absolute
+ */
+export function isLeftover(path: string): boolean {
+  const [, , host, pid] = TEMPORARY.exec(basename(path)) ?? [];
+  if (pid === undefined) return true;
+  if (host !== undefined && host !== thisHost().id)
+    return Date.now() - (lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > ONE_WEEK;
+  return !isAlive(Number(pid));
 }
 
 /**
@@ -93,8 +109,9 @@ export function removeLeftovers(folder: string, names: readonly string[]): void 
     return;
   }
   for (const entry of entries) {
-    const [, name] = /^(.*)\.\d+-[0-9a-f]{8}\.tmp$/.exec(entry) ?? [];
-    if (name !== undefined && names.includes(name) && isLeftover(entry)) rmSync(join(folder, entry), { force: true });
+    const [, name] = TEMPORARY.exec(entry) ?? [];
+    const path = join(folder, entry);
+    if (name !== undefined && names.includes(name) && isLeftover(path)) rmSync(path, { force: true });
   }
 }
 

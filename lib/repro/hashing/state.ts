@@ -20,12 +20,6 @@ export interface State {
   folders: MemoTable;
   /** Anything computed from content, by a key that includes the content's hash. */
   memos: MemoTable;
-  /**
-   * Runs `work` while no other process is in a call of `exclusively`. It should take little time.
-   *
-   * @throws ReproError if other processes cannot be kept out
-   */
-  exclusively<T>(work: () => T): T;
   close(): Promise<void>;
 }
 
@@ -48,47 +42,22 @@ const MOST_ENTRIES = 256;
 const TABLES = ['files', 'folders', 'memos'] as const;
 
 /**
- * Opens the store of the project at `root`. Without `write` the store is in memory only, and nothing on disk changes.
+ * Opens the store `state` in the folder of the project's LMDB stores. Without `write` the store is in memory only, and
+ * nothing on disk changes.
  *
  * @param options.remember use the store on disk all the same, if there is one
  */
-export async function openState(root: string, options: { write: boolean; remember?: boolean }): Promise<State> {
-  const isUsed = options.write || (options.remember && existsSync(join(root, '.repro/state')));
-  if (!isUsed) return { ...memoryTables(), exclusively: (work) => work(), close: async () => {} };
-  const lmdb = await import('lmdb');
-  // `exclusively` locks a second store, which stays empty, so that the lock never waits for LMDB to write to disk.
-  let section: Store<string> | undefined;
-  const exclusively = <T>(work: () => T): T => {
-    section ??= Store.open<string>(lmdb, join(root, '.repro/section'), {
-      name: '.repro/section',
-      encoding: 'string',
-      consequence: 'an empty one takes its place',
-    });
-    return section.exclusively(work);
-  };
-  const tables = openTables(lmdb, root);
-  return {
-    ...tables,
-    exclusively,
-    close: async () => {
-      await tables.close();
-      await section?.close();
-    },
-  };
+export async function openState(folder: string, options: { write: boolean; remember?: boolean }): Promise<State> {
+  const path = join(folder, 'state');
+  const isUsed = options.write || (options.remember && existsSync(path));
+  return isUsed ? openTables(await import('lmdb'), path) : memoryTables();
 }
 
-interface Tables {
-  files: MemoTable;
-  folders: MemoTable;
-  memos: MemoTable;
-  close(): Promise<void>;
-}
-
-function openTables(lmdb: typeof import('lmdb'), root: string): Tables {
+function openTables(lmdb: typeof import('lmdb'), folder: string): State {
   let store: Store<string>;
   let open: ReturnType<typeof store.tables<(typeof TABLES)[number]>>;
   try {
-    store = Store.open<string>(lmdb, join(root, '.repro/state'), {
+    store = Store.open<string>(lmdb, folder, {
       name: '.repro/state',
       encoding: 'string',
       maxTables: 4,
@@ -150,7 +119,7 @@ function openTables(lmdb: typeof import('lmdb'), root: string): Tables {
   };
 }
 
-function memoryTables(): Tables {
+function memoryTables(): State {
   const table = (): MemoTable => {
     const values = new Map<string, string>();
     return {

@@ -13,9 +13,10 @@ import { removeLeftovers } from '../files/index.ts';
 import { buildId, readBytes, statSignature } from '../freshness/index.ts';
 import { buildGraph, type Graph, GraphError, pathsInOutputs } from '../graph/index.ts';
 import { ContentHasher, ModuleGraph, openState, type State, sha256, writeFreshStamp } from '../hashing/index.ts';
+import { FolderClaim, otherHost, Section, stateFolder } from '../hosts/index.ts';
 import { type Problem, ReproError, warn } from '../messages/index.ts';
 import { contains, findRoot, loadPipeline, type Pipeline, placeInStage, type Stage } from '../pipeline/index.ts';
-import { Cache, LOCK, Lock, RunCache } from '../storage/index.ts';
+import { Cache, LOCK, Lock, RunCache, readConfig } from '../storage/index.ts';
 import { pythonEntries } from './python-entries.ts';
 import { describeMissing, type MissingInputs, StageInputs } from './stage-inputs.ts';
 
@@ -23,6 +24,10 @@ import { describeMissing, type MissingInputs, StageInputs } from './stage-inputs
 export interface Project {
   /** The folder of pipeline.yaml, absolute. */
   root: string;
+  /** The folder of its LMDB stores, absolute: .repro, or one on a disk of this machine. */
+  stateFolder: string;
+  /** The claim of this host to the folder, if the project is open for writing. */
+  claim?: FolderClaim;
   pipeline: Pipeline;
   /** Reads pipeline.yaml and the files that it names. */
   files: FileSource;
@@ -46,24 +51,27 @@ export interface Project {
  * Opens the project that the folder `start` is in.
  *
  * @param options.write false: nothing on disk is changed
+ * @param options.claim with `write`, false: only hashes are remembered, so another host may have the folder
  * @param options.remember with `write: false`: hashes are still remembered in .repro/state, if it exists
  * @param options.edited texts to use instead of the files' own texts; only if `write` is false
  * @throws ReproError if pipeline.yaml, a params file or the lock is missing or wrong
+ * @throws FolderTaken if another host has the folder
  */
 export async function openProject(
   start: string,
-  options: { write: boolean; remember?: boolean; edited?: EditedFiles },
+  options: { write: boolean; claim?: boolean; remember?: boolean; edited?: EditedFiles },
 ): Promise<Project> {
   const { edited = NO_EDITS } = options;
   const root = findRoot(start);
   const files = folderSource(root, edited);
-  const state = await openState(root, options);
+  const stores = await openStores(root, options);
+  const { state } = stores;
   try {
     const { pipeline, sources } = await knownPipeline(root, files, state, edited);
     const graph = await graphOf(pipeline, files);
     const hasher = new ContentHasher(root, state, pathsInOutputs(pipeline.stages));
     const modules = new ModuleGraph(root, state, hasher, pythonEntries(pipeline.stages, root));
-    const lock = new Lock(root, state);
+    const lock = new Lock(root, state, stores.exclusively);
     await lock.refresh();
     const outs = pipeline.stages.flatMap((stage) => stage.outs.map(({ path }) => path));
     const isMade = (path: string) => outs.some((out) => contains(out, path));
@@ -72,6 +80,8 @@ export async function openProject(
     if (!readOnly) removeLeftovers(root, [LOCK, ...pipeline.sources]);
     return {
       root,
+      stateFolder: stores.folder,
+      claim: stores.claim,
       pipeline,
       files,
       graph,
@@ -96,14 +106,46 @@ export async function openProject(
           // A command that ended with an error may have set blocks that wait for their turn to be written.
           lock.flush();
         } finally {
-          await state.close();
+          await stores.close();
         }
       },
     };
   } catch (error) {
-    await state.close();
+    await stores.close();
     throw error;
   }
+}
+
+/** What `openProject` opens beside the pipeline. */
+interface Stores {
+  /** Of the LMDB stores, absolute. */
+  folder: string;
+  state: State;
+  claim?: FolderClaim;
+  exclusively<T>(work: () => T): T;
+  close(): Promise<void>;
+}
+
+async function openStores(
+  root: string,
+  { write, claim: claims = write, remember = false }: { write: boolean; claim?: boolean; remember?: boolean },
+): Promise<Stores> {
+  const folder = stateFolder(root, write || remember ? (await readConfig(root)).state : undefined);
+  // LMDB stores must not be open on two hosts.
+  const isFree = () => otherHost(root) === undefined;
+  if (!write) {
+    const state = await openState(folder, { write, remember: remember && isFree() });
+    return { folder, state, exclusively: (work) => work(), close: () => state.close() };
+  }
+  const section = await Section.of(folder);
+  const claim = claims ? FolderClaim.take(root, section) : undefined;
+  const state = await openState(folder, { write: claim !== undefined || isFree() });
+  const close = async () => {
+    await state.close();
+    claim?.release();
+    await section.close();
+  };
+  return { folder, state, claim, exclusively: (work) => section.exclusively(work), close };
 }
 
 async function graphOf(pipeline: Pipeline, files: FileSource): Promise<Graph> {

@@ -3,6 +3,7 @@
  *
  *   remotes: {store: /mnt/store}    # names of folders for push, pull and fetch
  *   cache: {type: hardlink}         # how outputs are kept if the file system cannot share blocks: see cache.ts
+ *   state: /scratch/me              # a folder on a local disk for the LMDB stores: see hosts/state-folder.ts
  */
 
 import { existsSync } from 'node:fs';
@@ -17,6 +18,7 @@ export const CONFIG = '.repro/config.yaml';
 export interface Config {
   remotes?: { [name: string]: string };
   cache?: { type?: 'copy' | 'hardlink' };
+  state?: string;
 }
 
 const SCHEMA = {
@@ -29,6 +31,7 @@ const SCHEMA = {
       additionalProperties: false,
       properties: { type: { enum: ['copy', 'hardlink'] } },
     },
+    state: { type: 'string', minLength: 1 },
   },
 };
 

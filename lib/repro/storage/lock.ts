@@ -20,10 +20,14 @@ import { blockText, HEADER, LOCK, type LockedStage, parseBlock, splitBlocks } fr
 const WRITES_APART = 29;
 const LONGEST_PAUSE = 1000;
 
+/** Runs `work` while no other process is in such a call. */
+type Exclusively = <T>(work: () => T) => T;
+
 /** Reads and writes the lock file, together with other repro processes. */
 export class Lock {
   readonly #root: string;
   readonly #state: State;
+  readonly #exclusively: Exclusively;
   #texts = new Map<string, string>();
   #parsed = new Map<string, LockedStage>();
   /** Stat signature of the file as last read or written; 'none' if it was missing, '' if it was never read. */
@@ -37,9 +41,11 @@ export class Lock {
   #timer: NodeJS.Timeout | undefined;
   #nextWrite = 0;
 
-  constructor(root: string, state: State) {
+  /** @param exclusively keeps other repros from writing the file */
+  constructor(root: string, state: State, exclusively: Exclusively) {
     this.#root = root;
     this.#state = state;
+    this.#exclusively = exclusively;
   }
 
   /**
@@ -117,7 +123,7 @@ export class Lock {
     const changes = this.#waiting;
     this.#waiting = new Map();
     try {
-      this.#state.exclusively(() => {
+      this.#exclusively(() => {
         const started = performance.now();
         this.#write(changes);
         const ended = performance.now();

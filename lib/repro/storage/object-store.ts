@@ -107,11 +107,10 @@ export class ObjectStore {
   leftovers(): { path: string; size: number }[] {
     const folder = join(this.#cache, 'incoming');
     if (!existsSync(folder)) return [];
-    const left = readdirSync(folder).filter(isLeftover);
-    return left.map((name) => {
-      const path = join(folder, name);
-      return { path, size: statSync(path, { throwIfNoEntry: false })?.size ?? 0 };
-    });
+    const left = readdirSync(folder).map((name) => join(folder, name));
+    return left
+      .filter(isLeftover)
+      .map((path) => ({ path, size: statSync(path, { throwIfNoEntry: false })?.size ?? 0 }));
   }
 
   /** A path in the cache that does not exist yet. The first call removes leftovers. */

@@ -1,6 +1,8 @@
 /** What another terminal sees of a run: `status`, `log`, `log -f`, and a second `repro` that has to wait. */
 import { readdirSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { thisHost } from '../../../lib/repro/files/index.ts';
 import { project, removeProjects, type TestProject, until } from '../project.ts';
 
 afterEach(removeProjects);
@@ -21,10 +23,13 @@ stages:
   });
 }
 
+/** The record of what the repro with this process id runs. */
+const recordOf = (pid: number | undefined) => `.repro/running/${thisHost().id}-${pid}.json`;
+
 /** Starts repro, and resolves when other processes can see what runs. */
 async function started(made: TestProject, ...args: string[]) {
   const run = await made.spawn(...args);
-  const record = `.repro/running/${run.process.pid}.json`;
+  const record = recordOf(run.process.pid);
   await until(() => made.exists(record) && made.read(record).includes('"progress"'));
   return run;
 }
@@ -74,19 +79,19 @@ test('a second repro says which repro it waits for', async () => {
   expect((await second.ended).stdout).toMatch(/everything is up to date \(1 stage\)\n$/);
 });
 
-test('what a killed repro, another boot or a damaged file says does not count', async () => {
+test('what a killed repro, another host that does not have the folder, or a damaged file says does not count', async () => {
   const made = gated();
   const run = await started(made, 'train');
-  const record = JSON.parse(made.read(`.repro/running/${run.process.pid}.json`));
+  const record = JSON.parse(made.read(recordOf(run.process.pid)));
   run.process.kill('SIGKILL');
   await run.ended;
-  const write = (pid: number, text: string) => writeFileSync(made.path(`.repro/running/${pid}.json`), text);
-  write(process.pid, JSON.stringify({ ...record, pid: process.pid }));
+  const write = (pid: number, text: string) => writeFileSync(made.path(recordOf(pid)), text);
+  write(process.pid, JSON.stringify({ ...record, host: { name: 'n2', id: '0123abcd' }, pid: process.pid }));
   write(1, '{"pid": 1');
   write(2, 'null');
   expect((await made.repro('status', 'train')).stdout).toBe('train: stale\n  has not run yet\n1 stale\n');
   made.write('go', '');
   await made.repro('train');
   // The next run removes the record of the killed one.
-  expect(readdirSync(made.path('.repro/running'))).not.toContain(`${run.process.pid}.json`);
+  expect(readdirSync(made.path('.repro/running'))).not.toContain(basename(recordOf(run.process.pid)));
 });

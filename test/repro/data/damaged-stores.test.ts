@@ -88,9 +88,9 @@ describe('a damaged state', () => {
 
 test('a damaged section or lease table is replaced too, and a state that is a file is moved aside', async () => {
   const { made } = await ranOnce();
-  const [boot] = readdirSync(made.path('.repro/leases'));
-  truncateSync(made.path(`.repro/leases/${boot}/data.mdb`), 5000);
-  writeFileSync(made.path('.repro/section/data.mdb'), 'x'.repeat(9000));
+  const [host] = readdirSync(made.path('.repro/leases'));
+  truncateSync(made.path(`.repro/leases/${host}/data.mdb`), 5000);
+  writeFileSync(made.path(`.repro/section/${host}/data.mdb`), 'x'.repeat(9000));
   renameSync(made.path('.repro/state'), made.path('.repro/old-state'));
   writeFileSync(made.path('.repro/state'), 'mine');
   made.write('i', '2');

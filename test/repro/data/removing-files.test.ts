@@ -25,6 +25,7 @@ describe('removing and overwriting', () => {
     'workspace/checkpoint-marks.ts': '.repro/attempting',
     'files/atomic-write.ts': 'files that its callers name; these are in this table too',
     'files/open-store.ts': '.repro/state, .repro/section and tables of leases',
+    'hosts/folder-claim.ts': '.repro/host, and files in .repro/section',
     'hashing/write-fresh-stamp.ts': '.repro/fresh',
     'execution/running-stages.ts': '.repro/running',
     'forecast/costs.ts': 'a folder for temporary files of its own',

@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -58,8 +59,17 @@ test('a write that fails leaves nothing behind', () => {
 
 test('a temporary file is a leftover once its process has ended', () => {
   expect(isLeftover(temporaryPath('/p/file'))).toBe(false);
-  expect(isLeftover(temporaryPath('/p/file').replace(`.${process.pid}-`, '.999999999-'))).toBe(true);
+  expect(isLeftover(temporaryPath('/p/file').replace(`-${process.pid}-`, '-999999999-'))).toBe(true);
   expect(isLeftover('4711-9f86d081')).toBe(true);
+});
+
+test('a temporary file of another host is a leftover once it is older than a week, whatever runs here', () => {
+  const path = join(folder, 'a.0123abcd-999999999-0123abcd.tmp');
+  writeFileSync(path, '');
+  expect(isLeftover(path)).toBe(false);
+  const day = 24 * 3600;
+  utimesSync(path, Date.now() / 1000, Date.now() / 1000 - 8 * day);
+  expect(isLeftover(path)).toBe(true);
 });
 
 test('temporary files of processes that have ended are removed beside the named files, and no others', () => {

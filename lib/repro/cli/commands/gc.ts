@@ -67,7 +67,7 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
 
     const logs = oldLogs(project.root, project.graph.stages.keys(), age);
     const attempts = new AttemptLog(project.root).old(project.graph.stages.keys(), age);
-    const damaged = damagedStores(project.root);
+    const damaged = damagedStores(project);
 
     if (options.yes) {
       await checkNoStageRuns(project);
@@ -123,9 +123,8 @@ function sizeOf(files: readonly { size: number }[]): number {
 }
 
 /** What was moved aside because it could not be used as a store (files/open-store.ts), absolute. */
-function damagedStores(root: string): string[] {
-  const own = join(root, '.repro');
-  const folders = [own, join(own, 'state'), join(own, 'section'), ...foldersIn(join(own, 'leases'))];
+function damagedStores({ stateFolder: own }: Project): string[] {
+  const folders = [own, join(own, 'state'), ...foldersIn(join(own, 'section')), ...foldersIn(join(own, 'leases'))];
   return folders.flatMap((folder) =>
     namesIn(folder)
       .filter((name) => /^(data\.mdb|lock\.mdb|state|section|leases)\.damaged(-\d+)?$/.test(name))
@@ -196,7 +195,7 @@ async function sortOutputs(
  * @throws ReproError if another repro is running a stage of this project
  */
 async function checkNoStageRuns(project: Project): Promise<void> {
-  const leases = await Leases.ofStages(project.root);
+  const leases = await Leases.ofStages(project.root, project.stateFolder);
   const running = [...project.graph.stages.keys()].filter((name) => leases.isTaken(name));
   await leases.close();
   if (running.length > 0)

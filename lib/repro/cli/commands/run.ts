@@ -5,6 +5,7 @@ import { AttemptLog } from '../../attempts/index.ts';
 import { checkNotWithin, execute, type Interrupt, type RunResult } from '../../execution/index.ts';
 import { expectationOf } from '../../forecast/index.ts';
 import { select } from '../../graph/index.ts';
+import { checkFree, FolderTaken } from '../../hosts/index.ts';
 import { listNames } from '../../messages/index.ts';
 import { contains, editedTexts, findRoot, writeTexts } from '../../pipeline/index.ts';
 import {
@@ -39,6 +40,7 @@ export interface RunOptions {
   setParam?: string[];
   runCache: boolean;
   commit: boolean;
+  wait?: boolean;
   allowMissing?: boolean;
   pull?: boolean;
   remote?: string;
@@ -48,6 +50,8 @@ export interface RunOptions {
 
 /** Milliseconds to wait until the times of a file that was just written can be trusted. */
 const SETTLING_TIME = 40;
+/** Milliseconds between two looks at whether another host still has the folder. */
+const LOOK_AGAIN = 2000;
 
 /**
  * Brings the targets up to date; without targets, all stages.
@@ -62,6 +66,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
   const remote = options.pull ? named : undefined;
   const { singleItem: single, pipeline, downstream, glob } = options;
   const selection = { targets, single, pipeline, downstream, glob };
+  if (!options.dry) await waitForFolder(root, options);
   const edited = options.setParam && (await editedTexts(root, options.setParam));
   let unedited: ReturnType<typeof writeTexts> | undefined;
   if (edited && !options.dry) {
@@ -71,7 +76,12 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
     select(trial.graph, selection);
     unedited = writeTexts(root, edited);
   }
-  const project = await openProject(root, options.dry ? { write: false, remember: true, edited } : { write: true });
+  const access = options.dry ? { write: false, remember: true, edited } : { write: true };
+  const project = await openProject(root, access).catch((error) => {
+    // Another host was quicker. Its run must not find edits that this one was to make.
+    if (unedited !== undefined && error instanceof FolderTaken) writeTexts(root, unedited);
+    throw error;
+  });
   try {
     const names = select(project.graph, selection);
     if (remote !== undefined) await pullMissing(project, names, remote, options);
@@ -132,6 +142,23 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
     }
   } finally {
     await project.close();
+  }
+}
+
+/**
+ * Waits until no other host has the folder.
+ *
+ * @throws FolderTaken if another host has it, and the run is not to wait
+ */
+async function waitForFolder(root: string, { wait, quiet }: RunOptions): Promise<void> {
+  for (let isTold = false; ; isTold = true) {
+    try {
+      return checkFree(root);
+    } catch (error) {
+      if (!(error instanceof FolderTaken) || !wait) throw error;
+      if (!isTold && !quiet) printError(`waits: ${error.message}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
   }
 }
 

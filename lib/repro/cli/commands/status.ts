@@ -1,6 +1,6 @@
 /** `repro status`: shows the state of each stage, the reasons, and what runs now. It runs no stage. */
 
-import { type RunningRecord, runningStages } from '../../execution/index.ts';
+import { type RunningStage, runningStages } from '../../execution/index.ts';
 import { select } from '../../graph/index.ts';
 import { describeDuration, describeStateCounts, describeUpToDate } from '../../messages/index.ts';
 import { describeLacking, describeLeft, openProject, planWithoutLeft } from '../../planning/index.ts';
@@ -19,7 +19,7 @@ export async function status(
   targets: readonly string[],
   options: { json?: boolean; quiet?: boolean; allowMissing?: boolean },
 ): Promise<number> {
-  const project = await openProject(process.cwd(), { write: true });
+  const project = await openProject(process.cwd(), { write: true, claim: false });
   try {
     const names = select(project.graph, { targets });
     const { plan, left } = await planWithoutLeft(project, names, { allowMissing: options.allowMissing });
@@ -63,11 +63,11 @@ export async function status(
   }
 }
 
-/** @example 'for 12 s, 3/4 steps 75 %, loss 0.5 (repro 4711)' */
-function describeRunning({ started, gpus = [], progress, pid }: RunningRecord & { pid: number }): string {
+/** @example 'for 12 s, 3/4 steps 75 %, loss 0.5 (repro 4711 on n2)' */
+function describeRunning({ started, gpus = [], progress, pid, host }: RunningStage): string {
   const parts = [`for ${describeDuration((Date.now() - Date.parse(started)) / 1000)}`];
   if (progress !== undefined) parts.push(describeProgress(progress));
   if (progress?.text) parts.push(progress.text);
   if (gpus.length > 0) parts.push(`on GPU ${gpus.join(', ')}`);
-  return `${parts.join(', ')} (repro ${pid})`;
+  return `${parts.join(', ')} (repro ${pid}${host === undefined ? '' : ` on ${host}`})`;
 }

@@ -21,7 +21,7 @@ import { print, printLine } from '../output.ts';
  * @throws ReproError if the target is unknown
  */
 export async function why(target: string, options: { json?: boolean; allowMissing?: boolean }): Promise<number> {
-  const project = await openProject(process.cwd(), { write: true });
+  const project = await openProject(process.cwd(), { write: true, claim: false });
   try {
     const chosen = new Set(select(project.graph, { targets: [target], single: true }));
     const { plan } = await planWithoutLeft(project, select(project.graph, { targets: [target] }), options);
