@@ -62,6 +62,7 @@ describe('removing and overwriting', () => {
       'files/check-store.ts': 'opens with O_NONBLOCK and checks the kind',
       'files/atomic-write.ts': 'a file or folder of its own, to sync it',
       'files/boot-id.ts': '/proc',
+      'files/host.ts': '/proc and /etc/machine-id',
       'processes/process-table.ts': '/proc',
       'hashing/file-readers.ts': 'opens with O_NONBLOCK what the scan found to be a file',
       'storage/copies.ts': 'makes new files only',
