@@ -120,8 +120,10 @@ function runCommand(exit: SetExitCode): Command {
     .option('-s, --single-item', 'run only the targets, not the stages they depend on')
     .option('-p, --pipeline', 'run all stages connected with the targets')
     .option('--downstream', 'run the targets and all stages that depend on them')
+    .option('-P, --all-pipelines', 'run all stages, which is the default; for DVC compatibility')
     .option('--glob', 'read the targets as patterns, such as train@gpt-*')
     .option('-f, --force', 'run the stages even if nothing changed')
+    .option('--force-downstream', 'if a stage runs, also run all stages that depend on it')
     .optionsGroup('Run options:')
     .option(
       '-j, --jobs <n>',
@@ -190,6 +192,7 @@ function addStatusCommands(program: Command, exit: SetExitCode): void {
     .command('dag')
     .description('show which stages depend on which')
     .argument('[target...]')
+    .option('-o, --outs', 'show outputs in place of stages')
     .addOption(new Option('--mermaid', 'print a Mermaid flowchart').conflicts(['dot', 'json']))
     .addOption(new Option('--dot', 'print a Graphviz digraph').conflicts(['mermaid', 'json']))
     .addOption(new Option('--json', 'print JSON').conflicts(['mermaid', 'dot']))
@@ -225,11 +228,19 @@ function addResultCommands(program: Command, exit: SetExitCode): void {
       .argument('[a]')
       .argument('[b]'),
     'also show unchanged values, files that only one side has, and values in lists of mappings',
-  ).action(async (a: string | undefined, b: string | undefined, options) =>
-    exit(await (await import('./commands/metrics.ts')).diffMetrics(a, b, options)),
-  );
+  )
+    .addOption(targets())
+    .action(async (a: string | undefined, b: string | undefined, options) =>
+      exit(await (await import('./commands/metrics.ts')).diffMetrics(a, b, options)),
+    );
 
-  const params = program.command('params').description('compare params: the inputs of stages');
+  const params = program.command('params').description('show or compare params: the inputs of stages');
+  comparison(
+    params.command('show').description('show the params in the workspace').argument('[file...]'),
+    'accepted as in `metrics show`; all values are shown anyway',
+  ).action(async (files: string[], options) =>
+    exit(await (await import('./commands/metrics.ts')).showParams(files, options)),
+  );
   comparison(
     params
       .command('diff')
@@ -237,9 +248,11 @@ function addResultCommands(program: Command, exit: SetExitCode): void {
       .argument('[a]')
       .argument('[b]'),
     'also show unchanged params',
-  ).action(async (a: string | undefined, b: string | undefined, options) =>
-    exit(await (await import('./commands/metrics.ts')).diffParams(a, b, options)),
-  );
+  )
+    .addOption(targets())
+    .action(async (a: string | undefined, b: string | undefined, options) =>
+      exit(await (await import('./commands/metrics.ts')).diffParams(a, b, options)),
+    );
 
   const plots = program
     .command('plots')
@@ -274,12 +287,17 @@ function addResultCommands(program: Command, exit: SetExitCode): void {
     );
 }
 
+/** --targets of the commands that compare. */
+function targets(): Option {
+  return new Option('--targets <file...>', 'compare only these files, or the files in these folders');
+}
+
 /** checkout, commit. */
 function addOutputCommands(program: Command, exit: SetExitCode): void {
   program
     .command('checkout')
     .description('restore the outputs that the lock lists from the cache')
-    .argument('[target...]')
+    .argument('[target...]', 'stages, groups, outputs, or files and folders in an output')
     .action(async (targets: string[]) => exit(await (await import('./commands/data.ts')).checkout(targets)));
 
   program

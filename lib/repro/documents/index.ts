@@ -2,6 +2,7 @@
  * Reads, checks and edits YAML and JSON documents of any content.
  *
  *   source-document.ts   parses a text; every key has a line and column
+ *   toml.ts          TOML texts
  *   file-source.ts   where a pipeline's files are read from
  *   json.ts          plain values: lookup by dotted key, comparison, canonical text
  *   written-number.ts   numbers that JavaScript would change, with their text

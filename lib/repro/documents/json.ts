@@ -20,7 +20,7 @@ export function isMapping(value: unknown): value is { readonly [key: string]: Js
 export type LookUp = { found: true; value: Json } | { found: false; missing: string; known: string[] };
 
 /**
- * The value at a dotted key such as `train.sizes[0].width`. A name may itself contain dots: at each step the longest
+ * The value at a dotted key such as `train.sizes[0].width`. `train[sizes]` is the same as `train.sizes`. A name may itself contain dots: at each step the longest
  * existing name is taken.
  */
 export function lookUp(root: Json, key: string): LookUp {
@@ -34,11 +34,11 @@ export function lookUp(root: Json, key: string): LookUp {
 /** The keys and indices that a dotted key stands for in `root`; or the missing part, and the keys that exist there. */
 export function keyPath(
   root: Json,
-  key: string,
+  dottedKey: string,
 ): (string | number)[] | { found: false; missing: string; known: string[] } {
   const path: (string | number)[] = [];
   let value = root;
-  let rest = key;
+  let rest = dottedKey;
   while (rest !== '') {
     const index = /^\[(\d+)\]\.?/.exec(rest);
     if (index && Array.isArray(value)) {
@@ -58,9 +58,16 @@ export function keyPath(
       }
       return { found: false, missing: rest, known: [] };
     }
+    const [inBrackets, key] = /^\[([^\]]+)\]\.?/.exec(rest) ?? [];
+    if (inBrackets !== undefined && Object.hasOwn(value, key!)) {
+      path.push(key!);
+      value = value[key!];
+      rest = rest.slice(inBrackets.length);
+      continue;
+    }
     const name = longestName(value, rest);
     if (name === undefined)
-      return { found: false, missing: /^[^.[]+/.exec(rest)?.[0] ?? rest, known: Object.keys(value) };
+      return { found: false, missing: key ?? /^[^.[]+/.exec(rest)?.[0] ?? rest, known: Object.keys(value) };
     path.push(name);
     value = value[name];
     rest = rest.slice(name.length).replace(/^\./, '');

@@ -1,5 +1,5 @@
 /**
- * A YAML or JSON file as a value, together with the place of each key, so that every error can name line and column.
+ * A YAML, JSON or TOML file as a value, together with the place of each key, so that every error can name line and column.
  */
 
 import { readUtf8 } from '../freshness/index.ts';
@@ -95,12 +95,13 @@ function refuseNotUtf8(text: string, file: string): void {
 }
 
 /**
- * Parses a YAML or JSON text.
+ * Parses a YAML or JSON text, or a TOML text if the file's name ends with `.toml`.
  *
  * @param file the file's name in messages
- * @throws ReproError if the text is not valid YAML, or a value contains itself by an alias
+ * @throws ReproError if the text is not valid, or a value contains itself by an alias
  */
 export async function parseSource(text: string, file: string): Promise<SourceDocument> {
+  if (/\.toml$/i.test(file)) return (await import('./toml.ts')).parseToml(text.replace(/^\uFEFF/, ''), file);
   const yaml = await loadYaml();
   const lines = new yaml.LineCounter();
   const source = text.replace(/^\uFEFF/, '');

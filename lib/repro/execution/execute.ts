@@ -141,7 +141,8 @@ class Execution {
     else {
       try {
         const isUpstreamUnchanged = outcomes.every((o) => o.outcome === 'fresh');
-        outcome = await this.#runner.bringUpToDate(planned, isUpstreamUnchanged);
+        const isForced = this.#options.forceDownstream === true && !isUpstreamUnchanged;
+        outcome = await this.#runner.bringUpToDate(planned, isUpstreamUnchanged, isForced);
       } catch (error) {
         outcome = failedWith(error, this.#project.root);
       }

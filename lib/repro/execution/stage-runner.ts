@@ -159,13 +159,16 @@ export class StageRunner {
     return skippedOutcome(this.#interrupted ? { reason: 'interrupted' } : skip);
   }
 
-  /** @param isUpstreamUnchanged whether all upstream stages were up to date, so that the status in the plan still holds */
-  async bringUpToDate(entry: PlannedStage, isUpstreamUnchanged: boolean): Promise<Outcome> {
+  /**
+   * @param isUpstreamUnchanged whether all upstream stages were up to date, so that the status in the plan still holds
+   * @param isForced whether the stage runs even if nothing about it changed
+   */
+  async bringUpToDate(entry: PlannedStage, isUpstreamUnchanged: boolean, isForced: boolean): Promise<Outcome> {
     const { stage, status: planned } = entry;
     const decision =
       isUpstreamUnchanged && !('pending' in planned)
         ? { status: planned, lockVersion: this.#plannedVersion }
-        : await this.#decide(entry);
+        : await this.#decide(entry, isForced);
     if (decision.status.state === 'fresh') return { outcome: 'fresh' };
     if (decision.status.state === 'frozen') {
       const gone = decision.status.reasons.flatMap((reason) => (reason.kind === 'out-missing' ? [reason.path] : []));
@@ -180,8 +183,8 @@ export class StageRunner {
       // A stage of another repro may have failed: then its files changed, but not the lock.
       if (hasWaited) this.#project.stageInputs.forget();
       const isOpen = (await this.#takesEdits(stage)) || hasWaited;
-      const { status } = await this.#decide(entry, isOpen ? undefined : decision);
-      if (this.#hasJustRun(stage, status)) return { outcome: 'fresh' };
+      const { status } = await this.#decide(entry, isForced, isOpen ? undefined : decision);
+      if (!isForced && this.#hasJustRun(stage, status)) return { outcome: 'fresh' };
       return await this.#carryOut(stage, status, holding);
     } finally {
       this.#gpuLeases?.release(holding.gpus);
@@ -249,15 +252,23 @@ export class StageRunner {
   }
 
   /** Keeps `earlier` unless another repro has written the lock since, because that repro may have run this stage. */
-  async #decide({ stage, status: planned, needed }: PlannedStage, earlier?: Decision): Promise<Decision> {
+  async #decide(
+    { stage, status: planned, needed }: PlannedStage,
+    isForced: boolean,
+    earlier?: Decision,
+  ): Promise<Decision> {
     const lockVersion = this.#project.lock.version;
     if (earlier?.lockVersion === lockVersion) return earlier;
     if (earlier !== undefined) this.#project.stageInputs.forget();
     if (needed === undefined || 'pending' in planned)
-      return { status: await evaluate(this.#project, stage, this.#options, needed), lockVersion };
+      return { status: await evaluate(this.#project, stage, this.#optionsFor(isForced), needed), lockVersion };
     // Only its outputs are needed. It must not run, whatever changed.
     const status = await restorableFromLock(this.#project, stage, needed);
     return { status: status ?? { state: 'fresh', reasons: [] }, lockVersion };
+  }
+
+  #optionsFor(isForced: boolean): RunOptions {
+    return isForced ? { ...this.#options, force: true } : this.#options;
   }
 
   async #carryOut(stage: Stage, status: SettledStatus, holding: Holding): Promise<Outcome> {

@@ -46,6 +46,9 @@ export async function editedTexts(root: string, edits: readonly string[]): Promi
   const presets = await listedPresets(folderSource(root));
   for (const edit of edits) {
     const parts = /^(?:([^=:+@]+\.(?:ya?ml|json)):)?(\+?)([^=]+)=(.*)$/s.exec(edit);
+    const [, toml] = /^([^=:+@]+\.toml):/.exec(edit) ?? [];
+    if (toml !== undefined)
+      throw new ReproError(`-S ${edit}: -S edits YAML and JSON files; change ${toml} in an editor`);
     if (parts === null) throw new ReproError(`-S ${edit}: write -S key=value, or -S file.yaml:key=value`);
     const [, named = PARAMS, plus, key, text] = parts;
     const file = normalize(named);

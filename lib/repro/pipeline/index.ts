@@ -10,6 +10,7 @@
  *   dvc-keys.ts        keys of DVC that have no effect
  *   template-values.ts  the values for templates of a pipeline of DVC
  *   place-in-stage.ts  line and column of a part of a stage
+ *   command-options.ts  a mapping in cmd as options
  *   names.ts           which names stages may have
  *   edit-params.ts     -S key=value
  *   presets.ts         -S study=NAME: named sets of values

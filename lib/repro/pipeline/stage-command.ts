@@ -5,8 +5,9 @@
 import { isMapping, type Json, type KeyPath, show } from '../documents/index.ts';
 import { ReproError } from '../messages/index.ts';
 import { fillInScript, quoteWord, type ScriptPart } from '../shell/index.ts';
+import { commandOptions } from './command-options.ts';
 import type { StageCommand } from './pipeline.ts';
-import { type Context, fillIn, plainText, resolveReference, splitTemplates } from './template.ts';
+import { type Context, fillIn, plainText, resolveReference, splitTemplates, type Written } from './template.ts';
 
 /** Runs the reading of a part of a value. An error of it gets the place of the part. */
 type At = <T>(path: KeyPath, read: () => T) => T;
@@ -44,19 +45,39 @@ function readScripts(cmd: Json, context: Context): string[] {
   }
   return [
     fillInScript(
-      pieces.map((piece): ScriptPart => {
-        if ('text' in piece) return piece.text;
+      pieces.flatMap((piece): ScriptPart[] => {
+        if ('text' in piece) return [piece.text];
         const found = resolveReference(nameIn(piece.reference), context, piece);
         if (Array.isArray(found))
           throw new ReproError({
             message: `\${${piece.reference}} is a list, which cannot be part of a word; as an entry of {argv: […]} it is several arguments`,
             template: piece,
           });
+        if (isMapping(found)) return optionParts(found, piece);
         const value = plainText(found, `\${${piece.reference}}`, piece);
-        return isRaw(piece.reference) ? value : { value, reference: piece.reference, nth: piece.nth };
+        return [isRaw(piece.reference) ? value : { value, reference: piece.reference, nth: piece.nth }];
       }),
     ),
   ];
+}
+
+/** A mapping as the options of a command. Names are code, and values are quoted where they need it. */
+function optionParts(mapping: { readonly [key: string]: Json }, template: Written): ScriptPart[] {
+  const { reference, nth } = template;
+  const parts = withTemplate(template, () => commandOptions(mapping, `\${${reference}}`)).flatMap(
+    ({ name, values }) => [` ${name}`, ...values.flatMap((value): ScriptPart[] => [' ', { value, reference, nth }])],
+  );
+  return typeof parts[0] === 'string' ? [parts[0].slice(1), ...parts.slice(1)] : parts;
+}
+
+/** Gives an error the template that it is about. */
+function withTemplate<T>(template: Written, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof ReproError)) throw error;
+    throw new ReproError(error.problems.map((problem) => ({ ...problem, template })));
+  }
 }
 
 function isRaw(reference: string): boolean {
@@ -72,6 +93,7 @@ function readArguments(argv: Json, context: Context, at: At): string[] {
   const read = (entry: Json, path: KeyPath) =>
     at(path, () => {
       const value = fillIn(entry, context);
+      if (isMapping(value)) return commandOptions(value, show(entry)).flatMap(({ name, values }) => [name, ...values]);
       return (Array.isArray(value) ? value : [value]).map((word) => plainText(word, `${show(entry)}, an argument,`));
     });
   const words = Array.isArray(argv) ? argv.flatMap((entry, i) => read(entry, [i])) : read(argv, []);

@@ -1,5 +1,5 @@
 /**
- * Templates: `${a.b}` and `${a[0]}` are replaced by values of the context, and `\${` by `${`. Expressions are not
+ * Templates: `${a.b}`, `${a[b]}` and `${a[0]}` are replaced by values of the context, and `\${` by `${`. Expressions are not
  * supported. A text that consists of one reference becomes the value, with its type. Inside a longer text, a value must
  * not be a list or mapping.
  */
@@ -128,7 +128,9 @@ export function splitTemplates(text: string): Piece[] {
   return pieces;
 }
 
-const REFERENCE = /^[^\s.[\]{}$"'()+*,:;?<>=&|!\\]+(\.[^\s.[\]{}$"'()+*,:;?<>=&|!\\]+|\[\d+\])*$/u;
+const NAME = String.raw`[^\s.[\]{}$"'()+*,:;?<>=&|!\\]+`;
+/** `a.b`, `a[0]`, and `a[b]`, which is the same as `a.b`. */
+const REFERENCE = new RegExp(String.raw`^${NAME}(\.${NAME}|\[${NAME}\])*$`, 'u');
 
 /**
  * The value of what stands between `${` and `}`.
@@ -142,7 +144,7 @@ export function resolveReference(reference: string, context: Context, template: 
     if (reference.startsWith('raw:'))
       throw fault(`\${${reference}}: only a shell command can hold raw: templates; leave out "raw:"`);
     throw fault(
-      `\${${reference}} is not a reference: it may contain only names, dots and [numbers], not expressions; write \\\${ for a plain "\${"`,
+      `\${${reference}} is not a reference: it may contain only names, dots and [numbers] or [names], not expressions; write \\\${ for a plain "\${"`,
     );
   }
   const found = lookUp(context as Json, reference);

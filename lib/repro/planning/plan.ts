@@ -117,6 +117,14 @@ async function planStage(
   const comparison = await compareWithLock(project, stage, options, { pending, predicted, assumed, needed });
   const missing = comparison.missing.length > 0 ? { missing: comparison.missing } : {};
   const unknown = comparison.reasons.filter(({ kind }) => kind === 'unknown');
+  const changing = upstream.filter((name) => ['stale', 'restorable'].includes(statuses.get(name)!.state));
+  if (options.forceDownstream && changing.length > 0 && !stage.frozen)
+    return {
+      state: 'stale',
+      pending: true,
+      reasons: [...comparison.reasons, { kind: 'upstream', stages: changing }],
+      ...missing,
+    };
   if (comparison.isComplete || stage.frozen) {
     const status = await settle(project, stage, comparison, options);
     if (status.state !== 'fresh' || unsettled.length === 0) return status;

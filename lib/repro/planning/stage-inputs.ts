@@ -32,7 +32,7 @@ export class StageInputs {
   readonly #state: State;
   readonly #hasher: ContentHasher;
   readonly #modules: ModuleGraph;
-  /** Values of params files, by the SHA-256 of their text. */
+  /** Values of params files, by format and the SHA-256 of their text. */
   readonly #params = new Map<string, Json>();
   #leftOut: LeftOut = { paths: [], kept: new Set() };
 
@@ -222,7 +222,8 @@ export class StageInputs {
   }
 
   async #parse(text: string, file: string): Promise<Json> {
-    const sha = sha256(text);
+    // The same text has another value as TOML.
+    const sha = `${/\.toml$/i.test(file) ? 'toml ' : ''}${sha256(text)}`;
     if (!this.#params.has(sha)) {
       const memo = this.#state.memos.get(`values ${sha}`);
       if (memo !== undefined) this.#params.set(sha, unpackJson(memo));

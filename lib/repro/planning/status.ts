@@ -45,6 +45,8 @@ export type StageStatus = SettledStatus | PendingStatus;
 export interface PlanOptions {
   /** Run the selected stages even if they are fresh. */
   force?: boolean;
+  /** Run each stage below one that runs or is restored, even if its inputs stay the same. */
+  forceDownstream?: boolean;
   /** false: never restore from the run cache. */
   runCache?: boolean;
   /** Missing outputs and dependencies count as what the lock says. A stage that runs needs them all the same. */

@@ -5,25 +5,50 @@ import { commitStage, ignoredIn, missingOutputs, restoreStage } from '../../exec
 import { select } from '../../graph/index.ts';
 import { sameContent } from '../../hashing/index.ts';
 import { plural, ReproError } from '../../messages/index.ts';
+import { contains, normalise } from '../../pipeline/index.ts';
 import { MissingInputs, openProject, type Project, placeMissing } from '../../planning/index.ts';
 import { fingerprintKey } from '../../storage/index.ts';
 import { printError, printLine } from '../output.ts';
+import { checkOutParts } from './checkout-parts.ts';
 
 /**
  * Restores changed or missing outputs of the targets from the cache; without targets, of all stages.
  *
+ * @param targets stages, groups, outputs, or paths in outputs
  * @returns the exit code: 1 if an output could not be restored, else 0
  */
 export async function checkout(targets: readonly string[]): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
   try {
-    const { restored, problems } = await checkOutStages(project, select(project.graph, { targets, single: true }));
-    printLine(restored === 0 ? 'nothing to check out' : `${plural(restored, 'output')} checked out`);
+    const [whole, parts] = splitTargets(project, targets);
+    const none = { restored: 0, problems: [] };
+    const names =
+      whole.length === 0 && targets.length > 0 ? undefined : select(project.graph, { targets: whole, single: true });
+    const ofStages = names === undefined ? none : await checkOutStages(project, names);
+    const ofParts = await checkOutParts(project, parts, (text) => printLine(`! ${text}`));
+    const problems = [...ofStages.problems, ...ofParts.problems];
+    const done: string[] = [];
+    if (ofStages.restored > 0) done.push(plural(ofStages.restored, 'output'));
+    if (ofParts.restored > 0) done.push(plural(ofParts.restored, 'file'));
+    printLine(done.length === 0 ? 'nothing to check out' : `${done.join(' and ')} checked out`);
     for (const problem of problems) printError(problem);
     return problems.length > 0 ? 1 : 0;
   } finally {
     await project.close();
   }
+}
+
+/** Targets that are stages or outputs, and those that are paths in an output, normalised. */
+function splitTargets(project: Project, targets: readonly string[]): [whole: string[], parts: string[]] {
+  const { root, graph } = project;
+  const folder = normalise(root, '.', process.cwd());
+  const outs = [...graph.stages.values()].flatMap((stage) => stage.outs.map(({ path }) => path));
+  const partOf = (target: string) => {
+    const path = normalise(root, folder, target);
+    return outs.some((out) => out !== path && contains(out, path)) ? path : undefined;
+  };
+  const isPart = (target: string) => !graph.stages.has(target) && partOf(target) !== undefined;
+  return [targets.filter((target) => !isPart(target)), targets.filter(isPart).map((target) => partOf(target)!)];
 }
 
 /**

@@ -1,10 +1,10 @@
-/** `repro metrics show`, `repro metrics diff [A] [B]` and `repro params diff [A] [B]`. */
+/** `repro metrics show`, `repro metrics diff [A] [B]`, `repro params show` and `repro params diff [A] [B]`. */
 
 import { join } from 'node:path';
-import type { Json } from '../../documents/index.ts';
+import { type Json, writeJson } from '../../documents/index.ts';
 import { statOrUndefined } from '../../freshness/index.ts';
 import { escapeLine, ReproError, suggestion } from '../../messages/index.ts';
-import { contains, normalise, type Stage } from '../../pipeline/index.ts';
+import { contains, normalise, PARAMS, type Stage } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 import {
   changeCells,
@@ -25,7 +25,7 @@ import { print, printError } from '../output.ts';
 import { reportGaps } from '../report-gaps.ts';
 import { markdownTable, plainTable } from '../table.ts';
 
-/** The options of the three commands. */
+/** The options of the four commands. */
 export interface ComparisonOptions {
   json?: boolean;
   /** As Markdown tables. */
@@ -34,6 +34,8 @@ export interface ComparisonOptions {
   all?: boolean;
   /** At most this many significant digits. */
   precision?: number;
+  /** Files to compare, relative to the current folder; default: all. */
+  targets?: string[];
 }
 
 /** A file that cannot be read is named on stderr, so that stdout holds only results. */
@@ -110,7 +112,9 @@ export async function diffMetrics(
       metricsFiles(project.pipeline.stages),
       'its values are not compared; list the files in it under metrics',
     );
-  const changes = await diffFiles(pairMetrics(sides, project.pipeline.stages), sides, { all }, reportUnreadable);
+  const isAsked = askedFor(project.root, options);
+  const pairs = pairMetrics(sides, project.pipeline.stages).filter(({ file }) => isAsked(file));
+  const changes = await diffFiles(pairs, sides, { all }, reportUnreadable);
   await project.close();
   if (options.json) {
     printJson(changes, 2);
@@ -138,7 +142,10 @@ export async function diffParams(
   const project = await openProject(process.cwd(), { write: false });
   const sides = await openSides(project, a, b);
   const stages = [...project.pipeline.stages, ...sides.flatMap((side) => side.stages ?? [])];
-  const files = paramsFiles(stages, project.pipeline.paramsFiles).map((file) => ({ file, old: file, new: file }));
+  const isAsked = askedFor(project.root, options);
+  const files = paramsFiles(stages, project.pipeline.paramsFiles)
+    .filter(isAsked)
+    .map((file) => ({ file, old: file, new: file }));
   const changes = await diffFiles(files, sides, options, reportUnreadable);
   await project.close();
   if (options.json) {
@@ -152,6 +159,55 @@ export async function diffParams(
   const table = { header: ['file', 'param', from, to, 'change'], rows };
   printAsText(rows.length === 0 ? [] : [table], options, `no param differs between ${from} and ${to}`);
   return 0;
+}
+
+/** Whether a file is one of the targets, or lies in one; without targets, any is. */
+function askedFor(root: string, { targets = [] }: ComparisonOptions): (file: string) => boolean {
+  const folder = normalise(root, '.', process.cwd());
+  const asked = targets.map((name) => normalise(root, folder, name));
+  return (file) => asked.length === 0 || asked.some((path) => contains(path, file));
+}
+
+/**
+ * Prints the values of the params files.
+ *
+ * @param names files to show, relative to the current folder; none: those that stages or the pipeline list
+ * @returns the exit code: 1 if a file that was asked for cannot be shown, else 0
+ */
+export async function showParams(names: readonly string[], options: ComparisonOptions): Promise<number> {
+  const project = await openProject(process.cwd(), { write: false });
+  await project.close();
+  const { root, pipeline } = project;
+  const folder = normalise(root, '.', process.cwd());
+  const asked = names.map((name) => normalise(root, folder, name));
+  const side = workspace(project);
+  const values: { [file: string]: { [key: string]: Json } } = {};
+  let gaps = 0;
+  for (const file of asked.length > 0 ? asked : paramsFiles(pipeline.stages, pipeline.paramsFiles)) {
+    const text = await side.read(file);
+    if (text === undefined && asked.length === 0 && file === PARAMS) continue;
+    if (text === undefined) printError(`${file} is missing, or cannot be read`);
+    const found = text === undefined ? 'unreadable' : await readLeaves(side, file, text, reportUnreadable);
+    if (found === 'unreadable') gaps++;
+    else values[file] = Object.fromEntries(found);
+  }
+  if (options.json) printJson(values, 2);
+  else {
+    const rows = Object.entries(values).flatMap(([file, keys]) =>
+      Object.entries(keys).map(([key, value]) => [file, key, paramCell(value)]),
+    );
+    printAsText(
+      rows.length === 0 ? [] : [{ header: ['file', 'param', 'value'], rows }],
+      options,
+      'there are no params',
+    );
+  }
+  return asked.length > 0 && gaps > 0 ? 1 : 0;
+}
+
+/** A param as it is written; a text that could be taken for something else in quotes. */
+function paramCell(value: Json): string {
+  return typeof value === 'string' && value !== '' ? value : writeJson(value);
 }
 
 /** @param nothing the message if there is neither a table nor a note */

@@ -6,7 +6,7 @@ import { checkNotWithin, execute, type Interrupt, type RunResult } from '../../e
 import { expectationOf } from '../../forecast/index.ts';
 import { select } from '../../graph/index.ts';
 import { checkFree, FolderTaken } from '../../hosts/index.ts';
-import { listNames } from '../../messages/index.ts';
+import { listNames, ReproError } from '../../messages/index.ts';
 import { contains, editedTexts, findRoot, writeTexts } from '../../pipeline/index.ts';
 import {
   checkInputs,
@@ -31,6 +31,8 @@ export interface RunOptions {
   singleItem?: boolean;
   pipeline?: boolean;
   downstream?: boolean;
+  allPipelines?: boolean;
+  forceDownstream?: boolean;
   glob?: boolean;
   jobs?: number;
   keepGoing?: boolean;
@@ -61,6 +63,8 @@ const LOOK_AGAIN = 2000;
  */
 export async function run(targets: readonly string[], options: RunOptions): Promise<number> {
   const root = findRoot(process.cwd());
+  if (options.allPipelines && targets.length > 0)
+    throw new ReproError(`-P runs all stages, so it takes no targets, but ${listNames(targets)} was given`);
   // A wrong address is refused without --pull too.
   const named = options.pull || options.remote !== undefined ? await remoteFolder(root, options.remote) : undefined;
   const remote = options.pull ? named : undefined;
@@ -87,6 +91,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
     if (remote !== undefined) await pullMissing(project, names, remote, options);
     const planOptions = {
       force: options.force,
+      forceDownstream: options.forceDownstream,
       runCache: options.runCache,
       allowMissing: options.allowMissing,
       pull: options.pull,
