@@ -96,6 +96,7 @@ function buildProgram(exit: SetExitCode): Command {
   program.commandsGroup('Outputs and cache:');
   addOutputCommands(program, exit);
   program.commandsGroup('Pipeline and shell:');
+  addUndoCommand(program, exit);
   addFreezeCommands(program, exit);
   program.commandsGroup('Outputs and cache:');
   addCacheCommands(program, exit);
@@ -308,6 +309,14 @@ function addOutputCommands(program: Command, exit: SetExitCode): void {
     .action(async (targets: string[], options) =>
       exit(await (await import('./commands/data.ts')).commit(targets, options)),
     );
+}
+
+/** undo. */
+function addUndoCommand(program: Command, exit: SetExitCode): void {
+  program
+    .command('undo')
+    .description('take back the params that the last call with -S set; refused if the file was edited since')
+    .action(async () => exit(await (await import('./commands/undo.ts')).undo()));
 }
 
 /** freeze, unfreeze. */

@@ -13,9 +13,11 @@
  *   command-options.ts  a mapping in cmd as options
  *   names.ts           which names stages may have
  *   edit-params.ts     -S key=value
+ *   edit-history.ts    the edits of -S, which `repro undo` takes back
  *   presets.ts         -S study=NAME: named sets of values
  *   paths.ts           one spelling for each path
  */
+export { forgetLastEdits, recordEdits, undoLastEdits } from './edit-history.ts';
 export { editedTexts, editKey, writeTexts } from './edit-params.ts';
 export { resultsOf } from './listed-results.ts';
 export { loadPipeline } from './load-pipeline.ts';

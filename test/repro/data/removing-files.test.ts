@@ -36,6 +36,7 @@ describe('removing and overwriting', () => {
     'storage/cache.ts': '.repro/cache; an output that is restored, after removeUserPath',
     'storage/transfer.ts': 'the remote and .repro/cache',
     'storage/lock.ts': 'dvc-like.lock',
+    'pipeline/edit-history.ts': '.repro/edits.json',
     'pipeline/edit-params.ts': 'the params file that -S names; pipeline.yaml for freeze',
     'execution/params-copies.ts': '.repro/params',
     'stage-api/read-params.ts': '.repro/params: which copies a program has read',

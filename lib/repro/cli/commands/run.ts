@@ -7,7 +7,7 @@ import { expectationOf } from '../../forecast/index.ts';
 import { select } from '../../graph/index.ts';
 import { checkFree, FolderTaken } from '../../hosts/index.ts';
 import { listNames, ReproError } from '../../messages/index.ts';
-import { contains, editedTexts, findRoot, writeTexts } from '../../pipeline/index.ts';
+import { contains, editedTexts, findRoot, forgetLastEdits, recordEdits, writeTexts } from '../../pipeline/index.ts';
 import {
   checkInputs,
   checkReplacedFiles,
@@ -79,11 +79,12 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
     await trial.close();
     select(trial.graph, selection);
     unedited = writeTexts(root, edited);
+    recordEdits(root, options.setParam!, unedited, edited);
   }
   const access = options.dry ? { write: false, remember: true, edited } : { write: true };
   const project = await openProject(root, access).catch((error) => {
     // Another host was quicker. Its run must not find edits that this one was to make.
-    if (unedited !== undefined && error instanceof FolderTaken) writeTexts(root, unedited);
+    if (unedited !== undefined && error instanceof FolderTaken) takeBack(root, unedited);
     throw error;
   });
   try {
@@ -109,7 +110,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
     const expectation = await expectationOf(project, plan);
     if (options.dry) return await showPlan(project, plan, { replaced, left, expectation }, options);
     if (!(await agreesToPrice(project, plan, expectation, options))) {
-      if (unedited !== undefined) writeTexts(root, unedited);
+      if (unedited !== undefined) takeBack(root, unedited);
       printError(
         `nothing has run${unedited === undefined ? '' : `, and ${listNames([...unedited.keys()])} is as before`}`,
       );
@@ -148,6 +149,13 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
   } finally {
     await project.close();
   }
+}
+
+/** Puts the texts back that the edits of this call have changed, as if it had not been made. */
+function takeBack(root: string, unedited: ReturnType<typeof writeTexts>): void {
+  if (unedited.size === 0) return;
+  writeTexts(root, unedited);
+  forgetLastEdits(root);
 }
 
 /**
