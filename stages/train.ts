@@ -1,16 +1,17 @@
 /**
  * Trains one model of the grid on TOKENS, with the token budget of params.yaml. Writes the model to MODEL (config.json,
- * model.safetensors) and its loss curve to CURVE.csv. The models of smaller budgets are in MODEL/budgets/SHARE.
+ * model.safetensors, and the files of parts/model-files.ts) and its loss curve to CURVE.csv. The models of smaller
+ * budgets are in MODEL/budgets/SHARE.
  * The training itself runs in a thread, see parts/train-thread.ts. How long it took goes to --times, see parts/times.ts.
  */
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { csvFormat } from 'd3-dsv';
 import type { Outcome } from '../lib/engine/index.ts';
 import { checkConfig, countParameters, ModelError, modelConfig } from '../lib/models/index.ts';
 import type { ProgressUpdate } from '../lib/repro/index.ts';
 import { bundleProgram, startThread } from '../lib/threads/index.ts';
-import { loadTokenizer } from '../lib/tokenizer/index.ts';
 import { budgetFolder } from './parts/budgets.ts';
+import { tokenizerOf, writeModelFiles } from './parts/model-files.ts';
 import type { Params } from './parts/params.ts';
 import { peakLearningRate } from './parts/peak-learning-rate.ts';
 import { StageError, stage, writeText } from './parts/stage.ts';
@@ -42,7 +43,7 @@ await stage({
   async run({ paths: [tokens, modelDir, curveFile], flags, params, progress }) {
     const name = basename(modelDir);
     const settings = params.train;
-    const tokenizer = await loadTokenizer(join(tokens, 'tokenizer.json'));
+    const tokenizer = tokenizerOf(tokens);
     const config = buildConfig(params, flags.size, tokenizer.vocabularySize);
     const learningRate = peakLearningRate(settings, config);
     const request = {
@@ -94,6 +95,8 @@ await stage({
       }),
       engine: describeArithmetic(result.engine),
     };
+    for (const folder of [modelDir, ...result.budgets.map(({ share }) => budgetFolder(modelDir, share))])
+      await writeModelFiles(folder, tokenizer, config);
     if (flags.times !== undefined) await writeTimes(flags.times, timesOf(result), metrics);
     return metrics;
   },

@@ -79,6 +79,6 @@ export function stateAfter(prompt: string, { grid, tuplets }: { grid: number; tu
   const found = JSON.stringify(prompt.slice(accepted).split('\n')[0] || '\n');
   throw new StageError(
     `generate.prompt, line ${lines.length}, column ${lines.at(-1)!.length + 1}: ${found} cannot stand here in the dialect of docs/music.md. ` +
-      'Change the prompt, or set generate.count to 0: free samples can have any prompt.',
+      'Change the prompt, or draw free samples only, which can have any prompt (generate.count: 0, or --free by hand).',
   );
 }

@@ -64,9 +64,14 @@ export async function stage<Flag extends string = never>(definition: Stage<Flag>
     progress.close();
     if (call.metricsFile) await writeJson(call.metricsFile, metrics);
   } catch (error) {
-    process.stderr.write(`${definition.name}: ${escapeControls(describe(error))}\n`);
-    process.exitCode = 1;
+    printError(definition.name, error);
   }
+}
+
+/** Prints an error to stderr in one sentence, with its stack if DEBUG is set. The exit code becomes 1. */
+export function printError(program: string, error: unknown): void {
+  process.stderr.write(`${program}: ${escapeControls(describe(error))}\n`);
+  process.exitCode = 1;
 }
 
 function usage(definition: Stage<string>): string {

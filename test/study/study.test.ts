@@ -153,7 +153,7 @@ test('a study of studies.yaml takes its first 20 steps with its own settings', a
 
 describe('how long the runs took', () => {
   const times = (...args: string[]) =>
-    spawnSync(process.execPath, ['stages/start.mjs', 'stages/times.ts', ...args], {
+    spawnSync(process.execPath, ['stages/start.mjs', 'stages/by-hand/times.ts', ...args], {
       cwd: study.root,
       encoding: 'utf8',
     });

@@ -55,7 +55,10 @@ test('the tokenize stage encodes with the music tokenizer, and decoding restores
 
 test('export-bin writes the ids as plain binary files', async () => {
   const exported = (tokens: string) =>
-    execa('node', ['stages/start.mjs', 'stages/export-bin.ts', at(tokens), at('bin')], { cwd: ROOT, reject: false });
+    execa('node', ['stages/start.mjs', 'stages/by-hand/export-bin.ts', at(tokens), at('bin')], {
+      cwd: ROOT,
+      reject: false,
+    });
   await tokenize('char');
   expect(await exported('char')).toMatchObject({ exitCode: 0, stderr: '' });
   const store = TokenStore.open(at('char'));
@@ -66,6 +69,11 @@ test('export-bin writes the ids as plain binary files', async () => {
   ]);
   expect(bytes).toHaveLength(2 * tokens);
   await store.close();
+  const again = await exported('char');
+  expect([again.exitCode, again.stderr]).toEqual([
+    1,
+    expect.stringMatching(/^export-bin: .*bin is not empty; name another folder/),
+  ]);
   const missing = await exported('nowhere');
   expect([missing.exitCode, missing.stderr]).toEqual([1, expect.stringMatching(/^export-bin: .*nowhere.*\n?$/)]);
 });

@@ -1,29 +1,30 @@
 /**
- * Prints how long each run of the study took on this machine, its speed and its memory: `npm run times`. Not a stage of
- * the pipeline, because these figures differ from run to run. --csv writes the table of runs with them in three columns,
+ * Prints how long each run of the study took on this machine, its speed and its memory: `npm run times`. It is
+ * not a stage of the pipeline, because these figures differ from run to run. --csv writes the table of runs with them in three columns,
  * which fit.ts and report.ts show if they are given that table.
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { csvFormat, csvParse } from 'd3-dsv';
-import { formatDuration } from '../lib/report/index.ts';
-import { shareOf } from './parts/budgets.ts';
-import { readJson, StageError, stage, writeText } from './parts/stage.ts';
-import { readTimes, type Times } from './parts/times.ts';
+import { formatDuration } from '../../lib/report/index.ts';
+import { shareOf } from '../parts/budgets.ts';
+import { readJson, StageError, writeText } from '../parts/stage.ts';
+import { readTimes, type Times } from '../parts/times.ts';
+import { program } from './program.ts';
 
 const RUNS = 'outputs/results.csv';
 const METRICS = 'outputs/metrics/train';
 const TIMES = 'outputs/times';
 const COLUMNS = ['seconds', 'tokens_per_second', 'peak_memory_mb'] as const;
 
-await stage({
+await program({
   name: 'times',
+  usage: '',
   description: `Prints how long the runs of ${RUNS} took on this machine, from ${TIMES}.`,
-  paths: [],
-  flags: { csv: `where to write ${RUNS} with the columns ${COLUMNS.join(', ')}` },
-  optional: ['csv'],
-  async run({ flags: { csv } }) {
+  arguments: [0, 0],
+  options: { csv: `where to write ${RUNS} with the columns ${COLUMNS.join(', ')}` },
+  async run({ options: { csv } }) {
     if (!existsSync(RUNS)) throw new StageError(`there is no ${RUNS}; npx repro makes it`);
     const rows = csvParse(await readFile(RUNS, 'utf8'));
     const times = new Map<string, Times>();
@@ -38,7 +39,6 @@ await stage({
       const cells = rows.map((row): Record<string, unknown> => ({ ...row, ...columnsOf(row, times) }));
       await writeText(csv, `${csvFormat(cells, [...new Set([...rows.columns, ...COLUMNS])])}\n`);
     }
-    return { runs: rows.length, with_times: times.size };
   },
 });
 
