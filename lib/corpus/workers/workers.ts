@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleProgram, startThread } from '../../threads/index.ts';
 import { CorpusError, reasonOf } from '../errors.ts';
@@ -200,7 +201,8 @@ const bundles = new Map<string, Promise<string>>();
 
 /** The program of a thread that runs this task, with everything it imports. It is built once per task. */
 function bundleTask(task: URL): Promise<string> {
-  const program = `import run from ${JSON.stringify(fileURLToPath(task))}; import { work } from './worker.ts'; work(run);`;
+  const path = `./${relative(dirname(fileURLToPath(import.meta.url)), fileURLToPath(task))}`;
+  const program = `import run from ${JSON.stringify(path)}; import { work } from './worker.ts'; work(run);`;
   const made = bundles.get(task.href) ?? bundleProgram(program, import.meta.url);
   bundles.set(task.href, made);
   return made;
