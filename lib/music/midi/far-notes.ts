@@ -24,14 +24,23 @@ export function repairFarNotes(sequence: NoteSequence): string[] {
   const { parts, ticksPerBeat } = sequence;
   /** the hundreds of beats in which notes begin */
   const hundreds = new Set<number>();
+  const longest = MAX_NOTE_BEATS * ticksPerBeat;
+  const ticksPerHundred = 100 * ticksPerBeat;
   let long = 0;
   for (const { notes } of parts) {
+    // Notes are in order, so most begin in the hundred of the note before, and need no look at the set.
+    let from = 0;
+    let to = 0;
     for (const note of notes) {
-      if (note.duration > MAX_NOTE_BEATS * ticksPerBeat) {
+      if (note.duration > longest) {
         note.duration = BAR_BEATS * ticksPerBeat;
         long++;
       }
-      hundreds.add(Math.floor(note.start / (100 * ticksPerBeat)));
+      if (note.start >= from && note.start < to) continue;
+      const hundred = Math.floor(note.start / ticksPerHundred);
+      hundreds.add(hundred);
+      from = hundred * ticksPerHundred;
+      to = from + ticksPerHundred;
     }
   }
   if (long > 0) warnings.push(`${long} notes of more than ${MAX_NOTE_BEATS} beats were cut to a bar`);

@@ -309,7 +309,7 @@ class TrackReader {
     const numerator = this.#bytes[at];
     const exponent = this.#bytes[at + 1];
     if (numerator > 0 && exponent <= MAX_DENOMINATOR_EXPONENT) {
-      this.#track.metres.push({ tick: this.#tick, numerator, denominator: 2 ** exponent });
+      this.#track.metres.push({ tick: this.#tick, numerator, denominator: 1 << exponent });
     }
   }
 

@@ -10,7 +10,7 @@
  *
  * Positions are in units of a score (model/score.ts): a binary step has 15 of them, a step of triplets 20.
  */
-import { type ScoreBar, UNITS_PER_STEP, UNITS_PER_TRIPLET_STEP } from '../model/index.ts';
+import { type PlayedNote, type ScoreBar, UNITS_PER_STEP, UNITS_PER_TRIPLET_STEP } from '../model/index.ts';
 
 /** The binary grid and that of triplets share the points at multiples of this. */
 const SHARED = 60;
@@ -21,7 +21,7 @@ const MIN_TOLERANCE = 1;
 const MAX_TOLERANCE = 2.4;
 const MAX_QUINTUPLET_TOLERANCE = 1.4;
 /** A position counts as a point of a grid if it differs from it by less than this, in units. */
-const EXACT = 1e-7;
+export const EXACT = 1e-7;
 /** Music with tuplets has at least this many onsets on the binary grid for each onset on tuplets. */
 const MIN_BINARY_RATIO = 0.25;
 /** With fewer onsets on tuplets, MIN_BINARY_RATIO is not checked: a ratio of few onsets means nothing. */
@@ -31,34 +31,39 @@ const MAX_QUINTUPLET_ERROR = UNITS_PER_STEP;
 
 /** Beats in which the positions of a voice lie, for all voices: the same cells. */
 export class Beats {
-  /** the beginning of each beat, then the end of the last */
-  readonly starts: Float64Array;
+  /** the beginning of each beat, then the end of the last; a plain array, so that sums with them are small integers */
+  readonly starts: number[] = [];
   /** units of a whole beat; a bar's last beat may be shorter */
   readonly units: number;
 
   /** @param bars in units */
   constructor(bars: readonly ScoreBar[], units: number) {
     this.units = units;
-    const starts: number[] = [];
-    for (const bar of bars) for (let at = 0; at < bar.length; at += units) starts.push(bar.start + at);
+    for (const bar of bars) for (let at = 0; at < bar.length; at += units) this.starts.push(bar.start + at);
     const last = bars[bars.length - 1];
-    starts.push(last.start + last.length);
-    this.starts = Float64Array.from(starts);
+    this.starts.push(last.start + last.length);
   }
 
   /** The index of the beat of a position, which is at least 0. */
   at(position: number): number {
     const { starts } = this;
-    let low = 0;
     let high = starts.length - 1;
     // Beats are as long as a quarter note or shorter, so the beat is not before this one.
-    low = Math.min(Math.floor(position / this.units), high);
+    let low = Math.min(Math.floor(position / this.units), high);
     while (low < high) {
       const middle = (low + high + 1) >> 1;
       if (starts[middle] <= position) low = middle;
       else high = middle - 1;
     }
     return low;
+  }
+
+  /** The same, searched from a beat that is near. */
+  near(beat: number, position: number): number {
+    const { starts } = this;
+    while (beat > 0 && starts[beat] > position) beat--;
+    while (beat + 1 < starts.length && starts[beat + 1] <= position) beat++;
+    return beat;
   }
 }
 
@@ -77,15 +82,18 @@ export class BeatGrids {
   readonly #beats: Beats;
   /** the step of each beat, in units; undefined if all beats are binary */
   readonly #steps: Uint16Array | undefined;
+  /** the beat of the last onset */
+  #beat = 0;
 
-  /**
-   * @param onsets of the voice
-   * @param ends the ends of its notes, in units
-   * @param tuplets whether beats may have other grids than the binary one
-   */
-  constructor(beats: Beats, onsets: Onsets, ends: readonly number[], tuplets: boolean) {
+  /** @param steps of each beat, see Onsets; undefined if all beats are binary */
+  constructor(beats: Beats, steps: Uint16Array | undefined) {
     this.#beats = beats;
-    this.#steps = tuplets ? onsets.steps(ends) : undefined;
+    this.#steps = steps;
+  }
+
+  /** Whether all points are on the binary grid. */
+  get isBinary(): boolean {
+    return this.#steps === undefined;
   }
 
   /** The step of the beat at a position. */
@@ -93,11 +101,11 @@ export class BeatGrids {
     return this.#steps === undefined || beat >= this.#steps.length ? UNITS_PER_STEP : this.#steps[beat];
   }
 
-  /** The nearest point for an onset. */
+  /** The nearest point for an onset. Fast if onsets are asked for in order. */
   nearest(position: number): number {
-    if (this.#steps === undefined) return UNITS_PER_STEP * Math.round(position / UNITS_PER_STEP);
-    const beat = this.#beats.at(position);
-    return this.#round(position, beat, this.#stepAt(beat), Math.round);
+    if (this.#steps === undefined) return nearestBinary(position);
+    this.#beat = this.#beats.near(this.#beat, position);
+    return this.#round(position, this.#beat, this.#stepAt(this.#beat), Math.round);
   }
 
   /** The nearest point for an end. */
@@ -130,16 +138,30 @@ export class BeatGrids {
   }
 }
 
-/** The onsets of a voice, counted by the grids that they are on. Finds the beats that have tuplets. */
+/** What is known of the onsets in one beat. */
+interface BeatOnsets {
+  /** between the binary points */
+  odd: number;
+  /** on points that only triplets have */
+  triplets: number;
+  /** on points that only quintuplets have */
+  fifths: number;
+  /** bit n is set if an onset is on the point n of the quintuplet */
+  fifthPoints: number;
+}
+
+/**
+ * The onsets of a voice, counted by the grids that they are on. Finds the beats that have tuplets.
+ *
+ * Most voices have no tuplets. So onsets are only counted at first, and sorted into beats when the steps are asked for.
+ */
 export class Onsets {
   readonly #beats: Beats;
+  readonly #notes: readonly PlayedNote[];
+  readonly #unitsPerTick: number;
   readonly #tolerance: number;
   /** units of a quintuplet's note */
   readonly #fifth: number;
-  /** onsets between the binary points, by beat */
-  readonly #odd = new Map<number, number[]>();
-  /** beats with an onset on a binary point that triplets do not have */
-  readonly #binary = new Set<number>();
   onBinary = 0;
   /** onsets on points that only triplets or quintuplets have */
   onTuplets = 0;
@@ -147,27 +169,32 @@ export class Onsets {
   off = 0;
 
   /**
-   * @param onsets in units, as the file has them
-   * @param unitsPerTick the accuracy of the file
+   * @param notes in order of start; the search for their beats is slow otherwise
+   * @param unitsPerTick half of it is the accuracy of the file
    */
-  constructor(beats: Beats, onsets: readonly number[], unitsPerTick: number) {
+  constructor(beats: Beats, notes: readonly PlayedNote[], unitsPerTick: number) {
     this.#beats = beats;
-    this.#tolerance = Math.min(MAX_TOLERANCE, Math.max(MIN_TOLERANCE, unitsPerTick / 2 + EXACT));
+    this.#notes = notes;
+    this.#unitsPerTick = unitsPerTick;
+    const tolerance = Math.min(MAX_TOLERANCE, Math.max(MIN_TOLERANCE, unitsPerTick / 2 + EXACT));
+    this.#tolerance = tolerance;
     this.#fifth = beats.units / QUINTUPLET;
-    for (const onset of onsets) {
-      if (this.#isBinary(onset)) {
-        this.onBinary++;
+    let beat = 0;
+    let binary = 0;
+    let tuplets = 0;
+    for (let i = 0; i < notes.length; i++) {
+      const onset = notes[i].start * unitsPerTick;
+      if (Math.abs(onset - nearestBinary(onset)) <= tolerance) {
+        binary++;
         continue;
       }
-      const beat = this.#beats.at(onset);
-      const within = onset - this.#beats.starts[beat];
-      if (this.#isTriplet(within, beat) || this.#isQuintuplet(within, beat)) this.onTuplets++;
-      else this.off++;
-      const odd = this.#odd.get(beat);
-      if (odd === undefined) this.#odd.set(beat, [within]);
-      else odd.push(within);
+      beat = beats.near(beat, onset);
+      const within = onset - beats.starts[beat];
+      if (this.#isTriplet(within, beat) || this.#isQuintuplet(within, beat)) tuplets++;
     }
-    if (this.onTuplets > 0) for (const onset of onsets) if (this.#isBinary(onset)) this.#addBinary(onset);
+    this.onBinary = binary;
+    this.onTuplets = tuplets;
+    this.off = notes.length - binary - tuplets;
   }
 
   /** Whether the onsets on tuplets are not there by chance. */
@@ -175,36 +202,57 @@ export class Onsets {
     return this.onTuplets > 0 && this.off <= this.onTuplets;
   }
 
-  #isBinary(onset: number): boolean {
-    return Math.abs(onset - UNITS_PER_STEP * Math.round(onset / UNITS_PER_STEP)) <= this.#tolerance;
-  }
-
-  /** Notes the beat of an onset on a binary point that triplets do not have. */
-  #addBinary(onset: number): void {
-    const nearest = UNITS_PER_STEP * Math.round(onset / UNITS_PER_STEP);
-    const beat = this.#beats.at(nearest);
-    if ((nearest - this.#beats.starts[beat]) % SHARED !== 0) this.#binary.add(beat);
-  }
-
   /** The step of each beat; undefined if all are binary. */
-  steps(ends: readonly number[]): Uint16Array | undefined {
+  steps(): Uint16Array | undefined {
     if (!this.hasTuplets) return undefined;
     let steps: Uint16Array | undefined;
     let hasFifths = false;
-    for (const [beat, positions] of this.#odd) {
-      const step = this.#binary.has(beat) ? UNITS_PER_STEP : this.#stepOf(beat, positions);
+    for (const [beat, onsets] of this.#beatsWithoutBinary()) {
+      const step = this.#stepOf(onsets);
       if (step === UNITS_PER_STEP) continue;
       steps ??= new Uint16Array(this.#beats.starts.length - 1).fill(UNITS_PER_STEP);
       steps[beat] = step;
       hasFifths ||= step === this.#fifth;
     }
-    if (hasFifths) this.#dropFifths(steps!, ends);
+    if (hasFifths) this.#dropFifths(steps!);
     return steps;
   }
 
+  /**
+   * The beats with onsets between the binary points, without those that have an onset on a binary point that triplets do
+   * not have.
+   */
+  #beatsWithoutBinary(): Map<number, BeatOnsets> {
+    const found = new Map<number, BeatOnsets>();
+    const binary = new Set<number>();
+    let beat = 0;
+    for (const { start } of this.#notes) {
+      const onset = start * this.#unitsPerTick;
+      const nearest = nearestBinary(onset);
+      if (Math.abs(onset - nearest) <= this.#tolerance) {
+        beat = this.#beats.near(beat, nearest);
+        if ((nearest - this.#beats.starts[beat]) % SHARED !== 0) binary.add(beat);
+        continue;
+      }
+      beat = this.#beats.near(beat, onset);
+      const within = onset - this.#beats.starts[beat];
+      let onsets = found.get(beat);
+      if (onsets === undefined) found.set(beat, (onsets = { odd: 0, triplets: 0, fifths: 0, fifthPoints: 0 }));
+      onsets.odd++;
+      if (this.#isTriplet(within, beat)) onsets.triplets++;
+      if (this.#isQuintuplet(within, beat)) {
+        onsets.fifths++;
+        onsets.fifthPoints |= 1 << Math.round(within / this.#fifth);
+      }
+    }
+    for (const other of binary) found.delete(other);
+    return found;
+  }
+
   /** Makes beats binary again in which notes end between the points of quintuplets. */
-  #dropFifths(steps: Uint16Array, ends: readonly number[]): void {
-    for (const end of ends) {
+  #dropFifths(steps: Uint16Array): void {
+    for (const { start, duration } of this.#notes) {
+      const end = (start + duration) * this.#unitsPerTick;
       const beat = this.#beats.at(end);
       if (steps[beat] !== this.#fifth) continue;
       const within = end - this.#beats.starts[beat];
@@ -214,12 +262,10 @@ export class Onsets {
   }
 
   /** The step of a beat without onsets on points that only the binary grid has. */
-  #stepOf(beat: number, positions: readonly number[]): number {
-    const triplets = positions.filter((position) => this.#isTriplet(position, beat)).length;
-    if (triplets > 0 && 2 * triplets >= positions.length) return UNITS_PER_TRIPLET_STEP;
-    const fifths = positions.filter((position) => this.#isQuintuplet(position, beat));
-    const distinct = new Set(fifths.map((position) => Math.round(position / this.#fifth)));
-    return distinct.size >= 2 && fifths.length === positions.length ? this.#fifth : UNITS_PER_STEP;
+  #stepOf({ odd, triplets, fifths, fifthPoints }: BeatOnsets): number {
+    if (triplets > 0 && 2 * triplets >= odd) return UNITS_PER_TRIPLET_STEP;
+    const hasTwoPoints = (fifthPoints & (fifthPoints - 1)) !== 0;
+    return hasTwoPoints && fifths === odd ? this.#fifth : UNITS_PER_STEP;
   }
 
   /** Whether a position in a beat is a point that only triplets have. */
@@ -237,4 +283,9 @@ export class Onsets {
     const tolerance = Math.min(MAX_QUINTUPLET_TOLERANCE, this.#tolerance);
     return nearest % units !== 0 && Math.abs(within - nearest) <= tolerance;
   }
+}
+
+/** The nearest point of the binary grid. */
+function nearestBinary(position: number): number {
+  return UNITS_PER_STEP * Math.round(position / UNITS_PER_STEP);
 }

@@ -17,7 +17,7 @@ import {
   type ScoreVoice,
   UNITS_PER_STEP,
 } from '../model/index.ts';
-import { BeatGrids, type Beats, Onsets } from './beat-grids.ts';
+import { BeatGrids, type Beats, EXACT, Onsets } from './beat-grids.ts';
 
 /** Longer ranges are sorted by Array.sort. */
 const MAX_INSERTION_SORT = 32;
@@ -40,13 +40,9 @@ export interface PartSettings {
   tuplets: boolean;
 }
 
-/** The onsets of a part, in units. */
+/** The onsets of a part. */
 export function onsetsOf(part: Part, beats: Beats, unitsPerTick: number): Onsets {
-  return new Onsets(
-    beats,
-    part.notes.map(({ start }) => start * unitsPerTick),
-    unitsPerTick,
-  );
+  return new Onsets(beats, part.notes, unitsPerTick);
 }
 
 /** Quantises a part that has at least one note. */
@@ -55,28 +51,30 @@ export function quantisePart(
   onsets: Onsets,
   { bars, beats, unitsPerTick, tuplets }: PartSettings,
 ): ScoreVoice {
-  const ends = part.notes.map(({ start, duration }) => (start + duration) * unitsPerTick);
-  const grids = new BeatGrids(beats, onsets, ends, tuplets);
-  // Durations stay as they are until all onsets are known.
+  const grids = new BeatGrids(beats, tuplets ? onsets.steps() : undefined);
+  // Durations stay in ticks until all onsets are known. A number with a fraction in a note would cost V8 an object, in
+  // all notes.
   const notes: ScoreNote[] = part.notes.map(({ start, duration, pitch, program }) => ({
     start: grids.nearest(start * unitsPerTick),
-    duration: duration * unitsPerTick,
+    duration,
     pitch,
     program,
   }));
   if (!isInOrderOfStart(notes)) notes.sort((a, b) => a.start - b.start);
-  let bar = 0;
+  const settings = { grids, unitsPerTick, bars, bar: 0, next: 0 };
   for (let i = 0, j = 0; i < notes.length; i = j) {
     j = endOfOnset(notes, i);
-    sortRange(notes, i, j, compareDurations);
+    if (j - i > 1) sortRange(notes, i, j, compareDurations);
     const { start } = notes[i];
-    while (bar + 1 < bars.length && bars[bar + 1].start <= start) bar++;
-    settleDurations(notes, i, j, { grids, bars, bar, next: j < notes.length ? notes[j].start : 0 });
+    while (settings.bar + 1 < bars.length && bars[settings.bar + 1].start <= start) settings.bar++;
+    settings.next = j < notes.length ? notes[j].start : 0;
+    if (grids.isBinary) settleBinaryDurations(notes, i, j, settings);
+    else settleDurations(notes, i, j, settings);
   }
   orderEndsByStart(notes);
   for (let i = 0, j = 0; i < notes.length; i = j) {
     j = endOfOnset(notes, i);
-    sortRange(notes, i, j, compareNotes);
+    if (j - i > 1) sortRange(notes, i, j, compareNotes);
     // All notes of an onset get the same program, because ABC can change it only between onsets.
     for (let k = i; k < j - 1; k++) notes[k].program = notes[j - 1].program;
   }
@@ -118,6 +116,7 @@ function sortRange(notes: ScoreNote[], i: number, j: number, compare: (a: ScoreN
 /** Where the notes of an onset may end. */
 interface EndSettings {
   grids: BeatGrids;
+  unitsPerTick: number;
   bars: readonly ScoreBar[];
   /** index of the bar of the onset */
   bar: number;
@@ -126,23 +125,25 @@ interface EndSettings {
 }
 
 /**
- * Moves the ends of notes i…j−1 to the grid. The notes have one onset and are in order of duration.
+ * Moves the ends of notes i…j−1 to the grid. The notes have one onset and are in order of duration, which is in ticks
+ * before and in units afterwards.
  *
  * Notes that can have a common end get it, so that they form a chord.
  */
-function settleDurations(notes: ScoreNote[], i: number, j: number, { grids, bars, bar, next }: EndSettings): void {
+function settleDurations(notes: ScoreNote[], i: number, j: number, settings: EndSettings): void {
+  const { grids, unitsPerTick, next } = settings;
   const { start } = notes[i];
   const first = grids.ceil(start + 1);
   while (i < j) {
     // Find the largest group of notes that can share an end. `low` and `high` are its possible values.
-    let end = start + notes[i].duration;
+    let end = start + notes[i].duration * unitsPerTick;
     const high = Math.max(first, grids.ceil(end));
     let low = Math.max(first, grids.floor(end));
     const nearest = Math.max(first, grids.nearestEnd(end));
     let sum = end;
     let k = i + 1;
     for (; k < j; k++) {
-      end = start + notes[k].duration;
+      end = start + notes[k].duration * unitsPerTick;
       const floor = Math.max(first, grids.floor(end));
       if (floor > high) break;
       // In a beat of quintuplets, the steps are too long to move two ends towards each other.
@@ -156,14 +157,52 @@ function settleDurations(notes: ScoreNote[], i: number, j: number, { grids, bars
     if (low < high && high - low > UNITS_PER_STEP && Math.abs(2 * mean - low - high) > MAX_LEAN * (high - low)) {
       settled = 2 * mean < low + high ? low : high;
     } else if (low < high) {
-      while (bar < bars.length && bars[bar].start < low) bar++;
-      if (bar < bars.length && bars[bar].start === low) settled = low;
+      if (beginsBar(settings, low)) settled = low;
       else if (next === low || next === high) settled = next;
       else if (isPlain(start, low) !== isPlain(start, high)) settled = isPlain(start, low) ? low : high;
       else settled = mean - low < (high - low) / 2 ? low : high;
     }
     for (; i < k; i++) notes[i].duration = settled - start;
   }
+}
+
+/** The same in a voice whose beats are all binary: most of the time is spent here. */
+function settleBinaryDurations(notes: ScoreNote[], i: number, j: number, settings: EndSettings): void {
+  const { unitsPerTick, next } = settings;
+  const { start } = notes[i];
+  const first = start + UNITS_PER_STEP;
+  while (i < j) {
+    let end = start + notes[i].duration * unitsPerTick;
+    let low = UNITS_PER_STEP * Math.floor((end + EXACT) / UNITS_PER_STEP);
+    const high = Math.max(first, end - EXACT <= low ? low : low + UNITS_PER_STEP);
+    let sum = end;
+    let k = i + 1;
+    for (; k < j; k++) {
+      end = start + notes[k].duration * unitsPerTick;
+      const floor = UNITS_PER_STEP * Math.floor((end + EXACT) / UNITS_PER_STEP);
+      if (floor > high) break;
+      low = floor;
+      sum += end;
+    }
+    let settled = high;
+    if (low < high && first < high) {
+      if (beginsBar(settings, low)) settled = low;
+      else if (next === low || next === high) settled = next;
+      else {
+        const isLowPlain = isPlainDuration((low - start) / UNITS_PER_STEP);
+        if (isLowPlain !== isPlainDuration((high - start) / UNITS_PER_STEP)) settled = isLowPlain ? low : high;
+        else settled = sum / (k - i) - low < UNITS_PER_STEP / 2 ? low : high;
+      }
+    }
+    const duration = settled - start;
+    for (; i < k; i++) notes[i].duration = duration;
+  }
+}
+
+/** Whether a bar after that of the onset begins at a position. */
+function beginsBar({ bars, bar }: EndSettings, position: number): boolean {
+  while (bar < bars.length && bars[bar].start < position) bar++;
+  return bar < bars.length && bars[bar].start === position;
 }
 
 /** Whether one note without a tie lasts from `start` to `end`. */

@@ -93,9 +93,9 @@ export function quantise(
 
 /** The keys of the sequence, or the key that the notes have if there is none or it is not credible. */
 function keyChanges({ keys }: NoteSequence, voices: ScoreVoice[], doubtCMajor: boolean): KeyChange[] {
-  const durations = pitchClassDurations(voices);
   const isCMajor = keys.every(({ fifths, minor }) => fifths === 0 && !minor);
   if (keys.length > 0 && !(doubtCMajor && isCMajor)) return keys;
+  const durations = pitchClassDurations(voices);
   const detected = { tick: 0, ...detectKey(durations) };
   if (keys.length === 0) return [detected];
   const notes = voices.reduce((sum, { drum, notes }) => sum + (drum ? 0 : notes.length), 0);

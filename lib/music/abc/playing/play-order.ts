@@ -46,6 +46,7 @@ export function playOrders(tune: Tune, problems: Problem[]): TuneBar[][] {
   const parted = voices.find(({ bars }) => bars.some(({ part }) => part !== undefined));
   return voices.map((voice) => {
     const { bars } = voice;
+    if (leader === undefined && parted === undefined && bars.length <= MAX_PLAYED_BARS) return bars;
     // A voice without any repeat sign follows the voice that has them, if their bars correspond.
     const follows = leader !== undefined && bars.length === leader.bars.length && !bars.some(hasRepeatSign);
     const signs = follows ? leader.bars : bars;

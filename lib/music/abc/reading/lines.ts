@@ -39,6 +39,8 @@ export function withoutHtml(line: string): { text: string; html: boolean } {
  * have a largest length, so that the time does not grow with the square of the text.
  */
 const SILENT_SPANS = /"[^"]*(?:"|$)|![^!|]{0,40}!|\[[A-Za-z]:[^\]]{0,200}\]|\{[^}]{0,200}\}|%.*$/g;
+/** A letter that is neither a note nor a decoration, beside another letter: quick to find, and music has none. */
+const FOREIGN_LETTER = /[IKNQUVWYh-twÀ-ž][A-Za-zÀ-ž']|[A-Za-zÀ-ž'][IKNQUVWYh-twÀ-ž]/;
 /** A word of three letters or more. */
 const WORDS = /[A-Za-zÀ-ž']{3,}/g;
 
@@ -48,6 +50,7 @@ const WORDS = /[A-Za-zÀ-ž']{3,}/g;
  * @param symbols the letters that U: of the tune defines
  */
 export function isText(line: string, symbols: Symbols): boolean {
+  if (!FOREIGN_LETTER.test(line)) return false;
   const bare = line.replace(SILENT_SPANS, ' ');
   let foreign = 0;
   for (const [word] of bare.matchAll(WORDS)) {
