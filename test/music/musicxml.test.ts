@@ -236,6 +236,8 @@ describe('repeats', () => {
 
   test('that cannot be followed are named', () => {
     const jump = '<direction><sound dacapo="yes"/></direction>';
+    const words = '<direction><direction-type><words>D.S. al Coda</words></direction-type></direction>';
+    expect(warnings(score(bars([words])))).toEqual(['jumps (da capo, dal segno, to coda) are not played']);
     const middle = barline('middle', repeat('backward'));
     expect(warnings(score(bars([jump + middle])))).toEqual([
       'jumps (da capo, dal segno, to coda) are not played',

@@ -10,6 +10,7 @@
 export { checkAbc, checkTune } from './playing/check-abc.ts';
 export { performTune } from './playing/perform-tune.ts';
 export { pitchAt } from './reading/abc-fields.ts';
+export { isJump } from './reading/jumps.ts';
 export { parseAbc } from './reading/parse-abc.ts';
 export { keyText, LETTER_SEMITONES, positionText, signature } from './spelling.ts';
 export {

@@ -10,8 +10,18 @@ import { type BarChange, type Metre, WHOLE } from '../abc/index.ts';
 import { type Key, MusicError } from '../model/index.ts';
 import { parseKey, parseTime, parseTranspose, soundingKey, type Transposition, type WrittenKey } from './attributes.ts';
 import { guessedDrum, type Instruments } from './instruments.ts';
-import { isJump, NO_SIGNS, parseBarline, playedOffset, type Signs, tempoOfDirection, tempoOfSound } from './playing.ts';
+import {
+  asksForJump,
+  NO_SIGNS,
+  parseBarline,
+  playedOffset,
+  type Signs,
+  tempoOfDirection,
+  tempoOfSound,
+} from './playing.ts';
 import { childOf, childrenOf, numberIn, textIn, type XmlElement } from './xml.ts';
+
+const JUMP_WARNING = 'jumps (da capo, dal segno, to coda) are not played';
 
 /** A note of a measure. Times are in ticks from the beginning of the measure. */
 export interface MeasureNote {
@@ -126,6 +136,7 @@ export class PartReader {
       case 'direction':
         this.#addTempo(tempoOfDirection(element), element);
         for (const sound of childrenOf(element, 'sound')) this.#readSound(sound);
+        if (asksForJump(element)) this.#warn(JUMP_WARNING);
         break;
       case 'sound':
         this.#addTempo(tempoOfSound(element), element);
@@ -292,7 +303,7 @@ export class PartReader {
   #readSound(sound: XmlElement): void {
     this.#instruments.add(sound);
     if (sound.attributes['forward-repeat'] === 'yes') this.#measure.signs.opensRepeat = true;
-    if (isJump(sound)) this.#warn('jumps (da capo, dal segno, to coda) are not played');
+    if (asksForJump(sound)) this.#warn(JUMP_WARNING);
   }
 
   #readBarline(element: XmlElement): void {

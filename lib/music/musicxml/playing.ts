@@ -3,6 +3,7 @@
  *
  * @see MusicXML 4.0: sound, metronome, barline, repeat, ending
  */
+import { isJump } from '../abc/index.ts';
 import { childOf, childrenOf, numberIn, numberOf, textIn, type XmlElement } from './xml.ts';
 
 /** The signs of a measure. */
@@ -22,6 +23,8 @@ export const NO_SIGNS: Signs = { opensRepeat: false, closesRepeat: 0, endings: u
 /** Sections are not played more often. */
 const MAX_PASSES = 32;
 const MAX_ENDINGS = 16;
+/** Attributes of <sound> that jump, or end the music after a jump. */
+const JUMPS = ['dacapo', 'dalsegno', 'tocoda', 'fine'];
 /** Lengths of beats in quarter notes. */
 const BEAT_UNITS: Record<string, number> = {
   breve: 8,
@@ -70,9 +73,12 @@ export function playedOffset(element: XmlElement): number {
   return offset !== undefined && isPlayed ? numberIn(element, 'offset')! : 0;
 }
 
-/** Whether a sound asks for a jump: da capo, dal segno, to coda, fine. */
-export function isJump({ attributes }: XmlElement): boolean {
-  return ['dacapo', 'dalsegno', 'tocoda', 'fine'].some((jump) => attributes[jump] !== undefined);
+/** Whether a <sound> asks for a jump, or a <direction> by its words: "D.C. al Fine". */
+export function asksForJump(element: XmlElement): boolean {
+  if (element.name === 'sound') return JUMPS.some((jump) => element.attributes[jump] !== undefined);
+  return childrenOf(element, 'direction-type').some((type) =>
+    childrenOf(type, 'words').some(({ text }) => isJump(text)),
+  );
 }
 
 /** A barline with what it asks for. */

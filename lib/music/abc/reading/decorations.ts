@@ -7,7 +7,7 @@
  */
 
 /** A decoration that ends in its line. */
-export const DECORATION = /!([^!\n|]*)!|\+([a-z<>()0-9.]+)\+/y;
+export const DECORATION = /!([^!\n|]*)!|\+((?:[a-z<>()0-9.]|[A-Z](?=\.))+)\+/y;
 /** A chord of version 1.5, such as `+CEG+`; `+f+` and `+ff+` are dynamics. */
 const OLD_CHORD = /\+(?!f+\+)(?:[\^_=]*[A-Ga-g][,']*[\d/]* *)+\+/y;
 /** Text between two `!` that can only be music between two line breaks of old programs. */

@@ -51,6 +51,9 @@ const CLEF =
 const WORD = /([A-Za-z][\w-]*)=\s*("[^"]*"?|[^\s"]*)|"[^"]*"?|[^\s"]+/g;
 const ACCIDENTAL = /^(\^\^|__|\^|_|=)([A-Ga-g])/;
 const ALTERATIONS: Record<string, number> = { '^^': 2, '^': 1, '=': 0, _: -1, __: -2 };
+/** Parameters that stand before the key, in the wrong order: `clef=bass G`, `bass G`. */
+const PARAMETERS_BEFORE_KEY =
+  /^((?:(?:[A-Za-z][\w-]*=(?:"[^"]*"|[^\s"]+)|treble|alto|tenor|bass|perc)\s+)+)([A-G][#b♯♭]?(?:\s*(?:m|[Mm](?:aj|in|ix)|[Dd]or|[Aa]eo|[Pp]hr|[Ll]oc|[Ll]yd|[Ii]on)[a-z]*)?)(?=\s|$)/;
 /** Larger transpositions leave MIDI's range for every note. */
 const MAX_SHIFT = 127;
 
@@ -61,7 +64,7 @@ const MAX_SHIFT = 127;
  * @returns undefined if the value names no key
  */
 export function parseKey(value: string): KeyField | undefined {
-  const text = joinParameters(value.trim());
+  const text = joinParameters(value.trim()).replace(PARAMETERS_BEFORE_KEY, '$2 $1');
   const tonic = /^([A-G])([#b♯♭]?)(?!lef=)\s?/.exec(text) ?? /^([a-g])([#b♯♭]?)(?=m?$|m?\s|maj|min)/.exec(text);
   if (tonic === null) return keyWithoutTonic(text);
   let rest = text.slice(tonic[0].length);

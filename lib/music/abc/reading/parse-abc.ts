@@ -7,7 +7,7 @@
  *
  * Supported: fields, inline fields, voices, part orders, macros, directives for MIDI programs, drum channels and drum
  * maps, notes, rests, chords, ties, tuplets, broken rhythm, repeats, endings, layers joined by `&`. Not supported:
- * microtones, chord symbols. Only the first tune of a file is read.
+ * microtones, jumps, chord symbols. Only the first tune of a file is read.
  *
  * @see ABC standard 2.1, §2 (file structure), §3 (fields), §4.16 (U:), §7 (voices), §9 (macros), §11 (directives)
  */
@@ -16,6 +16,7 @@ import { DEFAULT_TEMPO } from '../../model/index.ts';
 import type { ProblemKind, Tune } from '../tune.ts';
 import { defaultUnit, parseMetre, parsePartOrder, parseTempo, parseUnit } from './abc-fields.ts';
 import { parseDrumMap } from './drum-map.ts';
+import { isJump, jumpsIn } from './jumps.ts';
 import { parseKey, parseVoiceParameters, type StaffParameters } from './key-field.ts';
 import { continuesTune, endOfBlock, fieldOf, isText, keyFollows, withoutHtml } from './lines.ts';
 import { addMacro } from './macros.ts';
@@ -162,7 +163,10 @@ class AbcParser {
       this.#endHeader();
     }
     if (isText(line, this.#reader.symbols)) this.#reader.problem('syntax', 'this line is text and not music');
-    else this.#reader.read();
+    else {
+      for (const jump of jumpsIn(line)) this.#remarkJump(jump);
+      this.#reader.read();
+    }
   }
 
   #field(letter: string, value: string, column: number, endColumn: number): void {
@@ -216,7 +220,8 @@ class AbcParser {
         break;
       }
       case 'P':
-        // Other values, such as "D.S.", are printed only.
+        // Other values are printed only.
+        if (!this.#inHeader && isJump(value)) this.#remarkJump(value);
         if (!this.#inHeader && /^[A-Z]$/.test(value)) this.#reader.voice.beginPart(value);
         else if (this.#inHeader && !this.#inFileHeader) this.#tune.partOrder = parsePartOrder(value);
         break;
@@ -349,6 +354,10 @@ class AbcParser {
       this.#voices.set(id, builder);
     }
     return builder;
+  }
+
+  #remarkJump(jump: string): void {
+    this.#remark(`the jump "${jump.replaceAll('"', '')}" is not played`);
   }
 
   #remark(message: string): void {
