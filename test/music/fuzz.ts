@@ -4,8 +4,8 @@
  *
  *   npx tsx test/music/fuzz.ts [rounds = 20000] [seed = 1] [corpus folder]
  *
- * A seed always gives the same mutations. Inputs that fail are written to the working directory. fuzz.test.ts has a
- * short run. It does not measure or use code coverage.
+ * A seed always gives the same mutations. Inputs that fail are written to the working directory. A watchdog
+ * (fuzz-watchdog.ts) does that for an input that hangs, and ends the process. fuzz.test.ts has a short run. It does not measure or use code coverage.
  */
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,11 +18,14 @@ import {
   musicXmlToAbc,
   trimToCompleteBars,
 } from '../../lib/music/index.ts';
+import { Watchdog } from './fuzz-watchdog.ts';
 import { meta, midi, notes } from './midi-bytes.ts';
 import { seedScore } from './musicxml-text.ts';
 
 /** Seconds of CPU time that a call may take. */
 const SECONDS = 2;
+/** Seconds after which an input counts as a hang. The machine may be busy, so it is far more than SECONDS. */
+const HANG_SECONDS = 120;
 /** MB by which the process may grow. */
 const MEMORY = 600;
 
@@ -343,21 +346,25 @@ function main(rounds: number, seed: number, folder: string | undefined): void {
   const abcs = seedAbcs(small.filter((_, i) => i % 10 === 0 || folder === undefined));
   const score = seedScore();
   const next = random(seed);
+  const watchdog = new Watchdog(HANG_SECONDS);
   let faults = 0;
   const start = megabytes();
   for (let i = 0; i < rounds; i++) {
     const bytes = mutateMidi(small, next);
     const text = mutateAbc(abcs, next);
     const xml = mutateXml(score, next);
-    for (const [kind, fault, input] of [
-      ['mid', tryMidi(bytes), bytes],
-      ['abc', tryAbc(text), text],
-      ['musicxml', tryMusicXml(xml), xml],
+    for (const [kind, input, attempt] of [
+      ['mid', bytes, () => tryMidi(bytes)],
+      ['abc', text, () => tryAbc(text)],
+      ['musicxml', xml, () => tryMusicXml(xml)],
     ] as const) {
+      const name = `fuzz-${seed}-${i}.${kind}`;
+      watchdog.watch(name, input);
+      const fault = attempt();
       if (fault === undefined) continue;
       faults++;
-      writeFileSync(`fuzz-${seed}-${i}.${kind}`, input);
-      console.log(`fuzz-${seed}-${i}.${kind}: ${fault}`);
+      writeFileSync(name, input);
+      console.log(`${name}: ${fault}`);
     }
     if (megabytes() > start + MEMORY) {
       writeFileSync(`fuzz-${seed}-${i}.mid`, bytes);
@@ -368,6 +375,7 @@ function main(rounds: number, seed: number, folder: string | undefined): void {
     }
     if ((i + 1) % 5000 === 0) console.log(`${i + 1} of ${rounds} rounds, ${faults} faults, at most ${megabytes()} MB`);
   }
+  watchdog.stop();
   console.log(
     `${rounds} damaged MIDI files, ABC texts and scores in MusicXML each: ${faults} faults; at most ${megabytes()} MB, ${megabytes() - start} more than at the start`,
   );
