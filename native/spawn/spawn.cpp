@@ -27,6 +27,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <memory>
 #include <mutex>
@@ -193,11 +194,12 @@ int start(Program& program, int output, int progress, int gate, pid_t* pid) {
   return error;
 }
 
-// The start time of a process, as startTimeOf in process-table.ts: field 22 of /proc/PID/stat, see proc_pid_stat(5).
+// The start time of a new process, as startTimeOfNew in process-table.ts: field 22 of /proc/PID/stat, see
+// proc_pid_stat(5). Without /proc, the current time.
 std::string startTimeOf(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string stat;
-  if (!std::getline(file, stat)) return "alive";
+  if (!std::getline(file, stat)) return std::to_string(std::time(nullptr));
   // Field 2, the name, is in parentheses and may contain anything, parentheses too.
   size_t at = stat.rfind(')') + 1;
   for (int field = 3; field < 22; field++) at = stat.find(' ', at + 1);

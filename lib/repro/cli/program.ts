@@ -5,6 +5,7 @@
 
 import { Argument, Command, CommanderError, Option } from 'commander';
 import packageJson from '../../../package.json' with { type: 'json' };
+import { platform } from '../files/index.ts';
 import { UnknownTarget } from '../graph/index.ts';
 import { describeError, describeSystemError, nearestName, onWarning, ReproError, warn } from '../messages/index.ts';
 import { printError } from './output.ts';
@@ -20,6 +21,10 @@ import { printError } from './output.ts';
 export async function runProgram(args: readonly string[]): Promise<number> {
   let exitCode = 0;
   onWarning(printError);
+  if (platform() === 'win32') {
+    printError('repro needs Linux or macOS; on Windows, run it in WSL, the Windows Subsystem for Linux: wsl --install');
+    return 2;
+  }
   const program = buildProgram((code) => {
     exitCode = code;
   });

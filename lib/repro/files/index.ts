@@ -4,6 +4,7 @@
  * - open-store.ts: LMDB stores; check-store.ts finds damaged ones;
  * - boot-id.ts: the start of the machine since which something is known;
  * - host.ts: the system that this process runs in;
+ * - platform.ts: what depends on the operating system;
  * - make-folder.ts: makes folders at paths that a user names;
  * - private-folder.ts: a folder that no other user can write to.
  */
@@ -21,4 +22,5 @@ export { bootId } from './boot-id.ts';
 export { type Host, thisHost } from './host.ts';
 export { makeFolder } from './make-folder.ts';
 export { Store, type StoreOptions } from './open-store.ts';
+export { cloneOnApfs, isOnApfs, platform, systemOutput, systemOutputLater } from './platform.ts';
 export { makePrivateFolder } from './private-folder.ts';

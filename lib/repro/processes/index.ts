@@ -6,7 +6,7 @@
  *   launch.ts          how a shell is started, by launch-with-addon.ts or launch-with-node.ts
  *   process-groups.ts  kills commands whose repro has died
  *   peak-memory.ts     the memory that commands use
- *   process-table.ts   what the system knows of processes
+ *   process-table.ts   what the system knows of processes, by proc-files.ts or ps-program.ts
  */
 export { Command, type CommandResult } from './command.ts';
 export { PeakMemory } from './peak-memory.ts';

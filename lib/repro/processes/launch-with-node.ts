@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import { Readable, type Writable } from 'node:stream';
 import type { LaunchedShell, LaunchListener, LaunchRequest } from './launch-types.ts';
-import { startTimeOf } from './process-table.ts';
+import { startTimeOfNew } from './process-table.ts';
 
 /** Milliseconds that output is still read after the end, if a process that left the group keeps the pipe open. */
 const LINGER = 500;
@@ -37,7 +37,7 @@ export function launchWithNode(
   child.on('error', (error) => listener.failed(error.message));
   child.on('spawn', () => {
     group = child.pid!;
-    note(groupsFd, `add ${group} ${startTimeOf(group)}\n`);
+    note(groupsFd, `add ${group} ${startTimeOfNew(group)}\n`);
     if (pendingSignal) kill(pendingSignal);
     (gate as Writable).end('\n');
   });

@@ -1,4 +1,4 @@
-/** Measures the peak memory of running commands by sampling /proc. On systems without it, every peak is 0. */
+/** Measures the peak memory of running commands by sampling the process table. */
 import { memoryOfGroups } from './process-table.ts';
 
 /** Milliseconds between samples. */
@@ -17,7 +17,7 @@ export class PeakMemory {
   /** Starts to sample a command. */
   watch(command: Watched): void {
     this.#peaks.set(command, 0);
-    this.#timer ??= setInterval(() => this.#sample(), PERIOD).unref();
+    this.#timer ??= setInterval(() => void this.#sample(), PERIOD).unref();
   }
 
   /** Stops sampling it. Returns its peak in bytes; 0 if it ended before the first sample. */
@@ -31,8 +31,9 @@ export class PeakMemory {
     return peak;
   }
 
-  #sample(): void {
-    const memory = memoryOfGroups();
+  async #sample(): Promise<void> {
+    const memory = await memoryOfGroups();
+    // Commands that ended meanwhile are not in the map any more.
     for (const [command, peak] of this.#peaks)
       this.#peaks.set(command, Math.max(peak, memory.get(command.group ?? 0) ?? 0));
   }

@@ -10,7 +10,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFile, readUtf8OrUndefined } from '../freshness/index.ts';
-import { isGroupAlive, startTimeOf } from './process-table.ts';
+import { isGroupAlive, isStartOf, startTimeOf } from './process-table.ts';
 
 const SUFFIX = '.groups';
 
@@ -98,7 +98,7 @@ function killGroup(group: number, start: string): void {
   if (!Number.isSafeInteger(group) || group <= 1) return;
   const leader = startTimeOf(group);
   // The id has been reused by another process.
-  if (leader !== undefined && leader !== start) return;
+  if (leader !== undefined && !isStartOf(start, leader)) return;
   const until = performance.now() + 5_000;
   const wait = new Int32Array(new SharedArrayBuffer(4));
   try {

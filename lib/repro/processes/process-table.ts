@@ -1,77 +1,55 @@
 /**
- * Start times, groups and memory of processes, from /proc on Linux. On other systems, only the existence of a process
- * is known.
+ * Start times, groups and memory of processes: from /proc on Linux (proc-files.ts), from ps elsewhere (ps-program.ts).
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { platform } from '../files/index.ts';
+import { isGroupInProc, memoryInProc, startTimeInProc } from './proc-files.ts';
+import { isGroupInPs, memoryInPs, startTimeInPs } from './ps-program.ts';
 
-/** Bytes a page. Linux counts resident memory in pages of this size on nearly every machine that runs Node. */
-const PAGE = 4096;
+/** Seconds between the start of a process and the time that was noted for it. */
+const NOTED_LATE = 2;
 
 /**
  * The start time of a process, which distinguishes it from a later process with the same id. Undefined if the process
- * does not exist, or has ended and has not been reaped by its parent yet. On other systems than Linux it is the word
- * "alive".
+ * does not exist, or has ended and has not been reaped by its parent yet. Where not even ps can be started, it is the
+ * word "alive".
  */
 export function startTimeOf(pid: number): string | undefined {
-  if (process.platform === 'linux') {
-    const fields = statFields(pid);
-    return fields === undefined || isDead(fields) ? undefined : fields[19];
-  }
-  try {
-    process.kill(pid, 0);
-    return 'alive';
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM' ? 'alive' : undefined;
-  }
+  if (!doesExist(pid)) return undefined;
+  return platform() === 'linux' ? startTimeInProc(pid) : startTimeInPs(pid);
+}
+
+/**
+ * What to note as the start time of a process that has just been started. Where ps is a program that takes 10 ms, this
+ * is the current time.
+ */
+export function startTimeOfNew(pid: number): string {
+  return platform() === 'linux' ? (startTimeInProc(pid) ?? 'alive') : String(Math.floor(Date.now() / 1000));
+}
+
+/** Whether the time that was noted for a new process can be the start time of a process with its id. */
+export function isStartOf(noted: string, started: string): boolean {
+  return noted === started || (platform() !== 'linux' && Math.abs(Number(noted) - Number(started)) <= NOTED_LATE);
 }
 
 /**
  * Whether a process of the group is running. Processes that have ended but are not reaped yet (zombies) do not count.
  */
 export function isGroupAlive(group: number): boolean {
+  if (!doesExist(-group)) return false;
+  return platform() === 'linux' ? isGroupInProc(group) : isGroupInPs(group);
+}
+
+/** Resident memory in bytes, by process group. */
+export async function memoryOfGroups(): Promise<Map<number, number>> {
+  return platform() === 'linux' ? memoryInProc() : memoryInPs();
+}
+
+/** Whether there is a process or, for a negative number, a group. It may have ended and not be reaped yet. */
+function doesExist(pid: number): boolean {
   try {
-    process.kill(-group, 0);
-  } catch {
-    return false;
-  }
-  if (process.platform !== 'linux') return true;
-  return processes().some((fields) => Number(fields[2]) === group && !isDead(fields));
-}
-
-/** Resident memory in bytes, by process group; empty on other systems than Linux. */
-export function memoryOfGroups(): Map<number, number> {
-  const sums = new Map<number, number>();
-  if (process.platform !== 'linux') return sums;
-  for (const fields of processes()) {
-    const group = Number(fields[2]);
-    sums.set(group, (sums.get(group) ?? 0) + Number(fields[21]) * PAGE);
-  }
-  return sums;
-}
-
-/** The stat fields of every process. */
-function processes(): string[][] {
-  const numbers = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return numbers.map((pid) => statFields(Number(pid))).filter((fields) => fields !== undefined);
-}
-
-/** Z: a zombie. X: dead. */
-function isDead([state]: readonly string[]): boolean {
-  return state === 'Z' || state === 'X';
-}
-
-/**
- * The fields of /proc/PID/stat from the third on: [0] state, [1] parent, [2] process group, [19] start time, [21]
- * resident pages.
- *
- * @see proc_pid_stat(5)
- */
-function statFields(pid: number): string[] | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name before the state is in parentheses and may contain anything, parentheses too.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  } catch {
-    return undefined;
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

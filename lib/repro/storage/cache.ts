@@ -21,6 +21,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { isOnApfs } from '../files/index.ts';
 import { statSignature } from '../freshness/index.ts';
 import {
   type Content,
@@ -41,7 +42,7 @@ import { describeError, ReproError } from '../messages/index.ts';
 import type { Output } from '../pipeline/index.ts';
 import { checkInside, removeUserPath } from '../workspace/index.ts';
 import { readConfig } from './config.ts';
-import { canClone, cloneOf, copyOf, hasOneName, holds, writeNew } from './copies.ts';
+import { canClone, cloneFile, cloneOf, copyOf, hasOneName, holds, writeNew } from './copies.ts';
 import { ObjectStore } from './object-store.ts';
 
 /** Takes outputs into the cache and restores them. */
@@ -238,8 +239,20 @@ export class Cache {
         return;
       } catch {} // The object may be on another disk, or have the maximum number of links.
     }
-    copyFileSync(object, target, constants.COPYFILE_FICLONE);
+    this.#cloneOrCopy(object, target);
     chmodSync(target, (executable ? 0o777 : 0o666) & ~process.umask());
+  }
+
+  #cloneOrCopy(object: string, target: string): void {
+    // On macOS a clone takes a process, which is worth it for a large file only.
+    if (isOnApfs(dirname(target)) && statSync(object).size > SMALL && this.#canClone())
+      try {
+        cloneFile(object, target);
+        return;
+      } catch {
+        rmSync(target, { force: true }); // The object may be on another disk.
+      }
+    copyFileSync(object, target, constants.COPYFILE_FICLONE);
   }
 
   #checkUnchanged({ absolute }: FoundFile, { moved }: Reading): void {

@@ -15,7 +15,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { moveIntoPlace, temporaryPath } from '../files/index.ts';
+import { dirname } from 'node:path';
+import { cloneOnApfs, isOnApfs, moveIntoPlace, temporaryPath } from '../files/index.ts';
 import { openFile } from '../freshness/index.ts';
 import { type FoundFile, type Reading, readInPieces, SMALL } from '../hashing/index.ts';
 import { describeError, ReproError } from '../messages/index.ts';
@@ -25,7 +26,7 @@ export function canClone(path: string): boolean {
   const second = temporaryPath(path);
   try {
     writeFileSync(path, 'x');
-    copyFileSync(path, second, constants.COPYFILE_FICLONE_FORCE);
+    cloneFile(path, second);
     return true;
   } catch {
     return false;
@@ -36,6 +37,17 @@ export function canClone(path: string): boolean {
 }
 
 /**
+ * Makes a file that shares its blocks with `from`.
+ *
+ * @param to a path where nothing is; after an error, part of a file may be there
+ * @throws Error if the file system cannot do that
+ */
+export function cloneFile(from: string, to: string): void {
+  if (isOnApfs(dirname(to))) cloneOnApfs(from, to);
+  else copyFileSync(from, to, constants.COPYFILE_FICLONE_FORCE);
+}
+
+/**
  * Clones a file to `path`, then hashes the original, as the clone is not in the page cache yet. Both have the same
  * content unless the reading says `moved`.
  *
@@ -43,7 +55,7 @@ export function canClone(path: string): boolean {
  */
 export async function cloneOf(file: FoundFile, path: string): Promise<Reading | undefined> {
   try {
-    copyFileSync(file.absolute, path, constants.COPYFILE_FICLONE_FORCE);
+    cloneFile(file.absolute, path);
   } catch {
     rmSync(path, { force: true });
     return undefined; // The file may be on another disk than `path`.

@@ -64,7 +64,7 @@ describe('removing and overwriting', () => {
       'files/atomic-write.ts': 'a file or folder of its own, to sync it',
       'files/boot-id.ts': '/proc',
       'files/host.ts': '/proc and /etc/machine-id',
-      'processes/process-table.ts': '/proc',
+      'processes/proc-files.ts': '/proc',
       'hashing/file-readers.ts': 'opens with O_NONBLOCK what the scan found to be a file',
       'storage/copies.ts': 'makes new files only',
       'storage/transfer.ts': 'streams from a descriptor of openFile',
