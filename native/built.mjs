@@ -14,7 +14,16 @@ export class StaleAddonError extends Error {
 
 /** Hashes the contents of files and folders (paths relative to the project's folder) and the version of Node. */
 export function digestOf(paths) {
-  const hash = createHash('sha256').update(`${process.version} ${process.platform} ${process.arch}`);
+  return digestWith(`${process.version} ${process.platform} ${process.arch}`, paths);
+}
+
+/** The same for a prebuilt addon, which any version of Node can load (Node-API). */
+export function prebuildDigestOf(name) {
+  return digestWith(`${process.platform} ${process.arch}`, [`native/${name}`]);
+}
+
+function digestWith(machine, paths) {
+  const hash = createHash('sha256').update(machine);
   for (const file of paths.flatMap(filesIn).sort()) hash.update(`\0${file}\0`).update(readFileSync(join(root, file)));
   return hash.digest('hex');
 }
@@ -22,23 +31,37 @@ export function digestOf(paths) {
 function filesIn(path) {
   if (!statSync(join(root, path)).isDirectory()) return [path];
   return readdirSync(join(root, path))
-    .filter((name) => name !== 'build')
+    .filter((name) => name !== 'build' && name !== 'prebuilds')
     .flatMap((name) => filesIn(join(path, name)));
 }
 
 /** Path of the digest that belongs to a build output. */
 export const stampOf = (output) => `${output}.sources`;
 
+/** The folder of native/NAME with prebuilt binaries for this machine, relative to the project's folder (scripts/prebuild.ts). */
+export const prebuildsOf = (name) => `native/${name}/prebuilds/${process.platform}-${process.arch}`;
+
+/** Whether native/NAME has a binary for this machine that was prebuilt from the current sources. */
+export function isPrebuilt(name) {
+  return isStamped(join(root, prebuildsOf(name)), () => prebuildDigestOf(name));
+}
+
+function isStamped(output, digest) {
+  const stamp = stampOf(output);
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === digest();
+}
+
 /**
- * Checks native/NAME. An addon that was installed without sources passes.
+ * Checks native/NAME: its build or, where there is none, what was prebuilt. An addon that was installed without sources
+ * passes.
  *
  * @throws StaleAddonError if the addon was built from other sources
  */
 export function requireFresh(name) {
   const addon = `native/${name}`;
   const binary = join(root, addon, `build/Release/${name}.node`);
-  if (!existsSync(binary) || !existsSync(join(root, addon, 'binding.gyp'))) return;
-  const stamp = stampOf(binary);
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digestOf([addon])) return;
+  if (!existsSync(join(root, addon, 'binding.gyp'))) return;
+  if (existsSync(binary) ? isStamped(binary, () => digestOf([addon])) : isPrebuilt(name)) return;
+  if (!existsSync(binary) && !existsSync(join(root, prebuildsOf(name)))) return; // The loader says that it is not built.
   throw new StaleAddonError(`${addon} has changed since it was built, or Node has: run \`npm run build\``);
 }

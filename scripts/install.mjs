@@ -2,7 +2,7 @@
 //
 //   dist/repro.js        the runner, bundled, so that it starts as fast as node does
 //   dist/tfjs.js         TensorFlow.js core with its gradients and the CPU backend; only a bundler can resolve their imports
-//   native/*/build       the addons: bpe, engine, spawn
+//   native/*/build       the addons: bpe, engine, spawn; not those with a prebuilt binary that loads (scripts/prebuild.ts)
 //
 // A part is built again only if its sources changed. `npx repro` calls this script again when it first links the
 // project's bin. The addons are optional: without a compiler the project warns once and uses TypeScript instead. The
@@ -14,7 +14,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { digestOf, stampOf } from '../native/built.mjs';
+import { digestOf, isPrebuilt, stampOf } from '../native/built.mjs';
 import { bundleRunner } from './bundle-runner.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -94,6 +94,17 @@ function compile(name) {
   });
 }
 
+/** Whether a prebuilt binary of native/NAME fits this machine: one for a newer C library cannot be loaded. */
+function hasPrebuild(name) {
+  if (!isPrebuilt(name)) return false;
+  try {
+    createRequire(import.meta.url)('node-gyp-build')(resolve('native', name));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const scripts = ['scripts/install.mjs', 'scripts/bundle-runner.mjs', 'package-lock.json'];
 await Promise.all([
   unlessMade('dist/repro.js', ['lib/repro', ...scripts], () => {
@@ -104,7 +115,9 @@ await Promise.all([
 ]);
 linkBin();
 const addons = ['bpe', 'engine', 'spawn'].map((name) =>
-  unlessMade(`native/${name}/build/Release/${name}.node`, [`native/${name}`], () => compile(name)),
+  !existsSync(`native/${name}/build`) && hasPrebuild(name)
+    ? undefined
+    : unlessMade(`native/${name}/build/Release/${name}.node`, [`native/${name}`], () => compile(name)),
 );
 const problems = (await Promise.all(addons)).filter(Boolean);
 for (const problem of problems) console.warn(`warning: ${problem}`);

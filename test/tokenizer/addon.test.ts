@@ -1,5 +1,15 @@
 /** The check that a native addon was built from the sources beside it (native/built.mjs). */
-import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, utimesSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -10,12 +20,18 @@ const project = mkdtempSync(join(tmpdir(), 'addon-'));
 afterAll(() => rmSync(project, { recursive: true }));
 const at = (path: string) => join(project, 'native', path);
 
-/** requireFresh from a copy of native/built.mjs, which checks the copy of native/bpe in the same folder. */
-let requireFresh: (name: string) => void;
+type Built = typeof import('../../native/built.mjs');
+/** Functions from a copy of native/built.mjs, which look at the copy of native/bpe in the same folder. */
+let requireFresh: Built['requireFresh'];
+let prebuildDigestOf: Built['prebuildDigestOf'];
+let prebuildsOf: Built['prebuildsOf'];
+let stampOf: Built['stampOf'];
 beforeAll(async () => {
   cpSync(join(NATIVE, 'built.mjs'), at('built.mjs'));
   cpSync(join(NATIVE, 'bpe'), at('bpe'), { recursive: true });
-  ({ requireFresh } = await import(/* @vite-ignore */ pathToFileURL(at('built.mjs')).href));
+  ({ requireFresh, prebuildDigestOf, prebuildsOf, stampOf } = await import(
+    /* @vite-ignore */ pathToFileURL(at('built.mjs')).href
+  ));
 });
 
 const isBuilt = existsSync(join(NATIVE, 'bpe/build/Release/bpe.node'));
@@ -51,3 +67,16 @@ test.skipIf(!isBuilt)(
     expect(() => requireFresh('nothing')).not.toThrow();
   },
 );
+
+test('a prebuilt addon is checked the same way where nothing was built', () => {
+  cpSync(join(NATIVE, 'bpe/binding.gyp'), at('bpe/binding.gyp'));
+  rmSync(at('bpe/build'), { recursive: true, force: true });
+  rmSync(at('bpe/prebuilds'), { recursive: true, force: true });
+  expect(() => requireFresh('bpe')).not.toThrow();
+  mkdirSync(join(project, prebuildsOf('bpe')), { recursive: true });
+  expect(() => requireFresh('bpe')).toThrow('native/bpe has changed');
+  writeFileSync(stampOf(join(project, prebuildsOf('bpe'))), prebuildDigestOf('bpe'));
+  expect(() => requireFresh('bpe')).not.toThrow();
+  appendFileSync(at('bpe/src/train.cpp'), ' ');
+  expect(() => requireFresh('bpe')).toThrow('native/bpe has changed');
+});
