@@ -25,13 +25,21 @@ const compiledSchema = {
   },
 };
 
-/** Writes the bundle to `outdir`, a path relative to the project's folder. */
-export async function bundleRunner(outdir) {
-  await build({
+/**
+ * Writes the bundle to `outdir`, a path relative to the project's folder. With `library`, also index.js, the library for
+ * stage programs. Returns the folders of the bundled packages, such as "node_modules/yaml".
+ */
+export async function bundleRunner(outdir, { library = false } = {}) {
+  const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: { repro: 'lib/repro/cli/cli.ts', 'repro/plot-process': 'lib/repro/results/plot-process.ts' },
+    entryPoints: {
+      repro: 'lib/repro/cli/cli.ts',
+      'repro/plot-process': 'lib/repro/results/plot-process.ts',
+      ...(library ? { index: 'lib/repro/index.ts' } : {}),
+    },
     outdir,
     bundle: true,
+    metafile: true,
     splitting: true,
     platform: 'node',
     format: 'esm',
@@ -49,4 +57,6 @@ export async function bundleRunner(outdir) {
   const bin = join(root, outdir, 'repro.js');
   writeFileSync(bin, `#!/usr/bin/env node\n${readFileSync(bin, 'utf8')}`);
   chmodSync(bin, 0o755);
+  const bundled = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs));
+  return [...new Set(bundled.flatMap((input) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []))].sort();
 }

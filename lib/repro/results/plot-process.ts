@@ -43,6 +43,16 @@ process.on('message', async (message: ToPlotProcess) => {
   }
 });
 
+/** Vega is large, and only these plots need it, so it is an optional dependency of the package. */
+async function importVega() {
+  try {
+    return await Promise.all([import('vega-lite'), import('vega')]);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new Error('this needs two more packages: npm install vega@6 vega-lite@6');
+  }
+}
+
 /**
  * Draws a Vega-Lite specification as SVG.
  *
@@ -51,7 +61,7 @@ process.on('message', async (message: ToPlotProcess) => {
 async function draw(text: string): Promise<string> {
   const spec: TopLevelSpec = JSON.parse(text);
   if (typeof spec !== 'object' || spec === null) throw new Error('it is not a Vega-Lite specification');
-  const [{ compile }, { parse, View }] = await Promise.all([import('vega-lite'), import('vega')]);
+  const [{ compile }, { parse, View }] = await importVega();
   /** Vega reports most errors to its logger and goes on. The first one counts. */
   let failure: Error | undefined;
   const fail = (error: unknown) => {

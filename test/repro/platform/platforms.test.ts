@@ -60,13 +60,19 @@ esac
 
   const PIPELINE = 'stages:\n  a: {cmd: cat in > out, deps: [in], outs: [out]}\n';
 
-  test('leases are named by the session of the boot, and on older systems by its time', async () => {
+  test('leases belong to one start of the machine: its session or, on older systems, its time', async () => {
     const made = onMacOs({ 'pipeline.yaml': PIPELINE, in: '1' });
-    expect(await made.outcomes()).toEqual({ a: 'ran' });
-    expect(readdirSync(made.path('.repro/leases'))).toEqual([BOOT]);
-    const older = onMacOs({ 'pipeline.yaml': PIPELINE, in: '1' }, { sysctl: OLD_SYSCTL });
-    expect(await older.outcomes()).toEqual({ a: 'ran' });
-    expect(readdirSync(older.path('.repro/leases'))).toEqual(['boot-1764424000']);
+    const leases = async (sysctl: string) => {
+      made.write('bin/sysctl', sysctl);
+      made.write('in', sysctl);
+      expect(await made.outcomes()).toEqual({ a: 'ran' });
+      return readdirSync(made.path('.repro/leases'));
+    };
+    const first = await leases(SYSCTL);
+    expect(await leases(`${SYSCTL}# the same`)).toEqual(first);
+    const second = await leases(SYSCTL.replace('C0FFEE', 'DECADE'));
+    expect(second).not.toEqual(first);
+    expect(await leases(OLD_SYSCTL)).not.toEqual(second);
   });
 
   const LONG = 'stages:\n  long: {cmd: "echo $$ > pid; touch out; sleep 600", deps: [in], outs: [out]}\n';
