@@ -66,7 +66,11 @@ export interface TransferResult {
  *
  * @throws ReproError if the remote cannot be written
  */
-export async function push(project: TransferSource, names: readonly string[], folder: string): Promise<TransferResult> {
+export async function pushToFolder(
+  project: TransferSource,
+  names: readonly string[],
+  folder: string,
+): Promise<TransferResult> {
   try {
     mkdirSync(folder, { recursive: true });
     accessSync(folder, constants.W_OK);
@@ -82,16 +86,30 @@ export async function push(project: TransferSource, names: readonly string[], fo
  *
  * @throws ReproError if the remote does not exist
  */
-export async function fetch(
+export async function fetchFromFolder(
   project: TransferSource,
   names: readonly string[],
   folder: string,
 ): Promise<TransferResult> {
   if (!existsSync(folder)) throw new ReproError(`the remote ${folder} does not exist`);
+  return fetchFrom(project, names, folder);
+}
+
+/**
+ * Copies what a folder has of these stages, which need not be all.
+ *
+ * @param url the remote that the folder was filled from, for messages; by default, the folder is the remote
+ */
+export function fetchFrom(
+  project: TransferSource,
+  names: readonly string[],
+  folder: string,
+  url?: string,
+): Promise<TransferResult> {
   const own = join(project.root, '.repro');
   mkdirSync(join(own, 'cache'), { recursive: true });
   const route = { from: folder, runsFrom: folder, to: join(own, 'cache'), runsTo: own };
-  return new Transfer(project, folder, route).complete(names);
+  return new Transfer(project, folder, route, url).complete(names);
 }
 
 /** From where to where, as absolute paths: the folders that hold `sha256/` and those that hold `runs/`. */
@@ -111,12 +129,14 @@ class Transfer {
   readonly #limit = pLimit(AT_ONCE);
   /** Whether each object is at the destination, by its hash. */
   readonly #objects = new Map<string, { needed: boolean; copied: Promise<boolean> }>();
+  readonly #url: string | undefined;
   #isGone = false;
 
-  constructor(project: TransferSource, remote: string, route: Route) {
+  constructor(project: TransferSource, remote: string, route: Route, url?: string) {
     this.#project = project;
     this.#remote = remote;
     this.#route = route;
+    this.#url = url;
   }
 
   async complete(names: readonly string[]): Promise<TransferResult> {
@@ -180,6 +200,7 @@ class Transfer {
       const stat = statSync(source, { throwIfNoEntry: false });
       if (stat === undefined && before === 'missing' && !needed) return false;
       if (stat === undefined && before === 'damaged') return this.#fail(what, `${target} is damaged`);
+      if (stat === undefined && this.#url !== undefined) return this.#fail(what, `${this.#url} does not have it`);
       if (stat !== undefined && !stat.isFile()) return this.#fail(what, `${source} is not a file; it was not copied`);
       this.#makeFolder(dirname(target));
       await copyFile(source, temporary);
@@ -249,11 +270,13 @@ class Transfer {
   }
 }
 
-function objectPath(sha256: string): string {
+/** The path of an object, relative to the cache or a remote. */
+export function objectPath(sha256: string): string {
   return join('sha256', String(sha256).slice(0, 2), String(sha256).slice(2));
 }
 
-function runPath(key: string): string {
+/** The path of a run, relative to .repro or a remote. */
+export function runPath(key: string): string {
   return join('runs', key.slice(0, 2), `${key.slice(2)}.json`);
 }
 
@@ -267,7 +290,7 @@ function readManifest(path: string): ManifestEntry[] | undefined {
 }
 
 /** The SHA-256 of a file, read in pieces. */
-async function hashOf(path: string): Promise<string> {
+export async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path, { fd: openFile(path) }), hash);
   return hash.digest('hex');

@@ -1,4 +1,4 @@
-/** gc by age and size, checkout, and remotes that are folders: every option. */
+/** gc by age and size, checkout, and remotes that are folders: every option. rclone.test.ts has other remotes. */
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -289,17 +289,14 @@ stages:
     ]);
   });
 
-  test('a remote with an address that is not a folder is refused before anything is written', async () => {
+  test('a remote with an address that repro cannot copy to is refused before anything is written', async () => {
     const made = pair();
-    made.write('.repro/config.yaml', 'remotes: {cloud: "s3://bucket/store"}\n');
+    made.write('.repro/config.yaml', 'remotes: {cloud: "ssh://host/store"}\n');
     const before = made.snapshot();
     for (const [args, message] of [
-      [
-        ['push'],
-        /^repro: \.repro\/config\.yaml:1:18: "s3:\/\/bucket\/store" is a URL .*a remote is a folder, such as a/,
-      ],
+      [['push'], /^repro: \.repro\/config\.yaml:1:18: "ssh:\/\/host\/store" is a URL .*a remote is a folder, such as /],
       [['pull', '-r', 'user@host:/srv/store'], /^repro: "user@host:\/srv\/store" names another machine or service/],
-      [['--pull', '-r', 'gs://bucket', '-S', '+p=1'], /^repro: "gs:\/\/bucket" is a URL/],
+      [['--pull', '-r', 'hdfs://bucket', '-S', '+p=1'], /^repro: "hdfs:\/\/bucket" is a URL/],
     ] as const) {
       const { exit, stderr } = await made.repro(...args);
       expect([exit, stderr]).toEqual([2, expect.stringMatching(message)]);

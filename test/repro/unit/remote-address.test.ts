@@ -1,4 +1,4 @@
-/** Which addresses of a remote are folders. */
+/** Which addresses of a remote are folders, and which are services behind rclone. */
 import { describe, expect, test } from 'vitest';
 import { parseRemoteAddress } from '../../../lib/repro/storage/index.ts';
 
@@ -17,11 +17,28 @@ describe('parseRemoteAddress', () => {
   });
 
   test.each([
-    's3://bucket/store',
-    'S3://bucket',
+    ['s3://bucket/store', ':s3,env_auth=true:bucket/store'],
+    ['S3://bucket', ':s3,env_auth=true:bucket'],
+    ['gs://bucket/a/b', ':gcs,env_auth=true:bucket/a/b'],
+    ['azure://container', ':azureblob,env_auth=true:container'],
+    ['sftp://host/srv/store', ':sftp,disable_hashcheck=true,host=host:/srv/store'],
+    ['sftp://me@host.example:2222/srv', ':sftp,disable_hashcheck=true,host=host.example,user=me,port=2222:/srv'],
+    ['rclone:lab:study', 'lab:study'],
+    ['rclone:lab:', 'lab:'],
+    ['rclone:crypt:/a b', 'crypt:/a b'],
+  ])('%s is a service behind rclone', (text, address) => {
+    expect(parseRemoteAddress(text, '/p')).toEqual({ kind: 'rclone', address, url: text });
+  });
+
+  test.each([
     'ssh://host/store',
-    'gs://bucket',
-    'azure://container',
+    's3://',
+    's3:///store',
+    'sftp://host',
+    'sftp://host,user=root/srv',
+    'sftp://a:b@host/srv',
+    'rclone:lab',
+    'rclone:--config=x:y',
     'https://host/store',
     'file://host/store',
     'file:///store?a',
@@ -35,6 +52,7 @@ describe('parseRemoteAddress', () => {
     ['host:store', 'names another machine or service'],
     ['[::1]:/srv', 'names another machine or service'],
     ['s3:/bucket', 'names another machine or service'],
+    ['-x:/bucket', 'names another machine or service'],
     ['C:store', 'names another machine or service'],
     ['C:\\store', 'is a Windows path'],
     ['\\\\server\\store', 'is a Windows path'],

@@ -1,10 +1,10 @@
 /** `repro push`, `repro fetch` and `repro pull`. Pull is fetch and then checkout. */
 
 import { select } from '../../graph/index.ts';
-import { plural } from '../../messages/index.ts';
+import { describeBytes, plural } from '../../messages/index.ts';
 import { findRoot } from '../../pipeline/index.ts';
 import { openProject, type Project } from '../../planning/index.ts';
-import { fetch, push, remoteFolder, type TransferSource } from '../../storage/index.ts';
+import { fetch, findRemote, push, type TransferProgress, type TransferSource } from '../../storage/index.ts';
 import { printError, printLine } from '../output.ts';
 import { checkOutStages } from './data.ts';
 
@@ -20,15 +20,17 @@ export async function remote(
   targets: readonly string[],
   options: { remote?: string },
 ): Promise<number> {
-  const folder = await remoteFolder(findRoot(process.cwd()), options.remote);
+  const address = await findRemote(findRoot(process.cwd()), options.remote);
   const project = await openProject(process.cwd(), { write: true });
   try {
     const names = select(project.graph, { targets, single: true });
     const { copied, present, repaired, problems } = await (verb === 'push' ? push : fetch)(
       transferSource(project),
       names,
-      folder,
+      address,
+      showProgress,
     );
+    clearProgress();
     const repairs = repaired > 0 ? `, ${repaired} repaired` : '';
     printLine(
       `${plural(copied, 'object')} ${verb === 'push' ? 'pushed' : 'fetched'}, ${present} there already${repairs}`,
@@ -42,8 +44,24 @@ export async function remote(
     for (const problem of problems) printError(problem);
     return problems.length > 0 ? 1 : 0;
   } finally {
+    clearProgress();
     await project.close();
   }
+}
+
+let isShown = false;
+
+/** Replaces the last line of a terminal. @example '12/1000 objects, 1.2 GiB of 3.4 GiB' */
+function showProgress({ files, allFiles, bytes, allBytes }: TransferProgress): void {
+  if (!process.stderr.isTTY) return;
+  isShown = true;
+  const line = `${files}/${plural(allFiles, 'object')}, ${describeBytes(bytes)} of ${describeBytes(allBytes)}`;
+  process.stderr.write(`\r\x1b[K${line}`);
+}
+
+function clearProgress(): void {
+  if (isShown) process.stderr.write('\r\x1b[K');
+  isShown = false;
 }
 
 /** The part of a project that push and fetch use. */

@@ -6,7 +6,7 @@ import { checkNotWithin, execute, type Interrupt, type RunResult } from '../../e
 import { expectationOf } from '../../forecast/index.ts';
 import { select } from '../../graph/index.ts';
 import { checkFree, FolderTaken } from '../../hosts/index.ts';
-import { listNames, ReproError } from '../../messages/index.ts';
+import { listNames, ReproError, warn } from '../../messages/index.ts';
 import { contains, editedTexts, findRoot, forgetLastEdits, recordEdits, writeTexts } from '../../pipeline/index.ts';
 import {
   checkInputs,
@@ -18,7 +18,7 @@ import {
   type Project,
   planWithoutLeft,
 } from '../../planning/index.ts';
-import { fetch, remoteFolder } from '../../storage/index.ts';
+import { fetch, findRemote, type RemoteAddress } from '../../storage/index.ts';
 import { printError, printHeadline } from '../output.ts';
 import { openView } from '../view.ts';
 import { agreesToPrice } from './agree-to-price.ts';
@@ -66,7 +66,7 @@ export async function run(targets: readonly string[], options: RunOptions): Prom
   if (options.allPipelines && targets.length > 0)
     throw new ReproError(`-P runs all stages, so it takes no targets, but ${listNames(targets)} was given`);
   // A wrong address is refused without --pull too.
-  const named = options.pull || options.remote !== undefined ? await remoteFolder(root, options.remote) : undefined;
+  const named = options.pull || options.remote !== undefined ? await findRemote(root, options.remote) : undefined;
   const remote = options.pull ? named : undefined;
   const { singleItem: single, pipeline, downstream, glob } = options;
   const selection = { targets, single, pipeline, downstream, glob };
@@ -183,7 +183,7 @@ async function waitForFolder(root: string, { wait, quiet }: RunOptions): Promise
 async function pullMissing(
   project: Project,
   names: readonly string[],
-  remote: string,
+  remote: RemoteAddress,
   options: RunOptions,
 ): Promise<void> {
   const { stages, upstream } = project.graph;
@@ -192,9 +192,13 @@ async function pullMissing(
     .filter((maker) => stages.get(maker)!.outs.some(({ path }) => isMissing(project, path)));
   const fetched = [...new Set([...names, ...makers])];
   if (options.dry) {
-    project.cache.assumeFetched(remote);
+    if (remote.kind === 'rclone') {
+      warn(`--dry does not look into ${remote.url}: what it has counts as missing`);
+      return;
+    }
+    project.cache.assumeFetched(remote.folder);
     project.runs.assumeFetched(
-      remote,
+      remote.folder,
       fetched.flatMap((name) => project.lock.get(name) ?? []),
     );
     return;

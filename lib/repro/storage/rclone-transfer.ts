@@ -1,0 +1,189 @@
+/**
+ * Push and fetch for a remote behind rclone. It has the layout of a folder that is a remote (transfer.ts).
+ *
+ *   push    files first, then lists of files, then runs: what the remote has is whole even if the push is killed.
+ *           Objects that the remote has in their full length are left out.
+ *   fetch   into a folder of its own in .repro/cache, in rounds, because a list of files names more objects. From there
+ *           transfer.ts takes what has the right hash. A damaged object is removed from the remote, so that a push from
+ *           a place that has it whole brings it back.
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { temporaryPath } from '../files/index.ts';
+import { type Content, isSha256, type ManifestEntry, manifestProblem, parseManifest } from '../hashing/index.ts';
+import type { LockedStage } from './lock-text.ts';
+import { Rclone, type TransferProgress } from './rclone.ts';
+import type { RcloneAddress } from './remote-address.ts';
+import { recordedKey } from './run-key.ts';
+import { fetchFrom, hashOf, objectPath, runPath, type TransferResult, type TransferSource } from './transfer.ts';
+
+type OnProgress = (progress: TransferProgress) => void;
+
+/**
+ * Copies the outputs and runs of these stages, as recorded in the lock, to the remote.
+ *
+ * @throws ReproError if there is no rclone, or the remote cannot be written
+ */
+export async function pushByRclone(
+  project: TransferSource,
+  names: readonly string[],
+  { address, url }: RcloneAddress,
+  onProgress?: OnProgress,
+): Promise<TransferResult> {
+  const rclone = await Rclone.open(address, url, onProgress);
+  const cache = join(project.root, '.repro/cache');
+  const { files, lists, problems, blocks } = await ownObjects(project, names);
+  const there = await rclone.sizes('sha256');
+  const result: TransferResult = { copied: 0, present: 0, repaired: 0, problems };
+  for (const objects of [files, lists]) {
+    const lacking = [...objects].filter(([path, size]) => there.get(path) !== size).map(([path]) => path);
+    const cut = lacking.filter((path) => there.has(path)).length;
+    await rclone.upload(cache, lacking);
+    result.copied += lacking.length - cut;
+    result.repaired += cut;
+    result.present += objects.size - lacking.length;
+  }
+  const runs = await rclone.sizes('runs');
+  const staging = temporaryPath(join(cache, 'incoming/runs'));
+  try {
+    const lacking: string[] = [];
+    for (const block of blocks) {
+      const path = runPath(recordedKey(block));
+      const text = `${JSON.stringify(block)}\n`;
+      if (runs.get(path) === Buffer.byteLength(text)) continue;
+      mkdirSync(dirname(join(staging, path)), { recursive: true });
+      writeFileSync(join(staging, path), text);
+      lacking.push(path);
+    }
+    await rclone.upload(staging, lacking);
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+  return result;
+}
+
+/**
+ * Copies the outputs and runs of these stages, as recorded in the lock, from the remote.
+ *
+ * @throws ReproError if there is no rclone, or the remote cannot be read
+ */
+export async function fetchByRclone(
+  project: TransferSource,
+  names: readonly string[],
+  { address, url }: RcloneAddress,
+  onProgress?: OnProgress,
+): Promise<TransferResult> {
+  const rclone = await Rclone.open(address, url, onProgress);
+  const own = join(project.root, '.repro/cache');
+  mkdirSync(join(own, 'incoming'), { recursive: true });
+  const staging = temporaryPath(join(own, 'incoming/fetched'));
+  mkdirSync(staging);
+  try {
+    const blocks = names.flatMap((name) => project.lock.get(name) ?? []);
+    await rclone.download(
+      staging,
+      blocks.map((block) => runPath(recordedKey(block))),
+    );
+    const damaged = await downloadObjects(rclone, project, blocks, staging);
+    const result = await fetchFrom(project, names, staging, url);
+    result.problems.push(...damaged);
+    return result;
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+/** What the lock names and the cache has, whole: sizes in bytes by the path of each object. */
+interface OwnObjects {
+  files: Map<string, number>;
+  /** Lists of files of folders. */
+  lists: Map<string, number>;
+  problems: string[];
+  /** Of stages that have all their outputs. */
+  blocks: LockedStage[];
+}
+
+async function ownObjects(project: TransferSource, names: readonly string[]): Promise<OwnObjects> {
+  const cache = join(project.root, '.repro/cache');
+  const found: OwnObjects = { files: new Map(), lists: new Map(), problems: [], blocks: [] };
+  /** @returns whether the object is whole */
+  const add = async (sha256: string, what: string, into: Map<string, number>, needed: boolean): Promise<boolean> => {
+    const path = objectPath(sha256);
+    if (into.has(path)) return true;
+    const hash = isSha256(sha256) ? await project.hasher.hashOf(join(cache, path)) : undefined;
+    if (hash === sha256) into.set(path, statSync(join(cache, path)).size);
+    else if (hash !== undefined) found.problems.push(`${what}: ${join(cache, path)} is damaged; it was not copied`);
+    else if (needed) found.problems.push(`${what}: it is missing from the cache; it was not copied`);
+    return hash === sha256 || (hash === undefined && !needed);
+  };
+  for (const name of names) {
+    const block = project.lock.get(name);
+    if (block === undefined) continue;
+    const { outs } = project.stages.get(name)!;
+    let isWhole = true;
+    for (const [path, { sha256, files }] of Object.entries(block.outs ?? {})) {
+      // Outputs that git keeps need not be in the cache.
+      const needed = outs.find((out) => out.path === path)?.cache !== false;
+      if (!(await add(sha256, path, files === undefined ? found.files : found.lists, needed))) isWhole = false;
+      for (const entry of files === undefined ? [] : entriesIn(join(cache, objectPath(sha256))))
+        if (entry.sha256 !== undefined && !(await add(entry.sha256, `${path}/${entry.path}`, found.files, needed)))
+          isWhole = false;
+    }
+    for (const { sha256 } of Object.values(block.code ?? {})) await add(sha256, 'code', found.lists, false);
+    if (isWhole && existsSync(join(project.root, '.repro', runPath(recordedKey(block))))) found.blocks.push(block);
+  }
+  return found;
+}
+
+/**
+ * Downloads the objects of these blocks that the cache lacks.
+ *
+ * @returns messages about those that the remote has damaged
+ */
+async function downloadObjects(
+  rclone: Rclone,
+  project: TransferSource,
+  blocks: readonly LockedStage[],
+  staging: string,
+): Promise<string[]> {
+  const cache = join(project.root, '.repro/cache');
+  const outputs = blocks.flatMap(({ outs = {} }) => Object.values(outs));
+  const code = blocks.flatMap(({ code: entries = {} }) => Object.values(entries).map(({ sha256 }) => sha256));
+  const lists = outputs.filter(({ files }) => files !== undefined).map(({ sha256 }) => sha256);
+  const problems: string[] = [];
+  const download = async (hashes: readonly string[]) => {
+    const lacking: string[] = [];
+    for (const sha256 of new Set(hashes))
+      if (isSha256(sha256) && (await project.hasher.hashOf(join(cache, objectPath(sha256)))) !== sha256)
+        lacking.push(sha256);
+    await rclone.download(staging, lacking.map(objectPath));
+    for (const sha256 of lacking) problems.push(...(await checkDownload(rclone, staging, sha256)));
+  };
+  await download([...outputs.map(({ sha256 }: Content) => sha256), ...code]);
+  const named = lists.flatMap((sha256) => {
+    const path = objectPath(sha256);
+    return entriesIn(existsSync(join(staging, path)) ? join(staging, path) : join(cache, path));
+  });
+  await download(named.flatMap(({ sha256 }) => sha256 ?? []));
+  return problems;
+}
+
+/** Removes an object that does not have its hash, here and in the remote. */
+async function checkDownload(rclone: Rclone, staging: string, sha256: string): Promise<string[]> {
+  const path = join(staging, objectPath(sha256));
+  if (!existsSync(path) || (await hashOf(path)) === sha256) return [];
+  rmSync(path);
+  const isRemoved = await rclone.remove(objectPath(sha256));
+  const rest = isRemoved ? 'and was removed from it' : 'and cannot be removed from it';
+  return [`${sha256.slice(0, 12)} was damaged in the remote ${rest}: push it again from where it is whole`];
+}
+
+/** The entries of a list of files that can be used; none if it is missing or damaged, which is reported elsewhere. */
+function entriesIn(path: string): ManifestEntry[] {
+  try {
+    const entries = parseManifest(readFileSync(path, 'utf8'));
+    return manifestProblem(entries) === undefined ? entries : [];
+  } catch {
+    return [];
+  }
+}

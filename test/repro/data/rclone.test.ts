@@ -1,0 +1,152 @@
+/** Remotes behind rclone: a folder, an SFTP server and an S3 server, each with the real program. */
+import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { project, removeProjects, type TestProject, until } from '../project.ts';
+import { hasRclone, hasS3, hasSftp, type Server, startFolder, startS3, startSftp } from '../servers.ts';
+
+afterEach(removeProjects);
+
+const PIPELINE = `
+stages:
+  make: {cmd: 'mkdir -p tree/sub; cp in.txt tree/sub/a; date > tree/b; echo x > "tree/a b[1]*"', deps: [in.txt], outs: [tree]}
+  use: {cmd: 'tr a-z A-Z < tree/sub/a > used.txt', deps: [tree], outs: [used.txt]}
+`;
+
+/** A project as another clone has it: with the lock, without data. */
+function clone(made: TestProject, server: Server): TestProject {
+  const other = project({ 'pipeline.yaml': PIPELINE, 'in.txt': made.read('in.txt') });
+  other.write('dvc-like.lock', made.read('dvc-like.lock'));
+  other.env = server.env;
+  return other;
+}
+
+/** The objects of a remote, relative to its folder. */
+function objectsOf({ folder }: Server): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /^sha256\/..\/\w{62}$/.test(name));
+}
+
+const SERVERS: [name: string, isThere: boolean, start: () => Server | Promise<Server>][] = [
+  ['a folder', hasRclone, startFolder],
+  ['SFTP', hasSftp, startSftp],
+  ['S3', hasS3, startS3],
+];
+
+for (const [name, isThere, start] of SERVERS)
+  describe.skipIf(!isThere)(`${name} (skipped without rclone or its server)`, () => {
+    let server: Server;
+    beforeAll(async () => {
+      server = await start();
+    });
+    afterAll(() => server.stop());
+
+    test('push, and pull into another clone, where everything is up to date; damage is found and mended', async () => {
+      const made = project({ 'pipeline.yaml': PIPELINE, 'in.txt': 'text' });
+      made.env = server.env;
+      await made.outcomes();
+      made.write('.repro/config.yaml', `remotes: {lab: "${server.url}"}\n`);
+      // The tree has three files and a list of them.
+      expect(await made.repro('push')).toMatchObject({
+        exit: 0,
+        stdout: '5 objects pushed, 0 there already\n',
+        stderr: '',
+      });
+      expect(objectsOf(server)).toHaveLength(5);
+      expect((await made.repro('push')).stdout).toBe('0 objects pushed, 5 there already\n');
+
+      const other = clone(made, server);
+      const pulled = await other.repro('pull', '-r', server.url);
+      expect(pulled).toMatchObject({ exit: 0, stdout: '5 objects fetched, 0 there already\n2 outputs checked out\n' });
+      expect([other.read('tree/b'), await other.outcomes()]).toEqual([made.read('tree/b'), {}]);
+      // A run is there too, so the other clone need not run a stage that the lock does not have.
+      other.remove('dvc-like.lock');
+      expect(await other.outcomes()).toEqual({ make: 'restored', use: 'restored' });
+
+      // Cut short, as by a killed rclone of an old version: the next push sees it by its size.
+      const [cut, changed] = objectsOf(server).map((path) => join(server.folder, path));
+      truncateSync(cut, 1);
+      expect((await made.repro('push')).stdout).toBe('0 objects pushed, 4 there already, 1 repaired\n');
+      // Of the right size, but with another content: the next fetch sees it by its hash.
+      const bytes = readFileSync(changed);
+      bytes[0] ^= 1;
+      writeFileSync(changed, bytes);
+      const third = clone(made, server);
+      const fetched = await third.repro('fetch', '-r', server.url);
+      expect([fetched.exit, fetched.stderr]).toEqual([
+        1,
+        expect.stringMatching(
+          / was damaged in the remote and was removed from it: push it again from where it is whole/,
+        ),
+      ]);
+      expect((await made.repro('push')).stdout).toBe('1 object pushed, 4 there already\n');
+      expect((await third.repro('pull', '-r', server.url)).exit).toBe(0);
+      expect(await third.outcomes()).toEqual({});
+    });
+
+    test('with --pull a run fetches what it needs, and names what the remote lacks', async () => {
+      const made = project({ 'pipeline.yaml': PIPELINE, 'in.txt': 'other text' });
+      made.env = server.env;
+      await made.outcomes();
+      await made.repro('push', '-r', server.url, 'make');
+      const other = clone(made, server);
+      const { exit, stderr } = await other.repro('fetch', '-r', server.url);
+      expect([exit, stderr]).toEqual([1, `repro: used.txt: ${server.url} does not have it\n`]);
+      expect(await other.outcomes('--pull', '-r', server.url)).toEqual({ make: 'restored', use: 'ran' });
+    });
+
+    test('a push or pull that is killed is whole after the next one', async () => {
+      const pipeline = `
+stages:
+  many: {cmd: 'mkdir out; for n in $(seq 60); do head -c 100000 /dev/urandom > out/$n; done', deps: [in.txt], outs: [out]}
+`;
+      const made = project({ 'pipeline.yaml': pipeline, 'in.txt': '' });
+      made.env = server.env;
+      await made.outcomes();
+      const before = objectsOf(server).length;
+      const push = await made.spawn('push', '-r', server.url);
+      await until(() => objectsOf(server).length > before + 2);
+      push.process.kill('SIGKILL');
+      await push.ended;
+      expect((await made.repro('push', '-r', server.url)).exit).toBe(0);
+      const other = project({ 'pipeline.yaml': pipeline, 'in.txt': '', 'dvc-like.lock': made.read('dvc-like.lock') });
+      other.env = server.env;
+      mkdirSync(other.path('.repro/cache/incoming'), { recursive: true });
+      const pull = await other.spawn('pull', '-r', server.url);
+      await until(
+        () => other.exists('.repro/cache/incoming') && readdirSync(other.path('.repro/cache/incoming')).length > 0,
+      );
+      pull.process.kill('SIGKILL');
+      await pull.ended;
+      expect((await other.repro('pull', '-r', server.url)).exit).toBe(0);
+      expect(await other.outcomes()).toEqual({});
+    });
+  });
+
+describe('bad remotes', () => {
+  const made = () => project({ 'pipeline.yaml': PIPELINE, 'in.txt': '1' });
+
+  test('without rclone, a sentence says how to get it', async () => {
+    const here = made();
+    await here.outcomes();
+    here.env = { PATH: '/nowhere' };
+    expect(await here.repro('push', '-r', 's3://bucket/store')).toMatchObject({
+      exit: 2,
+      stderr:
+        "repro: s3://bucket/store needs the program rclone, which is not on the PATH; install it from your system's packages or from rclone.org\n",
+    });
+  });
+
+  test.skipIf(!hasRclone)(
+    'a remote that rclone does not know, and a server that is not there, are named in a sentence',
+    async () => {
+      const here = made();
+      await here.outcomes();
+      const { exit, stderr } = await here.repro('push', '-r', 'rclone:nosuch:x');
+      expect([exit, stderr]).toEqual([
+        1,
+        expect.stringMatching(/^repro: the remote rclone:nosuch:x cannot be read: .*didn't find section/),
+      ]);
+      expect(stderr.split('\n')).toHaveLength(2);
+    },
+  );
+});
