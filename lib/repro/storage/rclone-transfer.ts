@@ -7,9 +7,10 @@
  *           transfer.ts takes what has the right hash. A damaged object is removed from the remote, so that a push from
  *           a place that has it whole brings it back.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { temporaryPath } from '../files/index.ts';
+import { readUtf8 } from '../freshness/index.ts';
 import { type Content, isSha256, type ManifestEntry, manifestProblem, parseManifest } from '../hashing/index.ts';
 import type { LockedStage } from './lock-text.ts';
 import { Rclone, type TransferProgress } from './rclone.ts';
@@ -181,7 +182,7 @@ async function checkDownload(rclone: Rclone, staging: string, sha256: string): P
 /** The entries of a list of files that can be used; none if it is missing or damaged, which is reported elsewhere. */
 function entriesIn(path: string): ManifestEntry[] {
   try {
-    const entries = parseManifest(readFileSync(path, 'utf8'));
+    const entries = parseManifest(readUtf8(path));
     return manifestProblem(entries) === undefined ? entries : [];
   } catch {
     return [];

@@ -35,6 +35,8 @@ describe('removing and overwriting', () => {
     'storage/copies.ts': '.repro/cache; gives a persistent output that is a link into it a copy of its own',
     'storage/cache.ts': '.repro/cache; an output that is restored, after removeUserPath',
     'storage/transfer.ts': 'the remote and .repro/cache',
+    'storage/rclone.ts': 'a temporary file with the names for rclone',
+    'storage/rclone-transfer.ts': '.repro/cache/incoming',
     'storage/lock.ts': 'dvc-like.lock',
     'pipeline/edit-history.ts': '.repro/edits.json',
     'pipeline/edit-params.ts': 'the params file that -S names; pipeline.yaml for freeze',
