@@ -8,7 +8,9 @@ import packageJson from '../../../package.json' with { type: 'json' };
 import { platform } from '../files/index.ts';
 import { UnknownTarget } from '../graph/index.ts';
 import { describeError, describeSystemError, nearestName, onWarning, ReproError, warn } from '../messages/index.ts';
+import { positiveInteger, type SetExitCode } from './option-values.ts';
 import { printError } from './output.ts';
+import { addResultCommands } from './result-commands.ts';
 
 /**
  * Runs one command line.
@@ -78,19 +80,6 @@ function suggestCommand(error: ReproError, program: Command): string {
   return command === undefined ? '' : `\nif you meant a command: repro ${command}`;
 }
 
-/** Receives the exit code of the command that was called. */
-type SetExitCode = (code: number) => void;
-
-/** Parses the value of an option that must be a positive integer. */
-function positiveInteger(option: string): (value: string) => number {
-  return (value) => {
-    const number = Number(value);
-    if (!Number.isInteger(number) || number < 1)
-      throw new ReproError(`${option} ${value}: must be a whole number of at least 1`);
-    return number;
-  };
-}
-
 /** All commands. Their order is the order in the help and in completions. */
 function buildProgram(exit: SetExitCode): Command {
   const program = runCommand(exit);
@@ -98,6 +87,7 @@ function buildProgram(exit: SetExitCode): Command {
   addStatusCommands(program, exit);
   program.commandsGroup('Results:');
   addResultCommands(program, exit);
+  addVerifyCommand(program, exit);
   program.commandsGroup('Outputs and cache:');
   addOutputCommands(program, exit);
   program.commandsGroup('Pipeline and shell:');
@@ -207,97 +197,6 @@ function addStatusCommands(program: Command, exit: SetExitCode): void {
     );
 }
 
-/** metrics, params, plots, log. */
-function addResultCommands(program: Command, exit: SetExitCode): void {
-  const comparison = (command: Command, all: string) =>
-    command
-      .option('--json', 'print JSON')
-      .option('--md', 'print a Markdown table')
-      .option('--all', all)
-      .option(
-        '--precision <digits>',
-        'at most this many significant digits (default: 5)',
-        positiveInteger('--precision'),
-      );
-
-  const metrics = program.command('metrics').description('show or compare metrics: the numbers that stages measured');
-  comparison(
-    metrics.command('show').description('show the metrics in the workspace').argument('[file...]'),
-    'also show the values in lists of mappings',
-  ).action(async (files: string[], options) =>
-    exit(await (await import('./commands/metrics.ts')).showMetrics(files, options)),
-  );
-  comparison(
-    metrics
-      .command('diff')
-      .description('show what changed from revision A (default HEAD) to B (default: the workspace)')
-      .argument('[a]')
-      .argument('[b]'),
-    'also show unchanged values, files that only one side has, and values in lists of mappings',
-  )
-    .addOption(targets())
-    .action(async (a: string | undefined, b: string | undefined, options) =>
-      exit(await (await import('./commands/metrics.ts')).diffMetrics(a, b, options)),
-    );
-
-  const params = program.command('params').description('show or compare params: the inputs of stages');
-  comparison(
-    params.command('show').description('show the params in the workspace').argument('[file...]'),
-    'accepted as in `metrics show`; all values are shown anyway',
-  ).action(async (files: string[], options) =>
-    exit(await (await import('./commands/metrics.ts')).showParams(files, options)),
-  );
-  comparison(
-    params
-      .command('diff')
-      .description('show what changed from revision A (default HEAD) to B (default: the workspace)')
-      .argument('[a]')
-      .argument('[b]'),
-    'also show unchanged params',
-  )
-    .addOption(targets())
-    .action(async (a: string | undefined, b: string | undefined, options) =>
-      exit(await (await import('./commands/metrics.ts')).diffParams(a, b, options)),
-    );
-
-  const plots = program
-    .command('plots')
-    .description('show or compare plots on one HTML page: images, Vega-Lite specs and tables');
-  for (const [name, description] of [
-    ['show', 'draw the plots in the workspace'],
-    ['diff', 'draw the plots of revision A (default HEAD) and B (default: the workspace) together'],
-  ] as const) {
-    const command = plots
-      .command(name)
-      .description(description)
-      .option('-o, --out <file>', 'write the page to this file (default: .repro/plots.html of the project)');
-    if (name === 'diff') command.argument('[a]').argument('[b]');
-    command.action(async (...args: unknown[]) => {
-      const { drawPlots } = await import('./commands/plots.ts');
-      const [a, b] = name === 'diff' ? (args as (string | undefined)[]) : [];
-      const { out } = command.opts<{ out?: string }>();
-      exit(await drawPlots(name === 'diff' ? [a ?? 'HEAD', b] : undefined, out));
-    });
-  }
-
-  program
-    .command('log')
-    .description('list attempts: start, duration, outcome; for one stage also the output of its last attempt')
-    .argument('[stage]')
-    .option('-f, --follow', 'while the stage runs, go on to print its output')
-    .option('-n, --last <n>', 'list at most n attempts (default: 30; for one stage 1000)', positiveInteger('-n'))
-    .option('--tail <n>', 'print only the last n lines of the output', positiveInteger('--tail'))
-    .option('--json', 'print JSON')
-    .action(async (stage: string | undefined, options) =>
-      exit(await (await import('./commands/log.ts')).log(stage, options)),
-    );
-}
-
-/** --targets of the commands that compare. */
-function targets(): Option {
-  return new Option('--targets <file...>', 'compare only these files, or the files in these folders');
-}
-
 /** checkout, commit. */
 function addOutputCommands(program: Command, exit: SetExitCode): void {
   program
@@ -322,6 +221,15 @@ function addUndoCommand(program: Command, exit: SetExitCode): void {
     .command('undo')
     .description('take back the params that the last call with -S set; refused if the file was edited since')
     .action(async () => exit(await (await import('./commands/undo.ts')).undo()));
+}
+
+/** verify. */
+function addVerifyCommand(program: Command, exit: SetExitCode): void {
+  program
+    .command('verify')
+    .description('run stages from nothing in a copy of the project, and compare the outputs')
+    .argument('<stage...>')
+    .action(async (stages: string[]) => exit(await (await import('./commands/verify.ts')).verify(stages)));
 }
 
 /** freeze, unfreeze. */

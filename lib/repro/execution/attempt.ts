@@ -8,14 +8,13 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import type { AttemptOutput } from '../attempts/index.ts';
 import { canonical, type Json } from '../documents/index.ts';
-import { statOrUndefined } from '../freshness/index.ts';
 import { type Content, sameContent } from '../hashing/index.ts';
 import { describeFailure, describeSystemError, type Failure, listNames, ReproError } from '../messages/index.ts';
 import { commandText, type Output, type Stage, type StageCommand } from '../pipeline/index.ts';
-import { alwaysRuns, describeReplaced, MissingInputs, type Project, setAside } from '../planning/index.ts';
+import { describeReplaced, MissingInputs, type Project, setAside } from '../planning/index.ts';
 import { Command, type CommandResult, shellScript } from '../processes/index.ts';
 import { LISTED_PARAMS, listedParams, PARAMS_FOLDER, PARAMS_READ } from '../stage-api/index.ts';
-import { type Fingerprint, type LockedStage, lockedStage, recordedKey, unlinkFromCache } from '../storage/index.ts';
+import { type Fingerprint, unlinkFromCache } from '../storage/index.ts';
 import {
   checkInside,
   checkpointKey,
@@ -33,7 +32,9 @@ import {
   untouchedFiles,
 } from '../workspace/index.ts';
 import { failedOutcome, type Listener, type Outcome } from './events.ts';
+import { putBack, removeChanges, startingPoint, withoutPersist, writeChanges } from './incremental.ts';
 import type { ParamsCopies } from './params-copies.ts';
+import { commitStage, missingOutputs, restoreStage } from './record-stage.ts';
 import { STAGES_ABOVE, stagesAbove } from './stages-above.ts';
 
 /** What an attempt uses of the run that it is part of. */
@@ -49,6 +50,8 @@ export interface AttemptContext {
   groupsFd: number;
   /** false: nothing is written to the cache, the run cache or the lock. */
   commit: boolean;
+  /** true (-f): an incremental stage begins with nothing. */
+  fromNothing: boolean;
   log: AttemptOutput;
   listen: Listener;
   /** Copies of params files. */
@@ -60,14 +63,16 @@ export interface AttemptContext {
   isInterrupted(): boolean;
 }
 
+/** Of an incremental stage: the absolute path of the file that lists what changed. */
+interface ChangesFile {
+  changes?: string;
+}
+
 /** The shell's exit code for a program that it cannot find (POSIX, Shell Command Language, 2.8.2). */
 const COMMAND_NOT_FOUND = 127;
 
 /** Milliseconds between signs of life. */
 const SIGN_PERIOD = 250;
-
-/** The run cache also keeps outputs that git keeps, up to this size in bytes, so that a run can be restored whole. */
-const MAX_KEPT_FOR_RESTORING = 1 << 20;
 
 /**
  * Runs a stage's commands, with its retries, and records the result.
@@ -95,14 +100,25 @@ export async function attemptStage(
   const { wdir } = stage;
   if (!existsSync(join(project.root, wdir)))
     return failedOutcome({ reason: 'no-working-folder', wdir }, seconds(), context.log.path);
-  const note = await setAside(project, stage, { key });
-  if (note !== undefined) context.listen({ event: 'note', stage: stage.name, text: note });
+  const tell = (text: string) => context.listen({ event: 'note', stage: stage.name, text });
+  const start = await startingPoint(project, stage, inputs, context);
+  if (start !== undefined) tell(start.sentence);
+  if (start?.base !== undefined) await restoreStage(project, stage, start.base, tell, { record: false });
+  const replaced = start === undefined || start.base !== undefined ? stage : withoutPersist(stage);
+  const note = await setAside(project, replaced, { key });
+  if (note !== undefined) tell(note);
   markBegun(project.root, stage);
-  prepareOutputs(project.root, stage);
+  prepareOutputs(project.root, replaced);
+  // After a failed command, the outputs go back to where they began.
+  const prepareAgain = async () => {
+    prepareOutputs(project.root, replaced);
+    if (start?.base !== undefined) await putBack(project, stage, start.base);
+  };
   const life = setInterval(() => signAttempt(project.root, stage), SIGN_PERIOD).unref();
   try {
     prepareCheckpoint(project.root, stage, key);
-    return await runAndRecord(stage, inputs, key, context, seconds, failed);
+    const changes = start && writeChanges(project.root, stage, start.changes);
+    return await runAndRecord(stage, inputs, key, { ...context, changes }, { seconds, failed, prepareAgain });
   } catch (error) {
     // From here on, the outputs are this attempt's own, so they are marked also if the disk is full.
     const message = error instanceof ReproError ? error.message : describeSystemError(error, project.root);
@@ -110,6 +126,7 @@ export async function attemptStage(
     return failed({ reason: 'error', message });
   } finally {
     clearInterval(life);
+    if (start !== undefined) removeChanges(project.root, stage);
   }
 }
 
@@ -126,9 +143,12 @@ async function runAndRecord(
   stage: Stage,
   inputs: Fingerprint,
   key: string,
-  context: AttemptContext,
-  seconds: () => number,
-  failed: (failure: Failure) => Outcome,
+  context: AttemptContext & ChangesFile,
+  {
+    seconds,
+    failed,
+    prepareAgain,
+  }: { seconds: () => number; failed: (failure: Failure) => Outcome; prepareAgain: () => Promise<void> },
 ): Promise<Outcome> {
   const { project } = context;
   for (let retry = 0; ; retry++) {
@@ -138,7 +158,7 @@ async function runAndRecord(
     if (retry >= stage.retries || context.isInterrupted()) return failed(failure);
     const text = `${describeFailure(failure)}; attempt ${retry + 2} of ${stage.retries + 1}`;
     context.listen({ event: 'note', stage: stage.name, text });
-    prepareOutputs(project.root, stage);
+    await prepareAgain();
   }
 
   const moved = await movedInputs(project, stage, inputs, context.copies.filesRead(stage.name));
@@ -181,7 +201,7 @@ export async function ignoredIn(project: Project, outs: readonly Output[]): Prom
 }
 
 /** Runs the commands in order, up to the first that fails. Returns undefined when all have succeeded. */
-async function runCommands(stage: Stage, context: AttemptContext): Promise<Failure | undefined> {
+async function runCommands(stage: Stage, context: AttemptContext & ChangesFile): Promise<Failure | undefined> {
   const { project, groupsFd } = context;
   for (const cmd of stage.cmd) {
     const cwd = join(project.root, stage.wdir);
@@ -227,7 +247,7 @@ function failureOf(
 /** The variables that a stage's commands get in addition to repro's own environment. */
 async function environment(
   stage: Stage,
-  { project, gpus, leasesGpus, memoryShare, copies }: AttemptContext,
+  { project, gpus, leasesGpus, memoryShare, copies, changes }: AttemptContext & ChangesFile,
 ): Promise<{ [name: string]: string }> {
   const texts = new Map<string, string>();
   for (const { file } of stage.params) {
@@ -238,6 +258,7 @@ async function environment(
     PATH: [join(project.root, 'node_modules/.bin'), process.env.PATH].filter(Boolean).join(delimiter),
     REPRO_STAGE: stage.name,
     REPRO_MEMORY: String(memoryShare),
+    ...(changes === undefined ? {} : { REPRO_CHANGES: changes }),
     [STAGES_ABOVE]: stagesAbove(project.root, stage.name),
     [LISTED_PARAMS]: listedParams(stage.params),
     ...(texts.size > 0 ? { [PARAMS_FOLDER]: copies.write(texts), [PARAMS_READ]: copies.readFile(stage.name) } : {}),
@@ -326,61 +347,4 @@ async function movedInputs(
     (name) => before.packages?.[name] !== after.packages?.[name],
   );
   return [...changed(before.deps, after.deps), ...changed(before.code, after.code), ...params, ...packages];
-}
-
-/** The paths of a stage's outputs that do not exist. */
-export function missingOutputs({ root }: Project, stage: Stage): string[] {
-  return stage.outs.map(({ path }) => path).filter((path) => statOrUndefined(join(root, path)) === undefined);
-}
-
-/**
- * Takes a stage's outputs into the cache, and records the run in the run cache and the lock.
- *
- * @param inputs the inputs that the outputs were made from; `key` is their `fingerprintKey`
- * @throws ReproError if an output is missing, the cache or lock cannot be written, or another host has the folder now
- */
-export async function commitStage(project: Project, stage: Stage, inputs: Fingerprint, key: string): Promise<void> {
-  project.claim?.check();
-  const outs: { [path: string]: Content } = {};
-  for (const out of stage.outs) {
-    const scanned = out.cache ? undefined : await project.stageInputs.scan(out.path);
-    const isCached = scanned === undefined || scanned.content.size <= MAX_KEPT_FOR_RESTORING;
-    outs[out.path] = isCached ? await project.cache.take(out) : scanned.content;
-  }
-  for (const entry of stage.code) {
-    const closure = await project.stageInputs.closure(entry);
-    if (closure) await project.cache.saveManifest(closure);
-  }
-  const block = lockedStage(stage, inputs, outs);
-  if (!alwaysRuns(stage)) project.runs.put(key, block);
-  await project.lock.set(stage.name, block);
-}
-
-/**
- * Puts the outputs of an earlier run in place.
- *
- * @param block the run, from the run cache or the lock
- * @param note is called with a sentence about files that were moved to the trash
- * @param options.record whether to write the block to the lock as well
- * @throws ReproError if an output is not in the cache, or is damaged there
- */
-export async function restoreStage(
-  project: Project,
-  stage: Stage,
-  block: LockedStage,
-  note: (text: string) => void,
-  options: { record: boolean } = { record: true },
-): Promise<void> {
-  const moved = await setAside(project, stage, { restored: block });
-  if (moved !== undefined) note(moved);
-  for (const [path, content] of Object.entries(block.outs ?? {})) {
-    if (sameContent((await project.stageInputs.output(path)).content, content)) continue;
-    await project.cache.restore(stage.outs.find((out) => out.path === path)!, content);
-    project.stageInputs.forget();
-    const after = (await project.stageInputs.scan(path))?.content;
-    if (!sameContent(after, content)) throw new ReproError(`${path} could not be restored as it was`, 1);
-  }
-  if (!options.record) return;
-  project.runs.touch(recordedKey(block));
-  await project.lock.set(stage.name, block);
 }

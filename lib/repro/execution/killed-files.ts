@@ -5,7 +5,7 @@ import { isLeftover, isTemporary } from '../files/index.ts';
 import { leftRecords } from './running-stages.ts';
 
 /** Folders of .repro whose files are replaced by way of a temporary file. The cache lists its own. */
-const FOLDERS = ['.', 'runs', 'running', 'attempting', 'unrecorded', 'ignored'];
+const FOLDERS = ['.', 'runs', 'running', 'attempting', 'unrecorded', 'ignored', 'changes'];
 
 /** A file that no process will complete. */
 export interface KilledFile {

@@ -21,11 +21,12 @@ import {
   type SettledStatus,
 } from '../planning/index.ts';
 import { type Command, PeakMemory, ProcessGroups } from '../processes/index.ts';
-import { attemptStage, paramsReadDirectly, restoreStage } from './attempt.ts';
+import { attemptStage, paramsReadDirectly } from './attempt.ts';
 import { failedOutcome, type Listener, type Outcome, skippedOutcome } from './events.ts';
 import { Leases } from './leases.ts';
 import { ParamsCopies } from './params-copies.ts';
 import { type Holding, Pool } from './pool.ts';
+import { restoreStage } from './record-stage.ts';
 import type { RunOptions } from './run-options.ts';
 import { RunningStages, runningStages } from './running-stages.ts';
 import { stagesThatCall } from './stages-above.ts';
@@ -321,6 +322,7 @@ export class StageRunner {
       leasesGpus: this.#machine.gpus.length > 0,
       memoryShare: memoryShare(stage.resources, this.#mayRun.get(stage.group) ?? 1, this.jobs, this.#machine),
       commit: this.#options.commit !== false,
+      fromNothing: this.#options.force === true,
       log,
       listen: (event) => {
         if (event.event === 'progress') this.#running.progress(stage.name, event);

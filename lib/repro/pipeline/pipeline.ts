@@ -75,6 +75,8 @@ export interface Stage {
   resources: Resources;
   frozen: boolean;
   alwaysChanged: boolean;
+  /** true: the command updates its persistent outputs, and is told what changed among its inputs. */
+  incremental?: true;
   retries: number;
   /** Seconds. */
   timeout?: number;

@@ -61,6 +61,14 @@ export class StageReader {
       retries: this.#number(body, ['retries'], 'a whole number from 0', (n) => Number.isInteger(n) && n >= 0) ?? 0,
       source: this.#source,
     };
+    if (this.#flag(body, 'incremental')) {
+      if (!stage.outs.some(({ persist }) => persist))
+        throw this.#errorAt(
+          ['incremental'],
+          'needs an output with persist: true, which the command finds as its last run left it',
+        );
+      stage.incremental = true;
+    }
     if (body.cost !== undefined)
       [stage.cost] = readCommands(body.cost, this.#context, (path, read) => this.#withPlace(['cost', ...path], read));
     const checkpoint = this.#text(body, 'checkpoint');

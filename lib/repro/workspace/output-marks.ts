@@ -70,8 +70,9 @@ export function isMarkedUnrecorded(root: string, stage: Stage, path: string): bo
   const file = outputsFile(root, stage);
   const signature = readSignatures(file)?.[path];
   if (signature !== NO_SIGNATURE) return signature !== undefined && signature === treeSignature(join(root, path));
-  // The files of a persisted output may be older than the attempt, because they are not removed before it.
-  const isKept = stage.outs.some((out) => out.path === path && out.persist);
+  // The files of a persisted output may be older than the attempt, because they are not removed before it. An incremental
+  // stage begins with recorded files, or with none.
+  const isKept = !stage.incremental && stage.outs.some((out) => out.path === path && out.persist);
   return !isKept && !hasChangedSince(join(root, path), lastSignOfLife(file));
 }
 

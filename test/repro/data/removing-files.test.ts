@@ -42,6 +42,7 @@ describe('removing and overwriting', () => {
     'pipeline/edit-params.ts': 'the params file that -S names; pipeline.yaml for freeze',
     'execution/params-copies.ts': '.repro/params',
     'stage-api/read-params.ts': '.repro/params: which copies a program has read',
+    'execution/incremental.ts': '.repro/changes',
     'execution/killed-files.ts': 'temporary files in .repro of processes that have ended',
     'attempts/attempt-log.ts': '.repro/attempts.jsonl and .repro/logs',
     'cli/commands/gc.ts': '.repro/cache, .repro/runs, .repro/logs and damaged stores',
@@ -49,6 +50,7 @@ describe('removing and overwriting', () => {
     'cli/commands/init.ts': 'pipeline.yaml if there is none, params.yaml',
     'cli/commands/import-dvc.ts':
       'the new pipeline.yaml, stages.yaml and .reproignore; old ones only after moveToTrash',
+    'cli/commands/scratch-project.ts': '.repro/verify',
     'cli/commands/plots.ts': 'the page that -o names',
   };
   const CALLS =

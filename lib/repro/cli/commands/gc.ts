@@ -49,7 +49,10 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
   try {
     const objects = listObjects(project);
     const removedStages = project.lock.names.filter((name) => !project.graph.stages.has(name));
-    const live = [...project.graph.stages.keys()].flatMap((name) => objectsOf(project, project.lock.get(name)));
+    const live = [...project.graph.stages.keys()].flatMap((name) => [
+      ...objectsOf(project, project.lock.get(name)),
+      ...inputLists(project.lock.get(name)),
+    ]);
     const { outputs, kept: keptOutputs } = await sortOutputs(project, removedStages);
 
     const runs = listRuns(project).sort((a, b) => b.used - a.used);
@@ -263,6 +266,11 @@ function filesBelow(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
     statSync(join(folder, name)).isFile(),
   );
+}
+
+/** The hashes of the lists of files in the folders that a stage reads, which incremental stages keep. */
+function inputLists(locked: LockedStage | undefined): string[] {
+  return Object.values(locked?.deps ?? {}).flatMap((content) => (content?.files === undefined ? [] : content.sha256));
 }
 
 /**

@@ -58,11 +58,12 @@ const LOOK_AGAIN = 2000;
 /**
  * Brings the targets up to date; without targets, all stages.
  *
+ * @param start the folder that the call is made from
  * @returns the exit code: 0 done, 1 a stage failed, 128 + n ended by signal n
  * @throws ReproError if the pipeline or the command line is wrong
  */
-export async function run(targets: readonly string[], options: RunOptions): Promise<number> {
-  const root = findRoot(process.cwd());
+export async function run(targets: readonly string[], options: RunOptions, start = process.cwd()): Promise<number> {
+  const root = findRoot(start);
   if (options.allPipelines && targets.length > 0)
     throw new ReproError(`-P runs all stages, so it takes no targets, but ${listNames(targets)} was given`);
   // A wrong address is refused without --pull too.

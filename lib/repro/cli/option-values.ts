@@ -1,0 +1,15 @@
+/** Values of options on the command line. */
+import { ReproError } from '../messages/index.ts';
+
+/** Receives the exit code of the command that was called. */
+export type SetExitCode = (code: number) => void;
+
+/** Parses the value of an option that must be a positive integer. */
+export function positiveInteger(option: string): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (!Number.isInteger(number) || number < 1)
+      throw new ReproError(`${option} ${value}: must be a whole number of at least 1`);
+    return number;
+  };
+}
