@@ -47,6 +47,20 @@ describe('installed into an empty folder', () => {
     }
   });
 
+  installed('git gets the pipeline, its lock and its metrics, and nothing else', () => {
+    expect(inShell(folder, 'git ls-files').output.trim().split('\n')).toEqual([
+      '.gitignore',
+      'dvc-like.lock',
+      'package-lock.json',
+      'package.json',
+      'params.yaml',
+      'pipeline.yaml',
+      'sum-1.json',
+      'sum-2.json',
+      'sum-3.json',
+    ]);
+  });
+
   installed('it brings few packages, and none of the project', () => {
     const { packages } = JSON.parse(readFileSync(join(folder, 'node_modules/.package-lock.json'), 'utf8'));
     expect(Object.keys(packages).length).toBeLessThanOrEqual(16);

@@ -45,7 +45,8 @@ export async function init(): Promise<number> {
   writeAtomically(PIPELINE, modeline + PIPELINE_TEXT, { fsync: true });
   const params = textOf(PARAMS);
   writeAtomically(PARAMS, params === undefined ? PARAMS_TEXT : `${params}\n${PARAMS_TEXT}`, { fsync: true });
-  addToGitignore('.', ['.repro/', 'numbers.txt']);
+  // `npm install repro` in an empty folder makes node_modules, which nobody wants in git.
+  addToGitignore('.', ['.repro/', 'numbers.txt', ...(existsSync('node_modules') ? ['node_modules/'] : [])]);
   printLine(`created ${PIPELINE} and ${PARAMS}; run \`repro\`, then \`repro metrics show\``);
   return 0;
 }
