@@ -1,6 +1,6 @@
 /**
  * Draws the plots of the study: the scaling laws from RUNS.csv and SCALING.json, the loss curves from CURVES, and the
- * data from the metrics of split and tokenize. Each plot becomes a Vega-Lite specification, an SVG and a PNG in PLOTS.
+ * data from the metrics of split and tokenize. Each plot becomes a Vega-Lite specification, an SVG, a PNG and a PDF in PLOTS.
  * PLOTS/narrow has the same plots for phones.
  */
 import { readdir, readFile } from 'node:fs/promises';

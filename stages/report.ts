@@ -148,7 +148,7 @@ async function readPlots(folder: string, page: string): Promise<ReportPlot[]> {
       svg: await readFile(`${path}.svg`, 'utf8'),
       narrowSvg: await readFile(`${phone}.svg`, 'utf8'),
       interactive: { wide: await interactivePlot(wide), narrow: await interactivePlot(narrow) },
-      files: { 'Vega-Lite': `${address}.vl.json`, SVG: `${address}.svg`, PNG: `${address}.png` },
+      files: { 'Vega-Lite': `${address}.vl.json`, SVG: `${address}.svg`, PNG: `${address}.png`, PDF: `${address}.pdf` },
     });
   }
   return plots;

@@ -10,9 +10,11 @@
 export { type SplitCounts, splitPlot, type TokenCounts, tokensPlot } from './data/index.ts';
 export { architecturesPlot, budgetsPlot, computeOptimalPlot, residualsPlot, scalingPlot } from './laws/index.ts';
 export {
+  drawPlot,
   type InteractivePlot,
   interactivePlot,
   type PlotFiles,
+  type PlotFormat,
   plotSvg,
   renderPlot,
   type ZoomAxis,

@@ -40,7 +40,7 @@ const OUTDATED = 3_600_000;
 const ALWAYS = ['lib/threads/kept-bundle.mjs', 'package.json', 'tsconfig.json', 'node_modules/esbuild/package.json'];
 
 /** Packages with binaries, and large ones that most programs never load. */
-const EXTERNAL = ['@resvg/resvg-js', 'esbuild', 'lmdb', 'vega', 'vega-interpreter', 'vega-lite'];
+const EXTERNAL = ['@napi-rs/canvas', '@resvg/resvg-js', 'esbuild', 'lmdb', 'vega', 'vega-interpreter', 'vega-lite'];
 
 const LOADERS = { '.cjs': 'js', '.cts': 'ts', '.js': 'js', '.json': 'json', '.mjs': 'js', '.mts': 'ts', '.ts': 'ts' };
 

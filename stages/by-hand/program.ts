@@ -30,7 +30,9 @@ interface Program<Option extends string> {
 /** Runs a program. An error is printed to stderr in one sentence, and the exit code is 1. */
 export async function program<Option extends string = never>(definition: Program<Option>): Promise<void> {
   const names = Object.keys(definition.options ?? {}) as Option[];
-  const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
+  const options = Object.fromEntries(
+    names.map((name) => [name, { type: 'string' as const, ...(name === 'out' && { short: 'o' }) }]),
+  );
   try {
     const { values, positionals } = parse({ ...options, help: { type: 'boolean', short: 'h' } }, definition);
     if (values.help) return void console.log(usageOf(definition));

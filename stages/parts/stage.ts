@@ -157,7 +157,7 @@ export async function readJson(file: string): Promise<any> {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new StageError(`${file}: not JSON (${(error as Error).message}); run the stage that makes it again`);
+    throw new StageError(`${file}: not JSON (${(error as Error).message}); if a stage made it, run that stage again`);
   }
 }
 

@@ -33,6 +33,7 @@ describe('renderPlot', () => {
       'made/scaling.vl.json',
       'made/scaling.svg',
       'made/scaling.png',
+      'made/scaling.pdf',
     ]);
     const spec = await readFile(files.spec, 'utf8');
     expect(compile(JSON.parse(spec)).spec).toBeDefined();
@@ -54,6 +55,20 @@ describe('renderPlot', () => {
     expect(ids.length).toBeGreaterThan(0);
     expect(await readFile(a.svg)).toEqual(await readFile(b.svg));
     expect(await readFile(a.png)).toEqual(await readFile(b.png));
+    expect(await readFile(a.pdf)).toEqual(await readFile(b.pdf));
+  });
+
+  test('writes a PDF of the size of the SVG in points, with embedded fonts and without pictures', async () => {
+    const { rows, study: fitted } = exampleStudy();
+    const { svg, pdf } = await renderPlot(scalingPlot(rows, fitted), join(folder, 'paper'));
+    const text = (await readFile(pdf)).toString('latin1');
+    const [, width, height] = /width="(\d+)" height="(\d+)"/.exec(await readFile(svg, 'utf8'))!;
+    const [, right, top] = /\/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]/.exec(text)!;
+    expect([Number(right), Number(top)]).toEqual([width, height].map((pixels) => Math.ceil(0.75 * Number(pixels))));
+    const fonts = [...text.matchAll(/\/BaseFont \/(\S+)/g)].map(([, name]) => name.replace(/^\w+\+/, ''));
+    expect(new Set(fonts)).toEqual(new Set(['DejaVuSans', 'DejaVuSans-Bold']));
+    expect(text.match(/\/FontFile2/g)?.length).toBe(text.match(/\/Type \/FontDescriptor/g)?.length);
+    expect(text).not.toMatch(/\/Type3|\/Subtype \/Image|Date \(/);
   });
 
   test('draws text into the PNG, which resvg leaves out silently without a font', async () => {

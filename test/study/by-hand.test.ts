@@ -1,5 +1,5 @@
 /**
- * Programs that people run by hand on a model: generate, evaluate, export-bin, and the Python of docs/models.md. The models
+ * Programs that people run by hand on a model: generate, evaluate, render, and the Python of docs/models.md. The models
  * have initial weights, so they need no training.
  */
 import { spawnSync } from 'node:child_process';
@@ -96,6 +96,35 @@ describe('evaluate', () => {
     writeFileSync(path('short.abc'), 'X:1\nK:C\nC|\n');
     expect(run('evaluate', 'char-lstm', 'short.abc').stderr).toMatch(
       /^evaluate: the files have \d+ tokens; .* needs 65\. /,
+    );
+  });
+});
+
+describe('render', () => {
+  const spec = {
+    data: { values: [{ x: 1 }, { x: 2 }] },
+    mark: 'point',
+    encoding: { x: { field: 'x', type: 'quantitative' } },
+  };
+
+  test('draws a specification in the format that the name of the file says', () => {
+    writeFileSync(path('my.vl.json'), JSON.stringify(spec));
+    for (const [out, start] of [
+      ['my.pdf', '%PDF-'],
+      ['my.svg', '<svg '],
+    ]) {
+      expect(run('render', 'my.vl.json', '-o', out)).toMatchObject({ status: 0, stdout: '', stderr: '' });
+      expect(readFileSync(path(out), 'latin1').slice(0, 5)).toBe(start);
+    }
+  });
+
+  test('refuses other formats, and names the file that cannot be drawn', () => {
+    expect(run('render', 'my.vl.json', '-o', 'my.jpg').stderr).toBe(
+      'render: -o is my.jpg; it must end with .pdf, .svg or .png\n',
+    );
+    writeFileSync(path('bad.vl.json'), '{"mark": "pint"}');
+    expect(run('render', 'bad.vl.json', '-o', 'bad.pdf').stderr).toMatch(
+      /^render: bad\.vl\.json is not a specification that/,
     );
   });
 });

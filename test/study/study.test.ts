@@ -86,7 +86,7 @@ describe('one command', () => {
     expect(published.transformer.concat(published.rnn).map(({ run }: { run: string }) => run)).toEqual(RUNS);
   });
 
-  test('draws each plot as SVG, PNG and Vega-Lite', () => {
+  test('draws each plot as SVG, PNG, PDF and Vega-Lite', () => {
     const plots = [
       'scaling',
       'budgets',
@@ -100,7 +100,7 @@ describe('one command', () => {
     const files = (...extensions: string[]) =>
       plots.flatMap((plot) => extensions.map((extension) => `${plot}.${extension}`)).sort();
     expect(readdirSync(study.path('outputs/plots')).sort()).toEqual(
-      ['narrow', ...files('png', 'svg', 'vl.json')].sort(),
+      ['narrow', ...files('pdf', 'png', 'svg', 'vl.json')].sort(),
     );
     expect(readdirSync(study.path('outputs/plots/narrow')).sort()).toEqual(files('svg', 'vl.json'));
     expect(json('outputs/plots/scaling.vl.json').$schema).toMatch(/vega-lite/);

@@ -1,8 +1,9 @@
 /**
  * What becomes of the specification of a plot.
  *
- *   render.ts        renderPlot, plotSvg: specification → .vl.json, .svg, .png
+ *   render.ts        renderPlot, drawPlot, plotSvg: specification → .vl.json, .svg, .png, .pdf
+ *   pdf.ts           a PDF for papers; fonts.ts: the font files
  *   interactive.ts   interactivePlot: specification → Vega for a page, with zoom and highlights
  */
 export { type InteractivePlot, interactivePlot, type ZoomAxis } from './interactive.ts';
-export { type PlotFiles, plotSvg, renderPlot } from './render.ts';
+export { drawPlot, type PlotFiles, type PlotFormat, plotSvg, renderPlot } from './render.ts';

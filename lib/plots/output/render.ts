@@ -1,18 +1,22 @@
 /**
- * Renders a Vega-Lite specification to files: .vl.json (with its data inside; opens in any Vega editor), .svg and .png.
+ * Renders a Vega-Lite specification to files: .vl.json (with its data inside; opens in any Vega editor), .svg, .png and
+ * .pdf.
  *
  *   1. compile: Vega-Lite specification → Vega specification
  *   2. run the Vega dataflow, which lays out the scene
  *   3. name the clip paths of the scene after the plot
  *   4. scene → SVG
  *   5. SVG → PNG, by resvg with the font files of dejavu-fonts-ttf
+ *   6. scene → PDF (pdf.ts)
  *
  * resvg leaves out text silently if it has no font. So this file names the font files, and a missing file is an error.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
+import type { View } from 'vega';
 import type { TopLevelSpec } from 'vega-lite';
+import { FONT_FAMILY, FONT_FILES } from './fonts.ts';
+import { viewPdf } from './pdf.ts';
 
 /** Pixels of the PNG per pixel of the SVG. With a factor of 2, plots are sharp on screens and on paper. */
 const PNG_SCALE = 2;
@@ -20,29 +24,52 @@ const PNG_SCALE = 2;
 /** Font size in pixels of text without one: the default of Vega. */
 const DEFAULT_FONT_SIZE = 11;
 
+/** A format that plots are drawn in. */
+export type PlotFormat = 'svg' | 'png' | 'pdf';
+
 /** Paths of the files of one plot. */
 export interface PlotFiles {
   spec: string;
   svg: string;
   png: string;
+  pdf: string;
 }
 
 /**
- * Writes PATH.vl.json, PATH.svg and PATH.png, and creates the folder.
+ * Writes PATH.vl.json, PATH.svg, PATH.png and PATH.pdf, and creates the folder.
  *
  * @param pathWithoutExtension its last name is the name of the plot
  */
 export async function renderPlot(spec: TopLevelSpec, pathWithoutExtension: string): Promise<PlotFiles> {
-  const svg = await plotSvg(spec, basename(pathWithoutExtension));
-  const png = await svgPng(svg);
-  const files = ['vl.json', 'svg', 'png'].map((extension) => `${pathWithoutExtension}.${extension}`);
+  const drawn = await drawPlot(spec, basename(pathWithoutExtension), ['svg', 'png', 'pdf']);
+  const file = (extension: string) => `${pathWithoutExtension}.${extension}`;
   await mkdir(dirname(pathWithoutExtension), { recursive: true });
-  await Promise.all([
-    writeFile(files[0], `${JSON.stringify(spec, null, 2)}\n`),
-    writeFile(files[1], svg),
-    writeFile(files[2], png),
-  ]);
-  return { spec: files[0], svg: files[1], png: files[2] };
+  await writeFile(file('vl.json'), `${JSON.stringify(spec, null, 2)}\n`);
+  await Promise.all([...drawn].map(([format, content]) => writeFile(file(format), content)));
+  return { spec: file('vl.json'), svg: file('svg'), png: file('png'), pdf: file('pdf') };
+}
+
+/**
+ * Renders a specification in some formats.
+ *
+ * @param name begins every id in the SVG
+ * @returns the contents of the files, by format
+ */
+export async function drawPlot(
+  spec: TopLevelSpec,
+  name: string,
+  formats: readonly PlotFormat[],
+): Promise<Map<PlotFormat, string | Buffer>> {
+  return withView(spec, async (view) => {
+    const svg = await viewSvg(view, name);
+    const drawn = new Map<PlotFormat, string | Buffer>();
+    for (const format of formats)
+      drawn.set(
+        format,
+        format === 'svg' ? svg : format === 'png' ? await svgPng(svg) : await viewPdf(view, sizeOf(svg)),
+      );
+    return drawn;
+  });
 }
 
 /**
@@ -51,7 +78,12 @@ export async function renderPlot(spec: TopLevelSpec, pathWithoutExtension: strin
  * @param name begins every id in the SVG, so that the ids of several plots on one page do not clash
  * @returns an `<svg>` element with width, height and viewBox; the same bytes for the same specification and name
  */
-export async function plotSvg(spec: TopLevelSpec, name = 'plot'): Promise<string> {
+export function plotSvg(spec: TopLevelSpec, name = 'plot'): Promise<string> {
+  return withView(spec, (view) => viewSvg(view, name));
+}
+
+/** Phases 1 and 2. The view is closed after `use`. */
+async function withView<T>(spec: TopLevelSpec, use: (view: View) => Promise<T>): Promise<T> {
   const [vega, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
   // Without a canvas, Vega estimates every letter as 0.8 em, which leaves gaps in legends and beside axes. `textMetrics` is
   // exported by Vega but missing from its types.
@@ -64,11 +96,22 @@ export async function plotSvg(spec: TopLevelSpec, name = 'plot'): Promise<string
   const view = new vega.View(vega.parse(compile(spec).spec), { renderer: 'none', logLevel: vega.Warn });
   try {
     await view.runAsync();
-    nameClipPaths((view.scenegraph() as unknown as { root: SceneNode }).root, name.replace(/\W/g, '-'));
-    return await view.toSVG();
+    return await use(view);
   } finally {
     view.finalize();
   }
+}
+
+/** Phases 3 and 4. */
+async function viewSvg(view: View, name: string): Promise<string> {
+  nameClipPaths((view.scenegraph() as unknown as { root: SceneNode }).root, name.replace(/\W/g, '-'));
+  return view.toSVG();
+}
+
+/** Width and height of an SVG of Vega, in pixels. */
+function sizeOf(svg: string): { width: number; height: number } {
+  const [, width, height] = /^<svg [^>]*width="([\d.]+)" height="([\d.]+)"/.exec(svg)!;
+  return { width: Number(width), height: Number(height) };
 }
 
 /** A mark, an item or a group of Vega's scene, with the fields that clip paths need. */
@@ -94,15 +137,12 @@ function nameClipPaths(root: SceneNode, name: string): void {
 /** Phase 5: converts the SVG to a PNG. */
 async function svgPng(svg: string): Promise<Buffer> {
   const { Resvg } = await import('@resvg/resvg-js');
-  const fonts = dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json'));
   const image = new Resvg(svg, {
     fitTo: { mode: 'zoom', value: PNG_SCALE },
     font: {
       loadSystemFonts: false,
-      fontFiles: ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf', 'DejaVuSans-Oblique.ttf'].map((file) =>
-        join(fonts, 'ttf', file),
-      ),
-      defaultFontFamily: 'DejaVu Sans',
+      fontFiles: FONT_FILES,
+      defaultFontFamily: FONT_FAMILY,
     },
   });
   return image.render().asPng();
