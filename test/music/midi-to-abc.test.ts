@@ -306,6 +306,10 @@ describe('metre, tempo and key', () => {
     ).toMatch(/K:Eb\nE\d*\|\[K:Bm\]F\d*\|\n$/);
   });
 
+  test('a key after the last note is no key of the music', () => {
+    expect(abcOf([...SCALE, ...meta(400 * Q, 0x59, [2, 0])])).toBe(abcOf(SCALE));
+  });
+
   test('a missing key is estimated from the notes', () => {
     const melody = (pitches: number[]) => notes(pitches.map((pitch, i) => [pitch, i * Q, Q]));
     expect(abcOf(melody([67, 69, 71, 72, 74, 76, 78, 79, 74, 71, 67, 67]))).toContain('K:G\n');

@@ -85,14 +85,16 @@ export function quantise(
   for (const voice of voices) for (const note of voice.notes) end = Math.max(end, note.start + note.duration);
   while (bars[bars.length - 1].start >= end) bars.pop();
   if (!tempoChanges) setOneTempo(bars);
-  setKeys(bars, keyChanges(sequence, voices, doubtCMajor), unitsPerTick);
+  // A key after the last note is no key of the music.
+  const keys = sequence.keys.filter(({ tick }) => tick < Math.max(lastTick, 1));
+  setKeys(bars, keyChanges(keys, voices, doubtCMajor), unitsPerTick);
   const notes = voices.reduce((sum, voice) => sum + voice.notes.length, 0);
   const off = onsets.reduce((sum, o) => sum + o.off + (isOnBeat && o.hasTuplets ? 0 : o.onTuplets), 0);
   return { score: { unitsPerBeat, bars, voices }, warnings, offGrid: off / notes };
 }
 
-/** The keys of the sequence, or the key that the notes have if there is none or it is not credible. */
-function keyChanges({ keys }: NoteSequence, voices: ScoreVoice[], doubtCMajor: boolean): KeyChange[] {
+/** The keys of a sequence, or the key that the notes have if there is none or it is not credible. */
+function keyChanges(keys: KeyChange[], voices: ScoreVoice[], doubtCMajor: boolean): KeyChange[] {
   const isCMajor = keys.every(({ fifths, minor }) => fifths === 0 && !minor);
   if (keys.length > 0 && !(doubtCMajor && isCMajor)) return keys;
   const durations = pitchClassDurations(voices);
