@@ -148,6 +148,14 @@ test('the tunes of a large collection are found in parts of the file', () => {
   expect(ranges.flatMap(({ from, to }) => splitTunes(bytes.toString('latin1', from, to))).length).toBe(600);
 });
 
+test('byte order marks stand before tunes where files were joined', () => {
+  const tune = (i: number) => `\uFEFFX:${i}\nL:1/4\nK:C\nCDEF|\n`;
+  const text = tune(1) + tune(2);
+  const { ranges } = findTunes(Buffer.from(text));
+  expect(ranges.reduce((sum, { tunes }) => sum + tunes, 0)).toBe(2);
+  expect(splitTunes(text)).toEqual([tune(1).slice(1), tune(2).slice(1)]);
+});
+
 test('unreadable files are listed in order with the reason and the others converted, with and without threads', async () => {
   await writeTree(folder.path('raw'), {
     ...Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`good/${i}.mid`, composePiece(i)])),

@@ -74,6 +74,7 @@ test.each([
   ['decorations', '!trill!C4|!f!D4|!D.C. al fine!E4|+f+F4|TC3 ~D|'],
   ['free text after an empty line', 'C4|\n\nA bad cafe|\n'],
   ['broken rhythms that look like a tag', 'C<A F>G|D4|'],
+  ['spaces of a web page', 'C2\u00a0D2|\u00a0E4|'],
   ['the rest of a web page', 'C4|]\n</pre>\n<p>A bad cafe</body>'],
   ['blocks of text', 'C4|\n%%begintext\nbad egg|\nX:3\n%%endtext\nD4|'],
   ['a first ending alone', '|:C4|1D4:|E4|]'],

@@ -31,7 +31,9 @@ export function findTunes(bytes: Uint8Array): { header: TuneRange; ranges: TuneR
   }
   const starts: number[] = [];
   for (let at = bytes.indexOf(X); at >= 0; at = bytes.indexOf(X, at + 1)) {
-    const before = at === 0 || (at === 3 && bytes[0] === 0xef) ? NEWLINE : bytes[at - 1];
+    // Files that were joined have byte order marks within them.
+    const lineAt = bytes[at - 1] === 0xbf && bytes[at - 2] === 0xbb && bytes[at - 3] === 0xef ? at - 3 : at;
+    const before = lineAt === 0 ? NEWLINE : bytes[lineAt - 1];
     if (bytes[at + 1] === COLON && (before === NEWLINE || before === RETURN)) starts.push(at);
   }
   if (starts.length === 0) return { header: none, ranges: [{ from: 0, to: bytes.length, tunes: 1 }] };
@@ -47,13 +49,13 @@ export function findTunes(bytes: Uint8Array): { header: TuneRange; ranges: TuneR
 
 /** Splits a text into its tunes. Text before the first X: is not part of any. */
 export function splitTunes(text: string): string[] {
-  const tunes = text.replace(/^\uFEFF/, '').split(/(?<=^|[\r\n])(?=X:)/);
+  const tunes = text.replace(/^\uFEFF/gm, '').split(/(?<=^|[\r\n])(?=X:)/);
   return tunes.length === 1 || tunes[0].startsWith('X:') ? tunes : tunes.slice(1);
 }
 
 /** The fields and directives at the beginning of a file, up to an empty line. They apply to all of its tunes. */
 export function fileHeader(text: string): string {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
+  const lines = text.replace(/^\uFEFF/gm, '').split(/\r\n|\n|\r/);
   const from = lines.findIndex((line) => /^[A-Za-z]:/.test(line) || line.startsWith('%%'));
   if (from < 0) return '';
   const rest = lines.slice(from);

@@ -87,7 +87,7 @@ class AbcParser {
   }
 
   parse(text: string): Tune {
-    const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
+    const lines = text.replace(/^\uFEFF/gm, '').split(/\r\n|\n|\r/);
     const hasNumber = lines.some((line) => /^X:/.test(line));
     let begun = false;
     let fileHeaderEnded = false;

@@ -88,7 +88,8 @@ export class MusicReader implements TextPlace {
       if (this.macros.length > 0 && this.#macro()) continue;
       // The most frequent characters come first.
       if (beginsNote(c)) this.#note();
-      else if (c === ' ' || c === '\t' || c === '`' || c === '\\' || c === '$' || c === '*') this.#at++;
+      else if (c === ' ' || c === '\t' || c === '\u00a0' || c === '`' || c === '\\' || c === '$' || c === '*')
+        this.#at++;
       else if (c === '%') return;
       else if (c === 'z' || c === 'x') this.#rest();
       else if (c === 'Z' || c === 'X') this.#restBars();
