@@ -31,6 +31,8 @@ describe.each(instructionSets)('%s', (set) => {
     [1, 1, 0],
     [5, 3, 0],
     [16, 8, 0],
+    [131, 8, 0],
+    [131, 8, 0.3],
     [64, 16, 0.3],
     [65, 7, 0],
     [130, 24, 0.3],
@@ -79,7 +81,7 @@ describe.each(instructionSets)('%s', (set) => {
     expect(difference(dqkv, expected.dqkv)).toBeLessThan(1e-5);
   });
 
-  test.each([2, 6, 16, 30, 64, 90])('rotary positions of heads of width %i, and back', (D) => {
+  test.each([2, 4, 6, 8, 16, 30, 64, 90])('rotary positions of heads of width %i, and back', (D) => {
     const [rows, heads, stride] = [5, 3, 3 * D + 4];
     const angles = numbers((rows * D) / 2, 1, 3);
     const [cosines, sines] = [angles.map(Math.cos), angles.map(Math.sin)];

@@ -5,6 +5,7 @@
 // Each query has a SIMD lane: scores are stored as [key][query]. So the softmax needs no reduction across lanes,
 // products have whole vectors of columns even if a head is narrow, and keys and values are read in place.
 #pragma once
+#include "attention-vectors.hpp"
 #include "elements.hpp"
 #include "gemm.hpp"
 #include "math.hpp"
@@ -166,6 +167,7 @@ static ScoreTile scoreTileAt(int T, int i, int j) {
 // its earlier sums are rescaled (online softmax).
 static void attention(const engine::AttentionHead& h, float* out, long outStride, float* rowMax, float* rowSumInv,
                       float* scratch) {
+  if (fitsVectors(h)) return vectorAttention(h, out, outStride, rowMax, rowSumInv, scratch);
   const int T = h.length, D = h.width;
   float *queries = scratch, *sums = queries + D * kTileSize, *scores = sums + D * kTileSize;
   for (int i = 0; i < T; i += kTileSize) {
@@ -236,6 +238,8 @@ static void rowProducts(int rows, int D, const float* x, const float* y, long st
 static void attentionBackward(const engine::AttentionHead& h, const float* out, const float* dout, long outStride,
                               const float* rowMax, const float* rowSumInv, float* dq, float* dk, float* dv,
                               float* scratch) {
+  if (fitsVectors(h))
+    return vectorAttentionBackward(h, out, dout, outStride, rowMax, rowSumInv, dq, dk, dv, scratch);
   const int T = h.length, D = h.width;
   const long width = (T + W - 1) / W * W, tileArea = kTileSize * kTileSize;
   float *queries = scratch, *douts = queries + D * kTileSize, *dqueries = douts + D * kTileSize;

@@ -169,7 +169,9 @@ struct Kernels {
     return static_cast<size_t>(kGradientRows) * (kGradientVectors + kGradientColumns) + 64;
   }
   size_t attentionScratch(size_t D, size_t T) const {
-    return 3 * kAttentionBlock * kAttentionBlock + D * (3 * kAttentionBlock + 2 * (T + panel));
+    const size_t tiles = 3 * kAttentionBlock * kAttentionBlock + D * (3 * kAttentionBlock + 2 * (T + panel));
+    const size_t vectors = 6 * T * D;  // attention-vectors.hpp
+    return D == valueRowSize(1) && vectors > tiles ? vectors : tiles;
   }
   /// Floats of the panels of a (K,N) matrix.
   size_t packedSize(long K, long N) const {

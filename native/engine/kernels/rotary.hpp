@@ -5,9 +5,25 @@
 
 namespace {
 
+// The same for heads of one vector (D = W): both halves of a head at once.
+static void rotateVectors(int rows, int heads, const float* cosines, const float* sines, float direction, float* x,
+                          long stride) {
+  constexpr int half = W / 2;
+  for (int r = 0; r < rows; r++, cosines += half, sines += half) {
+    const vf cosine = loadPart(cosines, half), c = cosine + swapHalves(cosine);
+    const vf sine = loadPart(sines, half) * direction, s = swapHalves(sine) - sine;
+    for (int h = 0; h < heads; h++) {
+      float* at = x + r * stride + h * W;
+      const vf v = load(at);
+      store(at, v * c + swapHalves(v) * s);
+    }
+  }
+}
+
 // See Kernels::rotate. The cosines and sines of a row stay in registers for all its heads.
 static void rotate(int rows, int heads, int D, const float* cosines, const float* sines, float direction, float* x,
                    long stride) {
+  if (D == W) return rotateVectors(rows, heads, cosines, sines, direction, x, stride);
   const int half = D / 2;
   for (int r = 0; r < rows; r++)
     forVectors(half, [&](long i, int n) {

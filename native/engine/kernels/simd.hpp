@@ -180,6 +180,15 @@ INLINE vf zipLow(vf x, vf y) { return vf{x[0], y[0], x[1], y[1]}; }
 INLINE vf zipHigh(vf x, vf y) { return vf{x[2], y[2], x[3], y[3]}; }
 #endif
 
+// Exchanges the lower and the upper half of a vector.
+#if defined(__AVX512F__)
+INLINE vf swapHalves(vf x) { return (vf)_mm512_shuffle_f32x4((__m512)x, (__m512)x, 0x4e); }
+#elif defined(__AVX2__)
+INLINE vf swapHalves(vf x) { return (vf)_mm256_permute2f128_ps((__m256)x, (__m256)x, 0x01); }
+#else
+INLINE vf swapHalves(vf x) { return vf{x[2], x[3], x[0], x[1]}; }
+#endif
+
 // Transposes a W × W matrix. Each round zips row i with row i + W / 2.
 INLINE void transpose(vf rows[W]) {
   for (int round = 1; round < W; round *= 2) {
