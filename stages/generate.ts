@@ -68,31 +68,23 @@ await stage({
       return { samples: count, valid, playable, ...shares, each };
     }
 
-    /** Draws the tokens of samples: all at once if they have one prompt, otherwise one after another. */
-    async function drawStreams(count: number, constrained: boolean): Promise<Uint32Array[]> {
-      const atOnce = prompts.length === 1 ? count : 1;
-      const streams: Uint32Array[] = [];
-      for (let first = 0; first < count; first += atOnce) {
-        const { text } = prompts[first % prompts.length];
-        const start = constrained ? stateAfter(text, convert) : undefined;
-        const drawn = await sample({
-          model,
-          prompt: [tokenizer.endOfText, ...tokenizer.encode(text)],
-          count: atOnce,
-          firstStream: first,
-          maxTokens: settings.max_tokens,
-          temperature: settings.temperature,
-          topK: settings.top_k,
-          topP: settings.top_p,
-          repetitionPenalty: settings.repetition_penalty,
-          seed: settings.seed,
-          endOfText: tokenizer.endOfText,
-          constrain: start && (() => new TextConstraint(tokenizer, start.copy())),
-          onProgress: progress.update,
-        });
-        streams.push(...drawn);
-      }
-      return streams;
+    /** Draws the tokens of samples, all at once: the decoder reads the weights once for a token of each. */
+    function drawStreams(count: number, constrained: boolean): Promise<Uint32Array[]> {
+      const texts = Array.from({ length: count }, (_, i) => prompts[i % prompts.length].text);
+      const starts = constrained ? texts.map((text) => stateAfter(text, convert)) : undefined;
+      return sample({
+        model,
+        prompts: texts.map((text) => [tokenizer.endOfText, ...tokenizer.encode(text)]),
+        maxTokens: settings.max_tokens,
+        temperature: settings.temperature,
+        topK: settings.top_k,
+        topP: settings.top_p,
+        repetitionPenalty: settings.repetition_penalty,
+        seed: settings.seed,
+        endOfText: tokenizer.endOfText,
+        constrain: starts && ((stream) => new TextConstraint(tokenizer, starts[stream])),
+        onProgress: progress.update,
+      });
     }
 
     const ruled = await draw('', settings.count, true);

@@ -57,8 +57,7 @@ for (const name of models) {
     const before = process.cpuUsage();
     const streams = await sample({
       model,
-      prompt: [tokenizer.endOfText, ...tokenizer.encode(PROMPT)],
-      count: Number(values.streams),
+      prompts: Array(Number(values.streams)).fill([tokenizer.endOfText, ...tokenizer.encode(PROMPT)]),
       maxTokens: Number(values.tokens),
       temperature,
       topK,

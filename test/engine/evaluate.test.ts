@@ -102,7 +102,7 @@ describe('the loss over a split', () => {
     const damaged = engine.model(tinyGpt, { weights });
     const evaluation = evaluate({ model: damaged, source: countingSource(11, 1000), split: 'val', maxTokens: 8 });
     await expect(evaluation).rejects.toThrow(/the loss on val is NaN: the model's weights are damaged/);
-    const sampling = sample({ model: damaged, prompt: [1], count: 1, maxTokens: 3, seed: 1, temperature: 0 });
+    const sampling = sample({ model: damaged, prompts: [[1]], maxTokens: 3, seed: 1, temperature: 0 });
     await expect(sampling).rejects.toThrow(/a logit is NaN/);
   });
 });

@@ -9,9 +9,12 @@ beforeAll(async () => {
   engine = await anyEngine();
 });
 
-const draw = (config: ModelConfig, weights: Weights, options: Partial<SampleOptions> = {}) => {
+/** Options of a draw: `count` streams with the same prompt, or `prompts`. */
+type DrawOptions = Partial<SampleOptions> & { prompt?: number[]; count?: number };
+const draw = (config: ModelConfig, weights: Weights, { prompt = [1], count = 3, ...options }: DrawOptions = {}) => {
   const model = engine.model(config, { weights });
-  return sample({ model, prompt: [1], count: 3, maxTokens: 12, seed: 1, ...options }).finally(() => model.dispose());
+  const prompts = Array<number[]>(count).fill(prompt);
+  return sample({ model, prompts, maxTokens: 12, seed: 1, ...options }).finally(() => model.dispose());
 };
 const perturbed = (config: ModelConfig) => perturbedWeights(initialWeights(config, 1));
 const arrays = (streams: Uint32Array[]) => streams.map((tokens) => [...tokens]);
@@ -25,7 +28,7 @@ function fixedOdds(odds: number[]): [ModelConfig, Weights] {
   weights.get('decoder.bias')!.data.set(odds.map(Math.log));
   return [config, weights];
 }
-async function shares(odds: number[], options: Partial<SampleOptions>): Promise<number[]> {
+async function shares(odds: number[], options: DrawOptions): Promise<number[]> {
   const streams = await draw(...fixedOdds(odds), { count: 200, maxTokens: 25, ...options });
   const all = streams.flatMap((tokens) => [...tokens]);
   return odds.map((_, v) => all.filter((token) => token === v).length / all.length);
@@ -94,6 +97,19 @@ describe('samples', () => {
     expect(one[0]).toEqual(three[0]);
   });
 
+  test.each([tinyGpt, tinyLstm])(
+    'with prompts of different lengths are the same as each drawn alone: $architecture',
+    async (config) => {
+      const prompts = [[1], [2, 3, 4], [5, 6, 7, 8, 9, 10, 1, 2, 3, 4, 5]];
+      const together = await draw(config, perturbed(config), { prompts, endOfText: 7 });
+      for (const [firstStream, prompt] of prompts.entries()) {
+        const options = { prompts: [prompt], firstStream, endOfText: 7 };
+        const [alone] = await draw(config, perturbed(config), options);
+        expect([...together[firstStream]]).toEqual([...alone]);
+      }
+    },
+  );
+
   test('have the probabilities of the model', async () => {
     expect(await shares([0.5, 0.3, 0.2], {})).toEqual(near([0.5, 0.3, 0.2]));
   });
@@ -154,7 +170,8 @@ describe('samples', () => {
   test('accept a prompt longer than the block', async () => {
     const prompt = Array.from({ length: 20 }, (_, i) => i % 11);
     const long = await draw(tinyGpt, perturbed(tinyGpt), { prompt, maxTokens: 3 });
-    const end = await draw(tinyGpt, perturbed(tinyGpt), { prompt: prompt.slice(-3), maxTokens: 3 });
+    // The block has 6 tokens. Texts of any length are read again from the tokens 4, 8, 12 and 16.
+    const end = await draw(tinyGpt, perturbed(tinyGpt), { prompt: prompt.slice(16), maxTokens: 3 });
     expect(long).toEqual(end);
   });
 
@@ -164,7 +181,7 @@ describe('samples', () => {
     [{ temperature: -1 }, /temperature is -1; it must be at least 0/],
     [{ topP: 0 }, /topP is 0; it must be above 0 and at most 1/],
     [{ topK: 0.5 }, /topK is 0.5/],
-    [{ count: 0 }, /count is 0/],
+    [{ prompts: [] }, /prompts is empty/],
     [{ maxTokens: -1 }, /maxTokens is -1/],
   ])('refuse %o', async (wrong, message) => {
     await expect(draw(tinyGpt, perturbed(tinyGpt), wrong)).rejects.toThrow(EngineError);

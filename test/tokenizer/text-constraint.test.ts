@@ -46,8 +46,7 @@ describe.each<[string, () => Promise<Tokenizer>]>([
     const model = engine.model(config, { weights: initialWeights(config, 1) });
     const streams = await sample({
       model,
-      prompt: [tokenizer.endOfText, ...tokenizer.encode(prompt)],
-      count: 8,
+      prompts: Array(8).fill([tokenizer.endOfText, ...tokenizer.encode(prompt)]),
       maxTokens: 400,
       topP: 0.99,
       seed: 1,

@@ -1,9 +1,11 @@
 /**
  * Samples text from a model, token by token. The decoder runs several streams at once. Each stream has its own random
- * numbers, so a stream does not depend on the number of streams.
+ * numbers, so a stream does not depend on the others. Prompts may differ in length: a stream begins to draw where its
+ * own prompt ends, while longer prompts are still read.
  *
  * A GPT cannot see more tokens than its block. When the block is full, the decoder is reset and reads the last half block
- * again. So each token is chosen with at least half a block of context, at twice the cost.
+ * again. So each token is chosen with at least half a block of context, at twice the cost. The resets are at the same
+ * positions in every stream. A prompt longer than the block is read from the last of them.
  */
 import { setImmediate } from 'node:timers/promises';
 import { decoderCapacity, Random } from '../../models/index.ts';
@@ -16,10 +18,8 @@ const REPETITION_WINDOW = 64;
 /** The model, the prompt, and the options for choosing tokens. */
 export interface SampleOptions {
   model: Model;
-  /** tokens that every stream begins with, at least one */
-  prompt: ArrayLike<number>;
-  /** number of streams */
-  count: number;
+  /** the tokens that each stream begins with, at least one; as many streams are drawn */
+  prompts: readonly ArrayLike<number>[];
   /** index of the first stream: a stream has the same random numbers, however many are drawn in one call. Default 0 */
   firstStream?: number;
   /** upper limit of tokens per stream, after the prompt */
@@ -55,62 +55,91 @@ export interface SampleOptions {
 }
 
 /**
- * Samples `count` streams of tokens.
+ * Samples a stream of tokens for each prompt.
  *
  * @returns each stream's tokens after the prompt, without endOfText. A stream shorter than maxTokens has ended.
  * @throws EngineError naming the option that is wrong, or if a logit is NaN or infinite
  */
 export async function sample(options: SampleOptions): Promise<Uint32Array[]> {
   checkOptions(options);
-  const { model, prompt, count, firstStream = 0, maxTokens, seed, endOfText, onProgress } = options;
+  const { model, prompts, firstStream = 0, maxTokens, seed, onProgress } = options;
   const { vocabularySize: V } = model.config;
   const limit = decoderCapacity(model.config);
-  const streams = Array.from(
-    { length: count },
-    (_, i) => new Stream(prompt, new Random(seed, 'sample', firstStream + i), options.constrain?.(i)),
+  const streams = prompts.map(
+    (prompt, i) => new Stream(prompt, new Random(seed, 'sample', firstStream + i), options.constrain?.(i)),
   );
-  const decoder = model.decoder(count);
+  const [shortest, longest] = [Math.min, Math.max].map((of) => of(...prompts.map(({ length }) => length)));
+  const decoder = model.decoder(streams.length);
   try {
-    let fed = 0;
-    for (let made = 0; made < maxTokens && streams.some(({ end }) => end === undefined); made++) {
-      const length = prompt.length + made;
+    let fed = firstRead(shortest, limit);
+    for (let length = shortest; streams.some((stream) => !stream.hasEnded(maxTokens)); length++) {
       if (decoder.position + length - fed > limit) {
         decoder.reset();
         fed = length - Math.ceil(limit / 2);
       }
       let logits = new Float32Array() as Float32Array;
       for (; fed < length; fed++) logits = decoder.step(Uint32Array.from(streams, ({ tokens }) => tokens[fed]));
-      for (const [i, stream] of streams.entries()) {
-        // The decoder steps all streams together, so a stream that has ended still gets a token.
-        const token = stream.end === undefined ? stream.next(logits.subarray(i * V, (i + 1) * V), options) : 0;
-        if (token === undefined || token === endOfText) stream.end ??= length;
-        stream.tokens.push(token ?? 0);
-      }
-      onProgress?.({ done: made + 1, total: maxTokens, unit: 'tokens', text: `${count} at a time` });
+      for (const [i, stream] of streams.entries())
+        if (stream.tokens.length === length) stream.extend(logits.subarray(i * V, (i + 1) * V), options);
+      const [done, total] = [length + 1 - shortest, longest - shortest + maxTokens];
+      onProgress?.({ done, total, unit: 'tokens', text: `${streams.length} at a time` });
       await setImmediate();
     }
   } finally {
     decoder.dispose();
   }
-  return streams.map(({ tokens, end }) => Uint32Array.from(tokens.slice(prompt.length, end)));
+  return streams.map((stream) => stream.drawn());
+}
+
+/**
+ * Where the decoder begins to read a text of this length: 0, or the last position at which a text that is longer than
+ * the block is read again.
+ */
+function firstRead(length: number, limit: number): number {
+  if (length <= limit) return 0;
+  const between = limit - Math.ceil(limit / 2) + 1;
+  return Math.ceil((length - limit) / between) * between;
 }
 
 class Stream {
   /** the prompt and the tokens sampled after it */
   readonly tokens: number[];
   /** number of tokens before the end, once it was reached */
-  end: number | undefined;
+  #end: number | undefined;
+  readonly #promptLength: number;
   readonly #random: Random;
   readonly #constraint: TokenConstraint | undefined;
 
   constructor(prompt: ArrayLike<number>, random: Random, constraint: TokenConstraint | undefined) {
     this.tokens = Array.from(prompt);
+    this.#promptLength = prompt.length;
     this.#random = random;
     this.#constraint = constraint;
   }
 
+  hasEnded(maxTokens: number): boolean {
+    return this.#end !== undefined || this.tokens.length - this.#promptLength >= maxTokens;
+  }
+
+  /** Adds the next token. The decoder steps all streams together, so a stream that has ended still gets a token. */
+  extend(logits: Float32Array, options: SampleOptions): void {
+    if (this.hasEnded(options.maxTokens)) {
+      this.#end ??= this.tokens.length;
+      this.tokens.push(0);
+      return;
+    }
+    const token = this.#next(logits, options);
+    if (token === undefined || token === options.endOfText) this.#end = this.tokens.length;
+    this.tokens.push(token ?? 0);
+  }
+
+  /** The tokens after the prompt. */
+  drawn(): Uint32Array {
+    return Uint32Array.from(this.tokens.slice(this.#promptLength, this.#end));
+  }
+
   /** Draws a token; undefined if the constraint allows none. */
-  next(logits: Float32Array, options: SampleOptions): number | undefined {
+  #next(logits: Float32Array, options: SampleOptions): number | undefined {
     const penalised = penaliseRepetition(logits, this.tokens, options);
     const token = chooseToken(penalised, this.#random, options, this.#constraint);
     if (token !== undefined && token !== options.endOfText) this.#constraint?.accept(token);
@@ -132,12 +161,11 @@ function penaliseRepetition(
 }
 
 function checkOptions(options: SampleOptions): void {
-  const { model, prompt, count, maxTokens, temperature = 1, topK = 0, topP = 1 } = options;
+  const { model, prompts, maxTokens, temperature = 1, topK = 0, topP = 1 } = options;
   const { repetitionPenalty = 1, repetitionWindow = REPETITION_WINDOW } = options;
   const wrong = (key: string, value: unknown, right: string) =>
     new EngineError(`${key} is ${value}; it must be ${right}`);
   const wholeFrom = (value: number, minimum: number) => Number.isSafeInteger(value) && value >= minimum;
-  if (!wholeFrom(count, 1)) throw wrong('count', count, 'a whole number of at least 1');
   if (!wholeFrom(maxTokens, 0)) throw wrong('maxTokens', maxTokens, 'a whole number of at least 0');
   if (!(temperature >= 0 && temperature < Number.POSITIVE_INFINITY))
     throw wrong('temperature', temperature, 'at least 0');
@@ -147,7 +175,10 @@ function checkOptions(options: SampleOptions): void {
     throw wrong('repetitionPenalty', repetitionPenalty, 'above 0, 1 for none');
   if (!wholeFrom(repetitionWindow, 1))
     throw wrong('repetitionWindow', repetitionWindow, 'a whole number of at least 1');
-  if (prompt.length === 0)
-    throw new EngineError('the prompt is empty; it needs a token to begin with, such as the end of text');
-  checkTokens(Uint32Array.from(prompt), model.config);
+  if (prompts.length === 0) throw new EngineError('prompts is empty; each stream needs one');
+  for (const prompt of prompts) {
+    if (prompt.length === 0)
+      throw new EngineError('the prompt is empty; it needs a token to begin with, such as the end of text');
+    checkTokens(Uint32Array.from(prompt), model.config);
+  }
 }
