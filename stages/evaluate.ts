@@ -2,7 +2,8 @@
  * Measures the loss of MODEL on the validation and test splits of TOKENS, in nats per token and in bits per byte, which
  * are comparable between tokenizers. LOSSES.csv has a row for each tune of the test split, from which the sampling error
  * follows. POSITIONS.csv has the loss by the number of tokens that the model has seen of a window. The models of smaller
- * budgets in MODEL are measured in the same way; their losses are in the metrics only.
+ * budgets in MODEL are measured in the same way, on the splits of `evaluate.budget_splits`; their losses are in the
+ * metrics only.
  */
 import { basename } from 'node:path';
 import { csvFormat } from 'd3-dsv';
@@ -13,6 +14,10 @@ import { type Tokenizer, TokenStore } from '../lib/tokenizer/index.ts';
 import { budgetFolder, budgetsOfModel } from './parts/budgets.ts';
 import { loadModelTokenizer } from './parts/model-tokenizer.ts';
 import { stage, writeText } from './parts/stage.ts';
+
+/** The splits on which a model is measured. */
+const SPLITS = ['val', 'test'] as const;
+type EvaluatedSplit = (typeof SPLITS)[number];
 
 /** A row of LOSSES.csv. */
 interface TuneLoss {
@@ -44,7 +49,7 @@ await stage({
     const { engine: name, precision } = params.train;
     const engine = await openEngine({ name, precision, threads: 1 });
     const store = TokenStore.open(tokens);
-    const { max_bytes, stride, context_bytes } = params.evaluate;
+    const { max_bytes, stride, context_bytes, budget_splits = SPLITS } = params.evaluate;
     // The limit is in bytes of text, so that all tokenizers are compared on the same tunes.
     const source: TokenSource = {
       window: (split, offset, length) => store.window(split, offset, length),
@@ -52,22 +57,24 @@ await stage({
     };
     const equalContext = context_bytes > 0 ? { bytes: context_bytes, tokenBytes: tokenBytes(tokenizer) } : undefined;
     const tunesOfTest = testTunes(store, tokenizer, max_bytes);
-    const measure = async (weights: Weights) => {
+    const measure = async (weights: Weights, splits: readonly EvaluatedSplit[]) => {
       const model = engine.model(config, { weights });
       const slide = Math.max(1, Math.round(stride * config.block));
       const options = { model, source, stride: slide, onProgress: progress.update };
-      const val = await evaluate({ ...options, split: 'val' });
-      const test = await evaluate({ ...options, split: 'test', equalContext });
+      const val = splits.includes('val') ? await evaluate({ ...options, split: 'val' }) : undefined;
+      const test = splits.includes('test') ? await evaluate({ ...options, split: 'test', equalContext }) : undefined;
       model.dispose();
-      const tunes = lossesOfTunes(run, tunesOfTest, test);
-      return { tunes, positions: test.positions, metrics: metricsOf(val, test, tunes) };
+      const tunes = test === undefined ? [] : lossesOfTunes(run, tunesOfTest, test);
+      const metrics = { ...(val && metricsOfVal(val)), ...(test && metricsOfTest(test, tunes)) };
+      return { tunes, positions: test?.positions ?? [], metrics };
     };
-    const { tunes, positions, metrics } = await measure(weights);
-    const budgets: Record<string, Metrics> = {};
-    for (const share of await budgetsOfModel(modelDir)) {
-      const budget = await loadCheckpoint(budgetFolder(modelDir, share));
-      budgets[share] = (await measure(budget.weights)).metrics;
-    }
+    const { tunes, positions, metrics } = await measure(weights, SPLITS);
+    const budgets: Record<string, object> = {};
+    if (budget_splits.length > 0)
+      for (const share of await budgetsOfModel(modelDir)) {
+        const budget = await loadCheckpoint(budgetFolder(modelDir, share));
+        budgets[share] = (await measure(budget.weights, budget_splits)).metrics;
+      }
     await store.close();
 
     await writeText(lossesFile, `${csvFormat(tunes, LOSS_COLUMNS)}\n`);
@@ -79,22 +86,22 @@ await stage({
   },
 });
 
-/** The metrics of one model, by their keys. */
-type Metrics = ReturnType<typeof metricsOf>;
+/** The metrics of the validation split, by their keys. */
+function metricsOfVal(val: Evaluation) {
+  return { val_loss: val.loss, val_bits_per_byte: val.bitsPerByte, val_tokens: val.tokens };
+}
 
-function metricsOf(val: Evaluation, test: Evaluation, tunes: readonly TuneLoss[]) {
+/** The metrics of the test split, by their keys. */
+function metricsOfTest(test: Evaluation, tunes: readonly TuneLoss[]) {
   const readable = tunes.filter(({ notes }) => notes !== '');
   const notes = sum(readable, (tune) => Number(tune.notes));
   return {
-    val_loss: val.loss,
     test_loss: test.loss,
-    val_bits_per_byte: val.bitsPerByte,
     test_bits_per_byte: test.bitsPerByte,
     test_bits_per_byte_equal_context: test.bitsPerByteEqualContext ?? null,
     test_bits_per_byte_without_overlap: test.bitsPerByteWithoutOverlap,
     test_bits_per_note: notes === 0 ? null : sum(readable, ({ bits }) => bits) / notes,
     perplexity: Math.exp(test.loss),
-    val_tokens: val.tokens,
     test_tokens: test.tokens,
     test_tunes: tunes.length,
     test_notes: notes,

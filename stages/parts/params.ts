@@ -30,7 +30,7 @@ export interface Params {
     music: { min_frequency: number };
   };
   train: TrainParams;
-  evaluate: { max_bytes: number; stride: number; context_bytes: number };
+  evaluate: { max_bytes: number; stride: number; context_bytes: number; budget_splits?: ('val' | 'test')[] };
   generate: {
     prompt: string;
     prompt_bars: number;

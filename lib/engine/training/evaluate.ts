@@ -42,8 +42,12 @@ export interface EvaluateOptions {
   onProgress?(progress: { done: number; total: number; unit: string; text: string }): void;
 }
 
-/** Windows in a batch of an evaluation. */
-const WINDOWS_PER_BATCH = 8;
+/**
+ * Windows in a batch of a whole evaluation. An LSTM reads its weights once for a time step of all windows. During training
+ * batches are smaller, because their buffers are in addition to those of training.
+ */
+const WINDOWS_PER_BATCH = 32;
+const WINDOWS_PER_BATCH_IN_TRAINING = 8;
 
 /**
  * Computes the loss over windows as long as the model's block, which slide by `stride`. Every token but the first of the
@@ -141,7 +145,10 @@ async function lossesOfTokens(
   onLoss?: (position: number, loss: number) => void,
 ): Promise<Float32Array> {
   const losses = new Float32Array(windows.reduce((end, { offset, length }) => Math.max(end, offset + length), 0));
-  for (const batch of batchesOf([...windows].sort((a, b) => b.length - a.length))) {
+  for (const batch of batchesOf(
+    [...windows].sort((a, b) => b.length - a.length),
+    WINDOWS_PER_BATCH,
+  )) {
     const { length } = batch[0];
     const offsets = batch.map(({ offset }) => offset);
     const values = await model.tokenLosses(gatherBatch(source, split, offsets, length));
@@ -154,11 +161,11 @@ async function lossesOfTokens(
   return losses;
 }
 
-/** Divides windows into batches: neighbours of the same length, at most WINDOWS_PER_BATCH. */
-function* batchesOf(windows: Window[]): Generator<Window[]> {
+/** Divides windows into batches: neighbours of the same length, at most `most`. */
+function* batchesOf(windows: Window[], most: number): Generator<Window[]> {
   for (let i = 0; i < windows.length; ) {
     const begin = i++;
-    while (i - begin < WINDOWS_PER_BATCH && windows[i]?.length === windows[begin].length) i++;
+    while (i - begin < most && windows[i]?.length === windows[begin].length) i++;
     yield windows.slice(begin, i);
   }
 }
@@ -178,7 +185,7 @@ export async function lossOverWindows(
 ): Promise<{ loss: number; predicted: number }> {
   let sum = 0;
   let predicted = 0;
-  for (const batch of batchesOf(windows)) {
+  for (const batch of batchesOf(windows, WINDOWS_PER_BATCH_IN_TRAINING)) {
     signal?.throwIfAborted();
     const { length } = batch[0];
     const offsets = batch.map(({ offset }) => offset);
