@@ -1,7 +1,7 @@
 /**
  * The entry point of the `repro` command. If the pipeline is known to be up to date, this file answers alone and loads
  * only its own imports. Otherwise it loads the rest of this folder:
- * - program.ts: all commands and options, with their help texts;
+ * - program.ts and result-commands.ts: all commands and options, with their help texts;
  * - commands/: one file for each command or group of commands; run.ts is `repro` without a command;
  * - output.ts: writes to stdout and stderr, and shows control characters as escapes;
  * - view.ts and progress-bar.ts: the output of a run;

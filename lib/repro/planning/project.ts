@@ -16,7 +16,7 @@ import { ContentHasher, ModuleGraph, openState, type State, sha256, writeFreshSt
 import { FolderClaim, otherHost, Section, stateFolder } from '../hosts/index.ts';
 import { type Problem, ReproError, warn } from '../messages/index.ts';
 import { contains, findRoot, loadPipeline, type Pipeline, placeInStage, type Stage } from '../pipeline/index.ts';
-import { Cache, LOCK, Lock, RunCache, readConfig } from '../storage/index.ts';
+import { Cache, LOCK, Lock, RunCache, readConfig, SharedCache, sharedCacheFolder } from '../storage/index.ts';
 import { pythonEntries } from './python-entries.ts';
 import { describeMissing, type MissingInputs, StageInputs } from './stage-inputs.ts';
 
@@ -64,6 +64,8 @@ export async function openProject(
   const { edited = NO_EDITS } = options;
   const root = findRoot(start);
   const files = folderSource(root, edited);
+  const sharedFolder = await sharedCacheFolder(root);
+  const shared = sharedFolder === undefined ? undefined : new SharedCache(sharedFolder, root);
   const stores = await openStores(root, options);
   const { state } = stores;
   try {
@@ -77,6 +79,7 @@ export async function openProject(
     const isMade = (path: string) => outs.some((out) => contains(out, path));
     const stageInputs = new StageInputs(root, state, hasher, modules, edited, isMade);
     const readOnly = !options.write;
+    if (!readOnly) shared?.begin();
     if (!readOnly) removeLeftovers(root, [LOCK, ...pipeline.sources]);
     return {
       root,
@@ -89,7 +92,7 @@ export async function openProject(
       hasher,
       stageInputs,
       lock,
-      cache: new Cache(root, hasher, { readOnly }),
+      cache: new Cache(root, hasher, { readOnly, shared }),
       runs: new RunCache(root, { readOnly }),
       writeFreshStamp: async () => {
         const { snapshot } = hasher;
@@ -106,11 +109,13 @@ export async function openProject(
           // A command that ended with an error may have set blocks that wait for their turn to be written.
           lock.flush();
         } finally {
+          shared?.close();
           await stores.close();
         }
       },
     };
   } catch (error) {
+    shared?.close();
     await stores.close();
     throw error;
   }

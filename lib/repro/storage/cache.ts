@@ -44,9 +44,13 @@ import { checkInside, removeUserPath } from '../workspace/index.ts';
 import { readConfig } from './config.ts';
 import { canClone, cloneFile, cloneOf, copyOf, hasOneName, holds, writeNew } from './copies.ts';
 import { ObjectStore } from './object-store.ts';
+import type { SharedCache } from './shared-cache.ts';
 
 /** Takes outputs into the cache and restores them. */
 export class Cache {
+  /** Absolute. */
+  readonly folder: string;
+  readonly shared: SharedCache | undefined;
   readonly #root: string;
   readonly #hasher: ContentHasher;
   readonly #objects: ObjectStore;
@@ -54,10 +58,13 @@ export class Cache {
   /** Whether the file system of the cache can share blocks; undefined until it was tried. */
   #clones: boolean | undefined;
 
-  constructor(root: string, hasher: ContentHasher, options: { readOnly: boolean }) {
+  /** @param options.shared the cache that other projects use too, if the project has none of its own */
+  constructor(root: string, hasher: ContentHasher, options: { readOnly: boolean; shared?: SharedCache }) {
     this.#root = root;
     this.#hasher = hasher;
-    this.#objects = new ObjectStore(root, hasher, options);
+    this.shared = options.shared;
+    this.folder = options.shared?.folder ?? join(root, '.repro/cache');
+    this.#objects = new ObjectStore(this.folder, hasher, options);
   }
 
   /** The absolute path of an object, whether it exists or not. */

@@ -2,14 +2,16 @@
  * .repro/config.yaml: settings of this checkout. They are not part of the pipeline.
  *
  *   remotes: {store: /mnt/store}    # names of folders for push, pull and fetch
+ *   cache: {dir: /data/cache}       # a cache that several projects share: see shared-cache.ts
  *   cache: {type: hardlink}         # how outputs are kept if the file system cannot share blocks: see cache.ts
  *   state: /scratch/me              # a folder on a local disk for the LMDB stores: see hosts/state-folder.ts
  */
 
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { checkAgainstSchema, type KeyPath, readDocument } from '../documents/index.ts';
-import type { Place } from '../messages/index.ts';
+import { readUtf8OrUndefined } from '../freshness/index.ts';
+import { type Place, ReproError } from '../messages/index.ts';
 
 /** Path of the file, relative to the pipeline's folder. */
 export const CONFIG = '.repro/config.yaml';
@@ -17,7 +19,7 @@ export const CONFIG = '.repro/config.yaml';
 /** The contents of the file; every setting is optional. */
 export interface Config {
   remotes?: { [name: string]: string };
-  cache?: { type?: 'copy' | 'hardlink' };
+  cache?: { type?: 'copy' | 'hardlink'; dir?: string };
   state?: string;
 }
 
@@ -29,7 +31,7 @@ const SCHEMA = {
     cache: {
       type: 'object',
       additionalProperties: false,
-      properties: { type: { enum: ['copy', 'hardlink'] } },
+      properties: { type: { enum: ['copy', 'hardlink'] }, dir: { type: 'string', minLength: 1 } },
     },
     state: { type: 'string', minLength: 1 },
   },
@@ -45,6 +47,26 @@ export async function readConfig(root: string): Promise<Config> {
   const document = await readDocument(join(root, CONFIG), CONFIG);
   await checkAgainstSchema(document, SCHEMA, CONFIG);
   return (document.value ?? {}) as Config;
+}
+
+/**
+ * The folder of a shared cache, absolute; undefined if the project has a cache of its own.
+ *
+ * @throws ReproError if the setting is not a folder outside of the project
+ */
+export async function sharedCacheFolder(root: string): Promise<string | undefined> {
+  // Most files have no such setting, and then the YAML library need not be loaded.
+  if (!/\bdir["']?\s*:/.test(readUtf8OrUndefined(join(root, CONFIG)) ?? '')) return undefined;
+  const { cache } = await readConfig(root);
+  if (cache?.dir === undefined) return undefined;
+  const place = await placeInConfig(root, ['cache', 'dir']);
+  const refuse = (why: string) => new ReproError({ message: `cache.dir ${why}`, place });
+  if (/^[~$]|^[a-z][a-z0-9+.-]+:/i.test(cache.dir))
+    throw refuse(`must be the path of a folder, but is ${JSON.stringify(cache.dir)}`);
+  const folder = resolve(root, cache.dir);
+  if (folder === root || folder.startsWith(`${root}/`))
+    throw refuse(`must be a folder outside of the pipeline's folder; without it, the cache is in .repro/cache`);
+  return folder;
 }
 
 /** The place of a setting that the file has, for messages. */

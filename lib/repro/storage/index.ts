@@ -4,13 +4,14 @@
  *   lock.ts, lock-text.ts   dvc-like.lock: the inputs and outputs of each stage's last run
  *   run-cache.ts            the same for every run, by fingerprint key (run-key.ts)
  *   cache.ts                outputs by content; see also object-store.ts and copies.ts
+ *   shared-cache.ts         a cache that several projects share
  *   remote.ts               remotes, push and fetch; addresses are parsed by remote-address.ts
  *   transfer.ts             push to and fetch from a folder
  *   rclone-transfer.ts      the same for a service, by the program rclone (rclone.ts)
  *   config.ts               .repro/config.yaml
  */
 export { Cache } from './cache.ts';
-export { type Config, readConfig } from './config.ts';
+export { type Config, readConfig, sharedCacheFolder } from './config.ts';
 export { unlinkFromCache } from './copies.ts';
 export { Lock } from './lock.ts';
 export { LOCK, type LockedStage, type Recorded, readLock } from './lock-text.ts';
@@ -19,4 +20,5 @@ export { fetch, findRemote, push } from './remote.ts';
 export { parseRemoteAddress, type RemoteAddress } from './remote-address.ts';
 export { RunCache } from './run-cache.ts';
 export { type Fingerprint, fingerprintKey, lockedStage, recordedKey } from './run-key.ts';
+export { SharedCache } from './shared-cache.ts';
 export type { TransferSource } from './transfer.ts';

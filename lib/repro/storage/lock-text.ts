@@ -76,12 +76,14 @@ function blockName(line: string): string {
 /**
  * Parses the blocks of some stages in a lock's text, such as that of another revision.
  *
+ * @param names of the stages; default: all
  * @throws ReproError if one of them is damaged
  */
-export async function readLock(text: string, names: readonly string[]): Promise<Map<string, LockedStage>> {
+export async function readLock(text: string, names?: readonly string[]): Promise<Map<string, LockedStage>> {
   const blocks = splitBlocks(text);
   const found = new Map<string, LockedStage>();
-  for (const name of names) if (blocks.has(name)) found.set(name, await parseBlock(name, blocks.get(name)!));
+  for (const name of names ?? blocks.keys())
+    if (blocks.has(name)) found.set(name, await parseBlock(name, blocks.get(name)!));
   return found;
 }
 

@@ -21,8 +21,9 @@ export class ObjectStore {
   /** A remote whose objects count as present, although they have not been fetched. */
   #remote: string | undefined;
 
-  constructor(root: string, hasher: ContentHasher, options: { readOnly: boolean }) {
-    this.#cache = join(root, '.repro/cache');
+  /** @param folder the cache, absolute: .repro/cache of the project, or a shared one */
+  constructor(folder: string, hasher: ContentHasher, options: { readOnly: boolean }) {
+    this.#cache = folder;
     this.#hasher = hasher;
     this.#readOnly = options.readOnly;
   }

@@ -32,7 +32,7 @@ export async function pushByRclone(
   onProgress?: OnProgress,
 ): Promise<TransferResult> {
   const rclone = await Rclone.open(address, url, onProgress);
-  const cache = join(project.root, '.repro/cache');
+  const cache = project.cacheFolder;
   const { files, lists, problems, blocks } = await ownObjects(project, names);
   const there = await rclone.sizes('sha256');
   const result: TransferResult = { copied: 0, present: 0, repaired: 0, problems };
@@ -75,7 +75,7 @@ export async function fetchByRclone(
   onProgress?: OnProgress,
 ): Promise<TransferResult> {
   const rclone = await Rclone.open(address, url, onProgress);
-  const own = join(project.root, '.repro/cache');
+  const own = project.cacheFolder;
   mkdirSync(join(own, 'incoming'), { recursive: true });
   const staging = temporaryPath(join(own, 'incoming/fetched'));
   mkdirSync(staging);
@@ -105,7 +105,7 @@ interface OwnObjects {
 }
 
 async function ownObjects(project: TransferSource, names: readonly string[]): Promise<OwnObjects> {
-  const cache = join(project.root, '.repro/cache');
+  const cache = project.cacheFolder;
   const found: OwnObjects = { files: new Map(), lists: new Map(), problems: [], blocks: [] };
   /** @returns whether the object is whole */
   const add = async (sha256: string, what: string, into: Map<string, number>, needed: boolean): Promise<boolean> => {
@@ -147,7 +147,7 @@ async function downloadObjects(
   blocks: readonly LockedStage[],
   staging: string,
 ): Promise<string[]> {
-  const cache = join(project.root, '.repro/cache');
+  const cache = project.cacheFolder;
   const outputs = blocks.flatMap(({ outs = {} }) => Object.values(outs));
   const code = blocks.flatMap(({ code: entries = {} }) => Object.values(entries).map(({ sha256 }) => sha256));
   const lists = outputs.filter(({ files }) => files !== undefined).map(({ sha256 }) => sha256);

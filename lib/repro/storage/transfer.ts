@@ -45,6 +45,8 @@ const AT_ONCE = 8;
 /** The parts of a project that a transfer needs. */
 export interface TransferSource {
   root: string;
+  /** The folder of the cache, absolute. */
+  cacheFolder: string;
   lock: Lock;
   stages: ReadonlyMap<string, Stage>;
   hasher: ContentHasher;
@@ -77,7 +79,7 @@ export async function pushToFolder(
   } catch (error) {
     throw new ReproError(`the remote ${folder} cannot be written: ${describeError(error)}`, 1);
   }
-  const route = { from: join(project.root, '.repro/cache'), runsFrom: join(project.root, '.repro'), to: folder };
+  const route = { from: project.cacheFolder, runsFrom: join(project.root, '.repro'), to: folder };
   return new Transfer(project, folder, { ...route, runsTo: folder }).complete(names);
 }
 
@@ -107,8 +109,8 @@ export function fetchFrom(
   url?: string,
 ): Promise<TransferResult> {
   const own = join(project.root, '.repro');
-  mkdirSync(join(own, 'cache'), { recursive: true });
-  const route = { from: folder, runsFrom: folder, to: join(own, 'cache'), runsTo: own };
+  mkdirSync(project.cacheFolder, { recursive: true });
+  const route = { from: folder, runsFrom: folder, to: project.cacheFolder, runsTo: own };
   return new Transfer(project, folder, route, url).complete(names);
 }
 

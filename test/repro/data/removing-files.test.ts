@@ -31,6 +31,7 @@ describe('removing and overwriting', () => {
     'forecast/costs.ts': 'a folder for temporary files of its own',
     'processes/process-groups.ts': '.repro/leases',
     'storage/object-store.ts': '.repro/cache',
+    'storage/shared-cache.ts': 'projects, sessions and gc of a shared cache',
     'storage/run-cache.ts': '.repro/runs',
     'storage/copies.ts': '.repro/cache; gives a persistent output that is a link into it a copy of its own',
     'storage/cache.ts': '.repro/cache; an output that is restored, after removeUserPath',

@@ -10,12 +10,12 @@ import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { AttemptLog, oldLogs } from '../../attempts/index.ts';
 import { killedFiles, Leases } from '../../execution/index.ts';
-import { readUtf8 } from '../../freshness/index.ts';
+import { readUtf8, readUtf8OrUndefined } from '../../freshness/index.ts';
 import { parseManifest } from '../../hashing/index.ts';
 import { describeBytes, listNames, parseBytes, parseSeconds, plural, ReproError } from '../../messages/index.ts';
 import { contains, isOutside, normalise } from '../../pipeline/index.ts';
 import { isRemovedCell, openProject, type Project, pathsInUse, whyDifferent } from '../../planning/index.ts';
-import type { LockedStage } from '../../storage/index.ts';
+import { LOCK, type LockedStage, readLock } from '../../storage/index.ts';
 import { emptyTrash, leadsOutside, listTrash, openGitFiles, removeUserPath } from '../../workspace/index.ts';
 import { printJson } from '../json-output.ts';
 import { printLine } from '../output.ts';
@@ -57,8 +57,9 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
 
     const runs = listRuns(project).sort((a, b) => b.used - a.used);
     const kept = keptRuns(runs, live, objects, age, limit);
-    const needed = new Set([...live, ...kept.flatMap((run) => run.objects)]);
-    const unneeded = [...objects].filter(([sha]) => !needed.has(sha));
+    const others = await neededByOthers(project);
+    const needed = new Set([...live, ...others.objects, ...kept.flatMap((run) => run.objects)]);
+    const unneeded = others.problem === undefined ? [...objects].filter(([sha]) => !needed.has(sha)) : [];
     const dropped = runs.filter((run) => !kept.includes(run) && !run.objects.every((sha) => needed.has(sha)));
     const leftovers = [...project.cache.leftovers(), ...killedFiles(project.root)];
     const deletable = [...unneeded.map(([, object]) => object), ...leftovers];
@@ -74,11 +75,21 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
 
     if (options.yes) {
       await checkNoStageRuns(project);
+      const { shared } = project.cache;
+      const remove = async () => {
+        // Another project may have run a stage since.
+        const now = await neededByOthers(project);
+        if (now.problem !== undefined) return;
+        const sinceNeeded = new Set(now.objects);
+        for (const [sha, { path }] of unneeded) if (!sinceNeeded.has(sha)) rmSync(path, { force: true });
+      };
+      if (shared === undefined) await remove();
+      else if (unneeded.length > 0) await shared.alone(remove);
       for (const { path } of logs) rmSync(path, { force: true });
       attempts.forget();
       for (const path of damaged) rmSync(path, { recursive: true, force: true });
       for (const { path } of dropped) rmSync(path, { force: true });
-      for (const { path } of deletable) rmSync(path, { recursive: true, force: true });
+      for (const { path } of leftovers) rmSync(path, { recursive: true, force: true });
       for (const path of outputs) removeUserPath(project.root, path);
       emptyTrash(project.root, new Set(trash.map(({ folder }) => folder)));
       for (const name of removedStages) project.lock.remove(name);
@@ -101,6 +112,7 @@ export async function gc(options: { yes?: boolean; age?: string; size?: string; 
       printJson({ ...freed, freed: options.yes === true }, 2);
       return 0;
     }
+    if (others.problem !== undefined) printLine(others.problem);
     const verb = options.yes ? 'freed' : 'would free';
     for (const name of removedStages) printLine(`${name} is no longer in the pipeline`);
     for (const path of outputs) printLine(`${verb} ${path}`);
@@ -237,7 +249,7 @@ function keptRuns(
 
 /** The objects of the cache by hash. */
 function listObjects(project: Project): Map<string, { path: string; size: number }> {
-  const folder = join(project.root, '.repro/cache/sha256');
+  const folder = join(project.cache.folder, 'sha256');
   return new Map(
     filesBelow(folder).map((name) => {
       const path = join(folder, name);
@@ -248,7 +260,12 @@ function listObjects(project: Project): Map<string, { path: string; size: number
 
 /** The recorded runs. A file that cannot be parsed counts as a run without objects. */
 function listRuns(project: Project): RecordedRun[] {
-  const folder = join(project.root, '.repro/runs');
+  return listRunsOf(project, project.root);
+}
+
+/** Those of any project with the same cache. */
+function listRunsOf(project: Project, root: string): RecordedRun[] {
+  const folder = join(root, '.repro/runs');
   const names = filesBelow(folder).filter((name) => name.endsWith('.json'));
   return names.map((name) => {
     const path = join(folder, name);
@@ -266,6 +283,26 @@ function filesBelow(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
     statSync(join(folder, name)).isFile(),
   );
+}
+
+/**
+ * The objects that the locks and run caches of other projects with the same cache need.
+ *
+ * @returns `problem`: why that is not known
+ */
+async function neededByOthers(project: Project): Promise<{ objects: string[]; problem?: string }> {
+  const objects: string[] = [];
+  try {
+    for (const root of project.cache.shared?.otherRoots() ?? []) {
+      const lock = await readLock(readUtf8OrUndefined(join(root, LOCK)) ?? '');
+      for (const locked of lock.values()) objects.push(...objectsOf(project, locked), ...inputLists(locked));
+      objects.push(...listRunsOf(project, root).flatMap((run) => run.objects));
+    }
+    return { objects };
+  } catch (error) {
+    if (!(error instanceof ReproError)) throw error;
+    return { objects, problem: error.message };
+  }
 }
 
 /** The hashes of the lists of files in the folders that a stage reads, which incremental stages keep. */

@@ -66,6 +66,6 @@ function clearProgress(): void {
 
 /** The part of a project that push and fetch use. */
 export function transferSource(project: Project): TransferSource {
-  const { root, lock, graph, hasher } = project;
-  return { root, lock, stages: graph.stages, hasher };
+  const { root, lock, graph, hasher, cache } = project;
+  return { root, cacheFolder: cache.folder, lock, stages: graph.stages, hasher };
 }
