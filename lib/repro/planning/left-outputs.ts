@@ -11,7 +11,7 @@ import { realpathSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { statOrUndefined } from '../freshness/index.ts';
 import { type Content, manifestLine } from '../hashing/index.ts';
-import { describeError, listNames } from '../messages/index.ts';
+import { describeError, listNames, plural } from '../messages/index.ts';
 import { contains, isOutside, normalise, type Stage } from '../pipeline/index.ts';
 import { checkInside, type PathsInUse } from '../workspace/index.ts';
 import { gitFilesOf } from './git-files-of.ts';
@@ -212,8 +212,12 @@ async function fateOf(project: Project, { path, content }: Candidate): Promise<'
   return (await project.cache.problems(content)).length === 0 ? 'remove' : 'trash';
 }
 
+/** So many cells of a group are described one by one. */
+const DESCRIBED_CELLS = 3;
+
 /**
- * Sentences about left outputs, by the stage that made them.
+ * Sentences about left outputs, by the stage that made them. Many cells of a group that only lose files which git or the
+ * cache has are one sentence, by the name of the group.
  *
  * @param folders by stage: the folder of the trash that they were moved to; undefined if that would only happen
  */
@@ -222,7 +226,24 @@ export function describeLeft(
   folders?: ReadonlyMap<string, string>,
 ): { stage: string; text: string }[] {
   const done = folders !== undefined;
-  return [...new Set(left.map(({ stage }) => stage))].flatMap((stage) => {
+  const stages = [...new Set(left.map(({ stage }) => stage))];
+  const cellsOf = new Map<string, string[]>();
+  for (const stage of stages)
+    if (left.every((output) => output.stage !== stage || output.fate === 'remove'))
+      cellsOf.set(groupOf(stage), [...(cellsOf.get(groupOf(stage)) ?? []), stage]);
+  const isMany = (group: string) => (cellsOf.get(group)?.length ?? 0) > DESCRIBED_CELLS;
+  const many = [...cellsOf.keys()].filter(isMany).map((group) => {
+    const cells = cellsOf.get(group)!;
+    const outputs = left.filter(({ stage }) => cells.includes(stage));
+    const counts = `${listNames([...new Set(outputs.flatMap(({ readers }) => readers))])} would count`;
+    const removed = `${done ? 'removed' : 'would remove'} ${plural(outputs.length, 'output')} of ${cells.length} cells`;
+    return {
+      stage: group,
+      text: `${removed}, such as ${outputs[0].path}, which ${counts}: the cells are no longer in the pipeline`,
+    };
+  });
+  const single = stages.filter((stage) => !(isMany(groupOf(stage)) && cellsOf.get(groupOf(stage))!.includes(stage)));
+  const one = single.flatMap((stage) => {
     const own = left.filter((output) => output.stage === stage);
     const sentences: string[] = [];
     const paths = (fate: LeftOutput['fate']) => own.filter((o) => o.fate === fate).map(({ path }) => path);
@@ -245,6 +266,12 @@ export function describeLeft(
       );
     return texts.map((text) => ({ stage, text }));
   });
+  return [...many, ...one];
+}
+
+/** The group of a cell: train of train@large. */
+function groupOf(stage: string): string {
+  return stage.split('@', 1)[0];
 }
 
 function countsIt(readers: readonly string[]): string {

@@ -51,6 +51,20 @@ describe('an output of a removed cell', () => {
     expect(made.read('fit.txt')).toBe('m/a/x\nm/b/x\n');
   });
 
+  test('is one sentence with others of its group, if there are many', async () => {
+    const made = await study();
+    setSizes(made, 'a', 'c', 'd', 'e', 'f');
+    await made.repro();
+    setSizes(made, 'b');
+    const sentence =
+      '5 outputs of 5 cells, such as m/a/x, which fit would count: the cells are no longer in the pipeline\n';
+    expect((await made.repro('--dry')).stdout).toContain(`! train: would remove ${sentence}`);
+    const { stdout } = await made.repro();
+    expect(stdout).toContain(`! train: removed ${sentence}`);
+    expect(stdout).not.toContain('! train@');
+    expect(made.read('fit.txt')).toBe('m/b/x\n');
+  });
+
   test('takes the other outputs of its cell with it, and the folder of the dependency stays', async () => {
     const made = await study({ outs: '"m/${item.size}/x", {"model-${item.size}": {cache: false}}' });
     made.write('pipeline.yaml', made.read('pipeline.yaml').replace('deps: [m]', 'deps: [m, m/b]'));

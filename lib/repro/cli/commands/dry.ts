@@ -1,6 +1,6 @@
 /** `repro --dry`: shows what would happen to each stage and forecasts how long the run would take. */
-import { type Cost, type Expectation, estimateRun, type RunEstimate } from '../../forecast/index.ts';
-import { describeBytes, describeRoughDuration, describeStateCounts, escapeLine, plural } from '../../messages/index.ts';
+import { type Cost, type Expectation, estimateRun } from '../../forecast/index.ts';
+import { describeBytes, describeRoughDuration, describeStateCounts, escapeLine } from '../../messages/index.ts';
 import {
   describeLacking,
   describeLeft,
@@ -10,6 +10,7 @@ import {
   type Project,
   type ReplacedFile,
 } from '../../planning/index.ts';
+import { describeEstimate } from '../describe-estimate.ts';
 import { describeReasons } from '../describe-reason.ts';
 import { printJson } from '../json-output.ts';
 import { printLine } from '../output.ts';
@@ -89,13 +90,4 @@ export async function showPlan(
 /** @example ', about 12 min with 1.2 GiB' */
 function describePrice(seconds: number, { memory }: Cost): string {
   return `, about ${describeRoughDuration(seconds)}${memory === undefined ? '' : ` with ${describeBytes(memory)}`}`;
-}
-
-function describeEstimate({ jobs, seconds, secondsAtMost, untimed }: RunEstimate): string[] {
-  if (seconds === undefined) return untimed === 0 ? [] : ['how long that takes is not known yet'];
-  const [least, most] = [describeRoughDuration(seconds), describeRoughDuration(secondsAtMost!)];
-  return [
-    `about ${least}${most === least ? '' : ` to ${most}`} on ${plural(jobs, 'worker')}`,
-    ...(untimed === 0 ? [] : [`not counting ${untimed} that never ran`]),
-  ];
 }

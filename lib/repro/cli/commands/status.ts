@@ -1,9 +1,18 @@
 /** `repro status`: shows the state of each stage, the reasons, and what runs now. It runs no stage. */
 
 import { type RunningStage, runningStages } from '../../execution/index.ts';
+import { estimateRun, expectationOf } from '../../forecast/index.ts';
 import { select } from '../../graph/index.ts';
-import { describeDuration, describeStateCounts, describeUpToDate } from '../../messages/index.ts';
-import { describeLacking, describeLeft, openProject, planWithoutLeft } from '../../planning/index.ts';
+import { describeDuration, describeStateCounts, describeUpToDate, ReproError } from '../../messages/index.ts';
+import {
+  describeLacking,
+  describeLeft,
+  openProject,
+  type PlannedStage,
+  type Project,
+  planWithoutLeft,
+} from '../../planning/index.ts';
+import { describeEstimate } from '../describe-estimate.ts';
 import { describeReason } from '../describe-reason.ts';
 import { printJson } from '../json-output.ts';
 import { printLine } from '../output.ts';
@@ -53,14 +62,26 @@ export async function status(
         if ('notes' in status) for (const note of status.notes) printLine(`  ${note}`);
         if (entry.lacking !== undefined) printLine(`  ${describeLacking(project, entry)}`);
       }
-      printLine(
-        `${outdated.length === 0 ? describeUpToDate(plan.length) : describeStateCounts(plan.map(({ status }) => status))}`,
-      );
+      if (outdated.length === 0) printLine(describeUpToDate(plan.length));
+      else {
+        const price = running.size > 0 ? [] : await describePrice(project, plan);
+        printLine([describeStateCounts(plan.map(({ status }) => status)), ...price].join(', '));
+      }
     }
     return options.quiet && outdated.length > 0 ? 1 : 0;
   } finally {
     await project.close();
   }
+}
+
+/** How long it would take to bring the stages up to date; none if that is not known, or if they do not fit here. */
+async function describePrice(project: Project, plan: readonly PlannedStage[]): Promise<string[]> {
+  const { seconds } = await expectationOf(project, plan);
+  const estimate = await estimateRun(project, plan, seconds, undefined).catch((error: unknown) => {
+    if (error instanceof ReproError) return undefined;
+    throw error;
+  });
+  return estimate?.seconds === undefined ? [] : describeEstimate(estimate);
 }
 
 /** @example 'for 12 s, 3/4 steps 75 %, loss 0.5 (repro 4711 on n2)' */
