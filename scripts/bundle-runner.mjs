@@ -8,6 +8,7 @@ import standalone from 'ajv/dist/standalone/index.js';
 import { build } from 'esbuild';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /**
  * Replaces lib/repro/pipeline/pipeline-validator.ts by the compiled schema. Its options equal those of
@@ -46,6 +47,7 @@ export async function bundleRunner(outdir, { library = false } = {}) {
     target: 'node20',
     minifySyntax: true,
     plugins: [compiledSchema],
+    define: { 'process.env.REPRO_VERSION': JSON.stringify(version) },
     external: ['lmdb', 'esbuild', 'vega', 'vega-lite'],
     chunkNames: 'repro/[name]-[hash]',
     // Bundled CommonJS packages call `require` for the modules of Node, and an ES module has no `require`.

@@ -53,6 +53,7 @@ async function bundleOnce(): Promise<string> {
   );
   const hash = createHash('sha256');
   for (const name of sources.sort()) hash.update(name).update(readFileSync(join(ROOT, 'lib/repro', name)));
+  for (const name of ['package.json', 'scripts/bundle-runner.mjs']) hash.update(readFileSync(join(ROOT, name)));
   const folder = join('node_modules/.cache', `repro-${hash.digest('hex').slice(0, 16)}`);
   if (!existsSync(join(ROOT, folder))) {
     const unfinished = `${folder}.${process.pid}`;
