@@ -90,6 +90,17 @@ describe('installed into an empty folder', () => {
     }
   });
 
+  installed('without a fitting addon and without a compiler, it installs with a note, and works', () => {
+    inShell(folder, 'cd node_modules/repro/native/spawn && mv prebuilds kept');
+    const install = `PATH=/nonexistent ${process.execPath} node_modules/repro/native/spawn/install.mjs`;
+    expect(inShell(folder, install)).toEqual({
+      exit: 0,
+      output: 'repro: native/spawn was not built; repro works without it, but starts each command 1 to 3 ms later\n',
+    });
+    expect(repro('-sf power@1').output).toMatch(/1 ran/);
+    inShell(folder, 'cd node_modules/repro/native/spawn && mv kept prebuilds');
+  });
+
   installed('programs import the library, in ES modules and, where Node can, in CommonJS', () => {
     write(
       'stage.mjs',
