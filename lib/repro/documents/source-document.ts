@@ -130,7 +130,7 @@ export async function parseSource(text: string, file: string): Promise<SourceDoc
     const fault = describeYamlError(error, line.slice(place.column! - 1)) ?? firstLine(error.message);
     throw new ReproError({ message: `this is not valid YAML: ${fault}${hint}`, place });
   }
-  const value = toValue(document, file);
+  const value = toValue(document, (alias) => placeAt(Math.max(0, source.indexOf(`*${alias}`))), file);
   const rangeAt = (path: KeyPath, part: 'key' | 'value'): [start: number, end: number] => {
     let node: unknown = document.contents;
     let range = rangeOf(node) ?? [0, 0];
@@ -210,11 +210,18 @@ function* leafPaths(
       yield* leafPaths(item, [...path, key], [...above, value]);
 }
 
-function toValue(document: YamlDocument, file: string): unknown {
+function toValue(document: YamlDocument, placeOfAlias: (name: string) => Place, file: string): unknown {
   try {
     return document.toJS();
   } catch (error) {
-    throw new ReproError({ message: `this is not valid YAML: ${firstLine(describeError(error))}`, place: { file } });
+    const fault = firstLine(describeError(error));
+    const alias = /^Unresolved alias .*?: (.*)$/.exec(fault)?.[1];
+    if (alias !== undefined)
+      throw new ReproError({
+        message: `this is not valid YAML: there is no anchor "&${alias}"; a text that begins with * needs quotes`,
+        place: placeOfAlias(alias),
+      });
+    throw new ReproError({ message: `this is not valid YAML: ${fault}`, place: { file } });
   }
 }
 

@@ -1,6 +1,6 @@
 /** What was added, changed and removed among the files that a stage reads, since a recorded run. */
 import { type Content, type ManifestEntry, parseManifest, sameContent } from '../hashing/index.ts';
-import type { Stage } from '../pipeline/index.ts';
+import { isPattern, type Stage } from '../pipeline/index.ts';
 import type { Project } from '../planning/index.ts';
 import type { Fingerprint, LockedStage } from '../storage/index.ts';
 
@@ -27,7 +27,8 @@ export async function inputChanges(
   const paths = new Set([...Object.keys(inputs.deps), ...Object.keys(recorded?.deps ?? {})]);
   for (const path of paths) {
     const [old, present] = [recorded?.deps?.[path], inputs.deps[path]];
-    if (sameContent(old, present)) continue;
+    // A pattern counts which files match; the files are listed too.
+    if (sameContent(old, present) || isPattern(path)) continue;
     const oldEntries = old?.files === undefined ? [] : project.cache.manifest(old.sha256);
     if (oldEntries === undefined) return undefined;
     addFiles(before, path, old, oldEntries);
@@ -60,7 +61,9 @@ function addFiles(
 
 /** Keeps the lists of the files in the folders that a stage reads, so that its next run can be told what changed. */
 export async function saveInputLists(project: Project, stage: Stage): Promise<void> {
-  for (const { path } of stage.deps) {
+  for (const dep of stage.deps) {
+    if (dep.isPattern) continue;
+    const { path } = dep;
     const scanned = await project.stageInputs.scan(path);
     if (scanned?.manifest !== undefined) await project.cache.saveManifest(scanned);
   }

@@ -114,6 +114,40 @@ export class ContentHasher {
     return (await this.#file(foundFile(absolute, stat), readUnlessKnown)).sha256;
   }
 
+  /**
+   * The files below a folder that match, relative to the root and unsorted. Hidden files, and what does not count as a
+   * part of a folder, are left out, and symbolic links to folders are not followed.
+   *
+   * @param folder relative to the root
+   * @param depth how many folders deep to look; undefined: all of them
+   */
+  async filesMatching(
+    folder: string,
+    depth: number | undefined,
+    isMatch: (path: string) => boolean,
+  ): Promise<string[]> {
+    const absolute = folder === '.' ? this.#root : join(this.#root, folder);
+    if (!this.snapshot.stat(absolute)?.isDirectory()) return [];
+    const found: string[] = [];
+    const visit = (at: string, path: string, outer: FolderRules, left: number | undefined) => {
+      const names = readNames(at);
+      const rules = names.names.includes(IGNORE_FILE) ? this.#ignore.withOwn(at, outer) : outer;
+      // As in a scan: what is recorded of a folder must be the same, or no fresh stamp is written.
+      const isSkipped = (name: string, isFolder: boolean) => this.#isSkipped(`${at}/${name}`, name, isFolder, rules);
+      for (const entry of [...this.snapshot.statEntries(at, names, isSkipped)]) {
+        const { name, stat, notUtf8 } = entry;
+        if (name.startsWith('.') || name === 'node_modules' || stat === undefined || notUtf8 !== undefined) continue;
+        const own = path === '.' ? name : `${path}/${name}`;
+        if (stat.isDirectory()) {
+          if (!entry.isLink && left !== 0)
+            visit(entry.absolute, own, rules.inside(name), left === undefined ? undefined : left - 1);
+        } else if (isMatch(own)) found.push(own);
+      }
+    };
+    visit(absolute, folder, await this.#ignore.above(absolute), depth);
+    return found;
+  }
+
   /** Call this when a command has started or ended, because it may have changed files that were scanned. */
   forget(): void {
     this.#scans.clear();
@@ -205,10 +239,10 @@ export class ContentHasher {
       const names = readNames(folder);
       const rules = names.names.includes(IGNORE_FILE) ? this.#ignore.withOwn(folder, outer) : outer;
       const isSkipped = (name: string, isFolder: boolean) => {
-        if (this.#skipped.has(`${folder}/${name}`)) return true;
-        const isIgnored = rules.ignores(name, isFolder) && !this.#counted.has(`${folder}/${name}`);
-        if (isIgnored) tally.ignored.push(prefix + name);
-        return isIgnored;
+        const absolute = `${folder}/${name}`;
+        const isLeftOut = this.#isSkipped(absolute, name, isFolder, rules);
+        if (isLeftOut && !this.#skipped.has(absolute)) tally.ignored.push(prefix + name);
+        return isLeftOut;
       };
       for (const entry of this.snapshot.statEntries(folder, names, isSkipped)) {
         const item = itemOf(entry, prefix, link !== undefined, (path) => this.#name(path));
@@ -219,6 +253,11 @@ export class ContentHasher {
       if (error instanceof ReproError) throw error;
       throw new ReproError(`${this.#name(folder)} cannot be read: ${describeError(error)}`);
     }
+  }
+
+  /** Whether an entry of a folder does not count: it is repro's or git's own, or an ignore file leaves it out. */
+  #isSkipped(absolute: string, name: string, isFolder: boolean, rules: FolderRules): boolean {
+    return this.#skipped.has(absolute) || (rules.ignores(name, isFolder) && !this.#counted.has(absolute));
   }
 
   /** The path as messages show it. */

@@ -21,7 +21,7 @@ export { forgetLastEdits, recordEdits, undoLastEdits } from './edit-history.ts';
 export { editedTexts, editKey, writeTexts } from './edit-params.ts';
 export { resultsOf } from './listed-results.ts';
 export { loadPipeline } from './load-pipeline.ts';
-export { contains, fileNameFor, isOutside, normalise } from './paths.ts';
+export { contains, fileNameFor, isOutside, isPattern, normalise } from './paths.ts';
 export {
   findRoot,
   type Output,

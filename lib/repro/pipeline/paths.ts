@@ -17,6 +17,11 @@ export function normalise(root: string, wdir: string, path: string): string {
   return inside === '' ? '.' : inside.split(sep).join('/');
 }
 
+/** Whether a dependency is a pattern of file names, such as `src/*.py`. */
+export function isPattern(path: string): boolean {
+  return /[*?]/.test(path);
+}
+
 /** Whether `inner` is `outer` or inside it; both are normalised. */
 export function contains(outer: string, inner: string): boolean {
   if (outer === '.') return !isOutside(inner);

@@ -14,6 +14,10 @@ export interface Dependency {
   path: string;
   /** true: it may be missing. The lock then records that it was missing. */
   optional: boolean;
+  /** true: `path` is a pattern, such as src/*.py. It counts which files match; the files themselves are listed too. */
+  isPattern?: true;
+  /** The pattern that lists this file. */
+  pattern?: string;
 }
 
 /** A file or folder that a command writes. */

@@ -7,7 +7,15 @@ import { ReproError } from '../messages/index.ts';
 import { fillInScript, quoteWord, type ScriptPart } from '../shell/index.ts';
 import { commandOptions } from './command-options.ts';
 import type { StageCommand } from './pipeline.ts';
-import { type Context, fillIn, plainText, resolveReference, splitTemplates, type Written } from './template.ts';
+import {
+  type Context,
+  fillIn,
+  type Piece,
+  plainText,
+  resolveReference,
+  splitTemplates,
+  type Written,
+} from './template.ts';
 
 /** Runs the reading of a part of a value. An error of it gets the place of the part. */
 type At = <T>(path: KeyPath, read: () => T) => T;
@@ -45,7 +53,7 @@ function readScripts(cmd: Json, context: Context): string[] {
   }
   return [
     fillInScript(
-      pieces.flatMap((piece): ScriptPart[] => {
+      pieces.flatMap((piece, i): ScriptPart[] => {
         if ('text' in piece) return [piece.text];
         const found = resolveReference(nameIn(piece.reference), context, piece);
         if (Array.isArray(found))
@@ -53,12 +61,28 @@ function readScripts(cmd: Json, context: Context): string[] {
             message: `\${${piece.reference}} is a list, which cannot be part of a word; as an entry of {argv: […]} it is several arguments`,
             template: piece,
           });
-        if (isMapping(found)) return optionParts(found, piece);
+        if (isMapping(found)) {
+          if (!isWord(pieces, i))
+            throw new ReproError({
+              message: `\${${piece.reference}} is a mapping, which cannot be part of a text; between blanks it is options`,
+              template: piece,
+            });
+          return optionParts(found, piece);
+        }
         const value = plainText(found, `\${${piece.reference}}`, piece);
         return [isRaw(piece.reference) ? value : { value, reference: piece.reference, nth: piece.nth }];
       }),
     ),
   ];
+}
+
+/** Whether a template stands between blanks, or at the end of a command. */
+function isWord(pieces: readonly Piece[], i: number): boolean {
+  const textAt = (index: number) => {
+    const piece = pieces[index];
+    return piece === undefined ? '' : 'text' in piece ? piece.text : '$';
+  };
+  return /(^|\s)$/.test(textAt(i - 1)) && /^($|[\s;|&<>)])/.test(textAt(i + 1));
 }
 
 /** A mapping as the options of a command. Names are code, and values are quoted where they need it. */

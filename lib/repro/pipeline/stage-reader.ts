@@ -10,7 +10,7 @@ import {
   show,
 } from '../documents/index.ts';
 import { type Problem, parseBytes, parseSeconds, ReproError } from '../messages/index.ts';
-import { normalise } from './paths.ts';
+import { isPattern, normalise } from './paths.ts';
 import { type Output, PARAMS, type ParamSource, type Resources, type Stage } from './pipeline.ts';
 import { readCommands } from './stage-command.ts';
 import { type Context, fillIn, TemplateError } from './template.ts';
@@ -49,7 +49,11 @@ export class StageReader {
       desc: this.#text(body, 'desc'),
       cmd: readCommands(body.cmd, this.#context, (path, read) => this.#withPlace(['cmd', ...path], read)),
       wdir: this.#wdir,
-      deps: this.#entries(body, 'deps').map(({ path, options }) => ({ path, optional: options.optional === true })),
+      deps: this.#entries(body, 'deps').map(({ path, options }) => ({
+        path,
+        optional: options.optional === true,
+        ...(isPattern(path) ? { isPattern: true } : {}),
+      })),
       code: this.#entries(body, 'code').map(({ path }) => path),
       params: this.#params(body),
       given: templateNames([body.cmd, body.env]),

@@ -17,6 +17,7 @@ import { FolderClaim, otherHost, Section, stateFolder } from '../hosts/index.ts'
 import { type Problem, ReproError, warn } from '../messages/index.ts';
 import { contains, findRoot, loadPipeline, type Pipeline, placeInStage, type Stage } from '../pipeline/index.ts';
 import { Cache, LOCK, Lock, RunCache, readConfig, SharedCache, sharedCacheFolder } from '../storage/index.ts';
+import { expandPatterns, PatternFiles } from './expand-patterns.ts';
 import { pythonEntries } from './python-entries.ts';
 import { describeMissing, type MissingInputs, StageInputs } from './stage-inputs.ts';
 
@@ -69,15 +70,19 @@ export async function openProject(
   const stores = await openStores(root, options);
   const { state } = stores;
   try {
-    const { pipeline, sources } = await knownPipeline(root, files, state, edited);
-    const graph = await graphOf(pipeline, files);
-    const hasher = new ContentHasher(root, state, pathsInOutputs(pipeline.stages));
-    const modules = new ModuleGraph(root, state, hasher, pythonEntries(pipeline.stages, root));
+    const known = await knownPipeline(root, files, state, edited);
+    const { sources } = known;
+    const hasher = new ContentHasher(root, state, pathsInOutputs(known.pipeline.stages));
     const lock = new Lock(root, state, stores.exclusively);
     await lock.refresh();
+    const patterns = new PatternFiles(hasher, known.pipeline.stages, outputsLeft(known.pipeline, lock));
+    const pipeline = await expandPatterns(known.pipeline, patterns);
+    const graph = await graphOf(pipeline, files);
+    const modules = new ModuleGraph(root, state, hasher, pythonEntries(pipeline.stages, root));
     const outs = pipeline.stages.flatMap((stage) => stage.outs.map(({ path }) => path));
     const isMade = (path: string) => outs.some((out) => contains(out, path));
     const stageInputs = new StageInputs(root, state, hasher, modules, edited, isMade);
+    if (pipeline !== known.pipeline) stageInputs.patterns = patterns;
     const readOnly = !options.write;
     if (!readOnly) shared?.begin();
     if (!readOnly) removeLeftovers(root, [LOCK, ...pipeline.sources]);
@@ -119,6 +124,12 @@ export async function openProject(
     await stores.close();
     throw error;
   }
+}
+
+/** The outputs in the lock of stages that are not in the pipeline any more. */
+function outputsLeft({ stages }: Pipeline, lock: Lock): string[] {
+  const known = new Set(stages.map(({ name }) => name));
+  return lock.names.filter((name) => !known.has(name)).flatMap((name) => Object.keys(lock.get(name)?.outs ?? {}));
 }
 
 /** What `openProject` opens beside the pipeline. */

@@ -22,6 +22,7 @@ import {
 import { ReproError, suggestion } from '../messages/index.ts';
 import { contains, type Stage } from '../pipeline/index.ts';
 import type { Fingerprint } from '../storage/index.ts';
+import type { PatternFiles } from './expand-patterns.ts';
 
 const LINK_TO_NOTHING = ': it is a symbolic link to nothing';
 
@@ -35,6 +36,8 @@ export class StageInputs {
   /** Values of params files, by format and the SHA-256 of their text. */
   readonly #params = new Map<string, Json>();
   #leftOut: LeftOut = { paths: [], kept: new Set() };
+  /** What patterns match. Set by openProject if there are any. */
+  patterns: PatternFiles | undefined;
 
   /** Texts of params files as they were first read, which count until `releaseParams`. Those that a stage makes are not here. */
   readonly #fixed = new Map<string, string | undefined>();
@@ -93,8 +96,14 @@ export class StageInputs {
   async fingerprint(stage: Stage, except: (path: string) => boolean = () => false): Promise<Fingerprint> {
     const missing: MissingInput[] = [];
     const deps: Fingerprint['deps'] = {};
-    for (const [index, { path, optional }] of stage.deps.entries()) {
+    for (const [index, { path, optional, isPattern }] of stage.deps.entries()) {
       if (except(path)) continue;
+      if (isPattern) {
+        const names = (await this.patterns?.matching(stage, path)) ?? [];
+        if (names.length > 0 || optional) deps[path] = listOf(names);
+        else missing.push({ kind: 'dep', path, index, hint: ': no file matches it' });
+        continue;
+      }
       const scanned = await this.scan(path);
       if (scanned === undefined && !optional)
         missing.push({
@@ -235,6 +244,12 @@ export class StageInputs {
     }
     return this.#params.get(sha)!;
   }
+}
+
+/** Stands for which files match a pattern. The size is that of the names. */
+function listOf(names: readonly string[]): Content {
+  const text = names.map((name) => `${name}\n`).join('');
+  return { sha256: sha256(text), size: Buffer.byteLength(text) };
 }
 
 /** An output as it is now. */

@@ -57,7 +57,9 @@ async function describe(project: Project, stage: Stage): Promise<Line[]> {
     ...list('in', stage.wdir === '.' ? [] : [stage.wdir]),
     ...list(
       'reads',
-      stage.deps.map(({ path, optional }) => `${path}${optional ? ' (may be missing)' : ''}`),
+      stage.deps
+        .filter((dep) => dep.pattern === undefined)
+        .map(({ path, optional }) => `${path}${optional ? ' (may be missing)' : ''}`),
     ),
     ...list('code', stage.code),
     ...list('params', await paramLines(project, stage)),
