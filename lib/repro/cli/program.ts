@@ -98,6 +98,7 @@ function buildProgram(exit: SetExitCode): Command {
   addTrashCommand(program, exit);
   program.commandsGroup('Pipeline and shell:');
   addSetupCommands(program, exit);
+  addGitignoreCommand(program, exit);
   return program;
 }
 
@@ -230,6 +231,15 @@ function addVerifyCommand(program: Command, exit: SetExitCode): void {
     .description('run stages from nothing in a copy of the project, and compare the outputs')
     .argument('<stage...>')
     .action(async (stages: string[]) => exit(await (await import('./commands/verify.ts')).verify(stages)));
+}
+
+/** gitignore. */
+function addGitignoreCommand(program: Command, exit: SetExitCode): void {
+  program
+    .command('gitignore')
+    .description('add outputs that the cache keeps, and that git does not know, to .gitignore')
+    .argument('[target...]')
+    .action(async (targets: string[]) => exit(await (await import('./commands/gitignore.ts')).gitignore(targets)));
 }
 
 /** freeze, unfreeze. */

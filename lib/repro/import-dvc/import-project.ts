@@ -94,7 +94,7 @@ export async function importProject(root: string): Promise<ImportedProject> {
   const names = [...remotes.matchAll(/^\s*\['?remote "([^"]+)"'?\]/gm)].map(([, name]) => name);
   if (names.length > 0)
     report.leave(
-      `${names.length === 1 ? 'the remote' : 'the remotes'} ${listNames(names)} of DVC: \`repro push -r FOLDER\` copies to a folder, such as a mounted disk`,
+      `${names.length === 1 ? 'the remote' : 'the remotes'} ${listNames(names)} of DVC: \`repro push -r ADDRESS\` copies to a folder or a service, in a layout of its own`,
     );
   return { files, report, problems, stages };
 }

@@ -1,9 +1,13 @@
 /** What git knows of the files in the workspace. It only reads the repository, by calling `git`. */
 
+import { contains } from '../pipeline/index.ts';
+
 /** The git repository that a project is in. */
 export interface GitFiles {
   /** The files that git tracks at these paths and below them, relative to the root. Paths that git refuses count as tracked. */
   tracked(paths: readonly string[]): Promise<string[]>;
+  /** Those of these paths that git neither tracks nor ignores. None if git cannot say. */
+  unknown(paths: readonly string[]): Promise<string[]>;
   /** Whether all these files are as in the last commit, so that git can bring them back. False for an empty folder. */
   areCommitted(files: readonly string[]): Promise<boolean>;
   /** Whether any commit added or removed `text` in a file. */
@@ -24,7 +28,20 @@ export async function openGitFiles(root: string): Promise<GitFiles | undefined> 
     execa('git', ['--literal-pathspecs', ...args], { cwd: root, reject: false, stripFinalNewline: false });
   const inside = await git('rev-parse', '--is-inside-work-tree');
   if (inside.exitCode !== 0 || inside.stdout.trim() !== 'true') return undefined;
-  return {
+  const files: GitFiles = {
+    async unknown(paths) {
+      const input = paths.map((path) => `${path}\0`).join('');
+      const { exitCode, stdout } = await execa('git', ['check-ignore', '-z', '--stdin'], {
+        cwd: root,
+        reject: false,
+        input,
+        stripFinalNewline: false,
+      });
+      if (exitCode !== 0 && exitCode !== 1) return [];
+      const ignored = new Set(stdout.split('\0'));
+      const tracked = await files.tracked(paths);
+      return paths.filter((path) => !ignored.has(path) && !tracked.some((file) => contains(path, file)));
+    },
     async tracked(paths) {
       const found: string[] = [];
       for (let start = 0; start < paths.length; start += MAX_ARGUMENTS) {
@@ -59,4 +76,5 @@ export async function openGitFiles(root: string): Promise<GitFiles | undefined> 
       return found.exitCode === 0 && found.stdout.trim() !== '';
     },
   };
+  return files;
 }

@@ -128,7 +128,7 @@ to do:
   dvc.yaml:44: no stage makes gone.json, so metrics does not list it; add it to the outputs of a stage
   data/raw.csv.dvc:1: data/raw.csv: md5 22a1a2931c8370d3aeedd7183606fd7f, 2.0 KiB, read by prepare; it is missing here: dvc pull
   dvc.lock and .dvc/cache are not used: \`repro commit\` records the outputs that exist, without a run
-  the remote store of DVC: \`repro push -r FOLDER\` copies to a folder, such as a mounted disk
+  the remote store of DVC: \`repro push -r ADDRESS\` copies to a folder or a service, in a layout of its own
 4 stages; \`repro --dry\` shows what would run, \`repro commit\` records the outputs that exist
 `);
   });

@@ -23,6 +23,7 @@ import { printError, printHeadline } from '../output.ts';
 import { openView } from '../view.ts';
 import { agreesToPrice } from './agree-to-price.ts';
 import { showPlan } from './dry.ts';
+import { tellUnignored } from './gitignore.ts';
 import { transferSource } from './remote.ts';
 
 /** The options of `repro` as commander parses them; program.ts describes them. */
@@ -143,6 +144,13 @@ export async function run(targets: readonly string[], options: RunOptions, start
       const failed = [...outcomes.values()].some(({ outcome }) => outcome === 'failed' || outcome === 'skipped');
       const { headline } = project.pipeline;
       if (!failed && !options.quiet && !options.json && hasMade(plan, headline)) printHeadline(project.root, headline);
+      const isFirst = ({ status }: PlannedStage) => status.reasons.some(({ kind }) => kind === 'never-run');
+      const made = plan.filter((entry) => isFirst(entry) && outcomes.get(entry.stage.name)?.outcome === 'ran');
+      if (made.length > 0 && !options.json && !options.quiet)
+        await tellUnignored(
+          project.root,
+          made.map(({ stage }) => stage),
+        );
       return failed && !options.ignoreErrors ? 1 : 0;
     } finally {
       view.close();
