@@ -11,7 +11,7 @@ import { bootId } from './boot-id.ts';
 export interface Host {
   /** The name for messages. */
   name: string;
-  /** Eight hexadecimal digits: of the name, the boot and the namespace of process ids. */
+  /** Eight hexadecimal digits: of the boot and the namespace of process ids. */
   id: string;
   /** The boot of the kernel; undefined where it has no id. */
   boot?: string;
@@ -34,7 +34,10 @@ function readHost(): Host {
   const name = hostname();
   const boot = bootId();
   const namespace = orUndefined(() => readlinkSync('/proc/self/ns/pid'));
-  const digest = createHash('sha256').update([name, boot, namespace].join('\n')).digest('hex');
+  // The name may change while the system runs, for example with the network of a laptop.
+  const digest = createHash('sha256')
+    .update([boot ?? name, namespace].join('\n'))
+    .digest('hex');
   const machine =
     namespace === INITIAL_NAMESPACE ? orUndefined(() => readFileSync('/etc/machine-id', 'utf8').trim()) : undefined;
   return {
