@@ -100,3 +100,18 @@ test('a metrics file or plot at the top must be an output, or lie in one', async
     'repro: pipeline.yaml:2:11: no stage makes "oot.json"; did you mean "out.json"?; name a file or folder that is an output, or lies in one\n',
   );
 });
+
+test('a plot at the top may be a table in an output, with several columns and names for the axes', async () => {
+  const made = project({
+    'pipeline.yaml':
+      'stages:\n  a: {cmd: \'mkdir -p out; printf "step,train,val\\n1,2,3\\n2,1,2\\n" > out/loss.csv\', params: [x], outs: [out]}\n' +
+      'plots:\n  - out/loss.csv: {x: step, y: [train, val], x_label: Steps, y_label: Nats, title: Losses}\n',
+    'params.yaml': 'x: 1\n',
+  });
+  await made.outcomes();
+  expect((await made.repro('plots', 'show', '-o', 'page.html')).stdout).toMatch(/^1 plot in /);
+  const page = made.read('page.html');
+  expect(page).toContain('<figcaption>Losses</figcaption>');
+  const svg = Buffer.from(/base64,([^"]+)/.exec(page)![1], 'base64').toString();
+  for (const text of ['>Steps<', '>Nats<', '>train<', '>val<']) expect(svg).toContain(text);
+});
