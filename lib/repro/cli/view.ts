@@ -179,8 +179,8 @@ abstract class PeopleView implements View {
  */
 class TerminalView extends PeopleView {
   readonly #timer: NodeJS.Timeout;
-  /** The number of live lines on the screen. */
-  #liveLines = 0;
+  /** The columns of each live line on the screen. */
+  #liveColumns: readonly number[] = [];
 
   constructor(options: ViewOptions) {
     super(options);
@@ -221,10 +221,12 @@ class TerminalView extends PeopleView {
     );
     const live = running.slice(0, rows - 1).map((stage) => runningLine(stage, now, nameWidth, columns - 1));
     if (running.length > 0 && !last) live.push(cutToColumns(escapeLine(this.#describeQueue()), columns - 1));
-    const up = this.#liveLines > 0 ? `\u001b[${this.#liveLines}A` : '';
+    // A terminal that has become narrower has wrapped the lines that no longer fit.
+    const rowsAbove = this.#liveColumns.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / columns)), 0);
+    const up = rowsAbove > 0 ? `\u001b[${rowsAbove}A` : '';
     const text = [...lines.map(colourSign), ...live].map((line) => `\u001b[2K${line}\n`).join('');
     if (up || text) process.stdout.write(`${up}\r\u001b[0J${text}`);
-    this.#liveLines = live.length;
+    this.#liveColumns = live.map(columnsOf);
   }
 }
 
