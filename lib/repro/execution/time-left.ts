@@ -32,6 +32,7 @@ export class TimeLeft {
   readonly #plan: readonly PlannedStage[];
   readonly #expected: ReadonlyMap<string, number>;
   readonly #capacity: () => Capacity;
+  readonly #clock: () => number;
   readonly #running = new Map<string, Running>();
   readonly #ended = new Set<string>();
   #next = Number.NEGATIVE_INFINITY;
@@ -39,17 +40,20 @@ export class TimeLeft {
   /**
    * @param expected seconds by stage
    * @param capacity makes one with nothing running
+   * @param clock milliseconds, from which it learns how long a forecast takes
    */
   constructor(
     project: Project,
     plan: readonly PlannedStage[],
     expected: ReadonlyMap<string, number>,
     capacity: () => Capacity,
+    clock = () => performance.now(),
   ) {
     this.#project = project;
     this.#plan = plan.filter(({ status }) => status.state === 'stale' || status.state === 'maybe');
     this.#expected = expected;
     this.#capacity = capacity;
+    this.#clock = clock;
   }
 
   /**
@@ -68,9 +72,9 @@ export class TimeLeft {
       this.#ended.add(event.stage);
     } else return undefined;
     if (now < this.#next || this.#ended.size === this.#plan.length) return undefined;
-    const before = performance.now();
+    const before = this.#clock();
     const left = this.#forecast(now);
-    this.#next = now + Math.max(PERIOD, (performance.now() - before) / SHARE);
+    this.#next = now + Math.max(PERIOD, (this.#clock() - before) / SHARE);
     return left;
   }
 

@@ -6,8 +6,8 @@ import { buildGraph } from '../../../lib/repro/graph/index.ts';
 import type { PlannedStage, Project } from '../../../lib/repro/planning/index.ts';
 import { stage } from './stage.ts';
 
-/** a, then b and c, which both read what a makes; d is fresh. One stage runs at a time. */
-function follow(expected: Record<string, number>) {
+/** a, then b and c, which both read what a makes; d is fresh. One stage runs at a time. A forecast takes `forecastTime` ms. */
+function follow(expected: Record<string, number>, forecastTime = 0) {
   const out = (path: string) => ({ path, kind: 'out', cache: true, persist: false }) as const;
   const dep = (path: string) => ({ path, optional: false });
   const stages = [
@@ -21,7 +21,9 @@ function follow(expected: Record<string, number>) {
     (each) => ({ stage: each, status: { state: each.name === 'd' ? 'fresh' : 'stale' } }) as unknown as PlannedStage,
   );
   const machine = { cpus: 1, memory: 1, gpus: [] };
-  return new TimeLeft(project, plan, new Map(Object.entries(expected)), () => new Capacity(1, machine, {}));
+  let now = 0;
+  const clock = () => (now += forecastTime);
+  return new TimeLeft(project, plan, new Map(Object.entries(expected)), () => new Capacity(1, machine, {}), clock);
 }
 
 const start = (name: string) => ({ event: 'start', stage: name, cmd: [], reasons: [] }) as const;
@@ -46,4 +48,11 @@ test('it is said once a second at most, and not if nothing is known', () => {
   expect(left.after(progress('a', 20), 500)).toBeUndefined();
   expect(left.after(progress('a', 20), 2000)).toBe(28);
   expect(follow({}).after(start('a'), 0)).toBeUndefined();
+});
+
+test('it is said more seldom if a forecast takes long: at most a fiftieth of the time', () => {
+  const left = follow({ b: 20 }, 100);
+  expect(left.after(start('a'), 0)).toBe(20);
+  expect(left.after(progress('a', 20), 4999)).toBeUndefined();
+  expect(left.after(progress('a', 50), 5000)).toBe(25);
 });
