@@ -171,14 +171,4 @@ describe('repro', () => {
     const cosine = await study.repro('-S', 'train.schedule=cosine');
     expect(cosine.stderr).toMatch(/params\.yaml.*train\.budgets: must have at most 0 items, but has 2/);
   });
-
-  test('names the key and the values of heads that do not divide the width', async () => {
-    const study = smallStudy();
-    const params = study.read('params.yaml');
-    study.write('params.yaml', params.replace(/(gpt-tiny:\s*\{[^}]*heads:) 2/, '$1 3'));
-    const { exit, stderr, stdout } = await study.repro('train@char-gpt-tiny-1');
-    expect(stderr + stdout).toMatch(/params\.yaml: sizes\.gpt-tiny: .*heads.*3.*16/);
-    expect(stderr + stdout).not.toMatch(/^\s+at /m);
-    expect(exit).toBe(1);
-  });
 });
