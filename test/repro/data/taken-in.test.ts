@@ -170,9 +170,9 @@ describe('cache.type: hardlink', () => {
   test('an unknown value of cache.type is reported', async () => {
     const { made } = linked('[out]', 'cp in.txt out');
     made.write('.repro/config.yaml', 'cache: {type: hardlinks}\n');
-    const { exit, stdout } = await made.repro();
-    expect([exit, stdout]).toEqual([
-      1,
+    const { exit, stderr } = await made.repro();
+    expect([exit, stderr]).toEqual([
+      2,
       expect.stringMatching(/config\.yaml:1:15: cache\.type: is "hardlinks"; did you mean "hardlink"\?/),
     ]);
   });

@@ -81,8 +81,8 @@ describe('a mistake is reported before anything runs, in one sentence with its p
       /pipeline\.yaml:3:15: \$\{a \+ b\} is not a reference/,
     ],
     [
-      'a mapping inside a text',
-      'stages:\n  a:\n    cmd: echo ${a}!\n',
+      'a mapping inside a path',
+      'stages:\n  a:\n    cmd: echo\n    outs: ["${a}.txt"]\n',
       'a: {b: 1}',
       /\$\{a\} is a mapping, which cannot be part of a text/,
     ],
