@@ -36,6 +36,21 @@ export function printError(message: string): void {
   process.stderr.write(`repro: ${escapeControls(message)}\n`);
 }
 
+let hasProgress = false;
+
+/** On a terminal, replaces the line about progress on stderr. */
+export function printProgress(line: string): void {
+  if (!process.stderr.isTTY) return;
+  hasProgress = true;
+  process.stderr.write(`\r\x1b[K${escapeLine(line)}`);
+}
+
+/** Removes the line about progress, if there is one. */
+export function clearProgress(): void {
+  if (hasProgress) process.stderr.write('\r\x1b[K');
+  hasProgress = false;
+}
+
 /** Prints the kept output of a stage. */
 export function printOutput(text: string): void {
   const colours = showsColours();

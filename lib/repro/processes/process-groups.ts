@@ -14,8 +14,12 @@ import { isGroupAlive, isStartOf, startTimeOf } from './process-table.ts';
 
 const SUFFIX = '.groups';
 
-/** Waits for the end of its input, which comes when repro is gone. Then reads the file `$0` and kills what is left. */
+/**
+ * Waits for the end of its input, which comes when repro is gone. Then reads the file `$0` and kills what is left. The
+ * file is opened first, because the project may be removed together with repro.
+ */
 const REAPER = `
+exec 3< "$0"
 while read -r _; do :; done
 groups=' '
 while read -r word group _; do
@@ -23,7 +27,7 @@ while read -r word group _; do
   rest=' '
   for other in $groups; do [ "$other" = "$group" ] || rest="$rest$other "; done
   groups=$rest
-done < "$0"
+done <&3
 for group in $groups; do kill -9 "-$group"; done
 `;
 

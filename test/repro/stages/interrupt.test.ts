@@ -116,6 +116,16 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
     expect(left.filter((path) => made.exists(path))).toEqual([]);
   });
 
+  test('after SIGKILL no process is left, although .repro was removed before', async () => {
+    const made = longRunning('trap "" INT TERM HUP');
+    const { process, ended } = await made.spawn();
+    await until(() => made.exists('ready'));
+    made.remove('.repro');
+    process.kill('SIGKILL');
+    await ended;
+    await until(() => processesIn(made).length === 0);
+  });
+
   test('with the reaper killed too, the next repro kills the processes that are left before it runs the stage', async () => {
     const made = longRunning('trap "" INT TERM HUP');
     const { process, ended } = await made.spawn();

@@ -5,7 +5,7 @@ import { describeBytes, plural } from '../../messages/index.ts';
 import { findRoot } from '../../pipeline/index.ts';
 import { openProject, type Project } from '../../planning/index.ts';
 import { fetch, findRemote, push, type TransferProgress, type TransferSource } from '../../storage/index.ts';
-import { printError, printLine } from '../output.ts';
+import { clearProgress, printError, printLine, printProgress } from '../output.ts';
 import { checkOutStages } from './data.ts';
 
 /**
@@ -49,19 +49,9 @@ export async function remote(
   }
 }
 
-let isShown = false;
-
-/** Replaces the last line of a terminal. @example '12/1000 objects, 1.2 GiB of 3.4 GiB' */
+/** @example '12/1000 objects, 1.2 GiB of 3.4 GiB' */
 function showProgress({ files, allFiles, bytes, allBytes }: TransferProgress): void {
-  if (!process.stderr.isTTY) return;
-  isShown = true;
-  const line = `${files}/${plural(allFiles, 'object')}, ${describeBytes(bytes)} of ${describeBytes(allBytes)}`;
-  process.stderr.write(`\r\x1b[K${line}`);
-}
-
-function clearProgress(): void {
-  if (isShown) process.stderr.write('\r\x1b[K');
-  isShown = false;
+  printProgress(`${files}/${plural(allFiles, 'object')}, ${describeBytes(bytes)} of ${describeBytes(allBytes)}`);
 }
 
 /** The part of a project that push and fetch use. */
