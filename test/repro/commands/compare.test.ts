@@ -231,6 +231,7 @@ removed from the pipeline since HEAD: train@base-1, train@base-2 (--all shows th
 
   test('metrics that are not in git come from the cache, by the hashes in the lock of the revision; a damaged object is not used', async () => {
     const made = study(IN_METRICS, '{cache: true}');
+    made.write('sub/.gitignore', 'metrics/\n');
     await repro(made);
     git(made, 'add', 'sub/pipeline.yaml', 'sub/params.yaml', 'sub/dvc-like.lock');
     git(made, 'commit', '-q', '-m', 'first, without metrics');
