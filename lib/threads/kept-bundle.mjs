@@ -18,7 +18,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { extname, join, relative, resolve } from 'node:path';
+import { dirname, extname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The project's folder: paths within a bundle are relative to it. */
@@ -93,6 +93,8 @@ async function makeBundle(stem, options) {
     const names = [...sources.keys()].sort();
     const path = bundlePath(stem, names, (source) => sources.get(source));
     removeOutdated(stem);
+    // The folder above is that of other tools too, so it gets the usual permissions.
+    mkdirSync(dirname(FOLDER), { recursive: true });
     mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
     if (map !== undefined) replaceFile(`${path}.map`, map);
     const code = map === undefined ? bundle : `${bundle}//# sourceMappingURL=${relative(FOLDER, path)}.map\n`;
