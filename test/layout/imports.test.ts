@@ -26,6 +26,7 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
       'hosts',
       'processes',
       'stage-api',
+      'edits',
       'graph',
       'pipeline',
       'shell',

@@ -3,7 +3,7 @@ import type { RunEstimate } from '../forecast/index.ts';
 import { describeRoughDuration, plural } from '../messages/index.ts';
 
 /**
- * The parts of a sentence; none if nothing would run.
+ * The parts of a sentence. Empty if nothing would run.
  *
  * @example ['about 12 min on 2 workers', 'not counting 3 that never ran']
  */

@@ -193,7 +193,7 @@ function removeClaim(root: string, claim: Claim): void {
   }
 }
 
-/** undefined if there is none. A damaged file, which a power cut may leave, counts as none and is removed. */
+/** The claim in the file. Undefined if the file is missing or damaged. A damaged one, as a power cut may leave it, is removed. */
 function readClaim(root: string): Claim | undefined {
   const text = readUtf8OrUndefined(join(root, FILE));
   if (text === undefined) return undefined;

@@ -45,7 +45,7 @@ export interface ImportedProject {
  * Reads a DVC project.
  *
  * @param root an absolute path
- * @throws ReproError if there is no dvc.yaml, or one is not valid YAML
+ * @throws ReproError if dvc.yaml is missing, or one of the files is not valid YAML
  */
 export async function importProject(root: string): Promise<ImportedProject> {
   const found = findDvcFiles(root);

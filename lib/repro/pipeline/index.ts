@@ -12,13 +12,9 @@
  *   place-in-stage.ts  line and column of a part of a stage
  *   command-options.ts  a mapping in cmd as options
  *   names.ts           which names stages may have
- *   edit-params.ts     -S key=value
- *   edit-history.ts    the edits of -S, which `repro undo` takes back
- *   presets.ts         -S study=NAME: named sets of values
+ *   presets.ts         named sets of values
  *   paths.ts           one spelling for each path
  */
-export { forgetLastEdits, recordEdits, undoLastEdits } from './edit-history.ts';
-export { editedTexts, editKey, writeTexts } from './edit-params.ts';
 export { resultsOf } from './listed-results.ts';
 export { loadPipeline } from './load-pipeline.ts';
 export { contains, fileNameFor, isOutside, isPattern, normalise } from './paths.ts';
@@ -34,5 +30,6 @@ export {
   type StageCommand,
 } from './pipeline.ts';
 export { placeInStage } from './place-in-stage.ts';
+export { CUSTOM, listedPresets, type Presets } from './presets.ts';
 export { commandText } from './stage-command.ts';
 export { valuesForTemplates } from './template-values.ts';

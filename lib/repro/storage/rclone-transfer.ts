@@ -23,7 +23,7 @@ type OnProgress = (progress: TransferProgress) => void;
 /**
  * Copies the outputs and runs of these stages, as recorded in the lock, to the remote.
  *
- * @throws ReproError if there is no rclone, or the remote cannot be written
+ * @throws ReproError if rclone is missing or too old, or the remote cannot be written
  */
 export async function pushByRclone(
   project: TransferSource,
@@ -66,7 +66,7 @@ export async function pushByRclone(
 /**
  * Copies the outputs and runs of these stages, as recorded in the lock, from the remote.
  *
- * @throws ReproError if there is no rclone, or the remote cannot be read
+ * @throws ReproError if rclone is missing or too old, or the remote cannot be read
  */
 export async function fetchByRclone(
   project: TransferSource,
@@ -179,7 +179,7 @@ async function checkDownload(rclone: Rclone, staging: string, sha256: string): P
   return [`${sha256.slice(0, 12)} was damaged in the remote ${rest}: push it again from where it is whole`];
 }
 
-/** The entries of a list of files that can be used; none if it is missing or damaged, which is reported elsewhere. */
+/** The entries of a list of files. Empty if the list is missing or damaged: transfer.ts reports that. */
 function entriesIn(path: string): ManifestEntry[] {
   try {
     const entries = parseManifest(readUtf8(path));

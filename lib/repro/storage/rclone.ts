@@ -43,7 +43,7 @@ export class Rclone {
   /**
    * @param address in rclone's form, such as "lab:study" or ":s3,env_auth=true:bucket"
    * @param url for messages
-   * @throws ReproError if there is no rclone, or it is too old
+   * @throws ReproError if rclone is missing or too old
    */
   static async open(
     address: string,
@@ -63,7 +63,7 @@ export class Rclone {
   }
 
   /**
-   * The sizes of all files below a folder, by their paths from the address; none if there is no such folder.
+   * Sizes of all files below a folder, by path relative to the address. Empty if the folder does not exist.
    *
    * @throws ReproError if the remote cannot be read
    */

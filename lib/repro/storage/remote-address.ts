@@ -83,7 +83,7 @@ export function parseRemoteAddress(text: string, base: string): RemoteAddress {
   return { kind: 'folder', folder: resolve(base, text) };
 }
 
-/** The address in rclone's form; undefined if there is none. */
+/** The address in rclone's form. Undefined if repro cannot copy to it. */
 function rcloneAddress(service: string, text: string): string | undefined {
   const rest = text.slice(text.indexOf(':') + 1).replace(/^\/\//, '');
   if (Object.hasOwn(SERVICES, service)) return /^[^/\s]/.test(rest) ? `${SERVICES[service]}${rest}` : undefined;

@@ -4,7 +4,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { parse, parseDocument } from 'yaml';
-import { editedTexts } from '../../../lib/repro/pipeline/edit-params.ts';
+import { editedTexts } from '../../../lib/repro/edits/index.ts';
 import { project, removeProjects } from '../project.ts';
 
 afterEach(removeProjects);

@@ -1,8 +1,10 @@
 /**
  * `repro freeze STAGE…` and `repro unfreeze STAGE…`. A frozen stage never runs, and its outputs are used as they are.
  */
+
+import { editKey } from '../../edits/index.ts';
 import { select } from '../../graph/index.ts';
-import { editKey, PIPELINE } from '../../pipeline/index.ts';
+import { PIPELINE } from '../../pipeline/index.ts';
 import { openProject } from '../../planning/index.ts';
 import { printLine } from '../output.ts';
 

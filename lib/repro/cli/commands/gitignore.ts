@@ -42,7 +42,7 @@ export async function tellUnignored(root: string, stages: readonly Stage[]): Pro
   );
 }
 
-/** The outputs that the cache keeps and git does not know; undefined if there is no repository. */
+/** Outputs that the cache keeps and that git neither tracks nor ignores. Undefined outside of a git repository. */
 async function unknownToGit(root: string, stages: readonly Stage[]): Promise<string[] | undefined> {
   const git = await openGitFiles(root);
   const outs = stages.flatMap((stage) => stage.outs.filter(({ cache }) => cache).map(({ path }) => path));

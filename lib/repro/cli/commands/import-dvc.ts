@@ -21,7 +21,7 @@ export interface ImportOptions {
  *
  * @param folder the folder of the DVC project; default: the current one
  * @returns the exit code: 1 if the new pipeline is not valid yet
- * @throws ReproError if there is no dvc.yaml, or if a file is in the way
+ * @throws ReproError if dvc.yaml is missing, or a file to be written exists already
  */
 export async function importDvc(folder = '.', { force, dry }: ImportOptions): Promise<number> {
   const root = resolve(folder);

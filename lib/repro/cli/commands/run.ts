@@ -2,12 +2,13 @@
 
 import { constants } from 'node:os';
 import { AttemptLog } from '../../attempts/index.ts';
+import { editedTexts, forgetLastEdits, recordEdits, writeTexts } from '../../edits/index.ts';
 import { checkNotWithin, execute, type Interrupt, type RunResult } from '../../execution/index.ts';
 import { expectationOf } from '../../forecast/index.ts';
 import { select } from '../../graph/index.ts';
 import { checkFree, FolderTaken } from '../../hosts/index.ts';
 import { listNames, ReproError, warn } from '../../messages/index.ts';
-import { contains, editedTexts, findRoot, forgetLastEdits, recordEdits, writeTexts } from '../../pipeline/index.ts';
+import { contains, findRoot } from '../../pipeline/index.ts';
 import {
   checkInputs,
   checkReplacedFiles,

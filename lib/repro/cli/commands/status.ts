@@ -74,7 +74,7 @@ export async function status(
   }
 }
 
-/** How long it would take to bring the stages up to date; none if that is not known, or if they do not fit here. */
+/** Text on how long the stages would take. Empty if that is unknown, or a stage does not fit on this machine. */
 async function describePrice(project: Project, plan: readonly PlannedStage[]): Promise<string[]> {
   const { seconds } = await expectationOf(project, plan);
   const estimate = await estimateRun(project, plan, seconds, undefined).catch((error: unknown) => {

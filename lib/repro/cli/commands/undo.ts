@@ -1,5 +1,6 @@
 /** `repro undo`: takes the edits of the last call with -S back. It runs nothing. */
-import { findRoot, undoLastEdits } from '../../pipeline/index.ts';
+import { undoLastEdits } from '../../edits/index.ts';
+import { findRoot } from '../../pipeline/index.ts';
 import { printLine } from '../output.ts';
 
 /** @returns the exit code, 0 */

@@ -4,7 +4,7 @@
  *   key=value    changes the value of an existing key; in place of a number, 20M and 20_000_000 are numbers
  *   +key=value   adds a key
  *   key=@other   copies the value of another key; a mapping is merged into the existing one
- *   key=NAME     where pipeline.yaml lists presets for the key: sets the values of the preset NAME too (presets.ts)
+ *   key=NAME     where pipeline.yaml lists presets for the key: sets the values of the preset NAME too (pipeline/presets.ts)
  */
 import { homedir } from 'node:os';
 import { join, normalize } from 'node:path';
@@ -31,8 +31,7 @@ import {
 } from '../documents/index.ts';
 import { writeAtomically } from '../files/index.ts';
 import { ReproError, suggestion, warn } from '../messages/index.ts';
-import { PARAMS } from './pipeline.ts';
-import { CUSTOM, listedPresets, type Presets } from './presets.ts';
+import { CUSTOM, listedPresets, PARAMS, type Presets } from '../pipeline/index.ts';
 
 /**
  * The new texts of the files that the edits change. Writes nothing.

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { type EditedFiles, type Json, leaves, parseSettings, readText, show } from '../documents/index.ts';
 import { makeFolder, writeAtomically } from '../files/index.ts';
 import { ReproError } from '../messages/index.ts';
+import { isOutside } from '../pipeline/index.ts';
 import { writeTexts } from './edit-params.ts';
-import { isOutside } from './paths.ts';
 
 const FILE = '.repro/edits.json';
 /** So many calls can be taken back. */
@@ -40,7 +40,7 @@ export function forgetLastEdits(root: string): void {
  * Takes the edits of the last call with -S back.
  *
  * @returns its arguments of -S, and the files that are as before
- * @throws ReproError if there is no such call, or if a file has been edited since; nothing is changed then
+ * @throws ReproError if no earlier call is recorded, or a file was edited since. Nothing is changed then
  */
 export async function undoLastEdits(root: string): Promise<{ edits: readonly string[]; files: readonly string[] }> {
   const history = load(root);
