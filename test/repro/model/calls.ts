@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { CRASH_ARGUMENTS } from './crash.ts';
 import { processesIn } from './disk.ts';
-import type { Kill } from './steps.ts';
+import type { Kill } from './world.ts';
 
 /** How a call ended. `exit` is null if a signal ended it. */
 export interface Ended {

@@ -1,5 +1,5 @@
 /** Describes steps for the log of a model run. */
-import type { Kill, Step } from './steps.ts';
+import type { Kill, Step } from './world.ts';
 
 function describeKill({ victim, moment, writes }: Kill): string {
   return victim === 'write' ? `  (SIGKILL at write ${writes})` : `  (SIGKILL of ${victim} at ${moment.toFixed(2)})`;

@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { damageObject, removeState, setLock } from './disk.ts';
-import type { Step, World } from './steps.ts';
+import type { Step, World } from './world.ts';
 
 /** Writes the settings of a project whose outputs are hard links to the cache. */
 export function configureLinks(root: string): void {

@@ -24,8 +24,9 @@ import { PARAMS, randomRecipes, SOURCES } from './recipes.ts';
 import { Reference, type Verdict } from './reference.ts';
 import { MAKE_SH } from './stages.ts';
 import { stateAfterKill } from './state-after-kill.ts';
-import { type Kill, nextStep, type Step, setParam, type World, write } from './steps.ts';
+import { nextStep, setParam } from './steps.ts';
 import { Tree } from './tree.ts';
+import { type Kill, type Step, type World, write } from './world.ts';
 
 /** Where the real runner and the reference disagree. */
 export class Divergence extends Error {}

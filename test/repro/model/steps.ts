@@ -2,65 +2,22 @@
  * The steps of a model run: edits that a person makes, and calls of repro. Each step is chosen by a generator of its own,
  * so that leaving out one step does not change what the others choose from.
  */
-import { stringify } from 'yaml';
+import { addStage, editRecipe, removeStage, renameOutput, renameStage } from './pipeline-edits.ts';
 import type { RunOptions } from './project-state.ts';
 import type { Random } from './random.ts';
-import { pipelineOf, type Recipe, type Recipes, randomOutput, randomRecipe } from './recipes.ts';
 import type { Reference } from './reference.ts';
 import { lookUp, type Value } from './stages.ts';
 import { within } from './tree.ts';
-
-/** What a person has written, from which params.yaml and pipeline.yaml follow. */
-export interface Written {
-  recipes: Recipes;
-  params: Value;
-  /** The files in src, by path. */
-  sources: { [path: string]: string };
-}
-
-/** What steps change. */
-export interface World {
-  reference: Reference;
-  written: Written;
-  /** Earlier states of `written`, to which a person returns. */
-  history: Written[];
-  /** Earlier locks. */
-  locks: { text: string; blocks: Reference['lock'] }[];
-  /** Numbers the edits, so that no two are alike. */
-  count: number;
-}
-
-/** A change of repro's own files that the manual allows, or damage. */
-export type Internal = 'state' | 'everything' | 'lock' | 'old lock' | 'damage' | 'clone';
-
-/** What gets SIGKILL while a call runs. `write`: repro, at one of its writes. */
-export type Victim = 'repro' | 'group' | 'stage' | 'write';
-
-/** One step. Edits have been made in memory when they are returned. */
-export type Step =
-  | { kind: 'edit'; text: string; touched?: string }
-  | { kind: 'internal'; what: Internal; object?: string }
-  | { kind: 'repro'; options: RunOptions; args: string[]; set?: SetParam; kill?: Kill }
-  | { kind: 'two at once'; options: RunOptions; args: string[] }
-  | { kind: 'status' | 'dry'; options: RunOptions; args: string[]; set?: SetParam }
-  | { kind: 'checkout' | 'commit' | 'push' | 'pull' | 'fetch'; targets: string[]; kill?: Kill }
-  | { kind: 'gc'; kill?: Kill }
-  | { kind: 'trash restore'; path: string };
-
-/** A value that `-S` sets. */
-export interface SetParam {
-  key: string;
-  value: Value;
-}
-
-/** When and what to kill. */
-export interface Kill {
-  /** A share of the time that the call is expected to take. */
-  moment: number;
-  /** For `write`: the number of writes before. */
-  writes: number;
-  victim: Victim;
-}
+import {
+  type Internal,
+  type Kill,
+  remember,
+  type SetParam,
+  type Step,
+  type Victim,
+  type World,
+  write,
+} from './world.ts';
 
 /** Chooses the next step. Edits are made in memory at once. */
 export function nextStep(random: Random, world: World): Step {
@@ -92,18 +49,6 @@ function edit(random: Random, world: World): Step {
     const step = random.weighted(choices)(random, world);
     if (step !== undefined) return step;
   }
-}
-
-/** Writes params.yaml and pipeline.yaml after a change of `written`. */
-export function write({ reference, written }: World): void {
-  reference.params = written.params;
-  reference.pipeline = pipelineOf(written.recipes);
-  reference.tree.write('params.yaml', stringify(written.params));
-  reference.tree.write('pipeline.yaml', stringify(reference.pipeline));
-}
-
-function remember(world: World): void {
-  world.history.push(structuredClone(world.written));
 }
 
 function editParam(random: Random, world: World): Step {
@@ -240,77 +185,6 @@ function chmod(random: Random, world: World): Step {
   tree.write(path, text, !executable);
   world.reference.edited(path);
   return { kind: 'edit', text: `${executable ? 'chmod -x' : 'chmod +x'} ${path}` };
-}
-
-function editRecipe(random: Random, world: World): Step {
-  remember(world);
-  const name = random.pick(Object.keys(world.written.recipes));
-  const recipe = structuredClone(world.written.recipes[name]);
-  const change = random.weighted<[string, () => void]>([
-    [4, ['its command', () => (recipe.salt = random.below(4))]],
-    [2, ['an unread dependency', () => (recipe.unread = recipe.unread.length > 0 ? [] : ['src/b.txt'])]],
-    [1, ['its frozen flag', () => (recipe.isFrozen = !recipe.isFrozen)]],
-    [1, ['always_changed', () => (recipe.alwaysChanged = !recipe.alwaysChanged)]],
-    [1, ['its environment', () => (recipe.env = random.chance(0.5) ? {} : { SALT: random.pick(['one', 'two']) })]],
-    [1, ['its listed params', () => (recipe.listed = random.some(['p.k2', 'deep.er', 'deep'], 0.4))]],
-    [1, ['a parameter in its command', () => (recipe.inserted = random.some(['p.k1', 'p.k3'], 0.5))]],
-    [1, ['whether extra.yaml is a param', () => (recipe.allOfExtra = !recipe.allOfExtra)]],
-    [1, ['persist', () => toggle(random.pick(recipe.outs).options, 'persist', true)]],
-    [1, ['cache', () => toggle(random.pick(recipe.outs).options, 'cache', false)]],
-    [1, ['its folder', () => (recipe.wdir = recipe.wdir === '.' ? 'work' : '.')]],
-  ]);
-  change[1]();
-  world.written.recipes = { ...world.written.recipes, [name]: recipe };
-  write(world);
-  return { kind: 'edit', text: `pipeline.yaml: ${name}: ${change[0]}` };
-}
-
-function toggle<K extends string, V>(options: { [key in K]?: V }, key: K, value: V): void {
-  if (options[key] === undefined) options[key] = value;
-  else delete options[key];
-}
-
-function removeStage(random: Random, world: World): Step | undefined {
-  const names = Object.keys(world.written.recipes);
-  if (names.length < 2) return undefined;
-  remember(world);
-  const name = random.pick(names);
-  const { [name]: _, ...rest } = world.written.recipes;
-  world.written.recipes = rest;
-  write(world);
-  return { kind: 'edit', text: `pipeline.yaml: ${name} removed` };
-}
-
-function addStage(random: Random, world: World): Step {
-  remember(world);
-  const name = `n${world.count++}`;
-  world.written.recipes = { ...world.written.recipes, [name]: randomRecipe(random, name, world.written.recipes) };
-  write(world);
-  return { kind: 'edit', text: `pipeline.yaml: ${name} added` };
-}
-
-function renameStage(random: Random, world: World): Step {
-  remember(world);
-  const old = random.pick(Object.keys(world.written.recipes));
-  const name = `r${world.count++}`;
-  world.written.recipes = Object.fromEntries(
-    Object.entries(world.written.recipes).map(([key, recipe]): [string, Recipe] => [key === old ? name : key, recipe]),
-  );
-  write(world);
-  return { kind: 'edit', text: `pipeline.yaml: ${old} is now ${name}` };
-}
-
-function renameOutput(random: Random, world: World): Step {
-  remember(world);
-  const name = random.pick(Object.keys(world.written.recipes));
-  const recipe = structuredClone(world.written.recipes[name]);
-  const cell = recipe.isForeach ? '${item}' : recipe.axes.map((_, i) => `\${item.x${i}}`).join('-');
-  const index = random.below(recipe.outs.length);
-  const old = recipe.outs[index].path;
-  recipe.outs[index] = randomOutput(random, `${name}x${world.count++}`, cell);
-  world.written.recipes = { ...world.written.recipes, [name]: recipe };
-  write(world);
-  return { kind: 'edit', text: `pipeline.yaml: ${name}: output ${old} is now ${recipe.outs[index].path}` };
 }
 
 /** A person takes back edits of params, sources and the pipeline. */
