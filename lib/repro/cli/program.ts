@@ -277,8 +277,19 @@ function addCacheCommands(program: Command, exit: SetExitCode): void {
     .option('--yes', 'delete them')
     .option('--age <time>', 'keep runs used within this time, such as 12h or 30d')
     .option('--size <bytes>', 'keep the newest runs up to this total size, such as 500MB or 10GiB')
+    .option(
+      '--remote [name|path]',
+      'in a remote: what no commit of this repository needs and no push of the last 14 days (--age)',
+    )
+    .option('--project <folder...>', 'with --remote: other projects that use it')
     .option('--json', 'print JSON')
-    .action(async (options) => exit(await (await import('./commands/gc.ts')).gc(options)));
+    .action(async (options) =>
+      exit(
+        options.remote === undefined
+          ? await (await import('./commands/gc.ts')).gc(options)
+          : await (await import('./commands/gc-remote.ts')).gcRemote(options),
+      ),
+    );
 }
 
 /** trash. */

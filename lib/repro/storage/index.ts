@@ -8,6 +8,7 @@
  *   remote.ts               remotes, push and fetch; addresses are parsed by remote-address.ts
  *   transfer.ts             push to and fetch from a folder
  *   rclone-transfer.ts      the same for a service, by the program rclone (rclone.ts)
+ *   remote-gc.ts            what in a remote nothing needs; remote-store.ts lists, reads and removes its files
  *   config.ts               .repro/config.yaml
  */
 export { Cache } from './cache.ts';
@@ -18,6 +19,8 @@ export { LOCK, type LockedStage, type Recorded, readLock } from './lock-text.ts'
 export type { TransferProgress } from './rclone.ts';
 export { fetch, findRemote, push } from './remote.ts';
 export { parseRemoteAddress, type RemoteAddress } from './remote-address.ts';
+export { planRemoteGc, type RemoteGcPlan, readRemote, removeFromRemote } from './remote-gc.ts';
+export { openRemoteStore } from './remote-store.ts';
 export { RunCache } from './run-cache.ts';
 export { type Fingerprint, fingerprintKey, lockedStage, recordedKey } from './run-key.ts';
 export { SharedCache } from './shared-cache.ts';

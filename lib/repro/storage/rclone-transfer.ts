@@ -34,24 +34,24 @@ export async function pushByRclone(
   const rclone = await Rclone.open(address, url, onProgress);
   const cache = project.cacheFolder;
   const { files, lists, problems, blocks } = await ownObjects(project, names);
-  const there = await rclone.sizes('sha256');
+  const there = await rclone.files('sha256');
   const result: TransferResult = { copied: 0, present: 0, repaired: 0, problems };
   for (const objects of [files, lists]) {
-    const lacking = [...objects].filter(([path, size]) => there.get(path) !== size).map(([path]) => path);
+    const lacking = [...objects].filter(([path, size]) => there.get(path)?.size !== size).map(([path]) => path);
     const cut = lacking.filter((path) => there.has(path)).length;
     await rclone.upload(cache, lacking);
     result.copied += lacking.length - cut;
     result.repaired += cut;
     result.present += objects.size - lacking.length;
   }
-  const runs = await rclone.sizes('runs');
+  const runs = await rclone.files('runs');
   const staging = temporaryPath(join(cache, 'incoming/runs'));
   try {
     const lacking: string[] = [];
     for (const block of blocks) {
       const path = runPath(recordedKey(block));
       const text = `${JSON.stringify(block)}\n`;
-      if (runs.get(path) === Buffer.byteLength(text)) continue;
+      if (runs.get(path)?.size === Buffer.byteLength(text)) continue;
       mkdirSync(dirname(join(staging, path)), { recursive: true });
       writeFileSync(join(staging, path), text);
       lacking.push(path);

@@ -63,21 +63,19 @@ export class Rclone {
   }
 
   /**
-   * Sizes of all files below a folder, by path relative to the address. Empty if the folder does not exist.
+   * All files below a folder, by path relative to the address. Empty if the folder does not exist. The time is that of
+   * the upload where the service keeps one.
    *
    * @throws ReproError if the remote cannot be read
    */
-  async sizes(folder: string): Promise<Map<string, number>> {
-    const options = ['--recursive', '--files-only', '--fast-list', '--format', 'sp', '--separator', ' '];
-    const { exitCode, stdout, stderr } = await this.#run(['lsf', ...options, this.#at(folder)]);
+  async files(folder: string): Promise<Map<string, { size: number; time: number }>> {
+    const options = ['--recursive', '--files-only', '--fast-list', '--no-mimetype', '--use-server-modtime'];
+    const { exitCode, stdout, stderr } = await this.#run(['lsjson', ...options, this.#at(folder)]);
     if (exitCode === FOLDER_NOT_FOUND) return new Map();
     if (exitCode !== 0) throw this.#failed('cannot be read', stderr);
-    const lines = stdout.split('\n').filter((line) => line !== '');
+    const items: { Path: string; Size: number; ModTime: string }[] = JSON.parse(stdout);
     return new Map(
-      lines.map((line) => {
-        const [, size, path] = /^(-?\d+) (.*)$/.exec(line)!;
-        return [`${folder}/${path}`, Number(size)];
-      }),
+      items.map(({ Path, Size, ModTime }) => [`${folder}/${Path}`, { size: Size, time: Date.parse(ModTime) }]),
     );
   }
 
@@ -108,14 +106,30 @@ export class Rclone {
     return (await this.#run(['deletefile', this.#at(path)])).exitCode === 0;
   }
 
+  /**
+   * Removes files, but not those that are missing.
+   *
+   * @throws ReproError if not all could be removed
+   */
+  async removeAll(paths: readonly string[]): Promise<void> {
+    if (paths.length === 0) return;
+    const { exitCode, stderr } = await this.#withList(paths, (list) => ['delete', this.#address, ...list]);
+    if (exitCode !== 0) throw this.#failed('cannot be written', stderr);
+  }
+
   /** Copies the files in a list. What is at the destination is not looked at: the caller has compared the sizes. */
   async #copy(from: string, to: string, paths: readonly string[]): Promise<Result> {
     if (paths.length === 0) return { exitCode: 0, stdout: '', stderr: '' };
+    const options = ['--no-check-dest', '--use-json-log', '--stats', '1s', '--stats-log-level', 'NOTICE'];
+    return this.#withList(paths, (list) => ['copy', from, to, ...list, ...options]);
+  }
+
+  /** Calls rclone with the options for the files in a list. */
+  async #withList(paths: readonly string[], args: (list: readonly string[]) => string[]): Promise<Result> {
     const list = temporaryPath(join(tmpdir(), 'repro-files'));
-    const options = ['--no-traverse', '--no-check-dest', '--transfers', AT_ONCE, '--use-json-log', '--stats', '1s'];
     try {
       writeFileSync(list, paths.map((path) => `${path}\n`).join(''), { flag: 'wx', mode: 0o600 });
-      return await this.#run(['copy', from, to, '--files-from-raw', list, ...options, '--stats-log-level', 'NOTICE']);
+      return await this.#run(args(['--files-from-raw', list, '--no-traverse', '--transfers', AT_ONCE]));
     } finally {
       rmSync(list, { force: true });
     }

@@ -38,6 +38,7 @@ describe('removing and overwriting', () => {
     'storage/transfer.ts': 'the remote and .repro/cache',
     'storage/rclone.ts': 'a temporary file with the names for rclone',
     'storage/rclone-transfer.ts': '.repro/cache/incoming',
+    'storage/remote-store.ts': 'the remote, after the plan of remote-gc.ts; .repro/cache/incoming',
     'storage/lock.ts': 'dvc-like.lock',
     'edits/edit-history.ts': '.repro/edits.json',
     'edits/edit-params.ts': 'the params file that -S names; pipeline.yaml for freeze',

@@ -37,7 +37,14 @@ interface RecordedRun {
  * @returns the exit code, 0
  * @throws ReproError if an option is not a time or a size, or if another repro is running stages of this project
  */
-export async function gc(options: { yes?: boolean; age?: string; size?: string; json?: boolean }): Promise<number> {
+export async function gc(options: {
+  yes?: boolean;
+  age?: string;
+  size?: string;
+  project?: readonly string[];
+  json?: boolean;
+}): Promise<number> {
+  if (options.project !== undefined) throw new ReproError('--project goes with --remote');
   const age = options.age === undefined ? undefined : parseSeconds(options.age);
   const limit = options.size === undefined ? undefined : parseBytes(options.size);
   if (options.age !== undefined && age === undefined)

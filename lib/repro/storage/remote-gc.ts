@@ -1,0 +1,133 @@
+/**
+ * What in a remote nothing needs any more (planRemoteGc, pure), and the reading and removing around it (readRemote,
+ * removeFromRemote).
+ *
+ * A remote is shared, so more is kept than what one lock names: what any given lock needs, what a run needs that was
+ * pushed lately, and each object that is as new itself, because it may belong to a push whose run is not there yet.
+ *
+ *     const files = await readRemote(store, cache.folder)
+ *     const plan = planRemoteGc(files, blocksOfAllCommits, Date.now() - 14 * DAY)
+ *     await removeFromRemote(store, plan)
+ */
+import { join } from 'node:path';
+import { readUtf8OrUndefined } from '../freshness/index.ts';
+import { type ManifestEntry, manifestProblem, parseManifest, sha256 } from '../hashing/index.ts';
+import { ReproError } from '../messages/index.ts';
+import type { LockedStage } from './lock-text.ts';
+import type { RemoteFile, RemoteStore } from './remote-store.ts';
+import { isRun } from './run-cache.ts';
+import { recordedKey } from './run-key.ts';
+import { objectPath, runPath } from './transfer.ts';
+
+/** A recorded run in a remote. */
+export interface RemoteRun extends RemoteFile {
+  /** What it used and made; undefined if the file is damaged. */
+  block?: LockedStage;
+}
+
+/** What a remote holds, by paths in it. */
+export interface RemoteFiles {
+  objects: ReadonlyMap<string, RemoteFile>;
+  runs: ReadonlyMap<string, RemoteRun>;
+  /** The entries of a folder's list of files, by the list's hash; none if the remote does not have the list. */
+  entries(list: string): Promise<readonly ManifestEntry[]>;
+}
+
+/** What can be removed from a remote. */
+export interface RemoteGcPlan {
+  /** Paths of objects. */
+  objects: string[];
+  /** Paths of runs that need one of the objects, or are damaged. */
+  runs: string[];
+  /** Size of the objects in bytes. */
+  bytes: number;
+  /** Objects that stay. */
+  kept: number;
+}
+
+/**
+ * Decides what can be removed.
+ *
+ * @param needed blocks of all the locks that must stay whole
+ * @param newer in milliseconds since 1970: what is as new as this stays
+ * @throws ReproError if a list of files that is needed is damaged, since then it is not known what it needs
+ */
+export async function planRemoteGc(
+  files: RemoteFiles,
+  needed: Iterable<LockedStage>,
+  newer: number,
+): Promise<RemoteGcPlan> {
+  const runs = new Set<string>();
+  const seen = new Set<string>();
+  const objects = new Set<string>();
+  const keep = async (block: LockedStage) => {
+    const run = runPath(recordedKey(block));
+    const contents = [...Object.values(block.outs ?? {}), ...Object.values(block.code ?? {})];
+    runs.add(run);
+    // Most locks of a history share most of their blocks. Two blocks of one run may still have made different outputs.
+    const same = `${run} ${contents.map((content) => content.sha256).join(' ')}`;
+    if (seen.has(same)) return;
+    seen.add(same);
+    for (const content of contents) {
+      objects.add(objectPath(content.sha256));
+      if (content.files === undefined) continue;
+      for (const entry of await files.entries(content.sha256))
+        if (entry.sha256 !== undefined) objects.add(objectPath(entry.sha256));
+    }
+  };
+  for (const block of needed) await keep(block);
+  for (const { block, time } of files.runs.values()) if (block !== undefined && time >= newer) await keep(block);
+  const unneeded = [...files.objects].filter(([path, { time }]) => !objects.has(path) && time < newer);
+  return {
+    objects: unneeded.map(([path]) => path),
+    runs: [...files.runs].filter(([path, { time }]) => !runs.has(path) && time < newer).map(([path]) => path),
+    bytes: unneeded.reduce((sum, [, { size }]) => sum + size, 0),
+    kept: files.objects.size - unneeded.length,
+  };
+}
+
+/**
+ * Lists a remote and reads its runs.
+ *
+ * @param cache the folder of the cache, absolute: lists of files that are in it are not read from the remote
+ * @throws ReproError if the remote cannot be read
+ */
+export async function readRemote(store: RemoteStore, cache: string): Promise<RemoteFiles> {
+  const objects = await store.files('sha256');
+  const found = await store.files('runs');
+  const texts = await store.texts([...found.keys()]);
+  const runs = new Map<string, RemoteRun>();
+  for (const [path, file] of found) {
+    const text = texts.get(path) ?? '';
+    runs.set(path, isRun(text) ? { ...file, block: JSON.parse(text) as LockedStage } : file);
+  }
+  const known = new Map<string, readonly ManifestEntry[]>();
+  const read = async (list: string): Promise<readonly ManifestEntry[]> => {
+    const path = objectPath(list);
+    if (!objects.has(path)) return [];
+    const own = readUtf8OrUndefined(join(cache, path));
+    const text = own !== undefined && sha256(own) === list ? own : ((await store.texts([path])).get(path) ?? '');
+    const entries = sha256(text) === list ? parseManifest(text) : undefined;
+    if (entries === undefined || manifestProblem(entries) !== undefined)
+      throw new ReproError(
+        `the list of files ${list.slice(0, 12)} is damaged in ${store.name}, so it is not known which objects it needs; nothing was removed. Push it again from where it is whole`,
+        1,
+      );
+    return entries;
+  };
+  const entries = async (list: string) => {
+    if (!known.has(list)) known.set(list, await read(list));
+    return known.get(list)!;
+  };
+  return { objects, runs, entries };
+}
+
+/**
+ * Removes what was planned: runs first, so that none is left without its objects if this is cut short.
+ *
+ * @throws ReproError if the remote cannot be written
+ */
+export async function removeFromRemote(store: RemoteStore, { runs, objects }: RemoteGcPlan): Promise<void> {
+  await store.remove(runs);
+  await store.remove(objects);
+}
