@@ -17,7 +17,7 @@ export { unlinkFromCache } from './copies.ts';
 export { Lock } from './lock.ts';
 export { LOCK, type LockedStage, type Recorded, readLock } from './lock-text.ts';
 export type { TransferProgress } from './rclone.ts';
-export { fetch, findRemote, push } from './remote.ts';
+export { fetch, findRemote, push, remoteForForecast } from './remote.ts';
 export { parseRemoteAddress, type RemoteAddress } from './remote-address.ts';
 export { planRemoteGc, type RemoteGcPlan, readRemote, removeFromRemote } from './remote-gc.ts';
 export { openRemoteStore } from './remote-store.ts';

@@ -94,6 +94,37 @@ export async function fetchByRclone(
   }
 }
 
+/**
+ * Makes a folder that looks like the remote, for a forecast: lists of files and runs are as in the remote, and all other
+ * objects are empty files.
+ *
+ * @param folder an empty folder, absolute
+ * @throws ReproError if rclone is missing or too old, or the remote cannot be read
+ */
+export async function outlineOfRemote(
+  project: TransferSource,
+  names: readonly string[],
+  { address, url }: RcloneAddress,
+  folder: string,
+): Promise<void> {
+  const rclone = await Rclone.open(address, url);
+  const blocks = names.flatMap((name) => project.lock.get(name) ?? []);
+  const outputs = blocks.flatMap(({ outs = {}, code = {} }) => [...Object.values(outs), ...Object.values(code)]);
+  const lists = outputs.filter(({ files }) => files !== undefined).map(({ sha256 }) => objectPath(sha256));
+  const there = await rclone.files('sha256');
+  await rclone.download(folder, [
+    ...lists.filter((path) => there.has(path)),
+    ...blocks.map((block) => runPath(recordedKey(block))),
+  ]);
+  const files = lists.flatMap((path) => entriesIn(join(folder, path))).flatMap(({ sha256 }) => sha256 ?? []);
+  for (const sha256 of new Set([...outputs.map((content) => content.sha256), ...files])) {
+    const path = join(folder, objectPath(sha256));
+    if (!isSha256(sha256) || !there.has(objectPath(sha256)) || existsSync(path)) continue;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, '');
+  }
+}
+
 /** What the lock names and the cache has, whole: sizes in bytes by the path of each object. */
 interface OwnObjects {
   files: Map<string, number>;

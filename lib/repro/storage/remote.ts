@@ -1,14 +1,15 @@
 /**
- * Finds a remote, and copies to and from it. A remote is a folder (transfer.ts) or a service behind rclone
+ * Finds a remote, copies to and from it, and says what a fetch would find there. A remote is a folder (transfer.ts) or a service behind rclone
  * (rclone-transfer.ts). It holds objects and runs, laid out as in .repro.
  */
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { statOrUndefined } from '../freshness/index.ts';
 import { ReproError, suggestion } from '../messages/index.ts';
 import { CONFIG, placeInConfig, readConfig } from './config.ts';
 import type { TransferProgress } from './rclone.ts';
-import { fetchByRclone, pushByRclone } from './rclone-transfer.ts';
+import { fetchByRclone, outlineOfRemote, pushByRclone } from './rclone-transfer.ts';
 import { type FolderAddress, parseRemoteAddress, type RemoteAddress } from './remote-address.ts';
 import { fetchFromFolder, pushToFolder, type TransferResult, type TransferSource } from './transfer.ts';
 
@@ -80,4 +81,28 @@ export function fetch(
   return remote.kind === 'folder'
     ? fetchFromFolder(project, names, remote.folder)
     : fetchByRclone(project, names, remote, onProgress);
+}
+
+/**
+ * A folder in which a forecast sees what a fetch of these stages would find: the remote itself, or a temporary outline of
+ * one behind rclone, see outlineOfRemote.
+ *
+ * @returns `done`: call it when the forecast is made
+ * @throws ReproError if the remote cannot be read
+ */
+export async function remoteForForecast(
+  project: TransferSource,
+  names: readonly string[],
+  remote: RemoteAddress,
+): Promise<{ folder: string; done(): void }> {
+  if (remote.kind === 'folder') return { folder: remote.folder, done: () => {} };
+  const folder = mkdtempSync(join(tmpdir(), 'repro-outline-'));
+  const done = () => rmSync(folder, { recursive: true, force: true });
+  try {
+    await outlineOfRemote(project, names, remote, folder);
+    return { folder, done };
+  } catch (error) {
+    done();
+    throw error;
+  }
 }

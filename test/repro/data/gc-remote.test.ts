@@ -78,7 +78,10 @@ for (const [name, isThere, start] of SERVERS)
       // Of each input a list, tree/a and file.txt; tree/b is the same in all three.
       expect(held(server)).toEqual({ objects: 10, runs: 6 });
       const young = await made.repro('gc', '--remote', server.url, '--yes');
-      expect([young.exit, young.stdout]).toEqual([0, expect.stringMatching(/^freed 0 bytes in 0 objects of 0 old runs/)]);
+      expect([young.exit, young.stdout]).toEqual([
+        0,
+        expect.stringMatching(/^freed 0 bytes in 0 objects of 0 old runs/),
+      ]);
       const listed = await made.repro('gc', '--remote', server.url, '--age', '0');
       expect([listed.stdout.split('\n')[0], held(server)]).toEqual([
         expect.stringMatching(/^would free \d+ bytes in 3 objects of 2 old runs in .*; 7 objects of 2 commits/),

@@ -58,6 +58,12 @@ for (const [name, isThere, start] of SERVERS)
       const pulled = await other.repro('pull', '-r', server.url);
       expect(pulled).toMatchObject({ exit: 0, stdout: '5 objects fetched, 0 there already\n2 outputs checked out\n' });
       expect([other.read('tree/b'), await other.outcomes()]).toEqual([made.read('tree/b'), {}]);
+      // A forecast looks into the remote, and fetches nothing.
+      const third = clone(made, server);
+      expect((await third.repro('--dry', '--pull', '-r', server.url)).stdout).toMatch(
+        /^make {2}would be restored: .*\nuse {3}would be restored: /,
+      );
+      expect(third.exists('.repro/cache')).toBe(false);
       // A run is there too, so the other clone need not run a stage that the lock does not have.
       other.remove('dvc-like.lock');
       expect(await other.outcomes()).toEqual({ make: 'restored', use: 'restored' });
@@ -70,7 +76,6 @@ for (const [name, isThere, start] of SERVERS)
       const bytes = readFileSync(changed);
       bytes[0] ^= 1;
       writeFileSync(changed, bytes);
-      const third = clone(made, server);
       const fetched = await third.repro('fetch', '-r', server.url);
       expect([fetched.exit, fetched.stderr]).toEqual([
         1,

@@ -7,7 +7,7 @@ import { checkNotWithin, execute, type Interrupt, type RunResult } from '../../e
 import { expectationOf } from '../../forecast/index.ts';
 import { select } from '../../graph/index.ts';
 import { checkFree, FolderTaken } from '../../hosts/index.ts';
-import { listNames, ReproError, warn } from '../../messages/index.ts';
+import { listNames, ReproError } from '../../messages/index.ts';
 import { contains, findRoot } from '../../pipeline/index.ts';
 import {
   checkInputs,
@@ -19,7 +19,7 @@ import {
   type Project,
   planWithoutLeft,
 } from '../../planning/index.ts';
-import { fetch, findRemote, type RemoteAddress } from '../../storage/index.ts';
+import { fetch, findRemote, type RemoteAddress, remoteForForecast } from '../../storage/index.ts';
 import { printError, printHeadline } from '../output.ts';
 import { openView } from '../view.ts';
 import { agreesToPrice } from './agree-to-price.ts';
@@ -90,9 +90,10 @@ export async function run(targets: readonly string[], options: RunOptions, start
     if (unedited !== undefined && error instanceof FolderTaken) takeBack(root, unedited);
     throw error;
   });
+  let forget = () => {};
   try {
     const names = select(project.graph, selection);
-    if (remote !== undefined) await pullMissing(project, names, remote, options);
+    if (remote !== undefined) forget = await pullMissing(project, names, remote, options);
     const planOptions = {
       force: options.force,
       forceDownstream: options.forceDownstream,
@@ -157,6 +158,7 @@ export async function run(targets: readonly string[], options: RunOptions, start
       view.close();
     }
   } finally {
+    forget();
     await project.close();
   }
 }
@@ -189,32 +191,32 @@ async function waitForFolder(root: string, { wait, quiet }: RunOptions): Promise
  * Fetches what the stages made and, of stages that are not selected, what a selected one reads and is missing. Data that
  * the remote lacks is reported, but the run goes on, because stages can still make it. With --dry nothing is fetched, but
  * the plan counts what would be.
+ *
+ * @returns a function to call when the plan has been made and shown
  */
 async function pullMissing(
   project: Project,
   names: readonly string[],
   remote: RemoteAddress,
   options: RunOptions,
-): Promise<void> {
+): Promise<() => void> {
   const { stages, upstream } = project.graph;
   const makers = names
     .flatMap((name) => upstream.get(name)!)
     .filter((maker) => stages.get(maker)!.outs.some(({ path }) => isMissing(project, path)));
   const fetched = [...new Set([...names, ...makers])];
   if (options.dry) {
-    if (remote.kind === 'rclone') {
-      warn(`--dry does not look into ${remote.url}: what it has counts as missing`);
-      return;
-    }
-    project.cache.assumeFetched(remote.folder);
+    const { folder, done } = await remoteForForecast(transferSource(project), fetched, remote);
+    project.cache.assumeFetched(folder);
     project.runs.assumeFetched(
-      remote.folder,
+      folder,
       fetched.flatMap((name) => project.lock.get(name) ?? []),
     );
-    return;
+    return done;
   }
   const { problems } = await fetch(transferSource(project), fetched, remote);
   for (const problem of problems) printError(problem);
+  return () => {};
 }
 
 /**
