@@ -2,6 +2,8 @@
  * The events of a run, as plain data. The terminal view, the plain lines and the JSON stream (`--json`) only show them;
  * none of them decides anything. Times are in seconds.
  */
+
+import type { StageEvent } from '../making/index.ts';
 import { describeFailure, describeSkip, type Failure, type Skip } from '../messages/index.ts';
 import type { StageCommand } from '../pipeline/index.ts';
 import type { LeftOutput, Reason } from '../planning/index.ts';
@@ -18,11 +20,9 @@ export type RunEvent =
       /** Expected duration in seconds. */
       expected?: number;
     }
-  | { event: 'progress'; stage: string; done: number; total?: number; unit?: string; text?: string }
   /** The forecast of the rest of the run, about once a second. */
   | { event: 'remaining'; seconds: number }
-  | { event: 'output'; stage: string; text: string }
-  | { event: 'note'; stage?: string; text: string }
+  | StageEvent
   | ({ event: 'end'; stage: string } & Outcome)
   | {
       event: 'done';

@@ -1,20 +1,21 @@
-/** Records what a stage made, and puts the outputs of a recorded run in place. */
-import { join } from 'node:path';
-import { statOrUndefined } from '../freshness/index.ts';
-import { type Content, sameContent } from '../hashing/index.ts';
-import { ReproError } from '../messages/index.ts';
+/**
+ * Records what a stage made, and restores a recorded run. Only the repro that has the folder does this: it alone writes
+ * the lock and the run cache.
+ */
+import type { Content } from '../hashing/index.ts';
+import { describeIgnored, type Made, markFailed, restoreOutputs, takeOutputs } from '../making/index.ts';
+import { describeSystemError, type Failure, ReproError } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
-import { alwaysRuns, type Project, setAside } from '../planning/index.ts';
+import { alwaysRuns, describeReplaced, type Project } from '../planning/index.ts';
 import { type Fingerprint, type LockedStage, lockedStage, recordedKey } from '../storage/index.ts';
-import { saveInputLists } from './input-changes.ts';
-
-/** The run cache also keeps outputs that git keeps, up to this size in bytes, so that a run can be restored whole. */
-const MAX_KEPT_FOR_RESTORING = 1 << 20;
-
-/** The paths of a stage's outputs that do not exist. */
-export function missingOutputs({ root }: Project, stage: Stage): string[] {
-  return stage.outs.map(({ path }) => path).filter((path) => statOrUndefined(join(root, path)) === undefined);
-}
+import {
+  markIgnored,
+  markUnrecorded,
+  moveToTrash,
+  removeCheckpoint,
+  unmarkOutputs,
+  untouchedFiles,
+} from '../workspace/index.ts';
 
 /**
  * Takes a stage's outputs into the cache, and records the run in the run cache and the lock.
@@ -24,24 +25,72 @@ export function missingOutputs({ root }: Project, stage: Stage): string[] {
  */
 export async function commitStage(project: Project, stage: Stage, inputs: Fingerprint, key: string): Promise<void> {
   project.claim?.check();
-  const outs: { [path: string]: Content } = {};
-  for (const out of stage.outs) {
-    const scanned = out.cache ? undefined : await project.stageInputs.scan(out.path);
-    const isCached = scanned === undefined || scanned.content.size <= MAX_KEPT_FOR_RESTORING;
-    outs[out.path] = isCached ? await project.cache.take(out) : scanned.content;
-  }
-  if (stage.incremental) await saveInputLists(project, stage);
-  for (const entry of stage.code) {
-    const closure = await project.stageInputs.closure(entry);
-    if (closure) await project.cache.saveManifest(closure);
-  }
+  await recordRun(project, stage, inputs, key, await takeOutputs(project, stage));
+}
+
+/** Writes a run to the run cache and the lock. Its outputs are in the cache. */
+async function recordRun(
+  project: Project,
+  stage: Stage,
+  inputs: Fingerprint,
+  key: string,
+  outs: { [path: string]: Content },
+): Promise<void> {
   const block = lockedStage(stage, inputs, outs);
   if (!alwaysRuns(stage)) project.runs.put(key, block);
   await project.lock.set(stage.name, block);
 }
 
 /**
- * Puts the outputs of an earlier run in place.
+ * Records what an executor has made, and removes the stage's checkpoint.
+ *
+ * @param made succeeded; without `outs` (--no-commit), nothing is written to the lock
+ * @param note is called with a sentence for the user
+ * @returns why it could not be recorded; undefined if it was
+ */
+export async function recordStage(
+  project: Project,
+  { stage, inputs, key }: { stage: Stage; inputs: Fingerprint; key: string },
+  made: Made,
+  note: (text: string) => void,
+): Promise<Failure | undefined> {
+  const { root } = project;
+  try {
+    if (made.outs === undefined) markUnrecorded(root, stage);
+    else {
+      project.claim?.check();
+      await recordRun(project, stage, inputs, key, made.outs);
+      const { ignored = [] } = made;
+      markIgnored(root, stage.name, ignored);
+      if (ignored.length > 0) note(describeIgnored(ignored));
+      unmarkOutputs(root, stage);
+    }
+    setUntouchedAside(root, stage, note);
+    removeCheckpoint(root, stage);
+    return undefined;
+  } catch (error) {
+    const message = error instanceof ReproError ? error.message : describeSystemError(error, root);
+    if (message === undefined) throw error;
+    markFailed(root, stage);
+    return { reason: 'error', message };
+  }
+}
+
+/** Moves the files of a checkpoint that the attempt found and did not touch to the trash: they may be a person's. */
+function setUntouchedAside(root: string, stage: Stage, note: (text: string) => void): void {
+  const files = untouchedFiles(root, stage);
+  if (files.length === 0) return;
+  const folder = moveToTrash(root, stage.name, files);
+  note(
+    describeReplaced(
+      files.map((path) => ({ path, fate: 'trash' })),
+      folder,
+    ),
+  );
+}
+
+/**
+ * Puts the outputs of an earlier run in place, and records it in the lock.
  *
  * @param block the run, from the run cache or the lock
  * @param note is called with a sentence about files that were moved to the trash
@@ -55,15 +104,7 @@ export async function restoreStage(
   note: (text: string) => void,
   options: { record: boolean } = { record: true },
 ): Promise<void> {
-  const moved = await setAside(project, stage, { restored: block });
-  if (moved !== undefined) note(moved);
-  for (const [path, content] of Object.entries(block.outs ?? {})) {
-    if (sameContent((await project.stageInputs.output(path)).content, content)) continue;
-    await project.cache.restore(stage.outs.find((out) => out.path === path)!, content);
-    project.stageInputs.forget();
-    const after = (await project.stageInputs.scan(path))?.content;
-    if (!sameContent(after, content)) throw new ReproError(`${path} could not be restored as it was`, 1);
-  }
+  await restoreOutputs(project, stage, block, note);
   if (!options.record) return;
   project.runs.touch(recordedKey(block));
   await project.lock.set(stage.name, block);

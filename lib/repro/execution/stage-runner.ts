@@ -2,7 +2,7 @@
  * Brings one stage after the other up to date: restores it, or attempts it, when it may start.
  *
  *   decide → place in the pool, lease of the stage → decide again if another repro wrote the lock
- *   → restore, or attempt (attempt.ts) → lock
+ *   → restore, or make by an executor (the folder making) → lock
  *
  * Another repro may run stages of the same pipeline. A stage starts only while no other repro runs it, a stage that writes
  * what it reads, or one that reads what it writes.
@@ -10,6 +10,7 @@
 
 import { AttemptLog } from '../attempts/index.ts';
 import { Capacity, checkFits, defaultJobs, type Machine, memoryShare, thisMachine } from '../forecast/index.ts';
+import { type Executor, LocalExecutor, paramsReadDirectly, stagesThatCall } from '../making/index.ts';
 import { listNames, type Skip, warn } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import {
@@ -20,16 +21,12 @@ import {
   restorableFromLock,
   type SettledStatus,
 } from '../planning/index.ts';
-import { type Command, PeakMemory, ProcessGroups } from '../processes/index.ts';
-import { attemptStage, paramsReadDirectly } from './attempt.ts';
 import { failedOutcome, type Listener, type Outcome, skippedOutcome } from './events.ts';
 import { Leases } from './leases.ts';
-import { ParamsCopies } from './params-copies.ts';
 import { type Holding, Pool } from './pool.ts';
-import { restoreStage } from './record-stage.ts';
+import { recordStage, restoreStage } from './record-stage.ts';
 import type { RunOptions } from './run-options.ts';
 import { RunningStages, runningStages } from './running-stages.ts';
-import { stagesThatCall } from './stages-above.ts';
 
 /** The status of a stage, and the version of the lock that it was derived from. */
 interface Decision {
@@ -52,9 +49,7 @@ export class StageRunner {
   readonly #attempts: AttemptLog;
   /** By group of stages: how many stages of the plan may run. */
   readonly #mayRun = new Map<string, number>();
-  readonly #groups: ProcessGroups;
-  readonly #memory = new PeakMemory();
-  readonly #commands = new Set<Command>();
+  readonly #executor: Executor;
   readonly #running: RunningStages;
   /** The version of the lock that the plan was made from. */
   readonly #plannedVersion: number;
@@ -63,9 +58,8 @@ export class StageRunner {
   readonly #startTime = Date.now();
   /** Stages that wait for this call, so it does not wait for them. */
   readonly #callers: ReadonlySet<string>;
-  readonly #copies: ParamsCopies;
   /** By group of stages: the params files that its programs read from copies. */
-  readonly #readFromCopy = new Map<string, Set<string>>();
+  readonly #readFromCopy = new Map<string, ReadonlySet<string>>();
   #interrupted: NodeJS.Signals | undefined;
 
   private constructor(
@@ -84,10 +78,10 @@ export class StageRunner {
     this.#machine = parts.machine;
     this.#plannedVersion = project.lock.version;
     this.stageLeases = parts.stageLeases;
-    this.#groups = new ProcessGroups(parts.stageLeases?.folder ?? '');
+    const leasesGpus = parts.machine.gpus.length > 0;
+    this.#executor = new LocalExecutor(project, { groupsFolder: parts.stageLeases?.folder ?? '', leasesGpus });
     this.#gpuLeases = parts.gpuLeases;
     this.#attempts = new AttemptLog(project.root);
-    this.#copies = new ParamsCopies(project.root);
     this.#running = new RunningStages(project.root);
     this.jobs = options.jobs ?? defaultJobs(parts.machine);
     this.#pool = new Pool(this.capacity(), (id) => this.#gpuLeases?.isTaken(id) ?? false);
@@ -125,9 +119,8 @@ export class StageRunner {
 
   async close(): Promise<void> {
     await Promise.all(this.#pendingReleases);
-    this.#groups.close();
+    await this.#executor.close();
     this.#attempts.close();
-    this.#copies.close();
     this.#running.close();
     await this.stageLeases?.close();
     await this.#gpuLeases?.close();
@@ -153,7 +146,7 @@ export class StageRunner {
     const isRepeated = this.#interrupted !== undefined;
     this.#interrupted ??= signal;
     this.#pool.stop();
-    for (const command of this.#commands) command.kill(isRepeated ? 'SIGKILL' : signal);
+    this.#executor.interrupt(signal, isRepeated);
   }
 
   skipped(skip: Skip): Outcome {
@@ -303,61 +296,55 @@ export class StageRunner {
     { inputs, key, reasons }: Extract<SettledStatus, { state: 'stale' }>,
     holding: Holding,
   ): Promise<Outcome> {
-    const started = new Date();
-    const log = this.#attempts.openLog(stage.name, started);
-    let peakMemory = 0;
-    const gpus = holding.gpus.length > 0 ? { gpus: holding.gpus } : {};
-    this.#listen({
-      event: 'start',
-      stage: stage.name,
-      cmd: stage.cmd,
-      reasons,
-      ...gpus,
-      expected: this.#options.expectation.seconds.get(stage.name),
-    });
-    this.#running.start(stage.name, { started: started.toISOString(), log: log.file, ...gpus });
-    const outcome = await attemptStage(stage, inputs, key, {
-      project: this.#project,
+    const cost = this.#options.expectation.costs.get(stage.name);
+    const attempted = await this.#executor.make({
+      stage,
+      inputs,
+      key,
       gpus: holding.gpus,
-      leasesGpus: this.#machine.gpus.length > 0,
       memoryShare: memoryShare(stage.resources, this.#mayRun.get(stage.group) ?? 1, this.jobs, this.#machine),
       commit: this.#options.commit !== false,
       fromNothing: this.#options.force === true,
-      log,
       listen: (event) => {
         if (event.event === 'progress') this.#running.progress(stage.name, event);
         this.#listen(event);
       },
-      groupsFd: this.#groups.fd,
-      copies: this.#copies,
-      began: (command) => {
-        this.#commands.add(command);
-        this.#memory.watch(command);
+      begin: (where) => {
+        this.#listen({
+          event: 'start',
+          stage: stage.name,
+          cmd: stage.cmd,
+          reasons,
+          ...(where.gpus === undefined ? {} : { gpus: where.gpus }),
+          expected: this.#options.expectation.seconds.get(stage.name),
+        });
+        this.#running.start(stage.name, where);
       },
-      ended: (command) => {
-        this.#commands.delete(command);
-        peakMemory = Math.max(peakMemory, this.#memory.end(command));
-      },
-      isInterrupted: () => this.#interrupted !== undefined,
     });
+    if ('detached' in attempted) throw new Error('a local stage cannot be detached');
+    const { made, started, log, peakMemory, gpus } = attempted;
+    const failure =
+      made.failure ??
+      (await recordStage(this.#project, { stage, inputs, key }, made, (text) =>
+        this.#listen({ event: 'note', stage: stage.name, text }),
+      ));
     this.#running.end(stage.name);
-    this.#readFromCopy.set(stage.group, this.#copies.filesRead(stage.name));
-    log.close();
-    if (log.problem !== undefined) this.#listen({ event: 'note', stage: stage.name, text: log.problem });
-    const cost = this.#options.expectation.costs.get(stage.name);
+    this.#readFromCopy.set(stage.group, attempted.readFromCopy);
     this.#attempts.record({
       stage: stage.name,
-      started: started.toISOString(),
-      seconds: (Date.now() - started.getTime()) / 1000,
-      outcome: outcome.outcome === 'failed' ? (this.#interrupted ? 'interrupted' : 'failed') : 'ran',
-      ...('exit' in outcome ? { exit: outcome.exit } : {}),
-      ...('signal' in outcome ? { signal: outcome.signal } : {}),
-      ...gpus,
+      started,
+      seconds: (Date.now() - Date.parse(started)) / 1000,
+      outcome: failure === undefined ? 'ran' : this.#interrupted ? 'interrupted' : 'failed',
+      ...(failure !== undefined && 'exit' in failure ? { exit: failure.exit } : {}),
+      ...(failure !== undefined && 'signal' in failure ? { signal: failure.signal } : {}),
+      ...(gpus === undefined ? {} : { gpus }),
       ...(cost === undefined ? {} : { cost: cost.seconds }),
       ...(peakMemory > 0 ? { peakMemory } : {}),
-      log: log.path,
+      log,
     });
-    return outcome;
+    return failure === undefined
+      ? { outcome: 'ran', seconds: made.seconds }
+      : failedOutcome(failure, made.seconds, log);
   }
 }
 

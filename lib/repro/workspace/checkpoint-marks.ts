@@ -12,6 +12,7 @@ import { writeAtomically } from '../files/index.ts';
 import { readUtf8OrUndefined } from '../freshness/index.ts';
 import { fileNameFor, type Stage } from '../pipeline/index.ts';
 import { fileSignatures, lastSignOfLife, type Signatures, signLife } from './stat-evidence.ts';
+import { removeUserPath } from './user-files.ts';
 
 /** The text of a mark, as JSON. */
 interface Mark {
@@ -56,8 +57,10 @@ export function markCheckpointEnd(root: string, stage: Stage): void {
   } catch {} // The disk is full. The mark still says that the attempt has begun, so nothing is lost.
 }
 
-/** Removes the mark of a checkpoint that was removed. */
-export function unmarkCheckpoint(root: string, stage: Stage): void {
+/** Removes a stage's checkpoint, if it has one, with its mark. */
+export function removeCheckpoint(root: string, stage: Stage): void {
+  if (stage.checkpoint === undefined) return;
+  removeUserPath(root, stage.checkpoint);
   rmSync(markFile(root, stage), { force: true });
 }
 

@@ -14,9 +14,9 @@ export {
   checkpointKey,
   markCheckpoint,
   markCheckpointEnd,
+  removeCheckpoint,
   signCheckpoint,
   strangeFiles,
-  unmarkCheckpoint,
   untouchedFiles,
 } from './checkpoint-marks.ts';
 export { type GitFiles, openGitFiles } from './git-files.ts';

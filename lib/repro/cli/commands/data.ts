@@ -1,9 +1,10 @@
 /**
  * `repro checkout` restores the outputs that the lock lists. `repro commit` records the current outputs in the lock.
  */
-import { commitStage, ignoredIn, missingOutputs, restoreStage } from '../../execution/index.ts';
+import { commitStage, restoreStage } from '../../execution/index.ts';
 import { select } from '../../graph/index.ts';
 import { sameContent } from '../../hashing/index.ts';
+import { ignoredIn, missingOutputs } from '../../making/index.ts';
 import { plural, ReproError } from '../../messages/index.ts';
 import { contains, normalise } from '../../pipeline/index.ts';
 import { MissingInputs, openProject, type Project, placeMissing } from '../../planning/index.ts';

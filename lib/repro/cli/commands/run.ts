@@ -3,10 +3,11 @@
 import { constants } from 'node:os';
 import { AttemptLog } from '../../attempts/index.ts';
 import { editedTexts, forgetLastEdits, recordEdits, writeTexts } from '../../edits/index.ts';
-import { checkNotWithin, execute, type Interrupt, type RunResult } from '../../execution/index.ts';
+import { execute, type Interrupt, type RunResult } from '../../execution/index.ts';
 import { expectationOf } from '../../forecast/index.ts';
 import { select } from '../../graph/index.ts';
 import { checkFree, FolderTaken } from '../../hosts/index.ts';
+import { checkNotWithin } from '../../making/index.ts';
 import { listNames, ReproError } from '../../messages/index.ts';
 import { contains, findRoot } from '../../pipeline/index.ts';
 import {

@@ -1,0 +1,19 @@
+/**
+ * Makes the outputs of one stage, and records nothing. Used by execution, and by slurm on a node.
+ *
+ *   executor.ts        what makes stages: the interface; local-executor.ts makes them on this machine
+ *   make-stage.ts      one attempt: old outputs removed, commands run, inputs compared, outputs taken into the cache
+ *   run-commands.ts    the commands and their environment
+ *   moved-inputs.ts    which inputs changed meanwhile
+ *   take-outputs.ts    outputs into the cache, and back
+ *   incremental.ts     what an incremental stage begins with; input-changes.ts compares its inputs, file by file
+ *   params-copies.ts   copies of params files, which an edit during a run does not touch
+ *   stages-above.ts    refuses a call of repro that would wait for the stage it comes from
+ */
+export type { Attempted, Detached, Executor, Made, Place, StageEvent, Waiting, Work } from './executor.ts';
+export { LocalExecutor } from './local-executor.ts';
+export { describeIgnored, ignoredIn, type MakeContext, makeStage, markFailed } from './make-stage.ts';
+export { paramsReadDirectly } from './moved-inputs.ts';
+export { ParamsCopies } from './params-copies.ts';
+export { checkNotWithin, stagesThatCall } from './stages-above.ts';
+export { missingOutputs, restoreOutputs, takeOutputs } from './take-outputs.ts';
