@@ -45,6 +45,6 @@ function sourcesIn(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return entry.name === 'build' ? [] : sourcesIn(path);
-    return /\.[ch]pp$/.test(entry.name) ? [path] : [];
+    return /\.([ch]pp|cuh?)$/.test(entry.name) ? [path] : [];
   });
 }

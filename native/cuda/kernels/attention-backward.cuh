@@ -1,0 +1,127 @@
+// The gradient of causal attention. The scores are computed again from q, k and the forward pass's logSums, once with a
+// block for each 32 keys (dk, dv) and once with a block for each 32 queries (dq): so each number is written by one
+// thread, and no atomic additions are needed.
+//
+// With p = softmax(scale · q·kᵀ), dp = dout · vᵀ and delta = Σ over d of dout · out:  ds = p · (dp − delta) · scale,
+// dq = ds · k, dk = dsᵀ · q, dv = pᵀ · dout. Under dropout with factors m, p of dv and dp are multiplied by m.
+// Shapes are those of attention.cuh.
+#pragma once
+#include "attention.cuh"
+
+/// out, dout (B,T,C) → delta (B,heads,T). A warp for each head of a row.
+extern "C" __global__ void attentionDelta(int B, int T, int C, int heads, const float* out, const float* dout,
+                                          float* delta) {
+  const size_t index = static_cast<size_t>(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32;
+  const int lane = threadIdx.x % 32, D = C / heads;
+  if (index >= static_cast<size_t>(B) * T * heads) return;
+  const size_t row = index / heads, head = index % heads, at = row * C + head * D;
+  float sum = 0;
+  for (int d = lane; d < D; d += 32) sum += out[at + d] * dout[at + d];
+  sum = warpSum(sum);
+  if (lane == 0) delta[(row / T * heads + head) * T + row % T] = sum;
+}
+
+/// Stores the rows of this warp of a gradient (T,D), rows `ld` apart, and the same rounded, with the stride ldr.
+__device__ __forceinline__ void storeRows(const float (&sums)[kRowsOfWarp][kColumns], int first, int T, int D,
+                                          float* to, int ld, u16* rounded, int ldr) {
+#pragma unroll
+  for (int r = 0; r < kRowsOfWarp; r++)
+#pragma unroll
+    for (int i = 0; i < kColumns; i++) {
+      const int d = threadIdx.x % 32 + 32 * i;
+      if (first + r >= T || d >= D) continue;
+      to[static_cast<size_t>(first + r) * ld + d] = sums[r][i];
+      if (rounded) rounded[static_cast<size_t>(first + r) * ldr + d] = toBf16(sums[r][i]);
+    }
+}
+
+/// qkv (B,T,3C), dout (B,T,C), logSums and delta (B,heads,T) → the parts k and v of dqkv (B,T,3C), and of rounded with
+/// the stride ldr, or null. Grid: (T/32, heads, B), 128 threads. Shared memory: four tiles of D columns and two of
+/// scores.
+extern "C" __global__ void __launch_bounds__(128)
+    attentionBackwardKeys(int T, int C, int D, float scale, const float* qkv, const float* dout, const float* logSums,
+                          const float* delta, float* dqkv, u16* rounded, int ldr, const u32* step, u32 threshold,
+                          u32 site, u32 firstSequence) {
+  const Mask mask{step, threshold, site};
+  const int heads = gridDim.y, head = blockIdx.y, b = blockIdx.z, key0 = blockIdx.x * kRows;
+  const int tile = kRows * tileStride(D), lane = threadIdx.x % 32;
+  float *k = sharedMemory<float>(), *v = k + tile, *q = v + tile, *d = q + tile;
+  float *weights = d + tile, *slopes = weights + kRows * kScoreStride;
+  const float* from = qkv + static_cast<size_t>(b) * T * 3 * C + head * D;
+  const float* dfrom = dout + static_cast<size_t>(b) * T * C + head * D;
+  const size_t statistics = (static_cast<size_t>(b) * heads + head) * T;
+  const int own = key0 + threadIdx.x / 32 * kRowsOfWarp;
+  loadRows(k, D, from + C, 3 * C, key0, T);
+  loadRows(v, D, from + 2 * C, 3 * C, key0, T);
+  float dk[kRowsOfWarp][kColumns] = {}, dv[kRowsOfWarp][kColumns] = {};
+  for (int query0 = key0; query0 < T; query0 += kRows) {
+    __syncthreads();
+    loadRows(q, D, from, 3 * C, query0, T);
+    loadRows(d, D, dfrom, C, query0, T);
+    __syncthreads();
+    float scores[kRowsOfWarp], products[kRowsOfWarp];
+    rowProducts(scores, k, q, D);
+    rowProducts(products, v, d, D);
+    const int query = query0 + lane;
+    const float logSum = query < T ? logSums[statistics + query] : 0, mean = query < T ? delta[statistics + query] : 0;
+#pragma unroll
+    for (int r = 0; r < kRowsOfWarp; r++) {
+      const bool visible = query < T && own + r <= query;
+      const float p = visible ? expf(scores[r] * scale - logSum) : 0.0f;
+      const float factor =
+          threshold && visible ? attentionMask(mask, T, head, firstSequence + b, query, own + r) : 1.0f;
+      scores[r] = p * factor;
+      products[r] = p * (products[r] * factor - mean) * scale;
+    }
+    storeScores(weights, scores);
+    storeScores(slopes, products);
+    syncWarp();
+    addProducts(dv, weights, d, D);
+    addProducts(dk, slopes, q, D);
+  }
+  float* to = dqkv + static_cast<size_t>(b) * T * 3 * C + head * D;
+  u16* roundedTo = rounded ? rounded + static_cast<size_t>(b) * T * ldr + head * D : nullptr;
+  storeRows(dk, own, T, D, to + C, 3 * C, roundedTo ? roundedTo + C : nullptr, ldr);
+  storeRows(dv, own, T, D, to + 2 * C, 3 * C, roundedTo ? roundedTo + 2 * C : nullptr, ldr);
+}
+
+/// The same for the part q.
+extern "C" __global__ void __launch_bounds__(128)
+    attentionBackwardQueries(int T, int C, int D, float scale, const float* qkv, const float* dout,
+                             const float* logSums, const float* delta, float* dqkv, u16* rounded, int ldr,
+                             const u32* step, u32 threshold, u32 site, u32 firstSequence) {
+  const Mask mask{step, threshold, site};
+  const int heads = gridDim.y, head = blockIdx.y, b = blockIdx.z, query0 = blockIdx.x * kRows;
+  const int tile = kRows * tileStride(D), lane = threadIdx.x % 32;
+  float *k = sharedMemory<float>(), *v = k + tile, *q = v + tile, *d = q + tile, *slopes = d + tile;
+  const float* from = qkv + static_cast<size_t>(b) * T * 3 * C + head * D;
+  const float* dfrom = dout + static_cast<size_t>(b) * T * C + head * D;
+  const size_t statistics = (static_cast<size_t>(b) * heads + head) * T;
+  const int own = query0 + threadIdx.x / 32 * kRowsOfWarp;
+  loadRows(q, D, from, 3 * C, query0, T);
+  loadRows(d, D, dfrom, C, query0, T);
+  float dq[kRowsOfWarp][kColumns] = {};
+  for (int key0 = 0; key0 <= query0; key0 += kRows) {
+    __syncthreads();
+    loadRows(k, D, from + C, 3 * C, key0, T);
+    loadRows(v, D, from + 2 * C, 3 * C, key0, T);
+    __syncthreads();
+    float scores[kRowsOfWarp], products[kRowsOfWarp];
+    rowProducts(scores, q, k, D);
+    rowProducts(products, d, v, D);
+    const int key = key0 + lane;
+#pragma unroll
+    for (int r = 0; r < kRowsOfWarp; r++) {
+      const int query = own + r;
+      const bool visible = query < T && key <= query;
+      const float p = visible ? expf(scores[r] * scale - logSums[statistics + query]) : 0.0f;
+      const float factor = threshold && visible ? attentionMask(mask, T, head, firstSequence + b, query, key) : 1.0f;
+      products[r] = visible ? p * (products[r] * factor - delta[statistics + query]) * scale : 0.0f;
+    }
+    storeScores(slopes, products);
+    syncWarp();
+    addProducts(dq, slopes, k, D);
+  }
+  float* to = dqkv + static_cast<size_t>(b) * T * 3 * C + head * D;
+  storeRows(dq, own, T, D, to, 3 * C, rounded ? rounded + static_cast<size_t>(b) * T * ldr + head * D : nullptr, ldr);
+}

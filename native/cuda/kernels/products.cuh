@@ -1,0 +1,221 @@
+// Matrix products: C (M,N) = A·B, with what follows a product in the same pass over C.
+//
+//   NN   A (M,K), B (K,N)   x·W
+//   NT   A (M,K), B (N,K)   x·Wᵀ
+//   TN   A (K,M), B (K,N)   xᵀ·dy, the gradient of a weight
+//
+// Each in two precisions: from bf16 on tensor cores, and from fp32. Sums are fp32 in both.
+//
+// A block of 256 threads computes 128×128 numbers of C. Tiles of A and B pass through shared memory, kStages deep,
+// copied asynchronously. Each of the 8 warps computes 64×32 numbers as 4×4 fragments of 16×8, laid out as mma.m16n8k16
+// has them: lane l holds rows l/4 and l/4 + 8, columns 2·(l%4) and 2·(l%4) + 1. The fp32 kernels use the same layout.
+//
+// Grid: (N/128, M/128, splits). With more than one split, each computes a part of the sum over K, and C gets `splits`
+// matrices one after the other, which sumPartials adds up in their order.
+#pragma once
+#include "math.cuh"
+
+constexpr int kTile = 128;
+constexpr int kStages = 3;
+
+/// What is done with a product before it is stored. All fp32 matrices have the row stride ldc.
+struct Epilogue {
+  const float* bias;    // (N) or null
+  const float* addend;  // (M,N) or null; it may be C
+  float* pre;           // (M,N): kGeluForward stores the number before GELU here, kGeluBackward reads it
+  float* C;             // (M,N) or null
+  u16* rounded;         // (M,N) with the stride ldr, or null: C rounded to bf16, for the next product
+  int ldc, ldr, gelu;
+};
+enum GeluMode { kNoGelu, kGeluForward, kGeluBackward };
+
+__device__ __forceinline__ void storeResult(const Epilogue& e, int r, int c, float value) {
+  const size_t at = static_cast<size_t>(r) * e.ldc + c;
+  if (e.bias) value += e.bias[c];
+  if (e.gelu == kGeluForward) {
+    e.pre[at] = value;
+    value = gelu(value);
+  }
+  if (e.gelu == kGeluBackward) value *= geluSlope(e.pre[at]);
+  if (e.addend) value += e.addend[at];
+  if (e.C) e.C[at] = value;
+  if (e.rounded) e.rounded[static_cast<size_t>(r) * e.ldr + c] = toBf16(value);
+}
+
+/// Copies a part of a matrix to shared memory: `rows` × `columns` numbers, of which validRows × validColumns exist and
+/// the others become zeros. THREADS threads share the work. Rows of the matrix are `ld` apart, rows of the tile
+/// `stride`.
+template <class T, int rows, int columns, int stride, int THREADS>
+__device__ __forceinline__ void copyTile(T* tile, const T* from, int ld, int validRows, int validColumns) {
+  constexpr int chunk = 16 / sizeof(T), chunks = columns / chunk;
+  // Rows of bf16 matrices are always aligned to 16 bytes; those of fp32 matrices are not if their width is odd.
+  const bool aligned = sizeof(T) == 2 || (ld % chunk == 0 && reinterpret_cast<size_t>(from) % 16 == 0);
+  for (int i = threadIdx.x; i < rows * chunks; i += THREADS) {
+    const int r = i / chunks, c = i % chunks * chunk;
+    const int valid = r < validRows ? max(0, min(chunk, validColumns - c)) : 0;
+    T* to = tile + r * stride + c;
+    const T* source = from + static_cast<size_t>(r) * ld + c;
+    if (aligned) {
+      copyAsync16(to, valid ? source : from, valid * static_cast<int>(sizeof(T)));
+    } else {
+      for (int e = 0; e < chunk; e++) copyAsync4(to + e, e < valid ? source + e : from, e < valid ? 4 : 0);
+    }
+  }
+}
+
+/// The tile of an operand in shared memory: 128 rows of `depth` numbers of K, or, if kMajor, `depth` rows of 128. A row
+/// is 16 bytes longer than its numbers, so that the lanes of a warp read from different banks.
+template <class T, bool kMajor>
+struct OperandTile {
+  static constexpr int depth = sizeof(T) == 2 ? 32 : 16;
+  static constexpr int rows = kMajor ? depth : kTile, columns = kMajor ? kTile : depth;
+  static constexpr int stride = columns + 16 / static_cast<int>(sizeof(T)), size = rows * stride;
+
+  /// `first`: the first row or column of the operand's side of C. `outer` and `inner`: its size, and the size of K.
+  __device__ static void load(T* tile, const T* matrix, int ld, int first, int outer, int k, int inner) {
+    const size_t row = kMajor ? k : first, column = kMajor ? first : k;
+    const int validRows = kMajor ? inner - k : outer - first, validColumns = kMajor ? outer - first : inner - k;
+    copyTile<T, rows, columns, stride, 256>(tile, matrix + row * ld + column, ld, validRows, validColumns);
+  }
+  __device__ static float at(const float* tile, int side, int k) {
+    return kMajor ? tile[k * stride + side] : tile[side * stride + k];
+  }
+};
+
+/// Fragments of bf16, with ldmatrix.
+template <bool kMajor, int stride>
+__device__ __forceinline__ void loadFragmentA(u32 (&a)[4], const u16* tile, int m, int k) {
+  const int lane = threadIdx.x % 32;
+  if (kMajor)
+    loadMatricesTransposed(a, tile + (k + lane / 16 * 8 + lane % 8) * stride + m + lane / 8 % 2 * 8);
+  else
+    loadMatrices(a, tile + (m + lane % 16) * stride + k + lane / 16 * 8);
+}
+/// Two fragments of B: columns n … n + 7 in b[0], b[1], columns n + 8 … n + 15 in b[2], b[3].
+template <bool kMajor, int stride>
+__device__ __forceinline__ void loadFragmentsB(u32 (&b)[4], const u16* tile, int n, int k) {
+  const int lane = threadIdx.x % 32;
+  if (kMajor)
+    loadMatricesTransposed(b, tile + (k + lane % 16) * stride + n + lane / 16 * 8);
+  else
+    loadMatrices(b, tile + (n + lane / 16 * 8 + lane % 8) * stride + k + lane / 8 % 2 * 8);
+}
+
+/// sums (64,32) of a warp += A·B over the depth of the tiles, which begin at row m and column n.
+template <bool kMajorA, bool kMajorB>
+__device__ __forceinline__ void multiplyTiles(float (&sums)[4][4][4], const u16* a, const u16* b, int m, int n) {
+  using A = OperandTile<u16, kMajorA>;
+  using B = OperandTile<u16, kMajorB>;
+#pragma unroll
+  for (int k = 0; k < A::depth; k += 16) {
+    u32 fa[4][4], fb[2][4];
+#pragma unroll
+    for (int i = 0; i < 4; i++) loadFragmentA<kMajorA, A::stride>(fa[i], a, m + i * 16, k);
+#pragma unroll
+    for (int j = 0; j < 2; j++) loadFragmentsB<kMajorB, B::stride>(fb[j], b, n + j * 16, k);
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+#pragma unroll
+      for (int j = 0; j < 4; j++) multiplyAdd(sums[i][j], fa[i], fb[j / 2][j % 2 * 2], fb[j / 2][j % 2 * 2 + 1]);
+  }
+}
+template <bool kMajorA, bool kMajorB>
+__device__ __forceinline__ void multiplyTiles(float (&sums)[4][4][4], const float* a, const float* b, int m, int n) {
+  using A = OperandTile<float, kMajorA>;
+  using B = OperandTile<float, kMajorB>;
+  const int lane = threadIdx.x % 32, row = m + lane / 4, column = n + lane % 4 * 2;
+#pragma unroll 4
+  for (int k = 0; k < A::depth; k++) {
+    float va[8], vb[8];
+#pragma unroll
+    for (int i = 0; i < 8; i++) va[i] = A::at(a, row + i * 8, k);
+#pragma unroll
+    for (int j = 0; j < 8; j++) vb[j] = B::at(b, column + j / 2 * 8 + j % 2, k);
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+#pragma unroll
+      for (int j = 0; j < 4; j++)
+#pragma unroll
+        for (int h = 0; h < 4; h++) sums[i][j][h] += va[i * 2 + h / 2] * vb[j * 2 + h % 2];
+  }
+}
+
+/// depthOfSplit: the part of K that each split sums over, a multiple of 32.
+template <class T, bool kMajorA, bool kMajorB>
+__device__ __forceinline__ void product(int M, int N, int K, const T* A, int lda, const T* B, int ldb, int depthOfSplit,
+                                        Epilogue e) {
+  using TileA = OperandTile<T, kMajorA>;
+  using TileB = OperandTile<T, kMajorB>;
+  T* tiles = sharedMemory<T>();
+  const auto tileA = [&](int step) { return tiles + step % kStages * (TileA::size + TileB::size); };
+  const auto tileB = [&](int step) { return tileA(step) + TileA::size; };
+  const int row0 = blockIdx.y * kTile, column0 = blockIdx.x * kTile;
+  const int begin = blockIdx.z * depthOfSplit, end = min(K, begin + depthOfSplit);
+  const int steps = (end - begin + TileA::depth - 1) / TileA::depth;
+  const auto load = [&](int step) {
+    if (step < steps) {
+      const int k = begin + step * TileA::depth;
+      TileA::load(tileA(step), A, lda, row0, M, k, end);
+      TileB::load(tileB(step), B, ldb, column0, N, k, end);
+    }
+    copyCommit();  // also where there is nothing to copy, so that the number of groups stays the same
+  };
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, m = warp / 4 * 64, n = warp % 4 * 32;
+  const bool used = row0 + m < M && column0 + n < N;
+  float sums[4][4][4] = {};
+  for (int s = 0; s < kStages - 1; s++) load(s);
+  for (int step = 0; step < steps; step++) {
+    copyWait<kStages - 2>();
+    __syncthreads();
+    // This overwrites the tiles of the step before, which every warp has read: it is past the barrier.
+    load(step + kStages - 1);
+    if (used) multiplyTiles<kMajorA, kMajorB>(sums, tileA(step), tileB(step), m, n);
+  }
+  if (e.C) e.C += static_cast<size_t>(blockIdx.z) * M * e.ldc;
+  // The results pass through shared memory, half of the rows at a time, so that neighbouring threads store neighbouring
+  // numbers, and so that the code of the epilogue is there once and not for each fragment.
+  constexpr int stride = kTile + 4;
+  float* results = sharedMemory<float>();
+  for (int half = 0; half < 2; half++) {
+    __syncthreads();
+    if (warp / 4 == half) {
+#pragma unroll
+      for (int i = 0; i < 4; i++)
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+#pragma unroll
+          for (int h = 0; h < 4; h++)
+            results[(i * 16 + lane / 4 + h / 2 * 8) * stride + n + j * 8 + lane % 4 * 2 + h % 2] = sums[i][j][h];
+    }
+    __syncthreads();
+#pragma unroll 1
+    for (int i = threadIdx.x; i < kTile / 2 * kTile; i += 256) {
+      const int r = row0 + half * 64 + i / kTile, c = column0 + i % kTile;
+      if (r < M && c < N) storeResult(e, r, c, results[i / kTile * stride + i % kTile]);
+    }
+  }
+}
+
+#define PRODUCT(name, T, kMajorA, kMajorB)                                                                     \
+  extern "C" __global__ void __launch_bounds__(256)                                                            \
+      name(int M, int N, int K, const T* A, int lda, const T* B, int ldb, int depthOfSplit, const float* bias, \
+           const float* addend, float* pre, float* C, int ldc, u16* rounded, int ldr, int gelu) {              \
+    product<T, kMajorA, kMajorB>(M, N, K, A, lda, B, ldb, depthOfSplit,                                        \
+                                 {bias, addend, pre, C, rounded, ldc, ldr, gelu});                             \
+  }
+PRODUCT(productNN, float, false, true)
+PRODUCT(productNT, float, false, false)
+PRODUCT(productTN, float, true, true)
+PRODUCT(productNNBf16, u16, false, true)
+PRODUCT(productNTBf16, u16, false, false)
+PRODUCT(productTNBf16, u16, true, true)
+#undef PRODUCT
+
+/// partials (parts,n) → out (n) = Σ over parts, in their order; += if `accumulate`.
+extern "C" __global__ void sumPartials(u64 n, int parts, const float* partials, float* out, int accumulate) {
+  const size_t i = threadNumber();
+  if (i >= n) return;
+  float sum = accumulate ? out[i] : 0.0f;
+  for (int p = 0; p < parts; p++) sum += partials[p * n + i];
+  out[i] = sum;
+}

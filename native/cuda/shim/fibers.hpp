@@ -1,0 +1,239 @@
+// The threads of a block as fibers of one CPU thread, and the order in which they run. shim.hpp is built on it.
+#pragma once
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "switch-stack.hpp"
+
+namespace shim {
+
+struct Dimensions {
+  unsigned x = 1, y = 1, z = 1;
+};
+
+/// A copy to shared memory that has been started: `bytes` of it, then zeros up to `size`.
+struct Copy {
+  void* to;
+  const void* from;
+  int bytes, size;
+};
+
+/// What all lanes of a warp do together, once all have come. It gets the argument of each lane.
+using WarpOperation = void (*)(void** lanes);
+
+struct Block;
+
+/// A thread of a block.
+struct Fiber {
+  enum State { ready, atBarrier, atWarp, done };
+  Stack stack;
+  Block* block = nullptr;
+  Dimensions thread;
+  State state = ready;
+  WarpOperation operation = nullptr;
+  void* argument = nullptr;
+  /// Groups of copies that were committed, oldest first, and the group that is still open.
+  std::vector<std::vector<Copy>> groups;
+  std::vector<Copy> open;
+};
+
+struct Block {
+  Dimensions id;
+  unsigned char* shared = nullptr;
+  std::vector<Fiber*> fibers;
+};
+
+inline Fiber* now = nullptr;
+inline void* scheduler = nullptr;  // stack pointer
+inline Dimensions gridSize, blockSize;
+inline const std::function<void()>* kernel = nullptr;
+inline uint32_t seed = 0, randomState = 0;
+
+/// 0: the fastest order. Others draw the order of execution.
+inline void setSeed(uint32_t value) { seed = randomState = value; }
+
+/// xorshift32 (Marsaglia 2003)
+inline uint32_t randomBelow(uint32_t n) {
+  randomState ^= randomState << 13;
+  randomState ^= randomState >> 17;
+  randomState ^= randomState << 5;
+  return randomState % n;
+}
+
+[[noreturn]] inline void fail(const char* what) {
+  const Fiber* f = now;
+  fprintf(stderr, "shim: %s", what);
+  if (f) fprintf(stderr, " (block %u,%u,%u, thread %u)", f->block->id.x, f->block->id.y, f->block->id.z, f->thread.x);
+  fprintf(stderr, "\n");
+  abort();
+}
+
+/// Leaves the fiber that runs, until the scheduler lets it go on.
+inline void pause(Fiber::State state) {
+  Fiber* self = now;
+  self->state = state;
+  switchStack(&self->stack.pointer, scheduler);
+  now = self;
+}
+
+inline void meetBlock() { pause(Fiber::atBarrier); }
+inline void meetWarp(WarpOperation operation, void* argument) {
+  now->operation = operation;
+  now->argument = argument;
+  pause(Fiber::atWarp);
+}
+
+// ── copies ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+inline void finish(const Copy& c) {
+  memcpy(c.to, c.from, c.bytes);
+  memset(static_cast<char*>(c.to) + c.bytes, 0, c.size - c.bytes);
+}
+inline void startCopy(void* to, const void* from, int bytes, int size) {
+  if (reinterpret_cast<uintptr_t>(to) % size || reinterpret_cast<uintptr_t>(from) % size)
+    fail("an asynchronous copy that is not aligned to its size");
+  if (bytes < 0 || bytes > size) fail("an asynchronous copy of more bytes than its size");
+  const Copy copy{to, from, bytes, size};
+  // A copy may land at any time until it is waited for.
+  if (seed && randomBelow(2))
+    finish(copy);
+  else
+    now->open.push_back(copy);
+}
+inline void commitCopies() {
+  now->groups.push_back(std::move(now->open));
+  now->open.clear();
+}
+inline void waitForCopies(size_t underWay) {
+  auto& groups = now->groups;
+  for (; groups.size() > underWay; groups.erase(groups.begin()))
+    for (const Copy& c : groups.front()) finish(c);
+}
+
+// ── running a block ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Where a fiber begins. It never returns.
+inline void runFiber() {
+  (*kernel)();
+  if (!now->open.empty()) fail("an asynchronous copy was never committed");
+  pause(Fiber::done);
+}
+
+/// Fibers are kept from block to block, because their stacks are expensive.
+inline std::vector<std::unique_ptr<Fiber>>& pool() {
+  static std::vector<std::unique_ptr<Fiber>> fibers;
+  return fibers;
+}
+
+/// Lets the ready lanes of a warp run, then carries out what they meet for. Returns whether any of them ran.
+inline bool runWarp(Fiber** lanes, unsigned count) {
+  unsigned order[32];
+  for (unsigned i = 0; i < count; i++) order[i] = i;
+  if (seed)
+    for (unsigned i = count; i > 1; i--) std::swap(order[i - 1], order[randomBelow(i)]);
+  bool ran = false;
+  for (unsigned i = 0; i < count; i++) {
+    Fiber* f = lanes[order[i]];
+    if (f->state != Fiber::ready) continue;
+    ran = true;
+    now = f;
+    switchStack(&scheduler, f->stack.pointer);
+  }
+  unsigned waiting = 0;
+  void* arguments[32];
+  for (unsigned i = 0; i < count; i++)
+    if (lanes[i]->state == Fiber::atWarp) arguments[waiting++] = lanes[i]->argument;
+  if (waiting == 32) {
+    now = lanes[0];
+    for (unsigned i = 1; i < 32; i++)
+      if (lanes[i]->operation != lanes[0]->operation) fail("the lanes of a warp meet for different operations");
+    lanes[0]->operation(arguments);
+    for (unsigned i = 0; i < 32; i++) lanes[i]->state = Fiber::ready;
+    ran = true;
+  }
+  return ran;
+}
+
+/// Opens the barrier if every thread that has not returned waits there. Returns whether it did.
+inline bool openBarrier(Block& block) {
+  bool any = false;
+  for (Fiber* f : block.fibers) {
+    if (f->state != Fiber::atBarrier && f->state != Fiber::done) return false;
+    any |= f->state == Fiber::atBarrier;
+  }
+  if (any)
+    for (Fiber* f : block.fibers)
+      if (f->state == Fiber::atBarrier) f->state = Fiber::ready;
+  return any;
+}
+
+inline void runBlock(Block& block) {
+  const unsigned threads = static_cast<unsigned>(block.fibers.size()), warps = (threads + 31) / 32;
+  const auto lanes = [&](unsigned w) { return block.fibers.data() + 32 * w; };
+  const auto count = [&](unsigned w) { return threads - 32 * w < 32 ? threads - 32 * w : 32; };
+  for (;;) {
+    bool ran = false;
+    if (seed) {
+      // Bursts of random length: a warp may do many steps while the others wait. Then each gets a turn.
+      for (unsigned turn = 0; turn < warps; turn++) {
+        const unsigned w = randomBelow(warps);
+        for (unsigned steps = randomBelow(4) ? 1 + randomBelow(16) : ~0u; steps > 0 && runWarp(lanes(w), count(w));
+             steps--)
+          ran = true;
+      }
+      if (!ran)
+        for (unsigned w = 0; w < warps; w++) ran |= runWarp(lanes(w), count(w));
+    } else {
+      for (unsigned w = 0; w < warps; w++)
+        while (runWarp(lanes(w), count(w))) ran = true;
+    }
+    if (openBarrier(block)) continue;
+    if (ran) continue;
+    for (Fiber* f : block.fibers)
+      if (f->state != Fiber::done) {
+        now = f;
+        fail("threads wait for ever: not all of them come to a barrier or to an operation of their warp");
+      }
+    return;
+  }
+}
+
+/// Runs a kernel, one block after the other.
+inline void launch(Dimensions grid, unsigned threads, size_t sharedSize, const std::function<void()>& body) {
+  gridSize = grid;
+  blockSize = {threads, 1, 1};
+  kernel = &body;
+  auto& fibers = pool();
+  while (fibers.size() < threads) fibers.push_back(std::make_unique<Fiber>());
+  Block block;
+  for (unsigned z = 0; z < grid.z; z++)
+    for (unsigned y = 0; y < grid.y; y++)
+      for (unsigned x = 0; x < grid.x; x++) {
+        block.id = {x, y, z};
+        // Allocated anew for each block, so that AddressSanitizer knows where it ends.
+        const size_t size = (sharedSize + 127) / 128 * 128;
+        block.shared = static_cast<unsigned char*>(aligned_alloc(128, size ? size : 128));
+        memset(block.shared, 0xff, size);
+        block.fibers.clear();
+        for (unsigned i = 0; i < threads; i++) {
+          Fiber* f = fibers[i].get();
+          f->stack.begin(runFiber);
+          f->block = &block;
+          f->thread = {i, 0, 0};
+          f->state = Fiber::ready;
+          f->groups.clear();
+          f->open.clear();
+          block.fibers.push_back(f);
+        }
+        runBlock(block);
+        free(block.shared);
+      }
+  now = nullptr;
+}
+
+}  // namespace shim

@@ -1,0 +1,44 @@
+/**
+ * Builds the C++ of native/cuda that the tests run on the CPU. Results are kept in dist/cuda, by the digest of their
+ * sources.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { digestOf } from '../../../native/built.mjs';
+
+const ROOT = resolve(fileURLToPath(import.meta.url), '../../../..');
+const COMPILER = process.env.CXX ?? 'g++';
+
+/** Whether there is a compiler. Without one, the tests of the kernels are skipped. */
+export const hasCompiler = spawnSync(COMPILER, ['--version']).status === 0;
+
+/**
+ * Compiles one source of native/cuda with the kernels in it.
+ *
+ * @param source relative to native/cuda
+ * @param flags of the compiler, besides those that the kernels always need
+ * @returns the path of the program or library
+ */
+function build(source: string, flags: string[]): string {
+  const folders = ['kernels', 'shim', source.split('/')[0]].map((folder) => `native/cuda/${folder}`);
+  const digest = digestOf([...new Set(folders), 'test/engine/gpu/build.ts']).slice(0, 16);
+  const out = join(ROOT, 'dist/cuda', `${source.split('/').at(-1)?.split('.')[0]}-${digest}`);
+  if (existsSync(out)) return out;
+  mkdirSync(join(ROOT, 'dist/cuda'), { recursive: true });
+  const own = `${out}.${process.pid}`;
+  const all = ['-std=gnu++17', '-DCUDA_SHIM', '-Wall', '-Wextra', '-Wno-unknown-pragmas', ...flags];
+  const { status, stderr } = spawnSync(COMPILER, [...all, join(ROOT, 'native/cuda', source), '-o', own], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`${source} was not compiled:\n${stderr}`);
+  renameSync(own, out);
+  return out;
+}
+
+/** The program that compares every kernel with a reference (native/cuda/exercise), under AddressSanitizer. */
+export const buildExercise = () => build('exercise/exercise.cpp', ['-O1', '-g1', '-fsanitize=address']);
+
+/** The environment in which AddressSanitizer runs programs whose threads are fibers. */
+export const SANITIZER_OPTIONS = { ASAN_OPTIONS: 'detect_leaks=0:detect_stack_use_after_return=0' };
