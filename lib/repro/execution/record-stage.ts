@@ -6,7 +6,7 @@ import type { Content } from '../hashing/index.ts';
 import { describeIgnored, type Made, markFailed, restoreOutputs, takeOutputs } from '../making/index.ts';
 import { describeSystemError, type Failure, ReproError } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
-import { alwaysRuns, describeReplaced, type Project } from '../planning/index.ts';
+import { alwaysRuns, describeReplaced, type Project, partsOfInputs } from '../planning/index.ts';
 import { type Fingerprint, type LockedStage, lockedStage, recordedKey } from '../storage/index.ts';
 import {
   markIgnored,
@@ -36,7 +36,8 @@ async function recordRun(
   key: string,
   outs: { [path: string]: Content },
 ): Promise<void> {
-  const block = lockedStage(stage, inputs, outs);
+  const parts = await partsOfInputs(project, stage, inputs);
+  const block = { ...lockedStage(stage, inputs, outs), ...(Object.keys(parts).length > 0 ? { parts } : {}) };
   if (!alwaysRuns(stage)) project.runs.put(key, block);
   await project.lock.set(stage.name, block);
 }

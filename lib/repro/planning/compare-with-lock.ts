@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { type Content, type ManifestEntry, parseManifest, sameContent } from '../hashing/index.ts';
 import { contains, type Stage } from '../pipeline/index.ts';
 import type { Fingerprint, LockedStage } from '../storage/index.ts';
+import { outputsInside, partsHash } from './folder-parts.ts';
 import { knownContent, rebuildManifest } from './known-outputs.ts';
 import type { Project } from './project.ts';
 import { MissingInputs } from './stage-inputs.ts';
@@ -113,9 +114,7 @@ export async function compareWithLock(
   for (const path of [...stage.deps.map((dep) => dep.path), ...stage.code, ...stage.params.map(({ file }) => file)]) {
     if (!isElsewhere(path)) continue;
     const dep = stage.deps.find((each) => each.path === path);
-    const content = touches(path, pending)
-      ? undefined
-      : dep && (await contentElsewhere(project, path, known, recorded));
+    const content = touches(path, pending) ? undefined : dep && (await contentElsewhere(project, stage, path, known));
     if (content === 'absent') {
       if (!dep!.optional) throw new MissingInputs(stage, [{ kind: 'dep', path, index: stage.deps.indexOf(dep!) }]);
       inputs.deps[path] = null;
@@ -170,20 +169,18 @@ function importsOf(
 }
 
 /** The content of a dependency that touches predicted or assumed outputs; undefined if it is not known yet. */
-async function contentElsewhere(
-  project: Project,
-  path: string,
-  { predicted, assumed }: KnownOutputs,
-  recorded: LockedStage | undefined,
-) {
+async function contentElsewhere(project: Project, stage: Stage, path: string, { predicted, assumed }: KnownOutputs) {
+  const recorded = project.lock.get(stage.name);
   const manifest = (out: string, content: Content) =>
     project.cache.manifest(content.sha256) ?? rebuilt(project, out, content);
-  if (!touches(path, predicted.keys()))
-    return knownContent(path, assumed, {
-      manifest,
-      onDisk: await project.stageInputs.scan(path),
-      recorded: recorded?.deps ?? {},
-    });
+  if (!touches(path, predicted.keys())) {
+    const onDisk = await project.stageInputs.scan(path);
+    const content = knownContent(path, assumed, { manifest, onDisk, recorded: recorded?.deps ?? {} });
+    if (content !== 'unknown' || recorded?.parts?.[path] === undefined) return content;
+    const files = parseManifest(onDisk?.manifest ?? '');
+    const parts = partsHash(path, files, outputsInside(project, stage, path), assumed);
+    return parts === recorded.parts[path] ? (recorded.deps?.[path] ?? content) : content;
+  }
   const within = [...predicted.keys()].some((out) => contains(out, path));
   return within ? knownContent(path, predicted, { manifest, onDisk: undefined, recorded: {} }) : undefined;
 }

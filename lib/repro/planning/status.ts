@@ -148,5 +148,6 @@ async function findRestorable(
     project.runs.drop(key);
     return { notes: [`${path} cannot be restored: ${problems[0]}; the stage runs`] };
   }
-  return { block: lockedStage(stage, inputs, outs), notes: [] };
+  const { parts } = found;
+  return { block: { ...lockedStage(stage, inputs, outs), ...(parts ? { parts } : {}) }, notes: [] };
 }

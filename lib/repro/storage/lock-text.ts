@@ -29,6 +29,8 @@ export interface LockedStage {
   packages?: { [name: string]: string };
   /** By file, then by key; the key "" stands for the whole file. */
   params?: { [file: string]: { [key: string]: Json } };
+  /** By dependency: hash of the parts of a folder that holds outputs of other stages. Older blocks have none. */
+  parts?: { [path: string]: string };
   outs?: { [path: string]: Content };
 }
 

@@ -39,11 +39,11 @@ export function fingerprintKey(stage: Stage, inputs: Fingerprint): string {
   );
 }
 
-/** The key of a recorded run. */
+/** The key of a recorded run. Its `parts` do not count: they say the same as its `deps`. */
 export function recordedKey(block: LockedStage): string {
   return keyOf(block, Object.keys(block.outs ?? {}));
 }
 
-function keyOf({ outs: _, ...inputs }: LockedStage, outs: readonly string[]): string {
+function keyOf({ outs: _, parts: __, ...inputs }: LockedStage, outs: readonly string[]): string {
   return sha256(canonical({ ...inputs, outs: [...outs].sort() } as unknown as Json));
 }

@@ -72,6 +72,28 @@ describe('--allow-missing', () => {
   });
 });
 
+test('a clone without data is up to date, also where a stage reads the folder above what others make', async () => {
+  const { made } = await pushed(
+    'one: {matrix: {i: [1, 2]}, cmd: "mkdir -p d/${item.i} && cp in.txt d/${item.i}/x", deps: [in.txt], outs: ["d/${item.i}"]}',
+    'all: {cmd: "cat d/*/x > all.txt", deps: [d], outs: [all.txt]}',
+  );
+  const lock = made.read('dvc-like.lock');
+  // The run cache gives back what the lock held.
+  made.write('in.txt', '2\n');
+  await made.outcomes();
+  made.write('in.txt', '1\n');
+  expect(await made.outcomes()).toEqual({ 'one@1': 'restored', 'one@2': 'restored', all: 'restored' });
+  expect(made.read('dvc-like.lock')).toBe(lock);
+
+  removeData(made);
+  expect(await made.repro('status', '-q', '--allow-missing')).toEqual({ exit: 0, stdout: '', stderr: '' });
+  made.write('d/note', 'a file that no stage makes\n');
+  expect((await made.repro('status', '-q', '--allow-missing')).exit).toBe(1);
+  expect((await made.repro('status', '--allow-missing')).stdout).toMatch(
+    /^all: maybe\n {2}whether d changed cannot be known without its files: repro pull\n/,
+  );
+});
+
 test('missing outputs of a frozen stage are restored, or the message says how to get them', async () => {
   const [s, t] = [
     's: {cmd: "mkdir o && cp in.txt o/x", deps: [in.txt], outs: [o]}',

@@ -10,6 +10,7 @@ export interface Block {
   deps?: { [path: string]: Content | null };
   code?: { [entry: string]: Content };
   params?: { [file: string]: { [key: string]: Value } };
+  parts?: { [path: string]: string };
   outs?: { [path: string]: Content };
 }
 
@@ -41,7 +42,7 @@ export function keyOf(stage: PlainStage, inputs: Inputs): string {
 }
 
 /** The key of a recorded run. */
-export function keyOfBlock({ outs = {}, ...inputs }: Block): string {
+export function keyOfBlock({ outs = {}, parts: _, ...inputs }: Block): string {
   return json([inputs, Object.keys(outs).sort()]);
 }
 

@@ -5,6 +5,7 @@
 import { alwaysRuns, type Block, blockOf, keyOf, keyOfBlock } from './block.ts';
 import { evaluate, inputsOf, plan } from './freshness.ts';
 import { clearLeft, isRemovedCell, isUsed, leftOutputs } from './left-outputs.ts';
+import { partsIn, partsOf } from './parts.ts';
 import { ProjectState, Refused, type RunOptions } from './project-state.ts';
 import { restoreRun, setAside } from './replaced-files.ts';
 import { execute, type PlainStage, upstreamOf } from './stages.ts';
@@ -53,7 +54,7 @@ export class Reference extends ProjectState {
     this.touched.set(stage.name, { key, path: stage.checkpoint ?? '' });
     if (run) {
       restoreRun(this, stage, run);
-      if (!stage.frozen) this.#record(stage, key, blockOf(stage, inputs, run.outs!));
+      if (!stage.frozen) this.#record(stage, key, { ...blockOf(stage, inputs, run.outs!), ...partsIn(run) });
       return 'restored';
     }
     setAside(this, stage, { key });
@@ -72,7 +73,7 @@ export class Reference extends ProjectState {
     const isDone = execute(stage, this.tree) && stage.outs.every(({ path }) => this.tree.has(path));
     if (isDone && !options.noCommit) {
       const outs = Object.fromEntries(stage.outs.map(({ path }) => [path, this.take(path)]));
-      this.#record(stage, key, blockOf(stage, inputs, outs));
+      this.#record(stage, key, { ...blockOf(stage, inputs, outs), ...partsOf(this, stage) });
     } else this.marks.set(stage.name, new Map(stage.outs.map(({ path }) => [path, this.contentAt(path)])));
     if (isDone && checkpoint !== undefined) {
       this.tree.remove(checkpoint);
@@ -111,7 +112,7 @@ export class Reference extends ProjectState {
       const inputs = inputsOf(this, stage);
       if (isMissing || inputs === undefined) throw new Refused(stage.name);
       const outs = Object.fromEntries(stage.outs.map(({ path }) => [path, this.take(path)]));
-      this.#record(stage, keyOf(stage, inputs), blockOf(stage, inputs, outs));
+      this.#record(stage, keyOf(stage, inputs), { ...blockOf(stage, inputs, outs), ...partsOf(this, stage) });
     }
   }
 

@@ -1,5 +1,5 @@
 /** The plan with allowMissing, when only the lock is there: what a stage's inputs would be if its makers' outputs were. */
-import { rmSync } from 'node:fs';
+import { rmSync, symlinkSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { commitStage } from '../../../lib/repro/execution/index.ts';
 import { makePlan, openProject, type Project } from '../../../lib/repro/planning/index.ts';
@@ -142,4 +142,71 @@ test('a folder that holds outputs of several stages is completed by what the loc
   });
   // The list of files of data/sub is gone too.
   expect(await statesWithout(made, '.repro')).toEqual({ ...fresh, sum: 'maybe data/1 data/2 data/sub' });
+});
+
+describe('a folder above outputs that are folders', () => {
+  const files = {
+    ...stages(
+      'one: {matrix: {i: [1, 2]}, cmd: "1", deps: [raw.txt], outs: ["data/${item.i}"]}',
+      'empty: {cmd: "2", deps: [raw.txt], outs: [data/sub/empty]}',
+      'sum: {cmd: "3", deps: [data], outs: [sum]}',
+    ),
+    'data/1/a': '1\n',
+    'data/1/b/c': '1\n',
+    'data/2/a': '2\n',
+    'data/sub/empty/.keep': '',
+    'data/of-git.txt': 'of git\n',
+    sum: 'sum\n',
+  };
+  const outs = ['data/1', 'data/2', 'data/sub', 'sum'];
+  const fresh = { 'one@1': 'fresh', 'one@2': 'fresh', empty: 'fresh' };
+  const unknown = { ...fresh, sum: 'maybe data/1 data/2 data/sub/empty' };
+
+  /** The project after a run of all stages. */
+  async function recorded(): Promise<TestProject> {
+    const made = project(files);
+    made.remove('data/sub/empty/.keep');
+    await commit(made, 'one@1', 'one@2', 'empty', 'sum');
+    return made;
+  }
+
+  test('is as recorded if each output and all other files are', async () => {
+    const made = await recorded();
+    expect(await statesWithout(made, ...outs, '.repro')).toEqual({ ...fresh, sum: 'fresh' });
+    // Some of them are there.
+    for (const path of ['data/1/a', 'data/1/b/c'] as const) made.write(path, files[path]);
+    made.write('data/sub/empty/.keep', '');
+    made.remove('data/sub/empty/.keep');
+    expect(await statesWithout(made, '.repro')).toEqual({ ...fresh, sum: 'fresh' });
+  });
+
+  test('may have changed if an output did', async () => {
+    const made = await recorded();
+    made.write('data/2/a', '3\n'); // As large as before.
+    await commit(made, 'one@2');
+    expect(await statesWithout(made, ...outs, '.repro')).toEqual(unknown);
+  });
+
+  test.each([
+    ['was added', (made: TestProject) => made.write('data/mine.txt', 'mine\n')],
+    ['changed', (made: TestProject) => made.write('data/of-git.txt', 'of me\n')],
+    ['is missing', (made: TestProject) => made.remove('data/of-git.txt')],
+  ])('may have changed if a file that no stage makes %s', async (_, change) => {
+    const made = await recorded();
+    change(made);
+    expect(await statesWithout(made, ...outs, '.repro')).toEqual(unknown);
+  });
+
+  test('may have changed if the lock does not say what was in it', async () => {
+    const made = await recorded();
+    made.write('dvc-like.lock', made.read('dvc-like.lock').replace(/^ {4}parts:\n( {6}.*\n)/m, ''));
+    expect(await statesWithout(made, ...outs, '.repro')).toEqual(unknown);
+  });
+
+  test('may have changed if an output has links that lead to another output', async () => {
+    const made = project(files);
+    symlinkSync('../1/a', made.path('data/2/link'));
+    await commit(made, 'one@1', 'one@2', 'empty', 'sum');
+    expect(await statesWithout(made, ...outs, '.repro')).toEqual(unknown);
+  });
 });
