@@ -2,7 +2,7 @@
 //
 //   dist/repro.js        the runner, bundled, so that it starts as fast as node does
 //   dist/tfjs.js         TensorFlow.js core with its gradients and the CPU backend; only a bundler can resolve their imports
-//   native/*/build       the addons: bpe, engine, spawn; not those with a prebuilt binary that loads (scripts/prebuild.ts)
+//   native/*/build       the addons: bpe, cuda, engine, spawn; not those with a prebuilt binary that loads (scripts/prebuild.ts)
 //
 // A part is built again only if its sources changed. `npx repro` calls this script again when it first links the
 // project's bin. The addons are optional: without a compiler the project warns once and uses TypeScript instead. The
@@ -114,7 +114,7 @@ await Promise.all([
   unlessMade('dist/tfjs.js', scripts, bundleTfjs),
 ]);
 linkBin();
-const addons = ['bpe', 'engine', 'spawn'].map((name) =>
+const addons = ['bpe', 'cuda', 'engine', 'spawn'].map((name) =>
   !existsSync(`native/${name}/build`) && hasPrebuild(name)
     ? undefined
     : unlessMade(`native/${name}/build/Release/${name}.node`, [`native/${name}`], () => compile(name)),

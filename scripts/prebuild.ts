@@ -2,7 +2,7 @@
  * Builds the native addons as binaries for other machines of this kind: native/NAME/prebuilds/PLATFORM-ARCH. An
  * installation that finds one there compiles nothing (scripts/install.mjs), if the binary is of the current sources.
  *
- *     npm run prebuildify              bpe, engine and spawn
+ *     npm run prebuildify              bpe, cuda, engine and spawn
  *     npm run prebuildify -- spawn     one of them
  *
  * (npm would run a script `prebuild` before each `npm run build`.)
@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { prebuildDigestOf, prebuildsOf, stampOf } from '../native/built.mjs';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../..');
-const ADDONS = ['bpe', 'engine', 'spawn'];
+const ADDONS = ['bpe', 'cuda', 'engine', 'spawn'];
 
 /** prebuildify moves the binary out of its build, so it works on a copy of the sources. */
 function prebuild(name: string): void {

@@ -89,7 +89,7 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
     ],
   },
   models: { libs: [], levels: [] },
-  engine: { libs: ['models'], levels: ['open.ts', 'training', 'data', 'native', 'tfjs', 'interface'] },
+  engine: { libs: ['models'], levels: ['open.ts', 'training', 'data', 'native', 'gpu', 'tfjs', 'interface'] },
   scaling: { libs: [], levels: ['study', 'analysis', 'token-law', 'size-law', 'tables', 'numbers', 'errors.ts'] },
   plots: { libs: ['scaling'], levels: ['output', 'laws', 'runs', 'data', 'style'] },
   threads: { libs: [], levels: [] },

@@ -57,6 +57,8 @@ __device__ __forceinline__ float keptScale(u32 threshold) { return 65536.0f / (6
 __device__ __forceinline__ float maskFactor(const Mask& m, u32 element, u32 row, u32 sequence) {
   u32 words[4];
   maskWords(m, element / 128, element % 16, row, sequence, words);
-  const u32 place = element % 128 / 16, word = words[place / 2], number = place % 2 ? word >> 16 : word & 0xffffu;
+  // Chosen without an index, which would put the words into memory.
+  const u32 place = element % 128 / 16, low = place & 2 ? words[1] : words[0], high = place & 2 ? words[3] : words[2];
+  const u32 word = place & 4 ? high : low, number = place & 1 ? word >> 16 : word & 0xffffu;
   return number >= m.threshold ? keptScale(m.threshold) : 0.0f;
 }

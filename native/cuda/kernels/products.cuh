@@ -124,7 +124,7 @@ __device__ __forceinline__ void multiplyTiles(float (&sums)[4][4][4], const floa
   using A = OperandTile<float, kMajorA>;
   using B = OperandTile<float, kMajorB>;
   const int lane = threadIdx.x % 32, row = m + lane / 4, column = n + lane % 4 * 2;
-#pragma unroll 4
+#pragma unroll 2
   for (int k = 0; k < A::depth; k++) {
     float va[8], vb[8];
 #pragma unroll

@@ -42,3 +42,6 @@ export const buildExercise = () => build('exercise/exercise.cpp', ['-O1', '-g1',
 
 /** The environment in which AddressSanitizer runs programs whose threads are fibers. */
 export const SANITIZER_OPTIONS = { ASAN_OPTIONS: 'detect_leaks=0:detect_stack_use_after_return=0' };
+
+/** The stand-in for libcuda that runs the kernels on the CPU (native/cuda/fake-driver). */
+export const buildFakeDriver = () => build('fake-driver/fake-cuda.cpp', ['-O2', '-shared', '-fPIC']);

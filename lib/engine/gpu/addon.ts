@@ -1,0 +1,92 @@
+/**
+ * The TypeScript interface of the addon of native/cuda: functions on handles, addresses and typed arrays. It does not check
+ * its arguments. device.ts is built on it.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { requireFresh } from '../../../native/built.mjs';
+import { EngineError } from '../interface/index.ts';
+
+declare const handle: unique symbol;
+/** An open GPU inside the addon. */
+export type DeviceHandle = { [handle]: 'device' };
+/** A plan inside the addon. */
+export type PlanHandle = { [handle]: 'plan' };
+
+/** A launch of a kernel as the addon takes it. `kinds` has a letter for each value: f is a float, i anything else. */
+export interface AddonLaunch {
+  kernel: string;
+  grid: [x: number, y: number, z: number];
+  threads: number;
+  /** bytes of shared memory */
+  shared: number;
+  kinds: string;
+  values: number[];
+}
+
+/** What is copied before or after a plan: addresses of the device, each followed by an array. */
+export type Copies = (number | ArrayBufferView)[];
+
+/** What a GPU is and can do. */
+export interface DeviceProperties {
+  name: string;
+  uuid: string;
+  /** compute capability times 10: 80 for an A100 */
+  compute: number;
+  multiprocessors: number;
+  /** the newest CUDA version that the driver supports, as CUDA counts it: 12040 for 12.4 */
+  driver: number;
+  /** the largest shared memory of a block, in bytes */
+  sharedMemory: number;
+}
+
+/** The functions of the addon. Errors of the driver have a `code`, such as CUDA_ERROR_OUT_OF_MEMORY. */
+export interface Addon {
+  /**
+   * Opens a GPU and compiles the kernels for it.
+   *
+   * @param library the driver
+   * @param ordinal among the GPUs that CUDA_VISIBLE_DEVICES leaves
+   */
+  open(library: string, ordinal: number, ptx: string): DeviceHandle;
+  properties(device: DeviceHandle): DeviceProperties;
+  /** @returns bytes */
+  memory(device: DeviceHandle): { free: number; total: number };
+  /** @returns the address of so many bytes of zeros */
+  allocate(device: DeviceHandle, bytes: number): number;
+  free(device: DeviceHandle, address: number): void;
+  write(device: DeviceHandle, address: number, array: ArrayBufferView): void;
+  read(device: DeviceHandle, address: number, array: ArrayBufferView): void;
+  plan(device: DeviceHandle, launches: AddonLaunch[]): PlanHandle;
+  /** Copies `uploads` at the call, runs the plan on a thread of its own, and fills the arrays of `downloads`. */
+  run(device: DeviceHandle, plan: PlanHandle, uploads: Copies, downloads: Copies): Promise<void>;
+  /** The same, and waits for it. */
+  runNow(device: DeviceHandle, plan: PlanHandle, uploads: Copies, downloads: Copies): void;
+  closeDevice(device: DeviceHandle): void;
+  closePlan(plan: PlanHandle): void;
+}
+
+const FOLDER = resolve(dirname(fileURLToPath(import.meta.url)), '../../../native/cuda');
+
+/**
+ * Loads the compiled addon of native/cuda. It needs no GPU and no driver.
+ *
+ * @throws EngineError if the addon is not built
+ * @throws StaleAddonError if it was built from other sources than those beside it
+ */
+export function loadAddon(): Addon {
+  requireFresh('cuda');
+  try {
+    return createRequire(import.meta.url)('node-gyp-build')(FOLDER) as Addon;
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0];
+    throw new EngineError(
+      `the gpu engine is not built (${reason}); install a C++ compiler, make and Python 3, then run \`npm run build\``,
+    );
+  }
+}
+
+/** The kernels, compiled for any GPU of compute capability 8.0 or newer. */
+export const readPtx = (): string => readFileSync(resolve(FOLDER, 'ptx/kernels.ptx'), 'utf8');

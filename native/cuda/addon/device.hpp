@@ -1,0 +1,50 @@
+// An open GPU: its context, a stream, and the module with the kernels.
+#pragma once
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "driver.hpp"
+
+namespace cuda {
+
+/// What people and logs are told about a GPU.
+struct DeviceProperties {
+  std::string name, uuid;
+  int major, minor, multiprocessors, driverVersion;
+  /// Largest shared memory of a block, in bytes.
+  int sharedMemory;
+};
+
+/// All methods may be called on any thread, one at a time: callers hold `busy`.
+class Device {
+ public:
+  /// Opens GPU number `ordinal` of those that CUDA_VISIBLE_DEVICES leaves. Throws DriverError.
+  Device(const std::string& library, int ordinal);
+  ~Device();
+  Device(const Device&) = delete;
+
+  const DeviceProperties& properties() const { return properties_; }
+  void memory(size_t* free, size_t* total) const;
+  /// Compiles the kernels from PTX for this GPU. Throws DriverError with what the compiler says.
+  void loadKernels(const std::string& ptx);
+  /// The kernel of this name, ready to be launched with so many bytes of shared memory.
+  Handle kernel(const std::string& name, unsigned sharedBytes);
+  Pointer allocate(size_t size);
+  void free(Pointer pointer);
+
+  /// Makes this device the one that the calls of this thread mean.
+  void use() const;
+
+  const Driver& driver;
+  Handle stream = nullptr;
+  std::mutex busy;
+
+ private:
+  int device_ = 0;
+  DeviceProperties properties_;
+  Handle context_ = nullptr, module_ = nullptr;
+  std::map<std::string, Handle> kernels_;
+};
+
+}  // namespace cuda

@@ -1,0 +1,43 @@
+// Opens the driver; driver.hpp describes it.
+#include "driver.hpp"
+
+#include <uv.h>
+
+#include <map>
+#include <mutex>
+
+namespace cuda {
+
+const Driver& Driver::open(const std::string& path) {
+  static std::mutex mutex;
+  static std::map<std::string, std::unique_ptr<Driver>> opened;
+  std::lock_guard<std::mutex> lock(mutex);
+  auto& driver = opened[path];
+  if (driver) return *driver;
+  auto library = std::make_unique<uv_lib_t>();
+  if (uv_dlopen(path.c_str(), library.get()) != 0) throw DriverError(uv_dlerror(library.get()), "NO_DRIVER");
+  auto loading = std::make_unique<Driver>();
+  const auto find = [&](const char* name, void** at) {
+    if (uv_dlsym(library.get(), name, at) != 0)
+      throw DriverError("it lacks the function " + std::string(name), "OLD_DRIVER");
+  };
+  find("cuGetErrorName", reinterpret_cast<void**>(&loading->errorName_));
+  find("cuGetErrorString", reinterpret_cast<void**>(&loading->errorString_));
+#define CUDA_FIND(member, name, parameters) find(name, reinterpret_cast<void**>(&loading->member));
+  CUDA_FUNCTIONS(CUDA_FIND)
+#undef CUDA_FIND
+  loading->check(loading->init(0), "starting the driver");
+  library.release();  // stays open
+  driver = std::move(loading);
+  return *driver;
+}
+
+void Driver::check(Result result, const char* doing) const {
+  if (result == 0) return;
+  const char *name = "CUDA_ERROR_UNKNOWN", *meaning = "unknown error";
+  errorName_(result, &name);
+  errorString_(result, &meaning);
+  throw DriverError(std::string(doing) + ": " + meaning + " (" + name + ")", name);
+}
+
+}  // namespace cuda

@@ -1,0 +1,101 @@
+/**
+ * The GPU as the engine sees it, over the fake driver: memory, plans, and the errors that people get. The driver keeps its
+ * state for the life of a process, so settings of the fake driver that must hold when it starts are tried in child
+ * processes.
+ */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Device, type Slice } from '../../../lib/engine/gpu/device.ts';
+import { EngineError } from '../../../lib/engine/index.ts';
+import { buildFakeDriver } from './build.ts';
+import { gpuIsTestable } from './fake-gpu.ts';
+
+const at = (slice: Slice, offset: number): Slice => ({ address: slice.address + offset, size: slice.size - offset });
+
+describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if the addon is not built)', () => {
+  let device: Device;
+  beforeAll(() => {
+    process.env.CUDA_DRIVER_LIBRARY = buildFakeDriver();
+    device = Device.open();
+  });
+  afterAll(() => {
+    device.close();
+    delete process.env.CUDA_DRIVER_LIBRARY;
+  });
+
+  test('says what it is', () => {
+    expect(device.properties).toMatchObject({ name: 'CPU behind a fake driver', compute: 80, driver: 12040 });
+    expect(device.properties.uuid).toBe('GPU-fafafafa-fafa-fafa-fafa-fafafafafafa');
+  });
+
+  test('allocates zeros, keeps what is written, and counts what is free', () => {
+    const before = device.memory.free;
+    const slice = device.allocate(4000, 'a test');
+    expect(before - device.memory.free).toBe(4000);
+    const read = new Float32Array(1000).fill(1);
+    device.read(slice, read);
+    expect(read).toEqual(new Float32Array(1000));
+    device.write(at(slice, 8), Float32Array.of(1, 2, 3));
+    device.read(slice, read);
+    expect([...read.subarray(0, 6)]).toEqual([0, 0, 1, 2, 3, 0]);
+    device.free(slice);
+    expect(device.memory.free).toBe(before);
+  });
+
+  test('runs a plan again and again, with new inputs', async () => {
+    const slice = device.allocate(3 * 400, 'a test');
+    const [a, b, out] = [0, 400, 800].map((offset) => at(slice, offset));
+    const launch = { grid: [1, 1, 1] as [number, number, number], threads: 256 };
+    const plan = device.plan([
+      { ...launch, kernel: 'fill', arguments: [100, { float: 0.5 }, b] },
+      { ...launch, kernel: 'add', arguments: [100, a, b, out] },
+    ]);
+    const result = new Float32Array(100);
+    for (const value of [1, 7]) {
+      await plan.run([[a, new Float32Array(100).fill(value)]], [[out, result]]);
+      expect(result).toEqual(new Float32Array(100).fill(value + 0.5));
+    }
+    plan.runNow([[a, new Float32Array(100).fill(-1)]], [[out, result]]);
+    expect(result[99]).toBe(-0.5);
+    plan.dispose();
+    device.free(slice);
+  });
+
+  test('refuses unknown kernels and impossible launches', () => {
+    const launch = { grid: [1, 1, 1] as [number, number, number], threads: 32, arguments: [] };
+    expect(() => device.plan([{ ...launch, kernel: 'none' }])).toThrow(EngineError);
+    expect(() => device.plan([{ ...launch, kernel: 'none' }])).toThrow(/finding the kernel none/);
+    expect(() => device.plan([{ ...launch, kernel: 'fill', threads: 2000 }])).toThrow(/launching the kernel fill/);
+  });
+
+  test('says how much memory is missing, for what, and what would help', () => {
+    expect(() => device.allocate(2 ** 40, 'the activations')).toThrow(EngineError);
+    expect(() => device.allocate(2 ** 40, 'the activations')).toThrow(
+      /too little memory for the activations: they need 1048576 MiB, and \d+ MiB of its 1024 MiB are free; set a smaller/,
+    );
+  });
+
+  const opened = (env: Record<string, string>) => {
+    const program = `
+      import { Device } from ${JSON.stringify(join(import.meta.dirname, '../../../lib/engine/gpu/device.ts'))};
+      try { Device.open(); console.log('opened'); } catch (error) { console.log(error.name + ': ' + error.message); }`;
+    const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
+      encoding: 'utf8',
+      env: { ...process.env, ...env },
+    });
+    return stdout.trim();
+  };
+  test.each([
+    [
+      { CUDA_DRIVER_LIBRARY: 'libno-such-driver.so' },
+      /^EngineError: there is no NVIDIA driver \(libno-such-driver.so was not found\)$/,
+    ],
+    [
+      { FAKE_CUDA_COMPUTE: '75' },
+      /^EngineError: the GPU .* has compute capability 7.5, and the gpu engine needs 8.0 or newer/,
+    ],
+  ])('cannot be opened with %o, and says why in one sentence', (env, message) => {
+    expect(opened(env as Record<string, string>)).toMatch(message);
+  });
+});
