@@ -45,3 +45,22 @@ export function cutToColumns(text: string, columns: number): string {
   }
   return `${kept}…`;
 }
+
+/**
+ * The rows that a terminal of this width needs for a line. A wide character that does not fit at the end of a row begins
+ * the next one.
+ *
+ * @example rowsOf('a音楽', 4) // 2: 'a音' and '楽'
+ */
+export function rowsOf(line: string, columns: number): number {
+  const width = columnsOf(line);
+  if (PRINTABLE_ASCII.test(line) || width <= columns) return Math.max(1, Math.ceil(width / columns));
+  graphemes ??= new Intl.Segmenter();
+  let [rows, used] = [1, 0];
+  for (const { segment } of graphemes.segment(line)) {
+    const own = columnsOf(segment);
+    if (used + own > columns) [rows, used] = [rows + 1, 0];
+    used += own;
+  }
+  return rows;
+}

@@ -22,7 +22,7 @@ import { describeReasons } from './describe-reason.ts';
 import { printJson } from './json-output.ts';
 import { printLine, showsColours } from './output.ts';
 import { describeProgress, type RunningStage, runningLine } from './progress-bar.ts';
-import { columnsOf, cutToColumns } from './terminal-width.ts';
+import { columnsOf, cutToColumns, rowsOf } from './terminal-width.ts';
 
 /** Prints the events of one run. */
 export interface View {
@@ -33,6 +33,11 @@ export interface View {
 
 /** Milliseconds between two frames on a terminal. */
 const FRAME = 100;
+/**
+ * Milliseconds without a frame after the terminal was resized. tmux wraps lines again at once, but tells of all sizes
+ * after the first one only 250 ms later. A frame of the old width would be wrapped and could not be replaced.
+ */
+const SETTLING = 300;
 /** Milliseconds without output after which the plain view prints how far the running stages are. */
 const STATUS_PERIOD = 10_000;
 /** At most this many lines of a failed stage's output are printed again: the last ones. */
@@ -179,12 +184,20 @@ abstract class PeopleView implements View {
  */
 class TerminalView extends PeopleView {
   readonly #timer: NodeJS.Timeout;
-  /** The columns of each live line on the screen. */
-  #liveColumns: readonly number[] = [];
+  /** The live lines on the screen. */
+  #live: readonly string[] = [];
+  /** Permanent lines that wait for the next frame. */
+  #unprinted: string[] = [];
+  /** `performance.now()` from which on the size of the terminal counts as settled. */
+  #settled = 0;
+  readonly #onResize = () => {
+    this.#settled = performance.now() + SETTLING;
+  };
 
   constructor(options: ViewOptions) {
     super(options);
     this.#timer = setInterval(() => this.#draw([]), FRAME);
+    process.stdout.on('resize', this.#onResize);
     process.stdout.write('\u001b[?25l');
   }
 
@@ -195,6 +208,7 @@ class TerminalView extends PeopleView {
 
   close(): void {
     clearInterval(this.#timer);
+    process.stdout.off('resize', this.#onResize);
     this.running.clear();
     this.#draw([], true);
     process.stdout.write('\u001b[?25h');
@@ -211,9 +225,11 @@ class TerminalView extends PeopleView {
 
   /** Prints the permanent `lines`, and redraws the live lines below them; `last` leaves no live line. */
   #draw(lines: readonly string[], last = false): void {
+    this.#unprinted.push(...lines);
+    const now = performance.now();
+    if (now < this.#settled && !last) return;
     const columns = process.stdout.columns || 80;
     const rows = Math.max(3, (process.stdout.rows || 24) - 2);
-    const now = performance.now();
     const running = [...this.running.values()];
     const nameWidth = Math.min(
       MAX_NAME_WIDTH,
@@ -222,11 +238,13 @@ class TerminalView extends PeopleView {
     const live = running.slice(0, rows - 1).map((stage) => runningLine(stage, now, nameWidth, columns - 1));
     if (running.length > 0 && !last) live.push(cutToColumns(escapeLine(this.#describeQueue()), columns - 1));
     // A terminal that has become narrower has wrapped the lines that no longer fit.
-    const rowsAbove = this.#liveColumns.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / columns)), 0);
+    const rowsAbove = this.#live.reduce((sum, line) => sum + rowsOf(line, columns), 0);
     const up = rowsAbove > 0 ? `\u001b[${rowsAbove}A` : '';
-    const text = [...lines.map(colourSign), ...live].map((line) => `\u001b[2K${line}\n`).join('');
-    if (up || text) process.stdout.write(`${up}\r\u001b[0J${text}`);
-    this.#liveColumns = live.map(columnsOf);
+    const text = [...this.#unprinted.map(colourSign), ...live].map((line) => `\u001b[2K${line}\n`).join('');
+    // What is left below is erased last: in the top row, tmux would first copy the whole screen into its history.
+    if (up || text) process.stdout.write(`${up}\r${text}\u001b[0J`);
+    this.#live = live;
+    this.#unprinted = [];
   }
 }
 

@@ -5,7 +5,7 @@ import stringWidth from 'string-width';
 import { afterEach, describe, expect, test } from 'vitest';
 import { runningLine } from '../../../lib/repro/cli/progress-bar.ts';
 import { plainTable } from '../../../lib/repro/cli/table.ts';
-import { columnsOf, cutToColumns, padEndColumns, padStartColumns } from '../../../lib/repro/cli/terminal-width.ts';
+import { columnsOf, cutToColumns, padEndColumns, padStartColumns, rowsOf } from '../../../lib/repro/cli/terminal-width.ts';
 import { hasScript, project, removeProjects, until } from '../project.ts';
 
 afterEach(removeProjects);
@@ -60,6 +60,14 @@ describe('text is measured in terminal columns', () => {
     expect(cutToColumns('🎵👩🏽‍🎤x', 4)).toBe('🎵…');
     expect(cutToColumns('train@gpt', 6)).toBe('train…');
   });
+});
+
+test('a wide character that does not fit at the end of a row begins the next one', () => {
+  expect([0, 4, 5, 8, 9].map((length) => rowsOf('x'.repeat(length), 4))).toEqual([1, 1, 2, 2, 3]);
+  expect(rowsOf('a音楽', 5)).toBe(1);
+  expect(rowsOf('a音楽', 4)).toBe(2);
+  expect(rowsOf('音楽理論', 3)).toBe(4); // Eight columns would be three rows.
+  expect(rowsOf('👩🏽‍🎤👩🏽‍🎤', 2)).toBe(2);
 });
 
 test('the columns of a table line up', () => {
