@@ -5,7 +5,13 @@ import stringWidth from 'string-width';
 import { afterEach, describe, expect, test } from 'vitest';
 import { runningLine } from '../../../lib/repro/cli/progress-bar.ts';
 import { plainTable } from '../../../lib/repro/cli/table.ts';
-import { columnsOf, cutToColumns, padEndColumns, padStartColumns, rowsOf } from '../../../lib/repro/cli/terminal-width.ts';
+import {
+  columnsOf,
+  cutToColumns,
+  padEndColumns,
+  padStartColumns,
+  rowsOf,
+} from '../../../lib/repro/cli/terminal-width.ts';
 import { hasScript, project, removeProjects, until } from '../project.ts';
 
 afterEach(removeProjects);
