@@ -1,10 +1,11 @@
-/** One specification for all engines. It runs on each engine; the native engine is skipped if it is not built. */
+/** One specification for all engines. It runs on each engine; those that are not built are skipped. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Batch, Engine, Model } from '../../lib/engine/index.ts';
 import { EngineError } from '../../lib/engine/index.ts';
 import { initialWeights, type ModelConfig, parameters, type Weights } from '../../lib/models/index.ts';
+import { gpuIsTestable } from './gpu/fake-gpu.ts';
 import { inDoubles, referenceLogits, referenceLoss } from './reference.ts';
-import { engines, nativeIsBuilt, perturbedWeights, randomBatch, tinyConfigs, tinyGpt, tinyLstm } from './tiny.ts';
+import { enginesAndGpu, nativeIsBuilt, perturbedWeights, randomBatch, tinyConfigs, tinyGpt, tinyLstm } from './tiny.ts';
 
 const rows = ({ length, sequences }: Batch, tokens: Batch['inputs']) =>
   Array.from({ length: sequences }, (_, s) => [...tokens.subarray(s * length, (s + 1) * length)]);
@@ -23,8 +24,9 @@ function difference(a: Weights, b: Weights): number {
   return worst;
 }
 
-describe.each(engines)('the %s engine', (name, open) => {
+describe.each(enginesAndGpu)('the %s engine', (name, open) => {
   if (name === 'native' && !nativeIsBuilt) return void test.skip('is not built here: `npm run build`');
+  if (name === 'gpu' && !gpuIsTestable) return void test.skip('is not built here, or there is no compiler');
   let engine: Engine;
   beforeAll(async () => {
     engine = await open();

@@ -1,6 +1,7 @@
 /** Tiny models, batches for them, and the engines that are available. */
-import { type Batch, type Engine, openEngine, type TokenSource } from '../../lib/engine/index.ts';
+import { type Batch, type Engine, type EngineName, openEngine, type TokenSource } from '../../lib/engine/index.ts';
 import { type GptConfig, type LstmConfig, type ModelConfig, Random, type Weights } from '../../lib/models/index.ts';
+import { openFakeGpu } from './gpu/fake-gpu.ts';
 
 export const tinyGpt: GptConfig = {
   ...{ architecture: 'gpt', vocabularySize: 11, block: 6, layers: 2, width: 8, heads: 2, dropout: 0, bias: true },
@@ -31,9 +32,9 @@ export function allArchitectures(configs: Record<ModelConfig['architecture'], Na
 }
 
 /** Adds random numbers to weights, large enough that every parameter affects the loss, biases and gains included. */
-export function perturbedWeights(weights: Weights, seed = 1): Weights {
+export function perturbedWeights(weights: Weights, seed = 1, size = 0.3): Weights {
   const random = new Random(seed, 'lively weights');
-  for (const { data } of weights.values()) for (let i = 0; i < data.length; i++) data[i] += 0.3 * random.normal();
+  for (const { data } of weights.values()) for (let i = 0; i < data.length; i++) data[i] += size * random.normal();
   return weights;
 }
 
@@ -62,6 +63,12 @@ export const nativeIsBuilt = await openEngine({ name: 'native' }).then(
 export const engines: [name: 'tfjs' | 'native', open: () => Promise<Engine>][] = [
   ['tfjs', () => openEngine({ name: 'tfjs', device: 'cpu' })],
   ['native', () => openEngine({ name: 'native' })],
+];
+
+/** The same, and the GPU engine over a driver that runs its kernels on the CPU. */
+export const enginesAndGpu: [name: EngineName, open: () => Promise<Engine>][] = [
+  ...engines,
+  ['gpu', async () => openFakeGpu()],
 ];
 
 /** Opens the fastest engine that is built, for tests that do not depend on the engine. */

@@ -10,7 +10,7 @@ import type { ModelConfig, OptimizerState, Weights } from '../../models/index.ts
 export type { OptimizerState };
 
 /** The engines: C++ (native/engine) and TensorFlow.js. */
-export type EngineName = 'native' | 'tfjs';
+export type EngineName = 'native' | 'gpu' | 'tfjs';
 
 /** The engine to open, and its precision, threads and device. */
 export interface EngineOptions {

@@ -9,20 +9,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device, type Slice } from '../../../lib/engine/gpu/device.ts';
 import { EngineError } from '../../../lib/engine/index.ts';
 import { buildFakeDriver } from './build.ts';
-import { gpuIsTestable } from './fake-gpu.ts';
+import { gpuIsTestable, withFakeDriver } from './fake-gpu.ts';
 
 const at = (slice: Slice, offset: number): Slice => ({ address: slice.address + offset, size: slice.size - offset });
 
 describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if the addon is not built)', () => {
   let device: Device;
   beforeAll(() => {
-    process.env.CUDA_DRIVER_LIBRARY = buildFakeDriver();
-    device = Device.open();
+    device = withFakeDriver(Device.open);
   });
-  afterAll(() => {
-    device.close();
-    delete process.env.CUDA_DRIVER_LIBRARY;
-  });
+  afterAll(() => device.close());
 
   test('says what it is', () => {
     expect(device.properties).toMatchObject({ name: 'CPU behind a fake driver', compute: 80, driver: 12040 });
@@ -82,7 +78,7 @@ describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if th
       try { Device.open(); console.log('opened'); } catch (error) { console.log(error.name + ': ' + error.message); }`;
     const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
       encoding: 'utf8',
-      env: { ...process.env, ...env },
+      env: { ...process.env, CUDA_DRIVER_LIBRARY: buildFakeDriver(), ...env },
     });
     return stdout.trim();
   };

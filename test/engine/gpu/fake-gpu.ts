@@ -1,8 +1,11 @@
-/** Whether the GPU engine can be tested here: over the fake driver, with the addon of native/cuda. */
+/** The GPU engine over the fake driver, if it can be tested here. */
 import { loadAddon } from '../../../lib/engine/gpu/addon.ts';
+import { openGpu } from '../../../lib/engine/gpu/index.ts';
+import type { Engine, EngineOptions } from '../../../lib/engine/index.ts';
 import { StaleAddonError } from '../../../native/built.mjs';
-import { hasCompiler } from './build.ts';
+import { buildFakeDriver, hasCompiler } from './build.ts';
 
+/** Whether there are a compiler for the fake driver, and the addon of native/cuda. */
 export const gpuIsTestable = hasCompiler && addonIsBuilt();
 
 function addonIsBuilt(): boolean {
@@ -14,3 +17,16 @@ function addonIsBuilt(): boolean {
     return false;
   }
 }
+
+/** Runs `use` with the fake driver in place of the driver. */
+export function withFakeDriver<T>(use: () => T): T {
+  process.env.CUDA_DRIVER_LIBRARY = buildFakeDriver();
+  try {
+    return use();
+  } finally {
+    delete process.env.CUDA_DRIVER_LIBRARY;
+  }
+}
+
+/** Opens the GPU engine over the fake driver. */
+export const openFakeGpu = (options: EngineOptions = {}): Engine => withFakeDriver(() => openGpu(options));

@@ -1,0 +1,82 @@
+/** Decodes several streams on a GPU, one token of each at a time. */
+import { decoderCapacity, type ModelConfig } from '../../models/index.ts';
+import { checkInputs, type Decoder, EngineError } from '../interface/index.ts';
+import type { Device, Plan, Slice } from './device.ts';
+import type { DecoderIo, ModelMemory, Network } from './network.ts';
+import { PassBuilder } from './pass-builder.ts';
+
+export class GpuDecoder implements Decoder {
+  position = 0;
+  readonly #device: Device;
+  readonly #config: ModelConfig;
+  readonly #streams: number;
+  readonly #checkIdle: () => void;
+  readonly #memory: Slice;
+  readonly #stateSize: number;
+  readonly #io: DecoderIo;
+  readonly #plan: Plan;
+
+  /** @throws EngineError if the GPU has too little memory for so many streams */
+  constructor(
+    device: Device,
+    bf16: boolean,
+    config: ModelConfig,
+    network: Network,
+    memory: ModelMemory,
+    streams: number,
+    checkIdle: () => void,
+  ) {
+    this.#device = device;
+    this.#config = config;
+    this.#streams = streams;
+    this.#checkIdle = checkIdle;
+    this.#stateSize = network.decoderStateSize(streams);
+    const build = (b: PassBuilder): DecoderIo => {
+      const io = {
+        streams,
+        state: b.allocate(this.#stateSize),
+        tokens: b.allocate(4 * streams),
+        position: b.allocate(4),
+        logits: b.floats(streams * config.vocabularySize),
+      };
+      network.buildDecoder(b, memory, io);
+      return io;
+    };
+    const first = new PassBuilder(bf16);
+    build(first);
+    this.#memory = device.allocate(first.size, `a decoder of ${streams} streams`);
+    const b = new PassBuilder(bf16, this.#memory.address, first.layoutSize);
+    this.#io = build(b);
+    this.#plan = device.plan(b.launches);
+  }
+
+  step(tokens: Uint16Array | Uint32Array): Float32Array {
+    this.#checkIdle();
+    checkInputs(tokens, this.#streams, 1, this.#config);
+    if (this.position === decoderCapacity(this.#config))
+      throw new EngineError(
+        `the block of ${this.#config.block} tokens is full; reset the decoder and feed it the end of the text`,
+      );
+    const { tokens: to, position, logits: from } = this.#io;
+    const logits = new Float32Array(this.#streams * this.#config.vocabularySize);
+    this.#plan.runNow(
+      [
+        [to, Uint32Array.from(tokens)],
+        [position, Uint32Array.of(this.position)],
+      ],
+      [[from, logits]],
+    );
+    this.position++;
+    return logits;
+  }
+
+  reset(): void {
+    this.#device.write(this.#io.state, new Uint8Array(this.#stateSize));
+    this.position = 0;
+  }
+
+  dispose(): void {
+    this.#plan.dispose();
+    this.#device.free(this.#memory);
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The gpu engine: one NVIDIA GPU, with nothing installed but its driver. docs/gpu.md describes it.
+ *
+ * It computes the mathematics of the native engine. With precision bf16, products round their factors to bf16, on tensor
+ * cores, and add up in fp32; weights, moments and everything else stay in fp32.
+ */
+import { checkConfig, initialWeights, type ModelConfig } from '../../models/index.ts';
+import { checkStepSize, checkThreads, type Engine, type EngineOptions } from '../interface/index.ts';
+import { readPtx } from './addon.ts';
+import { Device } from './device.ts';
+import { gpt } from './gpt.ts';
+import { GpuModel } from './gpu-model.ts';
+import { lstm } from './lstm.ts';
+import type { Network } from './network.ts';
+import { ParameterLayout } from './parameter-layout.ts';
+import { planSize } from './plans.ts';
+
+/** By default, the activations of a microbatch take at most this part of the GPU's memory. */
+const ACTIVATION_SHARE = 0.4;
+
+/**
+ * Opens the first GPU that CUDA_VISIBLE_DEVICES leaves.
+ *
+ * @throws EngineError that says in one sentence why there is none: the addon is not built, there is no driver or no GPU, or
+ *   they are too old
+ * @throws StaleAddonError if the addon was built from other sources
+ */
+export function openGpu({ precision = 'fp32', threads = 1 }: EngineOptions = {}): Engine {
+  checkThreads(threads);
+  const device = Device.open();
+  const { name } = device.properties;
+  const bf16 = precision === 'bf16';
+  const budget = ACTIVATION_SHARE * device.memory.total;
+  const digest = /^\/\/ sources (\w{8})/.exec(readPtx())?.[1];
+  const sizeOf = (config: ModelConfig, network: Network, sequences: number, length = config.block) => {
+    const parts = [{ first: 0, sequences }];
+    const key = { work: 'train' as const, sequences, length, microbatches: parts, state: false };
+    return planSize(bf16, config, network, new ParameterLayout(config), key);
+  };
+  const defaultMicrobatch = (config: ModelConfig, network: Network, length: number) => {
+    // Memory is allocated in steps of 256 bytes, so the size of one sequence is taken from many.
+    const [some, more] = [16, 32].map((sequences) => sizeOf(config, network, sequences, length));
+    const each = Math.max(1, (more - some) / 16);
+    return Math.max(1, Math.floor((budget - (some - 16 * each)) / each));
+  };
+  return {
+    name: 'gpu',
+    description: `gpu ${precision}, ${name}`,
+    arithmetic: { precision, threads: 1, kernels: `${name}, kernels ${digest}` },
+    model(config, start) {
+      checkConfig(config);
+      const network = networkOf(config);
+      const weights = 'weights' in start ? start.weights : initialWeights(config, start.seed);
+      const known = new Map<number, number>();
+      return new GpuModel({
+        device,
+        bf16,
+        config,
+        network,
+        layout: new ParameterLayout(config),
+        weights,
+        defaultMicrobatch(length) {
+          const microbatch = known.get(length) ?? defaultMicrobatch(config, network, length);
+          known.set(length, microbatch);
+          return microbatch;
+        },
+      });
+    },
+    memory(config, { batch, microbatch }) {
+      checkConfig(config);
+      checkStepSize(batch, microbatch);
+      const network = networkOf(config);
+      const largest = microbatch ?? defaultMicrobatch(config, network, config.block);
+      const { total, roundedTotal } = new ParameterLayout(config);
+      // Weights, gradients and two moments; what the CPU copies for the other microbatches is small.
+      return 16 * total + (bf16 ? 2 * roundedTotal : 0) + sizeOf(config, network, Math.min(batch, largest));
+    },
+  };
+}
+
+function networkOf(config: ModelConfig): Network {
+  switch (config.architecture) {
+    case 'gpt':
+      return gpt(config);
+    case 'lstm':
+      return lstm(config);
+  }
+}

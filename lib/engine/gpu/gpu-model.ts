@@ -1,0 +1,284 @@
+/**
+ * A model on a GPU: its arrays, and the work on them. Arguments are checked here. Asynchronous calls on one model are
+ * queued; synchronous ones (weights, a decoder's step) throw an error while the model computes.
+ */
+import type { ModelConfig, Weights } from '../../models/index.ts';
+import {
+  type Batch,
+  checkBatch,
+  checkInputs,
+  checkStepOptions,
+  checkStreams,
+  type Decoder,
+  EngineError,
+  type Model,
+  type OptimizerState,
+  type StepOptions,
+  type StepResult,
+} from '../interface/index.ts';
+import { fillInput, inputWords, type Microbatch, microbatches, placeOfRow } from './batch-input.ts';
+import type { Device, Slice } from './device.ts';
+import { GpuDecoder } from './gpu-decoder.ts';
+import type { ModelMemory, Network } from './network.ts';
+import type { ParameterLayout } from './parameter-layout.ts';
+import { PassBuilder } from './pass-builder.ts';
+import { type OptimizerMemory, Plans, type PreparedPlan, type Work } from './plans.ts';
+import { OUTCOME_BYTES, readOutcome, SETTINGS_BYTES, stepSettings } from './step-settings.ts';
+
+/** What the engine gives a model. */
+export interface ModelSetup {
+  device: Device;
+  bf16: boolean;
+  config: ModelConfig;
+  network: Network;
+  layout: ParameterLayout;
+  weights: Weights;
+  /** sequences of this length that are computed at a time, where the caller does not say */
+  defaultMicrobatch: (length: number) => number;
+}
+
+/** Inputs of a call, targets and state of which may be missing. */
+type Inputs = Omit<Batch, 'targets'> & Partial<Batch>;
+
+export class GpuModel implements Model {
+  readonly config: ModelConfig;
+  readonly #setup: ModelSetup;
+  readonly #memory: ModelMemory;
+  readonly #optimizer: OptimizerMemory;
+  readonly #allocated: Slice[] = [];
+  readonly #plans: Plans;
+  /** number of AdamW updates made */
+  #step = 0;
+  /** settles when all calls so far have settled */
+  #queue: Promise<unknown> = Promise.resolve();
+  /** number of calls that have not settled */
+  #pending = 0;
+  #disposed = false;
+
+  /** @throws EngineError if the GPU has too little memory for the model */
+  constructor(setup: ModelSetup) {
+    const { device, bf16, config, network, layout, weights } = setup;
+    this.#setup = setup;
+    this.config = config;
+    const flat = layout.flatten(weights);
+    const chunks = layout.chunks();
+    const allocate = (bytes: number) => {
+      const slice = device.allocate(bytes, 'the weights, gradients and moments of the model');
+      this.#allocated.push(slice);
+      return slice;
+    };
+    try {
+      const array = () => allocate(4 * layout.total);
+      this.#memory = {
+        layout,
+        weights: array(),
+        gradients: array(),
+        rounded: bf16 ? allocate(2 * layout.roundedTotal) : null,
+        settings: allocate(SETTINGS_BYTES),
+        tables: network.tables ? allocate(network.tables.byteLength) : null,
+      };
+      this.#optimizer = {
+        chunks: allocate(chunks.byteLength),
+        chunkCount: chunks.length / 8,
+        first: array(),
+        second: array(),
+      };
+      device.write(this.#optimizer.chunks, chunks);
+      if (network.tables) device.write(this.#memory.tables as Slice, network.tables);
+      this.#plans = new Plans(device, bf16, config, network, this.#memory, this.#optimizer);
+      this.#writeWeights(flat);
+    } catch (error) {
+      this.#free();
+      throw error;
+    }
+  }
+
+  trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
+    return this.#enqueue(async () => {
+      checkBatch(batch, this.config);
+      checkStepOptions(options);
+      const settings = stepSettings(options, this.#step);
+      const stateAfter = batch.state && new Float32Array(batch.state.length);
+      const { outcome } = await this.#run('train', batch, {
+        settings,
+        microbatch: options.microbatch,
+        download: ({ stateAfter: from }) => (stateAfter ? [[from as Slice, stateAfter]] : []),
+      });
+      const { loss, gradientNorm, finite } = readOutcome(outcome);
+      if (finite) this.#step++;
+      return { loss, gradientNorm, ...(stateAfter && { state: stateAfter }) };
+    });
+  }
+
+  loss(batch: Batch): Promise<number> {
+    return this.#enqueue(async () => {
+      checkBatch(batch, this.config);
+      return readOutcome((await this.#run('loss', batch)).outcome).loss;
+    });
+  }
+
+  tokenLosses(batch: Batch): Promise<Float32Array> {
+    return this.#enqueue(async () => {
+      checkBatch(batch, this.config);
+      const rows = new Float32Array(batch.inputs.length);
+      const { parts } = await this.#run('loss', batch, { download: ({ results }) => [[results, rows]] });
+      return this.#inBatchOrder(rows, parts, batch.length, 1);
+    });
+  }
+
+  gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }> {
+    return this.#enqueue(async () => {
+      checkBatch(batch, this.config);
+      const { layout, gradients } = this.#memory;
+      const flat = new Float32Array(layout.total);
+      const { outcome } = await this.#run('gradients', batch, { download: () => [[gradients, flat]] });
+      return { loss: readOutcome(outcome).loss, gradients: layout.byName(flat) };
+    });
+  }
+
+  logits(inputs: Batch['inputs'], sequences: number, length: number): Promise<Float32Array> {
+    return this.#enqueue(async () => {
+      checkInputs(inputs, sequences, length, this.config);
+      const rows = new Float32Array(inputs.length * this.config.vocabularySize);
+      const { parts } = await this.#run(
+        'logits',
+        { inputs, sequences, length },
+        { download: ({ results }) => [[results, rows]] },
+      );
+      return this.#inBatchOrder(rows, parts, length, this.config.vocabularySize);
+    });
+  }
+
+  decoder(sequences: number): Decoder {
+    this.#checkIdle('make a decoder');
+    checkStreams(sequences);
+    const { device, bf16, network } = this.#setup;
+    return new GpuDecoder(device, bf16, this.config, network, this.#memory, sequences, () => this.#checkIdle('decode'));
+  }
+
+  weights(): Weights {
+    return this.#read(this.#memory.weights);
+  }
+
+  optimizerState(): OptimizerState {
+    const { first, second } = this.#optimizer;
+    return { step: this.#step, first: this.#read(first), second: this.#read(second) };
+  }
+
+  restoreOptimizer({ step, first, second }: OptimizerState): void {
+    if (!Number.isSafeInteger(step) || step < 0)
+      throw new EngineError(`the optimizer's step is ${step}; it must be a whole number of at least 0`);
+    this.#checkIdle('change the model');
+    const { device, layout } = this.#setup;
+    const [flatFirst, flatSecond] = [layout.flatten(first), layout.flatten(second)];
+    device.write(this.#optimizer.first, flatFirst);
+    device.write(this.#optimizer.second, flatSecond);
+    this.#step = step;
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    // A call that is under way still needs the memory.
+    if (this.#pending === 0) this.#free();
+    else this.#queue.then(() => this.#free());
+  }
+
+  /** Runs one plan, and returns its outcome and the microbatches that it had. */
+  async #run(
+    work: Work,
+    batch: Inputs,
+    {
+      settings,
+      microbatch = this.#setup.defaultMicrobatch(batch.length),
+      download = () => [],
+    }: {
+      settings?: Uint8Array;
+      microbatch?: number;
+      download?: (plan: PreparedPlan) => [Slice, ArrayBufferView][];
+    } = {},
+  ): Promise<{ outcome: Uint8Array; parts: Microbatch[] }> {
+    const { sequences, length, state } = batch;
+    const parts = microbatches(sequences, microbatch);
+    const prepared = this.#plans.prepare({ work, sequences, length, microbatches: parts, state: state !== undefined });
+    const uploads: [Slice, ArrayBufferView][] = [[prepared.input, this.#fillInputs(batch, parts, work)]];
+    if (settings) uploads.push([this.#memory.settings, settings]);
+    if (state) uploads.push([prepared.state as Slice, state]);
+    const outcome = new Uint8Array(OUTCOME_BYTES);
+    const downloads = download(prepared);
+    if (work !== 'logits') downloads.push([prepared.outcome, outcome]);
+    await prepared.plan.run(uploads, downloads);
+    return { outcome, parts };
+  }
+
+  #fillInputs(batch: Inputs, parts: Microbatch[], work: Work): Uint32Array {
+    const vocabulary = this.config.vocabularySize;
+    const sizes = parts.map(({ sequences }) => inputWords(sequences * batch.length, vocabulary));
+    const words = new Uint32Array(sizes.reduce((sum, n) => sum + n, 0));
+    const sorted = work === 'train' || work === 'gradients';
+    let start = 0;
+    for (const [i, part] of parts.entries()) {
+      const { timeMajor } = this.#setup.network;
+      fillInput(words.subarray(start, start + sizes[i]), batch, part, { timeMajor, vocabulary, sorted });
+      start += sizes[i];
+    }
+    return words;
+  }
+
+  /** Rows of `width` numbers, from the order of the network to (B,T). */
+  #inBatchOrder(rows: Float32Array, parts: Microbatch[], length: number, width: number): Float32Array {
+    if (!this.#setup.network.timeMajor) return rows;
+    const out = new Float32Array(rows.length);
+    for (const { first, sequences } of parts)
+      for (let row = 0; row < sequences * length; row++) {
+        const from = (first * length + row) * width;
+        out.set(rows.subarray(from, from + width), (first * length + placeOfRow(row, true, sequences, length)) * width);
+      }
+    return out;
+  }
+
+  #writeWeights(flat: Float32Array): void {
+    const { device, bf16 } = this.#setup;
+    const { weights, rounded } = this.#memory;
+    device.write(weights, flat);
+    if (!rounded) return;
+    const b = new PassBuilder(bf16);
+    const { chunks, chunkCount } = this.#optimizer;
+    b.launch('roundWeights', [chunkCount, 1, 1], 256, [chunks, weights, rounded]);
+    const plan = device.plan(b.launches);
+    plan.runNow([], []);
+    plan.dispose();
+  }
+
+  #read(from: Slice): Weights {
+    this.#checkIdle('read the model');
+    const { device, layout } = this.#setup;
+    const flat = new Float32Array(layout.total);
+    device.read(from, flat);
+    return layout.byName(flat);
+  }
+
+  #free(): void {
+    this.#plans?.dispose();
+    for (const slice of this.#allocated.splice(0)) this.#setup.device.free(slice);
+  }
+
+  #enqueue<T>(call: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(() => {
+      if (this.#disposed) throw new EngineError('the model was disposed of');
+      return call();
+    });
+    this.#pending++;
+    this.#queue = result.then(
+      () => this.#pending--,
+      () => this.#pending--,
+    );
+    return result;
+  }
+
+  #checkIdle(action: string): void {
+    if (this.#disposed) throw new EngineError('the model was disposed of');
+    if (this.#pending > 0)
+      throw new EngineError(`cannot ${action} while the model computes; await what was called before`);
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Collects the launches of a plan and lays out the memory that they need. A plan is built twice: first from address 0, to
+ * learn how much memory it needs, then in that memory.
+ */
+import type { Argument, Launch, Slice } from './device.ts';
+
+/** A matrix on the device, row-major, in fp32, in bf16, or both. */
+export interface Matrix {
+  readonly rows: number;
+  readonly columns: number;
+  /** fp32, without padding; null if it is not wanted */
+  readonly floats: Slice | null;
+  /** bf16, with rows of `stride` numbers; null if it is not wanted */
+  readonly half: Slice | null;
+  /** of rows in bf16: the columns, padded to a multiple of 8, so that rows are aligned to 16 bytes */
+  readonly stride: number;
+}
+
+/**
+ * What a matrix is for. floats: everything but products. operand: products only, in the precision of the engine. both:
+ * products and something else.
+ */
+export type Purpose = 'floats' | 'operand' | 'both';
+
+/** The driver aligns allocations to it. */
+const ALIGNMENT = 256;
+export const aligned = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+export const paddedColumns = (columns: number) => Math.ceil(columns / 8) * 8;
+
+/** The part of a slice that begins `bytes` after its start. */
+export const after = (slice: Slice, bytes: number): Slice => ({
+  address: slice.address + bytes,
+  size: slice.size - bytes,
+});
+export const afterFloats = (slice: Slice, count: number) => after(slice, 4 * count);
+
+/** Rows `first` … of a matrix. */
+export function rowsOf(matrix: Matrix, first: number, rows: number): Matrix {
+  return {
+    ...matrix,
+    rows,
+    floats: matrix.floats && afterFloats(matrix.floats, first * matrix.columns),
+    half: matrix.half && after(matrix.half, 2 * first * matrix.stride),
+  };
+}
+
+/** The launches and the memory of one plan. */
+export class PassBuilder {
+  readonly launches: Launch[] = [];
+  /** whether products are in bf16 */
+  readonly bf16: boolean;
+  readonly #base: number;
+  readonly #scratch: number;
+  #used = 0;
+  #peak = 0;
+  #scratchSize = 0;
+
+  /**
+   * @param base address of the plan's memory
+   * @param scratch offset of the scratch memory: `layoutSize` of an earlier build
+   */
+  constructor(bf16: boolean, base = 0, scratch = 0) {
+    this.bf16 = bf16;
+    this.#base = base;
+    this.#scratch = scratch;
+  }
+
+  /** Bytes of everything but the scratch memory. */
+  get layoutSize(): number {
+    return this.#peak;
+  }
+
+  /** Bytes of all memory. */
+  get size(): number {
+    return this.#peak + this.#scratchSize;
+  }
+
+  allocate(bytes: number): Slice {
+    const slice = { address: this.#base + this.#used, size: bytes };
+    this.#used += aligned(bytes);
+    this.#peak = Math.max(this.#peak, this.#used);
+    return slice;
+  }
+
+  floats(count: number): Slice {
+    return this.allocate(4 * count);
+  }
+
+  matrix(rows: number, columns: number, purpose: Purpose): Matrix {
+    const stride = paddedColumns(columns);
+    return {
+      rows,
+      columns,
+      stride,
+      floats: this.bf16 && purpose === 'operand' ? null : this.floats(rows * columns),
+      half: this.bf16 && purpose !== 'floats' ? this.allocate(2 * rows * stride) : null,
+    };
+  }
+
+  /** Memory that is free again after the next launches: all users of it share the same place. */
+  scratch(count: number): Slice {
+    this.#scratchSize = Math.max(this.#scratchSize, aligned(4 * count));
+    return { address: this.#base + this.#scratch, size: 4 * count };
+  }
+
+  /** Frees what `build` allocates when it returns. */
+  within<T>(build: () => T): T {
+    const before = this.#used;
+    const result = build();
+    this.#used = before;
+    return result;
+  }
+
+  launch(kernel: string, grid: Launch['grid'], threads: number, list: Argument[], shared = 0): void {
+    this.launches.push({ kernel, grid, threads, shared, arguments: list });
+  }
+
+  /** A launch with a thread for each of n elements. */
+  forElements(kernel: string, n: number, list: Argument[]): void {
+    this.launch(kernel, [Math.ceil(n / 256), 1, 1], 256, list);
+  }
+}

@@ -1,0 +1,149 @@
+/** Launches of matrix products, and of the sums that gradients of weights and biases need. */
+import type { Slice } from './device.ts';
+import { afterFloats, type Matrix, type PassBuilder } from './pass-builder.ts';
+
+/** See native/cuda/kernels/products.cuh. */
+export type Layout = 'NN' | 'NT' | 'TN';
+const TILE = 128;
+const STAGES = 3;
+/** Splits of K end when there are so many blocks: about two for each multiprocessor of a large GPU. */
+const WANTED_BLOCKS = 264;
+/** Each split sums over at least so many rows. */
+const LEAST_DEPTH = 128;
+
+/** What happens to a product before it is stored. */
+interface Epilogue {
+  bias?: Slice | null;
+  /** (M,N) fp32, added to the product; it may be `out` */
+  addend?: Slice | null;
+  /** forward: `pre` (M,N) keeps the product, and GELU of it is stored. backward: it is multiplied by GELU's slope at `pre` */
+  gelu?: 'forward' | 'backward';
+  pre?: Slice | null;
+}
+
+const operand = (b: PassBuilder, { floats, half, columns, stride }: Matrix): [Slice, number] =>
+  b.bf16 ? [half as Slice, stride] : [floats as Slice, columns];
+
+const sharedBytes = (b: PassBuilder, layout: Layout) => {
+  const kMajor = b.bf16 ? 32 * (TILE + 8) * 2 : 16 * (TILE + 4) * 4;
+  const rows = b.bf16 ? TILE * (32 + 8) * 2 : TILE * (16 + 4) * 4;
+  return STAGES * ((layout === 'TN' ? kMajor : rows) + (layout === 'NT' ? rows : kMajor));
+};
+
+function launchProduct(
+  b: PassBuilder,
+  layout: Layout,
+  left: Matrix,
+  right: Matrix,
+  sizes: { M: number; N: number; K: number; depth: number; splits: number },
+  { bias = null, addend = null, pre = null, gelu }: Epilogue,
+  out: { floats: Slice | null; half: Slice | null; stride: number },
+): void {
+  const { M, N, K, depth, splits } = sizes;
+  const mode = gelu === undefined ? 0 : gelu === 'forward' ? 1 : 2;
+  b.launch(
+    `product${layout}${b.bf16 ? 'Bf16' : ''}`,
+    [Math.ceil(N / TILE), Math.ceil(M / TILE), splits],
+    256,
+    [
+      ...[M, N, K, ...operand(b, left), ...operand(b, right), depth],
+      ...[bias, addend, pre, out.floats, N, out.half, out.stride, mode],
+    ],
+    sharedBytes(b, layout),
+  );
+}
+
+/** out (M,N) = left · right (NN) or left · rightᵀ (NT), with an epilogue. */
+export function product(
+  b: PassBuilder,
+  layout: 'NN' | 'NT',
+  left: Matrix,
+  right: Matrix,
+  out: Matrix,
+  epilogue: Epilogue = {},
+): void {
+  const [M, K] = [left.rows, left.columns];
+  const N = layout === 'NN' ? right.columns : right.rows;
+  launchProduct(b, layout, left, right, { M, N, K, depth: Math.ceil(K / 32) * 32, splits: 1 }, epilogue, out);
+}
+
+/** gradient (M,N) = leftᵀ · right, or += if `accumulate`. left (R,M), right (R,N). The sum over R is split among blocks. */
+export function weightGradient(
+  b: PassBuilder,
+  left: Matrix,
+  right: Matrix,
+  gradient: Slice,
+  accumulate: boolean,
+): void {
+  const [M, N, K] = [left.columns, right.columns, left.rows];
+  const tiles = Math.ceil(M / TILE) * Math.ceil(N / TILE);
+  const wanted = Math.max(1, Math.min(Math.floor(WANTED_BLOCKS / tiles), Math.ceil(K / LEAST_DEPTH)));
+  const depth = Math.ceil(Math.ceil(K / wanted) / 32) * 32;
+  const splits = Math.ceil(K / depth);
+  const sizes = { M, N, K, depth, splits };
+  const into = (floats: Slice) => ({ floats, half: null, stride: 0 });
+  if (splits === 1) {
+    launchProduct(b, 'TN', left, right, sizes, { addend: accumulate ? gradient : null }, into(gradient));
+    return;
+  }
+  const partials = b.scratch(splits * M * N);
+  launchProduct(b, 'TN', left, right, sizes, {}, into(partials));
+  sumPartials(b, M * N, splits, partials, gradient, accumulate);
+}
+
+/** out (n) = Σ over parts of partials (parts,n), or += if `accumulate`. */
+export function sumPartials(
+  b: PassBuilder,
+  n: number,
+  parts: number,
+  partials: Slice,
+  out: Slice,
+  accumulate: boolean,
+): void {
+  b.forElements('sumPartials', n, [n, parts, partials, out, Number(accumulate)]);
+}
+
+/** Rows are summed in at most 64 groups, of at least 64 rows. */
+export function rowGroups(rows: number): { groups: number; rowsOfGroup: number } {
+  const rowsOfGroup = Math.max(64, Math.ceil(rows / 64));
+  return { groups: Math.ceil(rows / rowsOfGroup), rowsOfGroup };
+}
+
+/** Each of `sums` (N) = Σ over the rows of x (rows,N), or += if `accumulate`. */
+export function columnSums(
+  b: PassBuilder,
+  x: Slice,
+  rows: number,
+  N: number,
+  sums: Slice[],
+  accumulate: boolean,
+): void {
+  const { groups, rowsOfGroup } = rowGroups(rows);
+  const partials = b.scratch(groups * N);
+  b.launch('columnSums', [Math.ceil(N / 32), groups, 1], 256, [rows, N, x, N, rowsOfGroup, partials], 1024);
+  for (const sum of sums) sumPartials(b, N, groups, partials, sum, accumulate);
+}
+
+/** The gradients of LayerNorm's weight and bias (null if it has none), which are written, or += if `accumulate`. */
+export function layerNormGradients(
+  b: PassBuilder,
+  x: Slice,
+  statistics: { mean: Slice; rstd: Slice },
+  dout: Slice,
+  [rows, C]: [number, number],
+  gradients: { weight: Slice; bias: Slice | null },
+  accumulate: boolean,
+): void {
+  const { groups, rowsOfGroup } = rowGroups(rows);
+  const partials = b.scratch(2 * groups * C);
+  const biases = gradients.bias && afterFloats(partials, groups * C);
+  b.launch(
+    'layerNormGradients',
+    [Math.ceil(C / 32), groups, 1],
+    256,
+    [rows, C, x, statistics.mean, statistics.rstd, dout, rowsOfGroup, partials, biases],
+    1024,
+  );
+  sumPartials(b, C, groups, partials, gradients.weight, accumulate);
+  if (biases) sumPartials(b, C, groups, biases, gradients.bias as Slice, accumulate);
+}
