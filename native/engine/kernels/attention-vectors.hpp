@@ -1,11 +1,10 @@
-// Causal attention of a head that is as wide as one vector (D = W), and its gradient, without dropout. On AVX2 these are
-// heads of width 8.
+// Causal attention of a head of width 8, a vector of AVX2 (D = W), and its gradient, without dropout.
 //
 // The register tiles of attention.hpp need long products to be fast, and D is only 8 here. So this file takes W queries
 // at a time, one in each lane, and goes over all keys that they see. A row of k or v is one vector: its numbers are
 // broadcast, and the gradients of keys and values are summed in whole rows, so no tile of scores is transposed.
 //
-// On AVX2 it takes half the time of the tiles. It was not measured with vectors of 16, so those use the tiles.
+// On AVX2 it takes half the time of the tiles. AVX-512 calls the functions of AVX2, so that the bits are the same.
 #pragma once
 #include "kernels.hpp"
 #include "math.hpp"
@@ -13,7 +12,24 @@
 namespace {
 
 // Whether a head is computed here.
-INLINE bool fitsVectors(const engine::AttentionHead& h) { return W == 8 && h.width == W && h.dropoutThreshold == 0; }
+INLINE bool fitsVectors(const engine::AttentionHead& h) {
+  return W >= 8 && h.width == engine::kVectorHead && h.dropoutThreshold == 0;
+}
+
+#if defined(__AVX512F__)
+
+static void vectorAttention(const engine::AttentionHead& h, float* out, long outStride, float* rowMax, float* rowSumInv,
+                            float* scratch) {
+  engine::avx2Kernels().attention(h, out, outStride, rowMax, rowSumInv, scratch);
+}
+
+static void vectorAttentionBackward(const engine::AttentionHead& h, const float* out, const float* dout, long outStride,
+                                    const float* rowMax, const float* rowSumInv, float* dq, float* dk, float* dv,
+                                    float* scratch) {
+  engine::avx2Kernels().attentionBackward(h, out, dout, outStride, rowMax, rowSumInv, dq, dk, dv, scratch);
+}
+
+#else
 
 // W rows of W numbers, `stride` apart, times `factor` → rows. Rows from `count` on are zeros.
 INLINE void loadRows(int count, const float* from, long stride, float factor, vf rows[W]) {
@@ -45,7 +61,8 @@ INLINE vf dotColumns(const float* row, const vf columns[W], vf addend = vf{}) {
   return even + odd;
 }
 
-// Calls f(key, visible) for the keys that the W queries from `query` on see. `visible`: mask of the queries that see it.
+// Calls f(key, visible) for the keys that the W queries from `query` on see. `visible`: mask of the queries that see
+// it.
 template <class F>
 INLINE void forKeysOf(long query, long T, F f) {
   const vi lane = laneNumbers(), each = ~vi{};
@@ -54,8 +71,8 @@ INLINE void forKeysOf(long query, long T, F f) {
   for (long k = query; k < end; k++) f(k, lane >= static_cast<int32_t>(k - query));
 }
 
-// from (T,W), rows `stride` apart → to (T,W). Rows that are a multiple of some cache lines apart share few sets of the L1
-// cache: 128 rows of q, k and v do not stay there. Their copies do.
+// from (T,W), rows `stride` apart → to (T,W). Rows that are a multiple of some cache lines apart share few sets of the
+// L1 cache: 128 rows of q, k and v do not stay there. Their copies do.
 INLINE void copyRows(long T, const float* from, long stride, float* to, long toStride) {
   for (long t = 0; t < T; t++) store(to + t * toStride, load(from + t * stride));
 }
@@ -139,5 +156,7 @@ static void vectorAttentionBackward(const engine::AttentionHead& h, const float*
   copyRows(T, dkeys, W, dk, h.stride);
   copyRows(T, dvalues, W, dv, h.stride);
 }
+
+#endif
 
 }  // namespace

@@ -43,7 +43,8 @@ static void columnsToRows(int rows, int D, const float* from, long width, float 
 }
 
 // A tile of scores: `queries` × `keys`, where the queries fill `vectors` vectors. On the diagonal, a group of W keys by
-// W queries is computed only if one of its queries sees one of its keys.
+// W queries is computed only if one of its queries sees one of its keys. Which keys are computed needlessly depends on
+// W, but no result does: their weights are 0, and each sum is one chain over all keys (tiles.hpp).
 struct ScoreTile {
   int queries, keys, vectors;
   bool diagonal;
@@ -217,18 +218,10 @@ static void attention(const engine::AttentionHead& h, float* out, long outStride
 // x, y (rows,D) → sums (rows) = Σ_d x(query, d) · y(query, d)
 static void rowProducts(int rows, int D, const float* x, const float* y, long stride, float* sums) {
   for (int i = 0; i < rows; i += W) {
-    vf block[W];
-    for (int r = 0; r < W; r++) {
-      vf sum = {};
-      if (i + r < rows)
-        forVectors(D, [&](long d, int n) {
-          sum += loadLanes(x + (i + r) * stride + d, n) * loadLanes(y + (i + r) * stride + d, n);
-        });
-      block[r] = sum;
-    }
-    transpose(block);
-    for (int r = 1; r < W; r++) block[0] += block[r];
-    store(sums + i, block[0]);
+    store(sums + i, sumAlongRows(rows - i, D, [&](vf sum, int r, long d, int n) {
+            const long at = (i + r) * stride + d;
+            return multiplyAdd(loadLanes(x + at, n), loadLanes(y + at, n), sum);
+          }));
   }
 }
 
@@ -238,8 +231,7 @@ static void rowProducts(int rows, int D, const float* x, const float* y, long st
 static void attentionBackward(const engine::AttentionHead& h, const float* out, const float* dout, long outStride,
                               const float* rowMax, const float* rowSumInv, float* dq, float* dk, float* dv,
                               float* scratch) {
-  if (fitsVectors(h))
-    return vectorAttentionBackward(h, out, dout, outStride, rowMax, rowSumInv, dq, dk, dv, scratch);
+  if (fitsVectors(h)) return vectorAttentionBackward(h, out, dout, outStride, rowMax, rowSumInv, dq, dk, dv, scratch);
   const int T = h.length, D = h.width;
   const long width = (T + W - 1) / W * W, tileArea = kTileSize * kTileSize;
   float *queries = scratch, *douts = queries + D * kTileSize, *dqueries = douts + D * kTileSize;

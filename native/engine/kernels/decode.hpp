@@ -18,7 +18,15 @@ constexpr long kPrefetchDistance = 1024;
 template <int m, class Element>
 static void streamTile(long K, const float* __restrict A, const Element* __restrict panel, long next, float* C,
                        long strideC, const float* addend, long addendStride, const float* bias, int n) {
-  vf sum[m][2] = {};
+  const auto lanesOf = [&](int v) { return n < v * W ? 0 : n - v * W < W ? n - v * W : W; };
+  // As in a tile, a sum starts from addend + bias and goes on in the order of k.
+  vf sum[m][2];
+  UNROLL_FOR (int v = 0; v < 2; v++) {
+    const int lanes = lanesOf(v);
+    const vf offset = bias ? loadLanes(bias + v * W, lanes) : vf{};
+    UNROLL_FOR (int i = 0; i < m; i++)
+      sum[i][v] = addend ? offset + loadLanes(addend + i * addendStride + v * W, lanes) : offset;
+  }
   for (long k = 0; k < K; k++, A += m, panel += W) {
     const vf low = load(panel), high = load(panel + next);
     __builtin_prefetch(panel + kPrefetchDistance);
@@ -29,15 +37,8 @@ static void streamTile(long K, const float* __restrict A, const Element* __restr
       sum[i][1] += a * high;
     }
   }
-  UNROLL_FOR (int v = 0; v < 2; v++) {
-    const int left = n - v * W, lanes = left < 0 ? 0 : left < W ? left : W;
-    const vf offset = bias ? loadLanes(bias + v * W, lanes) : vf{};
-    UNROLL_FOR (int i = 0; i < m; i++) {
-      vf x = sum[i][v] + offset;
-      if (addend) x += loadLanes(addend + i * addendStride + v * W, lanes);
-      storeLanes(C + i * strideC + v * W, x, lanes);
-    }
-  }
+  UNROLL_FOR (int v = 0; v < 2; v++)
+    UNROLL_FOR (int i = 0; i < m; i++) storeLanes(C + i * strideC + v * W, sum[i][v], lanesOf(v));
 }
 
 // The type of streamTile<m, Element>.
@@ -124,10 +125,11 @@ INLINE void scorePanels(int D, float scale, const float* q, const float* keys, f
 }
 
 // weights (count), values (count,·) → out (n) = factor · Σ_t weights[t] · values(t) for V vectors of columns, n ≤ V·W.
-// Processes S tokens at a time.
-template <int V, int S>
+// Processes four tokens at a time, on every instruction set, because the order of the sum depends on it.
+template <int V>
 INLINE void weightedSum(int count, float factor, const float* weights, const float* values, int stride, float* out,
                         int n) {
+  constexpr int S = 4;
   vf sum[S][V] = {};
   int t = 0;
   for (; t + S <= count; t += S)
@@ -136,7 +138,8 @@ INLINE void weightedSum(int count, float factor, const float* weights, const flo
       UNROLL_FOR (int v = 0; v < V; v++) sum[s][v] += a * load(values + static_cast<long>(t + s) * stride + v * W);
     }
   for (; t < count; t++)
-    UNROLL_FOR (int v = 0; v < V; v++) sum[0][v] += load(values + static_cast<long>(t) * stride + v * W) * weights[t];
+    UNROLL_FOR (int v = 0; v < V; v++)
+      sum[0][v] += broadcast(weights + t) * load(values + static_cast<long>(t) * stride + v * W);
   UNROLL_FOR (int v = 0; v < V; v++) {
     UNROLL_FOR (int s = 1; s < S; s++) sum[0][v] += sum[s][v];
     const int left = n - v * W;
@@ -160,16 +163,12 @@ static void attentionDecode(int count, int D, float scale, const float* q, const
   for (; p < panels; p++) scorePanels<1>(D, scale, q, keys + static_cast<long>(p) * D * NR, scores + p * NR);
   const float factor = 1.0f / exponentials(scores, count, rowMaximum(scores, count), 1.0f);
   const int stride = valueStride(D);
-  for (int d = 0; d < D; d += 4 * W) {
+  for (int d = 0; d < D; d += 2 * W) {
     const int n = D - d;
-    if (n > 3 * W)
-      weightedSum<4, 2>(count, factor, scores, values + d, stride, out + d, n < 4 * W ? n : 4 * W);
-    else if (n > 2 * W)
-      weightedSum<3, 2>(count, factor, scores, values + d, stride, out + d, n);
-    else if (n > W)
-      weightedSum<2, 4>(count, factor, scores, values + d, stride, out + d, n);
+    if (n > W)
+      weightedSum<2>(count, factor, scores, values + d, stride, out + d, n < 2 * W ? n : 2 * W);
     else
-      weightedSum<1, 4>(count, factor, scores, values + d, stride, out + d, n);
+      weightedSum<1>(count, factor, scores, values + d, stride, out + d, n);
   }
 }
 

@@ -12,7 +12,7 @@ constexpr float kGeluCubic = 0.07135481627f;  // 2·√(2/π)·0.044715
 
 // σ(2u), given x and x².
 INLINE vf geluSigmoid(vf x, vf square) {
-  return reciprocal(1.0f + powerOfTwo(x * (square * (-kGeluCubic * kLog2E) - kGelu * kLog2E)));
+  return 1.0f / (1.0f + powerOfTwo(x * (square * (-kGeluCubic * kLog2E) - kGelu * kLog2E)));
 }
 
 // x (n) → out (n) = x·σ(2u)
@@ -118,8 +118,8 @@ static void lstmCell(int B, int H, float* gates, const float* previousCell, floa
       const vf f = sigmoid(loadLanes(gates + H + j, n));
       const vf g = hyperbolicTangent(loadLanes(gates + 2 * H + j, n));
       const vf o = sigmoid(loadLanes(gates + 3 * H + j, n));
-      vf c = i * g;
-      if (previousCell) c += f * loadLanes(previousCell + j, n);
+      const vf previous = previousCell ? loadLanes(previousCell + j, n) : vf{};
+      const vf c = multiplyAdd(f, previous, i * g);
       const vf t = hyperbolicTangent(c);
       storeLanes(gates + j, i, n);
       storeLanes(gates + H + j, f, n);
@@ -143,7 +143,7 @@ static void lstmCellBackward(int B, int H, float* gates, const float* previousCe
       const vf g = loadLanes(gates + 2 * H + j, n), o = loadLanes(gates + 3 * H + j, n);
       const vf t = loadLanes(tanhCell + j, n), dh = loadLanes(dhidden + j, n);
       const vf previous = previousCell ? loadLanes(previousCell + j, n) : vf{};
-      const vf dc = loadLanes(dcell + j, n) + dh * o * (1.0f - t * t);
+      const vf dc = multiplyAdd(dh * o, 1.0f - t * t, loadLanes(dcell + j, n));
       storeLanes(gates + j, dc * g * i * (1.0f - i), n);
       storeLanes(gates + H + j, dc * previous * f * (1.0f - f), n);
       storeLanes(gates + 2 * H + j, dc * i * (1.0f - g * g), n);
@@ -159,12 +159,10 @@ static double sumOfSquares(long n, const float* x) {
   double total = 0;
   // Sums 1024 elements at a time in float vectors, and adds up these sums in double.
   for (long start = 0; start < n; start += 1024) {
-    vf sum = {};
-    forVectors(n - start < 1024 ? n - start : 1024, [&](long i, int lanes) {
+    total += sumLanes(sumAlong(n - start < 1024 ? n - start : 1024, [&](vf sum, long i, int lanes) {
       const vf v = loadLanes(x + start + i, lanes);
-      sum += v * v;
-    });
-    total += sumLanes(sum);
+      return multiplyAdd(v, v, sum);
+    }));
   }
   return total;
 }
@@ -175,14 +173,17 @@ static void adamw(long n, float* __restrict w, const float* __restrict g, float*
   const float decay = 1.0f - s.learningRate * s.weightDecay;
   const float stepSize = s.learningRate / s.correction1;
   const float invSqrtCorrection2 = 1.0f / __builtin_sqrtf(s.correction2);
-  for (long i = 0; i < n; i++) {
-    const float gradient = g[i] * s.gradientScale;
-    const float firstMoment = m[i] + (gradient - m[i]) * (1.0f - s.beta1);
-    const float secondMoment = v[i] * s.beta2 + gradient * gradient * (1.0f - s.beta2);
-    m[i] = firstMoment;
-    v[i] = secondMoment;
-    w[i] = w[i] * decay - stepSize * firstMoment / (__builtin_sqrtf(secondMoment) * invSqrtCorrection2 + s.epsilon);
-  }
+  forVectors(n, [&](long i, int lanes) {
+    const vf gradient = loadLanes(g + i, lanes) * s.gradientScale, before = loadLanes(m + i, lanes);
+    const vf firstMoment = multiplyAdd(gradient - before, splat(1.0f - s.beta1), before);
+    const vf square = gradient * gradient * (1.0f - s.beta2);
+    const vf secondMoment = multiplyAdd(loadLanes(v + i, lanes), splat(s.beta2), square);
+    storeLanes(m + i, firstMoment, lanes);
+    storeLanes(v + i, secondMoment, lanes);
+    const vf root = multiplyAdd(squareRoot(secondMoment), splat(invSqrtCorrection2), splat(s.epsilon));
+    const vf update = firstMoment * stepSize / root;
+    storeLanes(w + i, multiplyAdd(loadLanes(w + i, lanes), splat(decay), -update), lanes);
+  });
 }
 
 // Runs n rounds of kSums independent multiply-adds. Returns the number of operations.

@@ -52,6 +52,9 @@ constexpr int kGradientRows = 256, kGradientColumns = 528, kGradientVectors = 64
 /// Number of queries, and of keys, in one attention tile. Dropout masks depend on it.
 constexpr int kAttentionBlock = 64;
 
+/// Heads of this width have kernels of their own on AVX2 and AVX-512 (kernels/attention-vectors.hpp).
+constexpr int kVectorHead = 8;
+
 /// Panels are padded to multiples of this many rows where products use pairs of rows (kernels/pairs.hpp).
 constexpr int kPairBlock = 32;
 
@@ -171,7 +174,7 @@ struct Kernels {
   size_t attentionScratch(size_t D, size_t T) const {
     const size_t tiles = 3 * kAttentionBlock * kAttentionBlock + D * (3 * kAttentionBlock + 2 * (T + panel));
     const size_t vectors = 6 * T * D;  // attention-vectors.hpp
-    return D == valueRowSize(1) && vectors > tiles ? vectors : tiles;
+    return D == kVectorHead && vectors > tiles ? vectors : tiles;
   }
   /// Floats of the panels of a (K,N) matrix.
   size_t packedSize(long K, long N) const {

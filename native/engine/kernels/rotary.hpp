@@ -15,7 +15,7 @@ static void rotateVectors(int rows, int heads, const float* cosines, const float
     for (int h = 0; h < heads; h++) {
       float* at = x + r * stride + h * W;
       const vf v = load(at);
-      store(at, v * c + swapHalves(v) * s);
+      store(at, multiplyAdd(v, c, swapHalves(v) * s));
     }
   }
 }
@@ -32,8 +32,8 @@ static void rotate(int rows, int heads, int D, const float* cosines, const float
       float* at = x + r * stride + i;
       for (int h = 0; h < heads; h++, at += D) {
         const vf first = loadLanes(at, n), second = loadLanes(at + half, n);
-        storeLanes(at, first * c - second * s, n);
-        storeLanes(at + half, second * c + first * s, n);
+        storeLanes(at, multiplyAdd(first, c, -(second * s)), n);
+        storeLanes(at + half, multiplyAdd(second, c, first * s), n);
       }
     });
 }

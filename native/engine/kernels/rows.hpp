@@ -31,27 +31,18 @@ static void layerNorm(int rows, int columns, const float* x, const float* weight
     const float* xs = x + first * C;
     float* outs = out + first * C;
     alignas(64) float mean[W], rstd[W];
-    vf sums[W];
-    for (int r = 0; r < W; r++) {
-      vf sum = {};
-      if (r < count.value) forVectors(C, [&](long i, int n) { sum += loadLanes(xs + r * C + i, n); });
-      sums[r] = sum;
-    }
-    store(mean, sumRows(sums) * (1.0f / C));
-    for (int r = 0; r < W; r++) {
-      vf sum = {};
-      if (r < count.value)
-        forVectors(C, [&](long i, int n) {
-          const vf d = zeroOtherLanes(loadLanes(xs + r * C + i, n) - mean[r], n);
-          sum += d * d;
-        });
-      sums[r] = sum;
-    }
-    store(rstd, 1.0f / squareRoot(sumRows(sums) * (1.0f / C) + 1e-5f));
+    const vf sum =
+        sumAlongRows(count.value, C, [&](vf sum, int r, long i, int n) { return sum + loadLanes(xs + r * C + i, n); });
+    store(mean, sum * (1.0f / C));
+    const vf squares = sumAlongRows(count.value, C, [&](vf sum, int r, long i, int n) {
+      const vf d = zeroOtherLanes(loadLanes(xs + r * C + i, n) - mean[r], n);
+      return multiplyAdd(d, d, sum);
+    });
+    store(rstd, 1.0f / squareRoot(squares * (1.0f / C) + 1e-5f));
     forVectors(C, [&](long i, int n) {
       const vf g = loadLanes(weight + i, n), b = bias ? loadLanes(bias + i, n) : vf{};
       UNROLL_FOR (int r = 0; r < count.value; r++)
-        storeLanes(outs + r * C + i, (loadLanes(xs + r * C + i, n) - mean[r]) * (rstd[r] * g) + b, n);
+        storeLanes(outs + r * C + i, multiplyAdd(loadLanes(xs + r * C + i, n) - mean[r], rstd[r] * g, b), n);
     });
     if (means) {
       storeLanes(means + first, load(mean), count.value);
@@ -64,29 +55,34 @@ static void layerNorm(int rows, int columns, const float* x, const float* weight
 static void layerNormBackward(int rows, int columns, const float* x, const float* weight, const float* bias,
                               const float* means, const float* rstds, const float* dout, const float* addend, float* dx,
                               float* dweight, float* dbias, float* out) {
-  // sums holds Σ g of half = W/2 rows, then Σ g·y of the same rows.
+  // sums holds Σ g of half = W/2 rows, then Σ g·y of the same rows. Each part of the lanes takes one pass over the
+  // rows, because the sums of all parts do not fit the registers.
   constexpr int half = W / 2;
   const long C = columns;
   forRowGroups<half>(rows, [&](int first, auto count) {
     const long start = first * C;
     const float *mean = means + first, *rstd = rstds + first;
-    vf sums[W];
-    UNROLL_FOR (int r = 0; r < W; r++) sums[r] = vf{};
-    forVectors(C, [&](long i, int n) {
-      const vf w = loadLanes(weight + i, n);
-      vf dweightSum = loadLanes(dweight + i, n), dbiasSum = dbias ? loadLanes(dbias + i, n) : vf{};
-      UNROLL_FOR (int r = 0; r < count.value; r++) {
-        const vf d = loadLanes(dout + start + r * C + i, n);
-        const vf y = (loadLanes(x + start + r * C + i, n) - mean[r]) * rstd[r];
-        const vf g = d * w;
-        sums[r] += g;
-        sums[half + r] += g * y;
-        dweightSum += d * y;
-        dbiasSum += d;
-      }
-      storeLanes(dweight + i, dweightSum, n);
-      if (dbias) storeLanes(dbias + i, dbiasSum, n);
-    });
+    vf parts[W][kParts], sums[W];
+    UNROLL_FOR (int part = 0; part < kParts; part++) {
+      vf sum[W] = {};
+      forVectorsFrom(part * W, kSumLanes, C, [&](long i, int n) {
+        const vf w = loadLanes(weight + i, n);
+        vf dweightSum = loadLanes(dweight + i, n), dbiasSum = dbias ? loadLanes(dbias + i, n) : vf{};
+        UNROLL_FOR (int r = 0; r < count.value; r++) {
+          const vf d = loadLanes(dout + start + r * C + i, n);
+          const vf y = (loadLanes(x + start + r * C + i, n) - mean[r]) * rstd[r];
+          const vf g = d * w;
+          sum[r] += g;
+          sum[half + r] = multiplyAdd(g, y, sum[half + r]);
+          dweightSum = multiplyAdd(d, y, dweightSum);
+          dbiasSum += d;
+        }
+        storeLanes(dweight + i, dweightSum, n);
+        if (dbias) storeLanes(dbias + i, dbiasSum, n);
+      });
+      UNROLL_FOR (int r = 0; r < W; r++) parts[r][part] = sum[r];
+    }
+    UNROLL_FOR (int r = 0; r < W; r++) sums[r] = foldParts(parts[r]);
     alignas(64) float meansOf[W];
     store(meansOf, sumRows(sums) * (1.0f / C));
     forVectors(C, [&](long i, int n) {
@@ -94,9 +90,11 @@ static void layerNormBackward(int rows, int columns, const float* x, const float
       UNROLL_FOR (int r = 0; r < count.value; r++) {
         const long at = start + r * C + i;
         const vf y = (loadLanes(x + at, n) - mean[r]) * rstd[r];
-        const vf d = (loadLanes(dout + at, n) * w - meansOf[r] - y * meansOf[half + r]) * rstd[r];
-        storeLanes(dx + at, addend ? d + loadLanes(addend + at, n) : d, n);
-        if (out) storeLanes(out + at, y * w + b, n);
+        const vf centred = multiplyAdd(loadLanes(dout + at, n), w, splat(-meansOf[r]));
+        const vf d = multiplyAdd(y, splat(-meansOf[half + r]), centred);
+        const vf before = addend ? loadLanes(addend + at, n) : vf{};
+        storeLanes(dx + at, multiplyAdd(d, splat(rstd[r]), before), n);
+        if (out) storeLanes(out + at, multiplyAdd(y, w, b), n);
       }
     });
   });
@@ -124,20 +122,11 @@ INLINE float rowMaximum(const float* x, int n) {
 
 // x (n) becomes e^((x − shift)·scale), in place. Returns the sum.
 INLINE float exponentials(float* x, int n, float shift, float scale) {
-  vf sum = {};
-  int i = 0;
-  for (; i + W <= n; i += W) {
-    const vf e = exponential((load(x + i) - shift) * scale);
-    store(x + i, e);
-    sum += e;
-  }
-  float total = sumLanes(sum);
-  if (i < n) {
-    const vf e = exponential((loadPart(x + i, n - i) - shift) * scale);
-    storePart(x + i, e, n - i);
-    for (int lane = 0; lane < n - i; lane++) total += e[lane];
-  }
-  return total;
+  return sumLanes(sumAlong(n, [&](vf sum, long i, int lanes) {
+    const vf e = exponential((loadLanes(x + i, lanes) - shift) * scale);
+    storeLanes(x + i, e, lanes);
+    return sum + zeroOtherLanes(e, lanes);
+  }));
 }
 
 // x (n) becomes x · factor, in place.
@@ -146,14 +135,16 @@ INLINE void scaleRow(float* x, int n, float factor) {
 }
 
 // The loss of a row is log Σ e^(x − max) + max − x[target]. The sums lie between 1 and V, so one logarithm of the
-// product of a few sums replaces the sum of their logarithms.
+// product of kLogRows sums replaces the sum of their logarithms. kLogRows is the same for every instruction set, so
+// that the loss is too.
+constexpr int kLogRows = 16;
 static double crossEntropy(int rows, int columns, float* logits, const uint32_t* targets, float scale) {
-  double loss = 0;
+  double loss = 0, product = 1;
   const long V = columns;
   forRowGroups<W>(rows, [&](int first, auto count) {
     float* x = logits + first * V;
     alignas(64) float max[W], total[W];
-    vf sums[W], largest[W];
+    vf largest[W];
     for (int r = 0; r < W; r++) largest[r] = splat(r < count.value ? x[r * V] : 0.0f);
     forVectors(V, [&](long i, int n) {
       UNROLL_FOR (int r = 0; r < count.value; r++) {
@@ -162,22 +153,19 @@ static double crossEntropy(int rows, int columns, float* logits, const uint32_t*
       }
     });
     store(max, maximumRows(largest));
-    double product = 1;
     for (int r = 0; r < count.value; r++) loss += static_cast<double>(max[r]) - x[r * V + targets[first + r]];
-    for (int r = 0; r < W; r++) {
-      vf sum = {};
-      if (r < count.value)
-        forVectors(V, [&](long i, int n) {
-          float* at = x + r * V + i;
-          const vf e = zeroOtherLanes(exponential(loadLanes(at, n) - max[r]), n);
-          storeLanes(at, e, n);
-          sum += e;
-        });
-      sums[r] = sum;
-    }
-    store(total, sumRows(sums));
+    store(total, sumAlongRows(count.value, V, [&](vf sum, int r, long i, int n) {
+            float* at = x + r * V + i;
+            const vf e = zeroOtherLanes(exponential(loadLanes(at, n) - max[r]), n);
+            storeLanes(at, e, n);
+            return sum + e;
+          }));
     for (int r = 0; r < count.value; r++) product *= total[r];
-    loss += __builtin_log(product);
+    const int done = first + count.value;
+    if (done % kLogRows == 0 || done == rows) {
+      loss += __builtin_log(product);
+      product = 1;
+    }
     if (scale == 0) return;
     for (int r = 0; r < count.value; r++) {
       scaleRow(x + r * V, V, scale / total[r]);

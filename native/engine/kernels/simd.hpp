@@ -84,6 +84,16 @@ INLINE vf squareRoot(vf x) {
 }
 #endif
 
+// a · b + c. With FMA it is rounded once. Where an expression has two products, or a branch between its product and its
+// sum, this says which product is fused. The compiler could decide otherwise for another instruction set.
+#if defined(__AVX512F__)
+INLINE vf multiplyAdd(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+#elif defined(__AVX2__)
+INLINE vf multiplyAdd(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+#else
+INLINE vf multiplyAdd(vf a, vf b, vf c) { return a * b + c; }
+#endif
+
 // The vector 0, 1, 2 …
 INLINE vi laneNumbers() {
   static constexpr int32_t numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -93,15 +103,20 @@ INLINE vi laneNumbers() {
 }
 
 // Sum and maximum of all lanes, computed by halving.
-#if defined(__AVX512F__)
-INLINE float sumLanes(vf x) { return _mm512_reduce_add_ps((__m512)x); }
-INLINE float maximumLane(vf x) { return _mm512_reduce_max_ps((__m512)x); }
-#elif defined(__AVX2__)
-INLINE float sumLanes(vf x) {
-  __m128 h = _mm_add_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+#if defined(__AVX2__)
+INLINE float sumEight(__m256 x) {
+  __m128 h = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
   h = _mm_add_ps(h, _mm_movehl_ps(h, h));
   return _mm_cvtss_f32(_mm_add_ss(h, _mm_movehdup_ps(h)));
 }
+#endif
+#if defined(__AVX512F__)
+INLINE float sumLanes(vf x) {
+  return sumEight(_mm256_add_ps(_mm512_castps512_ps256((__m512)x), _mm512_extractf32x8_ps((__m512)x, 1)));
+}
+INLINE float maximumLane(vf x) { return _mm512_reduce_max_ps((__m512)x); }
+#elif defined(__AVX2__)
+INLINE float sumLanes(vf x) { return sumEight((__m256)x); }
 INLINE float maximumLane(vf x) {
   __m128 h = _mm_max_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
   h = _mm_max_ps(h, _mm_movehl_ps(h, h));
@@ -226,6 +241,13 @@ INLINE void forVectors(long n, F f) {
   for (; i + W <= n; i += W) f(i, W);
   if (i < n) f(i, static_cast<int>(n - i));
 }
+// The same for the vectors at first, first + step, … only.
+template <class F>
+INLINE void forVectorsFrom(long first, long step, long n, F f) {
+  long i = first;
+  for (; i + W <= n; i += step) f(i, W);
+  if (i < n) f(i, static_cast<int>(n - i));
+}
 // Load or store the first n lanes, 1 ≤ n ≤ W. Whole vectors take the fast path.
 INLINE vf loadLanes(const float* p, int n) { return n == W ? load(p) : loadPart(p, n); }
 INLINE void storeLanes(float* p, vf x, int n) {
@@ -238,6 +260,46 @@ INLINE void storeLanes(float* p, vf x, int n) {
 INLINE vf zeroOtherLanes(vf x, int n) {
   if (n == W) return x;
   return select(laneNumbers() < n, x, vf{});
+}
+
+// ── sums along a row ─────────────────────────────────────────────────────────────────────────────────────────────
+
+// A sum along a row has 16 lanes, whatever the instruction set: element i is added to lane i mod 16. They are added up
+// by halving. So vectors of 8 and of 16 give the same bits. kParts vectors hold the lanes.
+constexpr int kSumLanes = 16, kParts = kSumLanes / W;
+
+// The first steps of halving, from kParts vectors to one. sumLanes() and sumRows() do the rest.
+INLINE vf foldParts(const vf parts[kParts]) {
+  vf sums[kParts];
+  UNROLL_FOR (int p = 0; p < kParts; p++) sums[p] = parts[p];
+  UNROLL_FOR (int half = kParts / 2; half > 0; half /= 2)
+    UNROLL_FOR (int p = 0; p < half; p++) sums[p] += sums[p + half];
+  return sums[0];
+}
+
+// Adds up a row of n elements. add(sum, index, lanes) returns `sum` with the elements of one vector added; the lanes
+// beyond must not change. The result needs sumLanes() or sumRows().
+template <class Add>
+INLINE vf sumAlong(long n, Add add) {
+  vf sums[kParts] = {};
+  long i = 0;
+  for (; i + kSumLanes <= n; i += kSumLanes)
+    UNROLL_FOR (int p = 0; p < kParts; p++) sums[p] = add(sums[p], i + p * W, W);
+  UNROLL_FOR (int p = 0; p < kParts; p++) {
+    const long at = i + p * W, left = n - at;
+    if (left > 0) sums[p] = add(sums[p], at, left < W ? static_cast<int>(left) : W);
+  }
+  return foldParts(sums);
+}
+
+// Lane r of the result is the sum along row r of n elements, or 0 from row `rows` on. add(sum, row, index, lanes) is as
+// above.
+template <class Add>
+INLINE vf sumAlongRows(int rows, long n, Add add) {
+  vf sums[W];
+  for (int r = 0; r < W; r++)
+    sums[r] = r < rows ? sumAlong(n, [&](vf sum, long i, int lanes) { return add(sum, r, i, lanes); }) : vf{};
+  return sumRows(sums);
 }
 
 }  // namespace

@@ -65,6 +65,10 @@ struct TileArgs {
 };
 
 /// Computes one tile: A (m,K) in `layout`, B (K,NV·W), addend (m,n) or null, bias (n) or null → C (m,n), n ≤ NV·W.
+///
+/// Each number of C is one chain of multiply-adds in the order of k, which starts from addend + bias. So the bits do
+/// not depend on how callers divide K into parts, as each part continues the chain. They do it differently on AVX2 and
+/// AVX-512.
 template <int m, int NV, Layout layout>
 static void microKernel(const TileArgs& t) {
   const float* const target = t.addend ? t.addend : t.C;
@@ -74,7 +78,20 @@ static void microKernel(const TileArgs& t) {
   };
   if (t.prefetchNow)
     for (int i = 0; i < m; i++) prefetchRow(i);
-  vf sum[m][NV] = {};
+  vf sum[m][NV];
+  // The last vector of a row is partial at the right edge of C.
+  const bool whole = t.n == NV * W;
+  if (!t.addend && !t.bias) {
+    UNROLL_FOR (int i = 0; i < m; i++)
+      UNROLL_FOR (int v = 0; v < NV; v++) sum[i][v] = vf{};
+  } else {
+    UNROLL_FOR (int v = 0; v < NV; v++) {
+      const int lanes = whole || v + 1 < NV ? W : t.n - v * W;
+      const vf offset = t.bias ? loadLanes(t.bias + v * W, lanes) : vf{};
+      UNROLL_FOR (int i = 0; i < m; i++)
+        sum[i][v] = t.addend ? offset + loadLanes(t.addend + i * t.addendStride + v * W, lanes) : offset;
+    }
+  }
   const long strideA = t.strideA, strideB = t.strideB, nextVector = t.nextVector, prefetchStride = t.prefetchStride;
   const float *A = t.A, *B = t.B, *prefetchNext = t.prefetchNext;
   // Three rows share one pointer. With one pointer for all rows, or one for each row, the compiler runs out of
@@ -115,31 +132,9 @@ static void microKernel(const TileArgs& t) {
   } else {
     for (long k = 0; k < t.K; k++) step();
   }
-  float* C = t.C;
-  const long strideC = t.strideC;
-  if (t.n == NV * W) {
-    if (t.bias)
-      UNROLL_FOR (int v = 0; v < NV; v++) {
-        const vf offset = load(t.bias + v * W);
-        UNROLL_FOR (int i = 0; i < m; i++) sum[i][v] += offset;
-      }
-    if (t.addend)
-      UNROLL_FOR (int i = 0; i < m; i++)
-        UNROLL_FOR (int v = 0; v < NV; v++) sum[i][v] += load(t.addend + i * t.addendStride + v * W);
-    UNROLL_FOR (int i = 0; i < m; i++)
-      UNROLL_FOR (int v = 0; v < NV; v++) store(C + i * strideC + v * W, sum[i][v]);
-    return;
-  }
-  // Right edge of C: the last vector is partial.
-  const int last = t.n - (NV - 1) * W;
   UNROLL_FOR (int v = 0; v < NV; v++) {
-    const int lanes = v + 1 < NV ? W : last;
-    const vf offset = t.bias ? loadLanes(t.bias + v * W, lanes) : vf{};
-    UNROLL_FOR (int i = 0; i < m; i++) {
-      vf x = sum[i][v] + offset;
-      if (t.addend) x += loadLanes(t.addend + i * t.addendStride + v * W, lanes);
-      storeLanes(C + i * strideC + v * W, x, lanes);
-    }
+    const int lanes = whole || v + 1 < NV ? W : t.n - v * W;
+    UNROLL_FOR (int i = 0; i < m; i++) storeLanes(t.C + i * t.strideC + v * W, sum[i][v], lanes);
   }
 }
 
