@@ -14,6 +14,7 @@ import {
   createReadStream,
   existsSync,
   mkdirSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -100,7 +101,8 @@ export async function fetchFromFolder(
 /**
  * Copies what a folder has of these stages, which need not be all.
  *
- * @param url the remote that the folder was filled from, for messages; by default, the folder is the remote
+ * @param url the remote that the folder was filled from, for messages. Its objects are moved out of the folder. By default,
+ *   the folder is the remote
  */
 export function fetchFrom(
   project: TransferSource,
@@ -205,7 +207,9 @@ class Transfer {
       if (stat === undefined && this.#url !== undefined) return this.#fail(what, `${this.#url} does not have it`);
       if (stat !== undefined && !stat.isFile()) return this.#fail(what, `${source} is not a file; it was not copied`);
       this.#makeFolder(dirname(target));
-      await copyFile(source, temporary);
+      // What was fetched into a folder for this fetch is moved: a second copy of 1,000 files took as long as the fetch.
+      if (this.#url === undefined) await copyFile(source, temporary);
+      else renameSync(source, temporary);
       if ((await hashOf(temporary)) !== sha256) {
         rmSync(temporary, { force: true });
         return this.#fail(what, `${source} is damaged; it was not copied`);

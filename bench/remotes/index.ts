@@ -1,0 +1,158 @@
+/**
+ * Times `repro push` and `repro fetch` beside a bare `rclone copy` of the same objects, to and from servers on this
+ * machine: a folder behind rclone, OpenSSH's SFTP, and rclone's own S3. Each call of repro is a whole process. repro
+ * hashes every object before a push and after a fetch, which rclone does not.
+ *
+ *     npm run bench -- remotes [--quick] [--rounds 3] [--kills 5]
+ *
+ * Then pushes and fetches of many objects are killed at random moments and repeated, and the result is compared with the
+ * original, byte by byte. Needs rclone on the PATH (`serve s3`: 1.65 or newer) and, for SFTP, root and sshd.
+ */
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { bundleRunner } from '../../scripts/bundle-runner.mjs';
+import { hasRclone, hasS3, hasSftp, type Server, startFolder, startS3, startSftp } from '../../test/repro/servers.ts';
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '3' },
+    kills: { type: 'string', default: '5' },
+  },
+});
+const [rounds, kills] = [Number(values.rounds), Number(values.kills)];
+const scratch = mkdtempSync(join(tmpdir(), 'bench-remotes-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+const bundle = 'node_modules/.cache/bench-remotes';
+await bundleRunner(bundle);
+const repro = join(process.cwd(), bundle, 'repro.js');
+
+const many = values.quick ? 50 : 1000;
+const MIB = 2 ** 20;
+const large = values.quick ? 16 : 1024;
+/** Projects by what their only output is. */
+const PROJECTS: { [what: string]: string } = {
+  [`${many} objects of 100 kB`]: `mkdir out; for n in $(seq ${many}); do head -c 100000 /dev/urandom > out/$n; done`,
+  [`one object of ${large} MiB`]: `head -c ${large * MIB} /dev/urandom > out`,
+};
+const SERVERS: { [name: string]: [isThere: boolean, start: () => Server | Promise<Server>] } = {
+  'a folder': [hasRclone, startFolder],
+  SFTP: [hasSftp, startSftp],
+  S3: [hasS3, startS3],
+};
+
+console.log(
+  `${cpus()[0].model}, ${cpus().length} cores, Node ${process.versions.node}; medians of ${rounds} rounds.\n`,
+);
+if (values.quick) console.log('--quick: the sizes are reduced, so the figures mean nothing.\n');
+console.log('| remote | what | repro push | rclone copy | ratio | repro fetch | rclone copy | ratio |');
+console.log('| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |');
+const made = Object.entries(PROJECTS).map(([what, cmd], i) => ({ what, folder: makeProject(`made-${i}`, cmd) }));
+const survived: string[] = [];
+let uploads = 0;
+for (const [name, [isThere, start]] of Object.entries(SERVERS)) {
+  if (!isThere) {
+    console.log(`| ${name} | left out: rclone or its server is missing |`);
+    continue;
+  }
+  const server = await start();
+  for (const { what, folder } of made) measure(name, what, folder, server);
+  survived.push(await killAndRepeat(name, made[0].folder, server));
+  server.stop();
+}
+console.log(`\n${survived.join('\n')}`);
+
+/** A project that has run. */
+function makeProject(name: string, cmd: string): string {
+  const folder = join(scratch, name);
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, 'pipeline.yaml'),
+    `stages:\n  make: {cmd: ${JSON.stringify(cmd)}, deps: [seed.txt], outs: [out]}\n`,
+  );
+  writeFileSync(join(folder, 'seed.txt'), '');
+  call(process.execPath, [repro, '-q'], folder, {});
+  return folder;
+}
+
+/** A clone that has the lock and no data. */
+function cloneOf(folder: string): string {
+  const clone = mkdtempSync(join(scratch, 'clone-'));
+  for (const name of ['pipeline.yaml', 'dvc-like.lock', 'seed.txt']) cpSync(join(folder, name), join(clone, name));
+  return clone;
+}
+
+/** Prints a row. */
+function measure(remote: string, what: string, folder: string, server: Server): void {
+  const times: number[][] = [[], [], [], []];
+  // repro's address of the remote in rclone's form is the same as what the user's rclone calls it.
+  const address = rcloneAddress(server);
+  for (let round = 0; round < rounds; round++) {
+    // Each upload has a folder of its own: a server may remember what was in one.
+    const [own, bare] = [`remote-${++uploads}`, `remote-${++uploads}`];
+    times[0].push(call(process.execPath, [repro, 'push', '-r', `${server.url}/${own}`], folder, server.env));
+    const clone = cloneOf(folder);
+    times[2].push(call(process.execPath, [repro, 'fetch', '-r', `${server.url}/${own}`], clone, server.env));
+    rmSync(clone, { recursive: true });
+    const copy = (from: string, to: string) =>
+      call('rclone', ['copy', '-q', from, to, '--transfers', '8'], folder, server.env);
+    times[1].push(copy(join(folder, '.repro/cache/sha256'), `${address}/${bare}/sha256`));
+    const back = mkdtempSync(join(scratch, 'back-'));
+    times[3].push(copy(`${address}/${bare}/sha256`, back));
+    rmSync(back, { recursive: true });
+  }
+  const [push, up, fetch, down] = times.map((list) => list.sort((a, b) => a - b)[list.length >> 1]);
+  const s = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+  console.log(
+    `| ${remote} | ${what} | ${s(push)} | ${s(up)} | ${(push / up).toFixed(2)} | ${s(fetch)} | ${s(down)} | ${(fetch / down).toFixed(2)} |`,
+  );
+}
+
+/** Kills pushes and fetches at random moments of their time, and says what was whole at the end. */
+async function killAndRepeat(remote: string, folder: string, server: Server): Promise<string> {
+  let whole = 0;
+  for (let i = 0; i < kills; i++) {
+    const url = `${server.url}/remote-${++uploads}`;
+    await killed(['push', '-r', url], folder, server);
+    call(process.execPath, [repro, 'push', '-r', url], folder, server.env);
+    const clone = cloneOf(folder);
+    await killed(['pull', '-r', url], clone, server);
+    call(process.execPath, [repro, 'pull', '-r', url], clone, server.env);
+    const isSame = spawnSync('diff', ['-r', join(folder, 'out'), join(clone, 'out')]).status === 0;
+    const isFresh = spawnSync(process.execPath, [repro, 'status', '-q'], { cwd: clone }).status === 0;
+    if (isSame && isFresh) whole++;
+    rmSync(clone, { recursive: true });
+  }
+  return `${remote}: ${whole} of ${kills} pushes and pulls were whole after a kill and a second call.`;
+}
+
+async function killed(args: string[], cwd: string, server: Server): Promise<void> {
+  const child = spawn(process.execPath, [repro, ...args], {
+    cwd,
+    env: { ...process.env, ...server.env },
+    stdio: 'ignore',
+  });
+  const ended = new Promise((done) => child.on('exit', done));
+  const timer = setTimeout(() => child.kill('SIGKILL'), 200 + Math.random() * (values.quick ? 400 : 2000));
+  await ended;
+  clearTimeout(timer);
+}
+
+/** Runs a program to its end. @returns milliseconds @throws Error if it fails */
+function call(program: string, args: string[], cwd: string, env: { [name: string]: string }): number {
+  const started = performance.now();
+  execFileSync(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit'] });
+  return performance.now() - started;
+}
+
+/** What the user's rclone calls the remote. */
+function rcloneAddress({ url, env }: Server): string {
+  if (url.startsWith('rclone:')) return url.slice('rclone:'.length);
+  if (url.startsWith('s3://')) return `:s3,env_auth=true:${url.slice('s3://'.length)}`;
+  const [, user, host, port, path] = /^sftp:\/\/(\w+)@([\w.]+):(\d+)(.*)$/.exec(url)!;
+  if (!existsSync(env.RCLONE_SFTP_KEY_FILE)) throw new Error('the SFTP server has no key');
+  return `:sftp,disable_hashcheck=true,host=${host},user=${user},port=${port}:${path}`;
+}
