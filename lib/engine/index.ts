@@ -3,11 +3,12 @@
  *
  * | folder     | holds                                                                             |
  * | ---------- | --------------------------------------------------------------------------------- |
- * | open.ts    | `openEngine`: chooses between the two engines                                     |
+ * | open.ts    | `openEngine`: chooses between the engines                                         |
  * | interface/ | the interface of an engine, a model and a decoder; start with interface/engine.ts |
  * | training/  | the training loop, evaluation, sampling                                           |
  * | data/      | where tokens come from, and which windows a step reads                            |
  * | native/    | the C++ engine (native/engine)                                                    |
+ * | gpu/       | the engine for NVIDIA GPUs (native/cuda)                                          |
  * | tfjs/      | the same mathematics in TensorFlow.js: the reference that the tests compare with  |
  */
 export type { Split, TokenSource } from './data/index.ts';

@@ -79,7 +79,7 @@ export interface TrainParams {
   dropout: number;
   evaluations: number;
   evaluation_tokens: number;
-  engine: 'auto' | 'native' | 'tfjs';
+  engine: 'auto' | 'native' | 'gpu' | 'tfjs';
   precision: 'fp32' | 'bf16';
   gpus: number;
   memory: string | number;

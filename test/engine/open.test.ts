@@ -1,9 +1,13 @@
 /** openEngine: the choice of the engine, refused options, and the memory estimate of tfjs. */
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { EngineError, openEngine } from '../../lib/engine/index.ts';
 import { activationBytes, parameterBytes } from '../../lib/engine/tfjs/memory-estimate.ts';
 import type { ModelConfig } from '../../lib/models/index.ts';
 import { nativeIsBuilt, randomBatch, tinyGpt, tinyLstm } from './tiny.ts';
+
+// Where these tests run on a leased GPU, auto would take it.
+beforeAll(() => void vi.stubEnv('CUDA_VISIBLE_DEVICES', ''));
+afterAll(() => void vi.unstubAllEnvs());
 
 test('openEngine opens the native engine if it is built, and TensorFlow.js otherwise', async () => {
   expect((await openEngine()).name).toBe(nativeIsBuilt ? 'native' : 'tfjs');
@@ -15,7 +19,7 @@ test('openEngine opens the engine that is named, and describes its device', asyn
 });
 
 test.each([
-  [{ name: 'torch' }, /engine is torch; it must be one of auto, native, tfjs/],
+  [{ name: 'torch' }, /engine is torch; it must be one of auto, native, gpu, tfjs/],
   [{ precision: 'fp8' }, /precision is fp8; it must be one of fp32, bf16/],
   [{ name: 'tfjs', precision: 'bf16' }, /tfjs engine computes in fp32 only/],
   [{ name: 'tfjs', threads: 0 }, /threads is 0; it must be a whole number from 1 to \d+, the cores of this machine/],

@@ -105,8 +105,13 @@ export class Device {
     }
   }
 
+  /** Frees what `allocate` returned. */
   free(slice: Slice): void {
-    this.#addon.free(this.#handle, slice.address);
+    try {
+      this.#addon.free(this.#handle, slice.address);
+    } catch {
+      // A GPU that was lost frees nothing. The error that says so has been thrown before.
+    }
   }
 
   /** Copies an array to the start of the slice. */

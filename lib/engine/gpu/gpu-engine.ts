@@ -47,6 +47,9 @@ export function openGpu({ precision = 'fp32', threads = 1 }: EngineOptions = {})
     name: 'gpu',
     description: `gpu ${precision}, ${name}`,
     arithmetic: { precision, threads: 1, kernels: `${name}, kernels ${digest}` },
+    get deviceMemory() {
+      return device.memory.free;
+    },
     model(config, start) {
       checkConfig(config);
       const network = networkOf(config);

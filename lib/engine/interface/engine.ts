@@ -9,16 +9,16 @@ import type { ModelConfig, OptimizerState, Weights } from '../../models/index.ts
 /** AdamW's state, as checkpoints hold it. */
 export type { OptimizerState };
 
-/** The engines: C++ (native/engine) and TensorFlow.js. */
+/** The engines: C++ (native/engine), an NVIDIA GPU (native/cuda), and TensorFlow.js. */
 export type EngineName = 'native' | 'gpu' | 'tfjs';
 
 /** The engine to open, and its precision, threads and device. */
 export interface EngineOptions {
-  /** auto: native, or tfjs with a warning on stderr if the addon is not built. Default auto */
+  /** auto: a leased GPU, else native, else tfjs; a warning on stderr says why another was not taken. Default auto */
   name?: 'auto' | EngineName;
-  /** bf16: matrix products with weights round their inputs to bf16; native only. Default fp32 */
+  /** bf16: matrix products with weights round their inputs to bf16; native and gpu. Default fp32 */
   precision?: 'fp32' | 'bf16';
-  /** CPU threads, at most the machine's cores. The bits of a run depend on their number. Default 1; tfjs ignores it */
+  /** CPU threads, at most the machine's cores. The bits of a run depend on their number. Default 1; gpu and tfjs ignore it */
   threads?: number;
   /** tfjs only: node-gpu, node, wasm or cpu. Default: the first that loads */
   device?: string;
@@ -31,7 +31,7 @@ export interface Engine {
   readonly description: string;
   /**
    * The properties that determine the bits of a result: if all are equal, the same call gives the same bits. For tfjs,
-   * `kernels` is the device.
+   * `kernels` is the device; for gpu, it is the GPU and the digest of the kernels.
    */
   readonly arithmetic: { precision: 'fp32' | 'bf16'; threads: number; kernels: string };
   /**
@@ -43,13 +43,16 @@ export interface Engine {
    */
   model(config: ModelConfig, start: { seed: number } | { weights: Weights }): Model;
   /**
-   * Estimates the peak memory of the engine when it trains this model, before anything is allocated.
+   * Estimates the peak memory of the engine when it trains this model, before anything is allocated. It is the memory of
+   * the device if there is `deviceMemory`, otherwise that of the machine.
    *
    * @param step `batch` windows of config.block tokens per step; `microbatch` as in StepOptions
    * @returns bytes
    * @throws EngineError if `batch` or `microbatch` is not a whole number of at least 1
    */
   memory(config: ModelConfig, step: { batch: number; microbatch?: number }): number;
+  /** Bytes of the device's own memory that are free. Undefined for engines that use the machine's memory. */
+  readonly deviceMemory?: number;
 }
 
 /** Windows of tokens, and for each token the one that follows it. */

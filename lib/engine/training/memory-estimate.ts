@@ -1,4 +1,4 @@
-/** Estimates the memory of a training run before it starts, and refuses a run that does not fit into this machine. */
+/** Estimates the memory of a training run before it starts, and refuses a run that does not fit into this machine or GPU. */
 import { totalmem } from 'node:os';
 import { carriesState, countParameters, elementCount, type ModelConfig, stateShape } from '../../models/index.ts';
 import { type Engine, EngineError } from '../interface/index.ts';
@@ -25,7 +25,7 @@ const FLOAT_BYTES = 4;
 /**
  * Estimates the peak memory of a run, without the memory of Node itself. It is the sum of
  *
- * - the engine's memory,
+ * - the engine's memory, if it is the machine's and not that of a GPU,
  * - the copies of the weights that the run holds: the last good ones and those that replace them. While a checkpoint is
  *   written, AdamW's two moments are held beside them,
  * - with smaller budgets: weights and moments of the run during a cooldown, and the weights of each budget,
@@ -45,12 +45,13 @@ export function estimateRunMemory(
   const copies = (writesCheckpoints ? 4 : 2) + (budgets > 0 ? 3 + budgets : 0);
   const stateBytes = carriesState(config) ? 4 * FLOAT_BYTES * elementCount(stateShape(config, step.batch)!) : 0;
   const heldBytes = copies * FLOAT_BYTES * countParameters(config).total;
-  return engine.memory(config, step) + heldBytes + Math.min(heldBytes, UNCOLLECTED_BYTES) + stateBytes;
+  const engineBytes = engine.deviceMemory === undefined ? engine.memory(config, step) : 0;
+  return engineBytes + heldBytes + Math.min(heldBytes, UNCOLLECTED_BYTES) + stateBytes;
 }
 
 /**
  * Compares the estimate with the memory of this machine, or with the limit of its container, and with the share of it
- * that the run may use.
+ * that the run may use; and the engine's estimate with the free memory of its GPU, if it has one.
  *
  * @param writesCheckpoints whether the run has a folder for checkpoints
  * @param share bytes that this run may use, because others run beside it. Default: all
@@ -63,20 +64,36 @@ export function checkMemory(
   writesCheckpoints: boolean,
   share = Number.POSITIVE_INFINITY,
 ): void {
+  checkDeviceMemory(engine, config, step);
   // Without a limit, constrainedMemory returns 0, or a number larger than any memory.
   const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
   const available = Math.min(totalmem(), limit);
   const estimated = estimateRunMemory(engine, config, step, writesCheckpoints);
   if (estimated <= Math.min(available, share)) return;
-  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  const { batch, microbatch } = step;
   const has =
     estimated <= available
       ? `beside others, a run may use ${gib(share)}. train.memory: ${Math.ceil(estimated / 2 ** 20)}MiB lets fewer run at once. A`
       : `this machine has ${gib(available)}. A`;
   throw new EngineError(
-    `training this ${config.architecture} of ${config.layers} layers × ${config.width} on batches of ${batch} windows` +
-      `${microbatch === undefined ? '' : `, ${microbatch} at a time,`} needs ${gib(estimated)}; ${has} ` +
-      'smaller size, block or batch would fit',
+    `${describeRun(config, step)} needs ${gib(estimated)}; ${has} smaller size, block or batch would fit`,
   );
+}
+
+/** @throws EngineError with both figures if the GPU's free memory is less than the run needs */
+function checkDeviceMemory(engine: Engine, config: ModelConfig, step: StepSize): void {
+  const free = engine.deviceMemory;
+  if (free === undefined) return;
+  const needed = engine.memory(config, step);
+  if (needed <= free) return;
+  throw new EngineError(
+    `${describeRun(config, step)} needs ${gib(needed)} of the GPU's memory, and ${gib(free)} are free. ` +
+      'A smaller size or block would fit, or a GPU on which nothing else runs',
+  );
+}
+
+const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+
+function describeRun({ architecture, layers, width }: ModelConfig, { batch, microbatch }: StepSize): string {
+  const parts = microbatch === undefined ? '' : `, ${microbatch} at a time,`;
+  return `training this ${architecture} of ${layers} layers × ${width} on batches of ${batch} windows${parts}`;
 }
