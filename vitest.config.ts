@@ -23,6 +23,8 @@ export default defineConfig({
       { extends: true, test: { name: 'alone', include: ALONE, isolate: true } },
       { extends: true, test: { name: 'shared', include: [TESTS], exclude: ALONE, isolate: false } },
     ],
+    // Tests of the cluster wait most of their time.
+    maxConcurrency: 10,
     // They only end a test that hangs, also on a machine with other work.
     testTimeout: 300_000,
     hookTimeout: 600_000,

@@ -18,6 +18,7 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
       'import-dvc',
       'results',
       'execution',
+      'slurm',
       'making',
       'forecast',
       'attempts',

@@ -20,6 +20,10 @@ export interface Attempt {
   exit?: number;
   signal?: string;
   gpus?: readonly string[];
+  /** The job of Slurm, the node that it ran on, and the seconds that it waited in the queue. */
+  job?: string;
+  node?: string;
+  queued?: number;
   /** Seconds that its `cost` command said before. */
   cost?: number;
   /** The most memory that all its processes together held, in bytes, as sampled. */

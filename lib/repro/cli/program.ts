@@ -8,7 +8,7 @@ import packageJson from '../../../package.json' with { type: 'json' };
 import { platform } from '../files/index.ts';
 import { UnknownTarget } from '../graph/index.ts';
 import { describeError, describeSystemError, nearestName, onWarning, ReproError, warn } from '../messages/index.ts';
-import { positiveInteger, type SetExitCode } from './option-values.ts';
+import { positiveInteger, positiveOrZero, type SetExitCode } from './option-values.ts';
 import { printError } from './output.ts';
 import { addResultCommands } from './result-commands.ts';
 
@@ -99,6 +99,14 @@ function buildProgram(exit: SetExitCode): Command {
   program.commandsGroup('Pipeline and shell:');
   addSetupCommands(program, exit);
   addGitignoreCommand(program, exit);
+  program
+    .command('attempt', { hidden: true })
+    .description('make one stage, as a job of Slurm')
+    .argument('<file>')
+    .argument('<index>', '', positiveOrZero)
+    .action(async (file: string, index: number) =>
+      exit(await (await import('./commands/attempt.ts')).attempt(file, index)),
+    );
   return program;
 }
 
@@ -137,6 +145,13 @@ function runCommand(exit: SetExitCode): Command {
       'first set a param in params.yaml; +key=value adds a key, key=@other copies another value',
       collect,
     )
+    .addOption(
+      new Option('--on <where>', 'run stages here, or as jobs of Slurm; see docs/cluster.md').choices([
+        'local',
+        'slurm',
+      ]),
+    )
+    .option('--detach', 'with Slurm: end when all jobs are submitted; the next repro takes their results')
     .optionsGroup('Cache and remote:')
     .option('--no-run-cache', 'do not restore results from the run cache; run the stages')
     .option('--no-commit', 'do not record the results in the lock and the caches')

@@ -83,6 +83,7 @@ abstract class PeopleView implements View {
   #end: number | undefined;
   readonly #failed: string[] = [];
   readonly #skipped: { stage: string; because: string }[] = [];
+  readonly #detached: { stage: string; job: string | undefined }[] = [];
   /** Whether the colours of stages are printed. */
   protected readonly colours = showsColours();
 
@@ -106,6 +107,10 @@ abstract class PeopleView implements View {
         this.waiting.delete(event.stage);
         this.running.set(event.stage, { stage: event.stage, started: performance.now(), expected: event.expected });
         return [];
+      case 'queued':
+        this.waiting.add(event.stage);
+        this.running.delete(event.stage);
+        return [];
       case 'progress':
       case 'output': {
         const running = this.running.get(event.stage);
@@ -125,7 +130,7 @@ abstract class PeopleView implements View {
         this.running.delete(event.stage);
         return [...safeLines(this.#describeEnd(event)), ...this.#replay(event)];
       case 'done':
-        return safeLines([...this.#describeSkipped(), describeRunSummary(event)]);
+        return safeLines([...this.#describeSkipped(), ...this.#describeDetached(), describeRunSummary(event)]);
     }
   }
 
@@ -148,8 +153,9 @@ abstract class PeopleView implements View {
       case 'fresh':
         return [];
       case 'skipped':
+        if (event.reason === 'detached') this.#detached.push({ stage: event.stage, job: event.job });
         // After an interruption the last line counts them.
-        if (!event.interrupted) this.#skipped.push(event);
+        else if (!event.interrupted) this.#skipped.push(event);
         return [];
       case 'failed':
         this.#failed.push(event.stage);
@@ -164,6 +170,16 @@ abstract class PeopleView implements View {
     if (this.#skipped.length === 1) return [`- ${first.stage}  not run: ${first.because}`];
     const names = listNames(this.#skipped.map(({ stage }) => stage));
     return [`- ${this.#skipped.length} stages not run, because ${listNames(this.#failed)} failed: ${names}`];
+  }
+
+  #describeDetached(): string[] {
+    const going = this.#detached.flatMap(({ stage, job }) => (job === undefined ? [] : `${stage} (job ${job})`));
+    const left = this.#detached.flatMap(({ stage, job }) => (job === undefined ? [stage] : []));
+    const verb = going.length === 1 ? 'goes' : 'go';
+    return [
+      ...(going.length > 0 ? [`- ${listNames(going)} ${verb} on; run repro again for the results`] : []),
+      ...(left.length > 0 ? [`- not submitted yet: ${listNames(left)}`] : []),
+    ];
   }
 
   /** The last lines of a failed stage's output, unless they are just above. */
@@ -259,13 +275,20 @@ class LinesView extends PeopleView {
   #timer: NodeJS.Timeout | undefined;
   /** By stage: output after the last line break, not printed yet. */
   readonly #partialLines = new Map<string, string>();
+  /** By stage: the job that was named last. */
+  readonly #queued = new Map<string, string>();
   /** The stage that started last, if only lines about it have been printed since. */
   #lastStarted: string | undefined;
 
   listen(event: RunEvent): void {
     if (event.event === 'start') {
-      this.#print(safeLines([`> ${event.stage}  ${describeReasons(event.reasons)}`]));
+      const where = event.job === undefined ? '' : `job ${event.job} on ${event.node ?? 'a node'}: `;
+      this.#print(safeLines([`> ${event.stage}  ${where}${describeReasons(event.reasons)}`]));
       this.#lastStarted = event.stage;
+    }
+    if (event.event === 'queued' && this.#queued.get(event.stage) !== event.job) {
+      this.#queued.set(event.stage, event.job);
+      this.#print(safeLines([`. ${event.stage}  waits as job ${event.job}`]));
     }
     if (event.event === 'output' && this.#showsOutput()) this.#printOutput(event.stage, event.text);
     if (event.event === 'end') this.#printPartialLine(event.stage);

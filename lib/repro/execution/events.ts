@@ -17,9 +17,14 @@ export type RunEvent =
       cmd: readonly StageCommand[];
       reasons: readonly Reason[];
       gpus?: readonly string[];
+      /** The job of Slurm, and the node that it runs on. */
+      job?: string;
+      node?: string;
       /** Expected duration in seconds. */
       expected?: number;
     }
+  /** A stage waits as a job of Slurm. `reason`: Slurm's word for what it waits for. */
+  | { event: 'queued'; stage: string; job: string; since: string; reason?: string }
   /** The forecast of the rest of the run, about once a second. */
   | { event: 'remaining'; seconds: number }
   | StageEvent

@@ -8,7 +8,7 @@ import { describeSystemError, ReproError } from '../messages/index.ts';
 import { describeMissing, MissingInputs, type PlannedStage, type Project } from '../planning/index.ts';
 import { clearLeft } from './clear-left.ts';
 import { failedOutcome, type Listener, type Outcome } from './events.ts';
-import type { RunOptions } from './run-options.ts';
+import { elsewhereOf, type RunOptions } from './run-options.ts';
 import { StageRunner } from './stage-runner.ts';
 import { TimeLeft } from './time-left.ts';
 
@@ -17,6 +17,8 @@ export interface RunResult {
   outcomes: ReadonlyMap<string, Outcome>;
   /** The signal that ended it early. */
   interrupted?: NodeJS.Signals;
+  /** true: jobs of Slurm go on. */
+  isDetached: boolean;
 }
 
 /** Stops a run. The first signal is passed on to the running commands. Any further one sends them SIGKILL. */
@@ -46,7 +48,14 @@ export async function execute(
     if (seconds !== undefined) listen({ event: 'remaining', seconds });
   };
   const runner = await StageRunner.open(project, plan, options, tell);
-  timeLeft = new TimeLeft(project, plan, options.expectation.seconds, () => runner.capacity());
+  timeLeft = new TimeLeft(
+    project,
+    plan,
+    options.expectation.seconds,
+    () => runner.capacity(),
+    undefined,
+    elsewhereOf(options.slurm),
+  );
   interrupt.onSignal((signal) => runner.interrupt(signal));
   return new Execution(project, plan, options, tell, runner).complete();
 }
@@ -113,7 +122,7 @@ class Execution {
       hashed: this.#project.hasher.hashed,
       ...(interrupted ? { interrupted } : {}),
     });
-    return { outcomes, interrupted };
+    return { outcomes, interrupted, isDetached: this.#runner.isDetached };
   }
 
   /** Writes what is still to be written to the lock. If that fails, the stages that it is about have failed. */

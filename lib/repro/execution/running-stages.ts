@@ -27,6 +27,11 @@ export interface RunningRecord {
   /** The file for its output, relative to the root. It appears with the first output. */
   log: string;
   gpus?: readonly string[];
+  /** The job of Slurm, and the node that it runs on. */
+  job?: string;
+  node?: string;
+  /** It waits for its turn; undefined if it runs. */
+  queued?: { reason?: string };
   progress?: ProgressUpdate;
 }
 

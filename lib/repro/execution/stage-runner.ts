@@ -8,10 +8,17 @@
  * what it reads, or one that reads what it writes.
  */
 
-import { AttemptLog } from '../attempts/index.ts';
-import { Capacity, checkFits, defaultJobs, type Machine, memoryShare, thisMachine } from '../forecast/index.ts';
-import { type Executor, LocalExecutor, paramsReadDirectly, stagesThatCall } from '../making/index.ts';
-import { listNames, type Skip, warn } from '../messages/index.ts';
+import {
+  type Capacity,
+  checkFits,
+  defaultJobs,
+  type Machine,
+  sharedCapacity,
+  shareOf,
+  thisMachine,
+} from '../forecast/index.ts';
+import { type Moved, paramsReadDirectly, stagesThatCall } from '../making/index.ts';
+import { listNames, ReproError, type Skip, warn } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import {
   describeLacking,
@@ -21,12 +28,20 @@ import {
   restorableFromLock,
   type SettledStatus,
 } from '../planning/index.ts';
+import { readOpenAttempts } from '../slurm/index.ts';
+import { IdleWatch } from './detach-when-idle.ts';
 import { failedOutcome, type Listener, type Outcome, skippedOutcome } from './events.ts';
 import { Leases } from './leases.ts';
 import { type Holding, Pool } from './pool.ts';
-import { recordStage, restoreStage } from './record-stage.ts';
-import type { RunOptions } from './run-options.ts';
-import { RunningStages, runningStages } from './running-stages.ts';
+import { restoreStage } from './record-stage.ts';
+import { elsewhereOf, type RunOptions } from './run-options.ts';
+import { runningStages } from './running-stages.ts';
+import { StageAttempts } from './stage-attempts.ts';
+
+/** The lease of the one repro of this host that watches jobs of Slurm. No stage has this name. */
+const JOBS_LEASE = ' slurm';
+/** How often a stage whose inputs changed while its job waited is judged anew. */
+const MOST_ROUNDS = 3;
 
 /** The status of a stage, and the version of the lock that it was derived from. */
 interface Decision {
@@ -46,11 +61,7 @@ export class StageRunner {
   readonly #pool: Pool;
   readonly #machine: Machine;
   readonly #gpuLeases: Leases | undefined;
-  readonly #attempts: AttemptLog;
-  /** By group of stages: how many stages of the plan may run. */
-  readonly #mayRun = new Map<string, number>();
-  readonly #executor: Executor;
-  readonly #running: RunningStages;
+  readonly #attempts: StageAttempts;
   /** The version of the lock that the plan was made from. */
   readonly #plannedVersion: number;
   readonly #pendingReleases: Promise<void>[] = [];
@@ -58,9 +69,10 @@ export class StageRunner {
   readonly #startTime = Date.now();
   /** Stages that wait for this call, so it does not wait for them. */
   readonly #callers: ReadonlySet<string>;
-  /** By group of stages: the params files that its programs read from copies. */
-  readonly #readFromCopy = new Map<string, ReadonlySet<string>>();
   #interrupted: NodeJS.Signals | undefined;
+  #isDetached = false;
+  /** Of the stages that this process works on, apart from those that wait for a place or for a job. */
+  readonly #idle = new IdleWatch(() => this.#detachIfAsked());
 
   private constructor(
     project: Project,
@@ -73,17 +85,15 @@ export class StageRunner {
     this.#callers = stagesThatCall(project.root);
     this.#options = options;
     this.#listen = listen;
+    const mayRun = new Map<string, number>();
     for (const { stage, status } of plan)
-      if (mayStart(status)) this.#mayRun.set(stage.group, (this.#mayRun.get(stage.group) ?? 0) + 1);
+      if (mayStart(status)) mayRun.set(stage.group, (mayRun.get(stage.group) ?? 0) + 1);
     this.#machine = parts.machine;
     this.#plannedVersion = project.lock.version;
     this.stageLeases = parts.stageLeases;
-    const leasesGpus = parts.machine.gpus.length > 0;
-    this.#executor = new LocalExecutor(project, { groupsFolder: parts.stageLeases?.folder ?? '', leasesGpus });
     this.#gpuLeases = parts.gpuLeases;
-    this.#attempts = new AttemptLog(project.root);
-    this.#running = new RunningStages(project.root);
     this.jobs = options.jobs ?? defaultJobs(parts.machine);
+    this.#attempts = new StageAttempts({ ...parts, project, options, jobs: this.jobs, mayRun, listen });
     this.#pool = new Pool(this.capacity(), (id) => this.#gpuLeases?.isTaken(id) ?? false);
   }
 
@@ -100,11 +110,14 @@ export class StageRunner {
   ): Promise<StageRunner> {
     const wantsGpus = plan.some(({ stage }) => stage.resources.gpus > 0);
     const machine = await thisMachine(wantsGpus);
-    for (const { stage } of plan) checkFits(stage, machine, project.pipeline.limits);
-    const writes = (options.left ?? []).length > 0 || plan.some(({ status }) => mayStart(status));
+    const elsewhere = elsewhereOf(options.slurm);
+    for (const { stage } of plan) checkFits(stage, machine, project.pipeline.limits, shareOf(stage, elsewhere));
+    const hasJobs = readOpenAttempts(project.root).length > 0;
+    const writes = hasJobs || (options.left ?? []).length > 0 || plan.some(({ status }) => mayStart(status));
     const stageLeases = writes ? await Leases.ofStages(project.root, project.stateFolder) : undefined;
+    const slurm = takeJobs(stageLeases, options);
     const gpuLeases = machine.gpus.length > 0 ? await Leases.ofGpus() : undefined;
-    const runner = new StageRunner(project, plan, options, listen, { machine, stageLeases, gpuLeases });
+    const runner = new StageRunner(project, plan, { ...options, slurm }, listen, { machine, stageLeases, gpuLeases });
     project.claim?.onLost(({ message }) => {
       warn(`this host was silent for more than 3 min, so another one has taken the folder over: ${message}`);
       runner.interrupt('SIGTERM');
@@ -114,14 +127,14 @@ export class StageRunner {
 
   /** What the stages share, with nothing running. */
   capacity(): Capacity {
-    return new Capacity(this.jobs, this.#machine, this.#project.pipeline.limits);
+    return sharedCapacity(this.jobs, this.#machine, this.#project.pipeline.limits, this.#attempts.elsewhere);
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#pendingReleases);
-    await this.#executor.close();
-    this.#attempts.close();
-    this.#running.close();
+    this.#idle.close();
+    await this.#attempts.close();
+    if (this.#options.slurm !== undefined) this.stageLeases?.release([JOBS_LEASE]);
     await this.stageLeases?.close();
     await this.#gpuLeases?.close();
   }
@@ -141,45 +154,83 @@ export class StageRunner {
     this.#pool.stop();
   }
 
-  /** Stops, and passes the signal on to the running commands. From the second time on, they get SIGKILL. */
+  /** Whether repro ends while jobs go on. */
+  get isDetached(): boolean {
+    return this.#isDetached;
+  }
+
+  /**
+   * Stops, and passes the signal on to the running commands. From the second time on, they get SIGKILL. Jobs are
+   * cancelled, but if it was not the user who ended repro, they go on.
+   */
   interrupt(signal: NodeJS.Signals): void {
+    const isOwnLimit = signal === 'SIGTERM' && process.env.SLURM_JOB_ID !== undefined;
+    if (this.#attempts.elsewhere !== undefined && (signal === 'SIGHUP' || signal === 'SIGQUIT' || isOwnLimit)) {
+      this.#detach();
+      return;
+    }
     const isRepeated = this.#interrupted !== undefined;
     this.#interrupted ??= signal;
     this.#pool.stop();
-    this.#executor.interrupt(signal, isRepeated);
+    this.#attempts.interrupt(signal, isRepeated);
+  }
+
+  /** Ends repro, and lets jobs go on. What runs here is ended. */
+  #detach(): void {
+    this.#isDetached = true;
+    this.#pool.stop();
+    this.#attempts.detach();
+  }
+
+  #detachIfAsked(): void {
+    if (!this.#options.slurm?.detach || this.#isDetached) return;
+    this.#attempts.slurm?.whenSubmitted(() => this.#idle.isIdle && this.#detach());
   }
 
   skipped(skip: Skip): Outcome {
-    return skippedOutcome(this.#interrupted ? { reason: 'interrupted' } : skip);
+    if (this.#interrupted) return skippedOutcome({ reason: 'interrupted' });
+    return skippedOutcome(this.#isDetached && skip.reason !== 'detached' ? { reason: 'detached' } : skip);
   }
 
   /**
    * @param isUpstreamUnchanged whether all upstream stages were up to date, so that the status in the plan still holds
    * @param isForced whether the stage runs even if nothing about it changed
    */
-  async bringUpToDate(entry: PlannedStage, isUpstreamUnchanged: boolean, isForced: boolean): Promise<Outcome> {
+  bringUpToDate(entry: PlannedStage, isUpstreamUnchanged: boolean, isForced: boolean): Promise<Outcome> {
+    return this.#idle.during(() => this.#bringUpToDate(entry, isUpstreamUnchanged, isForced));
+  }
+
+  async #bringUpToDate(entry: PlannedStage, isUpstreamUnchanged: boolean, isForced: boolean): Promise<Outcome> {
     const { stage, status: planned } = entry;
     const decision =
       isUpstreamUnchanged && !('pending' in planned)
         ? { status: planned, lockVersion: this.#plannedVersion }
         : await this.#decide(entry, isForced);
-    if (decision.status.state === 'fresh') return { outcome: 'fresh' };
-    if (decision.status.state === 'frozen') {
-      const gone = decision.status.reasons.flatMap((reason) => (reason.kind === 'out-missing' ? [reason.path] : []));
+    const { status } = await this.#withoutOldJobs(entry, isForced, decision);
+    if (status.state === 'fresh') return { outcome: 'fresh' };
+    if (status.state === 'frozen') {
+      const gone = status.reasons.flatMap((reason) => (reason.kind === 'out-missing' ? [reason.path] : []));
       const text = `it is frozen, and the cache does not have ${listNames(gone)}: repro pull`;
       if (gone.length > 0) this.#listen({ event: 'note', stage: stage.name, text });
       return { outcome: 'fresh', frozen: true };
     }
-    const { granted: holding, hasWaited } = await this.#start(stage);
+    const { granted: holding, hasWaited } = await this.#idle.except(() => this.#start(stage));
     if (holding === 'stopped') return this.skipped({ reason: 'stopped' });
     try {
       await this.#project.lock.refresh();
       // A stage of another repro may have failed: then its files changed, but not the lock.
       if (hasWaited) this.#project.stageInputs.forget();
       const isOpen = (await this.#takesEdits(stage)) || hasWaited;
-      const { status } = await this.#decide(entry, isForced, isOpen ? undefined : decision);
+      let { status } = await this.#decide(entry, isForced, isOpen ? undefined : decision);
       if (!isForced && this.#hasJustRun(stage, status)) return { outcome: 'fresh' };
-      return await this.#carryOut(stage, status, holding);
+      for (let round = 1; ; round++) {
+        const outcome = await this.#carryOut(stage, status, holding);
+        if (!('moved' in outcome)) return outcome;
+        if (round === MOST_ROUNDS) return failedOutcome({ reason: 'inputs-moved', paths: outcome.moved }, 0);
+        this.#project.stageInputs.forget();
+        await this.#takesEdits(stage);
+        ({ status } = await this.#decide(entry, isForced));
+      }
     } finally {
       this.#gpuLeases?.release(holding.gpus);
       holding.release();
@@ -188,14 +239,26 @@ export class StageRunner {
     }
   }
 
+  /** Ends jobs of an earlier call at the stage that have other inputs: they write to the same outputs. */
+  async #withoutOldJobs(entry: PlannedStage, isForced: boolean, decision: Decision): Promise<Decision> {
+    const { name } = entry.stage;
+    const { slurm } = this.#attempts;
+    if (!slurm?.holds(name)) return decision;
+    const { status } = decision;
+    if (status.state === 'stale' && slurm.holdsKey(name, status.key)) return decision;
+    await slurm.giveUp(name);
+    this.#project.stageInputs.forget();
+    return this.#decide(entry, isForced);
+  }
+
   /**
    * Whether a stage is to see params that were edited since the run began: it has not started, and it may read the file
    * itself instead of the copy.
    */
   async #takesEdits(stage: Stage): Promise<boolean> {
     const files = [...(await paramsReadDirectly(this.#project, stage)).keys()];
-    const readFromCopy = this.#readFromCopy.get(stage.group);
-    if (files.every((file) => readFromCopy?.has(file))) return false;
+    const readFromCopy = this.#attempts.readFromCopy(stage.group);
+    if (files.every((file) => readFromCopy.has(file))) return false;
     this.#project.stageInputs.unfixParams(stage.name);
     return true;
   }
@@ -205,13 +268,14 @@ export class StageRunner {
    *
    * @returns `hasWaited`: whether it had to wait for another repro
    */
-  async #start({ name, resources }: Stage): Promise<{ granted: Holding | 'stopped'; hasWaited: boolean }> {
+  async #start(stage: Stage): Promise<{ granted: Holding | 'stopped'; hasWaited: boolean }> {
+    const { name } = stage;
     const expected = this.#options.expectation.seconds.get(name) ?? Number.POSITIVE_INFINITY;
     const { upstream, downstream } = this.#project.graph;
     const free = [...upstream.get(name)!, ...downstream.get(name)!].filter((other) => !this.#callers.has(other));
     let hasWaited = false;
     let isTold = false;
-    const granted = await this.#pool.acquire(name, resources, expected, (gpus) => {
+    const granted = await this.#pool.acquire(name, shareOf(stage, this.#attempts.elsewhere), expected, (gpus) => {
       if (this.stageLeases!.take([name], free)) {
         if (this.#gpuLeases === undefined || this.#gpuLeases.take(gpus)) return true;
         this.stageLeases!.release([name]);
@@ -241,7 +305,7 @@ export class StageRunner {
   #hasJustRun(stage: Stage, status: SettledStatus): boolean {
     if (this.#options.force || status.state !== 'stale') return false;
     if (status.reasons.some(({ kind }) => kind !== 'always')) return false;
-    const last = this.#attempts.attempts(stage.name).at(-1);
+    const last = this.#attempts.log.attempts(stage.name).at(-1);
     return last?.outcome === 'ran' && Date.parse(last.started) + last.seconds * 1000 >= this.#startTime;
   }
 
@@ -265,7 +329,7 @@ export class StageRunner {
     return isForced ? { ...this.#options, force: true } : this.#options;
   }
 
-  async #carryOut(stage: Stage, status: SettledStatus, holding: Holding): Promise<Outcome> {
+  async #carryOut(stage: Stage, status: SettledStatus, holding: Holding): Promise<Outcome | Moved> {
     switch (status.state) {
       case 'fresh':
         return { outcome: 'fresh' };
@@ -287,65 +351,23 @@ export class StageRunner {
           const message = describeLacking(this.#project, { stage, status, lacking: status.missing }, this.#options);
           return failedOutcome({ reason: 'missing-input', paths: status.missing, message: `it ${message}` }, 0);
         }
-        return this.#attempt(stage, status, holding);
+        if (!this.#attempts.isJob(stage, status.key)) return this.#attempts.attempt(stage, status, holding.gpus);
+        return this.#idle.except(() => this.#attempts.attempt(stage, status, holding.gpus));
     }
   }
+}
 
-  async #attempt(
-    stage: Stage,
-    { inputs, key, reasons }: Extract<SettledStatus, { state: 'stale' }>,
-    holding: Holding,
-  ): Promise<Outcome> {
-    const cost = this.#options.expectation.costs.get(stage.name);
-    const attempted = await this.#executor.make({
-      stage,
-      inputs,
-      key,
-      gpus: holding.gpus,
-      memoryShare: memoryShare(stage.resources, this.#mayRun.get(stage.group) ?? 1, this.jobs, this.#machine),
-      commit: this.#options.commit !== false,
-      fromNothing: this.#options.force === true,
-      listen: (event) => {
-        if (event.event === 'progress') this.#running.progress(stage.name, event);
-        this.#listen(event);
-      },
-      begin: (where) => {
-        this.#listen({
-          event: 'start',
-          stage: stage.name,
-          cmd: stage.cmd,
-          reasons,
-          ...(where.gpus === undefined ? {} : { gpus: where.gpus }),
-          expected: this.#options.expectation.seconds.get(stage.name),
-        });
-        this.#running.start(stage.name, where);
-      },
-    });
-    if ('detached' in attempted) throw new Error('a local stage cannot be detached');
-    const { made, started, log, peakMemory, gpus } = attempted;
-    const failure =
-      made.failure ??
-      (await recordStage(this.#project, { stage, inputs, key }, made, (text) =>
-        this.#listen({ event: 'note', stage: stage.name, text }),
-      ));
-    this.#running.end(stage.name);
-    this.#readFromCopy.set(stage.group, attempted.readFromCopy);
-    this.#attempts.record({
-      stage: stage.name,
-      started,
-      seconds: (Date.now() - Date.parse(started)) / 1000,
-      outcome: failure === undefined ? 'ran' : this.#interrupted ? 'interrupted' : 'failed',
-      ...(failure !== undefined && 'exit' in failure ? { exit: failure.exit } : {}),
-      ...(failure !== undefined && 'signal' in failure ? { signal: failure.signal } : {}),
-      ...(gpus === undefined ? {} : { gpus }),
-      ...(cost === undefined ? {} : { cost: cost.seconds }),
-      ...(peakMemory > 0 ? { peakMemory } : {}),
-      log,
-    });
-    return failure === undefined
-      ? { outcome: 'ran', seconds: made.seconds }
-      : failedOutcome(failure, made.seconds, log);
-  }
+/**
+ * One repro of this host at a time watches jobs.
+ *
+ * @returns how this call uses Slurm; undefined if another repro watches what is under way, and this one need not
+ * @throws ReproError if this one has to
+ */
+function takeJobs(leases: Leases | undefined, { slurm }: RunOptions): RunOptions['slurm'] {
+  if (slurm === undefined || leases === undefined) return undefined;
+  if (leases.take([JOBS_LEASE])) return slurm;
+  if (!slurm.isOn) return undefined;
+  throw new ReproError('another repro of this host watches the jobs of this folder: wait until it has ended');
 }
 
 /** Whether the stage may be restored or run, as far as the plan knows. */

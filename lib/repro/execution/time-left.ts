@@ -6,7 +6,7 @@
  *   running   by its own progress, at first and without progress what is left of its expected seconds
  */
 
-import { type Capacity, forecastOf } from '../forecast/index.ts';
+import { type Capacity, type Elsewhere, forecastOf } from '../forecast/index.ts';
 import type { PlannedStage, Project } from '../planning/index.ts';
 import type { RunEvent } from './events.ts';
 
@@ -32,6 +32,7 @@ export class TimeLeft {
   readonly #plan: readonly PlannedStage[];
   readonly #expected: ReadonlyMap<string, number>;
   readonly #capacity: () => Capacity;
+  readonly #elsewhere: Elsewhere | undefined;
   readonly #clock: () => number;
   readonly #running = new Map<string, Running>();
   readonly #ended = new Set<string>();
@@ -40,6 +41,7 @@ export class TimeLeft {
   /**
    * @param expected seconds by stage
    * @param capacity makes one with nothing running
+   * @param elsewhere the stages that run on other machines
    * @param clock milliseconds, from which it learns how long a forecast takes
    */
   constructor(
@@ -48,11 +50,13 @@ export class TimeLeft {
     expected: ReadonlyMap<string, number>,
     capacity: () => Capacity,
     clock = () => performance.now(),
+    elsewhere?: Elsewhere,
   ) {
     this.#project = project;
     this.#plan = plan.filter(({ status }) => status.state === 'stale' || status.state === 'maybe');
     this.#expected = expected;
     this.#capacity = capacity;
+    this.#elsewhere = elsewhere;
     this.#clock = clock;
   }
 
@@ -87,7 +91,7 @@ export class TimeLeft {
       if (left !== undefined) seconds.set(stage.name, left);
     }
     if (seconds.size === 0) return undefined;
-    return forecastOf(this.#project, open, seconds, this.#capacity());
+    return forecastOf(this.#project, open, seconds, this.#capacity(), this.#elsewhere);
   }
 
   #secondsOf(stage: string, now: number): number | undefined {

@@ -95,10 +95,11 @@ export function memoryShare(wants: Resources, stages: number, jobs: number, { cp
 /**
  * Checks that a stage fits on this machine when it runs alone. Otherwise it would wait for ever.
  *
+ * @param wants what it takes of this machine
  * @throws ReproError if it wants more than the machine or a limit has
  */
-export function checkFits(stage: Stage, machine: Machine, limits: Limits): void {
-  const { cpus, memory, gpus } = stage.resources;
+export function checkFits(stage: Stage, machine: Machine, limits: Limits, wants = stage.resources): void {
+  const { cpus, memory, gpus } = wants;
   const short = (what: string, has: string) =>
     new ReproError(`${stage.name} wants ${what}, but this machine has ${has}`);
   if (cpus > machine.cpus) throw short(`${cpus} cpus`, `${machine.cpus}`);

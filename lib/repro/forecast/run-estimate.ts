@@ -1,6 +1,7 @@
 /** How long a run of a plan will take: forecast.ts with the stages of the plan and what is expected of them. */
 import type { PlannedStage, Project, StageStatus } from '../planning/index.ts';
-import { Capacity, checkFits, defaultJobs } from './capacity.ts';
+import { type Capacity, checkFits, defaultJobs } from './capacity.ts';
+import { type Elsewhere, sharedCapacity, shareOf } from './elsewhere.ts';
 import { type ForecastStage, forecast } from './forecast.ts';
 import { thisMachine } from './machine.ts';
 
@@ -21,6 +22,7 @@ export interface RunEstimate {
  *
  * @param expected seconds by stage
  * @param requestedJobs -j
+ * @param elsewhere the stages that run on other machines; how long their jobs wait is not known, and left out
  * @throws ReproError if a stage needs more than this machine has
  */
 export async function estimateRun(
@@ -28,14 +30,15 @@ export async function estimateRun(
   plan: readonly PlannedStage[],
   expected: ReadonlyMap<string, number>,
   requestedJobs: number | undefined,
+  elsewhere?: Elsewhere,
 ): Promise<RunEstimate> {
   const machine = await thisMachine(plan.some(({ stage }) => stage.resources.gpus > 0));
   const { limits } = project.pipeline;
-  for (const { stage } of plan) checkFits(stage, machine, limits);
+  for (const { stage } of plan) checkFits(stage, machine, limits, shareOf(stage, elsewhere));
   const jobs = requestedJobs ?? defaultJobs(machine);
   const secondsOf = (...states: StageStatus['state'][]) => {
     const running = plan.filter(({ status }) => states.includes(status.state));
-    return forecastOf(project, running, expected, new Capacity(jobs, machine, limits));
+    return forecastOf(project, running, expected, sharedCapacity(jobs, machine, limits, elsewhere), elsewhere);
   };
   const mayRun = plan.filter(({ status }) => status.state === 'stale' || status.state === 'maybe');
   const untimed = mayRun.filter(({ stage }) => !expected.has(stage.name)).length;
@@ -55,15 +58,16 @@ export function forecastOf(
   running: readonly PlannedStage[],
   expected: ReadonlyMap<string, number>,
   capacity: Capacity,
+  elsewhere?: Elsewhere,
 ): number {
   const runs = new Set(running.map(({ stage }) => stage.name));
   const needsOf = neededAmong(project, runs);
   const stages = running.map(
-    ({ stage: { name, resources } }): ForecastStage => ({
-      name,
-      needs: needsOf(name),
-      seconds: expected.get(name),
-      wants: resources,
+    ({ stage }): ForecastStage => ({
+      name: stage.name,
+      needs: needsOf(stage.name),
+      seconds: expected.get(stage.name),
+      wants: shareOf(stage, elsewhere),
     }),
   );
   return forecast(stages, capacity);

@@ -43,6 +43,8 @@ export interface Work {
   commit: boolean;
   /** true (-f): an incremental stage begins with nothing. */
   fromNothing: boolean;
+  /** The params files that programs of such stages read from copies, as far as that is known. */
+  readFromCopy: ReadonlySet<string>;
   listen(event: StageEvent): void;
   /** Called once, when the commands begin. */
   begin(where: Place): void;
@@ -97,6 +99,11 @@ export interface Detached {
   detached: { job?: string };
 }
 
+/** Nothing has run, because these inputs were not as expected. The stage is to be judged anew. */
+export interface Moved {
+  moved: readonly string[];
+}
+
 /** Makes stages, several at once. */
 export interface Executor {
   /**
@@ -104,7 +111,7 @@ export interface Executor {
    *
    * @throws ReproError if an old output cannot be removed; then nothing has run
    */
-  make(work: Work): Promise<Attempted | Detached>;
+  make(work: Work): Promise<Attempted | Detached | Moved>;
   /**
    * Ends what runs. `make` then returns failures of the kind `interrupted`.
    *

@@ -10,10 +10,10 @@
  *   params-copies.ts   copies of params files, which an edit during a run does not touch
  *   stages-above.ts    refuses a call of repro that would wait for the stage it comes from
  */
-export type { Attempted, Detached, Executor, Made, Place, StageEvent, Waiting, Work } from './executor.ts';
+export type { Attempted, Detached, Executor, Made, Moved, Place, StageEvent, Waiting, Work } from './executor.ts';
 export { LocalExecutor } from './local-executor.ts';
 export { describeIgnored, ignoredIn, type MakeContext, makeStage, markFailed } from './make-stage.ts';
-export { paramsReadDirectly } from './moved-inputs.ts';
+export { movedInputs, paramsReadDirectly } from './moved-inputs.ts';
 export { ParamsCopies } from './params-copies.ts';
 export { checkNotWithin, stagesThatCall } from './stages-above.ts';
 export { missingOutputs, restoreOutputs, takeOutputs } from './take-outputs.ts';

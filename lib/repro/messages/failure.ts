@@ -37,7 +37,9 @@ export type Failure =
 export type Skip =
   | { reason: 'upstream'; stages: readonly string[] }
   | { reason: 'stopped' }
-  | { reason: 'interrupted' };
+  | { reason: 'interrupted' }
+  /** repro ended before it did. `job`: the job of Slurm that goes on; undefined if it was not submitted. */
+  | { reason: 'detached'; job?: string };
 
 /** The shell's exit code for a command that SIGPIPE ended. */
 const BROKEN_PIPE = 141;
@@ -85,5 +87,7 @@ export function describeSkip(skip: Skip): string {
       return 'another stage failed';
     case 'interrupted':
       return 'repro was interrupted';
+    case 'detached':
+      return skip.job === undefined ? 'it was not submitted yet' : `it goes on as job ${skip.job}`;
   }
 }

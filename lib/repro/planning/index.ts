@@ -1,7 +1,7 @@
 /**
  * Finds the status of each stage, without running anything.
  *
- *   project.ts        opens a project
+ *   project.ts        opens a project; node-project.ts: for one attempt, on a node of a cluster
  *   plan.ts           the plan: a status for each stage
  *   status.ts         the status of one stage
  *   compare-with-lock.ts  its inputs and outputs against those of its last run
@@ -18,11 +18,12 @@ export { checkInputs, describeLacking } from './bring-inputs.ts';
 export { isMissing } from './compare-with-lock.ts';
 export { partsOfInputs } from './folder-parts.ts';
 export { describeLeft, isRemovedCell, type LeftOutput, neededFolders, planWithoutLeft } from './left-outputs.ts';
+export { inputsOf, openOnNode, type PlannedProject } from './node-project.ts';
 export { pathsInUse } from './paths-in-use.ts';
 export { makePlan, type PlannedStage } from './plan.ts';
 export { openProject, type Project, placeMissing } from './project.ts';
 export { checkReplacedFiles, describeReplaced, type ReplacedFile, setAside } from './replaced-files.ts';
-export { describeMissing, MissingInputs } from './stage-inputs.ts';
+export { describeMissing, MissingInputs, type StageInputs } from './stage-inputs.ts';
 export { alwaysRuns, type CommandLines, type Reason } from './stale-reasons.ts';
 export { evaluate, type PlanOptions, restorableFromLock, type SettledStatus, type StageStatus } from './status.ts';
 export { whyDifferent } from './why-different.ts';

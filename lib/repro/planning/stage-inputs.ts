@@ -178,6 +178,15 @@ export class StageInputs {
     return this.#fixed.get(file);
   }
 
+  /**
+   * Lets a params file count as this text.
+   *
+   * @param text undefined: there is no such file
+   */
+  fixParams(file: string, text: string | undefined): void {
+    this.#fixed.set(file, text);
+  }
+
   /** Lets params files count as they are now, for one stage. */
   unfixParams(stage: string): void {
     this.#unfixed.add(stage);

@@ -5,6 +5,7 @@
  *   cache: {dir: /data/cache}       # a cache that several projects share: see shared-cache.ts
  *   cache: {type: hardlink}         # how outputs are kept if the file system cannot share blocks: see cache.ts
  *   state: /scratch/me              # a folder on a local disk for the LMDB stores: see hosts/state-folder.ts
+ *   executor: {slurm: {…}}          # stages run as jobs of Slurm: see slurm/settings.ts
  */
 
 import { existsSync } from 'node:fs';
@@ -21,7 +22,26 @@ export interface Config {
   remotes?: { [name: string]: string };
   cache?: { type?: 'copy' | 'hardlink'; dir?: string };
   state?: string;
+  executor?: { slurm?: SlurmConfig };
 }
+
+/** How stages run as jobs of Slurm. docs/cluster.md describes each key. */
+export interface SlurmConfig {
+  args?: string[];
+  stages?: { [group: string]: string[] };
+  prologue?: string;
+  local?: string[];
+  jobs?: number;
+  /** These are durations, such as 30s. */
+  poll?: string | number;
+  warn?: string | number;
+  latency?: string | number;
+  /** How often a stage that ran into its time limit goes on from its checkpoint. */
+  continues?: number;
+}
+
+const WORDS = { type: 'array', items: { type: 'string', minLength: 1 } };
+const DURATION = { type: ['string', 'number'] };
 
 const SCHEMA = {
   type: ['object', 'null'],
@@ -34,6 +54,27 @@ const SCHEMA = {
       properties: { type: { enum: ['copy', 'hardlink'] }, dir: { type: 'string', minLength: 1 } },
     },
     state: { type: 'string', minLength: 1 },
+    executor: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        slurm: {
+          type: ['object', 'null'],
+          additionalProperties: false,
+          properties: {
+            args: WORDS,
+            stages: { type: 'object', additionalProperties: WORDS },
+            prologue: { type: 'string' },
+            local: WORDS,
+            jobs: { type: 'integer', minimum: 1 },
+            poll: DURATION,
+            warn: DURATION,
+            latency: DURATION,
+            continues: { type: 'integer', minimum: 0 },
+          },
+        },
+      },
+    },
   },
 };
 

@@ -12,7 +12,7 @@
  *   config.ts               .repro/config.yaml
  */
 export { Cache } from './cache.ts';
-export { type Config, readConfig, sharedCacheFolder } from './config.ts';
+export { type Config, placeInConfig, readConfig, type SlurmConfig, sharedCacheFolder } from './config.ts';
 export { unlinkFromCache } from './copies.ts';
 export { Lock } from './lock.ts';
 export { LOCK, type LockedStage, type Recorded, readLock } from './lock-text.ts';

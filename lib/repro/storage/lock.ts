@@ -48,6 +48,17 @@ export class Lock {
     this.#exclusively = exclusively;
   }
 
+  /** A lock of these blocks. No file is read, and nothing can be written to it. */
+  static of(root: string, state: State, blocks: { readonly [stage: string]: LockedStage }): Lock {
+    const lock = new Lock(root, state, () => {
+      throw new ReproError(`${LOCK} is written by the host that planned the attempt`, 1);
+    });
+    lock.#parsed = new Map(Object.entries(blocks));
+    lock.#texts = new Map(Object.keys(blocks).map((name) => [name, '']));
+    lock.#isParsed = true;
+    return lock;
+  }
+
   /**
    * How often another process was found to have changed the file. A status found at an older version must be redone.
    */

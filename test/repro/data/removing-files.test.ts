@@ -27,6 +27,7 @@ describe('removing and overwriting', () => {
     'files/open-store.ts': '.repro/state, .repro/section and tables of leases',
     'hosts/folder-claim.ts': '.repro/host, and files in .repro/section',
     'hashing/write-fresh-stamp.ts': '.repro/fresh',
+    'slurm/attempt-files.ts': '.repro/jobs; appends to a log of .repro/logs',
     'execution/running-stages.ts': '.repro/running',
     'forecast/costs.ts': 'a folder for temporary files of its own',
     'processes/process-groups.ts': '.repro/leases',

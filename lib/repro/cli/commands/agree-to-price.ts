@@ -1,6 +1,6 @@
 /** Says what a run will cost if that is a lot, and asks on a terminal whether to go on. */
 import { createInterface } from 'node:readline';
-import { type Expectation, estimateRun, thisMachine } from '../../forecast/index.ts';
+import { type Elsewhere, type Expectation, estimateRun, thisMachine } from '../../forecast/index.ts';
 import { describeBytes, describeRoughDuration, plural } from '../../messages/index.ts';
 import type { PlannedStage, Project } from '../../planning/index.ts';
 import { printError } from '../output.ts';
@@ -19,16 +19,19 @@ export async function agreesToPrice(
   project: Project,
   plan: readonly PlannedStage[],
   { seconds, costs }: Expectation,
-  options: { yes?: boolean; json?: boolean; jobs?: number },
+  options: { yes?: boolean; json?: boolean; jobs?: number; elsewhere?: Elsewhere },
 ): Promise<boolean> {
   const sentences: string[] = [];
-  const estimate = await estimateRun(project, plan, seconds, options.jobs);
+  const estimate = await estimateRun(project, plan, seconds, options.jobs, options.elsewhere);
   if (estimate.seconds !== undefined && estimate.seconds > LONG)
     sentences.push(
       `this run will take about ${describeRoughDuration(estimate.seconds)} on ${plural(estimate.jobs, 'worker')}`,
     );
   const { memory } = await thisMachine(false);
-  const [largest] = [...costs].sort(([, a], [, b]) => (b.memory ?? 0) - (a.memory ?? 0));
+  const isElsewhere = (name: string) => plan.some(({ stage }) => stage.name === name && options.elsewhere?.has(stage));
+  const [largest] = [...costs]
+    .filter(([name]) => !isElsewhere(name))
+    .sort(([, a], [, b]) => (b.memory ?? 0) - (a.memory ?? 0));
   if (largest !== undefined && (largest[1].memory ?? 0) > memory)
     sentences.push(
       `${largest[0]} needs about ${describeBytes(largest[1].memory!)}, but this machine has ${describeBytes(memory)}`,

@@ -27,8 +27,13 @@ interface Completions {
  */
 export function completion(shell: 'bash' | 'zsh' | 'fish', program: Command): number {
   const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
-  print(scripts[shell](program, [completionsOf(program), ...program.commands.map(completionsOf)]));
+  print(scripts[shell](program, [completionsOf(program), ...shownCommands(program).map(completionsOf)]));
   return 0;
+}
+
+/** All commands but the hidden one that jobs run. */
+function shownCommands(program: Command): Command[] {
+  return program.commands.filter((command) => command.name() !== 'attempt');
 }
 
 /** Options of subcommands, such as those of `metrics diff`, are offered after `metrics` too. */
@@ -40,7 +45,7 @@ function completionsOf(command: Command): Completions {
   const choices = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
   return {
     command: command.parent === null ? '' : command.name(),
-    words: [...new Set([...command.commands.map((each) => each.name()), ...choices, ...options])].filter(
+    words: [...new Set([...shownCommands(command).map((each) => each.name()), ...choices, ...options])].filter(
       (word) => word != null,
     ),
     takesStages: command.registeredArguments.some((argument) => /^(target|stage)$/.test(argument.name())),
@@ -58,7 +63,10 @@ function caseBranches(all: readonly Completions[]): string {
 }
 
 /** The names of all commands, as a pattern for a shell's `case`. */
-const commandNames = (program: Command) => program.commands.map((command) => command.name()).join('|');
+const commandNames = (program: Command) =>
+  shownCommands(program)
+    .map((command) => command.name())
+    .join('|');
 
 function bashScript(program: Command, all: readonly Completions[]): string {
   return `_repro() {
@@ -114,7 +122,7 @@ function fishScript(program: Command, all: readonly Completions[]): string {
       ...(takesStages ? [`complete -c repro ${when} -a ${quote(`(${PRINT_STAGES})`)}`] : []),
     ];
   });
-  const help = program.commands.map(
+  const help = shownCommands(program).map(
     (each) => `complete -c repro -n __fish_use_subcommand -a ${each.name()} -d ${quote(each.description())}`,
   );
   return `${[...lines, ...help].join('\n')}\n`;

@@ -1,6 +1,13 @@
 /** `repro --dry`: shows what would happen to each stage and forecasts how long the run would take. */
+import { elsewhereOf, type SlurmOptions } from '../../execution/index.ts';
 import { type Cost, type Expectation, estimateRun } from '../../forecast/index.ts';
-import { describeBytes, describeRoughDuration, describeStateCounts, escapeLine } from '../../messages/index.ts';
+import {
+  describeBytes,
+  describeRoughDuration,
+  describeStateCounts,
+  escapeLine,
+  listNames,
+} from '../../messages/index.ts';
 import {
   describeLacking,
   describeLeft,
@@ -15,6 +22,7 @@ import { describeReasons } from '../describe-reason.ts';
 import { printJson } from '../json-output.ts';
 import { printLine } from '../output.ts';
 import { columnsOf, padEndColumns } from '../terminal-width.ts';
+import { unfitStages, wantsOfPlan } from './cluster.ts';
 
 const PREDICTED_OUTCOMES = {
   fresh: 'is up to date',
@@ -34,6 +42,8 @@ export interface Foreseen {
   /** What removed cells left in the folders of dependencies. */
   left: readonly LeftOutput[];
   expectation: Expectation;
+  /** How the run would use Slurm, if it would. */
+  slurm?: SlurmOptions;
 }
 
 /**
@@ -46,14 +56,20 @@ export interface Foreseen {
 export async function showPlan(
   project: Project,
   plan: readonly PlannedStage[],
-  { replaced, left, expectation }: Foreseen,
+  { replaced, left, expectation, slurm }: Foreseen,
   options: { json?: boolean; jobs?: number },
 ): Promise<number> {
   const { seconds: expected, costs, problems } = expectation;
-  const estimate = await estimateRun(project, plan, expected, options.jobs);
+  const estimate = await estimateRun(project, plan, expected, options.jobs, elsewhereOf(slurm));
+  const submissions = slurm?.isOn ? wantsOfPlan(plan, slurm) : new Map<string, PlannedStage[]>();
+  const unfit = slurm?.isOn ? await unfitStages(plan, slurm) : [];
   if (options.json) {
+    const jobOptions = new Map(
+      [...submissions].flatMap(([wants, entries]) => entries.map(({ stage }) => [stage.name, wants] as const)),
+    );
     const stages = plan.map(({ stage, status, lacking }) => ({
       stage: stage.name,
+      ...(jobOptions.has(stage.name) ? { sbatch: jobOptions.get(stage.name) } : {}),
       state: status.state,
       reasons: status.reasons,
       expected: expected.get(stage.name),
@@ -62,7 +78,14 @@ export async function showPlan(
       ...(lacking === undefined ? {} : { missing: lacking }),
     }));
     const { hashed } = project.hasher;
-    printJson({ event: 'plan', stages, ...(left.length > 0 ? { left } : {}), ...estimate, hashed });
+    printJson({
+      event: 'plan',
+      stages,
+      ...(left.length > 0 ? { left } : {}),
+      ...(unfit.length > 0 ? { unfit } : {}),
+      ...estimate,
+      hashed,
+    });
     return 0;
   }
   for (const { stage, text } of describeLeft(left)) printLine(`! ${stage}: ${text}`);
@@ -82,6 +105,11 @@ export async function showPlan(
   for (const entry of plan)
     if (entry.lacking !== undefined) printLine(`! ${entry.stage.name} ${describeLacking(project, entry)}`);
   for (const { stage, text } of problems) printLine(`! ${stage}: ${text}`);
+  for (const [wants, entries] of submissions)
+    printLine(`sbatch ${wants}: ${listNames(entries.map(({ stage }) => stage.name))}`);
+  if (submissions.size > 0)
+    printLine('a stage is submitted when those above it are done; the time that jobs wait in the queue is not counted');
+  for (const sentence of unfit) printLine(`! ${sentence}`);
   const states = plan.length > 0 ? describeStateCounts(plan.map(({ status }) => status)) : 'there are no stages';
   printLine(`${[states, ...describeEstimate(estimate)].join(', ')}`);
   return 0;

@@ -15,6 +15,7 @@ import { parseManifest } from '../../hashing/index.ts';
 import { describeBytes, listNames, parseBytes, parseSeconds, plural, ReproError } from '../../messages/index.ts';
 import { contains, isOutside, normalise } from '../../pipeline/index.ts';
 import { isRemovedCell, openProject, type Project, pathsInUse, whyDifferent } from '../../planning/index.ts';
+import { readOpenAttempts } from '../../slurm/index.ts';
 import { LOCK, type LockedStage, readLock } from '../../storage/index.ts';
 import { emptyTrash, leadsOutside, listTrash, openGitFiles, removeUserPath } from '../../workspace/index.ts';
 import { printJson } from '../json-output.ts';
@@ -217,6 +218,12 @@ async function sortOutputs(
  * @throws ReproError if another repro is running a stage of this project
  */
 async function checkNoStageRuns(project: Project): Promise<void> {
+  const jobs = readOpenAttempts(project.root).flatMap(({ cells }) => cells.map(({ stage }) => stage));
+  if (jobs.length > 0)
+    throw new ReproError(
+      `jobs of Slurm may be making ${listNames(jobs)}; run repro first, which takes their results`,
+      1,
+    );
   const leases = await Leases.ofStages(project.root, project.stateFolder);
   const running = [...project.graph.stages.keys()].filter((name) => leases.isTaken(name));
   await leases.close();

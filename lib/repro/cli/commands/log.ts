@@ -45,14 +45,15 @@ export async function log(
     printLine(target === undefined ? 'nothing has run yet' : `${target} has not run yet`);
     return 0;
   }
-  const header = ['stage', 'started', 'took', 'outcome', 'gpus', 'peak memory'];
+  const header = ['stage', 'started', 'took', 'outcome', 'gpus', 'peak memory', 'job', 'node', 'queued'];
   const rows = [...attempts.map(toRow), ...current.map(([stage, record]) => runningRow(stage, record))];
   const isUsed = header.map((_, i) => rows.some((cells) => cells[i] !== ''));
   const usedColumns = (cells: readonly string[]) => cells.filter((_, i) => isUsed[i]);
   print(plainTable(usedColumns(header), rows.map(usedColumns)));
   if (target === undefined) return 0;
   const [stage, record] = current.at(-1) ?? [];
-  const path = record?.log ?? attempts.at(-1)!.log;
+  // A job that waits has no output yet.
+  const path = record?.log || attempts.at(-1)?.log;
   if (path === undefined) return 0;
   print('\n');
   printLine(`${path}:`);
@@ -91,28 +92,30 @@ async function stagesOf(target: string, known: readonly string[]): Promise<Set<s
 }
 
 /** The row of a stage that runs now. */
-function runningRow(stage: string, { started, gpus, progress }: RunningRecord): string[] {
+function runningRow(stage: string, { started, gpus, progress, job = '', node = '', queued }: RunningRecord): string[] {
   const seconds = (Date.now() - Date.parse(started)) / 1000;
+  if (queued !== undefined)
+    return [stage, localTime(started), '', 'queued', '', '', job, node, describeDuration(seconds)];
   const state = progress === undefined ? 'running' : `running (${describeProgress(progress)})`;
-  return [
-    stage,
-    new Date(started).toLocaleString('sv-SE'),
-    describeDuration(seconds),
-    state,
-    gpus?.join(',') ?? '',
-    '',
-  ];
+  return [stage, localTime(started), describeDuration(seconds), state, gpus?.join(',') ?? '', '', job, node, ''];
 }
 
-function toRow({ stage, started, seconds, outcome, exit, signal, gpus, peakMemory }: Attempt): string[] {
+/** Swedish format: date and time as in ISO 8601, in local time. */
+function localTime(time: string): string {
+  return new Date(time).toLocaleString('sv-SE');
+}
+
+function toRow({ stage, started, seconds, outcome, exit, signal, gpus, peakMemory, ...slurm }: Attempt): string[] {
   const ending = signal ?? (exit !== undefined && exit !== 0 ? `exit ${exit}` : '');
   return [
     stage,
-    // Swedish format: date and time as in ISO 8601, in local time.
-    new Date(started).toLocaleString('sv-SE'),
+    localTime(started),
     describeDuration(seconds),
     ending ? `${outcome} (${ending})` : outcome,
     gpus?.join(',') ?? '',
     peakMemory === undefined ? '' : describeBytes(peakMemory),
+    slurm.job ?? '',
+    slurm.node ?? '',
+    slurm.queued === undefined ? '' : describeDuration(slurm.queued),
   ];
 }

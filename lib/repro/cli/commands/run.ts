@@ -3,7 +3,7 @@
 import { constants } from 'node:os';
 import { AttemptLog } from '../../attempts/index.ts';
 import { editedTexts, forgetLastEdits, recordEdits, writeTexts } from '../../edits/index.ts';
-import { execute, type Interrupt, type RunResult } from '../../execution/index.ts';
+import { elsewhereOf, execute, type Interrupt, type RunResult } from '../../execution/index.ts';
 import { expectationOf } from '../../forecast/index.ts';
 import { select } from '../../graph/index.ts';
 import { checkFree, FolderTaken } from '../../hosts/index.ts';
@@ -24,6 +24,7 @@ import { fetch, findRemote, type RemoteAddress, remoteForForecast } from '../../
 import { printError, printHeadline } from '../output.ts';
 import { openView } from '../view.ts';
 import { agreesToPrice } from './agree-to-price.ts';
+import { checkCluster, slurmOptions } from './cluster.ts';
 import { showPlan } from './dry.ts';
 import { tellUnignored } from './gitignore.ts';
 import { transferSource } from './remote.ts';
@@ -51,6 +52,8 @@ export interface RunOptions {
   remote?: string;
   json?: boolean;
   quiet?: boolean;
+  on?: 'local' | 'slurm';
+  detach?: boolean;
 }
 
 /** Milliseconds to wait until the times of a file that was just written can be trusted. */
@@ -72,6 +75,7 @@ export async function run(targets: readonly string[], options: RunOptions, start
   // A wrong address is refused without --pull too.
   const named = options.pull || options.remote !== undefined ? await findRemote(root, options.remote) : undefined;
   const remote = options.pull ? named : undefined;
+  const slurm = await slurmOptions(root, options);
   const { singleItem: single, pipeline, downstream, glob } = options;
   const selection = { targets, single, pipeline, downstream, glob };
   if (!options.dry) await waitForFolder(root, options);
@@ -113,8 +117,9 @@ export async function run(targets: readonly string[], options: RunOptions, start
       checkNotWithin(project, plan);
     }
     const expectation = await expectationOf(project, plan);
-    if (options.dry) return await showPlan(project, plan, { replaced, left, expectation }, options);
-    if (!(await agreesToPrice(project, plan, expectation, options))) {
+    if (options.dry) return await showPlan(project, plan, { replaced, left, expectation, slurm }, options);
+    await checkCluster(plan, slurm);
+    if (!(await agreesToPrice(project, plan, expectation, { ...options, elsewhere: elsewhereOf(slurm) }))) {
       if (unedited !== undefined) takeBack(root, unedited);
       printError(
         `nothing has run${unedited === undefined ? '' : `, and ${listNames([...unedited.keys()])} is as before`}`,
@@ -129,16 +134,17 @@ export async function run(targets: readonly string[], options: RunOptions, start
         quiet: options.quiet,
       },
     );
-    const signals = listenToSignals();
+    const signals = listenToSignals(slurm?.isOn === true);
     try {
-      const { outcomes, interrupted } = await execute(
+      const { outcomes, interrupted, isDetached } = await execute(
         project,
         plan,
-        { ...planOptions, left, expectation },
+        { ...planOptions, left, expectation, ...(slurm === undefined ? {} : { slurm }) },
         (event) => view.listen(event),
         signals,
       );
       if (interrupted !== undefined) return 128 + constants.signals[interrupted];
+      if (isDetached) return [...outcomes.values()].some(({ outcome }) => outcome === 'failed') ? 1 : 0;
       // A file that a person edited, and that does not belong there, is named in each run.
       const isWhole =
         plan.length === project.pipeline.stages.length && !left.some((o) => o.fate === 'keep' && o.gone === 'cell');
@@ -253,12 +259,14 @@ function hasMade(plan: readonly PlannedStage[], file: string | undefined): boole
  * Listens for signals until the process ends, so that a late signal does not replace the exit code. A signal that comes
  * before `onSignal` is called is delivered by that call.
  */
-function listenToSignals(): Interrupt {
+function listenToSignals(hasJobs: boolean): Interrupt {
   let early: NodeJS.Signals | undefined;
   let handler = (signal: NodeJS.Signals) => {
     early = signal;
   };
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, (signal) => handler(signal));
+  // Ctrl-\\ leaves jobs behind. Without any, it ends repro with a core file, as every program.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', ...(hasJobs ? (['SIGQUIT'] as const) : [])] as const)
+    process.on(name, (signal) => handler(signal));
   return {
     onSignal: (callback) => {
       handler = callback;

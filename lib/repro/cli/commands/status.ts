@@ -12,6 +12,7 @@ import {
   type Project,
   planWithoutLeft,
 } from '../../planning/index.ts';
+import { type JobUnderWay, jobsUnderWay } from '../../slurm/index.ts';
 import { describeEstimate } from '../describe-estimate.ts';
 import { describeReason } from '../describe-reason.ts';
 import { printJson } from '../json-output.ts';
@@ -33,6 +34,7 @@ export async function status(
     const names = select(project.graph, { targets });
     const { plan, left } = await planWithoutLeft(project, names, { allowMissing: options.allowMissing });
     const running = runningStages(project.root);
+    const jobs = jobsUnderWay(project.root);
     const outdated = plan.filter(({ status }) => status.state !== 'fresh' && status.state !== 'frozen');
     if (options.json) {
       const stages = Object.fromEntries(
@@ -43,6 +45,7 @@ export async function status(
             reasons: status.reasons,
             ...(lacking === undefined ? {} : { missing: lacking }),
             ...(running.has(stage.name) ? { running: running.get(stage.name) } : {}),
+            ...(jobs.has(stage.name) ? { job: jobs.get(stage.name) } : {}),
           },
         ]),
       );
@@ -53,9 +56,11 @@ export async function status(
         const { stage, status } = entry;
         const record = running.get(stage.name);
         if (record !== undefined) {
-          printLine(`${stage.name}: running`);
+          printLine(`${stage.name}: ${record.queued === undefined ? 'running' : 'queued'}`);
           printLine(`  ${describeRunning(record)}`);
         }
+        const job = jobs.get(stage.name);
+        if (record === undefined && job !== undefined) printLine(`${stage.name}: ${describeJob(job)}`);
         if (record !== undefined || status.state === 'fresh') continue;
         printLine(`${stage.name}: ${status.state}`);
         for (const reason of status.reasons) printLine(`  ${describeReason(reason)}`);
@@ -84,11 +89,23 @@ async function describePrice(project: Project, plan: readonly PlannedStage[]): P
   return estimate?.seconds === undefined ? [] : describeEstimate(estimate);
 }
 
+/** A job that no running repro watches. @example 'running as job 4711_3 on n1 for 12 s; no repro watches it' */
+function describeJob({ job, submitted, progress, hasEnded }: JobUnderWay): string {
+  const name = job === undefined ? 'a job' : `job ${job}`;
+  const since = (time: string) => describeDuration((Date.now() - Date.parse(time)) / 1000);
+  if (hasEnded) return `${name} has ended; the next repro takes its result`;
+  if (progress === undefined) return `queued as ${name} for ${since(submitted)}; no repro watches it`;
+  const done = progress.progress === undefined ? '' : `, ${describeProgress(progress.progress)}`;
+  return `running as ${name} on ${progress.node} for ${since(progress.started)}${done}; no repro watches it`;
+}
+
 /** @example 'for 12 s, 3/4 steps 75 %, loss 0.5 (repro 4711 on n2)' */
-function describeRunning({ started, gpus = [], progress, pid, host }: RunningStage): string {
+function describeRunning({ started, gpus = [], progress, pid, host, job, node, queued }: RunningStage): string {
   const parts = [`for ${describeDuration((Date.now() - Date.parse(started)) / 1000)}`];
   if (progress !== undefined) parts.push(describeProgress(progress));
   if (progress?.text) parts.push(progress.text);
   if (gpus.length > 0) parts.push(`on GPU ${gpus.join(', ')}`);
+  if (job !== undefined) parts.push(`job ${job}${node === undefined ? '' : ` on ${node}`}`);
+  if (queued?.reason !== undefined) parts.push(`Slurm says ${queued.reason}`);
   return `${parts.join(', ')} (repro ${pid}${host === undefined ? '' : ` on ${host}`})`;
 }

@@ -1,0 +1,119 @@
+/** What a stage asks of Slurm, as options of sbatch. Nothing is run here. */
+import type { Stage } from '../pipeline/index.ts';
+import type { SlurmSettings } from './settings.ts';
+
+/** Seconds of a job beside its commands: to start Node, to compare inputs, and to take outputs into the cache. */
+const EXTRA_TIME = 120;
+/** MiB of a job beside its commands: Node, and esbuild when inputs are compared. */
+export const EXTRA_MEMORY = 256;
+const MIB = 2 ** 20;
+
+/**
+ * The options that say what a stage wants. Stages with the same options can be in one array. Options of the settings come
+ * last, so that they count where both say something.
+ *
+ * @example wantsOf(stage, settings)
+ *   // ['-n1', '-N1', '-c2', '--mem=4352', '--gres=gpu:1', '--signal=B:TERM@60', '--account=lab', '--partition=gpu']
+ */
+export function wantsOf(stage: Stage, { args, stages, warn }: SlurmSettings): string[] {
+  const { resources, timeout } = stage;
+  const cpus = Math.ceil(resources.cpus);
+  const memory = Math.ceil(resources.memory / MIB);
+  const own = (stages[stage.group] ?? []).map((arg) =>
+    arg
+      .replaceAll('{gpus}', String(resources.gpus))
+      .replaceAll('{cpus}', String(Math.max(1, cpus)))
+      .replaceAll('{memory}', String(memory)),
+  );
+  const given = [...args, ...own];
+  const namesGpus = given.some((arg) => /^(--gres|--gpus|-G\b|--gpus-per-)/.test(arg));
+  return [
+    '-n1',
+    '-N1',
+    ...(cpus > 0 ? [`-c${cpus}`] : []),
+    ...(memory > 0 ? [`--mem=${memory + EXTRA_MEMORY}`] : []),
+    ...(resources.gpus > 0 && !namesGpus ? [`--gres=gpu:${resources.gpus}`] : []),
+    ...(timeout === undefined ? [] : [`--time=${describeTime(timeout + EXTRA_TIME)}`]),
+    `--signal=B:TERM@${Math.round(warn)}`,
+    ...given,
+  ];
+}
+
+/** A time limit in the form of sbatch, in whole minutes: `HOURS:MINUTES:00`. */
+function describeTime(seconds: number): string {
+  const minutes = Math.ceil(seconds / 60);
+  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:00`;
+}
+
+/** The folder of an attempt, relative to the root. */
+export function folderOf(id: string): string {
+  return `.repro/jobs/${id}`;
+}
+
+/**
+ * All options for the array of an attempt.
+ *
+ * @param wants from `wantsOf`
+ * @param excluded nodes that must not run it
+ */
+export function submission(
+  root: string,
+  { id, name, cells }: { id: string; name: string; cells: number },
+  wants: readonly string[],
+  excluded: readonly string[] = [],
+): string[] {
+  const folder = `${root}/${folderOf(id)}`;
+  return [
+    '--parsable',
+    `--job-name=${name}`,
+    `--chdir=${root}`,
+    // % stands for parts of the name of a job.
+    `--output=${folder.replaceAll('%', '%%')}/slurm-%a.log`,
+    '--open-mode=append',
+    '--no-requeue',
+    '--export=ALL',
+    `--array=0-${cells - 1}`,
+    ...wants,
+    ...(excluded.length > 0 ? [`--exclude=${excluded.join(',')}`] : []),
+    `${folder}/job.sh`,
+  ];
+}
+
+/** The script of a job. It ends at once if its attempt was given up before it began. */
+export function jobScript({
+  folder,
+  prologue,
+  program,
+}: {
+  /** Of the attempt, absolute. */
+  folder: string;
+  prologue: string;
+  /** Node and the file of repro. */
+  program: readonly string[];
+}): string {
+  const [node, ...rest] = program;
+  const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
+  return [
+    '#!/bin/bash',
+    `[ -e ${quoted(folder)}/tokens/"$SLURM_ARRAY_TASK_ID"/token ] || exit 0`,
+    ...(prologue === '' ? [] : [prologue]),
+    // Node may lie at another path on the nodes.
+    `node=${quoted(node)}`,
+    '[ -x "$node" ] || node=node',
+    `exec "$node" ${rest.map(quoted).join(' ')} attempt ${quoted(`${folder}/attempt.json`)} "$SLURM_ARRAY_TASK_ID"`,
+    '',
+  ].join('\n');
+}
+
+/** Variables that are of the job in which repro itself runs, and must not reach its own jobs. */
+const NOT_INHERITED =
+  /^(SLURM|SBATCH|SQUEUE|SRUN|SALLOC|SCANCEL|SACCT)_|^(CUDA_VISIBLE_DEVICES|GPU_DEVICE_ORDINAL|ROCR_VISIBLE_DEVICES|REPRO_GPUS|TMPDIR)$/;
+
+/** The environment for the programs of Slurm and, by way of sbatch, for jobs. */
+export function environmentForSlurm(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(env).filter(
+      ([name]) => name === 'SLURM_CONF' || name === 'SLURM_CLUSTERS' || !NOT_INHERITED.test(name),
+    ),
+  );
+}

@@ -1,0 +1,118 @@
+/** Calls the programs of Slurm. */
+import { ReproError } from '../messages/index.ts';
+import {
+  type Answer,
+  parseAccounting,
+  parseMaxArraySize,
+  parseQueue,
+  parseSubmitted,
+  type QueueRow,
+  type Submitted,
+  wordsOf,
+} from './answers.ts';
+import { environmentForSlurm } from './sbatch-args.ts';
+
+/** Milliseconds that a program may take. sbatch itself tries for some time if the queue is full. */
+const PATIENCE = { sbatch: 300_000, other: 60_000 };
+/** The most ids of one call. */
+const MOST_IDS = 1000;
+const MOST_CANCELLED = 100;
+
+/** The end of jobs of which squeue knows nothing any more is asked of sacct, if that answers. */
+let hasAccounting = true;
+
+/** Calls a program. It never throws: a program that is not there has the code 127. */
+async function call(program: string, args: readonly string[]): Promise<Answer> {
+  const { execa } = await import('execa');
+  const result = await execa(program, [...args], {
+    env: environmentForSlurm(process.env),
+    extendEnv: false,
+    reject: false,
+    stdin: 'ignore',
+    timeout: program === 'sbatch' ? PATIENCE.sbatch : PATIENCE.other,
+    // Ctrl-C is for repro: sbatch must tell whether it has submitted the job.
+    detached: true,
+    cleanup: false,
+  });
+  const isMissing = result.code === 'ENOENT';
+  return {
+    code: isMissing ? 127 : result.exitCode,
+    out: result.stdout ?? '',
+    err: isMissing ? `${program}: not found` : (result.stderr ?? ''),
+  };
+}
+
+/** Submits a job. @param args from `submission` */
+export async function sbatch(args: readonly string[]): Promise<Submitted> {
+  return parseSubmitted(await call('sbatch', args));
+}
+
+/**
+ * Whether some partition can hold a job.
+ *
+ * @returns Slurm's words if none can; undefined if one can, or Slurm does not answer now
+ * @throws ReproError if there is no sbatch
+ */
+export async function testOnly(args: readonly string[]): Promise<string | undefined> {
+  const answer = await call('sbatch', ['--test-only', ...args]);
+  if (answer.code === 127)
+    throw new ReproError(
+      'there is no sbatch on the PATH, so no job can be submitted from this host: run repro on a login node of the cluster, or with --on local',
+    );
+  if (answer.code === 0) return undefined;
+  const submitted = parseSubmitted(answer);
+  return 'refused' in submitted ? submitted.refused : undefined;
+}
+
+/**
+ * The tasks of jobs that Slurm knows, by one call for all.
+ *
+ * @returns undefined if Slurm does not answer
+ */
+export async function squeue(jobs: readonly string[]): Promise<QueueRow[] | undefined> {
+  const rows: QueueRow[] = [];
+  for (let start = 0; start < jobs.length; start += MOST_IDS) {
+    const ids = jobs.slice(start, start + MOST_IDS).join(',');
+    const { code, out, err } = await call('squeue', ['--me', '-h', '-t', 'all', '-j', ids, '-o', '%F|%K|%T|%r|%N']);
+    // A job that ended a while ago is not known any more.
+    if (code !== 0 && !/invalid job id/i.test(err)) return undefined;
+    rows.push(...parseQueue(out));
+  }
+  return rows;
+}
+
+/**
+ * The job with a name.
+ *
+ * @returns null if there is none; undefined if Slurm does not answer
+ */
+export async function jobNamed(name: string): Promise<string | null | undefined> {
+  const { code, out } = await call('squeue', ['--me', '-h', '-t', 'all', '-n', name, '-o', '%F']);
+  if (code !== 0) return undefined;
+  return /^\d+$/m.exec(out)?.[0] ?? null;
+}
+
+/** How jobs ended of which squeue knows nothing any more. Empty if the site keeps no accounting. */
+export async function sacct(jobs: readonly string[]): Promise<QueueRow[]> {
+  if (!hasAccounting || jobs.length === 0) return [];
+  const ids = jobs.slice(0, MOST_IDS).join(',');
+  const { code, out } = await call('sacct', ['-X', '-P', '-n', '-o', 'JobID,State,NodeList', '-j', ids]);
+  if (code !== 0) hasAccounting = false;
+  return code === 0 ? parseAccounting(out) : [];
+}
+
+/** Cancels jobs or single tasks, such as 4711_3. @returns Slurm's words if it does not answer */
+export async function scancel(jobs: readonly string[]): Promise<string | undefined> {
+  for (let start = 0; start < jobs.length; start += MOST_CANCELLED) {
+    const { code, err } = await call('scancel', jobs.slice(start, start + MOST_CANCELLED));
+    // A job that has just ended cannot be cancelled.
+    if (code !== 0 && !/invalid job id|already completing/i.test(err)) return wordsOf(err);
+  }
+  return undefined;
+}
+
+/** The most tasks of an array. */
+export async function maxArraySize(): Promise<number> {
+  const { out } = await call('scontrol', ['show', 'config']);
+  return parseMaxArraySize(out) ?? 1001;
+}

@@ -1,0 +1,289 @@
+/**
+ * Watches the attempts: each few seconds one look at the results that nodes have written, and from time to time one call
+ * of squeue for all of them. A result decides. Where there is none, the state of Slurm does (job-states.ts), after the
+ * time that a result may be late.
+ */
+import { join } from 'node:path';
+import { AttemptLog } from '../attempts/index.ts';
+import { describeError, ReproError } from '../messages/index.ts';
+import type { Project } from '../planning/index.ts';
+import { treeSignature } from '../workspace/index.ts';
+import type { QueueRow } from './answers.ts';
+import { appendToLog, type CellProgress, type CellResult, jobLog, listNow, readCell } from './attempt-files.ts';
+import { type AttemptTable, failed, interrupted } from './attempt-table.ts';
+import { OUT_OF_MEMORY, standingOf, type Verdict, verdictOn } from './job-states.ts';
+import { folderOf } from './sbatch-args.ts';
+import type { SlurmSettings } from './settings.ts';
+import { sacct, scancel, squeue } from './slurm-programs.ts';
+import type { Submitter } from './submitter.ts';
+import { describeMemory, takeResult } from './take-result.ts';
+import { jobOf, type Task, type TrackedAttempt, type TrackedCell } from './tasks.ts';
+
+/** Seconds: the longest time between two calls of squeue, and the one after which it is said that it does not answer. */
+const LONGEST_POLL = 60;
+const SILENCE = 600;
+
+/** What a watcher works with. */
+export interface WatcherParts {
+  project: Project;
+  settings: SlurmSettings;
+  table: AttemptTable;
+  submitter: Submitter;
+  tell(text: string): void;
+}
+
+/** Watches the attempts of one call. */
+export class Watcher {
+  readonly #parts: WatcherParts;
+  readonly #table: AttemptTable;
+  readonly #settings: SlurmSettings;
+  readonly #root: string;
+  readonly #lookTimer: NodeJS.Timeout;
+  #pollTimer: NodeJS.Timeout | undefined;
+  /** Seconds until the next call of squeue; it grows while nothing changes. */
+  #period: number;
+  /** `performance.now()` before which squeue is not called. */
+  #earliest = 0;
+  #isPolling = false;
+  #silentSince: number | undefined;
+  #isSilenceTold = false;
+
+  constructor(parts: WatcherParts) {
+    this.#parts = parts;
+    this.#table = parts.table;
+    this.#settings = parts.settings;
+    this.#root = parts.project.root;
+    this.#period = parts.settings.poll;
+    this.#lookTimer = setInterval(() => this.look(), parts.settings.look * 1000);
+    if (this.#table.attempts.length > 0) this.pollSoon();
+  }
+
+  close(): void {
+    clearInterval(this.#lookTimer);
+    clearTimeout(this.#pollTimer);
+  }
+
+  /** Looks at what the nodes have written. */
+  look(): void {
+    for (const attempt of this.#table.attempts) {
+      if (!attempt.cells.some((cell) => cell.task !== undefined && !cell.isOver)) continue;
+      const progress = new Set(listNow(join(this.#root, folderOf(attempt.id), 'progress')));
+      const results = new Set(listNow(join(this.#root, folderOf(attempt.id), 'results')));
+      for (const cell of attempt.cells) {
+        if (cell.task === undefined || cell.isOver || cell.isTaken) continue;
+        const index = String(cell.index);
+        if (progress.has(index)) this.#showProgress(attempt, cell);
+        if (results.has(index)) this.#take(attempt, cell, cell.task);
+      }
+    }
+  }
+
+  /** Calls squeue when the time since the last call allows it. */
+  pollSoon(): void {
+    if (this.#table.isClosed) return;
+    this.#period = this.#settings.poll;
+    this.#pollIn(0);
+  }
+
+  #pollIn(seconds: number): void {
+    clearTimeout(this.#pollTimer);
+    const wait = Math.max(seconds * 1000, this.#earliest - performance.now());
+    this.#pollTimer = setTimeout(() => void this.#poll(), wait);
+  }
+
+  #showProgress(attempt: TrackedAttempt, cell: TrackedCell): void {
+    const seen = readCell<CellProgress>(this.#root, attempt.id, 'progress', cell.index);
+    if (seen === undefined) return;
+    begin(attempt, cell, seen);
+    if (seen.progress !== undefined) cell.task?.work.listen({ event: 'progress', stage: cell.stage, ...seen.progress });
+  }
+
+  #take(attempt: TrackedAttempt, cell: TrackedCell, task: Task): void {
+    const result = readCell<CellResult>(this.#root, attempt.id, 'results', cell.index);
+    if (result === undefined || result.id !== attempt.id || result.key !== cell.key) return;
+    cell.isTaken = true;
+    const { stage } = task.work;
+    if (result.made !== undefined) begin(attempt, cell, { ...result, log: result.log ?? '' });
+    for (const text of result.notes) task.work.listen({ event: 'note', stage: stage.name, text });
+    const known = { job: jobOf(attempt, cell), submitted: attempt.submitted, latency: this.#settings.latency };
+    takeResult(this.#parts.project, stage, result, known).then(
+      (ended) => {
+        if (ended === undefined) {
+          cell.wasTerminated = true;
+          this.pollSoon();
+          return;
+        }
+        this.#table.endCell(attempt, cell);
+        task.resolve(ended);
+      },
+      (error: unknown) => {
+        this.#table.endCell(attempt, cell);
+        task.reject(error);
+      },
+    );
+  }
+
+  /** One call of squeue for all attempts. A call that fails changes nothing. */
+  async #poll(): Promise<void> {
+    if (this.#isPolling || this.#table.isClosed) return;
+    this.#isPolling = true;
+    try {
+      this.#earliest = performance.now() + this.#settings.poll * 1000;
+      this.#period = Math.min(LONGEST_POLL, this.#period * 1.5);
+      for (const attempt of this.#table.attempts)
+        if (attempt.isFound && attempt.job === undefined) await this.#parts.submitter.adopt(attempt);
+      const open = this.#table.attempts.filter(({ job }) => job !== undefined);
+      const rows = open.length === 0 ? [] : await squeue(open.map(({ job }) => job!));
+      this.#noteSilence(rows !== undefined);
+      if (rows !== undefined) await this.#judge(open, rows);
+    } catch (error) {
+      this.#parts.tell(error instanceof ReproError ? error.message : describeError(error));
+    } finally {
+      this.#isPolling = false;
+      if (this.#table.attempts.length > 0 && !this.#table.isClosed) this.#pollIn(this.#period);
+    }
+  }
+
+  #noteSilence(answers: boolean): void {
+    if (answers) {
+      this.#silentSince = undefined;
+      this.#isSilenceTold = false;
+      return;
+    }
+    this.#silentSince ??= performance.now();
+    if (this.#isSilenceTold || performance.now() - this.#silentSince < SILENCE * 1000) return;
+    this.#isSilenceTold = true;
+    this.#parts.tell(`squeue has not answered for ${SILENCE / 60} min; jobs go on, and repro asks again`);
+  }
+
+  async #judge(open: readonly TrackedAttempt[], rows: readonly QueueRow[]): Promise<void> {
+    // A result counts, whatever Slurm says.
+    this.look();
+    const known = new Map(rows.map((row) => [`${row.job}_${row.index}`, row]));
+    const isUnknown = (attempt: TrackedAttempt) =>
+      attempt.cells.some((cell) => !cell.isOver && !known.has(jobOf(attempt, cell)!));
+    for (const row of await sacct(open.filter(isUnknown).map(({ job }) => job!)))
+      if (!known.has(`${row.job}_${row.index}`)) known.set(`${row.job}_${row.index}`, row);
+    for (const attempt of open)
+      for (const cell of attempt.cells)
+        if (!cell.isOver) this.#judgeCell(attempt, cell, known.get(jobOf(attempt, cell)!));
+  }
+
+  #judgeCell(attempt: TrackedAttempt, cell: TrackedCell, row: QueueRow | undefined): void {
+    if (row?.state !== cell.row?.state) this.#period = this.#settings.poll;
+    cell.row = row;
+    const standing = row === undefined ? ({ is: 'gone' } as const) : standingOf(row);
+    if (standing.is === 'gone') {
+      cell.goneAt ??= performance.now();
+      if (cell.isTaken && !cell.wasTerminated) return;
+      // A result that comes late counts all the same.
+      const isPatient = this.#table.phase !== 'interrupted' && !cell.wasTerminated;
+      if (isPatient && performance.now() - cell.goneAt < this.#settings.latency * 1000) return;
+      if (cell.task !== undefined) this.#conclude(attempt, cell, cell.task);
+      return;
+    }
+    cell.goneAt = undefined;
+    const { task } = cell;
+    if (task === undefined) return;
+    const job = jobOf(attempt, cell)!;
+    if (standing.is === 'waiting') {
+      const reason = standing.reason === '' ? {} : { reason: standing.reason };
+      if (!cell.hasBegun) task.work.wait?.({ job, since: attempt.submitted, ...reason });
+      if (!standing.isHeld || cell.isHeldTold) return;
+      cell.isHeldTold = true;
+      const text = `its job ${job} is held (${standing.reason}); scontrol release ${job} lets it start`;
+      task.work.listen({ event: 'note', stage: cell.stage, text });
+    } else if (standing.is === 'stuck') {
+      this.#table.endCell(attempt, cell);
+      void scancel([job]);
+      task.resolve(
+        failed({
+          reason: 'error',
+          message: `its job can never start: Slurm says ${standing.reason}; it was cancelled`,
+        }),
+      );
+    }
+  }
+
+  /** Acts on a cell that has left the queue and no result. */
+  #conclude(attempt: TrackedAttempt, cell: TrackedCell, task: Task): void {
+    const { stage } = task.work;
+    const verdict = this.#verdict(cell, task);
+    const seen = readCell<CellProgress>(this.#root, attempt.id, 'progress', cell.index);
+    const log = this.#keepJobLog(attempt, cell, seen);
+    const node = seen?.node ?? (cell.row?.node || undefined);
+    const known = {
+      job: seen?.job ?? jobOf(attempt, cell),
+      ...(node === undefined ? {} : { node }),
+      ...(log === undefined ? {} : { log }),
+      ...(seen === undefined ? {} : { started: seen.started }),
+    };
+    this.#table.endCell(attempt, cell);
+    const again = (text: string) => {
+      task.work.listen({ event: 'note', stage: stage.name, text });
+      this.#parts.submitter.add(task);
+    };
+    if (verdict.is === 'interrupted') task.resolve(interrupted(known));
+    else if (verdict.is === 'lost') {
+      if (verdict.counts !== 'free') task[verdict.counts]++;
+      if (verdict.without !== undefined) task.excluded.push(verdict.without);
+      // Where Slurm does not reach the node, the commands may go on until they miss their token.
+      const mayStillRun = cell.row === undefined || /NODE_FAIL|BOOT_FAIL/.test(cell.row.state);
+      if (mayStillRun) task.notBefore = performance.now() + 2 * this.#settings.fence * 1000;
+      again(`${verdict.why}; it is submitted again`);
+    } else if (verdict.again && task.retried < stage.retries) {
+      task.retried++;
+      again(`${verdict.message}; attempt ${task.retried + 1} of ${stage.retries + 1}`);
+    } else {
+      const message = verdict.message === OUT_OF_MEMORY ? describeMemory(stage, 0) : verdict.message;
+      task.resolve({ ...failed({ reason: 'error', message }), ...known });
+    }
+  }
+
+  #verdict(cell: TrackedCell, { work: { stage }, continued, nodesLost }: Task): Verdict {
+    const { checkpoint } = stage;
+    const now = checkpoint === undefined ? undefined : treeSignature(join(this.#root, checkpoint));
+    return verdictOn({
+      row: cell.row,
+      isCancelledByUs: this.#table.phase === 'interrupted',
+      wasTerminated: cell.wasTerminated,
+      hasBegun: cell.hasBegun,
+      hasGoneOn: now !== undefined && now !== cell.checkpoint,
+      continued,
+      nodesLost,
+      latency: this.#settings.latency,
+      continues: this.#settings.continues,
+    });
+  }
+
+  /** Keeps what the job printed beside the commands. @returns the log of the attempt, relative to the root */
+  #keepJobLog(attempt: TrackedAttempt, cell: TrackedCell, seen: CellProgress | undefined): string | undefined {
+    const text = jobLog(this.#root, attempt.id, cell.index);
+    if (text === '') return seen?.log;
+    if (seen !== undefined) {
+      appendToLog(this.#root, seen.log, text);
+      return seen.log;
+    }
+    const log = new AttemptLog(this.#root).openLog(cell.stage, new Date());
+    log.write(text);
+    log.close();
+    return log.path;
+  }
+}
+
+/** Says that the commands of a cell have begun, once. */
+function begin(
+  attempt: TrackedAttempt,
+  cell: TrackedCell,
+  { started, log, node, gpus, job = jobOf(attempt, cell) }: Omit<CellProgress, 'progress'>,
+): void {
+  if (cell.hasBegun) return;
+  cell.hasBegun = true;
+  cell.task?.work.begin({
+    started,
+    log,
+    node,
+    ...(gpus.length > 0 ? { gpus } : {}),
+    ...(job === undefined ? {} : { job }),
+  });
+}

@@ -1,0 +1,426 @@
+/**
+ * `repro --on slurm` with a real Slurm on this machine (test-slurm.ts). The tests run side by side, because most of their
+ * time is waiting; those that lose a node have nodes of their own.
+ */
+import { chmodSync, readdirSync, rmSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { project, removeProjects, type TestProject, until } from '../repro/project.ts';
+import { TestSlurm, whyNoSlurm } from './test-slurm.ts';
+
+const why = whyNoSlurm();
+let slurm: TestSlurm;
+
+beforeAll(async () => {
+  if (why === undefined) slurm = await TestSlurm.start();
+});
+afterAll(async () => {
+  await slurm?.stop();
+  removeProjects();
+});
+
+/** A project whose stages run by Slurm. @param executor the settings below `slurm`, in YAML */
+function clusterProject(pipeline: string, files: { [path: string]: string } = {}, executor = '{}'): TestProject {
+  const config = `executor: {slurm: ${executor}}\n`;
+  const made = project({ 'pipeline.yaml': pipeline, '.repro/config.yaml': config, ...files });
+  made.env = { ...slurm.env };
+  made.hasOwnProcesses = true;
+  return made;
+}
+
+/** Cells that note each start, and end when the file `go` is there. */
+const GATED = `
+stages:
+  train:
+    matrix: {x: [1, 2, 3]}
+    cmd: echo start >> starts-\${item.x}; until [ -e go ]; do sleep 0.05; done; cp in.txt out-\${item.x}
+    deps: [in.txt]
+    outs: ["out-\${item.x}"]
+`;
+const CELLS = [1, 2, 3];
+
+/** What the log of attempts says, by stage. */
+function attempts(made: TestProject): { stage: string; outcome: string; job: string; node: string; queued: number }[] {
+  return made
+    .read('.repro/attempts.jsonl')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+function attemptFolder(made: TestProject): string {
+  return readdirSync(made.path('.repro/jobs')).find((name) => /^[0-9a-f]{12}$/.test(name))!;
+}
+
+describe
+  .skipIf(why !== undefined)
+  .concurrent(`repro --on slurm (skipped where Slurm is missing${why ? `: ${why}` : ''})`, () => {
+    test('a study over two nodes gives the lock and the files of a local run; ready cells are one array', async () => {
+      const pipeline = `
+stages:
+  prepare: {cmd: mkdir -p data; cp in.txt data/a; printf '#!/bin/sh\\n' > data/run; chmod +x data/run, deps: [in.txt], outs: [data]}
+  train:
+    matrix: {x: [1, 2, 3, 4, 5, 6]}
+    cmd: echo "$CUDA_VISIBLE_DEVICES" > gpu-\${item.x}.log; mkdir out-\${item.x}; cat data/a params.yaml > out-\${item.x}/model; cat code.mjs >> out-\${item.x}/model
+    deps: [data]
+    code: [code.mjs]
+    params: [lr]
+    outs: ["out-\${item.x}"]
+    resources: {gpus: 1, cpus: 2, memory: 50MiB}
+  report:
+    cmd: cat out-*/model > report.txt
+    deps: [out-1, out-2, out-3, out-4, out-5, out-6]
+    metrics: [{report.txt: {cache: false}}]
+`;
+      const files = {
+        'in.txt': 'in',
+        'params.yaml': 'lr: 1\n',
+        'code.mjs': 'import "./other.mjs";\n',
+        'other.mjs': '1;\n',
+      };
+      const here = project({ 'pipeline.yaml': pipeline, ...files });
+      here.hasOwnProcesses = true;
+      await here.outcomes();
+      const made = clusterProject(pipeline, files, '{local: [prepare]}');
+      expect(Object.values(await made.outcomes())).toEqual(Array(8).fill('ran'));
+      expect(made.read('dvc-like.lock')).toBe(here.read('dvc-like.lock'));
+      expect(made.read('report.txt')).toBe(here.read('report.txt'));
+      const cells = attempts(made).filter(({ stage }) => stage.startsWith('train@'));
+      expect(new Set(cells.map(({ job }) => job.split('_')[0])).size).toBe(1);
+      expect(new Set(cells.map(({ node }) => node))).toEqual(new Set(['n1', 'n2']));
+      expect(attempts(made).find(({ stage }) => stage === 'prepare')).not.toHaveProperty('job');
+      for (let x = 1; x <= 6; x++) expect(made.read(`gpu-${x}.log`)).toMatch(/^[0-3]\n$/);
+      expect((await made.repro('log', 'train')).stdout).toMatch(
+        /job +node +queued\n(.*\n)*train@1 .* \d+_\d +n[12] +[\d.]+ m?s\n/,
+      );
+      expect((await made.repro()).stdout).toMatch(/^everything is up to date/);
+      expect(made.exists('.repro/jobs')).toBe(false);
+    });
+
+    test('repro that is killed: its jobs go on, status shows them, and the next repro takes them up; each cell runs once', async () => {
+      const made = clusterProject(GATED, { 'in.txt': '1' });
+      const first = await made.spawn();
+      await until(() => CELLS.every((x) => made.exists(`starts-${x}`)));
+      first.process.kill('SIGKILL');
+      await first.ended;
+      const id = attemptFolder(made);
+      await until(() => readdirSync(made.path(`.repro/jobs/${id}/progress`)).length >= 3);
+      expect((await made.repro('status')).stdout).toMatch(
+        /train@2: running as job \d+_1 on n\d for [^\n]*; no repro watches it\n/,
+      );
+      expect((await made.repro('gc', '--yes')).stderr).toMatch(
+        /^repro: jobs of Slurm may be making train@1, train@2, train@3; run repro first/,
+      );
+      const second = await made.spawn('--json');
+      made.write('go', '');
+      const { exit, stdout } = await second.ended;
+      expect([exit, stdout.match(/"outcome":"ran"/g)?.length]).toEqual([0, 3]);
+      expect(CELLS.map((x) => made.read(`starts-${x}`))).toEqual(Array(3).fill('start\n'));
+      expect(made.exists('.repro/jobs')).toBe(false);
+    });
+
+    test('repro that is killed before it knows its job finds it by its name', async () => {
+      const made = clusterProject(GATED, { 'in.txt': '1', go: '' });
+      // sbatch submits, and repro is killed before it reads the number.
+      made.write(
+        'bin/sbatch',
+        '#!/bin/sh\nPATH=${PATH#*:}\ncase " $* " in *" --test-only "*) exec sbatch "$@";; esac\nsbatch "$@" > job; kill -9 $REPRO_PID; sleep 5\n',
+      );
+      chmodSync(made.path('bin/sbatch'), 0o755);
+      const { exit } = await made.reproAfter(`export REPRO_PID=$$ PATH=${made.path('bin')}:${made.env.PATH}`);
+      expect(exit).not.toBe(0);
+      expect(await made.outcomes()).toEqual({ 'train@1': 'ran', 'train@2': 'ran', 'train@3': 'ran' });
+      expect(CELLS.map((x) => made.read(`starts-${x}`))).toEqual(Array(3).fill('start\n'));
+      expect(new Set(attempts(made).map(({ job }) => job.split('_')[0]))).toEqual(new Set([made.read('job').trim()]));
+    });
+
+    test('sbatch that times out although it has submitted the job: the job is found, not submitted again', async () => {
+      const made = clusterProject(GATED, { 'in.txt': '1', go: '' });
+      const message = 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation';
+      made.write(
+        'bin/sbatch',
+        `#!/bin/sh\nPATH=\${PATH#*:}\ncase " $* " in *" --test-only "*) exec sbatch "$@";; esac\nsbatch "$@" >> jobs; echo '${message}' >&2; exit 1\n`,
+      );
+      chmodSync(made.path('bin/sbatch'), 0o755);
+      made.env.PATH = `${made.path('bin')}:${made.env.PATH}`;
+      const { exit, stdout } = await made.repro();
+      expect(stdout).toMatch(/! sbatch did not say whether it has submitted a job \(Socket timed out[^)]*\)/);
+      expect(exit).toBe(0);
+      expect(made.read('jobs')).toMatch(/^\d+\n$/);
+      expect(CELLS.map((x) => made.read(`starts-${x}`))).toEqual(Array(3).fill('start\n'));
+    });
+
+    test('a full queue is waited for: half as many, after a job has ended', async () => {
+      const made = clusterProject(GATED, { 'in.txt': '1', go: '' });
+      const message =
+        "sbatch: error: AssocMaxSubmitJobLimit\\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user'\\''s size and/or time limits)";
+      // More than one cell is too many; two jobs are too many.
+      made.write(
+        'bin/sbatch',
+        `#!/bin/sh\nPATH=\${PATH#*:}\ncase " $* " in *" --array=0-0 "*|*" --test-only "*) exec sbatch "$@";; esac\nprintf '${message}\\n' >&2; exit 1\n`,
+      );
+      chmodSync(made.path('bin/sbatch'), 0o755);
+      made.env.PATH = `${made.path('bin')}:${made.env.PATH}`;
+      made.env.REPRO_TEST_SLURM = JSON.stringify({ ...JSON.parse(made.env.REPRO_TEST_SLURM!), full: 0.5 });
+      const { exit, stdout } = await made.repro();
+      expect(stdout.match(/the queue takes no more jobs now/g)?.length).toBe(1);
+      expect([exit, CELLS.map((x) => made.read(`starts-${x}`))]).toEqual([0, Array(3).fill('start\n')]);
+    });
+
+    test('--detach: repro ends, jobs go on; a stage whose inputs changed meanwhile loses its job, and gets a new one', async () => {
+      const made = clusterProject(GATED, { 'in.txt': '1' });
+      const { exit, stdout } = await made.repro('--detach', 'train@1', 'train@2');
+      expect([exit, stdout]).toEqual([
+        0,
+        expect.stringMatching(
+          /- train@1 \(job \d+_0\), train@2 \(job \d+_1\) go on; run repro again for the results\n/,
+        ),
+      ]);
+      await until(() => made.exists('starts-1') && made.exists('starts-2'));
+      made.write('in.txt', '2');
+      const second = await made.spawn('train@1');
+      let said = '';
+      second.process.stdout!.on('data', (chunk) => (said += chunk));
+      await until(() => /train@1: job \d+_0 of an earlier call is cancelled: its inputs have changed/.test(said));
+      await until(() => made.read('starts-1') === 'start\nstart\n');
+      made.write('go', '');
+      expect((await second.ended).exit).toBe(0);
+      expect(made.read('out-1')).toBe('2');
+      // The job of the other stage was left alone. It has ended with inputs that are not there any more.
+      expect(made.read('starts-2')).toBe('start\n');
+      expect(await made.outcomes('train@2')).toEqual({ 'train@2': 'ran' });
+      expect([made.read('starts-2'), made.read('out-2')]).toEqual(['start\nstart\n', '2']);
+    });
+
+    test('Ctrl-C cancels the jobs, waits for their end, and exits with 130', async () => {
+      const made = clusterProject(GATED, { 'in.txt': '1' });
+      const run = await made.spawn();
+      await until(() => CELLS.every((x) => made.exists(`starts-${x}`)));
+      const name = `repro-${attemptFolder(made)}`;
+      run.process.kill('SIGINT');
+      const { exit, stdout } = await run.ended;
+      expect([exit, stdout]).toEqual([130, expect.stringMatching(/interrupted by SIGINT: 0 ran, 3 did not/)]);
+      expect(slurm.jobs('-n', name).map((line) => line.split(' ')[0])).toEqual(Array(3).fill('CANCELLED'));
+      expect(made.exists('.repro/jobs')).toBe(false);
+      expect(attempts(made).map(({ outcome }) => outcome)).toEqual(Array(3).fill('interrupted'));
+    });
+
+    test('a lost node: the cell runs again on another one, and the old commands end when they miss their token', async () => {
+      const pipeline = `
+stages:
+  a:
+    cmd: echo $SLURMD_NODENAME >> nodes; [ $SLURMD_NODENAME = n4 ] || while true; do date +%s%N > alive; sleep 0.05; done; cp in.txt out
+    deps: [in.txt]
+    outs: [out]
+`;
+      const made = clusterProject(pipeline, { 'in.txt': '1' }, '{args: [--partition=fragile]}');
+      const run = await made.spawn();
+      await until(() => made.exists('alive'));
+      slurm.loseNode('n3');
+      const { exit, stdout } = await run.ended;
+      expect(stdout).toMatch(/! a: Slurm lost the node n3 \(NODE_FAIL\); it is submitted again\n/);
+      expect([exit, made.read('nodes')]).toEqual([0, 'n3\nn4\n']);
+      expect(attempts(made).map(({ outcome, node }) => [outcome, node])).toEqual([['ran', 'n4']]);
+      const last = made.read('alive');
+      await new Promise((done) => setTimeout(done, 300));
+      expect(made.read('alive')).toBe(last);
+      slurm.bringBack('n3');
+    });
+
+    test('a job that reaches its time limit goes on from its checkpoint', async () => {
+      const pipeline = `
+stages:
+  a:
+    cmd: echo start >> starts; if [ -e state/half ]; then cp in.txt out; else mkdir -p state; echo half > state/half; sleep 100; fi
+    deps: [in.txt]
+    outs: [out]
+    checkpoint: state
+  b: {cmd: echo start >> starts-b; sleep 100, deps: [in.txt], outs: [b.txt]}
+`;
+      const made = clusterProject(pipeline, { 'in.txt': '1' });
+      const run = await made.spawn('-k');
+      await until(() => made.exists('state/half') && made.exists('starts-b'));
+      const ids = slurm
+        .run('squeue', '-h', '-o', '%A %Z')
+        .split('\n')
+        .flatMap((line) => (line.endsWith(made.root) ? [line.split(' ')[0]] : []));
+      for (const id of ids) slurm.run('scontrol', 'update', `JobId=${id}`, 'EndTime=now+1');
+      const { exit, stdout } = await run.ended;
+      expect(exit).toBe(1);
+      expect(stdout).toMatch(
+        /! a: its job reached its time limit; it goes on from its checkpoint; it is submitted again\n/,
+      );
+      expect(stdout).toMatch(/✗ b: it took longer than the time limit of its job\n/);
+      expect([made.read('starts'), made.read('out'), made.exists('state')]).toEqual(['start\nstart\n', '1', false]);
+    });
+
+    test('a command that fails is told as on one machine, with its output; retries run in the same job', async () => {
+      const pipeline =
+        'stages:\n  a: {cmd: echo try >> tries; echo why; exit 3, deps: [in.txt], outs: [out], retries: 1}\n';
+      const made = clusterProject(pipeline, { 'in.txt': '1' });
+      const { exit, stdout } = await made.repro();
+      expect(exit).toBe(1);
+      expect(stdout).toMatch(
+        /! a: its command ended with exit 3; attempt 2 of 2\n✗ a: its command ended with exit 3\n {2}│ why\n {2}│ why\n/,
+      );
+      expect(made.read('tries')).toBe('try\ntry\n');
+    });
+
+    test('a job that another person cancels, and one whose repro is killed on its node, are told', async () => {
+      const pipeline = `
+stages:
+  a: {cmd: touch begun; sleep 100, deps: [in.txt], outs: [a.txt]}
+  b: {cmd: kill -9 $PPID; sleep 100, deps: [in.txt], outs: [b.txt]}
+`;
+      const made = clusterProject(pipeline, { 'in.txt': '1' });
+      const run = await made.spawn('-k');
+      await until(() => made.exists('begun'));
+      const [a] = slurm
+        .run('squeue', '-h', '-r', '-o', '%F_%K %Z')
+        .split('\n')
+        .filter((line) => line.endsWith(made.root));
+      slurm.run('scancel', a.split(' ')[0]);
+      const { exit, stdout } = await run.ended;
+      expect(exit).toBe(1);
+      expect(stdout).toMatch(/✗ a: its job was cancelled, not by repro\n/);
+      expect(stdout).toMatch(/✗ b: Slurm says that its job ended as FAILED/);
+    });
+
+    test('a job that is preempted is submitted again', async () => {
+      const pipeline = `
+stages:
+  a:
+    cmd: echo start >> starts; until [ -e go ]; do sleep 0.05; done; cp in.txt out
+    deps: [in.txt]
+    outs: [out]
+    resources: {cpus: 16}
+`;
+      const made = clusterProject(pipeline, { 'in.txt': '1' }, '{args: [--partition=fragile, --nodelist=n4]}');
+      const run = await made.spawn();
+      await until(() => made.exists('starts'));
+      slurm.run('sbatch', '-o', '/dev/null', '-p', 'urgent', '-c', '16', '--wrap', 'sleep 1');
+      await until(() => made.read('starts') === 'start\nstart\n');
+      made.write('go', '');
+      const { exit, stdout } = await run.ended;
+      expect([exit, stdout]).toEqual([0, expect.stringMatching(/! a: its job was preempted; it is submitted again\n/)]);
+    });
+
+    test('a job that is held is named once, and runs when it is released', async () => {
+      const made = clusterProject(GATED, { 'in.txt': '1', go: '' }, '{args: [--hold]}');
+      const run = await made.spawn('train@1');
+      let said = '';
+      run.process.stdout!.on('data', (chunk) => (said += chunk));
+      await until(() => /! train@1: its job (\d+)_0 is held \(JobHeld\w+\); scontrol release/.test(said));
+      const [, job] = /its job (\d+)_0 is held/.exec(said)!;
+      slurm.run('scontrol', 'release', job);
+      expect((await run.ended).exit).toBe(0);
+      expect(said.match(/is held/g)?.length).toBe(1);
+    });
+
+    test('a stage that no node can hold, a wrong partition or option: a sentence of Slurm before anything is submitted', async () => {
+      const made = clusterProject(
+        'stages:\n  a: {cmd: cp in.txt out, deps: [in.txt], outs: [out], resources: {cpus: 400}}\n',
+        { 'in.txt': '1' },
+      );
+      const refused = async () => {
+        const { exit, stdout, stderr } = await made.repro();
+        expect([exit, stdout]).toEqual([2, '']);
+        return stderr;
+      };
+      expect(await refused()).toMatch(
+        /^repro: a: Slurm cannot run it: Requested node configuration is not available \(sbatch -n1 -N1 -c400 .*\)\n$/,
+      );
+      const dry = await made.repro('--dry');
+      expect([dry.exit, dry.stdout]).toEqual([
+        0,
+        expect.stringMatching(
+          /\nsbatch -n1 -N1 -c400 --signal=B:TERM@60: a\n(.*\n)*! a: Slurm cannot run it: Requested node/,
+        ),
+      ]);
+      made.write('.repro/config.yaml', 'executor: {slurm: {args: [--partition=nope]}}\n');
+      expect(await refused()).toMatch(/^repro: a: Slurm cannot run it: Invalid partition name specified \(/);
+      made.write('.repro/config.yaml', 'executor: {slurm: {args: [--nope]}}\n');
+      expect(await refused()).toMatch(/^repro: a: Slurm cannot run it: unrecognized option '--nope' \(/);
+      made.write('.repro/config.yaml', 'executor: {slurm: {poll: 2s}}\n');
+      expect(await refused()).toMatch(/^repro: \.repro\/config\.yaml:1:26: poll must be at least 10 s/);
+      expect(made.exists('.repro/jobs')).toBe(false);
+    });
+
+    test('what sbatch refuses only when it submits fails the stage, in the words of Slurm', async () => {
+      const made = clusterProject(GATED, { 'in.txt': '1', go: '' });
+      const message =
+        'sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified';
+      made.write(
+        'bin/sbatch',
+        `#!/bin/sh\nPATH=\${PATH#*:}\ncase " $* " in *" --test-only "*) exec sbatch "$@";; esac\necho '${message}' >&2; exit 1\n`,
+      );
+      chmodSync(made.path('bin/sbatch'), 0o755);
+      made.env.PATH = `${made.path('bin')}:${made.env.PATH}`;
+      const { exit, stdout } = await made.repro('train@1');
+      expect([exit, stdout]).toEqual([
+        1,
+        expect.stringMatching(
+          /✗ train@1: Slurm refuses its job: Invalid account or account\/partition combination specified\n/,
+        ),
+      ]);
+      expect(made.exists('.repro/jobs')).toBe(false);
+    });
+
+    test('inputs that change while a job waits are judged anew before its commands run', async () => {
+      const made = clusterProject(GATED, { 'in.txt': '1', go: '' }, '{args: [--hold], latency: 1s}');
+      const run = await made.spawn('train@1');
+      let said = '';
+      run.process.stdout!.on('data', (chunk) => (said += chunk));
+      const release = async () => {
+        const count = said.match(/waits as job/g)?.length ?? 0;
+        const job = said
+          .match(/waits as job (\d+)/g)!
+          .at(-1)!
+          .split(' ')
+          .at(-1)!;
+        slurm.run('scontrol', 'release', job);
+        return count;
+      };
+      await until(() => /waits as job/.test(said));
+      made.write('in.txt', '2');
+      const count = await release();
+      await until(() => (said.match(/waits as job/g)?.length ?? 0) > count);
+      await release();
+      expect((await run.ended).exit).toBe(0);
+      expect([made.read('starts-1'), made.read('out-1')]).toEqual(['start\n', '2']);
+    });
+
+    test('variables of the job that repro itself is in do not reach its jobs; --on local runs here', async () => {
+      const pipeline =
+        'stages:\n  a: {cmd: "env | grep -E \'^(SLURM_MEM_PER_CPU|SLURM_HINT|CUDA_VISIBLE_DEVICES)=\' > out || true", deps: [in.txt], outs: [out]}\n';
+      const made = clusterProject(pipeline, { 'in.txt': '1' });
+      Object.assign(made.env, {
+        SLURM_MEM_PER_CPU: '77',
+        SLURM_HINT: 'nomultithread',
+        CUDA_VISIBLE_DEVICES: '3',
+        SBATCH_PARTITION: 'nope',
+      });
+      expect(await made.outcomes()).toEqual({ a: 'ran' });
+      expect(made.read('out')).toMatch(/^CUDA_VISIBLE_DEVICES=$/m);
+      expect(made.read('out')).not.toMatch(/=77|nomultithread/);
+      expect(await made.outcomes('-f', '--on', 'local')).toEqual({ a: 'ran' });
+      expect(attempts(made).map(({ job }) => job === undefined)).toEqual([false, true]);
+    });
+  });
+
+test('without sbatch, one sentence says what to do, and nothing is run', async () => {
+  const made = project({
+    'pipeline.yaml': 'stages: {a: {cmd: touch out, params: [p], outs: [out]}}\n',
+    'params.yaml': 'p: 1\n',
+  });
+  made.env = { PATH: made.path('bin') };
+  const { exit, stdout, stderr } = await made.repro('--on', 'slurm');
+  expect([exit, stdout, stderr]).toEqual([
+    2,
+    '',
+    'repro: there is no sbatch on the PATH, so no job can be submitted from this host: run repro on a login node of the cluster, or with --on local\n',
+  ]);
+  expect((await made.repro('--detach')).stderr).toBe(
+    'repro: --detach lets jobs of Slurm go on, so it needs --on slurm\n',
+  );
+  rmSync(made.path('.repro'), { recursive: true, force: true });
+});
