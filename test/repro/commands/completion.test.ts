@@ -56,7 +56,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     expect(offers('repro status --')).toEqual(['--allow-missing', '--json', '--quiet']);
     expect(offers('repro metrics d')).toEqual(['diff']);
     expect(offers('repro metrics diff --p')).toEqual(['--precision']);
-    expect(offers('repro gc --')).toEqual(['--yes', '--age', '--size', '--json']);
+    expect(offers('repro gc --')).toEqual(['--yes', '--age', '--size', '--remote', '--project', '--json']);
     expect(offers('repro completion z')).toEqual(['zsh']);
     // Without a pipeline, commands and options are still offered.
     made.remove('pipeline.yaml');
