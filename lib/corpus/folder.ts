@@ -5,7 +5,7 @@
  * as files. Links to folders are not followed, so a walk always ends and never leaves the folder.
  */
 import { constants, lstatSync, mkdirSync, writeFileSync } from 'node:fs';
-import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CorpusError, DiskError, isFatal, reasonOf } from './errors.ts';
 import { countPassedOver, type PassedOver } from './formats.ts';
@@ -96,6 +96,24 @@ export async function prepareFolder(root: string, planned: ReadonlySet<string> =
   const foreign = paths.find((path) => !planned.has(path));
   if (foreign)
     throw new CorpusError(`${root}: holds ${foreign} already; name an empty folder, or empty this one first`);
+}
+
+/**
+ * Removes files, and the folders that are empty then. What is not there is left out.
+ *
+ * @param paths relative to the root
+ */
+export async function removeFiles(root: string, paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    await rm(join(root, path), { force: true });
+    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
+      try {
+        await rmdir(join(root, folder));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') break; // It holds other files.
+      }
+    }
+  }
 }
 
 /**

@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { composePiece } from '../../lib/compose/index.ts';
-import { abcPaths } from '../../lib/corpus/conversion/convert.ts';
+import { abcPaths } from '../../lib/corpus/conversion/plan-files.ts';
 import { findTunes, splitTunes } from '../../lib/corpus/conversion/tune-book.ts';
 import { convertCorpus, splitCorpus } from '../../lib/corpus/index.ts';
 import { runTasks } from '../../lib/corpus/workers/workers.ts';

@@ -85,7 +85,7 @@ describe('a stage program that is run by hand', () => {
       'too few arguments',
       'convert',
       () => [path('empty')],
-      /needs RAW ABC, and got 1 path\n\ntsx stages\/convert\.ts RAW ABC \[--memo MEMO\] \[--params/,
+      /needs RAW ABC, and got 1 path\n\ntsx stages\/convert\.ts RAW ABC \[--memo MEMO\] \[--record RECORD\] \[--params/,
     ],
     ['an unknown flag', 'convert', () => [path('empty'), path('abc'), '--fast'], /--fast/],
   ])('%s gives an error of one sentence without a stack, and exit code 1', (_, stage, args, sentence) => {

@@ -3,19 +3,19 @@
  * file with many tunes becomes a folder: `x/y.abc` → `x/y/0001.abc`, `x/y/0002.abc`, ….
  *
  * A file or tune that cannot be read is listed in the metrics; the others are converted. The result depends neither on the number of
- * threads nor on the memo of earlier runs (conversion-memo.ts).
+ * threads, nor on the memo of earlier runs (conversion-memo.ts), nor on how many files are known to be as they were in the
+ * recorded run (conversion-record.ts).
  */
-import { readFileSync, statSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CorpusError, reasonOf } from '../errors.ts';
-import { listFolder, prepareFolder, type Skipped } from '../folder.ts';
-import { adviceFor, formatOf, isMusicName, type PassedOver, READ_ENDINGS } from '../formats.ts';
+import { CorpusError } from '../errors.ts';
+import { listFolder, prepareFolder, removeFiles, type Skipped } from '../folder.ts';
+import { adviceFor, isMusicName, type PassedOver, READ_ENDINGS } from '../formats.ts';
 import type { OnProgress } from '../progress.ts';
 import { codeOf, runTasks } from '../workers/index.ts';
 import { evictLeastRecentlyUsed } from './conversion-memo.ts';
+import { type RecordedFile, readRecord, recordedTune, writeRecord } from './conversion-record.ts';
 import type { ConvertedTune, ConvertSettings, FailedTune, FileToConvert } from './convert-file.ts';
-import { findTunes } from './tune-book.ts';
+import { planFiles } from './plan-files.ts';
 
 /** Options of `convertCorpus`. */
 export interface ConvertOptions extends Partial<Omit<ConvertSettings, 'memo'>> {
@@ -28,6 +28,13 @@ export interface ConvertOptions extends Partial<Omit<ConvertSettings, 'memo'>> {
    * depend on the memo
    */
   onReused?: (files: number) => void;
+  /**
+   * the file of the record, and the music files that were added or changed since it and the ABC files were written, relative
+   * to their folder. Without `changed`, every file is converted. Default: no record
+   */
+  record?: { path: string; changed?: ReadonlySet<string> };
+  /** called with the number of music files that are as they were in the recorded run, if `changed` is given */
+  onKept?: (files: number) => void;
   /** worker threads; 0: convert in this thread. Default: one per core, and a single one for a small corpus */
   workers?: number;
   /** longest time for one file, in milliseconds. Default 60,000 */
@@ -67,8 +74,6 @@ export interface ConvertedCorpus {
 
 /** Examples of each kind of warning, and of performances. */
 const MAX_EXAMPLES = 3;
-/** Larger ABC files are not collections of tunes. */
-const MAX_ABC_BYTES = 512 * 2 ** 20;
 
 /**
  * Converts all music files of a folder.
@@ -84,7 +89,7 @@ export async function convertCorpus(
 ): Promise<ConvertedCorpus> {
   const { grid = 16, layout = 'interleaved', tuplets = true, tempoChanges = true, performances = 'skip' } = options;
   const { workers, timeout, onProgress = () => {} } = options;
-  const { memo, memoBytes = 4 * 2 ** 30, onReused = () => {} } = options;
+  const { memo, memoBytes = 4 * 2 ** 30, onReused = () => {}, record, onKept = () => {} } = options;
   const { paths, skipped, passedOver } = await listFolder(rawDir, isMusicName);
   if (paths.length === 0) {
     const [advice] = adviceFor(passedOver);
@@ -92,18 +97,27 @@ export async function convertCorpus(
       `${rawDir}: contains no music file (${READ_ENDINGS})${advice === undefined ? '' : `; ${advice}`}`,
     );
   }
-  const { items, names, failed } = planFiles(rawDir, paths);
-  await prepareFolder(abcDir, new Set(items.flatMap(({ targets }) => targets)));
-  for (const item of items) item.targets = item.targets.map((target) => join(abcDir, target));
+  const recorded = record?.changed === undefined ? new Map<string, RecordedFile>() : readRecord(record.path);
+  const unchanged = new Map([...recorded].filter(([path, { retry }]) => !retry && !record!.changed!.has(path)));
+  const { files, failed } = planFiles(rawDir, paths, unchanged);
+  const planned = new Set(files.flatMap(({ targets }) => targets));
+  const old = [...recorded.values()].flatMap(({ tunes }) => tunes.map(({ target }) => target));
+  await removeFiles(
+    abcDir,
+    old.filter((target) => !planned.has(target)),
+  );
+  await prepareFolder(abcDir, planned);
+  if (record?.changed !== undefined) onKept(files.filter(({ kept }) => kept !== undefined).length);
 
   const task = new URL('./convert-file.ts', import.meta.url);
   const settings: ConvertSettings = { grid, layout, tuplets, tempoChanges, performances };
   if (memo !== undefined) settings.memo = { folder: memo, code: await codeOf(task) };
-  const total = names.reduce((sum, tunes) => sum + tunes.length, 0);
+  const items = files.flatMap((file) => file.items);
+  const total = items.reduce((sum, { targets }) => sum + targets.length, 0);
   let done = 0;
   const outcomes = await runTasks<FileToConvert, ConvertSettings, (ConvertedTune | FailedTune)[]>(
     task,
-    items,
+    items.map((item) => ({ ...item, targets: item.targets.map((target) => join(abcDir, target)) })),
     settings,
     {
       threads: workers,
@@ -114,7 +128,7 @@ export async function convertCorpus(
 
   const metrics: ConvertedCorpus = {
     files: paths.length + skipped.length,
-    tunes: total,
+    tunes: files.reduce((sum, { targets }) => sum + targets.length, 0),
     converted: 0,
     notes: 0,
     characters: 0,
@@ -124,14 +138,28 @@ export async function convertCorpus(
     performances: { files: 0, skipped: 0, examples: [] },
   };
   let reused = 0;
-  for (const [i, outcome] of outcomes.entries()) {
-    const { targets } = items[i];
-    for (const [k, path] of names[i].entries()) {
-      const tune: ConvertedTune | FailedTune = 'failed' in outcome ? outcome : outcome.result[k];
+  let next = 0;
+  const results: RecordedFile[] = [];
+  const unwritten: string[] = [];
+  for (const { path: file, targets, names, items, kept } of files) {
+    const parts = outcomes.slice(next, (next += items.length));
+    const tunes: (ConvertedTune | FailedTune)[] =
+      kept?.tunes ??
+      parts.flatMap((part, k) =>
+        'failed' in part ? items[k].targets.map(() => ({ failed: part.failed })) : part.result,
+      );
+    const retry = parts.some((part) => 'failed' in part);
+    results.push({
+      path: file,
+      tunes: tunes.map((tune, k) => recordedTune(targets[k], tune)),
+      ...(retry ? { retry } : {}),
+    });
+    for (const [k, tune] of tunes.entries()) {
+      const path = names[k];
       if ('failed' in tune) {
         metrics.failed.push({ path, reason: tune.failed });
         // An earlier run may have written it, when the file was still readable.
-        await rm(targets[k], { force: true });
+        unwritten.push(targets[k]);
         continue;
       }
       reused += Number(tune.reused);
@@ -143,6 +171,7 @@ export async function convertCorpus(
       }
       if (isSkipped) {
         metrics.performances.skipped++;
+        unwritten.push(targets[k]);
         continue;
       }
       metrics.converted++;
@@ -150,6 +179,7 @@ export async function convertCorpus(
       metrics.characters += tune.characters;
     }
   }
+  await removeFiles(abcDir, unwritten);
   if (metrics.converted === 0 && metrics.performances.skipped > 0) {
     throw new CorpusError(
       `${rawDir}: in all files that could be read, the notes are not on the beat; set convert.performances to keep`,
@@ -159,61 +189,10 @@ export async function convertCorpus(
     const [{ path, reason }] = metrics.failed;
     throw new CorpusError(`${rawDir}: none of its ${metrics.files} music files could be read; ${path}: ${reason}`);
   }
+  if (record !== undefined) writeRecord(record.path, results);
   onReused(reused);
   if (memo !== undefined) evictLeastRecentlyUsed(memo, memoBytes);
   return metrics;
-}
-
-/**
- * Plans the conversion: the parts of files to read, the ABC files to write, relative to their folder, and a name for each
- * tune in the metrics.
- */
-function planFiles(
-  rawDir: string,
-  paths: readonly string[],
-): { items: FileToConvert[]; names: string[][]; failed: Skipped[] } {
-  const plan = { items: [] as FileToConvert[], names: [] as string[][], failed: [] as Skipped[] };
-  const targets = abcPaths(paths);
-  const taken = new Set(targets.map((target) => target.toLowerCase()));
-  for (const [i, path] of paths.entries()) {
-    const source = join(rawDir, path);
-    const format = formatOf(path)!;
-    if (format !== 'abc') {
-      plan.items.push({ source, format, targets: [targets[i]] });
-      plan.names.push([path]);
-      continue;
-    }
-    try {
-      const { size } = statSync(source);
-      if (size > MAX_ABC_BYTES) throw new CorpusError(`has ${size} bytes, more than the limit of ${MAX_ABC_BYTES}`);
-      const { header, ranges } = findTunes(readFileSync(source));
-      const tunes = ranges.reduce((sum, range) => sum + range.tunes, 0);
-      if (tunes === 1) {
-        plan.items.push({ source, format, targets: [targets[i]], range: ranges[0], header });
-        plan.names.push([path]);
-        continue;
-      }
-      let number = 1;
-      for (const range of ranges) {
-        const numbers = Array.from({ length: range.tunes }, () => number++);
-        const files = numbers.map((k) => tunePath(targets[i], k, taken));
-        plan.items.push({ source, format, targets: files, range, header });
-        plan.names.push(numbers.map((k) => `${path}#${k}`));
-      }
-    } catch (error) {
-      plan.failed.push({ path, reason: reasonOf(error) });
-    }
-  }
-  return plan;
-}
-
-/** The file of tune `number` of a collection, `x/y.abc` → `x/y/0001.abc`, which no other tune has. */
-function tunePath(collection: string, number: number, taken: Set<string>): string {
-  const base = `${collection.replace(/\.abc$/, '')}/${String(number).padStart(4, '0')}`;
-  let path = `${base}.abc`;
-  while (taken.has(path.toLowerCase())) path = path.replace(/\.abc$/, '_.abc');
-  taken.add(path.toLowerCase());
-  return path;
 }
 
 /** Counts a tune's warnings by kind. Warnings of one kind differ in numbers and quoted words only. */
@@ -227,20 +206,4 @@ function countWarnings(counts: Record<string, WarningCount>, path: string, warni
     count.count++;
     if (count.examples.length < MAX_EXAMPLES) count.examples.push({ path, warning });
   }
-}
-
-/**
- * Names the ABC file of each music file: `x/y.mid` → `x/y.abc`. If two files would have the same name (y.kar, y.mid), the later one
- * keeps its ending: `y.mid.abc`.
- */
-export function abcPaths(paths: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return paths.map((path) => {
-    const short = path.replace(/\.[^./]*$/, '.abc');
-    // Compare in lower case, because many file systems ignore case.
-    let abc = taken.has(short.toLowerCase()) ? `${path}.abc` : short;
-    while (taken.has(abc.toLowerCase())) abc = abc.replace(/\.abc$/, '_.abc');
-    taken.add(abc.toLowerCase());
-    return abc;
-  });
 }
