@@ -13,8 +13,8 @@ import { parseArgs } from 'node:util';
 import { openEngine } from '../lib/engine/index.ts';
 import { grid, type Run } from '../stages/parts/grid.ts';
 import type { Params } from '../stages/parts/params.ts';
+import { priceStudy } from '../stages/parts/price.ts';
 import { readStudies } from '../stages/parts/studies.ts';
-import { priceStudy } from '../stages/price.ts';
 import { runStage } from './run-stage.ts';
 
 /** Training steps of each run. */

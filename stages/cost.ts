@@ -14,9 +14,9 @@ import { text } from 'node:stream/consumers';
 import { type Engine, openEngine } from '../lib/engine/index.ts';
 import { describeError, readParams } from '../lib/repro/index.ts';
 import type { Params } from './parts/params.ts';
+import { priceStudy } from './parts/price.ts';
 import { PARAMS_SCHEMA } from './parts/stage.ts';
 import { measureSpeed, type SpeedPoint, type TrainingSpeed, trainingSpeed } from './parts/training-speed.ts';
-import { priceStudy } from './price.ts';
 
 /** Bytes of a training process without a model. */
 const PROCESS_MEMORY = 100 * 2 ** 20;

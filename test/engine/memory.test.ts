@@ -11,8 +11,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { openEngine, type TrainSettings, train } from '../../lib/engine/index.ts';
 import type { ModelConfig } from '../../lib/models/index.ts';
 import { parseBytes } from '../../lib/repro/messages/index.ts';
+import { priceStudy } from '../../stages/parts/price.ts';
 import { readStudies } from '../../stages/parts/studies.ts';
-import { priceStudy } from '../../stages/price.ts';
 import { countingSource, nativeIsBuilt } from './tiny.ts';
 
 const program = fileURLToPath(new URL('measure-run-memory.ts', import.meta.url));

@@ -2,8 +2,8 @@
  * Advises on the design of a study: how wide the interval of α will be, and which run narrows it most. Not a stage of the
  * pipeline.
  *
- *   tsx stages/advise.ts --runs outputs/results.csv
- *   tsx stages/advise.ts --sizes 6k,20k,60k,200k,500k --seeds 3 --noise 0.01
+ *   npm run advise -- --runs outputs/results.csv
+ *   npm run advise -- --sizes 6k,20k,60k,200k,500k --seeds 3 --noise 0.01
  */
 import { readFile } from 'node:fs/promises';
 import {
@@ -17,8 +17,8 @@ import {
   formatPercent,
   isRefusal,
   readRuns,
-} from '../lib/scaling/index.ts';
-import { StageError, stage } from './parts/stage.ts';
+} from '../../lib/scaling/index.ts';
+import { StageError, stage } from '../parts/stage.ts';
 
 /** A law like those of the default study, for designs without runs. */
 const USUAL_LAW = { alpha: 0.35, a: 12, c: 0.69 };
