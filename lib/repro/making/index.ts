@@ -4,6 +4,7 @@
  *   executor.ts        what makes stages: the interface; local-executor.ts makes them on this machine
  *   make-stage.ts      one attempt: old outputs removed, commands run, inputs compared, outputs taken into the cache
  *   run-commands.ts    the commands and their environment
+ *   late-outputs.ts    outputs that another host wrote, on a disk that both share
  *   moved-inputs.ts    which inputs changed meanwhile
  *   take-outputs.ts    outputs into the cache, and back
  *   incremental.ts     what an incremental stage begins with; input-changes.ts compares its inputs, file by file

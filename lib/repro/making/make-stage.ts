@@ -26,6 +26,7 @@ import {
 } from '../workspace/index.ts';
 import type { Made } from './executor.ts';
 import { putBack, removeChanges, startingPoint, withoutPersist, writeChanges } from './incremental.ts';
+import { stillMissing } from './late-outputs.ts';
 import { movedInputs } from './moved-inputs.ts';
 import { type CommandContext, runCommands } from './run-commands.ts';
 import { missingOutputs, restoreOutputs, takeOutputs } from './take-outputs.ts';
@@ -131,7 +132,7 @@ async function runUntilDone(
     await prepareAgain();
   }
   const moved = await movedInputs(project, stage, inputs, context.copies.filesRead(stage.name));
-  const missing = missingOutputs(project, stage);
+  const missing = await stillMissing(project.root, missingOutputs(project, stage));
   if (missing.length > 0) return { reason: 'missing-output', paths: missing };
   return moved.length > 0 ? { reason: 'inputs-moved', paths: moved } : undefined;
 }

@@ -48,6 +48,7 @@ describe('removing and overwriting', () => {
     'stage-api/read-params.ts': '.repro/params: which copies a program has read',
     'making/incremental.ts': '.repro/changes',
     'execution/killed-files.ts': 'temporary files in .repro of processes that have ended',
+    'making/late-outputs.ts': 'a file of its own beside an output, to see what other hosts wrote',
     'attempts/attempt-log.ts': '.repro/attempts.jsonl and .repro/logs',
     'cli/commands/gc.ts': '.repro/cache, .repro/runs, .repro/logs and damaged stores',
     'workspace/git-ignore.ts': '.gitignore, to which lines are added',
