@@ -11,6 +11,8 @@ const why = whyNoSlurm();
 let slurm: TestSlurm;
 
 beforeAll(async () => {
+  // Once, before all of them ask for it.
+  await project({}).bundle();
   if (why === undefined) slurm = await TestSlurm.start();
 });
 afterAll(async () => {

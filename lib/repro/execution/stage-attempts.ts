@@ -98,9 +98,13 @@ export class StageAttempts {
     if (!('made' in attempted)) this.#running.end(stage.name);
     if ('moved' in attempted) return attempted;
     if ('detached' in attempted) return skippedOutcome({ reason: 'detached', ...attempted.detached });
-    const { made, started, log, peakMemory, readFromCopy, ...where } = attempted;
+    const { made, started, log, peakMemory, readFromCopy, release, ...where } = attempted;
+    // A job that an earlier call has submitted may have been told to keep its outputs.
+    if (options.commit === false) delete made.outs;
     const note = (text: string) => listen({ event: 'note', stage: stage.name, text });
     const failure = made.failure ?? (await recordStage(project, { stage, inputs, key }, made, note));
+    if (release !== undefined) await project.lock.written();
+    release?.();
     this.#running.end(stage.name);
     this.#readFromCopy.set(stage.group, readFromCopy);
     const cost = options.expectation.costs.get(stage.name);

@@ -120,7 +120,9 @@ export class StageRunner {
     const runner = new StageRunner(project, plan, { ...options, slurm }, listen, { machine, stageLeases, gpuLeases });
     project.claim?.onLost(({ message }) => {
       warn(`this host was silent for more than 3 min, so another one has taken the folder over: ${message}`);
-      runner.interrupt('SIGTERM');
+      // Jobs are that host's now.
+      if (runner.#attempts.slurm === undefined) runner.interrupt('SIGTERM');
+      else runner.#detach();
     });
     return runner;
   }

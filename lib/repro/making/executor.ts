@@ -91,6 +91,8 @@ export interface Attempted {
   node?: string;
   /** Seconds from its submission to its start. */
   queued?: number;
+  /** To be called when it is recorded: until then, a repro that takes over can take it again. */
+  release?(): void;
 }
 
 /** An attempt that goes on elsewhere after this process has ended. */

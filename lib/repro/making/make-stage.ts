@@ -37,6 +37,8 @@ export interface MakeContext extends Omit<CommandContext, 'changes'> {
   commit: boolean;
   /** true (-f): an incremental stage begins with nothing. */
   fromNothing: boolean;
+  /** Whether another attempt has taken this one's place, so that its marks must stay as they are. */
+  isGivenUp?(): boolean;
 }
 
 /** Milliseconds between signs of life. */
@@ -55,7 +57,7 @@ export async function makeStage(stage: Stage, inputs: Fingerprint, key: string, 
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;
   const failed = (failure: Failure): Made => {
-    markFailed(project.root, stage);
+    if (!context.isGivenUp?.()) markFailed(project.root, stage);
     return { failure, seconds: seconds() };
   };
 

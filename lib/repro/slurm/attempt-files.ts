@@ -159,9 +159,10 @@ export function listNow(folder: string): string[] | undefined {
   }
 }
 
-/** Whether a cell may go on, see `removeToken`. */
-export function hasToken(root: string, id: string, index: number): boolean {
-  return listNow(join(root, folderOf(id), `tokens/${index}`))?.includes('token') ?? false;
+/** Whether a cell may go on, see `removeToken`; undefined if the file system does not say so now. */
+export function hasToken(root: string, id: string, index: number): boolean | undefined {
+  const folder = join(root, folderOf(id), `tokens/${index}`);
+  return listNow(folder)?.includes('token') ?? (existsSync(folder) ? undefined : false);
 }
 
 /** Ends an attempt at a cell for good: it writes no result from now on. */
@@ -193,6 +194,11 @@ export function readCell<T extends CellResult | CellProgress>(
   } catch {
     return undefined;
   }
+}
+
+/** Whether a node has written the result of a cell. */
+export function hasResult(root: string, id: string, index: number): boolean {
+  return listNow(join(root, folderOf(id), 'results'))?.includes(String(index)) ?? false;
 }
 
 /** Whether the files of an attempt are there. */

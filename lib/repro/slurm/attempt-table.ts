@@ -38,6 +38,11 @@ export class AttemptTable {
     return this.phase === 'closed';
   }
 
+  /** Whether this process deals with what becomes of the attempts. */
+  get isWatched(): boolean {
+    return this.phase === 'open' || this.phase === 'interrupted';
+  }
+
   get attempts(): readonly TrackedAttempt[] {
     return this.#attempts;
   }
@@ -56,6 +61,7 @@ export class AttemptTable {
   /** Ends a cell: it can write no result any more. */
   endCell(attempt: TrackedAttempt, cell: TrackedCell): void {
     cell.isOver = true;
+    cell.onGivenUp?.();
     removeToken(this.root, attempt.id, cell.index);
     if (attempt.cells.every(({ isOver }) => isOver)) this.end(attempt);
     this.onCellEnd();
@@ -65,6 +71,7 @@ export class AttemptTable {
   end(attempt: TrackedAttempt): void {
     for (const cell of attempt.cells) {
       cell.isOver = true;
+      cell.onGivenUp?.();
       removeToken(this.root, attempt.id, cell.index);
     }
     try {

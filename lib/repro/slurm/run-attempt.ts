@@ -37,6 +37,8 @@ const LOOK_AGAIN = 500;
 const PROGRESS_PERIOD = 10_000;
 /** Milliseconds in which a signal reaches this process. */
 const NOTICE = 200;
+/** After so many looks at the token without an answer, the file system counts as gone. */
+const MOST_UNANSWERED = 6;
 
 /**
  * Makes one cell, and writes its result.
@@ -49,7 +51,7 @@ export async function runAttempt(file: string, index: number): Promise<number> {
   const attempt = readJson<AttemptFile>(file);
   const cell = readJson<CellFile>(join(dirname(file), `cells/${index}.json`));
   const { id, root } = attempt;
-  if (!hasToken(root, id, index)) return 0;
+  if (hasToken(root, id, index) === false) return 0;
   const pipeline = { ...readShared<Pipeline>(root, attempt.pipeline), root };
   const stage = pipeline.stages.find(({ name }) => name === cell.stage);
   if (stage === undefined) throw new ReproError(`${file}: there is no stage ${cell.stage} in its pipeline`, 1);
@@ -59,7 +61,7 @@ export async function runAttempt(file: string, index: number): Promise<number> {
   const node = new NodeAttempt(project, stage, { attempt, cell, index });
   try {
     const result = await node.run();
-    if (result === undefined || !hasToken(root, id, index)) return 1;
+    if (result === undefined || hasToken(root, id, index) === false) return 1;
     writeCell(root, id, 'results', index, { ...result, learned: learned() });
     return result.made !== undefined && result.made.failure === undefined ? 0 : 1;
   } finally {
@@ -87,6 +89,8 @@ class NodeAttempt {
   #progressTimer: NodeJS.Timeout | undefined;
   #wasTerminated = false;
   #isFenced = false;
+  /** How often the file system has not answered, one time after the other. */
+  #unanswered = 0;
 
   constructor(
     project: Project,
@@ -151,6 +155,7 @@ class NodeAttempt {
           peakMemory = Math.max(peakMemory, this.#memory.end(command));
         },
         isInterrupted: () => this.#isFenced || this.#wasTerminated,
+        isGivenUp: () => this.#isFenced,
       }).catch((error: unknown): Made => {
         const message = error instanceof ReproError ? error.message : describeSystemError(error, this.#project.root);
         if (message === undefined) throw error;
@@ -205,7 +210,9 @@ class NodeAttempt {
   }
 
   #checkToken(): void {
-    if (hasToken(this.#attempt.root, this.#attempt.id, this.#index)) return;
+    const isThere = hasToken(this.#attempt.root, this.#attempt.id, this.#index);
+    this.#unanswered = isThere === undefined ? this.#unanswered + 1 : 0;
+    if (isThere || (isThere === undefined && this.#unanswered < MOST_UNANSWERED)) return;
     this.#isFenced = true;
     for (const command of this.#commands) command.kill('SIGKILL');
   }

@@ -6,15 +6,20 @@
  */
 import type { Attempted, Detached, Executor, Moved, Work } from '../making/index.ts';
 import type { Project } from '../planning/index.ts';
-import { removeJournal, removeToken } from './attempt-files.ts';
+import { hasResult, removeJournal, removeToken } from './attempt-files.ts';
 import { AttemptTable, type CellOfAttempt, interrupted } from './attempt-table.ts';
-import { standingOf } from './job-states.ts';
 import { wantsOf } from './sbatch-args.ts';
 import type { SlurmSettings } from './settings.ts';
-import { jobNamed, scancel, squeue } from './slurm-programs.ts';
+import { scancel } from './slurm-programs.ts';
 import { Submitter } from './submitter.ts';
 import { jobOf, type Task } from './tasks.ts';
 import { Watcher } from './watcher.ts';
+
+/** Milliseconds in which jobs that are given up are gathered for one call of scancel. */
+const GATHER = 100;
+
+/** Why an attempt at a stage is given up. */
+const CHANGED = 'its inputs have changed';
 
 /** What an executor works with. */
 export interface SlurmParts {
@@ -32,6 +37,8 @@ export class SlurmExecutor implements Executor {
   readonly #table: AttemptTable;
   readonly #submitter: Submitter;
   readonly #watcher: Watcher;
+  readonly #dropped: Promise<void>;
+  #cancelTimer: NodeJS.Timeout | undefined;
 
   /** Reads the journal, and begins to watch what is in it. */
   constructor(parts: SlurmParts) {
@@ -41,6 +48,7 @@ export class SlurmExecutor implements Executor {
     this.#submitter = new Submitter({ ...parts, table, onSubmitted: () => this.#onSubmitted() });
     this.#watcher = new Watcher({ ...parts, table, submitter: this.#submitter });
     table.onCellEnd = () => this.#submitter.hasRoom();
+    this.#dropped = this.#dropRemoved().catch(() => {});
   }
 
   /** Whether an attempt at the stage may still be under way, or has left a result. */
@@ -59,7 +67,9 @@ export class SlurmExecutor implements Executor {
     if (phase !== 'open') return { detached: {} };
     const cells = this.#table.cellsOf(work.stage.name);
     const same = cells.find(({ cell }) => cell.key === work.key);
-    for (const other of cells) if (other !== same) await this.#giveUp(other);
+    const others = cells.filter((each) => each !== same);
+    await Promise.all(others.map((each) => this.#giveUp(each, CHANGED)));
+    if (this.#table.phase !== 'open') return this.make(work);
     return new Promise((resolve, reject) => {
       const wants = wantsOf(work.stage, this.#parts.settings);
       const counts = { continued: 0, nodesLost: 0, retried: 0 };
@@ -79,31 +89,49 @@ export class SlurmExecutor implements Executor {
 
   /** Ends every attempt at a stage, and waits until none of them can write any more. */
   async giveUp(stage: string): Promise<void> {
-    for (const each of this.#table.cellsOf(stage)) await this.#giveUp(each);
+    await Promise.all(this.#table.cellsOf(stage).map((each) => this.#giveUp(each, CHANGED)));
   }
 
-  async #giveUp({ attempt, cell }: CellOfAttempt): Promise<void> {
-    const { tell, settings, project } = this.#parts;
-    removeToken(project.root, attempt.id, cell.index);
-    tell(
-      `${cell.stage}: ${attempt.job === undefined ? 'a job' : `job ${jobOf(attempt, cell)}`} of an earlier call is cancelled: its inputs have changed`,
+  /** Ends attempts at stages that are not in the pipeline any more. */
+  async #dropRemoved(): Promise<void> {
+    const { stages } = this.#parts.project.graph;
+    const removed = this.#table.attempts.flatMap((attempt) =>
+      attempt.cells.filter(({ stage }) => !stages.has(stage)).map((cell) => ({ attempt, cell })),
     );
-    while (!cell.isOver) {
-      // Without a job, nothing can have begun: the token is gone.
-      if (attempt.job === undefined) {
-        const job = await jobNamed(attempt.name);
-        if (job === null) break;
-        if (job !== undefined) this.#submitter.take(attempt, job);
-      }
-      if (attempt.job !== undefined) {
-        await scancel([jobOf(attempt, cell)!]);
-        const rows = await squeue([attempt.job]);
-        const row = rows?.find(({ index }) => index === cell.index);
-        if (rows !== undefined && (row === undefined || standingOf(row).is === 'gone')) break;
-      }
-      await new Promise((resolve) => setTimeout(resolve, settings.poll * 1000));
-    }
-    if (!cell.isOver) this.#table.endCell(attempt, cell);
+    await Promise.all(removed.map((each) => this.#giveUp(each, 'the stage is not in the pipeline any more')));
+  }
+
+  /**
+   * Ends an attempt at a stage, and waits until it cannot write any more.
+   *
+   * @param why a clause for the user
+   */
+  async #giveUp({ attempt, cell }: CellOfAttempt, why: string): Promise<void> {
+    const { project, tell } = this.#parts;
+    if (cell.isOver) return;
+    // Its commands have ended, and nobody needs the result.
+    if (hasResult(project.root, attempt.id, cell.index)) return this.#table.endCell(attempt, cell);
+    removeToken(project.root, attempt.id, cell.index);
+    const job = jobOf(attempt, cell);
+    tell(`${cell.stage}: ${job === undefined ? 'a job' : `job ${job}`} of an earlier call is cancelled: ${why}`);
+    await new Promise<void>((resolve) => {
+      cell.onGivenUp = resolve;
+      this.#cancelSoon();
+    });
+  }
+
+  /** Cancels what is given up, by one call for all that is given up now. */
+  #cancelSoon(): void {
+    this.#cancelTimer ??= setTimeout(async () => {
+      this.#cancelTimer = undefined;
+      const jobs = this.#table.attempts.flatMap((attempt) =>
+        attempt.cells.flatMap((cell) =>
+          cell.onGivenUp === undefined || cell.isOver ? [] : (jobOf(attempt, cell) ?? []),
+        ),
+      );
+      if (jobs.length > 0) await scancel(jobs);
+      this.#watcher.pollSoon();
+    }, GATHER);
   }
 
   /** Calls back when every stage that was asked for is in the hands of Slurm. */
@@ -113,6 +141,7 @@ export class SlurmExecutor implements Executor {
 
   interrupt(_signal: NodeJS.Signals, isRepeated: boolean): void {
     this.#table.phase = 'interrupted';
+    this.#stopWaiting();
     for (const task of this.#submitter.withdraw()) task.resolve(interrupted());
     if (isRepeated) {
       for (const { cells } of this.#table.attempts)
@@ -123,6 +152,7 @@ export class SlurmExecutor implements Executor {
   /** Lets the jobs go on without this process. */
   detach(): void {
     this.#table.phase = 'detached';
+    this.#stopWaiting();
     for (const task of this.#submitter.withdraw()) task.resolve({ detached: {} });
     for (const attempt of this.#table.attempts)
       for (const cell of attempt.cells) {
@@ -131,9 +161,16 @@ export class SlurmExecutor implements Executor {
       }
   }
 
+  /** Nobody waits any more for what is given up. */
+  #stopWaiting(): void {
+    for (const { cells } of this.#table.attempts) for (const { onGivenUp } of cells) onGivenUp?.();
+  }
+
   async close(): Promise<void> {
+    if (this.#table.phase === 'open') await this.#dropped;
     this.#table.phase = 'closed';
     this.#watcher.close();
+    clearTimeout(this.#cancelTimer);
     await this.#submitter.close();
     removeJournal(this.#parts.project.root);
   }

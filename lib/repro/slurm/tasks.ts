@@ -25,6 +25,8 @@ export interface TrackedCell extends Cell {
   /** Undefined while nobody has asked for it: it was found in the journal. */
   task?: Task;
   isOver: boolean;
+  /** It is given up. Called when it cannot write any more. */
+  onGivenUp?: () => void;
   /** Its result is being looked at. */
   isTaken: boolean;
   /** `work.begin` was called. */

@@ -65,6 +65,7 @@ export class Watcher {
 
   /** Looks at what the nodes have written. */
   look(): void {
+    if (!this.#table.isWatched) return;
     for (const attempt of this.#table.attempts) {
       if (!attempt.cells.some((cell) => cell.task !== undefined && !cell.isOver)) continue;
       const progress = new Set(listNow(join(this.#root, folderOf(attempt.id), 'progress')));
@@ -113,8 +114,9 @@ export class Watcher {
           this.pollSoon();
           return;
         }
-        this.#table.endCell(attempt, cell);
-        task.resolve(ended);
+        const release = () => this.#table.endCell(attempt, cell);
+        if ('moved' in ended) release();
+        task.resolve('moved' in ended ? ended : { ...ended, release });
       },
       (error: unknown) => {
         this.#table.endCell(attempt, cell);
@@ -135,7 +137,7 @@ export class Watcher {
       const open = this.#table.attempts.filter(({ job }) => job !== undefined);
       const rows = open.length === 0 ? [] : await squeue(open.map(({ job }) => job!));
       this.#noteSilence(rows !== undefined);
-      if (rows !== undefined) await this.#judge(open, rows);
+      if (rows !== undefined && this.#table.isWatched) await this.#judge(open, rows);
     } catch (error) {
       this.#parts.tell(error instanceof ReproError ? error.message : describeError(error));
     } finally {
@@ -173,6 +175,10 @@ export class Watcher {
     if (row?.state !== cell.row?.state) this.#period = this.#settings.poll;
     cell.row = row;
     const standing = row === undefined ? ({ is: 'gone' } as const) : standingOf(row);
+    if (cell.onGivenUp !== undefined) {
+      if (standing.is === 'gone') this.#table.endCell(attempt, cell);
+      return;
+    }
     if (standing.is === 'gone') {
       cell.goneAt ??= performance.now();
       if (cell.isTaken && !cell.wasTerminated) return;
