@@ -1,6 +1,7 @@
 // Opens a GPU; device.hpp describes it.
 #include "device.hpp"
 
+#include <algorithm>
 #include <vector>
 
 namespace cuda {
@@ -82,13 +83,21 @@ void Device::loadKernels(const std::string& ptx) {
 
 Handle Device::kernel(const std::string& name, unsigned sharedBytes) {
   use();
-  Handle& function = kernels_[name];
-  if (!function)
-    driver.check(driver.functionOf(&function, module_, name.c_str()), ("finding the kernel " + name).c_str());
-  if (sharedBytes > kDefaultSharedMemory)
-    driver.check(driver.setFunctionAttribute(function, kMaxDynamicSharedMemory, static_cast<int>(sharedBytes)),
+  Kernel& kernel = kernels_[name];
+  if (!kernel.function) {
+    const Result result = driver.functionOf(&kernel.function, module_, name.c_str());
+    if (result != 0) kernels_.erase(name);
+    driver.check(result, ("finding the kernel " + name).c_str());
+  }
+  // Asked for also where the default would do: the driver may load a kernel only when it is used, and must not do that
+  // while a plan is recorded.
+  const unsigned wanted = std::max(sharedBytes, kDefaultSharedMemory);
+  if (wanted > kernel.sharedBytes) {
+    driver.check(driver.setFunctionAttribute(kernel.function, kMaxDynamicSharedMemory, static_cast<int>(wanted)),
                  ("giving shared memory to the kernel " + name).c_str());
-  return function;
+    kernel.sharedBytes = wanted;
+  }
+  return kernel.function;
 }
 
 Pointer Device::allocate(size_t size) {

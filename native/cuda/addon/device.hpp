@@ -44,7 +44,11 @@ class Device {
   int device_ = 0;
   DeviceProperties properties_;
   Handle context_ = nullptr, module_ = nullptr;
-  std::map<std::string, Handle> kernels_;
+  struct Kernel {
+    Handle function = nullptr;
+    unsigned sharedBytes = 0;  // that it may be launched with
+  };
+  std::map<std::string, Kernel> kernels_;
 };
 
 }  // namespace cuda

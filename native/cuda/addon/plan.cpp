@@ -11,10 +11,11 @@ Plan::Plan(std::shared_ptr<Device> device, std::vector<Launch> launches)
   if (launches_.empty()) return;
   const Driver& driver = device_->driver;
   // Kernels are looked up before the capture, in which the driver takes only launches.
-  for (const Launch& l : launches_) device_->kernel(l.kernel, l.sharedBytes);
+  std::vector<Handle> kernels;
+  for (const Launch& l : launches_) kernels.push_back(device_->kernel(l.kernel, l.sharedBytes));
   driver.check(driver.beginCapture(device_->stream, kCaptureOfThread), "recording a plan");
   try {
-    launchAll();
+    launchAll(kernels);
   } catch (...) {
     Handle unfinished = nullptr;
     driver.endCapture(device_->stream, &unfinished);
@@ -30,14 +31,14 @@ Plan::~Plan() {
   if (graph_) device_->driver.destroyGraph(graph_);
 }
 
-void Plan::launchAll() {
-  for (Launch& l : launches_) {
+void Plan::launchAll(const std::vector<Handle>& kernels) {
+  for (size_t i = 0; i < launches_.size(); i++) {
+    Launch& l = launches_[i];
     std::vector<void*> parameters;
     for (uint64_t& argument : l.arguments) parameters.push_back(&argument);
-    device_->driver.check(
-        device_->driver.launch(device_->kernel(l.kernel, 0), l.grid[0], l.grid[1], l.grid[2], l.threads, 1, 1,
-                               l.sharedBytes, device_->stream, parameters.data(), nullptr),
-        ("launching the kernel " + l.kernel).c_str());
+    device_->driver.check(device_->driver.launch(kernels[i], l.grid[0], l.grid[1], l.grid[2], l.threads, 1, 1,
+                                                 l.sharedBytes, device_->stream, parameters.data(), nullptr),
+                          ("launching the kernel " + l.kernel).c_str());
   }
 }
 

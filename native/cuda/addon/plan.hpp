@@ -26,7 +26,7 @@ class Plan {
   void start() const;
 
  private:
-  void launchAll();
+  void launchAll(const std::vector<Handle>& kernels);
 
   const std::shared_ptr<Device> device_;
   std::vector<Launch> launches_;

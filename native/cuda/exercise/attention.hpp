@@ -1,5 +1,7 @@
 // Exercises attention.cuh and attention-backward.cuh.
 #pragma once
+#include "../kernels/attention-backward.cuh"
+#include "../kernels/attention.cuh"
 #include "elements.hpp"
 
 namespace {

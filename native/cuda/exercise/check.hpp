@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "../kernels/kernels.cu"
+#include "../kernels/products.cuh"
 
 using Floats = std::vector<float>;
 using Halves = std::vector<u16>;

@@ -1,5 +1,6 @@
 // Exercises elements.cuh.
 #pragma once
+#include "../kernels/elements.cuh"
 #include "check.hpp"
 
 namespace {

@@ -1,5 +1,6 @@
 // Exercises lstm.cuh.
 #pragma once
+#include "../kernels/lstm.cuh"
 #include "products.hpp"
 
 namespace {

@@ -1,5 +1,6 @@
 // Exercises rows.cuh.
 #pragma once
+#include "../kernels/rows.cuh"
 #include "check.hpp"
 
 namespace {

@@ -1,5 +1,6 @@
 // Exercises update.cuh.
 #pragma once
+#include "../kernels/update.cuh"
 #include "check.hpp"
 
 namespace {

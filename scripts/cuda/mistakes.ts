@@ -1,0 +1,185 @@
+/**
+ * Mistakes for scripts/cuda/mutate.ts to plant in the kernels, one at a time. Each is of a kind that people make: a missing
+ * barrier, an unguarded edge, a wrong index, a swapped operand, a forgotten factor.
+ */
+
+/** A change of one place in a kernel file. */
+export interface Mistake {
+  /** what the mistake is */
+  name: string;
+  /** the exercise that should find it: native/cuda/exercise/GROUP.hpp */
+  group: 'products' | 'rows' | 'attention' | 'elements' | 'lstm' | 'update';
+  /** within native/cuda/kernels */
+  file: string;
+  /** the text to replace, and which of its occurrences (the first by default) */
+  from: string;
+  occurrence?: number;
+  to: string;
+}
+
+const mistakes = (
+  group: Mistake['group'],
+  file: string,
+  list: [name: string, from: string, to: string, occurrence?: number][],
+): Mistake[] => list.map(([name, from, to, occurrence]) => ({ name, group, file, from, to, occurrence }));
+
+/** All mistakes. */
+export const MISTAKES: Mistake[] = [
+  ...mistakes('products', 'products.cuh', [
+    [
+      'no barrier before the tiles are read',
+      '    copyWait<kStages - 2>();\n    __syncthreads();',
+      '    copyWait<kStages - 2>();',
+    ],
+    ['waits for one group of copies too few', 'copyWait<kStages - 2>', 'copyWait<kStages - 1>'],
+    ['loads into the tile that is being read', 'load(step + kStages - 1);', 'load(step + kStages);'],
+    [
+      'no barrier before the results replace the tiles',
+      '    __syncthreads();\n    if (warp / 4 == half)',
+      '    if (warp / 4 == half)',
+    ],
+    [
+      'no barrier before the results are read',
+      '    }\n    __syncthreads();\n#pragma unroll 1',
+      '    }\n#pragma unroll 1',
+    ],
+    [
+      'a barrier that half of the warps miss',
+      '    __syncthreads();\n    // This overwrites',
+      '    if (warp < 4) __syncthreads();\n    // This overwrites',
+    ],
+    ['the last rows of C are not guarded', 'if (r < M && c < N) storeResult', 'if (c < N) storeResult'],
+    ['the last columns of C are not guarded', 'if (r < M && c < N) storeResult', 'if (r < M) storeResult'],
+    ['the end of K is not guarded', 'max(0, min(chunk, validColumns - c))', 'chunk'],
+    ['the last rows of an operand are not guarded', 'r < validRows ? ', 'true ? '],
+    ['fp32 rows of odd width are copied 16 bytes at a time', 'ld % chunk == 0 && ', ''],
+    ['a fragment of A is not transposed', 'loadMatricesTransposed(a,', 'loadMatrices(a,'],
+    ['a fragment of B is not transposed', 'loadMatricesTransposed(b,', 'loadMatrices(b,'],
+    ['halves of K of a fragment of B are swapped', 'k + lane / 8 % 2 * 8);', 'k + (1 - lane / 8 % 2) * 8);'],
+    ['the second half of K of a tile is left out', 'k < A::depth; k += 16', 'k < A::depth; k += 32'],
+    ['rows of a fragment are 4 apart, not 8', 'lane / 4 + h / 2 * 8) * stride', 'lane / 4 + h / 2 * 4) * stride'],
+    ['a split sums to the end of K', 'min(K, begin + depthOfSplit)', 'K'],
+    ['all splits write the same matrix', 'e.C += static_cast<size_t>(blockIdx.z) * M * e.ldc', 'e.C += 0'],
+    [
+      'bias is added after GELU',
+      '  if (e.bias) value += e.bias[c];\n',
+      '  if (e.bias && e.gelu != kGeluForward) value += e.bias[c];\n',
+    ],
+    ['partial sums start from what was there', 'accumulate ? out[i] : 0.0f', 'out[i]'],
+  ]),
+  ...mistakes('rows', 'rows.cuh', [
+    ['LayerNorm takes the variance around 0', '(x[at + c] - m) * (x[at + c] - m)', 'x[at + c] * x[at + c]'],
+    [
+      'half of the lanes leave out a shuffle',
+      'const float m = warpSum(sum) / C;',
+      'const float m = (lane < 16 ? warpSum(sum) : sum) / C;',
+    ],
+    ['the gradient forgets the mean of products', ' - normalized * meanOfProduct', ''],
+    [
+      'groups are added up before all have written',
+      '  sums[threadIdx.x] = v;\n  __syncthreads();',
+      '  sums[threadIdx.x] = v;',
+    ],
+    ['a second sum begins before the first was read', '  __syncthreads();\n  return total;', '  return total;'],
+    [
+      'the last group of rows is not guarded',
+      'const int end = min(rows, begin + rowsOfGroup);',
+      'const int end = begin + rowsOfGroup;',
+    ],
+    ['the last columns are not guarded', 'if (threadIdx.x < 32 && column < N)', 'if (threadIdx.x < 32)'],
+    [
+      "the target's logit is read after it was overwritten",
+      '  __syncthreads();  // before the target',
+      '  // before the target',
+    ],
+    ['the gradient is not divided by the sum', 'expf(row[i] - most) / sum', 'expf(row[i] - most)'],
+  ]),
+  ...mistakes('rows', 'device.cuh', [
+    [
+      'partial sums of warps are read too early',
+      '  if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = v;\n  __syncthreads();',
+      '  if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = v;',
+    ],
+    ['bf16 is cut off, not rounded', 'bits + 0x7fffu + ((bits >> 16) & 1u)', 'bits'],
+  ]),
+  ...mistakes('attention', 'attention.cuh', [
+    [
+      'keys are loaded over those that are being read',
+      '    __syncthreads();\n    loadRows(k, D, from + C',
+      '    loadRows(k, D, from + C',
+    ],
+    ['keys are read before all are loaded', '    __syncthreads();\n    float scores', '    float scores'],
+    [
+      'weights are read before the warp has stored them',
+      '    storeScores(weights, scores);\n    syncWarp();',
+      '    storeScores(weights, scores);',
+    ],
+    [
+      'a query does not see itself',
+      'const bool visible = key <= own + r;',
+      'const bool visible = key < own + r || key == 0;',
+    ],
+    [
+      'a query sees the token after it',
+      'const bool visible = key <= own + r;',
+      'const bool visible = key <= own + r + 1;',
+    ],
+    ['earlier sums are not rescaled', 'sums[r][i] *= rescale', 'sums[r][i] *= 1'],
+    ['the total is not rescaled', 'total[r] = total[r] * rescale', 'total[r] = total[r]'],
+    [
+      'columns from 32 on are left out',
+      'const float* b = rows + c * stride + lane + 32 * i;',
+      'const float* b = rows + c * stride + lane;',
+    ],
+    ['the last queries are not guarded', '    if (own + r >= T) continue;\n', ''],
+    ['a decoded token does not see itself', 't <= last; t++) value', 't < last; t++) value'],
+    ['masks do not depend on the head', '(head * tiles + query / 64)', '(query / 64)'],
+  ]),
+  ...mistakes('attention', 'attention-backward.cuh', [
+    ['queries are read before all are loaded', '    __syncthreads();\n    float scores', '    float scores'],
+    [
+      'slopes are read before the warp has stored them',
+      '    storeScores(slopes, products);\n    syncWarp();',
+      '    storeScores(slopes, products);',
+    ],
+    ['the gradient forgets delta', '(products[r] * factor - mean)', '(products[r] * factor)'],
+    ['dk is not scaled', '- mean) * scale', '- mean)'],
+    ['dv takes the weights without dropout', 'scores[r] = p * factor;', 'scores[r] = p;'],
+    ['the last tile of queries is left out', 'query0 < T; query0 += kRows', 'query0 + kRows < T; query0 += kRows'],
+  ]),
+  ...mistakes('lstm', 'lstm.cuh', [
+    ['a tile is overwritten while it is read', '    __syncthreads();  // before the tile is overwritten\n', ''],
+    [
+      'a tile is read before it has arrived',
+      '    copyWait<1>();\n    __syncthreads();\n    const T* a',
+      '    __syncthreads();\n    const T* a',
+    ],
+    [
+      'gates in the order f i g o',
+      'const float c = i * candidate + (previousCell ? f * previousCell[at] : 0.0f)',
+      'const float c = f * candidate + (previousCell ? i * previousCell[at] : 0.0f)',
+    ],
+    ['the last units are not guarded', 'if (b >= B || u >= H) continue;', 'if (b >= B) continue;'],
+    ['the gradient of the cell is not carried on', 'dcell[at] = dc * f;', 'dcell[at] = dc;'],
+    ['fragments of the recurrent matrix are swapped', 'columnOf(j + lane / 16)', 'columnOf(j + 1 - lane / 16)'],
+  ]),
+  ...mistakes('elements', 'elements.cuh', [
+    ['a segment of rows loses its last row', 'i < end; i++) sum += dx', 'i + 1 < end; i++) sum += dx'],
+    ['masks of rows do not depend on the row', 'static_cast<u32>(unit / sequences)', '0'],
+    ['positions do not start again with each window', 'row % T) * C', 'row) * C'],
+    ['the two halves of a pair are rotated the same way', 'second * c + first * s', 'second * c - first * s'],
+  ]),
+  ...mistakes('elements', 'math.cuh', [['Philox does nine rounds', 'round < 10', 'round < 9']]),
+  ...mistakes('update', 'update.cuh', [
+    [
+      'a sum over the block skips a barrier',
+      'scratch[threadIdx.x + n];\n    __syncthreads();',
+      'scratch[threadIdx.x + n];',
+    ],
+    ['weights are updated where the loss is infinite', '  if (!outcome->finite) return;\n', ''],
+    ['weight decay applies to all parameters', '(c.decay ? s.weightDecay : 0.0f)', 's.weightDecay'],
+    ['gradients are not clipped', 'gradients[at] * outcome->gradientScale', 'gradients[at]'],
+    ['the second moment is not corrected', '(sqrtf(v) * inverse + s.epsilon)', '(sqrtf(v) + s.epsilon)'],
+    ['a copy in bf16 begins at the first row', 'const u32 index = c.first + i;', 'const u32 index = i;'],
+  ]),
+];
