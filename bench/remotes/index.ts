@@ -14,7 +14,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bundleRunner } from '../../scripts/bundle-runner.mjs';
-import { hasRclone, hasS3, hasSftp, type Server, startFolder, startS3, startSftp } from '../../test/repro/servers.ts';
+import { RCLONE_REMOTES, type Server } from '../../test/repro/servers.ts';
 
 const { values } = parseArgs({
   options: {
@@ -38,11 +38,6 @@ const PROJECTS: { [what: string]: string } = {
   [`${many} objects of 100 kB`]: `mkdir out; for n in $(seq ${many}); do head -c 100000 /dev/urandom > out/$n; done`,
   [`one object of ${large} MiB`]: `head -c ${large * MIB} /dev/urandom > out`,
 };
-const SERVERS: { [name: string]: [isThere: boolean, start: () => Server | Promise<Server>] } = {
-  'a folder': [hasRclone, startFolder],
-  SFTP: [hasSftp, startSftp],
-  S3: [hasS3, startS3],
-};
 
 console.log(
   `${cpus()[0].model}, ${cpus().length} cores, Node ${process.versions.node}; medians of ${rounds} rounds.\n`,
@@ -53,7 +48,7 @@ console.log('| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |');
 const made = Object.entries(PROJECTS).map(([what, cmd], i) => ({ what, folder: makeProject(`made-${i}`, cmd) }));
 const survived: string[] = [];
 let uploads = 0;
-for (const [name, [isThere, start]] of Object.entries(SERVERS)) {
+for (const [name, isThere, start] of RCLONE_REMOTES) {
   if (!isThere) {
     console.log(`| ${name} | left out: rclone or its server is missing |`);
     continue;

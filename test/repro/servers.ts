@@ -27,6 +27,13 @@ export const hasSftp = hasRclone && process.getuid?.() === 0 && spawnSync(SSHD, 
 export const hasS3 =
   hasRclone && /^\s+s3 /m.test(spawnSync('rclone', ['serve', '--help'], { encoding: 'utf8' }).stdout);
 
+/** The remotes behind rclone that tests use: their name, whether this machine has what they need, and their start. */
+export const RCLONE_REMOTES: readonly [name: string, isThere: boolean, start: () => Server | Promise<Server>][] = [
+  ['a folder behind rclone', hasRclone, startFolder],
+  ['SFTP', hasSftp, startSftp],
+  ['S3', hasS3, startS3],
+];
+
 /** A folder, behind rclone all the same. */
 export function startFolder(): Server {
   const base = mkdtempSync(join(tmpdir(), 'repro-server-'));

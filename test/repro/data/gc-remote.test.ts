@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { git } from '../git-project.ts';
 import { project, removeProjects, type TestProject } from '../project.ts';
-import { hasRclone, hasS3, hasSftp, type Server, startFolder, startS3, startSftp } from '../servers.ts';
+import { RCLONE_REMOTES, type Server } from '../servers.ts';
 
 afterEach(removeProjects);
 
@@ -21,9 +21,7 @@ const FOLDER = (): Server => {
 };
 const SERVERS: [name: string, isThere: boolean, start: () => Server | Promise<Server>][] = [
   ['a folder', true, FOLDER],
-  ['a folder behind rclone', hasRclone, startFolder],
-  ['SFTP', hasSftp, startSftp],
-  ['S3', hasS3, startS3],
+  ...RCLONE_REMOTES,
 ];
 
 /** Objects and runs of a remote, by kind. */

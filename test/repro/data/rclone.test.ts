@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } fro
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { project, removeProjects, type TestProject, until } from '../project.ts';
-import { hasRclone, hasS3, hasSftp, type Server, startFolder, startS3, startSftp } from '../servers.ts';
+import { hasRclone, RCLONE_REMOTES, type Server } from '../servers.ts';
 
 afterEach(removeProjects);
 
@@ -26,13 +26,7 @@ function objectsOf({ folder }: Server): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /^sha256\/..\/\w{62}$/.test(name));
 }
 
-const SERVERS: [name: string, isThere: boolean, start: () => Server | Promise<Server>][] = [
-  ['a folder', hasRclone, startFolder],
-  ['SFTP', hasSftp, startSftp],
-  ['S3', hasS3, startS3],
-];
-
-for (const [name, isThere, start] of SERVERS)
+for (const [name, isThere, start] of RCLONE_REMOTES)
   describe.skipIf(!isThere)(`${name} (skipped without rclone or its server)`, () => {
     let server: Server;
     beforeAll(async () => {
