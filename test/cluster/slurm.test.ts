@@ -276,10 +276,8 @@ stages:
       const made = clusterProject(pipeline, { 'in.txt': '1' });
       const run = await made.spawn('-k');
       await until(() => made.exists('begun'));
-      const [a] = slurm
-        .run('squeue', '-h', '-r', '-o', '%F_%K %Z')
-        .split('\n')
-        .filter((line) => line.endsWith(made.root));
+      const jobs = slurm.run('squeue', '-h', '-r', '-o', '%F_%K %Z').split('\n');
+      const a = jobs.find((line) => line.includes('_0 ') && line.endsWith(made.root))!;
       slurm.run('scancel', a.split(' ')[0]);
       const { exit, stdout } = await run.ended;
       expect(exit).toBe(1);

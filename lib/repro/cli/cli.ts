@@ -42,6 +42,8 @@ function findFreshStamp() {
     if (start.includes('\ufffd')) return undefined; // Perhaps a path that is not UTF-8; the full check finds out.
     for (let folder = start; ; folder = dirname(folder)) {
       if (existsSync(join(folder, 'pipeline.yaml'))) {
+        // Jobs of Slurm may still write to outputs.
+        if (existsSync(join(folder, '.repro/jobs/journal.jsonl'))) return undefined;
         const header = freshHeader(folder, buildId());
         return header && { root: folder, header };
       }
