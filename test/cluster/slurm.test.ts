@@ -75,7 +75,7 @@ stages:
 `;
       const files = {
         'in.txt': 'in',
-        'params.yaml': 'lr: 1\n',
+        'params.yaml': 'lr: 1.0\n',
         'code.mjs': 'import "./other.mjs";\n',
         'other.mjs': '1;\n',
       };
@@ -387,6 +387,48 @@ stages:
       await release();
       expect((await run.ended).exit).toBe(0);
       expect([made.read('starts-1'), made.read('out-1')]).toEqual(['start\n', '2']);
+    });
+
+    test('Ctrl-\\\\ ends repro and leaves the jobs; so does the end of the job that repro itself runs in', async () => {
+      const made = clusterProject(GATED, { 'in.txt': '1' });
+      const first = await made.spawn('train@1');
+      await until(() => made.exists('starts-1'));
+      first.process.kill('SIGQUIT');
+      expect(await first.ended).toMatchObject({
+        exit: 0,
+        stdout: expect.stringMatching(/- train@1 \(job \d+_0\) goes on;/),
+      });
+      made.write('run.sh', `#!/bin/sh\nexec ${process.execPath} ${await made.bundle()} train@1 train@2 > said 2>&1\n`);
+      const job = slurm
+        .run('sbatch', '--parsable', '--chdir', made.root, '-o', '/dev/null', made.path('run.sh'))
+        .trim();
+      await until(() => made.exists('starts-2'));
+      slurm.run('scancel', '--full', '--signal=TERM', job);
+      await until(() => /go on; run repro again/.test(made.read('said')));
+      made.write('go', '');
+      expect(await made.outcomes('train@1', 'train@2')).toEqual({ 'train@1': 'ran', 'train@2': 'ran' });
+      expect([1, 2].map((x) => made.read(`starts-${x}`))).toEqual(Array(2).fill('start\n'));
+    });
+
+    test('named limits hold for jobs, and an incremental stage begins with what it has made', async () => {
+      const pipeline = `
+limits: {db: 1}
+stages:
+  use:
+    matrix: {x: [1, 2]}
+    cmd: mkdir busy; cp in.txt use-\${item.x}; sleep 0.2; rmdir busy
+    deps: [in.txt]
+    outs: ["use-\${item.x}"]
+    resources: {db: 1}
+  sum: {cmd: cp $REPRO_CHANGES changes; mkdir -p made; cp files/* made, deps: [files], outs: [{made: {persist: true}}], incremental: true}
+`;
+      const made = clusterProject(pipeline, { 'in.txt': '1', 'files/a': 'a' });
+      expect(await made.outcomes()).toEqual({ 'use@1': 'ran', 'use@2': 'ran', sum: 'ran' });
+      expect(JSON.parse(made.read('changes'))).toEqual({ added: ['files/a'], changed: [], removed: [] });
+      made.write('files/b', 'b');
+      expect(await made.outcomes()).toEqual({ sum: 'ran' });
+      expect(JSON.parse(made.read('changes'))).toEqual({ added: ['files/b'], changed: [], removed: [] });
+      expect(readdirSync(made.path('made'))).toEqual(['a', 'b']);
     });
 
     test('variables of the job that repro itself is in do not reach its jobs; --on local runs here', async () => {

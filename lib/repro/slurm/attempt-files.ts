@@ -26,7 +26,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { Json } from '../documents/index.ts';
+import { type Json, unpackJson } from '../documents/index.ts';
 import { isTemporary, temporaryPath, writeAtomically } from '../files/index.ts';
 import { openFile, readUtf8, readUtf8OrUndefined } from '../freshness/index.ts';
 import { sha256 } from '../hashing/index.ts';
@@ -133,12 +133,12 @@ export function writeShared(root: string, value: unknown): string {
 
 /** Reads what `writeShared` wrote. */
 export function readShared<T>(root: string, name: string): T {
-  return JSON.parse(readUtf8(join(root, JOBS, 'shared', `${name}.json`))) as T;
+  return readJson<T>(join(root, JOBS, 'shared', `${name}.json`));
 }
 
-/** Reads a file of an attempt. @throws Error of node:fs if it is not there */
+/** Reads a file of an attempt; a number that was written as 1.0 is one again. @throws Error of node:fs if it is not there */
 export function readJson<T>(file: string): T {
-  return JSON.parse(readUtf8(file)) as T;
+  return unpackJson(readUtf8(file)) as unknown as T;
 }
 
 /**
