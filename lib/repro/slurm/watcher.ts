@@ -115,8 +115,13 @@ export class Watcher {
           return;
         }
         const release = () => this.#table.endCell(attempt, cell);
-        if ('moved' in ended) release();
-        task.resolve('moved' in ended ? ended : { ...ended, release });
+        if ('moved' in ended) {
+          release();
+          task.resolve(ended);
+          return;
+        }
+        const log = ended.made.failure === undefined ? ended.log : this.#keepJobLog(attempt, cell, ended.log);
+        task.resolve({ ...ended, ...(log === undefined ? {} : { log }), release });
       },
       (error: unknown) => {
         this.#table.endCell(attempt, cell);
@@ -216,7 +221,7 @@ export class Watcher {
     const { stage } = task.work;
     const verdict = this.#verdict(cell, task);
     const seen = readCell<CellProgress>(this.#root, attempt.id, 'progress', cell.index);
-    const log = this.#keepJobLog(attempt, cell, seen);
+    const log = this.#keepJobLog(attempt, cell, seen?.log);
     const node = seen?.node ?? (cell.row?.node || undefined);
     const known = {
       job: seen?.job ?? jobOf(attempt, cell),
@@ -263,12 +268,12 @@ export class Watcher {
   }
 
   /** Keeps what the job printed beside the commands. @returns the log of the attempt, relative to the root */
-  #keepJobLog(attempt: TrackedAttempt, cell: TrackedCell, seen: CellProgress | undefined): string | undefined {
+  #keepJobLog(attempt: TrackedAttempt, cell: TrackedCell, known: string | undefined): string | undefined {
     const text = jobLog(this.#root, attempt.id, cell.index);
-    if (text === '') return seen?.log;
-    if (seen !== undefined) {
-      appendToLog(this.#root, seen.log, text);
-      return seen.log;
+    if (text === '') return known;
+    if (known !== undefined) {
+      appendToLog(this.#root, known, text);
+      return known;
     }
     const log = new AttemptLog(this.#root).openLog(cell.stage, new Date());
     log.write(text);
