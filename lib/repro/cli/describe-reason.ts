@@ -1,7 +1,7 @@
 /** Describes the reasons why a stage is stale. */
 import { type Json, WrittenNumber, writeJson } from '../documents/index.ts';
 import { listNames, plural } from '../messages/index.ts';
-import type { Reason } from '../planning/index.ts';
+import type { CommandLines, Reason } from '../planning/index.ts';
 
 /**
  * One line without the stage's name.
@@ -13,7 +13,7 @@ export function describeReason(reason: Reason): string {
     case 'never-run':
       return 'has not run yet';
     case 'command':
-      return 'its command changed';
+      return `its command changed${describeWords(reason.old, reason.new)}`;
     case 'env':
       return `env ${reason.key}: ${describeValue(reason.old)} → ${describeValue(reason.new)}`;
     case 'param':
@@ -36,6 +36,28 @@ export function describeReason(reason: Reason): string {
     case 'always':
       return reason.forced ? 'is forced to run' : 'runs each time';
   }
+}
+
+/** A line has room for so many characters of the old words of a command, and of the new ones. */
+const LONGEST_WORDS = 40;
+
+/**
+ * The words in which two commands differ, with the option before them; empty if they differ in more than a line has room
+ * for.
+ *
+ * @example ': --top 2 → 3'
+ */
+function describeWords(old: CommandLines, now: CommandLines): string {
+  if (typeof old !== 'string' || typeof now !== 'string') return '';
+  const [before, after] = [old.split(' '), now.split(' ')];
+  let [start, end] = [0, 0];
+  while (start < Math.min(before.length, after.length) && before[start] === after[start]) start++;
+  const rest = Math.min(before.length, after.length) - start;
+  while (end < rest && before.at(-1 - end) === after.at(-1 - end)) end++;
+  const option = start > 0 && /^-/.test(before[start - 1]) ? `${before[start - 1]} ` : '';
+  const words = [before, after].map((all) => all.slice(start, all.length - end).join(' '));
+  if (words.some((text) => text.length > LONGEST_WORDS)) return '';
+  return `: ${option}${words[0] || '(none)'} → ${words[1] || '(none)'}`;
 }
 
 /** Versions as PackageVersions writes them: "6.4.0 3fa1c2d40b7e". */

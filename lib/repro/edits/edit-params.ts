@@ -168,7 +168,9 @@ class Editor {
     const path = keyPath(this.value, key);
     if (Array.isArray(path)) return path;
     const near = suggestion(path.missing, path.known);
-    throw new ReproError(`there is no "${path.missing}" in ${this.#file}${near}; -S +${edit} would add it`);
+    throw new ReproError(
+      `there is no "${path.missing}" in ${this.#file}${near}${near.endsWith('?') ? '' : ';'} -S +${edit} would add it`,
+    );
   }
 
   newPath(key: string): KeyPath {

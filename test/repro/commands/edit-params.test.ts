@@ -158,6 +158,40 @@ lr: 1
   });
 });
 
+test('a call with -S that is refused before anything runs changes no file', async () => {
+  const made = project({
+    'pipeline.yaml':
+      'stages:\n  train: {matrix: {size: "${run}"}, cmd: "true", params: ["sizes.${item.size}"], deps: ["${data}"]}\n',
+    'params.yaml': 'run: [small]\ndata: in.txt\nsizes: {small: 1, large: 2}\n',
+    'in.txt': '',
+  });
+  await made.outcomes();
+  const before = made.snapshot();
+  for (const [edit, message] of [
+    ['run=[small, huge]', 'there is no param "sizes.huge" in params.yaml'],
+    ['data=gone.txt', 'the dependency "gone.txt" is missing'],
+  ]) {
+    const { exit, stdout, stderr } = await made.repro('-S', edit);
+    expect([exit, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(message);
+    expect(made.read('params.yaml')).toBe(before['params.yaml']);
+    expect((await made.repro('undo')).stderr).toContain('there is no edit by -S to take back');
+  }
+});
+
+test('a changed command is shown by the words that differ, with the option before them', async () => {
+  const made = project({
+    'pipeline.yaml': 'stages:\n  a: {cmd: "true --rate ${rate} --out a ${more}", params: [rate]}\n',
+    'params.yaml': 'rate: 0.1\nmore: x\n',
+  });
+  await made.outcomes();
+  const commandIn = async (...args: string[]) => /its command.*/.exec((await made.repro('--dry', ...args)).stdout)?.[0];
+  expect(await commandIn('-S', 'rate=0.2')).toBe('its command changed: --rate 0.1 → 0.2; params.yaml rate: 0.1 → 0.2');
+  expect(await commandIn('-S', 'more=""')).toBe("its command changed: x → ''");
+  expect(await commandIn('-S', 'more=y and z')).toBe("its command changed: x → 'y and z'");
+  expect(await commandIn('-S', `more=${'long'.repeat(20)}`)).toBe('its command changed');
+});
+
 test('-S with --dry shows the status of each stage with the edit, and writes nothing', async () => {
   const made = project({
     'pipeline.yaml': `

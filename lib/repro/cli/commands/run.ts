@@ -96,6 +96,7 @@ export async function run(targets: readonly string[], options: RunOptions, start
     throw error;
   });
   let forget = () => {};
+  let hasStarted = false;
   try {
     const names = select(project.graph, selection);
     if (remote !== undefined) forget = await pullMissing(project, names, remote, options);
@@ -135,6 +136,7 @@ export async function run(targets: readonly string[], options: RunOptions, start
       },
     );
     const signals = listenToSignals(slurm?.isOn === true);
+    hasStarted = true;
     try {
       const { outcomes, interrupted, isDetached } = await execute(
         project,
@@ -164,6 +166,10 @@ export async function run(targets: readonly string[], options: RunOptions, start
     } finally {
       view.close();
     }
+  } catch (error) {
+    // A call that is refused changes no file, such as one that gives a param a value for which another one is missing.
+    if (unedited !== undefined && !hasStarted) takeBack(root, unedited);
+    throw error;
   } finally {
     forget();
     await project.close();
