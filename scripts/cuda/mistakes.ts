@@ -100,7 +100,6 @@ export const MISTAKES: Mistake[] = [
       '  if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = v;\n  __syncthreads();',
       '  if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = v;',
     ],
-    ['bf16 is cut off, not rounded', 'bits + 0x7fffu + ((bits >> 16) & 1u)', 'bits'],
   ]),
   ...mistakes('attention', 'attention.cuh', [
     [
@@ -146,6 +145,34 @@ export const MISTAKES: Mistake[] = [
     ['dk is not scaled', '- mean) * scale', '- mean)'],
     ['dv takes the weights without dropout', 'scores[r] = p * factor;', 'scores[r] = p;'],
     ['the last tile of queries is left out', 'query0 < T; query0 += kRows', 'query0 + kRows < T; query0 += kRows'],
+  ]),
+  ...mistakes('attention', 'attention-bf16.cuh', [
+    ['keys are read before their copies have arrived', 'copyWait<0>();', ''],
+    [
+      'keys are copied over those that are being read',
+      '__syncthreads();\n    copyHalfRows<kRowsOfBlock>(k',
+      'copyHalfRows<kRowsOfBlock>(k',
+    ],
+    ['rows beyond the window are copied', 'first + r < T && c < D', 'c < D'],
+    ['a maximum over two of the four lanes of a row', 'largest = fmaxf(largest, shuffleXor(largest, 2));', ''],
+    ['a sum over two of the four lanes of a row', 'sum += shuffleXor(sum, 2);', ''],
+    ['values are not transposed', 'loadMatricesTransposed(b, rows', 'loadMatrices(b, rows'],
+    [
+      'fragments of weights are packed in the wrong order',
+      'packBf16(scores[k][2], scores[k][3])',
+      'packBf16(scores[k + 1][0], scores[k + 1][1])',
+    ],
+    [
+      'the statistics of a query are read before they are stored',
+      'copyWait<0>();\n    __syncthreads();\n    float weights',
+      'copyWait<0>();\n    float weights',
+    ],
+    ['the second half of the rows takes the statistics of the first', '- mean[h / 2])', '- mean[0])'],
+    [
+      'the last tile of keys is left out',
+      'key0 < min(T, query0 + kRowsOfBlock)',
+      'key0 + kRows < min(T, query0 + kRowsOfBlock)',
+    ],
   ]),
   ...mistakes('lstm', 'lstm.cuh', [
     ['a tile is overwritten while it is read', '    __syncthreads();  // before the tile is overwritten\n', ''],

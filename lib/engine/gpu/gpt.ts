@@ -5,16 +5,14 @@
  * Shapes: B sequences of T tokens are R = B·T rows of C numbers; heads of D = C / heads numbers; V tokens in the vocabulary.
  */
 import type { GptConfig } from '../../models/index.ts';
-import { EngineError } from '../interface/index.ts';
+import { type AttentionShape, attention, attentionBackward, checkHeadWidth, usesTensorCores } from './attention.ts';
 import type { Slice } from './device.ts';
 import { clear, dropout, embed, embedBackward, gradientOf, head } from './layers.ts';
 import { type DecoderIo, dropoutThreshold, type ModelMemory, type Network, type Pass } from './network.ts';
-import { afterFloats, type Matrix, type PassBuilder } from './pass-builder.ts';
+import { afterFloats, type Matrix, type PassBuilder, type Purpose } from './pass-builder.ts';
 import { columnSums, layerNormGradients, product, weightGradient } from './products.ts';
 import { rotaryOf, rotaryTables } from './rotary-tables.ts';
 
-/** The widest head that the attention kernels take. */
-const MAX_HEAD_WIDTH = 128;
 /** Dropout sites of a layer. The numbers select the masks: they are those of the native engine. */
 const SITES = { attention: 0, attnProj: 1, fcProj: 2, embedding: 3 };
 
@@ -40,17 +38,13 @@ interface Activations {
 
 /** @throws EngineError if a head is wider than the kernels take */
 export function gpt(config: GptConfig): Network {
-  const { width, heads } = config;
-  if (width / heads > MAX_HEAD_WIDTH)
-    throw new EngineError(
-      `heads of ${width / heads} numbers are wider than the ${MAX_HEAD_WIDTH} that the gpu engine computes; set more heads, or train with the engine native`,
-    );
+  checkHeadWidth(config.width / config.heads);
   return {
     timeMajor: false,
     tables: config.positions === 'rotary' ? rotaryTables(config) : undefined,
     build: (b, memory, pass) => new GptPass(config, b, memory, pass).build(),
     buildDecoder: (b, memory, io) => buildDecoder(config, b, memory, io),
-    decoderStateSize: (streams) => 4 * 2 * config.layers * streams * config.block * width,
+    decoderStateSize: (streams) => 4 * 2 * config.layers * streams * config.block * config.width,
   };
 }
 
@@ -87,10 +81,6 @@ function layerNorm(b: PassBuilder, ps: Parameters, module: string, x: Matrix, ou
     ...[out.floats, out.half, out.stride, s.mean, s.rstd],
   ]);
 }
-
-/** Row stride of a tile of D columns in native/cuda/kernels/attention.cuh, times its 32 rows, in bytes. */
-const tileBytes = (D: number) => 32 * (Math.ceil(D / 4) | 1) * 4 * 4;
-const SCORE_BYTES = 32 * 36 * 4;
 
 /** The launches of one pass. */
 class GptPass {
@@ -161,7 +151,7 @@ class GptPass {
       x,
       ln1: b.matrix(R, C, 'operand'),
       ln1Statistics: this.#statistics(),
-      qkv: b.matrix(R, 3 * C, 'floats'),
+      qkv: b.matrix(R, 3 * C, this.#qkvPurpose()),
       logSums: b.floats(R * heads),
       attnOut: b.matrix(R, C, 'both'),
       residual: b.matrix(R, C, 'floats'),
@@ -170,6 +160,13 @@ class GptPass {
       fchPre: b.matrix(R, 4 * C, 'floats'),
       fch: b.matrix(R, 4 * C, 'operand'),
     };
+  }
+
+  /** Tensor cores take qkv in bf16. Positions are rotated in fp32, and rounded then. */
+  #qkvPurpose(): Purpose {
+    const { width, heads } = this.#config;
+    if (!usesTensorCores(this.#b.bf16, width / heads)) return 'floats';
+    return this.#rotary ? 'both' : 'operand';
   }
 
   // ── dropout and embedding ──
@@ -258,55 +255,37 @@ class GptPass {
     ]);
   }
 
-  #attention(kernel: string, layer: number, list: (Slice | number | null)[], shared: number): void {
-    const { width: C, heads } = this.#config;
-    const { length: T, sequences, firstSequence } = this.#p;
-    const D = C / heads;
-    this.#b.launch(
-      kernel,
-      [Math.ceil(T / 32), heads, sequences],
-      128,
-      [
-        ...[T, C, D, { float: 1 / Math.sqrt(D) }, ...list],
-        ...[this.#memory.settings, this.#threshold, layer * 4 + SITES.attention, firstSequence],
-      ],
-      shared,
-    );
+  #attentionShape(layer: number): AttentionShape {
+    const { width, heads } = this.#config;
+    const { sequences, length, firstSequence } = this.#p;
+    const { settings } = this.#memory;
+    const mask = { settings, threshold: this.#threshold, site: layer * 4 + SITES.attention, firstSequence };
+    return { sequences, length, width, heads, mask };
   }
 
   #attentionForward(a: Activations, layer: number): void {
     const h = moduleOf(layer);
-    const D = this.#config.width / this.#config.heads;
     const b = this.#b;
     layerNorm(b, this.#parameters, `${h}.ln_1`, a.x, a.ln1, a.ln1Statistics);
     product(b, 'NN', a.ln1, this.#parameters.weight(`${h}.attn.c_attn`), a.qkv, {
       bias: this.#parameters.bias(`${h}.attn.c_attn`),
     });
     this.#rotate(a.qkv, 1);
-    const out = a.attnOut;
-    const list = [a.qkv.floats, out.floats, out.half, out.stride, a.logSums];
-    this.#attention('attention', layer, list, 3 * tileBytes(D) + SCORE_BYTES);
-    this.#projectAndAdd(`${h}.attn.c_proj`, layer, SITES.attnProj, out, a.x.floats as Slice, a.residual);
+    attention(b, this.#attentionShape(layer), a.qkv, a.attnOut, a.logSums);
+    this.#projectAndAdd(`${h}.attn.c_proj`, layer, SITES.attnProj, a.attnOut, a.x.floats as Slice, a.residual);
   }
 
   /** dx: on entry the gradient of the residual, on return that of x. dln: scratch (R,C). */
   #attentionBackward(a: Activations, layer: number, dx: Matrix, dbranch: Matrix, dqkv: Matrix, dln: Slice): void {
     const h = moduleOf(layer);
-    const { width: C, heads } = this.#config;
-    const { sequences, length } = this.#p;
-    const [b, R, D] = [this.#b, this.#rows, C / heads];
+    const b = this.#b;
     const dout = this.#branchGradient(layer, SITES.attnProj, dx, dbranch);
     this.#weightBackward(`${h}.attn.c_proj`, a.attnOut, dout);
-    const dattnOut = { ...a.attnOut, floats: dln, half: null };
-    product(b, 'NT', dout, this.#parameters.weight(`${h}.attn.c_proj`), dattnOut);
     b.within(() => {
-      const delta = b.floats(R * heads);
-      b.launch('attentionDelta', [Math.ceil((R * heads) / 8), 1, 1], 256, [
-        ...[sequences, length, C, heads, a.attnOut.floats, dln, delta],
-      ]);
-      const list = [a.qkv.floats, dln, a.logSums, delta, dqkv.floats, dqkv.half, dqkv.stride];
-      this.#attention('attentionBackwardKeys', layer, list, 4 * tileBytes(D) + 2 * SCORE_BYTES);
-      this.#attention('attentionBackwardQueries', layer, list, 4 * tileBytes(D) + SCORE_BYTES);
+      const { half, stride } = b.bf16 ? b.matrix(this.#rows, this.#config.width, 'operand') : a.attnOut;
+      const dattnOut = { ...a.attnOut, floats: dln, half, stride };
+      product(b, 'NT', dout, this.#parameters.weight(`${h}.attn.c_proj`), dattnOut);
+      attentionBackward(b, this.#attentionShape(layer), a.qkv, a.attnOut, a.logSums, dattnOut, dqkv);
     });
     this.#rotate(dqkv, -1);
     this.#weightBackward(`${h}.attn.c_attn`, a.ln1, dqkv);

@@ -1,6 +1,7 @@
 // Exercises attention.cuh and attention-backward.cuh.
 #pragma once
 #include "../kernels/attention-backward.cuh"
+#include "../kernels/attention-bf16.cuh"
 #include "../kernels/attention.cuh"
 #include "elements.hpp"
 
@@ -87,6 +88,50 @@ void exerciseAttentionOf(int B, int T, int heads, int D, u32 threshold) {
   compare(name + ", gradient rounded", unpadded(dhalf, B * T, 3 * C), expected.dqkv, 5e-3);
 }
 
+/// The same on tensor cores. The reference computes with the rounded inputs.
+void exerciseAttentionBf16(int B, int T, int heads, int D, u32 threshold) {
+  const int C = heads * D;
+  const float scale = 1 / std::sqrt(static_cast<float>(D));
+  Floats qkv = randomFloats(B * T * 3 * C, 2), dout = randomFloats(B * T * C);
+  const Halves qkvHalf = padded(qkv, B * T, 3 * C), doutHalf = padded(dout, B * T, C);
+  for (float& x : qkv) x = rounded(x);
+  for (float& x : dout) x = rounded(x);
+  const u32 step[2] = {5, 6}, site = 4, firstSequence = 7;
+  const auto mask = [&](int b, int head, int query, int key) {
+    const int tiles = (T + 63) / 64;
+    return threshold ? maskOf(5, 6, site, threshold, key % 64 * 64 + query % 64,
+                              (head * tiles + query / 64) * tiles + key / 64, firstSequence + b)
+                     : 1;
+  };
+  const AttentionReference expected = attentionReference(B, T, heads, D, scale, qkv, dout, mask);
+  const std::string name = "attention bf16 " + std::to_string(B) + "x" + std::to_string(T) + "x" +
+                           std::to_string(heads) + "x" + std::to_string(D) + (threshold ? " with dropout" : "");
+  Floats out = nan(B * T * C), logSums = nan(B * heads * T), delta = nan(B * heads * T), dqkv = nan(B * T * 3 * C);
+  for (size_t i = 0; i < delta.size(); i++) delta[i] = static_cast<float>(expected.delta[i]);
+  Halves half = emptyHalves(B * T, C), dhalf = emptyHalves(B * T, 3 * C);
+  const shim::Dimensions grid = {blocks(T, 64), static_cast<unsigned>(heads), static_cast<unsigned>(B)};
+  const size_t row = halfStride(D) * sizeof(u16);
+  shim::launch(grid, 128, 3 * 64 * row, [&] {
+    attentionBf16(T, C, D, scale, qkvHalf.data(), strideOf(3 * C), out.data(), half.data(), strideOf(C), logSums.data(),
+                  step, threshold, site, firstSequence);
+  });
+  compare(name, out, expected.out, 5e-3);
+  compare(name + ", rounded", unpadded(half, B * T, C), expected.out, 1e-2);
+  compare(name + ", logSums", logSums, expected.logSums, 3e-6);
+  shim::launch(grid, 128, 2 * (64 + 32) * row + 2 * 32 * sizeof(float), [&] {
+    attentionBackwardKeysBf16(T, C, D, scale, qkvHalf.data(), strideOf(3 * C), doutHalf.data(), strideOf(C),
+                              logSums.data(), delta.data(), dqkv.data(), dhalf.data(), strideOf(3 * C), step, threshold,
+                              site, firstSequence);
+  });
+  shim::launch(grid, 128, 2 * (64 + 32) * row, [&] {
+    attentionBackwardQueriesBf16(T, C, D, scale, qkvHalf.data(), strideOf(3 * C), doutHalf.data(), strideOf(C),
+                                 logSums.data(), delta.data(), dqkv.data(), dhalf.data(), strideOf(3 * C), step,
+                                 threshold, site, firstSequence);
+  });
+  compare(name + ", gradient", dqkv, expected.dqkv, 5e-3);
+  compare(name + ", gradient rounded", unpadded(dhalf, B * T, 3 * C), expected.dqkv, 1e-2);
+}
+
 /// Token by token, it gives what attention over the whole window gives.
 void exerciseDecoding(int B, int T, int heads, int D) {
   const int C = heads * D;
@@ -115,6 +160,10 @@ void exerciseAttention() {
   exerciseAttentionOf(2, 37, 2, 12, 0);
   exerciseAttentionOf(1, 70, 2, 33, 20000);
   exerciseAttentionOf(1, 33, 1, 128, 0);
+  exerciseAttentionBf16(1, 1, 1, 8, 0);
+  exerciseAttentionBf16(2, 70, 2, 24, 0);
+  exerciseAttentionBf16(1, 97, 2, 40, 20000);
+  exerciseAttentionBf16(1, 65, 1, 128, 0);
   exerciseDecoding(2, 7, 2, 5);
 }
 

@@ -60,19 +60,24 @@ __device__ __forceinline__ float shuffleXor(float v, int mask) { return __shfl_x
 /// Waits for the lanes of the warp, and makes what they wrote to shared memory visible to each other.
 __device__ __forceinline__ void syncWarp() { __syncwarp(); }
 __device__ __forceinline__ u32 multiplyHigh(u32 a, u32 b) { return __umulhi(a, b); }
+/// Rounds to the nearest bf16, ties to even. NaN stays NaN.
+__device__ __forceinline__ u16 toBf16(float x) {
+  u16 rounded;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(rounded) : "f"(x));
+  return rounded;
+}
+/// Two numbers rounded to bf16 in one word, the first in the low half.
+__device__ __forceinline__ u32 packBf16(float low, float high) {
+  u32 packed;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
+  return packed;
+}
 #endif
 
 /// Four numbers that are read from shared memory together.
 struct alignas(16) Four {
   float x, y, z, w;
 };
-
-/// Rounds to the nearest bf16, ties to even. NaN stays NaN.
-__device__ __forceinline__ u16 toBf16(float x) {
-  const u32 bits = __float_as_uint(x);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return 0x7fc0;
-  return static_cast<u16>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
-}
 
 /// The sum over the lanes of a warp, in the same order in each lane.
 __device__ __forceinline__ float warpSum(float v) {

@@ -1,6 +1,7 @@
 // All kernels of the GPU engine, as one source. scripts/cuda/make-ptx.ts compiles it for GPUs, and with CUDA_SHIM
 // defined a C++ compiler compiles it for the CPU (shim/shim.hpp). README.md of this folder lists the kernels.
 #include "attention-backward.cuh"
+#include "attention-bf16.cuh"
 #include "attention.cuh"
 #include "elements.cuh"
 #include "lstm.cuh"

@@ -47,6 +47,12 @@ inline u32 __float_as_uint(float x) {
 }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline u32 multiplyHigh(u32 a, u32 b) { return static_cast<u32>((static_cast<u64>(a) * b) >> 32); }
+inline u16 toBf16(float x) {
+  const u32 bits = __float_as_uint(x);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return 0x7fff;
+  return static_cast<u16>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+inline u32 packBf16(float low, float high) { return toBf16(low) | static_cast<u32>(toBf16(high)) << 16; }
 template <class T>
 inline T min(T a, T b) {
   return b < a ? b : a;

@@ -38,7 +38,7 @@ function build(source: string, flags: string[]): string {
 }
 
 /** The program that compares every kernel with a reference (native/cuda/exercise), under AddressSanitizer. */
-export const buildExercise = () => build('exercise/exercise.cpp', ['-O1', '-g1', '-fsanitize=address']);
+export const buildExercise = () => build('exercise/exercise.cpp', ['-O0', '-g1', '-fsanitize=address']);
 
 /** The environment in which AddressSanitizer runs programs whose threads are fibers. */
 export const SANITIZER_OPTIONS = { ASAN_OPTIONS: 'detect_leaks=0:detect_stack_use_after_return=0' };
