@@ -12,6 +12,7 @@
  *   stages-above.ts    refuses a call of repro that would wait for the stage it comes from
  */
 export type { Attempted, Detached, Executor, Made, Moved, Place, StageEvent, Waiting, Work } from './executor.ts';
+export { isListed } from './late-outputs.ts';
 export { LocalExecutor } from './local-executor.ts';
 export { describeIgnored, ignoredIn, type MakeContext, makeStage, markFailed } from './make-stage.ts';
 export { movedInputs, paramsReadDirectly } from './moved-inputs.ts';

@@ -42,8 +42,11 @@ async function appears(path: string): Promise<boolean> {
   }
 }
 
-/** Whether the folder of a path has its name, as the server says. */
-function isListed(path: string): boolean {
+/**
+ * Whether the folder of a path has its name, as the server says. Afterwards, a client of NFS also asks the server for the
+ * file itself.
+ */
+export function isListed(path: string): boolean {
   const folder = dirname(path);
   const look = temporaryPath(join(folder, '.repro-look'));
   try {

@@ -202,7 +202,7 @@ class NodeAttempt {
     for (;;) {
       const moved = await movedInputs(this.#project, this.#stage, this.#cell.inputs, new Set(this.#cell.readFromCopy));
       if (moved.length === 0 || performance.now() > until || this.#isFenced || this.#wasTerminated) return moved;
-      // A listing makes the client ask the server again.
+      // A listing makes the client ask the server again. A file of our own might be counted by another node.
       for (const path of moved) listAbove(join(this.#project.root, path));
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
       this.#project.stageInputs.forget();

@@ -1,6 +1,7 @@
 /** Turns the result that a node has written into what the stage made, when this host sees its outputs too. */
+import { join } from 'node:path';
 import { sameContent } from '../hashing/index.ts';
-import type { Attempted, Moved } from '../making/index.ts';
+import { type Attempted, isListed, type Moved } from '../making/index.ts';
 import { describeBytes, type Failure } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import type { Project } from '../planning/index.ts';
@@ -82,6 +83,7 @@ async function waitForOutputs(
       const message = `${node} has made ${late.join(', ')}, but this host sees something else after ${latency} s; do both see this folder?`;
       return { reason: 'error', message };
     }
+    for (const path of late) isListed(join(project.root, path));
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
   }
 }
