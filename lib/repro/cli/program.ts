@@ -70,9 +70,27 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   }
 }
 
-/** An unknown target may be a mistyped command: "repro statsu". */
+/** Commands of DVC that repro does not have, and what does their work here. */
+const DVC_COMMANDS: { readonly [command: string]: string } = {
+  add: 'repro hashes a dependency where it is, so nothing has to be added',
+  config: 'settings are in .repro/config.yaml; docs/repro.md lists them',
+  destroy: 'the cache and all records are in the folder .repro',
+  exp: '`repro -S key=value` edits a param and runs, `repro metrics diff` compares with git, `repro undo` takes the edit back',
+  import: 'write a stage that downloads the file',
+  'import-url': 'write a stage that downloads the file',
+  install: 'repro has no git hooks; docs/recipes.md has a check for GitHub Actions',
+  move: 'rename the file, and its path in pipeline.yaml',
+  remote: '`repro push -r ADDRESS`, or `remotes:` in .repro/config.yaml',
+  remove: 'remove the stage from pipeline.yaml; `repro gc` then names its outputs',
+  repro: '`repro` alone runs the pipeline',
+  stage: 'write the stage into pipeline.yaml',
+};
+
+/** An unknown target may be a mistyped command, "repro statsu", or a command of DVC, "repro exp run". */
 function suggestCommand(error: ReproError, program: Command): string {
   if (!(error instanceof UnknownTarget)) return '';
+  if (Object.hasOwn(DVC_COMMANDS, error.target))
+    return `\nif you meant \`dvc ${error.target}\`: ${DVC_COMMANDS[error.target]}`;
   const command = nearestName(
     error.target,
     program.commands.map((command) => command.name()),

@@ -122,9 +122,11 @@ export function findRoot(start: string): string {
     );
   for (let folder = resolve(start); ; folder = dirname(folder)) {
     if (existsSync(join(folder, PIPELINE))) return folder;
-    if (folder === dirname(folder))
-      throw new ReproError(
-        `there is no ${PIPELINE} in ${resolve(start)} or any folder above it; \`repro init\` creates one`,
-      );
+    if (folder === dirname(folder)) {
+      const way = existsSync(join(start, 'dvc.yaml'))
+        ? '`repro import-dvc` makes one from dvc.yaml'
+        : '`repro init` creates one';
+      throw new ReproError(`there is no ${PIPELINE} in ${resolve(start)} or any folder above it; ${way}`);
+    }
   }
 }

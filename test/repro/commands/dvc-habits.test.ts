@@ -209,3 +209,22 @@ test('dag --outs shows which output is made from which', async () => {
     { from: 'a.txt', to: 'b.txt' },
   ]);
 });
+
+test('a command of DVC that repro does not have is answered by what does its work here', async () => {
+  const made = project({ 'pipeline.yaml': 'stages:\n  a: {cmd: "true"}\n' });
+  const { exit, stderr } = await made.repro('exp', 'run');
+  expect([exit, stderr]).toEqual([
+    2,
+    expect.stringMatching(
+      /^repro: there is no stage or output "exp"; .*\nif you meant `dvc exp`: `repro -S key=value` edits a param/,
+    ),
+  ]);
+  // A stage of that name is a stage.
+  made.write('pipeline.yaml', 'stages:\n  exp: {cmd: "true"}\n');
+  expect(await made.outcomes('exp')).toEqual({ exp: 'ran' });
+});
+
+test('where there is only a dvc.yaml, the message names import-dvc', async () => {
+  const made = project({ 'dvc.yaml': 'stages:\n  a: {cmd: "true"}\n' });
+  expect((await made.repro()).stderr).toMatch(/`repro import-dvc` makes one from dvc\.yaml\n$/);
+});
