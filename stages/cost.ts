@@ -13,6 +13,7 @@ import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Engine, openEngine } from '../lib/engine/index.ts';
 import { describeError, readParams } from '../lib/repro/index.ts';
+import { engineWithoutGpu } from './parts/engine-without-gpu.ts';
 import type { Params } from './parts/params.ts';
 import { priceStudy } from './parts/price.ts';
 import { PARAMS_SCHEMA } from './parts/stage.ts';
@@ -24,8 +25,8 @@ const PROCESS_MEMORY = 100 * 2 ** 20;
 async function main(file: string): Promise<void> {
   const asked: string[] = JSON.parse(await text(process.stdin));
   const params: Params = await readParams('params.yaml', { schema: PARAMS_SCHEMA });
-  const { engine: name, precision, threads } = params.train;
-  const engine = await openEngine({ name, precision, threads: 1 });
+  const { threads } = params.train;
+  const engine = await openEngine(engineWithoutGpu(params.train));
   const { runs } = priceStudy(params, engine, await keptSpeed(engine, file), { cpus: 1, memory: 1 });
   const costs = runs
     .map(

@@ -12,6 +12,7 @@ import { loadCheckpoint, type Weights } from '../lib/models/index.ts';
 import { readAbc } from '../lib/music/index.ts';
 import { type Tokenizer, TokenStore } from '../lib/tokenizer/index.ts';
 import { budgetFolder, budgetsOfModel } from './parts/budgets.ts';
+import { engineWithoutGpu } from './parts/engine-without-gpu.ts';
 import { loadModelTokenizer } from './parts/model-tokenizer.ts';
 import { stage, writeText } from './parts/stage.ts';
 
@@ -46,8 +47,7 @@ await stage({
     const run = basename(modelDir);
     const { config, weights } = await loadCheckpoint(modelDir);
     const tokenizer = await loadModelTokenizer(tokens, modelDir, config);
-    const { engine: name, precision } = params.train;
-    const engine = await openEngine({ name, precision, threads: 1 });
+    const engine = await openEngine(engineWithoutGpu(params.train));
     const store = TokenStore.open(tokens);
     const { max_bytes, stride, context_bytes, budget_splits = SPLITS } = params.evaluate;
     // The limit is in bytes of text, so that all tokenizers are compared on the same tunes.

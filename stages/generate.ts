@@ -20,6 +20,7 @@ import {
 } from '../lib/music/index.ts';
 import { wilsonInterval } from '../lib/scaling/index.ts';
 import { TextConstraint } from '../lib/tokenizer/index.ts';
+import { engineWithoutGpu } from './parts/engine-without-gpu.ts';
 import { loadModelTokenizer } from './parts/model-tokenizer.ts';
 import { readPrompts, stateAfter } from './parts/prompts.ts';
 import { stage } from './parts/stage.ts';
@@ -33,7 +34,7 @@ await stage({
     const tokenizer = await loadModelTokenizer(tokens, modelDir, config);
     const prompts = await readPrompts(tokens, tokenizer, settings, Math.max(settings.count, settings.free));
     if (settings.count > 0) for (const { text } of prompts) stateAfter(text, convert);
-    const engine = await openEngine({ name: train.engine, precision: train.precision, threads: 1 });
+    const engine = await openEngine(engineWithoutGpu(train));
     const model = engine.model(config, { weights });
     await mkdir(out, { recursive: true });
 

@@ -12,6 +12,7 @@ import { convertCorpus } from '../../lib/corpus/index.ts';
 import { evaluate, openEngine } from '../../lib/engine/index.ts';
 import { loadCheckpoint } from '../../lib/models/index.ts';
 import { type Tokenizer, UNKNOWN } from '../../lib/tokenizer/index.ts';
+import { engineWithoutGpu } from '../parts/engine-without-gpu.ts';
 import { loadModelTokenizer } from '../parts/model-tokenizer.ts';
 import type { Params } from '../parts/params.ts';
 import { StageError, writeText } from '../parts/stage.ts';
@@ -47,8 +48,7 @@ await program({
         `the files have ${ids.length} tokens; ${modelDir} reads windows of ${config.block} and needs ${config.block + 1}. Give more or longer files`,
       );
     warnOfUnknown(tunes, tokenizer);
-    const { engine: engineName, precision } = params.train;
-    const engine = await openEngine({ name: engineName, precision, threads: 1 });
+    const engine = await openEngine(engineWithoutGpu(params.train));
     const model = engine.model(config, { weights });
     const bytes = tunes.map(({ text }) => Buffer.byteLength(text));
     const { tokenLosses } = await evaluate({

@@ -9,6 +9,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { openEngine } from '../../lib/engine/index.ts';
+import { engineWithoutGpu } from '../parts/engine-without-gpu.ts';
 import { priceStudy } from '../parts/price.ts';
 import { readStudies } from '../parts/studies.ts';
 import { measureSpeed, trainingSpeed } from '../parts/training-speed.ts';
@@ -22,7 +23,7 @@ async function main(): Promise<void> {
     throw new Error(`there is no study ${unknown} in studies.yaml; it has ${[...studies.keys()].join(', ')}`);
   const machine = { cpus: availableParallelism(), memory: totalmem() };
   const { train } = studies.values().next().value!;
-  const engine = await openEngine({ name: train.engine, precision: train.precision, threads: 1 });
+  const engine = await openEngine(engineWithoutGpu(train));
   const points = await measureSpeed(engine);
   const speed = trainingSpeed(points);
   const range = (architecture: string) =>

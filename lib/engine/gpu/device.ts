@@ -195,8 +195,11 @@ function describeOpening(error: Error & { code?: string }, library: string): Err
     case 'NO_GPU':
     case 'CUDA_ERROR_NO_DEVICE': {
       const visible = process.env.CUDA_VISIBLE_DEVICES;
-      const shown = visible === undefined ? '' : `, with CUDA_VISIBLE_DEVICES=${visible}`;
-      return new EngineError(`the NVIDIA driver shows no GPU${shown}`, { cause: error });
+      const message =
+        visible === ''
+          ? 'no GPU was leased (CUDA_VISIBLE_DEVICES is empty); in params.yaml, train.gpus: 1 leases one for each run'
+          : `the NVIDIA driver shows no GPU${visible === undefined ? '' : `, with CUDA_VISIBLE_DEVICES=${visible}`}`;
+      return new EngineError(message, { cause: error });
     }
     case 'CUDA_ERROR_UNSUPPORTED_PTX_VERSION':
     case 'CUDA_ERROR_NO_BINARY_FOR_GPU':

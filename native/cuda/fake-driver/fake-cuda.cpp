@@ -147,7 +147,10 @@ int cuGetErrorString(int code, const char** text) {
   return kSuccess;
 }
 int cuDriverGetVersion(int* version) { return *version = 12040, kSuccess; }
-int cuDeviceGetCount(int* count) { return *count = 1, kSuccess; }
+int cuDeviceGetCount(int* count) {
+  const char* visible = getenv("CUDA_VISIBLE_DEVICES");
+  return *count = visible && !*visible ? 0 : 1, kSuccess;
+}
 int cuDeviceGet(int* device, int ordinal) { return *device = ordinal, ordinal == 0 ? kSuccess : kInvalidDevice; }
 int cuDeviceGetName(char* name, int size, int) { return snprintf(name, size, "CPU behind a fake driver"), kSuccess; }
 int cuDeviceGetUuid(unsigned char* uuid, int) { return memset(uuid, 0xfa, 16), kSuccess; }

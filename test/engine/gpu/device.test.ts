@@ -91,6 +91,10 @@ describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if th
       { FAKE_CUDA_COMPUTE: '75' },
       /^EngineError: the GPU .* has compute capability 7.5, and the gpu engine needs 8.0 or newer/,
     ],
+    [
+      { CUDA_VISIBLE_DEVICES: '' },
+      /^EngineError: no GPU was leased \(CUDA_VISIBLE_DEVICES is empty\); in params.yaml, train.gpus: 1 leases one for each run$/,
+    ],
   ])('cannot be opened with %o, and says why in one sentence', (env, message) => {
     expect(opened(env as Record<string, string>)).toMatch(message);
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { EngineError, openEngine, train } from '../../../lib/engine/index.ts';
+import { engineWithoutGpu } from '../../../stages/parts/engine-without-gpu.ts';
 import { countingSource, nativeIsBuilt, tinyGpt } from '../tiny.ts';
 import { buildFakeDriver } from './build.ts';
 import { gpuIsTestable, openFakeGpu } from './fake-gpu.ts';
@@ -39,6 +40,14 @@ describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if th
   ])('is what auto takes if CUDA_VISIBLE_DEVICES names one: %o', async (gpus, name) => {
     leasing(gpus);
     expect((await openEngine()).name).toBe(name);
+  });
+
+  test('is not needed by stages that lease none: with the engine gpu, they compute on the CPU', async () => {
+    leasing('');
+    for (const engine of ['gpu', 'auto'] as const) {
+      const { name } = await openEngine(engineWithoutGpu({ engine, precision: 'fp32' }));
+      expect(name).toBe(otherName);
+    }
   });
 
   test('that was leased but cannot be opened is replaced by the CPU, with one sentence', async () => {
