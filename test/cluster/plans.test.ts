@@ -184,7 +184,7 @@ describe('states', () => {
       },
     ],
     [{ row: row('OUT_OF_MEMORY') }, { is: 'failed', message: 'it took more memory than its job has' }],
-    [{ row: { ...row('CANCELLED'), by: 'root' } }, { is: 'failed', message: 'its job was cancelled by root' }],
+    [{ row: { ...row('CANCELLED'), by: '0' } }, { is: 'failed', message: 'its job was cancelled by the user 0' }],
     [{ row: row('CANCELLED'), isCancelledByUs: true }, { is: 'interrupted' }],
     [{ row: row('PREEMPTED') }, { is: 'lost', counts: 'free', why: 'its job was preempted' }],
     [{ row: row('REVOKED') }, { is: 'lost', counts: 'free', why: 'its job was revoked' }],

@@ -101,7 +101,7 @@ export function verdictOn(ended: Ended): Verdict {
   if (state === 'CANCELLED')
     return {
       is: 'failed',
-      message: `its job was cancelled${row.by === undefined ? ', not by repro' : ` by ${row.by}`}`,
+      message: `its job was cancelled${row.by === undefined ? ', not by repro' : ` by the user ${row.by}`}`,
     };
   if (state === 'COMPLETED')
     return {

@@ -167,10 +167,16 @@ export class Watcher {
     // A result counts, whatever Slurm says.
     this.look();
     const known = new Map(rows.map((row) => [`${row.job}_${row.index}`, row]));
-    const isUnknown = (attempt: TrackedAttempt) =>
-      attempt.cells.some((cell) => !cell.isOver && !known.has(jobOf(attempt, cell)!));
-    for (const row of await sacct(open.filter(isUnknown).map(({ job }) => job!)))
-      if (!known.has(`${row.job}_${row.index}`)) known.set(`${row.job}_${row.index}`, row);
+    // sacct also knows jobs that squeue has forgotten, and who has cancelled one.
+    const isUnclear = (attempt: TrackedAttempt) =>
+      attempt.cells.some((cell) => {
+        const state = known.get(jobOf(attempt, cell)!)?.state;
+        return !cell.isOver && (state === undefined || state === 'CANCELLED');
+      });
+    for (const row of await sacct(open.filter(isUnclear).map(({ job }) => job!))) {
+      const task = `${row.job}_${row.index}`;
+      if (!known.has(task) || (row.by !== undefined && known.get(task)!.state === row.state)) known.set(task, row);
+    }
     for (const attempt of open)
       for (const cell of attempt.cells)
         if (!cell.isOver) this.#judgeCell(attempt, cell, known.get(jobOf(attempt, cell)!));
