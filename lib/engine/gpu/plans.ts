@@ -7,7 +7,7 @@ import { adamw, finishStep } from './adamw.ts';
 import { inputSlices, inputWords, type Microbatch } from './batch-input.ts';
 import type { Device, Plan, Slice } from './device.ts';
 import type { ModelMemory, Network } from './network.ts';
-import { after as afterBytes, afterFloats, PassBuilder } from './pass-builder.ts';
+import { after, afterFloats, PassBuilder } from './pass-builder.ts';
 import { OUTCOME_BYTES } from './step-settings.ts';
 
 /** What is computed. */
@@ -75,7 +75,7 @@ function build(
       length,
       firstSequence: microbatch.first,
       batch: sequences,
-      input: inputSlices(afterBytes(input, 4 * start), rowsOf(microbatch), V),
+      input: inputSlices(after(input, 4 * start), rowsOf(microbatch), V),
       backward: work === 'train' || work === 'gradients',
       isFirst: i === 0,
       dropout: work === 'train' && config.dropout > 0,

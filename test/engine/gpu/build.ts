@@ -3,12 +3,13 @@
  * sources.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { digestOf } from '../../../native/built.mjs';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../../../..');
+const FOLDER = join(ROOT, 'dist/cuda');
 const COMPILER = process.env.CXX ?? 'g++';
 
 /** Whether there is a compiler. Without one, the tests of the kernels are skipped. */
@@ -24,9 +25,10 @@ export const hasCompiler = spawnSync(COMPILER, ['--version']).status === 0;
 function build(source: string, flags: string[]): string {
   const folders = ['kernels', 'shim', source.split('/')[0]].map((folder) => `native/cuda/${folder}`);
   const digest = digestOf([...new Set(folders), 'test/engine/gpu/build.ts']).slice(0, 16);
-  const out = join(ROOT, 'dist/cuda', `${source.split('/').at(-1)?.split('.')[0]}-${digest}`);
+  const name = basename(source, '.cpp');
+  const out = join(FOLDER, `${name}-${digest}`);
   if (existsSync(out)) return out;
-  mkdirSync(join(ROOT, 'dist/cuda'), { recursive: true });
+  mkdirSync(FOLDER, { recursive: true });
   const own = `${out}.${process.pid}`;
   const all = ['-std=gnu++17', '-DCUDA_SHIM', '-Wall', '-Wextra', '-Wno-unknown-pragmas', ...flags];
   const { status, stderr } = spawnSync(COMPILER, [...all, join(ROOT, 'native/cuda', source), '-o', own], {
@@ -34,6 +36,8 @@ function build(source: string, flags: string[]): string {
   });
   if (status !== 0) throw new Error(`${source} was not compiled:\n${stderr}`);
   renameSync(own, out);
+  for (const older of readdirSync(FOLDER))
+    if (older.startsWith(`${name}-`) && join(FOLDER, older) !== out) rmSync(join(FOLDER, older), { force: true });
   return out;
 }
 
