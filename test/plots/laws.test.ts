@@ -220,4 +220,8 @@ test('labels of floors that are equal, or nearly, stand above each other; others
   const labels = floorLabels([{ loss: 0.7 }, { loss: 0.5 }, { loss: 0.501 }, { loss: 0.5 }], [0.4, 1.6], 280);
   const pixels = labels.map(({ label_at }) => Math.log(label_at / 0.5) / (Math.log(4) / 280));
   expect(pixels.map(Math.round)).toEqual([0, 14, 28, 68]);
+
+  // The rule of the upper floor is 8 pixels above that of the lower one, and would run through its label.
+  const near = floorLabels([{ loss: 0.5 }, { loss: 0.5 * 4 ** (8 / 280) }], [0.4, 1.6], 280);
+  expect(near.map(({ label_at }) => Math.round(Math.log(label_at / 0.5) / (Math.log(4) / 280)))).toEqual([8, 22]);
 });

@@ -107,7 +107,8 @@ function tokensLabel({ parameters, intervals, confidence }: ChinchillaFit): { la
 const FLOOR_GAP = 14;
 
 /**
- * Where the label of each floor stands: on its rule, or above the label of a floor that is hardly lower.
+ * Where the label of each floor stands: on its rule. Where the rule of another floor would run through the label, the
+ * labels of both stand one above the other on the upper rule.
  *
  * @param domain of the y axis
  * @param height of the panel in pixels
@@ -118,14 +119,13 @@ export function floorLabels<Floor extends { loss: number }>(
   height: number,
 ): (Floor & { label_at: number })[] {
   const gap = (domain[1] / domain[0]) ** (FLOOR_GAP / height);
-  let least = 0;
-  return [...floors]
-    .sort((a, b) => a.loss - b.loss)
-    .map((floor) => {
-      const at = Math.max(floor.loss, least);
-      least = at * gap;
-      return { ...floor, label_at: at };
-    });
+  const stacks: Floor[][] = [];
+  for (const floor of [...floors].sort((a, b) => a.loss - b.loss)) {
+    stacks.push([floor]);
+    while (stacks.length > 1 && stacks.at(-2)!.at(-1)!.loss * gap ** stacks.at(-2)!.length > stacks.at(-1)![0].loss)
+      stacks.push(stacks.splice(-2).flat());
+  }
+  return stacks.flatMap((stack) => stack.map((floor, i) => ({ ...floor, label_at: stack.at(-1)!.loss * gap ** i })));
 }
 
 /** The floor of a law and its interval, as text. */
