@@ -19,7 +19,8 @@ export function describeReason(reason: Reason): string {
     case 'param':
       return `${reason.file} ${reason.key}: ${describeValue(reason.old)} → ${describeValue(reason.new)}`;
     case 'dep':
-      return `${reason.path} ${reason.new === null ? 'is gone' : 'old' in reason ? 'changed' : 'is a new dependency'}`;
+      if (!('old' in reason)) return `${reason.path} is a new dependency${reason.new === null ? ', and missing' : ''}`;
+      return `${reason.path} ${reason.new === null ? 'is gone' : 'changed'}`;
     case 'code':
       return `code ${reason.path} ${!reason.old ? 'is new' : reason.new ? 'changed' : 'is no longer used'}`;
     case 'package':
