@@ -26,10 +26,21 @@ const Driver& Driver::open(const std::string& path) {
 #define CUDA_FIND(member, name, parameters) find(name, reinterpret_cast<void**>(&loading->member));
   CUDA_FUNCTIONS(CUDA_FIND)
 #undef CUDA_FIND
+  if (uv_dlsym(library.get(), "cuGraphInstantiateWithFlags",
+               reinterpret_cast<void**>(&loading->instantiateWithFlags_)) != 0)
+    find("cuGraphInstantiate_v2", reinterpret_cast<void**>(&loading->instantiateWithLog_));
   loading->check(loading->init(0), "starting the driver");
   library.release();  // stays open
   driver = std::move(loading);
   return *driver;
+}
+
+Handle Driver::instantiate(Handle graph) const {
+  Handle executable = nullptr;
+  check(instantiateWithFlags_ ? instantiateWithFlags_(&executable, graph, 0)
+                              : instantiateWithLog_(&executable, graph, nullptr, nullptr, 0),
+        "preparing a plan");
+  return executable;
 }
 
 void Driver::check(Result result, const char* doing) const {

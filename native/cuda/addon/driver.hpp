@@ -55,8 +55,6 @@ struct Driver {
   X(synchronize, "cuStreamSynchronize", (Handle stream))                                                \
   X(beginCapture, "cuStreamBeginCapture_v2", (Handle stream, int mode))                                 \
   X(endCapture, "cuStreamEndCapture", (Handle stream, Handle * graph))                                  \
-  X(instantiate, "cuGraphInstantiate_v2",                                                               \
-    (Handle * executable, Handle graph, Handle * errorNode, char* log, size_t logSize))                 \
   X(launchGraph, "cuGraphLaunch", (Handle executable, Handle stream))                                   \
   X(destroyGraph, "cuGraphDestroy", (Handle graph))                                                     \
   X(destroyExecutable, "cuGraphExecDestroy", (Handle executable))                                       \
@@ -68,7 +66,13 @@ struct Driver {
   CUDA_FUNCTIONS(CUDA_DECLARE)
 #undef CUDA_DECLARE
 
+  /// Prepares a graph to be launched. Throws DriverError.
+  Handle instantiate(Handle graph) const;
+
  private:
+  // Drivers since CUDA 11.4 have the first, older ones the second.
+  Result (*instantiateWithFlags_)(Handle* executable, Handle graph, unsigned long long flags) = nullptr;
+  Result (*instantiateWithLog_)(Handle* executable, Handle graph, Handle* errorNode, char* log, size_t size) = nullptr;
   Result (*errorName_)(Result, const char**) = nullptr;
   Result (*errorString_)(Result, const char**) = nullptr;
 };

@@ -23,7 +23,7 @@ Plan::Plan(std::shared_ptr<Device> device, std::vector<Launch> launches)
     throw;
   }
   driver.check(driver.endCapture(device_->stream, &graph_), "recording a plan");
-  driver.check(driver.instantiate(&executable_, graph_, nullptr, nullptr, 0), "preparing a plan");
+  executable_ = driver.instantiate(graph_);
 }
 
 Plan::~Plan() {

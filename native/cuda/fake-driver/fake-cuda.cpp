@@ -233,7 +233,7 @@ int cuStreamBeginCapture_v2(void*, int) {
   return call([] { return capturing ? kInvalidValue : (capturing = std::make_unique<Graph>(), kSuccess); });
 }
 int cuStreamEndCapture(void*, void** graph) { return *graph = capturing.release(), *graph ? kSuccess : kInvalidValue; }
-int cuGraphInstantiate_v2(void** executable, void* graph, void**, char*, size_t) {
+int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long) {
   return *executable = new Graph(*static_cast<Graph*>(graph)), kSuccess;
 }
 int cuGraphLaunch(void* executable, void*) {
