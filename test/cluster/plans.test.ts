@@ -224,13 +224,14 @@ test('the journal: attempts that are not over, whatever was cut short', () => {
   const lines = [
     { id: 'a1', name: 'repro-a1', cells, submitted: 't' },
     { id: 'a1', job: '7' },
+    { id: 'a1', cancelled: [0] },
     { id: 'b2', name: 'repro-b2', cells, submitted: 't' },
     { id: 'c3', name: 'repro-c3', cells, submitted: 't' },
     { id: 'c3', over: true },
     { id: '../x', name: 'x', cells, submitted: 't' },
   ].map((line) => JSON.stringify(line));
   expect(openAttempts(`${lines.join('\n')}\n{"id": "d4", "na`)).toEqual([
-    { id: 'a1', name: 'repro-a1', cells, submitted: 't', job: '7' },
-    { id: 'b2', name: 'repro-b2', cells, submitted: 't' },
+    { id: 'a1', name: 'repro-a1', cells, submitted: 't', job: '7', cancelled: [0] },
+    { id: 'b2', name: 'repro-b2', cells, submitted: 't', cancelled: [] },
   ]);
 });

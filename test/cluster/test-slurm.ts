@@ -96,7 +96,7 @@ export class TestSlurm {
 
   /** Ends all of it, jobs first, and removes the folder. */
   async stop(): Promise<void> {
-    spawnSync('scancel', ['--state=RUNNING,PENDING', '-u', 'root'], { env: { ...process.env, ...this.env } });
+    spawnSync('scancel', ['-u', 'root'], { env: { ...process.env, ...this.env } });
     for (let tries = 0; tries < 50 && this.#queue() !== ''; tries++) await new Promise((done) => setTimeout(done, 100));
     for (const name of [...NODES.map((node) => `slurmd-${node}`), 'slurmctld', 'munged']) this.#kill(name);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });

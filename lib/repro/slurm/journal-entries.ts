@@ -4,6 +4,7 @@
  *
  *   {"id": "9f86d081", "name": "repro-9f86d081", "cells": [{"stage": "train@gpt", "key": "…"}]}   before sbatch
  *   {"id": "9f86d081", "job": "4711"}                                                             after sbatch
+ *   {"id": "9f86d081", "cancelled": [0, 3]}                                                       before scancel: cells
  *   {"id": "9f86d081", "over": true}                                                              all cells have ended
  */
 
@@ -17,6 +18,7 @@ export interface Cell {
 export type JournalEntry =
   | { id: string; name: string; cells: Cell[]; submitted: string }
   | { id: string; job: string; cluster?: string }
+  | { id: string; cancelled: number[] }
   | { id: string; over: true };
 
 /** An attempt that has not ended, as far as the journal says. */
@@ -30,6 +32,8 @@ export interface OpenAttempt {
   submitted: string;
   /** undefined: repro was killed before it knew the job, if there is one. */
   job?: string;
+  /** The indexes of cells that repro has cancelled. */
+  cancelled: readonly number[];
 }
 
 /** The attempts that are not over. Lines that were cut short are left out. */
@@ -38,9 +42,14 @@ export function openAttempts(text: string): OpenAttempt[] {
   for (const line of text.split('\n')) {
     const entry = parseEntry(line);
     if (entry === undefined) continue;
-    if ('cells' in entry) open.set(entry.id, { ...entry });
+    if ('cells' in entry) open.set(entry.id, { ...entry, cancelled: [] });
     else if ('over' in entry) open.delete(entry.id);
-    else if (open.has(entry.id)) open.get(entry.id)!.job = entry.job;
+    else {
+      const attempt = open.get(entry.id);
+      if (attempt === undefined) continue;
+      if ('job' in entry) attempt.job = entry.job;
+      else attempt.cancelled = [...attempt.cancelled, ...entry.cancelled];
+    }
   }
   return [...open.values()];
 }
@@ -52,6 +61,7 @@ function parseEntry(line: string): JournalEntry | undefined {
     const isKnown =
       entry.over === true ||
       typeof entry.job === 'string' ||
+      (Array.isArray(entry.cancelled) && entry.cancelled.every((index) => typeof index === 'number')) ||
       (typeof entry.name === 'string' && Array.isArray(entry.cells) && entry.cells.every(isCell));
     return isKnown ? (entry as unknown as JournalEntry) : undefined;
   } catch {

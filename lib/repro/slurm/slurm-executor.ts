@@ -6,13 +6,13 @@
  */
 import type { Attempted, Detached, Executor, Moved, Work } from '../making/index.ts';
 import type { Project } from '../planning/index.ts';
-import { hasResult, removeJournal, removeToken } from './attempt-files.ts';
+import { hasResult, note, removeJournal, removeToken } from './attempt-files.ts';
 import { AttemptTable, type CellOfAttempt, interrupted } from './attempt-table.ts';
 import { wantsOf } from './sbatch-args.ts';
 import type { SlurmSettings } from './settings.ts';
 import { scancel } from './slurm-programs.ts';
 import { Submitter } from './submitter.ts';
-import { jobOf, type Task } from './tasks.ts';
+import { jobOf, type Task, type TrackedAttempt, type TrackedCell } from './tasks.ts';
 import { Watcher } from './watcher.ts';
 
 /** Milliseconds in which jobs that are given up are gathered for one call of scancel. */
@@ -58,7 +58,7 @@ export class SlurmExecutor implements Executor {
 
   /** The same for an attempt with these inputs. */
   holdsKey(stage: string, key: string): boolean {
-    return this.#table.cellsOf(stage).some(({ cell }) => cell.key === key);
+    return this.#table.cellsOf(stage).some(({ cell }) => cell.key === key && !cell.isCancelled);
   }
 
   async make(work: Work): Promise<Attempted | Detached | Moved> {
@@ -66,7 +66,7 @@ export class SlurmExecutor implements Executor {
     if (phase === 'interrupted') return interrupted();
     if (phase !== 'open') return { detached: {} };
     const cells = this.#table.cellsOf(work.stage.name);
-    const same = cells.find(({ cell }) => cell.key === work.key);
+    const same = cells.find(({ cell }) => cell.key === work.key && !cell.isCancelled);
     const others = cells.filter((each) => each !== same);
     await Promise.all(others.map((each) => this.#giveUp(each, CHANGED)));
     if (this.#table.phase !== 'open') return this.make(work);
@@ -111,9 +111,11 @@ export class SlurmExecutor implements Executor {
     if (cell.isOver) return;
     // Its commands have ended, and nobody needs the result.
     if (hasResult(project.root, attempt.id, cell.index)) return this.#table.endCell(attempt, cell);
-    removeToken(project.root, attempt.id, cell.index);
     const job = jobOf(attempt, cell);
-    tell(`${cell.stage}: ${job === undefined ? 'a job' : `job ${job}`} of an earlier call is cancelled: ${why}`);
+    const reason = cell.isCancelled ? 'that call was interrupted' : why;
+    tell(`${cell.stage}: ${job === undefined ? 'a job' : `job ${job}`} of an earlier call is cancelled: ${reason}`);
+    this.#noteCancelled(attempt, [cell]);
+    removeToken(project.root, attempt.id, cell.index);
     await new Promise<void>((resolve) => {
       cell.onGivenUp = resolve;
       this.#cancelSoon();
@@ -182,10 +184,21 @@ export class SlurmExecutor implements Executor {
     this.#watcher.pollSoon();
   }
 
+  /** Says in the journal that cells are cancelled, so that a repro that takes over does not take them for failed. */
+  #noteCancelled({ id }: TrackedAttempt, cells: readonly TrackedCell[]): void {
+    const cancelled = cells.filter(({ isCancelled }) => !isCancelled);
+    if (cancelled.length === 0) return;
+    for (const cell of cancelled) cell.isCancelled = true;
+    try {
+      note(this.#parts.project.root, { id, cancelled: cancelled.map(({ index }) => index) });
+    } catch {} // The disk is full. The next repro says that another person has cancelled them.
+  }
+
   async #cancelAll(): Promise<void> {
     const jobs = this.#table.attempts.flatMap((attempt) => {
       const own = attempt.cells.filter(({ task, isOver }) => task !== undefined && !isOver);
-      if (attempt.job === undefined || own.length === 0) return [];
+      this.#noteCancelled(attempt, own);
+      if (attempt.job === undefined) return [];
       return own.length === attempt.cells.length ? [attempt.job] : own.map((cell) => jobOf(attempt, cell)!);
     });
     const words = jobs.length > 0 ? await scancel(jobs) : undefined;

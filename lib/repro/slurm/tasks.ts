@@ -25,6 +25,8 @@ export interface TrackedCell extends Cell {
   /** Undefined while nobody has asked for it: it was found in the journal. */
   task?: Task;
   isOver: boolean;
+  /** repro has cancelled it, so its result does not count. */
+  isCancelled: boolean;
   /** It is given up. Called when it cannot write any more. */
   onGivenUp?: () => void;
   /** Its result is being looked at. */
@@ -54,14 +56,17 @@ export interface TrackedAttempt {
 }
 
 /** An attempt that the journal has. */
-export function tracked({ id, name, submitted, job, cells }: OpenAttempt): TrackedAttempt {
+export function tracked({ id, name, submitted, job, cells, cancelled }: OpenAttempt): TrackedAttempt {
   return {
     id,
     name,
     submitted,
     ...(job === undefined ? {} : { job }),
     isFound: true,
-    cells: cells.map(({ stage, key }, index) => newCell(stage, key, index)),
+    cells: cells.map(({ stage, key }, index) => ({
+      ...newCell(stage, key, index),
+      isCancelled: cancelled.includes(index),
+    })),
   };
 }
 
@@ -72,6 +77,7 @@ export function newCell(stage: string, key: string, index: number): TrackedCell 
     key,
     index,
     isOver: false,
+    isCancelled: false,
     isTaken: false,
     hasBegun: false,
     wasTerminated: false,
