@@ -36,8 +36,10 @@ function build(source: string, flags: string[]): string {
   });
   if (status !== 0) throw new Error(`${source} was not compiled:\n${stderr}`);
   renameSync(own, out);
+  // Another process may be building the same.
   for (const older of readdirSync(FOLDER))
-    if (older.startsWith(`${name}-`) && join(FOLDER, older) !== out) rmSync(join(FOLDER, older), { force: true });
+    if (older.startsWith(`${name}-`) && !older.startsWith(`${name}-${digest}`))
+      rmSync(join(FOLDER, older), { force: true });
   return out;
 }
 
