@@ -128,9 +128,11 @@ export function floorLabels<Floor extends { loss: number }>(
   return stacks.flatMap((stack) => stack.map((floor, i) => ({ ...floor, label_at: stack.at(-1)!.loss * gap ** i })));
 }
 
-/** The floor of a law and its interval, as text. */
+/** The floor of a law and its interval, as text. A floor is known more exactly than an exponent: three digits. */
 export function floorLabel(name: string, c: number, interval: readonly [number, number] | null): string {
-  return `${name}: floor c = ${digits(c)}${interval === null ? '' : `, ${range(interval)}`}`;
+  const [low, high] = interval ?? [];
+  const bounds = low === undefined || high === undefined ? '' : `, ${low.toPrecision(3)} to ${high.toPrecision(3)}`;
+  return `${name}: floor c = ${c.toPrecision(3)}${bounds}`;
 }
 
 function digits(value: number): string {
