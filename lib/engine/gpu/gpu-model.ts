@@ -5,6 +5,7 @@
 import type { ModelConfig, Weights } from '../../models/index.ts';
 import {
   type Batch,
+  CallQueue,
   checkBatch,
   checkInputs,
   checkStepOptions,
@@ -49,11 +50,7 @@ export class GpuModel implements Model {
   readonly #plans: Plans;
   /** number of AdamW updates made */
   #step = 0;
-  /** settles when all calls so far have settled */
-  #queue: Promise<unknown> = Promise.resolve();
-  /** number of calls that have not settled */
-  #pending = 0;
-  #disposed = false;
+  readonly #calls = new CallQueue();
 
   /** @throws EngineError if the GPU has too little memory for the model */
   constructor(setup: ModelSetup) {
@@ -94,7 +91,7 @@ export class GpuModel implements Model {
   }
 
   trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
-    return this.#enqueue(async () => {
+    return this.#calls.run(async () => {
       checkBatch(batch, this.config);
       checkStepOptions(options);
       const settings = stepSettings(options, this.#step);
@@ -111,14 +108,14 @@ export class GpuModel implements Model {
   }
 
   loss(batch: Batch): Promise<number> {
-    return this.#enqueue(async () => {
+    return this.#calls.run(async () => {
       checkBatch(batch, this.config);
       return readOutcome((await this.#run('loss', batch)).outcome).loss;
     });
   }
 
   tokenLosses(batch: Batch): Promise<Float32Array> {
-    return this.#enqueue(async () => {
+    return this.#calls.run(async () => {
       checkBatch(batch, this.config);
       const rows = new Float32Array(batch.inputs.length);
       const { parts } = await this.#run('loss', batch, { download: ({ results }) => [[results, rows]] });
@@ -127,7 +124,7 @@ export class GpuModel implements Model {
   }
 
   gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }> {
-    return this.#enqueue(async () => {
+    return this.#calls.run(async () => {
       checkBatch(batch, this.config);
       const { layout, gradients } = this.#memory;
       const flat = new Float32Array(layout.total);
@@ -137,7 +134,7 @@ export class GpuModel implements Model {
   }
 
   logits(inputs: Batch['inputs'], sequences: number, length: number): Promise<Float32Array> {
-    return this.#enqueue(async () => {
+    return this.#calls.run(async () => {
       checkInputs(inputs, sequences, length, this.config);
       const rows = new Float32Array(inputs.length * this.config.vocabularySize);
       const { parts } = await this.#run(
@@ -150,10 +147,12 @@ export class GpuModel implements Model {
   }
 
   decoder(sequences: number): Decoder {
-    this.#checkIdle('make a decoder');
+    this.#calls.checkIdle('make a decoder');
     checkStreams(sequences);
     const { device, bf16, network } = this.#setup;
-    return new GpuDecoder(device, bf16, this.config, network, this.#memory, sequences, () => this.#checkIdle('decode'));
+    return new GpuDecoder(device, bf16, this.config, network, this.#memory, sequences, () =>
+      this.#calls.checkIdle('decode'),
+    );
   }
 
   weights(): Weights {
@@ -168,7 +167,7 @@ export class GpuModel implements Model {
   restoreOptimizer({ step, first, second }: OptimizerState): void {
     if (!Number.isSafeInteger(step) || step < 0)
       throw new EngineError(`the optimizer's step is ${step}; it must be a whole number of at least 0`);
-    this.#checkIdle('change the model');
+    this.#calls.checkIdle('change the model');
     const { device, layout } = this.#setup;
     const [flatFirst, flatSecond] = [layout.flatten(first), layout.flatten(second)];
     device.write(this.#optimizer.first, flatFirst);
@@ -177,11 +176,8 @@ export class GpuModel implements Model {
   }
 
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
     // A call that is under way still needs the memory.
-    if (this.#pending === 0) this.#free();
-    else this.#queue.then(() => this.#free());
+    this.#calls.close(() => this.#free());
   }
 
   /** Runs one plan, and returns its outcome and the microbatches that it had. */
@@ -251,7 +247,7 @@ export class GpuModel implements Model {
   }
 
   #read(from: Slice): Weights {
-    this.#checkIdle('read the model');
+    this.#calls.checkIdle('read the model');
     const { device, layout } = this.#setup;
     const flat = new Float32Array(layout.total);
     device.read(from, flat);
@@ -261,24 +257,5 @@ export class GpuModel implements Model {
   #free(): void {
     this.#plans?.dispose();
     for (const slice of this.#allocated.splice(0)) this.#setup.device.free(slice);
-  }
-
-  #enqueue<T>(call: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(() => {
-      if (this.#disposed) throw new EngineError('the model was disposed of');
-      return call();
-    });
-    this.#pending++;
-    this.#queue = result.then(
-      () => this.#pending--,
-      () => this.#pending--,
-    );
-    return result;
-  }
-
-  #checkIdle(action: string): void {
-    if (this.#disposed) throw new EngineError('the model was disposed of');
-    if (this.#pending > 0)
-      throw new EngineError(`cannot ${action} while the model computes; await what was called before`);
   }
 }

@@ -1,7 +1,8 @@
 /**
- * The interface of an engine (engine.ts), the checks of its arguments that all engines share (checks.ts, threads.ts), and
- * its error (errors.ts).
+ * The interface of an engine (engine.ts), the checks of its arguments that all engines share (checks.ts, threads.ts), the
+ * order of a model's calls (call-queue.ts), and its error (errors.ts).
  */
+export { CallQueue } from './call-queue.ts';
 export {
   checkBatch,
   checkInputs,

@@ -16,6 +16,7 @@ import {
 } from '../../models/index.ts';
 import {
   type Batch,
+  CallQueue,
   checkBatch,
   checkInputs,
   checkStepOptions,
@@ -95,11 +96,7 @@ class NativeModel implements Model {
   readonly config: ModelConfig;
   readonly #addon: Addon;
   readonly #handle: ModelHandle;
-  /** settles when all calls so far have settled */
-  #queue: Promise<unknown> = Promise.resolve();
-  /** number of calls that have not settled */
-  #pending = 0;
-  #disposed = false;
+  readonly #calls = new CallQueue();
 
   constructor(addon: Addon, handle: ModelHandle, config: ModelConfig, weights: Weights) {
     this.#addon = addon;
@@ -109,7 +106,7 @@ class NativeModel implements Model {
   }
 
   trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
-    return this.#enqueue(async () => {
+    return this.#calls.run(async () => {
       checkBatch(batch, this.config);
       checkStepOptions(options);
       const step = {
@@ -129,14 +126,14 @@ class NativeModel implements Model {
   }
 
   loss(batch: Batch): Promise<number> {
-    return this.#enqueue(async () => {
+    return this.#calls.run(async () => {
       checkBatch(batch, this.config);
       return (await this.#run(WORK.loss, batch)).loss;
     });
   }
 
   tokenLosses(batch: Batch): Promise<Float32Array> {
-    return this.#enqueue(async () => {
+    return this.#calls.run(async () => {
       checkBatch(batch, this.config);
       const losses = new Float32Array(batch.inputs.length);
       await this.#run(WORK.tokenLosses, batch, undefined, losses);
@@ -145,7 +142,7 @@ class NativeModel implements Model {
   }
 
   gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }> {
-    return this.#enqueue(async () => {
+    return this.#calls.run(async () => {
       checkBatch(batch, this.config);
       const flat = this.#newFlat();
       const { loss } = await this.#run(WORK.gradients, batch, undefined, flat);
@@ -154,7 +151,7 @@ class NativeModel implements Model {
   }
 
   logits(inputs: Batch['inputs'], sequences: number, length: number): Promise<Float32Array> {
-    return this.#enqueue(async () => {
+    return this.#calls.run(async () => {
       checkInputs(inputs, sequences, length, this.config);
       const logits = new Float32Array(inputs.length * this.config.vocabularySize);
       await this.#run(WORK.logits, { inputs, sequences, length }, undefined, logits);
@@ -163,10 +160,10 @@ class NativeModel implements Model {
   }
 
   decoder(sequences: number): Decoder {
-    this.#checkIdle('make a decoder');
+    this.#calls.checkIdle('make a decoder');
     checkStreams(sequences);
     return new NativeDecoder(this.#addon, this.#addon.decoder(this.#handle, sequences), this.config, sequences, () =>
-      this.#checkIdle('decode'),
+      this.#calls.checkIdle('decode'),
     );
   }
 
@@ -188,22 +185,7 @@ class NativeModel implements Model {
   }
 
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#addon.dispose(this.#handle);
-  }
-
-  #enqueue<T>(call: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(() => {
-      if (this.#disposed) throw new EngineError('the model was disposed of');
-      return call();
-    });
-    this.#pending++;
-    this.#queue = result.then(
-      () => this.#pending--,
-      () => this.#pending--,
-    );
-    return result;
+    this.#calls.close(() => this.#addon.dispose(this.#handle));
   }
 
   /** Calls the addon; `out` receives gradients, logits, losses or the state after the step. */
@@ -227,21 +209,15 @@ class NativeModel implements Model {
     );
   }
 
-  #checkIdle(action: string): void {
-    if (this.#disposed) throw new EngineError('the model was disposed of');
-    if (this.#pending > 0)
-      throw new EngineError(`cannot ${action} while the model computes; await what was called before`);
-  }
-
   #read(buffer: number): Weights {
-    this.#checkIdle('read the model');
+    this.#calls.checkIdle('read the model');
     const flat = this.#newFlat();
     this.#addon.read(this.#handle, buffer, flat);
     return this.#byName(flat);
   }
 
   #write(buffer: number, values: Weights): void {
-    this.#checkIdle('change the model');
+    this.#calls.checkIdle('change the model');
     const flat = this.#newFlat();
     let offset = 0;
     for (const parameter of parameters(this.config)) {
