@@ -149,7 +149,7 @@ describe('fit by hand', () => {
     expect([loss, fits.all.law, fits.all.with_tokens.form]).toEqual(['loss', 'L(N, D)', 'chinchilla']);
     expect(warnings).toContain('the table has no test_bits_per_byte; its only loss, loss, is fitted');
     expect(JSON.parse(readFileSync(path('scaling_results.json'), 'utf8')).fits.all).toHaveProperty('beta');
-    expect(runStage('advise', ...yaml, '--sizes', '6k,2e4,60k')).toEqual({
+    expect(runStage('by-hand/advise', ...yaml, '--sizes', '6k,2e4,60k')).toEqual({
       status: 1,
       stderr: 'advise: --noise is missing: 0.01 is 1 % of the loss',
     });
