@@ -7,7 +7,7 @@
  *
  *   dist/repro.js, dist/repro/   the program, bundled          types/         declarations of the library
  *   dist/index.js                the library for stages        native/spawn   the addon: source, prebuilt binaries
- *   pipeline.schema.json         for editors                   docs/          the manual, recipes, security
+ *   pipeline.schema.json         for editors                   docs/          the manual, recipes, clusters, security
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -21,7 +21,7 @@ const ROOT = resolve(fileURLToPath(import.meta.url), '../..');
 const DEPENDENCIES = ['esbuild', 'lmdb', 'node-addon-api', 'node-gyp-build'];
 /** What only plots of tables and Vega-Lite need. */
 const OPTIONAL = ['vega', 'vega-lite'];
-const DOCS = ['repro.md', 'recipes.md', 'security.md'];
+const DOCS = ['repro.md', 'recipes.md', 'cluster.md', 'security.md'];
 
 /**
  * Builds the package.
