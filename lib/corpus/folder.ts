@@ -99,7 +99,7 @@ export async function prepareFolder(root: string, planned: ReadonlySet<string> =
 }
 
 /**
- * Removes files, and the folders that are empty then. What is not there is left out.
+ * Removes files, and the folders that become empty. A missing file is no error.
  *
  * @param paths relative to the root
  */

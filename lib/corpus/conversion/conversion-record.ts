@@ -29,7 +29,7 @@ export function recordedTune(target: string, tune: ConvertedTune | FailedTune): 
 /**
  * Reads a record.
  *
- * @returns the files by path; none if there is no record, or if it is damaged
+ * @returns the files by path; empty if the record is missing or damaged
  */
 export function readRecord(file: string): Map<string, RecordedFile> {
   try {

@@ -5,6 +5,7 @@ import type { Device, Plan, Slice } from './device.ts';
 import type { DecoderIo, ModelMemory, Network } from './network.ts';
 import { PassBuilder } from './pass-builder.ts';
 
+/** Decodes with the weights of one model. Made by GpuModel. */
 export class GpuDecoder implements Decoder {
   position = 0;
   readonly #device: Device;

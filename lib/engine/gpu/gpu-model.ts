@@ -41,6 +41,7 @@ export interface ModelSetup {
 /** Inputs of a call, targets and state of which may be missing. */
 type Inputs = Omit<Batch, 'targets'> & Partial<Batch>;
 
+/** The model interface of all engines, on one GPU. Made by the gpu engine. */
 export class GpuModel implements Model {
   readonly config: ModelConfig;
   readonly #setup: ModelSetup;

@@ -112,6 +112,7 @@ export function clear(b: PassBuilder, slice: Slice, n: number): void {
   b.forElements('fill', n, [n, { float: 0 }, slice]);
 }
 
+/** n floats of one slice go to another. */
 export function copy(b: PassBuilder, from: Slice, to: Slice, n: number): void {
   b.forElements('copy', n, [n, from, to]);
 }

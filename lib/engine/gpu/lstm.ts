@@ -34,6 +34,7 @@ interface InitialState {
   cell: Slice;
 }
 
+/** The launches of an LSTM: training, evaluation and decoding. */
 export function lstm(config: LstmConfig): Network {
   return {
     timeMajor: true,

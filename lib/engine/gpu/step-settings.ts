@@ -19,6 +19,11 @@ export function stepSettings(options: StepOptions, step: number): Uint8Array {
   return bytes;
 }
 
+/**
+ * Reads a StepOutcome.
+ *
+ * @returns `gradientNorm` before clipping; `finite`: false if the step changed nothing, see update.cuh
+ */
 export function readOutcome(bytes: Uint8Array): { loss: number; gradientNorm: number; finite: boolean } {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   return {

@@ -177,7 +177,7 @@ export class StageRunner {
     this.#attempts.interrupt(signal, isRepeated);
   }
 
-  /** Ends repro, and lets jobs go on. What runs here is ended. */
+  /** Ends repro. Jobs of Slurm go on; stages that run on this machine are stopped. */
   #detach(): void {
     this.#isDetached = true;
     this.#pool.stop();

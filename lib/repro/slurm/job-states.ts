@@ -23,7 +23,7 @@ export type Standing =
   | { is: 'running'; node: string }
   /** It can never start. */
   | { is: 'stuck'; reason: string }
-  /** It has left the queue. What that means counts only if there is no result. */
+  /** It has left the queue. Its state decides only if the node left no result. */
   | { is: 'gone' };
 
 const WAITING = new Set([

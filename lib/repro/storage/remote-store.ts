@@ -21,7 +21,7 @@ export interface RemoteFile {
 export interface RemoteStore {
   /** As the user wrote it. */
   name: string;
-  /** All files below a folder, by path; none if there is no such folder. */
+  /** All files below a folder, by path. Empty if the folder does not exist. */
   files(folder: string): Promise<Map<string, RemoteFile>>;
   /** The texts of files. Those that are missing are left out. */
   texts(paths: readonly string[]): Promise<Map<string, string>>;

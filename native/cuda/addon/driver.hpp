@@ -22,7 +22,7 @@ struct DriverError : std::runtime_error {
 /// The library and its functions. Opened once for each path, and never closed, because contexts may outlive their
 /// owners.
 struct Driver {
-  /// Throws DriverError with the code NO_DRIVER if there is no such library, or OLD_DRIVER if it lacks a function.
+  /// Throws DriverError: NO_DRIVER if the library is missing, OLD_DRIVER if a function is missing in it.
   static const Driver& open(const std::string& path);
 
   /// Throws DriverError if `result` is not 0. `doing` says what was attempted: "copying to the GPU".

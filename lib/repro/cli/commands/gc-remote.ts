@@ -42,7 +42,7 @@ export interface RemoteGcOptions {
  * Lists or removes what is not needed.
  *
  * @returns the exit code, 0
- * @throws ReproError if there is no such remote, if it cannot be read, or if it is not known what commits need
+ * @throws ReproError if the remote is unknown or cannot be read, or if git cannot tell what the commits need
  */
 export async function gcRemote(options: RemoteGcOptions): Promise<number> {
   const { age = DEFAULT_AGE } = options;
