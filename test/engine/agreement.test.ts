@@ -1,7 +1,8 @@
 /** Compares the native engine with the tfjs engine, at sizes larger than a vector register and a cache tile. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../lib/engine/index.ts';
-import { initialWeights, type ModelConfig, parameters } from '../../lib/models/index.ts';
+import { initialWeights, type ModelConfig } from '../../lib/models/index.ts';
+import { expectSameGradients } from './same-gradients.ts';
 import { allArchitectures, engines, nativeIsBuilt, perturbedWeights, randomBatch } from './tiny.ts';
 
 const gpt = { vocabularySize: 53, block: 24, layers: 3, width: 36, heads: 3, dropout: 0 };
@@ -36,13 +37,7 @@ describe.skipIf(!nativeIsBuilt)('native and tfjs (skipped if the addon is not bu
       const batch = randomBatch(config, 5, config.block);
       const [reference, tested] = await Promise.all(models.map((model) => model.gradients(batch)));
       expect(Math.abs(tested.loss - reference.loss) / reference.loss).toBeLessThan(1e-5);
-      for (const { name } of parameters(config)) {
-        const expected = reference.gradients.get(name)!.data;
-        const actual = tested.gradients.get(name)!.data;
-        const scale = expected.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-        const worst = expected.reduce((most, x, i) => Math.max(most, Math.abs(x - actual[i])), 0);
-        expect(worst / scale, name).toBeLessThan(1e-5);
-      }
+      expectSameGradients(config, reference, tested);
       for (const model of models) model.dispose();
     },
   );

@@ -4,13 +4,8 @@
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Engine, type Model, openEngine } from '../../../lib/engine/index.ts';
-import {
-  type GptConfig,
-  initialWeights,
-  type LstmConfig,
-  type ModelConfig,
-  parameters,
-} from '../../../lib/models/index.ts';
+import { type GptConfig, initialWeights, type LstmConfig, type ModelConfig } from '../../../lib/models/index.ts';
+import { expectSameGradients } from '../same-gradients.ts';
 import { nativeIsBuilt, perturbedWeights, randomBatch } from '../tiny.ts';
 import { gpuIsTestable, openFakeGpu } from './fake-gpu.ts';
 
@@ -51,13 +46,7 @@ describe.skipIf(!gpuIsTestable || !nativeIsBuilt)(
         const batch = randomBatch(config, 3, config.block);
         const [reference, tested] = await Promise.all(both.map((model) => model.gradients(batch)));
         expect(Math.abs(tested.loss - reference.loss) / reference.loss).toBeLessThan(1e-6);
-        for (const { name } of parameters(config)) {
-          const expected = reference.gradients.get(name)!.data;
-          const actual = tested.gradients.get(name)!.data;
-          const scale = expected.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-          const worst = expected.reduce((most, x, i) => Math.max(most, Math.abs(x - actual[i])), 0);
-          expect(worst / scale, name).toBeLessThan(1e-5);
-        }
+        expectSameGradients(config, reference, tested);
         dispose(both);
       });
 
