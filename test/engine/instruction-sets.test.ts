@@ -59,6 +59,11 @@ async function resultsOf(set: string, config: ModelConfig, precision: 'fp32' | '
   return results;
 }
 
+test('the kernels without FMA have another name, because their bits differ', () => {
+  vi.stubEnv('ENGINE_ISA', 'generic');
+  expect(openNative().arithmetic.kernels).toBe('generic');
+});
+
 if (others.length === 0)
   test.skip('this CPU has at most one instruction set with FMA, so there is nothing to compare', () => {});
 else
@@ -67,6 +72,14 @@ else
       const expected = await resultsOf('avx2', config);
       expect(expected.steps.every(({ loss }) => Number.isFinite(loss))).toBe(true);
       for (const set of others) expect(await resultsOf(set, config), set).toEqual(expected);
+    });
+
+    test('so a run that was interrupted on one goes on with another', () => {
+      const arithmeticOf = (set: string) => {
+        vi.stubEnv('ENGINE_ISA', set);
+        return openNative().arithmetic;
+      };
+      for (const set of others) expect(arithmeticOf(set), set).toEqual(arithmeticOf('avx2'));
     });
 
     test('avx512 also in bf16', async () => {

@@ -31,7 +31,8 @@ export interface Engine {
   readonly description: string;
   /**
    * The properties that determine the bits of a result: if all are equal, the same call gives the same bits. For tfjs,
-   * `kernels` is the device; for gpu, it is the GPU and the digest of the kernels.
+   * `kernels` is the device; for gpu, it is the GPU and the digest of the kernels. Native kernels that always give the
+   * same bits have one name.
    */
   readonly arithmetic: { precision: 'fp32' | 'bf16'; threads: number; kernels: string };
   /**

@@ -76,7 +76,7 @@ export function openNative(options: EngineOptions = {}): Engine {
   return {
     name: 'native',
     description: `native ${precision}, ${kernelsName}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-    arithmetic: { precision, threads, kernels: kernelsName },
+    arithmetic: { precision, threads, kernels: bitsOf(kernelsName) },
     model(config, start) {
       check(config);
       const handle = addon.create(config, addonParameters(parameters(config)), threads, kernels, precision);
@@ -90,6 +90,11 @@ export function openNative(options: EngineOptions = {}): Engine {
       return addon.memory(config, list, threads, batch, microbatch ?? 0, kernels, precision);
     },
   };
+}
+
+/** Names the kernels by their bits: those for AVX2 and AVX-512 give the same ones, so a run may change between such CPUs. */
+function bitsOf(kernelsName: string): string {
+  return ['AVX2', 'AVX-512'].includes(kernelsName) ? 'AVX2 or AVX-512' : kernelsName;
 }
 
 class NativeModel implements Model {
