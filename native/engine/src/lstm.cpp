@@ -8,20 +8,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "network.hpp"
+#include "lstm.hpp"
 
 namespace engine {
 namespace {
 
 // The logits buffer holds about this many floats: the head works on a group of rows at a time.
 constexpr int kLogits = 1 << 16;
-
-/// The parameters of one layer.
-struct LstmLayer {
-  int in;                           // I
-  Matrix input, recurrent;          // (4H,I), (4H,H)
-  size_t biasInput, biasRecurrent;  // offsets of (4H) each
-};
 
 // Numbers that the forward pass of one layer stores for its backward pass.
 struct Activations {
@@ -64,11 +57,11 @@ class Lstm final : public Network {
   size_t stateWidth() const override { return static_cast<size_t>(2) * config.layers * H_; }
   double pass(Workspace&, const Pass&) const override;
   bool overwritesMatrixGradients() const override { return true; }
-  std::unique_ptr<Decoder> decoder(int streams, int threads) const override;
+  std::unique_ptr<Decoder> decoder(int streams, int) const override {
+    return makeLstmDecoder(*this, {embedding_, headMatrix(), headBias_, layers_}, streams);
+  }
 
  private:
-  friend class LstmDecoder;
-
   size_t layoutBuffers(LstmWorkspace&, float* memory, int sequences, int length, bool training) const;
   int logitRows() const { return std::max(16, kLogits / config.vocabulary); }
   const Matrix& headMatrix() const { return tied_ ? embedding_ : head_; }
@@ -351,71 +344,6 @@ double Lstm::pass(Workspace& workspace, const Pass& p) const {
   embedBackward(w, p);
   return loss;
 }
-
-// ── decoding ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/// Decodes one token of each stream at a time. Each thread of a work group takes a range of the columns of the gates,
-/// then a range of the streams. The threads wait for each other twice a layer.
-class LstmDecoder final : public Decoder {
- public:
-  LstmDecoder(const Lstm& lstm, int streams) : lstm_(lstm), streams_(streams) {
-    const size_t B = streams, H = lstm.H_, L = lstm.config.layers;
-    state_ = AlignedBuffer(2 * L * B * H);
-    Arena counter;
-    layoutBuffers(counter);
-    buffers_ = AlignedBuffer(counter.used());
-    Arena arena(buffers_.data());
-    layoutBuffers(arena);
-  }
-
-  void reset() override { std::fill_n(state_.data(), state_.size(), 0.0f); }
-
-  void step(const uint32_t* tokens, float* logits, const WorkGroup& group) override {
-    const Kernels& k = lstm_.kernels;
-    const int B = streams_, H = lstm_.H_, E = lstm_.E_, V = lstm_.config.vocabulary;
-    const size_t size = static_cast<size_t>(B) * H;
-    const Range streams = group.range(B), panels = group.range(k.panels(4 * H));
-    for (int b = streams.begin; b < streams.end; b++)
-      std::copy_n(lstm_.at(lstm_.embedding_.offset) + static_cast<size_t>(tokens[b]) * E, E,
-                  embedded_ + static_cast<size_t>(b) * E);
-    group.sync();
-    const float* x = embedded_;
-    float* state = state_.data();
-    for (const LstmLayer& l : lstm_.layers_) {
-      float *hidden = state, *cell = state + size;
-      state += 2 * size;
-      k.streamProduct(B, 4 * H, l.in, x, l.in, l.input.transposedPanels, panels.begin, panels.end, gates_, 4 * H,
-                      {nullptr, 0, lstm_.at(l.biasInput)});
-      k.streamProduct(B, 4 * H, H, hidden, H, l.recurrent.transposedPanels, panels.begin, panels.end, gates_, 4 * H,
-                      {gates_, 4 * H, lstm_.at(l.biasRecurrent)});
-      group.sync();
-      const size_t first = static_cast<size_t>(streams.begin) * H;
-      k.lstmCell(streams.end - streams.begin, H, gates_ + 4 * first, cell + first, cell + first, tanhCell_ + first,
-                 hidden + first);
-      group.sync();
-      x = hidden;
-    }
-    const Range head = group.range(k.panels(V));
-    k.streamProduct(B, V, H, x, H, lstm_.headMatrix().transposedPanels, head.begin, head.end, logits, V,
-                    {nullptr, 0, lstm_.at(lstm_.headBias_)});
-  }
-
- private:
-  void layoutBuffers(Arena& arena) {
-    const size_t B = streams_, H = lstm_.H_;
-    embedded_ = arena.allocate(B * lstm_.E_);
-    gates_ = arena.allocate(4 * B * H);
-    tanhCell_ = arena.allocate(B * H);
-  }
-
-  const Lstm& lstm_;
-  const int streams_;
-  float *embedded_, *gates_, *tanhCell_;  // (B,E), (B,4H), (B,H): shared by all threads
-  AlignedBuffer state_;                   // (layers,2,B,H): hidden state, then cell
-  AlignedBuffer buffers_;
-};
-
-std::unique_ptr<Decoder> Lstm::decoder(int streams, int) const { return std::make_unique<LstmDecoder>(*this, streams); }
 
 }  // namespace
 
