@@ -54,6 +54,8 @@ export interface Addon {
   properties(device: DeviceHandle): DeviceProperties;
   /** @returns bytes */
   memory(device: DeviceHandle): { free: number; total: number };
+  /** How many blocks of a kernel the GPU runs at the same time; 0 if a block needs more shared memory than there is. */
+  residentBlocks(device: DeviceHandle, kernel: string, threads: number, shared: number): number;
   /** @returns the address of so many bytes of zeros */
   allocate(device: DeviceHandle, bytes: number): number;
   free(device: DeviceHandle, address: number): void;

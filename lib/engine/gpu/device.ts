@@ -85,6 +85,11 @@ export class Device {
     return this.#addon.memory(this.#handle);
   }
 
+  /** How many blocks of a kernel this GPU runs at the same time; 0 if a block needs more shared memory than there is. */
+  residentBlocks(kernel: string, threads: number, shared: number): number {
+    return this.#guard(() => this.#addon.residentBlocks(this.#handle, kernel, threads, shared));
+  }
+
   /**
    * Allocates memory. It is zeros.
    *

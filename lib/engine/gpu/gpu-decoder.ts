@@ -4,6 +4,7 @@ import { checkInputs, type Decoder, EngineError } from '../interface/index.ts';
 import type { Device, Plan, Slice } from './device.ts';
 import type { DecoderIo, ModelMemory, Network } from './network.ts';
 import { PassBuilder } from './pass-builder.ts';
+import type { Target } from './target.ts';
 
 /** Decodes with the weights of one model. Made by GpuModel. */
 export class GpuDecoder implements Decoder {
@@ -20,7 +21,7 @@ export class GpuDecoder implements Decoder {
   /** @throws EngineError if the GPU has too little memory for so many streams */
   constructor(
     device: Device,
-    bf16: boolean,
+    target: Target,
     config: ModelConfig,
     network: Network,
     memory: ModelMemory,
@@ -43,10 +44,10 @@ export class GpuDecoder implements Decoder {
       network.buildDecoder(b, memory, io);
       return io;
     };
-    const first = new PassBuilder(bf16);
+    const first = new PassBuilder(target);
     build(first);
     this.#memory = device.allocate(first.size, `a decoder of ${streams} streams`);
-    const b = new PassBuilder(bf16, this.#memory.address, first.layoutSize);
+    const b = new PassBuilder(target, this.#memory.address, first.layoutSize);
     this.#io = build(b);
     this.#plan = device.plan(b.launches);
   }

@@ -14,6 +14,7 @@ import { lstm } from './lstm.ts';
 import type { Network } from './network.ts';
 import { ParameterLayout } from './parameter-layout.ts';
 import { planSize } from './plans.ts';
+import { targetOf } from './target.ts';
 
 /** By default, the activations of a microbatch take at most this part of the GPU's memory. */
 const ACTIVATION_SHARE = 0.4;
@@ -29,13 +30,13 @@ export function openGpu({ precision = 'fp32', threads = 1 }: EngineOptions = {})
   checkThreads(threads);
   const device = Device.open();
   const { name } = device.properties;
-  const bf16 = precision === 'bf16';
+  const target = targetOf(device, precision);
   const budget = ACTIVATION_SHARE * device.memory.total;
   const digest = /^\/\/ sources (\w{8})/.exec(readPtx())?.[1];
   const sizeOf = (config: ModelConfig, network: Network, sequences: number, length = config.block) => {
     const parts = [{ first: 0, sequences }];
     const key = { work: 'train' as const, sequences, length, microbatches: parts, state: false };
-    return planSize(bf16, config, network, new ParameterLayout(config), key);
+    return planSize(target, config, network, new ParameterLayout(config), key);
   };
   const defaultMicrobatch = (config: ModelConfig, network: Network, length: number) => {
     // Memory is allocated in steps of 256 bytes, so the size of one sequence is taken from many.
@@ -57,7 +58,7 @@ export function openGpu({ precision = 'fp32', threads = 1 }: EngineOptions = {})
       const known = new Map<number, number>();
       return new GpuModel({
         device,
-        bf16,
+        target,
         config,
         network,
         layout: new ParameterLayout(config),
@@ -76,7 +77,9 @@ export function openGpu({ precision = 'fp32', threads = 1 }: EngineOptions = {})
       const largest = microbatch ?? defaultMicrobatch(config, network, config.block);
       const { total, roundedTotal } = new ParameterLayout(config);
       // Weights, gradients and two moments; what the CPU copies for the other microbatches is small.
-      return 16 * total + (bf16 ? 2 * roundedTotal : 0) + sizeOf(config, network, Math.min(batch, largest));
+      return (
+        16 * total + (precision === 'bf16' ? 2 * roundedTotal : 0) + sizeOf(config, network, Math.min(batch, largest))
+      );
     },
   };
 }

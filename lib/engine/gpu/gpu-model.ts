@@ -25,11 +25,12 @@ import type { ParameterLayout } from './parameter-layout.ts';
 import { PassBuilder } from './pass-builder.ts';
 import { type OptimizerMemory, Plans, type PreparedPlan, type Work } from './plans.ts';
 import { OUTCOME_BYTES, readOutcome, SETTINGS_BYTES, stepSettings } from './step-settings.ts';
+import type { Target } from './target.ts';
 
 /** What the engine gives a model. */
 export interface ModelSetup {
   device: Device;
-  bf16: boolean;
+  target: Target;
   config: ModelConfig;
   network: Network;
   layout: ParameterLayout;
@@ -55,7 +56,7 @@ export class GpuModel implements Model {
 
   /** @throws EngineError if the GPU has too little memory for the model */
   constructor(setup: ModelSetup) {
-    const { device, bf16, config, network, layout, weights } = setup;
+    const { device, target, config, network, layout, weights } = setup;
     this.#setup = setup;
     this.config = config;
     const flat = layout.flatten(weights);
@@ -71,7 +72,7 @@ export class GpuModel implements Model {
         layout,
         weights: array(),
         gradients: array(),
-        rounded: bf16 ? allocate(2 * layout.roundedTotal) : null,
+        rounded: target.precision === 'bf16' ? allocate(2 * layout.roundedTotal) : null,
         settings: allocate(SETTINGS_BYTES),
         tables: network.tables ? allocate(network.tables.byteLength) : null,
       };
@@ -83,7 +84,7 @@ export class GpuModel implements Model {
       };
       device.write(this.#optimizer.chunks, chunks);
       if (network.tables) device.write(this.#memory.tables as Slice, network.tables);
-      this.#plans = new Plans(device, bf16, config, network, this.#memory, this.#optimizer);
+      this.#plans = new Plans(device, target, config, network, this.#memory, this.#optimizer);
       this.#writeWeights(flat);
     } catch (error) {
       this.#free();
@@ -150,8 +151,8 @@ export class GpuModel implements Model {
   decoder(sequences: number): Decoder {
     this.#calls.checkIdle('make a decoder');
     checkStreams(sequences);
-    const { device, bf16, network } = this.#setup;
-    return new GpuDecoder(device, bf16, this.config, network, this.#memory, sequences, () =>
+    const { device, target, network } = this.#setup;
+    return new GpuDecoder(device, target, this.config, network, this.#memory, sequences, () =>
       this.#calls.checkIdle('decode'),
     );
   }
@@ -235,11 +236,11 @@ export class GpuModel implements Model {
   }
 
   #writeWeights(flat: Float32Array): void {
-    const { device, bf16 } = this.#setup;
+    const { device, target } = this.#setup;
     const { weights, rounded } = this.#memory;
     device.write(weights, flat);
     if (!rounded) return;
-    const b = new PassBuilder(bf16);
+    const b = new PassBuilder(target);
     const { chunks, chunkCount } = this.#optimizer;
     b.launch('roundWeights', [chunkCount, 1, 1], 256, [chunks, weights, rounded]);
     const plan = device.plan(b.launches);

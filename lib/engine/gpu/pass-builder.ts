@@ -3,6 +3,7 @@
  * learn how much memory it needs, then in that memory.
  */
 import type { Argument, Launch, Slice } from './device.ts';
+import type { Target } from './target.ts';
 
 /** A matrix on the device, row-major, in fp32, in bf16, or both. */
 export interface Matrix {
@@ -47,8 +48,7 @@ export function rowsOf(matrix: Matrix, first: number, rows: number): Matrix {
 /** The launches and the memory of one plan. */
 export class PassBuilder {
   readonly launches: Launch[] = [];
-  /** whether products are in bf16 */
-  readonly bf16: boolean;
+  readonly target: Target;
   readonly #base: number;
   readonly #scratch: number;
   #used = 0;
@@ -59,10 +59,15 @@ export class PassBuilder {
    * @param base address of the plan's memory
    * @param scratch offset of the scratch memory: `layoutSize` of an earlier build
    */
-  constructor(bf16: boolean, base = 0, scratch = 0) {
-    this.bf16 = bf16;
+  constructor(target: Target, base = 0, scratch = 0) {
+    this.target = target;
     this.#base = base;
     this.#scratch = scratch;
+  }
+
+  /** Whether products are in bf16. */
+  get bf16(): boolean {
+    return this.target.precision === 'bf16';
   }
 
   /** Bytes of everything but the scratch memory. */

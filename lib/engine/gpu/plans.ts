@@ -9,6 +9,7 @@ import type { Device, Plan, Slice } from './device.ts';
 import type { ModelMemory, Network } from './network.ts';
 import { after, afterFloats, PassBuilder } from './pass-builder.ts';
 import { OUTCOME_BYTES } from './step-settings.ts';
+import type { Target } from './target.ts';
 
 /** What is computed. */
 export type Work = 'train' | 'gradients' | 'loss' | 'logits';
@@ -94,7 +95,7 @@ function build(
 
 /** Bytes of memory that a plan needs. Allocates none of it. */
 export function planSize(
-  bf16: boolean,
+  target: Target,
   config: ModelConfig,
   network: Network,
   layout: ModelMemory['layout'],
@@ -105,12 +106,12 @@ export function planSize(
     layout,
     weights: nothing,
     gradients: nothing,
-    rounded: bf16 ? nothing : null,
+    rounded: target.precision === 'bf16' ? nothing : null,
     settings: nothing,
     tables: network.tables ? nothing : null,
   };
   const optimizer = { chunks: nothing, chunkCount: 1, first: nothing, second: nothing };
-  const b = new PassBuilder(bf16);
+  const b = new PassBuilder(target);
   build(b, config, network, memory, optimizer, key);
   return b.size;
 }
@@ -118,7 +119,7 @@ export function planSize(
 /** The plans of one model. */
 export class Plans {
   readonly #device: Device;
-  readonly #bf16: boolean;
+  readonly #target: Target;
   readonly #config: ModelConfig;
   readonly #network: Network;
   readonly #memory: ModelMemory;
@@ -128,14 +129,14 @@ export class Plans {
 
   constructor(
     device: Device,
-    bf16: boolean,
+    target: Target,
     config: ModelConfig,
     network: Network,
     memory: ModelMemory,
     optimizer: OptimizerMemory,
   ) {
     this.#device = device;
-    this.#bf16 = bf16;
+    this.#target = target;
     this.#config = config;
     this.#network = network;
     this.#memory = memory;
@@ -147,10 +148,10 @@ export class Plans {
     const name = JSON.stringify(key);
     const known = this.#prepared.get(name);
     if (known) return known;
-    const first = new PassBuilder(this.#bf16);
+    const first = new PassBuilder(this.#target);
     this.#build(first, key);
     this.#ensurePool(first.size);
-    const b = new PassBuilder(this.#bf16, (this.#pool as Slice).address, first.layoutSize);
+    const b = new PassBuilder(this.#target, (this.#pool as Slice).address, first.layoutSize);
     const places = this.#build(b, key);
     const prepared = { plan: this.#device.plan(b.launches), ...places };
     this.#prepared.set(name, prepared);

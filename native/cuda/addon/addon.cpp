@@ -89,6 +89,17 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
   });
 }
 
+/// residentBlocks(device, kernel, threads, shared) → number
+Napi::Value residentBlocks(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    auto& device = unwrap<Device>(info[0]);
+    std::lock_guard<std::mutex> lock(device->busy);
+    const int threads = info[2].As<Napi::Number>().Int32Value();
+    const unsigned shared = info[3].As<Napi::Number>().Uint32Value();
+    return Napi::Number::New(info.Env(), device->residentBlocks(info[1].As<Napi::String>(), threads, shared));
+  });
+}
+
 /// allocate(device, bytes) → address. The memory is zeros.
 Napi::Value allocate(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
@@ -264,6 +275,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("open", Napi::Function::New<open>(env));
   exports.Set("properties", Napi::Function::New<properties>(env));
   exports.Set("memory", Napi::Function::New<memory>(env));
+  exports.Set("residentBlocks", Napi::Function::New<residentBlocks>(env));
   exports.Set("allocate", Napi::Function::New<allocate>(env));
   exports.Set("free", Napi::Function::New<release>(env));
   exports.Set("write", Napi::Function::New<write>(env));

@@ -100,6 +100,14 @@ Handle Device::kernel(const std::string& name, unsigned sharedBytes) {
   return kernel.function;
 }
 
+int Device::residentBlocks(const std::string& name, int threads, unsigned sharedBytes) {
+  if (sharedBytes > static_cast<unsigned>(properties_.sharedMemory)) return 0;
+  int blocks = 0;
+  driver.check(driver.residentBlocks(&blocks, kernel(name, sharedBytes), threads, sharedBytes),
+               ("asking how many blocks of the kernel " + name + " fit").c_str());
+  return blocks * properties_.multiprocessors;
+}
+
 Pointer Device::allocate(size_t size) {
   use();
   Pointer pointer = 0;

@@ -30,6 +30,8 @@ class Device {
   void loadKernels(const std::string& ptx);
   /// The kernel of this name, ready to be launched with so many bytes of shared memory.
   Handle kernel(const std::string& name, unsigned sharedBytes);
+  /// How many blocks of a kernel the GPU runs at the same time; 0 if a block needs more shared memory than there is.
+  int residentBlocks(const std::string& name, int threads, unsigned sharedBytes);
   Pointer allocate(size_t size);
   void free(Pointer pointer);
 

@@ -45,6 +45,8 @@ struct Driver {
   X(unloadModule, "cuModuleUnload", (Handle module))                                                    \
   X(functionOf, "cuModuleGetFunction", (Handle * function, Handle module, const char* name))            \
   X(setFunctionAttribute, "cuFuncSetAttribute", (Handle function, int attribute, int value))            \
+  X(residentBlocks, "cuOccupancyMaxActiveBlocksPerMultiprocessor",                                      \
+    (int* blocks, Handle function, int threads, size_t sharedBytes))                                    \
   X(allocate, "cuMemAlloc_v2", (Pointer * pointer, size_t size))                                        \
   X(free, "cuMemFree_v2", (Pointer pointer))                                                            \
   X(copyToDevice, "cuMemcpyHtoDAsync_v2", (Pointer to, const void* from, size_t size, Handle stream))   \

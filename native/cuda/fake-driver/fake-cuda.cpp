@@ -186,6 +186,11 @@ int cuFuncSetAttribute(void* function, int attribute, int value) {
   static_cast<Kernel*>(function)->sharedLimit = value;
   return kSuccess;
 }
+/// As if shared memory and threads alone limited it: a multiprocessor has 164 KiB, and each block takes 1 KiB more.
+int cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void* function, int threads, size_t shared) {
+  if (threads < 1 || threads > 1024 || shared > static_cast<Kernel*>(function)->sharedLimit) return kInvalidValue;
+  return *blocks = static_cast<int>(std::min<size_t>(2048 / threads, (164 << 10) / (shared + 1024))), kSuccess;
+}
 int cuMemAlloc_v2(u64* pointer, size_t size) {
   return call([&] {
     if (size == 0) return kInvalidValue;

@@ -25,6 +25,13 @@ describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if th
     expect(device.properties.uuid).toBe('GPU-fafafafa-fafa-fafa-fafa-fafafafafafa');
   });
 
+  test('says how many blocks of a kernel run at the same time: those that fit, on each of 4 multiprocessors', () => {
+    expect(device.residentBlocks('productNN', 256, 40 << 10)).toBe(4 * 4);
+    expect(device.residentBlocks('productNN', 256, 160 << 10)).toBe(4);
+    expect(device.residentBlocks('productNN', 256, 200 << 10)).toBe(0);
+    expect(() => device.residentBlocks('none', 256, 0)).toThrow(/finding the kernel none/);
+  });
+
   test('allocates zeros, keeps what is written, and counts what is free', () => {
     const before = device.memory.free;
     const slice = device.allocate(4000, 'a test');
