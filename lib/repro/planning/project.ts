@@ -1,4 +1,5 @@
 /** Opens a project: its pipeline, the graph of its stages, its lock, its caches, and the hashes that are remembered. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   checkAgainstSchema,
@@ -260,9 +261,19 @@ export async function placeMissing(project: Project, error: MissingInputs): Prom
   return new ReproError(problems);
 }
 
+/** The clause about the .dvc file that tracks a path or a folder above it, in a project that uses DVC for its data. */
+function describeTracker(root: string, path: string): string {
+  const parts = path.split('/');
+  for (let n = parts.length; n > 0; n--) {
+    const file = `${parts.slice(0, n).join('/')}.dvc`;
+    if (existsSync(join(root, file))) return `; ${file} says that DVC keeps it: dvc pull`;
+  }
+  return '';
+}
+
 /** The clause about the stage that makes a missing dependency, and how to get it. */
 async function describeMaker(project: Project, maker: Stage | undefined, path: string): Promise<string> {
-  if (maker === undefined) return 'no stage makes it';
+  if (maker === undefined) return `no stage makes it${describeTracker(project.root, path)}`;
   const { name } = maker;
   const recorded = Object.entries(project.lock.get(name)?.outs ?? {})
     .filter(([out]) => contains(out, path) || contains(path, out))

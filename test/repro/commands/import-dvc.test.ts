@@ -168,6 +168,24 @@ to do:
   });
 });
 
+test.each([
+  ['data.xml.dvc', 'data/raw/data.xml'],
+  ['data/raw/data.xml.dvc', 'data/raw/data.xml'],
+  ['data.dvc', 'data/raw/data.xml'],
+])('a run without data that %s tracks names that file', async (tracker, dep) => {
+  const isAbove = dep.startsWith(tracker.slice(0, -'.dvc'.length));
+  const made = project({
+    'pipeline.yaml': `stages:\n  a:\n    cmd: cp ${dep} a.txt\n    deps: [${dep}]\n    outs: [a.txt]\n`,
+    [tracker]: 'outs:\n- path: data\n',
+  });
+  const { exit, stderr } = await made.repro();
+  const hint = isAbove ? `; ${tracker} says that DVC keeps it: dvc pull` : '';
+  expect([exit, stderr]).toEqual([
+    2,
+    `repro: pipeline.yaml:4:12: a: the dependency "${dep}" is missing, and no stage makes it${hint}\n`,
+  ]);
+});
+
 test('dvc.yaml files in folders become included files, and .dvcignore files stay in their folders', async () => {
   const made = project({
     'vision/dvc.yaml':
