@@ -251,7 +251,7 @@ async function measureNative(request: Request): Promise<Result> {
       decoder.reset();
       let column = new Uint32Array(streams);
       for (let position = 0; position < decode; position++) {
-        const logits = decoder.step(column);
+        const logits = await decoder.step(column);
         column = column.map((_, s) => {
           const row = logits.subarray(s * V, (s + 1) * V);
           return row.indexOf(row.reduce((a, b) => Math.max(a, b)));

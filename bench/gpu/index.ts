@@ -110,7 +110,9 @@ async function repeat(engine: Engine): Promise<void> {
       const model = engine.model({ ...config, dropout: 0.1 }, { seed: 1 });
       for (let step = 0; step < 3; step++)
         await model.trainStep(randomBatch(config, 5, step), { learningRate: 0.003, clip: 1, microbatch: 2 });
-      runs.push([...model.weights().values()].map(({ data }) => Buffer.from(data.buffer).toString('base64')).join());
+      runs.push(
+        [...(await model.weights()).values()].map(({ data }) => Buffer.from(data.buffer).toString('base64')).join(),
+      );
       model.dispose();
     }
     if (runs[0] !== runs[1]) process.exitCode = 1;

@@ -131,7 +131,10 @@ describe.each(engines)('a batch with a state, on the %s engine', (name, open) =>
     const results = [];
     for (const microbatch of [5, 2, 1]) {
       const model = engine.model(tinyLstm, { weights: perturbed(tinyLstm) });
-      results.push({ ...(await model.trainStep(batch, { ...noLearning, microbatch })), ...model.optimizerState() });
+      results.push({
+        ...(await model.trainStep(batch, { ...noLearning, microbatch })),
+        ...(await model.optimizerState()),
+      });
       model.dispose();
     }
     for (const { loss, gradientNorm, state } of results.slice(1)) {

@@ -99,7 +99,7 @@ describe.each(enginesAndGpu)('the %s engine', (name, open) => {
         for (let attempt = 0; attempt < 2; attempt++) {
           for (let t = 0; t < batch.length; t++) {
             expect(decoder.position).toBe(t);
-            const step = decoder.step(Uint16Array.from(inputs, (ids) => ids[t]));
+            const step = await decoder.step(Uint16Array.from(inputs, (ids) => ids[t]));
             for (let s = 0; s < batch.sequences; s++)
               for (let v = 0; v < V; v++)
                 expect(Math.abs(step[s * V + v] - whole[(s * batch.length + t) * V + v])).toBeLessThan(1e-5);
@@ -166,8 +166,8 @@ describe.each(enginesAndGpu)('the %s engine', (name, open) => {
         const { gradientNorm } = await model.trainStep(batch, options);
         expect(gradientNorm).toBeCloseTo(Math.sqrt(squares), 5);
       }
-      expect(difference(model.weights(), toWeights(expected))).toBeLessThan(1e-5);
-      const { step, first, second } = model.optimizerState();
+      expect(difference(await model.weights(), toWeights(expected))).toBeLessThan(1e-5);
+      const { step, first, second } = await model.optimizerState();
       expect(step).toBe(2);
       expect(
         difference(first, toWeights(new Map([...moments].map(([key, { m }]) => [key, { shape: [], data: m }])))),
@@ -185,7 +185,10 @@ describe.each(enginesAndGpu)('the %s engine', (name, open) => {
         const b = await parts.trainStep(batch, { ...settings, microbatch: 2 });
         expect(b.loss).toBeCloseTo(a.loss, 5);
         expect(b.gradientNorm).toBeCloseTo(a.gradientNorm, 5);
-        expect(difference(parts.optimizerState().first, whole.optimizerState().first)).toBeLessThan(1e-5);
+        const [first, expected] = [await parts.optimizerState(), await whole.optimizerState()].map(
+          (state) => state.first,
+        );
+        expect(difference(first, expected)).toBeLessThan(1e-5);
       }),
     ));
 
@@ -200,11 +203,11 @@ describe.each(enginesAndGpu)('the %s engine', (name, open) => {
       };
       const uninterrupted = await steps(engine.model(config, { seed: 1 }), batches);
       const before = await steps(engine.model(config, { seed: 1 }), batches.slice(0, 2));
-      const after = engine.model(config, { weights: before.weights() });
-      after.restoreOptimizer(before.optimizerState());
+      const after = engine.model(config, { weights: await before.weights() });
+      await after.restoreOptimizer(await before.optimizerState());
       await steps(after, batches.slice(2));
-      expect(after.weights()).toEqual(uninterrupted.weights());
-      expect(after.optimizerState()).toEqual(uninterrupted.optimizerState());
+      expect(await after.weights()).toEqual(await uninterrupted.weights());
+      expect(await after.optimizerState()).toEqual(await uninterrupted.optimizerState());
       for (const model of [uninterrupted, before, after]) model.dispose();
     },
   );
@@ -251,13 +254,57 @@ describe.each(enginesAndGpu)('the %s engine', (name, open) => {
     expect(Math.abs(sum / 10 - without) / without).toBeLessThan(0.05);
   });
 
+  test.each([tinyGpt, tinyLstm])(
+    'makes calls in the order in which they come, whether or not the caller waits: $architecture',
+    async (plain) => {
+      const config = { ...plain, dropout: 0.2 };
+      const run = async (waits: boolean) => {
+        const model = engine.model(config, { seed: 1 });
+        const decoder = model.decoder(1);
+        const step = (seed: number) => model.trainStep(randomBatch(config, 2 + seed, 6, seed), settings);
+        const calls: (() => Promise<unknown>)[] = [
+          ...[
+            () => step(1),
+            () => model.weights(),
+            () => decoder.step(Uint16Array.of(3)),
+            () => step(2),
+            () => step(3),
+          ],
+          ...[() => model.optimizerState(), () => model.loss(randomBatch(config, 3, 4)), () => step(4)],
+          ...[() => step(1), () => decoder.step(Uint16Array.of(5)), () => model.weights()],
+        ];
+        const results: unknown[] = [];
+        if (waits) for (const call of calls) results.push(await call());
+        else results.push(...(await Promise.all(calls.map((call) => call()))));
+        decoder.dispose();
+        model.dispose();
+        return results;
+      };
+      expect(await run(false)).toEqual(await run(true));
+    },
+  );
+
+  test('changes nothing in a step whose loss is NaN, and returns that loss', () =>
+    withModel(tinyGpt, perturbed(tinyGpt), async (model) => {
+      await model.trainStep(randomBatch(tinyGpt, 2, 6), settings);
+      const [weights, before] = [await model.weights(), await model.optimizerState()];
+      const broken = new Map([...weights].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }]));
+      [...broken.values()][0].data.fill(Number.NaN);
+      const other = engine.model(tinyGpt, { weights: broken });
+      await other.restoreOptimizer(before);
+      expect((await other.trainStep(randomBatch(tinyGpt, 2, 6), settings)).loss).toBeNaN();
+      expect(await other.weights()).toEqual(broken);
+      expect(await other.optimizerState()).toEqual(before);
+      other.dispose();
+    }));
+
   test('copies weights in and out', () =>
     withModel(tinyGpt, initialWeights(tinyGpt, 1), async (model) => {
-      const out = model.weights();
+      const out = await model.weights();
       for (const { data } of out.values()) data.fill(9);
-      expect(model.weights()).toEqual(initialWeights(tinyGpt, 1));
+      expect(await model.weights()).toEqual(initialWeights(tinyGpt, 1));
       await model.trainStep(randomBatch(tinyGpt, 1, 6), settings);
-      expect(model.weights()).not.toEqual(initialWeights(tinyGpt, 1));
+      expect(await model.weights()).not.toEqual(initialWeights(tinyGpt, 1));
     }));
 
   test('estimates larger memory for larger layers, width, length and sequences', () => {
@@ -313,10 +360,10 @@ describe.each(enginesAndGpu)('the %s engine', (name, open) => {
           `a decoder of ${streams} streams; it must have a whole number from 1`,
         );
       const decoder = model.decoder(1);
-      for (let t = 0; t < 6; t++) decoder.step(Uint16Array.of(t));
-      expect(() => decoder.step(Uint16Array.of(0))).toThrow(/block of 6 tokens is full/);
+      for (let t = 0; t < 6; t++) await decoder.step(Uint16Array.of(t));
+      await expect(decoder.step(Uint16Array.of(0))).rejects.toThrow(/block of 6 tokens is full/);
       decoder.reset();
-      expect(() => decoder.step(Uint16Array.of(11))).toThrow(/outside the vocabulary/);
+      await expect(decoder.step(Uint16Array.of(11))).rejects.toThrow(/outside the vocabulary/);
       decoder.dispose();
       expect(await model.loss(batch)).toBeGreaterThan(0);
     }));

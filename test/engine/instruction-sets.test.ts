@@ -42,16 +42,18 @@ async function resultsOf(set: string, config: ModelConfig, precision: 'fp32' | '
   for (const sequences of [3, 4, 7])
     steps.push(await model.trainStep(batchOf(config, sequences), { learningRate: 3e-3, clip: 1, dropoutSeed: 5 }));
   const decoder = model.decoder(3);
-  const { first, second } = model.optimizerState();
+  const { first, second } = await model.optimizerState();
   const results = {
     steps,
-    weights: digestOfWeights(model.weights()),
+    weights: digestOfWeights(await model.weights()),
     firstMoments: digestOfWeights(first),
     secondMoments: digestOfWeights(second),
     loss: await model.loss(batchOf(config, 2)),
     tokenLosses: digestOf([await model.tokenLosses(batchOf(config, 2, 9))]),
-    logits: Array.from({ length: config.block }, (_, t) =>
-      digestOf([decoder.step(Uint16Array.of(t % 37, 7, (t * t) % 37))]),
+    logits: await Promise.all(
+      Array.from({ length: config.block }, async (_, t) =>
+        digestOf([await decoder.step(Uint16Array.of(t % 37, 7, (t * t) % 37))]),
+      ),
     ),
     samples: digestOf(await sample({ model, prompts: [[1], [2, 3], [4, 5, 6]], maxTokens: 40, seed: 1 })),
   };

@@ -90,7 +90,7 @@ describe.skipIf(!isBuilt).each([
     const model = engine.model(config, { weights });
     await model.trainStep(batch, options);
     const gradients: Weights = new Map(
-      [...model.optimizerState().first].map(([name, { shape, data }]) => [
+      [...(await model.optimizerState()).first].map(([name, { shape, data }]) => [
         name,
         { shape, data: data.map((x) => x / 0.5) },
       ]),

@@ -236,7 +236,7 @@ describe('a run that diverges', () => {
       const step = model.trainStep.bind(model);
       model.trainStep = async (...batch) => {
         const result = await step(...batch);
-        return model.optimizerState().step === at ? { ...result, loss: Number.NaN } : result;
+        return (await model.optimizerState()).step === at ? { ...result, loss: Number.NaN } : result;
       };
       return model;
     },

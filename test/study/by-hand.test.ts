@@ -160,7 +160,7 @@ describe.skipIf(!python)(`the Python of docs/models.md${python ? '' : ` (${reaso
     const { config, weights } = await loadCheckpoint(model);
     const decoder = (await openEngine({ threads: 1 })).model(config, { weights }).decoder(1);
     let logits = new Float32Array() as Float32Array;
-    for (const id of Array.from(ids)) logits = decoder.step(Uint32Array.of(id)).slice();
+    for (const id of Array.from(ids)) logits = await decoder.step(Uint32Array.of(id));
     return [...logits];
   }
 

@@ -61,6 +61,8 @@ export interface Addon {
   free(device: DeviceHandle, address: number): void;
   write(device: DeviceHandle, address: number, array: ArrayBufferView): void;
   read(device: DeviceHandle, address: number, array: ArrayBufferView): void;
+  /** The same, on a thread of its own. */
+  readLater(device: DeviceHandle, address: number, array: ArrayBufferView): Promise<void>;
   plan(device: DeviceHandle, launches: AddonLaunch[]): PlanHandle;
   /** Copies `uploads` at the call, runs the plan on a thread of its own, and fills the arrays of `downloads`. */
   run(device: DeviceHandle, plan: PlanHandle, uploads: Copies, downloads: Copies): Promise<void>;

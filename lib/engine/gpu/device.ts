@@ -129,6 +129,15 @@ export class Device {
     this.#guard(() => this.#addon.read(this.#handle, slice.address, array));
   }
 
+  /** The same, while the event loop keeps running. */
+  async readLater(slice: Slice, array: ArrayBufferView): Promise<void> {
+    try {
+      await this.#addon.readLater(this.#handle, slice.address, array);
+    } catch (error) {
+      throw describeFailure(error as Error);
+    }
+  }
+
   /** Prepares launches. @throws EngineError if the device refuses one of them */
   plan(launches: Launch[]): Plan {
     const [addon, handle] = [this.#addon, this.#handle];

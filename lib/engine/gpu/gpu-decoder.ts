@@ -1,6 +1,6 @@
 /** Decodes several streams on a GPU, one token of each at a time. */
 import { decoderCapacity, type ModelConfig } from '../../models/index.ts';
-import { checkInputs, type Decoder, EngineError } from '../interface/index.ts';
+import { type CallQueue, checkInputs, type Decoder, EngineError } from '../interface/index.ts';
 import type { Device, Plan, Slice } from './device.ts';
 import type { DecoderIo, ModelMemory, Network } from './network.ts';
 import { PassBuilder } from './pass-builder.ts';
@@ -12,7 +12,8 @@ export class GpuDecoder implements Decoder {
   readonly #device: Device;
   readonly #config: ModelConfig;
   readonly #streams: number;
-  readonly #checkIdle: () => void;
+  /** those of the model */
+  readonly #calls: CallQueue;
   readonly #memory: Slice;
   readonly #stateSize: number;
   readonly #io: DecoderIo;
@@ -26,12 +27,12 @@ export class GpuDecoder implements Decoder {
     network: Network,
     memory: ModelMemory,
     streams: number,
-    checkIdle: () => void,
+    calls: CallQueue,
   ) {
     this.#device = device;
     this.#config = config;
     this.#streams = streams;
-    this.#checkIdle = checkIdle;
+    this.#calls = calls;
     this.#stateSize = network.decoderStateSize(streams);
     const build = (b: PassBuilder): DecoderIo => {
       const io = {
@@ -52,8 +53,11 @@ export class GpuDecoder implements Decoder {
     this.#plan = device.plan(b.launches);
   }
 
-  step(tokens: Uint16Array | Uint32Array): Float32Array {
-    this.#checkIdle();
+  step(tokens: Uint16Array | Uint32Array): Promise<Float32Array> {
+    return this.#calls.run(() => this.#step(tokens));
+  }
+
+  async #step(tokens: Uint16Array | Uint32Array): Promise<Float32Array> {
     checkInputs(tokens, this.#streams, 1, this.#config);
     if (this.position === decoderCapacity(this.#config))
       throw new EngineError(
@@ -61,7 +65,7 @@ export class GpuDecoder implements Decoder {
       );
     const { tokens: to, position, logits: from } = this.#io;
     const logits = new Float32Array(this.#streams * this.#config.vocabularySize);
-    this.#plan.runNow(
+    await this.#plan.run(
       [
         [to, Uint32Array.from(tokens)],
         [position, Uint32Array.of(this.position)],

@@ -1,6 +1,5 @@
 /**
- * A model on a GPU: its arrays, and the work on them. Arguments are checked here. Asynchronous calls on one model are
- * queued; synchronous ones (weights, a decoder's step) throw an error while the model computes.
+ * A model on a GPU: its arrays, and the work on them. Arguments are checked here. Calls on one model are queued.
  */
 import type { ModelConfig, Weights } from '../../models/index.ts';
 import {
@@ -8,10 +7,10 @@ import {
   CallQueue,
   checkBatch,
   checkInputs,
+  checkOptimizerStep,
   checkStepOptions,
   checkStreams,
   type Decoder,
-  EngineError,
   type Model,
   type OptimizerState,
   type StepOptions,
@@ -152,29 +151,29 @@ export class GpuModel implements Model {
     this.#calls.checkIdle('make a decoder');
     checkStreams(sequences);
     const { device, target, network } = this.#setup;
-    return new GpuDecoder(device, target, this.config, network, this.#memory, sequences, () =>
-      this.#calls.checkIdle('decode'),
-    );
+    return new GpuDecoder(device, target, this.config, network, this.#memory, sequences, this.#calls);
   }
 
-  weights(): Weights {
-    return this.#read(this.#memory.weights);
+  weights(): Promise<Weights> {
+    return this.#calls.run(() => this.#read(this.#memory.weights));
   }
 
-  optimizerState(): OptimizerState {
-    const { first, second } = this.#optimizer;
-    return { step: this.#step, first: this.#read(first), second: this.#read(second) };
+  optimizerState(): Promise<OptimizerState> {
+    return this.#calls.run(async () => {
+      const { first, second } = this.#optimizer;
+      return { step: this.#step, first: await this.#read(first), second: await this.#read(second) };
+    });
   }
 
-  restoreOptimizer({ step, first, second }: OptimizerState): void {
-    if (!Number.isSafeInteger(step) || step < 0)
-      throw new EngineError(`the optimizer's step is ${step}; it must be a whole number of at least 0`);
-    this.#calls.checkIdle('change the model');
-    const { device, layout } = this.#setup;
-    const [flatFirst, flatSecond] = [layout.flatten(first), layout.flatten(second)];
-    device.write(this.#optimizer.first, flatFirst);
-    device.write(this.#optimizer.second, flatSecond);
-    this.#step = step;
+  restoreOptimizer({ step, first, second }: OptimizerState): Promise<void> {
+    return this.#calls.runNow(() => {
+      checkOptimizerStep(step);
+      const { device, layout } = this.#setup;
+      const [flatFirst, flatSecond] = [layout.flatten(first), layout.flatten(second)];
+      device.write(this.#optimizer.first, flatFirst);
+      device.write(this.#optimizer.second, flatSecond);
+      this.#step = step;
+    });
   }
 
   dispose(): void {
@@ -248,11 +247,10 @@ export class GpuModel implements Model {
     plan.dispose();
   }
 
-  #read(from: Slice): Weights {
-    this.#calls.checkIdle('read the model');
+  async #read(from: Slice): Promise<Weights> {
     const { device, layout } = this.#setup;
     const flat = new Float32Array(layout.total);
-    device.read(from, flat);
+    await device.readLater(from, flat);
     return layout.byName(flat);
   }
 

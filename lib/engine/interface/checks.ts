@@ -55,6 +55,12 @@ export function checkStepOptions({ betas = [0.9, 0.95], microbatch, ...numbers }
   checkStepSize(1, microbatch);
 }
 
+/** @throws EngineError unless the number of updates that an optimizer has made is a whole number of at least 0 */
+export function checkOptimizerStep(step: number): void {
+  if (!Number.isSafeInteger(step) || step < 0)
+    throw new EngineError(`the optimizer's step is ${step}; it must be a whole number of at least 0`);
+}
+
 /** The largest number of streams of a decoder. */
 const MAX_STREAMS = 2 ** 16;
 

@@ -102,16 +102,17 @@ export interface StepResult {
 }
 
 /**
- * A model with its weights and optimizer state. Every method that takes a batch throws an EngineError if the batch does
- * not fit the model.
+ * A model with its weights and optimizer state. Calls are made one after the other, in the order in which they come, so a
+ * call may come before the promise of an earlier one has resolved. Every promise rejects with an EngineError if an
+ * argument does not fit the model, or the model was disposed of.
  */
 export interface Model {
   readonly config: ModelConfig;
   /**
    * Forward pass, backward pass, clipping and AdamW on one batch. The native engine computes on its own threads, so the
-   * event loop keeps running.
+   * event loop keeps running. If the loss or the norm of the gradient is NaN or infinite, nothing is updated.
    *
-   * @throws EngineError if an option is out of range, or the model was disposed of
+   * @throws EngineError if an option is out of range
    */
   trainStep(batch: Batch, options: StepOptions): Promise<StepResult>;
   /** Mean loss without dropout, in nats per token. */
@@ -137,15 +138,15 @@ export interface Model {
    * Makes a decoder of independent streams. It has its own cache of keys and values, or its own LSTM state.
    *
    * @param sequences B, the number of streams
-   * @throws EngineError if the number is not a whole number from 1 to 65,536, or while the model computes (native)
+   * @throws EngineError if the number is not a whole number from 1 to 65,536, or while the model computes
    */
   decoder(sequences: number): Decoder;
-  /** A copy of the weights. @throws EngineError while the model computes (native) */
-  weights(): Weights;
-  /** A copy of the optimizer's moments and step. @throws EngineError while the model computes (native) */
-  optimizerState(): OptimizerState;
+  /** A copy of the weights. */
+  weights(): Promise<Weights>;
+  /** A copy of the optimizer's moments and step. */
+  optimizerState(): Promise<OptimizerState>;
   /** Continues from an earlier optimizer state. @throws EngineError if its tensors do not fit the model */
-  restoreOptimizer(state: OptimizerState): void;
+  restoreOptimizer(state: OptimizerState): Promise<void>;
   /** Frees the memory. The model cannot be used afterwards. */
   dispose(): void;
 }
@@ -159,7 +160,7 @@ export interface Decoder {
    * @returns (B,V), the logits of the next token
    * @throws EngineError if the block is full (GPT), or a token is outside the vocabulary
    */
-  step(tokens: Uint16Array | Uint32Array): Float32Array;
+  step(tokens: Uint16Array | Uint32Array): Promise<Float32Array>;
   /** number of tokens fed to each stream since the start or the last reset */
   readonly position: number;
   /** Forgets all tokens. */

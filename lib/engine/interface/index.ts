@@ -6,6 +6,7 @@ export { CallQueue } from './call-queue.ts';
 export {
   checkBatch,
   checkInputs,
+  checkOptimizerStep,
   checkStepOptions,
   checkStepSize,
   checkStreams,

@@ -2,8 +2,8 @@
  * The native engine. One call into the C++ addon of native/engine computes a whole training step on the addon's own
  * threads, while the event loop keeps running. native/README.md describes the addon.
  *
- * All arguments are checked here, because the addon does not check them. Asynchronous calls on one model are queued.
- * Synchronous calls (weights, a decoder's step) throw an error while the model computes.
+ * All arguments are checked here, because the addon does not check them. Calls on one model are queued. Those that the
+ * addon answers without its threads (weights, a decoder's step) are made at once if no other call is under way.
  */
 import {
   checkConfig,
@@ -19,6 +19,7 @@ import {
   CallQueue,
   checkBatch,
   checkInputs,
+  checkOptimizerStep,
   checkStepOptions,
   checkStepSize,
   checkStreams,
@@ -107,7 +108,7 @@ class NativeModel implements Model {
     this.#addon = addon;
     this.#handle = handle;
     this.config = config;
-    this.#write(BUFFERS.weights, weights);
+    addon.write(handle, BUFFERS.weights, this.#flatten(weights));
   }
 
   trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
@@ -167,26 +168,34 @@ class NativeModel implements Model {
   decoder(sequences: number): Decoder {
     this.#calls.checkIdle('make a decoder');
     checkStreams(sequences);
-    return new NativeDecoder(this.#addon, this.#addon.decoder(this.#handle, sequences), this.config, sequences, () =>
-      this.#calls.checkIdle('decode'),
+    return new NativeDecoder(
+      this.#addon,
+      this.#addon.decoder(this.#handle, sequences),
+      this.config,
+      sequences,
+      this.#calls,
     );
   }
 
-  weights(): Weights {
-    return this.#read(BUFFERS.weights);
+  weights(): Promise<Weights> {
+    return this.#calls.runNow(() => this.#read(BUFFERS.weights));
   }
 
-  optimizerState(): OptimizerState {
-    const [first, second] = [this.#read(BUFFERS.first), this.#read(BUFFERS.second)];
-    return { step: this.#addon.step(this.#handle), first, second };
+  optimizerState(): Promise<OptimizerState> {
+    return this.#calls.runNow(() => {
+      const [first, second] = [this.#read(BUFFERS.first), this.#read(BUFFERS.second)];
+      return { step: this.#addon.step(this.#handle), first, second };
+    });
   }
 
-  restoreOptimizer({ step, first, second }: OptimizerState): void {
-    if (!Number.isSafeInteger(step) || step < 0)
-      throw new EngineError(`the optimizer's step is ${step}; it must be a whole number of at least 0`);
-    this.#write(BUFFERS.first, first);
-    this.#write(BUFFERS.second, second);
-    this.#addon.setStep(this.#handle, step);
+  restoreOptimizer({ step, first, second }: OptimizerState): Promise<void> {
+    return this.#calls.runNow(() => {
+      checkOptimizerStep(step);
+      const [flatFirst, flatSecond] = [this.#flatten(first), this.#flatten(second)];
+      this.#addon.write(this.#handle, BUFFERS.first, flatFirst);
+      this.#addon.write(this.#handle, BUFFERS.second, flatSecond);
+      this.#addon.setStep(this.#handle, step);
+    });
   }
 
   dispose(): void {
@@ -215,21 +224,20 @@ class NativeModel implements Model {
   }
 
   #read(buffer: number): Weights {
-    this.#calls.checkIdle('read the model');
     const flat = this.#newFlat();
     this.#addon.read(this.#handle, buffer, flat);
     return this.#byName(flat);
   }
 
-  #write(buffer: number, values: Weights): void {
-    this.#calls.checkIdle('change the model');
+  /** All parameters, one after the other. @throws EngineError if they do not fit the model */
+  #flatten(values: Weights): Float32Array {
     const flat = this.#newFlat();
     let offset = 0;
     for (const parameter of parameters(this.config)) {
       flat.set(numbersOf(values, parameter), offset);
       offset += elementCount(parameter.shape);
     }
-    this.#addon.write(this.#handle, buffer, flat);
+    return flat;
   }
 
   /** An array for all parameters, one after the other. */
@@ -255,18 +263,22 @@ class NativeDecoder implements Decoder {
   readonly #handle: DecoderHandle;
   readonly #config: ModelConfig;
   readonly #sequences: number;
-  readonly #checkIdle: () => void;
+  /** those of the model */
+  readonly #calls: CallQueue;
 
-  constructor(addon: Addon, handle: DecoderHandle, config: ModelConfig, sequences: number, checkIdle: () => void) {
+  constructor(addon: Addon, handle: DecoderHandle, config: ModelConfig, sequences: number, calls: CallQueue) {
     this.#addon = addon;
     this.#handle = handle;
     this.#config = config;
     this.#sequences = sequences;
-    this.#checkIdle = checkIdle;
+    this.#calls = calls;
   }
 
-  step(tokens: Uint16Array | Uint32Array): Float32Array {
-    this.#checkIdle();
+  step(tokens: Uint16Array | Uint32Array): Promise<Float32Array> {
+    return this.#calls.runNow(() => this.#step(tokens));
+  }
+
+  #step(tokens: Uint16Array | Uint32Array): Float32Array {
     checkInputs(tokens, this.#sequences, 1, this.#config);
     if (this.position === decoderCapacity(this.#config))
       throw new EngineError(

@@ -6,10 +6,9 @@
  * native engine with it. On the CPU it is slow, and it blocks the event loop during each microbatch.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import {
   checkConfig,
-  decoderCapacity,
   initialWeights,
   type ModelConfig,
   parameters,
@@ -18,8 +17,10 @@ import {
 } from '../../models/index.ts';
 import {
   type Batch,
+  CallQueue,
   checkBatch,
   checkInputs,
+  checkOptimizerStep,
   checkStepOptions,
   checkStepSize,
   checkStreams,
@@ -49,6 +50,7 @@ import { loadTensorFlow, type TensorFlow } from './backend.ts';
 import { gpt } from './gpt.ts';
 import { lstm } from './lstm.ts';
 import { activationBytes, parameterBytes } from './memory-estimate.ts';
+import { TfjsDecoder } from './tfjs-decoder.ts';
 
 const ARCHITECTURES: Record<ModelConfig['architecture'], Architecture<never>> = { gpt, lstm };
 
@@ -91,6 +93,7 @@ class TfjsModel implements Model {
   readonly #decays = new Map<string, boolean>();
   /** number of AdamW updates made */
   #step = 0;
+  readonly #calls = new CallQueue();
 
   constructor(tf: TensorFlow, config: ModelConfig, weights: Weights) {
     this.#tf = tf;
@@ -102,7 +105,64 @@ class TfjsModel implements Model {
     }
   }
 
-  async trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
+  trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
+    return this.#calls.run(() => this.#trainStep(batch, options));
+  }
+
+  gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }> {
+    return this.#calls.run(() => this.#gradients(batch));
+  }
+
+  loss(batch: Batch): Promise<number> {
+    return this.#calls.run(() => this.#loss(batch));
+  }
+
+  tokenLosses(batch: Batch): Promise<Float32Array> {
+    return this.#calls.run(() => this.#tokenLosses(batch));
+  }
+
+  logits(inputs: Batch['inputs'], sequences: number, length: number): Promise<Float32Array> {
+    return this.#calls.run(() => this.#logits(inputs, sequences, length));
+  }
+
+  decoder(sequences: number): Decoder {
+    this.#calls.checkIdle('make a decoder');
+    checkStreams(sequences);
+    return new TfjsDecoder(this.#tf, this.config, sequences, this.#calls, (...call) => this.#forward(...call));
+  }
+
+  weights(): Promise<Weights> {
+    return this.#calls.run(() => this.#download('weight'));
+  }
+
+  optimizerState(): Promise<OptimizerState> {
+    return this.#calls.run(async () => {
+      const [first, second] = [await this.#download('first'), await this.#download('second')];
+      return { step: this.#step, first, second };
+    });
+  }
+
+  restoreOptimizer({ step, first, second }: OptimizerState): Promise<void> {
+    return this.#calls.runNow(() => {
+      checkOptimizerStep(step);
+      for (const { name, shape } of parameters(this.config)) {
+        const parameter = this.#parameters.get(name)!;
+        const restored = { first: this.#upload(first, name, shape), second: this.#upload(second, name, shape) };
+        this.#tf.dispose([parameter.first, parameter.second]);
+        this.#parameters.set(name, { ...parameter, ...restored });
+      }
+      this.#step = step;
+    });
+  }
+
+  dispose(): void {
+    this.#calls.close(() => {
+      for (const { weight, first, second } of this.#parameters.values()) this.#tf.dispose([weight, first, second]);
+      this.#parameters.clear();
+    });
+  }
+
+  async #trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
     checkBatch(batch, this.config);
     checkStepOptions(options);
     const tf = this.#tf;
@@ -110,7 +170,11 @@ class TfjsModel implements Model {
     const norms = tf.tidy(() => squaredNorms(tf, gradients));
     const gradientNorm = Math.sqrt(((await norms.data()) as Float32Array).reduce((sum, square) => sum + square, 0));
     norms.dispose();
-
+    const result = { loss, gradientNorm, ...(state && { state }) };
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+      tf.dispose(gradients);
+      return result;
+    }
     this.#step++;
     const factor = clipFactor(gradientNorm, options.clip);
     [...this.#parameters].forEach(([name, parameter], i) => {
@@ -122,18 +186,19 @@ class TfjsModel implements Model {
       tf.dispose([gradients[i], parameter.weight, parameter.first, parameter.second]);
       this.#parameters.set(name, next);
     });
-    return { loss, gradientNorm, ...(state && { state }) };
+    return result;
   }
 
-  async gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }> {
+  async #gradients(batch: Batch): Promise<{ loss: number; gradients: Weights }> {
     checkBatch(batch, this.config);
     const { loss, gradients } = await this.#differentiate(batch, undefined);
-    const named: Weights = new Map([...this.#parameters.keys()].map((name, i) => [name, download(gradients[i])]));
+    const named: Weights = new Map();
+    for (const [i, name] of [...this.#parameters.keys()].entries()) named.set(name, await download(gradients[i]));
     this.#tf.dispose(gradients);
     return { loss, gradients: named };
   }
 
-  async loss(batch: Batch): Promise<number> {
+  async #loss(batch: Batch): Promise<number> {
     checkBatch(batch, this.config);
     const tf = this.#tf;
     let sum = 0;
@@ -148,7 +213,7 @@ class TfjsModel implements Model {
     return sum / batch.sequences;
   }
 
-  async tokenLosses(batch: Batch): Promise<Float32Array> {
+  async #tokenLosses(batch: Batch): Promise<Float32Array> {
     checkBatch(batch, this.config);
     const tf = this.#tf;
     const all = new Float32Array(batch.inputs.length);
@@ -163,7 +228,7 @@ class TfjsModel implements Model {
     return all;
   }
 
-  async logits(inputs: Batch['inputs'], sequences: number, length: number): Promise<Float32Array> {
+  async #logits(inputs: Batch['inputs'], sequences: number, length: number): Promise<Float32Array> {
     checkInputs(inputs, sequences, length, this.config);
     const all = new Float32Array(inputs.length * this.config.vocabularySize);
     let offset = 0;
@@ -174,34 +239,6 @@ class TfjsModel implements Model {
       logits.dispose();
     }
     return all;
-  }
-
-  decoder(sequences: number): Decoder {
-    checkStreams(sequences);
-    return new TfjsDecoder(this.#tf, this.config, sequences, (...call) => this.#forward(...call));
-  }
-
-  weights(): Weights {
-    return this.#download('weight');
-  }
-
-  optimizerState(): OptimizerState {
-    return { step: this.#step, first: this.#download('first'), second: this.#download('second') };
-  }
-
-  restoreOptimizer({ step, first, second }: OptimizerState): void {
-    this.#step = step;
-    for (const { name, shape } of parameters(this.config)) {
-      const parameter = this.#parameters.get(name)!;
-      const restored = { first: this.#upload(first, name, shape), second: this.#upload(second, name, shape) };
-      this.#tf.dispose([parameter.first, parameter.second]);
-      this.#parameters.set(name, { ...parameter, ...restored });
-    }
-  }
-
-  dispose(): void {
-    for (const { weight, first, second } of this.#parameters.values()) this.#tf.dispose([weight, first, second]);
-    this.#parameters.clear();
   }
 
   /**
@@ -238,7 +275,7 @@ class TfjsModel implements Model {
       tf.dispose(earlier ?? []);
       gradients = sums;
       for (const [i, each] of finalState.entries())
-        after!.set(each.dataSync() as Float32Array, (i * batch.sequences + part.first) * this.config.width);
+        after!.set((await each.data()) as Float32Array, (i * batch.sequences + part.first) * this.config.width);
       tf.dispose(finalState);
       lossSum += (await value.data())[0];
       value.dispose();
@@ -305,8 +342,10 @@ class TfjsModel implements Model {
     return this.#tf.tensor(numbersOf(from, { name, shape }).slice(), shape);
   }
 
-  #download(part: keyof TrainedParameter): Weights {
-    return new Map([...this.#parameters].map(([name, parameter]) => [name, download(parameter[part])]));
+  async #download(part: keyof TrainedParameter): Promise<Weights> {
+    const weights: Weights = new Map();
+    for (const [name, parameter] of this.#parameters) weights.set(name, await download(parameter[part]));
+    return weights;
   }
 }
 
@@ -315,55 +354,6 @@ function defaultMicrobatch(config: ModelConfig): number {
   return Math.max(1, Math.floor(ACTIVATION_BUDGET / activationBytes(config, 1)));
 }
 
-function download(tensor: Tensor) {
-  return { shape: [...tensor.shape], data: (tensor.dataSync() as Float32Array).slice() };
-}
-
-/** Runs tokens through a model, from a state and a position. */
-type ForwardFunction = (tokens: Tokens, state: State | undefined, position: number) => Forward;
-
-class TfjsDecoder implements Decoder {
-  position = 0;
-  #state: State | undefined;
-  readonly #tf: TensorFlow;
-  readonly #config: ModelConfig;
-  readonly #sequences: number;
-  readonly #forward: ForwardFunction;
-
-  constructor(tf: TensorFlow, config: ModelConfig, sequences: number, forward: ForwardFunction) {
-    this.#tf = tf;
-    this.#config = config;
-    this.#sequences = sequences;
-    this.#forward = forward;
-  }
-
-  step(tokens: Uint16Array | Uint32Array): Float32Array {
-    checkInputs(tokens, this.#sequences, 1, this.#config);
-    if (this.position === decoderCapacity(this.#config))
-      throw new EngineError(
-        `the block of ${this.#config.block} tokens is full; reset the decoder and feed it the end of the text`,
-      );
-    const before = this.#state;
-    const { logits, state } = this.#tf.tidy(() => {
-      const ids = Int32Array.from(tokens);
-      const after = this.#forward({ ids, sequences: this.#sequences, length: 1 }, before, this.position);
-      return after as Forward & Record<string, Tensor2D | State>;
-    });
-    this.#tf.dispose(before ?? []);
-    this.#state = state;
-    this.position++;
-    const values = (logits.dataSync() as Float32Array).slice();
-    logits.dispose();
-    return values;
-  }
-
-  reset(): void {
-    this.dispose();
-    this.#state = undefined;
-    this.position = 0;
-  }
-
-  dispose(): void {
-    this.#tf.dispose(this.#state ?? []);
-  }
+async function download(tensor: Tensor) {
+  return { shape: [...tensor.shape], data: ((await tensor.data()) as Float32Array).slice() };
 }

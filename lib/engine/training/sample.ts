@@ -78,7 +78,7 @@ export async function sample(options: SampleOptions): Promise<Uint32Array[]> {
         fed = length - Math.ceil(limit / 2);
       }
       let logits = new Float32Array() as Float32Array;
-      for (; fed < length; fed++) logits = decoder.step(Uint32Array.from(streams, ({ tokens }) => tokens[fed]));
+      for (; fed < length; fed++) logits = await decoder.step(Uint32Array.from(streams, ({ tokens }) => tokens[fed]));
       for (const [i, stream] of streams.entries())
         if (stream.tokens.length === length) stream.extend(logits.subarray(i * V, (i + 1) * V), options);
       const [done, total] = [length + 1 - shortest, longest - shortest + maxTokens];

@@ -26,7 +26,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   try {
     while (!run.ended) {
       signal?.throwIfAborted();
-      if (run.branchIsDue) run.beginBranch();
+      if (run.branchIsDue) await run.beginBranch();
       else if (run.evaluationIsDue) await run.evaluate();
       else await run.step();
       if (run.branchHasEnded) await run.endBranch();

@@ -116,11 +116,16 @@ export class TrainingRun {
     checkConfig(config);
     const resolved = resolveSettings(settings, config, source);
     checkMemory(engine, config, settings, checkpointDir !== undefined, memoryShare);
-    if (checkpointDir === undefined) return new TrainingRun(options, resolved, {}, undefined);
-    const { name, arithmetic } = engine;
-    const data = { train: hashTokens(source, 'train'), val: hashTokens(source, 'val') };
-    const identity = { engine: { name, ...arithmetic }, config, settings, seed, data };
-    return new TrainingRun(options, resolved, identity, await readCheckpoint<Progress>(checkpointDir, identity));
+    let identity: RunIdentity = {};
+    let checkpoint: TrainingCheckpoint<Progress> | undefined;
+    if (checkpointDir !== undefined) {
+      const { name, arithmetic } = engine;
+      const data = { train: hashTokens(source, 'train'), val: hashTokens(source, 'val') };
+      identity = { engine: { name, ...arithmetic }, config, settings, seed, data };
+      checkpoint = await readCheckpoint<Progress>(checkpointDir, identity);
+    }
+    const model = await openModel(options, checkpoint ?? { seed });
+    return new TrainingRun(options, resolved, identity, checkpoint, model);
   }
 
   private constructor(
@@ -128,13 +133,14 @@ export class TrainingRun {
     resolved: ResolvedSettings,
     identity: RunIdentity,
     checkpoint: TrainingCheckpoint<Progress> | undefined,
+    model: Model,
   ) {
     this.#options = options;
     this.#resolved = resolved;
     this.#identity = identity;
     this.#progress = checkpoint?.progress ?? structuredClone(NO_PROGRESS);
     this.#secondsBefore = this.#progress.seconds;
-    this.#model = this.#open(checkpoint ?? { seed: options.seed });
+    this.#model = model;
     this.#state = checkpoint?.state;
     this.#branchWeights = checkpoint?.branchWeights ?? [];
     const { goodStep, step } = this.#progress.path;
@@ -167,9 +173,9 @@ export class TrainingRun {
   }
 
   /** Copies the trunk. The next steps are those of the branch. */
-  beginBranch(): void {
+  async beginBranch(): Promise<void> {
     this.#trunk = {
-      ...{ weights: this.#model.weights(), optimizer: this.#model.optimizerState() },
+      ...{ weights: await this.#model.weights(), optimizer: await this.#model.optimizerState() },
       ...{ state: this.#state, lastGood: this.#lastGood },
     };
     this.#progress.trunk = structuredClone(this.#progress.path);
@@ -184,7 +190,7 @@ export class TrainingRun {
     this.#branchWeights.push(weights);
     const trunk = this.#trunk!;
     this.#model.dispose();
-    this.#model = this.#open(trunk);
+    this.#model = await openModel(this.#options, trunk);
     this.#state = trunk.state;
     this.#lastGood = trunk.lastGood;
     progress.path = progress.trunk!;
@@ -228,7 +234,7 @@ export class TrainingRun {
     const loss = await this.#validationLoss(this.#model, this.#options.signal);
     this.#stopIf(lossDivergenceReason('the validation loss', loss, this.#baseline()));
     if (this.#diverged) return;
-    this.#lastGood = this.#model.weights();
+    this.#lastGood = await this.#model.weights();
     path.goodStep = path.step;
     path.curve.push({
       step: path.step,
@@ -256,8 +262,8 @@ export class TrainingRun {
     const isGood = progress.path.goodStep === progress.path.step;
     await writeCheckpoint(checkpointDir, this.#identity, progress.stepsMade, {
       config,
-      weights: isGood && this.#lastGood ? this.#lastGood : this.#model.weights(),
-      optimizer: this.#model.optimizerState(),
+      weights: isGood && this.#lastGood ? this.#lastGood : await this.#model.weights(),
+      optimizer: await this.#model.optimizerState(),
       state: this.#state,
       lastGood: isGood ? undefined : this.#lastGood,
       trunk: this.#trunk,
@@ -282,13 +288,6 @@ export class TrainingRun {
 
   dispose(): void {
     this.#model.dispose();
-  }
-
-  /** A model with these weights and this optimizer. */
-  #open(from: { seed: number } | { weights: Weights; optimizer: OptimizerState }): Model {
-    const model = this.#options.engine.model(this.#options.config, from);
-    if ('optimizer' in from) model.restoreOptimizer(from.optimizer);
-    return model;
   }
 
   /** The branch that is under way. */
@@ -366,4 +365,14 @@ export class TrainingRun {
   #seconds(): number {
     return this.#secondsBefore + (performance.now() - this.#started) / 1000;
   }
+}
+
+/** A model with these weights and this optimizer. */
+async function openModel(
+  { engine, config }: TrainOptions,
+  from: { seed: number } | { weights: Weights; optimizer: OptimizerState },
+): Promise<Model> {
+  const model = engine.model(config, from);
+  if ('optimizer' in from) await model.restoreOptimizer(from.optimizer);
+  return model;
 }

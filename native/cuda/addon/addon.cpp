@@ -236,6 +236,55 @@ class Run : public Napi::AsyncWorker {
   std::string code_;
 };
 
+/// Copies from the device. Runs on a thread of libuv.
+class Read : public Napi::AsyncWorker {
+ public:
+  Read(const Napi::CallbackInfo& info)
+      : AsyncWorker(info.Env()),
+        deferred(Napi::Promise::Deferred::New(info.Env())),
+        device_(unwrap<Device>(info[0])),
+        from_(addressOf(info[1])),
+        to_(bytesOf(info[2])),
+        kept_(Napi::Persistent(info[2].As<Napi::Object>())) {}
+
+  void Execute() override {
+    try {
+      std::lock_guard<std::mutex> lock(device_->busy);
+      const cuda::Driver& driver = device_->driver;
+      device_->use();
+      driver.check(driver.copyToHost(to_.data, from_, to_.size, device_->stream), "copying from the GPU");
+      driver.check(driver.synchronize(device_->stream), "copying from the GPU");
+    } catch (const DriverError& e) {
+      code_ = e.code;
+      SetError(e.what());
+    } catch (const std::exception& e) {
+      SetError(e.what());
+    }
+  }
+  void OnOK() override { deferred.Resolve(Env().Undefined()); }
+  void OnError(const Napi::Error& error) override {
+    error.Value().Set("code", Napi::String::New(Env(), code_));
+    deferred.Reject(error.Value());
+  }
+
+  const Napi::Promise::Deferred deferred;
+
+ private:
+  const std::shared_ptr<Device> device_;
+  const uint64_t from_;
+  const Bytes to_;
+  const Napi::ObjectReference kept_;  // the array, until it is filled
+  std::string code_;
+};
+
+/// readLater(device, address, array) → a promise: as read, on another thread.
+Napi::Value readLater(const Napi::CallbackInfo& info) {
+  auto* job = new Read(info);
+  const Napi::Promise promise = job->deferred.Promise();
+  job->Queue();
+  return promise;
+}
+
 /// run(device, plan, uploads, downloads) → a promise. Both lists alternate between an address and an array.
 Napi::Value run(const Napi::CallbackInfo& info) {
   auto* job = new Run(info);
@@ -280,6 +329,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("free", Napi::Function::New<release>(env));
   exports.Set("write", Napi::Function::New<write>(env));
   exports.Set("read", Napi::Function::New<read>(env));
+  exports.Set("readLater", Napi::Function::New<readLater>(env));
   exports.Set("plan", Napi::Function::New<makePlan>(env));
   exports.Set("run", Napi::Function::New<run>(env));
   exports.Set("runNow", Napi::Function::New<runNow>(env));
