@@ -7,8 +7,7 @@
  *   wasm       @tensorflow/tfjs and @tensorflow/tfjs-backend-wasm     one thread in Node
  *   cpu        nothing                                                plain JavaScript: slow; the reference of the tests
  *
- * WebGPU is not supported: it returns numbers only asynchronously, but this interface reads weights and decodes
- * synchronously.
+ * WebGPU is not supported yet.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
