@@ -3,13 +3,14 @@
  * machine: a folder behind rclone, OpenSSH's SFTP, and rclone's own S3. Each call of repro is a whole process. repro
  * hashes every object before a push and after a fetch, which rclone does not.
  *
- *     npm run bench -- remotes [--quick] [--rounds 3] [--kills 5]
+ *     npm run bench -- remotes [--quick] [--rounds 3] [--kills 5] [--only-kills]
  *
- * Then pushes and fetches of many objects are killed at random moments and repeated, and the result is compared with the
- * original, byte by byte. Needs rclone on the PATH (`serve s3`: 1.65 or newer) and, for SFTP, root and sshd.
+ * Then pushes and pulls are killed at random moments of their time and repeated, and the result is compared with the
+ * original, byte by byte. Every other kill ends repro alone, and leaves its rclone to itself; the others end both, as a
+ * power cut does. Needs rclone on the PATH (`serve s3`: 1.65 or newer) and, for SFTP, root and sshd.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '3' },
     kills: { type: 'string', default: '5' },
+    'only-kills': { type: 'boolean', default: false },
   },
 });
 const [rounds, kills] = [Number(values.rounds), Number(values.kills)];
@@ -43,8 +45,10 @@ console.log(
   `${cpus()[0].model}, ${cpus().length} cores, Node ${process.versions.node}; medians of ${rounds} rounds.\n`,
 );
 if (values.quick) console.log('--quick: the sizes are reduced, so the figures mean nothing.\n');
-console.log('| remote | what | repro push | rclone copy | ratio | repro fetch | rclone copy | ratio |');
-console.log('| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |');
+if (!values['only-kills']) {
+  console.log('| remote | what | repro push | rclone copy | ratio | repro fetch | rclone copy | ratio |');
+  console.log('| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |');
+}
 const made = Object.entries(PROJECTS).map(([what, cmd], i) => ({ what, folder: makeProject(`made-${i}`, cmd) }));
 const survived: string[] = [];
 let uploads = 0;
@@ -54,8 +58,8 @@ for (const [name, isThere, start] of RCLONE_REMOTES) {
     continue;
   }
   const server = await start();
-  for (const { what, folder } of made) measure(name, what, folder, server);
-  survived.push(await killAndRepeat(name, made[0].folder, server));
+  if (!values['only-kills']) for (const { what, folder } of made) measure(name, what, folder, server);
+  for (const { what, folder } of made) survived.push(await killAndRepeat(`${name}, ${what}`, folder, server));
   server.stop();
 }
 console.log(`\n${survived.join('\n')}`);
@@ -106,34 +110,70 @@ function measure(remote: string, what: string, folder: string, server: Server): 
   );
 }
 
-/** Kills pushes and fetches at random moments of their time, and says what was whole at the end. */
-async function killAndRepeat(remote: string, folder: string, server: Server): Promise<string> {
-  let whole = 0;
+/** Kills pushes and pulls at random moments of their time, and says what was whole at the end. */
+async function killAndRepeat(what: string, folder: string, server: Server): Promise<string> {
+  const remote = () => `${server.url}/remote-${++uploads}`;
+  const whole = remote();
+  const pushTime = call(process.execPath, [repro, 'push', '-r', whole], folder, server.env);
+  const first = cloneOf(folder);
+  const pullTime = call(process.execPath, [repro, 'pull', '-r', whole], first, server.env);
+  rmSync(first, { recursive: true });
+  const counts = { push: 0, pull: 0, cut: 0 };
   for (let i = 0; i < kills; i++) {
-    const url = `${server.url}/remote-${++uploads}`;
-    await killed(['push', '-r', url], folder, server);
+    const url = remote();
+    const withRclone = i % 2 === 1;
+    counts.cut += await killed(['push', '-r', url], folder, server, { longest: pushTime, withRclone });
     call(process.execPath, [repro, 'push', '-r', url], folder, server.env);
+    const fromPushed = cloneOf(folder);
+    call(process.execPath, [repro, 'pull', '-r', url], fromPushed, server.env);
+    if (isWhole(fromPushed, folder)) counts.push++;
+    rmSync(fromPushed, { recursive: true });
     const clone = cloneOf(folder);
-    await killed(['pull', '-r', url], clone, server);
+    counts.cut += await killed(['pull', '-r', url], clone, server, { longest: pullTime, withRclone });
     call(process.execPath, [repro, 'pull', '-r', url], clone, server.env);
-    const isSame = spawnSync('diff', ['-r', join(folder, 'out'), join(clone, 'out')]).status === 0;
-    const isFresh = spawnSync(process.execPath, [repro, 'status', '-q'], { cwd: clone }).status === 0;
-    if (isSame && isFresh) whole++;
+    if (isWhole(clone, folder)) counts.pull++;
     rmSync(clone, { recursive: true });
+    // A remote for each kill: the disk need not have room for all of them.
+    rmSync(join(server.folder, url.split('/').at(-1)!), { recursive: true, force: true });
   }
-  return `${remote}: ${whole} of ${kills} pushes and pulls were whole after a kill and a second call.`;
+  const cut = `${counts.cut} of ${2 * kills} were still running when they were killed`;
+  return `${what}: whole after a kill and a second call: ${counts.push} of ${kills} pushes, ${counts.pull} of ${kills} pulls; ${cut}.`;
 }
 
-async function killed(args: string[], cwd: string, server: Server): Promise<void> {
-  const child = spawn(process.execPath, [repro, ...args], {
-    cwd,
-    env: { ...process.env, ...server.env },
-    stdio: 'ignore',
-  });
+/** Whether a clone has the output of the original, byte by byte, and finds itself fresh. */
+function isWhole(clone: string, folder: string): boolean {
+  const isSame = spawnSync('diff', ['-r', join(folder, 'out'), join(clone, 'out')]).status === 0;
+  return isSame && spawnSync(process.execPath, [repro, 'status', '-q'], { cwd: clone }).status === 0;
+}
+
+/** Kills a call at a random moment. @param how.longest milliseconds that it takes @returns 1 if it was still running */
+async function killed(
+  args: string[],
+  cwd: string,
+  server: Server,
+  { longest, withRclone }: { longest: number; withRclone: boolean },
+): Promise<number> {
+  const env = { ...process.env, ...server.env };
+  const child = spawn(process.execPath, [repro, ...args], { cwd, env, stdio: 'ignore' });
+  let wasRunning = 0;
   const ended = new Promise((done) => child.on('exit', done));
-  const timer = setTimeout(() => child.kill('SIGKILL'), 200 + Math.random() * (values.quick ? 400 : 2000));
+  const timer = setTimeout(
+    () => {
+      const children = withRclone ? childrenOf(child.pid!) : [];
+      wasRunning = child.kill('SIGKILL') ? 1 : 0;
+      for (const pid of children) process.kill(pid, 'SIGKILL');
+    },
+    // Node needs some time before it begins.
+    150 + Math.random() * Math.max(100, longest - 200),
+  );
   await ended;
   clearTimeout(timer);
+  return wasRunning;
+}
+
+/** The ids of the processes that a process has started. */
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 }
 
 /** Runs a program to its end. @returns milliseconds @throws Error if it fails */
