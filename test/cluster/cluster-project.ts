@@ -38,6 +38,11 @@ export function clusterProject(pipeline: string, files: { [path: string]: string
   return made;
 }
 
+/** Shorter times, and other settings that the settings of people do not have. */
+export function setTimes(made: TestProject, times: { [name: string]: number | boolean }): void {
+  made.env.REPRO_TEST_SLURM = JSON.stringify({ ...JSON.parse(made.env.REPRO_TEST_SLURM!), ...times });
+}
+
 /** Cells that note each start, and end when the file `go` is there. */
 export const GATED = `
 stages:

@@ -6,6 +6,7 @@ import {
   CELLS,
   clusterProject,
   GATED,
+  setTimes,
   skipped,
   skippedBecause,
   slurm,
@@ -33,7 +34,7 @@ describe.skipIf(skipped !== undefined).concurrent(`jobs that fail${skippedBecaus
       "sbatch: error: AssocMaxSubmitJobLimit\\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user'\\''s size and/or time limits)";
     // More than one cell is too many; two jobs are too many.
     wrapSbatch(made, `case " $* " in *" --array=0-0 "*) exec sbatch "$@";; esac\nprintf '${message}\\n' >&2; exit 1\n`);
-    made.env.REPRO_TEST_SLURM = JSON.stringify({ ...JSON.parse(made.env.REPRO_TEST_SLURM!), full: 0.5 });
+    setTimes(made, { full: 0.5 });
     const { exit, stdout } = await made.repro();
     expect(stdout.match(/the queue takes no more jobs now/g)?.length).toBe(1);
     expect([exit, CELLS.map((x) => made.read(`starts-${x}`))]).toEqual([0, Array(3).fill('start\n')]);

@@ -21,6 +21,9 @@ const SETTINGS: SlurmSettings = {
   look: 5,
   fence: 10,
   full: 60,
+  probe: true,
+  patience: 120,
+  silence: 600,
 };
 
 describe('options of sbatch', () => {

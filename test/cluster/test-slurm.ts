@@ -16,6 +16,8 @@ import { join } from 'node:path';
 
 /** The first two are in the partition main; the others are for tests that harm their node. */
 const NODES = ['n1', 'n2', 'n3', 'n4'] as const;
+/** It is in the partition island, and is not started with the others. */
+const ISLAND = 'n5';
 const GPUS = 4;
 /** Milliseconds between two looks at whether it is up, and how many there are. */
 const PAUSE = 100;
@@ -38,7 +40,7 @@ export class TestSlurm {
 
   private constructor(folder: string) {
     this.folder = folder;
-    const times = { poll: 1, look: 0.25, latency: 4, fence: 0.5 };
+    const times = { poll: 1, look: 0.25, latency: 4, fence: 0.5, probe: false };
     this.env = {
       PATH: `${process.env.PATH}:/usr/sbin`,
       SLURM_CONF: join(folder, 'slurm.conf'),
@@ -76,6 +78,20 @@ export class TestSlurm {
     this.run('slurmd', '-N', node, '-f', this.env.SLURM_CONF);
   }
 
+  /**
+   * Starts the node of the partition island, which has mounts of its own.
+   *
+   * @param mount lines of sh that make them
+   */
+  startIsland(mount: string): void {
+    this.run('unshare', '-m', 'sh', '-ec', `${mount}\nexec slurmd -N ${ISLAND} -f "$SLURM_CONF"`);
+  }
+
+  /** Ends the daemon of a node. */
+  stopNode(node: string): void {
+    this.#kill(`slurmd-${node}`);
+  }
+
   /** Ends the daemon of a node, as if the node had lost its network: its jobs go on, and Slurm gives them up. */
   loseNode(node: string): void {
     this.#kill(`slurmd-${node}`);
@@ -98,7 +114,7 @@ export class TestSlurm {
   async stop(): Promise<void> {
     spawnSync('scancel', ['-u', 'root'], { env: { ...process.env, ...this.env } });
     for (let tries = 0; tries < 50 && this.#queue() !== ''; tries++) await new Promise((done) => setTimeout(done, 100));
-    for (const name of [...NODES.map((node) => `slurmd-${node}`), 'slurmctld', 'munged']) this.#kill(name);
+    for (const name of [...[...NODES, ISLAND].map((node) => `slurmd-${node}`), 'slurmctld', 'munged']) this.#kill(name);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 
@@ -141,7 +157,7 @@ export class TestSlurm {
   }
 
   async #writeSettings(): Promise<void> {
-    const [controller, ...ports] = await freePorts(1 + NODES.length);
+    const [controller, ...ports] = await freePorts(2 + NODES.length);
     const at = (name: string) => join(this.folder, name);
     for (const name of ['state', 'spool', 'dev']) mkdirSync(at(name));
     // Slurm counts a GPU only if its file is a device.
@@ -183,13 +199,14 @@ MaxArraySize=20
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
-${NODES.map((node, i) => `NodeName=${node} NodeHostname=${host} NodeAddr=127.0.0.1 Port=${ports[i]} CPUs=16 RealMemory=16000 Gres=gpu:${GPUS} State=UNKNOWN`).join('\n')}
+${[...NODES, ISLAND].map((node, i) => `NodeName=${node} NodeHostname=${host} NodeAddr=127.0.0.1 Port=${ports[i]} CPUs=16 RealMemory=16000 Gres=gpu:${GPUS} State=UNKNOWN`).join('\n')}
 PartitionName=main Nodes=n[1-2] Default=YES DefaultTime=60 MaxTime=1440 State=UP
 PartitionName=fragile Nodes=n[3-4] DefaultTime=60 MaxTime=1440 State=UP PriorityTier=1 PreemptMode=CANCEL
+PartitionName=island Nodes=${ISLAND} DefaultTime=60 MaxTime=1440 State=UP
 PartitionName=urgent Nodes=n4 DefaultTime=60 MaxTime=1440 State=UP PriorityTier=10
 `,
     );
-    const gres = `AutoDetect=off\nNodeName=n[1-4] Name=gpu File=${at('dev')}/gpu[0-${GPUS - 1}]\n`;
+    const gres = `AutoDetect=off\nNodeName=n[1-5] Name=gpu File=${at('dev')}/gpu[0-${GPUS - 1}]\n`;
     writeFileSync(at('gres.conf'), gres);
   }
 }

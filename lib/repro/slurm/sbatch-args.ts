@@ -15,17 +15,11 @@ const MIB = 2 ** 20;
  * @example wantsOf(stage, settings)
  *   // ['-n1', '-N1', '-c2', '--mem=4352', '--gres=gpu:1', '--signal=B:TERM@60', '--account=lab', '--partition=gpu']
  */
-export function wantsOf(stage: Stage, { args, stages, warn }: SlurmSettings): string[] {
+export function wantsOf(stage: Stage, settings: SlurmSettings): string[] {
   const { resources, timeout } = stage;
   const cpus = Math.ceil(resources.cpus);
   const memory = Math.ceil(resources.memory / MIB);
-  const own = (stages[stage.group] ?? []).map((arg) =>
-    arg
-      .replaceAll('{gpus}', String(resources.gpus))
-      .replaceAll('{cpus}', String(Math.max(1, cpus)))
-      .replaceAll('{memory}', String(memory)),
-  );
-  const given = [...args, ...own];
+  const given = optionsOf(stage, settings);
   const namesGpus = given.some((arg) => /^(--gres|--gpus|-G\b|--gpus-per-)/.test(arg));
   return [
     '-n1',
@@ -34,9 +28,20 @@ export function wantsOf(stage: Stage, { args, stages, warn }: SlurmSettings): st
     ...(memory > 0 ? [`--mem=${memory + EXTRA_MEMORY}`] : []),
     ...(resources.gpus > 0 && !namesGpus ? [`--gres=gpu:${resources.gpus}`] : []),
     ...(timeout === undefined ? [] : [`--time=${describeTime(timeout + EXTRA_TIME)}`]),
-    `--signal=B:TERM@${Math.round(warn)}`,
+    `--signal=B:TERM@${Math.round(settings.warn)}`,
     ...given,
   ];
+}
+
+/** The options of the settings for a stage. */
+export function optionsOf({ group, resources }: Stage, { args, stages }: SlurmSettings): string[] {
+  const own = (stages[group] ?? []).map((arg) =>
+    arg
+      .replaceAll('{gpus}', String(resources.gpus))
+      .replaceAll('{cpus}', String(Math.max(1, Math.ceil(resources.cpus))))
+      .replaceAll('{memory}', String(Math.ceil(resources.memory / MIB))),
+  );
+  return [...args, ...own];
 }
 
 /** A time limit in the form of sbatch, in whole minutes: `HOURS:MINUTES:00`. */
@@ -92,7 +97,6 @@ export function jobScript({
   program: readonly string[];
 }): string {
   const [node, ...rest] = program;
-  const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
   return [
     '#!/bin/bash',
     `[ -e ${quoted(folder)}/tokens/"$SLURM_ARRAY_TASK_ID"/token ] || exit 0`,
@@ -103,6 +107,11 @@ export function jobScript({
     `exec "$node" ${rest.map(quoted).join(' ')} attempt ${quoted(`${folder}/attempt.json`)} "$SLURM_ARRAY_TASK_ID"`,
     '',
   ].join('\n');
+}
+
+/** A word of shell. */
+export function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Variables that are of the job in which repro itself runs, and must not reach its own jobs. */

@@ -25,6 +25,12 @@ export interface SlurmSettings {
   latency: number;
   /** How often a stage that ran into its time limit goes on from its checkpoint. */
   continues: number;
+  /** Whether a probe job asks, once for each set of options, if the nodes see the folder. */
+  probe: boolean;
+  /** Time that a probe job may wait in the queue before stages are submitted without its answer. */
+  patience: number;
+  /** Time without an answer of squeue after which it is said. */
+  silence: number;
   /** Time between two looks at the results. */
   look: number;
   /** Time between two looks of a node at its token. */
@@ -36,7 +42,10 @@ export interface SlurmSettings {
 /** Slurm's administrators ask for no more than one call of squeue in this time. */
 const LEAST_POLL = 10;
 
-const DEFAULTS = { jobs: 500, poll: 10, warn: 60, latency: 60, continues: 20, look: 5, fence: 10, full: 60 };
+const DEFAULTS = {
+  ...{ jobs: 500, poll: 10, warn: 60, latency: 60, continues: 20, probe: true },
+  ...{ look: 5, fence: 10, full: 60, patience: 120, silence: 600 },
+};
 
 /**
  * Reads the settings.
@@ -55,6 +64,7 @@ export async function readSettings(root: string): Promise<{ settings: SlurmSetti
     prologue: config.prologue ?? '',
     local: new Set(config.local),
     ...(config.jobs === undefined ? {} : { jobs: config.jobs }),
+    ...(config.probe === undefined ? {} : { probe: config.probe }),
     ...(config.continues === undefined ? {} : { continues: config.continues }),
   };
   for (const key of ['poll', 'warn', 'latency'] as const) {

@@ -5,13 +5,14 @@
  */
 import { join } from 'node:path';
 import { AttemptLog } from '../attempts/index.ts';
-import { describeError, ReproError } from '../messages/index.ts';
+import { describeError, describeRoughDuration, ReproError } from '../messages/index.ts';
 import type { Project } from '../planning/index.ts';
 import { treeSignature } from '../workspace/index.ts';
 import type { QueueRow } from './answers.ts';
 import { appendToLog, type CellProgress, type CellResult, jobLog, listNow, readCell } from './attempt-files.ts';
 import { type AttemptTable, failed, interrupted } from './attempt-table.ts';
 import { OUT_OF_MEMORY, standingOf, type Verdict, verdictOn } from './job-states.ts';
+import { noteResult } from './known-nodes.ts';
 import { folderOf } from './sbatch-args.ts';
 import type { SlurmSettings } from './settings.ts';
 import { sacct, scancel, squeue } from './slurm-programs.ts';
@@ -19,9 +20,8 @@ import type { Submitter } from './submitter.ts';
 import { describeMemory, takeResult } from './take-result.ts';
 import { jobOf, type Task, type TrackedAttempt, type TrackedCell } from './tasks.ts';
 
-/** Seconds: the longest time between two calls of squeue, and the one after which it is said that it does not answer. */
+/** Seconds: the longest time between two calls of squeue. */
 const LONGEST_POLL = 60;
-const SILENCE = 600;
 
 /** What a watcher works with. */
 export interface WatcherParts {
@@ -104,6 +104,7 @@ export class Watcher {
     if (result === undefined || result.id !== attempt.id || result.key !== cell.key) return;
     cell.isTaken = true;
     const { stage } = task.work;
+    noteResult(this.#root, stage, this.#settings, result.node);
     if (result.made !== undefined) begin(attempt, cell, { ...result, log: result.log ?? '' });
     for (const text of result.notes) task.work.listen({ event: 'note', stage: stage.name, text });
     const known = { job: jobOf(attempt, cell), submitted: attempt.submitted, latency: this.#settings.latency };
@@ -158,9 +159,10 @@ export class Watcher {
       return;
     }
     this.#silentSince ??= performance.now();
-    if (this.#isSilenceTold || performance.now() - this.#silentSince < SILENCE * 1000) return;
+    const { silence } = this.#settings;
+    if (this.#isSilenceTold || performance.now() - this.#silentSince < silence * 1000) return;
     this.#isSilenceTold = true;
-    this.#parts.tell(`squeue has not answered for ${SILENCE / 60} min; jobs go on, and repro asks again`);
+    this.#parts.tell(`squeue has not answered for ${describeRoughDuration(silence)}; jobs go on, and repro asks again`);
   }
 
   async #judge(open: readonly TrackedAttempt[], rows: readonly QueueRow[]): Promise<void> {

@@ -36,6 +36,8 @@ export interface SlurmConfig {
   poll?: string | number;
   warn?: string | number;
   latency?: string | number;
+  /** Whether a probe job asks if the nodes see the folder. */
+  probe?: boolean;
   /** How often a stage that ran into its time limit goes on from its checkpoint. */
   continues?: number;
 }
@@ -70,6 +72,7 @@ const SCHEMA = {
             poll: DURATION,
             warn: DURATION,
             latency: DURATION,
+            probe: { type: 'boolean' },
             continues: { type: 'integer', minimum: 0 },
           },
         },

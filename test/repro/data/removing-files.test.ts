@@ -28,6 +28,8 @@ describe('removing and overwriting', () => {
     'hosts/folder-claim.ts': '.repro/host, and files in .repro/section',
     'hashing/write-fresh-stamp.ts': '.repro/fresh',
     'slurm/attempt-files.ts': '.repro/jobs; appends to a log of .repro/logs',
+    'slurm/known-nodes.ts': '.repro/nodes.json',
+    'slurm/probe-files.ts': '.repro/probes',
     'execution/running-stages.ts': '.repro/running',
     'forecast/costs.ts': 'a folder for temporary files of its own',
     'processes/process-groups.ts': '.repro/leases',

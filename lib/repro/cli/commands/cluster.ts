@@ -2,7 +2,10 @@
 import { elsewhereOf, type SlurmOptions } from '../../execution/index.ts';
 import { ReproError } from '../../messages/index.ts';
 import type { PlannedStage } from '../../planning/index.ts';
-import { readOpenAttempts, readSettings, testOnly, wantsOf } from '../../slurm/index.ts';
+import { probeNodes, readOpenAttempts, readSettings, testOnly, wantsOf } from '../../slurm/index.ts';
+
+/** Signals that end a call while probe jobs are asked. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * How a call uses Slurm.
@@ -60,4 +63,30 @@ export async function checkCluster(plan: readonly PlannedStage[], slurm: SlurmOp
   if (!slurm?.isOn) return;
   const problems = await unfitStages(plan, slurm);
   if (problems.length > 0) throw new ReproError(problems.map((message) => ({ message })));
+}
+
+/**
+ * Lets probe jobs tell whether the nodes see the folder, before anything is submitted.
+ *
+ * @param tell receives sentences for the user
+ * @returns the signal that has ended it
+ * @throws ReproError if nodes do not see the folder
+ */
+export async function probeCluster(
+  plan: readonly PlannedStage[],
+  slurm: SlurmOptions | undefined,
+  root: string,
+  tell: (text: string) => void,
+): Promise<NodeJS.Signals | undefined> {
+  if (!slurm?.isOn) return undefined;
+  const stages = [...wantsOfPlan(plan, slurm).values()].map(([{ stage }]) => stage);
+  const controller = new AbortController();
+  const end = (signal: NodeJS.Signals) => controller.abort(signal);
+  for (const name of SIGNALS) process.on(name, end);
+  try {
+    await probeNodes(stages, { root, settings: slurm.settings, tell, signal: controller.signal });
+  } finally {
+    for (const name of SIGNALS) process.off(name, end);
+  }
+  return controller.signal.reason as NodeJS.Signals | undefined;
 }

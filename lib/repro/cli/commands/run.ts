@@ -24,7 +24,7 @@ import { fetch, findRemote, type RemoteAddress, remoteForForecast } from '../../
 import { printError, printHeadline } from '../output.ts';
 import { openView } from '../view.ts';
 import { agreesToPrice } from './agree-to-price.ts';
-import { checkCluster, slurmOptions } from './cluster.ts';
+import { checkCluster, probeCluster, slurmOptions } from './cluster.ts';
 import { showPlan } from './dry.ts';
 import { tellUnignored } from './gitignore.ts';
 import { transferSource } from './remote.ts';
@@ -126,6 +126,11 @@ export async function run(targets: readonly string[], options: RunOptions, start
         `nothing has run${unedited === undefined ? '' : `, and ${listNames([...unedited.keys()])} is as before`}`,
       );
       return 2;
+    }
+    const ended = await probeCluster(plan, slurm, root, (text) => options.quiet || options.json || printError(text));
+    if (ended !== undefined) {
+      if (unedited !== undefined) takeBack(root, unedited);
+      return 128 + constants.signals[ended];
     }
 
     const view = openView(

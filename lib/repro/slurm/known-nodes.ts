@@ -1,0 +1,54 @@
+/**
+ * Which options of sbatch lead to nodes that see the project's folder: .repro/nodes.json. A probe job (probe.ts), or any
+ * job that has left its result, has shown it. Removing the file lets repro ask again.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeAtomically } from '../files/index.ts';
+import { readUtf8OrUndefined } from '../freshness/index.ts';
+import type { Stage } from '../pipeline/index.ts';
+import type { SlurmSettings } from './settings.ts';
+
+const FILE = '.repro/nodes.json';
+
+/** What is known of the nodes of some options. */
+export interface KnownNode {
+  /** One that has seen the folder. */
+  node: string;
+  /** When, in ISO 8601. */
+  at: string;
+  /** Seconds after which a file of this host was seen there, and the answer here; absent if a result has shown it. */
+  seconds?: number;
+}
+
+/**
+ * What one probe is for: the folder, and the options as the settings have them. How many GPUs or cpus a stage wants is
+ * no part of it.
+ */
+export function probeKey(root: string, { group }: Stage, { args, stages }: SlurmSettings): string {
+  return JSON.stringify([root, ...args, ...(stages[group] ?? [])]);
+}
+
+/** Reads the file. What cannot be read is asked again. */
+export function readKnownNodes(root: string): Map<string, KnownNode> {
+  try {
+    return new Map(Object.entries(JSON.parse(readUtf8OrUndefined(join(root, FILE)) ?? '{}')));
+  } catch {
+    return new Map();
+  }
+}
+
+/** Remembers what a probe, or a result, has shown. It is not essential, so a full disk does no harm. */
+export function rememberNode(root: string, key: string, known: KnownNode): void {
+  try {
+    mkdirSync(join(root, '.repro'), { recursive: true });
+    const all = Object.fromEntries(readKnownNodes(root).set(key, known));
+    writeAtomically(join(root, FILE), `${JSON.stringify(all, undefined, 2)}\n`, { fsync: false });
+  } catch {}
+}
+
+/** A job of a stage has left its result, so its node sees the folder. */
+export function noteResult(root: string, stage: Stage, settings: SlurmSettings, node: string): void {
+  const key = probeKey(root, stage, settings);
+  if (settings.probe && !readKnownNodes(root).has(key)) rememberNode(root, key, { node, at: new Date().toISOString() });
+}
