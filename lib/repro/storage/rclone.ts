@@ -175,15 +175,25 @@ function progressIn(line: string): TransferProgress | undefined {
   }
 }
 
-/** The last message of a log, as JSON or as text with the date in front. */
+/** The last message of a log, as JSON or as text with the date in front, in one line. */
 function lastMessage(log: string): string {
   const lines = log.split('\n').filter((line) => line.trim() !== '' && !line.includes('"stats"'));
+  return messageIn(lines)
+    .replace(/^(ERROR|Failed to \w+ with \d+ errors: last error was)\s*: /, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+function messageIn(lines: string[]): string {
   const last = lines.at(-1) ?? 'rclone says nothing more';
   try {
-    return String(JSON.parse(last).msg).trim();
+    return String(JSON.parse(last).msg);
   } catch {
-    return last
-      .replace(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /, '')
-      .replace(/^(ERROR|Failed to \w+ with \d+ errors: last error was)\s*: /, '');
+    // A message may have several lines, of which the first has the date.
+    const first = lines.findLastIndex((line) => DATE.test(line));
+    return first === -1 ? last : lines.slice(first).join(' ').replace(DATE, '');
   }
 }
+
+/** The date at the start of a message. */
+const DATE = /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /;

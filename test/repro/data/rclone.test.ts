@@ -1,5 +1,5 @@
 /** Remotes behind rclone: a folder, an SFTP server and an S3 server, each with the real program. */
-import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { project, removeProjects, type TestProject, until } from '../project.ts';
@@ -133,6 +133,30 @@ describe('bad remotes', () => {
       stderr:
         "repro: s3://bucket/store needs the program rclone, which is not on the PATH; install it from your system's packages or from rclone.org\n",
     });
+  });
+
+  test('an error of rclone that has several lines is told whole, in one line', async () => {
+    const here = made();
+    await here.outcomes();
+    // What rclone 1.60 says with AWS_CA_BUNDLE.
+    here.write(
+      'bin/rclone',
+      `#!/bin/sh
+[ "$1" = version ] && { echo 'rclone v1.60.1'; exit; }
+cat >&2 <<'END'
+2026/11/30 01:43:52 NOTICE: Config file "rclone.conf" not found - using defaults
+2026/11/30 01:43:52 Failed to create file system for ":s3:bucket": LoadCustomCABundleError: unable to load custom CA bundle
+caused by: unsupported transport, *fshttp.Transport
+END
+exit 1
+`,
+    );
+    chmodSync(here.path('bin/rclone'), 0o755);
+    here.env = { PATH: `${here.path('bin')}:${process.env.PATH}` };
+    expect((await here.repro('push', '-r', 's3://bucket/store')).stderr).toBe(
+      'repro: the remote s3://bucket/store cannot be read: Failed to create file system for ":s3:bucket": ' +
+        'LoadCustomCABundleError: unable to load custom CA bundle caused by: unsupported transport, *fshttp.Transport\n',
+    );
   });
 
   test.skipIf(!hasRclone)(
