@@ -8,8 +8,8 @@ import { readUtf8 } from '../freshness/index.ts';
 import { describeError, nearestName, type Problem, plural, ReproError, suggestion } from '../messages/index.ts';
 import { OPTIONS } from './ajv-options.ts';
 import { isMapping, type Json } from './json.ts';
+import { rounded } from './numbers.ts';
 import { dotted, type KeyPath, type SourceDocument } from './source-document.ts';
-import { rounded } from './written-number.ts';
 
 /**
  * Reads a schema file.

@@ -13,8 +13,8 @@
  */
 import type { Alias, Document, Node, Pair, ParsedNode, YAMLMap, YAMLSeq } from 'yaml';
 import { equalAsWritten, isMapping, type Json } from './json.ts';
+import { parseJson, writeJson } from './json-text.ts';
 import type { YamlLibrary } from './load-yaml.ts';
-import { parseJson, writeJson } from './written-number.ts';
 
 /** How to write the text. */
 export interface RewriteOptions {

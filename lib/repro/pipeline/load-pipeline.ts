@@ -22,15 +22,12 @@ import { type Cell, foreachCells, matrixCells } from './matrix.ts';
 import { faultOfCell, faultOfName } from './names.ts';
 import { contains, isOutside, normalise } from './paths.ts';
 import { PARAMS, PIPELINE, type Pipeline, type Stage } from './pipeline.ts';
-import { type PipelinePart, readParts } from './pipeline-part.ts';
+import { type CheckedOnce, type PipelinePart, readParts } from './pipeline-part.ts';
 import { readPresets } from './presets.ts';
 import { StageReader, withPlace } from './stage-reader.ts';
 import { StageVars } from './stage-vars.ts';
 import { type Context, fillIn } from './template.ts';
 import { VarsReader } from './vars.ts';
-
-/** Runs a schema check, or skips it if the caller remembers that this content is valid, which saves loading ajv. */
-export type CheckedOnce = (document: SourceDocument, schema: object, check: () => Promise<void>) => Promise<void>;
 
 /**
  * Reads the pipeline.

@@ -8,9 +8,11 @@ import { posix } from 'node:path';
 import { type FileSource, findNul, type Json, readDocumentFrom, type SourceDocument } from '../documents/index.ts';
 import { ReproError } from '../messages/index.ts';
 import { checkPipeline } from './check-pipeline.ts';
-import type { CheckedOnce } from './load-pipeline.ts';
 import { isOutside, normalise } from './paths.ts';
 import { PIPELINE } from './pipeline.ts';
+
+/** Runs a schema check, or skips it if the caller remembers that this content is valid, which saves loading ajv. */
+export type CheckedOnce = (document: SourceDocument, schema: object, check: () => Promise<void>) => Promise<void>;
 
 /** A file with stages. */
 export interface PipelinePart {

@@ -10,9 +10,9 @@
 import { listNames, type Problem, ReproError } from '../messages/index.ts';
 import { contains, placeInStage, type Stage } from '../pipeline/index.ts';
 import { isMissing, touches } from './compare-with-lock.ts';
-import type { PlannedStage } from './plan.ts';
+
 import type { Project } from './project.ts';
-import { restorableFromLock } from './status.ts';
+import { type PlannedStage, restorableFromLock } from './status.ts';
 
 /** Returns the plan with the restorations that it needs. */
 export async function bringInputs(project: Project, plan: readonly PlannedStage[]): Promise<PlannedStage[]> {

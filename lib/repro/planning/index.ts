@@ -20,10 +20,17 @@ export { partsOfInputs } from './folder-parts.ts';
 export { describeLeft, isRemovedCell, type LeftOutput, neededFolders, planWithoutLeft } from './left-outputs.ts';
 export { inputsOf, openOnNode, type PlannedProject } from './node-project.ts';
 export { pathsInUse } from './paths-in-use.ts';
-export { makePlan, type PlannedStage } from './plan.ts';
+export { makePlan } from './plan.ts';
 export { openProject, type Project, placeMissing } from './project.ts';
 export { checkReplacedFiles, describeReplaced, type ReplacedFile, setAside } from './replaced-files.ts';
 export { describeMissing, MissingInputs, type StageInputs } from './stage-inputs.ts';
 export { alwaysRuns, type CommandLines, type Reason } from './stale-reasons.ts';
-export { evaluate, type PlanOptions, restorableFromLock, type SettledStatus, type StageStatus } from './status.ts';
+export {
+  evaluate,
+  type PlannedStage,
+  type PlanOptions,
+  restorableFromLock,
+  type SettledStatus,
+  type StageStatus,
+} from './status.ts';
 export { whyDifferent } from './why-different.ts';

@@ -16,9 +16,9 @@ import { contains, isOutside, normalise, type Stage } from '../pipeline/index.ts
 import { checkInside, type PathsInUse } from '../workspace/index.ts';
 import { gitFilesOf } from './git-files-of.ts';
 import { pathsInUse } from './paths-in-use.ts';
-import { makePlan, type PlannedStage } from './plan.ts';
+import { makePlan } from './plan.ts';
 import type { Project } from './project.ts';
-import type { PlanOptions } from './status.ts';
+import type { PlannedStage, PlanOptions } from './status.ts';
 import { whyDifferent } from './why-different.ts';
 
 /** An output of a stage that is not in the pipeline any more, or that the stage does not list any more. */

@@ -15,17 +15,7 @@ import { bringInputs } from './bring-inputs.ts';
 import { compareWithLock, missingOutputs } from './compare-with-lock.ts';
 import { type Project, placeMissing } from './project.ts';
 import { MissingInputs } from './stage-inputs.ts';
-import { type PlanOptions, type StageStatus, settle } from './status.ts';
-
-/** A stage of the plan. */
-export interface PlannedStage {
-  stage: Stage;
-  status: StageStatus;
-  /** Missing outputs that another stage of the plan needs, although this one could do without them. */
-  needed?: ReadonlySet<string>;
-  /** Missing dependencies that nothing in the plan brings. If the stage is certain to run, the plan cannot be executed. */
-  lacking?: readonly string[];
-}
+import { type PlannedStage, type PlanOptions, type StageStatus, settle } from './status.ts';
 
 /**
  * Plans some stages. The outputs of all other stages count as they are in the workspace. With `allowMissing` or `pull`,

@@ -16,8 +16,8 @@ import { placeInStage, type Stage } from '../pipeline/index.ts';
 import { LOCK, type LockedStage } from '../storage/index.ts';
 import { checkpointKey, isMarkedIgnored, isMarkedUnrecorded, moveToTrash, strangeFiles } from '../workspace/index.ts';
 import { gitFilesOf } from './git-files-of.ts';
-import type { PlannedStage } from './plan.ts';
 import type { Project } from './project.ts';
+import type { PlannedStage } from './status.ts';
 
 /** A file or folder that is about to be replaced, and of whose content repro has no record. */
 export interface ReplacedFile {

@@ -41,6 +41,16 @@ export interface PendingStatus {
 /** The status of a stage, as far as it can be known before anything runs. */
 export type StageStatus = SettledStatus | PendingStatus;
 
+/** A stage of the plan. */
+export interface PlannedStage {
+  stage: Stage;
+  status: StageStatus;
+  /** Missing outputs that another stage of the plan needs, although this one could do without them. */
+  needed?: ReadonlySet<string>;
+  /** Missing dependencies that nothing in the plan brings. If the stage is certain to run, the plan cannot be executed. */
+  lacking?: readonly string[];
+}
+
 /** Options of a call that change what is planned. */
 export interface PlanOptions {
   /** Run the selected stages even if they are fresh. */
