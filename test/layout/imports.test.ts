@@ -178,6 +178,24 @@ describe('imports run downward', () => {
   }
 });
 
+test('no files import each other in a circle, not even types', () => {
+  const below = new Map<string, string[]>();
+  for (const { from, to } of [...imports, ...importsIn('stages')]) below.set(from, [...(below.get(from) ?? []), to]);
+  const ended = new Set<string>();
+  /** The first circle below a file; `above` are the files that lead to it. */
+  const circleFrom = (file: string, above: string[]): string[] | undefined => {
+    if (above.includes(file)) return [...above.slice(above.indexOf(file)), file];
+    if (ended.has(file)) return undefined;
+    for (const to of below.get(file) ?? []) {
+      const circle = circleFrom(to, [...above, file]);
+      if (circle) return circle;
+    }
+    ended.add(file);
+    return undefined;
+  };
+  for (const file of below.keys()) expect(circleFrom(file, [])).toBeUndefined();
+});
+
 test('stages and benches import libs by their index.ts, and nothing in lib imports a stage', () => {
   const stageImports = importsIn('stages').filter(({ to }) => to.startsWith('lib/'));
   expect(stageImports.filter(({ to }) => !/^lib\/[^/]+\/index\.ts$/.test(to))).toEqual([]);
