@@ -104,10 +104,17 @@ export const MISTAKES: Mistake[] = [
   ...mistakes('attention', 'attention.cuh', [
     [
       'keys are loaded over those that are being read',
-      '    __syncthreads();\n    loadRows(k, D, from + C',
-      '    loadRows(k, D, from + C',
+      '      __syncthreads();\n      if (key0 == 0 || parts > 1) loadRows(q',
+      '      if (key0 == 0 || parts > 1) loadRows(q',
     ],
-    ['keys are read before all are loaded', '    __syncthreads();\n    float scores', '    float scores'],
+    [
+      'keys are read before all are loaded',
+      '      __syncthreads();\n      rowProducts(scores, q',
+      '      rowProducts(scores, q',
+    ],
+    ['the scores of a wide head lack its other parts', 'int i = 1; i <= parts', 'int i = parts; i <= parts'],
+    ['all parts of a wide head are stored as its first', '+ part * kPart + d;', '+ d;'],
+    ['the other parts of q are not loaded', 'if (key0 == 0 || parts > 1) loadRows(q', 'if (key0 == 0) loadRows(q'],
     [
       'weights are read before the warp has stored them',
       '    storeScores(weights, scores);\n    syncWarp();',
@@ -135,7 +142,21 @@ export const MISTAKES: Mistake[] = [
     ['masks do not depend on the head', '(head * tiles + query / 64)', '(query / 64)'],
   ]),
   ...mistakes('attention', 'attention-backward.cuh', [
-    ['queries are read before all are loaded', '    __syncthreads();\n    float scores', '    float scores'],
+    [
+      'queries are read before all are loaded',
+      '      __syncthreads();\n      rowProducts(scores, k',
+      '      rowProducts(scores, k',
+    ],
+    [
+      'the last part of a wide head is taken for a whole one',
+      'addProducts(dk, slopes, q, width)',
+      'addProducts(dk, slopes, q, D)',
+    ],
+    [
+      'a wide head loses the other parts of dout·v',
+      'rowProducts(products, v, d, columns);',
+      'if (p == part) rowProducts(products, v, d, columns);',
+    ],
     [
       'slopes are read before the warp has stored them',
       '    storeScores(slopes, products);\n    syncWarp();',
@@ -150,8 +171,18 @@ export const MISTAKES: Mistake[] = [
     ['keys are read before their copies have arrived', 'copyWait<0>();', ''],
     [
       'keys are copied over those that are being read',
-      '__syncthreads();\n    copyHalfRows<kRowsOfBlock>(k',
-      'copyHalfRows<kRowsOfBlock>(k',
+      '__syncthreads();\n      if (key0 == 0 || parts > 1) copyHalfRows<kRowsOfBlock>(q',
+      'if (key0 == 0 || parts > 1) copyHalfRows<kRowsOfBlock>(q',
+    ],
+    [
+      'parts of a wide head are taken from its first',
+      'copyHalfRows<kRows>(q, columns, from + p * kPart',
+      'copyHalfRows<kRows>(q, columns, from',
+    ],
+    [
+      'a wide head loses the other parts of q·k',
+      'multiplyRows<n>(scores, q',
+      'if (p == part) multiplyRows<n>(scores, q',
     ],
     ['rows beyond the window are copied', 'first + r < T && c < D', 'c < D'],
     ['a maximum over two of the four lanes of a row', 'largest = fmaxf(largest, shuffleXor(largest, 2));', ''],
@@ -164,8 +195,8 @@ export const MISTAKES: Mistake[] = [
     ],
     [
       'the statistics of a query are read before they are stored',
-      'copyWait<0>();\n    __syncthreads();\n    float weights',
-      'copyWait<0>();\n    float weights',
+      'copyWait<0>();\n      __syncthreads();\n      multiplyRows<n>(weights, k',
+      'copyWait<0>();\n      multiplyRows<n>(weights, k',
     ],
     ['the second half of the rows takes the statistics of the first', '- mean[h / 2])', '- mean[0])'],
     [

@@ -2,12 +2,11 @@
  * Launches of causal attention. In bf16, heads whose width is a multiple of 8 are computed on tensor cores; all others in
  * fp32 (native/cuda/kernels/attention-bf16.cuh and attention.cuh).
  */
-import { EngineError } from '../interface/index.ts';
 import type { Argument, Slice } from './device.ts';
 import type { Matrix, PassBuilder } from './pass-builder.ts';
 
-/** The widest head that the kernels take. */
-const MAX_HEAD_WIDTH = 128;
+/** Wider heads have parts of so many columns: kPart of attention.cuh. */
+const PART = 128;
 
 /** What all kernels need to know. */
 export interface AttentionShape {
@@ -21,22 +20,14 @@ export interface AttentionShape {
   mask: { settings: Slice; threshold: number; site: number; firstSequence: number };
 }
 
-/** @throws EngineError if a head is wider than the kernels take */
-export function checkHeadWidth(width: number): void {
-  if (width <= MAX_HEAD_WIDTH) return;
-  throw new EngineError(
-    `heads of ${width} numbers are wider than the ${MAX_HEAD_WIDTH} that the gpu engine computes; set more heads, or train with the engine native`,
-  );
-}
-
 /** Whether heads of D numbers are computed on tensor cores, from bf16. */
 export const usesTensorCores = (bf16: boolean, D: number) => bf16 && D % 8 === 0;
 
 /** Bytes of a tile of 32 rows in fp32, and of scores: tileStride and kScoreStride of attention.cuh. */
-const tileBytes = (D: number) => 32 * (Math.ceil(D / 4) | 1) * 4 * 4;
+const tileBytes = (D: number) => 32 * (Math.ceil(Math.min(D, PART) / 4) | 1) * 4 * 4;
 const SCORE_BYTES = 32 * 36 * 4;
 /** Bytes of a row in bf16: halfStride of attention-bf16.cuh. */
-const halfRowBytes = (D: number) => (Math.ceil(D / 16) * 16 + 8) * 2;
+const halfRowBytes = (D: number) => (Math.ceil(Math.min(D, PART) / 16) * 16 + 8) * 2;
 
 /** An input of the kernels: fp32, or bf16 with its row stride. */
 const input = (onTensorCores: boolean, { floats, half, stride }: Matrix): Argument[] =>
@@ -53,7 +44,7 @@ function launch(
   const onTensorCores = usesTensorCores(b.bf16, D);
   b.launch(
     `${kernel}${onTensorCores ? 'Bf16' : ''}`,
-    [Math.ceil(T / (onTensorCores ? 64 : 32)), heads, sequences],
+    [Math.ceil(T / (onTensorCores ? 64 : 32)) * Math.ceil(D / PART), heads, sequences],
     128,
     [
       ...[T, C, D, { float: 1 / Math.sqrt(D) }, ...list],

@@ -5,7 +5,7 @@
  * Shapes: B sequences of T tokens are R = B·T rows of C numbers; heads of D = C / heads numbers; V tokens in the vocabulary.
  */
 import type { GptConfig } from '../../models/index.ts';
-import { type AttentionShape, attention, attentionBackward, checkHeadWidth, usesTensorCores } from './attention.ts';
+import { type AttentionShape, attention, attentionBackward, usesTensorCores } from './attention.ts';
 import type { Slice } from './device.ts';
 import { clear, dropout, embed, embedBackward, gradientOf, head } from './layers.ts';
 import { type DecoderIo, dropoutThreshold, type ModelMemory, type Network, type Pass } from './network.ts';
@@ -36,9 +36,8 @@ interface Activations {
   fch: Matrix; // (R,4C)
 }
 
-/** @throws EngineError if a head is wider than the kernels take */
+/** The launches of a GPT: training, evaluation and decoding. */
 export function gpt(config: GptConfig): Network {
-  checkHeadWidth(config.width / config.heads);
   return {
     timeMajor: false,
     tables: config.positions === 'rotary' ? rotaryTables(config) : undefined,

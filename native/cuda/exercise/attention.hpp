@@ -64,8 +64,8 @@ void exerciseAttentionOf(int B, int T, int heads, int D, u32 threshold) {
                            "x" + std::to_string(D) + (threshold ? " with dropout" : "");
   Floats out = nan(B * T * C), logSums = nan(B * heads * T), delta = nan(B * heads * T), dqkv = nan(B * T * 3 * C);
   Halves half = emptyHalves(B * T, C), dhalf = emptyHalves(B * T, 3 * C);
-  const shim::Dimensions grid = {blocks(T, 32), static_cast<unsigned>(heads), static_cast<unsigned>(B)};
-  const size_t tile = 32 * tileStride(D) * sizeof(float), scores = 32 * kScoreStride * sizeof(float);
+  const shim::Dimensions grid = {blocks(T, 32) * partsOf(D), static_cast<unsigned>(heads), static_cast<unsigned>(B)};
+  const size_t tile = 32 * tileStride(std::min(D, kPart)) * sizeof(float), scores = 32 * kScoreStride * sizeof(float);
   shim::launch(grid, 128, 3 * tile + scores, [&] {
     attention(T, C, D, scale, qkv.data(), out.data(), half.data(), strideOf(C), logSums.data(), step, threshold, site,
               firstSequence);
@@ -109,8 +109,8 @@ void exerciseAttentionBf16(int B, int T, int heads, int D, u32 threshold) {
   Floats out = nan(B * T * C), logSums = nan(B * heads * T), delta = nan(B * heads * T), dqkv = nan(B * T * 3 * C);
   for (size_t i = 0; i < delta.size(); i++) delta[i] = static_cast<float>(expected.delta[i]);
   Halves half = emptyHalves(B * T, C), dhalf = emptyHalves(B * T, 3 * C);
-  const shim::Dimensions grid = {blocks(T, 64), static_cast<unsigned>(heads), static_cast<unsigned>(B)};
-  const size_t row = halfStride(D) * sizeof(u16);
+  const shim::Dimensions grid = {blocks(T, 64) * partsOf(D), static_cast<unsigned>(heads), static_cast<unsigned>(B)};
+  const size_t row = halfStride(std::min(D, kPart)) * sizeof(u16);
   shim::launch(grid, 128, 3 * 64 * row, [&] {
     attentionBf16(T, C, D, scale, qkvHalf.data(), strideOf(3 * C), out.data(), half.data(), strideOf(C), logSums.data(),
                   step, threshold, site, firstSequence);
@@ -139,6 +139,7 @@ void exerciseDecoding(int B, int T, int heads, int D) {
   const Floats qkv = randomFloats(B * T * 3 * C, 2);
   const AttentionReference expected =
       attentionReference(B, T, heads, D, scale, qkv, Floats(B * T * C), [](int, int, int, int) { return 1.0; });
+  const std::string name = "attentionDecode " + std::to_string(D);
   Floats keys = nan(B * T * C), values = nan(B * T * C), all(B * T * C), out = nan(B * C);
   Halves half = emptyHalves(B, C);
   for (u32 t = 0; t < static_cast<u32>(T); t++) {
@@ -149,10 +150,10 @@ void exerciseDecoding(int B, int T, int heads, int D) {
     });
     for (int i = 0; i < B * C; i++) all[(i / C * T + t) * C + i % C] = out[i];
   }
-  compare("attentionDecode", all, expected.out, 3e-6);
+  compare(name, all, expected.out, 3e-6);
   Doubles last;
   for (int i = 0; i < B * C; i++) last.push_back(expected.out[(i / C * T + T - 1) * C + i % C]);
-  compare("attentionDecode, rounded", unpadded(half, B, C), last, 1e-2);
+  compare(name + ", rounded", unpadded(half, B, C), last, 1e-2);
 }
 
 void exerciseAttention() {
@@ -160,11 +161,16 @@ void exerciseAttention() {
   exerciseAttentionOf(2, 37, 2, 12, 0);
   exerciseAttentionOf(1, 70, 2, 33, 20000);
   exerciseAttentionOf(1, 33, 1, 128, 0);
+  exerciseAttentionOf(1, 33, 2, 133, 20000);
+  exerciseAttentionOf(1, 33, 1, 260, 0);
   exerciseAttentionBf16(1, 1, 1, 8, 0);
   exerciseAttentionBf16(2, 70, 2, 24, 0);
   exerciseAttentionBf16(1, 97, 2, 40, 20000);
   exerciseAttentionBf16(1, 65, 1, 128, 0);
+  exerciseAttentionBf16(1, 65, 2, 136, 20000);
+  exerciseAttentionBf16(1, 65, 1, 264, 0);
   exerciseDecoding(2, 7, 2, 5);
+  exerciseDecoding(1, 5, 2, 260);
 }
 
 }  // namespace

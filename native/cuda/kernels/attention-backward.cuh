@@ -36,32 +36,39 @@ __device__ __forceinline__ void storeRows(const float (&sums)[kRowsOfWarp][kColu
 }
 
 /// qkv (B,T,3C), dout (B,T,C), logSums and delta (B,heads,T) → the parts k and v of dqkv (B,T,3C), and of rounded with
-/// the stride ldr, or null. Grid: (T/32, heads, B), 128 threads. Shared memory: four tiles of D columns and two of
-/// scores.
-extern "C" __global__ void __launch_bounds__(128)
+/// the stride ldr, or null. Grid: (T/32 · parts, heads, B), 128 threads. Shared memory: four tiles of a part's columns
+/// and two of scores.
+extern "C" __global__ void __launch_bounds__(128, 2)
     attentionBackwardKeys(int T, int C, int D, float scale, const float* qkv, const float* dout, const float* logSums,
                           const float* delta, float* dqkv, u16* rounded, int ldr, const u32* step, u32 threshold,
                           u32 site, u32 firstSequence) {
   const Mask mask{step, threshold, site};
-  const int heads = gridDim.y, head = blockIdx.y, b = blockIdx.z, key0 = blockIdx.x * kRows;
-  const int tile = kRows * tileStride(D), lane = threadIdx.x % 32;
+  const int parts = partsOf(D), part = blockIdx.x % parts, width = widthOfPart(D, part);
+  const int heads = gridDim.y, head = blockIdx.y, b = blockIdx.z, key0 = blockIdx.x / parts * kRows;
+  const int tile = kRows * tileStride(min(D, kPart)), lane = threadIdx.x % 32;
   float *k = sharedMemory<float>(), *v = k + tile, *q = v + tile, *d = q + tile;
   float *weights = d + tile, *slopes = weights + kRows * kScoreStride;
   const float* from = qkv + static_cast<size_t>(b) * T * 3 * C + head * D;
   const float* dfrom = dout + static_cast<size_t>(b) * T * C + head * D;
   const size_t statistics = (static_cast<size_t>(b) * heads + head) * T;
   const int own = key0 + threadIdx.x / 32 * kRowsOfWarp;
-  loadRows(k, D, from + C, 3 * C, key0, T);
-  loadRows(v, D, from + 2 * C, 3 * C, key0, T);
   float dk[kRowsOfWarp][kColumns] = {}, dv[kRowsOfWarp][kColumns] = {};
   for (int query0 = key0; query0 < T; query0 += kRows) {
-    __syncthreads();
-    loadRows(q, D, from, 3 * C, query0, T);
-    loadRows(d, D, dfrom, C, query0, T);
-    __syncthreads();
-    float scores[kRowsOfWarp], products[kRowsOfWarp];
-    rowProducts(scores, k, q, D);
-    rowProducts(products, v, d, D);
+    float scores[kRowsOfWarp] = {}, products[kRowsOfWarp] = {};
+#pragma unroll 1
+    for (int i = 1; i <= parts; i++) {
+      const int p = (part + i) % parts, columns = widthOfPart(D, p);
+      __syncthreads();
+      if (query0 == key0 || parts > 1) {
+        loadRows(k, columns, from + C + p * kPart, 3 * C, key0, T);
+        loadRows(v, columns, from + 2 * C + p * kPart, 3 * C, key0, T);
+      }
+      loadRows(q, columns, from + p * kPart, 3 * C, query0, T);
+      loadRows(d, columns, dfrom + p * kPart, C, query0, T);
+      __syncthreads();
+      rowProducts(scores, k, q, columns);
+      rowProducts(products, v, d, columns);
+    }
     const int query = query0 + lane;
     const float logSum = query < T ? logSums[statistics + query] : 0, mean = query < T ? delta[statistics + query] : 0;
 #pragma unroll
@@ -76,39 +83,47 @@ extern "C" __global__ void __launch_bounds__(128)
     storeScores(weights, scores);
     storeScores(slopes, products);
     syncWarp();
-    addProducts(dv, weights, d, D);
-    addProducts(dk, slopes, q, D);
+    addProducts(dv, weights, d, width);
+    addProducts(dk, slopes, q, width);
   }
-  float* to = dqkv + static_cast<size_t>(b) * T * 3 * C + head * D;
-  u16* roundedTo = rounded ? rounded + static_cast<size_t>(b) * T * ldr + head * D : nullptr;
-  storeRows(dk, own, T, D, to + C, 3 * C, roundedTo ? roundedTo + C : nullptr, ldr);
-  storeRows(dv, own, T, D, to + 2 * C, 3 * C, roundedTo ? roundedTo + 2 * C : nullptr, ldr);
+  const int column = head * D + part * kPart;
+  float* to = dqkv + static_cast<size_t>(b) * T * 3 * C + column;
+  u16* roundedTo = rounded ? rounded + static_cast<size_t>(b) * T * ldr + column : nullptr;
+  storeRows(dk, own, T, width, to + C, 3 * C, roundedTo ? roundedTo + C : nullptr, ldr);
+  storeRows(dv, own, T, width, to + 2 * C, 3 * C, roundedTo ? roundedTo + 2 * C : nullptr, ldr);
 }
 
 /// The same for the part q.
-extern "C" __global__ void __launch_bounds__(128)
+extern "C" __global__ void __launch_bounds__(128, 2)
     attentionBackwardQueries(int T, int C, int D, float scale, const float* qkv, const float* dout,
                              const float* logSums, const float* delta, float* dqkv, u16* rounded, int ldr,
                              const u32* step, u32 threshold, u32 site, u32 firstSequence) {
   const Mask mask{step, threshold, site};
-  const int heads = gridDim.y, head = blockIdx.y, b = blockIdx.z, query0 = blockIdx.x * kRows;
-  const int tile = kRows * tileStride(D), lane = threadIdx.x % 32;
+  const int parts = partsOf(D), part = blockIdx.x % parts, width = widthOfPart(D, part);
+  const int heads = gridDim.y, head = blockIdx.y, b = blockIdx.z, query0 = blockIdx.x / parts * kRows;
+  const int tile = kRows * tileStride(min(D, kPart)), lane = threadIdx.x % 32;
   float *k = sharedMemory<float>(), *v = k + tile, *q = v + tile, *d = q + tile, *slopes = d + tile;
   const float* from = qkv + static_cast<size_t>(b) * T * 3 * C + head * D;
   const float* dfrom = dout + static_cast<size_t>(b) * T * C + head * D;
   const size_t statistics = (static_cast<size_t>(b) * heads + head) * T;
   const int own = query0 + threadIdx.x / 32 * kRowsOfWarp;
-  loadRows(q, D, from, 3 * C, query0, T);
-  loadRows(d, D, dfrom, C, query0, T);
   float dq[kRowsOfWarp][kColumns] = {};
   for (int key0 = 0; key0 <= query0; key0 += kRows) {
-    __syncthreads();
-    loadRows(k, D, from + C, 3 * C, key0, T);
-    loadRows(v, D, from + 2 * C, 3 * C, key0, T);
-    __syncthreads();
-    float scores[kRowsOfWarp], products[kRowsOfWarp];
-    rowProducts(scores, q, k, D);
-    rowProducts(products, d, v, D);
+    float scores[kRowsOfWarp] = {}, products[kRowsOfWarp] = {};
+#pragma unroll 1
+    for (int i = 1; i <= parts; i++) {
+      const int p = (part + i) % parts, columns = widthOfPart(D, p);
+      __syncthreads();
+      if (key0 == 0 || parts > 1) {
+        loadRows(q, columns, from + p * kPart, 3 * C, query0, T);
+        loadRows(d, columns, dfrom + p * kPart, C, query0, T);
+      }
+      loadRows(k, columns, from + C + p * kPart, 3 * C, key0, T);
+      loadRows(v, columns, from + 2 * C + p * kPart, 3 * C, key0, T);
+      __syncthreads();
+      rowProducts(scores, q, k, columns);
+      rowProducts(products, d, v, columns);
+    }
     const int key = key0 + lane;
 #pragma unroll
     for (int r = 0; r < kRowsOfWarp; r++) {
@@ -120,8 +135,9 @@ extern "C" __global__ void __launch_bounds__(128)
     }
     storeScores(slopes, products);
     syncWarp();
-    addProducts(dq, slopes, k, D);
+    addProducts(dq, slopes, k, width);
   }
-  float* to = dqkv + static_cast<size_t>(b) * T * 3 * C + head * D;
-  storeRows(dq, own, T, D, to, 3 * C, rounded ? rounded + static_cast<size_t>(b) * T * ldr + head * D : nullptr, ldr);
+  const int column = head * D + part * kPart;
+  float* to = dqkv + static_cast<size_t>(b) * T * 3 * C + column;
+  storeRows(dq, own, T, width, to, 3 * C, rounded ? rounded + static_cast<size_t>(b) * T * ldr + column : nullptr, ldr);
 }

@@ -1,6 +1,6 @@
-// Causal attention and its gradient on tensor cores, for heads of D numbers, D a multiple of 8 and at most 128. The
-// mathematics and the shapes are those of attention.cuh and attention-backward.cuh; q, k, v and dout come in bf16, and
-// the weights of the softmax are rounded to bf16 before they are multiplied. Sums are fp32.
+// Causal attention and its gradient on tensor cores, for heads of D numbers, D a multiple of 8. The mathematics,
+// the shapes and the parts of wide heads are those of attention.cuh and attention-backward.cuh; q, k, v and dout come
+// in bf16, and the weights of the softmax are rounded to bf16 before they are multiplied. Sums are fp32.
 //
 // A block has 4 warps, and each warp owns 16 rows of the block's 64. Scores stay in registers: fragments of results of
 // mma.m16n8k16 are, packed in pairs, fragments of the factor A of the next product.
@@ -9,7 +9,7 @@
 #include "products.cuh"
 
 constexpr int kRowsOfBlock = 64;
-constexpr int kMaxFragments = 16;  // of 8 columns: D ≤ 128
+constexpr int kMaxFragments = kPart / 8;
 
 /// Row stride of a tile of D columns: D rounded up to a whole fragment of K, and 16 bytes more against bank conflicts.
 __device__ __forceinline__ int halfStride(int D) { return (D + 15) / 16 * 16 + 8; }
@@ -25,14 +25,10 @@ __device__ __forceinline__ void copyHalfRows(u16* tile, int D, const u16* from, 
   }
 }
 
-/// scores (16, 8·n) of a warp = own · otherᵀ over D columns. own: 16 rows; other: 8·n rows.
+/// scores (16, 8·n) of a warp += own · otherᵀ over D columns. own: 16 rows; other: 8·n rows.
 template <int n>
 __device__ __forceinline__ void multiplyRows(float (&scores)[n][4], const u16* own, const u16* other, int D) {
   const int lane = threadIdx.x % 32, stride = halfStride(D);
-#pragma unroll
-  for (int j = 0; j < n; j++)
-#pragma unroll
-    for (int h = 0; h < 4; h++) scores[j][h] = 0;
   for (int k = 0; k < D; k += 16) {
     u32 a[4];
     loadMatrices(a, own + lane % 16 * stride + k + lane / 16 * 8);
@@ -85,30 +81,35 @@ __device__ __forceinline__ void storeFragments(const float (&sums)[kMaxFragments
     }
 }
 
-/// See `attention`. qkv (B,T,3C) in bf16 with the stride ldq. Grid: (T/64, heads, B), 128 threads. Shared memory: three
-/// tiles of 64 rows.
+/// See `attention`. qkv (B,T,3C) in bf16 with the stride ldq. Grid: (T/64 · parts, heads, B), 128 threads. Shared
+/// memory: three tiles of 64 rows.
 extern "C" __global__ void __launch_bounds__(128)
     attentionBf16(int T, int C, int D, float scale, const u16* qkv, int ldq, float* out, u16* rounded, int ldr,
                   float* logSums, const u32* step, u32 threshold, u32 site, u32 firstSequence) {
   constexpr int n = 8;  // fragments of a tile of 64 keys
   const Mask mask{step, threshold, site};
-  const int heads = gridDim.y, head = blockIdx.y, b = blockIdx.z, query0 = blockIdx.x * kRowsOfBlock;
-  const int tile = kRowsOfBlock * halfStride(D), warp = threadIdx.x / 32;
+  const int parts = partsOf(D), part = blockIdx.x % parts, width = widthOfPart(D, part);
+  const int heads = gridDim.y, head = blockIdx.y, b = blockIdx.z, query0 = blockIdx.x / parts * kRowsOfBlock;
+  const int tile = kRowsOfBlock * halfStride(min(D, kPart)), warp = threadIdx.x / 32;
   u16 *q = sharedMemory<u16>(), *k = q + tile, *v = k + tile;
   const u16* from = qkv + static_cast<size_t>(b) * T * ldq + head * D;
   const int first = query0 + warp * 16;
-  copyHalfRows<kRowsOfBlock>(q, D, from, ldq, query0, T);
   float sums[kMaxFragments][4] = {}, most[2], total[2] = {};
   most[0] = most[1] = __uint_as_float(0xff800000u);  // −∞
   for (int key0 = 0; key0 <= query0; key0 += kRowsOfBlock) {
-    __syncthreads();
-    copyHalfRows<kRowsOfBlock>(k, D, from + C, ldq, key0, T);
-    copyHalfRows<kRowsOfBlock>(v, D, from + 2 * C, ldq, key0, T);
-    copyCommit();
-    copyWait<0>();
-    __syncthreads();
-    float scores[n][4];
-    multiplyRows<n>(scores, q + warp * 16 * halfStride(D), k, D);
+    float scores[n][4] = {};
+#pragma unroll 1
+    for (int i = 1; i <= parts; i++) {
+      const int p = (part + i) % parts, columns = widthOfPart(D, p);
+      __syncthreads();
+      if (key0 == 0 || parts > 1) copyHalfRows<kRowsOfBlock>(q, columns, from + p * kPart, ldq, query0, T);
+      copyHalfRows<kRowsOfBlock>(k, columns, from + C + p * kPart, ldq, key0, T);
+      if (p == part) copyHalfRows<kRowsOfBlock>(v, columns, from + 2 * C + p * kPart, ldq, key0, T);
+      copyCommit();
+      copyWait<0>();
+      __syncthreads();
+      multiplyRows<n>(scores, q + warp * 16 * halfStride(columns), k, columns);
+    }
 #pragma unroll
     for (int half = 0; half < 2; half++) {
       const int query = first + rowOf(2 * half);
@@ -145,53 +146,61 @@ extern "C" __global__ void __launch_bounds__(128)
 #pragma unroll
         for (int h = 2 * half; h < 2 * half + 2; h++) sums[j][h] *= rescale;
     }
-    addRowProducts<n>(sums, scores, v, D);
+    addRowProducts<n>(sums, scores, v, width);
   }
   const size_t row = static_cast<size_t>(b) * T;
-  storeFragments(sums, {1 / total[0], 1 / total[1]}, first, T, D, out ? out + row * C + head * D : nullptr, C,
-                 rounded ? rounded + row * ldr + head * D : nullptr, ldr);
+  const int column = head * D + part * kPart;
+  storeFragments(sums, {1 / total[0], 1 / total[1]}, first, T, width, out ? out + row * C + column : nullptr, C,
+                 rounded ? rounded + row * ldr + column : nullptr, ldr);
 #pragma unroll
   for (int half = 0; half < 2; half++) {
     const int query = first + rowOf(2 * half);
-    if (threadIdx.x % 4 == 0 && query < T)
+    if (threadIdx.x % 4 == 0 && query < T && part == 0)
       logSums[(static_cast<size_t>(b) * heads + head) * T + query] = most[half] + logf(total[half]);
   }
 }
 
-/// See `attentionBackwardKeys`. qkv with the stride ldq, dout (B,T,C) with the stride ldd, both in bf16. Grid: (T/64,
-/// heads, B), 128 threads. Shared memory: two tiles of 64 rows, two of 32, and 64 numbers.
+/// See `attentionBackwardKeys`. qkv with the stride ldq, dout (B,T,C) with the stride ldd, both in bf16. Grid: (T/64 ·
+/// parts, heads, B), 128 threads. Shared memory: two tiles of 64 rows, two of 32, and 64 numbers.
 extern "C" __global__ void __launch_bounds__(128)
     attentionBackwardKeysBf16(int T, int C, int D, float scale, const u16* qkv, int ldq, const u16* dout, int ldd,
                               const float* logSums, const float* delta, float* dqkv, u16* rounded, int ldr,
                               const u32* step, u32 threshold, u32 site, u32 firstSequence) {
   constexpr int n = kRows / 8;
   const Mask mask{step, threshold, site};
-  const int heads = gridDim.y, head = blockIdx.y, b = blockIdx.z, key0 = blockIdx.x * kRowsOfBlock;
-  const int stride = halfStride(D), warp = threadIdx.x / 32;
+  const int parts = partsOf(D), part = blockIdx.x % parts, width = widthOfPart(D, part);
+  const int heads = gridDim.y, head = blockIdx.y, b = blockIdx.z, key0 = blockIdx.x / parts * kRowsOfBlock;
+  const int stride = halfStride(min(D, kPart)), warp = threadIdx.x / 32;
   u16 *k = sharedMemory<u16>(), *v = k + kRowsOfBlock * stride, *q = v + kRowsOfBlock * stride, *d = q + kRows * stride;
   float *logSumOf = reinterpret_cast<float*>(d + kRows * stride), *deltaOf = logSumOf + kRows;
   const u16* from = qkv + static_cast<size_t>(b) * T * ldq + head * D;
   const u16* dfrom = dout + static_cast<size_t>(b) * T * ldd + head * D;
   const size_t statistics = (static_cast<size_t>(b) * heads + head) * T;
   const int first = key0 + warp * 16;
-  copyHalfRows<kRowsOfBlock>(k, D, from + C, ldq, key0, T);
-  copyHalfRows<kRowsOfBlock>(v, D, from + 2 * C, ldq, key0, T);
   float dk[kMaxFragments][4] = {}, dv[kMaxFragments][4] = {};
   for (int query0 = key0; query0 < T; query0 += kRows) {
-    __syncthreads();
-    copyHalfRows<kRows>(q, D, from, ldq, query0, T);
-    copyHalfRows<kRows>(d, D, dfrom, ldd, query0, T);
-    copyCommit();
-    if (threadIdx.x < kRows) {
-      const bool exists = query0 + static_cast<int>(threadIdx.x) < T;
-      logSumOf[threadIdx.x] = exists ? logSums[statistics + query0 + threadIdx.x] : 0;
-      deltaOf[threadIdx.x] = exists ? delta[statistics + query0 + threadIdx.x] : 0;
+    float weights[n][4] = {}, slopes[n][4] = {};
+#pragma unroll 1
+    for (int i = 1; i <= parts; i++) {
+      const int p = (part + i) % parts, columns = widthOfPart(D, p);
+      __syncthreads();
+      if (query0 == key0 || parts > 1) {
+        copyHalfRows<kRowsOfBlock>(k, columns, from + C + p * kPart, ldq, key0, T);
+        copyHalfRows<kRowsOfBlock>(v, columns, from + 2 * C + p * kPart, ldq, key0, T);
+      }
+      copyHalfRows<kRows>(q, columns, from + p * kPart, ldq, query0, T);
+      copyHalfRows<kRows>(d, columns, dfrom + p * kPart, ldd, query0, T);
+      copyCommit();
+      if (threadIdx.x < kRows) {
+        const bool exists = query0 + static_cast<int>(threadIdx.x) < T;
+        logSumOf[threadIdx.x] = exists ? logSums[statistics + query0 + threadIdx.x] : 0;
+        deltaOf[threadIdx.x] = exists ? delta[statistics + query0 + threadIdx.x] : 0;
+      }
+      copyWait<0>();
+      __syncthreads();
+      multiplyRows<n>(weights, k + warp * 16 * halfStride(columns), q, columns);
+      multiplyRows<n>(slopes, v + warp * 16 * halfStride(columns), d, columns);
     }
-    copyWait<0>();
-    __syncthreads();
-    float weights[n][4], slopes[n][4];
-    multiplyRows<n>(weights, k + warp * 16 * stride, q, D);
-    multiplyRows<n>(slopes, v + warp * 16 * stride, d, D);
 #pragma unroll
     for (int j = 0; j < n; j++)
 #pragma unroll
@@ -203,13 +212,14 @@ extern "C" __global__ void __launch_bounds__(128)
         weights[j][h] = p * factor;
         slopes[j][h] = p * (slopes[j][h] * factor - deltaOf[column]) * scale;
       }
-    addRowProducts<n>(dv, weights, d, D);
-    addRowProducts<n>(dk, slopes, q, D);
+    addRowProducts<n>(dv, weights, d, width);
+    addRowProducts<n>(dk, slopes, q, width);
   }
-  float* to = dqkv + static_cast<size_t>(b) * T * 3 * C + head * D;
-  u16* roundedTo = rounded ? rounded + static_cast<size_t>(b) * T * ldr + head * D : nullptr;
-  storeFragments(dk, {1, 1}, first, T, D, to + C, 3 * C, roundedTo ? roundedTo + C : nullptr, ldr);
-  storeFragments(dv, {1, 1}, first, T, D, to + 2 * C, 3 * C, roundedTo ? roundedTo + 2 * C : nullptr, ldr);
+  const int column = head * D + part * kPart;
+  float* to = dqkv + static_cast<size_t>(b) * T * 3 * C + column;
+  u16* roundedTo = rounded ? rounded + static_cast<size_t>(b) * T * ldr + column : nullptr;
+  storeFragments(dk, {1, 1}, first, T, width, to + C, 3 * C, roundedTo ? roundedTo + C : nullptr, ldr);
+  storeFragments(dv, {1, 1}, first, T, width, to + 2 * C, 3 * C, roundedTo ? roundedTo + 2 * C : nullptr, ldr);
 }
 
 /// See `attentionBackwardQueries`; arguments as above. Shared memory: two tiles of 64 rows and two of 32.
@@ -219,14 +229,14 @@ extern "C" __global__ void __launch_bounds__(128)
                                  const u32* step, u32 threshold, u32 site, u32 firstSequence) {
   constexpr int n = kRows / 8;
   const Mask mask{step, threshold, site};
-  const int heads = gridDim.y, head = blockIdx.y, b = blockIdx.z, query0 = blockIdx.x * kRowsOfBlock;
-  const int stride = halfStride(D), warp = threadIdx.x / 32;
+  const int parts = partsOf(D), part = blockIdx.x % parts, width = widthOfPart(D, part);
+  const int heads = gridDim.y, head = blockIdx.y, b = blockIdx.z, query0 = blockIdx.x / parts * kRowsOfBlock;
+  const int stride = halfStride(min(D, kPart)), warp = threadIdx.x / 32;
   u16 *q = sharedMemory<u16>(), *d = q + kRowsOfBlock * stride, *k = d + kRowsOfBlock * stride, *v = k + kRows * stride;
   const u16* from = qkv + static_cast<size_t>(b) * T * ldq + head * D;
+  const u16* dfrom = dout + static_cast<size_t>(b) * T * ldd + head * D;
   const size_t statistics = (static_cast<size_t>(b) * heads + head) * T;
   const int first = query0 + warp * 16;
-  copyHalfRows<kRowsOfBlock>(q, D, from, ldq, query0, T);
-  copyHalfRows<kRowsOfBlock>(d, D, dout + static_cast<size_t>(b) * T * ldd + head * D, ldd, query0, T);
   float logSum[2], mean[2];
 #pragma unroll
   for (int half = 0; half < 2; half++) {
@@ -236,15 +246,23 @@ extern "C" __global__ void __launch_bounds__(128)
   }
   float dq[kMaxFragments][4] = {};
   for (int key0 = 0; key0 < min(T, query0 + kRowsOfBlock); key0 += kRows) {
-    __syncthreads();
-    copyHalfRows<kRows>(k, D, from + C, ldq, key0, T);
-    copyHalfRows<kRows>(v, D, from + 2 * C, ldq, key0, T);
-    copyCommit();
-    copyWait<0>();
-    __syncthreads();
-    float weights[n][4], slopes[n][4];
-    multiplyRows<n>(weights, q + warp * 16 * stride, k, D);
-    multiplyRows<n>(slopes, d + warp * 16 * stride, v, D);
+    float weights[n][4] = {}, slopes[n][4] = {};
+#pragma unroll 1
+    for (int i = 1; i <= parts; i++) {
+      const int p = (part + i) % parts, columns = widthOfPart(D, p);
+      __syncthreads();
+      if (key0 == 0 || parts > 1) {
+        copyHalfRows<kRowsOfBlock>(q, columns, from + p * kPart, ldq, query0, T);
+        copyHalfRows<kRowsOfBlock>(d, columns, dfrom + p * kPart, ldd, query0, T);
+      }
+      copyHalfRows<kRows>(k, columns, from + C + p * kPart, ldq, key0, T);
+      copyHalfRows<kRows>(v, columns, from + 2 * C + p * kPart, ldq, key0, T);
+      copyCommit();
+      copyWait<0>();
+      __syncthreads();
+      multiplyRows<n>(weights, q + warp * 16 * halfStride(columns), k, columns);
+      multiplyRows<n>(slopes, d + warp * 16 * halfStride(columns), v, columns);
+    }
 #pragma unroll
     for (int j = 0; j < n; j++)
 #pragma unroll
@@ -255,9 +273,10 @@ extern "C" __global__ void __launch_bounds__(128)
         const float factor = threshold && visible ? attentionMask(mask, T, head, firstSequence + b, query, key) : 1.0f;
         slopes[j][h] = p * (slopes[j][h] * factor - mean[h / 2]) * scale;
       }
-    addRowProducts<n>(dq, slopes, k, D);
+    addRowProducts<n>(dq, slopes, k, width);
   }
-  float* to = dqkv + static_cast<size_t>(b) * T * 3 * C + head * D;
-  storeFragments(dq, {1, 1}, first, T, D, to, 3 * C,
-                 rounded ? rounded + static_cast<size_t>(b) * T * ldr + head * D : nullptr, ldr);
+  const int column = head * D + part * kPart;
+  float* to = dqkv + static_cast<size_t>(b) * T * 3 * C + column;
+  storeFragments(dq, {1, 1}, first, T, width, to, 3 * C,
+                 rounded ? rounded + static_cast<size_t>(b) * T * ldr + column : nullptr, ldr);
 }

@@ -1,7 +1,9 @@
 // Causal attention, forward and for decoding. The scores of a head (T,T) are never stored: they pass through shared
 // memory in tiles of 32 queries and 32 keys (Dao et al. 2022, FlashAttention). attention-backward.cuh has the gradient.
 //
-// qkv (B,T,3C): a row holds q, k and v one after the other, each (heads,D). D is at most 128. Sums are fp32.
+// qkv (B,T,3C): a row holds q, k and v one after the other, each (heads,D). Sums are fp32.
+// A head of more than 128 numbers has parts of 128. A block adds up the results of one part. It needs the scores, so it
+// takes all parts of q and k through shared memory, its own part last: blocks of other parts compute them as well.
 // A block has 4 warps. Each warp owns 8 rows of the block's tile; its lanes stand for the 32 rows of the other tile,
 // and, where results are added up, for the D columns.
 #pragma once
@@ -9,8 +11,13 @@
 
 constexpr int kRows = 32;         // of a tile
 constexpr int kRowsOfWarp = 8;    // kRows / 4 warps
-constexpr int kColumns = 4;       // columns of a lane: lane, lane + 32, …; D ≤ 128
+constexpr int kPart = 128;        // columns of a part of a head
+constexpr int kColumns = 4;       // columns of a lane: lane, lane + 32, …
 constexpr int kScoreStride = 36;  // of a tile of scores
+
+/// How many parts a head of D columns has, and how wide one of them is.
+__device__ __forceinline__ int partsOf(int D) { return (D + kPart - 1) / kPart; }
+__device__ __forceinline__ int widthOfPart(int D, int part) { return min(kPart, D - part * kPart); }
 
 /// Row stride of a tile of D columns: a multiple of 4 numbers, so that four are read at once, and an odd number of
 /// those, so that the lanes of a warp read from different banks.
@@ -25,12 +32,10 @@ __device__ __forceinline__ void loadRows(float* tile, int D, const float* from, 
   }
 }
 
-/// scores[r] = Σ over d of own[r][d] · other[lane][d], for the rows of this warp.
+/// scores[r] += Σ over d of own[r][d] · other[lane][d], for the rows of this warp.
 __device__ __forceinline__ void rowProducts(float (&scores)[kRowsOfWarp], const float* own, const float* other, int D) {
   const int stride = tileStride(D);
   const float *a = own + threadIdx.x / 32 * kRowsOfWarp * stride, *b = other + threadIdx.x % 32 * stride;
-#pragma unroll
-  for (int r = 0; r < kRowsOfWarp; r++) scores[r] = 0;
   for (int d = 0; d < D; d += 4) {
     const Four vb = *reinterpret_cast<const Four*>(b + d);
 #pragma unroll
@@ -76,28 +81,33 @@ __device__ __forceinline__ float attentionMask(const Mask& m, int T, int head, u
 }
 
 /// qkv (B,T,3C) → out (B,T,C), rounded (B,T,C) with the stride ldr (either may be null), logSums (B,heads,T): the
-/// logarithm of the sum of exponentials of each query's scores. Grid: (T/32, heads, B), 128 threads. Shared memory:
-/// three tiles of D columns and one of scores.
+/// logarithm of the sum of exponentials of each query's scores. Grid: (T/32 · parts, heads, B), 128 threads. Shared
+/// memory: three tiles of a part's columns and one of scores.
 extern "C" __global__ void __launch_bounds__(128)
     attention(int T, int C, int D, float scale, const float* qkv, float* out, u16* rounded, int ldr, float* logSums,
               const u32* step, u32 threshold, u32 site, u32 firstSequence) {
   const Mask mask{step, threshold, site};
-  const int heads = gridDim.y, head = blockIdx.y, b = blockIdx.z, query0 = blockIdx.x * kRows;
-  const int tile = kRows * tileStride(D), lane = threadIdx.x % 32;
+  const int parts = partsOf(D), part = blockIdx.x % parts, width = widthOfPart(D, part);
+  const int heads = gridDim.y, head = blockIdx.y, b = blockIdx.z, query0 = blockIdx.x / parts * kRows;
+  const int tile = kRows * tileStride(min(D, kPart)), lane = threadIdx.x % 32;
   float *q = sharedMemory<float>(), *k = q + tile, *v = k + tile, *weights = v + tile;
   const float* from = qkv + static_cast<size_t>(b) * T * 3 * C + head * D;
   const int own = query0 + threadIdx.x / 32 * kRowsOfWarp;
-  loadRows(q, D, from, 3 * C, query0, T);
   float sums[kRowsOfWarp][kColumns] = {}, most[kRowsOfWarp], total[kRowsOfWarp] = {};
 #pragma unroll
   for (int r = 0; r < kRowsOfWarp; r++) most[r] = __uint_as_float(0xff800000u);  // −∞
   for (int key0 = 0; key0 <= query0; key0 += kRows) {
-    __syncthreads();
-    loadRows(k, D, from + C, 3 * C, key0, T);
-    loadRows(v, D, from + 2 * C, 3 * C, key0, T);
-    __syncthreads();
-    float scores[kRowsOfWarp];
-    rowProducts(scores, q, k, D);
+    float scores[kRowsOfWarp] = {};
+#pragma unroll 1
+    for (int i = 1; i <= parts; i++) {
+      const int p = (part + i) % parts, columns = widthOfPart(D, p);
+      __syncthreads();
+      if (key0 == 0 || parts > 1) loadRows(q, columns, from + p * kPart, 3 * C, query0, T);
+      loadRows(k, columns, from + C + p * kPart, 3 * C, key0, T);
+      if (p == part) loadRows(v, columns, from + 2 * C + p * kPart, 3 * C, key0, T);
+      __syncthreads();
+      rowProducts(scores, q, k, columns);
+    }
     const int key = key0 + lane;
 #pragma unroll
     for (int r = 0; r < kRowsOfWarp; r++) {
@@ -116,7 +126,7 @@ extern "C" __global__ void __launch_bounds__(128)
     }
     storeScores(weights, scores);
     syncWarp();
-    addProducts(sums, weights, v, D);
+    addProducts(sums, weights, v, width);
   }
 #pragma unroll
   for (int r = 0; r < kRowsOfWarp; r++) {
@@ -125,12 +135,14 @@ extern "C" __global__ void __launch_bounds__(128)
 #pragma unroll
     for (int i = 0; i < kColumns; i++) {
       const int d = lane + 32 * i;
-      if (d >= D) continue;
+      if (d >= width) continue;
       const float value = sums[r][i] / total[r];
-      if (out) out[row * C + head * D + d] = value;
-      if (rounded) rounded[row * ldr + head * D + d] = toBf16(value);
+      const int column = head * D + part * kPart + d;
+      if (out) out[row * C + column] = value;
+      if (rounded) rounded[row * ldr + column] = toBf16(value);
     }
-    if (lane == 0) logSums[(static_cast<size_t>(b) * heads + head) * T + own + r] = most[r] + logf(total[r]);
+    if (lane == 0 && part == 0)
+      logSums[(static_cast<size_t>(b) * heads + head) * T + own + r] = most[r] + logf(total[r]);
   }
 }
 

@@ -19,6 +19,8 @@ const configs: [string, ModelConfig][] = [
   ['a GPT', gpt],
   // heads of 16: in bf16, their attention is computed on tensor cores
   ['a GPT with rotary positions and no biases', { ...gpt, width: 48, bias: false, positions: 'rotary' }],
+  // a head of 136: a part of 128 and one of 8
+  ['a GPT with a wide head', { ...gpt, layers: 1, width: 136, heads: 1, block: 35 }],
   ['an LSTM', lstm],
   ['an LSTM with a separate head', { ...lstm, embedding: 19 }],
 ];
@@ -70,7 +72,7 @@ describe.skipIf(!gpuIsTestable || !nativeIsBuilt)(
       });
     });
 
-    test.each([configs[0], configs[2]])(
+    test.each([configs[0], configs[3]])(
       'the losses of 20 training steps differ by less than 1e-3, with dropout and microbatches: %s',
       async (_, config) => {
         const short = { ...config, block: Math.min(config.block, 20), dropout: 0.1 };
