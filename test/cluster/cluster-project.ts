@@ -5,7 +5,7 @@
 import { chmodSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll } from 'vitest';
 import { project, removeProjects, type TestProject } from '../repro/project.ts';
-import { TestSlurm, whyNoSlurm } from './test-slurm.ts';
+import { TestSlurm, type TestSlurmOptions, whyNoSlurm } from './test-slurm.ts';
 
 /** Why the tests are skipped; undefined if they are not. */
 export const skipped = whyNoSlurm();
@@ -16,12 +16,12 @@ export const skippedBecause = skipped === undefined ? '' : ` (skipped: ${skipped
 /** The Slurm of the test file. */
 export let slurm: TestSlurm;
 
-/** Starts a Slurm before the tests of a file, and ends it after them. */
-export function useSlurm(): void {
+/** Starts a Slurm before the tests of a file, and ends it after them. @param options.skipped why it is not needed */
+export function useSlurm(options: TestSlurmOptions & { skipped?: string } = {}): void {
   beforeAll(async () => {
     // Once, before all tests ask for it.
     await project({}).bundle();
-    if (skipped === undefined) slurm = await TestSlurm.start();
+    if ((options.skipped ?? skipped) === undefined) slurm = await TestSlurm.start(options);
   });
   afterAll(async () => {
     await slurm?.stop();
@@ -73,8 +73,13 @@ export function attemptFolder(made: TestProject): string {
 
 /** Puts a program before sbatch on the PATH. @param script lines of sh; `sbatch` in them is the real one */
 export function wrapSbatch(made: TestProject, script: string): void {
-  const real = 'PATH=${PATH#*:}\ncase " $* " in *" --test-only "*) exec sbatch "$@";; esac\n';
-  made.write('bin/sbatch', `#!/bin/sh\n${real}${script}`);
-  chmodSync(made.path('bin/sbatch'), 0o755);
-  made.env.PATH = `${made.path('bin')}:${made.env.PATH}`;
+  wrapProgram(made, 'sbatch', `case " $* " in *" --test-only "*) exec sbatch "$@";; esac\n${script}`);
+}
+
+/** Puts a program before one of Slurm's on the PATH. @param script lines of sh; the name in them is the real one */
+export function wrapProgram(made: TestProject, name: string, script: string): void {
+  made.write(`bin/${name}`, `#!/bin/sh\nPATH=\${PATH#*:}\n${script}`);
+  chmodSync(made.path(`bin/${name}`), 0o755);
+  const folder = made.path('bin');
+  if (!made.env.PATH!.startsWith(`${folder}:`)) made.env.PATH = `${folder}:${made.env.PATH}`;
 }

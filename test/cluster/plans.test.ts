@@ -207,10 +207,11 @@ describe('states', () => {
   ])('%j', (ended, expected) => expect(verdict(ended as Partial<Ended>)).toEqual(expected));
 
   test.each(['TIMEOUT', 'DEADLINE'])('%s goes on from a checkpoint that has changed, so often and no more', (state) => {
-    expect(verdict({ row: row(state) })).toMatchObject({
-      is: 'failed',
-      message: 'it took longer than the time limit of its job',
-    });
+    const message =
+      state === 'TIMEOUT'
+        ? 'it took longer than the time limit of its job'
+        : 'it could not end before the deadline of its job (--deadline)';
+    expect(verdict({ row: row(state) })).toMatchObject({ is: 'failed', message });
     expect(verdict({ row: row(state), hasGoneOn: true })).toMatchObject({ is: 'lost', counts: 'continued' });
     expect(verdict({ row: row(state), hasGoneOn: true, continued: 20 })).toMatchObject({ is: 'failed' });
   });

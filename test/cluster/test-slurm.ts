@@ -5,20 +5,34 @@
  *   const slurm = await TestSlurm.start();
  *   made.env = slurm.env; … await slurm.stop();
  *
- * Debian's packages: slurmctld, slurmd, slurm-client, munge.
+ * Debian's packages: slurmctld, slurmd, slurm-client, munge. With accounting, also those of test-accounting.ts.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { accountingSettings, startAccounting } from './test-accounting.ts';
 
 /** The first two are in the partition main; the others are for tests that harm their node. */
 const NODES = ['n1', 'n2', 'n3', 'n4'] as const;
 /** It is in the partition island, and is not started with the others. */
 const ISLAND = 'n5';
 const GPUS = 4;
+const HOST = hostname().split('.')[0];
+/** In the order in which they are ended. */
+const DAEMONS = ['slurmctld', 'slurmdbd', 'mariadbd', 'munged'];
+const MEMORY_CGROUPS = '/sys/fs/cgroup/memory';
 /** Milliseconds between two looks at whether it is up, and how many there are. */
 const PAUSE = 100;
 const MOST_LOOKS = 300;
@@ -32,14 +46,36 @@ export function whyNoSlurm(): string | undefined {
   return missing.length === 0 ? undefined : `needs Slurm: ${missing.join(', ')} not found`;
 }
 
+/** Why no job can be killed for its memory here: a clause; undefined if it can. Slurm 22.05 needs systemd for version 2. */
+export function whyNoCgroups(): string | undefined {
+  const trial = join(MEMORY_CGROUPS, `repro-test-${process.pid}`);
+  try {
+    mkdirSync(trial);
+    rmdirSync(trial);
+    return undefined;
+  } catch {
+    return 'needs the memory controller of cgroups, version 1';
+  }
+}
+
+/** What a Slurm has beside the least. */
+export interface TestSlurmOptions {
+  /** slurmdbd and MariaDB, see test-accounting.ts; and jobs that have ended are soon forgotten by squeue. */
+  accounting?: boolean;
+  /** Jobs cannot take more memory than they have. */
+  cgroups?: boolean;
+}
+
 /** A running Slurm. */
 export class TestSlurm {
+  readonly #options: TestSlurmOptions;
   readonly folder: string;
   /** Variables for the programs of Slurm, and for repro: shorter times than for people. */
   readonly env: { [name: string]: string };
 
-  private constructor(folder: string) {
+  private constructor(folder: string, options: TestSlurmOptions) {
     this.folder = folder;
+    this.#options = options;
     const times = { poll: 1, look: 0.25, latency: 4, fence: 0.5, probe: false };
     this.env = {
       PATH: `${process.env.PATH}:/usr/sbin`,
@@ -49,11 +85,13 @@ export class TestSlurm {
   }
 
   /** @throws Error with the end of the logs if it does not come up */
-  static async start(): Promise<TestSlurm> {
+  static async start(options: TestSlurmOptions = {}): Promise<TestSlurm> {
     // The path of a socket has at most 107 characters.
-    const slurm = new TestSlurm(mkdtempSync(join(tmpdir(), 'slurm-')));
-    await slurm.#writeSettings();
+    const slurm = new TestSlurm(mkdtempSync(join(tmpdir(), 'slurm-')), options);
+    const [controller, port, databasePort, ...ports] = await freePorts(4 + NODES.length);
+    slurm.#writeSettings({ controller, port, ports });
     slurm.#startMunge();
+    if (options.accounting) await startAccounting(slurm, { host: HOST, port, databasePort });
     slurm.run('slurmctld', '-f', slurm.env.SLURM_CONF);
     for (const node of NODES) slurm.startNode(node);
     for (let looks = 0; slurm.#states().filter((state) => state === 'idle').length < NODES.length; looks++) {
@@ -98,6 +136,13 @@ export class TestSlurm {
     this.run('scontrol', 'update', `NodeName=${node}`, 'State=DOWN', 'Reason=test');
   }
 
+  /** Lets the controller hang. @returns a function that lets it go on */
+  pauseController(): () => void {
+    const pid = Number(readFileSync(join(this.folder, 'slurmctld.pid'), 'utf8'));
+    process.kill(pid, 'SIGSTOP');
+    return () => process.kill(pid, 'SIGCONT');
+  }
+
   /** Brings a lost node back. */
   bringBack(node: string): void {
     this.startNode(node); // ReturnToService=2 takes it in again.
@@ -114,7 +159,8 @@ export class TestSlurm {
   async stop(): Promise<void> {
     spawnSync('scancel', ['-u', 'root'], { env: { ...process.env, ...this.env } });
     for (let tries = 0; tries < 50 && this.#queue() !== ''; tries++) await new Promise((done) => setTimeout(done, 100));
-    for (const name of [...[...NODES, ISLAND].map((node) => `slurmd-${node}`), 'slurmctld', 'munged']) this.#kill(name);
+    for (const name of [...[...NODES, ISLAND].map((node) => `slurmd-${node}`), ...DAEMONS]) this.#kill(name);
+    if (this.#options.cgroups) removeCgroups();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 
@@ -156,18 +202,18 @@ export class TestSlurm {
     this.run('munged', '--force', '--num-threads=2', ...options);
   }
 
-  async #writeSettings(): Promise<void> {
-    const [controller, ...ports] = await freePorts(2 + NODES.length);
+  #writeSettings({ controller, port, ports }: { controller: number; port: number; ports: readonly number[] }): void {
     const at = (name: string) => join(this.folder, name);
     for (const name of ['state', 'spool', 'dev']) mkdirSync(at(name));
     // Slurm counts a GPU only if its file is a device.
     for (let gpu = 0; gpu < GPUS; gpu++) symlinkSync('/dev/null', at(`dev/gpu${gpu}`));
-    const host = hostname().split('.')[0];
+    const { accounting, cgroups } = this.#options;
+    const plugin = cgroups ? 'cgroup' : undefined;
     writeFileSync(
       at('slurm.conf'),
       `
 ClusterName=repro
-SlurmctldHost=${host}(127.0.0.1)
+SlurmctldHost=${HOST}(127.0.0.1)
 SlurmctldPort=${controller}
 SlurmUser=root
 SlurmdUser=root
@@ -181,10 +227,10 @@ SlurmctldPidFile=${at('slurmctld.pid')}
 SlurmdPidFile=${at('slurmd-%n.pid')}
 SlurmctldLogFile=${at('slurmctld.log')}
 SlurmdLogFile=${at('slurmd-%n.log')}
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
+ProctrackType=proctrack/${plugin ?? 'linuxproc'}
+TaskPlugin=task/${plugin ?? 'none'}
 JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
+${accounting ? accountingSettings(this.folder, port) : 'AccountingStorageType=accounting_storage/none'}
 MpiDefault=none
 SwitchType=switch/none
 SelectType=select/cons_tres
@@ -194,12 +240,13 @@ GresTypes=gpu
 SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=1
-MinJobAge=300
+MinJobAge=${accounting ? 2 : 300}
+MessageTimeout=5
 MaxArraySize=20
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
-${[...NODES, ISLAND].map((node, i) => `NodeName=${node} NodeHostname=${host} NodeAddr=127.0.0.1 Port=${ports[i]} CPUs=16 RealMemory=16000 Gres=gpu:${GPUS} State=UNKNOWN`).join('\n')}
+${[...NODES, ISLAND].map((node, i) => `NodeName=${node} NodeHostname=${HOST} NodeAddr=127.0.0.1 Port=${ports[i]} CPUs=16 RealMemory=16000 Gres=gpu:${GPUS} State=UNKNOWN`).join('\n')}
 PartitionName=main Nodes=n[1-2] Default=YES DefaultTime=60 MaxTime=1440 State=UP
 PartitionName=fragile Nodes=n[3-4] DefaultTime=60 MaxTime=1440 State=UP PriorityTier=1 PreemptMode=CANCEL
 PartitionName=island Nodes=${ISLAND} DefaultTime=60 MaxTime=1440 State=UP
@@ -208,6 +255,8 @@ PartitionName=urgent Nodes=n4 DefaultTime=60 MaxTime=1440 State=UP PriorityTier=
     );
     const gres = `AutoDetect=off\nNodeName=n[1-5] Name=gpu File=${at('dev')}/gpu[0-${GPUS - 1}]\n`;
     writeFileSync(at('gres.conf'), gres);
+    const limits = ['ConstrainRAMSpace=yes', 'ConstrainSwapSpace=yes', 'AllowedSwapSpace=0'];
+    writeFileSync(at('cgroup.conf'), ['CgroupPlugin=cgroup/v1', ...limits, ''].join('\n'));
   }
 }
 
@@ -224,4 +273,11 @@ async function freePorts(count: number): Promise<number[]> {
   );
   await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
   return ports;
+}
+
+/** Removes the cgroups that the nodes have left, innermost first. */
+function removeCgroups(): void {
+  const names = [...NODES, ISLAND].map((node) => `slurm_${node}`);
+  for (const name of names)
+    spawnSync('sh', ['-c', `find /sys/fs/cgroup/*/${name} -depth -type d -exec rmdir {} + 2>&1`]);
 }

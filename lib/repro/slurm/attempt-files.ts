@@ -76,6 +76,8 @@ export interface CellProgress {
   /** The task of the array, such as 4711_3. */
   job?: string;
   gpus: string[];
+  /** Bytes that the job has. */
+  memory?: number;
   progress?: { done: number; total?: number; unit?: string; text?: string };
 }
 
@@ -91,7 +93,8 @@ export interface CellResult {
   restarts: number;
   gpus: string[];
   log?: string;
-  /** Bytes. */
+  /** Bytes that the job has, and the most that its commands were seen with. */
+  memory?: number;
   peakMemory: number;
   readFromCopy: string[];
   notes: string[];

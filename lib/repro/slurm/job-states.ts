@@ -92,7 +92,14 @@ export function verdictOn(ended: Ended): Verdict {
   if (state === 'FAILED' && reason === 'JobLaunchFailure' && !ended.hasBegun)
     return lostNode(nodesLost, `its job could not be started${node === '' ? '' : ` on ${node}`} (${reason})`, node);
   if (state === 'TIMEOUT' || state === 'DEADLINE' || (state === 'FAILED' && ended.wasTerminated)) {
-    if (!ended.hasGoneOn) return { is: 'failed', message: 'it took longer than the time limit of its job' };
+    if (!ended.hasGoneOn)
+      return {
+        is: 'failed',
+        message:
+          state === 'DEADLINE'
+            ? 'it could not end before the deadline of its job (--deadline)'
+            : 'it took longer than the time limit of its job',
+      };
     if (continued >= continues)
       return { is: 'failed', message: `it took longer than the time limit of its job, ${continued + 1} times` };
     return { is: 'lost', why: 'its job reached its time limit; it goes on from its checkpoint', counts: 'continued' };

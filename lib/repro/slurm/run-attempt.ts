@@ -118,7 +118,7 @@ class NodeAttempt {
     const log = new AttemptLog(this.#project.root).openLog(this.#stage.name, started);
     const machine = await thisMachine(true);
     const gpus = machine.gpus;
-    const where = { node: nodeName(), ...jobName(), gpus };
+    const where = { node: nodeName(), ...jobName(), gpus, memory: machine.memory };
     const base = { id: this.#attempt.id, key, started: started.toISOString(), ...where };
     const moved = await this.#waitForInputs();
     let peakMemory = 0;

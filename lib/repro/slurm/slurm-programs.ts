@@ -101,6 +101,11 @@ export async function sacct(jobs: readonly string[]): Promise<QueueRow[]> {
   return code === 0 ? parseAccounting(out) : [];
 }
 
+/** Whether the site keeps accounting, as far as is known: sacct has not failed. */
+export function keepsAccounting(): boolean {
+  return hasAccounting;
+}
+
 /** Cancels jobs or single tasks, such as 4711_3. @returns Slurm's words if it does not answer */
 export async function scancel(jobs: readonly string[]): Promise<string | undefined> {
   for (let start = 0; start < jobs.length; start += MOST_CANCELLED) {

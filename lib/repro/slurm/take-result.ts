@@ -38,7 +38,7 @@ export async function takeResult(
   if (made === undefined || (result.wasTerminated && made.failure !== undefined)) return undefined;
   addTo(project.state, result.learned);
   let { failure } = made;
-  if (result.oomKills > 0) failure = { reason: 'error', message: describeMemory(stage, peakMemory) };
+  if (result.oomKills > 0) failure = { reason: 'error', message: describeMemory(stage, result) };
   else if (failure === undefined && made.outs !== undefined)
     failure = await waitForOutputs(project, stage, made.outs, { node, latency });
   project.stageInputs.forget();
@@ -55,11 +55,19 @@ export async function takeResult(
   };
 }
 
-/** The sentence about a job that took too much memory. @param peak bytes; 0 if it is not known */
-export function describeMemory({ resources: { memory } }: Stage, peak: number): string {
-  const asked =
-    memory > 0 ? `it asked for ${describeBytes(memory)}` : 'it asks for none in pipeline.yaml (resources: memory)';
-  return `${OUT_OF_MEMORY}: ${asked}${peak > 0 ? `, and was seen with ${describeBytes(peak)}` : ''}`;
+/**
+ * The sentence about a job that took too much memory.
+ *
+ * @param seen bytes, as far as the node has said: what the job has, and the most that its commands were seen with
+ */
+export function describeMemory(
+  { resources }: Stage,
+  { memory, peakMemory = 0 }: { memory?: number; peakMemory?: number },
+): string {
+  const peak = peakMemory > 0 ? `, and was seen with ${describeBytes(peakMemory)}` : '';
+  if (resources.memory > 0) return `${OUT_OF_MEMORY}: it asked for ${describeBytes(resources.memory)}${peak}`;
+  const given = memory === undefined ? '' : `: ${describeBytes(memory)} with what repro itself needs`;
+  return `${OUT_OF_MEMORY}: it does not say how much it needs, so it got what the cluster gives by default${given}${peak}; say it in pipeline.yaml (resources: {memory: …})`;
 }
 
 /**

@@ -15,7 +15,7 @@ import { OUT_OF_MEMORY, standingOf, type Verdict, verdictOn } from './job-states
 import { noteResult } from './known-nodes.ts';
 import { folderOf } from './sbatch-args.ts';
 import type { SlurmSettings } from './settings.ts';
-import { sacct, scancel, squeue } from './slurm-programs.ts';
+import { keepsAccounting, sacct, scancel, squeue } from './slurm-programs.ts';
 import type { Submitter } from './submitter.ts';
 import { describeMemory, takeResult } from './take-result.ts';
 import { jobOf, type Task, type TrackedAttempt, type TrackedCell } from './tasks.ts';
@@ -195,8 +195,9 @@ export class Watcher {
     if (standing.is === 'gone') {
       cell.goneAt ??= performance.now();
       if (cell.isTaken && !cell.wasTerminated) return;
-      // A result that comes late counts all the same.
-      const isPatient = this.#table.phase !== 'interrupted' && !cell.wasTerminated;
+      // A result that comes late counts all the same; who has cancelled a job is known to sacct a moment later.
+      const mayTellMore = row?.state === 'CANCELLED' && row.by === undefined && keepsAccounting();
+      const isPatient = this.#table.phase !== 'interrupted' && (!cell.wasTerminated || mayTellMore);
       if (isPatient && performance.now() - cell.goneAt < this.#settings.latency * 1000) return;
       if (cell.task !== undefined) this.#conclude(attempt, cell, cell.task);
       return;
@@ -254,7 +255,7 @@ export class Watcher {
       task.retried++;
       again(`${verdict.message}; attempt ${task.retried + 1} of ${stage.retries + 1}`);
     } else {
-      const message = verdict.message === OUT_OF_MEMORY ? describeMemory(stage, 0) : verdict.message;
+      const message = verdict.message === OUT_OF_MEMORY ? describeMemory(stage, seen ?? {}) : verdict.message;
       task.resolve({ ...failed({ reason: 'error', message }), ...known });
     }
   }
