@@ -2,7 +2,8 @@
   'targets': [
     {
       'target_name': 'cuda',
-      'sources': ['addon/addon.cpp', 'addon/device.cpp', 'addon/driver.cpp', 'addon/plan.cpp'],
+      'sources': ['addon/addon.cpp', 'addon/device.cpp', 'addon/driver.cpp', 'addon/plan.cpp', 'addon/run.cpp',
+                  'addon/staging.cpp'],
       'include_dirs': ["<!(node -p \"require('node-addon-api').include_dir\")"],
       'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_CPP_EXCEPTIONS'],
       'cflags_cc': ['-std=gnu++17', '-O1', '-fexceptions', '-Wall', '-Wextra', '-fvisibility=hidden'],

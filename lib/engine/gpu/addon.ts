@@ -64,7 +64,7 @@ export interface Addon {
   /** The same, on a thread of its own. */
   readLater(device: DeviceHandle, address: number, array: ArrayBufferView): Promise<void>;
   plan(device: DeviceHandle, launches: AddonLaunch[]): PlanHandle;
-  /** Copies `uploads` at the call, runs the plan on a thread of its own, and fills the arrays of `downloads`. */
+  /** Copies `uploads` and starts the plan at the call. The promise resolves when the arrays of `downloads` are filled. */
   run(device: DeviceHandle, plan: PlanHandle, uploads: Copies, downloads: Copies): Promise<void>;
   /** The same, and waits for it. */
   runNow(device: DeviceHandle, plan: PlanHandle, uploads: Copies, downloads: Copies): void;

@@ -28,9 +28,10 @@ export interface Launch {
 /** Launches that follow each other, prepared once and run many times. */
 export interface Plan {
   /**
-   * Runs the plan. The event loop keeps running.
+   * Starts the plan, and waits for its end while the event loop keeps running. Another run may be started meanwhile; the
+   * device makes runs in the order in which they are started.
    *
-   * @param uploads copied before it, at the time of the call
+   * @param uploads copied to the device before it, as they are at the time of the call
    * @param downloads filled after it
    * @throws EngineError if the device fails
    */
@@ -143,10 +144,13 @@ export class Device {
     const [addon, handle] = [this.#addon, this.#handle];
     const plan = this.#guard(() => addon.plan(handle, launches.map(forAddon)));
     return {
-      run: (uploads, downloads) =>
-        addon.run(handle, plan, flatten(uploads), flatten(downloads)).catch((error) => {
-          throw describeFailure(error);
-        }),
+      run: async (uploads, downloads) => {
+        try {
+          await addon.run(handle, plan, flatten(uploads), flatten(downloads));
+        } catch (error) {
+          throw describeFailure(error as Error);
+        }
+      },
       runNow: (uploads, downloads) =>
         this.#guard(() => addon.runNow(handle, plan, flatten(uploads), flatten(downloads))),
       dispose: () => addon.closePlan(plan),

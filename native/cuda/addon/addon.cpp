@@ -4,13 +4,15 @@
 
 #include <cstring>
 
-#include "plan.hpp"
+#include "run.hpp"
 
 namespace {
 
+using cuda::Bytes;
 using cuda::Device;
 using cuda::DriverError;
 using cuda::Plan;
+using cuda::Run;
 
 /// Calls f and turns its C++ exceptions into JavaScript exceptions with a property `code`.
 template <class F>
@@ -46,10 +48,6 @@ std::shared_ptr<T>& unwrap(const Napi::Value& value) {
 
 uint64_t addressOf(const Napi::Value& value) { return static_cast<uint64_t>(value.As<Napi::Number>().DoubleValue()); }
 
-struct Bytes {
-  unsigned char* data;
-  size_t size;
-};
 Bytes bytesOf(const Napi::Value& value) {
   const auto array = value.As<Napi::TypedArray>();
   return {static_cast<unsigned char*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
@@ -182,36 +180,14 @@ Napi::Value makePlan(const Napi::CallbackInfo& info) {
   });
 }
 
-/// Copies to the device, a plan, copies from the device. Runs on a thread of libuv.
-class Run : public Napi::AsyncWorker {
+/// Waits on a thread of libuv for what `work` waits for, and settles a promise.
+class Waiting : public Napi::AsyncWorker {
  public:
-  Run(const Napi::CallbackInfo& info)
-      : AsyncWorker(info.Env()),
-        deferred(Napi::Promise::Deferred::New(info.Env())),
-        device_(unwrap<Device>(info[0])),
-        plan_(unwrap<Plan>(info[1])) {
-    const auto uploads = info[2].As<Napi::Array>(), downloads = info[3].As<Napi::Array>();
-    for (uint32_t i = 0; i < uploads.Length(); i += 2) {
-      const Bytes from = bytesOf(uploads.Get(i + 1));
-      uploads_.push_back({addressOf(uploads.Get(i)), {from.data, from.data + from.size}});
-    }
-    for (uint32_t i = 0; i < downloads.Length(); i += 2) {
-      downloads_.push_back({addressOf(downloads.Get(i)), bytesOf(downloads.Get(i + 1))});
-      kept_.push_back(Napi::Persistent(downloads.Get(i + 1).As<Napi::Object>()));
-    }
-  }
+  explicit Waiting(Napi::Env env) : AsyncWorker(env), deferred(Napi::Promise::Deferred::New(env)) {}
 
   void Execute() override {
     try {
-      std::lock_guard<std::mutex> lock(device_->busy);
-      const cuda::Driver& driver = device_->driver;
-      device_->use();
-      for (const auto& [to, bytes] : uploads_)
-        driver.check(driver.copyToDevice(to, bytes.data(), bytes.size(), device_->stream), "copying to the GPU");
-      plan_->start();
-      for (const auto& [from, to] : downloads_)
-        driver.check(driver.copyToHost(to.data, from, to.size, device_->stream), "copying from the GPU");
-      driver.check(driver.synchronize(device_->stream), "running a plan");
+      wait();
     } catch (const DriverError& e) {
       code_ = e.code;
       SetError(e.what());
@@ -219,7 +195,10 @@ class Run : public Napi::AsyncWorker {
       SetError(e.what());
     }
   }
-  void OnOK() override { deferred.Resolve(Env().Undefined()); }
+  void OnOK() override {
+    finish();
+    deferred.Resolve(Env().Undefined());
+  }
   void OnError(const Napi::Error& error) override {
     error.Value().Set("code", Napi::String::New(Env(), code_));
     deferred.Reject(error.Value());
@@ -227,92 +206,94 @@ class Run : public Napi::AsyncWorker {
 
   const Napi::Promise::Deferred deferred;
 
+ protected:
+  /// On a thread of libuv.
+  virtual void wait() = 0;
+  /// On the JavaScript thread, unless wait() threw.
+  virtual void finish() {}
+
  private:
-  const std::shared_ptr<Device> device_;
-  const std::shared_ptr<Plan> plan_;
-  std::vector<std::pair<uint64_t, std::vector<unsigned char>>> uploads_;
-  std::vector<std::pair<uint64_t, Bytes>> downloads_;
-  std::vector<Napi::ObjectReference> kept_;  // the arrays of the downloads, until they are filled
   std::string code_;
 };
 
-/// Copies from the device. Runs on a thread of libuv.
-class Read : public Napi::AsyncWorker {
+/// Waits, and returns the promise. The worker deletes itself.
+Napi::Value queue(Waiting* job) {
+  const Napi::Promise promise = job->deferred.Promise();
+  job->Queue();
+  return promise;
+}
+
+class Reading : public Waiting {
  public:
-  Read(const Napi::CallbackInfo& info)
-      : AsyncWorker(info.Env()),
-        deferred(Napi::Promise::Deferred::New(info.Env())),
+  explicit Reading(const Napi::CallbackInfo& info)
+      : Waiting(info.Env()),
         device_(unwrap<Device>(info[0])),
         from_(addressOf(info[1])),
         to_(bytesOf(info[2])),
         kept_(Napi::Persistent(info[2].As<Napi::Object>())) {}
 
-  void Execute() override {
-    try {
-      std::lock_guard<std::mutex> lock(device_->busy);
-      const cuda::Driver& driver = device_->driver;
-      device_->use();
-      driver.check(driver.copyToHost(to_.data, from_, to_.size, device_->stream), "copying from the GPU");
-      driver.check(driver.synchronize(device_->stream), "copying from the GPU");
-    } catch (const DriverError& e) {
-      code_ = e.code;
-      SetError(e.what());
-    } catch (const std::exception& e) {
-      SetError(e.what());
-    }
+ protected:
+  void wait() override {
+    std::lock_guard<std::mutex> lock(device_->busy);
+    const cuda::Driver& driver = device_->driver;
+    device_->use();
+    driver.check(driver.copyToHost(to_.data, from_, to_.size, device_->stream), "copying from the GPU");
+    driver.check(driver.synchronize(device_->stream), "copying from the GPU");
   }
-  void OnOK() override { deferred.Resolve(Env().Undefined()); }
-  void OnError(const Napi::Error& error) override {
-    error.Value().Set("code", Napi::String::New(Env(), code_));
-    deferred.Reject(error.Value());
-  }
-
-  const Napi::Promise::Deferred deferred;
 
  private:
   const std::shared_ptr<Device> device_;
   const uint64_t from_;
   const Bytes to_;
   const Napi::ObjectReference kept_;  // the array, until it is filled
-  std::string code_;
 };
 
 /// readLater(device, address, array) → a promise: as read, on another thread.
 Napi::Value readLater(const Napi::CallbackInfo& info) {
-  auto* job = new Read(info);
-  const Napi::Promise promise = job->deferred.Promise();
-  job->Queue();
-  return promise;
+  return guarded(info.Env(), [&] { return queue(new Reading(info)); });
 }
 
-/// run(device, plan, uploads, downloads) → a promise. Both lists alternate between an address and an array.
+/// A list that alternates between an address and an array.
+Run::Copies copiesOf(const Napi::Value& value) {
+  const auto list = value.As<Napi::Array>();
+  Run::Copies copies;
+  for (uint32_t i = 0; i < list.Length(); i += 2) copies.push_back({addressOf(list.Get(i)), bytesOf(list.Get(i + 1))});
+  return copies;
+}
+
+class Running : public Waiting {
+ public:
+  Running(const Napi::CallbackInfo& info, std::unique_ptr<Run> run) : Waiting(info.Env()), run_(std::move(run)) {
+    const auto downloads = info[3].As<Napi::Array>();
+    for (uint32_t i = 1; i < downloads.Length(); i += 2)
+      kept_.push_back(Napi::Persistent(downloads.Get(i).As<Napi::Object>()));
+  }
+
+ protected:
+  void wait() override { run_->wait(); }
+  void finish() override { run_->finish(); }
+
+ private:
+  const std::unique_ptr<Run> run_;
+  std::vector<Napi::ObjectReference> kept_;  // the arrays of the downloads, until they are filled
+};
+
+std::unique_ptr<Run> start(const Napi::CallbackInfo& info) {
+  return std::make_unique<Run>(unwrap<Device>(info[0]), unwrap<Plan>(info[1]), copiesOf(info[2]), copiesOf(info[3]));
+}
+
+/// run(device, plan, uploads, downloads) → a promise. Both lists alternate between an address and an array. The run is
+/// started before this returns.
 Napi::Value run(const Napi::CallbackInfo& info) {
-  auto* job = new Run(info);
-  const Napi::Promise promise = job->deferred.Promise();
-  job->Queue();
-  return promise;
+  return guarded(info.Env(), [&] { return queue(new Running(info, start(info))); });
 }
 
 /// runNow(device, plan, uploads, downloads): the same, and waits.
 void runNow(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] {
-    auto& device = unwrap<Device>(info[0]);
-    auto& plan = unwrap<Plan>(info[1]);
-    const cuda::Driver& driver = device->driver;
-    std::lock_guard<std::mutex> lock(device->busy);
-    device->use();
-    const auto forEach = [&](const Napi::Value& list, auto copy) {
-      const auto pairs = list.As<Napi::Array>();
-      for (uint32_t i = 0; i < pairs.Length(); i += 2) copy(addressOf(pairs.Get(i)), bytesOf(pairs.Get(i + 1)));
-    };
-    forEach(info[2], [&](uint64_t to, Bytes from) {
-      driver.check(driver.copyToDevice(to, from.data, from.size, device->stream), "copying to the GPU");
-    });
-    plan->start();
-    forEach(info[3], [&](uint64_t from, Bytes to) {
-      driver.check(driver.copyToHost(to.data, from, to.size, device->stream), "copying from the GPU");
-    });
-    driver.check(driver.synchronize(device->stream), "running a plan");
+    const auto run = start(info);
+    run->wait();
+    run->finish();
   });
 }
 

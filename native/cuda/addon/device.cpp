@@ -25,7 +25,7 @@ std::string hex(const unsigned char* bytes, int from, int to) {
 
 }  // namespace
 
-Device::Device(const std::string& library, int ordinal) : driver(Driver::open(library)) {
+Device::Device(const std::string& library, int ordinal) : driver(Driver::open(library)), staging(driver) {
   int count = 0;
   driver.check(driver.deviceCount(&count), "counting GPUs");
   if (ordinal >= count)
@@ -59,6 +59,7 @@ Device::~Device() {
   if (!context_) return;
   // Errors are ignored: a GPU that was lost cannot be closed.
   driver.setContext(context_);
+  staging.clear();
   if (stream) driver.destroyStream(stream);
   if (module_) driver.unloadModule(module_);
   driver.releaseContext(device_);
@@ -117,6 +118,7 @@ Pointer Device::allocate(size_t size) {
 
 void Device::free(Pointer pointer) {
   use();
+  driver.synchronize(stream);
   driver.free(pointer);
 }
 

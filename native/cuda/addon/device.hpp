@@ -4,7 +4,7 @@
 #include <mutex>
 #include <string>
 
-#include "driver.hpp"
+#include "staging.hpp"
 
 namespace cuda {
 
@@ -16,7 +16,8 @@ struct DeviceProperties {
   int sharedMemory;
 };
 
-/// All methods may be called on any thread, one at a time: callers hold `busy`.
+/// All methods may be called on any thread, one at a time: callers hold `busy`. Work is started on the JavaScript
+/// thread, in the order of its calls; `stream` does it in this order.
 class Device {
  public:
   /// Opens GPU number `ordinal` of those that CUDA_VISIBLE_DEVICES leaves. Throws DriverError.
@@ -33,6 +34,7 @@ class Device {
   /// How many blocks of a kernel the GPU runs at the same time; 0 if a block needs more shared memory than there is.
   int residentBlocks(const std::string& name, int threads, unsigned sharedBytes);
   Pointer allocate(size_t size);
+  /// Waits for the work that was started, then frees memory.
   void free(Pointer pointer);
 
   /// Makes this device the one that the calls of this thread mean.
@@ -40,6 +42,7 @@ class Device {
 
   const Driver& driver;
   Handle stream = nullptr;
+  StagingPool staging;
   std::mutex busy;
 
  private:

@@ -52,6 +52,12 @@ struct Driver {
   X(copyToDevice, "cuMemcpyHtoDAsync_v2", (Pointer to, const void* from, size_t size, Handle stream))   \
   X(copyToHost, "cuMemcpyDtoHAsync_v2", (void* to, Pointer from, size_t size, Handle stream))           \
   X(clear, "cuMemsetD8Async", (Pointer to, unsigned char value, size_t size, Handle stream))            \
+  X(allocateHost, "cuMemHostAlloc", (void** data, size_t size, unsigned flags))                         \
+  X(freeHost, "cuMemFreeHost", (void* data))                                                            \
+  X(createEvent, "cuEventCreate", (Handle * event, unsigned flags))                                     \
+  X(recordEvent, "cuEventRecord", (Handle event, Handle stream))                                        \
+  X(waitForEvent, "cuEventSynchronize", (Handle event))                                                 \
+  X(destroyEvent, "cuEventDestroy_v2", (Handle event))                                                  \
   X(createStream, "cuStreamCreate", (Handle * stream, unsigned flags))                                  \
   X(destroyStream, "cuStreamDestroy_v2", (Handle stream))                                               \
   X(synchronize, "cuStreamSynchronize", (Handle stream))                                                \

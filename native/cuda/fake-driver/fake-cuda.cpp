@@ -1,12 +1,17 @@
 // A libcuda for tests: the functions of the driver API that the addon calls, with the kernels of kernels.cu run on the
 // CPU by the shim. Device memory is the heap's; copies that leave an allocation are refused, as the driver refuses
-// them.
+// them. Plans run after their launch, on a thread (stream.hpp). Copies from pinned memory read it when they are done.
 //
 // Environment variables, read when a call needs them:
 //   FAKE_CUDA_SEED      order of threads: see shim.hpp
+//   FAKE_CUDA_DRIVER    the CUDA version of the driver, 12040 by default; one older than the PTX does not compile it
 //   FAKE_CUDA_MEMORY    bytes of device memory (default 1 GiB)
+//   FAKE_CUDA_USED      bytes of it that other programs use (default 0)
+//   FAKE_CUDA_BUSY      if set, another program uses the GPU exclusively
 //   FAKE_CUDA_COMPUTE   compute capability, 80 by default
 //   FAKE_CUDA_LOST      the number of plans after which the GPU is lost
+//   FAKE_CUDA_HOLD, FAKE_CUDA_PLANS: see stream.hpp
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <string>
@@ -14,6 +19,7 @@
 #include <utility>
 
 #include "../kernels/kernels.cu"
+#include "stream.hpp"
 
 namespace {
 
@@ -21,8 +27,10 @@ enum Result {
   kSuccess = 0,
   kInvalidValue = 1,
   kOutOfMemory = 2,
+  kUnavailable = 46,
   kInvalidDevice = 101,
   kInvalidImage = 200,
+  kUnsupportedPtx = 222,
   kNotFound = 500,
   kLost = 719
 };
@@ -109,14 +117,27 @@ void run(Launch& l) {
 
 std::recursive_mutex mutex;  // calls come from several threads
 std::map<uintptr_t, std::pair<size_t, std::unique_ptr<unsigned char[]>>> allocations;
-size_t allocated = 0, plansRun = 0;
+std::map<uintptr_t, std::pair<size_t, std::unique_ptr<unsigned char[]>>> pinned;
+size_t allocated = 0;
+std::atomic<size_t> plansRun{0};
 using Graph = std::vector<Launch>;
 std::unique_ptr<Graph> capturing;
+fake::Stream stream;  // of all streams; the last of the state, so that it ends first
 
 bool isLost() { return plansRun > numberOf("FAKE_CUDA_LOST", SIZE_MAX - 1); }
-bool isInside(u64 pointer, size_t size) {
-  auto it = allocations.upper_bound(pointer);
-  return it != allocations.begin() && (--it, pointer + size <= it->first + it->second.first);
+bool isWithin(const decltype(allocations)& all, u64 pointer, size_t size) {
+  auto it = all.upper_bound(pointer);
+  return it != all.begin() && (--it, pointer + size <= it->first + it->second.first);
+}
+bool isInside(u64 pointer, size_t size) { return isWithin(allocations, pointer, size); }
+bool isPinned(const void* pointer, size_t size) { return isWithin(pinned, reinterpret_cast<uintptr_t>(pointer), size); }
+/// New memory, aligned to 256 bytes as the driver aligns it, full of NaN.
+u64 allocateIn(decltype(allocations)& all, size_t size) {
+  auto memory = std::make_unique<unsigned char[]>(size + 256);
+  const uintptr_t at = (reinterpret_cast<uintptr_t>(memory.get()) + 255) / 256 * 256;
+  memset(reinterpret_cast<void*>(at), 0xff, size);
+  all[at] = {size, std::move(memory)};
+  return at;
 }
 template <class F>
 int call(F f) {
@@ -133,20 +154,26 @@ int cuInit(unsigned) {
   return kSuccess;
 }
 int cuGetErrorName(int code, const char** name) {
-  *name = code == kOutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY"
-          : code == kLost      ? "CUDA_ERROR_LAUNCH_FAILED"
-          : code == kNotFound  ? "CUDA_ERROR_NOT_FOUND"
-                               : "CUDA_ERROR_INVALID_VALUE";
+  *name = code == kOutOfMemory      ? "CUDA_ERROR_OUT_OF_MEMORY"
+          : code == kLost           ? "CUDA_ERROR_LAUNCH_FAILED"
+          : code == kNotFound       ? "CUDA_ERROR_NOT_FOUND"
+          : code == kUnavailable    ? "CUDA_ERROR_DEVICE_UNAVAILABLE"
+          : code == kUnsupportedPtx ? "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"
+                                    : "CUDA_ERROR_INVALID_VALUE";
   return kSuccess;
 }
 int cuGetErrorString(int code, const char** text) {
-  *text = code == kOutOfMemory ? "out of memory"
-          : code == kLost      ? "unspecified launch failure"
-          : code == kNotFound  ? "named symbol not found"
-                               : "invalid argument";
+  *text = code == kOutOfMemory      ? "out of memory"
+          : code == kLost           ? "unspecified launch failure"
+          : code == kNotFound       ? "named symbol not found"
+          : code == kUnavailable    ? "CUDA-capable device(s) is/are busy or unavailable"
+          : code == kUnsupportedPtx ? "the provided PTX was compiled with an unsupported toolchain."
+                                    : "invalid argument";
   return kSuccess;
 }
-int cuDriverGetVersion(int* version) { return *version = 12040, kSuccess; }
+int cuDriverGetVersion(int* version) {
+  return *version = static_cast<int>(numberOf("FAKE_CUDA_DRIVER", 12040)), kSuccess;
+}
 int cuDeviceGetCount(int* count) {
   const char* visible = getenv("CUDA_VISIBLE_DEVICES");
   return *count = visible && !*visible ? 0 : 1, kSuccess;
@@ -163,16 +190,20 @@ int cuDeviceGetAttribute(int* value, int attribute, int) {
                              : 0;
   return kSuccess;
 }
-int cuDevicePrimaryCtxRetain(void** context, int) { return *context = &mutex, kSuccess; }
+int cuDevicePrimaryCtxRetain(void** context, int) {
+  return *context = &mutex, getenv("FAKE_CUDA_BUSY") ? kUnavailable : kSuccess;
+}
 int cuDevicePrimaryCtxRelease_v2(int) { return kSuccess; }
 int cuCtxSetCurrent(void*) { return kSuccess; }
 int cuMemGetInfo_v2(size_t* free, size_t* total) {
   *total = numberOf("FAKE_CUDA_MEMORY", size_t{1} << 30);
-  *free = *total > allocated ? *total - allocated : 0;
+  const size_t used = allocated + numberOf("FAKE_CUDA_USED", 0);
+  *free = *total > used ? *total - used : 0;
   return kSuccess;
 }
 int cuModuleLoadDataEx(void** module, const void* image, unsigned, int*, void**) {
   *module = &kernels;
+  if (numberOf("FAKE_CUDA_DRIVER", 12040) < 11010) return kUnsupportedPtx;
   return strstr(static_cast<const char*>(image), ".version") ? kSuccess : kInvalidImage;
 }
 int cuModuleUnload(void*) { return kSuccess; }
@@ -194,13 +225,10 @@ int cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void* function, int
 int cuMemAlloc_v2(u64* pointer, size_t size) {
   return call([&] {
     if (size == 0) return kInvalidValue;
-    if (allocated + size > numberOf("FAKE_CUDA_MEMORY", size_t{1} << 30)) return kOutOfMemory;
-    auto memory = std::make_unique<unsigned char[]>(size + 256);
-    // The driver aligns to 256 bytes. New memory is NaN.
-    const uintptr_t at = (reinterpret_cast<uintptr_t>(memory.get()) + 255) / 256 * 256;
-    memset(reinterpret_cast<void*>(at), 0xff, size);
-    *pointer = at;
-    allocations[at] = {size, std::move(memory)};
+    size_t free = 0, total = 0;
+    cuMemGetInfo_v2(&free, &total);
+    if (size > free) return kOutOfMemory;
+    *pointer = allocateIn(allocations, size);
     allocated += size;
     return kSuccess;
   });
@@ -214,43 +242,87 @@ int cuMemFree_v2(u64 pointer) {
     return kSuccess;
   });
 }
+int cuMemHostAlloc(void** data, size_t size, unsigned) {
+  return call([&] { return *data = reinterpret_cast<void*>(allocateIn(pinned, size)), kSuccess; });
+}
+int cuMemFreeHost(void* data) {
+  return call([&] { return pinned.erase(reinterpret_cast<uintptr_t>(data)) ? kSuccess : kInvalidValue; });
+}
+/// Memory that is not pinned is copied at once, and then to the device.
 int cuMemcpyHtoDAsync_v2(u64 to, const void* from, size_t size, void*) {
   return call([&] {
-    return !isInside(to, size) ? kInvalidValue : (memcpy(reinterpret_cast<void*>(to), from, size), kSuccess);
+    if (!isInside(to, size)) return kInvalidValue;
+    if (isPinned(from, size)) {
+      stream.add([=] { memcpy(reinterpret_cast<void*>(to), from, size); });
+    } else {
+      const auto bytes = static_cast<const unsigned char*>(from);
+      stream.add([to, size, copy = std::vector<unsigned char>(bytes, bytes + size)] {
+        memcpy(reinterpret_cast<void*>(to), copy.data(), size);
+      });
+    }
+    return kSuccess;
   });
 }
+/// To memory that is not pinned, returns when it is done.
 int cuMemcpyDtoHAsync_v2(void* to, u64 from, size_t size, void*) {
-  return call([&] {
-    return !isInside(from, size) ? kInvalidValue : (memcpy(to, reinterpret_cast<void*>(from), size), kSuccess);
+  bool waits = false;
+  size_t number = 0;
+  const int result = call([&] {
+    if (!isInside(from, size)) return kInvalidValue;
+    waits = !isPinned(to, size);
+    number = stream.add([=] { memcpy(to, reinterpret_cast<void*>(from), size); });
+    return kSuccess;
   });
+  if (waits) stream.waitFor(number);
+  return result;
 }
 int cuMemsetD8Async(u64 to, unsigned char value, size_t size, void*) {
   return call([&] {
-    return !isInside(to, size) ? kInvalidValue : (memset(reinterpret_cast<void*>(to), value, size), kSuccess);
+    if (!isInside(to, size)) return kInvalidValue;
+    stream.add([=] { memset(reinterpret_cast<void*>(to), value, size); });
+    return kSuccess;
   });
 }
-int cuStreamCreate(void** stream, unsigned) { return *stream = &allocations, kSuccess; }
+int cuStreamCreate(void** handle, unsigned) { return *handle = &allocations, kSuccess; }
 int cuStreamDestroy_v2(void*) { return kSuccess; }
 int cuStreamSynchronize(void*) {
+  stream.waitFor(stream.added());
   return call([] { return kSuccess; });
 }
+/// An event is the number of the last work before it.
+int cuEventCreate(void** event, unsigned) { return *event = new size_t(0), kSuccess; }
+int cuEventRecord(void* event, void*) {
+  return call([&] { return *static_cast<size_t*>(event) = stream.added(), kSuccess; });
+}
+int cuEventSynchronize(void* event) {
+  stream.waitFor(*static_cast<size_t*>(event));
+  return call([] { return kSuccess; });
+}
+int cuEventDestroy_v2(void* event) { return delete static_cast<size_t*>(event), kSuccess; }
 int cuStreamBeginCapture_v2(void*, int) {
   return call([] { return capturing ? kInvalidValue : (capturing = std::make_unique<Graph>(), kSuccess); });
 }
 int cuStreamEndCapture(void*, void** graph) { return *graph = capturing.release(), *graph ? kSuccess : kInvalidValue; }
+/// An executable may be destroyed while it runs.
 int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long) {
-  return *executable = new Graph(*static_cast<Graph*>(graph)), kSuccess;
+  return *executable = new std::shared_ptr<Graph>(new Graph(*static_cast<Graph*>(graph))), kSuccess;
 }
 int cuGraphLaunch(void* executable, void*) {
   return call([&] {
-    plansRun++;
-    if (isLost()) return kLost;
-    for (Launch& l : *static_cast<Graph*>(executable)) run(l);
+    const fake::Traced traced = fake::Traced::now();
+    traced.note("launched");
+    stream.add([traced, graph = *static_cast<std::shared_ptr<Graph>*>(executable)] {
+      traced.waitWhileHeld(stream);
+      plansRun++;
+      if (isLost()) return;
+      for (Launch& l : *graph) run(l);
+      traced.note("ended");
+    });
     return kSuccess;
   });
 }
 int cuGraphDestroy(void* graph) { return delete static_cast<Graph*>(graph), kSuccess; }
-int cuGraphExecDestroy(void* executable) { return delete static_cast<Graph*>(executable), kSuccess; }
+int cuGraphExecDestroy(void* executable) { return delete static_cast<std::shared_ptr<Graph>*>(executable), kSuccess; }
 int cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,
                    unsigned blockZ, unsigned shared, void*, void** parameters, void**) {
   return call([&] {
@@ -264,10 +336,8 @@ int cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned grid
       memcpy(&slot, parameters[i], sizeof slot);  // the addon's slots have 8 bytes
       l.arguments.push_back(slot);
     }
-    if (capturing)
-      capturing->push_back(std::move(l));
-    else
-      run(l);
+    if (!capturing) return kInvalidValue;  // the addon launches kernels in plans only
+    capturing->push_back(std::move(l));
     return kSuccess;
   });
 }

@@ -50,4 +50,4 @@ export const buildExercise = () => build('exercise/exercise.cpp', ['-O0', '-g1',
 export const SANITIZER_OPTIONS = { ASAN_OPTIONS: 'detect_leaks=0:detect_stack_use_after_return=0' };
 
 /** The stand-in for libcuda that runs the kernels on the CPU (native/cuda/fake-driver). */
-export const buildFakeDriver = () => build('fake-driver/fake-cuda.cpp', ['-O2', '-shared', '-fPIC']);
+export const buildFakeDriver = () => build('fake-driver/fake-cuda.cpp', ['-O2', '-shared', '-fPIC', '-pthread']);

@@ -1,0 +1,36 @@
+// Memory of the CPU through which copies to and from the GPU pass while the CPU goes on, and the event that says when
+// they are done. The driver copies from pinned memory without a copy of its own.
+#pragma once
+#include <vector>
+
+#include "driver.hpp"
+
+namespace cuda {
+
+/// What one run of a plan holds until it has ended.
+struct Staging {
+  unsigned char* data = nullptr;
+  size_t size = 0;
+  Handle event = nullptr;
+};
+
+/// The staging memory of one device. A run that follows another one before that has ended gets other memory, so two
+/// runs in flight are double buffered. Used on the JavaScript thread alone, with the context of the device current.
+class StagingPool {
+ public:
+  explicit StagingPool(const Driver& driver) : driver_(driver) {}
+  /// Throws DriverError.
+  Staging take(size_t size);
+  /// Gives back memory whose run has ended.
+  void put(Staging staging);
+  /// Frees memory, whatever the driver says: after an error it may refuse.
+  void free(const Staging& staging) const;
+  /// Frees all that was given back.
+  void clear();
+
+ private:
+  const Driver& driver_;
+  std::vector<Staging> free_;
+};
+
+}  // namespace cuda
