@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Engine, openEngine, type TrainOptions, type TrainSettings, train } from '../../lib/engine/index.ts';
 import type { ModelConfig } from '../../lib/models/index.ts';
-import { anyEngine, countingSource, tinyGpt, tinyLstm } from './tiny.ts';
+import { anyEngine, countingSource, interruptAtStep, tinyGpt, tinyLstm } from './tiny.ts';
 
 const source = countingSource(11, 600);
 /** 40 steps; branches at 0.25: steps 8 to 10, and at 0.5: steps 16 to 20. */
@@ -72,10 +72,9 @@ describe('interrupted and resumed, it gives the same bits', () => {
     ['after both', 30],
   ])('%s, at step %d', async (_, at) => {
     for (const [, config] of MODELS) {
-      const stop = new AbortController();
-      const onProgress = ({ done }: { done: number }) => done === 24 * at && stop.abort(new Error('enough'));
       const uninterrupted = await run({ config });
-      await expect(run({ config, checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow('enough');
+      const interrupted = run({ config, checkpointDir: dir, ...interruptAtStep(source, at) });
+      await expect(interrupted).rejects.toThrow('enough');
       expect(await readdir(dir)).toEqual([`step-${at}`]);
       const resumed = await run({ config, checkpointDir: dir });
       expect(figures(resumed)).toEqual(figures(uninterrupted));
@@ -94,10 +93,8 @@ describe('interrupted and resumed, it gives the same bits', () => {
       engine: await openEngine({ name: 'tfjs', device: 'cpu' }),
       config: { ...config, layers: 1, dropout: 0 },
     };
-    const stop = new AbortController();
-    const onProgress = ({ done }: { done: number }) => done === 24 * 9 && stop.abort(new Error('enough'));
     const uninterrupted = await run(tfjs);
-    await expect(run({ ...tfjs, checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow('enough');
+    await expect(run({ ...tfjs, checkpointDir: dir, ...interruptAtStep(source, 9) })).rejects.toThrow('enough');
     const resumed = await run({ ...tfjs, checkpointDir: dir });
     expect(figures(resumed)).toEqual(figures(uninterrupted));
     expect(resumed.budgets.map(({ weights }) => weights)).toEqual(uninterrupted.budgets.map(({ weights }) => weights));

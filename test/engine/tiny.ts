@@ -53,6 +53,25 @@ export function countingSource(vocabulary: number, tokens: number, step = 3): To
   };
 }
 
+/**
+ * The source, with a signal that is aborted while a run reads the windows of one of its steps. The run ends after that step.
+ *
+ * @param step the number of the step, from 1 on, counted from where the run begins or continues
+ * @param windows of a step, of `length` tokens
+ */
+export function interruptAtStep(source: TokenSource, step: number, windows = 4, length = 6) {
+  const stop = new AbortController();
+  let read = 0;
+  const interrupting: TokenSource = {
+    ...source,
+    window(split, offset, count) {
+      if (split === 'train' && count === length + 1 && ++read === windows * step) stop.abort(new Error('enough'));
+      return source.window(split, offset, count);
+    },
+  };
+  return { source: interrupting, signal: stop.signal };
+}
+
 /** Whether the native engine is built. */
 export const nativeIsBuilt = await openEngine({ name: 'native' }).then(
   () => true,

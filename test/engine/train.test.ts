@@ -15,7 +15,7 @@ import {
 } from '../../lib/engine/index.ts';
 import { resolveSettings } from '../../lib/engine/training/training-settings.ts';
 import { flopsPerToken, initialWeights } from '../../lib/models/index.ts';
-import { anyEngine, countingSource, nativeIsBuilt, tinyGpt, tinyLstm } from './tiny.ts';
+import { anyEngine, countingSource, interruptAtStep, nativeIsBuilt, tinyGpt, tinyLstm } from './tiny.ts';
 
 const config = { ...tinyGpt, layers: 1, dropout: 0.1 };
 const source = countingSource(11, 600);
@@ -70,10 +70,9 @@ describe('a training run', () => {
 });
 
 describe('a run that is interrupted', () => {
-  const interruptAt = async (tokens: number, more: Partial<TrainOptions> = {}) => {
-    const stop = new AbortController();
-    const onProgress = ({ done }: { done: number }) => done >= tokens && stop.abort(new Error('enough'));
-    await expect(run({ ...more, checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow('enough');
+  const interruptAt = async (step: number, more: Partial<TrainOptions> = {}) => {
+    const interrupted = run({ ...more, ...interruptAtStep(source, step), checkpointDir: dir });
+    await expect(interrupted).rejects.toThrow('enough');
   };
 
   test.each(['gpt', 'lstm'])(
@@ -81,9 +80,9 @@ describe('a run that is interrupted', () => {
     async (architecture) => {
       const model = architecture === 'gpt' ? config : { ...tinyLstm, dropout: 0.1 };
       const uninterrupted = await run({ config: model });
-      await interruptAt(24 * 7, { config: model });
+      await interruptAt(7, { config: model });
       expect(await readdir(dir)).toEqual(['step-7']);
-      await interruptAt(24 * 14, { config: model });
+      await interruptAt(7, { config: model });
       expect(await readdir(dir)).toEqual(['step-14']);
       const resumed = await run({ config: model, checkpointDir: dir });
       expect(resumed.weights).toEqual(uninterrupted.weights);
@@ -100,7 +99,7 @@ describe('a run that is interrupted', () => {
   ])('and resumed on two threads in bf16 gives the same bits as an uninterrupted run: %s', async (_, model) => {
     const engine = await openEngine({ name: 'native', precision: 'bf16', threads: 2 });
     const uninterrupted = await run({ engine, config: model });
-    await interruptAt(24 * 7, { engine, config: model });
+    await interruptAt(7, { engine, config: model });
     const resumed = await run({ engine, config: model, checkpointDir: dir });
     expect(resumed.weights).toEqual(uninterrupted.weights);
     expect(resumed.curve).toEqual(uninterrupted.curve);
@@ -126,14 +125,14 @@ describe('a run that is interrupted', () => {
   });
 
   test('deletes its checkpoint when it is complete', async () => {
-    await interruptAt(24 * 7);
+    await interruptAt(7);
     await writeFile(join(dir, 'notes.txt'), 'mine');
     await run({ checkpointDir: dir });
     expect(await readdir(dir)).toEqual(['notes.txt']);
   });
 
   test('is not resumed with another configuration, settings or seed', async () => {
-    await interruptAt(24 * 7);
+    await interruptAt(7);
     const other = (more: Partial<TrainOptions>) => expect(run({ checkpointDir: dir, ...more })).rejects;
     await other({ seed: 2 }).toThrow(/checkpoint of another run: seed was 1 and is 2/);
     await other({ settings: { ...settings, learningRate: 0.1 } }).toThrow(/settings.learningRate was 0.03 and is 0.1/);
@@ -141,7 +140,7 @@ describe('a run that is interrupted', () => {
   });
 
   test('is not resumed with other data, threads or precision, which would change the bits', async () => {
-    await interruptAt(24 * 7);
+    await interruptAt(7);
     const other = (more: Partial<TrainOptions>) => expect(run({ checkpointDir: dir, ...more })).rejects;
     const { arithmetic } = engine;
     const withArithmetic = (more: Partial<Engine['arithmetic']>) => ({
@@ -166,7 +165,7 @@ describe('a run that is interrupted', () => {
   });
 
   test('is not resumed from a checkpoint that is cut short, and the checkpoint is not deleted', async () => {
-    await interruptAt(24 * 7);
+    await interruptAt(7);
     const file = join(dir, 'step-7', 'optimizer.safetensors');
     await truncate(file, 1000);
     await expect(run({ checkpointDir: dir })).rejects.toThrow(
@@ -233,10 +232,13 @@ describe('a run that diverges', () => {
     ...engine,
     model(...call) {
       const model = engine.model(...call);
-      const step = model.trainStep.bind(model);
+      const [step, restore] = [model.trainStep.bind(model), model.restoreOptimizer.bind(model)];
+      let steps = 0;
+      model.restoreOptimizer = (state) => restore({ ...state, step: (steps = state.step) });
       model.trainStep = async (...batch) => {
+        const isBroken = ++steps === at;
         const result = await step(...batch);
-        return (await model.optimizerState()).step === at ? { ...result, loss: Number.NaN } : result;
+        return isBroken ? { ...result, loss: Number.NaN } : result;
       };
       return model;
     },
@@ -247,10 +249,8 @@ describe('a run that diverges', () => {
     ['an evaluation due at it', { interruptedAt: 10, brokenAt: 16, kept: 10 }],
     ['no evaluation before it', { interruptedAt: 4, brokenAt: 6, kept: 0 }],
   ])('returns after a resume the weights of its last evaluation, not those of its checkpoint: %s', async (_, when) => {
-    const stop = new AbortController();
-    const onProgress = ({ done }: { done: number }) =>
-      done === when.interruptedAt * 24 && stop.abort(new Error('enough'));
-    await expect(run({ checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow('enough');
+    const interrupted = run({ checkpointDir: dir, ...interruptAtStep(source, when.interruptedAt) });
+    await expect(interrupted).rejects.toThrow('enough');
     expect(await readdir(dir)).toEqual([`step-${when.interruptedAt}`]);
 
     const engine = engineWithNaNAt(when.brokenAt);

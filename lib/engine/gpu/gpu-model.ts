@@ -1,5 +1,6 @@
 /**
- * A model on a GPU: its arrays, and the work on them. Arguments are checked here. Calls on one model are queued.
+ * A model on a GPU: its arrays, and the work on them. Arguments are checked here. Calls on one model are queued, and two
+ * training steps may be in flight.
  */
 import type { ModelConfig, Weights } from '../../models/index.ts';
 import {
@@ -49,7 +50,7 @@ export class GpuModel implements Model {
   readonly #optimizer: OptimizerMemory;
   readonly #allocated: Slice[] = [];
   readonly #plans: Plans;
-  /** number of AdamW updates made */
+  /** number of AdamW updates made, and of those that were started */
   #step = 0;
   readonly #calls = new CallQueue();
 
@@ -91,19 +92,22 @@ export class GpuModel implements Model {
     }
   }
 
+  /** The next step may be started while this one goes on: the device makes them in order, and decides what is updated. */
   trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
-    return this.#calls.run(async () => {
+    return this.#calls.overlap(async () => {
       checkBatch(batch, this.config);
       checkStepOptions(options);
       const settings = stepSettings(options, this.#step);
       const stateAfter = batch.state && new Float32Array(batch.state.length);
-      const { outcome } = await this.#run('train', batch, {
+      const running = this.#run('train', batch, {
         settings,
         microbatch: options.microbatch,
         download: ({ stateAfter: from }) => (stateAfter ? [[from as Slice, stateAfter]] : []),
       });
+      this.#step++;
+      const { outcome } = await running;
       const { loss, gradientNorm, finite } = readOutcome(outcome);
-      if (finite) this.#step++;
+      if (!finite) this.#step--;
       return { loss, gradientNorm, ...(stateAfter && { state: stateAfter }) };
     });
   }

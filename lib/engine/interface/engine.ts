@@ -110,7 +110,8 @@ export interface Model {
   readonly config: ModelConfig;
   /**
    * Forward pass, backward pass, clipping and AdamW on one batch. The native engine computes on its own threads, so the
-   * event loop keeps running. If the loss or the norm of the gradient is NaN or infinite, nothing is updated.
+   * event loop keeps running. If the loss or the norm of the gradient is NaN or infinite, nothing is updated. On a GPU, a
+   * step that was called before this was known counts as if there had been an update.
    *
    * @throws EngineError if an option is out of range
    */

@@ -21,8 +21,8 @@ export interface TrainOptions {
   /** seconds between two checkpoints. Default 60 */
   checkpointSeconds?: number;
   /**
-   * Aborting it ends the run after the current step, or after the current batch of an evaluation. The run then writes a
-   * checkpoint, and `train` throws the signal's reason.
+   * Aborting it ends the run after the steps that were started, at most two, or after the current batch of an evaluation.
+   * The run then writes a checkpoint, and `train` throws the signal's reason.
    */
   signal?: AbortSignal;
 }

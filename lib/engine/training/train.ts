@@ -4,6 +4,9 @@
  *
  *   settings → (windows of the step → engine: forward, backward, clip, AdamW → evaluate if due → checkpoint if due) × steps → result
  *
+ * A step is started before the loss of the one before it is read, so that the engine always has work. If that loss ends the
+ * run, the step is dropped.
+ *
  * Random numbers depend only on the seed and the number of the step. So a run that continues from a checkpoint ends
  * with the same bits as a run that was not interrupted. A checkpoint is refused if it was made with another engine,
  * precision or number of threads, or with other data or settings, because the bits would differ.
@@ -25,7 +28,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const run = await TrainingRun.begin(options);
   try {
     while (!run.ended) {
-      signal?.throwIfAborted();
+      if (!run.stepIsUnderWay) signal?.throwIfAborted();
       if (run.branchIsDue) await run.beginBranch();
       else if (run.evaluationIsDue) await run.evaluate();
       else await run.step();

@@ -16,14 +16,15 @@ import {
   type Weights,
 } from '../../models/index.ts';
 import { beginsStreams, hashTokens, randomOffsets, streamOffsets } from '../data/index.ts';
-import type { Batch, Model } from '../interface/index.ts';
+import type { Batch, Model, StepResult } from '../interface/index.ts';
 import type { Branch } from './branches.ts';
 import { DIVERGENCE_STEPS, divergenceReason, lossDivergenceReason } from './divergence.ts';
 import { gatherBatch, lossOverWindows } from './evaluate.ts';
 import { type LearningRateSchedule, learningRateAt } from './learning-rate.ts';
 import { checkMemory } from './memory-estimate.ts';
+import { NO_PROGRESS, type Progress } from './run-progress.ts';
 import type { TrainOptions } from './train-options.ts';
-import type { BudgetOutcome, CurveRow, Outcome, TrainResult } from './train-result.ts';
+import type { Outcome, TrainResult } from './train-result.ts';
 import {
   deleteCheckpoints,
   type RunIdentity,
@@ -33,60 +34,18 @@ import {
 } from './training-checkpoints.ts';
 import { type ResolvedSettings, resolveSettings } from './training-settings.ts';
 
-/** What was measured on the way to the present step, along the trunk or a branch. */
-interface PathProgress {
-  /** completed steps */
-  step: number;
-  curve: CurveRow[];
-  /** loss of the first step */
-  first: number | undefined;
-  /** losses of the last steps, oldest first: the number of steps that the training loss and the divergence test need */
-  lastLosses: number[];
-  /** global norm of the last step's gradient */
-  gradientNorm: number;
-  /** sum of losses and number of steps since the last row of the curve */
-  sinceRow: { loss: number; steps: number };
-  /** step of the weights to return if the run diverges: the last evaluated step, or 0 for the initial weights */
-  goodStep: number;
-  /** duration of these training steps alone */
-  stepSeconds: number;
-}
-
-/** The state of a run that a checkpoint holds in addition to the weights and the optimizer. */
-interface Progress {
-  path: PathProgress;
-  /** the trunk at the beginning of the branch that is under way */
-  trunk?: PathProgress;
-  /** the figures of the branches that have ended */
-  ended: Omit<BudgetOutcome, 'weights'>[];
-  /** steps made on the trunk and on all branches */
-  stepsMade: number;
-  /** duration so far, of everything */
-  seconds: number;
-}
-
-const NO_PROGRESS: Progress = {
-  path: {
-    step: 0,
-    curve: [],
-    first: undefined,
-    lastLosses: [],
-    gradientNorm: Number.NaN,
-    sinceRow: { loss: 0, steps: 0 },
-    goodStep: 0,
-    stepSeconds: 0,
-  },
-  ended: [],
-  stepsMade: 0,
-  seconds: 0,
-};
-
 /** The copy of the trunk that a branch leaves behind. */
 interface Trunk {
   weights: Weights;
   optimizer: OptimizerState;
   state: Tensor | undefined;
   lastGood: Weights | undefined;
+}
+
+/** A step that the engine makes. */
+interface RunningStep {
+  result: Promise<StepResult>;
+  started: number;
 }
 
 /** One training run. `begin` checks everything; then the caller does what is due until the run has ended. */
@@ -109,6 +68,10 @@ export class TrainingRun {
   /** weights of the branches that have ended */
   readonly #branchWeights: Weights[];
   #diverged: Outcome['diverged'];
+  /** the step after the present one, if it was started already */
+  #ahead: RunningStep | undefined;
+  /** when the result of the last step came */
+  #lastResult = Number.NEGATIVE_INFINITY;
 
   /** Checks all options, and reads the checkpoint if there is one. */
   static async begin(options: TrainOptions): Promise<TrainingRun> {
@@ -157,8 +120,12 @@ export class TrainingRun {
 
   get evaluationIsDue(): boolean {
     const { step, curve } = this.#progress.path;
-    const evaluateAt = this.#branch ? [this.#branch.steps] : this.#resolved.evaluateAt;
-    return evaluateAt.includes(step) && curve.at(-1)?.step !== step;
+    return this.#isEvaluatedAt(step) && curve.at(-1)?.step !== step;
+  }
+
+  /** Whether the step that is next was started already. Until its result has come, nothing but `step` may be called. */
+  get stepIsUnderWay(): boolean {
+    return this.#ahead !== undefined;
   }
 
   get branchIsDue(): boolean {
@@ -189,6 +156,8 @@ export class TrainingRun {
     progress.ended.push({ share, ...figures });
     this.#branchWeights.push(weights);
     const trunk = this.#trunk!;
+    // A step that was started before the branch diverged.
+    this.#ahead = undefined;
     this.#model.dispose();
     this.#model = await openModel(this.#options, trunk);
     this.#state = trunk.state;
@@ -198,19 +167,21 @@ export class TrainingRun {
     this.#diverged = undefined;
   }
 
+  /**
+   * Makes the next step, and starts the one after it if nothing has to be done between them. So the engine always has work,
+   * and the loss is read while it computes.
+   */
   async step(): Promise<void> {
     const progress = this.#progress;
     const { path } = progress;
     const { batch: sequences, lastSteps, totalSteps } = this.#resolved;
-    const { settings, seed, config, onProgress } = this.#options;
-    const { weightDecay, betas, clip, microbatch } = settings;
-    const batch = this.#nextBatch();
-    const learningRate = learningRateAt(path.step, this.#schedule);
-    const before = performance.now();
-    const result = await this.#model.trainStep(batch, {
-      ...{ learningRate, weightDecay, betas, clip, microbatch, dropoutSeed: seed },
-    });
-    path.stepSeconds += (performance.now() - before) / 1000;
+    const { config, onProgress } = this.#options;
+    const running = this.#ahead ?? this.#start(path.step);
+    this.#ahead = this.#mayStart(path.step + 1) ? this.#start(path.step + 1) : undefined;
+    const result = await running.result;
+    const now = performance.now();
+    path.stepSeconds += (now - Math.max(running.started, this.#lastResult)) / 1000;
+    this.#lastResult = now;
     if (result.state) this.#state = { shape: stateShape(config, sequences)!, data: result.state };
     path.step++;
     progress.stepsMade++;
@@ -227,6 +198,33 @@ export class TrainingRun {
       unit: 'tokens',
       text: `loss ${result.loss.toFixed(3)}`,
     });
+  }
+
+  /** Starts the step that follows so many steps of the path. */
+  #start(step: number): RunningStep {
+    const { settings, seed } = this.#options;
+    const { weightDecay, betas, clip, microbatch } = settings;
+    const learningRate = learningRateAt(step, this.#schedule);
+    const started = performance.now();
+    const result = this.#model.trainStep(this.#batchOf(step), {
+      ...{ learningRate, weightDecay, betas, clip, microbatch, dropoutSeed: seed },
+    });
+    // If the step before it fails, nobody waits for this one.
+    result.catch(() => {});
+    return { result, started };
+  }
+
+  /**
+   * Whether the step that follows so many steps may be started before the last of these has ended. It may not if the weights
+   * between them are needed, for an evaluation, a branch, the end or a checkpoint, nor if it reads the state of the last.
+   */
+  #mayStart(step: number): boolean {
+    const { branches, streams, steps } = this.#resolved;
+    const branch = this.#branch;
+    const endsHere = step === (branch?.steps ?? steps);
+    const branchesOff = !branch && branches[this.#progress.ended.length]?.start === step;
+    const stopsHere = this.#options.signal?.aborted || this.#checkpointIsDue();
+    return !endsHere && !branchesOff && !stopsHere && !this.#isEvaluatedAt(step) && !streams;
   }
 
   async evaluate(): Promise<void> {
@@ -248,11 +246,10 @@ export class TrainingRun {
   }
 
   async checkpointIfDue(): Promise<void> {
-    const { checkpointSeconds = 60 } = this.#options;
-    if (!this.ended && performance.now() - this.#lastCheckpoint >= checkpointSeconds * 1000) await this.checkpoint();
+    if (!this.ended && !this.stepIsUnderWay && this.#checkpointIsDue()) await this.checkpoint();
   }
 
-  /** Writes a checkpoint, if the run has a folder for checkpoints and has made a step. */
+  /** Writes a checkpoint, if the run has a folder for checkpoints and has made a step, and no step is under way. */
   async checkpoint(): Promise<void> {
     const progress = this.#progress;
     const { config, checkpointDir } = this.#options;
@@ -329,8 +326,16 @@ export class TrainingRun {
     return { firstLoss: this.#progress.path.first!, vocabularySize: this.#options.config.vocabularySize };
   }
 
-  #nextBatch(): Batch {
-    const { step } = this.#progress.path;
+  #isEvaluatedAt(step: number): boolean {
+    return (this.#branch ? [this.#branch.steps] : this.#resolved.evaluateAt).includes(step);
+  }
+
+  #checkpointIsDue(): boolean {
+    const { checkpointSeconds = 60, checkpointDir } = this.#options;
+    return checkpointDir !== undefined && performance.now() - this.#lastCheckpoint >= checkpointSeconds * 1000;
+  }
+
+  #batchOf(step: number): Batch {
     const { source, seed, config } = this.#options;
     const { batch, length, streams } = this.#resolved;
     if (!streams) return gatherBatch(source, 'train', randomOffsets(source, seed, step, { batch, length }), length);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { EngineError, openEngine, train } from '../../../lib/engine/index.ts';
 import { engineWithoutGpu } from '../../../stages/parts/engine-without-gpu.ts';
-import { countingSource, nativeIsBuilt, tinyGpt } from '../tiny.ts';
+import { countingSource, interruptAtStep, nativeIsBuilt, tinyGpt } from '../tiny.ts';
 import { buildFakeDriver } from './build.ts';
 import { gpuIsTestable, openFakeGpu } from './fake-gpu.ts';
 
@@ -75,9 +75,8 @@ describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if th
       const config = { ...tinyGpt, dropout: 0.1 };
       const run = { engine, config, source: countingSource(11, 600), settings, seed: 1 };
       const uninterrupted = await train(run);
-      const stop = new AbortController();
-      const onProgress = ({ done }: { done: number }) => done === 24 * 5 && stop.abort(new Error('enough'));
-      await expect(train({ ...run, checkpointDir: dir, signal: stop.signal, onProgress })).rejects.toThrow('enough');
+      const interrupted = train({ ...run, checkpointDir: dir, ...interruptAtStep(run.source, 5) });
+      await expect(interrupted).rejects.toThrow('enough');
       const resumed = await train({ ...run, checkpointDir: dir });
       expect(resumed.weights).toEqual(uninterrupted.weights);
       expect(resumed.curve).toEqual(uninterrupted.curve);
