@@ -8,6 +8,7 @@
 import type { LstmConfig } from '../../models/index.ts';
 import type { Slice } from './device.ts';
 import { asOperand, clear, copy, dropout, embed, embedBackward, gradientOf, type Head, head } from './layers.ts';
+import { type Activations, backwardSteps, forwardStep, forwardSteps, type InitialState } from './lstm-time-steps.ts';
 import { type DecoderIo, dropoutThreshold, type ModelMemory, type Network, type Pass } from './network.ts';
 import { after, afterFloats, type Matrix, type PassBuilder, rowsOf } from './pass-builder.ts';
 import { columnSums, product, weightGradient } from './products.ts';
@@ -18,20 +19,6 @@ interface Layer {
   recurrent: Matrix; // (4H,H)
   biasInput: Slice;
   biasRecurrent: Slice;
-}
-
-/** Numbers that the forward pass of a layer stores for its backward pass. */
-interface Activations {
-  x: Matrix; // (R,I)
-  gates: Matrix; // (R,4H): after their nonlinearities; the backward pass turns them into their gradients
-  cell: Slice; // (R,H)
-  hidden: Matrix; // (R,H)
-}
-
-/** State of a layer before a pass, (B,H) each. */
-interface InitialState {
-  hidden: Matrix;
-  cell: Slice;
 }
 
 /** The launches of an LSTM: training, evaluation and decoding. */
@@ -69,37 +56,6 @@ function headOf(config: LstmConfig, memory: ModelMemory): Head {
 function inputProducts(b: PassBuilder, l: Layer, x: Matrix, gates: Matrix, bias: Slice): void {
   b.forElements('add', gates.columns, [gates.columns, l.biasInput, l.biasRecurrent, bias]);
   product(b, 'NT', x, l.input, { ...gates, half: null }, { bias });
-}
-
-/** Bytes of a number in the tiles of native/cuda/kernels/lstm.cuh: two stages of `rows` rows of 32 numbers, padded. */
-const tileBytes = (b: PassBuilder, rows: number) => 2 * rows * (b.bf16 ? (32 + 8) * 2 : (32 + 4) * 4);
-
-/** An operand of an LSTM kernel and its row stride. */
-const operand = (b: PassBuilder, m: Matrix | null): [Slice | null, number] => {
-  if (!m) return [null, 0];
-  return b.bf16 ? [m.half, m.stride] : [m.floats, m.columns];
-};
-
-/** One time step: gates (B,4H) → cell and hidden (B,H). `before` is null for zeros. */
-function forwardStep(
-  b: PassBuilder,
-  recurrent: Matrix,
-  before: InitialState | null,
-  gates: Slice,
-  cell: Slice,
-  hidden: Matrix,
-): void {
-  const [B, H] = [hidden.rows, hidden.columns];
-  b.launch(
-    `lstmForward${b.bf16 ? 'Bf16' : ''}`,
-    [Math.ceil(H / 16), Math.ceil(B / 32), 1],
-    128,
-    [
-      ...[B, H, ...operand(b, before?.hidden ?? null), ...operand(b, recurrent)],
-      ...[gates, before?.cell ?? null, cell, hidden.floats, hidden.half, hidden.stride],
-    ],
-    tileBytes(b, 32 + 64),
-  );
 }
 
 /** The launches of one pass. */
@@ -217,19 +173,11 @@ class LstmPass {
     const b = this.#b;
     const l = layerOf(this.#memory, index);
     b.within(() => inputProducts(b, l, a.x, a.gates, b.floats(4 * H)));
-    const at = (t: number): InitialState => ({
-      hidden: rowsOf(a.hidden, t * B, B),
-      cell: afterFloats(a.cell, t * B * H),
-    });
-    for (let t = 0; t < T; t++) {
-      const { hidden, cell } = at(t);
-      const gates = afterFloats(a.gates.floats as Slice, t * B * 4 * H);
-      forwardStep(b, l.recurrent, t > 0 ? at(t - 1) : start, gates, cell, hidden);
-    }
+    forwardSteps(b, [T, B], l.recurrent, start, a);
     if (!stateAfter) return;
-    const last = at(T - 1);
-    copy(b, last.hidden.floats as Slice, this.#statePart(stateAfter, index, 0), B * H);
-    copy(b, last.cell, this.#statePart(stateAfter, index, 1), B * H);
+    const last = (T - 1) * B * H;
+    copy(b, afterFloats(a.hidden.floats as Slice, last), this.#statePart(stateAfter, index, 0), B * H);
+    copy(b, afterFloats(a.cell, last), this.#statePart(stateAfter, index, 1), B * H);
   }
 
   /** dhidden (R,H): the gradient of the layer's output → dx (R,I), and the gradients of the parameters */
@@ -245,21 +193,7 @@ class LstmPass {
     const [H, R, b] = [this.#config.width, this.#rows, this.#b];
     const l = layerOf(this.#memory, index);
     clear(b, dcell, B * H);
-    for (let t = T - 1; t >= 0; t--) {
-      const next = t + 1 < T ? rowsOf(a.gates, (t + 1) * B, B) : null;
-      const gates = rowsOf(a.gates, t * B, B);
-      const before = t > 0 ? afterFloats(a.cell, (t - 1) * B * H) : (start?.cell ?? null);
-      b.launch(
-        `lstmBackward${b.bf16 ? 'Bf16' : ''}`,
-        [Math.ceil(H / 32), Math.ceil(B / 32), 1],
-        128,
-        [
-          ...[B, H, afterFloats(dhidden, t * B * H), ...operand(b, next), ...operand(b, l.recurrent)],
-          ...[gates.floats, afterFloats(a.cell, t * B * H), before, dcell, gates.half, gates.stride],
-        ],
-        tileBytes(b, 32 + 32),
-      );
-    }
+    backwardSteps(b, [T, B], l.recurrent, start, a, dhidden, dcell);
     const gradient = (name: string) => gradientOf(this.#memory, `rnn.${name}_l${index}`);
     const dgates = a.gates;
     columnSums(b, dgates.floats as Slice, R, 4 * H, [gradient('bias_ih'), gradient('bias_hh')], !isFirst);

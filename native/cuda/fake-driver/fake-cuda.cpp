@@ -9,6 +9,7 @@
 //   FAKE_CUDA_USED      bytes of it that other programs use (default 0)
 //   FAKE_CUDA_BUSY      if set, another program uses the GPU exclusively
 //   FAKE_CUDA_COMPUTE   compute capability, 80 by default
+//   FAKE_CUDA_MULTIPROCESSORS    4 by default
 //   FAKE_CUDA_LOST      the number of plans after which the GPU is lost
 //   FAKE_CUDA_HOLD, FAKE_CUDA_PLANS: see stream.hpp
 #include <atomic>
@@ -95,11 +96,15 @@ Kernel kernels[] = {KERNEL(productNN),
                     KERNEL(lstmForwardBf16),
                     KERNEL(lstmBackward),
                     KERNEL(lstmBackwardBf16),
+                    KERNEL(lstmForwardAllBf16),
+                    KERNEL(lstmBackwardAllBf16),
                     KERNEL(squares),
                     KERNEL(finishStep),
                     KERNEL(adamw),
                     KERNEL(roundWeights)};
 #undef KERNEL
+/// Kernels whose blocks wait for each other.
+bool isTogether(const Kernel& kernel) { return strncmp(kernel.name, "lstm", 4) == 0 && strstr(kernel.name, "All"); }
 
 struct Launch {
   const Kernel* kernel;
@@ -110,7 +115,7 @@ struct Launch {
 void run(Launch& l) {
   std::vector<void*> pointers;
   for (u64& argument : l.arguments) pointers.push_back(&argument);
-  shim::launch(l.grid, l.threads, l.shared, [&] { l.kernel->run(pointers.data()); });
+  shim::launch(l.grid, l.threads, l.shared, [&] { l.kernel->run(pointers.data()); }, isTogether(*l.kernel));
 }
 
 // ── state ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,7 +190,7 @@ int cuDeviceGetAttribute(int* value, int attribute, int) {
   const int compute = static_cast<int>(numberOf("FAKE_CUDA_COMPUTE", 80));
   *value = attribute == 75   ? compute / 10
            : attribute == 76 ? compute % 10
-           : attribute == 16 ? 4
+           : attribute == 16 ? static_cast<int>(numberOf("FAKE_CUDA_MULTIPROCESSORS", 4))
            : attribute == 97 ? 166912
                              : 0;
   return kSuccess;
@@ -330,6 +335,11 @@ int cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned grid
     // The limits of CUDA.
     if (!gridX || !gridY || !gridZ || gridX > 0x7fffffff || gridY > 65535 || gridZ > 65535) return kInvalidValue;
     if (blockX == 0 || blockX > 1024 || blockY != 1 || blockZ != 1 || shared > kernel.sharedLimit) return kInvalidValue;
+    int resident = 0;
+    cuOccupancyMaxActiveBlocksPerMultiprocessor(&resident, function, static_cast<int>(blockX), shared);
+    const size_t multiprocessors = numberOf("FAKE_CUDA_MULTIPROCESSORS", 4);
+    // On a GPU, they would wait for ever.
+    if (isTogether(kernel) && size_t{gridX} * gridY * gridZ > resident * multiprocessors) return kInvalidValue;
     Launch l{&kernel, {gridX, gridY, gridZ}, blockX, shared, {}};
     for (size_t i = 0; i < kernel.arguments; i++) {
       u64 slot;

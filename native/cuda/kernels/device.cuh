@@ -55,6 +55,19 @@ __device__ __forceinline__ void multiplyAdd(float (&c)[4], const u32 (&a)[4], u3
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/// Waits until the number at `flag`, which another block sets, is at least `least`. What that block wrote before is
+/// then visible to this thread, and after a barrier to its block.
+__device__ __forceinline__ void waitForFlag(const u32* flag, u32 least) {
+  u32 value;
+  do {
+    asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(flag) : "memory");
+  } while (value < least);
+}
+/// Sets a flag for other blocks. What this block wrote before its last barrier is visible to those that see the flag.
+__device__ __forceinline__ void setFlag(u32* flag, u32 value) {
+  asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(flag), "r"(value) : "memory");
+}
+
 /// The value of the lane whose number differs in the bits of `mask`. All lanes of the warp call it.
 __device__ __forceinline__ float shuffleXor(float v, int mask) { return __shfl_xor_sync(0xffffffffu, v, mask); }
 /// Waits for the lanes of the warp, and makes what they wrote to shared memory visible to each other.

@@ -4,7 +4,7 @@
 #include "attention-bf16.cuh"
 #include "attention.cuh"
 #include "elements.cuh"
-#include "lstm.cuh"
+#include "lstm-bf16.cuh"
 #include "products.cuh"
 #include "rows.cuh"
 #include "update.cuh"

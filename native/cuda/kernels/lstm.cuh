@@ -1,9 +1,8 @@
-// LSTM (Hochreiter and Schmidhuber 1997; gates i f g o), one time step of all sequences in a launch: the product with
-// the recurrent weights, and the cells. The products with a layer's inputs are made for all time steps before.
+// LSTM (Hochreiter and Schmidhuber 1997; gates i f g o): the cells, and one time step of all sequences in fp32. The
+// products with a layer's inputs are made for all time steps before. lstm-bf16.cuh has the kernels in bf16.
 //
 // A block of 128 threads computes 32 sequences × 16 units forward, 32 × 32 backward. A warp computes fragments of 16
 // sequences × 8 numbers, laid out as in products.cuh, so that a lane holds all four gates of its sequences and units.
-// T is float, or u16 for bf16.
 #pragma once
 #include "products.cuh"
 
@@ -11,28 +10,89 @@ constexpr int kSequences = 32;
 constexpr int kUnits = 16;  // of a block, forward
 constexpr int kDepth = 32;  // of a tile of K
 
-/// sums (16, 8·n) of a warp += A·B over a tile of K. a (32,kDepth): rows m … m + 15. b: see the two uses.
-/// columnOf(j): the first row (or column, if kMajor) of b of fragment j.
-template <bool kMajor, int n, int strideA, int strideB, class F>
-__device__ __forceinline__ void multiplyStep(float (&sums)[n][4], const u16* a, const u16* b, int m, F columnOf) {
-  const int lane = threadIdx.x % 32;
+/// The arrays of a time step forward. gates (B,4H): the products with the inputs, with biases, which become the gates
+/// after their nonlinearities; previousCell (B,H) or null for zeros; cell, hidden (B,H): written, as is rounded (B,H)
+/// with the stride ldr, if it is not null.
+struct ForwardStep {
+  float* gates;
+  const float* previousCell;
+  float *cell, *hidden;
+  u16* rounded;
+  int ldr;
+};
+/// What a cell reads: it does not depend on other cells of this time step or of the one before.
+struct CellInputs {
+  float gates[4], previousCell;
+};
+__device__ __forceinline__ CellInputs loadCell(const ForwardStep& s, int B, int H, int b, int u) {
+  if (b >= B || u >= H) return {};
+  const float* g = s.gates + static_cast<size_t>(b) * 4 * H + u;
+  return {{g[0], g[H], g[2 * H], g[3 * H]}, s.previousCell ? s.previousCell[static_cast<size_t>(b) * H + u] : 0.0f};
+}
+/// Computes a cell. z: the four products with the recurrent weights.
+__device__ __forceinline__ void computeCell(const ForwardStep& s, int B, int H, int b, int u, const CellInputs& in,
+                                            const float (&z)[4]) {
+  if (b >= B || u >= H) return;
+  float* g = s.gates + static_cast<size_t>(b) * 4 * H + u;
+  const size_t at = static_cast<size_t>(b) * H + u;
+  const float i = sigmoid(in.gates[0] + z[0]), f = sigmoid(in.gates[1] + z[1]);
+  const float candidate = tanhf(in.gates[2] + z[2]), o = sigmoid(in.gates[3] + z[3]);
+  const float c = i * candidate + f * in.previousCell, out = o * tanhf(c);
+  g[0] = i;
+  g[H] = f;
+  g[2 * H] = candidate;
+  g[3 * H] = o;
+  s.cell[at] = c;
+  s.hidden[at] = out;
+  if (s.rounded) s.rounded[static_cast<size_t>(b) * s.ldr + u] = toBf16(out);
+}
+
+/// The arrays of a time step backward. dhidden (B,H): the gradient of the outputs of this time step from above; gates,
+/// cell of this time step, previousCell (or null); dcell (B,H) → gates become their gradients before the
+/// nonlinearities, dcell becomes the gradient for the time step before, and rounded (B,4H) with the stride ldr is the
+/// gates' gradients in bf16, if it is not null.
+struct BackwardStep {
+  const float* dhidden;
+  float* gates;
+  const float *cell, *previousCell;
+  float* dcell;
+  u16* rounded;
+  int ldr;
+};
+struct CellState {
+  float gates[4], cell, previousCell, dhidden, dcell;
+};
+__device__ __forceinline__ CellState loadState(const BackwardStep& s, int B, int H, int b, int u) {
+  if (b >= B || u >= H) return {};
+  const float* g = s.gates + static_cast<size_t>(b) * 4 * H + u;
+  const size_t at = static_cast<size_t>(b) * H + u;
+  return {{g[0], g[H], g[2 * H], g[3 * H]},
+          s.cell[at],
+          s.previousCell ? s.previousCell[at] : 0.0f,
+          s.dhidden[at],
+          s.dcell[at]};
+}
+/// Computes the gradients of a cell. recurrent: the gradient of its output from the time step after.
+__device__ __forceinline__ void computeGradient(const BackwardStep& s, int B, int H, int b, int u, const CellState& in,
+                                                float recurrent) {
+  if (b >= B || u >= H) return;
+  const size_t at = static_cast<size_t>(b) * H + u;
+  float* gate = s.gates + static_cast<size_t>(b) * 4 * H + u;
+  const float i = in.gates[0], f = in.gates[1], g = in.gates[2], o = in.gates[3], t = tanhf(in.cell);
+  const float dh = in.dhidden + recurrent;
+  const float dc = in.dcell + dh * o * (1.0f - t * t);
+  const float d[4] = {dc * g * i * (1.0f - i), dc * in.previousCell * f * (1.0f - f), dc * i * (1.0f - g * g),
+                      dh * t * o * (1.0f - o)};
+  s.dcell[at] = dc * f;
 #pragma unroll
-  for (int k = 0; k < kDepth; k += 16) {
-    u32 fa[4];
-    loadFragmentA<false, strideA>(fa, a, m, k);
-#pragma unroll
-    for (int j = 0; j < n; j += 2) {
-      u32 fb[4];
-      const int first = columnOf(j + lane / 16);  // lanes 16 … 31 give the addresses of the second fragment
-      if (kMajor)
-        loadMatricesTransposed(fb, b + (k + lane % 16) * strideB + first);
-      else
-        loadMatrices(fb, b + (first + lane % 8) * strideB + k + lane / 8 % 2 * 8);
-      multiplyAdd(sums[j], fa, fb[0], fb[1]);
-      multiplyAdd(sums[j + 1], fa, fb[2], fb[3]);
-    }
+  for (int q = 0; q < 4; q++) {
+    gate[q * H] = d[q];
+    if (s.rounded) s.rounded[static_cast<size_t>(b) * s.ldr + q * H + u] = toBf16(d[q]);
   }
 }
+
+/// sums (16, 8·n) of a warp += A·B over a tile of K. a (32,kDepth): rows m … m + 15. b: see the two uses.
+/// columnOf(j): the first row (or column, if kMajor) of b of fragment j.
 template <bool kMajor, int n, int strideA, int strideB, class F>
 __device__ __forceinline__ void multiplyStep(float (&sums)[n][4], const float* a, const float* b, int m, F columnOf) {
   const int lane = threadIdx.x % 32, row = m + lane / 4, column = lane % 4 * 2;
@@ -53,26 +113,23 @@ __device__ __forceinline__ void multiplyStep(float (&sums)[n][4], const float* a
 }
 
 /// previous (B,H) with the stride ldp: the hidden states before, or null for zeros; recurrent (4H,H) with the stride
-/// ldw; gates (B,4H): the products with the inputs, with biases; previousCell (B,H) or null for zeros → gates after
-/// their nonlinearities, cell (B,H), hidden (B,H), and rounded (B,H) with the stride ldr if it is not null. Grid:
-/// (H/16, B/32), 128 threads.
-template <class T>
-__device__ __forceinline__ void lstmForwardStep(int B, int H, const T* previous, int ldp, const T* recurrent, int ldw,
-                                                float* gates, const float* previousCell, float* cell, float* hidden,
-                                                u16* rounded, int ldr) {
-  constexpr int stride = kDepth + 16 / static_cast<int>(sizeof(T));
-  constexpr int sizeA = kSequences * stride, sizeB = 4 * kUnits * stride;
-  T* tiles = sharedMemory<T>();
+/// ldw; the others: see ForwardStep. Grid: (H/16, B/32), 128 threads.
+extern "C" __global__ void __launch_bounds__(128)
+    lstmForward(int B, int H, const float* previous, int ldp, const float* recurrent, int ldw, float* gates,
+                const float* previousCell, float* cell, float* hidden, u16* rounded, int ldr) {
+  constexpr int stride = kDepth + 4, sizeA = kSequences * stride, sizeB = 4 * kUnits * stride;
+  const ForwardStep s{gates, previousCell, cell, hidden, rounded, ldr};
+  float* tiles = sharedMemory<float>();
   const int sequence0 = blockIdx.y * kSequences, unit0 = blockIdx.x * kUnits;
   const int steps = previous ? (H + kDepth - 1) / kDepth : 0;
   const auto load = [&](int step) {
     if (step < steps) {
       const int k = step * kDepth;
-      T *a = tiles + step % 2 * (sizeA + sizeB), *b = a + sizeA;
-      copyTile<T, kSequences, kDepth, stride, 128>(a, previous + static_cast<size_t>(sequence0) * ldp + k, ldp,
-                                                   B - sequence0, H - k);
+      float *a = tiles + step % 2 * (sizeA + sizeB), *b = a + sizeA;
+      copyTile<float, kSequences, kDepth, stride, 128>(a, previous + static_cast<size_t>(sequence0) * ldp + k, ldp,
+                                                       B - sequence0, H - k);
       for (int q = 0; q < 4; q++)
-        copyTile<T, kUnits, kDepth, stride, 128>(
+        copyTile<float, kUnits, kDepth, stride, 128>(
             b + q * kUnits * stride, recurrent + (static_cast<size_t>(q) * H + unit0) * ldw + k, ldw, H - unit0, H - k);
     }
     copyCommit();
@@ -84,52 +141,36 @@ __device__ __forceinline__ void lstmForwardStep(int B, int H, const T* previous,
     load(step + 1);
     copyWait<1>();
     __syncthreads();
-    const T* a = tiles + step % 2 * (sizeA + sizeB);
+    const float* a = tiles + step % 2 * (sizeA + sizeB);
     multiplyStep<false, 4, stride, stride>(sums, a, a + sizeA, m, [&](int q) { return q * kUnits + n; });
     __syncthreads();  // before the tile is overwritten
   }
 #pragma unroll
   for (int h = 0; h < 4; h++) {
     const int b = sequence0 + m + lane / 4 + h / 2 * 8, u = unit0 + n + lane % 4 * 2 + h % 2;
-    if (b >= B || u >= H) continue;
-    float* g = gates + static_cast<size_t>(b) * 4 * H + u;
-    const size_t at = static_cast<size_t>(b) * H + u;
-    const float i = sigmoid(g[0] + sums[0][h]), f = sigmoid(g[H] + sums[1][h]);
-    const float candidate = tanhf(g[2 * H] + sums[2][h]), o = sigmoid(g[3 * H] + sums[3][h]);
-    const float c = i * candidate + (previousCell ? f * previousCell[at] : 0.0f), out = o * tanhf(c);
-    g[0] = i;
-    g[H] = f;
-    g[2 * H] = candidate;
-    g[3 * H] = o;
-    cell[at] = c;
-    hidden[at] = out;
-    if (rounded) rounded[static_cast<size_t>(b) * ldr + u] = toBf16(out);
+    computeCell(s, B, H, b, u, loadCell(s, B, H, b, u), {sums[0][h], sums[1][h], sums[2][h], sums[3][h]});
   }
 }
 
-/// One time step of backpropagation. dhidden (B,H): the gradient of the outputs of this time step from above;
-/// dgatesNext (B,4H) with the stride ldg: of the time step after this, or null if there is none; recurrent (4H,H) with
-/// the stride ldw; gates, cell of this time step, previousCell (or null); dcell (B,H) → gates become their gradients
-/// before the nonlinearities, dcell becomes the gradient for the time step before, and rounded (B,4H) with the stride
-/// ldr is the gates' gradients in bf16, if it is not null. Grid: (H/32, B/32), 128 threads.
-template <class T>
-__device__ __forceinline__ void lstmBackwardStep(int B, int H, const float* dhidden, const T* dgatesNext, int ldg,
-                                                 const T* recurrent, int ldw, float* gates, const float* cell,
-                                                 const float* previousCell, float* dcell, u16* rounded, int ldr) {
+/// One time step of backpropagation. dgatesNext (B,4H) with the stride ldg: of the time step after this, or null if
+/// there is none; recurrent (4H,H) with the stride ldw; the others: see BackwardStep. Grid: (H/32, B/32), 128 threads.
+extern "C" __global__ void __launch_bounds__(128)
+    lstmBackward(int B, int H, const float* dhidden, const float* dgatesNext, int ldg, const float* recurrent, int ldw,
+                 float* gates, const float* cell, const float* previousCell, float* dcell, u16* rounded, int ldr) {
   constexpr int units = 32;
-  constexpr int strideA = kDepth + 16 / static_cast<int>(sizeof(T)), strideB = units + 16 / static_cast<int>(sizeof(T));
-  constexpr int sizeA = kSequences * strideA, sizeB = kDepth * strideB;
-  T* tiles = sharedMemory<T>();
+  constexpr int strideA = kDepth + 4, strideB = units + 4, sizeA = kSequences * strideA, sizeB = kDepth * strideB;
+  const BackwardStep s{dhidden, gates, cell, previousCell, dcell, rounded, ldr};
+  float* tiles = sharedMemory<float>();
   const int sequence0 = blockIdx.y * kSequences, unit0 = blockIdx.x * units;
   const int steps = dgatesNext ? (4 * H + kDepth - 1) / kDepth : 0;
   const auto load = [&](int step) {
     if (step < steps) {
       const int k = step * kDepth;
-      T *a = tiles + step % 2 * (sizeA + sizeB), *b = a + sizeA;
-      copyTile<T, kSequences, kDepth, strideA, 128>(a, dgatesNext + static_cast<size_t>(sequence0) * ldg + k, ldg,
-                                                    B - sequence0, 4 * H - k);
-      copyTile<T, kDepth, units, strideB, 128>(b, recurrent + static_cast<size_t>(k) * ldw + unit0, ldw, 4 * H - k,
-                                               H - unit0);
+      float *a = tiles + step % 2 * (sizeA + sizeB), *b = a + sizeA;
+      copyTile<float, kSequences, kDepth, strideA, 128>(a, dgatesNext + static_cast<size_t>(sequence0) * ldg + k, ldg,
+                                                        B - sequence0, 4 * H - k);
+      copyTile<float, kDepth, units, strideB, 128>(b, recurrent + static_cast<size_t>(k) * ldw + unit0, ldw, 4 * H - k,
+                                                   H - unit0);
     }
     copyCommit();
   };
@@ -140,7 +181,7 @@ __device__ __forceinline__ void lstmBackwardStep(int B, int H, const float* dhid
     load(step + 1);
     copyWait<1>();
     __syncthreads();
-    const T* a = tiles + step % 2 * (sizeA + sizeB);
+    const float* a = tiles + step % 2 * (sizeA + sizeB);
     multiplyStep<true, 2, strideA, strideB>(sums, a, a + sizeA, m, [&](int j) { return n + j * 8; });
     __syncthreads();
   }
@@ -149,35 +190,6 @@ __device__ __forceinline__ void lstmBackwardStep(int B, int H, const float* dhid
 #pragma unroll
     for (int h = 0; h < 4; h++) {
       const int b = sequence0 + m + lane / 4 + h / 2 * 8, u = unit0 + n + j * 8 + lane % 4 * 2 + h % 2;
-      if (b >= B || u >= H) continue;
-      const size_t at = static_cast<size_t>(b) * H + u;
-      float* gate = gates + static_cast<size_t>(b) * 4 * H + u;
-      const float i = gate[0], f = gate[H], g = gate[2 * H], o = gate[3 * H], t = tanhf(cell[at]);
-      const float dh = dhidden[at] + sums[j][h], previous = previousCell ? previousCell[at] : 0.0f;
-      const float dc = dcell[at] + dh * o * (1.0f - t * t);
-      const float d[4] = {dc * g * i * (1.0f - i), dc * previous * f * (1.0f - f), dc * i * (1.0f - g * g),
-                          dh * t * o * (1.0f - o)};
-      dcell[at] = dc * f;
-#pragma unroll
-      for (int q = 0; q < 4; q++) {
-        gate[q * H] = d[q];
-        if (rounded) rounded[static_cast<size_t>(b) * ldr + q * H + u] = toBf16(d[q]);
-      }
+      computeGradient(s, B, H, b, u, loadState(s, B, H, b, u), sums[j][h]);
     }
 }
-
-#define LSTM(suffix, T)                                                                                            \
-  extern "C" __global__ void __launch_bounds__(128)                                                                \
-      lstmForward##suffix(int B, int H, const T* previous, int ldp, const T* recurrent, int ldw, float* gates,     \
-                          const float* previousCell, float* cell, float* hidden, u16* rounded, int ldr) {          \
-    lstmForwardStep<T>(B, H, previous, ldp, recurrent, ldw, gates, previousCell, cell, hidden, rounded, ldr);      \
-  }                                                                                                                \
-  extern "C" __global__ void __launch_bounds__(128) lstmBackward##suffix(                                          \
-      int B, int H, const float* dhidden, const T* dgatesNext, int ldg, const T* recurrent, int ldw, float* gates, \
-      const float* cell, const float* previousCell, float* dcell, u16* rounded, int ldr) {                         \
-    lstmBackwardStep<T>(B, H, dhidden, dgatesNext, ldg, recurrent, ldw, gates, cell, previousCell, dcell, rounded, \
-                        ldr);                                                                                      \
-  }
-LSTM(, float)
-LSTM(Bf16, u16)
-#undef LSTM

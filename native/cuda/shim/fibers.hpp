@@ -30,13 +30,16 @@ struct Block;
 
 /// A thread of a block.
 struct Fiber {
-  enum State { ready, atBarrier, atWarp, done };
+  enum State { ready, atBarrier, atWarp, atFlag, done };
   Stack stack;
   Block* block = nullptr;
   Dimensions thread;
   State state = ready;
   WarpOperation operation = nullptr;
   void* argument = nullptr;
+  /// What a thread at a flag waits for: that the number there is at least `least`.
+  const uint32_t* flag = nullptr;
+  uint32_t least = 0;
   /// Groups of copies that were committed, oldest first, and the group that is still open.
   std::vector<std::vector<Copy>> groups;
   std::vector<Copy> open;
@@ -53,6 +56,8 @@ inline void* scheduler = nullptr;  // stack pointer
 inline Dimensions gridSize, blockSize;
 inline const std::function<void()>* kernel = nullptr;
 inline uint32_t seed = 0, randomState = 0;
+/// Whether all blocks of the kernel run at the same time.
+inline bool together = false;
 
 /// 0: the fastest order. Others draw the order of execution.
 inline void setSeed(uint32_t value) { seed = randomState = value; }
@@ -81,6 +86,13 @@ inline void pause(Fiber::State state) {
   now = self;
 }
 
+/// Waits until another block has written at least `least`.
+inline void waitForFlag(const uint32_t* flag, uint32_t least) {
+  if (!together) fail("a block waits for another one in a kernel whose blocks run one after the other");
+  now->flag = flag;
+  now->least = least;
+  pause(Fiber::atFlag);
+}
 inline void meetBlock() { pause(Fiber::atBarrier); }
 inline void meetWarp(WarpOperation operation, void* argument) {
   now->operation = operation;
@@ -139,6 +151,7 @@ inline bool runWarp(Fiber** lanes, unsigned count) {
   bool ran = false;
   for (unsigned i = 0; i < count; i++) {
     Fiber* f = lanes[order[i]];
+    if (f->state == Fiber::atFlag && *f->flag >= f->least) f->state = Fiber::ready;
     if (f->state != Fiber::ready) continue;
     ran = true;
     now = f;
@@ -172,68 +185,101 @@ inline bool openBarrier(Block& block) {
   return any;
 }
 
-inline void runBlock(Block& block) {
+/// Lets the warps of a block run for a while. Returns whether any of them did.
+inline bool advance(Block& block) {
   const unsigned threads = static_cast<unsigned>(block.fibers.size()), warps = (threads + 31) / 32;
   const auto lanes = [&](unsigned w) { return block.fibers.data() + 32 * w; };
   const auto count = [&](unsigned w) { return threads - 32 * w < 32 ? threads - 32 * w : 32; };
+  bool ran = false;
+  if (seed) {
+    // Bursts of random length: a warp may do many steps while the others wait. Then each gets a turn.
+    for (unsigned turn = 0; turn < warps; turn++) {
+      const unsigned w = randomBelow(warps);
+      for (unsigned steps = randomBelow(4) ? 1 + randomBelow(16) : ~0u; steps > 0 && runWarp(lanes(w), count(w));
+           steps--)
+        ran = true;
+    }
+    if (!ran)
+      for (unsigned w = 0; w < warps; w++) ran |= runWarp(lanes(w), count(w));
+  } else {
+    for (unsigned w = 0; w < warps; w++)
+      while (runWarp(lanes(w), count(w))) ran = true;
+  }
+  return openBarrier(block) || ran;
+}
+
+/// Runs blocks until all of their threads have returned.
+inline void run(std::vector<Block>& blocks) {
   for (;;) {
     bool ran = false;
-    if (seed) {
-      // Bursts of random length: a warp may do many steps while the others wait. Then each gets a turn.
-      for (unsigned turn = 0; turn < warps; turn++) {
-        const unsigned w = randomBelow(warps);
-        for (unsigned steps = randomBelow(4) ? 1 + randomBelow(16) : ~0u; steps > 0 && runWarp(lanes(w), count(w));
-             steps--)
-          ran = true;
-      }
-      if (!ran)
-        for (unsigned w = 0; w < warps; w++) ran |= runWarp(lanes(w), count(w));
-    } else {
-      for (unsigned w = 0; w < warps; w++)
-        while (runWarp(lanes(w), count(w))) ran = true;
+    // As with warps: one block may run far ahead of the others.
+    for (size_t turn = 0; seed && turn < blocks.size(); turn++) {
+      Block& block = blocks[randomBelow(static_cast<uint32_t>(blocks.size()))];
+      for (unsigned steps = randomBelow(4) ? 1 + randomBelow(16) : ~0u; steps > 0 && advance(block); steps--)
+        ran = true;
     }
-    if (openBarrier(block)) continue;
-    if (ran) continue;
+    if (!ran)
+      for (Block& block : blocks)
+        while (advance(block)) ran = true;
+    if (!ran) break;
+  }
+  for (const Block& block : blocks)
     for (Fiber* f : block.fibers)
       if (f->state != Fiber::done) {
         now = f;
-        fail("threads wait for ever: not all of them come to a barrier or to an operation of their warp");
+        fail("threads wait for ever: not all of them come to a barrier, to an operation of their warp, or set a flag");
       }
-    return;
-  }
 }
 
-/// Runs a kernel, one block after the other.
-inline void launch(Dimensions grid, unsigned threads, size_t sharedSize, const std::function<void()>& body) {
+/// Makes block `id` ready to run on the fibers from `first` on. Its shared memory is allocated for it alone, so that
+/// AddressSanitizer knows where it ends.
+inline Block prepare(Dimensions id, unsigned threads, size_t sharedSize, size_t first) {
+  auto& fibers = pool();
+  while (fibers.size() < first + threads) fibers.push_back(std::make_unique<Fiber>());
+  Block block;
+  block.id = id;
+  const size_t size = (sharedSize + 127) / 128 * 128;
+  block.shared = static_cast<unsigned char*>(aligned_alloc(128, size ? size : 128));
+  memset(block.shared, 0xff, size);
+  for (unsigned i = 0; i < threads; i++) {
+    Fiber* f = fibers[first + i].get();
+    f->stack.begin(runFiber);
+    f->thread = {i, 0, 0};
+    f->state = Fiber::ready;
+    f->groups.clear();
+    f->open.clear();
+    block.fibers.push_back(f);
+  }
+  return block;
+}
+
+/// Runs a kernel: one block after the other or, if `concurrent`, all at the same time, as a GPU may run them if they
+/// fit.
+inline void launch(Dimensions grid, unsigned threads, size_t sharedSize, const std::function<void()>& body,
+                   bool concurrent = false) {
   gridSize = grid;
   blockSize = {threads, 1, 1};
   kernel = &body;
-  auto& fibers = pool();
-  while (fibers.size() < threads) fibers.push_back(std::make_unique<Fiber>());
-  Block block;
+  together = concurrent;
+  std::vector<Block> blocks;
+  const auto runAll = [&] {
+    for (Block& block : blocks)
+      for (Fiber* f : block.fibers) f->block = &block;
+    run(blocks);
+    for (Block& block : blocks) free(block.shared);
+    blocks.clear();
+  };
   for (unsigned z = 0; z < grid.z; z++)
     for (unsigned y = 0; y < grid.y; y++)
       for (unsigned x = 0; x < grid.x; x++) {
-        block.id = {x, y, z};
-        // Allocated anew for each block, so that AddressSanitizer knows where it ends.
-        const size_t size = (sharedSize + 127) / 128 * 128;
-        block.shared = static_cast<unsigned char*>(aligned_alloc(128, size ? size : 128));
-        memset(block.shared, 0xff, size);
-        block.fibers.clear();
-        for (unsigned i = 0; i < threads; i++) {
-          Fiber* f = fibers[i].get();
-          f->stack.begin(runFiber);
-          f->block = &block;
-          f->thread = {i, 0, 0};
-          f->state = Fiber::ready;
-          f->groups.clear();
-          f->open.clear();
-          block.fibers.push_back(f);
-        }
-        runBlock(block);
-        free(block.shared);
+        blocks.push_back(prepare({x, y, z}, threads, sharedSize, blocks.size() * threads));
+        if (!concurrent) runAll();
       }
+  runAll();
   now = nullptr;
+}
+inline void launchTogether(Dimensions grid, unsigned threads, size_t sharedSize, const std::function<void()>& body) {
+  launch(grid, threads, sharedSize, body, true);
 }
 
 }  // namespace shim

@@ -1,10 +1,11 @@
 // Runs CUDA kernels on the CPU, for tests. It defines what kernels/device.cuh defines for a GPU.
 //
-// Each thread of a block is a fiber. Barriers, shuffles, ldmatrix and mma are rendezvous: the shim checks that all
-// threads of the block or all lanes of the warp come to the same one. Shared memory begins as NaN. The seed of
-// shim::setSeed chooses the order of execution: 0 is the fastest; others draw it at random, so that one warp may run
-// far ahead of another, and asynchronous copies land at once or only when they are waited for. A missing barrier then
-// shows as a wrong result. With -fsanitize=address, accesses outside of buffers are found as well.
+// Each thread of a block is a fiber. Blocks run one after the other, or all at the same time if they wait for each
+// other. Barriers, shuffles, ldmatrix and mma are rendezvous: the shim checks that all threads of the block or all
+// lanes of the warp come to the same one. Shared memory begins as NaN. The seed of shim::setSeed chooses the order of
+// execution: 0 is the fastest; others draw it at random, so that one warp may run far ahead of another, and
+// asynchronous copies land at once or only when they are waited for. A missing barrier then shows as a wrong result.
+// With -fsanitize=address, accesses outside of buffers are found as well.
 //
 // It cannot show speed, bank conflicts or the memory model of a GPU.
 #pragma once
@@ -108,6 +109,8 @@ inline void loadOfLanes(void** lanes) {
     }
 }
 
+#pragma GCC push_options
+#pragma GCC optimize("O2")  // tests build the rest without optimization
 struct Multiply {
   float* c;
   const u32* a;
@@ -138,6 +141,7 @@ inline void multiplyOfLanes(void** lanes) {
     for (int i = 0; i < 4; i++) m.c[i] = c[group + i / 2 * 8][pair + i % 2];
   });
 }
+#pragma GCC pop_options
 
 }  // namespace shim
 
@@ -146,6 +150,11 @@ inline float shuffleXor(float v, int mask) {
   shim::meetWarp(shim::shuffleLanes, &s);
   return s.result;
 }
+/// A flag is seen at once, and everything that was written before it: the shim cannot show that a fence is missing.
+inline void waitForFlag(const u32* flag, u32 least) {
+  while (*flag < least) shim::waitForFlag(flag, least);
+}
+inline void setFlag(u32* flag, u32 value) { *flag = value; }
 inline void syncWarp() { shim::meetWarp(shim::nothing, nullptr); }
 inline void loadMatrices(u32 (&r)[4], const void* row) {
   shim::MatrixLoad load{r, row};

@@ -31,5 +31,5 @@ test('multiplies on tensor cores in the bf16 kernels, and only there', () => {
   const bodies = ptx.split('.entry ').slice(1);
   const onTensorCores = bodies.filter((body) => body.includes('mma.sync')).map((body) => /^\w+/.exec(body)![0]);
   expect(onTensorCores.sort()).toEqual(kernels.filter((name) => name.endsWith('Bf16')).sort());
-  expect(onTensorCores).toHaveLength(8);
+  expect(onTensorCores).toHaveLength(10);
 });
