@@ -67,6 +67,7 @@ await stage({
         clip: settings.clip,
         evaluations: settings.evaluations,
         evaluationTokens: settings.evaluation_tokens,
+        microbatch: settings.microbatch || undefined,
       },
       checkpointDir: flags.checkpoint,
       memoryShare: Number(process.env.REPRO_MEMORY) || undefined,
@@ -142,8 +143,12 @@ function figuresOf({ diverged, ...result }: Omit<Outcome, 'weights'>) {
   };
 }
 
-/** The engine without its kernels, which depend on the CPU: "native fp32, 1 thread". */
-function describeArithmetic({ name, arithmetic: { precision, threads } }: Trained['engine']): string {
+/**
+ * The engine without the kernels of the CPU: "native fp32, 1 thread". With the GPU and its kernels, because other ones
+ * give other bits: "gpu bf16, NVIDIA H200, kernels 1a2b3c4d".
+ */
+function describeArithmetic({ name, arithmetic: { precision, threads, kernels } }: Trained['engine']): string {
+  if (name === 'gpu') return `gpu ${precision}, ${kernels}`;
   return `${name} ${precision}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
 }
 

@@ -84,4 +84,6 @@ export interface TrainParams {
   gpus: number;
   memory: string | number;
   threads: number;
+  /** windows computed at a time; 0: the engine's choice */
+  microbatch: number;
 }

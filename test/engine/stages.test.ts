@@ -11,6 +11,8 @@ import { parse, parseDocument } from 'yaml';
 import { type GptConfig, initialWeights, saveCheckpoint } from '../../lib/models/index.ts';
 import { CharTokenizer, tokenizeCorpus } from '../../lib/tokenizer/index.ts';
 import { readPrompts } from '../../stages/parts/prompts.ts';
+import { buildFakeDriver } from './gpu/build.ts';
+import { gpuIsTestable } from './gpu/fake-gpu.ts';
 import { nativeIsBuilt } from './tiny.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -37,7 +39,13 @@ beforeAll(async () => {
 });
 
 /** Runs the train stage. Sends `signal`, if any, once the share `interruptAt` of the run is done. */
-async function trainStage(name: string, more: string[] = [], signal?: NodeJS.Signals, interruptAt = 0) {
+async function trainStage(
+  name: string,
+  more: string[] = [],
+  signal?: NodeJS.Signals,
+  interruptAt = 0,
+  { size = 'lstm-small', params = 'params.yaml', env = {} }: { size?: string; params?: string; env?: object } = {},
+) {
   const args = [
     join(root, 'stages/start.mjs'),
     join(root, 'stages/train.ts'),
@@ -45,19 +53,10 @@ async function trainStage(name: string, more: string[] = [], signal?: NodeJS.Sig
     path(name),
     path(`${name}.csv`),
   ];
-  const flags = [
-    '--size',
-    'lstm-small',
-    '--seed',
-    '1',
-    '--params',
-    path('params.yaml'),
-    '--metrics',
-    path(`${name}.json`),
-  ];
+  const flags = [...['--size', size, '--seed', '1'], ...['--params', path(params), '--metrics', path(`${name}.json`)]];
   const stage = spawn(process.execPath, [...args, ...flags, ...more], {
     cwd: root,
-    env: { ...process.env, REPRO_PROGRESS_FD: '3' },
+    env: { ...process.env, ...env, REPRO_PROGRESS_FD: '3' },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise<number | null>((resolve) => stage.on('close', resolve));
@@ -98,6 +97,51 @@ describe('the train stage', () => {
     expect(bytes('stopped/model.safetensors').equals(bytes('through/model.safetensors'))).toBe(true);
     expect(String(bytes('stopped.csv')).replaceAll('stopped', 'through')).toBe(String(bytes('through.csv')));
     expect(readdirSync(checkpoint)).toEqual([]);
+  });
+});
+
+describe.skipIf(!gpuIsTestable)('the train stage on a GPU (skipped if the addon of native/cuda is not built)', () => {
+  const checkpoint = path('gpu-checkpoint');
+  const gpu = (more: object = {}) => ({
+    ...{ size: 'lstm-tiny', params: 'gpu.yaml' },
+    env: { CUDA_VISIBLE_DEVICES: '0', CUDA_DRIVER_LIBRARY: buildFakeDriver(), ...more },
+  });
+  const stage = (...[signal, share, env]: [NodeJS.Signals?, number?, object?]) =>
+    trainStage('gpu', ['--checkpoint', checkpoint], signal, share, gpu(env));
+
+  test('says in one sentence that the GPU was lost, keeps the checkpoint, and continues from it', async () => {
+    const params = parseDocument(readFileSync(path('params.yaml'), 'utf8'));
+    const edits = {
+      tokens: 4000,
+      block: 16,
+      batch: 4,
+      engine: 'auto',
+      gpus: 1,
+      evaluations: 1,
+      budgets: [],
+      schedule: 'cosine',
+    };
+    for (const [key, value] of Object.entries(edits)) params.setIn(['train', key], value);
+    writeFileSync(path('gpu.yaml'), String(params));
+    expect((await stage('SIGTERM', 0.1)).status).toBe(1);
+    const kept = readdirSync(checkpoint);
+    expect(kept).toEqual([expect.stringMatching(/^step-\d+$/)]);
+
+    const lost = await stage(undefined, 0, { FAKE_CUDA_LOST: '3' });
+    expect(lost.stderr).toMatch(
+      /^train: the GPU failed: [^\n]*\(CUDA_ERROR_LAUNCH_FAILED\); run the same command[^\n]*\n$/,
+    );
+    expect(lost.status).toBe(1);
+    expect(readdirSync(checkpoint)).toEqual(kept);
+
+    const resumed = await stage();
+    expect(resumed).toMatchObject({ status: 0, stderr: '' });
+    expect(resumed.progress[0].done).toBeGreaterThan(4 * 16);
+    // repro records the hash of this file, and that of the PTX, in its lock.
+    const { engine } = JSON.parse(String(bytes('gpu.json')));
+    expect(engine).toMatch(/^gpu fp32, CPU behind a fake driver, kernels [0-9a-f]{8}$/);
+    const pipeline = parse(readFileSync(join(root, 'pipeline.yaml'), 'utf8'));
+    expect(pipeline.stages.train.deps).toContain('native/cuda/ptx');
   });
 });
 

@@ -45,12 +45,14 @@ export interface DeviceProperties {
 /** The functions of the addon. Errors of the driver have a `code`, such as CUDA_ERROR_OUT_OF_MEMORY. */
 export interface Addon {
   /**
-   * Opens a GPU and compiles the kernels for it.
+   * Opens a GPU.
    *
    * @param library the driver
    * @param ordinal among the GPUs that CUDA_VISIBLE_DEVICES leaves
    */
-  open(library: string, ordinal: number, ptx: string): DeviceHandle;
+  open(library: string, ordinal: number): DeviceHandle;
+  /** Compiles the kernels for the GPU. */
+  load(device: DeviceHandle, ptx: string): void;
   properties(device: DeviceHandle): DeviceProperties;
   /** @returns bytes */
   memory(device: DeviceHandle): { free: number; total: number };

@@ -47,6 +47,8 @@ const LIBRARY = process.platform === 'win32' ? 'nvcuda.dll' : 'libcuda.so.1';
 const OLDEST_COMPUTE = 80;
 /** CUDA 11.1, the first whose driver takes the PTX of the kernels. */
 const OLDEST_DRIVER = 11010;
+/** The driver on Linux that came with it. */
+const OLDEST_PACKAGE = '455.23';
 
 /** An open GPU. */
 export class Device {
@@ -69,8 +71,10 @@ export class Device {
     const addon = loadAddon();
     const library = process.env.CUDA_DRIVER_LIBRARY || LIBRARY;
     try {
-      const device = new Device(addon, addon.open(library, 0, readPtx()));
+      const device = new Device(addon, addon.open(library, 0));
+      // Before the kernels are compiled, because a driver or GPU that is too old says less.
       device.#checkAge();
+      addon.load(device.#handle, readPtx());
       return device;
     } catch (error) {
       throw describeOpening(error as Error & { code?: string }, library);
@@ -174,11 +178,11 @@ export class Device {
     const { name, compute, driver } = this.properties;
     if (driver < OLDEST_DRIVER)
       throw new EngineError(
-        `the NVIDIA driver supports CUDA ${version(driver)}, and the gpu engine needs a driver for CUDA ${version(OLDEST_DRIVER)} or newer`,
+        `the NVIDIA driver is too old: it supports CUDA ${version(driver)}, and the gpu engine needs CUDA ${version(OLDEST_DRIVER)} or newer, which is driver ${OLDEST_PACKAGE} or newer`,
       );
     if (compute < OLDEST_COMPUTE)
       throw new EngineError(
-        `the GPU ${name} has compute capability ${compute / 10}, and the gpu engine needs 8.0 or newer, which has bf16: RTX 30, A100 and later`,
+        `the GPU ${name} has compute capability ${(compute / 10).toFixed(1)}, and the gpu engine needs 8.0 or newer, which has bf16: RTX 30, A100 and later`,
       );
   }
 }
@@ -207,9 +211,20 @@ function describeOpening(error: Error & { code?: string }, library: string): Err
     case 'NO_DRIVER':
       return new EngineError(`there is no NVIDIA driver (${library} was not found)`, { cause: error });
     case 'OLD_DRIVER':
-      return new EngineError(`the NVIDIA driver is too old: ${error.message}; it must support CUDA 11.1 or newer`, {
-        cause: error,
-      });
+      return new EngineError(
+        `the NVIDIA driver is too old: ${error.message}, and the gpu engine needs CUDA ${version(OLDEST_DRIVER)} or newer, which is driver ${OLDEST_PACKAGE} or newer`,
+        { cause: error },
+      );
+    case 'CUDA_ERROR_DEVICE_UNAVAILABLE':
+      return new EngineError(
+        'the GPU is in use by another program, and its compute mode allows one at a time; end that program, or choose another GPU with CUDA_VISIBLE_DEVICES',
+        { cause: error },
+      );
+    case 'CUDA_ERROR_SYSTEM_NOT_READY':
+      return new EngineError(
+        `the GPU cannot be opened: ${error.message}; on machines with NVSwitch, the service nvidia-fabricmanager must run`,
+        { cause: error },
+      );
     case 'NO_GPU':
     case 'CUDA_ERROR_NO_DEVICE': {
       const visible = process.env.CUDA_VISIBLE_DEVICES;
@@ -234,7 +249,7 @@ function describeOpening(error: Error & { code?: string }, library: string): Err
 /** After most errors, CUDA refuses every further call of the process. */
 function describeFailure(error: Error): EngineError {
   return new EngineError(
-    `the GPU failed: ${error.message}; the last checkpoint is kept, and the same command continues from it`,
+    `the GPU failed: ${error.message}; run the same command again, and it continues from the last checkpoint, if one was written`,
     { cause: error },
   );
 }

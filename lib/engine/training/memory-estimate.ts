@@ -79,7 +79,7 @@ export function checkMemory(
   );
 }
 
-/** @throws EngineError with both figures if the GPU's free memory is less than the run needs */
+/** @throws EngineError with both figures, and what would fit, if the GPU's free memory is less than the run needs */
 function checkDeviceMemory(engine: Engine, config: ModelConfig, step: StepSize): void {
   const free = engine.deviceMemory;
   if (free === undefined) return;
@@ -87,8 +87,47 @@ function checkDeviceMemory(engine: Engine, config: ModelConfig, step: StepSize):
   if (needed <= free) return;
   throw new EngineError(
     `${describeRun(config, step)} needs ${gib(needed)} of the GPU's memory, and ${gib(free)} are free. ` +
-      'A smaller size or block would fit, or a GPU on which nothing else runs',
+      `${whatFits(engine, config, step, free)} A GPU on which nothing else runs may have more`,
   );
+}
+
+/** The largest microbatch with which the run fits, or the largest models of fewer layers and of smaller width. */
+function whatFits(engine: Engine, config: ModelConfig, { batch }: StepSize, free: number): string {
+  const needs = (smaller: ModelConfig, microbatch: number) => engine.memory(smaller, { batch, microbatch });
+  const microbatch = largestThat(batch, (windows) => needs(config, windows) <= free);
+  if (microbatch > 0)
+    return `It fits with train.microbatch: ${microbatch}, which needs ${gib(needs(config, microbatch))}.`;
+  const fits = (smaller: ModelConfig) => needs(smaller, 1) <= free;
+  const layers = largestThat(config.layers - 1, (n) => fits({ ...config, layers: n }));
+  const narrow = narrower(config);
+  const width = largestThat(narrow.count, (n) => fits(narrow.at(n)));
+  const sizes = [
+    ...(layers > 0 ? [`${layers} layers × ${config.width}`] : []),
+    ...(width > 0 ? [`${config.layers} layers × ${narrow.at(width).width}`] : []),
+  ];
+  const known = sizes.length > 0 ? `${sizes.join(' or ')} would fit` : 'No model with this block and vocabulary fits';
+  return `Even one window at a time needs ${gib(needs(config, 1))}. ${known}${sizes.length > 0 ? ', with train.microbatch: 1' : ''}.`;
+}
+
+/** Models of smaller width: `at(1)` is the narrowest. A GPT keeps the width of its heads. */
+function narrower(config: ModelConfig): { count: number; at: (n: number) => ModelConfig } {
+  if (config.architecture === 'gpt') {
+    const headWidth = config.width / config.heads;
+    return { count: config.heads - 1, at: (heads) => ({ ...config, heads, width: heads * headWidth }) };
+  }
+  const at = (n: number) => ({ ...config, width: 8 * n, embedding: Math.min(config.embedding, 8 * n) });
+  return { count: Math.ceil(config.width / 8) - 1, at };
+}
+
+/** The largest whole number from 1 to `most` for which something holds that holds for all smaller ones; 0 if for none. */
+function largestThat(most: number, holds: (n: number) => boolean): number {
+  let [low, high] = [0, most];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (holds(middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;

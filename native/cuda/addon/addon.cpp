@@ -53,13 +53,17 @@ Bytes bytesOf(const Napi::Value& value) {
   return {static_cast<unsigned char*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
 }
 
-/// open(library, ordinal, ptx) → a device with its kernels compiled
+/// open(library, ordinal) → a device
 Napi::Value open(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    auto device = std::make_shared<Device>(info[0].As<Napi::String>(), info[1].As<Napi::Number>().Int32Value());
-    device->loadKernels(info[2].As<Napi::String>());
-    return wrap(info.Env(), std::move(device));
+    const int ordinal = info[1].As<Napi::Number>().Int32Value();
+    return wrap(info.Env(), std::make_shared<Device>(info[0].As<Napi::String>(), ordinal));
   });
+}
+
+/// load(device, ptx): compiles the kernels
+void load(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] { unwrap<Device>(info[0])->loadKernels(info[1].As<Napi::String>()); });
 }
 
 /// properties(device) → {name, uuid, compute, multiprocessors, driver, sharedMemory}
@@ -303,6 +307,7 @@ void closePlan(const Napi::CallbackInfo& info) { info[0].As<PlanHandle>().Data()
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("open", Napi::Function::New<open>(env));
+  exports.Set("load", Napi::Function::New<load>(env));
   exports.Set("properties", Napi::Function::New<properties>(env));
   exports.Set("memory", Napi::Function::New<memory>(env));
   exports.Set("residentBlocks", Napi::Function::New<residentBlocks>(env));

@@ -8,6 +8,17 @@
 
 namespace cuda {
 
+namespace {
+/// " and supports CUDA 10.2", if the driver says so. It does so even before it is started.
+std::string supportedVersion(uv_lib_t* library) {
+  Result (*driverVersion)(int*) = nullptr;
+  int version = 0;
+  if (uv_dlsym(library, "cuDriverGetVersion", reinterpret_cast<void**>(&driverVersion)) != 0) return "";
+  if (driverVersion(&version) != 0) return "";
+  return " and supports CUDA " + std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+}  // namespace
+
 const Driver& Driver::open(const std::string& path) {
   static std::mutex mutex;
   static std::map<std::string, std::unique_ptr<Driver>> opened;
@@ -19,7 +30,7 @@ const Driver& Driver::open(const std::string& path) {
   auto loading = std::make_unique<Driver>();
   const auto find = [&](const char* name, void** at) {
     if (uv_dlsym(library.get(), name, at) != 0)
-      throw DriverError("it lacks the function " + std::string(name), "OLD_DRIVER");
+      throw DriverError("it lacks the function " + std::string(name) + supportedVersion(library.get()), "OLD_DRIVER");
   };
   find("cuGetErrorName", reinterpret_cast<void**>(&loading->errorName_));
   find("cuGetErrorString", reinterpret_cast<void**>(&loading->errorString_));

@@ -4,6 +4,7 @@
 //
 // Environment variables, read when a call needs them:
 //   FAKE_CUDA_SEED      order of threads: see shim.hpp
+//   FAKE_CUDA_NAME      the name of the GPU
 //   FAKE_CUDA_DRIVER    the CUDA version of the driver, 12040 by default; one older than the PTX does not compile it
 //   FAKE_CUDA_MEMORY    bytes of device memory (default 1 GiB)
 //   FAKE_CUDA_USED      bytes of it that other programs use (default 0)
@@ -184,7 +185,10 @@ int cuDeviceGetCount(int* count) {
   return *count = visible && !*visible ? 0 : 1, kSuccess;
 }
 int cuDeviceGet(int* device, int ordinal) { return *device = ordinal, ordinal == 0 ? kSuccess : kInvalidDevice; }
-int cuDeviceGetName(char* name, int size, int) { return snprintf(name, size, "CPU behind a fake driver"), kSuccess; }
+int cuDeviceGetName(char* name, int size, int) {
+  const char* text = getenv("FAKE_CUDA_NAME");
+  return snprintf(name, size, "%s", text ? text : "CPU behind a fake driver"), kSuccess;
+}
 int cuDeviceGetUuid(unsigned char* uuid, int) { return memset(uuid, 0xfa, 16), kSuccess; }
 int cuDeviceGetAttribute(int* value, int attribute, int) {
   const int compute = static_cast<int>(numberOf("FAKE_CUDA_COMPUTE", 80));

@@ -4,6 +4,8 @@
  * processes.
  */
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device, type Slice } from '../../../lib/engine/gpu/device.ts';
@@ -89,20 +91,42 @@ describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if th
     });
     return stdout.trim();
   };
+  /** A driver of CUDA 10.2, which lacks most functions. */
+  const oldDriver = () => {
+    const folder = mkdtempSync(join(tmpdir(), 'old-driver-'));
+    const library = join(folder, 'libcuda.so.1');
+    const source = 'extern "C" int cuDriverGetVersion(int* v) { return *v = 10020, 0; }';
+    const args = ['-x', 'c++', '-shared', '-fPIC', '-', '-o', library];
+    expect(spawnSync(process.env.CXX ?? 'g++', args, { input: source }).status).toBe(0);
+    return library;
+  };
   test.each([
+    [
+      { FAKE_CUDA_DRIVER: '11000' },
+      /^EngineError: the NVIDIA driver is too old: it supports CUDA 11.0, and the gpu engine needs CUDA 11.1 or newer, which is driver 455.23 or newer$/,
+    ],
+    [
+      { OLD_DRIVER: 'yes' },
+      /^EngineError: the NVIDIA driver is too old: it lacks the function cu\w+ and supports CUDA 10.2, and the gpu engine needs CUDA 11.1 or newer, which is driver 455.23/,
+    ],
+    [
+      { FAKE_CUDA_BUSY: '1' },
+      /^EngineError: the GPU is in use by another program, and its compute mode allows one at a time; end that program, or/,
+    ],
     [
       { CUDA_DRIVER_LIBRARY: 'libno-such-driver.so' },
       /^EngineError: there is no NVIDIA driver \(libno-such-driver.so was not found\)$/,
     ],
     [
       { FAKE_CUDA_COMPUTE: '75' },
-      /^EngineError: the GPU .* has compute capability 7.5, and the gpu engine needs 8.0 or newer/,
+      /^EngineError: the GPU .* has compute capability 7.5, and the gpu engine needs 8.0 or newer, which has bf16: RTX 30/,
     ],
     [
       { CUDA_VISIBLE_DEVICES: '' },
       /^EngineError: no GPU was leased \(CUDA_VISIBLE_DEVICES is empty\); in params.yaml, train.gpus: 1 leases one for each run$/,
     ],
   ])('cannot be opened with %o, and says why in one sentence', (env, message) => {
-    expect(opened(env as Record<string, string>)).toMatch(message);
+    const library: Record<string, string> = 'OLD_DRIVER' in env ? { CUDA_DRIVER_LIBRARY: oldDriver() } : {};
+    expect(opened({ ...(env as Record<string, string>), ...library })).toMatch(message);
   });
 });

@@ -3,9 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { readPtx } from '../../../lib/engine/gpu/addon.ts';
 import { EngineError, openEngine, train } from '../../../lib/engine/index.ts';
+import type { ModelConfig } from '../../../lib/models/index.ts';
 import { engineWithoutGpu } from '../../../stages/parts/engine-without-gpu.ts';
-import { countingSource, interruptAtStep, nativeIsBuilt, tinyGpt } from '../tiny.ts';
+import { countingSource, interruptAtStep, nativeIsBuilt, tinyGpt, tinyLstm } from '../tiny.ts';
 import { buildFakeDriver } from './build.ts';
 import { gpuIsTestable, openFakeGpu } from './fake-gpu.ts';
 
@@ -60,12 +62,54 @@ describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if th
     await expect(openEngine({ name: 'gpu' })).rejects.toThrow(EngineError);
   });
 
-  test('with too little memory is refused before training starts, with both figures', async () => {
-    const engine = openFakeGpu();
-    const config = { ...tinyGpt, width: 4096, heads: 64, layers: 8 };
-    await expect(train({ engine, config, source: countingSource(11, 600), settings, seed: 1 })).rejects.toThrow(
-      /training this gpt of 8 layers × 4096 on batches of 4 windows needs \d+\.\d GiB of the GPU's memory, and \d\.\d GiB are free\. A smaller/,
-    );
+  describe('with too little memory is refused before training starts, with both figures and what would fit', () => {
+    const refusal = async (config: ModelConfig, batch = 4) => {
+      const engine = openFakeGpu();
+      const wide = { ...settings, batch, block: config.block };
+      const source = countingSource(11, 40_000);
+      const message = await train({ engine, config, source, settings: wide, seed: 1 }).catch((error) => error.message);
+      return { message, engine };
+    };
+
+    test('fewer windows at a time', async () => {
+      // By default, 40 % of the memory is for windows. Another program has most of it.
+      vi.stubEnv('FAKE_CUDA_USED', String(1000 * 2 ** 20));
+      const config = { ...tinyGpt, block: 64, width: 64, layers: 4 };
+      const { message, engine } = await refusal(config, 400);
+      expect(message).toMatch(
+        /training this gpt of 4 layers × 64 on batches of 400 windows needs 0\.\d GiB of the GPU's memory, and 0\.0 GiB are free\. It fits with train\.microbatch: \d+, which needs 0\.0 GiB\. A GPU on which nothing else/,
+      );
+      const microbatch = Number(/microbatch: (\d+)/.exec(message)![1]);
+      expect(engine.memory(config, { batch: 400, microbatch })).toBeLessThanOrEqual(engine.deviceMemory!);
+      expect(engine.memory(config, { batch: 400, microbatch: microbatch + 1 })).toBeGreaterThan(engine.deviceMemory!);
+    });
+
+    test('fewer layers, or narrower ones', async () => {
+      const config = { ...tinyGpt, width: 2048, heads: 64, layers: 8 };
+      const { message, engine } = await refusal(config);
+      expect(message).toMatch(
+        /this gpt of 8 layers × 2048 on batches of 4 windows needs \d+\.\d GiB of the GPU's memory, and \d\.\d GiB are free\. Even one window at a time needs \d+\.\d GiB\. (\d) layers × 2048 or 8 layers × \d+ would fit, with train\.microbatch: 1\./,
+      );
+      const [layers, width] = [/(\d+) layers × 2048 or/, /8 layers × (\d+) would/].map((of) =>
+        Number(of.exec(message)![1]),
+      );
+      const needs = (smaller: object) => engine.memory({ ...config, ...smaller }, { batch: 4, microbatch: 1 });
+      const free = engine.deviceMemory!;
+      expect(needs({ layers })).toBeLessThanOrEqual(free);
+      expect(needs({ layers: layers + 1 })).toBeGreaterThan(free);
+      expect(needs({ width, heads: width / 32 })).toBeLessThanOrEqual(free);
+      expect(needs({ width: width + 32, heads: width / 32 + 1 })).toBeGreaterThan(free);
+    });
+
+    test('an LSTM that is narrower', async () => {
+      const { message } = await refusal({ ...tinyLstm, width: 8192, embedding: 8192 });
+      expect(message).toMatch(/Even one window at a time .* 2 layers × \d+ would fit/);
+    });
+
+    test('nothing, if other programs have all of it', async () => {
+      vi.stubEnv('FAKE_CUDA_USED', String(2 ** 30));
+      expect((await refusal(tinyGpt)).message).toContain('No model with this block and vocabulary fits');
+    });
   });
 
   test('gives the same bits when a run is interrupted and resumed', async () => {
@@ -85,6 +129,29 @@ describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if th
     }
   });
 
+  test('of another model, or with other kernels, does not continue the run, because its bits would differ', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'gpu-other-'));
+    try {
+      const engine = openFakeGpu();
+      const run = { config: tinyGpt, source: countingSource(11, 600), settings, seed: 1, checkpointDir: dir };
+      await expect(train({ ...run, engine, ...interruptAtStep(run.source, 5) })).rejects.toThrow('enough');
+      vi.stubEnv('FAKE_CUDA_NAME', 'NVIDIA H100');
+      const other = openFakeGpu();
+      await expect(train({ ...run, engine: other })).rejects.toThrow(
+        /checkpoint of another run: engine\.kernels was "CPU behind a fake driver, kernels (\w{8})" and is "NVIDIA H100, kernels \1"/,
+      );
+      const { arithmetic } = engine;
+      const newKernels = { ...engine, arithmetic: { ...arithmetic, kernels: 'CPU behind a fake driver, kernels 0' } };
+      await expect(train({ ...run, engine: newKernels })).rejects.toThrow(/another run: engine\.kernels was/);
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+  });
+
+  test('has the digest of its PTX in what decides its bits', () => {
+    expect(openFakeGpu().arithmetic.kernels).toContain(/^\/\/ sources (\w{8})/.exec(readPtx())![1]);
+  });
+
   test('that is lost in mid-run ends it with a clear error, and a GPU that is back continues from the checkpoint', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'gpu-lost-'));
     try {
@@ -94,7 +161,7 @@ describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if th
         if (done === 24 * 6) process.env.FAKE_CUDA_LOST = '0';
       };
       await expect(train({ ...run, onProgress })).rejects.toThrow(
-        /the GPU failed: .*unspecified launch failure \(CUDA_ERROR_LAUNCH_FAILED\); the last checkpoint is kept/,
+        /the GPU failed: .*unspecified launch failure \(CUDA_ERROR_LAUNCH_FAILED\); run the same command again, and it continues/,
       );
       delete process.env.FAKE_CUDA_LOST;
       const resumed = await train(run);
