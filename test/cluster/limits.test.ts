@@ -114,7 +114,7 @@ describe.skipIf(skipped !== undefined).concurrent(`a Slurm that keeps accounts${
     const run = await made.spawn();
     await until(() => made.exists('.repro/jobs/journal.jsonl') && /"job"/.test(made.read('.repro/jobs/journal.jsonl')));
     const [, job] = /"job":"(\d+)"/.exec(made.read('.repro/jobs/journal.jsonl'))!;
-    slurm.run('scontrol', 'update', `JobId=${job}`, 'Deadline=now+1');
+    slurm.run('scontrol', 'update', `JobId=${job}`, 'TimeLimit=10');
     slurm.run('scontrol', 'release', job);
     expect((await run.ended).stdout).toMatch(/✗ a: it could not end before the deadline of its job \(--deadline\)\n/);
   });

@@ -99,6 +99,24 @@ export class ContentHasher {
     return scan;
   }
 
+  /**
+   * Like `scanNow`, but reads nothing.
+   *
+   * @returns undefined also if the hash of some file is not remembered
+   */
+  async scanRemembered(path: string): Promise<Scanned | undefined> {
+    const refuse: Reader = (file, known) => {
+      if (known === undefined) throw new Error('not remembered');
+      return readingOfKnown(file, known);
+    };
+    try {
+      return await this.#look(path, refuse);
+    } catch (error) {
+      if (error instanceof ReproError) return undefined;
+      throw error;
+    }
+  }
+
   /** Whether there is a symbolic link at a path, and nothing where it leads. */
   isLinkToNothing(path: string): boolean {
     const absolute = path.startsWith('/') ? path : join(this.#root, path);

@@ -6,6 +6,7 @@
  *   status.ts         the status of one stage
  *   compare-with-lock.ts  its inputs and outputs against those of its last run
  *   known-outputs.ts  what a dependency holds although upstream outputs are not in the workspace yet
+ *   reported-outputs.ts  outputs that count as a node of a cluster has reported them
  *   folder-parts.ts   whether a folder above outputs is as recorded, by what the lock says of each output
  *   bring-inputs.ts   which missing outputs must be restored, because a stage that runs reads them
  *   stale-reasons.ts  why a stage is stale
@@ -15,7 +16,7 @@
  *   stage-inputs.ts   the present content of a stage's inputs and outputs
  */
 export { checkInputs, describeLacking } from './bring-inputs.ts';
-export { isMissing } from './compare-with-lock.ts';
+export { isMissing, touches } from './compare-with-lock.ts';
 export { partsOfInputs } from './folder-parts.ts';
 export { describeLeft, isRemovedCell, type LeftOutput, neededFolders, planWithoutLeft } from './left-outputs.ts';
 export { inputsOf, openOnNode, type PlannedProject } from './node-project.ts';

@@ -102,32 +102,50 @@ function contentAround(
   { manifest, onDisk, recorded }: KnownSources,
 ): KnownContent {
   if (onDisk !== undefined && onDisk.manifest === undefined) return onDisk.content;
-  const inside = [...outputs].filter(([out]) => contains(path, out));
+  const inside = new Map<string, ManifestEntry[] | Content>();
+  for (const [out, content] of outputs) {
+    if (!contains(path, out)) continue;
+    const entries = content.files === undefined ? content : manifest(out, content);
+    if (entries === undefined) return 'unknown';
+    inside.set(out, entries);
+  }
+  const { content } = folderWith(path, inside, onDisk);
+  const before = recorded[path];
+  // Files that no stage makes may be missing too.
+  const mayLackFiles = onDisk === undefined && before && content.files! < before.files!;
+  return mayLackFiles ? 'unknown' : content;
+}
+
+/**
+ * What a folder would be if it held some outputs as they are known, instead of what is at their paths.
+ *
+ * @param inside by path, in the folder: the list of files of an output that is a folder, or the content of a file
+ * @param onDisk the folder as it is; undefined if there is none
+ */
+export function folderWith(
+  path: string,
+  inside: ReadonlyMap<string, readonly ManifestEntry[] | Content>,
+  onDisk: Scanned | undefined,
+): Scanned {
   const added: ManifestEntry[] = [];
-  for (const [out, content] of inside) {
+  for (const [out, known] of inside) {
     const own = path === '.' ? out : out.slice(path.length + 1);
-    if (content.files === undefined) {
-      const { sha256, size, executable } = content;
+    if (!Array.isArray(known)) {
+      const { sha256, size, executable } = known as Content;
       added.push({ path: own, sha256, size, ...(executable ? { executable } : {}) });
       continue;
     }
-    const entries = manifest(out, content);
-    if (entries === undefined) return 'unknown';
-    if (entries.length === 0) added.push({ path: `${own}/` });
-    for (const entry of entries) added.push({ ...entry, path: `${own}/${entry.path}` });
+    if (known.length === 0) added.push({ path: `${own}/` });
+    for (const entry of known) added.push({ ...entry, path: `${own}/${entry.path}` });
   }
-  const replaced = inside.map(([out]) => out);
+  const replaced = [...inside.keys()];
   const kept = parseManifest(onDisk?.manifest ?? '').filter((entry) => {
     const full = path === '.' ? entry.path : `${path}/${entry.path}`;
     // A folder that was empty has its own line only as long as it is empty.
     const isFilled = entry.path.endsWith('/') && added.some((other) => other.path.startsWith(entry.path));
     return !isFilled && !replaced.some((out) => contains(out, full));
   });
-  const { content } = folderOf([...kept, ...added].sort(byPath));
-  const before = recorded[path];
-  // Files that no stage makes may be missing too.
-  const mayLackFiles = onDisk === undefined && before && content.files! < before.files!;
-  return mayLackFiles ? 'unknown' : content;
+  return folderOf([...kept, ...added].sort(byPath));
 }
 
 function byPath(a: { path: string }, b: { path: string }): number {

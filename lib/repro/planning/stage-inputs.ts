@@ -23,6 +23,7 @@ import { ReproError, suggestion } from '../messages/index.ts';
 import { contains, type Stage } from '../pipeline/index.ts';
 import type { Fingerprint } from '../storage/index.ts';
 import type { PatternFiles } from './expand-patterns.ts';
+import { ReportedOutputs } from './reported-outputs.ts';
 
 const LINK_TO_NOTHING = ': it is a symbolic link to nothing';
 
@@ -38,6 +39,8 @@ export class StageInputs {
   #leftOut: LeftOut = { paths: [], kept: new Set() };
   /** What patterns match. Set by openProject if there are any. */
   patterns: PatternFiles | undefined;
+  /** Outputs that a node of a cluster has made, and that this host may not see yet. */
+  readonly reported = new ReportedOutputs();
 
   /** Texts of params files as they were first read, which count until `releaseParams`. Those that a stage makes are not here. */
   readonly #fixed = new Map<string, string | undefined>();
@@ -83,7 +86,8 @@ export class StageInputs {
 
   /** The content of a file or folder; undefined if there is none. */
   async scan(path: string): Promise<Scanned | undefined> {
-    return without(path, withEdits(path, await this.#hasher.scan(path), this.#edited), this.#leftOut);
+    const scanned = await this.reported.scan(path, () => this.#hasher.scan(path));
+    return without(path, withEdits(path, scanned, this.#edited), this.#leftOut);
   }
 
   /**

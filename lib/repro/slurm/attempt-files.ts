@@ -107,6 +107,8 @@ export interface CellResult {
   oomKills: number;
   /** Hashes of what was made. */
   learned: Remembered;
+  /** The list of the files of each output that is a folder, by its path. */
+  manifests?: { [path: string]: string };
 }
 
 /** Writes the files of a new attempt, its tokens last. */

@@ -2,7 +2,8 @@
  * Hashes that one host hands to another, so that a file whose stat data is the same there is not read again. A repro
  * without an LMDB store works with them in memory.
  */
-import { openState, type State } from '../hashing/index.ts';
+import { dirname, join } from 'node:path';
+import { openState, parseManifest, type Scanned, type State } from '../hashing/index.ts';
 
 /** Entries of the tables of a State. */
 export interface Remembered {
@@ -14,7 +15,12 @@ export interface Remembered {
 const TABLES = ['files', 'folders', 'memos'] as const;
 
 /** A State that notes what is used of another one. `used` is complete when the work with it has ended. */
-export function noteUse(state: State): { state: State; used(): Remembered } {
+export function noteUse(state: State): {
+  state: State;
+  /** Notes what is remembered of the files of an output. @param absolute its path */
+  noteOutput(absolute: string, scanned: Scanned): void;
+  used(): Remembered;
+} {
   const notes = {
     files: new Map<string, string>(),
     folders: new Map<string, string>(),
@@ -31,8 +37,15 @@ export function noteUse(state: State): { state: State; used(): Remembered } {
       state[name].put(key, value);
     },
   });
+  const [files, folders] = [noted('files'), noted('folders')];
   return {
-    state: { files: noted('files'), folders: noted('folders'), memos: noted('memos'), close: () => state.close() },
+    state: { files, folders, memos: noted('memos'), close: () => state.close() },
+    noteOutput: (absolute, { manifest }) => {
+      const paths =
+        manifest === undefined ? [absolute] : parseManifest(manifest).map(({ path }) => join(absolute, path));
+      for (const path of paths) files.get(path);
+      for (const folder of new Set(paths.map((path) => dirname(path)))) folders.get(folder);
+    },
     used: () => ({ files: [...notes.files], folders: [...notes.folders], memos: [...notes.memos] }),
   };
 }

@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { AttemptLog } from '../attempts/index.ts';
 import { makePrivateFolder } from '../files/index.ts';
 import { thisMachine } from '../forecast/index.ts';
+import { sameContent } from '../hashing/index.ts';
 import { localFolder } from '../hosts/index.ts';
 import { type Made, makeStage, movedInputs, ParamsCopies } from '../making/index.ts';
 import { describeSystemError, ReproError } from '../messages/index.ts';
@@ -177,10 +178,21 @@ class NodeAttempt {
       readFromCopy: [...this.#copies.filesRead(this.#stage.name)],
       notes: this.#notes,
       ...(moved.length > 0 ? { moved } : {}),
-      ...(made === undefined ? {} : { made }),
+      ...(made === undefined ? {} : { made, manifests: await this.#manifestsOf(made) }),
       ...(this.#wasTerminated ? { wasTerminated: true } : {}),
       oomKills: oomKills(),
     };
+  }
+
+  /** The lists of the files of the outputs that are folders. The host of repro may not see them yet. */
+  async #manifestsOf({ outs = {} }: Made): Promise<{ [path: string]: string }> {
+    const found: { [path: string]: string } = {};
+    for (const [path, content] of Object.entries(outs)) {
+      if (content.files === undefined) continue;
+      const scanned = await this.#project.stageInputs.scan(path);
+      if (scanned?.manifest !== undefined && sameContent(scanned.content, content)) found[path] = scanned.manifest;
+    }
+    return found;
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,9 @@
  *   make → submitter.ts: arrays, sbatch → watcher.ts: results, squeue → take-result.ts → back to the caller
  */
 import type { Attempted, Detached, Executor, Moved, Work } from '../making/index.ts';
+import { listNames } from '../messages/index.ts';
 import type { Project } from '../planning/index.ts';
+import { untilSeen } from './accept-outputs.ts';
 import { hasResult, note, removeJournal, removeToken } from './attempt-files.ts';
 import { AttemptTable, type CellOfAttempt, interrupted } from './attempt-table.ts';
 import { wantsOf } from './sbatch-args.ts';
@@ -25,6 +27,8 @@ const CHANGED = 'its inputs have changed';
 export interface SlurmParts {
   project: Project;
   settings: SlurmSettings;
+  /** Whether stages run by Slurm; false: only those that an earlier call has submitted. */
+  isOn: boolean;
   /** What runs repro on a node: Node and its arguments. */
   program: readonly string[];
   /** Receives sentences for the user about no stage in particular. */
@@ -170,11 +174,25 @@ export class SlurmExecutor implements Executor {
 
   async close(): Promise<void> {
     if (this.#table.phase === 'open') await this.#dropped;
+    await this.#untilOutputsAreSeen();
     this.#table.phase = 'closed';
     this.#watcher.close();
     clearTimeout(this.#cancelTimer);
     await this.#submitter.close();
     removeJournal(this.#parts.project.root);
+  }
+
+  /** Whoever looks at the outputs next, such as the next repro, sees them as this host does. */
+  async #untilOutputsAreSeen(): Promise<void> {
+    const { project, settings, tell } = this.#parts;
+    const { reported } = project.stageInputs;
+    const outs = new Map(reported.paths.map((path) => [path, reported.get(path)!]));
+    for (const path of outs.keys()) reported.drop(path);
+    const late = await untilSeen(project, outs, settings.latency, () => this.#table.phase === 'open');
+    if (late.length > 0 && this.#table.phase === 'open')
+      tell(
+        `nodes have made ${listNames(late)}, but this host still sees something else there after ${settings.latency} s: the latency of this folder is larger`,
+      );
   }
 
   /** A job was taken while the user asked for the end. */

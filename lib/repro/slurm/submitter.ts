@@ -8,7 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { inputsOf, type Project } from '../planning/index.ts';
+import { inputsOf, type Project, touches } from '../planning/index.ts';
 import { treeSignature } from '../workspace/index.ts';
 import { type CellFile, note, removeAttempt, writeAttempt, writeShared } from './attempt-files.ts';
 import { type AttemptTable, failed, interrupted } from './attempt-table.ts';
@@ -186,8 +186,13 @@ export class Submitter {
       const params: CellFile['params'] = {};
       for (const { file } of stage.params) params[file] = (await stageInputs.paramsText(file, stage.name)) ?? null;
       for (const [file, text] of Object.entries(params)) inputs.fixParams(file, text ?? undefined);
+      // What this host does not see yet is not looked at, but its hashes are handed on.
+      const { reported } = stageInputs;
+      const isReported = (path: string) => touches(path, reported.paths);
       // A file that is missing now is noticed on the node.
-      await inputs.fingerprint(stage).catch(() => {});
+      await inputs.fingerprint(stage, isReported).catch(() => {});
+      for (const path of reported.paths)
+        if (stage.deps.some((dep) => touches(dep.path, [path]))) use.noteOutput(join(root, path), reported.get(path)!);
       const paths = new Set(stage.outs.map(({ path }) => path));
       const blocks = lock.names
         .map((name) => [name, lock.get(name)] as const)

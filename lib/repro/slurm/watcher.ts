@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { AttemptLog } from '../attempts/index.ts';
 import { describeError, describeRoughDuration, ReproError } from '../messages/index.ts';
+import type { Stage } from '../pipeline/index.ts';
 import type { Project } from '../planning/index.ts';
 import { treeSignature } from '../workspace/index.ts';
 import type { QueueRow } from './answers.ts';
@@ -29,6 +30,8 @@ export interface WatcherParts {
   settings: SlurmSettings;
   table: AttemptTable;
   submitter: Submitter;
+  /** Whether stages run by Slurm; false: only those that an earlier call has submitted. */
+  isOn: boolean;
   tell(text: string): void;
 }
 
@@ -107,7 +110,10 @@ export class Watcher {
     noteResult(this.#root, stage, this.#settings, result.node);
     if (result.made !== undefined) begin(attempt, cell, { ...result, log: result.log ?? '' });
     for (const text of result.notes) task.work.listen({ event: 'note', stage: stage.name, text });
-    const known = { job: jobOf(attempt, cell), submitted: attempt.submitted, latency: this.#settings.latency };
+    const { submitted } = attempt;
+    const { latency, local } = this.#settings;
+    const isJob = ({ group }: Stage) => this.#parts.isOn && !local.has(group);
+    const known = { job: jobOf(attempt, cell), submitted, latency, isJob };
     takeResult(this.#parts.project, stage, result, known).then(
       (ended) => {
         if (ended === undefined) {
