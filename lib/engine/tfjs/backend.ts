@@ -14,6 +14,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import util from 'node:util';
 import { EngineError } from '../interface/index.ts';
+import { type GpuMemory, gpuMemory } from './gpu-memory.ts';
 
 /** The API of TensorFlow.js core. */
 export type TensorFlow = typeof import('@tensorflow/tfjs-core');
@@ -36,6 +37,8 @@ export type Device = keyof typeof DEVICES;
 interface Loaded {
   tf: TensorFlow;
   device: Device;
+  /** that of the GPU before TensorFlow started; undefined on other devices, and without nvidia-smi */
+  gpuMemory: GpuMemory | undefined;
 }
 
 /** Copies of TensorFlow.js share global state, including the current backend, so a process has one device. */
@@ -74,6 +77,7 @@ async function loadFirst(): Promise<Loaded> {
 
 async function load(device: Device): Promise<Loaded> {
   const { load, packages, backend } = DEVICES[device];
+  const memory = device === 'node-gpu' ? gpuMemory() : undefined;
   let tf: TensorFlow;
   try {
     tf = await load();
@@ -92,7 +96,7 @@ async function load(device: Device): Promise<Loaded> {
     );
   if (device === 'node-gpu' && !(tf.backend() as unknown as { isUsingGpuDevice: boolean }).isUsingGpuDevice)
     throw new EngineError('the tfjs device node-gpu found no GPU that it can use; it needs CUDA 11.2 and cuDNN 8.1');
-  return { tf, device };
+  return { tf, device, gpuMemory: memory };
 }
 
 function loadNode(name: string): TensorFlow {

@@ -54,8 +54,12 @@ import { TfjsDecoder } from './tfjs-decoder.ts';
 
 const ARCHITECTURES: Record<ModelConfig['architecture'], Architecture<never>> = { gpt, lstm };
 
-/** In bytes. The default microbatch is the largest whose activations take less memory than this. */
-const ACTIVATION_BUDGET = 512 * 2 ** 20;
+/**
+ * The default microbatch is the largest whose activations take less memory than this: so many bytes, or this share of the
+ * memory of a GPU. The share is of all its memory and not of what is free, so that a run repeats its bits.
+ */
+const ACTIVATION_BYTES = 512 * 2 ** 20;
+const ACTIVATION_SHARE = 0.4;
 
 /**
  * Opens the TensorFlow.js engine.
@@ -68,20 +72,24 @@ export async function openTfjs(options: EngineOptions = {}): Promise<Engine> {
       'the tfjs engine computes in fp32 only; set the precision to fp32, or build the native engine',
     );
   checkThreads(options.threads ?? 1);
-  const { tf, device } = await loadTensorFlow(options.device);
+  const { tf, device, gpuMemory } = await loadTensorFlow(options.device);
+  const budget = gpuMemory ? ACTIVATION_SHARE * gpuMemory.total : ACTIVATION_BYTES;
   return {
     name: 'tfjs',
     description: `tfjs fp32, ${device}`,
     arithmetic: { precision: 'fp32', threads: 1, kernels: device },
     model(config, start) {
       checkConfig(config);
-      return new TfjsModel(tf, config, 'weights' in start ? start.weights : initialWeights(config, start.seed));
+      const weights = 'weights' in start ? start.weights : initialWeights(config, start.seed);
+      return new TfjsModel(tf, config, weights, budget);
     },
-    memory(config, { batch, microbatch = defaultMicrobatch(config) }) {
+    memory(config, { batch, microbatch = defaultMicrobatch(config, budget) }) {
       checkConfig(config);
       checkStepSize(batch, microbatch);
       return parameterBytes(config) + activationBytes(config, Math.min(batch, microbatch));
     },
+    // Before any model was made: TensorFlow keeps what it has taken.
+    ...(gpuMemory && { deviceMemory: gpuMemory.free }),
   };
 }
 
@@ -94,8 +102,11 @@ class TfjsModel implements Model {
   /** number of AdamW updates made */
   #step = 0;
   readonly #calls = new CallQueue();
+  /** bytes of activations that a microbatch may take */
+  readonly #budget: number;
 
-  constructor(tf: TensorFlow, config: ModelConfig, weights: Weights) {
+  constructor(tf: TensorFlow, config: ModelConfig, weights: Weights, budget: number) {
+    this.#budget = budget;
     this.#tf = tf;
     this.config = config;
     for (const { name, shape, decay } of parameters(config)) {
@@ -328,7 +339,7 @@ class TfjsModel implements Model {
   /** Splits the batch into microbatches of at most `size` sequences; `first` is the index of the first of them. */
   *#microbatches(
     { inputs, targets, sequences, length }: Batch,
-    size = defaultMicrobatch({ ...this.config, block: length }),
+    size = defaultMicrobatch({ ...this.config, block: length }, this.#budget),
   ) {
     for (let first = 0; first < sequences; first += size) {
       const end = Math.min(first + size, sequences);
@@ -350,8 +361,8 @@ class TfjsModel implements Model {
 }
 
 /** The default microbatch, in windows. */
-function defaultMicrobatch(config: ModelConfig): number {
-  return Math.max(1, Math.floor(ACTIVATION_BUDGET / activationBytes(config, 1)));
+function defaultMicrobatch(config: ModelConfig, budget: number): number {
+  return Math.max(1, Math.floor(budget / activationBytes(config, 1)));
 }
 
 async function download(tensor: Tensor) {
