@@ -82,6 +82,27 @@ stages:
     expect(made.exists('.repro/jobs')).toBe(false);
   });
 
+  test('what jobs print is shown while they run, each line once and in order; --quiet shows none', async () => {
+    const pipeline = `
+stages:
+  a: {cmd: "for n in 1 2 3; do echo line $n; until [ -e go-$n ]; do sleep 0.05; done; done; printf end; cp in.txt out", deps: [in.txt], outs: [out]}
+`;
+    const made = clusterProject(pipeline, { 'in.txt': '1' });
+    const run = await made.spawn();
+    let said = '';
+    run.process.stdout!.on('data', (chunk) => (said += chunk));
+    for (const n of [1, 2, 3]) {
+      await until(() => said.includes(`a | line ${n}\n`));
+      made.write(`go-${n}`, '');
+    }
+    const { exit, stdout } = await run.ended;
+    expect([exit, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^> a .*\na \| line 1\na \| line 2\na \| line 3\na \| end\n✓ a/m),
+    ]);
+    expect((await made.repro('-f', '-q')).stdout).not.toContain('line');
+  });
+
   test('repro that is killed before it knows its job finds it by its name', async () => {
     const made = clusterProject(GATED, { 'in.txt': '1', go: '' });
     // sbatch submits, and repro is killed before it reads the number.

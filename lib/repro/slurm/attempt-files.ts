@@ -72,6 +72,8 @@ export interface CellProgress {
   /** When its commands began, in ISO 8601. */
   started: string;
   log: string;
+  /** The log exists. */
+  hasOutput?: true;
   node: string;
   /** The task of the array, such as 4711_3. */
   job?: string;
@@ -227,10 +229,15 @@ export function jobLog(root: string, id: string, index: number): string {
 
 /** Appends to the log of an attempt that the node has begun. */
 export function appendToLog(root: string, log: string, text: string): void {
-  if (!log.startsWith('.repro/logs/') || log.split('/').includes('..')) return;
+  if (!isLog(log)) return;
   try {
     appendFileSync(join(root, log), text);
   } catch {} // The disk is full. The log is not essential.
+}
+
+/** The path of a log was read from a file, which may be damaged. */
+export function isLog(log: string): boolean {
+  return log.startsWith('.repro/logs/') && !log.split('/').includes('..');
 }
 
 /** Removes the files of an attempt that is over. A node that still has it finds no token. */

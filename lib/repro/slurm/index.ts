@@ -7,6 +7,7 @@
  *   attempt-files.ts    the files by which both talk; remembered.ts: hashes that they hand to each other
  *   probe.ts            jobs that tell before a run whether nodes see the folder; known-nodes.ts, probe-files.ts
  *   take-result.ts      what a result says; accept-outputs.ts: outputs that this host may not see yet
+ *   live-output.ts      what jobs print while they run
  *   slurm-programs.ts   calls sbatch, squeue, sacct, scancel
  * Plans, without any effect:
  *   settings.ts         the settings

@@ -8,7 +8,7 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { AttemptLog } from '../attempts/index.ts';
+import { AttemptLog, type AttemptOutput } from '../attempts/index.ts';
 import { makePrivateFolder } from '../files/index.ts';
 import { thisMachine } from '../forecast/index.ts';
 import { sameContent } from '../hashing/index.ts';
@@ -138,6 +138,7 @@ class NodeAttempt {
         log,
         listen: (event) => {
           if (event.event === 'note') this.#notes.push(event.text);
+          if (event.event === 'output') this.#noteOutput(log);
           if (event.event !== 'progress') return;
           const { done, total, unit, text } = event;
           this.#progress!.progress = { done, total, unit, text };
@@ -234,6 +235,13 @@ class NodeAttempt {
     for (const command of this.#commands) command.kill('SIGTERM');
   }
 
+  /** Says that there is a log to be read, once. */
+  #noteOutput({ path }: AttemptOutput): void {
+    if (path === undefined || this.#progress!.hasOutput) return;
+    this.#progress!.hasOutput = true;
+    this.#writeProgress();
+  }
+
   #writeProgressSoon(): void {
     this.#progressTimer ??= setTimeout(
       () => this.#writeProgress(),
@@ -243,6 +251,7 @@ class NodeAttempt {
 
   /** Nothing depends on it, so a full disk is no reason to end. */
   #writeProgress(): void {
+    clearTimeout(this.#progressTimer);
     this.#progressTimer = undefined;
     this.#nextProgress = Date.now() + Math.min(PROGRESS_PERIOD, this.#attempt.fence * 1000);
     try {

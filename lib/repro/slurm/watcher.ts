@@ -14,6 +14,7 @@ import { appendToLog, type CellProgress, type CellResult, jobLog, listNow, readC
 import { type AttemptTable, failed, interrupted } from './attempt-table.ts';
 import { OUT_OF_MEMORY, standingOf, type Verdict, verdictOn } from './job-states.ts';
 import { noteResult } from './known-nodes.ts';
+import { type FollowedLog, LiveOutput } from './live-output.ts';
 import { folderOf } from './sbatch-args.ts';
 import type { SlurmSettings } from './settings.ts';
 import { keepsAccounting, sacct, scancel, squeue } from './slurm-programs.ts';
@@ -41,6 +42,7 @@ export class Watcher {
   readonly #table: AttemptTable;
   readonly #settings: SlurmSettings;
   readonly #root: string;
+  readonly #output: LiveOutput;
   readonly #lookTimer: NodeJS.Timeout;
   #pollTimer: NodeJS.Timeout | undefined;
   /** Seconds until the next call of squeue; it grows while nothing changes. */
@@ -56,6 +58,7 @@ export class Watcher {
     this.#table = parts.table;
     this.#settings = parts.settings;
     this.#root = parts.project.root;
+    this.#output = new LiveOutput(this.#root);
     this.#period = parts.settings.poll;
     this.#lookTimer = setInterval(() => this.look(), parts.settings.look * 1000);
     if (this.#table.attempts.length > 0) this.pollSoon();
@@ -80,6 +83,7 @@ export class Watcher {
         if (results.has(index)) this.#take(attempt, cell, cell.task);
       }
     }
+    this.#output.look();
   }
 
   /** Calls squeue when the time since the last call allows it. */
@@ -99,6 +103,7 @@ export class Watcher {
     const seen = readCell<CellProgress>(this.#root, attempt.id, 'progress', cell.index);
     if (seen === undefined) return;
     begin(attempt, cell, seen);
+    if (seen.hasOutput) this.#output.follow(nameOf(attempt, cell), followedLog(cell, seen.log));
     if (seen.progress !== undefined) cell.task?.work.listen({ event: 'progress', stage: cell.stage, ...seen.progress });
   }
 
@@ -128,6 +133,7 @@ export class Watcher {
           return;
         }
         const log = ended.made.failure === undefined ? ended.log : this.#keepJobLog(attempt, cell, ended.log);
+        if (ended.log !== undefined) this.#output.end(nameOf(attempt, cell), followedLog(cell, ended.log));
         task.resolve({ ...ended, ...(log === undefined ? {} : { log }), release });
       },
       (error: unknown) => {
@@ -237,6 +243,7 @@ export class Watcher {
     const verdict = this.#verdict(cell, task);
     const seen = readCell<CellProgress>(this.#root, attempt.id, 'progress', cell.index);
     const log = this.#keepJobLog(attempt, cell, seen?.log);
+    if (seen?.hasOutput) this.#output.end(nameOf(attempt, cell), followedLog(cell, seen.log));
     const node = seen?.node ?? (cell.row?.node || undefined);
     const known = {
       job: seen?.job ?? jobOf(attempt, cell),
@@ -295,6 +302,13 @@ export class Watcher {
     log.close();
     return log.path;
   }
+}
+
+const nameOf = ({ id }: TrackedAttempt, { index }: TrackedCell) => `${id}/${index}`;
+
+/** The log of a cell, whose text is output of its stage. */
+function followedLog({ stage, task }: TrackedCell, log: string): FollowedLog {
+  return { log, print: (text) => task?.work.listen({ event: 'output', stage, text }) };
 }
 
 /** Says that the commands of a cell have begun, once. */
