@@ -52,7 +52,7 @@ echo "3. link both to the paths at which tfjs-node's binding.gyp looks for libte
 package=$dir/node_modules/@tensorflow/$name
 mkdir -p "$package/deps/lib"
 ln -sfn "$dir/tensorflow/include" "$package/deps/include"
-for name in cc framework; do ln -sf "$dir/tensorflow/libtensorflow_$name.so.2" "$package/deps/lib/"; done
+for part in cc framework; do ln -sf "$dir/tensorflow/libtensorflow_$part.so.2" "$package/deps/lib/"; done
 ln -sf libtensorflow_cc.so.2 "$package/deps/lib/libtensorflow.so"
 ln -sf libtensorflow_framework.so.2 "$package/deps/lib/libtensorflow_framework.so"
 

@@ -20,6 +20,8 @@ export interface Attempt {
   exit?: number;
   signal?: string;
   gpus?: readonly string[];
+  /** Their model, the most memory that was in use on them, in bytes, and the percent of the time in which they were busy. */
+  gpuUse?: { model: string; peakMemory: number; utilization: number };
   /** The job of Slurm, the node that it ran on, and the seconds that it waited in the queue. */
   job?: string;
   node?: string;

@@ -9,6 +9,7 @@
 import type { Content } from '../hashing/index.ts';
 import type { Failure } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
+import type { GpuFigures } from '../processes/index.ts';
 import type { Fingerprint } from '../storage/index.ts';
 
 /** What a stage reports while it is made. */
@@ -87,6 +88,8 @@ export interface Attempted {
   /** The params files that the stage's programs have read from copies. */
   readFromCopy: ReadonlySet<string>;
   gpus?: readonly string[];
+  /** How it used them, if that is known. */
+  gpuUse?: GpuFigures;
   job?: string;
   node?: string;
   /** Seconds from its submission to its start. */

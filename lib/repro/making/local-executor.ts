@@ -1,10 +1,10 @@
 /**
  * Makes stages on this machine. It holds what their commands share: the file of process groups, the copies of params
- * files, and the measurement of memory.
+ * files, and the measurement of memory and GPUs.
  */
 import { AttemptLog } from '../attempts/index.ts';
 import type { Project } from '../planning/index.ts';
-import { type Command, PeakMemory, ProcessGroups } from '../processes/index.ts';
+import { type Command, GpuUse, PeakMemory, ProcessGroups } from '../processes/index.ts';
 import type { Attempted, Executor, Work } from './executor.ts';
 import { makeStage } from './make-stage.ts';
 import { ParamsCopies } from './params-copies.ts';
@@ -23,6 +23,7 @@ export class LocalExecutor implements Executor {
   readonly #leasesGpus: boolean;
   readonly #groups: ProcessGroups;
   readonly #memory = new PeakMemory();
+  readonly #gpuUse = new GpuUse();
   readonly #commands = new Set<Command>();
   readonly #copies: ParamsCopies;
   readonly #logs: AttemptLog;
@@ -43,6 +44,7 @@ export class LocalExecutor implements Executor {
     const named = gpus.length > 0 ? { gpus } : {};
     work.begin({ started: started.toISOString(), log: log.file, ...named });
     let peakMemory = 0;
+    const gpuWatch = this.#gpuUse.watch(gpus);
     const made = await makeStage(stage, inputs, key, {
       project: this.#project,
       gpus,
@@ -63,7 +65,8 @@ export class LocalExecutor implements Executor {
         peakMemory = Math.max(peakMemory, this.#memory.end(command));
       },
       isInterrupted: () => this.#isInterrupted,
-    });
+    }).finally(() => this.#gpuUse.end(gpuWatch));
+    const gpuUse = this.#gpuUse.end(gpuWatch);
     log.close();
     if (log.problem !== undefined) work.listen({ event: 'note', stage: stage.name, text: log.problem });
     return {
@@ -73,6 +76,7 @@ export class LocalExecutor implements Executor {
       peakMemory,
       readFromCopy: this.#copies.filesRead(stage.name),
       ...named,
+      ...(gpuUse && { gpuUse }),
     };
   }
 

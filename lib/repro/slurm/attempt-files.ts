@@ -32,6 +32,7 @@ import { openFile, readUtf8, readUtf8OrUndefined } from '../freshness/index.ts';
 import { sha256 } from '../hashing/index.ts';
 import type { Made } from '../making/index.ts';
 import { ReproError } from '../messages/index.ts';
+import type { GpuFigures } from '../processes/index.ts';
 import type { Fingerprint, LockedStage } from '../storage/index.ts';
 import { type JournalEntry, type OpenAttempt, openAttempts } from './journal-entries.ts';
 import type { Remembered } from './remembered.ts';
@@ -98,6 +99,7 @@ export interface CellResult {
   /** Bytes that the job has, and the most that its commands were seen with. */
   memory?: number;
   peakMemory: number;
+  gpuUse?: GpuFigures;
   readFromCopy: string[];
   notes: string[];
   /** These inputs were not as expected, so nothing has run. */

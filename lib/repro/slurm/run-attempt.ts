@@ -17,7 +17,7 @@ import { type Made, makeStage, movedInputs, ParamsCopies } from '../making/index
 import { describeSystemError, ReproError } from '../messages/index.ts';
 import type { Pipeline, Stage } from '../pipeline/index.ts';
 import { openOnNode, type Project } from '../planning/index.ts';
-import { type Command, PeakMemory, ProcessGroups } from '../processes/index.ts';
+import { type Command, GpuUse, PeakMemory, ProcessGroups } from '../processes/index.ts';
 import { markUnrecorded } from '../workspace/index.ts';
 import {
   type AttemptFile,
@@ -81,6 +81,7 @@ class NodeAttempt {
   readonly #groups: ProcessGroups;
   readonly #copies: ParamsCopies;
   readonly #memory = new PeakMemory();
+  readonly #gpuUse = new GpuUse();
   readonly #commands = new Set<Command>();
   readonly #notes: string[] = [];
   readonly #fence: NodeJS.Timeout;
@@ -123,6 +124,7 @@ class NodeAttempt {
     const base = { id: this.#attempt.id, key, started: started.toISOString(), ...where };
     const moved = await this.#waitForInputs();
     let peakMemory = 0;
+    const gpuWatch = this.#gpuUse.watch(gpus);
     let made: Made | undefined;
     if (moved.length === 0) {
       this.#progress = { started: base.started, log: log.file, ...where };
@@ -168,6 +170,7 @@ class NodeAttempt {
       // A SIGTERM for the whole job may end the commands a moment before this process takes notice of it.
       else await new Promise((resolve) => setTimeout(resolve, NOTICE));
     }
+    const gpuUse = this.#gpuUse.end(gpuWatch);
     log.close();
     if (log.problem !== undefined) this.#notes.push(log.problem);
     if (this.#isFenced) return undefined;
@@ -176,6 +179,7 @@ class NodeAttempt {
       restarts: Number(process.env.SLURM_RESTART_COUNT ?? 0),
       ...(log.path === undefined ? {} : { log: log.path }),
       peakMemory,
+      ...(gpuUse && { gpuUse }),
       readFromCopy: [...this.#copies.filesRead(this.#stage.name)],
       notes: this.#notes,
       ...(moved.length > 0 ? { moved } : {}),

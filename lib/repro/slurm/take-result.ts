@@ -31,7 +31,7 @@ export async function takeResult(
   result: CellResult,
   { job, submitted, latency, isJob }: JobOfResult,
 ): Promise<Attempted | Moved | undefined> {
-  const { made, started, node, gpus, log, peakMemory } = result;
+  const { made, started, node, gpus, gpuUse, log, peakMemory } = result;
   const name = result.job ?? job;
   if (result.moved !== undefined) {
     // A report may be older than what the node has found.
@@ -53,6 +53,7 @@ export async function takeResult(
     peakMemory,
     readFromCopy: new Set(result.readFromCopy),
     ...(gpus.length > 0 ? { gpus } : {}),
+    ...(gpuUse === undefined ? {} : { gpuUse }),
     ...(name === undefined ? {} : { job: name }),
     node,
     queued: Math.max(0, (Date.parse(started) - Date.parse(submitted)) / 1000),

@@ -45,7 +45,10 @@ export async function log(
     printLine(target === undefined ? 'nothing has run yet' : `${target} has not run yet`);
     return 0;
   }
-  const header = ['stage', 'started', 'took', 'outcome', 'gpus', 'peak memory', 'job', 'node', 'queued'];
+  const header = [
+    ...['stage', 'started', 'took', 'outcome', 'gpus', 'gpu model', 'gpu memory', 'gpu busy'],
+    ...['peak memory', 'job', 'node', 'queued'],
+  ];
   const rows = [...attempts.map(toRow), ...current.map(([stage, record]) => runningRow(stage, record))];
   const isUsed = header.map((_, i) => rows.some((cells) => cells[i] !== ''));
   const usedColumns = (cells: readonly string[]) => cells.filter((_, i) => isUsed[i]);
@@ -95,17 +98,35 @@ async function stagesOf(target: string, known: readonly string[]): Promise<Set<s
 function runningRow(stage: string, { started, gpus, progress, job = '', node = '', queued }: RunningRecord): string[] {
   const seconds = (Date.now() - Date.parse(started)) / 1000;
   if (queued !== undefined)
-    return [stage, localTime(started), '', 'queued', '', '', job, node, describeDuration(seconds)];
+    return [stage, localTime(started), '', 'queued', '', ...NO_GPU_USE, '', job, node, describeDuration(seconds)];
   const state = progress === undefined ? 'running' : `running (${describeProgress(progress)})`;
-  return [stage, localTime(started), describeDuration(seconds), state, gpus?.join(',') ?? '', '', job, node, ''];
+  return [
+    stage,
+    localTime(started),
+    describeDuration(seconds),
+    state,
+    gpus?.join(',') ?? '',
+    ...NO_GPU_USE,
+    '',
+    job,
+    node,
+    '',
+  ];
 }
+
+const NO_GPU_USE = ['', '', ''];
 
 /** Swedish format: date and time as in ISO 8601, in local time. */
 function localTime(time: string): string {
   return new Date(time).toLocaleString('sv-SE');
 }
 
-function toRow({ stage, started, seconds, outcome, exit, signal, gpus, peakMemory, ...slurm }: Attempt): string[] {
+function describeGpuUse({ model, peakMemory, utilization }: NonNullable<Attempt['gpuUse']>): string[] {
+  return [model, describeBytes(peakMemory), `${utilization.toFixed(0)} %`];
+}
+
+function toRow(attempt: Attempt): string[] {
+  const { stage, started, seconds, outcome, exit, signal, gpus, gpuUse, peakMemory, ...slurm } = attempt;
   const ending = signal ?? (exit !== undefined && exit !== 0 ? `exit ${exit}` : '');
   return [
     stage,
@@ -113,6 +134,7 @@ function toRow({ stage, started, seconds, outcome, exit, signal, gpus, peakMemor
     describeDuration(seconds),
     ending ? `${outcome} (${ending})` : outcome,
     gpus?.join(',') ?? '',
+    ...(gpuUse === undefined ? NO_GPU_USE : describeGpuUse(gpuUse)),
     peakMemory === undefined ? '' : describeBytes(peakMemory),
     slurm.job ?? '',
     slurm.node ?? '',
