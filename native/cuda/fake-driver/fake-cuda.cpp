@@ -14,6 +14,7 @@
 //   FAKE_CUDA_LOST      the number of plans after which the GPU is lost
 //   FAKE_CUDA_HOLD, FAKE_CUDA_PLANS: see stream.hpp
 #include <atomic>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
@@ -64,45 +65,45 @@ struct Kernel {
   size_t sharedLimit;
 };
 #define KERNEL(name) {#name, Call<name>::run, Call<name>::count, 48 << 10}
-Kernel kernels[] = {KERNEL(productNN),
-                    KERNEL(productNT),
-                    KERNEL(productTN),
-                    KERNEL(productNNBf16),
-                    KERNEL(productNTBf16),
-                    KERNEL(productTNBf16),
-                    KERNEL(sumPartials),
-                    KERNEL(layerNorm),
-                    KERNEL(layerNormBackward),
-                    KERNEL(layerNormGradients),
-                    KERNEL(columnSums),
-                    KERNEL(crossEntropy),
-                    KERNEL(attention),
-                    KERNEL(attentionDecode),
-                    KERNEL(attentionDelta),
-                    KERNEL(attentionBackwardKeys),
-                    KERNEL(attentionBackwardQueries),
-                    KERNEL(attentionBf16),
-                    KERNEL(attentionBackwardKeysBf16),
-                    KERNEL(attentionBackwardQueriesBf16),
-                    KERNEL(embed),
-                    KERNEL(embedSegments),
-                    KERNEL(embedTokens),
-                    KERNEL(dropout),
-                    KERNEL(rotate),
-                    KERNEL(roundRows),
-                    KERNEL(fill),
-                    KERNEL(add),
-                    KERNEL(copy),
-                    KERNEL(lstmForward),
-                    KERNEL(lstmForwardBf16),
-                    KERNEL(lstmBackward),
-                    KERNEL(lstmBackwardBf16),
-                    KERNEL(lstmForwardAllBf16),
-                    KERNEL(lstmBackwardAllBf16),
-                    KERNEL(squares),
-                    KERNEL(finishStep),
-                    KERNEL(adamw),
-                    KERNEL(roundWeights)};
+const Kernel kernels[] = {KERNEL(productNN),
+                          KERNEL(productNT),
+                          KERNEL(productTN),
+                          KERNEL(productNNBf16),
+                          KERNEL(productNTBf16),
+                          KERNEL(productTNBf16),
+                          KERNEL(sumPartials),
+                          KERNEL(layerNorm),
+                          KERNEL(layerNormBackward),
+                          KERNEL(layerNormGradients),
+                          KERNEL(columnSums),
+                          KERNEL(crossEntropy),
+                          KERNEL(attention),
+                          KERNEL(attentionDecode),
+                          KERNEL(attentionDelta),
+                          KERNEL(attentionBackwardKeys),
+                          KERNEL(attentionBackwardQueries),
+                          KERNEL(attentionBf16),
+                          KERNEL(attentionBackwardKeysBf16),
+                          KERNEL(attentionBackwardQueriesBf16),
+                          KERNEL(embed),
+                          KERNEL(embedSegments),
+                          KERNEL(embedTokens),
+                          KERNEL(dropout),
+                          KERNEL(rotate),
+                          KERNEL(roundRows),
+                          KERNEL(fill),
+                          KERNEL(add),
+                          KERNEL(copy),
+                          KERNEL(lstmForward),
+                          KERNEL(lstmForwardBf16),
+                          KERNEL(lstmBackward),
+                          KERNEL(lstmBackwardBf16),
+                          KERNEL(lstmForwardAllBf16),
+                          KERNEL(lstmBackwardAllBf16),
+                          KERNEL(squares),
+                          KERNEL(finishStep),
+                          KERNEL(adamw),
+                          KERNEL(roundWeights)};
 #undef KERNEL
 /// Kernels whose blocks wait for each other.
 bool isTogether(const Kernel& kernel) { return strncmp(kernel.name, "lstm", 4) == 0 && strstr(kernel.name, "All"); }
@@ -210,14 +211,15 @@ int cuMemGetInfo_v2(size_t* free, size_t* total) {
   *free = *total > used ? *total - used : 0;
   return kSuccess;
 }
+/// Each module has kernels of its own: what one allows them, another does not.
 int cuModuleLoadDataEx(void** module, const void* image, unsigned, int*, void**) {
-  *module = &kernels;
   if (numberOf("FAKE_CUDA_DRIVER", 12040) < 11010) return kUnsupportedPtx;
-  return strstr(static_cast<const char*>(image), ".version") ? kSuccess : kInvalidImage;
+  if (!strstr(static_cast<const char*>(image), ".version")) return kInvalidImage;
+  return *module = new std::vector<Kernel>(std::begin(kernels), std::end(kernels)), kSuccess;
 }
-int cuModuleUnload(void*) { return kSuccess; }
-int cuModuleGetFunction(void** function, void*, const char* name) {
-  for (Kernel& k : kernels)
+int cuModuleUnload(void* module) { return delete static_cast<std::vector<Kernel>*>(module), kSuccess; }
+int cuModuleGetFunction(void** function, void* module, const char* name) {
+  for (Kernel& k : *static_cast<std::vector<Kernel>*>(module))
     if (!strcmp(k.name, name)) return *function = &k, kSuccess;
   return kNotFound;
 }

@@ -1,6 +1,7 @@
 /**
- * Compares the GPU engine, over the fake driver, with the native engine: at sizes larger than a tile of a product or of
- * attention, in both precisions, with dropout, over training steps.
+ * Compares the GPU engine, over the fake driver, with the native engine and with tfjs, whose gradients are those of
+ * automatic differentiation: at sizes larger than a tile of a product or of attention, in both precisions, with dropout,
+ * over training steps.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Engine, type Model, openEngine } from '../../../lib/engine/index.ts';
@@ -30,9 +31,16 @@ describe.skipIf(!gpuIsTestable || !nativeIsBuilt)(
   () => {
     let gpu: Engine;
     let native: Engine;
+    let tfjs: Engine;
     beforeAll(async () => {
       [gpu, native] = [openFakeGpu(), await openEngine({ name: 'native' })];
+      tfjs = await openEngine({ name: 'tfjs', device: 'cpu' });
     });
+    const references: [string, () => Engine, longest: number][] = [
+      ['the native engine', () => native, Number.POSITIVE_INFINITY],
+      // In plain JavaScript, windows of one tile of attention and a part of the next are long enough.
+      ['tfjs', () => tfjs, 37],
+    ];
     /** `size`: of the random numbers that are added to the initial weights */
     const models = (config: ModelConfig, engines: Engine[], size = 0.3) => {
       const weights = perturbedWeights(initialWeights(config, 1), 1, size);
@@ -42,36 +50,39 @@ describe.skipIf(!gpuIsTestable || !nativeIsBuilt)(
       for (const model of all) model.dispose();
     };
 
-    describe.each(configs)('with %s', (_, config) => {
-      test('in fp32, the losses agree, and every gradient differs by less than 1e-5 of the largest of its tensor', async () => {
-        // Products of wide matrices would be larger numbers, with larger errors.
-        const both = models(config, [native, gpu], config.width > 100 ? 0.1 : 0.3);
-        const batch = randomBatch(config, 3, config.block);
-        const [reference, tested] = await Promise.all(both.map((model) => model.gradients(batch)));
-        expect(Math.abs(tested.loss - reference.loss) / reference.loss).toBeLessThan(1e-6);
-        expectSameGradients(config, reference, tested);
-        dispose(both);
-      });
+    describe.each(references)('beside %s', (_, reference, longest) =>
+      describe.each(configs)('with %s', (_, { block, ...rest }) => {
+        const config = { ...rest, block: Math.min(block, longest) } as ModelConfig;
+        test('in fp32, the losses agree, and every gradient differs by less than 1e-5 of the largest of its tensor', async () => {
+          // Products of wide matrices would be larger numbers, with larger errors.
+          const both = models(config, [reference(), gpu], config.width > 100 ? 0.1 : 0.3);
+          const batch = randomBatch(config, 3, config.block);
+          const [expected, tested] = await Promise.all(both.map((model) => model.gradients(batch)));
+          expect(Math.abs(tested.loss - expected.loss) / expected.loss).toBeLessThan(1e-6);
+          expectSameGradients(config, expected, tested);
+          dispose(both);
+        });
 
-      test('in bf16, the losses agree to 1e-3, and the gradients, as one vector, to 1e-2', async () => {
-        const both = models(config, [native, openFakeGpu({ precision: 'bf16' })], 0.1);
-        const batch = randomBatch(config, 3, config.block);
-        const [reference, tested] = await Promise.all(both.map((model) => model.gradients(batch)));
-        expect(Math.abs(tested.loss - reference.loss) / reference.loss).toBeLessThan(1e-3);
-        let [difference, size] = [0, 0];
-        for (const [name, { data }] of reference.gradients) {
-          const actual = tested.gradients.get(name)!.data;
-          for (const [i, value] of data.entries()) {
-            difference += (actual[i] - value) ** 2;
-            size += value ** 2;
+        test('in bf16, the losses agree to 1e-3, and the gradients, as one vector, to 1e-2', async () => {
+          const both = models(config, [reference(), openFakeGpu({ precision: 'bf16' })], 0.1);
+          const batch = randomBatch(config, 3, config.block);
+          const [expected, tested] = await Promise.all(both.map((model) => model.gradients(batch)));
+          expect(Math.abs(tested.loss - expected.loss) / expected.loss).toBeLessThan(1e-3);
+          let [difference, size] = [0, 0];
+          for (const [name, { data }] of expected.gradients) {
+            const actual = tested.gradients.get(name)!.data;
+            for (const [i, value] of data.entries()) {
+              difference += (actual[i] - value) ** 2;
+              size += value ** 2;
+            }
           }
-        }
-        expect(Math.sqrt(difference / size)).toBeLessThan(1e-2);
-        // In fp32 the difference is far smaller.
-        expect(Math.sqrt(difference / size)).toBeGreaterThan(1e-4);
-        dispose(both);
-      });
-    });
+          expect(Math.sqrt(difference / size)).toBeLessThan(1e-2);
+          // In fp32 the difference is far smaller.
+          expect(Math.sqrt(difference / size)).toBeGreaterThan(1e-4);
+          dispose(both);
+        });
+      }),
+    );
 
     test.each([configs[0], configs[3]])(
       'the losses of 20 training steps differ by less than 1e-3, with dropout and microbatches: %s',
