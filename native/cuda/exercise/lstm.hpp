@@ -153,6 +153,7 @@ void exerciseLstm() {
   exerciseLstmStep<float>("fp32", 3, 80, false);
   exerciseLstmStep<u16>("bf16", 3, 101, false);  // backward, K has more chunks than there are stages
   exerciseLstmSequence(3, 35, 19, 2, true);
+  exerciseLstmSequence(30, 20, 35, 1, true);  // long enough that a warp is late somewhere
   exerciseLstmSequence(4, 35, 37, 1, false);
 }
 

@@ -185,22 +185,22 @@ inline bool openBarrier(Block& block) {
   return any;
 }
 
-/// Lets the warps of a block run for a while. Returns whether any of them did.
-inline bool advance(Block& block) {
+/// Lets the warps of a block run for a while, `turns` of them. Returns whether any of them did.
+inline bool advance(Block& block, unsigned turns) {
   const unsigned threads = static_cast<unsigned>(block.fibers.size()), warps = (threads + 31) / 32;
   const auto lanes = [&](unsigned w) { return block.fibers.data() + 32 * w; };
   const auto count = [&](unsigned w) { return threads - 32 * w < 32 ? threads - 32 * w : 32; };
   bool ran = false;
   if (seed) {
     // Bursts of random length: a warp may do many steps while the others wait. Then each gets a turn.
-    for (unsigned turn = 0; turn < warps; turn++) {
+    for (unsigned turn = 0; turn < turns; turn++) {
       const unsigned w = randomBelow(warps);
       for (unsigned steps = randomBelow(4) ? 1 + randomBelow(16) : ~0u; steps > 0 && runWarp(lanes(w), count(w));
            steps--)
         ran = true;
     }
-    if (!ran)
-      for (unsigned w = 0; w < warps; w++) ran |= runWarp(lanes(w), count(w));
+    // If those could not run, one of the others may.
+    for (unsigned w = 0; w < warps && !ran; w++) ran = runWarp(lanes(w), count(w));
   } else {
     for (unsigned w = 0; w < warps; w++)
       while (runWarp(lanes(w), count(w))) ran = true;
@@ -210,17 +210,18 @@ inline bool advance(Block& block) {
 
 /// Runs blocks until all of their threads have returned.
 inline void run(std::vector<Block>& blocks) {
+  const unsigned warps = static_cast<unsigned>((blocks[0].fibers.size() + 31) / 32);
   for (;;) {
     bool ran = false;
-    // As with warps: one block may run far ahead of the others.
-    for (size_t turn = 0; seed && turn < blocks.size(); turn++) {
+    // Of several blocks, one may run far ahead of the others, but mostly one warp of a block runs, then another block.
+    for (size_t turn = 0; seed && turn < blocks.size() * warps; turn++) {
       Block& block = blocks[randomBelow(static_cast<uint32_t>(blocks.size()))];
-      for (unsigned steps = randomBelow(4) ? 1 + randomBelow(16) : ~0u; steps > 0 && advance(block); steps--)
-        ran = true;
+      const bool isFar = blocks.size() == 1 || randomBelow(16) == 0;
+      for (unsigned steps = isFar ? ~0u : 1; steps > 0 && advance(block, isFar ? warps : 1); steps--) ran = true;
     }
     if (!ran)
       for (Block& block : blocks)
-        while (advance(block)) ran = true;
+        while (advance(block, warps)) ran = true;
     if (!ran) break;
   }
   for (const Block& block : blocks)
@@ -263,6 +264,7 @@ inline void launch(Dimensions grid, unsigned threads, size_t sharedSize, const s
   together = concurrent;
   std::vector<Block> blocks;
   const auto runAll = [&] {
+    if (blocks.empty()) return;
     for (Block& block : blocks)
       for (Fiber* f : block.fibers) f->block = &block;
     run(blocks);

@@ -53,6 +53,10 @@ inline u16 toBf16(float x) {
   if ((bits & 0x7fffffffu) > 0x7f800000u) return 0x7fff;
   return static_cast<u16>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
+inline u32 toTf32(float x) {
+  const u32 bits = __float_as_uint(x);
+  return (bits & 0x7fffffffu) > 0x7f800000u ? bits : (bits + 0x1000u) & ~0x1fffu;
+}
 inline u32 packBf16(float low, float high) { return toBf16(low) | static_cast<u32>(toBf16(high)) << 16; }
 template <class T>
 inline T min(T a, T b) {
@@ -141,6 +145,24 @@ inline void multiplyOfLanes(void** lanes) {
     for (int i = 0; i < 4; i++) m.c[i] = c[group + i / 2 * 8][pair + i % 2];
   });
 }
+/// PTX ISA, "Matrix fragments for mma.m16n8k8" with .tf32.
+inline void multiplyTf32OfLanes(void** lanes) {
+  float a[16][8], b[8][8];
+  for (int l = 0; l < 32; l++) {
+    const Multiply& m = *static_cast<Multiply*>(lanes[l]);
+    const int group = l / 4, pair = l % 4;
+    for (int i = 0; i < 4; i++) {
+      if (m.a[i] & 0x1fff || m.b[i % 2] & 0x1fff) fail("a factor of mma that is not rounded to TF32");
+      a[group + i % 2 * 8][pair + i / 2 * 4] = __uint_as_float(m.a[i]);
+      b[pair + i % 2 * 4][group] = __uint_as_float(m.b[i % 2]);
+    }
+  }
+  for (int l = 0; l < 32; l++)
+    for (int i = 0; i < 4; i++) {
+      float& c = static_cast<Multiply*>(lanes[l])->c[i];
+      for (int k = 0; k < 8; k++) c += a[l / 4 + i / 2 * 8][k] * b[k][l % 4 * 2 + i % 2];
+    }
+}
 #pragma GCC pop_options
 
 }  // namespace shim
@@ -167,4 +189,8 @@ inline void loadMatricesTransposed(u32 (&r)[4], const void* row) {
 inline void multiplyAdd(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1) {
   shim::Multiply m{c, a, {b0, b1}};
   shim::meetWarp(shim::multiplyOfLanes, &m);
+}
+inline void multiplyAddTf32(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1) {
+  shim::Multiply m{c, a, {b0, b1}};
+  shim::meetWarp(shim::multiplyTf32OfLanes, &m);
 }
