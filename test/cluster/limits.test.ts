@@ -16,7 +16,7 @@ import {
   wrapProgram,
 } from './cluster-project.ts';
 import { whyNoAccounting } from './test-accounting.ts';
-import { whyNoCgroups } from './test-slurm.ts';
+import { TestSlurm, whyNoCgroups } from './test-slurm.ts';
 
 const skipped = skippedWithout ?? whyNoAccounting();
 const skippedBecause = skipped === undefined ? '' : ` (skipped: ${skipped})`;
@@ -40,7 +40,49 @@ async function failure(made: TestProject): Promise<string> {
 
 const sacctmgr = (...args: string[]) => slurm.run('sacctmgr', '-i', ...args);
 
+describe.skipIf(skipped !== undefined).concurrent(`a controller that hangs${skippedBecause}`, () => {
+  test('jobs go on, their results are taken, and it is said after a while', async () => {
+    const own = await TestSlurm.start();
+    const made = clusterProject(GATED, { 'in.txt': '1' });
+    made.env = { ...own.env };
+    setTimes(made, { silence: 1 });
+    const run = await made.spawn();
+    let said = '';
+    run.process.stdout!.on('data', (chunk) => (said += chunk));
+    await until(() => CELLS.every((x) => made.exists(`starts-${x}`)));
+    const resume = own.pauseController();
+    try {
+      await until(() => /! squeue has not answered for 1\.0 s; jobs go on, and repro asks again\n/.test(said));
+      made.write('go', '');
+      expect((await run.ended).exit).toBe(0);
+    } finally {
+      resume();
+      await own.stop();
+    }
+    expect(said.match(/squeue has not answered/g)).toHaveLength(1);
+    expect(CELLS.map((x) => [made.read(`starts-${x}`), made.read(`out-${x}`)])).toEqual(
+      Array(3).fill(['start\n', '1']),
+    );
+  });
+});
+
 describe.skipIf(skipped !== undefined).concurrent(`a Slurm that keeps accounts${skippedBecause}`, () => {
+  test.each([
+    ['FAILED', 'kill -9 $PPID; sleep 100', '{}', /^Slurm says that its job ended as FAILED, and it left no result$/],
+    [
+      'COMPLETED',
+      'cp in.txt out',
+      '{prologue: exit 0}',
+      /^Slurm says that its job ended well, but it left no result within 4 s; does n[12] see this folder\?$/,
+    ],
+  ])('sacct says that a job has %s that squeue has forgotten', async (_, cmd, executor, message) => {
+    const made = one(cmd, executor);
+    expect((await made.repro('--detach')).exit).toBe(0);
+    const name = `repro-${attemptFolder(made)}`;
+    await until(() => slurm.jobs('-n', name).length === 0);
+    expect(await failure(made)).toMatch(message);
+  });
+
   test.each([
     ['of an account', 'AssocMaxSubmitJobLimit', '--account=lab'],
     ['of a QOS', 'QOSMaxSubmitJobPerUserLimit', '--qos=small'],
@@ -68,22 +110,6 @@ describe.skipIf(skipped !== undefined).concurrent(`a Slurm that keeps accounts${
       ),
     });
     expect(made.exists('.repro/jobs')).toBe(false);
-  });
-
-  test.each([
-    ['FAILED', 'kill -9 $PPID; sleep 100', '{}', /^Slurm says that its job ended as FAILED, and it left no result$/],
-    [
-      'COMPLETED',
-      'cp in.txt out',
-      '{prologue: exit 0}',
-      /^Slurm says that its job ended well, but it left no result within 4 s; does n[12] see this folder\?$/,
-    ],
-  ])('sacct says that a job has %s that squeue has forgotten', async (_, cmd, executor, message) => {
-    const made = one(cmd, executor);
-    expect((await made.repro('--detach')).exit).toBe(0);
-    const name = `repro-${attemptFolder(made)}`;
-    await until(() => slurm.jobs('-n', name).length === 0);
-    expect(await failure(made)).toMatch(message);
   });
 
   test('who has cancelled a job is said', async () => {
@@ -149,29 +175,6 @@ describe.skipIf(noMemory !== undefined).concurrent(`a Slurm that limits memory${
   test('a stage that does not say how much it needs is told what the cluster gives by default', async () => {
     expect(await failure(one(HOG))).toMatch(
       /^it took more memory than its job has: it does not say how much it needs, so it got what the cluster gives by default: 300 MiB with what repro itself needs(, and was seen with [\d.]+ MiB)?; say it in pipeline\.yaml \(resources: \{memory: …\}\)$/,
-    );
-  });
-});
-
-describe.skipIf(skipped !== undefined)(`a controller that hangs${skippedBecause}`, () => {
-  test('jobs go on, their results are taken, and it is said after a while', async () => {
-    const made = clusterProject(GATED, { 'in.txt': '1' });
-    setTimes(made, { silence: 1 });
-    const run = await made.spawn();
-    let said = '';
-    run.process.stdout!.on('data', (chunk) => (said += chunk));
-    await until(() => CELLS.every((x) => made.exists(`starts-${x}`)));
-    const resume = slurm.pauseController();
-    try {
-      await until(() => /! squeue has not answered for 1\.0 s; jobs go on, and repro asks again\n/.test(said));
-      made.write('go', '');
-      expect((await run.ended).exit).toBe(0);
-    } finally {
-      resume();
-    }
-    expect(said.match(/squeue has not answered/g)).toHaveLength(1);
-    expect(CELLS.map((x) => [made.read(`starts-${x}`), made.read(`out-${x}`)])).toEqual(
-      Array(3).fill(['start\n', '1']),
     );
   });
 });

@@ -1,9 +1,9 @@
 /** `repro --on slurm` with a real Slurm on this machine: whether nodes see the project's folder, and how late. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { outcomesIn, type TestProject, until } from '../repro/project.ts';
-import { hasSftp, type Server, startSftp } from '../repro/servers.ts';
+import { hasSftp, startSftp } from '../repro/servers.ts';
 import { clusterProject, setTimes, skipped, skippedBecause, slurm, useSlurm } from './cluster-project.ts';
 
 useSlurm();
@@ -85,93 +85,97 @@ const noMount =
     ? undefined
     : 'needs sshd, sshfs and FUSE');
 
-describe.skipIf(noMount !== undefined)(
-  `a network file system, of which this host remembers names and stat data${noMount === undefined ? '' : ` (skipped: ${noMount})`}`,
-  () => {
-    let server: Server;
-    let made: TestProject;
-    beforeAll(async () => {
-      server = await startSftp();
-    });
-    afterAll(() => server.stop());
-    afterEach(() => {
-      slurm.stopNode('n5');
-      unmount();
-      rmSync(server.folder, { recursive: true });
-    });
+describe
+  .skipIf(noMount !== undefined)
+  .concurrent(
+    `a network file system, of which this host remembers names and stat data${noMount === undefined ? '' : ` (skipped: ${noMount})`}`,
+    () => {
+      /**
+       * A project whose folder is that of a server, and a node of the partition island that has the server's disk there.
+       *
+       * @param seconds how long this host remembers names and stat data
+       * @returns a function that ends both
+       */
+      async function mounted(node: 'n5' | 'n6', made: TestProject, seconds: number) {
+        const server = await startSftp();
+        cpSync(made.root, server.folder, { recursive: true });
+        for (const name of readdirSync(made.root)) rmSync(made.path(name), { recursive: true });
+        const { port, username } = new URL(server.url);
+        const times = ['negative_timeout', 'entry_timeout', 'attr_timeout'].map((name) => `${name}=${seconds}`);
+        const ssh = [`IdentityFile=${server.env.RCLONE_SFTP_KEY_FILE}`, 'StrictHostKeyChecking=no'];
+        const options = [...times, ...ssh, 'UserKnownHostsFile=/dev/null', `Port=${port}`].join(',');
+        execFileSync('sshfs', [`${username}@127.0.0.1:${server.folder}`, made.root, '-o', options], {
+          stdio: 'ignore',
+        });
+        slurm.startIsland(node, `mount --bind ${server.folder} ${made.root}`);
+        return () => {
+          slurm.stopNode(node);
+          execFileSync('fusermount3', ['-u', '-z', made.root]);
+          server.stop();
+        };
+      }
 
-    /** The folder of the project is the server's. The node of the partition island has the server's own disk there. */
-    function mount(seconds: number): void {
-      const { port, username } = new URL(server.url);
-      const times = ['negative_timeout', 'entry_timeout', 'attr_timeout'].map((name) => `${name}=${seconds}`);
-      const ssh = [`IdentityFile=${server.env.RCLONE_SFTP_KEY_FILE}`, 'StrictHostKeyChecking=no'];
-      const options = [...times, ...ssh, 'UserKnownHostsFile=/dev/null', `Port=${port}`].join(',');
-      execFileSync('sshfs', [`${username}@127.0.0.1:${server.folder}`, made.root, '-o', options], { stdio: 'ignore' });
-    }
-    const unmount = () => execFileSync('fusermount3', ['-u', '-z', made.root]);
-
-    /** Stages of which each reads what the one before has made: a file, a folder, a file in it, and a folder around it. */
-    const CHAIN = `
+      /** Stages of which each reads what the one before has made: a file, a folder, a file in it, and a folder around it. */
+      const CHAIN = `
 stages:
   a: {cmd: echo $SLURMD_NODENAME > nodes/a; cp in.txt a.txt, deps: [in.txt], outs: [a.txt]}
   b: {cmd: mkdir made/b made/b/deep; cp a.txt made/b/1; cp a.txt made/b/deep/2, deps: [a.txt], outs: [made/b]}
   c: {cmd: cat made/b/deep/2 made/b/1 > c.txt, deps: [made/b/deep/2, made/b], outs: [c.txt]}
   d: {cmd: "find made -type f | sort | xargs cat > d.txt", deps: [made, c.txt], outs: [d.txt]}
 `;
-    const FILES = { 'in.txt': '1', 'nodes/x': '', 'made/other': 'other' };
+      const FILES = { 'in.txt': '1', 'nodes/x': '', 'made/other': 'other' };
 
-    test('jobs go on with what nodes report, although this host sees old files, or none', async () => {
-      made = clusterProject(CHAIN, FILES, '{args: [--partition=island]}');
-      // A local run makes files that this host remembers from now on.
-      await made.outcomes('--on', 'local');
-      cpSync(made.root, server.folder, { recursive: true });
-      for (const name of readdirSync(made.root)) rmSync(made.path(name), { recursive: true });
-      mount(600);
-      slurm.startIsland(`mount --bind ${server.folder} ${made.root}`);
-      expect(await made.outcomes('--on', 'local')).toEqual({});
-      for (const path of ['a.txt', 'made/b/1', 'made/b/deep/2', 'c.txt', 'd.txt'])
-        expect(made.read(path)).toContain('1');
-      made.write('in.txt', '2');
-      const { exit, stdout } = await made.repro('--json');
-      expect([exit, outcomesIn(stdout)]).toEqual([0, { a: 'ran', b: 'ran', c: 'ran', d: 'ran' }]);
-      // A stage that was submitted with what this host sees would be judged anew, and have a second job.
-      expect(new Set(stdout.match(/"job":"\d+_0"/g)).size).toBe(4);
-      // repro has waited until this host sees them too.
-      expect([made.read('d.txt'), made.read('nodes/a')]).toEqual(['22other', 'n5\n']);
-      expect(await made.outcomes('--on', 'local')).toEqual({});
-    });
+      test('jobs go on with what nodes report, although this host sees old files, or none', async ({
+        onTestFinished,
+      }) => {
+        const made = clusterProject(CHAIN, FILES, '{args: [--partition=island, --nodelist=n5]}');
+        // A local run makes files that this host remembers from now on.
+        await made.outcomes('--on', 'local');
+        onTestFinished(await mounted('n5', made, 600));
+        expect(await made.outcomes('--on', 'local')).toEqual({});
+        for (const path of ['a.txt', 'made/b/1', 'made/b/deep/2', 'c.txt', 'd.txt'])
+          expect(made.read(path)).toContain('1');
+        made.write('in.txt', '2');
+        const { exit, stdout } = await made.repro('--json');
+        expect([exit, outcomesIn(stdout)]).toEqual([0, { a: 'ran', b: 'ran', c: 'ran', d: 'ran' }]);
+        // A stage that was submitted with what this host sees would be judged anew, and have a second job.
+        expect(new Set(stdout.match(/"job":"\d+_0"/g)).size).toBe(4);
+        // repro has waited until this host sees them too.
+        expect([made.read('d.txt'), made.read('nodes/a')]).toEqual(['22other', 'n5\n']);
+        expect(await made.outcomes('--on', 'local')).toEqual({});
+      });
 
-    test('a stage that runs on this host waits until this host sees what it reads', async () => {
-      made = clusterProject(
-        `stages:
+      test('a stage that runs on this host waits until this host sees what it reads', async ({ onTestFinished }) => {
+        const made = clusterProject(
+          `stages:
   a: {cmd: cp in.txt a.txt, deps: [in.txt], outs: [a.txt]}
   b: {cmd: cp a.txt b.txt, deps: [a.txt], outs: [b.txt]}
 `,
-        {},
-        '{args: [--partition=island], local: [b], latency: 60s}',
-      );
-      cpSync(made.root, server.folder, { recursive: true });
-      mount(2);
-      slurm.startIsland(`mount --bind ${server.folder} ${made.root}`);
-      made.write('in.txt', '3');
-      expect(made.exists('a.txt')).toBe(false);
-      expect(await made.outcomes()).toEqual({ a: 'ran', b: 'ran' });
-      expect([made.read('b.txt'), await made.outcomes()]).toEqual(['3', {}]);
-    });
-  },
-);
+          {},
+          '{args: [--partition=island, --nodelist=n6], local: [b], latency: 60s}',
+        );
+        onTestFinished(await mounted('n6', made, 2));
+        made.write('in.txt', '3');
+        expect(made.exists('a.txt')).toBe(false);
+        expect(await made.outcomes()).toEqual({ a: 'ran', b: 'ran' });
+        expect([made.read('b.txt'), await made.outcomes()]).toEqual(['3', {}]);
+      });
+    },
+  );
 
-describe.skipIf(skipped !== undefined)(`a folder that a node does not see as this host does${skippedBecause}`, () => {
-  test('a node that has another disk there: one sentence, and nothing is submitted', async () => {
-    const made = asking('{args: [--partition=island]}');
-    slurm.startIsland(`mount -t tmpfs none ${made.root}`);
-    const { exit, stdout, stderr } = await made.repro();
-    expect([exit, stdout, stderr]).toEqual([
-      2,
-      '',
-      `repro: n5 of --partition=island does not see ${made.root}, so its jobs could not run: put the project into a folder that this host and the nodes share; nothing was submitted\n`,
-    ]);
-    expect([known(made), made.exists('.repro/probes'), made.exists('.repro/jobs')]).toEqual([{}, false, false]);
-    slurm.stopNode('n5');
+describe
+  .skipIf(skipped !== undefined)
+  .concurrent(`a folder that a node does not see as this host does${skippedBecause}`, () => {
+    test('a node that has another disk there: one sentence, and nothing is submitted', async () => {
+      const made = asking('{args: [--partition=island, --nodelist=n7]}');
+      slurm.startIsland('n7', `mount -t tmpfs none ${made.root}`);
+      const { exit, stdout, stderr } = await made.repro();
+      expect([exit, stdout, stderr]).toEqual([
+        2,
+        '',
+        `repro: n7 of --partition=island --nodelist=n7 does not see ${made.root}, so its jobs could not run: put the project into a folder that this host and the nodes share; nothing was submitted\n`,
+      ]);
+      expect([known(made), made.exists('.repro/probes'), made.exists('.repro/jobs')]).toEqual([{}, false, false]);
+      slurm.stopNode('n7');
+    });
   });
-});

@@ -26,8 +26,9 @@ import { accountingSettings, startAccounting } from './test-accounting.ts';
 
 /** The first two are in the partition main; the others are for tests that harm their node. */
 const NODES = ['n1', 'n2', 'n3', 'n4'] as const;
-/** It is in the partition island, and is not started with the others. */
-const ISLAND = 'n5';
+/** They are in the partition island, and are not started with the others. */
+const ISLANDS = ['n5', 'n6', 'n7'] as const;
+const ALL_NODES = [...NODES, ...ISLANDS];
 const GPUS = 4;
 const HOST = hostname().split('.')[0];
 /** In the order in which they are ended. */
@@ -88,7 +89,7 @@ export class TestSlurm {
   static async start(options: TestSlurmOptions = {}): Promise<TestSlurm> {
     // The path of a socket has at most 107 characters.
     const slurm = new TestSlurm(mkdtempSync(join(tmpdir(), 'slurm-')), options);
-    const [controller, port, databasePort, ...ports] = await freePorts(4 + NODES.length);
+    const [controller, port, databasePort, ...ports] = await freePorts(3 + ALL_NODES.length);
     slurm.#writeSettings({ controller, port, ports });
     slurm.#startMunge();
     if (options.accounting) await startAccounting(slurm, { host: HOST, port, databasePort });
@@ -117,12 +118,12 @@ export class TestSlurm {
   }
 
   /**
-   * Starts the node of the partition island, which has mounts of its own.
+   * Starts a node of the partition island, which has mounts of its own.
    *
    * @param mount lines of sh that make them
    */
-  startIsland(mount: string): void {
-    this.run('unshare', '-m', 'sh', '-ec', `${mount}\nexec slurmd -N ${ISLAND} -f "$SLURM_CONF"`);
+  startIsland(node: (typeof ISLANDS)[number], mount: string): void {
+    this.run('unshare', '-m', 'sh', '-ec', `${mount}\nexec slurmd -N ${node} -f "$SLURM_CONF"`);
   }
 
   /** Ends the daemon of a node. */
@@ -159,7 +160,7 @@ export class TestSlurm {
   async stop(): Promise<void> {
     spawnSync('scancel', ['-u', 'root'], { env: { ...process.env, ...this.env } });
     for (let tries = 0; tries < 50 && this.#queue() !== ''; tries++) await new Promise((done) => setTimeout(done, 100));
-    for (const name of [...[...NODES, ISLAND].map((node) => `slurmd-${node}`), ...DAEMONS]) this.#kill(name);
+    for (const name of [...ALL_NODES.map((node) => `slurmd-${node}`), ...DAEMONS]) this.#kill(name);
     if (this.#options.cgroups) removeCgroups();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
@@ -246,14 +247,14 @@ MaxArraySize=20
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
-${[...NODES, ISLAND].map((node, i) => `NodeName=${node} NodeHostname=${HOST} NodeAddr=127.0.0.1 Port=${ports[i]} CPUs=16 RealMemory=16000 Gres=gpu:${GPUS} State=UNKNOWN`).join('\n')}
+${ALL_NODES.map((node, i) => `NodeName=${node} NodeHostname=${HOST} NodeAddr=127.0.0.1 Port=${ports[i]} CPUs=16 RealMemory=16000 Gres=gpu:${GPUS} State=UNKNOWN`).join('\n')}
 PartitionName=main Nodes=n[1-2] Default=YES DefaultTime=60 MaxTime=1440 State=UP
 PartitionName=fragile Nodes=n[3-4] DefaultTime=60 MaxTime=1440 State=UP PriorityTier=1 PreemptMode=CANCEL
-PartitionName=island Nodes=${ISLAND} DefaultTime=60 MaxTime=1440 State=UP
+PartitionName=island Nodes=${ISLANDS.join(',')} DefaultTime=60 MaxTime=1440 State=UP
 PartitionName=urgent Nodes=n4 DefaultTime=60 MaxTime=1440 State=UP PriorityTier=10
 `,
     );
-    const gres = `AutoDetect=off\nNodeName=n[1-5] Name=gpu File=${at('dev')}/gpu[0-${GPUS - 1}]\n`;
+    const gres = `AutoDetect=off\nNodeName=n[1-7] Name=gpu File=${at('dev')}/gpu[0-${GPUS - 1}]\n`;
     writeFileSync(at('gres.conf'), gres);
     const limits = ['ConstrainRAMSpace=yes', 'ConstrainSwapSpace=yes', 'AllowedSwapSpace=0'];
     writeFileSync(at('cgroup.conf'), ['CgroupPlugin=cgroup/v1', ...limits, ''].join('\n'));
@@ -277,7 +278,7 @@ async function freePorts(count: number): Promise<number[]> {
 
 /** Removes the cgroups that the nodes have left, innermost first. */
 function removeCgroups(): void {
-  const names = [...NODES, ISLAND].map((node) => `slurm_${node}`);
+  const names = ALL_NODES.map((node) => `slurm_${node}`);
   for (const name of names)
     spawnSync('sh', ['-c', `find /sys/fs/cgroup/*/${name} -depth -type d -exec rmdir {} + 2>&1`]);
 }
