@@ -16,13 +16,17 @@ import { type Engine, EngineError, type EngineOptions } from './interface/index.
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const { name = 'auto', precision = 'fp32' } = options;
   checkChoice('engine', name, ['auto', 'native', 'gpu', 'tfjs']);
-  checkChoice('precision', precision, ['fp32', 'bf16']);
+  checkChoice('precision', precision, ['fp32', 'tf32', 'bf16']);
   if (name === 'gpu') {
     const { openGpu } = await import('./gpu/index.ts');
     return openGpu(options);
   }
   const leased = name === 'auto' && isGpuLeased() ? await openLeasedGpu(options) : undefined;
   if (leased) return leased;
+  if (precision === 'tf32')
+    throw new EngineError(
+      'only GPUs compute in tf32; set the precision to fp32, or train with the engine gpu and lease a GPU for each run (gpus: 1)',
+    );
   if (name === 'native' || (name === 'auto' && (await isNativeBuilt()))) {
     const { openNative } = await import('./native/index.ts');
     return openNative(options);

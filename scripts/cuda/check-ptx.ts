@@ -1,7 +1,7 @@
 /**
  * Assembles the PTX of the GPU engine for each generation of GPUs with NVIDIA's ptxas, and prints a table of registers,
  * spills and static shared memory, which docs/gpu.md has. Exits 1 if a kernel spills registers or is refused, or if the
- * bf16 kernels have no tensor-core instructions.
+ * kernels for bf16 and TF32 have no tensor-core instructions.
  *
  *     npx tsx scripts/cuda/check-ptx.ts
  */
@@ -40,8 +40,9 @@ for (const [kernel, used] of [...registers].sort()) console.log(`| ${kernel} | $
 const ptx = readFileSync(PTX_FILE, 'utf8');
 for (const [kernel] of registers) {
   const body = ptx.slice(ptx.indexOf(`.entry ${kernel}(`)).split('.entry ')[1];
-  if (kernel.endsWith('Bf16') !== body.includes('mma.sync')) {
-    console.error(`${kernel} ${kernel.endsWith('Bf16') ? 'does not use' : 'uses'} tensor cores`);
+  const wanted = /(Bf16|Tf32)$/.test(kernel);
+  if (wanted !== body.includes('mma.sync')) {
+    console.error(`${kernel} ${wanted ? 'does not use' : 'uses'} tensor cores`);
     wrong = true;
   }
 }

@@ -23,6 +23,7 @@ for (const folder of ['kernels', 'shim', 'exercise'])
   cpSync(join(CUDA, folder), join(work, folder), { recursive: true });
 
 const [word = ''] = process.argv.slice(2);
+for (const mistake of MISTAKES) placeOf(mistake, readFileSync(join(work, 'kernels', mistake.file), 'utf8'));
 const chosen = MISTAKES.filter(({ name, file }) => `${file}: ${name}`.includes(word));
 let missed = 0;
 try {
@@ -43,12 +44,17 @@ try {
 console.log(`${chosen.length - missed} of ${chosen.length} mistakes noticed`);
 process.exitCode = missed > 0 ? 1 : 0;
 
-function withMistake<T>({ name, file, from, to, occurrence = 1 }: Mistake, use: () => T): T {
-  const path = join(work, 'kernels', file);
-  const text = readFileSync(path, 'utf8');
+/** The text before and after the place of a mistake. */
+function placeOf({ name, file, from, occurrence = 1 }: Mistake, text: string): [string, string] {
   const parts = text.split(from);
   if (parts.length <= occurrence) throw new Error(`${file} no longer has the place of the mistake: ${name}`);
-  writeFileSync(path, parts.slice(0, occurrence).join(from) + to + parts.slice(occurrence).join(from));
+  return [parts.slice(0, occurrence).join(from), parts.slice(occurrence).join(from)];
+}
+
+function withMistake<T>(mistake: Mistake, use: () => T): T {
+  const path = join(work, 'kernels', mistake.file);
+  const text = readFileSync(path, 'utf8');
+  writeFileSync(path, placeOf(mistake, text).join(mistake.to));
   try {
     return use();
   } finally {

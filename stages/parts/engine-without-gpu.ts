@@ -7,5 +7,6 @@ import type { TrainParams } from './params.ts';
 
 /** @example await openEngine(engineWithoutGpu(params.train)) */
 export function engineWithoutGpu({ engine, precision }: Pick<TrainParams, 'engine' | 'precision'>): EngineOptions {
-  return { name: engine === 'gpu' ? 'auto' : engine, precision, threads: 1 };
+  // CPUs do not compute in TF32.
+  return { name: engine === 'gpu' ? 'auto' : engine, precision: precision === 'tf32' ? 'fp32' : precision, threads: 1 };
 }

@@ -80,7 +80,7 @@ export interface TrainParams {
   evaluations: number;
   evaluation_tokens: number;
   engine: 'auto' | 'native' | 'gpu' | 'tfjs';
-  precision: 'fp32' | 'bf16';
+  precision: 'fp32' | 'tf32' | 'bf16';
   gpus: number;
   memory: string | number;
   threads: number;

@@ -4,10 +4,11 @@ import { afterFloats, type Matrix, type PassBuilder } from './pass-builder.ts';
 
 /** See native/cuda/kernels/products.cuh. */
 export type Layout = 'NN' | 'NT' | 'TN';
-const TILE = 128;
+/** A block computes so many rows and columns. */
+const [TILE, SMALL_TILE] = [128, 64];
 const STAGES = 3;
-/** Splits of K end when there are so many blocks: about two for each multiprocessor of a large GPU. */
-const WANTED_BLOCKS = 264;
+/** Splits of K end when there are so many blocks for each multiprocessor. */
+const WANTED_BLOCKS = 2;
 /** Each split sums over at least so many rows. */
 const LEAST_DEPTH = 128;
 
@@ -24,11 +25,21 @@ interface Epilogue {
 const operand = (b: PassBuilder, { floats, half, columns, stride }: Matrix): [Slice, number] =>
   b.bf16 ? [half as Slice, stride] : [floats as Slice, columns];
 
-const sharedBytes = (b: PassBuilder, layout: Layout) => {
-  const kMajor = b.bf16 ? 32 * (TILE + 8) * 2 : 16 * (TILE + 4) * 4;
-  const rows = b.bf16 ? TILE * (32 + 8) * 2 : TILE * (16 + 4) * 4;
+/** Blocks of a matrix (M,N). */
+const blocksOf = (tile: number, M: number, N: number) => Math.ceil(M / tile) * Math.ceil(N / tile);
+
+/** Small tiles, if there is at most one row or column of them, or if large ones would leave multiprocessors idle. */
+const tileOf = ({ target }: PassBuilder, M: number, N: number, splits: number) =>
+  Math.min(M, N) <= SMALL_TILE || blocksOf(TILE, M, N) * splits < target.multiprocessors ? SMALL_TILE : TILE;
+
+/** OperandTile of products.cuh, of both factors and all stages. */
+const sharedBytes = (b: PassBuilder, layout: Layout, tile: number) => {
+  const kMajor = b.bf16 ? 32 * (tile + 8) * 2 : 16 * (tile + 8) * 4;
+  const rows = b.bf16 ? tile * (32 + 8) * 2 : tile * (16 + 4) * 4;
   return STAGES * ((layout === 'TN' ? kMajor : rows) + (layout === 'NT' ? rows : kMajor));
 };
+
+const SUFFIX = { fp32: '', tf32: 'Tf32', bf16: 'Bf16' };
 
 function launchProduct(
   b: PassBuilder,
@@ -41,15 +52,16 @@ function launchProduct(
 ): void {
   const { M, N, K, depth, splits } = sizes;
   const mode = gelu === undefined ? 0 : gelu === 'forward' ? 1 : 2;
+  const tile = tileOf(b, M, N, splits);
   b.launch(
-    `product${layout}${b.bf16 ? 'Bf16' : ''}`,
-    [Math.ceil(N / TILE), Math.ceil(M / TILE), splits],
-    256,
+    `product${layout}${tile === SMALL_TILE ? 'Small' : ''}${SUFFIX[b.target.precision]}`,
+    [Math.ceil(N / tile), Math.ceil(M / tile), splits],
+    2 * tile,
     [
       ...[M, N, K, ...operand(b, left), ...operand(b, right), depth],
       ...[bias, addend, pre, out.floats, N, out.half, out.stride, mode],
     ],
-    sharedBytes(b, layout),
+    sharedBytes(b, layout, tile),
   );
 }
 
@@ -76,8 +88,9 @@ export function weightGradient(
   accumulate: boolean,
 ): void {
   const [M, N, K] = [left.columns, right.columns, left.rows];
-  const tiles = Math.ceil(M / TILE) * Math.ceil(N / TILE);
-  const wanted = Math.max(1, Math.min(Math.floor(WANTED_BLOCKS / tiles), Math.ceil(K / LEAST_DEPTH)));
+  const tiles = blocksOf(Math.min(M, N) <= SMALL_TILE ? SMALL_TILE : TILE, M, N);
+  const most = Math.floor((WANTED_BLOCKS * b.target.multiprocessors) / tiles);
+  const wanted = Math.max(1, Math.min(most, Math.ceil(K / LEAST_DEPTH)));
   const depth = Math.ceil(Math.ceil(K / wanted) / 32) * 32;
   const splits = Math.ceil(K / depth);
   const sizes = { M, N, K, depth, splits };

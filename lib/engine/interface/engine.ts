@@ -16,8 +16,8 @@ export type EngineName = 'native' | 'gpu' | 'tfjs';
 export interface EngineOptions {
   /** auto: a leased GPU, else native, else tfjs; a warning on stderr says why another was not taken. Default auto */
   name?: 'auto' | EngineName;
-  /** bf16: matrix products with weights round their inputs to bf16; native and gpu. Default fp32 */
-  precision?: 'fp32' | 'bf16';
+  /** bf16: matrix products with weights round their inputs to bf16; native and gpu. tf32: to TF32; gpu. Default fp32 */
+  precision?: 'fp32' | 'tf32' | 'bf16';
   /** CPU threads, at most the machine's cores. The bits of a run depend on their number. Default 1; gpu and tfjs ignore it */
   threads?: number;
   /** tfjs only: node-gpu, node, wasm or cpu. Default: the first that loads */
@@ -34,7 +34,7 @@ export interface Engine {
    * `kernels` is the device; for gpu, it is the GPU and the digest of the kernels. Native kernels that always give the
    * same bits have one name.
    */
-  readonly arithmetic: { precision: 'fp32' | 'bf16'; threads: number; kernels: string };
+  readonly arithmetic: { precision: 'fp32' | 'tf32' | 'bf16'; threads: number; kernels: string };
   /**
    * Makes a model.
    *

@@ -27,22 +27,43 @@ Operand<u16> operand(u16, int rows, int columns) {
   return {half, x, rows, columns, strideOf(columns)};
 }
 
-void runProduct(int layout, int M, int N, int K, const Operand<float>& a, const Operand<float>& b, int split,
-                Epilogue e) {
-  const auto kernel = layout == 0 ? productNN : layout == 1 ? productNT : productTN;
-  kernel(M, N, K, a.values.data(), a.stride, b.values.data(), b.stride, split, e.bias, e.addend, e.pre, e.C, e.ldc,
-         e.rounded, e.ldr, e.gelu);
-}
-void runProduct(int layout, int M, int N, int K, const Operand<u16>& a, const Operand<u16>& b, int split, Epilogue e) {
-  const auto kernel = layout == 0 ? productNNBf16 : layout == 1 ? productNTBf16 : productTNBf16;
-  kernel(M, N, K, a.values.data(), a.stride, b.values.data(), b.stride, split, e.bias, e.addend, e.pre, e.C, e.ldc,
-         e.rounded, e.ldr, e.gelu);
+/// The kernels by arithmetic, tile and layout.
+template <Arithmetic arithmetic>
+struct Kernels {
+  using T = typename Stored<arithmetic>::T;
+  using Kernel = void (*)(int, int, int, const T*, int, const T*, int, int, const float*, const float*, float*, float*,
+                          int, u16*, int, int);
+  static const Kernel large[3], small[3];
+  static const char* const name;
+};
+#define KERNELS(suffix, arithmetic, text)                                                                            \
+  template <>                                                                                                        \
+  const Kernels<arithmetic>::Kernel Kernels<arithmetic>::large[3] = {productNN##suffix, productNT##suffix,           \
+                                                                     productTN##suffix};                             \
+  template <>                                                                                                        \
+  const Kernels<arithmetic>::Kernel Kernels<arithmetic>::small[3] = {productNNSmall##suffix, productNTSmall##suffix, \
+                                                                     productTNSmall##suffix};                        \
+  template <>                                                                                                        \
+  const char* const Kernels<arithmetic>::name = text;
+KERNELS(, kFp32, "fp32")
+KERNELS(Tf32, kTf32, "tf32")
+KERNELS(Bf16, kBf16, "bf16")
+#undef KERNELS
+
+/// The numbers that a product multiplies.
+template <Arithmetic arithmetic>
+Operand<typename Stored<arithmetic>::T> factor(int rows, int columns) {
+  auto made = operand(typename Stored<arithmetic>::T(), rows, columns);
+  if (arithmetic == kTf32)
+    for (float& x : made.exact) x = __uint_as_float(toTf32(x));
+  return made;
 }
 
-template <class T>
-void exerciseProduct(const std::string& precision, int layout, int M, int N, int K, int splits) {
+template <Arithmetic arithmetic, int tile>
+void exerciseProduct(int layout, int M, int N, int K, int splits) {
+  using T = typename Stored<arithmetic>::T;
   const bool kA = kLayouts[layout].kMajorA, kB = kLayouts[layout].kMajorB;
-  const Operand<T> a = operand(T(), kA ? K : M, kA ? M : K), b = operand(T(), kB ? K : N, kB ? N : K);
+  const Operand<T> a = factor<arithmetic>(kA ? K : M, kA ? M : K), b = factor<arithmetic>(kB ? K : N, kB ? N : K);
   const Floats bias = randomFloats(N), addend = randomFloats(static_cast<size_t>(M) * N);
   Floats pre = randomFloats(static_cast<size_t>(M) * N, 3);
   Doubles exact(static_cast<size_t>(M) * N);
@@ -51,14 +72,20 @@ void exerciseProduct(const std::string& precision, int layout, int M, int N, int
       for (int k = 0; k < K; k++)
         exact[r * N + c] +=
             static_cast<double>(a.exact[kA ? k * M + r : r * K + k]) * b.exact[kB ? k * N + c : c * K + k];
-  const std::string name = "product" + std::string(kLayouts[layout].name) + " " + precision + " " + std::to_string(M) +
-                           "x" + std::to_string(N) + "x" + std::to_string(K);
-  const auto tileSize = [](bool kMajor) { return kMajor ? OperandTile<T, true>::size : OperandTile<T, false>::size; };
+  const std::string name = "product" + std::string(kLayouts[layout].name) + " " + Kernels<arithmetic>::name + " " +
+                           std::to_string(M) + "x" + std::to_string(N) + "x" + std::to_string(K) + " by " +
+                           std::to_string(tile);
+  const auto tileSize = [](bool kMajor) {
+    return kMajor ? OperandTile<T, true, tile>::size : OperandTile<T, false, tile>::size;
+  };
   const size_t shared = kStages * (tileSize(kA) + tileSize(kB)) * sizeof(T);
   const auto run = [&](int parts, Epilogue e) {
     const int split = (K + parts - 1) / parts + 31;
-    shim::launch({blocks(N, kTile), blocks(M, kTile), static_cast<unsigned>(parts)}, 256, shared,
-                 [&] { runProduct(layout, M, N, K, a, b, split / 32 * 32, e); });
+    const auto kernel = (tile == 128 ? Kernels<arithmetic>::large : Kernels<arithmetic>::small)[layout];
+    shim::launch({blocks(N, tile), blocks(M, tile), static_cast<unsigned>(parts)}, 2 * tile, shared, [&] {
+      kernel(M, N, K, a.values.data(), a.stride, b.values.data(), b.stride, split / 32 * 32, e.bias, e.addend, e.pre,
+             e.C, e.ldc, e.rounded, e.ldr, e.gelu);
+    });
   };
   Floats C = nan(exact.size());
   Halves half = emptyHalves(M, N);
@@ -93,15 +120,42 @@ void exerciseProduct(const std::string& precision, int layout, int M, int N, int
   compare(name + ", times the slope of GELU", C, expected, 2e-6);
 }
 
+/// TF32 has 11 bits: a factor is off by at most 2⁻¹¹ of itself, a product of two by about 2⁻¹⁰.
+void exerciseErrorOfTf32() {
+  const int M = 20, N = 30, K = 64;
+  const Floats a = randomFloats(M * K), b = randomFloats(N * K);
+  Floats C = nan(M * N);
+  const size_t shared = 2 * kStages * OperandTile<float, false, 64>::size * sizeof(float);
+  shim::launch({1, 1, 1}, 128, shared, [&] {
+    productNTSmallTf32(M, N, K, a.data(), K, b.data(), K, K, nullptr, nullptr, nullptr, C.data(), N, nullptr, 0, 0);
+  });
+  Doubles excess;
+  for (int i = 0; i < M * N; i++) {
+    double exact = 0, size = 0;
+    for (int k = 0; k < K; k++) {
+      const double product = static_cast<double>(a[i / N * K + k]) * b[i % N * K + k];
+      exact += product;
+      size += std::abs(product);
+    }
+    const double beyond = std::abs(C[i] - exact) - size * 1.001 / 1024;
+    excess.push_back(beyond <= 0 ? 0 : beyond);
+  }
+  compare("the error of tf32 beyond its bound", excess, Doubles(excess.size()), 1e-30);
+}
+
 void exerciseProducts() {
   for (int layout = 0; layout < 3; layout++) {
-    exerciseProduct<float>("fp32", layout, 1, 3, 5, 1);
-    exerciseProduct<float>("fp32", layout, 131, 140, 37, 1);  // rows of 140 and of 37 numbers: aligned and not
-    exerciseProduct<float>("fp32", layout, 20, 33, 100, 3);
-    exerciseProduct<u16>("bf16", layout, 1, 3, 5, 1);
-    exerciseProduct<u16>("bf16", layout, 131, 141, 107, 1);
-    exerciseProduct<u16>("bf16", layout, 20, 33, 201, 3);
+    exerciseProduct<kFp32, 128>(layout, 1, 3, 5, 1);
+    exerciseProduct<kFp32, 128>(layout, 131, 140, 37, 1);  // rows of 140 and of 37 numbers: aligned and not
+    exerciseProduct<kFp32, 64>(layout, 20, 67, 100, 3);
+    exerciseProduct<kBf16, 128>(layout, 1, 3, 5, 1);
+    exerciseProduct<kBf16, 128>(layout, 131, 141, 107, 1);
+    exerciseProduct<kBf16, 64>(layout, 20, 33, 201, 3);
+    exerciseProduct<kBf16, 64>(layout, 67, 70, 37, 1);
+    exerciseProduct<kTf32, 128>(layout, 131, 33, 37, 1);
+    exerciseProduct<kTf32, 64>(layout, 67, 70, 100, 3);
   }
+  exerciseErrorOfTf32();
 }
 
 }  // namespace

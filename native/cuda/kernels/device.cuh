@@ -55,6 +55,21 @@ __device__ __forceinline__ void multiplyAdd(float (&c)[4], const u32 (&a)[4], u3
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/// Rounds to the nearest TF32, ties away from zero: the 19 high bits of a float.
+__device__ __forceinline__ u32 toTf32(float x) {
+  u32 rounded;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(x));
+  return rounded;
+}
+/// Tensor cores: c (16,8) += a (16,8) · b (8,8) of TF32 numbers, spread over the lanes of a warp as PTX defines for
+/// m16n8k8.
+__device__ __forceinline__ void multiplyAddTf32(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
 /// Waits until the number at `flag`, which another block sets, is at least `least`. What that block wrote before is
 /// then visible to this thread, and after a barrier to its block.
 __device__ __forceinline__ void waitForFlag(const u32* flag, u32 least) {

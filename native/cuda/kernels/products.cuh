@@ -4,19 +4,32 @@
 //   NT   A (M,K), B (N,K)   x·Wᵀ
 //   TN   A (K,M), B (K,N)   xᵀ·dy, the gradient of a weight
 //
-// Each in two precisions: from bf16 on tensor cores, and from fp32. Sums are fp32 in both.
+// Each in three precisions: from bf16 on tensor cores; from fp32; and from fp32 numbers that are rounded to TF32 (10
+// bits after the point), on tensor cores. Sums are fp32 in all.
 //
 // A block of 256 threads computes 128×128 numbers of C. Tiles of A and B pass through shared memory, kStages deep,
 // copied asynchronously. Each of the 8 warps computes 64×32 numbers as 4×4 fragments of 16×8, laid out as mma.m16n8k16
 // has them: lane l holds rows l/4 and l/4 + 8, columns 2·(l%4) and 2·(l%4) + 1. The fp32 kernels use the same layout.
+// The kernels named Small compute 64×64 numbers with 4 warps of 32×32, for matrices that have fewer tiles of 128×128
+// than the GPU has multiprocessors. The bits are the same, because each number is summed in the same order.
 //
-// Grid: (N/128, M/128, splits). With more than one split, each computes a part of the sum over K, and C gets `splits`
+// Grid: (N/tile, M/tile, splits). With more than one split, each computes a part of the sum over K, and C gets `splits`
 // matrices one after the other, which sumPartials adds up in their order.
 #pragma once
 #include "math.cuh"
 
-constexpr int kTile = 128;
 constexpr int kStages = 3;
+
+/// How factors are multiplied, and the type that they are stored in.
+enum Arithmetic { kFp32, kTf32, kBf16 };
+template <Arithmetic>
+struct Stored {
+  using T = float;
+};
+template <>
+struct Stored<kBf16> {
+  using T = u16;
+};
 
 /// What is done with a product before it is stored. All fp32 matrices have the row stride ldc.
 struct Epilogue {
@@ -50,6 +63,7 @@ __device__ __forceinline__ void copyTile(T* tile, const T* from, int ld, int val
   constexpr int chunk = 16 / sizeof(T), chunks = columns / chunk;
   // Rows of bf16 matrices are always aligned to 16 bytes; those of fp32 matrices are not if their width is odd.
   const bool aligned = sizeof(T) == 2 || (ld % chunk == 0 && reinterpret_cast<size_t>(from) % 16 == 0);
+#pragma unroll 1
   for (int i = threadIdx.x; i < rows * chunks; i += THREADS) {
     const int r = i / chunks, c = i % chunks * chunk;
     const int valid = r < validRows ? max(0, min(chunk, validColumns - c)) : 0;
@@ -63,19 +77,19 @@ __device__ __forceinline__ void copyTile(T* tile, const T* from, int ld, int val
   }
 }
 
-/// The tile of an operand in shared memory: 128 rows of `depth` numbers of K, or, if kMajor, `depth` rows of 128. A row
-/// is 16 bytes longer than its numbers, so that the lanes of a warp read from different banks.
-template <class T, bool kMajor>
+/// The tile of an operand in shared memory: kTile rows of `depth` numbers of K, or, if kMajor, `depth` rows of kTile.
+/// Rows are longer than their numbers, so that the lanes of a warp read from different banks.
+template <class T, bool kMajor, int kTile>
 struct OperandTile {
   static constexpr int depth = sizeof(T) == 2 ? 32 : 16;
   static constexpr int rows = kMajor ? depth : kTile, columns = kMajor ? kTile : depth;
-  static constexpr int stride = columns + 16 / static_cast<int>(sizeof(T)), size = rows * stride;
+  static constexpr int stride = columns + (kMajor ? 8 : 16 / static_cast<int>(sizeof(T))), size = rows * stride;
 
   /// `first`: the first row or column of the operand's side of C. `outer` and `inner`: its size, and the size of K.
   __device__ static void load(T* tile, const T* matrix, int ld, int first, int outer, int k, int inner) {
     const size_t row = kMajor ? k : first, column = kMajor ? first : k;
     const int validRows = kMajor ? inner - k : outer - first, validColumns = kMajor ? outer - first : inner - k;
-    copyTile<T, rows, columns, stride, 256>(tile, matrix + row * ld + column, ld, validRows, validColumns);
+    copyTile<T, rows, columns, stride, 2 * kTile>(tile, matrix + row * ld + column, ld, validRows, validColumns);
   }
   __device__ static float at(const float* tile, int side, int k) {
     return kMajor ? tile[k * stride + side] : tile[side * stride + k];
@@ -101,51 +115,78 @@ __device__ __forceinline__ void loadFragmentsB(u32 (&b)[4], const u16* tile, int
     loadMatrices(b, tile + (n + lane / 16 * 8 + lane % 8) * stride + k + lane / 8 % 2 * 8);
 }
 
-/// sums (64,32) of a warp += A·B over the depth of the tiles, which begin at row m and column n.
-template <bool kMajorA, bool kMajorB>
-__device__ __forceinline__ void multiplyTiles(float (&sums)[4][4][4], const u16* a, const u16* b, int m, int n) {
-  using A = OperandTile<u16, kMajorA>;
-  using B = OperandTile<u16, kMajorB>;
+/// sums (kTile/2,32) of a warp += A·B over the depth of the tiles, which begin at row m and column n. fragments: of 16
+/// rows.
+template <Arithmetic arithmetic, bool kMajorA, bool kMajorB, int fragments>
+__device__ __forceinline__ void multiplyTiles(float (&sums)[fragments][4][4], const u16* a, const u16* b, int m,
+                                              int n) {
+  using A = OperandTile<u16, kMajorA, fragments * 32>;
+  using B = OperandTile<u16, kMajorB, fragments * 32>;
 #pragma unroll
   for (int k = 0; k < A::depth; k += 16) {
-    u32 fa[4][4], fb[2][4];
-#pragma unroll
-    for (int i = 0; i < 4; i++) loadFragmentA<kMajorA, A::stride>(fa[i], a, m + i * 16, k);
+    u32 fb[2][4];
 #pragma unroll
     for (int j = 0; j < 2; j++) loadFragmentsB<kMajorB, B::stride>(fb[j], b, n + j * 16, k);
 #pragma unroll
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < fragments; i++) {
+      u32 fa[4];
+      loadFragmentA<kMajorA, A::stride>(fa, a, m + i * 16, k);
 #pragma unroll
-      for (int j = 0; j < 4; j++) multiplyAdd(sums[i][j], fa[i], fb[j / 2][j % 2 * 2], fb[j / 2][j % 2 * 2 + 1]);
+      for (int j = 0; j < 4; j++) multiplyAdd(sums[i][j], fa, fb[j / 2][j % 2 * 2], fb[j / 2][j % 2 * 2 + 1]);
+    }
   }
 }
-template <bool kMajorA, bool kMajorB>
-__device__ __forceinline__ void multiplyTiles(float (&sums)[4][4][4], const float* a, const float* b, int m, int n) {
-  using A = OperandTile<float, kMajorA>;
-  using B = OperandTile<float, kMajorB>;
-  const int lane = threadIdx.x % 32, row = m + lane / 4, column = n + lane % 4 * 2;
-#pragma unroll 2
-  for (int k = 0; k < A::depth; k++) {
-    float va[8], vb[8];
+template <Arithmetic arithmetic, bool kMajorA, bool kMajorB, int fragments>
+__device__ __forceinline__ void multiplyTiles(float (&sums)[fragments][4][4], const float* a, const float* b, int m,
+                                              int n) {
+  using A = OperandTile<float, kMajorA, fragments * 32>;
+  using B = OperandTile<float, kMajorB, fragments * 32>;
+  const int lane = threadIdx.x % 32;
+  if constexpr (arithmetic == kTf32) {
+    // Fragments of mma.m16n8k8: rows and columns of a lane, and columns of K.
+    const int group = lane / 4, pair = lane % 4;
 #pragma unroll
-    for (int i = 0; i < 8; i++) va[i] = A::at(a, row + i * 8, k);
+    for (int k = 0; k < A::depth; k += 8) {
+      u32 fa[fragments][4], fb[4][2];
 #pragma unroll
-    for (int j = 0; j < 8; j++) vb[j] = B::at(b, column + j / 2 * 8 + j % 2, k);
+      for (int i = 0; i < fragments; i++)
 #pragma unroll
-    for (int i = 0; i < 4; i++)
+        for (int h = 0; h < 4; h++) fa[i][h] = toTf32(A::at(a, m + i * 16 + group + h % 2 * 8, k + pair + h / 2 * 4));
 #pragma unroll
       for (int j = 0; j < 4; j++)
 #pragma unroll
-        for (int h = 0; h < 4; h++) sums[i][j][h] += va[i * 2 + h / 2] * vb[j * 2 + h % 2];
+        for (int h = 0; h < 2; h++) fb[j][h] = toTf32(B::at(b, n + j * 8 + group, k + pair + h * 4));
+#pragma unroll
+      for (int i = 0; i < fragments; i++)
+#pragma unroll
+        for (int j = 0; j < 4; j++) multiplyAddTf32(sums[i][j], fa[i], fb[j][0], fb[j][1]);
+    }
+  } else {
+    const int row = m + lane / 4, column = n + lane % 4 * 2;
+#pragma unroll 2
+    for (int k = 0; k < A::depth; k++) {
+      float va[fragments * 2], vb[8];
+#pragma unroll
+      for (int i = 0; i < fragments * 2; i++) va[i] = A::at(a, row + i * 8, k);
+#pragma unroll
+      for (int j = 0; j < 8; j++) vb[j] = B::at(b, column + j / 2 * 8 + j % 2, k);
+#pragma unroll
+      for (int i = 0; i < fragments; i++)
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+#pragma unroll
+          for (int h = 0; h < 4; h++) sums[i][j][h] += va[i * 2 + h / 2] * vb[j * 2 + h % 2];
+    }
   }
 }
 
 /// depthOfSplit: the part of K that each split sums over, a multiple of 32.
-template <class T, bool kMajorA, bool kMajorB>
+template <Arithmetic arithmetic, bool kMajorA, bool kMajorB, int kTile, class T>
 __device__ __forceinline__ void product(int M, int N, int K, const T* A, int lda, const T* B, int ldb, int depthOfSplit,
                                         Epilogue e) {
-  using TileA = OperandTile<T, kMajorA>;
-  using TileB = OperandTile<T, kMajorB>;
+  constexpr int fragments = kTile / 32, warpsOfRow = kTile / 32;
+  using TileA = OperandTile<T, kMajorA, kTile>;
+  using TileB = OperandTile<T, kMajorB, kTile>;
   T* tiles = sharedMemory<T>();
   const auto tileA = [&](int step) { return tiles + step % kStages * (TileA::size + TileB::size); };
   const auto tileB = [&](int step) { return tileA(step) + TileA::size; };
@@ -160,16 +201,17 @@ __device__ __forceinline__ void product(int M, int N, int K, const T* A, int lda
     }
     copyCommit();  // also where there is nothing to copy, so that the number of groups stays the same
   };
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, m = warp / 4 * 64, n = warp % 4 * 32;
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, m = warp / warpsOfRow * (kTile / 2),
+            n = warp % warpsOfRow * 32;
   const bool used = row0 + m < M && column0 + n < N;
-  float sums[4][4][4] = {};
+  float sums[fragments][4][4] = {};
   for (int s = 0; s < kStages - 1; s++) load(s);
   for (int step = 0; step < steps; step++) {
     copyWait<kStages - 2>();
     __syncthreads();
     // This overwrites the tiles of the step before, which every warp has read: it is past the barrier.
     load(step + kStages - 1);
-    if (used) multiplyTiles<kMajorA, kMajorB>(sums, tileA(step), tileB(step), m, n);
+    if (used) multiplyTiles<arithmetic, kMajorA, kMajorB>(sums, tileA(step), tileB(step), m, n);
   }
   if (e.C) e.C += static_cast<size_t>(blockIdx.z) * M * e.ldc;
   // The results pass through shared memory, half of the rows at a time, so that neighbouring threads store neighbouring
@@ -178,9 +220,9 @@ __device__ __forceinline__ void product(int M, int N, int K, const T* A, int lda
   float* results = sharedMemory<float>();
   for (int half = 0; half < 2; half++) {
     __syncthreads();
-    if (warp / 4 == half) {
+    if (warp / warpsOfRow == half) {
 #pragma unroll
-      for (int i = 0; i < 4; i++)
+      for (int i = 0; i < fragments; i++)
 #pragma unroll
         for (int j = 0; j < 4; j++)
 #pragma unroll
@@ -189,26 +231,32 @@ __device__ __forceinline__ void product(int M, int N, int K, const T* A, int lda
     }
     __syncthreads();
 #pragma unroll 1
-    for (int i = threadIdx.x; i < kTile / 2 * kTile; i += 256) {
-      const int r = row0 + half * 64 + i / kTile, c = column0 + i % kTile;
+    for (int i = threadIdx.x; i < kTile / 2 * kTile; i += 2 * kTile) {
+      const int r = row0 + half * (kTile / 2) + i / kTile, c = column0 + i % kTile;
       if (r < M && c < N) storeResult(e, r, c, results[i / kTile * stride + i % kTile]);
     }
   }
 }
 
-#define PRODUCT(name, T, kMajorA, kMajorB)                                                                     \
-  extern "C" __global__ void __launch_bounds__(256)                                                            \
-      name(int M, int N, int K, const T* A, int lda, const T* B, int ldb, int depthOfSplit, const float* bias, \
-           const float* addend, float* pre, float* C, int ldc, u16* rounded, int ldr, int gelu) {              \
-    product<T, kMajorA, kMajorB>(M, N, K, A, lda, B, ldb, depthOfSplit,                                        \
-                                 {bias, addend, pre, C, rounded, ldc, ldr, gelu});                             \
+#define PRODUCT(name, arithmetic, kMajorA, kMajorB, kTile)                                                        \
+  extern "C" __global__ void __launch_bounds__(2 * kTile, kTile == 128 ? 2 : 4)                                   \
+      name(int M, int N, int K, const Stored<arithmetic>::T* A, int lda, const Stored<arithmetic>::T* B, int ldb, \
+           int depthOfSplit, const float* bias, const float* addend, float* pre, float* C, int ldc, u16* rounded, \
+           int ldr, int gelu) {                                                                                   \
+    product<arithmetic, kMajorA, kMajorB, kTile>(M, N, K, A, lda, B, ldb, depthOfSplit,                           \
+                                                 {bias, addend, pre, C, rounded, ldc, ldr, gelu});                \
   }
-PRODUCT(productNN, float, false, true)
-PRODUCT(productNT, float, false, false)
-PRODUCT(productTN, float, true, true)
-PRODUCT(productNNBf16, u16, false, true)
-PRODUCT(productNTBf16, u16, false, false)
-PRODUCT(productTNBf16, u16, true, true)
+#define PRODUCTS(suffix, arithmetic)                            \
+  PRODUCT(productNN##suffix, arithmetic, false, true, 128)      \
+  PRODUCT(productNT##suffix, arithmetic, false, false, 128)     \
+  PRODUCT(productTN##suffix, arithmetic, true, true, 128)       \
+  PRODUCT(productNNSmall##suffix, arithmetic, false, true, 64)  \
+  PRODUCT(productNTSmall##suffix, arithmetic, false, false, 64) \
+  PRODUCT(productTNSmall##suffix, arithmetic, true, true, 64)
+PRODUCTS(, kFp32)
+PRODUCTS(Tf32, kTf32)
+PRODUCTS(Bf16, kBf16)
+#undef PRODUCTS
 #undef PRODUCT
 
 /// partials (parts,n) → out (n) = Σ over parts, in their order; += if `accumulate`.

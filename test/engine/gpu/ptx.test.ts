@@ -27,9 +27,9 @@ test('has the kernels that the fake driver has, so that tests on the one speak o
   expect(names.sort()).toEqual([...kernels].sort());
 });
 
-test('multiplies on tensor cores in the bf16 kernels, and only there', () => {
+test('multiplies on tensor cores in the kernels for bf16 and TF32, and only there', () => {
   const bodies = ptx.split('.entry ').slice(1);
   const onTensorCores = bodies.filter((body) => body.includes('mma.sync')).map((body) => /^\w+/.exec(body)![0]);
-  expect(onTensorCores.sort()).toEqual(kernels.filter((name) => name.endsWith('Bf16')).sort());
-  expect(onTensorCores).toHaveLength(10);
+  expect(onTensorCores.sort()).toEqual(kernels.filter((name) => /(Bf16|Tf32)$/.test(name)).sort());
+  expect(onTensorCores).toHaveLength(19);
 });

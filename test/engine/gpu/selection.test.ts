@@ -46,10 +46,21 @@ describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if th
 
   test('is not needed by stages that lease none: with the engine gpu, they compute on the CPU', async () => {
     leasing('');
-    for (const engine of ['gpu', 'auto'] as const) {
-      const { name } = await openEngine(engineWithoutGpu({ engine, precision: 'fp32' }));
-      expect(name).toBe(otherName);
-    }
+    for (const engine of ['gpu', 'auto'] as const)
+      for (const precision of ['fp32', 'tf32'] as const) {
+        const { name } = await openEngine(engineWithoutGpu({ engine, precision }));
+        expect(name).toBe(otherName);
+      }
+  });
+
+  test('is needed for TF32', async () => {
+    leasing('');
+    for (const name of ['auto', 'native', 'tfjs'] as const)
+      await expect(openEngine({ name, precision: 'tf32' })).rejects.toThrow(
+        /^only GPUs compute in tf32; set the precision/,
+      );
+    leasing('0');
+    expect((await openEngine({ precision: 'tf32' })).description).toBe('gpu tf32, CPU behind a fake driver');
   });
 
   test('that was leased but cannot be opened is replaced by the CPU, with one sentence', async () => {
