@@ -1,151 +1,87 @@
 /**
- * Checks and times the gpu engine on a GPU.
+ * Checks and times the gpu engine on a GPU, beside PyTorch on the same GPU.
  *
- *     npm run bench -- gpu                     the first GPU that CUDA_VISIBLE_DEVICES leaves
- *     npm run bench -- gpu --only gpt-0.8M     one model
- *     npm run bench -- gpu --fake LIBRARY      the fake driver of native/cuda: tiny models, to see that the script works
+ *     npm run bench -- gpu                          the first GPU that CUDA_VISIBLE_DEVICES leaves
+ *     npm run bench -- gpu --parts check,train      only these of check, sanitize, train, sample
+ *     npm run bench -- gpu --only gpt-0.8M          models whose names contain this
+ *     npm run bench -- gpu --python FOLDER/bin/python --seconds 4 --variants eager
+ *     npm run bench -- gpu --fake LIBRARY           the fake driver of native/cuda: tiny models, to see that all works
  *
- * First it compares gradients with the native engine, in both precisions, and runs the same steps twice, which must give
- * the same bits. Then it trains models of several sizes in bf16 and prints, as Markdown, tokens per second of the median
- * step and TFLOP/s. Exits 1 if a comparison fails. Without a GPU it says so, and exits 0.
+ * What is right comes first, then how fast it is. Each result is printed at once, so that a run that is cut off still
+ * tells. Exits 1 if a comparison fails. Without a GPU it says so, and exits 0. pack.ts packs all of it for a machine that
+ * has no network and no Node.
  */
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Batch, type Engine, EngineError, type Model, openEngine } from '../../lib/engine/index.ts';
-import { countParameters, flopsPerToken, type ModelConfig, Random } from '../../lib/models/index.ts';
+import { EngineError, openEngine } from '../../lib/engine/index.ts';
+import { compareDecoding, compareWithItself, compareWithNative, sanitize, useEverything } from './check.ts';
+import { TIMED, TIMED_ON_FAKE } from './models.ts';
+import { Peers } from './peers.ts';
+import { timeSampling, timeTraining } from './speed.ts';
 
 const { values } = parseArgs({
   options: {
+    parts: { type: 'string', default: 'check,sanitize,train,sample' },
     only: { type: 'string', default: '' },
-    steps: { type: 'string', default: '20' },
+    python: { type: 'string', default: 'python3' },
+    /** peers.py, if it is not beside this file */
+    peers: { type: 'string' },
+    seconds: { type: 'string', default: '2' },
+    variants: { type: 'string', default: 'eager,compile' },
+    'sanitizer-seconds': { type: 'string', default: '150' },
     fake: { type: 'string' },
   },
 });
 if (values.fake) process.env.CUDA_DRIVER_LIBRARY = values.fake;
-
-const gpt = (layers: number, width: number, heads: number): ModelConfig => ({
-  ...{ architecture: 'gpt', vocabularySize: 128, block: 256, layers, width, heads, dropout: 0, bias: true },
-});
-const lstm = (layers: number, width: number): ModelConfig => ({
-  ...{ architecture: 'lstm', vocabularySize: 128, block: 256, layers, width, embedding: width, dropout: 0 },
-});
-/** Models of the published studies, and windows per step: 16,384 tokens. */
-const MODELS: [name: string, config: ModelConfig, batch: number][] = values.fake
-  ? [
-      ['gpt-tiny', { ...gpt(2, 32, 2), block: 32 }, 4],
-      ['lstm-tiny', { ...lstm(2, 32), block: 16 }, 4],
-    ]
-  : [
-      ['gpt-0.8M', gpt(4, 128, 4), 64],
-      ['gpt-4.8M', gpt(6, 256, 8), 64],
-      ['gpt-21M', gpt(12, 384, 12), 64],
-      ['gpt-51M', gpt(16, 512, 16), 64],
-      ['gpt-113M', gpt(16, 768, 12), 64],
-      ['gpt-206M', gpt(16, 1024, 16), 64],
-      ['lstm-1M', lstm(2, 256), 64],
-      ['lstm-5M', lstm(2, 560), 64],
-      ['lstm-20M', lstm(2, 1104), 64],
-      ['lstm-50M', lstm(2, 1760), 64],
-    ];
-/** Larger than a tile in each direction, and no multiple of one. */
-const CHECKED: [name: string, config: ModelConfig][] = [
-  ['a GPT', { ...gpt(2, 72, 3), vocabularySize: 141, block: 70 }],
-  [
-    'a GPT with rotary positions',
-    { ...gpt(2, 72, 3), vocabularySize: 141, block: 70, positions: 'rotary' } as ModelConfig,
-  ],
-  ['an LSTM', { ...lstm(2, 67), vocabularySize: 141, block: 19 }],
-];
+const began = performance.now();
+const heading = (text: string) => console.log(`\n## ${text} (${((performance.now() - began) / 1000).toFixed(0)} s)\n`);
 
 try {
-  const engine = await openEngine({ name: 'gpu', precision: 'bf16' });
-  console.log(`${engine.description}; ${engine.arithmetic.kernels}\n`);
-  await compareWithNative();
-  await repeat(engine);
-  await measureAll(engine);
+  const parts = values.parts.split(',');
+  if (parts.includes('use-everything')) await useEverything();
+  else await run(parts);
 } catch (error) {
   if (!(error instanceof EngineError)) throw error;
   console.log(`no GPU was measured: ${error.message}`);
   if (values.fake) process.exitCode = 1;
 }
 
-function randomBatch(config: ModelConfig, sequences: number, seed: number): Batch {
-  const random = new Random(seed, 'bench/gpu');
-  const length = config.block;
-  const tokens = () => Uint16Array.from({ length: sequences * length }, () => random.below(config.vocabularySize));
-  return { inputs: tokens(), targets: tokens(), sequences, length };
-}
-
-/** Gradients of the native engine in fp32 against those of the GPU, as vectors. */
-async function compareWithNative(): Promise<void> {
-  console.log('| gradients, relative to the native engine | fp32 | bf16 |\n| --- | --- | --- |');
-  const native = await openEngine({ name: 'native' });
-  for (const [name, config] of CHECKED) {
-    const cells = [];
-    for (const [precision, limit] of [
-      ['fp32', 1e-4],
-      ['bf16', 2e-2],
-    ] as const) {
-      const models = [native, await openEngine({ name: 'gpu', precision })].map((e) => e.model(config, { seed: 1 }));
-      const [expected, actual] = await Promise.all(models.map((m) => m.gradients(randomBatch(config, 3, 1))));
-      let [difference, size] = [0, 0];
-      for (const [key, { data }] of expected.gradients)
-        for (const [i, value] of data.entries()) {
-          difference += (actual.gradients.get(key)!.data[i] - value) ** 2;
-          size += value ** 2;
-        }
-      const relative = Math.sqrt(difference / size);
-      if (!(relative < limit)) process.exitCode = 1;
-      cells.push(`${relative.toExponential(1)}${relative < limit ? '' : ' WRONG'}`);
-      for (const model of models) model.dispose();
-    }
-    console.log(`| ${name} | ${cells.join(' | ')} |`);
+async function run(parts: string[]): Promise<void> {
+  const engine = await openEngine({ name: 'gpu', precision: 'bf16' });
+  const gpu = engine.description.replace(/^gpu \S+, /, '');
+  const free = `${(engine.deviceMemory! / 2 ** 30).toFixed(1)} GiB free`;
+  const opening = `opened and compiled in ${((performance.now() - began) / 1000).toFixed(1)} s`;
+  console.log(`${engine.arithmetic.kernels}, ${free}; Node ${process.version}; ${opening}`);
+  if (parts.includes('check')) {
+    heading('Right');
+    await compareWithNative();
+    await compareWithItself(engine);
+    await compareDecoding(engine);
   }
-}
-
-/** The same steps twice, with dropout: they must give the same bits. */
-async function repeat(engine: Engine): Promise<void> {
-  for (const [name, config] of CHECKED) {
-    const runs = [];
-    for (let run = 0; run < 2; run++) {
-      const model = engine.model({ ...config, dropout: 0.1 }, { seed: 1 });
-      for (let step = 0; step < 3; step++)
-        await model.trainStep(randomBatch(config, 5, step), { learningRate: 0.003, clip: 1, microbatch: 2 });
-      runs.push(
-        [...(await model.weights()).values()].map(({ data }) => Buffer.from(data.buffer).toString('base64')).join(),
-      );
-      model.dispose();
-    }
-    if (runs[0] !== runs[1]) process.exitCode = 1;
-    console.log(`\n${name}: ${runs[0] === runs[1] ? 'the same bits twice' : 'WRONG: other bits the second time'}`);
+  if (parts.includes('sanitize')) {
+    heading('compute-sanitizer');
+    const script = [...process.execArgv, process.argv[1], '--parts', 'use-everything'];
+    const fake = values.fake ? ['--fake', values.fake] : [];
+    sanitize([process.execPath, ...script, ...fake], Number(values['sanitizer-seconds']));
   }
-}
-
-async function measureAll(engine: Engine): Promise<void> {
-  console.log('\n| model | parameters | tokens/s | TFLOP/s | loss of the last step |\n| --- | --- | --- | --- | --- |');
-  for (const [name, config, batch] of MODELS) {
-    if (!name.includes(values.only)) continue;
-    let model: Model | undefined;
-    try {
-      model = engine.model(config, { seed: 1 });
-      const data = randomBatch(config, batch, 1);
-      const seconds: number[] = [];
-      let loss = Number.NaN;
-      for (let step = -3; step < Number(values.steps); step++) {
-        const start = performance.now();
-        ({ loss } = await model.trainStep(data, { learningRate: 1e-4, clip: 1 }));
-        if (step >= 0) seconds.push((performance.now() - start) / 1000);
-      }
-      const median = seconds.sort((a, b) => a - b)[Math.floor(seconds.length / 2)];
-      const speed = (batch * config.block) / median;
-      const teraflops = (speed * flopsPerToken(config, config.block)) / 1e12;
-      console.log(
-        `| ${name} | ${(countParameters(config).total / 1e6).toFixed(1)}M | ${speed.toFixed(0)} | ${teraflops.toFixed(teraflops < 1 ? 5 : 1)} | ${loss.toFixed(3)} |`,
-      );
-    } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
-      console.log(`| ${name} | ${error.message} | | | |`);
-    } finally {
-      model?.dispose();
-    }
+  if (!parts.includes('train') && !parts.includes('sample')) return;
+  const peers = new Peers(values.python, values.peers ?? fileURLToPath(new URL('peers.py', import.meta.url)));
+  const peer = await peers.start();
+  console.log(
+    peer ? `\npeer: ${peer.name} on ${peer.device}` : `\n${values.python} has no PyTorch, so there is no peer`,
+  );
+  const options = {
+    ...{ engine, gpu, peers: peer && peers, seconds: Number(values.seconds) },
+    models: (values.fake ? TIMED_ON_FAKE : TIMED).filter(({ name }) => name.includes(values.only)),
+    variants: values.variants.split(',') as ('eager' | 'compile')[],
+  };
+  if (parts.includes('train')) {
+    heading('Training, bf16');
+    await timeTraining(options);
   }
+  if (parts.includes('sample')) {
+    heading('Sampling, bf16');
+    await timeSampling(options);
+  }
+  peers.stop();
 }

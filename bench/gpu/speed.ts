@@ -1,0 +1,156 @@
+/**
+ * Times training and sampling on a GPU, beside PyTorch on the same GPU. Each figure is printed as soon as it is there, and
+ * a table at the end. A block of steps is timed at a time, and the GPU is waited for at its end: the figure is the median
+ * of the blocks. Ours are timed before and after the peers.
+ */
+import { type Engine, EngineError } from '../../lib/engine/index.ts';
+import { countParameters, flopsPerToken } from '../../lib/models/index.ts';
+import { randomBatch } from './check.ts';
+import { peakOf, type Timed } from './models.ts';
+import type { PeerAnswer, PeerRequest, Peers } from './peers.ts';
+
+/** What is timed, and for how long. */
+export interface SpeedOptions {
+  engine: Engine;
+  /** the name of the GPU */
+  gpu: string;
+  models: Timed[];
+  /** undefined without PyTorch */
+  peers: Peers | undefined;
+  variants: ('eager' | 'compile')[];
+  /** seconds of each measurement */
+  seconds: number;
+}
+
+const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const grouped = (n: number) => n.toFixed(0).replace(/\B(?=(\d{3})+$)/g, ',');
+
+/** Seconds of one unit of work, the mean of each of several blocks, as in peers.py. */
+async function blocks(work: (n: number) => Promise<unknown>, seconds: number): Promise<number[]> {
+  await work(3);
+  let start = performance.now();
+  await work(2);
+  const each = (performance.now() - start) / 2000;
+  const n = Math.max(1, Math.min(200, Math.round(seconds / 10 / each)));
+  const times: number[] = [];
+  const begin = performance.now();
+  while (times.length < 3 || (times.length < 40 && performance.now() - begin < seconds * 1000)) {
+    start = performance.now();
+    await work(n);
+    times.push((performance.now() - start) / 1000 / n);
+  }
+  return times;
+}
+
+/** A row: the name, our speed, and the speeds of the peers. */
+interface Row {
+  name: string;
+  ours: number;
+  extra: string;
+  theirs: Map<string, number | string>;
+}
+
+/** Times one thing here and in PyTorch, and prints each figure at once. `unit` tokens are made per unit of work. */
+async function race(
+  name: string,
+  unit: number,
+  work: (n: number) => Promise<unknown>,
+  request: (variant: 'eager' | 'compile') => PeerRequest,
+  describe: (speed: number) => string,
+  { peers, variants, seconds }: SpeedOptions,
+): Promise<Row> {
+  const say = (who: string, speed: number, more: string) =>
+    console.log(`${name}, ${who}: ${grouped(speed)} tokens/s${more && `, ${more}`}`);
+  const times = await blocks(work, seconds);
+  say('gpu engine', unit / median(times), describe(unit / median(times)));
+  const theirs = new Map<string, number | string>();
+  for (const variant of peers ? variants : []) {
+    const answer: PeerAnswer = await peers!.ask(request(variant));
+    if ('error' in answer) {
+      theirs.set(variant, answer.error);
+      console.log(`${name}, PyTorch ${variant}: ${answer.error}`);
+      continue;
+    }
+    const speed = unit / median(answer.seconds);
+    theirs.set(variant, speed);
+    const memory = answer.memory > 0 ? `, ${(answer.memory / 2 ** 30).toFixed(1)} GiB` : '';
+    say(`PyTorch ${variant}`, speed, `${describe(speed)}${memory}`);
+  }
+  if (theirs.size > 0) times.push(...(await blocks(work, seconds)));
+  const ours = unit / median(times);
+  return { name, ours, extra: describe(ours), theirs };
+}
+
+function printTable(title: string, rows: Row[], variants: string[], extra: string): void {
+  if (rows.length === 0) return;
+  const header = [title, 'tokens/s', extra, ...variants.flatMap((each) => [`PyTorch ${each}`, 'ratio'])];
+  console.log(`\n| ${header.join(' | ')} |\n| --- ${'| ---: '.repeat(header.length - 1)}|`);
+  for (const { name, ours, extra: more, theirs } of rows) {
+    const cells = variants.flatMap((each) => {
+      const speed = theirs.get(each);
+      return typeof speed === 'number' ? [grouped(speed), (ours / speed).toFixed(2)] : ['–', '–'];
+    });
+    console.log(`| ${[name, grouped(ours), more, ...cells].join(' | ')} |`);
+  }
+  console.log('');
+}
+
+/** Times training steps in bf16. MFU is the share of the GPU's peak that the products of the model take. */
+export async function timeTraining(options: SpeedOptions): Promise<void> {
+  const { engine, gpu, models, seconds, variants, peers } = options;
+  const peak = peakOf(gpu);
+  const rows: Row[] = [];
+  for (const { name, config, batch } of models) {
+    try {
+      const model = engine.model(config, { seed: 1 });
+      const data = randomBatch(config, batch, 1);
+      const work = (n: number) =>
+        Promise.all(Array.from({ length: n }, () => model.trainStep(data, { learningRate: 1e-4, clip: 1 })));
+      const describe = (speed: number) => {
+        const flops = speed * flopsPerToken(config, config.block);
+        const mfu = peak ? `, ${((100 * flops) / peak).toFixed(1)} % MFU` : '';
+        return `${(flops / 1e12).toPrecision(3)} TFLOP/s${mfu}`;
+      };
+      const request = (variant: 'eager' | 'compile') => ({ kind: 'train' as const, config, batch, variant, seconds });
+      const millions = (countParameters(config).total / 1e6).toFixed(1);
+      rows.push(await race(`${name} (${millions}M)`, batch * config.block, work, request, describe, options));
+      model.dispose();
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      console.log(`${name}: ${error.message}`);
+    }
+  }
+  printTable('training', rows, peers ? variants : [], 'TFLOP/s, MFU');
+}
+
+/** Times sampling: each stream gets its likeliest token until the block is full. */
+export async function timeSampling(options: SpeedOptions): Promise<void> {
+  const { engine, models, seconds, variants, peers } = options;
+  const rows: Row[] = [];
+  for (const { name, config, streams: numbers } of models)
+    for (const streams of numbers) {
+      const model = engine.model(config, { seed: 1 });
+      const decoder = model.decoder(streams);
+      const [V, tokens] = [config.vocabularySize, config.block];
+      const work = async (n: number) => {
+        for (let i = 0; i < n; i++) {
+          decoder.reset();
+          let column = new Uint32Array(streams);
+          for (let position = 0; position < tokens; position++) {
+            const logits = await decoder.step(column);
+            column = column.map((_, s) => {
+              const row = logits.subarray(s * V, (s + 1) * V);
+              return row.indexOf(row.reduce((a, b) => Math.max(a, b)));
+            });
+          }
+        }
+      };
+      const request = (variant: 'eager' | 'compile') => ({
+        ...{ kind: 'sample' as const, config, streams, tokens, variant, seconds },
+      });
+      rows.push(await race(`${name} × ${streams}`, streams * tokens, work, request, () => '', options));
+      decoder.dispose();
+      model.dispose();
+    }
+  printTable('sampling × streams', rows, peers ? variants : [], '');
+}
