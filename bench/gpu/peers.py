@@ -7,6 +7,7 @@
 Training is in bf16 by autocast with fp32 weights: flash attention (scaled_dot_product_attention), cuDNN's LSTM, fused AdamW,
 clipping. A block of steps is timed at a time, and the GPU is waited for at its end, as in bench/gpu/speed.ts. Sampling has a
 cache of keys and values in bf16, and takes the likeliest token on the GPU; compiled, each token is one CUDA graph.
+Without a GPU it computes on the CPU in fp32, to see that it works.
 """
 import contextlib
 import json
@@ -30,7 +31,7 @@ torch.backends.cudnn.allow_tf32 = True
 
 
 def autocast():
-    return torch.autocast(device.type, torch.bfloat16)
+    return torch.autocast(device.type, torch.bfloat16, enabled=on_gpu)
 
 
 def flash():
@@ -102,7 +103,7 @@ def sample(request, model):
             return model(column, caches, position)[:, -1].argmax(-1, keepdim=True)
 
     run = torch.compile(next_of, mode="reduce-overhead" if on_gpu else None) if compiled else next_of
-    caches = model.new_cache(B, torch.bfloat16)
+    caches = model.new_cache(B, torch.bfloat16 if on_gpu else torch.float32)
 
     def streams(n):
         for _ in range(n):

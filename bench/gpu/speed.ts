@@ -45,7 +45,7 @@ async function blocks(work: (n: number) => Promise<unknown>, seconds: number): P
 /** A row: the name, our speed, and the speeds of the peers. */
 interface Row {
   name: string;
-  ours: number;
+  speed: number;
   extra: string;
   theirs: Map<string, number | string>;
 }
@@ -77,20 +77,21 @@ async function race(
     say(`PyTorch ${variant}`, speed, `${describe(speed)}${memory}`);
   }
   if (theirs.size > 0) times.push(...(await blocks(work, seconds)));
-  const ours = unit / median(times);
-  return { name, ours, extra: describe(ours), theirs };
+  const speed = unit / median(times);
+  return { name, speed, extra: describe(speed), theirs };
 }
 
 function printTable(title: string, rows: Row[], variants: string[], extra: string): void {
   if (rows.length === 0) return;
-  const header = [title, 'tokens/s', extra, ...variants.flatMap((each) => [`PyTorch ${each}`, 'ratio'])];
+  const ours = extra === '' ? ['tokens/s'] : ['tokens/s', extra];
+  const header = [title, ...ours, ...variants.flatMap((each) => [`PyTorch ${each}`, 'ratio'])];
   console.log(`\n| ${header.join(' | ')} |\n| --- ${'| ---: '.repeat(header.length - 1)}|`);
-  for (const { name, ours, extra: more, theirs } of rows) {
+  for (const { name, speed: own, extra: more, theirs } of rows) {
     const cells = variants.flatMap((each) => {
       const speed = theirs.get(each);
-      return typeof speed === 'number' ? [grouped(speed), (ours / speed).toFixed(2)] : ['–', '–'];
+      return typeof speed === 'number' ? [grouped(speed), (own / speed).toFixed(2)] : ['–', '–'];
     });
-    console.log(`| ${[name, grouped(ours), more, ...cells].join(' | ')} |`);
+    console.log(`| ${[name, grouped(own), ...(extra === '' ? [] : [more]), ...cells].join(' | ')} |`);
   }
   console.log('');
 }
