@@ -1,7 +1,7 @@
 /** `repro --on slurm` with a real Slurm on this machine: what is submitted, and who takes the results. */
 import { readdirSync, rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { project, until } from '../repro/project.ts';
+import { events, project, until } from '../repro/project.ts';
 import {
   attemptFolder,
   attempts,
@@ -14,6 +14,7 @@ import {
   useSlurm,
   wrapSbatch,
 } from './cluster-project.ts';
+import { LARGEST_ARRAY } from './test-slurm.ts';
 
 useSlurm();
 
@@ -204,6 +205,34 @@ stages:
     made.write('go', '');
     expect(await made.outcomes('train@1', 'train@2')).toEqual({ 'train@1': 'ran', 'train@2': 'ran' });
     expect([1, 2].map((x) => made.read(`starts-${x}`))).toEqual(Array(2).fill('start\n'));
+  });
+
+  test('an array has no more cells than Slurm allows; no more jobs wait or run than the settings say', async () => {
+    const cells = Array.from({ length: LARGEST_ARRAY + 1 }, (_, x) => x);
+    const pipeline = `
+stages:
+  use:
+    matrix: {x: [${cells}]}
+    cmd: cp in.txt out-\${item.x}
+    deps: [in.txt]
+    outs: ["out-\${item.x}"]
+`;
+    const made = clusterProject(pipeline, { 'in.txt': '1' });
+    expect(Object.values(await made.outcomes())).toEqual(cells.map(() => 'ran'));
+    const arrays = attempts(made).map(({ job }) => job.split('_')[0]);
+    const sizes = [...new Set(arrays)].map((array) => arrays.filter((other) => other === array).length);
+    expect(sizes.sort()).toEqual([1, LARGEST_ARRAY]);
+    made.write('.repro/config.yaml', 'executor: {slurm: {jobs: 2}}\n');
+    const { exit, stdout } = await made.repro('-f', '--json', 'use@0', 'use@1', 'use@2');
+    expect(exit).toBe(0);
+    const open = new Set<string>();
+    let most = 0;
+    for (const { event, stage } of events(stdout)) {
+      if (event === 'queued') open.add(stage);
+      if (event === 'end') open.delete(stage);
+      most = Math.max(most, open.size);
+    }
+    expect(most).toBe(2);
   });
 
   test('named limits hold for jobs, and an incremental stage begins with what it has made', async () => {

@@ -38,6 +38,12 @@ async function failure(made: TestProject): Promise<string> {
   return /^✗ a: (.*)$/m.exec(stdout)![1];
 }
 
+/** The job that the journal has; undefined if none was submitted yet. */
+function jobOf(made: TestProject): string | undefined {
+  const journal = '.repro/jobs/journal.jsonl';
+  return made.exists(journal) ? /"job":"(\d+)"/.exec(made.read(journal))?.[1] : undefined;
+}
+
 const sacctmgr = (...args: string[]) => slurm.run('sacctmgr', '-i', ...args);
 
 describe.skipIf(skipped !== undefined).concurrent(`a controller that hangs${skippedBecause}`, () => {
@@ -120,6 +126,18 @@ describe.skipIf(skipped !== undefined).concurrent(`a Slurm that keeps accounts${
     expect((await run.ended).stdout).toMatch(/✗ a: its job was cancelled by the user 0\n/);
   });
 
+  test('a job with more time than its partition gives can never start', async () => {
+    const made = one('cp in.txt out', '{args: [--hold, --partition=urgent, --time=10]}');
+    const run = await made.spawn();
+    await until(() => jobOf(made) !== undefined);
+    const job = jobOf(made)!;
+    slurm.run('scontrol', 'update', 'PartitionName=urgent', 'MaxTime=5');
+    slurm.run('scontrol', 'release', job);
+    expect((await run.ended).stdout).toMatch(
+      /✗ a: its job can never start: Slurm says PartitionTimeLimit; it was cancelled\n/,
+    );
+  });
+
   test('a job that exceeds what its QOS allows, and one whose dependency has failed, can never start', async () => {
     sacctmgr('add', 'qos', 'tiny', 'MaxTRESPerJob=cpu=1');
     sacctmgr('modify', 'user', 'root', 'where', 'account=root', 'set', 'qos+=tiny');
@@ -138,11 +156,34 @@ describe.skipIf(skipped !== undefined).concurrent(`a Slurm that keeps accounts${
   test('a job that cannot end before its deadline is told', async () => {
     const made = one('sleep 100', '{args: [--hold, --deadline=now+70seconds, --time=1]}');
     const run = await made.spawn();
-    await until(() => made.exists('.repro/jobs/journal.jsonl') && /"job"/.test(made.read('.repro/jobs/journal.jsonl')));
-    const [, job] = /"job":"(\d+)"/.exec(made.read('.repro/jobs/journal.jsonl'))!;
+    await until(() => jobOf(made) !== undefined);
+    const job = jobOf(made)!;
     slurm.run('scontrol', 'update', `JobId=${job}`, 'TimeLimit=10');
     slurm.run('scontrol', 'release', job);
     expect((await run.ended).stdout).toMatch(/✗ a: it could not end before the deadline of its job \(--deadline\)\n/);
+  });
+
+  test('a job that fails without a result is submitted again as often as the stage has retries', async () => {
+    const made = one('if mkdir once; then kill -9 $PPID; sleep 100; fi; cp in.txt out', '{}', ', retries: 1');
+    const { exit, stdout } = await made.repro();
+    const message = /! a: Slurm says that its job ended as FAILED.*, and it left no result; attempt 2 of 2\n/;
+    expect([exit, stdout]).toEqual([0, expect.stringMatching(message)]);
+  });
+
+  test('a node that Slurm has lost, and whose job ends well all the same, has made the stage', async () => {
+    const made = one(
+      'echo $SLURMD_NODENAME >> nodes; until [ -e go ]; do sleep 0.05; done; cp in.txt out',
+      '{args: [--partition=fragile, --nodelist=n3], latency: 60s}',
+    );
+    const run = await made.spawn();
+    await until(() => made.exists('nodes'));
+    const name = `repro-${attemptFolder(made)}`;
+    slurm.loseNode('n3');
+    await until(() => slurm.jobs('-n', name)[0]?.startsWith('NODE_FAIL') ?? true);
+    made.write('go', '');
+    const { exit, stdout } = await run.ended;
+    expect([exit, made.read('nodes'), stdout]).toEqual([0, 'n3\n', expect.not.stringContaining('submitted again')]);
+    slurm.bringBack('n3');
   });
 
   // Slurm gives these states where nodes boot, and in federations. Here it is what squeue and sacct answer that says so.

@@ -30,6 +30,8 @@ const NODES = ['n1', 'n2', 'n3', 'n4'] as const;
 const ISLANDS = ['n5', 'n6', 'n7'] as const;
 const ALL_NODES = [...NODES, ...ISLANDS];
 const GPUS = 4;
+/** The most tasks of an array. */
+export const LARGEST_ARRAY = 7;
 const HOST = hostname().split('.')[0];
 /** In the order in which they are ended. */
 const DAEMONS = ['slurmctld', 'slurmdbd', 'mariadbd', 'munged'];
@@ -243,7 +245,7 @@ ReturnToService=2
 KillWait=1
 MinJobAge=${accounting ? 2 : 300}
 MessageTimeout=5
-MaxArraySize=20
+MaxArraySize=${LARGEST_ARRAY}
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 PreemptType=preempt/partition_prio
 PreemptMode=CANCEL

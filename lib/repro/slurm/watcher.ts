@@ -196,7 +196,10 @@ export class Watcher {
         if (!cell.isOver) this.#judgeCell(attempt, cell, known.get(jobOf(attempt, cell)!));
   }
 
-  #judgeCell(attempt: TrackedAttempt, cell: TrackedCell, row: QueueRow | undefined): void {
+  #judgeCell(attempt: TrackedAttempt, cell: TrackedCell, latest: QueueRow | undefined): void {
+    // Slurm may forget a job that has ended while repro waits for its result.
+    const isEnd = cell.row !== undefined && standingOf(cell.row).is === 'gone';
+    const row = latest ?? (isEnd ? cell.row : undefined);
     if (row?.state !== cell.row?.state) this.#period = this.#settings.poll;
     cell.row = row;
     const standing = row === undefined ? ({ is: 'gone' } as const) : standingOf(row);

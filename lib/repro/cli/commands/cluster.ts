@@ -79,7 +79,10 @@ export async function probeCluster(
   tell: (text: string) => void,
 ): Promise<NodeJS.Signals | undefined> {
   if (!slurm?.isOn) return undefined;
-  const stages = [...wantsOfPlan(plan, slurm).values()].map(([{ stage }]) => stage);
+  // What an earlier call has submitted is not submitted again.
+  const held = new Set(readOpenAttempts(root).flatMap(({ cells }) => cells.map(({ stage }) => stage)));
+  const others = plan.filter(({ stage }) => !held.has(stage.name));
+  const stages = [...wantsOfPlan(others, slurm).values()].map(([{ stage }]) => stage);
   const controller = new AbortController();
   const end = (signal: NodeJS.Signals) => controller.abort(signal);
   for (const name of SIGNALS) process.on(name, end);
