@@ -68,11 +68,16 @@ describe.skipIf(skipped !== undefined).concurrent(`a folder that nodes share${sk
     expect(Object.keys(known(made))).toEqual(['--hold']);
   });
 
-  test('Ctrl-C while a probe job waits: it is cancelled, and nothing was submitted', async () => {
+  test('why a probe job waits is said; Ctrl-C meanwhile cancels it, and nothing was submitted', async () => {
     const made = asking('{args: [--hold, --comment=ctrl-c]}');
     const run = await made.spawn();
     const probes = () => slurm.run('squeue', '-h', '-o', '%j %k').match(/repro-probe-\w+ ctrl-c/g) ?? [];
+    let said = '';
+    run.process.stderr!.on('data', (chunk) => (said += chunk));
     await until(() => probes().length === 1 && readdirSync(made.path('.repro/probes')).length === 1);
+    await until(() =>
+      /^repro: job \d+ waits \(JobHeldUser\); it is to tell whether nodes of --hold .* see \//.test(said),
+    );
     run.process.kill('SIGINT');
     expect((await run.ended).exit).toBe(130);
     expect([probes(), made.exists('.repro/probes'), made.exists('.repro/jobs')]).toEqual([[], false, false]);
