@@ -57,6 +57,7 @@ export function missingOutputs(project: Project, makers: readonly string[]): Map
 
 /** Whether there is nothing at a path. A symbolic link is something, wherever it leads. */
 export function isMissing(project: Project, path: string): boolean {
+  if (project.stageInputs.reported.get(path) !== undefined) return false;
   try {
     return lstatSync(join(project.root, path), { throwIfNoEntry: false }) === undefined;
   } catch {

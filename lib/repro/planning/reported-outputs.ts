@@ -44,9 +44,11 @@ export class ReportedOutputs {
     const inside = new Map<string, readonly ManifestEntry[] | Content>();
     for (const [out, { content, manifest }] of this.#outs) {
       if (contains(out, path)) {
-        const found = contentWithin(parseManifest(manifest ?? ''), path.slice(out.length + 1));
+        const entries = parseManifest(manifest ?? '');
+        const found = contentWithin(entries, path.slice(out.length + 1));
+        if (found !== undefined) return { content: found };
         // A symbolic link leads elsewhere; then only this host can tell.
-        return found === undefined ? here() : { content: found };
+        return entries.some(({ link }) => link !== undefined) ? here() : undefined;
       }
       if (contains(path, out)) inside.set(out, manifest === undefined ? content : parseManifest(manifest));
     }
