@@ -20,6 +20,8 @@ import { jobOf, newCell, type Task, type TrackedAttempt, type TrackedCell } from
 
 /** Milliseconds in which stages that become ready are gathered for one array. */
 const GATHER = 200;
+/** Milliseconds after its result in which Slurm takes notice of the end of a job, so that a full queue has room. */
+const NOTICE = 2000;
 
 /** What a submitter works with. */
 export interface SubmitterParts {
@@ -74,7 +76,7 @@ export class Submitter {
   hasRoom(): void {
     if (!this.#isFull) return;
     this.#isFull = false;
-    this.#flushSoon();
+    this.#flushSoon(NOTICE);
   }
 
   /** Calls back when nothing is left to submit. */
