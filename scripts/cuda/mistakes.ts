@@ -81,6 +81,12 @@ export const MISTAKES: Mistake[] = [
       '  if (e.bias && e.gelu != kGeluForward) value += e.bias[c];\n',
     ],
     ['partial sums start from what was there', 'accumulate ? out[i] : 0.0f', 'out[i]'],
+    ['the blocks of a sum begin where those of the one before do', 'block -= (n##k + 255) / 256;', ''],
+    [
+      'the last numbers of a sum are not guarded',
+      '  if (i >= n) return;\n  float sum = accumulate',
+      '  float sum = accumulate',
+    ],
   ]),
   ...mistakes('rows', 'rows.cuh', [
     ['LayerNorm takes the variance around 0', '(x[at + c] - m) * (x[at + c] - m)', 'x[at + c] * x[at + c]'],

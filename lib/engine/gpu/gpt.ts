@@ -12,6 +12,7 @@ import { type DecoderIo, dropoutThreshold, type ModelMemory, type Network, type 
 import { afterFloats, type Matrix, type PassBuilder, type Purpose } from './pass-builder.ts';
 import { columnSums, layerNormGradients, product, weightGradient } from './products.ts';
 import { rotaryOf, rotaryTables } from './rotary-tables.ts';
+import { type Sums, summing } from './sums.ts';
 
 /** Dropout sites of a layer. The numbers select the masks: they are those of the native engine. */
 const SITES = { attention: 0, attnProj: 1, fcProj: 2, embedding: 3 };
@@ -127,13 +128,13 @@ class GptPass {
     head(b, { weight: this.#parameters.weight(wte), bias: null, gradient, biasGradient: null }, lnOut, this.#p, dout);
     if (!dout) return;
     const dx = b.matrix(R, C, 'both');
-    this.#layerNormBackward(lnf, x, statistics, dout, dx, false);
+    summing(b, (sums) => this.#layerNormBackward(sums, lnf, x, statistics, dout, dx, false));
     const dbranch = this.#threshold > 0 ? b.matrix(R, C, 'both') : dx;
     const dfch = b.matrix(R, 4 * C, 'both');
     const dqkv = b.matrix(R, 3 * C, 'both');
     for (let layer = layers - 1; layer >= 0; layer--) {
-      this.#mlpBackward(activations[layer], layer, dx, dbranch, dfch, dout);
-      this.#attentionBackward(activations[layer], layer, dx, dbranch, dqkv, dout);
+      summing(b, (sums) => this.#mlpBackward(sums, activations[layer], layer, dx, dbranch, dfch, dout));
+      summing(b, (sums) => this.#attentionBackward(sums, activations[layer], layer, dx, dbranch, dqkv, dout));
     }
     this.#embedBackward(dx);
   }
@@ -204,7 +205,8 @@ class GptPass {
     const gradient = gradientOf(this.#memory, 'transformer.wpe.weight');
     if (isFirst && length < block) clear(this.#b, gradient, block * C);
     // dx as (B, T·C): the sum over sequences
-    columnSums(this.#b, d, sequences, length * C, [gradient], !isFirst || length < block);
+    const accumulate = !isFirst || length < block;
+    summing(this.#b, (sums) => columnSums(sums, d, sequences, length * C, [gradient], accumulate));
   }
 
   // ── linear layers ──
@@ -218,18 +220,26 @@ class GptPass {
   }
 
   /** The gradients of a linear layer's weight and bias. */
-  #weightBackward(module: string, x: Matrix, dout: Matrix): void {
+  #weightBackward(sums: Sums, module: string, x: Matrix, dout: Matrix): void {
     const { weight, bias } = this.#parameters.gradients(module);
     const accumulate = !this.#p.isFirst;
-    weightGradient(this.#b, x, dout, weight, accumulate);
-    if (bias) columnSums(this.#b, dout.floats as Slice, dout.rows, dout.columns, [bias], accumulate);
+    weightGradient(sums, x, dout, weight, accumulate);
+    if (bias) columnSums(sums, dout.floats as Slice, dout.rows, dout.columns, [bias], accumulate);
   }
 
   /** dx = gradient through LayerNorm, added to what dx has if `accumulate`. */
-  #layerNormBackward(module: string, x: Matrix, s: Statistics, dout: Slice, dx: Matrix, accumulate: boolean): void {
+  #layerNormBackward(
+    sums: Sums,
+    module: string,
+    x: Matrix,
+    s: Statistics,
+    dout: Slice,
+    dx: Matrix,
+    accumulate: boolean,
+  ): void {
     const [R, C] = [x.rows, x.columns];
     const from = x.floats as Slice;
-    layerNormGradients(this.#b, from, s, dout, [R, C], this.#parameters.gradients(module), !this.#p.isFirst);
+    layerNormGradients(sums, from, s, dout, [R, C], this.#parameters.gradients(module), !this.#p.isFirst);
     this.#b.launch('layerNormBackward', [Math.ceil(R / 4), 1, 1], 128, [
       ...[R, C, from, this.#parameters.vector(module), s.mean, s.rstd, dout],
       ...[accumulate ? dx.floats : null, dx.floats, dx.half, dx.stride],
@@ -275,11 +285,19 @@ class GptPass {
   }
 
   /** dx: on entry the gradient of the residual, on return that of x. dln: scratch (R,C). */
-  #attentionBackward(a: Activations, layer: number, dx: Matrix, dbranch: Matrix, dqkv: Matrix, dln: Slice): void {
+  #attentionBackward(
+    sums: Sums,
+    a: Activations,
+    layer: number,
+    dx: Matrix,
+    dbranch: Matrix,
+    dqkv: Matrix,
+    dln: Slice,
+  ): void {
     const h = moduleOf(layer);
     const b = this.#b;
     const dout = this.#branchGradient(layer, SITES.attnProj, dx, dbranch);
-    this.#weightBackward(`${h}.attn.c_proj`, a.attnOut, dout);
+    this.#weightBackward(sums, `${h}.attn.c_proj`, a.attnOut, dout);
     b.within(() => {
       const { half, stride } = b.bf16 ? b.matrix(this.#rows, this.#config.width, 'operand') : a.attnOut;
       const dattnOut = { ...a.attnOut, floats: dln, half, stride };
@@ -287,9 +305,9 @@ class GptPass {
       attentionBackward(b, this.#attentionShape(layer), a.qkv, a.attnOut, a.logSums, dattnOut, dqkv);
     });
     this.#rotate(dqkv, -1);
-    this.#weightBackward(`${h}.attn.c_attn`, a.ln1, dqkv);
+    this.#weightBackward(sums, `${h}.attn.c_attn`, a.ln1, dqkv);
     product(b, 'NT', dqkv, this.#parameters.weight(`${h}.attn.c_attn`), { ...a.x, floats: dln, half: null });
-    this.#layerNormBackward(`${h}.ln_1`, a.x, a.ln1Statistics, dln, dx, true);
+    this.#layerNormBackward(sums, `${h}.ln_1`, a.x, a.ln1Statistics, dln, dx, true);
   }
 
   // ── MLP ──
@@ -306,17 +324,17 @@ class GptPass {
   }
 
   /** dx: on entry the gradient of the layer's output, on return that of the residual. dln: scratch (R,C). */
-  #mlpBackward(a: Activations, layer: number, dx: Matrix, dbranch: Matrix, dfch: Matrix, dln: Slice): void {
+  #mlpBackward(sums: Sums, a: Activations, layer: number, dx: Matrix, dbranch: Matrix, dfch: Matrix, dln: Slice): void {
     const h = moduleOf(layer);
     const dout = this.#branchGradient(layer, SITES.fcProj, dx, dbranch);
-    this.#weightBackward(`${h}.mlp.c_proj`, a.fch, dout);
+    this.#weightBackward(sums, `${h}.mlp.c_proj`, a.fch, dout);
     product(this.#b, 'NT', dout, this.#parameters.weight(`${h}.mlp.c_proj`), dfch, {
       gelu: 'backward',
       pre: a.fchPre.floats,
     });
-    this.#weightBackward(`${h}.mlp.c_fc`, a.ln2, dfch);
+    this.#weightBackward(sums, `${h}.mlp.c_fc`, a.ln2, dfch);
     product(this.#b, 'NT', dfch, this.#parameters.weight(`${h}.mlp.c_fc`), { ...a.x, floats: dln, half: null });
-    this.#layerNormBackward(`${h}.ln_2`, a.residual, a.ln2Statistics, dln, dx, true);
+    this.#layerNormBackward(sums, `${h}.ln_2`, a.residual, a.ln2Statistics, dln, dx, true);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Slice } from './device.ts';
 import { headRows, type MicrobatchInput, type ModelMemory, type Pass } from './network.ts';
 import { after, afterFloats, type Matrix, type PassBuilder, paddedColumns, rowsOf } from './pass-builder.ts';
 import { columnSums, product, weightGradient } from './products.ts';
+import { summing } from './sums.ts';
 
 /** A place of dropout: which masks it draws (native/cuda/kernels/elements.cuh). */
 export interface DropoutSite {
@@ -101,8 +102,10 @@ export function head(
       // crossEntropy has replaced the logits by their gradient.
       const accumulate = !p.isFirst || first > 0;
       product(b, 'NN', logits, weight, { ...part, floats: afterFloats(dx as Slice, first * C), half: null });
-      weightGradient(b, logits, part, gradient, accumulate);
-      if (biasGradient) columnSums(b, logits.floats as Slice, rows, V, [biasGradient], accumulate);
+      summing(b, (sums) => {
+        weightGradient(sums, logits, part, gradient, accumulate);
+        if (biasGradient) columnSums(sums, logits.floats as Slice, rows, V, [biasGradient], accumulate);
+      });
     }
   });
 }

@@ -12,6 +12,7 @@ import { type Activations, backwardSteps, forwardStep, forwardSteps, type Initia
 import { type DecoderIo, dropoutThreshold, type ModelMemory, type Network, type Pass } from './network.ts';
 import { after, afterFloats, type Matrix, type PassBuilder, rowsOf } from './pass-builder.ts';
 import { columnSums, product, weightGradient } from './products.ts';
+import { summing } from './sums.ts';
 
 /** The parameters of a layer. */
 interface Layer {
@@ -196,16 +197,19 @@ class LstmPass {
     backwardSteps(b, [T, B], l.recurrent, start, a, dhidden, dcell);
     const gradient = (name: string) => gradientOf(this.#memory, `rnn.${name}_l${index}`);
     const dgates = a.gates;
-    columnSums(b, dgates.floats as Slice, R, 4 * H, [gradient('bias_ih'), gradient('bias_hh')], !isFirst);
-    weightGradient(b, dgates, a.x, gradient('weight_ih'), !isFirst);
-    // The gates of time t depend on the hidden state of time t − 1.
-    let accumulate = !isFirst;
-    if (T > 1) {
-      weightGradient(b, rowsOf(dgates, B, R - B), rowsOf(a.hidden, 0, R - B), gradient('weight_hh'), accumulate);
-      accumulate = true;
-    }
-    if (start) weightGradient(b, rowsOf(dgates, 0, B), start.hidden, gradient('weight_hh'), accumulate);
-    else if (!accumulate) clear(b, gradient('weight_hh'), 4 * H * H);
+    summing(b, (sums) => {
+      columnSums(sums, dgates.floats as Slice, R, 4 * H, [gradient('bias_ih'), gradient('bias_hh')], !isFirst);
+      weightGradient(sums, dgates, a.x, gradient('weight_ih'), !isFirst);
+      // The gates of time t depend on the hidden state of time t − 1.
+      let accumulate = !isFirst;
+      if (T > 1) {
+        const [after, before] = [rowsOf(dgates, B, R - B), rowsOf(a.hidden, 0, R - B)];
+        weightGradient(sums, after, before, gradient('weight_hh'), accumulate);
+        accumulate = true;
+      }
+      if (start) weightGradient(sums, rowsOf(dgates, 0, B), start.hidden, gradient('weight_hh'), accumulate);
+      else if (!accumulate) clear(b, gradient('weight_hh'), 4 * H * H);
+    });
     product(b, 'NN', dgates, l.input, this.#plain(dx, l.input.columns));
   }
 }

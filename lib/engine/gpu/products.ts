@@ -1,6 +1,7 @@
 /** Launches of matrix products, and of the sums that gradients of weights and biases need. */
 import type { Slice } from './device.ts';
 import { afterFloats, type Matrix, type PassBuilder } from './pass-builder.ts';
+import type { Sums } from './sums.ts';
 
 /** See native/cuda/kernels/products.cuh. */
 export type Layout = 'NN' | 'NT' | 'TN';
@@ -79,14 +80,12 @@ export function product(
   launchProduct(b, layout, left, right, { M, N, K, depth: Math.ceil(K / 32) * 32, splits: 1 }, epilogue, out);
 }
 
-/** gradient (M,N) = leftᵀ · right, or += if `accumulate`. left (R,M), right (R,N). The sum over R is split among blocks. */
-export function weightGradient(
-  b: PassBuilder,
-  left: Matrix,
-  right: Matrix,
-  gradient: Slice,
-  accumulate: boolean,
-): void {
+/**
+ * gradient (M,N) = leftᵀ · right, or += if `accumulate`. left (R,M), right (R,N). The sum over R is split among blocks. The
+ * gradient is complete when `sums` are.
+ */
+export function weightGradient(sums: Sums, left: Matrix, right: Matrix, gradient: Slice, accumulate: boolean): void {
+  const b = sums.builder;
   const [M, N, K] = [left.columns, right.columns, left.rows];
   const tiles = blocksOf(Math.min(M, N) <= SMALL_TILE ? SMALL_TILE : TILE, M, N);
   const most = Math.floor((WANTED_BLOCKS * b.target.multiprocessors) / tiles);
@@ -96,50 +95,34 @@ export function weightGradient(
   const sizes = { M, N, K, depth, splits };
   const into = (floats: Slice) => ({ floats, half: null, stride: 0 });
   if (splits === 1) {
+    // A sum into the same place may still wait.
+    sums.launch();
     launchProduct(b, 'TN', left, right, sizes, { addend: accumulate ? gradient : null }, into(gradient));
     return;
   }
-  const partials = b.scratch(splits * M * N);
+  const partials = b.floats(splits * M * N);
   launchProduct(b, 'TN', left, right, sizes, {}, into(partials));
-  sumPartials(b, M * N, splits, partials, gradient, accumulate);
-}
-
-/** out (n) = Σ over parts of partials (parts,n), or += if `accumulate`. */
-export function sumPartials(
-  b: PassBuilder,
-  n: number,
-  parts: number,
-  partials: Slice,
-  out: Slice,
-  accumulate: boolean,
-): void {
-  b.forElements('sumPartials', n, [n, parts, partials, out, Number(accumulate)]);
+  sums.add({ n: M * N, parts: splits, partials, out: gradient, accumulate });
 }
 
 /** Rows are summed in at most 64 groups, of at least 64 rows. */
-export function rowGroups(rows: number): { groups: number; rowsOfGroup: number } {
+function rowGroups(rows: number): { groups: number; rowsOfGroup: number } {
   const rowsOfGroup = Math.max(64, Math.ceil(rows / 64));
   return { groups: Math.ceil(rows / rowsOfGroup), rowsOfGroup };
 }
 
-/** Each of `sums` (N) = Σ over the rows of x (rows,N), or += if `accumulate`. */
-export function columnSums(
-  b: PassBuilder,
-  x: Slice,
-  rows: number,
-  N: number,
-  sums: Slice[],
-  accumulate: boolean,
-): void {
+/** Each of `outs` (N) = Σ over the rows of x (rows,N), or += if `accumulate`. */
+export function columnSums(sums: Sums, x: Slice, rows: number, N: number, outs: Slice[], accumulate: boolean): void {
+  const b = sums.builder;
   const { groups, rowsOfGroup } = rowGroups(rows);
-  const partials = b.scratch(groups * N);
+  const partials = b.floats(groups * N);
   b.launch('columnSums', [Math.ceil(N / 32), groups, 1], 256, [rows, N, x, N, rowsOfGroup, partials], 1024);
-  for (const sum of sums) sumPartials(b, N, groups, partials, sum, accumulate);
+  for (const out of outs) sums.add({ n: N, parts: groups, partials, out, accumulate });
 }
 
 /** The gradients of LayerNorm's weight and bias (null if it has none), which are written, or += if `accumulate`. */
 export function layerNormGradients(
-  b: PassBuilder,
+  sums: Sums,
   x: Slice,
   statistics: { mean: Slice; rstd: Slice },
   dout: Slice,
@@ -147,8 +130,9 @@ export function layerNormGradients(
   gradients: { weight: Slice; bias: Slice | null },
   accumulate: boolean,
 ): void {
+  const b = sums.builder;
   const { groups, rowsOfGroup } = rowGroups(rows);
-  const partials = b.scratch(2 * groups * C);
+  const partials = b.floats(2 * groups * C);
   const biases = gradients.bias && afterFloats(partials, groups * C);
   b.launch(
     'layerNormGradients',
@@ -157,6 +141,7 @@ export function layerNormGradients(
     [rows, C, x, statistics.mean, statistics.rstd, dout, rowsOfGroup, partials, biases],
     1024,
   );
-  sumPartials(b, C, groups, partials, gradients.weight, accumulate);
-  if (biases) sumPartials(b, C, groups, biases, gradients.bias as Slice, accumulate);
+  const sum = { n: C, parts: groups, accumulate };
+  sums.add({ ...sum, partials, out: gradients.weight });
+  if (biases) sums.add({ ...sum, partials: biases, out: gradients.bias as Slice });
 }

@@ -98,11 +98,11 @@ void exerciseProduct(int layout, int M, int N, int K, int splits) {
   if (splits > 1) {
     Floats parts = nan(exact.size() * splits), sum = addend;
     run(splits, {nullptr, nullptr, nullptr, parts.data(), nullptr, N, 0, kNoGelu});
-    forElements(sum.size(), [&] { sumPartials(sum.size(), splits, parts.data(), sum.data(), 1); });
+    sumOf(sum.size(), splits, parts, sum, 1);
     expected = exact;
     for (size_t i = 0; i < exact.size(); i++) expected[i] += addend[i];
     compare(name + ", " + std::to_string(splits) + " splits added to what was there", sum, expected, 2e-6);
-    forElements(sum.size(), [&] { sumPartials(sum.size(), splits, parts.data(), sum.data(), 0); });
+    sumOf(sum.size(), splits, parts, sum, 0);
     compare(name + ", splits in place of what was there", sum, exact, 2e-6);
     return;
   }
@@ -143,7 +143,33 @@ void exerciseErrorOfTf32() {
   compare("the error of tf32 beyond its bound", excess, Doubles(excess.size()), 1e-30);
 }
 
+/// Several sums in one launch, of which two are empty.
+void exerciseSums() {
+  const size_t n[4] = {300, 1, 512, 5};
+  const int parts[4] = {3, 7, 1, 2};
+  Floats partials[4], out[4];
+  Doubles expected[4];
+  unsigned all = 0;
+  for (int s = 0; s < 4; s++) {
+    partials[s] = randomFloats(n[s] * parts[s]);
+    out[s] = randomFloats(n[s]);
+    for (size_t i = 0; i < n[s]; i++) {
+      double sum = s % 2 ? out[s][i] : 0;
+      for (int p = 0; p < parts[s]; p++) sum += partials[s][p * n[s] + i];
+      expected[s].push_back(sum);
+    }
+    all += blocks(n[s], 256);
+  }
+  shim::launch({all, 1, 1}, 256, 0, [&] {
+    sumPartials(n[0], parts[0], partials[0].data(), out[0].data(), 0, n[1], parts[1], partials[1].data(), out[1].data(),
+                1, n[2], parts[2], partials[2].data(), out[2].data(), 0, n[3], parts[3], partials[3].data(),
+                out[3].data(), 1, 0, 0, nullptr, nullptr, 0, 0, 0, nullptr, nullptr, 0);
+  });
+  for (int s = 0; s < 4; s++) compare("sumPartials, sum " + std::to_string(s), out[s], expected[s], 2e-6);
+}
+
 void exerciseProducts() {
+  exerciseSums();
   for (int layout = 0; layout < 3; layout++) {
     exerciseProduct<kFp32, 128>(layout, 1, 3, 5, 1);
     exerciseProduct<kFp32, 128>(layout, 131, 140, 37, 1);  // rows of 140 and of 37 numbers: aligned and not

@@ -56,12 +56,12 @@ void exerciseLayerNorm(int rows, int C) {
     layerNormGradients(rows, C, x.data(), gotMean.data(), gotRstd.data(), dout.data(), rowsOfGroup, partial.data(),
                        partialBias.data());
   });
-  forElements(C, [&] { sumPartials(C, groups, partial.data(), sum.data(), 0); });
+  sumOf(C, groups, partial, sum, 0);
   compare("layerNormGradients" + size + ", weight", sum, dweight, 5e-6);
-  forElements(C, [&] { sumPartials(C, groups, partialBias.data(), sum.data(), 0); });
+  sumOf(C, groups, partialBias, sum, 0);
   compare("layerNormGradients" + size + ", bias", sum, dbias, 5e-6);
   shim::launch(columns, 256, 1024, [&] { columnSums(rows, C, dout.data(), C, rowsOfGroup, partial.data()); });
-  forElements(C, [&] { sumPartials(C, groups, partial.data(), sum.data(), 0); });
+  sumOf(C, groups, partial, sum, 0);
   compare("columnSums" + size, sum, dbias, 5e-6);
 }
 

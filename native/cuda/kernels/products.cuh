@@ -259,11 +259,25 @@ PRODUCTS(Bf16, kBf16)
 #undef PRODUCTS
 #undef PRODUCT
 
-/// partials (parts,n) → out (n) = Σ over parts, in their order; += if `accumulate`.
-extern "C" __global__ void sumPartials(u64 n, int parts, const float* partials, float* out, int accumulate) {
-  const size_t i = threadNumber();
+/// One block of a sum: out (n) = Σ over partials (parts,n), in their order; += if `accumulate`.
+__device__ __forceinline__ void addPartials(u64 block, u64 n, int parts, const float* partials, float* out,
+                                            int accumulate) {
+  const u64 i = block * 256 + threadIdx.x;
   if (i >= n) return;
   float sum = accumulate ? out[i] : 0.0f;
   for (int p = 0; p < parts; p++) sum += partials[p * n + i];
   out[i] = sum;
+}
+
+/// Six sums, of which the last may be empty: see addPartials. Grid: the blocks of each, ⌈n/256⌉, one sum after the
+/// other; 256 threads.
+#define SUM(k) u64 n##k, int parts##k, const float *partials##k, float *out##k, int accumulate##k
+extern "C" __global__ void sumPartials(SUM(0), SUM(1), SUM(2), SUM(3), SUM(4), SUM(5)) {
+  u64 block = blockIdx.x;
+#define RUN(k)                                                                                                   \
+  if (block < (n##k + 255) / 256) return addPartials(block, n##k, parts##k, partials##k, out##k, accumulate##k); \
+  block -= (n##k + 255) / 256;
+  RUN(0) RUN(1) RUN(2) RUN(3) RUN(4) RUN(5)
+#undef RUN
+#undef SUM
 }
