@@ -20,7 +20,7 @@ test('openEngine opens the engine that is named, and describes its device', asyn
 
 test.each([
   [{ name: 'torch' }, /engine is torch; it must be one of auto, native, gpu, tfjs/],
-  [{ precision: 'fp8' }, /precision is fp8; it must be one of fp32, bf16/],
+  [{ precision: 'fp8' }, /precision is fp8; it must be one of fp32, tf32, bf16/],
   [{ name: 'tfjs', precision: 'bf16' }, /tfjs engine computes in fp32 only/],
   [{ name: 'tfjs', threads: 0 }, /threads is 0; it must be a whole number from 1 to \d+, the cores of this machine/],
   [{ name: 'tfjs', threads: 100_000 }, /threads is 100000; .*the cores of this machine/],
