@@ -186,6 +186,18 @@ describe.skipIf(skipped !== undefined).concurrent(`a Slurm that keeps accounts${
     slurm.bringBack('n3');
   });
 
+  test('a job that an administrator suspends is waited for', async () => {
+    const made = one('touch begun; until [ -e go ]; do sleep 0.05; done; cp in.txt out');
+    wrapProgram(made, 'squeue', 'squeue "$@" | tee -a rows\n');
+    const run = await made.spawn();
+    await until(() => made.exists('begun'));
+    slurm.run('scontrol', 'suspend', jobOf(made)!);
+    await until(() => made.exists('rows') && made.read('rows').includes('SUSPENDED'));
+    slurm.run('scontrol', 'resume', jobOf(made)!);
+    made.write('go', '');
+    expect((await run.ended).exit).toBe(0);
+  });
+
   // Slurm gives these states where nodes boot, and in federations. Here it is what squeue and sacct answer that says so.
   test.each([
     ['BOOT_FAIL', /! a: Slurm lost the node n[12] \(BOOT_FAIL\); it is submitted again\n/],
