@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Engine, type TrainOptions, type TrainSettings, train } from '../../lib/engine/index.ts';
 import { gpuIsTestable, openFakeGpu } from './gpu/fake-gpu.ts';
@@ -33,9 +34,14 @@ function watched(engine: Engine, brokenAt = Number.POSITIVE_INFINITY) {
       const model = engine.model(...call);
       const step = model.trainStep.bind(model);
       let running = 0;
+      let last: Promise<unknown> = Promise.resolve();
       model.trainStep = async (...of) => {
         const number = inFlight.push(++running);
-        const result = await step(...of);
+        const computing = step(...of);
+        // A GPU may be done with two steps at once. Results are given one by one, so that the run can react to the first.
+        last = Promise.allSettled([last, computing]).then(() => setImmediate());
+        await last;
+        const result = await computing;
         running--;
         return number === brokenAt ? { ...result, loss: Number.NaN } : result;
       };
