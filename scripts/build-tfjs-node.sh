@@ -6,10 +6,10 @@
 #     sh scripts/build-tfjs-node.sh DIR          writes 1.3 GB into DIR and nothing elsewhere; about five minutes
 #     NODE_PATH=DIR/node_modules npx tsx bench/engine/tfjs.ts
 #     sh scripts/build-tfjs-node.sh --gpu DIR    builds @tensorflow/tfjs-node-gpu instead, against the wheel `tensorflow` and
-#                                                the CUDA libraries of the wheels nvidia-*
+#                                                the CUDA libraries of the wheels nvidia-*; writes 6.1 GB, needs 9 GB
 #
 # With --gpu, the device is `node-gpu`. It needs an NVIDIA driver for the CUDA of the wheels, and a GPU. TensorFlow 2.21 has
-# kernels for GPUs from Pascal to Hopper; the library that tfjs-node-gpu itself downloads (TensorFlow 2.9) ends with Ampere.
+# kernels for GPUs from Pascal to Ada, and PTX for Hopper; the library that tfjs-node-gpu itself downloads (TensorFlow 2.9) ends with Ampere.
 # Without a GPU the addon builds and loads, and computes on the CPU.
 #
 # Needs a C++ compiler, make, Python 3 with pip, unzip, and Node's headers (the include folder beside bin). Linux only.

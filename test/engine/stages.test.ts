@@ -112,7 +112,8 @@ describe.skipIf(!gpuIsTestable)('the train stage on a GPU (skipped if the addon 
   test('says in one sentence that the GPU was lost, keeps the checkpoint, and continues from it', async () => {
     const params = parseDocument(readFileSync(path('params.yaml'), 'utf8'));
     const edits = {
-      tokens: 4000,
+      // Far more than are trained before the signal.
+      tokens: 400_000,
       block: 16,
       batch: 4,
       engine: 'auto',
@@ -123,7 +124,7 @@ describe.skipIf(!gpuIsTestable)('the train stage on a GPU (skipped if the addon 
     };
     for (const [key, value] of Object.entries(edits)) params.setIn(['train', key], value);
     writeFileSync(path('gpu.yaml'), String(params));
-    expect((await stage('SIGTERM', 0.1)).status).toBe(1);
+    expect((await stage('SIGTERM')).status).toBe(1);
     const kept = readdirSync(checkpoint);
     expect(kept).toEqual([expect.stringMatching(/^step-\d+$/)]);
 
@@ -134,11 +135,18 @@ describe.skipIf(!gpuIsTestable)('the train stage on a GPU (skipped if the addon 
     expect(lost.status).toBe(1);
     expect(readdirSync(checkpoint)).toEqual(kept);
 
-    const resumed = await stage();
-    expect(resumed).toMatchObject({ status: 0, stderr: '' });
-    expect(resumed.progress[0].done).toBeGreaterThan(4 * 16);
-    // repro records the hash of this file, and that of the PTX, in its lock.
-    const { engine } = JSON.parse(String(bytes('gpu.json')));
+    const resumed = await stage('SIGTERM');
+    expect(resumed.progress[0].done).toBe((Number(kept[0].slice('step-'.length)) + 1) * 4 * 16);
+  });
+
+  test('names the GPU and the digest of its kernels in the metrics, which repro records in its lock', async () => {
+    const params = parseDocument(readFileSync(path('gpu.yaml'), 'utf8'));
+    params.setIn(['train', 'tokens'], 640);
+    writeFileSync(path('short.yaml'), String(params));
+    expect(await trainStage('short', [], undefined, 0, { ...gpu(), params: 'short.yaml' })).toMatchObject({
+      ...{ status: 0, stderr: '' },
+    });
+    const { engine } = JSON.parse(String(bytes('short.json')));
     expect(engine).toMatch(/^gpu fp32, CPU behind a fake driver, kernels [0-9a-f]{8}$/);
     const pipeline = parse(readFileSync(join(root, 'pipeline.yaml'), 'utf8'));
     expect(pipeline.stages.train.deps).toContain('native/cuda/ptx');

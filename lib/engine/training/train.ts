@@ -40,6 +40,6 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (signal?.aborted && error === signal.reason) await run.checkpoint();
     throw error;
   } finally {
-    run.dispose();
+    await run.dispose();
   }
 }

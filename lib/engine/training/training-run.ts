@@ -283,7 +283,9 @@ export class TrainingRun {
     return result;
   }
 
-  dispose(): void {
+  /** Waits for a step that was started and is not wanted any more, and frees the model. */
+  async dispose(): Promise<void> {
+    await this.#ahead?.result.catch(() => {});
     this.#model.dispose();
   }
 
