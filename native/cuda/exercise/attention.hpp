@@ -160,14 +160,12 @@ void exerciseAttention() {
   exerciseAttentionOf(1, 1, 1, 1, 0);
   exerciseAttentionOf(2, 37, 2, 12, 0);
   exerciseAttentionOf(1, 70, 2, 33, 20000);
-  exerciseAttentionOf(1, 33, 1, 128, 0);
-  exerciseAttentionOf(1, 33, 2, 133, 20000);
+  exerciseAttentionOf(1, 33, 1, 133, 20000);
   exerciseAttentionOf(1, 33, 1, 260, 0);
   exerciseAttentionBf16(1, 1, 1, 8, 0);
   exerciseAttentionBf16(2, 70, 2, 24, 0);
   exerciseAttentionBf16(1, 97, 2, 40, 20000);
-  exerciseAttentionBf16(1, 65, 1, 128, 0);
-  exerciseAttentionBf16(1, 65, 2, 136, 20000);
+  exerciseAttentionBf16(1, 65, 1, 136, 20000);
   exerciseAttentionBf16(1, 65, 1, 264, 0);
   exerciseDecoding(2, 7, 2, 5);
   exerciseDecoding(1, 5, 2, 260);

@@ -81,6 +81,8 @@ inline void copyWait() {
 
 namespace shim {
 
+#pragma GCC push_options
+#pragma GCC optimize("O2")  // tests build the rest without optimization
 struct Shuffle {
   float value, result;
   int mask;
@@ -113,8 +115,6 @@ inline void loadOfLanes(void** lanes) {
     }
 }
 
-#pragma GCC push_options
-#pragma GCC optimize("O2")  // tests build the rest without optimization
 struct Multiply {
   float* c;
   const u32* a;

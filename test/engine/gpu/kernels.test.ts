@@ -26,7 +26,7 @@ describe.skipIf(!hasCompiler)('the kernels on the CPU (skipped without a C++ com
       stderr: '',
       status: 0,
     });
-    expect(lines.length).toBeGreaterThan(200);
+    expect(lines.length).toBeGreaterThan(300);
   });
 });
 
