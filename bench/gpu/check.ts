@@ -1,6 +1,7 @@
 /** Checks of the gpu engine on a GPU: against the native engine, against itself, and under NVIDIA's compute-sanitizer. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type Batch, type Engine, type Model, openEngine } from '../../lib/engine/index.ts';
 import { type ModelConfig, Random } from '../../lib/models/index.ts';
 import { CHECKED } from './models.ts';
@@ -128,8 +129,21 @@ export function sanitize(command: string[], secondsEach: number): void {
     console.log('compute-sanitizer is not installed, so memory and races were not checked');
     return;
   }
+  // In the wheel of PyPI, what it injects is not beside it.
+  const library = join(dirname(sanitizer), '../lib');
+  const injected = existsSync(join(library, 'libsanitizer-collection.so')) ? ['--injection-path', library] : [];
   for (const tool of TOOLS) {
-    const args = ['--tool', tool, '--target-processes', 'all', '--error-exitcode', '9', '--print-limit', '5'];
+    const args = [
+      ...injected,
+      '--tool',
+      tool,
+      '--target-processes',
+      'all',
+      '--error-exitcode',
+      '9',
+      '--print-limit',
+      '5',
+    ];
     const start = performance.now();
     const { status, stdout, stderr, error } = spawnSync(sanitizer, [...args, ...command], {
       encoding: 'utf8',
@@ -142,8 +156,9 @@ export function sanitize(command: string[], secondsEach: number): void {
       continue;
     }
     const lines = `${stdout}${stderr}`.trim().split('\n');
-    const summary = lines.findLast((line) => /SUMMARY/.test(line))?.replace(/^=+ */, '') ?? lines.at(-1);
-    if (tool === 'initcheck') console.log(`info  ${tool}: ${summary} (${seconds} s)`);
+    const summary = lines.findLast((line) => /SUMMARY/.test(line))?.replace(/^=+ */, '');
+    if (summary === undefined) console.log(`?     ${tool}: it did not work (${seconds} s)`);
+    else if (tool === 'initcheck') console.log(`info  ${tool}: ${summary} (${seconds} s)`);
     else verdict(tool, status === 0, `${summary} (${seconds} s)`);
     if (status !== 0) console.log(lines.slice(0, 40).join('\n'));
   }
