@@ -63,8 +63,9 @@ export async function probeNodes(stages: readonly Stage[], parts: ProbeParts): P
     [...asked].map(async ([key, options]) => {
       const found = await new Probe(options, parts).ask();
       if (found.is === 'hidden') problems.push(found.message);
-      else if (found.is === 'unknown') parts.signal.aborted || tell(found.message);
-      else {
+      else if (found.is === 'unknown') {
+        if (!parts.signal.aborted) tell(found.message);
+      } else {
         rememberNode(root, key, found.known);
         const { node, seconds = 0 } = found.known;
         tell(`${node}${withOptions(options)} sees this folder: a file there, and its answer here, within ${seconds} s`);
