@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Resources } from '../../lib/repro/pipeline/index.ts';
 import { parseAccounting, parseIndexes, parseQueue, parseSubmitted } from '../../lib/repro/slurm/answers.ts';
-import { type Ended, standingOf, verdictOn } from '../../lib/repro/slurm/job-states.ts';
+import { type Ended, saysOutOfMemory, standingOf, verdictOn } from '../../lib/repro/slurm/job-states.ts';
 import { openAttempts } from '../../lib/repro/slurm/journal-entries.ts';
 import { environmentForSlurm, jobScript, wantsOf } from '../../lib/repro/slurm/sbatch-args.ts';
 import type { SlurmSettings } from '../../lib/repro/slurm/settings.ts';
@@ -129,6 +129,16 @@ describe('answers', () => {
 });
 
 describe('states', () => {
+  test('a job that Slurm ends for its memory without cgroups has FAILED; its log tells', () => {
+    expect(
+      saysOutOfMemory(`slurmstepd-n1: error: StepId=4.batch exceeded memory limit (170848256 > 104857600), being killed
+slurmstepd-n1: error: Exceeded job memory limit
+slurmstepd-n1: error: *** JOB 4 ON n1 CANCELLED AT 2026-11-30T03:41:13 ***`),
+    ).toBe(true);
+    expect(saysOutOfMemory('a test of mine: error: exceeded memory limit\n')).toBe(false);
+    expect(saysOutOfMemory('slurmstepd: error: *** JOB 4 ON n1 CANCELLED DUE TO TIME LIMIT ***\n')).toBe(false);
+  });
+
   const row = (state: string, reason = '', node = 'n1') => ({ job: '7', index: 0, state, reason, node });
 
   test.each(['PENDING', 'CONFIGURING', 'SUSPENDED', 'REQUEUED', 'REQUEUE_HOLD', 'SPECIAL_EXIT', 'STOPPED'])(

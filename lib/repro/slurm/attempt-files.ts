@@ -25,7 +25,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Json, unpackJson } from '../documents/index.ts';
 import { isTemporary, temporaryPath, writeAtomically } from '../files/index.ts';
 import { openFile, readUtf8, readUtf8OrUndefined } from '../freshness/index.ts';
@@ -229,10 +229,11 @@ export function jobLog(root: string, id: string, index: number): string {
   return readUtf8OrUndefined(join(root, folderOf(id), `slurm-${index}.log`)) ?? '';
 }
 
-/** Appends to the log of an attempt that the node has begun. */
+/** Appends to the log of an attempt that the node has begun. The node may have ended before it made the log. */
 export function appendToLog(root: string, log: string, text: string): void {
   if (!isLog(log)) return;
   try {
+    mkdirSync(dirname(join(root, log)), { recursive: true });
     appendFileSync(join(root, log), text);
   } catch {} // The disk is full. The log is not essential.
 }

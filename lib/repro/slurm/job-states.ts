@@ -125,6 +125,16 @@ export function verdictOn(ended: Ended): Verdict {
 /** The start of the sentence; the executor adds what the stage asked for. */
 export const OUT_OF_MEMORY = 'it took more memory than its job has';
 
+/**
+ * Whether Slurm has written into the job's log that it has ended the job for its memory. Where it watches jobs itself
+ * (OverMemoryKill), and not by cgroups, their state is FAILED.
+ *
+ * @example saysOutOfMemory('slurmstepd: error: Exceeded job memory limit') // true
+ */
+export function saysOutOfMemory(log: string): boolean {
+  return /^slurmstepd\S*: error: .*exceeded (?:\w+ )?memory limit/im.test(log);
+}
+
 function lostNode(nodesLost: number, why: string, node: string): Verdict {
   if (nodesLost >= MOST_NODES_LOST) return { is: 'failed', message: `${why}, ${nodesLost + 1} times in a row` };
   return { is: 'lost', why, counts: 'nodesLost', ...(node === '' ? {} : { without: node }) };

@@ -12,7 +12,7 @@ import { treeSignature } from '../workspace/index.ts';
 import type { QueueRow } from './answers.ts';
 import { appendToLog, type CellProgress, type CellResult, jobLog, listNow, readCell } from './attempt-files.ts';
 import { type AttemptTable, failed, interrupted } from './attempt-table.ts';
-import { OUT_OF_MEMORY, standingOf, type Verdict, verdictOn } from './job-states.ts';
+import { OUT_OF_MEMORY, saysOutOfMemory, standingOf, type Verdict, verdictOn } from './job-states.ts';
 import { noteResult } from './known-nodes.ts';
 import { type FollowedLog, LiveOutput } from './live-output.ts';
 import { folderOf } from './sbatch-args.ts';
@@ -271,7 +271,9 @@ export class Watcher {
       task.retried++;
       again(`${verdict.message}; attempt ${task.retried + 1} of ${stage.retries + 1}`);
     } else {
-      const message = verdict.message === OUT_OF_MEMORY ? describeMemory(stage, seen ?? {}) : verdict.message;
+      const printed = jobLog(this.#root, attempt.id, cell.index);
+      const isMemory = verdict.message === OUT_OF_MEMORY || saysOutOfMemory(printed);
+      const message = isMemory ? describeMemory(stage, seen ?? {}) : verdict.message;
       task.resolve({ ...failed({ reason: 'error', message }), ...known });
     }
   }
