@@ -245,6 +245,7 @@ export class Watcher {
     const { stage } = task.work;
     const verdict = this.#verdict(cell, task);
     const seen = readCell<CellProgress>(this.#root, attempt.id, 'progress', cell.index);
+    const printed = jobLog(this.#root, attempt.id, cell.index);
     const log = this.#keepJobLog(attempt, cell, seen?.log);
     if (seen?.hasOutput) this.#output.end(nameOf(attempt, cell), followedLog(cell, seen.log));
     const node = seen?.node ?? (cell.row?.node || undefined);
@@ -271,7 +272,6 @@ export class Watcher {
       task.retried++;
       again(`${verdict.message}; attempt ${task.retried + 1} of ${stage.retries + 1}`);
     } else {
-      const printed = jobLog(this.#root, attempt.id, cell.index);
       const isMemory = verdict.message === OUT_OF_MEMORY || saysOutOfMemory(printed);
       const message = isMemory ? describeMemory(stage, seen ?? {}) : verdict.message;
       task.resolve({ ...failed({ reason: 'error', message }), ...known });
