@@ -11,13 +11,13 @@ const TESTS = 'test/**/*.test.ts';
 const ALONE = ['test/engine/memory.test.ts', 'test/engine/devices.test.ts'];
 
 // Tests drive child processes and native code, so they run in processes and not in threads. Other test files share a
-// process for each core, with the modules of the project and a kept repro. Starting these for each file took 0.6 s
+// few processes, with the modules of the project and a kept repro. Starting these for each file took 0.6 s
 // of CPU time a file, and 1.3 s where repro is called.
 export default defineConfig({
   test: {
     pool: 'forks',
-    // The default of vitest leaves one core idle.
-    maxWorkers: availableParallelism(),
+    // More than there are cores: tests of clusters and of remotes wait half of their time.
+    maxWorkers: availableParallelism() + 2,
     sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: 'alone', include: ALONE, isolate: true } },

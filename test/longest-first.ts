@@ -1,14 +1,24 @@
 /** The order in which vitest starts test files: the longest first, so that all cores work until the end. */
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Test files that take longer than ten seconds, longest first. */
+/** Test files that take longer than twenty seconds on slow cores, longest first. */
 const LONGEST = [
   'study/study',
-  'study/errors',
-  'engine/agreement',
-  'repro/model/model',
-  'report/report',
+  'repro/data/rclone',
+  'cluster/limits',
+  'repro/data/gc-remote',
+  'cluster/jobs',
+  'cluster/failures',
   'engine/stages',
+  'report/report',
+  'scaling/power-law',
+  'engine/gpu/kernels',
+  'engine/engines',
+  'engine/gpu/agreement',
+  'cluster/shared-folder',
+  'repro/model/model',
+  'repro/package/install',
+  'study/errors',
 ];
 
 /** Sorts the files of a run. Files that run alone come first, because a shared process ends when one of them is next. */
