@@ -10,7 +10,6 @@
 import { listNames, type Problem, ReproError } from '../messages/index.ts';
 import { contains, placeInStage, type Stage } from '../pipeline/index.ts';
 import { isMissing, touches } from './compare-with-lock.ts';
-
 import type { Project } from './project.ts';
 import { type PlannedStage, restorableFromLock } from './status.ts';
 

@@ -29,7 +29,7 @@ export function probeKey(root: string, { group }: Stage, { args, stages }: Slurm
   return JSON.stringify([root, ...args, ...(stages[group] ?? [])]);
 }
 
-/** Reads the file. What cannot be read is asked again. */
+/** Reads the file. A file that cannot be read counts as empty, so that nodes are asked again. */
 export function readKnownNodes(root: string): Map<string, KnownNode> {
   try {
     return new Map(Object.entries(JSON.parse(readUtf8OrUndefined(join(root, FILE)) ?? '{}')));

@@ -184,6 +184,7 @@ function lastMessage(log: string): string {
     .trim();
 }
 
+/** The last message, with the prefix that rclone gives it. */
 function messageIn(lines: string[]): string {
   const last = lines.at(-1) ?? 'rclone says nothing more';
   try {
