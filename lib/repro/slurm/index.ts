@@ -5,7 +5,7 @@
  *   tasks.ts            what it keeps of each
  *   run-attempt.ts      what a job does on its node; oom-kills.ts: what its cgroup says about memory
  *   attempt-files.ts    the files by which both talk; remembered.ts: hashes that they hand to each other
- *   probe.ts            jobs that tell before a run whether nodes see the folder; known-nodes.ts, probe-files.ts
+ *   probe               jobs that tell before a run whether nodes see the folder
  *   take-result.ts      what a result says; accept-outputs.ts: outputs that this host may not see yet
  *   live-output.ts      what jobs print while they run
  *   slurm-programs.ts   calls sbatch, squeue, sacct, scancel
@@ -18,7 +18,7 @@
  */
 export { type CellProgress, readOpenAttempts } from './attempt-files.ts';
 export { type JobUnderWay, jobsUnderWay } from './jobs-under-way.ts';
-export { probeNodes } from './probe.ts';
+export { probeNodes } from './probe/index.ts';
 export { runAttempt } from './run-attempt.ts';
 export { wantsOf } from './sbatch-args.ts';
 export { readSettings, type SlurmSettings } from './settings.ts';

@@ -4,10 +4,10 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAtomically } from '../files/index.ts';
-import { readUtf8OrUndefined } from '../freshness/index.ts';
-import type { Stage } from '../pipeline/index.ts';
-import type { SlurmSettings } from './settings.ts';
+import { writeAtomically } from '../../files/index.ts';
+import { readUtf8OrUndefined } from '../../freshness/index.ts';
+import type { Stage } from '../../pipeline/index.ts';
+import type { SlurmSettings } from '../settings.ts';
 
 const FILE = '.repro/nodes.json';
 

@@ -10,15 +10,15 @@
  * sbatch hands the script over, so it also runs on a node that does not see the folder. That job fails.
  */
 import { randomBytes } from 'node:crypto';
-import { ReproError } from '../messages/index.ts';
-import type { Stage } from '../pipeline/index.ts';
-import type { QueueRow } from './answers.ts';
-import { standingOf } from './job-states.ts';
+import { ReproError } from '../../messages/index.ts';
+import type { Stage } from '../../pipeline/index.ts';
+import type { QueueRow } from '../answers.ts';
+import { standingOf } from '../job-states.ts';
+import { optionsOf } from '../sbatch-args.ts';
+import type { SlurmSettings } from '../settings.ts';
+import { sacct, sbatch, scancel, squeue } from '../slurm-programs.ts';
 import { type KnownNode, probeKey, readKnownNodes, rememberNode } from './known-nodes.ts';
 import { answersOf, makeProbeFolder, probeFolder, removeProbeFolder, writeFresh } from './probe-files.ts';
-import { optionsOf } from './sbatch-args.ts';
-import type { SlurmSettings } from './settings.ts';
-import { sacct, sbatch, scancel, squeue } from './slurm-programs.ts';
 
 /** Milliseconds between two looks at the answers. */
 const LOOK = 500;

@@ -9,10 +9,10 @@
  */
 import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isLeftover, temporaryPath } from '../files/index.ts';
-import { readUtf8OrUndefined } from '../freshness/index.ts';
-import { listNow } from './attempt-files.ts';
-import { quoted } from './sbatch-args.ts';
+import { isLeftover, temporaryPath } from '../../files/index.ts';
+import { readUtf8OrUndefined } from '../../freshness/index.ts';
+import { listNow } from '../attempt-files.ts';
+import { quoted } from '../sbatch-args.ts';
 
 const PROBES = '.repro/probes';
 

@@ -1,0 +1,9 @@
+/**
+ * Whether nodes see the project's folder: jobs that tell before a run, and what is remembered of their answers.
+ *
+ *   probe.ts         submits a job for each set of options, and waits for its answer
+ *   probe-files.ts   the files by which both talk
+ *   known-nodes.ts   the answers that are remembered
+ */
+export { noteResult } from './known-nodes.ts';
+export { probeNodes } from './probe.ts';
