@@ -22,15 +22,16 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
+import { build, type PluginBuild } from 'esbuild';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
 const OUT = join(ROOT, 'dist/gpu-bench.tar.xz');
@@ -50,13 +51,13 @@ const copy = (path: string) => {
 
 try {
   mkdirSync(folder);
-  // Where the bundle is, the paths that lib/engine makes from its own place lead to native/ and node_modules/.
   await build({
-    ...{ entryPoints: [join(ROOT, 'bench/gpu/index.ts')], outfile: join(folder, 'lib/engine/gpu/bench.mjs') },
+    ...{ entryPoints: [join(ROOT, 'bench/gpu/index.ts')], outfile: join(folder, 'bench.mjs') },
     ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', logLevel: 'error' },
     banner: {
-      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+      js: "import { createRequire as makeRequire } from 'node:module'; const bundleUrl = import.meta.url, require = makeRequire(bundleUrl);",
     },
+    plugins: [{ name: 'module-urls', setup: keepModuleUrls }],
   });
   for (const name of ['cuda', 'engine']) copy(`native/${name}/build/Release/${name}.node`);
   for (const path of ['native/cuda/ptx/kernels.ptx', 'node_modules/node-gyp-build', 'bench/gpu/peers.py']) copy(path);
@@ -74,7 +75,7 @@ cd "$(dirname "$0")" || exit 1
 sanitizer=$PWD/nvidia/cuda_sanitizer_api/bin/compute-sanitizer
 [ ! -x "$sanitizer" ] || export COMPUTE_SANITIZER=$sanitizer
 [ ! -f fake-cuda.so ] || set -- --fake "$PWD/fake-cuda.so" "$@"
-exec ./node lib/engine/gpu/bench.mjs --peers bench/gpu/peers.py "$@"
+exec ./node bench.mjs --peers bench/gpu/peers.py "$@"
 `,
   );
   mkdirSync(dirname(OUT), { recursive: true });
@@ -84,6 +85,14 @@ exec ./node lib/engine/gpu/bench.mjs --peers bench/gpu/peers.py "$@"
   if (size > LARGEST) throw new Error(`the file is larger than ${LARGEST / 1e6} MB`);
 } finally {
   rmSync(work, { recursive: true });
+}
+
+/** Modules find native/ and node_modules/ from their own place, so each keeps the URL that it has in the project. */
+function keepModuleUrls({ onLoad }: PluginBuild): void {
+  onLoad({ filter: /\/(lib|bench)\/.*\.ts$/ }, ({ path }) => {
+    const url = `new URL(${JSON.stringify(relative(ROOT, path))}, bundleUrl).href`;
+    return { contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', url), loader: 'ts' };
+  });
 }
 
 function addSanitizer(): void {

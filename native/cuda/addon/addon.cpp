@@ -1,5 +1,5 @@
-// The JavaScript interface of the GPU: functions on handles and typed arrays. lib/engine/gpu/addon.ts declares it and
-// checks what it passes; addresses of the device are numbers.
+// The JavaScript interface of the GPU: functions on handles and typed arrays. lib/engine/gpu/device/addon.ts declares
+// it and checks what it passes; addresses of the device are numbers.
 #include <napi.h>
 
 #include <cstring>

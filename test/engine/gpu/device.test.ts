@@ -8,7 +8,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device, type Slice } from '../../../lib/engine/gpu/device.ts';
+import { Device, type Slice } from '../../../lib/engine/gpu/device/device.ts';
 import { EngineError } from '../../../lib/engine/index.ts';
 import { buildFakeDriver } from './build.ts';
 import { gpuIsTestable, withFakeDriver } from './fake-gpu.ts';
@@ -83,7 +83,7 @@ describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if th
 
   const opened = (env: Record<string, string>) => {
     const program = `
-      import { Device } from ${JSON.stringify(join(import.meta.dirname, '../../../lib/engine/gpu/device.ts'))};
+      import { Device } from ${JSON.stringify(join(import.meta.dirname, '../../../lib/engine/gpu/device/device.ts'))};
       try { Device.open(); console.log('opened'); } catch (error) { console.log(error.name + ': ' + error.message); }`;
     const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
       encoding: 'utf8',

@@ -1,5 +1,5 @@
 /** The GPU engine over the fake driver, if it can be tested here. */
-import { loadAddon } from '../../../lib/engine/gpu/addon.ts';
+import { loadAddon } from '../../../lib/engine/gpu/device/addon.ts';
 import { openGpu } from '../../../lib/engine/gpu/index.ts';
 import type { Engine, EngineOptions } from '../../../lib/engine/index.ts';
 import { StaleAddonError } from '../../../native/built.mjs';

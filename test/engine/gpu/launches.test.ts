@@ -1,10 +1,10 @@
 /** How many launches a training pass takes: on a GPU, those of small models take more time than their work. */
 import { expect, test } from 'vitest';
-import { gpt } from '../../../lib/engine/gpu/gpt.ts';
-import { lstm } from '../../../lib/engine/gpu/lstm.ts';
-import type { Network, Pass } from '../../../lib/engine/gpu/network.ts';
-import { ParameterLayout } from '../../../lib/engine/gpu/parameter-layout.ts';
-import { PassBuilder } from '../../../lib/engine/gpu/pass-builder.ts';
+import { ParameterLayout } from '../../../lib/engine/gpu/launches/parameter-layout.ts';
+import { PassBuilder } from '../../../lib/engine/gpu/launches/pass-builder.ts';
+import { gpt } from '../../../lib/engine/gpu/networks/gpt.ts';
+import { lstm } from '../../../lib/engine/gpu/networks/lstm.ts';
+import type { Network, Pass } from '../../../lib/engine/gpu/networks/network.ts';
 import type { GptConfig, LstmConfig, ModelConfig } from '../../../lib/models/index.ts';
 
 const nothing = { address: 0, size: 0 };

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { readPtx } from '../../../lib/engine/gpu/addon.ts';
+import { readPtx } from '../../../lib/engine/gpu/device/addon.ts';
 import { EngineError, openEngine, train } from '../../../lib/engine/index.ts';
 import type { ModelConfig } from '../../../lib/models/index.ts';
 import { engineWithoutGpu } from '../../../stages/parts/engine-without-gpu.ts';

@@ -1,8 +1,8 @@
 /** When all time steps of an LSTM are one launch on the GPU: in bf16, if all of its blocks are there at the same time. */
 import { expect, test } from 'vitest';
-import { backwardSteps, forwardSteps } from '../../../lib/engine/gpu/lstm-time-steps.ts';
-import { PassBuilder } from '../../../lib/engine/gpu/pass-builder.ts';
-import type { Target } from '../../../lib/engine/gpu/target.ts';
+import { PassBuilder } from '../../../lib/engine/gpu/launches/pass-builder.ts';
+import type { Target } from '../../../lib/engine/gpu/launches/target.ts';
+import { backwardSteps, forwardSteps } from '../../../lib/engine/gpu/networks/lstm-time-steps.ts';
 
 /** Kernels and grids of 5 time steps of 70 sequences and 40 units, which take 3 blocks for each 32 sequences. */
 function launchesOn(precision: Target['precision'], residentBlocks: number): string[] {

@@ -5,14 +5,14 @@
  * Shapes: B sequences of T tokens are R = B·T rows in time-major order, row t·B + b. E: width of the embedding, H: hidden
  * width, I: width of a layer's input (E for the first, else H), V: vocabulary.
  */
-import type { LstmConfig } from '../../models/index.ts';
-import type { Slice } from './device.ts';
+import type { LstmConfig } from '../../../models/index.ts';
+import type { Slice } from '../device/device.ts';
+import { after, afterFloats, type Matrix, type PassBuilder, rowsOf } from '../launches/pass-builder.ts';
+import { columnSums, product, weightGradient } from '../launches/products.ts';
+import { summing } from '../launches/sums.ts';
 import { asOperand, clear, copy, dropout, embed, embedBackward, gradientOf, type Head, head } from './layers.ts';
 import { type Activations, backwardSteps, forwardStep, forwardSteps, type InitialState } from './lstm-time-steps.ts';
 import { type DecoderIo, dropoutThreshold, type ModelMemory, type Network, type Pass } from './network.ts';
-import { after, afterFloats, type Matrix, type PassBuilder, rowsOf } from './pass-builder.ts';
-import { columnSums, product, weightGradient } from './products.ts';
-import { summing } from './sums.ts';
 
 /** The parameters of a layer. */
 interface Layer {

@@ -2,7 +2,7 @@
  * A GPU: memory, and plans of launches. Everything above it is written in terms of slices of memory and named kernels, so
  * that another kind of device can take its place.
  */
-import { EngineError } from '../interface/index.ts';
+import { EngineError } from '../../interface/index.ts';
 import { type Addon, type AddonLaunch, type Copies, type DeviceHandle, loadAddon, readPtx } from './addon.ts';
 
 /** Memory of the device: `size` bytes from `address` on. */

@@ -2,7 +2,7 @@
  * Collects the launches of a plan and lays out the memory that they need. A plan is built twice: first from address 0, to
  * learn how much memory it needs, then in that memory.
  */
-import type { Argument, Launch, Slice } from './device.ts';
+import type { Argument, Launch, Slice } from '../device/device.ts';
 import type { Target } from './target.ts';
 
 /** A matrix on the device, row-major, in fp32, in bf16, or both. */

@@ -2,10 +2,10 @@
  * The interface of an architecture on the device. It adds the launches of a pass over one microbatch to a plan; GpuModel
  * does the rest for all architectures: inputs, accumulation, the norm, AdamW.
  */
-import type { ModelConfig } from '../../models/index.ts';
-import type { Slice } from './device.ts';
-import type { ParameterLayout } from './parameter-layout.ts';
-import type { PassBuilder } from './pass-builder.ts';
+import type { ModelConfig } from '../../../models/index.ts';
+import type { Slice } from '../device/device.ts';
+import type { ParameterLayout } from '../launches/parameter-layout.ts';
+import type { PassBuilder } from '../launches/pass-builder.ts';
 
 /** The arrays of a model that every plan uses. */
 export interface ModelMemory {

@@ -2,14 +2,14 @@
  * The plans of a model: what it takes to run one kind of work on one shape of batch, from the copy of the tokens to the
  * results. Plans are made once and kept. All plans of a model share one memory, as large as the largest of them needs.
  */
-import { elementCount, type ModelConfig, stateShape } from '../../models/index.ts';
+import { elementCount, type ModelConfig, stateShape } from '../../../models/index.ts';
+import type { Device, Plan, Slice } from '../device/device.ts';
+import { after, afterFloats, PassBuilder } from '../launches/pass-builder.ts';
+import type { Target } from '../launches/target.ts';
+import type { ModelMemory, Network } from '../networks/network.ts';
 import { adamw, finishStep } from './adamw.ts';
 import { inputSlices, inputWords, type Microbatch } from './batch-input.ts';
-import type { Device, Plan, Slice } from './device.ts';
-import type { ModelMemory, Network } from './network.ts';
-import { after, afterFloats, PassBuilder } from './pass-builder.ts';
 import { OUTCOME_BYTES } from './step-settings.ts';
-import type { Target } from './target.ts';
 
 /** What is computed. */
 export type Work = 'train' | 'gradients' | 'loss' | 'logits';

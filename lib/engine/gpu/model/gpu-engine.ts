@@ -4,17 +4,17 @@
  * It computes the mathematics of the native engine. With precision bf16, products round their factors to bf16, on tensor
  * cores, and add up in fp32; weights, moments and everything else stay in fp32.
  */
-import { checkConfig, initialWeights, type ModelConfig } from '../../models/index.ts';
-import { checkStepSize, checkThreads, type Engine, type EngineOptions } from '../interface/index.ts';
-import { readPtx } from './addon.ts';
-import { Device } from './device.ts';
-import { gpt } from './gpt.ts';
+import { checkConfig, initialWeights, type ModelConfig } from '../../../models/index.ts';
+import { checkStepSize, checkThreads, type Engine, type EngineOptions } from '../../interface/index.ts';
+import { readPtx } from '../device/addon.ts';
+import { Device } from '../device/device.ts';
+import { ParameterLayout } from '../launches/parameter-layout.ts';
+import { targetOf } from '../launches/target.ts';
+import { gpt } from '../networks/gpt.ts';
+import { lstm } from '../networks/lstm.ts';
+import type { Network } from '../networks/network.ts';
 import { GpuModel } from './gpu-model.ts';
-import { lstm } from './lstm.ts';
-import type { Network } from './network.ts';
-import { ParameterLayout } from './parameter-layout.ts';
 import { planSize } from './plans.ts';
-import { targetOf } from './target.ts';
 
 /** By default, the activations of a microbatch take at most this part of the GPU's memory. */
 const ACTIVATION_SHARE = 0.4;

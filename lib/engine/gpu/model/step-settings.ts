@@ -1,5 +1,5 @@
 /** The numbers that change from step to step, and what a step results in, as the device has them. */
-import type { StepOptions } from '../interface/index.ts';
+import type { StepOptions } from '../../interface/index.ts';
 
 /** StepSettings of native/cuda/kernels/update.cuh, in bytes. */
 export const SETTINGS_BYTES = 40;

@@ -2,7 +2,7 @@
  * A model on a GPU: its arrays, and the work on them. Arguments are checked here. Calls on one model are queued, and two
  * training steps may be in flight.
  */
-import type { ModelConfig, Weights } from '../../models/index.ts';
+import type { ModelConfig, Weights } from '../../../models/index.ts';
 import {
   type Batch,
   CallQueue,
@@ -16,16 +16,16 @@ import {
   type OptimizerState,
   type StepOptions,
   type StepResult,
-} from '../interface/index.ts';
+} from '../../interface/index.ts';
+import type { Device, Slice } from '../device/device.ts';
+import type { ParameterLayout } from '../launches/parameter-layout.ts';
+import { PassBuilder } from '../launches/pass-builder.ts';
+import type { Target } from '../launches/target.ts';
+import type { ModelMemory, Network } from '../networks/network.ts';
 import { fillInput, inputWords, type Microbatch, microbatches, placeOfRow } from './batch-input.ts';
-import type { Device, Slice } from './device.ts';
 import { GpuDecoder } from './gpu-decoder.ts';
-import type { ModelMemory, Network } from './network.ts';
-import type { ParameterLayout } from './parameter-layout.ts';
-import { PassBuilder } from './pass-builder.ts';
 import { type OptimizerMemory, Plans, type PreparedPlan, type Work } from './plans.ts';
 import { OUTCOME_BYTES, readOutcome, SETTINGS_BYTES, stepSettings } from './step-settings.ts';
-import type { Target } from './target.ts';
 
 /** What the engine gives a model. */
 export interface ModelSetup {

@@ -4,15 +4,15 @@
  *
  * Shapes: B sequences of T tokens are R = B·T rows of C numbers; heads of D = C / heads numbers; V tokens in the vocabulary.
  */
-import type { GptConfig } from '../../models/index.ts';
+import type { GptConfig } from '../../../models/index.ts';
+import type { Slice } from '../device/device.ts';
+import { afterFloats, type Matrix, type PassBuilder, type Purpose } from '../launches/pass-builder.ts';
+import { columnSums, layerNormGradients, product, weightGradient } from '../launches/products.ts';
+import { type Sums, summing } from '../launches/sums.ts';
 import { type AttentionShape, attention, attentionBackward, usesTensorCores } from './attention.ts';
-import type { Slice } from './device.ts';
 import { clear, dropout, embed, embedBackward, gradientOf, head } from './layers.ts';
 import { type DecoderIo, dropoutThreshold, type ModelMemory, type Network, type Pass } from './network.ts';
-import { afterFloats, type Matrix, type PassBuilder, type Purpose } from './pass-builder.ts';
-import { columnSums, layerNormGradients, product, weightGradient } from './products.ts';
 import { rotaryOf, rotaryTables } from './rotary-tables.ts';
-import { type Sums, summing } from './sums.ts';
 
 /** Dropout sites of a layer. The numbers select the masks: they are those of the native engine. */
 const SITES = { attention: 0, attnProj: 1, fcProj: 2, embedding: 3 };

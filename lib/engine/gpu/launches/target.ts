@@ -1,6 +1,6 @@
 /** What plans are made for: a precision, and what one GPU runs at the same time. */
-import type { EngineOptions } from '../interface/index.ts';
-import type { Device } from './device.ts';
+import type { EngineOptions } from '../../interface/index.ts';
+import type { Device } from '../device/device.ts';
 
 /** The choice of kernels and of their grids depends on it. */
 export interface Target {

@@ -1,5 +1,5 @@
 /** Launches of matrix products, and of the sums that gradients of weights and biases need. */
-import type { Slice } from './device.ts';
+import type { Slice } from '../device/device.ts';
 import { afterFloats, type Matrix, type PassBuilder } from './pass-builder.ts';
 import type { Sums } from './sums.ts';
 

@@ -2,7 +2,7 @@
  * Sums over the partial results of blocks: of gradients of weights, whose rows are divided among blocks, and of biases. One
  * launch carries out several, because those of a small model take less time than their launches.
  */
-import type { Argument, Slice } from './device.ts';
+import type { Argument, Slice } from '../device/device.ts';
 import type { PassBuilder } from './pass-builder.ts';
 
 /** The kernel sumPartials takes so many sums. */

@@ -2,10 +2,10 @@
  * What the CPU prepares for the microbatches of a batch: tokens in the order of the network, and their rows sorted by
  * token, so that the gradient of the embedding needs no atomic additions. It is one array, copied at once.
  */
-import type { Batch } from '../interface/index.ts';
-import type { Slice } from './device.ts';
-import type { MicrobatchInput } from './network.ts';
-import { after } from './pass-builder.ts';
+import type { Batch } from '../../interface/index.ts';
+import type { Slice } from '../device/device.ts';
+import { after } from '../launches/pass-builder.ts';
+import type { MicrobatchInput } from '../networks/network.ts';
 
 /** A segment has at most so many rows: a block adds them up one after the other. */
 const SEGMENT = 64;

@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { requireFresh } from '../../../native/built.mjs';
-import { EngineError } from '../interface/index.ts';
+import { requireFresh } from '../../../../native/built.mjs';
+import { EngineError } from '../../interface/index.ts';
 
 declare const handle: unique symbol;
 /** An open GPU inside the addon. */
@@ -74,7 +74,7 @@ export interface Addon {
   closePlan(plan: PlanHandle): void;
 }
 
-const FOLDER = resolve(dirname(fileURLToPath(import.meta.url)), '../../../native/cuda');
+const FOLDER = resolve(dirname(fileURLToPath(import.meta.url)), '../../../../native/cuda');
 
 /**
  * Loads the compiled addon of native/cuda. It needs no GPU and no driver.

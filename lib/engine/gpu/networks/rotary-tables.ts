@@ -1,7 +1,7 @@
 /** The angles of rotary positions (Su et al. 2021), as the kernel `rotate` reads them. */
-import type { GptConfig } from '../../models/index.ts';
-import type { Slice } from './device.ts';
-import { afterFloats } from './pass-builder.ts';
+import type { GptConfig } from '../../../models/index.ts';
+import type { Slice } from '../device/device.ts';
+import { afterFloats } from '../launches/pass-builder.ts';
 
 /** @returns cosines (block,D/2), then sines (block,D/2), for heads of D numbers */
 export function rotaryTables({ block, width, heads }: GptConfig): Float32Array {

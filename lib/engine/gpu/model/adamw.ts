@@ -1,7 +1,7 @@
 /** The launches that end a step: the loss and the norm of the gradient, and AdamW. */
-import type { Slice } from './device.ts';
-import type { ModelMemory } from './network.ts';
-import type { PassBuilder } from './pass-builder.ts';
+import type { Slice } from '../device/device.ts';
+import type { PassBuilder } from '../launches/pass-builder.ts';
+import type { ModelMemory } from '../networks/network.ts';
 
 /** The kernel `squares` adds up so many numbers in a block. */
 const SQUARES = 4096;

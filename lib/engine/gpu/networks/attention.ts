@@ -2,8 +2,8 @@
  * Launches of causal attention. In bf16, heads whose width is a multiple of 8 are computed on tensor cores; all others in
  * fp32 (native/cuda/kernels/attention-bf16.cuh and attention.cuh).
  */
-import type { Argument, Slice } from './device.ts';
-import type { Matrix, PassBuilder } from './pass-builder.ts';
+import type { Argument, Slice } from '../device/device.ts';
+import type { Matrix, PassBuilder } from '../launches/pass-builder.ts';
 
 /** Wider heads have parts of so many columns: kPart of attention.cuh. */
 const PART = 128;

@@ -5,9 +5,9 @@
  *
  * Shapes are those of lstm.ts.
  */
-import type { Argument, Slice } from './device.ts';
+import type { Argument, Slice } from '../device/device.ts';
+import { afterFloats, type Matrix, type PassBuilder, rowsOf } from '../launches/pass-builder.ts';
 import { clear } from './layers.ts';
-import { afterFloats, type Matrix, type PassBuilder, rowsOf } from './pass-builder.ts';
 
 /** A block computes so many sequences and units: kSequences and kUnits of lstm.cuh. */
 const SEQUENCES = 32;

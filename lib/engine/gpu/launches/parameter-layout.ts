@@ -2,9 +2,9 @@
  * Where the parameters of a model are on the device: one array of all weights, in fp32, in which each parameter is aligned.
  * Gradients and moments have the same layout. In bf16, matrices that are factors of products have a rounded copy.
  */
-import { elementCount, type ModelConfig, parameters, type Weights } from '../../models/index.ts';
-import { numbersOf } from '../interface/index.ts';
-import type { Slice } from './device.ts';
+import { elementCount, type ModelConfig, parameters, type Weights } from '../../../models/index.ts';
+import { numbersOf } from '../../interface/index.ts';
+import type { Slice } from '../device/device.ts';
 import { after, afterFloats, type Matrix, paddedColumns } from './pass-builder.ts';
 
 /** A parameter and its places. */

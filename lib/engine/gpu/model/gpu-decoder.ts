@@ -1,10 +1,10 @@
 /** Decodes several streams on a GPU, one token of each at a time. */
-import { decoderCapacity, type ModelConfig } from '../../models/index.ts';
-import { type CallQueue, checkInputs, type Decoder, EngineError } from '../interface/index.ts';
-import type { Device, Plan, Slice } from './device.ts';
-import type { DecoderIo, ModelMemory, Network } from './network.ts';
-import { PassBuilder } from './pass-builder.ts';
-import type { Target } from './target.ts';
+import { decoderCapacity, type ModelConfig } from '../../../models/index.ts';
+import { type CallQueue, checkInputs, type Decoder, EngineError } from '../../interface/index.ts';
+import type { Device, Plan, Slice } from '../device/device.ts';
+import { PassBuilder } from '../launches/pass-builder.ts';
+import type { Target } from '../launches/target.ts';
+import type { DecoderIo, ModelMemory, Network } from '../networks/network.ts';
 
 /** Decodes with the weights of one model. Made by GpuModel. */
 export class GpuDecoder implements Decoder {

@@ -1,9 +1,9 @@
 /** Launches that both architectures use: embeddings, dropout, the head with its loss. */
-import type { Slice } from './device.ts';
+import type { Slice } from '../device/device.ts';
+import { after, afterFloats, type Matrix, type PassBuilder, paddedColumns, rowsOf } from '../launches/pass-builder.ts';
+import { columnSums, product, weightGradient } from '../launches/products.ts';
+import { summing } from '../launches/sums.ts';
 import { headRows, type MicrobatchInput, type ModelMemory, type Pass } from './network.ts';
-import { after, afterFloats, type Matrix, type PassBuilder, paddedColumns, rowsOf } from './pass-builder.ts';
-import { columnSums, product, weightGradient } from './products.ts';
-import { summing } from './sums.ts';
 
 /** A place of dropout: which masks it draws (native/cuda/kernels/elements.cuh). */
 export interface DropoutSite {
