@@ -49,7 +49,7 @@ export class Leases {
    * @param folder of the project's LMDB stores
    */
   static ofStages(root: string, folder: string): Promise<Leases> {
-    return Leases.#open(join(folder, 'leases'), '.repro/leases', () => removeKilledFiles(root));
+    return Leases.#open(join(folder, 'leases'), '.repro/leases', () => removeKilledFiles(root, folder));
   }
 
   /**

@@ -95,23 +95,43 @@ export function isLeftover(path: string): boolean {
 }
 
 /**
- * Removes temporary files of `writeAtomically` beside these files that belong to processes which have ended. A process
- * that was killed leaves one where a user sees it, and where a stage that depends on the folder would read it.
+ * Removes temporary files of `writeAtomically` that belong to processes which have ended. A process that was killed leaves
+ * one where a user sees it, and where a stage that depends on the folder would read it.
  *
- * @param folder need not exist
- * @param names of files in the folder
+ * @param files that may have been written, as absolute paths; they and their folders need not exist
  */
-export function removeLeftovers(folder: string, names: readonly string[]): void {
-  let entries: string[];
-  try {
-    entries = readdirSync(folder);
-  } catch {
-    return;
+export function removeLeftovers(files: Iterable<string>): void {
+  const folders = new Map<string, Set<string>>();
+  for (const file of files) {
+    const target = targetOf(file);
+    if (target === undefined) continue;
+    const folder = dirname(target);
+    folders.set(folder, (folders.get(folder) ?? new Set()).add(basename(target)));
   }
-  for (const entry of entries) {
-    const [, name] = TEMPORARY.exec(entry) ?? [];
-    const path = join(folder, entry);
-    if (name !== undefined && names.includes(name) && isLeftover(path)) rmSync(path, { force: true });
+  for (const [folder, names] of folders)
+    for (const entry of namesIn(folder)) {
+      const [, name] = TEMPORARY.exec(entry) ?? [];
+      const path = join(folder, entry);
+      if (name === undefined || !names.has(name) || !isLeftover(path)) continue;
+      if (lstatSync(path, { throwIfNoEntry: false })?.isFile()) rmSync(path, { force: true });
+    }
+}
+
+/** The file that `path` stands for; undefined if that cannot be told, as of a link to itself. */
+function targetOf(path: string): string | undefined {
+  try {
+    return followLinks(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The names in a folder; none if it is missing or cannot be read. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }
 

@@ -8,7 +8,7 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { temporaryPath } from '../files/index.ts';
+import { removeLeftovers, temporaryPath } from '../files/index.ts';
 import { statOrUndefined } from '../freshness/index.ts';
 import { isOnNetwork } from '../hosts/index.ts';
 
@@ -48,6 +48,7 @@ async function appears(path: string): Promise<boolean> {
  */
 export function isListed(path: string): boolean {
   const folder = dirname(path);
+  removeLeftovers([join(folder, '.repro-look')]);
   const look = temporaryPath(join(folder, '.repro-look'));
   try {
     writeFileSync(look, '', { flag: 'wx' });

@@ -159,7 +159,7 @@ export function describeIgnored(paths: readonly string[]): string {
 function prepareOutputs(root: string, stage: Stage): void {
   for (const { path, persist } of stage.outs) {
     checkInside(root, path);
-    if (persist) unlinkFromCache(join(root, path));
+    if (persist) unlinkFromCache(root, join(root, path));
     else removeUserPath(root, path);
     mkdirSync(dirname(join(root, path)), { recursive: true });
   }

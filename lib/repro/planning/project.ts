@@ -86,7 +86,7 @@ export async function openProject(
     if (pipeline !== known.pipeline) stageInputs.patterns = patterns;
     const readOnly = !options.write;
     if (!readOnly) shared?.begin();
-    if (!readOnly) removeLeftovers(root, [LOCK, ...pipeline.sources]);
+    if (!readOnly) removeLeftovers(writtenFiles(pipeline).map((file) => join(root, file)));
     return {
       root,
       stateFolder: stores.folder,
@@ -125,6 +125,12 @@ export async function openProject(
     await stores.close();
     throw error;
   }
+}
+
+/** The files outside of .repro and of outputs that repro writes, relative to the root: the lock, and what commands edit. */
+function writtenFiles({ stages, sources }: Pipeline): string[] {
+  const params = stages.flatMap((stage) => stage.params.map(({ file }) => file));
+  return [...new Set([LOCK, '.gitignore', '.reproignore', ...sources, ...params])];
 }
 
 /** The outputs in the lock of stages that are not in the pipeline any more. */

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { cloneOnApfs, isOnApfs, moveIntoPlace, temporaryPath } from '../files/index.ts';
 import { openFile } from '../freshness/index.ts';
 import { type FoundFile, type Reading, readInPieces, SMALL } from '../hashing/index.ts';
@@ -135,14 +135,31 @@ export function hasOneName(path: string): boolean {
   return stat.isFile() && stat.nlink === 1 && realpathSync.native(path) === path;
 }
 
-/** Replaces each file at `path` that is a hard link into the cache by a copy, so that it can be written in place. */
-export function unlinkFromCache(path: string): void {
+/**
+ * Replaces each file at `path` that is a hard link into the cache by a copy, so that it can be written in place. The copy
+ * is made in .repro: what a kill leaves there is no part of an output.
+ *
+ * @param path absolute
+ */
+export function unlinkFromCache(root: string, path: string): void {
   const stat = lstatSync(path, { throwIfNoEntry: false });
-  if (stat?.isDirectory()) for (const name of readdirSync(path)) unlinkFromCache(`${path}/${name}`);
+  if (stat?.isDirectory()) for (const name of readdirSync(path)) unlinkFromCache(root, `${path}/${name}`);
   if (!stat?.isFile() || stat.nlink === 1 || (stat.mode & 0o222) !== 0) return;
-  const copy = temporaryPath(path);
-  copyFileSync(path, copy, constants.COPYFILE_FICLONE);
-  chmodSync(copy, (stat.mode & 0o777) | 0o200);
-  // No fsync: the object in the cache still has the content.
-  moveIntoPlace(copy, path, { fsync: false });
+  try {
+    replaceByCopy(path, temporaryPath(join(root, '.repro/unlinked')), stat.mode);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    replaceByCopy(path, temporaryPath(path), stat.mode); // The output is on another disk than .repro.
+  }
+}
+
+function replaceByCopy(path: string, copy: string, mode: number): void {
+  try {
+    copyFileSync(path, copy, constants.COPYFILE_FICLONE);
+    chmodSync(copy, (mode & 0o777) | 0o200);
+    // No fsync: the object in the cache still has the content.
+    moveIntoPlace(copy, path, { fsync: false });
+  } finally {
+    rmSync(copy, { force: true });
+  }
 }

@@ -31,6 +31,6 @@ export {
   unmarkOutputs,
 } from './output-marks.ts';
 export { treeSignature } from './stat-evidence.ts';
-export { emptyTrash, listTrash, moveToTrash, restoreFromTrash, type TrashEntry } from './trash.ts';
+export { emptyMoves, emptyTrash, listTrash, moveToTrash, restoreFromTrash, type TrashEntry } from './trash.ts';
 export { checkInside, leadsOutside, removeEmptyFolders, removeUserPath } from './user-files.ts';
 export { namedInCommand, PathsInUse, type PathUse } from './uses.ts';

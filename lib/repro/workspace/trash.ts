@@ -121,6 +121,15 @@ export function restoreFromTrash(root: string, path: string): TrashEntry {
   return entry;
 }
 
+/** The folders of moves that a kill ended before anything was moved, relative to the root. */
+export function emptyMoves(root: string): string[] {
+  const folder = join(root, TRASH);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => lstatSync(join(folder, name)).isDirectory() && readdirSync(join(folder, name)).length === 0)
+    .map((name) => `${TRASH}/${name}`);
+}
+
 /** Deletes folders of the trash for good. */
 export function emptyTrash(root: string, folders: Iterable<string>): void {
   for (const folder of folders) rmSync(join(root, folder), { recursive: true, force: true });

@@ -17,13 +17,19 @@ import { type Subtree, sha256, Tree } from './tree.ts';
 /** Names that are not part of the workspace. */
 export const NOT_WORKSPACE = ['.repro', 'dvc-like.lock'];
 
-/** A file that a killed repro was writing. The next call that opens the project removes it. */
-export const LEFTOVER = /\.\d+-[0-9a-f]{8}\.tmp$/;
+/** The name of a file that a killed repro was writing: that of the file, the host, the process, and a random number. */
+const LEFTOVER = /\.[0-9a-f]{8}-\d+-[0-9a-f]{8}\.tmp$/;
 
-/** The workspace as it is, without what a killed repro was writing. */
+/** The workspace as it is, without what a killed repro was writing. The next call that opens the project removes that. */
 export function workspace(root: string): Tree {
   const leftovers = readdirSync(root).filter((name) => LEFTOVER.test(name));
   return Tree.fromDisk(root, [...NOT_WORKSPACE, ...leftovers]);
+}
+
+/** What killed calls were writing, anywhere in the project, relative to it. */
+export function leftovers(root: string): string[] {
+  const names = readdirSync(root, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => name.split('/').some((part) => LEFTOVER.test(part)));
 }
 
 /** The blocks of the lock. Throws if it does not parse. */

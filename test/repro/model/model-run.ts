@@ -4,7 +4,7 @@
  *   edit → both   call → the real repro, then the reference → verdicts, files, lock, run cache, objects, trash
  *   killed call → what is on disk must be between the states before and after the call; the reference takes it over
  */
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { alwaysRuns, json } from './block.ts';
@@ -12,7 +12,7 @@ import { Calls, type Ended } from './calls.ts';
 import { CodeHashes } from './code-hashes.ts';
 import { describe } from './describe-step.ts';
 import { diskDifferences, listDifferences, lookAround } from './differences.ts';
-import { checkpointMark, LEFTOVER, lockText, touchFile, workspace } from './disk.ts';
+import { checkpointMark, leftovers, lockText, touchFile, workspace } from './disk.ts';
 import { plan } from './freshness.ts';
 import { type Handmade, handmadeFiles, lostFiles } from './handmade.ts';
 import { changeInternals, configureLinks } from './internal-steps.ts';
@@ -142,10 +142,14 @@ class ModelRun {
     if (isClean && ran > never) this.#fail(`a second repro ran ${ran} stages again`);
     if (!isClean || never > 0) return;
     this.#compare('the trees before and after a second repro', before.tree.differences(workspace(this.root)));
-    const left = readdirSync(this.root).filter((name) => LEFTOVER.test(name));
-    this.#compare('files of killed calls', left);
+    this.#compare(
+      'files of killed calls in the workspace',
+      leftovers(this.root).filter((path) => !path.startsWith('.repro/')),
+    );
     const { stdout } = await this.#calls.call(['-k']);
     if (!stdout.includes('everything is up to date')) this.#fail(`a third repro says ${stdout}`);
+    await this.#calls.call(['gc', '--yes']);
+    this.#compare('files of killed calls after gc', leftovers(this.root));
   }
 
   async #take(step: Step, before?: Tree, index?: number): Promise<Map<string, Verdict> | undefined> {

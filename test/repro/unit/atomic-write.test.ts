@@ -76,6 +76,6 @@ test('temporary files of processes that have ended are removed beside the named 
   const ended = spawnSync(process.execPath, ['-e', '']).pid;
   const others = [`b.${ended}-0123abcd.tmp`, `a.${process.pid}-0123abcd.tmp`, 'a.tmp', `a.${ended}-tmp`];
   for (const name of ['a', `a.${ended}-0123abcd.tmp`, ...others]) writeFileSync(join(folder, name), '');
-  removeLeftovers(folder, ['a']);
+  removeLeftovers([join(folder, 'a'), join(folder, 'missing/a')]);
   expect(readdirSync(folder).sort()).toEqual(['a', ...others].sort());
 });

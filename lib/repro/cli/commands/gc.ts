@@ -17,7 +17,14 @@ import { contains, isOutside, normalise } from '../../pipeline/index.ts';
 import { isRemovedCell, openProject, type Project, pathsInUse, whyDifferent } from '../../planning/index.ts';
 import { readOpenAttempts } from '../../slurm/index.ts';
 import { LOCK, type LockedStage, readLock } from '../../storage/index.ts';
-import { emptyTrash, leadsOutside, listTrash, openGitFiles, removeUserPath } from '../../workspace/index.ts';
+import {
+  emptyMoves,
+  emptyTrash,
+  leadsOutside,
+  listTrash,
+  openGitFiles,
+  removeUserPath,
+} from '../../workspace/index.ts';
 import { printJson } from '../json-output.ts';
 import { printLine } from '../output.ts';
 
@@ -69,7 +76,7 @@ export async function gc(options: {
     const needed = new Set([...live, ...others.objects, ...kept.flatMap((run) => run.objects)]);
     const unneeded = others.problem === undefined ? [...objects].filter(([sha]) => !needed.has(sha)) : [];
     const dropped = runs.filter((run) => !kept.includes(run) && !run.objects.every((sha) => needed.has(sha)));
-    const leftovers = [...project.cache.leftovers(), ...killedFiles(project.root)];
+    const leftovers = [...project.cache.leftovers(), ...killedFiles(project.root, project.stateFolder)];
     const deletable = [...unneeded.map(([, object]) => object), ...leftovers];
     const size = sizeOf(deletable);
 
@@ -99,7 +106,7 @@ export async function gc(options: {
       for (const { path } of dropped) rmSync(path, { force: true });
       for (const { path } of leftovers) rmSync(path, { recursive: true, force: true });
       for (const path of outputs) removeUserPath(project.root, path);
-      emptyTrash(project.root, new Set(trash.map(({ folder }) => folder)));
+      emptyTrash(project.root, [...trash.map(({ folder }) => folder), ...emptyMoves(project.root)]);
       for (const name of removedStages) project.lock.remove(name);
       project.lock.flush();
     }

@@ -1,6 +1,6 @@
 /** `repro plots show` and `repro plots diff [A] [B]`: writes all plots into one self-contained HTML page. */
 import { dirname, join, resolve } from 'node:path';
-import { makeFolder, writeAtomically } from '../../files/index.ts';
+import { makeFolder, removeLeftovers, writeAtomically } from '../../files/index.ts';
 import { parseManifest } from '../../hashing/index.ts';
 import { plural } from '../../messages/index.ts';
 import { type Output, resultsOf } from '../../pipeline/index.ts';
@@ -44,6 +44,7 @@ export async function drawPlots(revisions: [string, string | undefined] | undefi
   reportGaps(project.root, gaps);
   const path = out === undefined ? join(project.root, '.repro/plots.html') : resolve(out);
   makeFolder(dirname(path));
+  removeLeftovers([path]);
   writeAtomically(path, plotPage(figures), { fsync: false });
   printLine(figures.length === 0 ? 'there are no plots yet' : `${plural(figures.length, 'plot')} in ${path}`);
   return 0;
