@@ -4,7 +4,7 @@ import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { outcomesIn, type TestProject, until } from '../repro/project.ts';
 import { hasSftp, startSftp } from '../repro/servers.ts';
-import { clusterProject, setTimes, skipped, skippedBecause, slurm, useSlurm } from './cluster-project.ts';
+import { clusterProject, setTimes, skipped, skippedBecause, slurm, useSlurm, wrapProgram } from './cluster-project.ts';
 
 useSlurm();
 
@@ -66,6 +66,29 @@ describe.skipIf(skipped !== undefined).concurrent(`a folder that nodes share${sk
       ),
     ]);
     expect(Object.keys(known(made))).toEqual(['--hold']);
+  });
+
+  // The programs that the probe job calls on its node do what a client of a slow file system does: a listing without the
+  // new file, and a rename that no other host sees.
+  test.each([
+    ['a file of this host', 'ls', 'ls "$@" | grep -v fresh\n', 'n[12] did not see a file of this host within 1 s'],
+    [
+      'the answer',
+      'mv',
+      'case "$2" in */seen) ;; *) mv "$@";; esac\n',
+      'this host did not see what n[12] has written to \\S+ within 1 s',
+    ],
+  ])('a probe for which %s comes too late: one sentence, and nothing is submitted', async (_, name, script, what) => {
+    const made = asking();
+    setTimes(made, { latency: 1 });
+    wrapProgram(made, name, script);
+    const { exit, stdout, stderr } = await made.repro();
+    expect([exit, stdout, stderr]).toEqual([
+      2,
+      '',
+      expect.stringMatching(new RegExp(`^repro: ${what}, so its jobs could not run: .*; nothing was submitted\n$`)),
+    ]);
+    expect([known(made), made.exists('.repro/probes'), made.exists('.repro/jobs')]).toEqual([{}, false, false]);
   });
 
   test('why a probe job waits is said; Ctrl-C meanwhile cancels it, and nothing was submitted', async () => {

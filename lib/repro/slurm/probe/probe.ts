@@ -166,12 +166,13 @@ class Probe {
     const { latency } = settings;
     const node = this.#row?.node || 'a node';
     const where = `${node}${withOptions(this.#options)}`;
+    // A job that has COMPLETED has seen all that it waits for.
     const what =
-      this.#freshAt !== undefined
-        ? `${where} did not see a file of this host within ${latency} s`
-        : state === 'FAILED'
+      state === 'COMPLETED' || (state === undefined && this.#freshAt === undefined)
+        ? `this host did not see what ${where} has written to ${root} within ${latency} s`
+        : this.#freshAt === undefined
           ? `${where} does not see ${root}`
-          : `this host did not see what ${where} has written to ${root} within ${latency} s`;
+          : `${where} did not see a file of this host within ${latency} s`;
     const advice = 'put the project into a folder that this host and the nodes share';
     return { is: 'hidden', message: `${what}, so its jobs could not run: ${advice}; nothing was submitted` };
   }
