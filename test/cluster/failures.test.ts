@@ -62,7 +62,7 @@ stages:
     slurm.bringBack('n3');
   });
 
-  test('a job that reaches its time limit goes on from its checkpoint', async () => {
+  test('a job that reaches its time limit goes on from its checkpoint, also from one that it saves when it is warned', async () => {
     const pipeline = `
 stages:
   a:
@@ -71,17 +71,26 @@ stages:
     outs: [out]
     checkpoint: state
   b: {cmd: echo start >> starts-b; sleep 100, deps: [in.txt], outs: [b.txt]}
+  c:
+    cmd: "trap 'touch saved; exit 1' TERM; echo start >> starts-c; [ -e saved ] || { sleep 100 & wait; }; cp in.txt c.txt"
+    deps: [in.txt]
+    outs: [c.txt]
+    checkpoint: saved
 `;
     const made = clusterProject(pipeline, { 'in.txt': '1' });
     const run = await made.spawn('-k');
-    await until(() => made.exists('state/half') && made.exists('starts-b'));
-    const ids = slurm
-      .run('squeue', '-h', '-o', '%A %Z')
-      .split('\n')
-      .flatMap((line) => (line.endsWith(made.root) ? [line.split(' ')[0]] : []));
-    for (const id of ids) slurm.run('scontrol', 'update', `JobId=${id}`, 'EndTime=now+1');
+    await until(() => made.exists('state/half') && made.exists('starts-b') && made.exists('starts-c'));
+    const tasks = slurm.run('squeue', '-h', '-r', '-o', '%F_%K %Z').split('\n');
+    const [array] = tasks.find((line) => line.endsWith(` ${made.root}`))!.split('_');
+    for (const index of [0, 1]) slurm.run('scontrol', 'update', `JobId=${array}_${index}`, 'EndTime=now+1');
+    // Less time than the 60 s of `warn`, so that the warning comes long before the end.
+    slurm.run('scontrol', 'update', `JobId=${array}_2`, 'EndTime=now+55');
     const { exit, stdout } = await run.ended;
     expect(exit).toBe(1);
+    expect(stdout).toMatch(
+      /! c: its job reached its time limit; it goes on from its checkpoint; it is submitted again\n/,
+    );
+    expect([made.read('starts-c'), made.read('c.txt'), made.exists('saved')]).toEqual(['start\nstart\n', '1', false]);
     expect(stdout).toMatch(
       /! a: its job reached its time limit; it goes on from its checkpoint; it is submitted again\n/,
     );

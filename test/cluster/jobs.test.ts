@@ -62,20 +62,27 @@ stages:
   });
 
   test('repro that is killed: its jobs go on, status shows them, and the next repro takes them up; each cell runs once', async () => {
-    const made = clusterProject(GATED, { 'in.txt': '1' });
+    // A command reports its progress on descriptor 3, as on one machine.
+    const telling = GATED.replace('until', `echo '{"done":1,"total":4,"unit":"steps"}' >&3; until`);
+    const made = clusterProject(telling, { 'in.txt': '1' });
     const first = await made.spawn();
     await until(() => CELLS.every((x) => made.exists(`starts-${x}`)));
     first.process.kill('SIGKILL');
     await first.ended;
-    const id = attemptFolder(made);
-    await until(() => readdirSync(made.path(`.repro/jobs/${id}/progress`)).length >= 3);
+    const progress = `.repro/jobs/${attemptFolder(made)}/progress`;
+    await until(() =>
+      [0, 1, 2].every((x) => made.exists(`${progress}/${x}`) && made.read(`${progress}/${x}`).includes('steps')),
+    );
     expect((await made.repro('status')).stdout).toMatch(
-      /train@2: running as job \d+_1 on n\d for [^\n]*; no repro watches it\n/,
+      /train@2: running as job \d+_1 on n\d for [^\n]*, 1\/4 steps 25 %; no repro watches it\n/,
     );
     expect((await made.repro('gc', '--yes')).stderr).toMatch(
       /^repro: jobs of Slurm may be making train@1, train@2, train@3; run repro first/,
     );
     const second = await made.spawn('--json');
+    let said = '';
+    second.process.stdout!.on('data', (chunk) => (said += chunk));
+    await until(() => said.includes('"event":"progress","stage":"train@2","done":1,"total":4,"unit":"steps"'));
     made.write('go', '');
     const { exit, stdout } = await second.ended;
     expect([exit, stdout.match(/"outcome":"ran"/g)?.length]).toEqual([0, 3]);
