@@ -149,6 +149,16 @@ test('the outputs of a removed matrix value stay until gc deletes them', async (
   expect(await made.outcomes('-S', 'n=[1]')).toEqual({});
   expect(made.exists('o2')).toBe(true);
   expect((await made.repro('gc')).stdout).toMatch(/^t@2 is no longer in the pipeline\nwould free o2\n/);
+  // Many are one line for those that are freed, and one for each reason to keep them.
+  await made.outcomes('-S', 'n=[1, 2, 3, 4, 5, 6]');
+  await made.outcomes('-S', 'n=[1]');
+  made.write('o6', 'mine');
+  const { stdout } = await made.repro('gc');
+  expect(stdout).toMatch(
+    /^t: 5 cells are no longer in the pipeline, such as t@2\nwould free 4 outputs of t, such as o2\nkept o6: it changed after t@6 made it\n/,
+  );
+  expect(stdout).toMatch(/\nrun `repro gc --yes` to free it; `repro gc --json` names each output\n$/);
+  expect(JSON.parse((await made.repro('gc', '--json')).stdout).outputs).toEqual(['o2', 'o3', 'o4', 'o5']);
   await made.repro('gc', '--yes');
   expect([made.exists('o1'), made.exists('o2')]).toEqual([true, false]);
   expect(Object.keys(made.lock().stages)).toEqual(['t@1']);

@@ -27,6 +27,7 @@ import {
 } from '../../workspace/index.ts';
 import { printJson } from '../json-output.ts';
 import { printLine } from '../output.ts';
+import { describeRemoved, type RemovedOutput } from './gc-report.ts';
 
 /** A file of the run cache. */
 interface RecordedRun {
@@ -105,7 +106,7 @@ export async function gc(options: {
       for (const path of damaged) rmSync(path, { recursive: true, force: true });
       for (const { path } of dropped) rmSync(path, { force: true });
       for (const { path } of leftovers) rmSync(path, { recursive: true, force: true });
-      for (const path of outputs) removeUserPath(project.root, path);
+      for (const { path } of outputs) removeUserPath(project.root, path);
       emptyTrash(project.root, [...trash.map(({ folder }) => folder), ...emptyMoves(project.root)]);
       for (const name of removedStages) project.lock.remove(name);
       project.lock.flush();
@@ -116,8 +117,8 @@ export async function gc(options: {
         bytes: size,
         runs: dropped.length,
         stages: removedStages,
-        outputs,
-        kept: keptOutputs,
+        outputs: outputs.map(({ path }) => path),
+        kept: keptOutputs.map(({ path, reason }) => ({ path, reason })),
         trash: trash.map(({ location }) => location),
         logs: logs.length,
         logBytes: sizeOf(logs),
@@ -129,9 +130,8 @@ export async function gc(options: {
     }
     if (others.problem !== undefined) printLine(others.problem);
     const verb = options.yes ? 'freed' : 'would free';
-    for (const name of removedStages) printLine(`${name} is no longer in the pipeline`);
-    for (const path of outputs) printLine(`${verb} ${path}`);
-    for (const { path, reason } of keptOutputs) printLine(`kept ${path}: ${reason}`);
+    const { lines, isShort } = describeRemoved(removedStages, [...outputs, ...keptOutputs], verb);
+    for (const line of lines) printLine(line);
     if (trash.length > 0) printLine(`${verb} ${listNames(trash.map(({ path }) => path))} in the trash`);
     if (logs.length > 0) printLine(`${verb} ${describeBytes(sizeOf(logs))} in ${plural(logs.length, 'old log')}`);
     if (attempts.count > 0) printLine(`${verb} the record of ${plural(attempts.count, 'old attempt')}`);
@@ -141,7 +141,8 @@ export async function gc(options: {
       `${verb} ${describeBytes(size)} in ${plural(unneeded.length, 'object')} of ${plural(dropped.length, 'old run')}${leftoverNote}`,
     );
     const other = outputs.length + trash.length + logs.length + attempts.count + damaged.length;
-    if (!options.yes && deletable.length + other > 0) printLine('run `repro gc --yes` to free it');
+    const all = isShort ? '; `repro gc --json` names each output' : '';
+    if (!options.yes && deletable.length + other > 0) printLine(`run \`repro gc --yes\` to free it${all}`);
     return 0;
   } finally {
     await project.close();
@@ -171,17 +172,11 @@ function namesIn(folder: string): string[] {
   return statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder) : [];
 }
 
-/** An output that is kept. `reason` is a sentence. */
-interface KeptOutput {
-  path: string;
-  reason: string;
-}
-
 /** Sorts the existing outputs of stages that were removed from the pipeline: those to delete, and those to keep. */
 async function sortOutputs(
   project: Project,
   removedStages: readonly string[],
-): Promise<{ outputs: string[]; kept: KeptOutput[] }> {
+): Promise<{ outputs: RemovedOutput[]; kept: RemovedOutput[] }> {
   const { root } = project;
   const recorded = removedStages.flatMap((name) =>
     Object.entries(project.lock.get(name)?.outs ?? {}).map(([path, content]) => ({
@@ -198,8 +193,8 @@ async function sortOutputs(
     .map(({ path }) => path)
     .filter((path) => path !== '.' && !isOutside(path) && !leadsOutside(root, path));
   const tracked = (await (await openGitFiles(root))?.tracked(inside)) ?? [];
-  const outputs = new Set<string>();
-  const kept = new Map<string, string>();
+  const outputs = new Map<string, RemovedOutput>();
+  const kept = new Map<string, RemovedOutput>();
   for (const { path, content, stage } of existing) {
     const reason =
       path === '.' || isOutside(path) || leadsOutside(root, path)
@@ -207,15 +202,15 @@ async function sortOutputs(
         : ((isRemovedCell(project, stage) ? usesOfCells : uses).why(path) ??
           (tracked.some((file) => contains(path, file)) ? 'git tracks it' : undefined) ??
           (await whyDifferent(project, path, content, stage)));
-    if (reason === undefined) outputs.add(path);
-    else kept.set(path, reason);
+    if (reason === undefined) outputs.set(path, { path, stage });
+    else kept.set(path, { path, stage, reason });
   }
   // After a definition got another name, blocks of both names record the same outputs. One that matches is enough.
-  const keptPaths = [...kept.keys()].filter((path) => !outputs.has(path));
+  const left = [...kept.values()].filter(({ path }) => !outputs.has(path));
   return {
     // An output in which another one is kept was found to differ, but links may lead there too: keep it as well.
-    outputs: [...outputs].filter((path) => !keptPaths.some((other) => contains(path, other))),
-    kept: keptPaths.map((path) => ({ path, reason: kept.get(path)! })),
+    outputs: [...outputs.values()].filter(({ path }) => !left.some((other) => contains(path, other.path))),
+    kept: left,
   };
 }
 
