@@ -35,6 +35,8 @@ export interface LeftOutput {
   countedAs: string[];
   /** Why it is kept: the end of a sentence about it. */
   because?: string;
+  /** With the fate `remove`: what has it, so that it can come back. */
+  keptBy?: 'git' | 'the cache';
   /** What is gone: one cell of a matrix or foreach, a whole definition, or the output in the list of its stage. */
   gone: 'cell' | 'stage' | 'output';
 }
@@ -58,7 +60,7 @@ export async function leftOutputs(project: Project, names: readonly string[]): P
       ...candidate,
       readers: [...new Set(counted.map(({ reader }) => reader))],
       countedAs: [...new Set(counted.map(({ path }) => path))],
-      fate: because !== undefined || candidate.gone !== 'cell' ? 'keep' : await fateOf(project, candidate),
+      ...(because !== undefined || candidate.gone !== 'cell' ? { fate: 'keep' } : await fateOf(project, candidate)),
       ...(because === undefined ? {} : { because }),
     });
   }
@@ -88,8 +90,8 @@ async function restOfCells(
   for (const candidate of candidates) {
     if (!cells.has(candidate.stage) || found.some(({ path }) => path === candidate.path)) continue;
     if ((await whyKept(project, candidate, uses)) !== undefined) continue;
-    if ((await fateOf(project, candidate)) === 'remove')
-      rest.push({ ...candidate, fate: 'remove', readers: [], countedAs: [] });
+    const fate = await fateOf(project, candidate);
+    if (fate.fate === 'remove') rest.push({ ...candidate, ...fate, readers: [], countedAs: [] });
   }
   return rest;
 }
@@ -206,10 +208,11 @@ async function whyKept(
 }
 
 /** What becomes of an output that is as recorded: git or the cache must be able to bring back what is removed. */
-async function fateOf(project: Project, { path, content }: Candidate): Promise<'remove' | 'trash'> {
+async function fateOf(project: Project, { path, content }: Candidate): Promise<Pick<LeftOutput, 'fate' | 'keptBy'>> {
   const git = await gitFilesOf(project);
-  if (((await git?.tracked([path])) ?? []).length > 0) return 'remove';
-  return (await project.cache.problems(content)).length === 0 ? 'remove' : 'trash';
+  if (((await git?.tracked([path])) ?? []).length > 0) return { fate: 'remove', keptBy: 'git' };
+  const isCached = (await project.cache.problems(content)).length === 0;
+  return isCached ? { fate: 'remove', keptBy: 'the cache' } : { fate: 'trash' };
 }
 
 /** So many cells of a group are described one by one. */
@@ -239,7 +242,7 @@ export function describeLeft(
     const removed = `${done ? 'removed' : 'would remove'} ${plural(outputs.length, 'output')} of ${cells.length} cells`;
     return {
       stage: group,
-      text: `${removed}, such as ${outputs[0].path}, which ${counts}: the cells are no longer in the pipeline`,
+      text: `${removed}, such as ${outputs[0].path}, which ${counts}: the cells are no longer in the pipeline; ${describeKeepers(outputs)}`,
     };
   });
   const single = stages.filter((stage) => !(isMany(groupOf(stage)) && cellsOf.get(groupOf(stage))!.includes(stage)));
@@ -256,7 +259,9 @@ export function describeLeft(
       );
     const texts =
       sentences.length > 0
-        ? [`${sentences.join(' and ')}, which ${counts}: the stage is no longer in the pipeline`]
+        ? [
+            `${sentences.join(' and ')}, which ${counts}: the stage is no longer in the pipeline${removed.length > 0 ? `; ${describeKeepers(own)}` : ''}`,
+          ]
         : [];
     for (const { path, readers, because, gone } of own.filter(({ fate }) => fate === 'keep'))
       texts.push(
@@ -267,6 +272,13 @@ export function describeLeft(
     return texts.map((text) => ({ stage, text }));
   });
   return [...many, ...one];
+}
+
+/** The clause about what has the outputs that are removed. @example 'git and the cache have them' */
+function describeKeepers(outputs: readonly LeftOutput[]): string {
+  const removed = outputs.filter(({ keptBy }) => keptBy !== undefined);
+  const keepers = [...new Set(removed.map(({ keptBy }) => keptBy))];
+  return `${keepers.join(' and ')} ${keepers.length > 1 ? 'have' : 'has'} ${removed.length === 1 ? 'it' : 'them'}`;
 }
 
 /** The group of a cell: train of train@large. */

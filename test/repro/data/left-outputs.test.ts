@@ -30,7 +30,7 @@ describe('an output of a removed cell', () => {
   test('is removed before a stage counts it, and is restored when the cell comes back', async () => {
     const made = await study();
     setSizes(made, 'a');
-    const sentence = 'm/b/x, which fit would count: the stage is no longer in the pipeline\n';
+    const sentence = 'm/b/x, which fit would count: the stage is no longer in the pipeline; the cache has it\n';
     const before = made.snapshot();
     const [dry, status] = [await made.repro('--dry'), await made.repro('status')];
     expect(dry.stdout).toContain(`! train@b: would remove ${sentence}`);
@@ -51,13 +51,14 @@ describe('an output of a removed cell', () => {
     expect(made.read('fit.txt')).toBe('m/a/x\nm/b/x\n');
   });
 
-  test('is one sentence with others of its group, if there are many', async () => {
-    const made = await study();
+  test('is one sentence with others of its group, if there are many, which says what has them', async () => {
+    const made = await study({ outs: '{"m/${item.size}/x": {cache: false}}' });
     setSizes(made, 'a', 'c', 'd', 'e', 'f');
     await made.repro();
+    commitAll(made);
     setSizes(made, 'b');
     const sentence =
-      '5 outputs of 5 cells, such as m/a/x, which fit would count: the cells are no longer in the pipeline\n';
+      '5 outputs of 5 cells, such as m/a/x, which fit would count: the cells are no longer in the pipeline; git has them\n';
     expect((await made.repro('--dry')).stdout).toContain(`! train: would remove ${sentence}`);
     const { stdout } = await made.repro();
     expect(stdout).toContain(`! train: removed ${sentence}`);
