@@ -50,7 +50,12 @@ await stage({
       tokens,
       modelDir,
       config,
-      engine: { name: settings.engine, precision: settings.precision, threads: settings.threads },
+      engine: {
+        name: settings.engine,
+        precision: settings.precision,
+        products: settings.products,
+        threads: settings.threads,
+      },
       seed: Number(flags.seed),
       settings: {
         tokens: settings.tokens,
@@ -144,8 +149,8 @@ function figuresOf({ diverged, ...result }: Omit<Outcome, 'weights'>) {
 }
 
 /**
- * The engine without the kernels of the CPU: "native fp32, 1 thread". With the GPU and its kernels, because other ones
- * give other bits: "gpu bf16, NVIDIA H200, kernels 1a2b3c4d".
+ * The engine without the kernels of the CPU: "native fp32, 1 thread". With the GPU, its kernels and the version of
+ * cuBLASLt, because other ones give other bits: "gpu bf16, NVIDIA H200, kernels 1a2b3c4d, cuBLASLt 12.8.4".
  */
 function describeArithmetic({ name, arithmetic: { precision, threads, kernels } }: Trained['engine']): string {
   if (name === 'gpu') return `gpu ${precision}, ${kernels}`;

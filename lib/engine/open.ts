@@ -14,9 +14,10 @@ import { type Engine, EngineError, type EngineOptions } from './interface/index.
  * @example const engine = await openEngine({ name: 'native', threads: 2 })
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { name = 'auto', precision = 'fp32' } = options;
+  const { name = 'auto', precision = 'fp32', products = 'auto' } = options;
   checkChoice('engine', name, ['auto', 'native', 'gpu', 'tfjs']);
   checkChoice('precision', precision, ['fp32', 'tf32', 'bf16']);
+  checkChoice('products', products, ['auto', 'own', 'cublas']);
   if (name === 'gpu') {
     const { openGpu } = await import('./gpu/index.ts');
     return openGpu(options);

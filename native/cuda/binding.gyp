@@ -2,8 +2,8 @@
   'targets': [
     {
       'target_name': 'cuda',
-      'sources': ['addon/addon.cpp', 'addon/device.cpp', 'addon/driver.cpp', 'addon/plan.cpp', 'addon/run.cpp',
-                  'addon/staging.cpp'],
+      'sources': ['addon/addon.cpp', 'addon/cublas.cpp', 'addon/device.cpp', 'addon/driver.cpp', 'addon/launches.cpp',
+                  'addon/plan.cpp', 'addon/products.cpp', 'addon/run.cpp', 'addon/staging.cpp'],
       'include_dirs': ["<!(node -p \"require('node-addon-api').include_dir\")"],
       'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_CPP_EXCEPTIONS',
                   # A promise that is settled while its thread ends has nobody to tell.

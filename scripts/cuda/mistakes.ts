@@ -80,6 +80,17 @@ export const MISTAKES: Mistake[] = [
       '  if (e.bias) value += e.bias[c];\n',
       '  if (e.bias && e.gelu != kGeluForward) value += e.bias[c];\n',
     ],
+    ['finishProduct: the last columns are not guarded', '  if (c >= N) return;\n  const Epilogue', '  const Epilogue'],
+    ['finishProduct: the last rows are not guarded', 'min(M, first + rowsOfBlock)', 'first + rowsOfBlock'],
+    ['finishProduct: each block begins a row further', 'blockIdx.y * rowsOfBlock;', 'blockIdx.y;'],
+    [
+      'finishProduct: the product has padded rows',
+      'product[static_cast<size_t>(r) * N + c]',
+      'product[static_cast<size_t>(r) * ldr + c]',
+    ],
+    ['finishProduct: results in bf16 have no padding', 'C, rounded, N, ldr, gelu};', 'C, rounded, N, N, gelu};'],
+    ["finishProduct: GELU is taken of the slope's factor", 'if (e.gelu == kGeluForward) {', 'if (e.gelu != kNoGelu) {'],
+    ['finishProduct writes the number before GELU again', 'storeResult<true>(e', 'storeResult<false>(e'],
     ['partial sums start from what was there', 'accumulate ? out[i] : 0.0f', 'out[i]'],
     ['the blocks of a sum begin where those of the one before do', 'block -= (n##k + 255) / 256;', ''],
     [

@@ -81,6 +81,8 @@ export interface TrainParams {
   evaluation_tokens: number;
   engine: 'auto' | 'native' | 'gpu' | 'tfjs';
   precision: 'fp32' | 'tf32' | 'bf16';
+  /** who multiplies matrices on a GPU in bf16 */
+  products: 'auto' | 'own' | 'cublas';
   gpus: number;
   memory: string | number;
   threads: number;

@@ -20,6 +20,11 @@ export interface EngineOptions {
   precision?: 'fp32' | 'tf32' | 'bf16';
   /** CPU threads, at most the machine's cores. The bits of a run depend on their number. Default 1; gpu and tfjs ignore it */
   threads?: number;
+  /**
+   * gpu only, in bf16: who multiplies matrices. own: kernels of native/cuda. cublas: NVIDIA's cuBLASLt, every product that it
+   * can make. auto: cuBLASLt where it is found and expected to be faster. The bits of a run depend on it. Default auto
+   */
+  products?: 'auto' | 'own' | 'cublas';
   /** tfjs only: node-gpu, node, wasm or cpu. Default: the first that loads */
   device?: string;
 }
@@ -31,8 +36,8 @@ export interface Engine {
   readonly description: string;
   /**
    * The properties that determine the bits of a result: if all are equal, the same call gives the same bits. For tfjs,
-   * `kernels` is the device; for gpu, it is the GPU and the digest of the kernels. Native kernels that always give the
-   * same bits have one name.
+   * `kernels` is the device; for gpu, it is the GPU, the digest of the kernels and the version of cuBLASLt, if it is used.
+   * Native kernels that always give the same bits have one name.
    */
   readonly arithmetic: { precision: 'fp32' | 'tf32' | 'bf16'; threads: number; kernels: string };
   /**

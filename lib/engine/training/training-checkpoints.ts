@@ -94,7 +94,7 @@ export async function readCheckpoint<Progress>(
   const difference = firstDifference(saved.identity, JSON.parse(JSON.stringify(identity)));
   if (difference !== undefined)
     throw new EngineError(
-      `${dir} has a checkpoint of another run: ${difference}. Delete it to start again, or name another folder`,
+      `${dir} has a checkpoint of another run: ${difference}. ${describeRemedy(saved.identity, identity)}Delete it to start again, or name another folder`,
     );
   const part = (name: string) => join(dir, newest, name);
   const lastGood = existsSync(part(LAST_GOOD)) ? (await loadCheckpoint(part(LAST_GOOD))).weights : undefined;
@@ -139,6 +139,23 @@ function firstDifference(was: unknown, is: unknown, path = ''): string | undefin
   }
   return undefined;
 }
+
+/** What would continue a run whose kernels differ only in cuBLASLt; "" if more than that differs. */
+function describeRemedy(was: RunIdentity, is: RunIdentity): string {
+  const [before, now] = [was, is].map(
+    (identity) => (identity.engine as { kernels?: string } | undefined)?.kernels ?? '',
+  );
+  const [kernels, library] = splitKernels(before);
+  if (before === now || kernels !== splitKernels(now)[0]) return '';
+  if (library === undefined) return 'To continue it, set train.products: own. ';
+  const setting = library.endsWith(ALL_PRODUCTS) ? 'cublas' : 'auto';
+  const version = library.replace(ALL_PRODUCTS, '');
+  return `To continue it, set train.products: ${setting}, and name cuBLASLt ${version} in CUBLASLT_LIBRARY. `;
+}
+
+/** How the gpu engine names cuBLASLt: "NVIDIA H200, kernels 1a2b3c4d, cuBLASLt 12.8.4 for all products". */
+const ALL_PRODUCTS = ' for all products';
+const splitKernels = (kernels: string) => kernels.split(', cuBLASLt ') as [kernels: string, library?: string];
 
 function describeValue(value: unknown): string {
   return value === undefined ? 'not set' : JSON.stringify(value);

@@ -2,8 +2,7 @@
 // it and checks what it passes; addresses of the device are numbers.
 #include <napi.h>
 
-#include <cstring>
-
+#include "launches.hpp"
 #include "run.hpp"
 
 namespace {
@@ -149,35 +148,39 @@ void read(const Napi::CallbackInfo& info) {
   });
 }
 
-/// plan(device, launches) → a plan. A launch is {kernel, grid: [x, y, z], threads, shared, kinds, values}: kinds has a
-/// letter for each value, f for a float, else i.
+/// openProducts(device, libraries, largestWorkspace) → {library, version, runtime}: opens cuBLASLt
+Napi::Value openProducts(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    auto& device = unwrap<Device>(info[0]);
+    std::lock_guard<std::mutex> lock(device->busy);
+    const auto list = info[1].As<Napi::Array>();
+    std::vector<std::string> libraries;
+    for (uint32_t i = 0; i < list.Length(); i++) libraries.push_back(list.Get(i).As<Napi::String>());
+    device->openProducts(libraries, static_cast<size_t>(addressOf(info[2])));
+    const auto& library = device->products().library();
+    auto out = Napi::Object::New(info.Env());
+    out.Set("library", library.path);
+    out.Set("version", static_cast<double>(library.version()));
+    return out;
+  });
+}
+
+/// workspaceOf(device, shape) → bytes, or −1 if cuBLASLt has no algorithm for such a product
+Napi::Value workspaceOf(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    auto& device = unwrap<Device>(info[0]);
+    std::lock_guard<std::mutex> lock(device->busy);
+    device->use();
+    const auto bytes = device->products().workspaceOf(cuda::shapeOf(info[1].As<Napi::Object>()));
+    return Napi::Number::New(info.Env(), static_cast<double>(bytes));
+  });
+}
+
+/// plan(device, launches) → a plan. launches.hpp says what a launch is.
 Napi::Value makePlan(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     auto& device = unwrap<Device>(info[0]);
-    const auto list = info[1].As<Napi::Array>();
-    std::vector<cuda::Launch> launches(list.Length());
-    for (uint32_t i = 0; i < list.Length(); i++) {
-      const auto from = list.Get(i).As<Napi::Object>();
-      cuda::Launch& l = launches[i];
-      l.kernel = from.Get("kernel").As<Napi::String>();
-      const auto grid = from.Get("grid").As<Napi::Array>();
-      for (uint32_t d = 0; d < 3; d++) l.grid[d] = grid.Get(d).As<Napi::Number>().Uint32Value();
-      l.threads = from.Get("threads").As<Napi::Number>().Uint32Value();
-      l.sharedBytes = from.Get("shared").As<Napi::Number>().Uint32Value();
-      const std::string kinds = from.Get("kinds").As<Napi::String>();
-      const auto values = from.Get("values").As<Napi::Array>();
-      for (uint32_t a = 0; a < values.Length(); a++) {
-        const double value = values.Get(a).As<Napi::Number>().DoubleValue();
-        uint64_t slot = 0;
-        if (kinds[a] == 'f') {
-          const float single = static_cast<float>(value);
-          memcpy(&slot, &single, sizeof single);
-        } else {
-          slot = static_cast<uint64_t>(static_cast<int64_t>(value));
-        }
-        l.arguments.push_back(slot);
-      }
-    }
+    auto launches = cuda::launchesOf(info[1].As<Napi::Array>());
     std::lock_guard<std::mutex> lock(device->busy);
     device->use();
     return wrap(info.Env(), std::make_shared<Plan>(device, std::move(launches)));
@@ -316,6 +319,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("write", Napi::Function::New<write>(env));
   exports.Set("read", Napi::Function::New<read>(env));
   exports.Set("readLater", Napi::Function::New<readLater>(env));
+  exports.Set("openProducts", Napi::Function::New<openProducts>(env));
+  exports.Set("workspaceOf", Napi::Function::New<workspaceOf>(env));
   exports.Set("plan", Napi::Function::New<makePlan>(env));
   exports.Set("run", Napi::Function::New<run>(env));
   exports.Set("runNow", Napi::Function::New<runNow>(env));

@@ -60,6 +60,7 @@ Device::~Device() {
   // Errors are ignored: a GPU that was lost cannot be closed.
   driver.setContext(context_);
   staging.clear();
+  products_.reset();
   if (stream) driver.destroyStream(stream);
   if (module_) driver.unloadModule(module_);
   driver.releaseContext(device_);
@@ -107,6 +108,16 @@ int Device::residentBlocks(const std::string& name, int threads, unsigned shared
   driver.check(driver.residentBlocks(&blocks, kernel(name, sharedBytes), threads, sharedBytes),
                ("asking how many blocks of the kernel " + name + " fit").c_str());
   return blocks * properties_.multiprocessors;
+}
+
+void Device::openProducts(const std::vector<std::string>& libraries, size_t largestWorkspace) {
+  use();
+  products_ = std::make_unique<Products>(libraries, properties_.driverVersion, largestWorkspace);
+}
+
+Products& Device::products() const {
+  if (!products_) throw DriverError("cuBLASLt was not opened", "NO_CUBLAS");
+  return *products_;
 }
 
 Pointer Device::allocate(size_t size) {

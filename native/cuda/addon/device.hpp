@@ -1,9 +1,11 @@
 // An open GPU: its context, a stream, and the module with the kernels.
 #pragma once
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 
+#include "products.hpp"
 #include "staging.hpp"
 
 namespace cuda {
@@ -33,6 +35,10 @@ class Device {
   Handle kernel(const std::string& name, unsigned sharedBytes);
   /// How many blocks of a kernel the GPU runs at the same time; 0 if a block needs more shared memory than there is.
   int residentBlocks(const std::string& name, int threads, unsigned sharedBytes);
+  /// Makes products() ready. Throws DriverError, NO_CUBLAS, if none of the libraries can be used.
+  void openProducts(const std::vector<std::string>& libraries, size_t largestWorkspace);
+  /// Throws DriverError if openProducts() was not called.
+  Products& products() const;
   Pointer allocate(size_t size);
   /// Waits for the work that was started, then frees memory.
   void free(Pointer pointer);
@@ -49,6 +55,7 @@ class Device {
   int device_ = 0;
   DeviceProperties properties_;
   Handle context_ = nullptr, module_ = nullptr;
+  std::unique_ptr<Products> products_;
   struct Kernel {
     Handle function = nullptr;
     unsigned sharedBytes = 0;  // that it may be launched with

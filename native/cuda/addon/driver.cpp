@@ -40,10 +40,11 @@ const Driver& Driver::open(const std::string& path) {
   if (uv_dlsym(library.get(), "cuGraphInstantiateWithFlags",
                reinterpret_cast<void**>(&loading->instantiateWithFlags_)) != 0)
     find("cuGraphInstantiate_v2", reinterpret_cast<void**>(&loading->instantiateWithLog_));
-  // Drivers since CUDA 12.2 load a kernel when it is first used, which they may refuse while a plan is recorded.
+  // A kernel is loaded when its handle is asked for, which is before a plan is recorded. Otherwise all kernels of
+  // cuBLASLt would be loaded, which takes hundreds of megabytes. Drivers since CUDA 12.2 do so by default.
   char set[8];
   size_t size = sizeof set;
-  if (uv_os_getenv("CUDA_MODULE_LOADING", set, &size) == UV_ENOENT) uv_os_setenv("CUDA_MODULE_LOADING", "EAGER");
+  if (uv_os_getenv("CUDA_MODULE_LOADING", set, &size) == UV_ENOENT) uv_os_setenv("CUDA_MODULE_LOADING", "LAZY");
   loading->check(loading->init(0), "starting the driver");
   library.release();  // stays open
   driver = std::move(loading);

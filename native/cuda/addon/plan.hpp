@@ -1,24 +1,28 @@
-// A plan: launches of kernels that follow each other, made once and run many times. The driver keeps it as a CUDA
-// graph, so that running it is one call.
+// A plan: launches of kernels and products that follow each other, made once and run many times. The driver keeps it as
+// a CUDA graph, so that running it is one call.
 #pragma once
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "device.hpp"
 
 namespace cuda {
 
-struct Launch {
+struct KernelLaunch {
   std::string kernel;
   unsigned grid[3], threads, sharedBytes;
   /// The arguments in slots of 8 bytes: an address, a whole number or, in the first 4 bytes, a float.
   std::vector<uint64_t> arguments;
 };
 
+/// A kernel of ours, or a product by cuBLASLt.
+using Launch = std::variant<KernelLaunch, Product>;
+
 class Plan {
  public:
-  /// Throws DriverError if a kernel is unknown, or the driver refuses a launch.
+  /// Throws DriverError if a kernel is unknown, or the driver or cuBLASLt refuses a launch.
   Plan(std::shared_ptr<Device> device, std::vector<Launch> launches);
   ~Plan();
   Plan(const Plan&) = delete;
@@ -26,10 +30,7 @@ class Plan {
   void start() const;
 
  private:
-  void launchAll(const std::vector<Handle>& kernels);
-
   const std::shared_ptr<Device> device_;
-  std::vector<Launch> launches_;
   Handle graph_ = nullptr, executable_ = nullptr;
 };
 

@@ -168,8 +168,34 @@ void exerciseSums() {
   for (int s = 0; s < 4; s++) compare("sumPartials, sum " + std::to_string(s), out[s], expected[s], 2e-6);
 }
 
+/// What follows a product by cuBLASLt, as the engine asks for it: rounded; GELU of it; multiplied by GELU's slope.
+void exerciseFinish() {
+  const int M = 11, N = 261, rowsOfBlock = 4;
+  const size_t n = static_cast<size_t>(M) * N;
+  const Floats product = randomFloats(n, 3);
+  Floats pre = randomFloats(n, 3), C = nan(n);
+  Halves half = emptyHalves(M, N);
+  const auto run = [&](const float* from, float* before, float* to, u16* rounded, int gelu) {
+    shim::launch({blocks(N, 256), blocks(M, rowsOfBlock), 1}, 256, 0,
+                 [&] { finishProduct(M, N, rowsOfBlock, from, before, to, rounded, strideOf(N), gelu); });
+  };
+  Doubles expected(product.begin(), product.end());
+  run(product.data(), nullptr, nullptr, half.data(), kNoGelu);
+  compare("finishProduct, rounded", unpadded(half, M, N), expected, 5e-3);
+  run(product.data(), nullptr, C.data(), half.data(), kGeluForward);
+  for (double& x : expected) x = geluOf(x);
+  compare("finishProduct, GELU", C, expected, 2e-6);
+  compare("finishProduct, GELU rounded", unpadded(half, M, N), expected, 5e-3);
+  C = product;
+  run(C.data(), pre.data(), C.data(), half.data(), kGeluBackward);
+  for (size_t i = 0; i < n; i++) expected[i] = product[i] * geluSlopeOf(pre[i]);
+  compare("finishProduct, times the slope of GELU", C, expected, 2e-6);
+  compare("finishProduct, times the slope of GELU, rounded", unpadded(half, M, N), expected, 5e-3);
+}
+
 void exerciseProducts() {
   exerciseSums();
+  exerciseFinish();
   for (int layout = 0; layout < 3; layout++) {
     exerciseProduct<kFp32, 128>(layout, 1, 3, 5, 1);
     exerciseProduct<kFp32, 128>(layout, 131, 140, 37, 1);  // rows of 140 and of 37 numbers: aligned and not

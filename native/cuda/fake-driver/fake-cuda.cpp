@@ -14,6 +14,7 @@
 //   FAKE_CUDA_LOST      the number of plans after which the GPU is lost
 //   FAKE_CUDA_HOLD, FAKE_CUDA_PLANS: see stream.hpp
 #include <atomic>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <mutex>
@@ -22,6 +23,7 @@
 #include <utility>
 
 #include "../kernels/kernels.cu"
+#include "driver-hooks.hpp"
 #include "stream.hpp"
 
 namespace {
@@ -83,6 +85,7 @@ const Kernel kernels[] = {KERNEL(productNN),
                           KERNEL(productNNSmallBf16),
                           KERNEL(productNTSmallBf16),
                           KERNEL(productTNSmallBf16),
+                          KERNEL(finishProduct),
                           KERNEL(sumPartials),
                           KERNEL(layerNorm),
                           KERNEL(layerNormBackward),
@@ -139,7 +142,7 @@ std::map<uintptr_t, std::pair<size_t, std::unique_ptr<unsigned char[]>>> allocat
 std::map<uintptr_t, std::pair<size_t, std::unique_ptr<unsigned char[]>>> pinned;
 size_t allocated = 0;
 std::atomic<size_t> plansRun{0};
-using Graph = std::vector<Launch>;
+using Graph = std::vector<std::function<void()>>;
 std::unique_ptr<Graph> capturing;
 fake::Stream stream;  // of all streams; the last of the state, so that it ends first
 
@@ -338,7 +341,7 @@ int cuGraphLaunch(void* executable, void*) {
       traced.waitWhileHeld(stream);
       plansRun++;
       if (isLost()) return;
-      for (Launch& l : *graph) run(l);
+      for (const auto& launch : *graph) launch();
       traced.note("ended");
     });
     return kSuccess;
@@ -365,9 +368,16 @@ int cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned grid
       l.arguments.push_back(slot);
     }
     if (!capturing) return kInvalidValue;  // the addon launches kernels in plans only
-    capturing->push_back(std::move(l));
+    capturing->push_back([l]() mutable { run(l); });
     return kSuccess;
   });
 }
+
+// For fake-cublas.cpp: see driver-hooks.hpp.
+int fakeEnqueue(const std::function<void()>& work) {
+  return call([&] { return capturing ? capturing->push_back(work) : void(stream.add(work)), kSuccess; });
+}
+bool fakeIsCapturing() { return capturing != nullptr; }
+bool fakeIsInside(u64 pointer, size_t size) { return isInside(pointer, size); }
 
 }  // extern "C"

@@ -7,9 +7,10 @@
 // their order.
 //
 // All time steps in one launch: the blocks of the same sequences wait for each other, so all blocks of the grid must be
-// on the GPU at the same time (lib/engine/gpu/lstm.ts asks the driver how many are). A block that has stored its part
-// of a time step sets its flag to the number of time steps that are done. A flag and not a counter, because it needs no
-// atomic operation. Tiles of 32 sequences have flags of their own: while one waits, a block computes another.
+// on the GPU at the same time (lib/engine/gpu/networks/lstm-time-steps.ts asks the driver how many are). A block that
+// has stored its part of a time step sets its flag to the number of time steps that are done. A flag and not a counter,
+// because it needs no atomic operation. Tiles of 32 sequences have flags of their own: while one waits, a block
+// computes another.
 #pragma once
 #include "lstm.cuh"
 

@@ -15,6 +15,9 @@
 //
 // Grid: (N/tile, M/tile, splits). With more than one split, each computes a part of the sum over K, and C gets `splits`
 // matrices one after the other, which sumPartials adds up in their order.
+//
+// cuBLASLt may make a product instead of these kernels (lib/engine/gpu/launches/products.ts); finishProduct does what
+// its epilogue lacks.
 #pragma once
 #include "math.cuh"
 
@@ -42,11 +45,13 @@ struct Epilogue {
 };
 enum GeluMode { kNoGelu, kGeluForward, kGeluBackward };
 
+/// kHasPre: pre holds the number before GELU already.
+template <bool kHasPre = false>
 __device__ __forceinline__ void storeResult(const Epilogue& e, int r, int c, float value) {
   const size_t at = static_cast<size_t>(r) * e.ldc + c;
   if (e.bias) value += e.bias[c];
   if (e.gelu == kGeluForward) {
-    e.pre[at] = value;
+    if (!kHasPre) e.pre[at] = value;
     value = gelu(value);
   }
   if (e.gelu == kGeluBackward) value *= geluSlope(e.pre[at]);
@@ -258,6 +263,19 @@ PRODUCTS(Tf32, kTf32)
 PRODUCTS(Bf16, kBf16)
 #undef PRODUCTS
 #undef PRODUCT
+
+/// The rest of the epilogue of a product that cuBLASLt has made, with its bias. product (M,N): what cuBLASLt wrote,
+/// which kGeluForward keeps as it is; it may be C. pre (M,N): for kGeluBackward. Grid: (⌈N/256⌉, ⌈M/rowsOfBlock⌉); 256
+/// threads.
+extern "C" __global__ void finishProduct(int M, int N, int rowsOfBlock, const float* product, float* pre, float* C,
+                                         u16* rounded, int ldr, int gelu) {
+  const int c = blockIdx.x * 256 + threadIdx.x, first = blockIdx.y * rowsOfBlock;
+  if (c >= N) return;
+  const Epilogue e = {nullptr, nullptr, pre, C, rounded, N, ldr, gelu};
+#pragma unroll 4
+  for (int r = first; r < min(M, first + rowsOfBlock); r++)
+    storeResult<true>(e, r, c, product[static_cast<size_t>(r) * N + c]);
+}
 
 /// One block of a sum: out (n) = Σ over partials (parts,n), in their order; += if `accumulate`.
 __device__ __forceinline__ void addPartials(u64 block, u64 n, int parts, const float* partials, float* out,

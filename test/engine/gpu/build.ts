@@ -51,3 +51,6 @@ export const SANITIZER_OPTIONS = { ASAN_OPTIONS: 'detect_leaks=0:detect_stack_us
 
 /** The stand-in for libcuda that runs the kernels on the CPU (native/cuda/fake-driver). */
 export const buildFakeDriver = () => build('fake-driver/fake-cuda.cpp', ['-O2', '-shared', '-fPIC', '-pthread']);
+
+/** The stand-in for cuBLASLt, which works with that driver. Its version follows its file name: fake-cublas.cpp. */
+export const buildFakeCublas = () => build('fake-driver/fake-cublas.cpp', ['-O2', '-shared', '-fPIC']);

@@ -22,7 +22,7 @@ function kernelsOf(config: ModelConfig, network: Network): string[] {
     ...{ backward: true, isFirst: true, dropout: false, losses: nothing, logits: null, state: null, stateAfter: null },
   };
   network.build(b, memory, pass);
-  return b.launches.map(({ kernel }) => kernel);
+  return b.launches.map((launch) => ('product' in launch ? 'cuBLASLt' : launch.kernel));
 }
 
 /** How often the kernels of a layer are launched: the difference of models of 3 and of 2 layers. */

@@ -26,6 +26,33 @@ export interface AddonLaunch {
   values: number[];
 }
 
+/**
+ * The shape of a product that cuBLASLt makes: C (M,N) = A·B (NN), A·Bᵀ (NT) or Aᵀ·B (TN), row-major, from bf16, summed in
+ * fp32.
+ */
+export interface ProductShape {
+  layout: 'NN' | 'NT' | 'TN';
+  M: number;
+  N: number;
+  K: number;
+  /** numbers from row to row; in bf16 a multiple of 8 */
+  lda: number;
+  ldb: number;
+  ldc: number;
+  /** whether C is bf16, rather than fp32 */
+  rounded: boolean;
+  /** whether an fp32 vector (N) is added to each row */
+  bias: boolean;
+  /** what else is added: C as it was, or another matrix of its type and stride */
+  addend: 'none' | 'in place' | 'apart';
+}
+
+/** A product as the addon takes it. Pointers that its shape does not have are 0. */
+export interface AddonProduct {
+  product: ProductShape;
+  pointers: [A: number, B: number, bias: number, addend: number, C: number, workspace: number];
+}
+
 /** What is copied before or after a plan: addresses of the device, each followed by an array. */
 export type Copies = (number | ArrayBufferView)[];
 
@@ -65,7 +92,19 @@ export interface Addon {
   read(device: DeviceHandle, address: number, array: ArrayBufferView): void;
   /** The same, on a thread of its own. */
   readLater(device: DeviceHandle, address: number, array: ArrayBufferView): Promise<void>;
-  plan(device: DeviceHandle, launches: AddonLaunch[]): PlanHandle;
+  /**
+   * Opens cuBLASLt: the first of the libraries that works with the driver. Errors have the code NO_CUBLAS.
+   *
+   * @param largestWorkspace in bytes, of a product
+   */
+  openProducts(
+    device: DeviceHandle,
+    libraries: string[],
+    largestWorkspace: number,
+  ): { library: string; version: number };
+  /** @returns bytes of workspace that such a product needs; −1 if cuBLASLt has no algorithm for it */
+  workspaceOf(device: DeviceHandle, shape: ProductShape): number;
+  plan(device: DeviceHandle, launches: (AddonLaunch | AddonProduct)[]): PlanHandle;
   /** Copies `uploads` and starts the plan at the call. The promise resolves when the arrays of `downloads` are filled. */
   run(device: DeviceHandle, plan: PlanHandle, uploads: Copies, downloads: Copies): Promise<void>;
   /** The same, and waits for it. */

@@ -2,8 +2,17 @@
  * A GPU: memory, and plans of launches. Everything above it is written in terms of slices of memory and named kernels, so
  * that another kind of device can take its place.
  */
-import { EngineError } from '../../interface/index.ts';
-import { type Addon, type AddonLaunch, type Copies, type DeviceHandle, loadAddon, readPtx } from './addon.ts';
+import {
+  type Addon,
+  type AddonLaunch,
+  type AddonProduct,
+  type Copies,
+  type DeviceHandle,
+  loadAddon,
+  type ProductShape,
+  readPtx,
+} from './addon.ts';
+import { describeFailure, describeOpening, tooLittleMemory, tooOldDriver, tooOldGpu } from './messages.ts';
 
 /** Memory of the device: `size` bytes from `address` on. */
 export interface Slice {
@@ -14,8 +23,11 @@ export interface Slice {
 /** An argument of a kernel: memory (null for none), a whole number, or a float. */
 export type Argument = Slice | null | number | { float: number };
 
+/** One launch: a kernel of native/cuda, or a product by cuBLASLt. */
+export type Launch = KernelLaunch | ProductLaunch;
+
 /** One launch of a kernel. */
-export interface Launch {
+export interface KernelLaunch {
   kernel: string;
   grid: [x: number, y: number, z: number];
   /** of a block */
@@ -23,6 +35,18 @@ export interface Launch {
   /** bytes of shared memory of a block. Default 0 */
   shared?: number;
   arguments: Argument[];
+}
+
+/** A product by cuBLASLt. Memory that its shape does not have is null. */
+export interface ProductLaunch {
+  product: ProductShape;
+  A: Slice;
+  B: Slice;
+  bias: Slice | null;
+  addend: Slice | null;
+  C: Slice;
+  /** of `workspaceOf` bytes */
+  workspace: Slice | null;
 }
 
 /** Launches that follow each other, prepared once and run many times. */
@@ -47,8 +71,6 @@ const LIBRARY = process.platform === 'win32' ? 'nvcuda.dll' : 'libcuda.so.1';
 const OLDEST_COMPUTE = 80;
 /** CUDA 11.1, the first whose driver takes the PTX of the kernels. */
 const OLDEST_DRIVER = 11010;
-/** The driver on Linux that came with it. */
-const OLDEST_PACKAGE = '455.23';
 
 /** An open GPU. */
 export class Device {
@@ -96,6 +118,23 @@ export class Device {
   }
 
   /**
+   * Opens cuBLASLt: the first of the libraries that works with the driver.
+   *
+   * @param largestWorkspace in bytes, of a product
+   * @returns its path and its version, as it counts it: 120804 for 12.8.4
+   * @throws Error with a line for each library, if none works
+   */
+  openProducts(libraries: string[], largestWorkspace: number): { library: string; version: number } {
+    return this.#addon.openProducts(this.#handle, libraries, largestWorkspace);
+  }
+
+  /** Bytes of workspace that cuBLASLt needs for such a product; undefined if it has no algorithm for it. */
+  workspaceOf(shape: ProductShape): number | undefined {
+    const bytes = this.#guard(() => this.#addon.workspaceOf(this.#handle, shape));
+    return bytes < 0 ? undefined : bytes;
+  }
+
+  /**
    * Allocates memory. It is zeros.
    *
    * @param purpose names it in the error: "the activations"
@@ -106,12 +145,7 @@ export class Device {
       return { address: this.#addon.allocate(this.#handle, bytes), size: bytes };
     } catch (error) {
       if ((error as { code?: string }).code !== 'CUDA_ERROR_OUT_OF_MEMORY') throw describeFailure(error as Error);
-      const { free, total } = this.memory;
-      throw new EngineError(
-        `the GPU has too little memory for ${purpose}: they need ${megabytes(bytes)}, and ${megabytes(free)} of its ${megabytes(total)} are free; ` +
-          'set a smaller microbatch or model, or end what else runs on this GPU',
-        { cause: error },
-      );
+      throw tooLittleMemory(purpose, bytes, this.memory, error as Error);
     }
   }
 
@@ -176,25 +210,21 @@ export class Device {
 
   #checkAge(): void {
     const { name, compute, driver } = this.properties;
-    if (driver < OLDEST_DRIVER)
-      throw new EngineError(
-        `the NVIDIA driver is too old: it supports CUDA ${version(driver)}, and the gpu engine needs CUDA ${version(OLDEST_DRIVER)} or newer, which is driver ${OLDEST_PACKAGE} or newer`,
-      );
-    if (compute < OLDEST_COMPUTE)
-      throw new EngineError(
-        `the GPU ${name} has compute capability ${(compute / 10).toFixed(1)}, and the gpu engine needs 8.0 or newer, which has bf16: RTX 30, A100 and later`,
-      );
+    if (driver < OLDEST_DRIVER) throw tooOldDriver(driver);
+    if (compute < OLDEST_COMPUTE) throw tooOldGpu(name, compute);
   }
 }
-
-const megabytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
-/** 12040 → "12.4" */
-const version = (number: number) => `${Math.floor(number / 1000)}.${Math.floor((number % 1000) / 10)}`;
 
 const flatten = (pairs: [Slice, ArrayBufferView][]): Copies =>
   pairs.flatMap(([slice, array]) => [slice.address, array]);
 
-function forAddon({ kernel, grid, threads, shared = 0, arguments: list }: Launch): AddonLaunch {
+function forAddon(launch: Launch): AddonLaunch | AddonProduct {
+  if ('product' in launch) {
+    const { product, A, B, bias, addend, C, workspace } = launch;
+    const at = (slice: Slice | null) => slice?.address ?? 0;
+    return { product, pointers: [at(A), at(B), at(bias), at(addend), at(C), at(workspace)] };
+  }
+  const { kernel, grid, threads, shared = 0, arguments: list } = launch;
   const values = list.map((each) => {
     if (each === null) return 0;
     if (typeof each === 'number') return each;
@@ -202,54 +232,4 @@ function forAddon({ kernel, grid, threads, shared = 0, arguments: list }: Launch
   });
   const kinds = list.map((each) => (each !== null && typeof each === 'object' && 'float' in each ? 'f' : 'i')).join('');
   return { kernel, grid, threads, shared, kinds, values };
-}
-
-function describeOpening(error: Error & { code?: string }, library: string): Error {
-  switch (error.code) {
-    case undefined:
-      return error;
-    case 'NO_DRIVER':
-      return new EngineError(`there is no NVIDIA driver (${library} was not found)`, { cause: error });
-    case 'OLD_DRIVER':
-      return new EngineError(
-        `the NVIDIA driver is too old: ${error.message}, and the gpu engine needs CUDA ${version(OLDEST_DRIVER)} or newer, which is driver ${OLDEST_PACKAGE} or newer`,
-        { cause: error },
-      );
-    case 'CUDA_ERROR_DEVICE_UNAVAILABLE':
-      return new EngineError(
-        'the GPU is in use by another program, and its compute mode allows one at a time; end that program, or choose another GPU with CUDA_VISIBLE_DEVICES',
-        { cause: error },
-      );
-    case 'CUDA_ERROR_SYSTEM_NOT_READY':
-      return new EngineError(
-        `the GPU cannot be opened: ${error.message}; on machines with NVSwitch, the service nvidia-fabricmanager must run`,
-        { cause: error },
-      );
-    case 'NO_GPU':
-    case 'CUDA_ERROR_NO_DEVICE': {
-      const visible = process.env.CUDA_VISIBLE_DEVICES;
-      const message =
-        visible === ''
-          ? 'no GPU was leased (CUDA_VISIBLE_DEVICES is empty); in params.yaml, train.gpus: 1 leases one for each run'
-          : `the NVIDIA driver shows no GPU${visible === undefined ? '' : `, with CUDA_VISIBLE_DEVICES=${visible}`}`;
-      return new EngineError(message, { cause: error });
-    }
-    case 'CUDA_ERROR_UNSUPPORTED_PTX_VERSION':
-    case 'CUDA_ERROR_NO_BINARY_FOR_GPU':
-    case 'CUDA_ERROR_INVALID_PTX':
-      return new EngineError(
-        `the NVIDIA driver cannot compile the kernels for this GPU; it must support CUDA 11.1 or newer, and the GPU compute capability 8.0 or newer (${error.message})`,
-        { cause: error },
-      );
-    default:
-      return new EngineError(`the GPU cannot be opened: ${error.message}`, { cause: error });
-  }
-}
-
-/** After most errors, CUDA refuses every further call of the process. */
-function describeFailure(error: Error): EngineError {
-  return new EngineError(
-    `the GPU failed: ${error.message}; run the same command again, and it continues from the last checkpoint, if one was written`,
-    { cause: error },
-  );
 }

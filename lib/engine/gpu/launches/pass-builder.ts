@@ -2,7 +2,7 @@
  * Collects the launches of a plan and lays out the memory that they need. A plan is built twice: first from address 0, to
  * learn how much memory it needs, then in that memory.
  */
-import type { Argument, Launch, Slice } from '../device/device.ts';
+import type { Argument, KernelLaunch, Launch, Slice } from '../device/device.ts';
 import type { Target } from './target.ts';
 
 /** A matrix on the device, row-major, in fp32, in bf16, or both. */
@@ -116,7 +116,7 @@ export class PassBuilder {
     return result;
   }
 
-  launch(kernel: string, grid: Launch['grid'], threads: number, list: Argument[], shared = 0): void {
+  launch(kernel: string, grid: KernelLaunch['grid'], threads: number, list: Argument[], shared = 0): void {
     this.launches.push({ kernel, grid, threads, shared, arguments: list });
   }
 

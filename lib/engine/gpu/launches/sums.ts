@@ -30,9 +30,14 @@ export class Sums {
   /** Adds a sum. Its partials must stay until the block of `summing` ends. */
   add(sum: Sum): void {
     // A second sum with the same result must see the first.
-    if (this.#waiting.some(({ out }) => out.address === sum.out.address)) this.launch();
+    this.launchInto(sum.out);
     this.#waiting.push(sum);
     if (this.#waiting.length === SUMS_OF_LAUNCH) this.launch();
+  }
+
+  /** Launches the sums that wait, if one of them has this result. */
+  launchInto(out: Slice): void {
+    if (this.#waiting.some((sum) => sum.out.address === out.address)) this.launch();
   }
 
   /** Launches the sums that wait. */

@@ -5,8 +5,9 @@
  * cores, and add up in fp32; weights, moments and everything else stay in fp32.
  */
 import { checkConfig, initialWeights, type ModelConfig } from '../../../models/index.ts';
-import { checkStepSize, checkThreads, type Engine, type EngineOptions } from '../../interface/index.ts';
+import { checkStepSize, checkThreads, type Engine, EngineError, type EngineOptions } from '../../interface/index.ts';
 import { readPtx } from '../device/addon.ts';
+import { openCublas } from '../device/cublas.ts';
 import { Device } from '../device/device.ts';
 import { ParameterLayout } from '../launches/parameter-layout.ts';
 import { targetOf } from '../launches/target.ts';
@@ -23,16 +24,22 @@ const ACTIVATION_SHARE = 0.4;
  * Opens the first GPU that CUDA_VISIBLE_DEVICES leaves.
  *
  * @throws EngineError that says in one sentence why there is none: the addon is not built, there is no driver or no GPU, or
- *   they are too old
+ *   they are too old; or that there is no cuBLASLt, if `products` asks for it
  * @throws StaleAddonError if the addon was built from other sources
  */
-export function openGpu({ precision = 'fp32', threads = 1 }: EngineOptions = {}): Engine {
+export function openGpu({ precision = 'fp32', threads = 1, products = 'auto' }: EngineOptions = {}): Engine {
   checkThreads(threads);
+  if (products === 'cublas' && precision !== 'bf16')
+    throw new EngineError(
+      `cuBLASLt multiplies in bf16 only, and the precision is ${precision}; set train.precision to bf16, or train.products to auto`,
+    );
   const device = Device.open();
   const { name } = device.properties;
-  const target = targetOf(device, precision);
+  const cublas = products === 'own' || precision !== 'bf16' ? undefined : openCublas(device, products === 'cublas');
+  const target = targetOf(device, precision, cublas, products === 'cublas');
   const budget = ACTIVATION_SHARE * device.memory.total;
   const digest = /^\/\/ sources (\w{8})/.exec(readPtx())?.[1];
+  const library = cublas ? `, cuBLASLt ${cublas.version}${products === 'cublas' ? ' for all products' : ''}` : '';
   const sizeOf = (config: ModelConfig, network: Network, sequences: number, length = config.block) => {
     const parts = [{ first: 0, sequences }];
     const key = { work: 'train' as const, sequences, length, microbatches: parts, state: false };
@@ -46,8 +53,8 @@ export function openGpu({ precision = 'fp32', threads = 1 }: EngineOptions = {})
   };
   return {
     name: 'gpu',
-    description: `gpu ${precision}, ${name}`,
-    arithmetic: { precision, threads: 1, kernels: `${name}, kernels ${digest}` },
+    description: `gpu ${precision}, ${name}${library}`,
+    arithmetic: { precision, threads: 1, kernels: `${name}, kernels ${digest}${library}` },
     get deviceMemory() {
       return device.memory.free;
     },

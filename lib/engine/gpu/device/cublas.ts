@@ -1,0 +1,85 @@
+/**
+ * cuBLASLt, NVIDIA's library of matrix products, if it is installed. It comes with CUDA's toolkit and with PyTorch; nothing
+ * needs it.
+ */
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { EngineError } from '../../interface/index.ts';
+import type { ProductShape } from './addon.ts';
+import type { Device } from './device.ts';
+
+/** An open cuBLASLt. */
+export interface Cublas {
+  /** "12.8.4" */
+  readonly version: string;
+  /** Bytes of workspace that such a product needs; undefined if the library has no algorithm for it. */
+  workspaceOf(shape: ProductShape): number | undefined;
+}
+
+/** Names of the library, newest first. Its major version is that of CUDA. */
+const NAMES =
+  process.platform === 'win32'
+    ? [13, 12, 11].map((major) => `cublasLt64_${major}.dll`)
+    : [13, 12, 11].map((major) => `libcublasLt.so.${major}`);
+
+/** Workspace that NVIDIA recommends: 32 MiB on Hopper and newer, 4 MiB before. */
+const largestWorkspace = (compute: number) => (compute >= 90 ? 32 : 4) * 2 ** 20;
+
+/**
+ * Opens the newest cuBLASLt that works with the driver. The variable CUBLASLT_LIBRARY names the library, or a folder that
+ * holds it, such as site-packages/nvidia/cublas/lib of PyTorch. Without it, the loader searches its own folders.
+ *
+ * @param required whether it is an error if there is none
+ * @returns undefined if there is none
+ * @throws EngineError that says in one sentence where it was searched, and why it was not opened
+ */
+export function openCublas(device: Device, required: boolean): Cublas | undefined {
+  const libraries = candidates();
+  try {
+    if (libraries.length === 0)
+      throw new Error('CUDA_DRIVER_LIBRARY names another driver, and CUBLASLT_LIBRARY nothing');
+    const { version } = device.openProducts(libraries, largestWorkspace(device.properties.compute));
+    return { version: versionText(version), workspaceOf: (shape) => device.workspaceOf(shape) };
+  } catch (error) {
+    if (!required) return undefined;
+    throw new EngineError(
+      `there is no cuBLASLt to multiply with (${describeReasons((error as Error).message)}); install it, name the library or its folder in CUBLASLT_LIBRARY, or set train.products to auto or own`,
+      { cause: error },
+    );
+  }
+}
+
+/** Lines of the loader for files that are not there are one clause. */
+function describeReasons(lines: string): string {
+  const isMissing = (line: string) => /: cannot open shared object file: No such file or directory$/.test(line);
+  const all = lines.split('\n');
+  const missing = all.filter(isMissing).map((line) => line.slice(0, line.indexOf(': cannot open')));
+  const others = all.filter((line) => !isMissing(line));
+  const names =
+    missing.length > 1 ? `${missing.slice(0, -1).join(', ')} and ${missing.at(-1)} were` : `${missing[0]} was`;
+  return [...others, ...(missing.length > 0 ? [`${names} not found`] : [])].join('; ');
+}
+
+/** What is tried, in this order. */
+function candidates(): string[] {
+  const named = process.env.CUBLASLT_LIBRARY;
+  if (named) return isFolder(named) ? inFolder(named) : [named];
+  // On the memory of a stand-in for the driver, the real library would crash.
+  return process.env.CUDA_DRIVER_LIBRARY ? [] : NAMES;
+}
+
+/** Those that the folder has, or all of them, so that their names are in the error. */
+function inFolder(folder: string): string[] {
+  const paths = NAMES.map((name) => join(folder, name));
+  const existing = paths.filter((path) => existsSync(path));
+  return existing.length > 0 ? existing : paths;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** 120804 → "12.8.4" */
+function versionText(version: number): string {
+  return [Math.floor(version / 10000), Math.floor((version % 10000) / 100), version % 100].join('.');
+}
