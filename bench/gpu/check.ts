@@ -23,13 +23,18 @@ const PRECISIONS = [
   ['fp32', 1e-4],
   ['bf16', 2e-2],
 ] as const;
+type Precision = (typeof PRECISIONS)[number][0];
 
-/** Gradients of the native engine in fp32 against those of the GPU, as vectors. */
-export async function compareWithNative(): Promise<void> {
+/** Gradients of the native engine in fp32 against those of the GPU, as vectors; `hasCublas`: also by cuBLASLt. */
+export async function compareWithNative(hasCublas: boolean): Promise<void> {
   const native = await openEngine({ name: 'native' });
+  const kinds: [Precision, number, products: 'own' | 'cublas'][] = [
+    ...PRECISIONS.map(([precision, limit]): [Precision, number, 'own'] => [precision, limit, 'own']),
+    ...(hasCublas ? ([['bf16', 2e-2, 'cublas']] as [Precision, number, 'cublas'][]) : []),
+  ];
   for (const [name, config] of CHECKED)
-    for (const [precision, limit] of PRECISIONS) {
-      const gpu = await openEngine({ name: 'gpu', precision });
+    for (const [precision, limit, products] of kinds) {
+      const gpu = await openEngine({ name: 'gpu', precision, products });
       const models = [native, gpu].map((engine) => engine.model(config, { seed: 1 }));
       const [expected, actual] = await Promise.all(models.map((m) => m.gradients(randomBatch(config, 3, 1))));
       let [difference, size] = [0, 0];
@@ -40,7 +45,7 @@ export async function compareWithNative(): Promise<void> {
         }
       const relative = Math.sqrt(difference / size);
       verdict(
-        `${precision} gradients of ${name}, from those of the native engine`,
+        `${precision} gradients${products === 'cublas' ? ' by cuBLASLt' : ''} of ${name}, from those of the native engine`,
         relative < limit,
         relative.toExponential(1),
       );

@@ -2,26 +2,28 @@
  * Checks and times the gpu engine on a GPU, beside PyTorch on the same GPU.
  *
  *     npm run bench -- gpu                          the first GPU that CUDA_VISIBLE_DEVICES leaves
- *     npm run bench -- gpu --parts check,train      only these of check, sanitize, train, sample
+ *     npm run bench -- gpu --parts check,train      only these of check, sanitize, products, train, sample
  *     npm run bench -- gpu --only gpt-0.8M          models whose names contain this
  *     npm run bench -- gpu --python FOLDER/bin/python --seconds 4 --variants eager
  *     npm run bench -- gpu --fake LIBRARY           the fake driver of native/cuda: tiny models, to see that all works
  *
  * What is right comes first, then how fast it is. Each result is printed at once, so that a run that is cut off still
- * tells. Exits 1 if a comparison fails. Without a GPU it says so, and exits 0. pack.ts packs all of it for a machine that
+ * tells. Exits 1 if a comparison fails. cuBLASLt is searched in PyTorch too, unless CUBLASLT_LIBRARY names it. Without a GPU it says so, and exits 0. pack.ts packs all of it for a machine that
  * has no network and no Node.
  */
+import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { EngineError, openEngine } from '../../lib/engine/index.ts';
+import { type Engine, EngineError, type EngineOptions, openEngine } from '../../lib/engine/index.ts';
 import { compareDecoding, compareWithItself, compareWithNative, sanitize, useEverything } from './check.ts';
 import { TIMED, TIMED_ON_FAKE } from './models.ts';
 import { Peers } from './peers.ts';
+import { timeProducts } from './products.ts';
 import { timeSampling, timeTraining } from './speed.ts';
 
 const { values } = parseArgs({
   options: {
-    parts: { type: 'string', default: 'check,sanitize,train,sample' },
+    parts: { type: 'string', default: 'check,sanitize,products,train,sample' },
     only: { type: 'string', default: '' },
     python: { type: 'string', default: 'python3' },
     /** peers.py, if it is not beside this file */
@@ -33,6 +35,7 @@ const { values } = parseArgs({
   },
 });
 if (values.fake) process.env.CUDA_DRIVER_LIBRARY = values.fake;
+else nameCublasOfPytorch();
 const began = performance.now();
 const heading = (text: string) => console.log(`\n## ${text} (${((performance.now() - began) / 1000).toFixed(0)} s)\n`);
 
@@ -46,16 +49,36 @@ try {
   if (values.fake) process.exitCode = 1;
 }
 
+/** PyTorch brings cuBLASLt, where the loader does not search. */
+function nameCublasOfPytorch(): void {
+  if (process.env.CUBLASLT_LIBRARY) return;
+  const program = `
+import glob, os, nvidia
+print(sorted(os.path.dirname(f) for p in nvidia.__path__ for f in glob.glob(p + "/*/lib/libcublasLt.so.*"))[-1])`;
+  const { status, stdout } = spawnSync(values.python, ['-c', program], { encoding: 'utf8' });
+  if (status !== 0) return;
+  process.env.CUBLASLT_LIBRARY = stdout.trim();
+  console.log(`cuBLASLt of PyTorch: CUBLASLT_LIBRARY=${stdout.trim()}`);
+}
+
 async function run(parts: string[]): Promise<void> {
-  const engine = await openEngine({ name: 'gpu', precision: 'bf16' });
+  const open = (products: EngineOptions['products']) => openEngine({ name: 'gpu', precision: 'bf16', products });
+  const engine = await open('auto');
+  const hasCublas = engine.arithmetic.kernels.includes('cuBLASLt');
+  const others: [string, Engine][] = hasCublas
+    ? [
+        ['own', await open('own')],
+        ['cublas', await open('cublas')],
+      ]
+    : [];
   const gpu = engine.description.replace(/^gpu \S+, /, '');
   const free = `${(engine.deviceMemory! / 2 ** 30).toFixed(1)} GiB free`;
   const opening = `opened and compiled in ${((performance.now() - began) / 1000).toFixed(1)} s`;
   console.log(`${engine.arithmetic.kernels}, ${free}; Node ${process.version}; ${opening}`);
   if (parts.includes('check')) {
     heading('Right');
-    await compareWithNative();
-    await compareWithItself(engine);
+    await compareWithNative(hasCublas);
+    for (const each of hasCublas ? [engine, others[1][1]] : [engine]) await compareWithItself(each);
     await compareDecoding(engine);
   }
   if (parts.includes('sanitize')) {
@@ -64,6 +87,11 @@ async function run(parts: string[]): Promise<void> {
     const fake = values.fake ? ['--fake', values.fake] : [];
     sanitize([process.execPath, ...script, ...fake], Number(values['sanitizer-seconds']));
   }
+  const models = (values.fake ? TIMED_ON_FAKE : TIMED).filter(({ name }) => name.includes(values.only));
+  if (parts.includes('products')) {
+    heading('Products, bf16');
+    await timeProducts(models, Number(values.seconds) / 10);
+  }
   if (!parts.includes('train') && !parts.includes('sample')) return;
   const peers = new Peers(values.python, values.peers ?? fileURLToPath(new URL('peers.py', import.meta.url)));
   const peer = await peers.start();
@@ -71,8 +99,7 @@ async function run(parts: string[]): Promise<void> {
     peer ? `\npeer: ${peer.name} on ${peer.device}` : `\n${values.python} has no PyTorch, so there is no peer`,
   );
   const options = {
-    ...{ engine, gpu, peers: peer && peers, seconds: Number(values.seconds) },
-    models: (values.fake ? TIMED_ON_FAKE : TIMED).filter(({ name }) => name.includes(values.only)),
+    ...{ engine, others, gpu, models, peers: peer && peers, seconds: Number(values.seconds) },
     variants: values.variants.split(',') as ('eager' | 'compile')[],
   };
   if (parts.includes('train')) {

@@ -10,8 +10,8 @@
  *     tar xJf gpu-bench.tar.xz && sh gpu-bench/run.sh                  all: about 20 minutes
  *     sh gpu-bench/run.sh --parts check,sanitize                       only some parts, see index.ts
  *
- * The file holds Node, the two addons, the kernels, and this benchmark as one module. PyTorch is too large: the peers run if
- * it is installed there. The addons need a C library at least as new as this machine's; the script prints which.
+ * The file holds Node, the two addons, the kernels, and this benchmark as one module. PyTorch and cuBLASLt are too large: the
+ * peers run if PyTorch is installed there, and its cuBLASLt is used, or the one that CUBLASLT_LIBRARY names. The addons need a C library at least as new as this machine's; the script prints which.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -75,6 +75,7 @@ cd "$(dirname "$0")" || exit 1
 sanitizer=$PWD/nvidia/cuda_sanitizer_api/bin/compute-sanitizer
 [ ! -x "$sanitizer" ] || export COMPUTE_SANITIZER=$sanitizer
 [ ! -f fake-cuda.so ] || set -- --fake "$PWD/fake-cuda.so" "$@"
+[ ! -f libcublasLt.so.12 ] || export CUBLASLT_LIBRARY=$PWD/libcublasLt.so.12
 exec ./node bench.mjs --peers bench/gpu/peers.py "$@"
 `,
   );
@@ -122,6 +123,8 @@ function addFakeDriver(): void {
   const name = existsSync(built) ? readdirSync(built).find((each) => each.startsWith('fake-cuda-')) : undefined;
   if (!name) throw new Error('dist/cuda has no fake driver; run `npx vitest run test/engine/gpu/device.test.ts`');
   copyFileSync(join(built, name), join(folder, 'fake-cuda.so'));
+  const cublas = readdirSync(built).find((each) => each.startsWith('fake-cublas-'));
+  if (cublas) copyFileSync(join(built, cublas), join(folder, 'libcublasLt.so.12'));
 }
 
 /** The newest versions of the C and C++ libraries that the addons ask for. */

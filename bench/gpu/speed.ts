@@ -3,15 +3,18 @@
  * a table at the end. A block of steps is timed at a time, and the GPU is waited for at its end: the figure is the median
  * of the blocks. Ours are timed before and after the peers.
  */
-import { type Engine, EngineError } from '../../lib/engine/index.ts';
+import { type Engine, EngineError, type Model } from '../../lib/engine/index.ts';
 import { countParameters, flopsPerToken } from '../../lib/models/index.ts';
 import { randomBatch } from './check.ts';
 import { peakOf, type Timed } from './models.ts';
 import type { PeerAnswer, PeerRequest, Peers } from './peers.ts';
+import { blocks, median } from './timing.ts';
 
 /** What is timed, and for how long. */
 export interface SpeedOptions {
   engine: Engine;
+  /** the same with other settings of `products`, by that setting; for training */
+  others: [products: string, engine: Engine][];
   /** the name of the GPU */
   gpu: string;
   models: Timed[];
@@ -22,25 +25,7 @@ export interface SpeedOptions {
   seconds: number;
 }
 
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const grouped = (n: number) => n.toFixed(0).replace(/\B(?=(\d{3})+$)/g, ',');
-
-/** Seconds of one unit of work, the mean of each of several blocks, as in peers.py. */
-async function blocks(work: (n: number) => Promise<unknown>, seconds: number): Promise<number[]> {
-  await work(3);
-  let start = performance.now();
-  await work(2);
-  const each = (performance.now() - start) / 2000;
-  const n = Math.max(1, Math.min(200, Math.round(seconds / 10 / each)));
-  const times: number[] = [];
-  const begin = performance.now();
-  while (times.length < 3 || (times.length < 40 && performance.now() - begin < seconds * 1000)) {
-    start = performance.now();
-    await work(n);
-    times.push((performance.now() - start) / 1000 / n);
-  }
-  return times;
-}
 
 /** A row: the name, our speed, and the speeds of the peers. */
 interface Row {
@@ -84,7 +69,8 @@ async function race(
 function printTable(title: string, rows: Row[], variants: string[], extra: string): void {
   if (rows.length === 0) return;
   const ours = extra === '' ? ['tokens/s'] : ['tokens/s', extra];
-  const header = [title, ...ours, ...variants.flatMap((each) => [`PyTorch ${each}`, 'ratio'])];
+  const nameOf = (each: string) => (each === 'own' || each === 'cublas' ? `products: ${each}` : `PyTorch ${each}`);
+  const header = [title, ...ours, ...variants.flatMap((each) => [nameOf(each), 'ratio'])];
   console.log(`\n| ${header.join(' | ')} |\n| --- ${'| ---: '.repeat(header.length - 1)}|`);
   for (const { name, speed: own, extra: more, theirs } of rows) {
     const cells = variants.flatMap((each) => {
@@ -98,14 +84,13 @@ function printTable(title: string, rows: Row[], variants: string[], extra: strin
 
 /** Times training steps in bf16. MFU is the share of the GPU's peak that the products of the model take. */
 export async function timeTraining(options: SpeedOptions): Promise<void> {
-  const { engine, gpu, models, seconds, variants, peers } = options;
+  const { engine, others, gpu, models, seconds, variants, peers } = options;
   const peak = peakOf(gpu);
   const rows: Row[] = [];
   for (const { name, config, batch } of models) {
     try {
-      const model = engine.model(config, { seed: 1 });
       const data = randomBatch(config, batch, 1);
-      const work = (n: number) =>
+      const training = (model: Model) => (n: number) =>
         Promise.all(Array.from({ length: n }, () => model.trainStep(data, { learningRate: 1e-4, clip: 1 })));
       const describe = (speed: number) => {
         const flops = speed * flopsPerToken(config, config.block);
@@ -114,14 +99,31 @@ export async function timeTraining(options: SpeedOptions): Promise<void> {
       };
       const request = (variant: 'eager' | 'compile') => ({ kind: 'train' as const, config, batch, variant, seconds });
       const millions = (countParameters(config).total / 1e6).toFixed(1);
-      rows.push(await race(`${name} (${millions}M)`, batch * config.block, work, request, describe, options));
+      const model = engine.model(config, { seed: 1 });
+      const row = await race(
+        `${name} (${millions}M)`,
+        batch * config.block,
+        training(model),
+        request,
+        describe,
+        options,
+      );
       model.dispose();
+      for (const [products, other] of others) {
+        const same = other.model(config, { seed: 1 });
+        const speed = (batch * config.block) / median(await blocks(training(same), seconds));
+        same.dispose();
+        console.log(`${row.name}, products: ${products}: ${grouped(speed)} tokens/s, ${describe(speed)}`);
+        row.theirs.set(products, speed);
+      }
+      rows.push(row);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       console.log(`${name}: ${error.message}`);
     }
   }
-  printTable('training', rows, peers ? variants : [], 'TFLOP/s, MFU');
+  const compared = [...others.map(([products]) => products), ...(peers ? variants : [])];
+  printTable('training', rows, compared, 'TFLOP/s, MFU');
 }
 
 /** Times sampling: each stream gets its likeliest token until the block is full. */

@@ -17,6 +17,7 @@ export const NVCC = 'nvidia-cuda-nvcc-cu12==12.8.93';
 /** @returns the folder of the virtual environment, with the packages in it */
 export async function toolchain(...packages: string[]): Promise<string> {
   if (!existsSync(VENV)) await $`python3 -m venv ${VENV}`;
-  await $({ quiet: true })`${VENV}/bin/pip install --quiet --disable-pip-version-check ${packages}`;
+  if (packages.length > 0)
+    await $({ quiet: true })`${VENV}/bin/pip install --quiet --disable-pip-version-check ${packages}`;
   return VENV;
 }
