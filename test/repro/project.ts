@@ -275,7 +275,14 @@ export function hasScript(): boolean {
   }
 }
 
-/** Waits until `condition` holds. Only the test's own time limit ends the wait. */
+/**
+ * Waits until `condition` holds. Only the test's own time limit ends the wait. The pauses leave the cores to repro: they
+ * are longer if a look takes long, as one that calls a program does.
+ */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2)); // A pause leaves the cores to repro.
+  for (;;) {
+    const start = performance.now();
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 5 + 10 * (performance.now() - start)));
+  }
 }
