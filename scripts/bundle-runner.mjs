@@ -11,14 +11,14 @@ const root = resolve(fileURLToPath(import.meta.url), '../..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /**
- * Replaces lib/repro/pipeline/pipeline-validator.ts by the compiled schema. Its options equal those of
- * lib/repro/documents/ajv-options.ts.
+ * Replaces each NAME-validator.ts, such as lib/repro/pipeline/pipeline-validator.ts, by the compiled NAME.schema.json
+ * beside it. The options equal those of lib/repro/documents/ajv-options.ts.
  */
 const compiledSchema = {
   name: 'compiled schema',
   setup({ onLoad }) {
-    onLoad({ filter: /\/pipeline-validator\.ts$/ }, () => {
-      const schema = JSON.parse(readFileSync(join(root, 'lib/repro/pipeline/pipeline.schema.json'), 'utf8'));
+    onLoad({ filter: /-validator\.ts$/ }, ({ path }) => {
+      const schema = JSON.parse(readFileSync(path.replace(/-validator\.ts$/, '.schema.json'), 'utf8'));
       const code = { source: true, esm: true };
       const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: false, logger: false, code });
       return { contents: standalone.default(ajv, ajv.compile(schema)), resolveDir: root };

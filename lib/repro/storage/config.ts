@@ -10,14 +10,14 @@
 
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { checkAgainstSchema, type KeyPath, readDocument } from '../documents/index.ts';
+import { checkWith, type KeyPath, parseSettings, readDocument, readText } from '../documents/index.ts';
 import { readUtf8OrUndefined } from '../freshness/index.ts';
 import { type Place, ReproError } from '../messages/index.ts';
 
 /** Path of the file, relative to the pipeline's folder. */
 export const CONFIG = '.repro/config.yaml';
 
-/** The contents of the file; every setting is optional. */
+/** The contents of the file; every setting is optional. config.schema.json has the same. */
 export interface Config {
   remotes?: { [name: string]: string };
   cache?: { type?: 'copy' | 'hardlink'; dir?: string };
@@ -42,44 +42,8 @@ export interface SlurmConfig {
   continues?: number;
 }
 
-const WORDS = { type: 'array', items: { type: 'string', minLength: 1 } };
-const DURATION = { type: ['string', 'number'] };
-
-const SCHEMA = {
-  type: ['object', 'null'],
-  additionalProperties: false,
-  properties: {
-    remotes: { type: 'object', additionalProperties: { type: 'string' } },
-    cache: {
-      type: 'object',
-      additionalProperties: false,
-      properties: { type: { enum: ['copy', 'hardlink'] }, dir: { type: 'string', minLength: 1 } },
-    },
-    state: { type: 'string', minLength: 1 },
-    executor: {
-      type: 'object',
-      additionalProperties: false,
-      properties: {
-        slurm: {
-          type: ['object', 'null'],
-          additionalProperties: false,
-          properties: {
-            args: WORDS,
-            stages: { type: 'object', additionalProperties: WORDS },
-            prologue: { type: 'string' },
-            local: WORDS,
-            jobs: { type: 'integer', minimum: 1 },
-            poll: DURATION,
-            warn: DURATION,
-            latency: DURATION,
-            probe: { type: 'boolean' },
-            continues: { type: 'integer', minimum: 0 },
-          },
-        },
-      },
-    },
-  },
-};
+/** The file that was read last. One call of repro asks for its settings several times. */
+let known: { path: string; text: string; config: Config } | undefined;
 
 /**
  * Reads the file; a missing one has no settings.
@@ -87,10 +51,14 @@ const SCHEMA = {
  * @throws ReproError if it is not valid YAML or breaks the schema
  */
 export async function readConfig(root: string): Promise<Config> {
-  if (!existsSync(join(root, CONFIG))) return {};
-  const document = await readDocument(join(root, CONFIG), CONFIG);
-  await checkAgainstSchema(document, SCHEMA, CONFIG);
-  return (document.value ?? {}) as Config;
+  const path = join(root, CONFIG);
+  if (!existsSync(path)) return {};
+  const text = readText(path, CONFIG);
+  if (known?.path === path && known.text === text) return known.config;
+  const document = await parseSettings(text, CONFIG);
+  checkWith(document, (await import('./config-validator.ts')).validate);
+  known = { path, text, config: (document.value ?? {}) as Config };
+  return known.config;
 }
 
 /**
