@@ -35,6 +35,7 @@ const LIBS: { [lib: string]: { libs: string[]; levels: string[] } } = {
       'hashing',
       'documents',
       'files',
+      'programs',
       'freshness',
       'messages',
     ],

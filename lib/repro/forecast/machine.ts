@@ -1,5 +1,6 @@
 /** The cpus, memory and GPUs of this machine. */
 import { availableParallelism, totalmem } from 'node:os';
+import { callProgram } from '../programs/index.ts';
 
 /** The resources of a machine. */
 export interface Machine {
@@ -60,12 +61,9 @@ async function gpuIds(job: SlurmJob | undefined): Promise<string[]> {
   const named = process.env.REPRO_GPUS ?? process.env.CUDA_VISIBLE_DEVICES;
   if (named !== undefined) return listed(named);
   if (job !== undefined) return job.gpus;
-  const { execa } = await import('execa');
-  const { stdout, failed } = await execa('nvidia-smi', ['--query-gpu=index', '--format=csv,noheader'], {
-    reject: false,
-    timeout: 10_000,
-  });
-  return failed
+  const query = ['--query-gpu=index', '--format=csv,noheader'];
+  const { stdout, exitCode } = await callProgram('nvidia-smi', query, { timeout: 10_000 });
+  return exitCode !== 0
     ? []
     : stdout
         .split('\n')

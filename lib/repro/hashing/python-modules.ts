@@ -7,6 +7,7 @@
  */
 import { dirname, join } from 'node:path';
 import { ReproError } from '../messages/index.ts';
+import { callProgram } from '../programs/index.ts';
 import { PYTHON_PROGRAM } from './python-program.ts';
 
 /** The modules that a Python entry imports, or why they are not known. Paths are relative to the pipeline's folder. */
@@ -20,9 +21,6 @@ interface Answer {
   column?: number | null;
   message?: string;
 }
-
-/** Bytes of python3's answer that are read at most. */
-const LONGEST_ANSWER = 1 << 28;
 
 /** Whether a code entry is a Python module. */
 export function isPython(entry: string): boolean {
@@ -56,23 +54,17 @@ export async function pythonModules(
   root: string,
   entries: ReadonlyMap<string, readonly string[]>,
 ): Promise<Map<string, PythonModules>> {
-  const { execa } = await import('execa');
-  const { stdout, failed, exitCode, signal, originalMessage, stderr } = await execa(
+  const { stdout, exitCode, signal, error, stderr } = await callProgram(
     'python3',
     // Isolated and without site-packages: nothing of the user's runs, and it starts sooner.
     ['-I', '-S', '-X', 'utf8', '-W', 'ignore', '-c', PYTHON_PROGRAM],
-    {
-      input: JSON.stringify({ root, entries: Object.fromEntries(entries) }),
-      reject: false,
-      maxBuffer: LONGEST_ANSWER,
-      cwd: root,
-    },
+    { input: JSON.stringify({ root, entries: Object.fromEntries(entries) }), cwd: root },
   );
   const [first] = entries.keys();
-  if (failed) {
+  if (exitCode !== 0) {
     const cause =
-      exitCode === undefined && signal === undefined
-        ? `python3 cannot be run (${originalMessage})`
+      error !== undefined
+        ? `python3 cannot be run (${error.message})`
         : `python3 failed (${stderr.trim().split('\n').at(-1) || signal || `exit ${exitCode}`})`;
     throw new ReproError(
       `code: the imports of "${first}" cannot be followed, because ${cause}; install python3, or list the files under deps`,

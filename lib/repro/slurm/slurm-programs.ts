@@ -1,5 +1,6 @@
 /** Calls the programs of Slurm. */
 import { ReproError } from '../messages/index.ts';
+import { callProgram } from '../programs/index.ts';
 import {
   type Answer,
   parseAccounting,
@@ -23,22 +24,17 @@ let hasAccounting = true;
 
 /** Calls a program. It never throws: a program that is not there has the code 127. */
 async function call(program: string, args: readonly string[]): Promise<Answer> {
-  const { execa } = await import('execa');
-  const result = await execa(program, [...args], {
+  const { exitCode, error, stdout, stderr } = await callProgram(program, args, {
     env: environmentForSlurm(process.env),
-    extendEnv: false,
-    reject: false,
-    stdin: 'ignore',
     timeout: program === 'sbatch' ? PATIENCE.sbatch : PATIENCE.other,
     // Ctrl-C is for repro: sbatch must tell whether it has submitted the job.
     detached: true,
-    cleanup: false,
   });
-  const isMissing = result.code === 'ENOENT';
+  const isMissing = error?.code === 'ENOENT';
   return {
-    code: isMissing ? 127 : result.exitCode,
-    out: result.stdout ?? '',
-    err: isMissing ? `${program}: not found` : (result.stderr ?? ''),
+    code: isMissing ? 127 : exitCode,
+    out: stdout,
+    err: isMissing ? `${program}: not found` : stderr.trimEnd(),
   };
 }
 

@@ -1,6 +1,7 @@
 /** What git knows of the files in the workspace. It only reads the repository, by calling `git`. */
 
 import { contains } from '../pipeline/index.ts';
+import { callProgram } from '../programs/index.ts';
 
 /** The git repository that a project is in. */
 export interface GitFiles {
@@ -23,20 +24,13 @@ const MAX_ARGUMENTS = 500;
  * @returns undefined if there is no repository, or git is not installed
  */
 export async function openGitFiles(root: string): Promise<GitFiles | undefined> {
-  const { execa } = await import('execa');
-  const git = (...args: string[]) =>
-    execa('git', ['--literal-pathspecs', ...args], { cwd: root, reject: false, stripFinalNewline: false });
+  const git = (...args: string[]) => callProgram('git', ['--literal-pathspecs', ...args], { cwd: root });
   const inside = await git('rev-parse', '--is-inside-work-tree');
   if (inside.exitCode !== 0 || inside.stdout.trim() !== 'true') return undefined;
   const files: GitFiles = {
     async unknown(paths) {
       const input = paths.map((path) => `${path}\0`).join('');
-      const { exitCode, stdout } = await execa('git', ['check-ignore', '-z', '--stdin'], {
-        cwd: root,
-        reject: false,
-        input,
-        stripFinalNewline: false,
-      });
+      const { exitCode, stdout } = await callProgram('git', ['check-ignore', '-z', '--stdin'], { cwd: root, input });
       if (exitCode !== 0 && exitCode !== 1) return [];
       const ignored = new Set(stdout.split('\0'));
       const tracked = await files.tracked(paths);
@@ -63,9 +57,8 @@ export async function openGitFiles(root: string): Promise<GitFiles | undefined> 
         if (hash !== undefined) committed.set(file, hash);
       }
       if (files.some((file) => !committed.has(file))) return false;
-      const hashed = await execa('git', ['hash-object', '--stdin-paths'], {
+      const hashed = await callProgram('git', ['hash-object', '--stdin-paths'], {
         cwd: root,
-        reject: false,
         input: files.map((file) => `${file}\n`).join(''),
       });
       const hashes = hashed.exitCode === 0 ? hashed.stdout.split('\n') : [];
