@@ -70,9 +70,16 @@ function describeVersions(old: string | undefined, now: string): string {
     : `${before} → ${after}`;
 }
 
+/** A value has room for so many characters. A list of twenty names fits. JSON output holds all of it. */
+const LONGEST_VALUE = 400;
+
 function describeValue(value: Json | undefined): string {
   if (value === undefined) return '(none)';
-  return value instanceof WrittenNumber ? value.text : writeJson(value);
+  const text = value instanceof WrittenNumber ? value.text : writeJson(value);
+  if (text.length <= LONGEST_VALUE) return text;
+  // A character of two units is not cut in half.
+  const start = text.slice(0, LONGEST_VALUE / 4).replace(/[\ud800-\udbff]$/, '');
+  return `${start}… (${plural(text.length, 'character')})`;
 }
 
 /** A line names at most this many reasons. `repro status` and `repro why` name all. */

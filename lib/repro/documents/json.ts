@@ -40,39 +40,41 @@ export function keyPath(
   let value = root;
   let rest = dottedKey;
   while (rest !== '') {
-    const index = /^\[(\d+)\]\.?/.exec(rest);
-    if (index && Array.isArray(value)) {
-      if (Number(index[1]) >= value.length) return { found: false, missing: index[0], known: [] };
-      path.push(Number(index[1]));
-      value = value[Number(index[1])];
-      rest = rest.slice(index[0].length);
-      continue;
-    }
-    if (!isMapping(value)) {
-      const number = /^(\d+)(\.|$)/.exec(rest);
-      if (number && Array.isArray(value) && Number(number[1]) < value.length) {
-        path.push(Number(number[1]));
-        value = value[Number(number[1])];
-        rest = rest.slice(number[0].length);
-        continue;
+    const known = isMapping(value) ? Object.keys(value) : [];
+    const [bracket, inBrackets] = /^\[([^\]]+)\]/.exec(rest) ?? [];
+    let step: string | number | undefined;
+    let length = bracket?.length ?? 0;
+    if (Array.isArray(value)) {
+      const [number] = /^\d+(?=\.|$)/.exec(rest) ?? [];
+      length ||= number?.length ?? 0;
+      const index = /^\d+$/.test(inBrackets ?? number ?? '') ? Number(inBrackets ?? number) : Number.NaN;
+      if (index < value.length) step = index;
+    } else if (isMapping(value)) {
+      if (inBrackets !== undefined && Object.hasOwn(value, inBrackets)) step = inBrackets;
+      else {
+        step = longestName(value, rest);
+        length = step?.length ?? 0;
       }
-      return { found: false, missing: rest, known: [] };
     }
-    const [inBrackets, key] = /^\[([^\]]+)\]\.?/.exec(rest) ?? [];
-    if (inBrackets !== undefined && Object.hasOwn(value, key!)) {
-      path.push(key!);
-      value = value[key!];
-      rest = rest.slice(inBrackets.length);
-      continue;
+    if (step === undefined) {
+      const missing = inBrackets !== undefined && isMapping(value) ? inBrackets : missingPart(dottedKey, rest, value);
+      return { found: false, missing, known };
     }
-    const name = longestName(value, rest);
-    if (name === undefined)
-      return { found: false, missing: key ?? /^[^.[]+/.exec(rest)?.[0] ?? rest, known: Object.keys(value) };
-    path.push(name);
-    value = value[name];
-    rest = rest.slice(name.length).replace(/^\./, '');
+    path.push(step);
+    value = (value as Record<string | number, Json>)[step];
+    rest = rest.slice(length);
+    // A dot at the end names nothing.
+    if (rest === '.') return { found: false, missing: dottedKey, known: isMapping(value) ? Object.keys(value) : [] };
+    rest = rest.replace(/^\./, '');
   }
   return path;
+}
+
+/** The part of a key that is missing in `value`. @example missingPart('train.sizes[5]', '[5]', ['a']) // 'train.sizes[5]' */
+function missingPart(key: string, rest: string, value: Json): string {
+  const [index] = /^\[\d+\]/.exec(rest) ?? [];
+  if (index !== undefined && Array.isArray(value)) return key.slice(0, key.length - rest.length) + index;
+  return isMapping(value) ? (/^[^.[]+/.exec(rest)?.[0] ?? rest) : rest;
 }
 
 function longestName(mapping: { readonly [key: string]: Json }, rest: string): string | undefined {

@@ -30,7 +30,7 @@ import {
   type YamlLibrary,
 } from '../documents/index.ts';
 import { writeAtomically } from '../files/index.ts';
-import { ReproError, suggestion, warn } from '../messages/index.ts';
+import { plural, ReproError, suggestion, warn } from '../messages/index.ts';
 import { CUSTOM, listedPresets, PARAMS, type Presets } from '../pipeline/index.ts';
 
 /**
@@ -168,13 +168,39 @@ class Editor {
     const path = keyPath(this.value, key);
     if (Array.isArray(path)) return path;
     const near = suggestion(path.missing, path.known);
-    throw new ReproError(
-      `there is no "${path.missing}" in ${this.#file}${near}${near.endsWith('?') ? '' : ';'} -S +${edit} would add it`,
-    );
+    let hint = '';
+    try {
+      this.newPath(key);
+      hint = `${near.endsWith('?') ? '' : ';'} -S +${edit} would add it`;
+    } catch {
+      if (/["']/.test(key)) hint = `${near.endsWith('?') ? '' : ';'} keys are written without quotes`;
+    }
+    throw new ReproError(`there is no "${path.missing}" in ${this.#file}${near}${hint}`);
   }
 
+  /**
+   * Where a new key goes: into the mapping that the longest part of it names, or at the end of a list.
+   *
+   * @throws ReproError if no key can be called so
+   */
   newPath(key: string): KeyPath {
+    const [, list = '', index] = /^(.+)\[(\d+)\]$/.exec(key) ?? [];
+    const path = keyPath(this.value, list);
+    const entries = lookUp(this.value, list);
+    if (index !== undefined && Array.isArray(path) && entries.found && Array.isArray(entries.value)) {
+      const { length } = entries.value;
+      if (Number(index) > length)
+        throw new ReproError(
+          `${list} has ${plural(length, 'entry', 'entries')}, so the next one is ${list}[${length}]`,
+        );
+      return [...path, Number(index)];
+    }
     const steps = key.split('.');
+    const named = (added: readonly string[]): readonly string[] => {
+      const bad = added.find((step) => step === '' || step.trim() !== step || /["'[\]]/.test(step));
+      if (bad === undefined) return added;
+      throw new ReproError(`"${bad}" cannot be the name of a new key: write it into ${this.#file} if it must be so`);
+    };
     for (let depth = steps.length; depth > 0; depth--) {
       const above = steps.slice(0, depth).join('.');
       const known = keyPath(this.value, above);
@@ -182,9 +208,9 @@ class Editor {
       const at = lookUp(this.value, above);
       if (depth < steps.length && at.found && !isMapping(at.value) && at.value !== null)
         throw new ReproError(`"${above}" is not a mapping, so nothing can be added to it`);
-      return [...known, ...steps.slice(depth)];
+      return [...known, ...named(steps.slice(depth))];
     }
-    return steps;
+    return named(steps);
   }
 
   /** @param merge true: a mapping is merged into the existing one, key by key */
@@ -245,6 +271,7 @@ function* mergedLeaves(path: KeyPath, value: Json): Generator<[KeyPath, Json]> {
 function withValue(root: Json, path: KeyPath, value: Json): Json {
   if (path.length === 0) return value;
   const [step, ...rest] = path;
+  if (Array.isArray(root) && step === root.length) return [...root, withValue(null, rest, value)];
   if (Array.isArray(root)) return root.map((item, i) => (i === step ? withValue(item, rest, value) : item));
   const mapping = isMapping(root) ? root : {};
   return { ...mapping, [step]: withValue(mapping[step] ?? null, rest, value) };

@@ -113,6 +113,12 @@ lr: 1
       'runs:\n  - name: a # first\n    size: 3\n  - {name: c, size: 2}\n  - - 1\n    - 2\n    - 4\n',
     ],
     [
+      'an entry that is added to a list',
+      'runs:\n  - name: a # first\nflow: [1, 2] # two\n',
+      ['+runs[1]={name: b}', '+flow[2]=3', '+flow[3]=@flow[0]'],
+      'runs:\n  - name: a # first\n  - {name: b}\nflow: [1, 2, 3, 1] # two\n',
+    ],
+    [
       'a text of several lines',
       'a: | # long\n  one\n  two\n\nb: "x\n  y"\nc: 1\n',
       ['a=short', 'b=z'],
@@ -177,6 +183,28 @@ test('a call with -S that is refused before anything runs changes no file', asyn
     expect(made.read('params.yaml')).toBe(before['params.yaml']);
     expect((await made.repro('undo')).stderr).toContain('there is no edit by -S to take back');
   }
+});
+
+test.each([
+  ['c.=1', 'there is no "c." in params.yaml'],
+  ['l[2].x=7', 'there is no "l[2]" in params.yaml'],
+  ['"a.b"=1', 'keys are written without quotes'],
+  ['+l[3]=1', 'l has 2 entries, so the next one is l[2]'],
+  ['+l[]=1', '"l[]" cannot be the name of a new key'],
+  ['+"new.key"=1', '""new" cannot be the name of a new key'],
+  ['+c..d=1', '"" cannot be the name of a new key'],
+])('-S %s is refused, and changes nothing', async (edit, message) => {
+  const params = 'a.b: 1\nc: {"d.e": 2}\nl: [{x: 1}, {x: 2}]\n';
+  const made = project({ 'pipeline.yaml': 'stages: {a: {cmd: "true", params: [l]}}\n', 'params.yaml': params });
+  const { exit, stderr } = await made.repro('--dry', '-S', edit);
+  expect([exit, stderr]).toEqual([2, expect.stringContaining(message)]);
+});
+
+test('the value of a param is shown in full only if it is short', async () => {
+  const made = project({ 'pipeline.yaml': 'stages: {a: {cmd: "true", params: [p]}}\n', 'params.yaml': 'p: 1\n' });
+  await made.outcomes();
+  made.write('params.yaml', `p: ${'x'.repeat(100_000)}\n`);
+  expect((await made.repro()).stdout).toMatch(/> a {2}params\.yaml p: 1 → "x{99}… \(100002 characters\)\n/);
 });
 
 test('a changed command is shown by the words that differ, with the option before them', async () => {
