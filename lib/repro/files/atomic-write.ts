@@ -48,8 +48,8 @@ export function writeAtomically(path: string, data: string | Uint8Array, options
     moveIntoPlace(temporary, target, options);
   } catch (error) {
     rmSync(temporary, { force: true });
-    // An error of a write lacks the path, and others have that of the temporary file.
-    throw Object.assign(error as Error, { path });
+    // An error of a write lacks the path, and others have that of the temporary file, which was opened to be written.
+    throw Object.assign(error as Error, { path, syscall: 'write' });
   }
 }
 
