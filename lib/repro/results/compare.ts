@@ -222,7 +222,10 @@ export async function readLeaves(
 }
 
 /** Parses a file by its extension: CSV, TSV, JSON, otherwise YAML. Numbers in a CSV or TSV file become numbers. */
-async function parseFile(text: string, file: string, report: ReportUnreadable): Promise<Json> {
+async function parseFile(written: string, file: string, report: ReportUnreadable): Promise<Json> {
+  // A text may hold U+FFFD, which stands for bytes that are not UTF-8. UTF-16 begins with two of them, or is half NUL.
+  if (/^\ufffd{2}|\0/.test(written)) throw new ReproError(`${file} is not saved as UTF-8`);
+  const text = written.replace(/^\ufeff/, '');
   const kind = extname(file).toLowerCase();
   if (kind === '.csv' || kind === '.tsv') {
     const { dsvFormat } = await import('d3-dsv');

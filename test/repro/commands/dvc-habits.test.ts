@@ -107,9 +107,13 @@ config.toml runs[0].seed 2
 });
 
 test('params show says which file it cannot show', async () => {
-  const made = project({ 'pipeline.yaml': CHAIN, 'in.txt': '', 'params.yaml': 'lr: 1e-3\nname: gpt\nlist: [1, a]\n' });
+  const made = project({
+    'pipeline.yaml': CHAIN,
+    'in.txt': '',
+    'params.yaml': 'lr: 1e-3\nname: gpt\nlist: [010, a]\n',
+  });
   expect((await made.repro('params', 'show')).stdout.replace(/ +/g, ' ')).toBe(
-    'file param value\nparams.yaml lr 1e-3\nparams.yaml name gpt\nparams.yaml list[0] 1\nparams.yaml list[1] a\n',
+    'file param value\nparams.yaml lr 1e-3\nparams.yaml name gpt\nparams.yaml list[0] 010\nparams.yaml list[1] a\n',
   );
   const missing = await made.repro('params', 'show', 'x.yaml');
   expect([missing.exit, missing.stderr]).toEqual([1, 'repro: x.yaml is missing, or cannot be read\n']);
@@ -157,7 +161,18 @@ test('--targets limits a comparison to files and folders', async () => {
   expect(await keys('metrics', 'diff')).toEqual(['m/a.json', 'm/b.json']);
   expect(await keys('metrics', 'diff', '--targets', 'm/b.json')).toEqual(['m/b.json']);
   expect(await keys('metrics', 'diff', '--targets', 'm')).toEqual(['m/a.json', 'm/b.json']);
-  expect(await keys('params', 'diff', '--targets', 'other.yaml')).toEqual([]);
+  expect(await keys('params', 'diff', '--targets', 'params.yaml')).toEqual(['params.yaml']);
+  for (const [what, wrong, right] of [
+    ['metrics', 'm/c.json', 'm/a.json'],
+    ['params', 'param.yaml', 'params.yaml'],
+  ]) {
+    const { exit, stdout, stderr } = await made.repro(what, 'diff', '--targets', wrong);
+    expect([exit, stdout, stderr]).toEqual([
+      2,
+      '',
+      `repro: --targets: neither side lists "${wrong}", or a file in it; did you mean "${right}"?\n`,
+    ]);
+  }
 });
 
 describe('checkout of a part of an output', () => {

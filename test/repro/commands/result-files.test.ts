@@ -1,5 +1,5 @@
 /** Which files `metrics` and `plots` read, and what they say of those that they cannot show. */
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { git, setStages } from '../git-project.ts';
 import { project, removeProjects } from '../project.ts';
@@ -77,5 +77,21 @@ stages:
   expect([Object.keys(JSON.parse(lost.stdout)), lost.stderr]).toEqual([
     ['m.json', 'm.yaml'],
     expect.stringContaining('repro: HEAD:m.yaml is in the lock, but neither git nor the cache has its content\n'),
+  ]);
+});
+
+test('a byte order mark is no part of a metrics file, and a file in UTF-16 is named', async () => {
+  const made = project({
+    'pipeline.yaml': 'stages: {a: {cmd: cp in/* ., deps: [in], metrics: [m.json, t.csv, u.json]}}\n',
+    'in/m.json': '\ufeff{"acc": 0.5}',
+    'in/t.csv': '\ufeffstep,loss\n1,2\n',
+  });
+  writeFileSync(made.path('in/u.json'), Buffer.from('\ufeff{"acc": 1}', 'utf16le'));
+  await made.outcomes();
+  const { exit, stdout, stderr } = await made.repro('metrics', 'show', '--json');
+  expect([exit, JSON.parse(stdout), stderr]).toEqual([
+    0,
+    { 'm.json': { acc: 0.5 }, 't.csv': { step: 1, loss: 2 } },
+    'repro: u.json is not saved as UTF-8\n',
   ]);
 });

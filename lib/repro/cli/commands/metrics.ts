@@ -1,7 +1,7 @@
 /** `repro metrics show`, `repro metrics diff [A] [B]`, `repro params show` and `repro params diff [A] [B]`. */
 
 import { join } from 'node:path';
-import { type Json, writeJson } from '../../documents/index.ts';
+import { type Json, WrittenNumber, writeJson } from '../../documents/index.ts';
 import { statOrUndefined } from '../../freshness/index.ts';
 import { escapeLine, ReproError, suggestion } from '../../messages/index.ts';
 import { contains, normalise, PARAMS, type Stage } from '../../pipeline/index.ts';
@@ -112,8 +112,15 @@ export async function diffMetrics(
       metricsFiles(project.pipeline.stages),
       'its values are not compared; list the files in it under metrics',
     );
-  const isAsked = askedFor(project.root, options);
-  const pairs = pairMetrics(sides, project.pipeline.stages).filter(({ file }) => isAsked(file));
+  const allPairs = pairMetrics(sides, project.pipeline.stages);
+  const isAsked = askedFor(
+    project.root,
+    options,
+    allPairs.flatMap((pair) => [pair.file, pair.old ?? [], pair.new ?? []].flat()),
+  );
+  const pairs = allPairs.filter((pair) =>
+    [pair.file, pair.old, pair.new].some((file) => file !== undefined && isAsked(file)),
+  );
   const changes = await diffFiles(pairs, sides, { all }, reportUnreadable);
   await project.close();
   if (options.json) {
@@ -142,10 +149,8 @@ export async function diffParams(
   const project = await openProject(process.cwd(), { write: false });
   const sides = await openSides(project, a, b);
   const stages = [...project.pipeline.stages, ...sides.flatMap((side) => side.stages ?? [])];
-  const isAsked = askedFor(project.root, options);
-  const files = paramsFiles(stages, project.pipeline.paramsFiles)
-    .filter(isAsked)
-    .map((file) => ({ file, old: file, new: file }));
+  const listed = paramsFiles(stages, project.pipeline.paramsFiles);
+  const files = listed.filter(askedFor(project.root, options, listed)).map((file) => ({ file, old: file, new: file }));
   const changes = await diffFiles(files, sides, options, reportUnreadable);
   await project.close();
   if (options.json) {
@@ -161,10 +166,26 @@ export async function diffParams(
   return 0;
 }
 
-/** Whether a file is one of the targets, or lies in one; without targets, any is. */
-function askedFor(root: string, { targets = [] }: ComparisonOptions): (file: string) => boolean {
+/**
+ * Whether a file is one of the targets, or lies in one; without targets, any is.
+ *
+ * @param files those that could be compared
+ * @throws ReproError if a target is none of them, and no folder with one of them
+ */
+function askedFor(
+  root: string,
+  { targets = [] }: ComparisonOptions,
+  files: readonly string[],
+): (file: string) => boolean {
   const folder = normalise(root, '.', process.cwd());
   const asked = targets.map((name) => normalise(root, folder, name));
+  const unknown = asked.filter((path) => !files.some((file) => contains(path, file)));
+  if (unknown.length > 0)
+    throw new ReproError(
+      unknown.map((path) => ({
+        message: `--targets: neither side lists ${JSON.stringify(path)}, or a file in it${suggestion(path, files)}`,
+      })),
+    );
   return (file) => asked.length === 0 || asked.some((path) => contains(path, file));
 }
 
@@ -207,6 +228,7 @@ export async function showParams(names: readonly string[], options: ComparisonOp
 
 /** A param as it is written; a text that could be taken for something else in quotes. */
 function paramCell(value: Json): string {
+  if (value instanceof WrittenNumber) return value.text;
   return typeof value === 'string' && value !== '' ? value : writeJson(value);
 }
 
