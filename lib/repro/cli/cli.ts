@@ -19,7 +19,8 @@ import { printError, printHeadline, printLine } from './output.ts';
 const FAST_PATH_ARGS = /^(|status|(-k|--keep-going|-q|--quiet|-j ?\d+)( (-k|--keep-going|-q|--quiet|-j ?\d+))*)$/;
 
 const args = process.argv.slice(2);
-const fresh = FAST_PATH_ARGS.test(args.join(' ')) ? findFreshStamp() : undefined;
+// An empty argument is a target, which no stage has.
+const fresh = !args.includes('') && FAST_PATH_ARGS.test(args.join(' ')) ? findFreshStamp() : undefined;
 if (fresh !== undefined) {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') return;

@@ -159,6 +159,9 @@ function describeProblem(document: SourceDocument, error: ErrorObject): Problem 
       const has = (error.data as unknown[]).length;
       return { message: `must have ${bound} ${plural(error.params.limit, 'item')}, but has ${has}`, place: value, key };
     }
+    case 'minLength':
+      if (error.data !== '') break;
+      return { message: 'must not be empty', place: value, key };
     case 'uniqueItems': {
       const twice = (error.data as unknown[])[error.params.i];
       return { message: `holds ${show(twice)} twice`, place: document.at([...path, error.params.i], 'value'), key };
@@ -193,9 +196,8 @@ function describeProblem(document: SourceDocument, error: ErrorObject): Problem 
         place: value,
         key,
       };
-    default:
-      return { message: `${error.message ?? 'is not right'}, but is ${show(error.data)}`, place: value, key };
   }
+  return { message: `${error.message ?? 'is not right'}, but is ${show(error.data)}`, place: value, key };
 }
 
 /** Turns a JSON pointer into a path; a step into a list becomes a number. */

@@ -11,7 +11,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { isMapping, type Json } from '../documents/index.ts';
-import { listNames } from '../messages/index.ts';
+import { describeError, listNames, ReproError } from '../messages/index.ts';
 import { commandText, isOutside, type Stage } from '../pipeline/index.ts';
 import type { Project } from '../planning/index.ts';
 import { shellScript } from '../processes/index.ts';
@@ -43,14 +43,22 @@ export async function askCosts(project: Project, stages: readonly Stage[]): Prom
       byCommand.set(key, [...(byCommand.get(key) ?? []), stage]);
     }
   if (byCommand.size === 0) return costs;
-  // Not in .repro, because --dry changes nothing there.
-  const folder = mkdtempSync(join(tmpdir(), 'repro-cost-'));
+  let folder: string | undefined;
   try {
-    await Promise.all([...byCommand.values()].map((group) => ask(project, group, folder, costs)));
-    return costs;
+    // Not in .repro, because --dry changes nothing there.
+    folder = mkdtempSync(join(tmpdir(), 'repro-cost-'));
+    const own = folder;
+    await Promise.all([...byCommand.values()].map((group) => ask(project, group, own, costs)));
+  } catch (error) {
+    if (error instanceof ReproError) throw error;
+    // The folder for temporary files is missing or full. That is no reason not to run.
+    const [[{ name }]] = byCommand.values();
+    const text = `how long it will take is not known: ${tmpdir()} cannot be written: ${describeError(error)}`;
+    costs.problems.push({ stage: name, text });
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }
+  return costs;
 }
 
 /**
@@ -86,6 +94,7 @@ async function ask(project: Project, group: readonly Stage[], folder: string, co
   };
   if (timedOut) return fail(`gave no answer within ${PATIENCE / 1000} s`);
   const lastLine = stderr.trimEnd().split('\n').at(-1);
+  if (failed && exitCode === undefined) return fail('could not be started, or was killed');
   if (failed) return fail(`ended with exit ${exitCode}${lastLine ? `: ${lastLine}` : ''}`);
   const answer = parseAnswer(stdout);
   if (answer === undefined) return fail('must print {"STAGE": {"seconds": NUMBER, "memory": BYTES}}');

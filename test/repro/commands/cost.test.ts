@@ -50,6 +50,22 @@ train@b  would run, about 2 min with 114 MiB: has not run yet
 });
 
 describe('a cost command that gives no answer', () => {
+  test('since there is no folder for temporary files, or its own folder is missing: stages run all the same', async () => {
+    const made = priced();
+    made.env = { TMPDIR: made.path('missing') };
+    const { exit, stdout } = await made.repro('--dry');
+    expect([exit, stdout]).toEqual([
+      0,
+      expect.stringMatching(/! train@a: how long it will take is not known: \S+ cannot be written: there is no such/),
+    ]);
+    made.env = {};
+    made.write(
+      'pipeline.yaml',
+      "stages: {a: {cmd: 'true', wdir: later, params: [{../params.yaml: [n]}], cost: echo}}\n",
+    );
+    expect((await made.repro('--dry')).stdout).toContain('its cost command could not be started, or was killed\n');
+  });
+
   test.each([
     ['echo no such thing >&2; exit 3', 'ended with exit 3: no such thing'],
     ['echo 12', 'must print {"STAGE": {"seconds": NUMBER, "memory": BYTES}}'],

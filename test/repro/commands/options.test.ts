@@ -340,3 +340,10 @@ describe('small faults that users met', () => {
     expect((await made.repro('metrics', 'show')).stdout).toMatch(/loss\W+NaN/);
   });
 });
+
+test('an empty argument, as of a variable that is not set, is no stage, also when everything is up to date', async () => {
+  const made = pair();
+  await made.outcomes();
+  const { exit, stdout, stderr } = await made.repro('');
+  expect([exit, stdout, stderr]).toEqual([2, '', expect.stringContaining('there is no stage or output ""')]);
+});

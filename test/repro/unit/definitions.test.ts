@@ -16,6 +16,7 @@ describe('templates', () => {
     ['stages: {s: {cmd: a, outs: ["${maps}"]}}', '1:29: outs: "${maps}" must be a path, but has a mapping'],
     ['stages: {s: {cmd: a, deps: ["${empty}"]}}', '1:29: deps: "${empty}" must be a path, but is an empty text'],
     ['stages: {s: {cmd: a, outs: [{"${empty}": null}]}}', '1:29: outs: must be a path, but is an empty text'],
+    ['stages: {s: {cmd: ""}}', '1:19: stages.s.cmd: must not be empty'],
     ['stages: {s: {cmd: a, metrics: ["${none}"]}}', '1:32: metrics: "${none}" must be a path, but is empty'],
     ['stages: {s: {cmd: a, code: ["${yes}"]}}', '1:29: code: "${yes}" must be a path, but is true'],
     ['stages: {s: {cmd: a, params: ["${map}"]}}', '1:31: params: "${map}" must be a key, but is a mapping'],
