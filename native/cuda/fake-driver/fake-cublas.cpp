@@ -1,6 +1,7 @@
 // A cuBLASLt for tests: the functions that the addon calls, computed on the CPU as the descriptors say. It refuses what
-// the real one refuses, and more: descriptors while a plan is recorded, memory that is not allocated, and alignments
-// other than those that the algorithm was chosen for.
+// the real one refuses, and more: descriptors while a plan is recorded, an algorithm whose kernels would be loaded
+// then, memory that is not allocated, a workspace that is a matrix too, and other alignments than the algorithm was
+// chosen for.
 //
 // Its version is that of its file name: libcublasLt.so.12 is 12.8.4, of CUDA 12.8. Products are summed in doubles, so
 // their bits differ from those of the kernels. Deep products are split, and their parts pass through the workspace.
@@ -62,6 +63,7 @@ std::map<void*, Operation> operations;
 std::map<void*, Layout> layouts;
 std::map<void*, Preference> preferences;
 std::set<void*> handles;
+std::set<uint32_t> loaded;  // shapes of products that were made
 
 /// Functions of the fake driver, which is loaded before this.
 decltype(&fakeEnqueue) enqueue;
@@ -294,7 +296,15 @@ int cublasLtMatmul(void* handle, void* operation, const float* alpha, const void
   if (o.epilogue == 4 && !isValid(o.bias, 4 * D.rows, 16)) return kInvalidValue;
   if (algorithm->workspace > workspaceSize || (workspaceSize > 0 && !isValid(workspace, workspaceSize, 256)))
     return kInvalidValue;
+  const auto isApart = [&](const void* pointer, size_t size) {
+    const auto *at = static_cast<const char*>(pointer), *begin = static_cast<const char*>(workspace);
+    return at + size <= begin || at >= begin + workspaceSize;
+  };
+  if (!isApart(a, A.extent()) || !isApart(b, B.extent()) || !isApart(c, C.extent()) || !isApart(d, D.extent()))
+    return kInvalidValue;
   if (*beta != 0 && c != d && getenv("FAKE_CUBLAS_IN_PLACE")) return kNotSupported;
+  if (isCapturing() && !loaded.count(algorithm->shape)) return kInternalError;
+  loaded.insert(algorithm->shape);
   // In place, parts would be added up as they come.
   if (algorithm->schemes & 1) return kNotSupported;
   return enqueue(Work{o, A, B, C, D, a, b, c, d, *beta, static_cast<float*>(workspace), algorithm->parts})

@@ -6,11 +6,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { ProductShape } from '../../../lib/engine/gpu/device/addon.ts';
+import { Device, openCublas } from '../../../lib/engine/gpu/index.ts';
 import { type Engine, EngineError, type EngineOptions, openEngine, train } from '../../../lib/engine/index.ts';
 import { type GptConfig, initialWeights, type LstmConfig, type ModelConfig } from '../../../lib/models/index.ts';
 import { countingSource, interruptAtStep, nativeIsBuilt, perturbedWeights, randomBatch, tinyGpt } from '../tiny.ts';
 import { buildFakeDriver } from './build.ts';
-import { fakeCublasFolder, gpuIsTestable, openFakeGpu } from './fake-gpu.ts';
+import { fakeCublasFolder, gpuIsTestable, openFakeGpu, withFakeDriver } from './fake-gpu.ts';
 
 // Widths of 36, 37, 19 and 141 are no multiple of 8, so rows are padded; 48 is. Sums of more than 32 numbers have two parts.
 // Several layers of a GPT would make a number that is rounded otherwise a difference of 1e-3.
@@ -104,6 +106,31 @@ describe.skipIf(!gpuIsTestable)('cuBLASLt (skipped without a C++ compiler, or if
 
   test('by default makes only products that it makes sooner, which those of a small model are not', async () => {
     expect(await gradientsOf(bf16('auto'), gpt)).toEqual(await gradientsOf(bf16('own'), gpt));
+  });
+
+  test('multiplies wherever a matrix in fp32 begins, and needs matrices in bf16 to be aligned to 16 bytes', () => {
+    const device = withFakeDriver(() => {
+      const opened = Device.open();
+      openCublas(opened, true);
+      return opened;
+    });
+    const memory = device.allocate(4096, 'a test');
+    const at = (bytes: number) => ({ address: memory.address + bytes, size: 1024 });
+    const product: ProductShape = {
+      ...{ layout: 'NN', M: 2, N: 3, K: 2, lda: 8, ldb: 8, ldc: 3, rounded: false, bias: false, addend: 'none' },
+    };
+    const [one, two, three, four, five, six] = [0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0];
+    device.write(at(0), Uint16Array.of(one, two, 0, 0, 0, 0, 0, 0, three, four));
+    device.write(at(1024), Uint16Array.of(one, two, three, 0, 0, 0, 0, 0, four, five, six));
+    const planWith = (A: number, C: number) =>
+      device.plan([{ product, A: at(A), B: at(1024), bias: null, addend: null, C: at(C), workspace: null }]);
+    const plan = planWith(0, 2052);
+    const result = new Float32Array(6);
+    plan.runNow([], [[at(2052), result]]);
+    expect([...result]).toEqual([9, 12, 15, 19, 26, 33]);
+    expect(() => planWith(8, 2052)).toThrow(/multiplying by cuBLASLt: CUBLAS_STATUS_INVALID_VALUE/);
+    plan.dispose();
+    device.close();
   });
 
   test('samples and evaluates as the kernels do', async () => {

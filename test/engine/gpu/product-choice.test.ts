@@ -117,6 +117,17 @@ describe('what is launched', () => {
     expect(launchesOf(work, always)).toEqual(launches);
   });
 
+  test('results with the row stride of their type', () => {
+    const b = new PassBuilder({ precision: 'bf16', multiprocessors: 132, residentBlocks: () => 132, cublas: always });
+    for (const purpose of ['operand', 'floats'] as const)
+      product(b, 'NT', b.matrix(20, 41, 'operand'), b.matrix(30, 41, 'operand'), b.matrix(20, 30, purpose));
+    const shapes = b.launches.map((launch) => ('product' in launch ? launch.product : undefined));
+    expect(shapes).toMatchObject([
+      { M: 20, N: 30, K: 41, lda: 48, ldb: 48, ldc: 32, rounded: true },
+      { M: 20, N: 30, K: 41, lda: 48, ldb: 48, ldc: 30, rounded: false },
+    ]);
+  });
+
   test('own kernels where cuBLASLt has no algorithm, and in other precisions than bf16', () => {
     const work = multiply('floats', () => ({}));
     expect(launchesOf(work, { ...always, workspaceOf: () => undefined })).toEqual(['productNTSmallBf16']);

@@ -7,7 +7,7 @@
 import { checkConfig, initialWeights, type ModelConfig } from '../../../models/index.ts';
 import { checkStepSize, checkThreads, type Engine, EngineError, type EngineOptions } from '../../interface/index.ts';
 import { readPtx } from '../device/addon.ts';
-import { openCublas } from '../device/cublas.ts';
+import { type Cublas, openCublas } from '../device/cublas.ts';
 import { Device } from '../device/device.ts';
 import { ParameterLayout } from '../launches/parameter-layout.ts';
 import { targetOf } from '../launches/target.ts';
@@ -35,7 +35,7 @@ export function openGpu({ precision = 'fp32', threads = 1, products = 'auto' }: 
     );
   const device = Device.open();
   const { name } = device.properties;
-  const cublas = products === 'own' || precision !== 'bf16' ? undefined : openCublas(device, products === 'cublas');
+  const cublas = products === 'own' || precision !== 'bf16' ? undefined : openLibrary(device, products === 'cublas');
   const target = targetOf(device, precision, cublas, products === 'cublas');
   const budget = ACTIVATION_SHARE * device.memory.total;
   const digest = /^\/\/ sources (\w{8})/.exec(readPtx())?.[1];
@@ -89,6 +89,16 @@ export function openGpu({ precision = 'fp32', threads = 1, products = 'auto' }: 
       );
     },
   };
+}
+
+/** cuBLASLt, if there is one. Closes the GPU if it is required and missing. */
+function openLibrary(device: Device, required: boolean): Cublas | undefined {
+  try {
+    return openCublas(device, required);
+  } catch (error) {
+    device.close();
+    throw error;
+  }
 }
 
 function networkOf(config: ModelConfig): Network {
