@@ -1,10 +1,10 @@
 /**
  * Push and fetch for a remote behind rclone. It has the layout of a folder that is a remote (transfer.ts).
  *
- *   push    files first, then lists of files, then runs: what the remote has is whole even if the push is killed.
- *           Objects that the remote has in their full length are left out.
- *   fetch   into a folder of its own in .repro/cache, in rounds, because a list of files names more objects. From there
- *           transfer.ts takes what has the right hash. A damaged object is removed from the remote, so that a push from
+ *   push    objects first, then runs: a run in the remote has all its objects even if the push is killed. Objects that
+ *           the remote has in their full length are left out.
+ *   fetch   into a folder of its own in .repro/cache, in two rounds, because a list of files names more objects. From
+ *           there transfer.ts takes what has the right hash. A damaged object is removed from the remote, so that a push from
  *           a place that has it whole brings it back.
  */
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -31,19 +31,19 @@ export async function pushByRclone(
   { address, url }: RcloneAddress,
   onProgress?: OnProgress,
 ): Promise<TransferResult> {
-  const rclone = await Rclone.open(address, url, onProgress);
+  const rclone = new Rclone(address, url, onProgress);
   const cache = project.cacheFolder;
-  const { files, lists, problems, blocks } = await ownObjects(project, names);
+  const { objects, problems, blocks } = await ownObjects(project, names);
   const there = await rclone.files('sha256');
-  const result: TransferResult = { copied: 0, present: 0, repaired: 0, problems };
-  for (const objects of [files, lists]) {
-    const lacking = [...objects].filter(([path, size]) => there.get(path)?.size !== size).map(([path]) => path);
-    const cut = lacking.filter((path) => there.has(path)).length;
-    await rclone.upload(cache, lacking);
-    result.copied += lacking.length - cut;
-    result.repaired += cut;
-    result.present += objects.size - lacking.length;
-  }
+  const missing = [...objects].filter(([path, size]) => there.get(path)?.size !== size).map(([path]) => path);
+  const cut = missing.filter((path) => there.has(path)).length;
+  await rclone.upload(cache, missing);
+  const result = {
+    copied: missing.length - cut,
+    present: objects.size - missing.length,
+    repaired: cut,
+    problems,
+  };
   const runs = await rclone.files('runs');
   const staging = temporaryPath(join(cache, 'incoming/runs'));
   try {
@@ -74,18 +74,14 @@ export async function fetchByRclone(
   { address, url }: RcloneAddress,
   onProgress?: OnProgress,
 ): Promise<TransferResult> {
-  const rclone = await Rclone.open(address, url, onProgress);
+  const rclone = new Rclone(address, url, onProgress);
   const own = project.cacheFolder;
   mkdirSync(join(own, 'incoming'), { recursive: true });
   const staging = temporaryPath(join(own, 'incoming/fetched'));
   mkdirSync(staging);
   try {
     const blocks = names.flatMap((name) => project.lock.get(name) ?? []);
-    await rclone.download(
-      staging,
-      blocks.map((block) => runPath(recordedKey(block))),
-    );
-    const damaged = await downloadObjects(rclone, project, blocks, staging);
+    const damaged = await downloadBlocks(rclone, project, blocks, staging);
     const result = await fetchFrom(project, names, staging, url);
     result.problems.push(...damaged);
     return result;
@@ -107,7 +103,7 @@ export async function outlineOfRemote(
   { address, url }: RcloneAddress,
   folder: string,
 ): Promise<void> {
-  const rclone = await Rclone.open(address, url);
+  const rclone = new Rclone(address, url);
   const blocks = names.flatMap((name) => project.lock.get(name) ?? []);
   const outputs = blocks.flatMap(({ outs = {}, code = {} }) => [...Object.values(outs), ...Object.values(code)]);
   const lists = outputs.filter(({ files }) => files !== undefined).map(({ sha256 }) => objectPath(sha256));
@@ -125,11 +121,10 @@ export async function outlineOfRemote(
   }
 }
 
-/** What the lock names and the cache has, whole: sizes in bytes by the path of each object. */
+/** What the lock names and the cache has, whole. */
 interface OwnObjects {
-  files: Map<string, number>;
-  /** Lists of files of folders. */
-  lists: Map<string, number>;
+  /** Sizes in bytes by the path of each object. */
+  objects: Map<string, number>;
   problems: string[];
   /** Of stages that have all their outputs. */
   blocks: LockedStage[];
@@ -137,13 +132,13 @@ interface OwnObjects {
 
 async function ownObjects(project: TransferSource, names: readonly string[]): Promise<OwnObjects> {
   const cache = project.cacheFolder;
-  const found: OwnObjects = { files: new Map(), lists: new Map(), problems: [], blocks: [] };
+  const found: OwnObjects = { objects: new Map(), problems: [], blocks: [] };
   /** @returns whether the object is whole */
-  const add = async (sha256: string, what: string, into: Map<string, number>, needed: boolean): Promise<boolean> => {
+  const add = async (sha256: string, what: string, needed: boolean): Promise<boolean> => {
     const path = objectPath(sha256);
-    if (into.has(path)) return true;
+    if (found.objects.has(path)) return true;
     const hash = isSha256(sha256) ? await project.hasher.hashOf(join(cache, path)) : undefined;
-    if (hash === sha256) into.set(path, statSync(join(cache, path)).size);
+    if (hash === sha256) found.objects.set(path, statSync(join(cache, path)).size);
     else if (hash !== undefined) found.problems.push(`${what}: ${join(cache, path)} is damaged; it was not copied`);
     else if (needed) found.problems.push(`${what}: it is missing from the cache; it was not copied`);
     return hash === sha256 || (hash === undefined && !needed);
@@ -156,23 +151,22 @@ async function ownObjects(project: TransferSource, names: readonly string[]): Pr
     for (const [path, { sha256, files }] of Object.entries(block.outs ?? {})) {
       // Outputs that git keeps need not be in the cache.
       const needed = outs.find((out) => out.path === path)?.cache !== false;
-      if (!(await add(sha256, path, files === undefined ? found.files : found.lists, needed))) isWhole = false;
+      if (!(await add(sha256, path, needed))) isWhole = false;
       for (const entry of files === undefined ? [] : entriesIn(join(cache, objectPath(sha256))))
-        if (entry.sha256 !== undefined && !(await add(entry.sha256, `${path}/${entry.path}`, found.files, needed)))
-          isWhole = false;
+        if (entry.sha256 !== undefined && !(await add(entry.sha256, `${path}/${entry.path}`, needed))) isWhole = false;
     }
-    for (const { sha256 } of Object.values(block.code ?? {})) await add(sha256, 'code', found.lists, false);
+    for (const { sha256 } of Object.values(block.code ?? {})) await add(sha256, 'code', false);
     if (isWhole && existsSync(join(project.root, '.repro', runPath(recordedKey(block))))) found.blocks.push(block);
   }
   return found;
 }
 
 /**
- * Downloads the objects of these blocks that the cache lacks.
+ * Downloads the runs of these blocks, and the objects that the cache lacks.
  *
- * @returns messages about those that the remote has damaged
+ * @returns messages about objects that the remote has damaged
  */
-async function downloadObjects(
+async function downloadBlocks(
   rclone: Rclone,
   project: TransferSource,
   blocks: readonly LockedStage[],
@@ -183,15 +177,16 @@ async function downloadObjects(
   const code = blocks.flatMap(({ code: entries = {} }) => Object.values(entries).map(({ sha256 }) => sha256));
   const lists = outputs.filter(({ files }) => files !== undefined).map(({ sha256 }) => sha256);
   const problems: string[] = [];
-  const download = async (hashes: readonly string[]) => {
+  const download = async (hashes: readonly string[], runs: readonly string[] = []) => {
     const lacking: string[] = [];
     for (const sha256 of new Set(hashes))
       if (isSha256(sha256) && (await project.hasher.hashOf(join(cache, objectPath(sha256)))) !== sha256)
         lacking.push(sha256);
-    await rclone.download(staging, lacking.map(objectPath));
+    await rclone.download(staging, [...runs, ...lacking.map(objectPath)]);
     for (const sha256 of lacking) problems.push(...(await checkDownload(rclone, staging, sha256)));
   };
-  await download([...outputs.map(({ sha256 }: Content) => sha256), ...code]);
+  const runs = blocks.map((block) => runPath(recordedKey(block)));
+  await download([...outputs.map(({ sha256 }: Content) => sha256), ...code], runs);
   const named = lists.flatMap((sha256) => {
     const path = objectPath(sha256);
     return entriesIn(existsSync(join(staging, path)) ? join(staging, path) : join(cache, path));

@@ -27,39 +27,21 @@ export interface TransferProgress {
   allBytes: number;
 }
 
-/** The files below an address of rclone. Paths are relative to it. */
+/** The files below an address of rclone. Paths are relative to it. Each method throws if rclone is missing or too old. */
 export class Rclone {
   readonly #address: string;
   /** The address as the user wrote it. */
   readonly #url: string;
   readonly #onProgress: (progress: TransferProgress) => void;
 
-  private constructor(address: string, url: string, onProgress: (progress: TransferProgress) => void) {
-    this.#address = address;
-    this.#url = url;
-    this.#onProgress = onProgress;
-  }
-
   /**
    * @param address in rclone's form, such as "lab:study" or ":s3,env_auth=true:bucket"
    * @param url for messages
-   * @throws ReproError if rclone is missing or too old
    */
-  static async open(
-    address: string,
-    url: string,
-    onProgress: (progress: TransferProgress) => void = () => {},
-  ): Promise<Rclone> {
-    const rclone = new Rclone(address, url, onProgress);
-    const { exitCode, stdout } = await rclone.#run(['version']);
-    if (exitCode === undefined)
-      throw new ReproError(
-        `${url} needs the program rclone, which is not on the PATH; install it from your system's packages or from rclone.org`,
-      );
-    const [, major, minor] = /^rclone v(\d+)\.(\d+)/.exec(stdout)?.map(Number) ?? [];
-    if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))
-      throw new ReproError(`rclone ${major}.${minor} is too old for ${url}; it must be ${OLDEST.join('.')} or newer`);
-    return rclone;
+  constructor(address: string, url: string, onProgress: (progress: TransferProgress) => void = () => {}) {
+    this.#address = address;
+    this.#url = url;
+    this.#onProgress = onProgress;
   }
 
   /**
@@ -72,7 +54,7 @@ export class Rclone {
     const options = ['--recursive', '--files-only', '--fast-list', '--no-mimetype', '--use-server-modtime'];
     const { exitCode, stdout, stderr } = await this.#run(['lsjson', ...options, this.#at(folder)]);
     if (exitCode === FOLDER_NOT_FOUND) return new Map();
-    if (exitCode !== 0) throw this.#failed('cannot be read', stderr);
+    if (exitCode !== 0) throw await this.#failed('cannot be read', stderr);
     const items: { Path: string; Size: number; ModTime: string }[] = JSON.parse(stdout);
     return new Map(
       items.map(({ Path, Size, ModTime }) => [`${folder}/${Path}`, { size: Size, time: Date.parse(ModTime) }]),
@@ -87,7 +69,7 @@ export class Rclone {
    */
   async upload(folder: string, paths: readonly string[]): Promise<void> {
     const { exitCode, stderr } = await this.#copy(folder, this.#address, paths);
-    if (exitCode !== 0) throw this.#failed('cannot be written', stderr);
+    if (exitCode !== 0) throw await this.#failed('cannot be written', stderr);
   }
 
   /**
@@ -98,7 +80,7 @@ export class Rclone {
   async download(folder: string, paths: readonly string[]): Promise<void> {
     const { exitCode, stderr } = await this.#copy(this.#address, folder, paths);
     if (exitCode === FOLDER_NOT_FOUND || exitCode === FILE_NOT_FOUND) return;
-    if (exitCode !== 0) throw this.#failed('cannot be read', stderr);
+    if (exitCode !== 0) throw await this.#failed('cannot be read', stderr);
   }
 
   /** Removes a file, if that is possible. @returns whether it was */
@@ -114,7 +96,7 @@ export class Rclone {
   async removeAll(paths: readonly string[]): Promise<void> {
     if (paths.length === 0) return;
     const { exitCode, stderr } = await this.#withList(paths, (list) => ['delete', this.#address, ...list]);
-    if (exitCode !== 0) throw this.#failed('cannot be written', stderr);
+    if (exitCode !== 0) throw await this.#failed('cannot be written', stderr);
   }
 
   /** Copies the files in a list. What is at the destination is not looked at: the caller has compared the sizes. */
@@ -148,17 +130,26 @@ export class Rclone {
         if (progress !== undefined) this.#onProgress(progress);
       }
     });
-    const { exitCode, stdout, stderr } = await call;
+    const { exitCode, code, stdout, stderr } = await call;
+    if (code === 'ENOENT')
+      throw new ReproError(
+        `${this.#url} needs the program rclone, which is not on the PATH; install it from your system's packages or from rclone.org`,
+      );
     return { exitCode, stdout, stderr };
   }
 
-  #failed(what: string, stderr: string): ReproError {
-    return new ReproError(`the remote ${this.#url} ${what}: ${lastMessage(stderr)}`, 1);
+  /** Why a call has failed. The version is asked only now, because that takes as long as a short call. */
+  async #failed(what: string, stderr: string): Promise<ReproError> {
+    const { stdout } = await this.#run(['version']);
+    const [, major, minor] = /^rclone v(\d+)\.(\d+)/.exec(stdout)?.map(Number) ?? [];
+    return major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])
+      ? new ReproError(`rclone ${major}.${minor} is too old for ${this.#url}; it must be ${OLDEST.join('.')} or newer`)
+      : new ReproError(`the remote ${this.#url} ${what}: ${lastMessage(stderr)}`, 1);
   }
 }
 
 interface Result {
-  /** undefined if the program could not be started. */
+  /** undefined if a signal ended it. */
   exitCode?: number;
   stdout: string;
   stderr: string;

@@ -5,8 +5,8 @@
  * A remote is shared, so more is kept than what one lock names: what any given lock needs, what a run needs that was
  * pushed lately, and each object that is as new itself, because it may belong to a push whose run is not there yet.
  *
- *     const files = await readRemote(store, cache.folder)
- *     const plan = planRemoteGc(files, blocksOfAllCommits, Date.now() - 14 * DAY)
+ *     const files = await readRemote(store, cache.folder, Date.now() - 14 * DAY)
+ *     const plan = await planRemoteGc(files, blocksOfAllCommits, Date.now() - 14 * DAY)
  *     await removeFromRemote(store, plan)
  */
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ import { objectPath, runPath } from './transfer.ts';
 
 /** A recorded run in a remote. */
 export interface RemoteRun extends RemoteFile {
-  /** What it used and made; undefined if the file is damaged. */
+  /** What it used and made; undefined if the file is damaged or old. */
   block?: LockedStage;
 }
 
@@ -29,8 +29,8 @@ export interface RemoteRun extends RemoteFile {
 export interface RemoteFiles {
   objects: ReadonlyMap<string, RemoteFile>;
   runs: ReadonlyMap<string, RemoteRun>;
-  /** The entries of a folder's list of files, by the list's hash; none if the remote does not have the list. */
-  entries(list: string): Promise<readonly ManifestEntry[]>;
+  /** The entries of lists of files, by the hash of the list; none of a list that the remote does not have. */
+  entries(lists: Iterable<string>): Promise<ReadonlyMap<string, readonly ManifestEntry[]>>;
 }
 
 /** What can be removed from a remote. */
@@ -60,7 +60,8 @@ export async function planRemoteGc(
   const runs = new Set<string>();
   const seen = new Set<string>();
   const objects = new Set<string>();
-  const keep = async (block: LockedStage) => {
+  const lists = new Set<string>();
+  const keep = (block: LockedStage) => {
     const run = runPath(recordedKey(block));
     const contents = [...Object.values(block.outs ?? {}), ...Object.values(block.code ?? {})];
     runs.add(run);
@@ -70,13 +71,13 @@ export async function planRemoteGc(
     seen.add(same);
     for (const content of contents) {
       objects.add(objectPath(content.sha256));
-      if (content.files === undefined) continue;
-      for (const entry of await files.entries(content.sha256))
-        if (entry.sha256 !== undefined) objects.add(objectPath(entry.sha256));
+      if (content.files !== undefined) lists.add(content.sha256);
     }
   };
-  for (const block of needed) await keep(block);
-  for (const { block, time } of files.runs.values()) if (block !== undefined && time >= newer) await keep(block);
+  for (const block of needed) keep(block);
+  for (const { block, time } of files.runs.values()) if (block !== undefined && time >= newer) keep(block);
+  for (const entries of (await files.entries(lists)).values())
+    for (const { sha256 } of entries) if (sha256 !== undefined) objects.add(objectPath(sha256));
   const unneeded = [...files.objects].filter(([path, { time }]) => !objects.has(path) && time < newer);
   return {
     objects: unneeded.map(([path]) => path),
@@ -87,39 +88,46 @@ export async function planRemoteGc(
 }
 
 /**
- * Lists a remote and reads its runs.
+ * Lists a remote and reads its new runs.
  *
  * @param cache the folder of the cache, absolute: lists of files that are in it are not read from the remote
+ * @param newer as for `planRemoteGc`
  * @throws ReproError if the remote cannot be read
  */
-export async function readRemote(store: RemoteStore, cache: string): Promise<RemoteFiles> {
+export async function readRemote(store: RemoteStore, cache: string, newer: number): Promise<RemoteFiles> {
   const objects = await store.files('sha256');
   const found = await store.files('runs');
-  const texts = await store.texts([...found.keys()]);
+  const texts = await store.texts([...found].flatMap(([path, { time }]) => (time >= newer ? path : [])));
   const runs = new Map<string, RemoteRun>();
   for (const [path, file] of found) {
     const text = texts.get(path) ?? '';
     runs.set(path, isRun(text) ? { ...file, block: JSON.parse(text) as LockedStage } : file);
   }
-  const known = new Map<string, readonly ManifestEntry[]>();
-  const read = async (list: string): Promise<readonly ManifestEntry[]> => {
-    const path = objectPath(list);
-    if (!objects.has(path)) return [];
-    const own = readUtf8OrUndefined(join(cache, path));
-    const text = own !== undefined && sha256(own) === list ? own : ((await store.texts([path])).get(path) ?? '');
-    const entries = sha256(text) === list ? parseManifest(text) : undefined;
-    if (entries === undefined || manifestProblem(entries) !== undefined)
-      throw new ReproError(
-        `the list of files ${list.slice(0, 12)} is damaged in ${store.name}, so it is not known which objects it needs; nothing was removed. Push it again from where it is whole`,
-        1,
-      );
-    return entries;
-  };
-  const entries = async (list: string) => {
-    if (!known.has(list)) known.set(list, await read(list));
-    return known.get(list)!;
+  const entries = async (lists: Iterable<string>) => {
+    const there = [...lists].filter((list) => objects.has(objectPath(list)));
+    const own = new Map(there.map((list) => [list, readUtf8OrUndefined(join(cache, objectPath(list)))]));
+    const isOwn = (list: string) => sha256(own.get(list) ?? '') === list;
+    const read = await store.texts(there.filter((list) => !isOwn(list)).map(objectPath));
+    return new Map(
+      there.map((list) => [list, entriesOf(store, list, isOwn(list) ? own.get(list)! : read.get(objectPath(list)))]),
+    );
   };
   return { objects, runs, entries };
+}
+
+/**
+ * Parses a list of files.
+ *
+ * @throws ReproError if it is damaged
+ */
+function entriesOf(store: RemoteStore, list: string, text = ''): readonly ManifestEntry[] {
+  const entries = sha256(text) === list ? parseManifest(text) : undefined;
+  if (entries === undefined || manifestProblem(entries) !== undefined)
+    throw new ReproError(
+      `the list of files ${list.slice(0, 12)} is damaged in ${store.name}, so it is not known which objects it needs; nothing was removed. Push it again from where it is whole`,
+      1,
+    );
+  return entries;
 }
 
 /**

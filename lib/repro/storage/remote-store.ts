@@ -28,19 +28,15 @@ export interface RemoteStore {
   remove(paths: readonly string[]): Promise<void>;
 }
 
-/**
- * Opens a remote.
- *
- * @param staging a folder in which files may be kept while they are read; made if it is missing
- * @throws ReproError if it needs rclone, which is missing or too old
- */
-export async function openRemoteStore(remote: RemoteAddress, staging: string): Promise<RemoteStore> {
+/** Opens a remote. @param staging a folder in which files may be kept while they are read; made if it is missing */
+export function openRemoteStore(remote: RemoteAddress, staging: string): RemoteStore {
   if (remote.kind === 'folder') return folderStore(remote.folder);
-  const rclone = await Rclone.open(remote.address, remote.url);
+  const rclone = new Rclone(remote.address, remote.url);
   return {
     name: remote.url,
     files: (folder) => rclone.files(folder),
     texts: async (paths) => {
+      if (paths.length === 0) return new Map();
       mkdirSync(staging, { recursive: true });
       const folder = temporaryPath(join(staging, 'read'));
       mkdirSync(folder);

@@ -61,8 +61,9 @@ export async function gcRemote(options: RemoteGcOptions): Promise<number> {
       commits += versions.commits;
       for (const text of versions.texts) blocks.push(...(await readLock(text)).values());
     }
-    const store = await openRemoteStore(address, join(root, '.repro/cache/incoming'));
-    const plan = await planRemoteGc(await readRemote(store, project.cache.folder), blocks, Date.now() - seconds * 1000);
+    const store = openRemoteStore(address, join(root, '.repro/cache/incoming'));
+    const newer = Date.now() - seconds * 1000;
+    const plan = await planRemoteGc(await readRemote(store, project.cache.folder, newer), blocks, newer);
     if (options.yes) await removeFromRemote(store, plan);
     const { objects, runs, bytes, kept } = plan;
     if (options.json) {
