@@ -91,8 +91,9 @@ function rcloneAddress(service: string, text: string): string | undefined {
   if (service !== 'sftp') return undefined;
   const [, user, host, port, path] = SFTP.exec(rest) ?? [];
   if (host === undefined) return undefined;
-  // The program would run md5sum on the server for each file. Objects are checked by their SHA-256 when they are fetched.
-  return `:sftp,disable_hashcheck=true,host=${host}${user === undefined ? '' : `,user=${user}`}${port === undefined ? '' : `,port=${port}`}:${path}`;
+  // The program would run a shell on the server at each call, and md5sum for each file. Objects are checked by their
+  // SHA-256 when they are fetched.
+  return `:sftp,disable_hashcheck=true,shell_type=none,host=${host}${user === undefined ? '' : `,user=${user}`}${port === undefined ? '' : `,port=${port}`}:${path}`;
 }
 
 /** The path of a `file:` URL; undefined if it is on another machine, has a query, or is not valid. */

@@ -21,8 +21,11 @@ describe('parseRemoteAddress', () => {
     ['S3://bucket', ':s3,env_auth=true:bucket'],
     ['gs://bucket/a/b', ':gcs,env_auth=true:bucket/a/b'],
     ['azure://container', ':azureblob,env_auth=true:container'],
-    ['sftp://host/srv/store', ':sftp,disable_hashcheck=true,host=host:/srv/store'],
-    ['sftp://me@host.example:2222/srv', ':sftp,disable_hashcheck=true,host=host.example,user=me,port=2222:/srv'],
+    ['sftp://host/srv/store', ':sftp,disable_hashcheck=true,shell_type=none,host=host:/srv/store'],
+    [
+      'sftp://me@host.example:2222/srv',
+      ':sftp,disable_hashcheck=true,shell_type=none,host=host.example,user=me,port=2222:/srv',
+    ],
     ['rclone:lab:study', 'lab:study'],
     ['rclone:lab:', 'lab:'],
     ['rclone:crypt:/a b', 'crypt:/a b'],
