@@ -1,9 +1,9 @@
 /** Remotes behind rclone: a folder, an SFTP server and an S3 server, each with the real program. */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { project, removeProjects, type TestProject, until } from '../project.ts';
-import { hasRclone, RCLONE_REMOTES, type Server } from '../servers.ts';
+import { hasRclone, hasSftp, RCLONE_REMOTES, type Server, startFolder, startSftp } from '../servers.ts';
 
 afterEach(removeProjects);
 
@@ -23,7 +23,8 @@ function clone(made: TestProject, server: Server): TestProject {
 
 /** The objects of a remote, relative to its folder. */
 function objectsOf({ folder }: Server): string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /^sha256\/..\/\w{62}$/.test(name));
+  const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
+  return names.filter((name) => /^sha256\/..\/\w{62}$/.test(name));
 }
 
 for (const [name, isThere, start] of RCLONE_REMOTES)
@@ -34,92 +35,111 @@ for (const [name, isThere, start] of RCLONE_REMOTES)
     });
     afterAll(() => server.stop());
 
-    test('push, and pull into another clone, where everything is up to date; damage is found and mended', async () => {
+    test('lists, takes, gives and removes files: push, a fetch that finds damage, and pull', async () => {
       const made = project({ 'pipeline.yaml': PIPELINE, 'in.txt': 'text' });
       made.env = server.env;
       await made.outcomes();
-      made.write('.repro/config.yaml', `remotes: {lab: "${server.url}"}\n`);
       // The tree has three files and a list of them.
-      expect(await made.repro('push')).toMatchObject({
-        exit: 0,
-        stdout: '5 objects pushed, 0 there already\n',
-        stderr: '',
-      });
+      const push = () => made.repro('push', '-r', server.url);
+      expect(await push()).toMatchObject({ exit: 0, stdout: '5 objects pushed, 0 there already\n', stderr: '' });
       expect(objectsOf(server)).toHaveLength(5);
-      expect((await made.repro('push')).stdout).toBe('0 objects pushed, 5 there already\n');
-
-      const other = clone(made, server);
-      const pulled = await other.repro('pull', '-r', server.url);
-      expect(pulled).toMatchObject({ exit: 0, stdout: '5 objects fetched, 0 there already\n2 outputs checked out\n' });
-      expect([other.read('tree/b'), await other.outcomes()]).toEqual([made.read('tree/b'), {}]);
-      // A forecast looks into the remote, and fetches nothing.
-      const third = clone(made, server);
-      expect((await third.repro('--dry', '--pull', '-r', server.url)).stdout).toMatch(
-        /^make {2}would be restored: .*\nuse {3}would be restored: /,
-      );
-      expect(third.exists('.repro/cache')).toBe(false);
-      // A run is there too, so the other clone need not run a stage that the lock does not have.
-      other.remove('dvc-like.lock');
-      expect(await other.outcomes()).toEqual({ make: 'restored', use: 'restored' });
-
-      // Cut short, as by a killed rclone of an old version: the next push sees it by its size.
       const [cut, changed] = objectsOf(server).map((path) => join(server.folder, path));
-      truncateSync(cut, 1);
-      expect((await made.repro('push')).stdout).toBe('0 objects pushed, 4 there already, 1 repaired\n');
-      // Of the right size, but with another content: the next fetch sees it by its hash.
+      // Of the right size, but with another content: a fetch sees it by its hash.
       const bytes = readFileSync(changed);
       bytes[0] ^= 1;
       writeFileSync(changed, bytes);
-      const fetched = await third.repro('fetch', '-r', server.url);
+      const other = clone(made, server);
+      const fetched = await other.repro('fetch', '-r', server.url);
       expect([fetched.exit, fetched.stderr]).toEqual([
         1,
         expect.stringMatching(
           / was damaged in the remote and was removed from it: push it again from where it is whole/,
         ),
       ]);
-      expect((await made.repro('push')).stdout).toBe('1 object pushed, 4 there already\n');
-      expect((await third.repro('pull', '-r', server.url)).exit).toBe(0);
-      expect(await third.outcomes()).toEqual({});
+      // Cut short, as by a killed rclone of an old version: the next push sees it by its size.
+      truncateSync(cut, 1);
+      expect((await push()).stdout).toBe('1 object pushed, 3 there already, 1 repaired\n');
+      expect((await other.repro('pull', '-r', server.url)).exit).toBe(0);
+      expect([other.read('tree/b'), await other.outcomes()]).toEqual([made.read('tree/b'), {}]);
     });
+  });
 
-    test('with --pull a run fetches what it needs, and names what the remote lacks', async () => {
-      const made = project({ 'pipeline.yaml': PIPELINE, 'in.txt': 'other text' });
-      made.env = server.env;
-      await made.outcomes();
-      await made.repro('push', '-r', server.url, 'make');
-      const other = clone(made, server);
-      const { exit, stderr } = await other.repro('fetch', '-r', server.url);
-      expect([exit, stderr]).toEqual([1, `repro: used.txt: ${server.url} does not have it\n`]);
-      expect(await other.outcomes('--pull', '-r', server.url)).toEqual({ make: 'restored', use: 'ran' });
-    });
+// What repro does with a remote is the same for all services.
+describe.skipIf(!hasRclone)('a remote behind rclone (skipped without rclone)', () => {
+  let server: Server;
+  beforeEach(() => {
+    server = startFolder();
+  });
+  afterEach(() => server.stop());
 
-    test('a push or pull that is killed is whole after the next one', async () => {
-      const pipeline = `
+  test('push, and pull into another clone, where everything is up to date; a forecast fetches nothing', async () => {
+    const made = project({ 'pipeline.yaml': PIPELINE, 'in.txt': 'text' });
+    made.env = server.env;
+    await made.outcomes();
+    made.write('.repro/config.yaml', `remotes: {lab: "${server.url}"}\n`);
+    expect((await made.repro('push')).stdout).toBe('5 objects pushed, 0 there already\n');
+    expect((await made.repro('push')).stdout).toBe('0 objects pushed, 5 there already\n');
+
+    const other = clone(made, server);
+    const pulled = await other.repro('pull', '-r', server.url);
+    expect(pulled).toMatchObject({ exit: 0, stdout: '5 objects fetched, 0 there already\n2 outputs checked out\n' });
+    expect([other.read('tree/b'), await other.outcomes()]).toEqual([made.read('tree/b'), {}]);
+    const third = clone(made, server);
+    expect((await third.repro('--dry', '--pull', '-r', server.url)).stdout).toMatch(
+      /^make {2}would be restored: .*\nuse {3}would be restored: /,
+    );
+    expect(third.exists('.repro/cache')).toBe(false);
+    // A run is there too, so the other clone need not run a stage that the lock does not have.
+    other.remove('dvc-like.lock');
+    expect(await other.outcomes()).toEqual({ make: 'restored', use: 'restored' });
+  });
+
+  test('with --pull a run fetches what it needs, and names what the remote lacks', async () => {
+    const made = project({ 'pipeline.yaml': PIPELINE, 'in.txt': 'other text' });
+    made.env = server.env;
+    await made.outcomes();
+    await made.repro('push', '-r', server.url, 'make');
+    const other = clone(made, server);
+    const { exit, stderr } = await other.repro('fetch', '-r', server.url);
+    expect([exit, stderr]).toEqual([1, `repro: used.txt: ${server.url} does not have it\n`]);
+    expect(await other.outcomes('--pull', '-r', server.url)).toEqual({ make: 'restored', use: 'ran' });
+  });
+});
+
+// Where rclone is killed, SFTP may keep a file that was cut short under its final name.
+describe.skipIf(!hasSftp)('SFTP (skipped without rclone or sshd)', () => {
+  let server: Server;
+  beforeAll(async () => {
+    server = await startSftp();
+  });
+  afterAll(() => server.stop());
+
+  test('a push or pull that is killed is whole after the next one', async () => {
+    const pipeline = `
 stages:
   many: {cmd: 'mkdir out; for n in $(seq 60); do head -c 100000 /dev/urandom > out/$n; done', deps: [in.txt], outs: [out]}
 `;
-      const made = project({ 'pipeline.yaml': pipeline, 'in.txt': '' });
-      made.env = server.env;
-      await made.outcomes();
-      const before = objectsOf(server).length;
-      const push = await made.spawn('push', '-r', server.url);
-      await until(() => objectsOf(server).length > before + 2);
-      push.process.kill('SIGKILL');
-      await push.ended;
-      expect((await made.repro('push', '-r', server.url)).exit).toBe(0);
-      const other = project({ 'pipeline.yaml': pipeline, 'in.txt': '', 'dvc-like.lock': made.read('dvc-like.lock') });
-      other.env = server.env;
-      mkdirSync(other.path('.repro/cache/incoming'), { recursive: true });
-      const pull = await other.spawn('pull', '-r', server.url);
-      await until(
-        () => other.exists('.repro/cache/incoming') && readdirSync(other.path('.repro/cache/incoming')).length > 0,
-      );
-      pull.process.kill('SIGKILL');
-      await pull.ended;
-      expect((await other.repro('pull', '-r', server.url)).exit).toBe(0);
-      expect(await other.outcomes()).toEqual({});
-    });
+    const made = project({ 'pipeline.yaml': pipeline, 'in.txt': '' });
+    made.env = server.env;
+    await made.outcomes();
+    const push = await made.spawn('push', '-r', server.url);
+    await until(() => objectsOf(server).length > 2);
+    push.process.kill('SIGKILL');
+    await push.ended;
+    expect((await made.repro('push', '-r', server.url)).exit).toBe(0);
+    const other = project({ 'pipeline.yaml': pipeline, 'in.txt': '', 'dvc-like.lock': made.read('dvc-like.lock') });
+    other.env = server.env;
+    mkdirSync(other.path('.repro/cache/incoming'), { recursive: true });
+    const pull = await other.spawn('pull', '-r', server.url);
+    await until(
+      () => other.exists('.repro/cache/incoming') && readdirSync(other.path('.repro/cache/incoming')).length > 0,
+    );
+    pull.process.kill('SIGKILL');
+    await pull.ended;
+    expect((await other.repro('pull', '-r', server.url)).exit).toBe(0);
+    expect(await other.outcomes()).toEqual({});
   });
+});
 
 describe('bad remotes', () => {
   const made = () => project({ 'pipeline.yaml': PIPELINE, 'in.txt': '1' });
@@ -133,6 +153,18 @@ describe('bad remotes', () => {
       stderr:
         "repro: s3://bucket/store needs the program rclone, which is not on the PATH; install it from your system's packages or from rclone.org\n",
     });
+  });
+
+  test('rclone that is too old is named with its version, when it fails', async () => {
+    const here = made();
+    await here.outcomes();
+    const script = 'case $1 in version) echo "rclone v1.53.3-DEV";; *) echo "Error: unknown flag" >&2; exit 1;; esac';
+    here.write('bin/rclone', `#!/bin/sh\n${script}\n`);
+    chmodSync(here.path('bin/rclone'), 0o755);
+    here.env = { PATH: `${here.path('bin')}:${process.env.PATH}` };
+    expect((await here.repro('push', '-r', 's3://bucket/store')).stderr).toBe(
+      'repro: rclone 1.53 is too old for s3://bucket/store; it must be 1.54 or newer\n',
+    );
   });
 
   test('an error of rclone that has several lines is told whole, in one line', async () => {
