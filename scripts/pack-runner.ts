@@ -17,9 +17,9 @@ import { publicTypes } from './public-types.ts';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../..');
 
-/** What an installation needs; all else is bundled (docs/decisions). */
+/** Packages that an installation needs. All others are bundled (docs/decisions). */
 const DEPENDENCIES = ['esbuild', 'lmdb', 'node-addon-api', 'node-gyp-build'];
-/** What only plots of tables and Vega-Lite need. */
+/** Packages that only plots of tables and Vega-Lite need. */
 const OPTIONAL = ['vega', 'vega-lite'];
 const DOCS = ['repro.md', 'recipes.md', 'cluster.md', 'security.md'];
 

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../..');
 
-/** What npm says if the registry cannot be reached and its cache lacks a package. */
+/** Codes in npm's messages if the registry cannot be reached and its cache lacks a package. */
 const UNREACHABLE = /E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|NETUNREACH|HOSTUNREACH|TIMEDOUT|NOTCACHED|RR_SOCKET)/;
 
 /** The registry cannot be reached. */

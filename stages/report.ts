@@ -52,7 +52,7 @@ interface SampleMetrics {
   measures?: Record<string, number | null>;
 }
 
-/** What the metrics of generate say of all samples of one kind. */
+/** Metrics of the stage `generate` about all samples of one kind. */
 interface DrawMetrics {
   samples: number;
   valid: number;

@@ -1,7 +1,7 @@
 /**
- * Measures the samples of all runs and, in the same way, real tunes of the test split: SAMPLES.csv has a row for each run
- * and kind of sample, and one for the test split. docs/music.md describes the columns. What abc2midi says goes to a table of
- * its own, --abc2midi, so that SAMPLES.csv is the same with and without that program.
+ * Measures the samples of all runs and, in the same way, real tunes of the test split: SAMPLES.csv has a row for each
+ * run and kind of sample, and one for the test split. docs/music.md describes the columns. What abc2midi says goes to a
+ * table of its own, --abc2midi, so that SAMPLES.csv is the same with and without that program.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -58,7 +58,7 @@ const ABC2MIDI_COLUMNS = ['run', 'kind', 'samples', ...shareColumns('abc2midi')]
 
 const abc2midi = abc2midiCheck();
 
-/** What is measured of one tune. */
+/** The measurements of one tune. */
 interface Measured {
   valid: boolean;
   abcjs: boolean;

@@ -2,7 +2,8 @@
  * Trains one model of the grid on TOKENS, with the token budget of params.yaml. Writes the model to MODEL (config.json,
  * model.safetensors, and the files of parts/model-files.ts) and its loss curve to CURVE.csv. The models of smaller
  * budgets are in MODEL/budgets/SHARE.
- * The training itself runs in a thread, see parts/train-thread.ts. How long it took goes to --times, see parts/times.ts.
+ * The training itself runs in a thread, see parts/train-thread.ts. How long it took goes to --times, see
+ * parts/times.ts.
  */
 import { basename } from 'node:path';
 import { csvFormat } from 'd3-dsv';
@@ -157,7 +158,7 @@ function describeArithmetic({ name, arithmetic: { precision, threads, kernels } 
   return `${name} ${precision}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
 }
 
-/** What this run took on this machine. */
+/** The time and memory of this run on this machine. */
 function timesOf(result: Trained): Times {
   return {
     seconds: result.seconds,

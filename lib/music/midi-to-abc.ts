@@ -20,7 +20,7 @@ export interface MidiToAbcOptions extends MidiToScoreOptions {
   layout?: Layout;
 }
 
-/** What was found out when a MIDI file was read. */
+/** Findings about a MIDI file, besides its notes. */
 export interface MidiFindings {
   /** one sentence for each repair or omission */
   warnings: string[];

@@ -1,6 +1,6 @@
 /**
- * Samples tunes from a trained model: `npm run generate -- MODEL`. It runs the stage program generate.ts with the settings
- * of params.yaml and those of the options, so the samples are those that the stage would draw.
+ * Samples tunes from a trained model: `npm run generate -- MODEL`. It runs the stage program generate.ts with the
+ * settings of params.yaml and those of the options, so the samples are those that the stage would draw.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -77,7 +77,7 @@ function promptOf(prompt: string | undefined, convert: Params['convert']): strin
 
 /**
  * The text as the models know ABC: rewritten in the dialect, if it is a header or the beginning of a tune in other ABC.
- * What cannot be read stays as it is; samples without rules can begin with it.
+ * A text that cannot be read stays as it is; samples without rules can begin with it.
  */
 function inDialect(text: string, { grid, tuplets }: Params['convert']): string {
   if (new TuneState({ grid, tuplets }).acceptAll(text) === text.length) return text;

@@ -1,6 +1,6 @@
 /**
- * What other programs say of an ABC text: abcjs, which the report page uses, and abc2midi where it is installed (Debian:
- * abcmidi). Neither checks the lengths of bars, so they accept more than checkAbc.
+ * Checks an ABC text with other programs: abcjs, which the report page uses, and abc2midi where it is installed
+ * (Debian: abcmidi). Neither checks the lengths of bars, so they accept more than checkAbc.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,9 @@ export function abcjsAccepts(abc: string): boolean {
   }
 }
 
-/** A function that says whether abc2midi makes a MIDI file of a text without an error; undefined if it is not installed. */
+/**
+ * A function that says whether abc2midi makes a MIDI file of a text without an error; undefined if it is not installed.
+ */
 export function abc2midiCheck(): ((abc: string) => boolean) | undefined {
   const { error } = spawnSync('abc2midi', ['-ver'], { timeout: TIMEOUT });
   if (error !== undefined) return undefined;

@@ -1,6 +1,7 @@
 /**
- * What the training of a study costs on a machine, before anything runs: floating-point operations, hours and memory.
- * Data preparation, evaluation and samples are not counted. by-hand/price.ts prints it; stage-costs.ts adds the last two.
+ * Estimates the cost of training a study on a machine, before anything runs: floating-point operations, hours and
+ * memory. Data preparation, evaluation and samples are not counted. by-hand/price.ts prints it; stage-costs.ts adds the
+ * last two.
  */
 import { type Engine, estimateRunMemory } from '../../lib/engine/index.ts';
 import { countParameters, flopsPerToken, type ModelConfig, modelConfig } from '../../lib/models/index.ts';

@@ -1,4 +1,4 @@
-/** What samples begin with: a text, nothing, or the header or first bars of tunes of the test split. */
+/** The prompts of samples: a text, nothing, or the header or first bars of tunes of the test split. */
 import { opening, TuneState } from '../../lib/music/index.ts';
 import { type Tokenizer, TokenStore } from '../../lib/tokenizer/index.ts';
 import type { Params } from './params.ts';

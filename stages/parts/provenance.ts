@@ -1,10 +1,11 @@
 /**
  * How the results of a study were made: the commit of its code and settings, and the hashes of what its stages made.
  *
- * The page must have the same bytes for the same study, so it holds no clock, host or duration of the run that wrote it.
- * Its date is that of the commit. The commit is the last one that changed the settings or the code that computes results:
- * committing results, texts, tests or the runner does not change it. A shallow clone may lack that commit, and the page
- * then says that it is not known. The hashes come from dvc-like.lock and are left out if the lock describes other results.
+ * The page must have the same bytes for the same study, so it holds no clock, host or duration of the run that wrote
+ * it. Its date is that of the commit. The commit is the last one that changed the settings or the code that computes
+ * results: committing results, texts, tests or the runner does not change it. A shallow clone may lack that commit, and
+ * the page then says that it is not known. The hashes come from dvc-like.lock and are left out if the lock describes
+ * other results.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,7 +13,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { Software } from '../../lib/report/index.ts';
 
-/** What decides the results, besides the data. Git reads these as pathspecs. */
+/** Paths that decide the results, besides the data. Git reads these as pathspecs. */
 const SOURCES = ['pipeline.yaml', 'params.yaml', 'stages', 'lib', 'native', 'package-lock.json'];
 /** Parts of them that do not: the runner, the addon that starts commands, and texts. */
 const NOT_SOURCES = ['lib/repro', 'native/spawn', '*.md'];

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readJson, writeJson } from './stage.ts';
 
-/** What a run took. Budgets: by share of the tokens. */
+/** Time and memory of a run, and of its smaller budgets by their share of the tokens. */
 export interface Times {
   /** all attempts, with evaluations and smaller budgets */
   seconds: number;

@@ -1,5 +1,5 @@
 /**
- * What a run made of each music file, so that the next run can leave out the files that did not change. It is written beside
+ * The result of each music file, so that the next run can leave out the files that did not change. It is written beside
  * the ABC files, and belongs to them: JSON lines, one for each music file, sorted by path.
  *
  *   {"path":"x/y.mid","tunes":[{"target":"x/y.abc","notes":212,"characters":900}]}
@@ -10,10 +10,10 @@ import { readFileSync } from 'node:fs';
 import { writeFileWithFolders } from '../folder.ts';
 import type { ConvertedTune, FailedTune } from './convert-file.ts';
 
-/** What became of one tune: its figures, or why it failed. `target` is its ABC file, relative to the folder of them. */
+/** The result of one tune: its figures, or why it failed. `target` is its ABC file, relative to the folder of them. */
 export type RecordedTune = { target: string } & (ConvertedTune | FailedTune);
 
-/** What became of a music file. */
+/** The results of a music file: one for each of its tunes. */
 export interface RecordedFile {
   path: string;
   tunes: RecordedTune[];

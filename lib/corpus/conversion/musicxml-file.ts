@@ -54,7 +54,7 @@ async function scoreOf(file: FileHandle): Promise<Uint8Array> {
 function scoreNamedIn(container: string): string | undefined {
   let path: string | undefined;
   const parser = new SaxesParser();
-  // What is wrong in the container does not matter if the archive has a score.
+  // Errors in the container do not matter if the archive has a score.
   parser.on('error', () => {});
   parser.on('opentag', ({ name, attributes }) => {
     if (name === 'rootfile') path ??= String(attributes['full-path'] ?? '');

@@ -1,7 +1,7 @@
-/** What was measured in a training run so far. A checkpoint holds it. */
+/** Measurements of a training run so far. A checkpoint holds them. */
 import type { BudgetOutcome, CurveRow } from './train-result.ts';
 
-/** What was measured on the way to the present step, along the trunk or a branch. */
+/** Measurements from the first step to the current one, along the trunk or a branch. */
 export interface PathProgress {
   /** completed steps */
   step: number;

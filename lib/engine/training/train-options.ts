@@ -1,4 +1,4 @@
-/** What a training run is given: the model, the data, the settings, and the folder for checkpoints. */
+/** The inputs of a training run: the model, the data, the settings, and the folder for checkpoints. */
 import type { ModelConfig } from '../../models/index.ts';
 import type { TokenSource } from '../data/index.ts';
 import type { Engine } from '../interface/index.ts';
@@ -21,8 +21,8 @@ export interface TrainOptions {
   /** seconds between two checkpoints. Default 60 */
   checkpointSeconds?: number;
   /**
-   * Aborting it ends the run after the steps that were started, at most two, or after the current batch of an evaluation.
-   * The run then writes a checkpoint, and `train` throws the signal's reason.
+   * Aborting it ends the run after the steps that were started, at most two, or after the current batch of an
+   * evaluation. The run then writes a checkpoint, and `train` throws the signal's reason.
    */
   signal?: AbortSignal;
 }

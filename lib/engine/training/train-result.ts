@@ -1,4 +1,4 @@
-/** What a training run gives: the trained model, its figures, and the same for each smaller budget. */
+/** The result of a training run: the trained model and its figures, and the same for each smaller budget. */
 import type { Weights } from '../../models/index.ts';
 
 /** A row of the loss curve; each evaluation adds one. Losses in nats per token. */

@@ -1,8 +1,8 @@
 /**
  * Checkpoints of a run that has not ended, from which an interrupted run continues.
  *
- * The folder holds one checkpoint, `step-N`, where N counts the steps of all cooldowns too. It is written under the name `partial` and renamed when complete; then the
- * one before it is deleted.
+ * The folder holds one checkpoint, `step-N`, where N counts the steps of all cooldowns too. It is written under the
+ * name `partial` and renamed when complete; then the one before it is deleted.
  *
  *   step-120/                config.json, model.safetensors, optimizer.safetensors (see lib/models/checkpoint.ts);
  *                            the optimizer's file also holds the run's identity, its progress and a carried state
@@ -140,7 +140,7 @@ function firstDifference(was: unknown, is: unknown, path = ''): string | undefin
   return undefined;
 }
 
-/** What would continue a run whose kernels differ only in cuBLASLt; "" if more than that differs. */
+/** Advice on how to continue a run whose kernels differ only in cuBLASLt; "" if anything else differs too. */
 function describeRemedy(was: RunIdentity, is: RunIdentity): string {
   const [before, now] = [was, is].map(
     (identity) => (identity.engine as { kernels?: string } | undefined)?.kernels ?? '',

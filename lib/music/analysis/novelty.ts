@@ -13,7 +13,7 @@
 /** How many notes, chords, rests and bar lines in a row make an n-gram. */
 export const NGRAM = 8;
 
-/** What was found of a tune. Bars without a note do not count. */
+/** How much of a tune was found in other tunes. Bars without a note do not count. */
 export interface Copies {
   bars: number;
   /** bars whose text is a bar of the other tunes */

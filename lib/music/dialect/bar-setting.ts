@@ -1,7 +1,9 @@
-/** What a bar is read with: its length, and what the bars before it and the tune allow. */
+/**
+ * The context in which a bar is read: its length, the fields that the tune allows, and the state after the bar before.
+ */
 import type { LengthNode } from './lengths.ts';
 
-/** What the bar's fields may be, and what the bar before left. */
+/** The fields that the bar may have, and the state after the bar before. */
 export interface BarSetting {
   /** steps per quarter note */
   grid: number;

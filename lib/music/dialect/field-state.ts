@@ -6,7 +6,7 @@ import type { BarSetting } from './bar-setting.ts';
 import { beginsValue, isValue, type ValueKind } from './values.ts';
 
 const VALUE_KINDS: { [letter: string]: ValueKind } = { M: 'metre', K: 'key', Q: 'tempo', I: 'program' };
-/** What stands between the letter and the value. */
+/** The text between the letter of a field and its value. */
 const BEFORE_VALUE: { [letter: string]: string } = { M: ':', K: ':', Q: ':1/4=', I: ':MIDI program ' };
 
 /** A field after a beginning of its text. */

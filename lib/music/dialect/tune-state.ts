@@ -50,7 +50,7 @@ type Place =
   /** a voice, if one follows another, or the end of the tune */
   | 'voice end';
 
-/** What one voice leaves for its next bar. */
+/** The state of one voice that its next bar starts from. */
 interface VoiceState {
   signature: readonly number[];
   /** pitches tied over the last bar line */

@@ -29,7 +29,7 @@ export interface ProgramChange {
   bank?: number;
 }
 
-/** What a system exclusive message says about drums. */
+/** The effect of a system exclusive message on drums; undefined if it has none. */
 export type SysexMeaning = { soundSet: SoundSet } | { channel: number; drum: boolean } | undefined;
 
 const ROLAND = 0x41;

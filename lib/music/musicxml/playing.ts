@@ -1,5 +1,5 @@
 /**
- * What changes the playing of a measure: tempos, and the signs of repeats and endings.
+ * The elements that change how a measure is played: tempos, and the signs of repeats and endings.
  *
  * @see MusicXML 4.0: sound, metronome, barline, repeat, ending
  */

@@ -90,7 +90,7 @@ function staffOf({ drum, staff }: { drum: boolean; staff: number }): string {
   return `${drum ? 'drums' : 'notes'} ${staff}`;
 }
 
-/** What the measures of all parts with one number have in common. */
+/** The common properties of the measures with one number, in all parts. */
 interface Column {
   duration: number;
   signs: Signs;
@@ -109,9 +109,9 @@ function columnOf(measures: readonly Measure[]): Column {
 }
 
 /**
- * A measure is as long as its longest part with notes. Rests may make it shorter than its metre, but not longer: programs
- * write rests of whole bars into pickups, and rests of several voices one after another. A measure without notes is as
- * long as its metre.
+ * A measure is as long as its longest part with notes. Rests may make it shorter than its metre, but not longer:
+ * programs write rests of whole bars into pickups, and rests of several voices one after another. A measure without
+ * notes is as long as its metre.
  */
 function durationOf(measures: readonly Measure[]): number {
   let duration = 0;

@@ -21,7 +21,7 @@ export interface XmlElement {
   line: number;
 }
 
-/** What readXml calls. */
+/** Callbacks of readXml. */
 export interface XmlHandlers {
   /** the root element, without content */
   onRoot(root: XmlElement): void;

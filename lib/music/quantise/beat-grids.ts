@@ -68,8 +68,8 @@ export class Beats {
 }
 
 /**
- * Whether the music of some voices can have tuplets. Beats begin on the binary grid; music that was played at a constant
- * distance from the beat has few onsets there.
+ * Whether the music of some voices can have tuplets. Beats begin on the binary grid; music that was played at a
+ * constant distance from the beat has few onsets there.
  */
 export function mayHaveTuplets(voices: readonly Onsets[]): boolean {
   const binary = voices.reduce((sum, { onBinary }) => sum + onBinary, 0);
@@ -138,7 +138,7 @@ export class BeatGrids {
   }
 }
 
-/** What is known of the onsets in one beat. */
+/** Figures about the onsets in one beat. */
 interface BeatOnsets {
   /** between the binary points */
   odd: number;
@@ -219,8 +219,8 @@ export class Onsets {
   }
 
   /**
-   * The beats with onsets between the binary points, without those that have an onset on a binary point that triplets do
-   * not have.
+   * The beats with onsets between the binary points, without those that have an onset on a binary point that triplets
+   * do not have.
    */
   #beatsWithoutBinary(): Map<number, BeatOnsets> {
     const found = new Map<number, BeatOnsets>();

@@ -31,7 +31,7 @@ const MAX_LEAN = 0.2;
 /** A note of a triplet is written with 3/2 of its duration. */
 const UNITS_OF_WRITTEN_TRIPLET_STEP = (UNITS_PER_STEP * 2) / 3;
 
-/** What the parts of a sequence share. */
+/** Settings that all parts of a sequence share. */
 export interface PartSettings {
   bars: readonly ScoreBar[];
   beats: Beats;

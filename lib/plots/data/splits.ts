@@ -71,7 +71,7 @@ function fatesOf({ splits, dropped, duplicates }: SplitCounts) {
   ].filter(({ tunes, kept }) => kept || tunes > 0);
 }
 
-/** What the plot shows, for readers who do not see it. */
+/** A text alternative of the plot, for readers who do not see it. */
 function describePlot(counts: SplitCounts): string {
   const fates = fatesOf(counts).map(({ fate, tunes }) => `${fate} ${tunes}`);
   return `${counts.kept} of ${counts.files} files were kept. Tunes by split, and files dropped by reason: ${fates.join(', ')}.`;

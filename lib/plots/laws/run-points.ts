@@ -129,7 +129,7 @@ export interface LossInterval {
   high: number;
 }
 
-/** What the choice of test tunes alone makes of the loss of each run: intervals, where they are known. */
+/** Intervals of the loss of each run over the choice of test tunes. Runs whose interval is not known are left out. */
 export function testIntervals(runs: readonly RunPoint[], series: readonly Series[]): LossInterval[] {
   const known = new Map(
     series.flatMap(({ fit: { test_split: own, by_budget: budgets = [] } }) =>

@@ -231,7 +231,7 @@ function nameLayers(values: object[], { y, color }: { y: object; color: object }
   ] as const;
 }
 
-/** What the plot shows, for readers who do not see it. */
+/** A text alternative of the plot, for readers who do not see it. */
 function describePlot(runs: readonly RunPoint[], study: Study, series: readonly Series[]): string {
   const verdicts = series.map(({ fit }) => fit.verdict).join(' ');
   return `${lossTitle(study.loss)} against ${sizeTitle(study.size)}, ${runs.length} runs. ${verdicts}`;

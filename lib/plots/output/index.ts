@@ -1,5 +1,5 @@
 /**
- * What becomes of the specification of a plot.
+ * Writes the specification of a plot to files and to the page.
  *
  *   render.ts        renderPlot, drawPlot, plotSvg: specification → .vl.json, .svg, .png, .pdf
  *   pdf.ts           a PDF for papers; fonts.ts: the font files

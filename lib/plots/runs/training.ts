@@ -98,7 +98,8 @@ export function trainingPlot(
 }
 
 /**
- * What the plot shows, for readers who do not see it: the last validation losses of the smallest and largest models.
+ * A text alternative of the plot, for readers who do not see it: the last validation losses of the smallest and largest
+ * models.
  */
 function describePlot(panels: readonly Panel[], curves: readonly CurveRow[]): string {
   const last = (run: string) => curves.filter((row) => row.run === run && row.sampled_val_loss !== null).at(-1);

@@ -1,5 +1,5 @@
 /**
- * What the plots share, so that they look alike and one group of runs looks the same in all of them.
+ * The style that all plots share, so that they look alike and one group of runs looks the same in all of them.
  *
  *   theme.ts    colours, fonts and the Vega-Lite config
  *   layout.ts   the wide and the narrow layout, titles, tooltips

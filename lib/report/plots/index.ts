@@ -1,5 +1,5 @@
 /**
- * What the page needs for the plots of lib/plots.
+ * Prepares the plots of lib/plots for the page.
  *
  *   check-plot.ts    refuses plots with scripts, links or addresses
  *   dark-plots.ts    their colours on light and dark screens

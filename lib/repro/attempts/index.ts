@@ -1,5 +1,5 @@
 /**
- * What repro remembers of attempts at stages.
+ * The log of attempts at stages, and their output.
  *
  *   attempt-log.ts  when each stage ran, for how long and how it ended, and the output of each attempt
  *   log-files.ts    the files of this output, which may be larger than memory

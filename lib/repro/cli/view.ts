@@ -257,7 +257,7 @@ class TerminalView extends PeopleView {
     const rowsAbove = this.#live.reduce((sum, line) => sum + rowsOf(line, columns), 0);
     const up = rowsAbove > 0 ? `\u001b[${rowsAbove}A` : '';
     const text = [...this.#unprinted.map(colourSign), ...live].map((line) => `\u001b[2K${line}\n`).join('');
-    // What is left below is erased last: in the top row, tmux would first copy the whole screen into its history.
+    // Old lines below are erased last: in the top row, tmux would first copy the whole screen into its history.
     if (up || text) process.stdout.write(`${up}\r${text}\u001b[0J`);
     this.#live = live;
     this.#unprinted = [];

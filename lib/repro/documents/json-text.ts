@@ -33,7 +33,7 @@ export function writeJson(value: unknown, space?: number): string {
   return withNumbers(JSON.stringify(value, undefined, space));
 }
 
-/** What JSON.stringify made of a value, with the numbers that `toJSON` marked as writeJson writes them. */
+/** Takes the output of JSON.stringify and writes the numbers that `toJSON` marked as writeJson writes them. */
 export function withNumbers(text: string): string {
   if (!text.includes(ESCAPED_MARK)) return text;
   // A text from outside that only looks like a marked number stays a text.

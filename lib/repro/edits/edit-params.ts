@@ -112,8 +112,8 @@ export async function editKey(root: string, file: string, path: KeyPath, value: 
 const THOUSANDS: { readonly [unit: string]: number } = { '': 1, k: 1e3, M: 1e6, B: 1e9 };
 
 /**
- * What people type, as the file should have it: `20M` and `20_000_000` in place of a number, and `~` at the start of a
- * path. A shell expands `~` only where a word begins.
+ * Converts a value that a person typed to the form for the file: `20M` and `20_000_000` in place of a number, and `~`
+ * at the start of a path. A shell expands `~` only where a word begins.
  *
  * @param before the value in the file; where it is a text, `20M` is one too
  */

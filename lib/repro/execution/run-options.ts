@@ -1,4 +1,4 @@
-/** What the user asked of a call that runs stages: the options of `repro run`, as execute.ts and stage-runner.ts take them. */
+/** The options of a call that runs stages: those of `repro run`, as execute.ts and stage-runner.ts take them. */
 
 import type { Elsewhere, Expectation } from '../forecast/index.ts';
 import type { LeftOutput, PlanOptions } from '../planning/index.ts';
@@ -11,7 +11,7 @@ export interface SlurmOptions {
   isOn: boolean;
   /** --detach: end when everything that can be submitted is. */
   detach: boolean;
-  /** What runs repro on a node: Node and its arguments. */
+  /** The command that runs repro on a node: Node and its arguments. */
   program: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export interface RunOptions extends PlanOptions {
   keepGoing?: boolean;
   /** false (--no-commit): neither cache nor lock are written. */
   commit?: boolean;
-  /** What removed cells left in the folders of dependencies. The plan was made as if it were gone. */
+  /** Outputs of removed cells that lie in the folders of dependencies. The plan was made as if they were gone. */
   left?: readonly LeftOutput[];
   /** Stages run as jobs of Slurm, or jobs of an earlier call may be under way. */
   slurm?: SlurmOptions;

@@ -1,5 +1,5 @@
 /**
- * What runs now, for other terminals: `repro status` and `repro log` read what every running repro keeps in
+ * The stages that run now, for other terminals: `repro status` and `repro log` read what every running repro keeps in
  * .repro/running, one file a process.
  *
  *   .repro/running/HOST-PID.json  {"host", "pid", "since", "stages": {"train": {"started", "log", "gpus", "progress"}}}

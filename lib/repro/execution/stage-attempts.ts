@@ -1,6 +1,6 @@
 /**
- * Attempts at the stages of one call: made by an executor, here or as jobs of Slurm, then recorded. What other terminals
- * see of them, and the log of attempts, are kept here too.
+ * Attempts at the stages of one call: made by an executor, here or as jobs of Slurm, then recorded. What other
+ * terminals see of them, and the log of attempts, are kept here too.
  */
 import { AttemptLog } from '../attempts/index.ts';
 import { type Elsewhere, type Machine, memoryShare } from '../forecast/index.ts';
@@ -14,7 +14,7 @@ import { recordStage } from './record-stage.ts';
 import { elsewhereOf, type RunOptions } from './run-options.ts';
 import { RunningStages } from './running-stages.ts';
 
-/** What attempts work with. */
+/** Parts and options that all attempts of a call share. */
 export interface AttemptParts {
   project: Project;
   options: RunOptions;

@@ -4,8 +4,8 @@
  *   decide → place in the pool, lease of the stage → decide again if another repro wrote the lock
  *   → restore, or make by an executor (the folder making) → lock
  *
- * Another repro may run stages of the same pipeline. A stage starts only while no other repro runs it, a stage that writes
- * what it reads, or one that reads what it writes.
+ * Another repro may run stages of the same pipeline. A stage starts only while no other repro runs it, a stage that
+ * writes what it reads, or one that reads what it writes.
  */
 
 import {
@@ -127,7 +127,7 @@ export class StageRunner {
     return runner;
   }
 
-  /** What the stages share, with nothing running. */
+  /** The capacity that the stages share, while none of them runs. */
   capacity(): Capacity {
     return sharedCapacity(this.jobs, this.#machine, this.#project.pipeline.limits, this.#attempts.elsewhere);
   }

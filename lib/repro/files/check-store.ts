@@ -47,7 +47,7 @@ const MAX_MAP = 2 ** 46;
 /** LMDB has no deeper trees. */
 const MAX_DEPTH = 32;
 
-/** What is wrong with a store, as the end of a sentence about it. */
+/** A fault of a store. The message is the end of a sentence about the store. */
 class Damage extends Error {}
 
 /** The size of a store, from the newer of its meta pages. */

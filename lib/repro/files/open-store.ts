@@ -38,7 +38,9 @@ const ROOM_FOR_NEW = 64 << 10;
 const LEAST_PAGES = 16;
 /** Pages that are allocated before they are needed. */
 const SPARE_PAGES = 32;
-/** The most pages that an entry may copy: the path to it in its table, in the main table and in the list of free pages. */
+/**
+ * The most pages that an entry may copy: the path to it in its table, in the main table and in the list of free pages.
+ */
 const PAGES_AN_ENTRY = 8;
 /** Bytes of zeros that are written at once. */
 const PIECE = 1 << 20;
@@ -55,7 +57,7 @@ export interface StoreOptions {
   encoding: 'string' | 'json';
   /** Named tables: at most this many. */
   maxTables?: number;
-  /** What follows if the store was damaged and is now empty, as the end of a sentence. */
+  /** The consequence of a damaged store that is now empty, as the end of a sentence. */
   consequence: string;
 }
 

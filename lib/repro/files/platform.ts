@@ -1,5 +1,5 @@
 /**
- * What depends on the operating system. Everything else in lib/repro asks these functions, and so do tests: they name
+ * Functions that depend on the operating system. The rest of lib/repro calls them, and so do tests: they name
  * another system by REPRO_PLATFORM and put fake `ps`, `sysctl` and `cp` on PATH, to try on Linux what macOS needs.
  */
 import { execFile, execFileSync } from 'node:child_process';

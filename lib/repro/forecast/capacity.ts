@@ -15,7 +15,7 @@ export function defaultJobs(machine: Machine): number {
   return Math.max(machine.cpus, machine.gpus.length);
 }
 
-/** What a machine has, what running stages have taken of it, and whether one more stage fits. */
+/** The capacity of a machine: what it has in all, what running stages use, and whether one more stage fits. */
 export class Capacity {
   readonly jobs: number;
   readonly machine: Machine;

@@ -1,11 +1,12 @@
 /**
- * What stages will cost, asked before they run. A stage with `cost: COMMAND` in pipeline.yaml has a program that answers:
+ * The time and memory that stages will need, by their own estimate before they run. A stage with `cost: COMMAND` in
+ * pipeline.yaml has a program that answers:
  *
  *   stdin   ["train@tiny", "train@large"]
  *   stdout  {"train@tiny": {"seconds": 2.5, "memory": 90000000}, "train@large": {"seconds": 3600}}
  *
- * One call of a command answers for all stages that name it. An answer is a forecast, never a reason to fail. The program
- * reads params as a stage does (readParams), with the edits of `--dry -S`, but may read every key.
+ * One call of a command answers for all stages that name it. An answer is a forecast, never a reason to fail. The
+ * program reads params as a stage does (readParams), with the edits of `--dry -S`, but may read every key.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +18,7 @@ import type { Project } from '../planning/index.ts';
 import { shellScript } from '../processes/index.ts';
 import { LISTED_PARAMS, listedParams, PARAMS_FOLDER, PARAMS_READ } from '../stage-api/index.ts';
 
-/** What one stage will cost. */
+/** The estimated time and memory of one stage. */
 export interface Cost {
   seconds: number;
   /** Bytes. */

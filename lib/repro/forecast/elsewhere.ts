@@ -18,7 +18,7 @@ const HERE = ' here';
 const THERE = ' elsewhere';
 
 /**
- * What all stages share, with nothing running.
+ * The capacity that all stages share, while none of them runs.
  *
  * @param jobs how many stages run here at once
  */
@@ -27,7 +27,7 @@ export function sharedCapacity(jobs: number, machine: Machine, limits: Limits, e
   return new Capacity(jobs + elsewhere.jobs, machine, { ...limits, [HERE]: jobs, [THERE]: elsewhere.jobs });
 }
 
-/** What a stage takes of it. */
+/** The part of this capacity that a stage uses. */
 export function shareOf(stage: Stage, elsewhere?: Elsewhere): Resources {
   const { resources } = stage;
   if (elsewhere === undefined) return resources;

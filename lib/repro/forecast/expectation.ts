@@ -11,11 +11,11 @@ import { type Attempt, AttemptLog } from '../attempts/index.ts';
 import type { PlannedStage, Project } from '../planning/index.ts';
 import { askCosts, type Cost, type Costs } from './costs.ts';
 
-/** What is expected of the stages of a plan. */
+/** Expected durations of the stages of a plan. */
 export interface Expectation {
-  /** By stage; stages of which nothing is known are missing. */
+  /** Expected seconds, by stage. A stage that never ran and gives no estimate is missing. */
   seconds: ReadonlyMap<string, number>;
-  /** By stage: what its `cost` command answered. */
+  /** The answer of its `cost` command, by stage. */
   costs: ReadonlyMap<string, Cost>;
   problems: Costs['problems'];
 }

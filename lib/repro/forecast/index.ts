@@ -1,5 +1,5 @@
 /**
- * What stages need and take, before they run. The pool of execution uses the same capacity.
+ * Estimates of what stages need and how long they take, before they run. The pool of execution uses the same capacity.
  *
  *   machine.ts       what this machine has; capacity.ts: whether a stage fits beside the running ones
  *   elsewhere.ts     stages that run on other machines

@@ -30,7 +30,10 @@ function usableMemory(): number {
   return Math.min(totalmem(), process.constrainedMemory?.() || Number.POSITIVE_INFINITY);
 }
 
-/** What a job of Slurm has of its node. A cluster need not enforce it, so the system alone may not tell. */
+/**
+ * The part of its node that a job of Slurm may use. A cluster need not enforce it, so the operating system may report
+ * more.
+ */
 interface SlurmJob {
   cpus?: number;
   /** Bytes. */

@@ -15,7 +15,7 @@ const FORMAT = 2;
 /** Starts the line of a folder; the paths after it are relative to it. Other lines are `SIGNATURE <tab> PATH`. */
 const FOLDER = 'in ';
 
-/** What a stamp says of the pipeline, besides its files. */
+/** The facts in a stamp besides the stat signatures of files. */
 export interface StampHeader {
   /** The build of repro that wrote the stamp; see build-id.ts. */
   by: string;

@@ -1,4 +1,4 @@
-/** What an entry of a folder counts as: a file, a folder or a symbolic link. Anything else is refused by name. */
+/** The kind of an entry of a folder: a file, a folder or a symbolic link. Anything else is refused by name. */
 import type { BigIntStats } from 'node:fs';
 import { isExecutable } from '../freshness/index.ts';
 import { ReproError } from '../messages/index.ts';
@@ -82,7 +82,7 @@ export function folderId({ dev, ino }: BigIntStats): string {
   return `${dev}:${ino}`;
 }
 
-/** What a path is that is neither a file nor a folder. */
+/** Names the kind of a path that is neither a file nor a folder. */
 export function describeKind(stat: BigIntStats): string {
   if (stat.isFIFO()) return 'a FIFO';
   if (stat.isSocket()) return 'a socket';

@@ -1,7 +1,7 @@
 /**
- * `.reproignore`: names which files inside a folder do not count as part of it, in the syntax of gitignore. A file beside
- * pipeline.yaml holds for all folders, and one in a subfolder for what is below it. As in git, the last pattern that
- * matches decides, a deeper file decides before one above it, and nothing in an ignored folder counts.
+ * `.reproignore`: names which files inside a folder do not count as part of it, in the syntax of gitignore. A file
+ * beside pipeline.yaml holds for all folders, and one in a subfolder for what is below it. As in git, the last pattern
+ * that matches decides, a deeper file decides before one above it, and nothing in an ignored folder counts.
  *
  *   const rules = await ignore.above('/p/src');     // a stage depends on src, so the folder itself always counts
  *   rules.ignores('__pycache__', true)              // true
@@ -16,7 +16,7 @@ import type { StatSnapshot } from './stat-snapshot.ts';
 /** The name of the files. */
 export const IGNORE_FILE = '.reproignore';
 
-/** What interpreters, editors and file managers leave behind. A pattern such as `!*.swp` takes one back. */
+/** Files that interpreters, editors and file managers create. A pattern such as `!*.swp` cancels one of these. */
 export const DEFAULT_PATTERNS = [
   '__pycache__/',
   '*.pyc',

@@ -72,7 +72,7 @@ export class PackageVersions {
     });
   }
 
-  /** What the nearest package-lock.json above the package says. */
+  /** The version and hash of the package in the nearest package-lock.json above it. */
   async #locked(folder: string): Promise<{ version?: string; hash: string } | undefined> {
     const absolute = join(this.#root, folder);
     for (let above = dirname(absolute); ; above = dirname(above)) {
@@ -127,7 +127,7 @@ export class PackageVersions {
 }
 
 /**
- * What a lock file says about a package and all packages that it depends on, as sorted lines.
+ * The entries of a lock file for a package and all packages that it depends on, as sorted lines.
  *
  * @param key the folder of the package in the lock file
  * @returns none if the lock file does not have the package

@@ -1,7 +1,7 @@
 /**
  * The commands of a stage. DVC runs each line of a `cmd: |` in a shell of its own, and it inserts values as code. In
- * pipeline.yaml a `cmd: |` is one script, a list has a shell for each entry, and a value is a part of one word unless it
- * is inserted by `${raw:key}`.
+ * pipeline.yaml a `cmd: |` is one script, a list has a shell for each entry, and a value is a part of one word unless
+ * it is inserted by `${raw:key}`.
  */
 import type { YAMLMap } from 'yaml';
 import { isMapping, type Json, lookUp } from '../documents/index.ts';
@@ -12,7 +12,7 @@ import type { ListContext } from './dvc-paths.ts';
 export type PossibleValues = (reference: string) => readonly Json[];
 
 /**
- * What to change in the text of the commands: several lines become a list, and templates for several words become
+ * The edits of the text of the commands: several lines become a list, and templates for several words become
  * `${raw:key}`.
  */
 export function commandEdits(body: YAMLMap, valuesOf: PossibleValues, context: ListContext): TextEdit[] {
@@ -118,8 +118,8 @@ export function possibleValues(context: Json, cells: readonly Json[]): PossibleV
 }
 
 /**
- * The values of `item` in the cells of a definition. In a matrix, only one axis varies at a time: that is enough to find
- * all values of each axis.
+ * The values of `item` in the cells of a definition. In a matrix, only one axis varies at a time: that is enough to
+ * find all values of each axis.
  */
 export function cellItems(definition: Json, context: Json): Json[] {
   if (!isMapping(definition)) return [];

@@ -4,7 +4,7 @@ import { canonical, isMapping, type Json, type KeyPath } from '../documents/inde
 import type { DvcDocument } from './dvc-document.ts';
 import type { Report } from './report.ts';
 
-/** What is needed to change a list and to report about it. */
+/** The arguments that every function needs which changes a list and reports about it. */
 export interface ListContext {
   document: DvcDocument;
   report: Report;

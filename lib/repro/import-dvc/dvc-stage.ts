@@ -8,7 +8,7 @@ import type { Report } from './report.ts';
 
 const LISTS = ['deps', 'outs', 'metrics', 'plots'] as const;
 
-/** What is the same for all stages of a file. */
+/** The arguments that are the same for all stages of a file. */
 export interface StageContext {
   document: DvcDocument;
   report: Report;
@@ -16,7 +16,7 @@ export interface StageContext {
   values: Json;
 }
 
-/** What to change in the text of the commands of a stage. */
+/** The edits of the text of a stage. */
 export function editsOfStage(name: string, node: YAMLMap, { document, report, values }: StageContext): TextEdit[] {
   const { body, at } = bodyOf(name, node, document);
   const cells = cellItems(document.valueOf(node), values);

@@ -36,7 +36,7 @@ export interface ImportedFile {
 export interface ImportedProject {
   files: ImportedFile[];
   report: Report;
-  /** What is wrong with the new pipeline: a sentence for each problem, with its place in the new file. */
+  /** Problems of the new pipeline: a sentence for each, with its place in the new file. */
   problems: string[];
   stages: readonly Stage[];
 }
@@ -99,7 +99,9 @@ export async function importProject(root: string): Promise<ImportedProject> {
   return { files, report, problems, stages };
 }
 
-/** Files of DVC below a folder, sorted, the ones of the folder itself first. Projects of their own below are left out. */
+/**
+ * Files of DVC below a folder, sorted, the ones of the folder itself first. Projects of their own below are left out.
+ */
 function findDvcFiles(root: string): string[] {
   const found: string[] = [];
   const visit = (folder: string) => {

@@ -1,4 +1,4 @@
-/** What became of a DVC project: sentences in three groups. */
+/** The report about an imported DVC project: sentences in three groups. */
 import { escapeControls, type Place } from '../messages/index.ts';
 
 /** A sentence about something in a file of DVC. */

@@ -1,7 +1,7 @@
 /**
- * What makes the outputs of stages: this machine (local-executor.ts), or the nodes of a cluster (the folder slurm). An
- * executor runs commands and takes outputs into the cache. It writes neither the lock nor the run cache; whoever called
- * it records what was made.
+ * An executor makes the outputs of stages: on this machine (local-executor.ts), or on the nodes of a cluster (slurm/).
+ * It runs commands and takes outputs into the cache. It writes neither the lock nor the run cache; whoever
+ * called it records what was made.
  *
  *   const { made } = await executor.make({ stage, inputs, key, … });
  *   if (made.failure === undefined) await recordStage(project, stage, …, made);
@@ -12,7 +12,7 @@ import type { Stage } from '../pipeline/index.ts';
 import type { GpuFigures } from '../processes/index.ts';
 import type { Fingerprint } from '../storage/index.ts';
 
-/** What a stage reports while it is made. */
+/** A report of a stage while it runs or waits. */
 export type StageEvent =
   | { event: 'progress'; stage: string; done: number; total?: number; unit?: string; text?: string }
   | { event: 'output'; stage: string; text: string }
@@ -66,7 +66,7 @@ export interface Place {
   node?: string;
 }
 
-/** What a stage waits for. */
+/** The job that a stage waits for. */
 export interface Waiting {
   /** The job of Slurm. */
   job: string;

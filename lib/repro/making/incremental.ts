@@ -20,7 +20,7 @@ import type { Project } from '../planning/index.ts';
 import { type Fingerprint, type LockedStage, lockedStage } from '../storage/index.ts';
 import { type InputChanges, inputChanges } from './input-changes.ts';
 
-/** What an incremental stage begins with. */
+/** The outputs that an incremental stage begins with. */
 export interface StartingPoint {
   /** The recorded run whose persistent outputs the command finds; undefined: it begins with nothing. */
   base?: LockedStage;

@@ -1,4 +1,4 @@
-/** What was added, changed and removed among the files that a stage reads, since a recorded run. */
+/** Lists the files that a stage reads and that were added, changed or removed since a recorded run. */
 import { type Content, type ManifestEntry, parseManifest, sameContent } from '../hashing/index.ts';
 import { isPattern, type Stage } from '../pipeline/index.ts';
 import type { Project } from '../planning/index.ts';

@@ -9,7 +9,7 @@ import type { Attempted, Executor, Work } from './executor.ts';
 import { makeStage } from './make-stage.ts';
 import { ParamsCopies } from './params-copies.ts';
 
-/** What a local executor needs of the process that it is part of. */
+/** Resources of the process that a local executor needs. */
 export interface LocalOptions {
   /** A folder of this machine for the file of process groups, see ProcessGroups. */
   groupsFolder: string;

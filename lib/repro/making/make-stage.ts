@@ -31,7 +31,7 @@ import { movedInputs } from './moved-inputs.ts';
 import { type CommandContext, runCommands } from './run-commands.ts';
 import { missingOutputs, restoreOutputs, takeOutputs } from './take-outputs.ts';
 
-/** What an attempt uses of the process that it is part of. */
+/** Resources of the process that an attempt uses. */
 export interface MakeContext extends Omit<CommandContext, 'changes'> {
   /** false: nothing is written to the cache. */
   commit: boolean;

@@ -10,7 +10,7 @@ import type { StageEvent } from './executor.ts';
 import type { ParamsCopies } from './params-copies.ts';
 import { STAGES_ABOVE, stagesAbove } from './stages-above.ts';
 
-/** What commands get of the process that runs them. */
+/** Resources of the process that its commands use. */
 export interface CommandContext {
   project: Project;
   /** Ids of the GPUs that the stage has for itself. */

@@ -10,7 +10,7 @@
 const UNSAFE = /(?![\n\t])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 /** The same with line break and tab. */
 const UNSAFE_IN_LINE = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
-/** What JSON.stringify leaves as it is. Such characters occur in strings only. */
+/** Unsafe characters that JSON.stringify does not escape. They occur only in strings. */
 const UNSAFE_IN_JSON = /[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 /** Select Graphic Rendition: colours, bold, underline and the like. */
 const SGR = /(\u001b\[[\d;:]*m)/;

@@ -20,7 +20,7 @@ export interface PipelinePart {
   file: string;
   /** Its folder, normalised. */
   folder: string;
-  /** What the names of its stages begin with: empty, or a folder with a slash. */
+  /** The prefix of the names of its stages: empty, or a folder with a slash. */
   prefix: string;
   document: SourceDocument;
   top: { [key: string]: Json };

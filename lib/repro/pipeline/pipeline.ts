@@ -39,7 +39,7 @@ export interface ParamSource {
   keys: string[] | undefined;
 }
 
-/** What a stage occupies while it runs. */
+/** Resources that a stage occupies while it runs. */
 export interface Resources {
   gpus: number;
   /** If 0, only -j limits how many stages run. */

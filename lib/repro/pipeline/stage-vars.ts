@@ -9,7 +9,7 @@ import { mergeInto, type VarsReader } from './vars.ts';
 /** The names that a cell of a matrix or foreach has in templates. */
 const CELL_NAMES = ['item', 'key'];
 
-/** What StageVars needs besides the definition. */
+/** Arguments of StageVars besides the definition. */
 interface StageVarsOptions {
   vars: VarsReader;
   root: string;

@@ -18,7 +18,7 @@ import type { Project } from './project.ts';
 import { MissingInputs } from './stage-inputs.ts';
 import { type PresentOutput, type Reason, staleReasons } from './stale-reasons.ts';
 
-/** What is known of outputs that are not in the workspace as they will be. */
+/** Predicted contents of outputs that are not yet in the workspace in their final form. */
 export interface KnownOutputs {
   /** Paths whose content is not known yet. Inputs that they touch are left out of the comparison. */
   pending: readonly string[];

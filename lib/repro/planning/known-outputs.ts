@@ -27,11 +27,11 @@ import { contains } from '../pipeline/index.ts';
  */
 export type KnownContent = Content | 'absent' | 'changed' | 'unknown';
 
-/** What `knownContent` looks things up in. */
+/** Sources in which `knownContent` looks contents up. */
 export interface KnownSources {
   /** The list of files of an output that is a folder; undefined if it is not there. */
   manifest(out: string, content: Content): ManifestEntry[] | undefined;
-  /** What is in the workspace at the dependency's path. */
+  /** The content of the workspace at the dependency's path. */
   onDisk: Scanned | undefined;
   /** The dependencies that the stage's last run recorded, by path. */
   recorded: { readonly [path: string]: Content | null };
@@ -59,7 +59,7 @@ export function knownContent(path: string, outputs: ReadonlyMap<string, Content>
 function contentIn(manifest: readonly ManifestEntry[], path: string): KnownContent {
   const content = contentWithin(manifest, path);
   if (content !== undefined) return content;
-  // What a symbolic link leads to is known only when it is there.
+  // The target of a symbolic link is known only when the link exists.
   const leadsElsewhere = manifest.some(
     (entry) => entry.link !== undefined && (contains(entry.path, path) || contains(path, entry.path)),
   );
@@ -117,7 +117,7 @@ function contentAround(
 }
 
 /**
- * What a folder would be if it held some outputs as they are known, instead of what is at their paths.
+ * The content that a folder would have if some outputs in it had their predicted content.
  *
  * @param inside by path, in the folder: the list of files of an output that is a folder, or the content of a file
  * @param onDisk the folder as it is; undefined if there is none

@@ -27,7 +27,7 @@ export interface LeftOutput {
   stage: string;
   path: string;
   fate: 'remove' | 'trash' | 'keep';
-  /** What the lock recorded. */
+  /** The content in the lock. */
   content: Content;
   /** The stages that would count it; empty for one that goes together with another output of its cell. */
   readers: string[];
@@ -37,7 +37,9 @@ export interface LeftOutput {
   because?: string;
   /** With the fate `remove`: what has it, so that it can come back. */
   keptBy?: 'git' | 'the cache';
-  /** What is gone: one cell of a matrix or foreach, a whole definition, or the output in the list of its stage. */
+  /**
+   * Removed from pipeline.yaml: one cell of a matrix or foreach, a whole definition, or only this output of a stage.
+   */
   gone: 'cell' | 'stage' | 'output';
 }
 
@@ -168,7 +170,9 @@ async function findReaders(
   return found;
 }
 
-/** Whether a folder counts a file, or something in a folder. A folder of a dependency need not count all that is in it. */
+/**
+ * Whether a folder counts a file, or something in a folder. A folder of a dependency need not count all that is in it.
+ */
 function hasEntry(manifest: string, path: string): boolean {
   const start = manifestLine(path).slice(0, -'"}\n'.length);
   return manifest.includes(`${start}"`) || manifest.includes(`${start}/`);
@@ -207,7 +211,7 @@ async function whyKept(
     : undefined;
 }
 
-/** What becomes of an output that is as recorded: git or the cache must be able to bring back what is removed. */
+/** Decides whether an unchanged output may be removed: git or the cache must be able to restore it. */
 async function fateOf(project: Project, { path, content }: Candidate): Promise<Pick<LeftOutput, 'fate' | 'keptBy'>> {
   const git = await gitFilesOf(project);
   if (((await git?.tracked([path])) ?? []).length > 0) return { fate: 'remove', keptBy: 'git' };
@@ -219,8 +223,8 @@ async function fateOf(project: Project, { path, content }: Candidate): Promise<P
 const DESCRIBED_CELLS = 3;
 
 /**
- * Sentences about left outputs, by the stage that made them. Many cells of a group that only lose files which git or the
- * cache has are one sentence, by the name of the group.
+ * Sentences about left outputs, by the stage that made them. Many cells of a group that only lose files which git or
+ * the cache has are one sentence, by the name of the group.
  *
  * @param folders by stage: the folder of the trash that they were moved to; undefined if that would only happen
  */

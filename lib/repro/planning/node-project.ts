@@ -14,7 +14,7 @@ import type { Project } from './project.ts';
 import { pythonEntries } from './python-entries.ts';
 import { StageInputs } from './stage-inputs.ts';
 
-/** What the host that planned an attempt says about the project. */
+/** The project as the host that planned the attempt describes it. */
 export interface PlannedProject {
   /** The folder of pipeline.yaml, absolute. */
   root: string;

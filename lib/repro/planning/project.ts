@@ -127,7 +127,9 @@ export async function openProject(
   }
 }
 
-/** The files outside of .repro and of outputs that repro writes, relative to the root: the lock, and what commands edit. */
+/**
+ * The files outside of .repro and of outputs that repro writes, relative to the root: the lock, and what commands edit.
+ */
 function writtenFiles({ stages, sources }: Pipeline): string[] {
   const params = stages.flatMap((stage) => stage.params.map(({ file }) => file));
   return [...new Set([LOCK, '.gitignore', '.reproignore', ...sources, ...params])];
@@ -139,9 +141,9 @@ function outputsLeft({ stages }: Pipeline, lock: Lock): string[] {
   return lock.names.filter((name) => !known.has(name)).flatMap((name) => Object.keys(lock.get(name)?.outs ?? {}));
 }
 
-/** What `openProject` opens beside the pipeline. */
+/** The stores that `openProject` opens besides the pipeline. */
 interface Stores {
-  /** Of the LMDB stores, absolute. */
+  /** The folder of the LMDB stores, absolute. */
   folder: string;
   state: State;
   claim?: FolderClaim;

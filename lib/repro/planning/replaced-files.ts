@@ -1,5 +1,5 @@
 /**
- * What a stage's run or restoration would replace in the workspace, and what must become of it.
+ * Finds the files that a stage's run or restoration would replace, and decides whether each is removed, moved or kept.
  *
  *   as the lock, the run cache, the cache or an attempt's mark records it   removed
  *   in such a folder, but ignored (hashing/ignore-rules.ts)                 removed if the run left it so, else trash

@@ -1,7 +1,7 @@
 /**
- * Outputs that a node of a cluster has made, as it has reported them. A host that shares the folder may see the old ones
- * for a while, or none: clients of network file systems remember stat data. So these outputs, and dependencies that they
- * touch, count as reported, whatever this host sees.
+ * Outputs that a node of a cluster has made, as it has reported them. A host that shares the folder may see the old
+ * ones for a while, or none: clients of network file systems remember stat data. So these outputs, and dependencies
+ * that they touch, count as reported, whatever this host sees.
  *
  *     inputs.reported.set('model', { content, manifest });   // the files of `model` are not looked at
  *     inputs.reported.drop('model');                         // this host sees them now
@@ -34,7 +34,7 @@ export class ReportedOutputs {
   }
 
   /**
-   * What is at a path, by the reports.
+   * The content at a path, according to the reports.
    *
    * @param here looks at the path on this host; it is called only if the reports do not say everything
    */

@@ -37,12 +37,15 @@ export class StageInputs {
   /** Values of params files, by format and the SHA-256 of their text. */
   readonly #params = new Map<string, Json>();
   #leftOut: LeftOut = { paths: [], kept: new Set() };
-  /** What patterns match. Set by openProject if there are any. */
+  /** The files that patterns match. Set by openProject if the pipeline has patterns. */
   patterns: PatternFiles | undefined;
   /** Outputs that a node of a cluster has made, and that this host may not see yet. */
   readonly reported = new ReportedOutputs();
 
-  /** Texts of params files as they were first read, which count until `releaseParams`. Those that a stage makes are not here. */
+  /**
+   * Texts of params files as they were first read, which count until `releaseParams`. Those that a stage makes are not
+   * here.
+   */
   readonly #fixed = new Map<string, string | undefined>();
   /** Stages for which params files count as they are now. */
   readonly #unfixed = new Set<string>();
@@ -312,7 +315,7 @@ export function describeMissing({ kind, path, key, hint }: MissingInput): string
   }
 }
 
-/** What scans leave out, see `leaveOut`. */
+/** Paths that scans leave out, see `leaveOut`. */
 interface LeftOut {
   paths: readonly string[];
   kept: ReadonlySet<string>;

@@ -19,8 +19,8 @@ export function startTimeOf(pid: number): string | undefined {
 }
 
 /**
- * What to note as the start time of a process that has just been started. Where ps is a program that takes 10 ms, this
- * is the current time.
+ * The start time to record for a process that has just been started. Outside Linux it is the current time, because ps
+ * takes 10 ms.
  */
 export function startTimeOfNew(pid: number): string {
   return platform() === 'linux' ? (startTimeInProc(pid) ?? 'alive') : String(Math.floor(Date.now() / 1000));

@@ -9,7 +9,7 @@ export interface ProgramOptions {
   cwd?: string;
   /** All its variables; by default those of repro. */
   env?: NodeJS.ProcessEnv;
-  /** What it reads from stdin; by default nothing. */
+  /** The program's stdin; by default empty. */
   input?: string;
   /** Milliseconds after which it is killed. */
   timeout?: number;

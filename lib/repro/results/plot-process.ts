@@ -9,14 +9,14 @@
 import { expressionInterpreter } from 'vega-interpreter';
 import type { TopLevelSpec } from 'vega-lite';
 
-/** What repro sends: a specification to draw, or the answer to a `load`. */
+/** A message from repro: a specification to draw, or the answer to a `load`. */
 export type ToPlotProcess =
   | { draw: string }
   | { url: string; loaded: string }
   /** Why the data cannot be read. */
   | { url: string; refused: string };
 
-/** What this process sends: a wish for data, or the result. */
+/** A message from this process: a request for data, or the result. */
 export type FromPlotProcess = { load: string } | { svg: string } | { failed: string };
 
 const DATA_IMAGE = /^data:image\/(png|jpeg|gif|webp);base64,[\w+/=]*$/;

@@ -18,7 +18,7 @@ const ORDINARY = new Set<ScriptPart>('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 
 /** The place up to which a script has been read. */
 export class ScriptCursor {
-  /** What has been written so far. */
+  /** The text written so far. */
   out = '';
   /** A parameter such as `$name` ends here, and further letters would become part of the name. */
   isAfterName = false;

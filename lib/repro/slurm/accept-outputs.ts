@@ -49,12 +49,14 @@ export async function acceptOutputs(
   return undefined;
 }
 
-/** Whether this host reads outputs itself: for a stage that runs here, for code, params, or names that match a pattern. */
+/**
+ * Whether this host reads outputs itself: for a stage that runs here, for code, params, or names that match a pattern.
+ */
 function isReadHere({ graph }: Project, stage: Stage, paths: readonly string[], isJob: (stage: Stage) => boolean) {
   return graph.downstream.get(stage.name)!.some((name) => {
     const reader = graph.stages.get(name)!;
     const patterns = reader.deps.filter(({ isPattern }) => isPattern);
-    // What a pattern matches is not known from its text alone.
+    // The text of a pattern does not show which paths it matches.
     const read = [...reader.code, ...reader.params.map(({ file }) => file)];
     return !isJob(reader) || patterns.length > 0 || read.some((path) => touches(path, paths));
   });

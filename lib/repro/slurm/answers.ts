@@ -1,4 +1,4 @@
-/** What the programs of Slurm print, as data. Nothing is run here. */
+/** Parses the output of Slurm's programs. This file starts no process. */
 
 /** A line of `squeue -h -o '%F|%K|%T|%r|%N'`, or of sacct: the state of one task of an array. */
 export interface QueueRow {
@@ -55,7 +55,7 @@ export function parseAccounting(text: string): QueueRow[] {
   });
 }
 
-/** What came of a call of sbatch. */
+/** The result of a call of sbatch. */
 export type Submitted =
   | { job: string; cluster?: string }
   /** The queue takes no more of this user now. */
@@ -80,12 +80,12 @@ export function parseSubmitted({ code, out, err }: Answer): Submitted {
   if (code === 0 && job !== undefined) return { job, ...(cluster === undefined ? {} : { cluster }) };
   const words = wordsOf(err);
   if (FULL.test(err)) return { full: words };
-  // What sbatch says at its end about a lost connection may come after the controller has taken the job.
+  // When sbatch reports a lost connection, the controller may have accepted the job already.
   if (code === undefined || code === 0 || UNCLEAR.test(err)) return { unclear: words || 'sbatch was killed' };
   return { refused: words || `sbatch ended with exit ${code}` };
 }
 
-/** What a program wrote, and its exit code; undefined if it was killed. */
+/** The output and the exit code of a program; `code` is undefined if it was killed. */
 export interface Answer {
   code: number | undefined;
   out: string;
@@ -113,7 +113,9 @@ export function wordsOf(err: string): string {
   return (last ?? '').replace(/^(Batch job submission failed|allocation failure): /, '');
 }
 
-/** What `scontrol show config` says: the most tasks of an array. Undefined if it does not say so. */
+/**
+ * The largest number of tasks of an array, from the output of `scontrol show config`; undefined if it is missing there.
+ */
 export function parseMaxArraySize(text: string): number | undefined {
   const [, size] = /^MaxArraySize\s*=\s*(\d+)/m.exec(text) ?? [];
   return size === undefined ? undefined : Number(size);

@@ -41,7 +41,7 @@ import { folderOf } from './sbatch-args.ts';
 const JOBS = '.repro/jobs';
 const JOURNAL = `${JOBS}/journal.jsonl`;
 
-/** What all cells of an attempt share. */
+/** The file that all cells of an attempt share. */
 export interface AttemptFile {
   id: string;
   /** The folder of pipeline.yaml, absolute. */
@@ -56,7 +56,7 @@ export interface AttemptFile {
   fence: number;
 }
 
-/** What one cell is to make. */
+/** The stage that one cell makes, with its recorded inputs. */
 export interface CellFile {
   stage: string;
   key: string;
@@ -145,7 +145,10 @@ export function readShared<T>(root: string, name: string): T {
   return readJson<T>(join(root, JOBS, 'shared', `${name}.json`));
 }
 
-/** Reads a file of an attempt; a number that was written as 1.0 is one again. @throws Error of node:fs if it is not there */
+/**
+ * Reads a file of an attempt; a number that was written as 1.0 is one again. @throws Error of node:fs if it is not
+ * there
+ */
 export function readJson<T>(file: string): T {
   return unpackJson(readUtf8(file)) as unknown as T;
 }
@@ -224,7 +227,7 @@ export function readCellFile(root: string, id: string, index: number): CellFile 
   }
 }
 
-/** What the job printed beside the commands; '' if nothing. */
+/** The output of the job outside its commands; '' if it has none. */
 export function jobLog(root: string, id: string, index: number): string {
   return readUtf8OrUndefined(join(root, folderOf(id), `slurm-${index}.log`)) ?? '';
 }

@@ -5,7 +5,7 @@ import { isAttemptThere, note, readOpenAttempts, removeAttempt, removeToken } fr
 import { type TrackedAttempt, type TrackedCell, tracked } from './tasks.ts';
 
 /**
- * What the user has asked for last. `interrupted`: jobs are cancelled. `detached`: they go on without this process.
+ * The user's last request. `interrupted`: jobs are cancelled. `detached`: they go on without this process.
  * `closed`: no stage is waited for any more.
  */
 export type Phase = 'open' | 'interrupted' | 'detached' | 'closed';

@@ -1,5 +1,5 @@
 /**
- * What a state of Slurm means for an attempt that has left no result. Pure: the executor acts on it.
+ * Interprets a state of Slurm for an attempt that has left no result. Pure: the executor acts on it.
  *
  *   Slurm says                                          becomes
  *   PENDING and the like                                waits; fails if its reason says that it can never start
@@ -48,7 +48,7 @@ export function standingOf({ state, reason, node }: QueueRow): Standing {
   return STUCK.test(reason) ? { is: 'stuck', reason } : { is: 'waiting', reason, isHeld: reason.startsWith('JobHeld') };
 }
 
-/** What is known of an attempt that has left the queue without a result. */
+/** An attempt that has left the queue without a result. */
 export interface Ended {
   /** undefined: neither squeue nor sacct knows it. */
   row: QueueRow | undefined;
@@ -69,7 +69,7 @@ export interface Ended {
   continues: number;
 }
 
-/** What is to become of it. */
+/** The decision about such an attempt. */
 export type Verdict =
   /** `again`: it may be tried again as often as the stage has retries. */
   | { is: 'failed'; message: string; again?: true }

@@ -1,5 +1,5 @@
 /**
- * What jobs print while they run. Nodes write it to the logs in .repro/logs, on the disk that they share with this host.
+ * Shows the output of jobs while they run. Nodes write it to .repro/logs, on the disk that they share with this host.
  * At each look, some of the logs are read on from where the last look has ended, in turn, so that the load on that disk
  * does not grow with the number of jobs.
  *

@@ -1,4 +1,4 @@
-/** What a stage asks of Slurm, as options of sbatch. Nothing is run here. */
+/** The resources of a stage, as options of sbatch. This file starts no process. */
 import type { Stage } from '../pipeline/index.ts';
 import type { SlurmSettings } from './settings.ts';
 
@@ -9,8 +9,8 @@ export const EXTRA_MEMORY = 256;
 const MIB = 2 ** 20;
 
 /**
- * The options that say what a stage wants. Stages with the same options can be in one array. Options of the settings come
- * last, so that they count where both say something.
+ * The options that say what a stage wants. Stages with the same options can be in one array. Options of the settings
+ * come last, so that they count where both say something.
  *
  * @example wantsOf(stage, settings)
  *   // ['-n1', '-N1', '-c2', '--mem=4352', '--gres=gpu:1', '--signal=B:TERM@60', '--account=lab', '--partition=gpu']

@@ -23,15 +23,15 @@ const GATHER = 100;
 /** Why an attempt at a stage is given up. */
 const CHANGED = 'its inputs have changed';
 
-/** What an executor works with. */
+/** Parts that an executor works with. */
 export interface SlurmParts {
   project: Project;
   settings: SlurmSettings;
   /** Whether stages run by Slurm; false: only those that an earlier call has submitted. */
   isOn: boolean;
-  /** What runs repro on a node: Node and its arguments. */
+  /** The command that runs repro on a node: Node and its arguments. */
   program: readonly string[];
-  /** Receives sentences for the user about no stage in particular. */
+  /** Receives sentences for the user that belong to no single stage. */
   tell(text: string): void;
 }
 

@@ -3,8 +3,8 @@
  *
  *   add → gathered for a moment → files, tokens, journal → sbatch → job in the journal
  *
- * What the answer of sbatch means: a full queue waits for room; a refusal fails the stages; an unclear answer is cleared
- * up by the name of the job, which no other job has. Nothing is ever submitted twice.
+ * What the answer of sbatch means: a full queue waits for room; a refusal fails the stages; an unclear answer is
+ * cleared up by the name of the job, which no other job has. Nothing is ever submitted twice.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -23,14 +23,14 @@ const GATHER = 200;
 /** Milliseconds after its result in which Slurm takes notice of the end of a job, so that a full queue has room. */
 const NOTICE = 2000;
 
-/** What a submitter works with. */
+/** Parts that a submitter works with. */
 export interface SubmitterParts {
   project: Project;
   settings: SlurmSettings;
   table: AttemptTable;
-  /** What runs repro on a node: Node and its arguments. */
+  /** The command that runs repro on a node: Node and its arguments. */
   program: readonly string[];
-  /** Receives sentences for the user about no stage in particular. */
+  /** Receives sentences for the user that belong to no single stage. */
   tell(text: string): void;
   /** Called when Slurm has taken a job. */
   onSubmitted(attempt: TrackedAttempt): void;
@@ -177,7 +177,7 @@ export class Submitter {
     this.#parts.onSubmitted(attempt);
   }
 
-  /** What the nodes need to know of the stages, from the files as they are now. */
+  /** The files that describe the stages to the nodes, from the current state of the workspace. */
   async #describe(tasks: readonly Task[]): Promise<{ files: CellFile[]; pipeline: string; remembered: string }> {
     const { root, pipeline, state, stageInputs, lock } = this.#project;
     const use = noteUse(state);
@@ -188,7 +188,7 @@ export class Submitter {
       const params: CellFile['params'] = {};
       for (const { file } of stage.params) params[file] = (await stageInputs.paramsText(file, stage.name)) ?? null;
       for (const [file, text] of Object.entries(params)) inputs.fixParams(file, text ?? undefined);
-      // What this host does not see yet is not looked at, but its hashes are handed on.
+      // Outputs that this host does not see yet are not scanned. Their reported hashes are passed on.
       const { reported } = stageInputs;
       const isReported = (path: string) => touches(path, reported.paths);
       // A file that is missing now is noticed on the node.

@@ -9,7 +9,7 @@ import type { CellResult } from './attempt-files.ts';
 import { OUT_OF_MEMORY } from './job-states.ts';
 import { addTo } from './remembered.ts';
 
-/** What is known of the job. */
+/** The job of a result. */
 export interface JobOfResult {
   job: string | undefined;
   /** In ISO 8601. */
@@ -21,7 +21,7 @@ export interface JobOfResult {
 }
 
 /**
- * What a result says.
+ * Turns the result of a cell into the result of its attempt. It checks and accepts the outputs.
  *
  * @returns undefined if the commands ended after a SIGTERM: Slurm's state then says what became of the job
  */

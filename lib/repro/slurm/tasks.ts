@@ -1,4 +1,4 @@
-/** What the executor keeps of each stage that it makes, and of each attempt that is open. Plain data. */
+/** The executor's data about each stage that it makes, and about each open attempt. */
 import type { Attempted, Detached, Moved, Work } from '../making/index.ts';
 import type { QueueRow } from './answers.ts';
 import type { Cell, OpenAttempt } from './journal-entries.ts';

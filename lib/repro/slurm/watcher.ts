@@ -1,7 +1,7 @@
 /**
- * Watches the attempts: each few seconds one look at the results that nodes have written, and from time to time one call
- * of squeue for all of them. A result decides. Where there is none, the state of Slurm does (job-states.ts), after the
- * time that a result may be late.
+ * Watches the attempts: each few seconds one look at the results that nodes have written, and from time to time one
+ * call of squeue for all of them. A result decides. Where there is none, the state of Slurm does (job-states.ts), after
+ * the time that a result may be late.
  */
 import { join } from 'node:path';
 import { AttemptLog } from '../attempts/index.ts';
@@ -25,7 +25,7 @@ import { jobOf, type Task, type TrackedAttempt, type TrackedCell } from './tasks
 /** Seconds: the longest time between two calls of squeue. */
 const LONGEST_POLL = 60;
 
-/** What a watcher works with. */
+/** Parts that a watcher works with. */
 export interface WatcherParts {
   project: Project;
   settings: SlurmSettings;

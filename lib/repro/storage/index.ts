@@ -1,5 +1,5 @@
 /**
- * What repro keeps on disk about runs and their results.
+ * Files on disk about runs and their results.
  *
  *   lock.ts, lock-text.ts   dvc-like.lock: the inputs and outputs of each stage's last run
  *   run-cache.ts            the same for every run, by fingerprint key (run-key.ts)

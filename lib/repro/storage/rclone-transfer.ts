@@ -91,8 +91,8 @@ export async function fetchByRclone(
 }
 
 /**
- * Makes a folder that looks like the remote, for a forecast: lists of files and runs are as in the remote, and all other
- * objects are empty files.
+ * Makes a folder that looks like the remote, for a forecast: lists of files and runs are as in the remote, and all
+ * other objects are empty files.
  *
  * @param folder an empty folder, absolute
  * @throws ReproError if rclone is missing or too old, or the remote cannot be read
@@ -121,7 +121,7 @@ export async function outlineOfRemote(
   }
 }
 
-/** What the lock names and the cache has, whole. */
+/** Objects that the lock names and that are complete in the cache. */
 interface OwnObjects {
   /** Sizes in bytes by the path of each object. */
   objects: Map<string, number>;

@@ -1,6 +1,6 @@
 /**
- * What in a remote nothing needs any more (planRemoteGc, pure), and the reading and removing around it (readRemote,
- * removeFromRemote).
+ * Removes files from a remote that nothing needs any more: reads the remote (readRemote), finds these files
+ * (planRemoteGc, pure) and removes them (removeFromRemote).
  *
  * A remote is shared, so more is kept than what one lock names: what any given lock needs, what a run needs that was
  * pushed lately, and each object that is as new itself, because it may belong to a push whose run is not there yet.
@@ -21,11 +21,11 @@ import { objectPath, runPath } from './transfer.ts';
 
 /** A recorded run in a remote. */
 export interface RemoteRun extends RemoteFile {
-  /** What it used and made; undefined if the file is damaged or old. */
+  /** Its inputs and outputs; undefined if the file is damaged or old. */
   block?: LockedStage;
 }
 
-/** What a remote holds, by paths in it. */
+/** The files of a remote, by their paths in it. */
 export interface RemoteFiles {
   objects: ReadonlyMap<string, RemoteFile>;
   runs: ReadonlyMap<string, RemoteRun>;
@@ -33,9 +33,9 @@ export interface RemoteFiles {
   entries(lists: Iterable<string>): Promise<ReadonlyMap<string, readonly ManifestEntry[]>>;
 }
 
-/** What can be removed from a remote. */
+/** The files that can be removed from a remote. */
 export interface RemoteGcPlan {
-  /** Paths of objects. */
+  /** Paths of the objects to remove. */
   objects: string[];
   /** Paths of runs that need one of the objects, or are damaged. */
   runs: string[];

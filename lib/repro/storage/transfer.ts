@@ -101,7 +101,8 @@ export async function fetchFromFolder(
 /**
  * Copies what a folder has of these stages, which need not be all.
  *
- * @param url the remote that the folder was filled from, for messages. Its objects are moved out of the folder. By default,
+ * @param url the remote that the folder was filled from, for messages. Its objects are moved out of the folder. By
+ *   default,
  *   the folder is the remote
  */
 export function fetchFrom(
@@ -207,7 +208,7 @@ class Transfer {
       if (stat === undefined && this.#url !== undefined) return this.#fail(what, `${this.#url} does not have it`);
       if (stat !== undefined && !stat.isFile()) return this.#fail(what, `${source} is not a file; it was not copied`);
       this.#makeFolder(dirname(target));
-      // What was fetched into a folder for this fetch is moved: a second copy of 1,000 files took as long as the fetch.
+      // Files that rclone fetched into a temporary folder are moved. Copying 1,000 files took as long as fetching them.
       if (this.#url === undefined) await copyFile(source, temporary);
       else renameSync(source, temporary);
       if ((await hashOf(temporary)) !== sha256) {
@@ -215,7 +216,8 @@ class Transfer {
         return this.#fail(what, `${source} is damaged; it was not copied`);
       }
       chmodSync(temporary, 0o444);
-      // No fsync, which made a push of 3,000 small files up to six times as slow. An object cut short is replaced later.
+      // No fsync, which made a push of 3,000 small files up to six times as slow. An object cut short is replaced
+      // later.
       moveIntoPlace(temporary, target, { fsync: false });
       this.#result[before === 'damaged' ? 'repaired' : 'copied']++;
       return true;

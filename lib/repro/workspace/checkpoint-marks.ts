@@ -1,6 +1,6 @@
 /**
- * Marks of checkpoints, `.repro/attempting/STAGE`: which inputs a checkpoint belongs to, and which of its files attempts
- * at the stage have made. A checkpoint stays between attempts, so a person may put files into it.
+ * Marks of checkpoints, `.repro/attempting/STAGE`: which inputs a checkpoint belongs to, and which of its files
+ * attempts at the stage have made. A checkpoint stays between attempts, so a person may put files into it.
  *
  *   a file that a person changed after an attempt ended     moved to the trash before the next attempt
  *   one that may be of an attempt that was killed           stays for the next attempt, which may need it; if that one
@@ -80,11 +80,13 @@ export function strangeFiles(root: string, stage: Stage, key: string | undefined
       path,
       names(files, (name, now) => own[name] !== now),
     );
-  // What a killed attempt may have left is for the next one at the same inputs.
+  // Files that a killed attempt may have left are kept for the next attempt with the same inputs.
   return key === undefined || key === mark.key ? [] : pathsIn(path, Object.keys(unsureFiles(root, stage, mark)));
 }
 
-/** The files in a stage's checkpoint that were there before the attempt, which has just ended, and that it did not need. */
+/**
+ * The files in a stage's checkpoint that were there before the attempt, which has just ended, and that it did not need.
+ */
 export function untouchedFiles(root: string, stage: Stage): string[] {
   const { unsure = {}, path } = readMark(root, stage) ?? { path: '' };
   if (Object.keys(unsure).length === 0) return [];

@@ -1,11 +1,14 @@
-/** What git knows of the files in the workspace. It only reads the repository, by calling `git`. */
+/** Asks git about the files in the workspace. It calls `git` and changes nothing in the repository. */
 
 import { contains } from '../pipeline/index.ts';
 import { callProgram } from '../programs/index.ts';
 
 /** The git repository that a project is in. */
 export interface GitFiles {
-  /** The files that git tracks at these paths and below them, relative to the root. Paths that git refuses count as tracked. */
+  /**
+   * The files that git tracks at these paths and below them, relative to the root. Paths that git refuses count as
+   * tracked.
+   */
   tracked(paths: readonly string[]): Promise<string[]>;
   /** Those of these paths that git neither tracks nor ignores. None if git cannot say. */
   unknown(paths: readonly string[]): Promise<string[]>;

@@ -1,5 +1,6 @@
 /**
- * What repro may remove or overwrite among the files that a user sees. All other folders call this one for it.
+ * Decides which files of the user repro may remove or overwrite, and removes them. All other folders call this one for
+ * it.
  *
  *   uses.ts              pure: which of a stage's paths are in use, and why a recorded output must be kept
  *   git-files.ts         which files git tracks, and which it can bring back

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { type BigIntStats, lstatSync, readdirSync, statSync, utimesSync } from 'node:fs';
 import { statSignature } from '../freshness/index.ts';
 
-/** What is at a path: the file or folder itself, or something in it. */
+/** An item at a path: the file or folder itself, or something in the folder. */
 interface Item {
   absolute: Buffer;
   /** Relative to the path; '' for the path itself. In a folder whose name or item's name is not UTF-8: the folder. */

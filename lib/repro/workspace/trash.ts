@@ -12,7 +12,7 @@ import { checkInside } from './user-files.ts';
 
 const TRASH = '.repro/trash';
 
-/** What was moved at once, for one stage. */
+/** Files that were moved together, for one stage. */
 interface Move {
   stage: string;
   /** In ISO 8601. */
@@ -55,7 +55,7 @@ export function moveToTrash(root: string, stage: string, paths: readonly string[
   return `${folder}/files`;
 }
 
-/** What is in the trash, the oldest first. */
+/** The entries of the trash, the oldest first. */
 export function listTrash(root: string): TrashEntry[] {
   const folder = join(root, TRASH);
   if (!existsSync(folder)) return [];

@@ -7,7 +7,7 @@ import { contains, normalise, type Stage } from '../pipeline/index.ts';
 export interface PathUse {
   path: string;
   how: string;
-  /** What lies in the path does not count as used: a command that names a folder need not read all of it. */
+  /** Files in the path do not count as used: a command that names a folder need not read all of it. */
   isWhole?: true;
 }
 

@@ -1,7 +1,7 @@
 /**
- * The design adviser: how wide the interval of α will be for given sizes, seeds and noise, and which further run narrows
- * it most. Studies of the design are simulated and fitted as a real one is, because the interval is not symmetric and may
- * have no upper end, so that no formula for its width holds with few runs.
+ * The design adviser: how wide the interval of α will be for given sizes, seeds and noise, and which further run
+ * narrows it most. Studies of the design are simulated and fitted as a real one is, because the interval is not
+ * symmetric and may have no upper end, so that no formula for its width holds with few runs.
  */
 
 import { ScalingError } from '../errors.ts';
@@ -46,7 +46,7 @@ export interface AdviceOptions {
   seed?: number;
 }
 
-/** What to expect of a design. Medians over simulated studies. */
+/** The expected results of a design: medians over simulated studies. */
 export interface Expectation {
   /** high − low; null if the interval has no upper end in half of the studies. */
   width: number | null;

@@ -31,8 +31,8 @@ export interface Difference {
   params: number;
   difference: number;
   /**
-   * Ends of the interval; null if there is none. It is about the scatter of runs, and about the choice of test tunes too
-   * if the losses by tune are known.
+   * Ends of the interval; null if there is none. It is about the scatter of runs, and about the choice of test tunes
+   * too if the losses by tune are known.
    */
   low: number | null;
   high: number | null;
@@ -52,7 +52,7 @@ export interface ArchitectureComparison {
   at: Difference[];
   /** The difference over the whole range, at sizes that are evenly spaced in log N. Empty if a law is missing. */
   along: Difference[];
-  /** What the intervals are about. */
+  /** Sources of variation that the intervals cover. */
   intervals_include: 'runs' | 'runs and test tunes' | null;
   /**
    * The size at which the laws cross, and the range of sizes around it in which they do not differ significantly. Null
@@ -154,8 +154,8 @@ export function compareArchitectures(
 }
 
 /**
- * The error of the test split in the difference of two laws. The same tunes are drawn for both, so what makes a tune hard
- * for both cancels.
+ * The error of the test split in the difference of two laws. The same tunes are drawn for both, so what makes a tune
+ * hard for both cancels.
  *
  * @returns a function that widens the interval of a difference
  */
@@ -189,7 +189,7 @@ function probabilityOfOneLaw(a: PowerLawFit, b: PowerLawFit): number {
   return 1 - fCumulative((together - apart) / parameters / (apart / degrees), parameters, degrees);
 }
 
-/** What counts as one observation: the runs, or the means of the sizes. */
+/** The observations of a fit: its runs, or the means of its sizes. */
 function observationsOf(fit: PowerLawFit): readonly Point[] {
   return fit.observation === 'run' ? fit.points : groupBySize(fit.points);
 }

@@ -1,5 +1,5 @@
 /**
- * What follows from the fits, and how far to trust them.
+ * Conclusions from the fits, and their uncertainty.
  *
  *   compare-architectures.ts   two architectures at equal size
  *   held-out.ts                predicts the largest size from the smaller ones

@@ -1,9 +1,9 @@
 /**
- * The fit of one tokenizer and architecture. Runs of one budget are fitted as L(N). Runs of several budgets are fitted as
- * L(N, D), and as L(N) at each budget that has enough sizes.
+ * The fit of one tokenizer and architecture. Runs of one budget are fitted as L(N). Runs of several budgets are fitted
+ * as L(N, D), and as L(N) at each budget that has enough sizes.
  *
- * A run may give several budgets by cooldowns (`branch_of` in the table). Then L(N) is that of the whole runs, and their
- * smaller budgets are used for L(N, D), for compute-optimal sizes and for L(N) at each budget.
+ * A run may give several budgets by cooldowns (`branch_of` in the table). Then L(N) is that of the whole runs, and
+ * their smaller budgets are used for L(N, D), for compute-optimal sizes and for L(N) at each budget.
  */
 
 import {
@@ -83,7 +83,9 @@ export interface GroupFit {
   influential: Influence[];
   /** The error of the test split; null if the losses by tune are not known. */
   test_split: TestSplitError | null;
-  /** What the smaller budgets of the runs add, in words: L(N, D) and compute-optimal sizes. Null if there are none. */
+  /**
+   * The findings from smaller budgets, in words: L(N, D) and compute-optimal sizes. Null if there are no such budgets.
+   */
   branches_verdict: string | null;
   /** The claim that the runs support, in a few sentences. */
   verdict: string;
@@ -108,7 +110,7 @@ export type SizeSummary =
     }
   | { refused: string };
 
-/** What is fitted. */
+/** Options of a fit. */
 export interface GroupOptions {
   loss: string;
   size: string;
@@ -251,7 +253,7 @@ function tokensClaim(
   return `${label}: no scaling law is supported.${ofSize} L(N, D) is not given: ${withTokens.refused}.${atBudget}`;
 }
 
-/** What the smaller budgets of the runs add to the claim about whole runs. */
+/** The sentences about smaller budgets that follow the claim about whole runs. */
 function branchesClaim(
   withTokens: ChinchillaFit | { refused: string } | null,
   runs: number,

@@ -2,13 +2,13 @@
  * Finds jumps: da capo, dal segno, to the coda. They are not played, as abc2midi and abcjs do not play them either, so
  * the reader names each.
  *
- * People write them as decorations (`!D.C.!`, `!dacapo!`), as annotations (`"^D.S. al Coda"`) and as P: fields. The marks
- * to which a jump leads (segno, coda, fine) are not jumps.
+ * People write them as decorations (`!D.C.!`, `!dacapo!`), as annotations (`"^D.S. al Coda"`) and as P: fields. The
+ * marks to which a jump leads (segno, coda, fine) are not jumps.
  *
  * @see ABC standard 2.1, §4.14 (decorations), §4.19 (annotations)
  */
 
-/** What may hold a jump in a line of music: a quoted text or a decoration. */
+/** The parts of a line of music that may be a jump: quoted texts and decorations. */
 const MARKS = /"([^"]{1,200})"|!([^!|]{1,40})!|\+([^+|]{1,40})\+/g;
 /** `DC` and `DS` without points only in capitals. */
 const JUMP =

@@ -35,7 +35,7 @@ export function withoutHtml(line: string): { text: string; html: boolean } {
 }
 
 /**
- * What stands between notes and is no music: quoted texts, decorations, inline fields, grace notes, comments. The spans
+ * Parts of a line that make no sound: quoted texts, decorations, inline fields, grace notes, comments. The spans
  * have a largest length, so that the time does not grow with the square of the text.
  */
 const SILENT_SPANS = /"[^"]*(?:"|$)|![^!|]{0,40}!|\[[A-Za-z]:[^\]]{0,200}\]|\{[^}]{0,200}\}|%.*$/g;

@@ -41,7 +41,7 @@ export function parseAbc(text: string): Tune {
   return new AbcParser().parse(text);
 }
 
-/** What the header says about a voice. */
+/** The settings of a voice in the header. */
 interface Declaration {
   staff: StaffParameters;
   program?: number;
@@ -315,7 +315,9 @@ class AbcParser {
     if (Object.keys(shifts).length > 0) this.#change((before) => withShifts(before, shifts));
   }
 
-  /** Ends the header: makes the voices that it declares. The music belongs to the first of them until V: names another. */
+  /**
+   * Ends the header: makes the voices that it declares. The music belongs to the first of them until V: names another.
+   */
   #endHeader(): void {
     const tempo = this.#tempoText === undefined ? undefined : parseTempo(this.#tempoText, this.#settings.unit);
     if (tempo !== undefined && tempo > 0) this.#tune.microsecondsPerBeat = tempo;

@@ -1,4 +1,4 @@
-/** What `repro` needs of Slurm before a run, and what `--dry` says about it. */
+/** The options of Slurm for a run, and a description for `--dry` of how the run would use Slurm. */
 import { elsewhereOf, type SlurmOptions } from '../../execution/index.ts';
 import { ReproError } from '../../messages/index.ts';
 import type { PlannedStage } from '../../planning/index.ts';
@@ -79,7 +79,7 @@ export async function probeCluster(
   tell: (text: string) => void,
 ): Promise<NodeJS.Signals | undefined> {
   if (!slurm?.isOn) return undefined;
-  // What an earlier call has submitted is not submitted again.
+  // Stages that an earlier call has submitted are not submitted again.
   const held = new Set(readOpenAttempts(root).flatMap(({ cells }) => cells.map(({ stage }) => stage)));
   const others = plan.filter(({ stage }) => !held.has(stage.name));
   const stages = [...wantsOfPlan(others, slurm).values()].map(([{ stage }]) => stage);

@@ -35,11 +35,11 @@ const PREDICTED_OUTCOMES = {
 /** At most this many columns for the names of stages. */
 const MAX_NAME_WIDTH = 30;
 
-/** What is known of a run before it starts. */
+/** Facts about a run that are known before it starts. */
 export interface Foreseen {
-  /** By stage: what it would replace although repro has no record of it. */
+  /** The files without a record that each stage would replace, by stage. */
   replaced: ReadonlyMap<string, readonly ReplacedFile[]>;
-  /** What removed cells left in the folders of dependencies. */
+  /** Outputs of removed cells that lie in the folders of dependencies. */
   left: readonly LeftOutput[];
   expectation: Expectation;
   /** How the run would use Slurm, if it would. */

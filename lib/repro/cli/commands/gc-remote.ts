@@ -25,7 +25,7 @@ import { printLine } from '../output.ts';
 /** Days for which a push is safe from gc. */
 const DEFAULT_AGE = '14d';
 
-/** What the user gave. */
+/** Options of `repro gc` for a remote. */
 export interface RemoteGcOptions {
   /** The name or address of the remote; true: the only one there is. */
   remote: string | true;

@@ -1,4 +1,4 @@
-/** What `repro gc` says of stages that are no longer in the pipeline. Many cells of a group are one line. */
+/** The lines of `repro gc` about stages that are no longer in the pipeline. Many cells of a group are one line. */
 import { plural } from '../../messages/index.ts';
 
 /** An output of such a stage. */

@@ -2,9 +2,9 @@
  * `repro gc`: lists, or with `--yes` deletes, recorded runs and cached objects that are no longer needed.
  *
  * The results in the lock are always kept. Older runs are deleted, either all of them or by age or total size, together
- * with the objects that only they need. Outputs of stages that were removed from the pipeline are deleted too, if they are
- * still as they were recorded, nothing in the pipeline uses them, and git does not track them. So are old logs, the record
- * of old attempts, and what was moved aside because it was damaged.
+ * with the objects that only they need. Outputs of stages that were removed from the pipeline are deleted too, if they
+ * are still as they were recorded, nothing in the pipeline uses them, and git does not track them. So are old logs, the
+ * record of old attempts, and what was moved aside because it was damaged.
  */
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -153,7 +153,7 @@ function sizeOf(files: readonly { size: number }[]): number {
   return files.reduce((sum, { size }) => sum + size, 0);
 }
 
-/** What was moved aside because it could not be used as a store (files/open-store.ts), absolute. */
+/** Absolute paths of the damaged stores that were moved aside (files/open-store.ts). */
 function damagedStores({ stateFolder: own }: Project): string[] {
   const folders = [own, join(own, 'state'), ...foldersIn(join(own, 'section')), ...foldersIn(join(own, 'leases'))];
   return folders.flatMap((folder) =>

@@ -8,7 +8,7 @@ import { listNames, plural, ReproError } from '../../messages/index.ts';
 import { addToGitignore, moveToTrash } from '../../workspace/index.ts';
 import { print, printLine } from '../output.ts';
 
-/** What the call asks for. */
+/** Options of `repro import-dvc`. */
 export interface ImportOptions {
   /** Files in the way move to the trash. */
   force?: boolean;

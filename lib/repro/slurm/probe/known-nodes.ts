@@ -1,6 +1,6 @@
 /**
- * Which options of sbatch lead to nodes that see the project's folder: .repro/nodes.json. A probe job (probe.ts), or any
- * job that has left its result, has shown it. Removing the file lets repro ask again.
+ * Which options of sbatch lead to nodes that see the project's folder: .repro/nodes.json. A probe job (probe.ts), or
+ * any job that has left its result, has shown it. Removing the file lets repro ask again.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,9 +11,9 @@ import type { SlurmSettings } from '../settings.ts';
 
 const FILE = '.repro/nodes.json';
 
-/** What is known of the nodes of some options. */
+/** A successful probe with some options of Slurm. */
 export interface KnownNode {
-  /** One that has seen the folder. */
+  /** The node that saw the folder. */
   node: string;
   /** When, in ISO 8601. */
   at: string;
@@ -22,8 +22,8 @@ export interface KnownNode {
 }
 
 /**
- * What one probe is for: the folder, and the options as the settings have them. How many GPUs or cpus a stage wants is
- * no part of it.
+ * The key of a probe: the folder, and the options in the settings. The GPUs and cpus that a stage needs are not part of
+ * it.
  */
 export function probeKey(root: string, { group }: Stage, { args, stages }: SlurmSettings): string {
   return JSON.stringify([root, ...args, ...(stages[group] ?? [])]);

@@ -37,7 +37,7 @@ export function writeFresh(folder: string): void {
   writeFileSync(join(folder, 'fresh'), '');
 }
 
-/** What the node has written: its name, by file. */
+/** The name of the node, from each file that it has written so far. */
 export function answersOf(folder: string): { begun?: string; seen?: string } {
   const names = new Set(listNow(folder));
   const read = (name: string) => (names.has(name) ? readUtf8OrUndefined(join(folder, name))?.trim() : undefined);
@@ -54,8 +54,8 @@ export function removeProbeFolder(folder: string): void {
 }
 
 /**
- * The script of the job. It fails if the folder, or the fresh file, does not appear in time. A change of its own makes a
- * client of NFS ask the server for the listing.
+ * The script of the job. It fails if the folder, or the fresh file, does not appear in time. A change of its own makes
+ * a client of NFS ask the server for the listing.
  */
 export function probeScript(folder: string, latency: number): string {
   return `#!/bin/sh

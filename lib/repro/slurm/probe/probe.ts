@@ -1,6 +1,6 @@
 /**
- * Probe jobs: before anything is submitted, a tiny job tells whether nodes see the project's folder, and how late. There
- * is one for each set of options of the settings, once (known-nodes.ts).
+ * Probe jobs: before anything is submitted, a tiny job tells whether nodes see the project's folder, and how late.
+ * There is one for each set of options of the settings, once (known-nodes.ts).
  *
  *   this host                                node
  *   makes .repro/probes/…, calls sbatch  →  waits for the folder, writes `begun`
@@ -25,7 +25,7 @@ const LOOK = 500;
 /** Milliseconds after which it is said that a probe waits. */
 const SAID_AFTER = 3000;
 
-/** What asks for probes. */
+/** Parts that probes work with. */
 export interface ProbeParts {
   root: string;
   settings: SlurmSettings;
@@ -35,7 +35,7 @@ export interface ProbeParts {
   signal: AbortSignal;
 }
 
-/** What a probe has found. */
+/** The result of a probe. */
 type Found =
   | { is: 'seen'; known: KnownNode }
   /** The nodes do not see this folder, or not in time: a sentence. */
@@ -161,7 +161,7 @@ class Probe {
     const { root, settings } = this.#parts;
     const state = this.#row?.state;
     if (state !== undefined && !/^(COMPLETED|FAILED)$/.test(state)) return this.#unknown(state);
-    // What it has written may come late.
+    // The files that it has written may become visible late.
     if (state !== 'FAILED' && now - this.#goneAt! < settings.latency * 1000) return undefined;
     const { latency } = settings;
     const node = this.#row?.node || 'a node';
