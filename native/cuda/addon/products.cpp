@@ -10,6 +10,9 @@ namespace {
 /// So many algorithms are asked for; the first that may be used is taken.
 constexpr int kWanted = 8;
 
+/// Parameters, and what a plan allocates, are aligned to it.
+constexpr Pointer kBiasAlignment = 256;
+
 /// Rows of bf16 are aligned to 16 bytes. Rows of fp32 have no padding, so they are aligned as their length says.
 uint32_t alignmentOf(bool rounded, int64_t stride) { return rounded || stride % 4 == 0 ? 16 : stride % 2 == 0 ? 8 : 4; }
 
@@ -109,8 +112,8 @@ Products::Choice& Products::choiceOf(const ProductShape& s) {
     layout(&choice.A, cublas::kBf16, s.transposeA, s.M, s.K, s.lda);
     layout(&choice.B, cublas::kBf16, s.transposeB, s.K, s.N, s.ldb);
     layout(&choice.C, s.rounded ? cublas::kBf16 : cublas::kFp32, false, s.M, s.N, s.ldc);
-    // The address of a bias is not known yet; any that is as well aligned does.
-    operation = operationOf(s, 256);
+    // The library takes the alignment of a bias from its address. It is not known yet; all are aligned to 256 bytes.
+    operation = operationOf(s, kBiasAlignment);
     check(lib.createPreference(&preference));
     const auto prefer = [&](int attribute, auto value) {
       check(lib.setPreference(preference, attribute, &value, sizeof value));

@@ -12,6 +12,7 @@
 //   FAKE_CUBLAS_IN_PLACE    if set, algorithms add only to the matrix that they write
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -46,7 +47,7 @@ struct Preference {
 /// What an algorithm was chosen for, as its 64 bytes hold it.
 struct Choice {
   uint32_t mark, shape, workspace, parts, schemes;
-  uint16_t alignment[4];
+  uint16_t alignment[4], biasAlignment;
 };
 static_assert(sizeof(Choice) <= 64);
 constexpr uint32_t kMark = 0xc0b1a5;
@@ -261,6 +262,8 @@ int cublasLtMatmulAlgoGetHeuristic(void* handle, void* operation, void* layoutA,
       kMark, shapeOf(o, {&A, &B, &C, &D}), isSplit ? static_cast<uint32_t>(workspace) : 0, isSplit ? 2u : 1u, p.schemes,
       {}};
   for (int i = 0; i < 4; i++) choice.alignment[i] = static_cast<uint16_t>(p.alignment[i]);
+  const auto bias = reinterpret_cast<uintptr_t>(o.bias);
+  choice.biasAlignment = static_cast<uint16_t>(bias ? std::min<uintptr_t>(bias & -bias, 256) : 1);
   results[0] = {};
   memcpy(results[0].algorithm, &choice, sizeof choice);
   results[0].workspace = choice.workspace;
@@ -293,7 +296,7 @@ int cublasLtMatmul(void* handle, void* operation, const float* alpha, const void
   if (!isValid(a, A.extent(), alignment[0]) || !isValid(b, B.extent(), alignment[1]) ||
       !isValid(c, C.extent(), alignment[2]) || !isValid(d, D.extent(), alignment[3]))
     return kInvalidValue;
-  if (o.epilogue == 4 && !isValid(o.bias, 4 * D.rows, 16)) return kInvalidValue;
+  if (o.epilogue == 4 && !isValid(o.bias, 4 * D.rows, algorithm->biasAlignment)) return kInvalidValue;
   if (algorithm->workspace > workspaceSize || (workspaceSize > 0 && !isValid(workspace, workspaceSize, 256)))
     return kInvalidValue;
   const auto isApart = [&](const void* pointer, size_t size) {
