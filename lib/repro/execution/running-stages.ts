@@ -75,7 +75,9 @@ export class RunningStages {
 
   close(): void {
     clearTimeout(this.#timer);
-    rmSync(this.#file, { force: true });
+    try {
+      rmSync(this.#file, { force: true });
+    } catch {} // Its folder is not one. Nothing depends on the record.
   }
 
   #writeSoon(): void {

@@ -28,6 +28,9 @@ const MEMBER = /^(\d+)-(\d*)\.repro$/;
 /** Error codes of a folder that nothing can be written to, so that no host can have it. */
 const CANNOT_WRITE = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT']);
 
+/** How often a host tries to make its claim. */
+const MOST_TRIES = 50;
+
 /** The contents of the file. */
 interface Claim {
   host: Host;
@@ -99,7 +102,9 @@ export class FolderClaim {
     mkdirSync(join(this.#root, '.repro'), { recursive: true });
     writeFileSync(this.#member, '');
     try {
-      while (readClaim(this.#root)?.host.id !== thisHost().id) {
+      for (let tries = 0; readClaim(this.#root)?.host.id !== thisHost().id; tries++) {
+        // Another host may be quicker, but not so often: what stands there is no claim, and not a file.
+        if (tries === MOST_TRIES) throw new ReproError(`${FILE} is not a file of repro; remove it`, 1);
         const other = readClaim(this.#root);
         if (other === undefined) makeClaim(this.#root);
         else if (isSilent(this.#root, other)) removeClaim(this.#root, other);

@@ -3,7 +3,7 @@
  * host name and a boot of its own, by unshare(1), which needs root.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
 import { thisHost } from '../../../lib/repro/files/index.ts';
@@ -142,6 +142,12 @@ test('a claim from before a reboot of this machine, and a damaged one, do not co
     expect([damaged, (await made.repro('-f')).exit]).toEqual([damaged, 0]);
     expect(made.exists('.repro/host')).toBe(false);
   }
+  // What can neither be read nor replaced by a claim is named, and not tried for ever.
+  mkdirSync(made.path('.repro/host'));
+  expect(await made.repro('-f')).toMatchObject({
+    exit: 1,
+    stderr: 'repro: .repro/host is not a file of repro; remove it\n',
+  });
 });
 
 test('several repros of one host share the folder, and the last one gives it back', async () => {
