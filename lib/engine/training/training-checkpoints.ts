@@ -94,7 +94,7 @@ export async function readCheckpoint<Progress>(
   const difference = firstDifference(saved.identity, JSON.parse(JSON.stringify(identity)));
   if (difference !== undefined)
     throw new EngineError(
-      `${dir} has a checkpoint of another run: ${difference}. ${describeRemedy(saved.identity, identity)}Delete it to start again, or name another folder`,
+      `${dir} has a checkpoint of another run: ${difference}. ${describeRemedy(difference, saved.identity, identity)}Delete it to start again, or name another folder`,
     );
   const part = (name: string) => join(dir, newest, name);
   const lastGood = existsSync(part(LAST_GOOD)) ? (await loadCheckpoint(part(LAST_GOOD))).weights : undefined;
@@ -140,13 +140,12 @@ function firstDifference(was: unknown, is: unknown, path = ''): string | undefin
   return undefined;
 }
 
-/** Advice on how to continue a run whose kernels differ only in cuBLASLt; "" if anything else differs too. */
-function describeRemedy(was: RunIdentity, is: RunIdentity): string {
-  const [before, now] = [was, is].map(
-    (identity) => (identity.engine as { kernels?: string } | undefined)?.kernels ?? '',
-  );
+/** Advice on how to continue a run whose kernels differ only in cuBLASLt; "" if the difference is another one. */
+function describeRemedy(difference: string, was: RunIdentity, is: RunIdentity): string {
+  if (!difference.startsWith('engine.kernels ')) return '';
+  const [before, now] = [was, is].map(({ engine }) => (engine as { kernels: string }).kernels);
   const [kernels, library] = splitKernels(before);
-  if (before === now || kernels !== splitKernels(now)[0]) return '';
+  if (kernels !== splitKernels(now)[0]) return '';
   if (library === undefined) return 'To continue it, set train.products: own. ';
   const setting = library.endsWith(ALL_PRODUCTS) ? 'cublas' : 'auto';
   const version = library.replace(ALL_PRODUCTS, '');

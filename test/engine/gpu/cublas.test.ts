@@ -274,6 +274,15 @@ describe.skipIf(!gpuIsTestable)('cuBLASLt (skipped without a C++ compiler, or if
         expect(resumed.curve).toEqual(uninterrupted.curve);
       }));
 
+    test('a run with another precision is not told to change the library', () =>
+      inFolder(async (dir) => {
+        const run = { ...runOf(bf16('auto')), checkpointDir: dir };
+        await expect(train({ ...run, ...interruptAtStep(run.source, 5) })).rejects.toThrow('enough');
+        await expect(train({ ...run, engine: openFakeGpu() })).rejects.toThrow(
+          /engine\.precision was "bf16" and is "fp32"\. Delete it to start again/,
+        );
+      }));
+
     test.each([
       [
         'own',
