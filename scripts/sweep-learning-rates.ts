@@ -1,15 +1,15 @@
 /**
  * Shows that the learning rates of params.yaml are right for every size: trains each size at the rate of the rule, at
- * half of it and at twice it, on music that the study does not use. At the rate of the rule it uses --seeds, whose spread
- * is the noise, and at the other rates --other-seeds.
+ * half of it and at twice it, on music that the study does not use. At the rate of the rule it uses --seeds, whose
+ * spread is the noise, and at the other rates --other-seeds.
  *
  *     npx tsx scripts/sweep-learning-rates.ts FOLDER [--sizes gpt-tiny,lstm-tiny] [--factors 0.5,1,2] [--seeds 1,2,3]
  *         [--other-seeds 1] [--dataset DATASET] [--tokenizer char] [--split test]
  *
- * All other settings are those of params.yaml. --dataset takes what `download.dataset` takes. FOLDER keeps the music, the
- * tokens and results.csv; a second call makes only the runs that are missing, and needs the same data set and tokenizer.
- * Prints the table of docs/results/learning-rates.md, as Markdown: bits per byte of the test split, or of --split val, if
- * the study uses the same music and its test split must not choose the rates.
+ * All other settings are those of params.yaml. --dataset takes what `download.dataset` takes. FOLDER keeps the music,
+ * the tokens and results.csv; a second call makes only the runs that are missing, and needs the same data set and
+ * tokenizer. Prints the table of docs/results/learning-rates.md, as Markdown: bits per byte of the test split, or of
+ * --split val, if the study uses the same music and its test split must not choose the rates.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -147,7 +147,7 @@ function table(all: Result[]): string {
     const others = shown.filter((factor) => factor !== 1 && lossesAt(factor).length > 0);
     const best = others.map(lossesAt).sort((a, b) => mean(a) - mean(b))[0];
     const gain = mean(lossesAt(1)) - mean(best ?? []);
-    // The mean of n runs varies by √(1/n) of what a run varies by.
+    // The standard deviation of the mean of n runs is that of one run times √(1/n).
     const error = pooled * Math.sqrt(1 / atRule.length + 1 / (best?.length ?? 1));
     lines.push([
       size,

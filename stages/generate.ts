@@ -96,7 +96,7 @@ await stage({
   },
 });
 
-/** The text without the bar in which it was cut off. */
+/** The text without its last bar, in which it was cut off. */
 function withoutLastBar(text: string): string {
   return `${text.slice(0, text.lastIndexOf('|') + 1) || text.trimEnd()}\n`;
 }

@@ -65,7 +65,7 @@ const SIMPLE_CELLS: Record<Density, readonly (readonly [readonly number[], numbe
   ],
 };
 
-/** The same for compound metres, whose beat is a dotted quarter. */
+/** Such rhythms for compound metres, whose beat is a dotted quarter. */
 const COMPOUND_CELLS: Record<Density, readonly (readonly [readonly number[], number])[]> = {
   calm: [
     [[6], 4],

@@ -43,7 +43,7 @@ export type Role = 'melody' | 'thirds' | 'imitation' | 'chords' | 'pad' | 'inner
 /** A voice that a style may have. */
 export interface Layer {
   role: Role;
-  /** General MIDI programs to choose from, from 0 */
+  /** General MIDI program numbers, 0 to 127, to choose from */
   programs: readonly number[];
   /** the probability that a piece has this voice */
   presence: number;

@@ -60,7 +60,7 @@ const OTHER_FORMATS: readonly { endings: string[]; advice: string }[] = [
   { endings: ['.zip', '.gz', '.tgz', '.tar', '.7z', '.rar', '.xz', '.bz2'], advice: 'an archive: unpack it first' },
 ];
 
-/** The number of files of each ending that were passed over, such as `{".txt": 3}`. */
+/** The number of files that were passed over, by the ending of their names, such as `{".txt": 3}`. */
 export type PassedOver = Record<string, number>;
 
 /** Counts a file that is passed over, under the ending of its name. */
@@ -75,7 +75,7 @@ export function totalPassedOver(passedOver: PassedOver): number {
 }
 
 /**
- * Says in a sentence each which of the passed-over files are music and what converts them. The most frequent come first.
+ * Advises how to convert passed-over files that are music: one sentence for each ending, the most frequent first.
  *
  * @example adviceFor({ '.krn': 3 }) // ['3 .krn files were passed over (Humdrum: convert it to MIDI with …)']
  */

@@ -38,7 +38,7 @@ export interface AbcResult extends MidiFindings {
   notes: number;
 }
 
-/** A file of which a larger share of the onsets is between the points of the grid is a performance. */
+/** A file is a performance if more than this share of its onsets lies between the points of the grid. */
 const MAX_OFF_GRID = 0.5;
 
 /**

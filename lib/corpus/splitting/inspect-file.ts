@@ -1,11 +1,14 @@
-/** The task that split.ts runs on each file: reads one ABC file and computes the figures for filters, duplicates and splits. */
+/**
+ * The task that split.ts runs on each file: reads one ABC file and computes the figures for filters, duplicates and
+ * splits.
+ */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { abcToScore, fingerprint, shapeOf, sketchOf } from '../../music/index.ts';
 import { CorpusError } from '../errors.ts';
 
-/** Figures of one tune. */
+/** A tune with the figures that filters and statistics use. */
 export interface InspectedTune {
   /** UTF-16 code units */
   characters: number;

@@ -1,4 +1,4 @@
-/** A hash of the tokens of a split, by which a checkpoint recognizes the data of its run. */
+/** A hash of the tokens of a split. A checkpoint stores it to recognize the data of its run. */
 import { createHash } from 'node:crypto';
 import type { Split, TokenSource } from './token-source.ts';
 

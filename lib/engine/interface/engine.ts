@@ -1,8 +1,9 @@
 /**
  * The interface that every training engine implements.
  *
- * Shapes use these letters: B sequences per batch, T tokens per sequence (T ≤ config.block), V tokens in the vocabulary,
- * L layers, H the width of an LSTM. Arrays are row-major. Losses are means over B·T tokens, in nats per token.
+ * Shapes use these letters: B sequences per batch, T tokens per sequence (T ≤ config.block), V tokens in the
+ * vocabulary, L layers, H the width of an LSTM. Arrays are row-major. Losses are means over B·T tokens, in nats per
+ * token.
  */
 import type { ModelConfig, OptimizerState, Weights } from '../../models/index.ts';
 
@@ -18,11 +19,15 @@ export interface EngineOptions {
   name?: 'auto' | EngineName;
   /** bf16: matrix products with weights round their inputs to bf16; native and gpu. tf32: to TF32; gpu. Default fp32 */
   precision?: 'fp32' | 'tf32' | 'bf16';
-  /** CPU threads, at most the machine's cores. The bits of a run depend on their number. Default 1; gpu and tfjs ignore it */
+  /**
+   * CPU threads, at most the machine's cores. The bits of a run depend on their number. Default 1; gpu and tfjs ignore
+   * it
+   */
   threads?: number;
   /**
-   * gpu only, in bf16: who multiplies matrices. own: kernels of native/cuda. cublas: NVIDIA's cuBLASLt, every product that it
-   * can make. auto: cuBLASLt where it is found and expected to be faster. The bits of a run depend on it. Default auto
+   * gpu only, in bf16: who multiplies matrices. own: kernels of native/cuda. cublas: NVIDIA's cuBLASLt, every product
+   * that it can make. auto: cuBLASLt where it is found and expected to be faster. The bits of a run depend on it.
+   * Default auto
    */
   products?: 'auto' | 'own' | 'cublas';
   /** tfjs only: node-gpu, node, wasm or cpu. Default: the first that loads */
@@ -36,8 +41,8 @@ export interface Engine {
   readonly description: string;
   /**
    * The properties that determine the bits of a result: if all are equal, the same call gives the same bits. For tfjs,
-   * `kernels` is the device; for gpu, it is the GPU, the digest of the kernels and the version of cuBLASLt, if it is used.
-   * Native kernels that always give the same bits have one name.
+   * `kernels` is the device; for gpu, it is the GPU, the digest of the kernels and the version of cuBLASLt, if it is
+   * used. Native kernels that always give the same bits have one name.
    */
   readonly arithmetic: { precision: 'fp32' | 'tf32' | 'bf16'; threads: number; kernels: string };
   /**
@@ -49,8 +54,8 @@ export interface Engine {
    */
   model(config: ModelConfig, start: { seed: number } | { weights: Weights }): Model;
   /**
-   * Estimates the peak memory of the engine when it trains this model, before anything is allocated. It is the memory of
-   * the device if there is `deviceMemory`, otherwise that of the machine.
+   * Estimates the peak memory of the engine when it trains this model, before anything is allocated. It is the memory
+   * of the device if there is `deviceMemory`, otherwise that of the machine.
    *
    * @param step `batch` windows of config.block tokens per step; `microbatch` as in StepOptions
    * @returns bytes
@@ -92,7 +97,9 @@ export interface StepOptions {
   clip?: number;
   /** sequences computed at a time; gradients accumulate over the batch. Default: the engine's choice */
   microbatch?: number;
-  /** Dropout masks depend only on this seed, the step and the engine, so a resumed run draws the same masks. Default 0 */
+  /**
+   * Dropout masks depend only on this seed, the step and the engine, so a resumed run draws the same masks. Default 0
+   */
   dropoutSeed?: number;
 }
 
@@ -107,16 +114,17 @@ export interface StepResult {
 }
 
 /**
- * A model with its weights and optimizer state. Calls are made one after the other, in the order in which they come, so a
- * call may come before the promise of an earlier one has resolved. Every promise rejects with an EngineError if an
+ * A model with its weights and optimizer state. Calls are made one after the other, in the order in which they come, so
+ * a call may come before the promise of an earlier one has resolved. Every promise rejects with an EngineError if an
  * argument does not fit the model, or the model was disposed of.
  */
 export interface Model {
   readonly config: ModelConfig;
   /**
    * Forward pass, backward pass, clipping and AdamW on one batch. The native engine computes on its own threads, so the
-   * event loop keeps running. If the loss or the norm of the gradient is NaN or infinite, nothing is updated. On a GPU, a
-   * step that was called before this was known counts as if there had been an update.
+   * event loop keeps running. If the loss or the gradient norm is NaN or infinite,
+   * nothing is updated. A GPU learns this late: a step that was called in the meantime still counts the failed step in
+   * its dropout masks and bias corrections.
    *
    * @throws EngineError if an option is out of range
    */

@@ -1,14 +1,15 @@
 /**
- * Branches of a run: models of smaller budgets that one run gives on its way. A branch leaves the run at the peak of its
- * learning rate, makes the steps of a cooldown, and ends after its share of the tokens:
+ * Branches of a run: models of smaller budgets that one run gives on its way. A branch leaves the run at the peak of
+ * its learning rate, makes the steps of a cooldown, and ends after its share of the tokens:
  *
  *   trunk     ───────┬──────────────┬──────────────────────────────╲    the whole budget
  *   branches         ╲ share 0.25   ╲ share 0.5
  *
- * Steps of a branch read the windows that the trunk reads at the same steps. So a branch has the bits of a run whose whole
- * budget is that share, with as many steps of warmup.
+ * Steps of a branch read the windows that the trunk reads at the same steps. So a branch has the bits of a run whose
+ * whole budget is that share, with as many steps of warmup.
  *
- * @see Hägele et al. 2024, "Scaling laws and compute-optimal training beyond fixed training durations" (arXiv:2405.18392)
+ * @see Hägele et al. 2024, "Scaling laws and compute-optimal training beyond fixed training durations"
+ *   (arXiv:2405.18392)
  */
 import { EngineError } from '../interface/index.ts';
 import type { LearningRateSchedule } from './learning-rate.ts';
@@ -21,7 +22,7 @@ export interface Branch {
   start: number;
   /** steps after which it ends */
   steps: number;
-  /** that of a run which ends with the branch */
+  /** schedule of a run that ends where the branch ends */
   schedule: LearningRateSchedule;
   /** its training loss is the mean over this many last steps */
   lastSteps: number;
@@ -34,7 +35,8 @@ export interface Branch {
  * @param run its tokens, the tokens of a step, its schedule, and the share of a budget that is its cooldown
  * @returns in the order in which they begin
  * @throws EngineError if the schedule has no cooldown to branch off before, or a share is too small
- * @example planBranches([0.5], { tokens: 100, stepTokens: 1, cooldown: 0.2, schedule }) // starts at step 40, ends at 50
+ * @example planBranches([0.5], { tokens: 100, stepTokens: 1, cooldown: 0.2, schedule }) // starts at step 40, ends at
+ *   50
  */
 export function planBranches(
   shares: readonly number[],

@@ -20,7 +20,7 @@ const MAX_LAYERS = 15;
 const MAX_UNISONS = 8;
 const MAX_PITCH = 127;
 
-/** Where the bar stands. The comment says what was read last. */
+/** The position in the grammar of a bar. The comment names the last element read. */
 type Place =
   /** nothing, or a field */
   | 'start'
@@ -46,7 +46,7 @@ type Place =
 const NOTHING: readonly never[] = [];
 /** The first characters of a note, a chord, a rest, a tuplet and a field. */
 const BEGINS_PIECE: ReadonlySet<string> = new Set('[(z^_=CDEFGABcdefgab');
-/** The order in which the fields of a bar stand. */
+/** The order of the fields of a bar. */
 const FIELD_ORDER = 'MKQ';
 
 /** The state after a beginning of a bar. It is changed by `accept`; `copy` keeps an earlier state. */

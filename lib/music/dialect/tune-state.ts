@@ -29,7 +29,7 @@ const HEADER: readonly { text: string; value: ValueKind }[] = [
 const DRUMS = '%%MIDI channel 10\n';
 const PROGRAM = '%%MIDI program ';
 
-/** Where the tune stands. The comment says what comes next. */
+/** The position in the grammar of a tune. The comment names the next element. */
 type Place =
   /** a part of the header */
   | 'header'
@@ -156,7 +156,7 @@ export class TuneState {
     return this.#place === 'line' || this.#place === 'voice end';
   }
 
-  /** Reads one character. Returns false if it may not come here; the state is then not usable. */
+  /** Reads one character. Returns false if the character is not allowed here; do not use the state after that. */
   accept(c: string): boolean {
     switch (this.#place) {
       case 'header':

@@ -19,7 +19,7 @@ export type EndsElsewhere = Map<number, number[]>;
 /**
  * Finds the ends of a track's hanging notes in the other tracks.
  *
- * @returns the slots of which all hanging notes end elsewhere
+ * @returns the slots whose hanging notes all end in other tracks
  */
 export function endsInOtherTracks(track: Track, tracks: readonly Track[]): EndsElsewhere {
   const found: EndsElsewhere = new Map();

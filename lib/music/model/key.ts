@@ -34,7 +34,7 @@ export function keyOn(tonic: number, minor: boolean): Key {
   return { fifths: FIFTHS_OF_MAJOR_TONIC[majorTonic], minor };
 }
 
-/** Durations by pitch class, C first. */
+/** Durations by pitch class, C first; in any unit, the same for all. */
 export type PitchClassDurations = readonly number[];
 
 /** How long each pitch class sounds in all pitched voices, in the unit of their durations. */

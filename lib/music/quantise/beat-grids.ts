@@ -31,12 +31,12 @@ const MAX_QUINTUPLET_ERROR = UNITS_PER_STEP;
 
 /** Beats in which the positions of a voice lie, for all voices: the same cells. */
 export class Beats {
-  /** the beginning of each beat, then the end of the last; a plain array, so that sums with them are small integers */
+  /** The start of each beat, then the end of the last, in units. A plain array: V8 then adds them as small integers. */
   readonly starts: number[] = [];
   /** units of a whole beat; a bar's last beat may be shorter */
   readonly units: number;
 
-  /** @param bars in units */
+  /** @param bars the bars, with starts and durations in units */
   constructor(bars: readonly ScoreBar[], units: number) {
     this.units = units;
     for (const bar of bars) for (let at = 0; at < bar.length; at += units) this.starts.push(bar.start + at);

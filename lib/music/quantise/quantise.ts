@@ -93,7 +93,7 @@ export function quantise(
   return { score: { unitsPerBeat, bars, voices }, warnings, offGrid: off / notes };
 }
 
-/** The keys of a sequence, or the key that the notes have if there is none or it is not credible. */
+/** The keys of a sequence. If there is none, or it is not credible, the key is estimated from the notes. */
 function keyChanges(keys: KeyChange[], voices: ScoreVoice[], doubtCMajor: boolean): KeyChange[] {
   const isCMajor = keys.every(({ fifths, minor }) => fifths === 0 && !minor);
   if (keys.length > 0 && !(doubtCMajor && isCMajor)) return keys;

@@ -204,7 +204,7 @@ class TerminalView extends PeopleView {
   #live: readonly string[] = [];
   /** Permanent lines that wait for the next frame. */
   #unprinted: string[] = [];
-  /** `performance.now()` from which on the size of the terminal counts as settled. */
+  /** Time, as of `performance.now()`, after which the size of the terminal counts as settled. */
   #settled = 0;
   readonly #onResize = () => {
     this.#settled = performance.now() + SETTLING;
@@ -273,9 +273,9 @@ function colourSign(line: string): string {
 /** Prints the output of each stage as it comes, with the stage's name before each line. */
 class LinesView extends PeopleView {
   #timer: NodeJS.Timeout | undefined;
-  /** By stage: output after the last line break, not printed yet. */
+  /** Output after the last line break, not printed yet, by stage. */
   readonly #partialLines = new Map<string, string>();
-  /** By stage: the job that was named last. */
+  /** The job that was named last, by stage. */
   readonly #queued = new Map<string, string>();
   /** The stage that started last, if only lines about it have been printed since. */
   #lastStarted: string | undefined;

@@ -1,6 +1,7 @@
 /**
- * Numbers of which JavaScript would lose something: the text that the file has (`1.0`, `1e-3`, `010`), or digits of an
- * integer above 2^53. yaml.ts and `parseJson` read such a number as a WrittenNumber; all other numbers stay `number`.
+ * Numbers that JavaScript cannot represent exactly as written: the text that the file has (`1.0`, `1e-3`, `010`), or
+ * digits of an integer above 2^53. yaml.ts and `parseJson` read such a number as a WrittenNumber; all other numbers
+ * stay `number`.
  *
  * A text that is made of a value, such as a command or the name of a cell, gets the number as written: `String(value)`.
  * Comparisons go by value, by `canonical` of json.ts: `1.0` equals `1`, and integers are compared digit by digit.

@@ -125,7 +125,7 @@ class Execution {
     return { outcomes, interrupted, isDetached: this.#runner.isDetached };
   }
 
-  /** Writes what is still to be written to the lock. If that fails, the stages that it is about have failed. */
+  /** Writes the blocks that the lock file does not have yet. If that fails, their stages have failed. */
   #writeLock(outcomes: Map<string, Outcome>): void {
     try {
       this.#project.lock.flush();

@@ -21,7 +21,7 @@ export interface AttemptParts {
   machine: Machine;
   /** How many stages run here at once. */
   jobs: number;
-  /** By group of stages: how many of them may run. */
+  /** How many stages of each group may run at once, by group. */
   mayRun: ReadonlyMap<string, number>;
   stageLeases: Leases | undefined;
   listen: Listener;
@@ -37,7 +37,7 @@ export class StageAttempts {
   readonly #parts: AttemptParts;
   readonly #local: LocalExecutor;
   readonly #running: RunningStages;
-  /** By group of stages: the params files that its programs read from copies. */
+  /** The params files that programs of each group read from copies, by group. */
   readonly #readFromCopy = new Map<string, ReadonlySet<string>>();
   #isInterrupted = false;
 

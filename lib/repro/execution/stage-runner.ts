@@ -71,7 +71,7 @@ export class StageRunner {
   readonly #callers: ReadonlySet<string>;
   #interrupted: NodeJS.Signals | undefined;
   #isDetached = false;
-  /** Of the stages that this process works on, apart from those that wait for a place or for a job. */
+  /** Counts the stages that this process works on, without those that wait for a place or a job. */
   readonly #idle = new IdleWatch(() => this.#detachIfAsked());
 
   private constructor(

@@ -15,7 +15,7 @@ const PERIOD = 1000;
 /** The forecast of a large plan takes a while. It may take this share of the time. */
 const SHARE = 0.02;
 
-/** Share of a stage from which on its own progress is trusted more than the forecast. */
+/** Above this share of its work, a stage's own progress predicts the time left. Below it, the forecast does. */
 const TRUSTED = 0.05;
 
 /** A stage that runs now. */

@@ -53,7 +53,7 @@ export function systemOutput(program: string, ...args: readonly string[]): strin
   }
 }
 
-/** The same beside the main thread, which a call would block for 10 ms. "" for any failure. */
+/** Like systemOutput, but asynchronous: a synchronous call blocks the main thread for 10 ms. "" for any failure. */
 export function systemOutputLater(program: string, ...args: readonly string[]): Promise<string> {
   return new Promise((done) => {
     execFile(program, args, settings(), (_, stdout) => done(stdout.trim())).unref();

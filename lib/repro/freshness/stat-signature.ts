@@ -6,7 +6,7 @@ import { type BigIntStats, lstatSync, statSync } from 'node:fs';
 
 /** Nanoseconds. A file that changed more recently may change again and keep the same times. */
 const RACY = 30_000_000n;
-/** The same for file systems that store times in whole seconds. */
+/** The same period for file systems that store times in whole seconds. */
 const RACY_COARSE = 2_100_000_000n;
 
 /** Milliseconds until a file is settled after its last write, on most file systems. */

@@ -13,11 +13,11 @@ import { checkRemovedPaths } from './removed-paths.ts';
 
 /** The stages and the edges between them. */
 export interface Graph {
-  /** By name. Every stage comes after the stages it needs; independent stages keep the order of pipeline.yaml. */
+  /** Stages by name. A stage comes after the stages that it needs. Otherwise the order is that of pipeline.yaml. */
   stages: ReadonlyMap<string, Stage>;
-  /** By name: the stages that write what this one reads. */
+  /** The stages whose outputs a stage reads, by name. */
   upstream: ReadonlyMap<string, readonly string[]>;
-  /** By name: the stages that read what this one writes. */
+  /** The stages that read a stage's outputs, by name. */
   downstream: ReadonlyMap<string, readonly string[]>;
 }
 

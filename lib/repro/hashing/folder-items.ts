@@ -62,7 +62,7 @@ export function itemOf(
   };
 }
 
-/** The target of a symbolic link that counts as a link; undefined if it is followed. */
+/** The target of a symbolic link that is recorded as a link; undefined if repro follows the link. */
 function countedTarget(
   absolute: string,
   stat: BigIntStats | undefined,

@@ -68,7 +68,7 @@ interface Level {
   prefix: string;
 }
 
-/** The rules for what is directly in one folder. */
+/** The rules for the entries of one folder. */
 export class FolderRules {
   readonly #make: () => Ignore;
   readonly #defaults: Patterns;

@@ -16,7 +16,7 @@ import { sha256 } from './content.ts';
 export interface State {
   /** Stat signature and hash of single files, by absolute path. */
   files: MemoTable;
-  /** The same for all small files of a folder, by the folder's path: see known-files.ts. */
+  /** Hashes of all small files of a folder, by the folder's path: see known-files.ts. */
   folders: MemoTable;
   /** Anything computed from content, by a key that includes the content's hash. */
   memos: MemoTable;
@@ -30,8 +30,8 @@ export interface MemoTable {
 }
 
 /**
- * Milliseconds for which puts are collected. A transaction waits for those of other processes, so there are few during a
- * run. A repro that is killed loses the results of this time, and they are computed again.
+ * Milliseconds for which puts are collected. A transaction waits for those of other processes, so there are few during
+ * a run. A repro that is killed loses the results of this time, and they are computed again.
  */
 const COLLECTING = 5000;
 /** LMDB takes keys of up to 1978 bytes. */

@@ -25,7 +25,7 @@ export interface StartingPoint {
   /** The recorded run whose persistent outputs the command finds; undefined: it begins with nothing. */
   base?: LockedStage;
   changes: InputChanges;
-  /** For the user. */
+  /** A sentence that tells the user about this decision. */
   sentence: string;
 }
 

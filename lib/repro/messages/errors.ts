@@ -18,9 +18,9 @@ export interface Problem {
   /** One sentence without a full stop: what is wrong and what would be right. */
   message: string;
   place?: Place;
-  /** The template that the message is about, if it is about one in a value: its text, and how many alike are before it. */
+  /** The faulty template in a value, if there is one: its text, and the number of equal templates before it. */
   template?: { reference: string; nth: number };
-  /** The dotted key that the message is about, such as "train.lr". */
+  /** The dotted key of the faulty value, such as "train.lr". */
   key?: string;
 }
 

@@ -8,7 +8,7 @@
 
 /** Control characters (C0, DEL, C1) without line break and tab, and embeddings, overrides and isolates of UAX 9. */
 const UNSAFE = /(?![\n\t])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
-/** The same with line break and tab. */
+/** Unsafe characters, including line break and tab. */
 const UNSAFE_IN_LINE = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 /** Unsafe characters that JSON.stringify does not escape. They occur only in strings. */
 const UNSAFE_IN_JSON = /[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;

@@ -26,7 +26,7 @@ export interface PipelinePart {
   top: { [key: string]: Json };
 }
 
-/** Keys that only pipeline.yaml itself may have, because they are about the whole pipeline. */
+/** Keys that only pipeline.yaml itself may have, because they apply to the whole pipeline. */
 const WHOLE_PIPELINE = ['include', 'schemas', 'presets', 'limits', 'headline'];
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Reads `cmd`: a shell command, `{argv: [program, argument, …]}`, or a list of these. Templates become parts of words, so
- * a value cannot add words or code. `${raw:key}` inserts a value as code.
+ * Reads `cmd`: a shell command, `{argv: [program, argument, …]}`, or a list of these. Templates become parts of words,
+ * so a value cannot add words or code. `${raw:key}` inserts a value as code.
  */
 import { isMapping, type Json, type KeyPath, show } from '../documents/index.ts';
 import { ReproError } from '../messages/index.ts';
@@ -94,7 +94,7 @@ function optionParts(mapping: { readonly [key: string]: Json }, template: Writte
   return typeof parts[0] === 'string' ? [parts[0].slice(1), ...parts.slice(1)] : parts;
 }
 
-/** Gives an error the template that it is about. */
+/** Adds the faulty template to an error. */
 function withTemplate<T>(template: Written, work: () => T): T {
   try {
     return work();

@@ -1,7 +1,7 @@
 /**
- * Templates: `${a.b}`, `${a[b]}` and `${a[0]}` are replaced by values of the context, and `\${` by `${`. Expressions are not
- * supported. A text that consists of one reference becomes the value, with its type. Inside a longer text, a value must
- * not be a list or mapping.
+ * Templates: `${a.b}`, `${a[b]}` and `${a[0]}` are replaced by values of the context, and `\${` by `${`. Expressions
+ * are not supported. A text that consists of one reference becomes the value, with its type. Inside a longer text, a
+ * value must not be a list or mapping.
  */
 
 import { findNul, isMapping, type Json, lookUp } from '../documents/index.ts';
@@ -73,7 +73,7 @@ export function findTemplate(
   return undefined;
 }
 
-/** A template as it is written: what stands between `${` and `}`, and how many alike are before it in the text. */
+/** A template as it is written: the text between `${` and `}`, and the number of equal templates before it. */
 export type Written = NonNullable<Problem['template']>;
 
 /** A part of a text: text without templates, or a template. */
@@ -133,7 +133,7 @@ const NAME = String.raw`[^\s.[\]{}$"'()+*,:;?<>=&|!\\]+`;
 const REFERENCE = new RegExp(String.raw`^${NAME}(\.${NAME}|\[${NAME}\])*$`, 'u');
 
 /**
- * The value of what stands between `${` and `}`.
+ * The value of the reference between `${` and `}`.
  *
  * @param template as it is written, for the place of an error
  * @throws ReproError if it is not a reference, or names an unknown value

@@ -178,7 +178,7 @@ function hasEntry(manifest: string, path: string): boolean {
   return manifest.includes(`${start}"`) || manifest.includes(`${start}/`);
 }
 
-/** With links resolved. */
+/** The path with symbolic links resolved; the path itself if it does not exist. */
 function realPath(absolute: string): string {
   try {
     return realpathSync.native(absolute);

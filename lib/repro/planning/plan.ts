@@ -80,7 +80,7 @@ class StageProblems {
   }
 }
 
-/** `statuses` contains at least the statuses of `upstream`, the selected stages that this one waits for. */
+/** `statuses` has a status for each stage in `upstream`, the selected stages that this one waits for. */
 async function planStage(
   project: Project,
   stage: Stage,

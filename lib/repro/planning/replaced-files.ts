@@ -19,7 +19,7 @@ import { gitFilesOf } from './git-files-of.ts';
 import type { Project } from './project.ts';
 import type { PlannedStage } from './status.ts';
 
-/** A file or folder that is about to be replaced, and of whose content repro has no record. */
+/** A file or folder that is about to be replaced, although repro has no record of its content. */
 export interface ReplacedFile {
   path: string;
   fate: 'trash' | 'committed' | 'refused';
@@ -33,7 +33,7 @@ export interface ReplacedFile {
 export interface Replacement {
   /** The run that is to be restored; undefined if the stage is to run. */
   restored?: LockedStage;
-  /** Of a stage that is to run: the key of its inputs. */
+  /** The fingerprint key of the stage; undefined if the stage is to be restored. */
   key?: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Measures how attempts use the GPUs that they have leased. One nvidia-smi runs and tells figures each second, as long as
- * there is such an attempt. Without nvidia-smi nothing is measured.
+ * Measures how attempts use the GPUs that they have leased. One nvidia-smi runs and tells figures each second, as long
+ * as there is such an attempt. Without nvidia-smi nothing is measured.
  *
  *     const use = new GpuUse();
  *     const watched = use.watch(['0']); // starts nvidia-smi
@@ -15,7 +15,7 @@ export interface GpuFigures {
   model: string;
   /** The most memory that was in use on all of them together, in bytes. */
   peakMemory: number;
-  /** Percent of the time in which a kernel ran, the mean over samples and GPUs. */
+  /** Percent of the time during which a kernel ran, as a mean over samples and GPUs. */
   utilization: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Each version of a file that this git repository still knows, for what must not remove what any of them needs: those of
- * all branches, tags, stashes and reflogs, and those that lie in its working trees.
+ * Each version of a file that this git repository still has, so that nothing is removed that one of them needs.
+ * They are those of all branches, tags, stashes and reflogs, and those in its working trees.
  *
  *     const { texts, commits } = await allVersions(root, 'dvc-like.lock')
  */

@@ -142,7 +142,7 @@ export type ReportUnreadable = (message: string) => void;
 
 /** The paths of one file on both sides. A side without the file has no path. */
 export interface FilePair {
-  /** The path by which results name the file. */
+  /** The path of the file in results. */
   file: string;
   old?: string;
   new?: string;
@@ -284,8 +284,8 @@ function placeIn(text: string, at: number, file: string): Place {
 }
 
 /**
- * Puts quotes around NaN, Infinity and -Infinity outside of strings. Python's json.dump writes them, although JSON has no
- * such numbers.
+ * Puts quotes around NaN, Infinity and -Infinity outside of strings. Python's json.dump writes them, although JSON has
+ * no such numbers.
  */
 function quoteNonFinite(text: string): string {
   if (!/NaN|Infinity/.test(text)) return text;

@@ -3,7 +3,7 @@ import { ExpansionReader } from './expansions.ts';
 import { type HereDocument, measure } from './here-document.ts';
 import { inHereDocument, isSafe } from './shell-words.ts';
 
-/** Reads what stands after `<` and `>`, and the lines of here-documents. */
+/** Reads the targets after `<` and `>`, and the lines of here-documents. */
 export abstract class RedirectionReader extends ExpansionReader {
   /** `<`, `>` and the longer operators. The file is the next word; the delimiter of a here-document is read at once. */
   protected redirection(): void {

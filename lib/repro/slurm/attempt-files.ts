@@ -109,7 +109,7 @@ export interface CellResult {
   wasTerminated?: true;
   /** Processes of the job that were killed for want of memory, as its cgroup counts them. */
   oomKills: number;
-  /** Hashes of what was made. */
+  /** Hashes of the outputs. */
   learned: Remembered;
   /** The list of the files of each output that is a folder, by its path. */
   manifests?: { [path: string]: string };

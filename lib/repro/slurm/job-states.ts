@@ -17,7 +17,7 @@
  */
 import type { QueueRow } from './answers.ts';
 
-/** Where an attempt stands, by Slurm. */
+/** The state of an attempt, according to Slurm. */
 export type Standing =
   | { is: 'waiting'; reason: string; isHeld: boolean }
   | { is: 'running'; node: string }
@@ -41,7 +41,7 @@ const RUNNING = new Set(['RUNNING', 'COMPLETING', 'STAGE_OUT', 'SIGNALING', 'RES
 const STUCK =
   /^(PartitionConfig|PartitionNodeLimit|PartitionTimeLimit|BadConstraints|DependencyNeverSatisfied|QOSMax\w+PerJob\w*|AssocMax\w+PerJob\w*|InvalidAccount|InvalidQOS)$/;
 
-/** Where the task of a row stands. */
+/** The state of the task in a row. */
 export function standingOf({ state, reason, node }: QueueRow): Standing {
   if (RUNNING.has(state)) return { is: 'running', node };
   if (!WAITING.has(state)) return { is: 'gone' };

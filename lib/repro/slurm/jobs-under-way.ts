@@ -14,7 +14,7 @@ export interface JobUnderWay {
   hasEnded: boolean;
 }
 
-/** By stage. */
+/** The open jobs, by stage. */
 export function jobsUnderWay(root: string): Map<string, JobUnderWay> {
   const found = new Map<string, JobUnderWay>();
   for (const { id, job, submitted, cells } of readOpenAttempts(root)) {

@@ -1,6 +1,6 @@
 /**
- * The journal of jobs, .repro/jobs/journal.jsonl, as text. Each line says one thing of an attempt, and a line is written
- * before what it is about is done, or right after:
+ * The journal of jobs, .repro/jobs/journal.jsonl, as text. Each line says one thing of an attempt, and a line is
+ * written before what it is about is done, or right after:
  *
  *   {"id": "9f86d081", "name": "repro-9f86d081", "cells": [{"stage": "train@gpt", "key": "…"}]}   before sbatch
  *   {"id": "9f86d081", "job": "4711"}                                                             after sbatch
@@ -26,7 +26,7 @@ export interface OpenAttempt {
   id: string;
   /** The name of its job, which no other job has. */
   name: string;
-  /** In the order of the array. */
+  /** The cells, in the order of the array. */
   cells: Cell[];
   /** When it was submitted, in ISO 8601. */
   submitted: string;

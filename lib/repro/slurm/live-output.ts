@@ -16,7 +16,7 @@ import { isLog } from './attempt-files.ts';
 
 /** How many logs are read at one look. */
 const MOST_LOGS = 20;
-/** Bytes: of what a job has printed more than this since the last look, only the end is printed. */
+/** Bytes. If a job has printed more than this since the last look, only the end is shown. */
 const MOST_BYTES = 1 << 20;
 
 /** A log that is followed. */
@@ -29,7 +29,7 @@ export interface FollowedLog {
 /** The logs of one call. */
 export class LiveOutput {
   readonly #root: string;
-  /** By job, the one that was read longest ago first. */
+  /** The logs that are followed, by job; the one that was read longest ago comes first. */
   readonly #followed = new Map<string, FollowedLog & { at: number; decoder: StringDecoder }>();
 
   constructor(root: string) {

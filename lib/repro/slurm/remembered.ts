@@ -17,7 +17,7 @@ const TABLES = ['files', 'folders', 'memos'] as const;
 /** A State that notes what is used of another one. `used` is complete when the work with it has ended. */
 export function noteUse(state: State): {
   state: State;
-  /** Notes what is remembered of the files of an output. @param absolute its path */
+  /** Adds the stat signatures and hashes of the files of an output. @param absolute its path */
   noteOutput(absolute: string, scanned: Scanned): void;
   used(): Remembered;
 } {

@@ -36,9 +36,9 @@ import { EXTRA_MEMORY } from './sbatch-args.ts';
 /** Milliseconds between two looks at inputs that are not there yet, and between two notes of progress. */
 const LOOK_AGAIN = 500;
 const PROGRESS_PERIOD = 10_000;
-/** Milliseconds in which a signal reaches this process. */
+/** Milliseconds that a signal needs to reach this process. */
 const NOTICE = 200;
-/** After so many looks at the token without an answer, the file system counts as gone. */
+/** If the token cannot be read so many times in a row, the file system counts as lost. */
 const MOST_UNANSWERED = 6;
 
 /**

@@ -90,7 +90,7 @@ export function jobScript({
   prologue,
   program,
 }: {
-  /** Of the attempt, absolute. */
+  /** The folder of the attempt, absolute. */
   folder: string;
   prologue: string;
   /** Node and the file of repro. */
@@ -114,7 +114,7 @@ export function quoted(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Variables that are of the job in which repro itself runs, and must not reach its own jobs. */
+/** Variables of the job in which repro itself runs. Its own jobs must not get them. */
 const NOT_INHERITED =
   /^(SLURM|SBATCH|SQUEUE|SRUN|SALLOC|SCANCEL|SACCT)_|^(CUDA_VISIBLE_DEVICES|GPU_DEVICE_ORDINAL|ROCR_VISIBLE_DEVICES|REPRO_GPUS|TMPDIR)$/;
 

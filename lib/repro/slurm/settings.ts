@@ -9,7 +9,7 @@ import { placeInConfig, readConfig, type SlurmConfig } from '../storage/index.ts
 export interface SlurmSettings {
   /** Options of sbatch for every stage. */
   args: readonly string[];
-  /** Further options by group of stages; `{gpus}`, `{cpus}` and `{memory}` (MiB) stand for what a stage wants. */
+  /** Further options by group of stages; `{gpus}`, `{cpus}` and `{memory}` (MiB) stand for the stage's resources. */
   stages: { readonly [group: string]: readonly string[] };
   /** Lines of shell that a job runs first, such as `module load nodejs`. */
   prologue: string;

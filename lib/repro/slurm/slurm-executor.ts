@@ -17,7 +17,7 @@ import { Submitter } from './submitter.ts';
 import { jobOf, type Task, type TrackedAttempt, type TrackedCell } from './tasks.ts';
 import { Watcher } from './watcher.ts';
 
-/** Milliseconds in which jobs that are given up are gathered for one call of scancel. */
+/** Milliseconds. Jobs that are cancelled within this time go to one call of scancel. */
 const GATHER = 100;
 
 /** Why an attempt at a stage is given up. */

@@ -19,7 +19,7 @@ const PATIENCE = { sbatch: 300_000, other: 60_000 };
 const MOST_IDS = 1000;
 const MOST_CANCELLED = 100;
 
-/** The end of jobs of which squeue knows nothing any more is asked of sacct, if that answers. */
+/** sacct, if it answers, reports how jobs ended that squeue no longer lists. */
 let hasAccounting = true;
 
 /** Calls a program. It never throws: a program that is not there has the code 127. */
@@ -88,7 +88,7 @@ export async function jobNamed(name: string): Promise<string | null | undefined>
   return /^\d+$/m.exec(out)?.[0] ?? null;
 }
 
-/** How jobs ended of which squeue knows nothing any more. Empty if the site keeps no accounting. */
+/** The final states of jobs that squeue no longer lists. Empty if the site keeps no accounting. */
 export async function sacct(jobs: readonly string[]): Promise<QueueRow[]> {
   if (!hasAccounting || jobs.length === 0) return [];
   const ids = jobs.slice(0, MOST_IDS).join(',');

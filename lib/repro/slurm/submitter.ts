@@ -18,9 +18,9 @@ import type { SlurmSettings } from './settings.ts';
 import { jobNamed, maxArraySize, sbatch } from './slurm-programs.ts';
 import { jobOf, newCell, type Task, type TrackedAttempt, type TrackedCell } from './tasks.ts';
 
-/** Milliseconds in which stages that become ready are gathered for one array. */
+/** Milliseconds. Stages that become ready within this time go to one array. */
 const GATHER = 200;
-/** Milliseconds after its result in which Slurm takes notice of the end of a job, so that a full queue has room. */
+/** Milliseconds that Slurm needs, after a result, to notice that its job has ended. Only then a full queue has room. */
 const NOTICE = 2000;
 
 /** Parts that a submitter works with. */

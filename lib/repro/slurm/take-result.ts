@@ -12,7 +12,7 @@ import { addTo } from './remembered.ts';
 /** The job of a result. */
 export interface JobOfResult {
   job: string | undefined;
-  /** In ISO 8601. */
+  /** ISO 8601 time of the submission. */
   submitted: string;
   /** Seconds that a file may be late. */
   latency: number;

@@ -8,7 +8,7 @@ export interface Task {
   work: Work;
   resolve(ended: Attempted | Detached | Moved): void;
   reject(error: unknown): void;
-  /** From `wantsOf`. */
+  /** The result of `wantsOf` for the stage. */
   wants: readonly string[];
   /** Nodes that must not run it. */
   excluded: string[];
@@ -70,7 +70,7 @@ export function tracked({ id, name, submitted, job, cells, cancelled }: OpenAtte
   };
 }
 
-/** A cell of which nothing is known yet. */
+/** A cell whose state is not known yet. */
 export function newCell(stage: string, key: string, index: number): TrackedCell {
   return {
     stage,

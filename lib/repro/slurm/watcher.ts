@@ -210,7 +210,7 @@ export class Watcher {
     if (standing.is === 'gone') {
       cell.goneAt ??= performance.now();
       if (cell.isTaken && !cell.wasTerminated) return;
-      // A result that comes late counts all the same; who has cancelled a job is known to sacct a moment later.
+      // A result that comes late still counts. sacct knows a moment later which user cancelled a job.
       const mayTellMore = row?.state === 'CANCELLED' && row.by === undefined && keepsAccounting();
       const isPatient = this.#table.phase !== 'interrupted' && (!cell.wasTerminated || mayTellMore);
       if (isPatient && performance.now() - cell.goneAt < this.#settings.latency * 1000) return;

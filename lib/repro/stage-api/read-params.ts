@@ -54,7 +54,7 @@ async function readCopyOrFile(file: string): Promise<SourceDocument> {
   const text = readUtf8(path);
   try {
     appendFileSync(process.env[PARAMS_READ] ?? '', `${file}\n`);
-  } catch {} // Without the line, repro takes the file itself for what was read.
+  } catch {} // Without the line, repro assumes that the program read the file itself.
   return readDocumentFrom({ read: async () => text }, file);
 }
 

@@ -29,7 +29,7 @@ export interface LockedStage {
   packages?: { [name: string]: string };
   /** By file, then by key; the key "" stands for the whole file. */
   params?: { [file: string]: { [key: string]: Json } };
-  /** By dependency: hash of the parts of a folder that holds outputs of other stages. Older blocks have none. */
+  /** By dependency: the hash of a folder's parts, see planning/folder-parts.ts. Older blocks have none. */
   parts?: { [path: string]: string };
   outs?: { [path: string]: Content };
 }

@@ -126,7 +126,7 @@ interface OwnObjects {
   /** Sizes in bytes by the path of each object. */
   objects: Map<string, number>;
   problems: string[];
-  /** Of stages that have all their outputs. */
+  /** The lock blocks of stages whose outputs are all in the cache. */
   blocks: LockedStage[];
 }
 

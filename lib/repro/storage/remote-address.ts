@@ -27,7 +27,7 @@ export interface FolderAddress {
 /** A service that rclone copies to and from. */
 export interface RcloneAddress {
   kind: 'rclone';
-  /** In rclone's form. */
+  /** The address in rclone's form. */
   address: string;
   /** As the user wrote it. */
   url: string;

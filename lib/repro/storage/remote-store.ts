@@ -1,5 +1,5 @@
 /**
- * The files of a remote, in a folder or behind rclone, for what looks at a remote as a whole (remote-gc.ts). Copying to
+ * The files of a remote, in a folder or behind rclone, for operations on the whole remote (remote-gc.ts). Copying to
  * and from it is in transfer.ts and rclone-transfer.ts.
  */
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -11,7 +11,7 @@ import type { RemoteAddress } from './remote-address.ts';
 
 /** A file in a remote. */
 export interface RemoteFile {
-  /** In bytes. */
+  /** Bytes. */
   size: number;
   /** When it was written, in milliseconds since 1970. */
   time: number;
@@ -60,7 +60,7 @@ function folderStore(root: string): RemoteStore {
       for (const name of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
         const path = join(folder, name);
         const stat = statSync(join(root, path), { throwIfNoEntry: false });
-        // The change time, since a copy may have the time of what it was copied from.
+        // The change time, because a copy may keep the modification time of its source.
         if (stat?.isFile()) found.set(path, { size: stat.size, time: stat.ctimeMs });
       }
       return found;

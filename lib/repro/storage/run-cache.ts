@@ -63,7 +63,7 @@ export class RunCache {
     writeAtomically(path, text, { fsync: false });
   }
 
-  /** Sets the time of last use, by which `repro gc` decides. Call it when a run was restored. */
+  /** Sets the time of last use. `repro gc` decides by it. Call this when a run was restored. */
   touch(key: string): void {
     const now = new Date();
     try {

@@ -117,7 +117,7 @@ export function fetchFrom(
   return new Transfer(project, folder, route, url).complete(names);
 }
 
-/** From where to where, as absolute paths: the folders that hold `sha256/` and those that hold `runs/`. */
+/** Absolute paths of source and target: the folders that hold `sha256/` and those that hold `runs/`. */
 interface Route {
   from: string;
   runsFrom: string;

@@ -22,7 +22,7 @@ interface Mark {
   path: string;
   /** The attempt's files when it ended. Absent while it runs, and after a kill. */
   own?: Signatures;
-  /** Files that were there when it began, and of which it is not known whether an attempt made them. */
+  /** Files that existed when it began. It is not known whether an attempt made them. */
   unsure?: Signatures;
 }
 
@@ -96,7 +96,7 @@ export function untouchedFiles(root: string, stage: Stage): string[] {
   );
 }
 
-/** Files of which it is not known whether an attempt made them, because it was killed. */
+/** Files that a killed attempt may have made; it is not known whether it did. */
 function unsureFiles(root: string, stage: Stage, mark: Mark | undefined): Signatures {
   if (mark === undefined || mark.own !== undefined) return {};
   const { unsure = {}, path } = mark;

@@ -15,7 +15,7 @@ const TRASH = '.repro/trash';
 /** Files that were moved together, for one stage. */
 interface Move {
   stage: string;
-  /** In ISO 8601. */
+  /** ISO 8601 time of the move. */
   time: string;
   /** Relative to the root. */
   paths: string[];

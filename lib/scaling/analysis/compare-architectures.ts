@@ -31,8 +31,8 @@ export interface Difference {
   params: number;
   difference: number;
   /**
-   * Ends of the interval; null if there is none. It is about the scatter of runs, and about the choice of test tunes
-   * too if the losses by tune are known.
+   * Ends of the interval; null if there is none. It covers the scatter of runs. If the losses by tune are known, it
+   * also covers the choice of test tunes.
    */
   low: number | null;
   high: number | null;

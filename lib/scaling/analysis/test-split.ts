@@ -58,7 +58,9 @@ export interface TestSplitError {
   resamples: number;
   /** The loss of each run: its interval from the choice of tunes alone. */
   losses: Record<string, Interval>;
-  /** Intervals from the choice of tunes alone. Those of α and c are null if the group has no law, or c was not fitted. */
+  /**
+   * Intervals from the choice of tunes alone. Those of α and c are null if the group has no law, or c was not fitted.
+   */
   tunes_only: { alpha: Interval | null; c: Interval | null };
   /** Intervals from the scatter of runs and the choice of tunes together. */
   intervals: { alpha: AlphaInterval | null; c: Interval | null };
@@ -76,7 +78,7 @@ export class TuneResamples {
   readonly resamples: number;
   /** For each sample: how often each tune was drawn. */
   readonly #counts: Uint16Array[];
-  /** By run: the numerator and the denominator of the loss of each tune, in the order of the tunes. */
+  /** The numerator and the denominator of the loss of each tune, in the order of the tunes, by run. */
   readonly #parts: Map<string, { above: number[]; below: number[] }>;
   readonly #scale: (ratio: number) => number;
 
@@ -114,7 +116,7 @@ export class TuneResamples {
     });
   }
 
-  /** Whether all these points are runs that were measured by tune. */
+  /** Whether the loss of each tune is known for all these points. */
   hasAll(points: readonly Point[]): boolean {
     return points.length > 0 && points.every(({ run }) => run !== undefined && this.#parts.has(run));
   }

@@ -61,8 +61,8 @@ INLINE vf dotColumns(const float* row, const vf columns[W], vf addend = vf{}) {
   return even + odd;
 }
 
-// Calls f(key, visible) for the keys that the W queries from `query` on see. `visible`: mask of the queries that see
-// it.
+// Calls f(key, visible) for each key that one of the W queries query … query + W − 1 sees. `visible` is the mask of the
+// queries that see this key.
 template <class F>
 INLINE void forKeysOf(long query, long T, F f) {
   const vi lane = laneNumbers(), each = ~vi{};

@@ -28,7 +28,7 @@ static void packPanels(int K, int N, const float* B, long stride, float* panels)
   }
 }
 
-/// The same for Bᵀ. B (N,K), rows `stride` apart → panels [⌈N/W⌉][K][W]
+/// Packs Bᵀ in the same way. B (N,K), rows `stride` apart → panels [⌈N/W⌉][K][W]
 template <class Element>
 static void packPanelsTransposed(int K, int N, const float* B, long stride, float* panels) {
   Element* packed = reinterpret_cast<Element*>(panels);

@@ -5,7 +5,7 @@
 
 namespace {
 
-// The same for heads of one vector (D = W): both halves of a head at once.
+// Rotates heads of one vector (D = W): both halves of a head at once.
 static void rotateVectors(int rows, int heads, const float* cosines, const float* sines, float direction, float* x,
                           long stride) {
   constexpr int half = W / 2;

@@ -23,7 +23,7 @@ constexpr int kTileRows[] = {0, 6, 6};
 constexpr int kMaxTileRows = kTileRows[1];
 // Floats of a cache line.
 constexpr int kCacheLineFloats = 16;
-// Rows (or columns) of A in a packed panel of A. Tiles of each number of vectors divide it into equal parts.
+// Rows (or columns) of A in a packed panel of A. Tiles of v vectors divide it into ⌈PA / kTileRows[v]⌉ equal parts.
 constexpr int PA = 24;
 
 // How A lies in memory. byRows: A(i, k) = A[i · strideA + k]. byColumns: A(i, k) = A[k · strideA + i].

@@ -151,7 +151,8 @@ class Network {
   virtual double pass(Workspace&, const Pass&) const = 0;
   /// Whether a pass with overwriteGradients writes the gradients of matrices_ instead of adding to them.
   virtual bool overwritesMatrixGradients() const { return false; }
-  /// Sets to 0 the gradients that the first pass adds to.
+  /// Clears the gradients to which a pass with overwriteGradients adds. It overwrites those of matrices_ if
+  /// overwritesMatrixGradients().
   void clearGradients(float* gradients, const ParameterTable&) const;
   /// Makes a decoder for work groups of up to `threads` threads. The network must outlive it.
   virtual std::unique_ptr<Decoder> decoder(int streams, int threads) const = 0;

@@ -15,7 +15,7 @@ import {
 } from '../tune.ts';
 import type { Settings } from './voice-settings.ts';
 
-/** In ticks. Longer notes are typing errors, such as C44444. */
+/** Ticks. Longer notes are typing errors, such as C44444. */
 const MAX_NOTE_DURATION = 64 * WHOLE;
 const MAX_BARS_OF_REST = 1000;
 /**
@@ -56,7 +56,7 @@ export class VoiceBuilder {
   #overlaid: TuneBar[] = [];
   /** the bar that was full at the end of the last line, and that place */
   #fullAtLineEnd: { bar: TuneBar; line: number; column: number } | undefined;
-  /** whether no bar line stands before the next bar */
+  /** The next bar begins without a bar line, so the accidentals stay in force. */
   #keepsAccidentals = false;
   /** accidentals of this bar */
   readonly #letterAccidentals: (number | undefined)[] = new Array(7).fill(undefined);
@@ -180,8 +180,8 @@ export class VoiceBuilder {
   }
 
   /**
-   * Ends a line of the text. If the bar is full and more notes follow in the next line, its bar line was left out, as in
-   * many collections.
+   * Ends a line of the text. If the bar is full and more notes follow in the next line, its bar line was left out, as
+   * in many collections.
    */
   endLine(): void {
     const bar = this.#bar;
@@ -215,7 +215,7 @@ export class VoiceBuilder {
     this.#part = name;
   }
 
-  /** `&`: begins a further layer at the beginning of the bar, or of the bars since `(&`. */
+  /** `&`: begins another layer, at the start of the bar. After `(&`, at the start of the bar with the `(&`. */
   overlay(): void {
     this.#last = this.#fullAtLineEnd = undefined;
     if (this.#overlayFrom === undefined) {

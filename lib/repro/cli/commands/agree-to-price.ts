@@ -5,7 +5,7 @@ import { describeBytes, describeRoughDuration, plural } from '../../messages/ind
 import type { PlannedStage, Project } from '../../planning/index.ts';
 import { printError } from '../output.ts';
 
-/** Seconds from which on a run is worth a question. */
+/** Seconds. repro asks for consent before a run that is expected to take longer. */
 const LONG = 3600;
 
 /**

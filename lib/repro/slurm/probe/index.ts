@@ -2,7 +2,7 @@
  * Whether nodes see the project's folder: jobs that tell before a run, and what is remembered of their answers.
  *
  *   probe.ts         submits a job for each set of options, and waits for its answer
- *   probe-files.ts   the files by which both talk
+ *   probe-files.ts   the files that repro and the job exchange
  *   known-nodes.ts   the answers that are remembered
  */
 export { noteResult } from './known-nodes.ts';

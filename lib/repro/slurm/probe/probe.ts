@@ -38,7 +38,7 @@ export interface ProbeParts {
 /** The result of a probe. */
 type Found =
   | { is: 'seen'; known: KnownNode }
-  /** The nodes do not see this folder, or not in time: a sentence. */
+  /** The nodes do not see this folder, or did not see it in time. `message` is a sentence. */
   | { is: 'hidden'; message: string }
   /** It is not known, and jobs are submitted all the same: a sentence. */
   | { is: 'unknown'; message: string };
@@ -131,7 +131,7 @@ class Probe {
     return { is: 'seen', known: { node: answers.seen, at: new Date().toISOString(), seconds } };
   }
 
-  /** Asks Slurm where the job stands, when its time has come. */
+  /** Asks Slurm for the state of the job, if it is time to ask again. */
   async #askSlurm(submitted: number): Promise<Found | undefined> {
     const { settings, root } = this.#parts;
     const now = performance.now();
