@@ -34,7 +34,7 @@ export function rewrite(yaml: YamlLibrary, text: string, wanted: Json, options: 
 
 function hasValue(yaml: YamlLibrary, text: string, wanted: Json, { json }: RewriteOptions): boolean {
   try {
-    if (json) return equalAsWritten(parseJson(text), wanted);
+    if (json) return equalAsWritten(parseJson(text.replace(/^\ufeff/, '')), wanted);
     const document = yaml.parseDocument(text, { merge: true });
     return document.errors.length === 0 && equalAsWritten(document.toJS() as Json, wanted);
   } catch {

@@ -168,10 +168,14 @@ class Editor {
     const path = keyPath(this.value, key);
     if (Array.isArray(path)) return path;
     const near = suggestion(path.missing, path.known);
+    // The plus stands before the key, and after the name of a file.
+    const added = edit.startsWith(`${this.#file}:`)
+      ? `${this.#file}:+${edit.slice(this.#file.length + 1)}`
+      : `+${edit}`;
     let hint = '';
     try {
       this.newPath(key);
-      hint = `${near.endsWith('?') ? '' : ';'} -S +${edit} would add it`;
+      hint = `${near.endsWith('?') ? '' : ';'} -S ${added} would add it`;
     } catch {
       if (/["']/.test(key)) hint = `${near.endsWith('?') ? '' : ';'} keys are written without quotes`;
     }

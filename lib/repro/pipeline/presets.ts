@@ -164,7 +164,8 @@ export async function readPresets(files: FileSource, listed: Json | undefined): 
 /** The presets that the pipeline.yaml of a folder lists; none if it cannot be read, which is reported later. */
 export async function listedPresets(files: FileSource): Promise<Presets[]> {
   const text = await files.read(PIPELINE);
-  if (text === undefined || !/^['"]?presets['"]?\s*:/m.test(text)) return [];
+  // Most pipelines have none, and need not be parsed.
+  if (text === undefined || !/presets['"]?\s*:/.test(text)) return [];
   const { value } = await readDocumentFrom(files, PIPELINE);
   return readPresets(files, isMapping(value) ? value.presets : undefined);
 }

@@ -159,9 +159,22 @@ lr: 1
       'pipeline.yaml': 'stages:\n  a: {cmd: "true"}\n',
       'p.json': '{\n  "a": [1, 2],\n  "b": {\n    "x": 1,\n    "y": 2\n  }\n}\n',
     });
+    expect((await made.repro('-S', 'p.json:d=1')).stderr).toContain('? -S p.json:+d=1 would add it');
     await made.outcomes('-S', 'p.json:a=[1, two, 3]', '-S', 'p.json:b={x: 1}', '-S', 'p.json:+c=null');
     expect(made.read('p.json')).toBe('{\n  "a": [1, "two", 3],\n  "b": {\n    "x": 1\n  },\n  "c": null\n}\n');
   });
+});
+
+test('a byte order mark stays, and does not hide the presets of pipeline.yaml', async () => {
+  const made = project({
+    'pipeline.yaml': '\ufeffpresets: {study: studies.yaml}\nstages: {a: {cmd: "true", params: [v]}}\n',
+    'studies.yaml': '\ufeffdefault: {v: 1}\nbig: {v: 2}\n',
+    'params.yaml': '\ufeffstudy: default\r\nv: 1\r\n',
+    'p.json': '\ufeff{"k": 1,  "l": [1, 2]}\r\n',
+  });
+  await made.outcomes('-S', 'study=big', '-S', 'p.json:k=5');
+  expect(made.read('params.yaml')).toBe('\ufeffstudy: big\r\nv: 2\r\n');
+  expect(made.read('p.json')).toBe('\ufeff{"k": 5,  "l": [1, 2]}\r\n');
 });
 
 test('a call with -S that is refused before anything runs changes no file', async () => {
