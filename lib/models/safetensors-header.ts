@@ -85,7 +85,7 @@ function countKeys(bytes: Buffer): number {
     else if (byte === BRACE + 2 || byte === BRACKET + 2) depth--;
     if (byte === COLON || byte === BRACE || byte === BRACKET) signs++;
     if (depth > MAX_DEPTH || signs > bytes.length / BYTES_PER_SIGN + 8)
-      throw new HeaderProblem('its header has another structure than names with shapes and offsets');
+      throw new HeaderProblem('its header does not map names to types, shapes and offsets');
   }
   return keys;
 }
@@ -96,7 +96,7 @@ function checkEntry(name: string, entry: unknown): Entry {
   const { dtype, shape, data_offsets: offsets } = (isMapping(entry) ? entry : {}) as unknown as Entry;
   if (dtype !== 'F32')
     throw new HeaderProblem(
-      `has numbers of type ${String(dtype).slice(0, SHOWN)}; only F32 is read: convert it first`,
+      `has numbers of type ${String(dtype).slice(0, SHOWN)}; only F32 is supported: convert it first`,
       name,
     );
   if (!isWhole(shape) || !isWhole(offsets) || offsets.length !== 2)
@@ -124,8 +124,8 @@ function checkOffsets(entries: readonly [string, Entry][]): number {
     )
     .sort((a, b) => a.from - b.from || a.to - b.to);
   for (const { name, from, to } of byOffset) {
-    if (from < end) throw new HeaderProblem('lies over another tensor', name);
-    if (from > end) throw new HeaderProblem(`lies behind ${from - end} bytes that belong to no tensor`, name);
+    if (from < end) throw new HeaderProblem('overlaps with another tensor', name);
+    if (from > end) throw new HeaderProblem(`comes after ${from - end} bytes that belong to no tensor`, name);
     end = to;
   }
   return end;

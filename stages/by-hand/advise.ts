@@ -74,7 +74,8 @@ async function designsOfRuns(file: string, loss: string, size: string): Promise<
 /** The design that the flags describe. */
 function plannedDesign(flags: Partial<Record<string, string>>): Design {
   if (flags.sizes === undefined) throw new StageError('give --runs, or --sizes and --noise');
-  if (flags.noise === undefined) throw new StageError('--noise is missing: 0.01 is 1 % of the loss');
+  if (flags.noise === undefined)
+    throw new StageError('--noise is missing; for example, 0.01 means that losses scatter by 1 % between seeds');
   const sizes = flags.sizes.split(',').map((text) => readNumber('sizes', text));
   const seeds = (flags.seeds ?? '1').split(',').map((text) => readNumber('seeds', text));
   if (seeds.length !== 1 && seeds.length !== sizes.length)

@@ -58,7 +58,7 @@ describe.skipIf(!nativeIsBuilt)('a run on the native engine (skipped if it is no
       seed: 1,
     };
     await expect(train({ ...options, settings, memoryShare: 2 ** 16 })).rejects.toThrow(
-      /needs 0\.0 GiB; beside others, a run may use 0\.0 GiB\. train\.memory: \d+MiB lets fewer run at once/,
+      /needs 0\.0 GiB; next to other runs, a run may use 0\.0 GiB\. With train\.memory: \d+MiB, fewer run at once/,
     );
     await train({ ...options, settings, memoryShare: 2 ** 30 });
   });

@@ -284,9 +284,9 @@ describe('a hostile checkpoint is refused in one sentence, before memory is allo
     const n = 25_000_000;
     const all = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`t${i}`, entry([n], 0, 4 * n)]));
     await write(JSON.stringify(all), 4 * n);
-    await refusal(/model.safetensors: t1 lies over another tensor/);
+    await refusal(/model.safetensors: t1 overlaps with another tensor/);
     await write(JSON.stringify({ a: entry([1], 0, 4), b: entry([1], 8, 12) }), 12);
-    await refusal(/b lies behind 4 bytes that belong to no tensor/);
+    await refusal(/b comes after 4 bytes that belong to no tensor/);
     await write(JSON.stringify({ a: entry([1], 0, 4) }), 8);
     await refusal(/4 bytes belong to no tensor/);
   });
@@ -295,9 +295,9 @@ describe('a hostile checkpoint is refused in one sentence, before memory is allo
     await writeFile(model(), Buffer.from('ffffffffffffff7f7b7d', 'hex'));
     await refusal(/its first 8 bytes are not the length of a header, or it has 9223372036854775807 bytes/);
     await write('['.repeat(16_000_000));
-    await refusal(/its header has another structure/);
+    await refusal(/its header does not map names to types, shapes and offsets/);
     await write(`{"a":[${'[],'.repeat(4_000_000)}[]]}`);
-    await refusal(/its header has another structure/);
+    await refusal(/its header does not map names to types, shapes and offsets/);
     await write(`{"a":${JSON.stringify(entry([1], 0, 4))},"a":${JSON.stringify(entry([1], 4, 8))}}`, 8);
     await refusal(/its header has the same key twice/);
     await write(JSON.stringify({ a: entry([...Array(1_000_000).fill(1)], 0, 4) }), 4);

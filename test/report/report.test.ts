@@ -103,7 +103,7 @@ describe('the content', () => {
     expect(shown).toMatch(/The best model is char-gpt-large-\d: 0\.\d+ test bits per byte with 512,640 parameters\./);
     expect(shown).toContain(
       '3 of 80 samples drawn without rules are valid ABC from beginning to end (95 %: 1.3 to 10 %). ' +
-        'Of those that the rules of notation guide, 20 of 20 are.',
+        'Of those that may only follow the rules of the notation, 20 of 20 are.',
     );
     expect(shown).toMatch(/GPT a·N −α \+ c 0\.3\d\d 0\.\d+–0\.\d+/);
   });

@@ -70,7 +70,7 @@ describe('fitStudy', () => {
     const gpt = fitted.fits['char-gpt'].fit as PowerLawFit;
     expect(gpt.points[0].params).toBe(5632 - 3072);
     expect(() => study(LAWS, { loss: 'test_los' })).toThrow(
-      /no run has anything in column test_los; the columns with numbers are .*test_loss/,
+      /no run has a value in column test_los; the columns with numbers are .*test_loss/,
     );
   });
 

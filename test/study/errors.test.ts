@@ -151,7 +151,7 @@ describe('fit by hand', () => {
     expect(JSON.parse(readFileSync(path('scaling_results.json'), 'utf8')).fits.all).toHaveProperty('beta');
     expect(runStage('by-hand/advise', ...yaml, '--sizes', '6k,2e4,60k')).toEqual({
       status: 1,
-      stderr: 'advise: --noise is missing: 0.01 is 1 % of the loss',
+      stderr: 'advise: --noise is missing; for example, 0.01 means that losses scatter by 1 % between seeds',
     });
     const wrong = runStage('fit', path('table.csv'), path('fit.json'), ...yaml, '--form', 'cubic');
     expect(wrong).toEqual({ status: 1, stderr: 'fit: --form cubic is unknown: it is auto, power, chinchilla' });

@@ -16,7 +16,7 @@ export function checkBatch({ inputs, targets, sequences, length, state }: Batch,
   if (state === undefined) return;
   const shape = stateShape(config, sequences);
   if (!shape)
-    throw new EngineError(`the batch comes with a state; a ${config.architecture} has none, it sees its window alone`);
+    throw new EngineError(`the batch has a state, but a ${config.architecture} has none: it sees only its window`);
   if (state.length !== elementCount(shape))
     throw new EngineError(
       `the batch's state has ${state.length} numbers; ${shape[0]} layers × ${shape[1]} × ${sequences} sequences × ${shape[3]} need ${elementCount(shape)}`,

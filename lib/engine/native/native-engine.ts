@@ -64,7 +64,7 @@ export function openNative(options: EngineOptions = {}): Engine {
   const kernelsName = addon.kernelsName(kernels, precision);
   if (kernelsName === undefined)
     throw new EngineError(
-      `ENGINE_ISA is ${kernels}, which this CPU lacks or which is none of generic, avx2, avx512, avx512bf16, amx; unset it for the best that there is`,
+      `ENGINE_ISA is ${kernels}; it must be one of generic, avx2, avx512, avx512bf16 and amx that this CPU supports. Unset it to use the fastest`,
     );
   const check = (config: ModelConfig) => {
     checkConfig(config);

@@ -72,7 +72,7 @@ export function checkMemory(
   if (estimated <= Math.min(available, share)) return;
   const has =
     estimated <= available
-      ? `beside others, a run may use ${gib(share)}. train.memory: ${Math.ceil(estimated / 2 ** 20)}MiB lets fewer run at once. A`
+      ? `next to other runs, a run may use ${gib(share)}. With train.memory: ${Math.ceil(estimated / 2 ** 20)}MiB, fewer run at once. A`
       : `this machine has ${gib(available)}. A`;
   throw new EngineError(
     `${describeRun(config, step)} needs ${gib(estimated)}; ${has} smaller size, block or batch would fit`,
@@ -86,7 +86,7 @@ function checkDeviceMemory(engine: Engine, config: ModelConfig, step: StepSize):
   const needed = engine.memory(config, step);
   if (needed <= free) return;
   throw new EngineError(
-    `${describeRun(config, step)} needs ${gib(needed)} of the GPU's memory, and ${gib(free)} are free. ` +
+    `${describeRun(config, step)} needs ${gib(needed)} of the GPU's memory, but only ${gib(free)} are free. ` +
       `${whatFits(engine, config, step, free)} A GPU on which nothing else runs may have more`,
   );
 }

@@ -69,7 +69,9 @@ export function parseTranspose(transpose: XmlElement): Transposition {
   const octaves = Math.round(numberIn(transpose, 'octave-change') ?? 0);
   const semitones = chromatic + 12 * octaves;
   if (Math.abs(semitones) > MAX_SEMITONES) {
-    throw new MusicError(`line ${transpose.line}: <transpose> has ${semitones} semitones, more than there are notes`);
+    throw new MusicError(
+      `line ${transpose.line}: <transpose> has ${semitones} semitones; it must have at most ${MAX_SEMITONES}`,
+    );
   }
   const diatonic = numberIn(transpose, 'diatonic');
   // A fifth is 7 semitones and 4 steps of the staff. Without steps, the key with the fewest sharps or flats is meant.

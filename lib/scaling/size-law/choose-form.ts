@@ -95,7 +95,7 @@ export function chooseForm(
   );
   if (powerRegion.alpha[0] > 0) return choosePower(c, [alpha[0], isUnbounded(alpha) ? null : alpha[1]]);
   return {
-    refused: 'loss falls, but neither form of the law is determined by these runs: more sizes are missing',
+    refused: 'loss falls, but these runs determine neither form of the law: more sizes are needed',
   };
 }
 

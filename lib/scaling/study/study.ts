@@ -145,10 +145,12 @@ function chooseLoss(rows: readonly RunRow[], column: string, warnings: string[])
 function studyWarnings(rows: readonly RunRow[], loss: string): string[] {
   const warnings: string[] = [];
   if (/perplexity$/i.test(loss))
-    warnings.push('perplexity is fitted: it is the exponential of a loss, and a power law of one is none of the other');
+    warnings.push(
+      'perplexity is fitted: it is the exponential of a loss, so if one follows a power law, the other does not',
+    );
   const rates = new Set(rows.map((row) => row.learning_rate).filter((rate) => rate !== undefined && rate !== null));
   if (rates.size === 1 && rows.every((row) => row.learning_rate !== null))
-    warnings.push(`every size was trained at one learning rate, ${[...rates][0]}: part of α may be its doing`);
+    warnings.push(`every size was trained at one learning rate, ${[...rates][0]}: this may change α`);
   return warnings;
 }
 
@@ -161,7 +163,7 @@ function numericColumns(rows: readonly RunRow[]): string[] {
 }
 
 function describeEmpty(rows: readonly RunRow[], column: string): string {
-  return `no run has anything in column ${column}; the columns with numbers are ${numericColumns(rows).join(', ')}`;
+  return `no run has a value in column ${column}; the columns with numbers are ${numericColumns(rows).join(', ')}`;
 }
 
 /** All pairs of groups with the same tokenizer. */

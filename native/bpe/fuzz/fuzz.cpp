@@ -49,7 +49,7 @@ const uint8_t* bytesOf(const std::string& text) { return reinterpret_cast<const 
 
 // Prints a difference and ends the program with exit code 1.
 void fail(const char* message, int seed) {
-  printf("%s, round of seed %d\n", message, seed);
+  printf("%s, in the round with seed %d\n", message, seed);
   exit(1);
 }
 

@@ -152,7 +152,7 @@ bool isRight(const char* set, const Kernels& kernels) {
     for (const Config& config : configs) {
       const auto first = exercise(config, kernels, threads), second = exercise(config, kernels, threads);
       if (first.empty() || first != second) {
-        std::printf("%s, %d threads: a run did not repeat itself\n", set, threads);
+        std::printf("%s, %d threads: a second run gave other bits\n", set, threads);
         return false;
       }
     }

@@ -46,7 +46,8 @@ export interface RemoteGcOptions {
  */
 export async function gcRemote(options: RemoteGcOptions): Promise<number> {
   const { age = DEFAULT_AGE } = options;
-  if (options.size !== undefined) throw new ReproError('--size is for the cache; with --remote, --age says what stays');
+  if (options.size !== undefined)
+    throw new ReproError('--size works only without --remote; use --age to choose what a remote keeps');
   const seconds = age === '0' ? 0 : parseSeconds(age);
   if (seconds === undefined) throw new ReproError(`--age ${age}: must be 0 or a time such as 12h or 30d`);
   const root = findRoot(process.cwd());
@@ -74,7 +75,7 @@ export async function gcRemote(options: RemoteGcOptions): Promise<number> {
       `${options.yes ? 'freed' : 'would free'} ${describeBytes(bytes)} in ${plural(objects.length, 'object')} of ${plural(runs.length, 'old run')} in ${store.name}; ${plural(kept, 'object')} of ${plural(commits, 'commit')} and of the last ${age} stay`,
     );
     if (options.yes || objects.length + runs.length === 0) return 0;
-    printLine('what other projects have there counts as old: name their folders with --project DIR');
+    printLine('files of other projects there count as old; name the folders of these projects with --project DIR');
     printLine('run it again with --yes to free it');
     return 0;
   } finally {
