@@ -49,8 +49,8 @@ const schedule = {
   steps,
   cooldown: 0,
   warmup: Math.ceil(steps / 10),
-  learningRate: 2e-3,
-  learningRateFloor: 0.1,
+  peak: 2e-3,
+  floor: 0.1,
 };
 const adamw = { weightDecay: 0.1, betas: [0.9, 0.95] as [number, number], clip: 1 };
 

@@ -132,8 +132,8 @@ def train(request):
     matrices = [p for p in trained if p.dim() > 1]
     others = [p for p in trained if p.dim() <= 1]
     groups = [{"params": matrices, "weight_decay": s["weightDecay"]}, {"params": others, "weight_decay": 0}]
-    optimizer = torch.optim.AdamW(groups, lr=s["learningRate"], betas=s["betas"])
-    warmup, steps, floor = s["warmup"], s["steps"], s["learningRateFloor"]
+    optimizer = torch.optim.AdamW(groups, lr=s["peak"], betas=s["betas"])
+    warmup, steps, floor = s["warmup"], s["steps"], s["floor"]
 
     def rate(step):
         if step < warmup:

@@ -9,8 +9,8 @@ const cosine = {
   steps: 110,
   warmup: 10,
   cooldown: 0,
-  learningRate: 1,
-  learningRateFloor: 0.1,
+  peak: 1,
+  floor: 0.1,
 } as const;
 const wsd = { ...cosine, name: 'wsd', cooldown: 25 } as const;
 

@@ -8,7 +8,8 @@
  * until the cooldown of the shorter one begins, so one run gives the losses of several budgets (branches.ts).
  *
  * @see Loshchilov and Hutter 2017, "SGDR: Stochastic gradient descent with warm restarts"
- * @see Hägele et al. 2024, "Scaling laws and compute-optimal training beyond fixed training durations" (arXiv:2405.18392)
+ * @see Hägele et al. 2024, "Scaling laws and compute-optimal training beyond fixed training durations"
+ *   (arXiv:2405.18392)
  */
 
 /** The names of the schedules, as `train.schedule` in params.yaml has them. */
@@ -24,10 +25,10 @@ export interface LearningRateSchedule {
   warmup: number;
   /** wsd: steps of the cooldown */
   cooldown: number;
-  /** the peak, reached at the end of the warmup */
-  learningRate: number;
-  /** the last learning rate, as a share of the peak */
-  learningRateFloor: number;
+  /** learning rate at the end of the warmup, the largest of the run */
+  peak: number;
+  /** the last learning rate, as a share of the peak: 0 to 1 */
+  floor: number;
 }
 
 /**
@@ -39,9 +40,9 @@ export interface LearningRateSchedule {
  * @returns the learning rate for StepOptions
  */
 export function learningRateAt(step: number, schedule: LearningRateSchedule): number {
-  const { name, steps, warmup, cooldown, learningRate: peak, learningRateFloor } = schedule;
+  const { name, steps, warmup, cooldown, peak } = schedule;
   if (step < warmup) return (peak * (step + 1)) / (warmup + 1);
-  const floor = peak * learningRateFloor;
+  const floor = peak * schedule.floor;
   const start = name === 'cosine' ? warmup : Math.max(warmup, steps - cooldown);
   const progress = Math.min(1, Math.max(0, step - start) / Math.max(1, steps - start));
   const share = name === 'cosine' ? 0.5 * (1 + Math.cos(Math.PI * progress)) : 1 - Math.sqrt(progress);

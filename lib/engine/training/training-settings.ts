@@ -80,8 +80,8 @@ export function resolveSettings(settings: TrainSettings, config: ModelConfig, so
     steps,
     warmup: warmup < 1 ? Math.round(warmup * steps) : warmup,
     cooldown: Math.round(cooldown * steps),
-    learningRate,
-    learningRateFloor,
+    peak: learningRate,
+    floor: learningRateFloor,
   };
   const branches = planBranches(budgets, { tokens, stepTokens: batch * length, cooldown, schedule: learningRates });
   return {

@@ -1,4 +1,4 @@
-// Buffers of a GPT's training: the activations of each layer, and what a thread needs for one microbatch.
+// Buffers of a GPT's training: the activations of each layer, and the buffers of a thread for one pass.
 // Shapes: B sequences of T tokens are R = B·T rows of C numbers; NH heads; V tokens in the vocabulary.
 #pragma once
 #include <vector>
@@ -20,7 +20,7 @@ struct GptActivations {
   float* fch;                 // (R,4C): fc output, before GELU
 };
 
-/// Buffers of one thread for a microbatch of R rows.
+/// Buffers of one thread for a pass over R rows.
 struct GptWorkspace : Workspace {
   std::vector<GptActivations> layers;
   float *x, *lnfMean, *lnfRstd;  // (R,C), (R), (R): output of the last layer, and statistics of lnf

@@ -28,7 +28,7 @@ class Gpt final : public Network {
     GptWorkspace w;
     return w.layOut(nullptr, shape(sequences, length, training), kernels);
   }
-  int bestMicrobatch(int length) const override;
+  int bestSequencesPerPass(int length) const override;
   double pass(Workspace&, const Pass&) const override;
   bool overwritesMatrixGradients() const override { return true; }
   std::unique_ptr<Decoder> decoder(int streams, int threads) const override {
@@ -137,7 +137,7 @@ std::unique_ptr<Workspace> Gpt::workspace(int sequences, int length, bool traini
 
 // 128 rows are enough for products to run at full speed, and few enough for a layer's activations to stay in the L2
 // cache.
-int Gpt::bestMicrobatch(int length) const { return std::max(1, 128 / length); }
+int Gpt::bestSequencesPerPass(int length) const { return std::max(1, 128 / length); }
 
 // ── linear layers, LayerNorm and dropout ───────────────────────────────────────────────────────────────────────────
 
@@ -189,7 +189,7 @@ void Gpt::dropoutRows(const Pass& p, int layer, Site site, const float* x, float
 void Gpt::projectAndAdd(const Pass& p, int layer, Site site, const Linear& l, const float* x, const float* residual,
                         float* out) const {
   const int R = p.sequences * p.length;
-  if (p.dropout) {
+  if (p.withDropout) {
     linearForward(R, l, x, out, nullptr);
     dropoutRows(p, layer, site, out, out);
     kernels.add(static_cast<long>(R) * C_, residual, out);
@@ -200,7 +200,7 @@ void Gpt::projectAndAdd(const Pass& p, int layer, Site site, const Linear& l, co
 
 /// Returns the gradient of a branch's output (R,C): w.dx, with the dropout mask of that output applied.
 const float* Gpt::branchGradient(GptWorkspace& w, const Pass& p, int layer, Site site) const {
-  if (!p.dropout) return w.dx;
+  if (!p.withDropout) return w.dx;
   dropoutRows(p, layer, site, w.dx, w.dbranch);
   return w.dbranch;
 }
@@ -215,12 +215,12 @@ void Gpt::embedForward(GptWorkspace& w, const Pass& p) const {
     std::copy_n(at(wte_.offset) + static_cast<size_t>(p.inputs[r]) * C_, C_, row);
     if (!rotary_) kernels.add(C_, at(wpe_) + static_cast<size_t>(r % p.length) * C_, row);
   }
-  if (p.dropout) dropoutRows(p, 0, kEmbedding, x, x);
+  if (p.withDropout) dropoutRows(p, 0, kEmbedding, x, x);
 }
 
 /// w.dx (B,T,C) → dwte (V,C) +=, dwpe (block,C) += if positions are learned
 void Gpt::embedBackward(GptWorkspace& w, const Pass& p) const {
-  if (p.dropout) dropoutRows(p, 0, kEmbedding, w.dx, w.dx);
+  if (p.withDropout) dropoutRows(p, 0, kEmbedding, w.dx, w.dx);
   for (int r = 0; r < p.sequences * p.length; r++) {
     const float* d = w.dx + static_cast<size_t>(r) * C_;
     kernels.add(C_, d, p.gradients + wte_.offset + static_cast<size_t>(p.inputs[r]) * C_);
@@ -241,7 +241,7 @@ void Gpt::rotate(const GptWorkspace& w, const Pass& p, float direction, float* q
 /// Head h of sequence s within qkv (B,T,3C). A row holds q, k and v one after the other, each (NH,headWidth).
 AttentionHead Gpt::attentionHead(const Pass& p, const float* qkv, int layer, int s, int h) const {
   const float* q = qkv + static_cast<size_t>(s) * p.length * 3 * C_ + h * headWidth_;
-  const uint32_t threshold = p.dropout ? dropoutThreshold(config.dropout) : 0;
+  const uint32_t threshold = p.withDropout ? dropoutThreshold(config.dropout) : 0;
   const MaskKey maskKey = key(p, s, layer, kAttention);
   return {p.length, headWidth_, q, q + C_, q + 2 * C_, 3 * C_, scale_, threshold, h, maskKey};
 }

@@ -25,12 +25,12 @@ struct Activations {
   float* hidden;    // (R,H)
 };
 
-/// State of a layer before a microbatch: (B,H) each, or null for zeros. No gradient flows into it.
+/// State of a layer before a pass: (B,H) each, or null for zeros. No gradient flows into it.
 struct InitialState {
   const float *hidden, *cell;
 };
 
-/// Buffers of one thread for a microbatch of R rows.
+/// Buffers of one thread for a pass over R rows.
 struct LstmWorkspace : Workspace {
   std::vector<Activations> layers;
   float* top;      // (R,H): input of the head
@@ -53,7 +53,7 @@ class Lstm final : public Network {
     LstmWorkspace w;
     return layoutBuffers(w, nullptr, sequences, length, training);
   }
-  int bestMicrobatch(int length) const override;
+  int bestSequencesPerPass(int length) const override;
   size_t stateWidth() const override { return static_cast<size_t>(2) * config.layers * H_; }
   double pass(Workspace&, const Pass&) const override;
   bool overwritesMatrixGradients() const override { return true; }
@@ -119,11 +119,11 @@ Lstm::Lstm(const Config& config, const Kernels& kernels, const ParameterTable& t
 size_t Lstm::layoutBuffers(LstmWorkspace& w, float* memory, int sequences, int T, bool training) const {
   Arena arena(memory);
   const size_t R = static_cast<size_t>(sequences) * T, H = H_;
-  const bool dropout = training && config.dropout > 0;
+  const bool withDropout = training && config.dropout > 0;
   w.layers.resize(config.layers);
   for (int i = 0; i < config.layers; i++) {
     Activations& a = w.layers[i];
-    a.x = i == 0 || dropout ? arena.allocate(R * layers_[i].in) : w.layers[i - 1].hidden;
+    a.x = i == 0 || withDropout ? arena.allocate(R * layers_[i].in) : w.layers[i - 1].hidden;
     // Without a backward pass, all layers share one buffer of gates and one of cells, and alternate between two buffers
     // of hidden states.
     if (i > 0 && !training) {
@@ -137,7 +137,7 @@ size_t Lstm::layoutBuffers(LstmWorkspace& w, float* memory, int sequences, int T
     }
     a.hidden = i > 1 && !training ? w.layers[i - 2].hidden : arena.allocate(R * H);
   }
-  w.top = dropout ? arena.allocate(R * H) : w.layers.back().hidden;
+  w.top = withDropout ? arena.allocate(R * H) : w.layers.back().hidden;
   const size_t widest = std::max(E_, H_);
   w.dhidden = arena.allocate(training ? R * widest : 0);
   w.dx = arena.allocate(training ? R * widest : 0);
@@ -161,7 +161,7 @@ std::unique_ptr<Workspace> Lstm::workspace(int sequences, int length, bool train
 
 // Chooses enough rows for the products of a time step to run at full speed, and keeps a thread's buffers below 512 MB.
 // Few rows are slow, because each time step reads the whole recurrent matrix again.
-int Lstm::bestMicrobatch(int length) const {
+int Lstm::bestSequencesPerPass(int length) const {
   const double each = static_cast<double>(workspaceSize(1, length, true)) * sizeof(float);
   return std::max(4, std::min(32, static_cast<int>((512 << 20) / each)));
 }
@@ -186,13 +186,13 @@ void Lstm::embedForward(LstmWorkspace& w, const Pass& p) const {
                   w.layers[0].x + (static_cast<size_t>(t) * B + b) * E_);
       if (p.targets) w.targets[static_cast<size_t>(t) * B + b] = p.targets[token];
     }
-  if (p.dropout) dropoutRows(p, 0, E_, w.layers[0].x, w.layers[0].x);
+  if (p.withDropout) dropoutRows(p, 0, E_, w.layers[0].x, w.layers[0].x);
 }
 
 /// w.dhidden (T,B,E), the gradient of the first layer's input → dembedding (V,E) +=
 void Lstm::embedBackward(LstmWorkspace& w, const Pass& p) const {
   const int B = p.sequences, T = p.length;
-  if (p.dropout) dropoutRows(p, 0, E_, w.dhidden, w.dhidden);
+  if (p.withDropout) dropoutRows(p, 0, E_, w.dhidden, w.dhidden);
   for (int t = 0; t < T; t++)
     for (int b = 0; b < B; b++)
       kernels.add(E_, w.dhidden + (static_cast<size_t>(t) * B + b) * E_,
@@ -330,7 +330,7 @@ double Lstm::pass(Workspace& workspace, const Pass& p) const {
     layerForward(w, p, i);
     if (p.stateAfter) saveState(w, p, i);
     float* out = i + 1 < config.layers ? w.layers[i + 1].x : w.top;
-    if (p.dropout)
+    if (p.withDropout)
       dropoutRows(p, i + 1, H_, w.layers[i].hidden, out);
     else if (out != w.layers[i].hidden)
       std::copy_n(w.layers[i].hidden, size, out);
@@ -338,7 +338,7 @@ double Lstm::pass(Workspace& workspace, const Pass& p) const {
   const double loss = headForwardBackward(w, p);
   if (!p.gradients) return loss;
   for (int i = config.layers - 1; i >= 0; i--) {
-    if (p.dropout) dropoutRows(p, i + 1, H_, w.dhidden, w.dhidden);
+    if (p.withDropout) dropoutRows(p, i + 1, H_, w.dhidden, w.dhidden);
     layerBackward(w, p, i);
   }
   embedBackward(w, p);

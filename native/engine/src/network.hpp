@@ -81,7 +81,7 @@ struct Matrix {
   float *panels = nullptr, *transposedPanels = nullptr;
 };
 
-/// Arguments of one pass: a microbatch of B = `sequences` sequences of T = `length` tokens.
+/// Arguments of one pass of one thread over B = `sequences` sequences of T = `length` tokens.
 struct Pass {
   /// (B,T) token ids. targets may be null if logits are wanted.
   const uint32_t *inputs, *targets;
@@ -90,12 +90,12 @@ struct Pass {
   int firstSequence;
   /// Gradients of all parameters, accumulated into. Null: no backward pass.
   float* gradients;
-  /// True for a thread's first microbatch of a step. If overwritesMatrixGradients(), matrix gradients are then
+  /// True for a thread's first pass of a step. If overwritesMatrixGradients(), matrix gradients are then
   /// uninitialised, and the pass must write them instead of adding to them.
   bool overwriteGradients;
   /// 1 / tokens of the whole batch: the factor of the loss gradient.
   float gradientScale;
-  bool dropout;
+  bool withDropout;
   /// Key of the dropout masks.
   uint32_t seed, step;
   /// (B,T,V) output. If not null, the pass computes logits instead of a loss.
@@ -142,8 +142,8 @@ class Network {
   virtual std::unique_ptr<Workspace> workspace(int sequences, int length, bool training) const = 0;
   /// Size of such a workspace in floats. Allocates nothing.
   virtual size_t workspaceSize(int sequences, int length, bool training) const = 0;
-  /// Sequences of this length in the microbatch with which a thread is fastest.
-  virtual int bestMicrobatch(int length) const = 0;
+  /// Number of sequences of this length per pass at which a thread is fastest.
+  virtual int bestSequencesPerPass(int length) const = 0;
   /// Size in floats of the state that a sequence carries from one window to the next.
   virtual size_t stateWidth() const { return 0; }
   /// Forward pass, and backward pass if gradients are wanted. Returns the summed loss of all tokens in nats, or 0 if

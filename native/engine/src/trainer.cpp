@@ -1,6 +1,6 @@
 // A training step has three parallel sections:
 //
-//   1  Each thread runs its range of the sequences, a microbatch at a time, into its own gradient array.
+//   1  Each thread runs its range of the sequences, some of them in each pass, into its own gradient array.
 //   2  The gradient arrays are added up and the norm is computed. Each thread takes a range of the parameters.
 //   3  AdamW, and the packing of weights before the next pass. Each thread takes a range again.
 //
@@ -16,11 +16,11 @@ namespace {
 
 constexpr size_t kChunkSize = 16384;  // floats
 
-/// Sequences that one thread computes at a time. For microbatch, see StepOptions.
-int microbatchPerThread(const Network& network, int sequences, int length, int threads, int microbatch) {
+/// Sequences that one thread computes in one pass. For microbatch, see StepOptions.
+int sequencesPerPass(const Network& network, int sequences, int length, int threads, int microbatch) {
   const int largestRange = (sequences + threads - 1) / threads;
-  const int wanted = microbatch > 0 ? (microbatch + threads - 1) / threads : network.bestMicrobatch(length);
-  // Microbatches are as even as possible. Each pass reads every matrix, so 15 sequences and then 1 take as long as 16
+  const int wanted = microbatch > 0 ? (microbatch + threads - 1) / threads : network.bestSequencesPerPass(length);
+  // Passes are as even as possible. Each pass reads every matrix, so 15 sequences and then 1 take as long as 16
   // and then 15.
   const int passes = (largestRange + wanted - 1) / wanted;
   return (largestRange + passes - 1) / passes;
@@ -70,11 +70,11 @@ void Trainer::ensureMoments() {
   secondMoments_ = AlignedBuffer(table_.total());
 }
 
-void Trainer::ensureBuffers(const Batch& batch, const RunOptions& options, int microbatch) {
+void Trainer::ensureBuffers(const Batch& batch, const RunOptions& options, int perPass) {
   for (int thread = 0; thread < pool_.threads(); thread++) {
     auto& w = workspaces_[thread];
-    if (!w || w->sequences < microbatch || w->length < batch.length || (options.gradients && !w->training)) {
-      const int sequences = w ? std::max(w->sequences, microbatch) : microbatch;
+    if (!w || w->sequences < perPass || w->length < batch.length || (options.gradients && !w->training)) {
+      const int sequences = w ? std::max(w->sequences, perPass) : perPass;
       const int length = w ? std::max(w->length, batch.length) : batch.length;
       const bool training = options.gradients || (w && w->training);
       w.reset();
@@ -86,17 +86,17 @@ void Trainer::ensureBuffers(const Batch& batch, const RunOptions& options, int m
 
 double Trainer::run(const Batch& batch, const RunOptions& options) {
   const int threads = pool_.threads();
-  const int microbatch = microbatchPerThread(*network_, batch.sequences, batch.length, threads, options.microbatch);
-  ensureBuffers(batch, options, microbatch);
+  const int perPass = sequencesPerPass(*network_, batch.sequences, batch.length, threads, options.microbatch);
+  ensureBuffers(batch, options, perPass);
   ensurePacked();
   std::vector<double> losses(threads);
-  pool_.run([&](int thread) { losses[thread] = runThread(thread, batch, options, microbatch); });
+  pool_.run([&](int thread) { losses[thread] = runThread(thread, batch, options, perPass); });
   double loss = 0;
   for (const double l : losses) loss += l;
   return loss / (static_cast<double>(batch.sequences) * batch.length);
 }
 
-double Trainer::runThread(int thread, const Batch& batch, const RunOptions& options, int microbatch) {
+double Trainer::runThread(int thread, const Batch& batch, const RunOptions& options, int perPass) {
   float* gradients = options.gradients ? gradients_[thread].data() : nullptr;
   const Range range(batch.sequences, thread, pool_.threads());
   if (gradients && range.begin < range.end)
@@ -104,18 +104,18 @@ double Trainer::runThread(int thread, const Batch& batch, const RunOptions& opti
   else if (gradients)
     std::fill_n(gradients, table_.total(), 0.0f);
   double loss = 0;
-  for (int s = range.begin; s < range.end; s += microbatch) {
+  for (int s = range.begin; s < range.end; s += perPass) {
     const size_t token = static_cast<size_t>(s) * batch.length;
     Pass pass;
     pass.inputs = batch.inputs + token;
     pass.targets = batch.targets ? batch.targets + token : nullptr;
-    pass.sequences = std::min(microbatch, range.end - s);
+    pass.sequences = std::min(perPass, range.end - s);
     pass.length = batch.length;
     pass.firstSequence = s;
     pass.gradients = gradients;
     pass.overwriteGradients = s == range.begin;
     pass.gradientScale = 1.0f / (static_cast<float>(batch.sequences) * batch.length);
-    pass.dropout = options.dropout && network_->config.dropout > 0;
+    pass.withDropout = options.withDropout && network_->config.dropout > 0;
     pass.seed = options.dropoutSeed;
     pass.step = static_cast<uint32_t>(step_);
     pass.logits = options.logits ? options.logits + token * network_->config.vocabulary : nullptr;
@@ -161,7 +161,7 @@ void Trainer::update(const AdamW& settings, float weightDecay) {
 StepResult Trainer::trainStep(const Batch& batch, const StepOptions& options) {
   ensureMoments();
   RunOptions runOptions;
-  runOptions.gradients = runOptions.dropout = true;
+  runOptions.gradients = runOptions.withDropout = true;
   runOptions.dropoutSeed = options.dropoutSeed;
   runOptions.microbatch = options.microbatch;
   StepResult result;
@@ -232,7 +232,7 @@ void Trainer::write(ParameterArray which, const float* in) {
 double Trainer::memory(const Config& config, const Kernels& kernels, const ParameterTable& table, int threads,
                        int batch, int microbatch) {
   const auto network = makeNetwork(config, kernels, table);
-  const int sequences = microbatchPerThread(*network, batch, config.block, threads, microbatch);
+  const int sequences = sequencesPerPass(*network, batch, config.block, threads, microbatch);
   const double shared = 3.0 * table.total() + network->panelsSize();
   const double perThread = static_cast<double>(table.total()) + network->workspaceSize(sequences, config.block, true);
   return sizeof(float) * (shared + threads * perThread);

@@ -85,7 +85,7 @@ class Trainer {
   /// Options of run(): whether to compute gradients and to apply dropout, the arrays for logits and for the losses of
   /// tokens (null: not wanted), and microbatch as in StepOptions.
   struct RunOptions {
-    bool gradients = false, dropout = false;
+    bool gradients = false, withDropout = false;
     uint32_t dropoutSeed = 0;
     float* logits = nullptr;
     float* losses = nullptr;
@@ -94,7 +94,7 @@ class Trainer {
   /// Packs the weights if they have changed since they were packed.
   void ensurePacked();
   /// Makes sure that every thread has a large enough workspace, and a gradient array if gradients are wanted.
-  void ensureBuffers(const Batch&, const RunOptions&, int microbatch);
+  void ensureBuffers(const Batch&, const RunOptions&, int sequencesPerPass);
   /// Allocates the moments, as zeros, if there are none.
   void ensureMoments();
   /// The array of all parameters of this kind, with padding.
@@ -102,7 +102,7 @@ class Trainer {
   /// Runs all sequences through the network. Returns the mean loss; the gradients of thread t are in gradients_[t].
   double run(const Batch&, const RunOptions&);
   /// One thread's part of run(). Returns the summed loss of its sequences.
-  double runThread(int thread, const Batch&, const RunOptions&, int microbatch);
+  double runThread(int thread, const Batch&, const RunOptions&, int sequencesPerPass);
   /// Adds the gradients of all threads to those of thread 0, and computes chunkSquares_.
   void reduceGradients();
   /// Runs AdamW on all parameters with the gradients of thread 0. weightDecay applies to parameters with `decay`.
