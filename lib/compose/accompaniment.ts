@@ -110,7 +110,14 @@ export function chordVoice(ground: SectionGround, pattern: string): PlacedNote[]
   return notes;
 }
 
-/** Plays a pattern of bass notes. */
+/**
+ * Plays a pattern of bass notes over the chords of a section.
+ *
+ * @param pattern one character for each equal part of a bar: `R` the root, `3`, `5` and `7` chord notes above it, `8`
+ *   the
+ *   octave, `l` the fifth below, `a` a step to the next root, `-` holds the note, `.` is silent
+ * @returns the notes in order; starts and durations in sixteenths
+ */
 export function bassVoice(ground: SectionGround, pattern: string): PlacedNote[] {
   const { key } = ground;
   const notes: PlacedNote[] = [];

@@ -11,6 +11,7 @@ const MAX_WARNINGS = 20;
  * Reads MusicXML as a score.
  *
  * @param xml the text of a partwise or timewise score
+ * @returns the score, and at most 20 warnings: one sentence for each repair or omission
  * @throws MusicError if the text is not such a score, a value in it is wrong, or it has no note
  */
 export function musicXmlToScore(xml: string, options: MidiToScoreOptions = {}): { score: Score; warnings: string[] } {

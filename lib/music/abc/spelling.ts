@@ -82,7 +82,12 @@ function makeSpelling(key: Key): Spelling {
   return { key, position, letter: letters, alteration, signature: signature(key.fifths), plain, marked };
 }
 
-/** The letter and octave marks of a staff position: C,, … C … c''. */
+/**
+ * The letter and octave marks of a staff position.
+ *
+ * @param position 7 × octave + letter (C = 0). Octave 5 is that of MIDI pitch 60, so 35 is middle C
+ * @example positionText(35) // 'C'; 28 gives 'C,' and 42 gives 'c'
+ */
 export function positionText(position: number): string {
   const octave = Math.floor(position / 7);
   const letter = 'CDEFGAB'[position % 7];

@@ -44,7 +44,11 @@ export function tempoOfSound(sound: XmlElement): number | undefined {
   return value > 0 ? value : undefined;
 }
 
-/** The tempo of a <direction> in quarter notes a minute: of its <sound>, otherwise of its metronome mark. */
+/**
+ * The tempo of a <direction>: of its <sound>, otherwise of its metronome mark.
+ *
+ * @returns quarter notes per minute; undefined if the direction has no tempo above 0
+ */
 export function tempoOfDirection(direction: XmlElement): number | undefined {
   const sound = childOf(direction, 'sound');
   const played = sound === undefined ? undefined : tempoOfSound(sound);

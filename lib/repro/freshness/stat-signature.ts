@@ -12,7 +12,11 @@ const RACY_COARSE = 2_100_000_000n;
 /** Milliseconds until a file is settled after its last write, on most file systems. */
 export const SETTLING = 40;
 
-/** @returns one line of text, without tabs */
+/**
+ * The stat signature of a file. While it stays the same, the content of the file is taken to be the same.
+ *
+ * @returns inode, size in bytes, mtime and ctime in nanoseconds, and x or - for executable: one line, without tabs
+ */
 export function statSignature(stat: BigIntStats): string {
   return `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs} ${isExecutable(stat) ? 'x' : '-'}`;
 }

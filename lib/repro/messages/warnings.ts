@@ -7,7 +7,11 @@ let print: ((sentence: string) => void) | undefined;
 const early: string[] = [];
 const given = new Set<string>();
 
-/** Warns once about the same thing. */
+/**
+ * Prints a warning, unless the same sentence was a warning in this call of repro already.
+ *
+ * @param sentence without a full stop at its end
+ */
 export function warn(sentence: string): void {
   if (given.has(sentence)) return;
   given.add(sentence);

@@ -9,13 +9,16 @@ import type { Project } from './project.ts';
 import { alwaysRuns, type Reason } from './stale-reasons.ts';
 
 /**
- * The status of a stage whose inputs are all known. `notes` say why a run in the run cache cannot be restored. `missing`
- * are the dependencies that are not in the workspace, if there are any: the stage cannot run before they are brought.
+ * The status of a stage whose inputs are all known. `notes` say why a run in the run cache cannot be restored.
+ * `missing` are the dependencies that are not in the workspace, if there are any: the stage cannot run before they are
+ * brought.
  */
 export type SettledStatus =
   | { state: 'fresh'; reasons: [] }
   | { state: 'frozen'; reasons: Reason[] }
-  /** `key`: of the run in the run cache. `isRecorded`: the block is part of the lock's own, and is not recorded again. */
+  /**
+   * `key`: of the run in the run cache. `isRecorded`: the block is part of the lock's own, and is not recorded again.
+   */
   | { state: 'restorable'; reasons: Reason[]; block: LockedStage; key?: string; isRecorded?: true }
   | {
       state: 'stale';
@@ -47,7 +50,9 @@ export interface PlannedStage {
   status: StageStatus;
   /** Missing outputs that another stage of the plan needs, although this one could do without them. */
   needed?: ReadonlySet<string>;
-  /** Missing dependencies that nothing in the plan brings. If the stage is certain to run, the plan cannot be executed. */
+  /**
+   * Missing dependencies that nothing in the plan brings. If the stage is certain to run, the plan cannot be executed.
+   */
   lacking?: readonly string[];
 }
 
@@ -93,7 +98,12 @@ export async function evaluate(
   return settle(project, stage, comparison, options);
 }
 
-/** The status that follows from a complete comparison. */
+/**
+ * Turns a complete comparison into a status: frozen, fresh, restorable if the run cache has a run with these inputs,
+ * otherwise stale.
+ *
+ * @param comparison of the stage with its block in the lock; complete, unless the stage is frozen
+ */
 export async function settle(
   project: Project,
   stage: Stage,

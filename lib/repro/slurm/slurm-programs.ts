@@ -44,8 +44,9 @@ export async function sbatch(args: readonly string[]): Promise<Submitted> {
 }
 
 /**
- * Whether some partition can hold a job.
+ * Asks `sbatch --test-only` whether some partition can hold a job. No job is submitted.
  *
+ * @param args options of sbatch
  * @returns Slurm's words if none can; undefined if one can, or Slurm does not answer now
  * @throws ReproError if there is no sbatch
  */

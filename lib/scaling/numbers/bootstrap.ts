@@ -31,7 +31,12 @@ export function quantile(values: readonly number[], probability: number): number
   return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
 }
 
-/** The percentile interval of bootstrap values. */
+/**
+ * The percentile interval of bootstrap values.
+ *
+ * @param values one per sample, at least one
+ * @param confidence between 0 and 1, such as 0.95
+ */
 export function quantileInterval(values: readonly number[], confidence: number): Interval {
   return [quantile(values, (1 - confidence) / 2), quantile(values, (1 + confidence) / 2)];
 }

@@ -1,6 +1,6 @@
 /**
- * The objective of `fitChinchilla` and its starting points: a Huber loss on log L, and for each (α, β) of a grid the A, B
- * and E ≥ 0 that solve a linear problem. chinchilla.ts descends from the best of them.
+ * The objective of `fitChinchilla` and its starting points: a Huber loss on log L, and for each (α, β) of a grid the A,
+ * B and E ≥ 0 that solve a linear problem. chinchilla.ts descends from the best of them.
  */
 import type { Objective } from '../numbers/index.ts';
 
@@ -29,7 +29,7 @@ export interface LogPoint {
   z: number;
 }
 
-/** The logarithm of the law at a point. */
+/** The natural logarithm of the law at a point, log(A′·e^(−αx) + B′·e^(−βy) + E). Nothing overflows. */
 export function logLaw([a, b, e, alpha, beta]: Theta, { x, y }: LogPoint): number {
   const terms = [a - alpha * x, b - beta * y, e];
   const top = Math.max(...terms);

@@ -23,6 +23,7 @@ type Pair = readonly [left: number, right: number];
  *
  * @param pieces all pieces of the corpus, with repetitions
  * @param options the number of merges, the count that a pair needs, and the byte strings that must not become symbols
+ * @returns the merges in the order in which they were learned; fewer than wanted if no pair is frequent enough
  */
 export function referenceTrain(pieces: readonly Uint8Array[], options: MergeOptions): Merges {
   const forbidden = options.forbidden.map(String);

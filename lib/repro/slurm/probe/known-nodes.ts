@@ -47,7 +47,13 @@ export function rememberNode(root: string, key: string, known: KnownNode): void 
   } catch {}
 }
 
-/** A job of a stage has left its result, so its node sees the folder. */
+/**
+ * Remembers that a node sees the folder, because a job of a stage has left its result there. Does nothing if that was
+ * known already.
+ *
+ * @param root the folder of pipeline.yaml, absolute
+ * @param node the name of the node on which the job ran
+ */
 export function noteResult(root: string, stage: Stage, settings: SlurmSettings, node: string): void {
   const key = probeKey(root, stage, settings);
   if (settings.probe && !readKnownNodes(root).has(key)) rememberNode(root, key, { node, at: new Date().toISOString() });
