@@ -3,10 +3,9 @@
  * MariaDB. squeue soon forgets jobs here.
  */
 import { describe, expect, test } from 'vitest';
-import { type TestProject, until } from '../repro/project.ts';
+import { type CallResult, events, type TestProject, until } from '../repro/project.ts';
 import {
   attemptFolder,
-  CELLS,
   clusterProject,
   GATED,
   setTimes,
@@ -27,21 +26,30 @@ useSlurm({ accounting: true, cgroups: noMemory === undefined, skipped });
 
 /** A stage of one command. */
 function one(cmd: string, executor = '{}', rest = ''): TestProject {
-  const pipeline = `stages:\n  a: {cmd: ${JSON.stringify(cmd)}, deps: [in.txt], outs: [out]${rest}}\n`;
-  return clusterProject(pipeline, { 'in.txt': '1' }, executor);
+  return several({ a: [cmd, rest] }, executor);
 }
 
-/** What is said about a stage that fails. */
-async function failure(made: TestProject): Promise<string> {
-  const { exit, stdout, stderr } = await made.repro();
+/** Stages that need the same file. Those with the same options of sbatch are one array, in this order. */
+function several(stages: { [name: string]: [cmd: string, rest?: string] }, executor = '{}'): TestProject {
+  const lines = Object.entries(stages).map(
+    ([name, [cmd, rest = '']]) =>
+      `  ${name}: {cmd: ${JSON.stringify(cmd)}, deps: [in.txt], outs: [${name}.txt]${rest}}\n`,
+  );
+  return clusterProject(`stages:\n${lines.join('')}`, { 'in.txt': '1' }, executor);
+}
+
+/** What is said about each stage that fails. */
+function failuresIn({ exit, stdout, stderr }: CallResult): { [stage: string]: string } {
   if (exit !== 1) throw new Error(`exit ${exit}: ${stderr}${stdout}`);
-  return /^✗ a: (.*)$/m.exec(stdout)![1];
+  return Object.fromEntries([...stdout.matchAll(/^✗ (\w+): (.*)$/gm)].map(([, stage, why]) => [stage, why]));
 }
 
-/** The job that the journal has; undefined if none was submitted yet. */
-function jobOf(made: TestProject): string | undefined {
+/** The job that the journal has for a stage that is an array of its own; undefined if none was submitted yet. */
+function jobOf(made: TestProject, stage = 'a'): string | undefined {
   const journal = '.repro/jobs/journal.jsonl';
-  return made.exists(journal) ? /"job":"(\d+)"/.exec(made.read(journal))?.[1] : undefined;
+  const entries = made.exists(journal) ? events(made.read(journal)) : [];
+  const id = entries.find(({ cells }) => cells?.[0].stage === stage)?.id;
+  return entries.find((entry) => entry.id === id && entry.job !== undefined)?.job;
 }
 
 const sacctmgr = (...args: string[]) => slurm.run('sacctmgr', '-i', ...args);
@@ -52,10 +60,10 @@ describe.skipIf(skipped !== undefined).concurrent(`a controller that hangs${skip
     const made = clusterProject(GATED, { 'in.txt': '1' });
     made.env = { ...own.env };
     setTimes(made, { silence: 1 });
-    const run = await made.spawn();
+    const run = await made.spawn('train@1');
     let said = '';
     run.process.stdout!.on('data', (chunk) => (said += chunk));
-    await until(() => CELLS.every((x) => made.exists(`starts-${x}`)));
+    await until(() => made.exists('starts-1'));
     const resume = own.pauseController();
     try {
       await until(() => /! squeue has not answered for 1\.0 s; jobs go on, and repro asks again\n/.test(said));
@@ -66,49 +74,47 @@ describe.skipIf(skipped !== undefined).concurrent(`a controller that hangs${skip
       await own.stop();
     }
     expect(said.match(/squeue has not answered/g)).toHaveLength(1);
-    expect(CELLS.map((x) => [made.read(`starts-${x}`), made.read(`out-${x}`)])).toEqual(
-      Array(3).fill(['start\n', '1']),
-    );
+    expect([made.read('starts-1'), made.read('out-1')]).toEqual(['start\n', '1']);
   });
 });
 
 describe.skipIf(skipped !== undefined).concurrent(`a Slurm that keeps accounts${skippedBecause}`, () => {
-  test.each([
-    ['FAILED', 'kill -9 $PPID; sleep 100', '{}', /^Slurm says that its job ended as FAILED, and it left no result$/],
-    [
-      'COMPLETED',
-      'cp in.txt out',
-      '{prologue: exit 0}',
-      /^Slurm says that its job ended well, but it left no result within 4 s; does n[12] see this folder\?$/,
-    ],
-  ])('sacct says that a job has %s that squeue has forgotten', async (_, cmd, executor, message) => {
-    const made = one(cmd, executor);
+  test('sacct says how jobs have ended that squeue has forgotten', async () => {
+    const made = several(
+      { a: ['kill -9 $PPID; sleep 100'], b: ['cp in.txt b.txt'] },
+      '{prologue: "[ $SLURM_ARRAY_TASK_ID = 0 ] || exit 0"}',
+    );
     expect((await made.repro('--detach')).exit).toBe(0);
     const name = `repro-${attemptFolder(made)}`;
     await until(() => slurm.jobs('-n', name).length === 0);
-    expect(await failure(made)).toMatch(message);
+    expect(failuresIn(await made.repro('-k'))).toEqual({
+      a: 'Slurm says that its job ended as FAILED, and it left no result',
+      b: expect.stringMatching(
+        /^Slurm says that its job ended well, but it left no result within 4 s; does n[12] see this folder\?$/,
+      ),
+    });
   });
 
   test.each([
-    ['of an account', 'AssocMaxSubmitJobLimit', '--account=lab'],
-    ['of a QOS', 'QOSMaxSubmitJobPerUserLimit', '--qos=small'],
-  ])('a limit of submitted jobs %s is waited for, and said once; each cell runs once', async (_, name, option) => {
+    ['of an account', '--account=lab'],
+    ['of a QOS', '--qos=small'],
+  ])('a limit of submitted jobs %s is waited for, and said once; each cell runs once', async (_, option) => {
     if (option === '--account=lab')
-      sacctmgr('modify', 'user', 'root', 'where', 'account=lab', 'set', 'MaxSubmitJobs=2');
+      sacctmgr('modify', 'user', 'root', 'where', 'account=lab', 'set', 'MaxSubmitJobs=1');
     else {
       sacctmgr('add', 'qos', 'small', 'MaxSubmitJobsPerUser=1');
       sacctmgr('modify', 'user', 'root', 'where', 'account=root', 'set', 'qos+=small');
     }
     const made = clusterProject(GATED, { 'in.txt': '1', go: '' }, `{args: ["${option}"]}`);
     setTimes(made, { full: 1 });
-    const { exit, stdout } = await made.repro();
+    const { exit, stdout } = await made.repro('train@1', 'train@2');
     expect(stdout.match(/the queue takes no more jobs now \((.*?)[,;)]/g)).toHaveLength(1);
     expect(stdout).toMatch(/! the queue takes no more jobs now \(Job violates accounting\/QOS policy/);
-    expect([exit, CELLS.map((x) => made.read(`starts-${x}`)), name]).toEqual([0, Array(3).fill('start\n'), name]);
+    expect([exit, made.read('starts-1'), made.read('starts-2')]).toEqual([0, 'start\n', 'start\n']);
   });
 
   test('a wrong account is told in the words of Slurm, and nothing is submitted', async () => {
-    const made = one('cp in.txt out', '{args: [--account=nope]}');
+    const made = one('cp in.txt a.txt', '{args: [--account=nope]}');
     expect(await made.repro()).toMatchObject({
       exit: 2,
       stderr: expect.stringMatching(
@@ -118,61 +124,40 @@ describe.skipIf(skipped !== undefined).concurrent(`a Slurm that keeps accounts${
     expect(made.exists('.repro/jobs')).toBe(false);
   });
 
-  test('who has cancelled a job is said', async () => {
-    const made = one('touch begun; sleep 100');
-    const run = await made.spawn();
-    await until(() => made.exists('begun'));
-    slurm.run('scancel', '-n', `repro-${attemptFolder(made)}`);
-    expect((await run.ended).stdout).toMatch(/✗ a: its job was cancelled by the user 0\n/);
-  });
-
-  test('a job with more time than its partition gives can never start', async () => {
-    const made = one('cp in.txt out', '{args: [--hold, --partition=urgent, --time=10]}');
-    const run = await made.spawn();
-    await until(() => jobOf(made) !== undefined);
-    const job = jobOf(made)!;
-    slurm.run('scontrol', 'update', 'PartitionName=urgent', 'MaxTime=5');
-    slurm.run('scontrol', 'release', job);
-    expect((await run.ended).stdout).toMatch(
-      /✗ a: its job can never start: Slurm says PartitionTimeLimit; it was cancelled\n/,
-    );
-  });
-
-  test('a job that exceeds what its QOS allows, and one whose dependency has failed, can never start', async () => {
+  test('who has cancelled a job is said, and why a job can never start or end in time', async () => {
     sacctmgr('add', 'qos', 'tiny', 'MaxTRESPerJob=cpu=1');
     sacctmgr('modify', 'user', 'root', 'where', 'account=root', 'set', 'qos+=tiny');
-    const large = one('cp in.txt out', '{args: [--qos=tiny]}', ', resources: {cpus: 2}');
-    expect(await failure(large)).toBe('its job can never start: Slurm says QOSMaxCpuPerJobLimit; it was cancelled');
     const held = slurm.run('sbatch', '--parsable', '--hold', '-o', '/dev/null', '--wrap', 'false').trim();
-    const after = one('cp in.txt out', `{args: ["--dependency=afterok:${held}"]}`);
-    const run = await after.spawn();
-    await until(() => slurm.run('squeue', '-h', '-o', '%j %r').includes(' Dependency'));
-    slurm.run('scontrol', 'release', held);
-    expect((await run.ended).stdout).toMatch(
-      /✗ a: its job can never start: Slurm says DependencyNeverSatisfied; it was cancelled\n/,
+    const made = several(
+      {
+        cancelled: ['touch begun; sleep 100'],
+        long: ['cp in.txt long.txt'],
+        large: ['cp in.txt large.txt', ', resources: {cpus: 2}'],
+        after: ['cp in.txt after.txt'],
+        late: ['sleep 100'],
+      },
+      `{stages: {long: [--hold, --partition=urgent, --time=10], large: [--qos=tiny],
+        after: ["--dependency=afterok:${held}"], late: [--hold, --deadline=now+70seconds, --time=1]}}`,
     );
-  });
-
-  test('a job that cannot end before its deadline is told', async () => {
-    const made = one('sleep 100', '{args: [--hold, --deadline=now+70seconds, --time=1]}');
-    const run = await made.spawn();
-    await until(() => jobOf(made) !== undefined);
-    const job = jobOf(made)!;
-    slurm.run('scontrol', 'update', `JobId=${job}`, 'TimeLimit=10');
-    slurm.run('scontrol', 'release', job);
-    expect((await run.ended).stdout).toMatch(/✗ a: it could not end before the deadline of its job \(--deadline\)\n/);
-  });
-
-  test('a job that fails without a result is submitted again as often as the stage has retries', async () => {
-    const made = one('if mkdir once; then kill -9 $PPID; sleep 100; fi; cp in.txt out', '{}', ', retries: 1');
-    const { exit, stdout } = await made.repro();
-    const message = /! a: Slurm says that its job ended as FAILED.*, and it left no result; attempt 2 of 2\n/;
-    expect([exit, stdout]).toEqual([0, expect.stringMatching(message)]);
+    const run = await made.spawn('-k');
+    await until(() => made.exists('begun') && ['long', 'after', 'late'].every((stage) => jobOf(made, stage)));
+    slurm.run('scancel', jobOf(made, 'cancelled')!);
+    slurm.run('scontrol', 'update', 'PartitionName=urgent', 'MaxTime=5');
+    slurm.run('scontrol', 'update', `JobId=${jobOf(made, 'late')}`, 'TimeLimit=10');
+    for (const job of [held, jobOf(made, 'long')!, jobOf(made, 'late')!]) slurm.run('scontrol', 'release', job);
+    const never = (reason: string) => `its job can never start: Slurm says ${reason}; it was cancelled`;
+    expect(failuresIn(await run.ended)).toEqual({
+      cancelled: 'its job was cancelled by the user 0',
+      long: never('PartitionTimeLimit'),
+      large: never('QOSMaxCpuPerJobLimit'),
+      after: never('DependencyNeverSatisfied'),
+      late: 'it could not end before the deadline of its job (--deadline)',
+    });
   });
 
   test('a node that Slurm has lost, and whose job ends well all the same, has made the stage', async () => {
     const made = one(
-      'echo $SLURMD_NODENAME >> nodes; until [ -e go ]; do sleep 0.05; done; cp in.txt out',
+      'echo $SLURMD_NODENAME >> nodes; until [ -e go ]; do sleep 0.05; done; cp in.txt a.txt',
       '{args: [--partition=fragile, --nodelist=n3], latency: 60s}',
     );
     const run = await made.spawn();
@@ -187,7 +172,7 @@ describe.skipIf(skipped !== undefined).concurrent(`a Slurm that keeps accounts${
   });
 
   test('a job that an administrator suspends is waited for', async () => {
-    const made = one('touch begun; until [ -e go ]; do sleep 0.05; done; cp in.txt out');
+    const made = one('touch begun; until [ -e go ]; do sleep 0.05; done; cp in.txt a.txt');
     wrapProgram(made, 'squeue', 'squeue "$@" | tee -a rows\n');
     const run = await made.spawn();
     await until(() => made.exists('begun'));
@@ -198,36 +183,59 @@ describe.skipIf(skipped !== undefined).concurrent(`a Slurm that keeps accounts${
     expect((await run.ended).exit).toBe(0);
   });
 
-  // Slurm gives these states where nodes boot, and in federations. Here it is what squeue and sacct answer that says so.
-  test.each([
-    ['BOOT_FAIL', /! a: Slurm lost the node n[12] \(BOOT_FAIL\); it is submitted again\n/],
-    ['REVOKED', /! a: its job was revoked; it is submitted again\n/],
-  ])('a job with the state %s is submitted again', async (state, message) => {
-    const made = one('if mkdir once; then kill -9 $PPID; sleep 100; fi; cp in.txt out');
-    wrapProgram(made, 'squeue', `squeue "$@" | sed 's/|FAILED|[A-Za-z]*|/|${state}||/'\n`);
-    wrapProgram(made, 'sacct', `sacct "$@" | sed 's/|FAILED|/|${state}|/'\n`);
+  // Slurm gives the states of the last two where nodes boot, and in federations. Here it is what squeue and sacct answer
+  // that says so.
+  test('a job that fails without a result is submitted again, as often as the stage has retries if it is not to blame', async () => {
+    const cmd = (name: string) => `if mkdir ${name}; then kill -9 $PPID; sleep 100; fi; cp in.txt ${name}.txt`;
+    const made = several({ failed: [cmd('failed'), ', retries: 1'], lost: [cmd('lost')], revoked: [cmd('revoked')] });
+    const states = { 1: 'BOOT_FAIL', 2: 'REVOKED' };
+    const changes = Object.entries(states).map(([index, state]) => [
+      `s/|${index}|FAILED|[A-Za-z]*|/|${index}|${state}||/`,
+      `s/_${index}|FAILED|/_${index}|${state}|/`,
+    ]);
+    wrapProgram(made, 'squeue', `squeue "$@" | sed '${changes.map(([squeue]) => squeue).join(';')}'\n`);
+    wrapProgram(made, 'sacct', `sacct "$@" | sed '${changes.map(([, sacct]) => sacct).join(';')}'\n`);
     const { exit, stdout } = await made.repro();
-    expect([exit, stdout]).toEqual([0, expect.stringMatching(message)]);
-    expect(made.read('out')).toBe('1');
+    for (const message of [
+      /! failed: Slurm says that its job ended as FAILED.*, and it left no result; attempt 2 of 2\n/,
+      /! lost: Slurm lost the node n[12] \(BOOT_FAIL\); it is submitted again\n/,
+      /! revoked: its job was revoked; it is submitted again\n/,
+    ])
+      expect(stdout).toMatch(message);
+    expect([exit, made.read('failed.txt'), made.read('lost.txt'), made.read('revoked.txt')]).toEqual([
+      0,
+      '1',
+      '1',
+      '1',
+    ]);
   });
 });
 
 describe.skipIf(noMemory !== undefined).concurrent(`a Slurm that limits memory${noMemoryBecause}`, () => {
-  const HOG = 'head -c 600M /dev/zero | tail > /dev/null';
+  const HOG = 'dd if=/dev/zero of=/dev/null bs=600M count=1';
 
-  test.each([
-    ['a command that ends well although the kernel has killed a part of it', `${HOG}; cp in.txt out`, '{}'],
-    ['a command that the kernel has killed', HOG.replace('tail', 'exec tail'), '{}'],
-    ['a job that leaves no result', 'cp in.txt out', `{prologue: "${HOG}; exit 1"}`],
-  ])('%s has failed, with what it asked for', async (_, cmd, executor) => {
-    expect(await failure(one(cmd, executor, ', resources: {memory: 50MiB}, retries: 1'))).toMatch(
-      /^it took more memory than its job has: it asked for 50\.0 MiB(, and was seen with [\d.]+ MiB)?$/,
+  test('a stage fails with what it asked for, also if only a part of it was killed, or its job left no result', async () => {
+    const small = ', resources: {memory: 50MiB}, retries: 1';
+    const made = several(
+      {
+        part: [`${HOG}; cp in.txt part.txt`, small],
+        command: [`exec ${HOG}`, small],
+        job: ['cp in.txt job.txt', small],
+        silent: [HOG],
+      },
+      `{prologue: "[ $SLURM_ARRAY_TASK_ID != 2 ] || { ${HOG}; exit 1; }"}`,
     );
-  });
-
-  test('a stage that does not say how much it needs is told what the cluster gives by default', async () => {
-    expect(await failure(one(HOG))).toMatch(
-      /^it took more memory than its job has: it does not say how much it needs, so it got what the cluster gives by default: 300 MiB with what repro itself needs(, and was seen with [\d.]+ MiB)?; say it in pipeline\.yaml \(resources: \{memory: …\}\)$/,
-    );
+    const seen = '(, and was seen with [\\d.]+ MiB)?';
+    const asked = new RegExp(`^it took more memory than its job has: it asked for 50\\.0 MiB${seen}$`);
+    expect(failuresIn(await made.repro('-k'))).toEqual({
+      part: expect.stringMatching(asked),
+      command: expect.stringMatching(asked),
+      job: expect.stringMatching(asked),
+      silent: expect.stringMatching(
+        new RegExp(
+          `^it took more memory than its job has: it does not say how much it needs, so it got what the cluster gives by default: 300 MiB with what repro itself needs${seen}; say it in pipeline\\.yaml \\(resources: \\{memory: …\\}\\)$`,
+        ),
+      ),
+    });
   });
 });
