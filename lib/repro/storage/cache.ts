@@ -41,7 +41,7 @@ import {
 import { describeError, ReproError } from '../messages/index.ts';
 import type { Output } from '../pipeline/index.ts';
 import { checkInside, removeUserPath } from '../workspace/index.ts';
-import { readConfig } from './config.ts';
+import { hasHardLinks } from './config.ts';
 import { canClone, cloneFile, cloneOf, copyOf, hasOneName, holds, writeNew } from './copies.ts';
 import { ObjectStore } from './object-store.ts';
 import type { SharedCache } from './shared-cache.ts';
@@ -189,7 +189,7 @@ export class Cache {
    * it.
    */
   async #mayLink({ cache, persist }: Output): Promise<boolean> {
-    this.#links ??= readConfig(this.#root).then((config) => config.cache?.type === 'hardlink');
+    this.#links ??= hasHardLinks(this.#root);
     return cache && !persist && (await this.#links);
   }
 

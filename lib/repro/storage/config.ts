@@ -67,8 +67,7 @@ export async function readConfig(root: string): Promise<Config> {
  * @throws ReproError if the setting is not a folder outside of the project
  */
 export async function sharedCacheFolder(root: string): Promise<string | undefined> {
-  // Most files have no such setting, and then the YAML library need not be loaded.
-  if (!/\bdir["']?\s*:/.test(readUtf8OrUndefined(join(root, CONFIG)) ?? '')) return undefined;
+  if (!mayHave(root, 'dir')) return undefined;
   const { cache } = await readConfig(root);
   if (cache?.dir === undefined) return undefined;
   const place = await placeInConfig(root, ['cache', 'dir']);
@@ -79,6 +78,16 @@ export async function sharedCacheFolder(root: string): Promise<string | undefine
   if (folder === root || folder.startsWith(`${root}/`))
     throw refuse(`must be a folder outside of the pipeline's folder; without it, the cache is in .repro/cache`);
   return folder;
+}
+
+/** Whether outputs and the cache share files by hard links where the file system cannot share blocks. */
+export async function hasHardLinks(root: string): Promise<boolean> {
+  return mayHave(root, 'type') && (await readConfig(root)).cache?.type === 'hardlink';
+}
+
+/** Whether the file may have a setting. Most files do not have it, and then the YAML library need not be loaded. */
+function mayHave(root: string, key: string): boolean {
+  return new RegExp(`\\b${key}["']?\\s*:`).test(readUtf8OrUndefined(join(root, CONFIG)) ?? '');
 }
 
 /** The place of a setting that the file has, for messages. */
