@@ -8,6 +8,7 @@ import {
   CELLS,
   clusterProject,
   GATED,
+  quickly,
   skipped,
   skippedBecause,
   slurm,
@@ -24,16 +25,16 @@ describe.skipIf(skipped !== undefined).concurrent(`repro --on slurm${skippedBeca
 stages:
   prepare: {cmd: mkdir -p data; cp in.txt data/a; printf '#!/bin/sh\\n' > data/run; chmod +x data/run, deps: [in.txt], outs: [data]}
   train:
-    matrix: {x: [1, 2, 3, 4, 5, 6]}
+    matrix: {x: [1, 2, 3]}
     cmd: echo "$CUDA_VISIBLE_DEVICES" > gpu-\${item.x}.log; mkdir out-\${item.x}; cat data/a params.yaml > out-\${item.x}/model; cat code.mjs >> out-\${item.x}/model
     deps: [data]
     code: [code.mjs]
     params: [lr]
     outs: ["out-\${item.x}"]
-    resources: {gpus: 1, cpus: 2, memory: 50MiB}
+    resources: {gpus: 2, cpus: 2, memory: 50MiB}
   report:
     cmd: cat out-*/model > report.txt
-    deps: [out-1, out-2, out-3, out-4, out-5, out-6]
+    deps: [out-1, out-2, out-3]
     metrics: [{report.txt: {cache: false}}]
 `;
     const files = {
@@ -43,21 +44,20 @@ stages:
       'other.mjs': '1;\n',
     };
     const here = project({ 'pipeline.yaml': pipeline, ...files });
-    here.hasOwnProcesses = true;
     await here.outcomes();
     const made = clusterProject(pipeline, files, '{local: [prepare]}');
-    expect(Object.values(await made.outcomes())).toEqual(Array(8).fill('ran'));
+    expect(Object.values(await made.outcomes())).toEqual(Array(5).fill('ran'));
     expect(made.read('dvc-like.lock')).toBe(here.read('dvc-like.lock'));
     expect(made.read('report.txt')).toBe(here.read('report.txt'));
     const cells = attempts(made).filter(({ stage }) => stage.startsWith('train@'));
     expect(new Set(cells.map(({ job }) => job.split('_')[0])).size).toBe(1);
     expect(new Set(cells.map(({ node }) => node))).toEqual(new Set(['n1', 'n2']));
     expect(attempts(made).find(({ stage }) => stage === 'prepare')).not.toHaveProperty('job');
-    for (let x = 1; x <= 6; x++) expect(made.read(`gpu-${x}.log`)).toMatch(/^[0-3]\n$/);
-    expect((await made.repro('log', 'train')).stdout).toMatch(
+    for (const x of [1, 2, 3]) expect(made.read(`gpu-${x}.log`)).toMatch(/^[0-3],[0-3]\n$/);
+    expect((await quickly(made, 'log', 'train')).stdout).toMatch(
       /job +node +queued\n(.*\n)*train@1 .* \d+_\d +n[12] +[\d.]+ m?s\n/,
     );
-    expect((await made.repro()).stdout).toMatch(/^everything is up to date/);
+    expect((await quickly(made)).stdout).toMatch(/^everything is up to date/);
     expect(made.exists('.repro/jobs')).toBe(false);
   });
 
@@ -71,13 +71,13 @@ stages:
     await first.ended;
     const progress = `.repro/jobs/${attemptFolder(made)}/progress`;
     await until(() =>
-      [0, 1, 2].every((x) => made.exists(`${progress}/${x}`) && made.read(`${progress}/${x}`).includes('steps')),
+      [0, 1].every((x) => made.exists(`${progress}/${x}`) && made.read(`${progress}/${x}`).includes('steps')),
     );
-    expect((await made.repro('status')).stdout).toMatch(
+    expect((await quickly(made, 'status')).stdout).toMatch(
       /train@2: running as job \d+_1 on n\d for [^\n]*, 1\/4 steps 25 %; no repro watches it\n/,
     );
-    expect((await made.repro('gc', '--yes')).stderr).toMatch(
-      /^repro: jobs of Slurm may be making train@1, train@2, train@3; run repro first/,
+    expect((await quickly(made, 'gc', '--yes')).stderr).toMatch(
+      /^repro: jobs of Slurm may be making train@1, train@2; run repro first/,
     );
     const second = await made.spawn('--json');
     let said = '';
@@ -85,15 +85,15 @@ stages:
     await until(() => said.includes('"event":"progress","stage":"train@2","done":1,"total":4,"unit":"steps"'));
     made.write('go', '');
     const { exit, stdout } = await second.ended;
-    expect([exit, stdout.match(/"outcome":"ran"/g)?.length]).toEqual([0, 3]);
-    expect(CELLS.map((x) => made.read(`starts-${x}`))).toEqual(Array(3).fill('start\n'));
+    expect([exit, stdout.match(/"outcome":"ran"/g)?.length]).toEqual([0, CELLS.length]);
+    expect(CELLS.map((x) => made.read(`starts-${x}`))).toEqual(Array(2).fill('start\n'));
     expect(made.exists('.repro/jobs')).toBe(false);
   });
 
   test('what jobs print is shown while they run, each line once and in order; --quiet shows none', async () => {
     const pipeline = `
 stages:
-  a: {cmd: "for n in 1 2 3; do echo line $n; until [ -e go-$n ]; do sleep 0.05; done; done; printf end; cp in.txt out", deps: [in.txt], outs: [out]}
+  a: {cmd: "for n in 1 2 3; do echo line $n; until [ -e go-$n ]; do sleep 0.2; done; done; printf end; cp in.txt out", deps: [in.txt], outs: [out]}
 `;
     const made = clusterProject(pipeline, { 'in.txt': '1' });
     const run = await made.spawn();
@@ -117,8 +117,8 @@ stages:
     wrapSbatch(made, 'sbatch "$@" > job; kill -9 $REPRO_PID; sleep 5\n');
     const { exit } = await made.reproAfter(`export REPRO_PID=$$`);
     expect(exit).not.toBe(0);
-    expect(await made.outcomes()).toEqual({ 'train@1': 'ran', 'train@2': 'ran', 'train@3': 'ran' });
-    expect(CELLS.map((x) => made.read(`starts-${x}`))).toEqual(Array(3).fill('start\n'));
+    expect(await made.outcomes()).toEqual({ 'train@1': 'ran', 'train@2': 'ran' });
+    expect(CELLS.map((x) => made.read(`starts-${x}`))).toEqual(Array(2).fill('start\n'));
     expect(new Set(attempts(made).map(({ job }) => job.split('_')[0]))).toEqual(new Set([made.read('job').trim()]));
   });
 
@@ -152,10 +152,10 @@ stages:
     const name = `repro-${attemptFolder(made)}`;
     run.process.kill('SIGINT');
     const { exit, stdout } = await run.ended;
-    expect([exit, stdout]).toEqual([130, expect.stringMatching(/interrupted by SIGINT: 0 ran, 3 did not/)]);
-    expect(slurm.jobs('-n', name).map((line) => line.split(' ')[0])).toEqual(Array(3).fill('CANCELLED'));
+    expect([exit, stdout]).toEqual([130, expect.stringMatching(/interrupted by SIGINT: 0 ran, 2 did not/)]);
+    expect(slurm.jobs('-n', name).map((line) => line.split(' ')[0])).toEqual(Array(2).fill('CANCELLED'));
     expect(made.exists('.repro/jobs')).toBe(false);
-    expect(attempts(made).map(({ outcome }) => outcome)).toEqual(Array(3).fill('interrupted'));
+    expect(attempts(made).map(({ outcome }) => outcome)).toEqual(Array(2).fill('interrupted'));
   });
 
   test('a second Ctrl-C ends repro at once; the next repro does not take the cancelled jobs for failed', async () => {
@@ -276,7 +276,7 @@ stages:
     expect(await made.outcomes()).toEqual({ a: 'ran' });
     expect(made.read('out')).toMatch(/^CUDA_VISIBLE_DEVICES=$/m);
     expect(made.read('out')).not.toMatch(/=77|nomultithread/);
-    expect(await made.outcomes('-f', '--on', 'local')).toEqual({ a: 'ran' });
+    expect((await quickly(made, '-f', '--on', 'local')).exit).toBe(0);
     expect(attempts(made).map(({ job }) => job === undefined)).toEqual([false, true]);
   });
 });

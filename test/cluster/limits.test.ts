@@ -8,6 +8,7 @@ import {
   attemptFolder,
   clusterProject,
   GATED,
+  quickly,
   setTimes,
   skipped as skippedWithout,
   slurm,
@@ -115,7 +116,7 @@ describe.skipIf(skipped !== undefined).concurrent(`a Slurm that keeps accounts${
 
   test('a wrong account is told in the words of Slurm, and nothing is submitted', async () => {
     const made = one('cp in.txt a.txt', '{args: [--account=nope]}');
-    expect(await made.repro()).toMatchObject({
+    expect(await quickly(made)).toMatchObject({
       exit: 2,
       stderr: expect.stringMatching(
         /^repro: a: Slurm cannot run it: Invalid account or account\/partition combination/,
@@ -157,7 +158,7 @@ describe.skipIf(skipped !== undefined).concurrent(`a Slurm that keeps accounts${
 
   test('a node that Slurm has lost, and whose job ends well all the same, has made the stage', async () => {
     const made = one(
-      'echo $SLURMD_NODENAME >> nodes; until [ -e go ]; do sleep 0.05; done; cp in.txt a.txt',
+      'echo $SLURMD_NODENAME >> nodes; until [ -e go ]; do sleep 0.2; done; cp in.txt a.txt',
       '{args: [--partition=fragile, --nodelist=n3], latency: 60s}',
     );
     const run = await made.spawn();
@@ -172,7 +173,7 @@ describe.skipIf(skipped !== undefined).concurrent(`a Slurm that keeps accounts${
   });
 
   test('a job that an administrator suspends is waited for', async () => {
-    const made = one('touch begun; until [ -e go ]; do sleep 0.05; done; cp in.txt a.txt');
+    const made = one('touch begun; until [ -e go ]; do sleep 0.2; done; cp in.txt a.txt');
     wrapProgram(made, 'squeue', 'squeue "$@" | tee -a rows\n');
     const run = await made.spawn();
     await until(() => made.exists('begun'));

@@ -31,7 +31,7 @@ const ISLANDS = ['n5', 'n6', 'n7'] as const;
 const ALL_NODES = [...NODES, ...ISLANDS];
 const GPUS = 4;
 /** The most tasks of an array. */
-export const LARGEST_ARRAY = 7;
+export const LARGEST_ARRAY = 3;
 const HOST = hostname().split('.')[0];
 /** In the order in which they are ended. */
 const DAEMONS = ['slurmctld', 'slurmdbd', 'mariadbd', 'munged'];
