@@ -1,11 +1,11 @@
 /**
- * How long the stages of one training run take on one core: training, evaluation and samples. A guess before anything has
- * run, for cost.ts. repro corrects it by what stages have taken.
+ * How long the stages of one training run take on one core: training, evaluation and samples. A guess before anything
+ * has run, for cost.ts. repro corrects it by what stages have taken.
  *
  *     seconds = start + floating-point operations / speed + work for each token
  *
- * The forward pass takes a third of the operations of training. The sizes of the splits are not known before the data set
- * is there, so they are guessed too.
+ * The forward pass takes a third of the operations of training. The sizes of the splits are not known before the data
+ * set is there, so they are guessed too.
  */
 import { flopsPerToken } from '../../lib/models/index.ts';
 import type { Run } from './grid.ts';
@@ -17,7 +17,9 @@ import type { TrainingSpeed } from './training-speed.ts';
 const START = { train: 0.5, evaluate: 0.8, generate: 0.6 };
 /** A decoder reads all weights for one token of each sample, so it reaches this share of the speed of training. */
 const DECODER_SPEED = 0.2;
-/** Seconds of CPU time for each token of a sample beside the model: drawing it, the rules of the dialect, the check. */
+/**
+ * Seconds of CPU time for each token of a sample outside the model: drawing it, the rules of the dialect, the check.
+ */
 const SECONDS_PER_SAMPLED_TOKEN = 3e-5;
 /** Bytes of text of a piece; as for the synthetic data set. */
 const BYTES_PER_PIECE = 1960;

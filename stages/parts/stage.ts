@@ -27,7 +27,7 @@ export interface Stage<Flag extends string> {
   description: string;
   /** names of the positional arguments; all are required */
   paths: string[];
-  /** flags beside --params and --metrics, with their meaning; required unless listed in `optional` */
+  /** flags in addition to --params and --metrics, with their meaning; required unless listed in `optional` */
   flags?: Record<Flag, string>;
   optional?: NoInfer<Flag>[];
   /** Does the work and returns the metrics, which are written to --metrics as JSON. */

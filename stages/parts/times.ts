@@ -3,7 +3,7 @@
  *
  * Two runs of the same study give the same metrics but not the same times, so times are in no file that git or the lock
  * keeps. A restored run keeps the metrics of its inputs, while its file of times is that of the last training. So the
- * file holds the hash of the metrics that it belongs to, and is ignored beside other metrics.
+ * file holds the hash of the metrics that it belongs to, and is ignored if the metrics are others.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';

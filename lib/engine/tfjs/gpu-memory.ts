@@ -1,6 +1,6 @@
 /**
- * The memory of the GPU on which TensorFlow computes. TensorFlow.js does not tell it, so nvidia-smi is asked, before
- * TensorFlow starts: it then takes nearly all that is free.
+ * The memory of the GPU on which TensorFlow computes. TensorFlow.js does not report it, so nvidia-smi is called before
+ * TensorFlow starts and takes nearly all free memory.
  */
 import { spawnSync } from 'node:child_process';
 

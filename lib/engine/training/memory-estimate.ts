@@ -1,4 +1,7 @@
-/** Estimates the memory of a training run before it starts, and refuses a run that does not fit into this machine or GPU. */
+/**
+ * Estimates the memory of a training run before it starts, and refuses a run that does not fit into this machine or
+ * GPU.
+ */
 import { totalmem } from 'node:os';
 import { carriesState, countParameters, elementCount, type ModelConfig, stateShape } from '../../models/index.ts';
 import { type Engine, EngineError } from '../interface/index.ts';
@@ -54,7 +57,7 @@ export function estimateRunMemory(
  * that the run may use; and the engine's estimate with the free memory of its GPU, if it has one.
  *
  * @param writesCheckpoints whether the run has a folder for checkpoints
- * @param share bytes that this run may use, because others run beside it. Default: all
+ * @param share bytes that this run may use, because other runs need memory too. Default: all
  * @throws EngineError with both figures if the run does not fit
  */
 export function checkMemory(
@@ -119,7 +122,9 @@ function narrower(config: ModelConfig): { count: number; at: (n: number) => Mode
   return { count: Math.ceil(config.width / 8) - 1, at };
 }
 
-/** The largest whole number from 1 to `most` for which something holds that holds for all smaller ones; 0 if for none. */
+/**
+ * The largest whole number from 1 to `most` for which something holds that holds for all smaller ones; 0 if for none.
+ */
 function largestThat(most: number, holds: (n: number) => boolean): number {
   let [low, high] = [0, most];
   while (low < high) {

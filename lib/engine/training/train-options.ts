@@ -14,7 +14,7 @@ export interface TrainOptions {
   seed: number;
   /** called after every step; `done` and `total` are in tokens */
   onProgress?(progress: { done: number; total: number; unit: string; text: string }): void;
-  /** bytes of memory that this run may use, because others run beside it. Default: the whole machine's */
+  /** bytes of memory that this run may use, because other runs need memory too. Default: the whole machine's */
   memoryShare?: number;
   /** folder for checkpoints: the run continues from a checkpoint in it, and leaves none when it is complete */
   checkpointDir?: string;

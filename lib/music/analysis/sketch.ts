@@ -1,13 +1,14 @@
 /**
- * A sketch of a score, which tells renderings of one piece: performances at other tempos, in other rhythms and keys, with
- * some notes more, fewer or wrong.
+ * A sketch of a score. Similar sketches show renderings of one piece: performances at other tempos, in other rhythms
+ * and keys, with some notes more, fewer or wrong.
  *
- * It is made of the outer voices: the notes without a higher note at about the same time, and those without a lower one.
- * Each run of six intervals between successive different pitches is hashed, and the smallest hashes are kept (bottom-k
- * MinHash). Time counts only in "about the same time", so that the notes of a chord may be struck one after another.
+ * It is made of the outer voices: the notes without a higher note at about the same time, and those without a lower
+ * one. Each run of six intervals between successive different pitches is hashed, and the smallest hashes are kept
+ * (bottom-k MinHash). Time counts only in "about the same time", so that the notes of a chord may be struck one after
+ * another.
  *
- * @see Broder 1997, On the resemblance and containment of documents; Cohen and Kaplan 2007, Summarizing data using bottom-k
- * sketches
+ * @see Broder 1997, On the resemblance and containment of documents; Cohen and Kaplan 2007, Summarizing data using
+ *   bottom-k sketches
  */
 import type { Score, ScoreNote } from '../model/index.ts';
 
@@ -21,8 +22,8 @@ const CHORD_SPREAD = 1 / 16;
 /**
  * Computes the sketch of a score.
  *
- * @returns hashes in ascending order, at most SKETCH_SIZE; empty for very short scores. Drums count only if nothing else
- * sounds
+ * @returns hashes in ascending order, at most SKETCH_SIZE; empty for very short scores. Drums count only if nothing
+ *   else sounds
  */
 export function sketchOf(score: Score): Uint32Array {
   const pitched = score.voices.filter((voice) => !voice.drum);

@@ -34,7 +34,7 @@ export interface View {
 /** Milliseconds between two frames on a terminal. */
 const FRAME = 100;
 /**
- * Milliseconds without a frame after the terminal was resized. tmux wraps lines again at once, but tells of all sizes
+ * Milliseconds without a frame after the terminal was resized. tmux wraps lines again at once, but reports all sizes
  * after the first one only 250 ms later. A frame of the old width would be wrapped and could not be replaced.
  */
 const SETTLING = 300;

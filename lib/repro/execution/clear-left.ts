@@ -60,7 +60,7 @@ export async function clearLeft(
   return describeLeft(left, folders);
 }
 
-/** Removes a folder in one step: of one that a kill left in part, nobody could say whether a person changed it. */
+/** Removes a folder in one step. If a kill left a part of it, it would not be known whether a person had changed it. */
 function removeWhole(root: string, stage: string, path: string): void {
   if (lstatOrUndefined(join(root, path))?.isDirectory()) emptyTrash(root, [dirname(moveToTrash(root, stage, [path]))]);
   else removeUserPath(root, path);

@@ -99,7 +99,7 @@ export class StageAttempts {
     if ('moved' in attempted) return attempted;
     if ('detached' in attempted) return skippedOutcome({ reason: 'detached', ...attempted.detached });
     const { made, started, log, peakMemory, readFromCopy, release, ...where } = attempted;
-    // A job that an earlier call has submitted may have been told to keep its outputs.
+    // An earlier call may have submitted a job that keeps its outputs.
     if (options.commit === false) delete made.outs;
     const note = (text: string) => listen({ event: 'note', stage: stage.name, text });
     const failure = made.failure ?? (await recordStage(project, { stage, inputs, key }, made, note));

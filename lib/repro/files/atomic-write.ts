@@ -62,12 +62,14 @@ export function moveIntoPlace(temporary: string, path: string, { fsync }: WriteO
 
 /** Age in milliseconds from which a temporary file of another host counts as left: nothing takes a week to write. */
 const ONE_WEEK = 7 * 24 * 3600 * 1000;
-/** The file's name, the id of the host, the process id, and a random number. Early versions of repro left out the host. */
+/**
+ * The file's name, the id of the host, the process id, and a random number. Early versions of repro left out the host.
+ */
 const TEMPORARY = /^(.*)\.(?:([0-9a-f]{8})-)?(\d+)-[0-9a-f]{8}\.tmp$/;
 
 /**
- * A name beside `path` that no file has yet. It holds the host and the process id, so that a later process can recognise
- * a leftover.
+ * A name beside `path` that no file has yet. It holds the host and the process id, so that a later process can
+ * recognise a leftover.
  *
  * @example temporaryPath('/p/dvc-like.lock') // '/p/dvc-like.lock.1f3870be-4711-9f86d081.tmp'
  */
@@ -95,8 +97,8 @@ export function isLeftover(path: string): boolean {
 }
 
 /**
- * Removes temporary files of `writeAtomically` that belong to processes which have ended. A process that was killed leaves
- * one where a user sees it, and where a stage that depends on the folder would read it.
+ * Removes temporary files of `writeAtomically` that belong to processes which have ended. A process that was killed
+ * leaves one where a user sees it, and where a stage that depends on the folder would read it.
  *
  * @param files that may have been written, as absolute paths; they and their folders need not exist
  */
@@ -117,7 +119,7 @@ export function removeLeftovers(files: Iterable<string>): void {
     }
 }
 
-/** The file that `path` stands for; undefined if that cannot be told, as of a link to itself. */
+/** The file that `path` leads to; undefined if there is no answer, as for a symbolic link to itself. */
 function targetOf(path: string): string | undefined {
   try {
     return followLinks(path);
@@ -169,7 +171,7 @@ function syncToDisk(path: string): void {
   }
 }
 
-/** The file that `path` stands for; it need not exist, even if `path` is a symbolic link. */
+/** The file that `path` leads to; it need not exist, even if `path` is a symbolic link. */
 function followLinks(path: string): string {
   try {
     return realpathSync.native(path);

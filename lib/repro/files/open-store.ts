@@ -205,7 +205,7 @@ function prepare(folder: string, path: string, options: StoreOptions): void {
   }
 }
 
-/** The state of the file for WHOLE_FILE. @throws Error if it cannot be told */
+/** The state of the file for WHOLE_FILE. @throws Error if it cannot be found out */
 function fileState(path: string): string {
   const boot = bootId();
   if (boot === undefined) throw new Error('a start of this machine has no name');
@@ -245,7 +245,7 @@ function createLockFile(path: string): void {
   }
 }
 
-/** Moves what cannot be used to a name that is free, and says so. */
+/** Moves an unusable file to a free name, and warns. */
 function moveAside(path: string, damage: string, { name, consequence }: StoreOptions): void {
   let aside = `${path}.damaged`;
   for (let n = 2; lstatSync(aside, { throwIfNoEntry: false }) !== undefined; n++) aside = `${path}.damaged-${n}`;

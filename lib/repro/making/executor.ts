@@ -38,7 +38,7 @@ export interface Work {
   key: string;
   /** Ids of the GPUs of this machine that the stage has for itself. */
   gpus: readonly string[];
-  /** Bytes of this machine's memory that the stage may use beside the others, see `memoryShare`. */
+  /** Bytes of this machine's memory that the stage may use while others run, see `memoryShare`. */
   memoryShare: number;
   /** false (--no-commit): nothing is written to the cache. */
   commit: boolean;

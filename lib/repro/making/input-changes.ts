@@ -59,7 +59,9 @@ function addFiles(
   }
 }
 
-/** Keeps the lists of the files in the folders that a stage reads, so that its next run can be told what changed. */
+/**
+ * Keeps the lists of the files in the folders that a stage reads, so that the changes can be listed for its next run.
+ */
 export async function saveInputLists(project: Project, stage: Stage): Promise<void> {
   for (const dep of stage.deps) {
     if (dep.isPattern) continue;

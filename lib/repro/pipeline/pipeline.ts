@@ -74,12 +74,12 @@ export interface Stage {
   /** Metrics and plots that the lists at the top of pipeline.yaml name: outputs of the stage, or files in them. */
   results?: Output[];
   checkpoint?: string;
-  /** The command that tells how long the stage will take. */
+  /** The command that estimates how long the stage will take. */
   cost?: StageCommand;
   resources: Resources;
   frozen: boolean;
   alwaysChanged: boolean;
-  /** true: the command updates its persistent outputs, and is told what changed among its inputs. */
+  /** true: the command updates its persistent outputs. It gets a list of the changes among its inputs. */
   incremental?: true;
   retries: number;
   /** Seconds. */

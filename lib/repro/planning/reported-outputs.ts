@@ -47,7 +47,7 @@ export class ReportedOutputs {
         const entries = parseManifest(manifest ?? '');
         const found = contentWithin(entries, path.slice(out.length + 1));
         if (found !== undefined) return { content: found };
-        // A symbolic link leads elsewhere; then only this host can tell.
+        // A symbolic link leads elsewhere, so this host must look for itself.
         return entries.some(({ link }) => link !== undefined) ? here() : undefined;
       }
       if (contains(path, out)) inside.set(out, manifest === undefined ? content : parseManifest(manifest));

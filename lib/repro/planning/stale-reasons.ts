@@ -26,7 +26,7 @@ export type Reason =
   /** `problem`: why the output cannot be read now. */
   | { kind: 'out-changed'; path: string; old?: Content; new?: Content; problem?: string }
   | { kind: 'upstream'; stages: readonly string[] }
-  /** Files of the dependency are missing, and the lock does not tell whether it changed. */
+  /** Files of the dependency are missing, and the lock does not show whether it changed. */
   | { kind: 'unknown'; path: string }
   | { kind: 'always'; forced?: true };
 

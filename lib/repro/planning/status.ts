@@ -93,7 +93,7 @@ export async function evaluate(
     needed,
   });
   const { inputs, reasons, missing, isComplete } = comparison;
-  // It cannot be told whether it is fresh, and it cannot run.
+  // It is not known whether the stage is fresh, and it cannot run.
   if (!isComplete && !stage.frozen) return { state: 'stale', reasons, inputs, key: '', notes: [], missing };
   return settle(project, stage, comparison, options);
 }
@@ -123,7 +123,7 @@ export async function settle(
 }
 
 /**
- * The status of a stage that does not run, but of whose last run some outputs are to be restored.
+ * The status of a stage that does not run, but some of whose recorded outputs are missing and can be restored.
  *
  * @param paths outputs; those that exist, or that the cache does not have, are left out
  * @returns undefined if nothing is left

@@ -1,6 +1,6 @@
 /**
- * Measures how attempts use the GPUs that they have leased. One nvidia-smi runs and tells figures each second, as long
- * as there is such an attempt. Without nvidia-smi nothing is measured.
+ * Measures how attempts use the GPUs that they have leased. One nvidia-smi runs as long as there is such an attempt,
+ * and reports figures every second. Without nvidia-smi nothing is measured.
  *
  *     const use = new GpuUse();
  *     const watched = use.watch(['0']); // starts nvidia-smi
@@ -89,7 +89,7 @@ export class GpuUse {
       watch.last.set(index, { model, memory });
       const inUse = [...watch.last.values()].reduce((sum, each) => sum + each.memory, 0);
       watch.peakMemory = Math.max(watch.peakMemory, inUse);
-      // Some GPUs do not tell it: "[N/A]".
+      // Some GPUs do not report it: "[N/A]".
       if (Number.isFinite(utilization)) watch.sum += utilization;
       watch.count++;
     }

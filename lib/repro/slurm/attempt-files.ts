@@ -1,5 +1,5 @@
 /**
- * The files of an attempt at the stages of one array, by which the host of repro and the nodes talk:
+ * The files of an attempt at the stages of one array, that the host of repro and the nodes exchange:
  *
  *   .repro/jobs/ID/attempt.json        what all cells share
  *   .repro/jobs/ID/job.sh              what Slurm runs
@@ -163,7 +163,7 @@ export function listNow(folder: string): string[] | undefined {
   try {
     writeFileSync(trial, '');
     rmSync(trial);
-  } catch {} // The disk is full, or the folder is gone; the listing tells.
+  } catch {} // The disk is full, or the folder is gone; the listing shows which.
   try {
     return readdirSync(folder).filter((name) => !isTemporary(name));
   } catch {
@@ -171,7 +171,7 @@ export function listNow(folder: string): string[] | undefined {
   }
 }
 
-/** Whether a cell may go on, see `removeToken`; undefined if the file system does not say so now. */
+/** Whether a cell may go on, see `removeToken`; undefined if the file system does not answer now. */
 export function hasToken(root: string, id: string, index: number): boolean | undefined {
   const folder = join(root, folderOf(id), `tokens/${index}`);
   return listNow(folder)?.includes('token') ?? (existsSync(folder) ? undefined : false);

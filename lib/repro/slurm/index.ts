@@ -4,8 +4,8 @@
  *   slurm-executor.ts   makes stages by jobs: submits, watches, takes results, adopts what an earlier repro left
  *   tasks.ts            what it keeps of each
  *   run-attempt.ts      what a job does on its node; oom-kills.ts: what its cgroup says about memory
- *   attempt-files.ts    the files that repro and nodes exchange; remembered.ts: hashes that they hand to each other
- *   probe               jobs that tell before a run whether nodes see the folder
+ *   attempt-files.ts    the files that repro and nodes exchange; remembered.ts: hashes that they pass to each other
+ *   probe               jobs that test before a run whether nodes see the folder
  *   take-result.ts      what a result says; accept-outputs.ts: outputs that this host may not see yet
  *   live-output.ts      what jobs print while they run
  *   slurm-programs.ts   calls sbatch, squeue, sacct, scancel

@@ -2,9 +2,11 @@
 import type { Stage } from '../pipeline/index.ts';
 import type { SlurmSettings } from './settings.ts';
 
-/** Seconds of a job beside its commands: to start Node, to compare inputs, and to take outputs into the cache. */
+/**
+ * Seconds of a job in addition to its commands: to start Node, to compare inputs, and to take outputs into the cache.
+ */
 const EXTRA_TIME = 120;
-/** MiB of a job beside its commands: Node, and esbuild when inputs are compared. */
+/** MiB of a job in addition to its commands: Node, and esbuild when inputs are compared. */
 export const EXTRA_MEMORY = 256;
 const MIB = 2 ** 20;
 

@@ -27,7 +27,7 @@ async function call(program: string, args: readonly string[]): Promise<Answer> {
   const { exitCode, error, stdout, stderr } = await callProgram(program, args, {
     env: environmentForSlurm(process.env),
     timeout: program === 'sbatch' ? PATIENCE.sbatch : PATIENCE.other,
-    // Ctrl-C is for repro: sbatch must tell whether it has submitted the job.
+    // Ctrl-C must stop only repro: sbatch must still report whether it has submitted the job.
     detached: true,
   });
   const isMissing = error?.code === 'ENOENT';

@@ -22,7 +22,7 @@ export interface Task {
 /** A cell of an attempt. */
 export interface TrackedCell extends Cell {
   index: number;
-  /** Undefined while nobody has asked for it: it was found in the journal. */
+  /** Undefined for an attempt of an earlier call, from the journal, while this call does not need the stage. */
   task?: Task;
   isOver: boolean;
   /** repro has cancelled it, so its result does not count. */

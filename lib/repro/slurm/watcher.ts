@@ -294,7 +294,7 @@ export class Watcher {
     });
   }
 
-  /** Keeps what the job printed beside the commands. @returns the log of the attempt, relative to the root */
+  /** Keeps the output of the job outside its commands. @returns the log of the attempt, relative to the root */
   #keepJobLog(attempt: TrackedAttempt, cell: TrackedCell, known: string | undefined): string | undefined {
     const text = jobLog(this.#root, attempt.id, cell.index);
     if (text === '') return known;

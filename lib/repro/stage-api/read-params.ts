@@ -44,8 +44,8 @@ export async function readParams(file: string, options: ReadParamsOptions = {}):
 }
 
 /**
- * Under repro, the copy of a listed file is read, which an edit during the run does not touch. repro is told by a
- * line in another file, so that it knows that the program has not read the file itself.
+ * Under repro, reads the copy of a listed file, which an edit during the run does not touch. A line in another file
+ * shows repro that the program has not read the file itself.
  */
 async function readCopyOrFile(file: string): Promise<SourceDocument> {
   const folder = process.env[PARAMS_FOLDER];

@@ -7,7 +7,7 @@
  *   git-ignore.ts        adds lines to .gitignore
  *   output-marks.ts      which outputs an attempt has made although no lock records them
  *   checkpoint-marks.ts  which files of a checkpoint attempts have made
- *   stat-evidence.ts     tells the work of an attempt from later changes, without reading files
+ *   stat-evidence.ts     distinguishes files of an attempt from later changes, without reading them
  *   trash.ts             moves files to .repro/trash and back
  *   user-files.ts        removes files
  */

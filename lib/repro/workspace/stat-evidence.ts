@@ -1,5 +1,5 @@
 /**
- * Tells the work of an attempt from what a person did afterwards, by stat data alone. No file is read.
+ * Distinguishes the files that an attempt wrote from those that a person changed afterwards, by stat data alone.
  *
  *   an attempt that ended     its mark holds signatures: what has another signature now is a person's
  *   an attempt that was killed its mark has the time of its last sign of life: what changed later may be a person's

@@ -17,7 +17,8 @@ constexpr int kCacheBits = 12;
 // Ids::clear keeps at most this much memory for the next documents.
 constexpr size_t kMaxRetainedBytes = 1 << 24;
 
-// A piece longer than this, in bytes, is cut at the next possible position. This bounds the memory beside the ids.
+// A piece longer than this, in bytes, is cut at the next possible position. This bounds the memory that is needed in
+// addition to the ids.
 constexpr ptrdiff_t kLongestPart = 1 << 16;
 
 // Calls visit(const uint8_t* part, size_t length) for each part of a piece.

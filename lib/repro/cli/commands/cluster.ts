@@ -66,7 +66,7 @@ export async function checkCluster(plan: readonly PlannedStage[], slurm: SlurmOp
 }
 
 /**
- * Lets probe jobs tell whether the nodes see the folder, before anything is submitted.
+ * Runs probe jobs, which test whether the nodes see the folder, before anything is submitted.
  *
  * @param tell receives sentences for the user
  * @returns the signal that has ended it

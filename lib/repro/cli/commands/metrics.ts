@@ -226,7 +226,7 @@ export async function showParams(names: readonly string[], options: ComparisonOp
   return asked.length > 0 && gaps > 0 ? 1 : 0;
 }
 
-/** A param as it is written; a text that could be taken for something else in quotes. */
+/** A param as it is written. A text that YAML would read as another type is in quotes. */
 function paramCell(value: Json): string {
   if (value instanceof WrittenNumber) return value.text;
   return typeof value === 'string' && value !== '' ? value : writeJson(value);

@@ -1,5 +1,5 @@
 /**
- * Whether nodes see the project's folder: jobs that tell before a run, and what is remembered of their answers.
+ * Tests whether nodes see the project's folder: jobs that run before all others, and their remembered answers.
  *
  *   probe.ts         submits a job for each set of options, and waits for its answer
  *   probe-files.ts   the files that repro and the job exchange

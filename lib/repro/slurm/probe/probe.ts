@@ -1,6 +1,6 @@
 /**
- * Probe jobs: before anything is submitted, a tiny job tells whether nodes see the project's folder, and how late.
- * There is one for each set of options of the settings, once (known-nodes.ts).
+ * Probe jobs: before anything is submitted, a tiny job tests whether nodes see the project's folder, and after how
+ * long. There is one for each set of options of the settings, once (known-nodes.ts).
  *
  *   this host                                node
  *   makes .repro/probes/…, calls sbatch  →  waits for the folder, writes `begun`
