@@ -12,7 +12,7 @@ export interface AbcReading {
   remarks: Remark[];
   /** number of notes that sound; tied notes are one */
   notes: number;
-  /** the same as abcToMidi gives; throws MusicError if the tune has no note */
+  /** the MIDI file, as from abcToMidi; throws MusicError if the tune has no note */
   toMidi(): Uint8Array;
   /** the same as abcToScore gives; throws MusicError as that does */
   toScore(options?: QuantiseOptions): Score;
@@ -46,7 +46,8 @@ export function abcToMidi(abc: string): Uint8Array {
 }
 
 /**
- * Converts a tune to a score. Text that this library wrote loses nothing; other tuplets than triplets and quintuplets move to the grid.
+ * Converts a tune to a score. Text that this library wrote loses nothing; other tuplets than triplets and quintuplets
+ * move to the grid.
  *
  * @param grid steps per quarter note: 1, 2, 4, 8, 16 or 32
  * @throws MusicError if there is no note, the grid is none of these, or the music has more than 10,000 bars

@@ -38,7 +38,7 @@ export async function readPrompts(
 /** Bars that a sample should have room for, behind its prompt and in each voice. */
 const LEAST_BARS = 4;
 
-/** Whether so many tokens hold a few bars of all voices. In a tune of 13 voices they may end within the first bar. */
+/** Whether `tokens` tokens leave room for LEAST_BARS bars of all voices after the first `bars` bars of the tune. */
 function hasRoom(abc: string, bars: number, tokens: number): boolean {
   return opening(abc, bars + LEAST_BARS).text.length - opening(abc, bars).text.length <= tokens;
 }

@@ -1,10 +1,11 @@
 /**
- * The calls of a model, in the order in which they are made. A model computes one thing at a time, and nothing after it was
- * disposed of. On a device that keeps an order of its own, a training step may be started while the one before it goes on.
+ * The calls of a model, in the order in which they are made. A model computes one thing at a time, and nothing after it
+ * was disposed of. On a device that keeps an order of its own, a training step may be started while the one before it
+ * goes on.
  *
  *     const calls = new CallQueue();
  *     const loss = await calls.run(async () => step());
- *     const weights = await calls.runNow(() => copy()); // at once, because no call is under way
+ *     const weights = await calls.runNow(() => copy()); // immediately, because no call is under way
  *     calls.checkIdle('make a decoder'); // throws if a call has not ended
  */
 import { EngineError } from './errors.ts';
@@ -33,8 +34,8 @@ export class CallQueue {
   }
 
   /**
-   * Makes a call that starts work on a device and then waits for it. It begins while one other such call is under way, but
-   * not two. The device does the work in the order in which the calls begin.
+   * Makes a call that starts work on a device and then waits for it. It begins while one other such call is under way,
+   * but not two. The device does the work in the order in which the calls begin.
    *
    * @throws EngineError if the model was disposed of
    */
@@ -43,7 +44,7 @@ export class CallQueue {
   }
 
   /**
-   * Makes a call that returns without waiting: at once if no call is under way, otherwise as `run` does.
+   * Makes a call that returns without waiting: immediately if no call is under way, otherwise as `run` does.
    *
    * @throws EngineError if the model was disposed of
    */

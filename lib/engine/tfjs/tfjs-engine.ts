@@ -1,6 +1,6 @@
 /**
- * The TensorFlow.js engine. It computes the same mathematics as the native engine, in public TensorFlow.js operations with
- * automatic differentiation.
+ * The TensorFlow.js engine. It computes the same mathematics as the native engine, in public TensorFlow.js operations
+ * with automatic differentiation.
  *
  * It is used if the addon could not be built. It computes on a GPU if tfjs-node-gpu is installed. The tests compare the
  * native engine with it. On the CPU it is slow, and it blocks the event loop during each microbatch.
@@ -55,8 +55,8 @@ import { TfjsDecoder } from './tfjs-decoder.ts';
 const ARCHITECTURES: Record<ModelConfig['architecture'], Architecture<never>> = { gpt, lstm };
 
 /**
- * The default microbatch is the largest whose activations take less memory than this: so many bytes, or this share of the
- * memory of a GPU. The share is of all its memory and not of what is free, so that a run repeats its bits.
+ * The default microbatch is the largest whose activations take less memory than this: a number of bytes, or a share of
+ * the memory of a GPU. The share is of all its memory and not of what is free, so that a run repeats its bits.
  */
 const ACTIVATION_BYTES = 512 * 2 ** 20;
 const ACTIVATION_SHARE = 0.4;

@@ -3,9 +3,9 @@
  * numbers, so a stream does not depend on the others. Prompts may differ in length: a stream begins to draw where its
  * own prompt ends, while longer prompts are still read.
  *
- * A GPT cannot see more tokens than its block. When the block is full, the decoder is reset and reads the last half block
- * again. So each token is chosen with at least half a block of context, at twice the cost. The resets are at the same
- * positions in every stream. A prompt longer than the block is read from the last of them.
+ * A GPT cannot see more tokens than its block. When the block is full, the decoder is reset and reads the last half
+ * block again. So each token is chosen with at least half a block of context, at twice the cost. The resets are at the
+ * same positions in every stream. A prompt longer than the block is read from the last of them.
  */
 import { setImmediate } from 'node:timers/promises';
 import { decoderCapacity, Random } from '../../models/index.ts';
@@ -92,8 +92,8 @@ export async function sample(options: SampleOptions): Promise<Uint32Array[]> {
 }
 
 /**
- * Where the decoder begins to read a text of this length: 0, or the last position at which a text that is longer than
- * the block is read again.
+ * The position at which the decoder begins to read a text of this length: 0, or, for a text longer than the block, the
+ * last position from which it is read again.
  */
 function firstRead(length: number, limit: number): number {
   if (length <= limit) return 0;

@@ -1,9 +1,10 @@
 /**
- * A training run under way: the model and its optimizer, what was measured so far, and what is due next. train.ts drives
- * it; a checkpoint holds all of it.
+ * A training run under way: the model and its optimizer, what was measured so far, and what is due next. train.ts
+ * drives it; a checkpoint holds all of it.
  *
- * A smaller budget is a branch of the run (branches.ts). At its beginning the state of the run, the trunk, is copied. The
- * branch makes the steps of its cooldown with the same model, is evaluated, and ends. Then the trunk goes on from its copy.
+ * A smaller budget is a branch of the run (branches.ts). At its beginning the state of the run, the trunk, is copied.
+ * The branch makes the steps of its cooldown with the same model, is evaluated, and ends. Then the trunk goes on from
+ * its copy.
  */
 import {
   checkConfig,
@@ -168,8 +169,8 @@ export class TrainingRun {
   }
 
   /**
-   * Makes the next step, and starts the one after it if nothing has to be done between them. So the engine always has work,
-   * and the loss is read while it computes.
+   * Makes the next step, and starts the one after it if nothing has to be done between them. So the engine always has
+   * work, and the loss is read while it computes.
    */
   async step(): Promise<void> {
     const progress = this.#progress;
@@ -200,7 +201,7 @@ export class TrainingRun {
     });
   }
 
-  /** Starts the step that follows so many steps of the path. */
+  /** Starts the next step of a path after the given number of steps. */
   #start(step: number): RunningStep {
     const { settings, seed } = this.#options;
     const { weightDecay, betas, clip, microbatch } = settings;
@@ -215,8 +216,9 @@ export class TrainingRun {
   }
 
   /**
-   * Whether the step that follows so many steps may be started before the last of these has ended. It may not if the weights
-   * between them are needed, for an evaluation, a branch, the end or a checkpoint, nor if it reads the state of the last.
+   * Whether the step that follows so many steps may be started before the last of these has ended. It may not if the
+   * weights between them are needed, for an evaluation, a branch, the end or a checkpoint, nor if it reads the state of
+   * the last.
    */
   #mayStart(step: number): boolean {
     const { branches, streams, steps } = this.#resolved;

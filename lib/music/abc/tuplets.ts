@@ -12,7 +12,7 @@ import { UNITS_PER_STEP } from '../model/index.ts';
 export interface TupletKind {
   /** notes … */
   p: 3 | 5;
-  /** … in the time of so many */
+  /** … in the time of this many */
   q: 2 | 4;
   /** units of a written step: 15 · q / p */
   unitsPerWrittenStep: number;
@@ -22,7 +22,7 @@ export interface TupletKind {
 export const TRIPLET: TupletKind = { p: 3, q: 2, unitsPerWrittenStep: (UNITS_PER_STEP * 2) / 3 };
 export const QUINTUPLET: TupletKind = { p: 5, q: 4, unitsPerWrittenStep: (UNITS_PER_STEP * 4) / 5 };
 
-/** A tuplet has at most so many notes, chords and rests. */
+/** Largest number of notes, chords and rests in a tuplet. */
 export const MAX_TUPLET_NOTES = 48;
 
 /** Positions at which triplets may begin and end are multiples of this, in units from the bar line. */

@@ -1,7 +1,8 @@
 /**
  * A tuplet that is being read: how many notes follow, and which lengths they may have so that it ends where it may.
  *
- * Lengths count in steps of the tuplet: written steps in a triplet, fifths of a beat in a quintuplet. The lengths of a whole triplet sum to a multiple of 3, of a quintuplet to a multiple of 5.
+ * Lengths count in steps of the tuplet: written steps in a triplet, fifths of a beat in a quintuplet. The lengths of a
+ * whole triplet sum to a multiple of 3, of a quintuplet to a multiple of 5.
  */
 import {
   MAX_PLAIN_STEPS,
@@ -15,7 +16,7 @@ import {
 } from '../abc/index.ts';
 import { isPlainDuration } from '../quantise/index.ts';
 
-/** Beats must have so many units for tuplets: with fewer, their notes are longer than a beat. */
+/** Least number of units per beat for tuplets. With fewer, their notes would be longer than a beat. */
 const MIN_UNITS_PER_BEAT = 60;
 
 /** Lengths that one note can have, for the sums below. Longer ones have the same remainders. */
@@ -24,7 +25,7 @@ const PLAIN = Array.from({ length: MAX_PLAIN_STEPS }, (_, i) => i + 1).filter(is
 /** Results of `least` by kind, sum and number of notes. */
 const LEAST = new Map<number, number>();
 
-/** The smallest sum of the lengths of so many notes that completes a sum; infinite if there is none. */
+/** The smallest sum of the lengths of `notes` notes that makes `sum` a multiple of p; infinite if there is none. */
 function least(p: number, sum: number, notes: number): number {
   if (notes === 0) return sum % p === 0 ? 0 : Number.POSITIVE_INFINITY;
   const key = (notes * 8 + (sum % p)) * 8 + p;

@@ -237,7 +237,8 @@ function combineTracks(tracks: Track[], ticksPerBeat: number): NoteSequence {
       // A program change applies to its channel in all tracks, except in tracks that change the program themselves.
       const programs = track.programs[channel] ?? programsOfAllTracks(channel);
       setPrograms(notes, programs);
-      // A bank takes effect with the next program change. In a file without program changes, it takes effect at once.
+      // A bank takes effect with the next program change. In a file without program changes, it takes effect
+      // immediately.
       const banks = programs.length > 0 ? programs : tracks.flatMap((other) => other.banks[channel] ?? []).sort(byTick);
       const changes = drumChanges(channel, banks, rhythm, soundSet);
       parts.push(...partsOf(notes, channel === DRUM_CHANNEL, changes));

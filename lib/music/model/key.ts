@@ -21,7 +21,7 @@ const MAJOR = [0.748, 0.06, 0.488, 0.082, 0.67, 0.46, 0.096, 0.715, 0.104, 0.366
 const MINOR = [0.712, 0.084, 0.474, 0.618, 0.049, 0.46, 0.105, 0.747, 0.404, 0.067, 0.133, 0.33];
 
 const MAJOR_SCALE = [0, 2, 4, 5, 7, 9, 11];
-/** With at most so many pitch classes, the profiles say little: see detectKey. */
+/** With at most this many pitch classes, the profiles are not reliable: see detectKey. */
 const FEWEST_CLASSES_THAT_FIT = 2;
 const FEW_CLASSES = 4;
 

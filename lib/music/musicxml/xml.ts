@@ -31,7 +31,7 @@ export interface XmlHandlers {
 
 /** Scores have a depth of about ten. */
 const MAX_DEPTH = 64;
-/** Elements with so many others around them are handed over. */
+/** Elements at this depth (the number of elements around them) are passed to the handlers. */
 const HANDED_OVER = 2;
 
 /**

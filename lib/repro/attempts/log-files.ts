@@ -13,12 +13,13 @@ const LOGS = '.repro/logs';
 
 /** Milliseconds between two looks at a file that is still written. */
 const POLL = 200;
-/** Bytes that are read at once. */
+/** Bytes that one read returns at most. */
 const PIECE = 1 << 20;
-/** `lastLines` returns at most this many bytes, and counts earlier lines in at most so many. */
+/** Bytes that `lastLines` returns at most. */
 const MAX_TAIL = 256 << 10;
+/** Bytes at the end of a log in which `lastLines` counts the earlier lines. */
 const MAX_COUNTED = 16 << 20;
-/** For so many seconds, seven days, gc keeps every log and attempt. */
+/** Seconds, seven days. gc keeps every log and attempt that is not older. */
 export const RECENT = 7 * 24 * 3600;
 
 /** The last lines of a file. */

@@ -39,12 +39,11 @@ export function describeReason(reason: Reason): string {
   }
 }
 
-/** A line has room for so many characters of the old words of a command, and of the new ones. */
+/** Largest number of characters that a line shows of the old words of a command, and of the new ones. */
 const LONGEST_WORDS = 40;
 
 /**
- * The words in which two commands differ, with the option before them; empty if they differ in more than a line has room
- * for.
+ * The words in which two commands differ, with the option before them; empty if the difference does not fit on a line.
  *
  * @example ': --top 2 → 3'
  */
@@ -70,7 +69,7 @@ function describeVersions(old: string | undefined, now: string): string {
     : `${before} → ${after}`;
 }
 
-/** A value has room for so many characters. A list of twenty names fits. JSON output holds all of it. */
+/** Largest number of characters of a value. A list of twenty names fits. JSON output has the whole value. */
 const LONGEST_VALUE = 400;
 
 function describeValue(value: Json | undefined): string {

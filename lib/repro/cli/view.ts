@@ -34,8 +34,8 @@ export interface View {
 /** Milliseconds between two frames on a terminal. */
 const FRAME = 100;
 /**
- * Milliseconds without a frame after the terminal was resized. tmux wraps lines again at once, but reports all sizes
- * after the first one only 250 ms later. A frame of the old width would be wrapped and could not be replaced.
+ * Milliseconds without a frame after the terminal was resized. tmux wraps lines again immediately, but reports all
+ * sizes after the first one only 250 ms later. A frame of the old width would be wrapped and could not be replaced.
  */
 const SETTLING = 300;
 /** Milliseconds without output after which the plain view prints how far the running stages are. */

@@ -11,7 +11,7 @@ export const MARK = '\0number ';
 
 /** A number together with its text. */
 export class WrittenNumber {
-  /** As in the file. */
+  /** The number as the file writes it. */
   readonly text: string;
   /** A bigint if it is an integer that a `number` cannot hold exactly. */
   readonly value: number | bigint;

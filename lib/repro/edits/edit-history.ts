@@ -11,7 +11,7 @@ import { isOutside } from '../pipeline/index.ts';
 import { writeTexts } from './edit-params.ts';
 
 const FILE = '.repro/edits.json';
-/** So many calls can be taken back. */
+/** Number of calls that can be undone. */
 const KEPT = 20;
 
 /** One call of repro with -S. */

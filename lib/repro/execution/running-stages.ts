@@ -4,9 +4,9 @@
  *
  *   .repro/running/HOST-PID.json  {"host", "pid", "since", "stages": {"train": {"started", "log", "gpus", "progress"}}}
  *
- * The file is written a moment after a change, so stages that are over at once cost nothing. It is gone when its repro
- * ends. What a killed repro left does not count, because no process with this id and start time is there, or its host
- * does not have the folder.
+ * The file is written a moment after a change, so very short stages cost nothing. It is gone when its repro
+ * ends. A file that a killed repro left does not count, because no process with this id and start time is there, or its
+ * host does not have the folder.
  */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';

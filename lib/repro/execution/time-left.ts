@@ -40,9 +40,9 @@ export class TimeLeft {
 
   /**
    * @param expected seconds by stage
-   * @param capacity makes one with nothing running
+   * @param capacity returns a Capacity in which nothing runs
    * @param elsewhere the stages that run on other machines
-   * @param clock milliseconds, from which it learns how long a forecast takes
+   * @param clock returns milliseconds; used to measure how long a forecast takes
    */
   constructor(
     project: Project,

@@ -5,7 +5,7 @@
  *   meta pages 0 and 1 → the trees of free pages, of the main table and of the named tables → each page that they reach
  *
  * Only the structure is checked: kinds, numbers and bounds of pages, entries and lists of free pages. A value may still
- * be damaged, so whoever stores values that matter adds a checksum to them.
+ * be damaged, so a caller that stores important values adds a checksum to them.
  *
  * @see mdb.c of the package lmdb: MDB_page_header, MDB_node, MDB_db, MDB_meta, MDB_ovpage
  */

@@ -42,7 +42,7 @@ const SPARE_PAGES = 32;
  * The most pages that an entry may copy: the path to it in its table, in the main table and in the list of free pages.
  */
 const PAGES_AN_ENTRY = 8;
-/** Bytes of zeros that are written at once. */
+/** Bytes of zeros in one write. */
 const PIECE = 1 << 20;
 /** A store that another process writes to may look damaged for a moment, so it is checked this often. */
 const CHECKS = 3;

@@ -31,7 +31,8 @@ export interface Reading {
 }
 
 /**
- * Bytes. Smaller files are read at once. Larger ones are read in pieces of this size, and the event loop runs between.
+ * Bytes. Smaller files are read in one piece. Larger ones are read in pieces of this size, and the event loop runs
+ * between.
  */
 export const SMALL = 1 << 20;
 /** Holds a small file; one byte longer, to notice a file that grew. */

@@ -1,7 +1,7 @@
 /**
  * An executor makes the outputs of stages: on this machine (local-executor.ts), or on the nodes of a cluster (slurm/).
- * It runs commands and takes outputs into the cache. It writes neither the lock nor the run cache; whoever
- * called it records what was made.
+ * It runs commands and takes outputs into the cache. It writes neither the lock nor the run cache; its
+ * caller records the result.
  *
  *   const { made } = await executor.make({ stage, inputs, key, … });
  *   if (made.failure === undefined) await recordStage(project, stage, …, made);

@@ -13,7 +13,7 @@ export interface Cell {
   item: Json;
   /** The value of ${key}. */
   key: Json;
-  /** By axis: the value as written in the name. `foreach` has one axis, "item". */
+  /** The value on each axis, as written in the name. `foreach` has one axis, "item". */
   axes: { [axis: string]: string };
 }
 
@@ -24,7 +24,8 @@ export interface Cell {
  * An axis is a list of values, or `{by, values}`. `values` then maps the values of an earlier axis to lists; `default`
  * is the list of all others.
  *
- * @throws ReproError if the matrix has no axis, if an axis is not a list or lists a value twice, or if `exclude` or `by`
+ * @throws ReproError if the matrix has no axis, if an axis is not a list or lists a value twice, or if `exclude` or
+ *   `by`
  *   names an axis that the matrix does not have
  */
 export function matrixCells(axes: { readonly [axis: string]: Json }): Cell[] {
@@ -112,8 +113,8 @@ function isPlain(value: Json): boolean {
 }
 
 /**
- * Refuses a value that is listed twice, also in another form such as 1 and 1.0: two stages would have the same name or do
- * the same.
+ * Refuses a value that is listed twice, also in another form such as 1 and 1.0: two stages would have the same name or
+ * do the same.
  */
 function refuseDuplicates(list: string, values: readonly Json[]): void {
   const seen = new Set<string>();

@@ -219,7 +219,7 @@ async function fateOf(project: Project, { path, content }: Candidate): Promise<P
   return isCached ? { fate: 'remove', keptBy: 'the cache' } : { fate: 'trash' };
 }
 
-/** So many cells of a group are described one by one. */
+/** At most this many cells of a group are described one by one. */
 const DESCRIBED_CELLS = 3;
 
 /**

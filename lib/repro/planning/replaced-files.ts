@@ -125,7 +125,7 @@ export async function checkReplacedFiles(
 }
 
 /**
- * Moves what a stage would replace to the trash, right before it is replaced.
+ * Moves files that a stage would replace to the trash, right before they are replaced.
  *
  * @returns a sentence about it for the user; undefined if repro has a record of everything
  * @throws ReproError if a file is refused; then nothing was moved

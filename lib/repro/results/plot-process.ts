@@ -56,7 +56,7 @@ async function importVega() {
 /**
  * Draws a Vega-Lite specification as SVG.
  *
- * @throws Error if it is not a valid specification, or reads what it may not
+ * @throws Error if it is not a valid specification, or reads data that it may not read
  */
 async function draw(text: string): Promise<string> {
   const spec: TopLevelSpec = JSON.parse(text);

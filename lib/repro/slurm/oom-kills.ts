@@ -1,6 +1,6 @@
 /**
- * How many processes of this job the kernel has killed for want of memory, by the job's cgroup. A command may go on after
- * one of its processes was killed, and end with 0.
+ * Counts the processes of this job that the kernel killed because memory ran out, from the job's cgroup. A command may
+ * go on after one of its processes was killed, and end with 0.
  */
 import { join } from 'node:path';
 import { readUtf8OrUndefined } from '../freshness/index.ts';

@@ -86,7 +86,7 @@ export function submission(
   ];
 }
 
-/** The script of a job. It ends at once if its attempt was given up before it began. */
+/** The script of a job. It ends immediately if its attempt was given up before it began. */
 export function jobScript({
   folder,
   prologue,
@@ -103,7 +103,7 @@ export function jobScript({
     '#!/bin/bash',
     `[ -e ${quoted(folder)}/tokens/"$SLURM_ARRAY_TASK_ID"/token ] || exit 0`,
     ...(prologue === '' ? [] : [prologue]),
-    // Node may lie at another path on the nodes.
+    // Node may be at another path on the nodes.
     `node=${quoted(node)}`,
     '[ -x "$node" ] || node=node',
     `exec "$node" ${rest.map(quoted).join(' ')} attempt ${quoted(`${folder}/attempt.json`)} "$SLURM_ARRAY_TASK_ID"`,

@@ -167,7 +167,7 @@ export class SlurmExecutor implements Executor {
       }
   }
 
-  /** Nobody waits any more for what is given up. */
+  /** Calls `onGivenUp` of all cells, so that nothing waits for them any more. */
   #stopWaiting(): void {
     for (const { cells } of this.#table.attempts) for (const { onGivenUp } of cells) onGivenUp?.();
   }
@@ -182,7 +182,7 @@ export class SlurmExecutor implements Executor {
     removeJournal(this.#parts.project.root);
   }
 
-  /** Whoever looks at the outputs next, such as the next repro, sees them as this host does. */
+  /** Waits until this host sees the outputs as the nodes reported them, so that the next repro sees them too. */
   async #untilOutputsAreSeen(): Promise<void> {
     const { project, settings, tell } = this.#parts;
     const { reported } = project.stageInputs;

@@ -94,8 +94,8 @@ export class Lock {
   }
 
   /**
-   * Replaces a stage's block. It is written at once, or a moment later together with others if writes are slow compared
-   * with the stages; see `written` and `flush`.
+   * Replaces a stage's block. It is written immediately, or a moment later together with others if writes are slow
+   * compared with the stages; see `written` and `flush`.
    */
   async set(name: string, block: LockedStage): Promise<void> {
     const text = await blockText(name, block);

@@ -117,7 +117,7 @@ export class SharedCache {
       try {
         project = JSON.parse(readUtf8(file));
       } catch {
-        return []; // Written anew by its project.
+        return []; // Its project will write it again.
       }
       const { root = '', machine } = project;
       const isHere = machine === own.machine;

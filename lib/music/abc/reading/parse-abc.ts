@@ -68,7 +68,7 @@ class AbcParser {
   #inFileHeader = false;
   /** whether the music has named a voice */
   #voiceNamedInMusic = false;
-  /** the value of the header's Q:, which counts notes of the header's L: wherever that stands */
+  /** the value of the header's Q:, which counts notes of the header's L:, even if L: comes later */
   #tempoText: string | undefined;
   /** whether a K: is still to come; without one, music ends the header */
   #keyFollows = false;
@@ -290,7 +290,7 @@ class AbcParser {
     else voice.change({ program });
   }
 
-  /** The notes of a pitch in a drum voice are a percussion sound. */
+  /** Maps a pitch of a drum voice to a percussion sound. */
   #mapDrum(pitch: number, sound: number): void {
     if (sound > 127) {
       this.#reader.problem('range', `${sound} is not one of MIDI's percussion sounds`);

@@ -80,7 +80,7 @@ export function addProgram(pieces: NumberList, program: number): void {
   if (program !== NO_CHANGE) pieces.add(-1 - program);
 }
 
-/** The number that begins a tuplet of so many pieces. */
+/** The number that begins a tuplet. `notes`: how many notes, chords and rests it has. */
 export function tupletMarker(kind: TupletKind, notes: number): number {
   return FIRST_TUPLET_MARKER - 2 * notes - (kind === TRIPLET ? 0 : 1);
 }

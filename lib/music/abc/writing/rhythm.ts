@@ -12,11 +12,11 @@ import { MAX_TUPLET_NOTES, mayBound, TRIPLET, type TupletKind, tupletAt } from '
 import type { NumberList } from './number-list.ts';
 import { addPieces, addProgram, NO_CHANGE, plainParts, tupletMarker } from './pieces.ts';
 
-/** A tuplet has at most so many beats. */
+/** Largest number of beats in a tuplet. */
 const MAX_TUPLET_BEATS = 4;
-/** A note of a tuplet that crosses a beat has at most so many beats. */
+/** Largest duration, in beats, of a note of a tuplet that crosses a beat. */
 const MAX_CROSSING_BEATS = 2;
-/** From so many pieces on, a tuplet ends at the next point where it may. One sound has few further pieces. */
+/** A tuplet with at least this many pieces ends at the next point where it may end. One sound adds only few pieces. */
 const LONG_TUPLET = MAX_TUPLET_NOTES - 8;
 
 /** A sound or a rest. Positions are in units from the bar line. */

@@ -9,7 +9,7 @@ export interface RemovedOutput {
   reason?: string;
 }
 
-/** So many cells, or outputs, of a group have a line each. */
+/** A group with at most this many cells or outputs has a line for each of them. */
 const LISTED = 3;
 
 /**
