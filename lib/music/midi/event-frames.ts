@@ -37,7 +37,7 @@ export function quantity(bytes: Uint8Array, from: number, to: number): number {
   return value;
 }
 
-/** The data bytes of a channel message: one or two. */
+/** The number of data bytes of a channel message, 1 or 2. `status` is its status byte, 0x80 to 0xef. */
 export function dataBytesOf(status: number): number {
   const kind = status & 0xf0;
   return kind === PROGRAM_CHANGE || kind === CHANNEL_PRESSURE ? 1 : 2;

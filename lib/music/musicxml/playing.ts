@@ -70,7 +70,11 @@ function tempoOfMetronome(metronome: XmlElement): number | undefined {
   return perMinute * unit * (2 - 2 ** -dots);
 }
 
-/** The divisions by which a direction or sound is played later than where it is written. */
+/**
+ * How much later a direction or sound is played than it is written.
+ *
+ * @returns divisions of a quarter note, as <divisions> of the part says; 0 if it has no <offset> that is played
+ */
 export function playedOffset(element: XmlElement): number {
   const offset = childOf(element, 'offset');
   const isPlayed = element.name === 'sound' || offset?.attributes.sound === 'yes';
@@ -93,7 +97,7 @@ export interface Barline {
   ending: { begins: number[] } | 'ends' | undefined;
 }
 
-/** Parses <barline>. */
+/** Parses a <barline>: its repeat signs and its ending. */
 export function parseBarline(barline: XmlElement): Barline {
   const repeat = childOf(barline, 'repeat');
   const ending = childOf(barline, 'ending');

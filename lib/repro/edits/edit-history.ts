@@ -22,7 +22,13 @@ interface Edit {
   files: { [file: string]: { before: string; after: string } };
 }
 
-/** Remembers edits that were just written. */
+/**
+ * Adds edits that were just written to the history, so that they can be undone. Only the last 20 calls are kept.
+ *
+ * @param edits the arguments of -S
+ * @param before the texts of the files before the edits, by path relative to `root`
+ * @param after their new texts
+ */
 export function recordEdits(root: string, edits: readonly string[], before: EditedFiles, after: EditedFiles): void {
   if (after.size === 0) return;
   const files = Object.fromEntries(

@@ -34,7 +34,12 @@ export interface Costs {
 /** Milliseconds that a command has for its answer. */
 const PATIENCE = 60_000;
 
-/** Asks the commands of all stages that have one, side by side. */
+/**
+ * Runs the cost commands of all stages that have one, at the same time.
+ *
+ * @returns the answers by stage, and a problem for each command that gave no valid answer
+ * @throws ReproError if a command or its params cannot be prepared
+ */
 export async function askCosts(project: Project, stages: readonly Stage[]): Promise<Costs> {
   const costs: Costs = { known: new Map(), problems: [] };
   const byCommand = new Map<string, Stage[]>();

@@ -63,6 +63,7 @@ export function readSmall(file: FoundFile): { reading: Reading; bytes: Buffer } 
  * Reads and hashes a file piece by piece.
  *
  * @param keep called with each piece in order; the piece's buffer is reused after its promise resolves
+ * @throws Error of node:fs if the file cannot be read, and any error of `keep`
  */
 export async function readInPieces(file: FoundFile, keep?: (piece: Buffer) => Promise<void>): Promise<Reading> {
   const handle = await open(file.absolute, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -35,7 +35,13 @@ export class KnownFiles {
   }
 }
 
-/** The text to remember. Files without a hash in `remember` are left out. A name contains no slash. */
+/**
+ * Writes the hashes of a folder's files as one text, for the state.
+ *
+ * @param files in the order of their names. `key`: the name, without a slash. `remember`: the SHA-256; undefined: the
+ *   file is left out
+ * @returns a line `NAME/SIGNATURE SHA256` for each file
+ */
 export function knownFilesText(
   files: readonly { key: string; signature: string; remember: string | undefined }[],
 ): string {

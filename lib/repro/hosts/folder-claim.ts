@@ -77,7 +77,9 @@ export class FolderClaim {
     return claim;
   }
 
-  /** Calls `callback` once if another host takes the folder over, because this one was silent, for example suspended. */
+  /**
+   * Calls `callback` once if another host takes the folder over, because this one was silent, for example suspended.
+   */
   onLost(callback: (error: FolderTaken) => void): void {
     this.#onLost = callback;
   }
@@ -147,7 +149,7 @@ export class FolderClaim {
   }
 }
 
-/** The other host that has the folder; undefined if none has it, or this one. It may have ended without a word. */
+/** The other host that has the folder; undefined if none has it, or this one. The host may have crashed since. */
 export function otherHost(root: string): Host | undefined {
   const claim = readClaim(root);
   if (claim === undefined || claim.host.id === thisHost().id) return undefined;
@@ -198,7 +200,10 @@ function removeClaim(root: string, claim: Claim): void {
   }
 }
 
-/** The claim in the file. Undefined if the file is missing or damaged. A damaged one, as a power cut may leave it, is removed. */
+/**
+ * The claim in the file. Undefined if the file is missing or damaged. A damaged one, as a power cut may leave it, is
+ * removed.
+ */
 function readClaim(root: string): Claim | undefined {
   const text = readUtf8OrUndefined(join(root, FILE));
   if (text === undefined) return undefined;

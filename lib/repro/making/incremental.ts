@@ -117,7 +117,7 @@ export function writeChanges(root: string, stage: Stage, changes: InputChanges):
   return file;
 }
 
-/** Removes the list. */
+/** Removes the list of changes that was written for an incremental stage. */
 export function removeChanges(root: string, stage: Stage): void {
   rmSync(changesFile(root, stage), { force: true });
 }

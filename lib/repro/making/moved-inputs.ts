@@ -26,9 +26,12 @@ export async function paramsReadDirectly(project: Project, stage: Stage): Promis
 }
 
 /**
- * The inputs that are not as they were. Inputs that are missing now are among them.
+ * The inputs of a stage that changed while it ran.
  *
+ * @param before the inputs before the commands began
  * @param readFromCopy params files that the programs have read from copies
+ * @returns paths of dependencies, code and params files, and names of packages. If inputs are missing now, only these
+ * @throws ReproError if an input cannot be read
  */
 export async function movedInputs(
   project: Project,

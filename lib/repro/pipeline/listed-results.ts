@@ -52,7 +52,12 @@ export async function withListedResults(
   });
 }
 
-/** The params files that a part lists at its top, normalised. */
+/**
+ * The params files that a part lists at its top.
+ *
+ * @returns their paths, normalised, relative to `root`
+ * @throws ReproError with the place if an entry is not a text
+ */
 export async function listedParamsFiles(part: PipelinePart, context: Context, root: string): Promise<string[]> {
   const names: string[] = [];
   for (const [i, entry] of ((part.top.params ?? []) as Json[]).entries()) {

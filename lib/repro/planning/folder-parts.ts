@@ -7,8 +7,8 @@
  *     a/1, a/2, a/3         a/       as the lock records the output samples/a
  *     b/1, b/2              b/       as the lock records the output samples/b
  *
- * A run records this hash in the lock. If a clone without the outputs finds the same hash, then the folder is as the run
- * read it. Another hash says nothing: the same files may be outputs of other stages now.
+ * A run records this hash in the lock. If a clone without the outputs finds the same hash, then the folder is as the
+ * run read it. Another hash says nothing: the same files may be outputs of other stages now.
  */
 import { type Content, folderOf, type ManifestEntry, parseManifest, sha256 } from '../hashing/index.ts';
 import { contains, type Stage } from '../pipeline/index.ts';
@@ -71,7 +71,7 @@ function isAboveOutput(path: string, outs: ReadonlyMap<string, unknown>): boolea
   return path.endsWith('/') && [...outs.keys()].some((out) => out.startsWith(path));
 }
 
-/** The outputs of other stages inside of a dependency of a stage. */
+/** The paths of outputs of other stages that are inside `folder`, a dependency of a stage. */
 export function outputsInside({ graph }: Project, stage: Stage, folder: string) {
   const makers = graph.upstream.get(stage.name) ?? [];
   const outs = makers.flatMap((name) => graph.stages.get(name)!.outs.map(({ path }) => path));

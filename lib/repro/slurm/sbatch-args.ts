@@ -111,7 +111,7 @@ export function jobScript({
   ].join('\n');
 }
 
-/** A word of shell. */
+/** Quotes a text as one word for sh. */
 export function quoted(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -136,10 +136,12 @@ export function hasOneName(path: string): boolean {
 }
 
 /**
- * Replaces each file at `path` that is a hard link into the cache by a copy, so that it can be written in place. The copy
- * is made in .repro: what a kill leaves there is no part of an output.
+ * Replaces each file at `path` that is a hard link into the cache by a copy, so that it can be written in place. The
+ * copy is made in .repro: if repro is killed, an incomplete copy there is not part of an output.
  *
- * @param path absolute
+ * @param root the folder of pipeline.yaml, absolute
+ * @param path a file or folder, absolute; it may be missing
+ * @throws Error of node:fs if a copy cannot be written
  */
 export function unlinkFromCache(root: string, path: string): void {
   const stat = lstatSync(path, { throwIfNoEntry: false });
