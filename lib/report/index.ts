@@ -4,7 +4,7 @@
  *   report.ts   writeReport: prepares the samples and writes the file
  *   page.ts     the frame of the page, and the list of its sections
  *   sections/   the sections: findings, plots, samples, runs, data, methods, provenance
- *   plots/      what the page needs for its plots
+ *   plots/      checks, colours and scripts for the plots of the page
  *   text/       findings, methods and facts in words
  *   samples/    scores and notes of the samples
  *   data.ts     the data that the page shows

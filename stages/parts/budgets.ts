@@ -19,7 +19,7 @@ export function budgetName(run: string, share: number | string): string {
   return `${run}@${share}`;
 }
 
-/** The share in such a name: '0.25'. */
+/** The share in the name of a smaller budget, such as '0.25'. */
 export function shareOf(name: string): string {
   return name.slice(name.lastIndexOf('@') + 1);
 }

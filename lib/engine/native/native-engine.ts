@@ -263,7 +263,7 @@ class NativeDecoder implements Decoder {
   readonly #handle: DecoderHandle;
   readonly #config: ModelConfig;
   readonly #sequences: number;
-  /** those of the model */
+  /** the queue of the decoder's model */
   readonly #calls: CallQueue;
 
   constructor(addon: Addon, handle: DecoderHandle, config: ModelConfig, sequences: number, calls: CallQueue) {

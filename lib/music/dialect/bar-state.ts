@@ -165,7 +165,7 @@ export class BarState {
     }
   }
 
-  /** Reads one character. Returns false if it may not come here; the state is then not usable. */
+  /** Reads one character. Returns false if the character is not allowed here; do not use the state after that. */
   accept(c: string): boolean {
     switch (this.#place) {
       case 'start':

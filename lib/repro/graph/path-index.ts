@@ -1,4 +1,4 @@
-/** Values by path. Finds those of a path, of the folders above it and of what lies in it by binary search. */
+/** A map from paths to values. Finds the values of a path, of the folders above it, and of all paths in it. */
 export class PathIndex<T> {
   readonly #byPath = new Map<string, T[]>();
   readonly #sorted: string[];
@@ -14,7 +14,7 @@ export class PathIndex<T> {
   }
 
   /**
-   * The values of this path, of the folders above it, and of what lies in it. The root counts only for paths outside
+   * The values of this path, of the folders above it, and of all paths in it. The root counts only for paths outside
    * of .repro.
    */
   meeting(path: string): T[] {
@@ -27,7 +27,7 @@ export class PathIndex<T> {
     return ancestors(path).flatMap((outer) => this.#byPath.get(outer) ?? []);
   }
 
-  /** The values of this path and of what lies in it. */
+  /** The values of this path and of all paths in it. */
   within(path: string): T[] {
     if (path === '.') return [...this.#byPath.values()].flat();
     const found = [...(this.#byPath.get(path) ?? [])];

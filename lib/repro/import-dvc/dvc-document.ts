@@ -19,7 +19,7 @@ import type { Place } from '../messages/index.ts';
 /** The widest line of the text, where it has to be written anew. */
 const LINE_WIDTH = 120;
 
-/** A part of the text and what replaces it. */
+/** A part of the text, and the text that replaces it. */
 export interface TextEdit {
   start: number;
   end: number;

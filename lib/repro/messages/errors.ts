@@ -101,7 +101,7 @@ export function describeSystemError(error: unknown, root?: string): string | und
   return shown === undefined ? describeError(error) : `${shown} cannot be ${verb}: ${describeError(error)}`;
 }
 
-/** The name of an error of the system; LMDB has the number instead. */
+/** The code of a system error, such as "ENOENT". Errors of LMDB have a number, which is translated. */
 function errorCode(error: unknown): string | undefined {
   const code: unknown = (error as { code?: unknown } | undefined)?.code;
   if (typeof code !== 'number') return typeof code === 'string' ? code : undefined;

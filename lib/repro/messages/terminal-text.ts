@@ -39,8 +39,8 @@ export function printableJson(value: unknown, indent?: number): string {
 }
 
 /**
- * A line of a stage's output, ready to print: what a terminal shows after the last carriage return, with control
- * characters as escapes.
+ * Prepares a line of a stage's output for printing: keeps only the text after the last carriage return, as a terminal
+ * does, and escapes control characters.
  *
  * @param colours whether colours stay. They end with the line. Otherwise they are left out
  */

@@ -1,13 +1,13 @@
 /**
  * The files of an attempt at the stages of one array, that the host of repro and the nodes exchange:
  *
- *   .repro/jobs/ID/attempt.json        what all cells share
- *   .repro/jobs/ID/job.sh              what Slurm runs
- *   .repro/jobs/ID/cells/INDEX.json    what one cell is to make
+ *   .repro/jobs/ID/attempt.json        the data that all cells share
+ *   .repro/jobs/ID/job.sh              the script that Slurm runs
+ *   .repro/jobs/ID/cells/INDEX.json    the stage of one cell, with its inputs
  *   .repro/jobs/ID/tokens/INDEX/token  the fence: without it, the node ends its commands and writes no result
- *   .repro/jobs/ID/progress/INDEX      how far it is, written by the node
- *   .repro/jobs/ID/results/INDEX       how it ended, written by the node
- *   .repro/jobs/ID/slurm-INDEX.log     what the job printed beside the commands
+ *   .repro/jobs/ID/progress/INDEX      the progress of the cell, written by the node
+ *   .repro/jobs/ID/results/INDEX       the result of the cell, written by the node
+ *   .repro/jobs/ID/slurm-INDEX.log     the output of the job outside its commands
  *   .repro/jobs/shared/HASH.json       parts that several attempts share
  *   .repro/jobs/journal.jsonl          see journal-entries.ts
  *

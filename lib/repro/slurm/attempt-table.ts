@@ -1,4 +1,4 @@
-/** The attempts of a project that are not over, and how this process deals with them. */
+/** The attempts of a project that have not ended, and the state in which this process keeps them. */
 import type { Attempted } from '../making/index.ts';
 import type { Failure } from '../messages/index.ts';
 import { isAttemptThere, note, readOpenAttempts, removeAttempt, removeToken } from './attempt-files.ts';

@@ -64,7 +64,7 @@ class AbcParser {
   #program = 0;
   #drum = false;
   #inHeader = true;
-  /** whether the fields before the first X: are being read, which apply to every tune of a file */
+  /** whether the fields before the first X: are being read. They apply to every tune of a file */
   #inFileHeader = false;
   /** whether the music has named a voice */
   #voiceNamedInMusic = false;

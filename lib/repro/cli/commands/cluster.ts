@@ -4,7 +4,7 @@ import { ReproError } from '../../messages/index.ts';
 import type { PlannedStage } from '../../planning/index.ts';
 import { probeNodes, readOpenAttempts, readSettings, testOnly, wantsOf } from '../../slurm/index.ts';
 
-/** Signals that end a call while probe jobs are asked. */
+/** Signals that end a call while it waits for probe jobs. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
