@@ -53,7 +53,7 @@ const TEST_TUNES = 200;
 /** Characters of training tunes that samples are compared with. */
 const TRAIN_CHARACTERS = 20_000_000;
 
-/** Columns of the other table: what abc2midi says, where it is installed. */
+/** Columns of the table --abc2midi, which is written if abc2midi is installed. */
 const ABC2MIDI_COLUMNS = ['run', 'kind', 'samples', ...shareColumns('abc2midi')];
 
 const abc2midi = abc2midiCheck();

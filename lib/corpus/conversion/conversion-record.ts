@@ -55,7 +55,7 @@ export function writeRecord(file: string, files: readonly RecordedFile[]): void 
   writeFileWithFolders(file, lines.join(''));
 }
 
-/** A line of the record. Of a tune, what is as in most tunes is left out. */
+/** A line of the record. Fields of a tune that have their most common value are left out. */
 interface Line extends Omit<RecordedFile, 'tunes'> {
   tunes: (Partial<ConvertedTune & FailedTune> & { target: string })[];
 }

@@ -6,7 +6,7 @@
  *   tune-book.ts         the tunes of an ABC file
  *   musicxml-file.ts     the text of a MusicXML file, also a compressed one
  *   plan-files.ts        the ABC files of each music file
- *   conversion-record.ts what a run made of each file, so that the next one leaves out what did not change
+ *   conversion-record.ts the results of each file, so that the next run leaves out files that did not change
  *   conversion-memo.ts   results kept between runs
  */
 export { type ConvertedCorpus, type ConvertOptions, convertCorpus } from './convert.ts';

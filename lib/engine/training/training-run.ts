@@ -1,5 +1,5 @@
 /**
- * A training run under way: the model and its optimizer, what was measured so far, and what is due next. train.ts
+ * A training run in progress: the model and its optimizer, the measurements so far, and the next thing to do. train.ts
  * drives it; a checkpoint holds all of it.
  *
  * A smaller budget is a branch of the run (branches.ts). At its beginning the state of the run, the trunk, is copied.

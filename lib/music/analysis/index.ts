@@ -3,7 +3,7 @@
  *
  * - measures.ts: MusPy's measures; overlapping-area.ts: how far two sets of them agree
  * - bar-lengths.ts: how many bars are as long as their metre
- * - novelty.ts: what of a tune is found in others
+ * - novelty.ts: the share of a tune that occurs in other tunes
  * - fingerprint.ts: finds transpositions and near-copies; sketch.ts: finds renderings of one piece
  * - shape.ts: counts of bars, notes and silence
  * - transpose.ts: transposition

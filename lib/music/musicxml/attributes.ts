@@ -13,7 +13,7 @@ export interface WrittenKey extends Key {
   hasMode: boolean;
 }
 
-/** A transposition: what sounds is so much higher than what is written. */
+/** A transposition: how much higher the notes sound than they are written. */
 export interface Transposition {
   semitones: number;
   /** sharps that the sounding key has more than the written one */

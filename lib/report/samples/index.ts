@@ -1,5 +1,5 @@
 /**
- * The samples of the report: what the page draws and plays.
+ * Prepares the samples of the report, which the page draws and plays.
  *
  *   score.ts           layOutScore: ABC of a sample → ABC for drawing
  *   drum-notation.ts   staff positions of drums

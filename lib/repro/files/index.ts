@@ -4,7 +4,7 @@
  * - open-store.ts: LMDB stores; check-store.ts finds damaged ones;
  * - boot-id.ts: the start of the machine since which something is known;
  * - host.ts: the system that this process runs in;
- * - platform.ts: what depends on the operating system;
+ * - platform.ts: functions that depend on the operating system;
  * - make-folder.ts: makes folders at paths that a user names;
  * - private-folder.ts: a folder that no other user can write to.
  */

@@ -1,9 +1,9 @@
 /**
  * Estimates of what stages need and how long they take, before they run. The pool of execution uses the same capacity.
  *
- *   machine.ts       what this machine has; capacity.ts: whether a stage fits beside the running ones
+ *   machine.ts       the resources of this machine; capacity.ts: whether a stage fits next to the running ones
  *   elsewhere.ts     stages that run on other machines
- *   costs.ts         what the `cost` commands of stages answer
+ *   costs.ts         the answers of the stages' `cost` commands
  *   expectation.ts   how long each stage will take, from these and from earlier attempts
  *   forecast.ts      how long they take together; run-estimate.ts: for the stages of a plan
  */

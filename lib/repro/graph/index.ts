@@ -3,7 +3,7 @@
  *
  *   graph.ts             the stages upstream and downstream of each, and the stages that a call selects
  *   removed-paths.ts     which paths may be outputs and checkpoints, because repro removes them
- *   paths-in-outputs.ts  the outputs, and what stages read in them
+ *   paths-in-outputs.ts  the outputs, and the paths in them that stages read
  *   path-index.ts        finds the paths that overlap with a path
  */
 export { buildGraph, type Graph, select, UnknownTarget } from './graph.ts';

@@ -105,7 +105,7 @@ export class FolderClaim {
     writeFileSync(this.#member, '');
     try {
       for (let tries = 0; readClaim(this.#root)?.host.id !== thisHost().id; tries++) {
-        // Another host may be quicker, but not so often: what stands there is no claim, and not a file.
+        // Another host may be quicker, but not this often: the path is not a claim, and not even a file.
         if (tries === MOST_TRIES) throw new ReproError(`${FILE} is not a file of repro; remove it`, 1);
         const other = readClaim(this.#root);
         if (other === undefined) makeClaim(this.#root);

@@ -8,7 +8,7 @@
  *   dvc-command.ts      cmd: several lines, and templates that DVC inserts as code
  *   dvc-lists.ts        the lists at the top of dvc.yaml
  *   tracked-files.ts    .dvc files
- *   report.ts           what was taken over, dropped, and is left to do
+ *   report.ts           the report: keys that were converted, keys that were dropped, and work that is left
  */
 export { type ImportedFile, type ImportedProject, importProject } from './import-project.ts';
 export { describeReport, type Report } from './report.ts';

@@ -108,7 +108,7 @@ export function markFailed(root: string, stage: Stage): void {
   markCheckpointEnd(root, stage);
 }
 
-/** Notes that the attempt goes on. After a kill, what changed after the last such note may be a person's. */
+/** Notes that the attempt still runs. After a kill, a file that changed after the last such note may be a person's. */
 function signAttempt(root: string, stage: Stage): void {
   try {
     signOutputs(root, stage);

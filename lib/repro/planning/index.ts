@@ -5,12 +5,12 @@
  *   plan.ts           the plan: a status for each stage
  *   status.ts         the status of one stage
  *   compare-with-lock.ts  its inputs and outputs against those of its last run
- *   known-outputs.ts  what a dependency holds although upstream outputs are not in the workspace yet
+ *   known-outputs.ts  the content of a dependency whose upstream outputs are not in the workspace yet
  *   reported-outputs.ts  outputs that count as a node of a cluster has reported them
- *   folder-parts.ts   whether a folder above outputs is as recorded, by what the lock says of each output
+ *   folder-parts.ts   whether a folder above outputs is as recorded, from the lock's hashes of each output
  *   bring-inputs.ts   which missing outputs must be restored, because a stage that runs reads them
  *   stale-reasons.ts  why a stage is stale
- *   replaced-files.ts  what a run would replace although repro has no record of it
+ *   replaced-files.ts  files that a run would replace although repro has no record of them
  *   left-outputs.ts  outputs of removed cells that a stage would count
  *   paths-in-use.ts  every path that the pipeline reads or makes
  *   stage-inputs.ts   the present content of a stage's inputs and outputs

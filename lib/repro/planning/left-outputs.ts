@@ -35,7 +35,7 @@ export interface LeftOutput {
   countedAs: string[];
   /** Why it is kept: the end of a sentence about it. */
   because?: string;
-  /** With the fate `remove`: what has it, so that it can come back. */
+  /** With the fate `remove`: where a copy is, so that it can be restored. */
   keptBy?: 'git' | 'the cache';
   /**
    * Removed from pipeline.yaml: one cell of a matrix or foreach, a whole definition, or only this output of a stage.

@@ -1,19 +1,19 @@
 /**
  * Runs stages as jobs of Slurm. docs/cluster.md describes it for users.
  *
- *   slurm-executor.ts   makes stages by jobs: submits, watches, takes results, adopts what an earlier repro left
- *   tasks.ts            what it keeps of each
- *   run-attempt.ts      what a job does on its node; oom-kills.ts: what its cgroup says about memory
+ *   slurm-executor.ts   makes stages by jobs: submits, watches, takes results, adopts attempts of an earlier repro
+ *   tasks.ts            its data about each stage and attempt
+ *   run-attempt.ts      the program of a job on its node; oom-kills.ts: kills for lack of memory, from its cgroup
  *   attempt-files.ts    the files that repro and nodes exchange; remembered.ts: hashes that they pass to each other
  *   probe               jobs that test before a run whether nodes see the folder
- *   take-result.ts      what a result says; accept-outputs.ts: outputs that this host may not see yet
- *   live-output.ts      what jobs print while they run
+ *   take-result.ts      turns a result file into the stage's result; accept-outputs.ts: outputs not seen here yet
+ *   live-output.ts      shows the output of jobs while they run
  *   slurm-programs.ts   calls sbatch, squeue, sacct, scancel
  * Plans, without any effect:
  *   settings.ts         the settings
- *   sbatch-args.ts      what a stage asks of Slurm
- *   answers.ts          what the programs print, as data
- *   job-states.ts       what a state of Slurm means
+ *   sbatch-args.ts      the resources of a stage as options of sbatch
+ *   answers.ts          parses the output of Slurm's programs
+ *   job-states.ts       interprets a state of Slurm
  *   journal-entries.ts  which attempts are under way
  */
 export { type CellProgress, readOpenAttempts } from './attempt-files.ts';

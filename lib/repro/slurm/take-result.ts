@@ -73,7 +73,7 @@ function outputsOf({ manifests = {} }: CellResult, outs: NonNullable<Attempted['
 /**
  * The sentence about a job that took too much memory.
  *
- * @param seen bytes, as far as the node has said: what the job has, and the most that its commands were seen with
+ * @param seen bytes, if the node reported them: the memory of the job, and the most that its commands used
  */
 export function describeMemory(
   { resources }: Stage,

@@ -8,7 +8,7 @@
  *   remote.ts               remotes, push and fetch; addresses are parsed by remote-address.ts
  *   transfer.ts             push to and fetch from a folder
  *   rclone-transfer.ts      the same for a service, by the program rclone (rclone.ts)
- *   remote-gc.ts            what in a remote nothing needs; remote-store.ts lists, reads and removes its files
+ *   remote-gc.ts            removes unneeded files of a remote; remote-store.ts lists, reads and removes its files
  *   config.ts               .repro/config.yaml
  */
 export { Cache } from './cache.ts';

@@ -2,8 +2,8 @@
  * Removes files from a remote that nothing needs any more: reads the remote (readRemote), finds these files
  * (planRemoteGc, pure) and removes them (removeFromRemote).
  *
- * A remote is shared, so more is kept than what one lock names: what any given lock needs, what a run needs that was
- * pushed lately, and each object that is as new itself, because it may belong to a push whose run is not there yet.
+ * A remote is shared, so more is kept than one lock names: the objects of all given locks, those of runs that were
+ * pushed lately, and objects that were pushed lately themselves. The push of their run may not have ended yet.
  *
  *     const files = await readRemote(store, cache.folder, Date.now() - 14 * DAY)
  *     const plan = await planRemoteGc(files, blocksOfAllCommits, Date.now() - 14 * DAY)
@@ -49,7 +49,7 @@ export interface RemoteGcPlan {
  * Decides what can be removed.
  *
  * @param needed blocks of all the locks that must stay whole
- * @param newer in milliseconds since 1970: what is as new as this stays
+ * @param newer milliseconds since 1970; files that are at least as new stay
  * @throws ReproError if a list of files that is needed is damaged, since then it is not known what it needs
  */
 export async function planRemoteGc(

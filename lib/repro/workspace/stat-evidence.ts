@@ -1,8 +1,8 @@
 /**
  * Distinguishes the files that an attempt wrote from those that a person changed afterwards, by stat data alone.
  *
- *   an attempt that ended     its mark holds signatures: what has another signature now is a person's
- *   an attempt that was killed its mark has the time of its last sign of life: what changed later may be a person's
+ *   an attempt that ended       its mark holds signatures: a file with another signature now is a person's
+ *   an attempt that was killed  its mark has the time of its last sign of life: a file changed later may be a person's
  */
 import { createHash } from 'node:crypto';
 import { type BigIntStats, lstatSync, readdirSync, statSync, utimesSync } from 'node:fs';

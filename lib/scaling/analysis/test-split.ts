@@ -141,7 +141,7 @@ export class TuneResamples {
   }
 }
 
-/** The denominator of a loss column: what the bits of a tune are divided by. Undefined if the column has none. */
+/** The denominator of a loss column, by which the bits of a tune are divided. Undefined if the column has none. */
 export function denominatorOf(column: string): 'bytes' | 'tokens' | 'notes' | undefined {
   if (!/^test_|^bits_per_|^perplexity$/.test(column)) return undefined;
   if (/bits_per_byte/.test(column)) return 'bytes';

@@ -1,4 +1,4 @@
-/** `repro attempt FILE INDEX`: what a job of Slurm runs on its node. The help does not show it. */
+/** `repro attempt FILE INDEX`: the command that a job of Slurm runs on its node. The help does not show it. */
 import { resolve } from 'node:path';
 import { runAttempt } from '../../slurm/index.ts';
 

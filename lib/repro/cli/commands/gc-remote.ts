@@ -1,5 +1,5 @@
 /**
- * `repro gc --remote`: lists, or with `--yes` removes, what a remote holds and no version of the lock needs.
+ * `repro gc --remote`: lists, or with `--yes` removes, the files in a remote that no version of the lock needs.
  *
  * Everything stays that a lock of any branch, tag, stash or reflog of this repository names, and whatever was pushed
  * lately, since its lock may not have come here yet. Other projects in the same remote are named with `--project`.

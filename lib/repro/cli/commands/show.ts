@@ -1,4 +1,4 @@
-/** `repro show STAGE`: what a stage is, reads, makes and costs. */
+/** `repro show STAGE`: shows the command, inputs, outputs and last duration of a stage. */
 
 import { AttemptLog } from '../../attempts/index.ts';
 import { type Json, lookUp, writeJson } from '../../documents/index.ts';
