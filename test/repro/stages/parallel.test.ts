@@ -7,7 +7,7 @@ import { events, outcomesIn, project, removeProjects, type TestProject, until } 
 afterEach(removeProjects);
 
 test('as many stages run at once as -j, cpus, memory and named limits allow, and not fewer', async () => {
-  const gated = 'touch on/$REPRO_STAGE; until [ -e go/$REPRO_STAGE ]; do sleep 0.01; done; rm on/$REPRO_STAGE';
+  const gated = 'mkfifo go/$REPRO_STAGE; touch on/$REPRO_STAGE; read _ < go/$REPRO_STAGE || :; rm on/$REPRO_STAGE';
   const stage = (name: string, resources: string) =>
     `  ${name}: {matrix: {n: [1, 2, 3, 4]}, cmd: '${gated}', params: [p], resources: ${resources}}\n`;
   const made = project({
@@ -19,7 +19,7 @@ test('as many stages run at once as -j, cpus, memory and named limits allow, and
   const running = () => readdirSync(made.path('on')).filter((name) => name !== '.keep');
   /** Expects that `expected` stages run at once, from first to last: each time one is released, the next starts. */
   const atOnce = async (group: string, expected: number, ...args: string[]) => {
-    const { ended } = await made.spawn('-f', ...args, group);
+    const ended = made.repro('-f', ...args, group);
     for (let left = 4; left > 0; left--) {
       await until(() => running().length === Math.min(expected, left));
       const [one] = running();
@@ -43,12 +43,12 @@ describe('GPUs', () => {
 
   /**
    * A project whose stages each hold a GPU until they are released, and fail if another stage holds it. In the folder
-   * of `shared`, held/GPU exists while a GPU is held, on/STAGE while the stage holds it, and go/STAGE releases the
-   * stage.
+   * of `shared`, held/GPU exists while a GPU is held, on/STAGE while the stage holds it, and a write to the FIFO
+   * go/STAGE releases the stage.
    */
   function gpuProject(shared: { path(path: string): string } | undefined, stages: number, tag = ''): TestProject {
-    const hold = `mkdir "$SHARED/held/$CUDA_VISIBLE_DEVICES" && echo $REPRO_STAGE >> "$SHARED/runs" && touch "$SHARED/on/$REPRO_STAGE"`;
-    const wait = 'until [ -e "$SHARED/go/$REPRO_STAGE" ]; do sleep 0.01; done';
+    const hold = `mkdir "$SHARED/held/$CUDA_VISIBLE_DEVICES" && echo $REPRO_STAGE >> "$SHARED/runs" && { [ -e "$SHARED/go/$REPRO_STAGE" ] || mkfifo "$SHARED/go/$REPRO_STAGE"; } && touch "$SHARED/on/$REPRO_STAGE"`;
+    const wait = 'read _ < "$SHARED/go/$REPRO_STAGE" || :';
     const give = 'rm "$SHARED/on/$REPRO_STAGE" && rmdir "$SHARED/held/$CUDA_VISIBLE_DEVICES"';
     const made = project({
       'pipeline.yaml': `
@@ -88,7 +88,7 @@ stages:
     const ids = idsOf('a', 4);
     const made = gpuProject(undefined, 9);
     made.env.REPRO_GPUS = ids.join(',');
-    const { ended } = await made.spawn('--json');
+    const ended = made.repro('--json');
     await letGo(made, ids, 9);
     const { exit, stdout } = await ended;
     expect([exit, outcomesIn(stdout)]).toMatchObject([0, { 'gpu@1': 'ran', 'gpu@9': 'ran', cpu: 'ran' }]);
@@ -102,9 +102,9 @@ stages:
     const made = gpuProject(undefined, 9);
     made.env.REPRO_GPUS = ids.join(',');
     // -j 2 each, so that all four GPUs are held only when both repros run stages.
-    const both = [await made.spawn('-j', '2'), await made.spawn('-j', '2')];
+    const both = [made.repro('-j', '2'), made.repro('-j', '2')];
     await letGo(made, ids, 9);
-    const ended = await Promise.all(both.map((each) => each.ended));
+    const ended = await Promise.all(both);
     expect(ended.map(({ exit, stderr }) => [exit, stderr])).toEqual([
       [0, ''],
       [0, ''],
@@ -118,9 +118,9 @@ stages:
     const one = gpuProject(undefined, 3, 'A');
     const other = gpuProject(one, 4, 'B');
     for (const made of [one, other]) made.env.REPRO_GPUS = ids.join(',');
-    const both = [await one.spawn(), await other.spawn()];
+    const both = [one.repro(), other.repro()];
     await letGo(one, ids, 7);
-    expect((await Promise.all(both.map((each) => each.ended))).map(({ exit }) => exit)).toEqual([0, 0]);
+    expect((await Promise.all(both)).map(({ exit }) => exit)).toEqual([0, 0]);
     expect(one.read('runs').split('\n').sort()).toEqual([
       '',
       ...[1, 2, 3].map((n) => `gpuA@${n}`),
@@ -137,6 +137,7 @@ stages:
     repro.kill('SIGKILL');
     await ended;
     made.remove(`held/${ids[0]}`);
+    made.remove('go/gpu@1');
     made.write('go/gpu@1', '');
     expect(await made.outcomes()).toMatchObject({ 'gpu@1': 'ran' });
   });
