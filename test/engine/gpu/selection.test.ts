@@ -88,7 +88,7 @@ describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if th
       const config = { ...tinyGpt, block: 64, width: 64, layers: 4 };
       const { message, engine } = await refusal(config, 400);
       expect(message).toMatch(
-        /training this gpt of 4 layers × 64 on batches of 400 windows needs 0\.\d GiB of the GPU's memory, and 0\.0 GiB are free\. It fits with train\.microbatch: \d+, which needs 0\.0 GiB\. A GPU on which nothing else/,
+        /training this gpt of 4 layers × 64 on batches of 400 windows needs 0\.\d GiB of the GPU's memory, but only 0\.0 GiB are free\. It fits with train\.microbatch: \d+, which needs 0\.0 GiB\. A GPU on which nothing else/,
       );
       const microbatch = Number(/microbatch: (\d+)/.exec(message)![1]);
       expect(engine.memory(config, { batch: 400, microbatch })).toBeLessThanOrEqual(engine.deviceMemory!);
@@ -99,7 +99,7 @@ describe.skipIf(!gpuIsTestable)('a GPU (skipped without a C++ compiler, or if th
       const config = { ...tinyGpt, width: 2048, heads: 64, layers: 8 };
       const { message, engine } = await refusal(config);
       expect(message).toMatch(
-        /this gpt of 8 layers × 2048 on batches of 4 windows needs \d+\.\d GiB of the GPU's memory, and \d\.\d GiB are free\. Even one window at a time needs \d+\.\d GiB\. (\d) layers × 2048 or 8 layers × \d+ would fit, with train\.microbatch: 1\./,
+        /this gpt of 8 layers × 2048 on batches of 4 windows needs \d+\.\d GiB of the GPU's memory, but only \d\.\d GiB are free\. Even one window at a time needs \d+\.\d GiB\. (\d) layers × 2048 or 8 layers × \d+ would fit, with train\.microbatch: 1\./,
       );
       const [layers, width] = [/(\d+) layers × 2048 or/, /8 layers × (\d+) would/].map((of) =>
         Number(of.exec(message)![1]),
