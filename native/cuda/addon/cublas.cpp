@@ -9,6 +9,16 @@
 #include "driver.hpp"
 
 namespace cuda::cublas {
+namespace {
+
+/// One line that begins with the path. On Linux the message of the loader does; on Windows it names no file and ends
+/// with a line break.
+std::string loaderMessage(const std::string& path, std::string message) {
+  message.erase(message.find_last_not_of(" \r\n") + 1);
+  return message.rfind(path, 0) == 0 ? message : path + ": " + message;
+}
+
+}  // namespace
 
 const Library& Library::open(const std::string& path) {
   static std::mutex mutex;
@@ -17,9 +27,8 @@ const Library& Library::open(const std::string& path) {
   auto& library = opened[path];
   if (library) return *library;
   uv_lib_t file;
-  // The message of the loader begins with the path.
   if (uv_dlopen(path.c_str(), &file) != 0) {
-    const DriverError error(uv_dlerror(&file), "NO_CUBLAS");
+    const DriverError error(loaderMessage(path, uv_dlerror(&file)), "NO_CUBLAS");
     uv_dlclose(&file);
     throw error;
   }

@@ -45,7 +45,12 @@ Plan::Plan(std::shared_ptr<Device> device, std::vector<Launch> launches) : devic
     throw;
   }
   driver.check(driver.endCapture(stream, &graph_), "recording a plan");
-  executable_ = driver.instantiate(graph_);
+  try {
+    executable_ = driver.instantiate(graph_);
+  } catch (...) {
+    driver.destroyGraph(graph_);  // ~Plan() is not called
+    throw;
+  }
 }
 
 Plan::~Plan() {

@@ -128,7 +128,9 @@ describe.skipIf(!gpuIsTestable)('cuBLASLt (skipped without a C++ compiler, or if
     const result = new Float32Array(6);
     plan.runNow([], [[at(2052), result]]);
     expect([...result]).toEqual([9, 12, 15, 19, 26, 33]);
-    expect(() => planWith(8, 2052)).toThrow(/multiplying by cuBLASLt: CUBLAS_STATUS_INVALID_VALUE/);
+    expect(() => planWith(8, 2052)).toThrow(
+      'cuBLASLt failed: multiplying by cuBLASLt: CUBLAS_STATUS_INVALID_VALUE; run the same command again, and if this error returns, set train.products to own',
+    );
     plan.dispose();
     device.close();
   });
@@ -170,6 +172,17 @@ describe.skipIf(!gpuIsTestable)('cuBLASLt (skipped without a C++ compiler, or if
     expect(sizes[1].estimated - sizes[0].estimated).toBe(more);
   });
 
+  test('leaves as much memory as the kernels do, if the microbatch follows from the memory of the GPU', () => {
+    const memory = 256 * 2 ** 20;
+    vi.stubEnv('FAKE_CUDA_MEMORY', String(memory));
+    // The stand-in splits a sum only if its parts fit into the workspace. Those of the gates do for 16 windows, not for 32.
+    const config: LstmConfig = { ...lstm, layers: 1, block: 64, width: 85, embedding: 85 };
+    const engine = bf16('cublas');
+    const [one, many] = [1, 1e6].map((batch) => engine.memory(config, { batch }));
+    expect(many - one).toBeLessThan(0.4 * memory);
+    expect(many - one).toBeGreaterThan(0.35 * memory);
+  });
+
   describe('is opened', () => {
     const kernelsOf = (options: EngineOptions) => openFakeGpu(options).arithmetic.kernels;
     const versionOf = (kernels: string) => /cuBLASLt .*/.exec(kernels)?.[0];
@@ -209,13 +222,21 @@ describe.skipIf(!gpuIsTestable)('cuBLASLt (skipped without a C++ compiler, or if
   describe('that cannot be opened', () => {
     const refusal = (env: Record<string, string>) => {
       for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
-      // By default it is not missed.
+      // By default the kernels multiply, and a warning says why the library that was named is not used.
+      const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
       expect(bf16('auto').description).toBe('gpu bf16, CPU behind a fake driver');
+      const warnings = stderr.mock.calls.map(([text]) => text);
+      stderr.mockRestore();
+      const named = process.env.CUBLASLT_LIBRARY;
       try {
         bf16('cublas');
       } catch (error) {
         expect(error).toBeInstanceOf(EngineError);
-        return (error as Error).message;
+        const { message } = error as Error;
+        const reasons = /\((.*)\); install/.exec(message)?.[1];
+        const warning = `warning: multiplying without cuBLASLt, although CUBLASLT_LIBRARY is set to ${named}: ${reasons}\n`;
+        expect(warnings).toEqual(named ? [warning] : []);
+        return message;
       }
     };
     const remedy =

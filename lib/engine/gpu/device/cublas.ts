@@ -12,6 +12,8 @@ import type { Device } from './device.ts';
 export interface Cublas {
   /** "12.8.4" */
   readonly version: string;
+  /** Bytes. No product needs more workspace. */
+  readonly largestWorkspace: number;
   /** Bytes of workspace that such a product needs; undefined if the library has no algorithm for it. */
   workspaceOf(shape: ProductShape): number | undefined;
 }
@@ -27,7 +29,8 @@ const largestWorkspace = (compute: number) => (compute >= 90 ? 32 : 4) * 2 ** 20
 
 /**
  * Opens the newest cuBLASLt that works with the driver. The variable CUBLASLT_LIBRARY names the library, or a folder that
- * holds it, such as site-packages/nvidia/cublas/lib of PyTorch. Without it, the loader searches its own folders.
+ * holds it, such as site-packages/nvidia/cublas/lib of PyTorch. Without it, the loader searches its own folders. A warning
+ * on stderr says why the library that CUBLASLT_LIBRARY names was not opened.
  *
  * @param required whether it is an error if there is none
  * @returns undefined if there is none
@@ -38,22 +41,41 @@ export function openCublas(device: Device, required: boolean): Cublas | undefine
   try {
     if (libraries.length === 0)
       throw new Error('CUDA_DRIVER_LIBRARY names another driver, and CUBLASLT_LIBRARY nothing');
-    const { version } = device.openProducts(libraries, largestWorkspace(device.properties.compute));
-    return { version: versionText(version), workspaceOf: (shape) => device.workspaceOf(shape) };
+    const largest = largestWorkspace(device.properties.compute);
+    const { version } = device.openProducts(libraries, largest);
+    return {
+      version: versionText(version),
+      largestWorkspace: largest,
+      workspaceOf: (shape) => device.workspaceOf(shape),
+    };
   } catch (error) {
-    if (!required) return undefined;
-    throw new EngineError(
-      `there is no cuBLASLt to multiply with (${describeReasons((error as Error).message)}); install it, name the library or its folder in CUBLASLT_LIBRARY, or set train.products to auto or own`,
-      { cause: error },
-    );
+    const reasons = describeReasons((error as Error).message);
+    if (required)
+      throw new EngineError(
+        `there is no cuBLASLt to multiply with (${reasons}); install it, name the library or its folder in CUBLASLT_LIBRARY, or set train.products to auto or own`,
+        { cause: error },
+      );
+    if (process.env.CUBLASLT_LIBRARY)
+      process.stderr.write(
+        `warning: multiplying without cuBLASLt, although CUBLASLT_LIBRARY is set to ${process.env.CUBLASLT_LIBRARY}: ${reasons}\n`,
+      );
+    return undefined;
   }
 }
 
-/** Lines of the loader for files that are not there are one clause. */
+/** How the loaders of Linux and of Windows say that a file does not exist. */
+const MISSING =
+  /: (cannot open shared object file: No such file or directory|The specified module could not be found\.)$/;
+
+/**
+ * Joins the reasons why each library was not opened. Files that do not exist are named in one clause.
+ *
+ * @param lines one for each library, which begins with its path
+ */
 function describeReasons(lines: string): string {
-  const isMissing = (line: string) => /: cannot open shared object file: No such file or directory$/.test(line);
   const all = lines.split('\n');
-  const missing = all.filter(isMissing).map((line) => line.slice(0, line.indexOf(': cannot open')));
+  const isMissing = (line: string) => MISSING.test(line);
+  const missing = all.filter(isMissing).map((line) => line.replace(MISSING, ''));
   const others = all.filter((line) => !isMissing(line));
   const names =
     missing.length > 1 ? `${missing.slice(0, -1).join(', ')} and ${missing.at(-1)} were` : `${missing[0]} was`;

@@ -71,8 +71,16 @@ export function describeOpening(error: Error & { code?: string }, library: strin
   }
 }
 
-/** After most errors, CUDA refuses every further call of the process. */
-export function describeFailure(error: Error): EngineError {
+/**
+ * The error of a GPU that fails after it was opened. After most errors, CUDA refuses every further call of the process. If
+ * cuBLASLt refuses a product, trying again may not help.
+ */
+export function describeFailure(error: Error & { code?: string }): EngineError {
+  if (error.code?.startsWith('CUBLAS_'))
+    return new EngineError(
+      `cuBLASLt failed: ${error.message}; run the same command again, and if this error returns, set train.products to own`,
+      { cause: error },
+    );
   return new EngineError(
     `the GPU failed: ${error.message}; run the same command again, and it continues from the last checkpoint, if one was written`,
     { cause: error },

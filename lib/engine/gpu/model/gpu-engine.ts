@@ -10,7 +10,7 @@ import { readPtx } from '../device/addon.ts';
 import { type Cublas, openCublas } from '../device/cublas.ts';
 import { Device } from '../device/device.ts';
 import { ParameterLayout } from '../launches/parameter-layout.ts';
-import { targetOf } from '../launches/target.ts';
+import { type Target, targetOf } from '../launches/target.ts';
 import { gpt } from '../networks/gpt.ts';
 import { lstm } from '../networks/lstm.ts';
 import type { Network } from '../networks/network.ts';
@@ -40,16 +40,19 @@ export function openGpu({ precision = 'fp32', threads = 1, products = 'auto' }: 
   const budget = ACTIVATION_SHARE * device.memory.total;
   const digest = /^\/\/ sources (\w{8})/.exec(readPtx())?.[1];
   const library = cublas ? `, cuBLASLt ${cublas.version}${products === 'cublas' ? ' for all products' : ''}` : '';
-  const sizeOf = (config: ModelConfig, network: Network, sequences: number, length = config.block) => {
+  const sizeOf = (config: ModelConfig, network: Network, sequences: number, length = config.block, on = target) => {
     const parts = [{ first: 0, sequences }];
     const key = { work: 'train' as const, sequences, length, microbatches: parts, state: false };
-    return planSize(target, config, network, new ParameterLayout(config), key);
+    return planSize(on, config, network, new ParameterLayout(config), key);
   };
   const defaultMicrobatch = (config: ModelConfig, network: Network, length: number) => {
-    // Memory is allocated in steps of 256 bytes, so the size of one sequence is taken from many.
-    const [some, more] = [16, 32].map((sequences) => sizeOf(config, network, sequences, length));
+    // Memory is allocated in steps of 256 bytes, so the size of one sequence is taken from many. The workspace of cuBLASLt
+    // does not grow with the batch: its largest size is left free instead.
+    const on = withoutWorkspace(target);
+    const [some, more] = [16, 32].map((sequences) => sizeOf(config, network, sequences, length, on));
     const each = Math.max(1, (more - some) / 16);
-    return Math.max(1, Math.floor((budget - (some - 16 * each)) / each));
+    const available = budget - (cublas?.largestWorkspace ?? 0);
+    return Math.max(1, Math.floor((available - (some - 16 * each)) / each));
   };
   return {
     name: 'gpu',
@@ -89,6 +92,13 @@ export function openGpu({ precision = 'fp32', threads = 1, products = 'auto' }: 
       );
     },
   };
+}
+
+/** The same products, as if those of cuBLASLt needed no workspace. */
+function withoutWorkspace({ cublas, ...target }: Target): Target {
+  if (!cublas) return target;
+  const workspaceOf: typeof cublas.workspaceOf = (shape) => (cublas.workspaceOf(shape) === undefined ? undefined : 0);
+  return { ...target, cublas: { ...cublas, workspaceOf } };
 }
 
 /** cuBLASLt, if there is one. Closes the GPU if it is required and missing. */
