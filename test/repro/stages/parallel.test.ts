@@ -7,7 +7,8 @@ import { events, outcomesIn, project, removeProjects, type TestProject, until } 
 afterEach(removeProjects);
 
 test('as many stages run at once as -j, cpus, memory and named limits allow, and not fewer', async () => {
-  const gated = 'mkfifo go/$REPRO_STAGE; touch on/$REPRO_STAGE; read _ < go/$REPRO_STAGE || :; rm on/$REPRO_STAGE';
+  const gated =
+    'echo + >> log; mkfifo go/$REPRO_STAGE; touch on/$REPRO_STAGE; read _ < go/$REPRO_STAGE || :; rm on/$REPRO_STAGE; echo - >> log';
   const stage = (name: string, resources: string) =>
     `  ${name}: {matrix: {n: [1, 2, 3, 4]}, cmd: '${gated}', params: [p], resources: ${resources}}\n`;
   const made = project({
@@ -25,9 +26,15 @@ test('as many stages run at once as -j, cpus, memory and named limits allow, and
       const [one] = running();
       made.write(`go/${one}`, '');
       await until(() => !running().includes(one));
-      expect(running().length).toBeLessThanOrEqual(expected);
     }
     expect((await ended).exit).toBe(0);
+    let [now, most] = [0, 0];
+    for (const line of made.read('log').trim().split('\n')) {
+      now += line === '+' ? 1 : -1;
+      most = Math.max(most, now);
+    }
+    expect(most).toBe(expected);
+    made.remove('log');
     for (const name of readdirSync(made.path('go'))) if (name !== '.keep') made.remove(`go/${name}`);
   };
   await atOnce('free', 1, '-j', '1');
