@@ -142,7 +142,7 @@ describe.skipIf(process.platform !== 'linux')('processes', () => {
   });
 
   test('after a kill at a random moment, the next run makes the same files as an undisturbed one', async () => {
-    const kills = Number(globalThis.process.env.REPRO_KILLS ?? 6);
+    const kills = Number(globalThis.process.env.REPRO_KILLS ?? 4);
     const reference = diamond();
     await reference.outcomes();
     const undisturbed = everything(reference);
