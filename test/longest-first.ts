@@ -4,20 +4,20 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Test files that take longer than twenty seconds on slow cores, longest first. */
 const LONGEST = [
   'study/study',
-  'repro/data/rclone',
   'cluster/limits',
-  'repro/data/gc-remote',
-  'cluster/jobs',
   'cluster/failures',
-  'engine/stages',
+  'repro/data/rclone',
+  'repro/data/gc-remote',
+  'engine/gpu/agreement',
+  'cluster/jobs',
   'report/report',
-  'scaling/power-law',
   'engine/gpu/kernels',
   'engine/engines',
-  'engine/gpu/agreement',
-  'cluster/shared-folder',
+  'engine/stages',
   'repro/model/model',
+  'cluster/shared-folder',
   'repro/package/install',
+  'scaling/power-law',
   'study/errors',
 ];
 
