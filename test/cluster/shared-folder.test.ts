@@ -71,7 +71,7 @@ describe.skipIf(skipped !== undefined).concurrent(`a folder that nodes share${sk
     expect([exit, stderr]).toEqual([
       0,
       expect.stringMatching(
-        /^repro: it is not known whether nodes of --hold see this folder: a job that was to tell gave no answer \(it waits: JobHeldUser\); stages are submitted all the same\n$/,
+        /^repro: it is not known whether nodes of --hold see this folder: the job that checks it did not answer \(it waits: JobHeldUser\); stages are submitted anyway\n$/,
       ),
     ]);
     expect(Object.keys(known(made))).toEqual(['--hold']);
@@ -107,9 +107,7 @@ describe.skipIf(skipped !== undefined).concurrent(`a folder that nodes share${sk
     let said = '';
     run.process.stderr!.on('data', (chunk) => (said += chunk));
     await until(() => probes().length === 1 && readdirSync(made.path('.repro/probes')).length === 1);
-    await until(() =>
-      /^repro: job \d+ waits \(JobHeldUser\); it is to tell whether nodes of --hold .* see \//.test(said),
-    );
+    await until(() => /^repro: job \d+ waits \(JobHeldUser\); it checks whether nodes of --hold .* see \//.test(said));
     run.process.kill('SIGINT');
     expect((await run.ended).exit).toBe(130);
     expect([probes(), made.exists('.repro/probes'), made.exists('.repro/jobs')]).toEqual([[], false, false]);

@@ -87,7 +87,7 @@ class Probe {
   #goneAt: number | undefined;
   #nextPoll = 0;
   #row: QueueRow | undefined;
-  #told: string | undefined;
+  #lastReason: string | undefined;
 
   constructor(options: readonly string[], parts: ProbeParts) {
     this.#options = options;
@@ -146,10 +146,10 @@ class Probe {
     else if (standing.is === 'stuck') return this.#unknown(standing.reason);
     else if (standing.is === 'waiting') {
       if (now - submitted > settings.patience * 1000) return this.#unknown(`it waits: ${standing.reason}`);
-      if (now - submitted > SAID_AFTER && this.#told !== standing.reason) {
-        this.#told = standing.reason;
+      if (now - submitted > SAID_AFTER && this.#lastReason !== standing.reason) {
+        this.#lastReason = standing.reason;
         this.#parts.tell(
-          `job ${this.#job} waits (${standing.reason || 'PENDING'}); it is to tell whether nodes${withOptions(this.#options)} see ${root}`,
+          `job ${this.#job} waits (${standing.reason || 'PENDING'}); it checks whether nodes${withOptions(this.#options)} see ${root}`,
         );
       }
     }
@@ -178,7 +178,7 @@ class Probe {
   }
 
   #unknown(why: string): Found {
-    const message = `it is not known whether nodes${withOptions(this.#options)} see this folder: a job that was to tell gave no answer (${why}); stages are submitted all the same`;
+    const message = `it is not known whether nodes${withOptions(this.#options)} see this folder: the job that checks it did not answer (${why}); stages are submitted anyway`;
     return { is: 'unknown', message };
   }
 }
