@@ -88,11 +88,11 @@ await stage({
       });
     }
 
-    const ruled = await draw('', settings.count, true);
+    const constrained = await draw('', settings.count, true);
     const free = await draw('free-', settings.free, false);
     model.dispose();
     const { architecture } = config;
-    return { ...ruled, free, model: { architecture, params: countParameters(config).total } };
+    return { ...constrained, free, model: { architecture, params: countParameters(config).total } };
   },
 });
 

@@ -72,15 +72,15 @@ await stage({
 
     const samples: ReportSample[] = [];
     const runValidity: Record<string, Validities> = {};
-    const draws: { ruled: DrawMetrics; free: DrawMetrics }[] = [];
+    const draws: { constrained: DrawMetrics; free: DrawMetrics }[] = [];
     for (const [i, { run }] of results.entries()) {
       progress.update({ done: i, total: results.length, unit: 'runs', text: run });
-      const ruled = await readJson(join(metricsDir, 'generate', `${run}.json`));
-      const free: DrawMetrics = ruled.free;
-      draws.push({ ruled, free });
-      runValidity[run] = { ruled: validityOf([ruled]), free: validityOf([free]) };
+      const constrained = await readJson(join(metricsDir, 'generate', `${run}.json`));
+      const free: DrawMetrics = constrained.free;
+      draws.push({ constrained, free });
+      runValidity[run] = { constrained: validityOf([constrained]), free: validityOf([free]) };
       const shown = [
-        ...ruled.each.map((sample: SampleMetrics) => ({ kind: 'ruled' as const, sample })),
+        ...constrained.each.map((sample: SampleMetrics) => ({ kind: 'constrained' as const, sample })),
         ...free.each.map((sample) => ({ kind: 'free' as const, sample })),
       ];
       for (const { kind, sample } of shown.slice(0, params.report.samples))
@@ -97,7 +97,10 @@ await stage({
       study,
       plots,
       samples,
-      validity: { ruled: validityOf(draws.map(({ ruled }) => ruled)), free: validityOf(draws.map(({ free }) => free)) },
+      validity: {
+        constrained: validityOf(draws.map(({ constrained }) => constrained)),
+        free: validityOf(draws.map(({ free }) => free)),
+      },
       runValidity,
       music: metrics.download && musicSource(metrics.download),
       data: dataFacts(metrics),

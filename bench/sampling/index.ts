@@ -70,13 +70,13 @@ for (const name of models) {
     return streams.reduce((sum, { length }) => sum + length, 0) / ((user + system) / 1e6);
   };
   const free: number[] = [];
-  const ruled: number[] = [];
+  const constrained: number[] = [];
   for (let round = 0; round < Number(values.rounds); round++) {
     free.push(await rate(round));
-    ruled.push(await rate(round, () => new TextConstraint(tokenizer, start.copy())));
+    constrained.push(await rate(round, () => new TextConstraint(tokenizer, start.copy())));
   }
   model.dispose();
-  const [a, b] = [median(free), median(ruled)];
+  const [a, b] = [median(free), median(constrained)];
   console.log(`| ${name} | ${Math.round(a)} | ${Math.round(b)} | ${(b / a).toFixed(2)} |`);
 }
 

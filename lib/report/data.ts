@@ -26,7 +26,7 @@ export interface ReportSample {
   /** number of the sample within the run and its kind, from 1 */
   index: number;
   /** whether it was drawn under the rules of the dialect, or freely. Default: free */
-  kind?: 'ruled' | 'free';
+  kind?: 'constrained' | 'free';
   abc: string;
   /** the sample as a MIDI file. If both this and `notes` are absent, the score is shown without a player */
   midiBase64?: string;
@@ -52,7 +52,7 @@ export interface Validity {
 
 /** The samples of one run, or of all: those drawn under the rules of the dialect, and those drawn freely. */
 export interface Validities {
-  ruled?: Validity;
+  constrained?: Validity;
   free?: Validity;
 }
 

@@ -161,7 +161,7 @@ export async function exampleReport(): Promise<ReportData> {
       samples.push({
         run,
         index: 9 - bars,
-        kind: bars === 5 ? 'free' : 'ruled',
+        kind: bars === 5 ? 'free' : 'constrained',
         abc: exampleAbc(bars),
         midiBase64: exampleMidi(bars),
         valid: bars !== 5,
@@ -193,12 +193,12 @@ export async function exampleReport(): Promise<ReportData> {
     ],
     samples,
     validity: {
-      ruled: { samples: 20, valid: 20, interval: [0.839, 1] },
+      constrained: { samples: 20, valid: 20, interval: [0.839, 1] },
       free: { samples: 80, valid: 3, interval: [0.0128, 0.1045] },
     },
     runValidity: {
       'char-gpt-large-1': {
-        ruled: { samples: 2, valid: 2, interval: [0.34, 1] },
+        constrained: { samples: 2, valid: 2, interval: [0.34, 1] },
         free: { samples: 8, valid: 1, interval: [0.02, 0.47] },
       },
     },

@@ -17,11 +17,11 @@ afterAll(() => rm(folder, { recursive: true }));
 const results = readRuns(exampleResults());
 const study = fitStudy(results);
 const music = { sentence: 'The music is a test.', phrase: 'music of a test' };
-const ruled = { samples: 20, valid: 20, interval: [0.84, 1] as [number, number] };
+const constrained = { samples: 20, valid: 20, interval: [0.84, 1] as [number, number] };
 const free = { samples: 80, valid: 3, interval: [0.0128, 0.1045] as [number, number] };
 const data: ReportData = {
   ...{ title: 'A test', results, study, music, plots: [], samples: [], settings: {}, provenance: {} },
-  validity: { ruled, free },
+  validity: { constrained, free },
 };
 
 /** The methods of the example, with these sections of params.yaml. */
@@ -38,7 +38,7 @@ test('the headline has a line each for the runs, the laws, their comparison, and
     expect.stringMatching(/^LSTM: L\(N\) = /),
     expect.stringMatching(/^LSTM is better at small sizes and GPT at large ones/),
     expect.stringMatching(
-      /^Best: char-gpt-large-\d, 0\.\d+; valid samples: 20 of 20 \(84 to 100 %\) by the rules; 3 of 80 \(1\.3 to 10 %\) free$/,
+      /^Best: char-gpt-large-\d, 0\.\d+; valid samples: 20 of 20 \(84 to 100 %\) constrained; 3 of 80 \(1\.3 to 10 %\) free$/,
     ),
     '',
   ]);

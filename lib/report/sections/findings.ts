@@ -17,7 +17,7 @@ export function findings({ study, validity, music }: ReportData): Html {
 ${study.comparisons.map(({ verdict }) => html`<li>${verdict}</li>`)}
 ${groups.map(({ label, branches_verdict: verdict }) => verdict && html`<li>${label}, by size and tokens: ${superscript(verdict)}</li>`)}
 ${best && html`<li>The best model is ${best.run}: ${formatNumber(best.loss)} ${lossName(study.loss)} with ${formatInteger(best.params)} parameters.</li>`}
-${validity.free && html`<li>${describeValidity(validity.free)} drawn without rules ${validity.free.valid === 1 ? 'is' : 'are'} valid ABC from beginning to end${share(validity.free)}.${validity.ruled && ` Of those that may only follow the rules of the notation, ${validity.ruled.valid} of ${validity.ruled.samples} are.`}</li>`}
+${validity.free && html`<li>${describeValidity(validity.free)} drawn without rules ${validity.free.valid === 1 ? 'is' : 'are'} valid ABC from beginning to end${share(validity.free)}.${validity.constrained && ` Of those that may only follow the rules of the notation, ${validity.constrained.valid} of ${validity.constrained.samples} are.`}</li>`}
 ${music && html`<li>${music.sentence}</li>`}</ul>
 ${fitTable(study)}
 <details class="notes"><summary>The laws in words</summary>${groups.map((group) => html`<p>${group.verdict}</p>`)}</details>

@@ -30,12 +30,12 @@ function lossOfRun(row: RunRow | undefined, { loss }: Study): number | undefined
 }
 
 /** Both shares of valid samples, and what they mean. */
-function rates({ ruled, free }: Validities): Html | null {
-  if (!ruled && !free) return null;
+function rates({ constrained, free }: Validities): Html | null {
+  if (!constrained && !free) return null;
   const rate = (name: string, meaning: string, one: Validity | undefined) =>
     one &&
     html`<div><dt>${name}</dt><dd><b>${one.valid} of ${one.samples}</b> valid (95 % Wilson interval: ${formatShare(one.interval[0])} to ${formatShare(one.interval[1])}). <small class="meaning">${meaning}</small></dd></div>`;
-  return html`<dl class="rates">${rate('By the rules', 'At each step, only tokens that can still lead to a complete tune are allowed.', ruled)}${rate('Free', 'All tokens are allowed: this shows what the models have learned.', free)}</dl>`;
+  return html`<dl class="rates">${rate('Constrained', 'At each step, only tokens that can still lead to a complete tune are allowed.', constrained)}${rate('Free', 'All tokens are allowed: this shows what the models have learned.', free)}</dl>`;
 }
 
 /** The samples of one run. `isOpen`: they are shown at first. */
@@ -47,7 +47,7 @@ function runSamples(
   validity: Validities | undefined,
   isOpen: boolean,
 ): Html {
-  const order = (sample: PageSample) => (sample.kind === 'ruled' ? 0 : 1);
+  const order = (sample: PageSample) => (sample.kind === 'constrained' ? 0 : 1);
   const own = samples
     .flatMap((sample, i) => (sample.run === run ? [{ sample, i }] : []))
     .sort((a, b) => order(a.sample) - order(b.sample));
@@ -63,19 +63,19 @@ function runSamples(
   return html`<details class="run"${new Html(isOpen ? ' open' : '')}><summary>${run} <small>${detail.filter(Boolean).join(', ')}</small></summary>${own.map(({ sample, i }) => sampleCard(sample, i))}</details>`;
 }
 
-/** "2 of 2 valid by the rules", "0 of 8 valid free"; without counts of the run, those of its samples in the page. */
+/** "2 of 2 valid constrained", "0 of 8 valid free"; without counts of the run, those of its samples in the page. */
 function describeValidities(validity: Validities | undefined, own: readonly PageSample[]): string[] {
   if (!validity) return [`${own.filter(({ valid }) => valid).length} of ${own.length} valid`];
-  const { ruled, free } = validity;
+  const { constrained, free } = validity;
   return [
-    ...(ruled ? [`${ruled.valid} of ${ruled.samples} valid by the rules`] : []),
+    ...(constrained ? [`${constrained.valid} of ${constrained.samples} valid constrained`] : []),
     ...(free ? [`${free.valid} of ${free.samples} valid free`] : []),
   ];
 }
 
 /** A sample: player, score, measures and ABC. `position` is its index in the page's data, for client/samples.js. */
 function sampleCard(sample: PageSample, position: number): Html {
-  const kind = sample.kind === 'ruled' ? ', by the rules' : sample.kind === 'free' ? ', free' : '';
+  const kind = sample.kind === 'constrained' ? ', constrained' : sample.kind === 'free' ? ', free' : '';
   const title = `Sample ${sample.index}${kind}`;
   const name = `${sample.run}, sample ${sample.index}${kind}`;
   const measures = Object.entries(sample.metrics ?? {}).filter(([, value]) => Number.isFinite(value));

@@ -48,7 +48,7 @@ const COLUMNS: readonly Column[] = [
   plain('test_bits_per_byte', 'test bits per byte', loss),
   plain('val_bits_per_byte', 'val bits per byte', loss),
   plain('tokens', 'tokens', formatInteger),
-  share('valid_share_ruled', 'valid by the rules', ({ ruled }) => ruled),
+  share('valid_share_constrained', 'valid constrained', ({ constrained }) => constrained),
   share('valid_share_free', 'valid free', ({ free }) => free),
   {
     column: 'tokens_per_parameter',

@@ -79,8 +79,8 @@ export function headlineText({ results, study, music, validity }: ReportData): s
   const best = bestRun(study);
   const last = [
     best && `Best: ${best.run}, ${formatNumber(best.loss)}`,
-    validity.ruled && `valid samples: ${countOf(validity.ruled)} by the rules`,
-    validity.free && `${validity.ruled ? '' : 'valid samples: '}${countOf(validity.free)} free`,
+    validity.constrained && `valid samples: ${countOf(validity.constrained)} constrained`,
+    validity.free && `${validity.constrained ? '' : 'valid samples: '}${countOf(validity.free)} free`,
   ];
   return [
     `${capital(lossName(study.loss))} of ${describeModels(results)}${describeBudget(results)}${music ? `, on ${music.phrase}` : ''}`,

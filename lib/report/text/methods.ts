@@ -139,16 +139,16 @@ function analysisText({ study, validity }: ReportData, { evaluate = {}, generate
     typeof evaluate.stride === 'number'
       ? `, in windows of one block, each ${formatShare(evaluate.stride)} of a block after the one before`
       : '';
-  const { ruled, free } = validity;
+  const { constrained, free } = validity;
   return sentences([
     `The loss is ${lossName(study.loss)}${stride}; N counts ${size}.`,
     `L(N) = a·N^(−α) + c was fitted by least squares with variable projection (Golub and Pereyra 1973); intervals are profile-likelihood intervals at ${formatShare(study.confidence)} (Venzon and Moolgavkar 1988).`,
     `${laws.join('. ')}.`,
     ...tokenLaws(study),
     ...study.comparisons.map(({ verdict }) => verdict),
-    (ruled || free) &&
+    (constrained || free) &&
       `Samples were drawn at temperature ${write(generate.temperature)} with top-p ${write(generate.top_p)}.`,
-    ruled && `Of those constrained to the rules of the notation, ${validText(ruled)}.`,
+    constrained && `Of those constrained to the rules of the notation, ${validText(constrained)}.`,
     free && `Of those drawn freely, ${validText(free)}.`,
   ]);
 }
