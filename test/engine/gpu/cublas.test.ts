@@ -135,6 +135,24 @@ describe.skipIf(!gpuIsTestable)('cuBLASLt (skipped without a C++ compiler, or if
     device.close();
   });
 
+  test('a plan that is made while a step is in flight changes the results of neither', async () => {
+    // Each batch has a plan of its own, and the second needs more memory. Making a plan launches its products once.
+    const batches = [2, 5, 3].map((sequences, i) => randomBatch(gpt, sequences, gpt.block, i));
+    const trainWith = async (inFlight: boolean) => {
+      const model = bf16('cublas').model({ ...gpt, dropout: 0.1 }, { seed: 1 });
+      const steps = [];
+      for (const batch of batches) {
+        const step = model.trainStep(batch, { learningRate: 0.01 });
+        if (!inFlight) await step;
+        steps.push(step);
+      }
+      const results = { steps: await Promise.all(steps), weights: await model.weights() };
+      model.dispose();
+      return results;
+    };
+    expect(await trainWith(true)).toEqual(await trainWith(false));
+  });
+
   test('samples and evaluates as the kernels do', async () => {
     const logits = [];
     for (const products of ['own', 'cublas'] as const) {
