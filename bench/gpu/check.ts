@@ -25,7 +25,7 @@ const PRECISIONS = [
 ] as const;
 type Precision = (typeof PRECISIONS)[number][0];
 
-/** Gradients of the native engine in fp32 against those of the GPU, as vectors; `hasCublas`: also by cuBLASLt. */
+/** Compares gradients of the GPU, as one vector, with the native engine's in fp32. `hasCublas`: also by cuBLASLt. */
 export async function compareWithNative(hasCublas: boolean): Promise<void> {
   const native = await openEngine({ name: 'native' });
   const kinds: [Precision, number, products: 'own' | 'cublas'][] = [
@@ -53,7 +53,7 @@ export async function compareWithNative(hasCublas: boolean): Promise<void> {
     }
 }
 
-/** The same steps twice, with dropout: they must give the same bits. */
+/** Trains the same steps twice, with dropout. They must give the same bits. */
 export async function compareWithItself(engine: Engine): Promise<void> {
   for (const [name, config] of CHECKED) {
     const runs: string[] = [];
@@ -71,7 +71,7 @@ export async function compareWithItself(engine: Engine): Promise<void> {
   }
 }
 
-/** Logits token by token against those of whole windows. */
+/** Compares logits that were computed token by token with logits of whole windows. */
 export async function compareDecoding(engine: Engine): Promise<void> {
   for (const [name, config] of CHECKED) {
     const model = engine.model(config, { seed: 1 });
@@ -99,7 +99,7 @@ export async function compareDecoding(engine: Engine): Promise<void> {
   }
 }
 
-/** A little of everything, without any comparison: what compute-sanitizer watches. */
+/** Uses every kind of work once, without a comparison. compute-sanitizer watches this. */
 export async function useEverything(): Promise<void> {
   for (const [precision] of PRECISIONS) {
     const engine = await openEngine({ name: 'gpu', precision });
@@ -121,8 +121,8 @@ const TOOLS = ['memcheck', 'racecheck', 'synccheck', 'initcheck'];
 const SANITIZERS = [process.env.COMPUTE_SANITIZER, 'compute-sanitizer', '/usr/local/cuda/bin/compute-sanitizer'];
 
 /**
- * Runs `useEverything` under each tool of compute-sanitizer, which comes with CUDA's toolkit. initcheck reports what
- * kernels read that nothing has written; it is for information.
+ * Runs `useEverything` under each tool of compute-sanitizer, which comes with CUDA's toolkit. initcheck reports
+ * reads of memory that was never written; it is for information.
  *
  * @param command that calls useEverything
  */
@@ -134,7 +134,7 @@ export function sanitize(command: string[], secondsEach: number): void {
     console.log('compute-sanitizer is not installed, so memory and races were not checked');
     return;
   }
-  // In the wheel of PyPI, what it injects is not beside it.
+  // In the wheel of PyPI, the libraries that compute-sanitizer injects are in another folder.
   const library = join(dirname(sanitizer), '../lib');
   const injected = existsSync(join(library, 'libsanitizer-collection.so')) ? ['--injection-path', library] : [];
   for (const tool of TOOLS) {

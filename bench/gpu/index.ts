@@ -7,9 +7,9 @@
  *     npm run bench -- gpu --python FOLDER/bin/python --seconds 4 --variants eager
  *     npm run bench -- gpu --fake LIBRARY           the fake driver of native/cuda: tiny models, to see that all works
  *
- * What is right comes first, then how fast it is. Each result is printed at once, so that a run that is cut off still
- * tells. Exits 1 if a comparison fails. cuBLASLt is searched in PyTorch too, unless CUBLASLT_LIBRARY names it. Without a GPU it says so, and exits 0. pack.ts packs all of it for a machine that
- * has no network and no Node.
+ * Correctness is checked first, then speed is measured. Each result is printed at once, so an interrupted run has results
+ * too. Exits 1 if a comparison fails. Without a GPU it says so, and exits 0. If CUBLASLT_LIBRARY is not set, the cuBLASLt of
+ * PyTorch is used. pack.ts packs the benchmark for a machine without network and without Node.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -49,7 +49,7 @@ try {
   if (values.fake) process.exitCode = 1;
 }
 
-/** PyTorch brings cuBLASLt, where the loader does not search. */
+/** Sets CUBLASLT_LIBRARY to the folder of PyTorch's cuBLASLt, where the loader does not search. */
 function nameCublasOfPytorch(): void {
   if (process.env.CUBLASLT_LIBRARY) return;
   const program = `

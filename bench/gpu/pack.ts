@@ -10,8 +10,9 @@
  *     tar xJf gpu-bench.tar.xz && sh gpu-bench/run.sh                  all: about 20 minutes
  *     sh gpu-bench/run.sh --parts check,sanitize                       only some parts, see index.ts
  *
- * The file holds Node, the two addons, the kernels, and this benchmark as one module. PyTorch and cuBLASLt are too large: the
- * peers run if PyTorch is installed there, and its cuBLASLt is used, or the one that CUBLASLT_LIBRARY names. The addons need a C library at least as new as this machine's; the script prints which.
+ * The file holds Node, the two addons, the kernels, and this benchmark as one module. PyTorch and cuBLASLt are too large for
+ * it. If PyTorch is installed on that machine, the peers run, and its cuBLASLt is used unless CUBLASLT_LIBRARY names another.
+ * The addons need a C library at least as new as this machine's; the script prints its version.
  */
 import { execFileSync } from 'node:child_process';
 import {

@@ -4,19 +4,19 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ModelConfig } from '../../lib/models/index.ts';
 
-/** What peers.py is asked. It says what the fields are. */
+/** A request to peers.py, which documents the fields. */
 export type PeerRequest = { config: ModelConfig; variant: 'eager' | 'compile'; seconds: number } & (
   | { kind: 'train'; batch: number }
   | { kind: 'sample'; streams: number; tokens: number }
 );
 
-/** What it answers: seconds of a step, or of all tokens of all streams, in several blocks. */
+/** The answer of peers.py: the seconds of each of several blocks, for a training step or for sampling all tokens. */
 export type PeerAnswer = { seconds: number[]; loss?: number; memory: number; parameters: number } | { error: string };
 
-/** A request that takes longer is given up: torch.compile may hang. */
+/** Seconds after which a request is cancelled, because torch.compile may hang. */
 const LIMIT_SECONDS = 240;
 
-/** A process of PyTorch. It is started again after a request that was given up. */
+/** A process of PyTorch. It is restarted after a cancelled request. */
 export class Peers {
   readonly #python: string;
   readonly #script: string;

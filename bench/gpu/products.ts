@@ -1,6 +1,6 @@
 /**
- * Times matrix products in bf16 on a GPU: kernels of ours beside cuBLASLt, with all that follows a product in training. It
- * also prints which of them the engine would take by default, so that the estimates of
+ * Times matrix products in bf16 on a GPU: our kernels beside cuBLASLt, each with the same bias, GELU, residual and rounding
+ * as in training. It also prints which of the two the engine would choose by default. With these figures, the estimates in
  * lib/engine/gpu/launches/product-choice.ts can be replaced by measurements.
  */
 import {
@@ -19,7 +19,7 @@ import { Random } from '../../lib/models/index.ts';
 import type { Timed } from './models.ts';
 import { blocks, median } from './timing.ts';
 
-/** Products of a layer by name, of R rows and width C. Each allocates its matrices, and returns what launches it. */
+/** Products of a layer with R rows and width C. Each allocates its matrices, and returns a function that adds its launch. */
 const OF_GPT: [name: string, flops: (R: number, C: number) => number, Prepare][] = [
   [
     'queries, keys, values',
@@ -96,7 +96,7 @@ function gradientOfWeight(b: PassBuilder, R: number, C: number): () => void {
   return () => summing(b, (sums) => weightGradient(sums, x, dy, gradient, true));
 }
 
-/** A plan has a product so many times, so that its own start does not count. */
+/** Number of times that a plan contains the product. It is large, so that the start of the plan hardly counts. */
 const REPEATED = 10;
 /** Bytes that are written at a time. */
 const FILLED = 2 ** 22;
@@ -129,7 +129,7 @@ function fill(device: Device, memory: Slice): void {
   const random = new Random(1, 'bench/gpu/products');
   const chunk = Float32Array.from({ length: Math.min(memory.size, FILLED) / 4 }, () => 2 * random.uniform() - 1);
   const halves = new Uint16Array(chunk.buffer);
-  // The low half of a word is a number in bf16 too: that of the high half.
+  // Each word is two numbers in bf16: the low half becomes a copy of the high half.
   for (let i = 0; i < halves.length; i += 2) halves[i] = halves[i + 1];
   for (let start = 0; start < memory.size; start += FILLED) {
     const part = halves.subarray(0, Math.min(memory.size - start, FILLED) / 2);

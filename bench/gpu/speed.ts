@@ -1,7 +1,7 @@
 /**
- * Times training and sampling on a GPU, beside PyTorch on the same GPU. Each figure is printed as soon as it is there, and
- * a table at the end. A block of steps is timed at a time, and the GPU is waited for at its end: the figure is the median
- * of the blocks. Ours are timed before and after the peers.
+ * Times training and sampling on a GPU, beside PyTorch on the same GPU. Each figure is printed as soon as it is measured, and
+ * a table at the end. A figure is the median over blocks of steps; at the end of each block, the program waits for the GPU.
+ * The engine is timed both before and after the peers.
  */
 import { type Engine, EngineError, type Model } from '../../lib/engine/index.ts';
 import { countParameters, flopsPerToken } from '../../lib/models/index.ts';
@@ -10,7 +10,7 @@ import { peakOf, type Timed } from './models.ts';
 import type { PeerAnswer, PeerRequest, Peers } from './peers.ts';
 import { blocks, median } from './timing.ts';
 
-/** What is timed, and for how long. */
+/** Engines, models and peers to time, and for how long. */
 export interface SpeedOptions {
   engine: Engine;
   /** the same with other settings of `products`, by that setting; for training */

@@ -4,7 +4,7 @@
  * differs.
  *
  *     npx tsx scripts/cuda/check-cublas.ts            all versions
- *     npx tsx scripts/cuda/check-cublas.ts 12.8       those that begin so
+ *     npx tsx scripts/cuda/check-cublas.ts 12.8       versions that begin with 12.8
  */
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { NVCC, toolchain } from './toolchain.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const OUT = join(ROOT, 'dist/cuda');
 
-/** The library with its headers, and the headers that those include. */
+/** Packages with the library and its headers, and with the headers that those include. */
 const VERSIONS: [version: string, packages: string[]][] = [
   ['11.11.3', ['nvidia-cublas-cu11==11.11.3.6', 'nvidia-cuda-runtime-cu11==11.8.89', 'nvidia-cuda-nvcc-cu11==11.8.89']],
   ['12.8.4', ['nvidia-cublas-cu12==12.8.4.1', 'nvidia-cuda-runtime-cu12==12.8.90', NVCC]],

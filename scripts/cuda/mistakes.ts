@@ -5,11 +5,11 @@
 
 /** A change of one place in a kernel file. */
 export interface Mistake {
-  /** what the mistake is */
+  /** describes the mistake */
   name: string;
   /** the exercise that should find it: native/cuda/exercise/GROUP.hpp */
   group: 'products' | 'rows' | 'attention' | 'elements' | 'lstm' | 'update';
-  /** within native/cuda/kernels */
+  /** the file, relative to native/cuda/kernels */
   file: string;
   /** the text to replace, and which of its occurrences (the first by default) */
   from: string;

@@ -3,7 +3,7 @@
  * each of them (native/cuda/exercise, under AddressSanitizer, with up to three orders of threads).
  *
  *     npx tsx scripts/cuda/mutate.ts            all of scripts/cuda/mistakes.ts: one to two minutes of CPU time
- *     npx tsx scripts/cuda/mutate.ts barrier    those whose name has this word
+ *     npx tsx scripts/cuda/mutate.ts barrier    mistakes whose description has this word
  *
  * Exits 1 if a mistake is not noticed, or if the kernels as they are fail.
  */

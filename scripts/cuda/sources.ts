@@ -1,4 +1,4 @@
-/** The kernels of the GPU engine as one source, and the digest by which their PTX is known. */
+/** The kernels of the GPU engine as one source, and the digest that identifies their PTX. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -22,7 +22,7 @@ export function kernelSource(edit: (text: string, file: string) => string = (tex
       .split('\n')
       .map((line) => {
         const name = /^#include "(.*)"/.exec(line)?.[1];
-        // The shim is for CPUs.
+        // NVRTC must not see the shim, which is for CPUs.
         if (line === '#pragma once' || name?.includes('shim')) return '';
         return name ? inline(join(dirname(file), name)) : line;
       })

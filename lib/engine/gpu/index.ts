@@ -2,14 +2,14 @@
  * The gpu engine: kernels of native/cuda behind the engine interface. Import this folder dynamically, because it needs the
  * compiled addon.
  *
- * A folder imports only from those below it. What openGpu does not need is exported for bench/gpu, which times products.
+ * A folder imports only from the folders below it in this table. Exports other than openGpu are for bench/gpu.
  *
  * | folder    | holds                                                                                                   |
  * | --------- | ------------------------------------------------------------------------------------------------------- |
- * | model/    | the engine, its models and decoders; plans: what is run for one shape of batch; what the CPU prepares   |
+ * | model/    | the engine, its models and decoders; plans for each shape of batch; inputs of the CPU                   |
  * | networks/ | the architectures: the launches of a pass over a GPT or an LSTM, and of their layers                    |
  * | launches/ | collects launches and lays out their memory; matrix products and sums; where parameters are             |
- * | device/   | the GPU: the addon, memory, plans of launches, and what people are told when something fails            |
+ * | device/   | the GPU: the addon, memory, plans of launches, cuBLASLt, error messages                                 |
  */
 
 export { type Cublas, openCublas } from './device/cublas.ts';

@@ -1,5 +1,5 @@
-// The JavaScript interface of the GPU: functions on handles and typed arrays. lib/engine/gpu/device/addon.ts declares
-// it and checks what it passes; addresses of the device are numbers.
+// The JavaScript interface of the GPU: functions on handles and typed arrays, which are not checked here.
+// lib/engine/gpu/device/addon.ts declares them. Addresses of the device are numbers.
 #include <napi.h>
 
 #include "launches.hpp"
@@ -148,7 +148,7 @@ void read(const Napi::CallbackInfo& info) {
   });
 }
 
-/// openProducts(device, libraries, largestWorkspace) → {library, version, runtime}: opens cuBLASLt
+/// openProducts(device, libraries, largestWorkspace) → {library, version}: opens cuBLASLt
 Napi::Value openProducts(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     auto& device = unwrap<Device>(info[0]);
@@ -187,7 +187,7 @@ Napi::Value makePlan(const Napi::CallbackInfo& info) {
   });
 }
 
-/// Waits on a thread of libuv for what `work` waits for, and settles a promise.
+/// Calls wait() on a thread of libuv, and then settles a promise.
 class Waiting : public Napi::AsyncWorker {
  public:
   explicit Waiting(Napi::Env env) : AsyncWorker(env), deferred(Napi::Promise::Deferred::New(env)) {}
@@ -223,7 +223,7 @@ class Waiting : public Napi::AsyncWorker {
   std::string code_;
 };
 
-/// Waits, and returns the promise. The worker deletes itself.
+/// Queues the job and returns its promise. The job deletes itself.
 Napi::Value queue(Waiting* job) {
   const Napi::Promise promise = job->deferred.Promise();
   job->Queue();
@@ -252,7 +252,7 @@ class Reading : public Waiting {
   const std::shared_ptr<Device> device_;
   const uint64_t from_;
   const Bytes to_;
-  const Napi::ObjectReference kept_;  // the array, until it is filled
+  const Napi::ObjectReference kept_;  // keeps the array until it is filled
 };
 
 /// readLater(device, address, array) → a promise: as read, on another thread.
@@ -260,7 +260,7 @@ Napi::Value readLater(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] { return queue(new Reading(info)); });
 }
 
-/// A list that alternates between an address and an array.
+/// Reads a list that alternates between an address and an array.
 Run::Copies copiesOf(const Napi::Value& value) {
   const auto list = value.As<Napi::Array>();
   Run::Copies copies;
@@ -282,7 +282,7 @@ class Running : public Waiting {
 
  private:
   const std::unique_ptr<Run> run_;
-  std::vector<Napi::ObjectReference> kept_;  // the arrays of the downloads, until they are filled
+  std::vector<Napi::ObjectReference> kept_;  // keeps the arrays of the downloads until they are filled
 };
 
 std::unique_ptr<Run> start(const Napi::CallbackInfo& info) {
@@ -304,7 +304,7 @@ void runNow(const Napi::CallbackInfo& info) {
   });
 }
 
-/// close(device or plan): lets go of it. Plans and runs keep their device until they end.
+/// close(device or plan): releases it. Plans and runs keep their device open until they end.
 void closeDevice(const Napi::CallbackInfo& info) { info[0].As<DeviceHandle>().Data()->reset(); }
 void closePlan(const Napi::CallbackInfo& info) { info[0].As<PlanHandle>().Data()->reset(); }
 

@@ -1,6 +1,6 @@
-// The functions of cuBLASLt that this addon calls. The library is opened at run time, if there is one: it is never
-// needed. The types, names and numbers are those of cublasLt.h, cublas_api.h and library_types.h, which are not needed
-// to build. They are the same in the versions 11, 12 and 13 (scripts/cuda/check-cublas.ts compares them).
+// The functions of cuBLASLt that this addon calls. The library is optional, and is opened at run time. Types, names and
+// numbers are copied from cublasLt.h, cublas_api.h and library_types.h, so that building needs no headers of NVIDIA.
+// They are the same in the versions 11, 12 and 13 (scripts/cuda/check-cublas.ts compares them).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -11,24 +11,25 @@
 namespace cuda::cublas {
 
 using Status = int;
-using Handle = void*;  // of the library, or a descriptor of a product, a layout or a preference
+using Handle = void*;  // the library's handle, or a descriptor of a product, a layout or a preference
 
-/// Of cublasStatus_t.
+/// From cublasStatus_t.
 constexpr Status kSuccess = 0;
-/// Of cublasComputeType_t and cudaDataType_t: sums in fp32, and the types of matrices.
+/// From cublasComputeType_t: sums in fp32. From cudaDataType_t: the types of matrices.
 constexpr int kSumsInFp32 = 68, kFp32 = 0, kBf16 = 14;
-/// Of cublasLtMatmulDescAttributes_t: int32_t, int32_t, uint32_t (cublasLtEpilogue_t), const void*.
+/// From cublasLtMatmulDescAttributes_t. Types of the values: int32_t, int32_t, uint32_t (cublasLtEpilogue_t), const
+/// void*.
 constexpr int kTransposeA = 3, kTransposeB = 4, kEpilogue = 7, kBiasPointer = 8;
-/// Of cublasOperation_t and cublasLtEpilogue_t.
+/// From cublasOperation_t and cublasLtEpilogue_t.
 constexpr int32_t kTransposed = 1;
 constexpr uint32_t kAddBias = 4;
-/// Of cublasLtMatmulPreferenceAttributes_t: uint64_t, then uint32_t for each.
+/// From cublasLtMatmulPreferenceAttributes_t. The value of the first is uint64_t, those of the others uint32_t.
 constexpr int kMaxWorkspace = 1, kReductionSchemes = 3, kAlignmentA = 5, kAlignmentB = 6, kAlignmentC = 7,
               kAlignmentD = 8;
-/// Of cublasLtReductionScheme_t, besides 0 (no split of K), which is always allowed: parts of a sum are kept in the
-/// workspace in fp32, and added up by a kernel of their own.
+/// From cublasLtReductionScheme_t: parts of a sum are kept in the workspace in fp32, and another kernel adds them up.
+/// 0, which does not split K, is always allowed.
 constexpr uint32_t kReduceInFp32 = 2;
-/// Of cublasLtMatmulAlgoCapAttributes_t, int32_t: whether D may be another matrix than C.
+/// From cublasLtMatmulAlgoCapAttributes_t, int32_t: whether D may be another matrix than C.
 constexpr int kOutOfPlace = 4;
 
 /// cublasLtMatmulAlgo_t: a kernel and how it is launched.

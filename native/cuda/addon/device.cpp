@@ -7,11 +7,11 @@
 namespace cuda {
 namespace {
 
-// Of cuda.h: CUdevice_attribute, CUfunction_attribute and CUjit_option.
+// From cuda.h: CUdevice_attribute, CUfunction_attribute and CUjit_option.
 constexpr int kMultiprocessors = 16, kComputeMajor = 75, kComputeMinor = 76, kSharedMemoryOptin = 97;
 constexpr int kMaxDynamicSharedMemory = 8;
 constexpr int kErrorLog = 5, kErrorLogSize = 6;
-/// Shared memory that a kernel may use without being asked for.
+/// Bytes of shared memory that a kernel may use without setting an attribute.
 constexpr unsigned kDefaultSharedMemory = 48 << 10;
 
 std::string hex(const unsigned char* bytes, int from, int to) {
@@ -91,8 +91,8 @@ Handle Device::kernel(const std::string& name, unsigned sharedBytes) {
     if (result != 0) kernels_.erase(name);
     driver.check(result, ("finding the kernel " + name).c_str());
   }
-  // Asked for also where the default would do: the driver may load a kernel only when it is used, and must not do that
-  // while a plan is recorded.
+  // The attribute is set even if the default is enough, because that loads the kernel. Otherwise the driver may load it
+  // at its first launch, which it must not do while a plan is recorded.
   const unsigned wanted = std::max(sharedBytes, kDefaultSharedMemory);
   if (wanted > kernel.sharedBytes) {
     driver.check(driver.setFunctionAttribute(kernel.function, kMaxDynamicSharedMemory, static_cast<int>(wanted)),

@@ -10,7 +10,7 @@
 
 namespace cuda {
 
-/// What people and logs are told about a GPU.
+/// The name, identity and limits of a GPU.
 struct DeviceProperties {
   std::string name, uuid;
   int major, minor, multiprocessors, driverVersion;
@@ -18,8 +18,8 @@ struct DeviceProperties {
   int sharedMemory;
 };
 
-/// All methods may be called on any thread, one at a time: callers hold `busy`. Work is started on the JavaScript
-/// thread, in the order of its calls; `stream` does it in this order.
+/// All methods may be called on any thread, one at a time: callers hold `busy`. The JavaScript thread starts work, and
+/// `stream` does it in the order in which it was started.
 class Device {
  public:
   /// Opens GPU number `ordinal` of those that CUDA_VISIBLE_DEVICES leaves. Throws DriverError.
@@ -31,7 +31,7 @@ class Device {
   void memory(size_t* free, size_t* total) const;
   /// Compiles the kernels from PTX for this GPU. Throws DriverError with what the compiler says.
   void loadKernels(const std::string& ptx);
-  /// The kernel of this name, ready to be launched with so many bytes of shared memory.
+  /// Finds a kernel, and makes it ready to be launched with `sharedBytes` bytes of shared memory.
   Handle kernel(const std::string& name, unsigned sharedBytes);
   /// How many blocks of a kernel the GPU runs at the same time; 0 if a block needs more shared memory than there is.
   int residentBlocks(const std::string& name, int threads, unsigned sharedBytes);
@@ -43,7 +43,7 @@ class Device {
   /// Waits for the work that was started, then frees memory.
   void free(Pointer pointer);
 
-  /// Makes this device the one that the calls of this thread mean.
+  /// Makes this device's context the current one of this thread.
   void use() const;
 
   const Driver& driver;
@@ -58,7 +58,7 @@ class Device {
   std::unique_ptr<Products> products_;
   struct Kernel {
     Handle function = nullptr;
-    unsigned sharedBytes = 0;  // that it may be launched with
+    unsigned sharedBytes = 0;  // the most that it may be launched with
   };
   std::map<std::string, Kernel> kernels_;
 };

@@ -40,8 +40,8 @@ const Driver& Driver::open(const std::string& path) {
   if (uv_dlsym(library.get(), "cuGraphInstantiateWithFlags",
                reinterpret_cast<void**>(&loading->instantiateWithFlags_)) != 0)
     find("cuGraphInstantiate_v2", reinterpret_cast<void**>(&loading->instantiateWithLog_));
-  // A kernel is loaded when its handle is asked for, which is before a plan is recorded. Otherwise all kernels of
-  // cuBLASLt would be loaded, which takes hundreds of megabytes. Drivers since CUDA 12.2 do so by default.
+  // With LAZY, a kernel is loaded when it is first used. Without it, all kernels of cuBLASLt would be loaded, which
+  // takes hundreds of megabytes. LAZY is the default since CUDA 12.2.
   char set[8];
   size_t size = sizeof set;
   if (uv_os_getenv("CUDA_MODULE_LOADING", set, &size) == UV_ENOENT) uv_os_setenv("CUDA_MODULE_LOADING", "LAZY");

@@ -1,5 +1,5 @@
 // The functions of the CUDA driver API that this addon calls. The library is opened when a device is opened, so the
-// addon builds and loads on machines without it. The types are those of cuda.h, which is not needed to build.
+// addon builds and loads on machines without it. The types are copied from cuda.h, which is not needed to build.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -78,7 +78,7 @@ struct Driver {
   Handle instantiate(Handle graph) const;
 
  private:
-  // Drivers since CUDA 11.4 have the first, older ones the second.
+  // Drivers since CUDA 11.4 have the first function, older ones the second.
   Result (*instantiateWithFlags_)(Handle* executable, Handle graph, unsigned long long flags) = nullptr;
   Result (*instantiateWithLog_)(Handle* executable, Handle graph, Handle* errorNode, char* log, size_t size) = nullptr;
   Result (*errorName_)(Result, const char**) = nullptr;

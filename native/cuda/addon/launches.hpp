@@ -11,7 +11,7 @@ ProductShape shapeOf(const Napi::Object& from);
 
 /// A list of kernels and products. A kernel is {kernel, grid: [x, y, z], threads, shared, kinds, values}: kinds has a
 /// letter for each value, f for a float, else i. A product is {product: a shape, pointers: [A, B, bias, addend, C,
-/// workspace]}; those that it does not have are 0.
+/// workspace]}; pointers that it does not have are 0.
 std::vector<Launch> launchesOf(const Napi::Array& list);
 
 }  // namespace cuda

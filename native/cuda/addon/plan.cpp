@@ -22,7 +22,7 @@ Plan::Plan(std::shared_ptr<Device> device, std::vector<Launch> launches) : devic
   if (launches.empty()) return;
   const Driver& driver = device_->driver;
   const Handle stream = device_->stream;
-  // Kernels are looked up, and products described, before the capture, in which the driver takes only launches.
+  // Kernels are looked up and products are described before the capture. During it, the driver takes only launches.
   std::vector<std::function<void()>> calls;
   for (Launch& launch : launches) {
     if (auto* l = std::get_if<KernelLaunch>(&launch)) {
@@ -30,7 +30,8 @@ Plan::Plan(std::shared_ptr<Device> device, std::vector<Launch> launches) : devic
           [this, l, kernel = device_->kernel(l->kernel, l->sharedBytes)] { launchKernel(*device_, kernel, *l); });
     } else {
       const auto product = std::make_shared<Products::Prepared>(device_->products(), std::get<Product>(launch));
-      // It writes only what the plan writes before it is read: results of products are in no input.
+      // This writes the result and the workspace. No plan reads either before it has written them, and work in flight
+      // precedes this in the stream.
       product->launchFirst(stream);
       calls.push_back([product, stream] { product->launch(stream); });
     }

@@ -17,7 +17,7 @@ struct KernelLaunch {
   std::vector<uint64_t> arguments;
 };
 
-/// A kernel of ours, or a product by cuBLASLt.
+/// One of our kernels, or a product by cuBLASLt.
 using Launch = std::variant<KernelLaunch, Product>;
 
 class Plan {

@@ -1,4 +1,4 @@
-// Asks cuBLASLt for products; products.hpp describes it.
+// Prepares and launches products by cuBLASLt; products.hpp describes it.
 #include "products.hpp"
 
 #include <algorithm>
@@ -7,13 +7,14 @@
 namespace cuda {
 namespace {
 
-/// So many algorithms are asked for; the first that may be used is taken.
+/// Number of algorithms that the heuristic may propose. The first usable one is taken.
 constexpr int kWanted = 8;
 
-/// Parameters, and what a plan allocates, are aligned to it.
+/// Parameters and the memory of a plan are aligned to this number of bytes.
 constexpr Pointer kBiasAlignment = 256;
 
-/// Rows of bf16 are aligned to 16 bytes. Rows of fp32 have no padding, so they are aligned as their length says.
+/// Alignment of rows in bytes. Rows of bf16 are aligned to 16. Rows of fp32 have no padding, so it follows from their
+/// length.
 uint32_t alignmentOf(bool rounded, int64_t stride) { return rounded || stride % 4 == 0 ? 16 : stride % 2 == 0 ? 8 : 4; }
 
 std::string versionText(size_t version) {
@@ -75,7 +76,7 @@ cublas::Handle Products::operationOf(const ProductShape& shape, Pointer bias) co
     lib.check(lib.setOperation(operation, attribute, &value, sizeof value), "describing a product");
   };
   try {
-    // The library's A is our B: the factors change places.
+    // The factors change places: the library's A is our B.
     if (shape.transposeB) set(cublas::kTransposeA, cublas::kTransposed);
     if (shape.transposeA) set(cublas::kTransposeB, cublas::kTransposed);
     if (shape.bias) {
@@ -89,8 +90,8 @@ cublas::Handle Products::operationOf(const ProductShape& shape, Pointer bias) co
   return operation;
 }
 
-/// The alignments that are asked for follow from the shape, not from addresses. So each product of a shape is made by
-/// the same algorithm, wherever its matrices lie.
+/// The alignments in the preference follow from the shape, not from addresses. So all products of a shape have the same
+/// algorithm, wherever their matrices are in memory.
 Products::Choice& Products::choiceOf(const ProductShape& s) {
   const auto known = choices_.find(s);
   if (known != choices_.end()) return known->second;
@@ -105,14 +106,15 @@ Products::Choice& Products::choiceOf(const ProductShape& s) {
   try {
     const auto layout = [&](cublas::Handle* to, int type, bool transposed, uint64_t rows, uint64_t columns,
                             int64_t stride) {
-      // A row of ours is a column of the library's.
+      // Our rows are the library's columns.
       if (transposed) std::swap(rows, columns);
       check(lib.createLayout(to, type, columns, rows, stride));
     };
     layout(&choice.A, cublas::kBf16, s.transposeA, s.M, s.K, s.lda);
     layout(&choice.B, cublas::kBf16, s.transposeB, s.K, s.N, s.ldb);
     layout(&choice.C, s.rounded ? cublas::kBf16 : cublas::kFp32, false, s.M, s.N, s.ldc);
-    // The library takes the alignment of a bias from its address. It is not known yet; all are aligned to 256 bytes.
+    // The library takes the alignment of a bias from its address, which is not known yet. All biases are aligned to 256
+    // bytes.
     operation = operationOf(s, kBiasAlignment);
     check(lib.createPreference(&preference));
     const auto prefer = [&](int attribute, auto value) {
@@ -127,7 +129,7 @@ Products::Choice& Products::choiceOf(const ProductShape& s) {
     prefer(cublas::kAlignmentD, alignment);
     cublas::HeuristicResult results[kWanted] = {};
     int count = 0;
-    // A status other than success says that there is no algorithm, for this GPU or at all.
+    // Any status other than success means that there is no algorithm, either for this GPU or at all.
     const cublas::Status status =
         lib.heuristic(handle_, operation, choice.B, choice.A, choice.C, choice.C, preference, kWanted, results, &count);
     for (int i = 0; status == cublas::kSuccess && i < count && !choice.found; i++) {

@@ -1,7 +1,7 @@
-// Matrix products by cuBLASLt: which algorithm makes a product of some shape, and its launch.
+// Matrix products by cuBLASLt: chooses an algorithm for each shape, and launches it.
 //
-// Matrices of the engine are row-major, those of cuBLASLt column-major. A row-major matrix is a column-major one
-// transposed, so C = A·B is asked for as Cᵀ = Bᵀ·Aᵀ: the factors change places, and each is transposed if it was not.
+// The engine's matrices are row-major, and cuBLASLt's are column-major. A row-major matrix is the transpose of a
+// column-major one, so C = A·B becomes Cᵀ = Bᵀ·Aᵀ: the factors change places, and keep their transpose flags.
 #pragma once
 #include <map>
 #include <memory>
@@ -18,7 +18,7 @@ namespace cuda {
 struct ProductShape {
   bool transposeA, transposeB;
   uint64_t M, N, K;
-  /// Numbers from row to row. In bf16 a multiple of 8, so that rows are aligned to 16 bytes.
+  /// Row strides, in numbers. In bf16 they are multiples of 8, so that rows are aligned to 16 bytes.
   int64_t lda, ldb, ldc;
   /// Whether C is bf16. The addend has the type of C.
   bool rounded;
@@ -30,17 +30,17 @@ struct ProductShape {
   bool operator<(const ProductShape& other) const;
 };
 
-/// A product and where its matrices are. Those that its shape does not have are 0.
+/// A product and the addresses of its matrices. Addresses that its shape does not have are 0.
 struct Product {
   ProductShape shape;
   Pointer A, B, bias, addend, C, workspace;
 };
 
-/// cuBLASLt, ready for one device. Used with the context of the device current.
+/// cuBLASLt for one device. Callers make the context of the device current.
 class Products {
  public:
-  /// Takes the first of the libraries that works with this driver. Throws DriverError, NO_CUBLAS, with a line for each
-  /// if none does.
+  /// Opens the first of the libraries that works with this driver. If none does, throws DriverError, NO_CUBLAS, with a
+  /// line for each library.
   Products(const std::vector<std::string>& libraries, int driverVersion, size_t largestWorkspace);
   ~Products();
   Products(const Products&) = delete;
@@ -49,7 +49,7 @@ class Products {
   /// Bytes of workspace that a product of this shape needs; -1 if cuBLASLt has no algorithm for it.
   int64_t workspaceOf(const ProductShape& shape);
 
-  /// A product that is ready for its launch, which calls nothing of cuBLASLt but cublasLtMatmul.
+  /// A product that is ready to be launched. launch() calls only cublasLtMatmul.
   class Prepared {
    public:
     Prepared(Products& products, const Product& product);
@@ -57,7 +57,8 @@ class Products {
     Prepared(const Prepared&) = delete;
     /// Throws DriverError.
     void launch(void* stream) const;
-    /// The first launch of an algorithm loads its kernels, which a driver may refuse while a plan is recorded.
+    /// Launches the product, unless its algorithm has been launched before. The first launch of an algorithm loads its
+    /// kernels, which a driver may refuse while a plan is recorded. Throws DriverError.
     void launchFirst(void* stream) const;
 
    private:
@@ -67,7 +68,7 @@ class Products {
   };
 
  private:
-  /// What does not change from product to product of one shape.
+  /// The layouts and the algorithm that all products of one shape share.
   struct Choice {
     cublas::Handle A = nullptr, B = nullptr, C = nullptr;
     bool found = false, launched = false;

@@ -5,7 +5,7 @@
 
 namespace cuda {
 namespace {
-/// Parts of the staging memory are aligned to it, so that no copy is slower than another.
+/// Rounds up to 256 bytes, to which parts of the staging memory are aligned, so that all copies are equally fast.
 size_t aligned(size_t size) { return (size + 255) / 256 * 256; }
 }  // namespace
 
@@ -42,7 +42,7 @@ Run::Run(std::shared_ptr<Device> device, std::shared_ptr<Plan> plan, const Copie
 
 Run::~Run() {
   if (isFinished_) return;
-  // It failed, or nobody waited for it. A driver that has failed refuses all calls.
+  // The run failed, or nobody waited for it. After a failure, the driver refuses all calls.
   try {
     device_->use();
   } catch (const DriverError&) {

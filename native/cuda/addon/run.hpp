@@ -9,7 +9,7 @@
 
 namespace cuda {
 
-/// Bytes of the CPU.
+/// A range of the CPU's memory.
 struct Bytes {
   unsigned char* data;
   size_t size;
@@ -23,7 +23,7 @@ class Run {
   Run(std::shared_ptr<Device> device, std::shared_ptr<Plan> plan, const Copies& uploads, Copies downloads);
   ~Run();
   Run(const Run&) = delete;
-  /// Waits for its end, on any thread. Throws DriverError.
+  /// Waits for the end of the run, on any thread. Throws DriverError.
   void wait() const;
   /// Fills the arrays of the downloads, on the JavaScript thread, after wait().
   void finish();

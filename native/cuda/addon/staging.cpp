@@ -5,8 +5,8 @@
 
 namespace cuda {
 namespace {
-/// Whoever waits for the event sleeps, and the driver measures no time: CU_EVENT_BLOCKING_SYNC,
-/// CU_EVENT_DISABLE_TIMING.
+/// CU_EVENT_BLOCKING_SYNC: a thread that waits for the event sleeps. CU_EVENT_DISABLE_TIMING: the driver measures no
+/// time.
 constexpr unsigned kBlockingSync = 1, kDisableTiming = 2;
 /// Larger memory is not kept, because pinned memory cannot be swapped out.
 constexpr size_t kLargestKept = 64 << 20;
@@ -21,7 +21,7 @@ Staging StagingPool::take(size_t size) {
     free_.erase(found);
     return staging;
   }
-  // Those that are too small would not be used again.
+  // Buffers that are too small would not be used again.
   clear();
   Staging staging;
   staging.size = (std::max<size_t>(size, 1) + kPage - 1) / kPage * kPage;

@@ -1,5 +1,5 @@
-// Memory of the CPU through which copies to and from the GPU pass while the CPU goes on, and the event that says when
-// they are done. The driver copies from pinned memory without a copy of its own.
+// Pinned memory of the CPU, through which copies to and from the GPU pass while the CPU continues, and the event that
+// says when they are done. The driver copies from pinned memory directly.
 #pragma once
 #include <vector>
 
@@ -7,7 +7,7 @@
 
 namespace cuda {
 
-/// What one run of a plan holds until it has ended.
+/// Pinned memory and an event, which one run of a plan holds until it has ended.
 struct Staging {
   unsigned char* data = nullptr;
   size_t size = 0;
@@ -21,11 +21,11 @@ class StagingPool {
   explicit StagingPool(const Driver& driver) : driver_(driver) {}
   /// Throws DriverError.
   Staging take(size_t size);
-  /// Gives back memory whose run has ended.
+  /// Returns the memory of a run that has ended to the pool.
   void put(Staging staging);
-  /// Frees memory, whatever the driver says: after an error it may refuse.
+  /// Frees memory. Ignores errors of the driver, which may refuse after an earlier error.
   void free(const Staging& staging) const;
-  /// Frees all that was given back.
+  /// Frees all memory in the pool.
   void clear();
 
  private:

@@ -88,7 +88,7 @@ void exerciseAttentionOf(int B, int T, int heads, int D, u32 threshold) {
   compare(name + ", gradient rounded", unpadded(dhalf, B * T, 3 * C), expected.dqkv, 5e-3);
 }
 
-/// The same on tensor cores. The reference computes with the rounded inputs.
+/// Exercises attention on tensor cores. The reference computes with the rounded inputs.
 void exerciseAttentionBf16(int B, int T, int heads, int D, u32 threshold) {
   const int C = heads * D;
   const float scale = 1 / std::sqrt(static_cast<float>(D));
@@ -132,7 +132,7 @@ void exerciseAttentionBf16(int B, int T, int heads, int D, u32 threshold) {
   compare(name + ", gradient rounded", unpadded(dhalf, B * T, 3 * C), expected.dqkv, 1e-2);
 }
 
-/// Token by token, it gives what attention over the whole window gives.
+/// Attention token by token must give the same results as attention over the whole window.
 void exerciseDecoding(int B, int T, int heads, int D) {
   const int C = heads * D;
   const float scale = 1 / std::sqrt(static_cast<float>(D));

@@ -1,4 +1,4 @@
-// What the exercises share: random numbers, matrices with padding, and the comparison with a reference in doubles.
+// Shared by the exercises: random numbers, matrices with padding, and the comparison with a reference in doubles.
 #pragma once
 #include <cmath>
 #include <cstdio>
@@ -56,7 +56,7 @@ inline Halves padded(const Floats& x, int rows, int columns) {
 inline Halves emptyHalves(int rows, int columns) {
   return Halves(static_cast<size_t>(rows) * strideOf(columns), 0x7fc0);
 }
-/// The numbers of such a matrix, without padding.
+/// The numbers of a padded matrix, without the padding.
 inline Floats unpadded(const Halves& x, int rows, int columns) {
   Floats out;
   for (int r = 0; r < rows; r++)
@@ -71,7 +71,7 @@ inline void forElements(size_t n, const std::function<void()>& kernel) {
   shim::launch({blocks(n, 256), 1, 1}, 256, 0, kernel);
 }
 
-/// The kernel sumPartials with one sum.
+/// Launches the kernel sumPartials with one sum.
 inline void sumOf(size_t n, int parts, const Floats& partials, Floats& out, int accumulate) {
   forElements(n, [&] {
     sumPartials(n, parts, partials.data(), out.data(), accumulate, 0, 0, nullptr, nullptr, 0, 0, 0, nullptr, nullptr, 0,
@@ -81,5 +81,5 @@ inline void sumOf(size_t n, int parts, const Floats& partials, Floats& out, int 
 
 inline double sigmoidOf(double x) { return 1 / (1 + std::exp(-x)); }
 inline double geluOf(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
-/// By central differences of geluOf.
+/// GELU's slope, by central differences of geluOf.
 inline double geluSlopeOf(double x) { return (geluOf(x + 1e-5) - geluOf(x - 1e-5)) / 2e-5; }

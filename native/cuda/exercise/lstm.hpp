@@ -84,7 +84,7 @@ void exerciseLstmStep(const std::string& precision, int B, int H, bool isFirst) 
   compare(name + ", gradients of gates rounded", unpadded(dhalf, B, 4 * H), dgates, 5e-3);
 }
 
-/// All time steps in one launch give the same bits as one launch for each. groups: of the grid.
+/// All time steps in one launch must give the same bits as a launch for each time step. groups: of blocks in the grid.
 void exerciseLstmSequence(int T, int B, int H, unsigned groups, bool hasState) {
   const std::string name = "lstm bf16, " + std::to_string(T) + " steps of " + std::to_string(B) + "x" +
                            std::to_string(H) + " in " + std::to_string(groups) + " groups";

@@ -13,7 +13,7 @@ constexpr Layout kLayouts[] = {{"NN", false, true}, {"NT", false, false}, {"TN",
 template <class T>
 struct Operand {
   std::vector<T> values;
-  Floats exact;  // what the kernel should compute with
+  Floats exact;  // the factors as the kernel rounds them
   int rows, columns, stride;
 };
 Operand<float> operand(float, int rows, int columns) {
@@ -143,7 +143,7 @@ void exerciseErrorOfTf32() {
   compare("the error of tf32 beyond its bound", excess, Doubles(excess.size()), 1e-30);
 }
 
-/// Several sums in one launch, of which two are empty.
+/// Several sums in one launch. Two of them are empty.
 void exerciseSums() {
   const size_t n[4] = {300, 1, 512, 5};
   const int parts[4] = {3, 7, 1, 2};
@@ -168,7 +168,7 @@ void exerciseSums() {
   for (int s = 0; s < 4; s++) compare("sumPartials, sum " + std::to_string(s), out[s], expected[s], 2e-6);
 }
 
-/// What follows a product by cuBLASLt, as the engine asks for it: rounded; GELU of it; multiplied by GELU's slope.
+/// finishProduct in the three ways in which the engine launches it: rounding; GELU; multiplication by GELU's slope.
 void exerciseFinish() {
   const int M = 11, N = 261, rowsOfBlock = 4;
   const size_t n = static_cast<size_t>(M) * N;
@@ -198,7 +198,7 @@ void exerciseProducts() {
   exerciseFinish();
   for (int layout = 0; layout < 3; layout++) {
     exerciseProduct<kFp32, 128>(layout, 1, 3, 5, 1);
-    exerciseProduct<kFp32, 128>(layout, 131, 140, 37, 1);  // rows of 140 and of 37 numbers: aligned and not
+    exerciseProduct<kFp32, 128>(layout, 131, 140, 37, 1);  // rows of 140 numbers are aligned, rows of 37 are not
     exerciseProduct<kFp32, 64>(layout, 20, 67, 100, 3);
     exerciseProduct<kBf16, 128>(layout, 1, 3, 5, 1);
     exerciseProduct<kBf16, 128>(layout, 131, 141, 107, 1);

@@ -10,7 +10,7 @@ void exerciseUpdate() {
   Floats weights = randomFloats(total), gradients = randomFloats(total, 3), m = randomFloats(total, 0.1f),
          v = randomFloats(total, 0.1f);
   for (float& x : v) x = std::abs(x);
-  // The matrix is in two chunks, the second of which begins within a row.
+  // The matrix is in two chunks. The second chunk begins within a row.
   const std::vector<UpdateChunk> chunks = {
       {0, 50, 1, columns, 0, 1, 16, 0}, {50, n - 50u, 1, columns, 50, 1, 16, 0}, {n, biases, 0, 1, 0, kNoCopy, 0, 0}};
   StepSettings s{1, 2, 0.01f, 0.8f, 0.9f, 1e-6f, 0.2f, 0.5f, 1 - 0.8f * 0.8f, 1 - 0.9f * 0.9f};
@@ -27,7 +27,7 @@ void exerciseUpdate() {
     w2[i] = weights[i] * (i < n ? 1 - 0.01 * 0.2 : 1) -
             0.01 / s.correction1 * m2[i] / (std::sqrt(v2[i] / s.correction2) + 1e-6);
   }
-  // As many numbers as three blocks of squares() take, the last block not full.
+  // Enough numbers for three blocks of squares(); the last block is not full.
   Floats many = randomFloats(2 * 4096 + 77);
   Doubles parts(3, NAN), expectedParts(3);
   for (size_t i = 0; i < many.size(); i++) expectedParts[i / 4096] += static_cast<double>(many[i]) * many[i];

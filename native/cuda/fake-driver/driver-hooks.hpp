@@ -1,4 +1,4 @@
-// What the fake driver offers to the fake cuBLASLt, which is another library, as the real ones are.
+// Functions of the fake driver that the fake cuBLASLt calls. They are two libraries, as the real ones are.
 #pragma once
 #include <cstddef>
 #include <functional>

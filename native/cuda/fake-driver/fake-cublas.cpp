@@ -1,10 +1,13 @@
-// A cuBLASLt for tests: the functions that the addon calls, computed on the CPU as the descriptors say. It refuses what
-// the real one refuses, and more: descriptors while a plan is recorded, an algorithm whose kernels would be loaded
-// then, memory that is not allocated, a workspace that is a matrix too, and other alignments than the algorithm was
-// chosen for.
+// A cuBLASLt for tests: the functions that the addon calls. It computes on the CPU what the descriptors say. It refuses
+// the mistakes that the real library refuses, and more:
 //
-// Its version is that of its file name: libcublasLt.so.12 is 12.8.4, of CUDA 12.8. Products are summed in doubles, so
-// their bits differ from those of the kernels. Deep products are split, and their parts pass through the workspace.
+// - making descriptors, or the first launch of an algorithm, while a plan is recorded
+// - memory that is not allocated, and a workspace that overlaps a matrix
+// - other alignments than the algorithm was chosen for
+//
+// Its version follows its file name: libcublasLt.so.12 is 12.8.4, which comes with CUDA 12.8. Products are summed in
+// doubles, so they have other bits than the kernels' products. Sums over more than 32 numbers are split in two parts,
+// which pass through the workspace.
 //
 // Environment variables, read when a call needs them:
 //   FAKE_CUBLAS_NONE        if set, there is no algorithm for any product
@@ -42,9 +45,9 @@ struct Layout {
 };
 struct Preference {
   uint64_t workspace = 0;
-  uint32_t schemes = 7, alignment[4] = {256, 256, 256, 256};  // of A, B, C and D
+  uint32_t schemes = 7, alignment[4] = {256, 256, 256, 256};  // alignments of A, B, C and D
 };
-/// What an algorithm was chosen for, as its 64 bytes hold it.
+/// The properties for which an algorithm was chosen. They are stored in its 64 bytes.
 struct Choice {
   uint32_t mark, shape, workspace, parts, schemes;
   uint16_t alignment[4], biasAlignment;
@@ -91,7 +94,7 @@ int assign(T& to, const void* value, size_t size) {
   return kSuccess;
 }
 
-/// A digest of everything that an algorithm depends on.
+/// A digest of the operation and the layouts, on which an algorithm depends.
 uint32_t shapeOf(const Operation& o, const Layout* const (&all)[4]) {
   uint64_t hash = o.transposeA * 2 + o.transposeB + o.epilogue * 4;
   for (const Layout* l : all)
@@ -123,7 +126,7 @@ bool fit(const Operation& o, const Layout& A, const Layout& B, const Layout& C, 
   const uint64_t N = o.transposeB ? B.rows : B.columns, depth = o.transposeB ? B.columns : B.rows;
   return K == depth && D.rows == M && D.columns == N && C.rows == M && C.columns == N;
 }
-/// Whether the types go together. A bias has the type of D; ours is fp32.
+/// Whether the library has products of these types. A bias has the type of D; our biases are fp32.
 bool areSupported(const Operation& o, const Layout& A, const Layout& B, const Layout& C, const Layout& D) {
   return A.type == kBf16 && B.type == kBf16 && C.type == D.type && (o.epilogue == 1 || D.type == kFp32);
 }
@@ -308,7 +311,7 @@ int cublasLtMatmul(void* handle, void* operation, const float* alpha, const void
   if (*beta != 0 && c != d && getenv("FAKE_CUBLAS_IN_PLACE")) return kNotSupported;
   if (isCapturing() && !loaded.count(algorithm->shape)) return kInternalError;
   loaded.insert(algorithm->shape);
-  // In place, parts would be added up as they come.
+  // The scheme INPLACE, which adds up parts in the order in which they end.
   if (algorithm->schemes & 1) return kNotSupported;
   return enqueue(Work{o, A, B, C, D, a, b, c, d, *beta, static_cast<float*>(workspace), algorithm->parts})
              ? kInternalError

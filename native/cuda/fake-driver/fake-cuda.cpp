@@ -144,7 +144,7 @@ size_t allocated = 0;
 std::atomic<size_t> plansRun{0};
 using Graph = std::vector<std::function<void()>>;
 std::unique_ptr<Graph> capturing;
-fake::Stream stream;  // of all streams; the last of the state, so that it ends first
+fake::Stream stream;  // runs all streams; the last member of the state, so that it is destroyed first
 
 bool isLost() { return plansRun > numberOf("FAKE_CUDA_LOST", SIZE_MAX - 1); }
 bool isWithin(const decltype(allocations)& all, u64 pointer, size_t size) {
@@ -226,7 +226,7 @@ int cuMemGetInfo_v2(size_t* free, size_t* total) {
   *free = *total > used ? *total - used : 0;
   return kSuccess;
 }
-/// Each module has kernels of its own: what one allows them, another does not.
+/// Each module has its own kernels: an attribute of a kernel holds in its module only.
 int cuModuleLoadDataEx(void** module, const void* image, unsigned, int*, void**) {
   if (numberOf("FAKE_CUDA_DRIVER", 12040) < 11010) return kUnsupportedPtx;
   if (!strstr(static_cast<const char*>(image), ".version")) return kInvalidImage;
@@ -243,7 +243,8 @@ int cuFuncSetAttribute(void* function, int attribute, int value) {
   static_cast<Kernel*>(function)->sharedLimit = value;
   return kSuccess;
 }
-/// As if shared memory and threads alone limited it: a multiprocessor has 164 KiB, and each block takes 1 KiB more.
+/// Counts only shared memory and threads. A multiprocessor has 164 KiB, and each block takes 1 KiB more than it asks
+/// for.
 int cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void* function, int threads, size_t shared) {
   if (threads < 1 || threads > 1024 || shared > static_cast<Kernel*>(function)->sharedLimit) return kInvalidValue;
   return *blocks = static_cast<int>(std::min<size_t>(2048 / threads, (164 << 10) / (shared + 1024))), kSuccess;
@@ -289,7 +290,7 @@ int cuMemcpyHtoDAsync_v2(u64 to, const void* from, size_t size, void*) {
     return kSuccess;
   });
 }
-/// To memory that is not pinned, returns when it is done.
+/// A copy to memory that is not pinned returns when it is done.
 int cuMemcpyDtoHAsync_v2(void* to, u64 from, size_t size, void*) {
   bool waits = false;
   size_t number = 0;
@@ -359,7 +360,7 @@ int cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned grid
     int resident = 0;
     cuOccupancyMaxActiveBlocksPerMultiprocessor(&resident, function, static_cast<int>(blockX), shared);
     const size_t multiprocessors = numberOf("FAKE_CUDA_MULTIPROCESSORS", 4);
-    // On a GPU, they would wait for ever.
+    // On a GPU, these blocks would wait for ever.
     if (isTogether(kernel) && size_t{gridX} * gridY * gridZ > resident * multiprocessors) return kInvalidValue;
     Launch l{&kernel, {gridX, gridY, gridZ}, blockX, shared, {}};
     for (size_t i = 0; i < kernel.arguments; i++) {

@@ -77,7 +77,7 @@ class Stream {
   std::thread thread_;
 };
 
-/// What FAKE_CUDA_HOLD and FAKE_CUDA_PLANS name when a plan is launched.
+/// The files that FAKE_CUDA_HOLD and FAKE_CUDA_PLANS name when a plan is launched.
 struct Traced {
   std::string hold, plans;
 

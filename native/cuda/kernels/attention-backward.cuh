@@ -1,10 +1,10 @@
-// The gradient of causal attention. The scores are computed again from q, k and the forward pass's logSums, once with a
-// block for each 32 keys (dk, dv) and once with a block for each 32 queries (dq): so each number is written by one
-// thread, and no atomic additions are needed.
+// The gradient of causal attention. The scores are computed twice from q, k and the forward pass's logSums: with a
+// block for each 32 keys (dk, dv), and with a block for each 32 queries (dq). So each number is written by one thread,
+// and no atomic additions are needed.
 //
 // With p = softmax(scale · q·kᵀ), dp = dout · vᵀ and delta = Σ over d of dout · out:  ds = p · (dp − delta) · scale,
 // dq = ds · k, dk = dsᵀ · q, dv = pᵀ · dout. Under dropout with factors m, p of dv and dp are multiplied by m.
-// Shapes are those of attention.cuh.
+// Shapes: see attention.cuh.
 #pragma once
 #include "attention.cuh"
 
@@ -21,7 +21,7 @@ extern "C" __global__ void attentionDelta(int B, int T, int C, int heads, const 
   if (lane == 0) delta[(row / T * heads + head) * T + row % T] = sum;
 }
 
-/// Stores the rows of this warp of a gradient (T,D), rows `ld` apart, and the same rounded, with the stride ldr.
+/// Stores this warp's rows of a gradient (T,D): in fp32 with the stride ld, and in bf16 with the stride ldr.
 __device__ __forceinline__ void storeRows(const float (&sums)[kRowsOfWarp][kColumns], int first, int T, int D,
                                           float* to, int ld, u16* rounded, int ldr) {
 #pragma unroll
@@ -93,7 +93,7 @@ extern "C" __global__ void __launch_bounds__(128, 2)
   storeRows(dv, own, T, width, to + 2 * C, 3 * C, roundedTo ? roundedTo + 2 * C : nullptr, ldr);
 }
 
-/// The same for the part q.
+/// Computes the part q of dqkv. Arguments: see attentionBackwardKeys.
 extern "C" __global__ void __launch_bounds__(128, 2)
     attentionBackwardQueries(int T, int C, int D, float scale, const float* qkv, const float* dout,
                              const float* logSums, const float* delta, float* dqkv, u16* rounded, int ldr,

@@ -1,9 +1,9 @@
-// Causal attention and its gradient on tensor cores, for heads of D numbers, D a multiple of 8. The mathematics,
-// the shapes and the parts of wide heads are those of attention.cuh and attention-backward.cuh; q, k, v and dout come
-// in bf16, and the weights of the softmax are rounded to bf16 before they are multiplied. Sums are fp32.
+// Causal attention and its gradient on tensor cores, for heads of D numbers, D a multiple of 8. attention.cuh and
+// attention-backward.cuh describe the mathematics, the shapes and the parts of wide heads. Here q, k, v and dout are
+// bf16, and softmax weights are rounded to bf16 before they are multiplied. Sums are fp32.
 //
-// A block has 4 warps, and each warp owns 16 rows of the block's 64. Scores stay in registers: fragments of results of
-// mma.m16n8k16 are, packed in pairs, fragments of the factor A of the next product.
+// A block has 4 warps, and each warp owns 16 of the block's 64 rows. Scores stay in registers: result fragments of
+// mma.m16n8k16, packed in pairs, are fragments of the factor A of the next product.
 #pragma once
 #include "attention.cuh"
 #include "products.cuh"
@@ -11,7 +11,7 @@
 constexpr int kRowsOfBlock = 64;
 constexpr int kMaxFragments = kPart / 8;
 
-/// Row stride of a tile of D columns: D rounded up to a whole fragment of K, and 16 bytes more against bank conflicts.
+/// Row stride of a tile with D columns: D rounded up to a multiple of 16, plus 8 numbers to avoid bank conflicts.
 __device__ __forceinline__ int halfStride(int D) { return (D + 15) / 16 * 16 + 8; }
 
 /// Starts copying rows `first` … of a matrix (T,D) to a tile of `rows` rows. Zeros beyond T and D.
@@ -62,7 +62,7 @@ __device__ __forceinline__ void addRowProducts(float (&sums)[kMaxFragments][4], 
   }
 }
 
-/// The row and the column, within a warp's fragments, of number h of fragment j of this lane.
+/// Where this lane's number h of fragment j is within the warp's rows and columns.
 __device__ __forceinline__ int rowOf(int h) { return threadIdx.x % 32 / 4 + h / 2 * 8; }
 __device__ __forceinline__ int columnOf(int j, int h) { return j * 8 + threadIdx.x % 4 * 2 + h % 2; }
 
@@ -160,7 +160,7 @@ extern "C" __global__ void __launch_bounds__(128)
   }
 }
 
-/// See `attentionBackwardKeys`. qkv with the stride ldq, dout (B,T,C) with the stride ldd, both in bf16. Grid: (T/64 ·
+/// See attentionBackwardKeys. Here qkv has the stride ldq and dout (B,T,C) the stride ldd; both are bf16. Grid: (T/64 ·
 /// parts, heads, B), 128 threads. Shared memory: two tiles of 64 rows, two of 32, and 64 numbers.
 extern "C" __global__ void __launch_bounds__(128)
     attentionBackwardKeysBf16(int T, int C, int D, float scale, const u16* qkv, int ldq, const u16* dout, int ldd,
@@ -222,7 +222,7 @@ extern "C" __global__ void __launch_bounds__(128)
   storeFragments(dv, {1, 1}, first, T, width, to + 2 * C, 3 * C, roundedTo ? roundedTo + 2 * C : nullptr, ldr);
 }
 
-/// See `attentionBackwardQueries`; arguments as above. Shared memory: two tiles of 64 rows and two of 32.
+/// See attentionBackwardQueries; arguments as above. Shared memory: two tiles of 64 rows and two of 32.
 extern "C" __global__ void __launch_bounds__(128)
     attentionBackwardQueriesBf16(int T, int C, int D, float scale, const u16* qkv, int ldq, const u16* dout, int ldd,
                                  const float* logSums, const float* delta, float* dqkv, u16* rounded, int ldr,

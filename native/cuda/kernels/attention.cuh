@@ -9,18 +9,18 @@
 #pragma once
 #include "math.cuh"
 
-constexpr int kRows = 32;         // of a tile
+constexpr int kRows = 32;         // rows of a tile
 constexpr int kRowsOfWarp = 8;    // kRows / 4 warps
 constexpr int kPart = 128;        // columns of a part of a head
-constexpr int kColumns = 4;       // columns of a lane: lane, lane + 32, …
-constexpr int kScoreStride = 36;  // of a tile of scores
+constexpr int kColumns = 4;       // each lane has these columns: lane, lane + 32, …
+constexpr int kScoreStride = 36;  // row stride of a tile of scores
 
-/// How many parts a head of D columns has, and how wide one of them is.
+/// The number of parts of a head with D columns, and the width of a part.
 __device__ __forceinline__ int partsOf(int D) { return (D + kPart - 1) / kPart; }
 __device__ __forceinline__ int widthOfPart(int D, int part) { return min(kPart, D - part * kPart); }
 
-/// Row stride of a tile of D columns: a multiple of 4 numbers, so that four are read at once, and an odd number of
-/// those, so that the lanes of a warp read from different banks.
+/// Row stride of a tile with D columns. It is 4 times an odd number: a multiple of 4, so that four numbers are read
+/// together, and odd, so that the lanes of a warp read from different banks.
 __device__ __forceinline__ int tileStride(int D) { return ((D + 3) / 4 | 1) * 4; }
 
 /// Rows `first` … `first` + 31 of a matrix (T,D), rows `ld` apart → tile. Zeros beyond T and D.
@@ -146,9 +146,9 @@ extern "C" __global__ void __launch_bounds__(128)
   }
 }
 
-/// One token of B streams. qkv (B,3C); keys and values (B,block,C): the tokens before; those of this token are added →
-/// out (B,C), rounded (B,C). position: the number of tokens before, on the device. Grid: (heads, B), 128 threads.
-/// Shared memory: block + 4 numbers.
+/// Attention of one token in each of B streams. qkv (B,3C); keys and values (B,block,C): caches of earlier tokens, to
+/// which this kernel adds k and v of this token → out (B,C), rounded (B,C). position: the number of earlier tokens, on
+/// the device. Grid: (heads, B), 128 threads. Shared memory: block + 4 numbers.
 extern "C" __global__ void attentionDecode(int block, int C, int D, float scale, const u32* position, const float* qkv,
                                            float* keys, float* values, float* out, u16* rounded, int ldr) {
   float *scratch = sharedMemory<float>(), *weights = scratch + 4;

@@ -28,7 +28,7 @@ __device__ __forceinline__ void copyAsync4(void* to, const void* from, int bytes
 }
 /// Ends a group of copies.
 __device__ __forceinline__ void copyCommit() { asm volatile("cp.async.commit_group;"); }
-/// Waits until at most N groups of this thread are under way.
+/// Waits until at most N groups of this thread are unfinished.
 template <int N>
 __device__ __forceinline__ void copyWait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(N));
@@ -70,15 +70,16 @@ __device__ __forceinline__ void multiplyAddTf32(float (&c)[4], const u32 (&a)[4]
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-/// Waits until the number at `flag`, which another block sets, is at least `least`. What that block wrote before is
-/// then visible to this thread, and after a barrier to its block.
+/// Waits until the number at `flag`, which another block sets, is at least `least`. This thread then sees everything
+/// that the other block wrote before it set the flag. After a barrier, all threads of the block see it.
 __device__ __forceinline__ void waitForFlag(const u32* flag, u32 least) {
   u32 value;
   do {
     asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(flag) : "memory");
   } while (value < least);
 }
-/// Sets a flag for other blocks. What this block wrote before its last barrier is visible to those that see the flag.
+/// Sets a flag for other blocks. A block that sees the flag sees everything that this block wrote before its last
+/// barrier.
 __device__ __forceinline__ void setFlag(u32* flag, u32 value) {
   asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(flag), "r"(value) : "memory");
 }

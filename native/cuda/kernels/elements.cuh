@@ -15,9 +15,9 @@ extern "C" __global__ void embed(int rows, int T, int C, const u32* tokens, cons
   if (rounded) rounded[static_cast<size_t>(row) * ldr + c] = toBf16(value);
 }
 
-/// The gradient of an embedding, first part. rows: the rows of dx (·,C) in the order of their tokens; a segment is a
-/// part of the rows of one token: segments[2·s] is its first place in `rows`, segments[2·s + 1] the place after its
-/// last → partials (segments,C). A block for each segment.
+/// First part of the gradient of an embedding: sums over segments. rows: row indices of dx (·,C), sorted by token. A
+/// segment is a range of `rows` with one token: it begins at segments[2·s] and ends before segments[2·s + 1] →
+/// partials (segments,C). A block for each segment.
 extern "C" __global__ void embedSegments(int C, const float* dx, const u32* rows, const u32* segments,
                                          float* partials) {
   const u32 begin = segments[2 * blockIdx.x], end = segments[2 * blockIdx.x + 1];
@@ -28,8 +28,8 @@ extern "C" __global__ void embedSegments(int C, const float* dx, const u32* rows
   }
 }
 
-/// Second part: adds up the segments of each token. firstSegment (V + 1): the first segment of a token; those of token
-/// v end where those of v + 1 begin → gradient (V,C) +=. A block for each token.
+/// Second part of the gradient of an embedding: adds up the segments of each token. firstSegment (V + 1): token v has
+/// the segments from firstSegment[v] to firstSegment[v + 1] − 1 → gradient (V,C) +=. A block for each token.
 extern "C" __global__ void embedTokens(int C, const u32* firstSegment, const float* partials, float* gradient) {
   const u32 begin = firstSegment[blockIdx.x], end = firstSegment[blockIdx.x + 1];
   if (begin == end) return;
@@ -45,9 +45,9 @@ extern "C" __global__ void embedTokens(int C, const u32* firstSegment, const flo
 /// dropout(x) + addend. out may be x or addend. rounded, if not null: out as rows of C numbers with the stride ldr, in
 /// bf16.
 ///
-/// The mask of unit u is that of row u / sequences and of sequence firstSequence + u % sequences: a unit is a whole
-/// sequence of a GPT (units = sequences), or a row of an LSTM in time-major order. A thread for each counter of 8
-/// numbers.
+/// Unit u has the mask of row u / sequences and of sequence firstSequence + u % sequences. In a GPT, a unit is a whole
+/// sequence (units = sequences). In an LSTM, a unit is a row in time-major order. A thread for each Philox counter,
+/// which gives 8 numbers.
 extern "C" __global__ void dropout(int units, int n, int sequences, u32 firstSequence, const float* x,
                                    const float* addend, float* out, int C, u16* rounded, int ldr, const u32* step,
                                    u32 threshold, u32 site) {
@@ -78,9 +78,9 @@ extern "C" __global__ void dropout(int units, int n, int sequences, u32 firstSeq
 extern "C" __global__ void rotate(int rows, int T, int C, int D, const float* cosines, const float* sines,
                                   float direction, const u32* position, float* qkv, u16* rounded, int ldr) {
   const size_t i = threadNumber();
-  if (i >= static_cast<size_t>(rows) * C) return;  // a thread for each pair of q and of k
+  if (i >= static_cast<size_t>(rows) * C) return;  // a thread for each pair of dimensions of q and of k
   const int row = static_cast<int>(i / C), pair = static_cast<int>(i % C), half = D / 2;
-  const int head = pair / half, d = pair % half;  // of 2·heads heads
+  const int head = pair / half, d = pair % half;  // the heads of q and then those of k
   const size_t angle = static_cast<size_t>(position ? *position : row % T) * half + d;
   const float c = cosines[angle], s = sines[angle] * direction;
   const int column = head * D + d;

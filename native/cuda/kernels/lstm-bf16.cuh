@@ -17,11 +17,11 @@
 constexpr int kChunk = 128;
 constexpr int kChunkStride = kChunk + 8;
 constexpr int kChunkSize = kSequences * kChunkStride;
-/// Row strides of the sums of a warp, which keep half of a warp's stores in different banks.
+/// Row strides of a warp's sums in shared memory. With them, at most two lanes of a warp store to the same bank.
 constexpr int kForwardStride = 72, kBackwardStride = 24;
 
-/// Passes A (32,K) through `stages`, each of stageSize numbers. loadB(to, k) copies what of B belongs to a chunk that
-/// begins at column k. multiply(stage, k, column): 16 columns from k on of the chunk, from `column` on of all K.
+/// Passes A (32,K) through `stages`, each of stageSize numbers. loadB(to, k) copies the part of B for the chunk that
+/// begins at column k. multiply(stage, k, column) multiplies 16 columns: column k of the chunk is column `column` of A.
 template <int stageSize, class LoadB, class Multiply>
 __device__ __forceinline__ void forChunks(u16* stages, const u16* A, int lda, int rows, int K, LoadB loadB,
                                           Multiply multiply) {
@@ -50,7 +50,7 @@ __device__ __forceinline__ void forChunks(u16* stages, const u16* A, int lda, in
 
 // ── forward: A = the hidden states before (32,H), B = 16 rows of each gate of the recurrent weights (4H,H) ──
 
-/// Row stride of weights in shared memory: whole fragments of K, and 16 bytes more against bank conflicts.
+/// Row stride of weights in shared memory: a multiple of 16, plus 8 numbers to avoid bank conflicts.
 __device__ __forceinline__ int residentStride(int H) { return (H + 15) / 16 * 16 + 8; }
 
 /// Copies columns k … k + columns − 1 of the block's weights: row q·16 + u is unit unit0 + u of gate q. Zeros beyond H.
@@ -84,14 +84,14 @@ __device__ __forceinline__ void multiplyGates(float (&sums)[2][8][4], const u16*
   }
 }
 
-/// One time step of a block. previous (B,H) with the stride ldp, or null for zeros. product(sums, A): adds to sums.
-/// wait() is called between the inputs of the cells, which are there, and the product.
+/// One time step of a block. previous (B,H) with the stride ldp, or null for zeros. product(sums, A) adds to sums.
+/// wait() is called after the inputs of the cells are read, and before the product reads `previous`.
 template <class Wait, class Product>
 __device__ __forceinline__ void forwardStepOfBlock(const ForwardStep& s, int B, int H, int sequence0, int unit0,
                                                    const u16* previous, int ldp, float* results, Wait wait,
                                                    Product product) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  // Cells of a thread: one unit of four sequences.
+  // A thread computes four cells: one unit of four sequences.
   const int u = unit0 + threadIdx.x % 16, firstRow = threadIdx.x / 16;
   CellInputs inputs[4];
 #pragma unroll
@@ -142,8 +142,8 @@ extern "C" __global__ void __launch_bounds__(128)
 
 // ── backward: A = the gradients of the gates after (32,4H), B = 16 columns of the recurrent weights (4H,H) ──
 
-/// Place of half `half` of row `row` in a tile of rows of 16 numbers. The halves of four rows in eight are swapped, so
-/// that ldmatrix reads eight rows from different banks.
+/// Where half `half` of row `row` is in a tile whose rows have 16 numbers. The halves of four rows in eight are
+/// swapped, so that ldmatrix reads eight rows from different banks.
 __device__ __forceinline__ int swappedHalf(int row, int half) { return row * 16 + (half ^ row / 4 % 2) * 8; }
 
 /// Copies `rows` rows from k on of the weights, of the block's units. Zeros beyond 4H and H.
@@ -171,7 +171,7 @@ __device__ __forceinline__ void multiplyUnits(float (&sums)[2][2][4], const u16*
   }
 }
 
-/// One time step of a block, as forwardStepOfBlock. next (B,4H) with the stride ldn, or null for zeros.
+/// One backward time step of a block; see forwardStepOfBlock. next (B,4H) with the stride ldn, or null for zeros.
 template <class Wait, class Product>
 __device__ __forceinline__ void backwardStepOfBlock(const BackwardStep& s, int B, int H, int sequence0, int unit0,
                                                     const u16* next, int ldn, float* results, Wait wait,
@@ -229,7 +229,7 @@ __device__ __forceinline__ void waitForBlocks(const u32* flags, int blocks, int 
   for (int i = threadIdx.x; i < blocks; i += 128) waitForFlag(flags + i, steps);
   __syncthreads();
 }
-/// Says that this block has done `steps` time steps of a tile.
+/// Sets the flag that says that this block has done `steps` time steps of a tile.
 __device__ __forceinline__ void tellBlocks(u32* flags, int steps) {
   __syncthreads();
   if (threadIdx.x == 0) setFlag(flags + blockIdx.x, steps);

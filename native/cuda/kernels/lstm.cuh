@@ -10,9 +10,9 @@ constexpr int kSequences = 32;
 constexpr int kUnits = 16;  // of a block, forward
 constexpr int kDepth = 32;  // of a tile of K
 
-/// The arrays of a time step forward. gates (B,4H): the products with the inputs, with biases, which become the gates
-/// after their nonlinearities; previousCell (B,H) or null for zeros; cell, hidden (B,H): written, as is rounded (B,H)
-/// with the stride ldr, if it is not null.
+/// The arrays of a time step forward. gates (B,4H): on entry the products with the inputs plus biases, on return the
+/// gates after their nonlinearities. previousCell (B,H), or null for zeros. Written: cell and hidden (B,H), and rounded
+/// (B,H), hidden in bf16 with the stride ldr, unless it is null.
 struct ForwardStep {
   float* gates;
   const float* previousCell;
@@ -20,7 +20,7 @@ struct ForwardStep {
   u16* rounded;
   int ldr;
 };
-/// What a cell reads: it does not depend on other cells of this time step or of the one before.
+/// The inputs of a cell that do not depend on other cells, whether of this time step or of the one before.
 struct CellInputs {
   float gates[4], previousCell;
 };
@@ -48,9 +48,9 @@ __device__ __forceinline__ void computeCell(const ForwardStep& s, int B, int H, 
 }
 
 /// The arrays of a time step backward. dhidden (B,H): the gradient of the outputs of this time step from above; gates,
-/// cell of this time step, previousCell (or null); dcell (B,H) → gates become their gradients before the
-/// nonlinearities, dcell becomes the gradient for the time step before, and rounded (B,4H) with the stride ldr is the
-/// gates' gradients in bf16, if it is not null.
+/// cell of this time step, previousCell (or null); dcell (B,H). Written: gates become their gradients before the
+/// nonlinearities; dcell becomes the gradient for the time step before; rounded (B,4H) with the stride ldr receives the
+/// gates' gradients in bf16, unless it is null.
 struct BackwardStep {
   const float* dhidden;
   float* gates;

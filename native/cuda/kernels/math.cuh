@@ -15,8 +15,8 @@ __device__ __forceinline__ float geluSlope(float x) {
   return s + (y - y * s) * (kGelu + 3 * kGeluCubic * square);
 }
 
-/// What a dropout mask depends on besides the element. `step` points to the seed and the number of the step, which
-/// change from step to step while a plan stays the same. threshold 0: no dropout.
+/// Everything that a dropout mask depends on, except the element. `step` points to the seed and the number of the
+/// step: they change from step to step while a plan stays the same. threshold 0: no dropout.
 struct Mask {
   const u32* step;  // seed, step
   u32 threshold;    // p · 65536
@@ -38,7 +38,7 @@ __device__ __forceinline__ void philox(u32 (&c)[4], u32 k0, u32 k1) {
   }
 }
 
-// The masks are those of the native engine (native/engine/kernels/elements.hpp): a chunk of 128 elements takes 16
+// The masks are the same as in the native engine (native/engine/kernels/elements.hpp): a chunk of 128 elements takes 16
 // counters of 8 numbers each. Half h of word w of counter i decides about element 32·w + 16·h + i.
 
 /// The eight 16-bit numbers of counter `counter` (0 … 15) of a chunk, as four words.

@@ -1,11 +1,11 @@
-// Matrix products: C (M,N) = A·B, with what follows a product in the same pass over C.
+// Matrix products: C (M,N) = A·B. Bias, GELU, its slope and a residual are applied in the same pass over C (Epilogue).
 //
 //   NN   A (M,K), B (K,N)   x·W
 //   NT   A (M,K), B (N,K)   x·Wᵀ
 //   TN   A (K,M), B (K,N)   xᵀ·dy, the gradient of a weight
 //
-// Each in three precisions: from bf16 on tensor cores; from fp32; and from fp32 numbers that are rounded to TF32 (10
-// bits after the point), on tensor cores. Sums are fp32 in all.
+// Each layout has kernels in three precisions: bf16 on tensor cores; fp32; and fp32 numbers that are rounded to TF32
+// (10 bits after the point), on tensor cores. All sums are fp32.
 //
 // A block of 256 threads computes 128×128 numbers of C. Tiles of A and B pass through shared memory, kStages deep,
 // copied asynchronously. Each of the 8 warps computes 64×32 numbers as 4×4 fragments of 16×8, laid out as mma.m16n8k16
@@ -23,7 +23,7 @@
 
 constexpr int kStages = 3;
 
-/// How factors are multiplied, and the type that they are stored in.
+/// How factors are multiplied. It determines the type in which they are stored.
 enum Arithmetic { kFp32, kTf32, kBf16 };
 template <Arithmetic>
 struct Stored {
@@ -34,7 +34,7 @@ struct Stored<kBf16> {
   using T = u16;
 };
 
-/// What is done with a product before it is stored. All fp32 matrices have the row stride ldc.
+/// The operations on a product before it is stored. All fp32 matrices have the row stride ldc.
 struct Epilogue {
   const float* bias;    // (N) or null
   const float* addend;  // (M,N) or null; it may be C
@@ -45,7 +45,7 @@ struct Epilogue {
 };
 enum GeluMode { kNoGelu, kGeluForward, kGeluBackward };
 
-/// kHasPre: pre holds the number before GELU already.
+/// kHasPre: the number before GELU is already stored in pre.
 template <bool kHasPre = false>
 __device__ __forceinline__ void storeResult(const Epilogue& e, int r, int c, float value) {
   const size_t at = static_cast<size_t>(r) * e.ldc + c;
@@ -60,13 +60,13 @@ __device__ __forceinline__ void storeResult(const Epilogue& e, int r, int c, flo
   if (e.rounded) e.rounded[static_cast<size_t>(r) * e.ldr + c] = toBf16(value);
 }
 
-/// Copies a part of a matrix to shared memory: `rows` × `columns` numbers, of which validRows × validColumns exist and
-/// the others become zeros. THREADS threads share the work. Rows of the matrix are `ld` apart, rows of the tile
-/// `stride`.
+/// Copies a tile of a matrix to shared memory: `rows` × `columns` numbers. Only validRows × validColumns of them exist;
+/// the others become zeros. THREADS threads share the work. ld: row stride of the matrix; stride: row stride of the
+/// tile.
 template <class T, int rows, int columns, int stride, int THREADS>
 __device__ __forceinline__ void copyTile(T* tile, const T* from, int ld, int validRows, int validColumns) {
   constexpr int chunk = 16 / sizeof(T), chunks = columns / chunk;
-  // Rows of bf16 matrices are always aligned to 16 bytes; those of fp32 matrices are not if their width is odd.
+  // Rows of bf16 matrices are always aligned to 16 bytes. Rows of fp32 matrices are not, if their width is odd.
   const bool aligned = sizeof(T) == 2 || (ld % chunk == 0 && reinterpret_cast<size_t>(from) % 16 == 0);
 #pragma unroll 1
   for (int i = threadIdx.x; i < rows * chunks; i += THREADS) {
@@ -90,7 +90,8 @@ struct OperandTile {
   static constexpr int rows = kMajor ? depth : kTile, columns = kMajor ? kTile : depth;
   static constexpr int stride = columns + (kMajor ? 8 : 16 / static_cast<int>(sizeof(T))), size = rows * stride;
 
-  /// `first`: the first row or column of the operand's side of C. `outer` and `inner`: its size, and the size of K.
+  /// `first`: the first row of C for the operand A, the first column of C for B. `outer`: M for A, N for B; `inner`:
+  /// the end in K.
   __device__ static void load(T* tile, const T* matrix, int ld, int first, int outer, int k, int inner) {
     const size_t row = kMajor ? k : first, column = kMajor ? first : k;
     const int validRows = kMajor ? inner - k : outer - first, validColumns = kMajor ? outer - first : inner - k;
@@ -264,9 +265,9 @@ PRODUCTS(Bf16, kBf16)
 #undef PRODUCTS
 #undef PRODUCT
 
-/// The rest of the epilogue of a product that cuBLASLt has made, with its bias. product (M,N): what cuBLASLt wrote,
-/// which kGeluForward keeps as it is; it may be C. pre (M,N): for kGeluBackward. Grid: (⌈N/256⌉, ⌈M/rowsOfBlock⌉); 256
-/// threads.
+/// Applies the rest of the epilogue to a product that cuBLASLt has made. cuBLASLt has added the bias already. product
+/// (M,N): the result of cuBLASLt, unchanged by kGeluForward; it may be C. pre (M,N): read by kGeluBackward. Grid:
+/// (⌈N/256⌉, ⌈M/rowsOfBlock⌉); 256 threads.
 extern "C" __global__ void finishProduct(int M, int N, int rowsOfBlock, const float* product, float* pre, float* C,
                                          u16* rounded, int ldr, int gelu) {
   const int c = blockIdx.x * 256 + threadIdx.x, first = blockIdx.y * rowsOfBlock;
@@ -287,8 +288,8 @@ __device__ __forceinline__ void addPartials(u64 block, u64 n, int parts, const f
   out[i] = sum;
 }
 
-/// Six sums, of which the last may be empty: see addPartials. Grid: the blocks of each, ⌈n/256⌉, one sum after the
-/// other; 256 threads.
+/// Carries out up to six sums; see addPartials. Unused ones have n = 0 and come last. Grid: ⌈n/256⌉ blocks for each
+/// sum, one sum after the other; 256 threads.
 #define SUM(k) u64 n##k, int parts##k, const float *partials##k, float *out##k, int accumulate##k
 extern "C" __global__ void sumPartials(SUM(0), SUM(1), SUM(2), SUM(3), SUM(4), SUM(5)) {
   u64 block = blockIdx.x;

@@ -51,8 +51,8 @@ extern "C" __global__ void layerNormBackward(int rows, int C, const float* x, co
   }
 }
 
-/// Adds up what 8 groups of 32 threads have for 32 columns. sums: 256 numbers in shared memory. The first group gets
-/// the result.
+/// Sums over 8 groups of 32 threads, where each thread has a number for one of 32 columns. sums: 256 numbers in shared
+/// memory. The first group gets the result.
 __device__ __forceinline__ float sumGroups(float v, float* sums) {
   sums[threadIdx.x] = v;
   __syncthreads();
@@ -100,8 +100,8 @@ extern "C" __global__ void layerNormGradients(int rows, int C, const float* x, c
 }
 
 /// logits (rows,V), targets (rows) → losses (rows) = −log softmax(logits)[target]. If scale ≠ 0, the logits become
-/// their gradient (softmax − onehot) · scale, and rounded (rows,V), if not null, is that in bf16. A block for each row;
-/// any V.
+/// their gradient (softmax − onehot) · scale, which rounded (rows,V) receives in bf16 unless it is null. A block for
+/// each row; any V.
 extern "C" __global__ void crossEntropy(int V, float* logits, const u32* targets, float scale, float* losses,
                                         u16* rounded, int ldr) {
   float* scratch = sharedMemory<float>();

@@ -1,15 +1,15 @@
-// The end of a training step: the norm of the gradient, clipping, and AdamW, without a number that the CPU must see in
-// between. Whether a loss or norm is NaN or infinite is decided here, and nothing is updated then.
+// The end of a training step: the norm of the gradient, clipping, and AdamW. The CPU need not read a number in between:
+// if the loss or the norm is NaN or infinite, these kernels update nothing.
 #pragma once
 #include "math.cuh"
 
-/// What changes from step to step. The CPU writes it before each step.
+/// The settings that change from step to step. The CPU writes them before each step.
 struct StepSettings {
-  u32 seed, step;  // of dropout: see Mask
+  u32 seed, step;  // for dropout: see Mask
   float learningRate, beta1, beta2, epsilon, weightDecay, clip;
   float correction1, correction2;  // 1 − β1ᵗ and 1 − β2ᵗ for update t
 };
-/// What the CPU reads after a step.
+/// The results of a step, which the CPU reads after it.
 struct StepOutcome {
   double loss, norm;  // mean loss in nats per token; global norm of the gradient before clipping
   float gradientScale;
@@ -20,10 +20,10 @@ struct StepOutcome {
 struct UpdateChunk {
   u32 offset, size;  // in floats, within the array of all parameters
   u32 decay;         // 1: weight decay applies
-  u32 columns;       // of the parameter as a matrix
+  u32 columns;       // columns of the parameter
   u32 first;         // index of the chunk's first number within the parameter
   u32 rounded;       // offset of the parameter's bf16 copy in units of 8 numbers, or kNoCopy
-  u32 stride;        // of the copy's rows
+  u32 stride;        // row stride of the bf16 copy
   u32 unused;
 };
 constexpr u32 kNoCopy = 0xffffffffu;
@@ -65,7 +65,7 @@ extern "C" __global__ void finishStep(u64 n, const float* losses, u64 parts, con
   if (threadIdx.x > 0) return;
   outcome->loss = loss;
   outcome->norm = norm;
-  // NaN and infinity are the numbers whose difference from themselves is not 0.
+  // x − x is 0 unless x is NaN or infinite.
   outcome->finite = loss - loss == 0 && norm - norm == 0 ? 1 : 0;
   float scale = 1;
   // Clips as torch.nn.utils.clip_grad_norm_ does.

@@ -16,14 +16,14 @@ struct Dimensions {
   unsigned x = 1, y = 1, z = 1;
 };
 
-/// A copy to shared memory that has been started: `bytes` of it, then zeros up to `size`.
+/// A started copy to shared memory: `bytes` bytes, then zeros up to `size`.
 struct Copy {
   void* to;
   const void* from;
   int bytes, size;
 };
 
-/// What all lanes of a warp do together, once all have come. It gets the argument of each lane.
+/// An operation that all lanes of a warp do together, once all have called it. It gets the argument of each lane.
 using WarpOperation = void (*)(void** lanes);
 
 struct Block;
@@ -37,7 +37,7 @@ struct Fiber {
   State state = ready;
   WarpOperation operation = nullptr;
   void* argument = nullptr;
-  /// What a thread at a flag waits for: that the number there is at least `least`.
+  /// A thread at a flag waits until the number there is at least `least`.
   const uint32_t* flag = nullptr;
   uint32_t least = 0;
   /// Groups of copies that were committed, oldest first, and the group that is still open.
@@ -78,7 +78,7 @@ inline uint32_t randomBelow(uint32_t n) {
   abort();
 }
 
-/// Leaves the fiber that runs, until the scheduler lets it go on.
+/// Leaves the running fiber, until the scheduler resumes it.
 inline void pause(Fiber::State state) {
   Fiber* self = now;
   self->state = state;
@@ -129,7 +129,7 @@ inline void waitForCopies(size_t underWay) {
 
 // ── running a block ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Where a fiber begins. It never returns.
+/// The first function of a fiber. It never returns.
 inline void runFiber() {
   (*kernel)();
   if (!now->open.empty()) fail("an asynchronous copy was never committed");
@@ -142,7 +142,7 @@ inline std::vector<std::unique_ptr<Fiber>>& pool() {
   return fibers;
 }
 
-/// Lets the ready lanes of a warp run, then carries out what they meet for. Returns whether any of them ran.
+/// Lets the ready lanes of a warp run, then does the operation that they wait for. Returns whether any of them ran.
 inline bool runWarp(Fiber** lanes, unsigned count) {
   unsigned order[32];
   for (unsigned i = 0; i < count; i++) order[i] = i;
@@ -192,14 +192,14 @@ inline bool advance(Block& block, unsigned turns) {
   const auto count = [&](unsigned w) { return threads - 32 * w < 32 ? threads - 32 * w : 32; };
   bool ran = false;
   if (seed) {
-    // Bursts of random length: a warp may do many steps while the others wait. Then each gets a turn.
+    // A warp runs for a random number of turns while the others wait. Then each warp gets a turn.
     for (unsigned turn = 0; turn < turns; turn++) {
       const unsigned w = randomBelow(warps);
       for (unsigned steps = randomBelow(4) ? 1 + randomBelow(16) : ~0u; steps > 0 && runWarp(lanes(w), count(w));
            steps--)
         ran = true;
     }
-    // If those could not run, one of the others may.
+    // If none of them could run, one of the other warps may.
     for (unsigned w = 0; w < warps && !ran; w++) ran = runWarp(lanes(w), count(w));
   } else {
     for (unsigned w = 0; w < warps; w++)

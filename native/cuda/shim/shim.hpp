@@ -172,7 +172,8 @@ inline float shuffleXor(float v, int mask) {
   shim::meetWarp(shim::shuffleLanes, &s);
   return s.result;
 }
-/// A flag is seen at once, and everything that was written before it: the shim cannot show that a fence is missing.
+/// Other threads see a flag at once, with everything that was written before it. So the shim cannot find a missing
+/// fence.
 inline void waitForFlag(const u32* flag, u32 least) {
   while (*flag < least) shim::waitForFlag(flag, least);
 }

@@ -51,7 +51,8 @@ struct Stack {
   /// Makes `function` run when the stack is switched to. It must not return.
   void begin(void (*function)()) {
 #ifdef __SANITIZE_ADDRESS__
-    // The fiber before never returned from its first functions, so AddressSanitizer still guards their frames.
+    // The previous fiber on this stack never returned from its first functions, so AddressSanitizer still guards their
+    // frames.
     __asan_unpoison_memory_region(memory.get() + kStackSize - 4096, 4096);
 #endif
     auto top = reinterpret_cast<void**>((reinterpret_cast<uintptr_t>(memory.get()) + kStackSize) & ~uintptr_t{15});

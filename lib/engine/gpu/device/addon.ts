@@ -43,7 +43,7 @@ export interface ProductShape {
   rounded: boolean;
   /** whether an fp32 vector (N) is added to each row */
   bias: boolean;
-  /** what else is added: C as it was, or another matrix of its type and stride */
+  /** the matrix that is added: none; the old C ('in place'); or another matrix with the type and stride of C ('apart') */
   addend: 'none' | 'in place' | 'apart';
 }
 
@@ -53,10 +53,10 @@ export interface AddonProduct {
   pointers: [A: number, B: number, bias: number, addend: number, C: number, workspace: number];
 }
 
-/** What is copied before or after a plan: addresses of the device, each followed by an array. */
+/** Copies before or after a plan: addresses of the device, each followed by an array. */
 export type Copies = (number | ArrayBufferView)[];
 
-/** What a GPU is and can do. */
+/** The name, identity and limits of a GPU. */
 export interface DeviceProperties {
   name: string;
   uuid: string;
@@ -85,12 +85,12 @@ export interface Addon {
   memory(device: DeviceHandle): { free: number; total: number };
   /** How many blocks of a kernel the GPU runs at the same time; 0 if a block needs more shared memory than there is. */
   residentBlocks(device: DeviceHandle, kernel: string, threads: number, shared: number): number;
-  /** @returns the address of so many bytes of zeros */
+  /** @returns the address of `bytes` bytes of new memory, which are zeros */
   allocate(device: DeviceHandle, bytes: number): number;
   free(device: DeviceHandle, address: number): void;
   write(device: DeviceHandle, address: number, array: ArrayBufferView): void;
   read(device: DeviceHandle, address: number, array: ArrayBufferView): void;
-  /** The same, on a thread of its own. */
+  /** Reads on a thread of libuv. The promise resolves when the array is filled. */
   readLater(device: DeviceHandle, address: number, array: ArrayBufferView): Promise<void>;
   /**
    * Opens cuBLASLt: the first of the libraries that works with the driver. Errors have the code NO_CUBLAS.
@@ -107,7 +107,7 @@ export interface Addon {
   plan(device: DeviceHandle, launches: (AddonLaunch | AddonProduct)[]): PlanHandle;
   /** Copies `uploads` and starts the plan at the call. The promise resolves when the arrays of `downloads` are filled. */
   run(device: DeviceHandle, plan: PlanHandle, uploads: Copies, downloads: Copies): Promise<void>;
-  /** The same, and waits for it. */
+  /** Runs a plan and waits for its end. */
   runNow(device: DeviceHandle, plan: PlanHandle, uploads: Copies, downloads: Copies): void;
   closeDevice(device: DeviceHandle): void;
   closePlan(plan: PlanHandle): void;

@@ -1,6 +1,6 @@
 /**
- * cuBLASLt, NVIDIA's library of matrix products, if it is installed. It comes with CUDA's toolkit and with PyTorch; nothing
- * needs it.
+ * Opens cuBLASLt, NVIDIA's library of matrix products, if it is installed. It is optional. It comes with CUDA's toolkit and
+ * with PyTorch.
  */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,13 +18,13 @@ export interface Cublas {
   workspaceOf(shape: ProductShape): number | undefined;
 }
 
-/** Names of the library, newest first. Its major version is that of CUDA. */
+/** File names of the library, newest first. Its major version is CUDA's. */
 const NAMES =
   process.platform === 'win32'
     ? [13, 12, 11].map((major) => `cublasLt64_${major}.dll`)
     : [13, 12, 11].map((major) => `libcublasLt.so.${major}`);
 
-/** Workspace that NVIDIA recommends: 32 MiB on Hopper and newer, 4 MiB before. */
+/** Bytes of workspace that NVIDIA recommends: 32 MiB on Hopper and newer, 4 MiB before. */
 const largestWorkspace = (compute: number) => (compute >= 90 ? 32 : 4) * 2 ** 20;
 
 /**
@@ -82,7 +82,7 @@ function describeReasons(lines: string): string {
   return [...others, ...(missing.length > 0 ? [`${names} not found`] : [])].join('; ');
 }
 
-/** What is tried, in this order. */
+/** @returns the files to try, in this order */
 function candidates(): string[] {
   const named = process.env.CUBLASLT_LIBRARY;
   if (named) return isFolder(named) ? inFolder(named) : [named];
@@ -90,7 +90,7 @@ function candidates(): string[] {
   return process.env.CUDA_DRIVER_LIBRARY ? [] : NAMES;
 }
 
-/** Those that the folder has, or all of them, so that their names are in the error. */
+/** @returns the libraries that the folder holds; if it holds none, all names, so that the error names them */
 function inFolder(folder: string): string[] {
   const paths = NAMES.map((name) => join(folder, name));
   const existing = paths.filter((path) => existsSync(path));

@@ -30,14 +30,14 @@ export type Launch = KernelLaunch | ProductLaunch;
 export interface KernelLaunch {
   kernel: string;
   grid: [x: number, y: number, z: number];
-  /** of a block */
+  /** threads of a block */
   threads: number;
   /** bytes of shared memory of a block. Default 0 */
   shared?: number;
   arguments: Argument[];
 }
 
-/** A product by cuBLASLt. Memory that its shape does not have is null. */
+/** A product by cuBLASLt. Slices that its shape does not need are null. */
 export interface ProductLaunch {
   product: ProductShape;
   A: Slice;
@@ -45,7 +45,7 @@ export interface ProductLaunch {
   bias: Slice | null;
   addend: Slice | null;
   C: Slice;
-  /** of `workspaceOf` bytes */
+  /** memory of `workspaceOf` bytes */
   workspace: Slice | null;
 }
 
@@ -60,7 +60,7 @@ export interface Plan {
    * @throws EngineError if the device fails
    */
   run(uploads: [Slice, ArrayBufferView][], downloads: [Slice, ArrayBufferView][]): Promise<void>;
-  /** The same, and waits for it. */
+  /** Runs the plan and blocks until its end. */
   runNow(uploads: [Slice, ArrayBufferView][], downloads: [Slice, ArrayBufferView][]): void;
   /** Frees the plan, after the runs that were started. */
   dispose(): void;
@@ -135,7 +135,7 @@ export class Device {
   }
 
   /**
-   * Allocates memory. It is zeros.
+   * Allocates memory that is filled with zeros.
    *
    * @param purpose names it in the error: "the activations"
    * @throws EngineError if there is not enough
@@ -168,7 +168,7 @@ export class Device {
     this.#guard(() => this.#addon.read(this.#handle, slice.address, array));
   }
 
-  /** The same, while the event loop keeps running. */
+  /** Fills an array from the start of the slice, while the event loop keeps running. */
   async readLater(slice: Slice, array: ArrayBufferView): Promise<void> {
     try {
       await this.#addon.readLater(this.#handle, slice.address, array);

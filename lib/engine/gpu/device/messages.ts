@@ -1,4 +1,4 @@
-/** What people are told when a GPU cannot be opened or fails: one sentence, with what to do. */
+/** Error messages for a GPU that cannot be opened or fails: one sentence each, with a remedy. */
 import { EngineError } from '../../interface/index.ts';
 
 /** CUDA 11.1, the first whose driver takes the PTX of the kernels, and the driver on Linux that came with it. */
@@ -31,7 +31,7 @@ export const tooLittleMemory = (
     { cause },
   );
 
-/** The error of opening a GPU, for people. Errors without a code are theirs already. */
+/** Rewords an error of opening a GPU for users. Errors without a code are reworded already. */
 export function describeOpening(error: Error & { code?: string }, library: string): Error {
   switch (error.code) {
     case undefined:

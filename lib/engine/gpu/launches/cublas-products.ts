@@ -1,25 +1,24 @@
 /**
- * Matrix products by cuBLASLt, in bf16. It adds a bias and another matrix, and writes one result, in fp32 or bf16. What an
- * epilogue of ours does more is done by the kernel finishProduct in one pass over the result: GELU or its slope, and the
- * copy in bf16.
+ * Matrix products by cuBLASLt, in bf16. cuBLASLt adds a bias and another matrix, and writes one result, in fp32 or bf16. The
+ * kernel finishProduct does the rest of our epilogues in one pass over the result: GELU or its slope, and the bf16 copy.
  */
 import type { ProductLaunch, Slice } from '../device/device.ts';
 import type { Epilogue, Layout, Output, Sizes } from './kernel-products.ts';
 import type { Matrix, PassBuilder } from './pass-builder.ts';
 import type { ProductCost } from './product-choice.ts';
 
-/** The grid of a launch has at most so many rows. */
+/** Largest number of rows of blocks in a grid. */
 const LARGEST_GRID = 65535;
-/** finishProduct: a block computes at least so many rows of 256 numbers. */
+/** Least number of rows, of 256 numbers each, that a block of finishProduct computes. */
 const FINISHED_ROWS = 4;
 
-/** How cuBLASLt makes a product, and what is left for finishProduct. */
+/** Which part of a product cuBLASLt makes, and which part is left for finishProduct. */
 interface Division {
   /** whether it writes bf16 */
   rounded: boolean;
-  /** where it writes; null: fp32 memory that is free again after finishProduct */
+  /** memory that it writes; null: temporary fp32 memory, which is free again after finishProduct */
   into: Slice | null;
-  /** what finishProduct writes; null: there is nothing left */
+  /** outputs of finishProduct; null: it need not be launched */
   rest: { floats: Slice | null; half: Slice | null } | null;
 }
 
@@ -37,8 +36,8 @@ function divide({ bias, addend, gelu, pre }: Epilogue, { floats, half }: Output)
 }
 
 /**
- * The costs of both ways, in bytes; those of A and B are in both. A kernel that divides its sum writes partial matrices, which
- * another launch adds up. cuBLASLt is taken to do the same, because it has as many multiprocessors to fill.
+ * The bytes that both ways read and write, A and B included. A kernel that splits its sum writes partial matrices, which
+ * another launch adds up. cuBLASLt is assumed to split the same sums, because it has as many multiprocessors to fill.
  */
 function costs(
   { M, N, K }: Sizes,
@@ -63,10 +62,10 @@ function costs(
 }
 
 /**
- * Adds a product by cuBLASLt, if it is there, can make it, and is expected to be faster or was asked for.
+ * Adds a product by cuBLASLt, if the library is open, has an algorithm for it, and `target.cublas.isFaster` says so.
  *
- * @param splits into which a kernel of ours would divide the sum
- * @returns whether it did
+ * @param splits the number of parts into which our kernel would split the sum
+ * @returns whether the product was added; if not, a kernel must make it
  */
 export function multiplyByCublas(
   b: PassBuilder,

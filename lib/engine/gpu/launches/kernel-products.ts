@@ -4,12 +4,12 @@ import type { Matrix, PassBuilder } from './pass-builder.ts';
 
 /** See native/cuda/kernels/products.cuh. */
 export type Layout = 'NN' | 'NT' | 'TN';
-/** A block computes so many rows and columns. */
+/** Rows and columns of C that a block computes. */
 const [TILE, SMALL_TILE] = [128, 64];
 const STAGES = 3;
-/** Splits of K end when there are so many blocks for each multiprocessor. */
+/** K is split until there are this many blocks for each multiprocessor. */
 const WANTED_BLOCKS = 2;
-/** Each split sums over at least so many rows. */
+/** Least number of rows that a split sums over. */
 const LEAST_DEPTH = 128;
 
 /** M, N and K of a product. */
@@ -19,12 +19,12 @@ export interface Sizes {
   K: number;
 }
 
-/** What happens to a product before it is stored. */
+/** Operations on a product before it is stored. */
 export interface Epilogue {
   bias?: Slice | null;
   /** (M,N) fp32, added to the product; it may be `out` */
   addend?: Slice | null;
-  /** forward: `pre` (M,N) keeps the product, and GELU of it is stored. backward: it is multiplied by GELU's slope at `pre` */
+  /** forward: stores the product in `pre` (M,N), and its GELU in `out`. backward: multiplies it by GELU's slope at `pre` */
   gelu?: 'forward' | 'backward';
   pre?: Slice | null;
 }
@@ -42,7 +42,7 @@ const blocksOf = (tile: number, M: number, N: number) => Math.ceil(M / tile) * M
 const tileOf = ({ target }: PassBuilder, M: number, N: number, splits: number) =>
   Math.min(M, N) <= SMALL_TILE || blocksOf(TILE, M, N) * splits < target.multiprocessors ? SMALL_TILE : TILE;
 
-/** OperandTile of products.cuh, of both factors and all stages. */
+/** Bytes of shared memory: OperandTile of products.cuh for both factors and all stages. */
 const sharedBytes = (b: PassBuilder, layout: Layout, tile: number) => {
   const kMajor = b.bf16 ? 32 * (tile + 8) * 2 : 16 * (tile + 8) * 4;
   const rows = b.bf16 ? tile * (32 + 8) * 2 : tile * (16 + 4) * 4;
@@ -57,10 +57,10 @@ export interface Splits {
   splits: number;
 }
 
-/** One part. */
+/** The sum in one part. */
 export const unsplit = (K: number): Splits => ({ depth: Math.ceil(K / 32) * 32, splits: 1 });
 
-/** As many parts as give every multiprocessor work. */
+/** Splits the sum into enough parts to give every multiprocessor work. */
 export function splitsOf(b: PassBuilder, { M, N, K }: Sizes): Splits {
   const tiles = blocksOf(Math.min(M, N) <= SMALL_TILE ? SMALL_TILE : TILE, M, N);
   const most = Math.floor((WANTED_BLOCKS * b.target.multiprocessors) / tiles);
@@ -69,7 +69,7 @@ export function splitsOf(b: PassBuilder, { M, N, K }: Sizes): Splits {
   return { depth, splits: Math.ceil(K / depth) };
 }
 
-/** A product by a kernel. With several splits, `out` receives a matrix of each, one after the other. */
+/** Adds a product by a kernel. With several splits, `out` receives one matrix for each split, one after the other. */
 export function launchProduct(
   b: PassBuilder,
   layout: Layout,

@@ -11,19 +11,19 @@ import { after, afterFloats, type Matrix, paddedColumns } from './pass-builder.t
 interface Place {
   name: string;
   shape: number[];
-  /** in floats */
+  /** offset in the array of all parameters, in floats */
   offset: number;
   size: number;
   decay: boolean;
-  /** of the rounded copy, in bf16 numbers; undefined if it has none */
+  /** offset of the rounded copy, in bf16 numbers; undefined if the parameter has none */
   rounded?: number;
 }
 
-/** A block of AdamW updates so many numbers. */
+/** Numbers that a block of AdamW updates. */
 const CHUNK = 4096;
 const NO_COPY = 0xffffffff;
 const ALIGNED_FLOATS = 64;
-/** Embeddings of positions are only added, never multiplied. */
+/** Parameters without a rounded copy: embeddings of positions are only added, never multiplied. */
 const WITHOUT_COPY = new Set(['transformer.wpe.weight']);
 
 /** The layout of one model's parameters. */

@@ -13,17 +13,17 @@ export interface Matrix {
   readonly floats: Slice | null;
   /** bf16, with rows of `stride` numbers; null if it is not wanted */
   readonly half: Slice | null;
-  /** of rows in bf16: the columns, padded to a multiple of 8, so that rows are aligned to 16 bytes */
+  /** row stride in bf16: the columns, padded to a multiple of 8, so that rows are aligned to 16 bytes */
   readonly stride: number;
 }
 
 /**
- * What a matrix is for. floats: everything but products. operand: products only, in the precision of the engine. both:
- * products and something else.
+ * How a matrix is used. floats: not in products. operand: only as a factor of products, in the precision of the engine.
+ * both: in products and elsewhere.
  */
 export type Purpose = 'floats' | 'operand' | 'both';
 
-/** The driver aligns allocations to it. */
+/** Alignment of the driver's allocations, in bytes. */
 const ALIGNMENT = 256;
 export const aligned = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 export const paddedColumns = (columns: number) => Math.ceil(columns / 8) * 8;
@@ -70,12 +70,12 @@ export class PassBuilder {
     return this.target.precision === 'bf16';
   }
 
-  /** Bytes of everything but the scratch memory. */
+  /** Bytes of the plan's memory without its scratch memory. */
   get layoutSize(): number {
     return this.#peak;
   }
 
-  /** Bytes of all memory. */
+  /** Bytes of the plan's memory, with its scratch memory. */
   get size(): number {
     return this.#peak + this.#scratchSize;
   }
@@ -102,7 +102,7 @@ export class PassBuilder {
     };
   }
 
-  /** Memory that is free again after the next launches: all users of it share the same place. */
+  /** Memory for the next few launches only: all users share the same place. Two in use at the same time would overlap. */
   scratch(count: number): Slice {
     this.#scratchSize = Math.max(this.#scratchSize, aligned(4 * count));
     return { address: this.#base + this.#scratch, size: 4 * count };

@@ -1,27 +1,27 @@
 /**
- * Whether cuBLASLt is expected to make a product sooner than the kernels of ours.
+ * Decides whether cuBLASLt is expected to be faster than our kernels.
  *
- * **The constants are estimates.** They come from data sheets and published figures, not from a measurement of this engine:
- * kernels with `mma.sync`, as ours are, reach at most 63 to 65 % of the peak of an H100; cuBLAS reaches 56 % (2048³) to 77 %
- * there. `npm run bench -- gpu --parts products` measures both, and prints what this rule would choose.
+ * **The constants are estimates.** They come from data sheets and published figures, not from a measurement of this engine.
+ * On an H100, kernels with `mma.sync`, such as ours, reach at most 63 to 65 % of the peak; cuBLAS reaches 56 % (2048³) to
+ * 77 %. `npm run bench -- gpu --parts products` measures both, and prints which one this rule chooses.
  */
 
-/** What a GPU can do in a second. */
+/** Peak speeds of one multiprocessor, and how much of them products reach. */
 interface Rates {
-  /** compute capability times 10, from which on these rates hold */
+  /** the least compute capability that has these rates, times 10 */
   compute: number;
-  /** multiplications and additions of bf16 on tensor cores, of each multiprocessor: FLOP/s */
+  /** bf16 multiplications and additions on tensor cores, in FLOP/s of a multiprocessor */
   flops: number;
-  /** bytes between memory and each multiprocessor */
+  /** memory bandwidth, in bytes per second of a multiprocessor */
   bytes: number;
-  /** the shares of `flops` that the kernels of ours and cuBLASLt reach */
+  /** the shares of `flops` that our kernels and cuBLASLt reach */
   own: number;
   cublas: number;
 }
 
 /**
- * Peaks are those of data sheets without sparsity, divided by the number of multiprocessors. On 8.x and 12.x, cuBLAS has the
- * instructions that we have; on Hopper (9.0) and datacentre Blackwell (10.x) it has faster ones.
+ * Peaks are from data sheets, without sparsity, divided by the number of multiprocessors. On 8.x and 12.x, cuBLAS has the
+ * same instructions as our kernels. On Hopper (9.0) and datacentre Blackwell (10.x) it has faster ones.
  */
 const RATES: Rates[] = [
   { compute: 120, flops: 1.2e12, bytes: 10e9, own: 0.7, cublas: 0.8 }, // RTX 5090
@@ -34,20 +34,23 @@ const RATES: Rates[] = [
 
 /** Seconds from the end of a kernel of a CUDA graph to the work of the next. */
 const LAUNCH = 2e-6;
-/** In doubt, ours: its bits depend on no library. cuBLASLt must save so many seconds, and this share of the time. */
+/**
+ * cuBLASLt must save this many seconds and this share of the time. In doubt our kernels multiply, because their bits depend
+ * on no library.
+ */
 const [LEAST_SECONDS, LEAST_SHARE] = [10e-6, 0.1];
 
-/** What a product costs besides its multiplications. */
+/** The memory traffic of a product, in bytes. */
 export interface ProductCost {
-  /** read and written by the launch that multiplies */
+  /** bytes that the multiplying launch reads and writes */
   bytes: number;
-  /** read and written by launches after it, one after the other */
+  /** bytes that each of the launches after it reads and writes */
   passes: number[];
 }
 
 /**
- * Compares both by a roofline: the multiplying launch takes as long as its multiplications or its bytes, whichever takes
- * longer; each pass after it takes a launch and its bytes.
+ * Compares both with a roofline model. The multiplying launch takes the time of its multiplications or of its bytes,
+ * whichever is longer. Each pass after it takes the time of a launch plus the time of its bytes.
  *
  * @param flops 2·M·N·K
  * @example cublasIsFaster({ compute: 90, multiprocessors: 132 }, 2 * 4096 ** 3, own, cublas) // true

@@ -1,4 +1,4 @@
-/** Matrix products, by cuBLASLt or by kernels of ours, and the sums that gradients of weights and biases need. */
+/** Matrix products, by cuBLASLt or by our kernels, and the sums for gradients of weights and biases. */
 import type { Slice } from '../device/device.ts';
 import { multiplyByCublas } from './cublas-products.ts';
 import { type Epilogue, launchProduct, splitsOf, unsplit } from './kernel-products.ts';
@@ -42,7 +42,7 @@ export function weightGradient(sums: Sums, left: Matrix, right: Matrix, gradient
   sums.add({ n: M * N, parts: split.splits, partials, out: gradient, accumulate });
 }
 
-/** Rows are summed in at most 64 groups, of at least 64 rows. */
+/** Divides rows into at most 64 groups of at least 64 rows. Each group is summed by one block. */
 function rowGroups(rows: number): { groups: number; rowsOfGroup: number } {
   const rowsOfGroup = Math.max(64, Math.ceil(rows / 64));
   return { groups: Math.ceil(rows / rowsOfGroup), rowsOfGroup };
@@ -57,7 +57,7 @@ export function columnSums(sums: Sums, x: Slice, rows: number, N: number, outs: 
   for (const out of outs) sums.add({ n: N, parts: groups, partials, out, accumulate });
 }
 
-/** The gradients of LayerNorm's weight and bias (null if it has none), which are written, or += if `accumulate`. */
+/** Writes the gradients of LayerNorm's weight and bias (null if it has none), or adds to them if `accumulate`. */
 export function layerNormGradients(
   sums: Sums,
   x: Slice,

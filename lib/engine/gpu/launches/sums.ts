@@ -1,11 +1,11 @@
 /**
- * Sums over the partial results of blocks: of gradients of weights, whose rows are divided among blocks, and of biases. One
- * launch carries out several, because those of a small model take less time than their launches.
+ * Sums over the partial results of blocks. Gradients of weights and biases need them, because their rows are divided among
+ * blocks. One launch does several sums, because the sums of a small model take less time than a launch.
  */
 import type { Argument, Slice } from '../device/device.ts';
 import type { PassBuilder } from './pass-builder.ts';
 
-/** The kernel sumPartials takes so many sums. */
+/** Number of sums that a launch of the kernel sumPartials does. */
 const SUMS_OF_LAUNCH = 6;
 const THREADS = 256;
 
@@ -18,7 +18,7 @@ interface Sum {
   accumulate: boolean;
 }
 
-/** Sums that wait for their launch. Made by `summing`. */
+/** Sums that have not been launched yet. Created by `summing`. */
 export class Sums {
   readonly builder: PassBuilder;
   #waiting: Sum[] = [];

@@ -1,10 +1,10 @@
-/** What plans are made for: a precision, what one GPU runs at the same time, and who multiplies. */
+/** The target of plans: a precision, the limits of one GPU, and whether cuBLASLt or our kernels multiply. */
 import type { EngineOptions } from '../../interface/index.ts';
 import type { Cublas } from '../device/cublas.ts';
 import type { Device } from '../device/device.ts';
 import { cublasIsFaster, type ProductCost } from './product-choice.ts';
 
-/** The choice of kernels and of their grids depends on it. */
+/** Everything on which the choice of kernels and grids depends. */
 export interface Target {
   readonly precision: NonNullable<EngineOptions['precision']>;
   readonly multiprocessors: number;
@@ -14,9 +14,9 @@ export interface Target {
    * @param shared bytes of shared memory of a block
    */
   residentBlocks(kernel: string, threads: number, shared: number): number;
-  /** undefined: all products are made by the kernels of ours */
+  /** undefined: our kernels make all products */
   readonly cublas?: {
-    /** Whether it should make a product: see product-choice.ts. */
+    /** Whether cuBLASLt should make a product: see product-choice.ts. */
     isFaster(flops: number, own: ProductCost, cublas: ProductCost): boolean;
     workspaceOf: Cublas['workspaceOf'];
   };
@@ -25,8 +25,8 @@ export interface Target {
 /**
  * The target of an open GPU.
  *
- * @param cublas undefined if it is not there, or not wanted
- * @param always whether it makes every product that it can make, rather than those that it makes sooner
+ * @param cublas undefined if it is not installed, or not wanted
+ * @param always whether it makes every product that it can, rather than only those for which it is expected to be faster
  */
 export function targetOf(
   device: Device,

@@ -3,7 +3,7 @@ import type { Slice } from '../device/device.ts';
 import type { PassBuilder } from '../launches/pass-builder.ts';
 import type { ModelMemory } from '../networks/network.ts';
 
-/** The kernel `squares` adds up so many numbers in a block. */
+/** Numbers that a block of the kernel `squares` adds up. */
 const SQUARES = 4096;
 
 /** losses (tokens) → outcome: the mean loss and, if `withNorm`, the norm of the gradient and the factor of clipping. */

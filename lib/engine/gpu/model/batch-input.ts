@@ -1,15 +1,15 @@
 /**
- * What the CPU prepares for the microbatches of a batch: tokens in the order of the network, and their rows sorted by
- * token, so that the gradient of the embedding needs no atomic additions. It is one array, copied at once.
+ * Prepares the input of a batch's microbatches on the CPU: tokens in the order of the network, and rows sorted by token, so
+ * that the gradient of the embedding needs no atomic additions. All of it is one array, which is copied in one piece.
  */
 import type { Batch } from '../../interface/index.ts';
 import type { Slice } from '../device/device.ts';
 import { after } from '../launches/pass-builder.ts';
 import type { MicrobatchInput } from '../networks/network.ts';
 
-/** A segment has at most so many rows: a block adds them up one after the other. */
+/** Largest number of rows in a segment, which a block adds up one after the other. */
 const SEGMENT = 64;
-/** Slices of the array are aligned to so many words. */
+/** Alignment of slices of the array, in words. */
 const ALIGNED_WORDS = 64;
 
 /** Sequences `first` … of a batch. */
@@ -18,7 +18,7 @@ export interface Microbatch {
   sequences: number;
 }
 
-/** Divides a batch into microbatches as even as possible: a pass reads every weight, whatever its size. */
+/** Divides a batch into as few and as even microbatches as possible, because each pass reads every weight. */
 export function microbatches(batch: number, largest: number): Microbatch[] {
   const count = Math.ceil(batch / largest);
   const size = Math.ceil(batch / count);

@@ -12,7 +12,7 @@ export class GpuDecoder implements Decoder {
   readonly #device: Device;
   readonly #config: ModelConfig;
   readonly #streams: number;
-  /** those of the model */
+  /** the calls of the model, which the decoder's calls are queued with */
   readonly #calls: CallQueue;
   readonly #memory: Slice;
   readonly #stateSize: number;

@@ -17,7 +17,7 @@ import type { Network } from '../networks/network.ts';
 import { GpuModel } from './gpu-model.ts';
 import { planSize } from './plans.ts';
 
-/** By default, the activations of a microbatch take at most this part of the GPU's memory. */
+/** Share of the GPU's memory that the activations of a microbatch take at most, by default. */
 const ACTIVATION_SHARE = 0.4;
 
 /**
@@ -94,7 +94,7 @@ export function openGpu({ precision = 'fp32', threads = 1, products = 'auto' }: 
   };
 }
 
-/** The same products, as if those of cuBLASLt needed no workspace. */
+/** A target with the same choice of products, whose estimates of memory contain no workspace of cuBLASLt. */
 function withoutWorkspace({ cublas, ...target }: Target): Target {
   if (!cublas) return target;
   const workspaceOf: typeof cublas.workspaceOf = (shape) => (cublas.workspaceOf(shape) === undefined ? undefined : 0);

@@ -27,7 +27,7 @@ import { GpuDecoder } from './gpu-decoder.ts';
 import { type OptimizerMemory, Plans, type PreparedPlan, type Work } from './plans.ts';
 import { OUTCOME_BYTES, readOutcome, SETTINGS_BYTES, stepSettings } from './step-settings.ts';
 
-/** What the engine gives a model. */
+/** Everything that the engine passes to a model. */
 export interface ModelSetup {
   device: Device;
   target: Target;
@@ -35,11 +35,11 @@ export interface ModelSetup {
   network: Network;
   layout: ParameterLayout;
   weights: Weights;
-  /** sequences of this length that are computed at a time, where the caller does not say */
+  /** number of sequences of this length in a microbatch, if the caller does not choose one */
   defaultMicrobatch: (length: number) => number;
 }
 
-/** Inputs of a call, targets and state of which may be missing. */
+/** Inputs of a call. Targets and state may be missing. */
 type Inputs = Omit<Batch, 'targets'> & Partial<Batch>;
 
 /** The model interface of all engines, on one GPU. Made by the gpu engine. */
@@ -50,7 +50,7 @@ export class GpuModel implements Model {
   readonly #optimizer: OptimizerMemory;
   readonly #allocated: Slice[] = [];
   readonly #plans: Plans;
-  /** number of AdamW updates made, and of those that were started */
+  /** number of AdamW updates that were made or started */
   #step = 0;
   readonly #calls = new CallQueue();
 
@@ -92,7 +92,7 @@ export class GpuModel implements Model {
     }
   }
 
-  /** The next step may be started while this one goes on: the device makes them in order, and decides what is updated. */
+  /** The next step may be started before this one ends. The device runs them in order, and decides whether to update. */
   trainStep(batch: Batch, options: StepOptions): Promise<StepResult> {
     return this.#calls.overlap(async () => {
       checkBatch(batch, this.config);

@@ -1,6 +1,6 @@
 /**
- * The plans of a model: what it takes to run one kind of work on one shape of batch, from the copy of the tokens to the
- * results. Plans are made once and kept. All plans of a model share one memory, as large as the largest of them needs.
+ * The plans of a model. A plan runs one kind of work on one shape of batch, from the copy of the tokens to the results. Plans
+ * are made once and kept. All plans of a model share one memory block, as large as the largest plan needs.
  */
 import { elementCount, type ModelConfig, stateShape } from '../../../models/index.ts';
 import type { Device, Plan, Slice } from '../device/device.ts';
@@ -11,10 +11,10 @@ import { adamw, finishStep } from './adamw.ts';
 import { inputSlices, inputWords, type Microbatch } from './batch-input.ts';
 import { OUTCOME_BYTES } from './step-settings.ts';
 
-/** What is computed. */
+/** Kinds of work. */
 export type Work = 'train' | 'gradients' | 'loss' | 'logits';
 
-/** What a plan depends on. */
+/** Everything that a plan depends on. */
 export interface PlanKey {
   work: Work;
   /** B and T of the batch */
@@ -169,7 +169,7 @@ export class Plans {
     return build(b, this.#config, this.#network, this.#memory, this.#optimizer, key);
   }
 
-  /** Plans hold addresses, so a larger memory makes them anew. */
+  /** If the memory must grow, drops all plans, because they hold addresses in it. */
   #ensurePool(bytes: number): void {
     if (this.#pool && this.#pool.size >= bytes) return;
     this.dispose();

@@ -1,4 +1,4 @@
-/** The numbers that change from step to step, and what a step results in, as the device has them. */
+/** Converts the settings of a step to the bytes that the device reads, and the bytes of its outcome back. */
 import type { StepOptions } from '../../interface/index.ts';
 
 /** StepSettings of native/cuda/kernels/update.cuh, in bytes. */

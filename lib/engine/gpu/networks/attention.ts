@@ -5,10 +5,10 @@
 import type { Argument, Slice } from '../device/device.ts';
 import type { Matrix, PassBuilder } from '../launches/pass-builder.ts';
 
-/** Wider heads have parts of so many columns: kPart of attention.cuh. */
+/** Columns of a part of a wide head: kPart of attention.cuh. */
 const PART = 128;
 
-/** What all kernels need to know. */
+/** The sizes and the dropout of an attention layer, for all kernels. */
 export interface AttentionShape {
   sequences: number;
   /** T */
@@ -16,7 +16,7 @@ export interface AttentionShape {
   /** C */
   width: number;
   heads: number;
-  /** of dropout: see native/cuda/kernels/math.cuh; threshold 0 for none */
+  /** the dropout mask: see native/cuda/kernels/math.cuh; threshold 0 for none */
   mask: { settings: Slice; threshold: number; site: number; firstSequence: number };
 }
 

@@ -14,7 +14,7 @@ import { clear, dropout, embed, embedBackward, gradientOf, head } from './layers
 import { type DecoderIo, dropoutThreshold, type ModelMemory, type Network, type Pass } from './network.ts';
 import { rotaryOf, rotaryTables } from './rotary-tables.ts';
 
-/** Dropout sites of a layer. The numbers select the masks: they are those of the native engine. */
+/** Dropout sites of a layer. The numbers select the masks, as in the native engine. */
 const SITES = { attention: 0, attnProj: 1, fcProj: 2, embedding: 3 };
 
 interface Statistics {
@@ -227,7 +227,7 @@ class GptPass {
     if (bias) columnSums(sums, dout.floats as Slice, dout.rows, dout.columns, [bias], accumulate);
   }
 
-  /** dx = gradient through LayerNorm, added to what dx has if `accumulate`. */
+  /** dx = gradient through LayerNorm, or += if `accumulate`. */
   #layerNormBackward(
     sums: Sums,
     module: string,
@@ -284,7 +284,7 @@ class GptPass {
     this.#projectAndAdd(`${h}.attn.c_proj`, layer, SITES.attnProj, a.attnOut, a.x.floats as Slice, a.residual);
   }
 
-  /** dx: on entry the gradient of the residual, on return that of x. dln: scratch (R,C). */
+  /** dx: on entry the gradient of the residual, on return the gradient of x. dln: scratch (R,C). */
   #attentionBackward(
     sums: Sums,
     a: Activations,
@@ -323,7 +323,7 @@ class GptPass {
     this.#projectAndAdd(`${h}.mlp.c_proj`, layer, SITES.fcProj, a.fch, a.residual.floats as Slice, out);
   }
 
-  /** dx: on entry the gradient of the layer's output, on return that of the residual. dln: scratch (R,C). */
+  /** dx: on entry the gradient of the layer's output, on return the gradient of the residual. dln: scratch (R,C). */
   #mlpBackward(sums: Sums, a: Activations, layer: number, dx: Matrix, dbranch: Matrix, dfch: Matrix, dln: Slice): void {
     const h = moduleOf(layer);
     const dout = this.#branchGradient(layer, SITES.fcProj, dx, dbranch);

@@ -5,7 +5,7 @@ import { columnSums, product, weightGradient } from '../launches/products.ts';
 import { summing } from '../launches/sums.ts';
 import { headRows, type MicrobatchInput, type ModelMemory, type Pass } from './network.ts';
 
-/** A place of dropout: which masks it draws (native/cuda/kernels/elements.cuh). */
+/** One use of dropout. It determines the masks (native/cuda/kernels/elements.cuh). */
 export interface DropoutSite {
   /** arrays of `n` numbers, each with a mask of its own */
   units: number;
@@ -26,7 +26,7 @@ export function dropout(b: PassBuilder, site: DropoutSite, x: Slice, out: Matrix
   ]);
 }
 
-/** x (R,C) = embedding[token] + positions[row % length]. `position`: all rows are at the position that it holds. */
+/** x (R,C) = embedding[token] + positions[row % length]. If `position` is set, all rows are at the position that it holds. */
 export function embed(
   b: PassBuilder,
   tokens: Slice,
@@ -63,8 +63,8 @@ export interface Head {
 }
 
 /**
- * Logits and losses of x, and, if gradients are wanted, those of the head and of x, which `dx` receives. It works on
- * headRows() rows at a time.
+ * Computes the logits and losses of x. If gradients are wanted, also computes the gradients of the head and of x; `dx`
+ * receives the latter. Works on headRows() rows at a time, because logits are large.
  */
 export function head(
   b: PassBuilder,
@@ -110,12 +110,12 @@ export function head(
   });
 }
 
-/** n floats of a slice become 0. */
+/** Sets n floats of a slice to 0. */
 export function clear(b: PassBuilder, slice: Slice, n: number): void {
   b.forElements('fill', n, [n, { float: 0 }, slice]);
 }
 
-/** n floats of one slice go to another. */
+/** Copies n floats from one slice to another. */
 export function copy(b: PassBuilder, from: Slice, to: Slice, n: number): void {
   b.forElements('copy', n, [n, from, to]);
 }

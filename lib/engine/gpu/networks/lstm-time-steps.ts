@@ -3,13 +3,13 @@
  * room for all of its blocks at the same time, each with its part of the recurrent weights in shared memory. Otherwise each
  * time step is a launch. The bits are the same.
  *
- * Shapes are those of lstm.ts.
+ * Shapes: see lstm.ts.
  */
 import type { Argument, Slice } from '../device/device.ts';
 import { afterFloats, type Matrix, type PassBuilder, rowsOf } from '../launches/pass-builder.ts';
 import { clear } from './layers.ts';
 
-/** A block computes so many sequences and units: kSequences and kUnits of lstm.cuh. */
+/** Sequences and units that a block computes: kSequences and kUnits of lstm.cuh. */
 const SEQUENCES = 32;
 const UNITS = 16;
 /** Units of a block in fp32, backward. */
@@ -37,12 +37,12 @@ const operand = (b: PassBuilder, m: Matrix | null): [Slice | null, number] => {
 
 /** Bytes of shared memory: two tiles of `rows` rows of 32 numbers in fp32, padded. */
 const tileBytes = (rows: number) => 2 * rows * (32 + 4) * 4;
-/** Bytes of the three stages of lstm-bf16.cuh: chunks of 32 rows of 128 numbers, padded, and what else a stage holds. */
+/** Bytes of the three stages of lstm-bf16.cuh: chunks of 32 rows of 128 numbers, padded, plus the rest of a stage. */
 const stageBytes = (others: number) => 3 * 2 * (SEQUENCES * (128 + 8) + others);
 const FORWARD_BYTES = stageBytes(4 * UNITS * (128 + 8));
 const BACKWARD_BYTES = stageBytes(128 * UNITS);
 const toSixteen = (n: number) => Math.ceil(n / 16) * 16;
-/** The same if the weights of the block stay in shared memory. */
+/** Bytes of shared memory if the weights of the block stay in it. */
 const forwardAllBytes = (H: number) => stageBytes(0) + 2 * 4 * UNITS * (toSixteen(H) + 8);
 const backwardAllBytes = (H: number) => stageBytes(0) + 2 * toSixteen(4 * H) * UNITS;
 

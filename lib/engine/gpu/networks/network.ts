@@ -20,7 +20,7 @@ export interface ModelMemory {
   readonly tables: Slice | null;
 }
 
-/** What the CPU prepares for a microbatch. Rows are in the order of the network. */
+/** The input of a microbatch, which the CPU prepares. Rows are in the order of the network. */
 export interface MicrobatchInput {
   /** (R) */
   readonly tokens: Slice;
@@ -32,7 +32,7 @@ export interface MicrobatchInput {
   readonly segments: Slice;
   /** (V + 1): the first segment of each token */
   readonly firstSegment: Slice;
-  /** number of segments, some of which may be empty */
+  /** number of segments; some of them may be empty */
   readonly segmentCount: number;
 }
 
@@ -56,7 +56,7 @@ export interface Pass {
   readonly logits: Slice | null;
   /** (layers,2,batch,H): the state before; null for zeros */
   readonly state: Slice | null;
-  /** the same: receives the state after; null if it is not wanted */
+  /** (layers,2,batch,H): receives the state after; null if it is not wanted */
   readonly stateAfter: Slice | null;
 }
 
@@ -78,7 +78,7 @@ export interface Network {
   decoderStateSize(streams: number): number;
 }
 
-/** What a decoder reads and writes. */
+/** The inputs and outputs of a decoder. */
 export interface DecoderIo {
   readonly streams: number;
   readonly tokens: Slice;
@@ -90,7 +90,7 @@ export interface DecoderIo {
 /** Dropout probability p as the threshold that 16-bit random numbers are compared with, as in the native engine. */
 export const dropoutThreshold = ({ dropout }: ModelConfig) => Math.floor(Math.fround(dropout) * 65536 + 0.5);
 
-/** Rows of the head that are computed at a time: logits are large, and their buffer holds about this many numbers. */
+/** Numbers in the buffer of logits, approximately. Logits are large, so the head works on some rows at a time. */
 const LOGITS = 2 ** 25;
 export const headRows = (rows: number, vocabulary: number) =>
   Math.min(rows, Math.max(128, Math.floor(LOGITS / vocabulary)));
