@@ -51,11 +51,17 @@ function placeOf({ line, column }: Problem): string {
 function checkBars(voice: TuneVoice, problems: Problem[]): void {
   const { bars } = voice;
   const isShort = ({ metre, duration }: TuneBar) => metre !== undefined && duration < metreDuration(metre) - TOLERANCE;
-  /** the short bars with which a section begins, and those with which one ends */
-  const begins = bars.filter((bar, i) => isShort(bar) && isSectionEnd(bars, i - 1));
-  const ends = bars.filter((bar, i) => isShort(bar) && isSectionEnd(bars, i));
-  const isCompleted = (bar: TuneBar, others: TuneBar[], expected: number) =>
-    others.some((other) => other !== bar && Math.abs(bar.duration + other.duration - expected) <= TOLERANCE);
+  const begins = bars.map((_, i) => isSectionEnd(bars, i - 1));
+  const ends = bars.map((_, i) => isSectionEnd(bars, i));
+  /** the durations of the short bars with which a section begins, and of those with which one ends; ascending */
+  const upbeats = durationsOf(bars.filter((bar, i) => begins[i] && isShort(bar)));
+  const endings = durationsOf(bars.filter((bar, i) => ends[i] && isShort(bar)));
+  /** whether another bar completes this one; `itself`: whether this one is among the others */
+  const isCompleted = ({ duration }: TuneBar, others: Float64Array, expected: number, itself: boolean) => {
+    const missing = expected - duration;
+    const found = countBelow(others, missing + TOLERANCE) - countBelow(others, missing - TOLERANCE);
+    return found > (itself && Math.abs(missing - duration) <= TOLERANCE ? 1 : 0);
+  };
   for (const [index, bar] of bars.entries()) {
     const place = { line: bar.line, column: bar.column, kind: 'bar-length' as const };
     for (const [k, layer] of bar.layers.entries()) {
@@ -75,13 +81,29 @@ function checkBars(voice: TuneVoice, problems: Problem[]): void {
       isShort(bar) &&
       (index === 0 ||
         // A medley goes on with an upbeat in another metre.
-        (isSectionEnd(bars, index - 1) && bars[index - 1].metre !== bar.metre) ||
-        (isSectionEnd(bars, index) && isCompleted(bar, begins, expected)) ||
-        (isSectionEnd(bars, index - 1) && isCompleted(bar, ends, expected)));
+        (begins[index] && bars[index - 1].metre !== bar.metre) ||
+        (ends[index] && isCompleted(bar, upbeats, expected, begins[index])) ||
+        (begins[index] && isCompleted(bar, endings, expected, ends[index])));
     if (mayBeShort) continue;
     const metre = `${bar.metre.numerator}/${bar.metre.denominator}`;
     problems.push({ ...place, message: `this bar is ${beats(bar.duration)} long; ${metre} has ${beats(expected)}` });
   }
+}
+
+function durationsOf(bars: TuneBar[]): Float64Array {
+  return Float64Array.from(bars, ({ duration }) => duration).sort();
+}
+
+/** How many of ascending numbers are below a limit. */
+function countBelow(numbers: Float64Array, limit: number): number {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (numbers[middle] < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Whether a section may end after this bar. */
