@@ -30,6 +30,7 @@ describe.each<[string, string, string[]]>([
   ['a tie that a field parts from its note', 'CDEF[Q:1/4=90]-|F4|', ['5:15 tie']],
   ['a decoration in a chord that no note follows', '[CEk]4|', ['5:4 symbol']],
   ['a letter that no U: defines', 'CDhEF|', ['5:3 symbol']],
+  ['a character that the standard reserves', 'CD#E;F|', ['5:3 symbol', '5:5 symbol']],
   ['words with bar lines', 'hello world this is not music|\nC4|', ['5:1 syntax']],
   ['a line of words', 'C4|\nplayed slowly by Dad\nD4|', ['6:1 syntax']],
   ['music after an empty line', 'C4|\n\nD4|E4|', ['7:1 syntax']],

@@ -39,6 +39,19 @@ describe('notes', () => {
     ['octave decorations of version 2.0', '+15mb(+c D+15mb)+E', '48@0+1 38@1+1 64@2+1'],
     ['layers of several bars', '(&C4|D4&E4|F4&)|', '60@0+4 64@0+4 62@4+4 65@4+4'],
     ['layers', 'C4 & E2 G2 | c4', '60@0+4 64@0+2 67@2+2 72@4+4'],
+    ['quotation marks and accents within annotations', '"^say \\"ab\\""C"^Fr\\"uhling"D', '60@0+1 62@1+1'],
+    ['chords that begin with an annotation', '["5"C"1"E]2["x"DF]2', '60@0+2 64@0+2 62@2+2 65@2+2'],
+    [
+      'accidentals of grace notes hold to the end of the bar',
+      '{^f}f g{=g,}^gf|{_B}B2B2|B4',
+      '78@0+1 79@1+1 80@2+1 78@3+1 70@4+2 70@6+2 71@8+4',
+    ],
+    [
+      'entities of web pages',
+      'C&gt;D E&lt;&lt;F|&quot;Am&quot;C4&amp;E4|',
+      '60@0+1.5 62@1.5+0.5 64@2+0.25 65@2.25+1.75 60@4+4 64@4+4',
+    ],
+    ['! as a line break', '[I:linebreak !]C!D!EF|', '60@0+1 62@1+1 64@2+1 65@3+1'],
     [
       'annotations, decorations, grace notes, slurs and spacers are silent',
       '"Am"!mf!{ge}C ~D (E "^slow".F) Ty |`u vG',
@@ -69,6 +82,7 @@ describe('repeats', () => {
     ['with a number at the first ending only', '|:C4|1 D4:|E4|F4|]', '60@0+4 62@4+4 60@8+4 64@12+4 65@16+4'],
     ['with a space or line before the number', '|:C4| 1 D4:|\n2 E4|]', '60@0+4 62@4+4 60@8+4 64@12+4'],
     ['with a colon alone after a bar line', 'C4||\n:D4|E4:|', '60@0+4 62@4+4 64@8+4 62@12+4 64@16+4'],
+    ['with a space after a comma', '|:C4|[1, 2 D4:|[3 E4|]', '60@0+4 62@4+4 60@8+4 62@12+4 60@16+4 64@20+4'],
     ['with quoted numbers', '|:C4|["1"D4:|["2."E4|]', '60@0+4 62@4+4 60@8+4 64@12+4'],
     ['with an ending that closes nothing', '|:C4|1D4||2E4||F4|]', '60@0+4 62@4+4 60@8+4 64@12+4 65@16+4'],
     ['without an ending 1', 'C4:|[2D4|]', '60@0+4 60@4+4 62@8+4'],
@@ -96,6 +110,24 @@ describe('fields', () => {
     ['a program after V: in the header', 'C', 'L:1/4\nV:1\n%%MIDI program 3\nV:2\n%%MIDI program 4\nK:C', '60@0+1p3'],
     ['I: is a directive', '^F f', 'L:1/4\nI:propagate-accidentals octave\nK:C', '66@0+1 77@1+1'],
     ['parts in the order of P:', 'P:A\nC|\nP:B\nD|', 'L:1/4\nP:A(BA)2\nK:C', '60@0+1 62@1+1 60@2+1 62@3+1 60@4+1'],
+    [
+      'parts of all voices',
+      'P:A\nV:1\nC|\nV:2\nE|\nP:B\nV:1\nD|\nV:2\nF|',
+      'L:1/4\nP:ABA\nK:C',
+      '60@0+1 64@0+1 62@1+1 65@1+1 60@2+1 64@2+1',
+    ],
+    [
+      'parts that only the first voice names',
+      'V:1\nP:A\nC|\nP:B\nD|\nV:2\nE|F|',
+      'L:1/4\nP:ABA\nK:C',
+      '60@0+1 64@0+1 62@1+1 65@1+1 60@2+1 64@2+1',
+    ],
+    [
+      'macros that begin alike, and one that replaces another',
+      '~G3~G',
+      'L:1/4\nm:~G=A\nm:~G=B\nm:~G3=GA\nK:C',
+      '67@0+1 69@1+1 71@2+1',
+    ],
     [
       'macros',
       '~G2 n2|~c3',

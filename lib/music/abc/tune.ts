@@ -13,7 +13,7 @@ export const WHOLE = 1024 * 315;
 export type ProblemKind =
   /** a character or construction that does not exist in ABC */
   | 'syntax'
-  /** a letter for a decoration that nothing defines */
+  /** a letter for a decoration that nothing defines, or a character that the standard reserves */
   | 'symbol'
   /** a field that is missing, misplaced or unreadable */
   | 'header'

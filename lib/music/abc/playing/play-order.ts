@@ -43,15 +43,18 @@ interface Section {
 export function playOrders(tune: Tune, problems: Problem[]): TuneBar[][] {
   const { voices } = tune;
   const leader = voices.find(({ bars }) => bars.some(hasRepeatSign));
-  const parted = voices.find(({ bars }) => bars.some(({ part }) => part !== undefined));
+  const parts = (bars: readonly TuneBar[]) => bars.filter(({ part }) => part !== undefined).length;
+  const parted = voices.find(
+    ({ bars }) => parts(bars) > 0 && voices.every((other) => parts(other.bars) <= parts(bars)),
+  );
   return voices.map((voice) => {
     const { bars } = voice;
     if (leader === undefined && parted === undefined && bars.length <= MAX_PLAYED_BARS) return bars;
     // A voice without any repeat sign follows the voice that has them, if their bars correspond.
     const follows = leader !== undefined && bars.length === leader.bars.length && !bars.some(hasRepeatSign);
     const signs = follows ? leader.bars : bars;
-    const names =
-      bars.some(({ part }) => part !== undefined) || parted?.bars.length !== bars.length ? bars : parted.bars;
+    // So does a voice that does not name all of the parts.
+    const names = parted?.bars.length === bars.length && parts(bars) < parts(parted.bars) ? parted.bars : bars;
     const order = orderOf(signs, names, tune.partOrder ?? [], voice.bars === signs ? problems : []);
     if (leader !== undefined && leader !== voice && bars.length === leader.bars.length) {
       const different = bars.findIndex((bar, i) => signText(bar) !== signText(leader.bars[i]));

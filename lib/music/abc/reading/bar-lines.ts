@@ -7,9 +7,11 @@
 /** `|`, `||`, `|]`, `[|`, `|:`, `:|`, `::`, `:|:`, `.|`. The invisible bar line `[|]` is a sign of its own. */
 const INVISIBLE_BAR_LINE = '[|]';
 const BAR_LINE = /:*\.?\[?\|[|\]]*:*|::+/y;
-/** `1`, `1,3`, `1-3` after a bar line, or after `[`; also quoted after `[`. */
-const ENDING = /\[?(\d+(?:[,-]\d+)*)|\["(\d+(?:[,-]\d+)*)\.?"/y;
-const ENDING_AFTER_SPACE = /\s*\[?(\d+(?:[,-]\d+)*)/y;
+/** `1`, `1,3`, `1, 3`, `1-3` after a bar line, or after `[`; also quoted after `[`. */
+const ENDING = /\[?(\d+(?:(?:, ?|-)\d+)*)|\["(\d+(?:(?:, ?|-)\d+)*)\.?"/y;
+const ENDING_AFTER_SPACE = /\s*\[?(\d+(?:(?:, ?|-)\d+)*)/y;
+/** A chord whose first note has an annotation or a fingering: `["5"ce]`. An ending goes on to a bar line. */
+const ANNOTATED_CHORD = /\["[^"\n]{0,200}"(?:"[^"\n]{0,200}"|[^"|[\]:\n]){1,200}\]/y;
 /** The highest pass that an ending may name. Higher numbers are typing errors, such as [11111. */
 const MAX_PASSES = 99;
 
@@ -50,6 +52,12 @@ export function readBarLine(text: string, at: number, afterBarLine: boolean): Ba
     opensRepeat: onlyColons || sign.endsWith(':'),
     isDouble: /\|\||\|\]|\[\|/.test(sign),
   };
+}
+
+/** Whether the `["` at a place of a line begins a chord and not an ending. */
+export function isAnnotatedChord(text: string, at: number): boolean {
+  ANNOTATED_CHORD.lastIndex = at;
+  return ANNOTATED_CHORD.test(text);
 }
 
 /**

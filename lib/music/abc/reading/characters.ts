@@ -19,16 +19,20 @@ export function isLetter(c: string): boolean {
 }
 
 /** A character for a message: itself, or its code. */
-export function printable(c: string): string {
+function printable(c: string): string {
   return c < ' ' || c > '~' ? `U+${c.codePointAt(0)!.toString(16).padStart(4, '0')}` : c;
 }
 
-/** Whether U: may give a letter a meaning (standard 2.1, §4.16). */
-export function isSymbol(c: string): boolean {
-  return /[H-Wh-w]/.test(c);
-}
+/** Letters to which U: may give a meaning (standard 2.1, §4.16). */
+const SYMBOLS = /[H-Wh-w]/;
+/** Characters that the standard reserves for later versions. Readers should skip them (2.1, §8.1). */
+const RESERVED = /[#*;?@]/;
 
-/** The problem of a letter that is neither a note nor a decoration. */
-export function undefinedLetter(c: string): string {
-  return `"${c}" has no meaning in music unless U: defines it`;
+/** The problem of a character that has no meaning in music. Undefined symbols and reserved characters change no note. */
+export function meaningless(c: string): { kind: 'symbol' | 'syntax'; message: string } {
+  const reason = isLetter(c) ? ' unless U: defines it' : '';
+  return {
+    kind: SYMBOLS.test(c) || RESERVED.test(c) ? 'symbol' : 'syntax',
+    message: `"${printable(c)}" has no meaning in music${reason}`,
+  };
 }

@@ -9,7 +9,7 @@
  */
 
 /** The parts of a line of music that may be a jump: quoted texts and decorations. */
-const MARKS = /"([^"]{1,200})"|!([^!|]{1,40})!|\+([^+|]{1,40})\+/g;
+const MARKS = /"((?:[^"\\]|\\.){1,200})"|!([^!|]{1,40})!|\+([^+|]{1,40})\+/g;
 /** `DC` and `DS` without points only in capitals. */
 const JUMP =
   /(?<![A-Za-z])(?:[Dd]\. ?[CcSs](?![A-Za-z])|D[CS](?= *$| al )|[Dd]a ?[Cc](?:apo|oda)|[Dd]al ?[Ss]egno|[Tt]o [Cc]oda)/;

@@ -25,6 +25,20 @@ export function fieldOf(line: string, inMusic: boolean): { letter: string; value
 const HTML =
   /<\/?(?:html|head|body|pre|p|div|span|table|tr|td|hr|h[1-6]|ul|ol|li|script|center|blockquote)(?=[\s>/])[^>]{0,500}>|<a\s+(?:href|name|id|class)\b[^>]{0,500}>|<\/a>/i;
 const LINE_BREAK = /<br\s*\/?>/gi;
+const ENTITY = /(?:&gt;)+|(?:&lt;)+|&quot;|&amp;/g;
+const CHARACTERS: Record<string, string> = { '&gt;': '>', '&lt;': '<', '&quot;': '"', '&amp;': '&' };
+
+/**
+ * Replaces the entities of HTML that stand for characters of music: `C&gt;D` is `C>D`. The line keeps its length, so that
+ * columns stay: each is filled up with backticks, which music skips.
+ */
+export function withoutEntities(line: string): string {
+  if (!line.includes(';') || !line.includes('&')) return line;
+  return line.replace(ENTITY, (run) => {
+    const entity = /^&\w+;/.exec(run)![0];
+    return CHARACTERS[entity].repeat(run.length / entity.length).padEnd(run.length, '`');
+  });
+}
 
 /** The line before the first HTML tag, and whether there is one. Line breaks (`<br>`) are removed. */
 export function withoutHtml(line: string): { text: string; html: boolean } {
@@ -38,7 +52,8 @@ export function withoutHtml(line: string): { text: string; html: boolean } {
  * Parts of a line that make no sound: quoted texts, decorations, inline fields, grace notes, comments. The spans
  * have a largest length, so that the time does not grow with the square of the text.
  */
-const SILENT_SPANS = /"[^"]*(?:"|$)|![^!|]{0,40}!|\[[A-Za-z]:[^\]]{0,200}\]|\{[^}]{0,200}\}|%.*$/g;
+const SILENT_SPANS =
+  /"(?:[^"\\]|\\.){0,1000}"|"[^"]*(?:"|$)|![^!|]{0,40}!|\[[A-Za-z]:[^\]]{0,200}\]|\{[^}]{0,200}\}|%.*$/g;
 /** A letter that is neither a note nor a decoration, beside another letter: quick to find, and music has none. */
 const FOREIGN_LETTER = /[IKNQUVWYh-twÀ-ž][A-Za-zÀ-ž']|[A-Za-zÀ-ž'][IKNQUVWYh-twÀ-ž]/;
 /** A word of three letters or more. */

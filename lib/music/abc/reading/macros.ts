@@ -16,16 +16,21 @@ export interface Macro {
 }
 
 /**
- * Reads the value of m: into a list.
+ * Reads the value of m: into a list. A later macro of the same name replaces the earlier one; longer names come first, so
+ * that `~G` does not hide `~G3`.
  *
  * @returns what is wrong with the value; undefined if nothing is
  */
 export function addMacro(macros: Macro[], value: string): string | undefined {
   const match = /^\s*([^=]+?)\s*=\s*(.*)$/.exec(value);
   if (match === null) return `m:${value} is not a macro, which has the form m:name=notes`;
-  if (match[1].length + match[2].length > MAX_LENGTH || macros.length >= MAX_MACROS)
+  const [, name, notes] = match;
+  const index = macros.findIndex((macro) => macro.name === name);
+  if (name.length + notes.length > MAX_LENGTH || (index < 0 && macros.length >= MAX_MACROS))
     return `a macro is too long, or there are more than ${MAX_MACROS}`;
-  macros.push({ name: match[1], notes: match[2] });
+  if (index >= 0) macros.splice(index, 1);
+  macros.push({ name, notes });
+  macros.sort((a, b) => b.name.length - a.name.length);
   return undefined;
 }
 

@@ -18,7 +18,7 @@ import { defaultUnit, parseMetre, parsePartOrder, parseTempo, parseUnit } from '
 import { parseDrumMap } from './drum-map.ts';
 import { isJump, jumpsIn } from './jumps.ts';
 import { parseKey, parseVoiceParameters, type StaffParameters } from './key-field.ts';
-import { continuesTune, endOfBlock, fieldOf, isText, keyFollows, withoutHtml } from './lines.ts';
+import { continuesTune, endOfBlock, fieldOf, isText, keyFollows, withoutEntities, withoutHtml } from './lines.ts';
 import { addMacro } from './macros.ts';
 import { MusicReader } from './read-notes-and-chords.ts';
 import { VoiceBuilder } from './voice-builder.ts';
@@ -68,6 +68,8 @@ class AbcParser {
   #inFileHeader = false;
   /** whether the music has named a voice */
   #voiceNamedInMusic = false;
+  /** the part that the music begins with, for voices that it has not named yet */
+  #firstPart: string | undefined;
   /** the value of the header's Q:, which counts notes of the header's L:, even if L: comes later */
   #tempoText: string | undefined;
   /** whether a K: is still to come; without one, music ends the header */
@@ -162,9 +164,11 @@ class AbcParser {
       this.#reader.problem('header', 'music before the K: field that ends the header');
       this.#endHeader();
     }
-    if (isText(line, this.#reader.symbols)) this.#reader.problem('syntax', 'this line is text and not music');
+    const music = withoutEntities(line);
+    if (isText(music, this.#reader.symbols)) this.#reader.problem('syntax', 'this line is text and not music');
     else {
-      for (const jump of jumpsIn(line)) this.#remarkJump(jump);
+      for (const jump of jumpsIn(music)) this.#remarkJump(jump);
+      this.#reader.moveTo(this.#reader.line, music);
       this.#reader.read();
     }
   }
@@ -222,7 +226,7 @@ class AbcParser {
       case 'P':
         // Other values are printed only.
         if (!this.#inHeader && isJump(value)) this.#remarkJump(value);
-        if (!this.#inHeader && /^[A-Z]$/.test(value)) this.#reader.voice.beginPart(value);
+        if (!this.#inHeader && /^[A-Z]$/.test(value)) this.#beginPart(value);
         else if (this.#inHeader && !this.#inFileHeader) this.#tune.partOrder = parsePartOrder(value);
         break;
       case 'U': {
@@ -258,6 +262,14 @@ class AbcParser {
     for (const voice of voices) voice.set(change(voice.settings));
   }
 
+  /** P: in the music begins a part of the current voice, and of the voices that have as many bars. */
+  #beginPart(name: string): void {
+    const { voice } = this.#reader;
+    voice.beginPart(name);
+    if (!this.#hasMusic) this.#firstPart = name;
+    for (const other of this.#voices.values()) if (other.bars === voice.bars) other.beginPart(name);
+  }
+
   #tempo(microsecondsPerBeat: number): void {
     if ([...this.#voices.values()].every((voice) => voice.empty)) this.#tune.microsecondsPerBeat = microsecondsPerBeat;
     else this.#reader.voice.change({ microsecondsPerBeat });
@@ -267,6 +279,8 @@ class AbcParser {
   #directive(text: string): void {
     const accidentals = /^propagate-accidentals\s+(not|octave|pitch)\b/.exec(text);
     if (accidentals !== null) this.#set({ accidentals: accidentals[1] as Settings['accidentals'] });
+    const breaks = /^linebreak\s+(.*)/.exec(text);
+    if (breaks !== null) this.#reader.breaksLineAtBang = breaks[1].includes('!');
     const drum = parseDrumMap(text);
     if (drum !== undefined) this.#mapDrum(drum.pitch, drum.sound);
     const midi = /^MIDI\s+(program|channel|transpose)\s+(-?\d+)(?:\s+(\d+))?/.exec(text);
@@ -353,6 +367,7 @@ class AbcParser {
     if (builder === undefined) {
       builder = new VoiceBuilder(id, this.#settings, this.#reader);
       Object.assign(builder.result, { program: this.#program, drum: this.#drum });
+      if (this.#firstPart !== undefined) builder.beginPart(this.#firstPart);
       this.#voices.set(id, builder);
     }
     return builder;

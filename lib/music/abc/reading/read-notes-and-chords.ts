@@ -10,14 +10,16 @@
 import { MAX_NOTES_IN_CHORD } from '../../model/index.ts';
 import type { ProblemKind, TuneNote } from '../tune.ts';
 import { pitchAt } from './abc-fields.ts';
-import { readBarLine, readEnding } from './bar-lines.ts';
-import { beginsNote, isDigit, isLetter, isSymbol, LETTERS, printable, undefinedLetter } from './characters.ts';
+import { isAnnotatedChord, readBarLine, readEnding } from './bar-lines.ts';
+import { beginsNote, isDigit, isLetter, LETTERS, meaningless } from './characters.ts';
 import { DECORATION, isOldChord, readDecoration, Symbols } from './decorations.ts';
+import { graceAccidentals } from './grace-notes.ts';
 import { findMacro, type Macro } from './macros.ts';
 import type { TextPlace, VoiceBuilder } from './voice-builder.ts';
 import { withShifts } from './voice-settings.ts';
 
-const QUOTED = /"[^"\n]*"/y;
+/** Within it, `\\"` is an accent (standard 2.1, §8.2) or a quotation mark. The length is limited to keep the time linear. */
+const QUOTED = /"(?:[^"\\\n]|\\.){0,1000}"|"[^"\n]*"/y;
 const GRACE = /\{[^}\n]*\}/y;
 const TUPLET = /\((\d+)(?::(\d*))?(?::(\d*))?/y;
 /** Decorations of one character (standard 2.1, §4.14). U: defines others. */
@@ -37,6 +39,8 @@ export class MusicReader implements TextPlace {
   readonly macros: Macro[] = [];
   /** the letters that U: defines */
   readonly symbols = new Symbols();
+  /** whether I:linebreak makes `!` a line break of the print */
+  breaksLineAtBang = false;
   /** while a macro is read: the column of its name in the line */
   #macroColumn: number | undefined;
   #text = '';
@@ -107,15 +111,13 @@ export class MusicReader implements TextPlace {
       else if (SHORTHAND.test(c) || this.symbols.has(c)) this.#symbol(c);
       // The number of an ending may stand on the line after its bar line.
       else if (isDigit(c) && this.#at === 0 && this.voice.isBetweenBars) this.#ending();
-      else {
-        this.#meaningless(c);
-      }
+      else this.#meaningless(c);
     }
   }
 
   #meaningless(c: string): void {
-    const message = isLetter(c) ? undefinedLetter(c) : `"${printable(c)}" has no meaning in music`;
-    this.problem(isSymbol(c) ? 'symbol' : 'syntax', message);
+    const { kind, message } = meaningless(c);
+    this.problem(kind, message);
     this.#at++;
   }
 
@@ -135,6 +137,10 @@ export class MusicReader implements TextPlace {
   #decoration(): void {
     if (isOldChord(this.#text, this.#at)) {
       this.#chord('+');
+      return;
+    }
+    if (this.breaksLineAtBang && this.#text[this.#at] === '!') {
+      this.#at++;
       return;
     }
     const { length, ottava, isOpen } = readDecoration(this.#text, this.#at);
@@ -170,8 +176,11 @@ export class MusicReader implements TextPlace {
   }
 
   #graceNotes(): void {
-    if (this.#at < this.#lastBrace) this.#skip(GRACE, 'grace notes');
-    else {
+    const match = this.#at < this.#lastBrace ? this.#match(GRACE) : null;
+    if (match !== null) {
+      for (const [position, alteration] of graceAccidentals(match[0])) this.voice.graceAccidental(position, alteration);
+      this.#at += match[0].length;
+    } else {
       this.problem('syntax', 'grace notes begin here and do not end in their line');
       this.#at++;
     }
@@ -219,9 +228,8 @@ export class MusicReader implements TextPlace {
         decoration = this.column;
         this.#at++;
       } else if (c === ' ' || c === '(' || c === ')') this.#at++;
-      else if (c >= 'h' && c <= 'w') {
-        this.#meaningless(c);
-      } else break;
+      else if (c >= 'h' && c <= 'w') this.#meaningless(c);
+      else break;
     }
     if (decoration > 0) this.problem('syntax', 'a decoration without a note after it in its chord', decoration);
     if (text[this.#at] === closing) this.#at++;
@@ -391,7 +399,7 @@ export class MusicReader implements TextPlace {
       this.#onInlineField(next, text.slice(at + 3, end).trim(), column, end + 2);
     } else if (next === '|') this.#barLine();
     // Other named endings, such as ["last", are printed only.
-    else if (isDigit(next) || next === '"') {
+    else if (isDigit(next) || (next === '"' && !isAnnotatedChord(text, at))) {
       if (!this.#ending()) this.#at++;
     } else this.#chord();
   }

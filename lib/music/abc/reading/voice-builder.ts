@@ -58,6 +58,8 @@ export class VoiceBuilder {
   #fullAtLineEnd: { bar: TuneBar; line: number; column: number } | undefined;
   /** The next bar begins without a bar line, so the accidentals stay in force. */
   #keepsAccidentals = false;
+  /** accidentals of grace notes that precede the first note of the next bar, with their staff positions */
+  #graceAccidentals: [position: number, alteration: number][] = [];
   /** accidentals of this bar */
   readonly #letterAccidentals: (number | undefined)[] = new Array(7).fill(undefined);
   readonly #positionAccidentals = new Map<number, number>();
@@ -77,6 +79,11 @@ export class VoiceBuilder {
   /** Whether the voice has no note or rest yet. */
   get empty(): boolean {
     return this.result.bars.length === 0 && this.#bar === undefined;
+  }
+
+  /** The number of bars, also of an open one. */
+  get bars(): number {
+    return this.result.bars.length + (this.#bar === undefined ? 0 : 1);
   }
 
   /** Whether the last sign was a bar line. */
@@ -140,6 +147,7 @@ export class VoiceBuilder {
       if (!this.#keepsAccidentals) this.#forgetAccidentals();
       this.#keepsAccidentals = false;
     }
+    for (const [position, alteration] of this.#graceAccidentals.splice(0)) this.alteration(position, alteration);
     return this.#bar;
   }
 
@@ -279,6 +287,12 @@ export class VoiceBuilder {
           ? this.#positionAccidentals.get(position)
           : undefined;
     return inForce ?? alterations[letter];
+  }
+
+  /** An accidental of a grace note. It holds for the notes after it in the bar. */
+  graceAccidental(position: number, alteration: number): void {
+    if (this.#bar === undefined) this.#graceAccidentals.push([position, alteration]);
+    else this.alteration(position, alteration);
   }
 
   #forgetAccidentals(): void {
