@@ -11,6 +11,8 @@ export interface ProgramOptions {
   env?: NodeJS.ProcessEnv;
   /** The program's stdin; by default empty. */
   input?: string;
+  /** How its output is decoded; by default as UTF-8. latin1 keeps each byte as one character. */
+  encoding?: 'utf8' | 'latin1';
   /** Milliseconds after which it is killed. */
   timeout?: number;
   /** It gets a process group of its own, so that Ctrl-C does not reach it. */
@@ -23,7 +25,7 @@ export interface ProgramResult {
   exitCode?: number;
   /** The signal that ended it. */
   signal?: NodeJS.Signals;
-  /** Why it could not be started; ENOENT if it is not on the PATH. */
+  /** Why it could not be started, ENOENT if it is not on the PATH; or that its output is too long. */
   error?: NodeJS.ErrnoException;
   stdout: string;
   stderr: string;
@@ -37,19 +39,24 @@ export interface ProgramResult {
 export function callProgram(
   program: string,
   args: readonly string[],
-  { cwd, env, input, timeout, detached }: ProgramOptions = {},
+  { cwd, env, input, encoding = 'utf8', timeout, detached }: ProgramOptions = {},
 ): Promise<ProgramResult> {
   return new Promise((done) => {
     const fail = (error: unknown) => done({ error: error as NodeJS.ErrnoException, stdout: '', stderr: '' });
     try {
       const child = spawn(program, args, { cwd, env, timeout, detached });
-      const output = { stdout: '', stderr: '' };
-      for (const name of ['stdout', 'stderr'] as const)
-        child[name].setEncoding('utf8').on('data', (text) => (output[name] += text));
+      const chunks: { [stream in 'stdout' | 'stderr']: Buffer[] } = { stdout: [], stderr: [] };
+      for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (chunk) => chunks[name].push(chunk));
       child.on('error', fail);
-      child.on('close', (exitCode, signal) =>
-        done({ ...(exitCode === null ? {} : { exitCode }), ...(signal === null ? {} : { signal }), ...output }),
-      );
+      child.on('close', (exitCode, signal) => {
+        const text = (name: 'stdout' | 'stderr') => Buffer.concat(chunks[name]).toString(encoding);
+        try {
+          const output = { stdout: text('stdout'), stderr: text('stderr') };
+          done({ ...(exitCode === null ? {} : { exitCode }), ...(signal === null ? {} : { signal }), ...output });
+        } catch (error) {
+          fail(error); // The output is longer than a string can be.
+        }
+      });
       // A program that ends before it has read everything closes the pipe.
       child.stdin.on('error', () => {}).end(input);
     } catch (error) {

@@ -6,7 +6,6 @@
  */
 
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { readUtf8OrUndefined } from '../freshness/index.ts';
 import { ReproError } from '../messages/index.ts';
 
@@ -27,6 +26,7 @@ export interface Versions {
  *   which does not know all versions
  */
 export async function allVersions(root: string, path: string): Promise<Versions> {
+  const { execa } = await import('execa');
   const git = (...args: string[]) => execa('git', args, { cwd: root, reject: false });
   const shallow = await git('rev-parse', '--is-shallow-repository', '--show-prefix');
   if (shallow.code === 'ENOENT')

@@ -5,6 +5,7 @@
 import { posix } from 'node:path';
 import type { FileSource } from '../documents/index.ts';
 import { ReproError } from '../messages/index.ts';
+import { callProgram } from '../programs/index.ts';
 
 /** The files of a git revision. Paths are relative to the pipeline's folder. */
 export interface RevisionSource extends FileSource {
@@ -23,10 +24,9 @@ export interface RevisionSource extends FileSource {
  *   revision
  */
 export async function openRevision(root: string, name: string): Promise<RevisionSource> {
-  const { execa } = await import('execa');
-  const git = (...args: string[]) => execa('git', args, { cwd: root, reject: false, stripFinalNewline: false });
+  const git = (...args: string[]) => callProgram('git', args, { cwd: root });
   const found = await git('rev-parse', '--verify', '--quiet', `${name}^{commit}`);
-  if (found.code === 'ENOENT')
+  if (found.error?.code === 'ENOENT')
     throw new ReproError(`git is not installed, so there is no revision "${name}" to compare with`);
   if (found.exitCode !== 0) {
     const inside = await git('rev-parse', '--git-dir');
@@ -44,13 +44,9 @@ export async function openRevision(root: string, name: string): Promise<Revision
     // git cat-file reads one name a line, so a path with a line break cannot be looked up.
     const names = paths.filter((path) => !path.includes('\n'));
     const input = names.map((path) => `${commit}:./${posix.normalize(path)}\n`).join('');
-    const { stdout } = await execa('git', ['cat-file', '--batch'], {
-      cwd: root,
-      input,
-      reject: false,
-      encoding: 'buffer',
-    });
-    return readBatch(names, Buffer.from(stdout ?? []));
+    // Sizes are in bytes.
+    const { stdout } = await callProgram('git', ['cat-file', '--batch'], { cwd: root, input, encoding: 'latin1' });
+    return readBatch(names, Buffer.from(stdout, 'latin1'));
   };
   return {
     name,
@@ -98,8 +94,7 @@ const MAX_COMMITS = 200;
  * @returns undefined if git is not installed, or if there is no repository or no commit
  */
 export async function openHistory(root: string): Promise<History | undefined> {
-  const { execa } = await import('execa');
-  const git = (...args: string[]) => execa('git', args, { cwd: root, reject: false, stripFinalNewline: false });
+  const git = (...args: string[]) => callProgram('git', args, { cwd: root });
   const head = await git('rev-parse', '--short', 'HEAD');
   if (head.exitCode !== 0) return undefined;
   return {
