@@ -5,7 +5,7 @@
  *     npx tsx bench/gpu/pack.ts --sanitizer     with NVIDIA's compute-sanitizer, from PyPI (9 MB more)
  *     npx tsx bench/gpu/pack.ts --fake          with the fake driver, to try the file on a machine without a GPU
  *
- * There:
+ * On the machine with the GPU:
  *
  *     tar xJf gpu-bench.tar.xz && sh gpu-bench/run.sh                  all: about 20 minutes
  *     sh gpu-bench/run.sh --parts check,sanitize                       only some parts, see index.ts

@@ -11,8 +11,8 @@
 namespace cuda::cublas {
 namespace {
 
-/// One line that begins with the path. On Linux the message of the loader does; on Windows it names no file and ends
-/// with a line break.
+/// Makes the loader's message one line that begins with the path. On Linux it already is. On Windows it names no file
+/// and ends with a line break.
 std::string loaderMessage(const std::string& path, std::string message) {
   message.erase(message.find_last_not_of(" \r\n") + 1);
   return message.rfind(path, 0) == 0 ? message : path + ": " + message;

@@ -57,7 +57,7 @@ export interface Splits {
   splits: number;
 }
 
-/** The sum in one part. */
+/** Leaves the sum over K in one part. */
 export const unsplit = (K: number): Splits => ({ depth: Math.ceil(K / 32) * 32, splits: 1 });
 
 /** Splits the sum into enough parts to give every multiprocessor work. */

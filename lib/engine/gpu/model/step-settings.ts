@@ -1,9 +1,9 @@
 /** Converts the settings of a step to the bytes that the device reads, and the bytes of its outcome back. */
 import type { StepOptions } from '../../interface/index.ts';
 
-/** StepSettings of native/cuda/kernels/update.cuh, in bytes. */
+/** Bytes of StepSettings of native/cuda/kernels/update.cuh. */
 export const SETTINGS_BYTES = 40;
-/** StepOutcome: loss and norm as doubles, the factor of the gradients, whether both are finite. */
+/** Bytes of StepOutcome of update.cuh: loss and norm as doubles, the factor that clips gradients, whether they are finite. */
 export const OUTCOME_BYTES = 24;
 
 /** @param step number of updates made so far */

@@ -338,7 +338,7 @@ class GptPass {
   }
 }
 
-/** One token of B streams, with a cache of keys and values (layers,2,B,block,C). */
+/** Adds the launches for one token of each of B streams. The state is a cache of keys and values (layers,2,B,block,C). */
 function buildDecoder(config: GptConfig, b: PassBuilder, memory: ModelMemory, io: DecoderIo): void {
   const { layers, width: C, heads, block } = config;
   const { streams: B, position } = io;

@@ -214,7 +214,7 @@ class LstmPass {
   }
 }
 
-/** One token of B streams. The state is (layers,2,B,H): hidden states, then cells. */
+/** Adds the launches for one token of each of B streams. The state is (layers,2,B,H): hidden states, then cells. */
 function buildDecoder(config: LstmConfig, b: PassBuilder, memory: ModelMemory, io: DecoderIo): void {
   const { layers, width: H, embedding: E } = config;
   const B = io.streams;
