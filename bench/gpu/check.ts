@@ -53,8 +53,12 @@ export async function compareWithNative(hasCublas: boolean): Promise<void> {
     }
 }
 
-/** Trains the same steps twice, with dropout. They must give the same bits. */
-export async function compareWithItself(engine: Engine): Promise<void> {
+/**
+ * Trains the same steps twice, with dropout. They must give the same bits.
+ *
+ * @param by " by cuBLASLt", or nothing; it is printed
+ */
+export async function compareWithItself(engine: Engine, by: string): Promise<void> {
   for (const [name, config] of CHECKED) {
     const runs: string[] = [];
     for (let run = 0; run < 2; run++) {
@@ -67,12 +71,16 @@ export async function compareWithItself(engine: Engine): Promise<void> {
       runs.push(weights.map(({ data }) => Buffer.from(data.buffer).toString('base64')).join());
       model.dispose();
     }
-    verdict(`three steps of ${name} give the same bits twice`, runs[0] === runs[1]);
+    verdict(`three steps of ${name}${by} give the same bits twice`, runs[0] === runs[1]);
   }
 }
 
-/** Compares logits that were computed token by token with logits of whole windows. */
-export async function compareDecoding(engine: Engine): Promise<void> {
+/**
+ * Compares logits that were computed token by token with logits of whole windows.
+ *
+ * @param by " by cuBLASLt", or nothing; it is printed
+ */
+export async function compareDecoding(engine: Engine, by: string): Promise<void> {
   for (const [name, config] of CHECKED) {
     const model = engine.model(config, { seed: 1 });
     const { inputs, sequences, length } = randomBatch(config, 3, 1);
@@ -90,7 +98,7 @@ export async function compareDecoding(engine: Engine): Promise<void> {
         }
     }
     verdict(
-      `logits of ${name}, token by token`,
+      `logits of ${name}${by}, token by token`,
       worst / largest < 3e-2,
       `${(worst / largest).toExponential(1)} of the largest`,
     );

@@ -78,8 +78,11 @@ async function run(parts: string[]): Promise<void> {
   if (parts.includes('check')) {
     heading('Right');
     await compareWithNative(hasCublas);
-    for (const each of hasCublas ? [engine, others[1][1]] : [engine]) await compareWithItself(each);
-    await compareDecoding(engine);
+    const withCublas: [string, Engine][] = hasCublas ? [[' by cuBLASLt', others[1][1]]] : [];
+    for (const [by, each] of [['', engine] as const, ...withCublas]) {
+      await compareWithItself(each, by);
+      await compareDecoding(each, by);
+    }
   }
   if (parts.includes('sanitize')) {
     heading('compute-sanitizer');
