@@ -158,7 +158,11 @@ test.each([
   [{ budgets: [1.5] }, 'budgets has 1.5; a budget is above 0 and below 1'],
   [
     { budgets: [0.05] },
-    'budgets has 0.05, which is 2 steps with a cooldown of 0; it must begin after the warmup of 3 steps',
+    'budgets has 0.05, which is 2 steps; a share of 0.2 of them (cooldown) must be at least 1 step',
+  ],
+  [
+    { budgets: [0.05], cooldown: 1 },
+    'budgets has 0.05, which is 2 steps with a cooldown of 2; the cooldown must begin after the warmup of 3 steps',
   ],
   [{ budgets: [0.49, 0.5] }, 'budgets has 0.5, which begins at the same step as the one before it'],
 ] as const)('refused: %j', async (wrong, message) => {

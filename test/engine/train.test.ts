@@ -275,7 +275,7 @@ describe('train refuses', () => {
   });
 
   test.each([
-    [{ tokens: 0 }, /tokens is 0; .*at least 1/],
+    [{ tokens: 0 }, /tokens is 0; .*from 1 to/],
     [{ batch: 1.5 }, /batch is 1.5/],
     [{ block: 7 }, /block is 7; .*from 1 to the model's block of 6/],
     [{ learningRate: Number.NaN }, /learningRate is NaN; .*above 0/],
@@ -283,6 +283,11 @@ describe('train refuses', () => {
     [{ betas: [0.9, 1] as [number, number] }, /betas\[1\] is 1/],
     [{ evaluations: 0 }, /evaluations is 0/],
   ])('invalid settings: %o', (wrong, message) => refuse({ settings: { ...settings, ...wrong } }, message));
+
+  test('more evaluations than steps are not: each step has one', () => {
+    const { steps, evaluateAt } = resolveSettings({ ...settings, evaluations: 1e15 }, config, source);
+    expect(evaluateAt).toEqual(Array.from({ length: steps }, (_, i) => i + 1));
+  });
 
   test('a wrong configuration, before it reads data', () =>
     expect(run({ config: { ...config, heads: 3 } })).rejects.toThrow(

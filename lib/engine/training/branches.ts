@@ -51,10 +51,17 @@ export function planBranches(
     const steps = Math.ceil((share * tokens) / stepTokens);
     const cooldown = Math.round(cooldownShare * steps);
     const start = steps - cooldown;
-    if (start < schedule.warmup || start < 1 || cooldown < 1)
+    const counted = (count: number) => (count === 1 ? '1 step' : `${count} steps`);
+    if (cooldown < 1)
       throw new EngineError(
-        `budgets has ${share}, which is ${steps} steps with a cooldown of ${cooldown}; it must begin after the warmup of ${schedule.warmup} steps`,
+        `budgets has ${share}, which is ${counted(steps)}; a share of ${cooldownShare} of them (cooldown) must be at least 1 step`,
       );
+    if (start < schedule.warmup || start < 1) {
+      const before = schedule.warmup < 1 ? 'first step' : `warmup of ${counted(schedule.warmup)}`;
+      throw new EngineError(
+        `budgets has ${share}, which is ${counted(steps)} with a cooldown of ${cooldown}; the cooldown must begin after the ${before}`,
+      );
+    }
     return { share, start, steps, schedule: { ...schedule, steps, cooldown }, lastSteps: Math.ceil(steps / 10) };
   });
   const same = branches.find(({ start }, i) => i > 0 && start === branches[i - 1].start);

@@ -100,8 +100,10 @@ export function resolveSettings(settings: TrainSettings, config: ModelConfig, so
 
 /** At most `evaluations` whole numbers from 1 to `steps`, evenly spaced; the last is `steps`. */
 function evenSteps(evaluations: number, steps: number): number[] {
-  const step = (i: number) => Math.max(1, Math.round(((i + 1) * steps) / evaluations));
-  return [...new Set(Array.from({ length: evaluations }, (_, i) => step(i)))];
+  // More evaluations than steps would give each step several times.
+  const count = Math.min(evaluations, steps);
+  const step = (i: number) => Math.max(1, Math.round(((i + 1) * steps) / count));
+  return [...new Set(Array.from({ length: count }, (_, i) => step(i)))];
 }
 
 function checkSettings(settings: TrainSettings, config: ModelConfig): void {
@@ -111,7 +113,7 @@ function checkSettings(settings: TrainSettings, config: ModelConfig): void {
   const notNegative = (n: number) => n >= 0 && Number.isFinite(n);
   const share = (n: number) => n >= 0 && n < 1;
   const rules: [key: string, value: number | undefined, holds: (n: number) => boolean, right: string][] = [
-    ['tokens', numbers.tokens, whole, 'a whole number of at least 1'],
+    ['tokens', numbers.tokens, whole, `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`],
     ['batch', numbers.batch, whole, 'a whole number of at least 1'],
     [
       'block',
