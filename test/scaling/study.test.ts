@@ -25,6 +25,8 @@ describe('readRuns', () => {
   test.each([
     ['', 'runs.csv is empty'],
     ['run,loss\na,1\n', 'runs.csv:1: no column params; there are run, loss'],
+    ['run;params;loss\na;1;2\n', 'runs.csv:1: its cells are separated by semicolons; a table needs commas'],
+    ['run\tparams\na\t1\n', 'runs.csv:1: its cells are separated by tabs; a table needs commas'],
     ['run,params,params\n', 'runs.csv:1: there are two columns params'],
     ['run,params\n', 'runs.csv has a header and no runs'],
     ['run,params\na,1\nb,2,3\n', 'runs.csv:3: 3 cells, where the first line names 2 columns'],

@@ -136,7 +136,8 @@ function turningPoint(
 
 function describeNotFalling(sizes: readonly SizeGroup[], alpha: Interval, confidence: number): string {
   const [first, last] = [sizes[0], sizes[sizes.length - 1]];
-  return `loss does not fall distinguishably with size: it is ${formatNumber(first.loss)} at ${formatNumber(first.params)} parameters and ${formatNumber(last.loss)} at ${formatNumber(last.params)}, and the ${formatPercent(confidence)} interval of α, ${formatInterval(alpha)}, does not exclude 0; more tokens for the larger models, more sizes or more seeds are missing`;
+  const verdict = alpha[1] < 0 ? 'lies below 0: it rises' : 'does not exclude 0';
+  return `loss does not fall distinguishably with size: it is ${formatNumber(first.loss)} at ${formatNumber(first.params)} parameters and ${formatNumber(last.loss)} at ${formatNumber(last.params)}, and the ${formatPercent(confidence)} interval of α, ${formatInterval(alpha)}, ${verdict}; more tokens for the larger models, more sizes or more seeds are missing`;
 }
 
 /** A warning if the sizes span less than a factor of ten. */

@@ -46,6 +46,11 @@ export function readTable(
   if (header.length === 0 || header.every((name) => name === ''))
     throw new TableError(`${file} is empty: its first line must name the columns ${schema.required.join(', ')}`);
   const missing = schema.required.filter((name) => !header.includes(name));
+  const separator = header.length === 1 ? /[;\t]/.exec(header[0])?.[0] : undefined;
+  if (missing.length > 0 && separator !== undefined)
+    throw new TableError(
+      `${file}:1: its cells are separated by ${separator === ';' ? 'semicolons' : 'tabs'}; a table needs commas between cells, and points in numbers`,
+    );
   if (missing.length > 0)
     throw new TableError(
       `${file}:1: no column ${missing.join(', ')}; there ${header.length === 1 ? 'is' : 'are'} ${header.join(', ')}`,
