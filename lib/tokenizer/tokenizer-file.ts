@@ -28,6 +28,8 @@ export interface AddedToken {
 /** The fields of tokenizer.json that are read. */
 export interface TokenizerFile {
   added_tokens: AddedToken[];
+  /** and the three keys of `model` below that are `unknown`: a file in which they are set would give other ids here */
+  normalizer?: unknown;
   pre_tokenizer: PreTokenizerEntry | null;
   decoder: { type: string } | null;
   model: {
@@ -35,6 +37,9 @@ export interface TokenizerFile {
     vocab: Record<string, number>;
     merges?: (string | [string, string])[];
     unk_token?: string | null;
+    continuing_subword_prefix?: unknown;
+    end_of_word_suffix?: unknown;
+    ignore_merges?: unknown;
   };
 }
 
@@ -102,6 +107,13 @@ export function readTokenizerFile(file: string): TokenizerFile {
   const { merges } = json.model;
   if (merges !== undefined && !(Array.isArray(merges) && merges.every(isMerge)))
     throw new TokenizerError(`${file}: model.merges is not a list of "left right" or [left, right]`);
+  const unread = [
+    json.normalizer && 'normalizer',
+    ...(['continuing_subword_prefix', 'end_of_word_suffix', 'ignore_merges'] as const).map(
+      (key) => json.model[key] && `model.${key}`,
+    ),
+  ].find(Boolean);
+  if (unread) throw new TokenizerError(`${file}: ${unread} is set, and a tokenizer with it is not read`);
   if (json.pre_tokenizer?.pretokenizers !== undefined && !Array.isArray(json.pre_tokenizer.pretokenizers))
     throw new TokenizerError(`${file}: pre_tokenizer.pretokenizers is not a list`);
   return json;

@@ -294,6 +294,19 @@ describe('a tokenizer.json is refused, and the error names the file', () => {
     }
   });
 
+  test.each([
+    ['normalizer', (json: ReturnType<typeof good>) => Object.assign(json, { normalizer: { type: 'NFC' } })],
+    ['model.ignore_merges', (json: ReturnType<typeof good>) => Object.assign(json.model, { ignore_merges: true })],
+    [
+      'model.end_of_word_suffix',
+      (json: ReturnType<typeof good>) => Object.assign(json.model, { end_of_word_suffix: '</w>' }),
+    ],
+  ])('if its ids depend on %s, which is not read', (key, set) => {
+    const json = good();
+    set(json);
+    expect(write(json)).toThrow(`bad.json: ${key} is set, and a tokenizer with it is not read`);
+  });
+
   test('if two tokens have the same id', () => {
     const json = good();
     json.model.vocab.zz = 5;
