@@ -66,7 +66,8 @@ export function readNeoxConfig(json: Json, file: string): GptConfig {
       );
   };
   for (const [key, { value, missing }] of Object.entries(REQUIRED)) required(key, json[key] ?? missing, value);
-  if (json.intermediate_size !== undefined)
+  // Without a proper width, checkConfig says so.
+  if (json.intermediate_size !== undefined && Number.isSafeInteger(json.hidden_size))
     required('intermediate_size', json.intermediate_size, 4 * (json.hidden_size as number));
   // transformers 5 writes rope_parameters instead of rotary_pct and rotary_emb_base.
   const rope = (json.rope_parameters ?? {}) as Json;

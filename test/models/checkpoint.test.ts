@@ -137,6 +137,7 @@ describe('a checkpoint', () => {
       [{ ...json, rotary_pct: 1, rotary_emb_base: 500 }, /rotary_emb_base is 500; only 10000/],
       [{ ...json, rope_parameters: { ...rope_parameters, rope_type: 'yarn' } }, /rope_type is "yarn"; only "default"/],
       [{ ...json, rope_parameters, intermediate_size: 8 }, /intermediate_size is 8; only 16/],
+      [{ ...json, rope_parameters, intermediate_size: 16, hidden_size: undefined }, /width is missing/],
       [{ ...json, rope_parameters, num_attention_heads: 4 }, /needs heads of an even width/],
     ] as const) {
       await writeFile(file, JSON.stringify(changed));
