@@ -24,8 +24,10 @@ await program({
         `${out === undefined ? '-o is missing' : `-o is ${out}`}; it must end with .pdf, .svg or .png`,
       );
     const spec: TopLevelSpec = await readJson(file);
+    if (typeof spec !== 'object' || spec === null || Array.isArray(spec))
+      throw new StageError(`${file} is not a specification of Vega-Lite: it must be a mapping`);
     const drawn = await drawPlot(spec, basename(out, extname(out)), [format]).catch((error: Error) => {
-      throw new StageError(`${file} is not a specification that Vega-Lite can draw: ${error.message}`);
+      throw new StageError(`${file} cannot be drawn: ${error.message}`);
     });
     await writeFile(out, drawn.get(format)!);
   },

@@ -1,4 +1,5 @@
 /** Tests what becomes of a plot: files, a plot for a page, and the layout for phones. */
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +43,15 @@ describe('renderPlot', () => {
     const png = await readFile(files.png);
     expect(png.subarray(1, 4).toString()).toBe('PNG');
     expect(png.readUInt32BE(16)).toBeGreaterThan(1600);
+  });
+
+  test.each([
+    ['its data cannot be loaded', { data: { url: '/none/data.csv' } }, /^Loading failed: \/none\/data\.csv: ENOENT/],
+    ['its PNG would not fit into memory', { width: 1e6, height: 1e6 }, /^its PNG would have 2\d+ × 2\d+ pixels/],
+  ])('refuses a plot if %s', async (_, changed, message) => {
+    const spec = { data: { values: [{ x: 1 }] }, mark: 'point' as const, ...changed };
+    await expect(renderPlot(spec, join(folder, 'refused'))).rejects.toThrow(message);
+    expect(existsSync(join(folder, 'refused.vl.json'))).toBe(false);
   });
 
   test('writes the same bytes for the same plot, and ids that begin with its name', async () => {

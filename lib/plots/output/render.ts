@@ -13,13 +13,16 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import type { View } from 'vega';
+import type { LoggerInterface, View } from 'vega';
 import type { TopLevelSpec } from 'vega-lite';
 import { FONT_FAMILY, FONT_FILES } from './fonts.ts';
 import { viewPdf } from './pdf.ts';
 
 /** Pixels of the PNG per pixel of the SVG. With a factor of 2, plots are sharp on screens and on paper. */
 const PNG_SCALE = 2;
+
+/** Most pixels of a PNG: a square of 16,384. Drawing takes 4 bytes for each. */
+const MAX_PNG_PIXELS = 2 ** 28;
 
 /** Font size in pixels of text without one: the default of Vega. */
 const DEFAULT_FONT_SIZE = 11;
@@ -54,6 +57,7 @@ export async function renderPlot(spec: TopLevelSpec, pathWithoutExtension: strin
  *
  * @param name begins every id in the SVG
  * @returns the contents of the files, by format
+ * @throws Error if the specification is wrong, its data cannot be loaded, or its PNG would be too large
  */
 export async function drawPlot(
   spec: TopLevelSpec,
@@ -93,13 +97,37 @@ async function withView<T>(spec: TopLevelSpec, use: (view: View) => Promise<T>):
   textMetrics.width = (item, text) =>
     (item.fontSize ?? DEFAULT_FONT_SIZE) * [...String(text)].reduce((width, letter) => width + letterWidth(letter), 0);
 
-  const view = new vega.View(vega.parse(compile(spec).spec), { renderer: 'none', logLevel: vega.Warn });
+  const { logger, failures } = collectFailures();
+  const view = new vega.View(vega.parse(compile(spec).spec), { renderer: 'none', logger });
   try {
     await view.runAsync();
+    if (failures.length > 0) throw new Error(failures[0]);
     return await use(view);
   } finally {
     view.finalize();
   }
+}
+
+/** A logger of Vega that collects errors and data that cannot be loaded. Vega logs them, and draws an empty plot. */
+function collectFailures(): { logger: LoggerInterface; failures: string[] } {
+  const failures: string[] = [];
+  const text = (values: readonly unknown[]) =>
+    values.map((value) => (value instanceof Error ? value.message : String(value))).join(': ');
+  const logger = {
+    level: () => logger,
+    error: (...values: unknown[]) => {
+      failures.push(text(values));
+      return logger;
+    },
+    warn: (...values: unknown[]) => {
+      if (values.some((value) => value instanceof Error)) failures.push(text(values));
+      else console.warn(text(values));
+      return logger;
+    },
+    info: () => logger,
+    debug: () => logger,
+  };
+  return { logger: logger as unknown as LoggerInterface, failures };
 }
 
 /** Phases 3 and 4. */
@@ -136,6 +164,9 @@ function nameClipPaths(root: SceneNode, name: string): void {
 
 /** Phase 5: converts the SVG to a PNG. */
 async function svgPng(svg: string): Promise<Buffer> {
+  const [width, height] = Object.values(sizeOf(svg)).map((pixels) => Math.ceil(pixels * PNG_SCALE));
+  if (width * height > MAX_PNG_PIXELS)
+    throw new Error(`its PNG would have ${width} × ${height} pixels; make it smaller, or draw a PDF or an SVG`);
   const { Resvg } = await import('@resvg/resvg-js');
   const image = new Resvg(svg, {
     fitTo: { mode: 'zoom', value: PNG_SCALE },
