@@ -26,6 +26,9 @@ import { type DownloadOptions, download } from './download.ts';
 /** The data set that ships with the project. */
 const EXAMPLES = fileURLToPath(new URL('../../../examples', import.meta.url));
 
+/** Most pieces of a synthetic data set. */
+const MAX_PIECES = 1_000_000;
+
 /** Options of `fetchDataset`. */
 export interface FetchOptions {
   /** for the data set `synthetic`: number of pieces, and seed. Piece i does not depend on the number of pieces */
@@ -121,6 +124,8 @@ export async function fetchDataset(
     throw new CorpusError(`${dataset}: cannot be read: ${reasonOf(error)}`);
   });
   if (info.isDirectory()) return fromFolder(dataset, outDir, options);
+  // Opening a pipe would wait for another program to write into it.
+  if (!info.isFile()) throw new CorpusError(`${dataset}: is neither a file nor a folder`);
   await prepareFolder(outDir);
   return fromArchive(dataset, dataset, outDir, { kind: 'archive', path: dataset }, options);
 }
@@ -131,8 +136,8 @@ async function composeDataset(
   { pieces, seed }: { pieces: number; seed: number | string },
   onProgress: OnProgress,
 ): Promise<FetchedDataset> {
-  if (!Number.isInteger(pieces) || pieces < 1)
-    throw new CorpusError(`a synthetic data set has at least 1 piece, not ${pieces}`);
+  if (!Number.isInteger(pieces) || pieces < 1 || pieces > MAX_PIECES)
+    throw new CorpusError(`a synthetic data set has 1 to ${MAX_PIECES} pieces, not ${pieces}`);
   const names = Array.from({ length: pieces }, (_, i) => `${String(i + 1).padStart(5, '0')}.mid`);
   await prepareFolder(outDir, new Set(names));
   let bytes = 0;
