@@ -173,7 +173,9 @@ function describeProblem(document: SourceDocument, error: ErrorObject): Problem 
       const allowed = (
         error.keyword === 'enum' ? error.params.allowedValues : [error.params.allowedValue]
       ) as unknown[];
-      const near = typeof error.data === 'string' ? suggestion(error.data, allowed.map(String)) : '';
+      // A number in quotes is near itself: it must say that a number is wanted.
+      const isText = typeof error.data === 'string' && !allowed.map(String).includes(error.data);
+      const near = isText ? suggestion(error.data as string, allowed.map(String)) : '';
       const list = near.includes('known here') || near === '' ? `must be ${orList(allowed.map(show))}, but is` : 'is';
       const hint = near.includes('did you mean') ? near : '';
       return { message: `${list} ${show(error.data)}${hint}`, place: value, key };
