@@ -7,7 +7,6 @@
  *
  * The speed of this machine is measured once, and kept in the file SPEED.
  */
-import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { dirname } from 'node:path';
@@ -47,9 +46,11 @@ async function main(file: string): Promise<void> {
 /** The speed that the file has for this processor and engine; otherwise it is measured and kept. */
 async function keptSpeed(engine: Engine, file: string): Promise<TrainingSpeed> {
   const machine = `${cpus()[0]?.model ?? ''}, ${engine.description}`;
-  const kept: { machine?: string; points?: SpeedPoint[] } = existsSync(file)
-    ? JSON.parse(await readFile(file, 'utf8'))
-    : {};
+  // A damaged file is written again.
+  const kept: { machine?: string; points?: SpeedPoint[] } =
+    (await readFile(file, 'utf8')
+      .then(JSON.parse)
+      .catch(() => undefined)) ?? {};
   if (kept.machine === machine && kept.points !== undefined) return trainingSpeed(kept.points);
   const points = await measureSpeed(engine);
   await mkdir(dirname(file), { recursive: true });

@@ -2,7 +2,6 @@
  * Fits the scaling laws of each tokenizer and architecture: L(N), or L(N, D) if the runs saw several token budgets.
  * OUT.json holds the fits with intervals, or the reason why a fit was refused. The verdicts are printed.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   fitStudy,
@@ -13,7 +12,7 @@ import {
   readTuneLosses,
   type TuneLoss,
 } from '../lib/scaling/index.ts';
-import { StageError, stage, writeJson } from './parts/stage.ts';
+import { readText, StageError, stage, writeJson } from './parts/stage.ts';
 
 const FORMS: readonly LawForm[] = ['auto', 'power', 'chinchilla'];
 
@@ -34,7 +33,7 @@ await stage({
     const { confidence } = params.fit;
     const form = (flags.form ?? params.fit.form ?? 'auto') as LawForm;
     if (!FORMS.includes(form)) throw new StageError(`--form ${form} is unknown: it is ${FORMS.join(', ')}`);
-    const rows = readRuns(await readFile(runs, 'utf8'), runs);
+    const rows = readRuns(await readText(runs), runs);
     const { loss, size } = { loss: flags.loss ?? params.fit.loss, size: flags.size ?? params.fit.size };
     const tunes = flags.losses === undefined ? undefined : await readLosses(flags.losses, rows);
     const study = fitStudy(rows, { loss, size, confidence, form, tunes });
@@ -51,7 +50,7 @@ async function readLosses(folder: string, rows: readonly RunRow[]): Promise<Map<
   const tunes = new Map<string, TuneLoss[]>();
   for (const { run } of rows) {
     const file = join(folder, `${run}.csv`);
-    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const text = await readText(file).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined;
       throw error;
     });

@@ -32,7 +32,8 @@ await stage({
   async run({ paths: [modelDir, tokens, out], params: { generate: settings, convert, train }, progress }) {
     const { config, weights } = await loadCheckpoint(modelDir);
     const tokenizer = await loadModelTokenizer(tokens, modelDir, config);
-    const prompts = await readPrompts(tokens, tokenizer, settings, Math.max(settings.count, settings.free));
+    const count = Math.max(settings.count, settings.free);
+    const prompts = count === 0 ? [] : await readPrompts(tokens, tokenizer, settings, count);
     if (settings.count > 0) for (const { text } of prompts) stateAfter(text, convert);
     const engine = await openEngine(engineWithoutGpu(train));
     const model = engine.model(config, { weights });

@@ -3,7 +3,7 @@
  * data from the metrics of split and tokenize. Each plot becomes a Vega-Lite specification, an SVG, a PNG and a PDF in PLOTS.
  * PLOTS/narrow has the same plots for phones.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
 import {
@@ -26,7 +26,7 @@ import {
   trainingPlot,
 } from '../lib/plots/index.ts';
 import { readRuns, type Study, wholeRuns } from '../lib/scaling/index.ts';
-import { readJson, stage, writeJson, writeText } from './parts/stage.ts';
+import { readJson, readText, stage, writeJson, writeText } from './parts/stage.ts';
 
 await stage({
   name: 'plot',
@@ -36,19 +36,19 @@ await stage({
   flags: { positions: 'folder of the losses by position in the window, a CSV file a run' },
   optional: ['positions'],
   async run({ paths: [runs, scaling, curvesDir, split, tokenizeDir, plots], flags, progress }) {
-    const rows = readRuns(await readFile(runs, 'utf8'), runs);
+    const rows = readRuns(await readText(runs), runs);
     const study: Study = await readJson(scaling);
     // Smaller budgets of a run are no models of their own: only the plots of budgets show them.
     const whole = wholeRuns(rows);
     const curves: CurveRow[] = [];
     for (const { run } of whole) {
       const file = join(curvesDir, `${run}.csv`);
-      curves.push(...readCurves(await readFile(file, 'utf8'), file));
+      curves.push(...readCurves(await readText(file), file));
     }
     const positions: PositionRow[] = [];
     for (const { run } of flags.positions === undefined ? [] : whole) {
       const file = join(flags.positions, `${run}.csv`);
-      positions.push(...readPositions(await readFile(file, 'utf8'), file));
+      positions.push(...readPositions(await readText(file), file));
     }
     // TOKENIZE may still have metrics of an earlier study's tokenizers.
     const tokenizers = new Set(rows.map(({ tokenizer }) => `${tokenizer}.json`));

@@ -25,7 +25,7 @@ import { type RunRow, readRuns, type Study, wholeRuns, wilsonInterval } from '..
 import { shareOf } from './parts/budgets.ts';
 import type { Params } from './parts/params.ts';
 import { type Commit, commitOfStudy, outputHashes, softwareOfStudy } from './parts/provenance.ts';
-import { readJson, stage, writeText } from './parts/stage.ts';
+import { readJson, readText, stage, writeText } from './parts/stage.ts';
 
 /** The plots of the page, in this order, with their captions. A plot that was not drawn is left out. */
 const CAPTIONS: Record<string, string> = {
@@ -64,7 +64,7 @@ await stage({
   description: 'Writes REPORT/index.html, a page that opens from disk and loads nothing from the network.',
   paths: ['RUNS.csv', 'SCALING.json', 'PLOTS', 'SAMPLES', 'METRICS', 'REPORT'],
   async run({ paths: [runs, scaling, plotsDir, samplesDir, metricsDir, out], params, progress }) {
-    const table = await readFile(runs, 'utf8');
+    const table = await readText(runs);
     const rows = readRuns(table, runs);
     const results = withBudgets(wholeRuns(rows), rows);
     const study: Study = await readJson(scaling);
@@ -106,7 +106,7 @@ await stage({
       data: dataFacts(metrics),
       files: [
         { name: basename(runs), type: 'text/csv', text: table },
-        { name: basename(scaling), type: 'application/json', text: await readFile(scaling, 'utf8') },
+        { name: basename(scaling), type: 'application/json', text: await readText(scaling) },
       ],
       citation: bibtex(params.report.title, software),
       settings,
@@ -148,8 +148,8 @@ async function readPlots(folder: string, page: string): Promise<ReportPlot[]> {
       name,
       caption,
       description: wide.description,
-      svg: await readFile(`${path}.svg`, 'utf8'),
-      narrowSvg: await readFile(`${phone}.svg`, 'utf8'),
+      svg: await readText(`${path}.svg`),
+      narrowSvg: await readText(`${phone}.svg`),
       interactive: { wide: await interactivePlot(wide), narrow: await interactivePlot(narrow) },
       files: { 'Vega-Lite': `${address}.vl.json`, SVG: `${address}.svg`, PNG: `${address}.png`, PDF: `${address}.pdf` },
     });
@@ -223,7 +223,7 @@ async function readSample(
   return {
     run,
     index: Number(name.replace(/^free-/, '')),
-    abc: await readFile(`${path}.abc`, 'utf8'),
+    abc: await readText(`${path}.abc`),
     midiBase64: bars > 0 ? await readFile(`${path}.mid`, 'base64') : undefined,
     valid,
     measures: bars,

@@ -3,7 +3,6 @@
  * run and kind of sample, and one for the test split. docs/music.md describes the columns. What abc2midi says goes to a
  * table of its own, --abc2midi, so that SAMPLES.csv is the same with and without that program.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { csvFormat } from 'd3-dsv';
 import {
@@ -21,7 +20,7 @@ import {
 import { wilsonInterval } from '../lib/scaling/index.ts';
 import { grid } from './parts/grid.ts';
 import { abc2midiCheck, abcjsAccepts } from './parts/other-readers.ts';
-import { readJson, stage, writeText } from './parts/stage.ts';
+import { readJson, readText, stage, writeText } from './parts/stage.ts';
 
 /** The measures that are compared with those of the test split. */
 const MEASURES = [
@@ -94,7 +93,7 @@ await stage({
         if (each.length === 0) continue;
         const measured = [];
         for (const { name: file, prompt_bars } of each)
-          measured.push(look(await readFile(join(samples, name, `${file}.abc`), 'utf8'), index, prompt_bars));
+          measured.push(look(await readText(join(samples, name, `${file}.abc`)), index, prompt_bars));
         rows.push({ run: name, ...run, ...drawn.model, kind, ...summary(measured, test) });
         converted.push({ run: name, kind, ...abc2midiShare(measured) });
       }
@@ -111,7 +110,7 @@ await stage({
 async function readTunes(file: string, limit: { tunes?: number; characters?: number }): Promise<string[]> {
   const texts: string[] = [];
   let characters = 0;
-  for (const line of (await readFile(file, 'utf8')).split('\n')) {
+  for (const line of (await readText(file)).split('\n')) {
     if (line === '' || texts.length >= (limit.tunes ?? Number.POSITIVE_INFINITY)) continue;
     if (characters >= (limit.characters ?? Number.POSITIVE_INFINITY)) break;
     const { abc } = JSON.parse(line);

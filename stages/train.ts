@@ -43,6 +43,7 @@ await stage({
   optional: ['checkpoint', 'times'],
   async run({ paths: [tokens, modelDir, curveFile], flags, params, progress }) {
     const name = basename(modelDir);
+    if (!/^\d+$/.test(flags.seed)) throw new StageError(`--seed is ${flags.seed}; it must be a whole number`);
     const settings = params.train;
     const tokenizer = tokenizerOf(tokens);
     const config = buildConfig(params, flags.size, tokenizer.vocabularySize);
@@ -115,8 +116,8 @@ await stage({
  * @throws StageError naming the key of params.yaml that is wrong
  */
 function buildConfig(params: Params, size: string, vocabularySize: number) {
+  if (!Object.hasOwn(params.sizes, size)) throw new StageError(`params.yaml: sizes has no key ${size}`);
   const shape = params.sizes[size];
-  if (!shape) throw new StageError(`params.yaml: sizes has no key ${size}`);
   try {
     const config = modelConfig(shape, { vocabularySize, block: params.train.block, dropout: params.train.dropout });
     checkConfig(config);

@@ -5,7 +5,6 @@
  *   npm run advise -- --runs outputs/results.csv
  *   npm run advise -- --sizes 6k,20k,60k,200k,500k --seeds 3 --noise 0.01
  */
-import { readFile } from 'node:fs/promises';
 import {
   type Addition,
   type Advice,
@@ -18,10 +17,14 @@ import {
   isRefusal,
   readRuns,
 } from '../../lib/scaling/index.ts';
-import { StageError, stage } from '../parts/stage.ts';
+import { readText, StageError, stage } from '../parts/stage.ts';
 
 /** A law like those of the default study, for designs without runs. */
 const USUAL_LAW = { alpha: 0.35, a: 12, c: 0.69 };
+/** The flags that describe a design without runs. */
+const PLANNED = ['sizes', 'seeds', 'noise', 'size-noise', 'alpha', 'a', 'c'] as const;
+/** Most runs of a design. Studies have a few dozen. */
+const MAX_RUNS = 10_000;
 /** Runs to add that are printed. */
 const SHOWN = 6;
 
@@ -44,6 +47,9 @@ await stage({
   optional: ['runs', 'sizes', 'seeds', 'noise', 'size-noise', 'alpha', 'a', 'c', 'loss'],
   async run({ flags, params }) {
     const { confidence, size } = params.fit;
+    const planned = PLANNED.find((flag) => flags[flag] !== undefined);
+    if (flags.runs !== undefined && planned !== undefined)
+      throw new StageError(`--${planned} is of a design without runs; give either --runs or --${planned}`);
     const designs =
       flags.runs === undefined
         ? [['', plannedDesign(flags)] as const]
@@ -59,7 +65,7 @@ await stage({
 
 /** The designs of the groups of a table that have a law. */
 async function designsOfRuns(file: string, loss: string, size: string): Promise<[string, Design][]> {
-  const { fits } = fitStudy(readRuns(await readFile(file, 'utf8'), file), { loss, size, form: 'power' });
+  const { fits } = fitStudy(readRuns(await readText(file), file), { loss, size, form: 'power' });
   const designs = Object.entries(fits).flatMap(([name, group]): [string, Design][] => {
     const largest = group.by_budget.findLast(({ fit }) => !isRefusal(fit));
     const fit = isRefusal(group.fit) ? (largest?.fit ?? group.fit) : group.fit;
@@ -82,7 +88,10 @@ function plannedDesign(flags: Partial<Record<string, string>>): Design {
     throw new StageError(
       `--seeds has ${seeds.length} numbers for ${sizes.length} sizes: give one, or one for each size`,
     );
-  if (seeds.some((count) => !Number.isInteger(count))) throw new StageError('--seeds are whole numbers');
+  if (seeds.some((count) => !Number.isInteger(count) || count < 1))
+    throw new StageError(`--seeds is ${flags.seeds}; it has whole numbers of at least 1`);
+  const runs = sizes.reduce((sum, _, i) => sum + (seeds[i] ?? seeds[0]), 0);
+  if (runs > MAX_RUNS) throw new StageError(`--sizes and --seeds give ${runs} runs; a design has at most ${MAX_RUNS}`);
   const value = (name: string, usual: number) => (flags[name] === undefined ? usual : readNumber(name, flags[name]));
   return {
     params: sizes.flatMap((size, i) => Array<number>(seeds[i] ?? seeds[0]).fill(size)),

@@ -4,18 +4,19 @@
  * split. Prints bits per byte, which are comparable between tokenizers, for each tune and for all.
  */
 import { existsSync } from 'node:fs';
-import { cp, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { csvFormat } from 'd3-dsv';
-import { convertCorpus } from '../../lib/corpus/index.ts';
+import { CorpusError, convertCorpus, fetchDataset } from '../../lib/corpus/index.ts';
 import { evaluate, openEngine } from '../../lib/engine/index.ts';
 import { loadCheckpoint } from '../../lib/models/index.ts';
+import { escapeLine } from '../../lib/repro/index.ts';
 import { type Tokenizer, UNKNOWN } from '../../lib/tokenizer/index.ts';
 import { engineWithoutGpu } from '../parts/engine-without-gpu.ts';
 import { loadModelTokenizer } from '../parts/model-tokenizer.ts';
 import type { Params } from '../parts/params.ts';
-import { StageError, writeText } from '../parts/stage.ts';
+import { StageError, writeTable } from '../parts/stage.ts';
 import { modelFolder, program, projectParams } from './program.ts';
 
 const COLUMNS = ['tune', 'bytes', 'tokens', 'bits', 'bits_per_byte'] as const;
@@ -31,7 +32,7 @@ await program({
   name: 'evaluate',
   usage: 'MODEL FILE…',
   description:
-    'Measures the loss of MODEL, a folder or the name of a run, on files of MIDI, ABC or MusicXML, or folders of them. Conversion, stride and engine are those of params.yaml.',
+    'Measures the loss of MODEL, a folder or the name of a run, on files of MIDI, ABC or MusicXML, or folders or archives of them. Conversion, stride and engine are those of params.yaml.',
   arguments: [2, Number.POSITIVE_INFINITY],
   options: { csv: 'where to write the table as CSV' },
   async run({ args: [name, ...paths], options: { csv } }) {
@@ -67,7 +68,7 @@ await program({
       return rowOf(tune.name, bytes[i], losses.length, sum(losses) / Math.LN2);
     });
     const all = rowOf('all', sum(bytes), tokenLosses.length, sum(tokenLosses) / Math.LN2);
-    if (csv !== undefined) await writeText(csv, `${csvFormat(rows, COLUMNS)}\n`);
+    if (csv !== undefined) await writeTable(csv, csvFormat(rows, COLUMNS));
     print([...rows, all]);
   },
 });
@@ -77,19 +78,20 @@ function rowOf(tune: string, bytes: number, tokens: number, bits: number) {
 }
 
 function print(rows: ReturnType<typeof rowOf>[]): void {
-  const width = Math.max(...rows.map(({ tune }) => tune.length));
+  const names = rows.map(({ tune }) => escapeLine(tune));
+  const width = Math.max(...names.map((name) => name.length));
   console.log(`${'tune'.padEnd(width)}      bytes     tokens  bits per byte`);
-  for (const { tune, bytes, tokens, bits_per_byte } of rows)
+  for (const [i, { bytes, tokens, bits_per_byte }] of rows.entries())
     console.log(
-      `${tune.padEnd(width)}  ${String(bytes).padStart(9)}  ${String(tokens).padStart(9)}  ${bits_per_byte.toFixed(4).padStart(13)}`,
+      `${names[i].padEnd(width)}  ${String(bytes).padStart(9)}  ${String(tokens).padStart(9)}  ${bits_per_byte.toFixed(4).padStart(13)}`,
     );
 }
 
 /**
- * Converts the files in a temporary folder. Files that cannot be read are named on stderr.
+ * Copies the music files into a temporary folder and converts them there. Files that cannot be read are named on stderr.
  *
- * @throws StageError if a path does not exist
- * @throws CorpusError if there is no music in them
+ * @throws StageError if a path does not exist, or none of the files can be read
+ * @throws CorpusError if there is no music in a path
  */
 async function readTunes(paths: readonly string[], { convert }: Params): Promise<Tune[]> {
   const missing = paths.find((path) => !existsSync(path));
@@ -100,13 +102,16 @@ async function readTunes(paths: readonly string[], { convert }: Params): Promise
     const tunes: Tune[] = [];
     for (const [i, path] of paths.entries()) {
       // Each in a folder of its own, because two paths may have the same name.
-      const own = join(raw, String(i));
-      const isFolder = (await stat(path)).isDirectory();
-      await cp(path, isFolder ? own : join(own, basename(resolve(path))), { recursive: true, dereference: true });
+      // With ./, so that the folder `examples` is not the data set of that name.
+      const { skipped } = await fetchDataset(path.includes('/') ? path : `./${path}`, join(raw, String(i)));
+      for (const { path: file, reason } of skipped) console.error(escapeLine(`skipped ${join(path, file)}: ${reason}`));
     }
     const { grid, layout, tuplets, tempo_changes: tempoChanges } = convert;
-    const { failed } = await convertCorpus(raw, abc, { grid, layout, tuplets, tempoChanges, performances: 'keep' });
-    for (const { path, reason } of failed) console.error(`skipped ${nameOf(path, paths)}: ${reason}`);
+    const options = { grid, layout, tuplets, tempoChanges, performances: 'keep' } as const;
+    const { failed } = await convertCorpus(raw, abc, options).catch((error: unknown) => {
+      throw error instanceof CorpusError ? new StageError(withPathsOf(paths, raw, error.message)) : error;
+    });
+    for (const { path, reason } of failed) console.error(escapeLine(`skipped ${nameOf(path, paths)}: ${reason}`));
     for (const file of (await readdir(abc, { recursive: true })).sort(byNumbers)) {
       if (!file.endsWith('.abc')) continue;
       tunes.push({ name: nameOf(file, paths), text: await readFile(join(abc, file), 'utf8') });
@@ -125,6 +130,13 @@ function nameOf(file: string, paths: readonly string[]): string {
   const [first, ...tune] = rest;
   const stem = (name: string) => name.replace(/\.\w+$/, '');
   return stem(first) === stem(basename(resolve(path))) ? join(path, ...tune) : join(path, ...rest);
+}
+
+/** A sentence about the temporary folder, as one about the paths that the caller gave. */
+function withPathsOf(paths: readonly string[], raw: string, message: string): string {
+  return message
+    .replace(raw, paths.join(', '))
+    .replace(/; (\d+\/.*?)(?=: )/, (_, file: string) => `; ${nameOf(file, paths)}`);
 }
 
 const byNumbers = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true });

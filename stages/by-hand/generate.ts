@@ -3,14 +3,15 @@
  * settings of params.yaml and those of the options, so the samples are those that the stage would draw.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MusicError, opening, rewriteAbc, TuneState } from '../../lib/music/index.ts';
+import { problemsOf } from '../parts/check-params.ts';
 import { tokenizerOf } from '../parts/model-files.ts';
 import type { Params } from '../parts/params.ts';
-import { readJson, StageError } from '../parts/stage.ts';
+import { readJson, readText, StageError } from '../parts/stage.ts';
 import { modelFolder, numberOption, program, projectParams, wholeNumber } from './program.ts';
 
 const STAGES = resolve(fileURLToPath(new URL('..', import.meta.url)));
@@ -39,7 +40,7 @@ await program({
     const params = await projectParams();
     const count = wholeNumber('count', options.count) ?? (options.free === undefined ? 10 : 0);
     const given = {
-      prompt: promptOf(options.prompt, params.convert),
+      prompt: await promptOf(options.prompt, params.convert),
       count,
       free: wholeNumber('free', options.free) ?? 0,
       max_tokens: wholeNumber('max-tokens', options['max-tokens']),
@@ -50,10 +51,13 @@ await program({
     };
     const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
     const generate: Params['generate'] = { ...params.generate, ...chosen };
+    if (generate.count + generate.free === 0) throw new StageError('no sample is asked for; give --count or --free');
     let tokens = options.tokens ?? join('data/tokens', tokenizer.kind);
     const needsTunes = generate.prompt === 'header' || generate.prompt === 'bars';
     if (!needsTunes) tokens = model;
     else if (!existsSync(join(tokens, 'tokenizer.json'))) {
+      if (options.tokens !== undefined)
+        throw new StageError(`--tokens is ${tokens}, which is not a folder of tokens: it has no tokenizer.json`);
       console.error(`There is no ${tokens} to take headers from, so the model writes them too (--prompt none).`);
       generate.prompt = 'none';
       tokens = model;
@@ -61,6 +65,7 @@ await program({
     const out = options.out ?? freeFolder(join('outputs/generated', basename(resolve(model))));
     if (existsSync(out) && readdirSync(out).length > 0)
       throw new StageError(`${out} is not empty; name another folder with --out`);
+    await checkOptions({ ...params, generate });
     const drawn = await draw([model, tokens, out], { ...params, generate });
     if (drawn === undefined) return;
     console.log(`${out}: ${describe(drawn.samples + drawn.free.samples, drawn.valid + drawn.free.valid)}`);
@@ -68,11 +73,11 @@ await program({
 });
 
 /** The prompt: a keyword of generate.prompt, or the text of a file. */
-function promptOf(prompt: string | undefined, convert: Params['convert']): string | undefined {
+async function promptOf(prompt: string | undefined, convert: Params['convert']): Promise<string | undefined> {
   if (prompt === undefined || (['header', 'bars', 'none'].includes(prompt) && !existsSync(prompt))) return prompt;
   if (!existsSync(prompt))
     throw new StageError(`--prompt is ${prompt}, and there is no such file; it may also be header, bars or none`);
-  return inDialect(readFileSync(prompt, 'utf8').replaceAll('\r\n', '\n'), convert) || 'none';
+  return inDialect((await readText(prompt)).replaceAll('\r\n', '\n'), convert) || 'none';
 }
 
 /**
@@ -123,6 +128,19 @@ async function draw(paths: string[], params: Params) {
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/**
+ * Checks the settings as the stage will check them.
+ *
+ * @throws StageError naming the options that are wrong
+ */
+async function checkOptions(params: Params): Promise<void> {
+  const wrong = (await problemsOf(params)).map(({ key, message }) => {
+    const option = key?.replace(/^generate\./, '').replaceAll('_', '-');
+    return option === undefined ? message : `--${option} ${message}`;
+  });
+  if (wrong.length > 0) throw new StageError(wrong.join('\n'));
 }
 
 function describe(samples: number, valid: number): string {

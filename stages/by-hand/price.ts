@@ -7,20 +7,24 @@
  * Speed is measured here: parts/training-speed.ts. Data preparation, evaluation and samples are not counted.
  */
 import { availableParallelism, totalmem } from 'node:os';
-import { parseArgs } from 'node:util';
 import { openEngine } from '../../lib/engine/index.ts';
+import { problemsOf } from '../parts/check-params.ts';
 import { engineWithoutGpu } from '../parts/engine-without-gpu.ts';
-import { priceStudy } from '../parts/price.ts';
+import { grid } from '../parts/grid.ts';
+import type { Params } from '../parts/params.ts';
+import { configOf, priceStudy } from '../parts/price.ts';
+import { StageError } from '../parts/stage.ts';
 import { readStudies } from '../parts/studies.ts';
 import { measureSpeed, trainingSpeed } from '../parts/training-speed.ts';
+import { program } from './program.ts';
 
 /** Prints the prices of the studies that are named on the command line, or of all. */
-async function main(): Promise<void> {
+async function price(named: readonly string[]): Promise<void> {
   const studies = readStudies();
-  const { positionals: named } = parseArgs({ allowPositionals: true, options: {} });
   const unknown = named.find((name) => !studies.has(name));
   if (unknown !== undefined)
-    throw new Error(`there is no study ${unknown} in studies.yaml; it has ${[...studies.keys()].join(', ')}`);
+    throw new StageError(`there is no study ${unknown} in studies.yaml; it has ${[...studies.keys()].join(', ')}`);
+  for (const [name, params] of studies) await check(name, params);
   const machine = { cpus: availableParallelism(), memory: totalmem() };
   const { train } = studies.values().next().value!;
   const engine = await openEngine(engineWithoutGpu(train));
@@ -54,6 +58,19 @@ async function main(): Promise<void> {
   printTable(['study', '', 'FLOP', 'largest run', 'one core', 'here'], rows);
 }
 
+/** @throws StageError naming the study and the key that is wrong */
+async function check(name: string, params: Params): Promise<void> {
+  const [problem] = await problemsOf(params);
+  if (problem !== undefined)
+    throw new StageError(`study ${name}: ${[problem.key, problem.message].filter(Boolean).join(': ')}`);
+  for (const run of grid(params))
+    try {
+      configOf(params, run);
+    } catch (error) {
+      throw new StageError(`study ${name}: ${(error as Error).message}`);
+    }
+}
+
 function figures({ flops, memory }: { flops: number; memory: number }): [string, string] {
   return [flops.toExponential(1).replace('+', ''), gib(memory)];
 }
@@ -82,7 +99,11 @@ function printTable(head: string[], rows: string[][]): void {
     );
 }
 
-await main().catch((error: Error) => {
-  console.error(`price: ${error.message}`);
-  process.exitCode = 1;
+await program({
+  name: 'price',
+  usage: '[STUDY…]',
+  description:
+    'Prints what the training of each study of studies.yaml costs on this machine. With names of studies, prints these and each of their runs.',
+  arguments: [0, Number.POSITIVE_INFINITY],
+  run: ({ args }) => price(args),
 });

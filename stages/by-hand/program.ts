@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readParams } from '../../lib/repro/index.ts';
 import type { Params } from '../parts/params.ts';
-import { PARAMS_SCHEMA, printError, StageError } from '../parts/stage.ts';
+import { checkArguments, PARAMS_SCHEMA, printError, StageError } from '../parts/stage.ts';
 
 /** Where the study puts its models. */
 const MODELS = 'outputs/models';
@@ -41,6 +41,7 @@ export async function program<Option extends string = never>(definition: Program
       throw new StageError(
         `needs ${definition.usage || 'no arguments'}, and got ${positionals.length || 'nothing'}\n\n${usageOf(definition)}`,
       );
+    checkArguments(positionals, values);
     await definition.run({ args: positionals, options: values as Partial<Record<Option, string>> });
   } catch (error) {
     printError(definition.name, error);

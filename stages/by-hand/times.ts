@@ -4,12 +4,11 @@
  * which fit.ts and report.ts show if they are given that table.
  */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { csvFormat, csvParse } from 'd3-dsv';
 import { formatDuration } from '../../lib/report/index.ts';
 import { shareOf } from '../parts/budgets.ts';
-import { readJson, StageError, writeText } from '../parts/stage.ts';
+import { readJson, readText, StageError, writeTable } from '../parts/stage.ts';
 import { readTimes, type Times } from '../parts/times.ts';
 import { program } from './program.ts';
 
@@ -26,7 +25,9 @@ await program({
   options: { csv: `where to write ${RUNS} with the columns ${COLUMNS.join(', ')}` },
   async run({ options: { csv } }) {
     if (!existsSync(RUNS)) throw new StageError(`there is no ${RUNS}; npx repro makes it`);
-    const rows = csvParse(await readFile(RUNS, 'utf8'));
+    const rows = csvParse(await readText(RUNS));
+    if (!rows.columns.includes('run'))
+      throw new StageError(`${RUNS} has no column run; npx repro results makes it again`);
     const times = new Map<string, Times>();
     for (const { run, branch_of } of rows) {
       const metrics = join(METRICS, `${run}.json`);
@@ -37,7 +38,7 @@ await program({
     print(times, rows.filter(({ branch_of }) => !branch_of).length);
     if (csv !== undefined) {
       const cells = rows.map((row): Record<string, unknown> => ({ ...row, ...columnsOf(row, times) }));
-      await writeText(csv, `${csvFormat(cells, [...new Set([...rows.columns, ...COLUMNS])])}\n`);
+      await writeTable(csv, csvFormat(cells, [...new Set([...rows.columns, ...COLUMNS])]));
     }
   },
 });

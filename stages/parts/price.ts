@@ -7,6 +7,7 @@ import { type Engine, estimateRunMemory } from '../../lib/engine/index.ts';
 import { countParameters, flopsPerToken, type ModelConfig, modelConfig } from '../../lib/models/index.ts';
 import { grid } from './grid.ts';
 import type { Params } from './params.ts';
+import { StageError } from './stage.ts';
 import type { TrainingSpeed } from './training-speed.ts';
 
 /** Vocabularies that are not known before the data set is there. Characters: those of the dialect. */
@@ -35,13 +36,19 @@ export interface StudyPrice {
   hours: number;
 }
 
-/** The configuration of a run's model, as far as it is known before the data set is there. */
+/**
+ * The configuration of a run's model, as far as it is known before the data set is there.
+ *
+ * @throws StageError if params.yaml has no such size
+ * @throws ModelError naming the key of the size that is wrong
+ */
 export function configOf(params: Params, run: { tokenizer: string; size: string }): ModelConfig {
   const vocabularySize =
     run.tokenizer === 'bpe'
       ? params.tokenize.bpe.vocabulary
       : USUAL_VOCABULARY[run.tokenizer as keyof typeof USUAL_VOCABULARY];
   const { block, dropout } = params.train;
+  if (!Object.hasOwn(params.sizes, run.size)) throw new StageError(`sizes has no key ${run.size}`);
   return modelConfig(params.sizes[run.size], { vocabularySize, block, dropout });
 }
 

@@ -6,7 +6,7 @@
  * A stage program is one call of `stage`. It reads its inputs, calls a function of lib/, and returns its metrics.
  */
 import { existsSync, statfsSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -108,17 +108,31 @@ function parseCall<Flag extends string>(definition: Stage<Flag>) {
     const got = parsed.positionals.length === 1 ? '1 path' : `${parsed.positionals.length} paths`;
     throw new StageError(`needs ${wanted}, and got ${got}\n\n${usage(definition)}`);
   }
+  checkArguments(parsed.positionals, parsed.values);
   const missing = names.find((name) => parsed.values[name] === undefined && !definition.optional?.includes(name));
   if (missing) throw new StageError(`--${missing} is missing\n\n${usage(definition)}`);
-  const flags = names.map((name) => parsed.values[name] as string | undefined);
-  for (const path of [...parsed.positionals, ...flags, parsed.values.metrics as string | undefined])
-    if (path !== undefined) checkFolder(path);
   return {
     paths: parsed.positionals,
     flags: parsed.values as Record<Flag, string>,
     paramsFile: (parsed.values.params as string | undefined) ?? 'params.yaml',
     metricsFile: parsed.values.metrics as string | undefined,
   };
+}
+
+/**
+ * Checks the arguments and options of a program as paths, before it does any work. A number or a name passes too.
+ *
+ * @throws StageError naming the one that is empty, or that cannot be written
+ */
+export function checkArguments(positionals: readonly string[], options: Record<string, unknown>): void {
+  const named: [name: string, value: unknown][] = [
+    ...positionals.map((value, i): [string, unknown] => [`argument ${i + 1}`, value]),
+    ...Object.entries(options).map(([name, value]): [string, unknown] => [`--${name}`, value]),
+  ];
+  for (const [name, value] of named) {
+    if (value === '') throw new StageError(`${name} is empty`);
+    if (typeof value === 'string') checkFolder(value);
+  }
 }
 
 /** The type of /proc in `statfs`, PROC_SUPER_MAGIC of Linux. */
@@ -147,13 +161,31 @@ function describe(error: unknown): string {
 }
 
 /**
+ * Reads a text file without its byte order mark.
+ *
+ * @throws StageError naming the file if it is not UTF-8
+ * @throws Error of node:fs with the path, which Node leaves out for a folder
+ */
+export async function readText(file: string): Promise<string> {
+  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    error.path ??= file;
+    throw error;
+  });
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new StageError(`${file}: not a text in UTF-8; save it as UTF-8`);
+  }
+}
+
+/**
  * Reads a JSON file of another stage. Its type is not checked.
  *
  * @throws StageError naming the file if it is not JSON
  */
 // biome-ignore lint/suspicious/noExplicitAny: the caller knows the type
 export async function readJson(file: string): Promise<any> {
-  const text = await readFile(file, 'utf8');
+  const text = await readText(file);
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -172,6 +204,25 @@ export async function writeJson(file: string, value: object): Promise<void> {
  */
 export async function writeText(file: string, text: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(`${file}.part`, text);
-  await rename(`${file}.part`, file);
+  try {
+    await writeFile(`${file}.part`, text);
+    await rename(`${file}.part`, file);
+  } catch (error) {
+    await rm(`${file}.part`, { force: true });
+    throw Object.assign(error as NodeJS.ErrnoException, { path: file });
+  }
+}
+
+/**
+ * Writes a table that a person asked for by name. It replaces a file only if that is such a table too: one with the same
+ * header.
+ *
+ * @param csv the table without the newline at its end
+ * @throws StageError if the file holds anything else
+ */
+export async function writeTable(file: string, csv: string): Promise<void> {
+  const [header] = csv.split('\n');
+  if (existsSync(file) && !(await readFile(file, 'utf8').catch(() => '')).startsWith(`${header}\n`))
+    throw new StageError(`${file} is there already, and is not a table with these columns; name another file`);
+  await writeText(file, `${csv}\n`);
 }

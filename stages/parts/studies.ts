@@ -1,7 +1,9 @@
 /** The studies of studies.yaml as complete params, for programs that look at several of them. */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { describeError } from '../../lib/repro/index.ts';
 import type { Params } from './params.ts';
+import { StageError } from './stage.ts';
 
 type Values = { [key: string]: unknown };
 
@@ -9,13 +11,28 @@ type Values = { [key: string]: unknown };
  * Reads params.yaml with the values of each study in it: those that `repro -S study=NAME` would set.
  *
  * @returns by name of the study, in the order of studies.yaml
+ * @throws StageError naming the file that cannot be read, or whose entry is not a mapping
  */
 export function readStudies(paramsFile = 'params.yaml', studiesFile = 'studies.yaml'): Map<string, Params> {
-  const params = parse(readFileSync(paramsFile, 'utf8')) as Values;
-  const studies = parse(readFileSync(studiesFile, 'utf8')) as { [name: string]: Values };
+  const params = readMapping(paramsFile);
+  const studies = readMapping(studiesFile) as { [name: string]: Values };
+  for (const [name, values] of Object.entries({ default: undefined, ...studies }))
+    if (!isMapping(values)) throw new StageError(`${studiesFile}: ${name} must be a mapping of keys of params.yaml`);
   const base = merged(params, studies.default);
   const named = (name: string) => ({ ...merged(base, studies[name]), study: name }) as unknown as Params;
   return new Map(Object.keys(studies).map((name) => [name, named(name)]));
+}
+
+/** Reads a YAML file that is a mapping. */
+function readMapping(file: string): Values {
+  let value: unknown;
+  try {
+    value = parse(readFileSync(file, 'utf8'), { prettyErrors: false });
+  } catch (error) {
+    throw new StageError(`${file}: ${describeError(error)}`);
+  }
+  if (!isMapping(value)) throw new StageError(`${file}: must be a mapping`);
+  return value;
 }
 
 /** `over` merged into `base`: mappings key by key; any other value replaces the one of the base. */

@@ -35,7 +35,7 @@ export async function writeTimes(file: string, times: Times, metrics: object): P
  */
 export async function readTimes(file: string, metrics: object): Promise<Times | undefined> {
   if (!existsSync(file)) return undefined;
-  const { metrics: hash, ...times } = await readJson(file);
+  const { metrics: hash, ...times } = (await readJson(file)) ?? {};
   return hash === hashOf(metrics) ? times : undefined;
 }
 

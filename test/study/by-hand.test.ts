@@ -123,9 +123,53 @@ describe('render', () => {
       'render: -o is my.jpg; it must end with .pdf, .svg or .png\n',
     );
     writeFileSync(path('bad.vl.json'), '{"mark": "pint"}');
-    expect(run('render', 'bad.vl.json', '-o', 'bad.pdf').stderr).toMatch(
-      /^render: bad\.vl\.json is not a specification that/,
-    );
+    expect(run('render', 'bad.vl.json', '-o', 'bad.pdf').stderr).toMatch(/^render: bad\.vl\.json cannot be drawn: /);
+  });
+});
+
+describe('mistakes', () => {
+  beforeAll(() => {
+    mkdirSync(path('faults'));
+    writeFileSync(path('faults/latin.abc'), Buffer.from('X:1\nT:Gr\xfc\xdfe\nK:C\n', 'latin1'));
+    writeFileSync(path('faults/notes.txt'), 'my own notes\n');
+    writeFileSync(path('faults/tune.abc'), tune(3).repeat(2));
+    spawnSync('mkfifo', [path('faults/pipe.mid')]);
+  });
+
+  test.each([
+    [
+      'generate',
+      ['char-gpt', '--prompt', 'faults/latin.abc'],
+      'faults/latin.abc: not a text in UTF-8; save it as UTF-8',
+    ],
+    ['generate', ['char-gpt', '--count', '1000', '--prompt', 'none'], '--count must be <= 999, but is 1000'],
+    [
+      'generate',
+      ['char-gpt', '--tokens', 'none'],
+      '--tokens is none, which is not a folder of tokens: it has no tokenizer.json',
+    ],
+    ['generate', ['char-gpt', '--out', ''], '--out is empty'],
+    ['evaluate', ['char-gpt', 'faults/pipe.mid'], 'faults/pipe.mid: is neither a file nor a folder'],
+    [
+      'evaluate',
+      ['char-gpt', 'faults/latin.abc'],
+      /^faults\/latin\.abc: none of its 1 music files could be read; faults\/latin\.abc: /,
+    ],
+    [
+      'evaluate',
+      ['char-gpt', 'faults/tune.abc', '--csv', 'faults/notes.txt'],
+      /^faults\/notes\.txt is there already, and is not a table with/,
+    ],
+    ['export-bin', ['data/tokens/char', '/proc/none/bin'], /^\/proc\/none\/bin: \/proc cannot hold new files$/],
+    ['price', ['none'], 'studies.yaml: there is no such file or folder'],
+  ])('%s %j', (program, args, message) => {
+    const { stderr, status } = run(program, ...args);
+    expect(stderr.startsWith(`${program}: `)).toBe(true);
+    const sentence = stderr.slice(program.length + 2, -1);
+    if (typeof message === 'string') expect(sentence).toBe(message);
+    else expect(sentence).toMatch(message);
+    expect(status).toBe(1);
+    expect(readFileSync(path('faults/notes.txt'), 'utf8')).toBe('my own notes\n');
   });
 });
 
