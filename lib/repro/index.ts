@@ -6,7 +6,7 @@
  * const params = await readParams('params.yaml');
  * const progress = openProgress();
  */
-export { describeError, escapeControls, escapeLine, type Place, type Problem, ReproError } from './messages/index.ts';
+export { describeError, escapeControls, type Place, type Problem, ReproError } from './messages/index.ts';
 export {
   openProgress,
   type Progress,

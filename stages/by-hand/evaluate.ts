@@ -11,7 +11,7 @@ import { csvFormat } from 'd3-dsv';
 import { CorpusError, convertCorpus, fetchDataset } from '../../lib/corpus/index.ts';
 import { evaluate, openEngine } from '../../lib/engine/index.ts';
 import { loadCheckpoint } from '../../lib/models/index.ts';
-import { escapeLine } from '../../lib/repro/index.ts';
+import { escapeControls } from '../../lib/repro/index.ts';
 import { type Tokenizer, UNKNOWN } from '../../lib/tokenizer/index.ts';
 import { engineWithoutGpu } from '../parts/engine-without-gpu.ts';
 import { loadModelTokenizer } from '../parts/model-tokenizer.ts';
@@ -78,7 +78,7 @@ function rowOf(tune: string, bytes: number, tokens: number, bits: number) {
 }
 
 function print(rows: ReturnType<typeof rowOf>[]): void {
-  const names = rows.map(({ tune }) => escapeLine(tune));
+  const names = rows.map(({ tune }) => escapeControls(tune).replaceAll('\n', '\\n'));
   const width = Math.max(...names.map((name) => name.length));
   console.log(`${'tune'.padEnd(width)}      bytes     tokens  bits per byte`);
   for (const [i, { bytes, tokens, bits_per_byte }] of rows.entries())
@@ -104,14 +104,15 @@ async function readTunes(paths: readonly string[], { convert }: Params): Promise
       // Each in a folder of its own, because two paths may have the same name.
       // With ./, so that the folder `examples` is not the data set of that name.
       const { skipped } = await fetchDataset(path.includes('/') ? path : `./${path}`, join(raw, String(i)));
-      for (const { path: file, reason } of skipped) console.error(escapeLine(`skipped ${join(path, file)}: ${reason}`));
+      for (const { path: file, reason } of skipped)
+        console.error(escapeControls(`skipped ${join(path, file)}: ${reason}`));
     }
     const { grid, layout, tuplets, tempo_changes: tempoChanges } = convert;
     const options = { grid, layout, tuplets, tempoChanges, performances: 'keep' } as const;
     const { failed } = await convertCorpus(raw, abc, options).catch((error: unknown) => {
       throw error instanceof CorpusError ? new StageError(withPathsOf(paths, raw, error.message)) : error;
     });
-    for (const { path, reason } of failed) console.error(escapeLine(`skipped ${nameOf(path, paths)}: ${reason}`));
+    for (const { path, reason } of failed) console.error(escapeControls(`skipped ${nameOf(path, paths)}: ${reason}`));
     for (const file of (await readdir(abc, { recursive: true })).sort(byNumbers)) {
       if (!file.endsWith('.abc')) continue;
       tunes.push({ name: nameOf(file, paths), text: await readFile(join(abc, file), 'utf8') });
