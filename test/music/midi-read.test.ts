@@ -39,6 +39,11 @@ describe('damage that is repaired', () => {
       /length is wrong/,
     ],
     [
+      'delta times that are filled up with zeros',
+      [...header(0, 1, 480), ...chunk('MTrk', [128, 128, 128, 128, ...SCALE, ...END_OF_TRACK])],
+      /^$/,
+    ],
+    [
       'system messages, which do not belong in files',
       [...header(0, 1, 480), ...chunk('MTrk', [0, 0xf8, 0, 0xf3, 1, ...SCALE, ...END_OF_TRACK])],
       /2 stray/,
@@ -200,6 +205,11 @@ describe('drums', () => {
     ['GM2: bank 120', [[...bank(120), ...hit]], 'd36@0+1'],
     ['other banks', [[...bank(8), ...hit]], '36@0+1'],
     ['GS: a part set to drums', [[...gs(0x14, 1), ...hit]], 'd36@0+1'],
+    [
+      'GS: a part set to drums, in a message of two events',
+      [[0, 0xf0, 5, 0x41, 16, 0x42, 0x12, 0x40, 0, 0xf7, 5, 0x14, 0x15, 1, 0x16, 0xf7, ...hit]],
+      'd36@0+1',
+    ],
     ['GS: a part after the tenth', [[...gs(0x1a, 2), ...notes([[36, 0, Q]], 10)]], 'd36@0+1'],
     ['GS: channel 10 set to a melody', [[...gs(0x10, 0), ...notes([[36, 0, Q]], 9)]], '36@0+1'],
     ['XG: a part set to drums in another track', [[...xg([8, 3, 7, 2])], hit], 'd36@0+1'],

@@ -16,18 +16,23 @@ import {
   SYSEX_CONTINUATION,
 } from './midi-format.ts';
 
+/** Some programs fill quantities up with zeros in front: so many bytes are skipped. */
+const MAX_PADDING = 4;
+const PADDING = 0x80;
 /** Whole events that decide between two readings. */
 const EVENTS_AHEAD = 6;
 
 /**
  * Finds the end of a variable-length quantity: seven bits a byte, most significant first; the last byte has no
- * STATUS_BIT.
+ * STATUS_BIT. Zeros in front do not count as bytes of it.
  *
  * @returns the offset after it, at most `end`; −1 if it has more bytes than the specification allows
  */
 export function endOfQuantity(bytes: Uint8Array, from: number, end: number): number {
-  for (let at = from; at < from + MAX_QUANTITY_BYTES && at < end; at++) if (bytes[at] < STATUS_BIT) return at + 1;
-  return from + MAX_QUANTITY_BYTES >= end ? Math.max(from, end) : -1;
+  let first = from;
+  while (first < from + MAX_PADDING && bytes[first] === PADDING) first++;
+  for (let at = first; at < first + MAX_QUANTITY_BYTES && at < end; at++) if (bytes[at] < STATUS_BIT) return at + 1;
+  return first + MAX_QUANTITY_BYTES >= end ? Math.max(from, end) : -1;
 }
 
 /** The value of the variable-length quantity in bytes from…to−1. */

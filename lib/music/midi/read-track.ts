@@ -38,6 +38,9 @@ import type { SoundingNotes } from './sounding-notes.ts';
 /** Denominators up to 64 (2⁶) are accepted. */
 const MAX_DENOMINATOR_EXPONENT = 6;
 
+/** The messages that readSysex knows are shorter. */
+const MAX_MEANING_BYTES = 16;
+
 /** A note without a note-off in its track. */
 export interface HangingNote {
   /** see SoundingNotes */
@@ -123,6 +126,8 @@ class TrackReader {
   #runningStatus = 0;
   /** the upper byte of the bank that each channel selected */
   readonly #banks: (number | undefined)[] = new Array(CHANNELS).fill(undefined);
+  /** the beginning of a system exclusive message that has not ended */
+  #sysex: Uint8Array | undefined;
   /** stray bytes and messages that were skipped */
   #skipped = 0;
   /** data bytes over 127 that were read as 127 */
@@ -330,7 +335,12 @@ class TrackReader {
       this.#warn('cut short within a system exclusive message');
       return false;
     }
-    const meaning = this.#bytes[this.#at] === SYSEX ? readSysex(this.#bytes, dataAt) : undefined;
+    // A message that does not end with F7 may go on in events that begin with F7.
+    const begun = this.#bytes[this.#at] === SYSEX ? [] : this.#sysex;
+    const packet = this.#bytes.subarray(dataAt, Math.min(next, dataAt + MAX_MEANING_BYTES));
+    const message = begun && Uint8Array.from([...begun, ...packet].slice(0, MAX_MEANING_BYTES));
+    const meaning = message && readSysex(message, 0);
+    this.#sysex = meaning === undefined && this.#bytes[next - 1] !== SYSEX_CONTINUATION ? message : undefined;
     if (meaning !== undefined) {
       if ('soundSet' in meaning) this.#track.soundSet = meaning.soundSet;
       else this.#track.rhythm.push({ tick: this.#tick, ...meaning });
