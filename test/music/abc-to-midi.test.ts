@@ -116,6 +116,7 @@ describe('fields', () => {
       'L:1/4\nP:ABA\nK:C',
       '60@0+1 64@0+1 62@1+1 65@1+1 60@2+1 64@2+1',
     ],
+    ['parts with words', 'P:A. Slow\nC|\nP:B fast\nD|', 'L:1/4\nP:ABA\nK:C', '60@0+1 62@1+1 60@2+1'],
     [
       'parts that only the first voice names',
       'V:1\nP:A\nC|\nP:B\nD|\nV:2\nE|F|',

@@ -22,7 +22,7 @@ import { continuesTune, endOfBlock, fieldOf, isText, keyFollows, withoutEntities
 import { addMacro } from './macros.ts';
 import { MusicReader } from './read-notes-and-chords.ts';
 import { VoiceBuilder } from './voice-builder.ts';
-import { FIRST_SETTINGS, type Settings, type Shifts, withShifts } from './voice-settings.ts';
+import { FIRST_SETTINGS, type Settings, type Shifts, shiftsOf, withShifts } from './voice-settings.ts';
 
 /** Largest number of problems that are recorded. */
 const MAX_PROBLEMS = 1000;
@@ -224,10 +224,10 @@ class AbcParser {
         break;
       }
       case 'P':
-        // Other values are printed only.
-        if (!this.#inHeader && isJump(value)) this.#remarkJump(value);
-        if (!this.#inHeader && /^[A-Z]$/.test(value)) this.#beginPart(value);
-        else if (this.#inHeader && !this.#inFileHeader) this.#tune.partOrder = parsePartOrder(value);
+        if (this.#inHeader) {
+          if (!this.#inFileHeader) this.#tune.partOrder = parsePartOrder(value);
+        } else if (isJump(value)) this.#remarkJump(value);
+        else this.#beginPart(value);
         break;
       case 'U': {
         const [, symbol, meaning] = /^\s*(\S)\s*=?\s*(.*)$/.exec(value) ?? [];
@@ -262,9 +262,14 @@ class AbcParser {
     for (const voice of voices) voice.set(change(voice.settings));
   }
 
-  /** P: in the music begins a part of the current voice, and of the voices that have as many bars. */
-  #beginPart(name: string): void {
+  /**
+   * P: in the music begins a part of the current voice, and of the voices that have as many bars. Words may follow the
+   * name of a part that the header orders: `A. Slow`. Other values are printed only.
+   */
+  #beginPart(value: string): void {
     const { voice } = this.#reader;
+    const name = /^[A-Z](?=$|[.,:\s])/.exec(value)?.[0];
+    if (name === undefined || (value !== name && !this.#tune.partOrder?.includes(name))) return;
     voice.beginPart(name);
     if (!this.#hasMusic) this.#firstPart = name;
     for (const other of this.#voices.values()) if (other.bars === voice.bars) other.beginPart(name);
@@ -388,13 +393,4 @@ class AbcParser {
     const isDuplicate = last !== undefined && last.line === line && last.column === column && last.kind === kind;
     if (problems.length < MAX_PROBLEMS && !isDuplicate) problems.push({ line, column, message, kind });
   }
-}
-
-/** The transpositions of a field's parameters. */
-function shiftsOf({ clef, octave, transpose }: StaffParameters): Partial<Shifts> {
-  return {
-    ...(clef === undefined ? {} : { clef }),
-    ...(octave === undefined ? {} : { octave }),
-    ...(transpose === undefined ? {} : { transpose }),
-  };
 }

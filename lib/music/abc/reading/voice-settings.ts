@@ -1,6 +1,7 @@
 /** The values that fields set for the following notes of a voice: unit, metre, key, transpositions, drum map. */
 import type { Key } from '../../model/index.ts';
 import { type Metre, WHOLE } from '../tune.ts';
+import type { StaffParameters } from './key-field.ts';
 
 /** The values that fields set for the following notes of a voice. */
 export interface Settings {
@@ -38,6 +39,15 @@ export interface Shifts {
   midi: number;
   /** of !8va(! and the like */
   ottava: number;
+}
+
+/** The transpositions of a field's parameters. */
+export function shiftsOf({ clef, octave, transpose }: StaffParameters): Partial<Shifts> {
+  return {
+    ...(clef === undefined ? {} : { clef }),
+    ...(octave === undefined ? {} : { octave }),
+    ...(transpose === undefined ? {} : { transpose }),
+  };
 }
 
 /** Changes some transpositions of the settings. */
