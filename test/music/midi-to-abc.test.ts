@@ -357,18 +357,25 @@ describe('metre, tempo and key', () => {
     ).toBe('^C=c^CC|\n');
   });
 
-  test('drums are written as in C in every key', () => {
-    expect(
-      abcOf(
-        [...meta(0, 0x59, [3, 0])],
-        notes(
-          [
-            [42, 0, Q],
-            [43, Q, 3 * Q],
-          ],
-          9,
-        ),
-      ),
-    ).toMatch(/K:A\n%%MIDI channel 10\n\[K:C\]\^F,,G,,3\|/);
+  describe('drums', () => {
+    const drums = notes(
+      [
+        [42, 0, Q],
+        [43, Q, 3 * Q],
+      ],
+      9,
+    );
+    const key = meta(0, 0x59, [3, 0]);
+
+    test('are written as in C in every key', () => {
+      const abc = abcOf([...key, ...notes([[69, 0, 4 * Q]])], drums);
+      expect(abc).toMatch(/K:A\nV:1\nV:2\n%%MIDI channel 10\n\[V:1\]A4\|\[V:2\]\[K:C\]\^F,,G,,3\|\n$/);
+    });
+
+    test('alone have no other key, so that their text converts to itself', () => {
+      const abc = abcOf([...key], drums);
+      expect(abc).toMatch(/K:C\n%%MIDI channel 10\n\^F,,G,,3\|\n$/);
+      expect(midiToAbc(abcToMidi(abc)).abc).toBe(abc);
+    });
   });
 });

@@ -93,8 +93,12 @@ export function quantise(
   return { score: { unitsPerBeat, bars, voices }, warnings, offGrid: off / notes };
 }
 
-/** The keys of a sequence. If there is none, or it is not credible, the key is estimated from the notes. */
+/**
+ * The keys of a sequence. If there is none, or it is not credible, the key is estimated from the notes. Drums alone have
+ * none, and are written as in C.
+ */
 function keyChanges(keys: KeyChange[], voices: ScoreVoice[], doubtCMajor: boolean): KeyChange[] {
+  if (voices.every(({ drum }) => drum)) return [{ tick: 0, fifths: 0, minor: false }];
   const isCMajor = keys.every(({ fifths, minor }) => fifths === 0 && !minor);
   if (keys.length > 0 && !(doubtCMajor && isCMajor)) return keys;
   const durations = pitchClassDurations(voices);
