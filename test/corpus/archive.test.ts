@@ -238,6 +238,7 @@ describe('hostile archives', () => {
         /text\.gz: it is not a tar archive/,
       ],
       ['text.zip', Buffer.from('PK but only text'), /text\.zip: it is not a zip archive/],
+      ['page.zip', Buffer.from('<html>not found</html>'), /\.abc, .*\.xml\), although its name says so$/],
       ['page.html', Buffer.from('<html>not found</html>'), /page\.html: is neither a supported archive/],
       ['empty.tar.gz', gzipSync(tar([])), /empty\.tar\.gz: contains no usable music file/],
       ['nothing', Buffer.alloc(0), /nothing: is neither a supported archive/],

@@ -191,3 +191,12 @@ test('a data set given by URL is downloaded into a folder next to the output and
   await fetchDataset(`${url}/set.tgz`, folder.path('data/again'));
   expect(ranges).toHaveLength(1);
 });
+
+test('a download that is not music names its address, and the files to remove before the next attempt', async () => {
+  const page = Buffer.from('<html>Sign in</html>');
+  const { url } = await serving((request, response) => sendFile(request, response, page));
+  const path = folder.path('data/downloads/set.zip');
+  await expect(fetchDataset(`${url}/set.zip`, folder.path('data/raw'))).rejects.toThrow(
+    `although its name says so (the file that ${url}/set.zip gave; remove ${path} and ${path}.json to download it again)`,
+  );
+});

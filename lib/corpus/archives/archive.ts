@@ -124,6 +124,7 @@ async function kindOf(archive: string): Promise<ArchiveKind> {
 
 /** The advice for a single file of a format that is not read, as a part of a sentence. */
 function adviceOf(file: string): string {
+  if (/\.(zip|gz|tgz|tar)$/i.test(file)) return ', although its name says so';
   const passedOver: PassedOver = {};
   countPassedOver(passedOver, file);
   const [advice] = adviceFor(passedOver);

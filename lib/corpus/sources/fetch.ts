@@ -15,7 +15,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { composePiece } from '../../compose/index.ts';
 import { type UnpackLimits, unpackArchive } from '../archives/index.ts';
-import { CorpusError, reasonOf } from '../errors.ts';
+import { CorpusError, DiskError, reasonOf } from '../errors.ts';
 import { copyFiles, listFolder, prepareFolder, type Skipped, writeFileWithFolders } from '../folder.ts';
 import { adviceFor, isMidiName, isMusicName, type PassedOver, READ_ENDINGS, totalPassedOver } from '../formats.ts';
 import type { OnProgress } from '../progress.ts';
@@ -116,7 +116,11 @@ export async function fetchDataset(
           sha256,
         }
       : { kind: 'url', url, bytes, sha256 };
-    return fromArchive(archive.path, dataset, outDir, source, options);
+    return fromArchive(archive.path, dataset, outDir, source, options).catch((error: unknown) => {
+      if (!(error instanceof CorpusError) || error instanceof DiskError) throw error;
+      const again = `remove ${archive.path} and ${archive.path}.json to download it again`;
+      throw new CorpusError(`${error.message} (the file that ${url} gave; ${again})`);
+    });
   }
 
   const info = await stat(dataset).catch((error) => {
