@@ -169,6 +169,10 @@ describe('repro', () => {
     expect(study.exists('data')).toBe(false);
     study.write('params.yaml', params);
     const cosine = await study.repro('-S', 'train.schedule=cosine');
+    const memory = await study.repro('-S', 'train.memory=lots');
+    expect(memory.stderr).toMatch(
+      /params\.yaml:\d+:\d+: train\.memory: "lots" is not of the right form: .* such as 512MiB/,
+    );
     expect(cosine.stderr).toMatch(/params\.yaml.*train\.budgets: must have at most 0 items, but has 2/);
   });
 });
