@@ -9,12 +9,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { openEngine } from '../lib/engine/index.ts';
 import { grid, type Run } from '../stages/parts/grid.ts';
 import type { Params } from '../stages/parts/params.ts';
 import { priceStudy } from '../stages/parts/price.ts';
 import { readStudies } from '../stages/parts/studies.ts';
+import { parseOptions } from './command-line.ts';
 import { runStage } from './run-stage.ts';
 
 /** Training steps of each run. */
@@ -51,7 +51,10 @@ export async function firstSteps(tokens: string, params: Params, run: Run, folde
 }
 
 async function main(): Promise<void> {
-  const { values, positionals: named } = parseArgs({ allowPositionals: true, options: { all: { type: 'boolean' } } });
+  const { values, positionals: named } = parseOptions(import.meta.url, {
+    allowPositionals: true,
+    options: { all: { type: 'boolean' } },
+  });
   const studies = readStudies();
   const unknown = named.find((name) => !studies.has(name));
   if (unknown !== undefined) {

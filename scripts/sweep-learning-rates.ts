@@ -13,10 +13,10 @@
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { csvFormatRow, csvParse } from 'd3-dsv';
 import { parse } from 'yaml';
 import type { ByArchitecture, Params } from '../stages/parts/params.ts';
+import { parseOptions } from './command-line.ts';
 import { runStage } from './run-stage.ts';
 
 /** Another seed of the composer than the default study's, so that rates are not chosen on the data they are used on. */
@@ -40,7 +40,7 @@ interface Run {
 /** A row of results.csv. */
 type Result = Run & { params: number; learning_rate: number; bits_per_byte: number };
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = parseOptions(import.meta.url, {
   allowPositionals: true,
   options: {
     sizes: { type: 'string' },

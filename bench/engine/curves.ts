@@ -10,7 +10,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { learningRateAt, openEngine } from '../../lib/engine/index.ts';
 import {
   carriesState,
@@ -22,6 +21,7 @@ import {
   stateShape,
   type Weights,
 } from '../../lib/models/index.ts';
+import { parseOptions } from '../../scripts/command-line.ts';
 import { chain, models, python } from './peer.ts';
 
 const TOLERANCE = 1e-3;
@@ -34,7 +34,7 @@ const carried = models.flatMap(([name, config]): typeof models =>
   config.architecture === 'lstm' ? [[`${name}, state carried`, { ...config, state: 'carried' }]] : [],
 );
 
-const { values } = parseArgs({
+const { values } = parseOptions(import.meta.url, {
   options: {
     python: { type: 'string', default: 'python3' },
     steps: { type: 'string', default: '100' },

@@ -17,10 +17,10 @@
  * shared machine changes within minutes.
  */
 import { execFileSync } from 'node:child_process';
-import { parseArgs } from 'node:util';
 import { openEngine } from '../../lib/engine/index.ts';
 import { loadAddon } from '../../lib/engine/native/native-addon.ts';
 import { countParameters, flopsPerToken, type ModelConfig } from '../../lib/models/index.ts';
+import { parseOptions } from '../../scripts/command-line.ts';
 
 const STREAMS = 8;
 const DECODE = 64;
@@ -92,7 +92,7 @@ interface Result {
   speed?: number;
 }
 
-const { values } = parseArgs({
+const { values } = parseOptions(import.meta.url, {
   options: {
     python: { type: 'string' },
     threads: { type: 'string', default: '1' },

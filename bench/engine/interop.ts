@@ -12,15 +12,15 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type Engine, openEngine } from '../../lib/engine/index.ts';
 import { loadCheckpoint, type ModelConfig, parameters, saveCheckpoint, type Weights } from '../../lib/models/index.ts';
+import { parseOptions } from '../../scripts/command-line.ts';
 import { chain, livelyWeights, models, python } from './peer.ts';
 
 const TOLERANCE = 1e-4;
 const SEQUENCES = 2;
 
-const { values } = parseArgs({
+const { values } = parseOptions(import.meta.url, {
   options: { python: { type: 'string', default: 'python3' }, only: { type: 'string', default: '' } },
 });
 const folder = mkdtempSync(join(tmpdir(), 'interop-'));

@@ -11,9 +11,9 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { openEngine } from '../../lib/engine/index.ts';
 import { elementCount, type ModelConfig, parameters, saveCheckpoint, type Weights } from '../../lib/models/index.ts';
+import { parseOptions } from '../../scripts/command-line.ts';
 import { chain, livelyWeights, models, python } from './peer.ts';
 
 const SEQUENCES = 2;
@@ -21,7 +21,7 @@ const LENGTH = 128;
 type Precision = 'fp32' | 'bf16';
 type Gradient = Map<string, Float32Array>;
 
-const { values } = parseArgs({ options: { python: { type: 'string', default: 'python3' } } });
+const { values } = parseOptions(import.meta.url, { options: { python: { type: 'string', default: 'python3' } } });
 const folder = mkdtempSync(join(tmpdir(), 'rounding-'));
 try {
   console.log(

@@ -11,8 +11,8 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { openEngine } from '../../lib/engine/index.ts';
+import { parseOptions } from '../../scripts/command-line.ts';
 import { chain, models } from './peer.ts';
 
 const TOLERANCE = 1e-4;
@@ -26,7 +26,7 @@ interface Measured {
   seconds: number[];
 }
 
-const { values } = parseArgs({
+const { values } = parseOptions(import.meta.url, {
   options: {
     devices: { type: 'string', default: 'native,node,cpu' },
     steps: { type: 'string', default: '5' },

@@ -13,15 +13,15 @@
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { type Engine, EngineError, type EngineOptions, openEngine } from '../../lib/engine/index.ts';
+import { parseOptions } from '../../scripts/command-line.ts';
 import { compareDecoding, compareWithItself, compareWithNative, sanitize, useEverything } from './check.ts';
 import { TIMED, TIMED_ON_FAKE } from './models.ts';
 import { Peers } from './peers.ts';
 import { timeProducts } from './products.ts';
 import { timeSampling, timeTraining } from './speed.ts';
 
-const { values } = parseArgs({
+const { values } = parseOptions(import.meta.url, {
   options: {
     parts: { type: 'string', default: 'check,sanitize,products,train,sample' },
     only: { type: 'string', default: '' },

@@ -31,15 +31,15 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { build, type PluginBuild } from 'esbuild';
+import { parseOptions } from '../../scripts/command-line.ts';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
 const OUT = join(ROOT, 'dist/gpu-bench.tar.xz');
 const SANITIZER = 'nvidia-cuda-sanitizer-api-cu12==12.9.79';
 const LARGEST = 60e6;
 
-const { values } = parseArgs({
+const { values } = parseOptions(import.meta.url, {
   options: { sanitizer: { type: 'boolean', default: false }, fake: { type: 'boolean', default: false } },
 });
 const work = mkdtempSync(join(tmpdir(), 'gpu-bench-'));

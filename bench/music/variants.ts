@@ -9,12 +9,12 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { areNearDuplicates } from '../../lib/corpus/splitting/near-duplicates.ts';
 import { fingerprint, MusicError, midiToScore, type Score, type ScoreNote, sketchOf } from '../../lib/music/index.ts';
+import { parseOptions } from '../../scripts/command-line.ts';
 import { random } from '../../test/music/fuzz.ts';
 
-const { positionals, values } = parseArgs({
+const { positionals, values } = parseOptions(import.meta.url, {
   allowPositionals: true,
   options: { seed: { type: 'string', default: '1' } },
 });

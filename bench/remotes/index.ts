@@ -13,11 +13,11 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { bundleRunner } from '../../scripts/bundle-runner.mjs';
+import { parseOptions } from '../../scripts/command-line.ts';
 import { RCLONE_REMOTES, type Server } from '../../test/repro/servers.ts';
 
-const { values } = parseArgs({
+const { values } = parseOptions(import.meta.url, {
   options: {
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '3' },

@@ -19,8 +19,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { bundleRunner } from '../../scripts/bundle-runner.mjs';
+import { parseOptions } from '../../scripts/command-line.ts';
 import { firstRun, nothingToDo, oneMore } from './files.ts';
 import { large } from './large.ts';
 import { noOp } from './no-op.ts';
@@ -36,7 +36,7 @@ const parts: { [name: string]: (setting: Setting) => void | Promise<void> } = {
   true: trues,
 };
 
-const { values: options } = parseArgs({
+const { values: options } = parseOptions(import.meta.url, {
   options: {
     wireit: { type: 'string' },
     quick: { type: 'boolean', default: false },

@@ -9,12 +9,12 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
 import { openEngine, type SampleOptions, sample } from '../../lib/engine/index.ts';
 import { loadCheckpoint } from '../../lib/models/index.ts';
 import { TuneState } from '../../lib/music/index.ts';
 import { loadTokenizer, TextConstraint } from '../../lib/tokenizer/index.ts';
+import { parseOptions } from '../../scripts/command-line.ts';
 
 /** A header of three voices; the first round also loads everything. */
 const PROMPT = `X:1
@@ -30,7 +30,7 @@ V:3
 %%MIDI program 32
 `;
 
-const { values } = parseArgs({
+const { values } = parseOptions(import.meta.url, {
   options: {
     study: { type: 'string', default: '.' },
     only: { type: 'string' },

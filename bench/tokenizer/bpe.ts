@@ -13,15 +13,15 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { BpeTokenizer, type Pretokenizer } from '../../lib/tokenizer/index.ts';
+import { parseOptions } from '../../scripts/command-line.ts';
 import { corpusDocuments, repeated } from './documents.ts';
 import { importPeer } from './peers.ts';
 
 /** Rounds of encoding; the best one counts. */
 const ROUNDS = 12;
 
-const { values } = parseArgs({
+const { values } = parseOptions(import.meta.url, {
   options: {
     peers: { type: 'string' },
     pretokenizer: { type: 'string', default: 'bar' },

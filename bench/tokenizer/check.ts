@@ -12,12 +12,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { BpeTokenizer, CharTokenizer, END_OF_TEXT, MusicTokenizer, type Tokenizer } from '../../lib/tokenizer/index.ts';
+import { parseOptions } from '../../scripts/command-line.ts';
 import { corpusDocuments } from './documents.ts';
 import { importPeer } from './peers.ts';
 
-const { values } = parseArgs({ options: { peers: { type: 'string' } } });
+const { values } = parseOptions(import.meta.url, { options: { peers: { type: 'string' } } });
 if (!values.peers) throw new Error('--peers FOLDER is missing; bench/tokenizer/install-peers.sh creates FOLDER');
 
 /** A tokenizer and its expected results. */

@@ -7,11 +7,12 @@
  * differ. It is generated while it is read. The line has neither bars nor newlines, so it is one piece. Peak memory is
  * that of the whole process.
  */
-import { parseArgs } from 'node:util';
+
 import { BpeTokenizer } from '../../lib/tokenizer/index.ts';
+import { parseOptions } from '../../scripts/command-line.ts';
 import { corpusDocuments } from './documents.ts';
 
-const { values } = parseArgs({ options: { megabytes: { type: 'string', default: '1000' } } });
+const { values } = parseOptions(import.meta.url, { options: { megabytes: { type: 'string', default: '1000' } } });
 const bytes = Number(values.megabytes) * 1e6;
 const documents = corpusDocuments();
 

@@ -13,10 +13,10 @@
  */
 
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { execa } from 'execa';
+import { parseOptions } from '../../scripts/command-line.ts';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = parseOptions(import.meta.url, {
   allowPositionals: true,
   options: { peers: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
 });

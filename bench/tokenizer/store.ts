@@ -11,8 +11,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { TokenStore } from '../../lib/tokenizer/index.ts';
+import { parseOptions } from '../../scripts/command-line.ts';
 
 const WINDOWS = 5_000_000;
 /** Tokens per window. */
@@ -20,7 +20,9 @@ const WINDOW = 256;
 /** Tokens per document. */
 const DOCUMENT = 2000;
 
-const { values } = parseArgs({ options: { megabytes: { type: 'string', default: '500' }, read: { type: 'string' } } });
+const { values } = parseOptions(import.meta.url, {
+  options: { megabytes: { type: 'string', default: '500' }, read: { type: 'string' } },
+});
 
 /** Reads windows and returns their number per second. */
 function read(dir: string): number {
