@@ -16,7 +16,7 @@ import { type Tokenizer, UNKNOWN } from '../../lib/tokenizer/index.ts';
 import { engineWithoutGpu } from '../parts/engine-without-gpu.ts';
 import { loadModelTokenizer } from '../parts/model-tokenizer.ts';
 import type { Params } from '../parts/params.ts';
-import { StageError, writeTable } from '../parts/stage.ts';
+import { checkTable, StageError, writeTable } from '../parts/stage.ts';
 import { modelFolder, program, projectParams } from './program.ts';
 
 const COLUMNS = ['tune', 'bytes', 'tokens', 'bits', 'bits_per_byte'] as const;
@@ -36,6 +36,7 @@ await program({
   arguments: [2, Number.POSITIVE_INFINITY],
   options: { csv: 'where to write the table as CSV' },
   async run({ args: [name, ...paths], options: { csv } }) {
+    if (csv !== undefined) await checkTable(csv, csvFormat([], COLUMNS));
     const params = await projectParams();
     const modelDir = modelFolder(name);
     const { config, weights } = await loadCheckpoint(modelDir);

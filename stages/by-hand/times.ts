@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { csvFormat, csvParse } from 'd3-dsv';
 import { formatDuration } from '../../lib/report/index.ts';
 import { shareOf } from '../parts/budgets.ts';
-import { readJson, readText, StageError, writeTable } from '../parts/stage.ts';
+import { checkTable, readJson, readText, StageError, writeTable } from '../parts/stage.ts';
 import { readTimes, type Times } from '../parts/times.ts';
 import { program } from './program.ts';
 
@@ -28,6 +28,8 @@ await program({
     const rows = csvParse(await readText(RUNS));
     if (!rows.columns.includes('run'))
       throw new StageError(`${RUNS} has no column run; npx repro results makes it again`);
+    const columns = [...new Set([...rows.columns, ...COLUMNS])];
+    if (csv !== undefined) await checkTable(csv, csvFormat([], columns));
     const times = new Map<string, Times>();
     for (const { run, branch_of } of rows) {
       const metrics = join(METRICS, `${run}.json`);
@@ -38,7 +40,7 @@ await program({
     print(times, rows.filter(({ branch_of }) => !branch_of).length);
     if (csv !== undefined) {
       const cells = rows.map((row): Record<string, unknown> => ({ ...row, ...columnsOf(row, times) }));
-      await writeTable(csv, csvFormat(cells, [...new Set([...rows.columns, ...COLUMNS])]));
+      await writeTable(csv, csvFormat(cells, columns));
     }
   },
 });

@@ -214,15 +214,25 @@ export async function writeText(file: string, text: string): Promise<void> {
 }
 
 /**
- * Writes a table that a person asked for by name. It replaces a file only if that is such a table too: one with the same
- * header.
+ * Checks that a table which a person asked for by name may be written: a file is replaced only if it is such a table too,
+ * one with the same header. Programs call it before they compute the table.
  *
- * @param csv the table without the newline at its end
+ * @param header the first line of the table
  * @throws StageError if the file holds anything else
+ * @example await checkTable('losses.csv', 'tune,bits')
  */
-export async function writeTable(file: string, csv: string): Promise<void> {
-  const [header] = csv.split('\n');
+export async function checkTable(file: string, header: string): Promise<void> {
   if (existsSync(file) && !(await readFile(file, 'utf8').catch(() => '')).startsWith(`${header}\n`))
     throw new StageError(`${file} is there already, and is not a table with these columns; name another file`);
+}
+
+/**
+ * Writes a table that a person asked for by name. The file is checked once more, because it may be new since the check.
+ *
+ * @param csv the table without the newline at its end
+ * @throws StageError as `checkTable`
+ */
+export async function writeTable(file: string, csv: string): Promise<void> {
+  await checkTable(file, csv.split('\n')[0]);
   await writeText(file, `${csv}\n`);
 }

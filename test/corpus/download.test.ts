@@ -1,6 +1,7 @@
 /** Downloads from a local server that breaks connections, sends wrong headers, redirects and refuses. */
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { composePiece } from '../../lib/compose/index.ts';
@@ -122,6 +123,40 @@ describe('a download', () => {
     const missing = await serving((_request, response) => response.writeHead(404).end());
     await expect(get(`${missing.url}/none.bin`)).rejects.toThrow(/none\.bin: the server answered 404 Not Found/);
     expect(missing.ranges).toHaveLength(1);
+  });
+
+  test.each([
+    ['a redirect loop', '/set.bin', /set\.bin: cannot be downloaded \(redirect count exceeded/],
+    [
+      'a redirect to another scheme',
+      'ftp://127.0.0.1/set.bin',
+      /set\.bin: cannot be downloaded \(.*scheme must be a HTTP\(S\) scheme/,
+    ],
+    ['a redirect to no address', 'http://[', /set\.bin: cannot be downloaded \(Invalid URL\)/],
+  ])('is not tried again after %s', async (_, location, message) => {
+    const { url, ranges } = await serving((_request, response) => response.writeHead(302, { location }).end());
+    await expect(get(`${url}/set.bin`)).rejects.toThrow(message);
+    // fetch follows at most 20 redirects.
+    expect(ranges.length).toBeLessThanOrEqual(21);
+  });
+
+  test('is not tried again if the server does not speak TLS', async () => {
+    let connections = 0;
+    const plain = createServer((socket) => {
+      connections++;
+      socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
+    const { port } = plain.address() as AddressInfo;
+    await expect(get(`https://127.0.0.1:${port}/set.bin`)).rejects.toThrow(/set\.bin: cannot be downloaded \(/);
+    expect(connections).toBe(1);
+    plain.close();
+  });
+
+  test('that brought nothing has no part that is kept', async () => {
+    const { url, ranges } = await serving((_request, response) => response.destroy());
+    await expect(get(`${url}/set.bin`)).rejects.toThrow(/3 times in a row$/);
+    expect(ranges).toHaveLength(3);
   });
 
   test('fails if the server sends no data for longer than the idle timeout', async () => {

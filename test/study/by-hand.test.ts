@@ -132,6 +132,9 @@ describe('mistakes', () => {
     mkdirSync(path('faults'));
     writeFileSync(path('faults/latin.abc'), Buffer.from('X:1\nT:Gr\xfc\xdfe\nK:C\n', 'latin1'));
     writeFileSync(path('faults/notes.txt'), 'my own notes\n');
+    mkdirSync(path('outputs/metrics/train'), { recursive: true });
+    writeFileSync(path('outputs/results.csv'), 'run,branch_of\na,\n');
+    writeFileSync(path('outputs/metrics/train/a.json'), 'none');
     writeFileSync(path('faults/tune.abc'), tune(3).repeat(2));
     spawnSync('mkfifo', [path('faults/pipe.mid')]);
   });
@@ -158,6 +161,16 @@ describe('mistakes', () => {
     [
       'evaluate',
       ['char-gpt', 'faults/tune.abc', '--csv', 'faults/notes.txt'],
+      /^faults\/notes\.txt is there already, and is not a table with/,
+    ],
+    [
+      'evaluate',
+      ['char-gpt', 'faults/none.mid', '--csv', 'faults/notes.txt'], // before it reads the files
+      /^faults\/notes\.txt is there already, and is not a table with/,
+    ],
+    [
+      'times',
+      ['--csv', 'faults/notes.txt'], // before it reads the metrics, which are no JSON
       /^faults\/notes\.txt is there already, and is not a table with/,
     ],
     ['export-bin', ['data/tokens/char', '/proc/none/bin'], /^\/proc\/none\/bin: \/proc cannot hold new files$/],

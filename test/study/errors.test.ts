@@ -173,6 +173,20 @@ describe('repro', () => {
     expect(memory.stderr).toMatch(
       /params\.yaml:\d+:\d+: train\.memory: "lots" is not of the right form: .* such as 512MiB/,
     );
+    // Names and numbers of late stages, which would otherwise be found only after training.
+    const late = ['fit.loss=nope', 'evaluate.budget_splits=[tset]', 'generate.seed=1e20'];
+    const { stderr: lateErrors } = await study.repro(...late.flatMap((set) => ['-S', set]));
+    expect(lateErrors).toMatch(/fit\.loss: must be "train_loss", .* or "perplexity", but is "nope"/);
+    expect(lateErrors).toMatch(/evaluate\.budget_splits\[0\]: is "tset"; did you mean "test"/);
+    expect(lateErrors).toMatch(/generate\.seed: must be <= 9007199254740991/);
+    const empty = await study.repro(
+      '-S',
+      'fit.loss=test_bits_per_byte_equal_context',
+      '-S',
+      'evaluate.context_bytes=0',
+    );
+    expect(empty.stderr).toMatch(/evaluate\.context_bytes: must be >= 1/);
+    expect(study.exists('data')).toBe(false);
     expect(cosine.stderr).toMatch(/params\.yaml.*train\.budgets: must have at most 0 items, but has 2/);
   });
 });

@@ -57,6 +57,23 @@ interface PartRecord {
 /** HTTP statuses after which another attempt may succeed. */
 const RETRYABLE_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
 
+/** Errors of the network after which another attempt may succeed. */
+const PASSING_ERRORS = new Set([
+  'EAI_AGAIN',
+  // Also for a name that does not exist: macOS says it while there is no network.
+  'ENOTFOUND',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETRESET',
+  'ENETUNREACH',
+]);
+
 /**
  * Downloads a file, unless it exists already.
  *
@@ -107,7 +124,9 @@ async function fetchWhole(url: string, path: string, options: DownloadOptions): 
       failures = (await sizeOf(`${path}.part`)) > before ? 1 : failures + 1;
       if (failures >= attempts)
         throw new CorpusError(
-          `${url}: ${error.message}, ${failures} times in a row; the part downloaded so far is kept`,
+          `${url}: ${error.message}, ${failures} times in a row${
+            (await readPart(url, path)).bytes > 0 ? '; the part downloaded so far is kept' : ''
+          }`,
         );
       await new Promise((resolve) => setTimeout(resolve, backoff * 2 ** (failures - 1)));
     }
@@ -122,10 +141,9 @@ async function fetchWhole(url: string, path: string, options: DownloadOptions): 
  */
 async function fetchOnce(url: string, path: string, options: DownloadOptions): Promise<void> {
   const { maxBytes = 64 * 2 ** 30, idleTimeout = 60_000, onProgress = () => {} } = options;
-  const part = await readRecord<PartRecord>(`${path}.part.json`);
-  const present = part?.url === url && part.validator ? await sizeOf(`${path}.part`) : 0;
+  const { bytes: present, validator: ifRange } = await readPart(url, path);
   const headers: Record<string, string> = { 'accept-encoding': 'identity' };
-  if (present > 0) Object.assign(headers, { range: `bytes=${present}-`, 'if-range': part!.validator! });
+  if (present > 0) Object.assign(headers, { range: `bytes=${present}-`, 'if-range': ifRange! });
 
   const abort = new AbortController();
   let timer = setTimeout(() => abort.abort(), idleTimeout);
@@ -135,7 +153,9 @@ async function fetchOnce(url: string, path: string, options: DownloadOptions): P
   };
   try {
     const response = await fetch(url, { headers, signal: abort.signal }).catch((error) => {
-      throw connectionError(error, abort.signal, idleTimeout);
+      if (abort.signal.aborted || maySucceedLater(error)) throw connectionError(error, abort.signal, idleTimeout);
+      const { message } = ((error as Error).cause ?? error) as Error;
+      throw new CorpusError(`${url}: cannot be downloaded (${message.trim()})`);
     });
     if (url.startsWith('https:') && !response.url.startsWith('https:')) {
       throw new CorpusError(`${url}: redirects to ${response.url}, which is not encrypted: refused`);
@@ -185,6 +205,22 @@ async function fetchOnce(url: string, path: string, options: DownloadOptions): P
   }
 }
 
+/**
+ * Whether an error of fetch before an answer may pass by itself. A redirect loop, an address that fetch does not take and a
+ * certificate that is not trusted do not.
+ */
+function maySucceedLater(error: unknown): boolean {
+  const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+  return code !== undefined && (PASSING_ERRORS.has(code) || /^UND_ERR_(SOCKET|\w+_TIMEOUT)$/.test(code));
+}
+
+/** The beginning of a download of this address that can be resumed: its size, 0 if there is none, and its validator. */
+async function readPart(url: string, path: string): Promise<{ bytes: number; validator?: string }> {
+  const part = await readRecord<PartRecord>(`${path}.part.json`);
+  if (part?.url !== url || !part.validator) return { bytes: 0 };
+  return { bytes: await sizeOf(`${path}.part`), validator: part.validator };
+}
+
 /** Thrown if the connection failed and another attempt may succeed. */
 class ConnectionError extends Error {}
 
@@ -196,7 +232,6 @@ function connectionError(error: unknown, signal: AbortSignal, idleTimeout: numbe
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
     return new ConnectionError('its host was not found; check the name and the network');
   if (code === 'ECONNREFUSED') return new ConnectionError('its host refused the connection');
-  if (code === 'ERR_INVALID_URL') return new CorpusError(`${(error as Error).message}: not an address`);
   return new ConnectionError(
     `the connection broke${where && ` ${where}`} (${cause?.message ?? (error as Error).message})`,
   );
