@@ -181,6 +181,10 @@ describe('a download', () => {
     await close();
     await expect(get(`${url}/x`, { attempts: 1 })).rejects.toThrow(/refused the connection/);
     await expect(fetchDataset('http://', folder.path('raw'))).rejects.toThrow(/http:\/\/: is not an address/);
+    // The password is not repeated.
+    await expect(fetchDataset('https://me:secret@example.org/a.zip', folder.path('raw'))).rejects.toThrow(
+      /^https:\/\/example\.org\/a\.zip: an address with a user or password cannot be downloaded/,
+    );
   });
 });
 

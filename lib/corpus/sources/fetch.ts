@@ -99,7 +99,7 @@ export async function fetchDataset(
   const known = KNOWN_DATASETS.find(({ name }) => name === dataset);
   const url = known?.url ?? (/^https?:\/\//i.test(dataset) ? dataset : undefined);
   if (url !== undefined) {
-    if (!URL.canParse(url)) throw new CorpusError(`${url}: is not an address`);
+    checkAddress(url);
     await prepareFolder(outDir);
     const downloads = options.downloads ?? join(dirname(resolve(outDir)), 'downloads');
     const archive = await download(url, downloads, { ...options.connection, expected: known, onProgress });
@@ -132,6 +132,16 @@ export async function fetchDataset(
   if (!info.isFile()) throw new CorpusError(`${dataset}: is neither a file nor a folder`);
   await prepareFolder(outDir);
   return fromArchive(dataset, dataset, outDir, { kind: 'archive', path: dataset }, options);
+}
+
+/** @throws CorpusError that does not repeat a password, because messages are kept in logs */
+function checkAddress(url: string): void {
+  if (!URL.canParse(url)) throw new CorpusError(`${url}: is not an address`);
+  const { username, password, protocol, host, pathname } = new URL(url);
+  if (username !== '' || password !== '')
+    throw new CorpusError(
+      `${protocol}//${host}${pathname}: an address with a user or password cannot be downloaded, and would be kept in params.yaml; download the file by hand, and name its path`,
+    );
 }
 
 /** Composes the synthetic data set. */
