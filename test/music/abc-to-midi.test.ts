@@ -1,6 +1,6 @@
 /** Converts ABC to MIDI: the language of standard 2.1, as people write it. */
 import { describe, expect, test } from 'vitest';
-import { abcToMidi, MusicError, readMidi } from '../../lib/music/index.ts';
+import { abcToMidi, MusicError, readAbc, readMidi } from '../../lib/music/index.ts';
 import { heard } from './heard.ts';
 
 /** Returns the sound of a tune. By default the tune is in C and 4/4, with quarter notes. */
@@ -161,9 +161,38 @@ describe('fields', () => {
     ['Q:3/8=60', 666_667],
     ['Q:"Allegro" 1/8=120', 1_000_000],
     ['Q:100', 600_000],
-  ])('tempo: %s', (field, microseconds) => {
-    const { tempos } = readMidi(abcToMidi(`X:1\nM:4/4\nL:1/4\n${field}\nK:C\nC4|\n`)).sequence;
-    expect(tempos).toEqual([{ tick: 0, microsecondsPerBeat: microseconds }]);
+    ['Q:C=100', 600_000],
+    ['Q:C3=40', 500_000],
+    ['Q: 1/4 = 120.5', 497_925],
+    ['Q:120 "fast"', 500_000],
+    ['Q:"Allegro"', 500_000],
+    ['Q:', 500_000],
+    ['Q:1/4=ca. 90', 666_667, 'is read as 90 a minute'],
+    ['Q:1/4=c120', 500_000, 'is read as 120 a minute'],
+    ['Q:1/4=80-90', 750_000, 'is read as 80 a minute'],
+    ['Q:3/8=80..90 "slow"', 500_000, 'is read as 80 a minute'],
+    ['Q:Allegro 1/8=90', 1_333_333, 'is read as 90 a minute'],
+    ['Q:1/4=90 bpm', 666_667, 'is read as 90 a minute'],
+    ['Q:1/4: 90', 666_667, 'is read as 90 a minute'],
+    ['Q:Andante (72)', 833_333, 'is read as 72 a minute'],
+    ['Q:Allegro', 500_000, 'cannot be read, passed over'],
+    ['Q:1/4=1/8', 500_000, 'cannot be read, passed over'],
+    ['Q:90=1/4', 500_000, 'cannot be read, passed over'],
+    ['Q:Reel 2, from a manuscript of 1843', 500_000, 'cannot be read, passed over'],
+    ['Q:1/4=0', 500_000, 'cannot be read, passed over'],
+    ['Q:1/0=90', 500_000, 'cannot be read, passed over'],
+  ])('tempo: %s', (field, microseconds, remark?: string) => {
+    const { problems, remarks, toMidi } = readAbc(`X:1\nM:4/4\nL:1/4\n${field}\nK:C\nC4|\n`);
+    expect(readMidi(toMidi()).sequence.tempos).toEqual([{ tick: 0, microsecondsPerBeat: microseconds }]);
+    expect(problems).toEqual([]);
+    expect(remarks.map(({ message }) => message)).toEqual(
+      remark === undefined ? [] : [`the tempo "${field.replaceAll('"', '')}" ${remark}`.replace('Q: ', 'Q:')],
+    );
+  });
+
+  test('a tempo that cannot be read leaves the one before', () => {
+    const { tempos } = readMidi(abcToMidi('X:1\nM:4/4\nL:1/4\nQ:1/4=90\nQ:Slow\nK:C\nC4|[Q:faster]D4|\n')).sequence;
+    expect(tempos).toEqual([{ tick: 0, microsecondsPerBeat: 666_667 }]);
   });
 
   test('metre and key are written to the file, and an upbeat gets a metre of its length', () => {

@@ -40,7 +40,10 @@ export interface Problem {
   kind: ProblemKind;
 }
 
-/** A place of the text that was passed over on purpose: an unknown word in a field, or text that is no music. */
+/**
+ * A place of the text that was passed over on purpose, or read with a guess: an unknown word in a field, text that is no
+ * music, a tempo that is not one of the standard.
+ */
 export interface Remark {
   /** counted from 1 */
   line: number;

@@ -1,8 +1,8 @@
 /**
- * Parses the values of the fields M, L, Q and P. Each function returns undefined for an unreadable value.
- * key-field.ts parses K.
+ * Parses the values of the fields M, L and P. Each function returns undefined for an unreadable value.
+ * key-field.ts parses K, and tempo-field.ts Q.
  *
- * @see ABC standard 2.1, §3.1.6 (M), §3.1.7 (L), §3.1.8 (Q), §3.1.9 (P)
+ * @see ABC standard 2.1, §3.1.6 (M), §3.1.7 (L), §3.1.9 (P)
  */
 import { LETTER_SEMITONES } from '../spelling.ts';
 import { type Metre, WHOLE } from '../tune.ts';
@@ -39,34 +39,6 @@ export function parseUnit(value: string): number | undefined {
 /** The unit length without an L: field: a sixteenth if the metre is below 3/4, otherwise an eighth. In ticks. */
 export function defaultUnit(metre: Metre | undefined): number {
   return metre !== undefined && metre.numerator / metre.denominator < 0.75 ? WHOLE / 16 : WHOLE / 8;
-}
-
-/**
- * Parses Q: `1/4=120`, `"Allegro" 3/8=96`, `1/4 1/8=60`, `C3=40`, `120` (units a minute).
- *
- * @param unit the unit length in ticks
- * @returns microseconds per quarter note; 0 if the field has only words
- */
-export function parseTempo(value: string, unit: number): number | undefined {
-  const text = value.replace(/"[^"]*"/g, ' ').trim();
-  if (text === '') return 0;
-  const match = /^(?:([^=]*)=)?\s*(\d+(?:\.\d+)?)$/.exec(text);
-  if (match === null) return undefined;
-  const beatsPerMinute = Number(match[2]);
-  let beat = 0;
-  if (match[1] === undefined) {
-    beat = unit;
-  } else if (/^C\d*\s*$/.test(match[1])) {
-    beat = unit * Number(match[1].slice(1).trim() || 1);
-  } else {
-    for (const part of match[1].trim().split(/\s+/)) {
-      const fraction = /^(\d+)\/(\d+)$/.exec(part);
-      if (fraction === null) return undefined;
-      beat += (WHOLE * Number(fraction[1])) / Number(fraction[2]);
-    }
-  }
-  const quarters = (beatsPerMinute * beat * 4) / WHOLE;
-  return quarters >= 1 && quarters <= 10_000 ? Math.round(60e6 / quarters) : undefined;
 }
 
 /** Larger part orders are typing errors, such as A99999. */

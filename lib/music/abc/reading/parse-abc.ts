@@ -14,13 +14,14 @@
 
 import { DEFAULT_TEMPO } from '../../model/index.ts';
 import type { ProblemKind, Tune } from '../tune.ts';
-import { defaultUnit, parseMetre, parsePartOrder, parseTempo, parseUnit } from './abc-fields.ts';
+import { defaultUnit, parseMetre, parsePartOrder, parseUnit } from './abc-fields.ts';
 import { parseDrumMap } from './drum-map.ts';
 import { isJump, jumpsIn } from './jumps.ts';
 import { parseKey, parseVoiceParameters, type StaffParameters } from './key-field.ts';
 import { continuesTune, endOfBlock, fieldOf, isText, keyFollows, withoutEntities, withoutHtml } from './lines.ts';
 import { addMacro } from './macros.ts';
 import { MusicReader } from './read-notes-and-chords.ts';
+import { parseTempo } from './tempo-field.ts';
 import { VoiceBuilder } from './voice-builder.ts';
 import { FIRST_SETTINGS, type Settings, type Shifts, shiftsOf, withShifts } from './voice-settings.ts';
 
@@ -203,10 +204,12 @@ class AbcParser {
         break;
       }
       case 'Q': {
-        const tempo = parseTempo(value, this.#inHeader ? this.#settings.unit : this.#reader.voice.settings.unit);
-        if (tempo === undefined) invalid(`Q:${value} is not a tempo`);
-        else if (this.#inHeader) this.#tempoText = value;
-        else if (tempo > 0) this.#tempo(tempo);
+        const unit = this.#inHeader ? this.#settings.unit : this.#reader.voice.settings.unit;
+        const { microsecondsPerBeat, remark } = parseTempo(value, unit);
+        if (remark !== undefined) this.#remark(remark);
+        if (microsecondsPerBeat === undefined) break;
+        if (this.#inHeader) this.#tempoText = value;
+        else this.#tempo(microsecondsPerBeat);
         break;
       }
       case 'V': {
@@ -338,8 +341,8 @@ class AbcParser {
    * Ends the header: makes the voices that it declares. The music belongs to the first of them until V: names another.
    */
   #endHeader(): void {
-    const tempo = this.#tempoText === undefined ? undefined : parseTempo(this.#tempoText, this.#settings.unit);
-    if (tempo !== undefined && tempo > 0) this.#tune.microsecondsPerBeat = tempo;
+    const { microsecondsPerBeat } = parseTempo(this.#tempoText ?? '', this.#settings.unit);
+    if (microsecondsPerBeat !== undefined) this.#tune.microsecondsPerBeat = microsecondsPerBeat;
     this.#declaring = undefined;
     Object.assign(this.#reader.voice.result, { program: this.#program, drum: this.#drum });
     this.#reader.voice.settings = this.#settings;
