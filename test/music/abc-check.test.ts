@@ -46,6 +46,8 @@ describe.each<[string, string, string[]]>([
   ['a letter whose definition was taken away', 'U:k=!fermata!\nkC4|\nU:k=!nil!\nkD4|', ['8:1 symbol']],
   ['a bar line left out at the end of a line', 'CDEF\nGABc|', ['5:1 bar-length']],
   ['a short last bar without an upbeat', 'C4|D3|]', ['5:4 bar-length']],
+  ['an ending whose range counts backwards', '|:C4|[3-1D4:|E4|]', ['5:6 repeat']],
+  ['an ending with a range among its passes that counts backwards', '|:C4|[1,3-2D4:|[2E4|]', ['5:6 repeat']],
   ['an ending for a pass beyond the 99th', 'C4|1 D4:|1000000000000000000000 E4|', ['5:10 repeat']],
   [
     'rests of too many bars',

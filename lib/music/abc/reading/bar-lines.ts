@@ -64,23 +64,24 @@ export function isAnnotatedChord(text: string, at: number): boolean {
  * Reads the number of an ending: `1`, `[1,3`, `1-3`.
  *
  * @param afterSpace whether white space may stand before it
- * @returns its passes, its length in characters, and the last number that is too large; undefined if there is none
+ * @returns its passes, its length in characters, and the last fault of its numbers; undefined if there is no ending
  */
 export function readEnding(
   text: string,
   at: number,
   afterSpace: boolean,
-): { passes: number[]; length: number; tooLarge?: number } | undefined {
+): { passes: number[]; length: number; fault?: string } | undefined {
   const pattern = afterSpace ? ENDING_AFTER_SPACE : ENDING;
   pattern.lastIndex = at;
   const match = pattern.exec(text);
   if (match === null) return undefined;
   const passes: number[] = [];
-  let tooLarge: number | undefined;
+  let fault: string | undefined;
   for (const part of (match[1] ?? match[2]).split(',')) {
     const [from, to = from] = part.split('-').map(Number);
-    if (to > MAX_PASSES) tooLarge = to;
+    if (to > MAX_PASSES) fault = `an ending for pass ${to}`;
+    else if (from > to) fault = `the passes ${from}-${to} of an ending count backwards`;
     for (let pass = from; pass <= Math.min(to, MAX_PASSES); pass++) passes.push(pass);
   }
-  return { passes, length: match[0].length, tooLarge };
+  return { passes, length: match[0].length, fault };
 }

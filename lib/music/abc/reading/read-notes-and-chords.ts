@@ -381,7 +381,7 @@ export class MusicReader implements TextPlace {
   #ending(afterSpace = false): boolean {
     const ending = readEnding(this.#text, this.#at, afterSpace);
     if (ending === undefined) return false;
-    if (ending.tooLarge !== undefined) this.problem('repeat', `an ending for pass ${ending.tooLarge}`);
+    if (ending.fault !== undefined) this.problem('repeat', ending.fault);
     if (ending.passes.length > 0) this.voice.ending(ending.passes);
     this.#at += ending.length;
     return true;
