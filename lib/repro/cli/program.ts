@@ -270,7 +270,7 @@ function addVerifyCommand(program: Command, exit: SetExitCode): void {
 function addGitignoreCommand(program: Command, exit: SetExitCode): void {
   program
     .command('gitignore')
-    .description('add outputs that the cache keeps, and that git does not know, to .gitignore')
+    .description('add .repro, and outputs that the cache keeps and git does not know, to .gitignore')
     .argument('[target...]')
     .action(async (targets: string[]) => exit(await (await import('./commands/gitignore.ts')).gitignore(targets)));
 }

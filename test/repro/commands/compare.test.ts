@@ -156,6 +156,7 @@ describe('metrics diff uses the pipeline of each side', () => {
     const made = project({
       'sub/pipeline.yaml': PIPELINE(path, options),
       'sub/params.yaml': 'sizes: [tiny, base]\nbias: 0\n',
+      '.gitignore': '.repro/\n',
     });
     git(made, 'init', '-q', '-b', 'main');
     return made;

@@ -54,6 +54,8 @@ export interface RunOptions {
   quiet?: boolean;
   on?: 'local' | 'slurm';
   detach?: boolean;
+  /** Set by `repro verify`: the folder is a copy that is removed again, so what git ignores in it does not matter. */
+  isCopy?: boolean;
 }
 
 /** Milliseconds to wait until the times of a file that was just written can be trusted. */
@@ -162,7 +164,7 @@ export async function run(targets: readonly string[], options: RunOptions, start
       if (!failed && !options.quiet && !options.json && hasMade(plan, headline)) printHeadline(project.root, headline);
       const isFirst = ({ status }: PlannedStage) => status.reasons.some(({ kind }) => kind === 'never-run');
       const made = plan.filter((entry) => isFirst(entry) && outcomes.get(entry.stage.name)?.outcome === 'ran');
-      if (made.length > 0 && !options.json && !options.quiet)
+      if (made.length > 0 && !options.json && !options.quiet && !options.isCopy)
         await tellUnignored(
           project.root,
           made.map(({ stage }) => stage),

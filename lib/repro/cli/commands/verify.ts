@@ -55,7 +55,7 @@ async function verifyStage(project: Project, stage: Stage): Promise<boolean> {
   removeScratch(project.root, stage.name);
   await copyForStage(project, stage, scratch);
   printLine(`${stage.name}: runs from nothing in ${scratch}`);
-  const options = { singleItem: true, runCache: false, commit: true, yes: true };
+  const options = { singleItem: true, runCache: false, commit: true, yes: true, isCopy: true };
   const exit = await run([stage.name], options, join(project.root, scratch));
   project.stageInputs.forget();
   if (exit !== 0) {
