@@ -4,8 +4,6 @@
  *
  *   deps: [data/tokens]  →  outs: [data/tokens], [data] or [data/tokens/bpe]
  */
-import picomatch from 'picomatch';
-import { ReproError, suggestion } from '../messages/index.ts';
 import type { Stage } from '../pipeline/index.ts';
 import { GraphError } from './graph-error.ts';
 import { ancestors, PathIndex } from './path-index.ts';
@@ -110,77 +108,4 @@ function topologicalOrder(stages: readonly Stage[], upstream: ReadonlyMap<string
     }
   }
   return order;
-}
-
-/** The selection of stages in a call of repro. */
-export interface Selection {
-  /** Names of stages, names of groups (`train` for every `train@…`), or paths of outputs. Empty: all stages. */
-  targets: readonly string[];
-  /** Only the targets, without the stages that they need. */
-  single?: boolean;
-  /** All stages connected with a target. */
-  pipeline?: boolean;
-  /** The targets and the stages that need them. */
-  downstream?: boolean;
-  /** Targets are patterns in the syntax of picomatch: `*`, `?`, `[a-c]`, `{a,b}`, `!(a|b)`. */
-  glob?: boolean;
-}
-
-/**
- * The names of the selected stages, in the graph's order.
- *
- * @throws UnknownTarget if a target matches no stage
- */
-export function select(graph: Graph, selection: Selection): string[] {
-  const names = [...graph.stages.keys()];
-  if (selection.targets.length === 0) return names;
-  const chosen = new Set(selection.targets.flatMap((target) => resolveTarget(graph, target, selection.glob === true)));
-  if (selection.single) return names.filter((name) => chosen.has(name));
-  const addReachable = (edges: ReadonlyMap<string, readonly string[]>[]) => {
-    const queue = [...chosen];
-    while (queue.length > 0) {
-      const name = queue.pop()!;
-      for (const next of edges.flatMap((map) => map.get(name) ?? [])) {
-        if (chosen.has(next)) continue;
-        chosen.add(next);
-        queue.push(next);
-      }
-    }
-  };
-  if (selection.downstream) addReachable([graph.downstream]);
-  else if (selection.pipeline) addReachable([graph.upstream, graph.downstream]);
-  else addReachable([graph.upstream]);
-  return names.filter((name) => chosen.has(name));
-}
-
-function resolveTarget(graph: Graph, target: string, glob: boolean): string[] {
-  const stages = [...graph.stages.values()];
-  const matches = glob ? nameMatcher(target) : undefined;
-  const found = stages.filter(({ name, group, outs }) => {
-    if (matches) return matches(name);
-    return name === target || group === target || outs.some(({ path }) => path === target.replace(/^\.\/|\/$/g, ''));
-  });
-  if (found.length > 0) return found.map(({ name }) => name);
-  throw new UnknownTarget(
-    target,
-    glob ? `no stage matches "${target}"` : `there is no stage or output "${target}"`,
-    suggestion(target, new Set(stages.map(({ group }) => group)), [...graph.stages.keys()]),
-  );
-}
-
-/** A target that matches no stage; the message suggests a similar name. */
-export class UnknownTarget extends ReproError {
-  readonly target: string;
-
-  constructor(target: string, message: string, hint: string) {
-    super(`${message}${hint}`);
-    this.target = target;
-  }
-}
-
-/** `*` and `?` match a slash and a leading dot too, as a stage's name is not a path; `!` negates only as `!(…)`. */
-function nameMatcher(glob: string): (name: string) => boolean {
-  const withoutSlash = (text: string) => text.replaceAll('/', '\u0001');
-  const matches = picomatch(withoutSlash(glob), { dot: true, nonegate: true });
-  return (name) => matches(withoutSlash(name));
 }

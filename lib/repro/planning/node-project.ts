@@ -38,6 +38,7 @@ export async function openOnNode({ root, pipeline, state, recorded }: PlannedPro
   const hasher = new ContentHasher(root, state, pathsInOutputs(pipeline.stages));
   return {
     root,
+    folder: '.',
     stateFolder: '',
     pipeline,
     files: folderSource(root, NO_EDITS),

@@ -1,6 +1,6 @@
 /** Opens a project: its pipeline, the graph of its stages, its lock, its caches, and the hashes that are remembered. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   checkAgainstSchema,
   type EditedFiles,
@@ -16,7 +16,15 @@ import { buildGraph, type Graph, GraphError, pathsInOutputs } from '../graph/ind
 import { ContentHasher, ModuleGraph, openState, type State, sha256, writeFreshStamp } from '../hashing/index.ts';
 import { FolderClaim, otherHost, Section, stateFolder } from '../hosts/index.ts';
 import { type Problem, ReproError, warn } from '../messages/index.ts';
-import { contains, findRoot, loadPipeline, type Pipeline, placeInStage, type Stage } from '../pipeline/index.ts';
+import {
+  contains,
+  findRoot,
+  loadPipeline,
+  normalise,
+  type Pipeline,
+  placeInStage,
+  type Stage,
+} from '../pipeline/index.ts';
 import { Cache, LOCK, Lock, RunCache, readConfig, SharedCache, sharedCacheFolder } from '../storage/index.ts';
 import { expandPatterns, PatternFiles } from './expand-patterns.ts';
 import { pythonEntries } from './python-entries.ts';
@@ -26,6 +34,8 @@ import { describeMissing, type MissingInputs, StageInputs } from './stage-inputs
 export interface Project {
   /** The folder of pipeline.yaml, absolute. */
   root: string;
+  /** The folder that it was opened from, relative to `root` and normalised. */
+  folder: string;
   /** The folder of its LMDB stores, absolute: .repro, or one on a disk of this machine. */
   stateFolder: string;
   /** The claim of this host to the folder, if the project is open for writing. */
@@ -89,6 +99,7 @@ export async function openProject(
     if (!readOnly) removeLeftovers(writtenFiles(pipeline).map((file) => join(root, file)));
     return {
       root,
+      folder: normalise(root, '.', resolve(start)),
       stateFolder: stores.folder,
       claim: stores.claim,
       pipeline,

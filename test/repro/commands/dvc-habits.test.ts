@@ -190,6 +190,16 @@ describe('checkout of a part of an output', () => {
     made.remove('out/sub');
     expect((await made.reproIn('out', 'checkout', 'sub')).stdout).toBe('1 file checked out\n');
     expect((await made.repro('checkout', 'out/sub')).stdout).toBe('nothing to check out\n');
+    made.write('src/x', '');
+    const wrong = await made.reproIn('src', 'checkout', 'out/sub');
+    expect([wrong.exit, wrong.stderr]).toEqual([
+      2,
+      'repro: there is no stage or output "out/sub"; did you mean "../out/sub"? A path is relative to the current folder\n',
+    ]);
+    expect((await made.reproIn('out', '--dry', '../out')).exit).toBe(0);
+    expect((await made.reproIn('out', 'show', 'out')).stderr).toContain('did you mean "."?');
+    expect((await made.reproIn('out', 'checkout', '.')).exit).toBe(0);
+    expect((await made.reproIn('out', 'checkout', 'a')).exit).toBe(0);
     // Together with a whole output, and from its own folder.
     expect((await made.repro('checkout', 'a', 'out/sub')).exit).toBe(0);
     expect(made.read('out/x')).toBe('1\n');

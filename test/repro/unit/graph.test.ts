@@ -96,6 +96,18 @@ describe('the selection', () => {
     ]);
   });
 
+  test('a path is relative to the current folder, and a name is the same in every folder', () => {
+    const from = (folder: string, target: string) =>
+      select(graph, { targets: [target], at: { root: '/project', folder }, single: true });
+    expect(from('model', '2')).toEqual(['train@2']);
+    expect(from('src/deep', '../../model/2')).toEqual(['train@2']);
+    expect(from('src', '/project/model/2')).toEqual(['train@2']);
+    expect(from('src', 'train')).toEqual(['train@1', 'train@2']);
+    expect(() => from('src', 'model/2')).toThrow(
+      'there is no stage or output "model/2"; did you mean "../model/2"? A path is relative to the current folder',
+    );
+  });
+
   test('an unknown target is an error with the nearest name', () => {
     expect(() => select(graph, { targets: ['reprot'] })).toThrow('did you mean "report"');
   });

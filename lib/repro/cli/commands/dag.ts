@@ -18,7 +18,7 @@ export async function dag(
 ): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
   try {
-    const names = select(project.graph, { targets });
+    const names = select(project.graph, { at: project, targets });
     const nodes = format.outs ? outputNodes(project.graph, names) : stageNodes(project.graph, names);
     if (format.json) print(format.outs ? outputsAsJson(nodes) : asJson(project.graph, names));
     else print((format.mermaid ? asMermaid : format.dot ? asDot : asText)(nodes));

@@ -2,11 +2,11 @@
  * `repro checkout` restores the outputs that the lock lists. `repro commit` records the current outputs in the lock.
  */
 import { commitStage, restoreStage } from '../../execution/index.ts';
-import { select } from '../../graph/index.ts';
+import { select, targetPath, unknownPath } from '../../graph/index.ts';
 import { sameContent } from '../../hashing/index.ts';
 import { ignoredIn, missingOutputs } from '../../making/index.ts';
 import { plural, ReproError } from '../../messages/index.ts';
-import { contains, normalise } from '../../pipeline/index.ts';
+import { contains } from '../../pipeline/index.ts';
 import { MissingInputs, openProject, type Project, placeMissing } from '../../planning/index.ts';
 import { fingerprintKey } from '../../storage/index.ts';
 import { printError, printLine } from '../output.ts';
@@ -24,7 +24,9 @@ export async function checkout(targets: readonly string[]): Promise<number> {
     const [whole, parts] = splitTargets(project, targets);
     const none = { restored: 0, problems: [] };
     const names =
-      whole.length === 0 && targets.length > 0 ? undefined : select(project.graph, { targets: whole, single: true });
+      whole.length === 0 && targets.length > 0
+        ? undefined
+        : select(project.graph, { at: project, targets: whole, single: true });
     const ofStages = names === undefined ? none : await checkOutStages(project, names);
     const ofParts = await checkOutParts(project, parts, (text) => printLine(`! ${text}`));
     const problems = [...ofStages.problems, ...ofParts.problems];
@@ -41,15 +43,20 @@ export async function checkout(targets: readonly string[]): Promise<number> {
 
 /** Targets that are stages or outputs, and those that are paths in an output, normalised. */
 function splitTargets(project: Project, targets: readonly string[]): [whole: string[], parts: string[]] {
-  const { root, graph } = project;
-  const folder = normalise(root, '.', process.cwd());
+  const { graph } = project;
   const outs = [...graph.stages.values()].flatMap((stage) => stage.outs.map(({ path }) => path));
-  const partOf = (target: string) => {
-    const path = normalise(root, folder, target);
-    return outs.some((out) => out !== path && contains(out, path)) ? path : undefined;
-  };
-  const isPart = (target: string) => !graph.stages.has(target) && partOf(target) !== undefined;
-  return [targets.filter((target) => !isPart(target)), targets.filter(isPart).map((target) => partOf(target)!)];
+  const isInside = (path: string) => outs.some((out) => out !== path && contains(out, path));
+  const names = new Set([...graph.stages.values()].flatMap(({ name, group }) => [name, group]));
+  const [whole, parts]: [string[], string[]] = [[], []];
+  for (const target of targets) {
+    const path = targetPath(target, project);
+    if (!names.has(target) && isInside(path)) parts.push(path);
+    else whole.push(target);
+    if (names.has(target) || outs.some((out) => contains(out, path))) continue;
+    const elsewhere = unknownPath(target, project, isInside);
+    if (elsewhere !== undefined) throw elsewhere;
+  }
+  return [whole, parts];
 }
 
 /**
@@ -99,7 +106,7 @@ export async function commit(targets: readonly string[], options: { force?: bool
   const project = await openProject(process.cwd(), { write: true });
   try {
     let committed = 0;
-    for (const name of select(project.graph, { targets, single: true })) {
+    for (const name of select(project.graph, { at: project, targets, single: true })) {
       const stage = project.graph.stages.get(name)!;
       const missing = missingOutputs(project, stage);
       if (missing.length > 0) {

@@ -17,7 +17,7 @@ import { printLine } from '../output.ts';
 export async function freeze(targets: readonly string[], frozen: boolean): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
   await project.close();
-  const names = select(project.graph, { targets, single: true });
+  const names = select(project.graph, { at: project, targets, single: true });
   const definitions = new Map(
     names.map((name) => [project.graph.stages.get(name)!.group, project.graph.stages.get(name)!]),
   );

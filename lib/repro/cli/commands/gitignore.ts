@@ -23,7 +23,9 @@ const MAX_NAMED = 3;
 export async function gitignore(targets: readonly string[]): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
   await project.close();
-  const stages = select(project.graph, { targets, single: true }).map((name) => project.graph.stages.get(name)!);
+  const stages = select(project.graph, { at: project, targets, single: true }).map(
+    (name) => project.graph.stages.get(name)!,
+  );
   const unknown = await unknownToGit(project.root, stages);
   if (unknown === undefined)
     throw new ReproError('this folder is not in a git repository, so there is nothing to ignore');

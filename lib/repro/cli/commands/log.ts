@@ -91,7 +91,7 @@ async function stagesOf(target: string, known: readonly string[]): Promise<Set<s
   if (known.includes(target)) return new Set([target]);
   const project = await openProject(process.cwd(), { write: false });
   await project.close();
-  return new Set(select(project.graph, { targets: [target], single: true }));
+  return new Set(select(project.graph, { at: project, targets: [target], single: true }));
 }
 
 /** The row of a stage that runs now. */

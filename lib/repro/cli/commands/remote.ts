@@ -23,7 +23,7 @@ export async function remote(
   const address = await findRemote(findRoot(process.cwd()), options.remote);
   const project = await openProject(process.cwd(), { write: true });
   try {
-    const names = select(project.graph, { targets, single: true });
+    const names = select(project.graph, { at: project, targets, single: true });
     const { copied, present, repaired, problems } = await (verb === 'push' ? push : fetch)(
       transferSource(project),
       names,

@@ -79,20 +79,20 @@ export async function run(targets: readonly string[], options: RunOptions, start
   const remote = options.pull ? named : undefined;
   const slurm = await slurmOptions(root, options);
   const { singleItem: single, pipeline, downstream, glob } = options;
-  const selection = { targets, single, pipeline, downstream, glob };
+  const selection = (at: Project) => ({ targets, at, single, pipeline, downstream, glob });
   if (!options.dry) await waitForFolder(root, options);
   const edited = options.setParam && (await editedTexts(root, options.setParam));
   let unedited: ReturnType<typeof writeTexts> | undefined;
   if (edited && !options.dry) {
     // Check the targets and the edited pipeline first, so that a wrong command line does not change any file.
-    const trial = await openProject(root, { write: false, edited });
+    const trial = await openProject(start, { write: false, edited });
     await trial.close();
-    select(trial.graph, selection);
+    select(trial.graph, selection(trial));
     unedited = writeTexts(root, edited);
     recordEdits(root, options.setParam!, unedited, edited);
   }
   const access = options.dry ? { write: false, remember: true, edited } : { write: true };
-  const project = await openProject(root, access).catch((error) => {
+  const project = await openProject(start, access).catch((error) => {
     // Another host was quicker. Its run must not find edits that this one was to make.
     if (unedited !== undefined && error instanceof FolderTaken) takeBack(root, unedited);
     throw error;
@@ -100,7 +100,7 @@ export async function run(targets: readonly string[], options: RunOptions, start
   let forget = () => {};
   let hasStarted = false;
   try {
-    const names = select(project.graph, selection);
+    const names = select(project.graph, selection(project));
     if (remote !== undefined) forget = await pullMissing(project, names, remote, options);
     const planOptions = {
       force: options.force,

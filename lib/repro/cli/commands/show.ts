@@ -26,7 +26,7 @@ const TITLE_WIDTH = 11;
 export async function show(target: string, options: { json?: boolean }): Promise<number> {
   const project = await openProject(process.cwd(), { write: false });
   try {
-    const names = select(project.graph, { targets: [target], single: true });
+    const names = select(project.graph, { at: project, targets: [target], single: true });
     const stages = names.map((name) => project.graph.stages.get(name)!);
     if (options.json) {
       printJson({ stages: Object.fromEntries(stages.map(({ source, given, ...stage }) => [stage.name, stage])) }, 2);

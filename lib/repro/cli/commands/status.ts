@@ -31,7 +31,7 @@ export async function status(
 ): Promise<number> {
   const project = await openProject(process.cwd(), { write: true, claim: false });
   try {
-    const names = select(project.graph, { targets });
+    const names = select(project.graph, { at: project, targets });
     const { plan, left } = await planWithoutLeft(project, names, { allowMissing: options.allowMissing });
     const running = runningStages(project.root);
     const jobs = jobsUnderWay(project.root);

@@ -25,7 +25,7 @@ const MAX_NAMED = 10;
 export async function verify(targets: readonly string[]): Promise<number> {
   const project = await openProject(process.cwd(), { write: true });
   try {
-    const names = select(project.graph, { targets, single: true });
+    const names = select(project.graph, { at: project, targets, single: true });
     const plan = await makePlan(project, [...project.graph.stages.keys()], {});
     const stages = names.map((name) => project.graph.stages.get(name)!);
     for (const stage of stages) checkVerifiable(stage, plan.find((entry) => entry.stage === stage)!.status.state);

@@ -23,8 +23,8 @@ import { print, printLine } from '../output.ts';
 export async function why(target: string, options: { json?: boolean; allowMissing?: boolean }): Promise<number> {
   const project = await openProject(process.cwd(), { write: true, claim: false });
   try {
-    const chosen = new Set(select(project.graph, { targets: [target], single: true }));
-    const { plan } = await planWithoutLeft(project, select(project.graph, { targets: [target] }), options);
+    const chosen = new Set(select(project.graph, { at: project, targets: [target], single: true }));
+    const { plan } = await planWithoutLeft(project, select(project.graph, { at: project, targets: [target] }), options);
     const history = await openHistory(project.root);
     const stages: { [name: string]: { state: string; reasons: (Reason & { commit?: string })[] } } = {};
     for (const { stage, status } of plan) {
