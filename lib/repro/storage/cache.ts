@@ -64,7 +64,7 @@ export class Cache {
     this.#hasher = hasher;
     this.shared = options.shared;
     this.folder = options.shared?.folder ?? join(root, '.repro/cache');
-    this.#objects = new ObjectStore(this.folder, hasher, options);
+    this.#objects = new ObjectStore(this.folder, hasher, { root, readOnly: options.readOnly });
   }
 
   /** The absolute path of an object, whether it exists or not. */

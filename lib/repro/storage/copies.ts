@@ -99,11 +99,15 @@ export function writeNew(path: string, bytes: string | Buffer): void {
   }
 }
 
-/** The error to throw after a failed write to the cache; a ReproError is kept as it is. */
-export function cannotWrite(error: unknown): ReproError {
-  return error instanceof ReproError
-    ? error
-    : new ReproError(`the cache cannot be written: ${describeError(error)}`, 1);
+/**
+ * The error to throw after a failed write to the cache; a ReproError is kept as it is.
+ *
+ * @param path the object or folder that is in the way, as messages show it
+ */
+export function cannotWrite(error: unknown, path?: string): ReproError {
+  if (error instanceof ReproError) return error;
+  const where = path === undefined ? '' : `${path}: `;
+  return new ReproError(`the cache cannot be written: ${where}${describeError(error)}`, 1);
 }
 
 /** For `holds`, which compares without awaiting. */

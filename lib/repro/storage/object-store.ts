@@ -5,25 +5,30 @@
  * used.
  */
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { isLeftover, moveIntoPlace, temporaryPath } from '../files/index.ts';
 import { readBytes, statOrUndefined } from '../freshness/index.ts';
 import { type ContentHasher, sha256 as hashOf, isSha256 } from '../hashing/index.ts';
-import { describeError } from '../messages/index.ts';
+import { describeError, describeSystemError, ReproError } from '../messages/index.ts';
 import { cannotWrite } from './copies.ts';
 
 /** Adds, finds and checks objects. */
 export class ObjectStore {
   readonly #cache: string;
+  readonly #root: string;
   readonly #hasher: ContentHasher;
   readonly #readOnly: boolean;
   #hasIncoming = false;
   /** A remote whose objects count as present, although they have not been fetched. */
   #remote: string | undefined;
 
-  /** @param folder the cache, absolute: .repro/cache of the project, or a shared one */
-  constructor(folder: string, hasher: ContentHasher, options: { readOnly: boolean }) {
+  /**
+   * @param folder the cache, absolute: .repro/cache of the project, or a shared one
+   * @param options.root the project's folder; messages show paths in it relative to it
+   */
+  constructor(folder: string, hasher: ContentHasher, options: { root: string; readOnly: boolean }) {
     this.#cache = folder;
+    this.#root = options.root;
     this.#hasher = hasher;
     this.#readOnly = options.readOnly;
   }
@@ -58,14 +63,15 @@ export class ObjectStore {
     return existsSync(this.path(sha256));
   }
 
-  /** A message if the object is missing or damaged; a damaged one is removed. */
+  /** A message if the object is missing, unreadable or damaged; a damaged one is removed. */
   async problem(sha256: string): Promise<string | undefined> {
     if (!isSha256(sha256)) return `${JSON.stringify(sha256)} is not a SHA-256`;
     let found: string | undefined;
     try {
       found = await this.#hasher.hashOf(this.path(sha256));
     } catch (error) {
-      return `${sha256.slice(0, 12)} in the cache is damaged: ${describeError(error)}`;
+      const why = error instanceof ReproError ? error.message : describeSystemError(error, this.#root);
+      return `${sha256.slice(0, 12)} in the cache cannot be used: ${why ?? describeError(error)}`;
     }
     if (found === undefined && this.#remotePath(sha256) !== undefined) return undefined;
     if (found === undefined) return `${sha256.slice(0, 12)} is missing from the cache`;
@@ -98,9 +104,13 @@ export class ObjectStore {
     try {
       move(object);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw cannotWrite(error);
-      mkdirSync(dirname(object), { recursive: true });
-      move(object);
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw this.#cannotWrite(error, object);
+      try {
+        mkdirSync(dirname(object), { recursive: true });
+        move(object);
+      } catch (error) {
+        throw this.#cannotWrite(error, object);
+      }
     }
   }
 
@@ -114,13 +124,27 @@ export class ObjectStore {
       .map((path) => ({ path, size: statSync(path, { throwIfNoEntry: false })?.size ?? 0 }));
   }
 
-  /** A path in the cache that does not exist yet. The first call removes leftovers. */
+  /**
+   * A path in the cache that does not exist yet. The first call removes leftovers.
+   *
+   * @throws ReproError if the cache cannot be written
+   */
   incoming(): string {
     if (!this.#hasIncoming) {
-      mkdirSync(join(this.#cache, 'incoming'), { recursive: true });
-      for (const { path } of this.leftovers()) rmSync(path, { recursive: true, force: true });
+      const folder = join(this.#cache, 'incoming');
+      try {
+        mkdirSync(folder, { recursive: true });
+        for (const { path } of this.leftovers()) rmSync(path, { recursive: true, force: true });
+      } catch (error) {
+        throw this.#cannotWrite(error, folder);
+      }
       this.#hasIncoming = true;
     }
     return temporaryPath(join(this.#cache, 'incoming/object'));
+  }
+
+  /** The error names what is in the way: without that, a message about an output seems to speak of the output. */
+  #cannotWrite(error: unknown, path: string): ReproError {
+    return cannotWrite(error, path.startsWith(`${this.#root}/`) ? relative(this.#root, path) : path);
   }
 }

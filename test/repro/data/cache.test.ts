@@ -168,3 +168,31 @@ test('--dry changes nothing, before the first run and after it, and remembers wh
   expect(await hashed()).toEqual({ files: 1, bytes: 2 });
   expect(await hashed()).toEqual({ files: 0, bytes: 0 });
 });
+
+test('an object or a cache that something else is in place of is named, not the output', async () => {
+  const made = project({ 'pipeline.yaml': 'stages: {a: {cmd: cp i o, deps: [i], outs: [o]}}\n', i: '1' });
+  await made.outcomes();
+  const [path] = objects(made);
+  const object = path.slice(made.root.length + 1);
+  made.remove('o');
+  made.remove(object);
+  mkdirSync(path);
+  const restored = await made.repro('checkout', 'a');
+  expect([restored.exit, restored.stderr]).toEqual([
+    1,
+    expect.stringContaining(`in the cache cannot be used: ${object} cannot be read: it is a folder\n`),
+  ]);
+  const run = await made.repro();
+  expect([run.exit, run.stdout]).toEqual([
+    1,
+    expect.stringContaining(`✗ a: the cache cannot be written: ${object}: it is a folder\n`),
+  ]);
+
+  made.remove('.repro/cache');
+  made.write('.repro/cache', 'a file');
+  const blocked = await made.repro('--force');
+  expect([blocked.exit, blocked.stdout]).toEqual([
+    1,
+    expect.stringMatching(/✗ a: the cache cannot be written: \.repro\/cache\/incoming: part of its path is a file/),
+  ]);
+});
