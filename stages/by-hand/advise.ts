@@ -49,7 +49,7 @@ await stage({
     const { confidence, size } = params.fit;
     const planned = PLANNED.find((flag) => flags[flag] !== undefined);
     if (flags.runs !== undefined && planned !== undefined)
-      throw new StageError(`--${planned} is of a design without runs; give either --runs or --${planned}`);
+      throw new StageError(`--${planned} describes a design without runs; give either --runs or --${planned}`);
     const designs =
       flags.runs === undefined
         ? [['', plannedDesign(flags)] as const]

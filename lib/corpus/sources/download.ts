@@ -60,7 +60,7 @@ const RETRYABLE_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
 /** Errors of the network after which another attempt may succeed. */
 const PASSING_ERRORS = new Set([
   'EAI_AGAIN',
-  // Also for a name that does not exist: macOS says it while there is no network.
+  // A host that does not exist gives this error too. It is tried again, because macOS gives it without a network.
   'ENOTFOUND',
   'ECONNREFUSED',
   'ECONNRESET',

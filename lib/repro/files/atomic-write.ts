@@ -119,7 +119,7 @@ export function removeLeftovers(files: Iterable<string>): void {
     }
 }
 
-/** The file that `path` leads to; undefined if there is no answer, as for a symbolic link to itself. */
+/** The file that `path` leads to. Returns undefined if it leads nowhere, as a symbolic link to itself does. */
 function targetOf(path: string): string | undefined {
   try {
     return followLinks(path);

@@ -84,7 +84,7 @@ export interface GroupFit {
   /** The error of the test split; null if the losses by tune are not known. */
   test_split: TestSplitError | null;
   /**
-   * The findings from smaller budgets, in words: L(N, D) and compute-optimal sizes. Null if there are no such budgets.
+   * A text about L(N, D) and compute-optimal sizes, which need runs with smaller budgets. Null if there are none.
    */
   branches_verdict: string | null;
   /** The claim that the runs support, in a few sentences. */

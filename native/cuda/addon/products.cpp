@@ -129,7 +129,7 @@ Products::Choice& Products::choiceOf(const ProductShape& s) {
     prefer(cublas::kAlignmentD, alignment);
     cublas::HeuristicResult results[kWanted] = {};
     int count = 0;
-    // Any status other than success means that there is no algorithm, either for this GPU or at all.
+    // If the status is not success, no algorithm of this library can make the product on this GPU.
     const cublas::Status status =
         lib.heuristic(handle_, operation, choice.B, choice.A, choice.C, choice.C, preference, kWanted, results, &count);
     for (int i = 0; status == cublas::kSuccess && i < count && !choice.found; i++) {

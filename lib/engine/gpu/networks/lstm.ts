@@ -125,7 +125,7 @@ class LstmPass {
     dropout(this.#b, { units, n: width, sequences, firstSequence, settings, threshold, site }, x, out);
   }
 
-  /** x with dropout, as an operand; x itself if there is no dropout. */
+  /** Applies dropout to x and returns the result as an operand. Without dropout, returns x. */
   #withDropout(site: number, x: Matrix): Matrix {
     if (this.#threshold === 0) return x;
     const out = this.#b.matrix(x.rows, x.columns, 'operand');
